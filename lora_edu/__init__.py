@@ -1,0 +1,19 @@
+"""lora_edu: the small package behind the book *LoRA, from scratch*.
+
+The names below are the NumPy core; importing them loads NumPy and nothing else. Figures live in
+``lora_edu.figures`` (plotly), sliders in ``lora_edu.explore`` (plotly, ipywidgets).
+"""
+
+from lora_edu.adapter import RULES, Adapter, scaling
+from lora_edu.init import DISTRIBUTIONS, STARTS, initial
+from lora_edu.optim import OPTIMISERS, SGD, Adam, AdamW, Momentum, optimiser
+from lora_edu.problems import Regression, effective_rank, teacher_student
+from lora_edu.training import History, train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DISTRIBUTIONS", "OPTIMISERS", "RULES", "SGD", "STARTS", "Adam", "AdamW", "Adapter", "History",
+    "Momentum", "Regression", "effective_rank", "initial", "optimiser", "scaling",
+    "teacher_student", "train",
+]

@@ -1,0 +1,99 @@
+"""The adapter itself: ΔW = s·B·A, its forward pass, its gradients, and merging.
+
+Imports NumPy only. Notation is the paper's (Hu et al. 2021, section 4.1): ``W0`` is the
+frozen weight, shape (d, k) = (out, in); ``A`` is (r, k); ``B`` is (d, r); ``s`` the scaling.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lora_edu import _check
+
+RULES = {
+    "lora": lambda r, alpha: alpha / r,  # Hu et al. 2021, section 4.1
+    "rslora": lambda r, alpha: alpha / math.sqrt(r),  # Kalajdzievski 2023, equation 4
+    "none": lambda r, alpha: alpha,
+}
+
+
+def scaling(r: int, alpha: float, rule: str = "lora") -> float:
+    """The factor ``s`` in front of B·A.
+
+    ``rule`` is ``"lora"`` (α/r), ``"rslora"`` (α/√r) or ``"none"`` (α).
+
+    Raises TypeError or ValueError unless r is a whole number ≥ 1, alpha a finite number > 0
+    and rule one of the three. A rank above min(d, k) is legitimate: it only stops being low.
+
+    >>> scaling(8, 16), scaling(4, 16, "rslora"), scaling(8, 16, "none")
+    (2.0, 8.0, 16.0)
+    """
+    _check.choice("rule", rule, RULES)
+    return float(RULES[rule](_check.integer("r", r, minimum=1),
+                             _check.number("alpha", alpha, above=0.0)))
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A low-rank update ΔW = scaling · B · A of a frozen matrix.
+
+    A: (r, k). B: (d, r). scaling: a positive number (see :func:`scaling`).
+    Raises ValueError for shapes that do not chain, entries that are not finite, scaling ≤ 0.
+
+    >>> adapter = Adapter(A=[[1.0, 2.0]], B=[[3.0], [0.0]], scaling=0.5)
+    >>> adapter.delta()
+    array([[1.5, 3. ],
+           [0. , 0. ]])
+    """
+
+    A: np.ndarray
+    B: np.ndarray
+    scaling: float
+
+    def __post_init__(self):
+        A = _check.matrix("A", self.A)
+        if A.shape[0] == 0:
+            raise ValueError(f"A must have at least one row (r ≥ 1), got shape {A.shape}")
+        object.__setattr__(self, "A", A)
+        object.__setattr__(self, "B", _check.matrix("B", self.B, (None, A.shape[0])))
+        object.__setattr__(self, "scaling", _check.number("scaling", self.scaling, above=0.0))
+
+    @property
+    def r(self) -> int:
+        """The rank: rows of A, columns of B."""
+        return self.A.shape[0]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(d, k), the shape of ΔW and of the weight it belongs to."""
+        return self.B.shape[0], self.A.shape[1]
+
+    def delta(self) -> np.ndarray:
+        """ΔW = s·B·A, shape (d, k)."""
+        return self.scaling * (self.B @ self.A)
+
+    def merge(self, W0) -> np.ndarray:
+        """W0 + ΔW, shape (d, k). ``W0``: (d, k); it is not modified."""
+        return _check.matrix("W0", W0, self.shape) + self.delta()
+
+    def forward(self, X, W0) -> np.ndarray:
+        """H = X·W0ᵀ + s·(X·Aᵀ)·Bᵀ, shape (n, d), without ever forming ΔW.
+
+        ``X``: (n, k), one example a row. ``W0``: (d, k). Equation 3 of the paper.
+        """
+        X = _check.matrix("X", X, (None, self.shape[1]))
+        W0 = _check.matrix("W0", W0, self.shape)
+        low = X @ self.A.T  # (n, r)
+        return X @ W0.T + self.scaling * (low @ self.B.T)  # (n, d)
+
+    def gradients(self, G) -> tuple[np.ndarray, np.ndarray]:
+        """(∇A, ∇B) = (s·Bᵀ·G, s·G·Aᵀ) from G = ∂L/∂W, shapes (r, k) and (d, r).
+
+        ``G``: (d, k). Each gradient carries the *other* matrix as a factor, which is why a
+        zero matrix silences its partner and not itself.
+        """
+        G = _check.matrix("G", G, self.shape)
+        return self.scaling * (self.B.T @ G), self.scaling * (G @ self.A.T)

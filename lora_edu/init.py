@@ -1,0 +1,87 @@
+"""Where A and B start: five starting points, and the distributions that libraries draw from.
+
+Imports NumPy only. A starting point says which of A and B is zero; a distribution says how
+the random one is drawn. The two are separate choices, so they are separate arguments.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lora_edu import _check
+
+
+def kaiming_uniform(rows: int, columns: int, r: int, rng: np.random.Generator) -> np.ndarray:
+    """U(−1/√fan_in, 1/√fan_in), fan_in = columns: standard deviation 1/√(3·fan_in).
+
+    What PEFT and loralib give ``lora_A``: ``kaiming_uniform_(a=√5)`` comes to this bound.
+    """
+    bound = 1 / math.sqrt(columns)
+    return rng.uniform(-bound, bound, (rows, columns))
+
+
+def gaussian(rows: int, columns: int, r: int, rng: np.random.Generator) -> np.ndarray:
+    """N(0, 1/fan_in), fan_in = columns: standard deviation 1/√k for A, 1/√r for B."""
+    return rng.normal(0.0, 1 / math.sqrt(columns), (rows, columns))
+
+
+def peft_gaussian(rows: int, columns: int, r: int, rng: np.random.Generator) -> np.ndarray:
+    """N(0, 1/r²): PEFT's ``init_lora_weights="gaussian"``, whose spread depends on the rank."""
+    return rng.normal(0.0, 1 / r, (rows, columns))
+
+
+DISTRIBUTIONS = {"kaiming_uniform": kaiming_uniform, "gaussian": gaussian,
+                 "peft_gaussian": peft_gaussian}
+
+STARTS = ("A random, B zero", "A zero, B random", "both zero", "both random", "BA zero")
+
+
+def initial(d: int, k: int, r: int, start: str = "A random, B zero",
+            distribution: str | float = "kaiming_uniform", *,
+            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw (A, B), shapes (r, k) and (d, r), at one of the five starting points.
+
+    start: one of :data:`STARTS`.
+
+    - ``"A random, B zero"``: the paper's; PEFT and loralib for Linear.
+    - ``"A zero, B random"``: its mirror image; PEFT and loralib for Embedding.
+    - ``"both zero"``: a stationary point; a common bug.
+    - ``"both random"``: ΔW ≠ 0 before training; PEFT's ``init_lora_weights=False``.
+    - ``"BA zero"``: both non-zero, product exactly zero. The first ⌊r/2⌋ components have B = 0,
+      the others have A = 0. PEFT's ``"orthogonal"`` is such a start, seen through a rotation of
+      the r components.
+
+    distribution: one of :data:`DISTRIBUTIONS`, or a number σ > 0 for N(0, σ²).
+    rng: a ``numpy.random.Generator``; A and B are always both drawn, in this order, so that
+    two starts from the same seed share their random matrices.
+
+    Raises ValueError for an unknown start or distribution, sides below 1, and for ``"BA zero"``
+    at r = 1, where B·A = 0 forces one of the two vectors to be zero.
+    """
+    d, k, r = (_check.integer(name, value, minimum=1)
+               for name, value in (("d", d), ("k", k), ("r", r)))
+    _check.choice("start", start, STARTS)
+    _check.generator("rng", rng)
+    draw = _distribution(distribution)
+    A, B = draw(r, k, r, rng), draw(d, r, r, rng)
+    if start in ("A zero, B random", "both zero"):
+        A = np.zeros_like(A)
+    if start in ("A random, B zero", "both zero"):
+        B = np.zeros_like(B)
+    if start == "BA zero":
+        if r == 1:
+            raise ValueError("start 'BA zero' needs r of at least 2, got r = 1: a product of "
+                             "two vectors is zero only if one of them is")
+        A[r // 2:] = 0.0
+        B[:, :r // 2] = 0.0
+    return A, B
+
+
+def _distribution(distribution: str | float):
+    """The drawing function behind a name or a standard deviation."""
+    if isinstance(distribution, str):
+        return DISTRIBUTIONS[_check.choice("distribution", distribution, DISTRIBUTIONS)]
+    sigma = _check.number("distribution", distribution, above=0.0)
+    return lambda rows, columns, r, rng: rng.normal(0.0, sigma, (rows, columns))

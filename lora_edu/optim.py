@@ -1,0 +1,178 @@
+"""SGD, Momentum, Adam and AdamW as pure steps over a list of arrays.
+
+Imports NumPy only. The arithmetic is ``torch.optim``'s, in the order torch does it, so that the
+two agree to rounding. ``step`` changes nothing in place: parameters, gradients and state go in,
+new parameters and new state come out.
+
+``lr``, ``eps`` and ``weight_decay`` may each be one number, or a sequence with one number per
+array (LoRA+ gives A and B different learning rates).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lora_edu import _check
+
+Arrays = list[np.ndarray]
+PerArray = float | Sequence[float]
+
+
+@dataclass(frozen=True)
+class SGD:
+    """p ← p − lr·(g + weight_decay·p). Raises ValueError unless lr > 0, weight_decay ≥ 0."""
+
+    lr: PerArray
+    weight_decay: PerArray = 0.0
+
+    def __post_init__(self):
+        _check_each("lr", self.lr, above=0.0)
+        _check_each("weight_decay", self.weight_decay, minimum=0.0)
+
+    def init(self, params: Arrays) -> tuple:
+        """The state before the first step: SGD has none."""
+        return ()
+
+    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
+        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
+        lr, decay = _settings(params, grads, lr=self.lr, weight_decay=self.weight_decay)
+        return [p - a * (g + w * p)
+                for p, g, a, w in zip(params, grads, lr, decay, strict=True)], state
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """v ← momentum·v + g; p ← p − lr·v (with ``nesterov``: p − lr·(g + momentum·v)).
+
+    g includes weight_decay·p. The first v is g itself, as in torch (dampening 0).
+    Raises ValueError unless lr > 0, 0 ≤ momentum < 1, weight_decay ≥ 0.
+    """
+
+    lr: PerArray
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: PerArray = 0.0
+
+    def __post_init__(self):
+        _check_each("lr", self.lr, above=0.0)
+        _check.number("momentum", self.momentum, minimum=0.0, below=1.0)
+        _check_each("weight_decay", self.weight_decay, minimum=0.0)
+
+    def init(self, params: Arrays) -> tuple:
+        """The state before the first step: a zero velocity for each array."""
+        return (_zeros(params),)
+
+    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
+        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
+        lr, decay = _settings(params, grads, lr=self.lr, weight_decay=self.weight_decay)
+        grads = [g + w * p for p, g, w in zip(params, grads, decay, strict=True)]
+        velocity = [self.momentum * v + g for v, g in zip(state[0], grads, strict=True)]
+        moves = velocity if not self.nesterov else [
+            g + self.momentum * v for g, v in zip(grads, velocity, strict=True)]
+        return [p - a * m for p, m, a in zip(params, moves, lr, strict=True)], (velocity,)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma & Ba 2015, algorithm 1) with an L2 penalty, as ``torch.optim.Adam``.
+
+    Raises ValueError unless lr > 0, 0 ≤ betas < 1, eps ≥ 0, weight_decay ≥ 0. With ``eps=0``, an
+    entry whose gradient has been exactly zero at every step so far would be moved by 0/0: ``step``
+    raises ValueError instead. LoRA's default start has such entries in A, and both zero has
+    nothing else.
+    """
+
+    lr: PerArray = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: PerArray = 1e-8
+    weight_decay: PerArray = 0.0
+
+    def __post_init__(self):
+        _check_each("lr", self.lr, above=0.0)
+        for i, beta in enumerate(self.betas):
+            _check.number(f"betas[{i}]", beta, minimum=0.0, below=1.0)
+        _check_each("eps", self.eps, minimum=0.0)
+        _check_each("weight_decay", self.weight_decay, minimum=0.0)
+
+    def init(self, params: Arrays) -> tuple:
+        """The state before the first step: (steps taken, first moments, second moments)."""
+        return 0, _zeros(params), _zeros(params)
+
+    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
+        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
+        (decay,) = _settings(params, grads, weight_decay=self.weight_decay)
+        grads = [g + w * p if w else g for p, g, w in zip(params, grads, decay, strict=True)]
+        return self._move(params, grads, state)
+
+    def _move(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
+        lr, eps = _settings(params, grads, lr=self.lr, eps=self.eps)
+        beta1, beta2 = self.betas
+        t = state[0] + 1
+        first = [m + (1 - beta1) * (g - m) for m, g in zip(state[1], grads, strict=True)]
+        second = [beta2 * v + (1 - beta2) * g * g for v, g in zip(state[2], grads, strict=True)]
+        correct1, correct2 = 1 - beta1**t, np.sqrt(1 - beta2**t)
+        moved = []
+        for p, m, v, a, e in zip(params, first, second, lr, eps, strict=True):
+            denominator = np.sqrt(v) / correct2 + e
+            if e == 0 and not denominator.all():
+                raise ValueError(
+                    f"eps must be greater than 0 here, got {e!r}: at step {t} "
+                    f"{np.sum(denominator == 0)} entries have had a zero gradient at every step, "
+                    "and Adam would move them by 0/0")
+            moved.append(p - (a / correct1) * (m / denominator))
+        return moved, (t, first, second)
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay, p ← (1 − lr·weight_decay)·p before the move.
+
+    Loshchilov & Hutter 2019, algorithm 2, as ``torch.optim.AdamW``. Raises as :class:`Adam`.
+    """
+
+    weight_decay: PerArray = 1e-2
+
+    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
+        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
+        lr, decay = _settings(params, grads, lr=self.lr, weight_decay=self.weight_decay)
+        params = [p * (1 - a * w) for p, a, w in zip(params, lr, decay, strict=True)]
+        return self._move(params, grads, state)
+
+
+OPTIMISERS = {"SGD": SGD, "Momentum": Momentum, "Adam": Adam, "AdamW": AdamW}
+
+
+def optimiser(name: str, **settings):
+    """An optimiser by its name: ``optimiser("Adam", lr=1e-3)``. ValueError for unknown names."""
+    return OPTIMISERS[_check.choice("optimiser", name, OPTIMISERS)](**settings)
+
+
+def _zeros(params: Arrays) -> Arrays:
+    return [np.zeros_like(p) for p in params]
+
+
+def _check_each(name: str, value: PerArray, **bounds) -> None:
+    """Check one number, or each number of a sequence."""
+    if np.ndim(value) == 0:
+        _check.number(name, value, **bounds)
+    else:
+        for i, entry in enumerate(value):
+            _check.number(f"{name}[{i}]", entry, **bounds)
+
+
+def _settings(params: Arrays, grads: Arrays, **settings: PerArray) -> list[list[float]]:
+    """Spread each setting over the arrays, after checking that params and grads match."""
+    shapes, grad_shapes = [np.shape(p) for p in params], [np.shape(g) for g in grads]
+    if shapes != grad_shapes:
+        raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
+    spread = []
+    for name, value in settings.items():
+        values = [value] * len(params) if np.ndim(value) == 0 else list(value)
+        if len(values) != len(params):
+            raise ValueError(f"{name} must be one number or one per array ({len(params)}), "
+                             f"got {len(values)} numbers")
+        spread.append(values)
+    return spread
