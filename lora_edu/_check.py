@@ -51,7 +51,10 @@ def choice(name: str, value, allowed):
 
 def matrix(name: str, value, shape: tuple[int | None, int | None] = (None, None)) -> np.ndarray:
     """Return ``value`` as a finite float64 matrix whose sides match ``shape`` (None: any)."""
-    array = np.asarray(value, dtype=np.float64)
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a matrix of numbers, got {value!r}") from None
     fits = array.ndim == 2 and all(want in (None, have)
                                    for want, have in zip(shape, array.shape, strict=True))
     if not fits:

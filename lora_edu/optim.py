@@ -92,6 +92,8 @@ class Adam:
 
     def __post_init__(self):
         _check_each("lr", self.lr, above=0.0)
+        if np.shape(self.betas) != (2,):
+            raise ValueError(f"betas must be two numbers, got {self.betas!r}")
         for i, beta in enumerate(self.betas):
             _check.number(f"betas[{i}]", beta, minimum=0.0, below=1.0)
         _check_each("eps", self.eps, minimum=0.0)

@@ -46,6 +46,8 @@ class Regression:
 
         Both come from the input covariance, so the cost does not depend on n.
         """
+        if np.shape(W) != self.shape:
+            raise ValueError(f"W must be a matrix of shape {self.shape}, got shape {np.shape(W)}")
         error = np.asarray(W) - self.W_star  # (d, k)
         G = error @ self._covariance  # (d, k)
         return 0.5 * float(np.vdot(error, G)), G
@@ -88,9 +90,10 @@ def teacher_student(d: int, k: int, *, rng: np.random.Generator, n: int = 256,
 def effective_rank(X) -> float:
     """(Σλ)² / Σλ² over the eigenvalues λ of XᵀX: between 1 and k. ``X``: (n, k)."""
     X = _check.matrix("X", X)
-    eigenvalues = np.linalg.svd(X, compute_uv=False) ** 2
-    if not eigenvalues.any():
+    if not X.any():
         raise ValueError("X must not be all zero")
+    values = np.linalg.svd(X, compute_uv=False)
+    eigenvalues = (values / values[0]) ** 2  # the largest is 1: neither overflow nor underflow
     return float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
 
 

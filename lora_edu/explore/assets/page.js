@@ -1,0 +1,166 @@
+// The static page: controls, links and lazy loading around the renderer.
+// Joined with decode.js and render.js into one script (see assets.py).
+
+const BASE = document.currentScript.src.replace(/[^/]*$/, "");
+const explorers = new Map();
+let loading = null;
+
+// plotly is fetched once, when the first explorer comes near: the basic bundle where every figure
+// of the page is made of its traces. BUNDLES is put in front of this file by assets.py.
+function loadPlotly() {
+  loading ||= new Promise((resolve, reject) => {
+    const traces = [...document.querySelectorAll(".explorer")].flatMap((root) => root.dataset.traces.split(" "));
+    const script = document.createElement("script");
+    script.src = BASE + (traces.every((trace) => ["scatter", "bar"].includes(trace)) ? BUNDLES.basic : BUNDLES.cartesian);
+    script.onload = () => resolve(globalThis.Plotly);
+    script.onerror = () => reject(new Error(`could not load ${script.src}`));
+    document.head.append(script);
+  });
+  return loading;
+}
+
+class Explorer {
+  constructor(root) {
+    this.root = root;
+    this.box = root.querySelector(".explorer-plot");
+    this.readingLine = root.querySelector(".explorer-reading > span");
+    this.controls = [...root.querySelectorAll("[data-control]")].map(readControl);
+    this.start = this.controls.map((control) => control.get());
+    this.plot = createPlot(this.box, loadPlotly);
+    this.ready = decodeStates(root.querySelector(".explorer-states").textContent).then((states) => {
+      this.states = states;
+      this.update();
+    });
+    this.controls.forEach((control) => control.onMove(() => this.moved()));
+    this.wireButtons();
+    root.classList.add("explorer-alive");
+  }
+
+  state() {
+    return this.controls.reduce((state, control) => state * control.count + control.get(), 0);
+  }
+
+  figure(state = this.state()) {
+    return this.states.figure(state);
+  }
+
+  update() {
+    this.controls.forEach((control) => control.label());
+    if (!this.states) return;
+    const figure = this.figure();
+    this.plot.show(figure);
+    if (this.readingLine) this.readingLine.textContent = reading(figure);
+  }
+
+  moved() {
+    this.update();
+    clearTimeout(this.linkTimer); // browsers limit how often the address may change
+    this.linkTimer = setTimeout(() => history.replaceState(history.state, "", this.link()), 250);
+  }
+
+  // positions: {control name: key}; unknown names and keys are left alone.
+  go(positions) {
+    for (const control of this.controls) {
+      const at = control.keys.indexOf(positions[control.name]);
+      if (at >= 0) control.set(at);
+    }
+    this.moved();
+  }
+
+  link() {
+    const query = this.controls.map((control) => `${control.name}=${control.keys[control.get()]}`);
+    return `#${this.root.id}?${query.join("&")}`;
+  }
+
+  wireButtons() {
+    const button = (name) => this.root.querySelector(`[data-do="${name}"]`);
+    button("reset")?.addEventListener("click", () => {
+      this.controls.forEach((control, i) => control.set(this.start[i]));
+      if (this.plot.pinned) button("pin").click();
+      this.moved();
+    });
+    button("link")?.addEventListener("click", async (event) => {
+      history.replaceState(history.state, "", this.link());
+      const said = await navigator.clipboard?.writeText(location.href).then(() => "copied", () => "in address bar");
+      event.target.textContent = said || "in address bar";
+      setTimeout(() => { event.target.textContent = "link"; }, 1500);
+    });
+    if (button("pin")) {
+      wirePin(button("pin"), this.root.querySelector(".explorer-pinned"), this.plot, () => reading(this.figure()));
+    }
+  }
+}
+
+// One interface to the three kinds of HTML control.
+function readControl(element) {
+  const { control: name, kind } = element.dataset;
+  const inputs = [...element.querySelectorAll("input")];
+  const keys = JSON.parse(element.dataset.keys), texts = JSON.parse(element.dataset.texts);
+  const output = element.querySelector("output");
+  const get = {
+    slider: () => Number(inputs[0].value),
+    choice: () => inputs.findIndex((input) => input.checked),
+    switch: () => Number(inputs[0].checked),
+  }[kind];
+  const set = {
+    slider: (at) => { inputs[0].value = at; },
+    choice: (at) => { inputs[at].checked = true; },
+    switch: (at) => { inputs[0].checked = Boolean(at); },
+  }[kind];
+  return {
+    name, keys, get, set, count: keys.length,
+    onMove: (callback) => element.addEventListener("input", callback),
+    label: () => {
+      if (!output) return;
+      output.textContent = texts[get()];
+      inputs[0].setAttribute("aria-valuetext", texts[get()]);
+    },
+  };
+}
+
+// "#name?r=8&start=both-zero" -> {name, positions}, or null if it is no such link.
+function parseLink(hash) {
+  const found = /^#([^?]+)\?(.*)$/.exec(hash);
+  if (!found) return null;
+  return { name: decodeURIComponent(found[1]), positions: Object.fromEntries(new URLSearchParams(found[2])) };
+}
+
+function follow(hash, arriving) {
+  const link = parseLink(hash);
+  const explorer = link && explorers.get(link.name);
+  if (!explorer) return false;
+  explorer.go(link.positions);
+  const { top, bottom } = explorer.box.getBoundingClientRect();
+  const smooth = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  if (arriving) explorer.root.scrollIntoView({ block: "start" });
+  else if (bottom < 60 || top > innerHeight - 60) explorer.box.scrollIntoView({ block: "center", behavior: smooth });
+  explorer.root.classList.remove("explorer-moved");
+  void explorer.root.offsetWidth; // restart the outline's animation
+  explorer.root.classList.add("explorer-moved");
+  return true;
+}
+
+function startPage() {
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      const explorer = explorers.get(target.id);
+      explorer.ready.then(() => explorer.plot.load());
+    }
+  }, { rootMargin: "300px 0px" });
+  for (const root of document.querySelectorAll(".explorer")) {
+    explorers.set(root.id, new Explorer(root));
+    root.explorer = explorers.get(root.id);
+    near.observe(root);
+  }
+  document.addEventListener("click", (event) => {
+    const anchor = event.target.closest?.('a[href^="#"]');
+    if (anchor && !event.metaKey && !event.ctrlKey && follow(anchor.getAttribute("href"), false)) event.preventDefault();
+  });
+  addEventListener("hashchange", () => follow(location.hash, false));
+  follow(location.hash, true);
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startPage);
+else startPage();

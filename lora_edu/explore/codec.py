@@ -1,0 +1,181 @@
+"""Pack the states of an explorer into one short string, and unpack them again.
+
+Imports NumPy and the standard library only. The page's JavaScript (assets/decode.js) reads the
+same format; the tests hold the two against each other.
+
+What never varies is stored once, in a skeleton. What varies is stored as *columns*: a place in
+the figure, the distinct values that occur there, and which state has which.
+
+- Arrays of floats are stored as float32 whose mantissa is rounded to ``MANTISSA_BITS`` bits: a
+  relative error of at most 2⁻¹⁷, 100 times finer than a pixel. Zero stays exactly zero.
+  The bits are then differenced as integers: one, two or three times along the concatenated
+  arrays, or once from each array to the next (``order`` 0), whichever packs smallest; a smooth
+  curve leaves little. The differences are stored byte plane by byte plane.
+- Everything else (single numbers, strings, lists of whole numbers) is stored exactly, as JSON.
+
+The string is base64 of a deflated block: 4 bytes length of the header, the header (JSON), the
+byte planes of each column of arrays.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import zlib
+
+import numpy as np
+
+MANTISSA_BITS = 16
+DROPPED = 23 - MANTISSA_BITS
+_HOLE = "\u0000"  # stands in the skeleton where a column's value goes
+
+
+def pack(states: list[dict]) -> str:
+    """The packed string of a list of plain figures (see states.py)."""
+    columns: list[dict] = []
+    skeleton = _split(states, columns)
+    header, planes = [], []
+    for column in columns:
+        distinct, index = _distinct(column["values"])
+        entry = {"index": index}
+        if isinstance(distinct[0], np.ndarray):
+            shapes = [list(value.shape) for value in distinct]
+            entry["shapes"] = shapes[:1] if all(s == shapes[0] for s in shapes) else shapes
+            entry["order"], data = _squeeze(distinct)
+            planes.append(data)
+        else:
+            entry["json"] = distinct
+        header.append(entry)
+    head = json.dumps({"states": len(states), "dropped": DROPPED, "skeleton": skeleton,
+                       "columns": header}, separators=(",", ":"), ensure_ascii=False).encode()
+    block = struct.pack("<I", len(head)) + head + b"".join(planes)
+    return base64.b64encode(_deflate(block)).decode()
+
+
+def unpack(packed: str) -> list[dict]:
+    """The states in ``packed``; arrays come back as float32 values in float64 arrays."""
+    block = zlib.decompress(base64.b64decode(packed), wbits=-15)
+    (length,) = struct.unpack_from("<I", block)
+    header = json.loads(block[4:4 + length].decode())
+    offset, columns = 4 + length, []
+    for entry in header["columns"]:
+        if "json" in entry:
+            values = entry["json"]
+        else:
+            count = max(entry["index"]) + 1
+            shapes = entry["shapes"] * (count if len(entry["shapes"]) == 1 else 1)
+            values, offset = _expand(block, offset, shapes, entry["order"])
+        columns.append([values[i] for i in entry["index"]])
+    return [_fill(header["skeleton"], columns, state) for state in range(header["states"])]
+
+
+def _split(values: list, columns: list[dict]):
+    """The skeleton of ``values`` (one per state); places that vary go to ``columns``."""
+    first = values[0]
+    if isinstance(first, dict) and all(isinstance(v, dict) and v.keys() == first.keys()
+                                       for v in values):
+        return {key: _split([v[key] for v in values], columns) for key in first}
+    if isinstance(first, list) and _holds_parts(first) and all(
+            isinstance(v, list) and len(v) == len(first) for v in values):
+        return [_split(list(entries), columns) for entries in zip(*values, strict=True)]
+    if all(isinstance(v, np.ndarray) for v in values):
+        return _hole(values, columns)
+    values = [_exact(v) for v in values]
+    return values[0] if all(v == values[0] for v in values) else _hole(values, columns)
+
+
+def _hole(values: list, columns: list[dict]) -> str:
+    columns.append({"values": values})
+    return f"{_HOLE}{len(columns) - 1}"
+
+
+def _holds_parts(value: list) -> bool:
+    """True for a list of traces, axes, annotations …: parts that may vary one by one."""
+    return any(isinstance(entry, (dict, np.ndarray)) for entry in value)
+
+
+def _exact(value):
+    """``value`` with any array in it as a list, for JSON."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: _exact(entry) for key, entry in value.items()}
+    return [_exact(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _distinct(values: list) -> tuple[list, list[int]]:
+    """The distinct values in order of appearance, and each state's number among them."""
+    seen: dict = {}
+    distinct, index = [], []
+    for value in values:
+        key = ((value.shape, value.tobytes()) if isinstance(value, np.ndarray)
+               else json.dumps(value, sort_keys=True))
+        if key not in seen:
+            seen[key] = len(distinct)
+            distinct.append(value)
+        index.append(seen[key])
+    return distinct, index
+
+
+def _squeeze(arrays: list[np.ndarray]) -> tuple[int, bytes]:
+    """(order of differencing, byte planes of the differences): the order that packs smallest."""
+    bits = [_round(array) for array in arrays]
+    flat = np.concatenate(bits)
+    candidates = []
+    for order in (1, 2, 3):
+        flat = np.diff(flat, prepend=np.uint32(0))
+        candidates.append((order, _planes(flat)))
+    if len({len(b) for b in bits}) == 1:
+        table = np.array(bits)
+        across = np.diff(table, axis=0, prepend=np.zeros((1, table.shape[1]), np.uint32))
+        candidates.append((0, _planes(across.ravel())))
+    return min(candidates, key=lambda candidate: len(_deflate(candidate[1])))
+
+
+def _round(array: np.ndarray) -> np.ndarray:
+    """float32 bits with the mantissa rounded, as integers without the dropped bits."""
+    bits = array.astype(np.float32).ravel().view(np.uint32)
+    return (bits + np.uint32(1 << (DROPPED - 1))) >> np.uint32(DROPPED)
+
+
+def _planes(differences: np.ndarray) -> bytes:
+    """Zigzag (sign into the lowest bit), then all low bytes, all second bytes, …"""
+    signed = differences.view(np.int32)
+    zigzag = ((signed << 1) ^ (signed >> 31)).view(np.uint32)
+    return zigzag.view(np.uint8).reshape(-1, 4).T.tobytes()
+
+
+def _expand(block: bytes, offset: int, shapes: list[list[int]], order: int):
+    """The arrays of one column, and where the next column begins."""
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    total = sum(sizes)
+    planes = np.frombuffer(block, np.uint8, 4 * total, offset).reshape(4, total)
+    zigzag = np.ascontiguousarray(planes.T).view(np.uint32).ravel()
+    differences = (zigzag >> 1) ^ (np.uint32(0) - (zigzag & np.uint32(1)))
+    if order == 0:
+        bits = np.cumsum(differences.reshape(len(sizes), -1), axis=0, dtype=np.uint32).ravel()
+    else:
+        bits = differences
+        for _ in range(order):
+            bits = np.cumsum(bits, dtype=np.uint32)
+    flat = (bits << np.uint32(DROPPED)).view(np.float32).astype(np.float64)
+    ends = np.cumsum(sizes)
+    return [flat[end - size:end].reshape(shape)
+            for end, size, shape in zip(ends, sizes, shapes, strict=True)], offset + 4 * total
+
+
+def _fill(skeleton, columns: list[list], state: int):
+    """The skeleton with its holes filled for one state."""
+    if isinstance(skeleton, dict):
+        return {key: _fill(entry, columns, state) for key, entry in skeleton.items()}
+    if isinstance(skeleton, list):
+        return [_fill(entry, columns, state) for entry in skeleton]
+    if isinstance(skeleton, str) and skeleton.startswith(_HOLE):
+        return columns[int(skeleton[1:])][state]
+    return skeleton
+
+
+def _deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    return packer.compress(data) + packer.flush()
