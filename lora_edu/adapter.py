@@ -36,7 +36,7 @@ def scaling(r: int, alpha: float, rule: str = "lora") -> float:
                              _check.number("alpha", alpha, above=0.0)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Adapter:
     """A low-rank update ΔW = scaling · B · A of a frozen matrix.
 

@@ -13,7 +13,7 @@ import numpy as np
 from lora_edu import _check
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Regression:
     """Linear regression on a teacher: L(W) = ‖(W − W_star)·Xᵀ‖²_F / (2n).
 

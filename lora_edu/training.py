@@ -13,7 +13,7 @@ from lora_edu import _check
 from lora_edu.adapter import Adapter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class History:
     """What :func:`train` recorded at steps 0 … T: arrays of length T + 1.
 

@@ -1,4 +1,4 @@
-"""Chapter 3: the five starting points at step zero and after one step; the both-zero saddle.
+"""The board: the five starting points at step zero and after one step.
 
 Imports the NumPy core, plotly and the style. The problem is a teacher–student regression of
 64 × 64 with decaying input spectrum; A and B are drawn with one standard deviation, so that the
@@ -79,44 +79,3 @@ def _board_reading(r, alpha, start, history) -> str:
     return (f"r = {r}, α = {alpha:g}, {start}: ‖∇A‖ {pair(history.grad_A_norm)} · "
             f"‖∇B‖ {pair(history.grad_B_norm)} · ‖ΔW‖ {pair(history.delta_norm)} · "
             f"loss {pair(history.loss)}")
-
-
-STEPS = 150
-TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
-
-
-def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> go.Figure:
-    """Both matrices start as noise of size τ: the loss and ‖ΔW‖ over the steps."""
-    history = from_noise(tau, optimiser)
-    escaped = escape_step(history)
-    steps = np.arange(STEPS + 1)
-    scale = ZeroLogAxis(-34, 1, every=4)
-    frozen = problem().loss(problem().W0)
-    plain = {"mode": "lines", "hovertemplate": "step %{x}: %{y:.3g}<extra></extra>"}
-    figure = go.Figure([
-        curve("loss", steps, history.loss, **plain),
-        curve("delta", steps, scale.place(history.delta_norm), panel=2, values=history.delta_norm,
-              mode="lines", hovertemplate="step %{x}: %{customdata:.3g}<extra></extra>")])
-    what = ("never leaves: loss and weights stay at the frozen model's to the last bit"
-            if escaped is None else f"leaves the plateau at step {escaped} (loss below 90 %)")
-    xaxis = {"range": [0, STEPS], "title": {"text": "step"}}
-    figure.update_layout(layout(
-        [heading("loss"), heading("delta")], [xaxis, xaxis],
-        [{"range": [0, 1.15 * frozen]}, scale.axis()],
-        f"{optimiser}, noise τ = {number(tau)}: {what} · ‖ΔW‖ {number(history.delta_norm[0])} → "
-        f"{number(history.delta_norm[-1])}"))
-    return figure
-
-
-def from_noise(tau: float, optimiser_name: str, steps: int = STEPS):
-    """The History of a run whose A and B start as N(0, τ²) noise (r = 8, α = 16)."""
-    rng = np.random.default_rng(1)
-    A, B = tau * rng.normal(size=(8, SIDE)), tau * rng.normal(size=(SIDE, 8))
-    return train(problem(), Adapter(A, B, scaling(8, 16)),
-                 optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name]), steps)
-
-
-def escape_step(history) -> int | None:
-    """The first step at which the loss is below 90 % of its start, None if there is none."""
-    below = np.flatnonzero(history.loss < 0.9 * history.loss[0])
-    return int(below[0]) if below.size else None
