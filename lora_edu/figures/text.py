@@ -1,0 +1,29 @@
+"""Numbers as words for readings, axes and sliders. Imports the standard library only."""
+
+from __future__ import annotations
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def power(exponent: int) -> str:
+    """``-3`` → "10⁻³"; 0 and 1 are "1" and "10"."""
+    return {0: "1", 1: "10"}.get(exponent, "10" + str(exponent).translate(SUPERSCRIPTS))
+
+
+def short(value: float) -> str:
+    """As few digits as it takes: ``0.5`` → "0.5", ``1e-06`` → "10⁻⁶", ``2e-06`` → "2·10⁻⁶"."""
+    text = f"{value:g}"
+    if "e" not in text:
+        return text
+    mantissa, exponent = text.split("e")
+    return ("" if mantissa == "1" else f"{mantissa}·") + power(int(exponent))
+
+
+def number(value: float) -> str:
+    """Three digits, for a sentence; zero is said to be exact."""
+    if value == 0:
+        return "0 exactly"
+    if 1e-3 <= abs(value) < 1e4:
+        return f"{value:.3g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa}·{power(int(exponent))}"
