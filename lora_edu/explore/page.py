@@ -29,7 +29,7 @@ def panels(figure: dict) -> int:
 
 def narrow_height(height: int, figure: dict) -> int:
     """The height on a phone, where two panels stand one above the other."""
-    return height if panels(figure) == 1 else round(1.75 * height)
+    return height if panels(figure) == 1 else round(1.5 * height)
 
 
 def fragment(name: str, controls: tuple[Control, ...], states: list[dict], *, caption: str,
