@@ -8,12 +8,12 @@ from lora_edu.adapter import RULES, Adapter, scaling
 from lora_edu.init import DISTRIBUTIONS, STARTS, initial
 from lora_edu.optim import OPTIMISERS, SGD, Adam, AdamW, Momentum, optimiser
 from lora_edu.problems import Regression, effective_rank, teacher_student
-from lora_edu.training import History, train
+from lora_edu.training import History, Sweep, sweep, train
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DISTRIBUTIONS", "OPTIMISERS", "RULES", "SGD", "STARTS", "Adam", "AdamW", "Adapter", "History",
-    "Momentum", "Regression", "effective_rank", "initial", "optimiser", "scaling",
+    "Momentum", "Regression", "Sweep", "effective_rank", "initial", "optimiser", "scaling", "sweep",
     "teacher_student", "train",
 ]

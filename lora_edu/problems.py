@@ -19,6 +19,7 @@ class Regression:
 
     W0: (d, k), the frozen weight a student starts from. W_star: (d, k), the teacher's weight.
     X: (n, k), inputs, one a row. The targets are X·W_starᵀ, so the smallest loss is zero.
+    covariance: XᵀX/n, (k, k), computed from X.
     Raises ValueError for shapes that do not match.
     """
 
@@ -34,7 +35,7 @@ class Regression:
         object.__setattr__(self, "W0", W0)
         object.__setattr__(self, "W_star", _check.matrix("W_star", self.W_star, W0.shape))
         object.__setattr__(self, "X", X)
-        object.__setattr__(self, "_covariance", X.T @ X / X.shape[0])  # (k, k)
+        object.__setattr__(self, "covariance", X.T @ X / X.shape[0])  # (k, k)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -49,7 +50,7 @@ class Regression:
         if np.shape(W) != self.shape:
             raise ValueError(f"W must be a matrix of shape {self.shape}, got shape {np.shape(W)}")
         error = np.asarray(W) - self.W_star  # (d, k)
-        G = error @ self._covariance  # (d, k)
+        G = error @ self.covariance  # (d, k)
         return 0.5 * float(np.vdot(error, G)), G
 
     def loss(self, W) -> float:
