@@ -2,7 +2,7 @@
 
 Imports Sphinx and docutils. It
 
-- drops scripts that no page of this book uses;
+- drops scripts that no page of this book uses, and gives the pages an icon;
 - mends what the theme gets wrong for keyboards and screen readers;
 - offers each chapter as an executed notebook.
 """
@@ -12,17 +12,23 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 WORD_JOINER = "\u2060"
+ICON = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+    '<rect x="1" y="1" width="4" height="14" rx="1" fill="#d55e00"/>'
+    '<rect x="7" y="1" width="8" height="4" rx="1" fill="#3b82c4"/></svg>')  # B tall, A wide
 
 
 def setup(app):
     app.connect("config-inited", theme_options)
     app.connect("html-page-context", offer_notebook, priority=100)
     app.connect("html-page-context", drop_scripts, priority=900)
+    app.connect("html-page-context", add_icon)
     app.connect("build-finished", mend_pages, priority=900)
     app.add_post_transform(KeepPunctuation)
     app.add_css_file("book.css")
@@ -57,6 +63,11 @@ def drop_scripts(app, pagename, templatename, context, doctree) -> None:
         context[kind] = list(kept.values())
 
 
+def add_icon(app, pagename, templatename, context, doctree) -> None:
+    """The icon of the browser's tab, inside the page: without one, browsers ask for a file."""
+    context["favicon_url"] = ICON
+
+
 class KeepPunctuation(SphinxPostTransform):
     """Let no line begin with the full stop or comma that follows a formula."""
 
@@ -73,9 +84,9 @@ MENDS = [
     # decoration is not read aloud
     (re.compile(r'<i class="(fa[^"]*)"(?! aria-hidden)'), r'<i class="\1" aria-hidden="true"'),
     # the sidebar is a landmark with a name
-    (re.compile(r'<dialog id="pst-primary-sidebar-modal"'),
+    (re.compile(r'<dialog id="pst-primary-sidebar-modal"(?! aria)'),
      '<dialog id="pst-primary-sidebar-modal" aria-label="Chapters"'),
-    (re.compile(r'<div id="pst-primary-sidebar"'),
+    (re.compile(r'<div id="pst-primary-sidebar"(?! role)'),
      '<div id="pst-primary-sidebar" role="region" aria-label="Chapters"'),
     # a fold in the sidebar has a name
     (re.compile(r"<summary>(<span class=\"toctree-toggle\")"),

@@ -40,11 +40,11 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> go.Figure:
     return figure
 
 
-def from_noise(tau: float, optimiser_name: str, steps: int = STEPS):
-    """The History of a run whose A and B start as N(0, τ²) noise."""
+def from_noise(tau: float, optimiser_name: str, alpha: float = ALPHA, steps: int = STEPS):
+    """The History of a run whose A and B start as N(0, τ²) noise, with r = 8."""
     rng = np.random.default_rng(1)
     A, B = tau * rng.normal(size=(R, SIDE)), tau * rng.normal(size=(SIDE, R))
-    return train(problem(), Adapter(A, B, scaling(R, ALPHA)),
+    return train(problem(), Adapter(A, B, scaling(R, alpha)),
                  optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name]), steps)
 
 
@@ -79,16 +79,17 @@ def plane(lr: float = 0.05, steps: int = 400) -> go.Figure:
             x=[a], y=[b], mode="markers+text", name=name, text=[name], textposition=side,
             marker={"size": 9, "color": COLOURS["delta"]}, hoverinfo="name"))
     figure.add_trace(go.Scatter(
-        x=[0], y=[0], mode="markers+text", name="both zero", text=["both zero"],
-        textposition="top left", hoverinfo="name",
+        x=[0], y=[0], mode="markers", name="both zero", hoverinfo="name",
         marker={"size": 12, "symbol": "x", "color": COLOURS["B"]}))
-    figure.add_trace(go.Scatter(x=[-0.55], y=[-0.55], mode="text", text=["noise  "],
-                                textposition="top left", hoverinfo="skip"))
-    axis = {"range": [-2.4, 2.4], "dtick": 1, "title": {"text": "a"}}
+    figure.add_trace(go.Scatter(x=[-0.5], y=[-0.5], mode="text", text=["from noise  "],
+                                textposition="middle left", hoverinfo="skip"))
+    axis = {"dtick": 1, "constrain": "domain"}
     figure.update_layout(layout(
         [f'<span style="color:{COLOURS["loss"]}">━ loss 0 (ab = 1)</span>   '
-         f'<span style="color:{COLOURS["delta"]}">━ gradient descent</span>'],
-        [axis], [{**axis, "range": [-1.9, 1.9], "title": {"text": "b"}}],
+         f'<span style="color:{COLOURS["delta"]}">━ gradient descent</span>   '
+         f'<span style="color:{COLOURS["B"]}">✕ both zero</span>'],
+        [{**axis, "range": [-2.3, 2.3], "title": {"text": "a (for A)"}}],
+        [{**axis, "range": [-1.6, 1.6], "title": {"text": "b (for B)"}, "scaleanchor": "x"}],
         ""))
     return figure
 

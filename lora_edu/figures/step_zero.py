@@ -37,7 +37,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     axes = {"tickvals": [0, 1], "ticktext": ["step 0", "after 1 step"], "range": [-0.22, 1.22]}
     axes = {**axes, "showgrid": False}
     loss_axis = {"range": [0, 1.08 * top]}
-    titles = [heading("A", "B", "delta"), heading("loss")]
+    titles = [heading("A", "B", "delta", text="   (log scale)"), heading("loss")]
     if start == "BA zero" and r == 1:
         figure = go.Figure(layout=layout(
             titles, [axes, axes], [scale.axis(), loss_axis],
@@ -49,8 +49,9 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
     figure = go.Figure()
     for aside, (quantity, values) in zip((-0.04, 0.0, 0.04), norms.items(), strict=True):
-        figure.add_trace(curve(quantity, [aside, 1 + aside], scale.place(values), values=values,
-                               symbols=scale.symbols(quantity, values)))
+        figure.add_trace(curve(
+            quantity, [aside, 1 + aside], scale.place(values), values=values,
+            symbols=scale.symbols(quantity, values), dash="solid" if values.all() else "dot"))
     loss = history.loss
     off = loss > top
     figure.add_trace(go.Scatter(
