@@ -25,34 +25,99 @@ def printed_solution(label):
     raise AssertionError(f"no chapter prints a solution with code to {label}")
 
 
-def test_the_printed_solution_passes_its_check(capsys):
-    assert checks.three_factor_gradients(printed_solution("ex-three"))
+EXERCISES = {"ex-best": checks.best_approximation, "ex-count": checks.trainable_parameters,
+             "ex-dropout": checks.dropout_backward, "ex-three": checks.three_factor_gradients,
+             "ex-adamw": checks.adamw_step}
+
+
+@pytest.mark.parametrize("label", EXERCISES)
+def test_the_printed_solution_passes_its_check(label, capsys):
+    assert EXERCISES[label](printed_solution(label))
     assert "Right" in capsys.readouterr().out
 
 
+def svd(M):
+    return np.linalg.svd(M, full_matrices=False)
+
+
+def largest_entries(M, r):
+    return np.where(np.abs(M) >= np.sort(np.abs(M), axis=None)[-r * 15], M, 0)
+
+
+def adamw(p, g, m, v, t, lr, b1, b2, eps, wd, *, correct=True, l2=False, late=False, bare=False):
+    """AdamW with room for mistakes."""
+    g = g + wd * p if l2 else g
+    m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+    c1, c2 = (1 - b1**t, 1 - b2**t) if correct else (1, 1)
+    shrink = 0 if l2 else wd if bare else lr * wd
+    move = lr * (m / c1) / (np.sqrt(v / c2) + eps)
+    return ((p - move) * (1 - shrink) if late else p * (1 - shrink) - move), m, v
+
+
 WRONG = {
-    "not answered": (lambda A, M, B, G, s: None, "None"),
-    "s forgotten": (lambda A, M, B, G, s: (M.T @ B.T @ G, B.T @ G @ A.T, G @ A.T @ M.T),
-                    "off by one factor"),
-    "s squared in one": (
+    ("ex-three", "not answered"): (lambda A, M, B, G, s: None, "None"),
+    ("ex-three", "s forgotten"): (
+        lambda A, M, B, G, s: (M.T @ B.T @ G, B.T @ G @ A.T, G @ A.T @ M.T), "off by one factor"),
+    ("ex-three", "s squared in one"): (
         lambda A, M, B, G, s: (s * s * M.T @ B.T @ G, s * B.T @ G @ A.T, s * G @ A.T @ M.T),
         "∇A is off by one factor"),
-    "sign of descent": (
+    ("ex-three", "sign of descent"): (
         lambda A, M, B, G, s: (-s * M.T @ B.T @ G, -s * B.T @ G @ A.T, -s * G @ A.T @ M.T),
         "off by one factor"),
-    "M not transposed": (
+    ("ex-three", "M not transposed"): (
         lambda A, M, B, G, s: (s * M @ B.T @ G, s * B.T @ G @ A.T, s * G @ A.T @ M),
-        "wrong entries"),
-    "M left out": (lambda A, M, B, G, s: (s * B.T @ G, s * B.T @ G @ A.T, s * G @ A.T),
-                   "wrong entries"),
-    "order of the answers": (
+        "is wrong in"),
+    ("ex-three", "M left out"): (
+        lambda A, M, B, G, s: (s * B.T @ G, s * B.T @ G @ A.T, s * G @ A.T), "is wrong in"),
+    ("ex-three", "order"): (
         lambda A, M, B, G, s: (s * G @ A.T @ M.T, s * B.T @ G @ A.T, s * M.T @ B.T @ G), "shape"),
-    "two matrices": (lambda A, M, B, G, s: (s * B.T @ G, s * G @ A.T), "three matrices"),
+    ("ex-three", "two matrices"): (
+        lambda A, M, B, G, s: (s * B.T @ G, s * G @ A.T), "three matrices"),
+    ("ex-best", "not answered"): (lambda M, r: None, "None"),
+    ("ex-best", "largest entries"): (largest_entries, "rank"),
+    ("ex-best", "smallest singular values"): (
+        lambda M, r: (svd(M)[0][:, -r:] * svd(M)[1][-r:]) @ svd(M)[2][-r:], "least possible"),
+    ("ex-best", "singular values forgotten"): (
+        lambda M, r: svd(M)[0][:, :r] @ svd(M)[2][:r], "least possible"),
+    ("ex-best", "first columns"): (
+        lambda M, r: np.where(np.arange(M.shape[1]) < r, M, 0), "least possible"),
+    ("ex-best", "one too many"): (
+        lambda M, r: (svd(M)[0][:, :r + 1] * svd(M)[1][:r + 1]) @ svd(M)[2][:r + 1], "rank 3"),
+    ("ex-count", "not answered"): (lambda shapes, r: None, "not answered"),
+    ("ex-count", "whole matrices"): (lambda shapes, r: sum(d * k for d, k in shapes), "off by"),
+    ("ex-count", "one side only"): (lambda shapes, r: sum(r * k for d, k in shapes), "off by"),
+    ("ex-count", "square assumed"): (lambda shapes, r: sum(2 * r * d for d, k in shapes), "off by"),
+    ("ex-count", "first matrix only"): (
+        lambda shapes, r: r * sum(shapes[0]), "off by"),
+    ("ex-dropout", "not answered"): (lambda *given: None, "None"),
+    ("ex-dropout", "mask forgotten in A"): (
+        lambda D, X, mask, W0, A, B, s: (s * (D @ B).T @ X, s * D.T @ (mask * X) @ A.T,
+                                         D @ W0 + mask * (s * D @ B @ A)), "∇A is wrong in"),
+    ("ex-dropout", "mask forgotten in X"): (
+        lambda D, X, mask, W0, A, B, s: (s * (D @ B).T @ (mask * X), s * D.T @ (mask * X) @ A.T,
+                                         D @ W0 + s * D @ B @ A), "∇X is wrong in"),
+    ("ex-dropout", "mask on everything"): (
+        lambda D, X, mask, W0, A, B, s: (s * (D @ B).T @ (mask * X), s * D.T @ (mask * X) @ A.T,
+                                         mask * (D @ W0 + s * D @ B @ A)), "∇X is wrong in"),
+    ("ex-dropout", "s forgotten in B"): (
+        lambda D, X, mask, W0, A, B, s: (s * (D @ B).T @ (mask * X), D.T @ (mask * X) @ A.T,
+                                         D @ W0 + mask * (s * D @ B @ A)), "∇B is off by one"),
+    ("ex-adamw", "not answered"): (lambda *given: None, "None"),
+    ("ex-adamw", "L2 instead of decay"): (lambda *a: adamw(*a, l2=True), "is wrong in"),
+    ("ex-adamw", "no bias correction"): (lambda *a: adamw(*a, correct=False), "is wrong in"),
+    ("ex-adamw", "decay after the move"): (lambda *a: adamw(*a, late=True), "is wrong in"),
+    ("ex-adamw", "decay without the learning rate"): (
+        lambda *a: adamw(*a, bare=True), "is wrong in"),
 }
 
 
-@pytest.mark.parametrize("mistake", WRONG)
-def test_a_plausible_mistake_is_rejected_and_named(mistake, capsys):
-    answer, hint = WRONG[mistake]
-    assert not checks.three_factor_gradients(answer)
+@pytest.mark.parametrize(("label", "mistake"), WRONG)
+def test_a_plausible_mistake_is_rejected_and_named(label, mistake, capsys):
+    answer, hint = WRONG[label, mistake]
+    assert not EXERCISES[label](answer)
     assert hint in capsys.readouterr().out
+
+
+def test_every_exercise_with_a_check_has_at_least_two_plausible_mistakes():
+    counts = [label for label, mistake in WRONG if mistake != "not answered"]
+    assert all(counts.count(label) >= 2 for label in EXERCISES)

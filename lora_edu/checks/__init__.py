@@ -1,0 +1,14 @@
+"""Checks for the book's code exercises: each tells right from wrong, and says what is off.
+
+Imports NumPy only; one module a chapter. A check takes the reader's function, tries it on random
+matrices against an oracle that shares no code with the solution, prints what it found, and
+returns True or False.
+"""
+
+from lora_edu.checks.by_hand import dropout_backward
+from lora_edu.checks.hundred_steps import adamw_step
+from lora_edu.checks.low_rank import best_approximation, trainable_parameters
+from lora_edu.checks.step_zero import three_factor_gradients
+
+__all__ = ["adamw_step", "best_approximation", "dropout_backward", "three_factor_gradients",
+           "trainable_parameters"]
