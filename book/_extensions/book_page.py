@@ -2,7 +2,7 @@
 
 Imports Sphinx and docutils. It
 
-- drops scripts that no page of this book uses, and gives the pages an icon;
+- drops scripts that a page does not use, runs the others late, and gives the pages an icon;
 - mends what the theme gets wrong for keyboards and screen readers;
 - offers each chapter as an executed notebook.
 """
@@ -94,14 +94,23 @@ MENDS = [
 ]
 
 
+LATER = [  # nowhere but on the search page
+    # searching needs its scripts there only
+    (re.compile(r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>'), ""),
+    # the text is shown before scripts run; modules keep their place among deferred scripts
+    (re.compile(r'<script (?!defer)([^>]*src="[^"]+")></script>'), r"<script defer \1></script>"),
+    (re.compile(r"<script>(?=DOCUMENTATION_OPTIONS\.)"), '<script type="module">'),
+]
+
+
 def mend_pages(app, exception) -> None:
-    """Apply MENDS to every built page."""
+    """Apply MENDS to every built page, and LATER to all that do not search."""
     if exception or app.builder.format != "html":
         return
     shutil.copyfile(Path(__file__).parent / "book.css", Path(app.outdir) / "_static" / "book.css")
     for page in Path(app.outdir).rglob("*.html"):
         text = before = page.read_text(encoding="utf-8")
-        for pattern, replacement in MENDS:
+        for pattern, replacement in MENDS + (LATER if page.name != "search.html" else []):
             text = pattern.sub(replacement, text)
         if text != before:
             page.write_text(text, encoding="utf-8")
