@@ -44,7 +44,8 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
     for quantity, values in (("A", history.grad_A_norm), ("B", history.grad_B_norm),
                              ("delta", history.delta_norm)):
         values = values[shown]
-        figure.add_trace(curve(quantity, shown, scale.place(values), values=values, mode="lines",
+        figure.add_trace(curve(quantity, shown, scale.place(values), values=values,
+                               sizes=[9 if value == 0 else 0 for value in values],
                                hovertemplate="step %{x}: %{customdata:.3g}<extra></extra>"))
     loss = np.minimum(history.loss[shown], 2 * frozen)
     figure.add_trace(curve("loss", shown, loss, panel=2, values=history.loss[shown], mode="lines",

@@ -37,7 +37,7 @@ def best_rank(M: np.ndarray, r: int) -> np.ndarray:
     return (U[:, :r] * sigma[:r]) @ Vt[:r]
 
 
-def low_rank(r: int = 2, view: str = VIEWS[0]) -> go.Figure:
+def low_rank(r: int = 1, view: str = VIEWS[0]) -> go.Figure:
     """Left: the sum of r outer products, the r-th of them, or what is missing. Right: the error."""
     M = picture()
     d, k = M.shape

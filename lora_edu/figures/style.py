@@ -43,7 +43,8 @@ def layout(titles: list[str], xaxes: list[dict], yaxes: list[dict], reading: str
 
 
 def curve(quantity: str, x, y, *, panel: int = 1, values=None,
-          symbols: list[str] | None = None, dash: str = "solid", **more) -> go.Scatter:
+          symbols: list[str] | None = None, sizes: int | list[int] = 10, dash: str = "solid",
+          **more) -> go.Scatter:
     """A line with marks in the quantity's colour. ``values``: the true values, where y is not.
 
     A dotted line joins marks between which the axis means nothing: from a value to exact zero.
@@ -54,7 +55,8 @@ def curve(quantity: str, x, y, *, panel: int = 1, values=None,
     return go.Scatter(**{
         "x": x, "y": y, "customdata": values, "name": name, "xaxis": f"x{n}", "yaxis": f"y{n}",
         "line": {"color": COLOURS[quantity], "width": 2.5, "dash": dash}, "mode": "lines+markers",
-        "marker": {"symbol": symbols or SYMBOLS[quantity], "size": 10, "color": COLOURS[quantity]},
+        "marker": {"symbol": symbols or SYMBOLS[quantity], "size": sizes,
+                   "color": COLOURS[quantity]},
         "hovertemplate": f"{name} = {value}<extra></extra>", **more})
 
 
