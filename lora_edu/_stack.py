@@ -18,72 +18,85 @@ RECORDED = ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful")
 
 
 class Stack:
-    """R runs. Their parameters are one array (R, r, k + d): A, and behind it Bᵀ."""
+    """R runs. All parameters lie in one flat array, so that an optimiser passes over it once.
+
+    A, (R, r, k), and Bt = Bᵀ, (R, r, d), are views of its two parts; ``grads`` has the same form.
+    """
 
     def __init__(self, A: np.ndarray, Bt: np.ndarray, s: np.ndarray, covariance: np.ndarray,
                  shift: np.ndarray):
         """A: (R, r, k). Bt: (R, r, d). s: (R,). covariance: (k, k). shift = W_star − W0: (d, k)."""
         r, k, d = A.shape[1], A.shape[2], Bt.shape[2]
-        self.params = np.concatenate([A, Bt], axis=2)
+        self.params = np.concatenate([A.ravel(), Bt.ravel()])
         self.grads, self.work = np.empty_like(self.params), np.empty_like(self.params)
-        self.left, self.right = slice(None, k), slice(k, None)
+        self.shapes = A.shape, Bt.shape
+        self.A, self.Bt = self.split(self.params)
+        self.grad_A, self.grad_B = self.split(self.grads)
         self.s = s[:, None, None]
         self.covariance, self.shift = covariance, shift
         self.target = shift @ covariance  # (d, k): −G at W0
+        self.start_loss = 0.5 * np.vdot(shift, self.target)
         factored = r * (k * k + 2 * d * k) + 4 * r * r * (d + k)
         direct = d * k * k + 3 * d * r * k
         self.gradients = self._factored if factored < direct else self._direct
 
+    def split(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The two parts of a flat array as (R, r, k) and (R, r, d) views."""
+        size = int(np.prod(self.shapes[0]))
+        return flat[:size].reshape(self.shapes[0]), flat[size:].reshape(self.shapes[1])
+
     def _factored(self) -> tuple:
-        """Fill ``grads``; return (loss, ‖ΔW‖², ⟨ΔW, SC⟩), each (R,)."""
-        A, Bt = self._matrices()
+        """Fill ``grads``; return (loss, ‖ΔW‖², −⟨ΔW, G0⟩), each (R,)."""
+        A, Bt, s = self.A, self.Bt, self.s[:, 0, 0]
         AC = _shared(A, self.covariance)  # (R, r, k)
         BS = _shared(Bt, self.target)  # (R, r, k)
         BB = Bt @ Bt.transpose(0, 2, 1)  # (R, r, r), symmetric
         ACA = AC @ A.transpose(0, 2, 1)  # (R, r, r), symmetric
-        np.matmul(self.s * BB, AC, out=self.work[:, :, self.left])
-        np.matmul(self.s * ACA, Bt, out=self.work[:, :, self.right])
-        self.work[:, :, self.left] -= BS
-        self.work[:, :, self.right] -= _shared(A, self.target.T)
-        np.multiply(self.work, self.s, out=self.grads)
-        s = self.s[:, 0, 0]
         useful = s * _inner(BS, A)
-        loss = 0.5 * s**2 * _inner(BB, ACA) - useful + 0.5 * np.vdot(self.shift, self.target)
+        np.matmul(self.s * BB, AC, out=self.grad_A)
+        np.matmul(self.s * ACA, Bt, out=self.grad_B)
+        self.grad_A -= BS
+        self.grad_B -= _shared(A, self.target.T)
+        self.grad_A *= self.s
+        self.grad_B *= self.s
+        loss = 0.5 * s**2 * _inner(BB, ACA) - useful + self.start_loss
         return loss, s**2 * _inner(BB, A @ A.transpose(0, 2, 1)), useful
 
     def _direct(self) -> tuple:
         """The same by way of ΔW and G, (R, d, k) each."""
-        A, Bt = self._matrices()
-        delta = np.matmul(Bt.transpose(0, 2, 1), A)
+        delta = self.Bt.transpose(0, 2, 1) @ self.A
         delta *= self.s
-        useful = np.einsum("rij,ij->r", delta, self.target)
-        square = _inner(delta, delta)
+        square, useful = _inner(delta, delta), _flat(delta) @ self.target.ravel()
         delta -= self.shift
         G = _shared(delta, self.covariance)
-        np.matmul(Bt, G, out=self.grads[:, :, self.left])
-        np.matmul(A, G.transpose(0, 2, 1), out=self.grads[:, :, self.right])
-        self.grads *= self.s
-        return 0.5 * _inner(delta, G), square, useful
+        loss = 0.5 * _inner(delta, G)
+        G *= self.s
+        np.matmul(self.Bt, G, out=self.grad_A)
+        np.matmul(self.A, G.transpose(0, 2, 1), out=self.grad_B)
+        return loss, square, useful
 
     def record(self) -> np.ndarray:
         """Fill ``grads``; return the five recorded quantities, (R, 5), in the order of RECORDED."""
         loss, square, useful = self.gradients()
-        grad_A, grad_B = self.grads[:, :, self.left], self.grads[:, :, self.right]
         return np.stack([np.maximum(loss, 0.0), np.sqrt(np.maximum(square, 0.0)),
-                         np.sqrt(_inner(grad_A, grad_A)), np.sqrt(_inner(grad_B, grad_B)),
-                         useful], axis=1)
+                         np.sqrt(_inner(self.grad_A, self.grad_A)),
+                         np.sqrt(_inner(self.grad_B, self.grad_B)), useful], axis=1)
 
-    def _matrices(self) -> tuple[np.ndarray, np.ndarray]:
-        """A (R, r, k) and Bᵀ (R, r, d), contiguous."""
-        return (np.ascontiguousarray(self.params[:, :, self.left]),
-                np.ascontiguousarray(self.params[:, :, self.right]))
+    def scale_work(self, factor: np.ndarray) -> None:
+        """Multiply ``work`` by one number a run, ``factor`` (R,)."""
+        if (factor == factor[0]).all():
+            self.work *= factor[0]
+        else:
+            for part in self.split(self.work):
+                part *= factor[:, None, None]
 
 
 def sgd(stack: Stack, lr: np.ndarray, weight_decay: float = 0.0):
-    """A function that makes one SGD step on ``stack`` in place."""
+    """A function that makes one SGD step on ``stack`` in place. lr: (R,)."""
     def step():
         _add_decay(stack, weight_decay)
-        np.multiply(stack.grads, lr, out=stack.work)
+        np.copyto(stack.work, stack.grads)
+        stack.scale_work(lr)
         stack.params -= stack.work
     return step
 
@@ -100,9 +113,9 @@ def momentum(stack: Stack, lr: np.ndarray, momentum: float = 0.9, nesterov: bool
         if nesterov:
             np.multiply(velocity, momentum, out=stack.work)
             stack.work += stack.grads
-            stack.work *= lr
         else:
-            np.multiply(velocity, lr, out=stack.work)
+            np.copyto(stack.work, velocity)
+        stack.scale_work(lr)
         stack.params -= stack.work
     return step
 
@@ -122,7 +135,9 @@ def adam(stack: Stack, lr: np.ndarray, betas: tuple[float, float] = (0.9, 0.999)
         nonlocal power1, power2
         power1, power2 = power1 * beta1, power2 * beta2
         if decoupled:
-            np.multiply(stack.params, 1 - lr * weight_decay, out=stack.params)
+            np.multiply(stack.params, weight_decay, out=stack.work)
+            stack.scale_work(lr)
+            stack.params -= stack.work
         else:
             _add_decay(stack, weight_decay)
         np.multiply(first, beta1, out=first)
@@ -134,7 +149,7 @@ def adam(stack: Stack, lr: np.ndarray, betas: tuple[float, float] = (0.9, 0.999)
         np.sqrt(second, out=stack.work)
         stack.work += eps / root
         np.divide(first, stack.work, out=stack.work)
-        stack.work *= lr * ((1 - beta1) / (1 - power1) / root)
+        stack.scale_work(lr * ((1 - beta1) / (1 - power1) / root))
         stack.params -= stack.work
     return step
 
@@ -149,7 +164,7 @@ STEPPERS = {"SGD": sgd, "Momentum": momentum, "Adam": adam, "AdamW": adamw}
 
 def train_stack(stack: Stack, step, steps: int) -> np.ndarray:
     """Run the stack; (R, 5, steps + 1). A run that is no longer finite is inf from there on."""
-    records = np.empty((steps + 1, len(stack.params), len(RECORDED)))
+    records = np.empty((steps + 1, len(stack.s), len(RECORDED)))
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps + 1):
             records[t] = stack.record()
@@ -172,6 +187,11 @@ def _shared(stacked: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return (stacked.reshape(runs * rows, -1) @ matrix).reshape(runs, rows, -1)
 
 
+def _flat(stacked: np.ndarray) -> np.ndarray:
+    """(R, m, n) as (R, m·n)."""
+    return stacked.reshape(len(stacked), -1)
+
+
 def _inner(P: np.ndarray, Q: np.ndarray) -> np.ndarray:
     """⟨P, Q⟩ for each run, (R,)."""
-    return np.einsum("rij,rij->r", P, Q)
+    return (_flat(P)[:, None, :] @ _flat(Q)[:, :, None])[:, 0, 0]

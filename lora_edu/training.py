@@ -169,7 +169,7 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
         stack = _stack.Stack(np.array([A for A, B in starts]), np.array([B.T for A, B in starts]),
                              np.array([scaling(rank, p["alpha"], rule) for p in picks]),
                              problem.covariance, problem.W_star - problem.W0)
-        rates = np.array([p["lr"] for p in picks])[:, None, None]
+        rates = np.array([float(p["lr"]) for p in picks])
         step = _stack.STEPPERS[optimiser](stack, rates, **settings)
         for index, record in zip(chunk, _stack.train_stack(stack, step, steps), strict=True):
             result[(i, *index)] = record
