@@ -99,7 +99,7 @@ LATER = [  # nowhere but on the search page
     (re.compile(r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>'), ""),
     # the text is shown before scripts run; modules keep their place among deferred scripts
     (re.compile(r'<script (?!defer)([^>]*src="[^"]+")></script>'), r"<script defer \1></script>"),
-    (re.compile(r"<script>(?=DOCUMENTATION_OPTIONS\.)"), '<script type="module">'),
+    (re.compile(r"<script>(?=\s*DOCUMENTATION_OPTIONS\.)"), '<script type="module">'),
 ]
 
 

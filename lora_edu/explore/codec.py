@@ -70,6 +70,15 @@ def unpack(packed: str) -> list[dict]:
     return [_fill(header["skeleton"], columns, state) for state in range(header["states"])]
 
 
+def as_lists(value):
+    """``value`` with any array in it as a list, for JSON."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: as_lists(entry) for key, entry in value.items()}
+    return [as_lists(entry) for entry in value] if isinstance(value, list) else value
+
+
 def _split(values: list, columns: list[dict]):
     """The skeleton of ``values`` (one per state); places that vary go to ``columns``."""
     first = values[0]
@@ -81,8 +90,8 @@ def _split(values: list, columns: list[dict]):
         return [_split(list(entries), columns) for entries in zip(*values, strict=True)]
     if all(isinstance(v, np.ndarray) for v in values):
         return _hole(values, columns)
-    values = [_exact(v) for v in values]
-    return values[0] if all(v == values[0] for v in values) else _hole(values, columns)
+    values = [as_lists(v) for v in values]
+    return values[0] if len({repr(v) for v in values}) == 1 else _hole(values, columns)
 
 
 def _hole(values: list, columns: list[dict]) -> str:
@@ -93,15 +102,6 @@ def _hole(values: list, columns: list[dict]) -> str:
 def _holds_parts(value: list) -> bool:
     """True for a list of traces, axes, annotations …: parts that may vary one by one."""
     return any(isinstance(entry, (dict, np.ndarray)) for entry in value)
-
-
-def _exact(value):
-    """``value`` with any array in it as a list, for JSON."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, dict):
-        return {key: _exact(entry) for key, entry in value.items()}
-    return [_exact(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _distinct(values: list) -> tuple[list, list[int]]:
@@ -135,8 +135,10 @@ def _squeeze(arrays: list[np.ndarray]) -> tuple[int, bytes]:
 
 def _round(array: np.ndarray) -> np.ndarray:
     """float32 bits with the mantissa rounded, as integers without the dropped bits."""
-    bits = array.astype(np.float32).ravel().view(np.uint32)
-    return (bits + np.uint32(1 << (DROPPED - 1))) >> np.uint32(DROPPED)
+    dropped = np.uint64(52 - MANTISSA_BITS)  # of float64: rounded once, not by way of float32
+    bits = array.astype(np.float64).ravel().view(np.uint64)
+    bits = (bits + (np.uint64(1) << (dropped - np.uint64(1)))) >> dropped << dropped
+    return bits.view(np.float64).astype(np.float32).view(np.uint32) >> np.uint32(DROPPED)
 
 
 def _planes(differences: np.ndarray) -> bytes:

@@ -52,7 +52,7 @@ def value_key(value) -> str:
     """A value as it stands in a link: ``1e-06`` → "1e-6", "both zero" → "both-zero"."""
     if isinstance(value, float):
         return re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), f"{value:g}")
-    return slug(value_text(value))
+    return slug(value_text(value)) if isinstance(value, (bool, str)) else str(value)
 
 
 def slug(text: str) -> str:

@@ -50,17 +50,17 @@ class Explorer:
 
             start = self.start()  # a bad figure raises here, in the cell, not in a callback
             self._live = LiveExplorer(
-                self.function, self.controls, name=self.name, caption=self.caption,
+                self.function, self.controls, start, name=self.name, caption=self.caption,
                 height=self.height, height_narrow=page.narrow_height(self.height, start))
         return self._live
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         if os.environ.get(STATIC):
             return {"text/html": self.html(), "text/plain": repr(self)}
-        bundle = self.live().widget._repr_mimebundle_()
+        live = self.live()
+        bundle = live.widget._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        start = self.start()
-        fallback = (f"<p>{escape(page.reading(start))}</p>{page.table(start)}"
+        fallback = (f"<p>{escape(page.reading(live.figure))}</p>{page.table(live.figure)}"
                     f"<p>{escape(self.caption)}</p>")
         return {**data, "text/html": fallback, "text/plain": repr(self)}, metadata
 

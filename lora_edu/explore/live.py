@@ -1,16 +1,24 @@
 """The live form of an explorer: ipywidgets controls around a view that draws with render.js.
 
-Imports ipywidgets and anywidget, and the sibling modules. Nothing here runs in a book build.
+Imports NumPy, ipywidgets and anywidget, and the sibling modules. Nothing here runs in a book
+build.
 """
 
 from __future__ import annotations
 
+import base64
+import json
+
 import anywidget
 import ipywidgets
+import numpy as np
 import traitlets
 
 from lora_edu.explore import assets
 from lora_edu.explore.controls import Control
+from lora_edu.explore.states import evaluate_one
+
+LONG = 32  # numbers: from here on an array is sent in binary
 
 
 class PlotlyBundle(anywidget.AnyWidget):
@@ -27,7 +35,7 @@ class PlotView(anywidget.AnyWidget):
     _css = assets.read("explore.css")
     bundle = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     name = traitlets.Unicode().tag(sync=True)
-    figure = traitlets.Unicode().tag(sync=True)  # plotly's JSON without the template
+    figure = traitlets.Unicode().tag(sync=True)  # a plain figure as JSON
     error = traitlets.Unicode().tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
     height = traitlets.Int(380).tag(sync=True)
@@ -46,32 +54,38 @@ def shared_bundle() -> PlotlyBundle:
     return _bundle
 
 
-def figure_json(figure) -> str:
-    """A plotly figure as JSON, without its template: the view's theme takes its place."""
-    figure = type(figure)(figure)  # a copy: the caller's figure keeps its template
-    figure.layout.template = None
-    return figure.to_json()
+def figure_json(figure: dict) -> str:
+    """A plain figure (see states.py) as JSON; long arrays in plotly's binary form."""
+    return json.dumps(figure, default=_array, ensure_ascii=False, separators=(",", ":"))
+
+
+def _array(array: np.ndarray) -> dict | list:
+    """Short arrays stay lists, for plotly takes an axis range in no other form."""
+    if array.size < LONG:
+        return array.tolist()
+    return {"dtype": "f8", "bdata": base64.b64encode(array.astype("<f8").tobytes()).decode(),
+            "shape": ", ".join(map(str, array.shape))}
 
 
 class LiveExplorer:
     """Controls and a view, joined: a move of a control computes the figure and sends it.
 
     ipywidgets holds back a slider's messages while the kernel is busy and then sends the newest
-    value only, so a held arrow key never queues.
+    value only, so a held arrow key never queues. ``figure`` is the plain figure on show.
     """
 
-    def __init__(self, function, controls: tuple[Control, ...], **view):
-        self.function, self.controls = function, controls
+    def __init__(self, function, controls: tuple[Control, ...], figure: dict, **view):
+        self.function, self.controls, self.figure = function, controls, figure
         self.inputs = {control.name: _input(control) for control in controls}
-        self.view = PlotView(bundle=shared_bundle(), controls=bool(controls), **view)
+        self.view = PlotView(bundle=shared_bundle(), controls=bool(controls),
+                             figure=figure_json(figure), **view)
         self._moving_many = False
         for widget in self.inputs.values():
             widget.observe(lambda change: self.update(), names="value")
         self.view.on_msg(self._message)
-        self.update()
-        row = ipywidgets.HBox(list(self.inputs.values()),
-                              layout=ipywidgets.Layout(flex_flow="row wrap"))
-        self.widget = ipywidgets.VBox([row, self.view] if controls else [self.view])
+        row = ipywidgets.HBox(list(self.inputs.values())).add_class("explorer-inputs")
+        self.widget = ipywidgets.VBox([row, self.view] if controls else [self.view]
+                                      ).add_class("explorer-widgets")
 
     def values(self) -> dict:
         """The present position: control name → value."""
@@ -82,13 +96,13 @@ class LiveExplorer:
         if self._moving_many:
             return
         try:
-            figure = figure_json(self.function(**self.values()))
+            self.figure = evaluate_one(self.function, self.controls, self.values())
         except Exception as error:  # said in the view: a widget callback has nowhere to raise to
-            self.view.error = f"{type(error).__name__}: {error}"
+            self.view.error = str(error)
             return
         with self.view.hold_sync():
             self.view.error = ""
-            self.view.figure = figure
+            self.view.figure = figure_json(self.figure)
 
     def move(self, positions: dict[str, int]) -> None:
         """Move several controls (name → index of the value), computing once."""

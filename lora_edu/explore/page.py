@@ -51,9 +51,9 @@ def fragment(name: str, controls: tuple[Control, ...], states: list[dict], *, ca
                     f'data-longest="{escape(longest)}">'
                     f"<span>{escape(said)}</span></p>") if longest else ""
     pinned = '<p class="explorer-pinned" hidden></p>' if controls else ""
-    return f"""<figure class="explorer" id="{escape(name)}" data-traces="{' '.join(traces)}" \
-data-source="{escape(source)}" style="--explorer-height:{height}px;\
---explorer-height-narrow:{narrow_height(height, start)}px">
+    return f"""<figure class="explorer" id="explorer-{name}" data-name="{name}" \
+data-traces="{' '.join(traces)}" data-source="{escape(source)}" \
+style="--explorer-height:{height}px;--explorer-height-narrow:{narrow_height(height, start)}px">
 {controls_form(name, controls)}<div class="explorer-plot" role="img" \
 aria-label="{escape(said or caption or name)}"></div>
 {reading_line}{pinned}<figcaption>{escape(caption)}</figcaption>
@@ -73,7 +73,7 @@ def controls_form(name: str, controls: tuple[Control, ...]) -> str:
     """HTML inputs for the controls, and the buttons pin, reset and link."""
     if not controls:
         return ""
-    rows = "\n".join(_WRITERS[control.kind](f"{name}-{control.name}", control)
+    rows = "\n".join(_WRITERS[control.kind](f"explorer-{name}-{control.name}", control)
                      for control in controls)
     return f"""<div class="explorer-controls" role="group" aria-label="controls">
 {rows}

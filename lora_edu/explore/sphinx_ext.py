@@ -6,7 +6,8 @@ Imports Sphinx, docutils and the sibling modules. It
 - adds the explorers' script and style to the pages that have one, and copies plotly.js;
 - turns links such as ``#step-zero?r=8`` into checked links: a wrong name, control or value is a
   warning (an error with -W);
-- reads notebooks again when the package has changed.
+- reads notebooks again when the package has changed;
+- says which cell stopped a build, and why.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def setup(app):
     app.connect("doctree-read", collect)
     app.connect("html-page-context", add_assets)
     app.connect("build-finished", copy_plotly)
+    app.connect("build-finished", tell_cause)
     app.add_post_transform(ExplorerLinks)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
 
@@ -80,8 +82,8 @@ def collect(app, doctree) -> None:
     """Note the explorers of a page with their controls."""
     page: dict[str, dict[str, list[str]]] = {}
     for node in doctree.findall(nodes.raw):
-        for name, body in re.findall(r'<figure class="explorer" id="([^"]+)"(.*?)</figure>',
-                                     node.astext(), re.DOTALL):
+        for name, body in re.findall(r'<figure class="explorer"[^>]* data-name="([^"]+)"'
+                                     r"(.*?)</figure>", node.astext(), re.DOTALL):
             if name in page:
                 logger.warning("two explorers are named %r on this page: give one another name",
                                name, location=app.env.docname)
@@ -109,7 +111,7 @@ class ExplorerLinks(SphinxPostTransform):
             problem = link_problem(known(self.env).get(page, {}), name, query)
             if problem:
                 logger.warning("link to %s: %s", target, problem, location=node)
-            uri = f"#{target}"
+            uri = f"#{target}" if query else f"#explorer-{name}"
             if page != self.env.docname:
                 uri = self.app.builder.get_relative_uri(self.env.docname, page) + uri
             link = nodes.reference("", "", *node.children, refuri=uri, internal=True,
@@ -135,6 +137,12 @@ def add_assets(app, pagename, templatename, context, doctree) -> None:
     if pagename in known(app.env):
         app.add_js_file("explore.js", loading_method="defer")
         app.add_css_file("explore.css")
+
+
+def tell_cause(app, exception) -> None:
+    """The cell and its traceback, where a cell stopped the build: Sphinx names only the page."""
+    if exception is not None and exception.__cause__ is not None:
+        logger.error("%s: %s", exception, exception.__cause__)
 
 
 def copy_plotly(app, exception) -> None:

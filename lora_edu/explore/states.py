@@ -1,8 +1,9 @@
 """Evaluate a figure function over the grid of its controls, and check each state.
 
-Imports the controls of this package, NumPy and plotly. A *state* is one position of all the
-controls; its *plain figure* is the plotly figure as dicts, lists, numbers, strings and NumPy
-arrays: no plotly object, no template (the page's theme takes its place), nothing non-finite.
+Imports the controls and codec of this package, and NumPy. A *state* is one position of all the
+controls; its *plain figure* is the plotly figure as dicts, lists, numbers, strings and, in its
+traces, NumPy arrays: no plotly object, no template (the page's theme takes its place), nothing
+non-finite.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 import numpy as np
 from tqdm import tqdm
 
+from lora_edu.explore.codec import as_lists
 from lora_edu.explore.controls import Control, describe, grid
 
 MAX_STATES = 4096
@@ -34,7 +36,8 @@ def plain_figure(figure, where: str = "the figure") -> dict:
                            f"got {type(figure).__name__}")
     tree = figure.to_plotly_json()
     layout = {key: value for key, value in tree.get("layout", {}).items() if key != "template"}
-    return _plain({"data": list(tree["data"]), "layout": layout}, where, "")
+    return {"data": _plain(list(tree["data"]), where, "data"),
+            "layout": as_lists(_plain(layout, where, "layout"))}
 
 
 def evaluate(function, controls: tuple[Control, ...], *, progress: bool = False) -> list[dict]:
@@ -74,7 +77,7 @@ def _plain(value, where: str, path: str):
         return _finite(value, where, path)
     if isinstance(value, (list, tuple, np.ndarray)):
         entries = [_plain(entry, where, f"{path}[{i}]") for i, entry in enumerate(value)]
-        return _gather(entries)
+        return _gather(entries, where, path)
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, np.integer)):
@@ -88,11 +91,11 @@ def _plain(value, where: str, path: str):
     return str(value)  # dates and the like: what plotly itself writes
 
 
-def _gather(entries: list):
+def _gather(entries: list, where: str, path: str):
     """A list of floats becomes an array, a list of anything else stays a list."""
     if entries and any(isinstance(entry, float) for entry in entries) and all(
             isinstance(entry, (int, float)) and not isinstance(entry, bool) for entry in entries):
-        return np.array(entries, dtype=np.float64)
+        return _finite(np.array(entries, dtype=np.float64), where, path)
     return entries
 
 
@@ -114,12 +117,12 @@ def _finite(array: np.ndarray, where: str, path: str):
         raise _not_finite(where, path + "".join(f"[{i}]" for i in first), array[first])
     sizes = np.abs(array[array != 0])
     if sizes.size and not SMALLEST < sizes.min() <= sizes.max() < LARGEST:
-        raise ExploreError(f"{where}: {path.lstrip('.')} holds sizes from {sizes.min():g} to "
+        raise ExploreError(f"{where}: {path} holds sizes from {sizes.min():g} to "
                            f"{sizes.max():g}; the page stores float32, so those of non-zero "
                            f"numbers must lie between {SMALLEST:g} and {LARGEST:g}")
-    return array.astype(np.float64)
+    return array.astype(np.float64) + 0.0  # −0 becomes 0
 
 
 def _not_finite(where: str, path: str, value) -> ExploreError:
-    return ExploreError(f"{where}: {path.lstrip('.')} is {value!r}; figures must be finite "
+    return ExploreError(f"{where}: {path} is {float(value)}; figures must be finite "
                         "(None makes a gap)")

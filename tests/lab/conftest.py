@@ -1,48 +1,40 @@
-"""A real JupyterLab in a temporary folder, and a Chromium that may ask nobody else."""
-
-from __future__ import annotations
-
-import os
-import socket
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
-from urllib.request import urlopen
+"""One JupyterLab and one notebook for all the tests; a Chromium that can ask nobody else."""
 
 import pytest
-
-QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
-         "--ServerApp.password=", "--LabApp.news_url=", "--LabApp.expose_app_in_browser=True",
-         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate"]
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from browser import launch
+from cells import CELLS
+from driver import ELSEWHERE, Lab, jupyterlab, write_notebook
+from playwright.sync_api import sync_playwright
 
 
-@contextmanager
-def jupyterlab(folder):
-    """A JupyterLab server over ``folder``; yields its port and stops it, and its kernels, after."""
-    port = free_port()
-    own = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA", "RUNTIME")}
-    with open(folder / ".log", "wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *QUIET, f"--port={port}"], cwd=folder,
-            env={**os.environ, **own, "IPYTHONDIR": f"{folder}/.ipython"},
-            stdout=log, stderr=subprocess.STDOUT)
-        try:
-            for _ in range(300):
-                try:
-                    with urlopen(f"http://127.0.0.1:{port}/api", timeout=5):
-                        break
-                except OSError:
-                    assert server.poll() is None, (folder / ".log").read_text()
-                    time.sleep(0.1)
-            yield port
-        finally:
-            server.terminate()
-            server.wait(30)
+@pytest.fixture(scope="module")
+def context():
+    """A browser context whose requests to other machines fail."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context.route(ELSEWHERE, lambda route: route.abort())
+        yield context
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def open_tab(context, tmp_path_factory):
+    """Opens a tab with the notebook."""
+    folder = tmp_path_factory.mktemp("lab")
+    write_notebook(folder / "explorers.ipynb", CELLS)
+    with jupyterlab(folder) as port:
+        yield lambda: Lab(context, port, "explorers.ipynb")
+
+
+@pytest.fixture(scope="module")
+def lab(open_tab):
+    """The tab in which all cells have been run once; ``first_run`` is how many bytes that sent."""
+    lab = open_tab()
+    lab.page.wait_for_timeout(1000)  # what JupyterLab fetches for itself
+    before = lab.received
+    lab.run()
+    lab.page.wait_for_function(
+        "n => document.querySelectorAll('.explorer-plot[data-drawn]').length === n", arg=8)
+    lab.first_run = lab.received - before
+    return lab

@@ -3,92 +3,98 @@
 
 // plotly arrives once a kernel, gzipped, in a model of its own; it becomes a script once a page.
 function plotlyFrom(model) {
-  globalThis.__loraEduPlotly ||= (async () => {
-    if (globalThis.Plotly) return globalThis.Plotly;
-    const reference = model.get("bundle").replace("IPY_MODEL_", "");
-    const holder = await model.widget_manager.get_model(reference);
-    const stream = new Blob([holder.get("gzipped")]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const source = await new Response(stream).blob();
-    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    await new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      Object.assign(script, { src: url, onload: resolve, onerror: () => reject(new Error("plotly did not load")) });
-      document.head.append(script);
-    });
-    URL.revokeObjectURL(url);
-    return globalThis.Plotly;
-  })();
+  globalThis.__loraEduPlotly ||= loadFrom(model).catch((error) => {
+    globalThis.__loraEduPlotly = null; // the next view tries again
+    throw error;
+  });
   return globalThis.__loraEduPlotly;
 }
 
+async function loadFrom(model) {
+  if (globalThis.Plotly) return globalThis.Plotly;
+  const reference = model.get("bundle").replace("IPY_MODEL_", "");
+  const holder = await model.widget_manager.get_model(reference);
+  const stream = new Blob([holder.get("gzipped")]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const source = await new Response(stream).blob();
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  await new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    Object.assign(script, { src: url, onload: resolve, onerror: () => reject(new Error("plotly did not load")) });
+    document.head.append(script);
+  });
+  URL.revokeObjectURL(url);
+  return globalThis.Plotly;
+}
+
 function render({ model, el }) {
-  const root = Object.assign(document.createElement("div"), { className: "explorer explorer-live" });
+  const make = (tag, className, properties = {}) => Object.assign(document.createElement(tag), { className, ...properties });
+  const root = make("div", "explorer explorer-live");
   root.style.setProperty("--explorer-height", `${model.get("height")}px`);
   root.style.setProperty("--explorer-height-narrow", `${model.get("height_narrow")}px`);
   root.dataset.name = model.get("name");
-  const add = (tag, className, properties = {}) => {
-    const node = Object.assign(document.createElement(tag), { className, ...properties });
-    root.append(node);
-    return node;
-  };
-  const dead = add("p", "explorer-dead", { hidden: true, textContent: "The kernel behind this view is gone: run this cell again." });
-  const failed = add("p", "explorer-dead", { hidden: true });
-  const box = add("div", "explorer-plot");
+  const failed = make("p", "explorer-failed", { hidden: true });
+  const box = make("div", "explorer-plot");
   box.setAttribute("role", "img");
-  const line = add("p", "explorer-reading");
+  const line = make("p", "explorer-reading");
+  const said = make("span", "");
+  line.append(said);
   line.setAttribute("aria-live", "polite");
-  const pinned = add("p", "explorer-pinned", { hidden: true });
-  if (model.get("controls")) addButtons();
-  add("p", "explorer-caption", { textContent: model.get("caption") });
+  const foot = make("div", "explorer-foot");
+  const pinned = make("p", "explorer-pinned", { hidden: true });
+  foot.append(line);
+  root.append(failed, box, foot, pinned, make("p", "explorer-caption", { textContent: model.get("caption") }));
   el.append(root);
 
   let figure = null;
   const plot = createPlot(box, () => plotlyFrom(model));
-  root.explorer = { box, plot, figure: () => figure };
   const update = () => {
     figure = JSON.parse(model.get("figure"));
     plot.show(figure);
-    line.textContent = reading(figure);
-    box.setAttribute("aria-label", reading(figure) || model.get("name"));
-    failed.hidden = !(failed.textContent = model.get("error"));
+    said.textContent = reading(figure);
+    if (said.textContent.length > (line.dataset.longest || "").length) line.dataset.longest = said.textContent;
+    box.setAttribute("aria-label", reading(figure) || model.get("caption") || model.get("name"));
   };
-  const lost = () => { dead.hidden = model.comm_live !== false; };
+  const fail = (text) => { failed.hidden = !(failed.textContent = text); };
+  const sayError = () => fail(model.get("error"));
+  const lost = () => el.closest(".jupyter-widgets-disconnected"); // ipywidgets' mark of a lost kernel
+  const send = (content) => { if (!lost()) model.send(content); };
 
-  function addButtons() {
-    const bar = add("p", "explorer-buttons");
-    const button = (text, hint) => {
-      const node = Object.assign(document.createElement("button"), { type: "button", textContent: text, title: hint });
-      bar.append(node);
-      return node;
-    };
-    const pin = button("pin", "keep the present curves as a faint ghost");
+  if (model.get("controls")) {
+    const bar = make("div", "explorer-buttons");
+    const pin = make("button", "", { type: "button", textContent: "pin", title: "keep the present curves as a faint ghost" });
+    const reset = make("button", "", { type: "button", textContent: "reset", title: "back to the first position" });
     pin.setAttribute("aria-pressed", "false");
-    queueMicrotask(() => wirePin(pin, pinned, plot, () => reading(figure)));
-    button("reset", "back to the first position").addEventListener("click", () => {
+    wirePin(pin, pinned, plot, () => reading(figure));
+    reset.addEventListener("click", () => {
       if (plot.pinned) pin.click();
-      model.send({ reset: true });
+      send({ reset: true });
     });
+    bar.append(pin, reset);
+    foot.append(bar);
+    root.prepend(make("p", "explorer-dead", { textContent: "The kernel behind this view is gone: run this cell again." }));
   }
-  // A link in the text, such as #step-zero?r=8, moves the explorer of that name.
+  // A link in the text, such as #step-zero?r=8, moves the explorer of that name in the same notebook.
   const onLink = (event) => {
     const href = event.target.closest?.('a[href*="#"]')?.getAttribute("href") || "";
     const found = /#([^?]+)\?(.*)$/.exec(href);
-    if (!found || decodeURIComponent(found[1]) !== model.get("name")) return;
+    if (!found || decodeURIComponent(found[1]) !== model.get("name") || lost()) return;
+    const notebook = el.closest(".jp-NotebookPanel");
+    if (notebook && !notebook.contains(event.target)) return;
     event.preventDefault();
-    event.stopPropagation();
-    model.send({ go: Object.fromEntries(new URLSearchParams(found[2])) });
+    event.stopImmediatePropagation();
+    send({ go: Object.fromEntries(new URLSearchParams(found[2])) });
+    showMoved(root, box);
   };
   document.addEventListener("click", onLink, true);
   model.on("change:figure", update);
-  model.on("change:error", update);
-  model.on("comm_live_update", lost);
+  model.on("change:error", sayError);
   update();
-  plot.load();
+  sayError();
+  plot.load().catch((error) => fail(error.message));
   return () => {
     document.removeEventListener("click", onLink, true);
     model.off("change:figure", update);
-    model.off("change:error", update);
-    model.off("comm_live_update", lost);
+    model.off("change:error", sayError);
     plot.destroy();
   };
 }

@@ -22,6 +22,7 @@ function loadPlotly() {
 class Explorer {
   constructor(root) {
     this.root = root;
+    this.name = root.dataset.name;
     this.box = root.querySelector(".explorer-plot");
     this.readingLine = root.querySelector(".explorer-reading > span");
     this.controls = [...root.querySelectorAll("[data-control]")].map(readControl);
@@ -49,7 +50,9 @@ class Explorer {
     if (!this.states) return;
     const figure = this.figure();
     this.plot.show(figure);
-    if (this.readingLine) this.readingLine.textContent = reading(figure);
+    if (!this.readingLine) return;
+    this.readingLine.textContent = reading(figure);
+    this.box.setAttribute("aria-label", reading(figure));
   }
 
   moved() {
@@ -69,7 +72,7 @@ class Explorer {
 
   link() {
     const query = this.controls.map((control) => `${control.name}=${control.keys[control.get()]}`);
-    return `#${this.root.id}?${query.join("&")}`;
+    return `#${this.name}?${query.join("&")}`;
   }
 
   wireButtons() {
@@ -122,7 +125,8 @@ function readControl(element) {
 function parseLink(hash) {
   const found = /^#([^?]+)\?(.*)$/.exec(hash);
   if (!found) return null;
-  return { name: decodeURIComponent(found[1]), positions: Object.fromEntries(new URLSearchParams(found[2])) };
+  const [name] = new URLSearchParams(found[1]).keys(); // decodes, and never throws
+  return { name, positions: Object.fromEntries(new URLSearchParams(found[2])) };
 }
 
 function follow(hash, arriving) {
@@ -130,13 +134,8 @@ function follow(hash, arriving) {
   const explorer = link && explorers.get(link.name);
   if (!explorer) return false;
   explorer.go(link.positions);
-  const { top, bottom } = explorer.box.getBoundingClientRect();
-  const smooth = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
   if (arriving) explorer.root.scrollIntoView({ block: "start" });
-  else if (bottom < 60 || top > innerHeight - 60) explorer.box.scrollIntoView({ block: "center", behavior: smooth });
-  explorer.root.classList.remove("explorer-moved");
-  void explorer.root.offsetWidth; // restart the outline's animation
-  explorer.root.classList.add("explorer-moved");
+  showMoved(explorer.root, explorer.box);
   return true;
 }
 
@@ -145,13 +144,13 @@ function startPage() {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       near.unobserve(target);
-      const explorer = explorers.get(target.id);
+      const { explorer } = target;
       explorer.ready.then(() => explorer.plot.load());
     }
   }, { rootMargin: "300px 0px" });
   for (const root of document.querySelectorAll(".explorer")) {
-    explorers.set(root.id, new Explorer(root));
-    root.explorer = explorers.get(root.id);
+    root.explorer = new Explorer(root);
+    explorers.set(root.explorer.name, root.explorer);
     near.observe(root);
   }
   document.addEventListener("click", (event) => {

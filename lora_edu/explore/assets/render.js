@@ -11,7 +11,7 @@ function createPlot(box, loadPlotly) {
 
   const draw = () => {
     frame = 0;
-    if (!plotly || !figure || !box.isConnected) return;
+    if (!plotly || !figure || !box.clientWidth) return; // not laid out yet: `resized` draws it
     drawnInFrame = true;
     requestAnimationFrame(() => { drawnInFrame = false; });
     const { data, layout } = prepare(figure, ghost, box);
@@ -38,7 +38,7 @@ function createPlot(box, loadPlotly) {
       plotly ||= await loadPlotly();
       draw();
     },
-    pin() { ghost = structuredClone(figure.data); request(); },
+    pin() { ghost = figure && structuredClone(figure.data); request(); },
     unpin() { ghost = null; request(); },
     get pinned() { return ghost !== null; },
     destroy() { resized.disconnect(); themed.disconnect(); cancelAnimationFrame(frame); plotly?.purge(box); },
@@ -112,4 +112,14 @@ function wirePin(button, note, plot, currentReading) {
     note.textContent = plot.pinned ? `Pinned (faint): ${currentReading()}` : "";
     note.hidden = !plot.pinned;
   });
+}
+
+// Bring a plot that a link has moved into sight, and outline it for a moment.
+function showMoved(root, box) {
+  const { top, bottom } = box.getBoundingClientRect();
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  if (bottom < 60 || top > innerHeight - 60) box.scrollIntoView({ block: "center", behavior });
+  root.classList.remove("explorer-moved");
+  void root.offsetWidth; // restart the outline's animation
+  root.classList.add("explorer-moved");
 }

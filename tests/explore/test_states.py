@@ -1,0 +1,109 @@
+"""A grid is evaluated whole, and an error says in which state and where in the figure it lies."""
+
+import datetime
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from lora_edu.explore.controls import make_controls
+from lora_edu.explore.states import MAX_STATES, ExploreError, evaluate, plain_figure
+
+
+def scatter(layout=None, **trace):
+    return go.Figure(go.Scatter(**trace), layout=layout)
+
+
+def states_of(function, **choices):
+    return evaluate(function, make_controls(function, choices, {}))
+
+
+def test_every_state_is_there_with_the_last_control_fastest():
+    states = states_of(lambda r, start: scatter(y=[r, 1], name=start), r=[1, 2],
+                       start=["this", "that"])
+    assert [(state["data"][0]["y"], state["data"][0]["name"]) for state in states] == [
+        ([1, 1], "this"), ([1, 1], "that"), ([2, 1], "this"), ([2, 1], "that")]
+
+
+def test_a_figure_without_controls_has_one_state():
+    assert len(evaluate(lambda: scatter(y=[1]), ())) == 1
+
+
+@pytest.mark.parametrize("given, plain", [
+    (np.array([0.5, 2.0]), np.array([0.5, 2.0])),
+    ([0.5, 2], np.array([0.5, 2.0])),
+    (np.array([[0.5, 1.5], [2.5, 3.5]]), np.array([[0.5, 1.5], [2.5, 3.5]])),
+    (np.array([-0.0, 1.0]), np.array([0.0, 1.0])),
+    ([1, 2**24 + 1], [1, 2**24 + 1]),
+    (np.array([2**24 + 1, 3]), [2**24 + 1, 3]),
+    ([0.5, None, 1.5], [0.5, None, 1.5]),
+    ([True, False], [True, False]),
+    (["a", "b"], ["a", "b"]),
+    ([datetime.date(2021, 6, 17)], ["2021-06-17"]),
+    (np.array(["2021-06-17"], dtype="datetime64[D]"), ["2021-06-17"]),
+])
+def test_values_become_plain(given, plain):
+    (trace,) = plain_figure(scatter(customdata=given))["data"]
+    assert type(trace["customdata"]) is type(plain)
+    np.testing.assert_array_equal(trace["customdata"], plain)
+    if isinstance(plain, np.ndarray):
+        assert not np.signbit(trace["customdata"]).any()
+
+
+def test_the_layout_is_exact_and_the_template_is_left_to_the_page():
+    figure = scatter({"xaxis": {"range": [0, 1.1]}, "meta": {"reading": "so"}}, y=[1])
+    assert plain_figure(figure)["layout"] == {"xaxis": {"range": [0, 1.1]},
+                                              "meta": {"reading": "so"}}
+
+
+def test_the_figure_itself_is_left_as_it_was():
+    figure = scatter(y=np.array([0.5, 1.5]))
+    before = figure.to_json()
+    plain_figure(figure)["data"][0]["y"][0] = 7
+    assert figure.to_json() == before
+
+
+BAD = {
+    "raises": (lambda: 1 / 0, ["ZeroDivisionError", "division by zero"]),
+    "no figure": (lambda: {"data": []}, ["must return a plotly figure", "dict"]),
+    "nan in an array": (lambda: scatter(y=np.array([1, np.nan])), ["data[0].y[1] is nan", "None"]),
+    "inf in an array": (lambda: scatter(y=np.array([-np.inf])), ["data[0].y[0] is -inf"]),
+    "nan in two dimensions": (lambda: go.Figure(go.Heatmap(z=np.array([[1, 2], [3, np.nan]]))),
+                              ["data[0].z[1][1] is nan"]),
+    "nan in a list": (lambda: scatter(y=[1, 2.5, float("nan")]), ["data[0].y[2] is nan"]),
+    "inf among gaps": (lambda: scatter(y=[None, float("inf")]), ["data[0].y[1] is inf"]),
+    "inf as one number": (lambda: scatter(y=[1], line={"width": np.inf}),
+                          ["data[0].line.width is inf"]),
+    "nan in the layout": (lambda: scatter({"xaxis": {"range": [0, np.nan]}}, y=[1]),
+                          ["layout.xaxis.range[1] is nan"]),
+    "too small": (lambda: scatter(y=np.array([0, 1e-39])), ["data[0].y", "1e-39", "float32"]),
+    "too small in a list": (lambda: scatter(y=[0, 1e-39]), ["data[0].y", "1e-39", "float32"]),
+    "too large": (lambda: scatter(y=np.array([1, -4e38])), ["data[0].y", "4e+38", "float32"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_state_is_named_with_what_is_wrong(case):
+    bad, words = BAD[case]
+    with pytest.raises(ExploreError) as caught:
+        states_of(lambda r, alpha: bad() if (r, alpha) == (2, 1e-6) else scatter(y=[1]),
+                  r=[1, 2], alpha=[1.0, 1e-6])
+    message = str(caught.value)
+    assert message.startswith("state (r = 2, α = 10⁻⁶): ")
+    assert [word for word in words if word not in message] == []
+
+
+def test_the_cause_of_an_error_is_kept():
+    with pytest.raises(ExploreError) as caught:
+        states_of(lambda r: {}[r], r=[3])
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_too_many_states_are_refused_before_the_first_is_computed():
+    def never(r, alpha):
+        raise AssertionError("computed")
+
+    with pytest.raises(ExploreError) as caught:
+        states_of(never, r=range(64), alpha=range(65))
+    for word in ("64 r × 65 alpha = 4160", str(MAX_STATES), "fewer values"):
+        assert word in str(caught.value)

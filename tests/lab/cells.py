@@ -1,0 +1,41 @@
+"""The notebook under test: its cells as text, and the same explorers made in this process."""
+
+SETUP = """
+import plotly.graph_objects as go
+from lora_edu import STARTS
+from lora_edu.explore import explore, show
+from lora_edu.figures.saddle import TAUS, plane, saddle
+from lora_edu.figures.step_zero import step_zero
+
+def power(n: int = 2, negative: bool = False):
+    if negative and n == 3:
+        raise ValueError("no negative cube")
+    y = [(-1 if negative else 1) * x**n for x in range(50)]
+    return go.Figure(go.Scatter(y=y), {"meta": {"reading": f"x to the {n}"}})
+"""
+OPTIMISERS = "optimiser=['SGD', 'Momentum', 'Adam']"
+EXPLORERS = {
+    "step-zero": f"explore(step_zero, r=[1, 2, 4, 8, 16, 32, 64], alpha=[1, 4, 16, 64],"
+                 f" start=STARTS, {OPTIMISERS})",
+    "saddle": f"explore(saddle, tau=TAUS, {OPTIMISERS})",
+    "again": f"explore(step_zero, name='again', r=[2, 4, 8], {OPTIMISERS})",
+    "plane": "show(plane(), name='plane', height=460)",
+    "power": "explore(power, n=[1, 2, 3], negative=bool)",
+    "twice": "explore(saddle, name='twice', tau=[0.0, 1e-8, 1e-2])",
+}
+SLOW = """
+import time
+calls = []
+def slow(n: int = 0):
+    time.sleep(0.25)
+    calls.append(n)
+    return go.Figure(layout={"meta": {"reading": f"{n} of {calls}"}})
+explore(slow, n=range(13))
+"""
+CELL = {name: number for number, name in enumerate(EXPLORERS, start=1)}
+CELLS = [SETUP, *EXPLORERS.values(), SLOW,
+         "%See [64 and both zero](#step-zero?r=64&start=both-zero)."]
+CELLS[CELL["twice"]] = f"twice = {EXPLORERS['twice']}\ndisplay(twice, twice)"
+HERE: dict = {}
+exec(SETUP, HERE)
+MADE = {name: eval(code, HERE) for name, code in EXPLORERS.items()}  # as the kernel makes them

@@ -1,0 +1,135 @@
+"""A real JupyterLab in a folder, and a page of it that is driven and listened to.
+
+Imports nbformat and the browser helper of the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from urllib.request import urlopen
+
+import nbformat
+
+QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
+         "--ServerApp.password=", "--LabApp.expose_app_in_browser=True"]
+NEWS = "@jupyterlab/apputils-extension:announcements"
+ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
+DATA = """box => JSON.stringify(box.data || [], (key, value) => key.startsWith("_") ? undefined
+          : ArrayBuffer.isView(value) ? [...value] : value)"""
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def jupyterlab(folder):
+    """A JupyterLab server over ``folder``; yields its port, stops it and its kernels after."""
+    port = free_port()
+    own = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA", "RUNTIME")}
+    settings = folder / ".CONFIG" / "labconfig" / "page_config.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"disabledExtensions": {NEWS: True}}))
+    with open(folder / ".log", "wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *QUIET, f"--port={port}"], cwd=folder,
+            env={**os.environ, **own, "IPYTHONDIR": f"{folder}/.ipython"},
+            stdout=log, stderr=subprocess.STDOUT)
+    try:
+        _wait_for(server, port, folder / ".log")
+        yield port
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait_for(server, port: int, log) -> None:
+    for _ in range(300):
+        assert server.poll() is None, log.read_text()
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/api", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(log.read_text())
+
+
+def write_notebook(file, cells: list[str]) -> None:
+    """A notebook of code cells; a text that begins with "%" becomes a Markdown cell."""
+    made = [nbformat.v4.new_markdown_cell(text[1:]) if text.startswith("%")
+            else nbformat.v4.new_code_cell(text) for text in cells]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel}), file)
+
+
+class Lab:
+    """One browser tab with the notebook: what it received and complained of, and its views."""
+
+    def __init__(self, context, port: int, notebook: str):
+        self.page, self.received, self.errors, self.elsewhere = context.new_page(), 0, [], []
+        self.page.on("console", lambda message: message.type == "error"
+                     and self.errors.append(message.text))
+        self.page.on("pageerror", lambda error: self.errors.append(error.stack))
+        self.page.on("request", lambda request: self._asked(request.url))
+        self.page.on("websocket", self._listen)
+        network = context.new_cdp_session(self.page)
+        network.send("Network.enable")
+        network.on("Network.dataReceived", lambda event: self._count(event["encodedDataLength"]))
+        self.page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook}?reset")
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait for the notebook and its kernel."""
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.page.wait_for_function(
+            "jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
+
+    def _asked(self, url: str) -> None:
+        if ELSEWHERE.match(url):
+            self.elsewhere.append(url)
+
+    def _listen(self, socket) -> None:
+        self._asked(socket.url)
+        socket.on("framereceived", lambda data: self._count(len(data)))
+
+    def _count(self, size: int) -> None:
+        self.received += size
+
+    def command(self, name: str) -> None:
+        """Carry out one of JupyterLab's commands, to its end."""
+        self.page.evaluate("name => jupyterapp.commands.execute(name)", name)
+
+    def run(self, cell: int | None = None) -> None:
+        """Run one cell, or all of them."""
+        if cell is None:
+            return self.command("notebook:run-all-cells")
+        self.page.evaluate(
+            "i => { jupyterapp.shell.currentWidget.content.activeCellIndex = i }", cell)
+        self.command("notebook:run-cell")
+
+    def restart(self) -> None:
+        """Restart the kernel."""
+        self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+
+    def explorer(self, name: str, view: int = 0):
+        """The controls and the view of the explorer of that name, as a Playwright locator."""
+        root = self.page.locator(f'.explorer[data-name="{name}"]')
+        return self.page.locator(".explorer-widgets").filter(has=root).nth(view)
+
+    def control(self, name: str, number: int, view: int = 0):
+        """One of an explorer's controls, as a locator."""
+        return self.explorer(name, view).locator(".explorer-inputs > *").nth(number)
+
+    def plotted(self, name: str, view: int = 0) -> list[dict]:
+        """The traces that plotly has drawn."""
+        return json.loads(self.explorer(name, view).locator(".explorer-plot").evaluate(DATA))

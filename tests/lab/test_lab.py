@@ -1,0 +1,198 @@
+"""Explorers in a real JupyterLab: what is drawn is what Python computes, whatever the reader does.
+
+The tests share one notebook and run in order: each moves on from where the last one ended.
+"""
+
+import re
+import time
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from cells import CELL, EXPLORERS, MADE
+from playwright.sync_api import expect
+
+from lora_edu.explore import assets
+from lora_edu.explore.states import plain_figure
+
+pytestmark = pytest.mark.lab
+
+
+def lists(value):
+    """Arrays as lists, at any depth, so that figures can be compared."""
+    if isinstance(value, dict):
+        return {key: lists(entry) for key, entry in value.items()}
+    if isinstance(value, (list, np.ndarray)):
+        return [lists(entry) for entry in value]
+    return value
+
+
+def figure_at(name, **moved):
+    """The figure of the explorer's function: the start position but for what has moved."""
+    start = {c.name: c.values[c.start] for c in MADE[name].controls}
+    return plain_figure(MADE[name].function(**{**start, **moved}))
+
+
+def check(lab, name, view=0, traces=None, **moved):
+    """The view comes to show, in plot and reading, what the Python function says."""
+    figure = figure_at(name, **moved)
+    expected = lists(figure["data"]), figure["layout"]["meta"]["reading"]
+    for _ in range(100):
+        drawn = lists(plain_figure(go.Figure(lab.plotted(name, view)))["data"])
+        said = lab.explorer(name, view).locator(".explorer-reading").text_content()
+        if (drawn[:traces], said) == expected:
+            return
+        time.sleep(0.05)
+    assert (drawn[:traces], said) == expected
+
+
+def number(name, argument):
+    """Which of an explorer's controls moves an argument."""
+    return [c.name for c in MADE[name].controls].index(argument) if name in MADE else 0
+
+
+def press(lab, name, argument, *keys, view=0):
+    """Press keys on a slider."""
+    handle = lab.control(name, number(name, argument), view).get_by_role("slider")
+    handle.focus()
+    for key in keys:
+        lab.page.keyboard.press(key)
+
+
+def put(lab, name, argument, index):
+    """Move a control to a position with the pointer."""
+    made = next(c for c in MADE[name].controls if c.name == argument)
+    widget = lab.control(name, number(name, argument))
+    if made.kind == "slider":
+        track = widget.locator(".slider")
+        expect(track).not_to_have_class(re.compile("state-tap"))  # deaf while a handle glides
+        width, height = (track.bounding_box()[side] for side in ("width", "height"))
+        x = 0.5 + (width - 1) * index / (len(made.values) - 1)
+        track.click(position={"x": x, "y": height / 2}, force=True)
+    elif made.kind == "choice":
+        widget.get_by_role("button", name=made.texts[index], exact=True).click()
+    else:
+        widget.get_by_role("checkbox").set_checked(made.values[index])
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_each_explorer_draws_its_first_position(lab, name):
+    check(lab, name)
+
+
+@pytest.mark.skipif(not assets.npm_file(assets.NPM_FILES["cartesian"]), reason="needs npm ci")
+def test_the_first_run_sends_little(lab):
+    assert lab.first_run < 2_000_000
+
+
+@pytest.mark.parametrize("name", ["step-zero", "saddle", "power"])
+def test_every_control_moves_the_plot(lab, name):
+    for made in MADE[name].controls:
+        last = len(made.values) - 1
+        for index in (0, last, last // 2, made.start):
+            put(lab, name, made.name, index)
+            check(lab, name, **{made.name: made.values[index]})
+
+
+def test_sliders_move_by_keyboard(lab):
+    for keys, tau in ((["End"], 1e-2), (["Home"], 0.0), (["ArrowRight"] * 4, 1e-10),
+                      (["ArrowLeft"], 1e-12)):
+        press(lab, "saddle", "tau", *keys)
+        check(lab, "saddle", tau=tau)
+
+
+def test_a_held_key_computes_the_newest_position_not_each(lab):
+    press(lab, "slow", "n", *["ArrowRight"] * 12)
+    said = lab.explorer("slow").locator(".explorer-reading")
+    expect(said).to_have_text(re.compile("^12 of"))
+    assert len(said.text_content().split(",")) < 6
+
+
+def test_a_second_tab_and_a_reloaded_page_show_the_present_position(lab, open_tab):
+    put(lab, "step-zero", "start", 4)
+    press(lab, "step-zero", "r", "End")
+    check(lab, "step-zero", start="BA zero", r=64)
+    press(lab, "saddle", "tau", "Home")
+    lab.command("docmanager:save")
+    second = open_tab()
+    check(second, "step-zero", start="BA zero", r=64)
+    press(second, "step-zero", "alpha", "Home")
+    check(lab, "step-zero", start="BA zero", r=64, alpha=1)
+    second.page.close()
+    lab.page.reload()
+    lab.ready()
+    check(lab, "step-zero", start="BA zero", r=64, alpha=1)
+    check(lab, "saddle", tau=0.0)
+    expect(lab.explorer("step-zero").locator(".widget-readout")).to_have_text(["64", "1"])
+    expect(lab.explorer("step-zero").locator(".mod-active")).to_have_text(["BA zero", "SGD"])
+    assert second.errors == [] and second.elsewhere == []
+
+
+def test_two_views_of_one_explorer_follow_the_same_controls(lab):
+    press(lab, "twice", "tau", "End", view=1)
+    check(lab, "twice", 0, tau=1e-2)
+    check(lab, "twice", 1, tau=1e-2)
+
+
+def test_running_a_cell_again_replaces_the_view_and_sends_little(lab):
+    before = lab.received
+    lab.run(CELL["step-zero"])
+    check(lab, "step-zero")
+    assert lab.page.locator('.explorer[data-name="step-zero"]').count() == 1
+    assert lab.received - before < 200_000
+    press(lab, "step-zero", "r", "Home")
+    check(lab, "step-zero", r=1)
+
+
+def test_a_link_in_the_text_moves_the_explorer_in_place(lab):
+    address = lab.page.url
+    lab.page.get_by_role("link", name="64 and both zero").click()
+    check(lab, "step-zero", r=64, start="both zero")
+    expect(lab.explorer("step-zero").locator(".widget-readout")).to_have_text(["64", "16"])
+    assert lab.page.url == address
+    expect(lab.explorer("step-zero").locator(".explorer-plot")).to_be_in_viewport()
+
+
+def test_pin_keeps_a_ghost_and_reset_removes_it(lab):
+    pinned = lab.explorer("step-zero").locator(".explorer-pinned")
+    buttons = lab.explorer("step-zero").locator(".explorer-buttons")
+    before, expected = lab.plotted("step-zero"), figure_at("step-zero", r=64, start="both zero")
+    buttons.get_by_text("pin").click()
+    press(lab, "step-zero", "r", "ArrowLeft")
+    check(lab, "step-zero", traces=-len(before), r=32, start="both zero")
+    ghost = lab.plotted("step-zero")[len(before):]
+    assert [trace["y"] for trace in ghost] == [trace["y"] for trace in before]
+    assert all(trace["opacity"] < 0.5 for trace in ghost)
+    expect(pinned).to_have_text(f"Pinned (faint): {expected['layout']['meta']['reading']}")
+    buttons.get_by_text("reset").click()
+    check(lab, "step-zero")
+    expect(pinned).to_be_hidden()
+
+
+def test_an_error_is_said_and_the_next_good_position_clears_it(lab):
+    said = lab.explorer("power").locator(".explorer-failed")
+    expect(said).to_be_hidden()
+    put(lab, "power", "negative", 1)
+    press(lab, "power", "n", "End")
+    expect(said).to_have_text(re.compile("n = 3, negative = on.*ValueError: no negative cube"))
+    press(lab, "power", "n", "Home")
+    check(lab, "power", n=1, negative=True)
+    expect(said).to_be_hidden()
+
+
+def test_after_a_restart_the_view_says_to_run_the_cell_again(lab):
+    dead = lab.page.locator(".explorer-dead:visible")
+    expect(dead).to_have_count(0)
+    lab.restart()
+    expect(dead).to_have_count(7)
+    lab.explorer("step-zero").get_by_text("reset").click()  # no error from a lost kernel
+    lab.run(0)
+    lab.run(CELL["step-zero"])
+    expect(dead).to_have_count(6)
+    press(lab, "step-zero", "r", "End")
+    check(lab, "step-zero", r=64)
+
+
+def test_nothing_was_complained_of_and_nobody_else_was_asked(lab):
+    assert lab.errors == []
+    assert lab.elsewhere == []

@@ -1,0 +1,183 @@
+"""The built site on a port of this machine, and pages that may ask nobody else for anything."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from browser import launch
+from pages import EXPLORERS, HTML
+from playwright.sync_api import sync_playwright
+
+DEVICES = {
+    "desk": {"viewport": {"width": 1280, "height": 900}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
+}
+ELSEWHERE = re.compile(r"^(?!http://127\.0\.0\.1:\d+/|file:|data:|blob:)")
+COUNT_SHIFTS = """
+globalThis.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    const moved = entry.sources.map(({ node }) => (node?.outerHTML || node?.data)?.slice(0, 120));
+    shifts.push({ value: entry.value, moved });
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+NEAREST = """() => Math.min(1e9, ...[...document.querySelectorAll(".explorer")].map(
+  (root) => root.getBoundingClientRect().top - innerHeight))"""
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+AS_JSON = """(figure) => JSON.stringify(figure, (key, value) =>
+  ArrayBuffer.isView(value) ? Array.from(value) : value)"""
+
+
+def pytest_collection_modifyitems(items):
+    """Page by page and device by device, so that ``reader`` loads each page once a device."""
+    def place(item):
+        arguments = item.callspec.params if hasattr(item, "callspec") else {}
+        page = arguments.get("page") or getattr(arguments.get("built"), "page", "")
+        return page, arguments.get("device", "desk")
+
+    here = [i for i, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    for i, item in zip(here, sorted((items[i] for i in here), key=place), strict=True):
+        items[i] = item
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *args):
+        super().__init__(*args, directory=HTML)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The address of the site, ending in a slash."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A reader at a page of the site, and what went wrong meanwhile."""
+
+    def __init__(self, browser, base: str, device: str, **options):
+        self.base, self.problems, self.requests = base, [], []
+        self.context = browser.new_context(**DEVICES[device] | options)
+        self.context.route(ELSEWHERE, lambda route: route.abort())
+        self.context.on("request", self._request)
+        self.context.add_init_script(COUNT_SHIFTS)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        self.page.on("console", lambda message: message.type in ("error", "warning")
+                     and self.problems.append(f"console: {message.text}"))
+
+    def _request(self, request) -> None:
+        self.requests.append(request.url)
+        if ELSEWHERE.match(request.url):
+            self.problems.append(f"asked for {request.url}")
+
+    def open(self, path: str) -> None:
+        self.page.goto("about:blank")  # so that an address that differs in its hash is loaded too
+        self.page.goto(self.base + path)
+
+    def read_through(self, page: str) -> None:
+        """Open a page, note how it is at rest, then scroll past every explorer."""
+        self.open(page)
+        self.page.wait_for_load_state("networkidle")
+        self.requests_at_rest = list(self.requests)
+        self.nearest_at_rest = self.page.evaluate(NEAREST)
+        for built in EXPLORERS:
+            if built.page == page:
+                self.show(built.name)
+        self.page.evaluate(TWO_FRAMES)
+        self.shifts = self.page.evaluate("shifts")
+
+    def show(self, name: str):
+        """Scroll to an explorer, wait until it is drawn; its element."""
+        root = self.page.locator(f"#explorer-{name}")
+        root.locator(".explorer-plot").evaluate("(box) => box.scrollIntoView({block: 'center'})")
+        root.locator(".explorer-plot[data-drawn]").wait_for()
+        return root
+
+    def start(self, name: str):
+        """The same, at its first position."""
+        root = self.show(name)
+        root.locator('[data-do="reset"]').evaluate("(button) => button.click()")
+        return root
+
+    def drawn(self, root) -> tuple[list, dict, str]:
+        """(traces that plotly holds, the ranges of its axes, the sentence below the plot)."""
+        self.page.evaluate(TWO_FRAMES)
+        return json.loads(root.evaluate(f"""(root) => {{
+          const {{ data, _fullLayout: full }} = root.querySelector(".explorer-plot");
+          const axes = Object.keys(full).filter((key) => /^[xy]axis\\d*$/.test(key));
+          const ranges = Object.fromEntries(axes.map((axis) => [axis, full[axis].range]));
+          const said = root.querySelector(".explorer-reading > span")?.textContent || "";
+          return ({AS_JSON})([data, ranges, said]);
+        }}"""), parse_int=float)
+
+
+@pytest.fixture
+def visit(browser, site):
+    """``visit(path, device, …)`` → a fresh Visit; after the test, none may have complained."""
+    visits = []
+
+    def start(path: str, device: str = "desk", base: str = site, **options) -> Visit:
+        visits.append(Visit(browser, base, device, **options))
+        visits[-1].open(path)
+        return visits[-1]
+
+    yield start
+    for each in visits:
+        each.context.close()
+    assert [problem for each in visits for problem in each.problems] == []
+
+
+@pytest.fixture(scope="session")
+def left_open():
+    """What ``reader`` was asked last, and the Visit it gave."""
+    kept = {}
+    yield kept
+    for here in kept.values():
+        here.context.close()
+
+
+@pytest.fixture
+def reader(browser, site, left_open):
+    """``reader(page, device)`` → a Visit that has read through the page; tests share it."""
+    asked = []
+
+    def again(page: str, device: str = "desk") -> Visit:
+        asked.append((page, device))
+        if asked[-1] not in left_open:
+            for key in list(left_open):
+                left_open.pop(key).context.close()
+            left_open[asked[-1]] = Visit(browser, site, device)
+            left_open[asked[-1]].read_through(page)
+        return left_open[asked[-1]]
+
+    yield again
+    problems = [problem for here in left_open.values() for problem in here.problems]
+    for here in left_open.values():
+        here.problems.clear()
+    assert problems == []

@@ -1,0 +1,118 @@
+"""What the built site holds: its pages, their explorers, and the figures that Python computes.
+
+Pages and explorers are found, never listed: a new one is tested as soon as it is built.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import cache, cached_property
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+
+from lora_edu.explore.codec import unpack
+from lora_edu.explore.controls import Control, grid
+from lora_edu.explore.states import evaluate
+
+HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" / "html")
+FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
+
+
+def attribute(html: str, name: str) -> str:
+    return unescape(re.search(f'{name}="([^"]*)"', html)[1])
+
+
+@dataclass(frozen=True)
+class Built:
+    """An explorer of a page, as it stands in the HTML."""
+
+    page: str
+    html: str
+
+    @property
+    def name(self) -> str:
+        return attribute(self.html, "data-name")
+
+    @property
+    def id(self) -> str:
+        return f"{self.page.removesuffix('.html')}#{self.name}"
+
+    @cached_property
+    def controls(self) -> tuple[Control, ...]:
+        parts = re.split(r'(?=data-control=")', self.html)[1:]
+        return tuple(Control(attribute(part, "data-control"), "", attribute(part, "data-kind"),
+                             tuple(json.loads(attribute(part, "data-values"))), 0)
+                     for part in parts)
+
+    @cached_property
+    def keys(self) -> dict[str, list[str]]:
+        parts = re.split(r'(?=data-control=")', self.html)[1:]
+        return {attribute(part, "data-control"): json.loads(attribute(part, "data-keys"))
+                for part in parts}
+
+    @property
+    def function(self):
+        """The figure function, where Python can import it; None for one plain figure."""
+        module, _, name = attribute(self.html, "data-source").partition(":")
+        return getattr(importlib.import_module(module), name) if self.controls else None
+
+    def packed(self) -> list[dict]:
+        return unpack(re.search(r'explorer-states">([^<]*)</script>', self.html)[1])
+
+    def number(self, values: dict) -> int:
+        """The number of the state at ``values``."""
+        return list(grid(self.controls)).index(values)
+
+
+@cache
+def computed(built: Built) -> list[dict]:
+    """Every state as the figure function gives it (what is packed, for one plain figure)."""
+    return evaluate(built.function, built.controls) if built.controls else built.packed()
+
+
+def all_pages() -> list[str]:
+    """Every page that a reader may open, relative to the site."""
+    return sorted(str(path.relative_to(HTML)) for path in HTML.rglob("*.html")
+                  if "_static" not in path.parts and "http-equiv" not in path.read_text("utf-8"))
+
+
+def explorers() -> list[Built]:
+    return [Built(page, html) for page in all_pages()
+            for html in FRAGMENT.findall((HTML / page).read_text("utf-8"))]
+
+
+EXPLORERS = explorers()
+MOVABLE = [built for built in EXPLORERS if built.controls]
+PAGES = sorted({built.page for built in EXPLORERS})
+
+
+def named(builts: list[Built]) -> dict:
+    """Arguments for ``pytest.mark.parametrize("built", **…)``."""
+    return {"argvalues": builts, "ids": [built.id for built in builts]}
+
+
+def check_figure(have, want, rtol: float = 1e-5, where: str = "") -> None:
+    """``have`` from the page against ``want`` from Python: zeros exact, numbers to ``rtol``.
+
+    Of a dict, ``have`` may hold more keys: plotly writes some of its own.
+    """
+    if isinstance(want, np.ndarray):
+        np.testing.assert_allclose(np.array(have, float).reshape(want.shape), want, rtol, 0,
+                                   err_msg=where)
+    elif isinstance(want, dict):
+        for key in want:
+            check_figure(have[key], want[key], rtol, f"{where}.{key}")
+    elif isinstance(want, list):
+        assert len(have) == len(want), where
+        for i, entry in enumerate(want):
+            check_figure(have[i], entry, rtol, f"{where}[{i}]")
+    elif isinstance(want, float):
+        assert abs(have - want) <= rtol * abs(want), (where, have, want)
+    else:
+        assert (have, isinstance(have, bool)) == (want, isinstance(want, bool)), where

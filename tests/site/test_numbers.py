@@ -1,0 +1,98 @@
+"""What the page draws is what the Python function computes, in every state and after every move."""
+
+import json
+
+import pytest
+from conftest import AS_JSON
+from pages import EXPLORERS, MOVABLE, PAGES, check_figure, computed, named
+
+pytestmark = pytest.mark.site
+
+
+def test_the_site_is_built_and_has_explorers():
+    assert MOVABLE and PAGES
+
+
+@pytest.mark.parametrize("built", **named(EXPLORERS))
+def test_every_state_of_the_page_is_the_functions_figure(reader, built):
+    here = reader(built.page)
+    root = here.page.locator(f"#explorer-{built.name}")
+    text = root.evaluate(f"""async (root) => {{
+      await root.explorer.ready;
+      const {{ count }} = root.explorer.states;
+      return ({AS_JSON})(Array.from({{length: count}}, (_, i) => root.explorer.figure(i)));
+    }}""")
+    decoded, packed, wanted = json.loads(text, parse_int=float), built.packed(), computed(built)
+    assert len(decoded) == len(packed) == len(wanted)
+    check_figure(decoded, packed, rtol=0)
+    check_figure(decoded, wanted)
+
+
+def check_drawn(here, root, built, values):
+    """The plot, its axes and its sentence are those of the state at ``values``."""
+    want = computed(built)[built.number(values)]
+    data, ranges, said = here.drawn(root)
+    check_figure(data, want["data"])
+    check_figure(ranges, {axis: want["layout"][axis]["range"] for axis in ranges
+                          if "range" in want["layout"].get(axis, {})})
+    assert said == (want["layout"].get("meta") or {}).get("reading", "")
+
+
+def picks(control):
+    """Both extremes and a middle."""
+    last = len(control.values) - 1
+    return [last, last // 2, 0]
+
+
+def by_keyboard(here, part, control, at):
+    inputs = part.locator("input")
+    if control.kind == "switch":
+        if inputs.is_checked() != control.values[at]:
+            inputs.press("Space")
+    elif control.kind == "slider":
+        inputs.press("End" if at == len(control.values) - 1 else "Home")
+        for _ in range(at % (len(control.values) - 1 or 1)):
+            here.page.keyboard.press("ArrowRight")
+    else:
+        have = inputs.evaluate_all("(all) => all.findIndex((one) => one.checked)")
+        for _ in range(abs(at - have)):
+            part.locator("input:checked").press("ArrowRight" if at > have else "ArrowLeft")
+
+
+def spot(part, control, at):
+    """Where on the screen one points to choose a position."""
+    if control.kind != "slider":
+        box = (part.locator("label").nth(at) if control.kind == "choice" else part).bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    box, thumb = part.locator("input").bounding_box(), 16
+    share = at / (len(control.values) - 1)
+    return box["x"] + thumb / 2 + share * (box["width"] - thumb), box["y"] + box["height"] / 2
+
+
+def by_pointer(here, part, control, at, press=None):
+    if control.kind == "switch" and part.locator("input").is_checked() == control.values[at]:
+        return
+    part.scroll_into_view_if_needed()
+    (press or here.page.mouse.click)(*spot(part, control, at))
+
+
+def by_touch(here, part, control, at):
+    by_pointer(here, part, control, at, here.page.touchscreen.tap)
+
+
+@pytest.mark.parametrize("built", **named(MOVABLE))
+@pytest.mark.parametrize("move, device", [
+    (by_keyboard, "desk"), (by_pointer, "desk"), (by_touch, "phone")])
+def test_a_control_moved_to_its_ends_and_middle_draws_the_functions_figure(
+        reader, built, move, device):
+    here = reader(built.page, device)
+    root = here.start(built.name)
+    values = {c.name: c.values[root.evaluate("(root, i) => root.explorer.start[i]", i)]
+              for i, c in enumerate(built.controls)}
+    check_drawn(here, root, built, values)
+    for control in built.controls:
+        part = root.locator(f'[data-control="{control.name}"]')
+        for at in picks(control):
+            move(here, part, control, at)
+            values[control.name] = control.values[at]
+            check_drawn(here, root, built, values)

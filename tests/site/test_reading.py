@@ -1,0 +1,144 @@
+"""Readers in the dark, without scripts, on a phone, and looking for a word get the book too."""
+
+import re
+
+import pytest
+from conftest import DEVICES, TWO_FRAMES
+from pages import EXPLORERS, PAGES, attribute
+
+pytestmark = pytest.mark.site
+
+COLOURS = """(root) => {
+  const { font, paper_bgcolor: paper } = root.explorer.box._fullLayout;
+  return { plot: font.color, paper, text: getComputedStyle(root).color,
+           page: getComputedStyle(document.body).backgroundColor };
+}"""
+
+
+def brightness(colour):
+    """0 … 255, of "#rrggbb" or "rgb(…)"."""
+    if colour.startswith("#"):
+        numbers = [int(colour[i:i + 2], 16) for i in (1, 3, 5)]
+    else:
+        numbers = [float(number) for number in re.findall(r"[\d.]+", colour)[:3]]
+    return sum(numbers) / 3
+
+
+def check_theme(here, theme):
+    """Every drawn plot is written in the theme's text colour, on the page's ground."""
+    here.page.wait_for_function("(name) => document.documentElement.dataset.theme === name",
+                                arg=theme)
+    here.page.evaluate(TWO_FRAMES)
+    for root in here.page.locator(".explorer:has([data-drawn])").all():
+        seen = root.evaluate(COLOURS)
+        text, ground = brightness(seen["plot"]), brightness(seen["page"])
+        assert text < 100 < 200 < ground if theme == "light" else text > 150 > 50 > ground
+        assert text == brightness(seen["text"]) and seen["paper"] == "rgba(0,0,0,0)"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_plots_follow_the_theme_switch_without_a_reload(reader, page):
+    here = reader(page)
+    here.show(next(built.name for built in EXPLORERS if built.page == page))
+    here.page.evaluate("() => { globalThis.same = true; }")
+    seen = []
+    for _ in range(3):  # light, dark, and as the system has it
+        here.page.locator(".theme-switch-button:visible").first.click()
+        seen.append(here.page.evaluate("document.documentElement.dataset.theme"))
+        check_theme(here, seen[-1])
+    assert set(seen) == {"light", "dark"}
+    assert here.page.evaluate("() => globalThis.same")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_plots_follow_the_system(reader, page):
+    here = reader(page)
+    here.show(next(built.name for built in EXPLORERS if built.page == page))
+    for theme in ("dark", "light"):
+        here.page.emulate_media(color_scheme=theme)
+        check_theme(here, theme)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_scripts_the_caption_the_sentence_and_a_table_are_there(visit, page):
+    here = visit(page, java_script_enabled=False)
+    for built in EXPLORERS:
+        if built.page != page:
+            continue
+        root = here.page.locator(f"#explorer-{built.name}")
+        assert root.locator("figcaption").is_visible()
+        assert root.locator("figcaption").text_content().strip()
+        if "<table>" in built.html:
+            assert root.locator("noscript table").is_visible()
+        if "explorer-reading" in built.html:
+            assert root.locator(".explorer-reading > span").is_visible()
+        for empty in (".explorer-controls", ".explorer-plot", ".explorer-pinned"):
+            assert not root.locator(empty).is_visible()
+
+
+def test_some_explorers_have_a_table_and_all_have_a_text_for_their_plot():
+    assert any("<table>" in built.html for built in EXPLORERS)
+    assert [built.id for built in EXPLORERS if not attribute(built.html, "aria-label")] == []
+
+
+def chapters(here, device):
+    """The links of the sidebar, which on a phone is behind its button."""
+    if device == "desk":
+        return here.page.locator("#pst-primary-sidebar nav.bd-links a.reference.internal")
+    here.page.locator("button.primary-toggle:visible").first.click()
+    here.page.locator("dialog[open]").wait_for()
+    return here.page.locator("dialog[open] nav.bd-links a.reference.internal")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_sidebar_leads_to_every_chapter(visit, device):
+    here = visit(PAGES[0], device)
+    links = chapters(here, device)
+    hrefs = links.evaluate_all("(links) => links.map((link) => link.href.split('#')[0])")
+    assert {here.base + page for page in PAGES} <= {*hrefs, here.page.url}
+    last = here.base + PAGES[-1]
+    links.nth(hrefs.index(last)).click()
+    here.page.wait_for_url(last)
+
+
+def test_the_sidebar_button_hides_and_shows_the_chapters(visit):
+    here = visit(PAGES[0])
+    for shown in (False, True):
+        here.page.locator("button.primary-toggle:visible").first.click()
+        here.page.wait_for_function(
+            """(shown) => {
+                 const { right, width } = document.querySelector("#pst-primary-sidebar")
+                   .getBoundingClientRect();
+                 return (right > 0 && width > 0) === shown;
+               }""", arg=shown)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_searching_finds_a_word(visit, device):
+    here = visit(PAGES[0], device)
+    here.page.locator(".search-button-field:visible, .search-button:visible").first.click()
+    field = here.page.locator('input[name="q"]:visible').first
+    field.fill("gradient")
+    field.press("Enter")
+    here.page.wait_for_url("**/search.html?q=gradient**")
+    results = here.page.locator("#search-results li a")
+    results.first.wait_for()
+    found = results.evaluate_all("(links) => links.map((link) => link.href)")
+    assert any(page in href for page in PAGES for href in found)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_links_to_the_next_and_the_previous_page_come_back(visit, device):
+    here = visit(PAGES[0], device)
+    start = here.page.url
+    here.page.locator("a.right-next").click()
+    here.page.wait_for_url(lambda url: url != start)
+    here.page.locator("a.left-prev").click()
+    here.page.wait_for_url(start)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("device", ["phone"])
+def test_nothing_sticks_out_of_a_phone(reader, page, device):
+    here = reader(page, device)
+    assert here.page.evaluate("document.scrollingElement.scrollWidth") <= 390
