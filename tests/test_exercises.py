@@ -83,7 +83,7 @@ WRONG = {
         lambda M, r: np.where(np.arange(M.shape[1]) < r, M, 0), "least possible"),
     ("ex-best", "one too many"): (
         lambda M, r: (svd(M)[0][:, :r + 1] * svd(M)[1][:r + 1]) @ svd(M)[2][:r + 1], "rank 3"),
-    ("ex-count", "not answered"): (lambda shapes, r: None, "not answered"),
+    ("ex-count", "not answered"): (lambda shapes, r: None, "returned None"),
     ("ex-count", "whole matrices"): (lambda shapes, r: sum(d * k for d, k in shapes), "off by"),
     ("ex-count", "one side only"): (lambda shapes, r: sum(r * k for d, k in shapes), "off by"),
     ("ex-count", "square assumed"): (lambda shapes, r: sum(2 * r * d for d, k in shapes), "off by"),

@@ -94,7 +94,7 @@ def test_costs_are_two_thirds_and_two_r_over_d(d, r):
 
 
 def test_a_wakes_at_the_first_step_and_never_from_both_zero():
-    assert "∇A first non-zero at step 1 " in said(hundred_steps.hundred_steps())
+    assert "∇A first non-zero after step 1 " in said(hundred_steps.hundred_steps())
     assert "∇A never wakes" in said(hundred_steps.hundred_steps(start="both zero"))
 
 

@@ -18,7 +18,8 @@ def best_approximation(approximate) -> bool:
     M, r = rng.normal(size=(6, 9)) @ np.diag(3.0 ** -np.arange(9)), 2
     given = approximate(M, r)
     if given is None:
-        return verdict(["The function returned None: not answered yet."], "")
+        print("Not answered yet: the function returned None.")
+        return False
     given = np.asarray(given, dtype=float)
     if given.shape != M.shape:
         return verdict([f"The result has shape {given.shape}, it must have {M.shape}."], "")

@@ -39,21 +39,27 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
     history = run(r, alpha, start, optimiser, lr)
     frozen = problem().loss(problem().W0)
     shown = [step for step in SHOWN if step < usable(history)]
+    x = np.sqrt(shown)  # the first steps get more room
     scale = ZeroLogAxis(-9, 3, every=3)
     figure = go.Figure()
     for quantity, values in (("A", history.grad_A_norm), ("B", history.grad_B_norm),
                              ("delta", history.delta_norm)):
         values = values[shown]
-        figure.add_trace(curve(quantity, shown, scale.place(values), values=values,
-                               sizes=[9 if value == 0 else 0 for value in values],
-                               hovertemplate="step %{x}: %{customdata:.3g}<extra></extra>"))
+        marks = {"A": 7, "B": 9, "delta": 14}[quantity]
+        figure.add_trace(curve(quantity, x, scale.place(values), values=values, text=shown,
+                               sizes=[marks if value == 0 else 0 for value in values],
+                               symbols="diamond-open" if quantity == "delta" else None,
+                               hovertemplate="step %{text}: %{customdata:.3g}<extra></extra>"))
     loss = np.minimum(history.loss[shown], 2 * frozen)
-    figure.add_trace(curve("loss", shown, loss, panel=2, values=history.loss[shown], mode="lines",
-                           hovertemplate="step %{x}: %{customdata:.3g}<extra></extra>"))
+    figure.add_trace(curve("loss", x, loss, panel=2, values=history.loss[shown], mode="lines",
+                           text=shown,
+                           hovertemplate="step %{text}: %{customdata:.3g}<extra></extra>"))
     figure.add_trace(go.Scatter(
-        x=[0, STEPS], y=[frozen, frozen], xaxis="x2", yaxis="y2", mode="lines", hoverinfo="skip",
-        name="frozen model", line={"color": COLOURS["frozen"], "dash": "dash", "width": 1.5}))
-    xaxis = {"range": [-1, STEPS + 1], "title": {"text": "step"}}
+        x=[0, STEPS**0.5], y=[frozen, frozen], xaxis="x2", yaxis="y2", mode="lines",
+        hoverinfo="skip", name="frozen model", line={"color": COLOURS["frozen"], "dash": "dash", "width": 1.5}))
+    ticks = (0, 1, 2, 5, 10, 20, 50, 100)
+    xaxis = {"range": [-0.4, STEPS**0.5 + 0.2], "tickvals": np.sqrt(ticks).round(4).tolist(),
+             "ticktext": [str(tick) for tick in ticks], "title": {"text": "step"}}
     figure.update_layout(layout(
         [heading("A", "B", "delta", text="   (log scale)"), heading("loss")], [xaxis, xaxis],
         [scale.axis(), {"range": [0, 2.05 * frozen]}],
@@ -74,7 +80,7 @@ def _reading(r, alpha, start, optimiser_name, lr, history) -> str:
     else:
         end = f"loss {number(history.loss[0])} → {number(history.loss[last])}"
     awake = np.flatnonzero(history.grad_A_norm > 0)
-    wakes = f"∇A first non-zero at step {awake[0]}" if awake.size else "∇A never wakes"
+    wakes = f"∇A first non-zero after step {awake[0]}" if awake.size else "∇A never wakes"
     return (f"{optimiser_name}, η = {short(lr)}, r = {r}, α = {alpha:g}, {start}: {wakes} · {end} "
             f"· ‖ΔW‖ ends at {number(history.delta_norm[last])}")
 
@@ -108,7 +114,8 @@ def spectrum(r: int = 8, optimiser: str = "SGD") -> go.Figure:
         figure.add_trace(go.Scatter(
             x=[0, steps[-1]], y=[value, value], mode="lines", hoverinfo="skip",
             line={"color": COLOURS["frozen"], "dash": "dash", "width": 1.2}))
-    top = " · ".join(f"σ{i + 1} = {number(s)}" for i, s in enumerate(path[-1][:5]))
+    top = " · ".join(f"σ{'₁₂₃₄₅'[i]} = {number(s) if s > 1e-12 else '0 to rounding'}"
+                     for i, s in enumerate(path[-1][:5]))
     figure.update_layout(layout(
         [f'<span style="color:{COLOURS["delta"]}">━ singular values of ΔW</span>   '
          f'<span style="color:{COLOURS["frozen"]}">┅ of the target shift</span>'],

@@ -58,13 +58,16 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> go.Figure:
         go.Scatter(x=[r], y=[error / tail[0]], xaxis="x2", yaxis="y2", mode="markers",
                    name="shown", marker={"size": 14, "symbol": "diamond", "color": COLOURS["B"]},
                    hovertemplate="measured: %{y:.3f}<extra></extra>")])
-    still = {"showticklabels": False, "ticks": "", "showgrid": False}
+    still = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
+    title = {VIEWS[0]: f"sum of {r} terms" if r > 1 else "one term", VIEWS[1]: f"term number {r}",
+             VIEWS[2]: f"what is missing at r = {r}"}[view]
     figure.update_layout(layout(
-        [view.replace(" r", f" {r}"), "relative error ‖M − Mᵣ‖ / ‖M‖ against r"],
+        [title, "relative error ‖M − Mᵣ‖ / ‖M‖ against r"],
         [still, {"range": [-0.5, 14.5], "dtick": 2, "title": {"text": "r"}}],
-        [{**still, "range": [d - 0.5, -0.5]}, {"range": [0, 1.08]}],
-        f"r = {r}: error measured {error:.4f}, from the tail √(Σσ²) {tail[r]:.4f}, of "
-        f"‖M‖ = {tail[0]:.2f} · {r}·({d} + {k}) = {r * (d + k)} numbers instead of {d * k}"))
+        [{**still, "range": [d - 0.5, -0.5], "scaleanchor": "x", "scaleratio": 1.6},
+         {"range": [0, 1.08]}],
+        f"r = {r}: error {error:.4f} measured, {tail[r]:.4f} from the tail, where ‖M‖ is "
+        f"{tail[0]:.2f}; {r} × ({d} + {k}) = {r * (d + k)} numbers instead of {d * k}"))
     return figure
 
 
@@ -77,7 +80,7 @@ MODELS = {
     "GPT-3": (96, {m: (12288, 12288) for m in "qkvo"}),
 }
 TARGETS = {"q": "q", "q, v": "qv", "q, k, v, o": "qkvo"}
-RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+RANKS = tuple(2**i for i in range(12))
 
 
 def trainable(model: str, targets: str, r: int) -> tuple[int, int]:
@@ -96,7 +99,7 @@ def parameters(model: str = "GPT-3", targets: str = "q, v", r: int = 4) -> go.Fi
         go.Scatter(x=np.log2(RANKS), y=np.log10(counts), customdata=counts, name="adapters",
                    mode="lines+markers", line={"color": COLOURS["delta"], "width": 2.5},
                    hovertemplate="%{customdata:,}<extra></extra>"),
-        go.Scatter(x=[-0.4, 8.4], y=np.log10([full, full]), customdata=[full, full],
+        go.Scatter(x=[-0.4, 11.4], y=np.log10([full, full]), customdata=[full, full],
                    mode="lines", name="the adapted matrices",
                    line={"color": COLOURS["frozen"], "dash": "dash"},
                    hovertemplate="%{customdata:,}<extra></extra>"),
@@ -108,7 +111,7 @@ def parameters(model: str = "GPT-3", targets: str = "q, v", r: int = 4) -> go.Fi
     figure.update_layout(layout(
         [f'<span style="color:{COLOURS["delta"]}">● adapters</span>   '
          f'<span style="color:{COLOURS["frozen"]}">┅ the matrices they adapt</span>'],
-        [{"range": [-0.4, 8.4], "tickvals": list(range(9)), "ticktext": [str(x) for x in RANKS],
+        [{"range": [-0.4, 11.4], "tickvals": list(range(12)), "ticktext": [str(x) for x in RANKS],
           "title": {"text": "r"}}],
         [{"range": [low, high], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "parameters"}}],
