@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from browser import launch
-from pages import EXPLORERS, HTML
+from pages import EXPLORERS, HTML, served
 from playwright.sync_api import sync_playwright
 
 DEVICES = {
@@ -46,26 +44,11 @@ def pytest_collection_modifyitems(items):
         items[i] = item
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def __init__(self, *args):
-        super().__init__(*args, directory=HTML)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture(scope="session")
 def site():
     """The address of the site, ending in a slash."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with served(HTML) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """What the built site holds: its pages, their explorers, and the figures that Python computes.
 
+Imports lora_edu's explorers; no browser, no pytest, so that the benchmarks may use it too.
+
 Pages and explorers are found, never listed: a new one is tested as soon as it is built.
 """
 
@@ -9,9 +11,12 @@ import importlib
 import json
 import os
 import re
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from html import unescape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +27,25 @@ from lora_edu.explore.states import evaluate
 
 HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" / "html")
 FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+
+@contextmanager
+def served(folder: Path):
+    """Serve a folder on a free port of this machine; yields its address, ending in a slash."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
 
 
 def attribute(html: str, name: str) -> str:
@@ -62,8 +86,12 @@ class Built:
         module, _, name = attribute(self.html, "data-source").partition(":")
         return getattr(importlib.import_module(module), name) if self.controls else None
 
+    @property
+    def payload(self) -> str:
+        return re.search(r'explorer-states">([^<]*)</script>', self.html)[1]
+
     def packed(self) -> list[dict]:
-        return unpack(re.search(r'explorer-states">([^<]*)</script>', self.html)[1])
+        return unpack(self.payload)
 
     def number(self, values: dict) -> int:
         """The number of the state at ``values``."""

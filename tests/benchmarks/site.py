@@ -1,0 +1,143 @@
+"""How fast the explorers of a built site answer: python tests/benchmarks/site.py [--html DIR]
+
+A step is the time from the input event to the frame that shows the new figure; the first plot,
+from the explorer coming near to the frame that shows it (plotly is fetched in between). Both are
+also measured with the processor slowed down four times. One made-up explorer of 196 states with
+three curves of 100 points stands beside those of the book.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+from playwright.sync_api import sync_playwright
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "site")]
+
+MOVES = 120
+FIRST_PLOTS = 3
+FAR = """new MutationObserver((seen, observer) => {
+  if (!document.head) return;
+  observer.disconnect();
+  const style = document.createElement("style");
+  style.textContent = ".explorer { margin-top: 3000px !important; }";
+  document.head.append(style);
+}).observe(document, { childList: true, subtree: true });
+"""
+SHOWN = """globalThis.shown = () => new Promise((done) => requestAnimationFrame(() => {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => done(performance.now());
+  port2.postMessage(0);
+}));"""
+STEPS = """async (root, moves) => {
+  const control = root.explorer.controls.reduce((a, b) => (a.count >= b.count ? a : b));
+  const input = root.querySelector(`[data-control="${control.name}"] input`), times = [];
+  for (let move = 0; move < moves; move++) {
+    await new Promise((done) => setTimeout(done, 20 + 16 * Math.random()));
+    const place = move % (2 * control.count - 2);
+    control.set(place < control.count ? place : 2 * control.count - 2 - place);
+    const began = performance.now();
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    times.push(await shown() - began);
+  }
+  return times;
+}"""
+FIRST = """async (root) => {
+  await root.explorer.ready;
+  const drawn = new Promise((done) => new MutationObserver(done).observe(
+    root.explorer.box, { attributes: true, attributeFilter: ["data-drawn"] }));
+  const began = performance.now();
+  root.scrollIntoView({ block: "center", behavior: "instant" });
+  await drawn;
+  return await shown() - began;
+}"""
+ROW = "{:34} {:>6} {:>8} {:>12} {:>12} {:>8} {:>8}"
+
+
+def made_up(folder: Path) -> None:
+    """A page with 196 states of three training-like curves, beside the site's own scripts."""
+    from lora_edu.explore import assets, explore
+
+    steps = np.arange(100)
+
+    def curves(r, alpha, start):
+        rate = r * alpha / (300 + 50 * start)
+        noise = 1 + 0.02 * np.random.default_rng(r * alpha + start).normal(size=(3, 100))
+        return go.Figure([go.Scatter(y=noise[i] * np.exp(-rate * steps / 20) + i, name=str(i))
+                          for i in range(3)])
+
+    powers = [2**i for i in range(7)]
+    html = explore(curves, name="made-up", r=powers, alpha=powers, start=range(4)).html()
+    files = {kind: assets.npm_file(path) or assets.python_plotly()
+             for kind, path in assets.NPM_FILES.items()}
+    for file in files.values():
+        shutil.copy(file, folder)
+    (folder / "explore.js").write_text(
+        assets.page_script({kind: file.name for kind, file in files.items()}), encoding="utf-8")
+    (folder / "made-up.html").write_text(
+        f'<!doctype html><meta charset="utf-8"><style>{assets.read("explore.css")}</style>'
+        f'<body>{html}<script src="explore.js"></script></body>', encoding="utf-8")
+
+
+def measure(browser, address, built, slower: int) -> tuple[list[float], float]:
+    """(step times in ms, median time to the first plot in ms)."""
+    first = []
+    for run in range(FIRST_PLOTS):
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.add_init_script(FAR + SHOWN)
+        page.goto(address + built.page)
+        page.wait_for_load_state("networkidle")
+        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
+        root = page.locator(f"#explorer-{built.name}")
+        first.append(root.evaluate(FIRST))
+        last = run == FIRST_PLOTS - 1
+        steps = root.evaluate(STEPS, MOVES) if last and built.controls else []
+        context.close()
+    return steps, statistics.median(first)
+
+
+def report(browser, address, built) -> None:
+    states = len(built.packed())
+    times = {slower: measure(browser, address, built, slower) for slower in (1, 4)}
+    steps = [f"{statistics.median(t):.0f} / {np.percentile(t, 95):.0f} ms" if t else "-"
+             for t, _ in times.values()]
+    print(ROW.format(built.id, states, f"{len(built.payload) / 1000:.0f} kB", *steps,
+                     *(f"{first / 1000:.2f} s" for _, first in times.values())), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--html", help="the built site (default: _build/html)")
+    options = parser.parse_args()
+    if options.html:
+        os.environ["BOOK_HTML"] = options.html
+    from browser import launch
+    from pages import EXPLORERS, FRAGMENT, HTML, Built, served
+
+    print(ROW.format("", "states", "payload", "step 1×", "step 4×", "first 1×", "first 4×"))
+    print(ROW.format("aim, median / 95 %", "", "≤ 100 kB", "≤ 16 / 30 ms", "≤ 60 / 90 ms",
+                     "≤ .5 s", ""))
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = launch(playwright)
+        made_up(Path(folder))
+        with served(Path(folder)) as address:
+            text = (Path(folder) / "made-up.html").read_text("utf-8")
+            report(browser, address, Built("made-up.html", FRAGMENT.search(text)[0]))
+        with served(HTML) as address:
+            for built in EXPLORERS:
+                report(browser, address, built)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
