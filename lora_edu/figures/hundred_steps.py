@@ -41,30 +41,30 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
     shown = [step for step in SHOWN if step < usable(history)]
     x = np.sqrt(shown)  # the first steps get more room
     scale = ZeroLogAxis(-9, 3, every=3)
-    figure = go.Figure()
+    traces = []
     for quantity, values in (("A", history.grad_A_norm), ("B", history.grad_B_norm),
                              ("delta", history.delta_norm)):
         values = values[shown]
         marks = {"A": 7, "B": 9, "delta": 14}[quantity]
-        figure.add_trace(curve(quantity, x, scale.place(values), values=values, text=shown,
+        traces.append(curve(quantity, x, scale.place(values), values=values, text=shown,
                                sizes=[marks if value == 0 else 0 for value in values],
                                symbols="diamond-open" if quantity == "delta" else None,
                                hovertemplate="step %{text}: %{customdata:.3g}<extra></extra>"))
     loss = np.minimum(history.loss[shown], 2 * frozen)
-    figure.add_trace(curve("loss", x, loss, panel=2, values=history.loss[shown], mode="lines",
+    traces.append(curve("loss", x, loss, panel=2, values=history.loss[shown], mode="lines",
                            text=shown,
                            hovertemplate="step %{text}: %{customdata:.3g}<extra></extra>"))
-    figure.add_trace(go.Scatter(
+    traces.append(go.Scatter(
         x=[0, STEPS**0.5], y=[frozen, frozen], xaxis="x2", yaxis="y2", mode="lines",
-        hoverinfo="skip", name="frozen model", line={"color": COLOURS["frozen"], "dash": "dash", "width": 1.5}))
+        hoverinfo="skip", name="frozen model",
+        line={"color": COLOURS["frozen"], "dash": "dash", "width": 1.5}))
     ticks = (0, 1, 2, 5, 10, 20, 50, 100)
     xaxis = {"range": [-0.4, STEPS**0.5 + 0.2], "tickvals": np.sqrt(ticks).round(4).tolist(),
              "ticktext": [str(tick) for tick in ticks], "title": {"text": "step"}}
-    figure.update_layout(layout(
+    return go.Figure(traces, layout(
         [heading("A", "B", "delta", text="   (log scale)"), heading("loss")], [xaxis, xaxis],
         [scale.axis(), {"range": [0, 2.05 * frozen]}],
         _reading(r, alpha, start, optimiser, lr, history)))
-    return figure
 
 
 def usable(history) -> int:

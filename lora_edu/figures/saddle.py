@@ -25,19 +25,18 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> go.Figure:
     scale = ZeroLogAxis(-34, 1, every=4)
     frozen = problem().loss(problem().W0)
     plain = {"mode": "lines", "hovertemplate": "step %{x}: %{y:.3g}<extra></extra>"}
-    figure = go.Figure([
+    traces = [
         curve("loss", steps, history.loss, **plain),
         curve("delta", steps, scale.place(history.delta_norm), panel=2, values=history.delta_norm,
-              mode="lines", hovertemplate="step %{x}: %{customdata:.3g}<extra></extra>")])
+              mode="lines", hovertemplate="step %{x}: %{customdata:.3g}<extra></extra>")]
     what = ("never leaves: loss and weights stay at the frozen model's to the last bit"
             if escaped is None else f"leaves the plateau at step {escaped} (loss below 90 %)")
     xaxis = {"range": [0, STEPS], "title": {"text": "step"}}
-    figure.update_layout(layout(
+    return go.Figure(traces, layout(
         [heading("loss"), heading("delta")], [xaxis, xaxis],
         [{"range": [0, 1.15 * frozen]}, scale.axis()],
         f"{optimiser}, noise τ = {short(tau)}: {what} · ‖ΔW‖ {number(history.delta_norm[0])} → "
         f"{number(history.delta_norm[-1])}"))
-    return figure
 
 
 def from_noise(tau: float, optimiser_name: str, alpha: float = ALPHA, steps: int = STEPS):

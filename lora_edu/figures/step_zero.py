@@ -39,33 +39,31 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     loss_axis = {"range": [0, 1.08 * top]}
     titles = [heading("A", "B", "delta", text="   (log scale)"), heading("loss")]
     if start == "BA zero" and r == 1:
-        figure = go.Figure(layout=layout(
-            titles, [axes, axes], [scale.axis(), loss_axis],
-            f"r = 1, α = {alpha:g}, {start}: not possible. The product of two vectors is zero only "
-            "if one of them is zero."))
-        figure.add_scatter(x=[0.5], y=[-1], mode="text", text="needs r ≥ 2", hoverinfo="skip")
-        return figure
+        return go.Figure(
+            go.Scatter(x=[0.5], y=[-1], mode="text", text="needs r ≥ 2", hoverinfo="skip"),
+            layout(titles, [axes, axes], [scale.axis(), loss_axis],
+                   f"r = 1, α = {alpha:g}, {start}: not possible. The product of two vectors is "
+                   "zero only if one of them is zero."))
     history = one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
-    figure = go.Figure()
+    traces = []
     for aside, (quantity, values) in zip((-0.04, 0.0, 0.04), norms.items(), strict=True):
-        figure.add_trace(curve(
+        traces.append(curve(
             quantity, [aside, 1 + aside], scale.place(values), values=values,
             symbols=scale.symbols(quantity, values), dash="solid" if values.all() else "dot"))
     loss = history.loss
     off = loss > top
-    figure.add_trace(go.Scatter(
+    traces.append(go.Scatter(
         x=[-0.22, 1.22], y=[frozen, frozen], mode="lines", name="frozen model", xaxis="x2",
         yaxis="y2", line={"color": COLOURS["frozen"], "dash": "dash", "width": 1.5},
         hovertemplate="frozen model = %{y:.3g}<extra></extra>"))
-    figure.add_trace(curve(
+    traces.append(curve(
         "loss", [0, 1], np.minimum(loss, top), panel=2, values=loss, mode="lines+markers+text",
         text=[f"▲ {number(v)}" if out else number(v) for v, out in zip(loss, off, strict=True)],
         textposition=["bottom center" if out or value < frozen else "top center"
                       for out, value in zip(off, loss, strict=True)]))
-    figure.update_layout(layout(
-        titles, [axes, axes], [scale.axis(), loss_axis], _board_reading(r, alpha, start, history)))
-    return figure
+    return go.Figure(traces, layout(titles, [axes, axes], [scale.axis(), loss_axis],
+                                    _board_reading(r, alpha, start, history)))
 
 
 def one_step(r: int, alpha: float, start: str, optimiser_name: str):

@@ -25,7 +25,7 @@ METRICS = ("first-contentful-paint", "largest-contentful-paint", "total-blocking
            "cumulative-layout-shift")
 VIEWS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 AXE = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations.map(
-  ({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ html }) => html.slice(0, 100)) }))"""
+  ({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ html }) => html.slice(0, 99)) }))"""
 
 
 def npm(path: str) -> Path:
