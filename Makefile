@@ -28,10 +28,11 @@ lab: $(VENV)/.ready
 	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab book/index.md
 
 test: $(VENV)/.ready-dev
-	$(BIN)/pytest -m "not site and not lab"
+	$(BIN)/pytest --ignore=tests/site --ignore=tests/lab
 
 test-browser: $(VENV)/.ready-dev node_modules/.ready
-	$(BIN)/pytest -m "site or lab"
+	test -f $(HTML)/index.html || $(BIN)/jupyter-book build .
+	$(BIN)/pytest tests/site tests/lab
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
