@@ -7,6 +7,7 @@ Pages and explorers are found, never listed: a new one is tested as soon as it i
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import os
@@ -29,8 +30,23 @@ HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" 
 FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
 
 
-class Quiet(SimpleHTTPRequestHandler):
+class Host(SimpleHTTPRequestHandler):
+    """Serves text compressed, as a host of static pages does, and says nothing."""
+
     protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        file = Path(self.translate_path(self.path))
+        if not file.is_file() or file.suffix not in (".html", ".js", ".css", ".svg", ".ipynb"):
+            super().do_GET()
+            return
+        body = gzip.compress(file.read_bytes(), compresslevel=6)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(file)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *args):
         pass
@@ -39,7 +55,7 @@ class Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def served(folder: Path):
     """Serve a folder on a free port of this machine; yields its address, ending in a slash."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Host, directory=folder)) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

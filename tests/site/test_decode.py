@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from conftest import AS_JSON
+from devices import AS_JSON
 
 from lora_edu.explore import assets
 from lora_edu.explore.codec import as_lists, pack, unpack

@@ -1,7 +1,7 @@
 """Links move an explorer in place, an address holds a position, and a pin keeps a ghost."""
 
 import pytest
-from conftest import TWO_FRAMES
+from devices import TWO_FRAMES
 from pages import HTML, MOVABLE, PAGES, check_figure, computed, named
 
 pytestmark = pytest.mark.site

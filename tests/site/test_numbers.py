@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import AS_JSON
+from devices import AS_JSON
 from pages import EXPLORERS, MOVABLE, PAGES, check_figure, computed, named
 
 pytestmark = pytest.mark.site

@@ -4,7 +4,7 @@ import gzip
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import DEVICES, NEAREST
+from devices import DEVICES, NEAREST
 from pages import HTML, MOVABLE, PAGES, all_pages, named
 
 pytestmark = pytest.mark.site

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import DEVICES, TWO_FRAMES
+from devices import DEVICES, TWO_FRAMES
 from pages import EXPLORERS, PAGES, attribute
 
 pytestmark = pytest.mark.site

@@ -84,6 +84,7 @@ function theme(color) {
   const grid = "rgba(128,128,128,0.22)", line = "rgba(128,128,128,0.7)"; // seen on light and dark
   const axis = {
     gridcolor: grid, linecolor: line, zerolinecolor: line, tickcolor: line, automargin: false,
+    ticklabeloverflow: "allow", // not to measure every label in every frame
     title: { font: { size: 13 } }, tickfont: { size: 12 },
   };
   return {
