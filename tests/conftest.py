@@ -1,6 +1,19 @@
-"""One Hypothesis profile for every test: the same examples each time, and no time limit on one."""
+"""One Hypothesis profile for every test, and one Chromium for the tests that look at a page."""
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium; started when the first test asks for it."""
+    from browser import launch
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()

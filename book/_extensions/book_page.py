@@ -91,6 +91,9 @@ MENDS = [
     # a fold in the sidebar has a name
     (re.compile(r"<summary>(<span class=\"toctree-toggle\")"),
      r'<summary aria-label="Sections of this part">\1'),
+    # what is read aloud is what is seen
+    (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="Search"'), r"\1"),
+    (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
 ]
 
 

@@ -1,21 +1,17 @@
 """One JupyterLab and one notebook for all the tests; a Chromium that can ask nobody else."""
 
 import pytest
-from browser import launch
 from cells import CELLS
 from driver import ELSEWHERE, Lab, jupyterlab, write_notebook
-from playwright.sync_api import sync_playwright
 
 
 @pytest.fixture(scope="module")
-def context():
+def context(browser):
     """A browser context whose requests to other machines fail."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        context.route(ELSEWHERE, lambda route: route.abort())
-        yield context
-        browser.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.route(ELSEWHERE, lambda route: route.abort())
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="module")

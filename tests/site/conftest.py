@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from browser import launch
 from devices import AS_JSON, COUNT_SHIFTS, DEVICES, ELSEWHERE, NEAREST, TWO_FRAMES
 from pages import EXPLORERS, HTML, served
-from playwright.sync_api import sync_playwright
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
 
@@ -31,14 +29,6 @@ def site():
     """The address of the site, ending in a slash."""
     with served(HTML) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
 
 
 class Visit:
