@@ -3,8 +3,9 @@
 Imports NumPy and the standard library only. The page's JavaScript (assets/decode.js) reads the
 same format; the tests hold the two against each other.
 
-What never varies is stored once, in a skeleton. What varies is stored as *columns*: a place in
-the figure, the distinct values that occur there, and which state has which.
+What never varies is stored once, in a skeleton, which may take several forms (other traces, other
+keys). What varies is stored as *columns*: a place in the figure, the distinct values that occur
+there, and which state has which.
 
 - Arrays of floats are stored as float32 whose mantissa is rounded to ``MANTISSA_BITS`` bits: a
   relative error of at most 2⁻¹⁷, 100 times finer than a pixel. Zero stays exactly zero.
@@ -28,7 +29,7 @@ import numpy as np
 
 MANTISSA_BITS = 16
 DROPPED = 23 - MANTISSA_BITS
-_HOLE = "\u0000"  # stands in the skeleton where a column's value goes
+_HOLE = "\u0000"  # stands in the skeleton where a column's value, or one of several forms, goes
 
 
 def pack(states: list[dict]) -> str:
@@ -81,14 +82,18 @@ def as_lists(value):
 
 def _split(values: list, columns: list[dict]):
     """The skeleton of ``values`` (one per state); places that vary go to ``columns``."""
+    forms, index = _distinct([_form(value) for value in values])
+    if len(forms) > 1:  # one skeleton a form; a state of another form takes part as its first
+        firsts = [values[index.index(i)] for i in range(len(forms))]
+        return {_HOLE: index, "forms": [
+            _split([value if j == i else firsts[i] for value, j in zip(values, index, strict=True)],
+                   columns) for i in range(len(forms))]}
     first = values[0]
-    if isinstance(first, dict) and all(isinstance(v, dict) and v.keys() == first.keys()
-                                       for v in values):
+    if isinstance(first, dict):
         return {key: _split([v[key] for v in values], columns) for key in first}
-    if isinstance(first, list) and _holds_parts(first) and all(
-            isinstance(v, list) and len(v) == len(first) for v in values):
+    if isinstance(first, list) and _holds_parts(first):
         return [_split(list(entries), columns) for entries in zip(*values, strict=True)]
-    if all(isinstance(v, np.ndarray) for v in values):
+    if isinstance(first, np.ndarray):
         return _hole(values, columns)
     values = [as_lists(v) for v in values]
     return values[0] if len({repr(v) for v in values}) == 1 else _hole(values, columns)
@@ -97,6 +102,15 @@ def _split(values: list, columns: list[dict]):
 def _hole(values: list, columns: list[dict]) -> str:
     columns.append({"values": values})
     return f"{_HOLE}{len(columns) - 1}"
+
+
+def _form(value):
+    """What states must have in common to share a skeleton: keys, number of parts, or kind."""
+    if isinstance(value, dict):
+        return list(value)
+    if isinstance(value, list) and _holds_parts(value):
+        return len(value)
+    return "array" if isinstance(value, np.ndarray) else "exact"
 
 
 def _holds_parts(value: list) -> bool:
@@ -169,6 +183,8 @@ def _expand(block: bytes, offset: int, shapes: list[list[int]], order: int):
 
 def _fill(skeleton, columns: list[list], state: int):
     """The skeleton with its holes filled for one state."""
+    if isinstance(skeleton, dict) and _HOLE in skeleton:
+        return _fill(skeleton["forms"][skeleton[_HOLE][state]], columns, state)
     if isinstance(skeleton, dict):
         return {key: _fill(entry, columns, state) for key, entry in skeleton.items()}
     if isinstance(skeleton, list):

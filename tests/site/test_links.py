@@ -1,4 +1,4 @@
-"""Links move an explorer in place, an address holds a position, and a pin keeps a ghost."""
+"""Links move an explorer in place; an address, a pin and a zoom keep what a reader has found."""
 
 import pytest
 from devices import TWO_FRAMES
@@ -14,6 +14,7 @@ FOLLOW = """async (link) => {
   const [name, query] = link.getAttribute("href").slice(1).split("?");
   const root = document.getElementById(`explorer-${name}`);
   root.explorer.box.scrollIntoView({ block: "center", behavior: "instant" });
+  scrollBy({ top: 40, behavior: "instant" });
   const before = scrollY;
   link.click();
   await new Promise((done) => setTimeout(done, 100));
@@ -135,3 +136,22 @@ def test_a_pin_keeps_the_present_curves_as_a_ghost(reader, built):
     pin.click()
     root.locator('[data-do="reset"]').click()
     assert len(here.drawn(root)[0]) == len(pinned) and not note.is_visible()
+
+
+def test_a_zoom_survives_a_move_of_the_controls_and_a_double_click_ends_it(reader):
+    built = next(built for built in MOVABLE if "fixedrange" not in str(computed(built)[0]))
+    here = reader(built.page)
+    root = here.start(built.name)
+    _, whole, _ = here.drawn(root)
+    box = root.locator(".nsewdrag").first.bounding_box()
+    x, y, mouse = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, here.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + box["width"] / 4, y + box["height"] / 4, steps=4)
+    mouse.up()
+    _, zoomed, _ = here.drawn(root)
+    assert zoomed["xaxis"] != whole["xaxis"] and zoomed["yaxis"] != whole["yaxis"]
+    root.evaluate("(root, wanted) => root.explorer.go(wanted)", last_keys(built))
+    check_figure(here.drawn(root)[1]["xaxis"], zoomed["xaxis"])
+    mouse.dblclick(x, y)
+    check_figure(here.drawn(root)[1]["xaxis"], whole["xaxis"])

@@ -53,6 +53,7 @@ function expandPlanes(planes, sizes, order, dropped) {
 function fill(skeleton, columns, state) {
   if (Array.isArray(skeleton)) return skeleton.map((entry) => fill(entry, columns, state));
   if (skeleton !== null && typeof skeleton === "object") {
+    if (HOLE in skeleton) return fill(skeleton.forms[skeleton[HOLE][state]], columns, state);
     const copy = {};
     for (const key in skeleton) copy[key] = fill(skeleton[key], columns, state);
     return copy;
