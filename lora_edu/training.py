@@ -153,8 +153,9 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
         _check.integer("r", rank, minimum=1)
     for rate in axes["lr"]:
         optim.optimiser(optimiser, lr=rate, **settings)  # raises for settings that are not right
-    if settings.get("eps") == 0:
-        raise ValueError("eps must be greater than 0 in a sweep, got 0")
+    for name in ("eps", "weight_decay"):  # optimisers take one per array as well; a sweep does not
+        if name in settings:
+            _check.number(name, settings[name], **({"above": 0.0} if name == "eps" else {}))
     result = np.empty((*(len(values) for values in axes.values()), len(_stack.RECORDED), steps + 1))
     jobs = [(i, chunk) for i, rank in enumerate(axes["r"])
             for chunk in _chunks(list(np.ndindex(result.shape[1:5])), rank, sum(problem.shape))]

@@ -111,7 +111,9 @@ def test_select_keeps_the_other_axes_and_their_order():
     ({"optimiser": "Lion"}, ValueError, "optimiser must be one of"),
     ({"rule": "1/r"}, ValueError, "rule must be one of"),
     ({"steps": -1}, ValueError, "steps must be at least 0"),
-    ({"eps": 0}, ValueError, "eps must be greater than 0"),
+    ({"eps": 0}, ValueError, "eps must be finite and greater than 0, got 0"),
+    ({"eps": (1e-8, 1e-8)}, TypeError, "eps must be a number"),
+    ({"weight_decay": (0.1, 0.2)}, TypeError, "weight_decay must be a number"),
     ({"betas": (0.9, 1.0)}, ValueError, r"betas\[1\] must be"),
     ({"problem": None}, TypeError, "problem must be a Regression"),
 ])
