@@ -23,7 +23,7 @@ serve: book
 	@echo "Serving the book at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 
-# The labconfig makes the chapters' .md files open as notebooks.
+# .jupyter makes the chapters' .md files open as notebooks and sliders answer without delay.
 lab: $(VENV)/.ready
 	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab book/index.md
 

@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.request import urlopen
 
 import nbformat
 
 QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
          "--ServerApp.password=", "--LabApp.expose_app_in_browser=True"]
+OURS = Path(__file__).parents[2] / ".jupyter"  # the settings of `make lab`
 NEWS = "@jupyterlab/apputils-extension:announcements"
 ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 DATA = """box => JSON.stringify(box.data || [], (key, value) => key.startsWith("_") ? undefined
@@ -43,7 +45,8 @@ def jupyterlab(folder):
     with open(folder / ".log", "wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *QUIET, f"--port={port}"], cwd=folder,
-            env={**os.environ, **own, "IPYTHONDIR": f"{folder}/.ipython"},
+            env={**os.environ, **own, "IPYTHONDIR": f"{folder}/.ipython",
+                 "JUPYTER_CONFIG_PATH": str(OURS)},
             stdout=log, stderr=subprocess.STDOUT)
     try:
         _wait_for(server, port, folder / ".log")
