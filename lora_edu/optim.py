@@ -1,4 +1,4 @@
-"""SGD, Momentum, Adam and AdamW as pure steps over a list of arrays.
+"""SGD, Momentum, Adam and AdamW as pure steps over a list of arrays, and clipping around them.
 
 Imports NumPy only. The arithmetic is ``torch.optim``'s, in the order torch does it, so that the
 two agree to rounding. ``step`` changes nothing in place: parameters, gradients and state go in,
@@ -142,6 +142,39 @@ class AdamW(Adam):
         lr, decay = _settings(params, grads, lr=self.lr, weight_decay=self.weight_decay)
         params = [p * (1 - a * w) for p, a, w in zip(params, lr, decay, strict=True)]
         return self._move(params, grads, state)
+
+
+@dataclass(frozen=True)
+class Clipped:
+    """An optimiser whose gradients are clipped first, by the norm of all of them together.
+
+    g ← g · min(1, max_norm / (N + eps)) with N² = Σ‖g‖² over all arrays, as
+    ``torch.nn.utils.clip_grad_norm_`` (whose eps is fixed at 1e-6).
+    Raises TypeError unless ``optimiser`` is one of the others; ValueError unless max_norm > 0 and
+    eps ≥ 0.
+    """
+
+    optimiser: SGD | Momentum | Adam | AdamW
+    max_norm: float
+    eps: float = 1e-6
+
+    def __post_init__(self):
+        if not isinstance(self.optimiser, tuple(OPTIMISERS.values())):
+            raise TypeError(f"optimiser must be one of {', '.join(OPTIMISERS)}, "
+                            f"got {self.optimiser!r}")
+        _check.number("max_norm", self.max_norm, above=0.0)
+        _check.number("eps", self.eps, minimum=0.0)
+
+    def init(self, params: Arrays) -> tuple:
+        """The optimiser's own state."""
+        return self.optimiser.init(params)
+
+    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
+        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
+        norm = np.sqrt(sum(float(np.vdot(g, g)) for g in grads)) + self.eps
+        if norm > self.max_norm:
+            grads = [g * (self.max_norm / norm) for g in grads]
+        return self.optimiser.step(params, grads, state)
 
 
 OPTIMISERS = {"SGD": SGD, "Momentum": Momentum, "Adam": Adam, "AdamW": AdamW}

@@ -1,0 +1,77 @@
+"""The same training run in other settings: an exact change of variables of A, B and the scaling.
+
+Imports NumPy and the core. Multiply A by a and B by b and divide the scaling by a·b: the model is the
+same, ∇A is divided by a and ∇B by b, and for each optimiser there are settings with which
+every later W is the same too. The proof is in the book's chapter "The Adam invariance". With a = b
+for Adam it is in Schulman & Thinking Machines Lab, "LoRA Without Regret" (2025).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lora_edu import _check
+from lora_edu.adapter import Adapter
+from lora_edu.optim import SGD, Adam, AdamW, Clipped, Momentum
+
+# A setting is multiplied by a to this power for A, and by b to this power for B.
+POWERS = {
+    SGD: {"lr": 2, "weight_decay": -2},
+    Momentum: {"lr": 2, "weight_decay": -2},
+    Adam: {"lr": 1, "eps": -1, "weight_decay": -2},
+    AdamW: {"lr": 1, "eps": -1, "weight_decay": -1},
+}
+
+
+def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) -> tuple:
+    """(adapter, optimiser) of the run that has a·A and b·B and, at every step, the same W.
+
+    adapter: A (r, k), B (d, r) and the scaling s become a·A, b·B and s/(a·b).
+    optimiser: SGD, Momentum, Adam or AdamW, or one of them Clipped; its lr, eps and weight_decay
+    are multiplied by the powers in :data:`POWERS`, for A of a, for B of b. Where the two agree
+    the setting stays one number, else it becomes the pair (for A, for B).
+    a, b: positive numbers; b = a if it is left out.
+
+    For powers of two the two runs agree bit for bit (as long as nothing over- or underflows), for
+    other numbers to rounding. A multiplicative schedule of the learning rate changes nothing.
+
+    Raises TypeError for another optimiser, ValueError unless a and b are positive and finite, and
+    for Clipped with a ≠ b: clipping compares the norm of both gradients together with one number,
+    and that norm does not change by one factor.
+
+    >>> adapter = Adapter(A=[[1.0, 2.0]], B=[[0.0]], scaling=4.0)
+    >>> equivalent(adapter, Adam(lr=0.01), a=2)[1]
+    Adam(lr=0.02, betas=(0.9, 0.999), eps=5e-09, weight_decay=0.0)
+    >>> equivalent(adapter, Adam(lr=0.01), a=1, b=4)[0].scaling  # LoRA+ with ratio 4
+    1.0
+    """
+    a = _check.number("a", a, above=0.0)
+    b = a if b is None else _check.number("b", b, above=0.0)
+    return (Adapter(a * adapter.A, b * adapter.B, adapter.scaling / (a * b)),
+            _optimiser(optimiser, a, b))
+
+
+def _optimiser(optimiser, a: float, b: float):
+    if isinstance(optimiser, Clipped):
+        if a != b:
+            raise ValueError(f"a and b must be equal when gradients are clipped by their common "
+                             f"norm, got a = {a!r}, b = {b!r}: no setting makes the runs the same")
+        return Clipped(_optimiser(optimiser.optimiser, a, b), optimiser.max_norm / a,
+                       optimiser.eps / a)
+    if type(optimiser) not in POWERS:
+        names = ", ".join(kind.__name__ for kind in POWERS)
+        raise TypeError(f"optimiser must be one of {names} or Clipped, got {optimiser!r}")
+    return replace(optimiser, **{
+        name: _scaled(name, getattr(optimiser, name), a**power, b**power)
+        for name, power in POWERS[type(optimiser)].items()})
+
+
+def _scaled(name: str, value, for_A: float, for_B: float):
+    """One number if it is the same for A and B, else the pair."""
+    values = (value, value) if np.ndim(value) == 0 else tuple(value)
+    if len(values) != 2:
+        raise ValueError(f"{name} must be one number or one each for A and B, got {value!r}")
+    pair = values[0] * for_A, values[1] * for_B
+    return pair[0] if pair[0] == pair[1] else pair
