@@ -1,7 +1,7 @@
 """The same training run in other settings: an exact change of variables of A, B and the scaling.
 
-Imports NumPy and the core. Multiply A by a and B by b and divide the scaling by a·b: the model is the
-same, ∇A is divided by a and ∇B by b, and for each optimiser there are settings with which
+Imports NumPy and the core. Multiply A by a and B by b and divide the scaling by a·b: the model is
+the same, ∇A is divided by a and ∇B by b, and for each optimiser there are settings with which
 every later W is the same too. The proof is in the book's chapter "The Adam invariance". With a = b
 for Adam it is in Schulman & Thinking Machines Lab, "LoRA Without Regret" (2025).
 """

@@ -1,0 +1,120 @@
+"""α beside η: the loss over the (α, η) plane, and the runs on a line of equal first steps.
+
+Imports the NumPy core, plotly and the style.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import plotly.graph_objects as go
+
+from lora_edu import STARTS, initial, scaling, sweep, teacher_student
+from lora_edu.figures.style import COLOURS, curve, layout
+from lora_edu.figures.text import number, short
+
+SIDE, R, STEPS, SEED = 32, 8, 50, 1
+ALPHAS = tuple(2**i for i in range(7))
+LRS = tuple(0.001 * 2.0**i for i in range(-3, 10))
+POWER = {"SGD": 2, "Adam": 1}  # the first step in W goes with s to this power
+WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
+RAMP = ((0.0, "#f3e3a8"), (0.5, "#c98bb0"), (1.0, "#3a2d7a"))
+
+
+@cache
+def problem():
+    """A 32 × 32 regression whose target shift has rank 4."""
+    return teacher_student(SIDE, SIDE, n=256, shift_rank=4, spectrum=0.5,
+                           rng=np.random.default_rng(0))
+
+
+@cache
+def losses(optimiser_name: str) -> np.ndarray:
+    """Loss at every step over the frozen model's, (7, 13, steps + 1); inf where it ran off."""
+    grid = sweep(problem(), r=R, alpha=ALPHAS, lr=LRS, seed=SEED, steps=STEPS,
+                 optimiser=optimiser_name).select(r=R, start=STARTS[0], seed=SEED)
+    return grid.loss / problem().loss(problem().W0)
+
+
+def first_step(optimiser_name: str, s: float, lr: float) -> np.ndarray:
+    """ΔW after one step from A random, B zero, (d, k): −ηs²·G·AᵀA, or −ηs·sign(G·Aᵀ)·A."""
+    A, _ = initial(SIDE, SIDE, R, rng=np.random.default_rng(SEED))
+    G = problem().gradient(problem().W0)
+    if optimiser_name == "SGD":
+        return -lr * s * s * G @ A.T @ A
+    return -lr * s * np.sign(G @ A.T) @ A
+
+
+def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> go.Figure:
+    """Left: the loss after the last step over α and η. Right: the runs on the marked line."""
+    grid, power = losses(optimiser), POWER[optimiser]
+    i, j = ALPHAS.index(alpha), LRS.index(lr)
+    line = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
+    mates = [(a, b) for a, b in line if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
+    traces = [_plane(grid[..., -1]),
+              _line("equal first step", alpha, lr, power, "dot"),
+              _line("if A's start did not matter", alpha, lr, power / 2, "dash"),
+              go.Scatter(x=[math.log2(alpha)], y=[math.log2(lr)], mode="markers",
+                         hoverinfo="skip", name="this run", marker={
+                             "symbol": "square-open", "size": 20, "color": COLOURS["B"],
+                             "line": {"width": 3}})]
+    for a, b in [mate for mate in mates if mate != (i, j)] + [(i, j)]:
+        here = (a, b) == (i, j)
+        values = grid[a, b]
+        usable = np.isfinite(values)
+        traces.append(curve(
+            "loss", np.flatnonzero(usable), np.minimum(values[usable], 1.5), panel=2,
+            mode="lines", values=values[usable], name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}",
+            line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
+    while len(traces) < 4 + len(ALPHAS):  # every state has the same traces
+        traces.append(curve("loss", [], [], panel=2, mode="lines", name=""))
+    return go.Figure(traces, layout(
+        ["loss after 50 steps   " + " ".join(
+            f'<span style="color:{colour}">■</span> {text}' for (_, colour), text in
+            zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
+         f'loss / start   <span style="color:{COLOURS["B"]}">━ this run</span>   '
+         f'<span style="color:{COLOURS["frozen"]}">━ same line</span>'],
+        [{"range": [-0.6, 6.6], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
+          "title": {"text": "α (r = 8)"}},
+         {"range": [-1, STEPS + 1], "title": {"text": "step"}}],
+        [{"range": [math.log2(LRS[0]) - 0.7, math.log2(LRS[-1]) + 0.7],
+          "tickvals": [math.log2(value) for value in LRS[::2]],
+          "ticktext": [short(value) for value in LRS[::2]], "title": {"text": "η"}},
+         {"range": [-0.03, 1.5]}],
+        _reading(optimiser, alpha, lr, grid[i, j, -1])))
+
+
+def _plane(last: np.ndarray) -> go.Scatter:
+    """One square a run, coloured by its loss."""
+    places = [(a, lr) for a in range(len(ALPHAS)) for lr in range(len(LRS))]
+    values = np.array([last[place] for place in places])
+    with np.errstate(divide="ignore"):
+        depth = np.clip(-np.log10(values) / -math.log10(BEST), 0, 1)
+    return go.Scatter(
+        x=[a for a, _ in places], y=[math.log2(LRS[lr]) for _, lr in places], mode="markers",
+        name="loss over start", customdata=np.where(np.isfinite(values), values, 1e9),
+        hovertemplate="loss / start = %{customdata:.3g}<extra></extra>",
+        marker={"symbol": ["square" if value <= WORST else "x-thin-open" for value in values],
+                "size": 19, "color": depth, "cmin": 0, "cmax": 1, "colorscale": RAMP})
+
+
+def _line(name: str, alpha: float, lr: float, power: float, dash: str) -> go.Scatter:
+    """η·α^power = const, through the present run."""
+    x = np.array([-0.6, 6.6])
+    return go.Scatter(x=x, y=math.log2(lr) - power * (x - math.log2(alpha)), mode="lines",
+                      name=name, hoverinfo="skip",
+                      line={"color": COLOURS["B" if dash == "dot" else "frozen"], "width": 2,
+                            "dash": dash})
+
+
+def _reading(optimiser_name, alpha, lr, last) -> str:
+    s = scaling(R, alpha)
+    size = np.linalg.norm(first_step(optimiser_name, s, lr))
+    end = (f"the loss ends at {number(last)} of its start" if last <= 1e6
+           else "the run flies apart")
+    square = "²" if optimiser_name == "SGD" else ""
+    constant = number(lr * alpha ** POWER[optimiser_name])
+    return (f"{optimiser_name}, α = {alpha}, η = {short(lr)}: ‖ΔW‖ after one step is "
+            f"{number(size)}, as on the whole dotted line (η·α{square} = {constant}) · {end}")
