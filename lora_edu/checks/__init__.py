@@ -7,8 +7,10 @@ returns True or False.
 
 from lora_edu.checks.by_hand import dropout_backward
 from lora_edu.checks.hundred_steps import adamw_step
+from lora_edu.checks.invariance import equivalent_adamw
 from lora_edu.checks.low_rank import best_approximation, trainable_parameters
+from lora_edu.checks.step_size import same_first_step
 from lora_edu.checks.step_zero import three_factor_gradients
 
-__all__ = ["adamw_step", "best_approximation", "dropout_backward", "three_factor_gradients",
-           "trainable_parameters"]
+__all__ = ["adamw_step", "best_approximation", "dropout_backward", "equivalent_adamw",
+           "same_first_step", "three_factor_gradients", "trainable_parameters"]

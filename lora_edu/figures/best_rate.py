@@ -90,7 +90,8 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     traces, slopes = [], []
     for rule in RULES:
         values = best_rates(rule, optimiser, inputs, steps)
-        traces += _rule_lines(rule, values, predicted(rule, optimiser, inputs) if steps == 1 else [])
+        theory = predicted(rule, optimiser, inputs) if steps == 1 else []
+        traces += _rule_lines(rule, values, theory)
         mean, error = exponent(RANKS, values)
         slopes.append(f"{rule}: {mean:+.2f} (± {error:.2f})")
     ranks = {"type": "log", "tickvals": list(RANKS), "title": {"text": "r"},

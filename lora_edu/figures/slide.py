@@ -1,0 +1,68 @@
+"""What a larger α is worth in learning rate when A's start stays as it is.
+
+Imports the NumPy core, plotly and the style.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import plotly.graph_objects as go
+
+from lora_edu import Adam, initial
+from lora_edu.figures.style import COLOURS, curve, layout
+
+SIDE, R, STEPS = 32, 8, 50
+RATES = np.logspace(-5.5, 1, 53)
+
+
+@cache
+def useful_parts() -> tuple[np.ndarray, np.ndarray]:
+    """(−⟨BA, G⟩, ‖A − A0‖ / ‖A0‖) after STEPS steps of Adam for each of RATES, under a constant G.
+
+    With a constant G and a negligible ε the path of A and B does not depend on the scale, so
+    the useful part of ΔW = s·BA is s times the first of the two.
+    """
+    rng = np.random.default_rng(0)
+    A0, B0 = initial(SIDE, SIDE, R, rng=rng)
+    G = rng.normal(size=(SIDE, SIDE))
+    useful, moved = [], []
+    for lr in RATES:
+        rule, A, B = Adam(lr=float(lr), eps=1e-30), A0, B0
+        state = rule.init([A, B])
+        for _ in range(STEPS):
+            (A, B), state = rule.step([A, B], [B.T @ G, G @ A.T], state)
+        useful.append(-np.vdot(B @ A, G))
+        moved.append(np.linalg.norm(A - A0) / np.linalg.norm(A0))
+    return np.array(useful), np.array(moved)
+
+
+def worth(factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """(‖A − A0‖/‖A0‖, m): α × factor does what η × m does, where the rates tried allow it."""
+    useful, moved = useful_parts()
+    logs, rates = np.log(useful), np.log(RATES)
+    inside = logs + np.log(factor) <= logs[-1]
+    m = np.exp(np.interp(logs[inside] + np.log(factor), logs, rates) - rates[inside])
+    return moved[inside], m
+
+
+def slide(factor: int = 16) -> go.Figure:
+    """m against how far A has moved from its start; dashed, the two ends."""
+    moved, m = worth(factor)
+    traces = [curve("A", moved, m, mode="lines", name="m", line={"color": COLOURS["A"], "width": 4},
+                    hovertemplate="A moved by %{x:.2g} of its start: m = %{y:.3g}<extra></extra>")]
+    for end in (factor, factor**0.5):
+        traces.append(go.Scatter(
+            x=[1e-4, 1e3], y=[end, end], mode="lines", hoverinfo="skip",
+            line={"color": COLOURS["frozen"], "dash": "dash", "width": 1.5}))
+    at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(m))))
+          for where in (0.01, 0.1, 1, 10)}
+    said = " · ".join(f"A moved by {where:g} of its start: η × {value:.3g}"
+                      for where, value in at.items())
+    return go.Figure(traces, layout(
+        [f'<span style="color:{COLOURS["A"]}">━ m: α × {factor} acts like η × m</span>'],
+        [{"type": "log", "range": [-3.2, 2.2], "dtick": 1, "exponentformat": "power",
+          "title": {"text": "how far A has moved from its start, ‖A − A₀‖ / ‖A₀‖"}}],
+        [{"type": "log", "range": [0, np.log10(80)], "tickvals": [1, 2, 4, 8, 16, 32, 64]}],
+        f"α × {factor}: {said}"))
