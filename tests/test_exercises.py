@@ -27,7 +27,8 @@ def printed_solution(label):
 
 EXERCISES = {"ex-best": checks.best_approximation, "ex-count": checks.trainable_parameters,
              "ex-dropout": checks.dropout_backward, "ex-three": checks.three_factor_gradients,
-             "ex-adamw": checks.adamw_step}
+             "ex-adamw": checks.adamw_step, "ex-same-first-step": checks.same_first_step,
+             "ex-partner": checks.equivalent_adamw, "ex-flat-rule": checks.flat_scale}
 
 
 @pytest.mark.parametrize("label", EXERCISES)
@@ -54,7 +55,41 @@ def adamw(p, g, m, v, t, lr, b1, b2, eps, wd, *, correct=True, l2=False, late=Fa
     return ((p - move) * (1 - shrink) if late else p * (1 - shrink) - move), m, v
 
 
+def partner(alpha, sigma, lr, eps, wd, new, *, c=None, powers=(1, 1, -1, -1)):
+    """The partner of an AdamW run with room for mistakes."""
+    c = c(alpha / new) if c else (alpha / new) ** 0.5
+    return tuple(value * c**power for value, power in zip((sigma, lr, eps, wd), powers, strict=True))
+
+
 WRONG = {
+    ("ex-same-first-step", "not answered"): (lambda o, a, lr, b: None, "None"),
+    ("ex-same-first-step", "Adam's power for SGD"): (
+        lambda o, a, lr, b: lr * a / b, "SGD: when α goes from 4 to 16"),
+    ("ex-same-first-step", "SGD's power for Adam"): (
+        lambda o, a, lr, b: lr * (a / b) ** 2, "Adam: when α goes from 4 to 16"),
+    ("ex-same-first-step", "upside down"): (
+        lambda o, a, lr, b: lr * (b / a) ** (2 if o == "SGD" else 1), "times what it was"),
+    ("ex-same-first-step", "unchanged"): (lambda o, a, lr, b: lr, "times what it was"),
+    ("ex-partner", "not answered"): (lambda *settings: None, "None"),
+    ("ex-partner", "c is the ratio itself"): (
+        lambda *settings: partner(*settings, c=lambda ratio: ratio), "sigma is 2 times"),
+    ("ex-partner", "upside down"): (
+        lambda *settings: partner(*settings, c=lambda ratio: ratio**-0.5), "lr is 0.25 times"),
+    ("ex-partner", "start left behind"): (
+        lambda *settings: partner(*settings, powers=(0, 1, -1, -1)), "sigma is 0.5 times"),
+    ("ex-partner", "ε left behind"): (
+        lambda *settings: partner(*settings, powers=(1, 1, 0, -1)), "eps is 2 times"),
+    ("ex-partner", "L2's power for AdamW"): (
+        lambda *settings: partner(*settings, powers=(1, 1, -1, -2)), "weight_decay is 0.5 times"),
+    ("ex-partner", "SGD's power"): (
+        lambda *settings: partner(*settings, powers=(1, 2, -1, -1)), "lr is 2 times"),
+    ("ex-partner", "two numbers"): (lambda *settings: (1.0, 2.0), "four numbers"),
+    ("ex-flat-rule", "not answered"): (lambda o, r, q, s: None, "None"),
+    ("ex-flat-rule", "1/r for both"): (lambda o, r, q, s: s * q / r, "SGD, from r = 4 to 16"),
+    ("ex-flat-rule", "1/√r for both"): (
+        lambda o, r, q, s: s * (q / r) ** 0.5, "Adam, from r = 4 to 16"),
+    ("ex-flat-rule", "times r"): (lambda o, r, q, s: s * r / q, "times what it was"),
+    ("ex-flat-rule", "constant"): (lambda o, r, q, s: s, "times what it was"),
     ("ex-three", "not answered"): (lambda A, M, B, G, s: None, "None"),
     ("ex-three", "s forgotten"): (
         lambda A, M, B, G, s: (M.T @ B.T @ G, B.T @ G @ A.T, G @ A.T @ M.T), "off by one factor"),

@@ -6,6 +6,7 @@ returns True or False.
 """
 
 from lora_edu.checks.by_hand import dropout_backward
+from lora_edu.checks.divide_by_r import flat_scale
 from lora_edu.checks.hundred_steps import adamw_step
 from lora_edu.checks.invariance import equivalent_adamw
 from lora_edu.checks.low_rank import best_approximation, trainable_parameters
@@ -13,4 +14,4 @@ from lora_edu.checks.step_size import same_first_step
 from lora_edu.checks.step_zero import three_factor_gradients
 
 __all__ = ["adamw_step", "best_approximation", "dropout_backward", "equivalent_adamw",
-           "same_first_step", "three_factor_gradients", "trainable_parameters"]
+           "flat_scale", "same_first_step", "three_factor_gradients", "trainable_parameters"]

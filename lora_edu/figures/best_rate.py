@@ -17,7 +17,7 @@ from lora_edu.figures.text import number
 
 SIDE, RANKS, SEEDS = 32, (2, 4, 8, 16, 32), tuple(range(5))
 STEPS = (1, 30)
-INPUTS = {"one direction": 3.0, "a few": 1.0, "all alike": 0.0}  # how the variances fall off
+INPUTS = {"one direction": 3.0, "a few": 1.0, "all directions": 0.0}  # how the variances fall off
 SPAN = {"Adam": (-3.5, 1.1), "SGD": (-1.6, 3.5)}  # log 10 of the rates tried
 
 
@@ -55,20 +55,20 @@ def predicted(rule: str, optimiser_name: str, inputs: str) -> np.ndarray:
 
 
 @cache
-def losses(rule: str, optimiser_name: str, inputs: str, steps: int):
-    """(rates tried, losses after the last step): (rates,) and (ranks, rates, seeds)."""
+def losses(rule: str, optimiser_name: str, inputs: str):
+    """(rates tried, losses): (rates,) and (ranks, rates, seeds, steps + 1)."""
     low, high = SPAN[optimiser_name]
     rates = tuple(float(x) for x in np.logspace(low, high, 1 + round((high - low) * 5)))
-    runs = sweep(problem(inputs), r=RANKS, alpha=1.0, lr=rates, seed=SEEDS, steps=steps,
+    runs = sweep(problem(inputs), r=RANKS, alpha=1.0, lr=rates, seed=SEEDS, steps=max(STEPS),
                  optimiser=optimiser_name, rule=RULES[rule])
-    return np.array(rates), runs.select(alpha=1.0, start=STARTS[0]).loss[..., -1]
+    return np.array(rates), runs.select(alpha=1.0, start=STARTS[0]).loss
 
 
 def best_rates(rule: str, optimiser_name: str, inputs: str, steps: int) -> np.ndarray:
-    """The learning rate with the lowest loss, (ranks, seeds)."""
-    rates, found = losses(rule, optimiser_name, inputs, steps)
-    return np.array([[bottom(np.log(rates), np.log(found[i, :, j])) for j in range(len(SEEDS))]
-                     for i in range(len(RANKS))])
+    """The learning rate with the lowest loss after ``steps`` steps, (ranks, seeds)."""
+    rates, found = losses(rule, optimiser_name, inputs)
+    return np.array([[bottom(np.log(rates), np.log(found[i, :, j, steps]))
+                      for j in range(len(SEEDS))] for i in range(len(RANKS))])
 
 
 def bottom(x: np.ndarray, y: np.ndarray) -> float:
@@ -110,9 +110,9 @@ def _rule_lines(rule: str, values: np.ndarray, theory) -> list[go.Scatter]:
     dots = curve("delta", np.repeat(RANKS, values.shape[1]), values.ravel(), mode="markers",
                  name="each seed", hoverinfo="skip", hovertemplate=None,
                  marker={"symbol": "circle", "size": 4, "color": colour})
-    line = curve("delta", RANKS, np.exp(np.log(values).mean(axis=1)), name=f"s = {rule}",
+    line = curve("delta", RANKS, np.exp(np.log(values).mean(axis=1)), name=rule,
                  line={"color": colour, "width": 3},
                  marker={"symbol": RULE_MARKS[rule], "size": 10, "color": colour})
-    dashed = curve("delta", RANKS[:len(theory)], theory, mode="lines", name=f"s = {rule}, theorem",
+    dashed = curve("delta", RANKS[:len(theory)], theory, mode="lines", name=f"{rule}, theorem",
                    line={"color": colour, "width": 1.5, "dash": "dash"})
     return [dots, line, dashed]

@@ -16,9 +16,10 @@ from lora_edu.figures.style import COLOURS, curve, layout
 SIDE = 64
 RANKS = tuple(2**i for i in range(9))
 STEPS = (1, 3, 10, 30, 100)
-RULES = {"α": "none", "α/√r": "rslora", "α/r": "lora"}
-RULE_COLOURS = {"α": COLOURS["B"], "α/√r": COLOURS["A"], "α/r": COLOURS["delta"]}
-RULE_MARKS = {"α": "square", "α/√r": "circle", "α/r": "diamond"}
+RULES = {"unscaled α": "none", "rsLoRA α/√r": "rslora", "LoRA α/r": "lora"}
+RULE_COLOURS = {"unscaled α": COLOURS["B"], "rsLoRA α/√r": COLOURS["A"],
+                "LoRA α/r": COLOURS["delta"]}
+RULE_MARKS = {"unscaled α": "square", "rsLoRA α/√r": "circle", "LoRA α/r": "diamond"}
 LRS = {"SGD": 0.003, "Adam": 1e-4}
 SEEDS = tuple(range(8))
 
@@ -46,7 +47,7 @@ def exponent(ranks, values) -> tuple[float, float]:
     return float(slopes.mean()), float(slopes.std(ddof=1) / np.sqrt(len(slopes)))
 
 
-def growth(optimiser: str = "Adam", rule: str = "α/r", step: int = 1) -> go.Figure:
+def growth(optimiser: str = "Adam", rule: str = "LoRA α/r", step: int = 1) -> go.Figure:
     """‖ΔW‖ (left) and the useful part −⟨ΔW, G⟩ (right) against r, after ``step`` steps."""
     traces = []
     for panel, quantity in ((1, "delta_norm"), (2, "useful")):
@@ -92,7 +93,7 @@ def _bounds(optimiser_name: str) -> dict[str, list[float]]:
 def legend() -> str:
     marks = {"square": "■", "circle": "●", "diamond": "◆"}
     return "   ".join(f'<span style="color:{RULE_COLOURS[name]}">{marks[RULE_MARKS[name]]} '
-                      f"s = {name}</span>" for name in RULES)
+                      f"{name}</span>" for name in RULES)
 
 
 def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
@@ -104,5 +105,5 @@ def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
                   (("≤ 8", exponent(RANKS[:few], values[:few])),
                    ("≥ 32", exponent(RANKS[-4:], values[-4:])))]
         parts.append(f"{label} goes like {', '.join(slopes)}")
-    return (f"{optimiser_name}, s = {rule}, after {step} step{'s' if step > 1 else ''}: "
+    return (f"{optimiser_name}, {rule}, after {step} step{'s' if step > 1 else ''}: "
             + " · ".join(parts))
