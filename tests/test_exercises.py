@@ -58,7 +58,8 @@ def adamw(p, g, m, v, t, lr, b1, b2, eps, wd, *, correct=True, l2=False, late=Fa
 def partner(alpha, sigma, lr, eps, wd, new, *, c=None, powers=(1, 1, -1, -1)):
     """The partner of an AdamW run with room for mistakes."""
     c = c(alpha / new) if c else (alpha / new) ** 0.5
-    return tuple(value * c**power for value, power in zip((sigma, lr, eps, wd), powers, strict=True))
+    settings = zip((sigma, lr, eps, wd), powers, strict=True)
+    return tuple(value * c**power for value, power in settings)
 
 
 WRONG = {

@@ -30,7 +30,7 @@ def test_alpha_times_the_factor_does_what_that_rate_does(factor):
             (A, B), state = rule.step([A, B], [s * B.T @ G, s * G @ A.T], state)
         return -s * np.vdot(B @ A, G)
 
-    moved, m = slide.worth(factor)
+    _, m = slide.worth(factor)
     for lr in (2e-5, 7e-4, 0.03):
         worth = np.interp(np.log(lr), np.log(slide.RATES[:len(m)]), m)
         assert useful(lr * worth, 1.0) == pytest.approx(useful(lr, float(factor)), rel=0.02)

@@ -20,6 +20,7 @@ ALPHAS = tuple(2**i for i in range(7))
 LRS = tuple(0.001 * 2.0**i for i in range(-3, 10))
 POWER = {"SGD": 2, "Adam": 1}  # the first step in W goes with s to this power
 WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
+OFF = 1e6  # a run whose loss is this many times its start is drawn no further
 RAMP = ((0.0, "#f3e3a8"), (0.5, "#c98bb0"), (1.0, "#3a2d7a"))
 
 
@@ -63,7 +64,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
     for a, b in [mate for mate in mates if mate != (i, j)] + [(i, j)]:
         here = (a, b) == (i, j)
         values = grid[a, b]
-        usable = np.isfinite(values)
+        usable = values <= OFF
         traces.append(curve(
             "loss", np.flatnonzero(usable), np.minimum(values[usable], 1.5), panel=2,
             mode="lines", values=values[usable], name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}",
@@ -94,7 +95,7 @@ def _plane(last: np.ndarray) -> go.Scatter:
         depth = np.clip(-np.log10(values) / -math.log10(BEST), 0, 1)
     return go.Scatter(
         x=[a for a, _ in places], y=[math.log2(LRS[lr]) for _, lr in places], mode="markers",
-        name="loss over start", customdata=np.where(np.isfinite(values), values, 1e9),
+        name="loss over start", customdata=np.minimum(values, OFF),
         hovertemplate="loss / start = %{customdata:.3g}<extra></extra>",
         marker={"symbol": ["square" if value <= WORST else "x-thin-open" for value in values],
                 "size": 19, "color": depth, "cmin": 0, "cmax": 1, "colorscale": RAMP})
@@ -112,7 +113,7 @@ def _line(name: str, alpha: float, lr: float, power: float, dash: str) -> go.Sca
 def _reading(optimiser_name, alpha, lr, last) -> str:
     s = scaling(R, alpha)
     size = np.linalg.norm(first_step(optimiser_name, s, lr))
-    end = (f"the loss ends at {number(last)} of its start" if last <= 1e6
+    end = (f"the loss ends at {number(last)} of its start" if last <= OFF
            else "the run flies apart")
     square = "²" if optimiser_name == "SGD" else ""
     constant = number(lr * alpha ** POWER[optimiser_name])
