@@ -97,9 +97,8 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     ranks = {"type": "log", "tickvals": list(RANKS), "title": {"text": "r"},
              "range": [np.log10(2) - 0.1, np.log10(32) + 0.1]}
     return go.Figure(traces, layout(
-        [legend()], [ranks],
-        [{"type": "log", "dtick": 1, "exponentformat": "power", "range": list(SPAN[optimiser]),
-          "title": {"text": "best η"}}],
+        ["best η,  s =  " + legend()], [ranks],
+        [{"type": "log", "dtick": 1, "exponentformat": "power", "range": list(SPAN[optimiser])}],
         f"{optimiser}, {steps} step{'s' * (steps > 1)}, effective rank of the inputs "
         f"{number(effective_rank(problem(inputs).X))}: fitted powers of r are "
         f"{' · '.join(slopes)}"))

@@ -58,7 +58,7 @@ def growth(optimiser: str = "Adam", rule: str = "LoRA α/r", step: int = 1) -> g
              "title": {"text": "r"}}
     bounds = _bounds(optimiser)
     return go.Figure(traces, layout(
-        ["‖ΔW‖   " + legend(), "useful part −⟨ΔW, G⟩"], [ticks, ticks],
+        ["‖ΔW‖,  s =  " + legend(), "useful part −⟨ΔW, G⟩"], [ticks, ticks],
         [{"type": "log", "dtick": 2, "exponentformat": "power", "range": bounds["delta_norm"]},
          {"type": "log", "dtick": 2, "exponentformat": "power", "range": bounds["useful"]}],
         _growth_reading(optimiser, rule, step)))
@@ -91,9 +91,10 @@ def _bounds(optimiser_name: str) -> dict[str, list[float]]:
 
 
 def legend() -> str:
+    """The three rules with their colours and marks."""
     marks = {"square": "■", "circle": "●", "diamond": "◆"}
-    return "   ".join(f'<span style="color:{RULE_COLOURS[name]}">{marks[RULE_MARKS[name]]} '
-                      f"{name}</span>" for name in RULES)
+    return "   ".join(f'<span style="color:{RULE_COLOURS[rule]}">{marks[RULE_MARKS[rule]]} '
+                      f"{rule.split()[-1]}</span>" for rule in RULES)
 
 
 def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
@@ -101,7 +102,7 @@ def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
     parts = []
     for label, quantity in (("‖ΔW‖", "delta_norm"), ("the useful part", "useful")):
         values = getattr(runs, quantity)[..., step]
-        slopes = [f"r^{mean:.2f} (± {error:.2f}) for r {where}" for where, (mean, error) in
+        slopes = [f"r^{mean:.2f} (± {error:.2f}) for r {where}" for where, (mean, error) in
                   (("≤ 8", exponent(RANKS[:few], values[:few])),
                    ("≥ 32", exponent(RANKS[-4:], values[-4:])))]
         parts.append(f"{label} goes like {', '.join(slopes)}")

@@ -72,7 +72,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
     while len(traces) < 4 + len(ALPHAS):  # every state has the same traces
         traces.append(curve("loss", [], [], panel=2, mode="lines", name=""))
     return go.Figure(traces, layout(
-        ["loss after 50 steps   " + " ".join(
+        ["loss  " + " ".join(
             f'<span style="color:{colour}">■</span> {text}' for (_, colour), text in
             zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
          f'loss / start   <span style="color:{COLOURS["B"]}">━ this run</span>   '
@@ -82,23 +82,32 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
          {"range": [-1, STEPS + 1], "title": {"text": "step"}}],
         [{"range": [math.log2(LRS[0]) - 0.7, math.log2(LRS[-1]) + 0.7],
           "tickvals": [math.log2(value) for value in LRS[::2]],
-          "ticktext": [short(value) for value in LRS[::2]], "title": {"text": "η"}},
+          "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.03, 1.5]}],
         _reading(optimiser, alpha, lr, grid[i, j, -1])))
 
 
 def _plane(last: np.ndarray) -> go.Scatter:
-    """One square a run, coloured by its loss."""
+    """One square a run, coloured by its loss; a cross where it ended above its start."""
     places = [(a, lr) for a in range(len(ALPHAS)) for lr in range(len(LRS))]
     values = np.array([last[place] for place in places])
-    with np.errstate(divide="ignore"):
-        depth = np.clip(-np.log10(values) / -math.log10(BEST), 0, 1)
     return go.Scatter(
         x=[a for a, _ in places], y=[math.log2(LRS[lr]) for _, lr in places], mode="markers",
         name="loss over start", customdata=np.minimum(values, OFF),
         hovertemplate="loss / start = %{customdata:.3g}<extra></extra>",
         marker={"symbol": ["square" if value <= WORST else "x-thin-open" for value in values],
-                "size": 19, "color": depth, "cmin": 0, "cmax": 1, "colorscale": RAMP})
+                "size": 19, "color": [_colour(value) for value in values]})
+
+
+def _colour(value: float) -> str:
+    """The ramp's colour for a loss in parts of its start."""
+    if value > WORST:
+        return COLOURS["frozen"]
+    depth = min(1.0, math.log10(max(value, BEST)) / math.log10(BEST))
+    colours = [[int(text[i:i + 2], 16) for i in (1, 3, 5)] for _, text in RAMP]
+    mixed = [round(np.interp(depth, [at for at, _ in RAMP], channel))
+             for channel in zip(*colours, strict=True)]
+    return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
 def _line(name: str, alpha: float, lr: float, power: float, dash: str) -> go.Scatter:
