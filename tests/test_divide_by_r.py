@@ -10,8 +10,8 @@ from lora_edu.figures import best_rate as best
 from lora_edu.figures import divide_by_r as by_r
 
 USEFUL = {  # the power of r after one step: theory, exact in expectation
-    ("Adam", "unscaled α"): 1.0, ("Adam", "rsLoRA α/√r"): 0.5, ("Adam", "LoRA α/r"): 0.0,
-    ("SGD", "unscaled α"): 1.0, ("SGD", "rsLoRA α/√r"): 0.0, ("SGD", "LoRA α/r"): -1.0}
+    ("Adam", "unscaled"): 1.0, ("Adam", "rsLoRA"): 0.5, ("Adam", "LoRA"): 0.0,
+    ("SGD", "unscaled"): 1.0, ("SGD", "rsLoRA"): 0.0, ("SGD", "LoRA"): -1.0}
 
 
 @pytest.mark.parametrize(("name", "rule"), USEFUL)
@@ -25,10 +25,10 @@ def test_the_useful_part_grows_with_r_to_this_power(name, rule):
 
 def test_the_norm_is_constant_under_neither():
     """Under Adam with α/r it falls like r^−½ at first; it never passes for constant."""
-    values = by_r.growth_runs("LoRA α/r", "Adam").delta_norm[..., 1]
+    values = by_r.growth_runs("LoRA", "Adam").delta_norm[..., 1]
     mean, error = by_r.exponent(by_r.RANKS[:4], values[:4])
     assert mean == pytest.approx(-0.5, abs=0.05 + 2 * error)
-    norm, _ = by_r.exponent(by_r.RANKS[:5], by_r.growth_runs("rsLoRA α/√r", "SGD")
+    norm, _ = by_r.exponent(by_r.RANKS[:5], by_r.growth_runs("rsLoRA", "SGD")
                             .delta_norm[:5, :, 1])
     assert norm < -0.25
 
@@ -64,7 +64,7 @@ def test_the_best_first_rate_is_the_theorems(name, inputs):
     """The minimum of the loss averaged over a thousand starts, at three ranks."""
     task, sigma = best.problem(inputs), 1 / math.sqrt(3 * best.SIDE)
     G, C = task.gradient(task.W0), task.covariance
-    predicted = best.predicted("unscaled α", name, inputs)
+    predicted = best.predicted("unscaled", name, inputs)
     for at in (0, 2, 4):
         gains, harms = [], []
         for seed in range(1000):
@@ -89,9 +89,9 @@ def test_sgd_forgets_the_start(name, inputs, powers):
 
 
 @pytest.mark.parametrize(("inputs", "steps", "flattest"), [
-    ("one direction", 1, "LoRA α/r"), ("one direction", 30, "LoRA α/r"),
-    ("all directions", 1, "unscaled α"), ("all directions", 30, "rsLoRA α/√r"),
-    ("a few", 30, "rsLoRA α/√r")])
+    ("one direction", 1, "LoRA"), ("one direction", 30, "LoRA"),
+    ("all directions", 1, "unscaled"), ("all directions", 30, "rsLoRA"),
+    ("a few", 30, "rsLoRA")])
 def test_which_rule_is_flattest_for_adam(inputs, steps, flattest):
     powers = {rule: abs(by_r.exponent(best.RANKS, best.best_rates(rule, "Adam", inputs, steps))[0])
               for rule in by_r.RULES}

@@ -11,7 +11,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lora_edu import STARTS, effective_rank, scaling, sweep, teacher_student
-from lora_edu.figures.divide_by_r import RULE_COLOURS, RULE_MARKS, RULES, exponent, legend
+from lora_edu.figures.divide_by_r import (
+    FORMULAS,
+    RULE_COLOURS,
+    RULE_MARKS,
+    RULES,
+    exponent,
+    legend,
+)
 from lora_edu.figures.style import curve, layout
 from lora_edu.figures.text import number
 
@@ -93,14 +100,14 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
         theory = predicted(rule, optimiser, inputs) if steps == 1 else []
         traces += _rule_lines(rule, values, theory)
         mean, error = exponent(RANKS, values)
-        slopes.append(f"{rule}: {mean:+.2f} (± {error:.2f})")
+        slopes.append(f"{FORMULAS[rule]}: {mean:+.2f} (± {error:.2f})")
     ranks = {"type": "log", "tickvals": list(RANKS), "title": {"text": "r"},
              "range": [np.log10(2) - 0.1, np.log10(32) + 0.1]}
     return go.Figure(traces, layout(
         ["best η,  s =  " + legend()], [ranks],
         [{"type": "log", "dtick": 1, "exponentformat": "power", "range": list(SPAN[optimiser])}],
         f"{optimiser}, {steps} step{'s' * (steps > 1)}, effective rank of the inputs "
-        f"{number(effective_rank(problem(inputs).X))}: fitted powers of r are "
+        f"{number(effective_rank(problem(inputs).X))}: fitted powers of r for s = "
         f"{' · '.join(slopes)}"))
 
 

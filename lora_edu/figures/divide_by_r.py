@@ -16,10 +16,10 @@ from lora_edu.figures.style import COLOURS, curve, layout
 SIDE = 64
 RANKS = tuple(2**i for i in range(9))
 STEPS = (1, 3, 10, 30, 100)
-RULES = {"unscaled α": "none", "rsLoRA α/√r": "rslora", "LoRA α/r": "lora"}
-RULE_COLOURS = {"unscaled α": COLOURS["B"], "rsLoRA α/√r": COLOURS["A"],
-                "LoRA α/r": COLOURS["delta"]}
-RULE_MARKS = {"unscaled α": "square", "rsLoRA α/√r": "circle", "LoRA α/r": "diamond"}
+RULES = {"unscaled": "none", "rsLoRA": "rslora", "LoRA": "lora"}
+FORMULAS = {"unscaled": "α", "rsLoRA": "α/√r", "LoRA": "α/r"}
+RULE_COLOURS = {"unscaled": COLOURS["B"], "rsLoRA": COLOURS["A"], "LoRA": COLOURS["delta"]}
+RULE_MARKS = {"unscaled": "square", "rsLoRA": "circle", "LoRA": "diamond"}
 LRS = {"SGD": 0.003, "Adam": 1e-4}
 SEEDS = tuple(range(8))
 
@@ -47,7 +47,7 @@ def exponent(ranks, values) -> tuple[float, float]:
     return float(slopes.mean()), float(slopes.std(ddof=1) / np.sqrt(len(slopes)))
 
 
-def growth(optimiser: str = "Adam", rule: str = "LoRA α/r", step: int = 1) -> go.Figure:
+def growth(optimiser: str = "Adam", rule: str = "LoRA", step: int = 1) -> go.Figure:
     """‖ΔW‖ (left) and the useful part −⟨ΔW, G⟩ (right) against r, after ``step`` steps."""
     traces = []
     for panel, quantity in ((1, "delta_norm"), (2, "useful")):
@@ -94,7 +94,7 @@ def legend() -> str:
     """The three rules with their colours and marks."""
     marks = {"square": "■", "circle": "●", "diamond": "◆"}
     return "   ".join(f'<span style="color:{RULE_COLOURS[rule]}">{marks[RULE_MARKS[rule]]} '
-                      f"{rule.split()[-1]}</span>" for rule in RULES)
+                      f"{FORMULAS[rule]}</span>" for rule in RULES)
 
 
 def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
@@ -106,5 +106,5 @@ def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
                   (("≤ 8", exponent(RANKS[:few], values[:few])),
                    ("≥ 32", exponent(RANKS[-4:], values[-4:])))]
         parts.append(f"{label} goes like {', '.join(slopes)}")
-    return (f"{optimiser_name}, {rule}, after {step} step{'s' if step > 1 else ''}: "
+    return (f"{optimiser_name}, s = {FORMULAS[rule]}, after {step} step{'s' if step > 1 else ''}: "
             + " · ".join(parts))
