@@ -1,0 +1,86 @@
+"""What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move.
+
+Imports NumPy, plotly and the style.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import plotly.graph_objects as go
+
+from lora_edu.figures.style import COLOURS, curve, layout
+from lora_edu.figures.text import number, power, short
+
+D = K = 128
+SIZES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1)  # ‖ΔW‖ / ‖W0‖
+FORMATS = {"float32": 24, "float16": 11, "bfloat16": 8}  # bits of the mantissa, the hidden one too
+
+DASHES = {"float32": "dot", "float16": "dash", "bfloat16": "solid"}
+
+
+def rounded(values: np.ndarray, bits: int) -> np.ndarray:
+    """The nearest numbers with a mantissa of ``bits`` bits, ties to even; no limit of exponent."""
+    mantissa, exponent = np.frexp(values)  # 0.5 ≤ |mantissa| < 1
+    return np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits)
+
+
+@cache
+def matrices(bits: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(W0, ΔW of W0's norm and rank 8, X): W0 representable in the format."""
+    rng = np.random.default_rng(0)
+    W0 = rounded(rng.normal(0, 1 / np.sqrt(K), (D, K)), bits)
+    delta = rng.normal(size=(D, 8)) @ rng.normal(size=(8, K))
+    return W0, delta * np.linalg.norm(W0) / np.linalg.norm(delta), rng.normal(size=(64, K))
+
+
+@cache
+def arrivals(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(kept, error, moved) for each of SIZES; only the merged weight is rounded, sums are exact.
+
+    With E = merged − (W0 + ΔW): kept = ⟨ΔW + E, ΔW⟩ / ‖ΔW‖², error = ‖E‖ / ‖ΔW‖,
+    moved = ‖X·Eᵀ‖ / ‖X·(W0 + ΔW)ᵀ‖.
+    """
+    bits = FORMATS[format_name]
+    W0, delta, X = matrices(bits)
+    rows = []
+    for size in SIZES:
+        update = size * delta
+        error = rounded(W0 + update, bits) - (W0 + update)
+        square = np.vdot(update, update)
+        rows.append((1 + np.vdot(error, update) / square,
+                     np.sqrt(np.vdot(error, error) / square),
+                     np.linalg.norm(X @ error.T) / np.linalg.norm(X @ (W0 + update).T)))
+    return tuple(np.array(rows).T)
+
+
+def merging(dtype: str = "bfloat16", size: float = 1e-3) -> go.Figure:
+    """Left: the part of ΔW that arrives in its own direction. Right: how far the outputs move."""
+    at = SIZES.index(size)
+    traces = []
+    for panel, which, quantity in ((1, 0, "delta"), (2, 2, "loss")):
+        for name in [other for other in FORMATS if other != dtype] + [dtype]:
+            traces.append(curve(
+                quantity, SIZES, arrivals(name)[which], panel=panel, mode="lines", name=name,
+                opacity=1.0 if name == dtype else 0.35,
+                line={"color": COLOURS[quantity], "width": 3.5 if name == dtype else 2,
+                      "dash": DASHES[name]}))
+        traces.append(curve(
+            quantity, [size], [arrivals(dtype)[which][at]], panel=panel, mode="markers",
+            name="here", marker={"size": 13, "color": COLOURS["B"], "symbol": "circle-open",
+                                 "line": {"width": 3}}))
+    kept, error, moved = (values[at] for values in arrivals(dtype))
+    xaxis = {"type": "log", "range": [-5.2, 0.2], "title": {"text": "‖ΔW‖ / ‖W₀‖"},
+             "tickvals": [10.0**e for e in range(-5, 1)],
+             "ticktext": [power(e) for e in range(-5, 1)]}
+    exponents = range(-8, -1, 2)
+    return go.Figure(traces, layout(
+        ["arrives:  ┈ float32  ┅ float16  ━ bfloat16", "outputs moved (relative)"],
+        [xaxis, xaxis],
+        [{"range": [-0.03, 1.1]},
+         {"type": "log", "range": [-8.5, -2], "tickvals": [10.0**e for e in exponents],
+          "ticktext": [power(e) for e in exponents]}],
+        f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
+        f"weight, with an error of {number(100 * error)} % of its size; outputs differ by "
+        f"{number(moved)} of theirs"))
