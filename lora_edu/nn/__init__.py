@@ -1,0 +1,29 @@
+"""LoRA in PyTorch: layers with adapters, put into any model, merged, switched, saved and loaded.
+
+Imports torch, safetensors and the NumPy core; ``import lora_edu`` alone loads none of this. In the
+order of a first reading: ``lowrank`` (A, B, s), ``layer`` (the formula), ``named`` (several
+adapters, merging), ``inject`` (into a model), ``model`` (all layers at once), ``config`` and
+``files`` (PEFT's format).
+"""
+
+from lora_edu.nn.files import load_adapter, save_adapter
+from lora_edu.nn.inject import inject
+from lora_edu.nn.layer import LoRAEmbedding, LoRALinear
+from lora_edu.nn.lowrank import LowRank
+from lora_edu.nn.model import (
+    delete_adapter,
+    lora_layers,
+    loraplus_groups,
+    merge,
+    merge_and_unload,
+    set_adapter,
+    unload,
+    unmerge,
+)
+from lora_edu.nn.named import LoRALayer
+
+__all__ = [
+    "LoRAEmbedding", "LoRALayer", "LoRALinear", "LowRank", "delete_adapter", "inject",
+    "load_adapter", "lora_layers", "loraplus_groups", "merge", "merge_and_unload", "save_adapter",
+    "set_adapter", "unload", "unmerge",
+]

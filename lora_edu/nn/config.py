@@ -1,0 +1,137 @@
+"""PEFT's adapter_config.json: the settings of an adapter, written and read.
+
+Imports torch and the NumPy core. Written for the settings of PEFT's ``LoraConfig``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass, field, fields
+
+from torch import nn
+
+from lora_edu import _check
+from lora_edu.nn.inject import Targets, checked, matches, walk
+from lora_edu.nn.lowrank import LowRank
+
+CONSTANT = {"peft_type": "LORA", "task_type": None, "base_model_name_or_path": None, "bias": "none",
+            "fan_in_fan_out": False, "inference_mode": True, "init_lora_weights": True}
+# PEFT's settings that change nothing in what a saved adapter computes …
+WITHOUT_EFFECT = {"auto_mapping", "base_model_name_or_path", "corda_config", "eva_config",
+                  "inference_mode", "loftq_config", "lora_ga_config", "megatron_config",
+                  "megatron_core", "peft_type", "peft_version", "qalora_group_size", "revision",
+                  "runtime_config", "task_type"}
+# … and its starting points that leave W0 as it is. PiSSA, OLoRA and others change it.
+STARTS_THAT_KEEP_W0 = (True, False, "gaussian", "eva", "orthogonal")
+
+
+@dataclass(frozen=True)
+class AdapterConfig:
+    """The part of PEFT's ``LoraConfig`` that is plain LoRA, under PEFT's names.
+
+    rank_pattern, alpha_pattern: {regular expression: value} for layers that differ from r and
+    lora_alpha; the first that matches a layer's name, or its end after a dot, counts.
+    Raises TypeError or ValueError for a value that is not possible.
+    """
+
+    r: int
+    lora_alpha: float
+    target_modules: Targets
+    exclude_modules: Targets = ()
+    use_rslora: bool = False
+    lora_dropout: float = 0.0
+    rank_pattern: dict[str, int] = field(default_factory=dict)
+    alpha_pattern: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("target_modules", "exclude_modules"):
+            checked(name, getattr(self, name))
+        _check.choice("use_rslora", self.use_rslora, (True, False))
+        _check.number("lora_dropout", self.lora_dropout, minimum=0.0, below=1.0)
+        for name in ("rank_pattern", "alpha_pattern"):
+            if not isinstance(getattr(self, name), dict):
+                raise TypeError(f"{name} must be an object, got {getattr(self, name)!r}")
+            for pattern in getattr(self, name):
+                checked(f"{name}'s key", pattern)
+        for r in (self.r, *self.rank_pattern.values()):
+            _check.integer("r", r, minimum=1)
+        for alpha in (self.lora_alpha, *self.alpha_pattern.values()):
+            _check.number("lora_alpha", alpha, above=0.0)
+
+    def for_layer(self, path: str) -> tuple[int, float]:
+        """(r, alpha) of the layer with this name."""
+        return (_by_pattern(self.rank_pattern, path, self.r),
+                _by_pattern(self.alpha_pattern, path, self.lora_alpha))
+
+    @property
+    def rule(self) -> str:
+        """The name of the scaling rule, see :func:`lora_edu.scaling`."""
+        return "rslora" if self.use_rslora else "lora"
+
+    def to_json(self) -> str:
+        """The text of adapter_config.json."""
+        return json.dumps(CONSTANT | asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> AdapterConfig:
+        """Read adapter_config.json; settings that are off may be missing, as in older files.
+
+        Raises ValueError for text that is not JSON or not of LoRA, for a setting that is
+        missing, and for one that is on and has no counterpart here.
+        """
+        try:
+            settings = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"this is not JSON: {error}") from None
+        if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
+            raise ValueError('this is not a JSON object with "peft_type": "LORA"')
+        if settings.get("init_lora_weights", True) not in STARTS_THAT_KEEP_W0:
+            raise ValueError(f"init_lora_weights must be one of {STARTS_THAT_KEEP_W0}, as the "
+                             f"others change W0, got {settings['init_lora_weights']!r}")
+        on = {key: value for key, value in settings.items() if value and value != "none"}
+        known = {f.name for f in fields(cls)}
+        for key in on.keys() - known - WITHOUT_EFFECT - {"init_lora_weights"}:
+            raise ValueError(f"{key} must be off, it is not part of plain LoRA, got {on[key]!r}")
+        for key in ("r", "lora_alpha", "target_modules"):
+            if key not in on:
+                raise ValueError(f"{key} must be given, got {settings.get(key)!r}")
+        return cls(**{key: on[key] for key in on.keys() & known})
+
+    @classmethod
+    def of(cls, model: nn.Module, adapters: dict[str, LowRank]) -> AdapterConfig:
+        """The settings of {layer's name: adapter} in ``model``.
+
+        Raises ValueError for layers that disagree about rsLoRA or dropout: one value holds for all.
+        """
+        shared = {(adapter.rule == "rslora", adapter.dropout) for adapter in adapters.values()}
+        if len(shared) > 1:
+            raise ValueError("the layers must agree about rsLoRA and dropout to go into one file, "
+                             f"got (rsLoRA, dropout) = {sorted(shared)}")
+        [(use_rslora, dropout)] = shared
+        ranks = {path: adapter.r for path, adapter in adapters.items()}
+        alphas = {path: _pefts_alpha(adapter) for path, adapter in adapters.items()}
+        r, alpha = (Counter(values.values()).most_common(1)[0][0] for values in (ranks, alphas))
+        targets = sorted(adapters)
+        if {path for path, _ in walk(model) if matches(path, targets)} != set(targets):
+            targets = "|".join(map(re.escape, targets))  # a list would also match longer names
+        return cls(r, alpha, targets, use_rslora=use_rslora, lora_dropout=dropout,
+                   rank_pattern=_exceptions(ranks, r), alpha_pattern=_exceptions(alphas, alpha))
+
+
+def _pefts_alpha(adapter: LowRank) -> float:
+    """The alpha that gives the adapter's scaling under PEFT's rules: α/r, or α/√r for rsLoRA."""
+    alpha = adapter.alpha * adapter.r if adapter.rule == "none" else adapter.alpha
+    return int(alpha) if alpha.is_integer() else alpha
+
+
+def _by_pattern(patterns: dict, path: str, otherwise):
+    """The value of the first pattern that matches a layer's name, as PEFT looks it up."""
+    return next((value for pattern, value in patterns.items()
+                 if re.match(rf"(.*\.)?({pattern})$", path)), otherwise)
+
+
+def _exceptions(values: dict, common) -> dict:
+    """{regular expression for one whole name: value} where the value is not the common one."""
+    return {"^" + re.escape(path): value for path, value in values.items() if value != common}

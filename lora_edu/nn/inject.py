@@ -1,0 +1,127 @@
+"""Put adapters into a model: which layers, chosen by name, and what happens to the rest.
+
+Imports torch and the NumPy core. Names are matched as PEFT matches ``target_modules``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from torch import nn
+
+from lora_edu.nn.layer import LAYERS
+from lora_edu.nn.model import replace, set_adapter
+from lora_edu.nn.named import LoRALayer
+
+Targets = str | Collection[str]
+
+
+def inject(model: nn.Module, targets: Targets, r: int, alpha: float, *, rng, name: str = "default",
+           exclude: Targets = (), **settings) -> list[str]:
+    """Add an adapter called ``name`` to layers of ``model``, in place. Returns the layers' names.
+
+    Afterwards it is the only active adapter, and the only thing that trains: every other parameter
+    is frozen. To train a head as well, call ``model.head.requires_grad_(True)`` then.
+
+    targets: a list of names, or one regular expression. A name in a list stands for every layer
+    that is called so, or so after a dot: ``["q", "v"]`` finds ``blocks.0.q``. A string is a regular
+    expression for a layer's whole name, such as ``r"blocks\\.[01]\\.[qv]"``. Both are PEFT's.
+    exclude: layers to leave out, in either form.
+    r, alpha, rng, and settings (rule, start, distribution, dropout, dtype): see
+    :meth:`LoRALayer.add_adapter`. The layers draw from rng in the order of the names returned.
+
+    A layer that has other adapters keeps them, inactive. The same name on different layers, added
+    in several calls, is one adapter: so its rank can differ from layer to layer.
+
+    Raises ValueError when nothing matches targets, or one of its names, and TypeError for a match
+    that is no Linear and no Embedding (or a subclass); and as ``add_adapter`` does. Then the model
+    is as it was.
+    """
+    targets, exclude = checked("targets", targets), checked("exclude", exclude)
+    found = select(model, targets, exclude)
+    for target in [targets] if isinstance(targets, str) else [[entry] for entry in targets]:
+        if not any(matches(path, target) for path in found):
+            raise ValueError(_nothing_matches(model, target))
+    for module in found.values():
+        if isinstance(module, LoRALayer):
+            module.check_new_name(name)
+    for module in found.values():
+        adapt(model, module, name, r, alpha, rng=rng, **settings)
+    train_only(model, name)
+    return list(found)
+
+
+def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[str, nn.Module]:
+    """{name: layer} that targets choose and exclude does not; a shared layer by its first name.
+
+    Raises TypeError or ValueError for a match that cannot have an adapter.
+    """
+    found = {}
+    for path, module in walk(model):
+        if not matches(path, targets) or matches(path, exclude) or module in found.values():
+            continue
+        if not isinstance(module, LoRALayer):
+            if type(module) not in LAYERS:
+                raise TypeError("targets must choose torch.nn.Linear and torch.nn.Embedding layers "
+                                f"(no subclasses), {path!r} is of type {type(module).__name__}")
+            LAYERS[type(module)].check_base(module)
+        found[path] = module
+    return found
+
+
+def matches(path: str, targets: Targets) -> bool:
+    """Whether a layer's name is one that targets choose (see :func:`inject`)."""
+    if isinstance(targets, str):
+        return re.fullmatch(targets, path) is not None
+    return any(path == target or path.endswith("." + target) for target in targets)
+
+
+def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """(name, module) for all modules below ``module``, without looking into LoRA layers."""
+    if not isinstance(module, LoRALayer):
+        for name, child in module.named_children():
+            yield prefix + name, child
+            yield from walk(child, f"{prefix}{name}.")
+
+
+def adapt(model: nn.Module, module: nn.Module, name: str, r: int, alpha: float,
+          **settings) -> LoRALayer:
+    """Give one layer an adapter; a plain layer first becomes the LoRA layer of its kind."""
+    if isinstance(module, LoRALayer):
+        module.add_adapter(name, r, alpha, **settings)
+        return module
+    layer = LAYERS[type(module)](module, r, alpha, name=name, **settings)
+    replace(model, module, layer)
+    return layer
+
+
+def train_only(model: nn.Module, name: str) -> None:
+    """Freeze everything but one adapter, and make it the active one."""
+    model.requires_grad_(False)
+    set_adapter(model, name)
+
+
+def checked(argument: str, targets: Targets) -> str | list[str]:
+    """targets, as a string or a list; TypeError or ValueError for what can choose no layer."""
+    if isinstance(targets, str):
+        try:
+            re.compile(targets)
+        except re.error as error:
+            raise ValueError(f"{argument} must be a regular expression or a list of names, "
+                             f"got {targets!r}: {error}") from None
+        return targets
+    if not isinstance(targets, Collection) or not all(isinstance(t, str) for t in targets):
+        raise TypeError(f"{argument} must be a list of names or one regular expression, "
+                        f"got {targets!r}")
+    return list(targets)
+
+
+def _nothing_matches(model: nn.Module, target: Targets) -> str:
+    layers = [path for path, module in walk(model)
+              if type(module) in LAYERS or isinstance(module, LoRALayer)]
+    endings = list(dict.fromkeys(path.rpartition(".")[2] for path in layers))
+    hint = " (a string is a regular expression for the whole name; a list is for its end)"
+    return (f"targets must match layers of the model, nothing matches "
+            f"{repr(target) + hint if isinstance(target, str) else repr(target[0])}; "
+            f"its Linear and Embedding layers are called {endings}, for instance {layers[:3]}")

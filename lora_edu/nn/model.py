@@ -1,0 +1,112 @@
+"""What can be done to a model's adapters: choose, delete, merge. Everything happens in place.
+
+Imports torch and the NumPy core. Every function takes a model with LoRA layers in it (or one such
+layer) and raises ValueError when it has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import nn
+
+from lora_edu import _check
+from lora_edu.nn.named import LoRALayer
+
+
+def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRALayer]:
+    """{name: layer} for the LoRA layers, or for those with an adapter of the given name."""
+    layers = {name: module for name, module in model.named_modules()
+              if isinstance(module, LoRALayer)}
+    if not layers:
+        raise ValueError("model must have LoRA layers (inject puts them in), "
+                         f"got a {type(model).__name__} without")
+    if adapter is None:
+        return layers
+    _check.choice("name", adapter, dict.fromkeys(n for layer in layers.values()
+                                                 for n in layer.adapters))
+    return {name: layer for name, layer in layers.items() if adapter in layer.adapters}
+
+
+def set_adapter(model: nn.Module, names: str | Iterable[str]) -> None:
+    """Let these adapters, and no others, count in the output and train; ``[]``: the base alone.
+
+    Several add up. A layer without one of them goes without. Parameters that belong to no adapter
+    stay as they are, frozen or not. Unmerges. Raises ValueError for a name that no layer has.
+    """
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        lora_layers(model, name)
+    for layer in lora_layers(model).values():
+        layer.set_adapter([name for name in names if name in layer.adapters])
+
+
+def delete_adapter(model: nn.Module, name: str) -> None:
+    """Forget an adapter. Unmerges. Raises ValueError for a name that no layer has.
+
+    A layer that had no other becomes, as in :func:`unload`, the plain layer again.
+    """
+    for layer in lora_layers(model, name).values():
+        if list(layer.adapters) == [name]:
+            replace(model, layer, layer.base_layer)
+        else:
+            layer.delete_adapter(name)
+
+
+def unload(model: nn.Module) -> None:
+    """Forget all adapters: the plain layers of before are back, the same modules, every bit.
+
+    They stay frozen; ``model.requires_grad_(True)`` thaws them.
+    """
+    for layer in lora_layers(model).values():
+        replace(model, layer, layer.base_layer)
+
+
+def merge(model: nn.Module) -> None:
+    """Merge the active adapters into one matrix a layer (see :meth:`LoRALayer.merge`)."""
+    for layer in lora_layers(model).values():
+        layer.merge()
+
+
+def unmerge(model: nn.Module) -> None:
+    """Undo :func:`merge`, to the last bit; nothing to do when not merged."""
+    for layer in lora_layers(model).values():
+        layer.unmerge()
+
+
+def merge_and_unload(model: nn.Module) -> None:
+    """Make a plain model whose weights contain the active adapters, and forget all adapters.
+
+    Each layer's weight becomes a new parameter, so that a weight shared with a layer that has no
+    adapter (a tied output head) stays as it was there. There is no way back to W0.
+    """
+    for layer in lora_layers(model).values():
+        layer.merge()
+        replace(model, layer, layer.base_layer)
+        layer.base_layer.weight = nn.Parameter(layer.merged_weight, requires_grad=False)
+
+
+def loraplus_groups(model: nn.Module, lr: float, ratio: float) -> list[dict]:
+    """Parameter groups for a torch optimiser: lr·ratio for ``lora_B``, lr for all else that trains.
+
+    LoRA+ (Hayou et al. 2024) takes a ratio above 1, around 16. Here every ``lora_B`` counts, those
+    of embeddings too. Raises ValueError unless lr > 0, ratio > 0, and some adapter trains.
+    """
+    lr, ratio = _check.number("lr", lr, above=0.0), _check.number("ratio", ratio, above=0.0)
+    B = [adapter.lora_B for layer in lora_layers(model).values()
+         for adapter in layer.adapters.values() if adapter.lora_B.requires_grad]
+    if not B:
+        raise ValueError("model must have an adapter that trains (see set_adapter)")
+    known = {id(p) for p in B}
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
+    return [{"params": rest, "lr": lr}, {"params": B, "lr": lr * ratio}]
+
+
+def replace(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    """Put ``new`` wherever ``old`` hangs in the model. ValueError when it is the model itself."""
+    if model is old:
+        raise ValueError("model must contain the LoRA layer, not be it; its plain layer is "
+                         "model.base_layer")
+    for parent in list(model.modules()):
+        for name in [name for name, child in parent._modules.items() if child is old]:
+            setattr(parent, name, new)

@@ -1,0 +1,133 @@
+"""What every LoRA layer does besides its formula: named adapters, and merging.
+
+Imports torch and the NumPy core. Nothing here writes to the base's weight: a merged weight is
+kept beside it, so unmerging and deleting give back every bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from lora_edu import _check
+from lora_edu.nn.lowrank import LowRank
+
+
+class LoRALayer(nn.Module):
+    """A frozen layer with named adapters; :class:`LoRALinear` and :class:`LoRAEmbedding` are such.
+
+    base_layer: the layer itself; its parameters are frozen. r, alpha, rng, name and settings: the
+    first adapter, see :meth:`add_adapter`.
+
+    ``adapters``: {name: :class:`LowRank`}. ``active_adapters``: the names of those that count in
+    the output and train. ``merged_weight``: None, or the weight that stands in for W0 and them.
+
+    Raises TypeError unless base_layer is of the very type the layer is for (a subclass may compute
+    something else), and as :meth:`add_adapter` does. Then base_layer is as it was.
+    """
+
+    base_type: type[nn.Module]
+    start: str
+    distribution: str | float
+
+    def __init__(self, base_layer: nn.Module, r: int, alpha: float, *, rng, name: str = "default",
+                 **settings):
+        super().__init__()
+        self.check_base(base_layer)
+        self.base_layer = base_layer
+        self.adapters = nn.ModuleDict()
+        self.active_adapters: list[str] = []
+        self.register_buffer("merged_weight", None, persistent=False)
+        self.register_load_state_dict_post_hook(_unmerge_after_loading)
+        self.add_adapter(name, r, alpha, rng=rng, **settings)
+        self.train(base_layer.training)
+        base_layer.requires_grad_(False)
+
+    @classmethod
+    def check_base(cls, base_layer: nn.Module) -> None:
+        """Raise TypeError or ValueError unless this kind of layer can stand for ``base_layer``."""
+        if type(base_layer) is not cls.base_type:
+            raise TypeError(f"base_layer must be a torch.nn.{cls.base_type.__name__} itself, not "
+                            f"a subclass, got {type(base_layer).__name__}")
+
+    def add_adapter(self, name: str, r: int, alpha: float, *, rng, start: str | None = None,
+                    distribution: str | float | None = None, dtype: torch.dtype | None = None,
+                    **settings) -> None:
+        """Add an adapter and make it the only active one.
+
+        start, distribution: PEFT's for this kind of layer unless given. dtype: the base's unless
+        given. settings: ``rule`` and ``dropout``. All are explained in :class:`LowRank`.
+
+        Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.
+        Then nothing has changed.
+        """
+        self.check_new_name(name)
+        weight = self.base_layer.weight
+        d, k = self.as_weight(weight).shape
+        self.adapters[name] = LowRank(
+            d, k, r, alpha, rng=rng, start=self.start if start is None else start,
+            distribution=self.distribution if distribution is None else distribution,
+            dtype=weight.dtype if dtype is None else dtype, device=weight.device, **settings)
+        self.set_adapter(name)
+
+    def check_new_name(self, name: str) -> None:
+        """Raise ValueError unless ``name`` can name a further adapter."""
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"name must be a string without dots, not empty, got {name!r}")
+        if hasattr(self.adapters, name):
+            taken = f"an adapter {list(self.adapters)}" if name in self.adapters else \
+                "an attribute of torch.nn.ModuleDict"
+            raise ValueError(f"name must not be that of {taken}, got {name!r}")
+
+    def set_adapter(self, names: str | Iterable[str]) -> None:
+        """Let these adapters, and no others, count in the output and train; ``[]``: none.
+
+        Unmerges. Raises ValueError for a name that this layer has no adapter of.
+        """
+        names = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+        for name in names:
+            _check.choice("name", name, self.adapters)
+        self.unmerge()
+        self.active_adapters = names
+        for name, adapter in self.adapters.items():
+            adapter.requires_grad_(name in names)
+
+    def delete_adapter(self, name: str) -> None:
+        """Forget an adapter. Unmerges. Raises ValueError for a name that there is none of."""
+        _check.choice("name", name, self.adapters)
+        self.set_adapter([active for active in self.active_adapters if active != name])
+        del self.adapters[name]
+
+    @property
+    def active(self) -> list[LowRank]:
+        """The adapters that count in the output."""
+        return [self.adapters[name] for name in self.active_adapters]
+
+    @property
+    def merged(self) -> bool:
+        """Whether ``merged_weight`` stands in for W0 and the active adapters."""
+        return self.merged_weight is not None
+
+    @torch.no_grad()
+    def merge(self) -> None:
+        """From now on use one matrix, W0 + Σ s·B·A over the active adapters.
+
+        It is added up in float32 or wider and rounded once, to the base's dtype. W0 stays as it
+        is, so a merged layer holds two such matrices. Merging again starts from W0 again.
+        """
+        W0 = self.base_layer.weight
+        merged = W0.to(torch.promote_types(W0.dtype, torch.float32), copy=True)
+        for adapter in self.active:
+            merged = merged + self.as_weight(adapter.delta())
+        self.merged_weight = merged.to(W0.dtype)
+
+    def unmerge(self) -> None:
+        """Use W0 and the adapters again, every bit as before; nothing to do when not merged."""
+        self.merged_weight = None
+
+
+def _unmerge_after_loading(layer: LoRALayer, incompatible_keys) -> None:
+    """After ``load_state_dict`` a merged weight would be out of date."""
+    layer.unmerge()
