@@ -28,7 +28,8 @@ def printed_solution(label):
 EXERCISES = {"ex-best": checks.best_approximation, "ex-count": checks.trainable_parameters,
              "ex-dropout": checks.dropout_backward, "ex-three": checks.three_factor_gradients,
              "ex-adamw": checks.adamw_step, "ex-same-first-step": checks.same_first_step,
-             "ex-partner": checks.equivalent_adamw, "ex-flat-rule": checks.flat_scale}
+             "ex-partner": checks.equivalent_adamw, "ex-flat-rule": checks.flat_scale,
+             "ex-embedding": checks.embedding_forward}
 
 
 @pytest.mark.parametrize("label", EXERCISES)
@@ -85,6 +86,15 @@ WRONG = {
     ("ex-partner", "SGD's power"): (
         lambda *settings: partner(*settings, powers=(1, 2, -1, -1)), "lr is 2 times"),
     ("ex-partner", "two numbers"): (lambda *settings: (1.0, 2.0), "four numbers"),
+    ("ex-embedding", "not answered"): (lambda ids, W0, A, B, s: None, "None"),
+    ("ex-embedding", "s forgotten"): (
+        lambda ids, W0, A, B, s: W0[:, ids].T + A[:, ids].T @ B.T, "is wrong in"),
+    ("ex-embedding", "not transposed"): (
+        lambda ids, W0, A, B, s: W0[:, ids] + s * B @ A[:, ids], "has shape (5, 4)"),
+    ("ex-embedding", "the base left out"): (
+        lambda ids, W0, A, B, s: s * A[:, ids].T @ B.T, "is wrong in"),
+    ("ex-embedding", "the base scaled too"): (
+        lambda ids, W0, A, B, s: s * (W0[:, ids].T + A[:, ids].T @ B.T), "is wrong in"),
     ("ex-flat-rule", "not answered"): (lambda o, r, q, s: None, "None"),
     ("ex-flat-rule", "1/r for both"): (lambda o, r, q, s: s * q / r, "SGD, from r = 4 to 16"),
     ("ex-flat-rule", "1/√r for both"): (

@@ -12,6 +12,8 @@ from lora_edu.checks.invariance import equivalent_adamw
 from lora_edu.checks.low_rank import best_approximation, trainable_parameters
 from lora_edu.checks.step_size import same_first_step
 from lora_edu.checks.step_zero import three_factor_gradients
+from lora_edu.checks.the_layer import embedding_forward
 
-__all__ = ["adamw_step", "best_approximation", "dropout_backward", "equivalent_adamw",
-           "flat_scale", "same_first_step", "three_factor_gradients", "trainable_parameters"]
+__all__ = ["adamw_step", "best_approximation", "dropout_backward", "embedding_forward",
+           "equivalent_adamw", "flat_scale", "same_first_step", "three_factor_gradients",
+           "trainable_parameters"]
