@@ -2,8 +2,8 @@
 
 Imports NumPy and the core. Multiply A by a and B by b and divide the scaling by a·b: the model is
 the same, ∇A is divided by a and ∇B by b, and for each optimiser there are settings with which
-every later W is the same too. The proof is in the book's chapter "The Adam invariance". With a = b
-for Adam it is in Schulman & Thinking Machines Lab, "LoRA Without Regret" (2025).
+every later W is the same too. The proof is in the book's chapter "The Adam invariance". For Adam
+the change of variables is in Schulman & Thinking Machines Lab, "LoRA Without Regret" (2025).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import plotly.graph_objects as go
 
-from lora_edu import STARTS, effective_rank, scaling, sweep, teacher_student
+from lora_edu import STARTS, scaling, sweep, teacher_student
 from lora_edu.figures.divide_by_r import (
     FORMULAS,
     RULE_COLOURS,
@@ -20,7 +20,7 @@ from lora_edu.figures.divide_by_r import (
     legend,
 )
 from lora_edu.figures.style import curve, layout
-from lora_edu.figures.text import number
+from lora_edu.figures.text import signed
 
 SIDE, RANKS, SEEDS = 32, (2, 4, 8, 16, 32), tuple(range(5))
 STEPS = (1, 30)
@@ -93,21 +93,21 @@ def bottom(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int = 1) -> go.Figure:
-    """The best learning rate against r; dashed, the theorem's for one step."""
+    """The best learning rate against r; crosses, the theorem's for one step."""
     traces, slopes = [], []
     for rule in RULES:
         values = best_rates(rule, optimiser, inputs, steps)
         theory = predicted(rule, optimiser, inputs) if steps == 1 else []
         traces += _rule_lines(rule, values, theory)
         mean, error = exponent(RANKS, values)
-        slopes.append(f"{FORMULAS[rule]}: {mean:+.2f} (± {error:.2f})")
+        slopes.append(f"{FORMULAS[rule]}: {signed(mean)} (± {error:.2f})")
     ranks = {"type": "log", "tickvals": list(RANKS), "title": {"text": "r"},
              "range": [np.log10(2) - 0.1, np.log10(32) + 0.1]}
     return go.Figure(traces, layout(
-        ["best η,  s =  " + legend()], [ranks],
+        ["best η,  s =  " + legend() + "   ✕ theorem"], [ranks],
         [{"type": "log", "dtick": 1, "exponentformat": "power", "range": list(SPAN[optimiser])}],
-        f"{optimiser}, {steps} step{'s' * (steps > 1)}, effective rank of the inputs "
-        f"{number(effective_rank(problem(inputs).X))}: fitted powers of r for s = "
+        f"{optimiser}, {steps} step{'s' * (steps > 1)}, crossover rank "
+        f"{crossover(inputs, optimiser):.1f}: the best η goes with these powers of r · "
         f"{' · '.join(slopes)}"))
 
 
@@ -119,6 +119,7 @@ def _rule_lines(rule: str, values: np.ndarray, theory) -> list[go.Scatter]:
     line = curve("delta", RANKS, np.exp(np.log(values).mean(axis=1)), name=rule,
                  line={"color": colour, "width": 3},
                  marker={"symbol": RULE_MARKS[rule], "size": 10, "color": colour})
-    dashed = curve("delta", RANKS[:len(theory)], theory, mode="lines", name=f"{rule}, theorem",
-                   line={"color": colour, "width": 1.5, "dash": "dash"})
-    return [dots, line, dashed]
+    crosses = curve("delta", RANKS[:len(theory)], theory, mode="markers", name=f"{rule}, theorem",
+                    marker={"symbol": "x-thin-open", "size": 13, "color": colour,
+                            "line": {"width": 2.5}})
+    return [dots, line, crosses]

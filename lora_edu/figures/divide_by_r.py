@@ -100,11 +100,10 @@ def legend() -> str:
 def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
     runs, few = growth_runs(rule, optimiser_name), RANKS.index(8) + 1
     parts = []
-    for label, quantity in (("‖ΔW‖", "delta_norm"), ("the useful part", "useful")):
+    for label, quantity in (("‖ΔW‖", "delta_norm"), ("useful part", "useful")):
         values = getattr(runs, quantity)[..., step]
-        slopes = [f"r^{mean:.2f} (± {error:.2f}) for r {where}" for where, (mean, error) in
-                  (("≤ 8", exponent(RANKS[:few], values[:few])),
-                   ("≥ 32", exponent(RANKS[-4:], values[-4:])))]
-        parts.append(f"{label} goes like {', '.join(slopes)}")
-    return (f"{optimiser_name}, s = {FORMULAS[rule]}, after {step} step{'s' if step > 1 else ''}: "
-            + " · ".join(parts))
+        low, high = (exponent(*part)[0] for part in ((RANKS[:few], values[:few]),
+                                                     (RANKS[-4:], values[-4:])))
+        parts.append(f"{label}: {signed(low)} for r ≤ 8, {signed(high)} for r ≥ 32")
+    return (f"{optimiser_name}, s = {FORMULAS[rule]}, after {step} step{'s' if step > 1 else ''}, "
+            f"powers of r · {' · '.join(parts)}")

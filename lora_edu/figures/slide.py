@@ -39,7 +39,7 @@ def useful_parts() -> tuple[np.ndarray, np.ndarray]:
 
 
 def worth(factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """(‖A − A0‖/‖A0‖, m): α × factor does what η × m does, where the rates tried allow it."""
+    """(‖A − A0‖/‖A0‖, μ): α × factor has the useful part of η × μ, as far as RATES reach."""
     useful, moved = useful_parts()
     logs, rates = np.log(useful), np.log(RATES)
     inside = logs + np.log(factor) <= logs[-1]
@@ -48,10 +48,11 @@ def worth(factor: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def slide(factor: int = 16) -> go.Figure:
-    """m against how far A has moved from its start; dashed, the two ends."""
+    """μ against how far A has moved from its start; dashed, the two ends."""
     moved, m = worth(factor)
-    traces = [curve("A", moved, m, mode="lines", name="m", line={"color": COLOURS["A"], "width": 4},
-                    hovertemplate="A moved by %{x:.2g} of its start: m = %{y:.3g}<extra></extra>")]
+    traces = [curve("A", moved, m, mode="lines", name="μ",
+                    line={"color": COLOURS["A"], "width": 4},
+                    hovertemplate="A moved by %{x:.2g} of its start: μ = %{y:.3g}<extra></extra>")]
     for end in (factor, factor**0.5):
         traces.append(go.Scatter(
             x=[1e-4, 1e3], y=[end, end], mode="lines", hoverinfo="skip",
@@ -60,9 +61,14 @@ def slide(factor: int = 16) -> go.Figure:
           for where in (0.01, 0.1, 1, 10)}
     said = " · ".join(f"A moved by {where:g} of its start: η × {value:.3g}"
                       for where, value in at.items())
-    return go.Figure(traces, layout(
-        [f'<span style="color:{COLOURS["A"]}">━ m: α × {factor} acts like η × m</span>'],
+    made = layout(
+        [f'<span style="color:{COLOURS["A"]}">━ μ: α × {factor} acts like η × μ</span>'],
         [{"type": "log", "range": [-3.2, 2.2], "dtick": 1, "exponentformat": "power",
           "title": {"text": "how far A has moved from its start, ‖A − A₀‖ / ‖A₀‖"}}],
         [{"type": "log", "range": [0, np.log10(80)], "tickvals": [1, 2, 4, 8, 16, 32, 64]}],
-        f"α × {factor}: {said}"))
+        f"α × {factor}: {said}")
+    for end, text in ((factor, f"f = {factor}"), (factor**0.5, f"√f = {factor**0.5:g}")):
+        made["annotations"].append({
+            "text": text, "x": 1, "xref": "paper", "y": float(np.log10(end)), "xanchor": "right",
+            "yanchor": "bottom", "showarrow": False, "font": {"color": COLOURS["frozen"]}})
+    return go.Figure(traces, made)

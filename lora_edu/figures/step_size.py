@@ -20,6 +20,7 @@ ALPHAS = tuple(2**i for i in range(7))
 LRS = tuple(0.001 * 2.0**i for i in range(-3, 10))
 POWER = {"SGD": 2, "Adam": 1}  # the first step in W goes with s to this power
 WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
+TOP = 1.2  # of the right panel
 OFF = 1e6  # a run whose loss is this many times its start is drawn no further
 RAMP = ((0.0, "#f3e3a8"), (0.5, "#c98bb0"), (1.0, "#3a2d7a"))
 
@@ -64,13 +65,15 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
     for a, b in [mate for mate in mates if mate != (i, j)] + [(i, j)]:
         here = (a, b) == (i, j)
         values = grid[a, b]
-        usable = values <= OFF
+        steps, shown = np.flatnonzero(values <= OFF), values[values <= OFF]
+        outermost = (a, b) in (mates[0], mates[-1]) and len(steps) > STEPS
+        label = [""] * STEPS + [f"α {ALPHAS[a]}"] if outermost else None
         traces.append(curve(
-            "loss", np.flatnonzero(usable), np.minimum(values[usable], 1.5), panel=2,
-            mode="lines", values=values[usable], name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}",
+            "loss", steps, np.minimum(shown, TOP), panel=2, mode="lines+text", values=shown,
+            name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", text=label, textposition="top left",
             line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
     while len(traces) < 4 + len(ALPHAS):  # every state has the same traces
-        traces.append(curve("loss", [], [], panel=2, mode="lines", name=""))
+        traces.append(curve("loss", [], [], panel=2, mode="lines+text", name=""))
     return go.Figure(traces, layout(
         ["loss  " + " ".join(
             f'<span style="color:{colour}">■</span> {text}' for (_, colour), text in
@@ -83,7 +86,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
         [{"range": [math.log2(LRS[0]) - 0.7, math.log2(LRS[-1]) + 0.7],
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
-         {"range": [-0.03, 1.5]}],
+         {"range": [-0.03, TOP]}],
         _reading(optimiser, alpha, lr, grid[i, j, -1])))
 
 

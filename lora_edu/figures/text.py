@@ -29,3 +29,8 @@ def number(value: float) -> str:
         return f"{value:,.0f}"
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa}·{power(int(exponent))}"
+
+
+def signed(value: float) -> str:
+    """Two digits with a sign that is as wide as a plus: ``-0.482`` → "−0.48"."""
+    return f"{value:+.2f}".replace("-", "−")
