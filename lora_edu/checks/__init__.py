@@ -9,6 +9,7 @@ from lora_edu.checks.by_hand import dropout_backward
 from lora_edu.checks.hundred_steps import adamw_step
 from lora_edu.checks.low_rank import best_approximation, trainable_parameters
 from lora_edu.checks.step_zero import three_factor_gradients
+from lora_edu.checks.which_zero import undo_wide_draw
 
 __all__ = ["adamw_step", "best_approximation", "dropout_backward", "three_factor_gradients",
-           "trainable_parameters"]
+           "trainable_parameters", "undo_wide_draw"]
