@@ -17,33 +17,58 @@ import numpy as np
 RECORDED = ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful")
 
 
-class Stack:
+class Runs:
     """R runs. All parameters lie in one flat array, so that an optimiser passes over it once.
 
     A, (R, r, k), and Bt = Bᵀ, (R, r, d), are views of its two parts; ``grads`` has the same form.
+    A problem's own class adds ``gradients``: fill ``grads``; return (loss, ‖ΔW‖², −⟨ΔW, G0⟩),
+    each (R,).
     """
 
-    def __init__(self, A: np.ndarray, Bt: np.ndarray, s: np.ndarray, covariance: np.ndarray,
-                 shift: np.ndarray):
-        """A: (R, r, k). Bt: (R, r, d). s: (R,). covariance: (k, k). shift = W_star − W0: (d, k)."""
-        r, k, d = A.shape[1], A.shape[2], Bt.shape[2]
+    def __init__(self, A: np.ndarray, Bt: np.ndarray, s: np.ndarray):
+        """A: (R, r, k). Bt: (R, r, d). s: (R,)."""
         self.params = np.concatenate([A.ravel(), Bt.ravel()])
         self.grads, self.work = np.empty_like(self.params), np.empty_like(self.params)
         self.shapes = A.shape, Bt.shape
         self.A, self.Bt = self.split(self.params)
         self.grad_A, self.grad_B = self.split(self.grads)
         self.s = s[:, None, None]
+
+    def split(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The two parts of a flat array as (R, r, k) and (R, r, d) views."""
+        size = int(np.prod(self.shapes[0]))
+        return flat[:size].reshape(self.shapes[0]), flat[size:].reshape(self.shapes[1])
+
+    def record(self) -> np.ndarray:
+        """Fill ``grads``; return the five recorded quantities, (R, 5), in the order of RECORDED."""
+        loss, square, useful = self.gradients()
+        return np.stack([np.maximum(loss, 0.0), np.sqrt(np.maximum(square, 0.0)),
+                         np.sqrt(_inner(self.grad_A, self.grad_A)),
+                         np.sqrt(_inner(self.grad_B, self.grad_B)), useful], axis=1)
+
+    def scale_work(self, factor: np.ndarray) -> None:
+        """Multiply ``work`` by one number a run, ``factor`` (R,)."""
+        if (factor == factor[0]).all():
+            self.work *= factor[0]
+        else:
+            for part in self.split(self.work):
+                part *= factor[:, None, None]
+
+
+class Stack(Runs):
+    """Runs of one regression."""
+
+    def __init__(self, A: np.ndarray, Bt: np.ndarray, s: np.ndarray, covariance: np.ndarray,
+                 shift: np.ndarray):
+        """A: (R, r, k). Bt: (R, r, d). s: (R,). covariance: (k, k). shift = W_star − W0: (d, k)."""
+        super().__init__(A, Bt, s)
+        r, k, d = A.shape[1], A.shape[2], Bt.shape[2]
         self.covariance, self.shift = covariance, shift
         self.target = shift @ covariance  # (d, k): −G at W0
         self.start_loss = 0.5 * np.vdot(shift, self.target)
         factored = r * (k * k + 2 * d * k) + 4 * r * r * (d + k)
         direct = d * k * k + 3 * d * r * k
         self.gradients = self._factored if factored < direct else self._direct
-
-    def split(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The two parts of a flat array as (R, r, k) and (R, r, d) views."""
-        size = int(np.prod(self.shapes[0]))
-        return flat[:size].reshape(self.shapes[0]), flat[size:].reshape(self.shapes[1])
 
     def _factored(self) -> tuple:
         """Fill ``grads``; return (loss, ‖ΔW‖², −⟨ΔW, G0⟩), each (R,)."""
@@ -74,21 +99,6 @@ class Stack:
         np.matmul(self.Bt, G, out=self.grad_A)
         np.matmul(self.A, G.transpose(0, 2, 1), out=self.grad_B)
         return loss, square, useful
-
-    def record(self) -> np.ndarray:
-        """Fill ``grads``; return the five recorded quantities, (R, 5), in the order of RECORDED."""
-        loss, square, useful = self.gradients()
-        return np.stack([np.maximum(loss, 0.0), np.sqrt(np.maximum(square, 0.0)),
-                         np.sqrt(_inner(self.grad_A, self.grad_A)),
-                         np.sqrt(_inner(self.grad_B, self.grad_B)), useful], axis=1)
-
-    def scale_work(self, factor: np.ndarray) -> None:
-        """Multiply ``work`` by one number a run, ``factor`` (R,)."""
-        if (factor == factor[0]).all():
-            self.work *= factor[0]
-        else:
-            for part in self.split(self.work):
-                part *= factor[:, None, None]
 
 
 def sgd(stack: Stack, lr: np.ndarray, weight_decay: float = 0.0):

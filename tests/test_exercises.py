@@ -29,7 +29,7 @@ EXERCISES = {"ex-best": checks.best_approximation, "ex-count": checks.trainable_
              "ex-dropout": checks.dropout_backward, "ex-three": checks.three_factor_gradients,
              "ex-adamw": checks.adamw_step, "ex-same-first-step": checks.same_first_step,
              "ex-partner": checks.equivalent_adamw, "ex-flat-rule": checks.flat_scale,
-             "ex-embedding": checks.embedding_forward}
+             "ex-embedding": checks.embedding_forward, "ex-undo-draw": checks.undo_wide_draw}
 
 
 @pytest.mark.parametrize("label", EXERCISES)
@@ -154,6 +154,22 @@ WRONG = {
     ("ex-adamw", "decay after the move"): (lambda *a: adamw(*a, late=True), "is wrong in"),
     ("ex-adamw", "decay without the learning rate"): (
         lambda *a: adamw(*a, bare=True), "is wrong in"),
+    ("ex-undo-draw", "not answered"): (lambda lr, eps, c: None, "None"),
+    ("ex-undo-draw", "nothing changed"): (lambda lr, eps, c: (lr, lr, eps, eps), "after step 1"),
+    ("ex-undo-draw", "the wrong way"): (
+        lambda lr, eps, c: (lr * c, lr / c, eps / c, eps * c), "after step 1"),
+    ("ex-undo-draw", "ε forgotten"): (lambda lr, eps, c: (lr / c, lr * c, eps, eps), "is wrong in"),
+    ("ex-undo-draw", "ε with the rates"): (
+        lambda lr, eps, c: (lr / c, lr * c, eps / c, eps * c), "is wrong in"),
+    ("ex-undo-draw", "A's rate left"): (
+        lambda lr, eps, c: (lr, lr * c, eps, eps / c), "after step 1"),
+    ("ex-undo-draw", "SGD's squares"): (
+        lambda lr, eps, c: (lr / c**2, lr * c**2, eps, eps), "after step 1"),
+    ("ex-undo-draw", "B's rate left"): (
+        lambda lr, eps, c: (lr / c, lr, eps * c, eps), "after step 2"),
+    ("ex-undo-draw", "right for one c"): (
+        lambda lr, eps, c: (lr / 4, lr * 4, eps * 4, eps / 4), "with c = 1.7"),
+    ("ex-undo-draw", "a pair"): (lambda lr, eps, c: (lr / c, lr * c), "four numbers"),
 }
 
 

@@ -13,7 +13,8 @@ from lora_edu.checks.low_rank import best_approximation, trainable_parameters
 from lora_edu.checks.step_size import same_first_step
 from lora_edu.checks.step_zero import three_factor_gradients
 from lora_edu.checks.the_layer import embedding_forward
+from lora_edu.checks.which_zero import undo_wide_draw
 
 __all__ = ["adamw_step", "best_approximation", "dropout_backward", "embedding_forward",
            "equivalent_adamw", "flat_scale", "same_first_step", "three_factor_gradients",
-           "trainable_parameters"]
+           "trainable_parameters", "undo_wide_draw"]

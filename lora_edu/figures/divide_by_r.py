@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from lora_edu import STARTS, sweep, teacher_student
 from lora_edu.figures.style import COLOURS, curve, layout
+from lora_edu.figures.text import signed
 
 SIDE = 64
 RANKS = tuple(2**i for i in range(9))

@@ -1,0 +1,161 @@
+"""A wide layer between narrow ends: how the best learning rate moves with the width.
+
+Imports the NumPy core. The layer's weight is n × n. It sees m inputs of n numbers each, and p
+readouts look at its outputs, so a run costs n and not n²: widths of thousands are in reach.
+Transposing the weight exchanges inputs and readouts; with p = m their law is the same, and so the
+task has no preference for A or for B.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from lora_edu import _stack, training
+
+WIDTHS = (64, 128, 256, 512, 1024, 2048)
+ENDS, R, STEPS, SEEDS = 8, 4, 32, 10
+RATES = tuple(float(f"{digits}e{decade}") for decade in (-4, -3, -2, -1)
+              for digits in (1, 1.5, 2.2, 3.3, 4.7, 6.8) if digits * 10.0**decade < 0.4)
+MATRICES = ("A random", "B random")
+SPREADS = ("1/√n", "1/√r")  # standard deviations
+
+
+@dataclass(frozen=True, eq=False)
+class WideLayer:
+    """L(W) = ‖P·W·Xᵀ − T‖² / (2m): m inputs, p readouts, and the change that they ask for.
+
+    X: (m, n), inputs, one a row. P: (p, n), readouts, one a row. target: T, (p, m).
+    W0 is zero: the loss sees only W − W0. So G = Pᵀ·(P·W·Xᵀ − T)·X/m.
+    """
+
+    X: np.ndarray
+    P: np.ndarray
+    target: np.ndarray
+
+    @property
+    def W0(self) -> np.ndarray:
+        """The frozen weight, (n, n)."""
+        return np.zeros((self.P.shape[1], self.X.shape[1]))
+
+    def loss_and_gradient(self, W) -> tuple[float, np.ndarray]:
+        """(L, G) at ``W`` (n, n)."""
+        error = self.P @ W @ self.X.T - self.target  # (p, m)
+        return (error**2).sum() / (2 * len(self.X)), self.P.T @ (error @ self.X) / len(self.X)
+
+
+def draw(n: int, seed: int, ends: int = ENDS, r: int = R) -> tuple[WideLayer, np.ndarray]:
+    """A task with ``ends`` inputs and readouts, and the random matrix Z, (r, n), of spread 1.
+
+    Inputs and targets are N(0, 1), readouts N(0, 1/n).
+    """
+    rng = np.random.default_rng(seed)
+    X, P = rng.normal(size=(ends, n)), rng.normal(size=(ends, n)) / np.sqrt(n)
+    return WideLayer(X, P, rng.normal(size=(ends, ends))), rng.normal(size=(r, n))
+
+
+def pair(random: str, spread: str, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(A, B), shapes (r, n) and (n, r): one of them zero, the other made of ``Z`` (r, n).
+
+    random, spread: names of :data:`MATRICES` and :data:`SPREADS`.
+    """
+    r, n = Z.shape
+    Z = Z * {SPREADS[0]: n**-0.5, SPREADS[1]: r**-0.5}[spread]
+    return (Z, np.zeros((n, r))) if random == MATRICES[0] else (np.zeros((r, n)), Z.T)
+
+
+class WideRuns(_stack.Runs):
+    """Runs of one wide layer; ``reach`` collects rms(A·x) at each step, (R,) each."""
+
+    def __init__(self, A, Bt, s, layer: WideLayer):
+        super().__init__(A, Bt, s)
+        self.layer, self.reach = layer, []
+
+    def gradients(self) -> tuple:
+        """As :class:`_stack.Runs` asks; nothing of shape (n, n) is formed."""
+        X, P, T, s = self.layer.X, self.layer.P, self.layer.target, self.s
+        m = len(X)
+        AX, BP = self.A @ X.T, self.Bt @ P.T  # (R, r, m), (R, r, p)
+        change = s * (BP.transpose(0, 2, 1) @ AX)  # (R, p, m): P·ΔW·Xᵀ
+        error = change - T
+        np.matmul(s / m * (BP @ error), X, out=self.grad_A)
+        np.matmul(s / m * (AX @ error.transpose(0, 2, 1)), P, out=self.grad_B)
+        self.reach.append(np.sqrt((AX**2).mean(axis=(1, 2))))
+        gram = (self.Bt @ self.Bt.transpose(0, 2, 1)) * (self.A @ self.A.transpose(0, 2, 1))
+        return ((error**2).sum(axis=(1, 2)) / (2 * m), s[:, 0, 0]**2 * gram.sum(axis=(1, 2)),
+                (change * T).sum(axis=(1, 2)) / m)
+
+
+def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
+    """Adam from (A, B), s = 1, at every rate: (loss, rms(A·x)), (rates, steps + 1) each.
+
+    A run that stops being finite is inf from there on.
+    """
+    chunk = max(1, 2**21 // (5 * 8 * (A.size + B.size)))  # stays in the cache
+    losses, reaches = [], []
+    for i in range(0, len(rates), chunk):
+        part = np.array(rates[i:i + chunk])
+        runs = WideRuns(np.repeat(A[None], len(part), 0), np.repeat(B.T[None], len(part), 0),
+                        np.ones(len(part)), layer)
+        record = _stack.train_stack(runs, _stack.adam(runs, part), steps)
+        losses.append(record[:, 0])
+        reaches.append(np.where(np.isfinite(record[:, 0]), np.array(runs.reach).T, np.inf))
+    return np.concatenate(losses), np.concatenate(reaches)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """All runs: ``loss`` as a share of its start, and ``reach`` = rms(A·x).
+
+    Both (widths, matrices, spreads, seeds, rates, steps + 1), in the order of the constants.
+    """
+
+    loss: np.ndarray
+    reach: np.ndarray
+
+
+@cache
+def study(widths: tuple[int, ...] = WIDTHS, seeds: int = SEEDS) -> Study:
+    """Train every width, matrix, spread, seed and rate; some seconds the first time."""
+    shape = (len(widths), len(MATRICES), len(SPREADS), seeds)
+    loss, reach = np.empty((2, *shape, len(RATES), STEPS + 1))
+
+    def work(index):
+        width, random, spread, seed = index
+        layer, Z = draw(widths[width], seed)
+        start = pair(MATRICES[random], SPREADS[spread], Z)
+        loss[index], reach[index] = train_rates(layer, *start, RATES)
+        loss[index] /= loss[index][:1, :1].copy()
+
+    with training._single_threaded_blas(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(work, np.ndindex(shape)))
+    return Study(loss, reach)
+
+
+def best_rates(loss: np.ndarray) -> np.ndarray:
+    """The rate of least loss for each curve (…, rates): the vertex of the parabola through the
+    least point and its neighbours, in log η and log loss.
+    """
+    x, y = np.log(RATES), np.log(np.clip(loss, 1e-12, 1e6))
+    least = y.argmin(axis=-1)
+    if ((least == 0) | (least == len(x) - 1)).any():
+        raise ValueError("the best rate is at the edge of RATES: widen them")
+    i = least[..., None] + np.arange(-1, 2)
+    x, y = x[i], np.take_along_axis(y, i, axis=-1)
+    left = (y[..., 1] - y[..., 0]) / (x[..., 1] - x[..., 0])
+    right = (y[..., 2] - y[..., 1]) / (x[..., 2] - x[..., 1])
+    bend = (right - left) / (x[..., 2] - x[..., 0])
+    return np.exp((x[..., 0] + x[..., 1]) / 2 - left / (2 * bend))
+
+
+def exponent(values: np.ndarray, widths=WIDTHS) -> tuple[float, float]:
+    """The slope of log values against log n, for ``values`` (widths, seeds): mean, standard error.
+
+    One line is fitted for each seed; the error is that of the mean over seeds.
+    """
+    slopes = np.polyfit(np.log(widths), np.log(values), 1)[0]
+    return float(slopes.mean()), float(slopes.std(ddof=1) / len(slopes)**0.5)

@@ -1,0 +1,82 @@
+"""Transposing the task exchanges A and B: bit for bit in a fixed order of summation."""
+
+from math import fsum
+
+import numpy as np
+import pytest
+
+from lora_edu import SGD, Adam, AdamW, Momentum
+
+
+class Muon:
+    """Momentum, then the nearest matrix with orthonormal rows or columns: not elementwise."""
+
+    def init(self, params):
+        return [np.zeros_like(p) for p in params]
+
+    def step(self, params, grads, state):
+        state = [0.9 * m + g for m, g in zip(state, grads, strict=True)]
+        factors = [np.linalg.svd(m, full_matrices=False) for m in state]
+        return [p - 0.01 * U @ Vt for p, (U, _, Vt) in zip(params, factors, strict=True)], state
+
+
+def in_order(P, Q):
+    return sum(np.multiply.outer(P[:, t], Q[t]) for t in range(len(Q)))
+
+
+def run(A, B, W0, W_star, optimiser, product, s=2.0):
+    state, losses = optimiser.init([A, B]), []
+    for _ in range(30):
+        G = W0 + s * product(B, A) - W_star
+        losses.append(fsum((G**2).ravel()) / 2)
+        (A, B), state = optimiser.step([A, B], [s * product(B.T, G), s * product(G, A.T)], state)
+    return losses, A, B
+
+
+def mirror_pair(one, other, product, fill=np.zeros):
+    """A run and its mirror image, on a 24 × 40 task."""
+    rng = np.random.default_rng(0)
+    W0, W_star = rng.normal(size=(24, 40)), rng.normal(size=(24, 40))
+    start = rng.normal(size=(4, 40)) / 8, fill((24, 4))
+    turned = [np.ascontiguousarray(M.T) for M in (*start[::-1], W0, W_star)]
+    return run(*start, W0, W_star, one, product), run(*turned, other, product)
+
+
+RULES = {
+    "SGD": (SGD(0.01),) * 2, "momentum": (Momentum(0.003),) * 2,
+    "Nesterov with decay": (Momentum(0.003, nesterov=True, weight_decay=0.1),) * 2,
+    "Adam": (Adam(0.01),) * 2, "Adam with L2": (Adam(0.01, weight_decay=0.1),) * 2,
+    "AdamW": (AdamW(0.02),) * 2,
+    "own settings": (Adam(lr=(0.01, 0.04), eps=(1e-8, 1e-3), weight_decay=(0.0, 0.1)),
+                     Adam(lr=(0.04, 0.01), eps=(1e-3, 1e-8), weight_decay=(0.1, 0.0))),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_in_a_fixed_order_the_mirror_image_has_the_same_bits(name):
+    (losses, A, B), (mirrored, A_, B_) = mirror_pair(*RULES[name], in_order)
+    assert losses == mirrored and losses[-1] < 0.95 * losses[0]
+    assert np.array_equal(A_, B.T) and np.array_equal(B_, A.T)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_with_the_library_s_order_it_agrees_to_rounding(name):
+    (losses, A, B), (mirrored, A_, B_) = mirror_pair(*RULES[name], np.matmul)
+    np.testing.assert_allclose(mirrored, losses, rtol=1e-12)
+    np.testing.assert_allclose(A_, B.T, atol=1e-12)
+    np.testing.assert_allclose(B_, A.T, atol=1e-12)
+
+
+def test_settings_that_are_not_exchanged_break_the_mirror():
+    (losses, *_), (mirrored, *_) = mirror_pair(*[Adam(lr=(0.01, 0.04))] * 2, in_order)
+    assert abs(mirrored[-1] / losses[-1] - 1) > 1e-3
+
+
+def test_muon_is_not_elementwise_and_keeps_the_mirror():
+    def random(shape):
+        return np.random.default_rng(1).normal(size=shape)
+
+    (losses, A, B), (mirrored, A_, B_) = mirror_pair(Muon(), Muon(), np.matmul, random)
+    np.testing.assert_allclose(mirrored, losses, rtol=1e-9)
+    np.testing.assert_allclose(A_, B.T, atol=1e-9)
+    np.testing.assert_allclose(B_, A.T, atol=1e-9)
