@@ -1,10 +1,21 @@
 """The picture before the first touch is the one that plotly draws after it."""
 
+from itertools import pairwise
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 from devices import DEVICES, DRAWING
-from pages import EXPLORERS, bare_page, named, served
+from pages import (
+    EXPLORERS,
+    MOVABLE,
+    PAGES,
+    bare_page,
+    check_figure,
+    computed,
+    named,
+    served,
+)
 
 from lora_edu.explore import show
 
@@ -15,7 +26,7 @@ ASTRAY = 1.5  # px that a curve may lie beside the other
 
 
 def check_alike(frame, plotly):
-    """Every word, line, mark and area of one has its twin in the other: looks the same, and near."""
+    """Every word, line, mark and area has its twin in the other: of the same look, and near."""
     assert frame["fonts"] == plotly["fonts"]
     for kind, near in NEAR.items():
         left = list(plotly[kind])
@@ -38,7 +49,7 @@ def check_alike(frame, plotly):
 def segments(curves):
     """(n, 2, 2): the ends of all straight pieces."""
     return np.array([(a[1:], b[1:]) for points in curves
-                     for a, b in zip(points, points[1:], strict=False) if not b[0]])
+                     for a, b in pairwise(points) if not b[0]])
 
 
 def distance(point, pieces):
@@ -147,3 +158,105 @@ def test_what_the_book_does_not_use_is_drawn_as_plotly_does(visit, made_up, devi
     frames = {name: root.evaluate(DRAWING) for name, root in roots.items()}
     for name, frame in frames.items():
         check_alike(frame, here.show(name).evaluate(DRAWING))
+
+
+COVERED = """(name) => {
+  const box = document.querySelector(`#explorer-${name} .explorer-plot`), seen = [];
+  globalThis.seen = seen;
+  const look = () => {
+    seen.push([!!box.querySelector(".explorer-frame"), !!box.querySelector(".gridlayer path")]);
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_plotly_takes_the_first_frames_place_within_one_frame_and_nothing_moves(visit, device):
+    here = visit(MOVABLE[0].page, device)
+    here.page.wait_for_load_state("networkidle")
+    here.page.evaluate(COVERED, MOVABLE[0].name)
+    here.page.evaluate("() => { shifts.length = 0; }")
+    here.show(MOVABLE[0].name)
+    here.page.wait_for_timeout(200)
+    seen = here.page.evaluate("seen")
+    change = seen.index([False, True])
+    assert seen[:change] == [[True, False]] * change and change > 0
+    assert seen[change:] == [[False, True]] * (len(seen) - change)
+    assert here.page.evaluate("shifts") == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_first_frame_follows_the_theme(visit, page):
+    here = visit(page)
+    seen = []
+    for theme in ("dark", "light"):
+        here.page.emulate_media(color_scheme=theme)
+        here.page.wait_for_function("(name) => document.documentElement.dataset.theme === name",
+                                    arg=theme)
+        seen.append(set(here.page.evaluate("""() => [
+          ...document.querySelectorAll(".explorer-frame .ticks text")].map(
+          (each) => getComputedStyle(each).fill).concat(getComputedStyle(document.body).color)""")))
+    assert len(seen[0]) == len(seen[1]) == 1 and seen[0] != seen[1]
+
+
+@pytest.fixture
+def slow_plotly(visit):
+    """(visit, explorer, ``release``): plotly has been asked for and comes when one releases it."""
+    held = []
+    here = visit(MOVABLE[0].page)
+    here.page.route("**/plotly*", lambda route: held.append(route))
+    here.page.wait_for_load_state("networkidle")
+    here.touch()
+    here.page.wait_for_timeout(100)
+    assert len(held) == 1
+    root = here.page.locator(f"#explorer-{MOVABLE[0].name}")
+    root.locator(".explorer-plot").evaluate("(box) => box.scrollIntoView({block: 'center'})")
+
+    def release():
+        held[0].continue_()
+        root.locator(".explorer-plot[data-drawn]").wait_for()
+
+    return here, root, release
+
+
+def test_controls_moved_before_plotly_is_there_show_the_newest_position(slow_plotly):
+    here, root, release = slow_plotly
+    last = computed(MOVABLE[0])[-1]
+    root.evaluate("(root) => root.explorer.ready")
+    for control in MOVABLE[0].controls:
+        inputs = root.locator(f'[data-control="{control.name}"] input')
+        inputs.last.press("End" if control.kind == "slider" else "Space")
+    assert root.locator(".explorer-reading > span").text_content() == (
+        last["layout"]["meta"]["reading"])
+    release()
+    check_figure(here.drawn(root)[0], last["data"])
+
+
+def test_pin_reset_and_link_work_before_plotly_is_there(slow_plotly):
+    here, root, release = slow_plotly
+    start = root.evaluate("(root) => root.explorer.link()")
+    first = root.evaluate("(root) => root.explorer.ready.then(() => root.explorer.state())")
+    root.locator('[data-do="pin"]').click()
+    assert root.locator(".explorer-pinned").is_visible()
+    root.locator("input").first.press("End")
+    moved = root.evaluate("(root) => root.explorer.link()")
+    root.locator('[data-do="link"]').click()
+    assert moved != start and here.page.evaluate("location.hash") == moved
+    release()
+    want, now = (computed(MOVABLE[0])[state]["data"] for state in (
+        first, root.evaluate("(root) => root.explorer.state()")))
+    data = here.drawn(root)[0]
+    check_figure(data[:len(now)], now)
+    check_figure([trace["y"] for trace in data[len(now):]], [trace["y"] for trace in want])
+    root.locator('[data-do="reset"]').click()
+    check_figure(here.drawn(root)[0], want)
+
+
+def test_a_link_with_a_position_draws_it_untouched(visit):
+    keys = {control: keys[-1] for control, keys in MOVABLE[0].keys.items()}
+    here = visit(MOVABLE[0].page + f"#{MOVABLE[0].name}?" + "&".join(
+        f"{control}={key}" for control, key in keys.items()))
+    root = here.page.locator(f"#explorer-{MOVABLE[0].name}")
+    root.locator(".explorer-plot[data-drawn]").wait_for()
+    check_figure(here.drawn(root)[0], computed(MOVABLE[0])[-1]["data"])
