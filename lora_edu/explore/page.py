@@ -1,6 +1,6 @@
 """The static form of an explorer: HTML that needs no kernel, no server and no network.
 
-Imports the sibling modules controls and codec, and NumPy.
+Imports the sibling modules controls, codec and first_frame, and NumPy.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from html import escape
 
 import numpy as np
 
+from lora_edu.explore.axis import Unknown
 from lora_edu.explore.codec import pack
 from lora_edu.explore.controls import Control
+from lora_edu.explore.first_frame import first_frame
 from lora_edu.explore.states import ExploreError
 
 MAX_PAYLOAD = 400_000  # bytes of packed states in the HTML of one explorer
@@ -47,18 +49,27 @@ def fragment(name: str, controls: tuple[Control, ...], states: list[dict], *, ca
     longest = max((reading(state) for state in states), key=len)
     traces = sorted({trace.get("type", "scatter") for state in states for trace in state["data"]})
     said = reading(start)
+    frame, lacking = drawn(start, height)
     reading_line = ('<p class="explorer-reading" aria-live="polite" '
                     f'data-longest="{escape(longest)}">'
                     f"<span>{escape(said)}</span></p>") if longest else ""
     pinned = '<p class="explorer-pinned" hidden></p>' if controls else ""
     return f"""<figure class="explorer" id="explorer-{name}" data-name="{name}" \
-data-traces="{' '.join(traces)}" data-source="{escape(source)}" \
+data-traces="{' '.join(traces)}" data-source="{escape(source)}"{lacking} \
 style="--explorer-height:{height}px;--explorer-height-narrow:{narrow_height(height, start)}px">
 {controls_form(name, controls)}<div class="explorer-plot" role="img" \
-aria-label="{escape(said or caption or name)}"></div>
+aria-label="{escape(said or caption or name)}">{frame}</div>
 {reading_line}{pinned}<figcaption>{escape(caption)}</figcaption>
 {no_script(start)}<script type="text/plain" class="explorer-states">{packed}</script>
 </figure>"""
+
+
+def drawn(figure: dict, height: int) -> tuple[str, str]:
+    """The first frame; or nothing, and an attribute that says which feature stands against it."""
+    try:
+        return first_frame(figure, height, narrow_height(height, figure)), ""
+    except Unknown as lack:
+        return "", f' data-no-first-frame="{escape(str(lack))}"'
 
 
 def start_index(controls: tuple[Control, ...]) -> int:
@@ -121,8 +132,8 @@ _WRITERS = {"slider": _slider, "choice": _choice, "switch": _switch}
 
 
 def no_script(figure: dict) -> str:
-    """What a reader without JavaScript gets: the first position as a table."""
-    hidden = ".explorer-controls,.explorer-plot,.explorer-pinned{display:none!important}"
+    """What a reader without JavaScript gets beside the first frame: its numbers as a table."""
+    hidden = ".explorer-controls,.explorer-plot:empty,.explorer-pinned{display:none!important}"
     return f"<noscript><style>{hidden}</style>{table(figure)}</noscript>"
 
 

@@ -6,6 +6,7 @@ Imports Sphinx, docutils and the sibling modules. It
 - adds the explorers' script and style to the pages that have one, and copies plotly.js;
 - turns links such as ``#step-zero?r=8`` into checked links: a wrong name, control or value is a
   warning (an error with -W);
+- says which figure has no first frame (see first_frame.py), and why;
 - reads notebooks again when the package has changed;
 - says which cell stopped a build, and why.
 """
@@ -89,6 +90,10 @@ def collect(app, doctree) -> None:
                                name, location=app.env.docname)
             page[name] = {control: json.loads(unescape(keys)) for control, keys in re.findall(
                 r'data-control="([^"]+)".*?data-keys="([^"]+)"', body)}
+            for reason in re.findall(r'^[^>]*? data-no-first-frame="([^"]+)"', body):
+                logger.info("%s: %s has no first frame (%s): where it is in sight, plotly.js is "
+                            "fetched before the reader does anything",
+                            app.env.docname, name, unescape(reason))
     if page:
         known(app.env)[app.env.docname] = page
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -65,7 +64,9 @@ ROW = "{:34} {:>6} {:>8} {:>12} {:>12} {:>8} {:>8}"
 
 def made_up(folder: Path) -> None:
     """A page with 196 states of three training-like curves, beside the site's own scripts."""
-    from lora_edu.explore import assets, explore
+    from pages import bare_page
+
+    from lora_edu.explore import explore
 
     steps = np.arange(100)
 
@@ -77,15 +78,7 @@ def made_up(folder: Path) -> None:
 
     powers = [2**i for i in range(7)]
     html = explore(curves, name="made-up", r=powers, alpha=powers, start=range(4)).html()
-    files = {kind: assets.npm_file(path) or assets.python_plotly()
-             for kind, path in assets.NPM_FILES.items()}
-    for file in files.values():
-        shutil.copy(file, folder)
-    (folder / "explore.js").write_text(
-        assets.page_script({kind: file.name for kind, file in files.items()}), encoding="utf-8")
-    (folder / "made-up.html").write_text(
-        f'<!doctype html><meta charset="utf-8"><style>{assets.read("explore.css")}</style>'
-        f'<body>{html}<script src="explore.js"></script></body>', encoding="utf-8")
+    bare_page(folder, "made-up.html", html)
 
 
 def measure(browser, address, built, slower: int) -> tuple[list[float], float]:

@@ -109,7 +109,23 @@ def test_a_reader_without_scripts_gets_a_table_of_the_named_traces():
     rows = re.findall("<tr>(.*?)</tr>", noscript)
     assert [[unescape(cell) for cell in re.findall("<t[hd]>(.*?)</t[hd]>", row)] for row in rows] \
         == [[HOSTILE, "1: 2", "3: 6", "5: 10"]]
-    assert ".explorer-controls" in noscript and "display:none" in noscript
+    assert ".explorer-plot:empty" in noscript and "display:none" in noscript
+
+
+def test_a_first_frame_stands_in_for_the_plot():
+    plain = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": "red"}), {
+        "showlegend": False, "margin": {"l": 60, "r": 40, "t": 60, "b": 40},
+        "xaxis": {"range": [0, 4], "zeroline": False}, "yaxis": {"range": [0, 1],
+                                                                 "zeroline": False}})
+    html = show(plain, name="still").html()
+    drawing = re.search(r'role="img" aria-label="still">(.*?)</div>\n', html)[1]
+    assert drawing.startswith('<div class="explorer-frame" aria-hidden="true"')
+    assert "M0 2000l500 -2000" in drawing and "data-no-first-frame" not in html
+    plain.update_layout(paper_bgcolor="red")
+    html = show(plain, name="still").html()
+    assert 'aria-label="still"></div>' in html
+    (root,) = attributes(html, "figure")
+    assert root["data-no-first-frame"] == "layout.paper_bgcolor"
 
 
 def test_the_table_shows_true_values_where_y_is_only_a_coordinate():

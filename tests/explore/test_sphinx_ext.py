@@ -106,6 +106,11 @@ def test_without_npm_files_the_build_takes_plotlys_own_and_says_so_in_one_line(b
         static / "explore.js").read_text(encoding="utf-8")
 
 
+def test_a_figure_without_a_first_frame_is_named_with_the_reason_in_one_line(built):
+    (line,) = [line for line in built["good"].said.splitlines() if "first frame" in line]
+    assert "one: board has no first frame (" in line and "plotly.js is fetched" in line
+
+
 def test_where_fallbacks_are_refused_missing_npm_files_are_a_warning(built):
     assert "WARNING: explorers: npm files are missing" in built["bad links"].warned
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from devices import AS_JSON, COUNT_SHIFTS, DEVICES, ELSEWHERE, NEAREST, TWO_FRAMES
+from devices import AS_JSON, COUNT_SHIFTS, DEVICES, DRAWING, ELSEWHERE, NEAREST, TWO_FRAMES
 from pages import EXPLORERS, HTML, served
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
@@ -55,20 +55,28 @@ class Visit:
         self.page.goto("about:blank")  # so that an address that differs in its hash is loaded too
         self.page.goto(self.base + path)
 
+    def touch(self) -> None:
+        """The first thing a reader does: until then a page fetches no plotly."""
+        self.page.mouse.move(2, 2)
+
     def read_through(self, page: str) -> None:
         """Open a page, note how it is at rest, then scroll past every explorer."""
         self.open(page)
         self.page.wait_for_load_state("networkidle")
         self.requests_at_rest = list(self.requests)
         self.nearest_at_rest = self.page.evaluate(NEAREST)
-        for built in EXPLORERS:
-            if built.page == page:
-                self.show(built.name)
+        names = [built.name for built in EXPLORERS if built.page == page]
+        self.first_frames = {name: self.page.locator(f"#explorer-{name}").evaluate(DRAWING)
+                             for name in names}
+        for name in names:
+            self.show(name)
         self.page.evaluate(TWO_FRAMES)
         self.shifts = self.page.evaluate("shifts")
+        self.requests_when_read = list(self.requests)
 
     def show(self, name: str):
-        """Scroll to an explorer, wait until it is drawn; its element."""
+        """Touch the page, scroll to an explorer, wait until it is drawn; its element."""
+        self.touch()
         root = self.page.locator(f"#explorer-{name}")
         root.locator(".explorer-plot").evaluate("(box) => box.scrollIntoView({block: 'center'})")
         root.locator(".explorer-plot[data-drawn]").wait_for()

@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lora_edu.explore import assets
 from lora_edu.explore.codec import unpack
 from lora_edu.explore.controls import Control, grid
 from lora_edu.explore.states import evaluate
@@ -62,6 +64,20 @@ def served(folder: Path):
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
         thread.join()
+
+
+def bare_page(folder: Path, name: str, *fragments: str) -> None:
+    """Write a page that holds explorers and nothing else, with the site's own scripts beside it."""
+    files = {kind: assets.npm_file(path) or assets.python_plotly()
+             for kind, path in assets.NPM_FILES.items()}
+    for file in files.values():
+        shutil.copy(file, folder)
+    (folder / "explore.js").write_text(
+        assets.page_script({kind: file.name for kind, file in files.items()}), encoding="utf-8")
+    (folder / name).write_text(
+        '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<style>body {{ max-width: 45rem }} {assets.read("explore.css")}</style>'
+        f'<body>{"".join(fragments)}<script src="explore.js"></script></body>', encoding="utf-8")
 
 
 def attribute(html: str, name: str) -> str:

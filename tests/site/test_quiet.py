@@ -1,4 +1,4 @@
-"""Pages ask nobody else, load plotly late, weigh little, and nothing on them jumps."""
+"""Pages ask nobody else, load plotly when touched, weigh little, and nothing on them jumps."""
 
 import gzip
 from urllib.parse import urlsplit
@@ -37,22 +37,56 @@ def test_the_site_works_from_files(visit, page):
     assert here.page.locator(".explorer-plot .main-svg").count() > 0
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("page", PAGES)
-def test_plotly_is_fetched_once_and_only_when_an_explorer_is_near(reader, page):
-    here = reader(page)
-    assert bool(about_plotly(here.requests_at_rest)) == (here.nearest_at_rest <= NEAR)
-    assert len(about_plotly(here.requests)) >= 1
+def test_plotly_is_fetched_once_and_not_before_the_reader_does_something(reader, page, device):
+    here = reader(page, device)
+    assert about_plotly(here.requests_at_rest) == []
+    assert len(about_plotly(here.requests_when_read)) == 1
 
 
-def test_plotly_is_fetched_once_an_explorer_comes_near(visit):
-    for page in PAGES:
-        here = visit(page)
-        here.page.wait_for_load_state("networkidle")
-        near = here.page.evaluate(NEAREST)
-        if near > NEAR:
-            break
-    else:
-        raise AssertionError("no page has its first explorer far down")
+@pytest.fixture
+def page_at_rest(visit):
+    """``page_at_rest(near, device)`` → a Visit to a page whose first explorer is near or far."""
+    def start(near: bool, device: str = "desk"):
+        for page in PAGES:
+            here = visit(page, device)
+            here.page.wait_for_load_state("networkidle")
+            if (here.page.evaluate(NEAREST) <= NEAR) == near:
+                return here
+        raise AssertionError("no page has its first explorer there")
+
+    return start
+
+
+TOUCHES = {
+    "move": lambda page: page.mouse.move(2, 2),
+    "press": lambda page: page.mouse.click(2, 2),
+    "tap": lambda page: page.touchscreen.tap(2, 2),
+    "wheel": lambda page: page.mouse.wheel(0, 1),
+    "scroll": lambda page: page.evaluate("scrollBy(0, 1)"),
+    "key": lambda page: page.keyboard.press("Shift"),
+    "focus": lambda page: page.locator(".explorer input").first.focus(),
+    "hash": lambda page: page.evaluate("location.hash = 'nothing'"),
+    "input": lambda page: page.locator(".explorer input").first.dispatch_event(
+        "input", {"bubbles": True}),
+}
+
+
+@pytest.mark.parametrize("touch", TOUCHES)
+def test_plotly_is_fetched_at_the_readers_first_touch(page_at_rest, touch):
+    here = page_at_rest(near=True, device="phone")
+    here.page.wait_for_timeout(300)
+    assert about_plotly(here.requests) == []
+    with here.page.expect_request("**/plotly*"):
+        TOUCHES[touch](here.page)
+    here.page.locator(".explorer-plot[data-drawn]").first.wait_for()
+
+
+def test_a_touched_page_fetches_plotly_once_an_explorer_comes_near(page_at_rest):
+    here = page_at_rest(near=False)
+    here.touch()
+    near = here.page.evaluate(NEAREST)
     scroll = "(by) => scrollBy({ top: by, behavior: 'instant' })"
     here.page.evaluate(scroll, near - NEAR - 10)
     here.page.wait_for_timeout(300)
@@ -106,18 +140,17 @@ def test_every_sentence_has_room_under_its_plot(reader, page, device):
         assert len(heights) == 1
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_weighs_little_before_it_is_touched(reader, page, capsys):
-    here = reader(page)
+def test_a_page_weighs_little_before_it_is_touched(reader, page, device, capsys):
+    here = reader(page, device)
     weights = {}
     for url in here.requests_at_rest:
         if url.startswith(here.base):
             path = urlsplit(url).path
             body = (HTML / path.lstrip("/")).read_bytes()
             weights[path] = len(body if path.endswith(".woff2") else gzip.compress(body))
-    plots = sum(weight for path, weight in weights.items() if "plotly" in path)
-    rest = sum(weights.values()) - plots
+    total = sum(weights.values())
     with capsys.disabled():
-        print(f"\n{page}: {rest / 1000:.0f} kB gzipped in {len(weights)} files"
-              + f", and plotly {plots / 1000:.0f} kB" * bool(plots))
-    assert rest <= HEAVIEST, weights
+        print(f"\n{page}, {device}: {total / 1000:.0f} kB gzipped in {len(weights)} files")
+    assert total <= HEAVIEST, weights

@@ -60,7 +60,7 @@ def test_plots_follow_the_system(reader, page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_without_scripts_the_caption_the_sentence_and_a_table_are_there(visit, page):
+def test_without_scripts_picture_caption_sentence_and_table_are_there(visit, page):
     here = visit(page, java_script_enabled=False)
     for built in EXPLORERS:
         if built.page != page:
@@ -72,7 +72,9 @@ def test_without_scripts_the_caption_the_sentence_and_a_table_are_there(visit, p
             assert root.locator("noscript table").is_visible()
         if "explorer-reading" in built.html:
             assert root.locator(".explorer-reading > span").is_visible()
-        for empty in (".explorer-controls", ".explorer-plot", ".explorer-pinned"):
+        assert root.locator(".explorer-frame").is_visible()
+        assert root.locator(".explorer-frame text:visible").count() > 3
+        for empty in (".explorer-controls", ".explorer-pinned"):
             assert not any(box.bounding_box() for box in root.locator(empty).all())
 
 

@@ -1,11 +1,18 @@
-// The static page: controls, links and lazy loading around the renderer.
+// The static page: controls, links and lazy loading around the renderer. Until the reader does
+// something, the first frame that Python has drawn stands for the plot, and plotly is not fetched.
 // Joined with decode.js and render.js into one script (see assets.py).
 
 const BASE = document.currentScript.src.replace(/[^/]*$/, "");
 const explorers = new Map();
 let loading = null;
 
-// plotly is fetched once, when the first explorer comes near: the basic bundle where every figure
+// Settles at the first thing the reader does, whatever it is; `touch` says that it has happened.
+const TOUCHES = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin", "input", "click", "hashchange"];
+let touch = null;
+const touched = new Promise((resolve) => { touch = resolve; });
+for (const type of TOUCHES) addEventListener(type, touch, { once: true, passive: true });
+
+// plotly is fetched once, for the first explorer that needs it: the basic bundle where every figure
 // of the page is made of its traces. BUNDLES is put in front of this file by assets.py.
 function loadPlotly() {
   loading ||= new Promise((resolve, reject) => {
@@ -133,6 +140,7 @@ function follow(hash, arriving) {
   const link = parseLink(hash);
   const explorer = link && explorers.get(link.name);
   if (!explorer) return false;
+  touch();
   explorer.go(link.positions);
   if (arriving) explorer.root.scrollIntoView({ block: "start" });
   showMoved(explorer.root, explorer.box);
@@ -145,7 +153,8 @@ function startPage() {
       if (!isIntersecting) continue;
       near.unobserve(target);
       const { explorer } = target;
-      explorer.ready.then(() => explorer.plot.load());
+      const asked = explorer.box.querySelector(".explorer-frame") ? touched : null;
+      Promise.all([explorer.ready, asked]).then(() => explorer.plot.load());
     }
   }, { rootMargin: "300px 0px" });
   for (const root of document.querySelectorAll(".explorer")) {

@@ -15,7 +15,7 @@ function createPlot(box, loadPlotly) {
     drawnInFrame = true;
     requestAnimationFrame(() => { drawnInFrame = false; });
     const { data, layout } = prepare(figure, ghost, box);
-    plotly.react(box, data, layout, CONFIG);
+    plotly.react(box, data, layout, CONFIG).then(() => box.querySelector(".explorer-frame")?.remove());
     box.dataset.drawn = String(1 + Number(box.dataset.drawn || 0));
   };
   const request = () => { frame ||= requestAnimationFrame(draw); };
@@ -81,7 +81,7 @@ function stackPanels(layout) {
 
 function theme(color) {
   const text = color("--explorer-text");
-  const grid = "rgba(128,128,128,0.22)", line = "rgba(128,128,128,0.7)"; // seen on light and dark
+  const grid = color("--explorer-plot-grid"), line = "rgba(128,128,128,0.7)"; // seen on light and dark
   const axis = {
     gridcolor: grid, linecolor: line, zerolinecolor: line, tickcolor: line, automargin: false,
     ticklabeloverflow: "allow", // not to measure every label in every frame
