@@ -114,9 +114,9 @@ class LoRALayer(nn.Module):
     def merge(self) -> None:
         """From now on use one matrix, W0 + Σ s·B·A over the active adapters.
 
-        It is added up in float32 or wider and rounded once, to the base's dtype. In bfloat16 that
-        takes away what of ΔW is below half a unit in W0's last place (8 bits). W0 stays as it is, so
-        a merged layer holds two such matrices, and merging again starts from W0 again.
+        It is added up in float32 or wider and rounded once, to the base's dtype: a small ΔW can
+        vanish in a bfloat16 weight, which keeps 8 bits. W0 stays as it is, so a merged layer holds
+        two such matrices, and merging again starts from W0 again.
         """
         W0 = self.base_layer.weight
         merged = W0.to(torch.promote_types(W0.dtype, torch.float32), copy=True)
