@@ -32,7 +32,7 @@ class LoRALinear(LoRALayer):
         dtype = h.dtype
         for adapter in self.active:
             x_in = F.dropout(x.to(adapter.lora_A.dtype), adapter.dropout, self.training)
-            low = adapter.scaling * F.linear(x_in, adapter.lora_A)  # s·A·x: (r,), few numbers
+            low = adapter.scaling * F.linear(x_in, adapter.lora_A)  # s·A·x: (r,)
             h = h + F.linear(low, adapter.lora_B)  # + B·(s·A·x): (d,)
         return h.to(dtype)
 

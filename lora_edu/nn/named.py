@@ -58,7 +58,8 @@ class LoRALayer(nn.Module):
         """Add an adapter and make it the only active one.
 
         start, distribution: PEFT's for this kind of layer unless given. dtype: the base's unless
-        given. settings: ``rule`` and ``dropout``. All are explained in :class:`LowRank`.
+        given (PEFT takes float32 beside a base in bfloat16 or float16). settings: ``rule`` and
+        ``dropout``. All are explained in :class:`LowRank`.
 
         Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.
         Then nothing has changed.
