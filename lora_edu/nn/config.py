@@ -46,8 +46,8 @@ class AdapterConfig:
     alpha_pattern: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
-        for name in ("target_modules", "exclude_modules"):
-            checked(name, getattr(self, name))
+        checked("target_modules", self.target_modules)
+        checked("exclude_modules", self.exclude_modules, may_be_empty=True)
         _check.choice("use_rslora", self.use_rslora, (True, False))
         _check.number("lora_dropout", self.lora_dropout, minimum=0.0, below=1.0)
         for name in ("rank_pattern", "alpha_pattern"):

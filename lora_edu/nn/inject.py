@@ -38,7 +38,7 @@ def inject(model: nn.Module, targets: Targets, r: int, alpha: float, *, rng, nam
     that is no Linear and no Embedding (or a subclass); and as ``add_adapter`` does. Then the model
     is as it was.
     """
-    targets, exclude = checked("targets", targets), checked("exclude", exclude)
+    targets, exclude = checked("targets", targets), checked("exclude", exclude, may_be_empty=True)
     found = select(model, targets, exclude)
     for target in [targets] if isinstance(targets, str) else [[entry] for entry in targets]:
         if not any(matches(path, target) for path in found):
@@ -102,7 +102,7 @@ def train_only(model: nn.Module, name: str) -> None:
     set_adapter(model, name)
 
 
-def checked(argument: str, targets: Targets) -> str | list[str]:
+def checked(argument: str, targets: Targets, may_be_empty: bool = False) -> str | list[str]:
     """targets, as a string or a list; TypeError or ValueError for what can choose no layer."""
     if isinstance(targets, str):
         try:
@@ -114,6 +114,8 @@ def checked(argument: str, targets: Targets) -> str | list[str]:
     if not isinstance(targets, Collection) or not all(isinstance(t, str) for t in targets):
         raise TypeError(f"{argument} must be a list of names or one regular expression, "
                         f"got {targets!r}")
+    if not targets and not may_be_empty:
+        raise ValueError(f"{argument} must be a list of at least one name, got {targets!r}")
     return list(targets)
 
 

@@ -32,7 +32,7 @@ class LoRALinear(LoRALayer):
         dtype = h.dtype
         for adapter in self.active:
             x_in = F.dropout(x.to(adapter.lora_A.dtype), adapter.dropout, self.training)
-            low = adapter.scaling * F.linear(x_in, adapter.lora_A)  # s·A·x: (r,), few numbers
+            low = adapter.scaling * F.linear(x_in, adapter.lora_A)  # s·A·x: (r,)
             h = h + F.linear(low, adapter.lora_B)  # + B·(s·A·x): (d,)
         return h.to(dtype)
 
@@ -55,15 +55,14 @@ class LoRAEmbedding(LoRALayer):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """ids: (…), whole numbers below k. Returns h: (…, d)."""
-        padding_idx = self.base_layer.padding_idx
         merged_weight = self.merged_weight
         if merged_weight is not None:
-            return F.embedding(ids, merged_weight, padding_idx)
+            return F.embedding(ids, merged_weight)
         h = self.base_layer(ids)  # a column of W0: (d,)
         dtype = h.dtype
         for adapter in self.active:
-            low = adapter.scaling * F.embedding(ids, adapter.lora_A.T, padding_idx)  # (r,)
-            h = h + F.linear(low, adapter.lora_B)  # (d,)
+            columns = F.embedding(ids, adapter.lora_A.T, self.base_layer.padding_idx)  # of A: (r,)
+            h = h + F.linear(adapter.scaling * columns, adapter.lora_B)  # (d,)
         return h.to(dtype)
 
     @staticmethod

@@ -81,8 +81,8 @@ def merge_and_unload(model: nn.Module) -> None:
     adapter (a tied output head) stays as it was there. There is no way back to W0.
     """
     for layer in lora_layers(model).values():
-        layer.merge()
         replace(model, layer, layer.base_layer)
+        layer.merge()
         layer.base_layer.weight = nn.Parameter(layer.merged_weight, requires_grad=False)
 
 

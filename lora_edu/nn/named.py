@@ -58,7 +58,8 @@ class LoRALayer(nn.Module):
         """Add an adapter and make it the only active one.
 
         start, distribution: PEFT's for this kind of layer unless given. dtype: the base's unless
-        given. settings: ``rule`` and ``dropout``. All are explained in :class:`LowRank`.
+        given (PEFT takes float32 beside a base in bfloat16 or float16). settings: ``rule`` and
+        ``dropout``. All are explained in :class:`LowRank`.
 
         Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.
         Then nothing has changed.
@@ -114,8 +115,9 @@ class LoRALayer(nn.Module):
     def merge(self) -> None:
         """From now on use one matrix, W0 + Σ s·B·A over the active adapters.
 
-        It is added up in float32 or wider and rounded once, to the base's dtype. W0 stays as it
-        is, so a merged layer holds two such matrices. Merging again starts from W0 again.
+        It is added up in float32 or wider and rounded once, to the base's dtype: a small ΔW can
+        vanish in a bfloat16 weight, which keeps 8 bits. W0 stays as it is, so a merged layer holds
+        two such matrices, and merging again starts from W0 again.
         """
         W0 = self.base_layer.weight
         merged = W0.to(torch.promote_types(W0.dtype, torch.float32), copy=True)

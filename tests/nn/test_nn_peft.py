@@ -1,0 +1,213 @@
+"""The same numbers as PEFT's layers: forward, gradients, training, merging, starting points.
+
+A and B are copied over. Where s is a power of two, both run the same operations up to an exact
+scaling, so the bits must agree; elsewhere float rounding is allowed.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from nn_models import LAYERS, TARGETS, adapted, net, peft_matrices, peft_twin, same_bits, token_ids
+from peft import LoraConfig, get_peft_model
+from peft.optimizers import create_loraplus_optimizer
+from torch import nn
+
+from lora_edu.nn import LoRAEmbedding, LoRALinear, lora_layers, loraplus_groups, merge
+
+POWER_OF_TWO = [(4, 8, "lora"), (8, 8, "lora"), (2, 1, "lora"), (4, 1, "rslora")]
+OTHER = [(3, 8, "lora"), (5, 16, "rslora"), (16, 7, "rslora")]
+DTYPES = [torch.float32, torch.float64, torch.bfloat16]
+
+
+def both(r, alpha, rule, dtype=torch.float32, **settings):
+    """(our model, PEFT's) with the same adapter."""
+    model, plain = adapted(r, alpha, rule=rule, **settings)
+    twin = peft_twin(model, plain, r=r, lora_alpha=alpha, use_rslora=rule == "rslora",
+                     lora_dropout=settings.get("dropout", 0.0))
+    return model.to(dtype), twin.to(dtype)
+
+
+def loss_of(model, ids):
+    return torch.logsumexp(model(ids).float(), -1).sum()
+
+
+def gradients(model, ids):
+    """{(layer, "A" or "B"): gradient} of a loss that bends."""
+    model.zero_grad()
+    loss_of(model, ids).backward()
+    if hasattr(model, "base_model"):
+        return {(name, which): matrix.grad for name in LAYERS
+                for which, matrix in zip("AB", peft_matrices(model, name), strict=True)}
+    return {(name, which): matrix.grad for name, layer in lora_layers(model).items()
+            for adapter in layer.active
+            for which, matrix in (("A", adapter.lora_A), ("B", adapter.lora_B))}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (7,), (3, 7)], ids=["one id", "a row", "a batch"])
+@pytest.mark.parametrize("r, alpha, rule", POWER_OF_TWO)
+def test_forward_and_gradients_are_pefts_to_the_bit(r, alpha, rule, shape, dtype):
+    model, twin = both(r, alpha, rule, dtype)
+    ids = token_ids(*shape)
+    assert same_bits(model(ids), twin(ids))
+    have, want = gradients(model, ids), gradients(twin, ids)
+    assert have.keys() == want.keys() and len(have) == 2 * len(LAYERS)
+    assert all(same_bits(have[key], want[key]) for key in want)
+    assert all(want[key].any() for key in want)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.float64, 1e-13)])
+@pytest.mark.parametrize("r, alpha, rule", OTHER)
+def test_forward_and_gradients_are_pefts_to_rounding(r, alpha, rule, dtype, tolerance):
+    model, twin = both(r, alpha, rule, dtype)
+    ids = token_ids(3, 7)
+    torch.testing.assert_close(model(ids), twin(ids), rtol=tolerance, atol=tolerance)
+    have, want = gradients(model, ids), gradients(twin, ids)
+    for key in want:
+        torch.testing.assert_close(have[key], want[key], rtol=tolerance,
+                                   atol=tolerance * want[key].abs().max().item())
+
+
+@pytest.mark.parametrize("start", ["A random, B zero", "both random"])
+def test_ten_steps_of_adamw_are_pefts_to_the_bit(start):
+    model, twin = both(4, 8, "lora", start=start)
+    ids = token_ids(3, 7)
+    ours = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.01)
+    theirs = torch.optim.AdamW([p for p in twin.parameters() if p.requires_grad], lr=0.01)
+    losses = []
+    for _ in range(10):
+        for one, optimiser in ((model, ours), (twin, theirs)):
+            optimiser.zero_grad()
+            loss_of(one, ids).backward()
+            optimiser.step()
+        losses.append(loss_of(model, ids).item())
+        assert losses[-1] == loss_of(twin, ids).item()
+    assert losses[-1] < losses[0] - 1  # it did train
+    for name, layer in lora_layers(model).items():
+        A, B = peft_matrices(twin, name)
+        assert same_bits(layer.active[0].lora_A, A) and same_bits(layer.active[0].lora_B, B)
+
+
+@pytest.mark.parametrize("r, alpha, rule", OTHER)
+def test_ten_steps_of_adamw_are_pefts_to_rounding(r, alpha, rule):
+    model, twin = both(r, alpha, rule, torch.float64)
+    ids = token_ids(3, 7)
+    for one in (model, twin):
+        optimiser = torch.optim.AdamW([p for p in one.parameters() if p.requires_grad], lr=0.01)
+        for _ in range(10):
+            optimiser.zero_grad()
+            loss_of(one, ids).backward()
+            optimiser.step()
+    torch.testing.assert_close(model(ids), twin(ids), rtol=1e-9, atol=1e-9)
+
+
+def test_dropout_drops_what_pefts_drops():
+    model, twin = both(4, 8, "lora", dropout=0.5)
+    ids = token_ids(3, 7)
+    outputs = []
+    for one in (model, twin):
+        torch.manual_seed(5)
+        outputs.append(one(ids))
+    assert same_bits(*outputs)
+    assert not torch.equal(outputs[0], model(ids))  # another draw: it does drop
+    model.eval(), twin.eval()
+    assert same_bits(model(ids), twin(ids)) and same_bits(model(ids), model(ids))
+
+
+def test_float32_adapters_on_a_bfloat16_base_are_pefts_to_the_bit():
+    """PEFT's default for such a base: A and B in float32, the input cast up, the output back."""
+    model, plain = adapted(dtype=torch.float32)
+    for layer in lora_layers(model).values():
+        layer.base_layer.to(torch.bfloat16)
+    model.head.to(torch.bfloat16)
+    twin = get_peft_model(plain.to(torch.bfloat16), LoraConfig(
+        r=4, lora_alpha=8, target_modules=["q", "v"]))
+    for name in LAYERS[1:]:
+        A, B = peft_matrices(twin, name)
+        assert A.dtype == torch.float32
+        with torch.no_grad():
+            A.copy_(lora_layers(model)[name].active[0].lora_A)
+            B.copy_(lora_layers(model)[name].active[0].lora_B)
+    x = torch.randn(3, 8, dtype=torch.bfloat16)
+    ours, theirs = model.blocks[0](x), twin.base_model.model.blocks[0](x)
+    assert ours.dtype == torch.bfloat16 and same_bits(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("r, alpha, rule", POWER_OF_TWO + OTHER)
+def test_merged_weights_are_pefts_to_the_bit(r, alpha, rule, dtype):
+    model, twin = both(r, alpha, rule, dtype)
+    merge(model)
+    twin.merge_adapter()
+    for name, layer in lora_layers(model).items():
+        theirs = twin.base_model.model.get_submodule(name).base_layer.weight
+        assert same_bits(layer.merged_weight, theirs)
+    assert same_bits(model(token_ids(3, 7)), twin(token_ids(3, 7)))
+
+
+@pytest.mark.parametrize("r", [4, 32])
+def test_a_linear_starts_within_pefts_bounds(r):
+    """U(−1/√k, 1/√k) for A and zero for B: the interval itself, not only its spread."""
+    k, d, bound = 400, 300, 1 / math.sqrt(400)
+    torch.manual_seed(0)
+    theirs = get_peft_model(nn.Sequential(nn.Linear(k, d)), LoraConfig(
+        r=r, target_modules=["0"])).base_model.model[0]
+    ours = LoRALinear(nn.Linear(k, d), r, 8, rng=np.random.default_rng(0)).active[0]
+    for A, B in ((ours.lora_A, ours.lora_B),
+                 (theirs.lora_A["default"].weight, theirs.lora_B["default"].weight)):
+        assert (A.shape, B.shape) == ((r, k), (d, r)) and not B.any()
+        assert 0.99 * bound < A.max() <= bound and -bound <= A.min() < -0.99 * bound
+        assert A.std().item() == pytest.approx(1 / math.sqrt(3 * k), rel=0.05)
+
+
+def test_an_embedding_starts_as_pefts():
+    """A zero and B from N(0, 1): the other way round than a Linear."""
+    torch.manual_seed(0)
+    theirs = get_peft_model(nn.Sequential(nn.Embedding(90, 500)), LoraConfig(
+        r=32, target_modules=["0"])).base_model.model[0]
+    ours = LoRAEmbedding(nn.Embedding(90, 500), 32, 8, rng=np.random.default_rng(0)).active[0]
+    for A, B in ((ours.lora_A, ours.lora_B),
+                 (theirs.lora_embedding_A["default"], theirs.lora_embedding_B["default"])):
+        assert (A.shape, B.shape) == ((32, 90), (500, 32)) and not A.any()
+        assert B.std().item() == pytest.approx(1, rel=0.03)
+        assert (B.abs() < 1).float().mean().item() == pytest.approx(0.6827, abs=0.015)
+
+
+@pytest.mark.parametrize("targets", [
+    ["q"], ["blocks.0.q", "head"], ["tokens"], ["0.q", "1.v"], r".*\.q", r"blocks\.[01]\.v|head"])
+@pytest.mark.parametrize("exclude", [[], ["blocks.1.q"], ["q"], r".*\.1\..*"])
+def test_names_choose_the_layers_that_they_choose_in_peft(targets, exclude):
+    config = LoraConfig(target_modules=targets, exclude_modules=exclude)
+    try:
+        theirs = get_peft_model(net(), config).targeted_module_names
+    except ValueError:  # nothing is left
+        theirs = []
+    idle = [] if isinstance(targets, str) else [entry for entry in targets if not any(
+        entry == path or path.endswith(f".{entry}") for path in theirs)]
+    if not theirs or idle:  # PEFT puts up with a name that matches nothing beside one that does
+        with pytest.raises(ValueError, match="nothing matches"):
+            adapted(targets=targets, exclude=exclude)
+    else:
+        model, _ = adapted(targets=targets, exclude=exclude)
+        assert sorted(lora_layers(model)) == sorted(theirs)
+
+
+def test_learning_rates_are_those_of_pefts_loraplus_optimiser():
+    model, plain = adapted(targets=["q", "v"])
+    twin = peft_twin(model, plain, r=4, lora_alpha=8, target_modules=["q", "v"])
+    theirs = create_loraplus_optimizer(twin, torch.optim.SGD, lr=0.01, loraplus_lr_ratio=16)
+    rates = {id(p): group["lr"] for group in theirs.param_groups for p in group["params"]}
+    ours = torch.optim.SGD(loraplus_groups(model, lr=0.01, ratio=16), lr=1.0)
+    mine = {id(p): group["lr"] for group in ours.param_groups for p in group["params"]}
+    for name, layer in lora_layers(model).items():
+        A, B = peft_matrices(twin, name)
+        assert mine.pop(id(layer.active[0].lora_A)) == rates.pop(id(A)) == 0.01
+        assert mine.pop(id(layer.active[0].lora_B)) == rates.pop(id(B)) == 0.16
+    assert not mine and not rates
+
+
+def test_targets_in_this_file_are_the_models():
+    assert sorted(LAYERS) == sorted(get_peft_model(net(), LoraConfig(
+        target_modules=TARGETS)).targeted_module_names)
