@@ -31,7 +31,7 @@ def scatter(trace: dict, x: Axis, y: Axis) -> str:
     line, marker = known(trace.get("line"), "line"), known(trace.get("marker"), "marker")
     colour = line.get("color", marker.get("color"))
     mode = trace.get("mode", "")
-    if not mode or (mode != "text" and not isinstance(colour, str)):
+    if not mode or ("lines" in mode and not isinstance(colour, str)):
         raise Unknown("a scatter trace without a mode or without a colour")
     points = [(x.place(a), y.place(b)) for a, b in zip(trace["x"], trace["y"], strict=True)]
     spots = [(i, share(a), share(1 - b)) for i, (a, b) in enumerate(points) if None not in (a, b)]
@@ -88,15 +88,21 @@ def shape(shape: dict, x: Axis, y: Axis) -> str:
 
 def mark(marker: dict, colour: str, i: int, x: str, y: str) -> str:
     """The i-th mark. Where sizes are a list, plotly makes marks paler and rims them with white."""
-    sizes, colour = marker.get("size", 6), marker.get("color", colour)
+    sizes, colour = marker.get("size", 6), each(marker.get("color", colour), i)
     shape, hollow, _ = each(marker.get("symbol", "circle"), i).partition("-open")
-    if shape not in CORNERS or not isinstance(colour, str):
+    if (shape not in CORNERS and shape != "x-thin") or not isinstance(colour, str):
         raise Unknown(f"marker.symbol {shape} or marker.color {colour}")
+    rim = known(marker.get("line"), "line")
     looks = {} if isinstance(sizes, (int, float)) else {"opacity": 0.7, "stroke": "#fff"}
     looks |= {"fill": "none", "stroke": colour} if hollow else {"fill": colour}
+    looks |= {"stroke_width": rim["width"]} if hollow and "width" in rim else {}
     radius = each(sizes, i) / 2
     if not radius:
         return ""
+    if shape == "x-thin":
+        r = short(radius)
+        path = f"M{r} {r}L-{r} -{r}M{r} -{r}L-{r} {r}"
+        return f'<svg x="{x}" y="{y}"><path d="{path}"{attributes(**looks)}/></svg>'
     if shape == "circle":
         return f"<circle{attributes(cx=x, cy=y, r=short(radius), **looks)}/>"
     path = "L".join(f"{short(radius * a)} {short(radius * b)}" for a, b in CORNERS[shape])

@@ -24,7 +24,7 @@ KNOWN = {kind: set(keys.split()) for kind, keys in {
     "scatter": "x y mode line marker text textposition textfont opacity",
     "bar": "x y marker text textposition insidetextanchor constraintext textfont",
     "heatmap": "z zmin zmax colorscale showscale",
-    "marker": "size symbol color", "line": "color width dash", "font": "size color"}.items()}
+    "marker": "size symbol color line", "line": "color width dash", "font": "size color"}.items()}
 
 
 def known(part: dict | None, kind: str) -> dict:

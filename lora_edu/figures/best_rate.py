@@ -19,7 +19,7 @@ from lora_edu.figures.divide_by_r import (
     exponent,
     legend,
 )
-from lora_edu.figures.style import curve, layout
+from lora_edu.figures.style import curve, layout, power_ticks
 from lora_edu.figures.text import signed
 
 SIDE, RANKS, SEEDS = 32, (2, 4, 8, 16, 32), tuple(range(5))
@@ -101,11 +101,12 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
         traces += _rule_lines(rule, values, theory)
         mean, error = exponent(RANKS, values)
         slopes.append(f"{FORMULAS[rule]}: {signed(mean)} (± {error:.2f})")
-    ranks = {"type": "log", "tickvals": list(RANKS), "title": {"text": "r"},
+    ranks = {"type": "log", "tickvals": list(RANKS),
+             "ticktext": [str(r) for r in RANKS], "title": {"text": "r"},
              "range": [np.log10(2) - 0.1, np.log10(32) + 0.1]}
     return go.Figure(traces, layout(
         ["best η,  s =  " + legend() + "   ✕ theorem"], [ranks],
-        [{"type": "log", "dtick": 1, "exponentformat": "power", "range": list(SPAN[optimiser])}],
+        [{**power_ticks(-4, 4), "range": list(SPAN[optimiser])}],
         f"{optimiser}, {steps} step{'s' * (steps > 1)}, crossover rank "
         f"{crossover(inputs, optimiser):.1f}: the best η goes with these powers of r · "
         f"{' · '.join(slopes)}"))

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lora_edu import STARTS, sweep, teacher_student
-from lora_edu.figures.style import COLOURS, curve, layout
+from lora_edu.figures.style import COLOURS, curve, layout, power_ticks
 from lora_edu.figures.text import signed
 
 SIDE = 64
@@ -55,13 +55,14 @@ def growth(optimiser: str = "Adam", rule: str = "LoRA", step: int = 1) -> go.Fig
         for name in [other for other in RULES if other != rule] + [rule]:
             values = getattr(growth_runs(name, optimiser), quantity)[..., step]  # (ranks, seeds)
             traces += _lines(name, values, panel, chosen=name == rule)
-    ticks = {"type": "log", "tickvals": list(RANKS[::2]), "range": [-0.12, np.log10(256) + 0.12],
+    ticks = {"type": "log", "tickvals": list(RANKS[::2]),
+             "ticktext": [str(r) for r in RANKS[::2]], "range": [-0.12, np.log10(256) + 0.12],
              "title": {"text": "r"}}
     bounds = _bounds(optimiser)
     return go.Figure(traces, layout(
         ["‖ΔW‖,  s =  " + legend(), "useful part −⟨ΔW, G⟩"], [ticks, ticks],
-        [{"type": "log", "dtick": 2, "exponentformat": "power", "range": bounds["delta_norm"]},
-         {"type": "log", "dtick": 2, "exponentformat": "power", "range": bounds["useful"]}],
+        [{**power_ticks(-8, 2, every=2), "range": bounds["delta_norm"]},
+         {**power_ticks(-8, 2, every=2), "range": bounds["useful"]}],
         _growth_reading(optimiser, rule, step)))
 
 
@@ -75,7 +76,7 @@ def _lines(name: str, values: np.ndarray, panel: int, chosen: bool) -> list[go.S
         return [line]
     dots = curve("delta", np.repeat(RANKS, values.shape[1]), values.ravel(), panel=panel,
                  mode="markers", name="each seed", hoverinfo="skip", hovertemplate=None,
-                 marker={"symbol": "circle", "size": 4, "color": colour, "opacity": 0.6})
+                 opacity=0.6, marker={"symbol": "circle", "size": 4, "color": colour})
     return [dots, line]
 
 

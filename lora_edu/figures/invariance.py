@@ -101,8 +101,9 @@ def invariance(optimiser: str = "Adam", c: float = 4, lr: bool = True, start: bo
         _reading(optimiser, c, lr, start, eps, decay, gap, max(len(losses), len(losses2))))
     if not gap.any():
         made["annotations"].append({
-            "text": "exactly 0 at every step:<br>the same bits", "x": STEPS / 2,
-            "y": (scale.low + scale.high) / 2, "xref": "x2", "yref": "y2", "showarrow": False,
+            "text": "exactly 0: the same bits", "x": STEPS / 2,
+            "y": (scale.low + scale.high) / 2, "xref": "x2", "yref": "y2", "xanchor": "center",
+            "yanchor": "middle", "showarrow": False,
             "font": {"color": green, "size": 15}})
     return go.Figure(traces, made)
 

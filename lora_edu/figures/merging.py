@@ -10,8 +10,8 @@ from functools import cache
 import numpy as np
 import plotly.graph_objects as go
 
-from lora_edu.figures.style import COLOURS, curve, layout
-from lora_edu.figures.text import number, power, short
+from lora_edu.figures.style import COLOURS, curve, layout, power_ticks
+from lora_edu.figures.text import number, short
 
 D = K = 128
 SIZES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1)  # ‖ΔW‖ / ‖W0‖
@@ -71,16 +71,12 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> go.Figure:
             name="here", marker={"size": 13, "color": COLOURS["B"], "symbol": "circle-open",
                                  "line": {"width": 3}}))
     kept, error, moved = (values[at] for values in arrivals(dtype))
-    xaxis = {"type": "log", "range": [-5.2, 0.2], "title": {"text": "‖ΔW‖ / ‖W₀‖"},
-             "tickvals": [10.0**e for e in range(-5, 1)],
-             "ticktext": [power(e) for e in range(-5, 1)]}
-    exponents = range(-8, -1, 2)
+    xaxis = {**power_ticks(-5, 0), "range": [-5.2, 0.2], "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
     return go.Figure(traces, layout(
         ["arrives:  ┈ float32  ┅ float16  ━ bfloat16", "outputs moved (relative)"],
         [xaxis, xaxis],
         [{"range": [-0.03, 1.1]},
-         {"type": "log", "range": [-8.5, -2], "tickvals": [10.0**e for e in exponents],
-          "ticktext": [power(e) for e in exponents]}],
+         {**power_ticks(-8, -2, every=2), "range": [-8.5, -2]}],
         f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
         f"weight, with an error of {number(100 * error)} % of its size; outputs differ by "
         f"{number(moved)} of theirs"))

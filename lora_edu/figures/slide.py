@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lora_edu import Adam, initial
-from lora_edu.figures.style import COLOURS, curve, layout
+from lora_edu.figures.style import COLOURS, curve, layout, power_ticks
 
 SIDE, R, STEPS = 32, 8, 50
 RATES = np.logspace(-5.5, 1, 53)
@@ -50,12 +50,13 @@ def worth(factor: float) -> tuple[np.ndarray, np.ndarray]:
 def slide(factor: int = 16) -> go.Figure:
     """μ against how far A has moved from its start; dashed, the two ends."""
     moved, m = worth(factor)
-    traces = [curve("A", moved, m, mode="lines", name="μ",
+    traces = [curve("A", moved, np.log2(m), mode="lines", name="μ", values=m,
                     line={"color": COLOURS["A"], "width": 4},
-                    hovertemplate="A moved by %{x:.2g} of its start: μ = %{y:.3g}<extra></extra>")]
+                    hovertemplate="A moved by %{x:.2g} of its start: μ = %{customdata:.3g}"
+                                  "<extra></extra>")]
     for end in (factor, factor**0.5):
         traces.append(go.Scatter(
-            x=[1e-4, 1e3], y=[end, end], mode="lines", hoverinfo="skip",
+            x=[1e-4, 1e3], y=np.log2([end, end]), mode="lines", hoverinfo="skip",
             line={"color": COLOURS["frozen"], "dash": "dash", "width": 1.5}))
     at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(m))))
           for where in (0.01, 0.1, 1, 10)}
@@ -63,12 +64,14 @@ def slide(factor: int = 16) -> go.Figure:
                       for where, value in at.items())
     made = layout(
         [f'<span style="color:{COLOURS["A"]}">━ μ: α × {factor} acts like η × μ</span>'],
-        [{"type": "log", "range": [-3.2, 2.2], "dtick": 1, "exponentformat": "power",
+        [{**power_ticks(-3, 2), "range": [-3.2, 2.2],
           "title": {"text": "how far A has moved from its start, ‖A − A₀‖ / ‖A₀‖"}}],
-        [{"type": "log", "range": [0, np.log10(80)], "tickvals": [1, 2, 4, 8, 16, 32, 64]}],
+        [{"range": [0, 6.4], "tickvals": list(range(7)),
+          "ticktext": [str(2**e) for e in range(7)]}],
         f"α × {factor}: {said}")
     for end, text in ((factor, f"f = {factor}"), (factor**0.5, f"√f = {factor**0.5:g}")):
         made["annotations"].append({
-            "text": text, "x": 1, "xref": "paper", "y": float(np.log10(end)), "xanchor": "right",
-            "yanchor": "bottom", "showarrow": False, "font": {"color": COLOURS["frozen"]}})
+            "text": text, "x": 1, "xref": "x domain", "y": float(np.log2(end)), "yref": "y",
+            "xanchor": "right", "yanchor": "bottom", "showarrow": False,
+            "font": {"color": COLOURS["frozen"]}})
     return go.Figure(traces, made)

@@ -69,11 +69,12 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
         outermost = (a, b) in (mates[0], mates[-1]) and len(steps) > STEPS
         label = [""] * STEPS + [f"α {ALPHAS[a]}"] if outermost else None
         traces.append(curve(
-            "loss", steps, np.minimum(shown, TOP), panel=2, mode="lines+text", values=shown,
+            "loss", steps, np.minimum(shown, TOP), panel=2, values=shown,
+            mode="lines+text" if label else "lines",
             name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", text=label, textposition="top left",
             line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
     while len(traces) < 4 + len(ALPHAS):  # every state has the same traces
-        traces.append(curve("loss", [], [], panel=2, mode="lines+text", name=""))
+        traces.append(curve("loss", [], [], panel=2, mode="lines", name=""))
     return go.Figure(traces, layout(
         ["loss  " + " ".join(
             f'<span style="color:{colour}">■</span> {text}' for (_, colour), text in

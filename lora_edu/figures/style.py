@@ -60,6 +60,13 @@ def curve(quantity: str, x, y, *, panel: int = 1, values=None,
         "hovertemplate": f"{name} = {value}<extra></extra>", **more})
 
 
+def power_ticks(low: int, high: int, every: int = 1) -> dict:
+    """The part of a log axis that names powers of ten from 10^low to 10^high."""
+    exponents = range(low, high + 1, every)
+    return {"type": "log", "tickvals": [10.0**e for e in exponents],
+            "ticktext": [power(e) for e in exponents]}
+
+
 class ZeroLogAxis:
     """A log axis over 10^low … 10^high with a place of its own, below, for exactly zero."""
 
