@@ -54,17 +54,19 @@ def test_the_growth_of_a_x_after_eight_steps(random, spread, want):
     assert error < 0.03 and found == pytest.approx(want, abs=0.06)
 
 
-def test_the_broad_draw_moves_little_and_lags_for_both_letters():
-    row, t = wide.WIDTHS.index(512), 8
-    for i, random in enumerate(wide.MATRICES):
-        moved = {}
-        for j, spread in enumerate(wide.SPREADS):
-            layer, Z = wide.draw(512, 0)
+@pytest.mark.parametrize("random", wide.MATRICES)
+def test_the_broad_draw_moves_little_whatever_the_letter(random):
+    row, i, moved = wide.WIDTHS.index(256), wide.MATRICES.index(random), {}
+    for j, spread in enumerate(wide.SPREADS):
+        shares = []
+        for seed in range(4):
+            layer, Z = wide.draw(256, seed)
             A, B = wide.pair(random, spread, Z)
-            best = float(wide.best_rates(wide.study().loss[row, i, j, 0, :, t]))
-            end = train(layer, Adapter(A, B, 1.0), Adam(best), t).adapter
-            moved[spread] = np.linalg.norm((end.A - A, end.B - B)[i]) / np.linalg.norm((A, B)[i])
-        assert moved[BROAD] < 0.1 < 0.2 < moved[NARROW]
+            best = float(wide.best_rates(wide.study().loss[row, i, j, seed, :, 8]))
+            end = train(layer, Adapter(A, B, 1.0), Adam(best), 8).adapter
+            shares.append(np.linalg.norm((end.A - A, end.B - B)[i]) / np.linalg.norm((A, B)[i]))
+        moved[spread] = np.mean(shares)
+    assert moved[BROAD] < 0.1 < 0.3 < moved[NARROW]
 
 
 def test_the_broad_draw_leaves_twice_the_loss_at_either_rate_and_catches_up():
@@ -117,16 +119,16 @@ def test_the_figure_says_what_the_study_found():
     figure = plain_figure(which_zero.which_zero(2048, B_RANDOM, BROAD, 32, 0.0033))
     said = figure["layout"]["meta"]["reading"]
     best = wide.best_rates(wide.study().loss[-1, 1, 1, :, :, 32])
-    assert f"best η {np.exp(np.log(best).mean()):.3g}" in said and "n = 2048, B random" in said
+    assert f"best η {np.exp(np.log(best).mean()):.5f}" in said and "n = 2048, B random" in said
     assert "to the power −0." in said
     share = np.median(wide.study().loss[-1, 1, 1, :, wide.RATES.index(0.0033), 32])
     assert next(t for t in figure["data"] if t["name"] == "this rate")["customdata"][0] == share
-    assert f"the loss is {share:.3g} of its start" in said
+    assert f"loss {share:.2f} of its start" in said
 
 
 def test_a_run_that_explodes_is_drawn_at_the_edge_and_said():
     figure = plain_figure(which_zero.which_zero(2048, A_RANDOM, BROAD, 1, 0.33))
-    assert "over 1000 times its start" in figure["layout"]["meta"]["reading"]
+    assert "10 times its start or more" in figure["layout"]["meta"]["reading"]
     mark = next(t for t in figure["data"] if t["name"] == "this rate")
     assert mark["y"][0] == np.log10(which_zero.HIGHEST)
 

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from lora_edu.figures import wide
 from lora_edu.figures.style import COLOURS, layout
-from lora_edu.figures.text import number, power, short
+from lora_edu.figures.text import power, short
 
 STEPS = (1, 2, 8, 32)
 RATES = wide.RATES[::3]
@@ -77,7 +77,7 @@ def which_zero(n: int = 512, random: str = wide.MATRICES[0], spread: str = wide.
     traces.append({**diamond, "x": [LOG_WIDTHS[row]], "y": [np.log10(lr)], "xaxis": "x2",
                    "yaxis": "y2", "customdata": [lr], "name": "this rate and width",
                    "hovertemplate": "η = %{customdata:.2g}<extra></extra>"})
-    left = f"{number(share)} of its start" if share < 1e3 else "over 1000 times its start"
+    left = f"{share:.2f} of its start" if share < HIGHEST else "10 times its start or more"
     shares = [LOWEST, 0.1, 0.3, 1, 3, HIGHEST]
     rates = {"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
              "ticktext": [power(x) for x in (-4, -3, -2, -1)]}
@@ -85,9 +85,8 @@ def which_zero(n: int = 512, random: str = wide.MATRICES[0], spread: str = wide.
         [f"loss   {_letters()}", f"best η   {_dashes()}"],
         [{**rates, "title": {"text": "learning rate η"}}, _width_axis()],
         [{**_log_axis(shares), "range": [-1.6, 1.05]}, rates],
-        f"n = {n}, {random}, σ = {spread}, η = {short(lr)}, {_steps(steps)}: the loss is {left} "
-        f"· best η {number(best[row][mark])}; over the widths it goes like n to the power "
-        f"{exponent('best', steps, random, spread)}"))
+        f"n = {n}, {random}, σ = {spread}, η = {short(lr)}, {_steps(steps)}: loss {left} · best "
+        f"η {best[row][mark]:.5f}, like n to the power {exponent('best', steps, random, spread)}"))
 
 
 def reach(steps: int = 8) -> go.Figure:
