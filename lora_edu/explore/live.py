@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from html import escape
 
 import anywidget
 import ipywidgets
@@ -83,7 +84,8 @@ class LiveExplorer:
         for widget in self.inputs.values():
             widget.observe(lambda change: self.update(), names="value")
         self.view.on_msg(self._message)
-        row = ipywidgets.HBox(list(self.inputs.values())).add_class("explorer-inputs")
+        row = ipywidgets.HBox([_labelled(control, self.inputs[control.name])
+                               for control in controls]).add_class("explorer-inputs")
         self.widget = ipywidgets.VBox([row, self.view] if controls else [self.view]
                                       ).add_class("explorer-widgets")
 
@@ -126,14 +128,21 @@ class LiveExplorer:
 
 
 def _input(control: Control) -> ipywidgets.Widget:
-    """The ipywidget of a control."""
+    """The ipywidget of a control; only a checkbox carries its own label."""
     options = list(zip(control.texts, control.values, strict=True))
     value = control.values[control.start]
-    style = {"description_width": "initial"}
     if control.kind == "slider":
-        return ipywidgets.SelectionSlider(options=options, value=value, description=control.label,
-                                          style=style, continuous_update=True)
+        return ipywidgets.SelectionSlider(options=options, value=value, continuous_update=True)
     if control.kind == "choice":
-        return ipywidgets.ToggleButtons(options=options, value=value, description=control.label,
-                                        style={**style, "button_width": "auto"})
+        return ipywidgets.ToggleButtons(options=options, value=value,
+                                        style={"button_width": "auto"})
     return ipywidgets.Checkbox(value=value, description=control.label, indent=False)
+
+
+def _labelled(control: Control, widget: ipywidgets.Widget) -> ipywidgets.Widget:
+    """A control beside its label, which is HTML: JupyterLab hands every ``description`` to MathJax,
+    and where nothing else has loaded MathJax that fetches .85 MB."""
+    if control.kind == "switch":
+        return widget
+    label = ipywidgets.HTML(f"<label>{escape(control.label)}</label>")
+    return ipywidgets.HBox([label, widget]).add_class("explorer-control")
