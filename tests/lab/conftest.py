@@ -1,11 +1,14 @@
-"""One JupyterLab and one notebook for all the tests; a Chromium that can ask nobody else."""
+"""One JupyterLab for all the tests; a Chromium that can ask nobody else."""
+
+import shutil
+from types import SimpleNamespace
 
 import pytest
 from cells import CELLS
-from driver import ELSEWHERE, Lab, jupyterlab, write_notebook
+from driver import ELSEWHERE, REPOSITORY, Lab, jupyterlab, write_notebook
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def context(browser):
     """A browser context whose requests to other machines fail."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -14,23 +17,28 @@ def context(browser):
     context.close()
 
 
-@pytest.fixture(scope="module")
-def open_tab(context, tmp_path_factory):
-    """Opens a tab with the notebook."""
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """JupyterLab as `make lab` starts it: its port and folder, where the chapters are copied to."""
     folder = tmp_path_factory.mktemp("lab")
-    write_notebook(folder / "explorers.ipynb", CELLS)
+    shutil.copytree(REPOSITORY / "book", folder / "book")
     with jupyterlab(folder) as port:
-        yield lambda: Lab(context, port, "explorers.ipynb")
+        yield SimpleNamespace(port=port, folder=folder)
+
+
+@pytest.fixture(scope="module")
+def open_tab(context, server):
+    """Opens a tab with the notebook of CELLS."""
+    write_notebook(server.folder / "explorers.ipynb", CELLS)
+    return lambda: Lab(context, server.port, "explorers.ipynb")
 
 
 @pytest.fixture(scope="module")
 def lab(open_tab):
-    """The tab in which all cells have been run once; ``first_run`` is how many bytes that sent."""
+    """The tab in which all cells have been run once."""
     lab = open_tab()
-    lab.page.wait_for_timeout(1000)  # what JupyterLab fetches for itself
-    before = lab.received
     lab.run()
     lab.page.wait_for_function(
         "n => document.querySelectorAll('.explorer-plot[data-drawn]').length === n", arg=8)
-    lab.first_run = lab.received - before
-    return lab
+    yield lab
+    lab.close()

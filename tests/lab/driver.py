@@ -20,7 +20,8 @@ import nbformat
 
 QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
          "--ServerApp.password=", "--LabApp.expose_app_in_browser=True"]
-OURS = Path(__file__).parents[2] / ".jupyter"  # the settings of `make lab`
+REPOSITORY = Path(__file__).parents[2]
+OURS = REPOSITORY / ".jupyter"  # the settings of `make lab`
 NEWS = "@jupyterlab/apputils-extension:announcements"
 ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 DATA = """box => JSON.stringify(box.data || [], (key, value) => key.startsWith("_") ? undefined
@@ -119,6 +120,11 @@ class Lab:
         self.page.evaluate(
             "i => { jupyterapp.shell.currentWidget.content.activeCellIndex = i }", cell)
         self.command("notebook:run-cell")
+
+    def close(self) -> None:
+        """Stop the kernel and close the tab."""
+        self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.page.close()
 
     def restart(self) -> None:
         """Restart the kernel."""

@@ -12,7 +12,6 @@ import pytest
 from cells import CELL, EXPLORERS, MADE
 from playwright.sync_api import expect
 
-from lora_edu.explore import assets
 from lora_edu.explore.states import plain_figure
 
 pytestmark = pytest.mark.lab
@@ -78,11 +77,6 @@ def put(lab, name, argument, index):
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_each_explorer_draws_its_first_position(lab, name):
     check(lab, name)
-
-
-@pytest.mark.skipif(not assets.npm_file(assets.NPM_FILES["cartesian"]), reason="needs npm ci")
-def test_the_first_run_sends_little(lab):
-    assert lab.first_run < 2_000_000
 
 
 @pytest.mark.parametrize("name", ["step-zero", "saddle", "power"])
