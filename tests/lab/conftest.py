@@ -12,6 +12,7 @@ from driver import ELSEWHERE, REPOSITORY, Lab, jupyterlab, write_notebook
 def context(browser):
     """A browser context whose requests to other machines fail."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(90_000)  # the machine may be busy
     context.route(ELSEWHERE, lambda route: route.abort())
     yield context
     context.close()

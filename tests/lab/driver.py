@@ -22,6 +22,8 @@ QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.t
          "--ServerApp.password=", "--LabApp.expose_app_in_browser=True"]
 REPOSITORY = Path(__file__).parents[2]
 OURS = REPOSITORY / ".jupyter"  # the settings of `make lab`
+CELLS = "[...jupyterapp.shell.currentWidget.content.model.cells]"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 NEWS = "@jupyterlab/apputils-extension:announcements"
 ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 DATA = """box => JSON.stringify(box.data || [], (key, value) => key.startsWith("_") ? undefined
@@ -126,6 +128,54 @@ class Lab:
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         self.page.close()
 
+    def restart_and_run_all(self) -> None:
+        """JupyterLab's own command, its question answered; does not wait for the cells."""
+        self.page.evaluate("() => { window.ran = false;"
+                           "jupyterapp.commands.execute('notebook:restart-run-all')"
+                           ".then(() => { window.ran = true; }); }")
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+
+    def wait_for_run(self) -> None:
+        """Wait until all cells have run, for at most five minutes."""
+        self.page.wait_for_function("window.ran", timeout=300_000)
+
+    def path(self) -> str:
+        """The file that is open as a notebook."""
+        assert self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)").count() == 1
+        return self.page.evaluate("jupyterapp.shell.currentWidget.context.path")
+
+    def code(self) -> str:
+        """The source of the notebook's code cells, joined."""
+        return self.page.evaluate(CELLS + ".filter(c => c.type === 'code')"
+                                  ".map(c => c.sharedModel.source).join('\\n')")
+
+    def cell_errors(self) -> list[str]:
+        """What cells have raised, and the cells that have not run."""
+        return self.page.evaluate(f"""{CELLS}.filter(c => c.type === 'code').flatMap(c => [
+            ...c.outputs.toJSON().filter(o => o.output_type === 'error').map(o => o.evalue),
+            ...(c.executionCount || !c.sharedModel.source.trim() ? [] : ['did not run'])])""")
+
+    def cells_with_widgets(self) -> list[int]:
+        """The numbers of the cells that show a widget."""
+        return self.page.evaluate(f"""{CELLS}.flatMap((c, i) => c.type === 'code'
+            && c.outputs.toJSON().some(o => o.data?.['{WIDGET}']) ? [i] : [])""")
+
+    def show_output(self, cell: int):
+        """Scroll to a cell; its place in the page, as a locator."""
+        self.page.evaluate("i => { const notebook = jupyterapp.shell.currentWidget.content;"
+                           "notebook.activeCellIndex = i; return notebook.scrollToItem(i); }",
+                           cell)
+        return self.page.locator(f'.jp-Cell[data-windowed-list-index="{cell}"]')
+
+    def ask(self, code: str) -> str:
+        """What the kernel prints when it runs ``code``, which leaves no trace in the notebook."""
+        return self.page.evaluate("""async code => {
+            const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel, said = [];
+            const future = kernel.requestExecute({ code, store_history: false });
+            future.onIOPub = ({ content }) => said.push(content.text || content.evalue || "");
+            await future.done;
+            return said.join(""); }""", code)
+
     def restart(self) -> None:
         """Restart the kernel."""
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
@@ -140,5 +190,9 @@ class Lab:
         return self.explorer(name, view).locator(".explorer-inputs > *").nth(number)
 
     def plotted(self, name: str, view: int = 0) -> list[dict]:
-        """The traces that plotly has drawn."""
-        return json.loads(self.explorer(name, view).locator(".explorer-plot").evaluate(DATA))
+        """The traces that plotly has drawn for the explorer of that name."""
+        return self.traces(self.explorer(name, view).locator(".explorer-plot"))
+
+    def traces(self, plot) -> list[dict]:
+        """The traces that plotly has drawn in a box, given as a locator."""
+        return json.loads(plot.evaluate(DATA))

@@ -1,0 +1,29 @@
+"""The chapters that _toc.yml names, as files: nothing is listed by hand. Imports PyYAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def in_toc(root: Path = REPOSITORY) -> list[str]:
+    """Every page of the book in its order, such as "book/part1/step-zero"."""
+    def pages(entry):
+        if isinstance(entry, list):
+            return [page for part in entry for page in pages(part)]
+        own = [entry[key] for key in ("root", "file") if key in entry]
+        return own + [page for key in ("parts", "chapters", "sections")
+                      for page in pages(entry.get(key, []))]
+
+    return pages(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))
+
+
+def is_notebook(page: str, root: Path = REPOSITORY) -> bool:
+    """Whether a page holds cells."""
+    return "\n```{code-cell}" in (root / f"{page}.md").read_text(encoding="utf-8")
+
+
+NOTEBOOKS = [page for page in in_toc() if is_notebook(page)]

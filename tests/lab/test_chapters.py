@@ -1,0 +1,119 @@
+"""Every chapter in a real JupyterLab: its .md opens as a notebook, restarts and runs all, offline,
+and its explorers show what their Python functions say wherever they are moved.
+
+While one chapter is looked at, the next one runs.
+"""
+
+import importlib
+import json
+import re
+
+import plotly.graph_objects as go
+import pytest
+from chapters import NOTEBOOKS
+from driver import Lab
+from playwright.sync_api import expect
+from test_lab import lists
+
+from lora_edu.explore.controls import Control
+from lora_edu.explore.states import plain_figure
+
+pytestmark = pytest.mark.lab
+
+EXPLORERS = """
+import gc, json
+from lora_edu.explore import Explorer
+from lora_edu.explore.live import figure_json
+print(json.dumps({e.name: [e.source or figure_json(e.start()), [vars(c) for c in e.controls]]
+                  for e in gc.get_objects() if type(e) is Explorer}))
+"""
+
+
+@pytest.fixture(scope="module")
+def read(request, context, server):
+    """``read(chapter)`` → its tab, in which all has run after a restart."""
+    asked = [item.callspec.params["chapter"] for item in request.session.items
+             if item.path == request.path and hasattr(item, "callspec")]
+    tabs = {}
+
+    def start(chapter):
+        if chapter not in tabs:
+            tabs[chapter] = Lab(context, server.port, f"{chapter}.md")
+            tabs[chapter].restart_and_run_all()
+
+    def read(chapter):
+        start(chapter)
+        for following in asked[asked.index(chapter) + 1:][:1]:
+            start(following)
+        tabs[chapter].page.bring_to_front()
+        tabs[chapter].wait_for_run()
+        return tabs[chapter]
+
+    yield read
+    for tab in tabs.values():
+        if not tab.page.is_closed():
+            tab.close()
+
+
+def computed(source, values):
+    """The figure of an explorer's function at ``values``, as this process computes it; of one
+    without controls, the figure that was handed to ``show``."""
+    if source.startswith("{"):
+        return plain_figure(go.Figure(json.loads(source)))
+    module, _, function = source.partition(":")
+    return plain_figure(getattr(importlib.import_module(module), function)(**values))
+
+
+def agree(tab, root, source, values):
+    """The plot and the sentence of an explorer come to be those of its function at ``values``."""
+    figure = computed(source, values)
+    expected, reading = lists(figure["data"]), figure["layout"].get("meta", {}).get("reading", "")
+    expect(root.locator(".explorer-reading")).to_have_text(reading, timeout=60_000)
+    for _ in range(100):
+        drawn = tab.traces(root.locator(".explorer-plot"))
+        if lists(plain_figure(go.Figure(drawn))["data"]) == expected:
+            return
+        tab.page.wait_for_timeout(50)
+    assert lists(plain_figure(go.Figure(drawn))["data"]) == expected
+
+
+def move(tab, widget, control, index):
+    """Put a control to a position, its first or last, as a reader does."""
+    if control.kind == "slider":
+        handle = widget.get_by_role("slider")
+        handle.focus()
+        tab.page.keyboard.press("End" if index else "Home")
+    elif control.kind == "choice":
+        widget.get_by_role("button", name=control.texts[index], exact=True).click()
+    else:
+        widget.get_by_role("checkbox").set_checked(control.values[index])
+
+
+@pytest.mark.parametrize("chapter", NOTEBOOKS)
+def test_a_chapter_runs_and_its_explorers_follow_their_controls(read, chapter):
+    tab = read(chapter)
+    assert tab.path() == f"{chapter}.md"
+    assert tab.cell_errors() == []
+    made = {name: (source, [Control(**{**c, "values": tuple(c["values"])}) for c in controls])
+            for name, (source, controls) in json.loads(tab.ask(EXPLORERS)).items()}
+    shown = [tab.show_output(cell) for cell in tab.cells_with_widgets()]
+    for output in shown:
+        root = output.locator(".explorer-widgets")
+        expect(root.locator(".explorer-plot[data-drawn]")).to_have_count(1, timeout=60_000)
+        source, controls = made[root.locator(".explorer").get_attribute("data-name")]
+        values = {c.name: c.values[c.start] for c in controls}
+        agree(tab, root, source, values)
+        start = dict(values)
+        for number, control in enumerate(controls):
+            index = 0 if control.start else len(control.values) - 1
+            move(tab, root.locator(".explorer-inputs > *").nth(number), control, index)
+            values[control.name] = control.values[index]
+            agree(tab, root, source, values)
+        if controls:
+            root.get_by_role("button", name=re.compile("^reset")).click()
+            agree(tab, root, source, start)
+    assert len(shown) == len(re.findall(r"^(?:explore|show)\(", tab.code(), re.MULTILINE))
+    # a restart cuts short what JupyterLab's debugger was asking the kernel
+    assert [error for error in tab.errors if "debugger state" not in error] == []
+    assert tab.elsewhere == []
+    tab.close()
