@@ -1,4 +1,4 @@
-"""What a reader's browser receives when a notebook with three explorers is run for the first time."""
+"""What the browser receives when a notebook with three explorers is run for the first time."""
 
 import pytest
 from cells import EXPLORERS, SETUP
