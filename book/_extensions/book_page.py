@@ -3,8 +3,7 @@
 Imports Sphinx and docutils. It
 
 - drops scripts that a page does not use, runs the others late, and gives the pages an icon;
-- mends what the theme gets wrong for keyboards and screen readers;
-- offers each chapter as an executed notebook.
+- mends what the theme gets wrong for keyboards and screen readers.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ ICON = "data:image/svg+xml," + quote(
 
 def setup(app):
     app.connect("config-inited", theme_options)
-    app.connect("html-page-context", offer_notebook, priority=100)
     app.connect("html-page-context", drop_scripts, priority=900)
     app.connect("html-page-context", add_icon)
     app.connect("build-finished", mend_pages, priority=900)
@@ -39,17 +37,6 @@ def theme_options(app, config) -> None:
     """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's."""
     config.html_theme_options["navbar_persistent"] = []
     config.html_context["default_mode"] = "auto"
-
-
-def offer_notebook(app, pagename, templatename, context, doctree) -> None:
-    """Copy the executed notebook beside the page's source; the theme then offers it."""
-    executed = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
-    if doctree is None or not executed.is_file():
-        return
-    target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(executed, target)
-    context["ipynb_source"] = f"{pagename}.ipynb"
 
 
 def drop_scripts(app, pagename, templatename, context, doctree) -> None:

@@ -1,4 +1,4 @@
-"""Sphinx extension: the theme's icon font, cut down to the icons that the built site uses.
+"""Sphinx extension: the theme's icon fonts, cut down to the icons that the built site uses.
 
 Imports fontTools. The whole font is three times as heavy as a page of this book.
 """
@@ -10,22 +10,27 @@ from pathlib import Path
 
 from fontTools import subset
 
-FONT = "vendor/fontawesome/webfonts/fa-solid-900.woff2"
+FONTS = "vendor/fontawesome/webfonts/*.woff2"
 CLASS_RULE = re.compile(r'((?:\.fa-[\w-]+:{1,2}before,?)+)\{content:"(.|\\[0-9a-f]+ ?)"\}')
 ANY_ICON = re.compile(r'"(\\[ef][0-9a-f]{3}|[\ue000-\uf8ff])"')
 
 
 def setup(app):
-    app.connect("build-finished", cut_font)
+    app.connect("build-finished", cut_fonts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def cut_font(app, exception) -> None:
-    """Replace the font in the built site by one with the icons in use."""
+def cut_fonts(app, exception) -> None:
+    """Replace the fonts in the built site by ones with the icons in use."""
     if exception or app.builder.format != "html":
         return
-    font = Path(app.outdir) / "_static" / FONT
     icons = used_icons(Path(app.outdir))
+    for font in (Path(app.outdir) / "_static").glob(FONTS):
+        cut(font, icons)
+
+
+def cut(font: Path, icons: set[int]) -> None:
+    """Keep the icons of those code points in a font; it may lack some of them."""
     options = subset.Options(flavor="woff2", layout_features=[], desubroutinize=True)
     loaded = subset.load_font(str(font), options)
     cutter = subset.Subsetter(options)
