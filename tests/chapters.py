@@ -1,9 +1,11 @@
-"""The chapters that _toc.yml names, as files: nothing is listed by hand. Imports PyYAML."""
+"""The chapters that _toc.yml names, as files: nothing is listed by hand. Imports PyYAML and
+jupytext."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import jupytext
 import yaml
 
 REPOSITORY = Path(__file__).parents[1]
@@ -24,6 +26,16 @@ def in_toc(root: Path = REPOSITORY) -> list[str]:
 def is_notebook(page: str, root: Path = REPOSITORY) -> bool:
     """Whether a page holds cells."""
     return "\n```{code-cell}" in (root / f"{page}.md").read_text(encoding="utf-8")
+
+
+def notebook(page: str, root: Path = REPOSITORY):
+    """A page as a notebook without outputs, as JupyterLab opens it."""
+    return jupytext.read(root / f"{page}.md")
+
+
+def code(page: str) -> str:
+    """The source of a page's cells, joined."""
+    return "\n".join(c.source for c in notebook(page).cells if c.cell_type == "code")
 
 
 NOTEBOOKS = [page for page in in_toc() if is_notebook(page)]

@@ -4,19 +4,16 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+from addresses import Repository, find_repository, find_site, public_address
+from chapters import REPOSITORY
 from nbclient import NotebookClient
+from notebooks import requirements
 
-REPOSITORY = Path(__file__).parents[1]
 EXTENSIONS = REPOSITORY / "book" / "_extensions"
-sys.path.append(str(EXTENSIONS))
-
-from addresses import Repository, find_repository, find_site, public_address  # noqa: E402
-from notebooks import requirements  # noqa: E402
 
 
 @pytest.mark.parametrize("remote, address", [
@@ -242,8 +239,8 @@ def test_links_of_the_download_lead_to_the_site_where_that_is_known(built):
     ("import numpy as np\nimport json", {"numpy"}),
     ("%matplotlib inline\nfrom sklearn import datasets", {"sklearn"}),
     ("def f():\n    import torch", {"torch"}),
-    ("from lora_edu import scaling", {"numpy"}),
-    ("from lora_edu.nn import LoRALinear", {"numpy", "safetensors", "torch"}),
+    ("from lora_edu import scaling", {"numpy", "tqdm"}),
+    ("from lora_edu.nn import LoRALinear", {"numpy", "safetensors", "torch", "tqdm"}),
     ("from lora_edu.explore import explore",
      {"numpy", "plotly", "anywidget", "ipywidgets", "tqdm"}),
 ])

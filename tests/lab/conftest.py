@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from cells import CELLS
-from driver import ELSEWHERE, REPOSITORY, Lab, jupyterlab, write_notebook
+from chapters import NOTEBOOKS, REPOSITORY
+from driver import ELSEWHERE, Lab, jupyterlab, write_notebook
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +21,12 @@ def context(browser):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """JupyterLab as `make lab` starts it: its port and folder, where the chapters are copied to."""
+    """JupyterLab as `make lab` starts it: its port, and its folder, which holds copies of the
+    chapters and nothing else of the book: they must run alone."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(REPOSITORY / "book", folder / "book")
+    for page in NOTEBOOKS:
+        (folder / page).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / f"{page}.md", folder / f"{page}.md")
     with jupyterlab(folder) as port:
         yield SimpleNamespace(port=port, folder=folder)
 

@@ -38,8 +38,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def jupyterlab(folder):
-    """A JupyterLab server over ``folder``; yields its port, stops it and its kernels after."""
+def jupyterlab(folder, config=OURS, options=()):
+    """A JupyterLab server over ``folder``; yields its port, stops it and its kernels after.
+
+    config: where its settings lie, if not where `make lab` has them. options: more arguments.
+    """
     port = free_port()
     own = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA", "RUNTIME")}
     settings = folder / ".CONFIG" / "labconfig" / "page_config.json"
@@ -47,9 +50,9 @@ def jupyterlab(folder):
     settings.write_text(json.dumps({"disabledExtensions": {NEWS: True}}))
     with open(folder / ".log", "wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *QUIET, f"--port={port}"], cwd=folder,
+            [sys.executable, "-m", "jupyterlab", *QUIET, *options, f"--port={port}"], cwd=folder,
             env={**os.environ, **own, "IPYTHONDIR": f"{folder}/.ipython",
-                 "JUPYTER_CONFIG_PATH": str(OURS)},
+                 "JUPYTER_CONFIG_PATH": str(config)},
             stdout=log, stderr=subprocess.STDOUT)
     try:
         _wait_for(server, port, folder / ".log")
