@@ -20,6 +20,7 @@ from functools import cache, cached_property, partial
 from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -32,10 +33,18 @@ HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" 
 FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
 
 
+# Where the site's own host will serve it: 404.html asks for its files below that path.
+ROOT = urlsplit(os.environ.get("LORA_EDU_SITE", "")).path.rstrip("/")
+
+
 class Host(SimpleHTTPRequestHandler):
     """Serves text compressed, as a host of static pages does, and says nothing."""
 
     protocol_version = "HTTP/1.1"
+
+    def translate_path(self, path):
+        below = path.removeprefix(ROOT) if path.startswith(f"{ROOT}/") else path
+        return super().translate_path(below)
 
     def do_GET(self):
         file = Path(self.translate_path(self.path))

@@ -1,0 +1,62 @@
+"""Each chapter's page offers its executed notebook, and nothing on a page leads nowhere."""
+
+import re
+
+import nbformat
+import pytest
+from chapters import NOTEBOOKS
+from nbclient import NotebookClient
+from pages import HTML, all_pages
+
+pytestmark = pytest.mark.site
+BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()]
+BUTTON = re.compile(r'<a href="([^"]+\.ipynb)"[^>]*btn-download-notebook-button')
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def offered(page):
+    """The notebook behind the download button of a page."""
+    (link,) = BUTTON.findall((HTML / f"{page}.html").read_text(encoding="utf-8"))
+    return nbformat.read((HTML / f"{page}.html").parent / link, as_version=4)
+
+
+@pytest.mark.parametrize("page", BUILT)
+def test_a_chapter_offers_its_executed_notebook(page):
+    made = offered(page)
+    nbformat.validate(made)
+    first, *cells = [cell for cell in made.cells if cell.cell_type == "code"]
+    assert made.cells[0] is first and '"lora_edu' in first.source
+    compile(first.source, page, "exec")
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [cell.source for cell in cells if not cell.execution_count] == []
+    assert outputs and not [o for o in outputs if o.output_type == "error" or
+                            WIDGET in o.get("data", {})]
+    assert "widgets" not in made.metadata
+
+
+def test_a_page_without_cells_offers_no_notebook():
+    others = [page for page in all_pages() if page.removesuffix(".html") not in BUILT]
+    assert others and [page for page in others
+                       if BUTTON.search((HTML / page).read_text(encoding="utf-8"))] == []
+
+
+def test_a_download_runs_in_an_empty_folder(tmp_path):
+    """The cells of all chapters run alone in tests/lab; this is one as it is handed out."""
+    made = offered(BUILT[-1])
+    NotebookClient(made, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
+    assert [cell.execution_count for cell in made.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("page", all_pages())
+def test_every_link_to_a_file_of_the_site_finds_it(page):
+    text = (HTML / page).read_text(encoding="utf-8")
+    own = re.findall(r'<a\b[^>]*href="((?!\w+:|#|/)[^"]+)"', text)
+    files = {(HTML / page).parent / re.split("[?#]", link)[0] for link in own}
+    assert [file for file in files if not file.is_file()] == []
+
+
+def test_the_404_page_says_so_and_leads_back(visit):
+    here = visit("404.html")
+    assert here.page.get_by_role("heading", name="No such page").is_visible()
+    here.page.get_by_role("link", name="the book begins here").click()
+    assert here.page.url.endswith("/book/index.html")
