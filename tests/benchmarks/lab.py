@@ -1,8 +1,9 @@
 """Three explorers in a real JupyterLab: bytes, time to the plots, time of a slider's step.
 
-Run as ``python tests/benchmarks/lab.py``. Measured on this machine, and through a link of
-10 Mbit/s with a round trip of 100 ms, as a reader of a hosted notebook has it. Uses the driver
-and the notebook of tests/lab.
+Run as ``python tests/benchmarks/lab.py``; with ``--no-npm``, as where the npm files have not been
+installed and the notebook sends the whole of plotly.py's bundle. Measured on this machine, and
+through a link of 10 Mbit/s with a round trip of 100 ms, as a reader of a hosted notebook has it.
+Uses the driver and the notebook of tests/lab.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / "lab"), str(TESTS)]
 
 from browser import launch  # noqa: E402
-from cells import EXPLORERS, SETUP  # noqa: E402
+from cells import EXPLORERS, NO_NPM, SETUP  # noqa: E402
 from driver import Lab, free_port, jupyterlab, write_notebook  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
@@ -104,6 +105,7 @@ def measure(browser, port: int, notebook: str) -> tuple[float, float, list[float
 
 def main() -> None:
     """Measure on this machine and through the link; print a table."""
+    setup = (NO_NPM if "--no-npm" in sys.argv[1:] else "") + SETUP
     print(f"{'':24}{'MB':>8}{'plots, s':>10}{'step, ms':>10}{'p95, ms':>10}")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = launch(playwright)
@@ -114,7 +116,7 @@ def main() -> None:
                 for repeat in range(REPEATS):
                     notebook = f"{door}-{repeat}.ipynb"
                     write_notebook(Path(folder) / notebook,
-                                   [SETUP, *(EXPLORERS[name] for name in NAMES)])
+                                   [setup, *(EXPLORERS[name] for name in NAMES)])
                     runs.append(measure(browser, door, notebook))
                 sent, seconds, _ = (median(column) for column in zip(*runs, strict=True))
                 steps = [step for run in runs for step in run[2]]

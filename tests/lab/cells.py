@@ -13,6 +13,8 @@ def power(n: int = 2, negative: bool = False):
     y = [(-1 if negative else 1) * x**n for x in range(50)]
     return go.Figure(go.Scatter(y=y), {"meta": {"reading": f"x to the {n}"}})
 """
+# A line that makes a notebook do without the npm files, as where they have not been installed.
+NO_NPM = "from lora_edu.explore import assets\nassets.npm_file = lambda *path: None\n"
 OPTIMISERS = "optimiser=['SGD', 'Momentum', 'Adam']"
 EXPLORERS = {
     "step-zero": f"explore(step_zero, r=[1, 2, 4, 8, 16, 32, 64], alpha=[1, 4, 16, 64],"

@@ -1,13 +1,12 @@
 """What the browser receives when a notebook with three explorers is run for the first time."""
 
 import pytest
-from cells import EXPLORERS, SETUP
+from cells import EXPLORERS, NO_NPM, SETUP
 from driver import Lab, write_notebook
 
 from lora_edu.explore import assets
 
 pytestmark = pytest.mark.lab
-NO_NPM = "from lora_edu.explore import assets\nassets.npm_file = lambda *path: None\n"
 SLIM = assets.npm_file(assets.NPM_FILES["cartesian"])
 
 
