@@ -10,24 +10,24 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lora_edu.figures.peft_starts import ROUNDING, board
-from lora_edu.figures.style import COLOURS, SYMBOLS, ZeroLogAxis, curve, heading, layout
+from lora_edu.figures.style import COLOURS, NAMES, SYMBOLS, ZeroLogAxis, curve, heading, layout
 from lora_edu.figures.text import number, power
 
 RANKS, ALPHAS = (1, 2, 4, 8, 16, 32, 64), (1, 4, 8, 16, 64)
 WIDTHS = (64, 192, 768, 3072)
 SPREAD_RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
-HELD = {"‖A‖": ("A", "A"), "‖B‖": ("B", "B"), "‖s·BA‖": ("update", "delta"),
-        "‖base − W₀‖": ("base", "frozen")}  # name: (of a Board, colour)
+HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "delta"),
+        "base − W₀": ("base", "frozen")}  # name: (of a Board, colour)
 
 
 def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> go.Figure:
-    """Left: ‖∇A‖, ‖∇B‖, ‖ΔW‖ at step zero and after one step. Right: what the start holds."""
+    """Left: ‖∇A‖, ‖∇B‖, ‖ΔW‖ at step zero and after one step. Right: what the start is made of."""
     steps = {"tickvals": [0, 1], "ticktext": ["step 0", "after 1 step"], "range": [-0.22, 1.22],
              "showgrid": False}
     names = {"tickvals": list(range(4)), "ticktext": list(HELD), "range": [-0.5, 3.5],
              "showgrid": False}
     scale = RoundingAxis()
-    titles = [heading("A", "B", "delta", text="   (log scale)"), "the start holds (log scale)"]
+    titles = [heading("A", "B", "delta", text="   (log scale)"), "norms at step 0   (log scale)"]
     settings = f"init_lora_weights={start if start in ('True', 'False') else repr(start)}, " \
                f"r = {r}, α = {alpha:g}"
     if start == "orthogonal" and r % 2:
@@ -41,8 +41,8 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> go.Figure:
     for aside, quantity, values in ((-0.04, "A", found.grad_A), (0.0, "B", found.grad_B),
                                     (0.04, "delta", found.model)):
         traces.append(curve(
-            quantity, [aside, 1 + aside], scale.place(values), **scale.words(values),
-            symbols=scale.symbols(quantity, values),
+            quantity, [aside, 1 + aside], scale.place(values),
+            **scale.words(values, NAMES[quantity]), symbols=scale.symbols(quantity, values),
             dash="solid" if values.min() >= ROUNDING else "dot"))
     for x, (name, (field, colour)) in enumerate(HELD.items()):
         values = getattr(found, field)[:1]
@@ -50,7 +50,7 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> go.Figure:
             colour if colour != "frozen" else "delta", [x], scale.place(values), panel=2,
             name=name, mode="markers", **scale.words(values, name),
             marker={"size": 13, "color": COLOURS[colour],
-                    "symbol": SYMBOLS.get(colour, "diamond-open"), "line": {"width": 2}}))
+                    "symbol": SYMBOLS.get(colour, "diamond-open")}))
     return go.Figure(traces, layout(titles, [steps, names], [scale.axis(), scale.axis()],
                                     _reading(settings, found)))
 
@@ -79,10 +79,10 @@ class RoundingAxis(ZeroLogAxis):
         values = np.asarray(values, dtype=float)
         return super().place(np.where((values > 0) & (values < ROUNDING), 1e-4, values))
 
-    def words(self, values, name: str = "") -> dict:
+    def words(self, values, name: str) -> dict:
         """The hover text: the value, or that it is rounding."""
-        return {"customdata": [_word(value) for value in values], "values": None,
-                "hovertemplate": f"{name}{' = ' if name else ''}%{{customdata}}<extra></extra>"}
+        return {"customdata": [_word(value) for value in values],
+                "hovertemplate": f"{name}: %{{customdata}}<extra></extra>"}
 
     def axis(self, title: str = "") -> dict:
         spec = super().axis(title)

@@ -1,4 +1,4 @@
-"""What PEFT's starting points do to one layer, found by running PEFT: numbers for chapter and plot.
+"""What PEFT's starting points do to one layer, found by running PEFT.
 
 Imports NumPy and the figures of the starting points; torch and PEFT inside the functions. The layer
 and its task are those of chapter 3's board, in float32, as PiSSA and others ask for.
