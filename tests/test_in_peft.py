@@ -459,6 +459,32 @@ def test_eva_shares_out_ranks_and_keeps_the_scale(folder):
     assert len(ranks) == 6 and sum(ranks) == 24 and len(set(ranks)) > 1
     assert {layer.scaling["default"] for layer in layers} == {2.0}
     assert not any(layer.lora_B["default"].weight.any() for layer in layers)
+    with torch.no_grad():
+        for layer in layers:
+            layer.lora_B["default"].weight.normal_()
+    model.save_pretrained(folder / "adapter")
+    settings = json.loads((folder / "adapter" / "adapter_config.json").read_text())
+    assert sorted(settings["rank_pattern"].values()) == sorted(r for r in ranks if r != 4)
+    ours = AutoModelForCausalLM.from_pretrained(folder / "model")
+    load_adapter(ours, folder / "adapter")
+    assert torch.equal(ours(IDS).logits, model(IDS).logits)
+
+
+@OLD_NAME
+def test_transformers_trainer_takes_the_model_as_it_is(folder):
+    from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(folder / "model"), LoraConfig(
+        r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    settings = TrainingArguments(
+        output_dir=folder / "runs", max_steps=3, per_device_train_batch_size=1, learning_rate=0.01,
+        use_cpu=True, report_to="none", save_strategy="no", logging_strategy="no",
+        disable_tqdm=True)
+    data = [{"input_ids": row, "labels": row} for row in IDS]
+    Trainer(model=model, args=settings, train_dataset=data).train()
+    moved = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert moved == {name for name in before if "lora_" in name}
 
 
 # The exercise

@@ -42,10 +42,13 @@ class Board:
 
 @cache
 def board(start: str, r: int, alpha: float, seed: int = 0) -> Board:
-    """The Board of ``init_lora_weights=start``; "True" and "False" stand for the booleans."""
+    """The Board of ``init_lora_weights=start``; "True" and "False" stand for the booleans.
+
+    Torch's random numbers and its number of threads are afterwards what they were.
+    """
     import torch
 
-    with torch.random.fork_rng(), quiet_peft():
+    with torch.random.fork_rng(), one_thread(), quiet_peft():
         torch.manual_seed(seed)
         layer, loss_of, W0 = _started(start, r, alpha)
         A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
@@ -63,6 +66,19 @@ def board(start: str, r: int, alpha: float, seed: int = 0) -> Board:
                          (moved + update).norm().item(), loss.item()])
             rule.step()
     return Board(*np.array(rows).T, r=len(A))
+
+
+@contextmanager
+def one_thread():
+    """Let torch use one thread: faster for small matrices, and the same bits everywhere."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager
