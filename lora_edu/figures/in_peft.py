@@ -31,7 +31,7 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> go.Figure:
     settings = f"init_lora_weights={start if start in ('True', 'False') else repr(start)}, " \
                f"r = {r}, α = {alpha:g}"
     if start == "orthogonal" and r % 2:
-        nothing = [go.Scatter(x=[x], y=[1], mode="text", text="needs an even r", hoverinfo="skip",
+        nothing = [go.Scatter(x=[x], y=[0.5], mode="text", text="needs an even r", hoverinfo="skip",
                               xaxis=f"x{n}", yaxis=f"y{n}") for x, n in ((0.5, ""), (1.5, "2"))]
         return go.Figure(nothing, layout(
             titles, [steps, names], [scale.axis(), scale.axis()],
