@@ -145,6 +145,16 @@ def test_alpha_moves_oloras_base_and_not_pissas():
     assert olora[1] > 3 * np.linalg.norm(TASK.W0)
 
 
+def test_the_step_that_oloras_large_alpha_makes_raises_the_loss():
+    loss = {start: board(start, 8, 64).loss for start in ("olora", "pissa")}
+    assert loss["olora"][1] > 2 * loss["olora"][0] and loss["pissa"][1] < loss["pissa"][0]
+
+
+@pytest.mark.parametrize("r, longer, shorter", [(8, "gaussian", "True"), (64, "True", "gaussian")])
+def test_gaussian_is_longer_at_a_small_rank_and_shorter_at_a_large_one(r, longer, shorter):
+    assert board(longer, r, 64).A[0] > 1.5 * board(shorter, r, 64).A[0]
+
+
 def test_pissa_at_full_rank_leaves_a_base_of_rounding():
     _, layer = adapted(r=64, lora_alpha=64, init_lora_weights="pissa")
     assert layer.base_layer.weight.norm() < ROUNDING * W0.norm()

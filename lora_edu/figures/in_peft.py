@@ -1,4 +1,4 @@
-"""PEFT's starting points on chapter 3's board, and the spread of A under three rules.
+"""PEFT's starting points on the board of Step zero, and the spread of A under three rules.
 
 Imports NumPy, plotly, the style and the starting points; torch and PEFT are loaded when a figure
 is drawn.

@@ -1,7 +1,7 @@
 """What PEFT's starting points do to one layer, found by running PEFT.
 
 Imports NumPy and the figures of the starting points; torch and PEFT inside the functions. The layer
-and its task are those of chapter 3's board, in float32, as PiSSA and others ask for.
+and its task are those of the board of Step zero, in float32, as PiSSA and others ask for.
 """
 
 from __future__ import annotations
