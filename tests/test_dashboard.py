@@ -15,7 +15,7 @@ PAPER, SWAPPED, BOTH_ZERO, BOTH_RANDOM = STARTS[:4]
 
 def run(**changed):
     settings = {"r": 4, "alpha": 16, "start": PAPER, "optimiser": "Adam", "rule": "LoRA",
-                "lr": 0.01}
+                "lr": 0.003}
     return board.one_run(**{**settings, **changed})
 
 
@@ -29,8 +29,8 @@ def said(figure):
 def test_a_run_of_the_dashboard_is_that_of_train(name, rule, start, r):
     A, B = initial(32, 32, r, start, rng=np.random.default_rng(1))
     s = scaling(r, 4, {"LoRA": "lora", "rsLoRA": "rslora", "unscaled": "none"}[rule])
-    want = train(board.problem(), Adapter(A, B, s), optimiser(name, lr=0.001), board.STEPS)
-    have = run(r=r, alpha=4, start=start, optimiser=name, rule=rule, lr=0.001)
+    want = train(board.problem(), Adapter(A, B, s), optimiser(name, lr=0.003), board.STEPS)
+    have = run(r=r, alpha=4, start=start, optimiser=name, rule=rule, lr=0.003)
     for quantity in ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful"):
         np.testing.assert_allclose(getattr(have, quantity), getattr(want, quantity), rtol=1e-6,
                                    atol=1e-9)
@@ -63,14 +63,14 @@ def test_both_random_starts_above_the_frozen_model():
 @pytest.mark.parametrize(("name", "factor"), [("SGD", 16), ("Adam", 4)])
 def test_four_times_alpha(name, factor):
     """Demonstration 3. Adam's ε keeps it from being exact."""
-    small, large = (run(optimiser=name, alpha=alpha, lr=0.001).delta_norm[1] for alpha in (4, 16))
+    small, large = (run(optimiser=name, alpha=alpha, lr=0.003).delta_norm[1] for alpha in (4, 16))
     assert large / small == pytest.approx(factor, rel=1e-5)
 
 
 @pytest.mark.parametrize(("name", "rule"), [("Adam", "LoRA"), ("SGD", "rsLoRA")])
 def test_the_useful_part_is_flat_where_the_norm_falls(name, rule):
     """Demonstration 4, on one draw: the useful part within a factor of 2, the norm beyond 3."""
-    useful, norm = (board.ranks_of(quantity, 16, PAPER, name, rule, 0.001)
+    useful, norm = (board.ranks_of(quantity, 16, PAPER, name, rule, 0.003)
                     for quantity in ("useful", "delta_norm"))
     assert useful.max() / useful.min() < 2
     assert (np.diff(norm) < 0).all() and norm[0] / norm[-1] > 3
@@ -78,13 +78,13 @@ def test_the_useful_part_is_flat_where_the_norm_falls(name, rule):
 
 @pytest.mark.parametrize(("name", "rule"), [("Adam", "rsLoRA"), ("SGD", "unscaled")])
 def test_another_rule_moves_the_useful_part(name, rule):
-    useful = board.ranks_of("useful", 16, PAPER, name, rule, 0.001)
+    useful = board.ranks_of("useful", 16, PAPER, name, rule, 0.003)
     assert (np.diff(useful) > 0).all() and useful[-1] / useful[0] > 5
 
 
 def test_the_promise_is_twice_what_is_delivered():
     """Demonstration 5: at the bottom of a quadratic −⟨ΔW, G⟩ is twice the loss that is gone."""
-    long = run(r=16)
+    long = run(r=16, lr=0.03)
     assert long.useful[-1] / board.frozen_loss() == pytest.approx(2, abs=0.02)
     assert long.loss[-1] / board.frozen_loss() < 1e-3
 
@@ -119,7 +119,7 @@ def test_the_reading_has_the_numbers_of_the_run():
 @pytest.mark.parametrize("view", board.VIEWS)
 def test_the_corners_of_the_grid_can_be_drawn(view):
     for start, name, rule, r, alpha, lr in itertools.product(
-            STARTS[:4], board.OPTIMISERS, board.RULES, (1, 64), (4, 64), (0.001, 0.03)):
+            STARTS[:4], board.OPTIMISERS, board.RULES, (1, 64), (4, 64), board.RATES):
         for trace in plain_figure(board.dashboard(r, alpha, start, name, rule, lr, view))["data"]:
             assert len(trace["x"]) == len(trace["y"])
             if "text" in trace or "customdata" not in trace:

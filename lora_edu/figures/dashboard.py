@@ -18,7 +18,7 @@ from lora_edu.figures.text import number, short
 
 RANKS = (1, 4, 16, 64)
 ALPHAS = (4, 16, 64)
-RATES = (0.001, 0.01, 0.03)
+RATES = (0.003, 0.03)
 OPTIMISERS = ("SGD", "Adam")
 STEPS = 100
 SHOWN = (0, 1, 2, 3, 5, 10, 20, 35, 60, 100)
@@ -37,7 +37,7 @@ def runs(optimiser: str, rule: str):
 
 
 def dashboard(r: int = 4, alpha: float = 16, start: str = STARTS[0], optimiser: str = "Adam",
-              rule: str = "LoRA", lr: float = 0.01, view: str = VIEWS[0]) -> go.Figure:
+              rule: str = "LoRA", lr: float = 0.003, view: str = VIEWS[0]) -> go.Figure:
     """Two panels of the run with these settings: norms, and the loss beside the useful part."""
     if view == VIEWS[0]:
         return _over_steps(r, alpha, start, optimiser, rule, lr)
