@@ -26,7 +26,7 @@ class Stack:
         """weights, biases: of the frozen layers. starts: a run's list of (A, B). s: (R,)."""
         self.weights, self.biases, self.s = weights, biases, s[:, None, None]
         self.params = np.array([np.concatenate([part.ravel() for A, B in run for part in (A, B.T)])
-                                for run in starts])
+                                for run in starts]).astype(s.dtype)
         self.grads, self.work = np.empty_like(self.params), np.empty_like(self.params)
         shapes = [part.shape for A, B in starts[0] for part in (A, B.T)]
         self.A, self.Bt = _views(self.params, shapes)

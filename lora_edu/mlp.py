@@ -2,7 +2,7 @@
 
 Imports NumPy and the core only. The network is x → relu(W1·x + b1) → relu(W2·h + b2) → W3·h + b3
 with the softmax's cross entropy as its loss. Pretraining moves W and b; adapting freezes them and
-trains A and B of all three layers with Adam.
+trains A and B of all three layers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lora_edu.optim import Adam
 
 SIZES = (64, 128, 128, 10)
 BATCH = 64
-CHUNK = 5  # runs a stack: few enough to stay in the cache
+CHUNK = 10  # runs a stack: few enough to stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +68,12 @@ def pretrain(X: np.ndarray, y: np.ndarray, *, seed: int = 0, steps: int = 400,
 
 
 def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, steps: int = 100,
-          decay: bool = True) -> list[MLP]:
-    """Train adapters of rank r on all layers with Adam; one run for each (s, lr, seed).
+          decay: bool = True, optimiser: str = "Adam", dtype=np.float64) -> list[MLP]:
+    """Train adapters of rank r on all layers; one run for each (s, lr, seed).
 
     X: (n, 64). y: (n,). s, lr, seed: sequences of equal length. A run's seed draws its A (PEFT's
     start, B = 0) and then its batches of 64. decay: η falls linearly to 0, as η·(1 − t/steps).
+    optimiser: a name of ``optim.OPTIMISERS``, with its own defaults. dtype: of all numbers.
     Returns the merged models. Weights of a run that diverges are not finite.
 
     Raises ValueError or TypeError for ranks or steps below 1, s or lr that are not above 0, and
@@ -85,21 +86,25 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
     if not len(s) == len(lr) == len(seed):
         raise ValueError("s, lr and seed must be equally long, got "
                          f"{len(s)}, {len(lr)} and {len(seed)}")
+    make = _stack.STEPPERS[_check.choice("optimiser", optimiser, _stack.STEPPERS)]
     draws = {one: _draw(model, len(X), r, steps, one) for one in set(seed)}
+    X, model = X.astype(dtype), MLP(*(tuple(part.astype(dtype) for part in parts)
+                                      for parts in (model.weights, model.biases)))
     runs = list(zip(s, lr, seed, strict=True))
     return [end for i in range(0, len(runs), CHUNK)
-            for end in _train(model, X, y, runs[i:i + CHUNK], draws, decay)]
+            for end in _train(model, X, y, runs[i:i + CHUNK], draws, decay, make)]
 
 
-def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool) -> list[MLP]:
-    """One stack of runs (s, lr, seed), trained and merged."""
+def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool,
+           make) -> list[MLP]:
+    """One stack of runs (s, lr, seed), trained and merged. make: (stack, rates) → a step."""
     s, lr, seed = zip(*runs, strict=True)
     stack = Stack(model.weights, model.biases, [draws[one][0] for one in seed],
-                  np.array(s, dtype=float))
+                  np.array(s, dtype=X.dtype))
     seen = np.array([draws[one][1] for one in seed])  # (R, steps, 64)
     steps = seen.shape[1]
     rates = np.array(lr, dtype=float)
-    step = _stack.adam(stack, rates)  # looks ``rates`` up at every step
+    step = make(stack, rates)  # looks ``rates`` up at every step
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps):
             stack.gradients(X[seen[:, t]], y[seen[:, t]])
