@@ -82,13 +82,14 @@ def regrets(task: str, scale, r1: int, ranks=RANKS) -> np.ndarray:
     """Loss at the η tuned at r1, divided by the loss at the η tuned anew; (ranks, seeds).
 
     scale: a rule of RULES, or another function (r, r1) → s. η is tuned at r1 on all seeds
-    together. 1 means that tuning anew gains nothing; a single seed may fall below 1.
+    together. 1 means that tuning anew gains nothing; a single seed may fall below 1, and
+    one that diverges has inf.
     """
     first, rows = tuned(task, r1, scale(r1, r1)), []
     for r in ranks:
         s = scale(r, r1)
         found = losses(task, r, s)
-        rows.append(found[first] / found[tuned(task, r, s)])
+        rows.append(np.where(found[first] < LOST, found[first] / found[tuned(task, r, s)], np.inf))
     return np.array(rows)
 
 

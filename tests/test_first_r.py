@@ -11,39 +11,42 @@ from lora_edu.figures import best_rate, divide_by_r
 from lora_edu.figures import first_r as figure
 from lora_edu.figures import readings
 
-MAIN, COUNTER = first_r.TASKS
+ADAM, NINETY, SGD = first_r.TASKS
 KEPT, RSLORA, SAME, TWICE = first_r.RULES
 
 
 # --- the map is what training gives
 
-SAMPLE = [(MAIN, 1, 1.0, 14), (MAIN, 8, 1.0, 12), (MAIN, 64, 0.125, 12), (MAIN, 64, 1.0, 10),
-          (MAIN, 4, 2**0.5, 11), (COUNTER, 8, 1.0, 12), (COUNTER, 64, 0.125, 11),
-          (COUNTER, 2, 4.0, 10)]
+SAMPLE = [(ADAM, 1, 1.0, 0.0442), (ADAM, 8, 1.0, 0.0442), (ADAM, 64, 0.125, 0.0442),
+          (ADAM, 8, 64.0, 0.00391), (ADAM, 4, 2**0.5, 0.0312), (NINETY, 8, 1.0, 0.0312),
+          (NINETY, 64, 0.125, 0.0312), (SGD, 8, 1.0, 0.25), (SGD, 2, 4.0, 0.0156)]
 
 
-@pytest.mark.parametrize(("task", "r", "s", "at"), SAMPLE)
-def test_a_sample_of_the_map_trained_anew(task, r, s, at):
-    """The map is rounded to float16; rounding in training is far below that at these rates."""
-    now = first_r.train(task, r, s, rates=first_r.RATES[at:at + 1])[0]
-    np.testing.assert_allclose(now, first_r.losses(task, r, s)[at], rtol=2e-3)
+@pytest.mark.parametrize(("task", "r", "s", "eta"), SAMPLE)
+def test_a_sample_of_the_map_trained_anew(task, r, s, eta):
+    """The map is rounded to float16, and its runs to float32; a step multiplies differences."""
+    rates = first_r.TASKS[task].rates
+    at = int(np.abs(np.log(np.array(rates) / eta)).argmin())
+    now = first_r.train(task, r, s, rates=rates[at:at + 1])[0]
+    np.testing.assert_allclose(now, first_r.losses(task, r, s)[at], rtol=0.02)
 
 
 def test_the_map_holds_every_rule_at_every_first_rank():
     for task in first_r.TASKS:
         for scale in first_r.RULES.values():
-            for r1 in first_r.RANKS:
+            for r1 in first_r.FIRST:
                 found = first_r.regrets(task, scale, r1)
                 assert found.shape == (7, 5) and (found > 0).all()
-                assert (first_r.mean(found) >= 1).all()
+                assert (first_r.mean(found) >= 1 - 1e-12).all()
                 assert (found[first_r.RANKS.index(r1)] == 1).all()
 
 
-def test_what_the_map_does_not_hold_is_named():
-    for change, words in (({"task": "30°"}, "task must be one of"), ({"r": 3}, "r must be one of"),
-                          ({"s": 3.0}, "s must be one of")):
-        with pytest.raises(ValueError, match=words):
-            first_r.losses(**{"task": MAIN, "r": 8, "s": 1.0, **change})
+@pytest.mark.parametrize(("change", "words"), [
+    ({"task": "30°"}, "task must be one of"), ({"r": 3}, "r must be one of"),
+    ({"s": 3.0}, "s must be one of"), ({"s": -1}, "s must be finite and greater than 0")])
+def test_what_the_map_does_not_hold_is_named(change, words):
+    with pytest.raises(ValueError, match=words):
+        first_r.losses(**{"task": ADAM, "r": 8, "s": 1.0, **change})
 
 
 # --- the set-up
