@@ -65,8 +65,9 @@ def _valleys(task: str, rule: str, r1: int, r: int) -> list[go.Scatter]:
             (at, later[at], "x", colour, "carried")):
         lines.append(curve("loss", [rates[rate]], _inside(value, HIGH), mode="markers",
                            values=[value], name=name, marker={
-                               "symbol": symbol, "size": 14 if symbol == "circle-open" else 11,
-                               "color": hue, "line": {"width": 2.5}}))
+                               "symbol": symbol, "color": hue,
+                               **({"size": 10} if symbol == "x" else
+                                  {"size": 17, "line": {"width": 2.5}})}))
     return lines
 
 
@@ -91,8 +92,10 @@ def _inside(values, top: float) -> np.ndarray:
 
 
 def _legend() -> str:
-    return "regret  " + " ".join(f'<span style="color:{RULE_COLOURS[rule]}">'
-                                 f"{SIGNS[RULE_MARKS[rule]]} {rule}</span>" for rule in book.RULES)
+    short_names = {"α kept": "kept", "α = r": "α=r", "α = 2r": "2r"}
+    return "regret " + " ".join(
+        f'<span style="color:{RULE_COLOURS[rule]}">{SIGNS[RULE_MARKS[rule]]} '
+        f"{short_names.get(rule, rule)}</span>" for rule in book.RULES)
 
 
 def _reading(task: str, rule: str, r1: int, r: int, here: np.ndarray) -> str:
@@ -100,12 +103,13 @@ def _reading(task: str, rule: str, r1: int, r: int, here: np.ndarray) -> str:
     at, best = (book.tuned(task, rank, scale(rank, r1)) for rank in (r1, r))
     start = (f"{rule}: η = {two_digits(rates[at])}, tuned at r = {r1}, carried to r = {r}, where "
              f"s = {two_digits(scale(r, r1))}: ")
-    moved = ("that η is still the best" if best == at else
-             f"the best η is now {two_digits(rates[best])}")
+    best_now = f"the best η is now {two_digits(rates[best])}"
     if np.isinf(here).any():
-        return f"{start}{np.isinf(here).sum()} of {len(here)} seeds diverge; {moved}"
-    return (f"{start}the loss is {number(float(book.mean(here)))} times that of a new search "
-            f"(seeds {number(float(here.min()))} to {number(float(here.max()))}); {moved}")
+        return f"{start}{np.isinf(here).sum()} of {len(here)} seeds diverge; {best_now}"
+    if best == at:
+        return f"{start}a new search finds the same η, regret 1"
+    return (f"{start}regret {number(float(book.mean(here)))} (seeds {number(float(here.min()))} to "
+            f"{number(float(here.max()))}); {best_now}")
 
 
 def two_digits(value: float) -> str:

@@ -11,23 +11,23 @@ from lora_edu.figures.style import COLOURS, layout
 SIDE, GAP = digits.SIDE, 2
 
 
-def pictures(angles=(0, 45, 90), count: int = 8) -> go.Figure:
-    """The first ``count`` training pictures, a row an angle, darker where there is more ink."""
+def pictures(angles=(0, 45, 90)) -> go.Figure:
+    """The first training picture of each digit, a row an angle, darker where there is more ink."""
+    labels = digits.load().y_train
+    chosen = [int(np.flatnonzero(labels == digit)[0]) for digit in range(digits.CLASSES)]
     step = SIDE + GAP
-    sheet = np.zeros((len(angles) * step - GAP, count * step - GAP))
+    sheet = np.zeros((len(angles) * step - GAP, len(chosen) * step - GAP))
     for i, angle in enumerate(angles):
-        for j, row in enumerate(digits.load(angle).X_train[:count]):
+        for j, row in enumerate(digits.load(angle).X_train[chosen]):
             sheet[i * step:i * step + SIDE, j * step:j * step + SIDE] = row.reshape(SIDE, SIDE)
-    labels = digits.load().y_train[:count]
+    bare = {"ticks": "", "showgrid": False, "constrain": "domain"}
     return go.Figure(
         go.Heatmap(z=np.round(100 * sheet).astype(int), zmin=0, zmax=100, showscale=False,
                    colorscale=[[0, "rgba(128,128,128,0.08)"], [1, COLOURS["A"]]],
                    hoverinfo="skip", name="ink"),
-        layout([""], [{"range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False, "ticks": "",
-                       "showgrid": False, "constrain": "domain"}],
-               [{"range": [sheet.shape[0] - 0.5, -0.5], "ticks": "", "showgrid": False,
-                 "constrain": "domain", "scaleanchor": "x", "scaleratio": 1,
+        layout([""], [{**bare, "range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False}],
+               [{**bare, "range": [sheet.shape[0] - 0.5, -0.5], "scaleanchor": "x",
+                 "scaleratio": 1,
                  "tickvals": [i * step + (SIDE - 1) / 2 for i in range(len(angles))],
                  "ticktext": [f"{angle}°" for angle in angles]}],
-               f"The digits {', '.join(str(label) for label in labels)}, a row an angle: "
-               f"{', '.join(f'{angle}°' for angle in angles)}"))
+               f"The digits 0 to 9, a row an angle: {', '.join(f'{one}°' for one in angles)}"))

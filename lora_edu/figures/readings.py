@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from lora_edu import first_r as book
 from lora_edu.figures.first_r import two_digits
 from lora_edu.figures.style import COLOURS, curve, layout
-from lora_edu.figures.text import SUPERSCRIPTS, number, short
+from lora_edu.figures.text import SUPERSCRIPTS, number
 
 TASK = book.PLANE_TASK
 RATES = book.TASKS[TASK].rates
@@ -20,7 +20,7 @@ SEARCHES = {"α = r₁ = 8, η tuned at r = 8": COLOURS["delta"],
             "α = 1, η tuned at r = 1": COLOURS["A"], "α tuned at r = 1, η given": COLOURS["B"]}
 MARKS = dict(zip(SEARCHES, ("diamond", "circle", "square"), strict=True))
 RAMP = ((0.0, "#3a2d7a"), (0.5, "#c98bb0"), (1.0, "#f3e3a8"))  # from little loss to much
-LOW, HIGH = 0.03, 3.0  # the range of the colours
+MOST = 10.0  # the range of the colours: from the best of the plane to this many times its loss
 
 
 def found(eta: float) -> dict[str, tuple[float, float]]:
@@ -71,7 +71,7 @@ def readings(r: int = 1, eta: float = ETAS[1]) -> go.Figure:
             marker={"symbol": MARKS[name], "size": 9, "color": SEARCHES[name]}))
     return go.Figure(traces, layout(
         ["loss  " + " ".join(f'<span style="color:{colour}">■</span> {text}' for (_, colour), text
-                             in zip(RAMP, (short(LOW), "0.3", short(HIGH)), strict=True)),
+                             in zip(RAMP, ("best", "× 3", "× 10"), strict=True)),
          "  ".join(f'<span style="color:{SEARCHES[name]}">{mark} {text}</span>'
                    for name, mark, text in zip(SEARCHES, "◆●■", ("α = 8", "α = 1", "α tuned"),
                                                strict=True))],
@@ -91,12 +91,11 @@ def readings(r: int = 1, eta: float = ETAS[1]) -> go.Figure:
 
 
 def _plane(r: int) -> go.Heatmap:
-    """log 10 of the loss, a row an η and a column an s."""
+    """log 10 of the loss over the least of the plane, a row an η and a column an s."""
     losses = np.array([book.mean(book.losses(TASK, r, s)) for s in book.PLANE]).T
-    low, high = np.log10(LOW), np.log10(HIGH)
-    return go.Heatmap(z=np.round(np.log10(losses).clip(low, high), 2), zmin=low, zmax=high,
-                      showscale=False, colorscale=[list(stop) for stop in RAMP],
-                      hoverinfo="skip", name="loss")
+    times = np.log10(losses / losses.min()).clip(0, np.log10(MOST))
+    return go.Heatmap(z=np.round(times, 2), zmin=0, zmax=np.log10(MOST), showscale=False,
+                      colorscale=[list(stop) for stop in RAMP], hoverinfo="skip", name="loss")
 
 
 def _searched(r: int, eta: float) -> list[go.Scatter]:
