@@ -44,28 +44,31 @@ def test_pretraining_follows_a_torch_loop(task):
         np.testing.assert_allclose(have, want.detach(), rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("decay", [True, False])
+@pytest.mark.parametrize(("optimiser", "decay"), [("Adam", True), ("Adam", False), ("SGD", True)])
 @pytest.mark.parametrize("r", [1, 5, 32])
-def test_every_run_of_a_stack_follows_a_torch_loop(task, r, decay):
+def test_every_run_of_a_stack_follows_a_torch_loop(task, r, optimiser, decay):
     X, y = task
     model, steps = mlp.pretrain(X, y, steps=5), 25
     s, lr, seeds = (0.25, 1.0, 4.0), (0.02, 0.01, 0.003), (0, 7, 0)
-    runs = mlp.adapt(model, X, 9 - y, r=r, s=s, lr=lr, seed=seeds, steps=steps, decay=decay)
+    if optimiser == "SGD":
+        lr = (0.3, 0.1, 0.01)
+    runs = mlp.adapt(model, X, 9 - y, r=r, s=s, lr=lr, seed=seeds, steps=steps, decay=decay,
+                     optimiser=optimiser)
     biases, frozen = tensors(model.biases), tensors(model.weights)
     for run, scale, rate, seed in zip(runs, s, lr, seeds, strict=True):
         rng = np.random.default_rng(seed)
         pairs = [tensors(initial(*W.shape, r, rng=rng), grad=True) for W in model.weights]
-        adam = torch.optim.Adam([part for pair in pairs for part in pair], lr=rate)
+        stepper = getattr(torch.optim, optimiser)([p for pair in pairs for p in pair], lr=rate)
         for t, batch in enumerate(rng.integers(200, size=(steps, 64))):
-            adam.param_groups[0]["lr"] = rate * (1 - t / steps) if decay else rate
-            adam.zero_grad()
+            stepper.param_groups[0]["lr"] = rate * (1 - t / steps) if decay else rate
+            stepper.zero_grad()
             weights = [W + scale * B @ A for W, (A, B) in zip(frozen, pairs, strict=True)]
             cross_entropy(forward(torch.tensor(X[batch]), weights, biases),
                           torch.tensor(9 - y[batch])).backward()
-            adam.step()
+            stepper.step()
         for have, W, (A, B) in zip(run.weights, frozen, pairs, strict=True):
             want = (W + scale * B @ A).detach().numpy()
-            assert np.abs(want - W.numpy()).max() > 0.01
+            assert np.abs(want - W.numpy()).max() > 1e-4
             np.testing.assert_allclose(have, want, rtol=0, atol=1e-10)
 
 
@@ -78,6 +81,16 @@ def test_the_length_of_a_stack_does_not_matter(task):
         alone, = mlp.adapt(model, X, y, s=[2.0], lr=[0.01], seed=[seed], **call)
         for have, want in zip(run.weights, alone.weights, strict=True):
             np.testing.assert_allclose(have, want, rtol=0, atol=1e-12)
+
+
+def test_single_precision_follows_double(task):
+    X, y = task
+    model, call = mlp.pretrain(X, y, steps=5), {"r": 4, "s": [1.0], "lr": [0.01], "seed": [1]}
+    double, = mlp.adapt(model, X, 9 - y, steps=20, **call)
+    single, = mlp.adapt(model, X, 9 - y, steps=20, dtype=np.float32, **call)
+    assert single.weights[0].dtype == np.float32
+    for have, want in zip(single.weights, double.weights, strict=True):
+        np.testing.assert_allclose(have, want, rtol=0, atol=1e-4)
 
 
 def test_loss_and_accuracy_are_those_of_torch(task):
@@ -98,6 +111,7 @@ def test_huge_logits_keep_a_finite_loss():
     ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
     ({"s": [1.0, 0.0]}, ValueError, "s must be finite and greater than 0, got 0"),
     ({"lr": [0.1, -1]}, ValueError, "lr must be finite and greater than 0, got -1"),
+    ({"optimiser": "Lion"}, ValueError, "optimiser must be one of"),
     ({"seed": [0]}, ValueError, "s, lr and seed must be equally long, got 2, 2 and 1")])
 def test_bad_input_is_named(task, change, error, words):
     X, y = task
