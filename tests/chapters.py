@@ -24,8 +24,9 @@ def in_toc(root: Path = REPOSITORY) -> list[str]:
 
 
 def is_notebook(page: str, root: Path = REPOSITORY) -> bool:
-    """Whether a page holds cells."""
-    return "\n```{code-cell}" in (root / f"{page}.md").read_text(encoding="utf-8")
+    """Whether a page holds cells. (A page that is missing is for the build to complain of.)"""
+    file = root / f"{page}.md"
+    return file.is_file() and "\n```{code-cell}" in file.read_text(encoding="utf-8")
 
 
 def notebook(page: str, root: Path = REPOSITORY):
