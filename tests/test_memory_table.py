@@ -4,7 +4,7 @@ import re
 
 from chapters import NOTEBOOKS, REPOSITORY
 
-TABLE = (REPOSITORY / "book/measured/memory.md").read_text(encoding="utf-8")
+TABLE = (REPOSITORY / "book/measured/memory.txt").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| \[.*\]\(/(.*)\.md\) \| (\d+) MB \| (\d+) s \|$", TABLE, re.MULTILINE)
 
 

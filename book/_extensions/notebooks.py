@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 
 PYPI_NAMES = {"sklearn": "scikit-learn"}
+READS_REPOSITORY = "lora_edu.__file__"  # in a cell: it looks for files beside the package
 KEPT = ("kernelspec", "language_info")
 LINK = re.compile(r"\]\((?!\w+:)([^)\s#?]+)\.md((?:[#?][^)\s]*)?)\)")
 FIRST_CELL = '''\
@@ -51,6 +52,8 @@ def offer_notebook(app, pagename, templatename, context, doctree) -> None:
     if doctree is None or not executed.is_file():
         return
     notebook = nbformat.read(executed, as_version=4)
+    if any(READS_REPOSITORY in cell.source for cell in notebook.cells):
+        return  # a page about the repository, which does not run without it
     make_alone(notebook, Path(app.confdir), pagename,
                app.lora_repository and app.lora_repository.url, app.lora_site)
     target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"

@@ -2,7 +2,7 @@
 
 Runs every chapter of _toc.yml as a notebook, widgets and all, in a folder of its own, and reads the
 kernel's largest resident size from Linux (VmHWM). Writes the table that the book includes,
-book/measured/memory.md; with pages as arguments, prints their lines only.
+book/measured/memory.txt; with pages as arguments, prints their lines only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from chapters import NOTEBOOKS, REPOSITORY, notebook
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-TABLE = REPOSITORY / "book" / "measured" / "memory.md"
+TABLE = REPOSITORY / "book" / "measured" / "memory.txt"
 ALLOWED = 1500  # MB; Binder gives 2 GB to the server and the kernel together
 ASK = """
 import re as _re, time as _time

@@ -4,12 +4,14 @@ import re
 
 import nbformat
 import pytest
-from chapters import NOTEBOOKS
+from chapters import NOTEBOOKS, code
 from nbclient import NotebookClient
+from notebooks import READS_REPOSITORY
 from pages import HTML, all_pages
 
 pytestmark = pytest.mark.site
-BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()]
+BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()
+         and READS_REPOSITORY not in code(page)]
 BUTTON = re.compile(r'<a href="([^"]+\.ipynb)"[^>]*btn-download-notebook-button')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -34,7 +36,7 @@ def test_a_chapter_offers_its_executed_notebook(page):
     assert "widgets" not in made.metadata
 
 
-def test_a_page_without_cells_offers_no_notebook():
+def test_a_page_without_cells_or_about_the_repository_offers_no_notebook():
     others = [page for page in all_pages() if page.removesuffix(".html") not in BUILT]
     assert others and [page for page in others
                        if BUTTON.search((HTML / page).read_text(encoding="utf-8"))] == []
