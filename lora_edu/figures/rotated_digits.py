@@ -88,7 +88,7 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", rule: str 
 
 def _level(t: int, name: str, height: float) -> go.Scatter:
     """A level line across the left panel, in grey."""
-    return curve("frozen", [RANKS[0] * 0.8, RANKS[-1] * 1.25], [height] * 2, mode="lines",
+    return curve("delta", [RANKS[0] * 0.8, RANKS[-1] * 1.25], [height] * 2, mode="lines",
                  name=name, line={"color": COLOURS["frozen"], "width": 2, "dash": DASHES[name]})
 
 
