@@ -111,7 +111,7 @@ def test_the_rule_moves_the_best_rate_and_hardly_the_best_accuracy():
 
 
 def test_a_large_rate_wrecks_three_adapters_and_not_one():
-    for place, low, high in ((FIRST, 0.6, 1), (ALL, 0, 0.2)):
+    for place, low, high in ((FIRST, 0.45, 1), (ALL, 0, 0.25)):
         values = shipped.runs()["lora"][index("rotated", place, "LoRA", 8, 0.1)]
         assert low <= values[:, TEST].mean() <= high
 
@@ -132,12 +132,21 @@ def test_removal_gives_back_every_bit():
                for a, b in zip(model.parameters(), base.parameters(), strict=True))
 
 
-def test_new_classes_drive_out_the_old_ones_whatever_is_trained():
+def test_whatever_learns_the_new_classes_forgets_the_old():
     t = shipped.TASKS.index("new classes")
     assert shipped.runs()["frozen"][t, OLD] > 0.95 > 0.01 >= shipped.runs()["frozen"][t, TEST]
-    ways = [("head", 8), ("full", 8), *((place, r) for place in (FIRST, ALL) for r in (1, 4, 16))]
-    assert max(mean("new classes", *way, which=OLD) for way in ways) < 0.1
-    assert all(mean("new classes", FIRST, r) < mean("new classes", ALL, r) for r in (1, 2, 4))
+    for way in (("head", 8), ("full", 8), *((ALL, r) for r in (1, 2, 4, 8, 16))):
+        assert mean("new classes", *way) > 0.6 and mean("new classes", *way, which=OLD) < 0.05
+    for r in shipped.RANKS:
+        assert mean("new classes", FIRST, r) < 0.02
+        assert mean("new classes", FIRST, r, which=OLD) > 0.6
+
+
+def test_silent_units_are_not_why_the_first_layer_fails_on_new_classes():
+    base, parts = made.centred(*made.base_for("new classes"))
+    model = made.train(made.prepare(base, FIRST, 16), parts["train"], 0.03)
+    assert made.silent(model, parts["train"]) < 0.2 * shipped.UNITS
+    assert made.right(model, parts["test"]) < 0.05 * len(parts["test"][1])
 
 
 # --- why inverted digits defeat it ---
@@ -178,7 +187,38 @@ def test_rank_is_not_the_reason():
     assert max(mean("inverted", FIRST, r) for r in shipped.RANKS) < 0.4
     whole = shipped.runs()["paths"][0, -1, :, -1]
     assert whole[:, 0].max() < 0.5
-    assert mean("inverted", "head") > mean("inverted", "full") + 0.03 > 0.8
+    assert 0.85 < mean("inverted", "full") < mean("inverted", "head") + 0.02
+
+
+def test_full_fine_tuning_uses_less_rank_where_lora_fails():
+    ranks = {}
+    for task in ("rotated", "inverted"):
+        base, parts = made.base_for(task)
+        full = made.train(made.prepare(base, "full"), parts["train"], 0.01)
+        sigma = np.linalg.svd((full[0].weight - base[0].weight).detach().numpy(), compute_uv=False)
+        ranks[task] = int((np.cumsum(sigma**2) < 0.9 * np.sum(sigma**2)).sum()) + 1
+    assert ranks["inverted"] + 2 < ranks["rotated"]
+
+
+def test_units_that_cannot_fall_silent_do_better():
+    base, parts = made.base_for("inverted")
+    leaky = made.make_model()
+    leaky[1] = leaky[3] = torch.nn.LeakyReLU(0.1)
+    made.train(leaky, made.part(load(), "train"), made.BASE_LR, made.BASE_STEPS)
+    model = made.train(made.prepare(leaky, FIRST, 16), parts["train"], 0.1)
+    assert 0.55 * 300 < made.right(model, parts["test"]) < 0.93 * 300
+
+
+def test_black_on_white_from_the_start_fails_in_part():
+    """The same network pretrained on inverted digits; upright ones share less, and still a lot."""
+    _, inverted = made.base_for("inverted")
+    base = made.train(made.make_model(), inverted["train"], made.BASE_LR, made.BASE_STEPS)
+    parts = {which: made.part(load(), which) for which in ("train", "test")}
+    found = []
+    for start, pictures in ((base, parts), made.centred(base, parts)):
+        model = made.train(made.prepare(start, FIRST, 16), pictures["train"], 0.03)
+        found.append(made.right(model, pictures["test"]) / 300)
+    assert 0.3 < found[0] < 0.8 and found[1] > 0.9
 
 
 def test_nor_is_it_the_bias():
@@ -205,8 +245,8 @@ def test_moving_the_zero_is_the_cure():
     assert mean("inverted, centred", FIRST, 1) < 0.4  # now rank is a limit
     paths = shipped.runs()["paths"][:, list(shipped.TRAINED).index("r = 16"), :, -1].mean(axis=1)
     accuracy, silent = paths.T  # against the share taken off
-    assert (np.diff(accuracy) > 0).all() and (np.diff(silent) < 0.01).all()
-    assert silent[0] > 0.9 and silent[-1] < 0.15
+    assert accuracy[:3].max() < 0.3 and silent[:3].min() > 0.9
+    assert accuracy[3] > 0.5 and accuracy[4] > 0.88 and silent[3:].max() < 0.2
 
 
 def test_silence_comes_first():
