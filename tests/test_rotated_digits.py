@@ -201,7 +201,7 @@ def test_full_fine_tuning_uses_less_rank_where_lora_fails():
 
 
 def test_units_that_cannot_fall_silent_do_better():
-    base, parts = made.base_for("inverted")
+    _, parts = made.base_for("inverted")
     leaky = made.make_model()
     leaky[1] = leaky[3] = torch.nn.LeakyReLU(0.1)
     made.train(leaky, made.part(load(), "train"), made.BASE_LR, made.BASE_STEPS)
