@@ -1,9 +1,11 @@
 """The claims of the chapter Rotated digits: the shipped runs, made again, and what they show."""
 
 import copy
+import re
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -312,8 +314,19 @@ def undo(W0, b0, M, t):
     return W0 @ back - W0, -W0 @ back @ t
 
 
-def test_the_check_accepts_the_solution(capsys):
-    assert undo_change(undo)
+def printed_solution():
+    """The function that the page prints as the solution."""
+    page = Path(__file__).parents[1] / "book" / "part3" / "rotated-digits.md"
+    body = re.search(r"```\{solution-start\} ex-undo-change\n.*?ipython3\n(.*?)```",
+                     page.read_text(encoding="utf-8"), re.DOTALL)[1]
+    namespace = {"np": np, "undo_change": undo_change}
+    exec(body, namespace)
+    return namespace["solution"]
+
+
+@pytest.mark.parametrize("solution", [undo, printed_solution()])
+def test_the_check_accepts_the_solution(solution, capsys):
+    assert undo_change(solution)
     assert "Right" in capsys.readouterr().out
 
 
