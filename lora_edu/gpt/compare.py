@@ -25,19 +25,18 @@ ALL = ("q", "k", "v", "out", "up", "down")
 PROMPTS = ("And God said", "LOVE, n.", "MACBETH.\n", "The king ")
 LENGTH, TEMPERATURE = 270, 0.8
 # name → (modules, r); no modules: all weights train, from the base or from scratch
-METHODS = {f"q, v, r = {r}": (("q", "v"), r) for r in RANKS}
-METHODS |= {"all, r = 8": (ALL, 8), "full": ((), 0), "scratch": ((), 0)}
+QV = {f"q, v, r = {r}": (("q", "v"), r) for r in RANKS}
+OTHERS = {"all, r = 8": (ALL, 8), "full": ((), 0), "scratch": ((), 0)}
 BUDGET = {"q, r = 16": (("q",), 16), "k, r = 16": (("k",), 16), "v, r = 16": (("v",), 16),
           "q, k, v, out, r = 4": (("q", "k", "v", "out"), 4),
           "up, down, r = 3": (("up", "down"), 3), "all, r = 2": (ALL, 2)}
+METHODS = QV | OTHERS | BUDGET
 GUESS = {"full": 2e-3, "scratch": 8e-3}  # where the search for the learning rate begins
-FEWER = [method for method in METHODS if method not in ("all, r = 8", "scratch")]
-RUNS = [("bible", METHODS), ("devil", FEWER), ("bible", BUDGET)]
 
 
 def prepare(method: str, seed: int) -> tuple[torch.nn.Module, np.random.Generator]:
-    """A model ready to train in one of METHODS or BUDGET, and the generator to go on with."""
-    modules, r = (METHODS | BUDGET)[method]
+    """A model ready to train in one of METHODS, and the generator to go on with."""
+    modules, r = METHODS[method]
     rng = np.random.default_rng(seed)
     model = untrained(seed) if method == "scratch" else load_base()
     if modules:
@@ -46,7 +45,7 @@ def prepare(method: str, seed: int) -> tuple[torch.nn.Module, np.random.Generato
 
 
 def adapt(style: str, method: str, lr: float, seed: int) -> torch.nn.Module:
-    """Train one of METHODS or BUDGET on a text."""
+    """Train one of METHODS on a text."""
     model, rng = prepare(method, seed)
     fit(model, part(style, "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH)
     return model
@@ -150,14 +149,15 @@ def main(folder: Path) -> None:
     result = {"base": {style: {name: round(loss_on(base, part(style, name)), 4)
                                for name in ("validation", "test")} for style in STYLES},
               "rows": []}
-    for style, methods in RUNS:
-        for method in methods:
-            row, model = measure(style, method)
-            print(row, flush=True)
-            result["rows"].append(row)
-            if method in METHODS and METHODS[method][0] == ("q", "v"):
-                keep(model, folder / "adapters" / f"{style}-r{METHODS[method][1]}")
-        if style == "devil":  # all adapters are there
+    runs = [(style, method) for style in ("bible", "devil") for method in QV]
+    runs += [("bible", method) for method in OTHERS | BUDGET] + [("devil", "full")]
+    for style, method in runs:
+        row, model = measure(style, method)
+        print(row, flush=True)
+        result["rows"].append(row)
+        if method in QV:
+            keep(model, folder / "adapters" / f"{style}-r{QV[method][1]}")
+        if len(result["rows"]) == 2 * len(QV):  # all adapters are there
             result |= shown(folder / "adapters")
         dump(result, folder / "results.json")
 
