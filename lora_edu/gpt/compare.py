@@ -23,7 +23,7 @@ STEPS, BATCH, ALPHA, SEEDS = 150, 16, 8, (0, 1, 2)
 RANKS = (1, 4, 8, 16)
 ALL = ("q", "k", "v", "out", "up", "down")
 PROMPTS = ("And God said", "LOVE, n.", "MACBETH.\n", "The king ")
-LENGTH, TEMPERATURE = 270, 0.8
+LENGTH, TEMPERATURE = 270, 0.6
 # name → (modules, r); no modules: all weights train, from the base or from scratch
 QV = {f"q, v, r = {r}": (("q", "v"), r) for r in RANKS}
 OTHERS = {"all, r = 8": (ALL, 8), "full": ((), 0), "scratch": ((), 0)}
