@@ -31,7 +31,8 @@ class Axis:
                       or any(re.match(r"\s*([-+.\d]|$)", word) for word in words)):
             raise Unknown(f"{name}: words that plotly may take for numbers or dates")
         outside = any(trace["type"] == "heatmap" for trace in traces)  # is where plotly sets ticks
-        if spec.get("ticks", outside) or spec.get("type", "linear") not in ("linear", "log", "category"):
+        kind = spec.get("type", "linear")
+        if spec.get("ticks", outside) or kind not in ("linear", "log", "category"):
             raise Unknown(f"{name}: tick marks, or a type that is not linear, log or category")
         if "range" in spec:
             self.low, self.high = spec["range"]

@@ -56,14 +56,14 @@ def arrivals(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def merging(dtype: str = "bfloat16", size: float = 1e-3) -> go.Figure:
-    """Left: the part of ΔW that arrives in its own direction. Right: how far the outputs move."""
+    """Left: the part of ΔW that arrives in its own direction. Right: the error of the outputs."""
     at = SIZES.index(size)
     traces = []
     for panel, which, quantity in ((1, 0, "delta"), (2, 2, "loss")):
         for name in [other for other in FORMATS if other != dtype] + [dtype]:
             traces.append(curve(
                 quantity, SIZES, arrivals(name)[which], panel=panel, mode="lines", name=name,
-                opacity=1.0 if name == dtype else 0.35,
+                opacity=1.0 if name == dtype else 0.55,
                 line={"color": COLOURS[quantity], "width": 3.5 if name == dtype else 2,
                       "dash": DASHES[name]}))
         traces.append(curve(
@@ -73,10 +73,10 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> go.Figure:
     kept, error, moved = (values[at] for values in arrivals(dtype))
     xaxis = {**power_ticks(-5, 0), "range": [-5.2, 0.2], "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
     return go.Figure(traces, layout(
-        ["arrives:  ┈ float32  ┅ float16  ━ bfloat16", "outputs moved (relative)"],
+        ["of ΔW arrives   ┈ float32  ╌ float16  ━ bfloat16", "error of the outputs (relative)"],
         [xaxis, xaxis],
         [{"range": [-0.03, 1.1]},
          {**power_ticks(-8, -2, every=2), "range": [-8.5, -2]}],
         f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
-        f"weight, with an error of {number(100 * error)} % of its size; outputs differ by "
-        f"{number(moved)} of theirs"))
+        f"weight, with an error of {number(100 * error)} % of its size; the outputs are off by "
+        f"{number(moved)} of their size"))

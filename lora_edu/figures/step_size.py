@@ -71,7 +71,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
         traces.append(curve(
             "loss", steps, np.minimum(shown, TOP), panel=2, values=shown,
             mode="lines+text" if label else "lines",
-            name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", text=label, textposition="top left",
+            name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", text=label, textposition="middle right",
             line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
     while len(traces) < 4 + len(ALPHAS):  # every state has the same traces
         traces.append(curve("loss", [], [], panel=2, mode="lines", name=""))
@@ -83,7 +83,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
          f'<span style="color:{COLOURS["frozen"]}">━ same line</span>'],
         [{"range": [-0.6, 6.6], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
           "title": {"text": "α (r = 8)"}},
-         {"range": [-1, STEPS + 1], "title": {"text": "step"}}],
+         {"range": [-1, 1.17 * STEPS], "title": {"text": "step"}}],
         [{"range": [math.log2(LRS[0]) - 0.7, math.log2(LRS[-1]) + 0.7],
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},

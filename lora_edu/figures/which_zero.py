@@ -22,7 +22,7 @@ COLOUR = dict(zip(wide.MATRICES, (COLOURS["A"], COLOURS["B"]), strict=True))
 SYMBOL = dict(zip(wide.MATRICES, ("circle", "square"), strict=True))
 DASH = dict(zip(wide.SPREADS, ("solid", "dot"), strict=True))
 LOG_WIDTHS = np.log2(wide.WIDTHS)
-LOWEST, HIGHEST = 0.03, 10.0  # shares of the loss that the left panel shows
+LOWEST, HIGHEST = 0.08, 10.0  # shares of the loss that the left panel shows
 
 
 @cache
@@ -56,7 +56,7 @@ def which_zero(n: int = 512, random: str = wide.MATRICES[0], spread: str = wide.
     traces = []
     for start in STARTS:
         at, name = _index(*start), f"{start[0]}, σ = {start[1]}"
-        look = {"type": "scatter", "opacity": 1.0 if at == mark else 0.5,
+        look = {"type": "scatter", "opacity": 1.0 if at == mark else 0.6,
                 "line": {"color": COLOUR[start[0]], "dash": DASH[start[1]],
                          "width": 3.5 if at == mark else 2}}
         traces.append({
@@ -78,13 +78,13 @@ def which_zero(n: int = 512, random: str = wide.MATRICES[0], spread: str = wide.
                    "yaxis": "y2", "customdata": [lr], "name": "this rate and width",
                    "hovertemplate": "η = %{customdata:.2g}<extra></extra>"})
     left = f"{share:.2f} of its start" if share < HIGHEST else "10 times its start or more"
-    shares = [LOWEST, 0.1, 0.3, 1, 3, HIGHEST]
+    shares = [0.1, 0.3, 1, 3, HIGHEST]
     rates = {"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
              "ticktext": [power(x) for x in (-4, -3, -2, -1)]}
     return go.Figure(traces, layout(
-        [f"loss   {_letters()}", f"best η   {_dashes()}"],
+        [f"loss / start   {_letters()}", f"best η   {_dashes()}"],
         [{**rates, "title": {"text": "learning rate η"}}, _width_axis()],
-        [{**_log_axis(shares), "range": [-1.6, 1.05]}, rates],
+        [{**_log_axis(shares), "range": [-1.15, 1.05]}, rates],
         f"n = {n}, {random}, σ = {spread}, η = {short(lr)}, {_steps(steps)}: loss {left} · best "
         f"η {best[row][mark]:.5f}, like n to the power {exponent('best', steps, random, spread)}"))
 

@@ -1,0 +1,133 @@
+"""The dashboard shows what training does, and its six demonstrations show what the guide says."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from lora_edu import STARTS, Adapter, initial, optimiser, scaling, train
+from lora_edu.explore.states import plain_figure
+from lora_edu.figures import dashboard as board
+from lora_edu.figures.style import ZeroLogAxis
+
+PAPER, SWAPPED, BOTH_ZERO, BOTH_RANDOM = STARTS[:4]
+
+
+def run(**changed):
+    settings = {"r": 4, "alpha": 16, "start": PAPER, "optimiser": "Adam", "rule": "LoRA",
+                "lr": 0.003}
+    return board.one_run(**{**settings, **changed})
+
+
+def said(figure):
+    return plain_figure(figure)["layout"]["meta"]["reading"]
+
+
+@pytest.mark.parametrize(("name", "rule", "start", "r"), [
+    ("Adam", "LoRA", PAPER, 4), ("SGD", "rsLoRA", SWAPPED, 16),
+    ("Adam", "unscaled", BOTH_RANDOM, 1)])
+def test_a_run_of_the_dashboard_is_that_of_train(name, rule, start, r):
+    A, B = initial(32, 32, r, start, rng=np.random.default_rng(1))
+    s = scaling(r, 4, {"LoRA": "lora", "rsLoRA": "rslora", "unscaled": "none"}[rule])
+    want = train(board.problem(), Adapter(A, B, s), optimiser(name, lr=0.003), board.STEPS)
+    have = run(r=r, alpha=4, start=start, optimiser=name, rule=rule, lr=0.003)
+    for quantity in ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful"):
+        np.testing.assert_allclose(getattr(have, quantity), getattr(want, quantity), rtol=1e-6,
+                                   atol=1e-9)
+
+
+@pytest.mark.parametrize(("start", "zeros"), [
+    (PAPER, {"‖∇A‖", "‖ΔW‖"}), (SWAPPED, {"‖∇B‖", "‖ΔW‖"}),
+    (BOTH_ZERO, {"‖∇A‖", "‖∇B‖", "‖ΔW‖"}), (BOTH_RANDOM, set())])
+def test_the_marks_at_exactly_zero_are_the_right_ones(start, zeros):
+    """Demonstration 1: at step 0, and after one step only where both are zero."""
+    traces = plain_figure(board.dashboard(start=start))["data"][:3]
+    foot = ZeroLogAxis(-6, 3).zero
+    assert {t["name"] for t in traces if t["y"][0] == foot} == zeros
+    later = {t["name"] for t in traces if t["y"][1] == foot}
+    assert later == (zeros if start == BOTH_ZERO else set())
+
+
+@pytest.mark.parametrize("name", board.OPTIMISERS)
+def test_both_zero_stays_for_every_setting(name):
+    for r, alpha, lr, rule in itertools.product(board.RANKS, board.ALPHAS, board.RATES,
+                                                board.RULES):
+        stuck = run(r=r, alpha=alpha, lr=lr, rule=rule, optimiser=name, start=BOTH_ZERO)
+        assert not stuck.delta_norm.any() and (stuck.loss == stuck.loss[0]).all()
+
+
+def test_both_random_starts_above_the_frozen_model():
+    assert run(start=BOTH_RANDOM).loss[0] > 1.5 * board.frozen_loss()
+
+
+@pytest.mark.parametrize(("name", "factor"), [("SGD", 16), ("Adam", 4)])
+def test_four_times_alpha(name, factor):
+    """Demonstration 3. Adam's ε keeps it from being exact."""
+    small, large = (run(optimiser=name, alpha=alpha, lr=0.003).delta_norm[1] for alpha in (4, 16))
+    assert large / small == pytest.approx(factor, rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "rule"), [("Adam", "LoRA"), ("SGD", "rsLoRA")])
+def test_the_useful_part_is_flat_where_the_norm_falls(name, rule):
+    """Demonstration 4, on one draw: the useful part within a factor of 2, the norm beyond 3."""
+    useful, norm = (board.ranks_of(quantity, 16, PAPER, name, rule, 0.003)
+                    for quantity in ("useful", "delta_norm"))
+    assert useful.max() / useful.min() < 2
+    assert (np.diff(norm) < 0).all() and norm[0] / norm[-1] > 3
+
+
+@pytest.mark.parametrize(("name", "rule"), [("Adam", "rsLoRA"), ("SGD", "unscaled")])
+def test_another_rule_moves_the_useful_part(name, rule):
+    useful = board.ranks_of("useful", 16, PAPER, name, rule, 0.003)
+    assert (np.diff(useful) > 0).all() and useful[-1] / useful[0] > 5
+
+
+def test_the_promise_is_twice_what_is_delivered():
+    """Demonstration 5: at the bottom of a quadratic −⟨ΔW, G⟩ is twice the loss that is gone."""
+    long = run(r=16, lr=0.03)
+    assert long.useful[-1] / board.frozen_loss() == pytest.approx(2, abs=0.02)
+    assert long.loss[-1] / board.frozen_loss() < 1e-3
+
+
+def test_a_rank_below_the_target_s_stops_above_zero():
+    """Demonstration 6: at the best of rank one, from singular values weighted by the inputs."""
+    task = board.problem()
+    values, vectors = np.linalg.eigh(task.covariance)
+    root = vectors * np.sqrt(values) @ vectors.T
+    squares = np.linalg.svd((task.W_star - task.W0) @ root, compute_uv=False) ** 2
+    best = squares[1:].sum() / squares.sum()
+    ends = [run(r=1, alpha=alpha, lr=0.03).loss[-1] / board.frozen_loss() for alpha in (16, 64)]
+    assert best == pytest.approx(ends[0], rel=1e-3) and best > 0.5
+    assert ends[1] == pytest.approx(ends[0], rel=0.05)
+    assert run(r=4, lr=0.03).loss[-1] / board.frozen_loss() < 1e-3
+
+
+def test_a_run_that_flies_apart_is_drawn_and_named():
+    figure = board.dashboard(r=1, alpha=64, optimiser="SGD", lr=0.03)
+    assert "flies apart" in said(figure)
+    assert len(plain_figure(figure)["data"][0]["x"]) < len(board.SHOWN)
+
+
+def test_the_reading_has_the_numbers_of_the_run():
+    here = run()
+    text = said(board.dashboard())
+    assert "s = α/r = 4" in text and f"{here.delta_norm[1]:.3g}" in text
+    ranks = said(board.dashboard(view=board.VIEWS[1], optimiser="SGD", rule="rsLoRA"))
+    assert "s = α/√r = 8" in ranks and "useful part × " in ranks
+
+
+@pytest.mark.parametrize("view", board.VIEWS)
+def test_the_corners_of_the_grid_can_be_drawn(view):
+    for start, name, rule, r, alpha, lr in itertools.product(
+            STARTS[:4], board.OPTIMISERS, board.RULES, (1, 64), (4, 64), board.RATES):
+        for trace in plain_figure(board.dashboard(r, alpha, start, name, rule, lr, view))["data"]:
+            assert len(trace["x"]) == len(trace["y"])
+            if "text" in trace or "customdata" not in trace:
+                continue
+            assert np.isfinite(np.array(trace["customdata"], float)).all()
+
+
+def test_the_grid_is_small_enough():
+    sizes = (len(board.VIEWS), 4, len(board.OPTIMISERS), len(board.RULES), len(board.RANKS),
+             len(board.ALPHAS), len(board.RATES))
+    assert np.prod(sizes) <= 4096
