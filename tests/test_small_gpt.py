@@ -261,6 +261,73 @@ def test_one_sample_comes_out_again(base, style, r):
     np.testing.assert_allclose(gain, told["gain"], atol=0.02)
 
 
+def apart(better, worse):
+    """Whether every seed of one row has a lower loss than every seed of another."""
+    return max(better["test"]) < min(worse["test"])
+
+
+@pytest.mark.parametrize("style", ["bible", "devil"])
+def test_the_loss_falls_and_forgetting_grows_with_the_rank(style):
+    by_rank = [figures.row(style, f"q, v, r = {r}") for r in compare.RANKS]
+    full, base = figures.row(style, "full"), figures.results()["base"]
+    means = [np.mean(row["test"]) for row in [*by_rank, full]]
+    assert means == sorted(means, reverse=True) and means[0] < base[style]["test"]
+    drops = -np.diff([base[style]["test"], *means[:-1]])
+    assert list(drops) == sorted(drops, reverse=True)  # ever more slowly
+    old = [row["shakespeare"] for row in [*by_rank, full]]
+    assert old == sorted(old) and old[0] > base["shakespeare"]["test"]
+
+
+def test_one_rank_gets_two_fifths_and_sixteen_seven_tenths():
+    frozen = figures.results()["base"]["bible"]["test"]
+    full = np.mean(figures.row("bible", "full")["test"])
+    share = {r: (frozen - np.mean(figures.row("bible", f"q, v, r = {r}")["test"]))
+             / (frozen - full) for r in compare.RANKS}
+    assert share[1] == pytest.approx(0.4, abs=0.03)
+    assert share[8] == pytest.approx(2 / 3, abs=0.04)
+    assert share[16] == pytest.approx(0.7, abs=0.03)
+
+
+def test_one_learning_rate_serves_all_ranks_but_one_that_is_next_to_it():
+    rates = {style: [figures.row(style, f"q, v, r = {r}")["lr"] for r in compare.RANKS]
+             for style in ("bible", "devil")}
+    assert len(set(rates["bible"])) == 1
+    assert sorted(r / rates["bible"][0] for r in rates["devil"]) == [0.5, 1, 1, 1]
+    assert rates["bible"][0] == pytest.approx(16 * figures.row("bible", "full")["lr"])
+
+
+def test_from_scratch_is_worse_than_the_base_untouched():
+    scratch = figures.row("bible", "scratch")
+    assert min(scratch["test"]) > figures.results()["base"]["bible"]["test"] + 0.3
+
+
+def test_with_one_budget_q_and_v_beat_one_matrix_and_the_perceptron_beats_them():
+    row = {name: figures.row("bible", name) for name in compare.BUDGET | compare.QV}
+    assert all(apart(row["q, v, r = 8"], row[f"{m}, r = 16"]) for m in "qkv")
+    assert all(apart(row["v, r = 16"], row[f"{m}, r = 16"]) for m in "qk")
+    for better in ("up, down, r = 3", "all, r = 2"):
+        assert apart(row[better], row["q, v, r = 8"])
+    assert apart(row["all, r = 2"], row["q, v, r = 16"])
+    assert row["all, r = 2"]["shakespeare"] < row["q, v, r = 16"]["shakespeare"]
+    counts = [row[name]["trained"] for name in compare.BUDGET]
+    assert 11_500 < min(counts) and max(counts) < 14_000
+
+
+def test_the_adapters_learn_layout_first():
+    """No speaker in any adapted sample; at rank 1 lines of the Bible's begin with And."""
+    speaker = re.compile(r"^[A-Z ]{3,}\.$", re.M)
+    samples = figures.results()["samples"]
+    for made in samples:
+        assert made["style"] == "shakespeare" or not speaker.search(made["text"])
+    assert any(speaker.search(made["text"]) for made in samples)
+    assert figures.sample("bible", 1, "And God said")["text"].count("\nAnd ") >= 3
+    assert all("\nAnd " in "\n" + made["text"] for made in samples if made["style"] == "bible")
+    entry = figures.sample("devil", 16, "LOVE, n.")
+    at = int(np.argmax(entry["gain"]))
+    assert re.search(r"\.\n[A-Z]$", entry["text"][:at]) and entry["text"][at].isupper()
+    assert entry["gain"][at] > math.log(1000)
+
+
 # The figures.
 
 def test_every_character_of_a_page_has_a_cell_of_its_own():
