@@ -1,0 +1,185 @@
+"""The runs of the chapter Rotated digits: every task, place, rule, rank, learning rate and seed.
+
+``python -m lora_edu.figures.rotated_map`` trains them (some five minutes of one core) and writes
+``rotated_digits.npz``, from which rotated_digits.py draws. Imports torch, the digits, ``nn`` and
+that module's constants; scikit-learn when the digits are loaded.
+"""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from lora_edu import _check
+from lora_edu.digits import CLASSES, Digits, load, rotate
+from lora_edu.figures.rotated_digits import (
+    ALPHAS,
+    DATA,
+    METHODS,
+    PLACES,
+    RANKS,
+    RATES,
+    RULES,
+    SEEDS,
+    SHARES,
+    SHOWN,
+    SHOWN_RATE,
+    TASKS,
+    TRAINED,
+)
+from lora_edu.nn import inject
+
+BATCH, STEPS, BASE_STEPS, BASE_LR = 64, 200, 1500, 1e-3
+LAYERS = {"first layer": ["0"], "all layers": ["0", "2", "4"]}
+
+Part = tuple[torch.Tensor, torch.Tensor]  # pictures (n, 64) and labels (n,)
+
+
+def part(digits: Digits, which: str, change=None, classes=range(CLASSES)) -> Part:
+    """The pictures of one part ("train", "val", "test") that show ``classes``, changed."""
+    X, y = getattr(digits, f"X_{which}"), getattr(digits, f"y_{which}")
+    shown = np.isin(y, classes)
+    X = X[shown] if change is None else change(X[shown])
+    return torch.tensor(X, dtype=torch.float32), torch.tensor(y[shown])
+
+
+def make_model(seed: int = 0) -> nn.Sequential:
+    """64-128-128-10 with ReLU, as torch draws it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(),
+                             nn.Linear(128, CLASSES))
+
+
+def train(model: nn.Module, data: Part, lr: float, steps: int = STEPS, seed: int = 0,
+          watch=lambda step: None) -> nn.Module:
+    """Adam on batches of 64 drawn with ``seed``; trains what is not frozen. Returns the model.
+
+    watch: called with the number of steps done, before each step.
+    """
+    x, y = data
+    rule = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=lr, fused=True)
+    draw = torch.Generator().manual_seed(seed)
+    for step, batch in enumerate(torch.randint(len(x), (steps, BATCH), generator=draw)):
+        watch(step)
+        rule.zero_grad()
+        nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+        rule.step()
+    return model
+
+
+def prepare(base: nn.Module, method: str, r: int = 8, alpha: float = 8, rule: str = "lora",
+            seed: int = 0) -> nn.Module:
+    """A copy of ``base`` in which only what the method trains is not frozen.
+
+    method: "head", "full", "first layer" or "all layers" (the last two: LoRA there).
+    """
+    _check.choice("method", method, (*METHODS, *PLACES))
+    model = copy.deepcopy(base).requires_grad_(method == "full")
+    if method == "head":
+        model[4].requires_grad_(True)
+    elif method in LAYERS:
+        inject(model, LAYERS[method], r, alpha, rule=rule, rng=np.random.default_rng(seed))
+    return model
+
+
+@torch.no_grad()
+def right(model: nn.Module, data: Part) -> int:
+    """How many pictures the model names rightly."""
+    return int((model(data[0]).argmax(dim=1) == data[1]).sum())
+
+
+@torch.no_grad()
+def silent(model: nn.Module, data: Part) -> int:
+    """How many units of the first layer are 0 for every picture."""
+    return int((model[0](data[0]) <= 0).all(dim=0).sum())
+
+
+def centred(base: nn.Module, parts: dict[str, Part], share: float = 1.0
+            ) -> tuple[nn.Module, dict[str, Part]]:
+    """A share of the mean training picture taken off the inputs, made good in the first bias.
+
+    So the model computes what it computed, up to rounding: only the origin of its inputs moves.
+    """
+    mean = share * parts["train"][0].mean(dim=0)
+    base = copy.deepcopy(base)
+    with torch.no_grad():
+        base[0].bias += base[0].weight @ mean
+    return base, {which: (x - mean, y) for which, (x, y) in parts.items()}
+
+
+@cache
+def base_for(task: str) -> tuple[nn.Module, dict[str, Part]]:
+    """The pretrained model and its parts: "train", "val", "test" of the task, and "old"."""
+    if _check.choice("task", task, TASKS) == "inverted, centred":
+        return centred(*base_for("inverted"))
+    digits, new, old = load(), range(CLASSES), range(CLASSES)
+    if task == "new classes":
+        new, old = range(5, CLASSES), range(5)
+    change = {"rotated": lambda X: rotate(X, 90), "inverted": lambda X: 1 - X}.get(task)
+    parts = {which: part(digits, which, change, new) for which in ("train", "val", "test")}
+    parts["old"] = part(digits, "test", classes=old)
+    return train(make_model(), part(digits, "train", classes=old), BASE_LR, BASE_STEPS), parts
+
+
+def fit(task: str, method: str, lr: float, seed: int, r: int = 8, rule: str = "LoRA") -> list[int]:
+    """One run: pictures named rightly of "val", "test" and "old" (with the adapter on)."""
+    base, parts = base_for(task)
+    model = prepare(base, method, r, ALPHAS[rule], RULES[rule], seed)
+    train(model, parts["train"], lr, seed=seed)
+    return [right(model, parts[which]) for which in ("val", "test", "old")]
+
+
+def path(share: float, trained: str, seed: int) -> list[list[int]]:
+    """Inverted digits, a share of the mean taken off: (right of "test", silent units) at SHOWN."""
+    base, parts = centred(*base_for("inverted"), share)
+    if TRAINED[trained] is None:
+        model = copy.deepcopy(base).requires_grad_(False)
+        model[0].weight.requires_grad_(True)
+    else:
+        model = prepare(base, "first layer", TRAINED[trained], seed=seed)
+    seen = []
+
+    def watch(step):
+        if step in SHOWN:
+            seen.append([right(model, parts["test"]), silent(model, parts["train"])])
+
+    train(model, parts["train"], SHOWN_RATE, seed=seed, watch=watch)
+    watch(STEPS)
+    return seen
+
+
+def compute() -> dict[str, np.ndarray]:
+    """All runs, as counts of pictures; axes in the order of rotated_digits.py's constants."""
+    lora = np.zeros((len(TASKS), len(PLACES), len(RULES), len(RANKS), len(RATES), SEEDS, 3), "u2")
+    others = np.zeros((len(TASKS), len(METHODS), len(RATES), SEEDS, 3), "u2")
+    frozen, sizes = np.zeros((2, len(TASKS), 3), "u2")
+    for t, task in enumerate(TASKS):
+        base, parts = base_for(task)
+        for i, which in enumerate(("val", "test", "old")):
+            frozen[t, i], sizes[t, i] = right(base, parts[which]), len(parts[which][1])
+        for m, i, seed in tqdm(list(np.ndindex(others.shape[1:-1])), desc=f"{task}, others"):
+            others[t, m, i, seed] = fit(task, METHODS[m], RATES[i], seed)
+        for p, a, j, i, seed in tqdm(list(np.ndindex(lora.shape[1:-1])), desc=f"{task}, LoRA"):
+            if a and RANKS[j] == 8:  # s = 1 under every rule: the same run
+                lora[t, p, a, j, i, seed] = lora[t, p, 0, j, i, seed]
+                continue
+            lora[t, p, a, j, i, seed] = fit(task, PLACES[p], RATES[i], seed, RANKS[j],
+                                            list(RULES)[a])
+    return {"lora": lora, "others": others, "frozen": frozen, "sizes": sizes, "paths": paths()}
+
+
+def paths() -> np.ndarray:
+    """All paths: (shares, trained, seeds, steps shown, 2)."""
+    return np.array([[[path(share, trained, seed) for seed in range(SEEDS)] for trained in TRAINED]
+                     for share in tqdm(SHARES, desc="a share of the mean")], "u2")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    np.savez_compressed(DATA, **compute())

@@ -1,0 +1,53 @@
+"""The three texts of the small GPT, their characters and their splits. Imports torch.
+
+Where the texts come from, and under which licence, is in ``data/SOURCES.md``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from lora_edu import _check
+
+DATA = Path(__file__).with_name("data")
+STYLES = {"shakespeare": "Shakespeare", "bible": "King James Bible",
+          "devil": "The Devil's Dictionary"}
+ALPHABET = "\n !\"'(),-.:;?[]ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PARTS = ("train", "validation", "test")
+BLOCK, CYCLE = 2000, 20  # of every 20 blocks of 2,000 characters one validates and one tests
+
+
+def encode(text: str) -> torch.Tensor:
+    """The places of the characters in ALPHABET, (T,). ValueError for one that is not in it."""
+    strange = sorted(set(text) - set(ALPHABET))
+    if strange:
+        raise ValueError(f"text must be made of {ALPHABET!r}, got {''.join(strange)!r}")
+    return torch.tensor([ALPHABET.index(c) for c in text], dtype=torch.long)
+
+
+def decode(ids: torch.Tensor) -> str:
+    """The text of ids (T,)."""
+    return "".join(ALPHABET[i] for i in ids.tolist())
+
+
+def read(style: str) -> str:
+    """The whole text of one of STYLES."""
+    _check.choice("style", style, STYLES)
+    return (DATA / f"{style}.txt").read_text(encoding="ascii")
+
+
+@cache
+def part(style: str, name: str) -> torch.Tensor:
+    """The ids of one of PARTS of a text: 90 % to train on, 5 % to choose by, 5 % to report.
+
+    Blocks from all over the text, joined in their order, so that the parts are alike.
+    """
+    _check.choice("name", name, PARTS)
+    text, wanted = read(style), {"validation": [CYCLE // 2 - 1], "test": [CYCLE - 1]}.get(name)
+    if wanted is None:
+        wanted = [i for i in range(CYCLE) if i not in (CYCLE // 2 - 1, CYCLE - 1)]
+    blocks = [text[i:i + BLOCK] for i in range(0, len(text), BLOCK)]
+    return encode("".join(b for i, b in enumerate(blocks) if i % CYCLE in wanted))
