@@ -150,7 +150,7 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
                 f"{one['shakespeare']:.2f} on Shakespeare (no adapter: "
                 f"{base['shakespeare']['test']:.2f}); the adapter's log-probability of what it "
                 f"wrote is {gain.mean():.2f} nats a character above the base's")
-    right = (f'<span style="color:{COLOURS["loss"]}">● own</span>  '
+    right = (f'<span style="color:{COLOURS["loss"]}">● its text</span>  '
              f'<span style="color:{COLOURS["frozen"]}">● Shakespeare</span>')
     if style == "shakespeare":
         right = f'<span style="color:{COLOURS["frozen"]}">┅ Shakespeare</span>'
