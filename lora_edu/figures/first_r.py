@@ -17,7 +17,7 @@ RULE_COLOURS = {"α kept": COLOURS["delta"], "rsLoRA": COLOURS["A"], "α = r": C
 RULE_MARKS = {"α kept": "diamond", "rsLoRA": "circle", "α = r": "square", "α = 2r": "triangle-up"}
 SIGNS = {"diamond": "◆", "circle": "●", "square": "■", "triangle-up": "▲"}
 LOW, HIGH = 0.03, 20.0  # of the losses shown
-MOST = 30.0  # of the regrets shown
+MOST = 60.0  # of the regrets shown
 EDGE = 1.06  # what lies above is drawn this far below the top
 
 
@@ -42,8 +42,8 @@ def carry(task: str = "45°, Adam", rule: str = "α kept", r1: int = 8, r: int =
           "range": [float(rates[0]) - 0.1, float(rates[-1]) + 0.1]}, ranks],
         [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
           "range": [float(np.log10(LOW)), float(np.log10(HIGH))]},
-         {"type": "log", "tickvals": [1, 2, 5, 10, 20], "range": [-0.08, float(np.log10(MOST))],
-          "ticktext": ["1", "2", "5", "10", "20"]}],
+         {"type": "log", "tickvals": [1, 3, 10, 30], "range": [-0.08, float(np.log10(MOST))],
+          "ticktext": ["1", "3", "10", "30"]}],
         _reading(task, rule, r1, r, here)))
 
 
@@ -82,7 +82,7 @@ def _regret(task: str, rule: str, r1: int, chosen: bool) -> list[go.Scatter]:
         return [line]
     dots = curve("delta", np.repeat(book.RANKS, values.shape[1]), _inside(values.ravel(), MOST),
                  panel=2, mode="markers", name="each seed", hoverinfo="skip", hovertemplate=None,
-                 opacity=0.6, marker={"symbol": "circle", "size": 4, "color": colour})
+                 opacity=0.8, marker={"symbol": "circle", "size": 5, "color": colour})
     return [dots, line]
 
 
@@ -102,7 +102,7 @@ def _reading(task: str, rule: str, r1: int, r: int, here: np.ndarray) -> str:
     rates, scale = book.TASKS[task].rates, book.RULES[rule]
     at, best = (book.tuned(task, rank, scale(rank, r1)) for rank in (r1, r))
     start = (f"{rule}: η = {two_digits(rates[at])}, tuned at r = {r1}, carried to r = {r}, where "
-             f"s = {two_digits(scale(r, r1))}: ")
+             f"s = {short(float(f'{scale(r, r1):.3g}'))}: ")
     best_now = f"the best η is now {two_digits(rates[best])}"
     if np.isinf(here).any():
         return f"{start}{np.isinf(here).sum()} of {len(here)} seeds diverge; {best_now}"

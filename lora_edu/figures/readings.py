@@ -18,6 +18,7 @@ RATES = book.TASKS[TASK].rates
 ETAS = (0.002, 0.004, 0.008, 0.016, 0.03, 0.06)  # to tune α at; the nearest of RATES is meant
 SEARCHES = {"α = r₁ = 8, η tuned at r = 8": COLOURS["delta"],
             "α = 1, η tuned at r = 1": COLOURS["A"], "α tuned at r = 1, η given": COLOURS["B"]}
+MEANT = dict(zip(SEARCHES, ("α = r₁", "α", "α tuned at r = 1:  α"), strict=True))
 MARKS = dict(zip(SEARCHES, ("diamond", "circle", "square"), strict=True))
 RAMP = ((0.0, "#3a2d7a"), (0.5, "#c98bb0"), (1.0, "#f3e3a8"))  # from little loss to much
 MOST = 10.0  # the range of the colours: from the best of the plane to this many times its loss
@@ -119,7 +120,7 @@ def _power(value: float) -> str:
 
 
 def _reading(r: int, eta: float, places: dict) -> str:
-    said = [f"{name.split(',')[0]}: α = {alpha:g}, η = {two_digits(rate)}, loss "
+    said = [f"{MEANT[name]} = {alpha:g}, η = {two_digits(rate)}, loss "
             f"{number(loss_at(r, alpha, rate))}" for name, (alpha, rate) in places.items()]
     return f"r = {r} · " + " · ".join(said)
 
