@@ -115,11 +115,13 @@ def test_lora_gas_b_is_as_long_as_the_next_singular_values():
 
 
 def test_evas_directions_are_those_about_the_mean():
-    model, layer = adapted(init_lora_weights="eva", eva_config=EvaConfig(rho=1.0))
+    model = get_peft_model(original(), LoraConfig(
+        r=8, target_modules=["0"], init_lora_weights="eva", eva_config=EvaConfig(rho=1.0)),
+        low_cpu_mem_usage=True)
     initialize_lora_eva_weights(
         model, [X], forward_fn=lambda model, batch: model(batch), show_progress_bar=False,
         prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None)
-    A = layer.lora_A["default"].weight.detach()
+    A = model.base_model.model[0].lora_A["default"].weight.detach()
     centred, raw = ((A * torch.linalg.svd(inputs, full_matrices=False)[2][:8]).sum(1).abs().min()
                     for inputs in (X - X.mean(0), X))
     assert centred > 0.9995 and raw < 0.998
@@ -137,7 +139,7 @@ def test_the_useful_part_of_adams_first_step_by_rank(start, power):
     ranks, useful = (4, 8, 16, 32), []
     for r in ranks:
         gains = []
-        for seed in range(8):
+        for seed in range(32):
             model, layer = adapted(seed, r=r, init_lora_weights=start)
             train(model, torch.optim.Adam(trained(model), lr=1e-3), steps=1)
             gains.append(-(layer.get_delta_weight("default").detach().numpy() * G0).sum())
@@ -344,7 +346,7 @@ def test_a_small_adapter_survives_in_float32_only():
     assert (model(x) - apart).norm() / apart.norm() > 1.5 * delta.norm() / before.norm()
 
     def arrives(merged):
-        return ((merged.float() - before) * delta).sum() / delta.square().sum()
+        return (((merged.float() - before) * delta).sum() / delta.square().sum()).item()
 
     assert arrives(before + delta) == pytest.approx(1, abs=1e-4)
     assert 0.15 < arrives((before + delta).bfloat16()) < 0.35
