@@ -95,6 +95,58 @@ def test_the_board_is_that_of_the_start_written_out_in_numpy(start, matrices, r,
     assert found.model[1] == pytest.approx(np.linalg.norm(after), rel=0.02)
 
 
+def test_olora_moves_its_base_by_s_times_the_product():
+    A, B = qr_start(8, 2.0)
+    found = board("olora", 8, 16)
+    assert found.base[0] == pytest.approx(2 * np.linalg.norm(B @ A), rel=1e-5)
+
+
+def test_lora_gas_b_is_as_long_as_the_next_singular_values():
+    """A: unit rows; B: times d^¼/√16. The gradient has four singular values that are not zero."""
+    lengths = np.linalg.svd(G0)[1]
+    assert lengths[3] > 0.1 and lengths[4] < 1e-12
+    for r in (1, 2, 3):
+        found = board("lora_ga", r, 2 * r)
+        assert found.A[0] == pytest.approx(r**0.5, rel=1e-5)
+        assert found.B[0] == pytest.approx(
+            64**0.25 / 16**0.5 * np.linalg.norm(lengths[r:2 * r]), rel=1e-4)
+    found = board("lora_ga", 8, 16)
+    assert max(found.B[0], found.grad_A[0]) < ROUNDING < found.grad_B[0]
+
+
+def test_evas_directions_are_those_about_the_mean():
+    model = get_peft_model(original(), LoraConfig(
+        r=8, target_modules=["0"], init_lora_weights="eva", eva_config=EvaConfig(rho=1.0)),
+        low_cpu_mem_usage=True)
+    initialize_lora_eva_weights(
+        model, [X], forward_fn=lambda model, batch: model(batch), show_progress_bar=False,
+        prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None)
+    A = model.base_model.model[0].lora_A["default"].weight.detach()
+    centred, raw = ((A * torch.linalg.svd(inputs, full_matrices=False)[2][:8]).sum(1).abs().min()
+                    for inputs in (X - X.mean(0), X))
+    assert centred > 0.9995 and raw < 0.998
+
+
+@pytest.mark.parametrize("r", [1, 3, 7])
+def test_orthogonal_needs_an_even_rank(r):
+    with pytest.raises(ValueError, match="to be even"):
+        adapted(r=r, init_lora_weights="orthogonal")
+
+
+@pytest.mark.parametrize("start, power", [(True, 0), ("gaussian", -1)])
+def test_the_useful_part_of_adams_first_step_by_rank(start, power):
+    """Under α/r: the same at every rank, and with "gaussian" as 1/r."""
+    ranks, useful = (4, 8, 16, 32), []
+    for r in ranks:
+        gains = []
+        for seed in range(32):
+            model, layer = adapted(seed, r=r, init_lora_weights=start)
+            train(model, torch.optim.Adam(trained(model), lr=1e-3), steps=1)
+            gains.append(-(layer.get_delta_weight("default").detach().numpy() * G0).sum())
+        useful.append(np.mean(gains))
+    assert np.polyfit(np.log(ranks), np.log(useful), 1)[0] == pytest.approx(power, abs=0.1)
+
+
 KEEPS = {"True", "gaussian", "eva", "orthogonal", "mica"}
 MOVES_BASE = {"pissa", "pissa_niter_4", "olora", "corda"}
 
@@ -278,6 +330,28 @@ def test_merging_loses_small_updates_in_bfloat16_and_unmerging_is_not_exact(
     assert arrives[0] < ((moved * delta).sum() / delta.square().sum()).item() < arrives[1]
     model.unmerge_adapter()
     assert back[0] < (layer.base_layer.weight == before).float().mean().item() < back[1]
+
+
+def test_a_small_adapter_survives_in_float32_only():
+    """Merged in float32 and rounded afterwards, as much is lost as by merging in bfloat16."""
+    torch.manual_seed(0)
+    model = get_peft_model(nn.Sequential(nn.Linear(256, 256, bias=False)).bfloat16(), LoraConfig(
+        r=8, lora_alpha=0.008, target_modules=["0"], init_lora_weights=False))
+    layer = model.base_model.model[0]
+    before = layer.base_layer.weight.detach().float()
+    delta = layer.get_delta_weight("default").detach().float()
+    x = torch.randn(64, 256).bfloat16()
+    apart = model(x)
+    model.merge_adapter()
+    assert (model(x) - apart).norm() / apart.norm() > 1.5 * delta.norm() / before.norm()
+
+    def arrives(merged):
+        return (((merged.float() - before) * delta).sum() / delta.square().sum()).item()
+
+    assert arrives(before + delta) == pytest.approx(1, abs=1e-4)
+    assert 0.15 < arrives((before + delta).bfloat16()) < 0.35
+    assert arrives((before + delta).bfloat16()) == pytest.approx(
+        arrives(layer.base_layer.weight.detach()), abs=0.01)
 
 
 @pytest.mark.parametrize("r", [4, 16])
