@@ -5,6 +5,7 @@
 #   make serve   serve it on this machine   make test     run the tests that need no browser
 #   make test-browser  drive the built site and a real JupyterLab in Chromium
 #   make check   what continuous integration runs: lint, tests, a strict build, browser tests
+#                (make -j2 runs two of them at a time, --output-sync=target keeps them apart)
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 HTML := _build/html
 
-.PHONY: book serve lab test test-browser check lint strict-book clean
+.PHONY: book serve lab test test-browser test-site test-lab check lint strict-book clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
@@ -30,9 +31,16 @@ lab: $(VENV)/.ready
 test: $(VENV)/.ready-dev
 	$(BIN)/pytest --ignore=tests/site --ignore=tests/lab
 
-test-browser: $(VENV)/.ready-dev node_modules/.ready
-	test -f $(HTML)/index.html || $(BIN)/jupyter-book build .
-	$(BIN)/pytest tests/site tests/lab
+test-browser: test-site test-lab
+
+test-site: $(VENV)/.ready-dev node_modules/.ready $(HTML)/index.html
+	$(BIN)/pytest tests/site
+
+test-lab: $(VENV)/.ready-dev node_modules/.ready
+	$(BIN)/pytest tests/lab
+
+$(HTML)/index.html: | $(VENV)/.ready node_modules/.ready
+	$(BIN)/jupyter-book build .
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from pages import (
 from lora_edu.explore import show
 
 pytestmark = pytest.mark.site
+SLIDING = next(built for built in MOVABLE if built.controls[0].kind == "slider")
 
 NEAR = {"words": 3, "grid": 1.1, "marks": 1.1, "areas": 1.6}  # px
 ASTRAY = 1.5  # px that a curve may lie beside the other
@@ -173,11 +174,11 @@ COVERED = """(name) => {
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_plotly_takes_the_first_frames_place_within_one_frame_and_nothing_moves(visit, device):
-    here = visit(MOVABLE[0].page, device)
+    here = visit(SLIDING.page, device)
     here.page.wait_for_load_state("networkidle")
-    here.page.evaluate(COVERED, MOVABLE[0].name)
+    here.page.evaluate(COVERED, SLIDING.name)
     here.page.evaluate("() => { shifts.length = 0; }")
-    here.show(MOVABLE[0].name)
+    here.show(SLIDING.name)
     here.page.wait_for_timeout(200)
     seen = here.page.evaluate("seen")
     change = seen.index([False, True])
@@ -204,13 +205,13 @@ def test_the_first_frame_follows_the_theme(visit, page):
 def slow_plotly(visit):
     """(visit, explorer, ``release``): plotly has been asked for and comes when one releases it."""
     held = []
-    here = visit(MOVABLE[0].page)
+    here = visit(SLIDING.page)
     here.page.route("**/plotly*", lambda route: held.append(route))
     here.page.wait_for_load_state("networkidle")
     here.touch()
     here.page.wait_for_timeout(100)
     assert len(held) == 1
-    root = here.page.locator(f"#explorer-{MOVABLE[0].name}")
+    root = here.page.locator(f"#explorer-{SLIDING.name}")
     root.locator(".explorer-plot").evaluate("(box) => box.scrollIntoView({block: 'center'})")
 
     def release():
@@ -222,9 +223,9 @@ def slow_plotly(visit):
 
 def test_controls_moved_before_plotly_is_there_show_the_newest_position(slow_plotly):
     here, root, release = slow_plotly
-    last = computed(MOVABLE[0])[-1]
+    last = computed(SLIDING)[-1]
     root.evaluate("(root) => root.explorer.ready")
-    for control in MOVABLE[0].controls:
+    for control in SLIDING.controls:
         inputs = root.locator(f'[data-control="{control.name}"] input')
         inputs.last.press("End" if control.kind == "slider" else "Space")
     assert root.locator(".explorer-reading > span").text_content() == (
@@ -244,7 +245,7 @@ def test_pin_reset_and_link_work_before_plotly_is_there(slow_plotly):
     root.locator('[data-do="link"]').click()
     assert moved != start and here.page.evaluate("location.hash") == moved
     release()
-    want, now = (computed(MOVABLE[0])[state]["data"] for state in (
+    want, now = (computed(SLIDING)[state]["data"] for state in (
         first, root.evaluate("(root) => root.explorer.state()")))
     data = here.drawn(root)[0]
     check_figure(data[:len(now)], now)
@@ -254,9 +255,9 @@ def test_pin_reset_and_link_work_before_plotly_is_there(slow_plotly):
 
 
 def test_a_link_with_a_position_draws_it_untouched(visit):
-    keys = {control: keys[-1] for control, keys in MOVABLE[0].keys.items()}
-    here = visit(MOVABLE[0].page + f"#{MOVABLE[0].name}?" + "&".join(
+    keys = {control: keys[-1] for control, keys in SLIDING.keys.items()}
+    here = visit(SLIDING.page + f"#{SLIDING.name}?" + "&".join(
         f"{control}={key}" for control, key in keys.items()))
-    root = here.page.locator(f"#explorer-{MOVABLE[0].name}")
+    root = here.page.locator(f"#explorer-{SLIDING.name}")
     root.locator(".explorer-plot[data-drawn]").wait_for()
-    check_figure(here.drawn(root)[0], computed(MOVABLE[0])[-1]["data"])
+    check_figure(here.drawn(root)[0], computed(SLIDING)[-1]["data"])
