@@ -84,7 +84,7 @@ sys.path.insert(0, {str(EXTENSIONS)!r})
 extensions = ["myst_nb", "addresses", "notebooks", "sphinx_book_theme"]
 project, html_theme, nb_execution_mode = "book", "sphinx_book_theme", "force"
 nb_execution_raise_on_error = True
-html_title, exclude_patterns = "A book", ["_out"]
+html_title, exclude_patterns = "A book", ["_out", "lora_edu"]
 """
 PAGES = {
     "book/index.md": "# A book\n\n```{toctree}\none\n```\n",
