@@ -32,7 +32,7 @@ MODELS = {
     "GPT-3": Model(96, 12_288, 175_255_800_000),  # Table 4
 }
 SQUARE, WIDE, TALL = (1, 1), (4, 1), (1, 4)  # (rows, columns) of a matrix, in units of d
-TARGETS = {"q": (SQUARE,), "q, v": (SQUARE,) * 2, "q, k, v, o": (SQUARE,) * 4,
+TARGETS = {"v": (SQUARE,), "q, v": (SQUARE,) * 2, "q, k, v, o": (SQUARE,) * 4,
            "all six": (*(SQUARE,) * 4, WIDE, TALL)}  # the last two are those of the MLP
 RANKS = tuple(2**i for i in range(7))
 PRINTED = {  # model: (matrices, r, trainable parameters as the paper prints them)
@@ -40,7 +40,7 @@ PRINTED = {  # model: (matrices, r, trainable parameters as the paper prints the
     "RoBERTa large": (("q, v", 8, 0.8e6),),
     "GPT-2 M": (("q, v", 4, 0.35e6),),  # Tables 3 and 11
     "GPT-2 L": (("q, v", 4, 0.77e6),),
-    "GPT-3": (("q", 2, 4.7e6), ("q, v", 1, 4.7e6), ("q, v", 2, 9.4e6), ("q, v", 4, 18.8e6),
+    "GPT-3": (("v", 2, 4.7e6), ("q, v", 1, 4.7e6), ("q, v", 2, 9.4e6), ("q, v", 4, 18.8e6),
               ("q, v", 8, 37.7e6), ("q, v", 64, 301.9e6), ("q, k, v, o", 1, 9.4e6),
               ("q, k, v, o", 2, 18.8e6), ("q, k, v, o", 4, 37.7e6),
               ("q, k, v, o", 64, 603.8e6)),  # Table 15
