@@ -16,13 +16,15 @@ RULE_COLOURS = {"α kept": COLOURS["delta"], "rsLoRA": COLOURS["A"], "α = r": C
                 "α = 2r": COLOURS["loss"]}
 RULE_MARKS = {"α kept": "diamond", "rsLoRA": "circle", "α = r": "square", "α = 2r": "triangle-up"}
 SIGNS = {"diamond": "◆", "circle": "●", "square": "■", "triangle-up": "▲"}
+CHOICES = dict(zip(("kept", "rsLoRA", "= r", "= 2r"), book.RULES, strict=True))  # for α
 LOW, HIGH = 0.03, 20.0  # of the losses shown
 MOST = 60.0  # of the regrets shown
 EDGE = 1.06  # what lies above is drawn this far below the top
 
 
-def carry(task: str = "45°, Adam", rule: str = "α kept", r1: int = 8, r: int = 64) -> go.Figure:
+def carry(task: str = "45°, Adam", alpha: str = "kept", r1: int = 8, r: int = 64) -> go.Figure:
     """Left: loss against η at r1 and at r, with the η carried over. Right: regret against r."""
+    rule = CHOICES[alpha]
     regrets = book.regrets(task, book.RULES[rule], r1)
     here = regrets[book.RANKS.index(r)]
     traces = _valleys(task, rule, r1, r)
