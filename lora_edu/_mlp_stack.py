@@ -1,8 +1,7 @@
 """Many adapters on one frozen classifier at once: the arithmetic behind ``mlp.adapt``.
 
-Imports NumPy only. The runs of a stack share the frozen
-network and the rank r; they differ in start, s, learning rate and batches. No weight of shape
-(d, k) is formed for a run: a layer's output is H·Wᵀ + s·(H·Aᵀ)·Bᵀ, and with D = ∂L/∂Z
+Imports NumPy and ``_stack``. The runs of a stack share the frozen network and the rank r; they
+differ in start, s, learning rate and batches. No weight of shape (d, k) is formed for a run: a layer's output is H·Wᵀ + s·(H·Aᵀ)·Bᵀ, and with D = ∂L/∂Z
 
     ∇B = s·Dᵀ·(H·Aᵀ),   ∇A = s·(D·B)ᵀ·H,   ∂L/∂H = D·W + s·(D·B)·A.
 """
@@ -13,6 +12,8 @@ import itertools
 import math
 
 import numpy as np
+
+from lora_edu._stack import shared
 
 
 class Stack:
@@ -73,12 +74,6 @@ def cross_entropy(Z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     P /= total
     np.put_along_axis(P, right, np.take_along_axis(P, right, axis=-1) - 1, axis=-1)
     return loss.mean(axis=(-2, -1)), P / Z.shape[-2]
-
-
-def shared(stacked: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """``stacked`` (R, m, k) times one (k, n), as a single product."""
-    runs, rows, _ = stacked.shape
-    return (stacked.reshape(runs * rows, -1) @ matrix).reshape(runs, rows, -1)
 
 
 def _views(flat: np.ndarray, shapes: list) -> tuple[list, list]:

@@ -73,15 +73,15 @@ class Stack(Runs):
     def _factored(self) -> tuple:
         """Fill ``grads``; return (loss, ‖ΔW‖², −⟨ΔW, G0⟩), each (R,)."""
         A, Bt, s = self.A, self.Bt, self.s[:, 0, 0]
-        AC = _shared(A, self.covariance)  # (R, r, k)
-        BS = _shared(Bt, self.target)  # (R, r, k)
+        AC = shared(A, self.covariance)  # (R, r, k)
+        BS = shared(Bt, self.target)  # (R, r, k)
         BB = Bt @ Bt.transpose(0, 2, 1)  # (R, r, r), symmetric
         ACA = AC @ A.transpose(0, 2, 1)  # (R, r, r), symmetric
         useful = s * _inner(BS, A)
         np.matmul(self.s * BB, AC, out=self.grad_A)
         np.matmul(self.s * ACA, Bt, out=self.grad_B)
         self.grad_A -= BS
-        self.grad_B -= _shared(A, self.target.T)
+        self.grad_B -= shared(A, self.target.T)
         self.grad_A *= self.s
         self.grad_B *= self.s
         loss = 0.5 * s**2 * _inner(BB, ACA) - useful + self.start_loss
@@ -93,7 +93,7 @@ class Stack(Runs):
         delta *= self.s
         square, useful = _inner(delta, delta), _flat(delta) @ self.target.ravel()
         delta -= self.shift
-        G = _shared(delta, self.covariance)
+        G = shared(delta, self.covariance)
         loss = 0.5 * _inner(delta, G)
         G *= self.s
         np.matmul(self.Bt, G, out=self.grad_A)
@@ -191,7 +191,7 @@ def _add_decay(stack: Stack, weight_decay: float) -> None:
         stack.grads += stack.work
 
 
-def _shared(stacked: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def shared(stacked: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """``stacked`` (R, m, k) times one (k, n), as a single product."""
     runs, rows, _ = stacked.shape
     return (stacked.reshape(runs * rows, -1) @ matrix).reshape(runs, rows, -1)

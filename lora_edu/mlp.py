@@ -95,8 +95,7 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
             for end in _train(model, X, y, runs[i:i + CHUNK], draws, decay, make)]
 
 
-def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool,
-           make) -> list[MLP]:
+def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list[MLP]:
     """One stack of runs (s, lr, seed), trained and merged. make: (stack, rates) → a step."""
     s, lr, seed = zip(*runs, strict=True)
     stack = Stack(model.weights, model.biases, [draws[one][0] for one in seed],
