@@ -58,8 +58,18 @@ def jupyterlab(folder, config=OURS, options=()):
         _wait_for(server, port, folder / ".log")
         yield port
     finally:
-        server.terminate()
-        server.wait(30)
+        _stop(server)
+
+
+def _stop(server) -> None:
+    """Ask the server to end, and end it when it has not after a while: now and then its process
+    waits for ever for an idle worker thread of anyio, with its kernels and its loop long gone."""
+    server.terminate()
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _wait_for(server, port: int, log) -> None:
