@@ -232,7 +232,7 @@ def test_without_an_address_the_first_cell_says_how_to_install(built, monkeypatc
 def test_links_of_the_download_lead_to_the_site_where_that_is_known(built):
     words = {name: notebook(book).cells[1].source for name, book in built.items()}
     assert "[of the book](https://someone.example.org/book/book/index.html)" in words["known"]
-    assert "[of the book](index.md)" in words["unknown"]
+    assert "A chapter of the book." in words["unknown"]
 
 
 @pytest.mark.parametrize("code, modules", [

@@ -13,7 +13,7 @@ STEPS = [step for job in JOBS.values() for step in job["steps"]]
 
 def made(text: str) -> list[str]:
     """The make targets that a script calls."""
-    lines = re.findall(r"^(?:make|beside) ([\w -]+)$", text, re.MULTILINE)
+    lines = re.findall(r"(?:^|\(|&& )make ([a-z][a-z -]*[a-z])", text, re.MULTILINE)
     return [target for line in lines for target in line.split()]
 
 

@@ -1,23 +1,24 @@
 """Sphinx extension: each chapter as an executed notebook that runs alone.
 
-Imports nbformat and the sibling extension addresses. The notebook that a page offers is the one
-that the build has executed, with a first cell in front that installs what is missing.
+Imports nbformat and its siblings addresses and plain_markdown. The notebook that a page offers is
+the one that the build has executed, with a first cell in front that installs what is missing, and
+with its text in plain Markdown.
 """
 
 from __future__ import annotations
 
 import ast
-import posixpath
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import nbformat
+import plain_markdown as plain
 
 PYPI_NAMES = {"sklearn": "scikit-learn"}
 READS_REPOSITORY = "lora_edu.__file__"  # in a cell: it looks for files beside the package
 KEPT = ("kernelspec", "language_info")
-LINK = re.compile(r"\]\((?!\w+:)([^)\s#?]+)\.md((?:[#?][^)\s]*)?)\)")
 FIRST_CELL = '''\
 # Run this cell first: it installs what this notebook needs and your Python lacks.
 import importlib
@@ -55,32 +56,40 @@ def offer_notebook(app, pagename, templatename, context, doctree) -> None:
     if any(READS_REPOSITORY in cell.source for cell in notebook.cells):
         return  # a page about the repository, which does not run without it
     make_alone(notebook, Path(app.confdir), pagename,
-               app.lora_repository and app.lora_repository.url, app.lora_site)
+               app.lora_repository and app.lora_repository.url, names_of(app))
     target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)
     context["ipynb_source"] = f"{pagename}.ipynb"
 
 
-def make_alone(notebook, root: Path, page: str, repository: str | None, site: str) -> None:
+@cache
+def names_of(app) -> plain.Names:
+    """What the roles of the book refer to, and the address of its site."""
+    titles = {}
+    for page in sorted(app.env.found_docs):
+        titles |= plain.titles(Path(app.env.doc2path(page)).read_text(encoding="utf-8"))
+    sources = {}
+    for file in getattr(app.config, "bibtex_bibfiles", ()):
+        sources |= plain.sources(Path(app.confdir, file))
+    return plain.Names(titles, sources, app.lora_site)
+
+
+def make_alone(notebook, root: Path, page: str, repository: str | None, names: plain.Names) -> None:
     """Change an executed notebook so that it can leave the repository at ``root``: it gets a first
-    cell, keeps no settings of the build, and its links to pages lead to the site, if there is one.
+    cell, keeps no settings of the build, and its text needs no extension of Markdown.
     """
     source = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    made = plain.Page(page, [cell.source for cell in texts], names)
+    for cell in texts:
+        cell.source = made.plain(cell.source)
     cell = nbformat.v4.new_code_cell(first_cell(source, root, repository))
     cell.id = "install-what-is-missing"
     if notebook.nbformat_minor < 5:  # where cells have no ids
         del cell["id"]
-    notebook.cells.insert(0, cell)
+    notebook.cells = [cell, *(cell for cell in notebook.cells if cell.source)]
     notebook.metadata = {key: notebook.metadata[key] for key in KEPT if key in notebook.metadata}
-
-    def absolute(link):
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(page), link[1]))
-        return f"]({site}{path}.html{link[2]})"
-
-    for cell in notebook.cells if site else ():
-        if cell.cell_type == "markdown":
-            cell.source = LINK.sub(absolute, cell.source)
 
 
 def first_cell(source: str, root: Path, repository: str | None) -> str:

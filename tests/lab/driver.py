@@ -25,6 +25,9 @@ OURS = REPOSITORY / ".jupyter"  # the settings of `make lab`
 CELLS = "[...jupyterapp.shell.currentWidget.content.model.cells]"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NEWS = "@jupyterlab/apputils-extension:announcements"
+# What jupyterlab-myst says of references that only the whole book can follow.
+OF_THE_BOOK = re.compile("Cross reference target was not found|No target for internal reference|"
+                         'Linking "[^"]*" to an implicit heading reference')
 ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 DATA = """box => JSON.stringify(box.data || [], (key, value) => key.startsWith("_") ? undefined
           : ArrayBuffer.isView(value) ? [...value] : value)"""
@@ -97,7 +100,7 @@ class Lab:
     def __init__(self, context, port: int, notebook: str):
         self.page, self.received, self.errors, self.elsewhere = context.new_page(), 0, [], []
         self.page.on("console", lambda message: message.type == "error"
-                     and self.errors.append(message.text))
+                     and self._complained(message.text))
         self.page.on("pageerror", lambda error: self.errors.append(error.stack))
         self.page.on("request", lambda request: self._asked(request.url))
         self.page.on("websocket", self._listen)
@@ -112,6 +115,9 @@ class Lab:
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.page.wait_for_function(
             "jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
+
+    def _complained(self, text: str) -> None:
+        self.errors += [line for line in text.splitlines() if not OF_THE_BOOK.match(line)]
 
     def _asked(self, url: str) -> None:
         if ELSEWHERE.match(url):

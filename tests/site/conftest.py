@@ -13,7 +13,8 @@ collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-brows
 
 
 def pytest_collection_modifyitems(items):
-    """Page by page and device by device, so that ``reader`` loads each page once a device."""
+    """Page by page and device by device, so that ``reader`` loads each page once a device; where
+    several processes share the tests, a page stays with one of them."""
     def place(item):
         arguments = item.callspec.params if hasattr(item, "callspec") else {}
         page = arguments.get("page") or getattr(arguments.get("built"), "page", "")
@@ -22,6 +23,7 @@ def pytest_collection_modifyitems(items):
     here = [i for i, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     for i, item in zip(here, sorted((items[i] for i in here), key=place), strict=True):
         items[i] = item
+        item.add_marker(pytest.mark.xdist_group(place(item)[0]))
 
 
 @pytest.fixture(scope="session")
