@@ -1,12 +1,15 @@
-"""The chapters that _toc.yml names, as files: nothing is listed by hand. Imports PyYAML and
-jupytext."""
+"""The chapters that _toc.yml names, as files, and the solutions that they print: nothing is listed
+by hand. Imports PyYAML, jupytext, and the checks that solutions call."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import jupytext
+import numpy as np
 import yaml
+
+from lora_edu import checks
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -37,6 +40,29 @@ def notebook(page: str, root: Path = REPOSITORY):
 def code(page: str) -> str:
     """The source of a page's cells, joined."""
     return "\n".join(c.source for c in notebook(page).cells if c.cell_type == "code")
+
+
+def with_solutions(page: str):
+    """Each cell of a page with the label of the exercise whose solution it is part of, or ""."""
+    label = ""
+    for cell in notebook(page).cells:
+        if cell.cell_type == "code":
+            yield cell, label
+        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
+            if line.startswith("```{solution-"):
+                label = line.removeprefix("```{solution-start} ") if "start}" in line else ""
+
+
+def printed_solution(label: str, **names):
+    """The function ``solution`` that a chapter prints as the solution to an exercise; its cells
+    may use NumPy, the checks and ``names``."""
+    for page in NOTEBOOKS:
+        code = "\n".join(cell.source for cell, found in with_solutions(page) if found == label)
+        if code:
+            namespace = {"np": np, **vars(checks), **names}
+            exec(code, namespace)
+            return namespace["solution"]
+    raise AssertionError(f"no chapter prints a solution with code to {label}")
 
 
 NOTEBOOKS = [page for page in in_toc() if is_notebook(page)]

@@ -1,29 +1,10 @@
 """The book's code exercises: each check accepts the printed solution and rejects wrong answers."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
+from chapters import printed_solution
 
 from lora_edu import checks
-
-CHAPTERS = sorted((Path(__file__).parents[1] / "book").rglob("*.md"))
-SOLUTION = re.compile(r"```\{solution-start\} ([\w-]+)\n(.*?)```\{solution-end\}", re.DOTALL)
-CELL = re.compile(r"```\{code-cell\} ipython3\n((?::tags:[^\n]*\n)?)(.*?)```", re.DOTALL)
-
-
-def printed_solution(label):
-    """The function ``solution`` that a chapter prints as the solution to an exercise."""
-    for chapter in CHAPTERS:
-        for found, body in SOLUTION.findall(chapter.read_text(encoding="utf-8")):
-            if found == label:
-                code = "\n".join(code for _, code in CELL.findall(body))
-                namespace = {"np": np, **vars(checks)}
-                exec(code, namespace)
-                return namespace["solution"]
-    raise AssertionError(f"no chapter prints a solution with code to {label}")
-
 
 EXERCISES = {"ex-best": checks.best_approximation, "ex-count": checks.trainable_parameters,
              "ex-dropout": checks.dropout_backward, "ex-three": checks.three_factor_gradients,

@@ -1,11 +1,10 @@
 """The claims of the chapter The first r you try."""
 
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from chapters import printed_solution
 
 from lora_edu import (
     Adam,
@@ -182,26 +181,17 @@ def test_alpha_times_r_is_worse_than_no_division():
 
 # --- the exercises
 
-SOLUTION = re.compile(r"```\{solution-start\} ex-first-r-settings\n.*?```\{code-cell\} ipython3\n"
-                      r"(.*?)```", re.DOTALL)
-
-
-def solution():
-    page = Path(__file__).parents[1] / "book/part2/first-r.md"
-    namespace = {"np": np, **vars(checks)}
-    exec(SOLUTION.search(page.read_text(encoding="utf-8"))[1], namespace)
-    return namespace["solution"]
-
-
 def test_the_printed_solution_passes_its_check(capsys):
-    assert checks.first_r_settings(solution())
+    assert checks.first_r_settings(printed_solution("ex-first-r-settings"))
     assert "Right" in capsys.readouterr().out
 
 
 def wrong(**changes):
     """The solution with one of the three replaced: name=function (r, r1, right answer, rule)."""
+    solution = printed_solution("ex-first-r-settings")
+
     def settings(r, r_first, lr_first, rule):
-        right = dict(zip(("alpha", "lr", "s"), solution()(r, r_first, lr_first, rule), strict=True))
+        right = dict(zip(("alpha", "lr", "s"), solution(r, r_first, lr_first, rule), strict=True))
         return tuple(changes[name](r, r_first, value, rule) if name in changes else value
                      for name, value in right.items())
     return settings

@@ -1,20 +1,15 @@
 """What a page folds away, an open notebook folds too: helper code, and the code of solutions."""
 
 import pytest
-from chapters import NOTEBOOKS, notebook
+from chapters import NOTEBOOKS, with_solutions
 
 FOLDED = {"hide-input", "hide-cell", "remove-input"}
 
 
 def should_be_folded(page):
     """Each code cell of a page, and whether the website hides its code at first."""
-    solution = False
-    for cell in notebook(page).cells:
-        if cell.cell_type == "code":
-            yield cell, solution or bool(FOLDED & set(cell.metadata.get("tags", ())))
-        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
-            if line.startswith("```{solution-"):
-                solution = line.startswith("```{solution-start}")
+    for cell, solution in with_solutions(page):
+        yield cell, bool(solution or FOLDED & set(cell.metadata.get("tags", ())))
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)

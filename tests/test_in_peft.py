@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from chapters import printed_solution
 from peft import EvaConfig, LoraConfig, PeftModel, get_peft_model, initialize_lora_eva_weights
 from peft.optimizers import create_loraplus_optimizer
 from torch import nn
@@ -575,13 +576,9 @@ def test_transformers_trainer_takes_the_model_as_it_is(folder):
 
 
 def test_the_printed_solution_passes_its_check(capsys):
-    text = CHAPTER.read_text(encoding="utf-8")
-    body = text.split("{solution-start} ex-convert")[1].split("{solution-end}")[0]
-    code = re.search(r"```\{code-cell\} ipython3\n(.*?)```", body, re.DOTALL)[1]
-    namespace = {"np": np, "converted_adapter": converted_adapter}
-    exec(code, namespace)
+    solution = printed_solution("ex-convert", converted_adapter=converted_adapter)
     capsys.readouterr()
-    assert converted_adapter(namespace["solution"])
+    assert converted_adapter(solution)
     assert "Right" in capsys.readouterr().out
 
 

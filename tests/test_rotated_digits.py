@@ -1,15 +1,14 @@
 """The claims of the chapter Rotated digits: the shipped runs, made again, and what they show."""
 
 import copy
-import re
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from chapters import printed_solution
 
 from lora_edu.checks.rotated_digits import undo_change
 from lora_edu.digits import load
@@ -314,17 +313,8 @@ def undo(W0, b0, M, t):
     return W0 @ back - W0, -W0 @ back @ t
 
 
-def printed_solution():
-    """The function that the page prints as the solution."""
-    page = Path(__file__).parents[1] / "book" / "part3" / "rotated-digits.md"
-    body = re.search(r"```\{solution-start\} ex-undo-change\n.*?ipython3\n(.*?)```",
-                     page.read_text(encoding="utf-8"), re.DOTALL)[1]
-    namespace = {"np": np, "undo_change": undo_change}
-    exec(body, namespace)
-    return namespace["solution"]
-
-
-@pytest.mark.parametrize("solution", [undo, printed_solution()])
+@pytest.mark.parametrize("solution", [undo, printed_solution(
+    "ex-undo-change", undo_change=undo_change)])
 def test_the_check_accepts_the_solution(solution, capsys):
     assert undo_change(solution)
     assert "Right" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from test_exercises import printed_solution
+from chapters import printed_solution
 
 from lora_edu.checks import adapted_attention
 from lora_edu.explore.states import plain_figure
