@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_exercises import CELL, CHAPTERS, SOLUTION
+from chapters import printed_solution
 
 from lora_edu.checks import audit as checks
 from lora_edu.explore.states import plain_figure
@@ -18,14 +18,9 @@ EXERCISES = {"ex-audit-rows": checks.gpt3_rows, "ex-audit-checkpoint": checks.ch
 @pytest.fixture(scope="module")
 def solutions():
     """What the page prints as its solutions, by label."""
-    page = next(chapter for chapter in CHAPTERS if chapter.name == "audit.md")
-    found = {}
-    for label, body in SOLUTION.findall(page.read_text(encoding="utf-8")):
-        namespace = {"audit": checks, "paper": audit,
-                     "formula": lambda layers, matrices, d, r: 2 * layers * matrices * d * r}
-        exec("\n".join(code for _, code in CELL.findall(body)), namespace)
-        found[label] = namespace["solution"]
-    return found
+    names = {"audit": checks, "paper": audit,
+             "formula": lambda layers, matrices, d, r: 2 * layers * matrices * d * r}
+    return {label: printed_solution(label, **names) for label in EXERCISES}
 
 
 @pytest.mark.parametrize("label", EXERCISES)
