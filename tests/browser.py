@@ -10,6 +10,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 
 
 def launch(playwright):
-    """The system's Chromium (or the one that CHROMIUM names), headless, asking nobody anything."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    """The browser that CHROMIUM names, or else the system's Chromium: headless, asking nobody
+    anything. Its headless shell is preferred, for a window of its own costs as much as a page."""
+    chromium = (os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell")
+                or shutil.which("chromium"))
     return playwright.chromium.launch(executable_path=chromium, args=FLAGS)

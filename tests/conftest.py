@@ -11,8 +11,9 @@ settings.load_profile("repeatable")
 def browser():
     """Chromium; started when the first test asks for it."""
     from browser import launch
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=60_000)  # the machine may be busy
     with sync_playwright() as playwright:
         chromium = launch(playwright)
         yield chromium

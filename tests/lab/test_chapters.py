@@ -68,7 +68,7 @@ def agree(tab, root, source, values):
     """The plot and the sentence of an explorer come to be those of its function at ``values``."""
     figure = computed(source, values)
     expected, reading = lists(figure["data"]), figure["layout"].get("meta", {}).get("reading", "")
-    expect(root.locator(".explorer-reading")).to_have_text(reading, timeout=60_000)
+    expect(root.locator(".explorer-reading")).to_have_text(reading)
     for _ in range(100):
         drawn = tab.traces(root.locator(".explorer-plot"))
         if lists(plain_figure(go.Figure(drawn))["data"]) == expected:
@@ -99,7 +99,7 @@ def test_a_chapter_runs_and_its_explorers_follow_their_controls(read, chapter):
     shown = [tab.show_output(cell) for cell in tab.cells_with_widgets()]
     for output in shown:
         root = output.locator(".explorer-widgets")
-        expect(root.locator(".explorer-plot[data-drawn]")).to_have_count(1, timeout=60_000)
+        expect(root.locator(".explorer-plot[data-drawn]")).to_have_count(1)
         source, controls = made[root.locator(".explorer").get_attribute("data-name")]
         values = {c.name: c.values[c.start] for c in controls}
         agree(tab, root, source, values)

@@ -43,7 +43,7 @@ class Visit:
         self.context.on("request", self._request)
         self.context.add_init_script(COUNT_SHIFTS)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(60_000)  # the machine may be busy
         self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         self.page.on("console", lambda message: message.type in ("error", "warning")
                      and self.problems.append(f"console: {message.text}"))
