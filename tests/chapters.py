@@ -3,6 +3,7 @@ by hand. Imports PyYAML, jupytext, and the checks that solutions call."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -32,8 +33,9 @@ def is_notebook(page: str, root: Path = REPOSITORY) -> bool:
     return file.is_file() and "\n```{code-cell}" in file.read_text(encoding="utf-8")
 
 
+@cache
 def notebook(page: str, root: Path = REPOSITORY):
-    """A page as a notebook without outputs, as JupyterLab opens it."""
+    """A page as a notebook without outputs, as JupyterLab opens it; tests share it."""
     return jupytext.read(root / f"{page}.md")
 
 

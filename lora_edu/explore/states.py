@@ -31,12 +31,14 @@ def plain_figure(figure, where: str = "the figure") -> dict:
     Raises ExploreError, naming ``where`` and the path, for a value that is not finite (write None
     for a gap) and for anything that is not a plotly figure.
     """
-    if not hasattr(figure, "to_plotly_json"):
+    if not (hasattr(figure, "data") and hasattr(figure, "layout")):
         raise ExploreError(f"{where}: the function must return a plotly figure, "
                            f"got {type(figure).__name__}")
-    tree = figure.to_plotly_json()
-    layout = {key: value for key, value in tree.get("layout", {}).items() if key != "template"}
-    return {"data": _plain(list(tree["data"]), where, "data"),
+    # part by part: the figure as a whole would write its arrays in base64 first
+    data = [trace.to_plotly_json() for trace in figure.data]
+    layout = {key: value for key, value in figure.layout.to_plotly_json().items()
+              if key != "template"}
+    return {"data": _plain(data, where, "data"),
             "layout": as_lists(_plain(layout, where, "layout"))}
 
 

@@ -110,6 +110,17 @@ class Lab:
         self.page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook}?reset")
         self.ready()
 
+    def turn_to(self, notebook: str) -> None:
+        """Put away the notebook, unsaved, and open another in the same tab."""
+        self.page.evaluate("""async path => {
+            const open = jupyterapp.shell.currentWidget;
+            await open.sessionContext.shutdown();
+            open.context.model.dirty = false;
+            open.close();
+            await jupyterapp.commands.execute("docmanager:open", { path }); }""", notebook)
+        self.errors.clear()
+        self.ready()
+
     def ready(self) -> None:
         """Wait for the notebook and its kernel."""
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")

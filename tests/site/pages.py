@@ -172,8 +172,10 @@ def check_figure(have, want, rtol: float = 1e-5, where: str = "") -> None:
     Of a dict, ``have`` may hold more keys: plotly writes some of its own.
     """
     if isinstance(want, np.ndarray):
-        np.testing.assert_allclose(np.array(have, float).reshape(want.shape), want, rtol, 0,
-                                   err_msg=where)
+        have = np.array(have, float).reshape(want.shape)
+        if not (np.abs(have - want) <= rtol * np.abs(want)).all():
+            np.testing.assert_allclose(have, want, rtol, 0, err_msg=where)
+            raise AssertionError(where)
     elif isinstance(want, dict):
         for key in want:
             check_figure(have[key], want[key], rtol, f"{where}.{key}")
