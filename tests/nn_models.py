@@ -109,6 +109,15 @@ def same_bits(a, b):
         a.view(-1).view(torch.uint8), b.view(-1).view(torch.uint8))
 
 
+def assert_rounding_apart(have, want, tolerance=1e-5):
+    """Raise AssertionError unless the two differ by rounding: ``tolerance`` × the largest entry.
+
+    Entry by entry would be stricter than rounding is: a small sum of large terms has the error of
+    the terms, and how it is added up differs from one processor to the next.
+    """
+    torch.testing.assert_close(have, want, rtol=0, atol=tolerance * want.abs().max().item())
+
+
 def bits(model):
     """A copy of a model's state dict."""
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -18,11 +18,16 @@ SAMPLE = [(ADAM, 1, 1.0, 0.0442), (ADAM, 8, 1.0, 0.0442), (ADAM, 64, 0.125, 0.04
 
 @pytest.mark.parametrize(("task", "r", "s", "eta"), SAMPLE)
 def test_a_sample_of_the_map_trained_anew(task, r, s, eta):
-    """The map is rounded to float16, and its runs to float32; a step multiplies differences."""
+    """The map is rounded to float16, and its runs to float32.
+
+    Near the largest rate that trains, steps multiply differences: there a seed may end a few per
+    cent elsewhere on another processor, and the middle of the seeds may not.
+    """
     rates = first_r.TASKS[task].rates
     at = int(np.abs(np.log(np.array(rates) / eta)).argmin())
     now = first_r.train(task, r, s, rates=rates[at:at + 1])[0]
-    np.testing.assert_allclose(now, first_r.losses(task, r, s)[at], rtol=0.02)
+    off = np.abs(now / first_r.losses(task, r, s)[at] - 1)
+    assert np.median(off) < 0.01 and off.max() < 0.1
 
 
 def test_the_map_holds_every_rule_at_every_first_rank():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nn_models import LAYERS, adapted, same_bits, token_ids
+from nn_models import LAYERS, adapted, assert_rounding_apart, same_bits, token_ids
 from peft import PeftModel
 from torch import nn
 
@@ -34,7 +34,7 @@ def test_a_saved_adapter_loads_to_the_same_bits(tmp_path, alpha, rule):
         assert same_bits(have.lora_A, want.lora_A) and same_bits(have.lora_B, want.lora_B)
         assert (have.r, have.dropout) == (3, 0.25)
         assert have.scaling == pytest.approx(want.scaling, rel=1e-15)
-    torch.testing.assert_close(plain(IDS), model(IDS))
+    assert_rounding_apart(plain(IDS), model(IDS))
     if rule != "none":
         assert same_bits(plain(IDS), model(IDS))
 
@@ -98,7 +98,7 @@ def test_ranks_and_alphas_may_differ_from_layer_to_layer(tmp_path):
     assert config["rank_pattern"] == {r"^blocks\.0\.v": 3}
     assert config["alpha_pattern"] == {r"^blocks\.1\.v": 5}
     twin = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path)
-    torch.testing.assert_close(twin(IDS), want)
+    assert_rounding_apart(twin(IDS), want)
     load_adapter(plain, tmp_path)
     assert same_bits(plain(IDS), want)
 
