@@ -25,19 +25,24 @@ def with_text(text):
     return next(i for i, cell in enumerate(CELLS) if text in cell.source)
 
 
+def read(tab, text):
+    """What a reader sees of the cell with this text: not the editor behind it."""
+    return tab.show_output(with_text(text)).locator(".myst, .jp-RenderedMarkdown")
+
+
 @pytest.mark.parametrize("markup, seen", [
     ("```{admonition} Predict first", "Predict first"),
     ("```{dropdown} Answers to 5 and 6", "Answers to 5 and 6"),
     ("```{prf:theorem} Step zero", r"Theorem \d+ \(Step zero\)"),
     ("```{exercise} Half awake", "Exercise.*Half awake")])
 def test_a_directive_is_shown_and_not_its_markup(tab, markup, seen):
-    cell = tab.show_output(with_text(markup)).locator(".myst, .jp-RenderedMarkdown")
+    cell = read(tab, markup)
     expect(cell.get_by_text(re.compile(seen)).first).to_be_visible()
     expect(cell).not_to_contain_text(MARKUP)
 
 
 def test_answers_open_at_a_click(tab):
-    cell = tab.show_output(with_text("```{dropdown} Answers to 5 and 6"))
+    cell = read(tab, "```{dropdown} Answers to 5 and 6")
     answer = cell.get_by_text("the outer product of two vectors, and that is zero only if")
     expect(answer).to_be_hidden()
     cell.get_by_text("Answers to 5 and 6").click()
