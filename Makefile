@@ -34,7 +34,7 @@ test: $(VENV)/.ready-dev
 test-browser: test-site test-lab
 
 test-site: $(VENV)/.ready-dev node_modules/.ready $(HTML)/index.html
-	$(BIN)/pytest -n 3 --dist loadgroup tests/site
+	$(BIN)/pytest -n 3 tests/site
 
 test-lab: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/pytest tests/lab

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from devices import AS_JSON, COUNT_SHIFTS, DEVICES, DRAWING, ELSEWHERE, NEAREST, TWO_FRAMES
 from pages import EXPLORERS, HTML, served
+from xdist.scheduler import LoadScopeScheduling
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
 
 
 def pytest_collection_modifyitems(items):
-    """Page by page and device by device, so that ``reader`` loads each page once a device; where
-    several processes share the tests, a page stays with one of them."""
+    """Page by page and device by device, so that ``reader`` loads each page once a device."""
     def place(item):
         arguments = item.callspec.params if hasattr(item, "callspec") else {}
         page = arguments.get("page") or getattr(arguments.get("built"), "page", "")
@@ -23,7 +24,18 @@ def pytest_collection_modifyitems(items):
     here = [i for i, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     for i, item in zip(here, sorted((items[i] for i in here), key=place), strict=True):
         items[i] = item
-        item.add_marker(pytest.mark.xdist_group(place(item)[0]))
+
+
+class PageByPage(LoadScopeScheduling):
+    """Of several processes that share the tests, one has all tests of a page."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        named = re.search(r"\[.*?\b(book/[\w/-]+|[\w-]+)(?=\.html|#|\])", nodeid)
+        return named[1] if named else "any"
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return PageByPage(config, log)
 
 
 @pytest.fixture(scope="session")

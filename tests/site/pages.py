@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,10 +64,18 @@ class Host(SimpleHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing of a browser that has left."""
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def served(folder: Path):
     """Serve a folder on a free port of this machine; yields its address, ending in a slash."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Host, directory=folder)) as server:
+    with Server(("127.0.0.1", 0), partial(Host, directory=folder)) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
