@@ -1,8 +1,8 @@
 """Sphinx extension: each chapter as an executed notebook that runs alone.
 
-Imports nbformat and its siblings addresses and plain_markdown. The notebook that a page offers is
-the one that the build has executed, with a first cell in front that installs what is missing, and
-with its text in plain Markdown.
+Imports nbformat and its siblings plain_markdown and plain_outputs. The notebook that a page offers
+is the one that the build has executed, with a first cell in front that installs what is missing,
+with its text in plain Markdown, and with words where only the site's scripts can draw.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import plain_markdown as plain
+import plain_outputs
 
 PYPI_NAMES = {"sklearn": "scikit-learn"}
 READS_REPOSITORY = "lora_edu.__file__"  # in a cell: it looks for files beside the package
@@ -77,13 +78,17 @@ def names_of(app) -> plain.Names:
 
 def make_alone(notebook, root: Path, page: str, repository: str | None, names: plain.Names) -> None:
     """Change an executed notebook so that it can leave the repository at ``root``: it gets a first
-    cell, keeps no settings of the build, and its text needs no extension of Markdown.
+    cell, keeps no settings of the build, and neither its text nor its outputs need an extension.
     """
     source = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     made = plain.Page(page, [cell.source for cell in texts], names)
     for cell in texts:
         cell.source = made.plain(cell.source)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if html := output.get("data", {}).get("text/html"):
+                output.data["text/html"] = plain_outputs.plain(html)
     cell = nbformat.v4.new_code_cell(first_cell(source, root, repository))
     cell.id = "install-what-is-missing"
     if notebook.nbformat_minor < 5:  # where cells have no ids

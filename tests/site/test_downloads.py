@@ -7,7 +7,8 @@ import pytest
 from chapters import NOTEBOOKS, code
 from nbclient import NotebookClient
 from notebooks import READS_REPOSITORY
-from pages import HTML, all_pages
+from pages import EXPLORERS, HTML, all_pages
+from plain_outputs import INVITES
 
 pytestmark = pytest.mark.site
 BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()
@@ -34,6 +35,10 @@ def test_a_chapter_offers_its_executed_notebook(page):
     assert outputs and not [o for o in outputs if o.output_type == "error" or
                             WIDGET in o.get("data", {})]
     assert "widgets" not in made.metadata
+    html = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
+    assert "<svg" not in html and "explorer-" not in html
+    explorers = sum(built.page == f"{page}.html" for built in EXPLORERS)
+    assert sum(map(html.count, INVITES.values())) == explorers
 
 
 def test_a_page_without_cells_or_about_the_repository_offers_no_notebook():
