@@ -1,4 +1,4 @@
-"""Layers and a small model for the tests of lora_edu.nn, a twin in PEFT, and how to compare."""
+"""Layers and a small model for the tests of lora_edu.nn, and the model's twin in PEFT."""
 
 import copy
 
@@ -80,47 +80,6 @@ def peft_matrices(twin, name):
     if layer.lora_embedding_A:
         return layer.lora_embedding_A["default"], layer.lora_embedding_B["default"]
     return layer.lora_A["default"].weight, layer.lora_B["default"].weight
-
-
-def fingerprint(model):
-    """All that ``model`` is: its modules, every bit of its tensors, what trains, what is active."""
-    modules = {name: (id(module), type(module), module.training,
-                      tuple(getattr(module, "active_adapters", ())))
-               for name, module in model.named_modules()}
-    tensors = {name: (id(p), p.requires_grad, p.dtype, p.detach().clone())
-               for name, p in [*model.named_parameters(), *model.named_buffers()]}
-    return modules, tensors
-
-
-def assert_unchanged(model, before):
-    """Raise AssertionError unless ``model`` has the fingerprint ``before``."""
-    modules, tensors = fingerprint(model)
-    assert modules == before[0]
-    assert tensors.keys() == before[1].keys()
-    for name, (*have, values) in tensors.items():
-        *want, old = before[1][name]
-        assert have == want and same_bits(values, old), name
-
-
-def same_bits(a, b):
-    """Equal to the last bit: shape, dtype and values, with −0.0 ≠ 0.0."""
-    a, b = a.detach().contiguous(), b.detach().contiguous()
-    return (a.dtype, a.shape) == (b.dtype, b.shape) and torch.equal(
-        a.view(-1).view(torch.uint8), b.view(-1).view(torch.uint8))
-
-
-def assert_rounding_apart(have, want, tolerance=1e-5):
-    """Raise AssertionError unless the two differ by rounding: ``tolerance`` × the largest entry.
-
-    Entry by entry would be stricter than rounding is: a small sum of large terms has the error of
-    the terms, and how it is added up differs from one processor to the next.
-    """
-    torch.testing.assert_close(have, want, rtol=0, atol=tolerance * want.abs().max().item())
-
-
-def bits(model):
-    """A copy of a model's state dict."""
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]

@@ -1,6 +1,5 @@
 """The claims of the chapter The first r you try."""
 
-
 import numpy as np
 import pytest
 import torch

@@ -11,7 +11,7 @@ from lora_edu.explore import explore, show
 WORDS = re.compile(r"<p>|</p>|</?b>")
 
 
-def figure(r=1, α=1.0):
+def figure(r=1):
     drawn = go.Figure(go.Scatter(x=np.arange(3), y=r * np.arange(3.0), name="a line"))
     drawn.update_layout(meta={"reading": f"r = {r}: a < b & c"})
     return drawn

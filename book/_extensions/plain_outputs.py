@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 EXPLORER = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
-PARTS = {"reading": re.compile(r'<p class="explorer-reading".*?<span>(.*?)</span>', re.DOTALL),
-         "caption": re.compile(r"<figcaption>(.*?)</figcaption>", re.DOTALL)}
+READING = re.compile(r'<p class="explorer-reading".*?<span>(.*?)</span>', re.DOTALL)
+CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", re.DOTALL)
 INVITES = {True: "Run the cells down to this one, and an explorer with its controls stands here.",
            False: "Run the cells down to this one, and a figure stands here."}
 
@@ -25,6 +25,6 @@ def plain(html: str) -> str:
 
 def _words(figure: str) -> str:
     reading, caption = (found[1] if (found := part.search(figure)) else ""
-                        for part in PARTS.values())
+                        for part in (READING, CAPTION))
     first = f"<b>{INVITES['data-control=' in figure]}</b> {reading}".rstrip()
     return "".join(f"<p>{text}</p>" for text in (first, caption) if text)

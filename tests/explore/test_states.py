@@ -43,11 +43,13 @@ def test_a_figure_without_controls_has_one_state():
     (np.array(["2021-06-17"], dtype="datetime64[D]"), ["2021-06-17"]),
 ])
 def test_values_become_plain(given, plain):
-    (trace,) = plain_figure(scatter(customdata=given))["data"]
-    assert type(trace["customdata"]) is type(plain)
-    np.testing.assert_array_equal(trace["customdata"], plain)
-    if isinstance(plain, np.ndarray):
-        assert not np.signbit(trace["customdata"]).any()
+    made = scatter(customdata=given)
+    for figure in (made, go.Figure(made.to_dict())):  # a stored figure has its arrays in base64
+        (trace,) = plain_figure(figure)["data"]
+        assert type(trace["customdata"]) is type(plain)
+        np.testing.assert_array_equal(trace["customdata"], plain)
+        if isinstance(plain, np.ndarray):
+            assert not np.signbit(trace["customdata"]).any()
 
 
 def test_the_layout_is_exact_and_the_template_is_left_to_the_page():
@@ -66,6 +68,7 @@ def test_the_figure_itself_is_left_as_it_was():
 BAD = {
     "raises": (lambda: 1 / 0, ["ZeroDivisionError", "division by zero"]),
     "no figure": (lambda: {"data": []}, ["must return a plotly figure", "dict"]),
+    "a trace": (lambda: go.Scatter(y=[1]), ["must return a plotly figure", "Scatter"]),
     "nan in an array": (lambda: scatter(y=np.array([1, np.nan])), ["data[0].y[1] is nan", "None"]),
     "inf in an array": (lambda: scatter(y=np.array([-np.inf])), ["data[0].y[0] is -inf"]),
     "nan in two dimensions": (lambda: go.Figure(go.Heatmap(z=np.array([[1, 2], [3, np.nan]]))),

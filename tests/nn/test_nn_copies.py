@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 import torch
-from nn_models import KINDS, inputs, make_layer, same_bits
+from nn_compare import same_bits
+from nn_models import KINDS, inputs, make_layer
 
 
 @pytest.mark.parametrize("merged", [False, True])

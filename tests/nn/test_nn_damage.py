@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 import torch
-from nn_models import TARGETS, adapted, assert_unchanged, fingerprint, token_ids
+from nn_compare import assert_unchanged, fingerprint
+from nn_models import TARGETS, adapted, token_ids
 from safetensors.torch import load_file, save_file
 
 from lora_edu.nn import inject, load_adapter, merge, save_adapter

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from nn_models import KINDS, assert_unchanged, fingerprint, make_layer
+from nn_compare import assert_unchanged, fingerprint
+from nn_models import KINDS, make_layer
 from torch import nn
 
 from lora_edu import DISTRIBUTIONS, RULES, STARTS

@@ -5,17 +5,8 @@ import json
 
 import pytest
 import torch
-from nn_models import (
-    LAYERS,
-    TARGETS,
-    adapted,
-    assert_rounding_apart,
-    net,
-    peft_matrices,
-    peft_twin,
-    same_bits,
-    token_ids,
-)
+from nn_compare import assert_rounding_apart, same_bits
+from nn_models import LAYERS, TARGETS, adapted, net, peft_matrices, peft_twin, token_ids
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nn_models import LAYERS, adapted, assert_rounding_apart, same_bits, token_ids
+from nn_compare import assert_rounding_apart, same_bits
+from nn_models import LAYERS, adapted, token_ids
 from peft import PeftModel
 from torch import nn
 

@@ -3,16 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from nn_models import (
-    TARGETS,
-    adapted,
-    assert_rounding_apart,
-    assert_unchanged,
-    fingerprint,
-    net,
-    same_bits,
-    token_ids,
-)
+from nn_compare import assert_rounding_apart, assert_unchanged, fingerprint, same_bits
+from nn_models import TARGETS, adapted, net, token_ids
 from torch import nn
 
 from lora_edu.nn import LoRALinear, inject, lora_layers, merge, merge_and_unload, unload

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from nn_models import DTYPES, KINDS, assert_rounding_apart, inputs, make_layer, same_bits
+from nn_compare import assert_rounding_apart, same_bits
+from nn_models import DTYPES, KINDS, inputs, make_layer
 from torch import nn
 
 from lora_edu import RULES, scaling

@@ -5,7 +5,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from nn_models import DTYPES, KINDS, inputs, make_layer, same_bits
+from nn_compare import same_bits
+from nn_models import DTYPES, KINDS, inputs, make_layer
 
 from lora_edu import RULES
 

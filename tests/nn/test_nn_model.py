@@ -6,18 +6,8 @@ import re
 import numpy as np
 import pytest
 import torch
-from nn_models import (
-    LAYERS,
-    TARGETS,
-    adapted,
-    assert_rounding_apart,
-    assert_unchanged,
-    bits,
-    fingerprint,
-    net,
-    same_bits,
-    token_ids,
-)
+from nn_compare import assert_rounding_apart, assert_unchanged, bits, fingerprint, same_bits
+from nn_models import LAYERS, TARGETS, adapted, net, token_ids
 from torch import nn
 
 from lora_edu.nn import (

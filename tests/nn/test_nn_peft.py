@@ -9,17 +9,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from nn_models import (
-    LAYERS,
-    TARGETS,
-    adapted,
-    assert_rounding_apart,
-    net,
-    peft_matrices,
-    peft_twin,
-    same_bits,
-    token_ids,
-)
+from nn_compare import assert_rounding_apart, same_bits
+from nn_models import LAYERS, TARGETS, adapted, net, peft_matrices, peft_twin, token_ids
 from peft import LoraConfig, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from torch import nn

@@ -182,9 +182,7 @@ def check_figure(have, want, rtol: float = 1e-5, where: str = "") -> None:
     """
     if isinstance(want, np.ndarray):
         have = np.array(have, float).reshape(want.shape)
-        if not (np.abs(have - want) <= rtol * np.abs(want)).all():
-            np.testing.assert_allclose(have, want, rtol, 0, err_msg=where)
-            raise AssertionError(where)
+        assert (np.abs(have - want) <= rtol * np.abs(want)).all(), (where, have, want)
     elif isinstance(want, dict):
         for key in want:
             check_figure(have[key], want[key], rtol, f"{where}.{key}")
