@@ -23,7 +23,8 @@ DEFINITION = re.compile(r"^(\S.*)\n: +", re.MULTILINE)
 MATH = re.compile(r"(\${1,2})(.+?)\1", re.DOTALL)
 NAMED = re.compile(r"^`{3,}\{([\w:-]+)\} (.+)\n:label: (\S+)", re.MULTILINE)
 LABELLED = re.compile(r"^`{3,}\{math\}\n:label: (\S+)", re.MULTILINE)
-KINDS = {"prf:theorem": "Theorem", "prf:corollary": "Corollary", "exercise": "Exercise"}
+KINDS = {"prf:theorem": "Theorem", "prf:corollary": "Corollary", "prf:lemma": "Lemma",
+         "prf:observation": "Observation", "prf:remark": "Remark", "exercise": "Exercise"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,186 @@
+"""Sphinx extension: the register of claims, held against the chapters and the tests.
+
+Imports Sphinx, docutils and PyYAML. A claim is a labelled block of a chapter: ``thm-…``, ``cor-…``
+and ``lem-…`` are proved, ``obs-…`` is observed (``{prf:observation}``), ``cit-…`` is cited
+(``{prf:remark}``). Beside ``chapter.md`` stands ``chapter.claims.yml``, with an entry a label:
+
+    obs-some-name:
+      says: the claim in one line of Markdown, no stronger than its block
+      setup: task, seeds and spread            (observed only)
+      corrected: what was once said, and when  (only where it was said wrongly)
+
+A test names what it holds: ``@pytest.mark.claim("obs-some-name")``. A cited claim is held by its
+source, which its block cites. ``{claims}`` shows the register; ``problems`` says what is missing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+HOME = Path(__file__).parents[2]
+KINDS = {"thm": "proved", "cor": "proved", "lem": "proved", "obs": "observed", "cit": "cited"}
+NEEDED = {"proved": {"says"}, "observed": {"says", "setup"}, "cited": {"says"}}
+BLOCK = re.compile(r"^(`{3,}|:{3,})\{prf:(\w+)\} *([^\n]*)\n:label: (\S+)\n(.*?)^\1", re.M | re.S)
+REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`|\]\(#(\w{3}-[\w-]+)\)")
+CITED = re.compile(r"\{cite(?::t)?\}`([^`]+)`")
+
+
+def setup(app):
+    app.add_directive("claims", Claims)
+    app.connect("builder-inited", complain)
+    return {"version": "1", "parallel_read_safe": True}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A labelled block of a page."""
+
+    page: str
+    kind: str
+    title: str
+    label: str
+    body: str
+
+
+class Register:
+    """What a checkout of the book claims and tests. ``home``: its top folder."""
+
+    def __init__(self, home: Path = HOME):
+        self.home = home
+
+    @cached_property
+    def pages(self) -> dict[str, str]:
+        """The text of each page, such as "book/part1/step-zero"."""
+        files = sorted((self.home / "book").rglob("*.md"))
+        return {file.relative_to(self.home).with_suffix("").as_posix(): file.read_text("utf-8")
+                for file in files if "_extensions" not in file.parts}
+
+    @cached_property
+    def blocks(self) -> dict[str, Block]:
+        """Label → block, of every labelled block that a claim can stand in."""
+        return {label: Block(page, kind, title, label, body)
+                for page, text in self.pages.items()
+                for _, kind, title, label, body in BLOCK.findall(text)}
+
+    @cached_property
+    def entries(self) -> dict[str, dict[str, dict[str, str]]]:
+        """Page → label → fields, of the files beside the pages."""
+        return {page: yaml.safe_load(file.read_text("utf-8"))
+                for page in self.pages
+                if (file := self.home / f"{page}.claims.yml").is_file()}
+
+    @cached_property
+    def tests(self) -> dict[str, list[tuple[str, str]]]:
+        """Label → (file, function), of the tests that name it."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for file in sorted((self.home / "tests").rglob("test_*.py")):
+            text = file.read_text("utf-8")
+            if "mark.claim(" not in text:
+                continue
+            for function in ast.walk(ast.parse(text)):
+                for mark in getattr(function, "decorator_list", ()):
+                    if ast.unparse(mark).startswith("pytest.mark.claim("):
+                        for label in mark.args:
+                            found.setdefault(ast.literal_eval(label), []).append(
+                                (file.relative_to(self.home).as_posix(), function.name))
+        return found
+
+    def problems(self) -> list[str]:
+        """What keeps the register from being complete and true to the pages, a line each."""
+        return [*self._blocks_and_entries(), *self._blocks_and_tests(), *self._answers()]
+
+    def _blocks_and_entries(self):
+        entered = {label: page for page, claims in self.entries.items() for label in claims}
+        for label, block in self.blocks.items():
+            if label.partition("-")[0] not in KINDS:
+                yield f"{block.page}: the label {label} must begin with one of {', '.join(KINDS)}"
+            elif entered.get(label) != block.page:
+                yield f"{block.page}: {label} has no entry in {block.page}.claims.yml"
+        for page, claims in self.entries.items():
+            for label, fields in claims.items():
+                if label not in self.blocks:
+                    yield f"{page}.claims.yml: no block is labelled {label}"
+                    continue
+                needed = NEEDED[kind(label)]
+                if not needed <= set(fields) <= needed | {"corrected"}:
+                    yield (f"{page}.claims.yml: {label} must have {' and '.join(sorted(needed))}, "
+                           f"and may have corrected; it has {', '.join(sorted(fields))}")
+
+    def _blocks_and_tests(self):
+        for label, block in self.blocks.items():
+            if label.startswith("cit-"):
+                if not CITED.search(block.body):
+                    yield f"{block.page}: {label} cites nothing"
+            elif label not in self.tests:
+                yield f'{block.page}: no test is marked @pytest.mark.claim("{label}")'
+        for label, tests in self.tests.items():
+            if label not in self.blocks:
+                yield f"{tests[0][0]}: {tests[0][1]} names {label}, which no block has"
+
+    def _answers(self):
+        """Each line of a summary, and each answer, rests on a claim."""
+        for page, text in self.pages.items():
+            summary = re.search(r"^## In three lines\n+((?:^(?!#).*\n?)*)", text, re.M)
+            for line in re.split(r"^- ", summary[1], flags=re.M)[1:] if summary else ():
+                if not self.rests(line):
+                    yield f"{page}: a line of the summary rests on no claim: {line.strip()[:60]}"
+        answers = self.pages.get("book/part4/answers", "")
+        for question in re.split(r"^### ", answers, flags=re.M)[1:]:
+            if not self.rests(question):
+                yield f"book/part4/answers: rests on no claim: {question.splitlines()[0]}"
+
+    def rests(self, text: str) -> bool:
+        """Whether a text refers to a claim."""
+        return any(set(found) & set(self.blocks) for found in REFERENCE.findall(text))
+
+
+def kind(label: str) -> str:
+    """ "proved", "observed" or "cited"."""
+    return KINDS[label.partition("-")[0]]
+
+
+def complain(app) -> None:
+    """Say what the register lacks, as warnings of the build."""
+    for problem in Register().problems():
+        logging.getLogger(__name__).warning("claims: %s", problem)
+
+
+class Claims(SphinxDirective):
+    """``{claims}``: the whole register, page by page."""
+
+    def run(self) -> list[nodes.Node]:
+        register = Register()
+        text = "\n".join(line for page, claims in register.entries.items()
+                         for line in chapter(register, page, claims))
+        node = nodes.container(classes=["claims"])
+        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), 0, node)
+        return [node]
+
+
+def chapter(register: Register, page: str, claims: dict[str, dict[str, str]]):
+    """The register's lines for one page, in Markdown."""
+    yield f"\n**[](/{page}.md)**\n"
+    for label, fields in sorted(claims.items(), key=lambda c: list(register.blocks).index(c[0])):
+        block = register.blocks[label]
+        yield f"- {{prf:ref}}`{label}` · *{block.title}* · {kind(label)}. {fields['says']}"
+        if "setup" in fields:
+            yield f"\n  Set-up: {fields['setup']}\n"
+        if "corrected" in fields:
+            yield f"\n  Corrected: {fields['corrected']}\n"
+        if kind(label) == "cited":
+            keys = ",".join(dict.fromkeys(CITED.findall(block.body)))
+            yield f"\n  Source: {{cite:t}}`{keys}`.\n"
+        else:
+            tests = ", ".join(f"`{name}`" for _, name in dict.fromkeys(register.tests[label]))
+            files = ", ".join(sorted({f"`{file}`" for file, _ in register.tests[label]}))
+            yield f"\n  Test: {tests} in {files}.\n"
