@@ -90,6 +90,11 @@ def trainable(model: str, targets: str, r: int) -> tuple[int, int]:
     return (layers * sum(r * (d + k) for d, k in sides), layers * sum(d * k for d, k in sides))
 
 
+def megabytes(size: float) -> str:
+    """A number of bytes as words, in MB or GB of powers of ten."""
+    return f"{number(size / 1e6)} MB" if size < 1e9 else f"{number(size / 1e9)} GB"
+
+
 def parameters(model: str = "GPT-3", targets: str = "q, v", r: int = 4) -> go.Figure:
     """Trainable parameters against the rank, beside those of the adapted matrices."""
     counts = np.array([trainable(model, targets, rank)[0] for rank in RANKS])
@@ -116,5 +121,5 @@ def parameters(model: str = "GPT-3", targets: str = "q, v", r: int = 4) -> go.Fi
         [{"range": [low, high], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "parameters"}}],
         f"{model}, {targets}, r = {r}: {count:,} trainable instead of {full:,}, "
-        f"{number(full / count)} times fewer · {number(2 * count / 1e6)} MB in 16-bit numbers"))
+        f"{number(full / count)} times fewer · {megabytes(2 * count)} in 16-bit numbers"))
     return figure
