@@ -39,12 +39,16 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> go.Figure:
         f"{number(history.delta_norm[-1])}"))
 
 
-def from_noise(tau: float, optimiser_name: str, alpha: float = ALPHA, steps: int = STEPS):
-    """The History of a run whose A and B start as N(0, τ²) noise, with r = 8."""
-    rng = np.random.default_rng(1)
+def from_noise(tau: float, optimiser_name: str, alpha: float = ALPHA, steps: int = STEPS,
+               seed: int = 1, **settings):
+    """The History of a run whose A and B start as N(0, τ²) noise, with r = 8.
+
+    settings: of the optimiser, beside the board's learning rate.
+    """
+    rng = np.random.default_rng(seed)
     A, B = tau * rng.normal(size=(R, SIDE)), tau * rng.normal(size=(SIDE, R))
-    return train(problem(), Adapter(A, B, scaling(R, alpha)),
-                 optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name]), steps)
+    rule = optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name], **settings)
+    return train(problem(), Adapter(A, B, scaling(R, alpha)), rule, steps)
 
 
 def escape_step(history) -> int | None:
