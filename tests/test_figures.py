@@ -73,6 +73,7 @@ def test_a_wakes_at_the_first_step_and_never_from_both_zero():
     assert "∇A never wakes" in said(hundred_steps.hundred_steps(start="both zero"))
 
 
+@pytest.mark.claim("thm-column-space")
 def test_under_sgd_the_update_keeps_the_rank_of_the_target():
     path = {name: hundred_steps.spectrum_path(name, lr, 8)
             for name, lr in (("SGD", 0.1), ("Momentum", 0.02), ("Adam", 0.01))}

@@ -165,6 +165,7 @@ def test_after_one_step_of_adam_the_gradient_of_A_is_lr_s(lr, s):
     assert history.grad_A_norm[1] == pytest.approx(want, rel=1e-10)
 
 
+@pytest.mark.claim("thm-wake")
 @pytest.mark.parametrize("s", SCALINGS)
 @pytest.mark.parametrize("beta1, beta2", [(0.9, 0.999), (0.9, 0.95), (0.5, 0.999)])
 def test_adams_first_move_of_A_is_short_of_lr_whatever_s(beta1, beta2, s):
