@@ -271,8 +271,9 @@ def test_at_rank_one_the_valley_is_level_and_falls_like_the_root_of_s():
     assert (there.min(), there.max()) == pytest.approx((0.44, 0.47), abs=0.005)
     assert (np.diff(later) < 0).all()
     assert (later[0], later[-1]) == pytest.approx((0.167, 0.099), abs=5e-4)
-    assert readings.loss_at(64, 8.0, rates[first_r.tuned(ADAM, 8, 1.0)]) == pytest.approx(
-        0.099, abs=5e-4)
+    papers = rates[first_r.tuned(ADAM, 8, 1.0)]
+    assert readings.loss_at(64, 8.0, papers) == pytest.approx(0.099, abs=5e-4)
+    assert readings.loss_at(1, 8.0, papers) == pytest.approx(0.56, abs=0.005)
 
 
 @pytest.mark.claim("obs-two-readings")
