@@ -69,11 +69,19 @@ def pair(random: str, spread: str, Z: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 class WideRuns(_stack.Runs):
-    """Runs of one wide layer; ``reach`` collects rms(A·x) at each step, (R,) each."""
+    """Runs of one wide layer; ``reach`` collects rms(A·x) at each step, (R,) each.
 
-    def __init__(self, A, Bt, s, layer: WideLayer):
+    ratio: B's learning rate over A's, ρ of LoRA+.
+    """
+
+    def __init__(self, A, Bt, s, layer: WideLayer, ratio: float = 1.0):
         super().__init__(A, Bt, s)
-        self.layer, self.reach = layer, []
+        self.layer, self.ratio, self.reach = layer, ratio, []
+
+    def scale_work(self, factor):
+        """As :class:`_stack.Runs` says; the moves of B are ``ratio`` times as long."""
+        super().scale_work(factor)
+        self.split(self.work)[1][...] *= self.ratio
 
     def gradients(self) -> tuple:
         """As :class:`_stack.Runs` asks; nothing of shape (n, n) is formed."""
@@ -90,21 +98,34 @@ class WideRuns(_stack.Runs):
                 (change * T).sum(axis=(1, 2)) / m)
 
 
-def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
+def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
+                ratio: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Adam from (A, B), s = 1, at every rate: (loss, rms(A·x)), (rates, steps + 1) each.
 
-    A run that stops being finite is inf from there on.
+    rates: A's learning rates; B's are ``ratio`` times as large. A run that stops being finite is
+    inf from there on.
     """
     chunk = max(1, 2**21 // (5 * 8 * (A.size + B.size)))  # stays in the cache
     losses, reaches = [], []
     for i in range(0, len(rates), chunk):
-        part = np.array(rates[i:i + chunk])
-        runs = WideRuns(np.repeat(A[None], len(part), 0), np.repeat(B.T[None], len(part), 0),
-                        np.ones(len(part)), layer)
-        record = _stack.train_stack(runs, _stack.adam(runs, part), steps)
-        losses.append(record[:, 0])
-        reaches.append(np.where(np.isfinite(record[:, 0]), np.array(runs.reach).T, np.inf))
+        runs, loss = _train(layer, A, B, rates[i:i + chunk], steps, ratio)
+        losses.append(loss)
+        reaches.append(np.where(np.isfinite(loss), np.array(runs.reach).T, np.inf))
     return np.concatenate(losses), np.concatenate(reaches)
+
+
+def last(layer: WideLayer, A, B, lr: float, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
+    """(A, B) after so many steps of Adam at one rate, s = 1."""
+    runs, _ = _train(layer, A, B, [lr], steps)
+    return runs.A[0], runs.Bt[0].T
+
+
+def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[WideRuns, np.ndarray]:
+    """The runs when they have ended, and their losses, (rates, steps + 1)."""
+    count = len(rates)
+    runs = WideRuns(np.repeat(A[None], count, 0), np.repeat(B.T[None], count, 0), np.ones(count),
+                    layer, ratio)
+    return runs, _stack.train_stack(runs, _stack.adam(runs, np.array(rates)), steps)[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
