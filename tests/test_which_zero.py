@@ -101,7 +101,7 @@ def log_ratios(d, k, m, steps):
     return np.mean(ratios), np.std(ratios, ddof=1) / math.sqrt(10)
 
 
-@pytest.mark.claim("obs-few-directions")
+@pytest.mark.claim("obs-few-inputs")
 def test_few_directions_in_put_a_random_a_ahead_the_fewer_the_more():
     found = {m: log_ratios(64, 64, m, steps=10) for m in (64, 32, 16, 8, 4)}
     assert 4 < math.exp(found[4][0]) < 9
