@@ -36,6 +36,7 @@ def test_peft_loads_what_we_save(tmp_path, r, alpha, rule):
     {"target_modules": r"blocks\.\d\.q|tokens"}, {"exclude_modules": ["blocks.1.q"]},
     {"rank_pattern": {"q": 2}, "alpha_pattern": {"^blocks.0.v": 5, "v": 6}},
     {"init_lora_weights": "gaussian"}, {"init_lora_weights": "orthogonal", "target_modules": ["q"]},
+    {"init_lora_weights": "mica", "target_modules": ["q"]},
 ], ids=str)
 def test_we_load_what_peft_saves(tmp_path, config):
     torch.manual_seed(0)
