@@ -80,6 +80,7 @@ def test_forward_and_gradients_are_pefts_to_rounding(r, alpha, rule, dtype, tole
         assert_rounding_apart(have[key], want[key], tolerance)
 
 
+@pytest.mark.claim("obs-same-as-peft")
 @pytest.mark.parametrize("start", ["A random, B zero", "both random"])
 def test_ten_steps_of_adamw_are_pefts_to_the_bit(start):
     model, twin = both(4, 8, "lora", start=start)
@@ -218,6 +219,7 @@ def test_a_linear_starts_within_pefts_bounds(r):
         assert A.std().item() == pytest.approx(1 / math.sqrt(3 * k), rel=0.05)
 
 
+@pytest.mark.claim("obs-embedding-start")
 def test_an_embedding_starts_as_pefts():
     """A zero and B from N(0, 1): the other way round than a Linear."""
     torch.manual_seed(0)
@@ -250,6 +252,7 @@ def test_names_choose_the_layers_that_they_choose_in_peft(targets, exclude):
         assert sorted(lora_layers(model)) == sorted(theirs)
 
 
+@pytest.mark.claim("obs-loraplus-groups")
 def test_learning_rates_are_those_of_pefts_loraplus_optimiser():
     model, plain = adapted(targets=["q", "v"])
     twin = peft_twin(model, plain, r=4, lora_alpha=8, target_modules=["q", "v"])
