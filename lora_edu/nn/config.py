@@ -23,8 +23,9 @@ WITHOUT_EFFECT = {"auto_mapping", "base_model_name_or_path", "corda_config", "ev
                   "inference_mode", "loftq_config", "lora_ga_config", "megatron_config",
                   "megatron_core", "peft_type", "peft_version", "qalora_group_size", "revision",
                   "runtime_config", "task_type"}
-# … and its starting points that leave W0 as it is. PiSSA, OLoRA and others change it.
-STARTS_THAT_KEEP_W0 = (True, False, "gaussian", "eva", "orthogonal")
+# … and its starting points that leave W0 as it is. PiSSA, OLoRA and others change it. (MiCA never
+# trains B; here, where A and B of a file both train, it is an adapter like any other.)
+STARTS_THAT_KEEP_W0 = (True, False, "gaussian", "eva", "orthogonal", "mica")
 
 
 @dataclass(frozen=True)

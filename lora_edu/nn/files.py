@@ -56,8 +56,8 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     """Add the adapter in ``directory``, ours or PEFT's, to ``model``; return its layers' names.
 
     ``name``: what to call it here. As after :func:`lora_edu.nn.inject`, it is the active adapter
-    and the only thing that trains. A and B have the file's dtype, or the base's if that is wider,
-    so no bit is lost.
+    and the only thing that trains. A and B have the file's dtype or the base's, the wider one, but
+    no narrower than float32: no bit is lost, and they can train.
 
     Raises FileNotFoundError for a missing file, and ValueError for a name that is taken and for a
     file that is damaged, does not fit the model, or asks for more than plain LoRA (DoRA, trained
@@ -78,9 +78,10 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
             module.check_new_name(name)
     for path, module in found.items():
         A, B = (tensors[key] for key in _keys(path, module))
+        wide = torch.promote_types(A.dtype, torch.float32)
         layer = adapt(model, module, name, *config.for_layer(path), rule=config.rule,
                       dropout=config.lora_dropout, start="both zero", rng=np.random.default_rng(0),
-                      dtype=torch.promote_types(A.dtype, _base(module).weight.dtype))
+                      dtype=torch.promote_types(wide, _base(module).weight.dtype))
         with torch.no_grad():
             layer.adapters[name].lora_A.copy_(A)
             layer.adapters[name].lora_B.copy_(B)

@@ -57,9 +57,9 @@ class LoRALayer(nn.Module):
                     **settings) -> None:
         """Add an adapter and make it the only active one.
 
-        start, distribution: PEFT's for this kind of layer unless given. dtype: the base's unless
-        given (PEFT takes float32 beside a base in bfloat16 or float16). settings: ``rule`` and
-        ``dropout``. All are explained in :class:`LowRank`.
+        start, distribution: PEFT's for this kind of layer unless given. dtype: the base's, but no
+        narrower than float32, unless given: beside a base in bfloat16 or float16 it is float32, as
+        in PEFT. settings: ``rule`` and ``dropout``. All are explained in :class:`LowRank`.
 
         Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.
         Then nothing has changed.
@@ -70,7 +70,8 @@ class LoRALayer(nn.Module):
         self.adapters[name] = LowRank(
             d, k, r, alpha, rng=rng, start=self.start if start is None else start,
             distribution=self.distribution if distribution is None else distribution,
-            dtype=weight.dtype if dtype is None else dtype, device=weight.device, **settings)
+            dtype=torch.promote_types(weight.dtype, torch.float32) if dtype is None else dtype,
+            device=weight.device, **settings)
         self.set_adapter(name)
 
     def check_new_name(self, name: str) -> None:

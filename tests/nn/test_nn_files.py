@@ -83,7 +83,8 @@ def test_no_bit_of_the_file_is_lost_in_a_base_of_another_dtype(tmp_path, file_dt
     load_adapter(plain.to(base_dtype), tmp_path)
     for name, layer in lora_layers(plain).items():
         have, want = layer.active[0].lora_A, lora_layers(model)[name].active[0].lora_A
-        assert have.dtype == torch.promote_types(file_dtype, base_dtype)
+        assert have.dtype == (torch.float64 if torch.float64 in (file_dtype, base_dtype)
+                              else torch.float32)
         assert same_bits(have.to(file_dtype), want)
     assert plain(IDS).dtype == base_dtype
 
