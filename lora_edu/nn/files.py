@@ -29,6 +29,7 @@ from lora_edu.nn.named import LoRALayer
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 LARGEST_CONFIG = 2**20  # bytes
 DIGEST = "lora_edu_settings"  # in the metadata of the weights
+PIECE = 2**20  # numbers that are looked at together
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 PREFIX = "base_model.model."  # PEFT's path to the model that an adapter belongs to
 
@@ -166,7 +167,7 @@ def _check_tensors(tensors: dict, found: dict[str, nn.Module], config: AdapterCo
                              f"got {tuple(tensor.shape)}")
         elif tensor.dtype not in DTYPES:
             raise ValueError(f"{key!r} must be of one of the dtypes {DTYPES}, got {tensor.dtype}")
-        elif not tensor.isfinite().all():
+        elif not all(part.isfinite().all() for part in tensor.reshape(-1).split(PIECE)):
             raise ValueError(f"{key!r} must be finite, got {int((~tensor.isfinite()).sum())} "
                              f"non-finite entries of {tensor.numel()}")
 
