@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lora_edu import STARTS, Adam, Adapter, Regression, _stack, initial, train
+from lora_edu import STARTS, Adam, Adapter, Regression, _runs, initial, train
 from lora_edu.figures import wide
 
 NARROW, BROAD = wide.SPREADS
@@ -102,10 +102,10 @@ def test_last_is_where_the_run_ends():
 def test_the_stack_records_what_train_records():
     layer, Z = wide.draw(24, seed=5)
     A, B = wide.pair(A_RANDOM, BROAD, Z)
-    runs = wide.WideRuns(A[None], B.T[None].copy(), np.array([2.0]), layer)
-    records = _stack.train_stack(runs, _stack.adam(runs, np.array([0.004])), 10)[0]
+    runs = wide.WideRuns(np.array([2.0]), layer)
+    records = _runs.train_runs(runs, A[None], B.T[None], Adam(0.004), 10)[0]
     alone = train(layer, Adapter(A, B, 2.0), Adam(0.004), 10)
-    for name, values in zip(_stack.RECORDED, records, strict=True):
+    for name, values in zip(_runs.RECORDED, records, strict=True):
         np.testing.assert_allclose(values, getattr(alone, name), rtol=1e-8, atol=1e-12)
 
 

@@ -8,14 +8,12 @@ task has no preference for A or for B.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from lora_edu import _stack, training
+from lora_edu import Adam, _parallel, _runs
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 ENDS, R, STEPS, SEEDS = 8, 4, 32, 10
@@ -68,34 +66,28 @@ def pair(random: str, spread: str, Z: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return (Z, np.zeros((n, r))) if random == MATRICES[0] else (np.zeros((r, n)), Z.T)
 
 
-class WideRuns(_stack.Runs):
+class WideRuns:
     """Runs of one wide layer; ``reach`` collects rms(A·x) at each step, (R,) each.
 
-    ratio: B's learning rate over A's, ρ of LoRA+.
+    ``pairs``: the last A, (R, r, n), and Bt = Bᵀ, (R, r, n).
     """
 
-    def __init__(self, A, Bt, s, layer: WideLayer, ratio: float = 1.0):
-        super().__init__(A, Bt, s)
-        self.layer, self.ratio, self.reach = layer, ratio, []
+    def __init__(self, s, layer: WideLayer):
+        self.s, self.layer, self.reach, self.pairs = s[:, None, None], layer, [], None
 
-    def scale_work(self, factor):
-        """As :class:`_stack.Runs` says; the moves of B are ``ratio`` times as long."""
-        super().scale_work(factor)
-        self.split(self.work)[1][...] *= self.ratio
-
-    def gradients(self) -> tuple:
-        """As :class:`_stack.Runs` asks; nothing of shape (n, n) is formed."""
+    def measure(self, A, Bt) -> tuple:
+        """As ``_runs.RegressionRuns``; nothing of shape (n, n) is formed."""
+        self.pairs = A, Bt
         X, P, T, s = self.layer.X, self.layer.P, self.layer.target, self.s
         m = len(X)
-        AX, BP = self.A @ X.T, self.Bt @ P.T  # (R, r, m), (R, r, p)
+        AX, BP = A @ X.T, Bt @ P.T  # (R, r, m), (R, r, p)
         change = s * (BP.transpose(0, 2, 1) @ AX)  # (R, p, m): P·ΔW·Xᵀ
         error = change - T
-        np.matmul(s / m * (BP @ error), X, out=self.grad_A)
-        np.matmul(s / m * (AX @ error.transpose(0, 2, 1)), P, out=self.grad_B)
         self.reach.append(np.sqrt((AX**2).mean(axis=(1, 2))))
-        gram = (self.Bt @ self.Bt.transpose(0, 2, 1)) * (self.A @ self.A.transpose(0, 2, 1))
-        return ((error**2).sum(axis=(1, 2)) / (2 * m), s[:, 0, 0]**2 * gram.sum(axis=(1, 2)),
-                (change * T).sum(axis=(1, 2)) / m)
+        gram = (Bt @ Bt.transpose(0, 2, 1)) * (A @ A.transpose(0, 2, 1))
+        return ((s / m * (BP @ error) @ X, s / m * (AX @ error.transpose(0, 2, 1)) @ P),
+                ((error**2).sum(axis=(1, 2)) / (2 * m), s[:, 0, 0]**2 * gram.sum(axis=(1, 2)),
+                 (change * T).sum(axis=(1, 2)) / m))
 
 
 def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
@@ -116,16 +108,16 @@ def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
 
 def last(layer: WideLayer, A, B, lr: float, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
     """(A, B) after so many steps of Adam at one rate, s = 1."""
-    runs, _ = _train(layer, A, B, [lr], steps)
-    return runs.A[0], runs.Bt[0].T
+    A, Bt = _train(layer, A, B, [lr], steps)[0].pairs
+    return A[0], Bt[0].T
 
 
 def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[WideRuns, np.ndarray]:
     """The runs when they have ended, and their losses, (rates, steps + 1)."""
-    count = len(rates)
-    runs = WideRuns(np.repeat(A[None], count, 0), np.repeat(B.T[None], count, 0), np.ones(count),
-                    layer, ratio)
-    return runs, _stack.train_stack(runs, _stack.adam(runs, np.array(rates)), steps)[:, 0]
+    count, lr = len(rates), np.array(rates)[:, None, None]
+    runs = WideRuns(np.ones(count), layer)
+    start = np.repeat(A[None], count, 0), np.repeat(B.T[None], count, 0)
+    return runs, _runs.train_runs(runs, *start, Adam((lr, ratio * lr)), steps)[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,15 +137,14 @@ def study(widths: tuple[int, ...] = WIDTHS, seeds: int = SEEDS) -> Study:
     shape = (len(widths), len(MATRICES), len(SPREADS), seeds)
     loss, reach = np.empty((2, *shape, len(RATES), STEPS + 1))
 
-    def work(index):
+    def trained(index):
         width, random, spread, seed = index
         layer, Z = draw(widths[width], seed)
-        start = pair(MATRICES[random], SPREADS[spread], Z)
-        loss[index], reach[index] = train_rates(layer, *start, RATES)
-        loss[index] /= loss[index][:1, :1].copy()
+        with _parallel.one_blas_thread():
+            return train_rates(layer, *pair(MATRICES[random], SPREADS[spread], Z), RATES)
 
-    with training._single_threaded_blas(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(work, np.ndindex(shape)))
+    for index, (losses, reaches) in _parallel.outcomes(trained, np.ndindex(shape)):
+        loss[index], reach[index] = losses / losses[:1, :1], reaches
     return Study(loss, reach)
 
 

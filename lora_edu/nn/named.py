@@ -32,8 +32,8 @@ class LoRALayer(nn.Module):
     start: str
     distribution: str | float
 
-    def __init__(self, base_layer: nn.Module, r: int, alpha: float, *, rng, name: str = "default",
-                 **settings):
+    def __init__(self, base_layer: nn.Module, r: int, alpha: float, *, rng=None,
+                 name: str = "default", **settings):
         super().__init__()
         self.check_base(base_layer)
         self.base_layer = base_layer
@@ -51,8 +51,11 @@ class LoRALayer(nn.Module):
         if type(base_layer) is not cls.base_type:
             raise TypeError(f"base_layer must be a torch.nn.{cls.base_type.__name__} itself, not "
                             f"a subclass, got {type(base_layer).__name__}")
+        if "weight" not in base_layer._parameters:
+            raise ValueError("base_layer must hold its weight as a parameter; here a hook computes "
+                             "it (pruning, weight_norm, spectral_norm): make that permanent first")
 
-    def add_adapter(self, name: str, r: int, alpha: float, *, rng, start: str | None = None,
+    def add_adapter(self, name: str, r: int, alpha: float, *, rng=None, start: str | None = None,
                     distribution: str | float | None = None, dtype: torch.dtype | None = None,
                     **settings) -> None:
         """Add an adapter and make it the only active one.
