@@ -77,7 +77,7 @@ def test_a_cited_claim_needs_its_source_and_no_test(book, body, fine):
 
 
 @pytest.mark.parametrize(("line", "fine"), [
-    ("{prf:ref}`obs-one`.", True), ("[Here](#obs-one).", True), ("{prf:ref}`so <obs-one>`.", True),
+    ("{prf:ref}`obs-one`.", True), ("{prf:ref}`so <obs-one>`.", True),
     ("No reference.", False), ("{prf:ref}`obs-two`.", False)])
 def test_a_line_of_a_summary_rests_on_a_claim(book, line, fine):
     page = OBSERVATION + f"\n## In three lines\n\n- {{prf:ref}}`obs-one`\n- {line}\n\n## A\n"

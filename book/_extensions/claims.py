@@ -32,7 +32,7 @@ HOME = Path(__file__).parents[2]
 KINDS = {"thm": "proved", "cor": "proved", "lem": "proved", "obs": "observed", "cit": "cited"}
 NEEDED = {"proved": {"says"}, "observed": {"says", "setup"}, "cited": {"says"}}
 BLOCK = re.compile(r"^(`{3,}|:{3,})\{prf:(\w+)\} *([^\n]*)\n:label: (\S+)\n(.*?)^\1", re.M | re.S)
-REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`|\]\(#(\w{3}-[\w-]+)\)")
+REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`")
 CITED = re.compile(r"\{cite(?::t)?\}`([^`]+)`")
 
 
@@ -149,7 +149,7 @@ class Register:
 
     def rests(self, text: str) -> bool:
         """Whether a text refers to a claim."""
-        return any(set(found) & set(self.blocks) for found in REFERENCE.findall(text))
+        return any(label in self.blocks for label in REFERENCE.findall(text))
 
 
 def kind(label: str) -> str:
