@@ -20,7 +20,9 @@ def book(tmp_path):
     """Writes a small book with one claim that lacks nothing; parts can be replaced."""
     def write(page=OBSERVATION, entries="obs-one: {says: It holds., setup: one seed}",
               test='@pytest.mark.claim("obs-one")\ndef test_one(): ...', more=()):
-        files = {"book/part1/a.md": page, "book/part1/a.claims.yml": entries,
+        names = ["book/part1/a", *(name.removesuffix(".md") for name in dict(more))]
+        toc = "\n".join(f"- file: {name}" for name in names)
+        files = {"_toc.yml": toc, "book/part1/a.md": page, "book/part1/a.claims.yml": entries,
                  "tests/test_a.py": test, **dict(more)}
         for name, text in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

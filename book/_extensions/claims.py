@@ -61,10 +61,10 @@ class Register:
 
     @cached_property
     def pages(self) -> dict[str, str]:
-        """The text of each page, such as "book/part1/step-zero"."""
-        files = sorted((self.home / "book").rglob("*.md"))
-        return {file.relative_to(self.home).with_suffix("").as_posix(): file.read_text("utf-8")
-                for file in files if "_extensions" not in file.parts}
+        """The text of each page that _toc.yml names, such as "book/part1/step-zero", in order."""
+        toc = (self.home / "_toc.yml").read_text("utf-8")
+        return {page: (self.home / f"{page}.md").read_text("utf-8")
+                for page in re.findall(r"(?:root|file): (\S+)", toc)}
 
     @cached_property
     def every_block(self) -> list[Block]:
