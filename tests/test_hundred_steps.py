@@ -139,26 +139,25 @@ def grid():
 
 
 def ratio(grid, steps):
-    """The best η at α = 4 over that at α = 16, its standard error as a factor, largest/smallest."""
+    """The best η at α = 4 over that at α = 16, and its standard error as a factor: (ranks,)."""
     at = grid.loss[:, :, :, 0, :, steps].argmin(axis=2)  # (ranks, two α, seeds)
     assert at.min() > 0 and at.max() < len(RATES) - 1
     logs = np.log(RATES[at[:, 0]] / RATES[at[:, 1]])
-    return (np.exp(logs.mean(1)), np.exp(logs.std(1, ddof=1) / np.sqrt(logs.shape[1])),
-            np.exp(np.ptp(logs, axis=1)))
+    return np.exp(logs.mean(1)), np.exp(logs.std(1, ddof=1) / np.sqrt(logs.shape[1]))
 
 
 @pytest.mark.claim("obs-alpha-eta")
 def test_four_times_the_alpha_asks_for_half_the_learning_rate_after_twenty_steps(grid):
-    mean, error, _ = ratio(grid, 20)
+    mean, error = ratio(grid, 20)
     assert (mean > 1.95).all() and (mean < 2.45).all()
     assert (error > 1.05).all() and (error < 1.12).all()
 
 
 @pytest.mark.claim("obs-alpha-eta")
 def test_after_a_hundred_steps_it_is_half_at_large_ranks_only(grid):
-    mean, error, spread = ratio(grid, 100)
+    mean, error = ratio(grid, 100)
     assert (np.abs(np.log(mean[4:] / 2)) < 0.15).all() and (error[4:] < 1.1).all()
-    assert (error[:4] > 1.2).all() and (spread[:4] > 4).all()
+    assert (error[:4] > 1.2).all() and (error[:4] < 1.35).all()
     assert 0.8 < mean[:4].min() == mean[1] < 1 and 2.8 < mean[:4].max() == mean[3] < 3.2
 
 
