@@ -12,7 +12,7 @@ def best_approximation(approximate) -> bool:
 
     The oracle is Eckart and Young's optimality itself: the result must have rank at most r, and
     its error must be the root of the sum of the squared singular values that are left out, taken
-    from the eigenvalues of MᵀM.
+    from the eigenvalues of MMᵀ.
     """
     rng = np.random.default_rng(0)
     M, r = rng.normal(size=(6, 9)) @ np.diag(3.0 ** -np.arange(9)), 2
