@@ -179,6 +179,9 @@ def test_the_valley_is_flatter_than_the_line(name, rates, median, least, most):
     for value, said in ((np.median(slopes), median), (slopes.min(), least), (slopes.max(), most)):
         assert value == pytest.approx(said, abs=0.005)
     assert slopes.min() > -plane.POWER[name]  # flatter than the line of equal first steps
+    if name == "SGD":  # and for small α above the plot
+        above = rates[best] > plane.LRS[-1]
+        assert above[:4].all() and not above[4:].any()
 
 
 @pytest.mark.claim("obs-far-out")
