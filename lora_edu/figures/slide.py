@@ -66,7 +66,7 @@ def slide(factor: int = 16) -> go.Figure:
         [f'<span style="color:{COLOURS["A"]}">━ μ: α × {factor} acts like η × μ</span>'],
         [{**power_ticks(-3, 2), "range": [-3.2, 2.2],
           "title": {"text": "how far A has moved: ‖A − A₀‖ / ‖A₀‖"}}],
-        [{"range": [0, 6.4], "tickvals": list(range(7)),
+        [{"range": [-0.3, 6.4], "tickvals": list(range(7)),
           "ticktext": [str(2**e) for e in range(7)]}],
         f"α × {factor}: {said}")
     for end, text in ((factor, f"f = {factor}"), (factor**0.5, f"√f = {factor**0.5:g}")):
