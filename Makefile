@@ -6,6 +6,7 @@
 #   make test-browser  drive the built site and a real JupyterLab in Chromium
 #   make check   what continuous integration runs: lint, tests, a strict build, browser tests
 #                (make -j2 runs two of them at a time, --output-sync=target keeps them apart)
+#   make clean   remove what was built
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 HTML := _build/html
 
-.PHONY: book serve lab test test-browser test-site test-lab check lint strict-book clean
+.PHONY: book serve lab test test-browser test-site test-lab check lint strict-book strict-site clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
@@ -33,14 +34,12 @@ test: $(VENV)/.ready-dev
 
 test-browser: test-site test-lab
 
-test-site: $(VENV)/.ready-dev node_modules/.ready $(HTML)/index.html
+# The site is built first, so that no old page is tested; with nothing changed that takes seconds.
+test-site: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 3 tests/site
 
 test-lab: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/pytest tests/lab
-
-$(HTML)/index.html: | $(VENV)/.ready node_modules/.ready
-	$(BIN)/jupyter-book build .
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
@@ -50,7 +49,10 @@ strict-book: $(VENV)/.ready node_modules/.ready
 	rm -rf _build
 	LORA_EDU_STRICT=1 $(BIN)/jupyter-book build . -n -W --keep-going
 
-check: lint test strict-book test-browser
+strict-site: strict-book $(VENV)/.ready-dev
+	$(BIN)/pytest -n 3 tests/site
+
+check: lint test strict-site test-lab
 
 clean:
 	rm -rf _build

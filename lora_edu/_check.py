@@ -66,6 +66,14 @@ def matrix(name: str, value, shape: tuple[int | None, int | None] = (None, None)
     return array
 
 
+def instance(name: str, value, kind: type):
+    """Return ``value`` if it is a ``kind``."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {'an' if kind.__name__[0] in 'AEIO' else 'a'} "
+                        f"{kind.__name__}, got {value!r}")
+    return value
+
+
 def generator(name: str, value) -> np.random.Generator:
     """Return ``value`` if it is a NumPy Generator; randomness is always passed in."""
     if not isinstance(value, np.random.Generator):

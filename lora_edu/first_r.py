@@ -67,7 +67,7 @@ def scales(task: str, r: int) -> list[float]:
 def losses(task: str, r: int, s: float) -> np.ndarray:
     """The loss at the end for each of the task's rates and SEEDS, (rates, seeds); at most LOST.
 
-    Raises ValueError for a task, r or s that the map does not hold.
+    Read-only: the map itself. Raises ValueError for a task, r or s that the map does not hold.
     """
     s = _check.choice("s", _snap(s), scales(task, r))
     return _read()[task][r, s]
@@ -78,14 +78,20 @@ def tuned(task: str, r: int, s: float) -> int:
     return int(mean(losses(task, r, s)).argmin())
 
 
-def regrets(task: str, scale, r1: int, ranks=RANKS) -> np.ndarray:
+def at_an_end(task: str, r: int, s: float) -> bool:
+    """Whether the tuned rate is the smallest or the largest tried, and the best may lie beyond."""
+    return tuned(task, r, s) in (0, len(TASKS[task].rates) - 1)
+
+
+def regrets(task: str, scale, r1: int, ranks=RANKS, s1: float | None = None) -> np.ndarray:
     """Loss at the η tuned at r1, divided by the loss at the η tuned anew; (ranks, seeds).
 
-    scale: a rule of RULES, or another function (r, r1) → s. η is tuned at r1 on all seeds
-    together. 1 means that tuning anew gains nothing; a single seed may fall below 1, and
-    one that diverges has inf.
+    scale: a rule of RULES, or another function (r, r1) → s. s1: the scale at which η was tuned
+    at r1, if not the rule's own. η is tuned on all seeds together, the same on which the losses
+    are measured. 1 means that tuning anew gains nothing; a single seed may fall below 1, and one
+    that diverges has inf.
     """
-    first, rows = tuned(task, r1, scale(r1, r1)), []
+    first, rows = tuned(task, r1, scale(r1, r1) if s1 is None else s1), []
     for r in ranks:
         s = scale(r, r1)
         found = losses(task, r, s)
@@ -136,8 +142,11 @@ def _keys(task: str) -> list[tuple[int, float]]:
 def _read() -> dict:
     """task → {(r, s): (rates, seeds)}, from the file."""
     with np.load(FILE) as saved:
-        return {task: dict(zip(_keys(task), saved[f"task{i}"].astype(float), strict=True))
-                for i, task in enumerate(TASKS)}
+        maps = [saved[f"task{i}"].astype(float) for i in range(len(TASKS))]
+    for losses_of_task in maps:
+        losses_of_task.flags.writeable = False  # also that of its rows, which losses() hands out
+    return {task: dict(zip(_keys(task), found, strict=True))
+            for task, found in zip(TASKS, maps, strict=True)}
 
 
 def main() -> None:

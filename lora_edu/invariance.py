@@ -15,15 +15,7 @@ import numpy as np
 
 from lora_edu import _check
 from lora_edu.adapter import Adapter
-from lora_edu.optim import SGD, Adam, AdamW, Clipped, Momentum
-
-# A setting is multiplied by a to this power for A, and by b to this power for B.
-POWERS = {
-    SGD: {"lr": 2, "weight_decay": -2},
-    Momentum: {"lr": 2, "weight_decay": -2},
-    Adam: {"lr": 1, "eps": -1, "weight_decay": -2},
-    AdamW: {"lr": 1, "eps": -1, "weight_decay": -1},
-}
+from lora_edu.optim import Clipped
 
 
 def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) -> tuple:
@@ -31,8 +23,8 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
 
     adapter: A (r, k), B (d, r) and the scaling s become a·A, b·B and s/(a·b).
     optimiser: SGD, Momentum, Adam or AdamW, or one of them Clipped; its lr, eps and weight_decay
-    are multiplied by the powers in :data:`POWERS`, for A of a, for B of b. Where the two agree
-    the setting stays one number, else it becomes the pair (for A, for B).
+    are multiplied by a to its ``powers`` for A and by b to them for B. Where the two agree the
+    setting stays one number, else it becomes the pair (for A, for B).
     a, b: positive numbers; b = a if it is left out.
 
     For powers of two the two runs agree bit for bit (as long as both add in the same order and
@@ -45,12 +37,14 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
     for Clipped with a ≠ b: clipping compares the norm of both gradients together with one number,
     and that norm does not change by one factor.
 
+    >>> from lora_edu.optim import Adam
     >>> adapter = Adapter(A=[[1.0, 2.0]], B=[[0.0]], scaling=4.0)
     >>> equivalent(adapter, Adam(lr=0.01), a=2)[1]
     Adam(lr=0.02, betas=(0.9, 0.999), eps=5e-09, weight_decay=0.0)
     >>> equivalent(adapter, Adam(lr=0.01), a=1, b=4)[0].scaling  # LoRA+ with ratio 4
     1.0
     """
+    _check.instance("adapter", adapter, Adapter)
     a = _check.number("a", a, above=0.0)
     b = a if b is None else _check.number("b", b, above=0.0)
     return (Adapter(a * adapter.A, b * adapter.B, adapter.scaling / (a * b)),
@@ -64,12 +58,12 @@ def _optimiser(optimiser, a: float, b: float):
                              f"norm, got a = {a!r}, b = {b!r}: no setting makes the runs the same")
         return Clipped(_optimiser(optimiser.optimiser, a, b), optimiser.max_norm / a,
                        optimiser.eps / a)
-    if type(optimiser) not in POWERS:
-        names = ", ".join(kind.__name__ for kind in POWERS)
-        raise TypeError(f"optimiser must be one of {names} or Clipped, got {optimiser!r}")
+    if not hasattr(optimiser, "powers"):
+        raise TypeError("optimiser must have powers, which say how its settings follow a change of "
+                        f"A and B (see lora_edu.optim), got {optimiser!r}")
     return replace(optimiser, **{
         name: _scaled(name, getattr(optimiser, name), a**power, b**power)
-        for name, power in POWERS[type(optimiser)].items()})
+        for name, power in optimiser.powers.items()})
 
 
 def _scaled(name: str, value, for_A: float, for_B: float):

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lora_edu import _check, _stack
-from lora_edu._mlp_stack import Stack, cross_entropy
+from lora_edu import _check, optim
+from lora_edu._mlp_runs import MLPRuns, cross_entropy
 from lora_edu.init import initial
-from lora_edu.optim import Adam
 
 SIZES = (64, 128, 128, 10)
 BATCH = 64
@@ -53,7 +52,7 @@ def pretrain(X: np.ndarray, y: np.ndarray, *, seed: int = 0, steps: int = 400,
     rng = np.random.default_rng(seed)
     params = [rng.normal(0.0, math.sqrt(2 / k), (d, k)) for k, d in itertools.pairwise(SIZES)]
     params += [np.zeros(d) for d in SIZES[1:]]
-    layers, adam = len(SIZES) - 1, Adam(lr)
+    layers, adam = len(SIZES) - 1, optim.Adam(lr)
     state = adam.init(params)
     for batch in _batches(len(X), steps, rng):
         model = MLP(tuple(params[:layers]), tuple(params[layers:]))
@@ -86,7 +85,7 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
     if not len(s) == len(lr) == len(seed):
         raise ValueError("s, lr and seed must be equally long, got "
                          f"{len(s)}, {len(lr)} and {len(seed)}")
-    make = _stack.STEPPERS[_check.choice("optimiser", optimiser, _stack.STEPPERS)]
+    make = optim.OPTIMISERS[_check.choice("optimiser", optimiser, optim.OPTIMISERS)]
     draws = {one: _draw(model, len(X), r, steps, one) for one in set(seed)}
     X, model = X.astype(dtype), MLP(*(tuple(part.astype(dtype) for part in parts)
                                       for parts in (model.weights, model.biases)))
@@ -96,19 +95,20 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
 
 
 def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list[MLP]:
-    """One stack of runs (s, lr, seed), trained and merged. make: (stack, rates) → a step."""
+    """One stack of runs (s, lr, seed), trained and merged. make: an optimiser class."""
     s, lr, seed = zip(*runs, strict=True)
-    stack = Stack(model.weights, model.biases, [draws[one][0] for one in seed],
-                  np.array(s, dtype=X.dtype))
+    stack = MLPRuns(model.weights, model.biases, [draws[one][0] for one in seed],
+                    np.array(s, dtype=X.dtype))
     seen = np.array([draws[one][1] for one in seed])  # (R, steps, 64)
-    steps = seen.shape[1]
-    rates = np.array(lr, dtype=float)
-    step = make(stack, rates)  # looks ``rates`` up at every step
+    rates = np.array(lr, dtype=X.dtype)[:, None, None]
+    optimiser, steps = make(lr=rates), seen.shape[1]
+    state = optimiser.init(stack.params)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps):
-            stack.gradients(X[seen[:, t]], y[seen[:, t]])
-            rates[:] = np.array(lr) * (1 - t / steps if decay else 1)
-            step()
+            grads = stack.gradients(X[seen[:, t]], y[seen[:, t]])
+            if decay:
+                optimiser = replace(optimiser, lr=rates * X.dtype.type(1 - t / steps))
+            state = stack.step(optimiser, grads, state)
         return [MLP(stack.merged(i), model.biases) for i in range(len(runs))]
 
 

@@ -5,20 +5,27 @@ two agree to rounding. ``step`` changes nothing in place: parameters, gradients 
 new parameters and new state come out.
 
 ``lr``, ``eps`` and ``weight_decay`` may each be one number, or a sequence with one number per
-array (LoRA+ gives A and B different learning rates).
+array (LoRA+ gives A and B different learning rates). In ``lr`` an array of several dimensions may
+stand for a number, and multiplies: (R, 1, 1) gives the R runs of a stack a rate each.
+
+An optimiser is a frozen dataclass with ``lr``, ``init`` and ``step`` as those below; ``train`` and
+``sweep`` take any such class. ``powers``, where it is known, says how its settings follow when an
+array is multiplied by a factor: ``equivalent`` needs it (see invariance.py).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from lora_edu import _check
 
 Arrays = list[np.ndarray]
-PerArray = float | Sequence[float]
+PerArray = float | Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class SGD:
 
     lr: PerArray
     weight_decay: PerArray = 0.0
+    powers: ClassVar = {"lr": 2, "weight_decay": -2}
 
     def __post_init__(self):
         _check_each("lr", self.lr, above=0.0)
@@ -55,6 +63,7 @@ class Momentum:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: PerArray = 0.0
+    powers: ClassVar = {"lr": 2, "weight_decay": -2}
 
     def __post_init__(self):
         _check_each("lr", self.lr, above=0.0)
@@ -89,6 +98,7 @@ class Adam:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: PerArray = 1e-8
     weight_decay: PerArray = 0.0
+    powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -2}
 
     def __post_init__(self):
         _check_each("lr", self.lr, above=0.0)
@@ -115,7 +125,7 @@ class Adam:
         t = state[0] + 1
         first = [m + (1 - beta1) * (g - m) for m, g in zip(state[1], grads, strict=True)]
         second = [beta2 * v + (1 - beta2) * g * g for v, g in zip(state[2], grads, strict=True)]
-        correct1, correct2 = 1 - beta1**t, np.sqrt(1 - beta2**t)
+        correct1, correct2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
         moved = []
         for p, m, v, a, e in zip(params, first, second, lr, eps, strict=True):
             denominator = np.sqrt(v) / correct2 + e
@@ -138,6 +148,7 @@ class AdamW(Adam):
     """
 
     weight_decay: PerArray = 1e-2
+    powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -1}
 
     def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
         """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
@@ -152,8 +163,8 @@ class Clipped:
 
     g ← g · min(1, max_norm / (N + eps)) with N² = Σ‖g‖² over all arrays, as
     ``torch.nn.utils.clip_grad_norm_`` (whose eps is fixed at 1e-6).
-    Raises TypeError unless ``optimiser`` is one of the others; ValueError unless max_norm > 0 and
-    eps ≥ 0.
+    Raises TypeError unless ``optimiser`` is an optimiser and not clipped itself; ValueError unless
+    max_norm > 0 and eps ≥ 0.
     """
 
     optimiser: SGD | Momentum | Adam | AdamW
@@ -161,9 +172,9 @@ class Clipped:
     eps: float = 1e-6
 
     def __post_init__(self):
-        if not isinstance(self.optimiser, tuple(OPTIMISERS.values())):
-            raise TypeError(f"optimiser must be one of {', '.join(OPTIMISERS)}, "
-                            f"got {self.optimiser!r}")
+        check("optimiser", self.optimiser)
+        if isinstance(self.optimiser, Clipped):
+            raise TypeError(f"optimiser must not be Clipped itself, got {self.optimiser!r}")
         _check.number("max_norm", self.max_norm, above=0.0)
         _check.number("eps", self.eps, minimum=0.0)
 
@@ -187,6 +198,13 @@ def optimiser(name: str, **settings):
     return OPTIMISERS[_check.choice("optimiser", name, OPTIMISERS)](**settings)
 
 
+def check(name: str, value):
+    """Return ``value`` if it is an optimiser, ready to step; TypeError otherwise."""
+    if isinstance(value, type) or not all(hasattr(value, part) for part in ("init", "step")):
+        raise TypeError(f"{name} must be an optimiser such as Adam(lr=0.001), got {value!r}")
+    return value
+
+
 def _zeros(params: Arrays) -> Arrays:
     return [np.zeros_like(p) for p in params]
 
@@ -196,7 +214,7 @@ def _check_each(name: str, value: PerArray, **bounds) -> None:
     if np.ndim(value) == 0:
         _check.number(name, value, **bounds)
     else:
-        for i, entry in enumerate(value):
+        for i, entry in enumerate(np.ravel(value)):
             _check.number(f"{name}[{i}]", entry, **bounds)
 
 
@@ -207,7 +225,8 @@ def _settings(params: Arrays, grads: Arrays, **settings: PerArray) -> list[list[
         raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
     spread = []
     for name, value in settings.items():
-        values = [value] * len(params) if np.ndim(value) == 0 else list(value)
+        each = np.ndim(value) == 1 or isinstance(value, (tuple, list))
+        values = list(value) if each else [value] * len(params)
         if len(values) != len(params):
             raise ValueError(f"{name} must be one number or one per array ({len(params)}), "
                              f"got {len(values)} numbers")

@@ -5,14 +5,15 @@ Imports NumPy and the core only.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from lora_edu import _check, _stack, optim
+from lora_edu import _check, _parallel, _runs, optim
 from lora_edu.adapter import Adapter, scaling
 from lora_edu.init import initial
 from lora_edu.problems import Regression
@@ -43,17 +44,23 @@ class History:
         return len(self.loss) - 1
 
 
-def train(problem, adapter: Adapter, optimiser, steps: int, *,
-          allow_divergence: bool = False) -> History:
+def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence: bool = False,
+          watch: Callable[[int, Adapter, float], object] | None = None) -> History:
     """Train A and B with W0 frozen, for ``steps`` ≥ 0 steps.
 
     problem: has ``W0`` (d, k) and ``loss_and_gradient(W) → (L, G)`` (see problems.py).
     adapter: of the same (d, k); it is not modified. optimiser: see optim.py.
+    watch: called at each recorded step as ``watch(step, adapter, loss)``, to write down more than
+    the History does; the run ends at the step at which it returns True.
 
-    Raises ValueError for mismatched shapes, and FloatingPointError when the loss or a gradient
-    stops being finite, unless ``allow_divergence`` is set: then the History ends at the last
-    finite step and says so.
+    Raises TypeError for arguments of another kind, ValueError for mismatched shapes, and
+    FloatingPointError when the loss or a gradient stops being finite, unless ``allow_divergence``
+    is set: then the History ends at the last finite step and says so.
     """
+    if not (hasattr(problem, "W0") and hasattr(problem, "loss_and_gradient")):
+        raise TypeError(f"problem must have W0 and loss_and_gradient, got {problem!r}")
+    _check.instance("adapter", adapter, Adapter)
+    optim.check("optimiser", optimiser)
     steps = _check.integer("steps", steps, minimum=0)
     W0 = problem.W0
     if adapter.shape != W0.shape:
@@ -77,6 +84,8 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *,
             break
         rows.append(row)
         last = (A, B)
+        if watch and watch(t, Adapter(A, B, s), loss) is True:
+            break
         if t < steps:
             (A, B), state = optimiser.step([A, B], [grad_A, grad_B], state)
     return History(*np.array(rows).T, adapter=Adapter(*last, s), diverged=diverged)
@@ -115,7 +124,7 @@ class Sweep:
                          if name in fixed else slice(None))
         for name in fixed:
             _check.choice("setting", name, self.axes)
-        arrays = {name: getattr(self, name)[tuple(index)] for name in _stack.RECORDED}
+        arrays = {name: getattr(self, name)[tuple(index)] for name in _runs.RECORDED}
         return Sweep({n: v for n, v in self.axes.items() if n not in fixed}, **arrays)
 
     def rows(self, step: int = -1) -> list[dict]:
@@ -124,69 +133,102 @@ class Sweep:
         for index in np.ndindex(*(len(values) for values in self.axes.values())):
             row = {name: values[i] for (name, values), i in
                    zip(self.axes.items(), index, strict=True)}
-            row.update({name: float(getattr(self, name)[index][step]) for name in _stack.RECORDED})
+            row.update({name: float(getattr(self, name)[index][step]) for name in _runs.RECORDED})
             table.append(row)
         return table
 
 
 def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0, steps: int = 100,
-          optimiser: str = "Adam", rule: str = "lora",
-          distribution: str | float = "kaiming_uniform", progress: bool = False,
-          **settings) -> Sweep:
+          optimiser: str | type = "Adam", rule: str = "lora",
+          distribution: str | float = "kaiming_uniform", executor: Executor | None = None,
+          progress: bool = False, **settings) -> Sweep:
     """Train every combination of r, alpha, lr, start and seed at once; a whole grid in one call.
 
     r, alpha, lr, start, seed: one value or a sequence each. A run draws its start as
     ``initial(d, k, r, start, distribution, rng=default_rng(seed))`` and follows the same path as
-    :func:`train` does, to rounding. The same call gives the same bits.
-    optimiser: a name of ``optim.OPTIMISERS``; settings: its other arguments (``betas=…``).
-    rule: see :func:`scaling`. progress: show a bar over the runs (needs tqdm).
+    :func:`train` does, to rounding.
+    optimiser: a name of ``optim.OPTIMISERS`` or an optimiser class; settings: its other arguments
+    (``betas=…``). rule: see :func:`scaling`.
+    executor: any ``concurrent.futures.Executor``, such as a process pool or a Dask cluster's
+    ``client.get_executor()``; default: a thread a core, or none where threads cannot be had. Work
+    that fails in it is done once more in the calling process. progress: a bar over the runs (tqdm).
 
-    Raises ValueError or TypeError as :func:`train`, :func:`initial` and the optimisers do, and for
-    a problem that is not a Regression. A run that diverges raises nothing: see :class:`Sweep`.
+    The same call gives the same bits on the same machine, whatever the executor: the runs are cut
+    into the same pieces. Another grid cuts them otherwise, and another processor or BLAS rounds
+    otherwise. The memory it takes is that of the result and of one piece (2 MB) a worker.
+
+    All settings are checked before the first run. Raises ValueError or TypeError as :func:`train`,
+    :func:`initial` and the optimisers do, and for a problem that is not a Regression (a subclass
+    would bring a loss of its own). A run that diverges raises nothing: see :class:`Sweep`.
     """
-    if not isinstance(problem, Regression):
+    if type(problem) is not Regression:
         raise TypeError(f"problem must be a Regression, got {type(problem).__name__}")
     steps = _check.integer("steps", steps, minimum=0)
     axes = {name: _axis(name, value) for name, value in
             (("r", r), ("alpha", alpha), ("lr", lr), ("start", start), ("seed", seed))}
-    for rank in axes["r"]:
-        _check.integer("r", rank, minimum=1)
-    for rate in axes["lr"]:
-        optim.optimiser(optimiser, lr=rate, **settings)  # raises for settings that are not right
+    make = optimiser if isinstance(optimiser, type) else optim.OPTIMISERS[
+        _check.choice("optimiser", optimiser, optim.OPTIMISERS)]
+    _check_runs(problem, axes, make, settings, rule, distribution)
+    train_piece = partial(
+        _train_piece, covariance=problem.covariance, shift=problem.W_star - problem.W0, rule=rule,
+        distribution=distribution, make=make, settings=settings, steps=steps)
+    result = np.empty((*(len(values) for values in axes.values()), len(_runs.RECORDED), steps + 1))
+    with _bar(result[..., 0, 0].size if progress else 0) as bar:
+        for piece, records in _parallel.outcomes(train_piece, _pieces(axes, sum(problem.shape)),
+                                                 executor, _described):
+            for index, record in zip(piece, records, strict=True):
+                result[index] = record
+            bar(len(piece))
+    return Sweep(axes, *np.moveaxis(result, -2, 0))
+
+
+def _check_runs(problem, axes, make, settings, rule, distribution) -> None:
+    """Raise for whatever would stop a run, before any has begun."""
     for name in ("eps", "weight_decay"):  # optimisers take one per array as well; a sweep does not
         if name in settings:
             _check.number(name, settings[name], **({"above": 0.0} if name == "eps" else {}))
-    result = np.empty((*(len(values) for values in axes.values()), len(_stack.RECORDED), steps + 1))
-    jobs = [(i, chunk) for i, rank in enumerate(axes["r"])
-            for chunk in _chunks(list(np.ndindex(result.shape[1:5])), rank, sum(problem.shape))]
+    for rate in axes["lr"]:
+        make(lr=_check.number("lr", rate), **settings)
+    for seed in axes["seed"]:
+        _check.integer("seed", seed, minimum=0)
+    for rank in axes["r"]:
+        _check.integer("r", rank, minimum=1)
+        for alpha in axes["alpha"]:
+            scaling(rank, alpha, rule)
+        for start in axes["start"]:
+            initial(*problem.shape, rank, start, distribution, rng=np.random.default_rng(0))
 
-    def work(job):
-        i, chunk = job
-        rank = axes["r"][i]
-        picks = [{name: axes[name][j] for name, j in
-                  zip(("alpha", "lr", "start", "seed"), index, strict=True)} for index in chunk]
-        starts = [initial(*problem.shape, rank, p["start"], distribution,
-                          rng=np.random.default_rng(p["seed"])) for p in picks]
-        stack = _stack.Stack(np.array([A for A, B in starts]), np.array([B.T for A, B in starts]),
-                             np.array([scaling(rank, p["alpha"], rule) for p in picks]),
-                             problem.covariance, problem.W_star - problem.W0)
-        rates = np.array([float(p["lr"]) for p in picks])
-        step = _stack.STEPPERS[optimiser](stack, rates, **settings)
-        for index, record in zip(chunk, _stack.train_stack(stack, step, steps), strict=True):
-            result[(i, *index)] = record
-        return len(chunk)
 
-    with _single_threaded_blas(), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        done = pool.map(work, jobs)
-        if progress:
-            from tqdm import tqdm
+def _train_piece(piece: dict, covariance, shift, rule, distribution, make, settings,
+                 steps: int) -> np.ndarray:
+    """Some runs of one r as a stack: (R, 5, steps + 1). piece: index → (r, alpha, lr, …)."""
+    ranks, alphas, rates, starts, seeds = zip(*piece.values(), strict=True)
+    drawn = [initial(*shift.shape, ranks[0], start, distribution, rng=np.random.default_rng(seed))
+             for start, seed in zip(starts, seeds, strict=True)]
+    s = np.array([scaling(ranks[0], alpha, rule) for alpha in alphas])
+    with _parallel.one_blas_thread():
+        return _runs.train_runs(
+            _runs.RegressionRuns(s, covariance, shift), np.array([A for A, B in drawn]),
+            np.array([B.T for A, B in drawn]),
+            make(lr=np.array(rates, dtype=float)[:, None, None], **settings), steps)
 
-            with tqdm(total=result[..., 0, 0].size, desc="runs") as bar:
-                for count in done:
-                    bar.update(count)
-        else:
-            list(done)
-    return Sweep(axes, *np.moveaxis(result, -2, 0))
+
+def _described(piece: dict) -> str:
+    """The first and the last run of a piece, in words."""
+    first, last = (piece[index] for index in (min(piece), max(piece)))
+    return f"the runs (r, alpha, lr, start, seed) = {first!r} … {last!r}"
+
+
+@contextmanager
+def _bar(runs: int):
+    """A function that counts finished runs, on a bar of tqdm's unless ``runs`` is 0."""
+    if not runs:
+        yield int
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=runs, desc="runs") as bar:
+        yield bar.update
 
 
 def _axis(name: str, value) -> tuple:
@@ -197,16 +239,13 @@ def _axis(name: str, value) -> tuple:
     return values
 
 
-def _single_threaded_blas():
-    """One BLAS thread a worker, where threadpoolctl is installed: chunks run side by side."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return nullcontext()
-    return threadpool_limits(1, user_api="blas")
-
-
-def _chunks(runs: list, rank: int, width: int) -> list[list]:
-    """Split the runs so that the five arrays of a chunk stay in the cache (about 2 MB)."""
-    size = max(1, 2**21 // (5 * 8 * rank * width))
-    return [runs[i:i + size] for i in range(0, len(runs), size)]
+def _pieces(axes: dict[str, tuple], width: int):
+    """The runs in pieces of one r, whose five arrays stay in the cache (about 2 MB): a dict each,
+    index → (r, alpha, lr, start, seed)."""
+    shape = [len(values) for values in axes.values()]
+    for i, rank in enumerate(axes["r"]):
+        indices = [(i, *index) for index in np.ndindex(*shape[1:])]
+        size = max(1, 2**21 // (5 * 8 * rank * width))
+        for at in range(0, len(indices), size):
+            yield {index: tuple(values[j] for values, j in zip(axes.values(), index, strict=True))
+                   for index in indices[at:at + size]}

@@ -53,6 +53,11 @@ def test_a_block_without_an_entry_and_an_entry_without_a_block_are_found(book):
                      "book/part1/a.claims.yml: no block is labelled obs-two"]
 
 
+def test_a_label_that_two_blocks_have_is_found(book):
+    assert book(page=OBSERVATION + "\n" + OBSERVATION).problems() == [
+        "2 blocks are labelled obs-one"]
+
+
 @pytest.mark.parametrize("entry", ["{says: It holds.}", "{says: a, setup: b, stup: c}"])
 def test_an_entry_with_other_fields_is_found(book, entry):
     assert "obs-one must have says and setup" in book(entries=f"obs-one: {entry}").problems()[0]
@@ -72,7 +77,7 @@ def test_a_cited_claim_needs_its_source_and_no_test(book, body, fine):
 
 
 @pytest.mark.parametrize(("line", "fine"), [
-    ("{prf:ref}`obs-one`.", True), ("[Here](#obs-one).", True), ("{prf:ref}`so <obs-one>`.", True),
+    ("{prf:ref}`obs-one`.", True), ("{prf:ref}`so <obs-one>`.", True),
     ("No reference.", False), ("{prf:ref}`obs-two`.", False)])
 def test_a_line_of_a_summary_rests_on_a_claim(book, line, fine):
     page = OBSERVATION + f"\n## In three lines\n\n- {{prf:ref}}`obs-one`\n- {line}\n\n## A\n"

@@ -1,5 +1,7 @@
 """The claims of the chapter The first r you try."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -35,31 +37,45 @@ def test_upright_digits_are_read_and_turned_ones_are_not():
 
 
 @pytest.mark.parametrize("angle", [45, 90])
+@pytest.mark.claim("obs-few-directions")
 def test_what_the_layers_receive_lies_in_few_directions(angle):
     for seen in first_r.model().features(digits.load(angle).X_train)[:3]:
-        assert effective_rank(seen) < 2.1
+        assert effective_rank(seen) < (2 if angle == 45 else 2.1)
         assert effective_rank(seen - seen.mean(axis=0)) > 2.5 * effective_rank(seen)
 
 
-@pytest.mark.parametrize("angle", [45, 90])
-def test_the_crossover_rank_of_every_layer_is_below_three(angle):
-    """r_c of the last chapter's theorem, with G from autograd."""
-    data, model = digits.load(angle), first_r.model()
+def crossovers(model, X, y, seen):
+    """r_c of each layer, with G from autograd on (X, y) and C from what it receives, seen."""
     weights = [torch.tensor(W, requires_grad=True) for W in model.weights]
-    seen = [torch.tensor(data.X_train)]
+    H = torch.tensor(X)
     for W, b in zip(weights, model.biases, strict=True):
-        Z = seen[-1] @ W.T + torch.tensor(b)
-        seen.append(torch.relu(Z))
-    torch.nn.functional.cross_entropy(Z, torch.tensor(data.y_train)).backward()
-    for W, h in zip(weights, seen, strict=False):
-        rows = [g / g.norm() for g in W.grad if g.norm() > 0]
-        C = h.detach().T @ h.detach() / len(h)
-        along = torch.stack([g @ C @ g for g in rows]).mean()
-        assert 1.5 < torch.pi / 2 * C.trace() / along < 3
+        Z = H @ W.T + torch.tensor(b)
+        H = torch.relu(Z)
+    torch.nn.functional.cross_entropy(Z, torch.tensor(y)).backward()
+    found = []
+    for W, h in zip(weights, seen, strict=True):
+        rows, C = W.grad[W.grad.norm(dim=1) > 0], torch.tensor(h.T @ h / len(h))
+        rows = rows / rows.norm(dim=1, keepdim=True)
+        found.append(float(torch.pi / 2 * C.trace() / torch.mean(torch.sum(rows @ C * rows, 1))))
+    return found
+
+
+@pytest.mark.claim("obs-few-directions")
+def test_the_crossover_rank_of_every_layer_is_below_three():
+    model = first_r.model()
+    for angle in (45, 90):
+        X, y = digits.load(angle).X_train, digits.load(angle).y_train
+        seen = model.features(X)[:3]
+        of_all, of_a_batch = crossovers(model, X, y, seen), crossovers(model, X[:64], y[:64], seen)
+        assert max(of_all) < 3 and min(of_all) > 1.5
+        if angle == 45:
+            assert min(of_all) > 1.95 and max(of_all) < 2.55
+            assert np.abs(np.subtract(of_a_batch, of_all)).max() < 0.15
 
 
 # --- the first step
 
+@pytest.mark.claim("thm-kept")
 @pytest.mark.parametrize(("scale", "power"), [
     (first_r.RULES[KEPT], 0), (first_r.RULES[RSLORA], 0.5), (first_r.RULES[SAME], 1),
     (first_r.RULES[TWICE], 1), (lambda r, r1: r / r1, 2)])
@@ -81,21 +97,38 @@ def regret(task, rule, r, r1=8):
     return first_r.regrets(task, first_r.RULES[rule], r1, (r,))[0]
 
 
+@pytest.mark.claim("obs-regret")
 @pytest.mark.parametrize("task", [ADAM, NINETY])
 def test_keeping_alpha_carries_under_adam_from_every_first_rank(task):
     for r1 in first_r.FIRST:
         means = first_r.mean(first_r.regrets(task, first_r.RULES[KEPT], r1))
-        assert (means < 1.3).all()
+        assert (means < 1.25).all()
         if r1 == 8:
-            assert (means[3:] < 1.02).all()
+            assert (means[3:] == 1).all() and (means[1:3] < 1.1).all()
+    smallest = regret(task, KEPT, 1)
+    if task == ADAM:
+        assert first_r.mean(smallest) == pytest.approx(1.25, abs=0.03)
+        assert smallest.max() == pytest.approx(1.5, abs=0.05)
+    else:
+        assert (smallest == 1).all()
 
 
+@pytest.mark.claim("obs-regret")
 @pytest.mark.parametrize("task", [ADAM, NINETY])
 def test_alpha_that_follows_r_does_not_carry_under_adam(task):
     for rule in (SAME, TWICE):
         assert (regret(task, rule, 64) > 3).all()  # every seed
-        assert first_r.mean(regret(task, rule, 64)) > 5
-    assert first_r.mean(regret(task, RSLORA, 64)) == pytest.approx(2.1, abs=0.3)
+        assert first_r.mean(regret(task, rule, 64)) > 6
+    assert first_r.mean(regret(task, RSLORA, 64)) == pytest.approx(2.1, abs=0.1)
+
+
+@pytest.mark.claim("obs-switch-to-two")
+@pytest.mark.parametrize(("task", "factors"), [(ADAM, (1.3, 6, 45)), (NINETY, (1.5, 4, 29))])
+def test_an_eta_tuned_with_alpha_r_does_not_suit_alpha_2r(task, factors):
+    found = first_r.regrets(task, first_r.RULES[TWICE], 8, (8, 16, 64), s1=1.0)
+    assert first_r.mean(found) == pytest.approx(factors, rel=0.1)
+    moved = [first_r.tuned(task, 8, s) for s in (1.0, 2.0)]  # half octaves
+    assert moved[0] - moved[1] == 1
 
 
 def powers(task, rule, r1=8):
@@ -105,53 +138,129 @@ def powers(task, rule, r1=8):
          first_r.losses(task, r, first_r.RULES[rule](r, r1)).T] for r in first_r.RANKS]))
 
 
-@pytest.mark.parametrize(("task", "rule", "power"), [
-    (ADAM, KEPT, 0.09), (ADAM, RSLORA, -0.16), (ADAM, SAME, -0.42),
-    (NINETY, KEPT, 0.07), (NINETY, RSLORA, -0.19), (NINETY, SAME, -0.46),
-    (SGD, KEPT, 1.0), (SGD, RSLORA, 0.5), (SGD, SAME, 0.0)])
-def test_the_power_of_r_in_the_best_rate(task, rule, power):
-    mean, error = powers(task, rule)
-    assert mean == pytest.approx(power, abs=0.05 + error) and error < 0.05
+@pytest.mark.claim("obs-power", "obs-sgd-carry")
+@pytest.mark.parametrize(("task", "rule", "power", "error"), [
+    (ADAM, KEPT, 0.09, 0.01), (ADAM, RSLORA, -0.16, 0.01), (ADAM, SAME, -0.42, 0.01),
+    (NINETY, KEPT, 0.07, 0.02), (NINETY, RSLORA, -0.19, 0.01), (NINETY, SAME, -0.46, 0.02),
+    (SGD, KEPT, 1.0, 0.0), (SGD, RSLORA, 0.54, 0.04), (SGD, SAME, -0.02, 0.01)])
+def test_the_power_of_r_in_the_best_rate(task, rule, power, error):
+    assert powers(task, rule) == pytest.approx((power, error), abs=0.006)
 
 
+@pytest.mark.claim("obs-power")
+@pytest.mark.parametrize("task", [ADAM, NINETY])
+def test_the_powers_are_those_of_wide_models(task):
+    found = [powers(task, rule)[0] for rule in (KEPT, RSLORA, SAME)]
+    np.testing.assert_allclose(found, (0, -0.25, -0.5), atol=0.1)
+    np.testing.assert_allclose(np.diff(found), -0.25, atol=0.03)
+    assert abs(found[0]) < abs(found[1]) < abs(found[2])
+
+
+@pytest.mark.claim("obs-best-alpha")
+def test_the_best_alpha_at_a_given_eta_stays_from_rank_eight_up():
+    rates = np.array(first_r.TASKS[ADAM].rates)
+    assert rates[7] == pytest.approx(0.0156, abs=1e-4) and rates[12] == pytest.approx(0.088, 0.01)
+    later = []
+    for i in range(7, 13):
+        losses = [[first_r.mean(first_r.losses(ADAM, r, s))[i] for s in first_r.PLANE]
+                  for r in first_r.PLANE_RANKS]
+        best = np.argmin(losses, axis=1)
+        assert (best > 0).all() and (best < len(first_r.PLANE) - 1).all()
+        one, eight, all64 = np.array(first_r.PLANE)[best] * first_r.PLANE_RANKS
+        assert eight / one in (2, 4)
+        later.append(all64 / eight)
+    assert sorted(later) == [0.5, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.claim("obs-flattest-not-best")
 @pytest.mark.parametrize("task", [ADAM, NINETY])
 def test_flattest_is_not_best(task):
     least = {rule: first_r.mean(first_r.losses(task, 64, scale(64, 8))).min()
              for rule, scale in first_r.RULES.items()}
     assert list(least) == sorted(least, key=least.get, reverse=True)
-    assert least[KEPT] > 1.3 * least[SAME]
+    assert 0.5 < least[TWICE] / least[KEPT] < 0.6
+    assert not any(first_r.at_an_end(task, 64, scale(64, 8)) for scale in first_r.RULES.values())
 
 
+@pytest.mark.claim("obs-sgd-carry")
 def test_under_sgd_keeping_alpha_fails_and_a_constant_scale_carries():
     assert (regret(SGD, KEPT, 64) > 3).all()
     assert all(np.isinf(regret(SGD, KEPT, r)).all() for r in (1, 2, 4))
     assert all((regret(SGD, SAME, r) == 1).all() for r in (1, 2, 4, 8, 16, 32))
     assert np.isinf(regret(SGD, SAME, 64)).sum() == 1  # the cliff
-
-
-def carried(spectrum, steps, r1, rates):
-    """rule → regret at r = 64 on the chapter's small regressions."""
-    task, found = teacher_student(32, 32, spectrum=spectrum, rng=np.random.default_rng(0)), {}
-    for rule, scale in first_r.RULES.items():
-        runs = [np.log(sweep(task, r=r, alpha=scale(r, r1), lr=rates, seed=range(3), steps=steps,
-                             rule="none").loss[0, 0, :, 0, :, -1]).mean(axis=1)
-                for r in (r1, 64)]
-        found[rule] = np.exp(runs[1][runs[0].argmin()] - runs[1].min())
-    return found
+    assert all((regret(SGD, TWICE, r) == 1).all() for r in (1, 2, 4, 8, 16, 64))
+    assert np.isinf(regret(SGD, TWICE, 32)).sum() == 3
 
 
 def test_the_small_regression_in_the_open():
-    found = carried(2.0, 30, 8, 2.0 ** np.arange(-10, 0.5, 0.5))
+    task, found = teacher_student(32, 32, spectrum=2.0, rng=np.random.default_rng(0)), {}
+    for rule, scale in first_r.RULES.items():
+        runs = [np.log(sweep(task, r=r, alpha=scale(r, 8), lr=2.0 ** np.arange(-10, 0.5, 0.5),
+                             seed=range(3), steps=30, rule="none").loss[0, 0, :, 0, :, -1]
+                       ).mean(axis=1) for r in (8, 64)]
+        found[rule] = np.exp(runs[1][runs[0].argmin()] - runs[1].min())
     assert found[KEPT] < 1.02 and found[SAME] > 2
 
 
-def test_from_below_the_crossover_rank_rslora_carries_better():
-    found = carried(0.0, 10, 1, 2.0 ** np.arange(-9, 2, 0.5))
-    assert found[RSLORA] < 1.05 and found[KEPT] > 1.4 and found[SAME] > 4
+@pytest.fixture(scope="module")
+def white():
+    """(task, rule, r) → (asked, moved after 1 step, regret, moved after 10, regret); r1 = 1."""
+    rates, found = 2.0 ** np.arange(-9, 2, 0.5), {}
+    for i in range(4):
+        task = teacher_student(32, 32, spectrum=0.0, rng=np.random.default_rng(i))
+        G, C = task.gradient(task.W0), task.covariance
+        r_c = np.pi / 2 * np.trace(C) / np.mean([g @ C @ g / (g @ g) for g in G])
+        assert 39 < r_c < 42
+        for rule in (KEPT, RSLORA, SAME):
+            losses = {}
+            for r in (1, 8, 64):
+                runs = sweep(task, r=r, alpha=first_r.RULES[rule](r, 1), lr=rates, seed=range(6),
+                             steps=10, rule="none").loss[0, 0, :, 0]
+                losses[r] = np.log(runs).mean(axis=1)[:, [1, 10]]
+                assert set(losses[r].argmin(axis=0)).isdisjoint({0, len(rates) - 1})
+            for r in (8, 64):
+                s, row = first_r.RULES[rule](r, 1), []
+                for one, later in zip(losses[1].T, losses[r].T, strict=True):
+                    row += [rates[later.argmin()] / rates[one.argmin()],
+                            np.exp(later[one.argmin()] - later.min())]
+                found[i, rule, r] = (1 / s / (1 + (r - 1) / r_c), *row)
+    return found
+
+
+@pytest.mark.claim("obs-white-inputs")
+def test_with_white_inputs_one_step_moves_the_best_rate_as_the_theorem_says(white):
+    for (_, rule, r), (asked, moved, *_) in white.items():
+        assert abs(math.log2(moved / asked)) < 0.5
+        if (rule, r) == (KEPT, 64):
+            assert asked > 20 and moved > 20
+        if (rule, r) == (SAME, 8):
+            assert abs(math.log2(moved)) <= 0.51
+
+
+@pytest.mark.claim("obs-white-inputs")
+def test_with_white_inputs_ten_steps_from_below_the_crossover_rank(white):
+    def span(rule, r):
+        regrets = [white[i, rule, r][4] for i in range(4)]
+        return min(regrets), max(regrets)
+
+    for rule, eight, at64 in ((KEPT, (1.0, 1.3), (1.2, 2.2)), (RSLORA, (1.0, 1.1), (1.0, 1.2)),
+                              (SAME, (1.0, 1.2), (2.5, 16))):
+        assert span(rule, 8) == pytest.approx(eight, abs=0.05)
+        assert span(rule, 64) == pytest.approx(at64, abs=0.07)
+    equal = [abs(white[i, KEPT, 64][4] / white[i, RSLORA, 64][4] - 1) < 0.05 for i in range(4)]
+    assert sum(equal) == 1
+
+
+@pytest.mark.claim("obs-white-inputs")
+def test_the_first_edition_s_qualifier_free_summary_is_false(white):
+    """ "It fails from a first rank far below the crossover": not in every task, nor at r = 8."""
+    assert min(white[i, KEPT, 64][4] for i in range(4)) < 1.3
+    assert all(white[i, KEPT, 8][4] < 1.3 for i in range(4))
 
 
 # --- the plane
 
+@pytest.mark.claim("obs-two-readings")
 def test_at_rank_one_the_valley_is_level_and_falls_like_the_root_of_s():
     alphas, rates = (1, 2, 4, 8, 16), first_r.TASKS[ADAM].rates
     at = [first_r.tuned(ADAM, 1, alpha) for alpha in alphas]
@@ -159,15 +268,33 @@ def test_at_rank_one_the_valley_is_level_and_falls_like_the_root_of_s():
             ] == pytest.approx([1] * 5)
     there, later = (np.array([first_r.mean(first_r.losses(ADAM, r, alpha / r))[i]
                               for i, alpha in zip(at, alphas, strict=True)]) for r in (1, 64))
-    assert there.max() / there.min() < 1.1
-    assert (np.diff(later) < 0).all() and later[0] / later[-1] > 1.5
+    assert (there.min(), there.max()) == pytest.approx((0.44, 0.47), abs=0.005)
+    assert (np.diff(later) < 0).all()
+    assert (later[0], later[-1]) == pytest.approx((0.167, 0.099), abs=5e-4)
+    papers = rates[first_r.tuned(ADAM, 8, 1.0)]
+    assert readings.loss_at(64, 8.0, papers) == pytest.approx(0.099, abs=5e-4)
+    assert readings.loss_at(1, 8.0, papers) == pytest.approx(0.56, abs=0.005)
 
 
-def test_a_small_eta_drives_the_search_over_alpha_to_its_edge():
-    _, one, tuned = readings.found(0.002).values()
-    assert tuned[0] == 64 and one[0] == 1
-    assert readings.loss_at(64, *tuned) > 2 * readings.loss_at(64, *one)
-    assert readings.found(0.03)["α tuned at r = 1, η given"][0] == 8
+@pytest.mark.claim("obs-two-readings")
+def test_a_search_over_alpha_finds_the_bottom_only_from_a_large_enough_eta():
+    found = [tuple(readings.found(eta).values())[2] for eta in readings.ETAS]
+    assert readings.ETAS == (0.002, 0.004, 0.008, 0.016, 0.03, 0.06)
+    losses = [readings.loss_at(1, alpha, eta) for alpha, eta in found]
+    assert [alpha == 64 for alpha, _ in found] == [True] * 3 + [False] * 3
+    assert losses[:3] == pytest.approx((0.92, 0.66, 0.53), abs=0.005)
+    assert min(losses[3:]) > 0.435 and max(losses[3:]) < 0.485
+
+
+@pytest.mark.claim("obs-second-knob")
+def test_what_the_second_knob_is_worth():
+    for r, tuned_eta, tuned_both, largest in ((1, 0.453, 0.441, False), (8, 0.131, 0.077, True),
+                                              (64, 0.099, 0.035, False)):
+        least = [first_r.mean(first_r.losses(ADAM, r, s)).min() for s in first_r.PLANE]
+        assert first_r.mean(first_r.losses(ADAM, r, 8 / r)).min() == pytest.approx(
+            tuned_eta, abs=5e-4)
+        assert min(least) == pytest.approx(tuned_both, abs=5e-4)
+        assert (np.argmin(least) == len(first_r.PLANE) - 1) == largest
 
 
 def test_alpha_times_r_is_worse_than_no_division():
@@ -176,6 +303,7 @@ def test_alpha_times_r_is_worse_than_no_division():
 
     down, up = first_r.mean(first_r.regrets(ADAM, times, 8, (1, 64)))
     assert down > 1.5 and up > 3 * first_r.mean(regret(ADAM, SAME, 64))
+    assert first_r.at_an_end(ADAM, 1, 1 / 8) and not first_r.at_an_end(ADAM, 64, 8.0)
 
 
 # --- the exercises

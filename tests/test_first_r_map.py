@@ -40,6 +40,36 @@ def test_the_map_holds_every_rule_at_every_first_rank():
                 assert (found[first_r.RANKS.index(r1)] == 1).all()
 
 
+@pytest.mark.parametrize(("task", "count", "first", "last"), [
+    (ADAM, 16, 2**-9.5, 2**-2), (NINETY, 16, 2**-9.5, 2**-2), (SGD, 16, 2**-11, 2**4)])
+def test_the_rates_are_those_of_the_map(task, count, first, last):
+    rates = first_r.TASKS[task].rates
+    assert (len(rates), rates[0], rates[-1]) == (count, first, last)
+    for r in first_r.RANKS:
+        for s in first_r.scales(task, r):
+            assert first_r.losses(task, r, s).shape == (count, len(first_r.SEEDS))
+
+
+def test_a_scale_may_be_rounded():
+    np.testing.assert_array_equal(first_r.losses(ADAM, 8, 1 / np.sqrt(8)),
+                                  first_r.losses(ADAM, 8, 2**-1.5))
+    np.testing.assert_array_equal(first_r.losses(ADAM, 8, 0.3535533905932738),
+                                  first_r.losses(ADAM, 8, 0.35355339059327373))
+
+
+def test_the_map_cannot_be_changed_by_its_reader():
+    with pytest.raises(ValueError, match="read-only"):
+        first_r.losses(ADAM, 8, 1.0)[0] = 0
+
+
+def test_a_best_rate_at_an_end_of_those_tried_is_marked():
+    assert first_r.at_an_end(SGD, 64, 1 / 64) and not first_r.at_an_end(SGD, 64, 1 / 8)
+    said = [carry(SGD, "kept", r1, 64).layout.meta["reading"] for r1 in (1, 8)]
+    assert ["at the end of those tried" in words for words in said] == [True, False]
+    assert "α = 64 (the largest tried)" in readings.readings(1, 0.002).layout.meta["reading"]
+    assert "tried" not in readings.readings(1, 0.03).layout.meta["reading"]
+
+
 @pytest.mark.parametrize(("change", "words"), [
     ({"task": "30°"}, "task must be one of"), ({"r": 3}, "r must be one of"),
     ({"s": 3.0}, "s must be one of"), ({"s": -1}, "s must be finite and greater than 0")])

@@ -1,5 +1,9 @@
 """A sweep is the same as its runs one by one, whatever their settings."""
 
+import os
+import tracemalloc
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +12,8 @@ from lora_edu import (
     STARTS,
     Adapter,
     Regression,
+    _runs,
+    equivalent,
     initial,
     optimiser,
     scaling,
@@ -31,6 +37,7 @@ def test_every_run_of_a_sweep_is_that_run_trained_alone(name, settings):
     grid = sweep(PROBLEM, r=[2, 9], alpha=[1, 2], lr=[0.003, 0.01], start=STARTS, seed=[0, 5],
                  steps=40, optimiser=name, rule="rslora", distribution="gaussian", **settings)
     assert not grid.diverged.any()
+    assert len(grid.rows()) == 2 * 2 * 2 * len(STARTS) * 2
     for row in grid.rows():
         A, B = initial(12, 9, row["r"], row["start"], "gaussian",
                        rng=np.random.default_rng(row["seed"]))
@@ -61,6 +68,38 @@ def test_a_sweep_follows_a_torch_loop(r):
         kept = (q.ravel()[t] for q in (run.loss, run.delta_norm, run.grad_A_norm, run.grad_B_norm))
         np.testing.assert_allclose(list(kept), seen, rtol=1e-6, atol=1e-9)
         adam.step()
+
+
+@dataclass(frozen=True)
+class Sign:
+    """p ← p − lr·sign(g): an optimiser that the package does not have."""
+
+    lr: float
+
+    def init(self, params):
+        return ()
+
+    def step(self, params, grads, state):
+        return [p - self.lr * np.sign(g) for p, g in zip(params, grads, strict=True)], state
+
+
+def test_an_optimiser_of_ones_own_needs_one_class():
+    grid = sweep(PROBLEM, r=2, alpha=4, lr=[0.01, 0.02], steps=8, optimiser=Sign)
+    for lr in (0.01, 0.02):
+        A, B = initial(12, 9, 2, rng=np.random.default_rng(0))
+        alone = train(PROBLEM, Adapter(A, B, 2.0), Sign(lr), 8)
+        np.testing.assert_allclose(grid.select(lr=lr).loss.ravel(), alone.loss, rtol=1e-9)
+    with pytest.raises(TypeError, match=r"optimiser must have powers.*got Sign\(lr=0.01\)"):
+        equivalent(Adapter(A, B, 2.0), Sign(0.01), 2)
+
+
+def test_a_sweep_takes_the_memory_of_its_result_and_of_a_piece_a_worker():
+    problem = teacher_student(64, 64, rng=np.random.default_rng(0))
+    tracemalloc.start()
+    grid = sweep(problem, r=64, alpha=16, lr=1e-3, seed=range(200), steps=3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * grid.loss.nbytes + 12 * 2**21 * (os.cpu_count() + 1)
 
 
 def test_the_same_call_gives_the_same_bits():
@@ -99,6 +138,11 @@ def test_select_keeps_the_other_axes_and_their_order():
     assert np.array_equal(part.loss, grid.loss[:, 1])
 
 
+class OwnLoss(Regression):
+    def loss_and_gradient(self, W):
+        return 0.0, np.zeros(self.shape)
+
+
 @pytest.mark.parametrize(("change", "error", "words"), [
     ({"r": 0}, ValueError, "r must be at least 1, got 0"),
     ({"r": [1, 2.5]}, TypeError, "r must be a whole number, got 2.5"),
@@ -116,8 +160,15 @@ def test_select_keeps_the_other_axes_and_their_order():
     ({"weight_decay": (0.1, 0.2)}, TypeError, "weight_decay must be a number"),
     ({"betas": (0.9, 1.0)}, ValueError, r"betas\[1\] must be"),
     ({"problem": None}, TypeError, "problem must be a Regression"),
+    ({"problem": OwnLoss(PROBLEM.W0, PROBLEM.W_star, PROBLEM.X)}, TypeError,
+     "problem must be a Regression, got OwnLoss"),
+    ({"seed": None}, TypeError, "seed must be a whole number, got None"),
+    ({"seed": [0, -1]}, ValueError, "seed must be at least 0, got -1"),
+    ({"seed": 1.5}, TypeError, "seed must be a whole number, got 1.5"),
+    ({"seed": np.random.default_rng(0)}, TypeError, "seed must be a whole number, got Generator"),
 ])
-def test_bad_input_is_named(change, error, words):
+def test_bad_input_is_named(change, error, words, monkeypatch):
+    monkeypatch.setattr(_runs, "train_runs", None)  # no run begins before all is checked
     call = {"problem": PROBLEM, "r": 2, "alpha": 4, "lr": 0.01, "steps": 2, **change}
     with pytest.raises(error, match=words):
         sweep(call.pop("problem"), **call)

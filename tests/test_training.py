@@ -139,3 +139,26 @@ def test_a_bad_number_of_steps_is_named_with_its_value(steps, error):
 def test_an_adapter_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"^adapter must .* W0 \(5, 7\), got \(7, 5\)"):
         train(PROBLEM, Adapter(np.ones((2, 5)), np.ones((7, 2)), 1.0), SGD(0.1), 1)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("problem", None), ("adapter", (np.ones((2, 7)), np.ones((5, 2)), 1.0)),
+    ("optimiser", "Adam"), ("optimiser", SGD)])
+def test_an_argument_of_another_kind_is_named(name, value):
+    call = {"problem": PROBLEM, "adapter": adapter_at("both zero"), "optimiser": SGD(0.1),
+            "steps": 1, name: value}
+    with pytest.raises(TypeError, match=f"^{name} must .*, got"):
+        train(**call)
+
+
+def test_a_watcher_sees_every_recorded_step_and_can_end_the_run():
+    seen = []
+
+    def watch(step, adapter, loss):
+        seen.append((step, np.linalg.norm(adapter.delta()), loss))
+        return step == 4
+
+    history = train(PROBLEM, adapter_at("A random, B zero"), SGD(0.1), 9, watch=watch)
+    assert history.steps == 4 and not history.diverged
+    np.testing.assert_array_equal(np.array(seen).T, [range(5), history.delta_norm, history.loss])
+    assert np.linalg.norm(history.adapter.delta()) == seen[-1][1]

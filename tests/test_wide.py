@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lora_edu import STARTS, Adam, Adapter, Regression, _stack, initial, train
+from lora_edu import STARTS, Adam, Adapter, Regression, _runs, initial, train
 from lora_edu.figures import wide
 
 NARROW, BROAD = wide.SPREADS
@@ -18,6 +18,7 @@ def mirrored_layer(layer):
     return wide.WideLayer(math.sqrt(n) * layer.P, layer.X / math.sqrt(n), layer.target.T)
 
 
+@pytest.mark.claim("thm-same-law")
 def test_the_wide_layer_s_mirror_image_is_a_wide_layer_and_exchanges_the_letters():
     layer, Z = wide.draw(48, seed=3)
     W = np.random.default_rng(0).normal(size=(48, 48))
@@ -29,6 +30,33 @@ def test_the_wide_layer_s_mirror_image_is_a_wide_layer_and_exchanges_the_letters
     here = wide.train_rates(layer, A, B, [0.001, 0.01], 20)[0]
     there = wide.train_rates(mirrored_layer(layer), B.T, A.T, [0.001, 0.01], 20)[0]
     np.testing.assert_allclose(there, here, rtol=1e-8)
+
+
+def last_losses(random, spread, seeds):
+    """The loss after three steps of Adam, of a fresh wide layer for each seed."""
+    losses = []
+    for seed in seeds:
+        layer, Z = wide.draw(24, seed)
+        loss, _ = wide.train_rates(layer, *wide.pair(random, spread, Z), [0.02], 3)
+        losses.append(loss[0, -1])
+    return np.sort(losses)
+
+
+def distance(one, other):
+    """The largest gap between two empirical distributions of the same size."""
+    both = np.concatenate([one, other])
+    below = [np.searchsorted(sample, both, side="right") / len(sample) for sample in (one, other)]
+    return np.abs(below[0] - below[1]).max()
+
+
+@pytest.mark.claim("thm-same-law")
+def test_the_letters_have_one_distribution_of_losses_and_the_spreads_two():
+    count = 400
+    samples = [last_losses(*start, range(i * count, (i + 1) * count))
+               for i, start in enumerate([(A_RANDOM, NARROW), (B_RANDOM, NARROW),
+                                          (B_RANDOM, BROAD)])]
+    limit = 1.95 * math.sqrt(2 / count)  # of the Kolmogorov–Smirnov distance, one in a thousand
+    assert distance(*samples[:2]) < limit < distance(*samples[1:]) / 1.5
 
 
 def test_the_gradient_of_the_wide_layer_is_the_difference_of_its_loss():
@@ -54,13 +82,30 @@ def test_a_stack_of_wide_runs_is_each_run_trained_alone(random, spread):
         assert reach[-1] == pytest.approx(np.sqrt((last**2).mean()), rel=1e-9)
 
 
+def test_the_ratio_is_that_of_the_rates_of_b_and_a():
+    layer, Z = wide.draw(32, seed=1)
+    A, B = wide.pair(A_RANDOM, NARROW, Z)
+    losses, _ = wide.train_rates(layer, A, B, [0.002, 0.004], 10, ratio=8.0)
+    for lr, loss in zip((0.002, 0.004), losses, strict=True):
+        alone = train(layer, Adapter(A, B, 1.0), Adam((lr, 8 * lr)), 10)
+        np.testing.assert_allclose(loss, alone.loss, rtol=1e-9)
+
+
+def test_last_is_where_the_run_ends():
+    layer, Z = wide.draw(32, seed=1)
+    A, B = wide.pair(B_RANDOM, BROAD, Z)
+    end = train(layer, Adapter(A, B, 1.0), Adam(0.004), 10).adapter
+    for found, want in zip(wide.last(layer, A, B, 0.004, 10), (end.A, end.B), strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-9, atol=1e-12)
+
+
 def test_the_stack_records_what_train_records():
     layer, Z = wide.draw(24, seed=5)
     A, B = wide.pair(A_RANDOM, BROAD, Z)
-    runs = wide.WideRuns(A[None], B.T[None].copy(), np.array([2.0]), layer)
-    records = _stack.train_stack(runs, _stack.adam(runs, np.array([0.004])), 10)[0]
+    runs = wide.WideRuns(np.array([2.0]), layer)
+    records = _runs.train_runs(runs, A[None], B.T[None], Adam(0.004), 10)[0]
     alone = train(layer, Adapter(A, B, 2.0), Adam(0.004), 10)
-    for name, values in zip(_stack.RECORDED, records, strict=True):
+    for name, values in zip(_runs.RECORDED, records, strict=True):
         np.testing.assert_allclose(values, getattr(alone, name), rtol=1e-8, atol=1e-12)
 
 
@@ -79,6 +124,7 @@ def test_exponent_fits_a_line_for_each_seed():
     assert (slope, error) == (pytest.approx(-0.6), pytest.approx(0.1))
 
 
+@pytest.mark.claim("thm-one-step-spread")
 @pytest.mark.parametrize("random", wide.MATRICES)
 def test_after_one_step_only_the_product_of_rate_and_spread_counts(random):
     layer, Z = wide.draw(64, seed=0)
@@ -89,6 +135,7 @@ def test_after_one_step_only_the_product_of_rate_and_spread_counts(random):
     np.testing.assert_allclose(one, other, rtol=1e-4)  # Adam's ε is not quite zero
 
 
+@pytest.mark.claim("thm-one-step-spread")
 @pytest.mark.parametrize(("start", "axis"), [(STARTS[0], 1), (STARTS[1], 0)])
 def test_the_useful_part_of_the_first_step_is_the_sum_of_the_norms(start, axis):
     rng = np.random.default_rng(0)
@@ -119,6 +166,7 @@ def limit_rate(seed):
     return np.vdot(T, N) / np.vdot(N, N)
 
 
+@pytest.mark.claim("thm-wide-step")
 def test_the_best_first_rate_has_the_limit_of_the_theorem():
     limit = np.log([limit_rate(i) for i in range(3000)])
     means = [np.mean(np.log([first_rate(n, i) for i in range(200)])) for n in (64, 256, 2048)]
@@ -128,6 +176,7 @@ def test_the_best_first_rate_has_the_limit_of_the_theorem():
     assert 0.01 < slope < 0.07
 
 
+@pytest.mark.claim("thm-wide-step")
 def test_the_closed_form_is_the_valley_of_the_study():
     best = wide.best_rates(wide.study().loss[3, 0, 0, :, :, 1])  # n = 512, A random, 1/√n
     want = np.array([first_rate(512, seed) for seed in range(wide.SEEDS)]) * 512**-0.5

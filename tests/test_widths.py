@@ -18,15 +18,76 @@ def slope(quantity, steps, random, spread):
     return wide.exponent(values[:, wide.MATRICES.index(random), wide.SPREADS.index(spread)])
 
 
+@pytest.mark.claim("obs-width-rates")
 @pytest.mark.parametrize("random", wide.MATRICES)
-@pytest.mark.parametrize(("steps", "spread", "want", "tolerance"), [
-    (1, NARROW, -1 / 2, 0.1), (1, BROAD, -1, 0.1),
-    *((steps, NARROW, -3 / 4, 0.1) for steps in (2, 4, 8, 16, 32)),
-    (2, BROAD, -1, 0.15), (4, BROAD, -1, 0.15), (32, BROAD, -3 / 4, 0.1)])
-def test_the_best_rate_falls_with_the_width_as_counted(random, steps, spread, want, tolerance):
+@pytest.mark.parametrize(("steps", "spread", "low", "high"), [
+    (1, NARROW, -0.52, -0.41), (1, BROAD, -1.01, -0.92),
+    *((steps, NARROW, -0.83, -0.67) for steps in (2, 4, 8, 16, 32)),
+    (2, BROAD, -1.13, -1.01), (4, BROAD, -1.13, -1.01), (32, BROAD, -0.78, -0.68)])
+def test_the_best_rate_falls_with_the_width_as_stated(random, steps, spread, low, high):
     found, error = slope("best", steps, random, spread)
-    assert error < tolerance / 2  # the seeds justify the tolerance
-    assert found == pytest.approx(want, abs=tolerance)
+    assert error <= 0.054 and low < found < high
+
+
+def narrow_over_wide(steps):
+    """Logs of the ratios of the best rates and of the least losses: (widths, letters, tasks)."""
+    best, least = (np.log(which_zero.after(steps)[name]) for name in ("best", "least"))
+    return best[:, :, 0] - best[:, :, 1], least[:, :, 1] - least[:, :, 0]
+
+
+def per_doubling(values):
+    """The slope of (widths, tasks) against log2 of the width: mean and standard error."""
+    slopes = np.polyfit(np.log2(wide.WIDTHS), values, 1)[0]
+    return slopes.mean(), slopes.std(ddof=1) / math.sqrt(len(slopes))
+
+
+@pytest.mark.claim("obs-draw-remembered")
+def test_after_32_steps_the_best_rate_hardly_depends_on_the_draw():
+    rates, _ = narrow_over_wide(32)
+    ratio = np.exp(rates[:, 0].mean(axis=-1))
+    assert ratio.min() > 1.05 and ratio.max() < 1.55
+    trend, error = per_doubling(rates[:, 0])
+    assert abs(trend) < 2.5 * error
+    first = np.exp(narrow_over_wide(1)[0].mean(axis=-1))
+    np.testing.assert_allclose(first, np.sqrt(np.array(wide.WIDTHS) / wide.R)[:, None] * [[1, 1]],
+                               rtol=0.04)
+
+
+@pytest.mark.claim("obs-draw-remembered")
+def test_after_32_steps_the_wide_draw_leaves_more_loss_the_wider_the_layer():
+    _, losses = narrow_over_wide(32)
+    for i in range(2):  # the letters have one distribution
+        gaps = np.exp(losses[:, i].mean(axis=-1))
+        assert 0.98 < gaps[0] < 1.08 and 1.2 < gaps[-1] < 1.65
+        trend, error = per_doubling(losses[:, i])
+        assert trend > 3 * error
+
+
+def moved(random, spread, n, steps=32):
+    """Of A·x (B random: of the readouts of B): its move over its length, and its cosine."""
+    i, j = wide.MATRICES.index(random), wide.SPREADS.index(spread)
+    found = []
+    for seed, lr in enumerate(which_zero.after(steps)["best"][wide.WIDTHS.index(n), i, j]):
+        layer, Z = wide.draw(n, seed)
+        pair = wide.pair(random, spread, Z)
+        old, new = ((A @ layer.X.T, (layer.P @ B).T)[i]
+                    for A, B in (pair, wide.last(layer, *pair, lr, steps)))
+        length = np.linalg.norm(old)
+        found.append((np.linalg.norm(new - old) / length,
+                      np.vdot(old, new) / length / np.linalg.norm(new)))
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.claim("obs-draw-remembered")
+@pytest.mark.parametrize("random", wide.MATRICES)
+def test_after_32_steps_the_wide_draw_is_not_forgotten(random):
+    wide_draw = np.array([moved(random, BROAD, n) for n in (64, 512, 2048)])
+    narrow = np.array([moved(random, NARROW, n) for n in (64, 512, 2048)])
+    assert wide_draw[0, 0] == pytest.approx(1.05, abs=0.1)
+    assert wide_draw[-1, 0] == pytest.approx(0.73, abs=0.06)
+    assert (np.diff(wide_draw[:, 0]) < 0).all()
+    assert wide_draw[-1, 1] == pytest.approx(0.68, abs=0.08)
+    assert 1.6 < narrow[0, 0] < narrow[1, 0] < narrow[2, 0] < 4.8 and narrow[2, 0] > 3.5
 
 
 def test_the_broad_draw_drifts_from_one_power_to_the_other():
@@ -46,6 +107,7 @@ def test_swapping_the_letter_at_equal_spread_is_within_chance(spread, steps):
     assert abs(gap.mean()) < 3 * gap.std(ddof=1) / math.sqrt(len(gap))
 
 
+@pytest.mark.claim("obs-eight-steps")
 @pytest.mark.parametrize(("random", "spread", "want"), [
     (A_RANDOM, NARROW, 1 / 4), (B_RANDOM, NARROW, 1 / 4), (A_RANDOM, BROAD, 1 / 2),
     (B_RANDOM, BROAD, 0)])
@@ -54,21 +116,42 @@ def test_the_growth_of_a_x_after_eight_steps(random, spread, want):
     assert error < 0.03 and found == pytest.approx(want, abs=0.06)
 
 
+@pytest.mark.claim("obs-eight-steps")
 @pytest.mark.parametrize("random", wide.MATRICES)
 def test_the_broad_draw_moves_little_whatever_the_letter(random):
-    row, i, moved = wide.WIDTHS.index(256), wide.MATRICES.index(random), {}
+    row, i, shares = wide.WIDTHS.index(256), wide.MATRICES.index(random), {}
     for j, spread in enumerate(wide.SPREADS):
-        shares = []
-        for seed in range(4):
+        found = []
+        for seed, lr in enumerate(which_zero.after(8)["best"][row, i, j]):
             layer, Z = wide.draw(256, seed)
-            A, B = wide.pair(random, spread, Z)
-            best = float(wide.best_rates(wide.study().loss[row, i, j, seed, :, 8]))
-            end = train(layer, Adapter(A, B, 1.0), Adam(best), 8).adapter
-            shares.append(np.linalg.norm((end.A - A, end.B - B)[i]) / np.linalg.norm((A, B)[i]))
-        moved[spread] = np.mean(shares)
-    assert moved[BROAD] < 0.1 < 0.3 < moved[NARROW]
+            drawn = wide.pair(random, spread, Z)
+            change = wide.last(layer, *drawn, lr, 8)[i] - drawn[i]
+            found.append(np.linalg.norm(change) / np.linalg.norm(drawn[i]))
+        shares[spread] = np.mean(found)
+    assert shares[BROAD] < 0.1 and shares[NARROW] == pytest.approx(0.4, abs=0.05)
 
 
+@pytest.mark.claim("obs-loraplus-ratio")
+def test_a_ratio_of_the_rates_wins_little_and_a_ratio_of_n_loses():
+    found = {}
+    for n in (64, 256, 1024):
+        losses = []
+        for seed in range(10):
+            layer, Z = wide.draw(n, seed)
+            pair = wide.pair(A_RANDOM, NARROW, Z)
+            losses.append([wide.train_rates(layer, *pair, np.array(wide.RATES) / rho**0.5, 8, rho)[
+                0][:, 8] for rho in (1, 4, 16, 64, n)])
+        wide.best_rates(np.array(losses))  # raises if one is at the edge
+        one, *others = np.log(np.min(losses, axis=2)).T
+        found[n] = np.exp([(other - one).mean() for other in others])
+    four, sixteen, sixty_four, width = np.transpose(list(found.values()))
+    assert four.min() > 0.92 and four.max() < 1.03
+    assert sixteen[0] > 1.2 and sixteen[1:].min() > 0.9 and sixteen[1:].max() < 1.07
+    assert sixty_four[:2].min() > 1.3 and sixty_four[2] == pytest.approx(1.06, abs=0.1)
+    assert (np.diff(sixty_four) < 0).all() and width.min() > 1.7 and width.max() < 2.5
+
+
+@pytest.mark.claim("obs-eight-steps")
 def test_the_broad_draw_leaves_twice_the_loss_at_either_rate_and_catches_up():
     loss = wide.study().loss[-1]  # n = 2048: (matrices, spreads, seeds, rates, steps + 1)
     tuned = loss[0, 0, :, :, 8].argmin(axis=-1)[:, None]

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,7 @@ HOME = Path(__file__).parents[2]
 KINDS = {"thm": "proved", "cor": "proved", "lem": "proved", "obs": "observed", "cit": "cited"}
 NEEDED = {"proved": {"says"}, "observed": {"says", "setup"}, "cited": {"says"}}
 BLOCK = re.compile(r"^(`{3,}|:{3,})\{prf:(\w+)\} *([^\n]*)\n:label: (\S+)\n(.*?)^\1", re.M | re.S)
-REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`|\]\(#(\w{3}-[\w-]+)\)")
+REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`")
 CITED = re.compile(r"\{cite(?::t)?\}`([^`]+)`")
 
 
@@ -66,11 +67,15 @@ class Register:
                 for file in files if "_extensions" not in file.parts}
 
     @cached_property
+    def every_block(self) -> list[Block]:
+        """Every labelled block that a claim can stand in."""
+        return [Block(page, kind, title, label, body) for page, text in self.pages.items()
+                for _, kind, title, label, body in BLOCK.findall(text)]
+
+    @cached_property
     def blocks(self) -> dict[str, Block]:
-        """Label → block, of every labelled block that a claim can stand in."""
-        return {label: Block(page, kind, title, label, body)
-                for page, text in self.pages.items()
-                for _, kind, title, label, body in BLOCK.findall(text)}
+        """Label → block."""
+        return {block.label: block for block in self.every_block}
 
     @cached_property
     def entries(self) -> dict[str, dict[str, dict[str, str]]]:
@@ -100,6 +105,9 @@ class Register:
         return [*self._blocks_and_entries(), *self._blocks_and_tests(), *self._answers()]
 
     def _blocks_and_entries(self):
+        for label, count in Counter(block.label for block in self.every_block).items():
+            if count > 1:
+                yield f"{count} blocks are labelled {label}"
         entered = {label: page for page, claims in self.entries.items() for label in claims}
         for label, block in self.blocks.items():
             if label.partition("-")[0] not in KINDS:
@@ -141,7 +149,7 @@ class Register:
 
     def rests(self, text: str) -> bool:
         """Whether a text refers to a claim."""
-        return any(set(found) & set(self.blocks) for found in REFERENCE.findall(text))
+        return any(label in self.blocks for label in REFERENCE.findall(text))
 
 
 def kind(label: str) -> str:

@@ -121,7 +121,8 @@ class Page:
         if name == "eq":
             return f"({self.equations[content]})"
         if name == "prf:ref":
-            return self.names.titles[content]
+            words, _, label = content.rpartition(" <")
+            return words or self.names.titles[label]
         if name == "cite":
             return f"({self.cited(content, '{}, {}')})"
         if name == "cite:t":

@@ -1,15 +1,19 @@
 """Controls: what a reader can move, made from keyword arguments as ``ipywidgets.interact`` does.
 
-Imports the standard library, and figures.text for numbers as words.
+Imports NumPy, and figures.text for numbers as words.
 """
 
 from __future__ import annotations
 
 import inspect
 import itertools
+import math
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from lora_edu.figures.text import short
 
@@ -21,24 +25,17 @@ class Control:
     """One control. ``kind`` is ``"slider"``, ``"choice"`` or ``"switch"``.
 
     name: the function's argument. label: what the reader sees. values: the positions, in order.
-    start: index of the position shown first.
+    texts: each value as the reader sees it. keys: each as it stands in a link, of letters, digits,
+    dots and dashes. start: index of the position shown first.
     """
 
     name: str
     label: str
     kind: str
     values: tuple
+    texts: tuple[str, ...]
+    keys: tuple[str, ...]
     start: int
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """Each value as the reader sees it."""
-        return tuple(value_text(value) for value in self.values)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Each value as it stands in a link: letters, digits, dots and dashes."""
-        return tuple(value_key(value) for value in self.values)
 
 
 def value_text(value) -> str:
@@ -60,29 +57,42 @@ def slug(text: str) -> str:
     return re.sub(r"[^\w.\-]+", "-", text.lower()).strip("-")
 
 
-def make_controls(function, choices: dict[str, object], labels: dict[str, str]
+def make_controls(function, choices: Mapping[str, object], labels: Mapping[str, str]
                   ) -> tuple[Control, ...]:
-    """Controls for ``function`` from keyword → values (or ``bool`` for a switch).
+    """Controls for ``function`` from keyword → values.
 
-    Numbers become a slider, strings a row of buttons, True/False a switch. The position shown
-    first is the function's own default where that is among the values, else the first value.
+    Values are what ``ipywidgets.interact`` takes: a list, array or range of numbers, or
+    ``(min, max)`` or ``(min, max, step)`` becomes a slider; a list of strings, of ``(text, value)``
+    pairs, or a dict text → value becomes a row of buttons; ``bool``, True or False a switch. The
+    position shown first is the function's own default where that is among the values, else the
+    first value.
 
-    Raises TypeError or ValueError when names do not match the function's arguments, a list is
-    empty or mixes kinds, or values repeat.
+    Raises TypeError or ValueError when names do not match the function's arguments, and for values
+    that are none of these; the message names the control. Warns of a default that is not among
+    the values.
     """
-    parameters = inspect.signature(function).parameters
-    needed = {name for name, p in parameters.items() if p.default is p.empty}
-    unknown, missing = set(choices) - set(parameters), needed - set(choices)
-    if unknown or missing:
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        raise TypeError(f"function must be a function with arguments that Python can tell, "
+                        f"got {function!r}") from None
+    named = {name: p for name, p in parameters.items()
+             if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    needed = {name for name, p in parameters.items()
+              if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    complaints = [f"no argument named {name}" for name in choices
+                  if name not in named and not any_name]
+    complaints += [f"no values for {name}" for name in parameters
+                   if name in needed and name not in (set(choices) & set(named))]
+    if complaints:
         raise TypeError(f"the controls must match the arguments of {_name(function)}"
-                        f"({', '.join(parameters)}): "
-                        + "; ".join(part for part in (
-                            f"no argument named {', '.join(sorted(unknown))}" if unknown else "",
-                            f"no values for {', '.join(sorted(missing))}" if missing else "")
-                            if part))
-    if set(labels) - set(choices):
-        raise ValueError(f"labels must name controls, got {sorted(set(labels) - set(choices))}")
-    return tuple(_control(name, values, parameters[name].default,
+                        f"({', '.join(parameters)}): {'; '.join(complaints)}")
+    if not isinstance(labels, Mapping) or set(labels) - set(choices):
+        raise ValueError(f"labels must be a dict from controls ({', '.join(choices)}) to texts, "
+                         f"got {labels!r}")
+    defaults = {name: parameter.default for name, parameter in named.items()}
+    return tuple(_control(name, values, defaults.get(name, inspect.Parameter.empty),
                           labels.get(name, GREEK.get(name, name)))
                  for name, values in choices.items())
 
@@ -95,24 +105,80 @@ def grid(controls: tuple[Control, ...]) -> Iterator[dict]:
 
 def describe(controls: tuple[Control, ...], values: dict) -> str:
     """A state in words: ``r = 8, α = 16, start = both zero``."""
-    return ", ".join(f"{c.label} = {value_text(values[c.name])}" for c in controls)
+    return ", ".join(f"{c.label} = {c.texts[c.values.index(values[c.name])]}" for c in controls)
 
 
-def _control(name: str, values, default, label: str) -> Control:
-    values = (False, True) if values is bool else tuple(values)
-    if not values:
-        raise ValueError(f"{name} must have at least one value, got none")
-    kinds = {"switch" if isinstance(v, bool) else "choice" if isinstance(v, str) else
-             "slider" if isinstance(v, (int, float)) else type(v).__name__ for v in values}
-    kind = kinds.pop()
-    if kinds or kind not in ("switch", "choice", "slider"):
+def _control(name: str, given, default, label: str) -> Control:
+    texts, values = _values(name, given)
+    kinds = {"switch" if isinstance(v, bool) else
+             "slider" if isinstance(v, (int, float)) and not texts else "choice" for v in values}
+    if len(kinds) > 1 or not (texts or all(isinstance(v, (bool, int, float, str)) for v in values)):
         raise TypeError(f"{name} must be all numbers, all strings or True/False, got {values!r}")
-    control = Control(name, label, kind, values,
-                      values.index(default) if default in values else 0)
-    if len(set(control.keys)) < len(values):
+    for value in values:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} must have finite values, got {value!r}")
+    keys = tuple(slug(text) for text in texts) or tuple(map(value_key, values))
+    if len(set(keys)) < len(values):
         raise ValueError(f"{name} must have values with distinct names, got {values!r}")
-    return control
+    default = given if isinstance(given, (bool, np.bool_)) else default
+    return Control(name, label, kinds.pop(), values, texts or tuple(map(value_text, values)), keys,
+                   _start(name, values, default))
+
+
+def _values(name: str, given) -> tuple[tuple[str, ...], tuple]:
+    """(texts, values) of what was given for a control; no texts where the values speak."""
+    allowed = ("a list of numbers or strings, (min, max) or (min, max, step), a dict from texts to "
+               "values, or bool")
+    if given is bool or isinstance(given, (bool, np.bool_)):
+        return (), (False, True)
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} must be {allowed}, got {given!r}")
+    if isinstance(given, Mapping):
+        entries = [(text, _plain(value)) for text, value in given.items()]
+    else:
+        entries = [_plain(value) for value in given]
+        numbers = all(type(value) in (int, float) for value in entries)
+        if isinstance(given, tuple) and len(given) in (2, 3) and numbers:
+            return (), _range(name, *entries)
+    if not entries:
+        raise ValueError(f"{name} must have at least one value, got none")
+    if all(isinstance(entry, tuple) and len(entry) == 2 for entry in entries):
+        texts, values = zip(*entries, strict=True)
+        return tuple(map(str, texts)), values
+    return (), tuple(entries)
+
+
+def _plain(value):
+    """A NumPy scalar as Python's own number."""
+    return value.item() if isinstance(value, np.generic) or (
+        isinstance(value, np.ndarray) and value.ndim == 0) else value
+
+
+def _range(name: str, low, high, step=None) -> tuple:
+    """What ``(min, max)`` and ``(min, max, step)`` mean in ipywidgets; steps are 1 or 0.1."""
+    whole = all(isinstance(value, int) for value in (low, high, step or 1))
+    step = step if step is not None else 1 if whole else 0.1
+    if not (low < high and 0 < step <= high - low):
+        raise ValueError(f"{name} must be (min, max) or (min, max, step) with min < max and "
+                         f"0 < step ≤ max − min (a list holds separate values), "
+                         f"got {(low, high, step)!r}")
+    count = math.floor((high - low) / step + 1e-9) + 1
+    return tuple(low + i * step if whole else round(low + i * step, 12) for i in range(count))
+
+
+def _start(name: str, values: tuple, default) -> int:
+    """The index of the default; 0, with a warning, where it is not among the values."""
+    if default is inspect.Parameter.empty:
+        return 0
+    default = _plain(default)
+    for i, value in enumerate(values):
+        numbers = all(type(v) in (int, float) for v in (value, default))
+        if math.isclose(value, default, rel_tol=1e-9) if numbers else value == default:
+            return i
+    warnings.warn(f"{name}: the function's default {default!r} is not among the values; the "
+                  f"explorer starts at {values[0]!r}", stacklevel=5)
+    return 0
 
 
 def _name(function) -> str:
-    return getattr(function, "__name__", repr(function))
+    return getattr(function, "__name__", None) or type(function).__name__

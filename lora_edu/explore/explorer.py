@@ -5,6 +5,7 @@ Imports the sibling modules; ipywidgets only when a live view is made.
 
 from __future__ import annotations
 
+import inspect
 import os
 from html import escape
 
@@ -75,9 +76,9 @@ def explore(function, *, name: str | None = None, caption: str = "",
     function: a pure function, values → plotly Figure. ``layout.meta["reading"]`` may hold the
     sentence that says what the figure shows; ``customdata`` the true values where y is only a
     coordinate. Two panels (axes x, y and x2, y2) are stacked on a phone.
-    controls: as ``ipywidgets.interact``: ``r=[1, 2, 4]`` makes a slider, strings make buttons,
-    ``bool`` (the type) or ``[False, True]`` a switch. The first position is the function's own
-    default for that argument, else the first value.
+    controls: as ``ipywidgets.interact``: ``r=[1, 2, 4]`` and ``r=(1, 8, 1)``, which is (min, max,
+    step), make a slider, strings and ``{"text": value}`` buttons, ``bool`` or True a switch. The
+    first position is the function's own default for that argument, else the first value.
     name: what links call it, ``#name?r=8`` (default: the function's name).
     caption: what to look for. labels: control → what the reader sees (``alpha`` is α already).
     height: of the plot, in px, at least 100.
@@ -86,11 +87,16 @@ def explore(function, *, name: str | None = None, caption: str = "",
     displayed in a book build, raises ExploreError, naming the state, for too many states, a
     function that raises, a value that is not finite, and a payload that is too large.
     """
-    title = name or getattr(function, "__name__", "explorer")
+    if not callable(function):
+        raise TypeError(f"function must be a function that returns a plotly figure, "
+                        f"got {function!r}")
+    _own_arguments(function, controls)
+    title = name if name is not None else getattr(function, "__name__", type(function).__name__)
     return Explorer(function, make_controls(function, controls, labels or {}),
-                    name=_name(title), caption=caption,
+                    name=_name(title), caption=_check.instance("caption", caption, str),
                     height=_check.integer("height", height, minimum=100),
-                    source=f"{function.__module__}:{function.__qualname__}")
+                    source=f"{getattr(function, '__module__', '')}:"
+                           f"{getattr(function, '__qualname__', '')}")
 
 
 def show(figure, *, name: str, caption: str = "", height: int = 380) -> Explorer:
@@ -102,8 +108,22 @@ def show(figure, *, name: str, caption: str = "", height: int = 380) -> Explorer
                     height=_check.integer("height", height, minimum=100), source="")
 
 
+def _own_arguments(function, controls: dict) -> None:
+    """Refuse a function with arguments that have the names of explore's own."""
+    own = inspect.signature(explore).parameters
+    try:
+        taken = [name for name in inspect.signature(function).parameters
+                 if name in own and name not in ("controls", *controls)]
+    except (TypeError, ValueError):
+        return
+    if taken:
+        raise TypeError(f"explore has arguments of its own named {', '.join(taken)}: give the "
+                        "figure function's another name")
+
+
 def _name(title: str) -> str:
     """A name that can stand in a link and as an HTML id."""
+    _check.instance("name", title, str)
     name = slug(title.replace("_", "-"))
     if not name or not name[0].isalpha():
         raise ValueError(f"name must begin with a letter, got {title!r}")

@@ -98,7 +98,7 @@ class LiveExplorer:
         if self._moving_many:
             return
         try:
-            self.figure = evaluate_one(self.function, self.controls, self.values())
+            self.figure = evaluate_one(self.function, self.controls, self.values(), checked=True)
         except Exception as error:  # said in the view: a widget callback has nowhere to raise to
             self.view.error = str(error)
             return

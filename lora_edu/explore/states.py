@@ -28,18 +28,58 @@ class ExploreError(ValueError):
 def plain_figure(figure, where: str = "the figure") -> dict:
     """``{"data": …, "layout": …}`` of a plotly figure, arrays decoded, template removed.
 
+    figure: a plotly Figure, or a dict of its ``data`` (a list of traces as dicts) and ``layout``,
+    which is several times faster to make; see :func:`validate`.
+
     Raises ExploreError, naming ``where`` and the path, for a value that is not finite (write None
-    for a gap) and for anything that is not a plotly figure.
+    for a gap), for anything that is not a figure, and for a ``layout.meta`` without a dict or a
+    reading that is no text.
     """
-    if not (hasattr(figure, "data") and hasattr(figure, "layout")):
-        raise ExploreError(f"{where}: the function must return a plotly figure, "
-                           f"got {type(figure).__name__}")
-    # part by part: the figure as a whole would write its arrays in base64 first
-    data = [trace.to_plotly_json() for trace in figure.data]
-    layout = {key: value for key, value in figure.layout.to_plotly_json().items()
-              if key != "template"}
-    return {"data": _plain(data, where, "data"),
+    if isinstance(figure, dict) and set(figure) <= {"data", "layout"}:
+        data, layout = figure.get("data", []), figure.get("layout", {})
+    elif hasattr(figure, "data") and hasattr(figure, "layout"):
+        # part by part: the figure as a whole would write its arrays in base64 first
+        data, layout = [t.to_plotly_json() for t in figure.data], figure.layout.to_plotly_json()
+    else:
+        raise ExploreError(f"{where}: the function must return a plotly figure, or a dict of its "
+                           f"data and layout, got {type(figure).__name__}")
+    meta = layout.get("meta") or {}
+    if not isinstance(meta, dict) or not isinstance(meta.get("reading", ""), str):
+        raise ExploreError(f"{where}: layout.meta must be a dict whose reading is a text, "
+                           f"got {meta!r}")
+    layout = {key: value for key, value in layout.items() if key != "template"}
+    return {"data": [{"type": "scatter", **_plain(trace, where, f"data[{i}]")}
+                     for i, trace in enumerate(data)],
             "layout": as_lists(_plain(layout, where, "layout"))}
+
+
+def validate(figure, where: str = "the figure") -> None:
+    """Hold a figure that came as a dict against plotly.
+
+    Raises ExploreError, with plotly's words, for what plotly does not know; and for a short form
+    that only plotly.py understands, such as a title that is a text or ``xaxis_range``.
+    """
+    if not isinstance(figure, dict):
+        return
+    import plotly.graph_objects as go
+
+    try:
+        full = plain_figure(go.Figure(figure), where)
+    except ValueError as error:
+        raise ExploreError(f"{where}: {str(error).strip()}") from None
+    short = sorted(_paths(plain_figure(figure, where)) - _paths(full))
+    if short:
+        raise ExploreError(f"{where}: write {short[0]} in full, as plotly.js has it")
+
+
+def _paths(value, path: str = "") -> set[str]:
+    """The places in a figure that hold something: "layout.title.text"."""
+    if isinstance(value, dict):
+        return {found for key, entry in value.items()
+                for found in _paths(entry, f"{path}.{key}".strip("."))}
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        return {found for i, entry in enumerate(value) for found in _paths(entry, f"{path}[{i}]")}
+    return set() if value is None else {path}
 
 
 def evaluate(function, controls: tuple[Control, ...], *, progress: bool = False) -> list[dict]:
@@ -55,18 +95,26 @@ def evaluate(function, controls: tuple[Control, ...], *, progress: bool = False)
                            "give a control fewer values")
     positions = tqdm(grid(controls), total=count, desc="explorer states", delay=1.0,
                      disable=not progress, leave=False)
-    return [evaluate_one(function, controls, values) for values in positions]
+    return [evaluate_one(function, controls, values, checked=i > 0)
+            for i, values in enumerate(positions)]
 
 
-def evaluate_one(function, controls: tuple[Control, ...], values: dict) -> dict:
-    """The plain figure at ``values`` (control name → value). Raises as :func:`evaluate`."""
+def evaluate_one(function, controls: tuple[Control, ...], values: dict, *,
+                 checked: bool = False) -> dict:
+    """The plain figure at ``values`` (control name → value). Raises as :func:`evaluate`.
+
+    checked: plotly has seen one of this function's figures, and need not see them all.
+    """
     where = f"state ({describe(controls, values)})" if controls else "the figure"
     try:
         figure = function(**values)
     except Exception as error:
         raise ExploreError(f"{where}: the figure function raised "
                            f"{type(error).__name__}: {error}") from error
-    return plain_figure(figure, where)
+    plain = plain_figure(figure, where)
+    if not checked:
+        validate(figure, where)
+    return plain
 
 
 def _plain(value, where: str, path: str):

@@ -105,7 +105,8 @@ def _reading(task: str, rule: str, r1: int, r: int, here: np.ndarray) -> str:
     at, best = (book.tuned(task, rank, scale(rank, r1)) for rank in (r1, r))
     start = (f"{rule}: η = {two_digits(rates[at])}, tuned at r = {r1}, carried to r = {r}, where "
              f"s = {short(float(f'{scale(r, r1):.3g}'))}: ")
-    best_now = f"the best η is now {two_digits(rates[best])}"
+    best_now = f"the best η is now {two_digits(rates[best])}" + (
+        ", at the end of those tried" if book.at_an_end(task, r, scale(r, r1)) else "")
     if np.isinf(here).any():
         return f"{start}{np.isinf(here).sum()} of {len(here)} seeds diverge; {best_now}"
     if best == at:

@@ -117,8 +117,8 @@ def spectrum(r: int = 8, optimiser: str = "SGD") -> go.Figure:
     top = " · ".join(f"σ{'₁₂₃₄₅'[i]} = {number(s) if s > 1e-12 else '0 to rounding'}"
                      for i, s in enumerate(path[-1][:5]))
     figure.update_layout(layout(
-        [f'<span style="color:{COLOURS["delta"]}">━ singular values of ΔW</span>   '
-         f'<span style="color:{COLOURS["frozen"]}">┅ of the target shift</span>'],
+        [f'<span style="color:{COLOURS["delta"]}">━ σᵢ of ΔW</span>   '
+         f'<span style="color:{COLOURS["frozen"]}">┅ σᵢ of the target shift</span>'],
         [{"range": [0, steps[-1]], "title": {"text": "step"}}], [{"range": [-0.02, 0.8]}],
         f"{optimiser}, r = {r}, after {steps[-1]} steps: {top}"))
     return figure

@@ -14,7 +14,6 @@ import plotly.graph_objects as go
 from lora_edu import OPTIMISERS, Adapter, equivalent, initial, optimiser, teacher_student
 from lora_edu.figures.style import COLOURS, ZeroLogAxis, curve, layout
 from lora_edu.figures.text import number
-from lora_edu.invariance import POWERS
 
 SIDE, R, STEPS, SCALING = 16, 4, 60, 0.5
 SETTINGS = {"SGD": {"lr": 0.1, "weight_decay": 0.01},
@@ -136,7 +135,7 @@ def invariance(optimiser: str = "Adam", c: float = 4, lr: bool = True, start: bo
 
 
 def _reading(optimiser_name, c, lr, start, eps, decay, gap, length) -> str:
-    powers = POWERS[OPTIMISERS[optimiser_name]]
+    powers = OPTIMISERS[optimiser_name].powers
     follows = [f"{name} {_times(c**power)}" for name, power, on in (
         ("η", powers["lr"], lr), ("A and B", 1, start), ("ε", powers.get("eps"), eps),
         (_decay(optimiser_name), powers["weight_decay"], decay)) if on and power is not None]

@@ -64,7 +64,7 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> go.Figure:
     figure.update_layout(layout(
         [title, "relative error ‖M − Mᵣ‖ / ‖M‖ against r"],
         [still, {"range": [-0.5, 14.5], "dtick": 2, "title": {"text": "r"}}],
-        [{**still, "range": [d - 0.5, -0.5], "scaleanchor": "x", "scaleratio": 1.6},
+        [{**still, "range": [d - 0.5, -0.5], "scaleanchor": "x", "scaleratio": 2.1},
          {"range": [0, 1.08]}],
         f"r = {r}: error {error:.4f} measured, {tail[r]:.4f} from the tail, where ‖M‖ is "
         f"{tail[0]:.2f}; {r} × ({d} + {k}) = {r * (d + k)} numbers instead of {d * k}"))
@@ -90,6 +90,11 @@ def trainable(model: str, targets: str, r: int) -> tuple[int, int]:
     return (layers * sum(r * (d + k) for d, k in sides), layers * sum(d * k for d, k in sides))
 
 
+def megabytes(size: float) -> str:
+    """A number of bytes as words, in MB or GB of powers of ten."""
+    return f"{number(size / 1e6)} MB" if size < 1e9 else f"{number(size / 1e9)} GB"
+
+
 def parameters(model: str = "GPT-3", targets: str = "q, v", r: int = 4) -> go.Figure:
     """Trainable parameters against the rank, beside those of the adapted matrices."""
     counts = np.array([trainable(model, targets, rank)[0] for rank in RANKS])
@@ -110,11 +115,11 @@ def parameters(model: str = "GPT-3", targets: str = "q, v", r: int = 4) -> go.Fi
     ticks = list(range(low, high + 1))
     figure.update_layout(layout(
         [f'<span style="color:{COLOURS["delta"]}">● adapters</span>   '
-         f'<span style="color:{COLOURS["frozen"]}">┅ the matrices they adapt</span>'],
+         f'<span style="color:{COLOURS["frozen"]}">┅ what they adapt</span>'],
         [{"range": [-0.4, 11.4], "tickvals": list(range(0, 12, 2)),  # every other fits a phone
           "ticktext": [str(rank) for rank in RANKS[::2]], "title": {"text": "r"}}],
         [{"range": [low, high], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "parameters"}}],
         f"{model}, {targets}, r = {r}: {count:,} trainable instead of {full:,}, "
-        f"{number(full / count)} times fewer · {number(2 * count / 1e6)} MB in 16-bit numbers"))
+        f"{number(full / count)} times fewer · {megabytes(2 * count)} in 16-bit numbers"))
     return figure

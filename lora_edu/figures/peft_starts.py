@@ -41,16 +41,17 @@ class Board:
 
 
 @cache
-def board(start: str, r: int, alpha: float, seed: int = 0) -> Board:
+def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32") -> Board:
     """The Board of ``init_lora_weights=start``; "True" and "False" stand for the booleans.
 
-    Torch's random numbers and its number of threads are afterwards what they were.
+    dtype: of the base, "float32" or "bfloat16"; PEFT keeps A and B in float32. Torch's random
+    numbers and its number of threads are afterwards what they were.
     """
     import torch
 
     with torch.random.fork_rng(), one_thread(), quiet_peft():
         torch.manual_seed(seed)
-        layer, loss_of, W0 = _started(start, r, alpha)
+        layer, loss_of, W0 = _started(start, r, alpha, getattr(torch, dtype))
         A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
         rule = torch.optim.Adam([p for p in (A, B) if p.requires_grad], lr=LEARNING_RATE["Adam"])
         rows = []
@@ -94,21 +95,13 @@ def quiet_peft():
         yield
 
 
-def _started(start: str, r: int, alpha: float):
-    """(PEFT's layer, the loss as a function of a layer, W0): a fresh layer with this start."""
-    import torch
-    from peft import LoraConfig, get_peft_model, initialize_lora_eva_weights
+def config_for(model, start: str | bool, r: int, alpha: float, X, loss_of):
+    """The LoraConfig of a start for the layer "0" of ``model``.
 
-    task = problem()
-    X, W0, target = (torch.tensor(values, dtype=torch.float32)
-                     for values in (task.X, task.W0, task.X @ task.W_star.T))
+    LoRA-GA looks at the gradient of ``loss_of(model)`` first, and CorDA at the inputs X.
+    """
+    from peft import LoraConfig
 
-    def loss_of(layer):
-        return ((layer(X) - target) ** 2).sum() / (2 * len(X))
-
-    model = torch.nn.Sequential(torch.nn.Linear(W0.shape[1], W0.shape[0], bias=False))
-    with torch.no_grad():
-        model[0].weight.copy_(W0)
     config = LoraConfig(r=r, lora_alpha=alpha, target_modules=["0"],
                         init_lora_weights={"True": True, "False": False}.get(start, start),
                         **_extra(start))
@@ -118,7 +111,25 @@ def _started(start: str, r: int, alpha: float):
     if start == "corda":
         from peft.tuners.lora.corda import preprocess_corda
         preprocess_corda(model, config, run_model=lambda: model(X))
-    model = get_peft_model(model, config)
+    return config
+
+
+def _started(start: str, r: int, alpha: float, dtype):
+    """(PEFT's layer, the loss as a function of a layer, W0): a fresh layer with this start."""
+    import torch
+    from peft import get_peft_model, initialize_lora_eva_weights
+
+    task = problem()
+    X, W0 = (torch.tensor(values, dtype=dtype) for values in (task.X, task.W0))
+    target = torch.tensor(task.X @ task.W_star.T, dtype=torch.float32)
+
+    def loss_of(layer):
+        return ((layer(X).float() - target) ** 2).sum() / (2 * len(X))
+
+    model = torch.nn.Sequential(torch.nn.Linear(*W0.T.shape, bias=False, dtype=dtype))
+    with torch.no_grad():
+        model[0].weight.copy_(W0)
+    model = get_peft_model(model, config_for(model, start, r, alpha, X, loss_of))
     if start == "eva":
         initialize_lora_eva_weights(
             model, [X, X], forward_fn=lambda model, batch: model(batch),
@@ -126,7 +137,7 @@ def _started(start: str, r: int, alpha: float):
     return model.base_model.model[0], loss_of, W0
 
 
-def _extra(start: str) -> dict:
+def _extra(start: str | bool) -> dict:
     """The sub-configuration that some starts ask for. EVA: no exchange of ranks between layers."""
     from peft import EvaConfig, LoraGAConfig
     from peft.tuners.lora.config import CordaConfig

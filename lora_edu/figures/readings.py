@@ -120,7 +120,8 @@ def _power(value: float) -> str:
 
 
 def _reading(r: int, eta: float, places: dict) -> str:
-    said = [f"{MEANT[name]} = {alpha:g}, η = {two_digits(rate)}, loss "
-            f"{number(loss_at(r, alpha, rate))}" for name, (alpha, rate) in places.items()]
+    said = [f"{MEANT[name]} = {alpha:g}{' (the largest tried)' * (alpha == max(book.PLANE))}, "
+            f"η = {two_digits(rate)}, loss {number(loss_at(r, alpha, rate))}"
+            for name, (alpha, rate) in places.items()]
     return f"r = {r} · " + " · ".join(said)
 

@@ -29,7 +29,7 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> go.Figure:
         curve("loss", steps, history.loss, **plain),
         curve("delta", steps, scale.place(history.delta_norm), panel=2, values=history.delta_norm,
               mode="lines", hovertemplate="step %{x}: %{customdata:.3g}<extra></extra>")]
-    what = ("never leaves: loss and weights stay at the frozen model's to the last bit"
+    what = ("never leaves: loss and weights stay at the frozen model’s to the last bit"
             if escaped is None else f"leaves the plateau at step {escaped} (loss below 90 %)")
     xaxis = {"range": [0, STEPS], "title": {"text": "step"}}
     return go.Figure(traces, layout(
@@ -39,12 +39,16 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> go.Figure:
         f"{number(history.delta_norm[-1])}"))
 
 
-def from_noise(tau: float, optimiser_name: str, alpha: float = ALPHA, steps: int = STEPS):
-    """The History of a run whose A and B start as N(0, τ²) noise, with r = 8."""
-    rng = np.random.default_rng(1)
+def from_noise(tau: float, optimiser_name: str, alpha: float = ALPHA, steps: int = STEPS,
+               seed: int = 1, **settings):
+    """The History of a run whose A and B start as N(0, τ²) noise, with r = 8.
+
+    settings: of the optimiser, beside the board's learning rate.
+    """
+    rng = np.random.default_rng(seed)
     A, B = tau * rng.normal(size=(R, SIDE)), tau * rng.normal(size=(SIDE, R))
-    return train(problem(), Adapter(A, B, scaling(R, alpha)),
-                 optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name]), steps)
+    rule = optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name], **settings)
+    return train(problem(), Adapter(A, B, scaling(R, alpha)), rule, steps)
 
 
 def escape_step(history) -> int | None:
@@ -54,9 +58,9 @@ def escape_step(history) -> int | None:
 
 
 PLANE_STARTS = {  # (a, b) → the name of the start and where its label goes
-    (1.1, 0.0): ("A random, B zero", "bottom center"),
-    (0.0, 0.9): ("A zero, B random", "top center"),
-    (-1.3, 0.7): ("both random", "top center"),
+    (0.9, 0.0): ("A random, B zero", "bottom center"),
+    (0.0, 0.9): ("A zero, B random", "top left"),
+    (-1.3, 0.4): ("both random", "middle right"),
     (0.03, -0.05): ("", "bottom center"),
 }
 
@@ -80,14 +84,14 @@ def plane(lr: float = 0.05, steps: int = 400) -> go.Figure:
     figure.add_trace(go.Scatter(
         x=[0], y=[0], mode="markers", name="both zero", hoverinfo="name",
         marker={"size": 12, "symbol": "x", "color": COLOURS["B"]}))
-    figure.add_trace(go.Scatter(x=[-0.5], y=[-0.5], mode="text", text=["from noise  "],
-                                textposition="middle left", hoverinfo="skip"))
+    figure.add_trace(go.Scatter(x=[-0.5], y=[-0.55], mode="text", text=["  from noise"],
+                                textposition="middle right", hoverinfo="skip"))
     axis = {"dtick": 1, "constrain": "domain"}
     figure.update_layout(layout(
-        [f'<span style="color:{COLOURS["loss"]}">━ loss 0 (ab = 1)</span>   '
-         f'<span style="color:{COLOURS["delta"]}">━ gradient descent</span>   '
+        [f'<span style="color:{COLOURS["loss"]}">━ loss 0</span>   '
+         f'<span style="color:{COLOURS["delta"]}">━ descent</span>   '
          f'<span style="color:{COLOURS["B"]}">✕ both zero</span>'],
-        [{**axis, "range": [-2.3, 2.3], "title": {"text": "a (for A)"}}],
+        [{**axis, "range": [-1.8, 1.8], "title": {"text": "a (for A)"}}],
         [{**axis, "range": [-1.6, 1.6], "title": {"text": "b (for B)"}, "scaleanchor": "x"}],
         ""))
     return figure

@@ -18,7 +18,7 @@ from lora_edu.figures.text import number
 
 SIDE = 64
 SIGMA = 1 / np.sqrt(3 * SIDE)  # PEFT's default spread of A at k = 64
-LEARNING_RATE = {"SGD": 0.1, "Momentum": 0.1, "Adam": 0.003}
+LEARNING_RATE = {"SGD": 0.1, "Momentum": 0.1, "Adam": 0.003, "AdamW": 0.003}
 
 
 @cache

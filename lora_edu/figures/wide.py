@@ -8,14 +8,12 @@ task has no preference for A or for B.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from lora_edu import _stack, training
+from lora_edu import Adam, _parallel, _runs
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 ENDS, R, STEPS, SEEDS = 8, 4, 32, 10
@@ -68,43 +66,58 @@ def pair(random: str, spread: str, Z: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return (Z, np.zeros((n, r))) if random == MATRICES[0] else (np.zeros((r, n)), Z.T)
 
 
-class WideRuns(_stack.Runs):
-    """Runs of one wide layer; ``reach`` collects rms(A·x) at each step, (R,) each."""
+class WideRuns:
+    """Runs of one wide layer; ``reach`` collects rms(A·x) at each step, (R,) each.
 
-    def __init__(self, A, Bt, s, layer: WideLayer):
-        super().__init__(A, Bt, s)
-        self.layer, self.reach = layer, []
+    ``pairs``: the last A, (R, r, n), and Bt = Bᵀ, (R, r, n).
+    """
 
-    def gradients(self) -> tuple:
-        """As :class:`_stack.Runs` asks; nothing of shape (n, n) is formed."""
+    def __init__(self, s, layer: WideLayer):
+        self.s, self.layer, self.reach, self.pairs = s[:, None, None], layer, [], None
+
+    def measure(self, A, Bt) -> tuple:
+        """As ``_runs.RegressionRuns``; nothing of shape (n, n) is formed."""
+        self.pairs = A, Bt
         X, P, T, s = self.layer.X, self.layer.P, self.layer.target, self.s
         m = len(X)
-        AX, BP = self.A @ X.T, self.Bt @ P.T  # (R, r, m), (R, r, p)
+        AX, BP = A @ X.T, Bt @ P.T  # (R, r, m), (R, r, p)
         change = s * (BP.transpose(0, 2, 1) @ AX)  # (R, p, m): P·ΔW·Xᵀ
         error = change - T
-        np.matmul(s / m * (BP @ error), X, out=self.grad_A)
-        np.matmul(s / m * (AX @ error.transpose(0, 2, 1)), P, out=self.grad_B)
         self.reach.append(np.sqrt((AX**2).mean(axis=(1, 2))))
-        gram = (self.Bt @ self.Bt.transpose(0, 2, 1)) * (self.A @ self.A.transpose(0, 2, 1))
-        return ((error**2).sum(axis=(1, 2)) / (2 * m), s[:, 0, 0]**2 * gram.sum(axis=(1, 2)),
-                (change * T).sum(axis=(1, 2)) / m)
+        gram = (Bt @ Bt.transpose(0, 2, 1)) * (A @ A.transpose(0, 2, 1))
+        return ((s / m * (BP @ error) @ X, s / m * (AX @ error.transpose(0, 2, 1)) @ P),
+                ((error**2).sum(axis=(1, 2)) / (2 * m), s[:, 0, 0]**2 * gram.sum(axis=(1, 2)),
+                 (change * T).sum(axis=(1, 2)) / m))
 
 
-def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
+def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
+                ratio: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Adam from (A, B), s = 1, at every rate: (loss, rms(A·x)), (rates, steps + 1) each.
 
-    A run that stops being finite is inf from there on.
+    rates: A's learning rates; B's are ``ratio`` times as large. A run that stops being finite is
+    inf from there on.
     """
     chunk = max(1, 2**21 // (5 * 8 * (A.size + B.size)))  # stays in the cache
     losses, reaches = [], []
     for i in range(0, len(rates), chunk):
-        part = np.array(rates[i:i + chunk])
-        runs = WideRuns(np.repeat(A[None], len(part), 0), np.repeat(B.T[None], len(part), 0),
-                        np.ones(len(part)), layer)
-        record = _stack.train_stack(runs, _stack.adam(runs, part), steps)
-        losses.append(record[:, 0])
-        reaches.append(np.where(np.isfinite(record[:, 0]), np.array(runs.reach).T, np.inf))
+        runs, loss = _train(layer, A, B, rates[i:i + chunk], steps, ratio)
+        losses.append(loss)
+        reaches.append(np.where(np.isfinite(loss), np.array(runs.reach).T, np.inf))
     return np.concatenate(losses), np.concatenate(reaches)
+
+
+def last(layer: WideLayer, A, B, lr: float, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
+    """(A, B) after so many steps of Adam at one rate, s = 1."""
+    A, Bt = _train(layer, A, B, [lr], steps)[0].pairs
+    return A[0], Bt[0].T
+
+
+def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[WideRuns, np.ndarray]:
+    """The runs when they have ended, and their losses, (rates, steps + 1)."""
+    count, lr = len(rates), np.array(rates)[:, None, None]
+    runs = WideRuns(np.ones(count), layer)
+    start = np.repeat(A[None], count, 0), np.repeat(B.T[None], count, 0)
+    return runs, _runs.train_runs(runs, *start, Adam((lr, ratio * lr)), steps)[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +137,14 @@ def study(widths: tuple[int, ...] = WIDTHS, seeds: int = SEEDS) -> Study:
     shape = (len(widths), len(MATRICES), len(SPREADS), seeds)
     loss, reach = np.empty((2, *shape, len(RATES), STEPS + 1))
 
-    def work(index):
+    def trained(index):
         width, random, spread, seed = index
         layer, Z = draw(widths[width], seed)
-        start = pair(MATRICES[random], SPREADS[spread], Z)
-        loss[index], reach[index] = train_rates(layer, *start, RATES)
-        loss[index] /= loss[index][:1, :1].copy()
+        with _parallel.one_blas_thread():
+            return train_rates(layer, *pair(MATRICES[random], SPREADS[spread], Z), RATES)
 
-    with training._single_threaded_blas(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(work, np.ndindex(shape)))
+    for index, (losses, reaches) in _parallel.outcomes(trained, np.ndindex(shape)):
+        loss[index], reach[index] = losses / losses[:1, :1], reaches
     return Study(loss, reach)
 
 

@@ -5,6 +5,7 @@ Imports torch and the NumPy core. Written for the settings of PEFT's ``LoraConfi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from torch import nn
 
 from lora_edu import _check
-from lora_edu.nn.inject import Targets, checked, matches, walk
+from lora_edu.nn.inject import Targets, checked, fits, matches, walk
 from lora_edu.nn.lowrank import LowRank
 
 CONSTANT = {"peft_type": "LORA", "task_type": None, "base_model_name_or_path": None, "bias": "none",
@@ -23,8 +24,9 @@ WITHOUT_EFFECT = {"auto_mapping", "base_model_name_or_path", "corda_config", "ev
                   "inference_mode", "loftq_config", "lora_ga_config", "megatron_config",
                   "megatron_core", "peft_type", "peft_version", "qalora_group_size", "revision",
                   "runtime_config", "task_type"}
-# … and its starting points that leave W0 as it is. PiSSA, OLoRA and others change it.
-STARTS_THAT_KEEP_W0 = (True, False, "gaussian", "eva", "orthogonal")
+# … and its starting points that leave W0 as it is. PiSSA, OLoRA and others change it. (MiCA never
+# trains B; here, where A and B of a file both train, it is an adapter like any other.)
+STARTS_THAT_KEEP_W0 = (True, False, "gaussian", "eva", "orthogonal", "mica")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class AdapterConfig:
             if not isinstance(getattr(self, name), dict):
                 raise TypeError(f"{name} must be an object, got {getattr(self, name)!r}")
             for pattern in getattr(self, name):
-                checked(f"{name}'s key", pattern)
+                checked(f"{name}'s key", _ending(pattern) if isinstance(pattern, str) else pattern)
         for r in (self.r, *self.rank_pattern.values()):
             _check.integer("r", r, minimum=1)
         for alpha in (self.lora_alpha, *self.alpha_pattern.values()):
@@ -74,6 +76,11 @@ class AdapterConfig:
         """The text of adapter_config.json."""
         return json.dumps(CONSTANT | asdict(self), indent=2, sort_keys=True) + "\n"
 
+    def digest(self) -> str:
+        """A fingerprint of the settings, however they are written."""
+        values = json.dumps(asdict(self), sort_keys=True, default=list)
+        return hashlib.sha256(values.encode()).hexdigest()
+
     @classmethod
     def from_json(cls, text: str) -> AdapterConfig:
         """Read adapter_config.json; settings that are off may be missing, as in older files.
@@ -83,7 +90,7 @@ class AdapterConfig:
         """
         try:
             settings = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"this is not JSON: {error}") from None
         if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
             raise ValueError('this is not a JSON object with "peft_type": "LORA"')
@@ -129,7 +136,12 @@ def _pefts_alpha(adapter: LowRank) -> float:
 def _by_pattern(patterns: dict, path: str, otherwise):
     """The value of the first pattern that matches a layer's name, as PEFT looks it up."""
     return next((value for pattern, value in patterns.items()
-                 if re.match(rf"(.*\.)?({pattern})$", path)), otherwise)
+                 if fits(_ending(pattern), path)), otherwise)
+
+
+def _ending(pattern: str) -> str:
+    """PEFT looks a pattern up in a whole name, or in its end after a dot."""
+    return rf"(.*\.)?({pattern})"
 
 
 def _exceptions(values: dict, common) -> dict:

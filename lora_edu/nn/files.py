@@ -1,28 +1,35 @@
 """Save and load an adapter in PEFT's format: adapter_config.json and adapter_model.safetensors.
 
-Imports torch, safetensors and the NumPy core. A file is written under another name and then
-renamed, so it is never there by half. A file that does not fit is refused before anything changes.
+Imports torch, safetensors and the NumPy core. The two files are replaced together: the weights
+carry a digest of the settings they were saved with, and a pair that does not belong together is
+refused. So is a file that does not fit, before anything changes.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from lora_edu import _check
 from lora_edu.nn.config import AdapterConfig
-from lora_edu.nn.inject import adapt, select, train_only
+from lora_edu.nn.folder import locked, replace_both, second_of
+from lora_edu.nn.inject import add, select
 from lora_edu.nn.layer import LoRAEmbedding
 from lora_edu.nn.model import lora_layers
 from lora_edu.nn.named import LoRALayer
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+LARGEST_CONFIG = 2**20  # bytes
+DIGEST = "lora_edu_settings"  # in the metadata of the weights
+PIECE = 2**20  # numbers that are looked at together
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 PREFIX = "base_model.model."  # PEFT's path to the model that an adapter belongs to
 
@@ -30,25 +37,32 @@ PREFIX = "base_model.model."  # PEFT's path to the model that an adapter belongs
 def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "default") -> None:
     """Write one adapter of ``model`` into ``directory``, for us and for PEFT; replaces its files.
 
-    PEFT has no rule "none": s = α is written as α'/r with α' = α·r.
+    Both files are replaced or neither, also when the process is killed, and several processes may
+    save and load at once (except on Windows, where a load that meets a save can be refused). PEFT
+    has no rule "none": s = α is written as α'/r with α' = α·r.
 
     Raises ValueError for a name that no layer has, for layers that disagree about rsLoRA or
-    dropout (the file has one value for all), and for a model that is itself a LoRA layer.
+    dropout (the file has one value for all), for a model that is itself a LoRA layer, and for an
+    adapter that :func:`load_adapter` would refuse (not finite, of another shape or dtype). Then the
+    files are as they were.
     """
-    layers = lora_layers(model, name)
+    layers = lora_layers(model, _check.instance("name", name, str))
     if "" in layers:
         raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
     adapters = {path: layer.adapters[name] for path, layer in layers.items()}
     config = AdapterConfig.of(model, adapters)
-    tensors = {}
-    for path, adapter in adapters.items():
-        key_A, key_B = _keys(path, layers[path])
-        tensors[key_A] = adapter.lora_A.detach().contiguous()
-        tensors[key_B] = adapter.lora_B.detach().contiguous()
+    tensors = {key: matrix.detach().contiguous() for path, adapter in adapters.items()
+               for key, matrix in zip(_keys(path, layers[path]), (adapter.lora_A, adapter.lora_B),
+                                      strict=True)}
+    _check_tensors(tensors, layers, config)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    _write({directory / WEIGHTS: save(tensors, metadata={"format": "pt"}),
-            directory / CONFIG: config.to_json().encode()})
+
+    def write(path: Path) -> None:
+        save_file(tensors, path, metadata={"format": "pt", DIGEST: config.digest()})
+        _sort_metadata(path)
+
+    replace_both(directory, WEIGHTS, write, CONFIG, config.to_json())
 
 
 def load_adapter(model: nn.Module, directory: str | os.PathLike,
@@ -56,36 +70,79 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     """Add the adapter in ``directory``, ours or PEFT's, to ``model``; return its layers' names.
 
     ``name``: what to call it here. As after :func:`lora_edu.nn.inject`, it is the active adapter
-    and the only thing that trains. A and B have the file's dtype, or the base's if that is wider,
-    so no bit is lost.
+    and the only thing that trains. A and B have the file's dtype or the base's, the wider one, but
+    no narrower than float32: no bit is lost, and they can train.
 
     Raises FileNotFoundError for a missing file, and ValueError for a name that is taken and for a
-    file that is damaged, does not fit the model, or asks for more than plain LoRA (DoRA, trained
-    biases, a start that changes W0, …); the message names the file. Then the model is as it was.
+    file that is damaged, does not fit the model, does not belong to the other file, or asks for
+    more than plain LoRA (DoRA, trained biases, a start that changes W0, …); the message names the
+    file. Then the model is as it was.
     """
-    config_file, weights_file = Path(directory) / CONFIG, Path(directory) / WEIGHTS
+    _check.instance("model", model, nn.Module)
+    directory = Path(directory)
+    config_file, weights_file = directory / CONFIG, directory / WEIGHTS
+    for file in (config_file, weights_file):
+        if file.exists() and not file.is_file():
+            raise ValueError(f"{file}: this must be a file")
+    with locked(directory, to_write=False) if directory.is_dir() else nullcontext():
+        with _in(weights_file):
+            with safe_open(weights_file, "pt") as file:
+                digest = (file.metadata() or {}).get(DIGEST)
+            tensors = load_file(weights_file)
+        with _in(config_file):
+            text = second_of(directory, CONFIG, partial(_belongs, digest), _read)
+            config = AdapterConfig.from_json(text)
+            if not _belongs(digest, text):
+                raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
     with _in(config_file):
-        config = AdapterConfig.from_json(config_file.read_text(encoding="utf-8"))
         found = select(model, config.target_modules, config.exclude_modules)
         if not found:
             raise ValueError("target_modules must match layers of the model, nothing matches "
                              f"{config.target_modules!r}")
     with _in(weights_file):
-        tensors = load_file(weights_file)
         _check_tensors(tensors, found, config)
     for module in model.modules():
         if isinstance(module, LoRALayer):
             module.check_new_name(name)
-    for path, module in found.items():
-        A, B = (tensors[key] for key in _keys(path, module))
-        layer = adapt(model, module, name, *config.for_layer(path), rule=config.rule,
-                      dropout=config.lora_dropout, start="both zero", rng=np.random.default_rng(0),
-                      dtype=torch.promote_types(A.dtype, _base(module).weight.dtype))
-        with torch.no_grad():
-            layer.adapters[name].lora_A.copy_(A)
-            layer.adapters[name].lora_B.copy_(B)
-    train_only(model, name)
+    add(model, found, name, partial(_settings, found, config, tensors))
     return list(found)
+
+
+def _sort_metadata(path: Path) -> None:
+    """safetensors writes its metadata in any order; the same adapter shall give the same bytes."""
+    with open(path, "r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(size)
+        if len(text) == size:
+            file.seek(8)
+            file.write(text)
+
+
+def _settings(found: dict[str, nn.Module], config: AdapterConfig, tensors: dict, path: str) -> dict:
+    """The arguments of ``add_adapter`` for one layer; its A and B leave ``tensors``."""
+    A, B = (tensors.pop(key) for key in _keys(path, found[path]))
+    r, alpha = config.for_layer(path)
+    return {"r": r, "alpha": alpha, "rule": config.rule, "dropout": config.lora_dropout,
+            "matrices": (A, B),
+            "dtype": torch.promote_types(torch.promote_types(A.dtype, torch.float32),
+                                         _base(found[path]).weight.dtype)}
+
+
+def _belongs(digest: str | None, text: str) -> bool:
+    """Whether settings are those that a digest was made of; PEFT's files have no digest."""
+    try:
+        return digest is None or AdapterConfig.from_json(text).digest() == digest
+    except (TypeError, ValueError):
+        return True  # what is wrong with it is said when it is read
+
+
+def _read(file: Path) -> str:
+    size = file.stat().st_size
+    if size > LARGEST_CONFIG:
+        raise ValueError(f"a config must have at most {LARGEST_CONFIG:,} bytes, got {size:,}")
+    return file.read_text(encoding="utf-8")
 
 
 def _check_tensors(tensors: dict, found: dict[str, nn.Module], config: AdapterConfig) -> None:
@@ -111,7 +168,7 @@ def _check_tensors(tensors: dict, found: dict[str, nn.Module], config: AdapterCo
                              f"got {tuple(tensor.shape)}")
         elif tensor.dtype not in DTYPES:
             raise ValueError(f"{key!r} must be of one of the dtypes {DTYPES}, got {tensor.dtype}")
-        elif not tensor.isfinite().all():
+        elif not all(part.isfinite().all() for part in tensor.reshape(-1).split(PIECE)):
             raise ValueError(f"{key!r} must be finite, got {int((~tensor.isfinite()).sum())} "
                              f"non-finite entries of {tensor.numel()}")
 
@@ -132,21 +189,7 @@ def _in(file: Path):
     """Say in which file it was that something did not fit."""
     try:
         yield
-    except (TypeError, ValueError, SafetensorError) as error:
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{file}: there is no such file") from error
+    except (OSError, TypeError, ValueError, SafetensorError) as error:
         raise ValueError(f"{file}: {error}") from error
-
-
-def _write(contents: dict[Path, bytes]) -> None:
-    """Write files so that each holds its old contents or all of its new ones, at any moment."""
-    temporary = {file: file.with_name(f".{file.name}.{os.getpid()}") for file in contents}
-    try:
-        for file, data in contents.items():
-            with open(temporary[file], "wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-        for file in contents:
-            os.replace(temporary[file], file)
-    finally:
-        for leftover in temporary.values():
-            leftover.unlink(missing_ok=True)

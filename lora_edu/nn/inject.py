@@ -1,20 +1,24 @@
 """Put adapters into a model: which layers, chosen by name, and what happens to the rest.
 
-Imports torch and the NumPy core. Names are matched as PEFT matches ``target_modules``.
+Imports torch, regex (which can stop a search) and the NumPy core. Names are matched as PEFT
+matches ``target_modules``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 
+import regex
 from torch import nn
 
+from lora_edu import _check
 from lora_edu.nn.layer import LAYERS
 from lora_edu.nn.model import replace, set_adapter
 from lora_edu.nn.named import LoRALayer
+from lora_edu.nn.undo import unchanged_on_failure
 
 Targets = str | Collection[str]
+PATIENCE = 1.0  # seconds for one name: patterns come from files, too
 
 
 def inject(model: nn.Module, targets: Targets, r: int, alpha: float, *, rng, name: str = "default",
@@ -38,18 +42,35 @@ def inject(model: nn.Module, targets: Targets, r: int, alpha: float, *, rng, nam
     that is no Linear and no Embedding (or a subclass); and as ``add_adapter`` does. Then the model
     is as it was.
     """
+    _check.instance("model", model, nn.Module)
     targets, exclude = checked("targets", targets), checked("exclude", exclude, may_be_empty=True)
     found = select(model, targets, exclude)
     for target in [targets] if isinstance(targets, str) else [[entry] for entry in targets]:
         if not any(matches(path, target) for path in found):
             raise ValueError(_nothing_matches(model, target))
+    add(model, found, name, lambda path: {"r": r, "alpha": alpha, "rng": rng, **settings})
+    return list(found)
+
+
+def add(model: nn.Module, found: dict[str, nn.Module], name: str, settings) -> None:
+    """Give each layer an adapter, and make it the only one that counts and trains.
+
+    found: {path: layer}. settings: path → the arguments of :meth:`LoRALayer.add_adapter`. A plain
+    layer becomes the LoRA layer of its kind. If any of them fails, the model is as it was.
+    """
     for module in found.values():
         if isinstance(module, LoRALayer):
             module.check_new_name(name)
-    for module in found.values():
-        adapt(model, module, name, r, alpha, rng=rng, **settings)
-    train_only(model, name)
-    return list(found)
+    with unchanged_on_failure(model):
+        made = {}
+        for path, module in found.items():
+            if isinstance(module, LoRALayer):
+                module.add_adapter(name, **settings(path))
+            else:
+                made[module] = LAYERS[type(module)](module, name=name, **settings(path))
+        replace(model, made)
+        model.requires_grad_(False)
+        set_adapter(model, name)
 
 
 def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[str, nn.Module]:
@@ -57,10 +78,11 @@ def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[st
 
     Raises TypeError or ValueError for a match that cannot have an adapter.
     """
-    found = {}
+    found, seen = {}, set()
     for path, module in walk(model):
-        if not matches(path, targets) or matches(path, exclude) or module in found.values():
+        if module in seen or not matches(path, targets) or matches(path, exclude):
             continue
+        seen.add(module)
         if not isinstance(module, LoRALayer):
             if type(module) not in LAYERS:
                 raise TypeError("targets must choose torch.nn.Linear and torch.nn.Embedding layers "
@@ -73,8 +95,17 @@ def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[st
 def matches(path: str, targets: Targets) -> bool:
     """Whether a layer's name is one that targets choose (see :func:`inject`)."""
     if isinstance(targets, str):
-        return re.fullmatch(targets, path) is not None
+        return fits(targets, path)
     return any(path == target or path.endswith("." + target) for target in targets)
+
+
+def fits(pattern: str, path: str) -> bool:
+    """Whether a regular expression is that of the whole name; ValueError if that takes too long."""
+    try:
+        return regex.fullmatch(pattern, path, timeout=PATIENCE) is not None
+    except TimeoutError:
+        raise ValueError(f"target_modules and patterns must be regular expressions that are soon "
+                         f"decided, {pattern!r} takes too long for {path!r}") from None
 
 
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
@@ -85,29 +116,12 @@ def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]
             yield from walk(child, f"{prefix}{name}.")
 
 
-def adapt(model: nn.Module, module: nn.Module, name: str, r: int, alpha: float,
-          **settings) -> LoRALayer:
-    """Give one layer an adapter; a plain layer first becomes the LoRA layer of its kind."""
-    if isinstance(module, LoRALayer):
-        module.add_adapter(name, r, alpha, **settings)
-        return module
-    layer = LAYERS[type(module)](module, r, alpha, name=name, **settings)
-    replace(model, module, layer)
-    return layer
-
-
-def train_only(model: nn.Module, name: str) -> None:
-    """Freeze everything but one adapter, and make it the active one."""
-    model.requires_grad_(False)
-    set_adapter(model, name)
-
-
 def checked(argument: str, targets: Targets, may_be_empty: bool = False) -> str | list[str]:
     """targets, as a string or a list; TypeError or ValueError for what can choose no layer."""
     if isinstance(targets, str):
         try:
-            re.compile(targets)
-        except re.error as error:
+            regex.compile(targets)
+        except regex.error as error:
             raise ValueError(f"{argument} must be a regular expression or a list of names, "
                              f"got {targets!r}: {error}") from None
         return targets

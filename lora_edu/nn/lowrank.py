@@ -18,6 +18,7 @@ class LowRank(nn.Module):
 
     d, k: the shape of ΔW. r, alpha, rule: see :func:`lora_edu.scaling`, which gives ``scaling``.
     start, distribution, rng: see :func:`lora_edu.initial`, which draws A and B (in float64).
+    matrices: (A, B), tensors of the right shapes, in place of a draw; rng is then not needed.
     dropout: the share of the layer's inputs that is zeroed on their way to A, while training.
     dtype, device: of A and B.
 
@@ -25,18 +26,19 @@ class LowRank(nn.Module):
     [0, 1) or a dtype that is not floating.
     """
 
-    def __init__(self, d: int, k: int, r: int, alpha: float, *, rng, rule: str = "lora",
+    def __init__(self, d: int, k: int, r: int, alpha: float, *, rng=None, rule: str = "lora",
                  start: str = "A random, B zero", distribution: str | float = "kaiming_uniform",
-                 dropout: float = 0.0, dtype: torch.dtype = torch.float32, device=None):
+                 dropout: float = 0.0, dtype: torch.dtype = torch.float32, device=None,
+                 matrices: tuple[torch.Tensor, torch.Tensor] | None = None):
         super().__init__()
         self.scaling = scaling(r, alpha, rule)
         self.r, self.alpha, self.rule = int(r), float(alpha), rule
         self.dropout = _check.number("dropout", dropout, minimum=0.0, below=1.0)
         if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
             raise TypeError(f"dtype must be a floating torch.dtype, got {dtype!r}")
-        A, B = initial(d, k, r, start, distribution, rng=rng)
-        self.lora_A = nn.Parameter(torch.tensor(A, dtype=dtype, device=device))  # (r, k)
-        self.lora_B = nn.Parameter(torch.tensor(B, dtype=dtype, device=device))  # (d, r)
+        A, B = matrices or map(torch.from_numpy, initial(d, k, r, start, distribution, rng=rng))
+        self.lora_A = nn.Parameter(A.to(device, dtype))  # (r, k)
+        self.lora_B = nn.Parameter(B.to(device, dtype))  # (d, r)
 
     def delta(self) -> torch.Tensor:
         """ΔW = s·B·A, shape (d, k), in float32 or wider."""

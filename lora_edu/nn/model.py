@@ -1,21 +1,23 @@
 """What can be done to a model's adapters: choose, delete, merge. Everything happens in place.
 
 Imports torch and the NumPy core. Every function takes a model with LoRA layers in it (or one such
-layer) and raises ValueError when it has none.
+layer) and raises ValueError when it has none. A call that fails leaves the model as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from torch import nn
 
 from lora_edu import _check
 from lora_edu.nn.named import LoRALayer
+from lora_edu.nn.undo import unchanged_on_failure
 
 
 def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRALayer]:
     """{name: layer} for the LoRA layers, or for those with an adapter of the given name."""
+    _check.instance("model", model, nn.Module)
     layers = {name: module for name, module in model.named_modules()
               if isinstance(module, LoRALayer)}
     if not layers:
@@ -36,9 +38,10 @@ def set_adapter(model: nn.Module, names: str | Iterable[str]) -> None:
     """
     names = [names] if isinstance(names, str) else list(names)
     for name in names:
-        lora_layers(model, name)
-    for layer in lora_layers(model).values():
-        layer.set_adapter([name for name in names if name in layer.adapters])
+        lora_layers(model, _check.instance("name", name, str))
+    with unchanged_on_failure(model):
+        for layer in lora_layers(model).values():
+            layer.set_adapter([name for name in names if name in layer.adapters])
 
 
 def delete_adapter(model: nn.Module, name: str) -> None:
@@ -46,11 +49,13 @@ def delete_adapter(model: nn.Module, name: str) -> None:
 
     A layer that had no other becomes, as in :func:`unload`, the plain layer again.
     """
-    for layer in lora_layers(model, name).values():
-        if list(layer.adapters) == [name]:
-            replace(model, layer, layer.base_layer)
-        else:
-            layer.delete_adapter(name)
+    layers = lora_layers(model, _check.instance("name", name, str)).values()
+    with unchanged_on_failure(model):
+        replace(model, {layer: layer.base_layer for layer in layers
+                        if list(layer.adapters) == [name]})
+        for layer in layers:
+            if list(layer.adapters) != [name]:
+                layer.delete_adapter(name)
 
 
 def unload(model: nn.Module) -> None:
@@ -58,14 +63,15 @@ def unload(model: nn.Module) -> None:
 
     They stay frozen; ``model.requires_grad_(True)`` thaws them.
     """
-    for layer in lora_layers(model).values():
-        replace(model, layer, layer.base_layer)
+    with unchanged_on_failure(model):
+        replace(model, {layer: layer.base_layer for layer in lora_layers(model).values()})
 
 
 def merge(model: nn.Module) -> None:
     """Merge the active adapters into one matrix a layer (see :meth:`LoRALayer.merge`)."""
-    for layer in lora_layers(model).values():
-        layer.merge()
+    with unchanged_on_failure(model):
+        for layer in lora_layers(model).values():
+            layer.merge()
 
 
 def unmerge(model: nn.Module) -> None:
@@ -80,10 +86,12 @@ def merge_and_unload(model: nn.Module) -> None:
     Each layer's weight becomes a new parameter, so that a weight shared with a layer that has no
     adapter (a tied output head) stays as it was there. There is no way back to W0.
     """
-    for layer in lora_layers(model).values():
-        replace(model, layer, layer.base_layer)
-        layer.merge()
-        layer.base_layer.weight = nn.Parameter(layer.merged_weight, requires_grad=False)
+    layers = lora_layers(model).values()
+    with unchanged_on_failure(model):
+        for layer in layers:
+            layer.merge()
+            layer.base_layer.weight = nn.Parameter(layer.merged_weight, requires_grad=False)
+        replace(model, {layer: layer.base_layer for layer in layers})
 
 
 def loraplus_groups(model: nn.Module, lr: float, ratio: float) -> list[dict]:
@@ -102,11 +110,15 @@ def loraplus_groups(model: nn.Module, lr: float, ratio: float) -> list[dict]:
     return [{"params": rest, "lr": lr}, {"params": B, "lr": lr * ratio}]
 
 
-def replace(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    """Put ``new`` wherever ``old`` hangs in the model. ValueError when it is the model itself."""
-    if model is old:
+def replace(model: nn.Module, new: Mapping[nn.Module, nn.Module]) -> None:
+    """Put ``new[old]`` wherever a module ``old`` hangs in the model, in one pass.
+
+    ValueError when one of the old is the model itself.
+    """
+    if model in new:
         raise ValueError("model must contain the LoRA layer, not be it; its plain layer is "
                          "model.base_layer")
-    for parent in list(model.modules()):
-        for name in [name for name, child in parent._modules.items() if child is old]:
-            setattr(parent, name, new)
+    places = [(parent, name, new[child]) for parent in model.modules()
+              for name, child in parent._modules.items() if child in new]
+    for parent, name, module in places:
+        setattr(parent, name, module)

@@ -32,8 +32,8 @@ class LoRALayer(nn.Module):
     start: str
     distribution: str | float
 
-    def __init__(self, base_layer: nn.Module, r: int, alpha: float, *, rng, name: str = "default",
-                 **settings):
+    def __init__(self, base_layer: nn.Module, r: int, alpha: float, *, rng=None,
+                 name: str = "default", **settings):
         super().__init__()
         self.check_base(base_layer)
         self.base_layer = base_layer
@@ -51,15 +51,18 @@ class LoRALayer(nn.Module):
         if type(base_layer) is not cls.base_type:
             raise TypeError(f"base_layer must be a torch.nn.{cls.base_type.__name__} itself, not "
                             f"a subclass, got {type(base_layer).__name__}")
+        if "weight" not in base_layer._parameters:
+            raise ValueError("base_layer must hold its weight as a parameter; here a hook computes "
+                             "it (pruning, weight_norm, spectral_norm): make that permanent first")
 
-    def add_adapter(self, name: str, r: int, alpha: float, *, rng, start: str | None = None,
+    def add_adapter(self, name: str, r: int, alpha: float, *, rng=None, start: str | None = None,
                     distribution: str | float | None = None, dtype: torch.dtype | None = None,
                     **settings) -> None:
         """Add an adapter and make it the only active one.
 
-        start, distribution: PEFT's for this kind of layer unless given. dtype: the base's unless
-        given (PEFT takes float32 beside a base in bfloat16 or float16). settings: ``rule`` and
-        ``dropout``. All are explained in :class:`LowRank`.
+        start, distribution: PEFT's for this kind of layer unless given. dtype: the base's, but no
+        narrower than float32, unless given: beside a base in bfloat16 or float16 it is float32, as
+        in PEFT. settings: ``rule`` and ``dropout``. All are explained in :class:`LowRank`.
 
         Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.
         Then nothing has changed.
@@ -70,7 +73,8 @@ class LoRALayer(nn.Module):
         self.adapters[name] = LowRank(
             d, k, r, alpha, rng=rng, start=self.start if start is None else start,
             distribution=self.distribution if distribution is None else distribution,
-            dtype=weight.dtype if dtype is None else dtype, device=weight.device, **settings)
+            dtype=torch.promote_types(weight.dtype, torch.float32) if dtype is None else dtype,
+            device=weight.device, **settings)
         self.set_adapter(name)
 
     def check_new_name(self, name: str) -> None:

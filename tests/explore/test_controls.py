@@ -1,5 +1,8 @@
 """Keyword arguments become controls as in ipywidgets.interact; what does not fit is refused."""
 
+import functools
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,12 +33,59 @@ def test_a_list_becomes_the_control_that_fits_it(name, kind, label, values, star
     assert (made.kind, made.label, made.values, made.start) == (kind, label, values, start)
 
 
-def test_the_first_value_is_shown_first_where_the_default_is_not_among_them():
-    assert controls(r=[1, 2])[0].start == 0
+def test_the_first_value_is_shown_first_where_the_default_is_not_among_them_and_that_is_said():
+    with pytest.warns(UserWarning, match="^r: the function's default 8 is not among the values; "
+                                         "the explorer starts at 1$"):
+        assert controls(r=[1, 2])[0].start == 0
+
+
+@pytest.mark.parametrize("given, values, texts", [
+    (np.array([1, 2, 8]), (1, 2, 8), ("1", "2", "8")),
+    (2 ** np.arange(4), (1, 2, 4, 8), ("1", "2", "4", "8")),
+    (np.array([0.5, 8.0], dtype=np.float32), (0.5, 8.0), ("0.5", "8")),
+    (range(7, 9), (7, 8), ("7", "8")), ((i for i in (1, 8)), (1, 8), ("1", "8")),
+    ((8, 10), (8, 9, 10), ("8", "9", "10")), ((2, 8, 3), (2, 5, 8), ("2", "5", "8")),
+    ((7.8, 8.0), (7.8, 7.9, 8.0), ("7.8", "7.9", "8")),
+    ((1, 2, 4, 8), (1, 2, 4, 8), ("1", "2", "4", "8")),
+    ({"few": 2, "many": 8}, (2, 8), ("few", "many")),
+    ([("few", 2), ("many", 8)], (2, 8), ("few", "many")),
+])
+def test_values_may_come_as_interact_takes_them(given, values, texts):
+    (made,) = make_controls(figure, {"r": given}, {})
+    assert (made.values, made.texts) == (values, texts)
+    assert all(type(have) is type(want) for have, want in zip(made.values, values, strict=True))
+    assert made.kind == ("choice" if "few" in texts else "slider")
+    assert made.values[made.start] == 8
+
+
+@pytest.mark.parametrize("given, start", [(bool, 0), (True, 1), (False, 0), (np.True_, 1)])
+def test_a_truth_value_is_a_switch(given, start):
+    (made,) = make_controls(figure, {"log": given}, {})
+    assert (made.kind, made.values, made.start) == ("switch", (False, True), start)
+
+
+def test_a_float_default_is_found_on_a_grid_that_rounds():
+    def rounded(q=0.3):
+        """0.3 is not the fourth of these values: that is 0.30000000000000004."""
+
+    (made,) = make_controls(rounded, {"q": np.linspace(0, 1, 11)}, {})
+    assert made.start == 3
+
+
+class Callable:
+    def __call__(self, r):
+        """A callable object."""
+
+
+@pytest.mark.parametrize("function", [
+    functools.partial(figure, alpha=1.0), Callable(), Callable().__call__, lambda r: None,
+    lambda **anything: None])
+def test_anything_that_can_be_called_has_controls(function):
+    assert make_controls(function, {"r": [1, 8]}, {})[0].values == (1, 8)
 
 
 def test_labels_may_be_given():
-    (made,) = make_controls(figure, {"r": [1]}, {"r": "rank r"})
+    (made,) = make_controls(figure, {"r": [8]}, {"r": "rank r"})
     assert made.label == "rank r"
 
 
@@ -69,17 +119,31 @@ def needs_two(r, alpha):
     """No defaults."""
 
 
+def positional(r, /):
+    """An argument that has no name for a caller."""
+
+
 @pytest.mark.parametrize("function, choices, labels, error, words", [
     (figure, {"rank": [1]}, {}, TypeError, ["rank", "figure(r, alpha, start, log)"]),
     (needs_two, {"r": [1]}, {}, TypeError, ["no values for alpha", "needs_two(r, alpha)"]),
-    (needs_two, {"r": [1], "a": [1]}, {}, TypeError, ["argument named a", "values for alpha"]),
+    (needs_two, {"r": [1], "a": [1]}, {}, TypeError, ["argument named a", "no values for alpha"]),
     (figure, {"r": []}, {}, ValueError, ["r must have at least one value"]),
+    (figure, {"r": 8}, {}, TypeError, ["r must be a list of numbers or strings", "got 8"]),
+    (figure, {"r": None}, {}, TypeError, ["r must be a list", "got None"]),
+    (figure, {"start": "abc"}, {}, TypeError, ["start must be a list", "got 'abc'"]),
+    (figure, {"r": (1, 8, 64)}, {}, ValueError, ["r must be (min, max)", "(1, 8, 64)"]),
+    (figure, {"r": (8, 1)}, {}, ValueError, ["r must be (min, max)", "min < max"]),
+    (figure, {"r": [1.0, float("inf")]}, {}, ValueError, ["r must have finite values", "inf"]),
+    (print, {"r": [1]}, {}, TypeError, ["no argument named r"]),
+    (dict, {"r": [1]}, {}, TypeError, ["function must be a function with arguments", "dict"]),
+    (positional, {"r": [1]}, {}, TypeError, ["no argument named r", "no values for r"]),
+    (figure, {"r": [1]}, "rank", ValueError, ["labels must be a dict", "'rank'"]),
     (figure, {"r": [1, "2"]}, {}, TypeError, ["r must be all numbers", "'2'"]),
     (figure, {"r": [1, True]}, {}, TypeError, ["r must be all numbers", "True"]),
     (figure, {"r": [None]}, {}, TypeError, ["r must be all numbers", "None"]),
     (figure, {"r": [1, 2, 1]}, {}, ValueError, ["r must have values with distinct names", "1, 2"]),
     (figure, {"start": ["A, B", "a b"]}, {}, ValueError, ["start must have values with distinct"]),
-    (figure, {"r": [1]}, {"q": "rank"}, ValueError, ["labels must name controls", "q"]),
+    (figure, {"r": [1]}, {"q": "rank"}, ValueError, ["labels must be a dict", "q"]),
 ])
 def test_what_does_not_fit_is_refused_by_name(function, choices, labels, error, words):
     with pytest.raises(error) as caught:

@@ -1,5 +1,6 @@
 """The fragment of a page: complete, escaped, readable without a script, and small."""
 
+import functools
 import json
 import re
 from html import unescape
@@ -169,3 +170,25 @@ def test_196_states_of_three_curves_of_100_points_take_100_kB():
     powers = [2**i for i in range(7)]
     html = explore(trajectories, r=powers, alpha=powers, start=STARTS[:4]).html()
     assert 40_000 < len(packed(html)) <= 100_000
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: explore(None, r=[1]), "function must be a function that returns a plotly figure"),
+    (lambda: explore(lambda height: None, height=[1]), "arguments of its own named height"),
+    (lambda: explore(lambda r, caption: None, r=[1]), "arguments of its own named caption"),
+    (lambda: explore(lambda name: None, name=["a", "b"]), "arguments of its own named name"),
+    (lambda: explore(figure, r=[2], name=5), "name must be a str, got 5"),
+    (lambda: explore(lambda r: None, r=[1], caption=None, name="a"), "caption must be a str"),
+])
+def test_a_call_that_cannot_be_meant_is_an_error_by_name(call, words):
+    with pytest.raises(TypeError, match=words):
+        call()
+
+
+def test_a_partial_and_a_callable_object_have_a_name_to_be_linked_by():
+    class Board:
+        def __call__(self, r):
+            return figure()
+
+    assert explore(Board(), r=[1]).name == "board"
+    assert explore(functools.partial(figure, r=2), log=bool, start=["one"]).name == "partial"

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from lora_edu.explore import states
 from lora_edu.explore.controls import make_controls
 from lora_edu.explore.states import MAX_STATES, ExploreError, evaluate, plain_figure
 
@@ -58,6 +59,32 @@ def test_the_layout_is_exact_and_the_template_is_left_to_the_page():
                                               "meta": {"reading": "so"}}
 
 
+def test_a_figure_may_be_a_dict():
+    made = scatter({"xaxis": {"range": [0, 1]}, "meta": {"reading": "so"}}, y=[0.5, 1], name="n",
+                   customdata=np.array([1, 2]))
+    plain = {"data": [{"y": [0.5, 1], "name": "n", "customdata": np.array([1, 2])}],
+             "layout": {"xaxis": {"range": [0, 1]}, "meta": {"reading": "so"}}}
+    for have, want in zip(evaluate(lambda: plain, ()), evaluate(lambda: made, ()), strict=True):
+        np.testing.assert_equal(have, want)
+
+
+@pytest.mark.parametrize("figure, words", [
+    ({"data": [{"y": [1], "colour": "red"}]}, "colour"),
+    ({"data": [{"y": [1], "type": "curve"}]}, "curve"),
+    ({"layout": {"title": "so"}}, "write layout.title in full"),
+    ({"layout": {"xaxis_range": [0, 1]}}, "write layout.xaxis_range in full")])
+def test_a_dict_that_plotly_would_not_draw_as_it_stands_is_refused(figure, words):
+    with pytest.raises(ExploreError, match=words):
+        evaluate(lambda: figure, ())
+
+
+def test_plotly_sees_one_figure_of_a_function_and_not_all(monkeypatch):
+    seen = []
+    monkeypatch.setattr(states, "validate", lambda figure, where: seen.append(where))
+    states_of(lambda r: {"data": [{"y": [r]}]}, r=[1, 2, 3])
+    assert seen == ["state (r = 1)"]
+
+
 def test_the_figure_itself_is_left_as_it_was():
     figure = scatter(y=np.array([0.5, 1.5]))
     before = figure.to_json()
@@ -67,7 +94,9 @@ def test_the_figure_itself_is_left_as_it_was():
 
 BAD = {
     "raises": (lambda: 1 / 0, ["ZeroDivisionError", "division by zero"]),
-    "no figure": (lambda: {"data": []}, ["must return a plotly figure", "dict"]),
+    "no figure": (lambda: {"traces": []}, ["must return a plotly figure", "dict"]),
+    "meta is a list": (lambda: scatter({"meta": ["so"]}), ["layout.meta must be a dict", "so"]),
+    "reading is none": (lambda: scatter({"meta": {"reading": 1}}), ["whose reading is a text"]),
     "a trace": (lambda: go.Scatter(y=[1]), ["must return a plotly figure", "Scatter"]),
     "nan in an array": (lambda: scatter(y=np.array([1, np.nan])), ["data[0].y[1] is nan", "None"]),
     "inf in an array": (lambda: scatter(y=np.array([-np.inf])), ["data[0].y[0] is -inf"]),

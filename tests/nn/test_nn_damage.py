@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from nn_models import TARGETS, adapted, token_ids
 from safetensors.torch import load_file, save_file
 
 from lora_edu.nn import inject, load_adapter, merge, save_adapter
+from lora_edu.nn.inject import fits
 
 IDS = token_ids(3, 7)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -71,6 +73,15 @@ DAMAGE = {  # what happened to the files: (damage, the file to be named, other w
                               [Q0, "1 non-finite entries of 32"]),
     "configuration empty": (cut(CONFIG, 0), CONFIG, ["not JSON"]),
     "configuration cut": (cut(CONFIG, -20), CONFIG, ["not JSON"]),
+    "configuration without end": (lambda d: (d / CONFIG).write_text("[" * 99_999), CONFIG,
+                                  ["not JSON"]),
+    "configuration of a megabyte": (lambda d: (d / CONFIG).write_text(" " * 2**20 + "{}"), CONFIG,
+                                    ["at most 1,048,576 bytes, got 1,048,578"]),
+    "configuration a device": (lambda d: ((d / CONFIG).unlink(),
+                                          (d / CONFIG).symlink_to("/dev/zero")), CONFIG,
+                               ["must be a file"]),
+    "weights a folder": (lambda d: ((d / WEIGHTS).unlink(), (d / WEIGHTS).mkdir()), WEIGHTS,
+                         ["must be a file"]),
     "configuration that is no text": (lambda d: (d / CONFIG).write_bytes(b"\xff\xfe\x00"), CONFIG,
                                       ["utf-8"]),
     "configuration a list": (lambda d: (d / CONFIG).write_text("[]"), CONFIG, ["JSON object"]),
@@ -118,6 +129,7 @@ def test_what_is_damaged_is_refused_by_name_and_changes_nothing(tmp_path, damage
     happen, file, words = DAMAGE[damage]
     model, plain = adapted()
     save_adapter(model, tmp_path)
+    edit_tensors(tmp_path, lambda tensors: None)  # as PEFT saves them: without a digest
     happen(tmp_path)
     if beside:
         inject(plain, ["q", "head"], 2, 4, rng=rng(), name="b", start="both random")
@@ -162,3 +174,9 @@ def test_a_name_that_cannot_be_had_is_refused(tmp_path, name, there):
     with pytest.raises(ValueError, match=f"^name must .*got {name!r}"):
         load_adapter(plain, tmp_path, name)
     assert_unchanged(plain, before)
+
+
+def test_a_pattern_that_would_take_for_ever_is_refused(monkeypatch):
+    monkeypatch.setattr(sys.modules[fits.__module__], "PATIENCE", 0.05)
+    with pytest.raises(ValueError, match=r"patterns must be .* soon decided, .* takes"):
+        fits("(?:.|.)*(?<=!)", "blocks.11." * 9)

@@ -16,6 +16,7 @@ IDS = token_ids(3, 7)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
+@pytest.mark.claim("obs-same-as-peft")
 @pytest.mark.parametrize("r, alpha, rule", [(4, 8, "lora"), (3, 7, "lora"), (4, 3, "rslora"), (
     2, 0.5, "none")])
 def test_peft_loads_what_we_save(tmp_path, r, alpha, rule):
@@ -31,11 +32,13 @@ def test_peft_loads_what_we_save(tmp_path, r, alpha, rule):
     assert_rounding_apart(twin.eval()(IDS), model.eval()(IDS))
 
 
+@pytest.mark.claim("obs-same-as-peft")
 @pytest.mark.parametrize("config", [
     {}, {"use_rslora": True}, {"lora_alpha": 3, "r": 5, "lora_dropout": 0.2},
     {"target_modules": r"blocks\.\d\.q|tokens"}, {"exclude_modules": ["blocks.1.q"]},
     {"rank_pattern": {"q": 2}, "alpha_pattern": {"^blocks.0.v": 5, "v": 6}},
     {"init_lora_weights": "gaussian"}, {"init_lora_weights": "orthogonal", "target_modules": ["q"]},
+    {"init_lora_weights": "mica", "target_modules": ["q"]},
 ], ids=str)
 def test_we_load_what_peft_saves(tmp_path, config):
     torch.manual_seed(0)

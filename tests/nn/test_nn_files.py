@@ -83,7 +83,8 @@ def test_no_bit_of_the_file_is_lost_in_a_base_of_another_dtype(tmp_path, file_dt
     load_adapter(plain.to(base_dtype), tmp_path)
     for name, layer in lora_layers(plain).items():
         have, want = layer.active[0].lora_A, lora_layers(model)[name].active[0].lora_A
-        assert have.dtype == torch.promote_types(file_dtype, base_dtype)
+        assert have.dtype == (torch.float64 if torch.float64 in (file_dtype, base_dtype)
+                              else torch.float32)
         assert same_bits(have.to(file_dtype), want)
     assert plain(IDS).dtype == base_dtype
 
@@ -169,13 +170,14 @@ def test_a_file_is_never_there_by_half(tmp_path, monkeypatch):
 
     def watched(source, target):
         assert not Path(target).exists()
-        assert Path(source).read_bytes() == whole[Path(target).name]
-        replaced.append(Path(target).name)
+        name = Path(target).name.removeprefix(".next.")
+        assert Path(source).read_bytes() == whole[name]
+        replaced.append(name)
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", watched)
     save_adapter(model, tmp_path / "watched")
-    assert sorted(replaced) == [CONFIG, WEIGHTS] and files_in(tmp_path / "watched") == whole
+    assert replaced == [CONFIG, WEIGHTS, CONFIG] and files_in(tmp_path / "watched") == whole
 
 
 # What cannot be saved

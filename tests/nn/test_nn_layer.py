@@ -31,23 +31,27 @@ def test_the_bias_is_kept_and_frozen(bias):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_dtype_is_the_bases(dtype, kind):
+def test_the_output_has_the_bases_dtype_and_a_and_b_are_no_narrower_than_float32(dtype, kind):
     layer = make_layer(kind, dtype=dtype)
-    x = inputs(kind, dtype=dtype)
-    assert {p.dtype for p in layer.parameters()} == {dtype} and layer(x).dtype == dtype
+    x, wide = inputs(kind, dtype=dtype), torch.promote_types(dtype, torch.float32)
+    assert {p.dtype for p in layer.base_layer.parameters()} == {dtype}
+    assert {p.dtype for p in layer.adapters.parameters()} == {wide} and layer(x).dtype == dtype
+    layer(x).float().square().sum().backward()
+    assert {p.grad.dtype for p in layer.adapters.parameters()} == {wide}
     layer.merge()
     assert layer.merged_weight.dtype == dtype and layer(x).dtype == dtype
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_adapter_may_have_its_own_dtype(kind):
-    layer = make_layer(kind, dtype=torch.bfloat16)
-    layer.add_adapter("wide", 3, 6, rng=np.random.default_rng(0), dtype=torch.float32)
-    assert layer.active[0].lora_A.dtype == layer.active[0].lora_B.dtype == torch.float32
-    h = layer(inputs(kind, dtype=torch.bfloat16))
-    assert h.dtype == torch.bfloat16
+@pytest.mark.parametrize("base", [torch.float32, torch.bfloat16])
+def test_an_adapter_may_have_its_own_dtype(kind, base):
+    layer = make_layer(kind, dtype=base)
+    layer.add_adapter("own", 3, 6, rng=np.random.default_rng(0), dtype=torch.bfloat16)
+    assert layer.active[0].lora_A.dtype == layer.active[0].lora_B.dtype == torch.bfloat16
+    h = layer(inputs(kind, dtype=base))
+    assert h.dtype == base
     h.sum().backward()
-    assert layer.active[0].lora_B.grad.dtype == torch.float32
+    assert layer.active[0].lora_B.grad.dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("kind", KINDS)

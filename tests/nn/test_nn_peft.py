@@ -4,6 +4,7 @@ A and B are copied over. Where s is a power of two, both run the same operations
 scaling, so the bits must agree; elsewhere float rounding is allowed.
 """
 
+import copy
 import math
 
 import numpy as np
@@ -11,11 +12,20 @@ import pytest
 import torch
 from nn_compare import assert_rounding_apart, same_bits
 from nn_models import LAYERS, TARGETS, adapted, net, peft_matrices, peft_twin, token_ids
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from torch import nn
 
-from lora_edu.nn import LoRAEmbedding, LoRALinear, lora_layers, loraplus_groups, merge
+from lora_edu.nn import (
+    LoRAEmbedding,
+    LoRALinear,
+    inject,
+    load_adapter,
+    lora_layers,
+    loraplus_groups,
+    merge,
+    save_adapter,
+)
 
 POWER_OF_TWO = [(4, 8, "lora"), (8, 8, "lora"), (2, 1, "lora"), (4, 1, "rslora")]
 OTHER = [(3, 8, "lora"), (5, 16, "rslora"), (16, 7, "rslora")]
@@ -70,6 +80,7 @@ def test_forward_and_gradients_are_pefts_to_rounding(r, alpha, rule, dtype, tole
         assert_rounding_apart(have[key], want[key], tolerance)
 
 
+@pytest.mark.claim("obs-same-as-peft")
 @pytest.mark.parametrize("start", ["A random, B zero", "both random"])
 def test_ten_steps_of_adamw_are_pefts_to_the_bit(start):
     model, twin = both(4, 8, "lora", start=start)
@@ -116,23 +127,69 @@ def test_dropout_drops_what_pefts_drops():
     assert same_bits(model(ids), twin(ids)) and same_bits(model(ids), model(ids))
 
 
-def test_float32_adapters_on_a_bfloat16_base_are_pefts_to_the_bit():
-    """PEFT's default for such a base: A and B in float32, the input cast up, the output back."""
-    model, plain = adapted(dtype=torch.float32)
-    for layer in lora_layers(model).values():
-        layer.base_layer.to(torch.bfloat16)
-    model.head.to(torch.bfloat16)
-    twin = get_peft_model(plain.to(torch.bfloat16), LoraConfig(
-        r=4, lora_alpha=8, target_modules=["q", "v"]))
-    for name in LAYERS[1:]:
-        A, B = peft_matrices(twin, name)
-        assert A.dtype == torch.float32
-        with torch.no_grad():
-            A.copy_(lora_layers(model)[name].active[0].lora_A)
-            B.copy_(lora_layers(model)[name].active[0].lora_B)
-    x = torch.randn(3, 8, dtype=torch.bfloat16)
-    ours, theirs = model.blocks[0](x), twin.base_model.model.blocks[0](x)
-    assert ours.dtype == torch.bfloat16 and same_bits(ours, theirs)
+@pytest.fixture(params=[torch.bfloat16, torch.float16])
+def half(request):
+    """(our model, PEFT's, the plain one), in half precision, by each library's own default."""
+    plain = net().to(request.param)
+    model = copy.deepcopy(plain)
+    inject(model, TARGETS, 4, 8, rng=np.random.default_rng(1), start="both random")
+    twin = get_peft_model(copy.deepcopy(plain), LoraConfig(
+        r=4, lora_alpha=8, target_modules=TARGETS))
+    for name, layer in lora_layers(model).items():
+        for have, want in zip(peft_matrices(twin, name), layer.active[0].parameters(), strict=True):
+            assert have.dtype == want.dtype == torch.float32
+            have.data.copy_(want)
+    return model, twin, plain
+
+
+@pytest.mark.claim("obs-float32-adapters")
+def test_beside_half_precision_a_and_b_are_float32_and_train_as_pefts_to_the_bit(half):
+    """The input is cast up for A and B, the sum back to the base's dtype; no autocast."""
+    model, twin, plain = half
+    ids = token_ids(3, 7)
+    assert model(ids).dtype == plain(ids).dtype and same_bits(model(ids), twin(ids))
+    have, want = gradients(model, ids), gradients(twin, ids)
+    assert all(same_bits(have[key], want[key]) and want[key].any() for key in want)
+    for one in (model, twin):
+        rule = torch.optim.AdamW([p for p in one.parameters() if p.requires_grad], lr=0.01)
+        for _ in range(3):
+            rule.zero_grad()
+            loss_of(one, ids).backward()
+            rule.step()
+    for name, layer in lora_layers(model).items():
+        for have, want in zip(layer.active[0].parameters(), peft_matrices(twin, name), strict=True):
+            assert have.dtype == torch.float32 and same_bits(have, want)
+    assert same_bits(model(ids), twin(ids))
+
+
+@pytest.mark.claim("obs-float32-adapters")
+def test_beside_half_precision_files_and_merged_weights_are_pefts_to_the_bit(half, tmp_path):
+    """Merged: of Linear layers. An Embedding's ΔW is rounded by PEFT before it is added."""
+    model, twin, plain = half
+    ids = token_ids(3, 7)
+    want = model(ids)
+    save_adapter(model, tmp_path / "ours")
+    twin.save_pretrained(tmp_path / "theirs")
+    for folder in ("ours", "theirs"):
+        loaded = copy.deepcopy(plain)
+        load_adapter(loaded, tmp_path / folder)
+        assert {p.dtype for p in loaded.parameters() if p.requires_grad} == {torch.float32}
+        assert same_bits(loaded(ids), want)
+        peft_loaded = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path / folder)
+        assert same_bits(peft_loaded(ids), want)
+    merge(model)
+    twin.merge_adapter()
+    for name, layer in lora_layers(model).items():
+        theirs = twin.base_model.model.get_submodule(name).base_layer.weight
+        W0, [adapter] = layer.base_layer.weight, layer.active
+        assert layer.merged_weight.dtype == W0.dtype
+        if name == "tokens":
+            delta = layer.as_weight(adapter.delta())
+            assert same_bits(layer.merged_weight, (W0.float() + delta).to(W0.dtype))
+            assert same_bits(theirs, W0 + delta.to(W0.dtype))
+            assert not same_bits(layer.merged_weight, theirs)
+        else:
+            assert same_bits(layer.merged_weight, theirs)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -162,6 +219,7 @@ def test_a_linear_starts_within_pefts_bounds(r):
         assert A.std().item() == pytest.approx(1 / math.sqrt(3 * k), rel=0.05)
 
 
+@pytest.mark.claim("obs-embedding-start")
 def test_an_embedding_starts_as_pefts():
     """A zero and B from N(0, 1): the other way round than a Linear."""
     torch.manual_seed(0)
@@ -194,6 +252,7 @@ def test_names_choose_the_layers_that_they_choose_in_peft(targets, exclude):
         assert sorted(lora_layers(model)) == sorted(theirs)
 
 
+@pytest.mark.claim("obs-loraplus-groups")
 def test_learning_rates_are_those_of_pefts_loraplus_optimiser():
     model, plain = adapted(targets=["q", "v"])
     twin = peft_twin(model, plain, r=4, lora_alpha=8, target_modules=["q", "v"])

@@ -48,13 +48,18 @@ def site():
 class Visit:
     """A reader at a page of the site, and what went wrong meanwhile."""
 
-    def __init__(self, browser, base: str, device: str, **options):
+    def __init__(self, browser, base: str, device: str, script: str = "", block: str | None = None,
+                 **options):
+        """script: runs before the page's own. block: what the page cannot fetch, until unrouted."""
         self.base, self.problems, self.requests = base, [], []
         self.context = browser.new_context(**DEVICES[device] | options)
         self.context.route(ELSEWHERE, lambda route: route.abort())
+        self.context.add_init_script(script)
         self.context.on("request", self._request)
         self.context.add_init_script(COUNT_SHIFTS)
         self.page = self.context.new_page()
+        if block:
+            self.page.route(block, lambda route: route.abort())
         self.page.set_default_timeout(60_000)  # the machine may be busy
         self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         self.page.on("console", lambda message: message.type in ("error", "warning")
@@ -64,6 +69,10 @@ class Visit:
         self.requests.append(request.url)
         if ELSEWHERE.match(request.url):
             self.problems.append(f"asked for {request.url}")
+
+    def expect(self, pattern: str) -> None:
+        """Take back the problems that a test has caused itself."""
+        self.problems = [problem for problem in self.problems if not re.match(pattern, problem)]
 
     def open(self, path: str) -> None:
         self.page.goto("about:blank")  # so that an address that differs in its hash is loaded too

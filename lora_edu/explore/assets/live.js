@@ -77,7 +77,8 @@ function render({ model, el }) {
   const onLink = (event) => {
     const href = event.target.closest?.('a[href*="#"]')?.getAttribute("href") || "";
     const found = /#([^?]+)\?(.*)$/.exec(href);
-    if (!found || decodeURIComponent(found[1]) !== model.get("name") || lost()) return;
+    const [name] = found ? new URLSearchParams(found[1]).keys() : []; // decodes, and never throws
+    if (name !== model.get("name") || lost()) return;
     const notebook = el.closest(".jp-NotebookPanel");
     if (notebook && !notebook.contains(event.target)) return;
     event.preventDefault();

@@ -20,7 +20,11 @@ function loadPlotly() {
     const script = document.createElement("script");
     script.src = BASE + (traces.every((trace) => ["scatter", "bar"].includes(trace)) ? BUNDLES.basic : BUNDLES.cartesian);
     script.onload = () => resolve(globalThis.Plotly);
-    script.onerror = () => reject(new Error(`could not load ${script.src}`));
+    script.onerror = () => {
+      loading = null; // the next move tries again
+      script.remove();
+      reject(new Error(`could not load ${script.src}`));
+    };
     document.head.append(script);
   });
   return loading;
@@ -34,14 +38,35 @@ class Explorer {
     this.readingLine = root.querySelector(".explorer-reading > span");
     this.controls = [...root.querySelectorAll("[data-control]")].map(readControl);
     this.start = this.controls.map((control) => control.get());
+    this.first = this.state();
     this.plot = createPlot(this.box, loadPlotly);
     this.ready = decodeStates(root.querySelector(".explorer-states").textContent).then((states) => {
       this.states = states;
       this.update();
     });
+    this.ready.catch((error) => {
+      this.fail(`This plot cannot move: its positions could not be read (${error.message}). What you see is the first one.`);
+      root.querySelectorAll(".explorer-controls :is(input, button)").forEach((input) => { input.disabled = true; });
+    });
     this.controls.forEach((control) => control.onMove(() => this.moved()));
     this.wireButtons();
     root.classList.add("explorer-alive");
+  }
+
+  // Say what went wrong, above the plot; "" takes it back.
+  fail(text) {
+    this.failure ||= Object.assign(document.createElement("p"), { className: "explorer-failed" });
+    this.failure.textContent = text;
+    if (text) this.box.before(this.failure); else this.failure.remove();
+  }
+
+  // Fetch plotly and draw; after a failure the next move tries again.
+  load() {
+    this.drawing ||= this.ready.then(() => this.plot.load()).then(() => this.fail(""), (error) => {
+      this.drawing = null;
+      if (this.states) this.fail(`The plot is not drawn: ${error.message}. The next move tries again.`);
+    });
+    return this.drawing;
   }
 
   state() {
@@ -56,6 +81,7 @@ class Explorer {
     this.controls.forEach((control) => control.label());
     if (!this.states) return;
     const figure = this.figure();
+    if (this.state() !== this.first) this.box.classList.add("explorer-elsewhere"); // the still picture is the first position's
     this.plot.show(figure);
     if (!this.readingLine) return;
     this.readingLine.textContent = reading(figure);
@@ -64,6 +90,7 @@ class Explorer {
 
   moved() {
     this.update();
+    if (this.failure?.isConnected) this.load();
     clearTimeout(this.linkTimer); // browsers limit how often the address may change
     this.linkTimer = setTimeout(() => history.replaceState(history.state, "", this.link()), 250);
   }
@@ -154,7 +181,7 @@ function startPage() {
       near.unobserve(target);
       const { explorer } = target;
       const asked = explorer.box.querySelector(".explorer-frame") ? touched : null;
-      Promise.all([explorer.ready, asked]).then(() => explorer.plot.load());
+      Promise.resolve(asked).then(() => explorer.load());
     }
   }, { rootMargin: "300px 0px" });
   for (const root of document.querySelectorAll(".explorer")) {

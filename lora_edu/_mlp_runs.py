@@ -1,6 +1,6 @@
 """Many adapters on one frozen classifier at once: the arithmetic behind ``mlp.adapt``.
 
-Imports NumPy and ``_stack``. The runs of a stack share the frozen network and the rank r; they
+Imports NumPy and ``_runs``. The runs of a stack share the frozen network and the rank r; they
 differ in start, s, learning rate and batches. No weight of shape (d, k) is formed for a run: a
 layer's output is H·Wᵀ + s·(H·Aᵀ)·Bᵀ, and with D = ∂L/∂Z
 
@@ -9,37 +9,34 @@ layer's output is H·Wᵀ + s·(H·Aᵀ)·Bᵀ, and with D = ∂L/∂Z
 
 from __future__ import annotations
 
-import itertools
-import math
-
 import numpy as np
 
-from lora_edu._stack import shared
+from lora_edu._runs import shared
 
 
-class Stack:
-    """R runs; the optimisers of ``_stack`` step them.
-
-    All parameters lie in one array, (R, P), a run a row. A[i], (R, r, k), and Bt[i] = Bᵀ,
-    (R, r, d), are views of it. ``grads`` has the same form.
-    """
+class MLPRuns:
+    """R runs of one rank. A[i], (R, r, k), and Bt[i] = Bᵀ, (R, r, d), belong to layer i."""
 
     def __init__(self, weights: tuple, biases: tuple, starts: list, s: np.ndarray):
         """weights, biases: of the frozen layers. starts: a run's list of (A, B). s: (R,)."""
         self.weights, self.biases, self.s = weights, biases, s[:, None, None]
-        self.params = np.array([np.concatenate([part.ravel() for A, B in run for part in (A, B.T)])
-                                for run in starts]).astype(s.dtype)
-        self.grads, self.work = np.empty_like(self.params), np.empty_like(self.params)
-        shapes = [part.shape for A, B in starts[0] for part in (A, B.T)]
-        self.A, self.Bt = _views(self.params, shapes)
-        self.grad_A, self.grad_B = _views(self.grads, shapes)
+        layers = list(zip(*starts, strict=True))  # of each layer every run's (A, B)
+        self.A = [np.array([A for A, _ in runs], dtype=s.dtype) for runs in layers]
+        self.Bt = [np.array([B.T for _, B in runs], dtype=s.dtype) for runs in layers]
 
-    def scale_work(self, factor: np.ndarray) -> None:
-        """Multiply ``work`` by one number a run, ``factor`` (R,)."""
-        self.work *= factor[:, None]
+    @property
+    def params(self) -> list[np.ndarray]:
+        """Every A, then every Bt, as an optimiser wants them."""
+        return [*self.A, *self.Bt]
 
-    def gradients(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Fill ``grads``; return the losses, (R,). X: (R, n, k). y: (R, n)."""
+    def step(self, optimiser, grads: list[np.ndarray], state: tuple) -> tuple:
+        """One step of an optimiser of ``optim``; returns its new state."""
+        params, state = optimiser.step(self.params, grads, state)
+        self.A, self.Bt = params[:len(self.A)], params[len(self.A):]
+        return state
+
+    def gradients(self, X: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        """The gradients of ``params``. X: (R, n, k). y: (R, n)."""
         H, low, last = [X], [], len(self.A) - 1
         for i, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             low.append(self.s * (H[i] @ self.A[i].transpose(0, 2, 1)))  # (R, n, r)
@@ -47,16 +44,17 @@ class Stack:
             Z += low[i] @ self.Bt[i]
             Z += b  # (R, n, d)
             H.append(np.maximum(Z, 0, out=Z) if i < last else Z)
-        losses, D = cross_entropy(H[-1], y)  # (R,), (R, n, d)
+        D = cross_entropy(H[-1], y)[1]  # (R, n, d)
+        grad_A, grad_Bt = [], []
         for i in range(last, -1, -1):
-            np.matmul(low[i].transpose(0, 2, 1), D, out=self.grad_B[i])
+            grad_Bt.append(low[i].transpose(0, 2, 1) @ D)
             E = self.s * (D @ self.Bt[i].transpose(0, 2, 1))  # (R, n, r)
-            np.matmul(E.transpose(0, 2, 1), H[i], out=self.grad_A[i])
+            grad_A.append(E.transpose(0, 2, 1) @ H[i])
             if i:
                 D = shared(D, self.weights[i])
                 D += E @ self.A[i]
                 D *= H[i] > 0
-        return losses
+        return [*reversed(grad_A), *reversed(grad_Bt)]
 
     def merged(self, run: int) -> tuple[np.ndarray, ...]:
         """The weights of one run, W + s·B·A."""
@@ -75,11 +73,3 @@ def cross_entropy(Z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     P /= total
     np.put_along_axis(P, right, np.take_along_axis(P, right, axis=-1) - 1, axis=-1)
     return loss.mean(axis=(-2, -1)), P / Z.shape[-2]
-
-
-def _views(flat: np.ndarray, shapes: list) -> tuple[list, list]:
-    """The parts of (R, P) as (R, *shape), those of even and those of odd number apart."""
-    ends = itertools.accumulate((math.prod(shape) for shape in shapes), initial=0)
-    parts = [flat[:, a:b].reshape(len(flat), *shape)
-             for (a, b), shape in zip(itertools.pairwise(ends), shapes, strict=True)]
-    return parts[::2], parts[1::2]

@@ -1,0 +1,76 @@
+"""Files that belong together, replaced together.
+
+Imports the standard library. Readers and writers of a folder wait for each other where the system
+has locks on folders (not on Windows); a lock ends with its process, however that ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+NEXT = ".next."  # before the name of a file that completes a replacement
+WORKSHOP = ".saving."  # before the name of the folder in which files are made
+
+
+@contextmanager
+def locked(folder: Path, *, to_write: bool):
+    """Hold a folder against others that replace its files, and, ``to_write``, that read them."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX if to_write else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def replace_both(folder: Path, first: str, write_first: Callable[[Path], None], second: str,
+                 second_text: str) -> None:
+    """Replace two files of ``folder``, both or neither, wherever the process is stopped.
+
+    write_first: writes the first file to a path. The second one is laid ready before the first is
+    replaced. A process that is stopped in between leaves it there, where ``second_of`` finds it;
+    the next call tidies up.
+    """
+    with locked(folder, to_write=True):
+        for leftover in folder.glob(f"{WORKSHOP}*") if fcntl else ():  # of a stopped process
+            shutil.rmtree(leftover, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=WORKSHOP, dir=folder) as workshop:
+            made = [Path(workshop) / name for name in (first, second)]
+            write_first(made[0])
+            made[1].write_bytes(second_text.encode())
+            for file in made:
+                _settle(file)
+            os.replace(made[1], folder / f"{NEXT}{second}")
+            os.replace(made[0], folder / first)
+            os.replace(folder / f"{NEXT}{second}", folder / second)
+
+
+def second_of(folder: Path, name: str, belongs: Callable[[str], bool], read=Path.read_text) -> str:
+    """The text of the second file; the one laid ready, if that is the one that belongs."""
+    text, ready = read(folder / name), folder / f"{NEXT}{name}"
+    if not belongs(text) and ready.is_file() and belongs(waiting := read(ready)):
+        return waiting
+    return text
+
+
+def _settle(path: Path) -> None:
+    """Give a finished file the rights of an ordinary one, and bring it to the disk."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
