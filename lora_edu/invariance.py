@@ -2,8 +2,9 @@
 
 Imports NumPy and the core. Multiply A by a and B by b and divide the scaling by a·b: the model is
 the same, ∇A is divided by a and ∇B by b, and for each optimiser there are settings with which
-every later W is the same too. The proof is in the book's chapter "The Adam invariance". For Adam
-the change of variables is in Schulman & Thinking Machines Lab, "LoRA Without Regret" (2025).
+every later W is the same too. The proof is in the book's chapter "The Adam invariance". The change
+of variables is Yang & Hu's (2021) for SGD, Yang & Littwin's (2023) for optimisers that act entry by
+entry; for LoRA and Adam see Schulman & Thinking Machines Lab, "LoRA Without Regret" (2025).
 """
 
 from __future__ import annotations
@@ -26,13 +27,17 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
     setting stays one number, else it becomes the pair (for A, for B).
     a, b: positive numbers; b = a if it is left out.
 
-    For powers of two the two runs agree bit for bit (as long as nothing over- or underflows), for
-    other numbers to rounding. A multiplicative schedule of the learning rate changes nothing.
+    For powers of two the two runs agree bit for bit (as long as both add in the same order and
+    nothing over- or underflows), for other numbers to rounding. A multiplicative schedule of the
+    learning rate changes nothing. AdamW's decay is torch's, lr·weight_decay: a decay that is not
+    multiplied by lr must not change. If Clipped compares the norm over several adapters, all of
+    them must have the same a.
 
     Raises TypeError for another optimiser, ValueError unless a and b are positive and finite, and
     for Clipped with a ≠ b: clipping compares the norm of both gradients together with one number,
     and that norm does not change by one factor.
 
+    >>> from lora_edu.optim import Adam
     >>> adapter = Adapter(A=[[1.0, 2.0]], B=[[0.0]], scaling=4.0)
     >>> equivalent(adapter, Adam(lr=0.01), a=2)[1]
     Adam(lr=0.02, betas=(0.9, 0.999), eps=5e-09, weight_decay=0.0)

@@ -142,7 +142,9 @@ class Adam:
 class AdamW(Adam):
     """Adam with decoupled weight decay, p ← (1 − lr·weight_decay)·p before the move.
 
-    Loshchilov & Hutter 2019, algorithm 2, as ``torch.optim.AdamW``. Raises as :class:`Adam`.
+    As ``torch.optim.AdamW``. In Loshchilov & Hutter 2019, algorithm 2, the schedule multiplies the
+    decay and the learning rate does not: their weight_decay is lr·weight_decay of this one, with
+    lr its value before the schedule. Raises as :class:`Adam`.
     """
 
     weight_decay: PerArray = 1e-2

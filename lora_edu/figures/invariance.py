@@ -73,6 +73,33 @@ def relative_gap(deltas: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.divide(gap, np.linalg.norm(deltas, axis=(1, 2)), out=gap, where=gap > 0)
 
 
+def three_runs(c: float = 4) -> go.Figure:
+    """Losses of a run of Adam, of α × c² alone, and of α × c² with the settings that undo it."""
+    A, B = initial(SIDE, SIDE, R, rng=np.random.default_rng(1))
+    rule, usual = optimiser("Adam", lr=SETTINGS["Adam"]["lr"]), Adapter(A, B, SCALING)
+    losses = {"α": path(usual, rule)[0],
+              f"α × {c * c:g}": path(Adapter(A, B, SCALING * c * c), rule)[0],
+              "and more": path(*equivalent(usual, rule, 1 / c))[0]}
+    looks = ({"mode": "lines", "line": {"color": COLOURS["loss"], "width": 4}},
+             {"mode": "lines", "line": {"color": COLOURS["loss"], "width": 3, "dash": "dot"}},
+             {"mode": "markers", "marker": {"color": COLOURS["frozen"], "size": 9}})
+    ends = [number(run[-1]) for run in losses.values()]
+    same = np.array_equal(losses["α"], losses["and more"])
+    return go.Figure(
+        [curve("loss", np.arange(STEPS + 1)[::step], run[::step], name=name, **look)
+         for (name, run), look, step in zip(losses.items(), looks, (1, 1, 4), strict=True)],
+        layout(
+            ["loss:  " + "   ".join(
+                f'<span style="color:{colour}">{mark} {name}</span>' for colour, mark, name in zip(
+                    [COLOURS["loss"], COLOURS["loss"], COLOURS["frozen"]], "━┈●", losses,
+                    strict=True))],
+            [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
+            [{"range": [0, 1.05 * losses["α"][0]]}],
+            f"Adam: the loss ends at {ends[0]}; with α × {c * c:g} alone at {ends[1]}; with the "
+            f"other settings changed as well at {ends[2]}"
+            + (", and is the same at every step, bit for bit" if same else "")))
+
+
 def invariance(optimiser: str = "Adam", c: float = 4, lr: bool = True, start: bool = True,
                eps: bool = True, decay: bool = True) -> go.Figure:
     """Left: the losses of the two runs. Right: the gap between their updates."""
@@ -111,7 +138,7 @@ def _reading(optimiser_name, c, lr, start, eps, decay, gap, length) -> str:
     powers = OPTIMISERS[optimiser_name].powers
     follows = [f"{name} {_times(c**power)}" for name, power, on in (
         ("η", powers["lr"], lr), ("A and B", 1, start), ("ε", powers.get("eps"), eps),
-        ("weight decay", powers["weight_decay"], decay)) if on and power is not None]
+        (_decay(optimiser_name), powers["weight_decay"], decay)) if on and power is not None]
     if not gap.any():
         end = "the two runs are the same, bit for bit"
     else:
@@ -119,6 +146,10 @@ def _reading(optimiser_name, c, lr, start, eps, decay, gap, length) -> str:
     astray = " (drawn until the loss is a thousand times its start)" if length <= STEPS else ""
     return (f"{optimiser_name}: α {_times(c * c)}, against {', '.join(follows) or 'no change'}: "
             f"{end}{astray}")
+
+
+def _decay(optimiser_name: str) -> str:
+    return "decoupled decay" if optimiser_name == "AdamW" else "L2 decay"
 
 
 def _times(factor: float) -> str:

@@ -18,13 +18,13 @@ RATES = np.logspace(-5.5, 1, 53)
 
 
 @cache
-def useful_parts() -> tuple[np.ndarray, np.ndarray]:
+def useful_parts(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(−⟨BA, G⟩, ‖A − A0‖ / ‖A0‖) after STEPS steps of Adam for each of RATES, under a constant G.
 
     With a constant G and a negligible ε the path of A and B does not depend on the scale, so
     the useful part of ΔW = s·BA is s times the first of the two.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     A0, B0 = initial(SIDE, SIDE, R, rng=rng)
     G = rng.normal(size=(SIDE, SIDE))
     useful, moved = [], []
@@ -38,9 +38,9 @@ def useful_parts() -> tuple[np.ndarray, np.ndarray]:
     return np.array(useful), np.array(moved)
 
 
-def worth(factor: float) -> tuple[np.ndarray, np.ndarray]:
+def worth(factor: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(‖A − A0‖/‖A0‖, μ): α × factor has the useful part of η × μ, as far as RATES reach."""
-    useful, moved = useful_parts()
+    useful, moved = useful_parts(seed)
     logs, rates = np.log(useful), np.log(RATES)
     inside = logs + np.log(factor) <= logs[-1]
     m = np.exp(np.interp(logs[inside] + np.log(factor), logs, rates) - rates[inside])
@@ -65,8 +65,8 @@ def slide(factor: int = 16) -> go.Figure:
     made = layout(
         [f'<span style="color:{COLOURS["A"]}">━ μ: α × {factor} acts like η × μ</span>'],
         [{**power_ticks(-3, 2), "range": [-3.2, 2.2],
-          "title": {"text": "how far A has moved from its start, ‖A − A₀‖ / ‖A₀‖"}}],
-        [{"range": [0, 6.4], "tickvals": list(range(7)),
+          "title": {"text": "how far A has moved: ‖A − A₀‖ / ‖A₀‖"}}],
+        [{"range": [-0.3, 6.4], "tickvals": list(range(7)),
           "ticktext": [str(2**e) for e in range(7)]}],
         f"α × {factor}: {said}")
     for end, text in ((factor, f"f = {factor}"), (factor**0.5, f"√f = {factor**0.5:g}")):

@@ -20,7 +20,7 @@ ALPHAS = tuple(2**i for i in range(7))
 LRS = tuple(0.001 * 2.0**i for i in range(-3, 10))
 POWER = {"SGD": 2, "Adam": 1}  # the first step in W goes with s to this power
 WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
-TOP = 1.2  # of the right panel
+TOP = 1.2  # of the right panel: what is above it is drawn at it
 OFF = 1e6  # a run whose loss is this many times its start is drawn no further
 RAMP = ((0.0, "#f3e3a8"), (0.5, "#c98bb0"), (1.0, "#3a2d7a"))
 
@@ -49,6 +49,22 @@ def first_step(optimiser_name: str, s: float, lr: float) -> np.ndarray:
     return -lr * s * np.sign(G @ A.T) @ A
 
 
+def three_alphas(alphas=(2, 8, 32), lr: float = 0.004) -> go.Figure:
+    """Loss over the first against the step: one start, one η under Adam, several α."""
+    grid = losses("Adam")[[ALPHAS.index(alpha) for alpha in alphas], LRS.index(lr)]
+    traces = [curve("loss", np.arange(STEPS + 1), run, mode="lines", name=f"α = {alpha}",
+                    line={"color": COLOURS["loss"], "width": 3, "dash": dash})
+              for alpha, run, dash in zip(alphas, grid, ("dot", "dash", "solid"), strict=True)]
+    ends = ", ".join(f"{number(run[-1])} for α = {alpha}"
+                     for alpha, run in zip(alphas, grid, strict=True))
+    return go.Figure(traces, layout(
+        [f'<span style="color:{COLOURS["loss"]}">loss / start:  ' + "   ".join(
+            f"{mark} α = {alpha}" for mark, alpha in zip("┈┅━", alphas, strict=True)) + "</span>"],
+        [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
+        [{"range": [-0.03, 1.05]}],
+        f"Adam, η = {short(lr)}, r = {R}, one start: what is left of the loss is {ends}"))
+
+
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> go.Figure:
     """Left: the loss after the last step over α and η. Right: the runs on the marked line."""
     grid, power = losses(optimiser), POWER[optimiser]
@@ -62,16 +78,17 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
                          hoverinfo="skip", name="this run", marker={
                              "symbol": "square-open", "size": 20, "color": COLOURS["B"],
                              "line": {"width": 3}})]
+    places = _label_places({mate: min(grid[mate][-1], TOP) for mate in (mates[0], mates[-1])
+                            if (grid[mate] <= OFF).all()})
     for a, b in [mate for mate in mates if mate != (i, j)] + [(i, j)]:
-        here = (a, b) == (i, j)
+        here, place = (a, b) == (i, j), places.get((a, b))
         values = grid[a, b]
         steps, shown = np.flatnonzero(values <= OFF), values[values <= OFF]
-        outermost = (a, b) in (mates[0], mates[-1]) and len(steps) > STEPS
-        label = [""] * STEPS + [f"α {ALPHAS[a]}"] if outermost else None
         traces.append(curve(
             "loss", steps, np.minimum(shown, TOP), panel=2, values=shown,
-            mode="lines+text" if label else "lines",
-            name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", text=label, textposition="middle right",
+            mode="lines+text" if place else "lines",
+            name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", textposition=place,
+            text=[""] * STEPS + [f"α {ALPHAS[a]}"] if place else None,
             line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
     while len(traces) < 4 + len(ALPHAS):  # every state has the same traces
         traces.append(curve("loss", [], [], panel=2, mode="lines", name=""))
@@ -87,8 +104,16 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
         [{"range": [math.log2(LRS[0]) - 0.7, math.log2(LRS[-1]) + 0.7],
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
-         {"range": [-0.03, TOP]}],
-        _reading(optimiser, alpha, lr, grid[i, j, -1])))
+         {"range": [-0.1, TOP + 0.09]}],
+        _reading(optimiser, alpha, lr, grid[i, j])))
+
+
+def _label_places(ends: dict) -> dict:
+    """{run: where its label stands, seen from the end of its curve}; two that meet step aside."""
+    if len(ends) < 2 or abs(np.subtract(*ends.values())) > 0.08:
+        return dict.fromkeys(ends, "middle right")
+    upper = max(ends, key=ends.get)
+    return {run: "top right" if run == upper else "bottom right" for run in ends}
 
 
 def _plane(last: np.ndarray) -> go.Scatter:
@@ -123,12 +148,14 @@ def _line(name: str, alpha: float, lr: float, power: float, dash: str) -> go.Sca
                             "dash": dash})
 
 
-def _reading(optimiser_name, alpha, lr, last) -> str:
+def _reading(optimiser_name, alpha, lr, values) -> str:
     s = scaling(R, alpha)
     size = np.linalg.norm(first_step(optimiser_name, s, lr))
-    end = (f"the loss ends at {number(last)} of its start" if last <= OFF
-           else "the run flies apart")
+    end = (f"ends at {number(values[-1])} of its start" if values[-1] <= OFF else "runs off")
+    if values[-1] <= OFF and values.max() > 2:
+        end = f"rises to {number(values.max())} times its start and {end}"
     square = "²" if optimiser_name == "SGD" else ""
     constant = number(lr * alpha ** POWER[optimiser_name])
     return (f"{optimiser_name}, α = {alpha}, η = {short(lr)}: ‖ΔW‖ after one step is "
-            f"{number(size)}, as on the whole dotted line (η·α{square} = {constant}) · {end}")
+            f"{number(size)}, as on the whole dotted line (η·α{square} = {constant}) · "
+            f"the loss {end}")
