@@ -156,18 +156,21 @@ def test_a_step_with_the_gradient_of_a_minibatch(name):
     """Steps on one of 200 examples, with the use and the harm of all of them."""
     rng = np.random.default_rng(0)
     W0, shift = rng.normal(size=(D, K)), rng.normal(size=(D, K))
+    shift[::4] = 0  # so these rows of both gradients are zero
     X = rng.normal(size=(200, K)) / np.arange(1, K + 1) ** 0.5
     whole, batch = Regression(W0, W0 + shift, X), Regression(W0, W0 + shift, X[:1])
     G, noisy, C = whole.gradient(W0), batch.gradient(W0), whole.covariance
     lengths = np.linalg.norm(noisy, axis=1)
-    along = np.vdot(noisy, G) if name == "SGD" else (np.sum(noisy * G, axis=1) / lengths).sum()
+    rows = lengths > 0
+    noisy_hat = noisy[rows] / lengths[rows, None]
+    along = np.vdot(noisy, G) if name == "SGD" else np.vdot(noisy_hat, G[rows])
     factor = ETA * (S * SIGMA) ** 2 if name == "SGD" else ETA * S * SIGMA * math.sqrt(2 / math.pi)
     assert 0 < (noisy * G).sum() < 0.9 * np.linalg.norm(noisy) * np.linalg.norm(G)
 
     if name == "SGD":
         r_c = 2 + np.trace(C) * np.sum(noisy**2) / np.trace(noisy @ C @ noisy.T)
     else:
-        r_c = math.pi / 2 * np.trace(C) / np.mean(np.sum((noisy @ C) * noisy, axis=1) / lengths**2)
+        r_c = math.pi / 2 * np.trace(C) / np.mean(np.sum((noisy_hat @ C) * noisy_hat, axis=1))
     rates = {}
     for r in (1, 4, 32):
         deltas = np.array(list(steps(batch, name, r, 1000)))

@@ -151,25 +151,27 @@ def test_the_power_of_r_in_the_best_rate(task, rule, power, error):
 @pytest.mark.parametrize("task", [ADAM, NINETY])
 def test_the_powers_are_those_of_wide_models(task):
     found = [powers(task, rule)[0] for rule in (KEPT, RSLORA, SAME)]
-    np.testing.assert_allclose(found, (0, -0.25, -0.5), atol=0.1)
+    above = np.subtract(found, (0, -0.25, -0.5))
+    assert (above > 0).all() and (above < 0.1).all()
     np.testing.assert_allclose(np.diff(found), -0.25, atol=0.03)
     assert abs(found[0]) < abs(found[1]) < abs(found[2])
 
 
 @pytest.mark.claim("obs-best-alpha")
 def test_the_best_alpha_at_a_given_eta_stays_from_rank_eight_up():
-    rates = np.array(first_r.TASKS[ADAM].rates)
-    assert rates[7] == pytest.approx(0.0156, abs=1e-4) and rates[12] == pytest.approx(0.088, 0.01)
-    later = []
-    for i in range(7, 13):
+    inside, later = [], []
+    for i, rate in enumerate(first_r.TASKS[ADAM].rates):
         losses = [[first_r.mean(first_r.losses(ADAM, r, s))[i] for s in first_r.PLANE]
                   for r in first_r.PLANE_RANKS]
         best = np.argmin(losses, axis=1)
-        assert (best > 0).all() and (best < len(first_r.PLANE) - 1).all()
+        if set(best) & {0, len(first_r.PLANE) - 1}:
+            continue
         one, eight, all64 = np.array(first_r.PLANE)[best] * first_r.PLANE_RANKS
         assert eight / one in (2, 4)
+        inside.append(rate)
         later.append(all64 / eight)
-    assert sorted(later) == [0.5, 1, 1, 1, 1, 1]
+    assert inside == pytest.approx([2**(e / 2) for e in range(-13, -6)])  # 0.011 … 0.088, all
+    assert sorted(later) == [0.5, 1, 1, 1, 1, 1, 1]
 
 
 @pytest.mark.claim("obs-flattest-not-best")
@@ -179,6 +181,10 @@ def test_flattest_is_not_best(task):
              for rule, scale in first_r.RULES.items()}
     assert list(least) == sorted(least, key=least.get, reverse=True)
     assert 0.5 < least[TWICE] / least[KEPT] < 0.6
+    kept, twice = (first_r.losses(task, 64, s)[first_r.tuned(task, 64, s)] for s in (1 / 8, 2.0))
+    assert (twice < kept).all()  # every seed
+    if task == NINETY:
+        assert least[RSLORA] / least[KEPT] > 0.97 and least[TWICE] / least[SAME] > 0.97
     assert not any(first_r.at_an_end(task, 64, scale(64, 8)) for scale in first_r.RULES.values())
 
 
