@@ -328,13 +328,14 @@ def convert_and_turn(A, B, A0, B0, alpha):
     return Q @ A1, 2 * B1 @ Q.T, alpha
 
 
-def attend(X, Wq, Wk, Wv, q, v, s, *, masked=True, root=True, on_k=False, use_q=True, use_v=True):
+def attend(X, Wq, Wk, Wv, q, v, s, *, masked=True, root=True, on_k=False, use_q=True, use_v=True,
+           mask_of=None):
     """Attention with room for mistakes."""
     Wq = Wq + s * q[1] @ q[0] * use_q
     Wk, Wv = Wk + s * v[1] @ v[0] * on_k, Wv + s * v[1] @ v[0] * (use_v and not on_k)
     scores = (X @ Wq.T) @ (X @ Wk.T).T / (np.sqrt(X.shape[1]) if root else 1)
     if masked:
-        scores = np.where(np.tri(len(X), dtype=bool), scores, -np.inf)
+        scores = np.where(np.tri(mask_of or len(X), dtype=bool), scores, -np.inf)
     weights = np.exp(scores - scores.max(1, keepdims=True))
     return weights / weights.sum(1, keepdims=True) @ (X @ Wv.T)
 
@@ -460,7 +461,7 @@ RIGHT = {
 
 WRONG = {
     checks.best_approximation: {
-        "NumPy's SVD": (with_svd, "without np.linalg.svd"),
+        "NumPy's SVD": (with_svd, "yet. The exercise asks for it without np.linalg.svd"),
         "rank 2 whatever r": (lambda M, r: projection(M, 2), "For r = 3 its error"),
         "largest entries": (largest_entries, "rank"),
         "smallest eigenvalues": (
@@ -479,6 +480,8 @@ WRONG = {
         "square assumed": (lambda shapes, r: sum(2 * r * d for d, k in shapes), "off by"),
         "first matrix only": (lambda shapes, r: r * sum(shapes[0]), "off by"),
         "one too many": (lambda shapes, r: r * int(np.sum(shapes)) + 1, "off by"),
+        "one too many of many": (
+            lambda shapes, r: r * int(np.sum(shapes)) + (shapes[0][0] > 1000), "For r = 8"),
         "a list": (lambda shapes, r: [r * (d + k) for d, k in shapes], "must be one number")},
     checks.dropout_backward: {
         "mask forgotten in A": (lambda *a: backward(*a, into_A=False), "∇A is wrong in"),
@@ -513,7 +516,7 @@ WRONG = {
         "no bias correction": (lambda *a: adamw(*a, correct=False), "is wrong in"),
         "decay after the move": (lambda *a: adamw(*a, late=True), "is wrong in"),
         "decay without the learning rate": (lambda *a: adamw(*a, bare=True), "is wrong in"),
-        "ε inside the root": (lambda *a: adamw(*a, inside=True), "p after step 1"),
+        "ε inside the root": (lambda *a: adamw(*a, inside=True), "is a small term missing"),
         "the gradient emptied": (gradient_emptied, "is wrong in"),
         "corrected moments kept": (
             lambda p, g, m, v, t, lr, b1, b2, eps, wd: (lambda p, m, v: (
@@ -534,6 +537,8 @@ WRONG = {
         "1/√r for both": (lambda o, r, q, s: s * (q / r) ** 0.5, "Adam, from r = 4 to 16"),
         "times r": (lambda o, r, q, s: s * r / q, "times what it was"),
         "constant": (lambda o, r, q, s: s, "times what it was"),
+        "right for larger ranks": (
+            lambda o, r, q, s: scale(o, r, q, s) if r > q else s, "SGD, from r = 8 to 2"),
         "negative": (lambda *a: -scale(*a), "must be more than zero"),
         "four per cent off": (lambda *a: 1.04 * scale(*a), "times what it was")},
     checks.first_r_settings: {
@@ -592,7 +597,10 @@ WRONG = {
         "BA formed in place": (
             lambda ids, W0, A, B, s: (W0 + B @ A.__imul__(s))[:, ids].T, "BA is formed"),
         "BA formed in a loop": (product_in_a_loop, "BA is formed"),
-        "BA formed in torch": (product_in_torch, "BA is formed")},
+        "BA formed in torch": (product_in_torch, "BA is formed"),
+        "BA formed by a linear layer": (lambda ids, W0, A, B, s: (
+            torch.tensor(W0).T + s * torch.nn.functional.linear(
+                torch.tensor(A).T, torch.tensor(B)))[ids], "BA is formed")},
     checks.undo_change: {
         "one array": (lambda *a: undo(*a)[0], "2 things"),
         "no bias": (lambda W0, b0, M, t: (undo(W0, b0, M, t)[0], 0 * b0), "an inversion"),
@@ -635,6 +643,7 @@ WRONG = {
         "v alone": (lambda *a: attend(*a, use_q=False), "q lacks"),
         "neither": (lambda *a: attend(*a, use_q=False, use_v=False), "neither"),
         "transposed": (lambda *a: attend(*a).T, "shape"),
+        "a mask for six": (lambda *a: attend(*a, mask_of=6), "stopped in line"),
         "not quite": (lambda *a: attend(*a) + 1e-3, "off"),
         "W not transposed": (lambda X, *a: attend(X, *(W.T for W in a[:3]), *a[3:]), "off"),
         "pairs swapped": (lambda *a: attend(*a[:4], a[5], a[4], a[6]), "off"),

@@ -178,7 +178,7 @@ def test_an_error_in_the_function_is_told_with_its_own_line(check):
 def test_what_cannot_be_called_is_told(check):
     right, said = verdict(check, lambda: 0)
     assert not right and "cannot be called as the exercise says" in said and "argument" in said
-    assert verdict(check, 3.0) == (False, Starts("Not yet. Give the check your function itself"))
+    assert verdict(check, 3.0) == (False, Starts("Not yet. What you gave cannot be called"))
 
 
 def test_stopping_by_hand_still_stops():

@@ -10,6 +10,7 @@ import numpy as np
 from lora_edu.checks.verdict import NotYet, agree, ask, check
 
 S = 1.5  # the scale; exact in every precision
+PRODUCTS = ("mul", "mm", "einsum", "linear", "outer", "dot")  # parts of the names of torch's
 
 
 @check
@@ -46,10 +47,10 @@ def _watched(formed: list):
     class Watched(float):
         def __mul__(self, other):
             if not isinstance(other, (int, float, np.number)):
-                return NotImplemented
+                return NotImplemented  # an array's business
             if other not in (0, 1, S):
                 formed.append(other)
-            return Watched(float(self) * float(other)) if other else 0.0
+            return Watched(float(self) * float(other))
 
         __rmul__ = __mul__
 
@@ -66,7 +67,7 @@ def _tensors_watched(size: int, formed: list):
         def __torch_function__(self, function, types, args=(), kwargs=None):
             result = function(*args, **(kwargs or {}))
             name = getattr(function, "__name__", "")
-            if any(word in name for word in ("mul", "mm", "einsum")) and result.numel() == size:
+            if any(word in name for word in PRODUCTS) and result.numel() == size:
                 formed.append(name)
             return result
 
