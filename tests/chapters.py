@@ -3,6 +3,7 @@ by hand. Imports PyYAML, jupytext, and the checks that solutions call."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -56,13 +57,17 @@ def with_solutions(page: str):
 
 
 def printed_solution(label: str, **names):
-    """The function ``solution`` that a chapter prints as the solution to an exercise; its cells
-    may use NumPy, the checks and ``names``."""
+    """What a chapter prints as ``solution`` to an exercise, in cells between the marks of a
+    solution or in the fences of a folded one; the code may use NumPy, the checks and ``names``."""
     for page in NOTEBOOKS:
-        code = "\n".join(cell.source for cell, found in with_solutions(page) if found == label)
+        code = [cell.source for cell, found in with_solutions(page) if found == label]
+        for cell in notebook(page).cells:
+            for body in re.findall(rf"^````{{solution}} {label}\n(.*?)^````$", cell.source,
+                                   re.MULTILINE | re.DOTALL):
+                code += re.findall(r"^```python\n(.*?)^```$", body, re.MULTILINE | re.DOTALL)
         if code:
             namespace = {"np": np, **vars(checks), **names}
-            exec(code, namespace)
+            exec("\n".join(code), namespace)
             return namespace["solution"]
     raise AssertionError(f"no chapter prints a solution with code to {label}")
 

@@ -1,166 +1,198 @@
-"""The book's code exercises: each check accepts the printed solution and rejects wrong answers."""
+"""The book's exercises with a check: each check accepts every right answer in every form, refuses
+wrong ones and says what is wrong, and has a sentence for whatever is no answer."""
+
+import contextlib
+import copy
+import importlib
+import inspect
+import io
+import pkgutil
+import re
 
 import numpy as np
 import pytest
 from chapters import printed_solution
+from exercise_answers import LABELS, RIGHT, WRONG
 
 from lora_edu import checks
+from lora_edu.checks import audit
+from lora_edu.figures import audit as paper
 
-EXERCISES = {"ex-best": checks.best_approximation, "ex-count": checks.trainable_parameters,
-             "ex-dropout": checks.dropout_backward, "ex-three": checks.three_factor_gradients,
-             "ex-adamw": checks.adamw_step, "ex-same-first-step": checks.same_first_step,
-             "ex-partner": checks.equivalent_adamw, "ex-flat-rule": checks.flat_scale,
-             "ex-embedding": checks.embedding_forward, "ex-undo-draw": checks.undo_wide_draw}
-
-
-@pytest.mark.parametrize("label", EXERCISES)
-def test_the_printed_solution_passes_its_check(label, capsys):
-    assert EXERCISES[label](printed_solution(label))
-    assert "Right" in capsys.readouterr().out
+MODULES = [importlib.import_module(f"lora_edu.checks.{found.name}")
+           for found in pkgutil.iter_modules(checks.__path__) if found.name != "verdict"]
+CHECKS = [function for module in MODULES for name, function in inspect.getmembers(module)
+          if inspect.isfunction(function) and function.__module__ == module.__name__
+          and not name.startswith("_")]
+FUNCTIONS = [check for check in CHECKS if check.__module__ != audit.__name__]
+NUMBERS = [check for check in CHECKS if check.__module__ == audit.__name__]
 
 
-def svd(M):
-    return np.linalg.svd(M, full_matrices=False)
+def verdict(check, answer) -> tuple[bool, str]:
+    """What a check returns for a function, or for numbers by name, and what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        right = check(**answer) if isinstance(answer, dict) else check(answer)
+    return right, printed.getvalue().strip()
 
 
-def largest_entries(M, r):
-    return np.where(np.abs(M) >= np.sort(np.abs(M), axis=None)[-r * 15], M, 0)
+def cases(table):
+    return [pytest.param(check, case, id=f"{check.__name__}: {case}")
+            for check in table for case in table[check]]
 
 
-def adamw(p, g, m, v, t, lr, b1, b2, eps, wd, *, correct=True, l2=False, late=False, bare=False):
-    """AdamW with room for mistakes."""
-    g = g + wd * p if l2 else g
-    m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
-    c1, c2 = (1 - b1**t, 1 - b2**t) if correct else (1, 1)
-    shrink = 0 if l2 else wd if bare else lr * wd
-    move = lr * (m / c1) / (np.sqrt(v / c2) + eps)
-    return ((p - move) * (1 - shrink) if late else p * (1 - shrink) - move), m, v
+def per_check(some):
+    return pytest.mark.parametrize("check", some, ids=lambda check: check.__name__)
 
 
-def partner(alpha, sigma, lr, eps, wd, new, *, c=None, powers=(1, 1, -1, -1)):
-    """The partner of an AdamW run with room for mistakes."""
-    c = c(alpha / new) if c else (alpha / new) ** 0.5
-    settings = zip((sigma, lr, eps, wd), powers, strict=True)
-    return tuple(value * c**power for value, power in settings)
+@pytest.mark.parametrize(("check", "case"), cases(RIGHT))
+def test_a_right_answer_is_right_in_every_form(check, case):
+    assert verdict(check, RIGHT[check][case]) == (True, Starts("Right: "))
 
 
-WRONG = {
-    ("ex-same-first-step", "not answered"): (lambda o, a, lr, b: None, "None"),
-    ("ex-same-first-step", "Adam's power for SGD"): (
-        lambda o, a, lr, b: lr * a / b, "SGD: when α goes from 4 to 16"),
-    ("ex-same-first-step", "SGD's power for Adam"): (
-        lambda o, a, lr, b: lr * (a / b) ** 2, "Adam: when α goes from 4 to 16"),
-    ("ex-same-first-step", "upside down"): (
-        lambda o, a, lr, b: lr * (b / a) ** (2 if o == "SGD" else 1), "times what it was"),
-    ("ex-same-first-step", "unchanged"): (lambda o, a, lr, b: lr, "times what it was"),
-    ("ex-partner", "not answered"): (lambda *settings: None, "None"),
-    ("ex-partner", "c is the ratio itself"): (
-        lambda *settings: partner(*settings, c=lambda ratio: ratio), "sigma is 2 times"),
-    ("ex-partner", "upside down"): (
-        lambda *settings: partner(*settings, c=lambda ratio: ratio**-0.5), "lr is 0.25 times"),
-    ("ex-partner", "start left behind"): (
-        lambda *settings: partner(*settings, powers=(0, 1, -1, -1)), "sigma is 0.5 times"),
-    ("ex-partner", "ε left behind"): (
-        lambda *settings: partner(*settings, powers=(1, 1, 0, -1)), "eps is 2 times"),
-    ("ex-partner", "L2's power for AdamW"): (
-        lambda *settings: partner(*settings, powers=(1, 1, -1, -2)), "weight_decay is 0.5 times"),
-    ("ex-partner", "SGD's power"): (
-        lambda *settings: partner(*settings, powers=(1, 2, -1, -1)), "lr is 2 times"),
-    ("ex-partner", "two numbers"): (lambda *settings: (1.0, 2.0), "four numbers"),
-    ("ex-embedding", "not answered"): (lambda ids, W0, A, B, s: None, "None"),
-    ("ex-embedding", "s forgotten"): (
-        lambda ids, W0, A, B, s: W0[:, ids].T + A[:, ids].T @ B.T, "is wrong in"),
-    ("ex-embedding", "not transposed"): (
-        lambda ids, W0, A, B, s: W0[:, ids] + s * B @ A[:, ids], "has shape (5, 4)"),
-    ("ex-embedding", "the base left out"): (
-        lambda ids, W0, A, B, s: s * A[:, ids].T @ B.T, "is wrong in"),
-    ("ex-embedding", "the base scaled too"): (
-        lambda ids, W0, A, B, s: s * (W0[:, ids].T + A[:, ids].T @ B.T), "is wrong in"),
-    ("ex-flat-rule", "not answered"): (lambda o, r, q, s: None, "None"),
-    ("ex-flat-rule", "1/r for both"): (lambda o, r, q, s: s * q / r, "SGD, from r = 4 to 16"),
-    ("ex-flat-rule", "1/√r for both"): (
-        lambda o, r, q, s: s * (q / r) ** 0.5, "Adam, from r = 4 to 16"),
-    ("ex-flat-rule", "times r"): (lambda o, r, q, s: s * r / q, "times what it was"),
-    ("ex-flat-rule", "constant"): (lambda o, r, q, s: s, "times what it was"),
-    ("ex-three", "not answered"): (lambda A, M, B, G, s: None, "None"),
-    ("ex-three", "s forgotten"): (
-        lambda A, M, B, G, s: (M.T @ B.T @ G, B.T @ G @ A.T, G @ A.T @ M.T), "off by one factor"),
-    ("ex-three", "s squared in one"): (
-        lambda A, M, B, G, s: (s * s * M.T @ B.T @ G, s * B.T @ G @ A.T, s * G @ A.T @ M.T),
-        "∇A is off by one factor"),
-    ("ex-three", "sign of descent"): (
-        lambda A, M, B, G, s: (-s * M.T @ B.T @ G, -s * B.T @ G @ A.T, -s * G @ A.T @ M.T),
-        "off by one factor"),
-    ("ex-three", "M not transposed"): (
-        lambda A, M, B, G, s: (s * M @ B.T @ G, s * B.T @ G @ A.T, s * G @ A.T @ M),
-        "is wrong in"),
-    ("ex-three", "M left out"): (
-        lambda A, M, B, G, s: (s * B.T @ G, s * B.T @ G @ A.T, s * G @ A.T), "is wrong in"),
-    ("ex-three", "order"): (
-        lambda A, M, B, G, s: (s * G @ A.T @ M.T, s * B.T @ G @ A.T, s * M.T @ B.T @ G), "shape"),
-    ("ex-three", "two matrices"): (
-        lambda A, M, B, G, s: (s * B.T @ G, s * G @ A.T), "three matrices"),
-    ("ex-best", "not answered"): (lambda M, r: None, "None"),
-    ("ex-best", "largest entries"): (largest_entries, "rank"),
-    ("ex-best", "smallest singular values"): (
-        lambda M, r: (svd(M)[0][:, -r:] * svd(M)[1][-r:]) @ svd(M)[2][-r:], "least possible"),
-    ("ex-best", "singular values forgotten"): (
-        lambda M, r: svd(M)[0][:, :r] @ svd(M)[2][:r], "least possible"),
-    ("ex-best", "first columns"): (
-        lambda M, r: np.where(np.arange(M.shape[1]) < r, M, 0), "least possible"),
-    ("ex-best", "one too many"): (
-        lambda M, r: (svd(M)[0][:, :r + 1] * svd(M)[1][:r + 1]) @ svd(M)[2][:r + 1], "rank 3"),
-    ("ex-count", "not answered"): (lambda shapes, r: None, "returned None"),
-    ("ex-count", "whole matrices"): (lambda shapes, r: sum(d * k for d, k in shapes), "off by"),
-    ("ex-count", "one side only"): (lambda shapes, r: sum(r * k for d, k in shapes), "off by"),
-    ("ex-count", "square assumed"): (lambda shapes, r: sum(2 * r * d for d, k in shapes), "off by"),
-    ("ex-count", "first matrix only"): (
-        lambda shapes, r: r * sum(shapes[0]), "off by"),
-    ("ex-dropout", "not answered"): (lambda *given: None, "None"),
-    ("ex-dropout", "mask forgotten in A"): (
-        lambda D, X, mask, W0, A, B, s: (s * (D @ B).T @ X, s * D.T @ (mask * X) @ A.T,
-                                         D @ W0 + mask * (s * D @ B @ A)), "∇A is wrong in"),
-    ("ex-dropout", "mask forgotten in X"): (
-        lambda D, X, mask, W0, A, B, s: (s * (D @ B).T @ (mask * X), s * D.T @ (mask * X) @ A.T,
-                                         D @ W0 + s * D @ B @ A), "∇X is wrong in"),
-    ("ex-dropout", "mask on everything"): (
-        lambda D, X, mask, W0, A, B, s: (s * (D @ B).T @ (mask * X), s * D.T @ (mask * X) @ A.T,
-                                         mask * (D @ W0 + s * D @ B @ A)), "∇X is wrong in"),
-    ("ex-dropout", "s forgotten in B"): (
-        lambda D, X, mask, W0, A, B, s: (s * (D @ B).T @ (mask * X), D.T @ (mask * X) @ A.T,
-                                         D @ W0 + mask * (s * D @ B @ A)), "∇B is off by one"),
-    ("ex-adamw", "not answered"): (lambda *given: None, "None"),
-    ("ex-adamw", "L2 instead of decay"): (lambda *a: adamw(*a, l2=True), "is wrong in"),
-    ("ex-adamw", "no bias correction"): (lambda *a: adamw(*a, correct=False), "is wrong in"),
-    ("ex-adamw", "decay after the move"): (lambda *a: adamw(*a, late=True), "is wrong in"),
-    ("ex-adamw", "decay without the learning rate"): (
-        lambda *a: adamw(*a, bare=True), "is wrong in"),
-    ("ex-undo-draw", "not answered"): (lambda lr, eps, c: None, "None"),
-    ("ex-undo-draw", "nothing changed"): (lambda lr, eps, c: (lr, lr, eps, eps), "after step 1"),
-    ("ex-undo-draw", "the wrong way"): (
-        lambda lr, eps, c: (lr * c, lr / c, eps / c, eps * c), "after step 1"),
-    ("ex-undo-draw", "ε forgotten"): (lambda lr, eps, c: (lr / c, lr * c, eps, eps), "is wrong in"),
-    ("ex-undo-draw", "ε with the rates"): (
-        lambda lr, eps, c: (lr / c, lr * c, eps / c, eps * c), "is wrong in"),
-    ("ex-undo-draw", "A's rate left"): (
-        lambda lr, eps, c: (lr, lr * c, eps, eps / c), "after step 1"),
-    ("ex-undo-draw", "SGD's squares"): (
-        lambda lr, eps, c: (lr / c**2, lr * c**2, eps, eps), "after step 1"),
-    ("ex-undo-draw", "B's rate left"): (
-        lambda lr, eps, c: (lr / c, lr, eps * c, eps), "after step 2"),
-    ("ex-undo-draw", "right for one c"): (
-        lambda lr, eps, c: (lr / 4, lr * 4, eps * 4, eps / 4), "with c = 1.7"),
-    ("ex-undo-draw", "a pair"): (lambda lr, eps, c: (lr / c, lr * c), "four numbers"),
-}
+@pytest.mark.parametrize(("check", "case"), cases(WRONG))
+def test_a_plausible_mistake_is_refused_and_named(check, case):
+    answer, words = WRONG[check][case]
+    if isinstance(answer, dict):  # the other numbers are right, and nothing is said of them
+        others = [name for name in RIGHT[check]["NumPy"] if name not in answer]
+        answer = {**RIGHT[check]["NumPy"], **answer}
+    right, said = verdict(check, answer)
+    assert not right and words in said and said.startswith("Not yet. ")
+    if check in NUMBERS:
+        assert not [name for name in others if f"{name}:" in said]
 
 
-@pytest.mark.parametrize(("label", "mistake"), WRONG)
-def test_a_plausible_mistake_is_rejected_and_named(label, mistake, capsys):
-    answer, hint = WRONG[label, mistake]
-    assert not EXERCISES[label](answer)
-    assert hint in capsys.readouterr().out
+def test_no_check_is_without_answers():
+    assert set(RIGHT) == set(WRONG) == set(LABELS) == set(CHECKS)
+    assert {check.__name__ for check in FUNCTIONS} == set(checks.__all__)
+    assert [(check.__name__, len(table[check])) for table in (RIGHT, WRONG) for check in CHECKS
+            if len(table[check]) < 4] == []
+    for check in NUMBERS:  # and no number of a question is without a mistake
+        named = {name for answer, _ in WRONG[check].values() for name in answer}
+        assert named == set(inspect.signature(check).parameters)
 
 
-def test_every_exercise_with_a_check_has_at_least_two_plausible_mistakes():
-    counts = [label for label, mistake in WRONG if mistake != "not answered"]
-    assert all(counts.count(label) >= 2 for label in EXERCISES)
+@per_check(CHECKS)
+def test_the_printed_solution_passes_its_check(check):
+    solution = printed_solution(LABELS[check], audit=audit, paper=paper, formula=(
+        lambda layers, matrices, d, r: 2 * layers * matrices * d * r))
+    assert verdict(check, solution) == (True, Starts("Right: "))
+
+
+def spoiling(solution):
+    """A solution that leaves nothing of the arrays that it was given."""
+    def answer(*inputs):
+        found = copy.deepcopy(solution(*inputs))
+        for array in arrays(inputs):
+            array[...] = 0
+        return found
+    return answer
+
+
+def arrays(inputs):
+    for value in inputs:
+        if isinstance(value, tuple):
+            yield from arrays(value)
+        elif isinstance(value, np.ndarray):
+            yield value
+
+
+@per_check(FUNCTIONS)
+def test_what_the_function_does_to_its_inputs_changes_no_verdict(check):
+    """It gets copies: to be right it may spoil them, and to empty them first does not help."""
+    solution = next(iter(RIGHT[check].values()))
+    assert verdict(check, spoiling(solution))[0]
+    emptied = []
+
+    def on_nothing(*inputs):
+        for array in arrays(inputs):
+            if array.dtype == float:
+                array[...] = 0
+                emptied.append(array)
+        with np.errstate(all="ignore"):
+            return solution(*inputs)
+
+    assert verdict(check, on_nothing)[0] == (not emptied)
+
+
+UNANSWERED = "Not answered yet: put your answer in place of None."
+
+
+@per_check(CHECKS)
+def test_no_answer_has_one_wording(check):
+    for nothing in (None, ...):
+        if check in NUMBERS:
+            names = list(inspect.signature(check).parameters)
+            assert verdict(check, dict.fromkeys(names, nothing)) == (False, UNANSWERED)
+            one = {**RIGHT[check]["NumPy"], names[1]: nothing}
+            assert verdict(check, one) == (False, f"{UNANSWERED} Missing: {names[1]}.")
+            continue
+        assert verdict(check, nothing) == (False, UNANSWERED)
+        assert verdict(check, lambda *inputs, found=nothing: found) == (False, UNANSWERED)
+        several = re.search(r"must return (\d) things, (.*); it", verdict(check, lambda *a: ())[1])
+        if several:
+            names = several[2].split(", ")
+            all_of_them = (nothing,) * len(names)
+            assert verdict(check, lambda *a, found=all_of_them: found) == (False, UNANSWERED)
+            assert verdict(check, replaced(check, nothing)) == (
+                False, f"{UNANSWERED} Missing: {names[0]}.")
+
+
+def replaced(check, value):
+    """The right answer with its first part, or all of it, replaced."""
+    def answer(*inputs):
+        found = next(iter(RIGHT[check].values()))(*inputs)
+        return (value, *found[1:]) if isinstance(found, tuple) else value
+    return answer
+
+
+NO_NUMBERS = {"text": ("abc", "numbers, it is 'abc'"), "ragged": ([[1.0], [2.0, 3.0]], "lengths"),
+              "a set": ({1.0}, "numbers, it is {1.0}"), "complex": (1j, "numbers, it is 1j"),
+              "nan": (np.nan, "not a number"), "infinite": (np.inf, "infinite"),
+              "None inside": ([None, 1.0], "numbers, it is [None, 1.0]"),
+              "text inside": ([1.0, "2"], "numbers, it is [1.0, '2']"),
+              "true": (True, "numbers, it is True"), "too large": (10**400, "numbers, it is 1"),
+              "a list": ([1.0, 2.0], "(2,)"), "a matrix": (np.ones((9, 9)), "(9, 9)")}
+
+
+@per_check(CHECKS)
+@pytest.mark.parametrize("kind", NO_NUMBERS)
+def test_what_is_no_number_has_a_sentence_of_its_own(check, kind):
+    value, words = NO_NUMBERS[kind]
+    answer = ({**RIGHT[check]["NumPy"], next(iter(RIGHT[check]["NumPy"])): value}
+              if check in NUMBERS else replaced(check, value))
+    right, said = verdict(check, answer)
+    assert not right and said.startswith("Not yet. ") and words in said
+
+
+@per_check(FUNCTIONS)
+def test_an_error_in_the_function_is_told_with_its_own_line(check):
+    def stops(*inputs):
+        return np.linalg.inv(np.zeros((2, 2)))  # as in the reader's cell
+
+    line = inspect.getsourcelines(stops)[1] + 1
+    assert verdict(check, stops) == (False, Starts(
+        f"Not yet. Your function stopped in line {line}, `return np.linalg.inv(np.zeros((2, 2)))"))
+    assert "LinAlgError: Singular matrix" in verdict(check, stops)[1]
+
+
+@per_check(FUNCTIONS)
+def test_what_cannot_be_called_is_told(check):
+    right, said = verdict(check, lambda: 0)
+    assert not right and "cannot be called as the exercise says" in said and "argument" in said
+    assert verdict(check, 3.0) == (False, Starts("Not yet. What you gave cannot be called"))
+
+
+def test_stopping_by_hand_still_stops():
+    def stops(*inputs):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checks.flat_scale(stops)
+
+
+class Starts(str):
+    """Equal to every text that starts so."""
+
+    def __eq__(self, other):
+        return other.startswith(str(self))
+
+    __hash__ = None

@@ -5,12 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from chapters import printed_solution
 
 from lora_edu import (
     Adam,
     Adapter,
-    checks,
     digits,
     effective_rank,
     first_r,
@@ -310,42 +308,3 @@ def test_alpha_times_r_is_worse_than_no_division():
     down, up = first_r.mean(first_r.regrets(ADAM, times, 8, (1, 64)))
     assert down > 1.5 and up > 3 * first_r.mean(regret(ADAM, SAME, 64))
     assert first_r.at_an_end(ADAM, 1, 1 / 8) and not first_r.at_an_end(ADAM, 64, 8.0)
-
-
-# --- the exercises
-
-def test_the_printed_solution_passes_its_check(capsys):
-    assert checks.first_r_settings(printed_solution("ex-first-r-settings"))
-    assert "Right" in capsys.readouterr().out
-
-
-def wrong(**changes):
-    """The solution with one of the three replaced: name=function (r, r1, right answer, rule)."""
-    solution = printed_solution("ex-first-r-settings")
-
-    def settings(r, r_first, lr_first, rule):
-        right = dict(zip(("alpha", "lr", "s"), solution(r, r_first, lr_first, rule), strict=True))
-        return tuple(changes[name](r, r_first, value, rule) if name in changes else value
-                     for name, value in right.items())
-    return settings
-
-
-@pytest.mark.parametrize(("settings", "words"), [
-    (lambda *given: None, "returned None"),
-    (lambda *given: (None, None, None), "three numbers is None"),
-    (lambda r, r1, lr, rule: (r1, lr), "three numbers: alpha, lr, s"),
-    (lambda r, r1, lr, rule: (r, lr, 1.0), "is 4 times"),  # α = r under every rule
-    (lambda r, r1, lr, rule: (1.0, lr, 1 / r), "s must be 1, not 0.125"),  # α = 1 always
-    (lambda r, r1, lr, rule: (r1, lr, r1 / r), "would use 2.82843"),  # kept under every rule
-    (wrong(alpha=lambda r, r1, a, rule: r1 if rule == "α = r" else a,
-           s=lambda r, r1, s, rule: r1 / r if rule == "α = r" else s), "this rule makes it 4"),
-    (wrong(alpha=lambda r, r1, a, rule: 2 * a, s=lambda r, r1, s, rule: 2 * s),
-     "must be 1, not 2"),
-    (wrong(alpha=lambda r, r1, a, rule: r1), "would use"),  # rsLoRA with α = r1
-    (wrong(lr=lambda r, r1, lr, rule: lr * r1 / r), "it was to be carried"),
-    (wrong(s=lambda r, r1, s, rule: 1 / s), "would use"),
-    (lambda r, r1, lr, rule: (r * r1, lr, r / r1 * r1), "must be 1"),  # α times r
-])
-def test_the_check_rejects_plausible_wrong_answers(settings, words, capsys):
-    assert not checks.first_r_settings(settings)
-    assert words in capsys.readouterr().out

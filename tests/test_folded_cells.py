@@ -21,4 +21,4 @@ def test_a_cell_is_folded_in_a_notebook_just_where_it_is_on_the_page(page):
 
 def test_there_are_folded_solutions():
     assert sum(wanted and not cell.metadata.get("tags") for page in NOTEBOOKS
-               for cell, wanted in should_be_folded(page)) > 20
+               for cell, wanted in should_be_folded(page)) > 10

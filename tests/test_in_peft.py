@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from chapters import REPOSITORY, printed_solution
+from chapters import REPOSITORY
 from peft import (
     EvaConfig,
     LoraConfig,
@@ -23,7 +23,6 @@ from peft.tuners.lora.loraga import preprocess_loraga
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lora_edu.checks.in_peft import converted_adapter
 from lora_edu.explore.states import plain_figure
 from lora_edu.figures import in_peft
 from lora_edu.figures.peft_starts import MORE, ROUNDING, STARTS, board, config_for, quiet_peft
@@ -1036,48 +1035,3 @@ def test_transformers_trainer_takes_the_model_as_it_is(folder):
     Trainer(model=model, args=settings, train_dataset=data).train()
     moved = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
     assert moved == {name for name in before if "lora_" in name}
-
-
-# The exercise
-
-
-def test_the_printed_solution_passes_its_check(capsys):
-    solution = printed_solution("ex-convert", converted_adapter=converted_adapter)
-    capsys.readouterr()
-    assert converted_adapter(solution)
-    assert "Right" in capsys.readouterr().out
-
-
-V, H = np.vstack, np.hstack
-WRONG = {
-    "not answered": (lambda A, B, A0, B0, a: None, "None"),
-    "two things": (lambda A, B, A0, B0, a: (A, B), "three things"),
-    "A and B alone": (lambda A, B, A0, B0, a: (A, B, a), "is wrong in"),
-    "the difference of each": (lambda A, B, A0, B0, a: (A - A0, B - B0, a), "is wrong in"),
-    "sign forgotten": (lambda A, B, A0, B0, a: (V([A, A0]), H([B, B0]), 2 * a), "is wrong in"),
-    "both signs": (lambda A, B, A0, B0, a: (V([A, -A0]), H([B, -B0]), 2 * a), "is wrong in"),
-    "alpha kept": (lambda A, B, A0, B0, a: (V([A, A0]), H([B, -B0]), a), "off by one factor, 0.5"),
-    "rsLoRA's alpha": (lambda A, B, A0, B0, a: (V([A, A0]), H([B, -B0]), 2**0.5 * a),
-                       "off by one factor, 0.707"),
-    "stacked the other way": (lambda A, B, A0, B0, a: (H([A, A0]), V([B, -B0]), 2 * a),
-                              "must be (r1, 7)"),
-    "alpha is an array": (lambda A, B, A0, B0, a: (V([A, A0]), H([B, -B0]), [a, a]),
-                          "one positive number"),
-    "the whole matrix": (lambda A, B, A0, B0, a: (
-        np.eye(A.shape[1]), a / len(A) * (B @ A - B0 @ A0), A.shape[1]), "is enough"),
-}
-
-
-@pytest.mark.parametrize("answer, says", WRONG.values(), ids=WRONG)
-def test_wrong_answers_are_told_what_is_wrong(answer, says, capsys):
-    assert not converted_adapter(answer)
-    assert says in capsys.readouterr().out
-
-
-def test_any_adapter_of_the_right_product_is_accepted():
-    def rotated(A, B, A0, B0, alpha):
-        A1, B1 = V([A, A0]), H([B, -B0])
-        Q = np.linalg.qr(np.random.default_rng(0).normal(size=(len(A1), len(A1))))[0]
-        return Q @ A1, 2 * B1 @ Q.T, alpha
-
-    assert converted_adapter(rotated)

@@ -8,9 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from chapters import printed_solution
 
-from lora_edu.checks.rotated_digits import undo_change
 from lora_edu.digits import load
 from lora_edu.explore.first_frame import first_frame
 from lora_edu.explore.states import plain_figure
@@ -304,42 +302,6 @@ def test_pretraining_leaves_the_global_generator_alone():
 def test_unknown_names_are_refused(call):
     with pytest.raises(ValueError, match="must be one of"):
         call()
-
-
-# --- the exercise ---
-
-def undo(W0, b0, M, t):
-    back = np.linalg.inv(M)
-    return W0 @ back - W0, -W0 @ back @ t
-
-
-@pytest.mark.parametrize("solution", [undo, printed_solution(
-    "ex-undo-change", undo_change=undo_change)])
-def test_the_check_accepts_the_solution(solution, capsys):
-    assert undo_change(solution)
-    assert "Right" in capsys.readouterr().out
-
-
-WRONG = {
-    "not answered": (lambda W0, b0, M, t: None, "None"),
-    "one array": (lambda W0, b0, M, t: undo(W0, b0, M, t)[0], "two arrays"),
-    "no bias": (lambda W0, b0, M, t: (undo(W0, b0, M, t)[0], 0 * b0), "an inversion"),
-    "the bias with the wrong sign": (
-        lambda W0, b0, M, t: (undo(W0, b0, M, t)[0], -undo(W0, b0, M, t)[1]), "an inversion"),
-    "W instead of ΔW": (lambda W0, b0, M, t: (W0 @ np.linalg.inv(M), undo(W0, b0, M, t)[1]),
-                        "an inversion"),
-    "M, not its inverse": (lambda W0, b0, M, t: (W0 @ M - W0, -W0 @ M @ t), "a permutation"),
-    "M transposed": (lambda W0, b0, M, t: (W0 @ M.T - W0, -W0 @ M.T @ t), "a general change"),
-    "the bias forgets W0's change": (
-        lambda W0, b0, M, t: (undo(W0, b0, M, t)[0], -W0 @ t), "an inversion"),
-    "a shape": (lambda W0, b0, M, t: (undo(W0, b0, M, t)[0].T, undo(W0, b0, M, t)[1]), "shape")}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_the_check_rejects(name, capsys):
-    answer, words = WRONG[name]
-    assert not undo_change(answer)
-    assert words in capsys.readouterr().out
 
 
 def test_the_corner_is_blank_in_every_picture():

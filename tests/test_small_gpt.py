@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from chapters import printed_solution
 
-from lora_edu.checks import adapted_attention
 from lora_edu.explore.states import plain_figure
 from lora_edu.figures import small_gpt as figures
 from lora_edu.gpt import (
@@ -364,38 +362,3 @@ def test_the_mean_of_the_coloured_surprise_is_the_point_at_the_right():
     [ring] = [t for t in figure["data"] if t.get("name") == "here"]
     [passage] = [p for p in figures.results()["passages"] if p["style"] == "bible"]
     assert ring["y"][0] == pytest.approx(np.mean(passage["surprise"]["bible-r16"]))
-
-
-# The exercise.
-
-def attend(X, Wq, Wk, Wv, q, v, s, *, masked=True, root=True, on_k=False, use_q=True, use_v=True):
-    """The answer with room for mistakes."""
-    Wq = Wq + s * q[1] @ q[0] * use_q
-    Wk, Wv = Wk + s * v[1] @ v[0] * on_k, Wv + s * v[1] @ v[0] * (use_v and not on_k)
-    scores = (X @ Wq.T) @ (X @ Wk.T).T / (np.sqrt(X.shape[1]) if root else 1)
-    if masked:
-        scores = np.where(np.tri(len(X), dtype=bool), scores, -np.inf)
-    weights = np.exp(scores - scores.max(1, keepdims=True))
-    return weights / weights.sum(1, keepdims=True) @ (X @ Wv.T)
-
-
-def test_the_printed_solution_passes_its_check(capsys):
-    assert adapted_attention(printed_solution("ex-attention"))
-    assert adapted_attention(attend)
-    assert "Right" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("mistake", "words"), [
-    (lambda *a: attend(*a, masked=False), "those after it"),
-    (lambda *a: attend(*a, root=False), "√C"),
-    (lambda *a: attend(*a[:6], 1.0), "scale"),
-    (lambda *a: attend(*a, on_k=True), "v's update"),
-    (lambda *a: attend(*a, use_v=False), "v lacks"),
-    (lambda *a: attend(*a, use_q=False), "q lacks"),
-    (lambda *a: attend(*a, use_q=False, use_v=False), "neither"),
-    (lambda *a: attend(*a).T, "shape"),
-    (lambda *a: attend(*a) + 1e-3, "off"),
-    (lambda *a: None, "None")])
-def test_a_plausible_mistake_is_rejected_and_named(mistake, words, capsys):
-    assert not adapted_attention(mistake)
-    assert words in capsys.readouterr().out

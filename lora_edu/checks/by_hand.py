@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.checks.verdict import compare, several, verdict
+from lora_edu.checks.verdict import agree, ask, check, parts
 
 
-def dropout_backward(backward) -> bool:
+@check
+def dropout_backward(backward) -> str:
     """Check (∇A, ∇B, ∇X) of H = X·W0ᵀ + s·(mask∘X)·Aᵀ·Bᵀ.
 
     backward: function (D, X, mask, W0, A, B, s) → (∇A, ∇B, ∇X), with D = ∂L/∂H, (n, d). The
@@ -18,20 +19,17 @@ def dropout_backward(backward) -> bool:
     X, W0, D = rng.normal(size=(n, k)), rng.normal(size=(d, k)), rng.normal(size=(n, d))
     A, B = rng.normal(size=(r, k)), rng.normal(size=(d, r))
     mask = (rng.random((n, k)) < 0.7) / 0.7
-    answer = backward(D, X, mask, W0, A, B, s)
-    if not several(answer, "three matrices: ∇A, ∇B, ∇X", 3):
-        return False
+    given = parts(ask(backward, D, X, mask, W0, A, B, s), "∇A", "∇B", "∇X")
 
     def loss(A, B, X):
         return (D * (X @ W0.T + s * (mask * X) @ A.T @ B.T)).sum()
 
-    problems = []
-    places = {"A": A, "B": B, "X": X}
-    for (name, matrix), given in zip(places.items(), answer, strict=True):
-        want = np.empty_like(matrix)
+    want, places = {}, {"A": A, "B": B, "X": X}
+    for name, matrix in places.items():
+        gradient = want[f"∇{name}"] = np.empty_like(matrix)
         for index in np.ndindex(matrix.shape):
             moved = matrix.astype(complex)
             moved[index] += 1e-20j
-            want[index] = loss(**{**places, name: moved}).imag / 1e-20
-        problems += compare(f"∇{name}", given, want, "has s its place?")
-    return verdict(problems, "all three gradients agree with the complex step.")
+            gradient[index] = loss(**{**places, name: moved}).imag / 1e-20
+    agree(want, given, "has s its place?")
+    return "all three gradients agree with the complex step."

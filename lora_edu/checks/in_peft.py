@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.checks.verdict import compare, several, verdict
+from lora_edu.checks.verdict import NotYet, agree, array, ask, check, parts, positive, tolerance
 
 
-def converted_adapter(convert) -> bool:
+@check
+def converted_adapter(convert) -> str:
     """Check an adapter that stands, on W0, for one that was trained on W0 − s·B0·A0.
 
     convert: function (A, B, A0, B0, alpha) → (A1, B1, alpha1), to be scaled by alpha1 / its rank.
@@ -17,31 +18,17 @@ def converted_adapter(convert) -> bool:
     for d, k, r, alpha in ((5, 7, 2, 3.0), (6, 4, 3, 8.0)):
         W0, A, B, A0, B0 = (rng.normal(size=shape) for shape in (
             (d, k), (r, k), (d, r), (r, k), (d, r)))
-        answer = convert(A.copy(), B.copy(), A0.copy(), B0.copy(), alpha)
-        if not several(answer, "three things: A1, B1, alpha1", 3):
-            return False
-        A1, B1, alpha1 = (np.asarray(part, dtype=float) for part in answer)
-        problems = _shapes(A1, B1, alpha1, d, k, r)
-        if problems:
-            return verdict(problems, "")
+        A1, B1, alpha1 = parts(ask(convert, A, B, A0, B0, alpha), "A1", "B1", "alpha1")
+        A1, B1, alpha1 = array("A1", A1), array("B1", B1), positive("alpha1", alpha1)
+        if A1.ndim != 2 or not len(A1) or A1.shape[1] != k or B1.shape != (d, len(A1)):
+            raise NotYet(f"A1 and B1 must be (r1, {k}) and ({d}, r1), with one rank r1; they are "
+                         f"{A1.shape} and {B1.shape}.")
+        if len(A1) > 2 * r:
+            raise NotYet(f"The rank is {len(A1)}; {2 * r} is enough.")
         base = np.array([[W0[i, j] - alpha / r * sum(B0[i, q] * A0[q, j] for q in range(r))
                           for j in range(k)] for i in range(d)])
         trained = np.array([[base[i, j] + alpha / r * sum(B[i, q] * A[q, j] for q in range(r))
                              for j in range(k)] for i in range(d)])
-        problems = compare("ΔW on the original weight", alpha1 / len(A1) * (B1 @ A1),
-                           trained - W0, "what is alpha1 divided by?")
-        if problems:
-            return verdict(problems, "")
-    return verdict([], "on the original weight it is the trained model, for two shapes.")
-
-
-def _shapes(A1, B1, alpha1, d, k, r) -> list[str]:
-    """What is wrong with the shapes, in words."""
-    if alpha1.ndim or not alpha1 > 0:
-        return [f"alpha1 must be one positive number, it is {alpha1}."]
-    if A1.ndim != 2 or B1.ndim != 2 or A1.shape[1] != k or B1.shape != (d, len(A1)):
-        return [f"A1 and B1 must be (r1, {k}) and ({d}, r1), with one rank r1; they are {A1.shape} "
-                f"and {B1.shape}."]
-    if len(A1) > 2 * r:
-        return [f"The rank is {len(A1)}; {2 * r} is enough."]
-    return []
+        agree({"ΔW on the original weight": trained - W0}, [alpha1 / len(A1) * (B1 @ A1)],
+              "what is alpha1 divided by?", tolerance(A1, B1))
+    return "on the original weight it is the trained model, for two shapes."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.checks.verdict import several, verdict
+from lora_edu.checks.verdict import NotYet, ask, check, close, parts, positive, tolerance
 
 NAMES = ("sigma", "lr", "eps", "weight_decay")
 
 
-def equivalent_adamw(partner) -> bool:
+@check
+def equivalent_adamw(partner) -> str:
     """Check the settings of an equivalent AdamW run by training both, on random matrices.
 
     partner: function (alpha, sigma, lr, eps, weight_decay, new_alpha) → (sigma, lr, eps,
@@ -17,18 +18,15 @@ def equivalent_adamw(partner) -> bool:
     """
     for alpha, new_alpha in ((16.0, 4.0), (2.0, 6.0)):
         settings = (0.3, 0.02, 1e-2, 0.4)
-        answer = partner(alpha, *settings, new_alpha)
-        if not several(answer, "four numbers: sigma, lr, eps, weight_decay", 4):
-            return False
-        wanted = _run(alpha, *settings)
-        if not np.allclose(_run(new_alpha, *answer), wanted, rtol=1e-8, atol=1e-10):
+        answer = list(map(positive, NAMES, parts(ask(partner, alpha, *settings, new_alpha),
+                                                 *NAMES)))
+        if not close(_run(new_alpha, *answer), _run(alpha, *settings), tolerance(*answer)):
             c = np.sqrt(alpha / new_alpha)
-            right = np.array([0.3 * c, 0.02 * c, 1e-2 / c, 0.4 / c])
-            wrong = [f"{name} is {given / want:.3g} times what it must be" for name, given, want in
-                     zip(NAMES, answer, right, strict=True) if not np.isclose(given, want)]
-            return verdict([f"α from {alpha:g} to {new_alpha:g}: the runs part. "
-                            f"{'; '.join(wrong)}."], "")
-    return verdict([], "both runs have the same W after twenty steps of AdamW.")
+            factors = np.array(answer) / settings / (c, c, 1 / c, 1 / c)
+            wrong = "; ".join(f"{name} is {factor:.3g} times what it must be" for name, factor in
+                              zip(NAMES, factors, strict=True) if not np.isclose(factor, 1))
+            raise NotYet(f"α from {alpha:g} to {new_alpha:g}: the runs part. {wrong}.")
+    return "both runs have the same W after twenty steps of AdamW."
 
 
 def _run(alpha, sigma, lr, eps, weight_decay):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.checks.verdict import several, verdict
+from lora_edu.checks.verdict import NotYet, array, ask, check, close, parts, tolerance
 
 
-def undo_change(undo) -> bool:
+@check
+def undo_change(undo) -> str:
     """Check the change of a layer that undoes a change of its inputs, picture by picture.
 
     undo: function (W0, b0, M, t) → (ΔW, Δb), for inputs that come as M·x + t.
@@ -18,16 +19,13 @@ def undo_change(undo) -> bool:
                "a permutation": (np.eye(4)[[1, 2, 3, 0]], np.zeros(4)),
                "a general change": (np.eye(4) + 0.3 * rng.normal(size=(4, 4)), rng.normal(size=4))}
     for name, (M, t) in changes.items():
-        answer = undo(W0.copy(), b0.copy(), M.copy(), t.copy())
-        if not several(answer, "two arrays, (delta_W, delta_b)", 2):
-            return False
-        if (np.shape(answer[0]), np.shape(answer[1])) != (W0.shape, b0.shape):
-            return verdict([f"{name}: ΔW must have shape {W0.shape} and Δb {b0.shape}, they have "
-                            f"{np.shape(answer[0])} and {np.shape(answer[1])}."], "")
-        W, b = W0 + np.asarray(answer[0], float), b0 + np.asarray(answer[1], float)
-        for x in X:
-            error = np.abs(W @ (M @ x + t) + b - (W0 @ x + b0)).max()
-            if not error < 1e-8:
-                return verdict([f"{name}: the outputs differ from the old ones by up to "
-                                f"{error:.2g}."], "")
-    return verdict([], "the layer computes from the changed inputs what it computed before.")
+        dW, db = map(array, ("ΔW", "Δb"), parts(ask(undo, W0, b0, M, t), "ΔW", "Δb"))
+        if (dW.shape, db.shape) != (W0.shape, b0.shape):
+            raise NotYet(f"{name}: ΔW must have shape {W0.shape} and Δb {b0.shape}, they have "
+                         f"{dW.shape} and {db.shape}.")
+        want = np.array([W0 @ x + b0 for x in X])
+        given = np.array([(W0 + dW) @ (M @ x + t) + b0 + db for x in X])
+        if not close(given, want, tolerance(dW, db)):
+            raise NotYet(f"{name}: the outputs differ from the old ones by up to "
+                         f"{np.abs(given - want).max():.2g}.")
+    return "the layer computes from the changed inputs what it computed before."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.checks.verdict import verdict
+from lora_edu.checks.verdict import NotYet, array, ask, check, close, tolerance
 
 MISTAKES = {  # what the answer equals, and what that means
     "no mask": "each character also looks at those after it.",
@@ -17,7 +17,8 @@ MISTAKES = {  # what the answer equals, and what that means
 }
 
 
-def adapted_attention(attention) -> bool:
+@check
+def adapted_attention(attention) -> str:
     """Check causal attention of one head with adapters on q and v.
 
     attention: function (X, Wq, Wk, Wv, q, v, s) → (T, C), where X is (T, C), each W is (C, C),
@@ -28,19 +29,14 @@ def adapted_attention(attention) -> bool:
         X = rng.normal(size=(T, C))
         Ws = [rng.normal(size=(C, C)) / np.sqrt(C) for _ in range(3)]
         pairs = [(rng.normal(size=(r, C)), rng.normal(size=(C, r))) for _ in range(2)]
-        given = attention(X.copy(), *[W.copy() for W in Ws], *pairs, 0.7)
-        if given is None:
-            return verdict(["The function returned None."], "")
-        given = np.asarray(given, dtype=float)
+        given = array("The result", ask(attention, X, *Ws, *pairs, 0.7))
         if given.shape != (T, C):
-            return verdict([f"The result has shape {given.shape}, it must have {(T, C)}."], "")
-        if np.allclose(given, _oracle(X, Ws, pairs, 0.7), rtol=1e-8, atol=1e-10):
-            continue
-        for mistake, words in MISTAKES.items():
-            if np.allclose(given, _oracle(X, Ws, pairs, 0.7, mistake), rtol=1e-8, atol=1e-10):
-                return verdict([f"With T = {T}: {words}"], "")
-        return verdict([f"With T = {T}, C = {C}, r = {r}, the result is off."], "")
-    return verdict([], "causal, scaled, and adapted on q and v alone.")
+            raise NotYet(f"The result has shape {given.shape}, it must have {(T, C)}.")
+        found = [words for mistake, words in {"": "", **MISTAKES}.items()
+                 if close(given, _oracle(X, Ws, pairs, 0.7, mistake), tolerance(given))]
+        if "" not in found:
+            raise NotYet(f"With T = {T}: {(*found, 'the result is off.')[0]}")
+    return "causal, scaled, and adapted on q and v alone."
 
 
 def _oracle(X, Ws, pairs, s: float, mistake: str = "") -> np.ndarray:

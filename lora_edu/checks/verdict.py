@@ -1,39 +1,163 @@
-"""How a check speaks: what is wrong in words, and a verdict. Imports NumPy only."""
+"""How a check asks, and how it speaks: the reader's function gets copies, numbers may come in any
+form, and whatever else comes back has a sentence of its own. Imports NumPy."""
 
 from __future__ import annotations
+
+import copy
+import functools
+import reprlib
+import traceback
 
 import numpy as np
 
 
-def verdict(problems: list[str], praise: str) -> bool:
-    """Print "Right: …" or "Not yet. …"; True if there are no problems."""
-    print(f"Right: {praise}" if not problems else "Not yet. " + " ".join(problems))
-    return not problems
+class NotYet(Exception):
+    """What is wrong with an answer, in sentences for the reader."""
+
+    def __str__(self) -> str:
+        return f"Not yet. {' '.join(self.args)}"
 
 
-def several(answer, what: str, count: int) -> bool:
-    """Whether ``answer`` is a tuple of ``count`` things; if not, say so."""
-    if answer is None:
-        print("Not answered yet: the function returned None.")
-        return False
-    if not isinstance(answer, (tuple, list)) or len(answer) != count:
-        print(f"Not yet. The function must return {what}.")
-        return False
-    return True
+class NotAnswered(NotYet):
+    """Nothing stands in place of None; or, beside answers, not for the names given."""
+
+    def __str__(self) -> str:
+        missing = f" Missing: {', '.join(self.args)}." if self.args else ""
+        return f"Not answered yet: put your answer in place of None.{missing}"
 
 
-def compare(name: str, given, want, factor_hint: str = "") -> list[str]:
-    """What is wrong with ``given``, in words; an empty list if it equals ``want``."""
-    if given is None:
-        return ["The function returned None."]
-    given, want = np.asarray(given, dtype=float), np.asarray(want, dtype=float)
-    if given.shape != want.shape:
-        return [f"{name} has shape {given.shape}, it must have {want.shape}."]
-    if np.allclose(given, want, rtol=1e-8, atol=1e-10):
-        return []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = given / want
-    if np.isfinite(ratio).all() and np.allclose(ratio, ratio.flat[0]):
-        return [f"{name} is off by one factor, {ratio.flat[0]:.3g}: {factor_hint}".rstrip(": ")]
-    return [f"{name} is wrong in {np.sum(~np.isclose(given, want, rtol=1e-8, atol=1e-10))} of "
-            f"{want.size} entries."]
+def check(judge):
+    """A check from a function that returns its praise or raises NotYet. The check prints
+    "Right: …" or what is wrong, and returns True or False."""
+    @functools.wraps(judge)
+    def checked(*answers, **named) -> bool:
+        try:
+            print(f"Right: {judge(*answers, **named)}")
+        except NotYet as problem:
+            print(problem)
+            return False
+        return True
+
+    return checked
+
+
+def ask(function, *inputs):
+    """What the reader's function returns for copies of the inputs, so that it may work in place."""
+    if unanswered(function):
+        raise NotAnswered
+    try:
+        answer = function(*copy.deepcopy(inputs))
+    except NotYet:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        frames = traceback.extract_tb(error.__traceback__)[1:]
+        if not frames:
+            raise NotYet(f"What you gave cannot be called as the exercise says. {what}") from None
+        own = [frame for frame in frames if frame.filename == frames[0].filename][-1]
+        raise NotYet(f"Your function stopped in line {own.lineno}, `{own.line}`. {what}") from None
+    if unanswered(answer):
+        raise NotAnswered
+    return answer
+
+
+def unanswered(value) -> bool:
+    return value is None or value is ...
+
+
+def parts(answer, *names: str) -> list:
+    """The things of these names that a function returns together."""
+    try:
+        found = [] if isinstance(answer, (str, bytes, dict, set)) else list(answer)
+    except TypeError:  # one number, or a tensor of one
+        found = []
+    if len(found) != len(names):
+        raise NotYet(f"It must return {len(names)} things, {', '.join(names)}; it returned "
+                     f"{len(found) or f'one, of type {type(answer).__name__}'}.")
+    missing = [name for name, value in zip(names, found, strict=True) if unanswered(value)]
+    if missing:
+        raise NotAnswered(*(missing if len(missing) < len(names) else ()))
+    return found
+
+
+def array(name: str, value) -> np.ndarray:
+    """Numbers as float64, whether they come as lists, arrays or tensors."""
+    try:
+        found = np.asarray(_plain(value))
+    except ValueError:
+        raise NotYet(f"{name} has rows of different lengths.") from None
+    try:
+        if found.dtype.kind not in "iufO" or any(map(unanswered, found.flat)):
+            raise TypeError
+        found = found.astype(float)
+    except (TypeError, ValueError, OverflowError):
+        raise NotYet(f"{name} must be made of numbers, it is {reprlib.repr(value)}.") from None
+    if not np.isfinite(found).all():
+        raise NotYet(f"{name} is infinite or not a number in {np.sum(~np.isfinite(found))} of "
+                     f"{found.size} entries.")
+    return found
+
+
+def number(name: str, value) -> float:
+    """One number."""
+    found = array(name, value)
+    if found.shape:
+        raise NotYet(f"{name} must be one number, it has shape {found.shape}.")
+    return float(found)
+
+
+def positive(name: str, value) -> float:
+    """One number above zero."""
+    found = number(name, value)
+    if not found > 0:
+        raise NotYet(f"{name} must be more than zero, it is {found:g}.")
+    return found
+
+
+def tolerance(*given) -> float:
+    """How far from the truth, relative to its largest entry, a right answer may lie, by its
+    precision. Single precision shows in the numbers, whatever they are kept in."""
+    arrays = [np.asarray(values, dtype=float) for values in given]
+    if all((values == np.round(values)).all() for values in arrays):
+        return 1e-12  # whole numbers have nothing to round
+    with np.errstate(over="ignore"):
+        return 1e-5 if any(values.any() and (values == values.astype(np.float32)).all()
+                           for values in arrays) else 1e-8
+
+
+def close(given, want, tol: float) -> bool:
+    """Whether every entry is as wanted, to ``tol`` of the largest one."""
+    return np.shape(given) == np.shape(want) and not wrong(given, want, tol).any()
+
+
+def wrong(given, want, tol: float) -> np.ndarray:
+    return np.abs(given - want) > tol * np.abs(want).max()
+
+
+def agree(want: dict, given, hint: str = "", tol: float | None = None) -> None:
+    """Compare what is given with what is wanted, name by name; NotYet says where they differ."""
+    problems = []
+    for (name, right), value in zip(want.items(), given, strict=True):
+        right = np.asarray(right, dtype=float)
+        value = array(name, value if right.ndim else number(name, value))
+        limit = tolerance(value) if tol is None else tol
+        if value.shape != right.shape:
+            problems.append(f"{name} has shape {value.shape}, it must have {right.shape}.")
+        elif not close(value, right, limit):
+            factor = np.vdot(value, right) / np.vdot(right, right)
+            if right.ndim and close(value, right, 1e-3):
+                found = "right to a few digits only: is a small term missing?"
+            elif close(value, factor * right, 1e-6):
+                found = f"off by one factor, {factor:.3g}{': ' + hint if hint else '.'}"
+            else:
+                found = f"wrong in {wrong(value, right, limit).sum()} of {right.size} entries."
+            problems.append(f"{name} is {found}")
+    if problems:
+        raise NotYet(*problems)
+
+
+def _plain(value):
+    """Tensors as lists, also where they stand in lists."""
+    if hasattr(value, "detach"):
+        return value.detach().tolist()
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

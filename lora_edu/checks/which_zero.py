@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.checks.verdict import compare, several, verdict
+from lora_edu.checks.verdict import agree, ask, check, parts, positive, tolerance
+
+NAMES = ("lr_A", "lr_B", "eps_A", "eps_B")
 
 
-def undo_wide_draw(settings) -> bool:
+@check
+def undo_wide_draw(settings) -> str:
     """Check the settings that make a B drawn c times too wide follow the right draw.
 
     settings: function (lr, eps, c) → (lr_A, lr_B, eps_A, eps_B). The oracle trains both starts
@@ -17,16 +20,12 @@ def undo_wide_draw(settings) -> bool:
     d, k, r, lr, eps = 5, 6, 2, 0.03, 0.02
     B, S = 0.4 * rng.normal(size=(d, r)), rng.normal(size=(d, k))
     for c in (4.0, 1.7):
-        answer = settings(lr, eps, c)
-        if not several(answer, "four numbers: lr_A, lr_B, eps_A, eps_B", 4):
-            return False
+        answer = list(map(positive, NAMES, parts(ask(settings, lr, eps, c), *NAMES)))
         want = _adam_path(B, S, (lr, lr), (eps, eps))
         given = _adam_path(c * B, S, answer[:2], answer[2:])
         for step, (W, right) in enumerate(zip(given, want, strict=True), start=1):
-            problems = compare(f"with c = {c:g}, ΔW after step {step}", W, right)
-            if problems:
-                return verdict(problems, "")
-    return verdict([], "ΔW is that of the right draw in every step, for two values of c.")
+            agree({f"with c = {c:g}, ΔW after step {step}": right}, [W], tol=tolerance(*answer))
+    return "ΔW is that of the right draw in every step, for two values of c."
 
 
 def _adam_path(B: np.ndarray, S: np.ndarray, rates, epsilons) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ Hu et al. 2021, version 2; layers and widths are those of the released models.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -27,6 +28,7 @@ class Model:
 MODELS = {
     "RoBERTa base": Model(12, 768, 125_000_000),  # Table 2
     "RoBERTa large": Model(24, 1024, 355_000_000),
+    "DeBERTa XXL": Model(48, 1536, 1_500_000_000),
     "GPT-2 M": Model(24, 1024, 354_920_000),  # Table 3
     "GPT-2 L": Model(36, 1280, 774_030_000),
     "GPT-3": Model(96, 12_288, 175_255_800_000),  # Table 4
@@ -38,12 +40,31 @@ RANKS = tuple(2**i for i in range(7))
 PRINTED = {  # model: (matrices, r, trainable parameters as the paper prints them)
     "RoBERTa base": (("q, v", 8, 0.3e6),),  # Tables 2 and 9
     "RoBERTa large": (("q, v", 8, 0.8e6),),
+    "DeBERTa XXL": (("q, v", 8, 4.7e6),),  # Tables 2 and 10
     "GPT-2 M": (("q, v", 4, 0.35e6),),  # Tables 3 and 11
     "GPT-2 L": (("q, v", 4, 0.77e6),),
     "GPT-3": (("v", 2, 4.7e6), ("q, v", 1, 4.7e6), ("q, v", 2, 9.4e6), ("q, v", 4, 18.8e6),
               ("q, v", 8, 37.7e6), ("q, v", 64, 301.9e6), ("q, k, v, o", 1, 9.4e6),
               ("q, k, v, o", 2, 18.8e6), ("q, k, v, o", 4, 37.7e6),
               ("q, k, v, o", 64, 603.8e6)),  # Table 15
+}
+
+
+class Bytes(NamedTuple):
+    """Bytes of one number: in a checkpoint, in Adam's two moments, in training with all that goes
+    with it, and where it is frozen."""
+
+    saved: float
+    moments: float
+    training: float
+    frozen: float
+
+
+PRECISIONS = {
+    "16 bits": Bytes(2, 4, 8, 2),  # weight, gradient, two moments
+    "32 bits": Bytes(4, 8, 16, 4),
+    "mixed": Bytes(2, 8, 16, 2),  # and a copy of the weight: 2 + 2 + 4 + 4 + 4
+    "mixed, 4-bit base": Bytes(2, 8, 16, 0.5),  # without the constants of its blocks
 }
 CHECKPOINTS, IN_TRAINING = (350e9, 35e6), (1.2e12, 350e9)  # GPT-3, section 4.2: full, LoRA
 
@@ -54,15 +75,16 @@ def trainable(model: str, targets: str, r: int) -> int:
     return size.layers * sum(r * size.d * (rows + columns) for rows, columns in TARGETS[targets])
 
 
-def memory(model: str, trained: int, full: bool, bytes_each: int = 2) -> tuple[int, int, int]:
+def memory(model: str, trained: int, full: bool, precision: str = "16 bits"
+           ) -> tuple[float, float, float]:
     """Bytes of (a checkpoint of what trains, Adam's two moments, everything in training).
 
-    Everything: the weights, and for each number that trains its gradient and two moments. All
-    numbers take ``bytes_each``; activations are not counted.
+    Everything: what goes with each number that trains, and the frozen weights. Activations are
+    not counted.
     """
-    total = MODELS[model].total
-    train, weights = (total, total) if full else (trained, total + trained)
-    return bytes_each * train, bytes_each * 2 * train, bytes_each * (weights + 3 * train)
+    total, each = MODELS[model].total, PRECISIONS[precision]
+    train, frozen = (total, 0) if full else (trained, total)
+    return each.saved * train, each.moments * train, each.training * train + each.frozen * frozen
 
 
 def size_text(size: float) -> str:
@@ -73,8 +95,8 @@ def size_text(size: float) -> str:
     return f"{number(size / 1e3)} kB"
 
 
-def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4, bytes_each: int = 2
-          ) -> go.Figure:
+def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
+          precision: str = "16 bits") -> go.Figure:
     """Left: trainable parameters against r. Right: bytes, full fine-tuning beside LoRA."""
     total, count = MODELS[model].total, trainable(model, targets, r)
     counts = [trainable(model, targets, rank) for rank in RANKS]
@@ -83,12 +105,12 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4, bytes_each: i
         _line("adapters", RANKS, counts, "delta"),
         *_printed(model, targets),
         _marks("this rank", [r], [count], "B", "diamond", 13)]
-    full, low = (memory(model, count, which, bytes_each) for which in (True, False))
+    full, low = (memory(model, count, which, precision) for which in (True, False))
     for quantity, name, sizes, symbol in (("frozen", "full fine-tuning", full, "circle"),
                                           ("delta", "LoRA", low, "diamond")):
         traces.append(_marks(name, [0, 1, 2], sizes, quantity, symbol, 13, panel=2))
     here = model == "GPT-3"
-    chosen = here and (targets, r, bytes_each) == ("q, v", 4, 2)
+    chosen = here and (targets, r, precision) == ("q, v", 4, "16 bits")
     for which, name in ((0, "paper, full"), (1, "paper, LoRA")):
         traces.append(_marks(name, [0, 2] if here else [], [CHECKPOINTS[which], IN_TRAINING[which]]
                              if here else [], "A", "square-open", 20, panel=2,
@@ -107,11 +129,12 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4, bytes_each: i
         [{**power_ticks(4, 12, every=2), "range": [3.9, 11.9]},
          {"type": "log", "range": [4.3, 13], "tickvals": [1e6, 1e8, 1e10, 1e12],
           "ticktext": ["1 MB", "100 MB", "10 GB", "1 TB"]}],
-        f"{model}, {targets}, r = {r}, {bytes_each} bytes a number: {count:,} trainable, "
+        f"{model}, {targets}, r = {r}, {precision}: {count:,} trainable, "
         f"{number(total / count)} times fewer{_beside(model, targets, r, count)} · "
         f"checkpoint {size_text(full[0])} → {size_text(low[0])} · "
         f"moments {size_text(full[1])} → {size_text(low[1])} · "
-        f"in training {size_text(full[2])} → {size_text(low[2])}"))
+        f"in training {size_text(full[2])} → {size_text(low[2])}, "
+        f"{full[2] / low[2]:.1f} times less"))
 
 
 def _beside(model: str, targets: str, r: int, count: int) -> str:
