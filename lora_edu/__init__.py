@@ -7,7 +7,7 @@ The names below are the NumPy core; importing them loads NumPy and nothing else.
 from lora_edu.adapter import RULES, Adapter, scaling
 from lora_edu.init import DISTRIBUTIONS, STARTS, initial
 from lora_edu.invariance import equivalent
-from lora_edu.optim import OPTIMISERS, SGD, Adam, AdamW, Clipped, Momentum, optimiser
+from lora_edu.optim import OPTIMISERS, SGD, Adam, AdamW, Clipped, Momentum, Optimiser, optimiser
 from lora_edu.problems import Regression, effective_rank, teacher_student
 from lora_edu.training import History, Sweep, sweep, train
 
@@ -15,6 +15,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DISTRIBUTIONS", "OPTIMISERS", "RULES", "SGD", "STARTS", "Adam", "AdamW", "Adapter", "Clipped",
-    "History", "Momentum", "Regression", "Sweep", "effective_rank", "equivalent", "initial",
-    "optimiser", "scaling", "sweep", "teacher_student", "train",
+    "History", "Momentum", "Optimiser", "Regression", "Sweep", "effective_rank", "equivalent",
+    "initial", "optimiser", "scaling", "sweep", "teacher_student", "train",
 ]

@@ -26,14 +26,8 @@ class MLPRuns:
 
     @property
     def params(self) -> list[np.ndarray]:
-        """Every A, then every Bt, as an optimiser wants them."""
+        """Every A, then every Bt: what an optimiser updates."""
         return [*self.A, *self.Bt]
-
-    def step(self, optimiser, grads: list[np.ndarray], state: tuple) -> tuple:
-        """One step of an optimiser of ``optim``; returns its new state."""
-        params, state = optimiser.step(self.params, grads, state)
-        self.A, self.Bt = params[:len(self.A)], params[len(self.A):]
-        return state
 
     def gradients(self, X: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
         """The gradients of ``params``. X: (R, n, k). y: (R, n)."""

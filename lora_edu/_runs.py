@@ -63,8 +63,10 @@ class RegressionRuns:
 def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np.ndarray:
     """Run a stack; (R, 5, steps + 1). A run that is no longer finite is inf from there on.
 
-    runs: has ``measure`` as :class:`RegressionRuns`. optimiser: of ``optim``.
+    runs: has ``measure`` as :class:`RegressionRuns`. optimiser: of ``optim``. A and Bt are not
+    modified.
     """
+    A, Bt = A.copy(), Bt.copy()
     records = np.empty((steps + 1, len(A), len(RECORDED)))
     state = optimiser.init([A, Bt])
     with np.errstate(over="ignore", invalid="ignore"):
@@ -74,7 +76,7 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
                 np.maximum(loss, 0.0), np.sqrt(np.maximum(square, 0.0)),
                 np.sqrt(inner(grad_A, grad_A)), np.sqrt(inner(grad_B, grad_B)), useful], axis=1)
             if t < steps:
-                (A, Bt), state = optimiser.step([A, Bt], [grad_A, grad_B], state)
+                state = optimiser.update([A, Bt], [grad_A, grad_B], state)
     lost = np.logical_or.accumulate(~np.isfinite(records).all(axis=2), axis=0)  # (steps + 1, R)
     records[lost] = np.inf
     return records.transpose(1, 2, 0)

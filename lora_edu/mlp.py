@@ -108,7 +108,7 @@ def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list
             grads = stack.gradients(X[seen[:, t]], y[seen[:, t]])
             if decay:
                 optimiser = replace(optimiser, lr=rates * X.dtype.type(1 - t / steps))
-            state = stack.step(optimiser, grads, state)
+            state = optimiser.update(stack.params, grads, state)
         return [MLP(stack.merged(i), model.biases) for i in range(len(runs))]
 
 

@@ -2,15 +2,15 @@
 
 Imports NumPy only. The arithmetic is ``torch.optim``'s, in the order torch does it, so that the
 two agree to rounding. ``step`` changes nothing in place: parameters, gradients and state go in,
-new parameters and new state come out.
+new parameters and new state come out. ``update`` is the same in place, for many runs at once.
 
 ``lr``, ``eps`` and ``weight_decay`` may each be one number, or a sequence with one number per
 array (LoRA+ gives A and B different learning rates). In ``lr`` an array of several dimensions may
 stand for a number, and multiplies: (R, 1, 1) gives the R runs of a stack a rate each.
 
-An optimiser is a frozen dataclass with ``lr``, ``init`` and ``step`` as those below; ``train`` and
-``sweep`` take any such class. ``powers``, where it is known, says how its settings follow when an
-array is multiplied by a factor: ``equivalent`` needs it (see invariance.py).
+An optimiser is a frozen dataclass with ``lr``, ``init`` and ``update`` as those below, made from
+:class:`Optimiser`; ``train`` and ``sweep`` take any such class. ``powers``, where it is known, says
+how its settings follow when an array is multiplied by a factor: ``equivalent`` needs it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,22 @@ Arrays = list[np.ndarray]
 PerArray = float | Sequence[float] | np.ndarray
 
 
+class Optimiser:
+    """What the optimisers share: ``step``, made from a class's own ``init`` and ``update``."""
+
+    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
+        """One step: (new params, new state). ``params``, ``grads``: lists of equal shapes."""
+        shapes, grad_shapes = [np.shape(p) for p in params], [np.shape(g) for g in grads]
+        if shapes != grad_shapes:
+            raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
+        params = [np.array(p, dtype=_floating(p)) for p in params]
+        state = tuple([a.copy() for a in part] if isinstance(part, list) else part
+                      for part in state)
+        return params, self.update(params, [np.asarray(g) for g in grads], state)
+
+
 @dataclass(frozen=True)
-class SGD:
+class SGD(Optimiser):
     """p ← p − lr·(g + weight_decay·p). Raises ValueError unless lr > 0, weight_decay ≥ 0."""
 
     lr: PerArray
@@ -44,19 +58,24 @@ class SGD:
         """The state before the first step: SGD has none."""
         return ()
 
-    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
-        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
-        lr, decay = _settings(params, grads, lr=self.lr, weight_decay=self.weight_decay)
-        return [p - a * (g + w * p)
-                for p, g, a, w in zip(params, grads, lr, decay, strict=True)], state
+    def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
+        """One step, in place in params; returns the state."""
+        lr, decay = _settings(params, lr=self.lr, weight_decay=self.weight_decay)
+        for p, g, a, w in zip(params, grads, lr, decay, strict=True):
+            move = w * p
+            move += g
+            move *= a
+            p -= move
+        return state
 
 
 @dataclass(frozen=True)
-class Momentum:
+class Momentum(Optimiser):
     """v ← momentum·v + g; p ← p − lr·v (with ``nesterov``: p − lr·(g + momentum·v)).
 
     g includes weight_decay·p. The first v is g itself, as in torch (dampening 0).
-    Raises ValueError unless lr > 0, 0 ≤ momentum < 1, weight_decay ≥ 0.
+    Raises ValueError unless lr > 0, 0 ≤ momentum < 1, weight_decay ≥ 0, TypeError unless
+    ``nesterov`` is True or False.
     """
 
     lr: PerArray
@@ -68,24 +87,32 @@ class Momentum:
     def __post_init__(self):
         _check_each("lr", self.lr, above=0.0)
         _check.number("momentum", self.momentum, minimum=0.0, below=1.0)
+        _check.instance("nesterov", self.nesterov, bool)
         _check_each("weight_decay", self.weight_decay, minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
         """The state before the first step: a zero velocity for each array."""
         return (_zeros(params),)
 
-    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
-        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
-        lr, decay = _settings(params, grads, lr=self.lr, weight_decay=self.weight_decay)
-        grads = [g + w * p for p, g, w in zip(params, grads, decay, strict=True)]
-        velocity = [self.momentum * v + g for v, g in zip(state[0], grads, strict=True)]
-        moves = velocity if not self.nesterov else [
-            g + self.momentum * v for g, v in zip(grads, velocity, strict=True)]
-        return [p - a * m for p, m, a in zip(params, moves, lr, strict=True)], (velocity,)
+    def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
+        """One step, in place in params and state; returns the state."""
+        lr, decay = _settings(params, lr=self.lr, weight_decay=self.weight_decay)
+        for p, g, v, a, w in zip(params, grads, *state, lr, decay, strict=True):
+            move = w * p
+            move += g  # the gradient with its decay
+            v *= self.momentum
+            v += move
+            if self.nesterov:
+                move += self.momentum * v
+                move *= a
+            else:
+                np.multiply(v, a, out=move)
+            p -= move
+        return state
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Optimiser):
     """Adam (Kingma & Ba 2015, algorithm 1) with an L2 penalty, as ``torch.optim.Adam``.
 
     Raises ValueError unless lr > 0, 0 ≤ betas < 1, eps ≥ 0, weight_decay ≥ 0. With ``eps=0``, an
@@ -113,34 +140,36 @@ class Adam:
         """The state before the first step: (steps taken, first moments, second moments)."""
         return 0, _zeros(params), _zeros(params)
 
-    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
-        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
-        (decay,) = _settings(params, grads, weight_decay=self.weight_decay)
+    def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
+        """One step, in place in params and state; returns the state."""
+        (decay,) = _settings(params, weight_decay=self.weight_decay)
         grads = [g + w * p if w else g for p, g, w in zip(params, grads, decay, strict=True)]
         return self._move(params, grads, state)
 
-    def _move(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
-        lr, eps = _settings(params, grads, lr=self.lr, eps=self.eps)
-        beta1, beta2 = self.betas
-        t = state[0] + 1
+    def _move(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
+        lr, eps = _settings(params, lr=self.lr, eps=self.eps)
+        (beta1, beta2), t = self.betas, state[0] + 1
         correct1, correct2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
-        moved, first, second = [], [], []
         for p, g, m, v, a, e in zip(params, grads, *state[1:], lr, eps, strict=True):
-            m, v = _mean(m, g, beta1), _mean_square(v, g, beta2)
-            denominator = np.sqrt(v)
-            denominator /= correct2
-            denominator += e
-            if np.ndim(e) == 0 and e == 0 and not denominator.all():
+            work = g - m
+            work *= 1 - beta1
+            m += work  # m + (1 − β1)·(g − m)
+            np.multiply(g, 1 - beta2, out=work)
+            work *= g
+            v *= beta2
+            v += work  # β2·v + (1 − β2)·g·g
+            np.sqrt(v, out=work)
+            work /= correct2
+            work += e  # the denominator
+            if e == 0 and not work.all():
                 raise ValueError(
                     f"eps must be greater than 0 here, got {e!r}: at step {t} "
-                    f"{np.sum(denominator == 0)} entries have had a zero gradient at every step, "
+                    f"{np.sum(work == 0)} entries have had a zero gradient at every step, "
                     "and Adam would move them by 0/0")
-            move = m / denominator
-            move *= a / correct1
-            moved.append(p - move)
-            first.append(m)
-            second.append(v)
-        return moved, (t, first, second)
+            np.divide(m, work, out=work)
+            work *= a / correct1
+            p -= work
+        return t, *state[1:]
 
 
 @dataclass(frozen=True)
@@ -155,15 +184,16 @@ class AdamW(Adam):
     weight_decay: PerArray = 1e-2
     powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -1}
 
-    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
-        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
-        lr, decay = _settings(params, grads, lr=self.lr, weight_decay=self.weight_decay)
-        params = [p * (1 - a * w) for p, a, w in zip(params, lr, decay, strict=True)]
+    def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
+        """One step, in place in params and state; returns the state."""
+        lr, decay = _settings(params, lr=self.lr, weight_decay=self.weight_decay)
+        for p, a, w in zip(params, lr, decay, strict=True):
+            p *= 1 - a * w
         return self._move(params, grads, state)
 
 
 @dataclass(frozen=True)
-class Clipped:
+class Clipped(Optimiser):
     """An optimiser whose gradients are clipped first, by the norm of all of them together.
 
     g ← g · min(1, max_norm / (N + eps)) with N² = Σ‖g‖² over all arrays, as
@@ -187,12 +217,12 @@ class Clipped:
         """The optimiser's own state."""
         return self.optimiser.init(params)
 
-    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
-        """One step. ``params`` and ``grads``: lists of arrays of equal shapes."""
+    def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
+        """One step, in place in params and state; returns the state."""
         norm = np.sqrt(sum(float(np.vdot(g, g)) for g in grads)) + self.eps
         if norm > self.max_norm:
             grads = [g * (self.max_norm / norm) for g in grads]
-        return self.optimiser.step(params, grads, state)
+        return self.optimiser.update(params, grads, state)
 
 
 OPTIMISERS = {"SGD": SGD, "Momentum": Momentum, "Adam": Adam, "AdamW": AdamW}
@@ -210,27 +240,13 @@ def check(name: str, value):
     return value
 
 
-# Sums in torch's order that reuse their own temporary arrays: for stacks of runs that is a third
-# of the time.
-
-def _mean(m: np.ndarray, g: np.ndarray, beta: float) -> np.ndarray:
-    """m + (1 − beta)·(g − m)."""
-    new = g - m
-    new *= 1 - beta
-    new += m
-    return new
-
-
-def _mean_square(v: np.ndarray, g: np.ndarray, beta: float) -> np.ndarray:
-    """beta·v + ((1 − beta)·g)·g."""
-    new = (1 - beta) * g
-    new *= g
-    new += beta * v
-    return new
-
-
 def _zeros(params: Arrays) -> Arrays:
-    return [np.zeros_like(p) for p in params]
+    return [np.zeros(np.shape(p), _floating(p)) for p in params]
+
+
+def _floating(array) -> np.dtype:
+    """The array's own dtype, float64 for whole numbers."""
+    return np.result_type(array, 1.0)
 
 
 def _check_each(name: str, value: PerArray, **bounds) -> None:
@@ -242,11 +258,8 @@ def _check_each(name: str, value: PerArray, **bounds) -> None:
             _check.number(f"{name}[{i}]", entry, **bounds)
 
 
-def _settings(params: Arrays, grads: Arrays, **settings: PerArray) -> list[list[float]]:
-    """Spread each setting over the arrays, after checking that params and grads match."""
-    shapes, grad_shapes = [np.shape(p) for p in params], [np.shape(g) for g in grads]
-    if shapes != grad_shapes:
-        raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
+def _settings(params: Arrays, **settings: PerArray) -> list[list[float]]:
+    """Each setting, one value per array."""
     spread = []
     for name, value in settings.items():
         each = np.ndim(value) == 1 or isinstance(value, (tuple, list))

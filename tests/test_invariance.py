@@ -119,8 +119,10 @@ def test_each_part_is_needed(name, setting):
 class ScheduleOnly(AdamW):
     """The decay of Loshchilov & Hutter's algorithm 2: by the schedule (here 1), not by lr."""
 
-    def step(self, params, grads, state):
-        return self._move([p * (1 - self.weight_decay) for p in params], grads, state)
+    def update(self, params, grads, state):
+        for p in params:
+            p *= 1 - self.weight_decay
+        return self._move(params, grads, state)
 
 
 @pytest.mark.claim("thm-invariance")

@@ -11,6 +11,7 @@ import torch
 from lora_edu import (
     STARTS,
     Adapter,
+    Optimiser,
     Regression,
     _runs,
     equivalent,
@@ -71,7 +72,7 @@ def test_a_sweep_follows_a_torch_loop(r):
 
 
 @dataclass(frozen=True)
-class Sign:
+class Sign(Optimiser):
     """p ← p − lr·sign(g): an optimiser that the package does not have."""
 
     lr: float
@@ -79,8 +80,10 @@ class Sign:
     def init(self, params):
         return ()
 
-    def step(self, params, grads, state):
-        return [p - self.lr * np.sign(g) for p, g in zip(params, grads, strict=True)], state
+    def update(self, params, grads, state):
+        for p, g in zip(params, grads, strict=True):
+            p -= self.lr * np.sign(g)
+        return state
 
 
 def test_an_optimiser_of_ones_own_needs_one_class():
