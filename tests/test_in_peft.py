@@ -244,6 +244,21 @@ def test_lora_ga_takes_as_rows_from_the_gradient_and_bs_columns_from_the_next_di
                                np.diag(lengths[2:4]) * 64**0.25 / 16**0.5, atol=1e-4)
 
 
+def test_lora_gas_start_is_random_where_the_gradient_is_not_of_low_rank():
+    G = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
+    starts = []
+    for seed in (0, 0, 1, 2):
+        model = original()
+        model[0]._peft_loraga_grad = G.clone()
+        torch.manual_seed(seed)
+        layer = get_peft_model(model, LoraConfig(
+            r=2, lora_alpha=4, target_modules=["0"], init_lora_weights="lora_ga",
+            lora_ga_config=LoraGAConfig())).base_model.model[0]
+        starts.append(layer.get_delta_weight("default").detach())
+    assert torch.equal(starts[0], starts[1])
+    assert all((start - starts[0]).norm() > 0.1 * starts[0].norm() for start in starts[2:])
+
+
 def test_evas_directions_are_those_about_the_mean():
     model = get_peft_model(original(), LoraConfig(
         r=8, target_modules=["0"], init_lora_weights="eva", eva_config=EvaConfig(rho=1.0)),
@@ -318,9 +333,11 @@ def test_the_gradient_that_is_exactly_zero_is_as_in_the_table(start, zeros):
 
 @pytest.mark.claim("obs-peft-starts")
 def test_eva_has_the_larger_gradient_at_the_length_of_gaussian():
-    eva, gaussian = board("eva", 8, 16), board("gaussian", 8, 16)
-    assert eva.A[0] == pytest.approx(gaussian.A[0], rel=0.1)
-    assert eva.grad_B[0] > 3 * gaussian.grad_B[0]
+    eva = board("eva", 8, 16)
+    for seed in range(12):
+        gaussian = board("gaussian", 8, 16, seed=seed)
+        assert eva.A[0] == pytest.approx(gaussian.A[0], rel=0.1)
+        assert eva.grad_B[0] > 1.5 * gaussian.grad_B[0]
 
 
 def test_both_gradients_of_orthogonal_are_there():
@@ -503,9 +520,12 @@ def saved(tmp_path_factory):
     return save
 
 
-def load(folder, seed=1):
+def load(folder, seed=1, draws=0):
+    """PEFT's model, loaded after some more draws than there were before training."""
     torch.manual_seed(seed)
-    return PeftModel.from_pretrained(original(), folder)
+    model = original()
+    torch.rand(draws)
+    return PeftModel.from_pretrained(model, folder)
 
 
 def alone(folder):
@@ -525,7 +545,6 @@ def test_what_is_loaded_with_the_bits_of_the_trained_model(start, saved):
     model, folder = saved(start)
     assert off(load(folder / "adapter"), model) == 0  # a warning would be an error here
     moved = start in ("pissa", "olora")
-    assert (off(alone(folder), model) > 0.5) == moved
     if moved:
         with pytest.raises(ValueError, match="init_lora_weights"):
             load_adapter(original(), folder / "adapter")
@@ -539,13 +558,14 @@ def test_what_is_loaded_with_the_bits_of_the_trained_model(start, saved):
 @pytest.mark.claim("obs-moved-base-files")
 @pytest.mark.parametrize("iterations, low, high", [(4, 0.32, 0.43), (16, 0.14, 0.25),
                                                    (64, 0.004, 0.08)])
-def test_a_random_decomposition_comes_back_with_its_seed_only(iterations, low, high, saved):
+def test_a_random_decomposition_comes_back_with_its_draws_only(iterations, low, high, saved):
     """The first edition called a start lost that was not saved."""
     model, folder = saved(f"pissa_niter_{iterations}")
     gaps = [off(load(folder / "adapter", seed), model) for seed in (1, 2, 3)]
     assert min(gaps) == pytest.approx(low, abs=0.01)
     assert max(gaps) == pytest.approx(high, abs=0.01)
     assert off(load(folder / "adapter", seed=0), model) == 0
+    assert off(load(folder / "adapter", seed=0, draws=1), model) > 0.003
 
 
 @pytest.mark.claim("obs-moved-base-files")
@@ -559,9 +579,11 @@ def test_lora_ga_loads_silently_as_another_model_and_corda_does_not_load(saved):
 
 @pytest.mark.claim("obs-moved-base-files", "thm-moved-base")
 @pytest.mark.filterwarnings(f"ignore:{MOVED_BASE_NOISE[1]}")
-@pytest.mark.parametrize("start, r", [
-    (True, 8), ("pissa", 8), ("olora", 8), ("pissa_niter_4", 8), ("lora_ga", 2), ("corda", 8)])
-def test_a_converted_file_is_an_ordinary_adapter(start, r, saved):
+@pytest.mark.parametrize("start, r, alone_off", [
+    (True, 8, 0), ("pissa", 8, 0.63), ("olora", 8, 1.04), ("pissa_niter_4", 8, 0.61),
+    ("pissa_niter_16", 8, 0.62), ("pissa_niter_64", 8, 0.63), ("lora_ga", 2, 0.30),
+    ("corda", 8, 0.82)])
+def test_a_converted_file_is_an_ordinary_adapter(start, r, alone_off, saved):
     model, folder = saved(start, r=r)
     converted = load(folder / "converted")
     assert off(converted, model) < 1e-6
@@ -570,8 +592,7 @@ def test_a_converted_file_is_an_ordinary_adapter(start, r, saved):
     ours = original()
     load_adapter(ours, folder / "converted")
     assert off(ours, converted) < 1e-6
-    if start is not True:
-        assert 0.29 < off(alone(folder), model) < 1.05
+    assert off(alone(folder), model) == pytest.approx(alone_off, abs=0.01)
 
 
 def test_under_rslora_the_conversion_takes_alpha_times_root_two(saved):
@@ -894,6 +915,10 @@ def test_an_embedding_has_a_rate_of_its_own_under_pefts_loraplus():
     rule = create_loraplus_optimizer(model, torch.optim.AdamW, lr=1e-3, loraplus_lr_ratio=16)
     rates = {id(p): group["lr"] for group in rule.param_groups for p in group["params"]}
     assert [rates[id(p)] for p in trained(model)] == [1e-6, 1e-6, 1e-3, 1.6e-2]
+    decays = [{group["weight_decay"] for group in create_loraplus_optimizer(
+        model, torch.optim.AdamW, lr=1e-3, loraplus_lr_ratio=16, **settings).param_groups}
+        for settings in ({"weight_decay": 0.1}, {"loraplus_weight_decay": 0.1})]
+    assert decays[0] == {0.0} and 0.1 in decays[1]
     ours = nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 8))
     inject(ours, ["0", "1"], 2, 8, rng=np.random.default_rng(0))
     groups = loraplus_groups(ours, lr=1e-3, ratio=16)
