@@ -119,7 +119,7 @@ def test_the_growth_of_a_x_after_eight_steps(random, spread, want):
 @pytest.mark.claim("obs-eight-steps")
 @pytest.mark.parametrize("random", wide.MATRICES)
 def test_the_broad_draw_moves_little_whatever_the_letter(random):
-    row, i, shares = wide.WIDTHS.index(256), wide.MATRICES.index(random), {}
+    row, i, shares, seen = wide.WIDTHS.index(256), wide.MATRICES.index(random), {}, {}
     for j, spread in enumerate(wide.SPREADS):
         found = []
         for seed, lr in enumerate(which_zero.after(8)["best"][row, i, j]):
@@ -128,7 +128,9 @@ def test_the_broad_draw_moves_little_whatever_the_letter(random):
             change = wide.last(layer, *drawn, lr, 8)[i] - drawn[i]
             found.append(np.linalg.norm(change) / np.linalg.norm(drawn[i]))
         shares[spread] = np.mean(found)
+        seen[spread], _ = moved(random, spread, 256, steps=8)
     assert shares[BROAD] < 0.1 and shares[NARROW] == pytest.approx(0.4, abs=0.05)
+    assert seen[BROAD] == pytest.approx(0.43, abs=0.06) and seen[NARROW] > 1.5
 
 
 @pytest.mark.claim("obs-loraplus-ratio")
@@ -145,8 +147,8 @@ def test_a_ratio_of_the_rates_wins_little_and_a_ratio_of_n_loses():
         one, *others = np.log(np.min(losses, axis=2)).T
         found[n] = np.exp([(other - one).mean() for other in others])
     four, sixteen, sixty_four, width = np.transpose(list(found.values()))
-    assert four.min() > 0.92 and four.max() < 1.03
-    assert sixteen[0] > 1.2 and sixteen[1:].min() > 0.9 and sixteen[1:].max() < 1.07
+    assert four.min() > 0.935 and four.max() < 1.03
+    assert sixteen[0] > 1.2 and sixteen[1:].min() > 0.935 and sixteen[1:].max() < 1.065
     assert sixty_four[:2].min() > 1.3 and sixty_four[2] == pytest.approx(1.06, abs=0.1)
     assert (np.diff(sixty_four) < 0).all() and width.min() > 1.7 and width.max() < 2.5
 
