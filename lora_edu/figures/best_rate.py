@@ -23,7 +23,7 @@ from lora_edu.figures.style import curve, layout, power_ticks
 from lora_edu.figures.text import signed
 
 SIDE, RANKS, SEEDS = 32, (2, 4, 8, 16, 32), tuple(range(5))
-STEPS = (1, 30)
+STEPS = [1, 30]
 INPUTS = {"one direction": 3.0, "a few": 1.0, "all directions": 0.0}  # how the variances fall off
 SPAN = {"Adam": (-3.5, 1.1), "SGD": (-1.6, 3.5)}  # log 10 of the rates tried
 

@@ -17,8 +17,8 @@ from lora_edu.figures.style import COLOURS, ZeroLogAxis, curve, heading, layout
 from lora_edu.figures.text import number, short
 
 RANKS = (1, 4, 16, 64)
-ALPHAS = (4, 16, 64)
-RATES = (0.003, 0.03)
+ALPHAS = [4, 16, 64]
+RATES = [0.003, 0.03]
 OPTIMISERS = ("SGD", "Adam")
 STEPS = 100
 SHOWN = (0, 1, 2, 3, 5, 10, 20, 35, 60, 100)
