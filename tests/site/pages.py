@@ -121,14 +121,13 @@ class Built:
     def controls(self) -> tuple[Control, ...]:
         parts = re.split(r'(?=data-control=")', self.html)[1:]
         return tuple(Control(attribute(part, "data-control"), "", attribute(part, "data-kind"),
-                             tuple(json.loads(attribute(part, "data-values"))), 0)
+                             *(tuple(json.loads(attribute(part, f"data-{what}")))
+                               for what in ("values", "texts", "keys")), 0)
                      for part in parts)
 
-    @cached_property
-    def keys(self) -> dict[str, list[str]]:
-        parts = re.split(r'(?=data-control=")', self.html)[1:]
-        return {attribute(part, "data-control"): json.loads(attribute(part, "data-keys"))
-                for part in parts}
+    @property
+    def keys(self) -> dict[str, tuple[str, ...]]:
+        return {control.name: control.keys for control in self.controls}
 
     @property
     def function(self):
