@@ -6,10 +6,10 @@ Imports the sibling modules; ipywidgets only when a live view is made.
 from __future__ import annotations
 
 import inspect
+import numbers
 import os
 from html import escape
 
-from lora_edu import _check
 from lora_edu.explore import page
 from lora_edu.explore.controls import make_controls, slug
 from lora_edu.explore.states import evaluate, evaluate_one
@@ -93,8 +93,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
     _own_arguments(function, controls)
     title = name if name is not None else getattr(function, "__name__", type(function).__name__)
     return Explorer(function, make_controls(function, controls, labels or {}),
-                    name=_name(title), caption=_check.instance("caption", caption, str),
-                    height=_check.integer("height", height, minimum=100),
+                    name=_name(title), caption=_text("caption", caption),
+                    height=_height(height),
                     source=f"{getattr(function, '__module__', '')}:"
                            f"{getattr(function, '__qualname__', '')}")
 
@@ -105,7 +105,7 @@ def show(figure, *, name: str, caption: str = "", height: int = 380) -> Explorer
     figure: a plotly Figure. name: what links call it. caption: what to see. height: px.
     """
     return Explorer(lambda: figure, (), name=_name(name), caption=caption,
-                    height=_check.integer("height", height, minimum=100), source="")
+                    height=_height(height), source="")
 
 
 def _own_arguments(function, controls: dict) -> None:
@@ -123,8 +123,19 @@ def _own_arguments(function, controls: dict) -> None:
 
 def _name(title: str) -> str:
     """A name that can stand in a link and as an HTML id."""
-    _check.instance("name", title, str)
-    name = slug(title.replace("_", "-"))
+    name = slug(_text("name", title).replace("_", "-"))
     if not name or not name[0].isalpha():
         raise ValueError(f"name must begin with a letter, got {title!r}")
     return name
+
+
+def _text(name: str, value) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text, got {value!r}")
+    return value
+
+
+def _height(value) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 100:
+        raise ValueError(f"height must be a whole number of pixels from 100, got {value!r}")
+    return int(value)

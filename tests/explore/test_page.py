@@ -177,12 +177,18 @@ def test_196_states_of_three_curves_of_100_points_take_100_kB():
     (lambda: explore(lambda height: None, height=[1]), "arguments of its own named height"),
     (lambda: explore(lambda r, caption: None, r=[1]), "arguments of its own named caption"),
     (lambda: explore(lambda name: None, name=["a", "b"]), "arguments of its own named name"),
-    (lambda: explore(figure, r=[2], name=5), "name must be a str, got 5"),
-    (lambda: explore(lambda r: None, r=[1], caption=None, name="a"), "caption must be a str"),
+    (lambda: explore(figure, r=[2], name=5), "name must be a text, got 5"),
+    (lambda: explore(lambda r: None, r=[1], caption=None, name="a"), "caption must be a text"),
 ])
 def test_a_call_that_cannot_be_meant_is_an_error_by_name(call, words):
     with pytest.raises(TypeError, match=words):
         call()
+
+
+@pytest.mark.parametrize("height", [99, 380.0, "380", True, None])
+def test_a_height_that_is_none_is_refused(height):
+    with pytest.raises(ValueError, match="height must be a whole number of pixels from 100, got"):
+        show(figure(), name="still", height=height)
 
 
 def test_a_partial_and_a_callable_object_have_a_name_to_be_linked_by():
