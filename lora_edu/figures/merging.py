@@ -73,7 +73,7 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> go.Figure:
     kept, error, moved = (values[at] for values in arrivals(dtype))
     xaxis = {**power_ticks(-5, 0), "range": [-5.2, 0.2], "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
     return go.Figure(traces, layout(
-        ["of ΔW arrives   ┈ float32  ╌ float16  ━ bfloat16", "error of the outputs (relative)"],
+        ["of ΔW arrives  ┈ fp32  ╌ fp16  ━ bf16", "error of the outputs (relative)"],
         [xaxis, xaxis],
         [{"range": [-0.03, 1.1]},
          {**power_ticks(-8, -2, every=2), "range": [-8.5, -2]}],
