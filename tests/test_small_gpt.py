@@ -297,6 +297,7 @@ def test_from_scratch_is_worse_than_the_base_untouched():
     scratch = figures.row("bible", "scratch")
     assert np.mean(scratch["test"]) == pytest.approx(2.24, abs=0.005)
     assert figures.results()["base"]["bible"]["test"] == pytest.approx(1.70, abs=0.005)
+    assert np.ptp(scratch["test"]) < 0.009
     assert min(scratch["test"]) > figures.results()["base"]["bible"]["test"]
 
 
@@ -331,6 +332,9 @@ def test_with_one_budget_q_and_v_beat_one_matrix_and_the_perceptron_beats_them()
     assert all(apart(v, row[f"{m}, r = 16"]) for m in "qk")
     for better in ("up, down, r = 3", "all, r = 2"):
         assert apart(row[better], row["q, v, r = 16"])
+        assert apart(row[better], row["q, k, v, out, r = 4"])
+    assert apart(row["q, k, v, out, r = 4"], qv)
+    assert np.mean(row["q, k, v, out, r = 4"]["test"]) > np.mean(qv["test"]) - 0.01
     assert not apart(row["up, down, r = 3"], row["all, r = 2"])
     assert not apart(row["all, r = 2"], row["up, down, r = 3"])
     assert max(row["all, r = 2"]["shakespeare"]) < min(row["q, v, r = 16"]["shakespeare"])
@@ -355,9 +359,9 @@ def test_each_adapter_helps_its_own_text_and_the_sum_less():
 
 
 @pytest.mark.claim("obs-gpt-layout")
-@pytest.mark.parametrize(("style", "characters", "small", "large"), [
-    ("bible", 23, 30, 22), ("devil", 20, 38, 34)])
-def test_less_than_half_of_the_gain_sits_outside_letters(style, characters, small, large):
+@pytest.mark.parametrize(("style", "characters", "later", "small", "large"), [
+    ("bible", 23, 58, 30, 22), ("devil", 20, 63, 38, 34)])
+def test_less_than_half_of_the_gain_sits_outside_letters(style, characters, later, small, large):
     """Character by character over the test part: not letters, first letters, later letters."""
     ids = part(style, "test")
     text = decode(ids[:(len(ids) - 1) // 64 * 64 + 1])
@@ -376,9 +380,9 @@ def test_less_than_half_of_the_gain_sits_outside_letters(style, characters, smal
                      - logits.flatten(0, 1)[torch.arange(len(at)), ids[1:len(at) + 1]]).numpy()
         assert losses[r].mean() == pytest.approx(loss_on(model, ids), abs=1e-4)
     share = {r: (losses[0] - losses[r]) @ kind / (losses[0] - losses[r]).sum() for r in (1, 16)}
-    assert round(100 * kind[:, 0].mean()) == characters
+    assert [round(100 * mean) for mean in kind.mean(0)[[0, 2]]] == [characters, later]
     assert (round(100 * share[1][0]), round(100 * share[16][0])) == (small, large)
-    assert all(share[r].argmax() == 2 and 0.47 < share[r][2] < 0.59 for r in share)
+    assert all(share[r].argmax() == 2 and 0.475 < share[r][2] < 0.585 for r in share)
     assert max(small, large) < 50  # so most of the gain is not layout and punctuation
     for loss in losses.values():
         means = loss @ kind / kind.sum(0)
@@ -439,10 +443,11 @@ def test_the_best_rate_stays_with_alpha_over_r_and_moves_without():
     assert devil == [0.032, 0.016, 0.032, 0.032]
 
 
-def test_lora_s_best_rate_is_8_to_16_times_that_of_full_fine_tuning():
+def test_lora_s_best_rate_is_4_to_16_times_that_of_full_fine_tuning():
     full = figures.row("bible", "full")["lr"]
     assert first_r.RATES[3] / full == pytest.approx(16)
     assert figures.row("bible", "all, r = 8")["lr"] / full == pytest.approx(8)
+    assert figures.row("bible", "all, r = 2")["lr"] / full == pytest.approx(4)
 
 
 @pytest.mark.claim("obs-gpt-first-r")

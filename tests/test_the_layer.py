@@ -62,10 +62,13 @@ def test_the_chapter_s_layer_has_the_gradients_derived_by_hand(chapter, d, k, r,
 
 
 @pytest.mark.claim("obs-merge-rounding")
-def test_merged_and_unmerged_are_equally_far_from_exact(chapter):
+def test_merged_and_unmerged_are_both_rounded(chapter):
     far = {}
-    for dtype in (torch.float32, torch.bfloat16):
+    single, half = torch.float32, torch.bfloat16
+    for dtype, matrices in ((single, single), (half, half), (half, single)):
         model, x = copy.deepcopy(chapter["model"]).to(dtype), chapter["data"].to(dtype)
+        for layer in lora_layers(model).values():
+            layer.adapters.to(matrices)
         layers = [layer.base_layer.double() if isinstance(layer, LoRALinear) else layer
                   for layer in copy.deepcopy(model).double()]
         for ours, plain in zip(model, layers, strict=True):
@@ -77,12 +80,14 @@ def test_merged_and_unmerged_are_equally_far_from_exact(chapter):
             exact, apart = nn.Sequential(*layers)(x.double()), model(x)
             merge(model)
             merged = model(x)
-        far[dtype] = [norm(a.double() - b.double()) / norm(exact)
-                      for a, b in ((merged, apart), (merged, exact), (apart, exact))]
-    assert max(far[torch.float32]) < 1e-6
-    between, merged, unmerged = far[torch.bfloat16]
+        far[dtype, matrices] = [norm(a.double() - b.double()) / norm(exact)
+                                for a, b in ((merged, apart), (merged, exact), (apart, exact))]
+    assert max(far[single, single]) < 1e-6
+    between, merged, unmerged = far[half, half]
     assert between == pytest.approx(0.01, rel=0.3)
     assert merged == pytest.approx(0.007, rel=0.2) and unmerged == pytest.approx(0.007, rel=0.2)
+    _, merged, unmerged = far[half, single]
+    assert unmerged == pytest.approx(0.005, rel=0.2) and unmerged < 0.9 * merged
 
 
 def test_the_chapter_s_update_is_longer_than_w0(chapter):
@@ -91,7 +96,7 @@ def test_the_chapter_s_update_is_longer_than_w0(chapter):
 
 
 def merged(W0, delta, dtype):
-    """(part of ΔW that arrives along ΔW, length of what arrives besides, against ‖ΔW‖)."""
+    """(part of ΔW that arrives along ΔW, length of what is missing or besides, against ‖ΔW‖)."""
     received = (W0 + delta).to(dtype).double() - W0
     return ((received * delta).sum().item() / norm(delta)**2,
             norm(received - delta) / norm(delta))
@@ -110,11 +115,11 @@ def test_how_much_of_a_short_update_arrives():
                 got[name, size] = merged(W0, shape * (size * norm(W0) / norm(shape)), dtype)
         for size in merging.SIZES:
             if size >= 0.01:
-                kept, noise = got["bfloat16", size]
-                assert abs(kept - 1) < 0.01 and noise < 0.17
+                kept, error = got["bfloat16", size]
+                assert abs(kept - 1) < 0.01 and error < 0.17
             assert abs(got["float32", size][0] - 1) < 0.01
-        kept, noise = got["bfloat16", 0.001]
-        assert 0.53 < kept < 0.58 and 0.77 < noise < 0.80
+        kept, error = got["bfloat16", 0.001]
+        assert 0.53 < kept < 0.58 and 0.77 < error < 0.80
         assert got["bfloat16", 0.0001][0] < 0.08
         assert abs(got["float16", 0.001][0] - 1) < 0.01 < abs(got["bfloat16", 0.003][0] - 1)
 
@@ -196,7 +201,7 @@ def test_with_its_optimiser_a_step_is_not_bound_to_one_and_a_half(n):
     full = 3 * n * d * k + c * trained[0]
     ours = 2 * n * d * k + 3 * n * r * (d + k) + c * trained[1]
     assert (full, ours) == ((3 * n + c) * d * k, 2 * n * d * k + (3 * n + c) * r * (d + k))
-    assert full / ours == pytest.approx(1.5 + c / (2 * n), rel=0.03)
+    assert 0.97 * (1.5 + c / (2 * n)) < full / ours < 1.5 + c / (2 * n)
     assert n > 16 or full / ours > 1.5
 
 
