@@ -158,9 +158,9 @@ def _end(r, loss) -> str:
         return "the run flies apart"
     if loss[-1] >= loss[0]:
         return "the loss does not fall"
-    least = least_loss(r)
-    return (f"in {STEPS} steps the loss falls to {number(loss[-1] / frozen_loss())} of the frozen "
-            "model's" + (f" (rank {r} can leave {number(least)}, not less)" if least > 1e-6 else ""))
+    left, least = loss[-1] / frozen_loss(), least_loss(r)
+    end = f"in {STEPS} steps the loss falls to {number(left)} of the frozen model's"
+    return end + (f" (rank {r} can leave {number(least)}, not less)" if least > 1e-6 else "")
 
 
 def _says_ranks(r, *others) -> str:
