@@ -31,7 +31,7 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
     nothing over- or underflows), for other numbers to rounding. A multiplicative schedule of the
     learning rate changes nothing. AdamW's decay is torch's, lr·weight_decay: a decay that is not
     multiplied by lr must not change. If Clipped compares the norm over several adapters, all of
-    them must have the same a.
+    them must have the same a, and nothing else may be under that norm.
 
     Raises TypeError for another optimiser, ValueError unless a and b are positive and finite, and
     for Clipped with a ≠ b: clipping compares the norm of both gradients together with one number,

@@ -240,7 +240,7 @@ def test_links_of_the_download_lead_to_the_site_where_that_is_known(built):
     ("%matplotlib inline\nfrom sklearn import datasets", {"sklearn"}),
     ("def f():\n    import torch", {"torch"}),
     ("from lora_edu import scaling", {"numpy", "tqdm"}),
-    ("from lora_edu.nn import LoRALinear", {"numpy", "safetensors", "torch", "tqdm"}),
+    ("from lora_edu.nn import LoRALinear", {"numpy", "regex", "safetensors", "torch", "tqdm"}),
     ("from lora_edu.explore import explore",
      {"numpy", "plotly", "anywidget", "ipywidgets", "tqdm"}),
 ])

@@ -234,6 +234,7 @@ def test_a_schedule_changes_nothing(name):
                           several(problems, new, changed[0], schedule=warm))
 
 
+@pytest.mark.claim("thm-invariance")
 def test_the_same_dropout_masks_are_needed():
     generator = torch.Generator().manual_seed(0)
     X, Y, A0 = (torch.randn(shape, generator=generator) for shape in ((32, 9), (32, 12), (4, 9)))
@@ -368,6 +369,10 @@ def test_the_undo_of_a_larger_alpha():
         one, two = weights(problem, adapter, theirs), weights(problem, wide, ours)
         np.testing.assert_allclose(one[1], two[1], rtol=1e-12, atol=1e-15)
         assert np.abs(one[-1] - two[-1]).max() > 0.01
+    for theirs, ours in (  # two rates undo α × 16 with A's start as it is
+            (Adam(0.01), Adam((0.01, 0.01 / 16), eps=(1e-8, 16e-8))),
+            (SGD(0.05), SGD((0.05, 0.05 / 256)))):
+        assert np.array_equal(weights(problem, adapter, theirs), weights(problem, wide, ours))
 
 
 def test_the_lines_for_peft_widen_the_start_and_nothing_else():
@@ -402,7 +407,7 @@ def test_the_lines_for_peft_widen_the_start_and_nothing_else():
 @pytest.mark.claim("thm-invariance", "obs-same-bits")
 @pytest.mark.parametrize("dtype", (torch.float32, torch.bfloat16))
 @pytest.mark.parametrize("kind", ("SGD", "Adam", "AdamW"))
-@pytest.mark.parametrize("c", (1 / 4, 2, 8))
+@pytest.mark.parametrize("c", (1 / 4, 2, 4))
 def test_the_same_bits_with_torch(kind, dtype, c):
     make = {
         "SGD": lambda p, c: torch.optim.SGD(p, 0.05 * c * c, momentum=0.9, weight_decay=0.1 / c**2),

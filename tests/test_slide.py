@@ -71,6 +71,7 @@ def test_both_limits_exist_also_where_gradients_cancel(seed):
     assert large[2] > 0
 
 
+@pytest.mark.claim("thm-slide")
 @pytest.mark.parametrize("factor", (4, 16))
 def test_alpha_times_the_factor_does_what_that_rate_does(factor):
     """At a rate between those of the grid, by running both."""

@@ -121,7 +121,9 @@ class Page:
         if name == "eq":
             return f"({self.equations[content]})"
         if name == "prf:ref":
-            words, _, label = content.rpartition(" <")
+            words, _, label = content.removesuffix(">").rpartition(" <")
+            if label not in self.names.titles:
+                raise ValueError(f"{self.name}: no block and no exercise is labelled {label!r}")
             return words or self.names.titles[label]
         if name == "cite":
             return f"({self.cited(content, '{}, {}')})"

@@ -15,22 +15,23 @@ from lora_edu.figures.text import number, short
 
 D = K = 128
 SIZES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1)  # ‖ΔW‖ / ‖W0‖
-FORMATS = {"float32": 24, "float16": 11, "bfloat16": 8}  # bits of the mantissa, the hidden one too
-
+# bits of the mantissa, the hidden one too, and the exponent of the smallest number above zero
+FORMATS = {"float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133)}
 DASHES = {"float32": "dot", "float16": "dash", "bfloat16": "solid"}
 
 
-def rounded(values: np.ndarray, bits: int) -> np.ndarray:
-    """The nearest numbers with a mantissa of ``bits`` bits, ties to even; no limit of exponent."""
-    mantissa, exponent = np.frexp(values)  # 0.5 ≤ |mantissa| < 1
-    return np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits)
+def rounded(values: np.ndarray, format_name: str) -> np.ndarray:
+    """The nearest numbers of one of FORMATS, ties to even; there is no largest one."""
+    bits, least = FORMATS[format_name]
+    exponent = np.maximum(np.frexp(values)[1] - bits, least)  # of the distance to the neighbours
+    return np.ldexp(np.round(np.ldexp(values, -exponent)), exponent)
 
 
 @cache
-def matrices(bits: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def matrices(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(W0, ΔW of W0's norm and rank 8, X): W0 representable in the format."""
     rng = np.random.default_rng(0)
-    W0 = rounded(rng.normal(0, 1 / np.sqrt(K), (D, K)), bits)
+    W0 = rounded(rng.normal(0, 1 / np.sqrt(K), (D, K)), format_name)
     delta = rng.normal(size=(D, 8)) @ rng.normal(size=(8, K))
     return W0, delta * np.linalg.norm(W0) / np.linalg.norm(delta), rng.normal(size=(64, K))
 
@@ -42,12 +43,11 @@ def arrivals(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     With E = merged − (W0 + ΔW): kept = ⟨ΔW + E, ΔW⟩ / ‖ΔW‖², error = ‖E‖ / ‖ΔW‖,
     moved = ‖X·Eᵀ‖ / ‖X·(W0 + ΔW)ᵀ‖.
     """
-    bits = FORMATS[format_name]
-    W0, delta, X = matrices(bits)
+    W0, delta, X = matrices(format_name)
     rows = []
     for size in SIZES:
         update = size * delta
-        error = rounded(W0 + update, bits) - (W0 + update)
+        error = rounded(W0 + update, format_name) - (W0 + update)
         square = np.vdot(update, update)
         rows.append((1 + np.vdot(error, update) / square,
                      np.sqrt(np.vdot(error, error) / square),
@@ -73,7 +73,7 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> go.Figure:
     kept, error, moved = (values[at] for values in arrivals(dtype))
     xaxis = {**power_ticks(-5, 0), "range": [-5.2, 0.2], "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
     return go.Figure(traces, layout(
-        ["of ΔW arrives   ┈ float32  ╌ float16  ━ bfloat16", "error of the outputs (relative)"],
+        ["of ΔW arrives  ┈ fp32  ╌ fp16  ━ bf16", "error of the outputs (relative)"],
         [xaxis, xaxis],
         [{"range": [-0.03, 1.1]},
          {**power_ticks(-8, -2, every=2), "range": [-8.5, -2]}],

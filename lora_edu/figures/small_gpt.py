@@ -123,7 +123,7 @@ def losses(style: str, r: int) -> list[go.Scatter]:
         return [line("no adapter", ENDS, [base[style]["test"]] * 2, "frozen", "dash")]
     rows = [row(style, f"q, v, r = {rank}") for rank in RANKS]
     own = [float(np.mean(one["test"])) for one in rows]
-    old = [one["shakespeare"] for one in rows]
+    old = [float(np.mean(one["shakespeare"])) for one in rows]
     for name, quantity, y, here in (("own text", "loss", own, style),
                                     ("Shakespeare", "frozen", old, "shakespeare")):
         traces.append(line(f"{name}, no adapter", ENDS, [base[here]["test"]] * 2, quantity, "dash"))
@@ -147,7 +147,7 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
         one = row(style, f"q, v, r = {r}")
         said = (f"{adapter}, r = {r}, after “{prompt}”: held-out loss "
                 f"{np.mean(one['test']):.2f} on its text (no adapter: {base[style]['test']:.2f}), "
-                f"{one['shakespeare']:.2f} on Shakespeare (no adapter: "
+                f"{np.mean(one['shakespeare']):.2f} on Shakespeare (no adapter: "
                 f"{base['shakespeare']['test']:.2f}); the adapter's log-probability of what it "
                 f"wrote is {gain.mean():.2f} nats a character above the base's")
     right = (f'<span style="color:{COLOURS["loss"]}">● its text</span>  '

@@ -1,9 +1,9 @@
-"""A small GPT over characters, for chapter 12: the model, its texts, its training, its checkpoint.
+"""A small GPT over characters: the model, its texts, its training, its checkpoint.
 
 Imports torch and the NumPy core; ``import lora_edu`` alone loads none of this. In the order of a
 first reading: ``model`` (the transformer), ``text`` (three texts), ``training`` (fit, measure,
-write), ``base`` (the pretrained model). ``pretrain`` and ``compare`` are the scripts that made
-what is in ``data/``.
+write), ``base`` (the pretrained model). ``pretrain``, ``compare`` and ``first_r`` are the scripts
+that made what is in ``data/``.
 """
 
 from lora_edu.gpt.base import load_base, untrained

@@ -1,4 +1,4 @@
-"""Make the data of chapter 12: ``python -m lora_edu.gpt.compare [FOLDER]`` (about 20 minutes).
+"""Make the data of A small GPT: ``python -m lora_edu.gpt.compare [FOLDER]`` (about 20 minutes).
 
 Adapts the pretrained small GPT to the two other texts in many ways, each with the learning rate
 that is best on the validation part, and writes ``results.json`` (losses on the test part and, for
@@ -78,7 +78,8 @@ def measure(style: str, method: str) -> tuple[dict, torch.nn.Module]:
            "trained": sum(p.numel() for p in first.parameters() if p.requires_grad),
            "validation": {f"{rate:g}": round(loss, 4) for rate, loss in sorted(rates.items())},
            "test": [round(loss_on(model, part(style, "test")), 4) for model in models],
-           "shakespeare": round(loss_on(first, part("shakespeare", "test")), 4)}
+           "shakespeare": [round(loss_on(model, part("shakespeare", "test")), 4)
+                           for model in models]}
     return row, first
 
 

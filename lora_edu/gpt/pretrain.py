@@ -1,4 +1,4 @@
-"""Make the checkpoint that chapter 12 starts from: ``python -m lora_edu.gpt.pretrain [FOLDER]``.
+"""Make the checkpoint that A small GPT starts from: ``python -m lora_edu.gpt.pretrain [FOLDER]``.
 
 Trains the small GPT on Shakespeare, writes ``base.safetensors`` (float16) and ``base.log`` (the
 losses on the way, and of the file as it is read back). Takes about a quarter of an hour on one

@@ -49,6 +49,7 @@ def test_the_forward_pass_is_the_cores(case):
     close(layer(torch.tensor(X)), want)
 
 
+@pytest.mark.claim("obs-autograd")
 @given(cases())
 def test_gradients_are_the_cores(case):
     layer, X = case

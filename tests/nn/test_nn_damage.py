@@ -123,6 +123,7 @@ DAMAGE = {  # what happened to the files: (damage, the file to be named, other w
 }
 
 
+@pytest.mark.claim("obs-peft-files")
 @pytest.mark.parametrize("beside", [False, True], ids=["plain model", "beside an adapter"])
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_what_is_damaged_is_refused_by_name_and_changes_nothing(tmp_path, damage, beside):

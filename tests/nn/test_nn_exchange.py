@@ -16,7 +16,7 @@ IDS = token_ids(3, 7)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
-@pytest.mark.claim("obs-same-as-peft")
+@pytest.mark.claim("obs-same-as-peft", "obs-peft-files")
 @pytest.mark.parametrize("r, alpha, rule", [(4, 8, "lora"), (3, 7, "lora"), (4, 3, "rslora"), (
     2, 0.5, "none")])
 def test_peft_loads_what_we_save(tmp_path, r, alpha, rule):
@@ -32,7 +32,7 @@ def test_peft_loads_what_we_save(tmp_path, r, alpha, rule):
     assert_rounding_apart(twin.eval()(IDS), model.eval()(IDS))
 
 
-@pytest.mark.claim("obs-same-as-peft")
+@pytest.mark.claim("obs-same-as-peft", "obs-peft-files")
 @pytest.mark.parametrize("config", [
     {}, {"use_rslora": True}, {"lora_alpha": 3, "r": 5, "lora_dropout": 0.2},
     {"target_modules": r"blocks\.\d\.q|tokens"}, {"exclude_modules": ["blocks.1.q"]},
@@ -62,6 +62,7 @@ def test_we_load_what_peft_saves(tmp_path, config):
     assert not torch.allclose(plain(IDS), net()(IDS))
 
 
+@pytest.mark.claim("obs-peft-files")
 def test_from_us_to_peft_and_back_no_bit_changes(tmp_path):
     model, plain = adapted(3, 7, rule="rslora")
     save_adapter(model, tmp_path / "ours")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from nn_compare import assert_rounding_apart, same_bits
-from nn_models import LAYERS, adapted, token_ids
+from nn_models import LAYERS, adapted, peft_matrices, token_ids
 from peft import PeftModel
 from torch import nn
 
@@ -89,6 +89,7 @@ def test_no_bit_of_the_file_is_lost_in_a_base_of_another_dtype(tmp_path, file_dt
     assert plain(IDS).dtype == base_dtype
 
 
+@pytest.mark.claim("obs-peft-files")
 def test_ranks_and_alphas_may_differ_from_layer_to_layer(tmp_path):
     model, plain = adapted(2, 4, targets=["q"])
     inject(model, ["0.v"], 3, 4, rng=rng(3), start="both random")
@@ -101,6 +102,9 @@ def test_ranks_and_alphas_may_differ_from_layer_to_layer(tmp_path):
     assert config["alpha_pattern"] == {r"^blocks\.1\.v": 5}
     twin = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path)
     assert_rounding_apart(twin(IDS), want)
+    for path, layer in lora_layers(model).items():
+        for have, ours in zip(peft_matrices(twin, path), layer.active[0].parameters(), strict=True):
+            assert same_bits(have, ours)
     load_adapter(plain, tmp_path)
     assert same_bits(plain(IDS), want)
 

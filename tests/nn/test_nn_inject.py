@@ -120,6 +120,7 @@ def test_a_model_that_is_itself_a_layer_has_no_layers_with_names():
 
 # What happens to the rest
 
+@pytest.mark.claim("obs-no-trace")
 def test_the_adapter_trains_and_nothing_else():
     model = net()
     inject(model, ["q"], 2, 4, rng=rng())

@@ -86,6 +86,7 @@ def test_the_scaling_is_the_cores(rule):
     assert make_layer(r=3, alpha=6.0, rule=rule).active[0].scaling == scaling(3, 6.0, rule)
 
 
+@pytest.mark.claim("obs-autograd")
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_a_and_b_get_gradients(kind):
     layer = make_layer(kind)

@@ -42,6 +42,7 @@ def test_a_merged_weight_is_rounded_once(layer):
     assert ((have.double() - exact).abs() <= 0.501 * ulp(have) + inner).all()
 
 
+@pytest.mark.claim("obs-no-trace")
 @given(merging())
 def test_merging_and_unmerging_never_touch_w0(layer):
     W0 = layer.base_layer.weight
@@ -55,6 +56,7 @@ def test_merging_and_unmerging_never_touch_w0(layer):
     assert (W0.data_ptr(), W0._version) == (pointer, version) and same_bits(W0, before)
 
 
+@pytest.mark.claim("obs-merge-rounding")
 @given(merging())
 def test_unmerging_gives_back_every_bit_of_the_output(layer):
     kind = type(layer.base_layer).__name__
@@ -89,6 +91,7 @@ def test_a_merged_layer_computes_the_same(kind, dtype, tolerance, rule):
     assert not torch.allclose(layer(x), layer.base_layer(x), rtol=0.1)
 
 
+@pytest.mark.claim("obs-subtract")
 def test_subtracting_the_update_would_not_give_w0_back():
     """Why a merged weight is kept beside W0: in low precision (W0 + ΔW) − ΔW ≠ W0."""
     layer = make_layer(k=64, d=64, dtype=torch.bfloat16)

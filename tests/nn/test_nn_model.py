@@ -41,6 +41,7 @@ def two_adapters():
     return model, plain, only_first
 
 
+@pytest.mark.claim("obs-no-trace")
 def test_adapters_are_switched_and_the_base_is_still_there():
     model, plain, (_, first) = two_adapters()
     second = model(IDS)
@@ -65,6 +66,7 @@ def test_switching_leaves_a_head_that_trains_alone():
     assert "tokens.weight" in trainable(model)
 
 
+@pytest.mark.claim("obs-no-trace")
 def test_deleting_the_second_adapter_brings_back_the_model_with_the_first():
     model, _, (state, first) = two_adapters()
     delete_adapter(model, "b")
@@ -75,6 +77,7 @@ def test_deleting_the_second_adapter_brings_back_the_model_with_the_first():
     assert same_bits(model(IDS), first)
 
 
+@pytest.mark.claim("obs-no-trace")
 @pytest.mark.parametrize("remove", [unload, lambda model: [
     delete_adapter(model, name) for name in ("default", "b")]], ids=["unload", "delete each"])
 @pytest.mark.parametrize("merged", [False, True])
@@ -90,6 +93,7 @@ def test_without_its_adapters_the_model_is_the_old_one_to_the_last_bit(remove, m
     assert_unchanged(model, before)
 
 
+@pytest.mark.claim("obs-no-trace", "obs-merge-rounding")
 def test_merging_and_unmerging_a_model_changes_nothing():
     model, plain = adapted()
     state, want = bits(model), model(IDS)
