@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from chapters import printed_solution
 
 from lora_edu.digits import load
 from lora_edu.explore.first_frame import first_frame
@@ -21,11 +22,12 @@ torch.set_num_threads(1)
 
 FIRST, ALL = shipped.PLACES
 TEST, OLD = 1, 2
+STATE = np.array([300, shipped.UNITS, shipped.UNITS * 1200])  # pictures, units, pairs
 
 
-def mean(task, method, r=8, rule="LoRA", which=TEST):
-    """Mean accuracy over the seeds at the η that validation chooses."""
-    return shipped.chosen(task, method, r, rule)[1][:, which].mean()
+def middle(task, method, r=8, rule="LoRA", which=TEST):
+    """Median accuracy over the seeds at the η that validation chooses."""
+    return np.median(shipped.chosen(task, method, r, rule)[1][:, which])
 
 
 def index(task, place, rule, r, lr):
@@ -62,18 +64,76 @@ def test_head_and_full_made_again_are_the_shipped_ones(task, method, lr):
 
 @pytest.mark.parametrize("share", (0.0, 1.0))
 def test_a_path_made_again_is_the_shipped_one(share):
-    again = np.array(made.path(share, "r = 16", 0)) / [300, shipped.UNITS]
+    again = np.array(made.path(share, "r = 16", 0)) / STATE
     kept = shipped.runs()["paths"][shipped.SHARES.index(share), 2, 0]
     np.testing.assert_allclose(again[0], kept[0], atol=0.01)
-    np.testing.assert_allclose(again[-1], kept[-1], atol=0.06)
+    np.testing.assert_allclose(again[-1], kept[-1], atol=0.08)
+
+
+@pytest.mark.claim("obs-digits-not-step")
+@pytest.mark.parametrize("way", [("Adam", 1e-3, 2000), ("Adam, warm-up", 0.003, 1000),
+                                 ("SGD", 0.001, 1000)])
+def test_an_attempt_made_again_is_the_shipped_one(way):
+    again = np.array(made.attempt(*way, seed=1)) / STATE
+    kept = shipped.runs()["attempts"][shipped.ATTEMPTS.index(way), 1]
+    assert (abs(again - kept) < [0.05, 0.1, 0.01]).all()
+
+
+@pytest.mark.claim("obs-digits-not-bias")
+@pytest.mark.parametrize("biases", shipped.BIASES)
+def test_runs_with_biases_made_again_are_the_shipped_ones(biases):
+    """At a rate at which no run hangs by a thread."""
+    which, at = list(shipped.BIASES).index(biases), shipped.BIAS_RATES.index(0.01)
+    again = [made.with_biases(shipped.BIASES[biases], 0.01, seed) / 300 for seed in range(2)]
+    np.testing.assert_allclose(again, shipped.runs()["biases"][which, at, :2], atol=0.03)
+
+
+@pytest.mark.claim("obs-digits-zero")
+@pytest.mark.parametrize(("task", "share"), [("rotated", 1), ("inverted", 1), ("inverted", 0)])
+def test_a_run_on_another_base_made_again_is_the_shipped_one(task, share):
+    again = np.array(made.on_base(task, 3, 0, share, 0.03, 0)) / [297, *STATE]
+    kept = shipped.runs()["bases"][3, int(task == "inverted"), share, shipped.RATES.index(0.03), 0]
+    assert (abs(again - kept) < [0.06, 0.06, 0.1, 0.05]).all()
+
+
+def test_the_other_bases_are_other_bases_and_other_splits():
+    weights = {made.base_for("inverted", *base)[0][0].weight.sum().item()
+               for base in shipped.BASES}
+    assert len(weights) == len(shipped.BASES)
+    first, second = (made.base_for("inverted", 0, split)[1]["test"][0] for split in (0, 1))
+    assert not torch.equal(first, second)
 
 
 def test_the_rate_is_chosen_on_validation_and_not_on_test(monkeypatch):
-    others = np.zeros((4, 2, len(shipped.RATES), shipped.SEEDS, 3))
+    others = np.zeros((4, len(shipped.METHODS), len(shipped.RATES), shipped.SEEDS, 3))
     others[0, 0, 1, :, 0] = 0.9  # best on validation
     others[0, 0, 3, :, 1] = 0.9  # best on test
     monkeypatch.setattr(shipped, "runs", lambda: {"others": others})
     assert shipped.chosen("rotated", "head")[0] == shipped.RATES[1]
+
+
+def test_one_lucky_seed_does_not_choose_the_rate(monkeypatch):
+    others = np.zeros((4, len(shipped.METHODS), len(shipped.RATES), shipped.SEEDS, 3))
+    others[0, 0, 2, 0, 0] = 1.0  # best mean
+    others[0, 0, 4, :, 0] = 0.15  # best median
+    monkeypatch.setattr(shipped, "runs", lambda: {"others": others})
+    assert shipped.chosen("rotated", "head")[0] == shipped.RATES[4]
+
+
+def test_a_warm_up_rises_to_its_rate_and_falls_to_nothing():
+    seen = []
+
+    class Adam(torch.optim.Adam):
+        def step(self, closure=None):
+            seen.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    base, parts = made.base_for("inverted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim, "Adam", Adam)
+        made.train(made.prepare(base, "head"), parts["train"], 0.1, 50, rule="Adam, warm-up")
+    assert seen[0] == pytest.approx(0.01) and len(seen) == 50
+    assert 9 <= np.argmax(seen) <= 10 and 0.085 < max(seen) < 0.1 and seen[-1] < 0.001
 
 
 def test_the_validation_and_test_pictures_are_no_training_pictures():
@@ -85,38 +145,51 @@ def test_the_validation_and_test_pictures_are_no_training_pictures():
 
 # --- what rank, rule and place do ---
 
+@pytest.mark.claim("obs-digits-rank")
 def test_accuracy_rises_with_the_rank_and_comes_near_full():
-    by_rank = [mean("rotated", FIRST, r) for r in (1, 2, 4, 8)]
+    by_rank = [middle("rotated", FIRST, r) for r in (1, 2, 4, 8)]
     assert all(b > a + 0.02 for a, b in pairwise(by_rank))
-    assert by_rank[0] < 0.65
-    for r in (8, 16):
-        assert mean("rotated", "full") - 0.06 < mean("rotated", FIRST, r)
-        assert mean("rotated", FIRST, r) > mean("rotated", "head") + 0.1
+    assert 0.45 < by_rank[0] < 0.6
+    for r in (8, 16, 64):
+        assert middle("rotated", "full") - 0.05 < middle("rotated", FIRST, r)
+        assert middle("rotated", FIRST, r) < middle("rotated", "full")
+        assert middle("rotated", FIRST, r) > middle("rotated", "head") + 0.1
 
 
+@pytest.mark.claim("obs-digits-rank")
+def test_rank_1_made_again_gets_half_and_rank_8_nearly_all():
+    base, parts = made.base_for("rotated")
+    found = [made.right(made.train(made.prepare(base, FIRST, r), parts["train"], 0.03),
+                        parts["test"]) / 300 for r in (1, 8)]
+    assert 0.3 < found[0] < 0.7 and found[1] > 0.9
+
+
+@pytest.mark.claim("obs-digits-place")
 def test_at_one_rank_all_layers_win_and_at_one_count_the_first():
-    assert mean("rotated", ALL, 1) > mean("rotated", FIRST, 1) + 0.15
-    assert mean("rotated", FIRST, 4) > mean("rotated", ALL, 1) + 0.05
+    for r in (1, 2):
+        assert middle("rotated", ALL, r) > middle("rotated", FIRST, r) + 0.05
+        assert middle("rotated", FIRST, 4) > middle("rotated", ALL, r) + 0.02
     counts = [sum(p.numel() for p in made.prepare(made.make_model(), place, r).parameters()
                   if p.requires_grad) for place, r in ((ALL, 1), (FIRST, 4), (ALL, 2))]
-    assert counts == sorted(counts)
+    assert counts == [586, 768, 1172]
 
 
 def test_the_rule_moves_the_best_rate_and_hardly_the_best_accuracy():
-    tops = [mean("rotated", FIRST, 64, rule) for rule in shipped.RULES]
+    tops = [middle("rotated", FIRST, 64, rule) for rule in shipped.RULES]
     assert max(tops) - min(tops) < 0.05
     rates = [shipped.chosen("rotated", FIRST, 64, rule)[0] for rule in shipped.RULES]
     assert rates[0] > rates[2]  # s = 1/8 needs a larger η than s = 1
 
 
 def test_a_large_rate_wrecks_three_adapters_and_not_one():
-    for place, low, high in ((FIRST, 0.45, 1), (ALL, 0, 0.25)):
-        values = shipped.runs()["lora"][index("rotated", place, "LoRA", 8, 0.1)]
-        assert low <= values[:, TEST].mean() <= high
+    one, three = (shipped.runs()["lora"][index("rotated", place, "LoRA", 8, 0.1)][:, TEST]
+                  for place in (FIRST, ALL))
+    assert three.max() < 0.15 < np.median(one) < 0.5 < one.max()
 
 
 # --- forgetting ---
 
+@pytest.mark.claim("obs-digits-forgetting")
 def test_removal_gives_back_every_bit():
     base, parts = made.base_for("rotated")
     with torch.no_grad():
@@ -131,14 +204,29 @@ def test_removal_gives_back_every_bit():
                for a, b in zip(model.parameters(), base.parameters(), strict=True))
 
 
+@pytest.mark.claim("obs-digits-forgetting")
+def test_whatever_learns_rotated_digits_falls_on_upright_ones():
+    t = shipped.TASKS.index("rotated")
+    assert shipped.runs()["frozen"][t, OLD] == pytest.approx(0.98, abs=0.01)
+    ways = [("head", 8), ("full", 8), *((at, r) for at in (FIRST, ALL) for r in shipped.RANKS)]
+    learned = [way for way in ways if middle("rotated", *way) >= 0.7]
+    assert learned == [way for way in ways if way != (FIRST, 1)]
+    assert max(middle("rotated", *way, which=OLD) for way in learned) < 0.4
+    kept = [middle("rotated", FIRST, r, which=OLD) for r in shipped.RANKS]
+    assert kept[0] > max(kept[1:])  # rank 1 learns half, and keeps the most
+    for r in (8, 16, 64):  # keeps more, and still little
+        assert middle("rotated", FIRST, r, which=OLD) > middle("rotated", "full", which=OLD) + 0.04
+
+
+@pytest.mark.claim("obs-digits-forgetting")
 def test_whatever_learns_the_new_classes_forgets_the_old():
     t = shipped.TASKS.index("new classes")
     assert shipped.runs()["frozen"][t, OLD] > 0.95 > 0.01 >= shipped.runs()["frozen"][t, TEST]
     for way in (("head", 8), ("full", 8), *((ALL, r) for r in (1, 2, 4, 8, 16))):
-        assert mean("new classes", *way) > 0.6 and mean("new classes", *way, which=OLD) < 0.05
+        assert middle("new classes", *way) > 0.6 and middle("new classes", *way, which=OLD) < 0.02
     for r in shipped.RANKS:
-        assert mean("new classes", FIRST, r) < 0.02
-        assert mean("new classes", FIRST, r, which=OLD) > 0.6
+        assert middle("new classes", FIRST, r) < 0.02
+        assert middle("new classes", FIRST, r, which=OLD) > 0.6
 
 
 def test_silent_units_are_not_why_the_first_layer_fails_on_new_classes():
@@ -163,6 +251,7 @@ def exact_answer(base, parts, r=64, bias=True):
     return model
 
 
+@pytest.mark.claim("thm-undo")
 @pytest.mark.parametrize("bias", (True, False))
 def test_the_exact_answer_computes_what_the_base_computes(bias):
     base, parts = made.base_for("inverted")
@@ -172,21 +261,66 @@ def test_the_exact_answer_computes_what_the_base_computes(bias):
     assert np.linalg.matrix_rank(base[0].weight.detach().numpy()) == 64
 
 
+@pytest.mark.claim("thm-undo")
+@pytest.mark.parametrize("seed", range(3))
+def test_the_undo_is_exact_for_any_invertible_change(seed):
+    """With a bias, and without one where the third entry of every input is −0.7."""
+    undo, rng = printed_solution("ex-undo-change"), np.random.default_rng(seed)
+    M, t = rng.normal(size=(5, 5)) + 3 * np.eye(5), rng.normal(size=5)
+    W0, b0, X = rng.normal(size=(4, 5)), rng.normal(size=4), rng.normal(size=(7, 5))
+    M[2], t[2] = 0, -0.7
+    M[2, 4] = 1  # x'₂ = x₄ − 0.7
+    delta_W, delta_b = undo(W0, b0, M, t)
+    seen = X @ M.T + t
+    np.testing.assert_allclose(seen @ (W0 + delta_W).T + b0 + delta_b, X @ W0.T + b0, atol=1e-9)
+    np.testing.assert_allclose(delta_W, W0 @ (np.linalg.inv(M) - np.eye(5)), atol=1e-9)
+    X[:, 4] = 0
+    seen = X @ M.T + t
+    np.testing.assert_allclose(seen[:, 2], -0.7)
+    no_bias = delta_W + np.outer(delta_b, np.eye(5)[2]) / -0.7
+    np.testing.assert_allclose(seen @ (W0 + no_bias).T + b0, X @ W0.T + b0, atol=1e-9)
+    assert np.linalg.matrix_rank(no_bias) <= np.linalg.matrix_rank(delta_W) + 1
+
+
 def test_a_rotation_asks_for_rank_48():
     pixels = np.arange(64).reshape(8, 8)
     turn = np.eye(64)[np.rot90(pixels).ravel()]
     assert np.linalg.matrix_rank(turn - np.eye(64)) == 48
 
 
-def test_rank_is_not_the_reason():
-    """A matrix of rank 16 does it, and neither LoRA of rank 64 nor the whole weight finds one."""
+@pytest.mark.claim("obs-digits-not-rank")
+def test_a_matrix_of_rank_16_does_it():
     base, parts = made.base_for("inverted")
     for bias in (True, False):
         assert made.right(exact_answer(base, parts, 16, bias), parts["test"]) > 0.9 * 300
-    assert max(mean("inverted", FIRST, r) for r in shipped.RANKS) < 0.4
-    whole = shipped.runs()["paths"][0, -1, :, -1]
-    assert whole[:, 0].max() < 0.5
-    assert 0.85 < mean("inverted", "full") < mean("inverted", "head") + 0.02
+
+
+@pytest.mark.claim("obs-digits-not-rank")
+def test_no_rank_finds_it():
+    """Neither LoRA of any rank nor the whole weight, and the chosen η is not at the upper end."""
+    assert max(middle("inverted", FIRST, r) for r in shipped.RANKS) < 0.25
+    assert middle("inverted", "first W") < 0.4
+    for way in (*((FIRST, r) for r in shipped.RANKS), ("first W", 8)):
+        assert shipped.chosen("inverted", *way)[0] < shipped.RATES[-1]
+    lowest = [r for r in shipped.RANKS if shipped.chosen("inverted", FIRST, r)[0] == 0.001]
+    assert lowest == [4, 64]
+    assert 0.85 < middle("inverted", "full") < middle("inverted", "head") + 0.02
+
+
+@pytest.mark.claim("obs-digits-not-rank")
+def test_a_seed_now_and_then_escapes():
+    """So a quarter is not the best that LoRA in the first layer gets, as was once said."""
+    every = np.array([shipped.tried("inverted", FIRST, r)[..., TEST] for r in shipped.RANKS])
+    assert every.size == 210 and (every > 0.3).sum() == 3
+    assert every.max() == pytest.approx(0.82, abs=0.005) and (every > 0.5).sum() == 1
+
+
+@pytest.mark.claim("obs-digits-not-rank")
+def test_an_inverted_run_of_rank_64_made_again_fails():
+    base, parts = made.base_for("inverted")
+    for r in (4, 64):
+        model = made.train(made.prepare(base, FIRST, r), parts["train"], 0.03)
+        assert made.right(model, parts["test"]) < 0.3 * 300
 
 
 def test_full_fine_tuning_uses_less_rank_where_lora_fails():
@@ -199,13 +333,15 @@ def test_full_fine_tuning_uses_less_rank_where_lora_fails():
     assert ranks["inverted"] + 2 < ranks["rotated"]
 
 
+@pytest.mark.claim("obs-digits-zero")
 def test_units_that_cannot_fall_silent_do_better():
     _, parts = made.base_for("inverted")
     leaky = made.make_model()
     leaky[1] = leaky[3] = torch.nn.LeakyReLU(0.1)
     made.train(leaky, made.part(load(), "train"), made.BASE_LR, made.BASE_STEPS)
-    model = made.train(made.prepare(leaky, FIRST, 16), parts["train"], 0.1)
-    assert 0.55 * 300 < made.right(model, parts["test"]) < 0.93 * 300
+    found = [made.right(made.train(made.prepare(leaky, FIRST, 16, seed=seed), parts["train"], 0.2,
+                                   seed=seed), parts["test"]) for seed in range(3)]
+    assert 0.7 * 300 < np.median(found) < 0.95 * 300
 
 
 def test_black_on_white_from_the_start_fails_in_part():
@@ -220,12 +356,44 @@ def test_black_on_white_from_the_start_fails_in_part():
     assert 0.3 < found[0] < 0.8 and found[1] > 0.9
 
 
-def test_nor_is_it_the_bias():
+@pytest.mark.claim("obs-digits-not-bias")
+def test_nor_is_it_the_first_bias():
+    none, first, three = shipped.runs()["biases"]  # each (rates, seeds)
+    assert none.shape == (5, 30)
+    plain, along, all_along = (np.median(found, axis=1) for found in (none, first, three))
+    assert abs(plain - along).max() < 0.03 and max(plain.max(), along.max()) < 0.2
+    assert (none > 0.3).sum(axis=1).max() == 5 and (first > 0.3).sum(axis=1).max() == 5
+    assert all(0 < found.argmax() < 4 for found in (plain, along, all_along))
+
+
+@pytest.mark.claim("obs-digits-not-bias")
+def test_the_later_biases_help_some_seeds():
+    """So not every bias is innocent, as was once said of the first."""
+    none, _, three = shipped.runs()["biases"]
+    assert (three > 0.3).sum() > 2 * (none > 0.3).sum()
+    assert np.median(three, axis=1).max() > np.median(none, axis=1).max() + 0.1
+    assert np.median(three, axis=1).max() < 0.45
+
+
+@pytest.mark.claim("obs-digits-not-bias")
+def test_the_biases_that_are_named_are_trained(monkeypatch):
+    trained, _ = [], made.base_for("inverted")  # not to be caught training
+
+    def note(model, *_, **__):
+        trained.extend(name for name, p in model.named_parameters() if p.requires_grad)
+        return model
+
+    monkeypatch.setattr(made, "train", note)
+    made.with_biases(("0", "4"), 0.1, 0)
+    assert {name for name in trained if "lora" not in name} == {"0.base_layer.bias", "4.bias"}
+
+
+@pytest.mark.claim("obs-digits-not-step")
+def test_nor_is_it_the_step():
+    accuracy, _, passing = np.moveaxis(shipped.runs()["attempts"], -1, 0)
+    assert accuracy.shape == (11, 5) and accuracy.max() < 0.25 and passing.max() < 0.02
     base, parts = made.base_for("inverted")
-    model = made.prepare(base, FIRST, 16)
-    model[0].base_layer.bias.requires_grad_(True)
-    made.train(model, parts["train"], 0.03)
-    assert made.right(model, parts["test"]) < 0.5 * 300
+    assert 0.6 < made.passing(base, parts["train"]) / (shipped.UNITS * 1200) < 0.75
 
 
 def test_moving_the_zero_changes_no_output():
@@ -237,22 +405,56 @@ def test_moving_the_zero_changes_no_output():
                                        atol=1e-3, rtol=1e-4)
 
 
+@pytest.mark.claim("obs-digits-zero")
 def test_moving_the_zero_is_the_cure():
-    assert mean("inverted, centred", FIRST, 16) > 0.88
-    assert mean("inverted, centred", FIRST, 16) > mean("inverted", FIRST, 16) + 0.5
-    assert mean("inverted, centred", "full") > mean("inverted", "full") + 0.03
-    assert mean("inverted, centred", FIRST, 1) < 0.4  # now rank is a limit
-    paths = shipped.runs()["paths"][:, list(shipped.TRAINED).index("r = 16"), :, -1].mean(axis=1)
-    accuracy, silent = paths.T  # against the share taken off
-    assert accuracy[:3].max() < 0.3 and silent[:3].min() > 0.9
+    for r in (8, 16, 64):
+        assert middle("inverted, centred", FIRST, r) > 0.9
+        assert middle("inverted, centred", FIRST, r) > middle("inverted", FIRST, r) + 0.5
+    assert middle("inverted, centred", "full") > middle("inverted", "full") + 0.03
+    assert middle("inverted, centred", FIRST, 1) < 0.4  # now rank is a limit
+    paths = np.median(shipped.runs()["paths"][:, list(shipped.TRAINED).index("r = 16"), :, -1],
+                      axis=1)
+    accuracy, silent, passing = paths.T  # against the share taken off
+    assert accuracy[:3].max() < 0.3 and silent[:3].min() > 0.9 and passing[:3].max() < 0.02
     assert accuracy[3] > 0.5 and accuracy[4] > 0.88 and silent[3:].max() < 0.2
+    assert 0.4 < passing[4] < 0.6
 
 
+@pytest.mark.claim("obs-digits-zero")
+def test_it_is_the_cure_on_every_base_and_split():
+    better = []
+    for rotated, inverted in shipped.runs()["bases"]:
+        found = []
+        for runs in (*rotated, *inverted):  # (rates, seeds, 4), as it is and with the mean off
+            best = np.median(runs[..., 0], axis=1).argmax()
+            found.append(np.median(runs[best], axis=0)[1])
+        assert found[2] < 0.4 and found[3] > 0.9
+        better.append(found[1] > found[0])
+    assert sum(better) == 5  # of six, on rotated digits
+
+
+@pytest.mark.claim("obs-digits-zero")
 def test_silence_comes_first():
-    """Most units are silent after twenty steps with nothing taken off, and stay so."""
-    paths = shipped.runs()["paths"][0, list(shipped.TRAINED).index("r = 16")]  # (seeds, steps, 2)
+    """Most pairs end within ten steps with nothing taken off, and the accuracy never comes."""
+    paths = shipped.runs()["paths"][0, list(shipped.TRAINED).index("r = 16")]  # (seeds, steps, 3)
     assert paths[:, 2:, 1].min() > 0.8
+    assert paths[:, 1:, 2].max() < 0.05
     assert paths[..., 0].max() < 0.3
+
+
+@pytest.mark.claim("obs-digits-zero")
+def test_the_first_steps_act_on_what_all_inputs_share():
+    base, parts = made.base_for("inverted")
+    x, _ = parts["train"]
+    model = made.train(made.prepare(base, FIRST, 16), parts["train"], 0.03, steps=5)
+    with torch.no_grad():
+        moved = model[0](x) - base[0](x)
+    assert (moved.mean(0) ** 2).sum() > 0.97 * (moved**2).sum(1).mean()
+
+
+def test_runs_that_escape_are_runs_with_units_left():
+    runs = shipped.runs()["bases"][:, 1, 0].reshape(-1, 4)  # inverted as it is, all rates
+    assert runs[runs[:, 1] > 0.3, 2].max() < 0.92 < np.median(runs[:, 2])
 
 
 # --- the figures ---
@@ -270,9 +472,9 @@ def test_the_explorer_draws_the_runs_and_says_them():
     values = shipped.runs()["lora"][index("rotated", FIRST, "LoRA", 4, 0.03)]
     lines = [t for t in figure["data"] if t["name"] == "new task"]
     assert lines[0]["y"][shipped.RANKS.index(4)] == lines[1]["y"][shipped.RATES.index(0.03)]
-    assert lines[0]["y"][shipped.RANKS.index(4)] == pytest.approx(values[:, TEST].mean())
+    assert lines[0]["y"][shipped.RANKS.index(4)] == pytest.approx(np.median(values[:, TEST]))
     reading = figure["layout"]["meta"]["reading"]
-    assert f"{values[:, TEST].mean():.0%} of the test pictures" in reading
+    assert f"{np.median(values[:, TEST]):.0%} of the test pictures" in reading
     assert "s = α/r = 2," in reading
 
 
