@@ -56,8 +56,9 @@ def test_both_zero_stays_for_every_setting(name):
         assert not stuck.delta_norm.any() and (stuck.loss == stuck.loss[0]).all()
 
 
-def test_both_random_starts_above_the_frozen_model():
-    assert run(start=BOTH_RANDOM).loss[0] > 1.5 * board.frozen_loss()
+def test_both_random_starts_above_the_plot():
+    top = plain_figure(board.dashboard(start=BOTH_RANDOM))["layout"]["yaxis2"]["range"][1]
+    assert run(start=BOTH_RANDOM).loss[0] > 10 * top * board.frozen_loss()
 
 
 @pytest.mark.parametrize(("name", "factor"), [("SGD", 16), ("Adam", 4)])
@@ -69,11 +70,13 @@ def test_four_times_alpha(name, factor):
 
 @pytest.mark.parametrize(("name", "rule"), [("Adam", "LoRA"), ("SGD", "rsLoRA")])
 def test_the_useful_part_is_flat_where_the_norm_falls(name, rule):
-    """Demonstration 4, on one draw: the useful part within a factor of 2, the norm beyond 3."""
+    """Demonstration 4, on one draw: the useful part (within 15 % or a factor of 2), the norm."""
     useful, norm = (board.ranks_of(quantity, 16, PAPER, name, rule, 0.003)
                     for quantity in ("useful", "delta_norm"))
     assert useful.max() / useful.min() < 2
-    assert (np.diff(norm) < 0).all() and norm[0] / norm[-1] > 3
+    assert (np.diff(norm) < 0).all() and norm[-1] / norm[0] == pytest.approx(1 / 5, abs=0.02)
+    if name == "Adam":
+        np.testing.assert_allclose(useful, useful[0], rtol=0.15)
 
 
 @pytest.mark.parametrize(("name", "rule"), [("Adam", "rsLoRA"), ("SGD", "unscaled")])
@@ -96,10 +99,24 @@ def test_a_rank_below_the_target_s_stops_above_zero():
     root = vectors * np.sqrt(values) @ vectors.T
     squares = np.linalg.svd((task.W_star - task.W0) @ root, compute_uv=False) ** 2
     best = squares[1:].sum() / squares.sum()
-    ends = [run(r=1, alpha=alpha, lr=0.03).loss[-1] / board.frozen_loss() for alpha in (16, 64)]
-    assert best == pytest.approx(ends[0], rel=1e-3) and best > 0.5
+    stuck = [run(r=1, alpha=alpha, lr=0.03) for alpha in (16, 64)]
+    ends = [one.loss[-1] / board.frozen_loss() for one in stuck]
+    for one in stuck:
+        for norm in (one.grad_A_norm, one.grad_B_norm):
+            assert norm[-1] < norm.max() / 20
+    assert board.least_loss(1) == pytest.approx(best, rel=1e-9) and best > 0.5
+    assert best < min(ends) and best == pytest.approx(ends[0], rel=1e-3)
     assert ends[1] == pytest.approx(ends[0], rel=0.05)
     assert run(r=4, lr=0.03).loss[-1] / board.frozen_loss() < 1e-3
+    assert board.least_loss(4) < 1e-9
+    assert f"(rank 1 can leave {best:.3g}, not less)" in said(board.dashboard(r=1, lr=0.03))
+    assert "not less" not in said(board.dashboard(r=4, lr=0.03))
+
+
+def test_no_run_of_the_dashboard_leaves_less_than_its_rank_must():
+    for name, rule in itertools.product(board.OPTIMISERS, board.RULES):
+        loss = board.runs(name, rule).loss[0]  # of r = 1: every α, η, start and step
+        assert np.nanmin(loss) / board.frozen_loss() > board.least_loss(1) * (1 - 1e-9)
 
 
 def test_a_run_that_flies_apart_is_drawn_and_named():

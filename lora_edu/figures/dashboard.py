@@ -49,6 +49,18 @@ def frozen_loss() -> float:
     return problem().loss(problem().W0)
 
 
+def least_loss(r: int) -> float:
+    """The least loss that a ΔW of rank r can leave, in units of the frozen model's.
+
+    The loss of ΔW is half the squared norm of (ΔW − shift)·L with covariance = L·Lᵀ, so by Eckart
+    and Young it is at least the squares of the singular values of shift·L beyond the r-th.
+    """
+    task = problem()
+    root = np.linalg.cholesky(task.covariance)
+    squares = np.linalg.svd((task.W_star - task.W0) @ root, compute_uv=False) ** 2
+    return float(squares[r:].sum() / squares.sum())
+
+
 def one_run(r, alpha, start, optimiser, rule, lr):
     """The Sweep of one run: arrays of the steps 0 … STEPS, inf where it ran off."""
     return runs(optimiser, rule).select(r=r, alpha=alpha, lr=lr, start=start)
@@ -136,12 +148,19 @@ def _says_steps(*settings) -> str:
     def pair(values):
         return f"{number(values[0])} → {number(values[1])}"
 
-    end = (f"in {STEPS} steps the loss falls to {number(run.loss[-1] / frozen_loss())} of the "
-           "frozen model's" if run.loss[-1] < run.loss[0] else "the loss does not fall")
-    if not np.isfinite(run.loss[-1]):
-        end = "the run flies apart"
     return (f"{_set_up(*settings)}. In one step ‖∇A‖ {pair(run.grad_A_norm)}, ‖∇B‖ "
-            f"{pair(run.grad_B_norm)}, ‖ΔW‖ {pair(run.delta_norm)}; {end}.")
+            f"{pair(run.grad_B_norm)}, ‖ΔW‖ {pair(run.delta_norm)}; "
+            f"{_end(settings[0], run.loss)}.")
+
+
+def _end(r, loss) -> str:
+    if not np.isfinite(loss[-1]):
+        return "the run flies apart"
+    if loss[-1] >= loss[0]:
+        return "the loss does not fall"
+    left, least = loss[-1] / frozen_loss(), least_loss(r)
+    end = f"in {STEPS} steps the loss falls to {number(left)} of the frozen model's"
+    return end + (f" (rank {r} can leave {number(least)}, not less)" if least > 1e-6 else "")
 
 
 def _says_ranks(r, *others) -> str:
