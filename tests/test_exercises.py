@@ -11,12 +11,14 @@ import re
 
 import numpy as np
 import pytest
-from chapters import printed_solution
+from chapters import NOTEBOOKS, folded_solutions, printed_solution
 from exercise_answers import LABELS, RIGHT, WRONG
 
+import lora_edu
 from lora_edu import checks
 from lora_edu.checks import audit
 from lora_edu.figures import audit as paper
+from lora_edu.figures import hundred_steps, saddle, step_zero, wide
 
 MODULES = [importlib.import_module(f"lora_edu.checks.{found.name}")
            for found in pkgutil.iter_modules(checks.__path__) if found.name != "verdict"]
@@ -75,6 +77,38 @@ def test_the_printed_solution_passes_its_check(check):
     solution = printed_solution(LABELS[check], audit=audit, paper=paper, formula=(
         lambda layers, matrices, d, r: 2 * layers * matrices * d * r))
     assert verdict(check, solution) == (True, Starts("Right: "))
+
+
+def names_of_step_zero():
+    G = step_zero.problem().gradient(step_zero.problem().W0)
+    eta = step_zero.LEARNING_RATE["SGD"]
+    return {"saddle": saddle, "growth": 1 + eta * 2 * np.linalg.svd(G, compute_uv=False)[0]}
+
+
+UNCHECKED = {  # a solution that a check does not ask for: what its page has defined before
+    "ex-sooner": names_of_step_zero,
+    "ex-row-space": lambda: {**vars(lora_edu), "task": hundred_steps.problem(), "r": 8, "s": 2.0},
+    "ex-few-out": lambda: {**vars(lora_edu), "rates": np.geomspace(0.003, 0.5, 16).round(4)},
+    "ex-their-rate": lambda: {**vars(lora_edu), "wide": wide}}
+
+
+def numbers(text):
+    return set(re.findall(r"\d+\.\d+", re.sub(r"\$[^$]*\$|\]\([^)]*\)", "", text)))
+
+
+@pytest.mark.parametrize("label", UNCHECKED)
+def test_a_solution_says_what_its_code_prints(label):
+    """Nobody sees the output of a folded block: the text states it."""
+    [(code, text)] = [folded_solutions(page)[label] for page in NOTEBOOKS
+                      if label in folded_solutions(page)]
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(code, {"np": np, **UNCHECKED[label]()})
+    assert numbers(printed.getvalue()) and numbers(text) <= numbers(printed.getvalue() + code)
+
+
+def test_no_folded_code_goes_unrun():
+    folded = {label for page in NOTEBOOKS for label in folded_solutions(page)}
+    assert folded <= {*LABELS.values(), *UNCHECKED}
 
 
 def spoiling(solution):
