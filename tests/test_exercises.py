@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from chapters import NOTEBOOKS, folded_solutions, printed_solution
 from exercise_answers import LABELS, RIGHT, WRONG
 
@@ -178,13 +179,14 @@ def replaced(check, value):
     return answer
 
 
-NO_NUMBERS = {"text": ("abc", "numbers, it is 'abc'"), "ragged": ([[1.0], [2.0, 3.0]], "lengths"),
-              "a set": ({1.0}, "numbers, it is {1.0}"), "complex": (1j, "numbers, it is 1j"),
+NO_NUMBERS = {"text": ("abc", "it is 'abc'"), "ragged": ([[1.0], [2.0, 3.0]], "it is [[1.0], [2.0"),
+              "a set": ({1.0}, "it is {1.0}"), "complex": (1j, "must be a real number"),
               "nan": (np.nan, "not a number"), "infinite": (np.inf, "infinite"),
-              "None inside": ([None, 1.0], "numbers, it is [None, 1.0]"),
-              "text inside": ([1.0, "2"], "numbers, it is [1.0, '2']"),
-              "true": (True, "numbers, it is True"), "too large": (10**400, "numbers, it is 1"),
-              "a list": ([1.0, 2.0], "(2,)"), "a matrix": (np.ones((9, 9)), "(9, 9)")}
+              "None inside": ([None, 1.0], "it is [None, 1.0]"),
+              "text inside": ([1.0, "2"], "it is [1.0, '2']"), "true": (True, "it is True"),
+              "too large": (10**400, "it is 1000"), "a list": ([1.0, 2.0], "(2,)"),
+              "a matrix": (np.ones((9, 9)), "(9, 9)"),
+              "no data": (torch.ones(2, device="meta"), "must be a real number")}
 
 
 @per_check(CHECKS)
@@ -213,6 +215,22 @@ def test_what_cannot_be_called_is_told(check):
     right, said = verdict(check, lambda: 0)
     assert not right and "cannot be called as the exercise says" in said and "argument" in said
     assert verdict(check, 3.0) == (False, Starts("Not yet. What you gave cannot be called"))
+
+
+def stopping_generator(*inputs):
+    yield 1.0
+    raise ValueError
+
+
+@per_check(FUNCTIONS)
+def test_a_generator_that_stops_is_no_answer(check):
+    right, said = verdict(check, stopping_generator)
+    assert not right and said.startswith("Not yet. ") and "generator" in said
+
+
+@per_check(CHECKS)
+def test_a_call_that_does_not_fit_is_told(check):
+    assert verdict(check, {"r_4": 1}) == (False, Starts("The check does not take what it was"))
 
 
 def test_stopping_by_hand_still_stops():
