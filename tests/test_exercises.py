@@ -63,6 +63,19 @@ def test_a_plausible_mistake_is_refused_and_named(check, case):
         assert not [name for name in others if f"{name}:" in said]
 
 
+@per_check(NUMBERS)
+def test_every_slip_is_named_as_it_stands(check, monkeypatch):
+    """None is hidden behind the right answer or behind its neighbour."""
+    tables = []
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "_judge", lambda given, want, slips, *_, **__: tables.append(slips))
+        verdict(check, RIGHT[check]["NumPy"])
+    for name, slips in tables[0].items():
+        for value, _ in slips:
+            right, said = verdict(check, {**RIGHT[check]["NumPy"], name: value})
+            assert not right and any(why in said for same, why in slips if same == value)
+
+
 def test_no_check_is_without_answers():
     assert set(RIGHT) == set(WRONG) == set(LABELS) == set(CHECKS)
     assert {check.__name__ for check in FUNCTIONS} == set(checks.__all__)

@@ -102,7 +102,7 @@ def deberta(count=None, r=None) -> str:
                        (_count(24, 2, 1536, 8), "half of it: XXL has 48 layers, and A and B both "
                         "train"), *_counting(want["count"], 48, 2)],
              "r": [(8, "the rank that Table 10 prints: what did you count for it?"),
-                   (32, "the scripts' α, not their r"), (1, "GPT-3's rank")]}
+                   (32, "the scripts' α, not their r")]}
     return _judge({"count": count, "r": r}, want, slips,
                   "Table 2's count goes with r = 16, Table 10 says r = 8.")
 
