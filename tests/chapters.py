@@ -14,6 +14,8 @@ import yaml
 from lora_edu import checks
 
 REPOSITORY = Path(__file__).parents[1]
+SOLUTION = re.compile(r"^````\{solution\} (\S+)\n(.*?)^````$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def in_toc(root: Path = REPOSITORY) -> list[str]:
@@ -56,20 +58,27 @@ def with_solutions(page: str):
                 label = line.removeprefix("```{solution-start} ") if "start}" in line else ""
 
 
-def printed_solution(label: str, **names):
-    """What a chapter prints as ``solution`` to an exercise, in cells between the marks of a
-    solution or in the fences of a folded one; the code may use NumPy, the checks and ``names``."""
+def folded_solutions(page: str) -> dict[str, tuple[str, str]]:
+    """Label → (code, text) of the solutions of a page that are folded and have code."""
+    source = (REPOSITORY / f"{page}.md").read_text(encoding="utf-8")
+    return {label: ("".join(FENCE.findall(body)), FENCE.sub("", body))
+            for label, body in SOLUTION.findall(source) if FENCE.search(body)}
+
+
+def solution_code(label: str) -> str:
+    """The code that a chapter prints as the solution to an exercise."""
     for page in NOTEBOOKS:
         code = [cell.source for cell, found in with_solutions(page) if found == label]
-        for cell in notebook(page).cells:
-            for body in re.findall(rf"^````{{solution}} {label}\n(.*?)^````$", cell.source,
-                                   re.MULTILINE | re.DOTALL):
-                code += re.findall(r"^```python\n(.*?)^```$", body, re.MULTILINE | re.DOTALL)
-        if code:
-            namespace = {"np": np, **vars(checks), **names}
-            exec("\n".join(code), namespace)
-            return namespace["solution"]
+        if code or label in folded_solutions(page):
+            return "\n".join(code) or folded_solutions(page)[label][0]
     raise AssertionError(f"no chapter prints a solution with code to {label}")
+
+
+def printed_solution(label: str, **names):
+    """What a chapter prints as ``solution``; its code may use NumPy, the checks and ``names``."""
+    namespace = {"np": np, **vars(checks), **names}
+    exec(solution_code(label), namespace)
+    return namespace["solution"]
 
 
 NOTEBOOKS = [page for page in in_toc() if is_notebook(page)]

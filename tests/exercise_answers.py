@@ -46,9 +46,18 @@ def parameter(value):
     return torch.nn.Parameter(torch.tensor(np.asarray(value, dtype=float)))
 
 
+def single(value):
+    """Arrays in single precision, also those in pairs."""
+    if isinstance(value, tuple):
+        return tuple(map(single, value))
+    return SINGLE(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
+
+
 def forms(solution):
     """The same numbers, in the forms that libraries and readers give them."""
     return {"single precision": through(SINGLE, solution),
+            "in single precision from the start": lambda *given: solution(*map(single, given)),
+            "six digits": through(lambda value: np.round(value, 6), solution),
             "lists": through(lambda value: np.asarray(value).tolist(), solution),
             "lists of single precision": through(lambda value: SINGLE(value).tolist(), solution),
             "tensors with a gradient": through(parameter, solution)}
@@ -531,6 +540,7 @@ WRONG = {
             lambda o, a, lr, b: lr * (b / a) ** (2 if o == "SGD" else 1), "times what it was"),
         "unchanged": (lambda o, a, lr, b: lr, "times what it was"),
         "negative": (lambda *a: -rate(*a), "must be more than zero"),
+        "four digits": (lambda *a: round(rate(*a), 4), "is 1.008 times what it was"),
         "a little off": (lambda *a: 1.001 * rate(*a), "times what it was")},
     checks.flat_scale: {
         "1/r for both": (lambda o, r, q, s: s * q / r, "SGD, from r = 4 to 16"),
@@ -564,6 +574,9 @@ WRONG = {
         "L2's power for AdamW": (
             lambda *a: partner(*a, powers=(1, 1, -1, -2)), "weight_decay is 0.5 times"),
         "SGD's power": (lambda *a: partner(*a, powers=(1, 2, -1, -1)), "lr is 2 times"),
+        "a run that overflows": (lambda *a: (0.3, 1e90, 0.01, 0.4), "lr is 2.5e+91 times"),
+        "too large": (lambda *a: (1e200, 0.02, 0.01, 0.4), "sigma must be more than zero, and l"),
+        "three digits": (lambda *a: np.round(partner(*a), 3), "eps is 0.981495 times"),
         "two numbers": (lambda *a: (1.0, 2.0), "4 things"),
         "a start below zero": (
             lambda *a: (-partner(*a)[0], *partner(*a)[1:]), "sigma must be more than zero")},
@@ -580,7 +593,7 @@ WRONG = {
         "negative": (lambda *a: tuple(-x for x in draw(*a)), "must be more than zero")},
     checks.embedding_forward: {
         "s forgotten": (lambda ids, W0, A, B, s: embed(ids, W0, A, B, 1), "is wrong in"),
-        "not transposed": (lambda *a: embed(*a).T, "has shape (5, 4)"),
+        "not transposed": (lambda *a: embed(*a).T, "has shape (12, 4)"),
         "the base left out": (
             lambda ids, W0, A, B, s: s * A[:, ids].T @ B.T, "is wrong in"),
         "the base scaled too": (
@@ -598,6 +611,8 @@ WRONG = {
             lambda ids, W0, A, B, s: (W0 + B @ A.__imul__(s))[:, ids].T, "BA is formed"),
         "BA formed in a loop": (product_in_a_loop, "BA is formed"),
         "BA formed in torch": (product_in_torch, "BA is formed"),
+        "BA formed and added": (lambda ids, W0, A, B, s: torch.addmm(
+            *map(torch.tensor, (W0, B, A)), alpha=s).T[ids], "BA is formed"),
         "BA formed by a linear layer": (lambda ids, W0, A, B, s: (
             torch.tensor(W0).T + s * torch.nn.functional.linear(
                 torch.tensor(A).T, torch.tensor(B)))[ids], "BA is formed")},
@@ -654,12 +669,14 @@ WRONG = {
         "one layer": ({"r8": 393_216}, "one layer"),
         "one matrix": ({"r8": 196_608}, "one matrix"),
         "millions": ({"r1": 4.718592}, "one by one"),
+        "the printed millions": ({"r1": 4.7}, "one by one"),
         "the printed figure": ({"r8": 37.7e6}, "as the paper prints it"),
         "r forgotten": ({"r8": 4_718_592}, "the count at r = 1"),
         "frozen matrices": ({"r4": 192 * 12_288**2}, "not their adapters"),
         "rounded": ({"r4": 18_870_000}, "more digits"),
         "one off": ({"r4": 18_874_369}, "more digits"),
-        "text": ({"r4": "18,874,368"}, "must be made of numbers, it is '18,874,368'"),
+        "five digits": ({"r8": 37_749_000}, "more digits"),  # not the printed 37.7 million
+        "text": ({"r4": "18,874,368"}, "it is '18,874,368'"),
         "something else": ({"r4": 3 * 18_874_368}, "3 times what it must be")},
     audit.checkpoint: {
         "MiB for MB": ({"mb": 36.0}, "2²⁰ bytes"),
@@ -694,7 +711,7 @@ WRONG = {
         "printed": ({"count": 4.7e6}, "what Table 2 prints"),
         "24 layers": ({"count": 1_179_648}, "XXL has 48 layers"),
         "Table 10's rank": ({"r": 8}, "Table 10 prints"),
-        "α for r": ({"r": 32}, "scripts' α")},
+        "α for r": ({"r": 32}, "scripts' α, not")},
     audit.speed: {
         "time for tokens": ({"more_tokens": 24.6}, "divide by the speed before"),
         "tokens for time": ({"less_time": 32.6}, "divide by the speed after"),
@@ -714,6 +731,7 @@ WRONG = {
         "adapters forgotten": ({"lora_gb": 350.5}, "the adapters train"),
         "the other printed figure": ({"lora_gb": 350}, "the paper's figure"),
         "adapters alone": ({"lora_gb": 0.151}, "the adapters alone"),
+        "three digits": ({"lora_gb": 351}, "more digits"),
         "all trained": ({"lora_gb": 1402.2}, "the frozen"),
         "GiB": ({"lora_gb": 326.6}, "2³⁰")},
     audit.latency: {

@@ -11,12 +11,15 @@ import re
 
 import numpy as np
 import pytest
-from chapters import printed_solution
+import torch
+from chapters import NOTEBOOKS, folded_solutions, printed_solution
 from exercise_answers import LABELS, RIGHT, WRONG
 
+import lora_edu
 from lora_edu import checks
 from lora_edu.checks import audit
 from lora_edu.figures import audit as paper
+from lora_edu.figures import hundred_steps, saddle, step_zero, wide
 
 MODULES = [importlib.import_module(f"lora_edu.checks.{found.name}")
            for found in pkgutil.iter_modules(checks.__path__) if found.name != "verdict"]
@@ -60,6 +63,19 @@ def test_a_plausible_mistake_is_refused_and_named(check, case):
         assert not [name for name in others if f"{name}:" in said]
 
 
+@per_check(NUMBERS)
+def test_every_slip_is_named_as_it_stands(check, monkeypatch):
+    """None is hidden behind the right answer or behind its neighbour."""
+    tables = []
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "_judge", lambda given, want, slips, *_, **__: tables.append(slips))
+        verdict(check, RIGHT[check]["NumPy"])
+    for name, slips in tables[0].items():
+        for value, _ in slips:
+            right, said = verdict(check, {**RIGHT[check]["NumPy"], name: value})
+            assert not right and any(why in said for same, why in slips if same == value)
+
+
 def test_no_check_is_without_answers():
     assert set(RIGHT) == set(WRONG) == set(LABELS) == set(CHECKS)
     assert {check.__name__ for check in FUNCTIONS} == set(checks.__all__)
@@ -75,6 +91,38 @@ def test_the_printed_solution_passes_its_check(check):
     solution = printed_solution(LABELS[check], audit=audit, paper=paper, formula=(
         lambda layers, matrices, d, r: 2 * layers * matrices * d * r))
     assert verdict(check, solution) == (True, Starts("Right: "))
+
+
+def names_of_step_zero():
+    G = step_zero.problem().gradient(step_zero.problem().W0)
+    eta = step_zero.LEARNING_RATE["SGD"]
+    return {"saddle": saddle, "growth": 1 + eta * 2 * np.linalg.svd(G, compute_uv=False)[0]}
+
+
+UNCHECKED = {  # a solution that a check does not ask for: what its page has defined before
+    "ex-sooner": names_of_step_zero,
+    "ex-row-space": lambda: {**vars(lora_edu), "task": hundred_steps.problem(), "r": 8, "s": 2.0},
+    "ex-few-out": lambda: {**vars(lora_edu), "rates": np.geomspace(0.003, 0.5, 16).round(4)},
+    "ex-their-rate": lambda: {**vars(lora_edu), "wide": wide}}
+
+
+def numbers(text):
+    return set(re.findall(r"\d+\.\d+", re.sub(r"\$[^$]*\$|\]\([^)]*\)", "", text)))
+
+
+@pytest.mark.parametrize("label", UNCHECKED)
+def test_a_solution_says_what_its_code_prints(label):
+    """Nobody sees the output of a folded block: the text states it."""
+    [(code, text)] = [folded_solutions(page)[label] for page in NOTEBOOKS
+                      if label in folded_solutions(page)]
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(code, {"np": np, **UNCHECKED[label]()})
+    assert numbers(printed.getvalue()) and numbers(text) <= numbers(printed.getvalue() + code)
+
+
+def test_no_folded_code_goes_unrun():
+    folded = {label for page in NOTEBOOKS for label in folded_solutions(page)}
+    assert folded <= {*LABELS.values(), *UNCHECKED}
 
 
 def spoiling(solution):
@@ -144,13 +192,14 @@ def replaced(check, value):
     return answer
 
 
-NO_NUMBERS = {"text": ("abc", "numbers, it is 'abc'"), "ragged": ([[1.0], [2.0, 3.0]], "lengths"),
-              "a set": ({1.0}, "numbers, it is {1.0}"), "complex": (1j, "numbers, it is 1j"),
+NO_NUMBERS = {"text": ("abc", "it is 'abc'"), "ragged": ([[1.0], [2.0, 3.0]], "it is [[1.0], [2.0"),
+              "a set": ({1.0}, "it is {1.0}"), "complex": (1j, "must be a real number"),
               "nan": (np.nan, "not a number"), "infinite": (np.inf, "infinite"),
-              "None inside": ([None, 1.0], "numbers, it is [None, 1.0]"),
-              "text inside": ([1.0, "2"], "numbers, it is [1.0, '2']"),
-              "true": (True, "numbers, it is True"), "too large": (10**400, "numbers, it is 1"),
-              "a list": ([1.0, 2.0], "(2,)"), "a matrix": (np.ones((9, 9)), "(9, 9)")}
+              "None inside": ([None, 1.0], "it is [None, 1.0]"),
+              "text inside": ([1.0, "2"], "it is [1.0, '2']"), "true": (True, "it is True"),
+              "too large": (10**400, "it is 1000"), "a list": ([1.0, 2.0], "(2,)"),
+              "a matrix": (np.ones((9, 9)), "(9, 9)"),
+              "no data": (torch.ones(2, device="meta"), "must be a real number")}
 
 
 @per_check(CHECKS)
@@ -179,6 +228,22 @@ def test_what_cannot_be_called_is_told(check):
     right, said = verdict(check, lambda: 0)
     assert not right and "cannot be called as the exercise says" in said and "argument" in said
     assert verdict(check, 3.0) == (False, Starts("Not yet. What you gave cannot be called"))
+
+
+def stopping_generator(*inputs):
+    yield 1.0
+    raise ValueError
+
+
+@per_check(FUNCTIONS)
+def test_a_generator_that_stops_is_no_answer(check):
+    right, said = verdict(check, stopping_generator)
+    assert not right and said.startswith("Not yet. ") and "generator" in said
+
+
+@per_check(CHECKS)
+def test_a_call_that_does_not_fit_is_told(check):
+    assert verdict(check, {"r_4": 1}) == (False, Starts("The check does not take what it was"))
 
 
 def test_stopping_by_hand_still_stops():

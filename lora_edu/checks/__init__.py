@@ -1,8 +1,8 @@
 """Checks for the book's code exercises: each tells right from wrong, and says what is off.
 
-Imports NumPy only; one module a chapter. A check takes the reader's function, tries it on copies of
-random matrices against an oracle that shares no code with the solution, prints what it found, and
-returns True or False.
+Imports the NumPy core only; one module a chapter. A check takes the reader's function, tries it on
+copies of random matrices against an oracle that shares no code with the solution, prints what it
+found, and returns True or False.
 """
 
 from lora_edu.checks.by_hand import dropout_backward

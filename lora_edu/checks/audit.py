@@ -19,9 +19,10 @@ def gpt3_rows(r1=None, r4=None, r8=None) -> str:
     want, slips = {}, {}
     for name, r, printed in (("r1", 1, 4.7e6), ("r4", 4, 18e6), ("r8", 8, 37.7e6)):
         count = want[name] = _count(96, 2, 12_288, r)
-        slips[name] = [*_counting(count, 96, 2), *_others(count, r, (1, 4, 8)), (
-            printed, "the figure as the paper prints it: count to the last parameter"),
-            (192 * 12_288**2, "the frozen matrices, not their adapters")]
+        slips[name] = [
+            *_counting(count, 96, 2), (192 * 12_288**2, "the frozen matrices, not their adapters"),
+            (printed, "the figure as the paper prints it: count to the last parameter"),
+            *((count // r * other, f"the count at r = {other}") for other in {1, 4, 8} - {r})]
     return _judge({"r1": r1, "r4": r4, "r8": r8}, want, slips,
                   "4.7 and 37.7 million are the rows r = 1 and r = 8; r = 4 lies between.")
 
@@ -73,7 +74,7 @@ def appendix_d4(count=None, r=None) -> str:
         (want["count"] / 2, "the count of two matrices a layer, or of A alone"),
         *_counting(want["count"], 96, 4)],
         "r": [(2, "the rank that D.4 prints: what did you count for it?"),
-              (8, "the rank for q and v: twice as many matrices need half of it")]}
+              (8, "the rank for q and v: here twice as many matrices are adapted")]}
     return _judge({"count": count, "r": r}, want, slips,
                   "at r = 2 it is half of what D.4 prints; r = 4 gives 37.7 million.")
 
@@ -101,7 +102,7 @@ def deberta(count=None, r=None) -> str:
                        (_count(24, 2, 1536, 8), "half of it: XXL has 48 layers, and A and B both "
                         "train"), *_counting(want["count"], 48, 2)],
              "r": [(8, "the rank that Table 10 prints: what did you count for it?"),
-                   (32, "the scripts' α; r is half of it"), (1, "GPT-3's rank")]}
+                   (32, "the scripts' α, not their r")]}
     return _judge({"count": count, "r": r}, want, slips,
                   "Table 2's count goes with r = 16, Table 10 says r = 8.")
 
@@ -177,27 +178,21 @@ def _count(layers: int, matrices: int, d: int, r: int) -> int:
 def _counting(count: int, layers: int, matrices: int) -> list[tuple[float, str]]:
     """Slips in a count over all layers."""
     return [(count / 2, HALF), (2 * count, TWICE), (count / layers, "one layer"),
-            (count / layers / matrices, "one matrix"), (count / 1e6, "in millions: one by one"),
-            (2 * count / layers / matrices, "not a count over all layers")]
-
-
-def _others(count: int, r: int, ranks: tuple) -> list[tuple[float, str]]:
-    return [(count // r * other, f"the count at r = {other}") for other in ranks if other != r]
+            (count / layers / matrices, "one matrix"), (count / 1e6, "in millions: one by one")]
 
 
 def _judge(given: dict, want: dict, slips: dict, praise: str,
            rtol: float | dict[str, float] = 1e-9) -> str:
-    """Compare each number with the right one; say of a wrong one which slip it is nearest to."""
+    """Compare each number with the right one; say of a wrong one what it is nearest to."""
     problems = []
     for name, value in zip(given, parts(list(given.values()), *given), strict=True):
         value, right = number(name, value), want[name]
-        tol = rtol[name] if isinstance(rtol, dict) else rtol
-        if close(value, right, tol):
+        if close(value, right, rtol[name] if isinstance(rtol, dict) else rtol):
             continue
-        slip, why = min(slips[name], key=lambda known, value=value: abs(known[0] - value))
-        if not close(value, slip, max(tol, 2e-3)):
-            why = ("close to it: more digits, please" if close(value, right, 0.03) else
-                   f"{value / right:.4g} times what it must be" if right else "not right")
+        known = [(right, "close to it: more digits, please"), *slips[name]]
+        nearest, why = min(known, key=lambda one, value=value: abs(one[0] - value))
+        if not close(value, nearest, 0.03 if nearest == right else 0.01):
+            why = f"{value / right:.2g} times what it must be" if right else "not right"
         problems.append(f"{name}: {value:,.12g} is {why}.")
     if problems:
         raise NotYet(*problems)

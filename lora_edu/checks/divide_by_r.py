@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.checks.verdict import NotYet, ask, check, close, positive, tolerance
+from lora_edu.checks.verdict import NotYet, ask, check, close, positive
 
 
 @check
@@ -18,9 +18,9 @@ def flat_scale(scale) -> str:
         for r, r_first, s_first in ((16, 4, 2.0), (2, 8, 0.5)):
             s = positive("The scale", ask(scale, optimiser, r, r_first, s_first))
             ratio = _useful(optimiser, r, s) / _useful(optimiser, r_first, s_first)
-            if not close(ratio, 1.0, tolerance(s)):
+            if not close(ratio, 1.0):
                 raise NotYet(f"{optimiser}, from r = {r_first} to {r}: the useful part of the "
-                             f"first step is {ratio:.4g} times what it was.")
+                             f"first step is {ratio:.6g} times what it was.")
     return "the useful part of the first step is the same at both ranks."
 
 

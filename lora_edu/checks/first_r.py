@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lora_edu.checks.verdict import NotYet, ask, check, close, number, parts, tolerance
+from lora_edu.checks.verdict import NotYet, ask, check, close, number, parts
 
 GROWTH = {"α kept": 0.0, "rsLoRA": 0.5, "α = r": 1.0}  # the power of r in Adam's first useful part
 
@@ -26,17 +26,16 @@ def first_r_settings(settings) -> str:
 def _problem(rule: str, power: float, r: int, r_first: int, alpha: float, lr: float,
              s: float) -> str:
     """What is wrong at one rank, in words; empty if nothing is."""
-    tol = max(tolerance(alpha, lr, s), 1e-8)
-    if not close(lr, 0.02, tol):
+    if not close(lr, 0.02):
         return f"η is {lr:g}, and it was to be carried: {0.02:g}."
     root = r**0.5 if rule == "rsLoRA" else r
-    if not close(s * root, alpha, tol):
+    if not close(s * root, alpha):
         return (f"s is {s:g}, but a library that is given α = {alpha:g} would use "
                 f"{alpha / root:g}.")
-    if r == r_first and not close(s, 1.0, tol):
+    if r == r_first and not close(s, 1.0):
         return f"at the first rank s must be 1, not {s:g}."
     grown, want = (s * r) / r_first, (r / r_first) ** power
-    if not close(grown, want, tol):
+    if not close(grown, want):
         return (f"the useful part of Adam's first step, ∝ η·s·r, is {grown:.3g} times that of the "
                 f"first rank; this rule makes it {want:.3g} times.")
     return ""

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import reprlib
 import traceback
 
 import numpy as np
+
+TOL = 1e-5  # of the largest entry: single precision passes, and so do six digits
 
 
 class NotYet(Exception):
@@ -31,6 +34,11 @@ def check(judge):
     "Right: …" or what is wrong, and returns True or False."""
     @functools.wraps(judge)
     def checked(*answers, **named) -> bool:
+        try:
+            inspect.signature(judge).bind(*answers, **named)
+        except TypeError as error:
+            print(f"The check does not take what it was given: {error}.")
+            return False
         try:
             print(f"Right: {judge(*answers, **named)}")
         except NotYet as problem:
@@ -69,7 +77,7 @@ def parts(answer, *names: str) -> list:
     """The things of these names that a function returns together."""
     try:
         found = [] if isinstance(answer, (str, bytes, dict, set)) else list(answer)
-    except TypeError:  # one number, or a tensor of one
+    except Exception:  # one number, a tensor of one, a generator that stops
         found = []
     if len(found) != len(names):
         raise NotYet(f"It must return {len(names)} things, {', '.join(names)}; it returned "
@@ -84,14 +92,12 @@ def array(name: str, value) -> np.ndarray:
     """Numbers as float64, whether they come as lists, arrays or tensors."""
     try:
         found = np.asarray(_plain(value))
-    except ValueError:
-        raise NotYet(f"{name} has rows of different lengths.") from None
-    try:
         if found.dtype.kind not in "iufO" or any(map(unanswered, found.flat)):
             raise TypeError
         found = found.astype(float)
-    except (TypeError, ValueError, OverflowError):
-        raise NotYet(f"{name} must be made of numbers, it is {reprlib.repr(value)}.") from None
+    except Exception:  # NumPy and torch have many
+        raise NotYet(f"{name} must be a real number or an array of them; it is "
+                     f"{reprlib.repr(value)}.") from None
     if not np.isfinite(found).all():
         raise NotYet(f"{name} is infinite or not a number in {np.sum(~np.isfinite(found))} of "
                      f"{found.size} entries.")
@@ -107,50 +113,38 @@ def number(name: str, value) -> float:
 
 
 def positive(name: str, value) -> float:
-    """One number above zero."""
+    """One number above zero, of a size that can be computed with."""
     found = number(name, value)
-    if not found > 0:
-        raise NotYet(f"{name} must be more than zero, it is {found:g}.")
+    if not 0 < found < 1e100:
+        raise NotYet(f"{name} must be more than zero, and less than 1e100; it is {found:g}.")
     return found
 
 
-def tolerance(*given) -> float:
-    """How far from the truth, relative to its largest entry, a right answer may lie, by its
-    precision. Single precision shows in the numbers, whatever they are kept in."""
-    arrays = [np.asarray(values, dtype=float) for values in given]
-    if all((values == np.round(values)).all() for values in arrays):
-        return 1e-12  # whole numbers have nothing to round
-    with np.errstate(over="ignore"):
-        return 1e-5 if any(values.any() and (values == values.astype(np.float32)).all()
-                           for values in arrays) else 1e-8
-
-
-def close(given, want, tol: float) -> bool:
+def close(given, want, tol: float = TOL) -> bool:
     """Whether every entry is as wanted, to ``tol`` of the largest one."""
     return np.shape(given) == np.shape(want) and not wrong(given, want, tol).any()
 
 
 def wrong(given, want, tol: float) -> np.ndarray:
-    return np.abs(given - want) > tol * np.abs(want).max()
+    return ~(np.abs(given - want) <= tol * np.abs(want).max())  # what is not a number is wrong
 
 
-def agree(want: dict, given, hint: str = "", tol: float | None = None) -> None:
+def agree(want: dict, given, hint: str = "", tol: float = TOL) -> None:
     """Compare what is given with what is wanted, name by name; NotYet says where they differ."""
     problems = []
     for (name, right), value in zip(want.items(), given, strict=True):
         right = np.asarray(right, dtype=float)
         value = array(name, value if right.ndim else number(name, value))
-        limit = tolerance(value) if tol is None else tol
         if value.shape != right.shape:
             problems.append(f"{name} has shape {value.shape}, it must have {right.shape}.")
-        elif not close(value, right, limit):
+        elif not close(value, right, tol):
             factor = np.vdot(value, right) / np.vdot(right, right)
             if right.ndim and close(value, right, 1e-3):
                 found = "right to a few digits only: is a small term missing?"
-            elif close(value, factor * right, 1e-6):
-                found = f"off by one factor, {factor:.3g}{': ' + hint if hint else '.'}"
+            elif close(value, factor * right):
+                found = f"off by one factor, {factor:.6g}{': ' + hint if hint else '.'}"
             else:
-                found = f"wrong in {wrong(value, right, limit).sum()} of {right.size} entries."
+                found = f"wrong in {wrong(value, right, tol).sum()} of {right.size} entries."
             problems.append(f"{name} is {found}")
     if problems:
         raise NotYet(*problems)
