@@ -43,6 +43,7 @@ test-lab: $(VENV)/.ready-dev node_modules/.ready
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 
 # From clean, warnings are errors, and the build's fallbacks are refused.
 strict-book: $(VENV)/.ready node_modules/.ready

@@ -1,7 +1,8 @@
 """lora_edu: the small package behind the book *LoRA, from scratch*.
 
-The names below are the NumPy core; importing them loads NumPy and nothing else. Figures live in
-``lora_edu.figures`` (plotly), sliders in ``lora_edu.explore`` (plotly, ipywidgets).
+The names below are the NumPy core; importing them loads NumPy and nothing else. The same in
+PyTorch is ``lora_edu.nn``, sliders are ``lora_edu.explore`` (plotly, ipywidgets), and the code
+behind the book's chapters is ``lora_edu.chapters``.
 """
 
 from lora_edu.adapter import RULES, Adapter, scaling

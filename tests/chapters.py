@@ -3,17 +3,33 @@ by hand. Imports PyYAML, jupytext, and the checks that solutions call."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 from functools import cache
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import jupytext
 import numpy as np
 import yaml
 
-from lora_edu import checks
+import lora_edu.chapters
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+def check_modules() -> list[ModuleType]:
+    """The module ``check`` of each chapter that has code exercises."""
+    folder = Path(lora_edu.chapters.__file__).parent
+    return [importlib.import_module(f"lora_edu.chapters.{file.parent.name}.check")
+            for file in sorted(folder.glob("*/check.py"))]
+
+
+checks = SimpleNamespace(**{
+    name: function for module in check_modules()
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and not name.startswith("_")})
 SOLUTION = re.compile(r"^````\{solution\} (\S+)\n(.*?)^````$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

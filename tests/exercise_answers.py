@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 import torch
+from chapters import checks
 
-from lora_edu import checks
-from lora_edu.checks import audit
+from lora_edu.chapters.audit import check as audit
 
 LABELS = {  # check: the exercise of the page that calls it
     checks.best_approximation: "ex-best", checks.trainable_parameters: "ex-count",

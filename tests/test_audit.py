@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from chapters import REPOSITORY, notebook
 
+from lora_edu.chapters.audit import figures as audit
+from lora_edu.chapters.low_rank import figures as low_rank
 from lora_edu.explore.states import plain_figure
-from lora_edu.figures import audit, low_rank
 
 PAGE = (REPOSITORY / "book/part4/audit.md").read_text(encoding="utf-8")
 GPT3 = audit.MODELS["GPT-3"].total

@@ -7,7 +7,7 @@ import pytest
 import torch
 from chapters import notebook
 
-from lora_edu.figures import by_hand
+from lora_edu.chapters.by_hand import figures as by_hand
 
 torch.set_num_threads(1)
 CELLS = [cell.source for cell in notebook("book/part1/by-hand").cells if cell.cell_type == "code"]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lora_edu import STARTS, Adapter, initial, optimiser, scaling, train
+from lora_edu.chapters.dashboard import figures as board
+from lora_edu.chapters.shared.style import ZeroLogAxis
 from lora_edu.explore.states import plain_figure
-from lora_edu.figures import dashboard as board
-from lora_edu.figures.style import ZeroLogAxis
 
 PAPER, SWAPPED, BOTH_ZERO, BOTH_RANDOM = STARTS[:4]
 

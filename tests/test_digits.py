@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from lora_edu import digits
+from lora_edu.chapters.shared import digits
 
 PARTS = ("X_train", "y_train", "X_val", "y_val", "X_test", "y_test")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lora_edu import SGD, Adam, Adapter, Regression, initial, train
-from lora_edu.figures import best_rate as best
-from lora_edu.figures import divide_by_r as by_r
+from lora_edu.chapters.divide_by_r import best_rate as best
+from lora_edu.chapters.divide_by_r import growth as by_r
 
 D, K, S, ETA, SIGMA = 32, 24, 0.7, 1e-3, 0.1
 

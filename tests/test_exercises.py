@@ -3,29 +3,25 @@ wrong ones and says what is wrong, and has a sentence for whatever is no answer.
 
 import contextlib
 import copy
-import importlib
 import inspect
 import io
-import pkgutil
 import re
 
 import numpy as np
 import pytest
 import torch
-from chapters import NOTEBOOKS, folded_solutions, printed_solution
+from chapters import NOTEBOOKS, checks, folded_solutions, printed_solution
 from exercise_answers import LABELS, RIGHT, WRONG
 
 import lora_edu
-from lora_edu import checks
-from lora_edu.checks import audit
-from lora_edu.figures import audit as paper
-from lora_edu.figures import hundred_steps, saddle, step_zero, wide
+from lora_edu.chapters.audit import check as audit
+from lora_edu.chapters.audit import figures as paper
+from lora_edu.chapters.hundred_steps import figures as hundred_steps
+from lora_edu.chapters.step_zero import figures as step_zero
+from lora_edu.chapters.step_zero import saddle
+from lora_edu.chapters.which_zero import runs as wide
 
-MODULES = [importlib.import_module(f"lora_edu.checks.{found.name}")
-           for found in pkgutil.iter_modules(checks.__path__) if found.name != "verdict"]
-CHECKS = [function for module in MODULES for name, function in inspect.getmembers(module)
-          if inspect.isfunction(function) and function.__module__ == module.__name__
-          and not name.startswith("_")]
+CHECKS = list(vars(checks).values())
 FUNCTIONS = [check for check in CHECKS if check.__module__ != audit.__name__]
 NUMBERS = [check for check in CHECKS if check.__module__ == audit.__name__]
 
@@ -78,7 +74,6 @@ def test_every_slip_is_named_as_it_stands(check, monkeypatch):
 
 def test_no_check_is_without_answers():
     assert set(RIGHT) == set(WRONG) == set(LABELS) == set(CHECKS)
-    assert {check.__name__ for check in FUNCTIONS} == set(checks.__all__)
     assert [(check.__name__, len(table[check])) for table in (RIGHT, WRONG) for check in CHECKS
             if len(table[check]) < 4] == []
     for check in NUMBERS:  # and no number of a question is without a mistake
@@ -88,7 +83,7 @@ def test_no_check_is_without_answers():
 
 @per_check(CHECKS)
 def test_the_printed_solution_passes_its_check(check):
-    solution = printed_solution(LABELS[check], audit=audit, paper=paper, formula=(
+    solution = printed_solution(LABELS[check], audit=audit, figures=paper, formula=(
         lambda layers, matrices, d, r: 2 * layers * matrices * d * r))
     assert verdict(check, solution) == (True, Starts("Right: "))
 

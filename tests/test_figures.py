@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from lora_edu import STARTS
+from lora_edu.chapters.hundred_steps import figures as hundred_steps
+from lora_edu.chapters.low_rank import figures as low_rank
+from lora_edu.chapters.shared.style import COLOURS, ZeroLogAxis
+from lora_edu.chapters.step_zero import figures as step_zero
+from lora_edu.chapters.step_zero import saddle
+from lora_edu.explore import words as text
 from lora_edu.explore.states import plain_figure
-from lora_edu.figures import hundred_steps, low_rank, saddle, step_zero, text
-from lora_edu.figures.style import COLOURS, ZeroLogAxis
 
 
 def trace(figure, name):

@@ -6,20 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu import (
-    Adam,
-    Adapter,
-    digits,
-    effective_rank,
-    first_r,
-    initial,
-    sweep,
-    teacher_student,
-    train,
-)
-from lora_edu.figures import divide_by_r, readings
-from lora_edu.figures.best_rate import bottom
-from lora_edu.figures.divide_by_r import exponent
+from lora_edu import Adam, Adapter, effective_rank, initial, sweep, teacher_student, train
+from lora_edu.chapters.divide_by_r import growth as divide_by_r
+from lora_edu.chapters.divide_by_r.best_rate import bottom
+from lora_edu.chapters.divide_by_r.growth import exponent
+from lora_edu.chapters.first_r import runs as first_r
+from lora_edu.chapters.first_r import searches as readings
+from lora_edu.chapters.shared import digits
 
 ADAM, NINETY, SGD = first_r.TASKS
 KEPT, RSLORA, SAME, TWICE = first_r.RULES

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from lora_edu import digits, first_r, mlp
+from lora_edu.chapters.first_r import pictures
+from lora_edu.chapters.first_r import runs as first_r
+from lora_edu.chapters.first_r import searches as readings
+from lora_edu.chapters.first_r.carry import carry
+from lora_edu.chapters.shared import digits, mlp
 from lora_edu.explore.states import plain_figure
-from lora_edu.figures import pictures, readings
-from lora_edu.figures.first_r import carry
 
 ADAM, NINETY, SGD = first_r.TASKS
 _, _, SAME, _ = first_r.RULES

@@ -17,7 +17,7 @@ from lora_edu import (
     teacher_student,
     train,
 )
-from lora_edu.figures.hundred_steps import problem
+from lora_edu.chapters.hundred_steps.figures import problem
 
 TASK = problem()
 SHIFT = TASK.W_star - TASK.W0  # of rank 4

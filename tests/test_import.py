@@ -32,7 +32,7 @@ def test_the_core_loads_numpy_and_nothing_else(statement, numpy_alone):
     assert {"numpy", "lora_edu"} <= loaded
     assert added - sys.stdlib_module_names - {"numpy"} == {"lora_edu"}
     assert not loaded & {"torch", "plotly", "ipywidgets", "anywidget", "IPython"}
-    assert not loaded & {"lora_edu.figures", "lora_edu.explore"}
+    assert not loaded & {"lora_edu.chapters", "lora_edu.explore"}
 
 
 def test_every_public_name_exists():

@@ -23,10 +23,10 @@ from peft.tuners.lora.loraga import preprocess_loraga
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lora_edu.chapters.in_peft import figures as in_peft
+from lora_edu.chapters.in_peft.runs import MORE, ROUNDING, STARTS, board, config_for, quiet_peft
+from lora_edu.chapters.step_zero.figures import LEARNING_RATE, problem
 from lora_edu.explore.states import plain_figure
-from lora_edu.figures import in_peft
-from lora_edu.figures.peft_starts import MORE, ROUNDING, STARTS, board, config_for, quiet_peft
-from lora_edu.figures.step_zero import LEARNING_RATE, problem
 from lora_edu.nn import (
     inject,
     load_adapter,

@@ -21,8 +21,8 @@ from lora_edu import (
     teacher_student,
     train,
 )
+from lora_edu.chapters.invariance import figures as runs
 from lora_edu.explore.states import plain_figure
-from lora_edu.figures import invariance as runs
 
 torch.set_num_threads(1)
 OPTIMISERS = {

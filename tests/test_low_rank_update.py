@@ -5,7 +5,7 @@ import pytest
 import sympy
 
 from lora_edu import effective_rank, teacher_student
-from lora_edu.figures import low_rank
+from lora_edu.chapters.low_rank import figures as low_rank
 
 SHAPES = [(5, 7), (7, 5), (6, 6)]
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from lora_edu import initial, mlp
+from lora_edu import initial
+from lora_edu.chapters.shared import mlp
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 from chapters import REPOSITORY
+from setuptools import find_packages
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 TOLD = PROJECT["tool"]["setuptools"]
@@ -17,9 +18,10 @@ def package_of(file: Path) -> Path:
                 if (REPOSITORY / folder / "__init__.py").is_file())
 
 
-def test_every_package_is_named():
+def test_every_package_is_found():
     packages = {".".join(file.parent.parts) for file in FILES if file.name == "__init__.py"}
-    assert packages == set(TOLD["packages"])
+    found = find_packages(str(REPOSITORY), include=TOLD["packages"]["find"]["include"])
+    assert packages == set(found)
 
 
 def test_every_module_lies_in_a_package():

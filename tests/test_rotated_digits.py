@@ -10,12 +10,12 @@ import pytest
 import torch
 from chapters import printed_solution
 
-from lora_edu.digits import load
+from lora_edu.chapters.rotated_digits import figures as shipped
+from lora_edu.chapters.rotated_digits import runs as made
+from lora_edu.chapters.shared.digit_rows import digit_rows
+from lora_edu.chapters.shared.digits import load
 from lora_edu.explore.first_frame import first_frame
 from lora_edu.explore.states import plain_figure
-from lora_edu.figures import rotated_digits as shipped
-from lora_edu.figures import rotated_map as made
-from lora_edu.figures.digit_rows import digit_rows
 from lora_edu.nn import set_adapter, unload
 
 torch.set_num_threads(1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lora_edu import Adam, initial
-from lora_edu.figures import slide
+from lora_edu.chapters.invariance import slide
 
 
 @pytest.mark.claim("thm-slide")

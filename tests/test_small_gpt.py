@@ -12,9 +12,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from lora_edu import scaling
-from lora_edu.explore.states import plain_figure
-from lora_edu.figures import small_gpt as figures
-from lora_edu.gpt import (
+from lora_edu.chapters.small_gpt import (
     ALPHABET,
     DATA,
     GPT,
@@ -23,6 +21,7 @@ from lora_edu.gpt import (
     compare,
     decode,
     encode,
+    figures,
     first_r,
     fit,
     load_base,
@@ -33,7 +32,8 @@ from lora_edu.gpt import (
     untrained,
     write,
 )
-from lora_edu.gpt.text import PARTS
+from lora_edu.chapters.small_gpt.text import PARTS
+from lora_edu.explore.states import plain_figure
 from lora_edu.nn import delete_adapter, inject, load_adapter, lora_layers, set_adapter, unload
 
 torch.set_num_threads(1)

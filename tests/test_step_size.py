@@ -4,20 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu import (
-    SGD,
-    Adam,
-    AdamW,
-    Adapter,
-    Clipped,
-    Momentum,
-    Regression,
-    initial,
-    sweep,
-    train,
-)
+from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, Regression, initial, sweep, train
+from lora_edu.chapters.step_size import figures as plane
 from lora_edu.explore.states import plain_figure
-from lora_edu.figures import step_size as plane
 
 torch.set_num_threads(1)
 SCALES = 8.0 ** np.array([-8, -7, -6, -2, -1, 0, 1, 3, 4])

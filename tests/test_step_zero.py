@@ -21,8 +21,8 @@ from lora_edu import (
     teacher_student,
     train,
 )
-from lora_edu.figures import saddle
-from lora_edu.figures.step_zero import LEARNING_RATE, problem
+from lora_edu.chapters.step_zero import saddle
+from lora_edu.chapters.step_zero.figures import LEARNING_RATE, problem
 
 D, K, R = 5, 7, 4
 PROBLEM = teacher_student(D, K, n=20, spectrum=1.0, rng=np.random.default_rng(0))

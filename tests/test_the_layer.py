@@ -12,8 +12,8 @@ from chapters import notebook
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lora_edu.figures import merging
-from lora_edu.gpt import DATA, load_base
+from lora_edu.chapters.small_gpt import DATA, load_base
+from lora_edu.chapters.the_layer import figures as merging
 from lora_edu.nn import LoRALinear, inject, load_adapter, lora_layers, merge
 
 torch.set_num_threads(1)

@@ -6,19 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu import (
-    SGD,
-    STARTS,
-    Adam,
-    AdamW,
-    Adapter,
-    Momentum,
-    Regression,
-    initial,
-    sweep,
-    train,
-)
-from lora_edu.figures import wide
+from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, Regression, initial, sweep, train
+from lora_edu.chapters.which_zero import runs as wide
 
 NARROW = wide.SPREADS[0]
 A_RANDOM = wide.MATRICES[0]

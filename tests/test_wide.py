@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lora_edu import STARTS, Adam, Adapter, Regression, _runs, initial, train
-from lora_edu.figures import wide
+from lora_edu.chapters.which_zero import runs as wide
 
 NARROW, BROAD = wide.SPREADS
 A_RANDOM, B_RANDOM = wide.MATRICES

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lora_edu import Adam, Adapter, train
+from lora_edu.chapters.which_zero import figures as which_zero
+from lora_edu.chapters.which_zero import runs as wide
 from lora_edu.explore.states import plain_figure
-from lora_edu.figures import which_zero, wide
 
 NARROW, BROAD = wide.SPREADS
 A_RANDOM, B_RANDOM = wide.MATRICES

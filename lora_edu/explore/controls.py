@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lora_edu.figures.text import short
+from lora_edu.explore.words import short
 
 GREEK = {"alpha": "α", "beta": "β", "eta": "η", "lr": "η", "tau": "τ", "sigma": "σ", "eps": "ε"}
 

@@ -4,8 +4,8 @@ SETUP = """
 import plotly.graph_objects as go
 from lora_edu import STARTS
 from lora_edu.explore import explore, show
-from lora_edu.figures.saddle import TAUS, plane, saddle
-from lora_edu.figures.step_zero import step_zero
+from lora_edu.chapters.step_zero.saddle import TAUS, plane, saddle
+from lora_edu.chapters.step_zero.figures import step_zero
 
 def power(n: int = 2, negative: bool = False):
     if negative and n == 3:

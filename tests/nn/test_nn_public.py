@@ -13,7 +13,7 @@ def test_importing_it_loads_torch_and_safetensors_but_neither_figures_nor_peft()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert {"torch", "safetensors", "lora_edu.nn.files"} <= loaded
-    assert not loaded & {"plotly", "ipywidgets", "peft", "transformers", "lora_edu.figures"}
+    assert not loaded & {"plotly", "ipywidgets", "peft", "transformers", "lora_edu.chapters"}
 
 
 @pytest.mark.parametrize("name", lora_edu.nn.__all__)

@@ -1,0 +1,35 @@
+"""The check of the chapter Forward and backward by hand. Imports NumPy and the verdicts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lora_edu.chapters.shared.verdict import agree, ask, check, parts
+
+
+@check
+def dropout_backward(backward) -> str:
+    """Check (∇A, ∇B, ∇X) of H = X·W0ᵀ + s·(mask∘X)·Aᵀ·Bᵀ.
+
+    backward: function (D, X, mask, W0, A, B, s) → (∇A, ∇B, ∇X), with D = ∂L/∂H, (n, d). The
+    oracle is the complex step, applied to the forward pass.
+    """
+    rng = np.random.default_rng(0)
+    n, d, k, r, s = 4, 5, 6, 2, 0.7
+    X, W0, D = rng.normal(size=(n, k)), rng.normal(size=(d, k)), rng.normal(size=(n, d))
+    A, B = rng.normal(size=(r, k)), rng.normal(size=(d, r))
+    mask = (rng.random((n, k)) < 0.7) / 0.7
+    given = parts(ask(backward, D, X, mask, W0, A, B, s), "∇A", "∇B", "∇X")
+
+    def loss(A, B, X):
+        return (D * (X @ W0.T + s * (mask * X) @ A.T @ B.T)).sum()
+
+    want, places = {}, {"A": A, "B": B, "X": X}
+    for name, matrix in places.items():
+        gradient = want[f"∇{name}"] = np.empty_like(matrix)
+        for index in np.ndindex(matrix.shape):
+            moved = matrix.astype(complex)
+            moved[index] += 1e-20j
+            gradient[index] = loss(**{**places, name: moved}).imag / 1e-20
+    agree(want, given, "has s its place?")
+    return "all three gradients agree with the complex step."

@@ -1,0 +1,1 @@
+"""The code behind the chapter *The first r you try*."""

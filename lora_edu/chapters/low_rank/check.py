@@ -1,0 +1,50 @@
+"""The checks of the chapter A low-rank update. Imports NumPy and the verdicts."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import numpy as np
+
+from lora_edu.chapters.shared.verdict import TOL, NotYet, agree, array, ask, check
+
+
+@check
+def best_approximation(approximate) -> str:
+    """Check a function (M, r) → the best matrix of rank at most r, without NumPy's SVD.
+
+    The oracle is Eckart and Young's optimality itself: the result must have rank at most r, and
+    its error must be the root of the sum of the squared singular values that are left out, taken
+    from the eigenvalues of MMᵀ.
+    """
+    rng = np.random.default_rng(0)
+    forbidden = NotYet("The exercise asks for it without np.linalg.svd.")
+    for (d, k), r in (((6, 9), 2), ((8, 5), 3), ((6, 9), 1)):
+        M = (3.0 ** -np.arange(d))[:, None] * rng.normal(size=(d, k))
+        with mock.patch.object(np.linalg, "svd", side_effect=forbidden):
+            given = array("The result", ask(approximate, M, r))
+        if given.shape != M.shape:
+            raise NotYet(f"The result has shape {given.shape}, it must have {M.shape}.")
+        slack = TOL * np.linalg.norm(M)
+        rank = np.linalg.matrix_rank(given, tol=slack)
+        if rank > r:
+            raise NotYet(f"For r = {r} the result has rank {rank}, at most {r} is allowed.")
+        least = np.sqrt(np.sort(np.linalg.eigvalsh(M @ M.T))[:-r].clip(0).sum())
+        error = np.linalg.norm(M - given)
+        if error > least + slack:
+            raise NotYet(f"For r = {r} its error is {error:.3g}, the least possible is "
+                         f"{least:.3g}.")
+    return "of the rank that is allowed, and no matrix of that rank has a smaller error."
+
+
+@check
+def trainable_parameters(count) -> str:
+    """Check a function (shapes, r) → the number of entries of A and B over all matrices.
+
+    shapes: a list of (d, k). The oracle makes the matrices and counts their entries.
+    """
+    for shapes, r in (([(7, 7)], 3), ([(64, 16), (16, 64), (5, 9)], 4), ([(4096, 1024)] * 3, 8)):
+        want = sum(np.zeros((r, k)).size + np.zeros((d, r)).size for d, k in shapes)
+        agree({f"For r = {r}, the count for {shapes[0]}, …": want}, [ask(count, shapes, r)],
+              "which side is missing?", tol=1e-9)
+    return "the count agrees for square, oblong and several matrices."

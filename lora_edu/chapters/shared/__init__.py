@@ -1,0 +1,1 @@
+"""What several chapters use: one look for figures, verdicts, digits, a small network."""

@@ -1,0 +1,123 @@
+"""A small classifier with an adapter on every layer, and many of its runs trained at once.
+
+Imports NumPy and the core only. The network is x → relu(W1·x + b1) → relu(W2·h + b2) → W3·h + b3
+with the softmax's cross entropy as its loss. Pretraining moves W and b; adapting freezes them and
+trains A and B of all three layers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lora_edu import _check, optim
+from lora_edu.chapters.shared.mlp_runs import MLPRuns, cross_entropy
+from lora_edu.init import initial
+
+SIZES = (64, 128, 128, 10)
+BATCH = 64
+CHUNK = 10  # runs a stack: few enough to stay in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class MLP:
+    """weights: matrices (d, k), one a layer, each k the d of the layer before. biases: (d,)."""
+
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+
+    def features(self, X: np.ndarray) -> list[np.ndarray]:
+        """What each layer receives, and the logits last: (n, 64), (n, 128), (n, 128), (n, 10)."""
+        seen = [X]
+        for W, b in zip(self.weights, self.biases, strict=True):
+            Z = seen[-1] @ W.T + b
+            seen.append(np.maximum(Z, 0) if len(seen) < len(self.weights) else Z)
+        return seen
+
+    def loss(self, X: np.ndarray, y: np.ndarray) -> float:
+        """The mean cross entropy. X: (n, 64). y: (n,), whole numbers from 0 to 9."""
+        return float(cross_entropy(self.features(X)[-1], y)[0])
+
+    def accuracy(self, X: np.ndarray, y: np.ndarray) -> float:
+        """The share of pictures whose largest logit is the right one."""
+        return float((self.features(X)[-1].argmax(axis=1) == y).mean())
+
+
+def pretrain(X: np.ndarray, y: np.ndarray, *, seed: int = 0, steps: int = 400,
+             lr: float = 3e-3) -> MLP:
+    """Train weights and biases from He's start with Adam, batches of 64. X: (n, 64). y: (n,)."""
+    rng = np.random.default_rng(seed)
+    params = [rng.normal(0.0, math.sqrt(2 / k), (d, k)) for k, d in itertools.pairwise(SIZES)]
+    params += [np.zeros(d) for d in SIZES[1:]]
+    layers, adam = len(SIZES) - 1, optim.Adam(lr)
+    state = adam.init(params)
+    for batch in _batches(len(X), steps, rng):
+        model = MLP(tuple(params[:layers]), tuple(params[layers:]))
+        H = model.features(X[batch])
+        D = cross_entropy(H[-1], y[batch])[1]  # (64, d): ∂L/∂Z of the layer
+        grads: list = [None] * len(params)
+        for i in reversed(range(layers)):
+            grads[i], grads[layers + i] = D.T @ H[i], D.sum(axis=0)
+            D = (D @ model.weights[i]) * (H[i] > 0)
+        params, state = adam.step(params, grads, state)
+    return MLP(tuple(params[:layers]), tuple(params[layers:]))
+
+
+def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, steps: int = 100,
+          decay: bool = True, optimiser: str = "Adam", dtype=np.float64) -> list[MLP]:
+    """Train adapters of rank r on all layers; one run for each (s, lr, seed).
+
+    X: (n, 64). y: (n,). s, lr, seed: sequences of equal length. A run's seed draws its A (PEFT's
+    start, B = 0) and then its batches of 64. decay: η falls linearly to 0, as η·(1 − t/steps).
+    optimiser: a name of ``optim.OPTIMISERS``, with its own defaults. dtype: of all numbers.
+    Returns the merged models. Weights of a run that diverges are not finite.
+
+    Raises ValueError or TypeError for ranks or steps below 1, s or lr that are not above 0, and
+    sequences that are not equally long.
+    """
+    r, steps = (_check.integer(n, v, minimum=1) for n, v in (("r", r), ("steps", steps)))
+    for name, values in (("s", s), ("lr", lr)):
+        for value in values:
+            _check.number(name, value, above=0.0)
+    if not len(s) == len(lr) == len(seed):
+        raise ValueError("s, lr and seed must be equally long, got "
+                         f"{len(s)}, {len(lr)} and {len(seed)}")
+    make = optim.OPTIMISERS[_check.choice("optimiser", optimiser, optim.OPTIMISERS)]
+    draws = {one: _draw(model, len(X), r, steps, one) for one in set(seed)}
+    X, model = X.astype(dtype), MLP(*(tuple(part.astype(dtype) for part in parts)
+                                      for parts in (model.weights, model.biases)))
+    runs = list(zip(s, lr, seed, strict=True))
+    return [end for i in range(0, len(runs), CHUNK)
+            for end in _train(model, X, y, runs[i:i + CHUNK], draws, decay, make)]
+
+
+def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list[MLP]:
+    """One stack of runs (s, lr, seed), trained and merged. make: an optimiser class."""
+    s, lr, seed = zip(*runs, strict=True)
+    stack = MLPRuns(model.weights, model.biases, [draws[one][0] for one in seed],
+                    np.array(s, dtype=X.dtype))
+    seen = np.array([draws[one][1] for one in seed])  # (R, steps, 64)
+    rates = np.array(lr, dtype=X.dtype)[:, None, None]
+    optimiser, steps = make(lr=rates), seen.shape[1]
+    state = optimiser.init(stack.params)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t in range(steps):
+            grads = stack.gradients(X[seen[:, t]], y[seen[:, t]])
+            if decay:
+                optimiser = replace(optimiser, lr=rates * X.dtype.type(1 - t / steps))
+            state = optimiser.update(stack.params, grads, state)
+        return [MLP(stack.merged(i), model.biases) for i in range(len(runs))]
+
+
+def _draw(model: MLP, n: int, r: int, steps: int, seed: int) -> tuple[list, np.ndarray]:
+    """A run's starts (A, B), one a layer, and its batches."""
+    rng = np.random.default_rng(seed)
+    return [initial(*W.shape, r, rng=rng) for W in model.weights], _batches(n, steps, rng)
+
+
+def _batches(n: int, steps: int, rng: np.random.Generator) -> np.ndarray:
+    """Which of n pictures each step sees, (steps, 64), drawn with replacement."""
+    return rng.integers(n, size=(steps, BATCH))

@@ -1,0 +1,101 @@
+"""One look for all figures: a colour and a mark per quantity, panels, an axis with a place for 0.
+
+Imports NumPy and plotly. Colours are chosen to stand 3:1 against white and against the dark
+theme, and to be told apart with the common colour-vision deficiencies.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+
+from lora_edu.explore.words import power
+
+COLOURS = {"A": "#3b82c4", "B": "#d55e00", "delta": "#009e73", "loss": "#aa6bc0",
+           "frozen": "#808080"}
+SYMBOLS = {"A": "circle", "B": "square", "delta": "diamond", "loss": "circle"}
+MARKS = {"A": "●", "B": "■", "delta": "◆", "loss": "●"}
+NAMES = {"A": "‖∇A‖", "B": "‖∇B‖", "delta": "‖ΔW‖", "loss": "loss"}
+MARGIN = {"l": 62, "r": 14, "t": 34, "b": 46}
+
+
+def heading(*quantities: str, text: str = "") -> str:
+    """A panel title that is its legend: coloured marks and names."""
+    words = [f'<span style="color:{COLOURS[q]}">{MARKS[q]} {NAMES[q]}</span>' for q in quantities]
+    return "   ".join(words) + text
+
+
+def layout(titles: list[str], xaxes: list[dict], yaxes: list[dict], reading: str) -> dict:
+    """The layout of a figure with one or two panels, fixed ranges and a reading."""
+    domains = [[0, 1]] if len(titles) == 1 else [[0, 0.44], [0.56, 1]]
+    result = {"margin": MARGIN, "showlegend": False, "meta": {"reading": reading},
+              "annotations": []}
+    for i, (title, x, y, domain) in enumerate(zip(titles, xaxes, yaxes, domains, strict=True)):
+        n = "" if i == 0 else "2"
+        result[f"xaxis{n}"] = {"domain": domain, "anchor": f"y{n}", "zeroline": False, **x}
+        result[f"yaxis{n}"] = {"anchor": f"x{n}", "zeroline": False, **y}
+        result["annotations"].append({
+            "text": title, "x": 0, "y": 1, "xref": f"x{n} domain", "yref": f"y{n} domain",
+            "xanchor": "left", "yanchor": "bottom", "yshift": 6, "showarrow": False})
+    return result
+
+
+def curve(quantity: str, x, y, *, panel: int = 1, values=None,
+          symbols: list[str] | None = None, sizes: int | list[int] = 10, dash: str = "solid",
+          **more) -> go.Scatter:
+    """A line with marks in the quantity's colour. ``values``: the true values, where y is not.
+
+    A dotted line joins marks between which the axis means nothing: from a value to exact zero.
+    """
+    n = "" if panel == 1 else str(panel)
+    value = "%{y:.3g}" if values is None else "%{customdata:.3g}"
+    name = more.pop("name", NAMES[quantity])
+    return go.Scatter(**{
+        "x": x, "y": y, "customdata": values, "name": name, "xaxis": f"x{n}", "yaxis": f"y{n}",
+        "line": {"color": COLOURS[quantity], "width": 2.5, "dash": dash}, "mode": "lines+markers",
+        "marker": {"symbol": symbols or SYMBOLS[quantity], "size": sizes,
+                   "color": COLOURS[quantity]},
+        "hovertemplate": f"{name} = {value}<extra></extra>", **more})
+
+
+def power_ticks(low: int, high: int, every: int = 1) -> dict:
+    """The part of a log axis that names powers of ten from 10^low to 10^high."""
+    exponents = range(low, high + 1, every)
+    return {"type": "log", "tickvals": [10.0**e for e in exponents],
+            "ticktext": [power(e) for e in exponents]}
+
+
+class ZeroLogAxis:
+    """A log axis over 10^low … 10^high with a place of its own, below, for exactly zero."""
+
+    def __init__(self, low: int, high: int, every: int = 1):
+        self.low, self.high, self.every = low, high, every
+        self.zero = low - 0.09 * (high - low) - 0.3  # where an exact zero is drawn
+
+    def place(self, values) -> np.ndarray:
+        """Coordinates of values ≥ 0; those above the axis are drawn at its top edge.
+
+        ValueError if a positive value lies below the axis, where it would pass for zero.
+        """
+        values = np.atleast_1d(np.asarray(values, dtype=float))
+        positive = values[values > 0]
+        if positive.size and positive.min() < 10.0**self.low:
+            raise ValueError(f"values must be 0 or at least 1e{self.low}, got {positive.min():g}")
+        logs = np.log10(np.where(values > 0, values, 1.0))
+        return np.where(values > 0, np.minimum(logs, self.high), self.zero)
+
+    def symbols(self, quantity: str, values) -> list[str]:
+        """The quantity's mark for each value; an upward triangle for those above the axis."""
+        return ["triangle-up" if value > 10.0**self.high else SYMBOLS[quantity]
+                for value in values]
+
+    def axis(self, title: str = "") -> dict:
+        """The plotly axis: powers of ten, and "0" at its place."""
+        ticks = list(range(math.ceil(self.low), self.high + 1, self.every))
+        return {"tickvals": [self.zero, *ticks],
+                "ticktext": ["exactly 0", *(power(t) for t in ticks)],
+                "range": [self.zero - 0.06 * (self.high - self.low),
+                          self.high + 0.04 * (self.high - self.low)],
+                "title": {"text": title}}

@@ -1,0 +1,98 @@
+"""Train a small GPT, measure it, let it write. Imports torch and NumPy.
+
+Losses are in nats a character: the mean of −log p of the character that came.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from lora_edu import _check
+from lora_edu.chapters.small_gpt.text import decode, encode
+
+
+def fit(model, ids: torch.Tensor, *, steps: int, lr: float, rng: np.random.Generator,
+        batch: int = 16, warmup: int = 10, weight_decay: float = 0.0,
+        after_step=None) -> list[float]:
+    """Train what is not frozen with AdamW on random windows of ids; returns the batches' losses.
+
+    lr rises over ``warmup`` steps and falls to zero like a half cosine. Gradients are clipped to
+    norm 1. after_step: called with (step, loss). Leaves the model in evaluation mode.
+    Raises ValueError for ids too short for one window.
+    """
+    steps = _check.integer("steps", steps, minimum=1)
+    lr = _check.number("lr", lr, above=0.0)
+    rng = _check.generator("rng", rng)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    rule = torch.optim.AdamW(trained, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)
+    T, losses = model.size.context, []
+    if len(ids) <= T:
+        raise ValueError(f"ids must have more than {T} characters, got {len(ids)}")
+    model.train()
+    for step in range(steps):
+        rule.param_groups[0]["lr"] = lr * rate(step, steps, warmup)
+        starts = rng.integers(0, len(ids) - T, batch)  # (B,)
+        windows = torch.stack([ids[i:i + T + 1] for i in starts])  # (B, T + 1)
+        loss = F.cross_entropy(model(windows[:, :-1]).flatten(0, 1), windows[:, 1:].flatten())
+        rule.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        rule.step()
+        losses.append(loss.item())
+        if after_step:
+            after_step(step + 1, losses[-1])
+    model.eval()
+    return losses
+
+
+def rate(step: int, steps: int, warmup: int) -> float:
+    """The learning rate at a step as a share of its peak."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+@torch.no_grad()
+def loss_on(model, ids: torch.Tensor) -> float:
+    """The mean loss over ids, cut into windows of the model's context. No dropout."""
+    T, was_training = model.size.context, model.training
+    model.eval()
+    count = (len(ids) - 1) // T
+    x, y = (ids[i:i + count * T].view(count, T) for i in (0, 1))
+    total = sum(F.cross_entropy(model(a).flatten(0, 1), b.flatten(), reduction="sum").item()
+                for a, b in zip(x.split(64), y.split(64), strict=True))
+    model.train(was_training)
+    return total / (count * T)
+
+
+def write(model, prompt: str, length: int, *, rng: np.random.Generator,
+          temperature: float = 0.8) -> str:
+    """``length`` further characters, each drawn from softmax(logits / temperature) of the last."""
+    length = _check.integer("length", length, minimum=1)
+    temperature = _check.number("temperature", temperature, above=0.0)
+    rng = _check.generator("rng", rng)
+    ids = encode(prompt)
+    if not len(ids):
+        raise ValueError("prompt must have at least one character, got ''")
+    for _ in range(length):
+        with torch.no_grad():
+            logits = model(ids[None, -model.size.context:])[0, -1]  # (vocabulary,)
+        p = torch.softmax(logits.double() / temperature, 0).cumsum(0).numpy()
+        drawn = np.searchsorted(p / p[-1], rng.random(), side="right")
+        ids = torch.cat([ids, torch.tensor([int(drawn)])])
+    return decode(ids[-length:])
+
+
+@torch.no_grad()
+def surprise(model, text: str) -> np.ndarray:
+    """−log p of each character but the first, given those before it (as many as fit), in nats."""
+    ids, T = encode(text), model.size.context
+    head = model(ids[None, :-1][:, :T])[0]  # the places with less than T characters before them
+    starts = range(1, len(ids) - T)
+    tail = [model(ids[None, i:i + T])[0, -1:] for i in starts]
+    logits = torch.cat([head, *tail])  # (len(text) − 1, vocabulary)
+    return F.cross_entropy(logits, ids[1:], reduction="none").double().numpy()

@@ -1,0 +1,1 @@
+"""The code behind the chapter *α is a step size*."""
