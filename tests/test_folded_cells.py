@@ -4,7 +4,7 @@ import pytest
 from chapters import NOTEBOOKS, with_solutions
 
 FOLDED = {"hide-input", "hide-cell", "remove-input"}
-IN_CELLS = {"book/part3/rotated-digits", "book/part3/in-peft"}  # solutions in cells of their own
+IN_CELLS = {"book/part3/rotated-digits"}  # solutions in cells of their own
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)
