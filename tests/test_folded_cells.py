@@ -4,8 +4,7 @@ import pytest
 from chapters import NOTEBOOKS, with_solutions
 
 FOLDED = {"hide-input", "hide-cell", "remove-input"}
-IN_CELLS = {"book/part3/the-layer", "book/part3/rotated-digits", "book/part3/small-gpt",
-            "book/part3/in-peft"}  # their solutions are cells, folded one by one
+IN_CELLS = {"book/part3/rotated-digits"}  # solutions in cells of their own
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)
