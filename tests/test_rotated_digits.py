@@ -227,6 +227,8 @@ def test_how_much_is_forgotten_depends_on_the_rate():
     assert shipped.RATES[1] == 0.003 and new > 0.9 and 0.4 < old < 0.6 and most < 0.2
     assert abs(new - middle("rotated", FIRST, 8)) < 0.01  # learns as much, and keeps more
     assert old > middle("rotated", FIRST, 8, which=OLD) + 0.2
+    _, new, old = np.median(shipped.tried("new classes", "head")[0], axis=0)
+    assert min(new, old) > 0.6  # "whatever learns the new forgets the old, all of them"
 
 
 @pytest.mark.claim("obs-digits-forgetting")
