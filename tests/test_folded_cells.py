@@ -4,7 +4,6 @@ import pytest
 from chapters import NOTEBOOKS, with_solutions
 
 FOLDED = {"hide-input", "hide-cell", "remove-input"}
-IN_CELLS = {"book/part3/rotated-digits"}  # solutions in cells of their own
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)
@@ -16,6 +15,5 @@ def test_a_cell_is_folded_in_a_notebook_just_where_it_is_on_the_page(page):
 
 
 def test_nothing_of_a_solution_stands_in_the_open():
-    """A folded block hides the code, and there is no output to hide."""
-    in_cells = {page for page in NOTEBOOKS if any(label for _, label in with_solutions(page))}
-    assert in_cells <= IN_CELLS
+    """A folded block hides the code, and there is no output to hide. (tests/lab runs it.)"""
+    assert [page for page in NOTEBOOKS if any(label for _, label in with_solutions(page))] == []

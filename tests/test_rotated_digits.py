@@ -150,6 +150,8 @@ def test_accuracy_rises_with_the_rank_and_comes_near_full():
     by_rank = [middle("rotated", FIRST, r) for r in (1, 2, 4, 8)]
     assert all(b > a + 0.02 for a, b in pairwise(by_rank))
     assert 0.45 < by_rank[0] < 0.6
+    for way in (("full", 8), ("head", 8), *((FIRST, r) for r in shipped.RANKS)):
+        assert shipped.chosen("rotated", *way)[0] in shipped.RATES[1:-1]
     for r in (8, 16, 64):
         assert middle("rotated", "full") - 0.05 < middle("rotated", FIRST, r)
         assert middle("rotated", FIRST, r) < middle("rotated", "full")
@@ -219,18 +221,37 @@ def test_whatever_learns_rotated_digits_falls_on_upright_ones():
 
 
 @pytest.mark.claim("obs-digits-forgetting")
+def test_how_much_is_forgotten_depends_on_the_rate():
+    """So whatever learns rotated digits falls below 40 % at its own η, and not at any."""
+    (_, new, old), (_, _, most) = np.median(shipped.tried("rotated", "full"), axis=1)[[1, 2]]
+    assert shipped.RATES[1] == 0.003 and new > 0.9 and 0.4 < old < 0.6 and most < 0.2
+    assert abs(new - middle("rotated", FIRST, 8)) < 0.01  # learns as much, and keeps more
+    assert old > middle("rotated", FIRST, 8, which=OLD) + 0.2
+    _, new, old = np.median(shipped.tried("new classes", "head")[0], axis=0)
+    assert min(new, old) > 0.6  # "whatever learns the new forgets the old, all of them"
+
+
+@pytest.mark.claim("obs-digits-forgetting")
 def test_whatever_learns_the_new_classes_forgets_the_old():
     t = shipped.TASKS.index("new classes")
     assert shipped.runs()["frozen"][t, OLD] > 0.95 > 0.01 >= shipped.runs()["frozen"][t, TEST]
     for way in (("head", 8), ("full", 8), *((ALL, r) for r in (1, 2, 4, 8, 16))):
         assert middle("new classes", *way) > 0.6 and middle("new classes", *way, which=OLD) < 0.02
     for r in shipped.RANKS:
-        assert middle("new classes", FIRST, r) < 0.02
+        assert shipped.tried("new classes", FIRST, r)[..., TEST].max() < 0.02
+        assert shipped.chosen("new classes", FIRST, r)[0] == shipped.RATES[0]
         assert middle("new classes", FIRST, r, which=OLD) > 0.6
 
 
-def test_silent_units_are_not_why_the_first_layer_fails_on_new_classes():
-    base, parts = made.centred(*made.base_for("new classes"))
+def test_silent_units_are_not_why_the_first_layer_fails_on_new_classes(monkeypatch):
+    base, parts = made.base_for("new classes")
+    model = made.train(made.prepare(base, FIRST, 16), parts["train"], 0.03)
+    assert made.silent(model, parts["train"]) > 0.9 * shipped.UNITS
+    with monkeypatch.context() as patch:
+        patch.setitem(made.LAYERS, ALL, ["0", "2"])
+        model = made.train(made.prepare(base, ALL, 16), parts["train"], 0.03)
+    assert made.right(model, parts["test"]) > 0.95 * len(parts["test"][1])
+    base, parts = made.centred(base, parts)
     model = made.train(made.prepare(base, FIRST, 16), parts["train"], 0.03)
     assert made.silent(model, parts["train"]) < 0.2 * shipped.UNITS
     assert made.right(model, parts["test"]) < 0.05 * len(parts["test"][1])
@@ -265,12 +286,12 @@ def test_the_exact_answer_computes_what_the_base_computes(bias):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_undo_is_exact_for_any_invertible_change(seed):
     """With a bias, and without one where the third entry of every input is −0.7."""
-    undo, rng = printed_solution("ex-undo-change"), np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     M, t = rng.normal(size=(5, 5)) + 3 * np.eye(5), rng.normal(size=5)
     W0, b0, X = rng.normal(size=(4, 5)), rng.normal(size=4), rng.normal(size=(7, 5))
     M[2], t[2] = 0, -0.7
     M[2, 4] = 1  # x'₂ = x₄ − 0.7
-    delta_W, delta_b = undo(W0, b0, M, t)
+    delta_W, delta_b = printed_solution("ex-undo-change")(W0, b0, M, t)
     seen = X @ M.T + t
     np.testing.assert_allclose(seen @ (W0 + delta_W).T + b0 + delta_b, X @ W0.T + b0, atol=1e-9)
     np.testing.assert_allclose(delta_W, W0 @ (np.linalg.inv(M) - np.eye(5)), atol=1e-9)
@@ -323,14 +344,35 @@ def test_an_inverted_run_of_rank_64_made_again_fails():
         assert made.right(model, parts["test"]) < 0.3 * 300
 
 
-def test_full_fine_tuning_uses_less_rank_where_lora_fails():
+@pytest.mark.parametrize("layer", (0, 2, 4))
+def test_full_fine_tuning_uses_less_rank_where_lora_fails(layer):
     ranks = {}
     for task in ("rotated", "inverted"):
         base, parts = made.base_for(task)
         full = made.train(made.prepare(base, "full"), parts["train"], 0.01)
-        sigma = np.linalg.svd((full[0].weight - base[0].weight).detach().numpy(), compute_uv=False)
+        sigma = np.linalg.svd((full[layer].weight - base[layer].weight).detach().numpy(),
+                              compute_uv=False)
         ranks[task] = int((np.cumsum(sigma**2) < 0.9 * np.sum(sigma**2)).sum()) + 1
-    assert ranks["inverted"] + 2 < ranks["rotated"]
+    assert ranks["inverted"] < ranks["rotated"]
+
+
+@pytest.mark.claim("obs-digits-zero")
+def test_moving_the_zero_does_not_only_move_the_bias():
+    """The exact ΔW needs no Δb at a half, where LoRA fails, and needs it at 1 as at 0."""
+    base, parts = made.base_for("inverted")
+    alone = []
+    for share in shipped.SHARES:
+        moved, its_parts = made.centred(base, parts, share)
+        with torch.no_grad():
+            moved[0].weight -= 2 * base[0].weight
+            model, both = copy.deepcopy(moved), base[0].weight @ (
+                1 - 2 * share * parts["train"][0].mean(dim=0))
+            model[0].bias += both
+            torch.testing.assert_close(model(its_parts["test"][0]), base(1 - parts["test"][0]),
+                                       atol=1e-3, rtol=1e-4)
+        alone.append(made.right(moved, its_parts["test"]) / 300)
+    assert np.argmax(alone) == 2 and alone[2] > 0.9
+    assert max(alone[0], alone[4]) < 0.3 and abs(alone[0] - alone[4]) < 0.05
 
 
 @pytest.mark.claim("obs-digits-zero")
@@ -353,7 +395,7 @@ def test_black_on_white_from_the_start_fails_in_part():
     for start, pictures in ((base, parts), made.centred(base, parts)):
         model = made.train(made.prepare(start, FIRST, 16), pictures["train"], 0.03)
         found.append(made.right(model, pictures["test"]) / 300)
-    assert 0.3 < found[0] < 0.8 and found[1] > 0.9
+    assert 0.5 < found[0] < 0.8 and found[1] > 0.9
 
 
 @pytest.mark.claim("obs-digits-not-bias")
@@ -486,7 +528,7 @@ def test_pictures_of_unlike_shapes_are_refused():
 
 
 def test_the_explorer_needs_no_torch():
-    code = ("import sys; from lora_edu.figures import rotated_digits as m; m.rotated_digits(); "
+    code = ("import sys; from lora_edu.chapters.rotated_digits import figures as m; m.rotated_digits(); "
             "m.moving_zero(); print(bool({'torch', 'sklearn'} & set(sys.modules)))")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           check=True).stdout.strip() == "False"

@@ -62,7 +62,8 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
         save_file(tensors, path, metadata={"format": "pt", DIGEST: config.digest()})
         _sort_metadata(path)
 
-    replace_both(directory, WEIGHTS, write, CONFIG, config.to_json())
+    replace_both(directory, WEIGHTS, write, CONFIG, config.to_json(),
+                 lambda text: _belongs(_digest(directory / WEIGHTS), text))
 
 
 def load_adapter(model: nn.Module, directory: str | os.PathLike,
@@ -86,9 +87,7 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
             raise ValueError(f"{file}: this must be a file")
     with locked(directory, to_write=False) if directory.is_dir() else nullcontext():
         with _in(weights_file):
-            with safe_open(weights_file, "pt") as file:
-                digest = (file.metadata() or {}).get(DIGEST)
-            tensors = load_file(weights_file)
+            digest, tensors = _digest(weights_file), load_file(weights_file)
         with _in(config_file):
             text = second_of(directory, CONFIG, partial(_belongs, digest), _read)
             config = AdapterConfig.from_json(text)
@@ -128,6 +127,12 @@ def _settings(found: dict[str, nn.Module], config: AdapterConfig, tensors: dict,
             "matrices": (A, B),
             "dtype": torch.promote_types(torch.promote_types(A.dtype, torch.float32),
                                          _base(found[path]).weight.dtype)}
+
+
+def _digest(weights_file: Path) -> str | None:
+    """That of the settings with which weights were saved; None for PEFT's."""
+    with safe_open(weights_file, "pt") as file:
+        return (file.metadata() or {}).get(DIGEST)
 
 
 def _belongs(digest: str | None, text: str) -> bool:

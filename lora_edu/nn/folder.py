@@ -38,14 +38,19 @@ def locked(folder: Path, *, to_write: bool):
 
 
 def replace_both(folder: Path, first: str, write_first: Callable[[Path], None], second: str,
-                 second_text: str) -> None:
+                 second_text: str, belongs: Callable[[str], bool]) -> None:
     """Replace two files of ``folder``, both or neither, wherever the process is stopped.
 
-    write_first: writes the first file to a path. The second one is laid ready before the first is
-    replaced. A process that is stopped in between leaves it there, where ``second_of`` finds it;
-    the next call tidies up.
+    write_first: writes the first file to a path. belongs: whether a text belongs to the first file
+    that is there. The second one is laid ready before the first is replaced. A process that is
+    stopped in between leaves it there, where ``second_of`` finds it, and the next call puts it into
+    its place before it does anything else.
     """
     with locked(folder, to_write=True):
+        ready = folder / f"{NEXT}{second}"
+        if ready.is_file() and second_of(folder, second, belongs) == ready.read_text("utf-8"):
+            os.replace(ready, folder / second)
+        ready.unlink(missing_ok=True)
         for leftover in folder.glob(f"{WORKSHOP}*") if fcntl else ():  # of a stopped process
             shutil.rmtree(leftover, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=WORKSHOP, dir=folder) as workshop:
@@ -54,17 +59,18 @@ def replace_both(folder: Path, first: str, write_first: Callable[[Path], None], 
             made[1].write_bytes(second_text.encode())
             for file in made:
                 _settle(file)
-            os.replace(made[1], folder / f"{NEXT}{second}")
+            os.replace(made[1], ready)
             os.replace(made[0], folder / first)
-            os.replace(folder / f"{NEXT}{second}", folder / second)
+            os.replace(ready, folder / second)
 
 
-def second_of(folder: Path, name: str, belongs: Callable[[str], bool], read=Path.read_text) -> str:
+def second_of(folder: Path, name: str, belongs: Callable[[str], bool],
+              read: Callable[[Path], str] = Path.read_text) -> str:
     """The text of the second file; the one laid ready, if that is the one that belongs."""
-    text, ready = read(folder / name), folder / f"{NEXT}{name}"
-    if not belongs(text) and ready.is_file() and belongs(waiting := read(ready)):
-        return waiting
-    return text
+    there, ready = folder / name, folder / f"{NEXT}{name}"
+    if ready.is_file() and belongs(read(ready)) and not (there.is_file() and belongs(read(there))):
+        return read(ready)
+    return read(there)
 
 
 def _settle(path: Path) -> None:

@@ -10,7 +10,7 @@ import re
 
 import plotly.graph_objects as go
 import pytest
-from chapters import NOTEBOOKS
+from chapters import NOTEBOOKS, folded_solutions
 from driver import Lab
 from playwright.sync_api import expect
 from test_lab import lists
@@ -123,6 +123,8 @@ def test_a_chapter_runs_and_its_explorers_follow_their_controls(read, chapter):
             root.get_by_role("button", name=re.compile("^reset")).click()
             agree(tab, root, source, start)
     assert len(shown) == len(re.findall(r"^(?:explore|show)\(", tab.code(), re.MULTILINE))
+    for label, (code, _) in folded_solutions(chapter).items():  # as a reader would paste it
+        assert tab.ask(f"{code}\nprint('to its end')").endswith("to its end\n"), label
     # a restart cuts short what JupyterLab was asking the kernel: its debugger's question says so,
     # other promises are dropped without a word
     assert [error for error in tab.errors if error and "debugger state" not in error] == []

@@ -83,6 +83,29 @@ def test_a_save_that_ends_between_two_renamings_leaves_one_of_the_two(two, renam
     assert load_adapter(fresh, first)
 
 
+def test_a_save_that_ends_after_one_that_has_ended_half_way_loses_nothing(two, monkeypatch):
+    """Weights of one, its settings laid ready; the next save lays its own ready, and ends."""
+    first, _, plain = two
+
+    def save_until(model, renamings):
+        replace, done = os.replace, []
+
+        def stops(source, target):
+            if len(done) == renamings:
+                raise KeyboardInterrupt
+            done.append(target)
+            replace(source, target)
+
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(os, "replace", stops)
+            save_adapter(model, first)
+
+    save_until(adapted(4, 32)[0], 2)
+    save_until(adapted(4, 16)[0], 2)  # the first of which completes what was left
+    assert load_adapter(plain, first)
+    assert plain.blocks[0].q.active[0].scaling == 8.0
+
+
 def test_temporary_files_follow_no_link_and_leave_ordinary_rights(two, tmp_path, monkeypatch):
     first, _, _ = two
     (tmp_path / "target").write_text("precious")
