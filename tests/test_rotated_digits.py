@@ -528,8 +528,9 @@ def test_pictures_of_unlike_shapes_are_refused():
 
 
 def test_the_explorer_needs_no_torch():
-    code = ("import sys; from lora_edu.chapters.rotated_digits import figures as m; m.rotated_digits(); "
-            "m.moving_zero(); print(bool({'torch', 'sklearn'} & set(sys.modules)))")
+    code = ("import sys; from lora_edu.chapters.rotated_digits import figures as m; "
+            "m.rotated_digits(); m.moving_zero(); "
+            "print(bool({'torch', 'sklearn'} & set(sys.modules)))")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           check=True).stdout.strip() == "False"
 
