@@ -1,12 +1,24 @@
-"""The README's example runs and prints what it says."""
+"""The README's examples run and print what they say."""
 
 import re
 from pathlib import Path
 
+import pytest
 
-def test_the_example_prints_what_its_comment_says(capsys):
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
-    exec(code, {})
-    said = re.search(r"# (\[.*?\])", code)[1]
-    assert capsys.readouterr().out.strip() == said
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("code", EXAMPLES, ids=["core", "nn", "explore"])
+def test_an_example_prints_what_its_comments_say(code, capsys):
+    names = {}
+    exec(code, names)
+    said = re.findall(r"# (\[.*?\])", code)
+    assert capsys.readouterr().out.split("\n")[:-1] == said
+    if "wave" in names:
+        from lora_edu.explore import explore
+
+        (call,) = re.findall(r"^explore\((.*)\)$", code, re.MULTILINE)
+        made = eval(f"explore({call})", {**names, "explore": explore})
+        assert [c.values for c in made.controls] == [tuple(range(1, 9)), (0.0, 0.5, 1.0)]
+        assert "frequency" in made.html()
