@@ -6,11 +6,12 @@ behind the book's chapters is ``lora_edu.chapters``.
 """
 
 from lora_edu.adapter import RULES, Adapter, scaling
+from lora_edu.grids import Sweep, sweep
 from lora_edu.init import DISTRIBUTIONS, STARTS, initial
 from lora_edu.invariance import equivalent
 from lora_edu.optim import OPTIMISERS, SGD, Adam, AdamW, Clipped, Momentum, Optimiser, optimiser
 from lora_edu.problems import Regression, effective_rank, teacher_student
-from lora_edu.training import History, Sweep, sweep, train
+from lora_edu.training import History, train
 
 __version__ = "0.1.0"
 

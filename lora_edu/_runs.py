@@ -1,4 +1,4 @@
-"""Many runs of one problem at once: the arithmetic behind ``training.sweep``.
+"""Many runs of one problem at once: the arithmetic behind ``grids.sweep``.
 
 Imports NumPy only. The runs of a stack share the problem and the rank r; they differ in start,
 scaling and learning rate. A is (R, r, k) and Bt = Bᵀ is (R, r, d); the optimisers of ``optim`` step

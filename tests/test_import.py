@@ -8,7 +8,7 @@ import pytest
 
 import lora_edu
 
-CORE = ["adapter", "init", "optim", "problems", "training", "_check"]
+CORE = ["adapter", "init", "optim", "problems", "training", "grids", "invariance", "_check"]
 
 
 def modules_after(statement):

@@ -35,9 +35,9 @@ class Explorer:
         return evaluate_one(self.function, self.controls,
                             {c.name: c.values[c.start] for c in self.controls})
 
-    def states(self, progress: bool = False) -> list[dict]:
+    def states(self) -> list[dict]:
         """The plain figures of all positions, the last control varying fastest."""
-        return evaluate(self.function, self.controls, progress=progress)
+        return evaluate(self.function, self.controls)
 
     def html(self) -> str:
         """The static form. Raises ExploreError as :func:`states.evaluate` does."""

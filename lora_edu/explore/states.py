@@ -12,7 +12,6 @@ import base64
 import math
 
 import numpy as np
-from tqdm import tqdm
 
 from lora_edu.explore.codec import as_lists
 from lora_edu.explore.controls import Control, describe, grid
@@ -82,7 +81,7 @@ def _paths(value, path: str = "") -> set[str]:
     return set() if value is None else {path}
 
 
-def evaluate(function, controls: tuple[Control, ...], *, progress: bool = False) -> list[dict]:
+def evaluate(function, controls: tuple[Control, ...]) -> list[dict]:
     """The plain figure of every state, in the order of :func:`controls.grid`.
 
     Raises ExploreError for more than MAX_STATES states, and for a state whose function raises or
@@ -93,10 +92,8 @@ def evaluate(function, controls: tuple[Control, ...], *, progress: bool = False)
         sizes = " × ".join(f"{len(control.values)} {control.name}" for control in controls)
         raise ExploreError(f"too many states: {sizes} = {count}, at most {MAX_STATES} are allowed; "
                            "give a control fewer values")
-    positions = tqdm(grid(controls), total=count, desc="explorer states", delay=1.0,
-                     disable=not progress, leave=False)
     return [evaluate_one(function, controls, values, checked=i > 0)
-            for i, values in enumerate(positions)]
+            for i, values in enumerate(grid(controls))]
 
 
 def evaluate_one(function, controls: tuple[Control, ...], values: dict, *,
