@@ -121,6 +121,9 @@ def test_how_much_of_a_short_update_arrives():
         kept, error = got["bfloat16", 0.001]
         assert 0.53 < kept < 0.58 and 0.77 < error < 0.80
         assert got["bfloat16", 0.0001][0] < 0.08
+        W0 = first.bfloat16().double()
+        again = (W0 + shape * (0.001 * norm(W0) / norm(shape))).bfloat16().double()
+        assert (again == W0).double().mean() > 0.7  # lost in most places
         assert abs(got["float16", 0.001][0] - 1) < 0.01 < abs(got["bfloat16", 0.003][0] - 1)
 
 
