@@ -16,6 +16,7 @@ from lora_edu.explore.controls import Control
 from lora_edu.explore.first_frame import first_frame
 from lora_edu.explore.states import ExploreError
 
+SLACK = " 00000000"  # a shorter sentence may break into more lines than the longest one
 MAX_PAYLOAD = 400_000  # bytes of packed states in the HTML of one explorer
 
 
@@ -51,7 +52,7 @@ def fragment(name: str, controls: tuple[Control, ...], states: list[dict], *, ca
     said = reading(start)
     frame, lacking = drawn(start, height)
     reading_line = ('<p class="explorer-reading" aria-live="polite" '
-                    f'data-longest="{escape(longest)}">'
+                    f'data-longest="{escape(longest + SLACK)}">'
                     f"<span>{escape(said)}</span></p>") if longest else ""
     pinned = '<p class="explorer-pinned" hidden></p>' if controls else ""
     return f"""<figure class="explorer" id="explorer-{name}" data-name="{name}" \

@@ -101,7 +101,7 @@ def test_every_state_is_in_the_page():
 def test_the_reading_and_the_longest_reading_are_in_the_page():
     html = explorer().html()
     (line,) = [attrs for attrs in attributes(html, "p") if attrs.get("aria-live") == "polite"]
-    assert line["data-longest"] == f"r = 1, {HOSTILE}, log <&>"
+    assert line["data-longest"] == f"r = 1, {HOSTILE}, log <&>" + page.SLACK
     assert "<span>r = 2, one &lt;&amp;&gt;</span>" in html
 
 
