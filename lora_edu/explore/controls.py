@@ -1,6 +1,6 @@
 """Controls: what a reader can move, made from keyword arguments as ``ipywidgets.interact`` does.
 
-Imports NumPy, and figures.text for numbers as words.
+Imports NumPy, and the sibling module words.
 """
 
 from __future__ import annotations

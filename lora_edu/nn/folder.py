@@ -57,8 +57,10 @@ def replace_both(folder: Path, first: str, write_first: Callable[[Path], None], 
             made = [Path(workshop) / name for name in (first, second)]
             write_first(made[0])
             made[1].write_bytes(second_text.encode())
+            made[0].chmod(made[1].stat().st_mode)  # the rights of an ordinary file
             for file in made:
-                _settle(file)
+                with open(file, "rb+") as written:
+                    os.fsync(written.fileno())
             os.replace(made[1], ready)
             os.replace(made[0], folder / first)
             os.replace(ready, folder / second)
@@ -71,12 +73,3 @@ def second_of(folder: Path, name: str, belongs: Callable[[str], bool],
     if ready.is_file() and belongs(read(ready)) and not (there.is_file() and belongs(read(there))):
         return read(ready)
     return read(there)
-
-
-def _settle(path: Path) -> None:
-    """Give a finished file the rights of an ordinary one, and bring it to the disk."""
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
