@@ -168,6 +168,9 @@ class Claims(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         register = Register()
+        for pattern in ("book/**/*.md", "book/**/*.claims.yml", "tests/**/test_*.py"):
+            for file in HOME.glob(pattern):
+                self.env.note_dependency(str(file))
         text = "\n".join(line for page, claims in register.entries.items()
                          for line in chapter(register, page, claims))
         node = nodes.container(classes=["claims"])
