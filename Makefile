@@ -3,31 +3,53 @@
 #
 #   make book    build the website          make lab      open the chapters as notebooks
 #   make serve   serve it on this machine   make test     run the tests that need no browser
+#   make pyodide fetch NumPy for browsers (3 MB): the book's pages then run there
 #   make test-browser  drive the built site and a real JupyterLab in Chromium
+#   make thorough  the tests of the site that take longest, which make check leaves out
+#   make lint    ruff, and the storeys of the imports (lint-imports)
 #   make check   what continuous integration runs: lint, tests, a strict build, browser tests
 #                (make -j2 runs two of them at a time, --output-sync=target keeps them apart)
+#   make wheels  build lora_edu, its chapters and their data into dist
+#   make audit   known faults of the versions in constraints.txt and package-lock.json
+#   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
+#                or with the highest that there are
+#   make verify  build the book twice, from clean, and compare every number of every page
+#   make mutants make small faults in the package, and count those that no test notices
 #   make clean   remove what was built
+#
+# TORCH_INDEX: an index of packages from which PyTorch, and nothing else, is installed first. On
+# Linux it is the one of PyTorch without CUDA, which the book does not use; TORCH_INDEX= leaves it out.
+# PYODIDE_WHEELS: a folder where NumPy's wheel for Pyodide may lie; else it comes from Pyodide's release.
+# OPTIONS: more options of JupyterLab, as in make lab OPTIONS="--no-browser --port 8899 --allow-root".
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 HTML := _build/html
+TORCH_INDEX ?= $(if $(filter Linux,$(shell uname)),https://download.pytorch.org/whl/cpu)
+TORCH = "$(shell sed -n 's/.*"\(torch>=[0-9.]*\)".*/\1/p' pyproject.toml)"
+NO_INDEX = echo "No PyTorch from $(TORCH_INDEX): it comes from where the other packages do," \
+	"on Linux perhaps with CUDA, which is some GB more"
+OPTIONS ?=
 
-.PHONY: book serve lab test test-browser test-site test-lab check lint strict-book strict-site clean
+.PHONY: book pyodide serve lab test test-browser test-site test-lab thorough check lint strict-book \
+	strict-site wheels audit versions verify mutants clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
 	$(BIN)/jupyter-book build .
 	@echo "The book is at $(CURDIR)/$(HTML)/index.html"
 
+pyodide: $(BIN)/python node_modules/.ready
+	$(BIN)/python book/_extensions/pyodide_wheel.py
+
 serve: book
 	@echo "Serving the book at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 
-# .jupyter makes the chapters' .md files open as notebooks and sliders answer without delay.
 lab: $(VENV)/.ready
-	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab book/index.md
+	$(BIN)/python -m book.lab $(OPTIONS)
 
 test: $(VENV)/.ready-dev
 	$(BIN)/pytest --ignore=tests/site --ignore=tests/lab
@@ -36,10 +58,15 @@ test-browser: test-site test-lab
 
 # The site is built first, so that no old page is tested; with nothing changed that takes seconds.
 test-site: book $(VENV)/.ready-dev
-	$(BIN)/pytest -n 3 tests/site
+	$(BIN)/pytest -n 3 -m "not thorough" tests/site
 
+# Some ten minutes on a quiet machine; python -m tests.mutants --help for a part of it.
+mutants: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.mutants
+
+# The tests of a file share a notebook: they stay in one process.
 test-lab: $(VENV)/.ready-dev node_modules/.ready
-	$(BIN)/pytest tests/lab
+	$(BIN)/pytest -n 2 --dist loadfile tests/lab
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
@@ -51,19 +78,54 @@ strict-book: $(VENV)/.ready node_modules/.ready
 	LORA_EDU_STRICT=1 $(BIN)/jupyter-book build . -n -W --keep-going
 
 strict-site: strict-book $(VENV)/.ready-dev
-	$(BIN)/pytest -n 3 tests/site
+	$(BIN)/pytest -n 3 -m "not thorough" tests/site
+
+# What looks at every page where the tests of the site look at some: a further ten minutes.
+thorough: book $(VENV)/.ready-dev
+	$(BIN)/pytest -n 3 -m thorough tests/site
 
 check: lint test strict-site test-lab
 
+# pip leaves what it copied in build, and would take it up again.
+wheels: $(BIN)/python
+	rm -rf build packaging/*/build dist
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w dist . ./packaging/*/
+	rm -rf build packaging/*/build
+
+audit: $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --no-deps --disable-pip -r constraints.txt
+	npm audit
+
+# In an environment of its own; uv resolves downwards, which pip does not.
+RESOLUTION ?= highest
+OTHER := .venv-$(RESOLUTION)/bin
+versions:
+	$(PYTHON) -m venv --clear .venv-$(RESOLUTION)
+	$(OTHER)/pip install --quiet --disable-pip-version-check uv
+	[ -z "$(TORCH_INDEX)" ] || $(OTHER)/uv pip install --quiet --python $(OTHER)/python --no-deps \
+		--resolution $(RESOLUTION) --index-url $(TORCH_INDEX) $(TORCH) || $(NO_INDEX)
+	$(OTHER)/uv pip install --quiet --python $(OTHER)/python --resolution $(RESOLUTION) \
+		-r requirements-dev.txt
+	$(OTHER)/uv pip freeze --python $(OTHER)/python
+	$(OTHER)/pytest --ignore=tests/site --ignore=tests/lab
+
+verify: $(VENV)/.ready-dev node_modules/.ready
+	$(BIN)/python -m tests.verify
+
 clean:
-	rm -rf _build
+	rm -rf _build build packaging/*/build dist
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.ready: $(BIN)/python requirements.txt constraints.txt pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements.txt
+	@echo "Into $(VENV) come PyTorch, JupyterLab, Jupyter Book and what they need:" \
+		"some 420 MB to download, 1.9 GB on disk."
+	@[ -z "$(TORCH_INDEX)" ] || $(BIN)/pip install --disable-pip-version-check --no-deps --retries 1 \
+		--index-url $(TORCH_INDEX) $(TORCH) || $(NO_INDEX)
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -r requirements.txt
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt

@@ -6,12 +6,14 @@ behind the book's chapters is ``lora_edu.chapters``.
 """
 
 from lora_edu.adapter import RULES, Adapter, scaling
-from lora_edu.grids import Sweep, sweep
+from lora_edu.clipping import Clipped
+from lora_edu.grids import sweep
 from lora_edu.init import DISTRIBUTIONS, STARTS, initial
 from lora_edu.invariance import equivalent
-from lora_edu.optim import OPTIMISERS, SGD, Adam, AdamW, Clipped, Momentum, Optimiser, optimiser
+from lora_edu.optim import OPTIMISERS, SGD, Adam, AdamW, Momentum, Optimiser, optimiser
 from lora_edu.problems import Regression, effective_rank, teacher_student
-from lora_edu.training import History, train
+from lora_edu.records import History, Sweep
+from lora_edu.training import train
 
 __version__ = "0.1.0"
 

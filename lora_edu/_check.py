@@ -1,6 +1,8 @@
 """Argument checks: each error names the argument, the value received and what is allowed.
 
-Imports NumPy only.
+Imports NumPy only. A number is whatever holds one real number: Python's and NumPy's, arrays without
+a side, tensors, fractions. Truth values, text, bytes, complex numbers, dates and masked arrays are
+not numbers, nor do arrays of them hold numbers.
 """
 
 from __future__ import annotations
@@ -10,67 +12,112 @@ import operator
 
 import numpy as np
 
+LARGEST = 2**53  # up to here a float64 holds every whole number
 
-def integer(name: str, value, *, minimum: int) -> int:
-    """Return ``value`` as an int of at least ``minimum``; TypeError or ValueError otherwise."""
+
+def numbers(name: str, value, what: str = "an array of numbers") -> np.ndarray:
+    """Return ``value`` as an array of real numbers, in its own dtype; TypeError otherwise.
+
+    A list of Python's large or exact numbers comes back as an array of objects.
+    """
     try:
-        number = operator.index(value)
-    except TypeError:
+        array = np.asarray(value)
+        kind = array.dtype.kind
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError("a masked array")
+        if kind not in "iufO":
+            raise TypeError(f"dtype {array.dtype}")
+        if kind == "O":
+            for entry in array.flat:
+                number("entry", entry)
+    except Exception as error:  # NumPy, torch and others have many
+        raise TypeError(f"{name} must be {what}, got {_short(value)}: {error}") from None
+    return array
+
+
+def integer(name: str, value, *, minimum: int, maximum: int | None = LARGEST) -> int:
+    """Return ``value`` as an int in the given range; TypeError or ValueError otherwise."""
+    try:
+        if type(value) is not int and not _is_one(value, "iuO"):
+            raise TypeError
+        result = operator.index(value)
+    except Exception:
         raise TypeError(f"{name} must be a whole number, got {value!r}") from None
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if number < minimum:
+    if result < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
-    return number
+    if maximum is not None and result > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {_short(value)}")
+    return result
 
 
 def number(name: str, value, *, above: float = -math.inf, minimum: float = -math.inf,
            below: float = math.inf) -> float:
     """Return ``value`` as a finite float in the given range (``minimum`` inclusive)."""
-    if isinstance(value, (bool, np.bool_, str)):
-        raise TypeError(f"{name} must be a number, got {value!r}")
     try:
+        if type(value) is not float and not _is_one(value, "iufO"):
+            raise TypeError
         result = float(value)
-    except (TypeError, ValueError):
+    except OverflowError:
+        result = math.inf
+    except Exception:
         raise TypeError(f"{name} must be a number, got {value!r}") from None
     if not math.isfinite(result) or not (above < result < below) or result < minimum:
         bounds = [f"greater than {above:g}"] if above > -math.inf else []
         bounds += [f"at least {minimum:g}"] if minimum > -math.inf else []
         bounds += [f"less than {below:g}"] if below < math.inf else []
         raise ValueError(f"{name} must be finite{' and ' if bounds else ''}"
-                         f"{' and '.join(bounds)}, got {value!r}")
+                         f"{' and '.join(bounds)}, got {_short(value)}")
     return result
 
 
+def flag(name: str, value) -> bool:
+    """Return ``value`` if it is True or False; TypeError otherwise."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def choice(name: str, value, allowed):
-    """Return ``value`` if it is one of ``allowed``; otherwise a ValueError that lists them."""
-    if value not in tuple(allowed):
+    """Return ``value`` as it stands in ``allowed``; otherwise a ValueError that lists them."""
+    value, allowed = plain(value), tuple(allowed)
+    if isinstance(value, (np.ndarray, list)) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-    return value
+    return allowed[allowed.index(value)]
 
 
-def matrix(name: str, value, shape: tuple[int | None, int | None] = (None, None)) -> np.ndarray:
-    """Return ``value`` as a finite float64 matrix whose sides match ``shape`` (None: any)."""
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a matrix of numbers, got {value!r}") from None
+def plain(value):
+    """``value``, as Python has it if it is a scalar of NumPy's, or an array without a side."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def matrix(name: str, value, shape: tuple[int | None, int | None] = (None, None), *,
+           finite: bool = True) -> np.ndarray:
+    """Return ``value`` as a float64 matrix whose sides match ``shape`` (None: any); finite, unless
+    that is not asked for."""
+    array = numbers(name, value, "a matrix of numbers").astype(np.float64, copy=False)
     fits = array.ndim == 2 and all(want in (None, have)
                                    for want, have in zip(shape, array.shape, strict=True))
     if not fits:
         sides = ", ".join("any" if side is None else str(side) for side in shape)
         raise ValueError(f"{name} must be a matrix of shape ({sides}), got shape {array.shape}")
-    if not np.isfinite(array).all():
+    if finite and not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {np.sum(~np.isfinite(array))} "
                          f"non-finite entries of {array.size}")
+    return array
+
+
+def own(array: np.ndarray) -> np.ndarray:
+    """A copy of ``array`` that cannot be written to: what was checked stays as it was."""
+    array = array.copy()
+    array.flags.writeable = False
     return array
 
 
 def instance(name: str, value, kind: type):
     """Return ``value`` if it is a ``kind``."""
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be {'an' if kind.__name__[0] in 'AEIO' else 'a'} "
-                        f"{kind.__name__}, got {value!r}")
+        an = kind.__name__[0] in "AEIO" or kind.__name__.isupper()
+        raise TypeError(f"{name} must be {'an' if an else 'a'} {kind.__name__}, got {value!r}")
     return value
 
 
@@ -80,3 +127,19 @@ def generator(name: str, value) -> np.random.Generator:
         raise TypeError(f"{name} must be a numpy.random.Generator "
                         f"(such as numpy.random.default_rng(0)), got {value!r}")
     return value
+
+
+def _is_one(value, kinds: str) -> bool:
+    """Whether ``value`` is one thing whose kind, as NumPy sees it, is among ``kinds``."""
+    array = np.asarray(value)
+    return not array.ndim and array.dtype.kind in kinds and not isinstance(
+        value, np.ma.MaskedArray)
+
+
+def _short(value) -> str:
+    """The value as it is written, but not at any length (10**5000 Python does not write at all)."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) < 100 else f"{text[:40]} … ({len(text)} characters)"

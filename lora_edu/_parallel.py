@@ -72,7 +72,7 @@ def one_blas_thread():
 
 def _threads_can_be_had() -> bool:
     try:
-        threading.Thread(target=int).start()
+        threading.Thread().start()
     except RuntimeError:
         return False
     return True

@@ -5,64 +5,18 @@ Imports NumPy and the core only; tqdm for a bar.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from lora_edu import _check, _parallel, _runs, optim
+from lora_edu import _check, _optimiser, _parallel, _runs, optim
 from lora_edu.adapter import scaling
 from lora_edu.init import initial
 from lora_edu.problems import Regression
-
-
-@dataclass(frozen=True, eq=False)
-class Sweep:
-    """What :func:`sweep` recorded: one array a quantity, one axis a setting, steps last.
-
-    axes: {"r": (…), "alpha": (…), "lr": (…), "start": (…), "seed": (…)}, the values on each axis.
-    loss, delta_norm, grad_A_norm, grad_B_norm, useful: as in ``training.History``, of shape
-    (len(r), len(alpha), len(lr), len(start), len(seed), steps + 1). From the step at which a run
-    stopped being finite, all five are inf.
-    """
-
-    axes: dict[str, tuple]
-    loss: np.ndarray
-    delta_norm: np.ndarray
-    grad_A_norm: np.ndarray
-    grad_B_norm: np.ndarray
-    useful: np.ndarray
-
-    @property
-    def diverged(self) -> np.ndarray:
-        """Which runs stopped being finite; the shape of the axes."""
-        return ~np.isfinite(self.loss[..., -1])
-
-    def select(self, **fixed) -> Sweep:
-        """The part with the given settings, ``select(r=8, lr=0.01)``; those axes are dropped.
-
-        Raises ValueError for a name that is no axis or a value that is not on it.
-        """
-        index = []
-        for name, values in self.axes.items():
-            index.append(values.index(_check.choice(name, fixed[name], values))
-                         if name in fixed else slice(None))
-        for name in fixed:
-            _check.choice("setting", name, self.axes)
-        arrays = {name: getattr(self, name)[tuple(index)] for name in _runs.RECORDED}
-        return Sweep({n: v for n, v in self.axes.items() if n not in fixed}, **arrays)
-
-    def rows(self, step: int = -1) -> list[dict]:
-        """One dict a run, its settings and its five quantities at ``step``: a tidy table."""
-        table = []
-        for index in np.ndindex(*(len(values) for values in self.axes.values())):
-            row = {name: values[i] for (name, values), i in
-                   zip(self.axes.items(), index, strict=True)}
-            row.update({name: float(getattr(self, name)[index][step]) for name in _runs.RECORDED})
-            table.append(row)
-        return table
+from lora_edu.records import RECORDED, Sweep
 
 
 def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0, steps: int = 100,
@@ -73,33 +27,46 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
 
     r, alpha, lr, start, seed: one value or a sequence each. A run draws its start as
     ``initial(d, k, r, start, distribution, rng=default_rng(seed))`` and follows the same path as
-    ``training.train`` does, to rounding.
-    optimiser: a name of ``optim.OPTIMISERS`` or an optimiser class; settings: its other arguments
-    (``betas=…``). rule: see :func:`scaling`.
+    ``train`` does, to rounding.
+    optimiser: a name of ``OPTIMISERS`` or an optimiser class, which may be your own, see
+    :class:`Optimiser`; settings: its other arguments (``betas=…``). rule: see :func:`scaling`.
     executor: any ``concurrent.futures.Executor``, such as a process pool or a Dask cluster's
     ``client.get_executor()``; default: a thread a core, or none where threads cannot be had. Work
     that fails in it is done once more in the calling process. progress: a bar over the runs (tqdm).
 
-    The same call gives the same bits on the same machine, whatever the executor: the runs are cut
-    into the same pieces. Another grid cuts them otherwise, and another processor or BLAS rounds
-    otherwise. The memory it takes is that of the result and of one piece (2 MB) a worker.
+    The same call gives the same bits on the same machine, whatever the executor, the number of its
+    workers and of BLAS's threads: runs of one rank that follow each other are stepped together, in
+    pieces of some 2 MB, and the grid alone says where they are cut. A run's last bits depend on its
+    neighbours in the piece, so another grid (more seeds, another order) may change them, by some
+    4e-14 of their size; another processor, BLAS or NumPy rounds otherwise too. The memory it takes
+    is that of the result and of one piece a worker.
 
     All settings are checked before the first run. Raises ValueError or TypeError as :func:`initial`
-    and the optimisers do, and for a problem that is not a Regression (a subclass
-    would bring a loss of its own). A run that diverges raises nothing: see :class:`Sweep`.
+    and the optimisers do, for a class that does not do what :class:`Optimiser` says, and for a
+    problem that is not a Regression (a subclass would bring a loss of its own). A run that
+    diverges raises nothing: see :class:`Sweep`.
+
+    >>> from lora_edu import teacher_student
+    >>> problem = teacher_student(6, 5, rng=np.random.default_rng(0))
+    >>> runs = sweep(problem, r=[1, 2], alpha=8, lr=[0.01, 0.1, 1.0], seed=range(4), steps=20)
+    >>> runs.loss.shape  # r, alpha, lr, start, seed, steps
+    (2, 1, 3, 1, 4, 21)
     """
     if type(problem) is not Regression:
         raise TypeError(f"problem must be a Regression, got {type(problem).__name__}")
     steps = _check.integer("steps", steps, minimum=0)
+    if not (executor is None or hasattr(executor, "submit")):
+        raise TypeError(f"executor must be a concurrent.futures.Executor or None, got {executor!r}")
+    _check.flag("progress", progress)
     axes = {name: _axis(name, value) for name, value in
             (("r", r), ("alpha", alpha), ("lr", lr), ("start", start), ("seed", seed))}
-    make = optimiser if isinstance(optimiser, type) else optim.OPTIMISERS[
-        _check.choice("optimiser", optimiser, optim.OPTIMISERS)]
+    make = optimiser if isinstance(optimiser, type) and hasattr(optimiser, "init") else (
+        optim.OPTIMISERS[_check.choice("optimiser", optimiser, optim.OPTIMISERS)])
     _check_runs(problem, axes, make, settings, rule, distribution)
     train_piece = partial(
         _train_piece, covariance=problem.covariance, shift=problem.W_star - problem.W0, rule=rule,
         distribution=distribution, make=make, settings=settings, steps=steps)
-    result = np.empty((*(len(values) for values in axes.values()), len(_runs.RECORDED), steps + 1))
+    result = np.empty((*(len(values) for values in axes.values()), len(RECORDED), steps + 1))
     with _bar(result[..., 0, 0].size if progress else 0) as bar:
         for piece, records in _parallel.outcomes(train_piece, _pieces(axes, sum(problem.shape)),
                                                  executor, _described):
@@ -117,13 +84,35 @@ def _check_runs(problem, axes, make, settings, rule, distribution) -> None:
     for rate in axes["lr"]:
         make(lr=_check.number("lr", rate), **settings)
     for seed in axes["seed"]:
-        _check.integer("seed", seed, minimum=0)
+        _check.integer("seed", seed, minimum=0, maximum=None)
     for rank in axes["r"]:
         _check.integer("r", rank, minimum=1)
         for alpha in axes["alpha"]:
             scaling(rank, alpha, rule)
         for start in axes["start"]:
             initial(*problem.shape, rank, start, distribution, rng=np.random.default_rng(0))
+    _try_out(partial(make, **settings), axes["r"][0], *problem.shape,
+             [rate for rate in axes["lr"] if rate][:2])
+
+
+def _try_out(make, r: int, d: int, k: int, rates: list[float]) -> None:
+    """Raise TypeError unless the optimiser steps two runs in a stack as it steps one of them."""
+    if not rates:
+        return
+    params = [np.zeros((2, r, k)), np.ones((2, r, d))]
+    grads = [np.array([1.0, 3.0])[:, None, None] * np.ones_like(p) for p in params]
+    stack = _optimiser.tried(make(lr=_column(rates)), params, grads)
+    alone = _optimiser.tried(make(lr=rates[0]), [p[:1] for p in params], [g[:1] for g in grads])
+    if not all(np.allclose(p[:1], q, rtol=1e-9, atol=0, equal_nan=True)
+               for p, q in zip(stack, alone, strict=True)):
+        raise TypeError(f"update must step each run of a stack (R, r, k) as it would step it alone "
+                        f"in a sweep, got {make.func.__name__}, where another run changes it")
+
+
+def _column(rates) -> float | np.ndarray:
+    """One rate for all runs of a stack, or (R, 1, 1)."""
+    lr = np.array(rates, dtype=float)[:, None, None]
+    return lr if np.ptp(lr) else lr.item(0)
 
 
 def _train_piece(piece: dict, covariance, shift, rule, distribution, make, settings,
@@ -137,7 +126,7 @@ def _train_piece(piece: dict, covariance, shift, rule, distribution, make, setti
         return _runs.train_runs(
             _runs.RegressionRuns(s, covariance, shift), np.array([A for A, B in drawn]),
             np.array([B.T for A, B in drawn]),
-            make(lr=np.array(rates, dtype=float)[:, None, None], **settings), steps)
+            make(lr=_column(rates), **settings), steps)
 
 
 def _described(piece: dict) -> str:
@@ -159,9 +148,15 @@ def _bar(runs: int):
 
 
 def _axis(name: str, value) -> tuple:
-    """One value or a sequence of distinct values, as a tuple."""
-    values = (value,) if isinstance(value, str) or np.ndim(value) == 0 else tuple(value)
-    if not values or len(set(values)) < len(values):
+    """One value or a sequence of distinct values, as a tuple of what Python has for them."""
+    several = bool(getattr(value, "ndim", 0)) or (
+        isinstance(value, Sequence) and not isinstance(value, (str, bytes)))
+    values = tuple(map(_check.plain, value)) if several else (_check.plain(value),)
+    try:
+        distinct = set(values)
+    except TypeError:  # a list in a list, a set
+        distinct = ()
+    if not values or len(distinct) < len(values):
         raise ValueError(f"{name} must be one value or a sequence of distinct ones, got {value!r}")
     return values
 

@@ -59,6 +59,10 @@ def initial(d: int, k: int, r: int, start: str = "A random, B zero",
 
     Raises ValueError for an unknown start or distribution, sides below 1, and for ``"BA zero"``
     at r = 1, where B·A = 0 forces one of the two vectors to be zero.
+
+    >>> A, B = initial(d=3, k=5, r=2, rng=np.random.default_rng(0))
+    >>> A.shape, B.shape, bool(A.any()), bool(B.any())
+    ((2, 5), (3, 2), True, False)
     """
     d, k, r = (_check.integer(name, value, minimum=1)
                for name, value in (("d", d), ("k", k), ("r", r)))

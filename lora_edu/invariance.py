@@ -15,7 +15,9 @@ import numpy as np
 
 from lora_edu import _check
 from lora_edu.adapter import Adapter
-from lora_edu.optim import Clipped
+from lora_edu.clipping import Clipped
+
+FACTORS = {"above": 1e-100, "below": 1e100}  # of these the squares and products are in range
 
 
 def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) -> tuple:
@@ -25,7 +27,7 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
     optimiser: SGD, Momentum, Adam or AdamW, or one of them Clipped; its lr, eps and weight_decay
     are multiplied by a to its ``powers`` for A and by b to them for B. Where the two agree the
     setting stays one number, else it becomes the pair (for A, for B).
-    a, b: positive numbers; b = a if it is left out.
+    a, b: numbers between 1e-100 and 1e100; b = a if it is left out.
 
     For powers of two the two runs agree bit for bit (as long as both add in the same order and
     nothing over- or underflows), for other numbers to rounding. A multiplicative schedule of the
@@ -33,8 +35,8 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
     multiplied by lr must not change. If Clipped compares the norm over several adapters, all of
     them must have the same a, and nothing else may be under that norm.
 
-    Raises TypeError for another optimiser, ValueError unless a and b are positive and finite, and
-    for Clipped with a ≠ b: clipping compares the norm of both gradients together with one number,
+    Raises TypeError for another optimiser, ValueError unless a and b are in that range, and for
+    Clipped with a ≠ b: clipping compares the norm of both gradients together with one number,
     and that norm does not change by one factor.
 
     >>> from lora_edu.optim import Adam
@@ -45,8 +47,8 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
     1.0
     """
     _check.instance("adapter", adapter, Adapter)
-    a = _check.number("a", a, above=0.0)
-    b = a if b is None else _check.number("b", b, above=0.0)
+    a = _check.number("a", a, **FACTORS)
+    b = a if b is None else _check.number("b", b, **FACTORS)
     return (Adapter(a * adapter.A, b * adapter.B, adapter.scaling / (a * b)),
             _optimiser(optimiser, a, b))
 
@@ -60,7 +62,7 @@ def _optimiser(optimiser, a: float, b: float):
                        optimiser.eps / a)
     if not hasattr(optimiser, "powers"):
         raise TypeError("optimiser must have powers, which say how its settings follow a change of "
-                        f"A and B (see lora_edu.optim), got {optimiser!r}")
+                        f"A and B (see lora_edu.Optimiser), got {optimiser!r}")
     return replace(optimiser, **{
         name: _scaled(name, getattr(optimiser, name), a**power, b**power)
         for name, power in optimiser.powers.items()})

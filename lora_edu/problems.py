@@ -19,8 +19,14 @@ class Regression:
 
     W0: (d, k), the frozen weight a student starts from. W_star: (d, k), the teacher's weight.
     X: (n, k), inputs, one a row. The targets are X·W_starᵀ, so the smallest loss is zero.
-    covariance: XᵀX/n, (k, k), computed from X.
-    Raises ValueError for shapes that do not match.
+    covariance: XᵀX/n, (k, k), computed from X. All four are copies and cannot be written to, so
+    that they keep belonging together.
+    Raises TypeError for what is not real numbers, ValueError for shapes that do not match, entries
+    that are not finite, and inputs too large for their covariance.
+
+    >>> problem = Regression(W0=np.zeros((1, 2)), W_star=[[1.0, 0.0]], X=np.eye(2))
+    >>> problem.loss(problem.W0), problem.gradient(problem.W0)
+    (0.25, array([[-0.5,  0. ]]))
     """
 
     W0: np.ndarray
@@ -32,10 +38,14 @@ class Regression:
         X = _check.matrix("X", self.X, (None, W0.shape[1]))
         if X.shape[0] == 0:
             raise ValueError(f"X must have at least one row, got shape {X.shape}")
-        object.__setattr__(self, "W0", W0)
-        object.__setattr__(self, "W_star", _check.matrix("W_star", self.W_star, W0.shape))
-        object.__setattr__(self, "X", X)
-        object.__setattr__(self, "covariance", X.T @ X / X.shape[0])  # (k, k)
+        W_star = _check.matrix("W_star", self.W_star, W0.shape)
+        with np.errstate(over="ignore", invalid="ignore"):  # checked just below
+            covariance = X.T @ X / X.shape[0]  # (k, k)
+        if not np.isfinite(covariance).all():
+            raise ValueError("X must be so small that its covariance is finite, its largest "
+                             f"entry is {np.abs(X).max():g}")
+        for name, array in (("W0", W0), ("W_star", W_star), ("X", X), ("covariance", covariance)):
+            object.__setattr__(self, name, _check.own(array))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,11 +55,10 @@ class Regression:
     def loss_and_gradient(self, W) -> tuple[float, np.ndarray]:
         """(L, G) at ``W`` (d, k), with G = ∂L/∂W = (W − W_star)·XᵀX/n, shape (d, k).
 
-        Both come from the input covariance, so the cost does not depend on n.
+        Both come from the input covariance, so the cost does not depend on n. A W that is not
+        finite, as a run that diverges has it, has a loss that is not finite either.
         """
-        if np.shape(W) != self.shape:
-            raise ValueError(f"W must be a matrix of shape {self.shape}, got shape {np.shape(W)}")
-        error = np.asarray(W) - self.W_star  # (d, k)
+        error = _check.matrix("W", W, self.shape, finite=False) - self.W_star  # (d, k)
         G = error @ self.covariance  # (d, k)
         return 0.5 * float(np.vdot(error, G)), G
 
@@ -74,6 +83,10 @@ def teacher_student(d: int, k: int, *, rng: np.random.Generator, n: int = 256,
 
     Raises TypeError or ValueError for sides, n or shift_rank below 1, shift_rank above min(d, k),
     a negative p, and eigenvalues that are not k positive numbers.
+
+    >>> problem = teacher_student(d=8, k=6, shift_rank=2, rng=np.random.default_rng(0))
+    >>> problem.shape, int(np.linalg.matrix_rank(problem.W_star - problem.W0))
+    ((8, 6), 2)
     """
     d, k, n = (_check.integer(name, value, minimum=1)
                for name, value in (("d", d), ("k", k), ("n", n)))
@@ -89,7 +102,11 @@ def teacher_student(d: int, k: int, *, rng: np.random.Generator, n: int = 256,
 
 
 def effective_rank(X) -> float:
-    """(Σλ)² / Σλ² over the eigenvalues λ of XᵀX: between 1 and k. ``X``: (n, k)."""
+    """(Σλ)² / Σλ² over the eigenvalues λ of XᵀX: between 1 and k. ``X``: (n, k).
+
+    >>> effective_rank([[1.0, 0.0], [0.0, 1.0]]), effective_rank([[1.0, 1.0], [2.0, 2.0]])
+    (2.0, 1.0)
+    """
     X = _check.matrix("X", X)
     if not X.any():
         raise ValueError("X must not be all zero")
@@ -103,8 +120,12 @@ def _eigenvalues(spectrum: float | np.ndarray, k: int) -> np.ndarray:
     if np.ndim(spectrum) == 0:
         values = np.arange(1, k + 1) ** -_check.number("spectrum", spectrum, minimum=0.0)
     else:
-        values = np.asarray(spectrum, dtype=np.float64)
+        values = _check.numbers("spectrum", spectrum, "one number or an array of them")
+        values = values.astype(float)
         if values.shape != (k,) or not np.isfinite(values).all() or (values <= 0).any():
             raise ValueError(f"spectrum must be one number or {k} positive eigenvalues, "
                              f"got {spectrum!r}")
+        values = np.ldexp(values, -np.frexp(values.max())[1])  # their sum cannot overflow
+    if not values.all():
+        raise ValueError(f"spectrum must leave each eigenvalue above 0, got {spectrum!r}")
     return values / values.mean()

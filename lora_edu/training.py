@@ -6,62 +6,51 @@ Imports NumPy and the core only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from lora_edu import _check, optim
+from lora_edu import _check, _optimiser
 from lora_edu.adapter import Adapter
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """What :func:`train` recorded at steps 0 … T: arrays of length T + 1.
-
-    loss: L(W0 + ΔW). delta_norm: ‖ΔW‖_F. grad_A_norm, grad_B_norm: ‖∇A‖_F, ‖∇B‖_F.
-    useful: −⟨ΔW, G⟩ with G = ∂L/∂W at W0, the drop in loss that ΔW promises to first order.
-    adapter: the adapter after the last recorded step.
-    diverged: True when the run stopped early because a value was no longer finite; then the
-    arrays end at the last finite step.
-    """
-
-    loss: np.ndarray
-    delta_norm: np.ndarray
-    grad_A_norm: np.ndarray
-    grad_B_norm: np.ndarray
-    useful: np.ndarray
-    adapter: Adapter
-    diverged: bool = False
-
-    @property
-    def steps(self) -> int:
-        """Number of optimiser steps recorded."""
-        return len(self.loss) - 1
+from lora_edu.records import History
 
 
 def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence: bool = False,
           watch: Callable[[int, Adapter, float], object] | None = None) -> History:
     """Train A and B with W0 frozen, for ``steps`` ≥ 0 steps.
 
-    problem: has ``W0`` (d, k) and ``loss_and_gradient(W) → (L, G)`` (see problems.py).
-    adapter: of the same (d, k); it is not modified. optimiser: see optim.py.
+    problem: has ``W0`` (d, k) and ``loss_and_gradient(W) → (L, G)``, as a
+    :class:`Regression` has; any object with these two will do.
+    adapter: of the same (d, k); it is not modified. optimiser: Adam(lr=…) or another, or one of
+    your own class, see :class:`Optimiser`.
     watch: called at each recorded step as ``watch(step, adapter, loss)``, to write down more than
     the History does; the run ends at the step at which it returns True.
 
     Raises TypeError for arguments of another kind, ValueError for mismatched shapes, and
     FloatingPointError when the loss or a gradient stops being finite, unless ``allow_divergence``
     is set: then the History ends at the last finite step and says so.
+
+    >>> from lora_edu import Adam, Regression, initial
+    >>> problem = Regression(W0=np.zeros((3, 4)), W_star=np.ones((3, 4)), X=np.eye(4))
+    >>> adapter = Adapter(*initial(3, 4, r=2, rng=np.random.default_rng(0)), scaling=2.0)
+    >>> history = train(problem, adapter, Adam(lr=0.1), steps=50)
+    >>> bool(history.loss[-1] < 0.01 * history.loss[0]), bool(history.grad_A_norm[0])
+    (True, False)
     """
-    if not (hasattr(problem, "W0") and hasattr(problem, "loss_and_gradient")):
+    if isinstance(problem, type) or not (hasattr(problem, "W0")
+                                         and hasattr(problem, "loss_and_gradient")):
         raise TypeError(f"problem must have W0 and loss_and_gradient, got {problem!r}")
     _check.instance("adapter", adapter, Adapter)
-    optim.check("optimiser", optimiser)
+    _optimiser.check("optimiser", optimiser)
     steps = _check.integer("steps", steps, minimum=0)
+    _check.flag("allow_divergence", allow_divergence)
+    if not (watch is None or callable(watch)):
+        raise TypeError(f"watch must be a function or None, got {watch!r}")
     W0 = problem.W0
     if adapter.shape != W0.shape:
         raise ValueError(f"adapter must have the shape of W0 {W0.shape}, got {adapter.shape}")
     G0 = problem.loss_and_gradient(W0)[1]
     A, B, s = adapter.A, adapter.B, adapter.scaling
+    _optimiser.try_once(optimiser, A, B)
     state = optimiser.init([A, B])
     rows, diverged = [], False
     for t in range(steps + 1):

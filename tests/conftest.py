@@ -10,8 +10,9 @@ settings.load_profile("repeatable")
 @pytest.fixture(scope="session")
 def browser():
     """Chromium; started when the first test asks for it."""
-    from browser import launch
     from playwright.sync_api import expect, sync_playwright
+
+    from tests.browser import launch
 
     expect.set_options(timeout=60_000)  # the machine may be busy
     with sync_playwright() as playwright:

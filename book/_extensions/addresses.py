@@ -1,7 +1,7 @@
 """Sphinx extension: what needs the address of the repository or of the site, and only then.
 
-Imports Sphinx, docutils, and the extensions sphinx-notfound-page, sphinx-sitemap and
-sphinxext-opengraph. Where an address is unknown, what needs it is left out: no button is ever dead.
+Imports Sphinx, docutils, and the extensions sphinx-sitemap and sphinxext-opengraph. Where an
+address is unknown, what needs it is left out: no button is ever dead.
 
 LORA_EDU_REPOSITORY  the repository; else the git remote "origin" where that is on a public host
                      (empty: none, whatever git says)
@@ -18,15 +18,15 @@ import subprocess
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from docutils import nodes
 
 HTTPS = re.compile(r"https://(?:[^@/]*@)?([\w.-]+)/(.+)")
 SSH = re.compile(r"(?:ssh://)?[\w.-]+@([\w.-]+)(?::\d+/|:|/)(.+)")
 PRIVATE = re.compile(r"[^.]+|[\d.]+|.*\.(?:local|localdomain|localhost|internal|lan|home|test)")
-HOSTS = {"github.com": "gh", "gitlab.com": "gl"}  # whose pages we know: Binder's short names
-NO_CHAPTERS = ["search.html", "genindex.html", "404.html", "prf-prf.html"]
+HOSTS = ("github.com", "gitlab.com")  # whose pages and place on Binder the theme knows
+NO_CHAPTERS = ["search.html", "404.html"]
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,6 @@ class Repository:
     @property
     def host(self) -> str:
         return urlsplit(self.url).hostname
-
-    def binder(self, file: str) -> str:
-        """The address that starts Binder with ``file`` open in JupyterLab."""
-        path, kind = urlsplit(self.url).path.strip("/"), HOSTS.get(self.host, "git")
-        where = {"gh": path, "gl": quote(path, safe=""), "git": quote(self.url, safe="")}[kind]
-        branch = quote(self.branch or "HEAD", safe="")
-        return f"https://mybinder.org/v2/{kind}/{where}/{branch}?urlpath=lab/tree/{quote(file)}"
 
 
 def public_address(text: str) -> str | None:
@@ -96,32 +89,28 @@ def find_site(environ=os.environ) -> str:
 
 def setup(app):
     app.lora_repository, app.lora_site = find_repository(Path(app.confdir)), find_site()
-    app.setup_extension("notfound.extension")
     if app.lora_site:
         app.setup_extension("sphinx_sitemap")
         with redirect_stdout(io.StringIO()):  # it says that it will draw no cards: nobody asked
             app.setup_extension("sphinxext.opengraph")
         app.connect("html-page-context", describe, priority=400)
     app.connect("config-inited", use_addresses, priority=800)
-    app.connect("html-page-context", add_binder, priority=502)
-    app.connect("html-page-context", root_not_found)
+    app.connect("html-page-context", tell_prefix)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def use_addresses(app, config) -> None:
-    """Settings of the theme and of the extensions."""
+    """Settings of the theme and of the extensions. (No Colab button: Colab reads only notebooks
+    that lie in a repository; ours are made by the build, and offered as downloads.)"""
     if app.lora_repository and app.lora_repository.host in HOSTS:
-        known = app.lora_repository.branch is not None
+        branch = app.lora_repository.branch
         config.html_theme_options |= {
             "repository_url": app.lora_repository.url, "use_repository_button": True,
-            "repository_branch": app.lora_repository.branch or "", "path_to_docs": "",
-            "use_edit_page_button": known, "use_source_button": known}
-    config.notfound_urls_prefix = urlsplit(app.lora_site).path or "/"
-    config.notfound_context = {
-        "title": "No such page",
-        "body": "<h1>No such page</h1><p>Perhaps it has moved. All chapters are in the list, and "
-                f'<a href="{config.notfound_urls_prefix}book/index.html">the book begins here</a>.'
-                "</p>"}
+            "repository_branch": branch or "HEAD", "path_to_docs": "",
+            "use_edit_page_button": branch is not None, "use_source_button": branch is not None}
+        if app.lora_repository.url.count("/") == 4:  # in a group's group the theme gets it wrong
+            config.html_theme_options["launch_buttons"] = {
+                "binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"}
     if app.lora_site:
         config.html_baseurl = config.ogp_site_url = app.lora_site
         config.ogp_site_name, config.ogp_type = config.html_title, "article"
@@ -129,10 +118,10 @@ def use_addresses(app, config) -> None:
         config.sitemap_url_scheme, config.sitemap_excludes = "{link}", NO_CHAPTERS
 
 
-def root_not_found(app, pagename, templatename, context, doctree) -> None:
-    """404.html is served at any address, so that nothing in it may depend on its own."""
-    if pagename == app.config.notfound_pagename:
-        context["content_root"], context["pageurl"] = app.config.notfound_urls_prefix, None
+def tell_prefix(app, pagename, templatename, context, doctree) -> None:
+    """The site's folder on its host, for the page that is served at any address."""
+    if pagename == "404":
+        context["site_prefix"], context["pageurl"] = urlsplit(app.lora_site).path or "/", None
 
 
 def describe(app, pagename, templatename, context, doctree) -> None:
@@ -140,13 +129,3 @@ def describe(app, pagename, templatename, context, doctree) -> None:
     for node in doctree.findall(nodes.meta) if doctree is not None else ():
         if node.get("name") == "description":
             context["meta"] = (context.get("meta") or {}) | {"og:description": node["content"]}
-
-
-def add_binder(app, pagename, templatename, context, doctree) -> None:
-    """A button that opens the chapter on Binder. (Colab reads only notebooks that lie in a
-    repository; ours are made by the build, so they are offered as downloads.)"""
-    if app.lora_repository and context.get("ipynb_source"):
-        context["header_buttons"].append({
-            "type": "link", "url": app.lora_repository.binder(f"{pagename}.md"), "text": "",
-            "tooltip": "Run this chapter on Binder", "icon": "fas fa-rocket",
-            "label": "launch-binder"})

@@ -3,11 +3,14 @@
 Imports Sphinx and docutils. It
 
 - drops scripts that a page does not use, runs the others late, and gives the pages an icon;
-- mends what the theme gets wrong for keyboards and screen readers.
+- mends what the theme gets wrong for keyboards and screen readers;
+- leaves no script and no style sheet inside a page, so that a strict Content-Security-Policy holds;
+- gives readers without scripts dark colours and a way to the chapters.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -16,7 +19,7 @@ from urllib.parse import quote
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-WORD_JOINER = "\u2060"
+MARKS = re.compile(r"[.,;:)?!’”]+")
 ICON = "data:image/svg+xml," + quote(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
     '<rect x="1" y="1" width="4" height="14" rx="1" fill="#d55e00"/>'
@@ -63,13 +66,20 @@ class KeepPunctuation(SphinxPostTransform):
     def run(self, **kwargs) -> None:
         for formula in list(self.document.findall(nodes.math)):
             after = formula.next_node(siblings=True, descend=False, ascend=False)
-            if isinstance(after, nodes.Text) and after[:1] in set(".,;:)?!"):
-                after.parent.replace(after, nodes.Text(WORD_JOINER + after))
+            mark = isinstance(after, nodes.Text) and MARKS.match(after)
+            if mark:
+                kept = nodes.inline("", "", classes=["nobreak"])
+                after.parent.replace(after, nodes.Text(after[mark.end():]))
+                formula.replace_self(kept)
+                kept += [formula, nodes.Text(mark[0])]
 
 
 MENDS = [
+    # one viewport is enough: Sphinx's own
+    (re.compile(r'\s*<meta name="viewport" content="width=device-width, initial-scale=1" ?/>'), ""),
     # decoration is not read aloud
-    (re.compile(r'<i class="(fa[^"]*)"(?! aria-hidden)'), r'<i class="\1" aria-hidden="true"'),
+    (re.compile(r'<(i|span) class="(fa[^"]*)"(?! aria-hidden)'),
+     r'<\1 class="\2" aria-hidden="true"'),
     # the sidebar is a landmark with a name
     (re.compile(r'<dialog id="pst-primary-sidebar-modal"(?! aria)'),
      '<dialog id="pst-primary-sidebar-modal" aria-label="Chapters"'),
@@ -81,6 +91,23 @@ MENDS = [
     # what is read aloud is what is seen
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="Search"'), r"\1"),
     (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
+    (re.compile('title="Toggle primary sidebar"'), 'title="Chapters"'),
+    (re.compile('title="Toggle secondary sidebar"'), 'title="Sections of this page"'),
+    # a list's children are its items; a cell without words heads nothing
+    (re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry"'),
+     r'\1 role="listitem"'),
+    (re.compile(r'<th class="head( stub)?">(<p></p>)?</th>'), "<td></td>"),
+    # no script and no style inside a page: book.js and no_script.css have what they did
+    (re.compile(r'<script data-cfasync="false">.*?</script>', re.DOTALL), ""),
+    (re.compile(r"<script[^>]*>\s*(?:let toggle|var toggle|DOCUMENTATION_OPTIONS\.|kernelName"
+                r"|// Activate the search field)[^<]*(?:<(?!/script)[^<]*)*</script>"), ""),
+    (re.compile(r'<script type="text/x-thebe-config">.*?</script>', re.DOTALL), ""),
+    (re.compile(r' onclick="[^"]*"'), ""),
+    (re.compile(r"<noscript>\s*<style>.*?</noscript>", re.DOTALL), ""),
+    # until book.js has asked what the reader wants, and where there are no scripts
+    (re.compile(r'<html([^>]*) data-theme="auto"'), r'<html\1 data-theme="light"'),
+    (re.compile(r'(?<!</noscript>)(<button class="sidebar-toggle primary-toggle)'),
+     r'<noscript><a class="chapters-link" href="#pst-primary-sidebar">Chapters</a></noscript>\1'),
 ]
 
 
@@ -88,19 +115,66 @@ LATER = [  # nowhere but on the search page
     # searching needs its scripts there only
     (re.compile(r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>'), ""),
     # the text is shown before scripts run; modules keep their place among deferred scripts
-    (re.compile(r'<script (?!defer)([^>]*src="[^"]+")></script>'), r"<script defer \1></script>"),
-    (re.compile(r"<script>(?=\s*DOCUMENTATION_OPTIONS\.)"), '<script type="module">'),
+    (re.compile(r'<script (?!defer)([^>]*(?<!-)src="[^"]+")></script>'),
+     r"<script defer \1></script>"),
 ]
+ALONE = re.compile(  # a formula that is all of a link or of a column's head
+    r'((?:<th class="head[^>]*>(?:<p>)?|<a class="reference[^>]*>)'
+    r'(?:<span class="std std-ref">)?<span class="math)'
+    r'((?:(?!</th>|</a>|<a ).)*</span>)(?=(?:</p>)?</th>|</a>)', re.DOTALL)
+HEAD = re.compile(  # after all style sheets, so that fonts can be asked for, before all scripts
+    r'(?=<script [^>]*src="([^"]*_static/)documentation_options\.js)')
+OWN_SHEET = re.compile(r'(?=<link [^>]*/book\.css)')  # after the theme's
+DARK_RULE = re.compile(r'([^{}]*\[data-theme="?dark"?\][^{}]*)(\{[^{}]*\})')
+OWN = ("book.css", "book.js")
 
 
 def mend_pages(app, exception) -> None:
     """Apply MENDS to every built page, and LATER to all that do not search."""
     if exception or app.builder.format != "html":
         return
-    shutil.copyfile(Path(__file__).parent / "book.css", Path(app.outdir) / "_static" / "book.css")
+    static, here = Path(app.outdir) / "_static", Path(__file__).parent
+    for name in OWN:
+        shutil.copyfile(here / name, static / name)
+    sheet = (here / "no_script.css").read_text(encoding="utf-8") + dark_sheet(static)
+    (static / "no_script.css").write_text(sheet, encoding="utf-8")
+    script = hashlib.md5((here / "book.js").read_bytes()).hexdigest()[:8]
     for page in Path(app.outdir).rglob("*.html"):
         text = before = page.read_text(encoding="utf-8")
         for pattern, replacement in MENDS + (LATER if page.name != "search.html" else []):
             text = pattern.sub(replacement, text)
+        text = ALONE.sub(name_formula, text)
+        if "/book.js" not in text:
+            formulas = " data-formulas" if 'class="katex"' in text else ""
+            static_path = (HEAD.search(text) or [""] * 2)[1]
+            text = HEAD.sub(rf'<script src="\1book.js?v={script}" data-early{formulas}></script>',
+                            text)
+            plain = f'<link rel="stylesheet" href="{static_path}no_script.css">'
+            text = OWN_SHEET.sub(f"<noscript>{plain}</noscript>", text, count=1)
         if text != before:
             page.write_text(text, encoding="utf-8")
+
+
+def name_formula(found: re.Match) -> str:
+    """A formula that stands alone has a name: screen readers take none from MathML."""
+    start, rest = found.groups()
+    tex = re.search(r'<annotation encoding="application/x-tex">(.*?)</annotation>', rest, re.DOTALL)
+    if tex is None or rest.count('class="katex"') != 1 or "<math aria-label" in rest:
+        return found[0]
+    words = re.sub(r"\\(?:d|t)?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2", tex[1])
+    words = re.sub(r"\\(?:[lr]?Vert|\|)", "‖", words).replace("\\sqrt", "√")
+    words = re.sub(r"\\(?:mathrm|text|left|right|operatorname)\b|\\(?=[A-Za-z])|\\.|[{}^~]", "",
+                   words)
+    return start + rest.replace("<math ", f'<math aria-label="{" ".join(words.split())}" ', 1)
+
+
+def dark_sheet(static: Path) -> str:
+    """The dark rules of all style sheets, for who prefers dark and has no script that says so."""
+    rules = [(selector, body) for sheet in sorted(static.rglob("*.css"))
+             if sheet.name != "no_script.css"
+             for selectors, body in DARK_RULE.findall(sheet.read_text(encoding="utf-8"))
+             for selector in re.sub(r"/\*.*?\*/", "", selectors, flags=re.DOTALL).split(",")
+             if "dark" in selector]
+    light = [re.sub(r'\[data-theme="?dark"?\]', '[data-theme="light"]', selector) + body
+             for selector, body in rules]
+    return "@media screen and (prefers-color-scheme: dark) {\n" + "\n".join(light) + "\n}\n"

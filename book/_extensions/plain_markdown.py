@@ -11,9 +11,11 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 from itertools import takewhile
+from pathlib import Path
 
 from pybtex.database import Entry, parse_file
 
+ROOT = Path(__file__).parents[2]  # where the pages' names begin
 FENCE = re.compile(r"(`{3,}|:{3,})(?:\{([\w:-]+)\})?\s*(.*)")
 OPTION = re.compile(r":(\w+):\s*(.*)")
 TARGET = re.compile(r"\([\w-]+\)=")
@@ -86,19 +88,21 @@ class Page:
         """One directive; ``lines`` are its options and its body."""
         options = dict(option.groups() for option in takewhile(bool, map(OPTION.fullmatch, lines)))
         body, title = "\n".join(lines[len(options):]).strip("\n"), self.inline(title)
-        if name in ("raw", "contents", "solution-end"):
+        if name in ("raw", "contents"):
             return ""
         if name == "math":
             number = self.equations[options["label"]]
             return f"$$\n{body}\n\\tag{{{number}}}\n$$"
-        if name in ("solution", "solution-start"):
+        if name == "solution":
             what = "Solution: " + self.names.titles[title].partition(" ")[2].strip("*")
-            return folded(what, self.plain(body)) if body else f"**{what}**"
+            return folded(what, self.plain(body))
         body = self.plain(body)
         if name == "dropdown":
             return folded(title, body) if body else ""
         if name in ("grid", "grid-item-card"):
             return f"**{title}**\n\n{body}" if name != "grid" else body
+        if name == "include":
+            return self.plain(((ROOT / self.name).parent / title).read_text("utf-8"))
         if name == "admonition":
             return quoted(f"**{title}**\n\n{body}")
         if name == "prf:proof":
@@ -132,9 +136,14 @@ class Page:
         raise ValueError(f"{self.name}: no plain form for the role {name!r}")
 
     def cited(self, keys: str, form: str) -> str:
-        found = [self.names.sources[key.strip()] for key in keys.split(",")]
+        found = [self.source(key.strip()) for key in keys.split(",")]
         return "; ".join(f"[{form.format(who, year)}]({address})" if address
                          else form.format(who, year) for who, year, address in found)
+
+    def source(self, key: str) -> tuple[str, str, str]:
+        if key not in self.names.sources:
+            raise ValueError(f"{self.name}: no source in the bibliography is called {key!r}")
+        return self.names.sources[key]
 
     def link(self, link: re.Match) -> str:
         """A slider position of this page stays: a live explorer listens for it."""

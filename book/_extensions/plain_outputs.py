@@ -1,15 +1,16 @@
 """A downloaded notebook's outputs: what only the site's scripts can draw gives way to its words.
 
-Imports nothing of the book. Used by the sibling notebooks.
+Imports of the package what reads an explorer's data. Used by the sibling notebooks.
 """
 
 from __future__ import annotations
 
 import re
+from html import escape
+
+from lora_edu.explore.island import islands
 
 EXPLORER = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
-READING = re.compile(r'<p class="explorer-reading".*?<span>(.*?)</span>', re.DOTALL)
-CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", re.DOTALL)
 INVITES = {True: "Run the cells down to this one, and an explorer with its controls stands here.",
            False: "Run the cells down to this one, and a figure stands here."}
 
@@ -24,7 +25,6 @@ def plain(html: str) -> str:
 
 
 def _words(figure: str) -> str:
-    reading, caption = (found[1] if (found := part.search(figure)) else ""
-                        for part in (READING, CAPTION))
-    first = f"<b>{INVITES['data-control=' in figure]}</b> {reading}".rstrip()
-    return "".join(f"<p>{text}</p>" for text in (first, caption) if text)
+    (data,) = islands(figure)
+    first = f"<b>{INVITES[bool(data['controls'])]}</b> {escape(data['reading'])}".rstrip()
+    return "".join(f"<p>{text}</p>" for text in (first, escape(data["caption"])) if text)

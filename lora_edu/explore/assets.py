@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "assets"
-REPOSITORY = Path(__file__).parents[2]
+# The scripts of page and notebook alike.
+BOTH = ("ghost.js", "render.js", "controls.js", "player.js", "back.js", "explorer.js")
 NPM_FILES = {
     "basic": "plotly.js-basic-dist-min/plotly-basic.min.js",  # scatter and bar
     "cartesian": "plotly.js-cartesian-dist-min/plotly-cartesian.min.js",  # and heat maps, contours
@@ -27,19 +30,28 @@ def read(*names: str) -> str:
 
 def page_script(bundles: dict[str, str]) -> str:
     """The script of the static page. ``bundles``: "basic" and "cartesian" → file name."""
-    body = read("decode.js", "render.js", "page.js")
+    body = read("decode.js", *BOTH, "page.js", "paper.js")
     return f'(() => {{\n"use strict";\nconst BUNDLES = {json.dumps(bundles)};\n{body}}})();\n'
+
+
+def page_style() -> str:
+    """The style sheet of the static page."""
+    return read("explore.css", "sphinx.css", "paper.css")
 
 
 def live_module() -> str:
     """The module of the notebook view."""
-    return read("render.js", "live.js")
+    return read(*BOTH, "live.js")
 
 
-def npm_file(path: str, root: Path = REPOSITORY) -> Path | None:
-    """A file under ``root``/node_modules, or None if it has not been installed."""
-    file = root / "node_modules" / path
-    return file if file.is_file() else None
+def npm_file(path: str, start: Path | None = None) -> Path | None:
+    """A file of an npm package, or None; looked for as Node does: in the node_modules of ``start``
+    (default: the working folder) and of each folder above it, then in the folders of NODE_PATH.
+    """
+    start = Path(start or ".").resolve()
+    folders = [above / "node_modules" for above in (start, *start.parents)]
+    folders += map(Path, filter(None, os.environ.get("NODE_PATH", "").split(os.pathsep)))
+    return next((folder / path for folder in folders if (folder / path).is_file()), None)
 
 
 def python_plotly() -> Path:
@@ -49,8 +61,29 @@ def python_plotly() -> Path:
     return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
+def plotly_files(start: Path | None = None) -> dict[str, Path]:
+    """"basic" and "cartesian" → file: the slim npm bundles if both are found from ``start``, else
+    plotly.py's own."""
+    found = {kind: npm_file(path, start) for kind, path in NPM_FILES.items()}
+    return found if all(found.values()) else dict.fromkeys(found, python_plotly())
+
+
+def write(folder: Path, plotly: dict[str, Path] | None = None) -> None:
+    """Write what pages with explorers need into ``folder``: explore.js, explore.css, plotly.js.
+
+    plotly: as :func:`plotly_files` gives it, which is also the default.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    plotly = plotly or plotly_files()
+    names = {kind: file.name for kind, file in plotly.items()}
+    (folder / "explore.js").write_text(page_script(names), encoding="utf-8")
+    (folder / "explore.css").write_text(page_style(), encoding="utf-8")
+    for file in set(plotly.values()):
+        shutil.copyfile(file, folder / file.name)
+
+
 @cache
 def gzipped_plotly() -> bytes:
-    """plotly.js for a notebook: the cartesian bundle where it is installed, else the full one."""
+    """plotly.js for a notebook: the cartesian bundle where it is found, else the full one."""
     source = npm_file(NPM_FILES["cartesian"]) or python_plotly()
     return gzip.compress(source.read_bytes(), compresslevel=6)

@@ -14,8 +14,8 @@ there, and which state has which.
   curve leaves little. The differences are stored byte plane by byte plane.
 - Everything else (single numbers, strings, lists of whole numbers) is stored exactly, as JSON.
 
-The string is base64 of a deflated block: 4 bytes length of the header, the header (JSON), the
-byte planes of each column of arrays.
+The string is base64 of a block that zlib has deflated, with its checksum, so that a damaged one is
+told: 4 bytes length of the header, the header (JSON), the byte planes of each column of arrays.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HOLE = "\u0000"  # stands in the skeleton where a column's value, or one of sev
 
 
 def pack(states: list[dict]) -> str:
-    """The packed string of a list of plain figures (see states.py)."""
+    """The packed string of a list of plain figures (see plain.py)."""
     columns: list[dict] = []
     skeleton = _split(states, columns)
     header, planes = [], []
@@ -56,7 +56,7 @@ def pack(states: list[dict]) -> str:
 
 def unpack(packed: str) -> list[dict]:
     """The states in ``packed``; arrays come back as float32 values in float64 arrays."""
-    block = zlib.decompress(base64.b64decode(packed), wbits=-15)
+    block = zlib.decompress(base64.b64decode(packed))
     (length,) = struct.unpack_from("<I", block)
     header = json.loads(block[4:4 + length].decode())
     offset, columns = 4 + length, []
@@ -195,5 +195,5 @@ def _fill(skeleton, columns: list[list], state: int):
 
 
 def _deflate(data: bytes) -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 9)
     return packer.compress(data) + packer.flush()

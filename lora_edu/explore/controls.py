@@ -9,6 +9,7 @@ import inspect
 import itertools
 import math
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,8 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from lora_edu.explore.words import short
-
-GREEK = {"alpha": "α", "beta": "β", "eta": "η", "lr": "η", "tau": "τ", "sigma": "σ", "eps": "ε"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,8 @@ def make_controls(function, choices: Mapping[str, object], labels: Mapping[str, 
     ``(min, max)`` or ``(min, max, step)`` becomes a slider; a list of strings, of ``(text, value)``
     pairs, or a dict text → value becomes a row of buttons; ``bool``, True or False a switch. The
     position shown first is the function's own default where that is among the values, else the
-    first value.
+    first value. ``labels`` says what the reader sees instead of a name; an argument that is called
+    as a Greek letter is shown as it (alpha is α; ``labels={"alpha": "alpha"}`` keeps the word).
 
     Raises TypeError or ValueError when names do not match the function's arguments, and for values
     that are none of these; the message names the control. Warns of a default that is not among
@@ -88,13 +88,22 @@ def make_controls(function, choices: Mapping[str, object], labels: Mapping[str, 
     if complaints:
         raise TypeError(f"the controls must match the arguments of {_name(function)}"
                         f"({', '.join(parameters)}): {'; '.join(complaints)}")
-    if not isinstance(labels, Mapping) or set(labels) - set(choices):
+    if not isinstance(labels, Mapping) or set(labels) - set(choices) or not all(
+            isinstance(text, str) for text in labels.values()):
         raise ValueError(f"labels must be a dict from controls ({', '.join(choices)}) to texts, "
                          f"got {labels!r}")
     defaults = {name: parameter.default for name, parameter in named.items()}
     return tuple(_control(name, values, defaults.get(name, inspect.Parameter.empty),
-                          labels.get(name, GREEK.get(name, name)))
+                          labels[name] if name in labels else _label(name))
                  for name, values in choices.items())
+
+
+def _label(name: str) -> str:
+    """The name, or the letter where it is a Greek letter's: "alpha" → "α"."""
+    try:
+        return unicodedata.lookup(f"GREEK SMALL LETTER {name}") if name.islower() else name
+    except KeyError:
+        return name
 
 
 def grid(controls: tuple[Control, ...]) -> Iterator[dict]:
@@ -105,7 +114,13 @@ def grid(controls: tuple[Control, ...]) -> Iterator[dict]:
 
 def describe(controls: tuple[Control, ...], values: dict) -> str:
     """A state in words: ``r = 8, α = 16, start = both zero``."""
-    return ", ".join(f"{c.label} = {c.texts[c.values.index(values[c.name])]}" for c in controls)
+    return ", ".join(f"{c.label} = {c.texts[_position(c, values[c.name])]}" for c in controls)
+
+
+def _position(control: Control, value) -> int:
+    """Where a value stands; values of a dict may be arrays, which are not compared."""
+    same = [i for i, own in enumerate(control.values) if own is value]
+    return same[0] if same else control.values.index(value)
 
 
 def _control(name: str, given, default, label: str) -> Control:
@@ -173,11 +188,16 @@ def _start(name: str, values: tuple, default) -> int:
     default = _plain(default)
     for i, value in enumerate(values):
         numbers = all(type(v) in (int, float) for v in (value, default))
-        if math.isclose(value, default, rel_tol=1e-9) if numbers else value == default:
+        if math.isclose(value, default) if numbers else _alike(value, default):
             return i
     warnings.warn(f"{name}: the function's default {default!r} is not among the values; the "
-                  f"explorer starts at {values[0]!r}", stacklevel=5)
+                  f"explorer starts at {values[0]!r}", stacklevel=6)
     return 0
+
+
+def _alike(value, default) -> bool:
+    return value is default or (type(value) is type(default)
+                                and not isinstance(value, np.ndarray) and value == default)
 
 
 def _name(function) -> str:

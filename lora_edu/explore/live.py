@@ -1,4 +1,4 @@
-"""The live form of an explorer: ipywidgets controls around a view that draws with render.js.
+"""The live form of an explorer: a widget whose figures the kernel computes.
 
 Imports NumPy, ipywidgets and anywidget, and the sibling modules. Nothing here runs in a book
 build.
@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import base64
 import json
-from html import escape
+from functools import cached_property
 
 import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
 
-from lora_edu.explore import assets
-from lora_edu.explore.controls import Control
+from lora_edu.explore import assets, page
+from lora_edu.explore.controls import Control, describe
 from lora_edu.explore.states import evaluate_one
 
+PACE = 350, 900  # ms from one step to the next, at least and at most; as in assets/player.js
+WHOLE = 5000  # ms that a slider of few steps takes from end to end
 LONG = 32  # numbers: from here on an array is sent in binary
+BESIDE_OTHERS = {"flex": "1 1 auto", "width": "auto", "min_width": "0"}
 
 
 class PlotlyBundle(anywidget.AnyWidget):
@@ -27,21 +30,6 @@ class PlotlyBundle(anywidget.AnyWidget):
 
     _esm = "export default { render() {} };"
     gzipped = traitlets.Bytes().tag(sync=True)
-
-
-class PlotView(anywidget.AnyWidget):
-    """Draws the figure it holds, says its reading, and keeps a ghost for comparison."""
-
-    _esm = assets.live_module()
-    _css = assets.read("explore.css")
-    bundle = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
-    name = traitlets.Unicode().tag(sync=True)
-    figure = traitlets.Unicode().tag(sync=True)  # a plain figure as JSON
-    error = traitlets.Unicode().tag(sync=True)
-    caption = traitlets.Unicode().tag(sync=True)
-    height = traitlets.Int(380).tag(sync=True)
-    height_narrow = traitlets.Int(380).tag(sync=True)
-    controls = traitlets.Bool().tag(sync=True)
 
 
 _bundle: PlotlyBundle | None = None
@@ -56,7 +44,7 @@ def shared_bundle() -> PlotlyBundle:
 
 
 def figure_json(figure: dict) -> str:
-    """A plain figure (see states.py) as JSON; long arrays in plotly's binary form."""
+    """A plain figure (see plain.py) as JSON; long arrays in plotly's binary form."""
     return json.dumps(figure, default=_array, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -68,81 +56,87 @@ def _array(array: np.ndarray) -> dict | list:
             "shape": ", ".join(map(str, array.shape))}
 
 
-class LiveExplorer:
-    """Controls and a view, joined: a move of a control computes the figure and sends it.
+class LiveExplorer(anywidget.AnyWidget):
+    """The page's explorer with a kernel behind it: ``position`` asks, ``answer`` has the figure.
 
-    ipywidgets holds back a slider's messages while the kernel is busy and then sends the newest
-    value only, so a held arrow key never queues. ``figure`` is the plain figure on show.
+    position: for each control the index of its value. answer: JSON of the figure on show, the
+    position that it was asked for, and what went wrong there, if anything. ``figure`` is the plain
+    figure on show.
+
+    Raises ExploreError for a first figure that cannot be shown.
     """
 
-    def __init__(self, function, controls: tuple[Control, ...], figure: dict, **view):
-        self.function, self.controls, self.figure = function, controls, figure
-        self.inputs = {control.name: _input(control) for control in controls}
-        self.view = PlotView(bundle=shared_bundle(), controls=bool(controls),
-                             figure=figure_json(figure), **view)
-        self._moving_many = False
-        for widget in self.inputs.values():
-            widget.observe(lambda change: self.update(), names="value")
-        self.view.on_msg(self._message)
-        row = ipywidgets.HBox([_labelled(control, self.inputs[control.name])
-                               for control in controls]).add_class("explorer-inputs")
-        self.widget = ipywidgets.VBox([row, self.view] if controls else [self.view]
-                                      ).add_class("explorer-widgets")
+    _esm = assets.live_module()
+    _css = assets.read("explore.css")
+    bundle = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
+    html = traitlets.Unicode().tag(sync=True)
+    position = traitlets.List(traitlets.Int()).tag(sync=True)
+    answer = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, explorer):
+        self.explorer, self.figure = explorer, explorer.start()
+        position = [control.start for control in explorer.controls]
+        super().__init__(
+            bundle=shared_bundle(), html=page.live_fragment(explorer, self.figure),
+            position=position, answer=self._answer(position), layout=BESIDE_OTHERS)
+        self.observe(lambda change: self._compute(), "position")
+
+    @cached_property
+    def inputs(self) -> dict[str, ipywidgets.Widget]:
+        """The controls as ipywidgets, by name, in step with the view: to be read, set, observed,
+        or shown elsewhere. Made when first asked for."""
+        return {control.name: self._input(i, control)
+                for i, control in enumerate(self.explorer.controls)}
+
+    @cached_property
+    def player(self) -> ipywidgets.Play | None:
+        """ipywidgets' Play for the slider that ``explore(…, play=…)`` named, in step with the view;
+        None without one. Made when first asked for."""
+        for i, control in enumerate(self.explorer.controls):
+            if control.name == self.explorer.play:
+                count = len(control.values)
+                pace = min(PACE[1], max(PACE[0], WHOLE // count))
+                widget = ipywidgets.Play(max=count - 1, interval=pace)
+                self._link(i, widget, "value")
+                return widget
+        return None
 
     def values(self) -> dict:
         """The present position: control name → value."""
-        return {name: widget.value for name, widget in self.inputs.items()}
+        return {control.name: control.values[index] for control, index in zip(
+            self.explorer.controls, self.position, strict=True)}
 
-    def update(self) -> None:
-        """Compute the figure of the present position and hand it to the view."""
-        if self._moving_many:
-            return
+    def _compute(self) -> None:
+        """Have the figure of the present position shown, or said what stands against it."""
+        controls, error = self.explorer.controls, ""
         try:
-            self.figure = evaluate_one(self.function, self.controls, self.values(), checked=True)
-        except Exception as error:  # said in the view: a widget callback has nowhere to raise to
-            self.view.error = str(error)
-            return
-        with self.view.hold_sync():
-            self.view.error = ""
-            self.view.figure = figure_json(self.figure)
+            values = self.values()
+            self.figure = evaluate_one(self.explorer.function, controls, values, checked=True)
+        except KeyboardInterrupt:
+            error = (f"state ({describe(controls, values)}): interrupted, and the plot is not this "
+                     "position's; the next move computes again")
+        except Exception as bad:  # said in the view: a widget callback has nowhere to raise to
+            error = str(bad)
+        self.answer = self._answer(self.position, error)
 
-    def move(self, positions: dict[str, int]) -> None:
-        """Move several controls (name → index of the value), computing once."""
-        self._moving_many = True
-        try:
-            for control in self.controls:
-                if control.name in positions:
-                    value = control.values[positions[control.name]]
-                    self.inputs[control.name].value = value
-        finally:
-            self._moving_many = False
-        self.update()
+    def _answer(self, position: list[int], error: str = "") -> str:
+        return figure_json({"figure": self.figure, "position": position, "error": error})
 
-    def _message(self, view, content: dict, buffers) -> None:
-        if content.get("reset"):
-            self.move({control.name: control.start for control in self.controls})
-        if "go" in content:
-            self.move({control.name: control.keys.index(content["go"][control.name])
-                       for control in self.controls
-                       if content["go"].get(control.name) in control.keys})
-
-
-def _input(control: Control) -> ipywidgets.Widget:
-    """The ipywidget of a control; only a checkbox carries its own label."""
-    options = list(zip(control.texts, control.values, strict=True))
-    value = control.values[control.start]
-    if control.kind == "slider":
-        return ipywidgets.SelectionSlider(options=options, value=value, continuous_update=True)
-    if control.kind == "choice":
-        return ipywidgets.ToggleButtons(options=options, value=value,
-                                        style={"button_width": "auto"})
-    return ipywidgets.Checkbox(value=value, description=control.label, indent=False)
-
-
-def _labelled(control: Control, widget: ipywidgets.Widget) -> ipywidgets.Widget:
-    """A control beside its label, which is HTML: JupyterLab hands every ``description`` to MathJax,
-    and where nothing else has loaded MathJax that fetches .85 MB."""
-    if control.kind == "switch":
+    def _input(self, i: int, control: Control) -> ipywidgets.Widget:
+        """The ipywidget of the control number i, linked with ``position``."""
+        if control.kind == "switch":
+            widget = ipywidgets.Checkbox(description=control.label, indent=False)
+            self._link(i, widget, "value")
+            return widget
+        kind = ipywidgets.SelectionSlider if control.kind == "slider" else ipywidgets.ToggleButtons
+        widget = kind(options=list(zip(control.texts, control.values, strict=True)),
+                      description=control.label)
+        self._link(i, widget, "index")
         return widget
-    label = ipywidgets.HTML(f"<label>{escape(control.label)}</label>")
-    return ipywidgets.HBox([label, widget]).add_class("explorer-control")
+
+    def _link(self, i: int, widget: ipywidgets.Widget, trait: str) -> None:
+        """Keep a widget's index (True and False are 1 and 0) and the position's number i equal."""
+        kind = type(getattr(widget, trait))
+        traitlets.link((self, "position"), (widget, trait), transform=(
+            lambda position: kind(position[i]),
+            lambda index: [*self.position[:i], int(index), *self.position[i + 1:]]))

@@ -1,28 +1,36 @@
-"""The static form of an explorer: HTML that needs no kernel, no server and no network.
+"""An explorer as HTML: with all its states for a page that needs no kernel, or bare for a notebook.
 
-Imports the sibling modules controls, codec and first_frame, and NumPy.
+Imports the sibling modules.
 """
 
 from __future__ import annotations
 
-import json
 from html import escape
 
-import numpy as np
-
-from lora_edu.explore.axis import Unknown
 from lora_edu.explore.codec import pack
-from lora_edu.explore.controls import Control
-from lora_edu.explore.first_frame import first_frame
-from lora_edu.explore.states import ExploreError
+from lora_edu.explore.controls import Control, describe
+from lora_edu.explore.island import island, reading
+from lora_edu.explore.plain import ExploreError
+from lora_edu.explore.states import MAX_PAYLOAD
+from lora_edu.explore.still import Unknown, first_frame
+from lora_edu.explore.table import table
 
 SLACK = " 00000000"  # a shorter sentence may break into more lines than the longest one
-MAX_PAYLOAD = 400_000  # bytes of packed states in the HTML of one explorer
-
-
-def reading(figure: dict) -> str:
-    """The sentence a figure says about itself: ``layout.meta["reading"]``."""
-    return (figure["layout"].get("meta") or {}).get("reading", "")
+PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshortcuts="p"></button>'
+PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
+          'aria-label="let go of the pinned copy" title="let go of the pinned copy">×</button></p>')
+MOST_BUTTONS = 6  # choices that stand side by side; more are a menu
+PHONE = 324  # px: the width of a plot
+STACKED = 1.25, 480  # a figure of two panels on a phone: times its height, at most px
+GONE = "The kernel behind this view is gone: run this cell again."
+BUTTONS = """\
+<div class="explorer-buttons">
+<button type="button" data-do="pin" \
+title="keep a copy of the present curves, thin and dashed">pin</button>
+<button type="button" data-do="reset" title="back to the first position">reset</button>
+<button type="button" data-do="link" title="copy a link to this position">link</button>
+</div>
+"""
 
 
 def panels(figure: dict) -> int:
@@ -31,46 +39,81 @@ def panels(figure: dict) -> int:
 
 
 def narrow_height(height: int, figure: dict) -> int:
-    """The height on a phone, where two panels stand one above the other."""
-    return height if panels(figure) == 1 else round(1.5 * height)
+    """The height on a phone, in px, where two panels stand one above the other.
+
+    A panel whose scales are tied is as high as its width allows. The style sheet makes two panels
+    lower where controls and plot would not be on one screen; up to 480 px plotly chooses the same
+    ticks whatever the height, and so those of the first frame.
+    """
+    times, most = STACKED
+    if panels(figure) > 1:
+        return min(round(times * height), most)
+    x, y, margin = (figure["layout"].get(name) or {} for name in ("xaxis", "yaxis", "margin"))
+    if not ({"scaleanchor", "range"} <= y.keys() and "range" in x and len(margin) == 4):
+        return height
+    unit = (PHONE - margin["l"] - margin["r"]) / abs(x["range"][1] - x["range"][0])
+    own = unit * y.get("scaleratio", 1) * abs(y["range"][1] - y["range"][0])
+    return min(height, round(own + margin["t"] + margin["b"]))
 
 
-def fragment(name: str, controls: tuple[Control, ...], states: list[dict], *, caption: str,
-             height: int, source: str) -> str:
-    """The HTML of an explorer, or of a plain figure when there are no controls.
+def fragment(explorer, states: list[dict]) -> str:
+    """The HTML of an explorer, or of a plain figure when there are no controls, with its states.
+
+    explorer: its name, controls, caption, height and source are read.
 
     Raises ExploreError when the packed states take more than MAX_PAYLOAD bytes.
     """
     packed = pack(states)
     if len(packed) > MAX_PAYLOAD:
-        raise ExploreError(f"{name}: {len(states)} states take {len(packed):,} bytes of the page, "
-                           f"at most {MAX_PAYLOAD:,} are allowed; give the controls fewer values "
-                           "or the traces fewer points")
-    start = states[start_index(controls)]
+        raise ExploreError(f"{explorer.name}: {len(states)} states take {len(packed):,} bytes of "
+                           f"the page, at most {MAX_PAYLOAD:,} are allowed; give the controls "
+                           "fewer values or the traces fewer points")
+    start = states[start_index(explorer.controls)]
     longest = max((reading(state) for state in states), key=len)
     traces = sorted({trace.get("type", "scatter") for state in states for trace in state["data"]})
-    said = reading(start)
-    frame, lacking = drawn(start, height)
-    reading_line = ('<p class="explorer-reading" aria-live="polite" '
-                    f'data-longest="{escape(longest + SLACK)}">'
-                    f"<span>{escape(said)}</span></p>") if longest else ""
-    pinned = '<p class="explorer-pinned" hidden></p>' if controls else ""
-    return f"""<figure class="explorer" id="explorer-{name}" data-name="{name}" \
-data-traces="{' '.join(traces)}" data-source="{escape(source)}"{lacking} \
-style="--explorer-height:{height}px;--explorer-height-narrow:{narrow_height(height, start)}px">
-{controls_form(name, controls)}<div class="explorer-plot" role="img" \
-aria-label="{escape(said or caption or name)}">{frame}</div>
-{reading_line}{pinned}<figcaption>{escape(caption)}</figcaption>
-{no_script(start)}<script type="text/plain" class="explorer-states">{packed}</script>
+    frame, lack = drawn(start, explorer.height)
+    return _figure(
+        explorer, start, f'class="explorer" id="explorer-{explorer.name}"', plot=frame,
+        top=position(explorer.controls),
+        sentence=_sentence(start, longest + SLACK) if longest else "",
+        end=f"{island(explorer, start, traces=traces, lack=lack)}\n{no_script(explorer, start)}"
+            f'<script type="text/plain" class="explorer-states">{packed}</script>')
+
+
+def live_fragment(explorer, start: dict) -> str:
+    """The HTML of an explorer whose figures a kernel computes; ``start`` is the first one."""
+    return _figure(
+        explorer, start, 'class="explorer explorer-live"',
+        top=f'<p class="explorer-dead">{GONE}</p>\n' if explorer.controls else "",
+        sentence=_sentence(start, reading(start)), end=island(explorer, start))
+
+
+def _figure(explorer, start: dict, attributes: str, *, sentence: str, end: str, top: str = "",
+            plot: str = "") -> str:
+    heights = (f"--explorer-height:{explorer.height}px;"
+               f"--explorer-height-narrow:{narrow_height(explorer.height, start)}px")
+    label = escape(reading(start) or explorer.caption or explorer.name)
+    pinned = PINNED if explorer.controls else ""
+    return f"""<figure {attributes} data-name="{explorer.name}" style="{heights}">
+{top}<div class="explorer-view">{controls_form(explorer.name, explorer.controls, explorer.play)}\
+<div class="explorer-plot" role="img" aria-label="{label}">{plot}</div></div>
+<div class="explorer-below">{sentence}{BUTTONS if explorer.controls else ""}</div>
+{pinned}<figcaption>{escape(explorer.caption)}</figcaption>
+{end}
 </figure>"""
 
 
+def _sentence(start: dict, longest: str) -> str:
+    return (f'<p class="explorer-reading" data-longest="{escape(longest)}">'
+            f"<span>{escape(reading(start))}</span></p>\n")
+
+
 def drawn(figure: dict, height: int) -> tuple[str, str]:
-    """The first frame; or nothing, and an attribute that says which feature stands against it."""
+    """The first frame; or nothing, and which feature of the figure stands against it."""
     try:
         return first_frame(figure, height, narrow_height(height, figure)), ""
     except Unknown as lack:
-        return "", f' data-no-first-frame="{escape(str(lack))}"'
+        return "", str(lack)
 
 
 def start_index(controls: tuple[Control, ...]) -> int:
@@ -81,79 +124,78 @@ def start_index(controls: tuple[Control, ...]) -> int:
     return index
 
 
-def controls_form(name: str, controls: tuple[Control, ...]) -> str:
-    """HTML inputs for the controls, and the buttons pin, reset and link."""
+def controls_form(name: str, controls: tuple[Control, ...], play: str | None = None) -> str:
+    """HTML inputs for the controls, and the button play beside a slider."""
     if not controls:
         return ""
-    rows = "\n".join(_WRITERS[control.kind](f"explorer-{name}-{control.name}", control)
+    rows = "\n".join(_row(f"explorer-{name}-{control.name}", control, control.name == play)
                      for control in controls)
-    return f"""<div class="explorer-controls" role="group" aria-label="controls">
+    return f"""<div class="explorer-controls" role="group" \
+aria-label="controls of {name.replace("-", " ")}">
 {rows}
-<div class="explorer-buttons">
-<button type="button" data-do="pin" aria-pressed="false" \
-title="keep the present curves as a faint ghost">pin</button>
-<button type="button" data-do="reset" title="back to the first position">reset</button>
-<button type="button" data-do="link" title="copy a link to this position">link</button>
-</div></div>
+</div>
 """
 
 
-def _data(control: Control) -> str:
-    return (f'data-control="{control.name}" data-kind="{control.kind}" '
-            f'data-values="{escape(json.dumps(control.values))}" '
-            f'data-keys="{escape(json.dumps(control.keys))}" '
-            f'data-texts="{escape(json.dumps(control.texts, ensure_ascii=False))}"')
+def _row(id_: str, control: Control, played: bool) -> str:
+    row = _WRITERS[control.kind](id_, control)
+    return f'<div class="explorer-steps">{row}{PLAY}</div>' if played else row
 
 
 def _slider(id_: str, control: Control) -> str:
     text = escape(control.texts[control.start])
-    return (f'<label class="explorer-slider" {_data(control)}><b>{escape(control.label)}</b>'
-            f'<input type="range" id="{id_}" min="0" max="{len(control.values) - 1}" step="1" '
+    return (f'<label class="explorer-slider" data-control="{control.name}">'
+            f'<b>{escape(control.label)}</b>'
+            f'<input type="range" name="{id_}" min="0" max="{len(control.values) - 1}" step="1" '
             f'value="{control.start}" aria-valuetext="{text}" autocomplete="off">'
-            f"<output>{text}</output></label>")
+            f'<output aria-hidden="true">{text}</output></label>')
 
 
 def _choice(id_: str, control: Control) -> str:
+    return (_buttons if len(control.values) <= MOST_BUTTONS else _menu)(id_, control)
+
+
+def _menu(id_: str, control: Control) -> str:
+    options = "".join(
+        f'<option value="{control.keys[i]}"{" selected" if i == control.start else ""}>'
+        f"{escape(text)}</option>" for i, text in enumerate(control.texts))
+    return (f'<label class="explorer-menu" data-control="{control.name}">'
+            f'<b>{escape(control.label)}</b>'
+            f'<select name="{id_}" autocomplete="off">{options}</select></label>')
+
+
+def _buttons(id_: str, control: Control) -> str:
     options = "".join(
         f'<label><input type="radio" name="{id_}" value="{control.keys[i]}" autocomplete="off"'
         f'{" checked" if i == control.start else ""}><span>{escape(text)}</span></label>'
         for i, text in enumerate(control.texts))
-    return (f"<fieldset {_data(control)}><legend>{escape(control.label)}</legend>"
+    return (f'<fieldset data-control="{control.name}"><legend>{escape(control.label)}</legend>'
             f'<div class="explorer-options">{options}</div></fieldset>')
 
 
 def _switch(id_: str, control: Control) -> str:
     checked = " checked" if control.start else ""
-    return (f'<label class="explorer-switch" {_data(control)}>'
-            f'<input type="checkbox" id="{id_}" autocomplete="off"{checked}>'
+    return (f'<label class="explorer-switch" data-control="{control.name}">'
+            f'<input type="checkbox" name="{id_}" autocomplete="off"{checked}>'
             f"<b>{escape(control.label)}</b></label>")
 
 
 _WRITERS = {"slider": _slider, "choice": _choice, "switch": _switch}
 
 
-def no_script(figure: dict) -> str:
+def position(controls: tuple[Control, ...]) -> str:
+    """The first position in words, which on paper and without scripts stand for the controls."""
+    words = describe(controls, {c.name: c.values[c.start] for c in controls})
+    return f'<p class="explorer-position">{escape(words)}</p>\n' if words else ""
+
+
+def no_script(explorer, figure: dict) -> str:
     """What a reader without JavaScript gets beside the first frame: its numbers as a table."""
-    hidden = ".explorer-controls,.explorer-plot:empty,.explorer-pinned{display:none!important}"
-    return f"<noscript><style>{hidden}</style>{table(figure)}</noscript>"
+    why = "<p>The controls need JavaScript; without it, this is the first position.</p>"
+    return f"<noscript>{why if explorer.controls else ''}{table(figure)}</noscript>"
 
 
-def table(figure: dict) -> str:
-    """A table of a figure's named traces: x and value at the first, middle and last points.
-
-    ``customdata`` holds the true values where y is only a plotting coordinate.
-    """
-    rows = []
-    for trace in figure["data"]:
-        values = trace.get("customdata", trace.get("y"))
-        if not trace.get("name") or values is None or not len(values) or np.ndim(values) > 1:
-            continue
-        x = trace.get("x", range(len(values)))
-        picks = sorted({0, len(values) // 2, len(values) - 1})
-        cells = "".join(f"<td>{_cell(x[i])}: {_cell(values[i])}</td>" for i in picks)
-        rows.append(f"<tr><th>{escape(str(trace['name']))}</th>{cells}</tr>")
-    return f"<table><tbody>{''.join(rows)}</tbody></table>" if rows else ""
-
-
-def _cell(value) -> str:
-    return f"{value:.3g}" if isinstance(value, (int, float)) else escape(str(value))
+def words(explorer, figure: dict) -> str:
+    """What stands in a notebook's output for viewers that draw no widget."""
+    return (f"<p>{escape(reading(figure))}</p>{table(figure)}"
+            f"<p>{escape(explorer.caption)}</p>")

@@ -4,21 +4,17 @@ Imports Sphinx, docutils and the sibling modules. It
 
 - tells the kernels, before they start, to display static HTML and no widget;
 - adds the explorers' script and style to the pages that have one, and copies plotly.js;
+- puts the states of explorers into files of their own (see stored.py);
 - turns links such as ``#step-zero?r=8`` into checked links: a wrong name, control or value is a
   warning (an error with -W);
-- says which figure has no first frame (see first_frame.py), and why;
-- reads notebooks again when the package has changed;
+- reads a page again when code that its cells import has changed (see sources.py);
+- says at the end which figures have no first frame (see still/), and why;
 - says which cell stopped a build, and why.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
-import shutil
-from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -27,8 +23,10 @@ from sphinx.addnodes import pending_xref
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from lora_edu.explore import assets
+from lora_edu.explore import assets, stored
 from lora_edu.explore.explorer import STATIC
+from lora_edu.explore.island import islands
+from lora_edu.explore.sources import Sources
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +35,16 @@ def setup(app):
     os.environ[STATIC] = "1"
     app.connect("builder-inited", choose_plotly)
     app.connect("env-get-outdated", outdated)
-    app.connect("env-purge-doc", lambda app, env, doc: known(env).pop(doc, None))
+    app.connect("env-purge-doc", forget)
     app.connect("doctree-read", collect)
     app.connect("html-page-context", add_assets)
     app.connect("build-finished", copy_plotly)
+    app.connect("build-finished", copy_states)
     app.connect("build-finished", tell_cause)
+    app.connect("build-finished", tell_unframed)
     app.add_post_transform(ExplorerLinks)
-    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 2, "parallel_read_safe": False,
+            "parallel_write_safe": True}
 
 
 def known(env) -> dict[str, dict[str, dict[str, list[str]]]]:
@@ -53,6 +54,30 @@ def known(env) -> dict[str, dict[str, dict[str, list[str]]]]:
     return env.lora_explorers
 
 
+def unframed(env) -> dict[str, dict[str, str]]:
+    """Page → figure without a first frame → why, kept with the environment."""
+    if not hasattr(env, "lora_unframed"):
+        env.lora_unframed = {}
+    return env.lora_unframed
+
+
+def files(env) -> dict[str, set[str]]:
+    """Page → names of the files with its explorers' states, kept with the environment."""
+    if not hasattr(env, "lora_states"):
+        env.lora_states = {}
+    return env.lora_states
+
+
+def states_folder(app) -> Path:
+    """Where the states lie until the site is written: beside the doctrees that refer to them."""
+    return Path(app.doctreedir) / "explorers"
+
+
+def forget(app, env, docname) -> None:
+    for kept in (known(env), unframed(env), files(env)):
+        kept.pop(docname, None)
+
+
 def say_fallback(line: str) -> None:
     """One line of information; a warning where LORA_EDU_STRICT refuses fallbacks."""
     (logger.warning if os.environ.get("LORA_EDU_STRICT") else logger.info)(line)
@@ -60,40 +85,41 @@ def say_fallback(line: str) -> None:
 
 def choose_plotly(app) -> None:
     """Find plotly.js: the slim npm bundles, or plotly.py's own with a line that says so."""
-    found = {kind: assets.npm_file(path, Path(app.confdir))
-             for kind, path in assets.NPM_FILES.items()}
-    if not all(found.values()):
-        say_fallback("explorers: npm files are missing (npm ci brings them): pages fall back on "
-                     "the full plotly.js of plotly.py, which is some four times larger")
-        found = dict.fromkeys(found, assets.python_plotly())
-    app.lora_plotly = found
+    app.lora_plotly = assets.plotly_files(Path(app.confdir))
+    if assets.python_plotly() in app.lora_plotly.values():
+        from plotly.offline import get_plotlyjs_version
+
+        wanted = " ".join(f"{file.split('/')[0]}@{get_plotlyjs_version()}"
+                          for file in assets.NPM_FILES.values())
+        say_fallback(f"explorers: npm files are missing (npm install {wanted} brings them): pages "
+                     "fall back on plotly.py's full plotly.js, which is some four times larger")
 
 
 def outdated(app, env, added, changed, removed):
-    """Every page, when the package's code is not the code it was built with."""
-    folder = Path(assets.__file__).parents[1]
-    digest = hashlib.sha256(b"".join(
-        file.read_bytes() for file in sorted(folder.rglob("*.*")) if file.suffix in (".py", ".js")
-    )).hexdigest()
-    same, env.lora_package = getattr(env, "lora_package", digest) == digest, digest
-    return [] if same else list(env.found_docs)
+    """The pages with other code behind their cells than they were built with."""
+    sources = Sources()
+    now = {page: sources.digest(Path(env.doc2path(page))) for page in env.found_docs - removed}
+    before, env.lora_sources = getattr(env, "lora_sources", {}), now
+    return [page for page in now if before.get(page, now[page]) != now[page]]
 
 
 def collect(app, doctree) -> None:
-    """Note the explorers of a page with their controls."""
+    """Note the explorers of a page with their controls, and put their states into files."""
     page: dict[str, dict[str, list[str]]] = {}
-    for node in doctree.findall(nodes.raw):
-        for name, body in re.findall(r'<figure class="explorer"[^>]* data-name="([^"]+)"'
-                                     r"(.*?)</figure>", node.astext(), re.DOTALL):
-            if name in page:
-                logger.warning("two explorers are named %r on this page: give one another name",
-                               name, location=app.env.docname)
-            page[name] = {control: json.loads(unescape(keys)) for control, keys in re.findall(
-                r'data-control="([^"]+)".*?data-keys="([^"]+)"', body)}
-            for reason in re.findall(r'^[^>]*? data-no-first-frame="([^"]+)"', body):
-                logger.info("%s: %s has no first frame (%s): where it is in sight, plotly.js is "
-                            "fetched before the reader does anything",
-                            app.env.docname, name, unescape(reason))
+    found = [node for node in doctree.findall(nodes.raw) if node.get("format") == "html"]
+    for node in found:
+        html, names = stored.part(node.astext(), states_folder(app))
+        if names:
+            files(app.env).setdefault(app.env.docname, set()).update(names)
+            node.children = [nodes.Text(html)]
+    for data in (each for node in found for each in islands(node.astext())):
+        name = data["name"]
+        if name in page:
+            logger.warning("two explorers are named %r on this page: give one another name",
+                           name, location=app.env.docname)
+        page[name] = {control["name"]: control["keys"] for control in data["controls"]}
+        if data["lack"]:
+            unframed(app.env).setdefault(app.env.docname, {})[name] = data["lack"]
     if page:
         known(app.env)[app.env.docname] = page
 
@@ -150,14 +176,26 @@ def tell_cause(app, exception) -> None:
         logger.error("%s: %s", exception, exception.__cause__)
 
 
+def tell_unframed(app, exception) -> None:
+    """At the end, the figures without a first frame, a line each: no fault, but worth knowing."""
+    figures = [f"  {page}: {name} ({reason})" for page in sorted(unframed(app.env))
+               for name, reason in unframed(app.env)[page].items()] if not exception else []
+    if figures:
+        logger.info("explorers: no first frame for %d of %d figures; where one is in sight, "
+                    "plotly.js is fetched before the reader does anything:\n%s", len(figures),
+                    sum(map(len, known(app.env).values())), "\n".join(figures))
+
+
 def copy_plotly(app, exception) -> None:
     """Write explore.js, explore.css and plotly.js into the built site."""
     if exception or app.builder.format != "html":
         return
-    static = Path(app.outdir) / "_static"
-    static.mkdir(exist_ok=True)
-    bundles = {kind: file.name for kind, file in app.lora_plotly.items()}
-    (static / "explore.js").write_text(assets.page_script(bundles), encoding="utf-8")
-    (static / "explore.css").write_text(assets.read("explore.css"), encoding="utf-8")
-    for file in set(app.lora_plotly.values()):
-        shutil.copyfile(file, static / file.name)
+    assets.write(Path(app.outdir) / "_static", app.lora_plotly)
+
+
+def copy_states(app, exception) -> None:
+    """Write the states that pages refer to into the built site; those of former pages go."""
+    if exception or app.builder.format != "html":
+        return
+    stored.publish(set().union(*files(app.env).values()), states_folder(app),
+                   Path(app.outdir) / "_static" / stored.FOLDER)

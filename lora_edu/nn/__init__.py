@@ -2,10 +2,13 @@
 
 Imports torch, safetensors and the NumPy core; ``import lora_edu`` alone loads none of this. In the
 order of a first reading: ``lowrank`` (A, B, s), ``layer`` (the formula), ``named`` (several
-adapters, merging), ``inject`` (into a model), ``model`` (all layers at once), ``config`` and
-``files`` (PEFT's format).
+adapters, merging), ``targets`` (layers by name), ``config`` (PEFT's settings), ``inject`` (into a
+model), ``model`` (all layers at once), ``files`` (PEFT's format), ``doctor`` (what is wrong
+with a model; its tests are in ``diagnosis``).
 """
 
+from lora_edu.nn.config import AdapterConfig
+from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter
 from lora_edu.nn.inject import inject
 from lora_edu.nn.layer import LoRAEmbedding, LoRALinear
@@ -23,7 +26,7 @@ from lora_edu.nn.model import (
 from lora_edu.nn.named import LoRALayer
 
 __all__ = [
-    "LoRAEmbedding", "LoRALayer", "LoRALinear", "LowRank", "delete_adapter", "inject",
-    "load_adapter", "lora_layers", "loraplus_groups", "merge", "merge_and_unload", "save_adapter",
-    "set_adapter", "unload", "unmerge",
+    "AdapterConfig", "LoRAEmbedding", "LoRALayer", "LoRALinear", "LowRank", "delete_adapter",
+    "doctor", "inject", "load_adapter", "lora_layers", "loraplus_groups", "merge",
+    "merge_and_unload", "save_adapter", "set_adapter", "unload", "unmerge",
 ]

@@ -1,6 +1,6 @@
-"""PEFT's adapter_config.json: the settings of an adapter, written and read.
+"""The settings of an adapter under PEFT's names, and adapter_config.json, which holds them.
 
-Imports torch and the NumPy core. Written for the settings of PEFT's ``LoraConfig``.
+Imports torch and the NumPy core; PEFT's ``LoraConfig`` is read without PEFT.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Protocol
 
 from torch import nn
 
 from lora_edu import _check
-from lora_edu.nn.inject import Targets, checked, fits, matches, walk
+from lora_edu.nn.json_file import parsed
+from lora_edu.nn.layer import LoRAEmbedding
 from lora_edu.nn.lowrank import LowRank
+from lora_edu.nn.targets import Targets, checked, fits, matches, walk
 
 CONSTANT = {"peft_type": "LORA", "task_type": None, "base_model_name_or_path": None, "bias": "none",
-            "fan_in_fan_out": False, "inference_mode": True, "init_lora_weights": True}
+            "fan_in_fan_out": False, "inference_mode": True}
 # PEFT's settings that change nothing in what a saved adapter computes …
 WITHOUT_EFFECT = {"auto_mapping", "base_model_name_or_path", "corda_config", "eva_config",
                   "inference_mode", "loftq_config", "lora_ga_config", "megatron_config",
@@ -29,13 +32,39 @@ WITHOUT_EFFECT = {"auto_mapping", "base_model_name_or_path", "corda_config", "ev
 STARTS_THAT_KEEP_W0 = (True, False, "gaussian", "eva", "orthogonal", "mica")
 
 
-@dataclass(frozen=True)
+# Where A and B start, in our words: of a Linear, and of an Embedding.
+STARTS = {True: ({}, {}), False: ({"start": "both random"}, {"start": "both random"}),
+          "gaussian": ({"distribution": "peft_gaussian"}, {})}
+HEADS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS")  # tasks for which PEFT trains the head, too
+
+
+class PeftConfig(Protocol):
+    """What is used of PEFT's ``LoraConfig``."""
+
+    peft_type: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings by name."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class AdapterConfig:
     """The part of PEFT's ``LoraConfig`` that is plain LoRA, under PEFT's names.
 
+    r, lora_alpha, use_rslora: the rank, α, and whether s = α/√r rather than α/r.
+    target_modules, exclude_modules: which layers, see :func:`inject`.
+    lora_dropout: the share of a layer's inputs that is zeroed on their way to A, while training.
     rank_pattern, alpha_pattern: {regular expression: value} for layers that differ from r and
     lora_alpha; the first that matches a layer's name, or its end after a dot, counts.
+    init_lora_weights: where A and B start. True makes one random and the other zero, and False both
+    random; ``"gaussian"`` is True with N(0, 1/r²) for the A of a Linear.
+
     Raises TypeError or ValueError for a value that is not possible.
+
+    >>> config = AdapterConfig(r=8, lora_alpha=16, target_modules=["q", "v"], rank_pattern={"v": 2})
+    >>> config.for_layer("blocks.0.q"), config.for_layer("blocks.0.v")
+    ((8, 16), (2, 16))
     """
 
     r: int
@@ -46,11 +75,13 @@ class AdapterConfig:
     lora_dropout: float = 0.0
     rank_pattern: dict[str, int] = field(default_factory=dict)
     alpha_pattern: dict[str, float] = field(default_factory=dict)
+    init_lora_weights: bool | str = True
 
     def __post_init__(self):
         checked("target_modules", self.target_modules)
         checked("exclude_modules", self.exclude_modules, may_be_empty=True)
         _check.choice("use_rslora", self.use_rslora, (True, False))
+        _check.choice("init_lora_weights", self.init_lora_weights, STARTS)
         _check.number("lora_dropout", self.lora_dropout, minimum=0.0, below=1.0)
         for name in ("rank_pattern", "alpha_pattern"):
             if not isinstance(getattr(self, name), dict):
@@ -67,18 +98,22 @@ class AdapterConfig:
         return (_by_pattern(self.rank_pattern, path, self.r),
                 _by_pattern(self.alpha_pattern, path, self.lora_alpha))
 
-    @property
-    def rule(self) -> str:
-        """The name of the scaling rule, see :func:`lora_edu.scaling`."""
-        return "rslora" if self.use_rslora else "lora"
+    def settings(self, path: str, layer: nn.Module) -> dict[str, Any]:
+        """The arguments of :meth:`LoRALayer.add_adapter` for the layer with this name."""
+        r, alpha = self.for_layer(path)
+        of_linear, of_embedding = STARTS[self.init_lora_weights]
+        start = of_embedding if isinstance(layer, (nn.Embedding, LoRAEmbedding)) else of_linear
+        return {"r": r, "alpha": alpha, "rule": "rslora" if self.use_rslora else "lora",
+                "dropout": self.lora_dropout, **start}
 
     def to_json(self) -> str:
         """The text of adapter_config.json."""
         return json.dumps(CONSTANT | asdict(self), indent=2, sort_keys=True) + "\n"
 
     def digest(self) -> str:
-        """A fingerprint of the settings, however they are written."""
-        values = json.dumps(asdict(self), sort_keys=True, default=list)
+        """A fingerprint of what decides what a saved adapter computes, however it is written."""
+        decides = {key: value for key, value in asdict(self).items() if key != "init_lora_weights"}
+        values = json.dumps(decides, sort_keys=True, default=list)
         return hashlib.sha256(values.encode()).hexdigest()
 
     @classmethod
@@ -88,17 +123,41 @@ class AdapterConfig:
         Raises ValueError for text that is not JSON or not of LoRA, for a setting that is
         missing, and for one that is on and has no counterpart here.
         """
-        try:
-            settings = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise ValueError(f"this is not JSON: {error}") from None
+        settings = parsed(text)
         if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
             raise ValueError('this is not a JSON object with "peft_type": "LORA"')
         if settings.get("init_lora_weights", True) not in STARTS_THAT_KEEP_W0:
             raise ValueError(f"init_lora_weights must be one of {STARTS_THAT_KEEP_W0}, as the "
                              f"others change W0, got {settings['init_lora_weights']!r}")
+        return cls._from(settings)
+
+    @classmethod
+    def from_peft(cls, config: AdapterConfig | PeftConfig) -> AdapterConfig:
+        """PEFT's ``LoraConfig`` for a new adapter; an AdapterConfig as it is.
+
+        Raises ValueError for a setting that has no counterpart here, and for a task or a mode
+        in which PEFT would train something else than the adapter.
+        """
+        if isinstance(config, cls):
+            return config
+        settings = dict(config.to_dict())
+        if settings.get("peft_type") != "LORA":
+            raise ValueError(f"config must be a LoraConfig, got {config!r}")
+        if settings.get("task_type") in HEADS:
+            raise ValueError("task_type must not be one for which PEFT trains the model's head too "
+                             f"({', '.join(HEADS)}), got {settings['task_type']!r}; to train it, "
+                             "leave this off and call requires_grad_(True) on the head")
+        if settings.get("inference_mode"):
+            raise ValueError("inference_mode must be off for an adapter that is to train, got True")
+        start = settings.get("init_lora_weights", True)
+        return replace(cls._from(settings),
+                       init_lora_weights=start.lower() if isinstance(start, str) else start)
+
+    @classmethod
+    def _from(cls, settings: dict[str, Any]) -> AdapterConfig:
+        """From PEFT's settings by name, without the start."""
         on = {key: value for key, value in settings.items() if value and value != "none"}
-        known = {f.name for f in fields(cls)}
+        known = {f.name for f in fields(cls)} - {"init_lora_weights"}
         for key in on.keys() - known - WITHOUT_EFFECT - {"init_lora_weights"}:
             raise ValueError(f"{key} must be off, it is not part of plain LoRA, got {on[key]!r}")
         for key in ("r", "lora_alpha", "target_modules"):
@@ -123,13 +182,14 @@ class AdapterConfig:
         targets = sorted(adapters)
         if {path for path, _ in walk(model) if matches(path, targets)} != set(targets):
             targets = "|".join(map(re.escape, targets))  # a list would also match longer names
-        return cls(r, alpha, targets, use_rslora=use_rslora, lora_dropout=dropout,
-                   rank_pattern=_exceptions(ranks, r), alpha_pattern=_exceptions(alphas, alpha))
+        return cls(r=r, lora_alpha=alpha, target_modules=targets,
+                   use_rslora=use_rslora, lora_dropout=dropout, rank_pattern=_exceptions(ranks, r),
+                   alpha_pattern=_exceptions(alphas, alpha))
 
 
 def _pefts_alpha(adapter: LowRank) -> float:
     """The alpha that gives the adapter's scaling under PEFT's rules: α/r, or α/√r for rsLoRA."""
-    alpha = adapter.alpha * adapter.r if adapter.rule == "none" else adapter.alpha
+    alpha = float(adapter.alpha * adapter.r if adapter.rule == "none" else adapter.alpha)
     return int(alpha) if alpha.is_integer() else alpha
 
 

@@ -73,3 +73,28 @@ def second_of(folder: Path, name: str, belongs: Callable[[str], bool],
     if ready.is_file() and belongs(read(ready)) and not (there.is_file() and belongs(read(there))):
         return read(ready)
     return read(there)
+
+
+@contextmanager
+def made(directory: Path):
+    """Make a folder; where the block fails, say in which, and take away the folders just made."""
+    new = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException as error:
+        for folder in new:
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(directory)  # a full disk names no file
+        raise
+
+
+def path_of(directory: str | os.PathLike) -> Path:
+    """A folder's path; TypeError or ValueError for what is none."""
+    if not isinstance(directory, (str, os.PathLike)):
+        raise TypeError(f"directory must be the path of a folder, got {directory!r}")
+    if not os.fspath(directory):
+        raise ValueError(f"directory must be the path of a folder, got {directory!r}")
+    return Path(directory)

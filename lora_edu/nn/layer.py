@@ -16,9 +16,14 @@ from lora_edu.nn.named import LoRALayer
 class LoRALinear(LoRALayer):
     """h = W0·x + b + s·B·A·x, around a frozen ``torch.nn.Linear``.
 
-    LoRALinear(base_layer, r, alpha, *, rng, name="default", rule="lora",
-    start="A random, B zero", distribution="kaiming_uniform", dropout=0.0, dtype=None): see
-    :class:`LoRALayer`.
+    Settings: rule="lora", start="A random, B zero", distribution="kaiming_uniform", dropout=0.0,
+    dtype=None; all arguments are those of :class:`LoRALayer`.
+
+    >>> layer = LoRALinear(nn.Linear(6, 4), r=2, alpha=8)
+    >>> [name for name, p in layer.named_parameters() if p.requires_grad]
+    ['adapters.default.lora_A', 'adapters.default.lora_B']
+    >>> layer(torch.ones(3, 6)).shape
+    torch.Size([3, 4])
     """
 
     base_type, start, distribution = nn.Linear, "A random, B zero", "kaiming_uniform"
@@ -45,10 +50,14 @@ class LoRALinear(LoRALayer):
 class LoRAEmbedding(LoRALayer):
     """h = W0[:, i] + s·B·A[:, i], around a frozen ``torch.nn.Embedding`` of k vectors of length d.
 
-    LoRAEmbedding(base_layer, r, alpha, *, rng, name="default", rule="lora",
-    start="A zero, B random", distribution=1.0, dropout=0.0, dtype=None): see :class:`LoRALayer`.
-    The start is PEFT's, with B from N(0, 1). dropout has no effect (an index cannot be scaled), as
-    in PEFT. The base must be without max_norm, which writes to W0, scale_grad_by_freq and sparse.
+    Settings: rule="lora", start="A zero, B random", distribution=1.0, dropout=0.0, dtype=None; all
+    arguments are those of :class:`LoRALayer`. The start is PEFT's, with B from N(0, 1). dropout has
+    no effect (an index cannot be scaled), as in PEFT. The base must be without max_norm, which
+    writes to W0, scale_grad_by_freq and sparse.
+
+    >>> layer = LoRAEmbedding(nn.Embedding(10, 4), r=2, alpha=8)
+    >>> layer(torch.tensor([3, 1])).shape
+    torch.Size([2, 4])
     """
 
     base_type, start, distribution = nn.Embedding, "A zero, B random", 1.0

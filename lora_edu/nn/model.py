@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from lora_edu import _check
-from lora_edu.nn.named import LoRALayer
+from lora_edu.nn.named import LoRALayer, names_of
 from lora_edu.nn.undo import unchanged_on_failure
 
 
 def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRALayer]:
-    """{name: layer} for the LoRA layers, or for those with an adapter of the given name."""
+    """{name: layer} for the LoRA layers, or for those with an adapter of the given name.
+
+    >>> from lora_edu.nn import inject
+    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+    >>> {name: layer.active_adapters for name, layer in lora_layers(model).items()}
+    {'0': ['default'], '2': ['default']}
+    """
     _check.instance("model", model, nn.Module)
     layers = {name: module for name, module in model.named_modules()
               if isinstance(module, LoRALayer)}
@@ -35,12 +43,21 @@ def set_adapter(model: nn.Module, names: str | Iterable[str]) -> None:
 
     Several add up. A layer without one of them goes without. Parameters that belong to no adapter
     stay as they are, frozen or not. Unmerges. Raises ValueError for a name that no layer has.
+
+    >>> from lora_edu.nn import inject
+    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> found = inject(model, ["0"], r=2, alpha=4, name="a")
+    >>> found = inject(model, ["0"], r=2, alpha=4, name="b")
+    >>> set_adapter(model, ["a", "b"])
+    >>> model[0].active_adapters
+    ['a', 'b']
     """
-    names = [names] if isinstance(names, str) else list(names)
+    names = names_of(names)
     for name in names:
-        lora_layers(model, _check.instance("name", name, str))
+        lora_layers(model, name)
+    layers = lora_layers(model).values()
     with unchanged_on_failure(model):
-        for layer in lora_layers(model).values():
+        for layer in layers:
             layer.set_adapter([name for name in names if name in layer.adapters])
 
 
@@ -48,6 +65,13 @@ def delete_adapter(model: nn.Module, name: str) -> None:
     """Forget an adapter. Unmerges. Raises ValueError for a name that no layer has.
 
     A layer that had no other becomes, as in :func:`unload`, the plain layer again.
+
+    >>> from lora_edu.nn import inject
+    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> found = inject(model, ["0"], r=2, alpha=4, name="a")
+    >>> delete_adapter(model, "a")
+    >>> model[0]
+    Linear(in_features=6, out_features=4, bias=True)
     """
     layers = lora_layers(model, _check.instance("name", name, str)).values()
     with unchanged_on_failure(model):
@@ -62,20 +86,46 @@ def unload(model: nn.Module) -> None:
     """Forget all adapters: the plain layers of before are back, the same modules, every bit.
 
     They stay frozen; ``model.requires_grad_(True)`` thaws them.
+
+    >>> from lora_edu.nn import inject
+    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+    >>> unload(model)
+    >>> model[0]
+    Linear(in_features=6, out_features=4, bias=True)
     """
+    layers = lora_layers(model).values()
     with unchanged_on_failure(model):
-        replace(model, {layer: layer.base_layer for layer in lora_layers(model).values()})
+        replace(model, {layer: layer.base_layer for layer in layers})
 
 
 def merge(model: nn.Module) -> None:
-    """Merge the active adapters into one matrix a layer (see :meth:`LoRALayer.merge`)."""
+    """Merge the active adapters into one matrix a layer (see :meth:`LoRALayer.merge`).
+
+    >>> from lora_edu.nn import inject
+    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> found = inject(model, ["0"], r=2, alpha=4)
+    >>> merge(model)
+    >>> model[0].merged
+    True
+    """
+    layers = lora_layers(model).values()
     with unchanged_on_failure(model):
-        for layer in lora_layers(model).values():
+        for layer in layers:
             layer.merge()
 
 
 def unmerge(model: nn.Module) -> None:
-    """Undo :func:`merge`, to the last bit; nothing to do when not merged."""
+    """Undo :func:`merge`, to the last bit; nothing to do when not merged.
+
+    >>> from lora_edu.nn import inject
+    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> found = inject(model, ["0"], r=2, alpha=4)
+    >>> merge(model)
+    >>> unmerge(model)
+    >>> model[0].merged
+    False
+    """
     for layer in lora_layers(model).values():
         layer.unmerge()
 
@@ -85,6 +135,15 @@ def merge_and_unload(model: nn.Module) -> None:
 
     Each layer's weight becomes a new parameter, so that a weight shared with a layer that has no
     adapter (a tied output head) stays as it was there. There is no way back to W0.
+
+    >>> from lora_edu.nn import inject
+    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> found = inject(model, ["0"], r=2, alpha=4, start="both random")
+    >>> import torch
+    >>> want = model(torch.ones(6))
+    >>> merge_and_unload(model)
+    >>> type(model[0]).__name__, torch.allclose(model(torch.ones(6)), want, atol=1e-5)
+    ('Linear', True)
     """
     layers = lora_layers(model).values()
     with unchanged_on_failure(model):
@@ -99,15 +158,24 @@ def loraplus_groups(model: nn.Module, lr: float, ratio: float) -> list[dict]:
 
     LoRA+ (Hayou et al. 2024) takes a ratio above 1, around 16. Here every ``lora_B`` counts, those
     of embeddings too. Raises ValueError unless lr > 0, ratio > 0, and some adapter trains.
+
+    >>> from lora_edu.nn import inject
+    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+    >>> import torch
+    >>> optimiser = torch.optim.AdamW(loraplus_groups(model, lr=0.001, ratio=16))
+    >>> [(group["lr"], len(group["params"])) for group in optimiser.param_groups]
+    [(0.001, 2), (0.016, 2)]
     """
     lr, ratio = _check.number("lr", lr, above=0.0), _check.number("ratio", ratio, above=0.0)
+    lr_of_B = _check.number("lr times ratio", lr * ratio, above=0.0)
     B = [adapter.lora_B for layer in lora_layers(model).values()
          for adapter in layer.adapters.values() if adapter.lora_B.requires_grad]
     if not B:
         raise ValueError("model must have an adapter that trains (see set_adapter)")
     known = {id(p) for p in B}
     rest = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
-    return [{"params": rest, "lr": lr}, {"params": B, "lr": lr * ratio}]
+    return [{"params": rest, "lr": lr}, {"params": B, "lr": lr_of_B}]
 
 
 def replace(model: nn.Module, new: Mapping[nn.Module, nn.Module]) -> None:
@@ -122,3 +190,11 @@ def replace(model: nn.Module, new: Mapping[nn.Module, nn.Module]) -> None:
               for name, child in parent._modules.items() if child in new]
     for parent, name, module in places:
         setattr(parent, name, module)
+
+
+def inner(model: nn.Module) -> nn.Module:
+    """The model inside torch.compile, DataParallel and the like: layers have their names there."""
+    while isinstance(model, (nn.DataParallel, DistributedDataParallel)) or (
+            list(getattr(model, "_modules", ())) == ["_orig_mod"]):
+        [model] = model._modules.values()
+    return model

@@ -7,12 +7,13 @@ kept beside it, so unmerging and deleting give back every bit.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Unpack
 
 import torch
 from torch import nn
 
 from lora_edu import _check
-from lora_edu.nn.lowrank import LowRank
+from lora_edu.nn.lowrank import Draws, LowRank, Settings, check_known
 
 
 class LoRALayer(nn.Module):
@@ -23,17 +24,28 @@ class LoRALayer(nn.Module):
 
     ``adapters``: {name: :class:`LowRank`}. ``active_adapters``: the names of those that count in
     the output and train. ``merged_weight``: None, or the weight that stands in for W0 and them.
+    Forward hooks of the base layer see it alone, W0 without the adapters.
 
     Raises TypeError unless base_layer is of the very type the layer is for (a subclass may compute
     something else), and as :meth:`add_adapter` does. Then base_layer is as it was.
+
+    >>> from lora_edu.nn import LoRALinear
+    >>> layer = LoRALinear(nn.Linear(6, 4), r=2, alpha=8)
+    >>> layer.add_adapter("second", r=1, alpha=8)
+    >>> list(layer.adapters), layer.active_adapters
+    (['default', 'second'], ['second'])
+    >>> layer.set_adapter(["default", "second"])  # both count, and train
+    >>> [adapter.r for adapter in layer.active]
+    [2, 1]
     """
 
     base_type: type[nn.Module]
     start: str
     distribution: str | float
 
-    def __init__(self, base_layer: nn.Module, r: int, alpha: float, *, rng=None,
-                 name: str = "default", **settings):
+    def __init__(self, base_layer: nn.Module, r: int, alpha: float, *, rng: Draws = None,
+                 name: str = "default", matrices: tuple[torch.Tensor, torch.Tensor] | None = None,
+                 **settings: Unpack[Settings]):
         super().__init__()
         self.check_base(base_layer)
         self.base_layer = base_layer
@@ -41,7 +53,7 @@ class LoRALayer(nn.Module):
         self.active_adapters: list[str] = []
         self.register_buffer("merged_weight", None, persistent=False)
         self.register_load_state_dict_post_hook(_unmerge_after_loading)
-        self.add_adapter(name, r, alpha, rng=rng, **settings)
+        self.add_adapter(name, r, alpha, rng=rng, matrices=matrices, **settings)
         self.train(base_layer.training)
         base_layer.requires_grad_(False)
 
@@ -55,26 +67,29 @@ class LoRALayer(nn.Module):
             raise ValueError("base_layer must hold its weight as a parameter; here a hook computes "
                              "it (pruning, weight_norm, spectral_norm): make that permanent first")
 
-    def add_adapter(self, name: str, r: int, alpha: float, *, rng=None, start: str | None = None,
-                    distribution: str | float | None = None, dtype: torch.dtype | None = None,
-                    **settings) -> None:
+    def add_adapter(self, name: str, r: int, alpha: float, *, rng: Draws = None,
+                    matrices: tuple[torch.Tensor, torch.Tensor] | None = None,
+                    **settings: Unpack[Settings]) -> None:
         """Add an adapter and make it the only active one.
 
+        settings: rule, start, distribution, dropout, dtype; all is explained in :class:`LowRank`.
         start, distribution: PEFT's for this kind of layer unless given. dtype: the base's, but no
         narrower than float32, unless given: beside a base in bfloat16 or float16 it is float32, as
-        in PEFT. settings: ``rule`` and ``dropout``. All are explained in :class:`LowRank`.
+        in PEFT.
 
         Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.
         Then nothing has changed.
         """
         self.check_new_name(name)
+        check_known(settings)
         weight = self.base_layer.weight
         d, k = self.as_weight(weight).shape
-        self.adapters[name] = LowRank(
-            d, k, r, alpha, rng=rng, start=self.start if start is None else start,
-            distribution=self.distribution if distribution is None else distribution,
-            dtype=torch.promote_types(weight.dtype, torch.float32) if dtype is None else dtype,
-            device=weight.device, **settings)
+        pefts = {"start": self.start, "distribution": self.distribution,
+                 "dtype": torch.promote_types(weight.dtype, torch.float32)}
+        given = {key: value for key, value in settings.items()
+                 if value is not None or key not in pefts}
+        self.adapters[name] = LowRank(d, k, r, alpha, rng=rng, matrices=matrices,
+                                      device=weight.device, **pefts | given)
         self.set_adapter(name)
 
     def check_new_name(self, name: str) -> None:
@@ -91,7 +106,7 @@ class LoRALayer(nn.Module):
 
         Unmerges. Raises ValueError for a name that this layer has no adapter of.
         """
-        names = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+        names = names_of(names)
         for name in names:
             _check.choice("name", name, self.adapters)
         self.unmerge()
@@ -122,7 +137,14 @@ class LoRALayer(nn.Module):
         It is added up in float32 or wider and rounded once, to the base's dtype: a small ΔW can
         vanish in a bfloat16 weight, which keeps 8 bits. W0 stays as it is, so a merged layer holds
         two such matrices, and merging again starts from W0 again.
+
+        Raises ValueError for a base whose forward hooks would be passed over, or whose weight a
+        hook computes by now.
         """
+        self.check_base(self.base_layer)
+        if self.base_layer._forward_hooks or self.base_layer._forward_pre_hooks:
+            raise ValueError("base_layer must have no forward hooks when it is merged: they act on "
+                             "W0 alone, the merged weight is one; remove them first")
         W0 = self.base_layer.weight
         merged = W0.to(torch.promote_types(W0.dtype, torch.float32), copy=True)
         for adapter in self.active:
@@ -132,6 +154,14 @@ class LoRALayer(nn.Module):
     def unmerge(self) -> None:
         """Use W0 and the adapters again, every bit as before; nothing to do when not merged."""
         self.merged_weight = None
+
+
+def names_of(names: str | Iterable[str]) -> list[str]:
+    """One name, or several without repetition, as a list; TypeError for anything else."""
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, Iterable):
+        raise TypeError(f"names must be a name or a list of names, got {names!r}")
+    return [_check.instance("name", name, str) for name in dict.fromkeys(names)]
 
 
 def _unmerge_after_loading(layer: LoRALayer, incompatible_keys) -> None:

@@ -1,6 +1,6 @@
 """Three explorers in a real JupyterLab: bytes, time to the plots, time of a slider's step.
 
-Run as ``python tests/benchmarks/lab.py``; with ``--no-npm``, as where the npm files have not been
+Run as ``python -m tests.benchmarks.lab``; with ``--no-npm``, as where the npm files have not been
 installed and the notebook sends the whole of plotly.py's bundle. Measured on this machine, and
 through a link of 10 Mbit/s with a round trip of 100 ms, as a reader of a hosted notebook has it.
 Uses the driver and the notebook of tests/lab.
@@ -15,13 +15,11 @@ import threading
 from pathlib import Path
 from statistics import median, quantiles
 
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "lab"), str(TESTS)]
+from playwright.sync_api import sync_playwright
 
-from browser import launch  # noqa: E402
-from cells import EXPLORERS, NO_NPM, SETUP  # noqa: E402
-from driver import Lab, free_port, jupyterlab, write_notebook  # noqa: E402
-from playwright.sync_api import sync_playwright  # noqa: E402
+from tests.browser import launch
+from tests.lab.cells import EXPLORERS, NO_NPM, SETUP
+from tests.lab.driver import Lab, free_port, jupyterlab, write_notebook
 
 NAMES = ["step-zero", "saddle", "again"]
 REPEATS, MOVES = 3, 60

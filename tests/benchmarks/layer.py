@@ -1,4 +1,4 @@
-"""How fast a LoRA layer is, beside PEFT's and a plain Linear: python tests/benchmarks/layer.py
+"""How fast a LoRA layer is, beside PEFT's and a plain Linear: python -m tests.benchmarks.layer
 
 Forward and backward (with the gradient of the input, as inside a model), r = 8, float32, without
 and with a step of AdamW; and inference with a merged adapter against a plain Linear. The layers

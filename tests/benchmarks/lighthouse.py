@@ -1,6 +1,6 @@
-"""Lighthouse (phone) and axe on built pages: python tests/benchmarks/lighthouse.py [PAGE …]
+"""Lighthouse (phone) and axe on built pages: python -m tests.benchmarks.lighthouse [PAGE …]
 
-Needs lighthouse and axe-core: npm install --ignore-scripts, in this folder. Asks no other server.
+Needs lighthouse: npm install --ignore-scripts, in this folder. Asks no other server.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).resolve().parent
-TESTS = HERE.parent
-sys.path[:0] = [str(TESTS), str(TESTS / "site")]
 
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 METRICS = ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time",
@@ -30,7 +28,7 @@ AXE = """async () => (await axe.run(document, { resultTypes: ["violations"] })).
 
 def npm(path: str) -> Path:
     """A file of node_modules, here or at the top of the repository."""
-    for folder in (HERE, TESTS.parent):
+    for folder in (HERE, HERE.parents[1]):
         if (folder / "node_modules" / path).exists():
             return folder / "node_modules" / path
     sys.exit(f"node_modules/{path} is missing: npm install --ignore-scripts, in {HERE}")
@@ -38,7 +36,7 @@ def npm(path: str) -> Path:
 
 def lighthouse(url: str, runs: int) -> dict[str, float]:
     """Median scores of the four categories, and of the metrics behind the first."""
-    from browser import FLAGS
+    from tests.browser import FLAGS
 
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     results = []
@@ -81,8 +79,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.html:
         os.environ["BOOK_HTML"] = options.html
-    from browser import launch
-    from pages import HTML, PAGES, served
+    from tests.browser import launch
+    from tests.site.pages import HTML, PAGES, served
 
     with served(HTML) as address, sync_playwright() as playwright:
         browser = launch(playwright)

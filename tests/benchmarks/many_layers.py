@@ -1,5 +1,5 @@
 """How long it takes to adapt a model of many layers, beside PEFT, and what files cost in memory:
-python tests/benchmarks/many_layers.py [LAYERS]
+python -m tests.benchmarks.many_layers [LAYERS]
 
 inject, save, load, set, merge and unload on LAYERS (2,000) Linear(16, 16), and PEFT's injection of
 the same; then the peak of memory while an adapter of 537 MB is saved and loaded, as a share of it

@@ -1,4 +1,4 @@
-"""What memory each chapter needs: python tests/benchmarks/memory.py [PAGE …]
+"""What memory each chapter needs: python -m tests.benchmarks.memory [PAGE …]
 
 Runs every chapter of _toc.yml as a notebook, widgets and all, in a folder of its own, and reads the
 kernel's largest resident size from Linux (VmHWM). Writes the table that the book includes,
@@ -13,13 +13,11 @@ import re
 import sys
 import tempfile
 import warnings
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from chapters import NOTEBOOKS, REPOSITORY, notebook
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
+
+from tests.book import NOTEBOOKS, REPOSITORY, notebook
 
 TABLE = REPOSITORY / "book" / "measured" / "memory.txt"
 ALLOWED = 1500  # MB; Binder gives 2 GB to the server and the kernel together

@@ -1,4 +1,4 @@
-"""How fast the explorers of a built site answer: python tests/benchmarks/site.py [--html DIR]
+"""How fast the explorers of a built site answer: python -m tests.benchmarks.site [--html DIR]
 
 A step is the time from the input event to the frame that shows the new figure; the first plot,
 from the explorer coming near to the frame that shows it (plotly is fetched in between). Both are
@@ -11,16 +11,12 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
-
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "site")]
 
 MOVES = 120
 FIRST_PLOTS = 3
@@ -39,7 +35,8 @@ SHOWN = """globalThis.shown = () => new Promise((done) => requestAnimationFrame(
 }));"""
 STEPS = """async (root, moves) => {
   const control = root.explorer.controls.reduce((a, b) => (a.count >= b.count ? a : b));
-  const input = root.querySelector(`[data-control="${control.name}"] input`), times = [];
+  const input = root.querySelector(`[data-control="${control.name}"] :is(input, select)`);
+  const times = [];
   for (let move = 0; move < moves; move++) {
     await new Promise((done) => setTimeout(done, 20 + 16 * Math.random()));
     const place = move % (2 * control.count - 2);
@@ -64,9 +61,8 @@ ROW = "{:34} {:>6} {:>8} {:>12} {:>12} {:>8} {:>8}"
 
 def made_up(folder: Path) -> None:
     """A page with 196 states of three training-like curves, beside the site's own scripts."""
-    from pages import bare_page
-
     from lora_edu.explore import explore
+    from tests.site.pages import bare_page
 
     steps = np.arange(100)
 
@@ -114,8 +110,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.html:
         os.environ["BOOK_HTML"] = options.html
-    from browser import launch
-    from pages import EXPLORERS, FRAGMENT, HTML, Built, served
+    from tests.browser import launch
+    from tests.site.pages import EXPLORERS, FRAGMENT, HTML, Built, served
 
     print(ROW.format("", "states", "payload", "step 1×", "step 4×", "first 1×", "first 4×"))
     print(ROW.format("aim, median / 95 %", "", "≤ 100 kB", "≤ 16 / 30 ms", "≤ 60 / 90 ms",

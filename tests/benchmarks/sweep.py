@@ -1,4 +1,4 @@
-"""How fast ``sweep`` is, beside a torch loop over PEFT layers: python tests/benchmarks/sweep.py
+"""How fast ``sweep`` is, beside a torch loop over PEFT layers: python -m tests.benchmarks.sweep
 
 The same trajectories both ways: d = k = 64, 200 Adam steps, float64, five quantities recorded at
 every step. Also the share of the machine's peak that the sweep's matrix products reach: their
@@ -6,19 +6,15 @@ floating-point operations, against a 1024 × 1024 float64 product timed in the s
 time of one live trajectory (d = k = 32, 100 steps), which a slider trains at every move.
 """
 
-import sys
 import warnings
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from peft_loop import peft_run
-
 from lora_edu import Adam, Adapter, initial, scaling, sweep, teacher_student, train
+from tests.nn.peft_loop import peft_run
 
 D, STEPS, RUNS = 64, 200, {4: 800, 8: 400, 16: 240, 64: 80}
 warnings.filterwarnings("ignore", category=UserWarning)

@@ -1,12 +1,14 @@
 """Keyword arguments become controls as in ipywidgets.interact; what does not fit is refused."""
 
 import functools
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lora_edu.explore import explore
 from lora_edu.explore.controls import describe, grid, make_controls, value_key, value_text
 
 
@@ -31,6 +33,12 @@ def controls(**changes):
 def test_a_list_becomes_the_control_that_fits_it(name, kind, label, values, start):
     (made,) = (control for control in controls() if control.name == name)
     assert (made.kind, made.label, made.values, made.start) == (kind, label, values, start)
+
+
+def test_a_warning_names_the_line_that_calls_explore():
+    with pytest.warns(UserWarning) as found:
+        explore(lambda r=3: None, name="far", r=[1, 2])
+    assert [warning.filename for warning in found] == [__file__]
 
 
 def test_the_first_value_is_shown_first_where_the_default_is_not_among_them_and_that_is_said():
@@ -84,9 +92,19 @@ def test_anything_that_can_be_called_has_controls(function):
     assert make_controls(function, {"r": [1, 8]}, {})[0].values == (1, 8)
 
 
+@pytest.mark.parametrize("name, label", [
+    ("alpha", "α"), ("sigma", "σ"), ("omega", "ω"), ("Alpha", "Alpha"), ("lr", "lr"),
+    ("eps", "eps"), ("alpha_1", "alpha_1")])
+def test_the_name_of_a_greek_letter_is_shown_as_the_letter_and_no_other_name_is_changed(name,
+                                                                                      label):
+    (made,) = make_controls(lambda **anything: None, {name: [8]}, {})
+    assert made.label == label
+
+
 def test_labels_may_be_given():
-    (made,) = make_controls(figure, {"r": [8]}, {"r": "rank r"})
-    assert made.label == "rank r"
+    made = make_controls(figure, {"r": [8], "alpha": [1.0, 16.0]},
+                         {"r": "rank r", "alpha": "alpha"})
+    assert [control.label for control in made] == ["rank r", "alpha"]
 
 
 @pytest.mark.parametrize("value, text, key", [
@@ -113,6 +131,17 @@ def test_the_grid_counts_the_last_control_fastest():
 def test_a_position_is_described_as_the_reader_sees_it():
     assert describe(controls(), {"r": 8, "alpha": 1e-6, "start": "both zero", "log": True}) == (
         "r = 8, α = 10⁻⁶, start = both zero, log = on")
+
+
+def test_behind_words_may_be_anything_even_arrays():
+    low, high = np.zeros(2), np.ones(2)
+
+    def of(mask=high):
+        """Its default is the second of the values."""
+
+    made = make_controls(of, {"mask": {"low": low, "high": high}}, {})
+    assert made[0].start == 1
+    assert describe(made, {"mask": high}) == "mask = high"
 
 
 def needs_two(r, alpha):
@@ -144,8 +173,26 @@ def positional(r, /):
     (figure, {"r": [1, 2, 1]}, {}, ValueError, ["r must have values with distinct names", "1, 2"]),
     (figure, {"start": ["A, B", "a b"]}, {}, ValueError, ["start must have values with distinct"]),
     (figure, {"r": [1]}, {"q": "rank"}, ValueError, ["labels must be a dict", "q"]),
+    (figure, {"r": [1]}, {"r": 5}, ValueError, ["labels must be a dict", "to texts", "5"]),
 ])
 def test_what_does_not_fit_is_refused_by_name(function, choices, labels, error, words):
     with pytest.raises(error) as caught:
         make_controls(function, choices, labels)
     assert [word for word in words if word not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize("given", [(5, 6, 3), (5, 6, 0), (6, 5), (5, 5), (-3, -1, 2.5)])
+def test_a_range_needs_a_step_that_fits_between_its_ends(given):
+    with pytest.raises(ValueError, match="step ≤ max − min"):
+        make_controls(lambda r: None, {"r": given}, {})
+
+
+def test_a_step_may_be_the_whole_range():
+    (control,) = make_controls(lambda r: None, {"r": (5, 8, 3)}, {})
+    assert control.values == (5, 8)
+
+
+def test_a_control_stays_as_it_was_made():
+    (control,) = make_controls(lambda r: None, {"r": [1, 2]}, {})
+    with pytest.raises(FrozenInstanceError):
+        control.start = 1

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from lora_edu.explore import assets
+
 CONF = """
 extensions = ["myst_nb", "lora_edu.explore.sphinx_ext"]
 project, html_theme, nb_execution_mode = "book", "basic", "force"
@@ -104,9 +106,34 @@ def test_without_npm_files_the_build_takes_plotlys_own_and_says_so_in_one_line(b
         static / "explore.js").read_text(encoding="utf-8")
 
 
-def test_a_figure_without_a_first_frame_is_named_with_the_reason_in_one_line(built):
-    (line,) = [line for line in built["good"].said.splitlines() if "first frame" in line]
-    assert "one: board has no first frame (" in line and "plotly.js is fetched" in line
+def test_a_figure_without_a_first_frame_is_named_with_the_reason_at_the_end(built):
+    said = built["good"].said
+    first, line = said[said.index("explorers: no first frame"):].splitlines()[:2]
+    assert "for 1 of 1 figures" in first and "plotly.js is fetched" in first
+    assert re.fullmatch(r"  one: board \(\S.+\)", line)
+
+
+def test_plotly_is_found_as_node_finds_packages(tmp_path, monkeypatch):
+    def installed(folder):
+        for path in assets.NPM_FILES.values():
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_text("plotly", encoding="utf-8")
+        return {kind: folder / path for kind, path in assets.NPM_FILES.items()}
+
+    docs = tmp_path / "docs" / "part"
+    docs.mkdir(parents=True)
+    monkeypatch.delenv("NODE_PATH", raising=False)
+    assert set(assets.plotly_files(docs).values()) == {assets.python_plotly()}
+    named = installed(tmp_path / "elsewhere")
+    monkeypatch.setenv("NODE_PATH", os.pathsep.join(["/nowhere", str(tmp_path / "elsewhere")]))
+    assert assets.plotly_files(docs) == named
+    above = installed(tmp_path / "node_modules")
+    assert assets.plotly_files(docs) == above
+    monkeypatch.chdir(docs)
+    assert assets.npm_file(assets.NPM_FILES["basic"]) == above["basic"]
+    above["basic"].unlink()
+    monkeypatch.delenv("NODE_PATH")
+    assert set(assets.plotly_files().values()) == {assets.python_plotly()}
 
 
 def test_where_fallbacks_are_refused_missing_npm_files_are_a_warning(built):

@@ -1,6 +1,8 @@
 """A grid is evaluated whole, and an error says in which state and where in the figure it lies."""
 
 import datetime
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,7 +10,8 @@ import pytest
 
 from lora_edu.explore import states
 from lora_edu.explore.controls import make_controls
-from lora_edu.explore.states import MAX_STATES, ExploreError, evaluate, plain_figure
+from lora_edu.explore.plain import ExploreError, plain_figure
+from lora_edu.explore.states import MAX_PAYLOAD, MAX_STATES, evaluate
 
 
 def scatter(layout=None, **trace):
@@ -42,6 +45,11 @@ def test_a_figure_without_controls_has_one_state():
     (["a", "b"], ["a", "b"]),
     ([datetime.date(2021, 6, 17)], ["2021-06-17"]),
     (np.array(["2021-06-17"], dtype="datetime64[D]"), ["2021-06-17"]),
+    ([Fraction(1, 4), Decimal("0.5")], np.array([0.25, 0.5])),
+    ([10**20, 1], [10**20, 1]),
+    (np.array([0.5, 2.0], np.float16), np.array([0.5, 2.0])),
+    (np.array([0.5, 2.0], np.longdouble), np.array([0.5, 2.0])),
+    ([np.array(0.5), np.float32(2)], np.array([0.5, 2.0])),
 ])
 def test_values_become_plain(given, plain):
     made = scatter(customdata=given)
@@ -85,6 +93,18 @@ def test_plotly_sees_one_figure_of_a_function_and_not_all(monkeypatch):
     assert seen == ["state (r = 1)"]
 
 
+class Table:
+    """Not an array, but it can be one, as the columns of pandas can."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([0.5, 2.0])
+
+
+def test_a_dict_may_hold_what_can_be_an_array():
+    figure = plain_figure({"data": [{"y": Table()}]})
+    np.testing.assert_array_equal(figure["data"][0]["y"], [0.5, 2.0], strict=True)
+
+
 def test_the_figure_itself_is_left_as_it_was():
     figure = scatter(y=np.array([0.5, 1.5]))
     before = figure.to_json()
@@ -108,6 +128,20 @@ BAD = {
                           ["data[0].line.width is inf"]),
     "nan in the layout": (lambda: scatter({"xaxis": {"range": [0, np.nan]}}, y=[1]),
                           ["layout.xaxis.range[1] is nan"]),
+    "a number beyond all floats": (lambda: scatter(customdata=[10**400]),
+                                   ["data[0].customdata[0] is inf"]),
+    "a fraction beyond all floats": (lambda: scatter(customdata=[Fraction(10**400, 3)]),
+                                     ["data[0].customdata[0] is inf"]),
+    "a complex number": (lambda: scatter(customdata=[1 + 1j]),
+                         ["data[0].customdata[0] is (1+1j) of type complex", "real numbers"]),
+    "complex numbers": (lambda: {"data": [{"y": np.array([1j])}]}, ["data[0].y[0]", "complex"]),
+    "an object": (lambda: scatter(customdata=[{1}]), ["data[0].customdata[0] is {1} of type set"]),
+    "half a character": (lambda: scatter(name="a\ud835"), ["data[0].name", "U+D835"]),
+    "the character 0": (lambda: scatter({"meta": {"reading": "\0"}}, y=[1]),
+                        ["layout.meta.reading", "U+0000"]),
+    "a key with the character 0": (lambda: scatter({"meta": {"\0": 1}}, y=[1]), ["U+0000"]),
+    "inf in half precision": (lambda: scatter(y=np.array([1, np.inf], np.float16)),
+                                    ["data[0].y[1] is inf"]),
     "too small": (lambda: scatter(y=np.array([0, 1e-39])), ["data[0].y", "1e-39", "float32"]),
     "too small in a list": (lambda: scatter(y=[0, 1e-39]), ["data[0].y", "1e-39", "float32"]),
     "too large": (lambda: scatter(y=np.array([1, -4e38])), ["data[0].y", "4e+38", "float32"]),
@@ -139,3 +173,45 @@ def test_too_many_states_are_refused_before_the_first_is_computed():
         states_of(never, r=range(64), alpha=range(65))
     for word in ("64 r × 65 alpha = 4160", str(MAX_STATES), "fewer values"):
         assert word in str(caught.value)
+
+
+def test_exactly_as_many_states_as_allowed_are_computed(monkeypatch):
+    monkeypatch.setattr(states, "MAX_STATES", 6)
+    assert len(states_of(lambda r, alpha: scatter(y=[r, alpha]), r=[1, 2], alpha=[1, 2, 3])) == 6
+    with pytest.raises(ExploreError, match="2 r × 4 alpha = 8"):
+        states_of(lambda r, alpha: scatter(y=[1]), r=[1, 2], alpha=[1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("value", [1.3e-38, -1.3e-38, 3.2e38, -3.2e38, 0.0])
+def test_what_float32_holds_at_full_precision_is_kept(value):
+    for given in ([value], np.array([value, 1.0])):
+        (trace,) = plain_figure(scatter(y=given))["data"]
+        assert trace["y"][0] == value
+    assert abs(np.float32(value) - value) <= 2**-24 * abs(value)
+
+
+def test_what_cannot_fit_is_refused_long_before_all_states_are_computed():
+    rng, calls = np.random.default_rng(0), []
+
+    def noise(r, alpha):
+        calls.append(r)
+        return {"data": [{"y": rng.normal(size=2000)}]}
+
+    with pytest.raises(ExploreError) as caught:
+        states_of(noise, r=range(64), alpha=range(64))
+    for word in ("the first ", " of 4,096 states take ", f"{MAX_PAYLOAD:,}", "fewer points"):
+        assert word in str(caught.value)
+    assert len(calls) < 500
+
+
+def test_what_fits_is_never_refused_early():
+    x = np.linspace(0, 6, 500)
+    wave = states_of(lambda r, alpha: {"data": [{"x": x, "y": np.round(np.sin(r * x + alpha), 1)}]},
+                     r=range(1, 25), alpha=range(25))
+    assert len(wave) == 600
+
+
+def test_the_last_state_is_left_to_the_page_to_refuse():
+    noise = np.random.default_rng(0).normal(size=250_000)
+    (state,) = evaluate(lambda: {"data": [{"y": noise}]}, ())
+    assert state["data"][0]["y"].size == noise.size

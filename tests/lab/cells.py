@@ -4,8 +4,7 @@ SETUP = """
 import plotly.graph_objects as go
 from lora_edu import STARTS
 from lora_edu.explore import explore, show
-from lora_edu.chapters.step_zero.saddle import TAUS, plane, saddle
-from lora_edu.chapters.step_zero.figures import step_zero
+from lora_edu.chapters.step_zero.figures import TAUS, plane, saddle, step_zero
 
 def power(n: int = 2, negative: bool = False):
     if negative and n == 3:
@@ -27,15 +26,21 @@ EXPLORERS = {
 }
 SLOW = """
 import time
-calls = []
+calls, pause = [], 0.5
 def slow(n: int = 0):
-    time.sleep(0.25)
+    time.sleep(pause)
     calls.append(n)
     return go.Figure(layout={"meta": {"reading": f"{n} of {calls}"}})
 explore(slow, n=range(13))
 """
+BESIDE = """
+import ipywidgets
+left, right = (explore(power, name=name, n=[1, 2, 3]) for name in ("left", "right"))
+ipywidgets.HBox([left.live(), right.live()])
+"""
+VIEWS = len(EXPLORERS) + 4  # one is shown twice; the slow one; two beside each other
 CELL = {name: number for number, name in enumerate(EXPLORERS, start=1)}
-CELLS = [SETUP, *EXPLORERS.values(), SLOW,
+CELLS = [SETUP, *EXPLORERS.values(), SLOW, BESIDE,
          "%See [64 and both zero](#step-zero?r=64&start=both-zero)."]
 CELLS[CELL["twice"]] = f"twice = {EXPLORERS['twice']}\ndisplay(twice, twice)"
 HERE: dict = {}

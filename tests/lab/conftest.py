@@ -1,22 +1,37 @@
 """One JupyterLab for all the tests; a Chromium that can ask nobody else."""
 
 import shutil
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from cells import CELLS
-from chapters import NOTEBOOKS, REPOSITORY
-from driver import ELSEWHERE, Lab, jupyterlab, write_notebook
+
+from tests.book import NOTEBOOKS, REPOSITORY
+from tests.lab.cells import CELLS, VIEWS
+from tests.lab.driver import NO_PORTS, Lab, jupyterlab, write_notebook
+
+
+@contextmanager
+def new_context(browser):
+    """A browser context with an empty cache, which is closed in the end."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(90_000)  # the machine may be busy
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="session")
 def context(browser):
-    """A browser context whose requests to other machines fail."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(90_000)  # the machine may be busy
-    context.route(ELSEWHERE, lambda route: route.abort())
-    yield context
-    context.close()
+    """A browser context for all tabs: JupyterLab's own scripts are fetched once."""
+    with new_context(browser) as context:
+        yield context
+
+
+@pytest.fixture
+def cold_context(browser):
+    """A browser context that has fetched nothing yet."""
+    with new_context(browser) as context:
+        yield context
 
 
 @pytest.fixture(scope="session")
@@ -27,15 +42,15 @@ def server(tmp_path_factory):
     for page in NOTEBOOKS:
         (folder / page).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / f"{page}.md", folder / f"{page}.md")
-    with jupyterlab(folder) as port:
+    with jupyterlab(folder, options=[NO_PORTS]) as port:
         yield SimpleNamespace(port=port, folder=folder)
 
 
 @pytest.fixture(scope="module")
 def open_tab(context, server):
-    """Opens a tab with the notebook of CELLS."""
+    """Opens a tab with the notebook of CELLS; ``script`` runs before the page's own."""
     write_notebook(server.folder / "explorers.ipynb", CELLS)
-    return lambda: Lab(context, server.port, "explorers.ipynb")
+    return lambda script="": Lab(context, server.port, "explorers.ipynb", script)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +59,6 @@ def lab(open_tab):
     lab = open_tab()
     lab.run()
     lab.page.wait_for_function(
-        "n => document.querySelectorAll('.explorer-plot[data-drawn]').length === n", arg=8)
+        "n => document.querySelectorAll('.explorer-plot[data-drawn]').length === n", arg=VIEWS)
     yield lab
     lab.close()

@@ -14,14 +14,17 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
 import nbformat
 
 QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
          "--ServerApp.password=", "--LabApp.expose_app_in_browser=True"]
+# Servers in several processes start kernels at once, which over TCP now and then choose one port.
+NO_PORTS = "--KernelManager.transport=ipc"
 REPOSITORY = Path(__file__).parents[2]
-OURS = REPOSITORY / ".jupyter"  # the settings of `make lab`
+OURS = REPOSITORY / ".jupyter"  # the settings of python -m book.lab
 CELLS = "[...jupyterapp.shell.currentWidget.content.model.cells]"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NEWS = "@jupyterlab/apputils-extension:announcements"
@@ -41,27 +44,30 @@ def free_port() -> int:
 
 
 @contextmanager
-def jupyterlab(folder, config=OURS, options=()):
+def jupyterlab(folder, config=OURS, options=(), module="jupyterlab",
+               python=sys.executable):
     """A JupyterLab server over ``folder``; yields its port, stops it and its kernels after.
 
-    config: where its settings lie, if not where `make lab` has them. options: more arguments.
+    config: where its settings lie, if not where the book has them. options: more arguments.
+    module: what starts it. python: in which environment.
     """
     port = free_port()
-    own = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA", "RUNTIME")}
+    own = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA")}
     settings = folder / ".CONFIG" / "labconfig" / "page_config.json"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"disabledExtensions": {NEWS: True}}))
-    with open(folder / ".log", "wb") as log:
+    with open(folder / ".log", "wb") as log, TemporaryDirectory(prefix="lab") as runtime:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *QUIET, *options, f"--port={port}"], cwd=folder,
-            env={**os.environ, **own, "IPYTHONDIR": f"{folder}/.ipython",
-                 "JUPYTER_CONFIG_PATH": str(config)},
+            [python, "-m", module, *QUIET, *options, f"--port={port}"], cwd=folder,
+            env={**os.environ, **own, "JUPYTER_RUNTIME_DIR": runtime,
+                 "IPYTHONDIR": f"{folder}/.ipython", "JUPYTER_CONFIG_PATH": str(config),
+                 "NODE_PATH": str(REPOSITORY / "node_modules")},
             stdout=log, stderr=subprocess.STDOUT)
-    try:
-        _wait_for(server, port, folder / ".log")
-        yield port
-    finally:
-        _stop(server)
+        try:
+            _wait_for(server, port, folder / ".log")
+            yield port
+        finally:
+            _stop(server)
 
 
 def _stop(server) -> None:
@@ -76,7 +82,8 @@ def _stop(server) -> None:
 
 
 def _wait_for(server, port: int, log) -> None:
-    for _ in range(300):
+    end = time.monotonic() + 180  # the machine may be busy
+    while time.monotonic() < end:
         assert server.poll() is None, log.read_text()
         try:
             with urlopen(f"http://127.0.0.1:{port}/api", timeout=5):
@@ -84,6 +91,12 @@ def _wait_for(server, port: int, log) -> None:
         except OSError:
             time.sleep(0.1)
     raise TimeoutError(log.read_text())
+
+
+def kernels(port: int) -> list[dict]:
+    """The kernels that the server runs."""
+    with urlopen(f"http://127.0.0.1:{port}/api/kernels") as answer:
+        return json.load(answer)
 
 
 def write_notebook(file, cells: list[str]) -> None:
@@ -97,8 +110,11 @@ def write_notebook(file, cells: list[str]) -> None:
 class Lab:
     """One browser tab with the notebook: what it received and complained of, and its views."""
 
-    def __init__(self, context, port: int, notebook: str):
+    def __init__(self, context, port: int, notebook: str, script: str = ""):
+        """script: runs before the page's own."""
         self.page, self.received, self.errors, self.elsewhere = context.new_page(), 0, [], []
+        self.port = port
+        self.page.add_init_script(script)
         self.page.on("console", lambda message: message.type == "error"
                      and self._complained(message.text))
         self.page.on("pageerror", lambda error: self.errors.append(error.stack))
@@ -153,6 +169,14 @@ class Lab:
             "i => { jupyterapp.shell.currentWidget.content.activeCellIndex = i }", cell)
         self.command("notebook:run-cell")
 
+    def wait_for_no_kernel(self) -> None:
+        """Wait until the server runs no kernel, for at most a minute."""
+        for _ in range(600):
+            if not kernels(self.port):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"still there: {kernels(self.port)}")
+
     def close(self) -> None:
         """Stop the kernel and close the tab."""
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
@@ -206,18 +230,22 @@ class Lab:
             await future.done;
             return said.join(""); }""", code)
 
+    def interrupt(self) -> None:
+        """Interrupt the kernel."""
+        self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+                           ".interrupt()")
+
     def restart(self) -> None:
         """Restart the kernel."""
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
 
     def explorer(self, name: str, view: int = 0):
-        """The controls and the view of the explorer of that name, as a Playwright locator."""
-        root = self.page.locator(f'.explorer[data-name="{name}"]')
-        return self.page.locator(".explorer-widgets").filter(has=root).nth(view)
+        """The explorer of that name, as a Playwright locator."""
+        return self.page.locator(f'.explorer[data-name="{name}"]').nth(view)
 
     def control(self, name: str, number: int, view: int = 0):
         """One of an explorer's controls, as a locator."""
-        return self.explorer(name, view).locator(".explorer-inputs > *").nth(number)
+        return self.explorer(name, view).locator("[data-control]").nth(number)
 
     def plotted(self, name: str, view: int = 0) -> list[dict]:
         """The traces that plotly has drawn for the explorer of that name."""

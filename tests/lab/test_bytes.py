@@ -1,10 +1,10 @@
 """What the browser receives when a notebook with three explorers is run for the first time."""
 
 import pytest
-from cells import EXPLORERS, NO_NPM, SETUP
-from driver import Lab, write_notebook
 
 from lora_edu.explore import assets
+from tests.lab.cells import EXPLORERS, NO_NPM, SETUP
+from tests.lab.driver import Lab, write_notebook
 
 pytestmark = pytest.mark.lab
 SLIM = assets.npm_file(assets.NPM_FILES["cartesian"])
@@ -14,12 +14,13 @@ SLIM = assets.npm_file(assets.NPM_FILES["cartesian"])
     pytest.param("", 1_000_000, id="slim", marks=pytest.mark.skipif(not SLIM, reason="npm ci")),
     pytest.param(NO_NPM, 2_000_000, id="plotly.py's own"),
 ])
-def test_three_explorers_send_at_most_2_MB_with_either_plotly(context, server, before, allowed):
+def test_three_explorers_send_at_most_2_MB_with_either_plotly(
+        cold_context, server, before, allowed):
     """JupyterLab's own scripts count too, so nothing of ours may make it fetch its MathJax."""
     names = ["step-zero", "saddle", "again"]
     notebook = f"three-{allowed}.ipynb"
     write_notebook(server.folder / notebook, [before + SETUP, *(EXPLORERS[n] for n in names)])
-    lab = Lab(context, server.port, notebook)
+    lab = Lab(cold_context, server.port, notebook)
     lab.page.wait_for_timeout(2000)  # what JupyterLab fetches for itself
     sent = lab.received
     lab.run()

@@ -4,19 +4,19 @@ and its explorers show what their Python functions say wherever they are moved.
 While one chapter is looked at, the next one runs.
 """
 
-import importlib
 import json
 import re
 
 import plotly.graph_objects as go
 import pytest
-from chapters import NOTEBOOKS, folded_solutions
-from driver import Lab
 from playwright.sync_api import expect
-from test_lab import lists
 
 from lora_edu.explore.controls import Control
-from lora_edu.explore.states import plain_figure
+from lora_edu.explore.page import MOST_BUTTONS
+from lora_edu.explore.plain import plain_figure
+from tests.book import NOTEBOOKS, figure_function, folded_solutions
+from tests.lab.driver import Lab
+from tests.lab.test_lab import lists
 
 pytestmark = pytest.mark.lab
 
@@ -67,17 +67,17 @@ def computed(source, values):
     without controls, the figure that was handed to ``show``."""
     if source.startswith("{"):
         return plain_figure(go.Figure(json.loads(source)))
-    module, _, function = source.partition(":")
-    return plain_figure(getattr(importlib.import_module(module), function)(**values))
+    return plain_figure(figure_function(source)(**values))
 
 
 def agree(tab, root, source, values):
     """The plot and the sentence of an explorer come to be those of its function at ``values``."""
     figure = computed(source, values)
-    expected, reading = lists(figure["data"]), figure["layout"].get("meta", {}).get("reading", "")
+    expected = lists(plain_figure(go.Figure(figure["data"]))["data"])  # as what is drawn is read
+    reading = figure["layout"].get("meta", {}).get("reading", "")
     expect(root.locator(".explorer-reading")).to_have_text(reading)
     before = None
-    for _ in range(200):
+    for _ in range(1200):  # a minute: the machine may be busy
         drawn = tab.traces(root.locator(".explorer-plot"))
         if drawn != before:
             before, found = drawn, lists(plain_figure(go.Figure(drawn))["data"])
@@ -93,8 +93,10 @@ def move(tab, widget, control, index):
         handle = widget.get_by_role("slider")
         handle.focus()
         tab.page.keyboard.press("End" if index else "Home")
+    elif len(control.values) > MOST_BUTTONS:
+        widget.get_by_role("combobox").select_option(index=index)
     elif control.kind == "choice":
-        widget.get_by_role("button", name=control.texts[index], exact=True).click()
+        widget.get_by_role("radio", name=control.texts[index], exact=True).check()
     else:
         widget.get_by_role("checkbox").set_checked(control.values[index])
 
@@ -108,15 +110,15 @@ def test_a_chapter_runs_and_its_explorers_follow_their_controls(read, chapter):
             for name, (source, controls) in json.loads(tab.ask(EXPLORERS)).items()}
     shown = [tab.show_output(cell) for cell in tab.cells_with_widgets()]
     for output in shown:
-        root = output.locator(".explorer-widgets")
+        root = output.locator(".explorer")
         expect(root.locator(".explorer-plot[data-drawn]")).to_have_count(1)
-        source, controls = made[root.locator(".explorer").get_attribute("data-name")]
+        source, controls = made[root.get_attribute("data-name")]
         values = {c.name: c.values[c.start] for c in controls}
         agree(tab, root, source, values)
         start = dict(values)
         for number, control in enumerate(controls):
             index = 0 if control.start else len(control.values) - 1
-            move(tab, root.locator(".explorer-inputs > *").nth(number), control, index)
+            move(tab, root.locator("[data-control]").nth(number), control, index)
             values[control.name] = control.values[index]
             agree(tab, root, source, values)
         if controls:

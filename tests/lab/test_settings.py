@@ -3,8 +3,9 @@
 from contextlib import suppress
 from types import SimpleNamespace
 
-from driver import OURS
 from traitlets.config.loader import PyFileConfigLoader
+
+from tests.lab.driver import OURS
 
 
 def test_the_kernels_messages_are_not_held_back():

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from chapters import notebook
-from driver import Lab
 from playwright.sync_api import expect
+
+from tests.book import notebook
+from tests.lab.driver import Lab
 
 pytestmark = pytest.mark.lab
 CHAPTER = "book/part1/step-zero"

@@ -1,6 +1,6 @@
-"""Saves that are killed, and saves and loads of one folder at once: python kill_saves.py FOLDER
-[KILLS] [LOADS]. Exits with an error if a load fails or finds weights and settings of two saves, or
-if files are left over. Prints how many adapters it has loaded.
+"""Saves that are killed, and saves and loads of one folder at once:
+python -m tests.nn.kill_saves FOLDER [KILLS] [LOADS]. Exits with an error if a load fails or finds
+weights and settings of two saves, or if files are left over. Prints how many it has loaded.
 
 An adapter with α = 4·n has the number n in every entry of A, so that a mixture shows.
 """
@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
 from lora_edu.nn import LoRALinear, load_adapter, save_adapter
 
 SIDE = 512

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from devices import AS_JSON, COUNT_SHIFTS, DEVICES, DRAWING, ELSEWHERE, NEAREST, TWO_FRAMES
-from pages import EXPLORERS, HTML, served
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.site.devices import (
+    AS_JSON,
+    COUNT_SHIFTS,
+    DEVICES,
+    DRAWING,
+    ELSEWHERE,
+    NEAREST,
+    TWO_FRAMES,
+)
+from tests.site.pages import EXPLORERS, HTML, bare_page, served
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
 
@@ -48,18 +58,18 @@ def site():
 class Visit:
     """A reader at a page of the site, and what went wrong meanwhile."""
 
-    def __init__(self, browser, base: str, device: str, script: str = "", block: str | None = None,
-                 **options):
-        """script: runs before the page's own. block: what the page cannot fetch, until unrouted."""
+    def __init__(self, browser, base: str, device: str, script: str = "",
+                 answer: dict | None = None, **options):
+        """script: runs before the page's own. answer: pattern → what is done with such a request,
+        until unrouted."""
         self.base, self.problems, self.requests = base, [], []
         self.context = browser.new_context(**DEVICES[device] | options)
-        self.context.route(ELSEWHERE, lambda route: route.abort())
         self.context.add_init_script(script)
         self.context.on("request", self._request)
         self.context.add_init_script(COUNT_SHIFTS)
         self.page = self.context.new_page()
-        if block:
-            self.page.route(block, lambda route: route.abort())
+        for pattern, respond in (answer or {}).items():
+            self.page.route(pattern, respond)
         self.page.set_default_timeout(60_000)  # the machine may be busy
         self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         self.page.on("console", lambda message: message.type in ("error", "warning")
@@ -137,6 +147,18 @@ def visit(browser, site):
     for each in visits:
         each.context.close()
     assert [problem for each in visits for problem in each.problems] == []
+
+
+@pytest.fixture
+def opened(tmp_path, visit):
+    """``opened(html, …)`` → a Visit, as visit gives it, of a page that holds this alone, served
+    anew."""
+    with ExitStack() as servers:
+        def start(html: str, **options) -> Visit:
+            bare_page(tmp_path, "page.html", html)
+            return visit("page.html", base=servers.enter_context(served(tmp_path)), **options)
+
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -8,34 +8,46 @@ Pages and explorers are found, never listed: a new one is tested as soon as it i
 from __future__ import annotations
 
 import gzip
-import importlib
-import json
 import os
 import re
-import shutil
 import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from lora_edu.explore import assets
+from lora_edu.explore import assets, stored
 from lora_edu.explore.codec import unpack
 from lora_edu.explore.controls import Control, grid
+from lora_edu.explore.island import islands
 from lora_edu.explore.states import evaluate
+from tests.book import figure_function
 
 HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" / "html")
 FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
 
 
+# The strictest policy under which every page works: no script and no style sheet inside a page.
+# The hash is of nothing: plotly makes an empty style sheet. Formulas and first frames have style
+# attributes; heat maps and the icon are data: addresses.
+STRICT = ("default-src 'none'; script-src 'self'; "
+          "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; "
+          "style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+          "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+
 # Where the site's own host will serve it: 404.html asks for its files below that path.
 ROOT = urlsplit(os.environ.get("LORA_EDU_SITE", "")).path.rstrip("/")
+
+
+@cache
+def gzipped(file: Path, changed: int) -> bytes:
+    """A file as it is sent; ``changed``: when it was last written."""
+    return gzip.compress(file.read_bytes(), compresslevel=6)
 
 
 class Host(SimpleHTTPRequestHandler):
@@ -52,11 +64,12 @@ class Host(SimpleHTTPRequestHandler):
         if not file.is_file() or file.suffix not in (".html", ".js", ".css", ".svg", ".ipynb"):
             super().do_GET()
             return
-        body = gzip.compress(file.read_bytes(), compresslevel=6)
+        body = gzipped(file, file.stat().st_mtime_ns)
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(str(file)))
         self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "max-age=600")
         self.end_headers()
         self.wfile.write(body)
 
@@ -86,20 +99,11 @@ def served(folder: Path):
 
 def bare_page(folder: Path, name: str, *fragments: str) -> None:
     """Write a page that holds explorers and nothing else, with the site's own scripts beside it."""
-    files = {kind: assets.npm_file(path) or assets.python_plotly()
-             for kind, path in assets.NPM_FILES.items()}
-    for file in files.values():
-        shutil.copy(file, folder)
-    (folder / "explore.js").write_text(
-        assets.page_script({kind: file.name for kind, file in files.items()}), encoding="utf-8")
+    assets.write(folder)
     (folder / name).write_text(
         '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<style>body {{ max-width: 45rem }} {assets.read("explore.css")}</style>'
+        f'<style>body {{ max-width: 45rem }} {assets.page_style()}</style>'
         f'<body>{"".join(fragments)}<script src="explore.js"></script></body>', encoding="utf-8")
-
-
-def attribute(html: str, name: str) -> str:
-    return unescape(re.search(f'{name}="([^"]*)"', html)[1])
 
 
 @dataclass(frozen=True)
@@ -109,9 +113,14 @@ class Built:
     page: str
     html: str
 
+    @cached_property
+    def data(self) -> dict:
+        """What the page itself says of the explorer, and its packed states."""
+        return islands(self.html)[0]
+
     @property
     def name(self) -> str:
-        return attribute(self.html, "data-name")
+        return self.data["name"]
 
     @property
     def id(self) -> str:
@@ -119,11 +128,7 @@ class Built:
 
     @cached_property
     def controls(self) -> tuple[Control, ...]:
-        parts = re.split(r'(?=data-control=")', self.html)[1:]
-        return tuple(Control(attribute(part, "data-control"), "", attribute(part, "data-kind"),
-                             *(tuple(json.loads(attribute(part, f"data-{what}")))
-                               for what in ("values", "texts", "keys")), 0)
-                     for part in parts)
+        return tuple(Control(**control) for control in self.data["controls"])
 
     @property
     def keys(self) -> dict[str, tuple[str, ...]]:
@@ -132,12 +137,16 @@ class Built:
     @property
     def function(self):
         """The figure function, where Python can import it; None for one plain figure."""
-        module, _, name = attribute(self.html, "data-source").partition(":")
-        return getattr(importlib.import_module(module), name) if self.controls else None
+        return figure_function(self.data["source"]) if self.controls else None
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it has a first frame, which is drawn where the figure allows it."""
+        return not self.data["lack"]
 
     @property
     def payload(self) -> str:
-        return re.search(r'explorer-states">([^<]*)</script>', self.html)[1]
+        return self.data["states"]
 
     def packed(self) -> list[dict]:
         return unpack(self.payload)
@@ -161,7 +170,8 @@ def all_pages() -> list[str]:
 
 def explorers() -> list[Built]:
     return [Built(page, html) for page in all_pages()
-            for html in FRAGMENT.findall((HTML / page).read_text("utf-8"))]
+            for html in FRAGMENT.findall(stored.whole((HTML / page).read_text("utf-8"),
+                                                          HTML / "_static"))]
 
 
 EXPLORERS = explorers()
@@ -193,3 +203,12 @@ def check_figure(have, want, rtol: float = 1e-5, where: str = "") -> None:
         assert abs(have - want) <= rtol * abs(want), (where, have, want)
     else:
         assert (have, isinstance(have, bool)) == (want, isinstance(want, bool)), where
+
+
+def same_points(one, other) -> bool:
+    """Whether two traces have the same curve."""
+    try:
+        check_figure(*([trace[side] for side in "xy" if side in other] for trace in (one, other)))
+    except (AssertionError, ValueError, KeyError):
+        return False
+    return True

@@ -5,10 +5,10 @@ import random
 
 import numpy as np
 import pytest
-from devices import AS_JSON
 
 from lora_edu.explore import assets
 from lora_edu.explore.codec import as_lists, pack, unpack
+from tests.site.devices import AS_JSON
 
 pytestmark = pytest.mark.site
 

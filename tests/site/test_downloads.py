@@ -1,26 +1,32 @@
 """Each chapter's page offers its executed notebook, and nothing on a page leads nowhere."""
 
 import re
+from zipfile import ZipFile
 
 import nbformat
 import pytest
-from chapters import NOTEBOOKS, code
+from first_cell import WHEELS, wheel_names
+from lab_markdown import book
 from nbclient import NotebookClient
 from notebooks import READS_REPOSITORY
-from pages import EXPLORERS, HTML, all_pages
 from plain_outputs import INVITES
+
+from tests.book import NOTEBOOKS, REPOSITORY, code
+from tests.site.pages import EXPLORERS, HTML, all_pages
 
 pytestmark = pytest.mark.site
 BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()
          and READS_REPOSITORY not in code(page)]
-BUTTON = re.compile(r'<a href="([^"]+\.ipynb)"[^>]*btn-download-notebook-button')
+BUTTON = re.compile(r'<a href="([^"]+)\.(?:ipynb|zip)"[^>]*btn-download-notebook-button')
+NUMBERED = re.compile(r'admonition" id="([\w-]+)">\s*<p class="admonition-title">'
+                      r'<span class="caption-number">(\w+ \d+) ?</span>')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def offered(page):
-    """The notebook behind the download button of a page."""
+    """The notebook behind the download button of a page, alone or in a zip file."""
     (link,) = BUTTON.findall((HTML / f"{page}.html").read_text(encoding="utf-8"))
-    return nbformat.read((HTML / f"{page}.html").parent / link, as_version=4)
+    return nbformat.read((HTML / f"{page}.html").parent / f"{link}.ipynb", as_version=4)
 
 
 @pytest.mark.parametrize("page", BUILT)
@@ -31,7 +37,10 @@ def test_a_chapter_offers_its_executed_notebook(page):
     assert made.cells[0] is first and '"lora_edu' in first.source
     compile(first.source, page, "exec")
     outputs = [output for cell in cells for output in cell.outputs]
-    assert [cell.source for cell in cells if not cell.execution_count] == []
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:  # what was printed in pieces stands there once
+        streams = [output.name for output in cell.outputs if output.output_type == "stream"]
+        assert len(set(streams)) == len(streams)
     assert outputs and not [o for o in outputs if o.output_type == "error" or
                             WIDGET in o.get("data", {})]
     assert "widgets" not in made.metadata
@@ -52,6 +61,28 @@ def test_a_download_runs_in_an_empty_folder(tmp_path):
     made = offered(BUILT[-1])
     NotebookClient(made, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
     assert [cell.execution_count for cell in made.cells if cell.cell_type == "code"]
+
+
+def test_zip_files_hold_the_wheels_that_their_notebooks_ask_for():
+    zipped = sorted((HTML / "_sources").rglob("*.zip"))
+    assert len(zipped) in (0, len(BUILT))  # none where the site's address is known
+    for file in zipped:
+        names = {name.partition("/")[2] for name in ZipFile(file).namelist()}
+        first = nbformat.read(file.with_suffix(".ipynb"), as_version=4).cells[0].source
+        asked = set(re.findall(r'"(lora_edu\S*\.whl)"', first))
+        assert asked and names == {file.with_suffix(".ipynb").name, "README.txt", *asked}
+    wheels = {file.name for file in (HTML / WHEELS).iterdir()}
+    assert wheels == set(wheel_names(REPOSITORY).values())
+
+
+def test_notebooks_number_blocks_as_the_site_does():
+    """What for_lab writes into copies for JupyterLab is what stands on the page."""
+    found = {}
+    for page in all_pages():
+        found |= dict(NUMBERED.findall((HTML / page).read_text(encoding="utf-8")))
+    numbers = {label: f"{kind} {number}" for label, (page, kind, number)
+               in book(REPOSITORY).numbers.items() if kind and (HTML / f"{page}.html").is_file()}
+    assert {label: found.get(label) for label in numbers} == numbers and numbers
 
 
 @pytest.mark.parametrize("page", all_pages())

@@ -1,10 +1,12 @@
-"""Links move an explorer in place; an address, a pin and a zoom keep what a reader has found."""
+"""Links move an explorer and lead back; an address and a zoom keep what a reader has found."""
 
 from urllib.parse import unquote
 
 import pytest
-from devices import TWO_FRAMES
-from pages import HTML, MOVABLE, PAGES, check_figure, computed, named
+
+from lora_edu.explore import explore
+from tests.site.devices import TWO_FRAMES
+from tests.site.pages import HTML, MOVABLE, PAGES, check_figure, computed, named
 
 pytestmark = pytest.mark.site
 
@@ -46,20 +48,142 @@ def test_a_link_in_the_text_moves_the_explorer_without_moving_the_page(reader, p
     assert here.page.evaluate("() => globalThis.same")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_link_clicked_far_from_the_plot_brings_the_plot_into_sight(reader, page):
-    here = reader(page)
-    for link in here.page.locator(LINKS).all()[-1:]:
-        name = link.get_attribute("href")[1:].partition("?")[0]
-        root = here.page.locator(f"#explorer-{name}")
-        root.evaluate("(root) => { root.style.marginBottom = '3000px'; }")
-        link.click()
-        here.page.wait_for_function(
-            """(root) => {
-                 const { top, bottom } = root.explorer.box.getBoundingClientRect();
-                 return top >= 0 && bottom <= innerHeight;
-               }""", arg=root.element_handle())
-        root.evaluate("(root) => { root.style.marginBottom = ''; }")
+IN_SIGHT = """async (link, from) => {
+  const name = link.getAttribute("href").slice(1).split("?")[0];
+  const { box } = document.getElementById(`explorer-${name}`).explorer;
+  const still = async () => { // until nothing has scrolled for six frames
+    for (let same = 0, at = scrollY; same < 6; same = at === scrollY ? same + 1 : 0, at = scrollY) {
+      await new Promise(requestAnimationFrame);
+    }
+  };
+  scrollBy({ top: link.getBoundingClientRect().top - from * innerHeight, behavior: "instant" });
+  await still();
+  link.click();
+  await still();
+  const { top, bottom, height } = box.getBoundingClientRect();
+  const bars = document.elementsFromPoint(innerWidth / 2, 1).map((each) => each.closest(
+    "header, .bd-header-article")).filter(Boolean).map((bar) => bar.getBoundingClientRect().bottom);
+  const seen = (Math.min(bottom, innerHeight) - Math.max(top, ...bars, 0)) / height;
+  return { seen, name, bars };
+}"""
+
+
+@pytest.mark.parametrize("device, height", [("desk", 900), ("phone", 664)])
+@pytest.mark.parametrize("page", [
+    pytest.param(page, marks=() if page.endswith(("index.html", "step-zero.html"))
+                 else pytest.mark.thorough) for page in PAGES])
+def test_a_link_brings_most_of_its_plot_into_sight_below_the_header(reader, page, device, height):
+    here = reader(page, device)
+    usual = here.page.viewport_size
+    here.page.set_viewport_size(usual | {"height": height})
+    for link in here.page.locator(LINKS).filter(visible=True).all():
+        for place in (0.2, 0.6, 0.9):
+            went = link.evaluate(IN_SIGHT, place)
+            assert went["seen"] >= 0.6, (link.get_attribute("href"), place, went)
+    here.page.set_viewport_size(usual)
+
+
+@pytest.fixture
+def far(opened):
+    """``far(…)`` → (Visit, link, root): a link far below the plot that it moves."""
+    def start(href="#line?r=3", **options):
+        html = explore(line, r=[1, 2, 3]).html()
+        here = opened(f"{html}<div style='height: 3000px'></div><p>See <a href='{href}'>three</a>"
+                      "</p><div style='height: 3000px'></div>", **options)
+        link = here.page.get_by_role("link", name="three")
+        link.scroll_into_view_if_needed()
+        return here, link, here.page.locator("#explorer-line")
+
+    return start
+
+
+def line(r=1):
+    """One line."""
+    return {"data": [{"x": [0, 1], "y": [0, r], "mode": "lines"}],
+            "layout": {"yaxis": {"range": [0, 3]}, "meta": {"reading": f"r = {r}"}}}
+
+
+def in_sight(here, locator):
+    here.page.wait_for_function("""(element) => {
+      const { top, bottom } = element.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    }""", arg=locator.element_handle())
+
+
+@pytest.mark.parametrize("way", ["button", "Escape", "Back"])
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_there_is_a_way_back_from_the_plot_to_the_link(far, way, motion):
+    here, link, root = far(reduced_motion=motion)
+    here.page.evaluate("() => history.replaceState(null, '', '#line?r=1')")
+    before = here.page.evaluate("history.length")
+    link.click()
+    in_sight(here, root.locator(".explorer-plot"))
+    button = here.page.get_by_role("button", name="back to the text")
+    button.wait_for()
+    assert root.locator("input").input_value() == "2"
+    root.locator("input").press("ArrowLeft")
+    here.page.wait_for_timeout(600)  # the address is written again
+    here.page.evaluate("() => document.activeElement.blur()")
+    {"button": button.click, "Back": here.page.go_back,
+     "Escape": lambda: here.page.keyboard.press("Escape")}[way]()
+    in_sight(here, link)
+    here.page.wait_for_function("() => document.activeElement.textContent === 'three'")
+    assert button.count() == 0
+    assert root.locator("input").input_value() == "1"  # the plot stays as the reader left it
+    here.page.go_forward()  # to the plot, as the address has it
+    in_sight(here, root.locator(".explorer-plot"))
+    assert here.page.evaluate("history.length") == before + 1
+
+
+def test_the_way_back_ends_when_the_reader_is_back_by_himself(far):
+    here, link, root = far()
+    link.click()
+    in_sight(here, root.locator(".explorer-plot"))
+    button = here.page.get_by_role("button", name="back to the text")
+    button.wait_for()
+    link.evaluate("(link) => link.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    button.wait_for(state="detached")
+    here.page.keyboard.press("Escape")
+    here.page.evaluate(TWO_FRAMES)
+    in_sight(here, link)
+
+
+def test_a_plot_in_sight_needs_no_way_back(far):
+    here, link, root = far()
+    link.evaluate("(link) => document.querySelector('figure').after(link.parentElement)")
+    here.page.evaluate("() => scrollTo({ top: 0, behavior: 'instant' })")
+    before = here.page.evaluate("history.length")
+    link.click()
+    here.page.wait_for_timeout(300)
+    assert root.locator("input").input_value() == "2"
+    assert here.page.get_by_role("button", name="back to the text").count() == 0
+    assert here.page.evaluate("[history.length, scrollY]") == [before, 0]
+
+
+@pytest.mark.parametrize("key", ["Shift", "Control", "Alt"])
+def test_a_link_opens_elsewhere_as_browsers_do(far, key):
+    here, link, root = far()
+    here.page.evaluate("""() => addEventListener("click", (event) => {
+      globalThis.left = !event.defaultPrevented;
+      event.preventDefault(); // here, no window is opened
+    })""")
+    link.click(modifiers=[key])
+    assert here.page.evaluate("() => globalThis.left")
+    assert root.locator("input").input_value() == "0"
+
+
+@pytest.mark.parametrize("href, asked", [
+    ("#line?r=99", "r = 99"), ("#line?r=2&q=1", "q = 1"), ("#line?r=3.0", "r = 3.0"),
+    ("#line?r=<b>" + "9" * 200, "r = <b>" + "9" * 73)])
+def test_a_position_that_there_is_not_is_said_until_the_next_move(far, href, asked):
+    _, link, root = far(href)
+    link.click()
+    failed = root.locator(".explorer-failed")
+    failed.wait_for()
+    assert failed.inner_text() == (f"The link asks for {asked}: this plot has no such position.")
+    assert root.locator("input").input_value() == ("1" if "r=2" in href else "0")
+    root.locator("input").press("End")
+    assert failed.count() == 0
 
 
 def test_some_page_has_a_link_that_moves_an_explorer():
@@ -114,30 +238,6 @@ def test_part_of_a_position_moves_those_controls_only(visit):
     here = visit(built.page + f"#{built.name}?{name}={key}")
     root = here.show(built.name)
     assert root.evaluate(POSITION) == root.evaluate(START) | {name: key}
-
-
-@pytest.mark.parametrize("built", **named(MOVABLE))
-def test_a_pin_keeps_the_present_curves_as_a_ghost(reader, built):
-    here = reader(built.page)
-    root = here.start(built.name)
-    pin, note = root.locator('[data-do="pin"]'), root.locator(".explorer-pinned")
-    assert pin.get_attribute("aria-pressed") == "false" and not note.is_visible()
-    pinned, _, said = here.drawn(root)
-    pin.click()
-    assert pin.get_attribute("aria-pressed") == "true" and pin.text_content() == "unpin"
-    assert note.is_visible() and said in note.text_content()
-    root.evaluate("(root, wanted) => root.explorer.go(wanted)", last_keys(built))
-    data, _, _ = here.drawn(root)
-    present, ghosts = data[:-len(pinned)], data[-len(pinned):]
-    check_figure(present, computed(built)[-1]["data"])
-    check_figure(ghosts, [{key: value for key, value in trace.items() if "hover" not in key}
-                          | {"opacity": 0.3, "showlegend": False} for trace in pinned])
-    pin.click()
-    assert len(here.drawn(root)[0]) == len(present) and not note.is_visible()
-    assert pin.get_attribute("aria-pressed") == "false"
-    pin.click()
-    root.locator('[data-do="reset"]').click()
-    assert len(here.drawn(root)[0]) == len(pinned) and not note.is_visible()
 
 
 def same_axes(one, other):

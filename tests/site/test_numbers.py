@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from devices import AS_JSON
-from pages import EXPLORERS, MOVABLE, PAGES, check_figure, computed, named
+
+from tests.site.devices import AS_JSON
+from tests.site.pages import EXPLORERS, MOVABLE, PAGES, check_figure, computed, named
 
 pytestmark = pytest.mark.site
 
@@ -19,8 +20,8 @@ def test_every_state_of_the_page_is_the_functions_figure(reader, built):
     root = here.page.locator(f"#explorer-{built.name}")
     text = root.evaluate(f"""async (root) => {{
       await root.explorer.ready;
-      const {{ count }} = root.explorer.states;
-      return ({AS_JSON})(Array.from({{length: count}}, (_, i) => root.explorer.figure(i)));
+      const {{ states }} = root.explorer;
+      return ({AS_JSON})(Array.from({{length: states.count}}, (_, i) => states.figure(i)));
     }}""")
     decoded, packed, wanted = json.loads(text, parse_int=float), built.packed(), computed(built)
     assert len(decoded) == len(packed) == len(wanted)
@@ -44,7 +45,16 @@ def picks(control):
     return [last, last // 2, 0]
 
 
+def is_menu(part):
+    return part.locator("select").count()
+
+
 def by_keyboard(here, part, control, at):
+    if is_menu(part):
+        part.locator("select").press("Home")
+        for _ in range(at):
+            here.page.keyboard.press("ArrowDown")
+        return
     inputs = part.locator("input")
     if control.kind == "switch":
         if inputs.is_checked() != control.values[at]:
@@ -72,7 +82,11 @@ def spot(part, control, at):
 def by_pointer(here, part, control, at, press=None):
     if control.kind == "switch" and part.locator("input").is_checked() == control.values[at]:
         return
-    part.scroll_into_view_if_needed()
+    if is_menu(part):  # its list is the browser's own, and not in the page
+        part.locator("select").select_option(index=at)
+        return
+    choice = part.locator("label").nth(at) if control.kind == "choice" else part
+    choice.scroll_into_view_if_needed()
     (press or here.page.mouse.click)(*spot(part, control, at))
 
 

@@ -1,10 +1,13 @@
-"""Readers in the dark, without scripts, on a phone, and looking for a word get the book too."""
+"""Readers in the dark, with their ears, without scripts, on a phone, and looking for a word get the
+book too."""
 
 import re
 
 import pytest
-from devices import DEVICES, TWO_FRAMES
-from pages import EXPLORERS, PAGES, attribute
+
+from lora_edu.explore import explore
+from tests.site.devices import DEVICES, TWO_FRAMES
+from tests.site.pages import EXPLORERS, PAGES
 
 pytestmark = pytest.mark.site
 
@@ -69,18 +72,90 @@ def test_without_scripts_picture_caption_sentence_and_table_are_there(visit, pag
         assert root.locator("figcaption").is_visible()
         assert root.locator("figcaption").text_content().strip()
         if "<table>" in built.html:
-            assert root.locator("noscript table").is_visible()
+            assert root.locator("noscript table").first.is_visible()
         if "explorer-reading" in built.html:
             assert root.locator(".explorer-reading > span").is_visible()
-        assert root.locator(".explorer-frame").is_visible()
-        assert root.locator(".explorer-frame text:visible").count() >= 3
+        if built.is_still:
+            assert root.locator(".explorer-frame").is_visible()
+            assert root.locator(".explorer-frame text:visible").count() >= 3
         for empty in (".explorer-controls", ".explorer-pinned"):
             assert not any(box.bounding_box() for box in root.locator(empty).all())
 
 
 def test_some_explorers_have_a_table_and_all_have_a_text_for_their_plot():
     assert any("<table>" in built.html for built in EXPLORERS)
-    assert [built.id for built in EXPLORERS if not attribute(built.html, "aria-label")] == []
+    assert [built.id for built in EXPLORERS if 'aria-label=""' in built.html] == []
+
+
+SPOKEN = """globalThis.spoken = [];
+new MutationObserver((changes) => {
+  for (const { target } of changes) {
+    const element = target.nodeType === Node.TEXT_NODE ? target.parentElement : target;
+    const live = element?.closest?.(
+      "[aria-live], [role=status], [role=alert], output:not([aria-hidden])");
+    if (live && live.textContent) spoken.push(live.textContent);
+  }
+}).observe(document, { childList: true, characterData: true, subtree: true });"""
+
+
+def line(r=1, up=True):
+    """One line."""
+    return {"data": [{"x": [0, 1], "y": [0, r if up else -r], "mode": "lines"}],
+            "layout": {"meta": {"reading": f"r = {r}, {'up' if up else 'down'}"}}}
+
+
+@pytest.fixture
+def heard(opened):
+    """``heard()`` → what a page with one explorer has announced since; with (Visit, explorer)."""
+    here = opened(explore(line, name="one-line", r=range(1, 20), up=bool, play="r").html(),
+                  script=SPOKEN, permissions=["clipboard-write", "clipboard-read"])
+    root = here.show("one-line")
+
+    def listen(wait=900):
+        here.page.wait_for_timeout(wait)  # longer than until an announcement is made
+        return here.page.evaluate("() => spoken.splice(0)")
+
+    assert listen() == []
+    return here, root, listen
+
+
+def test_many_moves_are_announced_once_when_they_have_come_to_rest(heard):
+    _, root, listen = heard
+    slider = root.locator("input").first
+    slider.evaluate("""async (slider) => {
+      for (let move = 0; move < 13; move++) {
+        slider.stepUp();
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+        await new Promise(requestAnimationFrame);
+      }
+    }""")
+    assert listen() == ["r = 14, up"]
+    assert slider.get_attribute("aria-valuetext") == "14"
+    root.locator("[type=checkbox]").press("Space")
+    assert listen() == ["r = 14, down"]
+
+
+def test_a_slider_that_plays_is_announced_where_it_stops(heard):
+    _, root, listen = heard
+    root.evaluate("""(root) => Object.defineProperty(root.explorer, "busy",
+      { get: () => true })""")  # so that the second step waits
+    root.locator(".explorer-play").click()
+    assert listen() == []
+    root.locator(".explorer-play").click()
+    (said,) = listen()
+    assert said == root.locator(".explorer-reading > span").text_content()
+
+
+def test_the_buttons_say_what_they_have_done(heard):
+    here, root, listen = heard
+    root.locator('[data-do="link"]').click()
+    assert listen(2000) == ["copied"]
+    root.locator('[data-do="pin"]').click()
+    assert listen() == ["Pinned: r = 1, up"]
+    assert root.locator('[data-do="pin"]').get_attribute("aria-pressed") is None
+    assert here.page.get_by_role("group", name="controls of one line").count() == 1
+    for slider in root.locator("output").all():  # its value is the slider's own
+        assert slider.get_attribute("aria-hidden") == "true"
 
 
 def chapters(here, device):

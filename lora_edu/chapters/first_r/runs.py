@@ -1,9 +1,6 @@
 """The map behind the chapter The first r you try: loss against r, s and η on turned digits.
 
-Imports NumPy, the core and ``mlp``; reading the map needs nothing else. Training it anew needs
-scikit-learn for the digits and takes about five minutes of one core:
-
-    python -m lora_edu.chapters.first_r.runs
+Imports NumPy and the core's checks. The map is read from ``runs.npz``, which ``compute.py`` makes.
 
 An MLP that reads upright digits is adapted to turned ones: LoRA on all layers, 100 steps, batches
 of 64, in float32. The map holds the loss over all training pictures at the end.
@@ -46,7 +43,7 @@ class Task:
 TASKS = {"45°, Adam": Task(45, "Adam", True, (-9.5, -2, 0.5)),
          "90°, Adam": Task(90, "Adam", False, (-9.5, -2, 0.5)),
          "45°, SGD": Task(45, "SGD", True, (-11, 4, 1))}
-RULES = {  # s at rank r when r1 is the first rank tried
+ALPHA_RULES = {  # what becomes of α: s at rank r when r1 is the first rank tried
     "α kept": lambda r, r1: r1 / r,
     "rsLoRA": lambda r, r1: math.sqrt(r1 / r),
     "α = r": lambda r, r1: 1.0,
@@ -60,7 +57,7 @@ def scales(task: str, r: int) -> list[float]:
     """The s for which the map holds rank r: those of every rule and r1, and of the planes."""
     _check.choice("task", task, TASKS)
     _check.choice("r", r, RANKS)
-    wanted = {_snap(rule(r, r1)) for rule in RULES.values() for r1 in FIRST}
+    wanted = {_snap(rule(r, r1)) for rule in ALPHA_RULES.values() for r1 in FIRST}
     return sorted(wanted | set(PLANE if task == PLANE_TASK and r in PLANE_RANKS else ()))
 
 
@@ -86,7 +83,7 @@ def at_an_end(task: str, r: int, s: float) -> bool:
 def regrets(task: str, scale, r1: int, ranks=RANKS, s1: float | None = None) -> np.ndarray:
     """Loss at the η tuned at r1, divided by the loss at the η tuned anew; (ranks, seeds).
 
-    scale: a rule of RULES, or another function (r, r1) → s. s1: the scale at which η was tuned
+    scale: one of ALPHA_RULES, or another function (r, r1) → s. s1: the scale at which η was tuned
     at r1, if not the rule's own. η is tuned on all seeds together, the same on which the losses
     are measured. 1 means that tuning anew gains nothing; a single seed may fall below 1, and one
     that diverges has inf.
@@ -104,37 +101,14 @@ def mean(values: np.ndarray) -> np.ndarray:
     return np.exp(np.log(values).mean(axis=-1))
 
 
-@cache
-def model():
-    """The MLP that the map adapts: pretrained on upright digits."""
-    from lora_edu.chapters.shared import digits, mlp
-
-    upright = digits.load()
-    return mlp.pretrain(upright.X_train, upright.y_train)
-
-
-def train(task: str, r: int, s: float, rates=None, seeds=SEEDS) -> np.ndarray:
-    """Train what :func:`losses` reads, for the given rates (default: the task's) and seeds."""
-    from lora_edu.chapters.shared import digits, mlp
-
-    this = TASKS[_check.choice("task", task, TASKS)]
-    rates, data = this.rates if rates is None else rates, digits.load(this.angle)
-    scale, lr, seed = zip(*((s, lr, seed) for lr in rates for seed in seeds), strict=True)
-    ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=scale, lr=lr, seed=seed,
-                     decay=this.decay, optimiser=this.optimiser, dtype=np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = np.array([end.loss(data.X_train, data.y_train) for end in ends], dtype=float)
-    found = np.where(np.isfinite(found), np.minimum(found, LOST), LOST)
-    return found.reshape(len(rates), len(seeds))
-
-
 def _snap(s: float) -> float:
     """The half octave that s is, without its rounding."""
     octaves = round(2 * math.log2(_check.number("s", s, above=0.0))) / 2
     return 2.0**octaves if math.isclose(2.0**octaves, s) else s
 
 
-def _keys(task: str) -> list[tuple[int, float]]:
+def keys(task: str) -> list[tuple[int, float]]:
+    """The (r, s) of a task's part of the map, in the file's order."""
     return [(r, s) for r in RANKS for s in scales(task, r)]
 
 
@@ -145,20 +119,5 @@ def _read() -> dict:
         maps = [saved[f"task{i}"].astype(float) for i in range(len(TASKS))]
     for losses_of_task in maps:
         losses_of_task.flags.writeable = False  # also that of its rows, which losses() hands out
-    return {task: dict(zip(_keys(task), found, strict=True))
+    return {task: dict(zip(keys(task), found, strict=True))
             for task, found in zip(TASKS, maps, strict=True)}
-
-
-def main() -> None:
-    """Train the whole map and write it, as float16: three digits are enough."""
-    from tqdm import tqdm
-
-    saved = {}
-    for i, task in enumerate(TASKS):
-        found = [train(task, r, s) for r, s in tqdm(_keys(task), desc=task)]
-        saved[f"task{i}"] = np.array(found, dtype=np.float16)
-        np.savez_compressed(FILE, **saved)
-
-
-if __name__ == "__main__":
-    main()

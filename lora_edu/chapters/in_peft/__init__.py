@@ -1,1 +1,1 @@
-"""The code behind the chapter *The same in PEFT*."""
+"""The code behind the chapter *Using PEFT*."""

@@ -1,31 +1,29 @@
-"""The check of the chapter The same in PEFT. Imports NumPy and the verdicts."""
+"""The check of the chapter Using PEFT. Imports the verdicts."""
 
 from __future__ import annotations
 
-import numpy as np
+from lora_edu.chapters.shared.verdict import agree, ask, check
 
-from lora_edu.chapters.shared.verdict import NotYet, agree, array, ask, check, parts, positive
+PLAIN = {"r": 8, "lora_alpha": 16, "use_rslora": False, "rank_pattern": {}, "alpha_pattern": {}}
+CASES = (  # settings of the file, layer, scale
+    ({}, "up", 2.0),
+    ({"r": 16, "lora_alpha": 4}, "up", 0.25),
+    ({"r": 16, "lora_alpha": 4, "use_rslora": True}, "up", 1.0),
+    ({"rank_pattern": {"down": 4}}, "down", 4.0),
+    ({"rank_pattern": {"down": 4}}, "up", 2.0),
+    ({"alpha_pattern": {"up": 4}}, "up", 0.5),
+    ({"rank_pattern": {"up": 2}, "alpha_pattern": {"up": 6}}, "up", 3.0),
+    ({"rank_pattern": {"up": 4}, "alpha_pattern": {"up": 6}, "use_rslora": True}, "up", 3.0))
 
 
 @check
-def converted_adapter(convert) -> str:
-    """Check an adapter that stands, on W0, for one that was trained on W0 − s·B0·A0.
+def scale_in_file(scale) -> str:
+    """Check a function (config, layer) → the scale of an adapter's file for this layer.
 
-    convert: function (A, B, A0, B0, alpha) → (A1, B1, alpha1), to be scaled by alpha1 / its rank.
-    The oracle adds up each entry's two products.
+    The scales wanted are written down, for eight files.
     """
-    rng = np.random.default_rng(0)
-    for d, k, r, alpha in ((5, 7, 2, 3.0), (6, 4, 3, 8.0)):
-        A, B, A0, B0 = (rng.normal(size=shape) for shape in ((r, k), (d, r)) * 2)
-        A1, B1, alpha1 = parts(ask(convert, A, B, A0, B0, alpha), "A1", "B1", "alpha1")
-        A1, B1, alpha1 = array("A1", A1), array("B1", B1), positive("alpha1", alpha1)
-        if A1.ndim != 2 or not len(A1) or A1.shape[1] != k or B1.shape != (d, len(A1)):
-            raise NotYet(f"A1 and B1 must be (r1, {k}) and ({d}, r1), with one rank r1; they are "
-                         f"{A1.shape} and {B1.shape}.")
-        if len(A1) > 2 * r:
-            raise NotYet(f"The rank is {len(A1)}; {2 * r} is enough.")
-        want = np.array([[alpha / r * (B[i] @ A[:, j] - B0[i] @ A0[:, j]) for j in range(k)]
-                         for i in range(d)])
-        agree({"ΔW on the original weight": want}, [alpha1 / len(A1) * (B1 @ A1)],
-              "what is alpha1 divided by?")
-    return "on the original weight it is the trained model, for two shapes."
+    for settings, layer, want in CASES:
+        config = PLAIN | settings
+        given = ask(scale, config, layer)
+        agree({f"the scale of '{layer}' in {settings or 'a plain file'}": want}, [given])
+    return "for plain files, rsLoRA, and layers with an r or an α of their own."

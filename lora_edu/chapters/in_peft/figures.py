@@ -1,126 +1,56 @@
-"""PEFT's starting points on the board of Step zero, and the spread of A under three rules.
-
-Imports NumPy, plotly, the style and the starting points; torch and PEFT are loaded when a figure
-is drawn.
-"""
+"""Two adapters combined into one: what arrives of each. Imports NumPy, the style and the sums."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
-import plotly.graph_objects as go
 
-from lora_edu.chapters.in_peft.runs import ROUNDING, board
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    NAMES,
-    SYMBOLS,
-    ZeroLogAxis,
-    curve,
-    heading,
-    layout,
-)
-from lora_edu.explore.words import number, power
+from lora_edu.chapters.in_peft.combining import KINDS, arrives, combined, pair
+from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, layout, level, marks
+from lora_edu.explore.words import number
 
-RANKS, ALPHAS = (1, 2, 4, 8, 16, 32, 64), (1, 4, 8, 16, 64)
-WIDTHS = (64, 192, 768, 3072)
-SPREAD_RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
-HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "delta"),
-        "base − W₀": ("base", "frozen")}  # name: (of a Board, colour)
+DRAWS = ("two draws", "one draw")
+WEIGHTS = (-1.0, -0.5, 0.0, 0.5, 1.0, 2.0)  # of the second adapter
+LOOKS = {"linear": ("B", "square"), "svd": ("A", "circle"), "cat": ("delta", "diamond")}
 
 
-def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> go.Figure:
-    """Left: ‖∇A‖, ‖∇B‖, ‖ΔW‖ at step zero and after one step. Right: what the start is made of."""
-    steps = {"tickvals": [0, 1], "ticktext": ["step 0", "after 1 step"], "range": [-0.22, 1.22],
-             "showgrid": False}
-    names = {"tickvals": list(range(4)), "ticktext": list(HELD), "range": [-0.5, 3.5],
-             "showgrid": False}
-    scale = RoundingAxis()
-    titles = [heading("A", "B", "delta", text="   (log scale)"), "norms at step 0   (log scale)"]
-    settings = f"init_lora_weights={start if start in ('True', 'False') else repr(start)}, " \
-               f"r = {r}, α = {alpha:g}"
-    if start == "orthogonal" and r % 2:
-        nothing = [go.Scatter(x=[x], y=[0.5], mode="text", text="needs an even r", hoverinfo="skip",
-                              xaxis=f"x{n}", yaxis=f"y{n}") for x, n in ((0.5, ""), (1.5, "2"))]
-        return go.Figure(nothing, layout(
-            titles, [steps, names], [scale.axis(), scale.axis()],
-            f"{settings}: not possible. Half of the components hold A, the other half B."))
-    found = board(start, r, alpha)
-    traces = []
-    for aside, quantity, values in ((-0.04, "A", found.grad_A), (0.0, "B", found.grad_B),
-                                    (0.04, "delta", found.model)):
-        traces.append(curve(
-            quantity, [aside, 1 + aside], scale.place(values),
-            **scale.words(values, NAMES[quantity]), symbols=scale.symbols(quantity, values),
-            dash="solid" if values.min() >= ROUNDING else "dot"))
-    for x, (name, (field, colour)) in enumerate(HELD.items()):
-        values = getattr(found, field)[:1]
-        traces.append(curve(
-            colour if colour != "frozen" else "delta", [x], scale.place(values), panel=2,
-            name=name, mode="markers", **scale.words(values, name),
-            marker={"size": 13, "color": COLOURS[colour],
-                    "symbol": SYMBOLS.get(colour, "diamond-open")}))
-    return go.Figure(traces, layout(titles, [steps, names], [scale.axis(), scale.axis()],
-                                    _reading(settings, found)))
+@cache
+def _found(draws: str, r: int, weight: float, kind: str) -> tuple[np.ndarray, float]:
+    """(How much of each arrives, the distance from the weighted sum, in parts of it.)"""
+    adapters = pair(r, draws == "one draw", np.random.default_rng(0))
+    change, total = (combined(each, adapters, [1.0, weight]) for each in (kind, "cat"))
+    return arrives(change, adapters), np.linalg.norm(change - total) / np.linalg.norm(total)
 
 
-def _reading(settings: str, found) -> str:
-    def arrow(values):
-        return " → ".join(_word(value) for value in values)
-
-    return (f"{settings}: ‖∇A‖ {arrow(found.grad_A)} · ‖∇B‖ {arrow(found.grad_B)} · "
-            f"‖ΔW‖ {arrow(found.model)} · base moved by {_word(found.base[0])} · "
-            f"loss {arrow(found.loss)}")
-
-
-def _word(value: float) -> str:
-    return "rounding" if 0 < value < ROUNDING else number(value)
-
-
-class RoundingAxis(ZeroLogAxis):
-    """A log axis with places for exactly zero and, above it, for what is only rounding."""
-
-    def __init__(self):
-        super().__init__(-4, 2)
-
-    def place(self, values) -> np.ndarray:
-        """Coordinates; rounding sits where 10⁻⁴ would be."""
-        values = np.asarray(values, dtype=float)
-        return super().place(np.where((values > 0) & (values < ROUNDING), 1e-4, values))
-
-    def words(self, values, name: str) -> dict:
-        """The hover text: the value, or that it is rounding."""
-        return {"customdata": [_word(value) for value in values],
-                "hovertemplate": f"{name}: %{{customdata}}<extra></extra>"}
-
-    def axis(self, title: str = "") -> dict:
-        spec = super().axis(title)
-        spec["ticktext"][1] = "rounding"
-        return spec
-
-
-def spread(k: int = 768) -> go.Figure:
-    """The standard deviation of A's entries against r: PEFT's default, "gaussian", and (k, r)."""
-    ranks = np.array(SPREAD_RANKS)
-    rules = {"U(±1/√k), the default": (np.full(len(ranks), 1 / np.sqrt(3 * k)), "A", "solid"),
-             "N(0, 1/r²), “gaussian”": (1 / ranks, "B", "solid"),
-             "U(±1/√r), stored (k, r)": (1 / np.sqrt(3 * ranks), "frozen", "dash")}
-    traces = []
-    for name, (values, colour, dash) in rules.items():
-        traces.append(curve(
-            "A", ranks, values, name=name, line={"color": COLOURS[colour], "width": 2.5,
-                                                 "dash": dash},
-            marker={"color": COLOURS[colour], "size": 9, "symbol": SYMBOLS.get(colour, "x")}))
-    cross = float(np.sqrt(3 * k))
-    titles = ["   ".join(f'<span style="color:{COLOURS[colour]}">{mark} {word}</span>'
-                         for mark, word, colour in (("●", "default", "A"), ("■", "gaussian", "B"),
-                                                    ("×", "stored (k, r)", "frozen")))]
-    xaxis = {"type": "log", "tickvals": list(ranks), "ticktext": [str(r) for r in ranks],
-             "range": [-0.08, np.log10(ranks[-1]) + 0.08], "title": {"text": "r"}}
-    yaxis = {"type": "log", "tickvals": [0.01, 0.1, 1], "ticktext": [power(-2), power(-1), "1"],
-             "range": [-2.3, 0.15], "title": {"text": "spread of A’s entries"}}
-    ratio = 1 / 16 * np.sqrt(3 * k)
-    return go.Figure(traces, layout(
-        titles, [xaxis], [yaxis],
-        f"k = {k}: the default has spread {number(1 / cross)} at every r; “gaussian” crosses it at "
-        f"r = √(3k) = {number(cross)}; at r = 16 “gaussian” is {number(ratio)} times as wide, and "
-        f"(k, r) {number(np.sqrt(k / 16))} times"))
+def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
+    """Left: how much of each adapter arrives, by kind. Right: the distance from the sum."""
+    traces = [level(1.0, [-0.5, 2.5]), level(weight, [-0.5, 2.5])]
+    said = []
+    for x, kind in enumerate(KINDS):
+        shares, gap = _found(draws, r, weight, kind)
+        said.append(f"“{kind}” {number(shares[0])} and {number(shares[1])}, off by "
+                    f"{number(gap) if gap > 1e-9 else '0'}")
+        for aside, share, which, symbol in ((-0.12, shares[0], "the first", "circle"),
+                                            (0.12, shares[1], "the second", "square")):
+            traces.append(marks([x + aside], [share], LOOKS[kind][0], symbol, 13,
+                                name=f"{kind}, {which}",
+                                hovertemplate=f"{which}: %{{y:.3g}}<extra></extra>"))
+    for kind, (colour, symbol) in LOOKS.items():
+        gaps = [_found(draws, r, each, kind)[1] for each in WEIGHTS]
+        traces.append(curve(colour, WEIGHTS, gaps, panel=2, name=kind,
+                            marker={"symbol": symbol, "size": 9, "color": COLOURS[colour]}))
+    traces.append(marks([weight] * 3, [_found(draws, r, weight, kind)[1] for kind in KINDS],
+                        [COLOURS[LOOKS[kind][0]] for kind in KINDS],
+                        [LOOKS[kind][1] for kind in KINDS], 15, panel=2))
+    legend = "   ".join(coloured(f"{sign} {kind}", LOOKS[kind][0]) for kind, sign in
+                        zip(KINDS, "■●◆", strict=True))
+    return figure(traces, layout(
+        ["● the first   ■ the second", legend],
+        [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
+          "showgrid": False},
+         {"tickvals": list(WEIGHTS), "range": [-1.2, 2.2], "title": {"text": "second weight"}}],
+        [{"range": [-1.7, 3.7], "title": {"text": "of it arrives"}},
+         {"range": [-0.1, 2.2], "title": {"text": "off by"}}],
+        f"{draws} of A, r = {r}, weights 1 and {weight:g}: of the two arrives "
+        f"{' · '.join(said)} of the sum"))

@@ -1,137 +1,92 @@
-"""Two runs that should be one: loss curves, and the gap between their updates.
+"""Two runs that should be one, and what a larger α is worth where A's start stays.
 
-Imports the NumPy core, plotly and the style.
+Imports NumPy, the chapter's runs and the style.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import cache
-
 import numpy as np
-import plotly.graph_objects as go
 
-from lora_edu import OPTIMISERS, Adapter, equivalent, initial, optimiser, teacher_student
-from lora_edu.chapters.shared.style import COLOURS, ZeroLogAxis, curve, layout
+from lora_edu import OPTIMISERS, equivalent, optimiser
+from lora_edu.chapters.invariance.runs import (
+    SETTINGS,
+    STEPS,
+    first_path,
+    followed,
+    path,
+    relative_gap,
+    with_scale,
+)
+from lora_edu.chapters.invariance.slide import worth
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    ZeroLogAxis,
+    coloured,
+    curve,
+    figure,
+    layout,
+    level,
+    line,
+    marks,
+    power_ticks,
+)
 from lora_edu.explore.words import number
 
-SIDE, R, STEPS, SCALING = 16, 4, 60, 0.5
-SETTINGS = {"SGD": {"lr": 0.1, "weight_decay": 0.01},
-            "Momentum": {"lr": 0.02, "weight_decay": 0.01},
-            "Adam": {"lr": 0.01, "weight_decay": 0.01}, "AdamW": {"lr": 0.01, "weight_decay": 0.5}}
 C = (0.125, 0.25, 0.3, 0.5, 2, 3, 4, 5, 8)
-FAR = 1e3  # a run whose loss is this many times its first is drawn no further
+STEP_AXIS = {"range": [-1.5, STEPS + 1], "title": {"text": "step"}}
 
 
-@cache
-def problem():
-    """A 16 × 16 regression whose target shift has rank 4."""
-    return teacher_student(SIDE, SIDE, n=64, shift_rank=4, rng=np.random.default_rng(0))
-
-
-def path(adapter: Adapter, rule, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
-    """(losses, ΔW at every step), shapes (n,) and (n, d, k); it ends where the run goes astray."""
-    task, losses, deltas = problem(), [], []
-    A, B, s = adapter.A, adapter.B, adapter.scaling
-    state = rule.init([A, B])
-    for _ in range(steps + 1):
-        deltas.append(s * (B @ A))
-        loss, G = task.loss_and_gradient(task.W0 + deltas[-1])
-        losses.append(loss)
-        if not loss < FAR * losses[0]:
-            break
-        (A, B), state = rule.step([A, B], [s * (B.T @ G), s * (G @ A.T)], state)
-    return np.array(losses), np.array(deltas)
-
-
-def settings(optimiser_name: str, c: float):
-    """(adapter, optimiser) of the run whose α is c² times the usual one."""
-    A, B = initial(SIDE, SIDE, R, rng=np.random.default_rng(1))
-    return Adapter(A, B, SCALING * c * c), optimiser(optimiser_name, **SETTINGS[optimiser_name])
-
-
-@cache
-def first_path(optimiser_name: str, c: float):
-    """The path of :func:`settings`, made once."""
-    return path(*settings(optimiser_name, c))
-
-
-def followed(optimiser_name: str, c: float, lr: bool, start: bool, eps: bool, decay: bool):
-    """(adapter, optimiser) of the run with the usual α, in which the chosen settings follow."""
-    adapter, rule = settings(optimiser_name, c)
-    new, changed = equivalent(adapter, rule, c)
-    if not start:
-        new = Adapter(adapter.A, adapter.B, new.scaling)
-    back = {"lr": not lr, "eps": not eps, "weight_decay": not decay}
-    return new, replace(changed, **{name: getattr(rule, name) for name, undo in back.items()
-                                    if undo and hasattr(rule, name)})
-
-
-def relative_gap(deltas: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """‖ΔW − ΔW′‖ / ‖ΔW‖ at every step, (n,); 0 where the two are equal."""
-    gap = np.linalg.norm(deltas - others, axis=(1, 2))
-    return np.divide(gap, np.linalg.norm(deltas, axis=(1, 2)), out=gap, where=gap > 0)
-
-
-def three_runs(c: float = 4) -> go.Figure:
+def three_runs(c: float = 4) -> dict:
     """Losses of a run of Adam, of α × c² alone, and of α × c² with the settings that undo it."""
-    A, B = initial(SIDE, SIDE, R, rng=np.random.default_rng(1))
-    rule, usual = optimiser("Adam", lr=SETTINGS["Adam"]["lr"]), Adapter(A, B, SCALING)
-    losses = {"α": path(usual, rule)[0],
-              f"α × {c * c:g}": path(Adapter(A, B, SCALING * c * c), rule)[0],
-              "and more": path(*equivalent(usual, rule, 1 / c))[0]}
-    looks = ({"mode": "lines", "line": {"color": COLOURS["loss"], "width": 4}},
-             {"mode": "lines", "line": {"color": COLOURS["loss"], "width": 3, "dash": "dot"}},
-             {"mode": "markers", "marker": {"color": COLOURS["frozen"], "size": 9}})
-    ends = [number(run[-1]) for run in losses.values()]
-    same = np.array_equal(losses["α"], losses["and more"])
-    return go.Figure(
-        [curve("loss", np.arange(STEPS + 1)[::step], run[::step], name=name, **look)
-         for (name, run), look, step in zip(losses.items(), looks, (1, 1, 4), strict=True)],
-        layout(
-            ["loss:  " + "   ".join(
-                f'<span style="color:{colour}">{mark} {name}</span>' for colour, mark, name in zip(
-                    [COLOURS["loss"], COLOURS["loss"], COLOURS["frozen"]], "━┈●", losses,
-                    strict=True))],
-            [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
-            [{"range": [0, 1.05 * losses["α"][0]]}],
-            f"Adam: the loss ends at {ends[0]}; with α × {c * c:g} alone at {ends[1]}; with the "
-            f"other settings changed as well at {ends[2]}"
-            + (", and is the same at every step, bit for bit" if same else "")))
+    rule, usual, times = optimiser("Adam", lr=SETTINGS["Adam"]["lr"]), with_scale(1), f"{c * c:g}"
+    one, wide, third = (path(*run)[0] for run in (
+        (usual, rule), (with_scale(c * c), rule), equivalent(usual, rule, 1 / c)))
+    steps, hover = np.arange(STEPS + 1), "{} = %{{y:.3g}}<extra></extra>"
+    names = "α", f"α × {times}", "and more"
+    traces = [
+        line(steps, one, "loss", width=4, name=names[0], hovertemplate=hover.format(names[0])),
+        line(steps, wide, "loss", width=3, dash="dot", name=names[1],
+             hovertemplate=hover.format(names[1])),
+        marks(steps[::4], third[::4], "frozen", "circle", 9, name=names[2],
+              hovertemplate=hover.format(names[2]))]
+    title = "   ".join(coloured(f"{mark} {name}", colour) for mark, name, colour in
+                       zip("━┈●", names, ("loss", "loss", "frozen"), strict=True))
+    return figure(traces, layout(
+        ["loss:  " + title], [STEP_AXIS], [{"range": [0, 1.05 * one[0]]}],
+        f"Adam: the loss ends at {number(one[-1])}; with α × {times} alone at {number(wide[-1])}; "
+        f"with the other settings changed as well at {number(third[-1])}"
+        + (", and is the same at every step, bit for bit" if np.array_equal(one, third) else "")))
 
 
 def invariance(optimiser: str = "Adam", c: float = 4, lr: bool = True, start: bool = True,
-               eps: bool = True, decay: bool = True) -> go.Figure:
+               eps: bool = True, decay: bool = True) -> dict:
     """Left: the losses of the two runs. Right: the gap between their updates."""
     losses, deltas = first_path(optimiser, c)
     losses2, deltas2 = path(*followed(optimiser, c, lr, start, eps, decay))
     n = min(len(losses), len(losses2))
     gap = relative_gap(deltas[:n], deltas2[:n])
-    frozen = losses[0]
+    top = 2 * losses[0]
     scale = ZeroLogAxis(-20, 2, every=4)
-    grey, purple, green = COLOURS["frozen"], COLOURS["loss"], COLOURS["delta"]
     traces = [
-        curve("loss", np.arange(len(losses)), np.minimum(losses, 2 * frozen), mode="lines",
-              values=losses, name="α times c²", line={"color": purple, "width": 6}),
-        curve("loss", np.arange(len(losses2)), np.minimum(losses2, 2 * frozen), mode="lines",
+        curve("loss", np.arange(len(losses)), np.minimum(losses, top), mode="lines",
+              values=losses, name="α times c²", line={"color": COLOURS["loss"], "width": 6}),
+        curve("loss", np.arange(len(losses2)), np.minimum(losses2, top), mode="lines",
               values=losses2, name="the settings that follow",
-              line={"color": grey, "width": 2.5, "dash": "dash"}),
+              line={"color": COLOURS["frozen"], "width": 2.5, "dash": "dash"}),
         curve("delta", np.arange(n), scale.place(gap), panel=2, values=gap,
               name="gap", sizes=[7 if value == 0 else 0 for value in gap])]
-    xaxis = {"range": [-1.5, STEPS + 1], "title": {"text": "step"}}
     made = layout(
-        [f'<span style="color:{purple}">━ loss, α × c²</span>   '
-         f'<span style="color:{grey}">┅ settings that follow</span>',
-         f'<span style="color:{green}">◆ ‖ΔW − ΔW′‖ / ‖ΔW‖</span>   (log scale)'],
-        [xaxis, xaxis], [{"range": [0, 2.05 * frozen]}, scale.axis()],
+        [coloured("━ loss, α × c²", "loss") + "   " + coloured("┅ settings that follow", "frozen"),
+         coloured("◆ ‖ΔW − ΔW′‖ / ‖ΔW‖", "delta") + "   (log scale)"],
+        [STEP_AXIS, STEP_AXIS], [{"range": [0, 1.025 * top]}, scale.axis()],
         _reading(optimiser, c, lr, start, eps, decay, gap, max(len(losses), len(losses2))))
     if not gap.any():
         made["annotations"].append({
             "text": "exactly 0: the same bits", "x": STEPS / 2,
             "y": (scale.low + scale.high) / 2, "xref": "x2", "yref": "y2", "xanchor": "center",
             "yanchor": "middle", "showarrow": False,
-            "font": {"color": green, "size": 15}})
-    return go.Figure(traces, made)
+            "font": {"color": COLOURS["delta"]}})
+    return figure(traces, made)
 
 
 def _reading(optimiser_name, c, lr, start, eps, decay, gap, length) -> str:
@@ -155,3 +110,30 @@ def _decay(optimiser_name: str) -> str:
 def _times(factor: float) -> str:
     """``4`` → "× 4", ``0.25`` → "÷ 4"."""
     return f"× {factor:.3g}" if factor >= 1 else f"÷ {1 / factor:.3g}"
+
+
+def slide(factor: int = 16) -> dict:
+    """μ against how far A has moved from its start; dashed, the two ends."""
+    moved, m = worth(factor)
+    ends = {f"f = {factor}": np.log2(factor), f"√f = {factor**0.5:g}": np.log2(factor**0.5)}
+    traces = [line(moved, np.log2(m), "A", width=4, name="μ", customdata=m,
+                   hovertemplate="A moved by %{x:.2g} of its start: μ = %{customdata:.3g}"
+                                 "<extra></extra>"),
+              *(level(end, [1e-4, 1e3]) for end in ends.values())]
+    at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(m))))
+          for where in (0.01, 0.1, 1, 10)}
+    said = " · ".join(f"A moved by {where:g} of its start: η × {value:.3g}"
+                      for where, value in at.items())
+    made = layout(
+        [coloured(f"━ μ: α × {factor} acts like η × μ", "A")],
+        [{**power_ticks(-3, 2), "range": [-3.2, 2.2],
+          "title": {"text": "how far A has moved: ‖A − A₀‖ / ‖A₀‖"}}],
+        [{"range": [-0.3, 6.4], "tickvals": list(range(7)),
+          "ticktext": [str(2**e) for e in range(7)]}],
+        f"α × {factor}: {said}")
+    for text, end in ends.items():
+        made["annotations"].append({
+            "text": text, "x": 1, "xref": "x domain", "y": end, "yref": "y",
+            "xanchor": "right", "yanchor": "bottom", "showarrow": False,
+            "font": {"color": COLOURS["frozen"]}})
+    return figure(traces, made)

@@ -1,16 +1,15 @@
-"""Pictures of digits in rows, as one heat map. Imports NumPy, plotly and the style."""
+"""Pictures of digits in rows, as one heat map. Imports NumPy and the style."""
 
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
-from lora_edu.chapters.shared.style import COLOURS, layout
+from lora_edu.chapters.shared.style import COLOURS, PALE, figure, heat, layout
 
 GAP = 2  # pixels between two pictures
 
 
-def digit_rows(rows: dict[str, np.ndarray], reading: str) -> go.Figure:
+def digit_rows(rows: dict[str, np.ndarray], reading: str) -> dict:
     """A row of square pictures for each name, darker where there is more ink.
 
     rows: {name: (columns, pixels) in [0, 1]}, each picture a row of pixels. reading: the sentence
@@ -28,11 +27,8 @@ def digit_rows(rows: dict[str, np.ndarray], reading: str) -> go.Figure:
         for j, picture in enumerate(np.asarray(pictures)):
             sheet[step * i:step * i + side, step * j:step * j + side] = picture.reshape(side, side)
     still = {"ticks": "", "showgrid": False, "constrain": "domain"}
-    return go.Figure(
-        go.Heatmap(z=np.round(100 * sheet).astype(int), zmin=0, zmax=100, showscale=False,
-                   colorscale=[[0, "rgba(128,128,128,0.08)"], [1, COLOURS["A"]]],
-                   hoverinfo="skip", name="ink"),
-        layout([""], [{**still, "range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False}],
-               [{**still, "range": [sheet.shape[0] - 0.5, -0.5], "scaleanchor": "x",
-                 "scaleratio": 1, "ticktext": list(rows),
-                 "tickvals": [step * i + (side - 1) / 2 for i in range(len(rows))]}], reading))
+    return figure([heat(sheet, 0, 100, [PALE, COLOURS["A"]], name="ink")], layout(
+        [""], [{**still, "range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False}],
+        [{**still, "range": [sheet.shape[0] - 0.5, -0.5], "scaleanchor": "x",
+          "scaleratio": 1, "ticktext": list(rows),
+          "tickvals": [step * i + (side - 1) / 2 for i in range(len(rows))]}], reading))

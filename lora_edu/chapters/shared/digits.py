@@ -43,7 +43,7 @@ def load(angle: float = 0, seed: int = 0) -> Digits:
     not a finite number or a seed that is not a whole number ≥ 0.
     """
     angle = _check.number("angle", angle)
-    seed = _check.integer("seed", seed, minimum=0)
+    seed = _check.integer("seed", seed, minimum=0, maximum=None)
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
@@ -56,7 +56,13 @@ def load(angle: float = 0, seed: int = 0) -> Digits:
 
 
 def rotate(X: np.ndarray, angle: float) -> np.ndarray:
-    """Pictures (n, 64) turned anticlockwise about their centre by ``angle`` degrees."""
+    """Pictures (n, 64) turned anticlockwise about their centre by ``angle`` degrees.
+
+    Raises TypeError or ValueError for pictures of another shape and an angle that is not a finite
+    number.
+    """
+    X = _check.matrix("X", X, (None, SIDE**2))
+    angle = _check.number("angle", angle)
     if angle % 360 == 0:
         return X.copy()
     from scipy import ndimage

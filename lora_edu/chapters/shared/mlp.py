@@ -48,7 +48,14 @@ class MLP:
 
 def pretrain(X: np.ndarray, y: np.ndarray, *, seed: int = 0, steps: int = 400,
              lr: float = 3e-3) -> MLP:
-    """Train weights and biases from He's start with Adam, batches of 64. X: (n, 64). y: (n,)."""
+    """Train weights and biases from He's start with Adam, batches of 64. X: (n, 64). y: (n,).
+
+    Raises TypeError or ValueError for pictures of another shape, labels that are not whole numbers
+    from 0 to 9, one a picture, and for a seed or steps that are not whole numbers ≥ 0.
+    """
+    X, y = _pictures(X, y)
+    seed = _check.integer("seed", seed, minimum=0, maximum=None)
+    steps = _check.integer("steps", steps, minimum=0)
     rng = np.random.default_rng(seed)
     params = [rng.normal(0.0, math.sqrt(2 / k), (d, k)) for k, d in itertools.pairwise(SIZES)]
     params += [np.zeros(d) for d in SIZES[1:]]
@@ -75,13 +82,23 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
     optimiser: a name of ``optim.OPTIMISERS``, with its own defaults. dtype: of all numbers.
     Returns the merged models. Weights of a run that diverges are not finite.
 
-    Raises ValueError or TypeError for ranks or steps below 1, s or lr that are not above 0, and
-    sequences that are not equally long.
+    Raises ValueError or TypeError as :func:`pretrain`, for ranks or steps below 1, s or lr that are
+    not above 0, sequences that are not equally long, and a dtype other than float32 and float64
+    (in float16 Adam's eps is 0).
     """
+    _check.instance("model", model, MLP)
+    X, y = _pictures(X, y)
     r, steps = (_check.integer(n, v, minimum=1) for n, v in (("r", r), ("steps", steps)))
-    for name, values in (("s", s), ("lr", lr)):
+    for name, values in (("s", s), ("lr", lr), ("seed", seed)):
+        if np.ndim(values) != 1:
+            raise TypeError(f"{name} must be a sequence, one entry a run, got {values!r}")
         for value in values:
-            _check.number(name, value, above=0.0)
+            if name == "seed":
+                _check.integer(name, value, minimum=0, maximum=None)
+            else:
+                _check.number(name, value, above=0.0)
+    _check.flag("decay", decay)
+    dtype = np.dtype(_check.choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
     if not len(s) == len(lr) == len(seed):
         raise ValueError("s, lr and seed must be equally long, got "
                          f"{len(s)}, {len(lr)} and {len(seed)}")
@@ -110,6 +127,14 @@ def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list
                 optimiser = replace(optimiser, lr=rates * X.dtype.type(1 - t / steps))
             state = optimiser.update(stack.params, grads, state)
         return [MLP(stack.merged(i), model.biases) for i in range(len(runs))]
+
+
+def _pictures(X, y) -> tuple[np.ndarray, np.ndarray]:
+    """X (n, 64) as float64 and y (n,) as whole numbers of 0 … 9."""
+    X, y = _check.matrix("X", X, (None, SIZES[0])), _check.numbers("y", y)
+    if y.shape != (len(X),) or y.dtype.kind not in "iu" or not np.isin(y, range(SIZES[-1])).all():
+        raise ValueError(f"y must be {len(X)} whole numbers from 0 to 9, one a picture, got {y!r}")
+    return X, y
 
 
 def _draw(model: MLP, n: int, r: int, steps: int, seed: int) -> tuple[list, np.ndarray]:

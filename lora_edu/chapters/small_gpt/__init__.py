@@ -2,9 +2,14 @@
 
 Imports torch and the NumPy core; ``import lora_edu`` alone loads none of this. In the order of a
 first reading: ``model`` (the transformer), ``text`` (three texts), ``training`` (fit, measure,
-write), ``base`` (the pretrained model). ``pretrain``, ``compare`` and ``first_r`` are the scripts
-that made what is in ``data/``.
+write), ``base`` (the pretrained model). ``pretrain`` and ``compare`` are the scripts that made what
+is in ``data/``, ``results`` reads it, ``figures`` draws it; ``first_r`` makes a map of learning
+rates in ``shared/maps``.
 """
+
+from lora_edu.chapters.shared import data
+
+data.folder(__file__)
 
 from lora_edu.chapters.small_gpt.base import load_base, untrained
 from lora_edu.chapters.small_gpt.model import GPT, Size

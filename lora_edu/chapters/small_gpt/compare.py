@@ -15,12 +15,12 @@ import numpy as np
 import torch
 
 from lora_edu.chapters.small_gpt.base import load_base, untrained
+from lora_edu.chapters.small_gpt.results import RANKS
 from lora_edu.chapters.small_gpt.text import BLOCK, DATA, STYLES, decode, part
 from lora_edu.chapters.small_gpt.training import fit, loss_on, surprise, write
 from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, set_adapter
 
 STEPS, BATCH, ALPHA, SEEDS = 150, 16, 8, (0, 1, 2)
-RANKS = (1, 4, 8, 16)
 ALL = ("q", "k", "v", "out", "up", "down")
 PROMPTS = ("And God said", "LOVE, n.", "MACBETH.\n", "The king ")
 LENGTH, TEMPERATURE = 270, 0.6

@@ -1,6 +1,6 @@
 """α beside η: the loss over the (α, η) plane, and the runs on a line of equal first steps.
 
-Imports the NumPy core, plotly and the style.
+Imports NumPy, the chapter's runs, the style and the looks.
 """
 
 from __future__ import annotations
@@ -9,47 +9,29 @@ import math
 from functools import cache
 
 import numpy as np
-import plotly.graph_objects as go
 
-from lora_edu import STARTS, initial, scaling, sweep, teacher_student
-from lora_edu.chapters.shared.style import COLOURS, curve, layout
+from lora_edu import scaling
+from lora_edu.chapters.shared.looks import named_ticks
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    coloured,
+    curve,
+    figure,
+    layout,
+    line,
+    marks,
+    power_ticks,
+)
+from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, R, first_step, losses
 from lora_edu.explore.words import number, short
 
-SIDE, R, STEPS, SEED = 32, 8, 50, 1
-ALPHAS = tuple(2**i for i in range(7))
-LRS = tuple(0.001 * 2.0**i for i in range(-3, 10))
-POWER = {"SGD": 2, "Adam": 1}  # the first step in W goes with s to this power
 WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
 TOP = 1.2  # of the right panel: what is above it is drawn at it
 OFF = 1e6  # a run whose loss is this many times its start is drawn no further
 RAMP = ((0.0, "#f3e3a8"), (0.5, "#c98bb0"), (1.0, "#3a2d7a"))
 
 
-@cache
-def problem():
-    """A 32 × 32 regression whose target shift has rank 4."""
-    return teacher_student(SIDE, SIDE, n=256, shift_rank=4, spectrum=0.5,
-                           rng=np.random.default_rng(0))
-
-
-@cache
-def losses(optimiser_name: str) -> np.ndarray:
-    """Loss at every step over the frozen model's, (7, 13, steps + 1); inf where it ran off."""
-    grid = sweep(problem(), r=R, alpha=ALPHAS, lr=LRS, seed=SEED, steps=STEPS,
-                 optimiser=optimiser_name).select(r=R, start=STARTS[0], seed=SEED)
-    return grid.loss / problem().loss(problem().W0)
-
-
-def first_step(optimiser_name: str, s: float, lr: float) -> np.ndarray:
-    """ΔW after one step from A random, B zero, (d, k): −ηs²·G·AᵀA, or −ηs·sign(G·Aᵀ)·A."""
-    A, _ = initial(SIDE, SIDE, R, rng=np.random.default_rng(SEED))
-    G = problem().gradient(problem().W0)
-    if optimiser_name == "SGD":
-        return -lr * s * s * G @ A.T @ A
-    return -lr * s * np.sign(G @ A.T) @ A
-
-
-def three_alphas(alphas=(2, 8, 32), lr: float = 0.004) -> go.Figure:
+def three_alphas(alphas=(2, 8, 32), lr: float = 0.004) -> dict:
     """Loss over the first against the step: one start, one η under Adam, several α."""
     grid = losses("Adam")[[ALPHAS.index(alpha) for alpha in alphas], LRS.index(lr)]
     traces = [curve("loss", np.arange(STEPS + 1), run, mode="lines", name=f"α = {alpha}",
@@ -57,27 +39,46 @@ def three_alphas(alphas=(2, 8, 32), lr: float = 0.004) -> go.Figure:
               for alpha, run, dash in zip(alphas, grid, ("dot", "dash", "solid"), strict=True)]
     ends = ", ".join(f"{number(run[-1])} for α = {alpha}"
                      for alpha, run in zip(alphas, grid, strict=True))
-    return go.Figure(traces, layout(
-        [f'<span style="color:{COLOURS["loss"]}">loss / start:  ' + "   ".join(
-            f"{mark} α = {alpha}" for mark, alpha in zip("┈┅━", alphas, strict=True)) + "</span>"],
+    return figure(traces, layout(
+        [coloured("loss / start:  " + "   ".join(
+            f"{mark} α = {alpha}" for mark, alpha in zip("┈┅━", alphas, strict=True)), "loss")],
         [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
         [{"range": [-0.03, 1.05]}],
         f"Adam, η = {short(lr)}, r = {R}, one start: what is left of the loss is {ends}"))
 
 
-def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> go.Figure:
+def two_slopes(scales=(0.25, 0.5, 1, 2, 4), lr: float = 0.004) -> dict:
+    """‖ΔW‖ after one step against the scale, under SGD and under Adam, both axes logarithmic."""
+    sizes = {name: [float(np.linalg.norm(first_step(name, s, lr))) for s in scales]
+             for name in POWER}
+    traces = [curve("delta", scales, values, name=f"‖ΔW₁‖, {name}", symbols=symbol,
+                    line={"color": COLOURS["delta"], "width": 2.5, "dash": dash})
+              for (name, values), symbol, dash in zip(
+                  sizes.items(), ("square", "diamond"), ("dot", "solid"), strict=True)]
+    ends = np.log10([value for values in sizes.values() for value in values])
+    return figure(traces, layout(
+        [coloured("┈■ SGD   ━◆ Adam", "delta") + "   ‖ΔW₁‖"],
+        [named_ticks(scales, "s", names=short)],
+        [{**power_ticks(-5, 1), "range": [ends.min() - 0.2, ends.max() + 0.2]}],
+        f"η = {short(lr)}. Twice the scale makes the first step in W longer by "
+        + " and by ".join(f"{values[-1] / values[-2]:.3g} under {name}"
+                          for name, values in sizes.items())))
+
+
+def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:
     """Left: the loss after the last step over α and η. Right: the runs on the marked line."""
     grid, power = losses(optimiser), POWER[optimiser]
     i, j = ALPHAS.index(alpha), LRS.index(lr)
-    line = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
-    mates = [(a, b) for a, b in line if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
-    traces = [_plane(grid[..., -1]),
-              _line("equal first step", alpha, lr, power, "dot"),
-              _line("if A's start did not matter", alpha, lr, power / 2, "dash"),
-              go.Scatter(x=[math.log2(alpha)], y=[math.log2(lr)], mode="markers",
-                         hoverinfo="skip", name="this run", marker={
-                             "symbol": "square-open", "size": 20, "color": COLOURS["B"],
-                             "line": {"width": 3}})]
+    equal = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
+    mates = [(a, b) for a, b in equal if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
+    x = np.array([-0.6, 6.6])
+    traces = [_plane(optimiser),
+              *(line(x, math.log2(lr) - slope * (x - math.log2(alpha)), colour, width=2, dash=dash,
+                     name=name) for name, slope, colour, dash in (
+                  ("equal first step", power, "B", "dot"),
+                  ("if A's start did not matter", power / 2, "frozen", "dash"))),
+              marks([math.log2(alpha)], [math.log2(lr)], "B", "square-open", 20, stroke=3,
+                    name="this run")]
     places = _label_places({mate: min(grid[mate][-1], TOP) for mate in (mates[0], mates[-1])
                             if (grid[mate] <= OFF).all()})
     for a, b in [mate for mate in mates if mate != (i, j)] + [(i, j)]:
@@ -90,14 +91,10 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
             name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", textposition=place,
             text=[""] * STEPS + [f"α {ALPHAS[a]}"] if place else None,
             line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
-    while len(traces) < 4 + len(ALPHAS):  # every state has the same traces
-        traces.append(curve("loss", [], [], panel=2, mode="lines", name=""))
-    return go.Figure(traces, layout(
-        ["loss  " + " ".join(
-            f'<span style="color:{colour}">■</span> {text}' for (_, colour), text in
-            zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
-         f'loss / start   <span style="color:{COLOURS["B"]}">━ this run</span>   '
-         f'<span style="color:{COLOURS["frozen"]}">━ same line</span>'],
+    return figure(traces, layout(
+        ["loss  " + " ".join(f"{coloured('■', colour)} {text}" for (_, colour), text in
+                             zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
+         f"loss / start   {coloured('━ this run', 'B')}   {coloured('━ same line', 'frozen')}"],
         [{"range": [-0.6, 6.6], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
           "title": {"text": "α (r = 8)"}},
          {"range": [-1, 1.17 * STEPS], "title": {"text": "step"}}],
@@ -110,22 +107,22 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> g
 
 def _label_places(ends: dict) -> dict:
     """{run: where its label stands, seen from the end of its curve}; two that meet step aside."""
-    if len(ends) < 2 or abs(np.subtract(*ends.values())) > 0.08:
+    if len(ends) < 2 or abs(np.subtract(*ends.values())) > 0.13:
         return dict.fromkeys(ends, "middle right")
     upper = max(ends, key=ends.get)
     return {run: "top right" if run == upper else "bottom right" for run in ends}
 
 
-def _plane(last: np.ndarray) -> go.Scatter:
-    """One square a run, coloured by its loss; a cross where it ended above its start."""
-    places = [(a, lr) for a in range(len(ALPHAS)) for lr in range(len(LRS))]
-    values = np.array([last[place] for place in places])
-    return go.Scatter(
-        x=[a for a, _ in places], y=[math.log2(LRS[lr]) for _, lr in places], mode="markers",
+@cache
+def _plane(optimiser_name: str) -> dict:
+    """One square a run, coloured by its last loss; a cross where that is above its start."""
+    x, y = np.meshgrid(np.log2(ALPHAS), np.log2(LRS), indexing="ij")
+    values = losses(optimiser_name)[..., -1].ravel()
+    return marks(
+        x.ravel(), y.ravel(), [_colour(value) for value in values],
+        ["square" if value <= WORST else "x-thin-open" for value in values], 19,
         name="loss over start", customdata=np.minimum(values, OFF),
-        hovertemplate="loss / start = %{customdata:.3g}<extra></extra>",
-        marker={"symbol": ["square" if value <= WORST else "x-thin-open" for value in values],
-                "size": 19, "color": [_colour(value) for value in values]})
+        hovertemplate="loss / start = %{customdata:.3g}<extra></extra>")
 
 
 def _colour(value: float) -> str:
@@ -137,15 +134,6 @@ def _colour(value: float) -> str:
     mixed = [round(np.interp(depth, [at for at, _ in RAMP], channel))
              for channel in zip(*colours, strict=True)]
     return "#{:02x}{:02x}{:02x}".format(*mixed)
-
-
-def _line(name: str, alpha: float, lr: float, power: float, dash: str) -> go.Scatter:
-    """η·α^power = const, through the present run."""
-    x = np.array([-0.6, 6.6])
-    return go.Scatter(x=x, y=math.log2(lr) - power * (x - math.log2(alpha)), mode="lines",
-                      name=name, hoverinfo="skip",
-                      line={"color": COLOURS["B" if dash == "dot" else "frozen"], "width": 2,
-                            "dash": dash})
 
 
 def _reading(optimiser_name, alpha, lr, values) -> str:

@@ -1,82 +1,169 @@
-"""The board: the five starting points at step zero and after one step.
+"""The board of the five starting points, and the saddle where both matrices are zero.
 
-Imports the NumPy core, plotly and the style. The problem is a teacher–student regression of
-64 × 64 with decaying input spectrum; A and B are drawn with one standard deviation, so that the
-two one-zero starts are mirror images.
+Imports NumPy, the chapter's runs, the board, the drawings and the style.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
-import plotly.graph_objects as go
 
-from lora_edu import STARTS, Adapter, initial, optimiser, scaling, teacher_student, train
-from lora_edu.chapters.shared.style import COLOURS, ZeroLogAxis, curve, heading, layout
-from lora_edu.explore.words import number
+from lora_edu import STARTS, Adapter, initial
+from lora_edu.chapters.shared.board import STEPS, TITLE, norm_curves
+from lora_edu.chapters.shared.drawing import box, drawing, fill, say
+from lora_edu.chapters.shared.style import (
+    ZeroLogAxis,
+    coloured,
+    curve,
+    figure,
+    heading,
+    layout,
+    level,
+    line,
+    marks,
+    words,
+)
+from lora_edu.chapters.step_zero.runs import (
+    NOISE_STEPS,
+    SIDE,
+    SIGMA,
+    descend,
+    escape_step,
+    from_noise,
+    one_step,
+    problem,
+)
+from lora_edu.explore.words import number, short
 
-SIDE = 64
-SIGMA = 1 / np.sqrt(3 * SIDE)  # PEFT's default spread of A at k = 64
-LEARNING_RATE = {"SGD": 0.1, "Momentum": 0.1, "Adam": 0.003, "AdamW": 0.003}
+TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
+MATRICES = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}  # and their colours
 
 
-@cache
-def problem():
-    """The regression that every figure of this chapter starts from."""
-    return teacher_student(SIDE, SIDE, n=256, shift_rank=4, spectrum=1.0,
-                           rng=np.random.default_rng(0))
+def five_starts(answers: bool = False) -> dict:
+    """A and B at each start, r = 2, as boxes: full, or empty where all is exactly zero.
+
+    answers: whether the gradients and ΔW are shown too, or a question mark for each.
+    """
+    side, pitch = 2.4, 3.2  # of W; from row to row
+    parts, said, names, questions, x = [], [], {}, {}, 0.0
+    for row, start in enumerate(STARTS):
+        full, x, low = _full(start), 0.0, -pitch * (row + 1)
+        names[0.0, low + side / 2] = start
+        said.append(f"{start}: zero are " + (", ".join(
+            name for name, filled in full.items() if not filled.any()) or "none"))
+        for name, filled in full.items():
+            height, width = (side / 2 / n if n == 2 else side for n in filled.shape)
+            if name in ("A", "∇A", "ΔW"):
+                x += 1.0
+            x += 0.8
+            whole = width * filled.shape[1]
+            if answers or name in ("A", "B"):
+                middle = low + (side - height * filled.shape[0]) / 2
+                parts += [box(x + width * j, middle + height * (filled.shape[0] - 1 - i), width,
+                              height, fill(MATRICES[name], float(filled[i, j])))
+                          for i, j in np.ndindex(filled.shape)]
+            else:
+                questions[x + whole / 2, low + side / 2] = "?"
+            if row == 0:
+                parts.append(say({(x + whole / 2, 0.6): name}, colour=MATRICES[name]))
+            x += whole
+    parts.append({**say(names, size=11), "textposition": "middle left"})
+    return drawing([*parts, *([say(questions)] if questions else [])],
+                   [((-11.6, x + 0.4), (-pitch * len(STARTS) - 0.3, 2.0))],
+                   " · ".join(said) if answers else
+                   "Five starts, with A and B random (full) or zero (empty); in the last one each "
+                   "half of A meets a half of B that is zero")
+
+
+def _full(start: str) -> dict[str, np.ndarray]:
+    """Which rows of A and ∇A, columns of B and ∇B have a number that is not zero at r = 2; ΔW."""
+    A, B = initial(SIDE, SIDE, 2, start, SIGMA, rng=np.random.default_rng(1))
+    adapter = Adapter(A, B, 1.0)
+    grad_A, grad_B = adapter.gradients(problem().gradient(adapter.merge(problem().W0)))
+    return {"A": A.any(axis=1)[:, None], "B": B.any(axis=0)[None],
+            "∇A": grad_A.any(axis=1)[:, None], "∇B": grad_B.any(axis=0)[None],
+            "ΔW": np.array([[adapter.delta().any()]])}
 
 
 def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "SGD"
-              ) -> go.Figure:
+              ) -> dict:
     """The board: ‖∇A‖, ‖∇B‖, ‖ΔW‖ and the loss at step zero and after one step."""
     frozen = problem().loss(problem().W0)
     scale = ZeroLogAxis(-5, 3)
     top = 2 * frozen
-    axes = {"tickvals": [0, 1], "ticktext": ["step 0", "after 1 step"], "range": [-0.22, 1.22]}
-    axes = {**axes, "showgrid": False}
-    loss_axis = {"range": [0, 1.08 * top]}
-    titles = [heading("A", "B", "delta", text="   (log scale)"), heading("loss")]
+
+    def board(traces: list[dict], reading: str) -> dict:
+        return figure(traces, layout(
+            [TITLE, heading("loss")], [STEPS, STEPS], [scale.axis(), {"range": [0, 1.08 * top]}],
+            f"r = {r}, α = {alpha:g}, {start}: {reading}"))
+
     if start == "BA zero" and r == 1:
-        return go.Figure(
-            go.Scatter(x=[0.5], y=[-1], mode="text", text="needs r ≥ 2", hoverinfo="skip"),
-            layout(titles, [axes, axes], [scale.axis(), loss_axis],
-                   f"r = 1, α = {alpha:g}, {start}: not possible. The product of two vectors is "
-                   "zero only if one of them is zero."))
+        return board([words([0.5], [-1], "needs r ≥ 2")],
+                     "not possible. The product of two vectors is zero only if one of them is "
+                     "zero.")
     history = one_step(r, alpha, start, optimiser)
-    norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
-    traces = []
-    for aside, (quantity, values) in zip((-0.04, 0.0, 0.04), norms.items(), strict=True):
-        traces.append(curve(
-            quantity, [aside, 1 + aside], scale.place(values), values=values,
-            symbols=scale.symbols(quantity, values), dash="solid" if values.all() else "dot"))
+    traces = norm_curves(history.grad_A_norm, history.grad_B_norm, history.delta_norm, scale)
     loss = history.loss
     off = loss > top
-    traces.append(go.Scatter(
-        x=[-0.22, 1.22], y=[frozen, frozen], mode="lines", name="frozen model", xaxis="x2",
-        yaxis="y2", line={"color": COLOURS["frozen"], "dash": "dash", "width": 1.5},
-        hovertemplate="frozen model = %{y:.3g}<extra></extra>"))
+    traces.append(level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
+                        hovertemplate="frozen model = %{y:.3g}<extra></extra>"))
     traces.append(curve(
         "loss", [0, 1], np.minimum(loss, top), panel=2, values=loss, mode="lines+markers+text",
         text=[f"▲ {number(v)}" if out else number(v) for v, out in zip(loss, off, strict=True)],
         textposition=["bottom center" if out or value < frozen else "top center"
                       for out, value in zip(off, loss, strict=True)]))
-    return go.Figure(traces, layout(titles, [axes, axes], [scale.axis(), loss_axis],
-                                    _board_reading(r, alpha, start, history)))
+    return board(traces, f"‖∇A‖ {_pair(history.grad_A_norm)} · ‖∇B‖ {_pair(history.grad_B_norm)} "
+                         f"· ‖ΔW‖ {_pair(history.delta_norm)} · loss {_pair(loss)}")
 
 
-def one_step(r: int, alpha: float, start: str, optimiser_name: str):
-    """The History of one step from a starting point of the board."""
-    A, B = initial(SIDE, SIDE, r, start, SIGMA, rng=np.random.default_rng(1))
-    return train(problem(), Adapter(A, B, scaling(r, alpha)),
-                 optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name]), 1)
+def _pair(values) -> str:
+    return f"{number(values[0])} → {number(values[-1])}"
 
 
-def _board_reading(r, alpha, start, history) -> str:
-    def pair(values):
-        return f"{number(values[0])} → {number(values[1])}"
+def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
+    """Both matrices start as noise of size τ: the loss and ‖ΔW‖ over the steps."""
+    history = from_noise(tau, optimiser)
+    escaped = escape_step(history)
+    steps = np.arange(NOISE_STEPS + 1)
+    scale = ZeroLogAxis(-34, 1, every=4)
+    traces = [
+        curve("loss", steps, history.loss, mode="lines",
+              hovertemplate="step %{x}: %{y:.3g}<extra></extra>"),
+        curve("delta", steps, scale.place(history.delta_norm), panel=2, values=history.delta_norm,
+              mode="lines", hovertemplate="step %{x}: %{customdata:.3g}<extra></extra>")]
+    what = ("never leaves: loss and weights stay at the frozen model’s to the last bit"
+            if escaped is None else f"leaves the plateau at step {escaped} (loss below 90 %)")
+    xaxis = {"range": [-4, NOISE_STEPS], "title": {"text": "step"}}
+    return figure(traces, layout(
+        [heading("loss"), heading("delta")], [xaxis, xaxis],
+        [{"range": [0, 1.15 * problem().loss(problem().W0)]}, scale.axis()],
+        f"{optimiser}, noise τ = {short(tau)}: {what} · ‖ΔW‖ {_pair(history.delta_norm)}"))
 
-    return (f"r = {r}, α = {alpha:g}, {start}: ‖∇A‖ {pair(history.grad_A_norm)} · "
-            f"‖∇B‖ {pair(history.grad_B_norm)} · ‖ΔW‖ {pair(history.delta_norm)} · "
-            f"loss {pair(history.loss)}")
+
+PLANE_STARTS = {  # (a, b) → the name of the start and where its label goes
+    (0.9, 0.0): ("A random", "bottom center"),
+    (0.0, 0.9): ("B random", "top left"),
+    (-1.3, 0.4): ("both random", "middle right"),
+    (0.03, -0.05): ("", "bottom center"),
+}
+
+
+def plane(lr: float = 0.05, steps: int = 400) -> dict:
+    """One number for A and one for B: gradient descent on (1 − ab)²/2, seen from above."""
+    t = np.geomspace(0.2, 8, 60)
+    levels = [(c, "frozen", 0.8) for c in (-2, -1, -0.4, 0.4, 2, 3)] + [(1, "loss", 3)]
+    traces = [line(side, c / side, colour, width=width)  # where ab = c
+              for c, colour, width in levels for side in (t, -t)]
+    for (a, b), (name, side) in PLANE_STARTS.items():
+        path = descend(a, b, lr, steps)
+        traces.append(line(path[:, 0], path[:, 1], "delta", name=name))
+        traces.append(marks([a], [b], "delta", "circle", 9, mode="markers+text", name=name,
+                            text=[name], textposition=side, hoverinfo="name"))
+    traces.append(marks([0], [0], "B", "x", 12, name="both zero", hoverinfo="name"))
+    traces.append(words([-0.5], [-0.55], ["  from noise"], textposition="middle right"))
+    axis = {"dtick": 1, "constrain": "domain"}
+    return figure(traces, layout(
+        ["   ".join((coloured("━ loss 0", "loss"), coloured("━ descent", "delta"),
+                     coloured("✕ both zero", "B")))],
+        [{**axis, "range": [-1.8, 1.8], "title": {"text": "a (for A)"}}],
+        [{**axis, "range": [-1.6, 1.6], "title": {"text": "b (for B)"}, "scaleanchor": "x"}],
+        ""))

@@ -1,78 +1,66 @@
 """What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move.
 
-Imports NumPy, plotly and the style.
+Imports NumPy, the chapter's merging and the style.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
-import plotly.graph_objects as go
 
-from lora_edu.chapters.shared.style import COLOURS, curve, layout, power_ticks
+from lora_edu.chapters.shared.looks import said
+from lora_edu.chapters.shared.style import coloured, figure, layout, line, marks, power_ticks
+from lora_edu.chapters.the_layer.merging import FORMATS, SIZES, arrivals, matrices, rounded
 from lora_edu.explore.words import number, short
 
-D = K = 128
-SIZES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1)  # ‖ΔW‖ / ‖W0‖
-# bits of the mantissa, the hidden one too, and the exponent of the smallest number above zero
-FORMATS = {"float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133)}
 DASHES = {"float32": "dot", "float16": "dash", "bfloat16": "solid"}
 
 
-def rounded(values: np.ndarray, format_name: str) -> np.ndarray:
-    """The nearest numbers of one of FORMATS, ties to even; there is no largest one."""
-    bits, least = FORMATS[format_name]
-    exponent = np.maximum(np.frexp(values)[1] - bits, least)  # of the distance to the neighbours
-    return np.ldexp(np.round(np.ldexp(values, -exponent)), exponent)
+def between_marks(parts=(0.03, 0.01, 0.003, 0.001), dtype: str = "bfloat16") -> dict:
+    """One entry w of W₀ and the numbers that the format has beside it; w + Δw falls between them.
 
-
-@cache
-def matrices(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(W0, ΔW of W0's norm and rank 8, X): W0 representable in the format."""
-    rng = np.random.default_rng(0)
-    W0 = rounded(rng.normal(0, 1 / np.sqrt(K), (D, K)), format_name)
-    delta = rng.normal(size=(D, 8)) @ rng.normal(size=(8, K))
-    return W0, delta * np.linalg.norm(W0) / np.linalg.norm(delta), rng.normal(size=(64, K))
-
-
-@cache
-def arrivals(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(kept, error, moved) for each of SIZES; only the merged weight is rounded, sums are exact.
-
-    With E = merged − (W0 + ΔW): kept = ⟨ΔW + E, ΔW⟩ / ‖ΔW‖², error = ‖E‖ / ‖ΔW‖,
-    moved = ‖X·Eᵀ‖ / ‖X·(W0 + ΔW)ᵀ‖.
+    parts: Δw in parts of w, a row each.
     """
-    W0, delta, X = matrices(format_name)
-    rows = []
-    for size in SIZES:
-        update = size * delta
-        error = rounded(W0 + update, format_name) - (W0 + update)
-        square = np.vdot(update, update)
-        rows.append((1 + np.vdot(error, update) / square,
-                     np.sqrt(np.vdot(error, error) / square),
-                     np.linalg.norm(X @ error.T) / np.linalg.norm(X @ (W0 + update).T)))
-    return tuple(np.array(rows).T)
+    w = abs(matrices(dtype)[0][0, 0])
+    scale = 100 / w  # the axis: per cent of w, from w
+    grid = np.unique(rounded(w * np.linspace(0.985, 1.0 + 1.35 * max(parts), 4000), dtype))
+    rows = range(len(parts), 0, -1)
+    traces = [line([scale * (mark - w)] * 2, [0.4, len(parts) + 0.6], "frozen", width=1,
+                   **said(dtype)) for mark in grid]
+    stored = []
+    for row, part in zip(rows, parts, strict=True):
+        exact, kept = w + part * w, rounded(np.array([w + part * w]), dtype)[0]
+        stored.append((kept - w) / (part * w))
+        traces += [line([0, scale * (exact - w)], [row, row], "delta", width=3, **said("Δw")),
+                   marks([scale * (exact - w)], [row], "delta", "diamond", 12, **said("w + Δw")),
+                   marks([scale * (kept - w)], [row], "B", "square-open", 14, stroke=2.5,
+                         **said("what is stored"))]
+    return figure(traces, layout(
+        [coloured("◆ w + Δw", "delta") + "  " + coloured("□ stored", "B") + "  "
+         + coloured(f"│ {dtype.replace('bfloat', 'bf')}", "frozen")],
+        [{"range": [-1.1, 100 * 1.3 * max(parts)], "tickvals": [0, 1.5, 3],
+          "ticktext": ["w", "+1.5 %", "+3 %"], "showgrid": False}],
+        [{"range": [0.4, len(parts) + 0.6], "tickvals": list(rows), "showgrid": False,
+          "ticktext": [f"Δw {100 * part:g} %" for part in parts]}],
+        f"One entry w = {w:.3g} in {dtype}: of Δw is stored " + ", ".join(
+            f"{100 * share:.0f} % where it is {100 * part:g} % of w"
+            for share, part in zip(stored, parts, strict=True))))
 
 
-def merging(dtype: str = "bfloat16", size: float = 1e-3) -> go.Figure:
+def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     """Left: the part of ΔW that arrives in its own direction. Right: the error of the outputs."""
     at = SIZES.index(size)
     traces = []
     for panel, which, quantity in ((1, 0, "delta"), (2, 2, "loss")):
         for name in [other for other in FORMATS if other != dtype] + [dtype]:
-            traces.append(curve(
-                quantity, SIZES, arrivals(name)[which], panel=panel, mode="lines", name=name,
-                opacity=1.0 if name == dtype else 0.55,
-                line={"color": COLOURS[quantity], "width": 3.5 if name == dtype else 2,
-                      "dash": DASHES[name]}))
-        traces.append(curve(
-            quantity, [size], [arrivals(dtype)[which][at]], panel=panel, mode="markers",
-            name="here", marker={"size": 13, "color": COLOURS["B"], "symbol": "circle-open",
-                                 "line": {"width": 3}}))
+            traces.append(line(
+                SIZES, arrivals(name)[which], quantity, panel=panel, dash=DASHES[name],
+                width=3.5 if name == dtype else 2, opacity=1.0 if name == dtype else 0.55,
+                **said(name)))
+        traces.append(marks([size], [arrivals(dtype)[which][at]], "B", "circle-open", 13,
+                            panel=panel, stroke=3, **said("here")))
     kept, error, moved = (values[at] for values in arrivals(dtype))
     xaxis = {**power_ticks(-5, 0), "range": [-5.2, 0.2], "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
-    return go.Figure(traces, layout(
+    return figure(traces, layout(
         ["of ΔW arrives  ┈ fp32  ╌ fp16  ━ bf16", "error of the outputs (relative)"],
         [xaxis, xaxis],
         [{"range": [-0.03, 1.1]},

@@ -1,7 +1,7 @@
 """Which matrix is zero: the best learning rate against the width, and how far A·x grows.
 
-Imports NumPy, plotly, the style and the study of the wide layer. The study trains for some seconds
-the first time; after that every state is a look-up.
+Imports NumPy, the study of the wide layer, the fits, the drawings and the style. The study
+trains for some seconds the first time; after that every state is a look-up.
 """
 
 from __future__ import annotations
@@ -9,109 +9,142 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import plotly.graph_objects as go
 
-from lora_edu.chapters.shared.style import COLOURS, layout
-from lora_edu.chapters.which_zero import runs as wide
+from lora_edu import initial
+from lora_edu.chapters.shared.drawing import box, cells, drawing, fill, say
+from lora_edu.chapters.shared.fits import exponent
+from lora_edu.chapters.shared.looks import Look, legend, steps_done
+from lora_edu.chapters.shared.style import COLOURS, curve, figure, layout, line, marks
+from lora_edu.chapters.which_zero import wide
 from lora_edu.explore.words import power, short
 
 STEPS = (1, 2, 8, 32)
 RATES = wide.RATES[::3]
-STARTS = tuple((random, spread) for spread in wide.SPREADS for random in wide.MATRICES)
-COLOUR = dict(zip(wide.MATRICES, (COLOURS["A"], COLOURS["B"]), strict=True))
-SYMBOL = dict(zip(wide.MATRICES, ("circle", "square"), strict=True))
+DRAWS = tuple((random, spread) for spread in wide.SPREADS for random in wide.MATRICES)
+LOOKS = dict(zip(wide.MATRICES, (Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
+                 strict=True))
 DASH = dict(zip(wide.SPREADS, ("solid", "dot"), strict=True))
 LOG_WIDTHS = np.log2(wide.WIDTHS)
 LOWEST, HIGHEST = 0.08, 10.0  # shares of the loss that the left panel shows
+MOST = 1e6  # the largest share that is said
 
 
-@cache
-def after(steps: int) -> dict[str, np.ndarray]:
-    """What the study says after so many steps.
+def on_its_side(d: int = 4, k: int = 6, r: int = 2) -> dict:
+    """W₀ with B beside it and A above it, at the paper's start, and the same turned on its side."""
+    rng = np.random.default_rng(3)
+    A, B = initial(d, k, r, rng=rng)
+    W0 = rng.normal(size=(d, k))
+    parts, far = [], r + 0.4
+    for panel, beside, weight, above, names in (
+            (1, (B, "B"), W0, (A, "A"), ("B = 0", "W₀", "A random")),
+            (2, (A.T, "A"), W0.T, (B.T, "B"), ("B′ = Aᵀ", "W₀ᵀ", "A′ = Bᵀ"))):
+        rows, columns = weight.shape
+        parts += cells(beside[0], 0, 0, beside[1], panel=panel)
+        parts += cells(weight, far, 0, "frozen", panel=panel)
+        parts += cells(above[0], far, far, above[1], panel=panel)
+        parts += [say({(r / 2, -rows - 0.7): names[0]}, panel=panel, colour=beside[1]),
+                  say({(far + columns / 2, -rows - 0.7): names[1]}, panel=panel),
+                  say({(far + columns / 2, far + 0.7): names[2]}, panel=panel, colour=above[1])]
+    side = max(d, k)
+    return drawing(
+        parts, [((-1.2, far + side + 1.2), (-side - 1.4, far + 1.4))] * 2,
+        f"Left, W₀ of {d} × {k} with B of {d} × {r} beside it, zero, and A of {r} × {k} above it, "
+        f"random. Right, all turned on its side: now the matrix beside W₀ᵀ is random and the one "
+        f"above it is zero.", titles=["A random, B zero", "the same on its side"])
 
-    ``curve``: median loss as a share of its start, (widths, matrices, spreads, rates). ``best``:
-    the best rate of each task; ``least`` and ``reach``: loss and rms(A·x) at the best rate of the
-    grid; (widths, matrices, spreads, seeds) each.
-    """
-    loss, reach = wide.study().loss[..., steps], wide.study().reach[..., steps]
-    at = loss.argmin(axis=-1)[..., None]
-    return {"curve": np.median(loss, axis=3), "best": wide.best_rates(loss),
-            "least": np.take_along_axis(loss, at, -1)[..., 0],
-            "reach": np.take_along_axis(reach, at, -1)[..., 0]}
 
-
-@cache
-def exponent(quantity: str, steps: int, random: str, spread: str) -> str:
-    """The exponent of n in ``best`` or ``reach``, "−0.77 ± 0.02": mean and standard error."""
-    slope, error = wide.exponent(after(steps)[quantity][:, *_index(random, spread)])
-    return f"{slope:.2f} ± {error:.2f}".replace("-", "−")
+def wide_layer(widths=(32, 64), ends: int = wide.ENDS, r: int = wide.R) -> dict:
+    """The wide layer between its ends at two widths: P, W with A and B, Xᵀ and the product T."""
+    unit, gap, far = 4, 1.2, max(widths) / 4
+    thin, end, parts = r / unit, ends / unit, []
+    for panel, n in enumerate(widths, start=1):
+        side, x, names = n / unit, 0.0, {}
+        for name, width, height in (("P", side, end), ("W", side, side), ("Xᵀ", end, side),
+                                    ("T", end, end)):
+            if name == "W":
+                x += thin + 0.3
+                parts += [box(x, side / 2 + 0.3, side, thin, fill("A", 0.8), panel=panel),
+                          box(x - thin - 0.3, -side / 2, thin, side, fill("B", 0.8), panel=panel)]
+            parts.append(box(x, -height / 2, width, height, fill("frozen", 0.5 * (name == "W")),
+                             panel=panel))
+            names[x + width / 2, side / 2 + 1.3 if name == "Xᵀ" else 0.0] = name
+            x += width + gap
+        parts.append(say(names, panel=panel))
+    span = (-0.4, 2 * far + thin + 2 * end + 3 * gap + 0.7), (-far / 2 - 0.6, far / 2 + thin + 2)
+    return drawing(parts, [span] * 2, " · ".join(
+        f"n = {n}: W has {n * n:,} numbers, A and B have {2 * n * r}, T has {ends * ends}"
+        for n in widths),
+        titles=[f"n = {n}" for n in widths])
 
 
 def which_zero(n: int = 512, random: str = wide.MATRICES[0], spread: str = wide.SPREADS[0],
-               steps: int = 8, lr: float = 0.01) -> go.Figure:
+               steps: int = 8, lr: float = 0.01) -> dict:
     """Left: loss against the learning rate at this width. Right: best rate against the width."""
-    row, mark = wide.WIDTHS.index(n), _index(random, spread)
-    curves = after(steps)["curve"][row]  # (matrices, spreads, rates)
-    best = np.exp(np.log(after(steps)["best"]).mean(axis=-1))  # (widths, matrices, spreads)
+    row, chosen = wide.WIDTHS.index(n), _index(random, spread)
+    curves = wide.after(steps)["curve"][row]  # (matrices, spreads, rates)
+    best = np.exp(np.log(wide.after(steps)["best"]).mean(axis=-1))  # (widths, matrices, spreads)
     traces = []
-    for start in STARTS:
-        at, name = _index(*start), f"{start[0]}, σ = {start[1]}"
-        look = {"type": "scatter", "opacity": 1.0 if at == mark else 0.6,
-                "line": {"color": COLOUR[start[0]], "dash": DASH[start[1]],
-                         "width": 3.5 if at == mark else 2}}
-        traces.append({
-            **look, "x": np.log10(wide.RATES), "y": _place(curves[at]), "mode": "lines",
-            "customdata": curves[at].clip(max=1e6), "name": name,
-            "hovertemplate": f"{name}: %{{customdata:.3g}}<extra></extra>"})
-        traces.append({
-            **look, "x": LOG_WIDTHS, "y": np.log10(best[:, *at]), "customdata": best[:, *at],
-            "xaxis": "x2", "yaxis": "y2", "mode": "lines+markers", "name": f"best η, {name}",
-            "marker": {"symbol": SYMBOL[start[0]], "size": 7},
-            "hovertemplate": f"{name}: %{{customdata:.2g}}<extra></extra>"})
-    share = curves[mark][wide.RATES.index(lr)]
-    diamond = {"type": "scatter", "mode": "markers",
-               "marker": {"symbol": "diamond", "size": 15, "color": COLOUR[random]}}
-    traces.append({**diamond, "x": [np.log10(lr)], "y": _place([share]), "name": "this rate",
-                   "customdata": [min(share, 1e6)],
-                   "hovertemplate": "%{customdata:.3g}<extra></extra>"})
-    traces.append({**diamond, "x": [LOG_WIDTHS[row]], "y": [np.log10(lr)], "xaxis": "x2",
-                   "yaxis": "y2", "customdata": [lr], "name": "this rate and width",
-                   "hovertemplate": "η = %{customdata:.2g}<extra></extra>"})
+    for draw in DRAWS:
+        at, name = _index(*draw), f"{draw[0]}, σ = {draw[1]}"
+        look = LOOKS[draw[0]]
+        drawn = {"opacity": 1.0 if at == chosen else 0.6, "line": {
+            "color": look.colour, "dash": DASH[draw[1]], "width": 3.5 if at == chosen else 2}}
+        traces.append(line(
+            np.log10(wide.RATES), _place(curves[at]), look.colour, **drawn, name=name,
+            customdata=curves[at].clip(max=MOST),
+            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
+        traces.append(curve(
+            "delta", LOG_WIDTHS, np.log10(best[:, *at]), panel=2, values=best[:, *at], **drawn,
+            name=f"best η, {name}", marker={"symbol": look.symbol, "size": 7},
+            hovertemplate=f"{name}: %{{customdata:.2g}}<extra></extra>"))
+    share, colour = curves[chosen][wide.RATES.index(lr)], LOOKS[random].colour
+    traces.append(marks([np.log10(lr)], _place([share]), colour, "diamond", 15, name="this rate",
+                        customdata=[min(share, MOST)],
+                        hovertemplate="%{customdata:.3g}<extra></extra>"))
+    traces.append(marks([LOG_WIDTHS[row]], [np.log10(lr)], colour, "diamond", 15, panel=2,
+                        name="this rate and width", customdata=[lr],
+                        hovertemplate="η = %{customdata:.2g}<extra></extra>"))
     left = f"{share:.2f} of its start" if share < HIGHEST else "10 times its start or more"
-    shares = [0.1, 0.3, 1, 3, HIGHEST]
     rates = {"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
              "ticktext": [power(x) for x in (-4, -3, -2, -1)]}
-    return go.Figure(traces, layout(
-        [f"loss / start   {_letters()}", f"best η   {_dashes()}"],
+    return figure(traces, layout(
+        [f"loss / start   {legend(LOOKS)}", f"best η   {_dashes()}"],
         [{**rates, "title": {"text": "learning rate η"}}, _width_axis()],
-        [{**_log_axis(shares), "range": [-1.15, 1.05]}, rates],
-        f"n = {n}, {random}, σ = {spread}, η = {short(lr)}, {_steps(steps)}: loss {left} · best "
-        f"η {best[row][mark]:.5f}, like n to the power {exponent('best', steps, random, spread)}"))
+        [{**_log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.15, 1.05]}, rates],
+        f"n = {n}, {random}, σ = {spread}, η = {short(lr)}, {steps_done(steps)}: loss {left} · "
+        f"best η {best[row][chosen]:.5f}, like n to the power "
+        f"{_exponent('best', steps, random, spread)}"))
 
 
-def reach(steps: int = 8) -> go.Figure:
+def reach(steps: int = 8) -> dict:
     """At each start's own best rate: rms(A·x) (left) and the loss (right) against the width."""
     traces = []
-    for random, spread in STARTS:
+    for random, spread in DRAWS:
         name = f"{random}, σ = {spread}"
-        for quantity, panel in (("reach", ""), ("least", "2")):
-            found = after(steps)[quantity][:, *_index(random, spread)]  # (widths, seeds)
+        for panel, quantity, label in ((1, "reach", "rms(A·x)"), (2, "least", "loss")):
+            found = wide.after(steps)[quantity][:, *_index(random, spread)]  # (widths, seeds)
             values = np.exp(np.log(found).mean(axis=-1))
-            traces.append({
-                "type": "scatter", "x": LOG_WIDTHS, "y": np.log10(values), "customdata": values,
-                "xaxis": f"x{panel}", "yaxis": f"y{panel}", "mode": "lines+markers",
-                "name": f"{'rms(A·x)' if quantity == 'reach' else 'loss'}, {name}",
-                "line": {"color": COLOUR[random], "dash": DASH[spread], "width": 2.5},
-                "marker": {"symbol": SYMBOL[random], "size": 8},
-                "hovertemplate": f"{name}: %{{customdata:.3g}}<extra></extra>"})
-    powers = " · ".join(f"{random}, {spread}: {exponent('reach', steps, random, spread)}"
-                        for random, spread in STARTS)
-    return go.Figure(traces, layout(
-        [f"rms(A·x)   {_letters()}", f"loss / start   {_dashes()}"],
+            traces.append(curve(
+                "delta", LOG_WIDTHS, np.log10(values), panel=panel, values=values,
+                name=f"{label}, {name}", marker={"symbol": LOOKS[random].symbol, "size": 8},
+                line={"color": LOOKS[random].colour, "dash": DASH[spread], "width": 2.5},
+                hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
+    powers = " · ".join(f"{random}, {spread}: {_exponent('reach', steps, random, spread)}"
+                        for random, spread in DRAWS)
+    return figure(traces, layout(
+        [f"rms(A·x)   {legend(LOOKS)}", f"loss / start   {_dashes()}"],
         [_width_axis(), _width_axis()],
         [{**_log_axis([0.3, 1, 3, 10, 30]), "range": [-0.6, 1.6]},
          {**_log_axis([0.1, 0.2, 0.5, 1]), "range": [-1.1, 0.05]}],
-        f"After {_steps(steps)}, the power of n in rms(A·x): {powers}"))
+        f"After {steps_done(steps)}, the power of n in rms(A·x): {powers}"))
+
+
+@cache
+def _exponent(quantity: str, steps: int, random: str, spread: str) -> str:
+    """The exponent of n in ``best`` or ``reach``, "−0.77 ± 0.02": mean and standard error."""
+    power_of_n, error = exponent(wide.WIDTHS,
+                                 wide.after(steps)[quantity][:, *_index(random, spread)])
+    return f"{power_of_n:.2f} ± {error:.2f}".replace("-", "−")
 
 
 def _index(random: str, spread: str) -> tuple[int, int]:
@@ -121,15 +154,6 @@ def _index(random: str, spread: str) -> tuple[int, int]:
 def _place(shares) -> np.ndarray:
     """Where shares of the loss are drawn: the explosions at the upper edge."""
     return np.log10(np.clip(shares, LOWEST, HIGHEST))
-
-
-def _steps(steps: int) -> str:
-    return f"{steps} step{'s' * (steps > 1)}"
-
-
-def _letters() -> str:
-    return "   ".join(f'<span style="color:{COLOUR[m]}">{mark} {m}</span>'
-                      for m, mark in zip(wide.MATRICES, "●■", strict=True))
 
 
 def _dashes() -> str:

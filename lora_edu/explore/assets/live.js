@@ -1,19 +1,26 @@
-// The notebook view: anywidget's `render` around the same renderer.
-// render.js is put in front of this file to make one module (see assets.py).
+// The notebook view: an explorer whose figures come from the kernel, through anywidget's model.
+// Other scripts are put in front of this file to make one module (see assets.py).
+
+const PATIENCE = 300; // ms after which a view says that the kernel is computing
+let views = 0;
 
 // plotly arrives once a kernel, gzipped, in a model of its own; it becomes a script once a page.
 function plotlyFrom(model) {
   globalThis.__loraEduPlotly ||= loadFrom(model).catch((error) => {
-    globalThis.__loraEduPlotly = null; // the next view tries again
+    globalThis.__loraEduPlotly = null; // the next move or view tries again
     throw error;
   });
   return globalThis.__loraEduPlotly;
 }
 
+// The model that holds plotly: a whole one, where anywidget hands a view a part of its own.
+function holderOf(model) {
+  return model.widget_manager.get_model(model.get("bundle").replace("IPY_MODEL_", ""));
+}
+
 async function loadFrom(model) {
   if (globalThis.Plotly) return globalThis.Plotly;
-  const reference = model.get("bundle").replace("IPY_MODEL_", "");
-  const holder = await model.widget_manager.get_model(reference);
+  const holder = await holderOf(model);
   const stream = new Blob([holder.get("gzipped")]).stream().pipeThrough(new DecompressionStream("gzip"));
   const source = await new Response(stream).blob();
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
@@ -26,77 +33,99 @@ async function loadFrom(model) {
   return globalThis.Plotly;
 }
 
-function render({ model, el }) {
-  const make = (tag, className, properties = {}) => Object.assign(document.createElement(tag), { className, ...properties });
-  const root = make("div", "explorer explorer-live");
-  root.style.setProperty("--explorer-height", `${model.get("height")}px`);
-  root.style.setProperty("--explorer-height-narrow", `${model.get("height_narrow")}px`);
-  root.dataset.name = model.get("name");
-  const failed = make("p", "explorer-failed", { hidden: true });
-  const box = make("div", "explorer-plot");
-  box.setAttribute("role", "img");
-  const line = make("p", "explorer-reading");
-  const said = make("span", "");
-  line.append(said);
-  line.setAttribute("aria-live", "polite");
-  const foot = make("div", "explorer-foot");
-  const pinned = make("p", "explorer-pinned", { hidden: true });
-  foot.append(line);
-  root.append(failed, box, foot, pinned, make("p", "explorer-caption", { textContent: model.get("caption") }));
-  el.append(root);
+// The model holds the position asked for and the last answer. While the kernel is busy its manager
+// holds the position back and then sends the newest only, so a held arrow key never queues.
+class LiveExplorer extends Explorer {
+  notCopied = "not copied";
+  waiting = null; // a timer, while the kernel computes
 
-  let figure = null;
-  const plot = createPlot(box, () => plotlyFrom(model));
-  const update = () => {
-    figure = JSON.parse(model.get("figure"));
-    plot.show(figure);
-    said.textContent = reading(figure);
-    if (said.textContent.length > (line.dataset.longest || "").length) line.dataset.longest = said.textContent;
-    box.setAttribute("aria-label", reading(figure) || model.get("caption") || model.get("name"));
-  };
-  const fail = (text) => { failed.hidden = !(failed.textContent = text); };
-  const sayError = () => fail(model.get("error"));
-  const lost = () => el.closest(".jupyter-widgets-disconnected"); // ipywidgets' mark of a lost kernel
-  const send = (content) => { if (!lost()) model.send(content); };
-
-  if (model.get("controls")) {
-    const bar = make("div", "explorer-buttons");
-    const pin = make("button", "", { type: "button", textContent: "pin", title: "keep the present curves as a faint ghost" });
-    const reset = make("button", "", { type: "button", textContent: "reset", title: "back to the first position" });
-    pin.setAttribute("aria-pressed", "false");
-    wirePin(pin, pinned, plot, () => reading(figure));
-    reset.addEventListener("click", () => {
-      if (plot.pinned) pin.click();
-      send({ reset: true });
+  constructor(root, model) {
+    super(root);
+    this.model = model;
+    this.connected = () => root.classList.toggle("explorer-lost", this.lost);
+    holderOf(model).then((holder) => {
+      this.holder = holder;
+      holder.on("comm_live_update", this.connected);
+      this.connected();
     });
-    bar.append(pin, reset);
-    foot.append(bar);
-    root.prepend(make("p", "explorer-dead", { textContent: "The kernel behind this view is gone: run this cell again." }));
+    this.followed();
+    this.answered();
+    this.load();
   }
+
+  loadPlotly() {
+    return plotlyFrom(this.model);
+  }
+
+  share() {
+    return this.link();
+  }
+
+  // Whether the kernel is gone.
+  get lost() {
+    return this.holder?.comm_live === false;
+  }
+
+  destroy() {
+    this.holder?.off("comm_live_update", this.connected);
+    this.player?.destroy();
+    this.plot.destroy();
+  }
+
+  ask() {
+    if (this.lost) return this.answered();
+    this.model.set("position", this.position());
+    this.model.save_changes();
+  }
+
+  get busy() {
+    return super.busy || this.waiting !== null;
+  }
+
+  // The position has changed, here or in Python or in another view.
+  followed() {
+    this.put(this.model.get("position"));
+    this.waiting ||= setTimeout(() => this.root.setAttribute("aria-busy", "true"), PATIENCE);
+  }
+
+  answered() {
+    const { position, figure, error } = JSON.parse(this.model.get("answer"));
+    if (this.lost) this.put(position);
+    this.show(figure);
+    this.fail("kernel", error);
+    if (!this.lost && String(position) !== String(this.model.get("position"))) return;
+    clearTimeout(this.waiting);
+    this.waiting = null;
+    this.root.removeAttribute("aria-busy");
+  }
+}
+
+function render({ model, el }) {
+  el.innerHTML = model.get("html"); // of page.py
+  const root = el.firstElementChild;
+  views += 1; // two views of one explorer have their own radio buttons
+  root.querySelectorAll("[type=radio]").forEach((input) => { input.name += `-${views}`; });
+  root.querySelectorAll("input, select, .explorer-play").forEach((input) => input.setAttribute("data-lm-suppress-shortcuts", "")); // arrow keys are ours, not JupyterLab's
+  const explorer = root.explorer = new LiveExplorer(root, model);
   // A link in the text, such as #step-zero?r=8, moves the explorer of that name in the same notebook.
   const onLink = (event) => {
-    const href = event.target.closest?.('a[href*="#"]')?.getAttribute("href") || "";
-    const found = /#([^?]+)\?(.*)$/.exec(href);
-    const [name] = found ? new URLSearchParams(found[1]).keys() : []; // decodes, and never throws
-    if (name !== model.get("name") || lost()) return;
+    const anchor = event.target.closest?.('a[href*="#"]'), link = parseLink(anchor?.getAttribute("href"));
+    if (link?.name !== explorer.name || explorer.lost || !isPlain(event)) return;
     const notebook = el.closest(".jp-NotebookPanel");
     if (notebook && !notebook.contains(event.target)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    send({ go: Object.fromEntries(new URLSearchParams(found[2])) });
-    showMoved(root, box);
+    explorer.follow(link.positions, anchor);
   };
+  const followed = () => explorer.followed(), answered = () => explorer.answered();
   document.addEventListener("click", onLink, true);
-  model.on("change:figure", update);
-  model.on("change:error", sayError);
-  update();
-  sayError();
-  plot.load().catch((error) => fail(error.message));
+  model.on("change:position", followed);
+  model.on("change:answer", answered);
   return () => {
     document.removeEventListener("click", onLink, true);
-    model.off("change:figure", update);
-    model.off("change:error", sayError);
-    plot.destroy();
+    model.off("change:position", followed);
+    model.off("change:answer", answered);
+    explorer.destroy();
   };
 }
 

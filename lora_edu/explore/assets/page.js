@@ -1,6 +1,6 @@
-// The static page: controls, links and lazy loading around the renderer. Until the reader does
-// something, the first frame that Python has drawn stands for the plot, and plotly is not fetched.
-// Joined with decode.js and render.js into one script (see assets.py).
+// The static page: stored figures, the address, and lazy loading. Until the reader does something,
+// the first frame that Python has drawn stands for the plot, and plotly is not fetched.
+// Joined with decode.js, render.js and explorer.js into one script (see assets.py).
 
 const BASE = document.currentScript.src.replace(/[^/]*$/, "");
 const explorers = new Map();
@@ -12,165 +12,136 @@ let touch = null;
 const touched = new Promise((resolve) => { touch = resolve; });
 for (const type of TOUCHES) addEventListener(type, touch, { once: true, passive: true });
 
-// plotly is fetched once, for the first explorer that needs it: the basic bundle where every figure
-// of the page is made of its traces. BUNDLES is put in front of this file by assets.py.
-function loadPlotly() {
-  loading ||= new Promise((resolve, reject) => {
-    const traces = [...document.querySelectorAll(".explorer")].flatMap((root) => root.dataset.traces.split(" "));
+// Runs a script from beside this one, and promises what found() then gives. What comes may be cut
+// off, or the page of a network that wants a login: no script.
+function fetchScript(file, found) {
+  return new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = BASE + (traces.every((trace) => ["scatter", "bar"].includes(trace)) ? BUNDLES.basic : BUNDLES.cartesian);
-    script.onload = () => resolve(globalThis.Plotly);
-    script.onerror = () => {
-      loading = null; // the next move tries again
-      script.remove();
+    script.src = BASE + file;
+    const silence = (event) => { if (event.filename === script.src) event.preventDefault(); };
+    addEventListener("error", silence);
+    script.onload = script.onerror = () => {
+      removeEventListener("error", silence);
+      if (found()) return resolve(found());
+      script.remove(); // the next move tries again
       reject(new Error(`could not load ${script.src}`));
     };
     document.head.append(script);
   });
+}
+
+// plotly is fetched once, for the first explorer that needs it: the basic bundle where every figure
+// of the page is made of its traces. BUNDLES is put in front of this file by assets.py.
+function fetchPlotly() {
+  const traces = [...explorers.values()].flatMap((explorer) => explorer.data.traces);
+  const bundle = traces.every((trace) => ["scatter", "bar"].includes(trace)) ? BUNDLES.basic : BUNDLES.cartesian;
+  loading ||= fetchScript(bundle, () => globalThis.Plotly).catch((error) => {
+    loading = null;
+    throw error;
+  });
   return loading;
 }
 
-class Explorer {
+// The files with states (see stored.py) call this.
+const packed = new Map();
+globalThis.exploreStates = (name, text) => { packed.set(name, text); };
+
+class StoredExplorer extends Explorer {
+  notCopied = "in address bar";
+
   constructor(root) {
-    this.root = root;
-    this.name = root.dataset.name;
-    this.box = root.querySelector(".explorer-plot");
-    this.readingLine = root.querySelector(".explorer-reading > span");
-    this.controls = [...root.querySelectorAll("[data-control]")].map(readControl);
-    this.start = this.controls.map((control) => control.get());
+    super(root);
     this.first = this.state();
-    this.plot = createPlot(this.box, loadPlotly);
-    this.ready = decodeStates(root.querySelector(".explorer-states").textContent).then((states) => {
-      this.states = states;
-      this.update();
-    });
-    this.ready.catch((error) => {
-      this.fail(`This plot cannot move: its positions could not be read (${error.message}). What you see is the first one.`);
-      root.querySelectorAll(".explorer-controls :is(input, button)").forEach((input) => { input.disabled = true; });
-    });
-    this.controls.forEach((control) => control.onMove(() => this.moved()));
-    this.wireButtons();
-    root.classList.add("explorer-alive");
+    this.stored = root.querySelector(".explorer-states");
   }
 
-  // Say what went wrong, above the plot; "" takes it back.
-  fail(text) {
-    this.failure ||= Object.assign(document.createElement("p"), { className: "explorer-failed" });
-    this.failure.textContent = text;
-    if (text) this.box.before(this.failure); else this.failure.remove();
+  // The packed states: they stand in the page, or in a file, which is fetched once a reader is near.
+  fetch() {
+    const { src } = this.stored.dataset;
+    this.fetching ||= src ? fetchScript(src, () => packed.get(src)) : Promise.resolve(this.stored.textContent);
+    this.fetching.catch(() => { this.fetching = null; });
+    return this.fetching;
   }
 
-  // Fetch plotly and draw; after a failure the next move tries again.
-  load() {
-    this.drawing ||= this.ready.then(() => this.plot.load()).then(() => this.fail(""), (error) => {
-      this.drawing = null;
-      if (this.states) this.fail(`The plot is not drawn: ${error.message}. The next move tries again.`);
-    });
-    return this.drawing;
+  get ready() {
+    this.reading ||= this.read();
+    return this.reading;
   }
 
+  async read() {
+    let text = null;
+    try {
+      text = await this.fetch();
+      this.states = await decodeStates(text);
+    } catch (error) {
+      this.put(this.start);
+      this.ask();
+      if (text === null) {
+        this.reading = null;
+        this.fail("states", `The positions of this plot are not here: ${error.message}. The next move tries again.`);
+      } else {
+        const why = globalThis.DecompressionStream ? "its positions have not arrived whole; load the page again"
+          : "this browser is too old to unpack its positions";
+        const here = this.box.firstChild ? "What you see is" : "The sentence below is of";
+        this.fail("states", `This plot cannot move: ${why}. ${here} the first one.`);
+        this.root.querySelectorAll("input, select, button").forEach((input) => { input.disabled = true; });
+      }
+      throw error;
+    }
+    this.fail("states", "");
+    this.update();
+  }
+
+  loadPlotly() {
+    return fetchPlotly();
+  }
+
+  // The number of the position among the states.
   state() {
     return this.controls.reduce((state, control) => state * control.count + control.get(), 0);
   }
 
-  figure(state = this.state()) {
-    return this.states.figure(state);
+  ask() {
+    const elsewhere = this.state() !== this.first; // the still picture is the first position's
+    this.box.classList.toggle("explorer-elsewhere", elsewhere);
+    if (this.states) this.show(this.states.figure(this.state()));
+    else if (this.readingLine) this.readingLine.firstElementChild.textContent = elsewhere ? "" : this.data.reading;
   }
 
-  update() {
-    this.controls.forEach((control) => control.label());
-    if (!this.states) return;
-    const figure = this.figure();
-    if (this.state() !== this.first) this.box.classList.add("explorer-elsewhere"); // the still picture is the first position's
-    this.plot.show(figure);
-    if (!this.readingLine) return;
-    this.readingLine.textContent = reading(figure);
-    this.box.setAttribute("aria-label", reading(figure));
-  }
-
-  moved() {
-    this.update();
-    if (this.failure?.isConnected) this.load();
-    clearTimeout(this.linkTimer); // browsers limit how often the address may change
-    this.linkTimer = setTimeout(() => history.replaceState(history.state, "", this.link()), 250);
-  }
-
-  // positions: {control name: key}; unknown names and keys are left alone.
   go(positions) {
-    for (const control of this.controls) {
-      const at = control.keys.indexOf(positions[control.name]);
-      if (at >= 0) control.set(at);
-    }
-    this.moved();
+    if (!this.root.querySelector(":disabled")) super.go(positions);
   }
 
-  link() {
-    const query = this.controls.map((control) => `${control.name}=${control.keys[control.get()]}`);
-    return `#${this.name}?${query.join("&")}`;
+  changed() {
+    super.changed();
+    clearTimeout(this.linkTimer); // browsers limit how often the address may change
+    this.linkTimer = setTimeout(() => this.share(), QUIET);
   }
 
-  wireButtons() {
-    const button = (name) => this.root.querySelector(`[data-do="${name}"]`);
-    button("reset")?.addEventListener("click", () => {
-      this.controls.forEach((control, i) => control.set(this.start[i]));
-      if (this.plot.pinned) button("pin").click();
-      this.moved();
+  share() {
+    history.replaceState(history.state, "", this.link());
+    return location.href;
+  }
+
+  // Back leads from a plot that a link has brought into sight to that link.
+  leave(link) {
+    const id = `${Math.random()}`;
+    history.replaceState({ ...history.state, explorerLeft: id }, "");
+    history.pushState({ explorerReached: id }, "", this.link());
+    offerWayBack(link, id, () => {
+      if (history.state?.explorerReached === id) history.back(); else wayBack.come();
     });
-    button("link")?.addEventListener("click", async (event) => {
-      history.replaceState(history.state, "", this.link());
-      const said = await navigator.clipboard?.writeText(location.href).then(() => "copied", () => "in address bar");
-      event.target.textContent = said || "in address bar";
-      setTimeout(() => { event.target.textContent = "link"; }, 1500);
-    });
-    if (button("pin")) {
-      wirePin(button("pin"), this.root.querySelector(".explorer-pinned"), this.plot, () => reading(this.figure()));
-    }
   }
 }
 
-// One interface to the three kinds of HTML control.
-function readControl(element) {
-  const { control: name, kind } = element.dataset;
-  const inputs = [...element.querySelectorAll("input")];
-  const keys = JSON.parse(element.dataset.keys), texts = JSON.parse(element.dataset.texts);
-  const output = element.querySelector("output");
-  const get = {
-    slider: () => Number(inputs[0].value),
-    choice: () => inputs.findIndex((input) => input.checked),
-    switch: () => Number(inputs[0].checked),
-  }[kind];
-  const set = {
-    slider: (at) => { inputs[0].value = at; },
-    choice: (at) => { inputs[at].checked = true; },
-    switch: (at) => { inputs[0].checked = Boolean(at); },
-  }[kind];
-  return {
-    name, keys, get, set, count: keys.length,
-    onMove: (callback) => element.addEventListener("input", callback),
-    label: () => {
-      if (!output) return;
-      output.textContent = texts[get()];
-      inputs[0].setAttribute("aria-valuetext", texts[get()]);
-    },
-  };
-}
-
-// "#name?r=8&start=both-zero" -> {name, positions}, or null if it is no such link.
-function parseLink(hash) {
-  const found = /^#([^?]+)\?(.*)$/.exec(hash);
-  if (!found) return null;
-  const [name] = new URLSearchParams(found[1]).keys(); // decodes, and never throws
-  return { name, positions: Object.fromEntries(new URLSearchParams(found[2])) };
-}
-
-function follow(hash, arriving) {
+// from: the link in the text, if it is one; arriving: with a page that has just been opened.
+function follow(hash, { from, arriving } = {}) {
   const link = parseLink(hash);
   const explorer = link && explorers.get(link.name);
   if (!explorer) return false;
   touch();
-  explorer.go(link.positions);
   if (arriving) explorer.root.scrollIntoView({ block: "start" });
-  showMoved(explorer.root, explorer.box);
+  explorer.follow(link.positions, from);
   return true;
 }
 
@@ -180,22 +151,34 @@ function startPage() {
       if (!isIntersecting) continue;
       near.unobserve(target);
       const { explorer } = target;
+      explorer.fetch().catch(() => {}); // said when the reader asks for them
       const asked = explorer.box.querySelector(".explorer-frame") ? touched : null;
       Promise.resolve(asked).then(() => explorer.load());
     }
   }, { rootMargin: "300px 0px" });
   for (const root of document.querySelectorAll(".explorer")) {
-    root.explorer = new Explorer(root);
+    try {
+      root.explorer = new StoredExplorer(root);
+    } catch {
+      root.prepend(failure("This plot cannot move: the page has not arrived whole. Load it again."));
+      continue;
+    }
     explorers.set(root.explorer.name, root.explorer);
     near.observe(root);
   }
   document.addEventListener("click", (event) => {
-    const anchor = event.target.closest?.('a[href^="#"]');
-    if (anchor && !event.metaKey && !event.ctrlKey && follow(anchor.getAttribute("href"), false)) event.preventDefault();
+    const from = event.target.closest?.('a[href^="#"]');
+    if (from && isPlain(event) && follow(from.getAttribute("href"), { from })) event.preventDefault();
   });
-  addEventListener("hashchange", () => follow(location.hash, false));
-  follow(location.hash, true);
+  addEventListener("popstate", ({ state }) => {
+    if (wayBack && state?.explorerLeft === wayBack.id) requestAnimationFrame(() => wayBack?.come());
+  });
+  addEventListener("hashchange", () => { if (!history.state?.explorerLeft) follow(location.hash); });
+  follow(location.hash, { arriving: true });
 }
+
+// For scripts that show figures of their own on the page.
+globalThis.loraExplore = { Explorer, explorers, loadPlotly: fetchPlotly };
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startPage);
 else startPage();

@@ -1,0 +1,130 @@
+/* How the search page ranks and shows its hits: Sphinx's html_search_scorer, which is loaded there
+   and nowhere else. Headings and labelled blocks come before the pages whose text has the words. */
+"use strict";
+
+var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault: 0,
+               title: 15, partialTitle: 7, term: 5, partialTerm: 2 };
+
+{
+  const SAME = [
+    [/\blearning[ -]rates?\b|\blr\b|\beta\b/g, "η"], [/\balphas?\b/g, "α"], [/\branks?\b/g, "r"],
+    [/\bqlora\b/g, "qlora four bits"], [/\bcatastrophic\w*/g, ""], [/\bforgot(ten)?\b/g, "forget"],
+    [/\binit(iali[sz]\w+)?\b|\bstarts?\b/g, "start"], [/\bloraplus\b|\blora plus\b/g, "lora+"],
+    [/\bfine-?tun/g, "fine tun"], [/\boptimiz/g, "optimis"], [/\bnormaliz/g, "normalis"],
+  ];
+  const EMPTY = new Set([..."a an and are as at be but by can do does for how i if in into is it my no not of on or so the then these they this to was what when where which who why will with".split(" ")]);
+  const ASIDE = { bibliography: 40, changelog: 40, claims: 30, api: 20, tested: 20, cite: 20,
+                  "test-yourself": 20, notation: 10, glossary: 5 };  // pages about the pages
+  const WORDS = /[\p{L}\p{N}_]+\+?/gu;
+  let stemmer;
+
+  /** The words of a text, each in one form. "a" and "b" are letters where a query has them alone. */
+  const words = (text) => {
+    stemmer ??= new Stemmer();
+    let plain = text.toLowerCase().replaceAll("’", "'").replace(/'s\b/g, "");
+    for (const [pattern, word] of SAME) plain = plain.replace(pattern, word);
+    return (plain.match(WORDS) || []).map((word) => /^[a-z]+$/.test(word) ? stemmer.stemWord(word) : word);
+  };
+
+  /** How well a title fits: all words that matter are in it or in its page's title; 0 if not. */
+  const fit = (asked, title, page) => {
+    const own = words(title), around = own === page ? own : own.concat(page);
+    const needed = asked.filter((word) => !EMPTY.has(word));
+    if (!(needed.length ? needed : asked).every((word) => around.includes(word))) return 0;
+    const found = asked.filter((word) => own.includes(word)).length;
+    const said = own.filter((word) => asked.includes(word) || EMPTY.has(word)).length;
+    if (!needed.some((word) => own.includes(word))) return 0;
+    const inOrder = ` ${own.join(" ")} `.includes(` ${asked.join(" ")} `);
+    return 100 * found / asked.length + 50 * said / own.length + (inOrder ? 20 : 0);
+  };
+
+  const NAMES = { "η": ["η", "eta", "lr", "learning rate"], "α": ["α", "alpha"], r: ["rank"],
+                  start: ["init", "start"], "lora+": ["loraplus", "lora+"] };
+  let marked = [];  // what is looked for in a text
+
+  /** The pages whose text has a word, also under its other names; else those with a longer one. */
+  const pagesWith = (index, word) => {
+    const names = NAMES[word] || [word];
+    const listed = (terms, name) => Object.hasOwn(terms, name) ? [terms[name]].flat() : [];
+    const all = names.flatMap((name) => [...listed(index.terms, name), ...listed(index.titleterms, name)]);
+    if (!all.length && word.length > 2)
+      for (const term of Object.keys(index.terms)) if (term.startsWith(word)) all.push(...listed(index.terms, term));
+    return new Set(all);
+  };
+
+  Search._performSearch = (query) => {
+    const index = Search._index, asked = words(query), hits = [];
+    const names = index.titles.map((title) => title.replace(/<span.*?<\/span>/, ""));  // its number
+    const titles = names.map(words), needed = asked.filter((word) => !EMPTY.has(word));
+    const aside = (page) => ASIDE[index.docnames[page].split("/").pop()] || 0;
+    const hit = (page, title, anchor, score) =>
+      hits.push([index.docnames[page], title, anchor, null, score - aside(page), index.filenames[page]]);
+    for (const [raw, places] of Object.entries(index.alltitles)) {
+      const title = raw.trim().replace(/^\((.*)\)$/s, "$1");
+      for (const [page, id] of places) {
+        const whole = names[page] === raw;
+        const score = fit(asked, title, titles[page]);
+        if (!score || (id === null && !whole) || /-(solution-\d+|id\d+)$/.test(id)) continue;
+        if (whole) hit(page, title, "", score + 25);
+        else hit(page, `${names[page]} › ${title}`, `#${id}`, score - (/^ex-/.test(id) ? 25 : 0));
+      }
+    }
+    const objects = needed.flatMap((word) => Search.performObjectSearch(word, new Set(needed)));
+    for (const each of objects) hits.push([...each.slice(0, 4), each[4] >= 11 ? 60 : 5, each[5]]);
+    const seen = new Map(), best = hits.sort((a, b) => b[4] - a[4]).filter(([page, title, anchor]) => {
+      const before = seen.get(page) || [];
+      seen.set(page, [...before, title]);
+      return before.length < 4 && !before.includes(title);
+    });
+    const texts = needed.map((word) => pagesWith(index, word));
+    const held = index.docnames.map((_, page) => texts.filter((pages) => pages.has(page)).length);
+    const most = best.length ? needed.length : Math.max(1, ...held);  // as many of the words as there are
+    const rest = index.docnames.map((name, page) => [name, page])
+      .filter(([name, page]) => !seen.has(name) && held[page] === most)
+      .map(([name, page]) => [name, names[page], "", null, -aside(page), index.filenames[page]]);
+    return [...best, ...rest.sort((a, b) => b[4] - a[4])].reverse();  // shown from the last on
+  };
+
+  const parse = Search._parseQuery;
+  Search._parseQuery = (query) => {  // a letter or a little word is not marked wherever it stands
+    const [asked, terms, without, found, objects] = parse(query);
+    const worth = [...found].filter((word) => !EMPTY.has(word) && !/^[a-z]$/.test(word));
+    localStorage.setItem("sphinx_highlight_terms", worth.join(" "));
+    marked = [...worth, ...words(query).flatMap((word) => NAMES[word] || [])];
+    return [asked, terms, without, new Set(worth), objects];
+  };
+
+  const HIDDEN = ".headerlink, script, style, .katex-mathml, nav.contents, .explorer, .cell_input, "
+    + ".toctree-wrapper, .visually-hidden";
+
+  /** Two lines around the words; a hit of a whole page leads to the section that has them. */
+  Search.makeSearchSummary = (html, terms, anchor) => {
+    const page = new DOMParser().parseFromString(html, "text/html").querySelector("article");
+    if (!page) return null;
+    page.querySelectorAll(HIDDEN).forEach((each) => each.remove());
+    const block = (anchor && page.querySelector(`[id="${anchor.slice(1)}"]`)) || page;
+    const place = block.tagName === "SPAN" ? block.parentElement : block;
+    const text = [], walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    for (let node; (node = walker.nextNode());)
+      if (!node.parentElement.closest("h1, h2, h3, .admonition-title")) text.push(node);
+    const found = text.map((node) => marked.filter((word) => node.data.toLowerCase().includes(word)).length);
+    const first = text[found.indexOf(Math.max(...found))];  // the first that has most of the words
+    if (!first) return null;
+    const section = first.parentElement.closest("section[id]");
+    const heading = section?.querySelector(":scope > :is(h2, h3)");
+    const all = text.map((node) => node.data).join(""), before = text.slice(0, text.indexOf(first))
+      .reduce((length, node) => length + node.length, 0);
+    const from = before < 120 ? 0 : all.indexOf(" ", before - 100);
+    const summary = Object.assign(document.createElement("p"), { className: "context" });
+    const rest = all.slice(from), more = rest.length > 240;
+    const said = (more ? rest.slice(0, 240).replace(/\S*$/, "") : rest).replace(/\s+/g, " ").trim();
+    summary.textContent = (from ? "… " : "") + said + (more ? " …" : "");
+    if (!anchor && heading) queueMicrotask(() => {
+      const link = summary.closest("li").querySelector("a");
+      if (link.dataset.score > 0) return;  // the page's title has the words
+      link.href += `#${section.id}`;
+      link.append(` › ${heading.textContent.trim()}`);
+    });
+    return summary;
+  };
+}

@@ -1,0 +1,99 @@
+"""Sphinx extension: the chapters that a build has to read are executed first, on all cores.
+
+Imports Sphinx, MyST-NB and jupyter-cache. MyST-NB executes a page when it reads it, one after the
+other. Here all of them are executed beforehand, a kernel a core, into the cache from which MyST-NB
+then takes them (``nb_execution_mode`` is "cache"). The cache begins empty in every build: which
+pages are read, and so executed, is for Sphinx and explore's extension to say, which know of changed
+code; the cache knows only of changed cells.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
+from myst_nb.core.read import create_nb_reader
+from sphinx.errors import SphinxError
+from sphinx.util import logging
+
+MEASURED = "book/measured/memory.txt"
+ROW = re.compile(r"\]\(/(\S+)\.md\) \| \d+ MB \| (\d+) s \|")  # page, seconds of processor time
+
+logger = logging.getLogger(__name__)
+
+
+def setup(app):
+    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")  # of each kernel: there is one a core
+    app.connect("env-before-read-docs", execute_ahead)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def execute_ahead(app, env, docnames) -> None:
+    """Execute the notebooks among ``docnames`` into the cache, those that take longest first.
+
+    Raises SphinxError for the first that fails.
+    """
+    settings = env.mystnb_config
+    if settings.execution_mode != "cache":
+        return
+    shutil.rmtree(settings.execution_cache_path, ignore_errors=True)
+    cache = get_cache(settings.execution_cache_path)
+    before = seconds_measured(Path(app.confdir))
+    pages = sorted(docnames, key=lambda page: -before.get(page, 60))
+    notebooks = {page: notebook for page in pages if (notebook := read(env, page))}
+
+    def execute(page):
+        return single_nb_execution(notebooks[page], str(Path(env.doc2path(page)).parent),
+                                   settings.execution_timeout, settings.execution_allow_errors,
+                                   extra_arguments=["--log-level=ERROR"])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a kernel's process
+        running = {page: pool.submit(execute, page) for page in notebooks}
+        for page, done in running.items():
+            result, path = done.result(), str(env.doc2path(page))
+            if result.err is not None:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise SphinxError(f"a cell of {path} failed") from result.err
+            logger.info("executed %s in %.1f s", page, result.time)
+            join_streams(result.nb)
+            cache.cache_notebook_bundle(
+                CacheBundleIn(result.nb, path, data={"execution_seconds": result.time}),
+                check_validity=False, overwrite=True)
+
+
+def join_streams(notebook) -> None:
+    """Put together what a cell printed, in place. It comes in pieces, cut wherever the kernel had
+    sent what there was; MyST-NB would take the end of each piece for the end of a line."""
+    for cell in notebook.cells:
+        joined = []
+        for output in cell.get("outputs", ()):
+            if joined and output.output_type == "stream" == joined[-1].output_type and (
+                    output.name == joined[-1].name):
+                joined[-1].text += output.text
+            else:
+                joined.append(output)
+        if joined:
+            cell.outputs = joined
+
+
+def read(env, page: str):
+    """A page as the notebook that MyST-NB will look for; None if it has no cells."""
+    path = env.doc2path(page)
+    text = Path(path).read_text(encoding="utf-8")
+    reader = create_nb_reader(path, env.myst_config, env.mystnb_config, text)
+    notebook = reader and reader.read(text)
+    return notebook if notebook and any(c.cell_type == "code" for c in notebook.cells) else None
+
+
+def seconds_measured(root: Path) -> dict[str, int]:
+    """Page → seconds, as they were once measured: what takes long should not begin last."""
+    file = root / MEASURED
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return {page: int(seconds) for page, seconds in ROW.findall(text)}

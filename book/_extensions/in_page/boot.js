@@ -1,0 +1,27 @@
+// The button "Run this page", on every page that has it. All else is fetched at its click.
+(() => {
+  const line = document.querySelector(".page-python"), [button, word] = line.children;
+  const { root } = line.dataset, base = new URL(root, document.baseURI).href;
+  let saved = 0;
+  try {
+    saved = Object.keys(JSON.parse(localStorage.getItem(`page-python ${location.pathname}`))).length;
+  } catch { /* nothing is kept, or this browser keeps nothing */ }
+  if (saved) word.textContent += ` Your changes of ${saved} cell${saved > 1 ? "s are" : " is"} kept in this browser.`;
+  const wanted = /^#([^?]+)\?.*\bown=1\b/.exec(location.hash);
+  line.dataset.link = wanted ? location.hash : ""; // the explorer soon writes its own into the address
+  const explorer = wanted && document.getElementById(`explorer-${wanted[1]}`)?.explorer;
+  explorer?.fail("own", "This link has values that the page does not store: press “Run this page”, and Python computes them here.");
+
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      if (location.protocol === "file:") throw new Error("a page opened as a file cannot; it needs a server, such as `make serve`");
+      if (!globalThis.WebAssembly) throw new Error("this browser has no WebAssembly");
+      const { start } = await import(`${base}_static/page-python/cells.js?v=${line.dataset.version}`);
+      await start(line, base);
+    } catch (error) {
+      word.textContent = `Python does not run here: ${error.message}. The page is as it was.`;
+    }
+    button.disabled = false;
+  });
+})();

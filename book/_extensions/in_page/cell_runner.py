@@ -1,0 +1,219 @@
+"""Runs a page's cells in the browser's worker. Imports lora_edu.explore, cell_names, and ``page``,
+which is worker.js: it takes what is printed and shown.
+
+A cell sees exactly what stands above it: before it runs, the names are put back to what they were
+after the cells that it needs. So what a page shows depends on its text alone, not on who pressed
+what.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import importlib
+import json
+import linecache
+import sys
+import time
+import traceback
+import types
+from typing import ClassVar
+
+import page
+from cell_names import needs
+
+import __main__
+from lora_edu.explore import Explorer
+from lora_edu.explore.page import live_fragment
+from lora_edu.explore.plain import plain_figure
+
+MOST = 200_000  # characters that a cell may print
+names = __main__.__dict__
+kept = {(): {"__name__": "__main__", "__builtins__": __builtins__}}  # cells run → the names after
+explorers = {}  # handle → an explorer on the page
+
+
+class Printed:
+    """Where print writes: to the page, ten times a second at most."""
+
+    others: ClassVar = {}  # kind → where that kind of text is written
+
+    def __init__(self, kind: str):
+        self.kind, self.waiting, self.size, self.told = kind, [], 0, 0.0
+        self.others[kind] = self
+
+    def write(self, text: str) -> int:
+        for other in self.others.values():
+            if other is not self:  # in the order in which it was written
+                other.flush()
+        if self.size <= MOST:
+            self.waiting.append(text[:MOST])
+            if self.size + len(text) > MOST:
+                self.waiting.append("\n… and more, which is not shown.")
+        self.size += len(text)
+        if time.monotonic() - self.told > 0.1:
+            self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        if self.waiting:
+            page.text(self.kind, "".join(self.waiting))
+        self.waiting, self.told = [], time.monotonic()
+
+    def isatty(self) -> bool:
+        return False
+
+
+class Words:
+    """What IPython.display calls Markdown and HTML: a text with its kind."""
+
+    def __init__(self, data: str):
+        self.data = data
+
+
+class Markdown(Words):
+    def _repr_markdown_(self):
+        return self.data
+
+
+class HTML(Words):
+    def _repr_html_(self):
+        return self.data
+
+
+def display(*values, **_) -> None:
+    """Show values in the page, as Jupyter would."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for value in values:
+        page.shown(json.dumps(_as_shown(value), default=_plain))
+
+
+def _as_shown(value) -> dict:
+    if isinstance(value, Explorer):
+        handle = len(explorers)
+        explorers[handle] = value
+        figure = plain_figure(value.function(**{c.name: c.values[c.start]
+                                                for c in value.controls}))
+        return {"kind": "explorer", "handle": handle, "figure": figure,
+                "html": live_fragment(value, figure)}
+    for kind in ("html", "markdown"):
+        if represent := getattr(value, f"_repr_{kind}_", None):
+            return {"kind": kind, "text": represent()}
+    return {"kind": "text", "text": repr(value)}
+
+
+def _plain(value):
+    return value.tolist() if hasattr(value, "tolist") else repr(value)
+
+
+for _module, _own in {"IPython": {}, "IPython.display": {
+        "display": display, "Markdown": Markdown, "HTML": HTML}}.items():
+    sys.modules[_module] = types.ModuleType(_module)
+    sys.modules[_module].__dict__.update(_own)
+
+
+def plan(cells: dict[str, str], target: int, whole: bool) -> dict:
+    """What to run for a cell: {"before": cells whose names are kept, "run": cells to run after
+    those, in order, the last one the target; "needs": cell → the cells above that it needs}.
+
+    cells: number → text, of all. whole: run all that stands above, whatever is kept.
+    """
+    texts = {int(number): text for number, text in cells.items()}
+    needed = needs(texts)
+    for chain in [chain for chain in kept if any(texts.get(n) != text for n, text in chain)]:
+        del kept[chain]
+    if whole:
+        return {"before": [], "run": [n for n in sorted(texts) if n <= target], "needs": needed}
+    best = ()
+    for chain in kept:
+        done = {n for n, _ in chain}
+        left = set(needed[target]) - done
+        if max(done, default=-1) < min(left, default=target) and (
+                len(left) < len(set(needed[target]) - {n for n, _ in best})):
+            best = chain
+    done = [n for n, _ in best]
+    return {"before": done, "run": [*(n for n in needed[target] if n not in done), target],
+            "needs": needed}
+
+
+def run(cell: int, before: list[list], source: str, own: bool, lacking: bool) -> dict:
+    """Run a cell where the cells ``before``, pairs of number and text, have been run.
+
+    own: it is the reader's text, not the book's. lacking: a cell that it needs lacks a package.
+    Returns {"error": a traceback or "", "lacks": whether the book's text fails for the want of a
+    package that is not here}.
+    """
+    chain = tuple((number, text) for number, text in before)
+    names.clear()
+    names.update(_copies(kept[chain]))
+    sys.stdout, sys.stderr = Printed("stdout"), Printed("stderr")
+    name = f"cell {cell + 1}"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    found = {"error": "", "lacks": False}
+    try:
+        _execute(source, name)
+    except BaseException as error:
+        found = {"error": _cut(error),
+                 "lacks": not own and (lacking or isinstance(error, ImportError))}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if found["lacks"] or not found["error"]:
+        kept[*chain, (cell, source)] = _copies(names)
+    return found
+
+
+def _execute(source: str, name: str) -> None:
+    """Run statements, and display what the last one is, unless a semicolon ends it."""
+    tree = ast.parse(source, name)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, name, "exec", dont_inherit=True), names)
+    if last is not None:
+        value = eval(compile(ast.Expression(last.value), name, "eval", dont_inherit=True), names)
+        if value is not None and not source.rstrip().endswith(";"):
+            display(value)
+
+
+def _cut(error: BaseException) -> str:
+    """The traceback, of the lines that stand in cells."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if frame.filename.startswith("cell ")]
+    lines = traceback.format_list(frames)
+    return "".join([*(["Traceback (most recent call last):\n"] if lines else []), *lines,
+                    *traceback.format_exception_only(error)]).rstrip()
+
+
+def _copies(them: dict) -> dict:
+    """The same names for copies of their values, as far as these can be copied."""
+    memo, found = {}, {}
+    for name, value in them.items():
+        try:
+            found[name] = value if name == "__builtins__" else copy.deepcopy(value, memo)
+        except Exception:  # a module, a file, a generator
+            found[name] = value
+    return found
+
+
+def figure(handle, source: str, positions: dict, values: dict, own: dict) -> dict:
+    """The figure of an explorer at values of the reader's own.
+
+    handle: of an explorer that a cell has shown, whose control has its value number
+    ``positions[name]``; or None: the function is ``source``, "module:function", and takes
+    ``values``. own: control → number, in the place of those.
+    """
+    if handle is None:
+        module, _, name = source.partition(":")
+        function = getattr(importlib.import_module(module), name)
+    else:
+        function = explorers[handle].function
+        values = {c.name: c.values[positions[c.name]] for c in explorers[handle].controls}
+    try:
+        return {"figure": plain_figure(function(**values | own)), "error": ""}
+    except Exception as error:
+        return {"figure": None, "error": f"{type(error).__name__}: {error}"}
+
+
+def answer(name: str, given: str) -> str:
+    """Call ``plan``, ``run`` or ``figure`` with a dict as JSON; the answer as JSON."""
+    called = {"plan": plan, "run": run, "figure": figure}[name]
+    return json.dumps(called(**json.loads(given)), default=_plain)

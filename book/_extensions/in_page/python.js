@@ -1,0 +1,51 @@
+// Python in a worker: started with a report of what is loaded, asked, stopped.
+
+export class Stopped extends Error {}
+
+export class Python {
+  pending = new Map();
+  count = 0;
+
+  // where: {worker, manifest}, addresses. tell: hears {progress} while it starts, and {text},
+  // {shown} while a cell runs.
+  constructor(where, tell) {
+    Object.assign(this, { where, tell });
+  }
+
+  // fresh: after a failure, whatever the browser has kept is fetched anew.
+  async start(fresh = false) {
+    this.worker = new Worker(this.where.worker, { type: "module" });
+    this.worker.onmessage = ({ data }) => this.heard(data);
+    this.worker.onerror = () => this.end(new Error("the browser refuses its worker, or the worker broke off"));
+    try {
+      await this.ask("start", { manifest: this.where.manifest, fresh });
+    } catch (error) {
+      this.end(error);
+      throw error;
+    }
+  }
+
+  heard({ id, result, error, ...said }) {
+    if (id === undefined) return this.tell(said);
+    const { resolve, reject } = this.pending.get(id);
+    this.pending.delete(id);
+    if (error === undefined) resolve(result); else reject(new Error(error));
+  }
+
+  ask(task, given) {
+    if (!this.worker) return Promise.reject(new Stopped("Python has been stopped"));
+    const id = this.count += 1;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      this.worker.postMessage({ id, task, given });
+    });
+  }
+
+  // End the worker at once, whatever it does; who waits for it gets the error.
+  end(error = new Stopped("stopped")) {
+    this.worker?.terminate();
+    this.worker = null;
+    for (const { reject } of this.pending.values()) reject(error);
+    this.pending.clear();
+  }
+}

@@ -1,0 +1,107 @@
+// Self-checks (see self_check.py): what is chosen, what is said of it, and how far a reader is.
+// Imports nothing. Kept in this browser: of each question, by its key, whether the first try was
+// right and what was chosen last.
+(() => {
+  const KEY = "self-check", make = (tag, more) => Object.assign(document.createElement(tag), more);
+  const boxes = [...document.querySelectorAll(".self-check")];
+  let kept = {};
+  try { kept = JSON.parse(localStorage.getItem(KEY)) || {}; } catch { /* not kept, then */ }
+
+  function keep(box, first, last) {
+    const before = kept[box.dataset.key];
+    kept[box.dataset.key] = { first: before ? before.first : first, last };
+    show(box);
+    save();
+  }
+  function save() {
+    try { localStorage.setItem(KEY, JSON.stringify(kept)); } catch { /* until the page is left */ }
+    tell();
+  }
+
+  // What a box shows of what is kept of it.
+  function show(box) {
+    const { last = null } = kept[box.dataset.key] || {}, { right } = box.dataset;
+    const said = box.querySelector(".self-check-said");
+    if (!said) {
+      box.querySelectorAll("button").forEach((button, i) => button.setAttribute("aria-pressed", last === i));
+      return;
+    }
+    const reasons = box.querySelector(".self-check-reasons").children;
+    said.replaceChildren(...(last === null ? [] : reasons[last].cloneNode(true).childNodes));
+    if (last !== null && last !== +right) said.firstElementChild.prepend(make("strong", { textContent: "Not this. " }));
+    box.dataset.last = last === null ? "" : last === +right ? "right" : "wrong";
+  }
+
+  function tell() {
+    const done = boxes.filter((box) => kept[box.dataset.key]);
+    const first = done.filter((box) => kept[box.dataset.key].first).length;
+    for (const { children: [count, again] } of document.querySelectorAll(".self-check-count")) {
+      count.textContent = `${done.length} of ${boxes.length} answered, ${first} right at the first try.`;
+      again.hidden = !done.length;
+    }
+  }
+
+  for (const box of boxes) {
+    const { right } = box.dataset, [yes, no] = box.querySelectorAll(".self-check-buttons button");
+    if (right === undefined) {
+      yes.onclick = () => keep(box, true, 0);
+      no.onclick = () => keep(box, false, 1);
+    } else {
+      const chosen = () => box.querySelector("input:checked");
+      const check = () => {
+        if (chosen()) keep(box, chosen().value === right, +chosen().value);
+        else box.querySelector(".self-check-said").textContent = "Choose one first.";
+      };
+      yes.onclick = check;
+      box.addEventListener("keydown", ({ key, target }) => { if (key === "Enter" && target.type === "radio") check(); });
+      box.querySelector("summary").addEventListener("click", () => { if (!kept[box.dataset.key]) keep(box, false, null); });
+      const { last } = kept[box.dataset.key] || {};
+      if (last != null) box.querySelectorAll("input")[last].checked = true;
+    }
+    if (kept[box.dataset.key]) show(box);
+  }
+
+  for (const line of document.querySelectorAll(".self-check-progress")) {
+    const again = make("button", { type: "button", textContent: "Start again" });
+    const bar = make("div", { className: "self-check-count" });
+    again.onclick = () => {
+      for (const box of boxes) {
+        delete kept[box.dataset.key];
+        box.querySelectorAll("input").forEach((input) => { input.checked = false; });
+        box.querySelector("details").open = false;
+        show(box);
+      }
+      save();
+      boxes[0].querySelector("input, summary").focus();
+    };
+    bar.append(make("span"), " ", again);
+    line.after(bar);
+  }
+  tell();
+
+  // An explorer that would tell the answer is covered until it is asked for: by an answer, a touch
+  // of its controls, a link that moves it, or the button.
+  for (const asking of document.querySelectorAll('.admonition[class*="covers-"]')) {
+    const [, name] = asking.className.match(/covers-([\w-]+)/), own = [...asking.querySelectorAll(".self-check")];
+    const figure = document.getElementById(`explorer-${name}`), plot = figure?.querySelector(".explorer-plot");
+    if (!plot || location.hash.includes("?") || own.every((box) => kept[box.dataset.key])) continue;
+    const cover = make("div", { className: "self-check-cover" }), button = make("button", { type: "button", textContent: "Show me" });
+    const back = make("a", { href: `#${asking.id ||= `predict-${name}`}`, textContent: "Predict first" });
+    const put = (covered) => {
+      figure.classList.toggle("self-check-covered", covered);
+      figure.querySelectorAll(".explorer-plot, .explorer-reading").forEach((part) => { part.inert = covered; });
+    };
+    const uncover = () => { put(false); cover.remove(); };
+    cover.append("This plot holds the answer. ", back, " or ", button);
+    put(true);
+    plot.before(cover);
+    button.onclick = () => { uncover(); figure.querySelector("input")?.focus({ preventScroll: true }); };
+    figure.addEventListener("input", uncover);
+    figure.addEventListener("click", ({ target }) => { if (!cover.contains(target)) uncover(); });
+    for (const box of own) box.addEventListener("click", () => { if (own.every((each) => kept[each.dataset.key])) uncover(); });
+    for (const type of ["click", "hashchange"]) addEventListener(type, ({ target }) => {
+      const hash = type === "click" ? target.closest?.("a[href]")?.hash : location.hash;
+      if (hash?.startsWith(`#${name}?`)) uncover();
+    });
+  }
+})();

@@ -1,0 +1,117 @@
+"""LoRA at many ranks beside what it tends to. Imports the NumPy core and the shared problem.
+
+Every run here is of the shared 32 × 32 regression, from a normal A of spread σ = 1/√k and B = 0.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from lora_edu import SGD, Adam, Adapter, initial, train
+from lora_edu.chapters.shared.problem import problem
+
+RANKS, SEEDS = (4, 16, 32, 64, 256, 1024, 4096), (0, 1, 2)
+STEPS = (1, 2, 5, 10, 30)  # where the runs are looked at
+ALPHA, SIGMA = 4.0, 32**-0.5
+SGD_RATE = 0.2  # of LoRA with α/√r
+ADAM_RATES = (0.0005, 0.002, 0.008)  # of LoRA with α/r
+FULL_RATES = np.geomspace(1e-5, 0.1, 81)[:, None, None]  # of full fine-tuning under Adam
+STILL = 1e-30  # times the rate: a step that is lost beside any entry of A
+
+
+def full(optimiser, change=None) -> np.ndarray:
+    """W − W0 at every step when W itself is trained, (steps + 1, …, d, k).
+
+    An optimiser with a rate of shape (R, 1, 1) trains R copies. change: what is done to the
+    gradient first.
+    """
+    task = problem()
+    shift, C = task.W_star - task.W0, task.covariance
+    D = np.zeros(np.broadcast_shapes(np.shape(optimiser.lr), shift.shape))
+    state, path = optimiser.init([D]), [D.copy()]
+    for _ in range(max(STEPS)):
+        G = (D - shift) @ C
+        state = optimiser.update([D], [change(G) if change else G], state)
+        path.append(D.copy())
+    return np.array(path)
+
+
+def unit_rows(G: np.ndarray) -> np.ndarray:
+    """G with each row at length one."""
+    return G / np.linalg.norm(G, axis=-1, keepdims=True)
+
+
+def normalised(lr: float) -> np.ndarray:
+    """Descent with rows of length one at the rate of the theorem, (steps + 1, d, k)."""
+    return full(SGD(lr * ALPHA * SIGMA * np.sqrt(2 / np.pi)), unit_rows)
+
+
+def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)) -> np.ndarray:
+    """ΔW of a LoRA run of SGD from B = 0 at every step, (steps + 1, d, k), without A and B.
+
+    What is kept is ΔW, M = s²AᵀA and N = s²BBᵀ, so that a step costs the same at every rank.
+    """
+    task, q = problem(), lr * s**2
+    D, M, N = np.zeros(task.shape), s**2 * A0.T @ A0, np.zeros((len(task.W0),) * 2)
+    path = [D]
+    for _ in range(steps):
+        G = task.gradient(task.W0 + D)
+        P, Q = D.T @ G, D @ G.T
+        D, M, N = (D - lr * (G @ M + N @ G) + lr * q * G @ P,
+                   M - q * (P + P.T) + lr * q * G.T @ N @ G,
+                   N - q * (Q + Q.T) + lr * q * G @ M @ G.T)
+        path.append(D)
+    return np.array(path)
+
+
+def adam_path(A: np.ndarray, s: float, lr: float, frozen: bool, betas=(0.9, 0.999),
+              steps: int = max(STEPS), task=None) -> np.ndarray:
+    """ΔW of a LoRA run of Adam from B = 0 at every step, (steps + 1, d, k). frozen: A stays."""
+    task, deltas = task or problem(), []
+    rule = Adam((lr * STILL if frozen else lr, lr), betas=betas, eps=1e-30)
+    train(task, Adapter(A, np.zeros((len(task.W0), len(A))), s), rule, steps,
+          watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
+    return np.array(deltas)
+
+
+def start(r: int, seed: int) -> np.ndarray:
+    """A, (r, k), normal with spread SIGMA."""
+    return initial(*problem().shape, r, distribution=SIGMA, rng=np.random.default_rng(seed))[0]
+
+
+def apart(path: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """‖ΔW − ΔW′‖ / ‖ΔW′‖ at each of STEPS, (…, steps): paths with their steps first."""
+    path, other = path[list(STEPS)], other[list(STEPS)]
+    gap = np.linalg.norm(path - other, axis=(-2, -1)) / np.linalg.norm(other, axis=(-2, -1))
+    return np.moveaxis(gap, 0, -1)
+
+
+@cache
+def sgd_gaps() -> np.ndarray:
+    """How far SGD with α/√r is from full fine-tuning at ηα²σ², (ranks, seeds, steps)."""
+    limit = full(SGD(SGD_RATE * (ALPHA * SIGMA)**2))
+    return np.array([[apart(without_factors(start(r, seed), ALPHA / r**0.5, SGD_RATE), limit)
+                      for seed in SEEDS] for r in RANKS])
+
+
+@cache
+def adam_gaps(lr: float) -> dict[str, np.ndarray]:
+    """How far LoRA with α/r is from what, (ranks, seeds, steps) each.
+
+    "signs": sign descent with A frozen, from descent with normalised rows. "Adam": Adam on A and
+    B, from the same. "full": the same run, from the nearest run of full fine-tuning under Adam,
+    a rate for each step, in parts of its own length.
+    """
+    rows, whole = normalised(lr), full(Adam(FULL_RATES, eps=1e-30)).swapaxes(0, 1)
+    found = {"signs": [], "Adam": [], "full": []}
+    for r in RANKS:
+        A = [start(r, seed) for seed in SEEDS]
+        paths = [adam_path(a, ALPHA / r, lr, False) for a in A]
+        found["signs"].append([apart(adam_path(a, ALPHA / r, lr, True, (0.0, 0.0)), rows)
+                               for a in A])
+        found["Adam"].append([apart(path, rows) for path in paths])
+        found["full"].append([np.min([apart(other, path) for other in whole], axis=0)
+                              for path in paths])
+    return {name: np.array(values) for name, values in found.items()}

@@ -1,0 +1,85 @@
+"""The best learning rate of LoRA over that of full fine-tuning, both under Adam.
+
+Imports the NumPy core and the shared fits. The best rates are stored in ``ratio.npz``;
+``python -m lora_edu.chapters.beside_full.ratio`` makes them anew, in about two minutes.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from lora_edu import STARTS, Adam, Regression, sweep, teacher_student
+from lora_edu.chapters.shared.fits import vertex
+
+WIDTHS, ALPHAS, RANKS = (16, 32, 64, 128), (2, 8, 32), (1, 2, 4, 8, 16)
+STEPS, SEEDS = (1, 3, 10, 30, 100), tuple(range(8))
+INPUTS = {"few directions": 2.0, "all directions": 0.0}  # how the variances fall off
+LORA_RATES, FULL_RATES = 2.0 ** np.arange(-13, 5.1, 0.5), 2.0 ** np.arange(-15, 0.1, 0.5)
+FILE = Path(__file__).with_name("ratio.npz")
+
+
+@cache
+def task(inputs: str, k: int, seed: int) -> Regression:
+    """A k × k regression of full target rank."""
+    return teacher_student(k, k, spectrum=INPUTS[inputs], rng=np.random.default_rng(seed))
+
+
+def full_losses(problem: Regression, optimiser, steps: int) -> np.ndarray:
+    """Losses when W itself is trained, (rates, steps + 1). The optimiser's lr: (rates, 1, 1)."""
+    shift, C = problem.W_star - problem.W0, problem.covariance
+    D, losses = np.zeros((len(optimiser.lr), *shift.shape)), []  # W − W0, a copy for each rate
+    state = optimiser.init([D])
+    for _ in range(steps + 1):
+        G = (D - shift) @ C
+        losses.append(0.5 * np.sum((D - shift) * G, axis=(1, 2)))
+        state = optimiser.update([D], [G], state)
+    return np.array(losses).T
+
+
+def search(inputs: str, k: int, seed: int, alphas=ALPHAS, ranks=RANKS, steps=STEPS):
+    """Best rates for a task and a draw of A: of full fine-tuning, (steps,), and of LoRA,
+    (ranks, alphas, steps). ValueError where one lies at an end of its rates."""
+    problem = task(inputs, k, seed)
+    whole = full_losses(problem, Adam(FULL_RATES[:, None, None]), max(steps))[:, steps]
+    runs = sweep(problem, r=ranks, alpha=alphas, lr=LORA_RATES, seed=seed, steps=max(steps))
+    lora = runs.select(start=STARTS[0], seed=seed).loss[..., steps]  # ranks, alphas, rates, steps
+    return (np.exp(vertex(np.log(FULL_RATES), np.log(whole.T))),
+            np.exp(vertex(np.log(LORA_RATES), np.log(np.moveaxis(lora, 2, -1)))))
+
+
+@cache
+def ratios() -> np.ndarray:
+    """LoRA's best rate over that of full fine-tuning, (inputs, widths, ranks, alphas, steps,
+    seeds)."""
+    with np.load(FILE) as stored:
+        return stored["lora"] / stored["full"][:, :, None, None]
+
+
+def first_step(inputs: str, k: int, seed: int, r, alpha) -> np.ndarray:
+    """The theorem's ratio for one step, from the expected losses; A normal, σ = 1/√(3k).
+
+    Only for these tasks: it takes W to be square, and no row of its gradient to be zero.
+    """
+    problem = task(inputs, k, seed)
+    G, C, sigma, s = problem.gradient(problem.W0), problem.covariance, (3 * k)**-0.5, alpha / r
+    lengths, signs = np.linalg.norm(G, axis=1), np.sign(G)
+    unit = G / lengths[:, None]
+    use = s * sigma * np.sqrt(2 / np.pi) * r * lengths.sum()
+    harm = (s * sigma)**2 * (r * k * np.trace(C)
+                             + 2 / np.pi * r * (r - 1) * np.vdot(unit, unit @ C))
+    return use / harm * np.vdot(signs, signs @ C) / np.abs(G).sum()
+
+
+def main() -> None:
+    """Search every cell of the map and store the best rates."""
+    found = [[[search(inputs, k, seed) for seed in SEEDS] for k in WIDTHS] for inputs in INPUTS]
+    full, lora = (np.moveaxis([[[each[i] for each in row] for row in rows] for rows in found],
+                              2, -1) for i in range(2))
+    np.savez_compressed(FILE, full=full.astype(np.float32), lora=lora.astype(np.float32))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Which way A turns, and what that is worth: A trained beside A frozen, each at its own best rate.
+
+Imports the NumPy core, the chapter's tasks, and the batched runs behind ``sweep``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from lora_edu import OPTIMISERS, Adapter, _runs, initial, optimiser, train
+from lora_edu.chapters.beside_full.many_ranks import STILL
+from lora_edu.chapters.beside_full.ratio import task
+
+SIDE, ALPHA, STEPS = 32, 8.0, 30
+RANKS, SEEDS = (1, 2, 4, 8, 16), tuple(range(6))
+RATES = {"Adam": 2.0 ** np.arange(-11, 1.1, 0.5), "SGD": 2.0 ** np.arange(-8, 6.1, 0.5)}
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """The run at the rate with the least loss at its end. loss: (steps + 1,), over the start's.
+
+    at: the number of that rate among RATES. aligned: the cosine between the leading right singular
+    vector of G at W0 and the row space of A, (steps + 1,). pull: ‖G·that vector‖ at the current
+    weight, over its start.
+    """
+
+    at: int
+    loss: np.ndarray
+    aligned: np.ndarray
+    pull: np.ndarray
+
+
+@cache
+def tuned(name: str, inputs: str, r: int, frozen: bool, steps: int = STEPS) -> list[Tuned]:
+    """One run a seed: of the task, and of A's draw. name: of the optimiser."""
+    return [_tuned(name, inputs, r, frozen, steps, seed) for seed in SEEDS]
+
+
+def _tuned(name, inputs, r, frozen, steps, seed) -> Tuned:
+    problem, rates = task(inputs, SIDE, seed), RATES[name]
+    A, B = initial(SIDE, SIDE, r, rng=np.random.default_rng(seed))
+    runs = _runs.RegressionRuns(np.full(len(rates), ALPHA / r), problem.covariance,
+                                problem.W_star - problem.W0)
+    each = rates[:, None, None]
+    losses = _runs.train_runs(runs, np.repeat(A[None], len(rates), axis=0),
+                              np.repeat(B.T[None], len(rates), axis=0),
+                              OPTIMISERS[name](lr=_pair(each, frozen)), steps)[:, 0]
+    at = int(losses[:, -1].argmin())
+    leading = np.linalg.svd(problem.gradient(problem.W0))[2][0]
+    seen = []
+
+    def watch(t, adapter, loss):
+        G = problem.gradient(adapter.merge(problem.W0))
+        seen.append((share(adapter.A, leading), np.linalg.norm(G @ leading)))
+
+    end = train(problem, Adapter(A, B, ALPHA / r), optimiser(name, lr=_pair(rates[at], frozen)),
+                steps, watch=watch)
+    aligned, pull = np.array(seen).T
+    return Tuned(at, end.loss / end.loss[0], aligned, pull / pull[0])
+
+
+def _pair(lr, frozen: bool) -> tuple:
+    """The rates of A and of B."""
+    return (lr * STILL if frozen else lr, lr)
+
+
+def share(A: np.ndarray, direction: np.ndarray) -> float:
+    """The cosine between a direction of length one, (k,), and the row space of A, (r, k)."""
+    return float(np.linalg.norm(np.linalg.qr(A.T)[0].T @ direction))

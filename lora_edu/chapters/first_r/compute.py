@@ -1,0 +1,50 @@
+"""Trains the map of the chapter The first r you try anew, in about five minutes of one core:
+
+    python -m lora_edu.chapters.first_r.compute
+
+Imports the map's settings, the digits (scikit-learn) and the MLP.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from tqdm import tqdm
+
+from lora_edu import _check
+from lora_edu.chapters.first_r.runs import FILE, LOST, SEEDS, TASKS, keys
+from lora_edu.chapters.shared import digits, mlp
+
+
+@cache
+def model():
+    """The MLP that the map adapts: pretrained on upright digits."""
+    upright = digits.load()
+    return mlp.pretrain(upright.X_train, upright.y_train)
+
+
+def train(task: str, r: int, s: float, rates=None, seeds=SEEDS) -> np.ndarray:
+    """Train what :func:`losses` reads, for the given rates (default: the task's) and seeds."""
+    this = TASKS[_check.choice("task", task, TASKS)]
+    rates, data = this.rates if rates is None else rates, digits.load(this.angle)
+    scale, lr, seed = zip(*((s, lr, seed) for lr in rates for seed in seeds), strict=True)
+    ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=scale, lr=lr, seed=seed,
+                     decay=this.decay, optimiser=this.optimiser, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.array([end.loss(data.X_train, data.y_train) for end in ends], dtype=float)
+    found = np.where(np.isfinite(found), np.minimum(found, LOST), LOST)
+    return found.reshape(len(rates), len(seeds))
+
+
+def main() -> None:
+    """Train the whole map and write it, as float16: three digits are enough."""
+    saved = {}
+    for i, task in enumerate(TASKS):
+        found = [train(task, r, s) for r, s in tqdm(keys(task), desc=task)]
+        saved[f"task{i}"] = np.array(found, dtype=np.float16)
+        np.savez_compressed(FILE, **saved)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Loss against η at every rank, for five tasks under three rules for s, and where it is best.
+
+Imports NumPy, the core, the digits' map and the maps of the models that train for long.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from lora_edu import _check, sweep, teacher_student
+from lora_edu.chapters.first_r import runs
+from lora_edu.chapters.shared import rate_maps
+from lora_edu.chapters.shared.fits import exponent, vertex
+from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+
+FIRST = rate_maps.FIRST  # the rank at which all rules have s = 1
+RULES = {"LoRA": "α kept", "rsLoRA": "rsLoRA", "unscaled": "α = r"}  # as the digits' map has them
+DIGITS = {"digits, 45°": "45°, Adam", "digits, 90°": "90°, Adam"}
+LOGS = {"small GPT": ("small_gpt", "bible"), "MiniLM": ("minilm", "works")}
+MODELS = ("regression", *DIGITS, *LOGS)
+STEPS = 30  # of the regression
+
+
+def ranks(model: str) -> tuple[int, ...]:
+    """The ranks that were trained."""
+    return rate_maps.ranks(*LOGS[model]) if model in LOGS else runs.RANKS
+
+
+@cache
+def curve(model: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rates tried, (n,), and the losses at the end, (seeds, n), under one of RULES."""
+    _check.choice("model", model, MODELS)
+    _check.choice("rule", rule, RULES)
+    if model in LOGS:
+        return rate_maps.curve(*LOGS[model], SCALE_RULES[rule], r)
+    if model in DIGITS:
+        scale = runs.ALPHA_RULES[RULES[rule]](r, FIRST)
+        return (np.array(runs.TASKS[DIGITS[model]].rates),
+                runs.losses(DIGITS[model], r, scale).T)
+    task = teacher_student(32, 32, spectrum=2.0, rng=np.random.default_rng(0))
+    rates, name = 2.0 ** np.arange(-10, 1.5, 0.5), SCALE_RULES[rule]
+    found = sweep(task, r=r, alpha=rate_maps.ALPHAS[name], rule=name, lr=rates, seed=range(5),
+                  steps=STEPS).loss[0, 0, :, 0, :, -1]
+    return rates, found.T
+
+
+@cache
+def best(model: str, rule: str) -> np.ndarray:
+    """The best η of each seed at each of the ranks, (ranks, seeds).
+
+    That is the vertex of a parabola in logarithms. ValueError where a best rate lies at an end of
+    those tried.
+    """
+    curves = [curve(model, rule, r) for r in ranks(model)]
+    return np.exp([vertex(np.log(rates), np.log(losses)) for rates, losses in curves])
+
+
+def power(model: str, rule: str) -> tuple[float, float]:
+    """The power of r that the best η follows: mean over the seeds, standard error."""
+    return exponent(ranks(model), best(model, rule))

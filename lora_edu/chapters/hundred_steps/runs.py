@@ -1,0 +1,40 @@
+"""The first hundred steps: one run, and the singular values of ΔW on the way.
+
+Imports the NumPy core and the shared problem.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from lora_edu import Adapter, History, initial, optimiser, scaling, train
+from lora_edu.chapters.shared.problem import problem
+
+STEPS = 100
+OPTIMISERS = ("SGD", "Momentum", "Adam")
+SPECTRUM_STEPS = 60
+SPECTRUM_RATES = dict(zip(OPTIMISERS, (0.1, 0.02, 0.01), strict=True))
+
+
+def run(r: int, alpha: float, start: str, optimiser_name: str, lr: float) -> History:
+    """The History of one run; one that diverges ends early."""
+    A, B = initial(*problem().shape, r, start, rng=np.random.default_rng(1))
+    return train(problem(), Adapter(A, B, scaling(r, alpha)), optimiser(optimiser_name, lr=lr),
+                 STEPS, allow_divergence=True)
+
+
+@cache
+def spectrum_path(optimiser_name: str, r: int) -> np.ndarray:
+    """Singular values of ΔW at steps 0 … SPECTRUM_STEPS, (steps + 1, r), from the paper's start,
+    s = 2, at the optimiser's SPECTRUM_RATES."""
+    A, B = initial(*problem().shape, r, rng=np.random.default_rng(1))
+    path = []
+
+    def watch(step, adapter, loss):
+        path.append(np.linalg.svd(adapter.delta(), compute_uv=False)[:r])
+
+    rule = optimiser(optimiser_name, lr=SPECTRUM_RATES[optimiser_name])
+    train(problem(), Adapter(A, B, 2.0), rule, SPECTRUM_STEPS, watch=watch)
+    return np.array(path)

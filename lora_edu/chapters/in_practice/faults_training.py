@@ -1,0 +1,184 @@
+"""Faults of training: the loss stands still, or it learns less than it should.
+
+Imports torch, PEFT, ``lora_edu.nn`` and the siblings planting and tiny.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import warnings
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+
+from lora_edu.chapters.in_practice.planting import TARGETS, Fault, adam, fault, ours, pefts, trained
+from lora_edu.chapters.in_practice.tiny import TinyChat, batch
+
+STILL: list[Fault] = []
+LESS: list[Fault] = []
+
+
+@fault(STILL, "frozen", "“trainable params: 0” after loading",
+       "huggingface/peft/issues/282")
+def loaded_to_be_used(mended=False):
+    with tempfile.TemporaryDirectory() as folder:
+        pefts().save_pretrained(folder)
+        return {"model": PeftModel.from_pretrained(TinyChat(), folder, is_trainable=mended)}
+
+
+@fault(STILL, "no-adapter", "the model that is looked at never changes")
+def another_copy(mended=False):
+    model = TinyChat()
+    adapted = ours(model=model if mended else copy.deepcopy(model))
+    return {"model": model, "optimiser": adam(trained(adapted))}
+
+
+@fault(STILL, "inactive", "the saved adapter is as it was at the start")
+def another_is_active(mended=False):
+    model = pefts()
+    model.add_adapter("second", LoraConfig(r=4, target_modules=TARGETS))
+    model.set_adapter("second" if mended else "default")
+    if not mended:
+        model.set_requires_grad("default", False)
+        model.set_requires_grad("second", True)
+    return {"model": model}
+
+
+@fault(STILL, "merged", "backward fails, or nothing moves, after the first evaluation")
+def merged_for_an_evaluation(mended=False):
+    model = pefts()
+    model.merge_adapter()
+    if mended:
+        model.unmerge_adapter()
+    return {"model": model, "batch": batch()}
+
+
+@fault(STILL, "both-zero", "grad_norm is 0 from the first step on")
+def zeroed(mended=False):
+    start = "A random, B zero" if mended else "both zero"
+    return {"model": ours(start), "batch": batch()}
+
+
+@fault(STILL, "not-in-optimiser", "the gradients are there, and nothing moves",
+       "adapter-hub/adapters/issues/260")
+def optimiser_too_early(mended=False):
+    model = TinyChat()
+    early = adam(model.parameters())
+    ours(model=model)
+    return {"model": model, "batch": batch(),
+            "optimiser": adam(trained(model)) if mended else early}
+
+
+@fault(STILL, "no-gradient",
+       "“element 0 of tensors does not require grad”, or no error and lora_B stays 0",
+       "huggingface/peft/issues/137")
+def checkpointed(mended=False):
+    model = ours()
+    model.gradient_checkpointing = True
+    model.head.requires_grad_(True)  # so that backward finds something, and no error is raised
+    if mended:
+        model.enable_input_require_grads()
+    return {"model": model, "batch": batch()}
+
+
+@fault(STILL, "no-signal", "grad_norm is 0 with this batch")
+def gate_is_shut(mended=False):
+    model = ours()
+    model.gate = 1.0 if mended else 0.0
+    return {"model": model, "batch": batch()}
+
+
+@fault(STILL, "lr-zero", "the first step changes nothing",
+       "verl-project/verl/issues/3674")
+def warm_up_from_zero(mended=False):
+    model = ours()
+    optimiser = adam(trained(model))
+    warm_up = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1, step / 10))
+    if mended:
+        optimiser.step()
+        warm_up.step()
+    return {"model": model, "optimiser": optimiser}
+
+
+@fault(STILL, "gradient", "the loss scaler skips every step")
+def scaled_too_far(mended=False):
+    return {"model": ours(model=TinyChat().half()), "batch": batch(),
+            "loss_scale": 2.0**10 if mended else 2.0**30}
+
+
+@fault(LESS, "target-missed", "fewer trainable parameters than expected",
+       "huggingface/peft/issues/1959")
+def name_of_another_model(mended=False):
+    return {"model": pefts(["q", "v"] if mended else ["q", "v_proj"])}
+
+
+@fault(LESS, "nested", "what was learned is gone after a cell ran twice",
+       "huggingface/peft/pull/2306")
+def wrapped_twice(mended=False):
+    model, config = pefts(), LoraConfig(r=4, target_modules=TARGETS)
+    if mended:
+        model.add_adapter("second", config)
+        return {"model": model}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PEFT warns of it
+        return {"model": get_peft_model(model, config)}
+
+
+@fault(LESS, "not-in-optimiser", "lora_B is 0 in the saved file")
+def only_A(mended=False):
+    model = ours("A random, B zero")
+    given = [p for name, p in model.named_parameters()
+             if name.endswith("lora_A") or (mended and name.endswith("lora_B"))]
+    return {"model": model, "batch": batch(), "optimiser": adam(given)}
+
+
+@fault(LESS, "stuck", "lora_B is 0 in the saved file, the optimiser has it",
+       "huggingface/peft/issues/1402")
+def nothing_ever_moved(mended=False):
+    model = ours("A random, B zero")
+    model.gate = 1.0 if mended else 0.0
+    optimiser = adam(trained(model))
+    for _ in range(3):
+        optimiser.zero_grad()
+        model(**batch()).loss.backward()
+        optimiser.step()
+    return {"model": model, "optimiser": optimiser}
+
+
+@fault(LESS, "half-precision", "A is as it was drawn after thousands of steps",
+       "Lorenzo-Mazza/VersatIL/pull/5")
+def all_in_bfloat16(mended=False):
+    model = ours(model=TinyChat().bfloat16())
+    if not mended:
+        model.bfloat16()
+    return {"model": model, "optimiser": adam(trained(model), lr=1e-5)}
+
+
+@fault(LESS, "underflow", "in float16 it stalls, in bfloat16 it learns")
+def no_loss_scaler(mended=False):
+    return {"model": ours(model=TinyChat().half()), "batch": batch(),
+            "loss_fn": lambda model, batch: 1e-6 * model(**batch).loss,  # one term of several
+            "loss_scale": 2.0**14 if mended else 1.0}
+
+
+@fault(LESS, "eval-mode", "lora_dropout makes no difference")
+def left_in_eval(mended=False):
+    model = ours(dropout=0.1)
+    model.train(mended)
+    return {"model": model}
+
+
+@fault(LESS, "scale", "barely a difference at the usual learning rate",
+       "kohya-ss/sd-scripts/issues/98")
+def alpha_of_one(mended=False):
+    return {"model": ours("A random, B zero", r=64, alpha=64 if mended else 1)}
+
+
+@fault(LESS, "base-trains",
+       "memory as for full fine-tuning; the saved adapter alone is not the model")
+def thawed(mended=False):
+    model = ours()
+    if not mended:
+        model.requires_grad_(True)
+    return {"model": model, "optimiser": adam(trained(model))}

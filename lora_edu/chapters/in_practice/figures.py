@@ -1,0 +1,99 @@
+"""Where the memory of training goes, and which rate a copied recipe needs.
+
+Imports NumPy, the core's scale, the account of the memory, the style and the words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lora_edu import scaling
+from lora_edu.chapters.in_practice.memory import LLAMAS, PRECISIONS, account, file
+from lora_edu.chapters.shared.looks import Look, legend, named_ticks
+from lora_edu.chapters.shared.models import size_text
+from lora_edu.chapters.shared.scale_rules import (
+    FORMULAS,
+    SCALE_LOOKS,
+    SCALE_RULES,
+    scale_legend,
+)
+from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, layout, level, line, marks
+from lora_edu.explore.words import number, power
+
+TERMS = {"base": "frozen", "A and B": "A", "gradients": "B", "moments": "B",
+         "activations": "loss", "logits": "loss"}  # from the top: term → colour
+TOKENS = (512, 2048, 8192, 32_768)
+CARDS = (24e9, 80e9)
+LOOKS = {"16 bits": Look(COLOURS["B"], "square"), "mixed": Look(COLOURS["A"], "circle"),
+         "8-bit base": Look(COLOURS["loss"], "triangle-up"),
+         "4-bit base": Look(COLOURS["delta"], "diamond")}
+BYTES = {"type": "log", "tickvals": [1e6, 1e8, 1e10, 1e12],
+         "ticktext": ["1 MB", "100 MB", "10 GB", "1 TB"]}
+RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+RECIPE = {"r": 16, "alpha": 32, "lr": 2e-4}  # what is carried, under α/r
+
+
+def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
+           precision: str = "mixed", tokens: int = 2048, checkpointing: bool = True) -> dict:
+    """Left: bytes of each term. Right: their sum against the tokens of a step."""
+    size, names = LLAMAS[model], list(TERMS)
+    found = account(size, modules, r, PRECISIONS[precision], tokens, checkpointing)
+    traces = []
+    for y, (term, colour) in enumerate(TERMS.items()):
+        at = len(names) - 1 - y
+        traces += [line([1e6, max(found[term], 1e6)], [at, at], colour, width=6),
+                   marks([found[term]], [at], colour, "circle", 13, name=term,
+                         hovertemplate=f"{term}: %{{x:.3s}}B<extra></extra>")]
+    for name, look in LOOKS.items():
+        sums = [sum(account(size, modules, r, PRECISIONS[name], n, checkpointing).values())
+                for n in TOKENS]
+        traces.append(look.curve(TOKENS, sums, name, width=3.5 if name == precision else 1.5,
+                                 size=8 if name == precision else 5, panel=2,
+                                 hovertemplate=f"{name}: %{{y:.3s}}B<extra></extra>"))
+    traces += [level(card, [TOKENS[0] / 2, 2 * TOKENS[-1]], panel=2, name="card",
+                     hovertemplate=f"a card of {card / 1e9:.0f} GB<extra></extra>")
+               for card in CARDS]
+    total = sum(found.values())
+    traces.append(marks([tokens], [total], LOOKS[precision].colour, "circle-open", 18, panel=2,
+                        stroke=3, name="here", hovertemplate="%{y:.3s}B<extra></extra>"))
+    made = layout(
+        ["bytes of each term", "bits  " + legend({"16": LOOKS["16 bits"], "mixed": LOOKS["mixed"],
+                                       "8": LOOKS["8-bit base"], "4": LOOKS["4-bit base"]}, "  ")],
+        [{**BYTES, "range": [6, 12.6]},
+         named_ticks(TOKENS, title="tokens in a step", margin=0.15)],
+        [{"range": [-0.6, 5.6], "tickvals": list(range(6)), "ticktext": names[::-1],
+          "showgrid": False},
+         {"type": "log", "tickvals": [1e9, 1e10, 24e9, 80e9, 1e12],
+          "ticktext": ["1 GB", "10", "24", "80", "1 TB"], "range": [9.3, 12.5]}],
+        f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
+        f"{'on' if checkpointing else 'off'}: at most {size_text(total)}, "
+        + ", ".join(f"{name} {size_text(size)}" for name, size in found.items())
+        + f" · file {size_text(file(size, modules, r, PRECISIONS[precision]))}")
+    return figure(traces, {**made, "margin": {**MARGIN, "l": 92}})  # room for the terms' names
+
+
+def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
+    """The rate with which Adam's first step stays as useful as in RECIPE, against the rank."""
+    carries = RECIPE["lr"] * RECIPE["alpha"]  # η s r under α/r
+
+    def rate_at(rank: int, name: str) -> float:
+        return carries / (scaling(rank, alpha, SCALE_RULES[name]) * rank)
+
+    traces = [look.curve(RANKS, np.array([rate_at(rank, name) for rank in RANKS]), FORMULAS[name],
+                         width=3.5 if name == rule else 1.5, size=9 if name == rule else 5,
+                         hovertemplate=f"{FORMULAS[name]}: η = %{{y:.2g}}<extra></extra>")
+              for name, look in SCALE_LOOKS.items()]
+    s, rate = scaling(r, alpha, SCALE_RULES[rule]), rate_at(r, rule)
+    traces += [level(RECIPE["lr"], [RANKS[0] / 1.5, RANKS[-1] * 1.5], name="the recipe's rate",
+                     hovertemplate="the recipe’s η = %{y:.2g}<extra></extra>"),
+               marks([r], [rate], SCALE_LOOKS[rule].colour, "circle-open", 18, stroke=3,
+                     name="here", hovertemplate="η = %{y:.2g}<extra></extra>")]
+    ticks = [1e-6, 1e-5, 1e-4, 1e-3]
+    return figure(traces, layout(
+        [scale_legend()], [named_ticks(RANKS, named=RANKS[::2], margin=0.15)],
+        [{"type": "log", "tickvals": ticks, "ticktext": [power(e) for e in range(-6, -2)],
+          "range": [-6.9, -2.7], "title": {"text": "η for an equally useful first step"}}],
+        f"r = {RECIPE['r']}, α = {RECIPE['alpha']}, α/r, η = {RECIPE['lr']:g} → r = {r}, "
+        f"α = {alpha}, {FORMULAS[rule]}: the scale goes from "
+        f"{number(RECIPE['alpha'] / RECIPE['r'])} to {number(s)}; at the same η Adam’s first step "
+        f"is {number(RECIPE['lr'] / rate)} times as useful; equally useful at η = {rate:.2g}"))

@@ -1,0 +1,94 @@
+"""Bytes that training a small Llama takes on the CPU, by looking at it. Imports torch; transformers
+and PEFT when a model is made."""
+
+from __future__ import annotations
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from lora_edu.chapters.in_practice.memory import MODULES, Llama, Precision
+
+
+def adapted(model: Llama, modules: str, r: int, precision: Precision,
+            checkpointing: bool = False):
+    """A Llama of transformers with random weights, and PEFT's adapters."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    kv, hidden = model.shapes["k"][0], model.shapes["up"][0]
+    made = LlamaForCausalLM(LlamaConfig(
+        vocab_size=model.vocabulary, hidden_size=model.d, intermediate_size=hidden,
+        num_hidden_layers=model.layers, num_attention_heads=model.heads,
+        num_key_value_heads=kv * model.heads // model.d, attn_implementation="sdpa"))
+    made = made.to({2: torch.bfloat16, 4: torch.float32}[precision.number])
+    if checkpointing:
+        enable = getattr(made, "activation_checkpointing_enable",  # its name from version 5 on
+                         made.gradient_checkpointing_enable)
+        enable({"use_reentrant": False})
+        made.enable_input_require_grads()
+    names = [f"{name}_proj" for name in MODULES[modules].split(", ")]
+    return get_peft_model(made, LoraConfig(r=r, target_modules=names),
+                          autocast_adapter_dtype=precision.weight == 4).train()
+
+
+def loss_of(made, ids: torch.Tensor, precision: Precision) -> torch.Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision.copies):
+        return made(input_ids=ids, labels=ids, use_cache=False).loss
+
+
+def saved(made, ids: torch.Tensor, precision: Precision) -> int:
+    """Bytes that autograd keeps for the way back, parameters and buffers not counted."""
+    own = {p.untyped_storage().data_ptr() for p in (*made.parameters(), *made.buffers())}
+    held = {}  # the tensors themselves, so that no address is used twice
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            held[storage.data_ptr()] = (storage.nbytes(), tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss_of(made, ids, precision)
+    return sum(size for size, _ in held.values())
+
+
+class _Live(TorchDispatchMode):
+    """Follows every tensor that an operation returns until its memory is given back."""
+
+    def __init__(self, tensors):
+        super().__init__()
+        self.held, self.most, self.peak = {}, 0, 0
+        for tensor in tensors:
+            self.see(tensor)
+
+    def see(self, tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self.held:
+            self.most += storage.nbytes()
+        self.held[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, torch.Tensor):
+                self.see(tensor)
+        if self.most > self.peak:  # look what has gone since
+            self.held = {key: one for key, one in self.held.items() if not one[0].expired()}
+            self.most = sum(size for _, size in self.held.values())
+            self.peak = max(self.peak, self.most)
+        return made
+
+
+def peak(made, ids: torch.Tensor, precision: Precision) -> int:
+    """The most bytes that are held at once in a second step of AdamW."""
+    rule = torch.optim.AdamW([p for p in made.parameters() if p.requires_grad], foreach=False)
+    with _Live((*made.parameters(), *made.buffers(), ids)) as live:
+        for _ in range(2):
+            live.peak = 0
+            loss_of(made, ids, precision).backward()
+            rule.step()
+            rule.zero_grad()
+    return live.peak

@@ -1,0 +1,85 @@
+"""What a fault is, and the tiny models that faults are planted in.
+
+Imports torch, PEFT, ``lora_edu.nn`` and the sibling tiny.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from peft import LoraConfig, get_peft_model
+
+from lora_edu.chapters.in_practice.tiny import TinyChat, batch
+from lora_edu.nn import inject
+
+TARGETS = ["q", "v"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """finding: the name of what the doctor says. seen: what the user sees.
+
+    plant() returns what ``doctor`` is asked with, as a dict; plant(mended=True) the same after the
+    remedy. thread: where users met it, below https://github.com/, if that is known.
+    """
+
+    finding: str
+    seen: str
+    plant: Callable[..., dict]
+    thread: str = ""
+
+
+def fault(listed: list[Fault], finding: str, seen: str, thread: str = ""):
+    """List a function that plants a fault."""
+    def decorate(plant):
+        listed.append(Fault(finding, seen, plant, thread))
+        return plant
+    return decorate
+
+
+def ours(start: str = "both random", targets=TARGETS, model: TinyChat | None = None, **settings):
+    """A tiny model with an adapter of ours that does something, as after some training."""
+    model = TinyChat() if model is None else model
+    settings = {"r": 4, "alpha": 8} | settings
+    inject(model, targets, start=start, rng=torch.Generator().manual_seed(1), **settings)
+    return model
+
+
+def pefts(targets=TARGETS, model: TinyChat | None = None, **settings):
+    """A tiny model with an adapter of PEFT's."""
+    torch.manual_seed(1)
+    return get_peft_model(TinyChat() if model is None else model, LoraConfig(
+        **{"r": 4, "lora_alpha": 8, "target_modules": targets} | settings))
+
+
+def trained(model) -> list:
+    """What trains of a model."""
+    return [p for p in model.parameters() if p.requires_grad]
+
+
+def adam(parameters, lr=1e-3):
+    """AdamW."""
+    return torch.optim.AdamW(parameters, lr=lr)
+
+
+def answer(model) -> torch.Tensor:
+    """The logits for the batch."""
+    with torch.no_grad():
+        return model(batch()["input_ids"]).logits
+
+
+def loud(dtype: torch.dtype) -> TinyChat:
+    """A tiny model whose logits are beyond float16's largest number, 65504."""
+    model = TinyChat()
+    with torch.no_grad():
+        model.head.weight *= 2e5
+    return model.to(dtype)
+
+
+def named(name: str) -> TinyChat:
+    """A tiny model that says where it came from, as transformers' do."""
+    model = TinyChat()
+    model.name_or_path = name
+    return model

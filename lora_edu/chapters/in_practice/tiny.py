@@ -1,0 +1,78 @@
+"""A tiny chat model, and a batch of questions with answers. Imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+PAD, END, IGNORED = 0, 2, -100
+
+
+@dataclass
+class Config:
+    """What transformers' models say about themselves, as far as it is read here."""
+
+    eos_token_id: int = END
+    model_type: str = "tiny"
+
+    def to_dict(self):
+        return vars(self)
+
+
+class Block(nn.Module):
+    """x + v(tanh(q(x)))"""
+
+    def __init__(self, d):
+        super().__init__()
+        self.q, self.v = nn.Linear(d, d), nn.Linear(d, d)
+
+    def forward(self, x):
+        return self.v(torch.tanh(self.q(x)))
+
+
+class TinyChat(nn.Module):
+    """Token ids (n, t) → logits (n, t, 16), and with labels a loss, as transformers' models do.
+
+    There is no attention: a token is predicted from the one before. gate: what the blocks count.
+    """
+
+    loss_type = "ForCausalLM"  # transformers' name for such a loss
+
+    def __init__(self, d=16, seed=0):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.tokens = nn.Embedding(16, d)
+            self.blocks = nn.ModuleList([Block(d), Block(d)])
+            self.head = nn.Linear(d, 16, bias=False)
+        self.config, self.gate, self.gradient_checkpointing = Config(), 1.0, False
+
+    def forward(self, input_ids, attention_mask=None, labels=None):
+        x = self.tokens(input_ids)
+        for block in self.blocks:
+            if self.gradient_checkpointing and self.training:
+                x = x + self.gate * checkpoint(block, x, use_reentrant=True)
+            else:
+                x = x + self.gate * block(x)
+        logits = self.head(x)
+        loss = None if labels is None else F.cross_entropy(
+            logits[:, :-1].reshape(-1, 16).float(), labels[:, 1:].reshape(-1))
+        return SimpleNamespace(logits=logits, loss=loss)
+
+    def enable_input_require_grads(self):
+        """What transformers' method of this name does."""
+        self.tokens.register_forward_hook(lambda module, args, out: out.requires_grad_(True))
+
+
+def batch() -> dict[str, torch.Tensor]:
+    """Two texts of a prompt (tokens below 8) and an answer (from 8 on); the second is padded."""
+    ids = torch.tensor([[3, 4, 5, 9, 8, 10, 12, END],
+                        [6, 3, 7, 11, 9, END, PAD, PAD]])
+    counts = (ids >= 8) | (ids == END)
+    return {"input_ids": ids, "attention_mask": (ids != PAD).long(),
+            "labels": torch.where(counts, ids, IGNORED)}

@@ -1,0 +1,29 @@
+"""A picture, and the nearest matrices of rank r. Imports NumPy."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+LETTERS = {  # seven rows of five pixels each
+    "L": "10000 10000 10000 10000 10000 10000 11111",
+    "o": "00000 00000 01110 10001 10001 10001 01110",
+    "R": "11110 10001 10001 11110 10100 10010 10001",
+    "A": "01110 10001 10001 11111 10001 10001 10001",
+}
+
+
+@cache
+def picture() -> np.ndarray:
+    """A (14, 46) matrix: the word LoRA, seven distinct rows of pixels, and a little noise."""
+    rows = ["0".join(LETTERS[letter].split()[i] for letter in "LoRA") for i in range(7)]
+    pixels = np.array([[float(pixel) for pixel in row] for row in rows])
+    grown = np.kron(pixels, np.ones((2, 2)))  # (14, 46)
+    return grown + 0.1 * np.random.default_rng(0).normal(size=grown.shape)
+
+
+def best_rank(M: np.ndarray, r: int) -> np.ndarray:
+    """The best approximation of M of rank at most r (Eckart & Young 1936), the shape of M."""
+    U, sigma, Vt = np.linalg.svd(M, full_matrices=False)
+    return (U[:, :r] * sigma[:r]) @ Vt[:r]

@@ -1,0 +1,78 @@
+"""Drawings of matrices: boxes to scale, coloured cells, words. Imports NumPy and the style.
+
+A drawing is a figure whose axes show nothing: places are in units of its own, y upwards, and one
+unit is as long along x as along y.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from lora_edu.chapters.shared.style import COLOURS, PALE, layout, words
+
+EDGE = {"color": "rgba(128,128,128,0.7)", "width": 1}
+STRONGEST = 0.75  # opacity of the fill of a drawing's largest entry: words on it can be read
+
+
+def drawing(parts: list[dict], spans: list[tuple], reading: str, *, titles=None) -> dict:
+    """The figure of shapes (``box``, ``arrow``) and words (``say``).
+
+    spans: ((left, right), (low, high)) of each of one or two panels. Each needs words of its own.
+    """
+    blank = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
+    xaxes = [{**blank, "range": list(x)} for x, _ in spans]
+    yaxes = [{**blank, "range": list(y), "scaleanchor": f"x{'' if i == 0 else 2}", "scaleratio": 1}
+             for i, (_, y) in enumerate(spans)]
+    made = layout(titles or [""] * len(spans), xaxes, yaxes, reading)
+    made["margin"] = {"l": 4, "r": 4, "t": 26 if titles else 6, "b": 6}
+    made["shapes"] = [part for part in parts if part["type"] != "scatter"]
+    return {"data": [part for part in parts if part["type"] == "scatter"], "layout": made}
+
+
+def fill(quantity: str, strength: float) -> str:
+    """A quantity's colour, the paler the smaller ``strength``, in [0, 1]; 0 is an empty place."""
+    if strength == 0:
+        return PALE
+    red, green, blue = (int(COLOURS[quantity][i:i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{0.15 + (STRONGEST - 0.15) * strength:.2f})"
+
+
+def box(left: float, low: float, width: float, height: float, colour: str, *, panel: int = 1
+        ) -> dict:
+    """A rectangle. colour: of its inside, as ``fill`` gives it."""
+    return _shape("rect", left, low, left + width, low + height, panel,
+                  {"fillcolor": colour, "line": EDGE})
+
+
+def cells(matrix, left: float, top: float, quantity: str, *, panel: int = 1,
+          largest: float | None = None) -> list[dict]:
+    """A matrix, one unit a cell, the first row on top: coloured by the size of the entries.
+
+    largest: the size with the full colour (default: of the matrix's largest entry).
+    """
+    sizes = np.abs(np.asarray(matrix, dtype=float))
+    sizes = sizes / (largest or sizes.max() or 1)
+    return [box(left + j, top - i - 1, 1, 1, fill(quantity, size), panel=panel)
+            for i, row in enumerate(sizes) for j, size in enumerate(row)]
+
+
+def connect(*points: tuple, panel: int = 1) -> list[dict]:
+    """Straight lines from point to point."""
+    return [_shape("line", *start, *end, panel, {"line": {**EDGE, "width": 1.5}})
+            for start, end in itertools.pairwise(points)]
+
+
+def say(texts: dict[tuple, str], *, panel: int = 1, size: int = 13, colour: str | None = None
+        ) -> dict:
+    """Words, each centred on its place {(x, y): text}; in a quantity's colour, or the theme's."""
+    x, y = zip(*texts, strict=True)
+    font = {"size": size} | ({"color": COLOURS[colour]} if colour else {})
+    return words(list(x), list(y), list(texts.values()), panel=panel, textfont=font)
+
+
+def _shape(kind: str, x0, y0, x1, y1, panel: int, looks: dict) -> dict:
+    n = "" if panel == 1 else str(panel)
+    return {"type": kind, "x0": x0, "x1": x1, "y0": y0, "y1": y1, "xref": f"x{n}",
+            "yref": f"y{n}", "layer": "below", **looks}

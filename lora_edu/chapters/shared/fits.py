@@ -1,0 +1,42 @@
+"""Two fits of measured curves: where they are least, and the power that they follow.
+
+Imports NumPy only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def vertex(log_rates, losses) -> np.ndarray:
+    """Where each curve is least: the vertex of the parabola through its least point and the two
+    beside it, (…).
+
+    log_rates: (n,), increasing, n ≥ 3. losses: (…, n); as logarithms, if the parabola is to be one
+    in the logarithm. Where a neighbour is infinite it is the least point itself.
+
+    Raises ValueError where a least point lies at an end: then the minimum was not among the rates.
+    """
+    x, y = np.asarray(log_rates, dtype=float), np.asarray(losses, dtype=float)
+    least = y.argmin(axis=-1)
+    ends = np.unique(x[least[(least == 0) | (least == len(x) - 1)]])
+    if ends.size:
+        raise ValueError("the best rate lies at an end of the rates tried, "
+                         f"{', '.join(f'{rate:.3g}' for rate in np.exp(ends))}: try more")
+    three = least[..., None] + np.arange(-1, 2)
+    x, y = x[three], np.take_along_axis(y, three, axis=-1)
+    falls, rises = np.moveaxis(np.diff(y) / np.diff(x), -1, 0)  # falls < 0 ≤ rises
+    bend = (rises - falls) / (x[..., 2] - x[..., 0])
+    with np.errstate(invalid="ignore"):
+        found = (x[..., 0] + x[..., 1]) / 2 - falls / (2 * bend)
+    return np.where(np.isfinite(bend), found, x[..., 1])
+
+
+def exponent(x, y) -> tuple[float, float]:
+    """The power of x that y follows: mean over the seeds, and its standard error.
+
+    x: (n,), positive. y: (n, seeds), positive. A line is fitted to log y against log x for each
+    seed, by least squares.
+    """
+    slopes = np.polyfit(np.log(x), np.log(y), 1)[0]  # one a seed
+    return float(slopes.mean()), float(slopes.std(ddof=1) / len(slopes)**0.5)

@@ -1,0 +1,73 @@
+"""What figures that compare rules and seeds share: a look a rule, dots for seeds, named ticks.
+
+Imports NumPy and the style.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lora_edu.chapters.shared.style import coloured, curve, marks
+
+SIGNS = {"square": "■", "circle": "●", "diamond": "◆", "triangle-up": "▲"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one of several compared things is drawn. symbol: plotly's name of its mark."""
+
+    colour: str
+    symbol: str
+
+    def curve(self, x, y, name: str, *, width: float = 3, size: float = 9, **more) -> dict:
+        """A line with marks; the rest as :func:`style.curve`."""
+        return curve("delta", x, y, name=name, line={"color": self.colour, "width": width},
+                     marker={"symbol": self.symbol, "size": size, "color": self.colour}, **more)
+
+
+def legend(looks: dict[str, Look], between: str = "   ") -> str:
+    """The names in ``looks``, each with its mark and in its colour."""
+    return between.join(coloured(f"{SIGNS[look.symbol]} {name}", look.colour)
+                        for name, look in looks.items())
+
+
+def said(name: str, values=None) -> dict:
+    """A trace's name and what it says when it is pointed at: y, or the true ``values``."""
+    if values is None:
+        return {"name": name, "hovertemplate": f"{name} = %{{y:.3g}}<extra></extra>"}
+    return {"name": name, "hovertemplate": f"{name} = %{{customdata:.3g}}<extra></extra>",
+            "customdata": values}
+
+
+def seeds(x, values: np.ndarray, colour: str, *, size: float = 4, **more) -> dict:
+    """A dot for each seed. x: (n,). values: (n, seeds)."""
+    return marks(np.repeat(x, values.shape[1]), values.ravel(), colour, "circle", size,
+                 name="each seed", **more)
+
+
+def steps_done(count: int) -> str:
+    """1 → "1 step", 8 → "8 steps"."""
+    return f"{count} step{'s' * (count > 1)}"
+
+
+def apart(places, gap: float) -> np.ndarray:
+    """Where labels may stand: near ``places``, in their order, and ``gap`` from each other."""
+    order = np.argsort(places)
+    moved = np.asarray(places, dtype=float)[order]
+    for i in range(1, len(moved)):
+        moved[i] = max(moved[i], moved[i - 1] + gap)
+    moved += np.mean(places) - moved.mean()
+    return moved[np.argsort(order)]
+
+
+def named_ticks(values, title: str = "r", *, named=None, names=str, margin: float = 0.1) -> dict:
+    """A log axis from the first of ``values`` to the last. named: those with ticks (default: all).
+
+    names: value → the text of its tick. margin: what is left at both ends, in powers of ten.
+    """
+    named = values if named is None else named
+    return {"type": "log", "tickvals": list(named), "ticktext": [names(value) for value in named],
+            "range": [np.log10(values[0]) - margin, np.log10(values[-1]) + margin],
+            "title": {"text": title}}

@@ -1,0 +1,106 @@
+"""Maps of the loss against the rule for s, the rank and η, of models that train for long.
+
+A map is a log in ``maps/``, a line a run: task, rule, r, seed, lr, loss. Imports NumPy. The scripts
+that make the logs pass their training to :func:`search`; whoever draws them needs only
+:func:`curve`.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from lora_edu import _check
+
+FOLDER = Path(__file__).with_name("maps")
+FIRST = 8  # the rank at which every rule has s = 1
+ALPHAS = {"lora": 8.0, "rslora": math.sqrt(8), "none": 1.0}  # s = 8/r, √(8/r), 1
+POWERS = {"lora": 0.0, "rslora": 0.25, "none": 0.5}  # where a search begins: η ∝ r^−power
+BASE = 0.004  # the rate of octave 0
+
+
+def rate(octave: int) -> float:
+    """The learning rates of the maps are a factor of two apart."""
+    return BASE * 2.0**octave
+
+
+def search(file: Path, train, *, tasks, ranks, seeds, begin: int, head: str) -> None:
+    """Train what a map lacks, and append it to its log, a line a run.
+
+    train: function (task, rule, r, lr, seed) → loss. begin: the octave at which the search begins
+    at rank ``FIRST``; it is tried at every rank. The search ends when neither the rate that is best
+    on average nor the best of any seed stands at an end of those tried.
+    """
+    if not file.exists():
+        file.write_text(head, encoding="utf-8")
+    for task in tasks:
+        for rule, r in ((rule, r) for rule in ALPHAS for r in ranks):
+            if r == FIRST and rule != "lora":
+                continue
+            guess = round(begin - POWERS[rule] * math.log2(r / FIRST))
+            while missing := _missing(_read(file).get((task, rule, r), {}), guess, begin, seeds):
+                with file.open("a", encoding="utf-8") as log:
+                    for octave, seed in missing:
+                        loss = train(task, rule, r, rate(octave), seed)
+                        log.write(f"{task} {rule} {r} {seed} {rate(octave):g} {loss:.4f}\n")
+                        log.flush()
+
+
+def _missing(found: dict, guess: int, begin: int, seeds) -> list[tuple[int, int]]:
+    """The (octave, seed) that a search would train next; none if it is at its end."""
+    def lacking(octaves) -> list[tuple[int, int]]:
+        return [(octave, seed) for octave in sorted(octaves) for seed in seeds
+                if seed not in found.get(octave, {})]
+
+    first = lacking({begin, guess - 1, guess, guess + 1})
+    if first:
+        return first
+    octaves = [octave for octave in sorted(found) if set(seeds) <= set(found[octave])]
+    losses = np.array([[found[octave][seed] for seed in seeds] for octave in octaves])
+    bests = {octaves[at] for at in (losses.mean(axis=1).argmin(), *losses.argmin(axis=0))}
+    return lacking({best + step for best in bests for step in (-1, 1)})
+
+
+@cache
+def curve(name: str, task: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rates tried, (n,), and the losses at the end, (seeds, n); read-only.
+
+    name: of the log. Raises ValueError for what the map does not hold.
+    """
+    found = _read(FOLDER / f"{_check.choice('name', name, names())}.log")
+    _check.choice("task", task, {key[0] for key in found})
+    _check.choice("rule", rule, ALPHAS)
+    _check.choice("r", r, {key[2] for key in found})
+    runs = found[task, rule if r != FIRST else "lora", r]
+    seeds = sorted(set.union(*map(set, runs.values())))
+    octaves = sorted(octave for octave, losses in runs.items() if len(losses) == len(seeds))
+    rates = np.array([rate(octave) for octave in octaves])
+    losses = np.array([[runs[octave][seed] for octave in octaves] for seed in seeds])
+    for values in (rates, losses):
+        values.flags.writeable = False
+    return rates, losses
+
+
+def ranks(name: str, task: str) -> tuple[int, ...]:
+    """The ranks of a task's map."""
+    return tuple(sorted({key[2] for key in _read(FOLDER / f"{name}.log") if key[0] == task}))
+
+
+def names() -> list[str]:
+    """The maps that there are."""
+    return sorted(file.stem for file in FOLDER.glob("*.log"))
+
+
+def _read(file: Path) -> dict[tuple[str, str, int], dict[int, dict[int, float]]]:
+    """(task, rule, r) → octave → seed → loss."""
+    found: dict = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        task, rule, r, seed, lr, loss = line.split()
+        octave = round(math.log2(float(lr) / BASE))
+        found.setdefault((task, rule, int(r)), {}).setdefault(octave, {})[int(seed)] = float(loss)
+    return found

@@ -1,0 +1,49 @@
+"""The checks of the chapter Starts and traps. Imports NumPy and the verdicts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lora_edu.chapters.shared.verdict import NotYet, agree, array, ask, check, parts, positive
+
+
+@check
+def converted_adapter(convert) -> str:
+    """Check an adapter that stands, on W0, for one that was trained on W0 − s·B0·A0.
+
+    convert: function (A, B, A0, B0, alpha) → (A1, B1, alpha1), to be scaled by alpha1 / its rank.
+    The oracle adds up each entry's two products.
+    """
+    rng = np.random.default_rng(0)
+    for d, k, r, alpha in ((5, 7, 2, 3.0), (6, 4, 3, 8.0)):
+        A, B, A0, B0 = (rng.normal(size=shape) for shape in ((r, k), (d, r)) * 2)
+        A1, B1, alpha1 = parts(ask(convert, A, B, A0, B0, alpha), "A1", "B1", "alpha1")
+        A1, B1, alpha1 = array("A1", A1), array("B1", B1), positive("alpha1", alpha1)
+        if A1.ndim != 2 or not len(A1) or A1.shape[1] != k or B1.shape != (d, len(A1)):
+            raise NotYet(f"A1 and B1 must be (r1, {k}) and ({d}, r1), with one rank r1; they are "
+                         f"{A1.shape} and {B1.shape}.")
+        if len(A1) > 2 * r:
+            raise NotYet(f"The rank is {len(A1)}; {2 * r} is enough.")
+        want = np.array([[alpha / r * (B[i] @ A[:, j] - B0[i] @ A0[:, j]) for j in range(k)]
+                         for i in range(d)])
+        agree({"ΔW on the original weight": want}, [alpha1 / len(A1) * (B1 @ A1)],
+              "what is alpha1 divided by?")
+    return "on the original weight it is the trained model, for two shapes."
+
+
+@check
+def largest_eigenvalue(largest) -> str:
+    """Check a function (product, n, bound) → the largest eigenvalue of an unseen symmetric matrix.
+
+    The matrices are made from their eigenvalues, so that these are known.
+    """
+    rng = np.random.default_rng(0)
+    for values in ((5.0, 3.0, 1.0, 0.0), (4.0, 1.0, -2.0, -9.0, 0.5), (3.0, -3.0, 1.0),
+                   (-1.0, -2.0, -5.0)):
+        n = len(values)
+        Q = np.linalg.qr(rng.normal(size=(n, n)))[0]
+        H = (Q * values) @ Q.T
+        given = ask(largest, lambda v, H=H: H @ v, n, max(map(abs, values)))
+        agree({f"the largest of the eigenvalues {', '.join(f'{v:g}' for v in values)}":
+               max(values)}, [given], tol=1e-3)
+    return "also where the most negative one is larger in size."

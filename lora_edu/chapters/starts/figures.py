@@ -1,0 +1,163 @@
+"""PEFT's starting points on the board of Step zero, the spread of A under three rules, and the
+learning rate of each start.
+
+Imports NumPy, the board, the style, the starting points and their rates; torch and PEFT are loaded
+when the board is drawn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lora_edu.chapters.shared.board import STEPS, TITLE, norm_curves
+from lora_edu.chapters.shared.looks import named_ticks
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    NAMES,
+    SYMBOLS,
+    ZeroLogAxis,
+    coloured,
+    curve,
+    figure,
+    layout,
+    line,
+    marks,
+    power_ticks,
+    words,
+)
+from lora_edu.chapters.starts import rates
+from lora_edu.chapters.starts.runs import ROUNDING, SPREAD_RANKS, Board, board, spreads
+from lora_edu.explore.words import number, power, short
+
+HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "delta"),
+        "base − W₀": ("base", "frozen")}  # name: (of a Board, colour)
+
+
+class RoundingAxis(ZeroLogAxis):
+    """A log axis with places for exactly zero and, above it, for what is only rounding."""
+
+    def __init__(self):
+        super().__init__(-4, 2)
+
+    def place(self, values) -> np.ndarray:
+        """Coordinates; rounding sits where 10⁻⁴ would be."""
+        values = np.asarray(values, dtype=float)
+        return super().place(np.where((values > 0) & (values < ROUNDING), 1e-4, values))
+
+    def axis(self, title: str = "") -> dict:
+        spec = super().axis(title)
+        spec["ticktext"][1] = "rounding"
+        return spec
+
+
+def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
+    """Left: ‖∇A‖, ‖∇B‖, ‖ΔW‖ at step zero and after one step. Right: what the start is made of."""
+    names = {"tickvals": list(range(4)), "ticktext": list(HELD), "range": [-0.5, 3.5],
+             "showgrid": False}
+    scale = RoundingAxis()
+
+    def two_panels(traces: list[dict], said: str) -> dict:
+        option = start if start in ("True", "False") else repr(start)
+        return figure(traces, layout(
+            [TITLE, "norms at step 0   (log scale)"], [STEPS, names], [scale.axis(), scale.axis()],
+            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}"))
+
+    if start == "orthogonal" and r % 2:
+        return two_panels(
+            [words([0.5], [0.5], "needs an even r"),
+             words([1.5], [0.5], "needs an even r", panel=2)],
+            "not possible. Half of the components hold A, the other half B.")
+    found = board(start, r, alpha)
+    traces = norm_curves(found.grad_A, found.grad_B, found.model, scale, least=ROUNDING,
+                         says=lambda quantity, values: _says(NAMES[quantity], values))
+    for x, (name, (field, colour)) in enumerate(HELD.items()):
+        values = getattr(found, field)[:1]
+        traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond-open"),
+                            13, panel=2, name=name, **_says(name, values)))
+    return two_panels(traces, _reading(found))
+
+
+def _reading(found: Board) -> str:
+    def arrow(values):
+        return " → ".join(_word(value) for value in values)
+
+    return (f"‖∇A‖ {arrow(found.grad_A)} · ‖∇B‖ {arrow(found.grad_B)} · "
+            f"‖ΔW‖ {arrow(found.model)} · base moved by {_word(found.base[0])} · "
+            f"loss {arrow(found.loss)}")
+
+
+def _says(name: str, values) -> dict:
+    """The hover text: the value, or that it is rounding."""
+    return {"customdata": [_word(value) for value in values],
+            "hovertemplate": f"{name}: %{{customdata}}<extra></extra>"}
+
+
+def _word(value: float) -> str:
+    return "rounding" if 0 < value < ROUNDING else number(value)
+
+
+def spread(k: int = 768) -> dict:
+    """The standard deviation of A's entries against r: PEFT's default, "gaussian", and (k, r)."""
+    looks = {"U(±1/√k), the default": ("A", "solid", "circle"),
+             "N(0, 1/r²), “gaussian”": ("B", "solid", "square"),
+             "U(±1/√r), stored (k, r)": ("frozen", "dash", "x")}
+    values = spreads(k)
+    traces = [curve("A", SPREAD_RANKS, y, name=name,
+                    line={"color": COLOURS[colour], "width": 2.5, "dash": dash},
+                    marker={"color": COLOURS[colour], "size": 9, "symbol": symbol})
+              for (name, (colour, dash, symbol)), y in zip(looks.items(), values, strict=True)]
+    default, gaussian, stored = values[:, SPREAD_RANKS.index(16)]
+    return figure(traces, layout(
+        ["   ".join((coloured("● default", "A"), coloured("■ gaussian", "B"),
+                     coloured("× stored (k, r)", "frozen")))],
+        [named_ticks(SPREAD_RANKS, margin=0.08)],
+        [{"type": "log", "tickvals": [0.01, 0.1, 1], "ticktext": [power(-2), power(-1), "1"],
+          "range": [-2.3, 0.15], "title": {"text": "spread of A’s entries"}}],
+        f"k = {k}: the default has spread {number(default)} at every r; “gaussian” crosses it at "
+        f"r = √(3k) = {number(1 / default)}; at r = 16 “gaussian” is {number(gaussian / default)} "
+        f"times as wide, and (k, r) {number(stored / default)} times"))
+
+
+SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of ten
+
+
+def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regression") -> dict:
+    """Left: each start's best rate against its curvature. Right: losses at two rates."""
+    curvature, best = rates.stored()[f"{task} curvature"], rates.best(task, optimiser)
+    at, default = rates.STARTS.index(start), rates.STARTS.index("default")
+    means = [np.exp(np.log(values).mean(axis=1)) for values in (curvature, best)]
+    traces = []
+    if optimiser == "SGD":
+        ends = np.array([3.0, 1e5])
+        traces.append(line(ends, 2 / ends, "frozen", width=1.5, dash="dash", name="2/λ",
+                           hovertemplate="2/λ<extra></extra>"))
+    traces.append(marks(curvature[at], best[at], "B", "circle", 4, name="seeds"))
+    for i, name in enumerate(rates.STARTS):
+        colour = "B" if i == at else "A" if i == default else "frozen"
+        traces.append(marks([means[0][i]], [means[1][i]], colour,
+                            {"B": "square", "A": "circle", "frozen": "circle-open"}[colour],
+                            13 if i in (at, default) else 8, name=name,
+                            hovertemplate=f"{name}: λ %{{x:.3g}}, η %{{y:.3g}}<extra></extra>"))
+    found = rates.stored()[f"{task} {optimiser} curves"]
+    tried = [int(found[i, :, -1].argmin()) for i in (default, at)]
+    low, high = SPANS[task]
+    steps = np.arange(0, rates.STEPS + 1, rates.EVERY)
+    said = []
+    for who, rate, colour, dash in ((default, tried[0], "A", "solid"), (at, tried[0], "B", "dot"),
+                                    (at, tried[1], "B", "solid")):
+        losses, eta = found[who, rate], rates.RATES[optimiser][rate]
+        name = f"{rates.STARTS[who]}, η = {short(eta)}"
+        traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,
+                           dash=dash, name=name, customdata=losses,
+                           hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
+        end = "diverges" if losses[-1] >= rates.LOST else f"ends at {number(losses[-1])}"
+        said.append(f"{name} {end}")
+    return figure(traces, layout(
+        [coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"), "loss"],
+        [{**power_ticks(0, 4), "range": [0.4, 5.2], "title": {"text": "λ at the start"}},
+         {"range": [0, rates.STEPS], "title": {"text": "step"}}],
+        [{**power_ticks(-5, 0), "range": [-5.6, 0.4], "title": {"text": "best η"}},
+         {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
+        f"{task}, {optimiser}: {start} has λ = {number(means[0][at])} and its best η = "
+        f"{number(means[1][at])}, {number(means[1][at] / means[1][default])} times the default's "
+        f"· first seed: {'; '.join(dict.fromkeys(said))}"))

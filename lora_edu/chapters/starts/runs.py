@@ -1,0 +1,162 @@
+"""What PEFT's starting points do to one layer, found by running PEFT.
+
+Imports NumPy and the runs of Step zero; torch and PEFT inside the functions. The layer and its task
+are those of the board of Step zero, in float32, as PiSSA and others ask for.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from lora_edu.chapters.step_zero.runs import LEARNING_RATE, problem
+
+PEFT_STARTS = ("True", "gaussian", "eva", "orthogonal", "False", "pissa", "olora")  # the board's
+MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # need a trick or a config of their own
+RANKS, ALPHAS = (1, 2, 4, 8, 16, 32, 64), (1, 4, 8, 16, 64)
+WIDTHS = (64, 192, 768, 3072)
+SPREAD_RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
+ROUNDING = 1e-5  # what is smaller, on this task, is float32's rounding of numbers about 1
+
+
+@dataclass(frozen=True)
+class Board:
+    """Norms at step zero and after one step of Adam, two numbers each; ∇B is NaN where B is frozen.
+
+    update: ‖s·BA‖. base: ‖base − W0‖, by how much PEFT changed the frozen weight. model:
+    ‖base + s·BA − W0‖, by how much the layer differs from the one it was made from. r: the rank
+    that PEFT gave.
+    """
+
+    A: np.ndarray
+    B: np.ndarray
+    grad_A: np.ndarray
+    grad_B: np.ndarray
+    update: np.ndarray
+    base: np.ndarray
+    model: np.ndarray
+    loss: np.ndarray
+    r: int
+
+
+@cache
+def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32") -> Board:
+    """The Board of ``init_lora_weights=start``; "True" and "False" stand for the booleans.
+
+    dtype: of the base, "float32" or "bfloat16"; PEFT keeps A and B in float32. Torch's random
+    numbers and its number of threads are afterwards what they were.
+    """
+    import torch
+
+    with torch.random.fork_rng(), one_thread(), quiet_peft():
+        torch.manual_seed(seed)
+        layer, loss_of, W0 = _started(start, r, alpha, getattr(torch, dtype))
+        A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        rule = torch.optim.Adam([p for p in (A, B) if p.requires_grad], lr=LEARNING_RATE["Adam"])
+        rows = []
+        for _ in range(2):
+            rule.zero_grad()
+            loss = loss_of(layer)
+            loss.backward()
+            update = layer.scaling["default"] * (B.detach().double() @ A.detach().double())
+            moved = layer.base_layer.weight.detach().double() - W0.double()
+            rows.append([*(matrix.norm().item() for matrix in (A, B)),
+                         *(np.nan if p.grad is None else p.grad.norm().item() for p in (A, B)),
+                         update.norm().item(), moved.norm().item(),
+                         (moved + update).norm().item(), loss.item()])
+            rule.step()
+    norms = np.array(rows).T
+    norms.flags.writeable = False  # this Board is handed out again
+    return Board(*norms, r=len(A))
+
+
+def spreads(k: int) -> np.ndarray:
+    """The standard deviation of A's entries with k inputs at each of SPREAD_RANKS, (3, ranks).
+
+    Of PEFT's default U(±1/√k), of its "gaussian" N(0, 1/r²), and of the default's call on a matrix
+    that is stored as (k, r), U(±1/√r).
+    """
+    r = np.array(SPREAD_RANKS)
+    return np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
+
+
+@contextmanager
+def one_thread():
+    """Let torch use one thread: faster for small matrices, and the same bits everywhere."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def quiet_peft():
+    """Hush two warnings that are no news here.
+
+    EVA advises low_cpu_mem_usage, for models that fill the memory. LoRA-GA looks at gradients with
+    a hook of which torch says that it fires although the layer's inputs need no gradient.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="lora with eva initialization")
+        warnings.filterwarnings("ignore", message="Full backward hook is firing")
+        yield
+
+
+def config_for(model, start: str | bool, r: int, alpha: float, X, loss_of, names=("0",)):
+    """The LoraConfig of a start for the layers ``names`` of ``model``.
+
+    LoRA-GA looks at the gradient of ``loss_of(model)`` first, and CorDA at the inputs X.
+    """
+    from peft import LoraConfig
+
+    config = LoraConfig(r=r, lora_alpha=alpha, target_modules=list(names),
+                        init_lora_weights={"True": True, "False": False}.get(start, start),
+                        **_extra(start))
+    if start == "lora_ga":
+        from peft.tuners.lora.loraga import preprocess_loraga
+        preprocess_loraga(model, config, lambda: loss_of(model).backward())
+    if start == "corda":
+        from peft.tuners.lora.corda import preprocess_corda
+        preprocess_corda(model, config, run_model=lambda: model(X))
+    return config
+
+
+def _started(start: str, r: int, alpha: float, dtype):
+    """(PEFT's layer, the loss as a function of a layer, W0): a fresh layer with this start."""
+    import torch
+    from peft import get_peft_model, initialize_lora_eva_weights
+
+    task = problem()
+    X, W0 = (torch.tensor(values, dtype=dtype) for values in (task.X, task.W0))
+    target = torch.tensor(task.X @ task.W_star.T, dtype=torch.float32)
+
+    def loss_of(layer):
+        return ((layer(X).float() - target) ** 2).sum() / (2 * len(X))
+
+    model = torch.nn.Sequential(torch.nn.Linear(*W0.T.shape, bias=False, dtype=dtype))
+    with torch.no_grad():
+        model[0].weight.copy_(W0)
+    model = get_peft_model(model, config_for(model, start, r, alpha, X, loss_of))
+    if start == "eva":
+        initialize_lora_eva_weights(
+            model, [X, X], forward_fn=lambda model, batch: model(batch),
+            prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None, show_progress_bar=False)
+    return model.base_model.model[0], loss_of, W0
+
+
+def _extra(start: str | bool) -> dict:
+    """The sub-configuration that some starts ask for. EVA: no exchange of ranks between layers."""
+    from peft import EvaConfig, LoraGAConfig
+    from peft.tuners.lora.config import CordaConfig
+
+    return {"eva": {"eva_config": EvaConfig(rho=1.0)},
+            "lora_ga": {"lora_ga_config": LoraGAConfig()},
+            "corda": {"corda_config": CordaConfig()}}.get(start, {})

@@ -1,0 +1,161 @@
+"""Two tasks on which every start is trained, and what each start makes of their layers.
+
+Imports the runs of the chapter and the tasks of Step zero and of Rotated digits; torch and PEFT.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import nn
+
+from lora_edu import _check, teacher_student
+from lora_edu.chapters.rotated_digits.training import base_for
+from lora_edu.chapters.starts.rates import STARTS
+from lora_edu.chapters.starts.runs import config_for, one_thread, quiet_peft
+
+R, ALPHA, S = 8, 16, 2.0
+PICTURES = 200  # of the turned ones, all in each step
+
+
+@dataclass(frozen=True)
+class Task:
+    """Layers to adapt, and the loss as a function of their weights.
+
+    weights: list of (d, k). loss: list of (…, d, k) → (…). model: the same in torch, for PEFT, with
+    ``names`` the layers' names. X: inputs. loss_of: a model's loss.
+    """
+
+    weights: list[torch.Tensor]
+    loss: Callable
+    model: Callable
+    names: tuple[str, ...]
+    X: torch.Tensor
+    loss_of: Callable
+
+
+@dataclass(frozen=True)
+class Start:
+    """For each layer A (r, k), B (d, r) and the frozen weight (d, k)."""
+
+    A: list[torch.Tensor]
+    B: list[torch.Tensor]
+    base: list[torch.Tensor]
+
+
+@cache
+def task(name: str, seed: int) -> Task:
+    """"regression": that of Step zero, drawn with ``seed``. "digits": turned by 90°, adapted in the
+    two hidden layers; the seed draws the pretrained base."""
+    _check.choice("name", name, ("regression", "digits"))
+    return _regression(seed) if name == "regression" else _digits(seed)
+
+
+def _regression(seed: int) -> Task:
+    given = teacher_student(64, 64, n=256, shift_rank=4, spectrum=1.0,
+                            rng=np.random.default_rng(seed))
+    W0, W_star, C = (torch.tensor(part) for part in (given.W0, given.W_star, given.covariance))
+    X = torch.tensor(given.X, dtype=torch.float32)
+    target = X @ W_star.float().T
+
+    def loss(weights):
+        [W] = weights
+        return 0.5 * ((W - W_star) @ C * (W - W_star)).sum(dim=(-2, -1))
+
+    def model():
+        made = nn.Sequential(nn.Linear(64, 64, bias=False))
+        made[0].weight.data.copy_(W0)
+        return made
+
+    return Task([W0], loss, model, ("0",), X,
+                lambda model: ((model(X) - target)**2).sum() / (2 * len(X)))
+
+
+def _digits(seed: int) -> Task:
+    base, parts = base_for("rotated", seed)
+    X, y = (part[:PICTURES] for part in parts["train"])
+    b0, b1 = base[0].bias.detach(), base[2].bias.detach()
+    head, b2 = base[4].weight.detach(), base[4].bias.detach()
+
+    def loss(weights):
+        W0, W1 = weights
+        H = torch.relu(X @ W0.mT + b0)
+        H = torch.relu(H @ W1.mT + b1)
+        Z = H @ head.T + b2
+        return (Z.logsumexp(dim=-1) - Z[..., torch.arange(len(y)), y]).mean(dim=-1)
+
+    return Task([base[i].weight.detach() for i in (0, 2)], loss, lambda: copy.deepcopy(base),
+                ("0", "2"), X,
+                lambda model: nn.functional.cross_entropy(model(X), y))
+
+
+PEFT_NAMES = {"default": "True", "gaussian": "gaussian", "EVA": "eva", "orthogonal": "orthogonal",
+              "PiSSA": "pissa", "OLoRA": "olora", "CorDA": "corda",
+              "LoRA-GA": "lora_ga", "both random": "False"}
+
+
+@cache
+def start(name: str, of: str, seed: int) -> Start:
+    """The start called ``name`` on the task ``of``, r = 8 and s = 2, drawn with ``seed``."""
+    _check.choice("name", name, STARTS)
+    given = task(of, seed)
+    rng = torch.Generator().manual_seed(seed)
+    kind, subtracted = name.removesuffix(", subtracted"), name.endswith(", subtracted")
+    if kind in PEFT_NAMES:
+        found = _from_peft(given, PEFT_NAMES[kind], seed)
+    else:
+        A, B = zip(*(_by_hand(kind, W, rng) for W in given.weights), strict=True)
+        found = Start(list(A), list(B), given.weights)
+    if subtracted or kind == "MiLoRA":
+        base = [W - S * b @ a for W, a, b in zip(given.weights, found.A, found.B, strict=True)]
+        found = Start(found.A, found.B, base)
+    return found
+
+
+def loss_of(given: Task, begun: Start, params: list[torch.Tensor]) -> torch.Tensor:
+    """The loss with ``params``: every layer's A, (…, r, k), then every layer's B, (…, d, r)."""
+    n = len(begun.A)
+    A, B = params[:n], params[n:]
+    return given.loss([W + S * b @ a for W, a, b in zip(begun.base, A, B, strict=True)])
+
+
+def _by_hand(kind: str, W: torch.Tensor, rng: torch.Generator):
+    """(A, B) of one layer, in W's dtype."""
+    d, k = W.shape
+    A, B = ((2 * torch.rand(shape, generator=rng, dtype=W.dtype) - 1) for shape in
+            ((R, k), (d, R)))
+    if kind == "A zero":
+        return 0 * A, B / d**0.5
+    if kind == "A zero, wide":
+        return 0 * A, B / R**0.5
+    if kind == "both small":
+        return A / k**0.5, 0.1 * B / d**0.5
+    U, sizes, Vt = torch.linalg.svd(W, full_matrices=False)
+    root = (sizes[-R:] / S).sqrt()  # MiLoRA: the smallest
+    return root[:, None] * Vt[-R:], U[:, -R:] * root
+
+
+def _from_peft(given: Task, init: str, seed: int) -> Start:
+    from peft import get_peft_model, initialize_lora_eva_weights
+
+    with torch.random.fork_rng(), one_thread(), quiet_peft():
+        torch.manual_seed(seed)
+        model = given.model()
+        config = config_for(model, init, R, ALPHA, given.X, given.loss_of, given.names)
+        model = get_peft_model(model, config)
+        if init == "eva":
+            initialize_lora_eva_weights(
+                model, [given.X, given.X], forward_fn=lambda model, batch: model(batch),
+                prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None, show_progress_bar=False)
+        layers = [model.base_model.model.get_submodule(name) for name in given.names]
+        dtype = given.weights[0].dtype
+        A, B, base = ([part.detach().to(dtype).clone() for part in parts] for parts in (
+            [layer.lora_A["default"].weight for layer in layers],
+            [layer.lora_B["default"].weight for layer in layers],
+            [layer.base_layer.weight for layer in layers]))
+    return Start(A, B, base)

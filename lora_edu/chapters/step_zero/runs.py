@@ -1,0 +1,70 @@
+"""Five starting points at step zero and after one step, and how noise leaves the saddle.
+
+Imports the NumPy core. The problem is a teacher–student regression of 64 × 64 with decaying input
+spectrum; A and B are drawn with one standard deviation, so that the two one-zero starts are mirror
+images.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from lora_edu import (
+    Adapter,
+    History,
+    Regression,
+    initial,
+    optimiser,
+    scaling,
+    teacher_student,
+    train,
+)
+
+SIDE = 64
+SIGMA = 1 / np.sqrt(3 * SIDE)  # PEFT's default spread of A at k = 64
+LEARNING_RATE = {"SGD": 0.1, "Momentum": 0.1, "Adam": 0.003, "AdamW": 0.003}
+NOISE_STEPS = 150  # of the runs that start as noise
+
+
+@cache
+def problem() -> Regression:
+    """The regression that every figure of this chapter starts from."""
+    return teacher_student(SIDE, SIDE, n=256, shift_rank=4, spectrum=1.0,
+                           rng=np.random.default_rng(0))
+
+
+def one_step(r: int, alpha: float, start: str, optimiser_name: str) -> History:
+    """The History of one step from a starting point."""
+    A, B = initial(SIDE, SIDE, r, start, SIGMA, rng=np.random.default_rng(1))
+    return train(problem(), Adapter(A, B, scaling(r, alpha)),
+                 optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name]), 1)
+
+
+def from_noise(tau: float, optimiser_name: str, r: int = 8, alpha: float = 16,
+               steps: int = NOISE_STEPS, seed: int = 1, **settings) -> History:
+    """The History of a run whose A and B start as N(0, τ²) noise.
+
+    settings: of the optimiser, beside its LEARNING_RATE.
+    """
+    rng = np.random.default_rng(seed)
+    A, B = tau * rng.normal(size=(r, SIDE)), tau * rng.normal(size=(SIDE, r))
+    rule = optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name], **settings)
+    return train(problem(), Adapter(A, B, scaling(r, alpha)), rule, steps)
+
+
+def escape_step(history: History) -> int | None:
+    """The first step at which the loss is below 90 % of its start, None if there is none."""
+    below = np.flatnonzero(history.loss < 0.9 * history.loss[0])
+    return int(below[0]) if below.size else None
+
+
+def descend(a: float, b: float, lr: float, steps: int) -> np.ndarray:
+    """The path (steps + 1, 2) of gradient descent on L(a, b) = (1 − ab)²/2."""
+    path = [(a, b)]
+    for _ in range(steps):
+        error = 1 - a * b
+        a, b = a + lr * error * b, b + lr * error * a
+        path.append((a, b))
+    return np.array(path)

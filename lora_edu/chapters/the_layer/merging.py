@@ -1,0 +1,50 @@
+"""What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move.
+
+Imports NumPy only.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+D = K = 128
+SIZES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1)  # ‖ΔW‖ / ‖W0‖
+# bits of the mantissa, the hidden one too, and the exponent of the smallest number above zero
+FORMATS = {"float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133)}
+
+
+def rounded(values: np.ndarray, format_name: str) -> np.ndarray:
+    """The nearest numbers of one of FORMATS, ties to even; there is no largest one."""
+    bits, least = FORMATS[format_name]
+    exponent = np.maximum(np.frexp(values)[1] - bits, least)  # of the distance to the neighbours
+    return np.ldexp(np.round(np.ldexp(values, -exponent)), exponent)
+
+
+@cache
+def matrices(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(W0, ΔW of W0's norm and rank 8, X): W0 representable in the format."""
+    rng = np.random.default_rng(0)
+    W0 = rounded(rng.normal(0, 1 / np.sqrt(K), (D, K)), format_name)
+    delta = rng.normal(size=(D, 8)) @ rng.normal(size=(8, K))
+    return W0, delta * np.linalg.norm(W0) / np.linalg.norm(delta), rng.normal(size=(64, K))
+
+
+@cache
+def arrivals(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(kept, error, moved) for each of SIZES; only the merged weight is rounded, sums are exact.
+
+    With E = merged − (W0 + ΔW): kept = ⟨ΔW + E, ΔW⟩ / ‖ΔW‖², error = ‖E‖ / ‖ΔW‖,
+    moved = ‖X·Eᵀ‖ / ‖X·(W0 + ΔW)ᵀ‖.
+    """
+    W0, delta, X = matrices(format_name)
+    rows = []
+    for size in SIZES:
+        update = size * delta
+        error = rounded(W0 + update, format_name) - (W0 + update)
+        square = np.vdot(update, update)
+        rows.append((1 + np.vdot(error, update) / square,
+                     np.sqrt(np.vdot(error, error) / square),
+                     np.linalg.norm(X @ error.T) / np.linalg.norm(X @ (W0 + update).T)))
+    return tuple(np.array(rows).T)

@@ -1,0 +1,44 @@
+// The way back from a plot to the link that led there: a button at the foot of the window, Escape,
+// and, on a page, the browser's own Back (see page.js).
+// Joined with its neighbours into one script (see assets.py).
+
+let wayBack = null; // there is one at most
+
+// leave: what the button does; to go back by oneself is `wayBack.come()`.
+function offerWayBack(link, id, leave = () => wayBack.come()) {
+  wayBack?.end();
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "explorer-return", textContent: "↩ back to the text", title: "or Escape", onclick: leave });
+  const escape = (event) => { if (event.key === "Escape") leave(); };
+  let away = false; // the button is there while the link is out of sight
+  const sight = new IntersectionObserver(([{ isIntersecting }]) => {
+    if (away && isIntersecting) return wayBack.end();
+    away = !isIntersecting;
+    if (away) document.body.append(button);
+  });
+  sight.observe(link);
+  addEventListener("keydown", escape);
+  wayBack = {
+    id,
+    end() {
+      sight.disconnect();
+      removeEventListener("keydown", escape);
+      button.remove();
+      wayBack = null;
+    },
+    come() {
+      this.end();
+      link.focus({ preventScroll: true });
+      link.scrollIntoView({ block: "center", behavior: scrolling() });
+    },
+  };
+}
+
+function scrolling() {
+  return STILL.matches ? "instant" : "smooth";
+}
+
+// A click that means: here, and not in a new tab or window.
+function isPlain(event) {
+  return event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+}

@@ -1,0 +1,43 @@
+// The controls of an explorer as they stand in the HTML that page.py writes, and as a link names them.
+// Plain functions, no imports: these files are joined into one script (see assets.py).
+
+// One interface to the three kinds of HTML control.
+function readControl(element, { name, label: text, kind, keys, texts }) {
+  const inputs = [...element.querySelectorAll("input, option")];
+  const chosen = element.querySelector("option") ? "selected" : "checked";
+  const row = element.querySelector(".explorer-options"); // scrolls on a phone
+  const bring = (at) => {
+    if (!row) return;
+    const { offsetLeft: left, offsetWidth: width } = inputs[at].parentElement, aside = 32; // px of the next
+    row.scrollLeft = Math.min(left - aside, Math.max(row.scrollLeft, left + width + aside - row.clientWidth));
+  };
+  const output = element.querySelector("output");
+  const get = {
+    slider: () => Number(inputs[0].value),
+    choice: () => inputs.findIndex((input) => input[chosen]),
+    switch: () => Number(inputs[0].checked),
+  }[kind];
+  const set = {
+    slider: (at) => { inputs[0].value = at; },
+    choice: (at) => { inputs[at][chosen] = true; bring(at); },
+    switch: (at) => { inputs[0].checked = Boolean(at); },
+  }[kind];
+  if (kind === "choice" && get()) bring(get());
+  return {
+    name, text, keys, get, set, count: keys.length,
+    label: () => {
+      const text = texts[get()];
+      if (!output || output.textContent === text) return;
+      output.textContent = text;
+      inputs[0].setAttribute("aria-valuetext", text);
+    },
+  };
+}
+
+// "…#name?r=8&start=both-zero" -> {name, positions}, or null if it is no such link.
+function parseLink(address) {
+  const found = /#([^?]+)\?(.*)$/.exec(address || "");
+  if (!found) return null;
+  const [name] = new URLSearchParams(found[1]).keys(); // decodes, and never throws
+  return { name, positions: Object.fromEntries(new URLSearchParams(found[2])) };
+}

@@ -1,0 +1,214 @@
+// An explorer: controls, plot, sentence, pin, reset, links and faults around the HTML that page.py
+// writes. One class for the static page and for a notebook; what differs is in page.js and live.js.
+// Joined with its neighbours into one script (see assets.py).
+
+const QUIET = 400; // ms after the last move: the controls have come to rest
+const IN_SIGHT = 0.6; // of a plot; a link brings it into sight where less of it is
+
+class Explorer {
+  // The heirs give loadPlotly(), which promises plotly; ask(), which has the figure of the position
+  // that the controls stand at shown by show(), now or later; and share(), the link as it is copied.
+  faults = {};
+  pinned = null; // what the pinned copy says
+
+  constructor(root) {
+    this.root = root;
+    this.data = JSON.parse(root.querySelector(".explorer-data").textContent);
+    this.name = this.data.name;
+    this.box = root.querySelector(".explorer-plot");
+    this.readingLine = root.querySelector(".explorer-reading");
+    this.start = this.data.controls.map((control) => control.start);
+    this.plot = createPlot(this.box, () => this.loadPlotly(), (types, ghosts) => {
+      this.fail("traces", types.length && `plotly.js, as it is loaded here, cannot draw ${types.join(", ")}.`);
+      this.tellPinned(ghosts);
+    });
+    this.controls = this.data.controls.map((control) => {
+      const element = root.querySelector(`[data-control="${control.name}"]`);
+      element.addEventListener("input", () => this.moved());
+      return readControl(element, control);
+    });
+    this.wireButtons();
+    this.spoken = document.createElement("p"); // read out by screen readers, seen by nobody
+    this.spoken.className = "explorer-spoken";
+    this.spoken.setAttribute("role", "status");
+    root.append(this.spoken);
+    root.classList.add("explorer-alive");
+  }
+
+  // Promises that there is something to draw.
+  get ready() {
+    return Promise.resolve();
+  }
+
+  // Say above the plot what went wrong, a sentence a kind; "" takes it back.
+  fail(kind, text) {
+    if ((this.faults[kind] || "") === (text || "")) return;
+    this.faults[kind] = text;
+    this.failure ||= failure("");
+    this.failure.textContent = Object.values(this.faults).filter(Boolean).join(" ");
+    if (!this.failure.textContent) this.failure.remove();
+    else if (!this.failure.isConnected) this.box.before(this.failure);
+    if (text) this.settle();
+  }
+
+  // Fetch plotly and draw; after a failure the next move tries again. Until then the box is busy.
+  load() {
+    if (this.drawing) return;
+    this.box.setAttribute("aria-busy", "true");
+    this.drawing = this.ready.then(() => this.plot.load()).then(() => this.fail("plotly", ""), (error) => {
+      this.drawing = null;
+      const hope = this.controls.length ? " The next move tries again." : "";
+      if (this.figure) this.fail("plotly", `The plot is not drawn: ${error.message}.${hope}`);
+    }).finally(() => this.box.removeAttribute("aria-busy"));
+  }
+
+  // Once the controls rest, what the plot says is read out: one announcement, however many moves.
+  settle() {
+    clearTimeout(this.settling);
+    if (this.player?.timer) return; // it calls this when it pauses
+    const said = () => [this.figure && reading(this.figure), ...Object.values(this.faults)];
+    this.settling = setTimeout(() => this.say(said().filter(Boolean).join(" ")), QUIET);
+  }
+
+  say(text) {
+    this.spoken.textContent = text;
+  }
+
+  // Whether the position of the controls is not drawn yet.
+  get busy() {
+    return !this.plot.current;
+  }
+
+  position() {
+    return this.controls.map((control) => control.get());
+  }
+
+  put(position) {
+    this.controls.forEach((control, i) => control.set(position[i]));
+    this.label();
+  }
+
+  label() {
+    this.controls.forEach((control) => control.label());
+  }
+
+  show(figure) {
+    if (this.figure) this.settle();
+    this.figure = figure;
+    this.plot.show(figure);
+    const said = reading(figure);
+    this.box.setAttribute("aria-label", said || this.data.caption || this.name);
+    if (!this.readingLine) return;
+    this.readingLine.firstElementChild.textContent = said;
+    if (said.length > this.readingLine.dataset.longest.length) this.readingLine.dataset.longest = said;
+  }
+
+  update() {
+    this.label();
+    this.ask();
+  }
+
+  // The controls stand elsewhere than before.
+  changed() {
+    this.fail("link", "");
+    this.update();
+    this.load();
+  }
+
+  // The same, by the reader's hand or by a link.
+  moved() {
+    this.player?.pause();
+    this.changed();
+  }
+
+  // positions: {control name: key}; unknown names and keys are left alone.
+  go(positions) {
+    for (const control of this.controls) {
+      const at = control.keys.indexOf(positions[control.name]);
+      if (at >= 0) control.set(at);
+    }
+    this.moved();
+  }
+
+  // What a link in the text does: it also brings the plot into sight, and outlines it for a moment.
+  follow(positions, link) {
+    this.go(positions);
+    const strange = Object.entries(positions).filter(([name, key]) =>
+      !this.controls.some((control) => control.name === name && control.keys.includes(key)));
+    const asked = strange.map(([name, key]) => `${name} = ${key}`).join(", ").slice(0, 80);
+    this.fail("link", asked && `The link asks for ${asked}: this plot has no such position.`);
+    const header = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
+    new IntersectionObserver(([{ intersectionRatio: seen }], observer) => {
+      observer.disconnect();
+      if (seen < IN_SIGHT) this.bringIntoSight(header, link);
+    }, { rootMargin: `${-header}px 0px 0px` }).observe(this.box);
+    this.root.classList.remove("explorer-moved");
+    void this.root.offsetWidth; // restart the outline's animation
+    this.root.classList.add("explorer-moved");
+  }
+
+  // The plot with its controls, where both fit below the page's header; else the plot.
+  bringIntoSight(header, link) {
+    if (link) this.leave(link);
+    const height = this.box.getBoundingClientRect().bottom - this.root.getBoundingClientRect().top;
+    const [target, block] = header + height < innerHeight ? [this.root, "start"] : [this.box, "center"];
+    target.scrollIntoView({ block, behavior: scrolling() });
+  }
+
+  leave(link) {
+    offerWayBack(link);
+  }
+
+  link() {
+    const query = this.controls.map((control) => `${control.name}=${control.keys[control.get()]}`);
+    return `#${this.name}?${query.join("&")}`;
+  }
+
+  wireButtons() {
+    const { pin, unpin, reset, link, play } = Object.fromEntries(
+      [...this.root.querySelectorAll("[data-do]")].map((button) => [button.dataset.do, button]));
+    if (!pin) return;
+    if (play) this.player = new Player(this, this.controls.find(({ name }) => name === this.data.play), play);
+    const letGo = () => {
+      this.pinned = null;
+      this.plot.unpin();
+      this.tellPinned(0);
+    };
+    pin.addEventListener("click", async () => {
+      await this.ready.catch(() => {}); // what stands against it is said by load()
+      if (!this.figure) return;
+      this.pinned = reading(this.figure);
+      this.plot.pin();
+      this.tellPinned(0);
+      this.say(`Pinned: ${this.pinned}`);
+    });
+    unpin.addEventListener("click", () => {
+      letGo();
+      pin.focus();
+    });
+    reset.addEventListener("click", () => {
+      this.put(this.start);
+      letGo();
+      this.moved();
+    });
+    link.addEventListener("click", async () => {
+      const text = this.share();
+      link.textContent = await navigator.clipboard?.writeText(text).then(() => "copied", () => "") || this.notCopied;
+      this.say(link.textContent);
+      setTimeout(() => { link.textContent = "link"; }, 1500);
+    });
+  }
+
+  // The line that says what is pinned, and, where curves of it are drawn, how they look.
+  tellPinned(ghosts) {
+    const note = this.root.querySelector(".explorer-pinned");
+    if (!note || (note.hidden && this.pinned === null)) return;
+    note.hidden = this.pinned === null;
+    note.firstElementChild.textContent = `Pinned${ghosts ? " (dashed)" : ""}: ${this.pinned}`;
+  }
+}
+
+// A line that says what went wrong.
+function failure(text) {
+  return Object.assign(document.createElement("p"), { className: "explorer-failed", textContent: text });
+}

@@ -1,0 +1,46 @@
+// The pinned copy of a figure: its curves as thin dashed lines and open marks, in their own colours.
+// Plain functions, no imports: these files are joined into one script (see assets.py).
+
+const COLORWAY = ["#3b82c4", "#d55e00", "#009e73", "#aa6bc0", "#808080"]; // where a trace has no colour
+
+// The copy: the traces, each with what it was made of. Words, bars, maps and stacked areas would stand on or between
+// the present ones and say what is false; what is faint already is beside the point.
+function ghostOf({ data, layout }) {
+  return data.flatMap((trace, i) => {
+    const { type = "scatter", mode = "lines", visible = true, opacity = 1, line, marker } = trace;
+    const drawn = mode.split("+").filter((part) => part !== "text" && part !== "none").join("+");
+    if (type !== "scatter" || !drawn || trace.stackgroup || visible !== true || opacity < 1) return [];
+    const own = layout.colorway || COLORWAY, color = marker?.color || own[i % own.length];
+    return [{ origin: curveOf(trace), axes: axesOf(trace, layout), i, trace: {
+      ...trace, mode: drawn, text: null, fill: "none", error_x: {}, error_y: {}, zorder: -1,
+      line: { color: typeof color === "string" ? color : undefined, ...line, width: 1.5, dash: "4px,3px" },
+      marker: { color: line?.color || color, ...marker, symbol: hollow(marker?.symbol), line: { width: 1.5 } },
+      showlegend: false, hoverinfo: "skip", hovertemplate: null,
+    } }];
+  });
+}
+
+// The traces of the copy beside the figure `now`: those that have moved, where the axes mean the same.
+function comparable(ghost, { data, layout }) {
+  return ghost.filter(({ trace, i, origin, axes }) => axes === axesOf(trace, layout) && origin !== curveOf(data[i]))
+    .map(({ trace }) => trace);
+}
+
+// What tells one curve from another, and what its axes mean: a title may also say, in brackets,
+// where a slider stands.
+function curveOf({ x, y, line, marker, opacity } = {}) {
+  return JSON.stringify([x, y, line?.color, marker?.color, opacity]);
+}
+
+function axesOf({ xaxis = "x", yaxis = "y" }, layout) {
+  return JSON.stringify([xaxis, yaxis].map((axis) => {
+    const { type, title, ticktext } = layout[`${axis[0]}axis${axis.slice(1)}`] || {};
+    return [type, (title?.text || "").replace(/\(.*\)/, ""), type === "log" ? null : ticktext];
+  }));
+}
+
+function hollow(symbol = "circle") {
+  if (typeof symbol === "number") return symbol % 200 < 100 ? symbol + 100 : symbol;
+  if (typeof symbol !== "string") return Array.from(symbol, hollow);
+  return symbol.includes("-open") ? symbol : symbol.includes("-dot") ? symbol.replace("-dot", "-open-dot") : `${symbol}-open`;
+}

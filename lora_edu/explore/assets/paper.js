@@ -1,0 +1,14 @@
+// On paper: every explorer as it stands, drawn for the width of a sheet, its position in words.
+// Joined with its neighbours into one script (see assets.py).
+
+function onPaper(begins) {
+  document.documentElement.classList.toggle("explorer-paper", begins);
+  for (const { root, box, plot, controls, data } of explorers.values()) {
+    const place = root.querySelector(".explorer-position");
+    if (place) place.textContent = controls.map((control, i) => `${data.controls[i].label} = ${data.controls[i].texts[control.get()]}`).join(", ");
+    if (box.dataset.drawn) plot.load(); // draws at once, for plotly is there
+  }
+}
+
+addEventListener("beforeprint", () => onPaper(true));
+addEventListener("afterprint", () => onPaper(false));

@@ -1,0 +1,81 @@
+// Play the slider that counts steps: a button, the key p, and when it pauses.
+// Joined with its neighbours into one script (see assets.py).
+
+const PACE = [350, 900]; // ms from one step to the next: the shortest and the longest
+const WHOLE = 5000; // ms that a slider of few steps takes from end to end; as in live.py
+const STILL = matchMedia("(prefers-reduced-motion: reduce)"); // then each press is one step
+
+class Player {
+  timer = 0; // 0: at rest
+
+  constructor(explorer, control, button) {
+    this.explorer = explorer;
+    this.control = control;
+    this.button = button;
+    const { root } = explorer;
+    button.addEventListener("click", () => this.press());
+    root.addEventListener("keydown", (event) => {
+      if (event.key !== "p" || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      event.stopPropagation(); // in a notebook it would mean something else
+      button.click();
+    });
+    // Whatever else the reader takes hold of, or that is out of sight, ends it.
+    for (const type of ["pointerdown", "click", "input"]) {
+      root.addEventListener(type, ({ target }) => {
+        if (!button.contains(target) && target.closest("label, input, select, button")) this.pause();
+      });
+    }
+    this.seen = new IntersectionObserver(([{ isIntersecting }]) => { if (!isIntersecting) this.pause(); });
+    this.seen.observe(explorer.box);
+    this.hidden = () => { if (document.hidden) this.pause(); };
+    document.addEventListener("visibilitychange", this.hidden);
+    this.named = () => this.name();
+    STILL.addEventListener("change", this.named);
+    this.name();
+  }
+
+  name() {
+    const word = STILL.matches ? "step" : this.timer ? "pause" : "play";
+    this.button.textContent = `${this.timer ? "❚❚" : "▶\ufe0e"} ${word}`;
+    this.button.setAttribute("aria-label", `${word} ${this.control.text}`);
+    this.button.title = `${word} (key p)`;
+  }
+
+  press() {
+    if (this.timer) return this.pause();
+    if (!STILL.matches) this.wait();
+    if (!this.forward()) this.pause();
+    this.name();
+  }
+
+  wait() {
+    this.timer = setTimeout(() => {
+      // Until the last step is drawn the next one waits.
+      if (this.explorer.busy || this.forward()) this.wait(); else this.pause();
+    }, Math.min(PACE[1], Math.max(PACE[0], WHOLE / this.control.count)));
+  }
+
+  // One step, from the last one to the first; whether there is a step after it.
+  forward() {
+    const next = (this.control.get() + 1) % this.control.count;
+    this.control.set(next);
+    this.explorer.changed();
+    return next < this.control.count - 1;
+  }
+
+  pause() {
+    if (!this.timer) return;
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.name();
+    this.explorer.settle();
+  }
+
+  destroy() {
+    this.pause();
+    this.seen.disconnect();
+    document.removeEventListener("visibilitychange", this.hidden);
+    STILL.removeEventListener("change", this.named);
+  }
+}

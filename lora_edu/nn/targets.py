@@ -1,0 +1,123 @@
+"""Which layers of a model: chosen by name, as PEFT matches ``target_modules``.
+
+Imports torch, regex (which can stop a search) and the NumPy core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import regex
+from torch import nn
+
+from lora_edu.nn.layer import LAYERS, LoRALinear
+from lora_edu.nn.named import LoRALayer
+
+Targets = str | Collection[str]
+ALL_LINEAR = "all-linear"  # PEFT's word for all of them but the output head
+PATIENCE = 1.0  # seconds for one name: patterns come from files, too
+
+
+def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[str, nn.Module]:
+    """{name: layer} that targets choose and exclude does not; a shared layer by its first name.
+
+    Raises TypeError or ValueError for a match that cannot have an adapter.
+    """
+    found, seen = {}, set()
+    for path, module in _chosen(model, targets):
+        if module in seen or matches(path, exclude):
+            continue
+        seen.add(module)
+        if not isinstance(module, LoRALayer):
+            if type(module) not in LAYERS:
+                raise TypeError("targets must choose torch.nn.Linear and torch.nn.Embedding layers "
+                                f"(no subclasses), {path!r} is of type {type(module).__name__}")
+            LAYERS[type(module)].check_base(module)
+        found[path] = module
+    return found
+
+
+def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
+                       found: dict[str, nn.Module]) -> None:
+    """Raise ValueError unless the pattern, or each name of the list, has found a layer."""
+    if _is_all_linear(targets) and found:
+        return
+    for target in [targets] if isinstance(targets, str) else [[name] for name in targets]:
+        if not any(matches(path, target) for path in found):
+            what = target if isinstance(target, str) else target[0]
+            if any(True for _ in _chosen(model, target)):
+                raise ValueError(f"exclude must leave a layer that {what!r} chooses, "
+                                 f"{exclude!r} leaves none")
+            raise ValueError(_nothing_matches(model, what, a_pattern=what is target))
+
+
+def matches(path: str, targets: Targets) -> bool:
+    """Whether a layer's name is one that targets choose (see :func:`lora_edu.nn.inject`)."""
+    if isinstance(targets, str):
+        return fits(targets, path)
+    return any(path == target or path.endswith("." + target) for target in targets)
+
+
+def fits(pattern: str, path: str) -> bool:
+    """Whether a regular expression is that of the whole name; ValueError if that takes too long."""
+    try:
+        return regex.fullmatch(pattern, path, timeout=PATIENCE) is not None
+    except TimeoutError:
+        raise ValueError(f"target_modules and patterns must be regular expressions that are soon "
+                         f"decided, {pattern!r} takes too long for {path!r}") from None
+
+
+def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """(name, module) for all modules below ``module``, without looking into LoRA layers."""
+    if not isinstance(module, LoRALayer):
+        for name, child in module.named_children():
+            yield prefix + name, child
+            yield from walk(child, f"{prefix}{name}.")
+
+
+def checked(argument: str, targets: Targets, may_be_empty: bool = False) -> str | list[str]:
+    """targets, as a string or a list; TypeError or ValueError for what can choose no layer."""
+    if isinstance(targets, str):
+        try:
+            regex.compile(targets)
+        except regex.error as error:
+            raise ValueError(f"{argument} must be a regular expression or a list of names, "
+                             f"got {targets!r}: {error}") from None
+        return targets
+    if not isinstance(targets, Collection) or not all(isinstance(t, str) for t in targets):
+        raise TypeError(f"{argument} must be a list of names or one regular expression, "
+                        f"got {targets!r}")
+    if not len(targets) and not may_be_empty:
+        raise ValueError(f"{argument} must be a list of at least one name, got {targets!r}")
+    return list(targets)
+
+
+def _chosen(model: nn.Module, targets: Targets) -> Iterator[tuple[str, nn.Module]]:
+    """(name, module) for all that targets choose, whatever kind of module it is.
+
+    "all-linear" means what PEFT calls linear (GPT-2's Conv1D is), but for the layer that a
+    transformers model itself names as its output head.
+    """
+    if not _is_all_linear(targets):
+        yield from ((path, module) for path, module in walk(model) if matches(path, targets))
+        return
+    output = getattr(model, "get_output_embeddings", None)
+    head = output() if callable(output) else None
+    for path, module in walk(model):
+        linear = isinstance(module, (nn.Linear, LoRALinear)) or type(module).__name__ == "Conv1D"
+        if linear and module is not head:
+            yield path, module
+
+
+def _is_all_linear(targets: Targets) -> bool:
+    return isinstance(targets, str) and targets.lower() == ALL_LINEAR
+
+
+def _nothing_matches(model: nn.Module, target: str, a_pattern: bool) -> str:
+    layers = [path for path, module in walk(model)
+              if type(module) in LAYERS or isinstance(module, LoRALayer)]
+    endings = list(dict.fromkeys(path.rpartition(".")[2] for path in layers))
+    hint = " (a string is a regular expression for the whole name; a list is for its end)"
+    return (f"targets must match layers of the model, nothing matches {target!r}"
+            f"{hint if a_pattern else ''}; "
+            f"its Linear and Embedding layers are called {endings}, for instance {layers[:3]}")

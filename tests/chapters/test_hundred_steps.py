@@ -1,0 +1,185 @@
+"""The claims of the chapter The first hundred steps."""
+
+import numpy as np
+import pytest
+import torch
+
+from lora_edu import (
+    SGD,
+    Adam,
+    AdamW,
+    Adapter,
+    Clipped,
+    Momentum,
+    Regression,
+    initial,
+    sweep,
+    teacher_student,
+    train,
+)
+from lora_edu.chapters.shared.problem import problem
+
+TASK = problem()
+SHIFT = TASK.W_star - TASK.W0  # of rank 4
+
+
+def start(seed=1, r=8, s=2.0, kind="A random, B zero"):
+    return Adapter(*initial(32, 32, r, kind, rng=np.random.default_rng(seed)), s)
+
+
+def singular_values(task, adapter, rule, steps):
+    return np.linalg.svd(train(task, adapter, rule, steps).adapter.delta(), compute_uv=False)
+
+
+@pytest.mark.claim("thm-wake")
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.9, 0.95), (0.5, 0.999)])
+@pytest.mark.parametrize("g", [1e-5, -0.3, 2e4])
+def test_after_a_zero_gradient_torchs_adam_moves_by_the_same_whatever_the_second_is(betas, g):
+    p = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    for eps, exact in ((1e-8, 2e-3), (1e-30, 1e-12)):
+        with torch.no_grad():
+            p[:] = 0.7
+        adam = torch.optim.Adam([p], lr=0.01, betas=betas, eps=eps)
+        for gradient in (0.0, g):
+            before, p.grad = p.item(), torch.full_like(p, gradient)
+            adam.step()
+            if gradient == 0.0:
+                assert p.item() == before
+        want = -np.sign(g) * 0.01 * np.sqrt(1 + betas[1]) / (1 + betas[0])
+        assert p.item() - before == pytest.approx(want, rel=exact)
+
+
+@pytest.mark.claim("cor-wake-decay")
+@pytest.mark.parametrize("decay", [1e-3, 0.1])
+def test_weight_decay_moves_A_in_the_first_step(decay):
+    A, eta = start().A, 0.01
+    first = train(TASK, start(), Adam(eta, eps=1e-30, weight_decay=decay), 1).adapter
+    np.testing.assert_allclose(first.A - A, -eta * np.sign(A), rtol=1e-9)
+    one, two = (train(TASK, start(), AdamW(eta, eps=1e-30, weight_decay=decay), steps).adapter
+                for steps in (1, 2))
+    np.testing.assert_allclose(one.A, (1 - eta * decay) * A, rtol=1e-14)
+    move = np.abs(two.A - (1 - eta * decay) * one.A)
+    np.testing.assert_allclose(move, eta * np.sqrt(1.999) / 1.9, rtol=1e-9)
+
+
+class Batches:
+    """The task with another minibatch at each call, and so another C."""
+
+    W0 = TASK.W0
+
+    def __init__(self):
+        self.rng = np.random.default_rng(0)
+
+    def loss_and_gradient(self, W):
+        X = TASK.X[self.rng.integers(len(TASK.X), size=5)]
+        return Regression(TASK.W0, TASK.W_star, X).loss_and_gradient(W)
+
+
+RULES = {"SGD": SGD(0.1), "momentum": Momentum(0.02), "decay": SGD(0.1, weight_decay=0.1),
+         "Nesterov with decay": Momentum(0.02, nesterov=True, weight_decay=0.1),
+         "clipped": Clipped(Momentum(0.02), 0.5)}
+
+
+@pytest.mark.claim("thm-column-space")
+@pytest.mark.parametrize("name", [*RULES, "schedule", "Adam"])
+@pytest.mark.parametrize("batches", [False, True])
+def test_from_B_zero_the_columns_stay_in_the_column_space_of_the_shift(name, batches):
+    task, adapter = Batches() if batches else TASK, start()
+    if name == "schedule":
+        for step in range(40):
+            adapter = train(task, adapter, SGD(0.1 / (1 + step)), 1).adapter
+    else:
+        adapter = train(task, adapter, {**RULES, "Adam": Adam(0.01)}[name], 40).adapter
+    basis = np.linalg.svd(SHIFT)[0][:, :4]
+    outside = [np.linalg.norm(M - basis @ basis.T @ M) / np.linalg.norm(M)
+               for M in (adapter.B, adapter.delta())]
+    values = np.linalg.svd(adapter.delta(), compute_uv=False)
+    if name == "Adam":
+        assert min(outside) > 0.02 and values[4] > 1e-3
+    else:
+        assert max(outside) < 1e-13 and values[4] < 1e-14 < 0.02 < values[3]
+
+
+@pytest.mark.claim("obs-adam-rank")
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("r", [8, 16])
+def test_under_adam_all_directions_grow_first_and_those_too_many_die_out(seed, r):
+    early, late = (singular_values(TASK, start(seed, r), Adam(0.01), steps) for steps in (5, 200))
+    assert early[r - 1] > 0.005 and early[4] > early[3] / 4
+    assert late[4] < late[3] / 100
+
+
+@pytest.mark.claim("obs-pace")
+@pytest.mark.parametrize("seed", range(5))
+def test_how_long_four_times_the_scale_lasts(seed):
+    for rule, first, low, high in ((SGD(0.001), 16, 14, 16), (Adam(0.001), 4, 1, 1.5)):
+        small, large = (train(TASK, start(seed, s=s), rule, 100).delta_norm for s in (0.5, 2.0))
+        assert large[1] / small[1] == pytest.approx(first, rel=1e-4)
+        assert low < large[100] / small[100] < high
+
+
+def test_with_a_constant_gradient_adams_factor_would_stay_four():
+    class Constant:
+        W0, G = TASK.W0, TASK.gradient(TASK.W0)
+
+        def loss_and_gradient(self, W):
+            return float(np.vdot(self.G, W)), self.G
+
+    small, large = (train(Constant(), start(s=s), Adam(0.001, eps=1e-30), 100).delta_norm
+                    for s in (0.5, 2.0))
+    np.testing.assert_allclose(large[1:] / small[1:], 4, rtol=1e-9)
+
+
+RATES = np.round(np.logspace(-3.3, -0.7, 33), 6)
+
+
+@pytest.fixture(scope="module")
+def grid():
+    return sweep(TASK, r=[1, 2, 4, 8, 16, 32], alpha=[4, 16], lr=RATES, seed=range(8))
+
+
+def ratio(grid, steps):
+    """The best η at α = 4 over that at α = 16, and its standard error as a factor: (ranks,)."""
+    at = grid.loss[:, :, :, 0, :, steps].argmin(axis=2)  # (ranks, two α, seeds)
+    assert at.min() > 0 and at.max() < len(RATES) - 1
+    logs = np.log(RATES[at[:, 0]] / RATES[at[:, 1]])
+    return np.exp(logs.mean(1)), np.exp(logs.std(1, ddof=1) / np.sqrt(logs.shape[1]))
+
+
+@pytest.mark.claim("obs-alpha-eta")
+def test_four_times_the_alpha_asks_for_half_the_learning_rate_after_twenty_steps(grid):
+    mean, error = ratio(grid, 20)
+    assert (mean > 1.95).all() and (mean < 2.45).all()
+    assert (error > 1.05).all() and (error < 1.12).all()
+
+
+@pytest.mark.claim("obs-alpha-eta")
+def test_after_a_hundred_steps_it_is_half_at_large_ranks_only(grid):
+    mean, error = ratio(grid, 100)
+    assert (np.abs(np.log(mean[4:] / 2)) < 0.15).all() and (error[4:] < 1.1).all()
+    assert (error[:4] > 1.2).all() and (error[:4] < 1.35).all()
+    assert 0.8 < mean[:4].min() == mean[1] < 1 and 2.8 < mean[:4].max() == mean[3] < 3.2
+
+
+@pytest.mark.claim("obs-a-zero-rank")
+@pytest.mark.parametrize("seed", [None, *range(6)])  # None: the chapter's own task
+def test_from_A_zero_the_rank_is_inherited_for_one_step_only(seed):
+    task, draw = (TASK, 1) if seed is None else (teacher_student(
+        32, 32, n=256, shift_rank=4, spectrum=0.5, rng=np.random.default_rng(seed)), seed + 10)
+    adapter = start(draw, kind="A zero, B random")
+    shares = []
+    for steps in (1, 2, 60):
+        values = singular_values(task, adapter, SGD(0.01), steps)
+        shares.append(values[4] / values[3])
+    assert shares[0] < 1e-13 and shares[1] > 0.01 and shares[2] > 0.1
+
+
+@pytest.mark.claim("obs-a-zero-rank")
+def test_from_A_zero_the_rows_leave_the_row_space_of_S_C_unless_the_inputs_are_white():
+    white = Regression(TASK.W0, TASK.W_star, np.sqrt(32) * np.eye(32))
+    for task, stays in ((TASK, False), (white, True)):
+        rows = np.linalg.svd(SHIFT @ task.covariance)[2][:4]
+        for steps in (1, 2, 60):
+            A = train(task, start(kind="A zero, B random"), SGD(0.01), steps).adapter.A
+            outside = np.linalg.norm(A - A @ rows.T @ rows) / np.linalg.norm(A)
+            assert (outside < 1e-13) == (stays or steps == 1)

@@ -1,0 +1,476 @@
+"""The claims of the chapter In practice, but for the doctor's (tests/nn/test_doctor.py)."""
+
+import hashlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.helpers import rescale_adapter_scale
+from peft.utils.hotswap import hotswap_adapter
+from torch import nn
+
+from lora_edu import Adam, Adapter, train
+from lora_edu.chapters.in_practice import figures, measured, nf4
+from lora_edu.chapters.in_practice.memory import LLAMAS, MODULES, PRECISIONS, account, kept, llama
+from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+from lora_edu.chapters.small_gpt import DATA, fit, load_base, loss_on, part, results
+from lora_edu.explore.plain import validate
+from lora_edu.nn import inject, load_adapter, lora_layers, merge_and_unload
+from tests.book import notebook
+
+PAGE = "book/part3/in-practice"
+pytestmark = pytest.mark.filterwarnings(  # transformers calls an old name of its own
+    "ignore:`is_gradient_checkpointing` is deprecated")
+
+
+@pytest.mark.parametrize("draw", [figures.memory, figures.carried], ids=["memory", "carried"])
+def test_the_dict_is_a_figure_that_plotly_knows_in_full(draw):
+    validate(draw())
+
+
+# --- recipes
+
+@pytest.mark.claim("cor-one-number")
+@pytest.mark.parametrize(("step", "power"), [
+    (lambda A, G, s: s * np.sign(s * G @ A.T) @ A, 1), (lambda A, G, s: s * (s * G @ A.T) @ A, 2)],
+    ids=["Adam", "SGD"])
+def test_equally_useful_first_steps(step, power):
+    """Means over draws of A, by the definition of the step."""
+    rng = np.random.default_rng(0)
+    G = rng.normal(size=(12, 20))
+
+    def useful(r, s, eta, draws=6000):
+        A = rng.normal(0, 0.3, (draws, r, 20))
+        return np.mean([eta * np.vdot(step(a, G, s), G) for a in A])
+
+    want = useful(2, 3.0, 0.1)
+    for r, s in ((8, 3.0), (8, 0.75), (1, 0.5)):
+        eta = 0.1 * (2 * 3.0**power) / (r * s**power)  # η s r, or η s² r, as before
+        assert useful(r, s, eta) == pytest.approx(want, rel=0.03)
+        assert useful(r, s, 2 * eta) == pytest.approx(2 * want, rel=0.03)
+    A = rng.normal(size=(3, 20))
+    assert np.allclose(0.1 * step(A, G, 4.0), 0.1 * 4**power * step(A, G, 1.0))
+
+
+@pytest.mark.claim("cor-one-number")
+def test_the_explorer_carries_that_number():
+    before = figures.RECIPE["lr"] * figures.RECIPE["alpha"]
+    for rule, scale in (("LoRA", lambda r: 64 / r), ("rsLoRA", lambda r: 64 / r**0.5),
+                        ("unscaled", lambda r: 64)):
+        drawn = figures.carried(32, 64, rule)["data"]
+        here = next(one for one in drawn if one["name"] == "here")
+        assert here["y"][0] * scale(32) * 32 == pytest.approx(before)
+        low, high = figures.carried(32, 64, rule)["layout"]["yaxis"]["range"]
+        for alpha in (8, 128):
+            for trace in figures.carried(32, alpha, rule)["data"]:
+                assert low < np.log10(np.min(trace["y"])) and np.log10(np.max(trace["y"])) < high
+    assert set(SCALE_RULES) == {"LoRA", "rsLoRA", "unscaled"}
+
+
+# --- memory
+
+def saved_by_a_layer(make, precision, tokens):
+    """Bytes that the second of two layers keeps of a token; copies of A and B not counted."""
+    ids = torch.zeros((2, tokens // 2), dtype=torch.long)
+    one, two = (make(layers) for layers in (1, 2))
+    trained = sum(p.numel() for p in one.parameters() if p.requires_grad)
+    more = measured.saved(two, ids, precision) - measured.saved(one, ids, precision)
+    return (more - 2 * trained * precision.copies) / tokens
+
+
+exactly = pytest.mark.skipif(transformers.__version__ < "5", reason="its Llama keeps other tensors")
+SHAPES = ((64, 160, 4, 32), (128, 320, 4, 64), (64, 96, 2, None))  # d, hidden, heads, kv
+
+
+@exactly
+@pytest.mark.claim("obs-kept")
+@pytest.mark.parametrize("modules", MODULES)
+@pytest.mark.parametrize("name", ["16 bits", "mixed"])
+def test_a_layer_keeps_what_is_counted(modules, name):
+    precision = PRECISIONS[name]
+    for d, hidden, heads, kv in SHAPES:
+        for r in (1, 4):
+            sizes = [llama(layers, d, hidden, heads, kv, vocabulary=50) for layers in (1, 2)]
+            found = saved_by_a_layer(
+                lambda layers, sizes=sizes, r=r: measured.adapted(
+                    sizes[layers - 1], modules, r, precision), precision, 96)
+            assert found == sum(kept(sizes[0], modules, r, precision).values())
+
+
+@exactly
+@pytest.mark.claim("obs-kept")
+def test_over_four_bits_a_layer_keeps_the_same():
+    bnb = pytest.importorskip("bitsandbytes")
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    def make(layers):
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(LlamaConfig(
+            vocab_size=50, hidden_size=64, intermediate_size=160, num_hidden_layers=layers,
+            num_attention_heads=4, num_key_value_heads=2)).to(torch.bfloat16)
+        for name, layer in list(model.named_modules()):
+            if name.endswith("_proj"):
+                coarse = bnb.nn.Linear4bit(layer.in_features, layer.out_features, bias=False,
+                                           quant_type="nf4", compute_dtype=torch.bfloat16)
+                coarse.weight = bnb.nn.Params4bit(layer.weight.data, requires_grad=False,
+                                                  quant_type="nf4")
+                parent, own = name.rsplit(".", 1)
+                setattr(model.get_submodule(parent), own, coarse.to("cpu"))
+        names = [f"{name}_proj" for name in MODULES["all seven"].split(", ")]
+        return get_peft_model(model, LoraConfig(r=4, target_modules=names)).train()
+
+    precision = PRECISIONS["4-bit base"]
+    size = llama(1, 64, 160, 4, 32, vocabulary=50)
+    want = sum(kept(size, "all seven", 4, precision).values())
+    assert saved_by_a_layer(make, precision, 96) == want
+
+
+@pytest.mark.claim("obs-kept")
+def test_two_hundred_and_three_kilobytes():
+    size = LLAMAS["7B"]
+    found = sum(kept(size, "all seven", 16, PRECISIONS["mixed"]).values())
+    assert found == 8 * 11_008 + 28 * size.d + 14 * 16 + 4 * size.heads + 8
+    assert round(found / 1000) == 203
+
+
+@exactly
+@pytest.mark.claim("obs-peak")
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("name", ["16 bits", "mixed"])
+@pytest.mark.parametrize("modules", MODULES)
+def test_the_account_bounds_the_peak(modules, name, checkpointing):
+    precision, ids = PRECISIONS[name], torch.zeros((2, 96), dtype=torch.long)
+    sizes = (4, 256, 704, 2000) if modules == "q, v" else (3, 192, 512, 1500)
+    layers, d, hidden, vocabulary = sizes
+    size = llama(layers, d, hidden, 4, d // 2, vocabulary=vocabulary)
+    model = measured.adapted(size, modules, 8, precision, checkpointing)
+    peak = measured.peak(model, ids, precision)
+    counted = sum(account(size, modules, 8, precision, 192, checkpointing).values())
+    assert peak < counted < (1.25 if checkpointing else 1.03) * peak
+
+
+@pytest.mark.claim("obs-peak")
+def test_static_terms_are_those_of_the_tensors():
+    """Parameters, and what AdamW holds after a step, in bytes."""
+    size, ids = llama(2, 64, 160, 4, 32, vocabulary=50), torch.zeros((1, 8), dtype=torch.long)
+    for name in ("16 bits", "mixed"):
+        precision = PRECISIONS[name]
+        model = measured.adapted(size, "all seven", 4, precision)
+        told = account(size, "all seven", 4, precision, 8, False)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        assert told["A and B"] == sum(p.nbytes for p in trained)
+        assert told["base"] == sum(p.nbytes for p in model.parameters() if not p.requires_grad)
+        rule = torch.optim.AdamW(trained)
+        measured.loss_of(model, ids, precision).backward()
+        assert told["gradients"] == sum(p.grad.nbytes for p in trained)
+        rule.step()
+        held = [state for one in rule.state.values() for key, state in one.items()
+                if key != "step"]
+        assert told["moments"] == sum(state.nbytes for state in held)
+
+
+@pytest.mark.claim("obs-peak")
+def test_the_errand():
+    def total(name, r=16):
+        return account(LLAMAS["7B"], "all seven", r, PRECISIONS[name], 2048, True)
+
+    assert sum(total("mixed").values()) == pytest.approx(15.9e9, abs=0.05e9)
+    assert sum(total("4-bit base").values()) == pytest.approx(6.2e9, abs=0.05e9)
+    terms = total("mixed")
+    own = terms["A and B"] + terms["gradients"] + terms["moments"]
+    assert own == 16 * 39_976_960 == pytest.approx(0.64e9, abs=0.005e9)
+    assert LLAMAS["7B"].linear + LLAMAS["7B"].rest == 6_738_415_616
+    assert LLAMAS["13B"].linear + LLAMAS["13B"].rest == 13_015_864_320
+    assert LLAMAS["70B"].linear + LLAMAS["70B"].rest == 68_976_648_192
+
+
+# --- four bits
+
+def fixed(n, power=1):
+    """Numbers between −½ and ½ that are the same everywhere, (n,)."""
+    return ((np.arange(n, dtype=np.uint64) * 2654435761 % 2**32 / 2**32 - 0.5)**power).astype("f4")
+
+
+def packed(codes):
+    """Two codes a byte."""
+    flat = codes.ravel()
+    return (flat[::2] << 4 | flat[1::2]).astype(np.uint8)
+
+
+OF_BITSANDBYTES = {  # n, power → SHA-256 of its packed codes and of its constants (0.50.2, CPU)
+    (4096, 1): ("5865563bcc2928231809ea8dc539869e97313a3aa7bab66fcb7775af645c228d",
+                "5b41864823eb00f8993dcc80a642c3e2a8fbda3828c6066263f1030f2cec8e24"),
+    (8192, 3): ("fe92f2a487d1aa83f61f8c3a7e45e26f1046cb147e5a53473ebfbe21cd79e1e6",
+                "2946c3473568b36e7e0842863534db403d6528601dfe2483f01604a5755cf647")}
+TABLE = (-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453,
+         -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
+         0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+         0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0)  # its levels
+
+
+@pytest.mark.claim("obs-nf4")
+def test_levels_codes_and_constants_are_those_of_bitsandbytes():
+    np.testing.assert_allclose(nf4.levels(), TABLE, atol=3e-7)
+    for (n, power), (of_codes, of_constants) in OF_BITSANDBYTES.items():
+        codes, constants = nf4.quantised(fixed(n, power), nf4.levels(), nf4.BLOCK)
+        assert hashlib.sha256(packed(codes).tobytes()).hexdigest() == of_codes
+        assert hashlib.sha256(constants.tobytes()).hexdigest() == of_constants
+
+
+@pytest.mark.claim("obs-nf4")
+@pytest.mark.parametrize(("seed", "shape", "draw"), [
+    (0, (512, 512), "normal"), (1, (300, 64), "normal"), (2, (1024, 512), "standard_t"),
+    (3, (64, 64), "random")])
+def test_beside_the_installed_bitsandbytes(seed, shape, draw):
+    functional = pytest.importorskip("bitsandbytes.functional")
+    make = getattr(np.random.default_rng(seed), draw)
+    W = (make(4, shape) if draw == "standard_t" else make(size=shape)).astype("f4") * 0.02
+    theirs, state = functional.quantize_4bit(torch.tensor(W), blocksize=64, quant_type="nf4")
+    codes, constants = nf4.quantised(W, nf4.levels(), nf4.BLOCK)
+    assert np.array_equal(packed(codes), theirs.numpy().ravel())
+    assert np.array_equal(constants, state.absmax.numpy())
+    restored = functional.dequantize_4bit(theirs, state).numpy()
+    np.testing.assert_allclose(nf4.in_four_bits(W, double=False), restored,
+                               atol=1e-6 * constants.max())
+    again, nested = functional.quantize_4bit(torch.tensor(W), blocksize=64, quant_type="nf4",
+                                             compress_statistics=True)
+    mine, _ = nf4.quantised(constants - constants.mean(dtype="f4"), nf4.dynamic(), nf4.CONSTANTS)
+    off = mine.ravel()[:len(constants)].astype(int) - nested.absmax.numpy().astype(int)
+    assert np.abs(off).max() <= 1 and np.mean(off != 0) < 0.003
+    restored = functional.dequantize_4bit(again, nested).numpy()
+    assert error(nf4.in_four_bits(W), restored) < 0.001
+
+
+def error(M, W):
+    return np.linalg.norm(M - W) / np.linalg.norm(W)
+
+
+def nearest_of(W, levels, block):
+    """By trying all levels."""
+    rows = W.reshape(-1, block)
+    constants = np.abs(rows).max(axis=1, keepdims=True)
+    tried = np.abs(rows[..., None] / constants[..., None] - np.asarray(levels))
+    return (np.asarray(levels)[tried.argmin(-1)] * constants).reshape(W.shape)
+
+
+@pytest.mark.claim("obs-nf4")
+def test_what_rounding_costs():
+    W = np.random.default_rng(0).normal(0, 0.02, (512, 512))
+    np.testing.assert_allclose(nf4.in_four_bits(W, double=False), nearest_of(W, TABLE, 64),
+                               atol=1e-7)
+    for double in (True, False):
+        assert error(nf4.in_four_bits(W, double), W) == pytest.approx(0.092, abs=0.0005)
+    assert error(nearest_of(W, np.linspace(-1, 1, 16), 64), W) == pytest.approx(0.101, abs=0.001)
+    assert error(nearest_of(W, TABLE, W.size), W) == pytest.approx(0.127, abs=0.001)
+    assert 8 * PRECISIONS["4-bit base"].linear == pytest.approx(4.127, abs=0.0005)
+
+
+def test_zeros_and_odd_lengths():
+    assert np.array_equal(nf4.in_four_bits(np.zeros((3, 5))), np.zeros((3, 5)))
+    W = np.random.default_rng(0).normal(size=(7, 19))  # two blocks and a piece
+    assert nf4.in_four_bits(W).shape == W.shape and error(nf4.in_four_bits(W), W) < 0.12
+
+
+def coarse(model):
+    for name, layer in model.named_modules():
+        if type(layer) is nn.Linear and name != "head":
+            layer.weight.data = torch.from_numpy(nf4.in_four_bits(layer.weight.detach().numpy()))
+    return model
+
+
+def adapted(model):
+    inject(model, ["q", "v"], r=8, alpha=8, rng=np.random.default_rng(0))
+    fit(model, part("bible", "train"), steps=60, lr=0.032, rng=np.random.default_rng(0))
+    return model
+
+
+@pytest.mark.claim("obs-four-bits")
+@pytest.mark.claim("obs-four-bits-merge")
+def test_training_on_four_bits_and_merging():
+    test = part("bible", "test")
+    bases = [loss_on(model, test) for model in (load_base(), coarse(load_base()))]
+    assert bases[1] - bases[0] == pytest.approx(0.006, abs=0.0005)
+    exact, rounded = adapted(load_base()), adapted(coarse(load_base()))
+    losses = [loss_on(model, test) for model in (exact, rounded)]
+    assert abs(losses[1] - losses[0]) < 0.02
+    assert min(np.subtract(bases, losses)) > 10 * abs(losses[1] - losses[0])
+    sizes = [np.linalg.norm(pair.delta().detach()) / np.linalg.norm(layer.base_layer.weight)
+             for layer in lora_layers(rounded).values() for pair in layer.adapters.values()]
+    assert 0.2 < min(sizes) < 2
+    merge_and_unload(rounded)
+    assert loss_on(rounded, test) == pytest.approx(losses[1], abs=1e-4)
+    assert loss_on(coarse(rounded), test) - losses[1] < 0.01
+
+
+@pytest.mark.claim("obs-four-bits-merge")
+def test_what_arrives_of_an_update():
+    rng = np.random.default_rng(0)
+    base = nf4.in_four_bits(rng.normal(0, 0.02, (512, 512))).astype(float)
+    delta = rng.normal(size=(512, 8)) @ rng.normal(size=(8, 512))
+    delta *= np.linalg.norm(base) / np.linalg.norm(delta)
+    for size, along, off in ((1, 1.0, 0.13), (0.1, 0.83, 0.77), (0.03, 0.05, 1.07),
+                             (0.01, 0.01, 1.08)):
+        moved = nf4.in_four_bits(base + size * delta) - base
+        assert np.vdot(moved, delta) / size / np.vdot(delta, delta) == pytest.approx(
+            along, abs=0.006)
+        assert error(moved, size * delta) == pytest.approx(off, abs=0.006)
+
+
+@pytest.mark.claim("obs-four-bits-starts")
+def test_what_a_start_leaves():
+    def best(M):
+        U, sigma, Vt = np.linalg.svd(M)
+        return U[:, :8] @ np.diag(sigma[:8]) @ Vt[:8]
+
+    for name in ("blocks.0.attention.q", "blocks.2.attention.v", "blocks.3.down"):
+        W = load_base().get_submodule(name).weight.detach().numpy().astype(float)
+        alone, top, low = error(nf4.in_four_bits(W), W), best(W), 0
+        pissa = error(nf4.in_four_bits(W - top) + top, W)
+        for _ in range(5):
+            rounded = nf4.in_four_bits(W - low)
+            low = best(W - rounded)
+        assert 0.4 < pissa / alone < 0.78
+        assert 0.73 < error(rounded + low, W) / alone < 0.81
+
+
+def one_layer(weight, **settings):
+    layer = nn.Linear(64, 64, bias=False)
+    layer.weight = weight
+    return get_peft_model(nn.Sequential(layer), LoraConfig(target_modules=["0"], **settings))
+
+
+@pytest.mark.claim("obs-four-bits-starts")
+def test_peft_refuses_pissa_on_what_is_not_a_float():
+    with pytest.raises(TypeError, match="initialize PiSSA under float32"):
+        one_layer(nn.Parameter(torch.zeros(64, 64, dtype=torch.uint8), requires_grad=False),
+                  init_lora_weights="pissa")
+
+
+@pytest.mark.claim("obs-four-bits-starts")
+def test_olora_moves_a_model_in_four_bits():
+    bnb = pytest.importorskip("bitsandbytes")
+
+    def outputs(start=None):
+        torch.manual_seed(0)
+        layer = bnb.nn.Linear4bit(64, 64, bias=False, quant_type="nf4")
+        layer.weight = bnb.nn.Params4bit(torch.randn(64, 64) / 20, requires_grad=False,
+                                         quant_type="nf4")
+        model = nn.Sequential(layer.to("cpu"))
+        x = torch.randn(5, 64)
+        if start is not None:
+            model = get_peft_model(model, LoraConfig(target_modules=["0"],
+                                                     init_lora_weights=start))
+        return model(x).detach()
+
+    assert torch.equal(outputs(True), outputs()) and torch.equal(outputs("gaussian"), outputs())
+    assert (outputs("olora") - outputs()).norm() > 0.01 * outputs().norm()
+
+
+# --- many adapters, another rank
+
+FOLDERS = DATA / "adapters"
+
+
+@pytest.mark.claim("obs-many-adapters")
+@torch.no_grad()
+def test_a_mixed_batch_and_a_swap():
+    model = PeftModel.from_pretrained(load_base(), FOLDERS / "bible-r8", "bible").eval()
+    model.load_adapter(FOLDERS / "devil-r8", "devil")
+    ids = part("bible", "test")[:192].view(3, 64)
+    mixed = model(ids, adapter_names=["devil", "__base__", "bible"])
+    alone = []
+    for style in ("devil", "bible"):  # by our layers
+        one = load_base()
+        load_adapter(one, FOLDERS / f"{style}-r8")
+        alone.append(one(ids))
+    alone.insert(1, load_base()(ids))
+    for i, own in enumerate(alone):
+        torch.testing.assert_close(mixed[i], own[i], rtol=1e-4, atol=1e-4)
+    assert (alone[0] - alone[2]).abs().max() > 1
+    hotswap_adapter(model, str(FOLDERS / "devil-r8"), "bible", torch_device="cpu")
+    model.set_adapter("bible")
+    swapped = model(ids)
+    model.set_adapter("devil")
+    assert torch.equal(swapped, model(ids))
+
+
+@pytest.mark.claim("obs-many-adapters")
+def test_the_strength_it_was_trained_with_is_best():
+    model = PeftModel.from_pretrained(load_base(), FOLDERS / "bible-r8").eval()
+    ids = part("bible", "test")[:4097]
+    losses = []
+    for strength in (0, 0.5, 1, 1.5, 2):
+        other = load_base()
+        load_adapter(other, FOLDERS / "bible-r8")
+        for layer in lora_layers(other).values():
+            layer.adapters["default"].lora_B.data *= strength
+        losses.append(loss_on(other, ids))
+        with rescale_adapter_scale(model, strength), torch.no_grad():
+            torch.testing.assert_close(model(ids[:64][None]), other(ids[:64][None]),
+                                       rtol=1e-4, atol=1e-4)
+    assert np.argmin(losses) == 2
+
+
+def defined(name, cell_with):
+    """A function that a cell of the page defines."""
+    [source] = [cell.source for cell in notebook(PAGE).cells if cell_with in cell.source]
+    begin = source.index(f"def {name}(")
+    end = source.find("\n\n", begin)
+    namespace = {"np": np}
+    exec(source[begin:end], namespace)
+    return namespace[name]
+
+
+@pytest.mark.claim("thm-change-rank")
+@pytest.mark.parametrize(("d", "k", "r"), [(30, 40, 6), (9, 5, 5), (6, 12, 4)])
+def test_the_best_lower_rank(d, k, r):
+    rng, shrunk = np.random.default_rng(0), defined("shrunk", "def shrunk(")
+    A, B = rng.normal(size=(r, k)), rng.normal(size=(d, r))
+    U, sigma, Vt = np.linalg.svd(B @ A)
+    for small in range(1, r):
+        A1, B1 = shrunk(A, B, small)
+        assert A1.shape == (small, k) and B1.shape == (d, small)
+        whole = U[:, :small] @ np.diag(sigma[:small]) @ Vt[:small]
+        np.testing.assert_allclose(B1 @ A1, whole, atol=1e-10)
+        assert np.sum((B1 @ A1 - B @ A)**2) == pytest.approx(np.sum(sigma[small:]**2))
+
+
+@pytest.mark.claim("thm-change-rank")
+@pytest.mark.parametrize("side", ["A", "B"])
+def test_a_larger_rank_is_the_same_and_can_train(side):
+    rng = np.random.default_rng(0)
+    A, B, G = rng.normal(size=(2, 7)), rng.normal(size=(5, 2)), rng.normal(size=(5, 7))
+    task = SimpleNamespace(W0=0 * G, loss_and_gradient=lambda W: (np.vdot(G, W), G))
+
+    def after(new_A, new_B, steps):
+        adapter = Adapter(np.vstack([A, new_A]), np.hstack([B, new_B]), 0.5)
+        return train(task, adapter, Adam(0.01), steps).adapter
+
+    rows, columns = rng.normal(size=(3, 7)), rng.normal(size=(5, 3))
+    new = (0 * rows, columns) if side == "A" else (rows, 0 * columns)
+    np.testing.assert_array_equal(after(*new, 0).delta(), 0.5 * B @ A)
+    moved = after(*new, 3)
+    assert moved.A[2:].any(axis=1).all() and moved.B[:, 2:].any(axis=0).all()
+    dead = after(0 * rows, 0 * columns, 20)
+    assert not dead.A[2:].any() and not dead.B[:, 2:].any()
+
+
+@pytest.mark.claim("obs-cut")
+def test_cut_beside_trained():
+    test = part("bible", "test")
+    for r, worse in ((8, 0.007), (4, 0.035), (1, 0.078)):
+        model = load_base()
+        load_adapter(model, FOLDERS / "bible-r16")
+        merge_and_unload(model)
+        for name, layer in model.named_modules():
+            if name.endswith((".q", ".v")):
+                W0 = load_base().get_submodule(name).weight.detach()
+                U, sigma, Vt = torch.linalg.svd((layer.weight.detach() - W0).double())
+                layer.weight.data = W0 + ((U[:, :r] * sigma[:r]) @ Vt[:r]).float()
+        own = results.row("bible", f"q, v, r = {r}")["test"][0]
+        cut = loss_on(model, test)
+        assert cut - own == pytest.approx(worse, abs=0.0015)
+        assert cut < loss_on(load_base(), test)

@@ -1,0 +1,98 @@
+"""The claims of the chapter A low-rank update."""
+
+import numpy as np
+import pytest
+import sympy
+
+from lora_edu import effective_rank, teacher_student
+from lora_edu.chapters.low_rank.runs import best_rank
+from lora_edu.chapters.shared.models import size_text
+
+SHAPES = [(5, 7), (7, 5), (6, 6)]
+
+
+def whole(rng, *shape):
+    """A matrix of small whole numbers, for exact arithmetic."""
+    return sympy.Matrix(rng.integers(-3, 4, shape).tolist())
+
+
+@pytest.mark.claim("thm-products")
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("r", [1, 2, 4, 9])
+def test_products_are_exactly_the_matrices_of_rank_r_at_most(shape, r):
+    rng, (d, k) = np.random.default_rng(r), shape
+    A, B = whole(rng, r, k), whole(rng, d, r)
+    assert (B * A).rank() <= r  # so no matrix of a higher rank is a product
+    for rank in range(1, min(r, d, k) + 1):
+        M = whole(rng, d, rank) * whole(rng, rank, k)
+        columns, rows = M.rank_decomposition()  # (d, its rank), (its rank, k)
+        rest = r - columns.shape[1]  # filled up with zeros they have the shapes of B and A
+        assert (columns.row_join(sympy.zeros(d, rest))
+                * rows.col_join(sympy.zeros(rest, k))) == M
+
+
+@pytest.mark.claim("thm-products")
+def test_the_factors_are_not_unique():
+    rng = np.random.default_rng(0)
+    A, B, Q = whole(rng, 3, 7), whole(rng, 5, 3), sympy.Matrix([[2, 1, 0], [0, 1, 3], [1, 0, 1]])
+    assert (B * Q.inv()) * (Q * A) == B * A and Q * A != A
+
+
+def alternating(M, r, rng, rounds=300):
+    """A product of rank r made by solving for B and A in turn: no singular values."""
+    A = rng.normal(size=(r, M.shape[1]))
+    for _ in range(rounds):
+        B = np.linalg.lstsq(A.T, M.T, rcond=None)[0].T
+        A = np.linalg.lstsq(B, M, rcond=None)[0]
+    return B @ A
+
+
+@pytest.mark.claim("thm-eckart-young")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_matrix_of_the_rank_is_nearer_than_the_first_terms(shape):
+    rng = np.random.default_rng(0)
+    M = rng.normal(size=shape)
+    squares = np.sort(np.linalg.eigvalsh(M @ M.T))[::-1]
+    for r in range(1, min(shape) + 1):
+        best = best_rank(M, r)
+        error = ((M - best) ** 2).sum()
+        assert np.linalg.matrix_rank(best, tol=1e-9) == r
+        assert error == pytest.approx(squares[r:].clip(0).sum(), abs=1e-12)
+        found = [((M - alternating(M, r, rng)) ** 2).sum() for _ in range(5)]
+        assert min(found) >= error - 1e-12
+        assert min(found) == pytest.approx(error, rel=1e-3, abs=1e-12)
+        for size in (1e-3, 0.1, 1.0):  # other matrices of this rank, near and far
+            moved = best_rank(best + size * rng.normal(size=shape), r)
+            assert ((M - moved) ** 2).sum() >= error
+
+
+def rank_on_the_way(task, steps, lr=0.02):
+    """Effective rank of ΔW after each of ``steps``, by gradient descent on the whole weight."""
+    W, found = task.W0.copy(), {}
+    for step in range(1, max(steps) + 1):
+        W -= lr * task.gradient(W)
+        if step in steps:
+            found[step] = effective_rank(W - task.W0)
+    return found
+
+
+@pytest.mark.claim("obs-low-rank-update")
+@pytest.mark.parametrize("seed", range(5))
+def test_only_an_early_stop_and_few_directions_together_keep_the_update_low_rank(seed):
+    few, white = (teacher_student(64, 64, spectrum=spectrum, n=2000,
+                                  rng=np.random.default_rng(seed)) for spectrum in (2.0, 0.0))
+    for task in (few, white):
+        assert np.linalg.matrix_rank(task.W_star - task.W0) == 64
+        values, vectors = np.linalg.eigh(task.covariance)
+        learned = (task.W_star - task.W0) @ vectors * (1 - (1 - 0.02 * values) ** 10_000)
+        ideal = effective_rank(task.W_star - task.W0)
+        assert effective_rank(learned) == pytest.approx(ideal, rel=0.02)
+    stopped = rank_on_the_way(few, (1, 50))
+    assert stopped[1] < 1.5 and stopped[50] < 8
+    for rank in rank_on_the_way(white, (1, 50, 1000)).values():
+        assert rank == pytest.approx(ideal, rel=0.1)
+
+
+def test_the_size_of_an_adapter_is_said_in_megabytes_or_gigabytes():
+    assert [size_text(size, least="MB") for size in (73_728, 9.4e6, 38.7e9)] == [
+        "0.0737 MB", "9.4 MB", "38.7 GB"]

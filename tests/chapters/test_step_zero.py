@@ -1,0 +1,374 @@
+"""The first steps: what each starting point can and cannot do."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from lora_edu import (
+    SGD,
+    STARTS,
+    Adam,
+    AdamW,
+    Adapter,
+    Clipped,
+    Momentum,
+    Regression,
+    initial,
+    sweep,
+    teacher_student,
+    train,
+)
+from lora_edu.chapters.step_zero.runs import LEARNING_RATE, escape_step, from_noise, problem
+
+D, K, R = 5, 7, 4
+PROBLEM = teacher_student(D, K, n=20, spectrum=1.0, rng=np.random.default_rng(0))
+W0, G0 = PROBLEM.W0, PROBLEM.gradient(PROBLEM.W0)
+SCALINGS = [0.25, 1.0, 2.0, 16.0]
+OPTIMISERS = {
+    "SGD": SGD(0.1), "Momentum": Momentum(0.1),
+    "Nesterov with weight decay": Momentum(0.1, nesterov=True, weight_decay=0.1),
+    "Adam": Adam(0.1), "Adam with L2": Adam(0.1, weight_decay=0.1), "AdamW": AdamW(0.1),
+}
+
+
+def adapter_at(start, s=2.0):
+    return Adapter(*initial(D, K, R, start, rng=np.random.default_rng(1)), s)
+
+
+def gradients_of(adapter, problem=PROBLEM):
+    return adapter.gradients(problem.gradient(adapter.merge(problem.W0)))
+
+
+@pytest.mark.claim("thm-step-zero")
+@pytest.mark.parametrize("start, A_is_still, B_is_still, delta_is_zero", [
+    ("A random, B zero", True, False, True),
+    ("A zero, B random", False, True, True),
+    ("both zero", True, True, True),
+    ("both random", False, False, False),
+    ("BA zero", False, False, True),
+])
+@pytest.mark.parametrize("s", SCALINGS)
+def test_the_five_starting_points(s, start, A_is_still, B_is_still, delta_is_zero):
+    adapter = adapter_at(start, s)
+    grad_A, grad_B = gradients_of(adapter)
+    assert (grad_A == 0.0).all() == A_is_still
+    assert (grad_B == 0.0).all() == B_is_still
+    assert (adapter.delta() == 0.0).all() == delta_is_zero
+    assert (PROBLEM.loss(adapter.merge(W0)) == PROBLEM.loss(W0)) == delta_is_zero
+
+
+@pytest.mark.parametrize("s", SCALINGS)
+def test_at_ba_zero_each_component_moves_the_matrix_that_is_zero(s):
+    grad_A, grad_B = gradients_of(adapter_at("BA zero", s))
+    assert (grad_A[:R // 2] == 0.0).all() and (grad_A[R // 2:] != 0.0).all()
+    assert (grad_B[:, :R // 2] != 0.0).all() and (grad_B[:, R // 2:] == 0.0).all()
+
+
+@pytest.mark.claim("thm-step-zero")
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_both_zero_never_moves(name):
+    history = train(PROBLEM, adapter_at("both zero"), OPTIMISERS[name], 200)
+    assert history.adapter.merge(W0).tobytes() == W0.tobytes()
+    assert (history.loss == PROBLEM.loss(W0)).all()
+    frozen = PROBLEM.X @ W0.T
+    np.testing.assert_array_equal(history.adapter.forward(PROBLEM.X, W0), frozen)
+    assert frozen.all()  # it predicts what the frozen model predicts, which is not zero
+
+
+@pytest.mark.claim("thm-step-zero")
+def test_the_gradient_of_the_zero_matrix_is_zero_only_for_orthogonal_rows_or_columns():
+    G = np.zeros((D, K))
+    G[:3, :4] = G0[:3, :4]
+    away_A, away_B = np.zeros((R, K)), np.zeros((D, R))
+    away_A[:, 4:], away_B[3:] = 1.0, 1.0  # orthogonal to every row, to every column of G
+    assert (Adapter(away_A, np.zeros((D, R)), 2.0).gradients(G)[1] == 0.0).all()
+    assert (Adapter(np.zeros((R, K)), away_B, 2.0).gradients(G)[0] == 0.0).all()
+    for i in range(R):  # one row, one column that is not
+        A, B = away_A.copy(), away_B.copy()
+        A[i, 0], B[0, i] = 1e-3, 1e-3
+        grad_B = Adapter(A, np.zeros((D, R)), 2.0).gradients(G)[1]
+        grad_A = Adapter(np.zeros((R, K)), B, 2.0).gradients(G)[0]
+        np.testing.assert_allclose(grad_B[:, i], 2e-3 * G[:, 0])
+        np.testing.assert_allclose(grad_A[i], 2e-3 * G[0])
+        assert not np.delete(grad_B, i, 1).any() and not np.delete(grad_A, i, 0).any()
+
+
+class Noisy(SGD):
+    """SGD with noise of its own on every parameter: what the theorem excludes."""
+
+    def step(self, params, grads, state):
+        rng = np.random.default_rng(0)
+        return super().step(params, [g + 1e-3 * rng.normal(size=g.shape) for g in grads], state)
+
+
+@pytest.mark.claim("thm-step-zero")
+@pytest.mark.parametrize("name", [*OPTIMISERS, "clipped", "noise of its own"])
+def test_both_zero_stays_under_other_losses_other_rates_and_clipping(name):
+    rule = {"clipped": Clipped(Adam(0.1), 0.01), "noise of its own": Noisy(0.1),
+            **OPTIMISERS}[name]
+    A, B, rng = np.zeros((R, K)), np.zeros((D, R)), np.random.default_rng(0)
+    state = rule.init([A, B])
+    for t in range(20):
+        rows = rng.integers(20, size=3)  # a minibatch
+        batch = Regression(W0, PROBLEM.W_star, PROBLEM.X[rows])
+        G = batch.gradient(W0 + 2.0 * B @ A)
+        assert G.all()
+        if name != "clipped":  # a schedule
+            rule = replace(rule, lr=0.1 / (1 + t))
+        (A, B), state = rule.step([A, B], Adapter(A, B, 2.0).gradients(G), state)
+    assert (A.any() or B.any()) == (name == "noise of its own")
+
+
+@pytest.mark.parametrize("start", [start for start in STARTS if start != "both zero"])
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_other_start_learns(name, start):
+    history = train(PROBLEM, adapter_at(start), OPTIMISERS[name], 200)
+    assert history.loss[-1] < 0.2 * PROBLEM.loss(W0)
+
+
+@pytest.mark.claim("cor-one-step")
+@pytest.mark.parametrize("s", SCALINGS)
+@pytest.mark.parametrize("lr", [1e-3, 0.1])
+def test_after_one_step_of_sgd_the_gradient_of_A_is_lr_s_squared(lr, s):
+    start = adapter_at("A random, B zero", s)
+    history = train(PROBLEM, start, SGD(lr), 1)
+    after = history.adapter
+    G1 = PROBLEM.gradient(W0 - lr * s**2 * G0 @ start.A.T @ start.A)
+    np.testing.assert_array_equal(after.A, start.A)
+    want = lr * s**2 * np.linalg.norm(start.A @ G0.T @ G1)
+    assert history.grad_A_norm[0] == 0.0
+    assert history.grad_A_norm[1] == pytest.approx(want, rel=1e-10)
+    np.testing.assert_allclose(gradients_of(after)[0], -lr * s**2 * start.A @ G0.T @ G1, rtol=1e-8)
+    np.testing.assert_allclose(after.delta(), -lr * s**2 * G0 @ start.A.T @ start.A, rtol=1e-9,
+                               atol=1e-12 * s**2)
+
+
+@pytest.mark.claim("cor-one-step")
+@pytest.mark.parametrize("s", SCALINGS)
+@pytest.mark.parametrize("lr", [1e-3, 0.1])
+def test_after_one_step_of_adam_the_gradient_of_A_is_lr_s(lr, s):
+    start = adapter_at("A random, B zero", s)
+    history = train(PROBLEM, start, Adam(lr, eps=1e-30), 1)
+    signs = np.sign(G0 @ start.A.T)
+    G1 = PROBLEM.gradient(W0 - lr * s * signs @ start.A)
+    np.testing.assert_array_equal(history.adapter.A, start.A)
+    np.testing.assert_allclose(history.adapter.B, -lr * signs, rtol=1e-12)
+    np.testing.assert_allclose(history.adapter.delta(), -lr * s * signs @ start.A, rtol=1e-9,
+                               atol=1e-12 * s)
+    np.testing.assert_allclose(gradients_of(history.adapter)[0], -lr * s * signs.T @ G1, rtol=1e-8)
+    want = lr * s * np.linalg.norm(signs.T @ G1)
+    assert history.grad_A_norm[0] == 0.0
+    assert history.grad_A_norm[1] == pytest.approx(want, rel=1e-10)
+
+
+@pytest.mark.claim("thm-wake")
+@pytest.mark.parametrize("s", SCALINGS)
+@pytest.mark.parametrize("beta1, beta2", [(0.9, 0.999), (0.9, 0.95), (0.5, 0.999)])
+def test_adams_first_move_of_A_is_short_of_lr_whatever_s(beta1, beta2, s):
+    # Zero at step one, g at step two: m̂ = (1−β₁)·g/(1−β₁²) and v̂ = (1−β₂)·g²/(1−β₂²).
+    factor = (1 - beta1) / (1 - beta1**2) / math.sqrt((1 - beta2) / (1 - beta2**2))
+    assert factor == pytest.approx(math.sqrt(1 + beta2) / (1 + beta1), rel=1e-12)
+    start, lr = adapter_at("A random, B zero", s), 0.01
+    after_one, after_two = (
+        train(PROBLEM, start, Adam(lr, betas=(beta1, beta2), eps=1e-30), steps).adapter
+        for steps in (1, 2))
+    moves = after_two.A - after_one.A
+    np.testing.assert_allclose(np.abs(moves), factor * lr, rtol=1e-10)
+    np.testing.assert_array_equal(np.sign(moves), -np.sign(gradients_of(after_one)[0]))
+    if (beta1, beta2) == (0.9, 0.999):
+        assert factor == pytest.approx(0.744, abs=5e-4)
+
+
+@pytest.mark.claim("thm-mirror")
+@pytest.mark.parametrize("start", STARTS)
+def test_transposing_the_problem_swaps_the_gradients(start):
+    adapter = adapter_at(start)
+    G = PROBLEM.gradient(adapter.merge(W0))
+    mirror = Adapter(A=adapter.B.T, B=adapter.A.T, scaling=adapter.scaling)
+    (grad_A, grad_B), (mirror_A, mirror_B) = adapter.gradients(G), mirror.gradients(G.T)
+    np.testing.assert_allclose(mirror_A, grad_B.T, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(mirror_B, grad_A.T, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.claim("thm-mirror")
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("start", ["A random, B zero", "A zero, B random"])
+def test_the_two_one_zero_starts_are_mirror_images(name, start):
+    # With white inputs the gradient is W − W_star, so transposing the weights transposes it.
+    white = Regression(W0, PROBLEM.W_star, math.sqrt(K) * np.eye(K))
+    mirror = Regression(W0.T, PROBLEM.W_star.T, math.sqrt(D) * np.eye(D))
+    adapter = adapter_at(start)
+    swapped = Adapter(A=adapter.B.T, B=adapter.A.T, scaling=adapter.scaling)
+    one, other = (train(problem, each, OPTIMISERS[name], 20)
+                  for problem, each in ((white, adapter), (mirror, swapped)))
+    np.testing.assert_allclose(other.loss, one.loss, rtol=1e-8)
+    np.testing.assert_allclose(other.grad_A_norm, one.grad_B_norm, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(other.grad_B_norm, one.grad_A_norm, rtol=1e-8, atol=1e-12)
+
+
+class Transposed:
+    """The loss of the problem as a function of the transposed weight."""
+
+    W0 = W0.T
+
+    def loss_and_gradient(self, W):
+        loss, G = PROBLEM.loss_and_gradient(W.T)
+        return loss, G.T
+
+
+@pytest.mark.claim("thm-mirror")
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("start", ["A zero, B random", "both random"])
+def test_the_mirror_image_needs_no_symmetric_loss(name, start):
+    adapter = adapter_at(start)
+    mirror = Adapter(A=adapter.B.T, B=adapter.A.T, scaling=adapter.scaling)
+    one = train(PROBLEM, adapter, OPTIMISERS[name], 20)
+    other = train(Transposed(), mirror, OPTIMISERS[name], 20)
+    np.testing.assert_allclose(other.loss, one.loss, rtol=1e-8)
+    np.testing.assert_allclose(other.adapter.A, one.adapter.B.T, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(other.adapter.B, one.adapter.A.T, rtol=1e-6, atol=1e-9)
+
+
+def left_over(d, k, spread, lr, tasks):
+    """The share of the loss left after 20 Adam steps: (tasks, A random and B random)."""
+    shares = []
+    for seed in range(tasks):
+        task = teacher_student(d, k, shift_rank=4, spectrum=0.0, rng=np.random.default_rng(seed))
+        runs = sweep(task, r=8, alpha=16, lr=lr, start=STARTS[:2], seed=100 + seed,
+                     distribution=spread, steps=20)
+        shares.append((runs.loss[..., -1] / runs.loss[..., 0]).ravel())
+    return np.array(shares)
+
+
+@pytest.mark.claim("obs-swap")
+@pytest.mark.parametrize(("d", "k", "spread", "lr", "tasks", "low", "high"), [
+    (64, 64, 1 / math.sqrt(192), 0.003, 64, -0.02, 0.02),
+    (64, 64, 1 / math.sqrt(192), 0.03, 32, 0.004, 0.02),
+    (16, 256, 1 / math.sqrt(768), 0.003, 8, -0.1, -0.03),
+    (256, 16, 1 / math.sqrt(48), 0.003, 16, 0.4, 0.55),
+    (64, 64, "kaiming_uniform", 0.0003, 16, -0.05, -0.01),
+    (64, 64, "kaiming_uniform", 0.003, 16, 0.25, 0.45),
+    (64, 64, "kaiming_uniform", 0.01, 16, 0.1, 0.3)])
+def test_what_the_swap_does_on_one_task(d, k, spread, lr, tasks, low, high):
+    more_left = np.diff(left_over(d, k, spread, lr, tasks))  # with B random
+    mean, error = more_left.mean(), more_left.std(ddof=1) / math.sqrt(tasks)
+    assert low < mean < high
+    if low < 0 < high:
+        assert abs(mean) < 2.5 * error
+    else:
+        assert abs(mean) > 4 * error
+
+
+@pytest.mark.claim("obs-both-zero")
+@pytest.mark.parametrize("rule", [SGD(0.1), Momentum(0.1, nesterov=True, weight_decay=0.1),
+                                  Adam(0.01), AdamW(0.01)], ids=lambda rule: type(rule).__name__)
+def test_from_both_zero_the_outputs_stay_the_frozen_model_s(rule):
+    task, X = problem(), np.random.default_rng(0).normal(size=(256, 64))
+    start = Adapter(*initial(64, 64, 8, "both zero", rng=np.random.default_rng(1)), 2.0)
+    outputs = train(task, start, rule, 200).adapter.forward(X, task.W0)
+    assert outputs.tobytes() == (X @ task.W0.T).tobytes() and outputs.all()
+
+
+def second_order(G, s, r):
+    """The matrix of second derivatives of s⟨G, BA⟩ in the entries of A and B, by differences."""
+    (d, k), n = G.shape, r * sum(G.shape)
+
+    def form(p):
+        A, B = p[:r * k].reshape(r, k), p[r * k:].reshape(d, r)
+        return s * np.vdot(G, B @ A)
+
+    unit = np.eye(n)
+    return np.array([[form(unit[i] + unit[j]) - form(unit[i]) - form(unit[j]) for j in range(n)]
+                     for i in range(n)])  # exact for a form of second order
+
+
+@pytest.mark.claim("thm-saddle", "cor-saddle-decay")
+@pytest.mark.parametrize("r", [1, 3])
+def test_the_curvatures_at_both_zero_are_the_singular_values_of_G(r):
+    s, sigma = 2.0, np.linalg.svd(G0, compute_uv=False)
+    found = np.linalg.eigvalsh(second_order(G0, s, r))
+    zeros = np.zeros(r * (D + K) - 2 * r * len(sigma))
+    want = np.sort(np.concatenate([*[s * sigma, -s * sigma] * r, zeros]))
+    np.testing.assert_allclose(found, want, atol=1e-12)
+
+
+def bent(W):
+    """A loss that is not quadratic."""
+    W = W if torch.is_tensor(W) else torch.tensor(W)
+    return torch.sin(W @ torch.tensor(PROBLEM.X.T)).sum() + (W**4).sum() / 7
+
+
+@pytest.mark.claim("thm-saddle", "cor-saddle-decay")
+def test_both_zero_is_a_saddle_until_the_penalty_outweighs_the_first_singular_value():
+    W = torch.tensor(W0, requires_grad=True)
+    bent(W).backward()
+    s, r = 2.0, 3
+    U, sigma, Vt = np.linalg.svd(W.grad.numpy())
+
+    def change(A, B, penalty=0.0):
+        return float(bent(W0 + s * B @ A) - bent(W0)) + penalty / 2 * ((A**2).sum() + (B**2).sum())
+
+    def pair(t, sign):
+        A, B = np.zeros((r, K)), np.zeros((D, r))
+        A[0], B[:, 0] = t * Vt[0], sign * t * U[:, 0]
+        return A, B
+
+    rng = np.random.default_rng(0)
+    for t in (1e-2, 1e-3):  # in every neighbourhood
+        assert change(*pair(t, -1)) < 0 < change(*pair(t, 1))
+        less, more = 0.9 * s * sigma[0], 1.1 * s * sigma[0]
+        assert change(*pair(t, -1), less) < 0 < change(*pair(t, 1), less)
+        assert change(*pair(t, -1), more) > 0
+        for _ in range(50):
+            A, B = t * rng.normal(size=(r, K)), t * rng.normal(size=(D, r))
+            assert change(A, B, more) > 0
+
+
+TASK = problem()
+G_BOARD = TASK.gradient(TASK.W0)
+PULL = 2.0 * np.linalg.svd(G_BOARD, compute_uv=False)[0]  # s·σ₁ on the board
+
+
+@pytest.mark.claim("obs-escape")
+@pytest.mark.parametrize(("sign", "factor"), [(-1, 1 + 0.1 * PULL), (1, 1 - 0.1 * PULL)])
+def test_a_step_multiplies_the_downhill_and_the_uphill_pair(sign, factor):
+    U, _, Vt = np.linalg.svd(G_BOARD)
+    A, B = np.zeros((8, 64)), np.zeros((64, 8))
+    A[0], B[:, 0] = 1e-6 * Vt[0], sign * 1e-6 * U[:, 0]
+    after = train(TASK, Adapter(A, B, 2.0), SGD(0.1), 1).adapter
+    np.testing.assert_allclose(after.A, factor * A, atol=1e-15)
+    np.testing.assert_allclose(after.B, factor * B, atol=1e-15)
+    assert abs(factor) * (1 + 0.1 * PULL) < 1 or sign < 0  # shrinks faster than the other grows
+
+
+@pytest.mark.claim("obs-escape")
+def test_noise_leaves_at_the_rate_of_the_first_singular_value():
+    predicted = math.log(10) / math.log(1 + LEARNING_RATE["SGD"] * PULL)
+    taus = [1e-4, 1e-6, 1e-8, 1e-10, 1e-12]
+    for seed in range(8):
+        steps = [escape_step(from_noise(tau, "SGD", seed=seed)) for tau in taus]
+        rate = -np.polyfit(np.log10(taus), steps, 1)[0]
+        assert rate == pytest.approx(predicted, rel=0.01) and 6.55 < rate < 6.75
+
+
+def steps_to_leave(name, **settings):
+    runs = [from_noise(tau, name, steps=400, **settings)
+            for tau in (1e-4, 1e-8, 1e-12, 1e-16)]
+    return [escape_step(run) for run in runs]
+
+
+@pytest.mark.claim("obs-escape-adam")
+def test_what_eps_and_weight_decay_do_to_the_escape():
+    assert max(steps_to_leave("Adam")) <= 6 and max(steps_to_leave("AdamW", weight_decay=1.0)) <= 6
+    slow = np.diff(steps_to_leave("Adam", eps=0.01)) / 4  # per decade
+    assert (slow > 6).all() and (slow < 8).all()
+    plain, held = steps_to_leave("SGD"), steps_to_leave("SGD", weight_decay=2.0)
+    assert all(late > 1.5 * early for early, late in zip(plain, held, strict=True))
+    per_decade = (held[-1] - held[0]) / 12
+    assert per_decade == pytest.approx(math.log(10) / math.log(1 + 0.1 * (PULL - 2)), rel=0.02)
+    assert PULL < 5
+    for name in ("SGD", "Adam"):
+        assert steps_to_leave(name, weight_decay=5.0) == [None] * 4

@@ -1,0 +1,157 @@
+"""The adapter: its scaling, its update, its forward pass and its gradients."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
+
+from lora_edu import RULES, Adapter, scaling
+
+torch.set_num_threads(1)
+
+
+@st.composite
+def cases(draw):
+    """(adapter, W0, X): sides from 1 to 6, ranks that may exceed both, every scaling rule."""
+    d, k, n = (draw(st.integers(1, 6)) for _ in range(3))
+    r = draw(st.integers(1, 9))
+    s = scaling(r, draw(st.floats(0.01, 100)), draw(st.sampled_from(sorted(RULES))))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    adapter = Adapter(rng.normal(size=(r, k)), rng.normal(size=(d, r)), s)
+    return adapter, rng.normal(size=(d, k)), rng.normal(size=(n, k))
+
+
+def close(have, want, tolerance=1e-10):
+    np.testing.assert_allclose(have, want, rtol=tolerance, atol=tolerance * np.abs(want).max())
+
+
+def loss_of(adapter, W0, X):
+    """½·Σ H²: as a function of A alone, or of B alone, it is quadratic."""
+    return 0.5 * np.sum(adapter.forward(X, W0) ** 2)
+
+
+@pytest.mark.parametrize("r, alpha, rule, s", [
+    (8, 16, "lora", 2.0), (16, 16, "lora", 1.0), (8, 2, "lora", 0.25),
+    (4, 16, "rslora", 8.0), (9, 3, "rslora", 1.0), (2, 1, "rslora", 1 / math.sqrt(2)),
+    (8, 16, "none", 16.0), (3, 0.5, "none", 0.5),
+    *((1, 0.5, rule, 0.5) for rule in RULES),
+])
+def test_scaling_follows_its_rule(r, alpha, rule, s):
+    assert scaling(r, alpha, rule) == s
+
+
+def test_scaling_is_alpha_over_r_unless_told_otherwise():
+    assert scaling(8, 16) == 2.0
+
+
+@pytest.mark.parametrize("rule, use_rslora", [("lora", False), ("rslora", True)])
+@pytest.mark.parametrize("r, alpha", [(1, 8), (5, 3), (8, 16), (12, 7)])
+def test_scaling_update_and_forward_are_pefts(r, alpha, rule, use_rslora):
+    base = torch.nn.Sequential(torch.nn.Linear(7, 6, bias=False, dtype=torch.float64))
+    model = get_peft_model(base, LoraConfig(r=r, lora_alpha=alpha, target_modules=["0"],
+                                            use_rslora=use_rslora, init_lora_weights=False))
+    layer = model.base_model.model[0]
+    A, B, W0 = (weight.detach().numpy() for weight in (
+        layer.lora_A["default"].weight, layer.lora_B["default"].weight, layer.weight))
+    X = np.random.default_rng(0).normal(size=(5, 7))
+    adapter = Adapter(A, B, scaling(r, alpha, rule))
+    assert adapter.scaling == layer.scaling["default"]
+    close(adapter.delta(), layer.get_delta_weight("default").detach().numpy())
+    close(adapter.forward(X, W0), model(torch.tensor(X)).detach().numpy())
+
+
+@given(cases())
+def test_delta_is_a_scaled_sum_of_r_outer_products(case):
+    adapter, _, _ = case
+    want = sum(np.outer(adapter.B[:, i], adapter.A[i]) for i in range(adapter.r))
+    assert adapter.delta().shape == adapter.shape
+    close(adapter.delta(), adapter.scaling * want)
+
+
+@given(cases())
+def test_forward_is_the_merged_matrix_times_the_input(case):
+    adapter, W0, X = case
+    close(adapter.forward(X, W0), X @ adapter.merge(W0).T)
+
+
+@given(cases())
+def test_merging_adds_delta_to_the_frozen_weight(case):
+    adapter, W0, _ = case
+    close(adapter.merge(W0) - W0, adapter.delta())
+
+
+@given(cases())
+def test_the_rank_of_delta_is_r_until_a_side_caps_it(case):
+    adapter, _, _ = case
+    assert np.linalg.matrix_rank(adapter.delta()) == min(adapter.r, *adapter.shape)
+
+
+@given(cases())
+def test_gradients_are_torchs(case):
+    adapter, W0, X = case
+    A, B, W = (torch.tensor(a, requires_grad=True) for a in (adapter.A, adapter.B, W0))
+    H = torch.tensor(X) @ (W + adapter.scaling * B @ A).T
+    torch.logsumexp(H, 1).sum().backward()
+    grad_A, grad_B = adapter.gradients(W.grad.numpy())  # ∂L/∂W is the same at W0 as at W0 + ΔW
+    close(grad_A, A.grad.numpy())
+    close(grad_B, B.grad.numpy())
+
+
+@given(cases())
+def test_gradients_are_central_differences_of_the_loss(case):
+    adapter, W0, X = case
+    G = adapter.forward(X, W0).T @ X
+    for name, gradient in zip("AB", adapter.gradients(G), strict=True):
+        here = getattr(adapter, name)
+        want = np.empty_like(here)
+        for index in np.ndindex(here.shape):
+            step = np.zeros_like(here)
+            step[index] = 0.5
+            parts = {"A": adapter.A, "B": adapter.B, "scaling": adapter.scaling}
+            want[index] = (loss_of(Adapter(**parts | {name: here + step}), W0, X)
+                           - loss_of(Adapter(**parts | {name: here - step}), W0, X))
+        np.testing.assert_allclose(gradient, want, rtol=1e-9,
+                                   atol=1e-12 * (1 + loss_of(adapter, W0, X)))
+
+
+@given(cases())
+def test_nothing_given_is_modified(case):
+    adapter, W0, X = case
+    arrays = adapter.A, adapter.B, W0, X
+    before = [a.copy() for a in arrays]
+    adapter.delta(), adapter.merge(W0), adapter.forward(X, W0), adapter.gradients(W0)
+    for have, want in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(have, want)
+
+
+TWO_BY_THREE = Adapter(A=np.ones((1, 3)), B=np.ones((2, 1)), scaling=1.0)
+
+
+@pytest.mark.parametrize("call, error, words", [
+    (lambda: scaling(0, 16), ValueError, ["r ", "0"]),
+    (lambda: scaling(8, 0), ValueError, ["alpha", "0"]),
+    (lambda: scaling(8, 16, "rs"), ValueError, ["rule", "'rs'", *map(repr, RULES)]),
+    (lambda: Adapter([[1.0]], [[1.0]], 0), ValueError, ["scaling", "0"]),
+    (lambda: Adapter([1.0, 2.0], [[1.0]], 1.0), ValueError, ["A ", "(2,)"]),
+    (lambda: Adapter(np.ones((0, 3)), np.ones((2, 0)), 1.0), ValueError, ["A ", "(0, 3)"]),
+    (lambda: Adapter(np.ones((2, 3)), np.ones((4, 1)), 1.0), ValueError,
+     ["B ", "(any, 2)", "(4, 1)"]),
+    (lambda: Adapter([[1.0, math.nan]], [[1.0]], 1.0), ValueError, ["A ", "1 non-finite", "of 2"]),
+    (lambda: Adapter([[1.0]], [[math.inf]], 1.0), ValueError, ["B ", "1 non-finite", "of 1"]),
+    (lambda: Adapter("random", [[1.0]], 1.0), TypeError, ["A ", "'random'"]),
+    (lambda: Adapter([[1.0]], [[1.0], [1.0, 2.0]], 1.0), TypeError, ["B ", "[1.0, 2.0]"]),
+    (lambda: TWO_BY_THREE.merge(np.ones((3, 2))), ValueError, ["W0", "(2, 3)", "(3, 2)"]),
+    (lambda: TWO_BY_THREE.gradients(np.ones((1, 3))), ValueError, ["G ", "(2, 3)", "(1, 3)"]),
+    (lambda: TWO_BY_THREE.forward(np.ones((5, 2)), np.ones((2, 3))), ValueError,
+     ["X ", "(any, 3)", "(5, 2)"]),
+    (lambda: TWO_BY_THREE.forward(np.ones((5, 3)), np.ones((2, 2))), ValueError,
+     ["W0", "(2, 3)", "(2, 2)"]),
+])
+def test_a_bad_argument_is_named_with_its_value(call, error, words):
+    with pytest.raises(error) as caught:
+        call()
+    assert [word for word in words if word not in str(caught.value)] == []

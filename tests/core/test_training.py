@@ -1,0 +1,180 @@
+"""Training: what a History holds, against a loop written in torch with its own gradients."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, initial, teacher_student, train
+
+torch.set_num_threads(1)
+
+RECORDED = ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful")
+PROBLEM = teacher_student(5, 7, n=12, shift_rank=2, spectrum=1.0, rng=np.random.default_rng(0))
+
+
+def adapter_at(start, s=1.5, r=3):
+    return Adapter(*initial(5, 7, r, start, rng=np.random.default_rng(1)), s)
+
+
+def torch_history(adapter, make_optimiser, steps):
+    """The recorded quantities, the loss as a sum over samples and every gradient by autograd."""
+    W0, W_star, X = (torch.tensor(a) for a in (PROBLEM.W0, PROBLEM.W_star, PROBLEM.X))
+    A, B = (torch.tensor(a, requires_grad=True) for a in (adapter.A, adapter.B))
+
+    def loss_at(W):
+        return (X @ W.T - X @ W_star.T).square().sum(1).mean() / 2
+
+    frozen = W0.clone().requires_grad_()
+    loss_at(frozen).backward()
+    optimiser, rows = make_optimiser(A, B), []
+    for _ in range(steps + 1):
+        optimiser.zero_grad()
+        delta = adapter.scaling * B @ A
+        loss = loss_at(W0 + delta)
+        loss.backward()
+        useful = -(delta * frozen.grad).sum()
+        rows.append([v.item() for v in (loss, delta.norm(), A.grad.norm(), B.grad.norm(), useful)])
+        ended = A.detach().clone().numpy(), B.detach().clone().numpy()
+        optimiser.step()
+    return np.array(rows).T, ended
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("ours, theirs", [
+    (SGD(0.2), lambda A, B: torch.optim.SGD([A, B], lr=0.2)),
+    (Momentum(0.05, nesterov=True),
+     lambda A, B: torch.optim.SGD([A, B], lr=0.05, momentum=0.9, nesterov=True)),
+    (Adam(0.02), lambda A, B: torch.optim.Adam([A, B], lr=0.02)),
+    (AdamW(0.02, weight_decay=0.3), lambda A, B: torch.optim.AdamW([A, B], 0.02, weight_decay=0.3)),
+    (Adam((0.01, 0.08)),
+     lambda A, B: torch.optim.Adam([{"params": [A], "lr": 0.01}, {"params": [B], "lr": 0.08}])),
+], ids=["SGD", "Nesterov", "Adam", "AdamW", "Adam, faster B"])
+def test_history_is_a_torch_loops(start, ours, theirs):
+    adapter = adapter_at(start)
+    history = train(PROBLEM, adapter, ours, 30)
+    want, (A, B) = torch_history(adapter, theirs, 30)
+    assert history.steps == 30
+    assert not history.diverged
+    for name, row in zip(RECORDED, want, strict=True):
+        np.testing.assert_allclose(getattr(history, name), row, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(history.adapter.A, A, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(history.adapter.B, B, rtol=1e-10, atol=1e-12)
+    assert history.adapter.scaling == adapter.scaling
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_zero_steps_record_the_start_and_keep_it(start):
+    adapter = adapter_at(start)
+    history = train(PROBLEM, adapter, Adam(), 0)
+    G0 = PROBLEM.gradient(PROBLEM.W0)
+    G = PROBLEM.gradient(adapter.merge(PROBLEM.W0))
+    want = (PROBLEM.loss(adapter.merge(PROBLEM.W0)), np.linalg.norm(adapter.delta()),
+            *map(np.linalg.norm, adapter.gradients(G)), -np.sum(adapter.delta() * G0))
+    assert history.steps == 0
+    for name, value in zip(RECORDED, want, strict=True):
+        assert getattr(history, name) == pytest.approx([value], rel=1e-12, abs=1e-15)
+    np.testing.assert_array_equal(history.adapter.A, adapter.A)
+    np.testing.assert_array_equal(history.adapter.B, adapter.B)
+
+
+def test_useful_predicts_the_drop_in_loss_of_a_small_update():
+    history = train(PROBLEM, adapter_at("A random, B zero"), SGD(1e-6), 1)
+    assert history.useful[1] == pytest.approx(history.loss[0] - history.loss[1], rel=1e-4)
+    assert history.useful[1] > 0
+
+
+def test_training_modifies_neither_the_adapter_nor_the_problem():
+    adapter = adapter_at("both random")
+    arrays = adapter.A, adapter.B, PROBLEM.W0, PROBLEM.W_star, PROBLEM.X
+    before = [a.copy() for a in arrays]
+    trained = train(PROBLEM, adapter, Adam(0.1), 5).adapter
+    for have, want in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(have, want)
+    assert (trained.A != adapter.A).all()
+
+
+@pytest.mark.parametrize("lr", [30.0, 1e6, 1e200])
+def test_a_diverging_run_can_be_kept_up_to_its_last_finite_step(lr):
+    adapter = adapter_at("both random")
+    with pytest.raises(FloatingPointError) as caught:
+        train(PROBLEM, adapter, SGD(lr), 500)
+    message = str(caught.value)
+    assert repr(lr) in message and "lower lr" in message
+    history = train(PROBLEM, adapter, SGD(lr), 500, allow_divergence=True)
+    assert history.diverged
+    assert int(re.search(r"at step (\d+)", message)[1]) == history.steps + 1 < 500
+    shorter = train(PROBLEM, adapter, SGD(lr), history.steps)
+    assert not shorter.diverged
+    for name in RECORDED:
+        assert np.isfinite(getattr(history, name)).all()
+        np.testing.assert_array_equal(getattr(history, name), getattr(shorter, name))
+    np.testing.assert_array_equal(history.adapter.delta(), shorter.adapter.delta())
+
+
+def test_allowing_divergence_does_not_cut_a_run_that_converges():
+    history = train(PROBLEM, adapter_at("both random"), SGD(0.2), 40, allow_divergence=True)
+    assert (history.steps, history.diverged) == (40, False)
+
+
+@pytest.mark.parametrize("allow_divergence", [False, True])
+def test_a_run_without_a_finite_first_step_is_always_an_error(allow_divergence):
+    huge = Adapter(np.full((1, 7), 1e200), np.full((5, 1), 1e200), 1.0)
+    with pytest.raises(FloatingPointError, match="at step 0 "):
+        train(PROBLEM, huge, SGD(0.1), 3, allow_divergence=allow_divergence)
+
+
+@pytest.mark.parametrize("steps, error", [
+    (-1, ValueError), (2.5, TypeError), (True, TypeError), ("8", TypeError), (math.nan, TypeError),
+])
+def test_a_bad_number_of_steps_is_named_with_its_value(steps, error):
+    with pytest.raises(error) as caught:
+        train(PROBLEM, adapter_at("both zero"), SGD(0.1), steps)
+    assert str(caught.value).startswith("steps must be")
+    assert repr(steps) in str(caught.value)
+
+
+def test_an_adapter_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"^adapter must .* W0 \(5, 7\), got \(7, 5\)"):
+        train(PROBLEM, Adapter(np.ones((2, 5)), np.ones((7, 2)), 1.0), SGD(0.1), 1)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("problem", None), ("adapter", (np.ones((2, 7)), np.ones((5, 2)), 1.0)),
+    ("optimiser", "Adam"), ("optimiser", SGD)])
+def test_an_argument_of_another_kind_is_named(name, value):
+    call = {"problem": PROBLEM, "adapter": adapter_at("both zero"), "optimiser": SGD(0.1),
+            "steps": 1, name: value}
+    with pytest.raises(TypeError, match=f"^{name} must .*, got"):
+        train(**call)
+
+
+def test_a_watcher_sees_every_recorded_step_and_can_end_the_run():
+    seen = []
+
+    def watch(step, adapter, loss):
+        seen.append((step, np.linalg.norm(adapter.delta()), loss))
+        return step == 4
+
+    history = train(PROBLEM, adapter_at("A random, B zero"), SGD(0.1), 9, watch=watch)
+    assert history.steps == 4 and not history.diverged
+    np.testing.assert_array_equal(np.array(seen).T, [range(5), history.delta_norm, history.loss])
+    assert np.linalg.norm(history.adapter.delta()) == seen[-1][1]
+
+
+@pytest.mark.parametrize("steps", [0, 1, 7])
+def test_as_many_steps_are_taken_as_are_asked_for_and_a_class_is_tried_once(steps):
+    class Counting(SGD):
+        taken = 0
+
+        def update(self, params, grads, state):
+            Counting.taken += 1
+            return super().update(params, grads, state)
+
+    problem = teacher_student(4, 3, rng=np.random.default_rng(0))
+    start = Adapter(*initial(4, 3, 2, rng=np.random.default_rng(0)), 1.0)
+    for runs in (1, 2):
+        train(problem, start, Counting(0.01), steps)
+        assert Counting.taken == 1 + runs * steps  # the first, on arrays of its own

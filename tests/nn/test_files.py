@@ -1,0 +1,248 @@
+"""An adapter on disk: there and back without losing a bit, whole or not at all."""
+
+import copy
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+from safetensors import SafetensorError
+from torch import nn
+
+from lora_edu.nn import inject, load_adapter, lora_layers, merge, save_adapter, set_adapter
+from tests.nn.compare import assert_rounding_apart, same_bits
+from tests.nn.models import LAYERS, adapted, peft_matrices, token_ids
+
+IDS = token_ids(3, 7)
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("rule", ["lora", "rslora", "none"])
+@pytest.mark.parametrize("alpha", [8, 7, 0.3])
+def test_a_saved_adapter_loads_to_the_same_bits(tmp_path, alpha, rule):
+    model, plain = adapted(3, alpha, rule=rule, dropout=0.25)
+    model.eval(), plain.eval()
+    save_adapter(model, tmp_path / "deep" / "er")
+    assert load_adapter(plain, tmp_path / "deep" / "er") == LAYERS
+    for name, layer in lora_layers(plain).items():
+        [have], [want] = layer.active, lora_layers(model)[name].active
+        assert same_bits(have.lora_A, want.lora_A) and same_bits(have.lora_B, want.lora_B)
+        assert (have.r, have.dropout) == (3, 0.25)
+        assert have.scaling == pytest.approx(want.scaling, rel=1e-15)
+    assert_rounding_apart(plain(IDS), model(IDS))
+    if rule != "none":
+        assert same_bits(plain(IDS), model(IDS))
+
+
+def test_a_loaded_adapter_is_active_and_the_only_thing_that_trains(tmp_path):
+    model, plain = adapted()
+    save_adapter(model, str(tmp_path))
+    load_adapter(plain, str(tmp_path), name="from disk")
+    assert {name for name, p in plain.named_parameters() if p.requires_grad} == {
+        f"{path}.adapters.from disk.lora_{m}" for path in LAYERS for m in "AB"}
+
+
+def test_one_adapter_of_several_is_saved_whether_active_merged_or_neither(tmp_path):
+    model, plain = adapted()
+    want = model(IDS)
+    save_adapter(model, tmp_path / "before")
+    inject(model, ["q", "head"], 2, 4, rng=rng(), name="b", start="both random")
+    save_adapter(model, tmp_path / "inactive")
+    set_adapter(model, "default")
+    merge(model)
+    save_adapter(model, tmp_path / "merged")
+    for file in (CONFIG, WEIGHTS):
+        contents = [(tmp_path / d / file).read_bytes() for d in ("before", "inactive", "merged")]
+        assert contents[0] == contents[1] == contents[2]
+    load_adapter(plain, tmp_path / "merged")
+    assert same_bits(plain(IDS), want)
+
+
+def test_an_adapter_loads_beside_another_one(tmp_path):
+    model, plain = adapted()
+    save_adapter(model, tmp_path)
+    inject(plain, ["q", "head"], 2, 4, rng=rng(), name="b", start="both random")
+    other = plain(IDS)
+    load_adapter(plain, tmp_path)
+    assert same_bits(plain(IDS), model(IDS))
+    set_adapter(plain, "b")
+    assert same_bits(plain(IDS), other)
+
+
+@pytest.mark.parametrize("file_dtype", [torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("base_dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_no_bit_of_the_file_is_lost_in_a_base_of_another_dtype(tmp_path, file_dtype, base_dtype):
+    model, plain = adapted(dtype=file_dtype)
+    save_adapter(model, tmp_path)
+    load_adapter(plain.to(base_dtype), tmp_path)
+    for name, layer in lora_layers(plain).items():
+        have, want = layer.active[0].lora_A, lora_layers(model)[name].active[0].lora_A
+        assert have.dtype == (torch.float64 if torch.float64 in (file_dtype, base_dtype)
+                              else torch.float32)
+        assert same_bits(have.to(file_dtype), want)
+    assert plain(IDS).dtype == base_dtype
+
+
+@pytest.mark.claim("obs-peft-files")
+def test_ranks_and_alphas_may_differ_from_layer_to_layer(tmp_path):
+    model, plain = adapted(2, 4, targets=["q"])
+    inject(model, ["0.v"], 3, 4, rng=rng(3), start="both random")
+    inject(model, ["1.v"], 2, 5, rng=rng(4), start="both random")
+    want = model(IDS)
+    save_adapter(model, tmp_path)
+    config = json.loads((tmp_path / CONFIG).read_text())
+    assert (config["r"], config["lora_alpha"]) == (2, 4)
+    assert config["rank_pattern"] == {r"^blocks\.0\.v": 3}
+    assert config["alpha_pattern"] == {r"^blocks\.1\.v": 5}
+    twin = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path)
+    assert_rounding_apart(twin(IDS), want)
+    for path, layer in lora_layers(model).items():
+        for have, ours in zip(peft_matrices(twin, path), layer.active[0].parameters(), strict=True):
+            assert same_bits(have, ours)
+    load_adapter(plain, tmp_path)
+    assert same_bits(plain(IDS), want)
+
+
+class Nested(nn.Module):
+    """A layer ``q`` and a layer ``inner.q``: the first name is an ending of the second."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.inner = nn.Linear(4, 4), nn.ModuleDict({"q": nn.Linear(4, 4)})
+
+    def forward(self, x):
+        return self.inner["q"](self.q(x))
+
+
+def test_a_name_that_is_an_ending_of_another_is_saved_so_that_it_finds_one_layer(tmp_path):
+    model = Nested()
+    plain = copy.deepcopy(model)
+    assert inject(model, "q", 2, 4, rng=rng(), start="both random") == ["q"]
+    save_adapter(model, tmp_path)
+    twin = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path)
+    assert load_adapter(plain, tmp_path) == twin.targeted_module_names == ["q"]
+    assert same_bits(plain(torch.ones(4)), model(torch.ones(4)))
+    assert same_bits(twin(torch.ones(4)), model(torch.ones(4)))
+
+
+# Whole or not at all
+
+def files_in(directory):
+    return {file.name: file.read_bytes() for file in Path(directory).iterdir()}
+
+
+def test_saving_replaces_the_old_files_and_leaves_no_others(tmp_path):
+    first, _ = adapted(4)
+    second, plain = adapted(2)
+    save_adapter(first, tmp_path)
+    save_adapter(second, tmp_path)
+    assert set(files_in(tmp_path)) == {CONFIG, WEIGHTS}
+    load_adapter(plain, tmp_path)
+    assert same_bits(plain(IDS), second(IDS))
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_failed_save_leaves_the_old_files_and_nothing_else(tmp_path, monkeypatch, call):
+    """A full disk shows when the bytes are forced out: at the second file here."""
+    first, _ = adapted(4)
+    second, _ = adapted(2)
+    save_adapter(first, tmp_path)
+    before, calls = files_in(tmp_path), []
+
+    def fails(*args):
+        calls.append(args)
+        if len(calls) == (2 if call == "fsync" else 1):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, call, fails)
+    with pytest.raises(OSError, match="No space left"):
+        save_adapter(second, tmp_path)
+    assert calls and files_in(tmp_path) == before
+
+
+def test_a_file_is_never_there_by_half(tmp_path, monkeypatch):
+    """At the moment of each renaming, what gets the name has all its bytes."""
+    model, _ = adapted()
+    save_adapter(model, tmp_path / "whole")
+    whole, replaced, replace = files_in(tmp_path / "whole"), [], os.replace
+
+    def watched(source, target):
+        assert not Path(target).exists()
+        name = Path(target).name.removeprefix(".next.")
+        assert Path(source).read_bytes() == whole[name]
+        replaced.append(name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    save_adapter(model, tmp_path / "watched")
+    assert replaced == [CONFIG, WEIGHTS, CONFIG] and files_in(tmp_path / "watched") == whole
+
+
+@pytest.mark.parametrize("wrap", [
+    nn.DataParallel, lambda model: torch.compile(model, backend="eager"),
+    lambda model: nn.DataParallel(torch.compile(model, backend="eager"))])
+def test_a_wrapped_model_is_saved_and_loaded_under_its_own_names(tmp_path, wrap):
+    model, plain = adapted()
+    save_adapter(wrap(model), tmp_path)
+    assert load_adapter(wrap(plain), tmp_path) == list(lora_layers(model))
+    assert same_bits(plain(IDS), model(IDS))
+
+
+# What cannot be saved
+
+def test_a_folder_that_cannot_be_filled_is_named_and_not_left_behind(tmp_path, monkeypatch):
+    def fails(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    folder = tmp_path / "new" / "newer"
+    with pytest.raises(OSError, match=rf"No space left on device: '{folder}'"):
+        save_adapter(adapted()[0], folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_of_safetensors_is_an_oserror_that_names_the_folder(tmp_path, monkeypatch):
+    def fails(*args, **more):
+        raise SafetensorError("I/O error: File too large (os error 27)")
+
+    monkeypatch.setattr(sys.modules[save_adapter.__module__], "save_file", fails)
+    with pytest.raises(OSError, match=rf"File too large .*'{tmp_path}'"):
+        save_adapter(adapted()[0], tmp_path)
+
+
+@pytest.mark.parametrize("directory, error", [("", ValueError), (None, TypeError), (3, TypeError)])
+def test_what_is_no_folder_is_refused(directory, error):
+    model, plain = adapted()
+    for call in (lambda: save_adapter(model, directory), lambda: load_adapter(plain, directory)):
+        with pytest.raises(error, match=f"directory must be .* got {directory!r}"):
+            call()
+
+
+@pytest.mark.parametrize("settings", [{"rule": "rslora"}, {"dropout": 0.5}])
+def test_layers_that_disagree_about_what_is_one_value_in_the_file(tmp_path, settings):
+    model, _ = adapted(targets=["q"])
+    inject(model, ["v"], 4, 8, rng=rng(), **settings)
+    with pytest.raises(ValueError, match="must agree about rsLoRA and dropout"):
+        save_adapter(model, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_unknown_adapter_cannot_be_saved(tmp_path):
+    with pytest.raises(ValueError, match="name must be one of 'default', got 'b'"):
+        save_adapter(adapted()[0], tmp_path / "new", "b")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_layer_on_its_own_has_no_name_to_save_it_under(tmp_path):
+    layer = lora_layers(adapted()[0])["blocks.0.q"]
+    with pytest.raises(ValueError, match="model must contain the LoRA layer, not be it"):
+        save_adapter(layer, tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,144 @@
+"""Merging is rounded once, and unmerging gives back every bit, in every dtype."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lora_edu import RULES
+from tests.nn.compare import same_bits
+from tests.nn.models import DTYPES, KINDS, inputs, make_layer
+
+
+def ulp(tensor):
+    """The distance to the next number of the tensor's dtype, entry by entry, in float64."""
+    eps = torch.finfo(tensor.dtype).eps
+    return eps * 2.0 ** torch.floor(torch.log2(tensor.double().abs().clamp_min(
+        torch.finfo(tensor.dtype).tiny)))
+
+
+@st.composite
+def merging(draw):
+    """A layer of any kind, size, dtype, rule, and size of update against W0."""
+    return make_layer(draw(st.sampled_from(sorted(KINDS))), draw(st.integers(1, 9)),
+                draw(st.integers(1, 9)), draw(st.integers(1, 12)),
+                10.0 ** draw(st.integers(-3, 2)), draw(st.integers(0, 2**20)),
+                draw(st.sampled_from(DTYPES)), rule=draw(st.sampled_from(sorted(RULES))),
+                distribution=0.3)
+
+
+@given(merging())
+def test_a_merged_weight_is_rounded_once(layer):
+    """W0 + s·B·A as float64 has it, to half an ulp of the base's dtype and float32's rounding."""
+    W0, adapter = layer.base_layer.weight.detach().double(), layer.active[0]
+    A, B = adapter.lora_A.detach().double(), adapter.lora_B.detach().double()
+    exact = W0 + layer.as_weight(adapter.scaling * (B @ A))
+    layer.merge()
+    have = layer.merged_weight
+    wide = torch.finfo(torch.promote_types(have.dtype, torch.float32))
+    inner = (adapter.r + 3) * wide.eps * (W0.abs() + layer.as_weight(
+        adapter.scaling * (B.abs() @ A.abs())))
+    assert ((have.double() - exact).abs() <= 0.501 * ulp(have) + inner).all()
+
+
+@pytest.mark.claim("obs-no-trace")
+@given(merging())
+def test_merging_and_unmerging_never_touch_w0(layer):
+    W0 = layer.base_layer.weight
+    before, pointer, version = W0.detach().clone(), W0.data_ptr(), W0._version
+    for _ in range(3):
+        layer.merge()
+        layer.merge()
+        layer.unmerge()
+        layer.unmerge()
+    assert layer.base_layer.weight is W0
+    assert (W0.data_ptr(), W0._version) == (pointer, version) and same_bits(W0, before)
+
+
+@pytest.mark.claim("obs-merge-rounding")
+@given(merging())
+def test_unmerging_gives_back_every_bit_of_the_output(layer):
+    kind = type(layer.base_layer).__name__
+    x = inputs(kind, layer.base_layer.weight.shape[0 if kind == "Embedding" else 1],
+               layer.base_layer.weight.dtype)
+    before = layer(x)
+    layer.merge()
+    layer.unmerge()
+    assert not layer.merged and same_bits(layer(x), before)
+
+
+@given(merging())
+def test_merging_twice_is_merging_once(layer):
+    layer.merge()
+    once = layer.merged_weight.clone()
+    layer.merge()
+    assert layer.merged and same_bits(layer.merged_weight, once)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype, tolerance", [
+    (torch.float64, 1e-13), (torch.float32, 1e-5), (torch.bfloat16, 0.05)])
+def test_a_merged_layer_computes_the_same(kind, dtype, tolerance, rule):
+    layer = make_layer(kind, k=64, d=32, dtype=dtype, rule=rule)
+    x = inputs(kind, 64, dtype)
+    want = layer(x)
+    layer.merge()
+    assert layer.merged and layer.merged_weight.is_contiguous()
+    difference = (layer(x) - want).double().norm() / want.double().norm()
+    assert difference < tolerance
+    assert not torch.allclose(layer(x), layer.base_layer(x), rtol=0.1)
+
+
+@pytest.mark.claim("obs-subtract")
+def test_subtracting_the_update_would_not_give_w0_back():
+    """Why a merged weight is kept beside W0: in low precision (W0 + ΔW) − ΔW ≠ W0."""
+    layer = make_layer(k=64, d=64, dtype=torch.bfloat16)
+    W0, delta = layer.base_layer.weight.detach(), layer.active[0].delta().detach().bfloat16()
+    assert ((W0 + delta) - delta != W0).float().mean() > 0.2
+
+
+def test_bfloat16_merging_rounds_a_small_update_away():
+    """Not ours to repair: below half an ulp of W0 an update has no effect once merged."""
+    layer = make_layer(k=64, d=64, dtype=torch.bfloat16, dropout=0.0)
+    with torch.no_grad():
+        layer.active[0].lora_B.mul_(1e-6)
+    layer.merge()
+    lost = layer.merged_weight == layer.base_layer.weight
+    assert layer.active[0].delta().all() and lost.float().mean() > 0.9
+
+
+@pytest.mark.parametrize("change", [
+    lambda layer: layer.add_adapter("b", 2, 4, rng=np.random.default_rng(1)),
+    lambda layer: layer.set_adapter("default"),
+    lambda layer: layer.delete_adapter("default"),
+    lambda layer: layer.load_state_dict(layer.state_dict()),
+], ids=["add", "set", "delete", "load_state_dict"])
+def test_a_change_of_adapters_unmerges(change):
+    layer = make_layer()
+    layer.merge()
+    change(layer)
+    assert not layer.merged
+
+
+def test_gradients_of_the_input_flow_through_a_merged_layer():
+    layer = make_layer(dtype=torch.float64)
+    results = []
+    for merged in (False, True):
+        x = inputs(dtype=torch.float64).requires_grad_(True)
+        if merged:
+            layer.merge()
+        layer(x).square().sum().backward()
+        results.append(x.grad)
+    torch.testing.assert_close(*results, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_weight_merged_without_adapters_is_not_w0_itself(kind, dtype):
+    layer = make_layer(kind, dtype=dtype)
+    layer.set_adapter([])
+    layer.merge()
+    assert same_bits(layer.merged_weight, layer.base_layer.weight)
+    assert layer.merged_weight.data_ptr() != layer.base_layer.weight.data_ptr()

@@ -1,0 +1,272 @@
+"""The same numbers as PEFT's layers: forward, gradients, training, merging, starting points.
+
+A and B are copied over. Where s is a power of two, both run the same operations up to an exact
+scaling, so the bits must agree; elsewhere float rounding is allowed.
+"""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.optimizers import create_loraplus_optimizer
+from torch import nn
+
+from lora_edu.nn import (
+    LoRAEmbedding,
+    LoRALinear,
+    inject,
+    load_adapter,
+    lora_layers,
+    loraplus_groups,
+    merge,
+    save_adapter,
+)
+from tests.nn.compare import assert_rounding_apart, same_bits
+from tests.nn.models import LAYERS, TARGETS, adapted, net, peft_matrices, peft_twin, token_ids
+
+POWER_OF_TWO = [(4, 8, "lora"), (8, 8, "lora"), (2, 1, "lora"), (4, 1, "rslora")]
+OTHER = [(3, 8, "lora"), (5, 16, "rslora"), (16, 7, "rslora")]
+DTYPES = [torch.float32, torch.float64, torch.bfloat16]
+
+
+def both(r, alpha, rule, dtype=torch.float32, **settings):
+    """(our model, PEFT's) with the same adapter."""
+    model, plain = adapted(r, alpha, rule=rule, **settings)
+    twin = peft_twin(model, plain, r=r, lora_alpha=alpha, use_rslora=rule == "rslora",
+                     lora_dropout=settings.get("dropout", 0.0))
+    return model.to(dtype), twin.to(dtype)
+
+
+def loss_of(model, ids):
+    return torch.logsumexp(model(ids).float(), -1).sum()
+
+
+def gradients(model, ids):
+    """{(layer, "A" or "B"): gradient} of a loss that bends."""
+    model.zero_grad()
+    loss_of(model, ids).backward()
+    if hasattr(model, "base_model"):
+        return {(name, which): matrix.grad for name in LAYERS
+                for which, matrix in zip("AB", peft_matrices(model, name), strict=True)}
+    return {(name, which): matrix.grad for name, layer in lora_layers(model).items()
+            for adapter in layer.active
+            for which, matrix in (("A", adapter.lora_A), ("B", adapter.lora_B))}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (7,), (3, 7)], ids=["one id", "a row", "a batch"])
+@pytest.mark.parametrize("r, alpha, rule", POWER_OF_TWO)
+def test_forward_and_gradients_are_pefts_to_the_bit(r, alpha, rule, shape, dtype):
+    model, twin = both(r, alpha, rule, dtype)
+    ids = token_ids(*shape)
+    assert same_bits(model(ids), twin(ids))
+    have, want = gradients(model, ids), gradients(twin, ids)
+    assert have.keys() == want.keys() and len(have) == 2 * len(LAYERS)
+    assert all(same_bits(have[key], want[key]) for key in want)
+    assert all(want[key].any() for key in want)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.float64, 1e-13)])
+@pytest.mark.parametrize("r, alpha, rule", OTHER)
+def test_forward_and_gradients_are_pefts_to_rounding(r, alpha, rule, dtype, tolerance):
+    model, twin = both(r, alpha, rule, dtype)
+    ids = token_ids(3, 7)
+    assert_rounding_apart(model(ids), twin(ids), tolerance)
+    have, want = gradients(model, ids), gradients(twin, ids)
+    for key in want:
+        assert_rounding_apart(have[key], want[key], tolerance)
+
+
+@pytest.mark.claim("obs-same-as-peft")
+@pytest.mark.parametrize("start", ["A random, B zero", "both random"])
+def test_ten_steps_of_adamw_are_pefts_to_the_bit(start):
+    model, twin = both(4, 8, "lora", start=start)
+    ids = token_ids(3, 7)
+    ours = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.01)
+    theirs = torch.optim.AdamW([p for p in twin.parameters() if p.requires_grad], lr=0.01)
+    losses = []
+    for _ in range(10):
+        for one, optimiser in ((model, ours), (twin, theirs)):
+            optimiser.zero_grad()
+            loss_of(one, ids).backward()
+            optimiser.step()
+        losses.append(loss_of(model, ids).item())
+        assert losses[-1] == loss_of(twin, ids).item()
+    assert losses[-1] < losses[0] - 1  # it did train
+    for name, layer in lora_layers(model).items():
+        A, B = peft_matrices(twin, name)
+        assert same_bits(layer.active[0].lora_A, A) and same_bits(layer.active[0].lora_B, B)
+
+
+@pytest.mark.parametrize("r, alpha, rule", OTHER)
+def test_ten_steps_of_adamw_are_pefts_to_rounding(r, alpha, rule):
+    model, twin = both(r, alpha, rule, torch.float64)
+    ids = token_ids(3, 7)
+    for one in (model, twin):
+        optimiser = torch.optim.AdamW([p for p in one.parameters() if p.requires_grad], lr=0.01)
+        for _ in range(10):
+            optimiser.zero_grad()
+            loss_of(one, ids).backward()
+            optimiser.step()
+    assert_rounding_apart(model(ids), twin(ids), 1e-9)
+
+
+def test_dropout_drops_what_pefts_drops():
+    model, twin = both(4, 8, "lora", dropout=0.5)
+    ids = token_ids(3, 7)
+    outputs = []
+    for one in (model, twin):
+        torch.manual_seed(5)
+        outputs.append(one(ids))
+    assert same_bits(*outputs)
+    assert not torch.equal(outputs[0], model(ids))  # another draw: it does drop
+    model.eval(), twin.eval()
+    assert same_bits(model(ids), twin(ids)) and same_bits(model(ids), model(ids))
+
+
+@pytest.fixture(params=[torch.bfloat16, torch.float16])
+def half(request):
+    """(our model, PEFT's, the plain one), in half precision, by each library's own default."""
+    plain = net().to(request.param)
+    model = copy.deepcopy(plain)
+    inject(model, TARGETS, 4, 8, rng=np.random.default_rng(1), start="both random")
+    twin = get_peft_model(copy.deepcopy(plain), LoraConfig(
+        r=4, lora_alpha=8, target_modules=TARGETS))
+    for name, layer in lora_layers(model).items():
+        for have, want in zip(peft_matrices(twin, name), layer.active[0].parameters(), strict=True):
+            assert have.dtype == want.dtype == torch.float32
+            have.data.copy_(want)
+    return model, twin, plain
+
+
+@pytest.mark.claim("obs-float32-adapters")
+def test_beside_half_precision_a_and_b_are_float32_and_train_as_pefts_to_the_bit(half):
+    """The input is cast up for A and B, the sum back to the base's dtype; no autocast."""
+    model, twin, plain = half
+    ids = token_ids(3, 7)
+    assert model(ids).dtype == plain(ids).dtype and same_bits(model(ids), twin(ids))
+    have, want = gradients(model, ids), gradients(twin, ids)
+    assert all(same_bits(have[key], want[key]) and want[key].any() for key in want)
+    for one in (model, twin):
+        rule = torch.optim.AdamW([p for p in one.parameters() if p.requires_grad], lr=0.01)
+        for _ in range(3):
+            rule.zero_grad()
+            loss_of(one, ids).backward()
+            rule.step()
+    for name, layer in lora_layers(model).items():
+        for have, want in zip(layer.active[0].parameters(), peft_matrices(twin, name), strict=True):
+            assert have.dtype == torch.float32 and same_bits(have, want)
+    assert same_bits(model(ids), twin(ids))
+
+
+@pytest.mark.claim("obs-float32-adapters")
+def test_beside_half_precision_files_and_merged_weights_are_pefts_to_the_bit(half, tmp_path):
+    """Merged: of Linear layers. An Embedding's ΔW is rounded by PEFT before it is added."""
+    model, twin, plain = half
+    ids = token_ids(3, 7)
+    want = model(ids)
+    save_adapter(model, tmp_path / "ours")
+    twin.save_pretrained(tmp_path / "theirs")
+    for folder in ("ours", "theirs"):
+        loaded = copy.deepcopy(plain)
+        load_adapter(loaded, tmp_path / folder)
+        assert {p.dtype for p in loaded.parameters() if p.requires_grad} == {torch.float32}
+        assert same_bits(loaded(ids), want)
+        peft_loaded = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path / folder)
+        assert same_bits(peft_loaded(ids), want)
+    merge(model)
+    twin.merge_adapter()
+    for name, layer in lora_layers(model).items():
+        theirs = twin.base_model.model.get_submodule(name).base_layer.weight
+        W0, [adapter] = layer.base_layer.weight, layer.active
+        assert layer.merged_weight.dtype == W0.dtype
+        if name == "tokens":
+            delta = layer.as_weight(adapter.delta())
+            assert same_bits(layer.merged_weight, (W0.float() + delta).to(W0.dtype))
+            assert same_bits(theirs, W0 + delta.to(W0.dtype))
+            assert not same_bits(layer.merged_weight, theirs)
+        else:
+            assert same_bits(layer.merged_weight, theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("r, alpha, rule", POWER_OF_TWO + OTHER)
+def test_merged_weights_are_pefts_to_the_bit(r, alpha, rule, dtype):
+    model, twin = both(r, alpha, rule, dtype)
+    merge(model)
+    twin.merge_adapter()
+    for name, layer in lora_layers(model).items():
+        theirs = twin.base_model.model.get_submodule(name).base_layer.weight
+        assert same_bits(layer.merged_weight, theirs)
+    assert same_bits(model(token_ids(3, 7)), twin(token_ids(3, 7)))
+
+
+@pytest.mark.parametrize("r", [4, 32])
+def test_a_linear_starts_within_pefts_bounds(r):
+    """U(−1/√k, 1/√k) for A and zero for B: the interval itself, not only its spread."""
+    k, d, bound = 400, 300, 1 / math.sqrt(400)
+    torch.manual_seed(0)
+    theirs = get_peft_model(nn.Sequential(nn.Linear(k, d)), LoraConfig(
+        r=r, target_modules=["0"])).base_model.model[0]
+    ours = LoRALinear(nn.Linear(k, d), r, 8, rng=np.random.default_rng(0)).active[0]
+    for A, B in ((ours.lora_A, ours.lora_B),
+                 (theirs.lora_A["default"].weight, theirs.lora_B["default"].weight)):
+        assert (A.shape, B.shape) == ((r, k), (d, r)) and not B.any()
+        assert 0.99 * bound < A.max() <= bound and -bound <= A.min() < -0.99 * bound
+        assert A.std().item() == pytest.approx(1 / math.sqrt(3 * k), rel=0.05)
+
+
+@pytest.mark.claim("obs-embedding-start")
+def test_an_embedding_starts_as_pefts():
+    """A zero and B from N(0, 1): the other way round than a Linear."""
+    torch.manual_seed(0)
+    theirs = get_peft_model(nn.Sequential(nn.Embedding(90, 500)), LoraConfig(
+        r=32, target_modules=["0"])).base_model.model[0]
+    ours = LoRAEmbedding(nn.Embedding(90, 500), 32, 8, rng=np.random.default_rng(0)).active[0]
+    for A, B in ((ours.lora_A, ours.lora_B),
+                 (theirs.lora_embedding_A["default"], theirs.lora_embedding_B["default"])):
+        assert (A.shape, B.shape) == ((32, 90), (500, 32)) and not A.any()
+        assert B.std().item() == pytest.approx(1, rel=0.03)
+        assert (B.abs() < 1).float().mean().item() == pytest.approx(0.6827, abs=0.015)
+
+
+@pytest.mark.parametrize("targets", [
+    ["q"], ["blocks.0.q", "head"], ["tokens"], ["0.q", "1.v"], r".*\.q", r"blocks\.[01]\.v|head"])
+@pytest.mark.parametrize("exclude", [[], ["blocks.1.q"], ["q"], r".*\.1\..*"])
+def test_names_choose_the_layers_that_they_choose_in_peft(targets, exclude):
+    config = LoraConfig(target_modules=targets, exclude_modules=exclude)
+    try:
+        theirs = get_peft_model(net(), config).targeted_module_names
+    except ValueError:  # nothing is left
+        theirs = []
+    idle = [] if isinstance(targets, str) else [entry for entry in targets if not any(
+        entry == path or path.endswith(f".{entry}") for path in theirs)]
+    if not theirs or idle:  # PEFT puts up with a name that matches nothing beside one that does
+        with pytest.raises(ValueError, match=r"nothing matches|exclude must leave"):
+            adapted(targets=targets, exclude=exclude)
+    else:
+        model, _ = adapted(targets=targets, exclude=exclude)
+        assert sorted(lora_layers(model)) == sorted(theirs)
+
+
+@pytest.mark.claim("obs-loraplus-groups")
+def test_learning_rates_are_those_of_pefts_loraplus_optimiser():
+    model, plain = adapted(targets=["q", "v"])
+    twin = peft_twin(model, plain, r=4, lora_alpha=8, target_modules=["q", "v"])
+    theirs = create_loraplus_optimizer(twin, torch.optim.SGD, lr=0.01, loraplus_lr_ratio=16)
+    rates = {id(p): group["lr"] for group in theirs.param_groups for p in group["params"]}
+    ours = torch.optim.SGD(loraplus_groups(model, lr=0.01, ratio=16), lr=1.0)
+    mine = {id(p): group["lr"] for group in ours.param_groups for p in group["params"]}
+    for name, layer in lora_layers(model).items():
+        A, B = peft_matrices(twin, name)
+        assert mine.pop(id(layer.active[0].lora_A)) == rates.pop(id(A)) == 0.01
+        assert mine.pop(id(layer.active[0].lora_B)) == rates.pop(id(B)) == 0.16
+    assert not mine and not rates
+
+
+def test_targets_in_this_file_are_the_models():
+    assert sorted(LAYERS) == sorted(get_peft_model(net(), LoraConfig(
+        target_modules=TARGETS)).targeted_module_names)

@@ -1,0 +1,195 @@
+"""The pages serve on paper, without scripts, under a strict policy and with storage blocked."""
+
+import re
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from tests.site.pages import EXPLORERS, HTML, MOVABLE, PAGES, STRICT, Host, all_pages
+
+pytestmark = pytest.mark.site
+THOROUGH = pytest.mark.thorough
+
+# a page of figures, one of heat maps, one with the widest sentence, one with code that is long
+PRINTED = [page for page in PAGES if page.split("/")[-1] in (
+    "step-zero.html", "low-rank-update.html", "dashboard.html", "small-gpt.html")] or PAGES[:2]
+WATCH_PAPER = """addEventListener("DOMContentLoaded", () => addEventListener("beforeprint", () => {
+  globalThis.printed = {
+    theme: document.documentElement.dataset.theme,
+    explorers: [...document.querySelectorAll(".explorer")].map((root) => ({
+      name: root.dataset.name, position: root.querySelector(".explorer-position")?.textContent,
+      widths: [...root.querySelectorAll(".explorer-plot, .main-svg")].map((e) => e.clientWidth),
+      drawn: root.querySelector(".explorer-plot").dataset.drawn !== undefined,
+      ink: getComputedStyle(root.querySelector(".explorer-plot")).color,
+    })),
+    folded: document.querySelectorAll("article details:not([open])").length,
+  };
+}))"""  # after the page's own listeners
+SHEET = 703  # px: A4 without its margins
+
+
+def luminance(colour: str) -> float:
+    return sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 3 / 255
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light"), (1920, "dark")])
+@pytest.mark.parametrize("page", PRINTED)
+def test_explorers_are_printed_whole_light_and_where_they_stand(visit, page, width, scheme):
+    here = visit(page, script=WATCH_PAPER, viewport={"width": width, "height": 800},
+                 color_scheme=scheme)
+    own = [built for built in EXPLORERS if built.page == page]
+    at = next(i for i, built in enumerate(own) if built.controls)
+    first = here.start(own[at].name)
+    for choice in first.locator("[data-control]").all():
+        choice.locator("input").last.press("ArrowRight")
+    here.page.pdf(format="A4")
+    printed = here.page.evaluate("printed")
+    assert printed["theme"] == "light"
+    for explorer in printed["explorers"]:
+        assert max(explorer["widths"]) <= SHEET
+        assert luminance(explorer["ink"]) < 0.5
+    assert len(set(printed["explorers"][at]["widths"])) == 1  # plotly has drawn it for the sheet
+    moved = first.evaluate("""(root) => root.explorer.data.controls.map((control, i) =>
+        `${control.label} = ${control.texts[root.explorer.controls[i].get()]}`).join(", ")""")
+    assert printed["explorers"][at]["position"] == moved
+    for built, explorer in zip(own, printed["explorers"], strict=True):
+        if built.controls and built is not own[at]:
+            assert explorer["position"] == ", ".join(
+                f"{c.label} = {c.texts[c.start]}" for c in built.controls)
+    assert here.page.evaluate("document.documentElement.dataset.theme") == scheme
+    assert first.evaluate("(root) => root.querySelector('.main-svg').clientWidth === "
+                          "root.querySelector('.explorer-plot').clientWidth")
+
+
+CUT = """(width) => [...document.querySelectorAll("article *")].filter((e) => {
+  const box = e.getBoundingClientRect();
+  const clipped = /auto|scroll|hidden/.test(getComputedStyle(e).overflowX);
+  const drawn = "span.math, .katex, .explorer-plot, .explorer-spoken";
+  return e.checkVisibility() && !e.closest(drawn) && box.width
+    && (box.right > width + 1 || clipped && e.clientWidth && e.scrollWidth > e.clientWidth + 1);
+}).map((e) => `${e.tagName}.${e.className}: ${e.textContent.slice(0, 60)}`)"""
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, marks=() if page in PRINTED else THOROUGH)
+                                  for page in all_pages()])
+def test_nothing_is_cut_at_the_edge_of_a_sheet(reader, page):
+    here = reader(page)
+    here.page.set_viewport_size({"width": SHEET, "height": 1000})
+    here.page.emulate_media(media="print")
+    try:
+        assert here.page.evaluate(CUT, SHEET) == []
+        for root in here.page.locator(".explorer").all():
+            assert root.evaluate("(root) => getComputedStyle(root).breakInside") == "avoid"
+    finally:
+        here.page.emulate_media(media="screen")
+        here.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_setting_beside_the_button_prints_what_is_folded_and_is_kept(visit):
+    page = next(page for page in all_pages() if page.endswith("step-zero.html"))
+    here = visit(page, script=WATCH_PAPER)
+    here.page.pdf()
+    folded = here.page.evaluate("printed.folded")
+    assert folded > 0
+    here.page.get_by_label("Download this page").click()
+    here.page.get_by_label("print what is folded, too").check()
+    here.page.reload()
+    here.page.pdf()
+    assert here.page.evaluate("printed.folded") == 0
+    assert here.page.locator("article details:not([open])").count() == folded
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_without_scripts_a_page_has_its_colours_its_chapters_and_a_word_for_the_sliders(
+        visit, scheme):
+    page = MOVABLE[0].page
+    here = visit(page, "phone", java_script_enabled=False, color_scheme=scheme)
+    body = here.page.locator("body")
+    assert (luminance(body.evaluate("(e) => getComputedStyle(e).backgroundColor")) < 0.5) \
+        == (scheme == "dark")
+    code = here.page.locator(".highlight .k, .highlight .kn")
+    if code.count():
+        assert code.first.evaluate("(e) => getComputedStyle(e).color") \
+            != body.evaluate("(e) => getComputedStyle(e).color")
+    first = here.page.locator(".explorer").first
+    why = first.locator("noscript p")
+    assert why.is_visible() and "controls need JavaScript" in why.text_content()
+    assert first.locator(".explorer-position").inner_text() == ", ".join(
+        f"{c.label} = {c.texts[c.start]}" for c in MOVABLE[0].controls)
+    assert not first.locator("input, button").first.is_visible()
+    here.page.locator(".chapters-link").click()
+    chapter = here.page.locator("#pst-primary-sidebar a", has_text="Notation").first
+    chapter.scroll_into_view_if_needed()
+    assert chapter.is_visible()
+
+
+INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*type=\"(?:application/|text/plain))[^>]*>"
+                    r"|<style|<[a-z][^>]*? on[a-z]+=\"|href=\"javascript:")
+
+
+@pytest.mark.parametrize("page", [page for page in all_pages() if page != "404.html"])  # alone
+def test_no_script_and_no_style_sheet_stands_inside_a_page(page):
+    assert INLINE.findall((HTML / page).read_text(encoding="utf-8")) == []
+
+
+def test_the_strict_policy_is_the_one_that_contributors_are_told():
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert STRICT in " ".join(text.split())
+
+
+@pytest.fixture
+def strict_host():
+    """The site's host sends STRICT with every answer."""
+    def end_headers(self):
+        self.send_header("Content-Security-Policy", STRICT)
+        super(Host, self).end_headers()
+
+    with patch.object(Host, "end_headers", end_headers, create=True):
+        yield
+
+
+COUNT_VIOLATIONS = """globalThis.violations = [];
+addEventListener("securitypolicyviolation", (event) =>
+  violations.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}`));"""
+
+
+@pytest.mark.parametrize("page", [*PRINTED, "search.html?q=saddle"])
+def test_a_strict_policy_stops_nothing(strict_host, visit, page):
+    """A violation is also an error in the console, which fails the test."""
+    here = visit(page, script=COUNT_VIOLATIONS)
+    for built in [built for built in MOVABLE if built.page == page][:2]:
+        root = here.start(built.name)
+        before = root.locator(".explorer-plot").get_attribute("aria-label")
+        for field in root.locator("[data-control]").all():
+            field.locator("input").last.press("ArrowRight")
+            field.locator("input").last.press("ArrowLeft")
+            field.locator("input").first.press("ArrowRight")
+        assert before != root.locator(".explorer-plot").get_attribute("aria-label")
+    for button in here.page.locator(".solution .toggle-button").all()[:1]:
+        button.click()
+        assert button.get_attribute("aria-expanded") == "true"
+    theme = here.page.evaluate("document.documentElement.dataset.theme")
+    switch = here.page.locator(".theme-switch-button").first
+    for _ in range(2):  # from auto one of two clicks changes nothing that is seen
+        switch.click()
+        if here.page.evaluate("document.documentElement.dataset.theme") != theme:
+            break
+    assert here.page.evaluate("document.documentElement.dataset.theme") != theme
+    if page.startswith("search"):
+        here.page.locator("#search-results li a").first.wait_for()
+    assert here.page.evaluate("violations") == []
+
+
+BLOCKED = """for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(
+  globalThis, name, {configurable: true, get() { throw new DOMException("no", "SecurityError"); }}
+);"""
+
+
+def test_with_blocked_storage_search_finds_and_the_theme_changes(visit):
+    here = visit("search.html?q=saddle", script=BLOCKED)
+    here.page.locator("#search-results li a").first.wait_for()
+    here = visit(MOVABLE[0].page, script=BLOCKED, color_scheme="light")
+    for wanted in ("dark", "light"):  # from auto, where the system has light
+        here.page.locator(".theme-switch-button").first.click()
+        assert here.page.evaluate("document.documentElement.dataset.theme") == wanted

@@ -1,0 +1,113 @@
+"""Binder gets the tested versions of what chapters import, and the settings of make lab."""
+
+import os
+import re
+import sysconfig
+import tempfile
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from first_cell import IMPORTS
+from notebooks import open_copy
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from tests.binder import copy_repository, post_build, python
+from tests.book import NOTEBOOKS, REPOSITORY
+
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def requirements(*extras: str) -> dict[str, SpecifierSet]:
+    """Package → versions, of extras of the package and of those that they name."""
+    names, found = list(extras), {}
+    for name in names:
+        for line in map(Requirement, EXTRAS[name]):
+            names += line.extras if line.name == PROJECT["name"] else []
+            found[canonicalize_name(line.name)] = line.specifier
+    return {name: found[name] for name in found if name != canonicalize_name(PROJECT["name"])}
+
+
+def known_to_work() -> dict[str, str]:
+    lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [line.split("==") for line in lines if re.match(r"\w", line)]
+    return {canonicalize_name(name): version for name, version in pinned}
+
+
+@pytest.mark.parametrize("package", sorted(requirements(*EXTRAS)))
+def test_the_version_known_to_work_is_one_that_is_allowed(package):
+    if package == "torch":  # whose builds differ from machine to machine
+        assert package not in known_to_work()
+    else:
+        assert known_to_work()[package] in requirements(*EXTRAS)[package]
+
+
+def test_python_on_binder_is_one_that_the_package_allows():
+    environment = yaml.safe_load((REPOSITORY / ".binder/environment.yml").read_text("utf-8"))
+    python, pip = environment["dependencies"]
+    assert python.removeprefix("python=") in SpecifierSet(PROJECT["requires-python"])
+    assert pip == "pip" and environment["channels"] == ["conda-forge", "nodefaults"]
+
+
+STUB = """#!/bin/sh
+echo "$(basename "$0") $*" >> "{said}"
+case "$*" in "-m book.lab"*) PYTHONPATH="{packages}" exec "{python}" "$@";; esac
+exit {code}
+"""
+
+
+def run_post_build(folder: Path, npm_fails: bool = False) -> list[str]:
+    """Run postBuild in a copy of the repository in ``folder``, for an environment beside it whose
+    pip and npm do nothing but say it; what was said."""
+    folder.chmod(0o755)
+    prefix = folder / "prefix"
+    (prefix / "bin").mkdir(parents=True)
+    for name, exit_code in (("python", 0), ("npm", int(npm_fails))):
+        (prefix / "bin" / name).write_text(STUB.format(
+            said=prefix / "said", python=python(), code=exit_code,
+            packages=sysconfig.get_path("purelib")))
+        (prefix / "bin" / name).chmod(0o755)
+    post_build(copy_repository(folder), prefix, PATH=f"{prefix / 'bin'}:{os.environ['PATH']}")
+    return (prefix / "said").read_text().splitlines()
+
+
+@pytest.fixture
+def folder():
+    """A folder that any user may reach, as pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("npm_fails", [False, True])
+def test_postbuild_installs_what_chapters_need_as_tested_and_the_slim_plotly_if_it_can(
+        folder, npm_fails):
+    torch, package, copies, npm = run_post_build(folder, npm_fails)
+    assert "--no-deps --index-url" in torch and str(requirements("nn")["torch"]) in torch
+    (extras,) = re.findall(r"-c constraints\.txt -e \.\[(.*)\]$", package)
+    assert "index" not in package
+    brought = requirements(*extras.split(","))
+    assert brought.keys() >= requirements("chapters", *IMPORTS, "lab").keys()
+    assert not [name for name in brought if "sphinx" in name or "book" in name]
+    assert copies == "python -m book.lab --copies"
+    assert npm.startswith("npm ci --ignore-scripts")
+
+
+def test_postbuild_keeps_what_the_server_was_told_before_and_makes_what_the_buttons_open(folder):
+    config = folder / "prefix/etc/jupyter/jupyter_server_config.py"
+    config.parent.mkdir(parents=True)
+    config.write_text("c.ServerApp.quit_button = False\n")
+    run_post_build(folder)
+    ours = (REPOSITORY / ".jupyter/jupyter_server_config.py").read_text()
+    assert config.read_text() == "c.ServerApp.quit_button = False\n" + ours
+    for page in NOTEBOOKS:
+        button = {"url": f"https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab/tree/{page}.md"}
+        open_copy(button, page)
+        path = button["url"].partition("?urlpath=lab/tree/")[2]
+        made = nbformat.read(folder / "repository" / path, as_version=4)
+        assert made.metadata.kernelspec.name == "python3"
+        assert any(cell.cell_type == "code" for cell in made.cells)

@@ -1,0 +1,59 @@
+"""Each public name of the library has an example that runs, and a place on the page of the library.
+
+The examples themselves are run as doctests.
+"""
+
+import importlib
+import re
+from pathlib import Path
+
+import api
+import pytest
+
+PAGE = (Path(__file__).parents[2] / "book" / "api.md").read_text(encoding="utf-8")
+MODULES = ["lora_edu", "lora_edu.nn", "lora_edu.explore"]
+NAMES = [(module, name) for module in MODULES for name in importlib.import_module(module).__all__
+         if callable(getattr(importlib.import_module(module), name))]
+
+
+@pytest.mark.parametrize("module, name", NAMES)
+def test_every_public_name_has_an_example(module, name):
+    thing = getattr(importlib.import_module(module), name)
+    assert thing.__doc__ and ">>> " in thing.__doc__  # its own: a subclass inherits none
+
+
+def test_the_page_of_the_library_has_every_public_name_once():
+    directives = re.findall(r"^\.\. (?:currentmodule:: (\S+)|(?:auto|py:)\w+:: (\S+))$", PAGE,
+                            re.MULTILINE)
+    module, found = None, []
+    for new, name in directives:
+        module = new or module
+        if name:
+            found.append((module, name))
+    assert sorted(found) == sorted(
+        (module, name) for module in MODULES for name in importlib.import_module(module).__all__)
+
+
+def test_the_example_on_the_page_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    names = {}
+    exec(code, names)
+    assert [type(layer).__name__ for layer in names["model"]] == ["Linear", "ReLU", "Linear"]
+    assert (tmp_path / "my-adapter" / "adapter_config.json").is_file()
+
+
+@pytest.mark.parametrize("text, want", [
+    ("r, alpha: the rank and α. W0: (d, k).\nlr: a rate, see\nbelow.",
+     [("``r``, ``alpha``", "the rank and α."), ("``W0``", "(d, k)."),
+      ("``lr``", "a rate, see below.")]),
+    ("Raises ValueError: never. No name here.", []),
+    ("a sentence with r: in it.", [])])
+def test_lines_of_name_and_meaning_become_a_list(text, want):
+    listed = api.listed(text)
+    assert re.findall(r"^    (``.*)\n        (.*)$", listed, re.MULTILINE) == want
+    assert want or listed == text
+
+
+def test_the_names_are_those_of_the_three_modules():
+    assert len(NAMES) > 35 and {module for module, _ in NAMES} == set(MODULES)

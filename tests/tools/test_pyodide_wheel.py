@@ -1,0 +1,63 @@
+"""NumPy's wheel for browsers is taken only if it is the one that Pyodide's lock file names."""
+
+import hashlib
+import json
+import urllib.error
+
+import pyodide_wheel
+import pytest
+from pyodide_wheel import fetch, lock_of, numpy_wheel
+
+NAME = "numpy-2-wasm32.whl"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with the npm package, whose lock file wants a wheel of the bytes b"wheel"."""
+    folder = tmp_path / "node_modules" / "pyodide"
+    folder.mkdir(parents=True)
+    numpy = {"file_name": NAME, "sha256": hashlib.sha256(b"wheel").hexdigest()}
+    (folder / "pyodide-lock.json").write_text(json.dumps({
+        "info": {"version": "0.1"}, "packages": {"numpy": numpy, "scipy": {}}}))
+    return tmp_path
+
+
+def test_the_wheel_comes_from_the_folder(root):
+    (root / NAME).write_bytes(b"wheel")
+    assert numpy_wheel(root) is None
+    made = fetch(root, str(root))
+    assert made.read_bytes() == b"wheel" and numpy_wheel(root) == made
+
+
+def test_another_file_is_refused(root):
+    (root / NAME).write_bytes(b"other")
+    with pytest.raises(ValueError, match=r"has the sha256 .* it is not used"):
+        fetch(root, str(root))
+    assert numpy_wheel(root) is None
+
+
+def test_a_wheel_that_was_changed_later_is_not_used(root):
+    (root / NAME).write_bytes(b"wheel")
+    fetch(root, str(root)).write_bytes(b"whee")
+    assert numpy_wheel(root) is None
+
+
+def test_without_the_folder_the_release_is_asked(root, monkeypatch):
+    asked = []
+
+    def away(address, timeout):
+        asked.append(address)
+        raise urllib.error.URLError("offline")
+
+    monkeypatch.setattr(pyodide_wheel.urllib.request, "urlopen", away)
+    with pytest.raises(OSError, match="offline"):
+        fetch(root, str(root / "nowhere"))
+    assert asked == [f"https://cdn.jsdelivr.net/pyodide/v0.1/full/{NAME}"]
+
+
+def test_the_lock_file_of_the_site_names_numpy_alone(root):
+    assert list(lock_of(root)["packages"]) == ["numpy"]
+
+
+def test_without_npm_files_there_is_none(tmp_path):
+    assert numpy_wheel(tmp_path) is None

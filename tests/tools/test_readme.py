@@ -1,0 +1,31 @@
+"""The README's examples run and print what they say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.book import in_toc
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("code", EXAMPLES, ids=["core", "nn", "explore"])
+def test_an_example_prints_what_its_comments_say(code, capsys):
+    names = {}
+    exec(code, names)
+    said = re.findall(r"# (\[.*?\])", code)
+    assert capsys.readouterr().out.split("\n")[:-1] == said
+    if "wave" in names:
+        from lora_edu.explore import explore
+
+        (call,) = re.findall(r"^explore\((.*)\)$", code, re.MULTILINE)
+        made = eval(f"explore({call})", {**names, "explore": explore})
+        assert [c.values for c in made.controls] == [tuple(range(1, 9)), (0.0, 0.5, 1.0)]
+        assert "frequency" in made.html()
+
+
+def test_the_table_of_contents_has_every_chapter_in_its_order():
+    listed = re.findall(r"^\| \[.*?\]\((book/part\d/\S+)\.md\) \|", README, re.MULTILINE)
+    assert listed == [page for page in in_toc() if page.startswith("book/part")]
