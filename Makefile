@@ -10,7 +10,8 @@
 #   make check   what continuous integration runs: lint, tests, a strict build, browser tests
 #                (make -j2 runs two of them at a time, --output-sync=target keeps them apart)
 #   make wheels  build lora_edu, its chapters and their data into dist
-#   make audit   known faults of the versions in constraints.txt and package-lock.json
+#   make audit   Lighthouse, axe, weight and speed of every page (an hour on a quiet machine)
+#   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
 #                or with the highest that there are
 #   make verify  build the book twice, from clean, and compare every number of every page
@@ -34,7 +35,7 @@ NO_INDEX = echo "No PyTorch from $(TORCH_INDEX): it comes from where the other p
 OPTIONS ?=
 
 .PHONY: book pyodide serve lab test test-browser test-site test-lab thorough check lint strict-book \
-	strict-site wheels audit versions verify mutants clean
+	strict-site wheels audit advisories versions verify mutants clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
@@ -92,7 +93,12 @@ wheels: $(BIN)/python
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w dist . ./packaging/*/
 	rm -rf build packaging/*/build
 
-audit: $(BIN)/python
+# Lighthouse is installed where it is used, in tests/benchmarks.
+audit: book $(VENV)/.ready-dev
+	npm install --prefix tests/benchmarks --ignore-scripts --no-audit --no-fund --no-package-lock
+	$(BIN)/python -m tests.audit
+
+advisories: $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit
 	$(BIN)/pip-audit --no-deps --disable-pip -r constraints.txt
 	npm audit

@@ -11,9 +11,13 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
 
+def executable() -> str | None:
+    """The browser that CHROMIUM names, or else the system's Chromium; its headless shell is
+    preferred, for a window of its own costs as much as a page."""
+    return (os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell")
+            or shutil.which("chromium"))
+
+
 def launch(playwright):
-    """The browser that CHROMIUM names, or else the system's Chromium: headless, asking nobody
-    anything. Its headless shell is preferred, for a window of its own costs as much as a page."""
-    chromium = (os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell")
-                or shutil.which("chromium"))
-    return playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    """That browser: headless, asking nobody anything."""
+    return playwright.chromium.launch(executable_path=executable(), args=FLAGS)

@@ -19,13 +19,15 @@ from tests.site.devices import (
     NEAREST,
     TWO_FRAMES,
 )
-from tests.site.pages import EXPLORERS, HTML, bare_page, served
+from tests.site.pages import EXPLORERS, HTML, SAMPLE, bare_page, served
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
-    """Page by page and device by device, so that ``reader`` loads each page once a device."""
+    """Page by page and device by device, so that ``reader`` loads each page once a device; of what
+    is sampled, the pages that do not stand in SAMPLE are for the thorough run."""
     def place(item):
         arguments = item.callspec.params if hasattr(item, "callspec") else {}
         page = arguments.get("page") or getattr(arguments.get("built"), "page", "")
@@ -34,6 +36,8 @@ def pytest_collection_modifyitems(items):
     here = [i for i, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     for i, item in zip(here, sorted((items[i] for i in here), key=place), strict=True):
         items[i] = item
+        if item.get_closest_marker("sampled") and place(item)[0] not in SAMPLE:
+            item.add_marker("thorough")
 
 
 class PageByPage(LoadScopeScheduling):

@@ -179,6 +179,20 @@ MOVABLE = [built for built in EXPLORERS if built.controls]
 PAGES = sorted({built.page for built in EXPLORERS})
 
 
+def weights(urls: list[str], base: str) -> dict[str, int]:
+    """Bytes by path of what was fetched from the site at ``base``, as they are sent: gzipped."""
+    paths = {urlsplit(url).path for url in urls if url.startswith(base)}
+    files = {path: HTML / path.lstrip("/") for path in paths}
+    return {path: file.stat().st_size if file.suffix == ".woff2"
+            else len(gzipped(file, file.stat().st_mtime_ns)) for path, file in files.items()}
+
+
+# The pages on which the tests that are marked as sampled run always: one of every make.
+SAMPLE = {"404.html", "search.html", "book/claims.html", "book/dashboard.html", "book/index.html",
+          "book/part1/step-zero.html", "book/part2/which-zero.html", "book/part3/in-practice.html",
+          "book/part4/answers.html"}
+
+
 def named(builts: list[Built]) -> dict:
     """Arguments for ``pytest.mark.parametrize("built", **…)``."""
     return {"argvalues": builts, "ids": [built.id for built in builts]}

@@ -3,19 +3,17 @@
 import pytest
 
 from lora_edu.explore.assets import npm_file
-from tests.site.devices import DEVICES, TWO_FRAMES
+from tests.site.devices import AXE, DEVICES, TWO_FRAMES
 from tests.site.pages import HTML, MOVABLE, PAGES, all_pages
 
 pytestmark = pytest.mark.site
 
-AXE = """async (only) => (await axe.run(document, { ...(only && { runOnly: only }),
-  resultTypes: ["violations"] })).violations.map(({ id, nodes }) => `${id}: ${nodes.length} times, `
-  + nodes.slice(0, 3).map(({ html, any }) => `${html.slice(0, 150)} ${any[0]?.message || ""}`))"""
 THEME = "(theme) => { document.documentElement.dataset.theme = theme; }"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", all_pages())
-def test_axe_finds_nothing_in_light_and_dark_with_every_explorer_open(reader, page):
+def test_axe_finds_nothing_in_light_dark_and_forced_colours_with_every_explorer_open(reader, page):
     here = reader(page)
     script = npm_file("axe-core/axe.min.js", start=HTML) or npm_file("axe-core/axe.min.js")
     assert script, "axe-core is missing: npm ci brings it"
@@ -29,7 +27,11 @@ def test_axe_finds_nothing_in_light_and_dark_with_every_explorer_open(reader, pa
         here.page.evaluate(THEME, "dark")
         here.page.evaluate(TWO_FRAMES)
         assert here.page.evaluate(AXE, "color-contrast") == []
+        here.page.emulate_media(forced_colors="active")
+        here.page.evaluate(TWO_FRAMES)
+        assert here.page.evaluate(AXE, "color-contrast") == []
     finally:
+        here.page.emulate_media(forced_colors="none")
         here.page.evaluate(THEME, theme)
 
 

@@ -40,6 +40,7 @@ def faults(here, names: list[str], widths=WIDTHS) -> dict:
     return found
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", PAGES)
 def test_every_word_can_be_read(visit, page):
     names = [built.name for built in EXPLORERS if built.page == page]

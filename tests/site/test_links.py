@@ -70,8 +70,8 @@ IN_SIGHT = """async (link, from) => {
 
 @pytest.mark.parametrize("device, height", [("desk", 900), ("phone", 664)])
 @pytest.mark.parametrize("page", [
-    pytest.param(page, marks=() if page.endswith(("index.html", "step-zero.html"))
-                 else pytest.mark.thorough) for page in PAGES])
+    pytest.param(page, marks=() if page.endswith("step-zero.html") else pytest.mark.thorough)
+    for page in PAGES])
 def test_a_link_brings_most_of_its_plot_into_sight_below_the_header(reader, page, device, height):
     here = reader(page, device)
     usual = here.page.viewport_size
@@ -190,6 +190,7 @@ def test_some_page_has_a_link_that_moves_an_explorer():
     assert any('class="explorer-link ' in (HTML / page).read_text("utf-8") for page in PAGES)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("built", **named(MOVABLE))
 def test_an_address_holds_a_position_and_reset_goes_back_to_the_start(reader, built):
     here = reader(built.page)

@@ -114,7 +114,7 @@ def test_pin_pins_anew_and_a_button_lets_go(board):
     assert not root.locator(".explorer-pinned").is_visible() and ghosts(here, root) == []
 
 
-@pytest.mark.thorough
+@pytest.mark.sampled
 @pytest.mark.parametrize("built", **named(MOVABLE))
 def test_every_explorer_keeps_copies_of_its_own_curves_alone(reader, built):
     here = reader(built.page)

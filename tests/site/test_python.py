@@ -10,10 +10,12 @@ import pytest
 from cell_names import needs
 from playwright.sync_api import expect
 
+from lora_edu.explore.assets import npm_file
 from lora_edu.explore.plain import plain_figure
 from tests.book import checks, figure_function, folded_solutions, notebook
 from tests.chapters.exercise_answers import LABELS, RIGHT
-from tests.site.pages import EXPLORERS, HTML, all_pages, check_figure
+from tests.site.devices import AXE
+from tests.site.pages import EXPLORERS, HTML, STRICT, all_pages, check_figure
 
 PAGES = [page for page in all_pages()
          if '<p class="page-python ' in (HTML / page).read_text("utf-8")]
@@ -92,8 +94,8 @@ def test_nothing_comes_before_the_click(visit):
     assert (HTML / "_static/page-python/boot.js").stat().st_size < 2000
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, marks=() if page == FIRST
-                                               else pytest.mark.thorough) for page in PAGES])
+@pytest.mark.thorough
+@pytest.mark.parametrize("page", PAGES)
 def test_every_cell_gives_what_the_build_gave(visit, page):
     here = start(visit, page)
     code = sources(page)
@@ -364,11 +366,12 @@ def test_half_a_download_says_so_and_the_next_try_works(visit):
     here.expect("console: ")  # Pyodide says there what has happened to its library
 
 
-def test_the_worker_needs_one_relaxation_of_a_strict_policy(visit):
-    """WebAssembly is compiled under 'wasm-unsafe-eval'; no eval, nobody else is asked."""
+def test_a_strict_policy_needs_two_relaxations(visit):
+    """Python is compiled under 'wasm-unsafe-eval'; the editor puts its style into the page."""
     here = visit(FIRST)
-    policy = ("default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; "
-              "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'")
+    policy = STRICT.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
+    policy = re.sub("style-src 'self' 'sha256[^']*'", "style-src 'self' 'unsafe-inline'", policy)
+    assert policy.count("'unsafe-inline'") == 2 and "wasm" in policy
 
     def strict(route):
         answer = route.fetch()
@@ -379,6 +382,17 @@ def test_the_worker_needs_one_relaxation_of_a_strict_policy(visit):
     here.page.locator(".page-python button").click()
     here.page.locator(".py-page").wait_for()
     run(here.page, TASK, "same")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_with_the_cells_open(visit, scheme):
+    page = start(visit, color_scheme=scheme)
+    write(page, TASK, "1 / 0")
+    run(page, TASK, "error")
+    write(page, TASK + 1, "import warnings; print(1); warnings.warn('two'); 3")
+    page.locator("#explorer-step-zero").get_by_role("button", name="own values").click()
+    page.add_script_tag(path=npm_file("axe-core/axe.min.js"))
+    assert page.evaluate(AXE, None) == []
 
 
 def test_numpy_agrees_with_the_numpy_of_the_build(visit):

@@ -1,12 +1,9 @@
 """Pages ask nobody else, load plotly when touched, weigh little, and nothing on them jumps."""
 
-import gzip
-from urllib.parse import urlsplit
-
 import pytest
 
 from tests.site.devices import DEVICES, NEAREST
-from tests.site.pages import EXPLORERS, HTML, MOVABLE, PAGES, all_pages, named
+from tests.site.pages import EXPLORERS, HTML, MOVABLE, PAGES, all_pages, named, weights
 
 pytestmark = pytest.mark.site
 
@@ -86,6 +83,13 @@ def test_plotly_is_fetched_at_the_readers_first_touch(page_at_rest, touch):
     here.page.locator(".explorer-plot[data-drawn]").first.wait_for()
 
 
+def test_a_page_that_moves_below_a_resting_pointer_fetches_no_plotly(page_at_rest):
+    here = page_at_rest(near=True)
+    here.page.evaluate("() => dispatchEvent(new PointerEvent('pointermove'))")
+    here.page.wait_for_timeout(300)
+    assert about_plotly(here.requests) == []
+
+
 def test_a_touched_page_fetches_plotly_once_an_explorer_comes_near(page_at_rest):
     here = page_at_rest(near=False)
     here.touch()
@@ -149,13 +153,9 @@ def test_every_sentence_has_room_under_its_plot(reader, page, device):
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_weighs_little_before_it_is_touched(reader, page, device, capsys):
     here = reader(page, device)
-    weights = {}
-    for url in here.requests_at_rest:
-        if url.startswith(here.base) and url not in about_plotly(here.requests_at_rest):
-            path = urlsplit(url).path
-            body = (HTML / path.lstrip("/")).read_bytes()
-            weights[path] = len(body if path.endswith(".woff2") else gzip.compress(body))
-    total = sum(weights.values())
+    asked = set(here.requests_at_rest) - set(about_plotly(here.requests_at_rest))
+    fetched = weights(asked, here.base)
+    total = sum(fetched.values())
     with capsys.disabled():
-        print(f"\n{page}, {device}: {total / 1000:.0f} kB gzipped in {len(weights)} files")
-    assert total <= HEAVIEST, weights
+        print(f"\n{page}, {device}: {total / 1000:.0f} kB gzipped in {len(fetched)} files")
+    assert total <= HEAVIEST, fetched

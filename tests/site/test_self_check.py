@@ -22,6 +22,7 @@ def choose(box, number):
     box.get_by_role("button", name="Check").click()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", ASKING)
 def test_each_choice_is_answered_with_its_own_reason(visit, page):
     here = visit(page)

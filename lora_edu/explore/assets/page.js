@@ -5,12 +5,15 @@
 const BASE = document.currentScript.src.replace(/[^/]*$/, "");
 const explorers = new Map();
 let loading = null;
+let sharing = null; // the address is the last moved explorer's, written once the reader rests
 
 // Settles at the first thing the reader does, whatever it is; `touch` says that it has happened.
+// (Browsers also tell of a pointer that rests while the page is laid out below it.)
 const TOUCHES = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin", "input", "click", "hashchange"];
 let touch = null;
 const touched = new Promise((resolve) => { touch = resolve; });
-for (const type of TOUCHES) addEventListener(type, touch, { once: true, passive: true });
+const isDone = ({ type, movementX, movementY }) => type !== "pointermove" || movementX || movementY;
+for (const type of TOUCHES) addEventListener(type, (event) => isDone(event) && touch(), { passive: true });
 
 // Runs a script from beside this one, and promises what found() then gives. What comes may be cut
 // off, or the page of a network that wants a login: no script.
@@ -114,11 +117,12 @@ class StoredExplorer extends Explorer {
 
   changed() {
     super.changed();
-    clearTimeout(this.linkTimer); // browsers limit how often the address may change
-    this.linkTimer = setTimeout(() => this.share(), QUIET);
+    clearTimeout(sharing); // browsers limit how often the address may change
+    sharing = setTimeout(() => this.share(), QUIET);
   }
 
   share() {
+    clearTimeout(sharing);
     history.replaceState(history.state, "", this.link());
     return location.href;
   }

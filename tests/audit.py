@@ -1,0 +1,140 @@
+"""What audits say of every built page, in one table: python -m tests.audit [PAGE …]
+
+A page a line, into book/measured/audit.txt, which the book includes: Lighthouse as a phone (the
+median of three runs), axe in light, dark and forced colours, the bytes that come before the reader
+does anything, and how soon the plots answer. Lines of pages that were not asked for stay as they
+are. Needs lighthouse (npm install --ignore-scripts, in tests/benchmarks), Chromium, a built book
+and a quiet machine; asks no other server. Ends with 1 where a page misses an aim.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from lora_edu.explore.assets import npm_file
+from tests.benchmarks.site import measure
+from tests.book import REPOSITORY
+from tests.browser import FLAGS, executable, launch
+from tests.site.devices import AXE, VIEWS
+from tests.site.pages import EXPLORERS, HTML, all_pages, served, weights
+
+TABLE = REPOSITORY / "book" / "measured" / "audit.txt"
+HEAD = ("| page | speed | the other three | blocked | before a touch | axe | a move (95 %) | "
+        "slowed 4× | first plot |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
+AIMS = {"speed": 0.95, "others": 1.0, "kB": 250}
+
+
+def lighthouse(url: str, runs: int) -> dict[str, float]:
+    """Medians of the four categories and of the milliseconds in which the page is blocked."""
+    command = npm_file(".bin/lighthouse", start=REPOSITORY / "tests" / "benchmarks")
+    if not command:
+        sys.exit("lighthouse is missing: npm install --ignore-scripts, in tests/benchmarks")
+    found = []
+    for _ in range(runs):
+        done = subprocess.run(
+            [command, url, "--output=json", "--quiet", f"--only-categories={','.join(CATEGORIES)}",
+             f"--chrome-flags=--headless {' '.join(FLAGS)}"],
+            env=os.environ | {"CHROME_PATH": executable()}, capture_output=True, check=True)
+        result = json.loads(done.stdout)
+        scores = {name: result["categories"][name]["score"] for name in CATEGORIES}
+        for name in CATEGORIES[1:]:
+            for part in result["categories"][name]["auditRefs"] if scores[name] < 1 else ():
+                if part["weight"] and result["audits"][part["id"]]["score"] not in (None, 1):
+                    print(f"  {url}: {part['id']}", file=sys.stderr)
+        found.append(scores | {"blocked": result["audits"]["total-blocking-time"]["numericValue"]})
+    return {what: statistics.median(each[what] for each in found) for what in found[0]}
+
+
+def axe(browser, url: str) -> int:
+    """How many places axe finds fault with, in every view; each is also printed."""
+    count = 0
+    for words, options in VIEWS.items():
+        context = browser.new_context(**options)
+        page = context.new_page()
+        page.goto(url)
+        for box in page.locator(".explorer-plot").all():
+            box.scroll_into_view_if_needed()
+        page.wait_for_load_state("networkidle")
+        page.add_script_tag(path=npm_file("axe-core/axe.min.js"))
+        for found in page.evaluate(AXE, None):
+            print(f"  {url}, {words}: {found}", file=sys.stderr)
+            count += 1
+        context.close()
+    return count
+
+
+def weight(browser, address: str, page: str) -> int:
+    """Bytes, gzipped, of what a phone fetches before its reader does anything."""
+    context = browser.new_context(**VIEWS["phone, light"])
+    asked = []
+    context.on("request", lambda request: asked.append(request.url))
+    tab = context.new_page()
+    tab.goto(address + page)
+    tab.wait_for_load_state("networkidle")
+    context.close()
+    return sum(weights(asked, address).values())
+
+
+def plots(browser, address: str, page: str) -> list[str]:
+    """Of the page's slowest explorer: a move, the same slowed down, the first plot (twice)."""
+    builts = [built for built in EXPLORERS if built.page == page]
+    if not builts:
+        return ["", "", ""]
+    said, first = [], []
+    for slower in (1, 4):
+        times = [measure(browser, address, built, slower) for built in builts]
+        first.append(max(time for _, time in times) / 1000)
+        steps = max((steps for steps, _ in times if steps), key=statistics.median, default=None)
+        said.append(f"{statistics.median(steps):.0f} ({np.percentile(steps, 95):.0f}) ms"
+                    if steps else "")
+    return [*said, f"{first[0]:.2f}, {first[1]:.2f} s"]
+
+
+def read() -> dict[str, str]:
+    """The lines of the table by page."""
+    text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
+    return {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pages", nargs="*", help="such as book/index.html (default: all)")
+    parser.add_argument("--runs", type=int, default=3, help="of Lighthouse a page")
+    options = parser.parse_args()
+    lines, missed = read(), []
+    lines = {page: line for page, line in lines.items() if page in all_pages()}
+    with served(HTML) as address, sync_playwright() as playwright:
+        browser = launch(playwright)
+        for page in options.pages or all_pages():
+            scores = lighthouse(address + page, options.runs)
+            if "noindex" in (HTML / page).read_text(encoding="utf-8"):
+                del scores["seo"]  # it is not to be found
+            others = min(scores[name] for name in CATEGORIES[1:] if name in scores)
+            found = axe(browser, address + page)
+            kilobytes = weight(browser, address, page) / 1000
+            lines[page] = (
+                f"| `{page}` | {scores['performance']:.2f} | {others:.2f} "
+                f"| {scores['blocked']:.0f} ms | {kilobytes:.0f} kB | {found} "
+                f"| {' | '.join(plots(browser, address, page))} |")
+            print(lines[page], flush=True)
+            if (scores["performance"] < AIMS["speed"] or others < AIMS["others"] or found
+                    or kilobytes > AIMS["kB"]):
+                missed.append(page)
+            TABLE.write_text(HEAD + "".join(f"{lines[each]}\n" for each in all_pages()
+                                            if each in lines), encoding="utf-8")
+        browser.close()
+    if missed:
+        sys.exit(f"below the aims {AIMS}, or found by axe: {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main()
