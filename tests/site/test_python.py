@@ -218,7 +218,8 @@ def test_a_changed_explorer_computes_in_the_worker(visit):
     expect(explorer.locator(".explorer-reading > span")).to_have_text("n is 2")
     explorer.locator("input[type=range]").press("End")
     expect(explorer.locator(".explorer-reading > span")).to_have_text("n is 9")
-    assert explorer.locator(".explorer-plot").evaluate("(box) => box.data[0].y.at(-1)") == 90
+    assert explorer.locator(".explorer-plot[data-drawn]").evaluate(
+        "(box) => box.data[0].y.at(-1)") == 90
 
 
 def test_an_endless_loop_is_stopped_and_no_text_is_lost(visit):

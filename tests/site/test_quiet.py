@@ -7,7 +7,7 @@ from tests.site.pages import EXPLORERS, HTML, MOVABLE, PAGES, all_pages, named, 
 
 pytestmark = pytest.mark.site
 
-HEAVIEST = 450_000  # bytes, gzipped, before any interaction
+HEAVIEST = 250_000  # bytes, gzipped, before any interaction
 NEAR = 300  # px
 # the pages whose explorers all have a first frame; on others plotly may be fetched at once
 STILL = [page for page in PAGES if all(built.is_still for built in EXPLORERS if built.page == page)]

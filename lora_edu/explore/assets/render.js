@@ -10,28 +10,26 @@ const CONFIG = { displayModeBar: false, doubleClick: "reset", showTips: false };
 // promises plotly; tell(types, ghosts) hears of the traces that this plotly has drawn as something
 // else, and how many of the pinned copy it has drawn.
 function createPlot(box, loadPlotly, tell) {
-  let plotly = null, figure = null, drawn = null, ghost = null, frame = 0, drawnInFrame = false;
-  let look = null; // the box's size and colours: read once, for to read them again costs a layout
+  let plotly = null, figure = null, drawn = null, ghost = null, frame = 0, drawnInFrame = false, width = 0;
 
   const draw = () => {
     frame = 0;
-    if (!plotly || !figure) return;
-    look ||= lookOf(box);
-    if (!look.width) return; // not laid out yet: `resized` draws it
+    if (!plotly || !figure || !box.clientWidth) return; // not laid out yet: `resized` draws it
     drawnInFrame = true;
     drawn = figure;
     requestAnimationFrame(() => { drawnInFrame = false; });
-    const { data, layout } = prepare(figure, look), ghosts = ghost ? comparable(ghost, figure) : [];
+    const { data, layout } = prepare(figure, box), ghosts = ghost ? comparable(ghost, figure) : [];
     data.push(...ghosts);
     plotly.react(box, data, layout, CONFIG).then(() => box.querySelector(".explorer-frame")?.remove());
     box.dataset.drawn = String(1 + Number(box.dataset.drawn || 0));
     tell(data.map(({ type }) => type).filter((type, i) => type !== box._fullData[i]?.type), ghosts.length);
   };
   const request = () => { frame ||= requestAnimationFrame(draw); };
-  const looked = () => { look = null; request(); };
-  const resized = new ResizeObserver(looked);
+  const resized = new ResizeObserver(() => {
+    if (box.clientWidth && box.clientWidth !== width) { width = box.clientWidth; request(); }
+  });
   resized.observe(box);
-  const themed = new MutationObserver(looked);
+  const themed = new MutationObserver(request);
   for (const node of [document.documentElement, document.body]) {
     themed.observe(node, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light"] });
   }
@@ -44,7 +42,6 @@ function createPlot(box, loadPlotly, tell) {
     },
     async load() {
       plotly ||= await loadPlotly();
-      look = null;
       draw();
     },
     pin() { ghost = ghostOf(figure); request(); },
@@ -54,35 +51,24 @@ function createPlot(box, loadPlotly, tell) {
   };
 }
 
-function lookOf(box) {
+// The figure with the page's colours and size.
+function prepare(figure, box) {
   const style = getComputedStyle(box);
   const color = (name) => style.getPropertyValue(name).trim();
-  return {
-    width: box.clientWidth,
-    height: box.clientHeight,
-    touch: matchMedia("(pointer: coarse)").matches, // a finger scrolls the page, never the plot
-    text: color("--explorer-text"),
-    surface: color("--explorer-surface"),
-    grid: color("--explorer-plot-grid"),
-    family: color("--explorer-font") || "sans-serif",
-  };
-}
-
-// The figure with the page's colours and size.
-function prepare(figure, look) {
-  const { width, height, touch } = look, narrow = width < NARROW;
   const layout = { ...figure.layout };
-  if (narrow && layout.yaxis2 && layout.xaxis2) stackPanels(layout, height);
+  const narrow = box.clientWidth < NARROW;
+  if (narrow && layout.yaxis2 && layout.xaxis2) stackPanels(layout, box.clientHeight);
   if (narrow && layout.annotations) layout.annotations = layout.annotations.map((note) => headings(note, layout));
+  const touch = matchMedia("(pointer: coarse)").matches; // a finger scrolls the page, never the plot
   for (const key of Object.keys(layout)) {
     if (/^[xy]axis\d*$/.test(key)) layout[key] = { ...layout[key], fixedrange: touch || layout[key].fixedrange };
   }
   Object.assign(layout, {
-    width,
-    height,
+    width: box.clientWidth,
+    height: box.clientHeight,
     uirevision: "keep",
     dragmode: touch ? false : "zoom",
-    template: { layout: theme(look, layout) },
+    template: { layout: theme(color, layout, box.clientWidth < SMALL ? 2 : 0) },
   });
   return { data: figure.data.map((trace) => ({ ...trace })), layout };
 }
@@ -103,9 +89,10 @@ function headings(note, { margin }) {
   return heads ? { ...note, xshift: 2 - { ...MARGIN, ...margin }.l } : note;
 }
 
-function theme({ width, text, surface, grid, family }, { margin, title }) {
-  const less = width < SMALL ? 2 : 0; // px by which letters are smaller
-  const line = "rgba(128,128,128,0.7)"; // seen on light and dark
+// less: px by which letters are smaller.
+function theme(color, { margin, title }, less) {
+  const text = color("--explorer-text");
+  const grid = color("--explorer-plot-grid"), line = "rgba(128,128,128,0.7)"; // seen on light and dark
   const axis = {
     gridcolor: grid, linecolor: line, zerolinecolor: line, tickcolor: line,
     automargin: !margin, // a figure that gives its margin spares measuring every label in every frame
@@ -113,12 +100,12 @@ function theme({ width, text, surface, grid, family }, { margin, title }) {
     title: { font: { size: 13 - less } }, tickfont: { size: 12 - less },
   };
   return {
-    font: { color: text, family, size: 13 - less },
+    font: { color: text, family: color("--explorer-font") || "sans-serif", size: 13 - less },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     xaxis: axis,
     yaxis: axis,
-    hoverlabel: { bgcolor: surface, bordercolor: line, font: { color: text } },
+    hoverlabel: { bgcolor: color("--explorer-surface"), bordercolor: line, font: { color: text } },
     legend: { bgcolor: "rgba(0,0,0,0)" },
     margin: { ...MARGIN, t: title?.text ? 64 : MARGIN.t },
     colorway: COLORWAY,
