@@ -3,7 +3,8 @@
 A step is the time from the input event to the frame that shows the new figure; the first plot,
 from the explorer coming near to the frame that shows it (plotly is fetched in between). Both are
 also measured with the processor slowed down four times. One made-up explorer of 196 states with
-three curves of 100 points stands beside those of the book.
+three curves of 100 points stands beside those of the book. --parts says instead where the time of a
+move goes.
 """
 
 from __future__ import annotations
@@ -46,6 +47,27 @@ STEPS = """async (root, moves) => {
     times.push(await shown() - began);
   }
   return times;
+}"""
+# What a move is made of: our code, plotly's, and what the browser does until the frame is shown.
+PARTS = """async (root, moves) => {
+  const { react } = Plotly;
+  let plotly = 0, handled = 0, whole = 0;
+  Plotly.react = (...given) => {
+    const began = performance.now(), promised = react(...given);
+    plotly += performance.now() - began;
+    return promised;
+  };
+  const { explorer } = root, input = root.querySelector(".explorer-controls input, select");
+  const control = explorer.controls.reduce((a, b) => (a.count >= b.count ? a : b));
+  for (let move = 0; move < moves; move++) {
+    await new Promise((done) => setTimeout(done, 20 + 16 * Math.random()));
+    control.set(move % control.count);
+    const began = performance.now();
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    handled += performance.now() - began;
+    whole += await shown() - began;
+  }
+  return [handled - plotly, plotly, whole - handled].map((ms) => ms / moves);
 }"""
 FIRST = """async (root) => {
   await root.explorer.ready;
@@ -95,6 +117,19 @@ def measure(browser, address, built, slower: int) -> tuple[list[float], float]:
     return steps, statistics.median(first)
 
 
+def parts(browser, address, built) -> None:
+    """Print where the milliseconds of a move go."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.add_init_script(SHOWN)
+    page.goto(address + built.page)
+    root = page.locator(f"#explorer-{built.name}")
+    root.evaluate(FIRST)
+    root.evaluate(STEPS, 20)
+    spent = root.evaluate(PARTS, MOVES)
+    print(f"{built.id:34}" + "".join(f"{ms:9.1f}" for ms in spent), flush=True)
+    page.context.close()
+
+
 def report(browser, address, built) -> None:
     states = len(built.packed())
     times = {slower: measure(browser, address, built, slower) for slower in (1, 4)}
@@ -107,12 +142,22 @@ def report(browser, address, built) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--html", help="the built site (default: _build/html)")
+    parser.add_argument("--parts", action="store_true", help="where the time of a move goes")
     options = parser.parse_args()
     if options.html:
         os.environ["BOOK_HTML"] = options.html
     from tests.browser import launch
     from tests.site.pages import EXPLORERS, FRAGMENT, HTML, Built, served
 
+    if options.parts:
+        print(f"{'ms, mean':34}{'ours':>9}{'plotly':>9}{'to frame':>9}")
+        with sync_playwright() as playwright, served(HTML) as address:
+            browser = launch(playwright)
+            for built in EXPLORERS:
+                if built.controls:
+                    parts(browser, address, built)
+            browser.close()
+        return
     print(ROW.format("", "states", "payload", "step 1×", "step 4×", "first 1×", "first 4×"))
     print(ROW.format("aim, median / 95 %", "", "≤ 100 kB", "≤ 16 / 30 ms", "≤ 60 / 90 ms",
                      "≤ .5 s", ""))
