@@ -90,6 +90,7 @@ function keepFocus() {
     const tell = () => button.setAttribute("aria-expanded", String(dialog.open || beside()));
     button.setAttribute("aria-controls", bar.id);
     document.addEventListener("click", ({ target }) => button.contains(target) && setTimeout(tell), true); // the theme stops it later
+    dialog.addEventListener("click", ({ target }) => { if (target.closest("a[href^='#']")) dialog.close(); });
     dialog.addEventListener("close", () => {
       tell();
       if (document.activeElement === document.body) button.focus();

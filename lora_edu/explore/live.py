@@ -19,8 +19,8 @@ from lora_edu.explore import assets, page
 from lora_edu.explore.controls import Control, describe
 from lora_edu.explore.states import evaluate_one
 
-PACE = 350, 900  # ms from one step to the next, at least and at most; as in assets/player.js
-WHOLE = 5000  # ms that a slider of few steps takes from end to end
+PACE = 350, 1600  # ms from one step to the next, at least and at most; as in assets/player.js
+WHOLE = 9000  # ms that a slider of few steps takes from end to end
 LONG = 32  # numbers: from here on an array is sent in binary
 BESIDE_OTHERS = {"flex": "1 1 auto", "width": "auto", "min_width": "0"}
 

@@ -138,7 +138,7 @@ def check_reading(reading, t, moved, run):
     for i, key in enumerate("AB"):
         other = "AB"[1 - i]
         assert (f"‖∇{key}‖ 0 exactly" in reading) == (not run[t][2 + i].any())
-        assert (f"∇{key} is exactly 0, for {other} is" in reading) == (
+        assert (f"∇{key} is exactly 0, because {other} is" in reading) == (
             t == 0 and not run[0][2 + i].any() and run[0][3 - i].any())
         assert (f"{key} has not" in reading) == (t > 0 and moved[other] and not moved[key])
         woke = t > 1 and moved[key] and not any(

@@ -20,6 +20,9 @@ WANTED = {  # what people type → the page, or the place in it, that should be 
     "gaussian init": "part3/starts", "PiSSA": "part4/answers#answer-pissa",
     "saddle": "part1/step-zero", "invariance": "part2/invariance",
     "qlora": "part3/in-practice#cit-qlora", "QLoRA": "part3/in-practice#cit-qlora",
+    "learning rate when r changes": "part2/first-r",
+    "alpha when rank goes from 8 to 64": "part4/answers",
+    "tuning alpha is roughly the same as tuning the learning rate": "part2/invariance",
     "catastrophic forgetting": "part3/rotated-digits", "warm-up": "part4/answers",
 }
 HITS = """() => [...document.querySelectorAll("ul.search li")].map((hit) => ({

@@ -10,7 +10,7 @@
   const box = Object.assign(document.createElement("div"), { className: "preview", popover: "auto", tabIndex: -1 });
   box.setAttribute("role", "region");
   box.setAttribute("aria-label", "Preview");
-  let link = null, timer = 0, touched = false;
+  let link = null, shown = null, from = 0, timer = 0, touched = false;
 
   const linkOf = (event) => {
     const found = event.target.closest?.("a.reference.internal[href*='#']");
@@ -53,10 +53,16 @@
     const parts = await block(link.href).catch(() => { pages.delete(link?.href.split("#")[0]); return []; });
     if (link !== wanted || !parts.length) return;
     const open = Object.assign(document.createElement("a"), { href: link.href, textContent: "open" });
-    open.className = "preview-open";
-    box.replaceChildren(...parts, open);
+    const close = Object.assign(document.createElement("button"), { type: "button", textContent: "×" });
+    close.setAttribute("aria-label", "Close the preview");
+    close.addEventListener("click", () => { const back = link; hide(); back?.focus(); });
+    const bar = Object.assign(document.createElement("div"), { className: "preview-bar" });
+    bar.append(open, close);
+    box.replaceChildren(bar, ...parts);
     link.after(box);  // the next Tab leads into it
     box.showPopover();
+    box.scrollTop = 0;
+    [shown, from] = [wanted, scrollY];
     const at = link.getClientRects()[0], low = at.bottom + box.offsetHeight + 8 < innerHeight;
     box.style.left = `${Math.max(8, Math.min(at.left, document.documentElement.clientWidth - box.offsetWidth - 8))}px`;
     box.style.top = `${low ? at.bottom + 4 : Math.max(8, at.top - box.offsetHeight - 4)}px`;
@@ -87,6 +93,8 @@
   article.addEventListener("focusout", ({ relatedTarget: to }) => {
     if (to && to !== link && !box.contains(to)) hide();
   });
-  box.addEventListener("toggle", (event) => { if (event.newState === "closed" && !box.matches(":popover-open")) link = null; });
+  // It closes by itself at a tap elsewhere; that tap may have asked for another one already.
+  box.addEventListener("toggle", (event) => { if (event.newState === "closed" && link === shown) link = null; });
+  addEventListener("scroll", () => { if (link === shown && Math.abs(scrollY - from) > innerHeight / 4) hide(); }, { passive: true });
   addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 })();

@@ -12,7 +12,7 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     [/\binit(iali[sz]\w+)?\b|\bstarts?\b/g, "start"], [/\bloraplus\b|\blora plus\b/g, "lora+"],
     [/\bfine-?tun/g, "fine tun"], [/\boptimiz/g, "optimis"], [/\bnormaliz/g, "normalis"],
   ];
-  const EMPTY = new Set([..."a an and are as at be but by can do does for how i if in into is it my no not of on or so the then these they this to was what when where which who why will with".split(" ")]);
+  const EMPTY = new Set([..."a an and are as at be but by can do does for how i if in into is it my no not of on or so the then these they this to was what when where which who why will with from go goes should use get much many need must we our than too very".split(" ")]);
   const ASIDE = { bibliography: 40, changelog: 40, claims: 30, api: 20, tested: 20, cite: 20,
                   "test-yourself": 20, notation: 10, glossary: 5 };  // pages about the pages
   const WORDS = /[\p{L}\p{N}_]+\+?/gu;
@@ -26,13 +26,17 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     return (plain.match(WORDS) || []).map((word) => /^[a-z]+$/.test(word) ? stemmer.stemWord(word) : word);
   };
 
-  /** How well a title fits: all words that matter are in it or in its page's title; 0 if not. */
+  /** How well a title fits: all words that matter are in it or in its page's title; less where it has
+      half of them, and two; else 0. */
   const fit = (asked, title, page) => {
     const own = words(title), around = own === page ? own : own.concat(page);
     const needed = asked.filter((word) => !EMPTY.has(word));
-    if (!(needed.length ? needed : asked).every((word) => around.includes(word))) return 0;
     const found = asked.filter((word) => own.includes(word)).length;
     const said = own.filter((word) => asked.includes(word) || EMPTY.has(word)).length;
+    if (!(needed.length ? needed : asked).every((word) => around.includes(word))) {
+      const some = needed.filter((word, i) => own.includes(word) && needed.indexOf(word) === i).length;
+      return some >= 2 && 2 * some >= needed.length ? 40 * some / needed.length + 20 * said / own.length : 0;
+    }
     if (!needed.some((word) => own.includes(word))) return 0;
     const inOrder = ` ${own.join(" ")} `.includes(` ${asked.join(" ")} `);
     return 100 * found / asked.length + 50 * said / own.length + (inOrder ? 20 : 0);
@@ -102,6 +106,10 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     const page = new DOMParser().parseFromString(html, "text/html").querySelector("article");
     if (!page) return null;
     page.querySelectorAll(HIDDEN).forEach((each) => each.remove());
+    for (const part of page.querySelectorAll("mfrac, msup, msqrt")) {  // as one writes them in a line
+      const sign = { mfrac: "/", msup: "^", msqrt: "√" }[part.localName];
+      part.insertBefore(page.ownerDocument.createTextNode(sign), part.localName === "msqrt" ? part.firstChild : part.children[1]);
+    }
     const block = (anchor && page.querySelector(`[id="${anchor.slice(1)}"]`)) || page;
     const place = block.tagName === "SPAN" ? block.parentElement : block;
     const text = [], walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);

@@ -98,6 +98,7 @@ export class Cell {
 
   showBuilt() {
     this.clear();
+    delete this.root.dataset.judged;
     this.shown.hidden = true;
     if (this.built) this.built.hidden = false;
   }
@@ -167,13 +168,15 @@ export class Cell {
     }
     this.uncover();
     this.figures.forEach((figure) => figure.start());
-    if (this.edited) this.say(error ? "error" : "own", error ? "Stopped by an error." : `Run${took}, as you have changed it.`);
+    const judged = error ? "" : /^(Right|Not yet)(?=[:.])/.exec(this.shown.textContent.trim())?.[0] || "";
+    this.root.dataset.judged = judged;
+    if (this.edited) this.say(error ? "error" : "own", error ? "Stopped by an error." : `${judged ? `${judged === "Right" ? "✓" : "✗"} ${judged}. ` : ""}Run${took}, as you have changed it.`);
     else this.say(error ? "error" : "differs", error ? "Stopped by an error." : `Run${took}: not to the digit what the book has.`);
   }
 
   fail(text) {
     this.free();
-    this.say("error", text);
+    this.say("failed", text);
   }
 
   free() {

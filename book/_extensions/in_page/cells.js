@@ -41,12 +41,11 @@ class Page {
     box.append(bar, word, button("Cancel", () => this.python.end()));
     this.line.after(box);
     this.line.hidden = true;
-    const mega = (bytes) => (bytes / 1e6).toFixed(1);
     this.python = new Python(this.where, (said) => {
       if (!said.progress) return this.heard(said);
       const { loaded, total, name } = said.progress;
       Object.assign(bar, { max: total, value: loaded });
-      word.textContent = name === "starting" ? "Starting …" : `Loading ${name}: ${mega(loaded)} of ${mega(total)} MB`;
+      word.textContent = name === "starting" ? "Starting …" : `Loading ${name}: ${Math.round(100 * loaded / total)} %`;
     });
     try {
       await this.python.start(this.failed);

@@ -36,6 +36,7 @@ export class OwnValues {
     });
     for (const control of explorer.data.controls) if (this.names.includes(control.name)) this.add(control);
     this.follow();
+    this.fields.values().next().value?.row.scrollIntoView({ block: "nearest" });
     if (this.module === "__main__") explorer.fail("own", "Running the cells above …");
     explorer.load();
     this.ask();

@@ -17,16 +17,17 @@ DEEPEST = len(EDGES) + 1
 MOST = 8  # columns of B and rows of A for which there is room
 UP, LEFT = MOST + 1, K + MOST + 4  # the row and the column at which ΔW begins
 DOWN, RIGHT = UP + D + 5, LEFT + K + 1  # where ∇A and ∇B begin
-BELOW = UP + D  # where the names of B, ΔW and ∇B stand
+BELOW = UP + D  # where the names of ΔW and ∇B stand
 KEY = 3, UP + D + 4.5  # where the key of the colours begins: column, row
 
 
 def _shades() -> list[str]:
-    """The colours of the levels −DEEPEST … DEEPEST; none at all for 0."""
+    """The colours of the levels −DEEPEST … DEEPEST; none at all for 0. Blue, orange and green are
+    those of A, B and ΔW: a sign has others."""
     depths = np.linspace(0.16, 1, DEEPEST)
-    blue, orange = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
-                     for depth in depths] for q in ("A", "B"))
-    return [*orange[::-1], "rgba(128, 128, 128, 0)", *blue]
+    purple, grey = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
+                     for depth in depths] for q in ("loss", "frozen"))
+    return [*grey[::-1], "rgba(128, 128, 128, 0)", *purple]
 
 
 SHADES = _shades()
@@ -53,9 +54,9 @@ def matrices(r: int = 4, start: str = STARTS[0], optimiser: str = "Adam", t: int
                         textfont={"size": 20}))
     traces.append(_words(
         ("+", K + 1, UP + D / 2 - 0.5, "middle center"),
-        (f"W₀ {D} × {K}, frozen", -0.5, UP - 0.7, "top right"),
+        ("W₀, frozen", -0.5, UP - 0.7, "top right"),
         (f"A {r} × {K}", LEFT - 0.5, UP - 1.7 - r, "top right"),
-        (f"B {D} × {r}", LEFT - 1.5, BELOW, "bottom left"),
+        (f"B {D} × {r}", LEFT - 1.5, UP - 0.7, "top left"),
         (f"ΔW {D} × {K}", LEFT + K / 2 - 0.5, BELOW, "bottom center"),
         ("∇B", RIGHT - 0.5, BELOW, "bottom right"), ("∇A", LEFT - 1.5, DOWN - 0.5, "bottom left"),
         *((text, KEY[0] + DEEPEST + at, KEY[1] + 1.6, "bottom center") for at, text in (
@@ -79,10 +80,10 @@ def _cells(name: str, shown: np.ndarray, x: float, y: float) -> dict:
 
 
 def _frame(name: str, values: np.ndarray, x: int, y: int, moved: bool | None) -> dict:
-    """Green and thick around what has moved in this step, dotted around a gradient."""
+    """Green and thick around what has moved in this step, dashed around a gradient."""
     rows, columns = values.shape
     looks = {"color": COLOURS["delta"] if moved else COLOURS["frozen"], "width": 2 if moved else 1,
-             "dash": "dot" if moved is None else "solid"}
+             "dash": "4px,3px" if moved is None else "solid"}
     out = 0.75 if moved else 0.5  # a thick frame covers no cell
     return {"type": "rect", "xref": "x", "yref": "y", "x0": x - out, "x1": x + columns - 1 + out,
             "y0": y - out, "y1": y + rows - 1 + out, "line": looks}
@@ -100,13 +101,13 @@ def _says(t: int, run: list[Snapshot], moved: dict[str, bool]) -> str:
     asleep = [name for name in "AB" if not getattr(run[0], f"grad_{name}").any()]
     if len(asleep) == 2:
         return ("nothing has moved: both gradients were exactly 0, and are." if t else
-                "both gradients are exactly 0, for A and B are.")
+                "both gradients are exactly 0, because A and B are.")
     if not asleep:
         return ("A and B have moved." if t else "no gradient is 0, and ΔW is not 0 either: the "
                 "model is changed before it has learnt.")
     still, other = asleep[0], "AB".replace(asleep[0], "")
     if t == 0:
-        return f"∇{still} is exactly 0, for {other} is; ∇{other} is not."
+        return f"∇{still} is exactly 0, because {other} is; ∇{other} is not."
     if not moved[still]:
         return f"{other} has moved, {still} has not: ∇{still} was exactly 0, and is no longer."
     return f"{still} wakes: A and B have moved." if t == 2 else "A and B have moved."

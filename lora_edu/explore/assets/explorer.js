@@ -137,22 +137,26 @@ class Explorer {
       !this.controls.some((control) => control.name === name && control.keys.includes(key)));
     const asked = strange.map(([name, key]) => `${name} = ${key}`).join(", ").slice(0, 80);
     this.fail("link", asked && `The link asks for ${asked}: this plot has no such position.`);
-    const header = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
-    new IntersectionObserver(([{ intersectionRatio: seen }], observer) => {
-      observer.disconnect();
-      if (seen < IN_SIGHT) this.bringIntoSight(header, link);
-    }, { rootMargin: `${-header}px 0px 0px` }).observe(this.box);
+    this.bringIntoSight(link);
     this.root.classList.remove("explorer-moved");
     void this.root.offsetWidth; // restart the outline's animation
     this.root.classList.add("explorer-moved");
   }
 
-  // The plot with its controls, where both fit below the page's header; else the plot.
-  bringIntoSight(header, link) {
-    if (link) this.leave(link);
-    const height = this.box.getBoundingClientRect().bottom - this.root.getBoundingClientRect().top;
-    const [target, block] = header + height < innerHeight ? [this.root, "start"] : [this.box, "center"];
-    target.scrollIntoView({ block, behavior: scrolling() });
+  // Where less than most of the plot is in sight: the plot with its controls, where both fit below
+  // the page's header; else the plot. link: the one in the text that asks for it.
+  bringIntoSight(link) {
+    const header = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
+    new IntersectionObserver(([{ intersectionRatio: seen }], observer) => {
+      observer.disconnect();
+      if (seen >= IN_SIGHT) return;
+      if (link) this.leave(link);
+      const top = this.root.getBoundingClientRect().top;
+      const bottoms = [...this.box.parentElement.children].map((part) => part.getBoundingClientRect().bottom);
+      const fits = header + Math.max(...bottoms) - top < innerHeight;
+      const [target, block] = fits ? [this.root, "start"] : [this.box, "center"];
+      target.scrollIntoView({ block, behavior: scrolling() });
+    }, { rootMargin: `${-header}px 0px 0px` }).observe(this.box);
   }
 
   leave(link) {

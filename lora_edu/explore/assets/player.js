@@ -1,8 +1,8 @@
 // Play the slider that counts steps: a button, the key p, and when it pauses.
 // Joined with its neighbours into one script (see assets.py).
 
-const PACE = [350, 900]; // ms from one step to the next: the shortest and the longest
-const WHOLE = 5000; // ms that a slider of few steps takes from end to end; as in live.py
+const PACE = [350, 1600]; // ms from one step to the next: the shortest and the longest
+const WHOLE = 9000; // ms that a slider of few steps takes from end to end; as in live.py
 const STILL = matchMedia("(prefers-reduced-motion: reduce)"); // then each press is one step
 
 class Player {
@@ -44,6 +44,7 @@ class Player {
 
   press() {
     if (this.timer) return this.pause();
+    this.explorer.bringIntoSight();
     if (!STILL.matches) this.wait();
     if (!this.forward()) this.pause();
     this.name();
