@@ -85,18 +85,15 @@ def weight(browser, address: str, page: str) -> int:
 
 
 def plots(browser, address: str, page: str) -> list[str]:
-    """Of the page's slowest explorer: a move, the same slowed down, the first plot (twice)."""
-    builts = [built for built in EXPLORERS if built.page == page]
+    """Of the page's explorer with the most states: a move, the same slowed down, the first plot."""
+    builts = [built for built in EXPLORERS if built.page == page and built.controls]
     if not builts:
         return ["", "", ""]
-    said, first = [], []
-    for slower in (1, 4):
-        times = [measure(browser, address, built, slower) for built in builts]
-        first.append(max(time for _, time in times) / 1000)
-        steps = max((steps for steps, _ in times if steps), key=statistics.median, default=None)
-        said.append(f"{statistics.median(steps):.0f} ({np.percentile(steps, 95):.0f}) ms"
-                    if steps else "")
-    return [*said, f"{first[0]:.2f}, {first[1]:.2f} s"]
+    largest = max(builts, key=lambda built: len(built.packed()))
+    times = [measure(browser, address, largest, slower, moves=60, plots=1) for slower in (1, 4)]
+    said = [f"{statistics.median(steps):.0f} ({np.percentile(steps, 95):.0f}) ms"
+            for steps, _ in times]
+    return [*said, ", ".join(f"{first / 1000:.2f}" for _, first in times) + " s"]
 
 
 def read() -> dict[str, str]:

@@ -17,7 +17,7 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-SHEETS = ("styles/pydata-sphinx-theme.css", "styles/sphinx-book-theme.css", "sphinx-design.min.css")
+SHEETS = ("styles/*-theme.css", "sphinx-design.min.css", "mystnb.*.css", "basic.css")
 SCRIPT = Path(__file__).with_suffix(".mjs")
 FONTS = "vendor/fontawesome/webfonts/*.woff2"
 CLASS_RULE = re.compile(r'((?:\.fa-[\w-]+:{1,2}before,?)+)\{content:"(.|\\[0-9a-f]+ ?)"\}')
@@ -48,7 +48,7 @@ def cut_sheets(site: Path, node: str, script: Path = SCRIPT) -> None:
 
     Raises RuntimeError with what ``script`` says if it fails; then every sheet stays as it was.
     """
-    sheets = [str(site / "_static" / name) for name in SHEETS]
+    sheets = [str(sheet) for name in SHEETS for sheet in sorted((site / "_static").glob(name))]
     done = subprocess.run([node, script, site, *sheets], text=True, capture_output=True)
     kept = json.loads(done.stdout or "{}")
     if done.returncode or not all(kept.get(sheet) for sheet in sheets):

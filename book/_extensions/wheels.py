@@ -41,7 +41,8 @@ def build_wheels(root: Path, folder: Path) -> dict[str, Path]:
     newest = max(file.stat().st_mtime for file in files_of(root))
     if all(file.is_file() and file.stat().st_mtime > newest for file in made.values()):
         return made
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # and older versions in it
+    folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as copy:
         for file in files_of(root):
             target = Path(copy) / file.relative_to(root)

@@ -99,10 +99,11 @@ def made_up(folder: Path) -> None:
     bare_page(folder, "made-up.html", html)
 
 
-def measure(browser, address, built, slower: int) -> tuple[list[float], float]:
+def measure(browser, address, built, slower: int, moves: int = MOVES, plots: int = FIRST_PLOTS
+            ) -> tuple[list[float], float]:
     """(step times in ms, median time to the first plot in ms)."""
     first = []
-    for run in range(FIRST_PLOTS):
+    for run in range(plots):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
         page.add_init_script(FAR + SHOWN)
@@ -111,8 +112,8 @@ def measure(browser, address, built, slower: int) -> tuple[list[float], float]:
         context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
         root = page.locator(f"#explorer-{built.name}")
         first.append(root.evaluate(FIRST))
-        last = run == FIRST_PLOTS - 1
-        steps = root.evaluate(STEPS, MOVES) if last and built.controls else []
+        last = run == plots - 1
+        steps = root.evaluate(STEPS, moves) if last and built.controls else []
         context.close()
     return steps, statistics.median(first)
 

@@ -99,6 +99,10 @@ def test_the_buttons_of_the_sidebars_say_what_they_open_and_whether_it_is(visit)
         here.page.wait_for_timeout(50)
         assert button.get_attribute("aria-expanded") == "false"
         assert button.evaluate("(e) => e === document.activeElement")
+    here.page.locator(".secondary-toggle").click()
+    here.page.locator("#pst-secondary-sidebar-modal[open] a[href^='#']").last.click()
+    here.page.locator("#pst-secondary-sidebar-modal[open]").wait_for(state="detached")
+    assert "#" in here.page.url  # it is no longer in the way of what it led to
     here = visit(PAGES[0])
     button = here.page.locator(".primary-toggle")
     for state in ("true", "false", "true"):

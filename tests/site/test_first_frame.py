@@ -211,7 +211,10 @@ def slow_plotly(visit):
     here.page.route("**/plotly*", lambda route: held.append(route))
     here.page.wait_for_load_state("networkidle")
     here.touch()
-    here.page.wait_for_timeout(100)
+    for _ in range(100):  # it is asked for once the nearest explorer's positions are there
+        here.page.wait_for_timeout(100)
+        if held:
+            break
     assert len(held) == 1
     root = here.page.locator(f"#explorer-{SLIDING.name}")
     root.locator(".explorer-plot").evaluate("(box) => box.scrollIntoView({block: 'center'})")

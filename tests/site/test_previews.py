@@ -1,6 +1,7 @@
 """What stands behind a link is shown beside it: by pointing, by keyboard, by a tap."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.site.pages import HTML
 
@@ -40,7 +41,7 @@ def test_a_preview_shows_the_block_and_esc_closes_it(visit, start, by):
     else:
         link.hover(position={"x": 3, "y": 3})
     box = preview(here)
-    assert box.inner_text().startswith(LINKS[start])
+    assert box.inner_text().removeprefix("open\n×\n").lstrip().startswith(LINKS[start])
     assert here.page.url.endswith(PAGE)  # nobody was led away
     assert box.get_by_role("link", name="open", exact=True).evaluate(
         "(open, link) => open.href === link.href", link.element_handle())
@@ -77,6 +78,27 @@ def test_a_second_tap_follows_the_link(visit):
     preview(here)
     link.tap()
     here.page.wait_for_url("**#thm-saddle")
+
+
+def test_its_cross_closes_it_and_a_tap_on_another_link_shows_that_one(visit):
+    here = visit(PAGE, "phone")
+    link_to(here, "#thm-saddle").tap()
+    preview(here).get_by_role("button", name="Close the preview").tap()
+    assert here.page.locator(OPEN).count() == 0
+    other = link_to(here, "#thm-mirror")
+    other.evaluate("(link) => link.setAttribute('style', 'position: fixed; bottom: 0; left: 0')")
+    link_to(here, "#thm-saddle").tap()
+    expect(preview(here)).to_contain_text("The saddle")
+    other.tap()
+    expect(preview(here)).to_contain_text("The mirror")
+
+
+def test_it_goes_when_the_page_is_read_on(visit):
+    here = visit(PAGE, "phone")
+    link_to(here, "#thm-saddle").tap()
+    preview(here)
+    here.page.evaluate("scrollBy({ top: 400, behavior: 'instant' })")
+    here.page.locator(OPEN).wait_for(state="detached")
 
 
 def test_without_the_other_page_the_link_is_still_a_link(visit):

@@ -152,6 +152,7 @@ def test_an_answer_typed_into_an_exercise_is_judged(visit, page):
         for given, begins in ((right, "Right:"), (wrong, "Not yet.")):
             write(here, number, given)
             assert run(here, number, "own").startswith(begins)
+            expect(said(here, number)).to_have_text(re.compile(f"^. {begins[:-1]}[.] Run"))
 
 
 def test_a_change_is_run_with_what_stands_above_and_goes_back(visit):
@@ -315,6 +316,11 @@ def test_a_link_with_own_values_says_what_to_do(visit, name):
 def test_by_keyboard_alone_the_editor_can_be_left(visit):
     page = start(visit)
     cell(page, TASK).locator(".cm-content").focus()
+    page.keyboard.press("Control+Home")
+    page.keyboard.type("1/2 # ?\n")  # / and ? are keys of the page, elsewhere
+    assert cell(page, TASK).locator(".cm-content").inner_text().startswith("1/2 # ?\nimport")
+    cell(page, TASK).locator(".cm-line").first.click(click_count=3)
+    page.keyboard.press("Backspace")
     page.keyboard.press("Control+Home")
     page.keyboard.press("Tab")
     assert cell(page, TASK).locator(".cm-content").inner_text().startswith("    import")

@@ -20,9 +20,10 @@ WANTED = {  # what people type → the page, or the place in it, that should be 
     "gaussian init": "part3/starts", "PiSSA": "part4/answers#answer-pissa",
     "saddle": "part1/step-zero", "invariance": "part2/invariance",
     "qlora": "part3/in-practice#cit-qlora", "QLoRA": "part3/in-practice#cit-qlora",
-    "learning rate when r changes": "part2/first-r",
-    "alpha when rank goes from 8 to 64": "part4/answers",
-    "tuning alpha is roughly the same as tuning the learning rate": "part2/invariance",
+    "learning rate when r changes": "part4/answers#answer-other-ranks",
+    "alpha when rank goes from 8 to 64": "part4/answers#answer-other-ranks",
+    "tuning alpha is roughly the same as tuning the learning rate":
+        "part4/answers#answer-tuning-alpha",
     "catastrophic forgetting": "part3/rotated-digits", "warm-up": "part4/answers",
 }
 HITS = """() => [...document.querySelectorAll("ul.search li")].map((hit) => ({

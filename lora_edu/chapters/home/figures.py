@@ -83,7 +83,7 @@ def _frame(name: str, values: np.ndarray, x: int, y: int, moved: bool | None) ->
     """Green and thick around what has moved in this step, dashed around a gradient."""
     rows, columns = values.shape
     looks = {"color": COLOURS["delta"] if moved else COLOURS["frozen"], "width": 2 if moved else 1,
-             "dash": "4px,3px" if moved is None else "solid"}
+             "dash": "dash" if moved is None else "solid"}
     out = 0.75 if moved else 0.5  # a thick frame covers no cell
     return {"type": "rect", "xref": "x", "yref": "y", "x0": x - out, "x1": x + columns - 1 + out,
             "y0": y - out, "y1": y + rows - 1 + out, "line": looks}
