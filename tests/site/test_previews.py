@@ -85,10 +85,14 @@ def test_its_cross_closes_it_and_a_tap_on_another_link_shows_that_one(visit):
     link_to(here, "#thm-saddle").tap()
     preview(here).get_by_role("button", name="Close the preview").tap()
     assert here.page.locator(OPEN).count() == 0
-    other = link_to(here, "#thm-mirror")
-    other.evaluate("(link) => link.setAttribute('style', 'position: fixed; bottom: 0; left: 0')")
     link_to(here, "#thm-saddle").tap()
     expect(preview(here)).to_contain_text("The saddle")
+    other = here.page.locator('article a.reference.internal[href^="#thm-mirror"]').first
+    other.evaluate("""(link, open) => { // where the preview does not cover it
+      const { top, bottom } = document.querySelector(open).getBoundingClientRect();
+      const edge = top > innerHeight - bottom ? "top: 5px" : "bottom: 5px";
+      link.setAttribute("style", `position: fixed; z-index: 2000; left: 5px; ${edge}`);
+    }""", OPEN)
     other.tap()
     expect(preview(here)).to_contain_text("The mirror")
 
