@@ -189,6 +189,7 @@ def test_plotly_takes_the_first_frames_place_within_one_frame_and_nothing_moves(
     assert here.page.evaluate("shifts") == []
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", PAGES)
 def test_the_first_frame_follows_the_theme(visit, page):
     here = visit(page)

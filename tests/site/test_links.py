@@ -36,6 +36,7 @@ def last_keys(built):
     return {control: keys[-1] for control, keys in built.keys.items()}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", PAGES)
 def test_a_link_in_the_text_moves_the_explorer_without_moving_the_page(reader, page):
     here = reader(page)

@@ -96,7 +96,7 @@ def by_touch(here, part, control, at):
 
 @pytest.mark.parametrize("built", **named(MOVABLE))
 @pytest.mark.parametrize("move, device", [
-    (by_keyboard, "desk"), (by_pointer, "desk"),
+    (by_keyboard, "desk"), pytest.param(by_pointer, "desk", marks=pytest.mark.sampled),
     pytest.param(by_touch, "phone", marks=pytest.mark.sampled)])
 def test_a_control_moved_to_its_ends_and_middle_draws_the_functions_figure(
         reader, built, move, device):

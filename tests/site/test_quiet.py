@@ -109,6 +109,7 @@ def test_nothing_jumps_while_a_page_loads_and_its_plots_appear(reader, page, dev
     assert total(here.shifts) < 0.01, here.shifts
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("built", **named(MOVABLE))
 def test_nothing_jumps_while_controls_move_from_end_to_end(reader, built, device):
@@ -130,6 +131,7 @@ def test_nothing_jumps_while_controls_move_from_end_to_end(reader, built, device
     assert total(moved["shifts"]) < 0.01, moved
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_sentence_has_room_under_its_plot(reader, page, device):

@@ -39,6 +39,7 @@ def check_theme(here, theme):
         assert text == brightness(seen["text"]) and seen["paper"] == "rgba(0,0,0,0)"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", PAGES)
 def test_plots_follow_the_theme_switch_without_a_reload(reader, page):
     here = reader(page)
@@ -53,6 +54,7 @@ def test_plots_follow_the_theme_switch_without_a_reload(reader, page):
     assert here.page.evaluate("() => globalThis.same")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", PAGES)
 def test_plots_follow_the_system(reader, page):
     here = reader(page)
