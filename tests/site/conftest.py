@@ -116,7 +116,8 @@ class Visit:
         """Touch the page, scroll to an explorer, wait until it is drawn; its element."""
         self.touch()
         root = self.page.locator(f"#explorer-{name}")
-        root.locator(".explorer-plot").evaluate("(box) => box.scrollIntoView({block: 'center'})")
+        root.locator(".explorer-plot").evaluate(
+            "(box) => box.scrollIntoView({ block: 'center', behavior: 'instant' })")
         root.locator(".explorer-plot[data-drawn]").wait_for()
         return root
 

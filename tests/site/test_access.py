@@ -1,5 +1,7 @@
 """Keyboards, screen readers, forced colours: the focus is seen, and all that acts has a name."""
 
+import re
+
 import pytest
 
 from lora_edu.explore.assets import npm_file
@@ -34,6 +36,15 @@ def test_axe_finds_nothing_in_light_dark_and_forced_colours_with_every_explorer_
     finally:
         here.page.emulate_media(forced_colors="none")
         here.page.evaluate(THEME, theme)
+
+
+@pytest.mark.parametrize("page", all_pages())
+def test_a_link_says_where_it_leads(page):
+    """Not "here": people who hear a list of the links would not know."""
+    links = re.findall(r"<a [^>]*>(.*?)</a>", (HTML / page).read_text("utf-8"), re.DOTALL)
+    said = {re.sub(r"<[^>]*>", "", link).strip().lower() for link in links}
+    assert not said & {"here", "this", "click here", "more", "read more", "see more", "learn more",
+                       "go", "start", "information", "right here"}
 
 
 FOCUSED = """() => {
