@@ -55,7 +55,7 @@ def lighthouse(url: str, runs: int) -> dict[str, float]:
 
 
 def axe(browser, url: str) -> int:
-    """How many places axe finds fault with, in every view; each is also printed."""
+    """How many rules axe finds broken, over all views; each is also printed."""
     count = 0
     for words, options in VIEWS.items():
         context = browser.new_context(**options)

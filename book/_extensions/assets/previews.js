@@ -95,6 +95,6 @@
   });
   // It closes by itself at a tap elsewhere; that tap may have asked for another one already.
   box.addEventListener("toggle", (event) => { if (event.newState === "closed" && link === shown) link = null; });
-  addEventListener("scroll", () => { if (link === shown && Math.abs(scrollY - from) > innerHeight / 4) hide(); }, { passive: true });
+  addEventListener("scroll", () => { if (link && link === shown && Math.abs(scrollY - from) > innerHeight / 4) hide(); }, { passive: true });
   addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 })();

@@ -12,8 +12,13 @@ let sharing = null; // the address is the last moved explorer's, written once th
 const TOUCHES = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin", "input", "click", "hashchange"];
 let touch = null;
 const touched = new Promise((resolve) => { touch = resolve; });
-const isDone = ({ type, movementX, movementY }) => type !== "pointermove" || movementX || movementY;
-for (const type of TOUCHES) addEventListener(type, (event) => isDone(event) && touch(), { passive: true });
+const felt = new AbortController();
+const feel = ({ type, movementX, movementY }) => {
+  if (type === "pointermove" && !movementX && !movementY) return;
+  felt.abort(); // nobody listens any more
+  touch();
+};
+for (const type of TOUCHES) addEventListener(type, feel, { passive: true, signal: felt.signal });
 
 // Runs a script from beside this one, and promises what found() then gives. What comes may be cut
 // off, or the page of a network that wants a login: no script.
