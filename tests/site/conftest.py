@@ -93,6 +93,13 @@ class Visit:
         self.page.goto("about:blank")  # so that an address that differs in its hash is loaded too
         self.page.goto(self.base + path)
 
+    def resize(self, width: int, height: int) -> None:
+        """Another window, in px; it has come when the page knows of it."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.wait_for_function("([width, height]) => innerWidth === width "
+                                    "&& innerHeight === height", arg=[width, height])
+        self.page.evaluate(TWO_FRAMES)
+
     def touch(self) -> None:
         """The first thing a reader does: until then a page fetches no plotly."""
         self.page.mouse.move(2, 2)

@@ -12,6 +12,16 @@ from __future__ import annotations
 WIDTHS = (1440, 1200, 768, 720, 390, 320)
 TIGHT = (1200, 390, 320)  # where each control is moved; elsewhere there is more room
 
+# What sticks out of the boxes around a plot: ["cut", the box, px]. Options scroll.
+CONTROLS = """(root) => {
+  const boxes = ".explorer-controls, .explorer-controls *, .explorer-below, table";
+  return [...root.querySelectorAll(boxes)]
+    .filter((each) => !each.matches(".explorer-options, .explorer-options *, option"))
+    .map((each) => ["cut", each.className || each.tagName,
+                    each.clientWidth && each.scrollWidth - each.clientWidth])
+    .filter(([, , out]) => out > 1);
+}"""
+
 # The faults of an explorer as it stands: ["cut", words, px], ["over", words, others, px] and
 # ["tilted", words]. Two letters may lie on each other: they are of a text that is set in cells.
 FAULTS = r"""(root) => {
@@ -53,12 +63,7 @@ FAULTS = r"""(root) => {
     const common = Math.min(across, down);
     if (common > 0.5) faults.push(["over", b.words, a.words, Math.round(common)]);
   }));
-  const boxes = ".explorer-controls, .explorer-controls *, .explorer-below, table";
-  for (const each of root.querySelectorAll(boxes)) {
-    if (each.matches(".explorer-options, .explorer-options *, option")) continue; // these scroll
-    const out = each.clientWidth && each.scrollWidth - each.clientWidth;
-    if (out > 1) faults.push(["cut", each.className || each.tagName, out]);
-  }
+  faults.push(...(""" + CONTROLS + r""")(root));
   return faults;
 }"""
 

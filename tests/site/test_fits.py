@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lora_edu.explore import explore
-from tests.site.fits import ALL_FAULTS, FAULTS, TIGHT, WIDTHS
+from tests.site.fits import ALL_FAULTS, CONTROLS, FAULTS, TIGHT, WIDTHS
 from tests.site.pages import EXPLORERS, PAGES, bare_page, served
 
 pytestmark = pytest.mark.site
@@ -25,7 +25,7 @@ def faults(here, names: list[str], widths=WIDTHS) -> dict:
     found = {}
     here.page.locator(".explorer-alive").first.wait_for()
     for width in widths:
-        here.page.set_viewport_size({"width": width, "height": 664 if width < 600 else 900})
+        here.resize(width, 664 if width < 600 else 900)
         for name in names:
             root = here.page.locator(f"#explorer-{name}")
             if root.locator(".explorer-frame").count():
@@ -34,7 +34,7 @@ def faults(here, names: list[str], widths=WIDTHS) -> dict:
     here.touch()
     here.page.evaluate(LOADED, names)
     for width in widths:
-        here.page.set_viewport_size({"width": width, "height": 664 if width < 600 else 900})
+        here.resize(width, 664 if width < 600 else 900)
         drawn = here.page.evaluate(ALL_FAULTS, [names, width in TIGHT])
         found |= {f"{width}, {fault}": where for fault, where in drawn.items()}
     return found
@@ -45,6 +45,21 @@ def faults(here, names: list[str], widths=WIDTHS) -> dict:
 def test_every_word_can_be_read(visit, page):
     names = [built.name for built in EXPLORERS if built.page == page]
     assert faults(visit(page), names) == {}
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("page", PAGES)
+def test_controls_keep_their_room_at_widths_in_between(visit, page):
+    """Where a line of controls wraps depends on the width to a pixel."""
+    here, names = visit(page), [built.name for built in EXPLORERS if built.page == page]
+    here.page.locator(".explorer-alive").first.wait_for()
+    found = {}
+    for width in range(320, 1500, 20):
+        here.resize(width, 900)
+        for name in names:
+            for fault in here.page.locator(f"#explorer-{name}").evaluate(CONTROLS):
+                found.setdefault(f"{name}: {fault[1]}", []).append(width)
+    assert found == {}
 
 
 def test_a_dark_plot_has_its_words_where_a_light_one_has_them(visit):

@@ -136,7 +136,7 @@ class ZeroLogAxis:
 
     def __init__(self, low: int, high: int, every: int = 1):
         self.low, self.high, self.every = low, high, every
-        self.zero = low - 0.09 * (high - low) - 0.3  # where an exact zero is drawn
+        self.zero = low - 0.11 * (high - low) - 0.3  # where an exact zero is drawn
 
     def place(self, values) -> np.ndarray:
         """Coordinates of values ≥ 0; those above the axis are drawn at its top edge.

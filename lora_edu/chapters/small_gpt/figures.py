@@ -72,7 +72,7 @@ def two_panels(left: str, right: str, yaxis: dict, reading: str) -> dict:
     ranks = {"range": list(ENDS), "tickvals": np.log2(RANKS).tolist(),
              "ticktext": [str(r) for r in RANKS], "title": {"text": "r"}}
     made = layout([left, right], [{**still, "range": [-0.9, COLUMNS - 0.1]}, ranks],
-                  [{**still, "range": [ROWS - 0.4, -0.6]}, yaxis], reading)
+                  [{**still, "range": [ROWS - 0.3, -0.7]}, yaxis], reading)
     made["margin"] = MARGIN
     made["xaxis"]["domain"], made["xaxis2"]["domain"] = [0, 0.56], [0.66, 1]
     return made
