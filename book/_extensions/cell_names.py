@@ -20,13 +20,29 @@ class Names:
     bodies: dict[str, frozenset[str]]
 
 
+class OwnNames(ast.NodeTransformer):
+    """Comprehensions as generator expressions, which keep their names to themselves: since
+    Python 3.12 the symbols of a module hold those of its comprehensions (PEP 709)."""
+
+    def visit_ListComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value]), node.generators)
+
+
 def names_of(source: str) -> Names:
     """The names of a cell. Raises SyntaxError."""
-    module = symtable.symtable(source, "cell", "exec")
+    tree = ast.parse(source)
+    module = symtable.symtable(ast.unparse(OwnNames().visit(tree)), "cell", "exec")
     symbols = {symbol.get_name(): symbol for symbol in module.get_symbols()}
     bound = {name for name, each in symbols.items() if each.is_assigned() or each.is_imported()}
     used = {name for name, each in symbols.items() if each.is_referenced()}
-    used |= {node.target.id for node in ast.walk(ast.parse(source))
+    used |= {node.target.id for node in ast.walk(tree)
              if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)}
     variables = {name for name in bound
                  if not (symbols[name].is_imported() or symbols[name].is_namespace())}

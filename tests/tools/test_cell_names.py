@@ -13,6 +13,9 @@ from page_python import elsewhere
     (["w = 1", "v = w", "v[0] = 2", "w"], [0, 1, 2]),  # by another name
     (["x = 1", "def f(x): return x", "f(2)"], [1]),  # a function's own names
     (["x = 1", "[x for x in range(3)]"], []),
+    (["x = 1", "{x: {y for y in range(x)} for x in range(3)}"], []),
+    (["x = 1", "{i: x for i in range(3)}"], [0]),
+    (["x = 1", "[last := i for i in range(3)]", "last"], [1]),
     (["n = 1", "n += 1", "n"], [0, 1]),
     (["class C:\n    x = y", "y = 1", "C"], [0, 1]),
     (["def f():\n    global g\n    g = 1", "f()", "g"], [0, 1]),

@@ -136,7 +136,7 @@ class ZeroLogAxis:
 
     def __init__(self, low: int, high: int, every: int = 1):
         self.low, self.high, self.every = low, high, every
-        self.zero = low - 0.11 * (high - low) - 0.3  # where an exact zero is drawn
+        self.zero = low - 0.09 * (high - low) - 0.3  # where an exact zero is drawn
 
     def place(self, values) -> np.ndarray:
         """Coordinates of values ≥ 0; those above the axis are drawn at its top edge.
@@ -157,8 +157,9 @@ class ZeroLogAxis:
 
     def axis(self, title: str = "") -> dict:
         """The plotly axis: "0" at its place, and powers of ten that leave it room."""
+        room = max(0.45 * self.every, 0.12 * (self.high - self.zero))
         ticks = [t for t in range(math.ceil(self.low), self.high + 1, self.every)
-                 if t - self.zero > 0.45 * self.every]
+                 if t - self.zero > room]
         return {"tickvals": [self.zero, *ticks],
                 "ticktext": ["exactly 0", *(power(t) for t in ticks)],
                 "range": [self.zero - 0.06 * (self.high - self.low),
