@@ -5,7 +5,7 @@
 #   make serve   serve it on this machine   make test     run the tests that need no browser
 #   make pyodide fetch NumPy for browsers (3 MB): the book's pages then run there
 #   make test-browser  drive the built site and a real JupyterLab in Chromium
-#   make thorough  the tests of the site that take longest, which make check leaves out
+#   make thorough  the tests that take longest, which make check leaves out
 #   make lint    ruff, and the storeys of the imports (lint-imports)
 #   make check   what continuous integration runs: lint, tests, a strict build, browser tests
 #                (make -j2 runs two of them at a time, --output-sync=target keeps them apart)
@@ -53,7 +53,7 @@ lab: $(VENV)/.ready
 	$(BIN)/python -m book.lab $(OPTIONS)
 
 test: $(VENV)/.ready-dev
-	$(BIN)/pytest --ignore=tests/site --ignore=tests/lab
+	$(BIN)/pytest -n 2 -m "not thorough" --ignore=tests/site --ignore=tests/lab
 
 test-browser: test-site test-lab
 
@@ -81,8 +81,9 @@ strict-book: $(VENV)/.ready node_modules/.ready
 strict-site: strict-book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 3 -m "not thorough" tests/site
 
-# What looks at every page where the tests of the site look at some: a further ten minutes.
+# What takes long, or looks at every page where the other tests look at some: half an hour.
 thorough: book $(VENV)/.ready-dev
+	$(BIN)/pytest -n 2 -m thorough --ignore=tests/site --ignore=tests/lab
 	$(BIN)/pytest -n 3 -m thorough tests/site
 
 check: lint test strict-site test-lab

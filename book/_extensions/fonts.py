@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from fontTools import subset
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table it leaves out
 
 
 def cut_font(font: Path, characters: set[int]) -> None:

@@ -56,8 +56,8 @@ COMPILER = next(filter(shutil.which, ("c++", "g++", "clang++")), None)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while inductor loads
 @pytest.mark.parametrize("kind, backend", [
     *((kind, backend) for kind in KINDS for backend in ("eager", "aot_eager")),
-    pytest.param("Linear", "inductor", marks=pytest.mark.skipif(
-        not COMPILER, reason="needs a C++ compiler"))])
+    pytest.param("Linear", "inductor", marks=[pytest.mark.thorough, pytest.mark.skipif(
+        not COMPILER, reason="needs a C++ compiler")])])
 def test_torch_compile_computes_the_same_without_a_graph_break(kind, backend):
     torch.compiler.reset()
     layer, x = make_layer(kind, dtype=torch.float64), inputs(kind, dtype=torch.float64)

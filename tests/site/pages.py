@@ -189,7 +189,7 @@ def weights(urls: list[str], base: str) -> dict[str, int]:
 
 # The pages on which the tests that are marked as sampled run always: one of every make.
 SAMPLE = {"404.html", "search.html", "book/claims.html", "book/dashboard.html", "book/index.html",
-          "book/part1/step-zero.html", "book/part2/which-zero.html", "book/part3/in-practice.html",
+          "book/part1/step-zero.html", "book/part2/step-size.html", "book/part3/in-practice.html",
           "book/part4/answers.html"}
 
 

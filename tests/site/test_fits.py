@@ -12,6 +12,8 @@ from tests.site.pages import EXPLORERS, PAGES, bare_page, served
 pytestmark = pytest.mark.site
 PHONE = {"width": 390, "height": 664}  # with the browser's bars
 HEADER = 64  # px of the page's header, and of what follows it closely
+EXPLORERS_ALONE = """() => document.querySelectorAll("article section > *").forEach(
+  (each) => each.matches("section, .explorer, :has(.explorer)") || each.remove())"""
 LOADED = """(names) => Promise.all(names.map(
   async (name) => {
     const { explorer } = document.getElementById(`explorer-${name}`);
@@ -53,6 +55,7 @@ def test_controls_keep_their_room_at_widths_in_between(visit, page):
     """Where a line of controls wraps depends on the width to a pixel."""
     here, names = visit(page), [built.name for built in EXPLORERS if built.page == page]
     here.page.locator(".explorer-alive").first.wait_for()
+    here.page.evaluate(EXPLORERS_ALONE)
     found = {}
     for width in range(320, 1500, 20):
         here.resize(width, 900)

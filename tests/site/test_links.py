@@ -71,7 +71,7 @@ IN_SIGHT = """async (link, from) => {
 
 @pytest.mark.parametrize("device, height", [("desk", 900), ("phone", 664)])
 @pytest.mark.parametrize("page", [
-    pytest.param(page, marks=() if page.endswith("step-zero.html") else pytest.mark.thorough)
+    pytest.param(page, marks=() if page.endswith("step-size.html") else pytest.mark.thorough)
     for page in PAGES])
 def test_a_link_brings_most_of_its_plot_into_sight_below_the_header(reader, page, device, height):
     here = reader(page, device)

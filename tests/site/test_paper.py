@@ -33,6 +33,7 @@ def luminance(colour: str) -> float:
     return sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 3 / 255
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light"), (1920, "dark")])
 @pytest.mark.parametrize("page", PRINTED)
 def test_explorers_are_printed_whole_light_and_where_they_stand(visit, page, width, scheme):

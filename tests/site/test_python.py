@@ -267,7 +267,8 @@ def test_changes_survive_a_reload_and_go_into_a_notebook(visit):
 
 
 @pytest.mark.parametrize(("explorer", "own"), [
-    ("step-zero", {"r": 6, "alpha": 11.5}), ("hundred-steps", {"r": 5, "alpha": 7, "lr": 0.0123})])
+    ("step-zero", {"r": 6, "alpha": 11.5}),
+    pytest.param("hundred-steps", {"r": 5, "alpha": 7, "lr": 0.0123}, marks=pytest.mark.thorough)])
 def test_own_values_are_computed_by_the_same_function(visit, explorer, own):
     built = next(each for each in EXPLORERS if each.name == explorer)
     page = start(visit, built.page)
@@ -391,7 +392,8 @@ def test_a_strict_policy_needs_two_relaxations(visit):
     run(here.page, TASK, "same")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [
+    "dark", pytest.param("light", marks=pytest.mark.thorough)])
 def test_axe_finds_nothing_with_the_cells_open(visit, scheme):
     page = start(visit, color_scheme=scheme)
     write(page, TASK, "1 / 0")

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.site
 
 HEAVIEST = 250_000  # bytes, gzipped, before any interaction
 NEAR = 300  # px
+LOW = {"width": 1280, "height": 300}  # a window that no first explorer is near
 # the pages whose explorers all have a first frame; on others plotly may be fetched at once
 STILL = [page for page in PAGES if all(built.is_still for built in EXPLORERS if built.page == page)]
 
@@ -50,7 +51,7 @@ def page_at_rest(visit):
     """``page_at_rest(near, device)`` → a Visit to a page whose first explorer is near or far."""
     def start(near: bool, device: str = "desk"):
         for page in STILL:
-            here = visit(page, device)
+            here = visit(page, device, **({} if near else {"viewport": LOW}))
             here.page.wait_for_load_state("networkidle")
             if (here.page.evaluate(NEAREST) <= NEAR) == near:
                 return here

@@ -81,6 +81,7 @@ def test_a_sample_is_drawn_by_its_seed_and_of_every_kind():
     assert {mutant.operator for mutant in first} == {mutant.operator for mutant in module.mutants}
 
 
+@pytest.mark.thorough
 def test_the_tests_of_a_module_meet_its_mutant():
     """One that every gradient would notice: a loss twice as large."""
     code = ("import sys, tests.mutants.__main__ as m; m.LIBRARIES = (\"torch\",); "
