@@ -171,7 +171,7 @@ def name_formula(found: re.Match) -> str:
 def dark_sheet(static: Path) -> str:
     """The dark rules of all style sheets, for who prefers dark and has no script that says so."""
     rules = [(selector, body) for sheet in sorted(static.rglob("*.css"))
-             if sheet.name != "no_script.css"
+             if sheet.name not in ("no_script.css", "pages.css")
              for selectors, body in DARK_RULE.findall(sheet.read_text(encoding="utf-8"))
              for selector in re.sub(r"/\*.*?\*/", "", selectors, flags=re.DOTALL).split(",")
              if "dark" in selector]

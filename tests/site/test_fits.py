@@ -97,6 +97,7 @@ def test_a_word_that_cannot_be_read_is_noticed(visit, crowded):
     assert {where for all_of_it in found.values() for where in all_of_it} == {"#plot?bad=on"}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", PAGES)
 def test_controls_and_plot_are_on_a_phones_screen_together(visit, page):
     here = visit(page, "phone", viewport=PHONE)

@@ -94,10 +94,10 @@ def by_touch(here, part, control, at):
     by_pointer(here, part, control, at, here.page.touchscreen.tap)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("built", **named(MOVABLE))
 @pytest.mark.parametrize("move, device", [
-    (by_keyboard, "desk"), pytest.param(by_pointer, "desk", marks=pytest.mark.sampled),
-    pytest.param(by_touch, "phone", marks=pytest.mark.sampled)])
+    (by_keyboard, "desk"), (by_pointer, "desk"), (by_touch, "phone")])
 def test_a_control_moved_to_its_ends_and_middle_draws_the_functions_figure(
         reader, built, move, device):
     here = reader(built.page, device)

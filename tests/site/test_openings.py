@@ -46,6 +46,7 @@ CONTRASTS = """() => {
 }"""
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", CHAPTERS)
 @pytest.mark.parametrize("device", SCREENS)
 def test_a_picture_stands_in_the_first_screen_and_a_half(visit, page, device):
@@ -56,6 +57,7 @@ def test_a_picture_stands_in_the_first_screen_and_a_half(visit, page, device):
     assert (ends if device == "desk" else begins) < 1.5
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", CHAPTERS)
 @pytest.mark.parametrize("device", SCREENS)
 def test_the_short_answer_is_there_after_one_click(visit, page, device):

@@ -64,6 +64,7 @@ def test_plots_follow_the_system(reader, page):
         check_theme(here, theme)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", PAGES)
 def test_without_scripts_picture_caption_sentence_and_table_are_there(visit, page):
     here = visit(page, java_script_enabled=False)

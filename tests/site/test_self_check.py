@@ -97,6 +97,7 @@ class TestProgress:
         expect(here.page.locator(".self-check-count")).to_contain_text("1 of 40")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("page", ASKING)
 def test_without_scripts_the_answers_unfold(visit, page):
     here = visit(page, java_script_enabled=False)

