@@ -86,7 +86,9 @@ ALL_FAULTS = """async ([names, atTheEnds]) => {
       explorer.put(position);
       explorer.ask();
       await frame();
-      for (let more = 30; more && faultsOf(explorer.root).length; more--) await frame(); // on its way
+      for (let more = 30; more && faultsOf(explorer.root).length; more--) {
+        await frame(); // it is on its way
+      }
       for (const fault of faultsOf(explorer.root)) {
         (all[`${name}: ${fault.join(" | ")}`] ||= []).push(explorer.link());
       }
