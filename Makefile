@@ -81,7 +81,7 @@ strict-book: $(VENV)/.ready node_modules/.ready
 strict-site: strict-book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 3 -m "not thorough" tests/site
 
-# What takes long, or looks at every page where the other tests look at some: half an hour.
+# What takes long, or looks at every page where the other tests look at some: some twenty minutes.
 thorough: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 2 -m thorough --ignore=tests/site --ignore=tests/lab
 	$(BIN)/pytest -n 3 -m thorough tests/site

@@ -119,7 +119,7 @@ def main() -> None:
             found = axe(browser, address + page)
             kilobytes = weight(browser, address, page) / 1000
             lines[page] = (
-                f"| `{page}` | {scores['performance']:.2f} | {others:.2f} "
+                f"| `{page}` | {scores['performance']:.2f} ({options.runs}) | {others:.2f} "
                 f"| {scores['blocked']:.0f} ms | {kilobytes:.0f} kB | {found} "
                 f"| {' | '.join(plots(browser, address, page))} |")
             print(lines[page], flush=True)

@@ -1,6 +1,6 @@
 """Sphinx extension: what this book changes about the theme's pages.
 
-Imports Sphinx and docutils. It
+Imports Sphinx, docutils and its sibling one_sheet. It
 
 - drops scripts that a page does not use, runs the others late, and gives the pages an icon;
 - mends what the theme gets wrong for keyboards and screen readers;
@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from docutils import nodes
+from one_sheet import PAGES
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 MARKS = re.compile(r"[.,;:)?!’”]+")
@@ -171,7 +172,7 @@ def name_formula(found: re.Match) -> str:
 def dark_sheet(static: Path) -> str:
     """The dark rules of all style sheets, for who prefers dark and has no script that says so."""
     rules = [(selector, body) for sheet in sorted(static.rglob("*.css"))
-             if sheet.name not in ("no_script.css", "pages.css")
+             if sheet.name not in ("no_script.css", PAGES)
              for selectors, body in DARK_RULE.findall(sheet.read_text(encoding="utf-8"))
              for selector in re.sub(r"/\*.*?\*/", "", selectors, flags=re.DOTALL).split(",")
              if "dark" in selector]

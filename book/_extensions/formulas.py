@@ -12,7 +12,7 @@ from html import unescape
 from pathlib import Path
 
 from fonts import cut_font
-from node import node_binary
+from node import missing, node_binary
 
 from lora_edu.explore.sphinx_ext import say_fallback
 
@@ -30,15 +30,13 @@ def katex_folder(app) -> Path:
 
 def prepare_katex(app) -> bool:
     """Set KaTeX up if it can run; else say in one line what is lost."""
-    node = node_binary()
-    if node is None or not (katex_folder(app) / "katex.min.css").is_file():
-        missing = "Node" if node is None else "npm files (npm ci brings them)"
-        say_fallback(f"formulas: {missing} missing: pages fall back on MathJax, which the reader's "
+    if lacks := missing(app.confdir, "katex"):
+        say_fallback(f"formulas: {lacks} missing: pages fall back on MathJax, which the reader's "
                      "browser fetches from a third party")
         return False
     from sphinxcontrib import katex
 
-    katex.NODEJS_BINARY = node
+    katex.NODEJS_BINARY = node_binary()
     katex.KATEX_DEFAULT_OPTIONS["throwOnError"] = True  # a bad formula fails the build
     start = katex.KaTeXServer.start
 

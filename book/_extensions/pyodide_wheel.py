@@ -16,6 +16,7 @@ from pathlib import Path
 
 PACKAGE = "node_modules/pyodide"
 FOLDER = ".pyodide"
+# Asked by who builds the book, never by a page; what it gives counts only with the right sha256.
 RELEASE = "https://cdn.jsdelivr.net/pyodide/v{version}/full/{file}"
 
 

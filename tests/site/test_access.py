@@ -167,7 +167,7 @@ AFTER_FORMULA = r"""() => [...document.querySelectorAll("article .katex")].filte
 def test_no_line_begins_with_the_mark_that_follows_a_formula(visit, page):
     here = visit(page)
     for width in (1440, 768, 390, 320):
-        here.page.set_viewport_size({"width": width, "height": 800})
+        here.resize(width, 800)
         assert here.page.evaluate(AFTER_FORMULA) == []
 
 

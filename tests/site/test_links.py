@@ -76,12 +76,12 @@ IN_SIGHT = """async (link, from) => {
 def test_a_link_brings_most_of_its_plot_into_sight_below_the_header(reader, page, device, height):
     here = reader(page, device)
     usual = here.page.viewport_size
-    here.page.set_viewport_size(usual | {"height": height})
+    here.resize(usual["width"], height)
     for link in here.page.locator(LINKS).filter(visible=True).all():
         for place in (0.2, 0.6, 0.9):
             went = link.evaluate(IN_SIGHT, place)
             assert went["seen"] >= 0.6, (link.get_attribute("href"), place, went)
-    here.page.set_viewport_size(usual)
+    here.resize(**usual)
 
 
 @pytest.fixture

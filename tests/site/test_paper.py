@@ -76,7 +76,7 @@ CUT = """(width) => [...document.querySelectorAll("article *")].filter((e) => {
                                   for page in all_pages()])
 def test_nothing_is_cut_at_the_edge_of_a_sheet(reader, page):
     here = reader(page)
-    here.page.set_viewport_size({"width": SHEET, "height": 1000})
+    here.resize(SHEET, 1000)
     here.page.emulate_media(media="print")
     try:
         assert here.page.evaluate(CUT, SHEET) == []
@@ -84,7 +84,7 @@ def test_nothing_is_cut_at_the_edge_of_a_sheet(reader, page):
             assert root.evaluate("(root) => getComputedStyle(root).breakInside") == "avoid"
     finally:
         here.page.emulate_media(media="screen")
-        here.page.set_viewport_size({"width": 1280, "height": 900})
+        here.resize(1280, 900)
 
 
 def test_a_setting_beside_the_button_prints_what_is_folded_and_is_kept(visit):

@@ -314,6 +314,13 @@ def test_a_link_with_own_values_says_what_to_do(visit, name):
     expect(page.locator(f"#explorer-{name} .explorer-failed")).to_contain_text("Run this page")
 
 
+def test_a_package_that_the_site_lacks_is_asked_for_nowhere(visit):
+    """The visit fails for any request elsewhere; Pyodide knows an address of its packages."""
+    page = start(visit)
+    write(page, TASK, "import scipy")
+    assert "ModuleNotFoundError" in run(page, TASK, "error")
+
+
 def test_by_keyboard_alone_the_editor_can_be_left(visit):
     page = start(visit)
     cell(page, TASK).locator(".cm-content").focus()
