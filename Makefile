@@ -67,7 +67,7 @@ mutants: $(VENV)/.ready-dev
 
 # The tests of a file share a notebook: they stay in one process.
 test-lab: $(VENV)/.ready-dev node_modules/.ready
-	$(BIN)/pytest -n 2 --dist loadfile tests/lab
+	$(BIN)/pytest -n 2 --dist loadfile -m "not thorough" tests/lab
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
@@ -81,10 +81,11 @@ strict-book: $(VENV)/.ready node_modules/.ready
 strict-site: strict-book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 3 -m "not thorough" tests/site
 
-# What takes long, or looks at every page where the other tests look at some: some twenty minutes.
+# What takes long, or looks at every page where the other tests look at some: some half an hour.
 thorough: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 2 -m thorough --ignore=tests/site --ignore=tests/lab
 	$(BIN)/pytest -n 3 -m thorough tests/site
+	$(BIN)/pytest -n 2 --dist loadfile -m thorough tests/lab
 
 check: lint test strict-site test-lab
 

@@ -3,8 +3,25 @@
 import pytest
 from hypothesis import settings
 
+from tests.book import SAMPLE
+
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("repeatable")
+
+
+def page_of(item) -> str:
+    """The page that a case of a test is about, as _toc.yml names it, or ""."""
+    arguments = item.callspec.params if hasattr(item, "callspec") else {}
+    page = arguments.get("page") or getattr(arguments.get("built"), "page", "")
+    return page.removesuffix(".html")
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items):
+    """Of what is sampled, the pages that do not stand in SAMPLE are for the thorough run."""
+    for item in items:
+        if item.get_closest_marker("sampled") and page_of(item) not in SAMPLE:
+            item.add_marker("thorough")
 
 
 @pytest.fixture(scope="session")

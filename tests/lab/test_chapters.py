@@ -32,7 +32,7 @@ print(json.dumps({e.name: [e.source or figure_json(e.start()), [vars(c) for c in
 @pytest.fixture(scope="module")
 def read(request, context, server):
     """``read(chapter)`` → its tab, in which all has run after a restart."""
-    asked = [item.callspec.params["chapter"] for item in request.session.items
+    asked = [item.callspec.params["page"] for item in request.session.items
              if item.path == request.path and hasattr(item, "callspec")]
     tabs, free = {}, []
 
@@ -101,10 +101,11 @@ def move(tab, widget, control, index):
         widget.get_by_role("checkbox").set_checked(control.values[index])
 
 
-@pytest.mark.parametrize("chapter", NOTEBOOKS)
-def test_a_chapter_runs_and_its_explorers_follow_their_controls(read, chapter):
-    tab = read(chapter)
-    assert tab.path() == f"{chapter}.md"
+@pytest.mark.sampled
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_a_chapter_runs_and_its_explorers_follow_their_controls(read, page):
+    tab = read(page)
+    assert tab.path() == f"{page}.md"
     assert tab.cell_errors() == []
     made = {name: (source, [Control(**{**c, "values": tuple(c["values"])}) for c in controls])
             for name, (source, controls) in json.loads(tab.ask(EXPLORERS)).items()}
@@ -125,7 +126,7 @@ def test_a_chapter_runs_and_its_explorers_follow_their_controls(read, chapter):
             root.get_by_role("button", name=re.compile("^reset")).click()
             agree(tab, root, source, start)
     assert len(shown) == len(re.findall(r"^(?:explore|show)\(", tab.code(), re.MULTILINE))
-    for label, (code, _) in folded_solutions(chapter).items():  # as a reader would paste it
+    for label, (code, _) in folded_solutions(page).items():  # as a reader would paste it
         assert tab.ask(f"{code}\nprint('to its end')").endswith("to its end\n"), label
     # a restart cuts short what JupyterLab was asking the kernel: its debugger's question says so,
     # other promises are dropped without a word

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import TimeoutError
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.conftest import page_of
 from tests.site.devices import (
     AS_JSON,
     COUNT_SHIFTS,
@@ -20,25 +21,21 @@ from tests.site.devices import (
     NEAREST,
     TWO_FRAMES,
 )
-from tests.site.pages import EXPLORERS, HTML, SAMPLE, bare_page, served
+from tests.site.pages import EXPLORERS, HTML, bare_page, served
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
-    """Page by page and device by device, so that ``reader`` loads each page once a device; of what
-    is sampled, the pages that do not stand in SAMPLE are for the thorough run."""
+    """Page by page and device by device, so that ``reader`` loads each page once a device."""
     def place(item):
-        arguments = item.callspec.params if hasattr(item, "callspec") else {}
-        page = arguments.get("page") or getattr(arguments.get("built"), "page", "")
-        return page, arguments.get("device", "desk")
+        device = item.callspec.params.get("device", "desk") if hasattr(item, "callspec") else "desk"
+        return page_of(item), device
 
     here = [i for i, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     for i, item in zip(here, sorted((items[i] for i in here), key=place), strict=True):
         items[i] = item
-        if item.get_closest_marker("sampled") and place(item)[0] not in SAMPLE:
-            item.add_marker("thorough")
 
 
 class PageByPage(LoadScopeScheduling):
@@ -144,6 +141,25 @@ class Visit:
           const said = root.querySelector(".explorer-reading > span")?.textContent || "";
           return ({AS_JSON})([data, ranges, said]);
         }}"""), parse_int=float)
+
+    def looks(self, root) -> dict[str, list]:
+        """What is seen of the plot, kind by kind (see DRAWING), in no order; places to .01 px."""
+        def rounded(part):
+            if isinstance(part, list):
+                return [rounded(each) for each in part]
+            return round(part, 2) if isinstance(part, float) else part
+
+        self.page.evaluate(TWO_FRAMES)
+        return {kind: sorted(map(rounded, parts), key=str)
+                for kind, parts in root.evaluate(DRAWING).items()}
+
+    def looks_drawn_anew(self, root) -> dict[str, list]:
+        """The same, when plotly has forgotten the plot and drawn from nothing what it holds."""
+        root.evaluate("""(root) => {
+          const box = root.querySelector(".explorer-plot"), { data, layout, _context } = box;
+          return Plotly.newPlot(box, data, layout, { ..._context });
+        }""")
+        return self.looks(root)
 
 
 @pytest.fixture

@@ -187,12 +187,6 @@ def weights(urls: list[str], base: str) -> dict[str, int]:
             else len(gzipped(file, file.stat().st_mtime_ns)) for path, file in files.items()}
 
 
-# The pages on which the tests that are marked as sampled run always: one of every make.
-SAMPLE = {"404.html", "search.html", "book/claims.html", "book/dashboard.html", "book/index.html",
-          "book/part1/step-zero.html", "book/part2/step-size.html", "book/part3/in-practice.html",
-          "book/part4/answers.html"}
-
-
 def named(builts: list[Built]) -> dict:
     """Arguments for ``pytest.mark.parametrize("built", **…)``."""
     return {"argvalues": builts, "ids": [built.id for built in builts]}

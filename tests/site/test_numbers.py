@@ -111,3 +111,5 @@ def test_a_control_moved_to_its_ends_and_middle_draws_the_functions_figure(
             move(here, part, control, at)
             values[control.name] = control.values[at]
             check_drawn(here, root, built, values)
+            if move is by_keyboard:  # the moves on the way have left nothing behind
+                assert here.looks(root) == here.looks_drawn_anew(root)

@@ -4,35 +4,49 @@
 const NARROW = 560; // px: below this width the two panels of a figure stand one above the other
 const SMALL = 300; // px: below this width letters are smaller
 const MARGIN = { l: 56, r: 20, t: 32, b: 52 }; // px, at the sides for which a figure gives none
+const DARK = matchMedia("(prefers-color-scheme: dark)");
 const CONFIG = { displayModeBar: false, doubleClick: "reset", showTips: false };
+// What plotly draws anew with a trace, when it draws the trace and nothing else; for each type that it can.
+const MOVES = {
+  scatter: ["name", "x", "y", "text", "textposition", "customdata", "hovertemplate", "marker.size"],
+  bar: ["name", "x", "y", "text", "customdata", "hovertemplate"],
+};
+const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
 
 // A plot in `box` that draws the newest figure it was given, at most once a frame. loadPlotly()
 // promises plotly; tell(types, ghosts) hears of the traces that this plotly has drawn as something
 // else, and how many of the pinned copy it has drawn.
 function createPlot(box, loadPlotly, tell) {
-  let plotly = null, figure = null, drawn = null, ghost = null, frame = 0, drawnInFrame = false, width = 0;
+  let plotly = null, figure = null, drawn = null, ghost = null, frame = 0, drawnInFrame = false;
+  let around = null; // what the page gives: size, colours
+  let rest = null; // all of what is drawn that stays where only traces move
 
   const draw = () => {
     frame = 0;
-    if (!plotly || !figure || !box.clientWidth) return; // not laid out yet: `resized` draws it
+    if (!plotly || !figure) return;
+    around ||= look(box);
+    if (!around.width) return; // not laid out yet: `resized` draws it
     drawnInFrame = true;
     drawn = figure;
     requestAnimationFrame(() => { drawnInFrame = false; });
-    const { data, layout } = prepare(figure, box), ghosts = ghost ? comparable(ghost, figure) : [];
+    const { data, layout } = prepare(figure, around), ghosts = ghost ? comparable(ghost, figure) : [];
     data.push(...ghosts);
-    plotly.react(box, data, layout, CONFIG).then(() => box.querySelector(".explorer-frame")?.remove());
+    const before = rest;
+    rest = unmoved(data, layout);
+    if (rest && rest === before && isFixed(box)) plotly.animate(box, { data, traces: data.map((_, i) => i) }, AT_ONCE);
+    else plotly.react(box, data, layout, CONFIG).then(() => box.querySelector(".explorer-frame")?.remove());
     box.dataset.drawn = String(1 + Number(box.dataset.drawn || 0));
     tell(data.map(({ type }) => type).filter((type, i) => type !== box._fullData[i]?.type), ghosts.length);
   };
   const request = () => { frame ||= requestAnimationFrame(draw); };
-  const resized = new ResizeObserver(() => {
-    if (box.clientWidth && box.clientWidth !== width) { width = box.clientWidth; request(); }
-  });
+  const elsewise = () => { around = null; request(); };
+  const resized = new ResizeObserver(elsewise);
   resized.observe(box);
-  const themed = new MutationObserver(request);
+  const themed = new MutationObserver(elsewise);
   for (const node of [document.documentElement, document.body]) {
-    themed.observe(node, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light"] });
+    themed.observe(node, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light"] });
   }
+  DARK.addEventListener("change", elsewise);
 
   return {
     // Draw at once, or at the next frame if this frame has been drawn already.
@@ -42,35 +56,72 @@ function createPlot(box, loadPlotly, tell) {
     },
     async load() {
       plotly ||= await loadPlotly();
+      around = null;
       draw();
     },
     pin() { ghost = ghostOf(figure); request(); },
     unpin() { ghost = null; request(); },
     get current() { return drawn === figure; }, // whether the newest figure has been drawn
-    destroy() { resized.disconnect(); themed.disconnect(); cancelAnimationFrame(frame); plotly?.purge(box); },
+    destroy() {
+      resized.disconnect();
+      themed.disconnect();
+      DARK.removeEventListener("change", elsewise);
+      cancelAnimationFrame(frame);
+      plotly?.purge(box);
+    },
   };
 }
 
-// The figure with the page's colours and size.
-function prepare(figure, box) {
+// What a box has from the page around it. To ask has the page laid out, so it is asked for when it
+// may have changed, and not in every move.
+function look(box) {
   const style = getComputedStyle(box);
-  const color = (name) => style.getPropertyValue(name).trim();
+  const of = (name) => style.getPropertyValue(`--explorer-${name}`).trim();
+  const [text, grid, surface, font] = ["text", "plot-grid", "surface", "font"].map(of);
+  return { width: box.clientWidth, height: box.clientHeight, text, grid, surface, font };
+}
+
+// The figure with the page's colours and size.
+function prepare(figure, around) {
+  const { width, height } = around;
   const layout = { ...figure.layout };
-  const narrow = box.clientWidth < NARROW;
-  if (narrow && layout.yaxis2 && layout.xaxis2) stackPanels(layout, box.clientHeight);
+  const narrow = width < NARROW;
+  if (narrow && layout.yaxis2 && layout.xaxis2) stackPanels(layout, height);
   if (narrow && layout.annotations) layout.annotations = layout.annotations.map((note) => headings(note, layout));
   const touch = matchMedia("(pointer: coarse)").matches; // a finger scrolls the page, never the plot
   for (const key of Object.keys(layout)) {
     if (/^[xy]axis\d*$/.test(key)) layout[key] = { ...layout[key], fixedrange: touch || layout[key].fixedrange };
   }
   Object.assign(layout, {
-    width: box.clientWidth,
-    height: box.clientHeight,
+    width,
+    height,
     uirevision: "keep",
     dragmode: touch ? false : "zoom",
-    template: { layout: theme(color, layout, box.clientWidth < SMALL ? 2 : 0) },
+    template: { layout: theme(around, layout) },
   });
   return { data: figure.data.map((trace) => ({ ...trace })), layout };
+}
+
+// A figure but for what MOVES holds, as a text; null where a trace can't be drawn without all else.
+function unmoved(data, layout) {
+  const kind = (value) => typeof (value?.length === undefined ? value : value[0]);
+  const traces = data.map(({ type = "scatter", ...trace }) => {
+    if (!MOVES[type]) return null;
+    for (const name of MOVES[type]) {
+      const [key, inner] = name.split(".");
+      if (!(key in trace)) continue;
+      if (!inner) trace[key] = kind(trace[key]);
+      else if (inner in trace[key]) trace[key] = { ...trace[key], [inner]: kind(trace[key][inner]) };
+    }
+    return { type, ...trace };
+  });
+  return traces.includes(null) ? null : JSON.stringify([traces, { ...layout, meta: { ...layout.meta, reading: "" } }]);
+}
+
+// Whether what is drawn has nothing that follows its traces: no legend, and axes with ends of their own.
+function isFixed({ _fullLayout: layout }) {
+  const axes = Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key)).map((key) => layout[key]);
+  return !layout.showlegend && axes.every(({ autorange, type }) => !autorange && !type.endsWith("category"));
 }
 
 // Two panels side by side become two rows: each axis pair keeps its own half of the height, and
@@ -89,10 +140,9 @@ function headings(note, { margin }) {
   return heads ? { ...note, xshift: 2 - { ...MARGIN, ...margin }.l } : note;
 }
 
-// less: px by which letters are smaller.
-function theme(color, { margin, title }, less) {
-  const text = color("--explorer-text");
-  const grid = color("--explorer-plot-grid"), line = "rgba(128,128,128,0.7)"; // seen on light and dark
+function theme({ text, grid, surface, font, width }, { margin, title }) {
+  const line = "rgba(128,128,128,0.7)"; // seen on light and dark
+  const less = width < SMALL ? 2 : 0; // px by which letters are smaller
   const axis = {
     gridcolor: grid, linecolor: line, zerolinecolor: line, tickcolor: line,
     automargin: !margin, // a figure that gives its margin spares measuring every label in every frame
@@ -100,12 +150,12 @@ function theme(color, { margin, title }, less) {
     title: { font: { size: 13 - less } }, tickfont: { size: 12 - less },
   };
   return {
-    font: { color: text, family: color("--explorer-font") || "sans-serif", size: 13 - less },
+    font: { color: text, family: font || "sans-serif", size: 13 - less },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     xaxis: axis,
     yaxis: axis,
-    hoverlabel: { bgcolor: color("--explorer-surface"), bordercolor: line, font: { color: text } },
+    hoverlabel: { bgcolor: surface, bordercolor: line, font: { color: text } },
     legend: { bgcolor: "rgba(0,0,0,0)" },
     margin: { ...MARGIN, t: title?.text ? 64 : MARGIN.t },
     colorway: COLORWAY,
