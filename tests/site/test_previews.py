@@ -92,6 +92,7 @@ def test_its_cross_closes_it_and_a_tap_on_another_link_shows_that_one(visit):
       const { top, bottom } = document.querySelector(open).getBoundingClientRect();
       const edge = top > innerHeight - bottom ? "top: 5px" : "bottom: 5px";
       link.setAttribute("style", `position: fixed; z-index: 2000; left: 5px; ${edge}`);
+      link.closest("article").append(link);
     }""", OPEN)
     other.tap()
     expect(preview(here)).to_contain_text("outer products")

@@ -33,13 +33,13 @@ function createPlot(box, loadPlotly, tell) {
     data.push(...ghosts);
     const before = rest;
     rest = unmoved(data, layout);
-    if (rest && rest === before && isFixed(box)) plotly.animate(box, { data, traces: data.map((_, i) => i) }, AT_ONCE);
+    if (rest && rest === before && isFixed(box)) moveTraces(plotly, box, data);
     else plotly.react(box, data, layout, CONFIG).then(() => box.querySelector(".explorer-frame")?.remove());
     box.dataset.drawn = String(1 + Number(box.dataset.drawn || 0));
     tell(data.map(({ type }) => type).filter((type, i) => type !== box._fullData[i]?.type), ghosts.length);
   };
   const request = () => { frame ||= requestAnimationFrame(draw); };
-  const elsewise = () => { around = null; request(); };
+  const elsewise = () => { around = rest = null; request(); };
   const resized = new ResizeObserver(elsewise);
   resized.observe(box);
   const themed = new MutationObserver(elsewise);
@@ -54,9 +54,10 @@ function createPlot(box, loadPlotly, tell) {
       figure = next;
       if (drawnInFrame) request(); else { cancelAnimationFrame(frame); draw(); }
     },
+    // Draw all, at once: animate() waits for a frame, and paper has none.
     async load() {
       plotly ||= await loadPlotly();
-      around = null;
+      around = rest = null;
       draw();
     },
     pin() { ghost = ghostOf(figure); request(); },
@@ -100,6 +101,13 @@ function prepare(figure, around) {
     template: { layout: theme(around, layout) },
   });
   return { data: figure.data.map((trace) => ({ ...trace })), layout };
+}
+
+// Draw the traces, and nothing else, before the next frame.
+function moveTraces(plotly, box, data) {
+  plotly.animate(box, { data, traces: data.map((_, i) => i) }, AT_ONCE).catch((error) => {
+    if (error) throw error; // none where a newer move came first
+  });
 }
 
 // A figure but for what MOVES holds, as a text; null where a trace can't be drawn without all else.
