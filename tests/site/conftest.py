@@ -19,6 +19,7 @@ from tests.site.devices import (
     DRAWING,
     ELSEWHERE,
     NEAREST,
+    PAINTED,
     TWO_FRAMES,
 )
 from tests.site.pages import EXPLORERS, HTML, bare_page, served
@@ -142,18 +143,12 @@ class Visit:
           return ({AS_JSON})([data, ranges, said]);
         }}"""), parse_int=float)
 
-    def looks(self, root) -> dict[str, list]:
-        """What is seen of the plot, kind by kind (see DRAWING), in no order; places to .01 px."""
-        def rounded(part):
-            if isinstance(part, list):
-                return [rounded(each) for each in part]
-            return round(part, 2) if isinstance(part, float) else part
-
+    def looks(self, root) -> list[str]:
+        """What plotly has painted, a line an element, in no order."""
         self.page.evaluate(TWO_FRAMES)
-        return {kind: sorted(map(rounded, parts), key=str)
-                for kind, parts in root.evaluate(DRAWING).items()}
+        return root.evaluate(PAINTED)
 
-    def looks_drawn_anew(self, root) -> dict[str, list]:
+    def looks_drawn_anew(self, root) -> list[str]:
         """The same, when plotly has forgotten the plot and drawn from nothing what it holds."""
         root.evaluate("""(root) => {
           const box = root.querySelector(".explorer-plot"), { data, layout, _context } = box;

@@ -98,6 +98,19 @@ DRAWING = r"""(root) => {
     }),
   };
 }"""
+# All that plotly has painted in an explorer, a line an element: where, how, and what it says.
+PAINTED = """(root) => {
+  const box = root.querySelector(".explorer-plot"), corner = box.getBoundingClientRect();
+  const how = ["fill", "fillOpacity", "stroke", "strokeOpacity", "strokeWidth", "strokeDasharray",
+               "opacity", "fontSize", "visibility"];
+  return [...box.querySelectorAll(".main-svg :is(path, text, rect, circle, line, image)")].filter(
+    (each) => each.getClientRects().length && !each.closest("defs")).map((each) => {
+    const style = getComputedStyle(each), { x, y, right, bottom } = each.getBoundingClientRect();
+    const places = [x - corner.x, y - corner.y, right - corner.x, bottom - corner.y];
+    return [each.tagName, each.textContent, ...how.map((name) => style[name]),
+            each.getAttribute("d"), ...places.map((px) => px.toFixed(2))].join(" ");
+  }).sort();
+}"""
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 AS_JSON = """(figure) => JSON.stringify(figure, (key, value) =>
   ArrayBuffer.isView(value) ? Array.from(value) : value)"""

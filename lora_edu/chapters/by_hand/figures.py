@@ -113,7 +113,7 @@ def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
         for part in dict.fromkeys([*counts["full"], *counts["LoRA"]]):
             values = [counts[way].get(part, 0) for way in ("full", "LoRA")]
             traces.append({
-                "type": "bar", "x": [0, 1], "y": [value / whole for value in values],
+                "type": "bar", "x": ["full", "LoRA"], "y": [value / whole for value in values],
                 "customdata": values, "name": part, "xaxis": f"x{panel}", "yaxis": f"y{panel}",
                 "marker": {"color": PARTS[part]},
                 "text": [part.removeprefix("Adam's ") if value > 0.07 * whole else ""
@@ -121,10 +121,9 @@ def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
                 "textposition": "inside", "insidetextanchor": "middle", "constraintext": "none",
                 "textfont": {"size": 11, "color": "white"},
                 "hovertemplate": f"{part}: %{{customdata:,}}<extra></extra>"})
-    way = {"range": [-0.5, 1.5], "tickvals": [0, 1], "ticktext": ["full", "LoRA"]}
     share = {"range": [0, 1.35], "tickformat": ".0%", "dtick": 0.25}
     made = layout(
-        ["multiplications", "numbers in memory"], [way, way], [share, share],
+        ["multiplications", "numbers in memory"], [{}, {}], [share, share],
         f"d = k = {d}, {n} tokens, r = {r}: LoRA needs {totals[0]:.0%} of the multiplications "
         f"and {totals[1]:.0%} of the memory of full fine-tuning with Adam")
     return figure(traces, {**made, "barmode": "stack"})

@@ -6,11 +6,9 @@ const SMALL = 300; // px: below this width letters are smaller
 const MARGIN = { l: 56, r: 20, t: 32, b: 52 }; // px, at the sides for which a figure gives none
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const CONFIG = { displayModeBar: false, doubleClick: "reset", showTips: false };
-// What plotly draws anew with a trace, when it draws the trace and nothing else; for each type that it can.
-const MOVES = {
-  scatter: ["name", "x", "y", "text", "textposition", "customdata", "hovertemplate", "marker.size"],
-  bar: ["name", "x", "y", "text", "customdata", "hovertemplate"],
-};
+// What plotly draws anew with a curve, when it draws the curve and nothing else. (Of bars it styles no new
+// one, and takes those that are stacked for others; of error bars too it styles no new one.)
+const MOVES = { numbers: ["x", "y"], words: ["name", "text", "textposition", "customdata", "hovertemplate"] };
 const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
 
 // A plot in `box` that draws the newest figure it was given, at most once a frame. loadPlotly()
@@ -20,21 +18,23 @@ function createPlot(box, loadPlotly, tell) {
   let plotly = null, figure = null, drawn = null, ghost = null, frame = 0, drawnInFrame = false;
   let around = null; // what the page gives: size, colours
   let rest = null; // all of what is drawn that stays where only traces move
+  let gone = false;
 
   const draw = () => {
     frame = 0;
-    if (!plotly || !figure) return;
+    if (!plotly || !figure || gone) return;
     around ||= look(box);
     if (!around.width) return; // not laid out yet: `resized` draws it
     drawnInFrame = true;
     drawn = figure;
     requestAnimationFrame(() => { drawnInFrame = false; });
-    const { data, layout } = prepare(figure, around), ghosts = ghost ? comparable(ghost, figure) : [];
-    data.push(...ghosts);
-    const before = rest;
-    rest = unmoved(data, layout);
-    if (rest && rest === before && isFixed(box)) moveTraces(plotly, box, data);
+    const ghosts = ghost ? comparable(ghost, figure) : [];
+    const { data, layout } = prepare(figure, around, ghosts);
+    const before = rest, next = unmoved(data, layout);
+    rest = null; // should drawing fail, the next one draws all
+    if (next && next === before && isFixed(box)) moveTraces(plotly, box, data);
     else plotly.react(box, data, layout, CONFIG).then(() => box.querySelector(".explorer-frame")?.remove());
+    rest = next;
     box.dataset.drawn = String(1 + Number(box.dataset.drawn || 0));
     tell(data.map(({ type }) => type).filter((type, i) => type !== box._fullData[i]?.type), ghosts.length);
   };
@@ -64,11 +64,12 @@ function createPlot(box, loadPlotly, tell) {
     unpin() { ghost = null; request(); },
     get current() { return drawn === figure; }, // whether the newest figure has been drawn
     destroy() {
+      gone = true;
       resized.disconnect();
       themed.disconnect();
       DARK.removeEventListener("change", elsewise);
       cancelAnimationFrame(frame);
-      plotly?.purge(box);
+      setTimeout(() => plotly?.purge(box)); // once what is being drawn has been
     },
   };
 }
@@ -82,8 +83,8 @@ function look(box) {
   return { width: box.clientWidth, height: box.clientHeight, text, grid, surface, font };
 }
 
-// The figure with the page's colours and size.
-function prepare(figure, around) {
+// The figure with the page's colours and size, and the pinned curves. What plotly writes into is a copy.
+function prepare(figure, around, ghosts) {
   const { width, height } = around;
   const layout = { ...figure.layout };
   const narrow = width < NARROW;
@@ -100,36 +101,43 @@ function prepare(figure, around) {
     dragmode: touch ? false : "zoom",
     template: { layout: theme(around, layout) },
   });
-  return { data: figure.data.map((trace) => ({ ...trace })), layout };
+  const copy = ({ marker, ...trace }) => (marker ? { ...trace, marker: { ...marker } } : trace);
+  return { data: [...figure.data, ...ghosts].map(copy), layout };
 }
 
 // Draw the traces, and nothing else, before the next frame.
 function moveTraces(plotly, box, data) {
   plotly.animate(box, { data, traces: data.map((_, i) => i) }, AT_ONCE).catch((error) => {
-    if (error) throw error; // none where a newer move came first
+    if (error && box._fullLayout) throw error; // none where a newer move came first, or the plot has gone
   });
 }
 
-// A figure but for what MOVES holds, as a text; null where a trace can't be drawn without all else.
+// A figure but for what MOVES holds, and the size of marks, as a text; null where it can't be drawn by its curves alone.
 function unmoved(data, layout) {
-  const kind = (value) => typeof (value?.length === undefined ? value : value[0]);
-  const traces = data.map(({ type = "scatter", ...trace }) => {
-    if (!MOVES[type]) return null;
-    for (const name of MOVES[type]) {
-      const [key, inner] = name.split(".");
-      if (!(key in trace)) continue;
-      if (!inner) trace[key] = kind(trace[key]);
-      else if (inner in trace[key]) trace[key] = { ...trace[key], [inner]: kind(trace[key][inner]) };
-    }
-    return { type, ...trace };
+  const traces = data.map(({ type = "scatter", error_x = {}, error_y = {}, ...trace }) => {
+    if (type !== "scatter" || Object.keys({ ...error_x, ...error_y }).length) return null;
+    for (const key of MOVES.numbers) if (key in trace) trace[key] = kind(trace[key]);
+    for (const key of MOVES.words) if (trace[key]) trace[key] = "words";
+    const { marker } = trace;
+    return marker && "size" in marker ? { ...trace, marker: { ...marker, size: kind(marker.size) } } : trace;
   });
-  return traces.includes(null) ? null : JSON.stringify([traces, { ...layout, meta: { ...layout.meta, reading: "" } }]);
+  const text = JSON.stringify([traces, { ...layout, meta: { ...layout.meta, reading: "" } }]);
+  return traces.includes(null) || text.includes("%{meta") ? null : text; // %{meta}: words that follow the reading
+}
+
+// What is the same of two values where one can take the other's place: texts as coordinates may make
+// another kind of axis, and what is null or empty is not drawn at all.
+function kind(value) {
+  if (value?.dtype) return "numbers"; // as plotly.py writes them
+  const first = Array.isArray(value) || ArrayBuffer.isView(value) ? value[0] : value;
+  return typeof first === "number" ? "numbers" : value;
 }
 
 // Whether what is drawn has nothing that follows its traces: no legend, and axes with ends of their own.
 function isFixed({ _fullLayout: layout }) {
   const axes = Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key)).map((key) => layout[key]);
-  return !layout.showlegend && axes.every(({ autorange, type }) => !autorange && !type.endsWith("category"));
+  return !layout.showlegend && axes.every(({ autorange, type, rangeslider }) =>
+    !autorange && !type.endsWith("category") && !rangeslider?.visible);
 }
 
 // Two panels side by side become two rows: each axis pair keeps its own half of the height, and
