@@ -98,8 +98,9 @@ DRAWING = r"""(root) => {
     }),
   };
 }"""
-# All that plotly has painted in an explorer, a line an element: where, how, and what it says.
-PAINTED = """(root) => {
+# All that plotly has painted in an explorer, a line an element: where (to .01 px), how, and what it
+# says.
+PAINTED = r"""(root) => {
   const box = root.querySelector(".explorer-plot"), corner = box.getBoundingClientRect();
   const how = ["fill", "fillOpacity", "stroke", "strokeOpacity", "strokeWidth", "strokeDasharray",
                "opacity", "fontSize", "visibility"];
@@ -107,8 +108,10 @@ PAINTED = """(root) => {
     (each) => each.getClientRects().length && !each.closest("defs")).map((each) => {
     const style = getComputedStyle(each), { x, y, right, bottom } = each.getBoundingClientRect();
     const places = [x - corner.x, y - corner.y, right - corner.x, bottom - corner.y];
-    return [each.tagName, each.textContent, ...how.map((name) => style[name]),
-            each.getAttribute("d"), ...places.map((px) => px.toFixed(2))].join(" ");
+    const drawn = (name) => (name !== "stroke" || parseFloat(style.strokeWidth) ? style[name] : "");
+    const shape = each.getAttribute("d")?.replace(/\d+\.\d+/g, (px) => (+px).toFixed(2));
+    return [each.tagName, each.textContent, ...how.map(drawn), shape,
+            ...places.map((px) => px.toFixed(2))].join(" ");
   }).sort();
 }"""
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"

@@ -85,6 +85,11 @@ def words_of_the_reading(r=1):
                   annotations=[{"x": 1, "y": 1, "text": "%{meta.reading}"}])
 
 
+def pointed_words_of_the_reading(r=1):
+    return figure([curve(r, mode="lines", hovertemplate="%{y} %{meta.reading}")],
+                  meta={"reading": f"r = {r}"})
+
+
 def words_for_places(r=1):
     return figure([{"type": "bar", "x": [f"r {r}", "all"], "y": [r, 4]}], xaxis={})
 
@@ -116,8 +121,8 @@ def other_axis(r=1):
 
 TRACES_ALONE = [numbers, more_points]
 ALL = [none, own_ends, legend, two_names, bars, stacked_words, error_bars, range_slider, other_kind,
-       words_of_the_reading, words_for_places, heat_map, still_map, colour, number_of_curves, note,
-       other_axis]
+       words_of_the_reading, pointed_words_of_the_reading, words_for_places, heat_map, still_map,
+       colour, number_of_curves, note, other_axis]
 
 
 @pytest.mark.parametrize("function, draws", [*((f, "animate") for f in TRACES_ALONE),

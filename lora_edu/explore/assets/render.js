@@ -115,14 +115,15 @@ function moveTraces(plotly, box, data) {
 // A figure but for what MOVES holds, and the size of marks, as a text; null where it can't be drawn by its curves alone.
 function unmoved(data, layout) {
   const traces = data.map(({ type = "scatter", error_x = {}, error_y = {}, ...trace }) => {
-    if (type !== "scatter" || Object.keys({ ...error_x, ...error_y }).length) return null;
+    const followed = /%{meta/.test(trace.hovertemplate); // words that follow the reading
+    if (type !== "scatter" || followed || Object.keys({ ...error_x, ...error_y }).length) return null;
     for (const key of MOVES.numbers) if (key in trace) trace[key] = kind(trace[key]);
     for (const key of MOVES.words) if (trace[key]) trace[key] = "words";
     const { marker } = trace;
     return marker && "size" in marker ? { ...trace, marker: { ...marker, size: kind(marker.size) } } : trace;
   });
   const text = JSON.stringify([traces, { ...layout, meta: { ...layout.meta, reading: "" } }]);
-  return traces.includes(null) || text.includes("%{meta") ? null : text; // %{meta}: words that follow the reading
+  return traces.includes(null) || text.includes("%{meta") ? null : text;
 }
 
 // What is the same of two values where one can take the other's place: texts as coordinates may make
