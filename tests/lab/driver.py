@@ -158,8 +158,16 @@ class Lab:
         self.received += size
 
     def command(self, name: str) -> None:
-        """Carry out one of JupyterLab's commands, to its end."""
-        self.page.evaluate("name => jupyterapp.commands.execute(name)", name)
+        """Carry out one of JupyterLab's commands, to its end, for at most five minutes.
+
+        Fails with the words of the dialog where the command asks something."""
+        self.page.evaluate("""name => { window.ended = "";
+            jupyterapp.commands.execute(name).then(() => { window.ended = "well"; },
+                                                   error => { window.ended = String(error); });
+            }""", name)
+        ended = self.page.wait_for_function(
+            "window.ended || document.querySelector('.jp-Dialog')?.innerText", timeout=300_000)
+        assert ended.json_value() == "well", f"{name}: {ended.json_value()}"
 
     def run(self, cell: int | None = None) -> None:
         """Run one cell, or all of them."""
