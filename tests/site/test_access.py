@@ -171,6 +171,15 @@ def test_no_line_begins_with_the_mark_that_follows_a_formula(visit, page):
         assert here.page.evaluate(AFTER_FORMULA) == []
 
 
+def test_a_screen_reader_meets_every_formula_that_can_be_seen(visit):
+    """As a formula, and also far from what is in sight."""
+    here = visit("book/part1/step-zero.html")
+    seen = here.page.evaluate("""() => [...document.querySelectorAll(".katex math")].filter(
+        (math) => math.checkVisibility({ visibilityProperty: true })).length""")
+    tree = here.context.new_cdp_session(here.page).send("Accessibility.getFullAXTree")["nodes"]
+    assert sum(node["role"]["value"] == "MathMLMath" for node in tree) == seen > 100
+
+
 @pytest.mark.parametrize("width", [390, 320])
 @pytest.mark.parametrize("page", [page for page in all_pages() if page not in PAGES])
 def test_a_page_without_explorers_never_scrolls_sideways(visit, page, width):
