@@ -14,6 +14,7 @@ from lora_edu.explore.assets import npm_file
 from lora_edu.explore.plain import plain_figure
 from tests.book import checks, figure_function, folded_solutions, notebook
 from tests.chapters.exercise_answers import LABELS, RIGHT
+from tests.site.conftest import Visit
 from tests.site.devices import AXE
 from tests.site.pages import EXPLORERS, HTML, STRICT, all_pages, check_figure
 
@@ -52,12 +53,33 @@ def many_seconds():
     expect.set_options(timeout=60_000)
 
 
-def start(visit, path: str = FIRST, device: str = "desk", **options):
-    """A page with Python started; the page of the browser."""
-    page = visit(path, device, **options).page
+def begin(page):
+    """Start a page's Python; the page."""
     page.locator(".page-python button").click()
     page.locator(".py-page").wait_for(timeout=300_000)
     return page
+
+
+def start(visit, path: str = FIRST, device: str = "desk", **options):
+    """A page with Python started; the page of the browser."""
+    return begin(visit(path, device, **options).page)
+
+
+@pytest.fixture(scope="module")
+def left_running(browser, site):
+    here = Visit(browser, site, "desk")
+    here.open(FIRST)
+    begin(here.page)
+    yield here
+    here.context.close()
+
+
+@pytest.fixture
+def running(left_running):
+    """A page with Python started, its cells as in the book; tests share it."""
+    left_running.page.get_by_role("button", name="Reset all").click()
+    yield left_running.page
+    assert left_running.problems == []
 
 
 def cell(page, number: int):
@@ -155,8 +177,8 @@ def test_an_answer_typed_into_an_exercise_is_judged(visit, page):
             expect(said(here, number)).to_have_text(re.compile(f"^. {begins[:-1]}[.] Run"))
 
 
-def test_a_change_is_run_with_what_stands_above_and_goes_back(visit):
-    page = start(visit)
+def test_a_change_is_run_with_what_stands_above_and_goes_back(running):
+    page = running
     write(page, TASK + 1, "print(d * k, rng.integers(10**6))")
     twice = {run(page, TASK + 1, "own") for _ in range(2)}
     assert len(twice) == 1 and twice.pop().startswith("4096 ")
@@ -171,8 +193,8 @@ def test_a_change_is_run_with_what_stands_above_and_goes_back(visit):
     run(page, TASK + 1, "same")
 
 
-def test_an_error_is_a_traceback_of_the_readers_lines(visit):
-    page = start(visit)
+def test_an_error_is_a_traceback_of_the_readers_lines(running):
+    page = running
     write(page, TASK, "def f(x):\n    return 1 / x\n\nimport numpy as np\nf(0)")
     told = run(page, TASK, "error")
     assert told.startswith("Traceback (most recent call last):")
@@ -187,8 +209,8 @@ def test_an_error_is_a_traceback_of_the_readers_lines(visit):
         f"Cell {TASK + 1} above stops with an error.")
 
 
-def test_outputs_have_the_pages_dress(visit):
-    page = start(visit)
+def test_outputs_have_the_pages_dress(running):
+    page = running
     write(page, TASK, "\n".join([
         "from IPython.display import Markdown, display", "from lora_edu.explore import show",
         "import warnings", "print('one'); warnings.warn('two')",
@@ -223,8 +245,8 @@ def test_a_changed_explorer_computes_in_the_worker(visit):
         "(box) => box.data[0].y.at(-1)") == 90
 
 
-def test_an_endless_loop_is_stopped_and_no_text_is_lost(visit):
-    page = start(visit)
+def test_an_endless_loop_is_stopped_and_no_text_is_lost(running):
+    page = running
     write(page, TASK + 2, "kept = 'the text'")
     write(page, TASK + 1, "while True:\n    pass")
     cell(page, TASK + 1).locator(".py-run").click()
@@ -236,8 +258,8 @@ def test_an_endless_loop_is_stopped_and_no_text_is_lost(visit):
     assert run(page, TASK + 1, "own").strip() == "on 64"
 
 
-def test_what_is_printed_without_end_does_not_drown_the_page(visit):
-    page = start(visit)
+def test_what_is_printed_without_end_does_not_drown_the_page(running):
+    page = running
     write(page, TASK, "for _ in range(10**5): print('x' * 50)")
     told = run(page, TASK, "own")
     assert told.rstrip().endswith("and more, which is not shown.") and len(told) < 250_000
@@ -246,9 +268,7 @@ def test_what_is_printed_without_end_does_not_drown_the_page(visit):
 def test_changes_survive_a_reload_and_go_into_a_notebook(visit):
     here = visit(FIRST)
     for again in range(2):
-        page = here.page
-        page.locator(".page-python button").click()
-        page.locator(".py-page").wait_for()
+        page = begin(here.page)
         if again:
             assert cell(page, TASK + 1).locator(".cm-content").inner_text() == "mine = 1"
             break
@@ -294,8 +314,8 @@ def test_own_values_are_computed_by_the_same_function(visit, explorer, own):
         want["layout"]["meta"]["reading"])
 
 
-def test_a_value_that_is_none_is_refused_in_words(visit):
-    page = start(visit)
+def test_a_value_that_is_none_is_refused_in_words(running):
+    page = running
     root = page.locator("#explorer-step-zero")
     root.get_by_role("button", name="own values").click()
     box = root.get_by_role("textbox", name="r, any number")
@@ -314,15 +334,15 @@ def test_a_link_with_own_values_says_what_to_do(visit, name):
     expect(page.locator(f"#explorer-{name} .explorer-failed")).to_contain_text("Run this page")
 
 
-def test_a_package_that_the_site_lacks_is_asked_for_nowhere(visit):
-    """The visit fails for any request elsewhere; Pyodide knows an address of its packages."""
-    page = start(visit)
+def test_a_package_that_the_site_lacks_is_asked_for_nowhere(running):
+    """A test fails for any request elsewhere; Pyodide knows an address of its packages."""
+    page = running
     write(page, TASK, "import scipy")
     assert "ModuleNotFoundError" in run(page, TASK, "error")
 
 
-def test_by_keyboard_alone_the_editor_can_be_left(visit):
-    page = start(visit)
+def test_by_keyboard_alone_the_editor_can_be_left(running):
+    page = running
     cell(page, TASK).locator(".cm-content").focus()
     page.keyboard.press("Control+Home")
     page.keyboard.type("1/2 # ?\n")  # / and ? are keys of the page, elsewhere
@@ -375,8 +395,7 @@ def test_half_a_download_says_so_and_the_next_try_works(visit):
     expect(page.locator(".page-python")).to_contain_text(
         f"Python's library broke off after 1000 of {len(whole)} bytes")
     here.context.unroute("**/python_stdlib.zip")
-    page.locator(".page-python button").click()
-    page.locator(".py-page").wait_for()
+    begin(page)
     run(page, TASK, "same")
     here.expect("console: ")  # Pyodide says there what has happened to its library
 
@@ -394,9 +413,7 @@ def test_a_strict_policy_needs_two_relaxations(visit):
 
     here.context.route(re.compile(r"\.(html|js|mjs)(\?.*)?$"), strict)
     here.page.reload()
-    here.page.locator(".page-python button").click()
-    here.page.locator(".py-page").wait_for()
-    run(here.page, TASK, "same")
+    run(begin(here.page), TASK, "same")
 
 
 @pytest.mark.parametrize("scheme", [
@@ -411,8 +428,8 @@ def test_axe_finds_nothing_with_the_cells_open(visit, scheme):
     assert page.evaluate(AXE, None) == []
 
 
-def test_numpy_agrees_with_the_numpy_of_the_build(visit):
-    page = start(visit)
+def test_numpy_agrees_with_the_numpy_of_the_build(running):
+    page = running
     write(page, TASK, "import numpy as np\nfrom lora_edu import SGD, Adapter, initial, train\n"
                    "from lora_edu.chapters.step_zero.runs import problem\n"
                    "A, B = initial(64, 64, 8, rng=np.random.default_rng(1))\n"
