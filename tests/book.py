@@ -101,4 +101,5 @@ def figure_function(source: str):
 NOTEBOOKS = [page for page in in_toc() if is_notebook(page)]
 # The pages on which the tests that are marked as sampled run always: one of every make.
 SAMPLE = {"404", "search", "book/claims", "book/dashboard", "book/index", "book/part1/step-zero",
-          "book/part2/step-size", "book/part3/in-practice", "book/part4/answers"}
+          "book/part2/invariance", "book/part2/step-size", "book/part3/the-layer",
+          "book/part4/answers"}

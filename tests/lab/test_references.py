@@ -68,11 +68,12 @@ def test_no_reference_is_left_that_leads_nowhere(tab):
             assert seen.locator('a[href="#"]').count() == 0
 
 
-@pytest.mark.parametrize("chapter", [page for page in NOTEBOOKS if any(
+@pytest.mark.sampled
+@pytest.mark.parametrize("page", [page for page in NOTEBOOKS if any(
     FOLDED.search(cell.source) for cell in notebook(page).cells if cell.cell_type == "markdown")])
-def test_what_a_chapter_folds_is_shut(tab, server, chapter):
-    tab.turn_to(copied(server, chapter))
-    for number, cell in enumerate(notebook(chapter).cells):
+def test_what_a_chapter_folds_is_shut(tab, server, page):
+    tab.turn_to(copied(server, page))
+    for number, cell in enumerate(notebook(page).cells):
         blocks = len(FOLDED.findall(cell.source)) if cell.cell_type == "markdown" else 0
         if blocks:
             shown = tab.show_output(number)
