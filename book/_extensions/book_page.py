@@ -20,6 +20,7 @@ from docutils import nodes
 from one_sheet import PAGES
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+COLUMNS = re.compile(r"^.*\S {2,}\S", re.MULTILINE)  # a line with a gap in it
 MARKS = re.compile(r"[.,;:)?!’”]+")
 ICON = "data:image/svg+xml," + quote(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
@@ -33,6 +34,7 @@ def setup(app):
     app.connect("html-page-context", add_icon)
     app.connect("build-finished", mend_pages, priority=900)
     app.add_post_transform(KeepPunctuation)
+    app.add_post_transform(MarkColumns)
     app.add_css_file("book.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -73,6 +75,19 @@ class KeepPunctuation(SphinxPostTransform):
                 after.parent.replace(after, nodes.Text(after[mark.end():]))
                 formula.replace_self(kept)
                 kept += [formula, nodes.Text(mark[0])]
+
+
+class MarkColumns(SphinxPostTransform):
+    """Tell book.css which printed outputs stand in columns, and would be a muddle if wrapped."""
+
+    default_priority = 900
+
+    def run(self, **kwargs) -> None:
+        for output in self.document.findall(lambda node: "cell_output" in node.get("classes", [])
+                                            if isinstance(node, nodes.Element) else False):
+            for printed in output.findall(nodes.literal_block):
+                if len(COLUMNS.findall(printed.astext())) > 1:
+                    printed["classes"].append("columns")
 
 
 MENDS = [

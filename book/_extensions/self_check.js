@@ -2,7 +2,7 @@
 // Imports nothing. Kept in this browser: of each question, by its key, whether the first try was
 // right and what was chosen last.
 (() => {
-  const KEY = "self-check", make = (tag, more) => Object.assign(document.createElement(tag), more);
+  const KEY = "self-check", CHOOSE = "Choose one first.", make = (tag, more) => Object.assign(document.createElement(tag), more);
   const boxes = [...document.querySelectorAll(".self-check")];
   let kept = {};
   try { kept = JSON.parse(localStorage.getItem(KEY)) || {}; } catch { /* not kept, then */ }
@@ -47,10 +47,11 @@
       yes.onclick = () => keep(box, true, 0);
       no.onclick = () => keep(box, false, 1);
     } else {
-      const chosen = () => box.querySelector("input:checked");
+      const chosen = () => box.querySelector("input:checked"), said = box.querySelector(".self-check-said");
+      box.addEventListener("change", () => { if (said.textContent === CHOOSE) said.textContent = ""; });
       const check = () => {
         if (chosen()) keep(box, chosen().value === right, +chosen().value);
-        else box.querySelector(".self-check-said").textContent = "Choose one first.";
+        else said.textContent = CHOOSE;
       };
       yes.onclick = check;
       box.addEventListener("keydown", ({ key, target }) => { if (key === "Enter" && target.type === "radio") check(); });

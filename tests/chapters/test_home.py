@@ -130,11 +130,11 @@ def test_the_picture_shows_the_matrices_to_scale_and_says_what_moved(r, start, n
                for key, (left, right, top, bottom) in box.items()}
     assert {key for key in want if middles[key] in zeros} == {
         key for key, values in want.items() if not values.any()}
+    assert layout["meta"]["reading"].startswith(f"r = {r}, {start}, {name}, step {t}: ")
     check_reading(layout["meta"]["reading"], t, moved, run)
 
 
 def check_reading(reading, t, moved, run):
-    assert reading.startswith(f"Step {t}: ")
     for i, key in enumerate("AB"):
         other = "AB"[1 - i]
         assert (f"‖∇{key}‖ 0 exactly" in reading) == (not run[t][2 + i].any())

@@ -229,3 +229,43 @@ def test_nothing_sticks_out_of_a_phone(reader, page, device):
           }
           return "";
         }""") == ""
+
+
+# What scrolls sideways of formulas, of tables in a frame, and of what is printed in columns; whether
+# shadows at its two sides say so, at its beginning and at its end.
+SIDEWAYS = """async () => {
+  const found = [...document.querySelectorAll("div.math .katex-html, "
+    + ".admonition .pst-scrollable-table-container, .columns pre")].filter(
+    (each) => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1);
+  const seen = [];
+  for (const each of found) {
+    for (const left of [0, each.scrollWidth]) {
+      each.scrollLeft = left;
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      const sizes = getComputedStyle(each).backgroundSize;
+      const widths = sizes.match(/[\\d.]+(?=px)/g).map(parseFloat);
+      seen.push(widths.map((px) => px > 5).join());
+    }
+  }
+  return seen;
+}"""
+
+
+def test_what_scrolls_sideways_on_a_phone_has_a_shadow_where_there_is_more(visit):
+    seen = visit("book/part2/first-r.html", "phone").page.evaluate(SIDEWAYS)
+    assert len(seen) > 6 and seen == ["false,true", "true,false"] * (len(seen) // 2)
+
+
+def test_on_a_phone_columns_stay_columns_and_other_lines_are_broken(visit):
+    here = visit("book/part2/first-r.html", "phone")
+    for kind, wrapped in ((".columns", False), (":not(.columns)", True)):
+        rows = here.page.locator(f".cell_output {kind} > .highlight > pre").evaluate_all(
+            """(all) => all.filter((pre) => pre.checkVisibility()).map((pre) => {
+              const { lineHeight, paddingTop } = getComputedStyle(pre);
+              const height = pre.clientHeight - 2 * parseFloat(paddingTop);
+              const drawn = Math.round(height / parseFloat(lineHeight));
+              return [drawn, pre.textContent.trimEnd().split("\\n").length,
+                      pre.scrollWidth > pre.clientWidth + 1];
+            })""")
+        assert rows and any(drawn > lines for drawn, lines, _ in rows) == wrapped
+        assert any(scrolls for *_, scrolls in rows) != wrapped

@@ -85,6 +85,8 @@ class TestProgress:
         box.get_by_role("button", name="Check").click()
         expect(box.get_by_role("status")).to_have_text("Choose one first.")
         expect(here.page.locator(".self-check-count")).to_contain_text("0 of 40")
+        box.get_by_role("radio").first.check()
+        expect(box.get_by_role("status")).to_have_text("")
 
     def test_where_nothing_can_be_kept_questions_are_answered_all_the_same(self, visit):
         here = visit("404.html")  # the theme's own script needs storage to begin with

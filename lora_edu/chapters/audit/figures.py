@@ -15,6 +15,7 @@ from lora_edu.chapters.audit.paper import (
     RANKS,
     memory,
 )
+from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.models import size_text
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -51,7 +52,7 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
     for which, name in ((0, "paper, full"), (1, "paper, LoRA")):
         traces.append(_marks(name, [0, 2] if here else [], [CHECKPOINTS[which], IN_TRAINING[which]]
                              if here else [], "A", "square-open", 20, panel=2,
-                             opacity=1.0 if chosen else 0.35))
+                             opacity=1.0 if chosen else BESIDE))
     return figure(traces, layout(
         ["   ".join((coloured("● trained", "delta"), coloured("┅ model", "frozen"),
                      coloured("□ paper", "A"))),
@@ -94,5 +95,5 @@ def _printed(model: str, targets: str) -> list[dict]:
         found = [(r, count) for which, r, count in PRINTED[model] if (which == targets) == mine]
         traces.append(_marks("printed" if mine else "printed for other matrices",
                              [r for r, _ in found], [count for _, count in found], "A",
-                             "square-open", 18, opacity=1.0 if mine else 0.35))
+                             "square-open", 18, opacity=1.0 if mine else BESIDE))
     return traces

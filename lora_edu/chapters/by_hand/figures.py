@@ -9,6 +9,7 @@ import numpy as np
 
 from lora_edu.chapters.by_hand.runs import EXPONENTS, SCHEMES, errors, memory, multiplications
 from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, say
+from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.style import (
     COLOURS,
     ZeroLogAxis,
@@ -85,7 +86,7 @@ def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
     axis = ZeroLogAxis(-18, 1, every=3)
     traces = [line(EXPONENTS, axis.place(errors(name)), colour, width=3 if name == scheme else 2,
                    mode="lines+markers", marker={"size": 6}, name=name, customdata=errors(name),
-                   opacity=1.0 if name == scheme else 0.35,
+                   opacity=1.0 if name == scheme else BESIDE,
                    hovertemplate=f"{name}: %{{customdata:.1e}}<extra></extra>")
               for name, colour in SCHEME_COLOURS.items()]
     at = EXPONENTS.index(round(np.log10(h)))

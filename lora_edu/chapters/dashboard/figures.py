@@ -16,6 +16,7 @@ from lora_edu.chapters.dashboard.runs import (
     one_run,
     ranks_of,
 )
+from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES, scale_legend
 from lora_edu.chapters.shared.style import (
     ZeroLogAxis,
@@ -81,7 +82,7 @@ def _against_rank(r, *others) -> dict:
             values = ranks_of(quantity, alpha, start, optimiser, name, lr)
             traces.append(SCALE_LOOKS[name].curve(
                 np.log2(RANKS), scale.place(np.maximum(values, 0)), name, width=4, size=12,
-                panel=panel, values=values, opacity=1.0 if name == rule else 0.35))
+                panel=panel, values=values, opacity=1.0 if name == rule else BESIDE))
         here = values[RANKS.index(r)]  # of the chosen rule, which came last
         traces.append(marks([np.log2(r)], scale.place(max(here, 0)), "B", "square-open", 26,
                             panel=panel, stroke=3, name="this run"))

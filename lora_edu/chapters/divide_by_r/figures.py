@@ -11,7 +11,7 @@ import numpy as np
 
 from lora_edu.chapters.divide_by_r import growth_runs, rate_runs
 from lora_edu.chapters.shared.fits import exponent
-from lora_edu.chapters.shared.looks import named_ticks, said, seeds, steps_done
+from lora_edu.chapters.shared.looks import BESIDE, named_ticks, said, seeds, steps_done
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES, scale_legend
 from lora_edu.chapters.shared.style import (
     coloured,
@@ -90,7 +90,7 @@ def _growth_lines(name: str, values: np.ndarray, panel: int, chosen: bool) -> li
     """
     look, ranks = SCALE_LOOKS[name], growth_runs.RANKS
     line = look.curve(ranks, np.median(values, axis=1), name, panel=panel,
-                      opacity=1.0 if chosen else 0.35)
+                      opacity=1.0 if chosen else BESIDE)
     return [seeds(ranks, values, look.colour, panel=panel, opacity=0.6), line] if chosen else [line]
 
 
@@ -109,9 +109,9 @@ def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
         values = getattr(runs, quantity)[..., step]
         low, high = (exponent(*part)[0] for part in ((ranks[:few], values[:few]),
                                                      (ranks[-4:], values[-4:])))
-        parts.append(f"{label}: {signed(low)} for r ≤ 8, {signed(high)} for r ≥ 32")
+        parts.append(f"{label} {signed(low)} for r ≤ 8, {signed(high)} for r ≥ 32")
     return (f"{optimiser_name}, s = {FORMULAS[rule]}, after {steps_done(step)}, "
-            f"powers of r · {' · '.join(parts)}")
+            f"powers of r: {'; '.join(parts)}")
 
 
 def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int = 1) -> dict:
@@ -122,13 +122,13 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
         theory = rate_runs.predicted(rule, optimiser, inputs) if steps == 1 else []
         traces += _rate_lines(rule, values, theory)
         mean, error = exponent(rate_runs.RANKS, values)
-        slopes.append(f"{FORMULAS[rule]}: {signed(mean)} (± {error:.2f})")
+        slopes.append(f"under {FORMULAS[rule]} {signed(mean)} (± {error:.2f})")
     return figure(traces, layout(
         ["best η,  " + scale_legend() + "   ✕ theorem"], [named_ticks(rate_runs.RANKS)],
         [{**power_ticks(-4, 4), "range": list(rate_runs.SPAN[optimiser])}],
         f"{optimiser}, {steps_done(steps)}, crossover rank "
-        f"{rate_runs.crossover(inputs, optimiser):.1f}: the best η goes with these powers of r · "
-        f"{' · '.join(slopes)}"))
+        f"{rate_runs.crossover(inputs, optimiser):.1f}: the best η goes with these powers of r: "
+        f"{', '.join(slopes)}"))
 
 
 def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:

@@ -10,7 +10,7 @@ import numpy as np
 from lora_edu.chapters.first_r import runs, searches
 from lora_edu.chapters.shared import digits
 from lora_edu.chapters.shared.digit_rows import digit_rows
-from lora_edu.chapters.shared.looks import Look, legend, named_ticks, said, seeds
+from lora_edu.chapters.shared.looks import BESIDE, Look, legend, named_ticks, said, seeds
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
@@ -66,8 +66,8 @@ def carry(task: str = "45°, Adam", alpha: str = "kept", r1: int = 8, r: int = 6
          named_ticks(runs.RANKS, margin=0.15)],
         [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
           "range": [np.log10(LOW), np.log10(HIGH)]},
-         {"type": "log", "tickvals": [1, 3, 10, 30], "ticktext": ["1", "3", "10", "30"],
-          "range": [-0.08, np.log10(MOST_REGRET)]}],
+         {"type": "log", "tickvals": [1, 3, 10, MOST_REGRET / EDGE],
+          "ticktext": ["1", "3", "10", "more"], "range": [-0.2, np.log10(MOST_REGRET) + 0.14]}],
         _carry_reading(task, rule, r1, r, here)))
 
 
@@ -96,7 +96,7 @@ def _regret(task: str, rule: str, r1: int, chosen: bool) -> list[dict]:
     values, look = runs.regrets(task, runs.ALPHA_RULES[rule], r1), RULE_LOOKS[rule]
     means = look.curve(runs.RANKS, _inside(runs.mean(values), MOST_REGRET), rule, size=10, panel=2,
                        values=np.minimum(runs.mean(values), runs.LOST),
-                       opacity=1.0 if chosen else 0.35)
+                       opacity=1.0 if chosen else BESIDE)
     if not chosen:
         return [means]
     return [seeds(runs.RANKS, _inside(values, MOST_REGRET), look.colour, size=5, panel=2,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from lora_edu.chapters.first_r import models, runs
-from lora_edu.chapters.shared.looks import legend, named_ticks, said, seeds
+from lora_edu.chapters.shared.looks import BESIDE, legend, named_ticks, said, seeds
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
 from lora_edu.chapters.shared.style import figure, layout, line, marks, power_ticks, words
 from lora_edu.explore.words import short, signed
@@ -51,9 +51,11 @@ def _valleys(model: str, rule: str) -> list[dict]:
     x, y = map(list, zip(*least, strict=True))
     first, *_, last = models.ranks(model)
     if x[0] == x[-1]:
-        named = words([x[0]], [min(y)], [f"r = {first} to {last}"], textposition="bottom center")
+        low, high = SHOWN[model]
+        named = words([x[0]], [min(y) / 10 ** (0.04 * (high - low))],
+                      [f"r = {first} to {last}"], textposition="bottom center")
     else:
-        sides = ["bottom left", "bottom right"][::1 if x[0] < x[-1] else -1]
+        sides = ["top left", "bottom left" if x[-1] < x[0] else "bottom right"]
         named = words([x[0], x[-1]], [y[0], y[-1]], [f"r = {first}", f"r = {last}"],
                       textposition=sides)
     return [*traces, marks(x, y, colour, "circle-open", 9, stroke=2, name="least"), named]
@@ -65,7 +67,7 @@ def _best(model: str, rule: str, chosen: bool) -> list[dict]:
     means = np.exp(np.log(values).mean(axis=1))
     unit = means[ranks.index(models.FIRST)]
     curve = look.curve(ranks, np.clip(means / unit, *SPAN), FORMULAS[rule], size=10,
-                       panel=2, values=means, opacity=1.0 if chosen else 0.35)
+                       panel=2, values=means, opacity=1.0 if chosen else BESIDE)
     if not chosen:
         return [curve]
     return [seeds(ranks, np.clip(values / unit, *SPAN), look.colour, size=5, panel=2,

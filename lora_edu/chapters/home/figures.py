@@ -9,7 +9,7 @@ import numpy as np
 
 from lora_edu import STARTS
 from lora_edu.chapters.home.runs import ALPHA, D, K, Snapshot, first_steps, problem
-from lora_edu.chapters.shared.style import COLOURS, figure, heat, layout, words
+from lora_edu.chapters.shared.style import COLOURS, coloured, figure, heat, layout, words
 from lora_edu.explore.words import number, short
 
 EDGES = np.array([0.001, 0.003, 0.01, 0.03, 0.1, 0.3])  # between two colours
@@ -58,7 +58,8 @@ def matrices(r: int = 4, start: str = STARTS[0], optimiser: str = "Adam", t: int
         (f"A {r} × {K}", LEFT - 0.5, UP - 1.7 - r, "top right"),
         (f"B {D} × {r}", LEFT - 1.5, UP - 0.7, "top left"),
         (f"ΔW {D} × {K}", LEFT + K / 2 - 0.5, BELOW, "bottom center"),
-        ("∇B", RIGHT - 0.5, BELOW, "bottom right"), ("∇A", LEFT - 1.5, DOWN - 0.5, "bottom left"),
+        (coloured("∇B", "B"), RIGHT - 0.5, BELOW, "bottom right"),
+        (coloured("∇A", "A"), LEFT - 1.5, DOWN - 0.5, "bottom left"),
         *((text, KEY[0] + DEEPEST + at, KEY[1] + 1.6, "bottom center") for at, text in (
             (0.5 - DEEPEST, f"−{EDGES[-1]}"), (0, "0"), (DEEPEST - 0.5, f"{EDGES[-1]}"))),
         *(("0", x + (values.shape[1] - 1) / 2, y + (values.shape[0] - 1) / 2, "middle center")
@@ -68,9 +69,9 @@ def matrices(r: int = 4, start: str = STARTS[0], optimiser: str = "Adam", t: int
         [f"W = W₀ + (α/r)·B·A,  α/r = {ALPHA:g}/{r} = {short(ALPHA / r)}"],
         [{**still, "range": [-1, RIGHT + MOST]}],
         [{**still, "range": [DOWN + MOST, -4.5], "scaleanchor": "x", "scaleratio": 1}],
-        f"Step {t}: {_says(t, run, moved)} ‖∇A‖ {number(np.linalg.norm(grad_A))} · "
-        f"‖∇B‖ {number(np.linalg.norm(grad_B))} · ‖ΔW‖ {number(np.linalg.norm(delta))} · "
-        f"loss {number(run[t].loss)}")
+        f"r = {r}, {start}, {optimiser}, step {t}: {_says(t, run, moved)} "
+        f"‖∇A‖ {number(np.linalg.norm(grad_A))} · ‖∇B‖ {number(np.linalg.norm(grad_B))} · "
+        f"‖ΔW‖ {number(np.linalg.norm(delta))} · loss {number(run[t].loss)}")
     return figure(traces, {**made, "margin": {"l": 4, "r": 4, "t": 30, "b": 4},
                            "shapes": [_frame(*block) for block in blocks]})
 

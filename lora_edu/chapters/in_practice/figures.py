@@ -57,14 +57,15 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
     traces.append(marks([tokens], [total], LOOKS[precision].colour, "circle-open", 18, panel=2,
                         stroke=3, name="here", hovertemplate="%{y:.3s}B<extra></extra>"))
     made = layout(
-        ["bytes of each term", "bits  " + legend({"16": LOOKS["16 bits"], "mixed": LOOKS["mixed"],
-                                       "8": LOOKS["8-bit base"], "4": LOOKS["4-bit base"]}, "  ")],
+        ["bytes of each term", "sum; bits  " + legend(
+            {"16": LOOKS["16 bits"], "mixed": LOOKS["mixed"], "8": LOOKS["8-bit base"],
+             "4": LOOKS["4-bit base"]}, "  ")],
         [{**BYTES, "range": [6, 12.6]},
          named_ticks(TOKENS, title="tokens in a step", margin=0.15)],
         [{"range": [-0.6, 5.6], "tickvals": list(range(6)), "ticktext": names[::-1],
           "showgrid": False},
          {"type": "log", "tickvals": [1e9, 1e10, 24e9, 80e9, 1e12],
-          "ticktext": ["1 GB", "10", "24", "80", "1 TB"], "range": [9.3, 12.5]}],
+          "ticktext": ["1 GB", "10 GB", "24 GB", "80 GB", "1 TB"], "range": [9.3, 12.5]}],
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
         f"{'on' if checkpointing else 'off'}: at most {size_text(total)}, "
         + ", ".join(f"{name} {size_text(size)}" for name, size in found.items())

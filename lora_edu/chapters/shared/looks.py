@@ -11,6 +11,7 @@ import numpy as np
 
 from lora_edu.chapters.shared.style import coloured, curve, marks
 
+BESIDE = 0.6  # opacity of what is drawn beside the chosen one: seen on light and dark
 SIGNS = {"square": "■", "circle": "●", "diamond": "◆", "triangle-up": "▲"}
 
 

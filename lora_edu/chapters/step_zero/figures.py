@@ -94,18 +94,19 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     def board(traces: list[dict], reading: str) -> dict:
         return figure(traces, layout(
             [TITLE, heading("loss")], [STEPS, STEPS], [scale.axis(), {"range": [0, 1.08 * top]}],
-            f"r = {r}, α = {alpha:g}, {start}: {reading}"))
+            f"r = {r}, α = {alpha:g}, {start}, {optimiser}: {reading}"))
 
+    unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
+                      hovertemplate="frozen model = %{y:.3g}<extra></extra>")
     if start == "BA zero" and r == 1:
-        return board([words([0.5], [-1], "needs r ≥ 2")],
+        return board([words([0.5], [-1], "needs r ≥ 2"), unchanged],
                      "not possible. The product of two vectors is zero only if one of them is "
                      "zero.")
     history = one_step(r, alpha, start, optimiser)
-    traces = norm_curves(history.grad_A_norm, history.grad_B_norm, history.delta_norm, scale)
     loss = history.loss
     off = loss > top
-    traces.append(level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
-                        hovertemplate="frozen model = %{y:.3g}<extra></extra>"))
+    traces = norm_curves(history.grad_A_norm, history.grad_B_norm, history.delta_norm, scale)
+    traces.append(unchanged)
     traces.append(curve(
         "loss", [0, 1], np.minimum(loss, top), panel=2, values=loss, mode="lines+markers+text",
         text=[f"▲ {number(v)}" if out else number(v) for v, out in zip(loss, off, strict=True)],
