@@ -231,8 +231,8 @@ def test_nothing_sticks_out_of_a_phone(reader, page, device):
         }""") == ""
 
 
-# What scrolls sideways of formulas, of tables in a frame, and of what is printed in columns; whether
-# shadows at its two sides say so, at its beginning and at its end.
+# Whether shadows lie at the two sides of each formula, framed table and output in columns that
+# scrolls sideways: at its beginning, then at its end.
 SIDEWAYS = """async () => {
   const found = [...document.querySelectorAll("div.math .katex-html, "
     + ".admonition .pst-scrollable-table-container, .columns pre")].filter(

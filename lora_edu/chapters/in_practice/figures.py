@@ -89,6 +89,8 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
                      hovertemplate="the recipe’s η = %{y:.2g}<extra></extra>"),
                marks([r], [rate], SCALE_LOOKS[rule].colour, "circle-open", 18, stroke=3,
                      name="here", hovertemplate="η = %{y:.2g}<extra></extra>")]
+    times = number(RECIPE["lr"] / rate)
+    useful = "as useful as before" if times == "1" else f"{times} times as useful"
     ticks = [1e-6, 1e-5, 1e-4, 1e-3]
     return figure(traces, layout(
         [scale_legend()], [named_ticks(RANKS, named=RANKS[::2], margin=0.15)],
@@ -97,4 +99,4 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
         f"r = {RECIPE['r']}, α = {RECIPE['alpha']}, α/r, η = {RECIPE['lr']:g} → r = {r}, "
         f"α = {alpha}, {FORMULAS[rule]}: the scale goes from "
         f"{number(RECIPE['alpha'] / RECIPE['r'])} to {number(s)}; at the same η Adam’s first step "
-        f"is {number(RECIPE['lr'] / rate)} times as useful; equally useful at η = {rate:.2g}"))
+        f"is {useful}; equally useful at η = {rate:.2g}"))
