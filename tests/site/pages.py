@@ -80,6 +80,8 @@ class Host(SimpleHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     """Says nothing of a browser that has left."""
 
+    request_queue_size = 128  # of the usual 5, a busy machine loses some, and their pages hang
+
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)

@@ -1,6 +1,7 @@
 """The button that plays a slider: how it goes on, ends and pauses, and a wish for less motion."""
 
 import pytest
+from playwright.sync_api import expect
 
 from lora_edu.explore import explore
 from tests.site.devices import TWO_FRAMES
@@ -131,3 +132,12 @@ def test_it_waits_for_a_step_that_is_not_drawn(playing):
     button.click()
     here.page.wait_for_timeout(1200)
     assert at(root) == 1
+
+
+def test_a_button_with_another_word_is_as_wide_as_before(playing):
+    _, root, button = playing()
+    for each, word in ((button, "pause"), (root.locator('[data-do="link"]'), "in address bar")):
+        before = each.bounding_box()["width"]
+        each.click()
+        expect(each).to_contain_text(word)
+        assert each.bounding_box()["width"] == before
