@@ -57,9 +57,9 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
     traces.append(marks([tokens], [total], LOOKS[precision].colour, "circle-open", 18, panel=2,
                         stroke=3, name="here", hovertemplate="%{y:.3s}B<extra></extra>"))
     made = layout(
-        ["bytes of each term", "sum; bits  " + legend(
+        ["bytes of each term", "sum; bits " + legend(
             {"16": LOOKS["16 bits"], "mixed": LOOKS["mixed"], "8": LOOKS["8-bit base"],
-             "4": LOOKS["4-bit base"]}, "  ")],
+             "4": LOOKS["4-bit base"]}, " ")],
         [{**BYTES, "range": [6, 12.6]},
          named_ticks(TOKENS, title="tokens in a step", margin=0.15)],
         [{"range": [-0.6, 5.6], "tickvals": list(range(6)), "ticktext": names[::-1],
