@@ -83,8 +83,9 @@ class MarkColumns(SphinxPostTransform):
     default_priority = 900
 
     def run(self, **kwargs) -> None:
-        for output in self.document.findall(lambda node: "cell_output" in node.get("classes", [])
-                                            if isinstance(node, nodes.Element) else False):
+        for output in self.document.findall(nodes.container):
+            if "cell_output" not in output["classes"]:
+                continue
             for printed in output.findall(nodes.literal_block):
                 if len(COLUMNS.findall(printed.astext())) > 1:
                     printed["classes"].append("columns")

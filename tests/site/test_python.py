@@ -75,11 +75,12 @@ def left_running(browser, site):
 
 
 @pytest.fixture
-def running(left_running):
+def page(left_running):
     """A page with Python started, its cells as in the book; tests share it."""
     left_running.page.get_by_role("button", name="Reset all").click()
     yield left_running.page
-    assert left_running.problems == []
+    problems, left_running.problems = left_running.problems, []
+    assert problems == []
 
 
 def cell(page, number: int):
@@ -177,8 +178,7 @@ def test_an_answer_typed_into_an_exercise_is_judged(visit, page):
             expect(said(here, number)).to_have_text(re.compile(f"^. {begins[:-1]}[.] Run"))
 
 
-def test_a_change_is_run_with_what_stands_above_and_goes_back(running):
-    page = running
+def test_a_change_is_run_with_what_stands_above_and_goes_back(page):
     write(page, TASK + 1, "print(d * k, rng.integers(10**6))")
     twice = {run(page, TASK + 1, "own") for _ in range(2)}
     assert len(twice) == 1 and twice.pop().startswith("4096 ")
@@ -193,8 +193,7 @@ def test_a_change_is_run_with_what_stands_above_and_goes_back(running):
     run(page, TASK + 1, "same")
 
 
-def test_an_error_is_a_traceback_of_the_readers_lines(running):
-    page = running
+def test_an_error_is_a_traceback_of_the_readers_lines(page):
     write(page, TASK, "def f(x):\n    return 1 / x\n\nimport numpy as np\nf(0)")
     told = run(page, TASK, "error")
     assert told.startswith("Traceback (most recent call last):")
@@ -209,8 +208,7 @@ def test_an_error_is_a_traceback_of_the_readers_lines(running):
         f"Cell {TASK + 1} above stops with an error.")
 
 
-def test_outputs_have_the_pages_dress(running):
-    page = running
+def test_outputs_have_the_pages_dress(page):
     write(page, TASK, "\n".join([
         "from IPython.display import Markdown, display", "from lora_edu.explore import show",
         "import warnings", "print('one'); warnings.warn('two')",
@@ -245,8 +243,7 @@ def test_a_changed_explorer_computes_in_the_worker(visit):
         "(box) => box.data[0].y.at(-1)") == 90
 
 
-def test_an_endless_loop_is_stopped_and_no_text_is_lost(running):
-    page = running
+def test_an_endless_loop_is_stopped_and_no_text_is_lost(page):
     write(page, TASK + 2, "kept = 'the text'")
     write(page, TASK + 1, "while True:\n    pass")
     cell(page, TASK + 1).locator(".py-run").click()
@@ -258,8 +255,7 @@ def test_an_endless_loop_is_stopped_and_no_text_is_lost(running):
     assert run(page, TASK + 1, "own").strip() == "on 64"
 
 
-def test_what_is_printed_without_end_does_not_drown_the_page(running):
-    page = running
+def test_what_is_printed_without_end_does_not_drown_the_page(page):
     write(page, TASK, "for _ in range(10**5): print('x' * 50)")
     told = run(page, TASK, "own")
     assert told.rstrip().endswith("and more, which is not shown.") and len(told) < 250_000
@@ -314,8 +310,7 @@ def test_own_values_are_computed_by_the_same_function(visit, explorer, own):
         want["layout"]["meta"]["reading"])
 
 
-def test_a_value_that_is_none_is_refused_in_words(running):
-    page = running
+def test_a_value_that_is_none_is_refused_in_words(page):
     root = page.locator("#explorer-step-zero")
     root.get_by_role("button", name="own values").click()
     box = root.get_by_role("textbox", name="r, any number")
@@ -334,15 +329,13 @@ def test_a_link_with_own_values_says_what_to_do(visit, name):
     expect(page.locator(f"#explorer-{name} .explorer-failed")).to_contain_text("Run this page")
 
 
-def test_a_package_that_the_site_lacks_is_asked_for_nowhere(running):
+def test_a_package_that_the_site_lacks_is_asked_for_nowhere(page):
     """A test fails for any request elsewhere; Pyodide knows an address of its packages."""
-    page = running
     write(page, TASK, "import scipy")
     assert "ModuleNotFoundError" in run(page, TASK, "error")
 
 
-def test_by_keyboard_alone_the_editor_can_be_left(running):
-    page = running
+def test_by_keyboard_alone_the_editor_can_be_left(page):
     cell(page, TASK).locator(".cm-content").focus()
     page.keyboard.press("Control+Home")
     page.keyboard.type("1/2 # ?\n")  # / and ? are keys of the page, elsewhere
@@ -428,8 +421,7 @@ def test_axe_finds_nothing_with_the_cells_open(visit, scheme):
     assert page.evaluate(AXE, None) == []
 
 
-def test_numpy_agrees_with_the_numpy_of_the_build(running):
-    page = running
+def test_numpy_agrees_with_the_numpy_of_the_build(page):
     write(page, TASK, "import numpy as np\nfrom lora_edu import SGD, Adapter, initial, train\n"
                    "from lora_edu.chapters.step_zero.runs import problem\n"
                    "A, B = initial(64, 64, 8, rng=np.random.default_rng(1))\n"
