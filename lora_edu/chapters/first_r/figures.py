@@ -66,8 +66,9 @@ def carry(task: str = "45°, Adam", alpha: str = "kept", r1: int = 8, r: int = 6
          named_ticks(runs.RANKS, margin=0.15)],
         [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
           "range": [np.log10(LOW), np.log10(HIGH)]},
-         {"type": "log", "tickvals": [1, 3, 10, MOST_REGRET / EDGE],
-          "ticktext": ["1", "3", "10", "more"], "range": [-0.2, np.log10(MOST_REGRET) + 0.14]}],
+         {"type": "log", "tickvals": [1, 3, 10, 30, MOST_REGRET / EDGE],
+          "ticktext": ["1", "3", "10", "30", "more"],
+          "range": [-0.2, np.log10(MOST_REGRET) + 0.14]}],
         _carry_reading(task, rule, r1, r, here)))
 
 
