@@ -3,8 +3,6 @@
 import pytest
 from hypothesis import settings
 
-from tests.book import SAMPLE
-
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("repeatable")
 
@@ -19,6 +17,8 @@ def page_of(item) -> str:
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
     """Of what is sampled, the pages that do not stand in SAMPLE are for the thorough run."""
+    from tests.book import SAMPLE  # imports the package, which a session may change as it starts
+
     for item in items:
         if item.get_closest_marker("sampled") and page_of(item) not in SAMPLE:
             item.add_marker("thorough")

@@ -125,6 +125,11 @@ MENDS = [
     (re.compile(r'<html([^>]*) data-theme="auto"'), r'<html\1 data-theme="light"'),
     (re.compile(r'(?<!</noscript>)(<button class="sidebar-toggle primary-toggle)'),
      r'<noscript><a class="chapters-link" href="#pst-primary-sidebar">Chapters</a></noscript>\1'),
+    # fewer elements to style and to lay out: a formula's MathML needs no copy of its TeX, and names,
+    # punctuation and blanks in code have the colour of all code
+    (re.compile(r"<semantics>(<mrow>)?((?:(?!</semantics>).)*?)(?(1)</mrow>)"
+                r"<annotation[^>]*>[^<]*</annotation></semantics>", re.DOTALL), r"\2"),
+    (re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>'), r"\1"),
 ]
 
 
@@ -157,10 +162,10 @@ def mend_pages(app, exception) -> None:
     (static / "no_script.css").write_text(sheet, encoding="utf-8")
     script = hashlib.md5((here / "book.js").read_bytes()).hexdigest()[:8]
     for page in Path(app.outdir).rglob("*.html"):
-        text = before = page.read_text(encoding="utf-8")
+        before = page.read_text(encoding="utf-8")
+        text = ALONE.sub(name_formula, before)
         for pattern, replacement in MENDS + (LATER if page.name != "search.html" else []):
             text = pattern.sub(replacement, text)
-        text = ALONE.sub(name_formula, text)
         if "/book.js" not in text:
             formulas = " data-formulas" if 'class="katex"' in text else ""
             static_path = (HEAD.search(text) or [""] * 2)[1]

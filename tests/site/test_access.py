@@ -1,6 +1,7 @@
 """Keyboards, screen readers, forced colours: the focus is seen, and all that acts has a name."""
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -159,7 +160,7 @@ AFTER_FORMULA = r"""() => [...document.querySelectorAll("article .katex")].filte
   const mark = range.getBoundingClientRect();
   const last = [...formula.querySelectorAll(".base")].at(-1).getBoundingClientRect();
   return mark.left < last.left && mark.top > last.top + 8;
-}).map((formula) => formula.querySelector("annotation").textContent)"""
+}).map((formula) => formula.querySelector("math").textContent)"""
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.split("/")[-1] in (
@@ -171,13 +172,21 @@ def test_no_line_begins_with_the_mark_that_follows_a_formula(visit, page):
         assert here.page.evaluate(AFTER_FORMULA) == []
 
 
-def test_a_screen_reader_meets_every_formula_that_can_be_seen(visit):
-    """As a formula, and also far from what is in sight."""
-    here = visit("book/part1/step-zero.html")
-    seen = here.page.evaluate("""() => [...document.querySelectorAll(".katex math")].filter(
-        (math) => math.checkVisibility({ visibilityProperty: true })).length""")
+MATHML = {"math": "Math", "mi": "Identifier", "mn": "Number", "mo": "Operator", "mfrac": "Fraction",
+          "msub": "Sub", "msup": "Sup", "msqrt": "SquareRoot"}
+
+
+@pytest.mark.parametrize("page", ["book/part1/step-zero.html", "book/part2/beside-full.html"])
+def test_a_screen_reader_meets_every_formula_that_can_be_seen(visit, page):
+    """As a formula of numbers, fractions and powers, and also far from what is in sight."""
+    here = visit(page)
+    seen = here.page.evaluate("""(names) => names.map((name) =>
+        [...document.querySelectorAll(`.katex math:is(${name}), .katex math ${name}`)].filter(
+            (part) => part.checkVisibility({ visibilityProperty: true })).length)""", [*MATHML])
     tree = here.context.new_cdp_session(here.page).send("Accessibility.getFullAXTree")["nodes"]
-    assert sum(node["role"]["value"] == "MathMLMath" for node in tree) == seen > 100
+    read = Counter(node["role"]["value"] for node in tree if not node["ignored"])
+    assert dict(zip(MATHML, seen)) == {name: read[f"MathML{role}"] for name, role in MATHML.items()}
+    assert min(seen) > 0 and seen[0] > 100
 
 
 @pytest.mark.parametrize("width", [390, 320])

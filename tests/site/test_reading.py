@@ -269,3 +269,15 @@ def test_on_a_phone_columns_stay_columns_and_other_lines_are_broken(visit):
             })""")
         assert rows and any(drawn > lines for drawn, lines, _ in rows) == wrapped
         assert any(scrolls for *_, scrolls in rows) != wrapped
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_names_punctuation_and_blanks_in_code_need_no_colour_of_their_own(visit, theme):
+    """The built pages leave their elements out."""
+    code = visit(PAGES[0], color_scheme=theme).page.locator(".cell_input pre").first
+    colours, marked = code.evaluate("""(pre) => [["n", "nn", "p", "w", "s2"].map((kind) => {
+      const span = Object.assign(document.createElement("span"), { className: kind });
+      pre.append(span);
+      return getComputedStyle(span).color === getComputedStyle(pre).color;
+    }), pre.querySelectorAll("span[class]:not(:empty)").length]""")
+    assert colours == [True] * 4 + [False] and marked > 0
