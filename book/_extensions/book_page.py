@@ -125,8 +125,8 @@ MENDS = [
     (re.compile(r'<html([^>]*) data-theme="auto"'), r'<html\1 data-theme="light"'),
     (re.compile(r'(?<!</noscript>)(<button class="sidebar-toggle primary-toggle)'),
      r'<noscript><a class="chapters-link" href="#pst-primary-sidebar">Chapters</a></noscript>\1'),
-    # fewer elements to style and to lay out: MathML needs no copy of its TeX, and names, punctuation
-    # and blanks in code have the colour of all code
+    # fewer elements to style and lay out: MathML needs no copy of its TeX; names, punctuation and
+    # blanks in code have the colour of all code
     (re.compile(r"<semantics>(<mrow>)?((?:(?!</semantics>).)*?)(?(1)</mrow>)"
                 r"<annotation[^>]*>[^<]*</annotation></semantics>", re.DOTALL), r"\2"),
     (re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>'), r"\1"),
