@@ -13,7 +13,6 @@ import shutil
 from pathlib import Path
 
 FOLDER = "explorers"  # beside explore.js
-INLINE = 6_000  # bytes: what is smaller stays in the page
 SCRIPT = '<script type="text/plain" class="explorer-states"'
 STATES = re.compile(SCRIPT + r">([^<]*)</script>")
 REFERENCE = re.compile(SCRIPT + r' data-src="([^"]*)"></script>')
@@ -21,17 +20,14 @@ FILE = re.compile(r'exploreStates\("[^"]*", "([^"]*)"\);\n')
 
 
 def part(html: str, folder: Path) -> tuple[str, set[str]]:
-    """Write the long states in ``html`` into files in ``folder``: the HTML that refers to them, and
+    """Write the states in ``html`` into files in ``folder``: the HTML that refers to them, and
     the names of the files."""
     names: set[str] = set()
 
     def moved(found: re.Match) -> str:
-        packed = found[1]
-        if len(packed) < INLINE:
-            return found[0]
-        name = hashlib.sha256(packed.encode()).hexdigest()[:16] + ".js"
+        name = hashlib.sha256(found[1].encode()).hexdigest()[:16] + ".js"
         folder.mkdir(parents=True, exist_ok=True)
-        text = f'exploreStates("{FOLDER}/{name}", "{packed}");\n'
+        text = f'exploreStates("{FOLDER}/{name}", "{found[1]}");\n'
         (folder / name).write_text(text, encoding="ascii")
         names.add(name)
         return f'{SCRIPT} data-src="{FOLDER}/{name}"></script>'

@@ -228,7 +228,7 @@ def test_a_link_in_the_text_moves_the_explorer_in_place(lab):
     expect(lab.explorer("step-zero").locator(".explorer-plot")).to_be_in_viewport()
 
 
-def test_pin_keeps_a_ghost_and_reset_removes_it(lab):
+def test_pin_keeps_a_ghost_and_its_own_button_removes_it(lab):
     pinned = lab.explorer("step-zero").locator(".explorer-pinned > span")
     buttons = lab.explorer("step-zero").locator(".explorer-buttons")
     put(lab, "step-zero", "start", 0)  # one whose curves move with r
@@ -242,6 +242,7 @@ def test_pin_keeps_a_ghost_and_reset_removes_it(lab):
     assert all(trace["line"]["dash"] == "4px,3px" for trace in ghost)
     expect(pinned).to_have_text(f"Pinned (dashed): {expected['layout']['meta']['reading']}")
     buttons.get_by_text("reset").click()
+    lab.page.get_by_role("button", name="let go of the pinned copy").click()
     check(lab, "step-zero")
     expect(pinned).to_be_hidden()
 

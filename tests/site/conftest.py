@@ -127,9 +127,11 @@ class Visit:
         return root
 
     def start(self, name: str):
-        """The same, at its first position."""
+        """The same, at its first position and with nothing pinned."""
         root = self.show(name)
-        root.locator('[data-do="reset"]').evaluate("(button) => button.click()")
+        root.evaluate("""(root) => root.querySelectorAll(
+            '.explorer-pinned:not([hidden]) [data-do="unpin"], [data-do="reset"]').forEach(
+            (button) => button.click())""")
         return root
 
     def drawn(self, root) -> tuple[list, dict, str]:

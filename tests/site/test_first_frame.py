@@ -257,7 +257,8 @@ def test_pin_reset_and_link_work_before_plotly_is_there(slow_plotly):
     check_figure(data[:len(now)], now)
     copies = data[len(now):]
     assert copies and all(any(same_points(copy, trace) for trace in want) for copy in copies)
-    root.locator('[data-do="reset"]').click()
+    for button in ("unpin", "reset"):
+        root.locator(f'[data-do="{button}"]').click()
     check_figure(here.drawn(root)[0], want)
 
 

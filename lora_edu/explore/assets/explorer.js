@@ -173,11 +173,6 @@ class Explorer {
       [...this.root.querySelectorAll("[data-do]")].map((button) => [button.dataset.do, button]));
     if (!pin) return;
     if (play) this.player = new Player(this, this.controls.find(({ name }) => name === this.data.play), play);
-    const letGo = () => {
-      this.pinned = null;
-      this.plot.unpin();
-      this.tellPinned(0);
-    };
     pin.addEventListener("click", async () => {
       await this.ready.catch(() => {}); // what stands against it is said by load()
       if (!this.figure) return;
@@ -187,12 +182,13 @@ class Explorer {
       this.say(`Pinned: ${this.pinned}`);
     });
     unpin.addEventListener("click", () => {
-      letGo();
+      this.pinned = null;
+      this.plot.unpin();
+      this.tellPinned(0);
       pin.focus();
     });
     reset.addEventListener("click", () => {
       this.put(this.start);
-      letGo();
       this.moved();
     });
     link.addEventListener("click", async () => {
