@@ -158,16 +158,21 @@ class Lab:
         self.received += size
 
     def command(self, name: str) -> None:
-        """Carry out one of JupyterLab's commands, to its end, for at most five minutes.
+        """Carry out one of JupyterLab's commands, to its end."""
+        self._begin(name)
+        self._end()
 
-        Fails with the words of the dialog where the command asks something."""
+    def _begin(self, name: str) -> None:
         self.page.evaluate("""name => { window.ended = "";
             jupyterapp.commands.execute(name).then(() => { window.ended = "well"; },
                                                    error => { window.ended = String(error); });
             }""", name)
+
+    def _end(self) -> None:
+        """Wait at most five minutes; a command that asks something fails with its question."""
         ended = self.page.wait_for_function(
             "window.ended || document.querySelector('.jp-Dialog')?.innerText", timeout=300_000)
-        assert ended.json_value() == "well", f"{name}: {ended.json_value()}"
+        assert ended.json_value() == "well"
 
     def run(self, cell: int | None = None) -> None:
         """Run one cell, or all of them."""
@@ -192,14 +197,13 @@ class Lab:
 
     def restart_and_run_all(self) -> None:
         """JupyterLab's own command, its question answered; does not wait for the cells."""
-        self.page.evaluate("() => { window.ran = false;"
-                           "jupyterapp.commands.execute('notebook:restart-run-all')"
-                           ".then(() => { window.ran = true; }); }")
+        self._begin("notebook:restart-run-all")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.page.locator(".jp-Dialog").wait_for(state="detached")
 
     def wait_for_run(self) -> None:
         """Wait until all cells have run, for at most five minutes."""
-        self.page.wait_for_function("window.ran", timeout=300_000)
+        self._end()
 
     def path(self) -> str:
         """The file that is open as a notebook."""

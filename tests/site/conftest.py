@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import TimeoutError
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.conftest import page_of
@@ -187,18 +186,6 @@ def opened(tmp_path, visit):
         yield start
 
 
-def read(browser, site: str, device: str, page: str) -> Visit:
-    """A Visit that has read through a page; once more where a busy machine lets a request hang."""
-    here = Visit(browser, site, device)
-    try:
-        here.read_through(page)
-    except TimeoutError:
-        here.context.close()
-        here = Visit(browser, site, device)
-        here.read_through(page)
-    return here
-
-
 @pytest.fixture(scope="session")
 def left_open():
     """What ``reader`` was asked last, and the Visit it gave."""
@@ -218,7 +205,8 @@ def reader(browser, site, left_open):
         if asked[-1] not in left_open:
             for key in list(left_open):
                 left_open.pop(key).context.close()
-            left_open[asked[-1]] = read(browser, site, device, page)
+            left_open[asked[-1]] = Visit(browser, site, device)
+            left_open[asked[-1]].read_through(page)
         return left_open[asked[-1]]
 
     yield again
