@@ -65,9 +65,8 @@ test-site: book $(VENV)/.ready-dev
 mutants: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.mutants
 
-# The tests of a file share a notebook: they stay in one process.
 test-lab: $(VENV)/.ready-dev node_modules/.ready
-	$(BIN)/pytest -n 2 --dist loadfile -m "not thorough" tests/lab
+	$(BIN)/pytest -n 2 -m "not thorough" tests/lab
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
@@ -85,7 +84,7 @@ strict-site: strict-book $(VENV)/.ready-dev
 thorough: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 2 -m thorough --ignore=tests/site --ignore=tests/lab
 	$(BIN)/pytest -n 3 -m thorough tests/site
-	$(BIN)/pytest -n 2 --dist loadfile -m thorough tests/lab
+	$(BIN)/pytest -n 2 -m thorough tests/lab
 
 check: lint test strict-site test-lab
 

@@ -5,10 +5,16 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.book import NOTEBOOKS, REPOSITORY
 from tests.lab.cells import CELLS, VIEWS
 from tests.lab.driver import NO_PORTS, Lab, jupyterlab, write_notebook
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Of several processes that share the tests, one has all tests of a file, which share a tab."""
+    return LoadFileScheduling(config, log)
 
 
 @contextmanager
