@@ -61,7 +61,7 @@ addEventListener("afterprint", () => {
 // The text that is seen, formulas once.
 function seen(element) {
   const copy = element.cloneNode(true);
-  for (const twice of copy.querySelectorAll(".katex-html, annotation, button, .headerlink")) twice.remove();
+  for (const twice of copy.querySelectorAll(".katex-html, button, .headerlink")) twice.remove();
   return copy.textContent.replace(/\s+/g, " ").trim();
 }
 

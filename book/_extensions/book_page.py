@@ -163,7 +163,7 @@ def mend_pages(app, exception) -> None:
     script = hashlib.md5((here / "book.js").read_bytes()).hexdigest()[:8]
     for page in Path(app.outdir).rglob("*.html"):
         before = page.read_text(encoding="utf-8")
-        text = ALONE.sub(name_formula, before)
+        text = ALONE.sub(name_formula, before)  # by its TeX, which goes with MENDS
         for pattern, replacement in MENDS + (LATER if page.name != "search.html" else []):
             text = pattern.sub(replacement, text)
         if "/book.js" not in text:

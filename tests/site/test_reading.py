@@ -7,7 +7,7 @@ import pytest
 
 from lora_edu.explore import explore
 from tests.site.devices import DEVICES, TWO_FRAMES
-from tests.site.pages import EXPLORERS, PAGES
+from tests.site.pages import EXPLORERS, HTML, PAGES
 
 pytestmark = pytest.mark.site
 
@@ -274,7 +274,9 @@ def test_on_a_phone_columns_stay_columns_and_other_lines_are_broken(visit):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_names_punctuation_and_blanks_in_code_need_no_colour_of_their_own(visit, theme):
     """The built pages leave their elements out."""
-    code = visit(PAGES[0], color_scheme=theme).page.locator(".cell_input pre").first
+    page = visit(PAGES[0], color_scheme=theme).page
+    page.add_style_tag(path=HTML / "_static" / "pygments.css")  # whole, as the theme has it
+    code = page.locator(".cell_input pre").first
     colours, marked = code.evaluate("""(pre) => [["n", "nn", "p", "w", "s2"].map((kind) => {
       const span = Object.assign(document.createElement("span"), { className: kind });
       pre.append(span);

@@ -98,7 +98,7 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     return [asked, terms, without, new Set(worth), objects];
   };
 
-  const HIDDEN = ".headerlink, script, style, .katex-html, annotation, nav.contents, .explorer, .cell_input, "
+  const HIDDEN = ".headerlink, script, style, .katex-html, nav.contents, .explorer, .cell_input, "
     + ".toctree-wrapper, .visually-hidden";
 
   /** Two lines around the words; a hit of a whole page leads to the section that has them. */
