@@ -3,24 +3,24 @@
 #
 #   make book    build the website          make lab      open the chapters as notebooks
 #   make serve   serve it on this machine   make test     run the tests that need no browser
-#   make pyodide fetch NumPy for browsers (3 MB): the book's pages then run there
-#   make test-browser  drive the built site and a real JupyterLab in Chromium
+#   make test-browser  the others: drive the built site and a real JupyterLab in Chromium
 #   make thorough  the tests that take longest, which make check leaves out
 #   make lint    ruff, and the storeys of the imports (lint-imports)
-#   make check   what continuous integration runs: lint, tests, a strict build, browser tests
-#                (make -j2 runs two of them at a time, --output-sync=target keeps them apart)
+#   make check   what continuous integration runs: lint, tests, the build, browser tests
 #   make wheels  build lora_edu, its chapters and their data into dist
 #   make audit   Lighthouse, axe, weight and speed of every page (an hour on a quiet machine)
 #   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
 #                or with the highest that there are
-#   make verify  build the book twice, from clean, and compare every number of every page
 #   make mutants make small faults in the package, and count those that no test notices
 #   make clean   remove what was built
 #
 # TORCH_INDEX: an index of packages from which PyTorch, and nothing else, is installed first. On
 # Linux it is the one of PyTorch without CUDA, which the book does not use; TORCH_INDEX= leaves it out.
-# PYODIDE_WHEELS: a folder where NumPy's wheel for Pyodide may lie; else it comes from Pyodide's release.
+# PYODIDE_WHEELS: a folder where NumPy's wheel for Pyodide may lie (3 MB); else make book asks Pyodide's
+# release for it. Where neither has it the site has no button "Run this page", and a line says so.
+# SPHINXOPTS: more options of the build. -n -W --keep-going makes its warnings errors; LORA_EDU_STRICT=1
+# beside it makes a warning of what the build does without.
 # OPTIONS: more options of JupyterLab, as in make lab OPTIONS="--no-browser --port 8899 --allow-root".
 
 PYTHON ?= python3
@@ -33,17 +33,20 @@ TORCH = "$(shell sed -n 's/.*"\(torch>=[0-9.]*\)".*/\1/p' pyproject.toml)"
 NO_INDEX = echo "No PyTorch from $(TORCH_INDEX): it comes from where the other packages do," \
 	"on Linux perhaps with CUDA, which is some GB more"
 OPTIONS ?=
+SPHINXOPTS ?=
+# Jupyter, IPython and npm write into the home folder. Where they may not, they get another.
+ifeq ($(shell test -w "$$HOME" || echo none),none)
+export HOME := $(CURDIR)/$(VENV)/home
+endif
 
-.PHONY: book pyodide serve lab test test-browser test-site test-lab thorough check lint strict-book \
-	strict-site wheels audit advisories versions verify mutants clean
+.PHONY: book serve lab test test-browser test-site test-lab thorough check lint wheels audit \
+	advisories versions mutants clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
-	$(BIN)/jupyter-book build .
+	@$(BIN)/python book/_extensions/pyodide_wheel.py
+	$(BIN)/jupyter-book build . $(SPHINXOPTS)
 	@echo "The book is at $(CURDIR)/$(HTML)/index.html"
-
-pyodide: $(BIN)/python node_modules/.ready
-	$(BIN)/python book/_extensions/pyodide_wheel.py
 
 serve: book
 	@echo "Serving the book at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
@@ -53,9 +56,10 @@ lab: $(VENV)/.ready
 	$(BIN)/python -m book.lab $(OPTIONS)
 
 test: $(VENV)/.ready-dev
-	$(BIN)/pytest -n 2 -m "not thorough" --ignore=tests/site --ignore=tests/lab
+	$(BIN)/pytest -n 2 -m "not thorough and not browser" --ignore=tests/site --ignore=tests/lab
 
 test-browser: test-site test-lab
+	$(BIN)/pytest -m "browser and not thorough" --ignore=tests/site --ignore=tests/lab
 
 # The site is built first, so that no old page is tested; with nothing changed that takes seconds.
 test-site: book $(VENV)/.ready-dev
@@ -72,21 +76,13 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-# From clean, warnings are errors, and the build's fallbacks are refused.
-strict-book: $(VENV)/.ready node_modules/.ready
-	rm -rf _build
-	LORA_EDU_STRICT=1 $(BIN)/jupyter-book build . -n -W --keep-going
-
-strict-site: strict-book $(VENV)/.ready-dev
-	$(BIN)/pytest -n 3 -m "not thorough" tests/site
-
 # What takes long, or looks at every page where the other tests look at some: some half an hour.
 thorough: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 2 -m thorough --ignore=tests/site --ignore=tests/lab
 	$(BIN)/pytest -n 3 -m thorough tests/site
 	$(BIN)/pytest -n 2 -m thorough tests/lab
 
-check: lint test strict-site test-lab
+check: lint test test-browser
 
 # pip leaves what it copied in build, and would take it up again.
 wheels: $(BIN)/python
@@ -116,9 +112,6 @@ versions:
 		-r requirements-dev.txt
 	$(OTHER)/uv pip freeze --python $(OTHER)/python
 	$(OTHER)/pytest --ignore=tests/site --ignore=tests/lab
-
-verify: $(VENV)/.ready-dev node_modules/.ready
-	$(BIN)/python -m tests.verify
 
 clean:
 	rm -rf _build build packaging/*/build dist

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import quote
 
@@ -148,7 +147,6 @@ HEAD = re.compile(  # after all style sheets, so that fonts can be asked for, be
     r'(?=<script [^>]*src="([^"]*_static/)documentation_options\.js)')
 OWN_SHEET = re.compile(r'(?=<link [^>]*/book\.css)')  # after the theme's
 DARK_RULE = re.compile(r'([^{}]*\[data-theme="?dark"?\][^{}]*)(\{[^{}]*\})')
-OWN = ("book.css", "book.js")
 
 
 def mend_pages(app, exception) -> None:
@@ -156,8 +154,6 @@ def mend_pages(app, exception) -> None:
     if exception or app.builder.format != "html":
         return
     static, here = Path(app.outdir) / "_static", Path(__file__).parent
-    for name in OWN:
-        shutil.copyfile(here / name, static / name)
     sheet = (here / "no_script.css").read_text(encoding="utf-8") + dark_sheet(static)
     (static / "no_script.css").write_text(sheet, encoding="utf-8")
     script = hashlib.md5((here / "book.js").read_bytes()).hexdigest()[:8]

@@ -10,7 +10,6 @@ code; the cache knows only of changed cells.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,9 +20,6 @@ from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import create_nb_reader
 from sphinx.errors import SphinxError
 from sphinx.util import logging
-
-MEASURED = "book/measured/memory.txt"
-ROW = re.compile(r"\]\(/(\S+)\.md\) \| \d+ MB \| (\d+) s \|")  # page, seconds of processor time
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +32,7 @@ def setup(app):
 
 
 def execute_ahead(app, env, docnames) -> None:
-    """Execute the notebooks among ``docnames`` into the cache, those that take longest first.
+    """Execute the notebooks among ``docnames`` into the cache.
 
     Raises SphinxError for the first that fails.
     """
@@ -45,8 +41,7 @@ def execute_ahead(app, env, docnames) -> None:
         return
     shutil.rmtree(settings.execution_cache_path, ignore_errors=True)
     cache = get_cache(settings.execution_cache_path)
-    before = seconds_measured(Path(app.confdir))
-    pages = sorted(docnames, key=lambda page: -before.get(page, 60))
+    pages = sorted(docnames, reverse=True)  # in part III chapters take longest
     notebooks = {page: notebook for page in pages if (notebook := read(env, page))}
 
     def execute(page):
@@ -90,10 +85,3 @@ def read(env, page: str):
     reader = create_nb_reader(path, env.myst_config, env.mystnb_config, text)
     notebook = reader and reader.read(text)
     return notebook if notebook and any(c.cell_type == "code" for c in notebook.cells) else None
-
-
-def seconds_measured(root: Path) -> dict[str, int]:
-    """Page → seconds, as they were once measured: what takes long should not begin last."""
-    file = root / MEASURED
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return {page: int(seconds) for page, seconds in ROW.findall(text)}

@@ -7,7 +7,6 @@ and formulas too. previews.js shows what stands behind a link.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
@@ -17,7 +16,6 @@ THEIRS = "_static/sphinx_highlight.js"
 def setup(app):
     app.connect("config-inited", use_scorer)
     app.connect("html-page-context", mark_quietly, priority=850)  # before scripts are sorted
-    app.connect("build-finished", copy_assets, priority=800)
     app.add_js_file("previews.js", loading_method="defer")
     app.add_css_file("finding.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -36,10 +34,3 @@ def mark_quietly(app, pagename, templatename, context, doctree) -> None:
             context["script_files"].remove(file)
             app.add_js_file("marks.js", loading_method="defer")
             return
-
-
-def copy_assets(app, exception) -> None:
-    if exception or app.builder.format != "html":
-        return
-    for name in ("marks.js", "previews.js", "finding.css"):
-        shutil.copyfile(ASSETS / name, Path(app.outdir) / "_static" / name)

@@ -7,6 +7,7 @@ comes once a visit.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -57,8 +58,9 @@ def join_sheets(site: Path, root: Path) -> None:
     esbuild(root, parts, "--bundle", "--minify", "--allow-overwrite", f"--outbase={static}",
             f"--outdir={static}", f"--entry-names={Path(PAGES).stem}", "--asset-names=[dir]/[name]",
             *(f"--loader:.{kind}=file" for kind in KINDS))
+    version = hashlib.sha256((static / PAGES).read_bytes()).hexdigest()[:8]
     for page, text in pages.items():
-        joined = with_one_sheet(text)
+        joined = with_one_sheet(text, version)
         if joined != text:
             page.write_text(joined, encoding="utf-8")
 
@@ -73,13 +75,14 @@ def in_order(lists: list[list[str]]) -> list[str]:
     return found
 
 
-def with_one_sheet(text: str) -> str:
+def with_one_sheet(text: str, version: str) -> str:
     """A page whose first link to a sheet leads to the one of all, and whose others are gone; those
     for readers without scripts stay."""
     parts, links = NO_SCRIPT.split(text), []
 
     def link(found: re.Match) -> str:
         links.append(found)
-        return f'\n<link rel="stylesheet" href="{found[1]}{PAGES}">' if len(links) == 1 else ""
+        one = f'\n<link rel="stylesheet" href="{found[1]}{PAGES}?v={version}">'
+        return one if len(links) == 1 else ""
 
     return "".join(part if i % 2 else LINK.sub(link, part) for i, part in enumerate(parts))

@@ -5,7 +5,7 @@ pyodide_wheel and wheels. Such a page has a button, "Run this page", and a scrip
 at its click come the editor (in_page/, which esbuild puts into one file with CodeMirror), and a
 worker with Pyodide, NumPy and the book's wheels, all from the site itself. A page whose cells need
 PyTorch says in one line why not, and where else it runs. Without the npm files or NumPy's wheel
-(`make pyodide`) the site has no such button.
+(`make book`) the site has no such button.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def prepare(app) -> None:
     if app.builder.format != "html":
         return
     lacks = missing(root, "esbuild") or missing(root, Path(PACKAGE).name) or (
-        "" if wheel else "NumPy's wheel (make pyodide brings it)")
+        "" if wheel else "NumPy's wheel (make book asks for it)")
     if lacks:
         logger.info(f"Python in the page: {lacks} missing: no page has a button to run it")
         return

@@ -1,6 +1,6 @@
 """NumPy for Python in the page, into the folder .pyodide. Imports the standard library.
 
-`make pyodide` runs it. Pyodide itself comes from npm, which has no packages for it. The wheel comes
+`make book` runs it. Pyodide itself comes from npm, which has no packages for it. The wheel comes
 from the folder that PYODIDE_WHEELS names, if it is there, else from where Pyodide's own release has
 it. It is taken only if its sha256 is the one in the npm package's lock file.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def lock_of(root: Path) -> dict:
 
 
 def numpy_wheel(root: Path) -> Path | None:
-    """NumPy's wheel for this Pyodide, where `make pyodide` has left it; None where it is not, or
+    """NumPy's wheel for this Pyodide, where `make book` has left it; None where it is not, or
     is another file than the lock file says."""
     if not (root / PACKAGE).is_dir():
         return None
@@ -55,7 +54,7 @@ def fetch(root: Path, folder: str = "") -> Path:
         content = local.read_bytes()
     else:
         address = RELEASE.format(version=version, file=name)
-        with urllib.request.urlopen(address, timeout=60) as answer:
+        with urllib.request.urlopen(address, timeout=10) as answer:
             content = answer.read()
     if digest(content) != numpy["sha256"]:
         raise ValueError(f"{name} has the sha256 {digest(content)}, and the lock file of "
@@ -70,4 +69,5 @@ if __name__ == "__main__":
     try:
         print(fetch(Path.cwd(), os.environ.get("PYODIDE_WHEELS", "")))
     except (OSError, ValueError) as error:
-        sys.exit(f"No NumPy for Python in the page, and so no button: {error}")
+        print("Python in the page: no NumPy for browsers, and so no button “Run this page” "
+              f"({error}). PYODIDE_WHEELS may name a folder that has it.")

@@ -24,8 +24,6 @@ counts the questions of its page.
 from __future__ import annotations
 
 import hashlib
-import shutil
-from pathlib import Path
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -60,7 +58,6 @@ def setup(app):
     app.add_node(Tag, html=(visit, depart))
     app.add_post_transform(SelfChecks)
     app.connect("html-page-context", add_files)
-    app.connect("build-finished", copy_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -133,9 +130,3 @@ def add_files(app, pagename, templatename, context, doctree) -> None:
     if doctree is not None and any(doctree.findall(Tag)):
         app.add_js_file(FILES[0], loading_method="defer")
         app.add_css_file(FILES[1])
-
-
-def copy_files(app, exception) -> None:
-    if exception is None and app.builder.format == "html":
-        for name in FILES:
-            shutil.copyfile(Path(__file__).parent / name, Path(app.outdir) / "_static" / name)

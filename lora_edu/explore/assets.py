@@ -8,6 +8,7 @@ are refused) and, with live.js behind it, a notebook view.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -37,6 +38,11 @@ def page_script(bundles: dict[str, str]) -> str:
 def page_style() -> str:
     """The style sheet of the static page."""
     return read("explore.css", "sphinx.css", "paper.css")
+
+
+def digest() -> str:
+    """A digest of what pages with explorers run and look like."""
+    return hashlib.sha256((page_script({}) + page_style()).encode()).hexdigest()
 
 
 def live_module() -> str:

@@ -3,7 +3,7 @@
 Imports Sphinx, docutils and the sibling modules. It
 
 - tells the kernels, before they start, to display static HTML and no widget;
-- adds the explorers' script and style to the pages that have one, and copies plotly.js;
+- writes the explorers' scripts and plotly.js into the site, and adds them to pages that have one;
 - puts the states of explorers into files of their own (see stored.py);
 - turns links such as ``#step-zero?r=8`` into checked links: a wrong name, control or value is a
   warning (an error with -W);
@@ -33,12 +33,12 @@ logger = logging.getLogger(__name__)
 
 def setup(app):
     os.environ[STATIC] = "1"
-    app.connect("builder-inited", choose_plotly)
+    app.connect("builder-inited", write_scripts)
+    app.connect("env-updated", rewritten)
     app.connect("env-get-outdated", outdated)
     app.connect("env-purge-doc", forget)
     app.connect("doctree-read", collect)
     app.connect("html-page-context", add_assets)
-    app.connect("build-finished", copy_plotly)
     app.connect("build-finished", copy_states)
     app.connect("build-finished", tell_cause)
     app.connect("build-finished", tell_unframed)
@@ -83,10 +83,15 @@ def say_fallback(line: str) -> None:
     (logger.warning if os.environ.get("LORA_EDU_STRICT") else logger.info)(line)
 
 
-def choose_plotly(app) -> None:
-    """Find plotly.js: the slim npm bundles, or plotly.py's own with a line that says so."""
-    app.lora_plotly = assets.plotly_files(Path(app.confdir))
-    if assets.python_plotly() in app.lora_plotly.values():
+def write_scripts(app) -> None:
+    """Write explore.js, explore.css and plotly.js into the site, before any page is written: Sphinx
+    puts the checksum of what is there into the page. Of plotly.js the slim npm bundles, or
+    plotly.py's own with a line that says so."""
+    if app.builder.format != "html":
+        return
+    plotly = assets.plotly_files(Path(app.confdir))
+    assets.write(Path(app.outdir) / "_static", plotly)
+    if assets.python_plotly() in plotly.values():
         from plotly.offline import get_plotlyjs_version
 
         wanted = " ".join(f"{file.split('/')[0]}@{get_plotlyjs_version()}"
@@ -101,6 +106,13 @@ def outdated(app, env, added, changed, removed):
     now = {page: sources.digest(Path(env.doc2path(page))) for page in env.found_docs - removed}
     before, env.lora_sources = getattr(env, "lora_sources", {}), now
     return [page for page in now if before.get(page, now[page]) != now[page]]
+
+
+def rewritten(app, env) -> list[str]:
+    """The pages to write again: all with an explorer, where its scripts have changed."""
+    now = assets.digest()
+    before, env.lora_scripts = getattr(env, "lora_scripts", now), now
+    return sorted(known(env)) if before != now else []
 
 
 def collect(app, doctree) -> None:
@@ -184,13 +196,6 @@ def tell_unframed(app, exception) -> None:
         logger.info("explorers: no first frame for %d of %d figures; where one is in sight, "
                     "plotly.js is fetched before the reader does anything:\n%s", len(figures),
                     sum(map(len, known(app.env).values())), "\n".join(figures))
-
-
-def copy_plotly(app, exception) -> None:
-    """Write explore.js, explore.css and plotly.js into the built site."""
-    if exception or app.builder.format != "html":
-        return
-    assets.write(Path(app.outdir) / "_static", app.lora_plotly)
 
 
 def copy_states(app, exception) -> None:

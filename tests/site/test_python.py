@@ -21,7 +21,7 @@ from tests.site.pages import EXPLORERS, HTML, STRICT, all_pages, check_figure
 PAGES = [page for page in all_pages()
          if '<p class="page-python ' in (HTML / page).read_text("utf-8")]
 FIRST = "book/part1/step-zero.html"
-pytestmark = [pytest.mark.skipif(not PAGES, reason="built without Pyodide: make pyodide"),
+pytestmark = [pytest.mark.skipif(not PAGES, reason="built without NumPy for browsers"),
               pytest.mark.usefixtures("many_seconds")]
 # Page → words of a cell that takes minutes without BLAS, and is left out.
 LONG = {"book/part1/by-hand.html": "perf_counter", "book/part2/which-zero.html": "wide.study()"}

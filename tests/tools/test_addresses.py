@@ -311,6 +311,7 @@ def notebook(book):
 def run_alone(made, folder, monkeypatch):
     """Execute a notebook in an empty folder, with this lora_edu to be found; its last words."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))  # the home may not be writable
     NotebookClient(made, timeout=60, resources={"metadata": {"path": folder}}).execute()
     return made.cells[-1].outputs[0].text
 

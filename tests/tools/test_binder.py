@@ -2,8 +2,9 @@
 
 import os
 import re
-import sysconfig
-import tempfile
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tests.binder import copy_repository, post_build, python
 from tests.book import NOTEBOOKS, REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -56,7 +56,7 @@ def test_python_on_binder_is_one_that_the_package_allows():
 
 STUB = """#!/bin/sh
 echo "$(basename "$0") $*" >> "{said}"
-case "$*" in "-m book.lab"*) PYTHONPATH="{packages}" exec "{python}" "$@";; esac
+case "$*" in "-m book.lab"*) exec "{python}" "$@";; esac
 exit {code}
 """
 
@@ -64,29 +64,26 @@ exit {code}
 def run_post_build(folder: Path, npm_fails: bool = False) -> list[str]:
     """Run postBuild in a copy of the repository in ``folder``, for an environment beside it whose
     pip and npm do nothing but say it; what was said."""
-    folder.chmod(0o755)
-    prefix = folder / "prefix"
+    prefix, copy = folder / "prefix", folder / "repository"
     (prefix / "bin").mkdir(parents=True)
     for name, exit_code in (("python", 0), ("npm", int(npm_fails))):
         (prefix / "bin" / name).write_text(STUB.format(
-            said=prefix / "said", python=python(), code=exit_code,
-            packages=sysconfig.get_path("purelib")))
+            said=prefix / "said", python=sys.executable, code=exit_code))
         (prefix / "bin" / name).chmod(0o755)
-    post_build(copy_repository(folder), prefix, PATH=f"{prefix / 'bin'}:{os.environ['PATH']}")
+    for part in (".binder", ".jupyter", "book", "lora_edu"):
+        shutil.copytree(REPOSITORY / part, copy / part)
+    for file in ("_toc.yml", "pyproject.toml", "constraints.txt"):
+        shutil.copy(REPOSITORY / file, copy)
+    subprocess.run([copy / ".binder/postBuild"], check=True, cwd=folder, env={
+        **os.environ, "HOME": str(folder), "NB_PYTHON_PREFIX": str(prefix),
+        "PATH": f"{prefix / 'bin'}:{os.environ['PATH']}"})
     return (prefix / "said").read_text().splitlines()
-
-
-@pytest.fixture
-def folder():
-    """A folder that any user may reach, as pytest's own are not."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
 
 
 @pytest.mark.parametrize("npm_fails", [False, True])
 def test_postbuild_installs_what_chapters_need_as_tested_and_the_slim_plotly_if_it_can(
-        folder, npm_fails):
-    torch, package, copies, npm = run_post_build(folder, npm_fails)
+        tmp_path, npm_fails):
+    torch, package, copies, npm = run_post_build(tmp_path, npm_fails)
     assert "--no-deps --index-url" in torch and str(requirements("nn")["torch"]) in torch
     (extras,) = re.findall(r"-c constraints\.txt -e \.\[(.*)\]$", package)
     assert "index" not in package
@@ -97,17 +94,17 @@ def test_postbuild_installs_what_chapters_need_as_tested_and_the_slim_plotly_if_
     assert npm.startswith("npm ci --ignore-scripts")
 
 
-def test_postbuild_keeps_what_the_server_was_told_before_and_makes_what_the_buttons_open(folder):
-    config = folder / "prefix/etc/jupyter/jupyter_server_config.py"
+def test_postbuild_keeps_what_the_server_was_told_before_and_makes_what_the_buttons_open(tmp_path):
+    config = tmp_path / "prefix/etc/jupyter/jupyter_server_config.py"
     config.parent.mkdir(parents=True)
     config.write_text("c.ServerApp.quit_button = False\n")
-    run_post_build(folder)
+    run_post_build(tmp_path)
     ours = (REPOSITORY / ".jupyter/jupyter_server_config.py").read_text()
     assert config.read_text() == "c.ServerApp.quit_button = False\n" + ours
     for page in NOTEBOOKS:
         button = {"url": f"https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab/tree/{page}.md"}
         open_copy(button, page)
         path = button["url"].partition("?urlpath=lab/tree/")[2]
-        made = nbformat.read(folder / "repository" / path, as_version=4)
+        made = nbformat.read(tmp_path / "repository" / path, as_version=4)
         assert made.metadata.kernelspec.name == "python3"
         assert any(cell.cell_type == "code" for cell in made.cells)

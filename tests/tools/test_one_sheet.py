@@ -1,5 +1,6 @@
 """The pages of the site ask for one style sheet, which holds what theirs did, in their order."""
 
+import hashlib
 import re
 
 import pytest
@@ -42,11 +43,17 @@ def links(site, name):
     return re.findall(r'href="([^"]+)"', (site / "book" / name).read_text())
 
 
+def address(site):
+    """The one sheet's, which names what is in it: no browser takes an old one for it."""
+    made = (site / "_static/pages.css").read_bytes()
+    return f"../_static/pages.css?v={hashlib.sha256(made).hexdigest()[:8]}"
+
+
 @needs_esbuild
 def test_every_page_asks_for_one_sheet_that_holds_all_in_their_order(site):
     join_sheets(site, REPOSITORY)
     for name in ("a.html", "b.html"):
-        assert links(site, name) == ["../_static/pages.css", "../_static/no_script.css"]
+        assert links(site, name) == [address(site), "../_static/no_script.css"]
         assert NO_SCRIPT in (site / "book" / name).read_text()
     made = (site / "_static/pages.css").read_text()
     places = [made.index(word) for word in (".basic", ".theme", "@font-face", ".own")]
@@ -64,7 +71,7 @@ def test_a_page_written_anew_does_not_take_the_others_sheets_away(site):
     join_sheets(site, REPOSITORY)
     made = (site / "_static/pages.css").read_text()
     assert "@font-face" in made and ".own{color:green}" in made
-    assert links(site, "a.html")[0] == links(site, "b.html")[0] == "../_static/pages.css"
+    assert links(site, "a.html")[0] == links(site, "b.html")[0] == address(site)
     (site / "_static/icons/icons.css").unlink()  # a sheet that is no longer made
     join_sheets(site, REPOSITORY)
     assert "@font-face" not in (site / "_static/pages.css").read_text()
@@ -83,4 +90,4 @@ def test_a_sheet_that_only_some_pages_have_stands_after_the_one_before_it():
 
 
 def test_a_page_without_sheets_stays():
-    assert with_one_sheet(f"<head>{NO_SCRIPT}</head>") == f"<head>{NO_SCRIPT}</head>"
+    assert with_one_sheet(f"<head>{NO_SCRIPT}</head>", "1") == f"<head>{NO_SCRIPT}</head>"
