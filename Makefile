@@ -52,7 +52,7 @@ serve: book
 	@echo "Serving the book at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 
-lab: $(VENV)/.ready
+lab: $(VENV)/.ready node_modules/.ready
 	$(BIN)/python -m book.lab $(OPTIONS)
 
 test: $(VENV)/.ready-dev
