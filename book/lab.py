@@ -29,6 +29,12 @@ LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!\w+:)([\w./-]+)\.md(#[^()\s]*)?\)")
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n```$", re.MULTILINE)
 
 
+FIRST = ("**Run ▸ Run All Cells** (or ▸▸ above) draws the plots. Then the links in the text move "
+         "them; before that they lead nowhere.")
+PICTURES = {"index": "![W₀ and its update as coloured cells, after two steps](../book/images/"
+                     "matrices.png)"}  # what a page opens with until it has run
+
+
 def pages(book: Path = BOOK) -> dict[str, str]:
     """Name, such as "part1/step-zero" → text, of the pages that can be read as a notebook."""
     texts = {file.relative_to(book).with_suffix("").as_posix(): file.read_text(encoding="utf-8")
@@ -41,6 +47,7 @@ def as_notebook(name: str, texts: dict[str, str], names, book: Path = BOOK):
     other notebooks, and, where there is none, are words; with a mark by which ``update`` knows what
     it was made of. names: of ``lab_markdown.book``."""
     import jupytext
+    import nbformat
     from lab_markdown import for_lab
 
     def link(found: re.Match) -> str:
@@ -57,6 +64,9 @@ def as_notebook(name: str, texts: dict[str, str], names, book: Path = BOOK):
     for cell in made.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(link, cell.source)
+    if any(cell.cell_type == "code" for cell in made.cells):
+        words = "\n\n".join(filter(None, (FIRST, PICTURES.get(name))))
+        made.cells.insert(0, nbformat.v4.new_markdown_cell(words, id="run-all-cells"))
     made.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)",
                                     "language": "python"}, MARK: contents(made)}
     return made
@@ -133,6 +143,8 @@ def main() -> None:
         sys.exit(f"The notebooks could not be written: {error}")
     if asked.copies:
         return
+    if not os.access(Path.home(), os.W_OK):  # Jupyter and IPython write there
+        os.environ["HOME"] = str(COPIES / ".home")
     paths = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     from jupyterlab.labapp import LabApp

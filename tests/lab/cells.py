@@ -41,7 +41,7 @@ ipywidgets.HBox([left.live(), right.live()])
 VIEWS = len(EXPLORERS) + 4  # one is shown twice; the slow one; two beside each other
 CELL = {name: number for number, name in enumerate(EXPLORERS, start=1)}
 CELLS = [SETUP, *EXPLORERS.values(), SLOW, BESIDE,
-         "%See [64 and both zero](#step-zero?r=64&start=both-zero)."]
+         "%See [64 and both zero](#step-zero?r=64&start=both-zero), [later](#later?r=1)."]
 CELLS[CELL["twice"]] = f"twice = {EXPLORERS['twice']}\ndisplay(twice, twice)"
 HERE: dict = {}
 exec(SETUP, HERE)

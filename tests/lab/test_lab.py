@@ -228,6 +228,13 @@ def test_a_link_in_the_text_moves_the_explorer_in_place(lab):
     expect(lab.explorer("step-zero").locator(".explorer-plot")).to_be_in_viewport()
 
 
+def test_a_link_to_a_plot_that_has_not_run_says_so(lab):
+    for _ in range(2):
+        lab.page.get_by_role("link", name="later").click()
+    expect(lab.page.locator(".explorer-unrun")).to_have_text(
+        "(this plot has not run yet: Run ▸ Run All Cells)")
+
+
 def test_pin_keeps_a_ghost_and_its_own_button_removes_it(lab):
     pinned = lab.explorer("step-zero").locator(".explorer-pinned > span")
     buttons = lab.explorer("step-zero").locator(".explorer-buttons")

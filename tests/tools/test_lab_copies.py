@@ -146,7 +146,11 @@ def test_a_chapters_copy_has_its_cells_and_no_link_that_leads_nowhere(page):
         cell.source for cell in notebook(page).cells if cell.cell_type == "code"]
     assert [cell.metadata for cell in made.cells if cell.cell_type == "code"] == [
         cell.metadata for cell in notebook(page).cells if cell.cell_type == "code"]
-    text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
+    assert made.cells[0].source.startswith("**Run ▸ Run All Cells**")
+    text = "\n".join(cell.source for cell in made.cells[1:] if cell.cell_type == "markdown")
+    pictures = [link for link in re.findall(r"!\[[^]]*\]\((.*?)\)", made.cells[0].source)]
+    assert all((REPOSITORY / "notebooks" / link).resolve().is_file() for link in pictures)
+    assert bool(pictures) == (name == "index")
     links = re.findall(r"\]\((?!\w+:)([^()\s#]+)[^()\s]*\)", text)
     there = [posixpath.normpath(posixpath.join(posixpath.dirname(name), link)) for link in links]
     assert [link for link in there if link.removesuffix(".ipynb") not in TEXTS] == []
