@@ -7,7 +7,7 @@
 #   make thorough  the tests that take longest, which make check leaves out
 #   make lint    ruff, and the storeys of the imports (lint-imports)
 #   make check   what continuous integration runs: lint, tests, the build, browser tests
-#   make wheels  build lora_edu, its chapters and their data into dist
+#   make wheel   build lora_edu, with the chapters and their data, into dist
 #   make audit   Lighthouse, axe, weight and speed of every page (an hour on a quiet machine)
 #   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
@@ -39,12 +39,12 @@ ifeq ($(shell test -w "$$HOME" || echo none),none)
 export HOME := $(CURDIR)/$(VENV)/home
 endif
 
-.PHONY: book serve lab test test-browser test-site test-lab thorough check lint wheels audit \
+.PHONY: book serve lab test test-browser test-site test-lab thorough check lint wheel audit \
 	advisories versions mutants clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
-	@$(BIN)/python book/_extensions/pyodide_wheel.py
+	@$(BIN)/python -m book._extensions.in_page.pyodide_wheel
 	$(BIN)/jupyter-book build . $(SPHINXOPTS)
 	@echo "The book is at $(CURDIR)/$(HTML)/index.html"
 
@@ -85,10 +85,10 @@ thorough: book $(VENV)/.ready-dev
 check: lint test test-browser
 
 # pip leaves what it copied in build, and would take it up again.
-wheels: $(BIN)/python
-	rm -rf build packaging/*/build dist
-	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w dist . ./packaging/*/
-	rm -rf build packaging/*/build
+wheel: $(BIN)/python
+	rm -rf build dist
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+	rm -rf build
 
 # Lighthouse is installed where it is used, in tests/benchmarks.
 audit: book $(VENV)/.ready-dev
@@ -114,7 +114,7 @@ versions:
 	$(OTHER)/pytest --ignore=tests/site --ignore=tests/lab
 
 clean:
-	rm -rf _build build packaging/*/build dist
+	rm -rf _build build dist
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'

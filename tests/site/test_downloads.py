@@ -5,12 +5,10 @@ from zipfile import ZipFile
 
 import nbformat
 import pytest
-from first_cell import WHEELS, wheel_names
-from lab_markdown import book
 from nbclient import NotebookClient
-from notebooks import READS_REPOSITORY
-from plain_outputs import INVITES
 
+from book._extensions.notebooks.download import INVITES, READS_REPOSITORY
+from book._extensions.notebooks.wheel import wheel_name
 from tests.book import NOTEBOOKS, REPOSITORY, code
 from tests.site.pages import EXPLORERS, HTML, all_pages
 
@@ -18,8 +16,6 @@ pytestmark = pytest.mark.site
 BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()
          and READS_REPOSITORY not in code(page)]
 BUTTON = re.compile(r'<a href="([^"]+)\.(?:ipynb|zip)"[^>]*btn-download-notebook-button')
-NUMBERED = re.compile(r'admonition" id="([\w-]+)">\s*<p class="admonition-title">'
-                      r'<span class="caption-number">(\w+ \d+) ?</span>')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -34,8 +30,7 @@ def test_a_chapter_offers_its_executed_notebook(page):
     made = offered(page)
     nbformat.validate(made)
     first, *cells = [cell for cell in made.cells if cell.cell_type == "code"]
-    assert made.cells[0] is first and '"lora_edu' in first.source
-    compile(first.source, page, "exec")
+    assert made.cells[0] is first and "%pip install" in first.source
     outputs = [output for cell in cells for output in cell.outputs]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     for cell in cells:  # what was printed in pieces stands there once
@@ -63,26 +58,12 @@ def test_a_download_runs_in_an_empty_folder(tmp_path):
     assert [cell.execution_count for cell in made.cells if cell.cell_type == "code"]
 
 
-def test_zip_files_hold_the_wheels_that_their_notebooks_ask_for():
+def test_zip_files_hold_the_wheel():
     zipped = sorted((HTML / "_sources").rglob("*.zip"))
     assert len(zipped) in (0, len(BUILT))  # none where the site's address is known
     for file in zipped:
         names = {name.partition("/")[2] for name in ZipFile(file).namelist()}
-        first = nbformat.read(file.with_suffix(".ipynb"), as_version=4).cells[0].source
-        asked = set(re.findall(r'"(lora_edu\S*\.whl)"', first))
-        assert asked and names == {file.with_suffix(".ipynb").name, "README.txt", *asked}
-    wheels = {file.name for file in (HTML / WHEELS).iterdir()}
-    assert wheels == set(wheel_names(REPOSITORY).values())
-
-
-def test_notebooks_number_blocks_as_the_site_does():
-    """What for_lab writes into copies for JupyterLab is what stands on the page."""
-    found = {}
-    for page in all_pages():
-        found |= dict(NUMBERED.findall((HTML / page).read_text(encoding="utf-8")))
-    numbers = {label: f"{kind} {number}" for label, (page, kind, number)
-               in book(REPOSITORY).numbers.items() if kind and (HTML / f"{page}.html").is_file()}
-    assert {label: found.get(label) for label in numbers} == numbers and numbers
+        assert names == {file.with_suffix(".ipynb").name, "README.txt", wheel_name(REPOSITORY)}
 
 
 @pytest.mark.parametrize("page", all_pages())

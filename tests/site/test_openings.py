@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from symbols import PAGES as COLOURED
 
+from book._extensions.content.symbols import PAGES as COLOURED
 from tests.book import in_toc
 from tests.site.pages import all_pages
 

@@ -7,9 +7,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from cell_names import needs
 from playwright.sync_api import expect
 
+from book._extensions.in_page.cell_names import needs
 from lora_edu.explore.assets import npm_file
 from lora_edu.explore.plain import plain_figure
 from tests.book import checks, figure_function, folded_solutions, notebook

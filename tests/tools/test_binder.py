@@ -11,12 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from first_cell import IMPORTS
-from notebooks import open_copy
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from book._extensions.notebooks.download import open_copy
 from tests.book import NOTEBOOKS, REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -88,7 +87,7 @@ def test_postbuild_installs_what_chapters_need_as_tested_and_the_slim_plotly_if_
     (extras,) = re.findall(r"-c constraints\.txt -e \.\[(.*)\]$", package)
     assert "index" not in package
     brought = requirements(*extras.split(","))
-    assert brought.keys() >= requirements("chapters", *IMPORTS, "lab").keys()
+    assert brought.keys() >= requirements("chapters", "torch", "peft", "lab").keys()
     assert not [name for name in brought if "sphinx" in name or "book" in name]
     assert copies == "python -m book.lab --copies"
     assert npm.startswith("npm ci --ignore-scripts")

@@ -12,9 +12,13 @@ from tests.book import REPOSITORY
 
 CONF = f"""
 import sys
-sys.path.insert(0, {str(REPOSITORY / "book" / "_extensions")!r})
-extensions = ["myst_nb", "execute_ahead", "lora_edu.explore.sphinx_ext"]
+sys.path.insert(0, {str(REPOSITORY)!r})
+from book._extensions.notebooks import execute
+extensions = ["myst_nb", "lora_edu.explore.sphinx_ext"]
 nb_execution_mode, nb_execution_raise_on_error, exclude_patterns = "cache", True, ["_out"]
+
+def setup(app):
+    app.connect("env-before-read-docs", execute.execute_ahead)
 """
 PAGE = """---
 file_format: mystnb

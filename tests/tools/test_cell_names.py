@@ -1,8 +1,9 @@
 """Which cells a cell needs: what binds its names, and what may change them."""
 
 import pytest
-from cell_names import names_of, needs
-from page_python import elsewhere
+
+from book._extensions.in_page.cell_names import names_of, needs
+from book._extensions.in_page.run_page import elsewhere
 
 
 @pytest.mark.parametrize(("cells", "last"), [

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from claims import Register
+
+from book._extensions.content.claims import Register
 
 THEOREM = """```{{prf:{kind}}} Its title
 :label: {label}

@@ -4,8 +4,9 @@ import itertools
 
 import nbformat
 import pytest
-from execute_ahead import join_streams
 from myst_nb.core.utils import coalesce_streams
+
+from book._extensions.notebooks.execute import join_streams
 
 SAID = "one\n\n  two\nthree"
 

@@ -10,7 +10,6 @@ import jupytext
 import nbformat
 import pytest
 from jupytext.config import load_jupytext_config
-from lab_markdown import book as names_of
 
 from book import lab
 from tests.book import NOTEBOOKS, REPOSITORY, in_toc, notebook
@@ -24,9 +23,6 @@ kernelspec: {{name: python3, display_name: Python 3}}
 
 [The other](sub/two.md#place), [the list](list.md), [the site](https://example.org/a.md).
 
-```{{include}} table.txt
-```
-
 ```{{code-cell}} ipython3
 answer = None
 ```
@@ -39,15 +35,9 @@ def small(tmp_path):
     book = tmp_path / "book"
     (book / "sub").mkdir(parents=True)
     (book / "one.md").write_text(PAGE.format(title="One"), "utf-8")
-    (book / "sub" / "two.md").write_text("# Two\n\n[One](../one.md)\n", "utf-8")
+    (book / "sub" / "two.md").write_text(PAGE.format(title="Two"), "utf-8")
     (book / "list.md").write_text("# List\n\n```{claims}\n```\n", "utf-8")
-    (book / "glossary.md").write_text("# Glossary\n\n```{glossary}\nword\n  Its meaning.\n```\n",
-                                      "utf-8")
     (book / "references.bib").touch()
-    (tmp_path / "_toc.yml").write_text(
-        "root: book/one\nchapters:\n" + "".join(
-            f"- file: book/{page}\n" for page in ("sub/two", "list", "glossary")), "utf-8")
-    (book / "table.txt").write_text("| a |\n|---|\n| 1 |\n", "utf-8")
     return tmp_path
 
 
@@ -74,12 +64,11 @@ def work(small, source="answer = 4"):
 
 def test_copies_are_made_and_lead_to_each_other(small):
     (said,) = update(small)
-    assert "3 notebooks" in said and not (small / "notebooks" / "list.ipynb").exists()
+    assert "2 notebooks" in said and not (small / "notebooks" / "list.ipynb").exists()
     made = nbformat.read(small / "notebooks" / "one.ipynb", as_version=4)
     text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
     assert ("[The other](sub/two.ipynb#place), the list, [the site](https://example.org/a.md)."
             in text)
-    assert "| 1 |" in text and "include" not in text
     assert made.metadata.kernelspec.name == "python3" and "jupytext" not in made.metadata
 
 
@@ -135,25 +124,21 @@ def test_git_ignores_the_copies():
     assert "/notebooks*/" in (REPOSITORY / ".gitignore").read_text().splitlines()
 
 
-TEXTS, NAMES = lab.pages(), names_of(REPOSITORY)
+NAMES = lab.names_of()
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)
 def test_a_chapters_copy_has_its_cells_and_no_link_that_leads_nowhere(page):
-    name = page.removeprefix("book/")
-    made = lab.as_notebook(name, TEXTS, NAMES)
+    made = lab.as_notebook(page, NAMES)
     assert [cell.source for cell in made.cells if cell.cell_type == "code"] == [
         cell.source for cell in notebook(page).cells if cell.cell_type == "code"]
-    assert [cell.metadata for cell in made.cells if cell.cell_type == "code"] == [
-        cell.metadata for cell in notebook(page).cells if cell.cell_type == "code"]
     assert made.cells[0].source.startswith("**Run ▸ Run All Cells**")
-    text = "\n".join(cell.source for cell in made.cells[1:] if cell.cell_type == "markdown")
-    pictures = [link for link in re.findall(r"!\[[^]]*\]\((.*?)\)", made.cells[0].source)]
-    assert all((REPOSITORY / "notebooks" / link).resolve().is_file() for link in pictures)
-    assert bool(pictures) == (name == "index")
+    text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
     links = re.findall(r"\]\((?!\w+:)([^()\s#]+)[^()\s]*\)", text)
-    there = [posixpath.normpath(posixpath.join(posixpath.dirname(name), link)) for link in links]
-    assert [link for link in there if link.removesuffix(".ipynb") not in TEXTS] == []
+    there = [posixpath.normpath(posixpath.join(posixpath.dirname(page), link)) for link in links]
+    assert [link for link in there if link.removesuffix(".ipynb") not in NOTEBOOKS
+            and not (REPOSITORY / link).is_file()] == []
+    assert ("matrices.png" in made.cells[0].source) == (page == "book/index")
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)

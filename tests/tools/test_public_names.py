@@ -7,8 +7,9 @@ import importlib
 import re
 from pathlib import Path
 
-import api
 import pytest
+
+from book._extensions.content import api
 
 PAGE = (Path(__file__).parents[2] / "book" / "api.md").read_text(encoding="utf-8")
 MODULES = ["lora_edu", "lora_edu.nn", "lora_edu.explore"]

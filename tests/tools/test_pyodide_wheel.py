@@ -4,9 +4,10 @@ import hashlib
 import json
 import urllib.error
 
-import pyodide_wheel
 import pytest
-from pyodide_wheel import fetch, lock_of, numpy_wheel
+
+from book._extensions.in_page import pyodide_wheel
+from book._extensions.in_page.pyodide_wheel import fetch, lock_of, numpy_wheel
 
 NAME = "numpy-2-wasm32.whl"
 

@@ -10,8 +10,8 @@ from collections import Counter
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from claims import Register
 
+from book._extensions.content.claims import Register
 from lora_edu.chapters.low_rank.runs import LETTERS
 from tests.book import REPOSITORY, in_toc
 
@@ -84,9 +84,15 @@ def test_the_letters_of_the_first_prediction_take_seven_products():
 
 CONF = f"""
 import sys
-sys.path.insert(0, {str(REPOSITORY / "book/_extensions")!r})
-extensions = ["myst_parser", "sphinx_design", "self_check"]
+sys.path.insert(0, {str(REPOSITORY)!r})
+from book._extensions.content import self_check
+extensions = ["myst_parser", "sphinx_design"]
 project, html_theme, myst_enable_extensions = "book", "basic", ["colon_fence", "dollarmath"]
+
+def setup(app):
+    app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
+    app.add_post_transform(self_check.SelfChecks)
+    app.connect("html-page-context", self_check.add_files)
 """
 GOOD = """# Title
 
@@ -147,7 +153,6 @@ def test_choices_become_radio_buttons_in_a_named_group(tmp_path):
     assert first["data-key"] != free["data-key"]
     assert len(html.select("details")) == 3
     assert html.select_one("script[src*=self_check]")
-    assert (tmp_path / "_out/_static/self_check.css").is_file()
 
 
 def test_a_page_without_questions_fetches_nothing(tmp_path):

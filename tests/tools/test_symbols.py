@@ -4,12 +4,12 @@ import colorsys
 import re
 
 import pytest
-from symbols import PAGES, coloured
 
+from book._extensions.content.symbols import PAGES, coloured
 from lora_edu.chapters.shared.style import COLOURS
 from tests.book import REPOSITORY, in_toc
 
-CSS = (REPOSITORY / "book" / "_extensions" / "book.css").read_text(encoding="utf-8")
+CSS = (REPOSITORY / "book" / "_extensions/site/book.css").read_text(encoding="utf-8")
 GROUNDS = {  # of the theme: its background and the surfaces of tables and notes
     'html': ("#ffffff", "#f3f4f5"), 'html[data-theme="dark"]': ("#121212", "#222832", "#29313d")}
 

@@ -11,17 +11,20 @@ from tests.book import REPOSITORY
 CONF = f"""
 import sys
 from pathlib import Path
-sys.path.insert(0, {str(REPOSITORY / "book" / "_extensions")!r})
-import own_files
+sys.path.insert(0, {str(REPOSITORY)!r})
+from book._extensions import build
 from lora_edu.explore import assets
 
-extensions, html_theme = ["myst_nb", "lora_edu.explore.sphinx_ext", "own_files"], "basic"
+extensions, html_theme = ["myst_nb", "lora_edu.explore.sphinx_ext"], "basic"
 nb_execution_mode = "force"
 ours, here = assets.page_script, Path(__file__).parent
 assets.page_script = lambda bundles: ours(bundles) + (here / "word").read_text()
-own_files.FILES = [here / "own.css"]
+build.OWN_FILES = [here / "own.css"]
 
 def setup(app):
+    app.run_page = None
+    app.connect("builder-inited", build.copy_own_files)
+    app.connect("env-updated", build.with_other_scripts)
     app.add_css_file("own.css")
 """
 PAGE = """---

@@ -1,6 +1,6 @@
 // The worker: Pyodide, NumPy and the book's wheels, and cell_runner.py, which does the rest.
 
-import cellNames from "../cell_names.py";
+import cellNames from "./cell_names.py";
 import runner from "./cell_runner.py";
 
 const fetchNow = globalThis.fetch;

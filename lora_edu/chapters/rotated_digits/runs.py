@@ -7,14 +7,14 @@ Imports NumPy and the core's checks. The runs lie in ``data/runs.npz``, as count
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from lora_edu import _check
-from lora_edu.chapters.shared import data
 from lora_edu.chapters.shared.digits import TRAIN
 
-DATA = data.folder(__file__) / "runs.npz"
+DATA = Path(__file__).with_name("data") / "runs.npz"
 TASKS = ("rotated", "new classes", "inverted", "inverted, centred")
 PLACES = ("first layer", "all layers")  # where the adapters are
 METHODS = ("head", "full", "first W")  # what else is trained; the last: all of W there, no bias

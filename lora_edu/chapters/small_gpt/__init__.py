@@ -7,10 +7,6 @@ is in ``data/``, ``results`` reads it, ``figures`` draws it; ``first_r`` makes a
 rates in ``shared/maps``.
 """
 
-from lora_edu.chapters.shared import data
-
-data.folder(__file__)
-
 from lora_edu.chapters.small_gpt.base import load_base, untrained
 from lora_edu.chapters.small_gpt.model import GPT, Size
 from lora_edu.chapters.small_gpt.text import ALPHABET, DATA, STYLES, decode, encode, part, read

@@ -11,10 +11,10 @@ makes them anew, in about six minutes of one core.
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from lora_edu.chapters.shared import data
 from lora_edu.chapters.shared.fits import vertex
 from lora_edu.optim import OPTIMISERS
 
@@ -25,7 +25,7 @@ TASKS = {"regression": 5, "digits": 3}  # name: seeds
 RATES = {"SGD": 2.0 ** np.arange(-21, 3), "Adam": 2.0 ** np.arange(-17, 1)}
 STEPS, EVERY = 100, 10  # a run; a loss is kept for each of these steps
 LOST = 1e4  # a loss above this, or none
-FILE = data.folder(__file__) / "rates.npz"
+FILE = Path(__file__).with_name("data") / "rates.npz"
 
 
 def losses(task: str, start: str, optimiser: str, seed: int, rates=None) -> np.ndarray:

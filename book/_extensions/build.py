@@ -1,0 +1,79 @@
+"""The conductor: all that this book adds to Sphinx, in the order in which it runs.
+
+A page's way: its cells are executed (notebooks/execute), MyST-NB and lora_edu.explore.sphinx_ext
+read it, content/ changes what was read, the theme writes HTML from it, and the steps below change
+what is written. See ARCHITECTURE.md for the picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from .content import api, claims, formulas, self_check, symbols
+from .in_page import run_page
+from .notebooks import download, execute
+from .site import addresses, search, sharing, slim, theme
+
+HERE = Path(__file__).parent
+OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
+             *HERE.glob("content/*.js"), HERE / "site/touch-icon.png"]
+EARLY, LATE = 100, 900  # before and after the theme's own steps, which have Sphinx's 500
+
+
+def setup(app):
+    addresses.setup(app)
+    formulas.setup(app)
+    api.setup(app)
+    app.add_directive("claims", claims.Claims)
+    app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
+    app.add_transform(sharing.AnswersFirst)
+    for transform in (self_check.SelfChecks, theme.KeepPunctuation, theme.MarkColumns):
+        app.add_post_transform(transform)
+    app.add_css_file("book.css")
+    app.add_css_file("search.css")
+    app.add_js_file("previews.js", loading_method="defer")
+
+    in_turn(app, "config-inited", LATE, theme.options, addresses.use, sharing.use_pages,
+            search.use_scorer, formulas.use_katex)
+    in_turn(app, "builder-inited", EARLY, claims.complain, copy_own_files, run_page.prepare)
+    in_turn(app, "env-before-read-docs", LATE, execute.execute_ahead)
+    in_turn(app, "doctree-read", LATE, download.keep_outputs)
+    app.connect("env-updated", with_other_scripts)
+    in_turn(app, "html-page-context", EARLY, download.offer_notebook, sharing.name_page,
+            addresses.describe)
+    in_turn(app, "html-page-context", LATE, symbols.colour_symbols, self_check.add_files,
+            download.write_notebook, run_page.add_button, search.mark_quietly, theme.add_icon,
+            theme.add_script, theme.drop_scripts)
+    in_turn(app, "build-finished", LATE, download.write_wheel, run_page.write_runtime,
+            formulas.copy_katex, sharing.write_root, theme.mend_pages, slim.cut, slim.join)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def in_turn(app, event: str, priority: int, *steps) -> None:
+    """Run steps one after the other at an event. When a build has ended, only if it has ended well
+    and as a site."""
+    def run(app, *arguments):
+        if event != "build-finished" or (arguments == (None,) and app.builder.format == "html"):
+            for step in steps:
+                step(app, *([] if event == "build-finished" else arguments))
+
+    app.connect(event, run, priority=priority)
+
+
+def copy_own_files(app) -> None:
+    """Copy our scripts and style sheets before any page is written: Sphinx puts the checksum of
+    what the site has into the links to them, so that no browser takes an old one for it."""
+    static = Path(app.outdir) / "_static"
+    static.mkdir(parents=True, exist_ok=True)
+    for file in OWN_FILES:
+        shutil.copyfile(file, static / file.name)
+
+
+def with_other_scripts(app, env) -> list[str]:
+    """The pages to write again: all, where a script or a style sheet has changed."""
+    now = hashlib.sha256(b"".join(file.read_bytes() for file in OWN_FILES)).hexdigest()
+    now += app.run_page.version if app.run_page else ""
+    before, env.own_files = getattr(env, "own_files", now), now
+    return sorted(env.found_docs) if before != now else []

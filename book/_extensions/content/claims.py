@@ -1,0 +1,192 @@
+"""The register of claims, held against the chapters and the tests.
+
+A claim is a labelled block of a chapter: ``thm-…``, ``cor-…``
+and ``lem-…`` are proved, ``obs-…`` is observed (``{prf:observation}``), ``cit-…`` is cited
+(``{prf:remark}``). Beside ``chapter.md`` stands ``chapter.claims.yml``, with an entry a label:
+
+    obs-some-name:
+      says: the claim in one line of Markdown, no stronger than its block
+      setup: task, seeds and spread            (observed only)
+      corrected: what was once said, and when  (only where it was said wrongly)
+
+A test names what it holds: ``@pytest.mark.claim("obs-some-name")``. A cited claim is held by its
+source, which its block cites. ``{claims}`` shows the register; ``problems`` says what is missing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from .. import myst
+
+HOME = Path(__file__).parents[3]
+KINDS = {"thm": "proved", "cor": "proved", "lem": "proved", "obs": "observed", "cit": "cited"}
+NEEDED = {"proved": {"says"}, "observed": {"says", "setup"}, "cited": {"says"}}
+REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`")
+CITED = re.compile(r"\{cite(?::t)?\}`([^`]+)`")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A labelled block of a page."""
+
+    page: str
+    title: str
+    label: str
+    body: str
+
+
+class Register:
+    """What a checkout of the book claims and tests. ``home``: its top folder."""
+
+    def __init__(self, home: Path = HOME):
+        self.home = home
+
+    @cached_property
+    def pages(self) -> dict[str, str]:
+        """The text of each page that _toc.yml names, such as "book/part1/step-zero", in order."""
+        toc = (self.home / "_toc.yml").read_text("utf-8")
+        return {page: (self.home / f"{page}.md").read_text("utf-8")
+                for page in re.findall(r"(?:root|file): (\S+)", toc)}
+
+    @cached_property
+    def every_block(self) -> list[Block]:
+        """Every labelled block that a claim can stand in."""
+        return [Block(page, part.title, part.label, part.body) for page, text in self.pages.items()
+                for part in myst.directives(text)
+                if part.name.startswith("prf:") and part.label]
+
+    @cached_property
+    def blocks(self) -> dict[str, Block]:
+        """Label → block."""
+        return {block.label: block for block in self.every_block}
+
+    @cached_property
+    def entries(self) -> dict[str, dict[str, dict[str, str]]]:
+        """Page → label → fields, of the files beside the pages."""
+        return {page: yaml.safe_load(file.read_text("utf-8"))
+                for page in self.pages
+                if (file := self.home / f"{page}.claims.yml").is_file()}
+
+    @cached_property
+    def tests(self) -> dict[str, list[tuple[str, str]]]:
+        """Label → (file, function), of the tests that name it."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for file in sorted((self.home / "tests").rglob("test_*.py")):
+            text = file.read_text("utf-8")
+            if "mark.claim(" not in text:
+                continue
+            for function in ast.walk(ast.parse(text)):
+                for mark in getattr(function, "decorator_list", ()):
+                    if ast.unparse(mark).startswith("pytest.mark.claim("):
+                        for label in mark.args:
+                            found.setdefault(ast.literal_eval(label), []).append(
+                                (file.relative_to(self.home).as_posix(), function.name))
+        return found
+
+    def problems(self) -> list[str]:
+        """What keeps the register from being complete and true to the pages, a line each."""
+        return [*self._blocks_and_entries(), *self._blocks_and_tests(), *self._answers()]
+
+    def _blocks_and_entries(self):
+        for label, count in Counter(block.label for block in self.every_block).items():
+            if count > 1:
+                yield f"{count} blocks are labelled {label}"
+        entered = {label: page for page, claims in self.entries.items() for label in claims}
+        for label, block in self.blocks.items():
+            if label.partition("-")[0] not in KINDS:
+                yield f"{block.page}: the label {label} must begin with one of {', '.join(KINDS)}"
+            elif entered.get(label) != block.page:
+                yield f"{block.page}: {label} has no entry in {block.page}.claims.yml"
+        for page, claims in self.entries.items():
+            for label, fields in claims.items():
+                if label not in self.blocks:
+                    yield f"{page}.claims.yml: no block is labelled {label}"
+                    continue
+                needed = NEEDED[kind(label)]
+                if not needed <= set(fields) <= needed | {"corrected"}:
+                    yield (f"{page}.claims.yml: {label} must have {' and '.join(sorted(needed))}, "
+                           f"and may have corrected; it has {', '.join(sorted(fields))}")
+
+    def _blocks_and_tests(self):
+        for label, block in self.blocks.items():
+            if label.startswith("cit-"):
+                if not CITED.search(block.body):
+                    yield f"{block.page}: {label} cites nothing"
+            elif label not in self.tests:
+                yield f'{block.page}: no test is marked @pytest.mark.claim("{label}")'
+        for label, tests in self.tests.items():
+            if label not in self.blocks:
+                yield f"{tests[0][0]}: {tests[0][1]} names {label}, which no block has"
+
+    def _answers(self):
+        """Each line of a summary, and each answer, rests on a claim."""
+        for page, text in self.pages.items():
+            summary = re.search(r"^## In three lines\n+((?:^(?!#).*\n?)*)", text, re.M)
+            for line in re.split(r"^- ", summary[1], flags=re.M)[1:] if summary else ():
+                if not self.rests(line):
+                    yield f"{page}: a line of the summary rests on no claim: {line.strip()[:60]}"
+        answers = self.pages.get("book/part4/answers", "")
+        for question in re.split(r"^### ", answers, flags=re.M)[1:]:
+            if not self.rests(question):
+                yield f"book/part4/answers: rests on no claim: {question.splitlines()[0]}"
+
+    def rests(self, text: str) -> bool:
+        """Whether a text refers to a claim."""
+        return any(label in self.blocks for label in REFERENCE.findall(text))
+
+
+def kind(label: str) -> str:
+    """ "proved", "observed" or "cited"."""
+    return KINDS[label.partition("-")[0]]
+
+
+def complain(app) -> None:
+    """Say what the register lacks, as warnings of the build."""
+    for problem in Register().problems():
+        logging.getLogger(__name__).warning("claims: %s", problem)
+
+
+class Claims(SphinxDirective):
+    """``{claims}``: the whole register, page by page."""
+
+    def run(self) -> list[nodes.Node]:
+        register = Register()
+        for pattern in ("book/**/*.md", "book/**/*.claims.yml", "tests/**/test_*.py"):
+            for file in HOME.glob(pattern):
+                self.env.note_dependency(str(file))
+        text = "\n".join(line for page, claims in register.entries.items()
+                         for line in chapter(register, page, claims))
+        node = nodes.container(classes=["claims"])
+        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), 0, node)
+        return [node]
+
+
+def chapter(register: Register, page: str, claims: dict[str, dict[str, str]]):
+    """The register's lines for one page, in Markdown."""
+    yield f"\n**[](/{page}.md)**\n"
+    for label, fields in sorted(claims.items(), key=lambda c: list(register.blocks).index(c[0])):
+        block = register.blocks[label]
+        yield f"- {{prf:ref}}`{label}` · *{block.title}* · {kind(label)}. {fields['says']}"
+        if "setup" in fields:
+            yield f"\n  Set-up: {fields['setup']}\n"
+        if "corrected" in fields:
+            yield f"\n  Corrected: {fields['corrected']}\n"
+        if kind(label) == "cited":
+            keys = ",".join(dict.fromkeys(CITED.findall(block.body)))
+            yield f"\n  Source: {{cite:t}}`{keys}`.\n"
+        else:
+            tests = ", ".join(f"`{name}`" for _, name in dict.fromkeys(register.tests[label]))
+            files = ", ".join(sorted({f"`{file}`" for file, _ in register.tests[label]}))
+            yield f"\n  Test: {tests} in {files}.\n"

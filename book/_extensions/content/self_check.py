@@ -1,0 +1,124 @@
+"""Questions that a reader answers in the page, with a word on each wrong answer.
+
+A question is plain MyST, which reads as
+well where nothing knows this extension: a paragraph, a numbered list of choices, and a folded
+answer that numbers the same choices and says of each why it is right or which mistake leads to it.
+
+    Which matrix moves first?
+
+    1. A.
+    2. B.
+
+    :::{dropdown} Answer
+    1. Its gradient holds B, which is zero.
+    2. **Right.** Its gradient holds A, which is not.
+    :::
+
+On the page the choices become radio buttons; without scripts the answer unfolds. A paragraph and an
+answer that is no such list make a free question: its readers say whether they had it. In an
+admonition of the class ``covers-NAME`` the explorer of that name stays covered until its questions
+are answered, or the reader asks to see it. A paragraph with ``{.self-check-progress}`` above it
+counts the questions of its page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+from lora_edu.explore.sphinx_ext import known
+
+RIGHT = "Right."
+logger = logging.getLogger(__name__)
+
+
+class Tag(nodes.General, nodes.TextElement):
+    """An HTML element: its name in ``tag``, its attributes in ``given``."""
+
+
+def tag(element: str, /, *children: nodes.Node, **given: str) -> Tag:
+    """An HTML element; underscores in the names of attributes become dashes."""
+    given = {key.strip("_").replace("_", "-"): value for key, value in given.items()}
+    return Tag("", "", *children, tag=element, given=given)
+
+
+def visit(writer, node: Tag) -> None:
+    writer.body.append(writer.starttag(node, node["tag"], "", **node["given"]))
+
+
+def depart(writer, node: Tag) -> None:
+    writer.body.append("" if node["tag"] == "input" else f"</{node['tag']}>")
+
+
+class SelfChecks(SphinxPostTransform):
+    """Make questions of the paragraphs and choices before the folded parts called Answer."""
+
+    default_priority = 190  # references are resolved, dropdowns are not yet made
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        answers = [node for node in self.document.findall(nodes.container)
+                   if node.get("design_component") == "dropdown" and node.children
+                   and node[0].astext() == "Answer"]
+        for answer in answers:
+            question(answer)
+        explorers = known(self.env).get(self.env.docname, {})
+        for box in self.document.findall(nodes.Admonition):
+            for name in box["classes"]:
+                if name.startswith("covers-") and name.removeprefix("covers-") not in explorers:
+                    logger.warning("%s: no explorer of that name here, only %s", name,
+                                   ", ".join(explorers) or "none", location=box)
+
+
+def question(answer: nodes.container) -> None:
+    """Change a folded answer, and the question and the choices before it, into a self-check."""
+    parent, at = answer.parent, answer.parent.index(answer)
+    said = next((node for node in answer if isinstance(node, nodes.enumerated_list)), None)
+    right = [number for number, item in enumerate(said or ()) if item.astext().startswith(RIGHT)]
+    size = 2 if right else 1
+    asked = parent[max(at - size, 0):at]
+    if len(asked) < size or not isinstance(asked[0], nodes.paragraph):
+        logger.warning("an answer needs the paragraph of its question before it", location=answer)
+        return
+    key = hashlib.sha256(asked[0].astext().encode()).hexdigest()[:8]  # with its text it changes
+    box = tag("div", class_="self-check", data_key=key)
+    if right:
+        choices = asked[1]
+        if (len(right) != 1 or not isinstance(choices, nodes.enumerated_list)
+                or len(choices) != len(said)
+                or any([type(part) for part in item] != [nodes.paragraph] for item in choices)):
+            logger.warning("a question needs a numbered list of choices, a paragraph each, then an "
+                           "answer with as many numbers, one of which begins with %r",
+                           f"**{RIGHT}**", location=answer)
+            return
+        said["enumtype"] = "loweralpha"
+        said["classes"].append("self-check-reasons")
+        box["given"]["data-right"] = str(right[0])
+        box += [tag("fieldset", tag("legend", *asked[0].children),
+                    *(choice(item, number, key) for number, item in enumerate(choices))),
+                buttons("Check"), tag("div", class_="self-check-said", role="status"), answer]
+    else:
+        box += [*asked, answer]
+        answer += buttons("I had it", "I had not")
+    parent[at - size:at + 1] = [box]
+
+
+def choice(item: nodes.list_item, number: int, key: str) -> Tag:
+    """A radio button with a letter and the text of a choice."""
+    return tag("label", tag("input", type="radio", name=key, value=str(number)),
+               tag("span", nodes.Text(f"{chr(97 + number)}.")), tag("span", *item[0].children))
+
+
+def buttons(*names: str) -> Tag:
+    return tag("p", *(tag("button", nodes.Text(name), type="button") for name in names),
+               class_="self-check-buttons")
+
+
+def add_files(app, pagename, templatename, context, doctree) -> None:
+    """The script and the style, on the pages that have a self-check."""
+    if doctree is not None and any(doctree.findall(Tag)):
+        app.add_js_file("self_check.js", loading_method="defer")
+        app.add_css_file("self_check.css")

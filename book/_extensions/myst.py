@@ -1,0 +1,64 @@
+"""The one reader of MyST: which directives a page has, and what stands between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from markdown_it import MarkdownIt
+from mdit_py_plugins.colon_fence import colon_fence_plugin
+
+FENCES = MarkdownIt("commonmark").disable("code").use(colon_fence_plugin)
+NAMED = re.compile(r"\{([\w:-]+)\}\s*(.*)")
+OPTION = re.compile(r":([\w-]+):\s*(.*)")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a page. name: of a directive; "" for code in a fence, None for text between."""
+
+    name: str | None
+    text: str  # as it stands in the page
+    title: str = ""
+    body: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return self.options.get("label", "")
+
+
+def parts(text: str) -> Iterator[Part]:
+    """The parts of a text in their order; what stands in a directive is in its body."""
+    lines, done = text.splitlines(), 0
+    for token in FENCES.parse(text):
+        if token.type not in ("fence", "colon_fence") or token.level:
+            continue
+        start, end = token.map
+        if done < start:
+            yield Part(None, "\n".join(lines[done:start]))
+        yield directive("\n".join(lines[start:end]), token)
+        done = end
+    if done < len(lines):
+        yield Part(None, "\n".join(lines[done:]))
+
+
+def directive(text: str, token) -> Part:
+    """A fence, as code or as a directive with its options."""
+    found = NAMED.fullmatch(token.info.strip())
+    if not found:
+        return Part("", text, token.info.strip(), token.content)
+    body = token.content.rstrip("\n").split("\n")
+    options = dict(option.groups() for option in takewhile(bool, map(OPTION.fullmatch, body)))
+    return Part(found[1], text, found[2], "\n".join(body[len(options):]).strip("\n"), options)
+
+
+def directives(text: str) -> Iterator[Part]:
+    """All directives of a text, those inside others after them."""
+    for part in parts(text):
+        if part.name:
+            yield part
+            if part.name not in ("code-cell", "math", "raw", "eval-rst"):
+                yield from directives(part.body)

@@ -1,0 +1,140 @@
+"""Each chapter as an executed notebook that runs alone.
+
+The notebook that a page offers is the one that the build has executed, with a first cell in front
+that installs what is missing, with its text in plain Markdown, and with words where only the site's
+scripts can draw. The site carries the wheel that the first cell installs. Where the build does not
+know the site's address, the page offers a zip file, of the notebook and the wheel.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import nbformat
+from jupyter_cache import get_cache
+from myst_nb.core.utils import coalesce_streams
+
+from lora_edu.explore.island import islands
+
+from . import plain
+from .first_cell import first_cell
+from .wheel import FOLDER, build_wheel, wheel_name, write_zip
+
+READS_REPOSITORY = "lora_edu.__file__"  # in a cell: it looks for files beside the package
+KEPT = ("kernelspec", "language_info")
+EXPLORER = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
+INVITES = {True: "Run the cells down to this one, and an explorer with its controls stands here.",
+           False: "Run the cells down to this one, and a figure stands here."}
+
+
+def executed(app, pagename) -> Path:
+    """Where the build leaves a page's executed notebook, if it has cells."""
+    return Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
+
+
+def offered(app, pagename) -> Path:
+    """The notebook that a page offers."""
+    return Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
+
+
+def keep_outputs(app, doctree) -> None:
+    """Put the outputs of a page that has been read into its notebook, and number its cells, which
+    run in their order: MyST-NB takes outputs from the cache for the page alone."""
+    settings, file = app.env.mystnb_config, executed(app, app.env.docname)
+    if settings.execution_mode != "cache" or not file.is_file():
+        return
+    try:
+        _, notebook = get_cache(settings.execution_cache_path).merge_match_into_notebook(
+            nbformat.read(file, as_version=4))
+    except KeyError:  # the page had cells in an earlier build
+        file.unlink()
+        return
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, start=1):
+        cell.execution_count, cell.outputs = count, coalesce_streams(cell.outputs)
+    nbformat.write(notebook, file)
+
+
+def offer_notebook(app, pagename, templatename, context, doctree) -> None:
+    """Tell the theme which pages offer a notebook and Binder: not those about the repository,
+    which a reader cannot run alone."""
+    if doctree is None or not executed(app, pagename).is_file():
+        return
+    if READS_REPOSITORY in executed(app, pagename).read_text(encoding="utf-8"):
+        app.env.metadata[pagename].pop("kernelspec", None)  # by which the theme knows a notebook
+    else:
+        context["ipynb_source"] = f"{pagename}.ipynb"
+
+
+def write_notebook(app, pagename, templatename, context, doctree) -> None:
+    """Write the notebook that a page offers, after the theme, which copies its own there."""
+    if not context.get("ipynb_source"):
+        return
+    notebook = nbformat.read(executed(app, pagename), as_version=4)
+    make_alone(notebook, Path(app.confdir), pagename, names_of(app))
+    target = offered(app, pagename)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
+    for button in every(context["header_buttons"]):
+        if button.get("text") == "Binder":
+            open_copy(button, pagename)
+        elif button.get("label") == "download-notebook-button" and not app.lora_site:
+            button["url"] = button["url"].removesuffix(".ipynb") + ".zip"
+            button["text"], button["tooltip"] = ".ipynb (zip)", "Download notebook and its code"
+
+
+def every(buttons: list[dict]):
+    """The theme's buttons, and those in its groups of buttons."""
+    for button in buttons:
+        yield button
+        yield from every(button.get("buttons", []))
+
+
+def open_copy(button: dict, pagename: str) -> None:
+    """Have the button for Binder lead to the copy of a page that postBuild makes."""
+    button["url"] = button["url"].replace(
+        f"/{pagename}.md", f"/notebooks/{pagename.removeprefix('book/')}.ipynb")
+
+
+def write_wheel(app) -> None:
+    """Put the wheel on the site, and, where its address is unknown, into zip files."""
+    pages = [page for page in app.env.found_docs if offered(app, page).is_file()]
+    if pages:
+        wheel = build_wheel(Path(app.confdir), Path(app.outdir) / FOLDER)
+        for page in pages if not app.lora_site else ():
+            write_zip(offered(app, page), wheel)
+
+
+@cache
+def names_of(app) -> plain.Names:
+    """What the roles of the book refer to, and the address of its site."""
+    bibliography = Path(app.confdir, *app.config.bibtex_bibfiles)
+    return plain.names((Path(app.env.doc2path(page)) for page in sorted(app.env.found_docs)),
+                       bibliography, app.lora_site)
+
+
+def make_alone(notebook, root: Path, page: str, names: plain.Names) -> None:
+    """Change an executed notebook so that it can leave the repository at ``root``: it gets a first
+    cell, keeps no settings of the build, and neither its text nor its outputs need an extension."""
+    source = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    plain.rewrite(notebook, page, names)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if html := output.get("data", {}).get("text/html"):
+                output.data["text/html"] = EXPLORER.sub(lambda found: in_words(found[0]), html)
+    cell = nbformat.v4.new_code_cell(first_cell(page, source, wheel_name(root), names.site),
+                                     metadata={"jupyter": {"source_hidden": True}})
+    cell.id = "install-what-is-missing"
+    notebook.cells = [cell, *(cell for cell in notebook.cells if cell.source)]
+    notebook.metadata = {key: notebook.metadata[key] for key in KEPT if key in notebook.metadata}
+
+
+def in_words(figure: str) -> str:
+    """An explorer as an invitation to run its cell, its sentence and its caption: a viewer takes
+    its styles away, and would leave labels of axes and controls that do nothing."""
+    (data,) = islands(figure)
+    first = f"<b>{INVITES[bool(data['controls'])]}</b> {escape(data['reading'])}".rstrip()
+    return "".join(f"<p>{text}</p>" for text in (first, escape(data["caption"])) if text)

@@ -1,0 +1,85 @@
+"""The chapters that a build has to read are executed first, on all cores.
+
+MyST-NB executes a page when it reads it, one after the
+other. Here all of them are executed beforehand, a kernel a core, into the cache from which MyST-NB
+then takes them (``nb_execution_mode`` is "cache"). The cache begins empty in every build: which
+pages are read, and so executed, is for Sphinx and explore's extension to say, which know of changed
+code; the cache knows only of changed cells.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
+from myst_nb.core.read import create_nb_reader
+from sphinx.errors import SphinxError
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def execute_ahead(app, env, docnames) -> None:
+    """Execute the notebooks among ``docnames`` into the cache.
+
+    Raises SphinxError for the first that fails.
+    """
+    settings = env.mystnb_config
+    if settings.execution_mode != "cache":
+        return
+    for threads in THREADS:
+        os.environ.setdefault(threads, "1")  # of each kernel: there is one a core
+    shutil.rmtree(settings.execution_cache_path, ignore_errors=True)
+    cache = get_cache(settings.execution_cache_path)
+    pages = sorted(docnames, reverse=True)  # in part III chapters take longest
+    notebooks = {page: notebook for page in pages if (notebook := read(env, page))}
+
+    def execute(page):
+        return single_nb_execution(notebooks[page], str(Path(env.doc2path(page)).parent),
+                                   settings.execution_timeout, settings.execution_allow_errors,
+                                   extra_arguments=["--log-level=ERROR"])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a kernel's process
+        running = {page: pool.submit(execute, page) for page in notebooks}
+        for page, done in running.items():
+            result, path = done.result(), str(env.doc2path(page))
+            if result.err is not None:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise SphinxError(f"a cell of {path} failed") from result.err
+            logger.info("executed %s in %.1f s", page, result.time)
+            join_streams(result.nb)
+            cache.cache_notebook_bundle(
+                CacheBundleIn(result.nb, path, data={"execution_seconds": result.time}),
+                check_validity=False, overwrite=True)
+
+
+def join_streams(notebook) -> None:
+    """Put together what a cell printed, in place. It comes in pieces, cut wherever the kernel had
+    sent what there was; MyST-NB would take the end of each piece for the end of a line."""
+    for cell in notebook.cells:
+        joined = []
+        for output in cell.get("outputs", ()):
+            if joined and output.output_type == "stream" == joined[-1].output_type and (
+                    output.name == joined[-1].name):
+                joined[-1].text += output.text
+            else:
+                joined.append(output)
+        if joined:
+            cell.outputs = joined
+
+
+def read(env, page: str):
+    """A page as the notebook that MyST-NB will look for; None if it has no cells."""
+    path = env.doc2path(page)
+    text = Path(path).read_text(encoding="utf-8")
+    reader = create_nb_reader(path, env.myst_config, env.mystnb_config, text)
+    notebook = reader and reader.read(text)
+    return notebook if notebook and any(c.cell_type == "code" for c in notebook.cells) else None

@@ -1,0 +1,164 @@
+"""MyST Markdown as the plain Markdown that any notebook viewer shows.
+
+Directives become quotations, folded parts and headings in bold; roles become words; links lead to
+the other notebooks beside this one, or to the website, or, where there is neither, become words.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pybtex.database import Entry, parse_file
+
+from ..myst import Part, directives, parts
+
+ROOT = Path(__file__).parents[3]  # where the pages' names begin
+TARGET = re.compile(r"^\([\w-]+\)=\n?", re.MULTILINE)
+ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
+LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!\w+:)([^()\s]+)\)")
+DEFINITION = re.compile(r"^(\S.*)\n: +", re.MULTILINE)
+MATH = re.compile(r"(\${1,2})(.+?)\1", re.DOTALL)
+KINDS = {"prf:theorem": "Theorem", "prf:corollary": "Corollary", "prf:lemma": "Lemma",
+         "prf:observation": "Observation", "prf:remark": "Remark", "exercise": "Exercise"}
+LEFT_OUT = ("raw", "contents", "eval-rst", "claims", "bibliography")  # only the site has them
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a book's roles refer to. titles: label → "Theorem *Its title*". sources: key →
+    (authors, year, address). site: the website's address with a slash at its end, or "".
+    beside: the pages whose notebooks lie beside each other."""
+
+    titles: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    site: str = ""
+    beside: frozenset[str] = frozenset()
+
+
+def names(pages: Iterable[Path], bibliography: Path, site: str = "", beside=()) -> Names:
+    """What the roles of the pages refer to."""
+    titles = {part.label: f"{KINDS[part.name]} *{part.title}*" for page in pages
+              for part in directives(page.read_text(encoding="utf-8")) if part.name in KINDS}
+    sources = {key: (authors(entry), entry.fields["year"], entry.fields.get("url", ""))
+               for key, entry in parse_file(str(bibliography)).entries.items()}
+    return Names(titles, sources, site, frozenset(beside))
+
+
+def authors(entry: Entry) -> str:
+    """"Hu et al.", "Kingma and Ba", or a name alone."""
+    names = [" ".join(person.prelast_names + person.last_names).replace("{", "").replace("}", "")
+             for person in entry.persons["author"]]
+    return f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+
+
+def rewrite(notebook, page: str, names: Names) -> None:
+    """Turn the Markdown cells of a page's notebook into plain Markdown."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    made = Page(page, [cell.source for cell in cells], names)
+    for cell in cells:
+        cell.source = made.plain(cell.source)
+
+
+class Page:
+    """Turns the Markdown cells of one page into plain Markdown."""
+
+    def __init__(self, name: str, cells: list[str], names: Names):
+        """name: the page's path in the book, without an ending. cells: all its Markdown cells."""
+        self.name, self.names = name, names
+        labels = [part.label for cell in cells for part in directives(cell)
+                  if part.name == "math" and part.label]
+        self.equations = {label: number for number, label in enumerate(labels, 1)}
+
+    def plain(self, text: str) -> str:
+        """The text of one cell. Raises ValueError for a directive or a role that is not known."""
+        done = [self.inline(TARGET.sub("", part.text)) if part.name is None
+                else part.text if part.name == "" else self.directive(part) for part in parts(text)]
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(done)).strip("\n")
+
+    def directive(self, part: Part) -> str:
+        """One directive."""
+        name, title = part.name, self.inline(part.title)
+        if name in LEFT_OUT:
+            return ""
+        if name == "math":
+            return f"$$\n{part.body}\n\\tag{{{self.equations[part.label]}}}\n$$"
+        if name == "solution":
+            what = "Solution: " + self.names.titles[title].partition(" ")[2].strip("*")
+            return folded(what, self.plain(part.body))
+        if name == "include":
+            return self.plain(((ROOT / self.name).parent / title).read_text("utf-8"))
+        if name == "glossary":
+            return self.plain(re.sub(r"^(\S.*)\n +", r"**\1**: ", part.body, flags=re.MULTILINE))
+        body = self.plain(part.body)
+        if name == "dropdown":
+            return folded(title, body) if body else ""
+        if name in ("grid", "grid-item-card"):
+            return f"**{title}**\n\n{body}" if name != "grid" else body
+        if name == "admonition":
+            return quoted(f"**{title}**\n\n{body}")
+        if name == "prf:proof":
+            return quoted(f"*Proof.* {body} ∎")
+        if name == "exercise":
+            return f"**Exercise: {title}.** {body}"
+        if name in KINDS:
+            return quoted(f"**{KINDS[name]} ({title}).** {body}")
+        raise ValueError(f"{self.name}: no plain form for the directive {name!r}")
+
+    def inline(self, text: str) -> str:
+        """Definitions, roles and links."""
+        text = DEFINITION.sub(r"- **\1**: ", text)
+        return LINK.sub(self.link, ROLE.sub(self.role, text))
+
+    def role(self, role: re.Match) -> str:
+        name, content = role.groups()
+        if name == "term":
+            return content.partition(" <")[0]
+        if name == "eq":
+            return f"({self.equations[content]})"
+        if name == "prf:ref":
+            words, _, label = content.removesuffix(">").rpartition(" <")
+            if label not in self.names.titles:
+                raise ValueError(f"{self.name}: no block and no exercise is labelled {label!r}")
+            return words or self.names.titles[label]
+        if name == "cite":
+            return f"({self.cited(content, '{}, {}')})"
+        if name == "cite:t":
+            return self.cited(content, "{} ({})")
+        raise ValueError(f"{self.name}: no plain form for the role {name!r}")
+
+    def cited(self, keys: str, form: str) -> str:
+        found = [self.source(key.strip()) for key in keys.split(",")]
+        return "; ".join(f"[{form.format(who, year)}]({address})" if address
+                         else form.format(who, year) for who, year, address in found)
+
+    def source(self, key: str) -> tuple[str, str, str]:
+        if key not in self.names.sources:
+            raise ValueError(f"{self.name}: no source in the bibliography is called {key!r}")
+        return self.names.sources[key]
+
+    def link(self, link: re.Match) -> str:
+        """A slider position of this page stays: a live explorer listens for it."""
+        words, (path, place) = link[1], re.fullmatch(r"([^#?]*)(.*)", link[2]).groups()
+        if not path and "?" in place:
+            return link[0]
+        there = posixpath.join(posixpath.dirname(self.name), path) if path else self.name
+        page = posixpath.normpath(there).removesuffix(".md")
+        if page in self.names.beside:
+            return f"[{words}]({path.removesuffix('.md') + '.ipynb' if path else ''}{place})"
+        return f"[{words}]({self.names.site}{page}.html{place})" if self.names.site else words
+
+
+def quoted(text: str) -> str:
+    """A quotation. Formulas go on one line each, for viewers take them out before they look for
+    the marks of the quotation."""
+    text = MATH.sub(lambda math: math[0].replace("\n", " "), text)
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
+def folded(title: str, text: str) -> str:
+    """A part that opens at a click."""
+    return f"<details>\n<summary><b>{title}</b></summary>\n\n{text}\n\n</details>"

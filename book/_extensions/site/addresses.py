@@ -1,0 +1,67 @@
+"""What needs the address of the repository or of the site, and only then: no button is ever dead.
+
+LORA_EDU_REPOSITORY  the repository, on GitHub or GitLab, such as https://github.com/owner/name
+LORA_EDU_BRANCH      its branch; without it there are no buttons to edit a page or see its source
+LORA_EDU_SITE        where the built pages are served; for addresses in the pages themselves
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from contextlib import redirect_stdout
+from urllib.parse import urlsplit
+
+from docutils import nodes
+
+REPOSITORY = r"https://(?:github|gitlab)\.com/[\w.-]+/[\w.-]+"
+SITE = r"https?://[^/?#\s]+(/[^?#\s]*)?"
+NO_CHAPTERS = ["search.html", "404.html"]
+
+
+def given(name: str, pattern: str, example: str) -> str:
+    """An address from the environment, "" if there is none. Raises ValueError for a bad one."""
+    address = os.environ.get(name, "")
+    if address and not re.fullmatch(pattern, address):
+        raise ValueError(f"{name} is {address!r}; give an address such as {example}, or leave it "
+                         "empty")
+    return address.rstrip("/")
+
+
+def setup(app) -> None:
+    app.lora_repository = given("LORA_EDU_REPOSITORY", REPOSITORY, "https://github.com/owner/name")
+    site = given("LORA_EDU_SITE", SITE, "https://example.org/book/")
+    app.lora_site = site and f"{site}/"
+    if app.lora_site:
+        app.setup_extension("sphinx_sitemap")
+        with redirect_stdout(io.StringIO()):  # it says that it will draw no cards: nobody asked
+            app.setup_extension("sphinxext.opengraph")
+
+
+def use(app, config) -> None:
+    """Settings of the theme and of the extensions. (No Colab button: Colab reads only notebooks
+    that lie in a repository; ours are made by the build, and offered as downloads.)"""
+    if app.lora_repository:
+        branch = os.environ.get("LORA_EDU_BRANCH", "")
+        config.html_theme_options |= {
+            "repository_url": app.lora_repository, "use_repository_button": True,
+            "repository_branch": branch or "HEAD", "path_to_docs": "",
+            "use_edit_page_button": bool(branch), "use_source_button": bool(branch),
+            "launch_buttons": {"binderhub_url": "https://mybinder.org",
+                               "notebook_interface": "jupyterlab"}}
+    if app.lora_site:
+        config.html_baseurl = config.ogp_site_url = app.lora_site
+        config.ogp_site_name, config.ogp_type = config.html_title, "article"
+        config.ogp_social_cards = {"enable": False}  # they need matplotlib
+        config.sitemap_url_scheme, config.sitemap_excludes = "{link}", NO_CHAPTERS
+
+
+def describe(app, pagename, templatename, context, doctree) -> None:
+    """A shared link shows the page's own description; 404.html knows its folder on the host, for it
+    is served at any address."""
+    if pagename == "404":
+        context["site_prefix"], context["pageurl"] = urlsplit(app.lora_site).path or "/", None
+    for node in doctree.findall(nodes.meta) if app.lora_site and doctree is not None else ():
+        if node.get("name") == "description":
+            context["meta"] = (context.get("meta") or {}) | {"og:description": node["content"]}

@@ -1,0 +1,98 @@
+// What a page of this book does first (the fonts' fetch) and, once it is read, for keyboards, screen
+// readers and paper. The first script of every page (see theme.py).
+
+const page = document.documentElement;
+// A font that comes late moves what stands beside it: that of the icons, and the two of nearly every
+// formula, are fetched early. A page opened as a file may not do so.
+const early = document.currentScript;
+if (location.protocol !== "file:") {
+  const formulas = "formulas" in early.dataset ? ["Main-Regular", "Math-Italic"] : [];
+  for (const font of ["vendor/fontawesome/webfonts/fa-solid-900", ...formulas.map((name) => `katex/fonts/KaTeX_${name}`)]) {
+    const href = new URL(`${font}.woff2`, early.src).href;
+    document.head.append(Object.assign(document.createElement("link"), { rel: "preload", as: "font", crossOrigin: "", href }));
+  }
+}
+
+const PRINT_FOLDS = "print-folds";
+
+// On paper: light colours, and, where the reader has asked for it, nothing folded.
+addEventListener("beforeprint", () => {
+  page.dataset.screen ??= page.dataset.theme;
+  page.dataset.theme = "light";
+  if (localStorage.getItem(PRINT_FOLDS) !== "yes") return;
+  for (const fold of document.querySelectorAll("article details:not([open])")) {
+    fold.open = true;
+    fold.dataset.printed = "";
+  }
+});
+addEventListener("afterprint", () => {
+  page.dataset.theme = page.dataset.screen || page.dataset.theme;
+  delete page.dataset.screen;
+  for (const fold of document.querySelectorAll("details[data-printed]")) {
+    fold.open = false;
+    delete fold.dataset.printed;
+  }
+});
+
+// The text that is seen, formulas once.
+function seen(element) {
+  const copy = element.cloneNode(true);
+  for (const twice of copy.querySelectorAll(".katex-html, button, .headerlink")) twice.remove();
+  return copy.textContent.replace(/\s+/g, " ").trim();
+}
+
+// Solutions are called after their exercise, not all alike.
+function nameSolutions() {
+  for (const button of document.querySelectorAll(".solution .toggle-button")) {
+    let before = button.closest(".solution");
+    while (before && !before.matches(".exercise")) before = before.previousElementSibling;
+    const title = before?.querySelector(".admonition-title");
+    button.setAttribute("aria-label", title ? `Solution of ${seen(title)}` : "Solution");
+  }
+}
+
+// The theme's buttons let go of the focus when they are pressed, so that their tooltips vanish; one
+// that was pressed from the keyboard keeps it. The buttons of the sidebars say whether these are open.
+function keepFocus() {
+  for (const button of document.querySelectorAll(".theme-switch-button, .search-button, .sidebar-toggle")) {
+    button.blur = () => { if (!button.matches(":focus-visible")) HTMLElement.prototype.blur.call(button); };
+  }
+  const wide = matchMedia("(min-width: 992px)"); // else the sidebars are dialogs
+  for (const side of ["primary", "secondary"]) {
+    const button = document.querySelector(`.${side}-toggle`);
+    const bar = document.getElementById(`pst-${side}-sidebar`), dialog = document.getElementById(`pst-${side}-sidebar-modal`);
+    if (!button || !bar || !dialog) continue;
+    const beside = () => side === "primary" && wide.matches && !bar.classList.contains("pst-sidebar-hidden");
+    const tell = () => button.setAttribute("aria-expanded", String(dialog.open || beside()));
+    button.setAttribute("aria-controls", bar.id);
+    document.addEventListener("click", ({ target }) => button.contains(target) && setTimeout(tell), true); // the theme stops it later
+    dialog.addEventListener("click", ({ target }) => { if (target.closest("a[href^='#']")) dialog.close(); });
+    dialog.addEventListener("close", () => {
+      tell();
+      if (document.activeElement === document.body) button.focus();
+    });
+    wide.addEventListener("change", tell);
+    tell();
+  }
+}
+
+// The menu of downloads, which prints the page, asks whether the folded answers are printed too.
+function printMenu() {
+  const button = document.querySelector(".btn-download-pdf-button");
+  if (!button) return;
+  if (!document.querySelector("article details")) return;
+  const entry = document.createElement("li");
+  entry.innerHTML = '<label class="dropdown-item print-folds"><input type="checkbox"> print what is folded, too</label>';
+  const box = entry.querySelector("input");
+  box.checked = localStorage.getItem(PRINT_FOLDS) === "yes";
+  box.addEventListener("change", () => localStorage.setItem(PRINT_FOLDS, box.checked ? "yes" : "no"));
+  entry.addEventListener("click", (event) => event.stopPropagation()); // the menu stays open
+  button.closest("ul").append(entry);
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  keepFocus();
+  printMenu();
+  document.querySelector("main form.bd-search input")?.focus(); // on the search page
+  setTimeout(nameSolutions); // after the script that makes their buttons
+});

@@ -1,0 +1,76 @@
+"""What search engines and shared links see of a page, the root page, and the page for none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
+
+SUBJECT = "low-rank adaptation"
+HELPERS = {"search", "genindex", "404"}
+ANSWER = "answer-"
+ICON = "touch-icon.png"
+
+
+def use_pages(app, config) -> None:
+    """404.html from its own template; no index of names or of theorems, to which nothing leads."""
+    config.html_additional_pages = config.html_additional_pages | {"404": "404.html"}
+    config.html_use_index = config.html_domain_indices = False
+
+
+class AnswersFirst(SphinxTransform):
+    """A heading's link is its explicit name: its own words have lost their Greek."""
+
+    default_priority = 300  # after docutils has moved targets into their sections
+
+    def apply(self, **kwargs) -> None:
+        for section in self.document.findall(nodes.section):
+            section["ids"].sort(key=lambda name: not name.startswith(ANSWER))
+
+
+def parts(app) -> list[tuple[str, list[str]]]:
+    """(caption, pages) of each part of the book."""
+    root = app.env.get_doctree(app.config.root_doc)
+    return [(tree.get("caption") or "", [page for _, page in tree["entries"]])
+            for tree in root.findall(addnodes.toctree)]
+
+
+def title(app, page: str) -> str:
+    return app.env.titles[page].astext()
+
+
+def numbered(app, page: str) -> str:
+    return "".join(f"{n}. " for n in app.env.titles[page].get("secnumber") or ()) + title(app, page)
+
+
+def name_page(app, pagename, templatename, context, doctree) -> None:
+    """The words of the browser's tab, and whether search engines may list the page."""
+    book = app.config.html_title
+    own = re.sub("<[^>]*>", "", context.get("title") or "")
+    context["page_title"] = (f"{book}: {SUBJECT} explained" if pagename == app.config.root_doc
+                             else f"{own} — {book} ({SUBJECT})")
+    context["unlisted"] = pagename in HELPERS
+    context["touch_icon"] = ICON
+    if pagename == "404":
+        context["book_parts"] = [(caption, [(page, numbered(app, page)) for page in pages])
+                                 for caption, pages in parts(app)]
+        context["home"] = app.config.root_doc
+
+
+SHARED = re.compile(
+    r'<title>.*?</title>|<meta [^>]*(?:name="description"|(?:property|name)="(?:og|twitter):)[^>]*>'
+    r'|<link rel="canonical"[^>]*>', re.DOTALL)
+
+
+def write_root(app) -> None:
+    """index.html, where the book does not begin there: what is said of Home, and the way to it."""
+    home = f"{app.config.root_doc}.html"
+    if home != "index.html":
+        said = "\n".join(SHARED.findall((Path(app.outdir) / home).read_text(encoding="utf-8")))
+        (Path(app.outdir) / "index.html").write_text(
+            f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n{said}\n'
+            f'<meta http-equiv="refresh" content="0; url={home}">\n'
+            f'<p><a href="{home}">{app.config.html_title}</a></p>\n', encoding="utf-8")

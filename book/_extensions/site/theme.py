@@ -1,0 +1,149 @@
+"""What this book changes about the theme's pages: scripts that a page does not use, what keyboards
+and screen readers miss, and elements that only cost time."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+COLUMNS = re.compile(r"^.*\S {2,}\S", re.MULTILINE)  # a line with a gap in it
+MARKS = re.compile(r"[.,;:)?!’”]+")
+ICON = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+    '<rect x="1" y="1" width="4" height="14" rx="1" fill="#d55e00"/>'
+    '<rect x="7" y="1" width="8" height="4" rx="1" fill="#3b82c4"/></svg>')  # B tall, A wide
+
+
+def options(app, config) -> None:
+    """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's."""
+    config.html_theme_options["navbar_persistent"] = []
+    config.html_context["default_mode"] = "auto"
+
+
+def add_script(app, pagename, templatename, context, doctree) -> None:
+    """book.js, the first script of every page; it is told whether fonts of formulas are wanted."""
+    formulas = {"data-formulas": ""} if 'class="katex"' in context.get("body", "") else {}
+    app.add_js_file("book.js", priority=1, **{"data-early": ""}, **formulas)
+
+
+def drop_scripts(app, pagename, templatename, context, doctree) -> None:
+    """Leave out Thebe (a kernel in the page, fetched from a third party) and repetitions."""
+    for kind in ("script_files", "css_files"):
+        kept: dict[str, object] = {}
+        for file in context.get(kind, []):
+            described = f"{file.filename} {file.attributes}"
+            if "thebe" not in described.lower():
+                kept.setdefault(described, file)
+        context[kind][:] = kept.values()
+
+
+def add_icon(app, pagename, templatename, context, doctree) -> None:
+    """The icon of the browser's tab, inside the page: without one, browsers ask for a file."""
+    context["favicon_url"] = ICON
+
+
+class KeepPunctuation(SphinxPostTransform):
+    """Let no line begin with the full stop or comma that follows a formula."""
+
+    default_priority = 900
+
+    def run(self, **kwargs) -> None:
+        for formula in list(self.document.findall(nodes.math)):
+            after = formula.next_node(siblings=True, descend=False, ascend=False)
+            mark = isinstance(after, nodes.Text) and MARKS.match(after)
+            if mark:
+                kept = nodes.inline("", "", classes=["nobreak"])
+                after.parent.replace(after, nodes.Text(after[mark.end():]))
+                formula.replace_self(kept)
+                kept += [formula, nodes.Text(mark[0])]
+
+
+class MarkColumns(SphinxPostTransform):
+    """Tell book.css which printed outputs stand in columns, and would be a muddle if wrapped."""
+
+    default_priority = 900
+
+    def run(self, **kwargs) -> None:
+        for output in self.document.findall(nodes.container):
+            if "cell_output" not in output["classes"]:
+                continue
+            for printed in output.findall(nodes.literal_block):
+                if len(COLUMNS.findall(printed.astext())) > 1:
+                    printed["classes"].append("columns")
+
+
+MENDS = [
+    # one viewport is enough: Sphinx's own
+    (re.compile(r'\s*<meta name="viewport" content="width=device-width, initial-scale=1" ?/>'), ""),
+    # decoration is not read aloud
+    (re.compile(r'<(i|span) class="(fa[^"]*)"(?! aria-hidden)'),
+     r'<\1 class="\2" aria-hidden="true"'),
+    # the sidebar is a landmark with a name
+    (re.compile(r'<dialog id="pst-primary-sidebar-modal"(?! aria)'),
+     '<dialog id="pst-primary-sidebar-modal" aria-label="Chapters"'),
+    (re.compile(r'<div id="pst-primary-sidebar"(?! role)'),
+     '<div id="pst-primary-sidebar" role="region" aria-label="Chapters"'),
+    # a fold in the sidebar has a name
+    (re.compile(r"<summary>(<span class=\"toctree-toggle\")"),
+     r'<summary aria-label="Sections of this part">\1'),
+    # what is read aloud is what is seen
+    (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="Search"'), r"\1"),
+    (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
+    (re.compile('title="Toggle primary sidebar"'), 'title="Chapters"'),
+    (re.compile('title="Toggle secondary sidebar"'), 'title="Sections of this page"'),
+    # a list's children are its items; a cell without words heads nothing
+    (re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry"'),
+     r'\1 role="listitem"'),
+    (re.compile(r'<th class="head( stub)?">(<p></p>)?</th>'), "<td></td>"),
+    # the theme's scripts wait for the page, and what it says to them inside the page would not
+    (re.compile(r"<script[^>]*>\s*(?:DOCUMENTATION_OPTIONS\.|kernelName"
+                r"|// Activate the search field)[^<]*(?:<(?!/script)[^<]*)*</script>"), ""),
+    (re.compile(r'<script type="text/x-thebe-config">.*?</script>', re.DOTALL), ""),
+    # fewer elements to style and lay out: MathML needs no copy of its TeX; names, punctuation and
+    # blanks in code have the colour of all code
+    (re.compile(r"<semantics>(<mrow>)?((?:(?!</semantics>).)*?)(?(1)</mrow>)"
+                r"<annotation[^>]*>[^<]*</annotation></semantics>", re.DOTALL), r"\2"),
+    (re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>'), r"\1"),
+]
+
+
+LATER = [  # nowhere but on the search page
+    # searching needs its scripts there only
+    (re.compile(r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>'), ""),
+    # the text is shown before scripts run; modules keep their place among deferred scripts
+    (re.compile(r'<script (?!defer|data-early)([^>]*(?<!-)src="[^"]+")></script>'),
+     r"<script defer \1></script>"),
+]
+ALONE = re.compile(  # a formula that is all of a link or of a column's head
+    r'((?:<th class="head[^>]*>(?:<p>)?|<a class="reference[^>]*>)'
+    r'(?:<span class="std std-ref">)?<span class="math)'
+    r'((?:(?!</th>|</a>|<a ).)*</span>)(?=(?:</p>)?</th>|</a>)', re.DOTALL)
+
+
+def mend_pages(app) -> None:
+    """Apply MENDS to every built page, and LATER to all that do not search."""
+    for page in Path(app.outdir).rglob("*.html"):
+        before = page.read_text(encoding="utf-8")
+        text = ALONE.sub(name_formula, before)  # by its TeX, which goes with MENDS
+        for pattern, replacement in MENDS + (LATER if page.name != "search.html" else []):
+            text = pattern.sub(replacement, text)
+        if text != before:
+            page.write_text(text, encoding="utf-8")
+
+
+def name_formula(found: re.Match) -> str:
+    """A formula that stands alone has a name: screen readers take none from MathML."""
+    start, rest = found.groups()
+    tex = re.search(r'<annotation encoding="application/x-tex">(.*?)</annotation>', rest, re.DOTALL)
+    if tex is None or rest.count('class="katex"') != 1 or "<math aria-label" in rest:
+        return found[0]
+    words = re.sub(r"\\(?:d|t)?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2", tex[1])
+    words = re.sub(r"\\(?:[lr]?Vert|\|)", "‖", words).replace("\\sqrt", "√")
+    words = re.sub(r"\\(?:mathrm|text|left|right|operatorname)\b|\\(?=[A-Za-z])|\\.|[{}^~]", "",
+                   words)
+    return start + rest.replace("<math ", f'<math aria-label="{" ".join(words.split())}" ', 1)
+
