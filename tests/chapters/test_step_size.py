@@ -201,7 +201,7 @@ def test_adams_corner_flies_far_out_and_comes_back_and_sgds_does_not():
         assert times.argmax() == 3 and times[-1] < times[-5] < times[10]
         ends.append((times.max(), times[-1]))
         steps = np.linalg.norm(np.diff(deltas, axis=0), axis=(1, 2))
-        assert steps.max() > 4 * steps[0] > 40 * steps[-1]  # the steps in W have no one length
+        assert steps.max() > 3 * steps[0] > 15 * steps[-1]  # the steps in W have no one length
     assert ends[runs.SEED] == pytest.approx((19_600, 17), rel=0.03)
     assert np.min(ends, axis=0) == pytest.approx((17_600, 16), rel=0.01)
     assert np.max(ends, axis=0) == pytest.approx((47_600, 50), rel=0.01)
