@@ -294,6 +294,24 @@ def test_two_gaps_fall_and_two_stay():
 
 
 @pytest.mark.claim("obs-many-ranks")
+def test_with_more_steps_both_fit_and_the_distance_goes():
+    """r = 32, four hundred steps, the mean over the three draws."""
+    rates, far = np.geomspace(1e-5, 0.03, 81)[:, None, None], {}
+    paths = many.full(Adam(rates, eps=1e-30), steps=400)[-1]
+    target = many.full(SGD(many.SGD_RATE * (many.ALPHA * many.SIGMA)**2), steps=400)[-1]
+    starts = [many.start(32, seed) for seed in many.SEEDS]
+    far["SGD"] = np.mean([apart(many.without_factors(
+        A, many.ALPHA / 32**0.5, many.SGD_RATE, 400)[-1], target) for A in starts])
+    for lr in many.ADAM_RATES:
+        ends = [many.adam_path(A, many.ALPHA / 32, lr, False, steps=400)[-1] for A in starts]
+        gaps = np.array([[apart(full, end) for full in paths] for end in ends])
+        assert set(gaps.argmin(axis=1)).isdisjoint({0, 80})  # no end of the rates
+        far[lr] = gaps.min(axis=1).mean()
+    assert max(far["SGD"], far[0.002], far[0.008]) < 0.02
+    assert far[0.0005] == pytest.approx(0.17, abs=0.006)
+
+
+@pytest.mark.claim("obs-many-ranks")
 def test_the_nearest_full_run_is_not_at_an_end_of_its_rates():
     runs = many.full(Adam(many.FULL_RATES, eps=1e-30)).swapaxes(0, 1)
     task = many.problem()
@@ -354,6 +372,8 @@ def test_it_need_not_grow_with_the_width(monkeypatch, r, white, single):
     for k in (128, 512):
         rng = np.random.default_rng(k)
         G, v, x = rng.normal(size=(k, k)), rng.normal(size=k), rng.normal(size=k)
+        use = np.sqrt(2 / np.pi) * np.linalg.norm(G, axis=1).sum() / np.abs(G).sum()
+        assert np.sqrt(k) / use == pytest.approx(k, rel=0.03)  # for the same use, at every rank
         for gradient, C, about in ((G, np.eye(k), white),
                                    (np.outer(x, v), np.outer(v, v), single)):
             given = SimpleNamespace(W0=0 * G, covariance=C, gradient=lambda W, g=gradient: g)
@@ -435,7 +455,14 @@ def test_what_the_ratio_depends_on():
     ranks = fitted(every, rates.RANKS, 1)
     assert ranks.min() == pytest.approx(0.2, abs=0.05)
     assert ranks.max() == pytest.approx(1.4, abs=0.05)
-    assert fitted(every, rates.ALPHAS, 2).max() < -0.1
+    late = fitted(every[..., -1], rates.ALPHAS, 2)
+    assert (late.min(), late.max()) == pytest.approx((-0.6, -0.1), abs=0.05)
+    np.testing.assert_allclose(fitted(every[..., 0], rates.ALPHAS, 2), -1, atol=0.01)
+    for found, rises in ((few, 0), (every, 2)):  # of 200 steps from one α to the next
+        assert (found[:, :, -1] < found[:, :, 0]).all()
+        assert (np.diff(found, axis=2) > 0).sum() == rises
+    logs = np.diff(np.log(rates.ratios()[1]), axis=2)[np.diff(every, axis=2) > 0]
+    assert (logs.mean(axis=1) < 1.1 * logs.std(axis=1, ddof=1) / np.sqrt(8)).all()
     assert every[:, 0, 1:, 0].max() < 1
     assert np.allclose(np.quantile(fitted(every, rates.WIDTHS, 0), [0, 1]), (-0.7, 1.3), atol=0.05)
     lengths = every[:, 0, 1]  # r = 1, α = 8

@@ -108,7 +108,9 @@ def test_a_step_takes_two_thirds_and_two_r_over_d_of_the_multiplications(d, r, n
 
     ratio = count(lora) / count(lambda: full(True))
     assert ratio == pytest.approx(2 / 3 + 2 * r / d, rel=1e-12) and ratio > 2 / 3
-    assert count(lowest) / count(lambda: full(False)) == pytest.approx(0.5 + 2.5 * r / d, rel=1e-12)
+    lower = count(lowest)
+    assert lower / count(lambda: full(False)) == pytest.approx(0.5 + 2.5 * r / d, rel=1e-12)
+    assert lower / count(lambda: full(True)) == pytest.approx((1 + 5 * r / d) / 3, rel=1e-12)
     counts = by_hand.multiplications(d, d, n, r)
     assert [sum(counts[way].values()) for way in ("full", "LoRA")] == [
         count(lambda: full(True)), count(lora)]

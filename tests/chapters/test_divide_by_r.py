@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from lora_edu import SGD, Adam, Adapter, Regression, initial, train
+from lora_edu import SGD, Adam, AdamW, Adapter, Regression, initial, train
 from lora_edu.chapters import first_r
 from lora_edu.chapters.divide_by_r import growth_runs, rate_runs
 from lora_edu.chapters.shared.fits import exponent
@@ -101,6 +101,17 @@ def test_rows_of_zeros_add_nothing(name):
 
 
 @pytest.mark.claim("thm-growth")
+def test_weight_decay_takes_from_the_useful_part():
+    """AdamW's exactly ηλ of it; an L2 penalty, however small, makes A move by η against itself."""
+    task, eta = half_zero(), 0.05
+    A, B = initial(D, K, 64, distribution=SIGMA, rng=np.random.default_rng(0))
+    plain, decayed, penalty = (train(task, Adapter(A, B, S), made, 1).useful[1] for made in (
+        Adam(eta, eps=1e-30), AdamW(eta, eps=1e-30, weight_decay=1.0),
+        Adam(eta, eps=1e-30, weight_decay=1e-6)))
+    assert decayed == pytest.approx((1 - eta) * plain) and penalty < 0.7 * plain
+
+
+@pytest.mark.claim("thm-growth")
 def test_the_picture_of_two_parts_is_the_theorems():
     coherent, rest = growth_runs.two_parts()
     r, k = np.array(growth_runs.RANKS), growth_runs.SIDE
@@ -156,6 +167,10 @@ def test_uniform_draws_of_the_same_spread_do_nearly_the_same(name, r):
     useful, square = np.mean(found, axis=0) / growth(name, G, r, sigma=sigma, k=k, s=1.0)
     assert useful == pytest.approx(1, abs=0.03)
     if name == "Adam":
+        A = rng.uniform(-1, 1, (r, 20_000)) / math.sqrt(k)  # rows of G with a single entry
+        alone = np.abs(A).mean() / (sigma * math.sqrt(2 / math.pi))
+        assert alone == pytest.approx(math.sqrt(3 * math.pi / 8), abs=0.015)
+        assert math.sqrt(3 * math.pi / 8) == pytest.approx(1.085, abs=5e-4)
         assert square == pytest.approx(1, abs=0.03)
     else:
         assert square == pytest.approx((r + k - 0.2) / (r + k + 1), abs=0.02) and square < 1

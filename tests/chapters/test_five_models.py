@@ -194,7 +194,7 @@ def test_the_powers_of_the_best_rate_lie_where_the_page_says():
     assert abs(rises["small GPT"][0]) < 2 * rises["small GPT"][1]
 
 
-@pytest.mark.claim("obs-five-models")
+@pytest.mark.claim("obs-scale-worth")
 def test_a_larger_scale_trains_further_on_all_but_minilm_and_much_on_two():
     for model in models.MODELS:
         r, least = models.ranks(model)[-1], {}

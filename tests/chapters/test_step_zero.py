@@ -354,21 +354,23 @@ def test_noise_leaves_at_the_rate_of_the_first_singular_value():
         assert rate == pytest.approx(predicted, rel=0.01) and 6.55 < rate < 6.75
 
 
-def steps_to_leave(name, **settings):
-    runs = [from_noise(tau, name, steps=400, **settings)
-            for tau in (1e-4, 1e-8, 1e-12, 1e-16)]
-    return [escape_step(run) for run in runs]
+def steps_to_leave(name, steps=400, **settings):
+    """For eight noises of four sizes, (8, 4); nan where one never leaves."""
+    found = [[escape_step(from_noise(tau, name, steps=steps, seed=seed, **settings))
+              for tau in (1e-4, 1e-8, 1e-12, 1e-16)] for seed in range(8)]
+    return np.array(found, dtype=float)
 
 
 @pytest.mark.claim("obs-escape-adam")
 def test_what_eps_and_weight_decay_do_to_the_escape():
-    assert max(steps_to_leave("Adam")) <= 6 and max(steps_to_leave("AdamW", weight_decay=1.0)) <= 6
-    slow = np.diff(steps_to_leave("Adam", eps=0.01)) / 4  # per decade
+    for found in (steps_to_leave("Adam", 20), steps_to_leave("AdamW", 20, weight_decay=1.0)):
+        assert found.max() == 8 and found[1].max() == 6  # the second stands in the table
+    slow = np.diff(steps_to_leave("Adam", 120, eps=0.01)) / 4  # per decade
     assert (slow > 6).all() and (slow < 8).all()
-    plain, held = steps_to_leave("SGD"), steps_to_leave("SGD", weight_decay=2.0)
-    assert all(late > 1.5 * early for early, late in zip(plain, held, strict=True))
-    per_decade = (held[-1] - held[0]) / 12
+    plain, held = steps_to_leave("SGD", 120), steps_to_leave("SGD", 200, weight_decay=2.0)
+    assert (held > 1.5 * plain).all()
+    per_decade = (held[:, -1] - held[:, 0]) / 12
     assert per_decade == pytest.approx(math.log(10) / math.log(1 + 0.1 * (PULL - 2)), rel=0.02)
     assert PULL < 5
     for name in ("SGD", "Adam"):
-        assert steps_to_leave(name, weight_decay=5.0) == [None] * 4
+        assert np.isnan(steps_to_leave(name, weight_decay=5.0)).all()

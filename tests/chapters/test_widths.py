@@ -47,6 +47,8 @@ def test_after_32_steps_the_best_rate_hardly_depends_on_the_draw():
     rates, _ = narrow_over_wide(32)
     ratio = np.exp(rates[:, 0].mean(axis=-1))
     assert ratio.min() > 1.05 and ratio.max() < 1.55
+    errors = rates[:, 0].std(axis=-1, ddof=1) / np.sqrt(rates.shape[-1])
+    assert np.sum(np.log(ratio) < 2 * errors) == 3  # not told from 1
     trend, error = per_doubling(rates[:, 0])
     assert abs(trend) < 2.5 * error
     first = np.exp(narrow_over_wide(1)[0].mean(axis=-1))

@@ -21,7 +21,7 @@ FULL_RATES = np.geomspace(1e-5, 0.1, 81)[:, None, None]  # of full fine-tuning u
 STILL = 1e-30  # times the rate: a step that is lost beside any entry of A
 
 
-def full(optimiser, change=None) -> np.ndarray:
+def full(optimiser, change=None, steps: int = max(STEPS)) -> np.ndarray:
     """W − W0 at every step when W itself is trained, (steps + 1, …, d, k).
 
     An optimiser with a rate of shape (R, 1, 1) trains R copies. change: what is done to the
@@ -31,7 +31,7 @@ def full(optimiser, change=None) -> np.ndarray:
     shift, C = task.W_star - task.W0, task.covariance
     D = np.zeros(np.broadcast_shapes(np.shape(optimiser.lr), shift.shape))
     state, path = optimiser.init([D]), [D.copy()]
-    for _ in range(max(STEPS)):
+    for _ in range(steps):
         G = (D - shift) @ C
         state = optimiser.update([D], [change(G) if change else G], state)
         path.append(D.copy())
