@@ -1,7 +1,25 @@
-// What a page of this book does first (the fonts' fetch) and, once it is read, for keyboards, screen
+// What a page of this book does before it is painted (storage, colours, the fonts' fetch) and, once it is read, for keyboards, screen
 // readers and paper. The first script of every page (see theme.py).
 
+// Where the browser keeps nothing for us, what the theme and the search keep lasts as long as the page.
+for (const name of ["localStorage", "sessionStorage"]) {
+  try {
+    window[name].getItem("mode");
+  } catch {
+    const kept = new Map();
+    const storage = {
+      getItem: (key) => kept.get(key) ?? null,
+      setItem: (key, value) => { kept.set(key, String(value)); },
+      removeItem: (key) => { kept.delete(key); },
+    };
+    Object.defineProperty(window, name, { value: storage, configurable: true });
+  }
+}
+
 const page = document.documentElement;
+const mode = localStorage.getItem("mode") || "auto";
+page.dataset.mode = mode;
+page.dataset.theme = mode !== "auto" ? mode : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 // A font that comes late moves what stands beside it: that of the icons, and the two of nearly every
 // formula, are fetched early. A page opened as a file may not do so.
 const early = document.currentScript;

@@ -99,6 +99,9 @@ MENDS = [
     (re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry"'),
      r'\1 role="listitem"'),
     (re.compile(r'<th class="head( stub)?">(<p></p>)?</th>'), "<td></td>"),
+    # colours: book.js sets them before the page is painted, and where storage is refused
+    (re.compile(r'<script data-cfasync="false">.*?</script>', re.DOTALL), ""),
+    (re.compile(r'<html([^>]*) data-theme="auto"'), r'<html\1 data-theme="light"'),
     # the theme's scripts wait for the page, and what it says to them inside the page would not
     (re.compile(r"<script[^>]*>\s*(?:DOCUMENTATION_OPTIONS\.|kernelName"
                 r"|// Activate the search field)[^<]*(?:<(?!/script)[^<]*)*</script>"), ""),
