@@ -12,7 +12,6 @@
 #   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
 #                or with the highest that there are
-#   make mutants make small faults in the package, and count those that no test notices
 #   make clean   remove what was built
 #
 # TORCH_INDEX: an index of packages from which PyTorch, and nothing else, is installed first. On
@@ -40,7 +39,7 @@ export HOME := $(CURDIR)/$(VENV)/home
 endif
 
 .PHONY: book serve lab test test-browser test-site test-lab thorough check lint wheel audit \
-	advisories versions mutants clean
+	advisories versions clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
@@ -64,10 +63,6 @@ test-browser: test-site test-lab
 # The site is built first, so that no old page is tested; with nothing changed that takes seconds.
 test-site: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 3 -m "not thorough" tests/site
-
-# Some ten minutes on a quiet machine; python -m tests.mutants --help for a part of it.
-mutants: $(VENV)/.ready-dev
-	$(BIN)/python -m tests.mutants
 
 test-lab: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/pytest -n 2 -m "not thorough" tests/lab

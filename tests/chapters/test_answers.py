@@ -6,6 +6,7 @@ from io import StringIO
 import numpy as np
 import pytest
 
+from lora_edu.nn import LoRALinear
 from tests.book import code
 
 torch = pytest.importorskip("torch")
@@ -46,6 +47,22 @@ def test_bfloat16_neither_lets_a_moment_fall_nor_an_entry_creep(page):
     assert [line.split(":")[0].strip() for line in lines] == ["bfloat16", "float32"]
     assert "v = 1.000, entry of A = 0.0100" in lines[0]
     assert f"v = {0.999**1000:.3f}, entry of A = 0.0200" in lines[1]
+
+
+def test_after_a_warm_up_from_zero_b_moves_in_the_second_step_and_a_in_the_third():
+    layer = LoRALinear(torch.nn.Linear(16, 8), r=4, alpha=8)
+    trained = [p for p in layer.parameters() if p.requires_grad]  # A, B
+    rule = torch.optim.AdamW(trained, lr=0.01, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(rule, lambda step: step / 10)
+    moved = []
+    for _ in range(3):
+        before = [p.detach().clone() for p in trained]
+        rule.zero_grad()
+        layer(torch.ones(4, 16)).square().sum().backward()
+        rule.step()
+        schedule.step()
+        moved.append([not torch.equal(p, old) for p, old in zip(trained, before, strict=True)])
+    assert moved == [[False, False], [False, True], [True, True]]
 
 
 def test_the_rank_of_a_trained_adapter_upwards_and_downwards():

@@ -36,6 +36,24 @@ OLD_NAME = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is dep
 CHAPTER = REPOSITORY / "book" / "part3" / "in-peft.md"
 
 
+def test_a_fast_path_of_pytorch_reads_past_pefts_adapter():
+    torch.manual_seed(0)
+    plain = nn.TransformerEncoderLayer(32, 4, 64, dropout=0, batch_first=True)
+    x = torch.randn(4, 9, 32)
+    with torch.no_grad():
+        base = plain.eval()(x)
+        model = get_peft_model(plain, LoraConfig(
+            target_modules=["linear1", "linear2"], init_lora_weights=False))
+        trained = model.train()(x)
+        assert torch.equal(model.eval()(x), base)
+        assert (trained - base).norm() > 0.05 * base.norm()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            torch.testing.assert_close(model(x), trained)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(True)
+
+
 # The same numbers
 
 

@@ -286,6 +286,12 @@ def test_with_adam_most_starts_do_well_at_the_defaults_rate(task, rate, exceptio
     loss = mean(rates.stored()[f"{task} Adam ends"].swapaxes(1, 2))  # starts, rates
     at = rates.RATES["Adam"].tolist().index(rate)
     assert loss[rates.STARTS.index("default")].argmin() == at
+    least = dict(zip(rates.STARTS, loss.min(axis=1) / loss[0].min(), strict=True))
+    if task == "digits":
+        assert [least[name] for name in ("LoRA-GA", "PiSSA", "CorDA")] == pytest.approx(
+            [0.006, 0.06, 4.5], rel=0.05)
+    else:
+        assert min(least[name] for name in ("PiSSA", "OLoRA", "CorDA")) > 20_000
     price = dict(zip(rates.STARTS, loss[:, at] / loss.min(axis=1), strict=True))
     assert {start: value for start, value in price.items() if value > 1.02} == pytest.approx(
         exceptions, abs=0.06)

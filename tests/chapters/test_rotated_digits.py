@@ -334,6 +334,8 @@ def test_a_seed_now_and_then_escapes():
     every = np.array([runs.tried("inverted", FIRST, r)[..., TEST] for r in runs.RANKS])
     assert every.size == 210 and (every > 0.3).sum() == 3
     assert every.max() == pytest.approx(0.82, abs=0.005) and (every > 0.5).sum() == 1
+    between = runs.shipped()["biases"][0, list(runs.BIAS_RATES).index(0.05)]  # r = 16
+    assert between.shape == (30,) and (between > 0.3).sum() == 5
 
 
 @pytest.mark.claim("obs-digits-not-rank")

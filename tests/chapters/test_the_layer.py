@@ -127,6 +127,19 @@ def test_how_much_of_a_short_update_arrives():
         assert abs(got["float16", 0.001][0] - 1) < 0.01 < abs(got["bfloat16", 0.003][0] - 1)
 
 
+@pytest.mark.claim("obs-small-update")
+@pytest.mark.parametrize(("draw", "least", "most"), [
+    (lambda rng: rng.uniform(-1, 1, (128, 128)), 0.44, 0.48),
+    (lambda rng: rng.standard_t(3, (128, 128)), 0.65, 0.95)], ids=["uniform", "long tails"])
+def test_how_much_arrives_depends_on_the_weight(draw, least, most):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        shape = torch.tensor(rng.normal(size=(128, 8)) @ rng.normal(size=(8, 128)))
+        W0 = torch.tensor(draw(rng)).bfloat16().double()
+        kept, _ = merged(W0, shape * (0.001 * norm(W0) / norm(shape)), torch.bfloat16)
+        assert least < kept < most
+
+
 @pytest.mark.claim("obs-delta-size")
 def test_the_shipped_updates_are_not_short_and_survive_bfloat16():
     lengths = []

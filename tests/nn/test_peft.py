@@ -164,7 +164,8 @@ def test_beside_half_precision_a_and_b_are_float32_and_train_as_pefts_to_the_bit
 
 @pytest.mark.claim("obs-float32-adapters")
 def test_beside_half_precision_files_and_merged_weights_are_pefts_to_the_bit(half, tmp_path):
-    """Merged: of Linear layers. An Embedding's ΔW is rounded by PEFT before it is added."""
+    """Merged: of Linear layers. PEFT rounds an Embedding's ΔW, and each with safe_merge, before it
+    is added."""
     model, twin, plain = half
     ids = token_ids(3, 7)
     want = model(ids)
@@ -178,18 +179,19 @@ def test_beside_half_precision_files_and_merged_weights_are_pefts_to_the_bit(hal
         peft_loaded = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path / folder)
         assert same_bits(peft_loaded(ids), want)
     merge(model)
+    safe = copy.deepcopy(twin)
+    safe.merge_adapter(safe_merge=True)
     twin.merge_adapter()
     for name, layer in lora_layers(model).items():
-        theirs = twin.base_model.model.get_submodule(name).base_layer.weight
+        theirs, rounded = (one.base_model.model.get_submodule(name).base_layer.weight
+                           for one in (twin, safe))
         W0, [adapter] = layer.base_layer.weight, layer.active
         assert layer.merged_weight.dtype == W0.dtype
-        if name == "tokens":
-            delta = layer.as_weight(adapter.delta())
-            assert same_bits(layer.merged_weight, (W0.float() + delta).to(W0.dtype))
-            assert same_bits(theirs, W0 + delta.to(W0.dtype))
-            assert not same_bits(layer.merged_weight, theirs)
-        else:
-            assert same_bits(layer.merged_weight, theirs)
+        delta = layer.as_weight(adapter.delta())
+        assert same_bits(layer.merged_weight, (W0.float() + delta).to(W0.dtype))
+        assert same_bits(rounded, W0 + delta.to(W0.dtype))
+        assert not same_bits(layer.merged_weight, rounded)
+        assert same_bits(theirs, rounded if name == "tokens" else layer.merged_weight)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
