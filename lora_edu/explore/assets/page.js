@@ -197,10 +197,11 @@ function startPage() {
     if (wayBack && state?.explorerLeft === wayBack.id) requestAnimationFrame(() => wayBack?.come());
   });
   addEventListener("hashchange", () => { if (!history.state?.explorerLeft) follow(location.hash); });
-  // A page that Back leads to may be as it was left, but for controls that the browser has reset.
-  addEventListener("pageshow", ({ persisted }) => {
-    for (const { explorer } of persisted ? document.querySelectorAll(".explorer") : []) explorer?.stand(explorer.at);
-  });
+  // A page that Back leads to may be as it was left, but for controls: WebKit has tasks waiting that
+  // reset them. A message comes after those; a timer may come before.
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => document.querySelectorAll(".explorer").forEach(({ explorer }) => explorer?.stand(explorer.at));
+  addEventListener("pageshow", ({ persisted }) => { if (persisted) port2.postMessage(null); });
   follow(location.hash, { arriving: true });
 }
 
