@@ -163,7 +163,8 @@ def stands(engine: Engine, built) -> tuple[dict, dict]:
         at, said, data = engine.run(f"""
             const root = document.getElementById("explorer-{built.name}");
             return [[...root.querySelectorAll("[data-control]")].map((each) => {{
-              const [one, ...more] = each.querySelectorAll("input"), menu = each.querySelector("select");
+              const menu = each.querySelector("select");
+              const [one, ...more] = each.querySelectorAll("input");
               if (menu) return menu.selectedIndex;
               return more.length ? [one, ...more].findIndex((input) => input.checked)
                 : Number(one.type === "range" ? one.value : one.checked);
@@ -184,7 +185,8 @@ def test_what_a_reader_does_is_followed_as_python_computes_it(engine, site, page
     built = next(each for each in MOVABLE if each.page == page)
     own, root = [c for c in built.controls if c.kind == "slider"], f"#explorer-{built.name}"
     engine.open(site + page)
-    engine.until(f"return !!document.querySelector('{root}.explorer-alive')")
+    alive = f"document.querySelector('{root}.explorer-alive')"
+    engine.until(f"return !!{alive}")
     engine.click(f"{root} [data-do=pin]")
     engine.until(f"return !!document.querySelector('{root} .explorer-plot').data")
     first, _ = stands(engine, built)
@@ -200,10 +202,15 @@ def test_what_a_reader_does_is_followed_as_python_computes_it(engine, site, page
         if control.kind == "choice" and len(control.values) <= 6:
             engine.click(f"{root} [data-control={control.name}] input", len(control.values) - 1)
             assert stands(engine, built)[0][control.name] == control.values[-1]
-            legend, option = (engine.run(f"""const range = new Range();
-                range.selectNodeContents(document.querySelector('{root} [data-control={control.name}] {part}'));
-                return range.getBoundingClientRect()""") for part in ("legend", "label"))
-            assert legend["right"] <= option["left"] and legend["top"] < option["bottom"]
+            name, option = engine.run(f"""
+                const parts = ["legend", "label"].map((part) =>
+                  document.querySelector('{root} [data-control={control.name}] ' + part));
+                return parts.map((part) => {{
+                  const range = new Range();
+                  range.selectNodeContents(part);
+                  return range.getBoundingClientRect();
+                }});""")
+            assert name["right"] <= option["left"] and name["bottom"] > option["top"]
     moved, _ = stands(engine, built)
     assert moved != first
     pinned = plain_figure(built.function(**first))["layout"]["meta"]["reading"]
@@ -212,7 +219,7 @@ def test_what_a_reader_does_is_followed_as_python_computes_it(engine, site, page
     engine.run(f"location.href = '{site}search.html'")
     engine.until("return location.pathname === '/search.html'")
     engine.run("history.back()")
-    engine.until(f"return location.pathname === '/{page}' && !!document.querySelector('{root}.explorer-alive')")
+    engine.until(f"return location.pathname === '/{page}' && !!{alive}")
     time.sleep(0.5)  # WebKit resets controls when the page is there already
     assert stands(engine, built)[0] == moved
 

@@ -89,12 +89,21 @@ def test_nothing_is_cut_at_the_edge_of_a_sheet(reader, page):
         here.resize(1280, 900)
 
 
+OPENED = """(folds) => folds.flatMap((fold) => {
+  fold.open = true;
+  return [...fold.children].map((part) => getComputedStyle(part).opacity);
+})"""
+
+
 def test_a_setting_beside_the_button_prints_what_is_folded_and_is_kept(visit):
     page = next(page for page in all_pages() if page.endswith("step-zero.html"))
     here = visit(page, script=WATCH_PAPER)
     here.page.pdf()
     folded = here.page.evaluate("printed.folded")
     assert folded > 0
+    here.page.emulate_media(media="print")
+    assert set(here.page.locator("article details").evaluate_all(OPENED)) == {"1"}  # at once
+    here.page.emulate_media(media="screen")
     here.page.get_by_label("Download this page").click()
     here.page.get_by_label("print what is folded, too").check()
     here.page.reload()
