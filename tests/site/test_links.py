@@ -165,7 +165,7 @@ def test_who_reads_on_beside_a_plot_that_a_link_has_moved_is_offered_no_way_back
     here, link, root = far()
     link.evaluate("(link) => document.querySelector('figure').after(link.parentElement)")
     here.page.evaluate("""() => scrollTo({ behavior: "instant",
-      top: document.querySelector(".explorer-plot").getBoundingClientRect().bottom - 20 })""")
+      top: scrollY + document.querySelector(".explorer-plot").getBoundingClientRect().bottom - 20 })""")
     link.click()
     in_sight(here, root.locator(".explorer-plot"))
     here.page.wait_for_timeout(1600)
@@ -229,15 +229,12 @@ def test_an_address_holds_a_position_and_reset_goes_back_to_the_start(reader, bu
     here.page.wait_for_function("(hash) => location.hash === hash", arg=link_to(built.name, start))
 
 
-RESET_AS_WEBKIT_DOES = """(root) => {
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    for (const input of root.querySelectorAll("input")) {
-      input.checked = input.defaultChecked;
-      input.value = input.defaultValue;
-    }
-  };
-  port2.postMessage(null);
+AWAY_AND_BACK_AS_IN_WEBKIT = """(root) => {
+  dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
+  for (const input of root.querySelectorAll("[autocomplete=off]")) {
+    input.checked = input.defaultChecked;
+    input.value = input.defaultValue;
+  }
   dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
 }"""
 
@@ -249,8 +246,7 @@ def test_controls_that_are_reset_on_the_way_back_stand_where_the_plot_does(opene
     here = opened(explore(plot, r=[1, 2, 3], start=["a", "b"], far=bool, name="plot").html())
     root, last = here.show("plot"), {"r": "3", "start": "b", "far": "on"}
     root.evaluate("(root, last) => root.explorer.go(last)", last)
-    root.evaluate(RESET_AS_WEBKIT_DOES)
-    here.page.evaluate("() => new Promise((done) => setTimeout(done, 100))")
+    root.evaluate(AWAY_AND_BACK_AS_IN_WEBKIT)
     assert root.evaluate(POSITION) == last
     assert root.evaluate("(root) => [...root.querySelectorAll('input')].map("
                          "({ type, value, checked }) => type === 'range' ? value : checked)"

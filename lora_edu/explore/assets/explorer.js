@@ -10,7 +10,6 @@ class Explorer {
   // that the controls stand at shown by show(), now or later; and share(), the link as it is copied.
   faults = {};
   pinned = null; // what the pinned copy says
-  at = {}; // where the controls stand: {control name: key}
 
   constructor(root) {
     this.root = root;
@@ -94,7 +93,6 @@ class Explorer {
 
   label() {
     this.controls.forEach((control) => control.label());
-    this.at = Object.fromEntries(this.controls.map((control) => [control.name, control.key()]));
   }
 
   show(figure) {
@@ -127,13 +125,9 @@ class Explorer {
   }
 
   // positions: {control name: key}. Those that there are not, which are left alone.
-  stand(positions) {
-    const named = (name) => this.controls.find((control) => control.name === name);
-    return Object.entries(positions).filter(([name, key]) => !named(name)?.take(key));
-  }
-
   go(positions) {
-    const strange = this.stand(positions);
+    const named = (name) => this.controls.find((control) => control.name === name);
+    const strange = Object.entries(positions).filter(([name, key]) => !named(name)?.take(key));
     this.moved();
     return strange;
   }

@@ -197,11 +197,14 @@ function startPage() {
     if (wayBack && state?.explorerLeft === wayBack.id) requestAnimationFrame(() => wayBack?.come());
   });
   addEventListener("hashchange", () => { if (!history.state?.explorerLeft) follow(location.hash); });
-  // A page that Back leads to may be as it was left, but for controls: WebKit has tasks waiting that
-  // reset them. A message comes after those; a timer may come before.
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => document.querySelectorAll(".explorer").forEach(({ explorer }) => explorer?.stand(explorer.at));
-  addEventListener("pageshow", ({ persisted }) => { if (persisted) port2.postMessage(null); });
+  // A page that Back leads to may be as it was left, but for controls, which WebKit resets: to where
+  // they were left.
+  addEventListener("pagehide", () => {
+    for (const input of document.querySelectorAll(".explorer input")) {
+      input.defaultValue = input.value;
+      input.defaultChecked = input.checked;
+    }
+  });
   follow(location.hash, { arriving: true });
 }
 
