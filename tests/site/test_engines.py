@@ -13,6 +13,7 @@ import subprocess
 import time
 import urllib.request
 from contextlib import ExitStack, closing
+from functools import cache
 
 import pytest
 from websocket import create_connection
@@ -154,15 +155,20 @@ class WebKit(Engine):
         self.ask("/actions", {"actions": [source]})
 
 
-@pytest.fixture(scope="module", params=[Firefox, WebKit])
-def engine(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
     with ExitStack() as programs:
-        yield request.param(tmp_path_factory.mktemp("profile"), programs)
+        yield cache(lambda kind: kind(tmp_path_factory.mktemp("profile"), programs))
 
 
-def stands(engine: Engine, built) -> dict:
-    """Control → value, as the inputs stand, once sentence and plot are what Python computes
-    there."""
+@pytest.fixture(params=[Firefox, WebKit])
+def engine(request, started):
+    return started(request.param)
+
+
+def stands(engine: Engine, built, asked: dict) -> dict:
+    """{control: key}, as the inputs stand, once they stand as asked, and sentence and plot are what
+    Python computes there."""
     def agree():
         at, said, data = engine.run(f"""
             const root = document.getElementById("explorer-{built.name}");
@@ -174,12 +180,14 @@ def stands(engine: Engine, built) -> dict:
                 : Number(one.type === "range" ? one.value : one.checked);
             }}), root.querySelector(".explorer-reading > span").textContent,
             ({AS_JSON})(root.querySelector(".explorer-plot").data ?? [])];""")
-        values = {c.name: c.values[i] for c, i in zip(built.controls, at, strict=True)}
-        want = plain_figure(built.function(**values))
-        have = json.loads(data, parse_int=float)[:len(want["data"])]
+        stand = list(zip(built.controls, at, strict=True))
+        keys = {control.name: control.keys[i] for control, i in stand}
+        want = plain_figure(built.function(**{c.name: c.values[i] for c, i in stand}))
+        assert asked.items() <= keys.items()
         assert said == want["layout"]["meta"]["reading"]
+        have = json.loads(data, parse_int=float)[:len(want["data"])]  # a pinned copy stands behind
         check_figure(have, want["data"])
-        return values
+        return keys, said
 
     return patiently(agree)
 
@@ -187,36 +195,28 @@ def stands(engine: Engine, built) -> dict:
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_reader_does_is_followed_as_python_computes_it(engine, site, page):
     built = next(each for each in MOVABLE if each.page == page)
-    own, root = [c for c in built.controls if c.kind == "slider"], f"#explorer-{built.name}"
-    engine.open(site + page)
+    root = f"#explorer-{built.name}"
     alive = f"document.querySelector('{root}.explorer-alive')"
+    engine.open(site + page)
     engine.until(f"return !!{alive}")
     engine.click(f"{root} [data-do=pin]")
-    engine.until(f"return !!document.querySelector('{root} .explorer-plot').data")
-    first = stands(engine, built)
-    for control in own:
-        slider = f"{root} [data-control={control.name}]"
-        for key in ("End", "ArrowLeft"):
-            engine.press(f"{slider} input", key)
-        assert stands(engine, built)[control.name] == control.values[-2]
-        assert engine.run(f"return document.querySelector('{slider} output').textContent"
-                          ) == control.texts[-2]
+    first, pinned = stands(engine, built, {})
     for control in built.controls:
-        if control.kind == "choice" and len(control.values) <= 6:
-            engine.click(f"{root} [data-control={control.name}] input", len(control.values) - 1)
-            assert stands(engine, built)[control.name] == control.values[-1]
-            name, option = engine.run(f"""
-                const parts = ["legend", "label"].map((part) =>
-                  document.querySelector('{root} [data-control={control.name}] ' + part));
-                return parts.map((part) => {{
-                  const range = new Range();
-                  range.selectNodeContents(part);
-                  return range.getBoundingClientRect();
-                }});""")
-            assert name["right"] <= option["left"] and name["bottom"] > option["top"]
-    moved = stands(engine, built)
+        own = f"{root} [data-control={control.name}]"
+        if control.kind == "slider":
+            engine.press(f"{own} input", "End")
+            engine.press(f"{own} input", "ArrowLeft")
+            stands(engine, built, {control.name: control.keys[-2]})
+            assert engine.run(f"return document.querySelector('{own} output').textContent"
+                              ) == control.texts[-2]
+        elif control.kind == "choice" and len(control.values) <= 6:
+            engine.click(f"{own} input", len(control.values) - 1)
+            stands(engine, built, {control.name: control.keys[-1]})
+            assert engine.run(f"""  // their name beside them, not above
+                const {{ children: [, options] }} = document.querySelector('{own}');
+                return options.offsetTop - options.parentElement.offsetTop""") < 9
+    moved, _ = stands(engine, built, {})
     assert moved != first
-    pinned = plain_figure(built.function(**first))["layout"]["meta"]["reading"]
     assert engine.run(f"return document.querySelector('{root} .explorer-pinned span').textContent"
                       ).endswith(f": {pinned}")
     engine.run(f"location.href = '{site}search.html'")
@@ -224,27 +224,21 @@ def test_what_a_reader_does_is_followed_as_python_computes_it(engine, site, page
     engine.run("history.back()")
     engine.until(f"return location.pathname === '/{page}' && !!{alive}")
     time.sleep(0.5)  # WebKit resets controls when the page is there already
-    assert stands(engine, built) == moved
+    stands(engine, built, moved)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_link_moves_its_plot(engine, site, page):
     engine.open(site + page)
-    links = engine.until("""return document.querySelector(".explorer-alive")
-        && [...document.querySelectorAll('article a.explorer-link[href^="#"]')].map(
+    links = "article a.explorer-link[href^='#']"
+    found = engine.until(f"""return document.querySelector(".explorer-alive")
+        && [...document.querySelectorAll("{links}")].map(
           (link) => link.checkVisibility() && link.getAttribute("href"))""")
-    for number, href in [(i, href) for i, href in enumerate(links) if href][:3]:
+    for number, href in [(i, href) for i, href in enumerate(found) if href][:3]:
         name, _, query = href[1:].partition("?")
-        built = next(each for each in MOVABLE if each.page == page and each.name == name)
-        asked = dict(pair.split("=") for pair in query.split("&"))
-
-        def followed(built=built, asked=asked):
-            values = stands(engine, built)
-            assert asked.items() <= {c.name: c.keys[c.values.index(values[c.name])]
-                                     for c in built.controls}.items()
-
-        engine.click('article a.explorer-link[href^="#"]', number)
-        patiently(followed)
+        engine.click(links, number)
+        stands(engine, next(each for each in MOVABLE if (each.page, each.name) == (page, name)),
+               dict(pair.split("=") for pair in query.split("&")))
 
 
 def test_a_cell_runs_in_the_page(engine, site):
@@ -254,10 +248,8 @@ def test_a_cell_runs_in_the_page(engine, site):
     engine.open(site + page)
     engine.click(".page-python button")
     engine.until("return !!document.querySelector('.py-page')")
-    number = engine.run("""return [...document.querySelectorAll("div.cell")].findIndex(
-        (cell) => cell.querySelector(".py-run")?.checkVisibility())""")
-    engine.click(".py-run", engine.run(f"""return [...document.querySelectorAll(".py-run")].indexOf(
-        document.querySelectorAll("div.cell")[{number}].querySelector(".py-run"))"""))
-    state = f"document.querySelectorAll('div.cell')[{number}].dataset.python"
-    engine.until(f"return !/^(waiting|running|)$/.test({state} ?? '')")
-    assert engine.run(f"return {state}") == "same"
+    number = engine.run("""return [...document.querySelectorAll(".py-run")].findIndex(
+        (button) => button.checkVisibility())""")
+    engine.click(".py-run", number)
+    engine.until(f"""return document.querySelectorAll(".py-run")[{number}].closest("div.cell")
+        .dataset.python === "same" """)

@@ -164,8 +164,8 @@ def test_a_plot_in_sight_needs_no_way_back(far):
 def test_who_reads_on_beside_a_plot_that_a_link_has_moved_is_offered_no_way_back(far):
     here, link, root = far()
     link.evaluate("(link) => document.querySelector('figure').after(link.parentElement)")
-    here.page.evaluate("""() => scrollTo({ behavior: "instant",
-      top: scrollY + document.querySelector(".explorer-plot").getBoundingClientRect().bottom - 20 })""")
+    root.locator(".explorer-plot").evaluate("""(box) => scrollTo({ behavior: "instant",
+      top: scrollY + box.getBoundingClientRect().bottom - 20 })""")
     link.click()
     in_sight(here, root.locator(".explorer-plot"))
     here.page.wait_for_timeout(1600)
