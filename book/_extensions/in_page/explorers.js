@@ -22,6 +22,7 @@ export class Asker {
 
   busy(is) {
     this.root.setAttribute("aria-busy", String(is));
+    if (!is && document.activeElement === this.stop) this.stop.previousElementSibling.focus();
     this.stop.hidden = !is;
   }
 
