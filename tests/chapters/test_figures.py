@@ -96,6 +96,14 @@ def test_parameter_counts_are_those_of_the_paper_s_formula(model, r, count):
     assert f"{count:,}" in said(parameters(model, "q, v", r))
 
 
+@pytest.mark.parametrize(("d", "n", "r"), [(1024, 1024, 8), (64, 1024, 64), (64, 1, 256)])
+def test_no_bar_of_the_costs_leaves_its_axis(d, n, r):
+    figure = plain_figure(costs(d, n, r))
+    for axis in ("y", "y2"):
+        heights = sum(np.array(t["y"]) for t in figure["data"] if t["yaxis"] == axis)
+        assert max(heights) < figure["layout"][axis.replace("y", "yaxis")]["range"][1]
+
+
 def test_a_wakes_at_the_first_step_and_never_from_both_zero():
     assert "∇A first non-zero after step 1 " in said(hundred_steps())
     assert "∇A never wakes" in said(hundred_steps(start="both zero"))

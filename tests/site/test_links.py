@@ -161,6 +161,19 @@ def test_a_plot_in_sight_needs_no_way_back(far):
     assert here.page.evaluate("[history.length, scrollY]") == [before, 0]
 
 
+def test_who_reads_on_beside_a_plot_that_a_link_has_moved_is_offered_no_way_back(far):
+    here, link, root = far()
+    link.evaluate("(link) => document.querySelector('figure').after(link.parentElement)")
+    root.locator(".explorer-plot").evaluate("""(box) => scrollTo({ behavior: "instant",
+      top: scrollY + box.getBoundingClientRect().bottom - 20 })""")
+    link.click()
+    in_sight(here, root.locator(".explorer-plot"))
+    here.page.wait_for_timeout(1600)
+    here.page.evaluate("() => scrollTo({ top: 2500, behavior: 'instant' })")
+    here.page.wait_for_timeout(300)
+    assert here.page.get_by_role("button", name="back to the text").count() == 0
+
+
 @pytest.mark.parametrize("key", ["Shift", "Control", "Alt"])
 def test_a_link_opens_elsewhere_as_browsers_do(far, key):
     here, link, root = far()
@@ -209,9 +222,35 @@ def test_an_address_holds_a_position_and_reset_goes_back_to_the_start(reader, bu
     check_figure(data, last["data"])
     assert said == (last["layout"].get("meta") or {}).get("reading", "")
     assert 0 <= root.evaluate("(root) => root.getBoundingClientRect().top") < 300
+    here.page.keyboard.press("Tab")  # from the plot on, not from the top of the page
+    assert root.evaluate("(root) => root.contains(document.activeElement)")
     root.locator('[data-do="reset"]').click()
     assert root.evaluate(POSITION) == start
     here.page.wait_for_function("(hash) => location.hash === hash", arg=link_to(built.name, start))
+
+
+AWAY_AND_BACK_AS_IN_WEBKIT = """(root) => {
+  dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
+  for (const input of root.querySelectorAll("[autocomplete=off]")) {
+    input.checked = input.defaultChecked;
+    input.value = input.defaultValue;
+  }
+  dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+}"""
+
+
+def test_controls_that_are_reset_on_the_way_back_stand_where_the_plot_does(opened):
+    def plot(r=1, start="a", far=False):
+        return line(r)
+
+    here = opened(explore(plot, r=[1, 2, 3], start=["a", "b"], far=bool, name="plot").html())
+    root, last = here.show("plot"), {"r": "3", "start": "b", "far": "on"}
+    root.evaluate("(root, last) => root.explorer.go(last)", last)
+    root.evaluate(AWAY_AND_BACK_AS_IN_WEBKIT)
+    assert root.evaluate(POSITION) == last
+    assert root.evaluate("(root) => [...root.querySelectorAll('input')].map("
+                         "({ type, value, checked }) => type === 'range' ? value : checked)"
+                         ) == ["2", False, True, True]
 
 
 ARRIVALS = ["#{name}?{control}=999&nope=1", "#{name}?", "#nope?{control}=1", "#%E0%A4%A?x=1", "#?"]

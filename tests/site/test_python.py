@@ -175,6 +175,8 @@ def test_an_answer_typed_into_an_exercise_is_judged(visit, page):
         for given, begins in ((right, "Right:"), (wrong, "Not yet.")):
             write(here, number, given)
             assert run(here, number, "own").startswith(begins)
+            assert cell(here, number).locator(".py-output pre").evaluate(
+                "(pre) => pre.scrollWidth <= pre.clientWidth")
             expect(said(here, number)).to_have_text(re.compile(f"^. {begins[:-1]}[.] Run"))
 
 
@@ -268,9 +270,11 @@ def test_changes_survive_a_reload_and_go_into_a_notebook(visit):
         if again:
             assert cell(page, TASK + 1).locator(".cm-content").inner_text() == "mine = 1"
             break
+        page.evaluate("localStorage.setItem(`page-python ${location.pathname}`, "
+                      "JSON.stringify({ 'x = 1': 'x = 2' }))")  # as another tab does
         write(page, TASK + 1, "mine = 1")
         page.reload()
-        expect(page.locator(".page-python")).to_contain_text("Your changes of 1 cell")
+        expect(page.locator(".page-python")).to_contain_text("Your changes of 2 cells")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download notebook").click()
     assert download.value.suggested_filename == "step-zero.ipynb"
@@ -314,11 +318,26 @@ def test_a_value_that_is_none_is_refused_in_words(page):
     root = page.locator("#explorer-step-zero")
     root.get_by_role("button", name="own values").click()
     box = root.get_by_role("textbox", name="r, any number")
-    for text, words in (("x", "r must be a whole number, not “x”."), ("2.5", "whole number"),
-                        ("-3", "ValueError")):
-        box.fill(text)
-        box.press("Enter")
+    alpha = root.get_by_role("textbox", name="α, any number")
+    for field, text, words in ((box, "x", "r must be a whole number of at least 1, not “x”."),
+                               (box, "2.5", "whole number"), (box, "-3", "at least 1"),
+                               (alpha, "1e400", "α must be a number")):
+        field.fill(text)
+        field.press("Enter")
         expect(root.locator(".explorer-failed")).to_contain_text(words)
+    before = root.locator(".explorer-reading > span").inner_text()
+    box.fill("1000000")
+    box.press("Enter")
+    assert root.locator(".explorer-failed").count() == 0
+    expect(root).to_have_attribute("aria-busy", "true")
+    expect(page.locator(".py-page").get_by_role("button", name="Stop")).to_be_enabled()
+    root.get_by_role("button", name="Stop").click()
+    expect(root.locator(".explorer-failed")).to_have_text("Stopped: the plot is where it was.")
+    expect(root).to_have_attribute("aria-busy", "false")
+    assert root.locator(".explorer-reading > span").inner_text() == before
+    box.fill("6")
+    box.press("Enter")
+    expect(root.locator(".explorer-reading > span")).to_contain_text("r = 6")
     root.get_by_role("button", name="own values").click()
     expect(root.locator(".explorer-failed")).to_have_count(0)
 
@@ -326,7 +345,8 @@ def test_a_value_that_is_none_is_refused_in_words(page):
 @pytest.mark.parametrize("name", ["step-zero"])
 def test_a_link_with_own_values_says_what_to_do(visit, name):
     page = visit(f"{FIRST}#{name}?r=6&alpha=11&own=1").page
-    expect(page.locator(f"#explorer-{name} .explorer-failed")).to_contain_text("Run this page")
+    expect(page.locator(f"#explorer-{name} .explorer-failed")).to_have_text(re.compile(
+        "^This link has values.*Run this page[^.]*[.]$"))
 
 
 def test_a_package_that_the_site_lacks_is_asked_for_nowhere(page):

@@ -25,6 +25,11 @@ WANTED = {  # what people type → the page, or the place in it, that should be 
     "tuning alpha is roughly the same as tuning the learning rate":
         "part4/answers#answer-tuning-alpha",
     "catastrophic forgetting": "part3/rotated-digits", "warm-up": "part4/answers",
+    "warmup": "part4/answers#answer-warm-up", "adam epsilon": "part1/hundred-steps",
+    "4bit": "part3/in-practice#a-base-in-four-bits",
+    "8bit": "part3/in-practice#a-base-in-four-bits",
+    "target_modules": "part3/in-peft", "modules_to_save": "part3/in-peft",
+    "target_parameters": "part3/in-peft",
 }
 HITS = """() => [...document.querySelectorAll("ul.search li")].map((hit) => ({
   href: hit.querySelector("a").getAttribute("href"), title: hit.querySelector("a").textContent,

@@ -6,11 +6,11 @@
   try {
     saved = Object.keys(JSON.parse(localStorage.getItem(`page-python ${location.pathname}`))).length;
   } catch { /* nothing is kept, or this browser keeps nothing */ }
-  if (saved) word.textContent += ` Your changes of ${saved} cell${saved > 1 ? "s are" : " is"} kept in this browser.`;
+  if (saved) word.textContent += ` Your changes of ${saved} cell${saved > 1 ? "s" : ""} are kept in this browser.`;
   const wanted = /^#([^?]+)\?.*\bown=1\b/.exec(location.hash);
   line.dataset.link = wanted ? location.hash : ""; // the explorer soon writes its own into the address
   const explorer = wanted && document.getElementById(`explorer-${wanted[1]}`)?.explorer;
-  explorer?.fail("own", "This link has values that the page does not store: press “Run this page”, and Python computes them here.");
+  explorer?.fail("link", "This link has values that the page does not store: press “Run this page”, and Python computes them here.");
 
   button.addEventListener("click", async () => {
     button.disabled = true;

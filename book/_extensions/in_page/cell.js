@@ -91,9 +91,9 @@ export class Cell {
 
   // What stands above has changed, or Python has ended: what it shows is no longer what it gives.
   outdate(text) {
-    if (!this.runs || (this.ranText === null && !this.busy)) return;
+    if (!this.runs || this.ranText === null) return;
     this.ranText = null;
-    this.say("old", text);
+    if (!this.busy) this.say("old", text);
   }
 
   showBuilt() {

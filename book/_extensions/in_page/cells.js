@@ -1,6 +1,7 @@
 // "Run this page": loads Python, opens the cells, runs them, keeps what the reader has changed.
 
 import { Cell } from "./cell.js";
+import { button } from "./explorers.js";
 import { notebookOf } from "./notebook.js";
 import { OwnValues } from "./own.js";
 import { Python, Stopped } from "./python.js";
@@ -8,12 +9,7 @@ import { Python, Stopped } from "./python.js";
 const KEY = `page-python ${location.pathname}`;
 const KEYS = "Shift-Enter runs a cell, and those above that it needs. Escape, then Tab leaves the editor. Large matrix products take much longer here than on your machine: Stop ends them.";
 
-function button(text, act) {
-  const made = Object.assign(document.createElement("button"), { type: "button", textContent: text });
-  made.addEventListener("click", act);
-  return made;
-}
-
+// A cell's text in the book → the reader's, as this browser keeps it.
 function kept() {
   try {
     return JSON.parse(localStorage.getItem(KEY)) || {};
@@ -23,7 +19,6 @@ function kept() {
 }
 
 class Page {
-  kept = kept(); // a cell's text in the book → the reader's
   busy = Promise.resolve();
 
   constructor(line, base) {
@@ -72,7 +67,8 @@ class Page {
       button("Download notebook", () => this.download()), this.said, word);
     this.line.after(bar);
     this.line.hidden = true;
-    for (const cell of this.cells) cell.open(this.kept[cell.original]);
+    const before = kept();
+    for (const cell of this.cells) cell.open(before[cell.original]);
     this.opened = true;
     this.offerOwnValues();
   }
@@ -97,16 +93,18 @@ class Page {
     return cell.handles?.at(-1);
   }
 
-  heard({ text, shown }) {
+  heard({ text, shown, busy }) {
+    if (busy !== undefined && this.stopper) this.stopper.disabled = !busy;
     if (text) this.running?.printed(text);
     if (shown) this.running?.show(shown);
   }
 
   changed(cell) {
     if (!this.opened) return;
-    if (cell.edited) this.kept[cell.original] = cell.text; else delete this.kept[cell.original];
+    const now = kept(); // another tab may have changed others
+    if (cell.edited) now[cell.original] = cell.text; else delete now[cell.original];
     try {
-      if (Object.keys(this.kept).length) localStorage.setItem(KEY, JSON.stringify(this.kept)); else localStorage.removeItem(KEY);
+      if (Object.keys(now).length) localStorage.setItem(KEY, JSON.stringify(now)); else localStorage.removeItem(KEY);
     } catch {
       this.said.textContent = "This browser keeps nothing: your changes end with the page.";
     }
@@ -120,7 +118,6 @@ class Page {
       if (turn !== this.turn) return false;
       const texts = Object.fromEntries(this.cells.filter((each) => each.runs).map((each) => [each.number, each.text]));
       cell.wait();
-      this.stopper.disabled = false;
       try {
         if (!this.python.worker && !await this.revive()) throw new Stopped();
         const { before, run, needs } = await this.python.ask("plan", { cells: texts, target: cell.number, whole });
@@ -140,7 +137,6 @@ class Page {
         return false;
       } finally {
         this.running = null;
-        this.stopper.disabled = true;
       }
     });
     return this.busy;

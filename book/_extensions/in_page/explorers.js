@@ -1,26 +1,49 @@
 // Explorers with Python behind them: those that a changed cell shows, and values of the reader's
 // own for those of the page. explore.js gives the class, on pages that have an explorer.
 
-// One figure request at a time; of those that wait the newest alone is asked.
+import { Stopped } from "./python.js";
+
+const PATIENCE = 300; // ms after which an explorer says that Python is computing
+
+export function button(text, act) {
+  const made = Object.assign(document.createElement("button"), { type: "button", textContent: text });
+  made.addEventListener("click", act);
+  return made;
+}
+
+// One figure request at a time; of those that wait the newest alone is asked. Where an answer takes
+// longer, the explorer is busy, and has a button that ends it.
 export class Asker {
-  constructor(page) {
-    this.page = page;
+  constructor(page, root) {
+    Object.assign(this, { page, root, stop: button("Stop", () => page.stop()) });
+    this.busy(false);
+    root.querySelector(".explorer-buttons")?.append(this.stop);
   }
 
+  busy(is) {
+    this.root.setAttribute("aria-busy", String(is));
+    if (!is && document.activeElement === this.stop) this.stop.previousElementSibling.focus();
+    this.stop.hidden = !is;
+  }
+
+  // request(): promises what page.figure takes.
   async ask(request, show) {
     this.next = { request, show };
     if (this.asking) return;
+    this.asking = true;
     while (this.next) {
       const { request: now, show: then } = this.next;
       this.next = null;
-      this.asking = true;
+      const slow = setTimeout(() => this.busy(true), PATIENCE);
       try {
-        then(await this.page.figure(now));
+        then(await this.page.figure(await now()));
       } catch (error) {
-        then({ figure: null, error: error.message });
+        then({ figure: null, error: error instanceof Stopped ? "Stopped: the plot is where it was." : error.message });
       }
-      this.asking = false;
+      clearTimeout(slow);
+      this.busy(false);
     }
+    this.asking = false;
   }
 }
 
@@ -38,11 +61,11 @@ export class LiveFigure {
   // Wire it, once it stands in the page.
   start() {
     const { Explorer, explorers, loadPlotly } = globalThis.loraExplore;
-    const { page, figure, handle } = this, asker = new Asker(page);
+    const { page, figure, handle } = this, asker = new Asker(page, this.root);
     const ask = (explorer) => {
       if (this.generation !== page.generation || !page.python.worker) return explorer.fail("python", "Python was started anew: run this cell again.");
       const positions = Object.fromEntries(explorer.controls.map(({ name, get }) => [name, get()]));
-      asker.ask({ handle, positions, source: "", values: {}, own: {} }, ({ figure: found, error }) => {
+      asker.ask(() => ({ handle, positions, source: "", values: {}, own: {} }), ({ figure: found, error }) => {
         explorer.fail("python", error);
         if (found) explorer.show(found);
       });

@@ -1,136 +1,109 @@
 // Values of the reader's own for an explorer of the page: typed, or scrubbed without steps, and
 // computed by the function that drew the stored ones.
 
-import { Asker } from "./explorers.js";
+import { Asker, button } from "./explorers.js";
 
 const STEPS = 1000; // of a slider that has none to speak of
 
 export class OwnValues {
-  fields = new Map(); // control → {value, row, put}
-  refused = ""; // what has been said of a value that was typed; an answer to an earlier one leaves it
-
   // names: the controls whose function takes any number.
   constructor(explorer, names, page) {
-    Object.assign(this, { explorer, names, page, asker: new Asker(page) });
-    this.button = Object.assign(document.createElement("button"), { type: "button", textContent: "own values", title: "type any number" });
+    Object.assign(this, { explorer, names, page });
+    this.button = button("own values", () => (explorer.own ? this.close() : this.open()));
+    this.button.title = "type any number";
     this.button.setAttribute("aria-pressed", "false");
-    this.button.addEventListener("click", () => (this.on ? this.close() : this.open()));
     explorer.root.querySelector(".explorer-buttons").append(this.button);
+    this.asker = new Asker(page, explorer.root);
   }
 
-  async open() {
-    const { explorer } = this;
-    this.on = true;
+  open() {
+    const { explorer, names } = this;
+    explorer.own = this;
     this.button.setAttribute("aria-pressed", "true");
-    const proto = Object.getPrototypeOf(explorer);
-    Object.assign(explorer, {
-      ask: () => this.ask(),
-      link: () => this.link(),
-      put: (position) => { proto.put.call(explorer, position); this.follow(); },
-      go: (wanted) => {
-        for (const control of explorer.data.controls) {
-          if (control.name in wanted) this.fields.get(control.name)?.put(control.values[control.keys.indexOf(wanted[control.name])] ?? Number(wanted[control.name]));
-        }
-        proto.go.call(explorer, wanted);
-      },
-    });
-    for (const control of explorer.data.controls) if (this.names.includes(control.name)) this.add(control);
-    this.follow();
-    this.fields.values().next().value?.row.scrollIntoView({ block: "nearest" });
-    if (this.module === "__main__") explorer.fail("own", "Running the cells above …");
+    this.stored = explorer.controls;
+    explorer.controls = this.stored.map((control, i) =>
+      (names.includes(control.name) ? this.field(control, explorer.data.controls[i]) : control));
+    this.fields = explorer.controls.filter(({ row }) => row);
+    this.fields[0]?.row.scrollIntoView({ block: "nearest" });
     explorer.load();
     this.ask();
   }
 
   close() {
     const { explorer } = this;
-    this.on = false;
+    explorer.own = null;
     this.button.setAttribute("aria-pressed", "false");
-    for (const name of ["ask", "link", "put", "go"]) delete explorer[name];
-    for (const { row, slider } of this.fields.values()) { row.remove(); slider.hidden = false; }
-    this.fields.clear();
-    this.refused = "";
+    for (const { row, slider } of this.fields) { row.remove(); slider.hidden = false; }
+    explorer.controls = this.stored;
     explorer.fail("own", "");
     explorer.moved();
   }
 
-  // A slider without steps and a box to type into, in the place of the explorer's own slider.
-  add(control) {
-    const slider = this.explorer.root.querySelector(`[data-control="${control.name}"]`);
-    const { values } = control, whole = values.every(Number.isInteger) && control.name !== "alpha"; // α counts nothing
+  // A control for any number: a slider without steps and a box to type into, in the place of the
+  // explorer's own slider.
+  field(control, { label, values }) {
+    const { explorer } = this;
+    const whole = values.every(Number.isInteger) && control.name !== "alpha"; // α counts nothing
     const low = Math.min(...values), high = Math.max(...values), log = low > 0 && high / low > 10;
+    const least = Math.min(1, low); // of what is counted
     const at = (share) => (log ? low * (high / low) ** share : low + (high - low) * share);
     const share = (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low));
+    const slider = explorer.root.querySelector(`[data-control="${control.name}"]`);
     const row = document.createElement("div");
     row.className = "explorer-slider py-own";
     row.innerHTML = `<b></b><input type="range" min="0" max="${STEPS}" step="1"><input type="text" inputmode="decimal" autocomplete="off" size="8">`;
     const [title, range, box] = row.children;
-    title.textContent = control.label;
-    range.setAttribute("aria-label", `${control.label}, without steps`);
-    box.setAttribute("aria-label", `${control.label}, any number`);
-    const field = {
-      row, slider,
-      put: (value) => {
-        field.value = value;
-        box.value = String(value);
-        range.value = Math.min(1, Math.max(0, share(value) || 0)) * STEPS;
-        range.setAttribute("aria-valuetext", box.value);
-      },
+    title.textContent = label;
+    range.setAttribute("aria-label", `${label}, without steps`);
+    box.setAttribute("aria-label", `${label}, any number`);
+    let value = null;
+    const put = (number) => {
+      value = number;
+      box.value = String(value);
+      box.setAttribute("aria-invalid", "false");
+      range.value = Math.min(1, Math.max(0, share(value) || 0)) * STEPS;
+      range.setAttribute("aria-valuetext", box.value);
+    };
+    const take = (key) => {
+      const number = values[control.keys.indexOf(key)] ?? Number(key || NaN);
+      const is = whole ? Number.isInteger(number) && number >= least : Number.isFinite(number);
+      if (is) put(number);
+      return is;
     };
     range.addEventListener("input", () => {
-      const value = at(range.value / STEPS);
-      this.take(field, whole ? Math.round(value) : Number(value.toPrecision(3)));
+      const number = at(range.value / STEPS);
+      put(whole ? Math.round(number) : Number(number.toPrecision(3)));
+      explorer.moved();
     });
     box.addEventListener("change", () => {
-      const value = Number(box.value.trim().replace(",", ".").replace("−", "-"));
-      const bad = box.value.trim() === "" || !Number.isFinite(value) || (whole && !Number.isInteger(value));
-      box.setAttribute("aria-invalid", String(bad));
-      if (!bad) return this.take(field, value);
-      this.refused = `${control.label} must be a ${whole ? "whole " : ""}number, not “${box.value}”.`;
-      this.explorer.fail("own", this.refused);
+      if (take(box.value.trim().replace(",", ".").replace("−", "-"))) return explorer.moved();
+      box.setAttribute("aria-invalid", "true");
+      explorer.fail("link", `${label} must be a ${whole ? `whole number of at least ${least}` : "number"}, not “${box.value}”.`);
     });
     slider.hidden = true;
     slider.after(row);
-    this.fields.set(control.name, field);
+    put(values[control.get()]);
+    const key = () => String(value), set = (to) => { control.set(to); put(values[to]); };
+    return { ...control, row, slider, key, take, set, said: key, value: () => value };
   }
 
-  take(field, value) {
-    this.refused = "";
-    field.put(value);
-    this.explorer.moved();
-  }
-
-  // The fields stand where the explorer's own sliders do.
-  follow() {
-    this.explorer.data.controls.forEach((control, i) => this.fields.get(control.name)?.put(control.values[this.explorer.controls[i].get()]));
-  }
-
-  get module() {
-    return this.explorer.data.source.split(":")[0];
-  }
-
-  async ask() {
-    const { explorer } = this, { controls } = explorer.data;
-    const handle = this.module === "__main__" ? await this.page.handleOf(explorer) : null;
-    if (!this.on) return;
-    if (handle === undefined) return explorer.fail("own", "Its cell, or one above, stops with an error.");
-    const positions = Object.fromEntries(controls.map(({ name }, i) => [name, explorer.controls[i].get()]));
-    this.asker.ask({
-      handle, positions, source: explorer.data.source,
-      values: Object.fromEntries(controls.map(({ name, values }) => [name, values[positions[name]]])),
-      own: Object.fromEntries([...this.fields].map(([name, { value }]) => [name, value])),
+  ask() {
+    const { explorer } = this, { controls, source } = explorer.data;
+    explorer.fail("own", "");
+    explorer.box.classList.add("explorer-elsewhere");
+    this.asker.ask(async () => {
+      const handle = source.startsWith("__main__:") ? await this.page.handleOf(explorer) : null;
+      if (handle === undefined) throw new Error("Its cell, or one above, stops with an error.");
+      const positions = Object.fromEntries(explorer.controls.map(({ name, get }) => [name, get()]));
+      return {
+        handle, positions, source,
+        values: Object.fromEntries(controls.map(({ name, values }) => [name, values[positions[name]]])),
+        own: Object.fromEntries(this.fields.map(({ name, value }) => [name, value()])),
+      };
     }, ({ figure, error }) => {
-      if (!this.on) return;
-      explorer.fail("own", this.refused || error);
-      if (!figure) return;
-      explorer.box.classList.add("explorer-elsewhere");
-      explorer.show(figure);
+      if (explorer.own !== this) return;
+      explorer.fail("own", error);
+      if (figure) explorer.show(figure);
     });
-  }
-
-  link() {
-    const { name, controls } = this.explorer;
-    const query = controls.map((control) => `${control.name}=${this.fields.get(control.name)?.value ?? control.keys[control.get()]}`);
-    return `#${name}?${query.join("&")}&own=1`;
   }
 }

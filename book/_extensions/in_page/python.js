@@ -6,8 +6,8 @@ export class Python {
   pending = new Map();
   count = 0;
 
-  // where: {worker, manifest}, addresses. tell: hears {progress} while it starts, and {text},
-  // {shown} while a cell runs.
+  // where: {worker, manifest}, addresses. tell: hears {progress} while it starts, {text} and
+  // {shown} while a cell runs, and {busy}, whether anything is asked.
   constructor(where, tell) {
     Object.assign(this, { where, tell });
   }
@@ -29,6 +29,7 @@ export class Python {
     if (id === undefined) return this.tell(said);
     const { resolve, reject } = this.pending.get(id);
     this.pending.delete(id);
+    this.tell({ busy: this.pending.size > 0 });
     if (error === undefined) resolve(result); else reject(new Error(error));
   }
 
@@ -37,6 +38,7 @@ export class Python {
     const id = this.count += 1;
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
+      this.tell({ busy: true });
       this.worker.postMessage({ id, task, given });
     });
   }
@@ -47,5 +49,6 @@ export class Python {
     this.worker = null;
     for (const { reject } of this.pending.values()) reject(error);
     this.pending.clear();
+    this.tell({ busy: false });
   }
 }

@@ -46,7 +46,7 @@ async function load({ manifest, fresh }) {
   globalThis.fetch = (url, options) => coming.get(new URL(url, home).href) ?? fetchNow(url, options);
   const started = (async () => {
     const { loadPyodide } = await import(`${home}pyodide.mjs`);
-    python = await loadPyodide({ indexURL: home, packages: ["numpy"], stdout: () => {}, stderr: () => {} });
+    python = await loadPyodide({ indexURL: home, packages: ["numpy"], stdin: () => null, stdout: () => {}, stderr: () => {} });
     for (const { url } of all.slice(files.length)) {
       python.unpackArchive(await (await coming.get(url)).arrayBuffer(), "wheel");
     }

@@ -10,11 +10,12 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     [/\blearning[ -]rates?\b|\blr\b|\beta\b/g, "η"], [/\balphas?\b/g, "α"], [/\branks?\b/g, "r"],
     [/\bqlora\b/g, "qlora four bits"], [/\bcatastrophic\w*/g, ""], [/\bforgot(ten)?\b/g, "forget"],
     [/\binit(iali[sz]\w+)?\b|\bstarts?\b/g, "start"], [/\bloraplus\b|\blora plus\b/g, "lora+"],
+    [/\b[48][ -]?bits?\b/g, "four bits"], [/\bwarm-?up\b/g, "warm up"], [/\bepsilon\b/g, "ε"],
     [/\bfine-?tun/g, "fine tun"], [/\boptimiz/g, "optimis"], [/\bnormaliz/g, "normalis"],
   ];
   const EMPTY = new Set([..."a an and are as at be but by can do does for how i if in into is it my no not of on or so the then these they this to was what when where which who why will with from go goes should use get much many need must we our than too very".split(" ")]);
   const ASIDE = { bibliography: 40, changelog: 40, claims: 30, api: 20, tested: 20, cite: 20,
-                  "test-yourself": 20, notation: 10, glossary: 5 };  // pages about the pages
+                  "test-yourself": 20, notation: 10, glossary: 5, index: 5 };  // pages about the pages
   const WORDS = /[\p{L}\p{N}_]+\+?/gu;
   let stemmer;
 
@@ -23,7 +24,7 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     stemmer ??= new Stemmer();
     let plain = text.toLowerCase().replaceAll("’", "'").replace(/'s\b/g, "");
     for (const [pattern, word] of SAME) plain = plain.replace(pattern, word);
-    return (plain.match(WORDS) || []).map((word) => /^[a-z]+$/.test(word) ? stemmer.stemWord(word) : word);
+    return (plain.match(WORDS) || []).map((word) => /^[a-z_]+$/.test(word) ? stemmer.stemWord(word) : word);
   };
 
   /** How well a title fits: all words that matter are in it or in its page's title; less where it has
@@ -43,7 +44,8 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
   };
 
   const NAMES = { "η": ["η", "eta", "lr", "learning rate"], "α": ["α", "alpha"], r: ["rank"],
-                  start: ["init", "start"], "lora+": ["loraplus", "lora+"] };
+                  "ε": ["ε", "epsilon", "varepsilon"], start: ["init", "start"],
+                  "lora+": ["loraplus", "lora+"] };
   let marked = [];  // what is looked for in a text
 
   /** The pages whose text has a word, also under its other names; else those with a longer one. */

@@ -107,22 +107,25 @@ def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
 
 def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
     """Stacked bars for a d × d layer: multiplications (left) and numbers kept (right)."""
-    traces, totals = [], []
-    for panel, counts in (("", multiplications(d, d, n, r)), ("2", memory(d, d, n, r))):
+    counted = {"": multiplications(d, d, n, r), "2": memory(d, d, n, r)}
+    totals = [sum(counts["LoRA"].values()) / sum(counts["full"].values())
+              for counts in counted.values()]
+    top = max(1.35, 1.05 * max(totals))
+    traces = []
+    for panel, counts in counted.items():
         whole = sum(counts["full"].values())
-        totals.append(sum(counts["LoRA"].values()) / whole)
         for part in dict.fromkeys([*counts["full"], *counts["LoRA"]]):
             values = [counts[way].get(part, 0) for way in ("full", "LoRA")]
             traces.append({
                 "type": "bar", "x": ["full", "LoRA"], "y": [value / whole for value in values],
                 "customdata": values, "name": part, "xaxis": f"x{panel}", "yaxis": f"y{panel}",
                 "marker": {"color": PARTS[part]},
-                "text": [part.removeprefix("Adam's ") if value > 0.07 * whole else ""
+                "text": [part.removeprefix("Adam's ") if value > 0.052 * top * whole else ""
                          for value in values],
                 "textposition": "inside", "insidetextanchor": "middle", "constraintext": "none",
                 "textfont": {"size": 11, "color": "white"},
                 "hovertemplate": f"{part}: %{{customdata:,}}<extra></extra>"})
-    share = {"range": [0, 1.35], "tickformat": ".0%", "dtick": 0.25}
+    share = {"range": [0, top], "tickformat": ".0%", "dtick": 0.25 if top < 2 else None}
     made = layout(
         ["multiplications", "numbers in memory"], [{}, {}], [share, share],
         f"d = k = {d}, {n} tokens, r = {r}: LoRA needs {totals[0]:.0%} of the multiplications "

@@ -2,6 +2,7 @@
 // and, on a page, the browser's own Back (see page.js).
 // Joined with its neighbours into one script (see assets.py).
 
+const LONGEST = 1500; // ms that a browser takes to scroll smoothly
 let wayBack = null; // there is one at most
 
 // leave: what the button does; to go back by oneself is `wayBack.come()`.
@@ -10,9 +11,11 @@ function offerWayBack(link, id, leave = () => wayBack.come()) {
   const button = document.createElement("button");
   Object.assign(button, { type: "button", className: "explorer-return", textContent: "↩ back to the text", title: "or Escape", onclick: leave });
   const escape = (event) => { if (event.key === "Escape") leave(); };
+  const began = performance.now();
   let away = false; // the button is there while the link is out of sight
   const sight = new IntersectionObserver(([{ isIntersecting }]) => {
-    if (away && isIntersecting) return wayBack.end();
+    const late = performance.now() - began > LONGEST; // the reader scrolls: the link stayed in sight
+    if (isIntersecting ? away : !away && late) return wayBack.end();
     away = !isIntersecting;
     if (away) document.body.append(button);
   });

@@ -1,7 +1,8 @@
 // The controls of an explorer as they stand in the HTML that page.py writes, and as a link names them.
 // Plain functions, no imports: these files are joined into one script (see assets.py).
 
-// One interface to the three kinds of HTML control.
+// One interface to the three kinds of HTML control. key(): what a link says of where it stands;
+// take(key): stand there, and whether there is such a position; said(): the same for the reader.
 function readControl(element, { name, label: text, kind, keys, texts }) {
   const inputs = [...element.querySelectorAll("input, option")];
   const chosen = element.querySelector("option") ? "selected" : "checked";
@@ -23,10 +24,16 @@ function readControl(element, { name, label: text, kind, keys, texts }) {
     switch: (at) => { inputs[0].checked = Boolean(at); },
   }[kind];
   if (kind === "choice" && get()) bring(get());
+  const said = () => texts[get()];
+  const take = (key) => {
+    const at = keys.indexOf(key);
+    if (at >= 0) set(at);
+    return at >= 0;
+  };
   return {
-    name, text, keys, get, set, count: keys.length,
+    name, text, keys, get, set, said, take, key: () => keys[get()], count: keys.length,
     label: () => {
-      const text = texts[get()];
+      const text = said();
       if (!output || output.textContent === text) return;
       output.textContent = text;
       inputs[0].setAttribute("aria-valuetext", text);

@@ -57,9 +57,12 @@ class Explorer {
     this.box.setAttribute("aria-busy", "true");
     this.drawing = this.ready.then(() => this.plot.load()).then(() => this.fail("plotly", ""), (error) => {
       this.drawing = null;
-      const hope = this.controls.length ? " The next move tries again." : "";
-      if (this.figure) this.fail("plotly", `The plot is not drawn: ${error.message}.${hope}`);
+      if (this.figure) this.fail("plotly", `The plot is not drawn: ${error.message}.${this.hope}`);
     }).finally(() => this.box.removeAttribute("aria-busy"));
+  }
+
+  get hope() {
+    return this.controls.length ? " The next move tries again." : "";
   }
 
   // Once the controls rest, what the plot says is read out: one announcement, however many moves.
@@ -121,21 +124,17 @@ class Explorer {
     this.changed();
   }
 
-  // positions: {control name: key}; unknown names and keys are left alone.
+  // positions: {control name: key}. Those that there are not, which are left alone.
   go(positions) {
-    for (const control of this.controls) {
-      const at = control.keys.indexOf(positions[control.name]);
-      if (at >= 0) control.set(at);
-    }
+    const named = (name) => this.controls.find((control) => control.name === name);
+    const strange = Object.entries(positions).filter(([name, key]) => !named(name)?.take(key));
     this.moved();
+    return strange;
   }
 
   // What a link in the text does: it also brings the plot into sight, and outlines it for a moment.
   follow(positions, link) {
-    this.go(positions);
-    const strange = Object.entries(positions).filter(([name, key]) =>
-      !this.controls.some((control) => control.name === name && control.keys.includes(key)));
-    const asked = strange.map(([name, key]) => `${name} = ${key}`).join(", ").slice(0, 80);
+    const asked = this.go(positions).map(([name, key]) => `${name} = ${key}`).join(", ").slice(0, 80);
     this.fail("link", asked && `The link asks for ${asked}: this plot has no such position.`);
     this.bringIntoSight(link);
     this.root.classList.remove("explorer-moved");
@@ -164,7 +163,7 @@ class Explorer {
   }
 
   link() {
-    const query = this.controls.map((control) => `${control.name}=${control.keys[control.get()]}`);
+    const query = this.controls.map((control) => `${control.name}=${control.key()}`);
     return `#${this.name}?${query.join("&")}`;
   }
 
@@ -172,7 +171,7 @@ class Explorer {
     const { pin, unpin, reset, link, play } = Object.fromEntries(
       [...this.root.querySelectorAll("[data-do]")].map((button) => [button.dataset.do, button]));
     if (!pin) return;
-    if (play) this.player = new Player(this, this.controls.find(({ name }) => name === this.data.play), play);
+    if (play) this.player = new Player(this, play);
     pin.addEventListener("click", async () => {
       await this.ready.catch(() => {}); // what stands against it is said by load()
       if (!this.figure) return;

@@ -56,6 +56,7 @@ globalThis.exploreStates = (name, text) => { packed.set(name, text); };
 
 class StoredExplorer extends Explorer {
   notCopied = "in address bar";
+  own = null; // values of the reader's own: what computes them has ask() (in_page/own.js)
 
   constructor(root) {
     super(root);
@@ -86,7 +87,7 @@ class StoredExplorer extends Explorer {
       this.ask();
       if (text === null) {
         this.reading = null;
-        this.fail("states", `The positions of this plot are not here: ${error.message}. The next move tries again.`);
+        this.fail("states", `The positions of this plot are not here: ${error.message}.${this.hope}`);
       } else {
         const why = globalThis.DecompressionStream ? "its positions have not arrived whole; load the page again"
           : "this browser is too old to unpack its positions";
@@ -110,14 +111,20 @@ class StoredExplorer extends Explorer {
   }
 
   ask() {
+    if (this.own) return this.own.ask();
     const elsewhere = this.state() !== this.first; // the still picture is the first position's
     this.box.classList.toggle("explorer-elsewhere", elsewhere);
     if (this.states) this.show(this.states.figure(this.state()));
     else if (this.readingLine) this.readingLine.firstElementChild.textContent = elsewhere ? "" : this.data.reading;
   }
 
-  go(positions) {
-    if (!this.root.querySelector(":disabled")) super.go(positions);
+  go({ own, ...positions }) {
+    if (this.root.querySelector(":disabled")) return [];
+    return super.go(own && !this.own ? { ...positions, own } : positions);
+  }
+
+  link() {
+    return super.link() + (this.own ? "&own=1" : "");
   }
 
   changed() {
@@ -149,9 +156,16 @@ function follow(hash, { from, arriving } = {}) {
   const explorer = link && explorers.get(link.name);
   if (!explorer) return false;
   touch();
-  if (arriving) explorer.root.scrollIntoView({ block: "start" });
+  if (arriving) arrive(explorer.root);
   explorer.follow(link.positions, from);
   return true;
+}
+
+// The next Tab goes to the first control.
+function arrive(root) {
+  root.tabIndex = -1;
+  root.focus({ preventScroll: true });
+  root.scrollIntoView({ block: "start" });
 }
 
 function startPage() {
@@ -183,6 +197,14 @@ function startPage() {
     if (wayBack && state?.explorerLeft === wayBack.id) requestAnimationFrame(() => wayBack?.come());
   });
   addEventListener("hashchange", () => { if (!history.state?.explorerLeft) follow(location.hash); });
+  // A page that Back leads to may be as it was left, but for controls, which WebKit resets: to where
+  // they were left.
+  addEventListener("pagehide", () => {
+    for (const input of document.querySelectorAll(".explorer input")) {
+      input.defaultValue = input.value;
+      input.defaultChecked = input.checked;
+    }
+  });
   follow(location.hash, { arriving: true });
 }
 

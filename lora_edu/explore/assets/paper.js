@@ -3,9 +3,9 @@
 
 function onPaper(begins) {
   document.documentElement.classList.toggle("explorer-paper", begins);
-  for (const { root, box, plot, controls, data } of explorers.values()) {
+  for (const { root, box, plot, controls } of explorers.values()) {
     const place = root.querySelector(".explorer-position");
-    if (place) place.textContent = controls.map((control, i) => `${data.controls[i].label} = ${data.controls[i].texts[control.get()]}`).join(", ");
+    if (place) place.textContent = controls.map(({ text, said }) => `${text} = ${said()}`).join(", ");
     if (box.dataset.drawn) plot.load(); // draws at once, for plotly is there
   }
 }

@@ -8,9 +8,8 @@ const STILL = matchMedia("(prefers-reduced-motion: reduce)"); // then each press
 class Player {
   timer = 0; // 0: at rest
 
-  constructor(explorer, control, button) {
+  constructor(explorer, button) {
     this.explorer = explorer;
-    this.control = control;
     this.button = button;
     const { root } = explorer;
     button.addEventListener("click", () => this.press());
@@ -33,6 +32,10 @@ class Player {
     this.named = () => this.name();
     STILL.addEventListener("change", this.named);
     this.name();
+  }
+
+  get control() {
+    return this.explorer.controls.find(({ name }) => name === this.explorer.data.play);
   }
 
   name() {

@@ -1,0 +1,255 @@
+"""The site in Firefox and in WebKit, as a reader uses it: what the controls say, what the sentence
+says and what plotly holds is what Python computes there.
+
+A browser is asked by WebDriver, Firefox by its successor BiDi: no package, no code of the page.
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from contextlib import ExitStack, closing
+from functools import cache
+
+import pytest
+from websocket import create_connection
+
+from lora_edu.explore.plain import plain_figure
+from tests.site.devices import AS_JSON
+from tests.site.pages import HTML, MOVABLE, check_figure
+
+pytestmark = [pytest.mark.site, pytest.mark.thorough]
+NAMES = ("index", "step-zero", "hundred-steps", "step-size", "invariance", "divide-by-r",
+         "first-r", "which-zero", "in-practice", "dashboard")
+PAGES = [name for each in NAMES for name in sorted({built.page for built in MOVABLE})
+         if name.endswith(f"{each}.html")]
+KEYS = {"End": "\ue010", "ArrowLeft": "\ue012"}
+PATIENCE = 90  # s: the machine may be busy
+
+
+def patiently(ask):
+    """What ``ask()`` gives as soon as it gives anything."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return ask()
+        except (OSError, TypeError, AssertionError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
+class Engine:
+    """A browser. Heirs give start(folder), open(address), evaluate(script) and act(source)."""
+
+    def __init__(self, folder, programs: ExitStack):
+        self.programs = programs
+        self.start(folder)
+
+    def program(self, *command, **options) -> None:
+        """Start a program, which ends with the browser."""
+        process = self.programs.enter_context(subprocess.Popen(command, **options))
+        self.programs.callback(process.terminate)
+
+    def run(self, script: str):
+        """The value of the function's body ``script``."""
+        return json.loads(self.evaluate(f"JSON.stringify((() => {{ {script} }})() ?? null)"))
+
+    def until(self, script: str):
+        """The value of ``script`` as soon as it is true."""
+        def ask():
+            found = self.run(script)
+            assert found, script
+            return found
+
+        return patiently(ask)
+
+    def click(self, selector: str, number: int = 0) -> None:
+        place = None
+        while (now := self.run(f"""
+            const one = document.querySelectorAll({json.dumps(selector)})[{number}];
+            one.scrollIntoView({{ block: "center", behavior: "instant" }});
+            const {{ left, top, width, height }} = one.getClientRects()[0];
+            return [Math.round(left + width / 2), Math.round(top + height / 2)];""")) != place:
+            place = now  # until nothing scrolls
+            time.sleep(0.1)
+        x, y = place
+        self.act({"type": "pointer", "id": "mouse", "actions": [
+            {"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0}]})
+
+    def press(self, selector: str, key: str) -> None:
+        self.run(f"document.querySelector({json.dumps(selector)}).focus()")
+        self.act({"type": "key", "id": "keys", "actions": [
+            {"type": "keyDown", "value": KEYS[key]}, {"type": "keyUp", "value": KEYS[key]}]})
+
+
+class Firefox(Engine):
+    def start(self, folder):
+        program = shutil.which("firefox-esr") or shutil.which("firefox")
+        if not program:
+            pytest.skip("Firefox is not installed")
+        told = self.programs.enter_context((folder / "told").open("w+"))
+        self.program(program, "--headless", "--no-remote", "--remote-debugging-port", "0",
+                     "--profile", str(folder), stderr=told)
+        address = patiently(lambda: re.search(r"(ws://\S+)\n", (folder / "told").read_text())[1])
+        self.socket = self.programs.enter_context(closing(
+            create_connection(f"{address}/session", timeout=300, suppress_origin=True)))
+        self.count = 0
+        self.ask("session.new", capabilities={})
+        self.tab = self.ask("browsingContext.getTree")["contexts"][0]["context"]
+
+    def ask(self, method: str, **given):
+        self.count += 1
+        self.socket.send(json.dumps({"id": self.count, "method": method, "params": given}))
+        while (answer := json.loads(self.socket.recv())).get("id") != self.count:
+            pass
+        assert answer["type"] == "success", answer
+        return answer["result"]
+
+    def open(self, address: str) -> None:
+        self.ask("browsingContext.navigate", context=self.tab, url=address, wait="complete")
+
+    def evaluate(self, script: str) -> str:
+        return self.ask("script.evaluate", expression=script, target={"context": self.tab},
+                        awaitPromise=False)["result"]["value"]
+
+    def act(self, source: dict) -> None:
+        self.ask("input.performActions", context=self.tab, actions=[source])
+
+
+class WebKit(Engine):
+    def start(self, folder):
+        for program in ("WebKitWebDriver", "Xvfb"):
+            if not shutil.which(program):
+                pytest.skip(f"{program} is not installed")
+        with (folder / "display").open("w") as display:
+            self.program("Xvfb", "-displayfd", str(display.fileno()), pass_fds=[display.fileno()],
+                         stderr=subprocess.DEVNULL)
+        screen = patiently(lambda: re.search(r"(\d+)\n", (folder / "display").read_text())[1])
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.program("WebKitWebDriver", f"--port={port}",
+                     env={**os.environ, "DISPLAY": f":{screen}"})
+        self.base = f"http://127.0.0.1:{port}/session"
+        self.base += f"/{patiently(lambda: self.ask('', {'capabilities': {}}))['sessionId']}"
+        self.programs.callback(self.ask, "", {}, "DELETE")
+
+    def ask(self, path: str, given: dict, method: str = "POST"):
+        request = urllib.request.Request(self.base + path, json.dumps(given).encode(),
+                                         {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            return json.load(answer)["value"]
+
+    def open(self, address: str) -> None:
+        self.ask("/url", {"url": address})
+
+    def evaluate(self, script: str) -> str:
+        return self.ask("/execute/sync", {"script": f"return {script}", "args": []})
+
+    def act(self, source: dict) -> None:
+        self.ask("/actions", {"actions": [source]})
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    with ExitStack() as programs:
+        yield cache(lambda kind: kind(tmp_path_factory.mktemp("profile"), programs))
+
+
+@pytest.fixture(params=[Firefox, WebKit])
+def engine(request, started):
+    return started(request.param)
+
+
+def stands(engine: Engine, built, asked: dict) -> dict:
+    """{control: key}, as the inputs stand, once they stand as asked, and sentence and plot are what
+    Python computes there."""
+    def agree():
+        at, said, data = engine.run(f"""
+            const root = document.getElementById("explorer-{built.name}");
+            return [[...root.querySelectorAll("[data-control]")].map((each) => {{
+              const menu = each.querySelector("select");
+              const [one, ...more] = each.querySelectorAll("input");
+              if (menu) return menu.selectedIndex;
+              return more.length ? [one, ...more].findIndex((input) => input.checked)
+                : Number(one.type === "range" ? one.value : one.checked);
+            }}), root.querySelector(".explorer-reading > span").textContent,
+            ({AS_JSON})(root.querySelector(".explorer-plot").data ?? [])];""")
+        stand = list(zip(built.controls, at, strict=True))
+        keys = {control.name: control.keys[i] for control, i in stand}
+        want = plain_figure(built.function(**{c.name: c.values[i] for c, i in stand}))
+        assert asked.items() <= keys.items()
+        assert said == want["layout"]["meta"]["reading"]
+        have = json.loads(data, parse_int=float)[:len(want["data"])]  # a pinned copy stands behind
+        check_figure(have, want["data"])
+        return keys, said
+
+    return patiently(agree)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_reader_does_is_followed_as_python_computes_it(engine, site, page):
+    built = next(each for each in MOVABLE if each.page == page)
+    root = f"#explorer-{built.name}"
+    alive = f"document.querySelector('{root}.explorer-alive')"
+    engine.open(site + page)
+    engine.until(f"return !!{alive}")
+    engine.click(f"{root} [data-do=pin]")
+    first, pinned = stands(engine, built, {})
+    for control in built.controls:
+        own = f"{root} [data-control={control.name}]"
+        if control.kind == "slider":
+            engine.press(f"{own} input", "End")
+            engine.press(f"{own} input", "ArrowLeft")
+            stands(engine, built, {control.name: control.keys[-2]})
+            assert engine.run(f"return document.querySelector('{own} output').textContent"
+                              ) == control.texts[-2]
+        elif control.kind == "choice" and len(control.values) <= 6:
+            engine.click(f"{own} input", len(control.values) - 1)
+            stands(engine, built, {control.name: control.keys[-1]})
+            assert engine.run(f"""  // their name beside them, not above
+                const {{ children: [, options] }} = document.querySelector('{own}');
+                return options.offsetTop - options.parentElement.offsetTop""") < 9
+    moved, _ = stands(engine, built, {})
+    assert moved != first
+    assert engine.run(f"return document.querySelector('{root} .explorer-pinned span').textContent"
+                      ).endswith(f": {pinned}")
+    engine.run(f"location.href = '{site}search.html'")
+    engine.until("return location.pathname === '/search.html'")
+    engine.run("history.back()")
+    engine.until(f"return location.pathname === '/{page}' && !!{alive}")
+    time.sleep(0.5)  # WebKit resets controls when the page is there already
+    stands(engine, built, moved)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_moves_its_plot(engine, site, page):
+    engine.open(site + page)
+    links = "article a.explorer-link[href^='#']"
+    found = engine.until(f"""return document.querySelector(".explorer-alive")
+        && [...document.querySelectorAll("{links}")].map(
+          (link) => link.checkVisibility() && link.getAttribute("href"))""")
+    for number, href in [(i, href) for i, href in enumerate(found) if href][:3]:
+        name, _, query = href[1:].partition("?")
+        engine.click(links, number)
+        stands(engine, next(each for each in MOVABLE if (each.page, each.name) == (page, name)),
+               dict(pair.split("=") for pair in query.split("&")))
+
+
+def test_a_cell_runs_in_the_page(engine, site):
+    page = "book/part1/step-zero.html"
+    if "page-python " not in (HTML / page).read_text("utf-8"):
+        pytest.skip("built without Pyodide: make pyodide")
+    engine.open(site + page)
+    engine.click(".page-python button")
+    engine.until("return !!document.querySelector('.py-page')")
+    number = engine.run("""return [...document.querySelectorAll(".py-run")].findIndex(
+        (button) => button.checkVisibility())""")
+    engine.click(".py-run", number)
+    engine.until(f"""return document.querySelectorAll(".py-run")[{number}].closest("div.cell")
+        .dataset.python === "same" """)
