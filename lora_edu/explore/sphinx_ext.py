@@ -158,9 +158,17 @@ def link_problem(explorers: dict, name: str, query: str) -> str:
         keys = explorers[name].get(control)
         if keys is None:
             return f"no control {control!r}, only {', '.join(explorers[name])}"
-        if key not in keys:
+        if not any(_same(key, own) for own in keys):
             return f"{control} has no position {key!r}, only {', '.join(keys)}"
     return ""
+
+
+def _same(key: str, own: str) -> bool:
+    """Whether a link's key names a position; a number may be written in any way: 2.0 is 2."""
+    try:
+        return key == own or float(key) == float(own)
+    except ValueError:
+        return False
 
 
 def add_assets(app, pagename, templatename, context, doctree) -> None:

@@ -38,7 +38,7 @@ BOOKS = {
     "good": {
         "index.md": TOC % "two",
         "one.md": HEAD + BOARD + "[here](#board?r=1&start=a-random) [the figure](#board)\n",
-        "two.md": HEAD + "[there](one.md#board?r=2)\n",
+        "two.md": HEAD + "[there](one.md#board?r=2.0)\n",
     },
     "bad links": {
         "index.md": TOC % "two",
@@ -84,7 +84,7 @@ def test_links_lead_to_a_position(built):
                        page(built["good"], "one") + page(built["good"], "two"))
     assert [(("explorer-link" in classes), href) for classes, href in links] == [
         (True, "#board?r=1&amp;start=a-random"), (False, "#explorer-board"),
-        (True, "one.html#board?r=2")]
+        (True, "one.html#board?r=2.0")]
     assert page(built["good"], "one").count('id="explorer-board"') == 1
 
 

@@ -87,7 +87,7 @@ def test_a_link_brings_most_of_its_plot_into_sight_below_the_header(reader, page
 @pytest.fixture
 def far(opened):
     """``far(…)`` → (Visit, link, root): a link far below the plot that it moves."""
-    def start(href="#line?r=3", **options):
+    def start(href="#line?r=3.0", **options):
         html = explore(line, r=[1, 2, 3]).html()
         here = opened(f"{html}<div style='height: 3000px'></div><p>See <a href='{href}'>three</a>"
                       "</p><div style='height: 3000px'></div>", **options)

@@ -25,6 +25,8 @@ function readControl(element, { name, label: text, kind, keys, texts }) {
   if (kind === "choice" && get()) bring(get());
   return {
     name, text, keys, get, set, count: keys.length,
+    // Where a link's key stands; a number may be written in any way: 2.0 is 2.
+    find: (key) => Math.max(keys.indexOf(key), key ? keys.findIndex((own) => Number(own) === Number(key)) : -1),
     label: () => {
       const text = texts[get()];
       if (!output || output.textContent === text) return;

@@ -124,7 +124,7 @@ class Explorer {
   // positions: {control name: key}; unknown names and keys are left alone.
   go(positions) {
     for (const control of this.controls) {
-      const at = control.keys.indexOf(positions[control.name]);
+      const at = control.find(positions[control.name]);
       if (at >= 0) control.set(at);
     }
     this.moved();
@@ -134,7 +134,7 @@ class Explorer {
   follow(positions, link) {
     this.go(positions);
     const strange = Object.entries(positions).filter(([name, key]) =>
-      !this.controls.some((control) => control.name === name && control.keys.includes(key)));
+      !this.controls.some((control) => control.name === name && control.find(key) >= 0));
     const asked = strange.map(([name, key]) => `${name} = ${key}`).join(", ").slice(0, 80);
     this.fail("link", asked && `The link asks for ${asked}: this plot has no such position.`);
     this.bringIntoSight(link);
