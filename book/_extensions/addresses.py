@@ -27,6 +27,8 @@ SSH = re.compile(r"(?:ssh://)?[\w.-]+@([\w.-]+)(?::\d+/|:|/)(.+)")
 PRIVATE = re.compile(r"[^.]+|[\d.]+|.*\.(?:local|localdomain|localhost|internal|lan|home|test)")
 HOSTS = ("github.com", "gitlab.com")  # whose pages and place on Binder the theme knows
 NO_CHAPTERS = ["search.html", "404.html"]
+PICTURE = "matrices.png"  # what a shared link shows, of any page; sharing.py copies it
+PICTURE_ALT = "W₀ and its LoRA update B·A as blocks of coloured cells after two training steps"
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def use_addresses(app, config) -> None:
     if app.lora_site:
         config.html_baseurl = config.ogp_site_url = app.lora_site
         config.ogp_site_name, config.ogp_type = config.html_title, "article"
+        config.ogp_image, config.ogp_image_alt = f"_static/{PICTURE}", PICTURE_ALT
+        config.ogp_custom_meta_tags = ['<meta name="twitter:card" content="summary_large_image" />']
         config.ogp_social_cards = {"enable": False}  # they need matplotlib
         config.sitemap_url_scheme, config.sitemap_excludes = "{link}", NO_CHAPTERS
 

@@ -4,7 +4,7 @@ Imports Sphinx and docutils, and addresses.py's app.lora_site. It
 
 - names the subject in every page's title, and keeps helper pages out of search engines;
 - describes the book, and the questions that a page answers, as JSON-LD (where the site is known);
-- gives the site's root Home's title, description and cards, and hands on to Home;
+- gives the site's root Home's title, description and picture, and hands on to Home;
 - makes 404.html, which stands alone: it is served at any address;
 - lets the links to an answer's heading carry the answer's name (``answer-…``); the old ones work.
 """
@@ -16,6 +16,7 @@ import re
 import shutil
 from pathlib import Path
 
+from addresses import PICTURE
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
@@ -127,7 +128,8 @@ def write_root(app, exception) -> None:
     home = f"{app.config.root_doc}.html"
     if exception or app.builder.format != "html":
         return
-    shutil.copyfile(ASSETS / ICON, Path(app.outdir) / "_static" / ICON)
+    for file in (ASSETS / ICON, ASSETS.parents[1] / "images" / PICTURE):
+        shutil.copyfile(file, Path(app.outdir) / "_static" / file.name)
     if home != "index.html":
         said = "\n".join(SHARED.findall((Path(app.outdir) / home).read_text(encoding="utf-8")))
         (Path(app.outdir) / "index.html").write_text(
