@@ -64,7 +64,8 @@ def _placed(trace: dict) -> list[tuple[str, np.ndarray]]:
 def _axis(layout: dict, name: str) -> dict:
     """The layout's entry of an axis, with the range of the one that it has to match."""
     own = layout.get(f"{name[0]}axis{name[1:]}", {})
-    return _axis(layout, own["matches"]) | own if own.get("matches", name) != name else own
+    other = own.get("matches") or name
+    return layout.get(f"{other[0]}axis{other[1:]}", {}) | own
 
 
 def _parts(value):
