@@ -18,7 +18,8 @@ from .site import addresses, search, sharing, slim, theme
 
 HERE = Path(__file__).parent
 OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
-             *HERE.glob("content/*.js"), HERE / "site/touch-icon.png"]
+             *HERE.glob("content/*.js"), HERE / "site/touch-icon.png",
+             HERE.parent / "images" / addresses.PICTURE]
 EARLY, LATE = 100, 900  # before and after the theme's own steps, which have Sphinx's 500
 
 

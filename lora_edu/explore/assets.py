@@ -79,6 +79,7 @@ def write(folder: Path, plotly: dict[str, Path] | None = None) -> None:
 
     plotly: as :func:`plotly_files` gives it, which is also the default.
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     plotly = plotly or plotly_files()
     names = {kind: file.name for kind, file in plotly.items()}

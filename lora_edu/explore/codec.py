@@ -1,6 +1,6 @@
 """Pack the states of an explorer into one short string, and unpack them again.
 
-Imports NumPy and the standard library only. The page's JavaScript (assets/decode.js) reads the
+Imports NumPy and the sibling module digits. The page's JavaScript (assets/decode.js) reads the
 same format; the tests hold the two against each other.
 
 What never varies is stored once, in a skeleton, which may take several forms (other traces, other
@@ -8,7 +8,8 @@ keys). What varies is stored as *columns*: a place in the figure, the distinct v
 there, and which state has which.
 
 - Arrays of floats are stored as float32 whose mantissa is rounded to ``MANTISSA_BITS`` bits: a
-  relative error of at most 2⁻¹⁷, 100 times finer than a pixel. Zero stays exactly zero.
+  relative error of at most 2⁻¹⁷. Zero stays exactly zero. Where such an error would be seen, the
+  array is stored as JSON, with the digits that it needs (see digits.py).
   The bits are then differenced as integers: one, two or three times along the concatenated
   arrays, or once from each array to the next (``order`` 0), whichever packs smallest; a smooth
   curve leaves little. The differences are stored byte plane by byte plane.
@@ -27,6 +28,8 @@ import zlib
 
 import numpy as np
 
+from lora_edu.explore.digits import spelled
+
 MANTISSA_BITS = 16
 DROPPED = 23 - MANTISSA_BITS
 _HOLE = "\u0000"  # stands in the skeleton where a column's value, or one of several forms, goes
@@ -35,7 +38,7 @@ _HOLE = "\u0000"  # stands in the skeleton where a column's value, or one of sev
 def pack(states: list[dict]) -> str:
     """The packed string of a list of plain figures (see plain.py)."""
     columns: list[dict] = []
-    skeleton = _split(states, columns)
+    skeleton = _split([spelled(state) for state in states], columns)
     header, planes = [], []
     for column in columns:
         distinct, index = _distinct(column["values"])
@@ -55,7 +58,7 @@ def pack(states: list[dict]) -> str:
 
 
 def unpack(packed: str) -> list[dict]:
-    """The states in ``packed``; arrays come back as float32 values in float64 arrays."""
+    """The states in ``packed``; rounded arrays come back as float32 values in float64 arrays."""
     block = zlib.decompress(base64.b64decode(packed))
     (length,) = struct.unpack_from("<I", block)
     header = json.loads(block[4:4 + length].decode())

@@ -133,8 +133,9 @@ def _control(name: str, given, default, label: str) -> Control:
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} must have finite values, got {value!r}")
     keys = tuple(slug(text) for text in texts) or tuple(map(value_key, values))
-    if len(set(keys)) < len(values):
-        raise ValueError(f"{name} must have values with distinct names, got {values!r}")
+    if len(set(keys) - {""}) < len(values):
+        raise ValueError(f"{name} must have values that differ in letters or digits, for links to "
+                         f"name them, got {values!r}")
     default = given if isinstance(given, (bool, np.bool_)) else default
     return Control(name, label, kinds.pop(), values, texts or tuple(map(value_text, values)), keys,
                    _start(name, values, default))
@@ -173,9 +174,9 @@ def _range(name: str, low, high, step=None) -> tuple:
     """What ``(min, max)`` and ``(min, max, step)`` mean in ipywidgets; steps are 1 or 0.1."""
     whole = all(isinstance(value, int) for value in (low, high, step or 1))
     step = step if step is not None else 1 if whole else 0.1
-    if not (low < high and 0 < step <= high - low):
+    if not (low < high and 0 < step <= high - low < math.inf):
         raise ValueError(f"{name} must be (min, max) or (min, max, step) with min < max and "
-                         f"0 < step ≤ max − min (a list holds separate values), "
+                         f"0 < step ≤ max − min < ∞ (a list holds separate values), "
                          f"got {(low, high, step)!r}")
     count = math.floor((high - low) / step + 1e-9) + 1
     return tuple(low + i * step if whole else round(low + i * step, 12) for i in range(count))

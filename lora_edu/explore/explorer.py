@@ -41,7 +41,7 @@ class Explorer:
     def start(self) -> dict:
         """The plain figure of the position shown first."""
         return evaluate_one(self.function, self.controls,
-                            {c.name: c.values[c.start] for c in self.controls})
+                            {c.name: c.values[c.start] for c in self.controls}, set())
 
     def states(self) -> list[dict]:
         """The plain figures of all positions, the last control varying fastest."""
@@ -118,7 +118,7 @@ def show(figure, *, name: str, caption: str = "", height: int = 380) -> Explorer
     >>> show({"data": [{"y": [1, 2]}]}, name="two points")
     <explorer two-points: one figure; its widget: .live()>
     """
-    return Explorer(lambda: figure, (), name=_name(name), caption=caption,
+    return Explorer(lambda: figure, (), name=_name(name), caption=_text("caption", caption),
                     height=_height(height), source="")
 
 

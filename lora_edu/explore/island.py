@@ -6,8 +6,10 @@ Imports the standard library only. The browser's scripts, the build and the test
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
-from html.parser import HTMLParser
+
+SCRIPT = re.compile(r'<script [^>]*class="explorer-(data|states)"[^>]*>([^<]*)</script>')
 
 
 def reading(figure: dict) -> str:
@@ -25,28 +27,6 @@ def island(explorer, start: dict, **more) -> str:
             + text.replace("<", "\\u003c") + "</script>")
 
 
-class _Islands(HTMLParser):
-    """Collects what stands in the scripts of explorers."""
-
-    def __init__(self):
-        super().__init__()
-        self.found, self.kind, self.text = [], None, ""
-
-    def handle_starttag(self, tag, attributes):
-        self.kind, self.text = dict(attributes).get("class") if tag == "script" else None, ""
-
-    def handle_data(self, data):
-        if self.kind:
-            self.text += data
-
-    def handle_endtag(self, tag):
-        if self.kind == "explorer-data":
-            self.found.append(json.loads(self.text))
-        elif self.kind == "explorer-states":
-            self.found[-1]["states"] = self.text
-        self.kind = None
-
-
 def islands(html: str) -> list[dict]:
     """The data of every explorer in a page or a part of one, in order.
 
@@ -55,7 +35,10 @@ def islands(html: str) -> list[dict]:
     also traces (their types), lack (why there is no first frame, or ""), and states, packed as
     :func:`codec.pack` does.
     """
-    reader = _Islands()
-    reader.feed(html)
-    reader.close()
-    return reader.found
+    found: list[dict] = []
+    for kind, text in SCRIPT.findall(html):
+        if kind == "data":
+            found.append(json.loads(text))
+        else:
+            found[-1]["states"] = text
+    return found

@@ -17,6 +17,7 @@ import traitlets
 
 from lora_edu.explore import assets, page
 from lora_edu.explore.controls import Control, describe
+from lora_edu.explore.plain import paths
 from lora_edu.explore.states import evaluate_one
 
 PACE = 350, 1600  # ms from one step to the next, at least and at most; as in assets/player.js
@@ -75,6 +76,7 @@ class LiveExplorer(anywidget.AnyWidget):
 
     def __init__(self, explorer):
         self.explorer, self.figure = explorer, explorer.start()
+        self._seen = paths(self.figure)
         position = [control.start for control in explorer.controls]
         super().__init__(
             bundle=shared_bundle(), html=page.live_fragment(explorer, self.figure),
@@ -111,7 +113,7 @@ class LiveExplorer(anywidget.AnyWidget):
         controls, error = self.explorer.controls, ""
         try:
             values = self.values()
-            self.figure = evaluate_one(self.explorer.function, controls, values, checked=True)
+            self.figure = evaluate_one(self.explorer.function, controls, values, self._seen)
         except KeyboardInterrupt:
             error = (f"state ({describe(controls, values)}): interrupted, and the plot is not this "
                      "position's; the next move computes again")

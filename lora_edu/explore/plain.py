@@ -12,14 +12,12 @@ import datetime
 import math
 import numbers
 import re
-from decimal import Decimal
 
 import numpy as np
 
 from lora_edu.explore.codec import as_lists
 
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # in no HTML file: U+0000, and half a character
-SMALLEST, LARGEST = 1.2e-38, 3.3e38  # what float32, the page's number, can hold at full precision
 
 
 class ExploreError(ValueError):
@@ -30,7 +28,7 @@ class ExploreError(ValueError):
     ...     explore(lambda r: {"data": [{"y": [1 / r]}]}, name="one over r", r=[0, 1]).html()
     ... except ExploreError as error:
     ...     print(error)
-    state (r = 0): the figure function raised ZeroDivisionError: division by zero
+    state (r = 0): making its figure raised ZeroDivisionError: division by zero
     """
 
 
@@ -41,10 +39,13 @@ def plain_figure(figure, where: str = "the figure") -> dict:
     which is several times faster to make; see :func:`validate`.
 
     Raises ExploreError, naming ``where`` and the path, for a value that is not finite (write None
-    for a gap), for anything that is not a figure, and for a ``layout.meta`` without a dict or a
-    reading that is no text.
+    for a gap), for anything that is not a figure, for one with animation frames, and for a
+    ``layout.meta`` without a dict or a reading that is no text.
     """
-    if isinstance(figure, dict) and set(figure) <= {"data", "layout"}:
+    if figure.get("frames") if isinstance(figure, dict) else getattr(figure, "frames", ()):
+        raise ExploreError(f"{where}: the figure has frames, plotly's animation, which no page "
+                           "shows; let what they vary be a control (play= plays it)")
+    if isinstance(figure, dict) and set(figure) <= {"data", "layout", "frames"}:
         data, layout = figure.get("data", []), figure.get("layout", {})
     elif hasattr(figure, "data") and hasattr(figure, "layout"):
         # part by part: the figure as a whole would write its arrays in base64 first
@@ -76,18 +77,18 @@ def validate(figure, where: str = "the figure") -> None:
         full = plain_figure(go.Figure(figure), where)
     except ValueError as error:
         raise ExploreError(f"{where}: {str(error).strip()}") from None
-    short = sorted(_paths(plain_figure(figure, where)) - _paths(full))
+    short = sorted(paths(plain_figure(figure, where)) - paths(full))
     if short:
         raise ExploreError(f"{where}: write {short[0]} in full, as plotly.js has it")
 
 
-def _paths(value, path: str = "") -> set[str]:
+def paths(value, path: str = "") -> set[str]:
     """The places in a figure that hold something: "layout.title.text"."""
     if isinstance(value, dict):
         return {found for key, entry in value.items()
-                for found in _paths(entry, f"{path}.{key}".strip("."))}
+                for found in paths(entry, f"{path}.{key}".strip("."))}
     if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
-        return {found for i, entry in enumerate(value) for found in _paths(entry, f"{path}[{i}]")}
+        return {found for i, entry in enumerate(value) for found in paths(entry, f"{path}[{i}]")}
     return set() if value is None else {path}
 
 
@@ -113,9 +114,11 @@ def _plain(value, where: str, path: str):
         return _text(value, where, path)
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
-    if isinstance(value, (numbers.Real, Decimal)):
+    if isinstance(value, numbers.Real):
         return _number(value, where, path)
     if isinstance(value, (datetime.date, datetime.time, np.datetime64)):
+        if str(value) == "NaT":
+            raise _not_finite(where, path, "NaT")
         return str(value)
     raise ExploreError(f"{where}: {path} is {value!r} of type {type(value).__name__}; a figure "
                        "holds real numbers, texts, dates, truth values and None")
@@ -160,19 +163,14 @@ def _finite(array: np.ndarray, where: str, path: str):
     """Integer arrays become lists (they are stored exactly), float arrays are checked."""
     if array.dtype.kind in "iu":
         return array.tolist()
-    array = array.astype(np.float64)  # of float16 the limits below would be infinite
+    array = array.astype(np.float64)
     bad = ~np.isfinite(array)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise _not_finite(where, path + "".join(f"[{i}]" for i in first), array[first])
-    sizes = np.abs(array[array != 0])
-    if sizes.size and not SMALLEST < sizes.min() <= sizes.max() < LARGEST:
-        raise ExploreError(f"{where}: {path} holds sizes from {sizes.min():g} to "
-                           f"{sizes.max():g}; the page stores float32, so those of non-zero "
-                           f"numbers must lie between {SMALLEST:g} and {LARGEST:g}")
     return array + 0.0  # −0 becomes 0
 
 
 def _not_finite(where: str, path: str, value) -> ExploreError:
-    return ExploreError(f"{where}: {path} is {float(value)}; figures must be finite "
+    return ExploreError(f"{where}: {path} is {value}; figures must be finite "
                         "(None makes a gap)")

@@ -8,8 +8,7 @@ Imports Sphinx, docutils and the sibling modules. It
 - turns links such as ``#step-zero?r=8`` into checked links: a wrong name, control or value is a
   warning (an error with -W);
 - reads a page again when code that its cells import has changed (see sources.py);
-- says at the end which figures have no first frame (see still/), and why;
-- says which cell stopped a build, and why.
+- says which cell stopped a build, and why, and warns where no cell is run.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 def setup(app):
     os.environ[STATIC] = "1"
+    app.connect("builder-inited", tell_unexecuted)
     app.connect("builder-inited", write_scripts)
     app.connect("env-updated", rewritten)
     app.connect("env-get-outdated", outdated)
@@ -41,7 +41,6 @@ def setup(app):
     app.connect("html-page-context", add_assets)
     app.connect("build-finished", copy_states)
     app.connect("build-finished", tell_cause)
-    app.connect("build-finished", tell_unframed)
     app.add_post_transform(ExplorerLinks)
     return {"version": "1", "env_version": 2, "parallel_read_safe": False,
             "parallel_write_safe": True}
@@ -52,13 +51,6 @@ def known(env) -> dict[str, dict[str, dict[str, list[str]]]]:
     if not hasattr(env, "lora_explorers"):
         env.lora_explorers = {}
     return env.lora_explorers
-
-
-def unframed(env) -> dict[str, dict[str, str]]:
-    """Page → figure without a first frame → why, kept with the environment."""
-    if not hasattr(env, "lora_unframed"):
-        env.lora_unframed = {}
-    return env.lora_unframed
 
 
 def files(env) -> dict[str, set[str]]:
@@ -74,13 +66,20 @@ def states_folder(app) -> Path:
 
 
 def forget(app, env, docname) -> None:
-    for kept in (known(env), unframed(env), files(env)):
+    for kept in (known(env), files(env)):
         kept.pop(docname, None)
 
 
 def say_fallback(line: str) -> None:
     """One line of information; a warning where LORA_EDU_STRICT refuses fallbacks."""
     (logger.warning if os.environ.get("LORA_EDU_STRICT") else logger.info)(line)
+
+
+def tell_unexecuted(app) -> None:
+    """Warn where no cell is run: what a notebook has stored is a widget, which needs a kernel."""
+    if getattr(app.config, "nb_execution_mode", "") == "off":
+        logger.warning("explorers: nb_execution_mode is off, and so there are no sliders: "
+                       "they are made when the build runs the cells")
 
 
 def write_scripts(app) -> None:
@@ -130,8 +129,6 @@ def collect(app, doctree) -> None:
             logger.warning("two explorers are named %r on this page: give one another name",
                            name, location=app.env.docname)
         page[name] = {control["name"]: control["keys"] for control in data["controls"]}
-        if data["lack"]:
-            unframed(app.env).setdefault(app.env.docname, {})[name] = data["lack"]
     if page:
         known(app.env)[app.env.docname] = page
 
@@ -170,9 +167,17 @@ def link_problem(explorers: dict, name: str, query: str) -> str:
         keys = explorers[name].get(control)
         if keys is None:
             return f"no control {control!r}, only {', '.join(explorers[name])}"
-        if key not in keys:
+        if not any(_same(key, own) for own in keys):
             return f"{control} has no position {key!r}, only {', '.join(keys)}"
     return ""
+
+
+def _same(key: str, own: str) -> bool:
+    """Whether a link's key names a position; a number may be written in any way: 2.0 is 2."""
+    try:
+        return key == own or float(key) == float(own)
+    except ValueError:
+        return False
 
 
 def add_assets(app, pagename, templatename, context, doctree) -> None:
@@ -186,16 +191,6 @@ def tell_cause(app, exception) -> None:
     """The cell and its traceback, where a cell stopped the build: Sphinx names only the page."""
     if exception is not None and exception.__cause__ is not None:
         logger.error("%s: %s", exception, exception.__cause__)
-
-
-def tell_unframed(app, exception) -> None:
-    """At the end, the figures without a first frame, a line each: no fault, but worth knowing."""
-    figures = [f"  {page}: {name} ({reason})" for page in sorted(unframed(app.env))
-               for name, reason in unframed(app.env)[page].items()] if not exception else []
-    if figures:
-        logger.info("explorers: no first frame for %d of %d figures; where one is in sight, "
-                    "plotly.js is fetched before the reader does anything:\n%s", len(figures),
-                    sum(map(len, known(app.env).values())), "\n".join(figures))
 
 
 def copy_states(app, exception) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from lora_edu.explore.codec import pack
 from lora_edu.explore.controls import Control, describe, grid
-from lora_edu.explore.plain import ExploreError, plain_figure, validate
+from lora_edu.explore.plain import ExploreError, paths, plain_figure, validate
 
 MAX_STATES = 4096
 MAX_PAYLOAD = 400_000  # bytes of packed states in the HTML of one explorer
@@ -30,9 +30,9 @@ def evaluate(function, controls: tuple[Control, ...]) -> list[dict]:
         sizes = " × ".join(f"{len(control.values)} {control.name}" for control in controls)
         raise ExploreError(f"too many states: {sizes} = {count}, at most {MAX_STATES} are allowed; "
                            "give a control fewer values")
-    states, held, look_at = [], 0, MAX_PAYLOAD // 2
+    states, seen, held, look_at = [], set(), 0, MAX_PAYLOAD // 2
     for values in grid(controls):
-        states.append(evaluate_one(function, controls, values, checked=bool(states)))
+        states.append(evaluate_one(function, controls, values, seen))
         held += sum(part.size for trace in states[-1]["data"] for part in trace.values()
                     if isinstance(part, np.ndarray))
         if held > look_at and len(states) < count:  # each look is at twice as much as the last
@@ -51,19 +51,22 @@ def _check_room(states: list[dict], count: int) -> None:
                            "controls fewer values or the traces fewer points")
 
 
-def evaluate_one(function, controls: tuple[Control, ...], values: dict, *,
-                 checked: bool = False) -> dict:
+def evaluate_one(function, controls: tuple[Control, ...], values: dict, seen: set[str]) -> dict:
     """The plain figure at ``values`` (control name → value). Raises as :func:`evaluate`.
 
-    checked: plotly has seen one of this function's figures, and need not see them all.
+    seen: the places in figures that plotly knows already; those of this one are added. A figure
+    with no other need not be shown to plotly.
     """
     where = f"state ({describe(controls, values)})" if controls else "the figure"
     try:
         figure = function(**values)
+        plain = plain_figure(figure, where)
+    except ExploreError:
+        raise
     except Exception as error:
-        raise ExploreError(f"{where}: the figure function raised "
+        raise ExploreError(f"{where}: making its figure raised "
                            f"{type(error).__name__}: {error}") from error
-    plain = plain_figure(figure, where)
-    if not checked:
+    if not (places := paths(plain)) <= seen:
         validate(figure, where)
+        seen |= places
     return plain

@@ -13,7 +13,6 @@ from lora_edu.chapters.rotated_digits import compute, figures, runs, training
 from lora_edu.chapters.shared.digit_rows import digit_rows
 from lora_edu.chapters.shared.digits import load
 from lora_edu.explore.plain import plain_figure
-from lora_edu.explore.still import first_frame
 from lora_edu.nn import set_adapter, unload
 from tests.book import printed_solution
 
@@ -504,14 +503,6 @@ def test_runs_that_escape_are_runs_with_units_left():
 
 
 # --- the figures ---
-
-@pytest.mark.parametrize("figure", [
-    figures.rotated_digits(), figures.rotated_digits("new classes", ALL, "unscaled", 64, 0.1),
-    figures.moving_zero(), figures.moving_zero(1.0, "all of W"),
-    digit_rows({"one": np.eye(4)[:, :4], "two": np.ones((4, 4))}, "two rows")])
-def test_a_first_frame_can_be_drawn(figure):
-    assert "<svg" in first_frame(plain_figure(figure), 380, 570)
-
 
 def test_the_explorer_draws_the_runs_and_says_them():
     figure = plain_figure(figures.rotated_digits("rotated", FIRST, "LoRA", 4, 0.03))

@@ -1,4 +1,5 @@
-"""Packing loses at most 2⁻¹⁷ of a number in an array, and nothing of anything else."""
+"""Packing loses at most 2⁻¹⁷ of a number in an array, and 1/2000 of the axis that it stands on; of
+anything else nothing."""
 
 import base64
 import json
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lora_edu.explore.codec import pack, unpack
-from lora_edu.explore.plain import LARGEST, SMALLEST
+from lora_edu.explore.digits import FINE, LARGEST, SMALLEST
 
 NUMBERS = st.one_of(
     st.just(0.0), st.integers(-300, 300).map(float),
@@ -56,7 +57,8 @@ def figures(draw):
 def check_same(have, want):
     """Exact, types too; arrays to 2⁻¹⁷ of each number."""
     if isinstance(want, np.ndarray):
-        assert isinstance(have, np.ndarray) and have.shape == want.shape
+        have = np.asarray(have)  # a list where rounding would be seen
+        assert have.shape == want.shape
         assert (np.abs(have - want) <= 2.0**-17 * np.abs(want)).all()
         assert ((have == 0) == (want == 0)).all()
     elif isinstance(want, (dict, list)):
@@ -85,11 +87,62 @@ def test_what_is_packed_comes_back(states):
         check_same(have, want)
 
 
-@given(hnp.arrays(np.float64, 7, elements=NUMBERS))
-def test_packing_again_loses_nothing_more(values):
-    once = unpack(pack([{"y": values}]))
-    twice = unpack(pack(once))
-    np.testing.assert_array_equal(twice[0]["y"], once[0]["y"])
+FLOATS = st.floats(-LARGEST, LARGEST)  # of any size, also below SMALLEST
+
+
+@st.composite
+def far(draw):
+    """Numbers, all of them far from zero beside their distances, or any."""
+    middle, closeness = draw(FLOATS), 10.0 ** -draw(st.integers(0, 15))
+    parts = hnp.arrays(np.float64, st.integers(1, 8), elements=st.floats(-1, 1))
+    return draw(parts) * middle / 2 * closeness + middle / 2 if draw(st.booleans()) else draw(
+        hnp.arrays(np.float64, st.integers(1, 8), elements=FLOATS))
+
+
+def drawn(values, log):
+    """The places of values on a linear or logarithmic axis; nan for what has none."""
+    with np.errstate(all="ignore"):
+        return np.where(values > 0, np.log10(values), np.nan) if log else values
+
+
+@given(far(), far(), st.booleans(), st.booleans())
+@example(1e6 + np.sin(np.arange(9.0)), np.ones(1), False, False)
+@example(1.7e9 + np.arange(60.0), np.ones(1), False, False)
+@example(np.linspace(2024, 2024.08, 9), np.ones(1), False, False)
+@example(np.array([0, 1e6 + 0.5]), np.array([1e6, 1e6 + 1]), False, True)
+@example(np.array([1e-300, 1.0]), np.ones(1), True, False)
+@example(np.array([1e300, -1e300]), np.ones(1), False, False)
+def test_no_number_stands_farther_off_than_a_2000th_of_its_axis(y, ends, log, given_range):
+    """ends: what a second trace has, which widens the axis, or the axis' given range."""
+    axis = {"type": "log"} if log else {}
+    places = drawn(ends if given_range else np.concatenate([y, ends]), log)
+    low, high = (np.nanmin(places), np.nanmax(places)) if np.isfinite(places).any() else (0, 1)
+    if given_range:
+        axis["range"] = [low, high]
+    (back,) = unpack(pack([{"data": [{"y": y}, {"y": ends}], "layout": {"yaxis": axis}}]))
+    have, want = np.asarray(back["data"][0]["y"]), drawn(y, log)
+    seen = (low <= want) & (want <= high)
+    off = np.abs(drawn(have, log) - want)[seen]
+    assert (off <= (high - low or 2.0) / FINE * (1 + 1e-6)).all()
+    assert (have[y == 0] == 0).all()
+
+
+@pytest.mark.parametrize("layout", [
+    {"xaxis": {"range": ["2021-06-17", "2021-06-18"]}},  # of numbers that are milliseconds
+    {"xaxis": {"matches": "x2"}, "xaxis2": {"range": [1e6, 1e6 + 1]}},
+    {"xaxis": {"range": [1e6, None]}}])
+def test_a_given_range_is_heeded_in_all_its_forms(layout):
+    x = np.array([0, 1e6 + 0.25, 1e6 + 1])
+    (back,) = unpack(pack([{"data": [{"x": x}], "layout": layout}]))
+    assert abs(back["data"][0]["x"][1] - x[1]) <= 1 / FINE
+
+
+def test_parts_of_a_trace_are_measured_each_by_itself():
+    far = 1e6 + np.arange(4.0).reshape(2, 2)
+    trace = {"z": far, "line": {"color": far[0]}, "dimensions": [{"values": far[1]}]}
+    (back,) = unpack(pack([{"data": [trace], "layout": {}}]))
+    assert back["data"][0] == {"z": far.tolist(), "line": {"color": far[0].tolist()},
+                               "dimensions": [{"values": far[1].tolist()}]}
 
 
 def test_a_state_that_is_built_otherwise_costs_little():

@@ -170,8 +170,9 @@ def positional(r, /):
     (figure, {"r": [1, "2"]}, {}, TypeError, ["r must be all numbers", "'2'"]),
     (figure, {"r": [1, True]}, {}, TypeError, ["r must be all numbers", "True"]),
     (figure, {"r": [None]}, {}, TypeError, ["r must be all numbers", "None"]),
-    (figure, {"r": [1, 2, 1]}, {}, ValueError, ["r must have values with distinct names", "1, 2"]),
-    (figure, {"start": ["A, B", "a b"]}, {}, ValueError, ["start must have values with distinct"]),
+    (figure, {"r": [1, 2, 1]}, {}, ValueError, ["r must have values that differ", "1, 2"]),
+    (figure, {"start": ["A, B", "a b"]}, {}, ValueError, ["start must have values that differ"]),
+    (figure, {"start": ["≤", "a"]}, {}, ValueError, ["differ in letters or digits", "≤"]),
     (figure, {"r": [1]}, {"q": "rank"}, ValueError, ["labels must be a dict", "q"]),
     (figure, {"r": [1]}, {"r": 5}, ValueError, ["labels must be a dict", "to texts", "5"]),
 ])
@@ -181,7 +182,8 @@ def test_what_does_not_fit_is_refused_by_name(function, choices, labels, error, 
     assert [word for word in words if word not in str(caught.value)] == []
 
 
-@pytest.mark.parametrize("given", [(5, 6, 3), (5, 6, 0), (6, 5), (5, 5), (-3, -1, 2.5)])
+@pytest.mark.parametrize("given", [(5, 6, 3), (5, 6, 0), (6, 5), (5, 5), (-3, -1, 2.5),
+                                   (0, float("inf"))])
 def test_a_range_needs_a_step_that_fits_between_its_ends(given):
     with pytest.raises(ValueError, match="step ≤ max − min"):
         make_controls(lambda r: None, {"r": given}, {})

@@ -1,6 +1,7 @@
 """The first frame's numbers: what stands where its axis says, and what is not drawn at all.
 
-That the whole looks like plotly's drawing is tested in a browser (tests/site/test_first_frame.py).
+That every mark, word and shape stands where plotly draws it is tested in a browser
+(tests/site/test_first_frame.py).
 """
 
 import copy
@@ -20,7 +21,6 @@ from hypothesis import strategies as st
 from lora_edu.explore.plain import plain_figure
 from lora_edu.explore.still import Unknown, first_frame
 from lora_edu.explore.still.axis import Axis
-from lora_edu.explore.still.marks import CORNERS
 
 HOSTILE = """</svg></script><b>"quoted" & 'so' on</b>"""
 
@@ -301,123 +301,3 @@ def test_a_tick_at_the_very_end_is_there_whatever_the_scale(ends):
 def test_tick_words_that_plotly_would_make_otherwise_are_not_made(spec, words):
     with pytest.raises(Unknown, match=words):
         axis("y", **spec).ticks(300)
-
-
-def grid_lines(plain, height=400):
-    """The places of the grid lines, those across x and those across y."""
-    lines = [line for g in tree(plain, height).iter("g") if g.get("class") == "grid"
-             for line in g.iter("line")]
-    return ([line.get("x1") for line in lines if line.get("x1")],
-            [line.get("y1") for line in lines if line.get("y1")])
-
-
-def test_ticks_are_chosen_for_the_plot_between_both_margins():
-    """700 px less 250 and 250 are 200, where plotly takes five steps; for 700 it takes ten."""
-    plain = figure(margin={"l": 250, "r": 250, "t": 60, "b": 40}, xaxis={
-        "range": [0.5, 19.5], "zeroline": False, "anchor": "y"}, yaxis={
-        "range": [-2, 2], "zeroline": False, "anchor": "x", "showticklabels": False})
-    assert texts(next(g for g in tree(plain).iter("g") if g.get("class") == "wide")) == [
-        "5", "10", "15"]
-
-
-def test_a_grid_line_on_the_frame_is_not_drawn():
-    across_x, across_y = grid_lines(figure())
-    assert "0%" not in across_x + across_y and "100%" not in across_x + across_y
-    assert len(across_x) > 1 and len(across_y) > 1
-
-
-def test_bars_have_no_grid_behind_them_even_beside_points():
-    bar = go.Bar(x=["a", "b"], y=[1, 2], marker={"color": "red"})
-    points = go.Scatter(x=["a", "b"], y=[1, 2], mode="markers", marker={"color": "blue"})
-    words = {"range": [-0.5, 1.5], "anchor": "y", "zeroline": False}
-    assert grid_lines(figure([bar, points], xaxis=words))[0] == []
-    assert grid_lines(figure([points], xaxis=words))[0] == ["25%", "75%"]
-
-
-def test_a_title_keeps_its_distance_where_a_tied_scale_leaves_room_below():
-    """600 px for 20 units, the same a unit upwards: 5 units are 150 px of the 300, 75 px are free
-    below the plot, and the title stands where it has room, at 49 px."""
-    plain = figure(xaxis={"range": [0, 20], "zeroline": False, "anchor": "y", "constrain": "domain",
-                          "title": {"text": "step"}},
-                   yaxis={"range": [-2.5, 2.5], "zeroline": False, "anchor": "x",
-                          "scaleanchor": "x", "constrain": "domain"})
-    assert {t.get("dy") for t in tree(plain).iter("text") if t.text == "step"} == {"49"}
-
-
-def test_words_stand_in_the_middle_of_their_bars():
-    words = {"textposition": "inside", "insidetextanchor": "middle", "constraintext": "none"}
-    traces = [go.Bar(x=["full", "LoRA"], y=y, text=text, marker={"color": "red"}, **words)
-              for y, text in (([1, 2], ["a", "b"]), ([2, 1], ["", "c"]))]
-    root = tree(figure(traces, barmode="stack", xaxis={"anchor": "y", "showticklabels": False},
-                       yaxis={"range": [0, 4], "zeroline": False, "showticklabels": False}))
-    assert [(t.text, t.get("x"), t.get("y"), t.get("text-anchor")) for t in root.iter("text")] == [
-        ("a", "25%", "87.5%", "middle"), ("b", "75%", "75%", "middle"),
-        ("c", "75%", "37.5%", "middle")]
-
-
-@pytest.mark.parametrize(("position", "anchor", "dx", "dy"), [
-    # 6 px of a mark: 6 / 1.6 + 1 aside; 13 px of a letter: its line is 9.75 above the next
-    ("top right", "start", "4.75", "-8"), ("middle left", "end", "-4.75", "3.25"),
-    ("bottom center", "middle", "0", "14.5")])
-def test_words_stand_beside_their_marks(position, anchor, dx, dy):
-    points = go.Scatter(x=[5, 10], y=[-1, 1], mode="markers+text", text=["a", "b"],
-                        textposition=position, marker={"color": "red"})
-    (inside,) = [s for s in tree(figure([points])).iter("svg") if s.get("class") == "inside"]
-    assert [(t.text, t.get("x"), t.get("y")) for t in inside.iter("text")] == [
-        ("a", "25%", "75%"), ("b", "50%", "25%")]
-    assert {(t.get("text-anchor"), t.get("dx"), t.get("dy")) for t in inside.iter("text")} == {
-        (anchor, dx, dy)}
-
-
-def test_a_mark_has_its_symbol_its_size_and_its_colour():
-    points = go.Scatter(x=[0, 5, 10, 15, 20], y=[0] * 5, mode="markers", marker={
-        "symbol": ["circle", "square", "circle-open", "x-thin", "circle"],
-        "color": ["red", "blue", "green", "black", "grey"], "line": {"width": 3}})
-    inside = next(s for s in tree(figure([points])).iter("svg") if s.get("class") == "inside")
-    full, hollow, last = inside.iter("circle")
-    assert (full.get("fill"), full.get("stroke"), full.get("r")) == ("red", None, "3")
-    assert [hollow.get(key) for key in ("fill", "stroke", "stroke-width", "cx")] == [
-        "none", "green", "3", "50%"]
-    assert last.get("cx") == "100%"
-    square, cross = inside.iter("path")
-    assert (square.get("d"), square.get("fill")) == ("M3 3L-3 3L-3 -3L3 -3Z", "blue")
-    assert cross.get("d") == "M3 3L-3 -3M3 -3L-3 3"
-
-
-def test_marks_of_several_sizes_are_paler_and_those_of_none_are_not_there():
-    points = go.Scatter(x=[0, 5, 10], y=[0, 0, 0], mode="markers", marker={
-        "size": [10, 0, 20], "color": "red"})
-    marks = list(tree(figure([points])).iter("circle"))
-    assert [(m.get("cx"), m.get("r"), m.get("opacity"), m.get("stroke")) for m in marks] == [
-        ("0%", "5", "0.7", "#fff"), ("50%", "10", "0.7", "#fff")]
-
-
-def test_shapes_stand_where_they_are_told_below_the_traces_or_above():
-    both = {"xref": "x", "yref": "y domain", "y0": 0.25, "y1": 0.75}
-    root = tree(figure(shapes=[
-        {"type": "line", "x0": 5, "x1": 10, **both, "line": {"color": "red", "width": 4,
-                                                             "dash": "dash"}},
-        {"type": "rect", "x0": 10, "x1": 2, **both, "fillcolor": "blue", "opacity": 0.3,
-         "layer": "below"}]))
-    (inside,) = [s for s in root.iter("svg") if s.get("class") == "inside"]
-    rect, line = inside.find("rect"), inside.find("line")
-    assert [rect.get(key) for key in ("x", "y", "width", "height", "fill", "opacity")] == [
-        "10%", "25%", "40%", "50%", "blue", "0.3"]
-    assert [line.get(key) for key in ("x1", "x2", "y1", "y2", "stroke", "stroke-width",
-                                      "stroke-dasharray")] == [
-        "25%", "50%", "75%", "25%", "red", "4", "12"]
-    tags = [part.tag for part in inside]
-    assert tags[0] == "rect" and tags[-1] == "line"
-
-
-@pytest.mark.parametrize("symbol", ["square", "diamond", "x"])
-def test_a_symbol_looks_the_same_after_a_quarter_turn(symbol):
-    corners = {(round(a, 3), round(b, 3)) for a, b in CORNERS[symbol]}
-    assert corners == {(b, -a) for a, b in corners} and len(corners) == len(CORNERS[symbol])
-
-
-def test_the_words_of_ticks_are_centred_below_and_end_at_the_left():
-    ticks = next(g for g in tree(figure()).iter("g") if g.get("class") == "ticks")
-    found = {(t.get("text-anchor"), t.get("dx"), t.get("dy"),
-              t.get("x" if t.get("text-anchor") == "end" else "y")) for t in ticks.iter("text")}
-    assert found == {("middle", None, "13", "100%"), ("end", None, "4.2", "-1")}

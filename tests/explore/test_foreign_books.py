@@ -145,13 +145,6 @@ def test_a_link_moves_a_slider_on_another_page(reader):
     assert drawn(page, "parabola")[0] == "to the power of 2"
 
 
-def test_the_build_ends_with_the_figures_that_have_no_first_frame(book):
-    told = book.said[book.said.index("explorers: no first frame"):]
-    assert told.startswith("explorers: no first frame for 2 of 2 figures; where one is in sight, ")
-    assert re.search(r"^  index: wave \(layout.title\)$", told, re.MULTILINE)
-    assert re.search(r"^  parabola: parabola \(.+\)$", told, re.MULTILINE)
-
-
 def test_only_the_page_whose_figures_module_has_changed_is_built_again(book, reader):
     page, address = reader
     module = book.folder / "waves.py"

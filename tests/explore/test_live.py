@@ -58,8 +58,8 @@ def test_a_position_is_computed_once_and_answered(live, calls):
 
 def test_an_error_is_said_with_the_last_good_figure_and_goes(live):
     live.position = [2, 0, 1]
-    assert answer(live) == ([2, 0, 1], "2 one False", "state (r = 3, start = one, log = on): the "
-                            "figure function raised ValueError: no log of <3>")
+    assert answer(live) == ([2, 0, 1], "2 one False", "state (r = 3, start = one, log = on): "
+                            "making its figure raised ValueError: no log of <3>")
     live.position = [2, 0, 0]
     assert answer(live) == ([2, 0, 0], "3 one False", "")
 
@@ -126,7 +126,7 @@ def test_a_viewer_without_widgets_gets_the_words():
 
 
 def test_a_bad_first_figure_raises_in_the_cell():
-    with pytest.raises(ExploreError, match=r"state \(n = 1\): the figure function raised"):
+    with pytest.raises(ExploreError, match=r"state \(n = 1\): making its figure raised"):
         explore(lambda n: 1 / 0, name="bad", n=[1]).live()
 
 
@@ -157,7 +157,7 @@ def test_the_view_brings_the_style_sheet_and_a_name_in_words():
     assert explorer._repr_mimebundle_()[0]["text/plain"] == repr(explorer)
 
 
-def test_plotly_sees_the_first_figure_and_not_every_move(live, monkeypatch):
+def test_plotly_sees_each_form_of_figure_and_not_every_move(live, monkeypatch):
     monkeypatch.setattr(states, "validate", lambda *figure: pytest.fail("a move was validated"))
     live.position = [0, 0, 0]
     assert answer(live) == ([0, 0, 0], "1 one False", "")

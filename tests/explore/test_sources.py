@@ -7,61 +7,32 @@ import sys
 
 import pytest
 
-from lora_edu.explore.sources import PACKAGE, Sources, cells
+from lora_edu.explore.sources import PACKAGE, Sources
 from tests.book import NOTEBOOKS, REPOSITORY
 
-PAGE = """---
-kernelspec: {name: python3}
----
-# Title
-
-```python
-import unread  # no cell
-```
-
-```{code-cell} ipython3
-:tags: [hide-input]
-:jupyter: {source_hidden: true}
-%%time
-import numpy as np
-from figures import wave
-!ls
-```
-
-````{note}
-```{code-cell}
----
-tags: [hide-input]
----
-def late():
-    import pack.inner as inner
-```
-````
-"""
 FILES = {
-    "one.md": PAGE,
-    "two.md": "```{code-cell} ipython3\nfrom pack import deep\n```\n",
+    "one.md": "```{code-cell} ipython3\n:tags: [hide-input]\n%%time\nimport numpy as np, figures\n"
+              "def late():\n    import pack.inner as inner\n```\n",
+    "two.md": "````{note}\n```{code-cell}\nfrom pack.deep import (\n    end)\n```\n````\n",
     "three.ipynb": json.dumps({"cells": [
-        {"cell_type": "markdown", "source": ["import unread"]},
-        {"cell_type": "code", "source": ["import os\n", "from loose.part import x"]}]}),
+        {"cell_type": "code", "source": ["import os\n", "from loose.part import x"]}]}, indent=1),
+    "four.md": "```{code-cell} r\nlibrary(stats) <- %in%\n```\n",
     "figures.py": "from helper import *\nimport plotly.graph_objects as go\n",
     "helper.py": "import figures\n",
     "unread.py": "", "beside.json": "{}",
-    "pack/__init__.py": "", "pack/inner.py": "from . import sibling\nfrom .deep import end\n",
-    "pack/sibling.py": "", "pack/other.py": "", "pack/numbers.csv": "1",
-    "pack/data/more.csv": "1", "pack/looks.css": "",
-    "pack/deep/__init__.py": "from ..other import nothing\n", "pack/deep/end.py": "",
-    "pack/deep/own.csv": "1",
+    "pack/__init__.py": "", "pack/inner.py": "from . import sibling\nfrom .far import end\n",
+    "pack/sibling.py": "", "pack/numbers.csv": "1", "pack/data/more.csv": "1",
+    "pack/looks.css": "",
+    "pack/deep/__init__.py": "", "pack/deep/end.py": "", "pack/deep/own.csv": "1",
+    "pack/far/__init__.py": "from ..deep.end import nothing\n",
+    "pack/other/__init__.py": "",
     "loose/part.py": "import numpy, missing\n",
 }
-PACK = {"pack/__init__.py", "pack/numbers.csv", "pack/data/more.csv"}
-DEEP = {"pack/deep/__init__.py", "pack/deep/own.csv", "pack/other.py"}
-BEHIND = {
-    "one.md": {"figures.py", "helper.py", "pack/inner.py", "pack/sibling.py", "pack/deep/end.py"}
-              | PACK | DEEP,
-    "two.md": PACK | DEEP,
-    "three.ipynb": {"loose/part.py"},
-}
+PACK = {"pack/__init__.py", "pack/inner.py", "pack/sibling.py", "pack/numbers.csv",
+        "pack/data/more.csv", "pack/deep/__init__.py", "pack/deep/end.py", "pack/deep/own.csv",
+        "pack/far/__init__.py"}
+BEHIND = {"one.md": {"figures.py", "helper.py"} | PACK, "two.md": PACK,
+          "three.ipynb": {"loose/part.py"}, "four.md": set()}
 
 
 @pytest.fixture
@@ -93,12 +64,6 @@ def test_a_new_module_takes_an_installed_ones_place(folder):
     assert Sources().behind(page) == set()
     (folder / "plotly.py").write_text("")
     assert Sources().behind(page) == {folder.resolve() / "plotly.py"}
-
-
-def test_a_cell_in_another_language_imports_nothing(folder):
-    (folder / "r.md").write_text("```{code-cell} r\nlibrary(stats) <- %in%\n```\n")
-    assert len(cells(folder / "r.md")) == 1
-    assert Sources().behind(folder / "r.md") == set()
 
 
 def test_chapters_depend_on_the_core_and_on_their_own_code():

@@ -38,7 +38,7 @@ BOOKS = {
     "good": {
         "index.md": TOC % "two",
         "one.md": HEAD + BOARD + "[here](#board?r=1&start=a-random) [the figure](#board)\n",
-        "two.md": HEAD + "[there](one.md#board?r=2)\n",
+        "two.md": HEAD + "[there](one.md#board?r=2.0)\n",
     },
     "bad links": {
         "index.md": TOC % "two",
@@ -46,6 +46,7 @@ BOOKS = {
             "[a](#bord?r=1)", "[b](#board?q=1)", "[c](#board?r=3)", "[d](#board?start=)"]),
         "two.md": HEAD + "[e](one.md#board?r=9) [f](#board?r=1)\n",
     },
+    "not run": {"index.md": HEAD + BOARD},
     "bad cell": {"index.md": TOC % "", "one.md": HEAD + CELL % "half = 1\nhalf / 0"},
     "bad state": {"index.md": TOC % "", "one.md": HEAD + BOARD.replace("[1, 2]", "[1, 2, 3]")},
 }
@@ -64,7 +65,8 @@ def built(tmp_path_factory):
         own = {"LORA_EDU_STRICT": "1" if name == "bad links" else "", "NO_COLOR": "1",
                "TMPDIR": str(folder)}
         run = subprocess.run(
-            [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", folder, folder / "_out"],
+            [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", folder, folder / "_out",
+             *(["-D", "nb_execution_mode=off"] if name == "not run" else [])],
             env=os.environ | own, text=True, encoding="utf-8", capture_output=True, timeout=120)
         books[name] = SimpleNamespace(out=folder / "_out", code=run.returncode, said=run.stdout,
                                       warned=run.stderr)
@@ -79,12 +81,16 @@ def test_a_book_without_faults_is_built_without_a_warning(built):
     assert (built["good"].code, built["good"].warned.count("WARNING:")) == (0, 0)
 
 
+def test_where_no_cell_is_run_there_is_a_warning(built):
+    assert "WARNING: explorers: nb_execution_mode is off" in built["not run"].warned
+
+
 def test_links_lead_to_a_position(built):
     links = re.findall(r'<a class="([^"]*)" href="([^"]*board[^"]*)"',
                        page(built["good"], "one") + page(built["good"], "two"))
     assert [(("explorer-link" in classes), href) for classes, href in links] == [
         (True, "#board?r=1&amp;start=a-random"), (False, "#explorer-board"),
-        (True, "one.html#board?r=2")]
+        (True, "one.html#board?r=2.0")]
     assert page(built["good"], "one").count('id="explorer-board"') == 1
 
 
@@ -104,13 +110,6 @@ def test_without_npm_files_the_build_takes_plotlys_own_and_says_so_in_one_line(b
     assert (static / "plotly.min.js").stat().st_size > 3e6
     assert '"basic": "plotly.min.js", "cartesian": "plotly.min.js"' in (
         static / "explore.js").read_text(encoding="utf-8")
-
-
-def test_a_figure_without_a_first_frame_is_named_with_the_reason_at_the_end(built):
-    said = built["good"].said
-    first, line = said[said.index("explorers: no first frame"):].splitlines()[:2]
-    assert "for 1 of 1 figures" in first and "plotly.js is fetched" in first
-    assert re.fullmatch(r"  one: board \(\S.+\)", line)
 
 
 def test_plotly_is_found_as_node_finds_packages(tmp_path, monkeypatch):

@@ -1,7 +1,6 @@
 """A grid is evaluated whole, and an error says in which state and where in the figure it lies."""
 
 import datetime
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -45,7 +44,7 @@ def test_a_figure_without_controls_has_one_state():
     (["a", "b"], ["a", "b"]),
     ([datetime.date(2021, 6, 17)], ["2021-06-17"]),
     (np.array(["2021-06-17"], dtype="datetime64[D]"), ["2021-06-17"]),
-    ([Fraction(1, 4), Decimal("0.5")], np.array([0.25, 0.5])),
+    ([Fraction(1, 4), 0.5], np.array([0.25, 0.5])),
     ([10**20, 1], [10**20, 1]),
     (np.array([0.5, 2.0], np.float16), np.array([0.5, 2.0])),
     (np.array([0.5, 2.0], np.longdouble), np.array([0.5, 2.0])),
@@ -86,11 +85,12 @@ def test_a_dict_that_plotly_would_not_draw_as_it_stands_is_refused(figure, words
         evaluate(lambda: figure, ())
 
 
-def test_plotly_sees_one_figure_of_a_function_and_not_all(monkeypatch):
+def test_plotly_sees_each_form_of_a_functions_figures_and_not_all(monkeypatch):
     seen = []
     monkeypatch.setattr(states, "validate", lambda figure, where: seen.append(where))
-    states_of(lambda r: {"data": [{"y": [r]}]}, r=[1, 2, 3])
-    assert seen == ["state (r = 1)"]
+    states_of(lambda r: {"data": [{"y": [r], **({"name": "far"} if r > 2 else {})}]},
+              r=[1, 2, 3, 4])
+    assert seen == ["state (r = 1)", "state (r = 3)"]
 
 
 class Table:
@@ -98,6 +98,13 @@ class Table:
 
     def __array__(self, dtype=None, copy=None):
         return np.array([0.5, 2.0])
+
+
+class Sealed:
+    """Not an array, and it says so, as a tensor with a gradient does."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("sealed")
 
 
 def test_a_dict_may_hold_what_can_be_an_array():
@@ -142,9 +149,14 @@ BAD = {
     "a key with the character 0": (lambda: scatter({"meta": {"\0": 1}}, y=[1]), ["U+0000"]),
     "inf in half precision": (lambda: scatter(y=np.array([1, np.inf], np.float16)),
                                     ["data[0].y[1] is inf"]),
-    "too small": (lambda: scatter(y=np.array([0, 1e-39])), ["data[0].y", "1e-39", "float32"]),
-    "too small in a list": (lambda: scatter(y=[0, 1e-39]), ["data[0].y", "1e-39", "float32"]),
-    "too large": (lambda: scatter(y=np.array([1, -4e38])), ["data[0].y", "4e+38", "float32"]),
+    "no time": (lambda: scatter(x=np.array(["2021-06-17", "NaT"], "datetime64[D]")),
+                ["data[0].x[1] is NaT", "None"]),
+    "frames": (lambda: go.Figure(go.Scatter(y=[1]), frames=[go.Frame(data=[go.Scatter(y=[2])])]),
+               ["the figure has frames", "let what they vary be a control"]),
+    "frames of a dict": (lambda: {"data": [], "frames": [{}]}, ["the figure has frames"]),
+    "a misspelt key": (lambda: {"data": [{"y": [1], "colour": "red"}]}, ["colour"]),
+    "no traces": (lambda: {"data": [None]}, ["TypeError", "NoneType"]),
+    "what can't be an array": (lambda: {"data": [{"y": Sealed()}]}, ["RuntimeError", "sealed"]),
 }
 
 
@@ -180,14 +192,6 @@ def test_exactly_as_many_states_as_allowed_are_computed(monkeypatch):
     assert len(states_of(lambda r, alpha: scatter(y=[r, alpha]), r=[1, 2], alpha=[1, 2, 3])) == 6
     with pytest.raises(ExploreError, match="2 r × 4 alpha = 8"):
         states_of(lambda r, alpha: scatter(y=[1]), r=[1, 2], alpha=[1, 2, 3, 4])
-
-
-@pytest.mark.parametrize("value", [1.3e-38, -1.3e-38, 3.2e38, -3.2e38, 0.0])
-def test_what_float32_holds_at_full_precision_is_kept(value):
-    for given in ([value], np.array([value, 1.0])):
-        (trace,) = plain_figure(scatter(y=given))["data"]
-        assert trace["y"][0] == value
-    assert abs(np.float32(value) - value) <= 2**-24 * abs(value)
 
 
 def test_what_cannot_fit_is_refused_long_before_all_states_are_computed():

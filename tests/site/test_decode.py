@@ -23,8 +23,8 @@ def some_states(seed):
         return np.where(rng.random(shape) < 0.2, 0.0, values)
 
     curve = np.cumsum(np.cumsum(rng.random(50)))
-    states = [{"data": [{"x": curve, "y": curve * (1 + i / 64), "z": numbers(), "name": f"n{i}",
-                         "ids": [2**40 + i, None, True, "2021-06-17", 0.1 * i]},
+    states = [{"data": [{"x": 1e6 + curve / 2**i, "y": curve * (1 + i / 64), "z": numbers(),
+                         "name": f"n{i}", "ids": [2**40 + i, None, True, "2021-06-17", 0.1 * i]},
                         {"y": numbers()[:dice.randint(0, 3)]}],
                "layout": {"meta": {"reading": f"‖ΔW‖ = {i}"}, "width": i // 2}}
               for i in range(dice.randint(1, 6))]

@@ -125,6 +125,8 @@ def test_with_the_sites_address_pages_say_where_they_are_and_ask_nobody(built):
     assert '<meta property="og:description" content="What one is." />' in html
     assert '<meta property="og:site_name" content="A book" />' in html
     assert f'<link rel="canonical" href="{site}/book/one.html"' in html
+    picture = re.search(rf'<meta property="og:image" content="{site}/(.*?)" />', html)[1]
+    assert (built["known"].out / picture).is_file() and "summary_large_image" in html
     assert re.findall("<loc>(.*?)</loc>", text_of(built["known"], "sitemap.xml")) == [
         f"{site}/book/{page}.html" for page in ("about", "index", "one", "questions")]
 

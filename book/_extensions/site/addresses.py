@@ -18,6 +18,8 @@ from docutils import nodes
 REPOSITORY = r"https://(?:github|gitlab)\.com/[\w.-]+/[\w.-]+"
 SITE = r"https?://[^/?#\s]+(/[^?#\s]*)?"
 NO_CHAPTERS = ["search.html", "404.html"]
+PICTURE = "matrices.png"  # what a shared link shows, of any page; build.py copies it
+PICTURE_ALT = "W₀ and its LoRA update B·A as blocks of coloured cells after two training steps"
 
 
 def given(name: str, pattern: str, example: str) -> str:
@@ -53,6 +55,8 @@ def use(app, config) -> None:
     if app.lora_site:
         config.html_baseurl = config.ogp_site_url = app.lora_site
         config.ogp_site_name, config.ogp_type = config.html_title, "article"
+        config.ogp_image, config.ogp_image_alt = f"_static/{PICTURE}", PICTURE_ALT
+        config.ogp_custom_meta_tags = ['<meta name="twitter:card" content="summary_large_image" />']
         config.ogp_social_cards = {"enable": False}  # they need matplotlib
         config.sitemap_url_scheme, config.sitemap_excludes = "{link}", NO_CHAPTERS
 

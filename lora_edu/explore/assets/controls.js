@@ -25,8 +25,9 @@ function readControl(element, { name, label: text, kind, keys, texts }) {
   }[kind];
   if (kind === "choice" && get()) bring(get());
   const said = () => texts[get()];
+  // Puts a link's key, if there is one such position; a number may be written in any way: 2.0 is 2.
   const take = (key) => {
-    const at = keys.indexOf(key);
+    const at = Math.max(keys.indexOf(key), key ? keys.findIndex((own) => Number(own) === Number(key)) : -1);
     if (at >= 0) set(at);
     return at >= 0;
   };
