@@ -32,14 +32,6 @@ HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" 
 FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
 
 
-# The strictest policy under which every page works: no script and no style sheet inside a page.
-# The hash is of nothing: plotly makes an empty style sheet. Formulas and first frames have style
-# attributes; heat maps and the icon are data: addresses.
-STRICT = ("default-src 'none'; script-src 'self'; "
-          "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; "
-          "style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
-          "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
-
 # Where the site's own host will serve it: 404.html asks for its files below that path.
 ROOT = urlsplit(os.environ.get("LORA_EDU_SITE", "")).path.rstrip("/")
 

@@ -9,22 +9,19 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from book._extensions.in_page.cell_names import needs
 from lora_edu.explore.assets import npm_file
 from lora_edu.explore.plain import plain_figure
 from tests.book import checks, figure_function, folded_solutions, notebook
 from tests.chapters.exercise_answers import LABELS, RIGHT
 from tests.site.conftest import Visit
 from tests.site.devices import AXE
-from tests.site.pages import EXPLORERS, HTML, STRICT, all_pages, check_figure
+from tests.site.pages import EXPLORERS, HTML, all_pages, check_figure
 
 PAGES = [page for page in all_pages()
          if '<p class="page-python ' in (HTML / page).read_text("utf-8")]
 FIRST = "book/part1/step-zero.html"
 pytestmark = [pytest.mark.skipif(not PAGES, reason="built without NumPy for browsers"),
               pytest.mark.usefixtures("many_seconds")]
-# Page → words of a cell that takes minutes without BLAS, and is left out.
-LONG = {"book/part1/by-hand.html": "perf_counter", "book/part2/which-zero.html": "wide.study()"}
 # Page → words of a cell that shows the last bits of sums, which are taken in another order then.
 LAST_BITS = {"book/part1/by-hand.html": "figures.v_curve",
              "book/part2/which-zero.html": "def in_order"}
@@ -121,15 +118,13 @@ def test_nothing_comes_before_the_click(visit):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_cell_gives_what_the_build_gave(visit, page):
     here = start(visit, page)
-    code = sources(page)
-    above, skipped = needs(dict(enumerate(code))), holding(page, LONG)
-    for number in range(len(code)):
+    for number in range(len(sources(page))):
         button = cell(here, number).locator(".py-run")
-        if not button.count() or skipped & {number, *above[number]}:
+        if not button.count():
             continue
         button.evaluate("(button) => button.click()")  # it may be folded away
-        state = "differs" if number in holding(page, LAST_BITS) else "same|elsewhere"
-        expect(cell(here, number)).to_have_attribute("data-python", re.compile(state))
+        state = "differs" if number in holding(page, LAST_BITS) else "same"
+        expect(cell(here, number)).to_have_attribute("data-python", state)
 
 
 def test_run_all_counts_the_cells_that_agree(visit):
@@ -411,22 +406,6 @@ def test_half_a_download_says_so_and_the_next_try_works(visit):
     begin(page)
     run(page, TASK, "same")
     here.expect("console: ")  # Pyodide says there what has happened to its library
-
-
-def test_a_strict_policy_needs_two_relaxations(visit):
-    """Python is compiled under 'wasm-unsafe-eval'; the editor puts its style into the page."""
-    here = visit(FIRST)
-    policy = STRICT.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
-    policy = re.sub("style-src 'self' 'sha256[^']*'", "style-src 'self' 'unsafe-inline'", policy)
-    assert policy.count("'unsafe-inline'") == 2 and "wasm" in policy
-
-    def strict(route):
-        answer = route.fetch()
-        route.fulfill(response=answer, headers=answer.headers | {"content-security-policy": policy})
-
-    here.context.route(re.compile(r"\.(html|js|mjs)(\?.*)?$"), strict)
-    here.page.reload()
-    run(begin(here.page), TASK, "same")
 
 
 @pytest.mark.parametrize("scheme", [

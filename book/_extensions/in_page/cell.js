@@ -114,7 +114,7 @@ export class Cell {
     this.busy = true;
     this.button.textContent = "Stop";
     this.button.setAttribute("aria-label", `Stop cell ${this.number + 1}`);
-    this.say("waiting", "Running what it needs …");
+    this.say("waiting", "Running what stands above …");
   }
 
   begin() {
@@ -150,14 +150,9 @@ export class Cell {
     this.shown.hidden = false;
   }
 
-  async end({ error, lacks, seconds }) {
+  async end({ error, seconds }) {
     await this.drawing;
     this.free();
-    if (lacks) {
-      this.showBuilt();
-      this.say("elsewhere", ELSEWHERE);
-      return;
-    }
     if (error) print(this.shown, { kind: "error", text: error });
     const same = !error && await this.same();
     const took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;

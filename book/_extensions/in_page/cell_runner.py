@@ -1,9 +1,8 @@
-"""Runs a page's cells in the browser's worker. Imports lora_edu.explore, cell_names, and ``page``,
-which is worker.js: it takes what is printed and shown.
+"""Runs a page's cells in the browser's worker. ``page`` is worker.js: it takes what is printed and
+shown.
 
 A cell sees exactly what stands above it: before it runs, the names are put back to what they were
-after the cells that it needs. So what a page shows depends on its text alone, not on who pressed
-what.
+after the cell above. So what a page shows depends on its text alone, not on who pressed what.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ import types
 from typing import ClassVar
 
 import page
-from cell_names import needs
 
 import __main__
 from lora_edu.explore import Explorer
@@ -29,7 +27,8 @@ from lora_edu.explore.plain import plain_figure
 
 MOST = 200_000  # characters that a cell may print
 names = __main__.__dict__
-kept = {(): {"__name__": "__main__", "__builtins__": __builtins__}}  # cells run → the names after
+# Number of a cell → the names after it; None: before the first.
+kept = {None: {"__name__": "__main__", "__builtins__": __builtins__}}
 explorers = {}  # handle → an explorer on the page
 
 
@@ -113,54 +112,23 @@ for _module, _own in {"IPython": {}, "IPython.display": {
     sys.modules[_module].__dict__.update(_own)
 
 
-def plan(cells: dict[str, str], target: int, whole: bool) -> dict:
-    """What to run for a cell: {"before": cells whose names are kept, "run": cells to run after
-    those, in order, the last one the target; "needs": cell → the cells above that it needs}.
-
-    cells: number → text, of all. whole: run all that stands above, whatever is kept.
-    """
-    texts = {int(number): text for number, text in cells.items()}
-    needed = needs(texts)
-    for chain in [chain for chain in kept if any(texts.get(n) != text for n, text in chain)]:
-        del kept[chain]
-    if whole:
-        return {"before": [], "run": [n for n in sorted(texts) if n <= target], "needs": needed}
-    best = ()
-    for chain in kept:
-        done = {n for n, _ in chain}
-        left = set(needed[target]) - done
-        if max(done, default=-1) < min(left, default=target) and (
-                len(left) < len(set(needed[target]) - {n for n, _ in best})):
-            best = chain
-    done = [n for n, _ in best]
-    return {"before": done, "run": [*(n for n in needed[target] if n not in done), target],
-            "needs": needed}
-
-
-def run(cell: int, before: list[list], source: str, own: bool, lacking: bool) -> dict:
-    """Run a cell where the cells ``before``, pairs of number and text, have been run.
-
-    own: it is the reader's text, not the book's. lacking: a cell that it needs lacks a package.
-    Returns {"error": a traceback or "", "lacks": whether the book's text fails for the want of a
-    package that is not here}.
-    """
-    chain = tuple((number, text) for number, text in before)
+def run(cell: int, after: int | None, source: str) -> dict:
+    """Run a cell with the names as they are after another: {"error": a traceback or ""}."""
     names.clear()
-    names.update(_copies(kept[chain]))
+    names.update(_copies(kept[after]))
     sys.stdout, sys.stderr = Printed("stdout"), Printed("stderr")
     name = f"cell {cell + 1}"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    found = {"error": "", "lacks": False}
+    told = ""
     try:
         _execute(source, name)
     except BaseException as error:
-        found = {"error": _cut(error),
-                 "lacks": not own and (lacking or isinstance(error, ImportError))}
+        told = _cut(error)
     sys.stdout.flush()
     sys.stderr.flush()
-    if found["lacks"] or not found["error"]:
-        kept[*chain, (cell, source)] = _copies(names)
-    return found
+    if not told:
+        kept[cell] = _copies(names)
+    return {"error": told}
 
 
 def _execute(source: str, name: str) -> None:
@@ -214,6 +182,6 @@ def figure(handle, source: str, positions: dict, values: dict, own: dict) -> dic
 
 
 def answer(name: str, given: str) -> str:
-    """Call ``plan``, ``run`` or ``figure`` with a dict as JSON; the answer as JSON."""
-    called = {"plan": plan, "run": run, "figure": figure}[name]
+    """Call ``run`` or ``figure`` with a dict as JSON; the answer as JSON."""
+    called = {"run": run, "figure": figure}[name]
     return json.dumps(called(**json.loads(given)), default=_plain)

@@ -7,7 +7,7 @@ import { OwnValues } from "./own.js";
 import { Python, Stopped } from "./python.js";
 
 const KEY = `page-python ${location.pathname}`;
-const KEYS = "Shift-Enter runs a cell, and those above that it needs. Escape, then Tab leaves the editor. Large matrix products take much longer here than on your machine: Stop ends them.";
+const KEYS = "Shift-Enter runs a cell, and what stands above it and has not run. Escape, then Tab leaves the editor. Large matrix products take much longer here than on your machine: Stop ends them.";
 
 // A cell's text in the book → the reader's, as this browser keeps it.
 function kept() {
@@ -110,24 +110,21 @@ class Page {
     }
   }
 
-  // Run a cell, and before it those above that it needs and that have not been run as they stand;
-  // whole: all above, anew. Whether all went.
+  // Run a cell, and before it all above that have not been run as they stand; whole: all above, anew.
+  // Whether all went.
   run(cell, whole = false) {
     const turn = this.turn;
     this.busy = this.busy.then(async () => {
       if (turn !== this.turn) return false;
-      const texts = Object.fromEntries(this.cells.filter((each) => each.runs).map((each) => [each.number, each.text]));
       cell.wait();
       try {
         if (!this.python.worker && !await this.revive()) throw new Stopped();
-        const { before, run, needs } = await this.python.ask("plan", { cells: texts, target: cell.number, whole });
-        this.needs = needs;
-        for (const number of run) {
-          if (!await this.runOne(this.cells[number], before, texts)) {
-            if (number !== cell.number) cell.fail(`Cell ${number + 1} above stops with an error.`);
-            return false;
-          }
-          before.push(number);
+        const above = this.cells.filter((each) => each.runs && each.number <= cell.number);
+        const first = whole ? 0 : above.findIndex((each) => each === cell || each.ranText !== each.text);
+        for (const [i, each] of above.entries()) {
+          if (i < first || await this.runOne(each, above[i - 1]?.number ?? null)) continue;
+          if (each !== cell) cell.fail(`Cell ${each.number + 1} above stops with an error.`);
+          return false;
         }
         return true;
       } catch (error) {
@@ -144,24 +141,18 @@ class Page {
 
   turn = 0; // grows with each Stop: what waits is then given up
 
-  async runOne(cell, before, texts) {
-    const source = texts[cell.number], from = performance.now();
+  // after: the number of the cell whose names this one finds.
+  async runOne(cell, after) {
+    const source = cell.text, from = performance.now();
     this.running = cell;
     cell.begin();
-    const { error, lacks } = await this.python.ask("run", {
-      cell: cell.number, source, before: before.map((number) => [number, texts[number]]),
-      own: source !== cell.original, lacking: this.needs[cell.number].some((number) => this.cells[number].lacks),
-    });
-    cell.lacks = lacks;
-    if (cell.ranText !== source) this.below(cell, "What stands above has changed: run again.");
-    const went = !error || lacks;
-    cell.ranText = went ? source : null;
-    await cell.end({ error, lacks, seconds: (performance.now() - from) / 1000 });
-    return went;
-  }
-
-  below(cell, text) {
-    for (const each of this.cells) if (this.needs[each.number]?.includes(cell.number)) each.outdate(text);
+    const { error } = await this.python.ask("run", { cell: cell.number, after, source });
+    if (cell.ranText !== source) {
+      for (const each of this.cells) if (each.number > cell.number) each.outdate("What stands above has changed: run again.");
+    }
+    cell.ranText = error ? null : source;
+    await cell.end({ error, seconds: (performance.now() - from) / 1000 });
+    return !error;
   }
 
   generation = 0; // grows with each new Python, which knows no handle of the last

@@ -26,7 +26,6 @@ from sphinx.util import logging
 from ..node import esbuild, missing
 from ..notebooks.download import every, executed, offered
 from ..notebooks.wheel import FOLDER, build_wheel
-from .cell_names import names_of
 from .pyodide_wheel import PACKAGE, digest, lock_of, numpy_wheel
 
 logger = logging.getLogger(__name__)
@@ -92,33 +91,42 @@ class Runtime:
         return sum(len(gzip.compress(file.read_bytes(), 6)) for file in self.files) / 1e6
 
 
-def elsewhere(cells: list[str]) -> list[int]:
-    """The numbers of the cells that no browser runs: they import what is not there, or use a name
-    that only such a cell binds."""
+def elsewhere(cells: list) -> list[int]:
+    """The numbers of the cells that no browser runs: they import what is not there, take minutes
+    there (tag "not-in-page"), or use a name that only such a cell binds."""
     found, lost, there = [], set(), set()
     for number, cell in enumerate(cells):
-        nodes, names = list(ast.walk(ast.parse(cell))), names_of(cell)
-        imported = {alias.name for node in nodes if isinstance(node, ast.Import)
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+        modules = {node.module for node in imports if isinstance(node, ast.ImportFrom)}
+        modules |= {alias.name for node in imports if isinstance(node, ast.Import)
                     for alias in node.names}
-        imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-        if names.used & lost or any(name.partition(".")[0] not in MODULES
-                                    or f"{name}.".startswith("lora_edu.nn.") for name in imported):
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        used = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+        bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        bound |= {(alias.asname or alias.name).partition(".")[0] for node in imports
+                  for alias in node.names}
+        bound |= {node.name for node in nodes
+                  if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        if used & lost or "not-in-page" in cell.metadata.get("tags", []) or any(
+                name.partition(".")[0] not in MODULES or f"{name}.".startswith("lora_edu.nn.")
+                for name in modules):
             found.append(number)
-            lost |= names.bound - there
+            lost |= bound - there
         else:
-            lost -= names.bound
-            there |= names.bound
+            lost -= bound
+            there |= bound
     return found
 
 
-def cells_of(app, page: str) -> list[str]:
-    """The sources of a page's code cells; none where the page leaves one out, for a reader could
-    not run what follows from it."""
+def cells_of(app, page: str) -> list:
+    """A page's code cells; none where the page leaves one out, for a reader could not run what
+    follows from it."""
     notebook = nbformat.read(executed(app, page), as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     unseen = [cell for cell in cells if {"remove-input", "remove-cell"} & {
         *cell.metadata.get("tags", [])}]
-    return [] if unseen else [cell.source for cell in cells]
+    return [] if unseen else cells
 
 
 def lost_cells(app, pagename, context) -> tuple[int, list[int]]:

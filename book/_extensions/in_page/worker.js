@@ -1,6 +1,5 @@
 // The worker: Pyodide, NumPy and the book's wheels, and cell_runner.py, which does the rest.
 
-import cellNames from "./cell_names.py";
 import runner from "./cell_runner.py";
 
 const fetchNow = globalThis.fetch;
@@ -58,7 +57,6 @@ async function load({ manifest, fresh }) {
     text: (kind, text) => postMessage({ text: { kind, text } }),
     shown: (json) => postMessage({ shown: JSON.parse(json) }),
   });
-  python.FS.writeFile("/home/pyodide/cell_names.py", cellNames);
   python.FS.writeFile("/home/pyodide/cell_runner.py", runner);
   python.pyimport("cell_runner");
 }
