@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lora_edu.nn.named import LoRALayer
+from lora_edu.nn.named import LoRALayer, of_base
 
 
 class LoRALinear(LoRALayer):
@@ -27,6 +27,7 @@ class LoRALinear(LoRALayer):
     """
 
     base_type, start, distribution = nn.Linear, "A random, B zero", "kaiming_uniform"
+    bias, in_features, out_features = map(of_base, ("bias", "in_features", "out_features"))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x: (…, k), in the base's dtype. Returns h: (…, d)."""
@@ -61,6 +62,8 @@ class LoRAEmbedding(LoRALayer):
     """
 
     base_type, start, distribution = nn.Embedding, "A zero, B random", 1.0
+    num_embeddings, embedding_dim, padding_idx = map(
+        of_base, ("num_embeddings", "embedding_dim", "padding_idx"))
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """ids: (…), whole numbers below k. Returns h: (…, d)."""
