@@ -7,7 +7,11 @@ model), ``model`` (all layers at once), ``files`` (PEFT's format), ``doctor`` (w
 with a model; its tests are in ``diagnosis``).
 """
 
-from lora_edu.nn.config import AdapterConfig
+try:
+    from lora_edu.nn.config import AdapterConfig
+except ModuleNotFoundError as error:
+    error.add_note('what lora_edu.nn needs: pip install "lora_edu[nn]"')
+    raise
 from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter
 from lora_edu.nn.inject import inject

@@ -159,7 +159,7 @@ class AdapterConfig:
         on = {key: value for key, value in settings.items() if value and value != "none"}
         known = {f.name for f in fields(cls)} - {"init_lora_weights"}
         for key in on.keys() - known - WITHOUT_EFFECT - {"init_lora_weights"}:
-            raise ValueError(f"{key} must be off, it is not part of plain LoRA, got {on[key]!r}")
+            raise ValueError(f"{key} must be off, it has no counterpart here, got {on[key]!r}")
         for key in ("r", "lora_alpha", "target_modules"):
             if key not in on:
                 raise ValueError(f"{key} must be given, got {settings.get(key)!r}")

@@ -26,7 +26,7 @@ from lora_edu.nn.inject import add
 from lora_edu.nn.json_file import text_of
 from lora_edu.nn.model import inner, lora_layers
 from lora_edu.nn.named import LoRALayer
-from lora_edu.nn.targets import select
+from lora_edu.nn.targets import check_places, select
 from lora_edu.nn.tensors import CONFIG, base, check, keys
 
 WEIGHTS = "adapter_model.safetensors"
@@ -41,9 +41,10 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
     has no rule "none": s = α is written as α'/r with α' = α·r.
 
     Raises ValueError for a name that no layer has, for layers that disagree about rsLoRA or
-    dropout (the file has one value for all), for a model that is itself a LoRA layer, and for an
-    adapter that :func:`load_adapter` would refuse (not finite, of another shape or dtype); OSError
-    where the folder cannot be written. Then the files are as they were.
+    dropout (the file has one value for all), for a model that is itself a LoRA layer, for a layer
+    under two names (PEFT adapts the first alone), and for an adapter that :func:`load_adapter`
+    would refuse (not finite, of another shape or dtype); OSError where the folder cannot be
+    written. Then the files are as they were.
 
     >>> from tempfile import TemporaryDirectory
     >>> from lora_edu.nn import inject
@@ -60,10 +61,11 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
         raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
     adapters = {path: layer.adapters[name] for path, layer in layers.items()}
     config = AdapterConfig.of(model, adapters)
-    tensors = {key: matrix.detach().contiguous() for path, adapter in adapters.items()
+    tensors = {key: matrix.detach().clone() for path, adapter in adapters.items()
                for key, matrix in zip(keys(path, layers[path]), (adapter.lora_A, adapter.lora_B),
                                       strict=True)}
     check(tensors, layers, config)
+    check_places(model, layers)
 
     def write(path: Path) -> None:
         try:
@@ -123,6 +125,7 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
                              f"{config.target_modules!r}")
     with _in(weights_file):
         check(tensors, found, config)
+    check_places(model, found)
     for module in model.modules():
         if isinstance(module, LoRALayer):
             module.check_new_name(name)

@@ -66,6 +66,9 @@ class LoRALayer(nn.Module):
         if "weight" not in base_layer._parameters:
             raise ValueError("base_layer must hold its weight as a parameter; here a hook computes "
                              "it (pruning, weight_norm, spectral_norm): make that permanent first")
+        if base_layer.weight.is_meta:
+            raise ValueError("base_layer must hold its numbers, its weight is on the device meta, "
+                             "which has none: load the model's weights first")
 
     def add_adapter(self, name: str, r: int, alpha: float, *, rng: Draws = None,
                     matrices: tuple[torch.Tensor, torch.Tensor] | None = None,

@@ -5,6 +5,7 @@ Imports torch, regex (which can stop a search) and the NumPy core.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 import regex
@@ -51,6 +52,15 @@ def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
             raise ValueError(_nothing_matches(model, what, a_pattern=what is target))
 
 
+def check_places(model: nn.Module, found: dict[str, nn.Module]) -> None:
+    """Raise ValueError where a layer hangs in two places: PEFT would adapt the first alone."""
+    places = Counter(child for module in model.modules() for child in module._modules.values())
+    for path, module in found.items():
+        if places[module] > 1:
+            raise ValueError("model must have each layer under one name, for PEFT adapts only the "
+                             f"first, {path!r} is in {places[module]} places")
+
+
 def matches(path: str, targets: Targets) -> bool:
     """Whether a layer's name is one that targets choose (see :func:`lora_edu.nn.inject`)."""
     if isinstance(targets, str):
@@ -68,8 +78,9 @@ def fits(pattern: str, path: str) -> bool:
 
 
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """(name, module) for all modules below ``module``, without looking into LoRA layers."""
-    if not isinstance(module, LoRALayer):
+    """(name, module) for all modules below ``module``, without looking into LoRA layers, or into
+    PEFT's."""
+    if not hasattr(module, "base_layer"):
         for name, child in module.named_children():
             yield prefix + name, child
             yield from walk(child, f"{prefix}{name}.")

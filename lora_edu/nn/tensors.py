@@ -41,6 +41,8 @@ def check(tensors: dict, found: dict[str, nn.Module], config: AdapterConfig) -> 
                              f"got {tuple(tensor.shape)}")
         elif tensor.dtype not in DTYPES:
             raise ValueError(f"{key!r} must be of one of the dtypes {DTYPES}, got {tensor.dtype}")
+        elif tensor.is_meta:
+            raise ValueError(f"{key!r} must hold numbers, it is on the device meta")
         elif not all(part.isfinite().all() for part in tensor.reshape(-1).split(PIECE)):
             raise ValueError(f"{key!r} must be finite, got {int((~tensor.isfinite()).sum())} "
                              f"non-finite entries of {tensor.numel()}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from torch import nn
 
@@ -246,3 +246,30 @@ def test_a_layer_on_its_own_has_no_name_to_save_it_under(tmp_path):
     with pytest.raises(ValueError, match="model must contain the LoRA layer, not be it"):
         save_adapter(layer, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("places", [["0", "1"], ["0", "inner.0"]])
+def test_a_layer_under_two_names_is_not_exchanged_for_peft_adapts_the_first_alone(tmp_path, places):
+    def model():
+        shared = nn.Linear(4, 4)
+        return nn.ModuleDict({"0": shared, **(
+            {"1": shared} if places[1] == "1" else {"inner": nn.ModuleDict({"0": shared})})})
+
+    twin = get_peft_model(model(), LoraConfig(r=2, target_modules=r".*0"))
+    twin.save_pretrained(tmp_path / "theirs")
+    ours = model()
+    inject(ours, ["0"], 2, 4)
+    for call in (lambda: save_adapter(ours, tmp_path / "new"),
+                 lambda: load_adapter(model(), tmp_path / "theirs")):
+        with pytest.raises(ValueError, match=r"under one name.*'0' is in 2 places"):
+            call()
+    assert not (tmp_path / "new").exists()
+
+
+def test_layers_that_share_a_matrix_each_have_it_in_the_file(tmp_path):
+    model, plain = adapted(targets=["q"])
+    first, second = (block.q.active[0] for block in model.blocks)
+    second.lora_A = first.lora_A
+    save_adapter(model, tmp_path)
+    load_adapter(plain, tmp_path)
+    assert same_bits(plain(IDS), model(IDS))
