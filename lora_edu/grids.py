@@ -141,8 +141,11 @@ def _bar(runs: int):
     if not runs:
         yield int
         return
-    from tqdm import tqdm
-
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError as error:
+        error.add_note('what a bar needs: pip install "lora_edu[fast]"')
+        raise
     with tqdm(total=runs, desc="runs") as bar:
         yield bar.update
 
