@@ -1,6 +1,6 @@
 """The adapter itself: ΔW = s·B·A, its forward pass, its gradients, and merging.
 
-Imports NumPy only. Notation is the paper's (Hu et al. 2021, section 4.1): ``W0`` is the
+Notation is the paper's (Hu et al. 2021, section 4.1): ``W0`` is the
 frozen weight, shape (d, k) = (out, in); ``A`` is (r, k); ``B`` is (d, r); ``s`` the scaling.
 """
 

@@ -1,7 +1,4 @@
-"""Problems to adapt to: a loss and its gradient with respect to the full weight W.
-
-Imports NumPy only.
-"""
+"""Problems to adapt to: a loss and its gradient with respect to the full weight W."""
 
 from __future__ import annotations
 
