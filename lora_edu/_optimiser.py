@@ -89,18 +89,20 @@ def floating(array: np.ndarray) -> np.dtype:
 
 
 def settle(optimiser, name: str, **bounds) -> None:
-    """Check a setting, one number or one per array, and keep it: as floats, an array as it is."""
-    value = getattr(optimiser, name)
+    """Check a setting, and keep it."""
+    object.__setattr__(optimiser, name, _checked(name, getattr(optimiser, name), **bounds))
+
+
+def _checked(name: str, value, **bounds) -> PerArray:
+    """One number as a float, several as a tuple, an array of them as it is."""
     several = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
-    if several and not len(value):
+    if not several:
+        return _check.number(name, value, **bounds)
+    if not len(value):
         raise ValueError(f"{name} must be one number or one per array, got {value!r}")
-    if several:
-        found = tuple(_check.number(f"{name}[{i}]", entry, **bounds)
-                      for i, entry in enumerate(getattr(value, "flat", value)))
-    else:
-        found = _check.number(name, value, **bounds)
-    object.__setattr__(optimiser, name, value if isinstance(value, np.ndarray) and several
-                       else found)
+    found = tuple(_checked(f"{name}[{i}]", entry, **bounds)
+                  for i, entry in enumerate(getattr(value, "flat", value)))
+    return value if isinstance(value, np.ndarray) else found
 
 
 def settings_of(params: Arrays, **settings: PerArray) -> list[list[float]]:
