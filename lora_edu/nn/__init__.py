@@ -1,7 +1,6 @@
 """LoRA in PyTorch: layers with adapters, put into any model, merged, switched, saved and loaded.
 
-Imports torch, safetensors and the NumPy core; ``import lora_edu`` alone loads none of this. In the
-order of a first reading: ``lowrank`` (A, B, s), ``layer`` (the formula), ``named`` (several
+In the order of a first reading: ``lowrank`` (A, B, s), ``layer`` (the formula), ``named`` (several
 adapters, merging), ``targets`` (layers by name), ``config`` (PEFT's settings), ``inject`` (into a
 model), ``model`` (all layers at once), ``files`` (PEFT's format), ``doctor`` (what is wrong
 with a model; its tests are in ``diagnosis``).

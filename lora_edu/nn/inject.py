@@ -1,7 +1,4 @@
-"""Put adapters into a model: which layers, chosen by name, and what happens to the rest.
-
-Imports torch and the NumPy core; PEFT is not needed, also for its own settings.
-"""
+"""Put adapters into a model: which layers, chosen by name, and what happens to the rest."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The LoRA layers: h = W0·x + s·B·A·x (Hu et al. 2021, equation 3).
 
-Imports torch and the NumPy core. W0 is the frozen weight, A is (r, k), B is (d, r), s the scaling.
+W0 is the frozen weight, A is (r, k), B is (d, r), s the scaling.
 The shapes beside the code leave out what comes before the last axis: a batch, a sequence.
 """
 

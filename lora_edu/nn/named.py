@@ -1,6 +1,6 @@
 """What every LoRA layer does besides its formula: named adapters, and merging.
 
-Imports torch and the NumPy core. Nothing here writes to the base's weight: a merged weight is
+Nothing here writes to the base's weight: a merged weight is
 kept beside it, so unmerging and deleting give back every bit.
 """
 

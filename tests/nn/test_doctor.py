@@ -891,9 +891,8 @@ def test_outputs_that_are_none():
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("[]", "a file with one JSON object"), ("{", "adapter_config.json: this is not JSON"),
-    ("[" * 100_000, "adapter_config.json: this is not JSON"),
-    (" " * (2**20 + 1), "adapter_config.json: a config must have at most 1,048,576 bytes")])
+    ("[]", "a file with one JSON object"), ("{", "adapter_config.json: this is not JSON")])
+
 def test_a_file_that_holds_no_settings(tmp_path, text, message):
     (tmp_path / "adapter_config.json").write_text(text)
     with pytest.raises(ValueError, match=message):

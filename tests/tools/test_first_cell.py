@@ -193,8 +193,7 @@ def test_a_notebook_asks_for_the_extra_that_its_code_and_its_chapters_code_need(
 def test_an_extra_brings_what_those_that_it_names_bring_and_what_is_always_needed():
     chapters, torch = (set(requirements_of(extra, REPOSITORY)) for extra in ("chapters", "torch"))
     assert chapters >= {"numpy>=1.26", "plotly>=6.1", "anywidget>=0.9.13", "scikit-learn>=1.4"}
-    assert {Requirement(line).name for line in torch - chapters} == {
-        "torch", "safetensors", "regex"}
+    assert {Requirement(line).name for line in torch - chapters} == {"torch", "safetensors"}
     assert not [line for line in torch if line.startswith("lora")]
 
 
