@@ -218,6 +218,7 @@ def test_a_layer_on_its_own_has_no_name_to_save_it_under(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.claim("obs-peft-files")
 @pytest.mark.parametrize("places", [["0", "1"], ["0", "inner.0"]])
 def test_a_layer_under_two_names_is_not_exchanged_for_peft_adapts_the_first_alone(tmp_path, places):
     def model():

@@ -163,8 +163,9 @@ def test_beside_half_precision_a_and_b_are_float32_and_train_as_pefts_to_the_bit
 
 
 @pytest.mark.claim("obs-float32-adapters")
-def test_beside_half_precision_files_and_merged_weights_are_pefts_to_the_bit(half, tmp_path):
-    """Merged: of Linear layers. An Embedding's ΔW is rounded by PEFT before it is added."""
+@pytest.mark.parametrize("safe", [False, True])
+def test_beside_half_precision_files_and_merged_weights_are_pefts_to_the_bit(half, tmp_path, safe):
+    """Merged: of Linear layers, without safe_merge. Else PEFT rounds ΔW before it adds it."""
     model, twin, plain = half
     ids = token_ids(3, 7)
     want = model(ids)
@@ -178,12 +179,12 @@ def test_beside_half_precision_files_and_merged_weights_are_pefts_to_the_bit(hal
         peft_loaded = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path / folder)
         assert same_bits(peft_loaded(ids), want)
     merge(model)
-    twin.merge_adapter()
+    twin.merge_adapter(safe_merge=safe)
     for name, layer in lora_layers(model).items():
         theirs = twin.base_model.model.get_submodule(name).base_layer.weight
         W0, [adapter] = layer.base_layer.weight, layer.active
         assert layer.merged_weight.dtype == W0.dtype
-        if name == "tokens":
+        if name == "tokens" or safe:
             delta = layer.as_weight(adapter.delta())
             assert same_bits(layer.merged_weight, (W0.float() + delta).to(W0.dtype))
             assert same_bits(theirs, W0 + delta.to(W0.dtype))
