@@ -11,8 +11,6 @@ import operator
 
 import numpy as np
 
-LARGEST = 2**53  # up to here a float64 holds every whole number
-
 
 def numbers(name: str, value, what: str = "an array of numbers") -> np.ndarray:
     """Return ``value`` as an array of real numbers, in its own dtype; TypeError otherwise."""
@@ -25,7 +23,7 @@ def numbers(name: str, value, what: str = "an array of numbers") -> np.ndarray:
     return array
 
 
-def integer(name: str, value, *, minimum: int, maximum: int | None = LARGEST) -> int:
+def integer(name: str, value, *, minimum: int, maximum: int | None = None) -> int:
     """Return ``value`` as an int in the given range; TypeError or ValueError otherwise."""
     if type(value) is not int and not _is_one(value, "iu"):
         raise TypeError(f"{name} must be a whole number, got {value!r}")

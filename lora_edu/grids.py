@@ -85,7 +85,7 @@ def _check_runs(problem, axes, make, settings, rule, distribution) -> None:
             raise TypeError(f"optimiser must be a class that can be made of lr and {settings}, "
                             f"got {make!r}: {error}") from error
     for seed in axes["seed"]:
-        _check.integer("seed", seed, minimum=0, maximum=None)
+        _check.integer("seed", seed, minimum=0)
     for rank in axes["r"]:
         _check.integer("r", rank, minimum=1)
         for alpha in axes["alpha"]:

@@ -123,12 +123,6 @@ def test_the_article_fits_the_kind(name, words):
         _check.instance("x", 5, type(name, (), {}))
 
 
-def test_whole_numbers_end_where_float64_no_longer_holds_each():
-    assert _check.integer("x", 2**53, minimum=0) == 2**53
-    with pytest.raises(ValueError, match=f"^x must be at most {2**53}, got {2**53 + 1}$"):
-        _check.integer("x", 2**53 + 1, minimum=0)
-
-
 def test_an_array_of_ones_own_is_a_copy_that_cannot_be_written_to():
     given = np.ones(3)
     own = _check.own(given)
