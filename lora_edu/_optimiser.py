@@ -1,13 +1,8 @@
-"""What an optimiser has to do, and the parts that those of ``optim`` are made of.
-
-Imports NumPy and the checks only.
-"""
+"""What an optimiser has to do, and the parts that those of ``optim`` are made of."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +10,6 @@ from lora_edu import _check
 
 Arrays = list[np.ndarray]
 PerArray = float | Sequence[float] | np.ndarray
-_TRIED: set[tuple[type, type]] = set()
 
 
 class Optimiser:
@@ -28,11 +22,9 @@ class Optimiser:
     update: called with params, grads and the state; changes the params in place (``p -= …``, not
     ``p = p - …``) and returns the state. In ``train`` the params are A (r, k) and B (d, r). In
     ``sweep`` they are stacks of runs, A (R, r, k) and Bᵀ (R, r, d), ``lr`` may be (R, 1, 1), and a
-    norm or a mean has to be taken of each run on its own. Both try one step and raise TypeError
-    where it does not do this.
+    norm or a mean has to be taken of each run on its own.
     powers: how the settings follow when an array is multiplied by c, such as {"lr": 1}: each is
     multiplied by c to this power. Only :func:`equivalent` needs it.
-    buffers: how many lists of arrays, shaped as the params, a state holds; None: not known.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -48,67 +40,31 @@ class Optimiser:
     [array([-0.1,  0.1])]
     """
 
-    buffers: ClassVar[int | None] = None
-
     def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
         """One step: (new params, new state). ``params``, ``grads``: lists of equal shapes.
 
-        Raises TypeError for what is not lists of real numbers, ValueError for other shapes and for
-        a state that is not of these params.
+        Raises TypeError for what is not lists of real numbers, ValueError for other shapes. What
+        ``update`` raises, as for a state of other params, says in a note what it was given.
         """
         params = [np.array(p, dtype=floating(p)) for p in each("params", params)]
         grads = each("grads", grads)
         shapes, grad_shapes = _shapes(params), _shapes(grads)
         if shapes != grad_shapes:
             raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
-        buffers = [part for part in _state("state", state) if isinstance(part, list)]
-        if self.buffers is not None and [shapes] * self.buffers != list(map(_shapes, buffers)):
-            raise ValueError("state must be what init made of these params, or the step before "
-                             f"returned, got {state!r:.200}")
-        state = tuple([a.copy() for a in part] if isinstance(part, list) else part
-                      for part in state)
-        return params, self.update(params, grads, state)
+        try:
+            state = tuple([a.copy() for a in part] if isinstance(part, list) else part
+                          for part in state)
+            return params, self.update(params, grads, state)
+        except Exception as error:
+            error.add_note(f"in {self!r}.step, params and grads of shapes {shapes}, state = "
+                           f"{state!r:.200}")
+            raise
 
 
 def check(name: str, value):
     """Return ``value`` if it is an optimiser, ready to step; TypeError otherwise."""
     if isinstance(value, type) or not all(hasattr(value, part) for part in ("init", "step")):
         raise TypeError(f"{name} must be an optimiser such as Adam(lr=0.001), got {value!r}")
-    return value
-
-
-def tried(optimiser, params: Arrays, grads: Arrays) -> Arrays:
-    """The params after the first step that moves them; the arguments stay as they are.
-
-    Raises TypeError where ``init`` or ``update`` does not do what :class:`Optimiser` says. An
-    update may leave the params for 100 steps, as a warm-up or gradients that are gathered do.
-    """
-    optimiser, moved = copy.deepcopy(optimiser), [p.copy() for p in params]
-    state = _state("init's state", optimiser.init(moved))
-    for _ in range(100):
-        with np.errstate(over="ignore", invalid="ignore"):
-            state = optimiser.update(moved, [g.copy() for g in grads], state)
-        _state("the state that update returns", state)
-        if any(not np.array_equal(p, q) for p, q in zip(moved, params, strict=True)):
-            return moved
-    raise TypeError("update must change the params in place, as p -= lr * g does and "
-                    f"p = p - lr * g does not; nothing has moved with {optimiser!r:.100}")
-
-
-def try_once(optimiser, A: np.ndarray, B: np.ndarray) -> None:
-    """Try one step, unless an optimiser of this class has been tried before. One without ``update``
-    brings a ``step`` of its own, and one whose lr is zero moves nothing."""
-    kind = type(optimiser), type(getattr(optimiser, "optimiser", None))  # of a wrapper, both
-    if kind not in _TRIED and hasattr(optimiser, "update") and np.any(
-            getattr(optimiser, "lr", True)):
-        ones = [np.ones_like(A), np.ones_like(B)]
-        tried(optimiser, [np.zeros_like(A), np.ones_like(B)], ones)
-        _TRIED.add(kind)
-
-
-def _state(name: str, value) -> tuple:
-    if not isinstance(value, tuple):
-        raise TypeError(f"{name} must be a tuple, got {type(value).__name__}")
     return value
 
 
@@ -133,20 +89,19 @@ def floating(array: np.ndarray) -> np.dtype:
 
 
 def settle(optimiser, name: str, **bounds) -> None:
-    """Check a setting and keep it."""
+    """Check a setting, and keep it."""
     object.__setattr__(optimiser, name, _checked(name, getattr(optimiser, name), **bounds))
 
 
 def _checked(name: str, value, **bounds) -> PerArray:
-    """One number, or a list, a tuple or an array of them; fractions and tensors become floats."""
+    """One number as a float, several as a tuple, an array of them as it is."""
     several = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
     if not several:
-        number = _check.number(name, value, **bounds)
-        return value if isinstance(value, (int, float, np.number)) else number
+        return _check.number(name, value, **bounds)
     if not len(value):
         raise ValueError(f"{name} must be one number or one per array, got {value!r}")
-    entries = value.flat if isinstance(value, np.ndarray) else value
-    found = tuple(_checked(f"{name}[{i}]", entry, **bounds) for i, entry in enumerate(entries))
+    found = tuple(_checked(f"{name}[{i}]", entry, **bounds)
+                  for i, entry in enumerate(getattr(value, "flat", value)))
     return value if isinstance(value, np.ndarray) else found
 
 

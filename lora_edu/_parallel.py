@@ -1,7 +1,4 @@
-"""Pieces of work side by side: in threads, in processes, on a cluster, or one after the other.
-
-Imports nothing of the package; threadpoolctl where it is installed.
-"""
+"""Pieces of work side by side: in threads, in processes, on a cluster, or one after the other."""
 
 from __future__ import annotations
 
@@ -19,10 +16,10 @@ def outcomes(function: Callable, pieces: Iterable, executor: Executor | None = N
     """(piece, function(piece)) for each piece, in the order in which they are done.
 
     executor: any ``concurrent.futures.Executor``; None: a thread a core, or none at all where
-    threads cannot be had (WebAssembly). A piece that fails in a worker is done once more here. If
-    it fails here too, its error is raised with a note: ``describe(piece)`` and the first error.
+    threads are unavailable (WebAssembly). The error of a piece that fails has a note that says
+    which: ``describe(piece)``.
     """
-    if executor is None and not _threads_can_be_had():
+    if executor is None and not _threads_available():
         yield from ((piece, function(piece)) for piece in pieces)
         return
     own = ThreadPoolExecutor(os.cpu_count()) if executor is None else None
@@ -33,11 +30,8 @@ def outcomes(function: Callable, pieces: Iterable, executor: Executor | None = N
             try:
                 result = future.result()
             except Exception as error:
-                try:
-                    result = function(piece)
-                except Exception as again:
-                    again.add_note(f"in {describe(piece)}; a worker had failed with {error!r}")
-                    raise
+                error.add_note(f"in {describe(piece)}")
+                raise
             yield piece, result
     finally:
         for future in pending:
@@ -70,7 +64,7 @@ def one_blas_thread():
                 _limits.pop().restore_original_limits()
 
 
-def _threads_can_be_had() -> bool:
+def _threads_available() -> bool:
     try:
         threading.Thread().start()
     except RuntimeError:

@@ -1,6 +1,6 @@
 """Many runs of one problem at once: the arithmetic behind ``grids.sweep``.
 
-Imports NumPy and the names in ``records``. The runs of a stack share the problem and the rank r;
+The runs of a stack share the problem and the rank r;
 they differ in start, scaling and learning rate. A is (R, r, k) and Bt = Bᵀ is (R, r, d); the
 optimisers of ``optim`` step them as they step two matrices, with a learning rate of shape
 (R, 1, 1).

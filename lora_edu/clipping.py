@@ -1,7 +1,4 @@
-"""Gradients clipped by their common norm, before an optimiser's step.
-
-Imports NumPy and the core's checks.
-"""
+"""Gradients clipped by their common norm, before an optimiser's step."""
 
 from __future__ import annotations
 
@@ -38,7 +35,6 @@ class Clipped(Optimiser):
         check("optimiser", self.optimiser)
         if isinstance(self.optimiser, Clipped):
             raise TypeError(f"optimiser must not be Clipped itself, got {self.optimiser!r}")
-        object.__setattr__(self, "buffers", getattr(self.optimiser, "buffers", None))
         _check.number("max_norm", self.max_norm, above=0.0)
         _check.number("eps", self.eps, minimum=0.0)
 

@@ -1,6 +1,6 @@
 """Where A and B start: five starting points, and the distributions that libraries draw from.
 
-Imports NumPy only. A starting point says which of A and B is zero; a distribution says how
+A starting point says which of A and B is zero; a distribution says how
 the random one is drawn. The two are separate choices, so they are separate arguments.
 """
 
@@ -87,5 +87,5 @@ def _distribution(distribution: str | float):
     """The drawing function behind a name or a standard deviation."""
     if isinstance(distribution, str):
         return DISTRIBUTIONS[_check.choice("distribution", distribution, DISTRIBUTIONS)]
-    sigma = _check.number("distribution", distribution, above=0.0)
+    sigma = _check.number("distribution", distribution, above=0.0, below=1e300)
     return lambda rows, columns, r, rng: rng.normal(0.0, sigma, (rows, columns))

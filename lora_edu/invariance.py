@@ -1,6 +1,6 @@
 """The same training run in other settings: an exact change of variables of A, B and the scaling.
 
-Imports NumPy and the core. Multiply A by a and B by b and divide the scaling by a·b: the model is
+Multiply A by a and B by b and divide the scaling by a·b: the model is
 the same, ∇A is divided by a and ∇B by b, and for each optimiser there are settings with which
 every later W is the same too. The proof is in the book's chapter "The Adam invariance". The change
 of variables is Yang & Hu's (2021) for SGD, Yang & Littwin's (2023) for optimisers that act entry by
@@ -60,12 +60,13 @@ def _optimiser(optimiser, a: float, b: float):
                              f"norm, got a = {a!r}, b = {b!r}: no setting makes the runs the same")
         return Clipped(_optimiser(optimiser.optimiser, a, b), optimiser.max_norm / a,
                        optimiser.eps / a)
-    if not hasattr(optimiser, "powers"):
+    try:
+        return replace(optimiser, **{
+            name: _scaled(name, getattr(optimiser, name), a**power, b**power)
+            for name, power in optimiser.powers.items()})
+    except (AttributeError, TypeError) as error:
         raise TypeError("optimiser must have powers, which say how its settings follow a change of "
-                        f"A and B (see lora_edu.Optimiser), got {optimiser!r}")
-    return replace(optimiser, **{
-        name: _scaled(name, getattr(optimiser, name), a**power, b**power)
-        for name, power in optimiser.powers.items()})
+                        f"A and B (see lora_edu.Optimiser), got {optimiser!r}: {error}") from error
 
 
 def _scaled(name: str, value, for_A: float, for_B: float):

@@ -1,6 +1,6 @@
 """SGD, Momentum, Adam and AdamW as pure steps over a list of arrays.
 
-Imports NumPy and the core's checks. The arithmetic is ``torch.optim``'s, in the order torch does
+The arithmetic is ``torch.optim``'s, in the order torch does
 it, so that the two agree to rounding, and in the arrays' own precision: float32 stays float32.
 ``step`` changes nothing in place: parameters, gradients and state go in, new parameters and new
 state come out. ``update`` is the same in place, for many runs at once, and checks nothing.
@@ -37,7 +37,6 @@ class SGD(Optimiser):
     lr: PerArray
     weight_decay: PerArray = 0.0
     powers: ClassVar = {"lr": 2, "weight_decay": -2}
-    buffers: ClassVar = 0
 
     def __post_init__(self):
         settle(self, "lr", above=0.0)
@@ -79,7 +78,6 @@ class Momentum(Optimiser):
     nesterov: bool = False
     weight_decay: PerArray = 0.0
     powers: ClassVar = {"lr": 2, "weight_decay": -2}
-    buffers: ClassVar = 1
 
     def __post_init__(self):
         settle(self, "lr", above=0.0)
@@ -128,7 +126,6 @@ class Adam(Optimiser):
     eps: PerArray = 1e-8
     weight_decay: PerArray = 0.0
     powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -2}
-    buffers: ClassVar = 2
 
     def __post_init__(self):
         settle(self, "lr", above=0.0)

@@ -1,7 +1,4 @@
-"""What a run, or a grid of runs, has recorded at every step.
-
-Imports NumPy and the core's adapter.
-"""
+"""What a run, or a grid of runs, has recorded at every step."""
 
 from __future__ import annotations
 

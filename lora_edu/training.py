@@ -1,7 +1,4 @@
-"""Train an adapter and write down what happened at every step.
-
-Imports NumPy and the core only.
-"""
+"""Train an adapter and write down what happened at every step."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
     adapter: of the same (d, k); it is not modified. optimiser: Adam(lr=…) or another, or one of
     your own class, see :class:`Optimiser`.
     watch: called at each recorded step as ``watch(step, adapter, loss)``, to write down more than
-    the History does; the run ends at the step at which it returns True.
+    the History does; the run ends at the step at which it returns True (NumPy's as well).
 
     Raises TypeError for arguments of another kind, ValueError for mismatched shapes, and
     FloatingPointError when the loss or a gradient stops being finite, unless ``allow_divergence``
@@ -45,31 +42,42 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
     _check.flag("allow_divergence", allow_divergence)
     if not (watch is None or callable(watch)):
         raise TypeError(f"watch must be a function or None, got {watch!r}")
-    W0 = problem.W0
+    W0 = _check.matrix("problem.W0", problem.W0)
     if adapter.shape != W0.shape:
         raise ValueError(f"adapter must have the shape of W0 {W0.shape}, got {adapter.shape}")
-    G0 = problem.loss_and_gradient(W0)[1]
+    G0 = _loss_and_gradient(problem, W0.copy())[1].copy()
     A, B, s = adapter.A, adapter.B, adapter.scaling
-    _optimiser.try_once(optimiser, A, B)
     state = optimiser.init([A, B])
     rows, diverged = [], False
     for t in range(steps + 1):
         with np.errstate(over="ignore", invalid="ignore"):  # checked just below
             delta = s * (B @ A)  # (d, k)
-            loss, G = problem.loss_and_gradient(W0 + delta)
+            loss, G = _loss_and_gradient(problem, W0 + delta)
             grad_A, grad_B = s * (B.T @ G), s * (G @ A.T)  # (r, k), (d, r)
             row = (loss, np.linalg.norm(delta), np.linalg.norm(grad_A), np.linalg.norm(grad_B),
                    -np.vdot(delta, G0))
         if not np.isfinite(row).all():
             if not allow_divergence or not rows:
-                raise FloatingPointError(f"the run diverged: at step {t} loss = {loss:g}; "
-                                         f"lower lr (the optimiser is {optimiser!r})")
+                remedy = f"lower lr (the optimiser is {optimiser!r})" if t else (
+                    "lr has not acted yet: look at the problem and at the adapter's start")
+                raise FloatingPointError(f"the run diverged: at step {t} loss = {loss:g}; {remedy}")
             diverged = True
             break
         rows.append(row)
         last = (A, B)
-        if watch and watch(t, Adapter(A, B, s), loss) is True:
+        if watch and _check.plain(watch(t, Adapter(A, B, s), loss)) is True:
             break
         if t < steps:
             (A, B), state = optimiser.step([A, B], [grad_A, grad_B], state)
     return History(*np.array(rows).T, adapter=Adapter(*last, s), diverged=diverged)
+
+
+def _loss_and_gradient(problem, W: np.ndarray) -> tuple[float, np.ndarray]:
+    """What a problem says of W; an error that tells what it has to say where it says another."""
+    found = problem.loss_and_gradient(W)
+    try:
+        loss, G = found
+        return float(loss), _check.matrix("G", G, W.shape, finite=False)
+    except (TypeError, ValueError) as error:
+        raise TypeError("problem.loss_and_gradient must return (L, G), a number and a matrix of "
+                        f"shape {W.shape}, got {found!r:.200}: {error}") from error

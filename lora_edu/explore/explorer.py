@@ -11,6 +11,7 @@ import os
 
 from lora_edu.explore import page
 from lora_edu.explore.controls import Control, make_controls, slug
+from lora_edu.explore.plain import extra
 from lora_edu.explore.states import evaluate, evaluate_one
 
 STATIC = "LORA_EDU_STATIC"  # set by sphinx_ext before the kernels start: no widget is made then
@@ -54,7 +55,8 @@ class Explorer:
     def live(self):
         """The live form: a ``LiveExplorer``, made once."""
         if self._live is None:
-            from lora_edu.explore.live import LiveExplorer
+            with extra():
+                from lora_edu.explore.live import LiveExplorer
 
             self._live = LiveExplorer(self)  # a bad first figure raises here, in the cell
         return self._live

@@ -12,6 +12,7 @@ import datetime
 import math
 import numbers
 import re
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -63,6 +64,17 @@ def plain_figure(figure, where: str = "the figure") -> dict:
             "layout": as_lists(_plain(layout, where, "layout"))}
 
 
+@contextmanager
+def extra():
+    """Say what brings a module that is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        error.add_note('what lora_edu.explore needs: pip install "lora_edu[explore]"')
+        raise
+
+
+@extra()
 def validate(figure, where: str = "the figure") -> None:
     """Hold a figure that came as a dict against plotly.
 

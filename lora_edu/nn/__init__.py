@@ -1,13 +1,16 @@
 """LoRA in PyTorch: layers with adapters, put into any model, merged, switched, saved and loaded.
 
-Imports torch, safetensors and the NumPy core; ``import lora_edu`` alone loads none of this. In the
-order of a first reading: ``lowrank`` (A, B, s), ``layer`` (the formula), ``named`` (several
+In the order of a first reading: ``lowrank`` (A, B, s), ``layer`` (the formula), ``named`` (several
 adapters, merging), ``targets`` (layers by name), ``config`` (PEFT's settings), ``inject`` (into a
 model), ``model`` (all layers at once), ``files`` (PEFT's format), ``doctor`` (what is wrong
 with a model; its tests are in ``diagnosis``).
 """
 
-from lora_edu.nn.config import AdapterConfig
+try:
+    from lora_edu.nn.config import AdapterConfig
+except ModuleNotFoundError as error:
+    error.add_note('what lora_edu.nn needs: pip install "lora_edu[nn]"')
+    raise
 from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter
 from lora_edu.nn.inject import inject

@@ -1,6 +1,6 @@
 """The settings of an adapter under PEFT's names, and adapter_config.json, which holds them.
 
-Imports torch and the NumPy core; PEFT's ``LoraConfig`` is read without PEFT.
+PEFT's ``LoraConfig`` is read without PEFT.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from torch import nn
 
 from lora_edu import _check
-from lora_edu.nn.json_file import parsed
 from lora_edu.nn.layer import LoRAEmbedding
 from lora_edu.nn.lowrank import LowRank
 from lora_edu.nn.targets import Targets, checked, fits, matches, walk
@@ -159,7 +158,7 @@ class AdapterConfig:
         on = {key: value for key, value in settings.items() if value and value != "none"}
         known = {f.name for f in fields(cls)} - {"init_lora_weights"}
         for key in on.keys() - known - WITHOUT_EFFECT - {"init_lora_weights"}:
-            raise ValueError(f"{key} must be off, it is not part of plain LoRA, got {on[key]!r}")
+            raise ValueError(f"{key} must be off, it has no counterpart here, got {on[key]!r}")
         for key in ("r", "lora_alpha", "target_modules"):
             if key not in on:
                 raise ValueError(f"{key} must be given, got {settings.get(key)!r}")
@@ -185,6 +184,14 @@ class AdapterConfig:
         return cls(r=r, lora_alpha=alpha, target_modules=targets,
                    use_rslora=use_rslora, lora_dropout=dropout, rank_pattern=_exceptions(ranks, r),
                    alpha_pattern=_exceptions(alphas, alpha))
+
+
+def parsed(text: str) -> Any:
+    """What a text says in JSON. ValueError for a text that is not JSON."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"this is not JSON: {error}") from None
 
 
 def _pefts_alpha(adapter: LowRank) -> float:

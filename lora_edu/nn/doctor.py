@@ -95,6 +95,8 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
     case = Case(model, batch, optimiser, loss_fn, _check.flag("training", training),
                 _check.number("loss_scale", loss_scale, above=0.0),
                 None if config is None else settings_of(config), reference)
+    if any(part.A.is_meta or part.B.is_meta for part in case.parts):
+        raise ValueError("model must hold its adapters' numbers, they are on the device meta")
     made = [test for test in TESTS if all(map(case.has, getattr(test, "needs", ())))]
     return Diagnosis([found for test in made for found in test(case)],
                      [test.__doc__ for test in made])

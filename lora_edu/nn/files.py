@@ -1,32 +1,28 @@
 """Save and load an adapter in PEFT's format: adapter_config.json and adapter_model.safetensors.
 
-Imports torch, safetensors and the NumPy core. The two files are replaced together: the weights
-carry a digest of the settings they were saved with, and a pair that does not belong together is
-refused. So is a file that does not fit, before anything changes.
+The weights carry a digest of the settings they were saved with: a pair that does not belong
+together is refused, and so is a file that does not fit, before anything changes.
 """
 
 from __future__ import annotations
 
-import errno
-import json
 import os
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 from torch import nn
 
 from lora_edu import _check
 from lora_edu.nn.config import AdapterConfig
-from lora_edu.nn.folder import locked, made, path_of, replace_both, second_of
 from lora_edu.nn.inject import add
-from lora_edu.nn.json_file import text_of
 from lora_edu.nn.model import inner, lora_layers
 from lora_edu.nn.named import LoRALayer
-from lora_edu.nn.targets import select
+from lora_edu.nn.targets import check_places, select
 from lora_edu.nn.tensors import CONFIG, base, check, keys
 
 WEIGHTS = "adapter_model.safetensors"
@@ -36,14 +32,14 @@ DIGEST = "lora_edu_settings"  # in the metadata of the weights
 def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "default") -> None:
     """Write one adapter of ``model`` into ``directory``, for us and for PEFT; replaces its files.
 
-    Both files are replaced or neither, also when the process is killed, and several processes may
-    save and load at once (except on Windows, where a load that meets a save can be refused). PEFT
-    has no rule "none": s = α is written as α'/r with α' = α·r.
+    Both files are written aside and then renamed, one after the other; a load that comes in between
+    refuses the pair. PEFT has no rule "none": s = α is written as α'/r with α' = α·r.
 
     Raises ValueError for a name that no layer has, for layers that disagree about rsLoRA or
-    dropout (the file has one value for all), for a model that is itself a LoRA layer, and for an
-    adapter that :func:`load_adapter` would refuse (not finite, of another shape or dtype); OSError
-    where the folder cannot be written. Then the files are as they were.
+    dropout (the file has one value for all), for a model that is itself a LoRA layer, for a layer
+    under two names (PEFT adapts the first alone), and for an adapter that :func:`load_adapter`
+    would refuse (not finite, of another shape or dtype); OSError where the folder cannot be
+    written. Then the files are as they were.
 
     >>> from tempfile import TemporaryDirectory
     >>> from lora_edu.nn import inject
@@ -54,27 +50,26 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
     ...     sorted(os.listdir(folder))
     ['adapter_config.json', 'adapter_model.safetensors']
     """
-    model, directory = inner(model), path_of(directory)
+    model, directory = inner(model), _path_of(directory)
     layers = lora_layers(model, _check.instance("name", name, str))
     if "" in layers:
         raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
     adapters = {path: layer.adapters[name] for path, layer in layers.items()}
     config = AdapterConfig.of(model, adapters)
-    tensors = {key: matrix.detach().contiguous() for path, adapter in adapters.items()
+    tensors = {key: matrix.detach().clone(memory_format=torch.contiguous_format)
+               for path, adapter in adapters.items()
                for key, matrix in zip(keys(path, layers[path]), (adapter.lora_A, adapter.lora_B),
                                       strict=True)}
     check(tensors, layers, config)
-
-    def write(path: Path) -> None:
-        try:
-            save_file(tensors, path, metadata={"format": "pt", DIGEST: config.digest()})
-        except SafetensorError as error:
-            raise OSError(errno.EIO, str(error), str(directory)) from error
-        _sort_metadata(path)
-
-    with made(directory):
-        replace_both(directory, WEIGHTS, write, CONFIG, config.to_json(),
-                     lambda text: _belongs(_digest(directory / WEIGHTS), text))
+    check_places(model, layers)
+    files = {WEIGHTS: save(tensors, metadata={"format": "pt", DIGEST: config.digest()}),
+             CONFIG: config.to_json().encode()}
+    directory.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".saving.", dir=directory) as aside:
+        for name, content in files.items():
+            (Path(aside) / name).write_bytes(content)
+        for name in files:
+            os.replace(Path(aside) / name, directory / name)
 
 
 def load_adapter(model: nn.Module, directory: str | os.PathLike,
@@ -102,20 +97,15 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     >>> model[0].active_adapters
     ['as saved']
     """
-    model, directory = inner(_check.instance("model", model, nn.Module)), path_of(directory)
+    model, directory = inner(_check.instance("model", model, nn.Module)), _path_of(directory)
     config_file, weights_file = directory / CONFIG, directory / WEIGHTS
-    for file in (config_file, weights_file):
-        if file.exists() and not file.is_file():
-            raise ValueError(f"{file}: this must be a file")
-    with locked(directory, to_write=False) if directory.is_dir() else nullcontext():
-        with _in(weights_file):
-            weights_file.open("rb").close()  # safetensors calls a file that may not be read missing
-            digest, tensors = _digest(weights_file), load_file(weights_file)
-        with _in(config_file):
-            text = second_of(directory, CONFIG, partial(_belongs, digest), text_of)
-            config = AdapterConfig.from_json(text)
-            if not _belongs(digest, text):
-                raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
+    with _in(weights_file), safe_open(weights_file, "pt") as file:
+        digest, found = (file.metadata() or {}).get(DIGEST), file.keys()  # PEFT writes no digest
+        tensors = {key: file.get_tensor(key) for key in found}
+    with _in(config_file):
+        config = AdapterConfig.from_json(config_file.read_text(encoding="utf-8"))
+        if digest not in (None, config.digest()):
+            raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
     with _in(config_file):
         found = select(model, config.target_modules, config.exclude_modules)
         if not found:
@@ -123,23 +113,12 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
                              f"{config.target_modules!r}")
     with _in(weights_file):
         check(tensors, found, config)
+    check_places(model, found)
     for module in model.modules():
         if isinstance(module, LoRALayer):
             module.check_new_name(name)
     add(model, found, name, partial(_settings, found, config, tensors))
     return list(found)
-
-
-def _sort_metadata(path: Path) -> None:
-    """safetensors writes its metadata in any order; the same adapter shall give the same bytes."""
-    with open(path, "r+b") as file:
-        size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(size)
-        if len(text) == size:
-            file.seek(8)
-            file.write(text)
 
 
 def _settings(found: dict[str, nn.Module], config: AdapterConfig, tensors: dict, path: str) -> dict:
@@ -150,18 +129,10 @@ def _settings(found: dict[str, nn.Module], config: AdapterConfig, tensors: dict,
             "dtype": torch.promote_types(wide, base(found[path]).weight.dtype)}
 
 
-def _digest(weights_file: Path) -> str | None:
-    """That of the settings with which weights were saved; None for PEFT's."""
-    with safe_open(weights_file, "pt") as file:
-        return (file.metadata() or {}).get(DIGEST)
-
-
-def _belongs(digest: str | None, text: str) -> bool:
-    """Whether settings are those that a digest was made of; PEFT's files have no digest."""
-    try:
-        return digest is None or AdapterConfig.from_json(text).digest() == digest
-    except (TypeError, ValueError):
-        return True  # what is wrong with it is said when it is read
+def _path_of(directory: str | os.PathLike) -> Path:
+    if not isinstance(directory, (str, os.PathLike)) or not os.fspath(directory):
+        raise TypeError(f"directory must be the path of a folder, got {directory!r}")
+    return Path(directory)
 
 
 @contextmanager

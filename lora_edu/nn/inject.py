@@ -1,7 +1,4 @@
-"""Put adapters into a model: which layers, chosen by name, and what happens to the rest.
-
-Imports torch and the NumPy core; PEFT is not needed, also for its own settings.
-"""
+"""Put adapters into a model: which layers, chosen by name, and what happens to the rest."""
 
 from __future__ import annotations
 
@@ -27,7 +24,10 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | PeftConfig = (),
     """Add an adapter called ``name`` to layers of ``model``, in place. Returns the layers' names.
 
     Afterwards it is the only active adapter, and the only thing that trains: every other parameter
-    is frozen. To train a head as well, call ``model.head.requires_grad_(True)`` then.
+    is frozen. To train a head as well, call ``model.head.requires_grad_(True)`` then. Statistics
+    that a BatchNorm gathers in train mode still move, and are in no adapter's file, PEFT's neither:
+    keep such modules in eval mode. A layer under two names has one adapter at both; in PEFT the
+    first name has it alone.
 
     targets: a list of names, or one regular expression. A name in a list stands for every layer
     that is called so, or so after a dot: ``["q", "v"]`` finds ``blocks.0.q``. A string is a regular

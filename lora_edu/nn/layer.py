@@ -1,6 +1,6 @@
 """The LoRA layers: h = W0·x + s·B·A·x (Hu et al. 2021, equation 3).
 
-Imports torch and the NumPy core. W0 is the frozen weight, A is (r, k), B is (d, r), s the scaling.
+W0 is the frozen weight, A is (r, k), B is (d, r), s the scaling.
 The shapes beside the code leave out what comes before the last axis: a batch, a sequence.
 """
 
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lora_edu.nn.named import LoRALayer
+from lora_edu.nn.named import LoRALayer, of_base
 
 
 class LoRALinear(LoRALayer):
@@ -27,6 +27,7 @@ class LoRALinear(LoRALayer):
     """
 
     base_type, start, distribution = nn.Linear, "A random, B zero", "kaiming_uniform"
+    bias, in_features, out_features = map(of_base, ("bias", "in_features", "out_features"))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x: (…, k), in the base's dtype. Returns h: (…, d)."""
@@ -61,6 +62,8 @@ class LoRAEmbedding(LoRALayer):
     """
 
     base_type, start, distribution = nn.Embedding, "A zero, B random", 1.0
+    num_embeddings, embedding_dim, padding_idx = map(
+        of_base, ("num_embeddings", "embedding_dim", "padding_idx"))
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """ids: (…), whole numbers below k. Returns h: (…, d)."""

@@ -1,7 +1,4 @@
-"""One adapter in torch: A, B and the numbers that go with them.
-
-Imports torch and the NumPy core.
-"""
+"""One adapter in torch: A, B and the numbers that go with them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What can be done to a model's adapters: choose, delete, merge. Everything happens in place.
 
-Imports torch and the NumPy core. Every function takes a model with LoRA layers in it (or one such
+Every function takes a model with LoRA layers in it (or one such
 layer) and raises ValueError when it has none. A call that fails leaves the model as it was.
 """
 

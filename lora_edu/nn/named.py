@@ -1,6 +1,6 @@
 """What every LoRA layer does besides its formula: named adapters, and merging.
 
-Imports torch and the NumPy core. Nothing here writes to the base's weight: a merged weight is
+Nothing here writes to the base's weight: a merged weight is
 kept beside it, so unmerging and deleting give back every bit.
 """
 
@@ -66,6 +66,9 @@ class LoRALayer(nn.Module):
         if "weight" not in base_layer._parameters:
             raise ValueError("base_layer must hold its weight as a parameter; here a hook computes "
                              "it (pruning, weight_norm, spectral_norm): make that permanent first")
+        if base_layer.weight.is_meta:
+            raise ValueError("base_layer must hold its numbers, its weight is on the device meta, "
+                             "which has none: load the model's weights first")
 
     def add_adapter(self, name: str, r: int, alpha: float, *, rng: Draws = None,
                     matrices: tuple[torch.Tensor, torch.Tensor] | None = None,
@@ -126,6 +129,21 @@ class LoRALayer(nn.Module):
         return [self.adapters[name] for name in self.active_adapters]
 
     @property
+    def weight(self) -> torch.Tensor:
+        """The weight that the layer computes with: W0 + ΔW, rounded as :meth:`merge` rounds it.
+
+        For code that reads a layer's weight and does not call it, as T5 and the fast path of
+        ``nn.TransformerEncoderLayer`` do. It is added up anew at each reading, with gradients.
+        """
+        if self.merged:
+            return self.merged_weight
+        W0 = self.base_layer.weight
+        weight = W0.to(torch.promote_types(W0.dtype, torch.float32), copy=True)
+        for adapter in self.active:
+            weight = weight + self.as_weight(adapter.delta())
+        return weight.to(W0.dtype)
+
+    @property
     def merged(self) -> bool:
         """Whether ``merged_weight`` stands in for W0 and the active adapters."""
         return self.merged_weight is not None
@@ -145,15 +163,17 @@ class LoRALayer(nn.Module):
         if self.base_layer._forward_hooks or self.base_layer._forward_pre_hooks:
             raise ValueError("base_layer must have no forward hooks when it is merged: they act on "
                              "W0 alone, the merged weight is one; remove them first")
-        W0 = self.base_layer.weight
-        merged = W0.to(torch.promote_types(W0.dtype, torch.float32), copy=True)
-        for adapter in self.active:
-            merged = merged + self.as_weight(adapter.delta())
-        self.merged_weight = merged.to(W0.dtype)
+        self.unmerge()
+        self.merged_weight = self.weight
 
     def unmerge(self) -> None:
         """Use W0 and the adapters again, every bit as before; nothing to do when not merged."""
         self.merged_weight = None
+
+
+def of_base(name: str) -> property:
+    """An attribute that a LoRA layer has of its base, for code that takes it for a plain layer."""
+    return property(lambda layer: getattr(layer.base_layer, name), doc=f"The base's {name}.")
 
 
 def names_of(names: str | Iterable[str]) -> list[str]:

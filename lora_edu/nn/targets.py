@@ -1,13 +1,11 @@
-"""Which layers of a model: chosen by name, as PEFT matches ``target_modules``.
-
-Imports torch, regex (which can stop a search) and the NumPy core.
-"""
+"""Which layers of a model: chosen by name, as PEFT matches ``target_modules``."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 
-import regex
 from torch import nn
 
 from lora_edu.nn.layer import LAYERS, LoRALinear
@@ -15,7 +13,6 @@ from lora_edu.nn.named import LoRALayer
 
 Targets = str | Collection[str]
 ALL_LINEAR = "all-linear"  # PEFT's word for all of them but the output head
-PATIENCE = 1.0  # seconds for one name: patterns come from files, too
 
 
 def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[str, nn.Module]:
@@ -51,6 +48,15 @@ def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
             raise ValueError(_nothing_matches(model, what, a_pattern=what is target))
 
 
+def check_places(model: nn.Module, found: dict[str, nn.Module]) -> None:
+    """Raise ValueError where a layer hangs in two places: PEFT would adapt the first alone."""
+    places = Counter(child for module in model.modules() for child in module._modules.values())
+    for path, module in found.items():
+        if places[module] > 1:
+            raise ValueError("model must have each layer under one name, for PEFT adapts only the "
+                             f"first, {path!r} is in {places[module]} places")
+
+
 def matches(path: str, targets: Targets) -> bool:
     """Whether a layer's name is one that targets choose (see :func:`lora_edu.nn.inject`)."""
     if isinstance(targets, str):
@@ -59,17 +65,14 @@ def matches(path: str, targets: Targets) -> bool:
 
 
 def fits(pattern: str, path: str) -> bool:
-    """Whether a regular expression is that of the whole name; ValueError if that takes too long."""
-    try:
-        return regex.fullmatch(pattern, path, timeout=PATIENCE) is not None
-    except TimeoutError:
-        raise ValueError(f"target_modules and patterns must be regular expressions that are soon "
-                         f"decided, {pattern!r} takes too long for {path!r}") from None
+    """Whether a regular expression is that of the whole name."""
+    return re.fullmatch(pattern, path) is not None
 
 
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """(name, module) for all modules below ``module``, without looking into LoRA layers."""
-    if not isinstance(module, LoRALayer):
+    """(name, module) for all modules below ``module``, without looking into LoRA layers, or into
+    PEFT's."""
+    if not hasattr(module, "base_layer"):
         for name, child in module.named_children():
             yield prefix + name, child
             yield from walk(child, f"{prefix}{name}.")
@@ -79,8 +82,8 @@ def checked(argument: str, targets: Targets, may_be_empty: bool = False) -> str 
     """targets, as a string or a list; TypeError or ValueError for what can choose no layer."""
     if isinstance(targets, str):
         try:
-            regex.compile(targets)
-        except regex.error as error:
+            re.compile(targets)
+        except re.error as error:
             raise ValueError(f"{argument} must be a regular expression or a list of names, "
                              f"got {targets!r}: {error}") from None
         return targets

@@ -1,7 +1,4 @@
-"""The tensors of an adapter's file: PEFT's names for them, and whether they fit the model.
-
-Imports torch, and the siblings config, layer, lowrank and named.
-"""
+"""The tensors of an adapter's file: PEFT's names for them, and whether they fit the model."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from lora_edu.nn.lowrank import DTYPES
 from lora_edu.nn.named import LoRALayer
 
 CONFIG = "adapter_config.json"
-PIECE = 2**20  # numbers that are looked at together
 PREFIX = "base_model.model."  # PEFT's path to the model that an adapter belongs to
 
 
@@ -41,7 +37,9 @@ def check(tensors: dict, found: dict[str, nn.Module], config: AdapterConfig) -> 
                              f"got {tuple(tensor.shape)}")
         elif tensor.dtype not in DTYPES:
             raise ValueError(f"{key!r} must be of one of the dtypes {DTYPES}, got {tensor.dtype}")
-        elif not all(part.isfinite().all() for part in tensor.reshape(-1).split(PIECE)):
+        elif tensor.is_meta:
+            raise ValueError(f"{key!r} must hold numbers, it is on the device meta")
+        elif not tensor.isfinite().all():
             raise ValueError(f"{key!r} must be finite, got {int((~tensor.isfinite()).sum())} "
                              f"non-finite entries of {tensor.numel()}")
 

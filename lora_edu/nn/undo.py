@@ -1,6 +1,6 @@
 """A call that fails leaves the model as it was: modules, adapters, flags, merged weights.
 
-Imports torch. Nothing in ``nn`` writes to a weight's numbers in place, so it is enough to
+Nothing in ``nn`` writes to a weight's numbers in place, so it is enough to
 remember which objects hang where.
 """
 

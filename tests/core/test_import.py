@@ -55,3 +55,17 @@ def test_every_public_name_exists():
 def test_every_public_function_and_class_says_what_it_does(name):
     documented = inspect.getdoc(getattr(lora_edu, name))
     assert documented and not documented.startswith(f"{name}(")  # a dataclass's own default
+
+
+@pytest.mark.parametrize(("missing", "call", "extra"), [
+    ("torch", "import lora_edu.nn", "nn"),
+    ("tqdm", "sweep(PROBLEM, r=1, alpha=1, lr=0.1, progress=True)", "fast"),
+    ("plotly", "explore(lambda a: {'data': []}, name='a', a=[1, 2]).html()", "explore"),
+    ("anywidget", "explore(lambda a: {'data': []}, name='a', a=[1, 2]).live()", "explore")])
+def test_a_module_that_is_missing_is_told_with_the_extra_that_brings_it(missing, call, extra):
+    code = (f"import sys; sys.modules[{missing!r}] = None\nfrom numpy.random import default_rng\n"
+            f"from lora_edu import sweep, teacher_student\nfrom lora_edu.explore import explore\n"
+            f"PROBLEM = teacher_student(2, 2, rng=default_rng(0))\n{call}")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"'{missing}'" in done.stderr or f"{missing} halted" in done.stderr
+    assert f'pip install "lora_edu[{extra}]"' in done.stderr

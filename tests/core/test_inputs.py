@@ -1,27 +1,19 @@
-"""What is no number is refused wherever a number is asked for; every public function checks its
-first argument too, and every result that float64 cannot hold is an error."""
-
-import inspect
-from fractions import Fraction
+"""What is no number is refused wherever a number is asked for, by the name of the argument."""
 
 import numpy as np
 import pytest
 import torch
 
-import lora_edu
 from lora_edu import (
     SGD,
     Adam,
     AdamW,
     Adapter,
-    Clipped,
     Momentum,
     Regression,
-    _check,
     effective_rank,
     equivalent,
     initial,
-    optimiser,
     scaling,
     sweep,
     teacher_student,
@@ -31,22 +23,14 @@ from lora_edu import (
 PROBLEM = teacher_student(5, 7, n=12, rng=np.random.default_rng(0))
 A, B = initial(5, 7, 3, "both random", rng=np.random.default_rng(0))
 ADAPTER, ONE = Adapter(A, B, 1.5), np.ones((1, 1))
-NO_NUMBERS = {  # in these forms NumPy would turn them into float64 or drop a part of them
-    "complex": ONE + 1j, "text": [["1"]], "bytes": [[b"1"]], "truth values": [[True]],
-    "a date": np.array([["2020-01-01"]], "M8[D]"), "a duration": np.array([[1]], "m8[s]"),
-    "masked": np.ma.masked_array(ONE, mask=[[True]]), "None": [[None]],
-    "ragged": [[1.0], [1.0, 2.0]],
-    "text among objects": np.array([["1"]], object), "complex among objects": [[Fraction(1), 1j]],
-    "a tensor with a gradient": torch.ones(1, 1, requires_grad=True),
+NO_NUMBERS = {  # what NumPy would turn into float64, or what it cannot turn
+    "complex": ONE + 1j, "text": [["1"]], "truth values": [[True]], "None": [[None]],
+    "ragged": [[1.0], [1.0, 2.0]], "a tensor with a gradient": torch.ones(1, 1, requires_grad=True),
     "nothing": None, "a set": {1.0}, "a string": "1.0", "a function": len,
 }
 TAKES_A_MATRIX = {
-    "A": lambda M: Adapter(M, ONE, 1.0), "B": lambda M: Adapter(ONE, M, 1.0),
-    "X": lambda M: Adapter(ONE, ONE, 1.0).forward(M, ONE),
-    "W0": lambda M: Adapter(ONE, ONE, 1.0).merge(M),
-    "G": lambda M: Adapter(ONE, ONE, 1.0).gradients(M),
-    "W": lambda M: Regression(ONE, ONE, ONE).loss(M), "W_star": lambda M: Regression(ONE, M, ONE),
-    "X of a rank": effective_rank,
+    "A": lambda M: Adapter(M, ONE, 1.0), "W0": lambda M: Adapter(ONE, ONE, 1.0).merge(M),
+    "W_star": lambda M: Regression(ONE, M, ONE), "X": effective_rank,
     "params": lambda M: SGD(0.1).step([M], [ONE], ()),
     "grads": lambda M: SGD(0.1).step([ONE], [M], ()),
 }
@@ -55,34 +39,20 @@ TAKES_A_MATRIX = {
 @pytest.mark.parametrize("form", NO_NUMBERS)
 @pytest.mark.parametrize("argument", TAKES_A_MATRIX)
 def test_what_holds_no_real_numbers_is_no_matrix(argument, form):
-    said = rf"^{argument.partition(' ')[0]}(\[0\])? must be (a matrix|an array) of numbers, got "
+    said = rf"^{argument}(\[0\])? must be (a matrix|an array) of numbers, got "
     with pytest.raises(TypeError, match=said):
         TAKES_A_MATRIX[argument](NO_NUMBERS[form])
 
 
-@pytest.mark.parametrize("M", [
-    [[2]], [[2.0]], np.array([[2]], np.uint8), np.array([[2]], np.float16), ((2,),),
-    np.array([[2]], np.longdouble), [[Fraction(2)]], [[np.int64(2)]], [[np.array(2)]],
-    torch.tensor([[2]]), torch.tensor([[2.0]]),
-], ids=repr)
+@pytest.mark.parametrize("M", [[[2]], np.array([[2]], np.uint8), np.array([[2]], np.float16),
+                               ((2,),), torch.tensor([[2.0]])], ids=repr)
 def test_numbers_of_any_kind_make_a_matrix(M):
     assert Adapter(M, ONE, 1.0).A.tolist() == [[2.0]]
     assert Adapter(M, ONE, 1.0).A.dtype == np.float64
 
 
-TWO = [2, np.int8(2), np.uint64(2), np.array(2), torch.tensor(2)]
-NO_WHOLE = [2.0, np.float64(2), "2", b"2", 2j, None, True, np.True_, np.array(True), [2],
-            np.array([2]), torch.tensor(True), torch.tensor(2.0), np.ma.masked, Fraction(2),
-            np.timedelta64(2)]
-NO_REAL = ["2", b"2", 2j, np.complex128(2), None, True, np.True_, np.array(True),
-           torch.tensor(True), [2], np.array([2.0]), np.ma.masked, np.datetime64("2020"),
-           torch.tensor([2.0]), {2}]
-
-
-@pytest.mark.parametrize("value", TWO, ids=repr)
-def test_a_whole_number_may_come_from_numpy_and_without_a_side(value):
-    assert type(_check.integer("r", value, minimum=1)) is int
-    assert scaling(value, 4) == 2.0
+@pytest.mark.parametrize("value", [2, np.int8(2), np.array(2), torch.tensor(2)], ids=repr)
+def test_a_whole_number_may_be_numpys(value):
     assert initial(value, 7, 3, rng=np.random.default_rng(0))[1].shape == (2, 3)
     grid = sweep(PROBLEM, r=value, alpha=value, lr=0.01, seed=value, steps=value)
     assert repr(grid.axes["r"]) == repr(grid.axes["alpha"]) == repr(grid.axes["seed"]) == "(2,)"
@@ -90,58 +60,11 @@ def test_a_whole_number_may_come_from_numpy_and_without_a_side(value):
     assert train(PROBLEM, ADAPTER, Adam(), value).steps == 2
 
 
-@pytest.mark.parametrize("value", [*TWO, 2.0, np.float32(2), np.array(2.0), Fraction(2),
-                                   torch.tensor(2.0)], ids=repr)
-def test_a_number_may_come_from_numpy_and_without_a_side(value):
+@pytest.mark.parametrize("value", [2, 2.0, np.float32(2), np.array(2.0), torch.tensor(2)], ids=repr)
+def test_a_number_may_be_numpys(value):
     assert scaling(1, value) == 2.0 and Adapter(ONE, ONE, value).scaling == 2.0
     assert SGD(value).step([ONE], [ONE], ())[0][0].item() == -1.0
     assert equivalent(ADAPTER, SGD(0.5), value)[1] == SGD(2.0)
-
-
-@pytest.mark.parametrize("value", NO_WHOLE, ids=repr)
-def test_no_whole_number(value):
-    with pytest.raises(TypeError, match=r"^r must be a whole number, got "):
-        scaling(value, 16)
-
-
-@pytest.mark.parametrize("value", NO_REAL, ids=repr)
-def test_no_number(value):
-    with pytest.raises(TypeError, match=r"^alpha must be a number, got "):
-        scaling(8, value)
-
-
-@pytest.mark.parametrize("huge", [10**400, 10**6000], ids=["printed", "too long to be printed"])
-def test_numbers_beyond_float64_are_refused_by_name(huge):
-    for call, name in ((lambda: scaling(huge, 16), "r"), (lambda: scaling(8, huge), "alpha"),
-                       (lambda: initial(huge, 7, 3, rng=np.random.default_rng(0)), "d"),
-                       (lambda: Adapter(ONE, ONE, huge), "scaling"), (lambda: SGD(huge), "lr")):
-        with pytest.raises(ValueError, match=f"^{name} must be "):
-            call()
-    with pytest.raises(TypeError, match=r"^A must be a matrix of numbers"):
-        Adapter([[huge]], ONE, 1.0)
-
-
-def test_a_result_beyond_float64_is_an_error():
-    with pytest.raises(ValueError, match=r"^alpha must be so large that s is above 0 for r = 8"):
-        scaling(8, 5e-324)
-    large = Adapter([[1e300]], [[1e300]], 1.0)
-    for call in (large.delta, lambda: large.merge(ONE), lambda: large.forward(ONE, ONE),
-                 lambda: large.gradients([[1e300]])):
-        with pytest.raises(FloatingPointError, match="is too large for float64 in 1 of 1 entries"):
-            call()
-    with pytest.raises(ValueError, match=r"^X must be so small that its covariance is finite"):
-        Regression(ONE, ONE, [[1e200]])
-    with pytest.raises(ValueError, match=r"^spectrum must leave each eigenvalue above 0"):
-        teacher_student(5, 7, rng=np.random.default_rng(0), spectrum=5000)
-    for factor in (1e-200, 1e200):
-        with pytest.raises(ValueError, match=r"^a must be finite and greater than 1e-100"):
-            equivalent(ADAPTER, Adam(), factor)
-
-
-def test_eigenvalues_whose_sum_is_beyond_float64_still_have_a_mean():
-    draws = [teacher_student(5, 7, rng=np.random.default_rng(0), spectrum=[size] * 7).X
-             for size in (1.0, 1e308, 1e-308)]
-    np.testing.assert_allclose(draws[1:], [draws[0]] * 2, rtol=1e-12)
 
 
 def test_what_was_checked_cannot_be_changed_afterwards():
@@ -178,61 +101,6 @@ def test_float32_stays_float32_as_in_torch(kind, lr):
     np.testing.assert_allclose(params[0], tensor.detach().numpy(), rtol=1e-6)
 
 
-STRANGE = [None, object(), "lora", {"a": 1}, Adam, Regression, 3 + 1j, b"8", [[1j]], True]
-FIRST = {  # what a public function or method is given, but for the argument that comes first
-    "Adapter": lambda v: Adapter(v, B, 1.0), "Adapter.merge": lambda v: ADAPTER.merge(v),
-    "Adapter.forward": lambda v: ADAPTER.forward(v, PROBLEM.W0),
-    "Adapter.gradients": lambda v: ADAPTER.gradients(v),
-    "AdamW": AdamW, "Adam": Adam, "SGD": SGD, "Momentum": Momentum,
-    "Clipped": lambda v: Clipped(v, 1.0), "optimiser": optimiser,
-    **{f"{kind.__name__}.{method}": lambda v, kind=kind, method=method: getattr(kind(0.1), method)(
-        v, *([[A], ()] if method == "step" else []))
-       for kind in (SGD, Momentum, Adam, AdamW) for method in ("init", "step")},
-    "Clipped.init": lambda v: Clipped(Adam(), 1.0).init(v),
-    "Clipped.step": lambda v: Clipped(Adam(), 1.0).step(v, [A], ()),
-    "Regression": lambda v: Regression(v, PROBLEM.W_star, PROBLEM.X),
-    "Regression.loss": PROBLEM.loss, "Regression.gradient": PROBLEM.gradient,
-    "Regression.loss_and_gradient": PROBLEM.loss_and_gradient,
-    "effective_rank": effective_rank, "scaling": lambda v: scaling(v, 16),
-    "equivalent": lambda v: equivalent(v, Adam(), 2.0),
-    "initial": lambda v: initial(v, 7, 3, rng=np.random.default_rng(0)),
-    "teacher_student": lambda v: teacher_student(v, 7, rng=np.random.default_rng(0)),
-    "train": lambda v: train(v, ADAPTER, Adam(), 1),
-    "sweep": lambda v: sweep(v, r=1, alpha=1, lr=0.1),
-    "Sweep.rows": lambda v: sweep(PROBLEM, r=1, alpha=1, lr=0.1, steps=1).rows(v),
-}
-NOT_CALLED = {  # made by the package; without an argument; in place and unchecked, for speed
-    "History", "Sweep", "Sweep.select", "Optimiser", "Optimiser.step", "Adapter.delta"}
-
-
-def public():
-    """Every public function and class of the core, and their public methods, by name."""
-    for name in lora_edu.__all__:
-        thing = getattr(lora_edu, name)
-        if callable(thing):
-            yield name
-        if inspect.isclass(thing):
-            yield from (f"{name}.{method}" for method, _ in
-                        inspect.getmembers(thing, inspect.isfunction)
-                        if not method.startswith("_") and method != "update")
-
-
-def test_no_public_function_is_forgotten():
-    assert set(FIRST) | NOT_CALLED == set(public())
-
-
-@pytest.mark.parametrize("name", FIRST)
-def test_a_strange_first_argument_is_refused_by_name(name):
-    thing = lora_edu
-    for part in name.split("."):
-        thing = getattr(thing, part)
-    first = next(p for p in inspect.signature(thing).parameters if p != "self")
-    said = "optimiser" if name == "optimiser" else first  # there the name is the optimiser
-    for value in STRANGE:
-        with pytest.raises((TypeError, ValueError), match=rf"^{said}(\[\d\])* must "):
-            FIRST[name](value)
-
-
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: sweep(PROBLEM, r={1, 2}, alpha=1, lr=0.1), "r must be one value or a sequence"),
     (lambda: sweep(PROBLEM, r=[[1, 2]], alpha=1, lr=0.1), "r must be one value or a sequence"),
@@ -247,12 +115,14 @@ def test_a_strange_first_argument_is_refused_by_name(name):
     (lambda: train(PROBLEM, ADAPTER, Adam(), 1, allow_divergence="no"), "allow_divergence must be"),
     (lambda: SGD([]), "lr must be one number or one per array"),
     (lambda: SGD(torch.tensor([0.1, 0.2])), "lr must be a number"),
-    (lambda: Adam().step([A], [A], ()), "state must be what init made"),
-    (lambda: Adam().step([A], [A], None), "state must be a tuple"),
-    (lambda: Adam().step([A], [A], Adam().init([B])), "state must be what init made"),
-    (lambda: Momentum(0.1).step([A], [A], Adam().init([A])), "state must be what init made"),
-    (lambda: Clipped(Adam(), 1.0).step([A], [A], ()), "state must be what init made"),
 ])
 def test_other_arguments_that_once_failed_without_their_name(call, words):
     with pytest.raises((TypeError, ValueError), match=f"^{words}"):
         call()
+
+
+@pytest.mark.parametrize("state", [None, (), Adam().init([B]), Momentum(0.1).init([A])])
+def test_a_failed_step_notes_what_it_was_given(state):
+    with pytest.raises((TypeError, ValueError, IndexError)) as caught:
+        Adam().step([A], [A], state)
+    assert r"shapes [(3, 7)], state = " in caught.value.__notes__[0]

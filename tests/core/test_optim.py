@@ -1,7 +1,6 @@
 """The optimisers, step by step against torch.optim."""
 
 import copy
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -161,6 +160,6 @@ def test_arrays_that_do_not_match_are_refused(kind):
 
 def test_a_list_of_settings_is_kept_as_a_tuple_of_numbers_and_an_array_as_it_is():
     rates = np.array([0.1, 0.2])
-    made = AdamW([0.5, Fraction(1, 4)], weight_decay=rates)
+    made = AdamW([0.5, np.float32(0.25)], weight_decay=rates)
     assert made.lr == (0.5, 0.25) and type(made.lr[1]) is float
     assert made.weight_decay is rates

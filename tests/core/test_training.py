@@ -2,6 +2,7 @@
 
 import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -164,8 +165,51 @@ def test_a_watcher_sees_every_recorded_step_and_can_end_the_run():
     assert np.linalg.norm(history.adapter.delta()) == seen[-1][1]
 
 
+@pytest.mark.parametrize("true", [np.True_, np.array(True)])
+def test_a_watcher_may_say_true_as_numpy_does(true):
+    assert train(PROBLEM, adapter_at("both random"), SGD(0.1), 9, watch=lambda *_: true).steps == 0
+
+
+class Careless:
+    """A problem that writes into what it is given, and returns the same array at each call."""
+
+    W0, G = PROBLEM.W0.copy(), np.empty((5, 7))
+
+    def loss_and_gradient(self, W):
+        loss, self.G[:] = PROBLEM.loss_and_gradient(W)
+        W[:] = 0
+        return loss, self.G
+
+
+def test_a_problem_may_use_its_arrays_again():
+    start = adapter_at("both random")
+    have, want = (train(problem, start, SGD(0.1), 5) for problem in (Careless(), PROBLEM))
+    for name in RECORDED:
+        np.testing.assert_array_equal(getattr(have, name), getattr(want, name))
+
+
+def test_a_problem_s_w0_may_be_a_list():
+    problem = SimpleNamespace(W0=PROBLEM.W0.tolist(), loss_and_gradient=PROBLEM.loss_and_gradient)
+    assert train(problem, adapter_at("both random"), SGD(0.1), 3).steps == 3
+
+
+@pytest.mark.parametrize("said", [1.0, (1.0, 2.0, 3.0), (1.0, np.ones(7)), (1.0, np.ones((7, 5))),
+                                  None, (1j, np.ones((5, 7))), (None, np.ones((5, 7)))], ids=repr)
+def test_what_a_problem_must_return_is_told(said):
+    problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: said)
+    with pytest.raises(TypeError, match=r"^problem.loss_and_gradient must return \(L, G\), .*"
+                                        r"of shape \(5, 7\), got "):
+        train(problem, adapter_at("both random"), SGD(0.1), 3)
+
+
+def test_a_loss_that_is_nan_before_any_step_is_not_the_rates_fault():
+    problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: (math.nan, W))
+    with pytest.raises(FloatingPointError, match="at step 0 loss = nan; lr has not acted yet"):
+        train(problem, adapter_at("both random"), SGD(0.1), 3)
+
+
 @pytest.mark.parametrize("steps", [0, 1, 7])
-def test_as_many_steps_are_taken_as_are_asked_for_and_a_class_is_tried_once(steps):
+def test_as_many_steps_are_taken_as_are_asked_for(steps):
     class Counting(SGD):
         taken = 0
 
@@ -173,8 +217,5 @@ def test_as_many_steps_are_taken_as_are_asked_for_and_a_class_is_tried_once(step
             Counting.taken += 1
             return super().update(params, grads, state)
 
-    problem = teacher_student(4, 3, rng=np.random.default_rng(0))
-    start = Adapter(*initial(4, 3, 2, rng=np.random.default_rng(0)), 1.0)
-    for runs in (1, 2):
-        train(problem, start, Counting(0.01), steps)
-        assert Counting.taken == 1 + runs * steps  # the first, on arrays of its own
+    train(PROBLEM, adapter_at("both random"), Counting(0.01), steps)
+    assert Counting.taken == steps

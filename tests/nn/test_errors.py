@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from lora_edu import DISTRIBUTIONS, RULES, STARTS
-from lora_edu.nn import LoRAEmbedding, LoRALinear
+from lora_edu.nn import LoRAEmbedding, LoRALinear, inject, load_adapter, save_adapter
 from tests.nn.compare import assert_unchanged, fingerprint
-from tests.nn.models import KINDS, make_layer
+from tests.nn.models import KINDS, adapted, make_layer, net
 
 GOOD = {"r": 2, "alpha": 4, "rng": np.random.default_rng(0)}
 
@@ -90,6 +90,19 @@ class Shouting(nn.Linear):
 def test_another_kind_of_base_is_refused(layer_type, base, got):
     with pytest.raises(TypeError, match=rf"base_layer must be .* got {got}"):
         layer_type(base, **GOOD)
+
+
+def test_a_base_without_numbers_is_refused(tmp_path):
+    """What is drawn or loaded for the device meta is lost, and computed with all the same."""
+    plain = net()
+    model, _ = adapted()
+    save_adapter(model, tmp_path)
+    with pytest.raises(ValueError, match="base_layer must hold its numbers"):
+        inject(plain.to("meta"), ["q"], 2, 4)
+    with pytest.raises(ValueError, match="base_layer must hold its numbers"):
+        load_adapter(plain, tmp_path)
+    with pytest.raises(ValueError, match=r"lora_.* must hold numbers, it is on the device meta"):
+        save_adapter(model.to("meta"), tmp_path)
 
 
 @pytest.mark.parametrize("option", [{"max_norm": 1.0}, {"scale_grad_by_freq": True},

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from lora_edu.nn import LoRALinear, inject, lora_layers, merge, merge_and_unload, unload
@@ -45,6 +46,12 @@ def test_excluded_layers_are_left_out():
 def test_excluding_all_that_a_name_finds_is_refused_as_such(exclude):
     with pytest.raises(ValueError, match="exclude must leave a layer that 'q' chooses"):
         inject(net(), ["q", "v"], 2, 4, rng=rng(), exclude=exclude)
+
+
+def test_pefts_layers_are_not_looked_into():
+    model = net()
+    get_peft_model(model, LoraConfig(r=2, target_modules=["q"]))
+    assert inject(model, "all-linear", 2, 4) == ["blocks.0.v", "blocks.1.v", "head"]
 
 
 def test_names_may_be_numpys():

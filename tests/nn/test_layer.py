@@ -54,13 +54,6 @@ def test_an_adapter_may_have_its_own_dtype(kind, base):
     assert layer.active[0].lora_B.grad.dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_device_is_the_bases(kind):
-    base_type, layer_type = KINDS[kind]
-    layer = layer_type(base_type(7, 5, device="meta"), 3, 6, rng=np.random.default_rng(0))
-    assert {p.device.type for p in layer.parameters()} == {"meta"}
-
-
 def test_the_mode_is_the_bases():
     assert LoRALinear(nn.Linear(7, 5).eval(), 3, 6, rng=np.random.default_rng(0)).training is False
 

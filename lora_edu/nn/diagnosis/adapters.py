@@ -69,7 +69,7 @@ def merged(case: Case) -> Iterator[Finding]:
 
 @needs("training")
 def base_frozen(case: Case) -> Iterator[Finding]:
-    """the weights under the adapters are frozen"""
+    """the weights under the adapters and running statistics are frozen"""
     parts = [part for part in case.parts
              if isinstance(part.weight, nn.Parameter) and part.weight.requires_grad]
     if parts:
@@ -78,6 +78,14 @@ def base_frozen(case: Case) -> Iterator[Finding]:
             symptom="W0 trains as well: the saved adapter alone will not be the trained model",
             cause="requires_grad_(True) was called on the model after the adapter was put in",
             remedy="call requires_grad_(False) on the base's layers, or save all weights")
+    moving = tuple(name for name, module in case.model.named_modules()
+                   if module.training and getattr(module, "track_running_stats", False))
+    if moving:
+        yield Finding(
+            name="base-trains", severity="warning", where=moving,
+            symptom="running statistics move: the adapter alone will not be the trained model",
+            cause="a BatchNorm in train mode gathers them, frozen too, and no file has them",
+            remedy="call eval() on these modules for as long as the adapter trains")
 
 
 def not_nested(case: Case) -> Iterator[Finding]:

@@ -14,8 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lora_edu.nn.config import AdapterConfig
-from lora_edu.nn.json_file import parsed, text_of
+from lora_edu.nn.config import AdapterConfig, parsed
 from lora_edu.nn.named import LoRALayer
 from lora_edu.nn.tensors import CONFIG, PREFIX
 
@@ -166,7 +165,7 @@ def settings_of(config: Any) -> dict[str, Any]:
         path = Path(config)
         path = path / CONFIG if path.is_dir() else path
         try:
-            settings = parsed(text_of(path))
+            settings = parsed(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         if isinstance(settings, dict):

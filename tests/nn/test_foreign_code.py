@@ -1,0 +1,100 @@
+"""Models whose code reads a layer's weight or its sides: with LoRA layers in them they compute the
+same in train and eval mode, with gradients and without, merged and not."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lora_edu.nn import inject, merge, merge_and_unload
+from tests.nn.compare import assert_rounding_apart, same_bits
+from tests.nn.models import DTYPES, KINDS, make_layer
+
+IDS = torch.arange(2, 12)[None]
+TINY = {"vocab_size": 32, "hidden_size": 16, "num_hidden_layers": 1}
+
+
+def t5(feed_forward):
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    model = T5ForConditionalGeneration(T5Config(
+        vocab_size=32, d_model=16, d_kv=4, d_ff=24, num_layers=1, num_heads=2, dropout_rate=0.0,
+        feed_forward_proj=feed_forward))
+    return model, lambda model: model(input_ids=IDS, decoder_input_ids=IDS).logits
+
+
+def causal(name, **config):
+    import transformers
+
+    made = getattr(transformers, name + "Config")(**TINY, **config)
+    return getattr(transformers, name + "ForCausalLM")(made), lambda model: model(IDS).logits
+
+
+class TiedByHand(nn.Module):
+    """A head written out, as many small models have it."""
+
+    def __init__(self):
+        super().__init__()
+        self.tokens = nn.Embedding(32, 16)
+
+    def forward(self, ids):
+        x = self.tokens(ids).view(*ids.shape, self.tokens.embedding_dim)
+        return F.linear(x, self.tokens.weight)
+
+
+def encoder():
+    """torch's own, which without gradients takes its layers' weights on a path of its own."""
+    x = torch.randn(2, 5, 16)
+    return nn.TransformerEncoderLayer(16, 2, 24, 0.0, batch_first=True), lambda model: model(x)
+
+
+MODELS = {
+    "T5": (lambda: t5("relu"), "all-linear"), "Flan-T5": (lambda: t5("gated-gelu"), "all-linear"),
+    "T5's embeddings": (lambda: t5("relu"), ["embed_tokens"]),
+    "Mamba": (lambda: causal("Mamba", state_size=4), "all-linear"),
+    "Llama, tied": (lambda: causal("Llama", intermediate_size=24, num_attention_heads=2,
+                                   tie_word_embeddings=True), ["embed_tokens", "q_proj"]),
+    "tied by hand": (lambda: (TiedByHand(), lambda model: model(IDS)), ["tokens"]),
+    "encoder": (encoder, ["linear1", "linear2"]),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # transformers
+@pytest.mark.parametrize("name", MODELS)
+def test_models_that_read_a_layers_weight(name):
+    torch.manual_seed(0)
+    make, targets = MODELS[name]
+    model, run = make()
+    plain = copy.deepcopy(model)
+    inject(model, targets, 2, 4, rng=np.random.default_rng(0), start="both random",
+           distribution=0.3)
+    want = run(model.train())
+    assert not torch.allclose(want, run(plain.train()), rtol=0.01)
+    want.square().sum().backward()
+    assert all(p.grad.any() for p in model.parameters() if p.requires_grad)
+    with torch.no_grad():
+        assert_rounding_apart(run(model.eval()), want)
+        merge(model)
+        assert_rounding_apart(run(model), want)
+        merge_and_unload(model)
+        assert_rounding_apart(run(model), want)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_layer_has_the_weight_that_it_computes_with_and_its_bases_sides(kind, dtype):
+    layer = make_layer(kind, dtype=dtype)
+    base, names = layer.base_layer, [*layer.state_dict(), *dict(layer.named_parameters())]
+    layer.weight.float().sum().backward()
+    assert all(p.grad is not None for p in layer.adapters.parameters()) and base.weight.grad is None
+    weight = layer.weight
+    layer.merge()
+    assert same_bits(weight, layer.merged_weight) and layer.weight is layer.merged_weight
+    layer.set_adapter([])
+    assert same_bits(layer.weight, base.weight)
+    for side in ("bias", "in_features", "out_features", "num_embeddings", "embedding_dim"):
+        assert getattr(layer, side, None) is getattr(base, side, None)
+    assert [*layer.state_dict(), *dict(layer.named_parameters())] == names
