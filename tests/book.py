@@ -12,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 
 import jupytext
 import numpy as np
+import pytest
 import yaml
 
 import lora_edu.chapters
@@ -99,7 +100,15 @@ def figure_function(source: str):
 
 
 NOTEBOOKS = [page for page in in_toc() if is_notebook(page)]
-# The pages on which the tests that are marked as sampled run always: one of every make.
+# The pages that tests look at always where they look at every page once a week: one of every make.
 SAMPLE = {"404", "search", "book/claims", "book/dashboard", "book/index", "book/part1/step-zero",
           "book/part2/invariance", "book/part2/step-size", "book/part3/the-layer",
           "book/part4/answers"}
+
+
+def sampled(cases: list) -> list:
+    """Pages, or explorers of pages, for parametrize: those of other pages than SAMPLE's are for
+    the thorough run."""
+    return [pytest.param(
+        case, id=getattr(case, "id", case), marks=() if getattr(case, "page", case).removesuffix(
+            ".html") in SAMPLE else pytest.mark.thorough) for case in cases]

@@ -16,15 +16,10 @@ def page_of(item) -> str:
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
-    """What asks for a browser is marked so, wherever it lies; and of what is sampled, the pages
-    that do not stand in SAMPLE are for the thorough run."""
-    from tests.book import SAMPLE  # imports the package, which a session may change as it starts
-
+    """What asks for a browser is marked so, wherever it lies."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-        if item.get_closest_marker("sampled") and page_of(item) not in SAMPLE:
-            item.add_marker("thorough")
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
 """One JupyterLab for all the tests; a Chromium that can ask nobody else."""
 
-import shutil
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from tests.book import NOTEBOOKS, REPOSITORY
+from book.lab import update
 from tests.lab.cells import CELLS, VIEWS
 from tests.lab.driver import NO_PORTS, Lab, jupyterlab, write_notebook
 
@@ -42,12 +41,10 @@ def cold_context(browser):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """JupyterLab as `make lab` starts it: its port, and its folder, which holds copies of the
+    """JupyterLab as `make lab` starts it: its port, and its folder, which holds the copies of the
     chapters and nothing else of the book: they must run alone."""
     folder = tmp_path_factory.mktemp("lab")
-    for page in NOTEBOOKS:
-        (folder / page).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / f"{page}.md", folder / f"{page}.md")
+    update(folder / "notebooks")
     with jupyterlab(folder, options=[NO_PORTS]) as port:
         yield SimpleNamespace(port=port, folder=folder)
 

@@ -9,7 +9,6 @@ from playwright.sync_api import expect
 from tests.lab.driver import NO_PORTS, Lab, jupyterlab, kernels
 from tests.tools.test_binder import run_post_build
 
-pytestmark = pytest.mark.lab
 CHAPTER = "notebooks/part1/step-zero.ipynb"
 
 

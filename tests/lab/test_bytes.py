@@ -6,7 +6,6 @@ from lora_edu.explore import assets
 from tests.lab.cells import EXPLORERS, NO_NPM, SETUP
 from tests.lab.driver import Lab, write_notebook
 
-pytestmark = pytest.mark.lab
 SLIM = assets.npm_file(assets.NPM_FILES["cartesian"])
 
 

@@ -1,4 +1,4 @@
-"""Every chapter in a real JupyterLab: its .md opens as a notebook, restarts and runs all, offline,
+"""Every chapter in a real JupyterLab: its copy opens, restarts and runs all, offline,
 and its explorers show what their Python functions say wherever they are moved.
 
 While one chapter is looked at, the next one runs.
@@ -14,11 +14,9 @@ from playwright.sync_api import expect
 from lora_edu.explore.controls import Control
 from lora_edu.explore.page import MOST_BUTTONS
 from lora_edu.explore.plain import plain_figure
-from tests.book import NOTEBOOKS, figure_function, folded_solutions
+from tests.book import NOTEBOOKS, figure_function, folded_solutions, sampled
 from tests.lab.driver import Lab
 from tests.lab.test_lab import lists
-
-pytestmark = pytest.mark.lab
 
 EXPLORERS = """
 import gc, json
@@ -27,6 +25,10 @@ from lora_edu.explore.live import figure_json
 print(json.dumps({e.name: [e.source or figure_json(e.start()), [vars(c) for c in e.controls]]
                   for e in gc.get_objects() if type(e) is Explorer}))
 """
+
+
+def copy_of(page):
+    return f"notebooks/{page.removeprefix('book/')}.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +43,9 @@ def read(request, context, server):
             return
         if free:
             tabs[chapter] = free.pop()
-            tabs[chapter].turn_to(f"{chapter}.md")
+            tabs[chapter].turn_to(copy_of(chapter))
         else:
-            tabs[chapter] = Lab(context, server.port, f"{chapter}.md")
+            tabs[chapter] = Lab(context, server.port, copy_of(chapter))
         tabs[chapter].restart_and_run_all()
 
     def read(chapter):
@@ -101,11 +103,10 @@ def move(tab, widget, control, index):
         widget.get_by_role("checkbox").set_checked(control.values[index])
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", NOTEBOOKS)
+@pytest.mark.parametrize("page", sampled(NOTEBOOKS))
 def test_a_chapter_runs_and_its_explorers_follow_their_controls(read, page):
     tab = read(page)
-    assert tab.path() == f"{page}.md"
+    assert tab.path() == copy_of(page)
     assert tab.cell_errors() == []
     made = {name: (source, [Control(**{**c, "values": tuple(c["values"])}) for c in controls])
             for name, (source, controls) in json.loads(tab.ask(EXPLORERS)).items()}

@@ -14,7 +14,6 @@ from playwright.sync_api import expect
 from lora_edu.explore.plain import plain_figure
 from tests.lab.cells import CELL, EXPLORERS, MADE, VIEWS
 
-pytestmark = pytest.mark.lab
 THUMB = 16  # px, of a slider in Chromium
 
 

@@ -15,7 +15,6 @@ from playwright.sync_api import expect
 from tests.book import REPOSITORY
 from tests.lab.driver import NO_PORTS, Lab, jupyterlab, kernels
 
-pytestmark = pytest.mark.lab
 CHAPTER = "part1/hundred-steps"
 NOTE = "# what I think"
 IGNORED = {"__pycache__", ".ipynb_checkpoints"}  # also by git

@@ -6,16 +6,14 @@ from collections import Counter
 import pytest
 
 from lora_edu.explore.assets import npm_file
+from tests.book import sampled
 from tests.site.devices import AXE, DEVICES, TWO_FRAMES
 from tests.site.pages import HTML, MOVABLE, PAGES, all_pages
-
-pytestmark = pytest.mark.site
 
 THEME = "(theme) => { document.documentElement.dataset.theme = theme; }"
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", all_pages())
+@pytest.mark.parametrize("page", sampled(all_pages()))
 def test_axe_finds_nothing_in_light_dark_and_forced_colours_with_every_explorer_open(reader, page):
     here = reader(page)
     script = npm_file("axe-core/axe.min.js", start=HTML) or npm_file("axe-core/axe.min.js")

@@ -4,13 +4,10 @@ import json
 import random
 
 import numpy as np
-import pytest
 
 from lora_edu.explore import assets
 from lora_edu.explore.codec import as_lists, pack, unpack
 from tests.site.devices import AS_JSON
-
-pytestmark = pytest.mark.site
 
 
 def some_states(seed):

@@ -12,7 +12,6 @@ from book._extensions.notebooks.wheel import wheel_name
 from tests.book import NOTEBOOKS, REPOSITORY, code
 from tests.site.pages import EXPLORERS, HTML, all_pages
 
-pytestmark = pytest.mark.site
 BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()
          and READS_REPOSITORY not in code(page)]
 BUTTON = re.compile(r'<a href="([^"]+)\.(?:ipynb|zip)"[^>]*btn-download-notebook-button')

@@ -22,7 +22,7 @@ from lora_edu.explore.plain import plain_figure
 from tests.site.devices import AS_JSON
 from tests.site.pages import HTML, MOVABLE, check_figure
 
-pytestmark = [pytest.mark.site, pytest.mark.thorough]
+pytestmark = [pytest.mark.thorough]
 NAMES = ("index", "step-zero", "hundred-steps", "step-size", "invariance", "divide-by-r",
          "first-r", "which-zero", "in-practice", "dashboard")
 PAGES = [name for each in NAMES for name in sorted({built.page for built in MOVABLE})

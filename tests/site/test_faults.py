@@ -9,7 +9,6 @@ from playwright.sync_api import expect
 from lora_edu.explore import explore
 from tests.site.devices import TWO_FRAMES
 
-pytestmark = pytest.mark.site
 STORED = re.compile(r'(class="explorer-states">)([^<]+)')
 NO_DEFLATE = "delete globalThis.DecompressionStream"
 NO_STORAGE = """Object.defineProperty(globalThis, "localStorage", {

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from lora_edu.explore import show
+from tests.book import sampled
 from tests.site.devices import DEVICES, DRAWING
 from tests.site.pages import (
     EXPLORERS,
@@ -15,12 +16,10 @@ from tests.site.pages import (
     bare_page,
     check_figure,
     computed,
-    named,
     same_points,
     served,
 )
 
-pytestmark = pytest.mark.site
 SLIDING = next(built for built in MOVABLE if built.is_still and built.controls[0].kind == "slider")
 STILL = [built for built in EXPLORERS if built.is_still]
 
@@ -63,9 +62,8 @@ def distance(point, pieces):
     return np.hypot(*(start + share[:, None] * along - point).T).min()
 
 
-@pytest.mark.sampled
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("built", **named(STILL))
+@pytest.mark.parametrize("built", sampled(STILL))
 def test_the_first_frame_looks_like_plotlys_drawing(reader, built, device):
     here = reader(built.page, device)
     frame = here.first_frames[built.name]
@@ -189,8 +187,7 @@ def test_plotly_takes_the_first_frames_place_within_one_frame_and_nothing_moves(
     assert here.page.evaluate("shifts") == []
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_the_first_frame_follows_the_theme(visit, page):
     here = visit(page)
     seen = []

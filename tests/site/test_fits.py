@@ -6,10 +6,10 @@ import re
 import pytest
 
 from lora_edu.explore import explore
+from tests.book import sampled
 from tests.site.fits import ALL_FAULTS, CONTROLS, FAULTS, TIGHT, WIDTHS
 from tests.site.pages import EXPLORERS, PAGES, bare_page, served
 
-pytestmark = pytest.mark.site
 PHONE = {"width": 390, "height": 664}  # with the browser's bars
 HEADER = 64  # px of the page's header, and of what follows it closely
 EXPLORERS_ALONE = """() => document.querySelectorAll("article section > *").forEach(
@@ -42,15 +42,13 @@ def faults(here, names: list[str], widths=WIDTHS) -> dict:
     return found
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_every_word_can_be_read(visit, page):
     names = [built.name for built in EXPLORERS if built.page == page]
     assert faults(visit(page), names) == {}
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_controls_keep_their_room_at_widths_in_between(visit, page):
     """Where a line of controls wraps depends on the width to a pixel."""
     here, names = visit(page), [built.name for built in EXPLORERS if built.page == page]
@@ -97,8 +95,7 @@ def test_a_word_that_cannot_be_read_is_noticed(visit, crowded):
     assert {where for all_of_it in found.values() for where in all_of_it} == {"#plot?bad=on"}
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_controls_and_plot_are_on_a_phones_screen_together(visit, page):
     here = visit(page, "phone", viewport=PHONE)
     tall = here.page.locator(".explorer-view").evaluate_all("""(views) => views.map((view) => [

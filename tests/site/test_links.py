@@ -5,10 +5,9 @@ from urllib.parse import unquote
 import pytest
 
 from lora_edu.explore import explore
+from tests.book import sampled
 from tests.site.devices import TWO_FRAMES
-from tests.site.pages import HTML, MOVABLE, PAGES, check_figure, computed, named
-
-pytestmark = pytest.mark.site
+from tests.site.pages import HTML, MOVABLE, PAGES, check_figure, computed
 
 POSITION = """(root) => Object.fromEntries(
   root.explorer.controls.map((control) => [control.name, control.keys[control.get()]]))"""
@@ -36,8 +35,7 @@ def last_keys(built):
     return {control: keys[-1] for control, keys in built.keys.items()}
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_a_link_in_the_text_moves_the_explorer_without_moving_the_page(reader, page):
     here = reader(page)
     here.page.evaluate("() => { globalThis.same = true; }")
@@ -204,8 +202,7 @@ def test_some_page_has_a_link_that_moves_an_explorer():
     assert any('class="explorer-link ' in (HTML / page).read_text("utf-8") for page in PAGES)
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("built", **named(MOVABLE))
+@pytest.mark.parametrize("built", sampled(MOVABLE))
 def test_an_address_holds_a_position_and_reset_goes_back_to_the_start(reader, built):
     here = reader(built.page)
     root = here.start(built.name)

@@ -7,7 +7,6 @@ import pytest
 from lora_edu.explore import explore
 from tests.site.pages import check_figure
 
-pytestmark = pytest.mark.site
 COUNT = """(root) => {
   globalThis.calls = { react: 0, animate: 0 };
   for (const name of ["react", "animate"]) {

@@ -8,8 +8,6 @@ import pytest
 
 from tests.site.pages import HTML, Host
 
-pytestmark = pytest.mark.site
-
 
 class InFolder(Host):
     """Serves the site below /some/folder/, and 404.html for all that is not there."""

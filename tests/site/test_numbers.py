@@ -4,10 +4,9 @@ import json
 
 import pytest
 
+from tests.book import sampled
 from tests.site.devices import AS_JSON
 from tests.site.pages import EXPLORERS, MOVABLE, PAGES, check_figure, computed, named
-
-pytestmark = pytest.mark.site
 
 
 def test_the_site_is_built_and_has_explorers():
@@ -94,8 +93,7 @@ def by_touch(here, part, control, at):
     by_pointer(here, part, control, at, here.page.touchscreen.tap)
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("built", **named(MOVABLE))
+@pytest.mark.parametrize("built", sampled(MOVABLE))
 @pytest.mark.parametrize("move, device", [
     (by_keyboard, "desk"), (by_pointer, "desk"), (by_touch, "phone")])
 def test_a_control_moved_to_its_ends_and_middle_draws_the_functions_figure(

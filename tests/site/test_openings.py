@@ -5,10 +5,8 @@ import re
 import pytest
 
 from book._extensions.content.symbols import PAGES as COLOURED
-from tests.book import in_toc
+from tests.book import in_toc, sampled
 from tests.site.pages import all_pages
-
-pytestmark = pytest.mark.site
 
 BUILT = all_pages()
 CHAPTERS = [page for page in (f"{name}.html" for name in in_toc()
@@ -46,8 +44,7 @@ CONTRASTS = """() => {
 }"""
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", CHAPTERS)
+@pytest.mark.parametrize("page", sampled(CHAPTERS))
 @pytest.mark.parametrize("device", SCREENS)
 def test_a_picture_stands_in_the_first_screen_and_a_half(visit, page, device):
     """On a phone, where panels stand one above the other, it begins there."""
@@ -57,8 +54,7 @@ def test_a_picture_stands_in_the_first_screen_and_a_half(visit, page, device):
     assert (ends if device == "desk" else begins) < 1.5
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", CHAPTERS)
+@pytest.mark.parametrize("page", sampled(CHAPTERS))
 @pytest.mark.parametrize("device", SCREENS)
 def test_the_short_answer_is_there_after_one_click(visit, page, device):
     here = visit(page, device)

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from tests.book import sampled
 from tests.site.pages import EXPLORERS, MOVABLE, PAGES, all_pages
 
-pytestmark = pytest.mark.site
 THOROUGH = pytest.mark.thorough
 
 # a page of figures, one of heat maps, one with the widest sentence, one with code that is long
@@ -31,9 +31,8 @@ def luminance(colour: str) -> float:
     return sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 3 / 255
 
 
-@pytest.mark.sampled
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light"), (1920, "dark")])
-@pytest.mark.parametrize("page", PRINTED)
+@pytest.mark.parametrize("page", sampled(PRINTED))
 def test_explorers_are_printed_whole_light_and_where_they_stand(visit, page, width, scheme):
     here = visit(page, script=WATCH_PAPER, viewport={"width": width, "height": 800},
                  color_scheme=scheme)

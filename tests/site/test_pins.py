@@ -3,9 +3,9 @@
 import pytest
 
 from lora_edu.explore import explore
-from tests.site.pages import MOVABLE, check_figure, computed, named, same_points
+from tests.book import sampled
+from tests.site.pages import MOVABLE, check_figure, computed, same_points
 
-pytestmark = pytest.mark.site
 AXES = {"xaxis": {"range": [0, 3]}, "yaxis": {"range": [0, 9]},
         "xaxis2": {"range": [0, 3], "anchor": "y2"}, "yaxis2": {"range": [0, 9], "anchor": "x2"}}
 DASHES = """(root) => [...root.querySelectorAll(".scatterlayer .js-line")].map(
@@ -114,8 +114,7 @@ def test_pin_pins_anew_and_a_button_lets_go(board):
     assert note(root) == "Pinned (dashed): r = 3" and len(ghosts(here, root)) == 3
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("built", **named(MOVABLE))
+@pytest.mark.parametrize("built", sampled(MOVABLE))
 def test_every_explorer_keeps_copies_of_its_own_curves_alone(reader, built):
     here = reader(built.page)
     root = here.start(built.name)

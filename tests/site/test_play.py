@@ -6,8 +6,6 @@ from playwright.sync_api import expect
 from lora_edu.explore import explore
 from tests.site.devices import TWO_FRAMES
 
-pytestmark = pytest.mark.site
-
 
 def walk(step=0, up=True):
     """A walk of so many steps, up or down."""

@@ -5,8 +5,6 @@ from playwright.sync_api import expect
 
 from tests.site.pages import HTML
 
-pytestmark = pytest.mark.site
-
 PAGE = "book/part1/step-zero.html"
 LINKS = {  # the kind of link → what its preview begins with
     "../glossary.html#term-rank": "rank", "#thm-saddle": "Theorem",

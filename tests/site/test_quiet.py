@@ -2,10 +2,9 @@
 
 import pytest
 
+from tests.book import sampled
 from tests.site.devices import DEVICES, NEAREST
-from tests.site.pages import EXPLORERS, HTML, MOVABLE, PAGES, all_pages, named, weights
-
-pytestmark = pytest.mark.site
+from tests.site.pages import EXPLORERS, HTML, MOVABLE, PAGES, all_pages, weights
 
 HEAVIEST = 250_000  # bytes, gzipped, before any interaction
 NEAR = 300  # px
@@ -113,9 +112,8 @@ def test_nothing_jumps_while_a_page_loads_and_its_plots_appear(reader, visit, pa
     assert total(here.shifts) < 0.01, here.shifts
 
 
-@pytest.mark.sampled
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("built", **named(MOVABLE))
+@pytest.mark.parametrize("built", sampled(MOVABLE))
 def test_nothing_jumps_while_controls_move_from_end_to_end(reader, built, device):
     here = reader(built.page, device)
     moved = here.start(built.name).evaluate("""async (root) => {
@@ -135,9 +133,8 @@ def test_nothing_jumps_while_controls_move_from_end_to_end(reader, built, device
     assert total(moved["shifts"]) < 0.01, moved
 
 
-@pytest.mark.sampled
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_every_sentence_has_room_under_its_plot(reader, page, device):
     for root in reader(page, device).page.locator(".explorer:has(.explorer-reading)").all():
         heights = root.evaluate("""async (root) => {

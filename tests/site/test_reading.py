@@ -6,10 +6,9 @@ import re
 import pytest
 
 from lora_edu.explore import explore
+from tests.book import sampled
 from tests.site.devices import DEVICES, TWO_FRAMES
 from tests.site.pages import EXPLORERS, HTML, PAGES
-
-pytestmark = pytest.mark.site
 
 COLOURS = """(root) => {
   const { font, paper_bgcolor: paper } = root.explorer.box._fullLayout;
@@ -39,8 +38,7 @@ def check_theme(here, theme):
         assert text == brightness(seen["text"]) and seen["paper"] == "rgba(0,0,0,0)"
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_plots_follow_the_theme_switch_without_a_reload(reader, page):
     here = reader(page)
     here.show(next(built.name for built in EXPLORERS if built.page == page))
@@ -54,8 +52,7 @@ def test_plots_follow_the_theme_switch_without_a_reload(reader, page):
     assert here.page.evaluate("() => globalThis.same")
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_plots_follow_the_system(reader, page):
     here = reader(page)
     here.show(next(built.name for built in EXPLORERS if built.page == page))
@@ -64,8 +61,7 @@ def test_plots_follow_the_system(reader, page):
         check_theme(here, theme)
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_without_scripts_picture_caption_sentence_and_table_are_there(visit, page):
     here = visit(page, java_script_enabled=False)
     for built in EXPLORERS:

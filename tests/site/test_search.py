@@ -7,8 +7,6 @@ import pytest
 
 from tests.site.pages import HTML
 
-pytestmark = pytest.mark.site
-
 WANTED = {  # what people type → the page, or the place in it, that should be among three hits
     "alpha": "part2/step-size", "α": "part2/step-size", "Alpha": "part2/step-size",
     "learning rate": "part4/answers", "lr": "part2/step-size", "eta": "part2/step-size",

@@ -6,9 +6,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.book import sampled
 from tests.site.pages import HTML, all_pages
 
-pytestmark = pytest.mark.site
 TEXTS = {page: (HTML / page).read_text("utf-8") for page in all_pages()}
 TEST = "book/part4/test-yourself.html"
 ASKING = [page for page, text in TEXTS.items() if 'class="self-check"' in text]
@@ -22,8 +22,7 @@ def choose(box, number):
     box.get_by_role("button", name="Check").click()
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", ASKING)
+@pytest.mark.parametrize("page", sampled(ASKING))
 def test_each_choice_is_answered_with_its_own_reason(visit, page):
     here = visit(page)
     for box in here.page.locator(".self-check[data-right]").all():
@@ -99,8 +98,7 @@ class TestProgress:
         expect(here.page.locator(".self-check-count")).to_contain_text("1 of 40")
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("page", ASKING)
+@pytest.mark.parametrize("page", sampled(ASKING))
 def test_without_scripts_the_answers_unfold(visit, page):
     here = visit(page, java_script_enabled=False)
     box = here.page.locator(".self-check[data-right]").first

@@ -9,8 +9,6 @@ from playwright.sync_api import expect
 from lora_edu.explore import explore, stored
 from tests.site.pages import bare_page, served
 
-pytestmark = pytest.mark.site
-
 
 def dots(r=1):
     """Too many numbers to stand in the page, and a first frame."""
