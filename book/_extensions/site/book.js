@@ -39,8 +39,8 @@ addEventListener("beforeprint", () => {
   page.dataset.theme = "light";
   if (localStorage.getItem(PRINT_FOLDS) !== "yes") return;
   for (const fold of document.querySelectorAll("article details:not([open])")) {
-    fold.open = true;
     fold.dataset.printed = "";
+    fold.open = true;
   }
 });
 addEventListener("afterprint", () => {
