@@ -50,9 +50,8 @@ def five_starts(answers: bool = False, rows: int = len(STARTS), title: str = "")
         full, x, low = filled_parts(start), 0.0, -pitch * (row + 1)
         names[0.0, low + side / 2] = start
         answered = answers and row < rows
-        if answered:
-            said.append(f"{start}: zero are " + (", ".join(
-                name for name, filled in full.items() if not filled.any()) or "none"))
+        said.append(f"{start}: zero are " + (", ".join(
+            name for name, filled in full.items() if not filled.any()) or "none"))
         for name, filled in full.items():
             height, width = (side / 2 / n if n == 2 else side for n in filled.shape)
             if name in ("A", "∇A", "ΔW"):
@@ -72,7 +71,7 @@ def five_starts(answers: bool = False, rows: int = len(STARTS), title: str = "")
     parts.append({**say(names, size=11), "textposition": "middle left"})
     return drawing([*parts, *([say(questions)] if questions else [])],
                    [((-11.6, x + 0.4), (-pitch * len(STARTS) - 0.3, 2.0))],
-                   " · ".join(said) or
+                   " · ".join(said) if answers else
                    "Five starts, with A and B random (full) or zero (empty); in the last one each "
                    "half of A meets a half of B that is zero", titles=[title] if title else None)
 

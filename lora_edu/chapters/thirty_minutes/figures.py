@@ -27,6 +27,7 @@ from lora_edu.chapters.step_zero.figures import MATRICES, filled_parts, five_sta
 from lora_edu.chapters.step_zero.runs import descend
 from lora_edu.chapters.thirty_minutes import runs
 from lora_edu.chapters.thirty_minutes.runs import R
+from lora_edu.explore.words import number
 
 DEEPEST = 8  # levels of a colour, on either side of 0
 STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
@@ -34,7 +35,6 @@ ALPHAS = tuple(range(4, 33, 4))
 RANKS = tuple(2**i for i in range(7))
 DIVISORS = {"nothing": 0, "√r (rsLoRA)": 0.5, "r (LoRA)": 1}  # the power of r that each is
 LEARNING_RATE, ENOUGH = 0.1, 1e-3  # of the ball, and the loss at which it has arrived
-SIDES = {"top": 34, "bottom": 8}
 
 
 def word(start: str = STARTS[0], t: int = 0) -> dict:
@@ -76,7 +76,8 @@ def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
     for one, other in ("AB", "BA"):
         if not has_moved[one]:
             return f"step {t}: {other} has moved, {one} has not"
-    return f"step {t}: both move, {100 * runs.loss_left(now):.2g} % of the loss left"
+    left = 100 * runs.loss_left(now)
+    return f"step {t}: both move, {left:.{int(left < 10)}f} % of the loss left"
 
 
 def strides(alpha: float = 32) -> dict:
@@ -87,7 +88,7 @@ def strides(alpha: float = 32) -> dict:
     bars += [{**box(0, at - 0.36, 1, 0.72, "rgba(0,0,0,0)"),
               "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
     said = {name: _times(factor) for name, factor in factors.items()}
-    traces = [_say({(factor, at): f" {text}" for at, (factor, text) in enumerate(
+    traces = [_say({(max(factor, 1), at): f" {text}" for at, (factor, text) in enumerate(
         zip(factors.values(), said.values(), strict=True))}, "middle right", 18),
         _say({(0, -0.56): "dotted: the step at α = 8"}, "middle right", 12)]
     headline = (f"α {_times(alpha / R)} → stride {said['SGD']} under SGD, {said['Adam']} under Adam"
@@ -97,8 +98,8 @@ def strides(alpha: float = 32) -> dict:
                     "title": {"text": "length of the first step, at α = 8 it is 1"}}],
                   [{"range": [-0.8, 1.6], "tickvals": [0, 1], "ticktext": list(factors),
                     "showgrid": False}],
-                  f"α = {alpha:g}: the first step is {said['SGD']} as long as at α = 8 under SGD, "
-                  f"and {said['Adam']} under Adam")
+                  f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
+                  f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
     return figure(traces, {**made, "shapes": bars})
 
 
@@ -126,37 +127,31 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
              "the same picture" if gap < 1e-3 else f"apart by {100 * gap:.0f} % of the upper one")
     made = layout([f"{optimiser}, step {t}: {found}"], [{**STILL, "range": [-9.5, k + 0.5]}],
                   [{**STILL, "range": [2 * d + 9.5, -1.5]}],
-                  f"{optimiser}, step {t}: with α × 4 A has moved by "
-                  f"{100 * runs.moved(ways['α × 4'][t]):.1f} % of its start, with η × 4 by "
-                  f"{100 * runs.moved(ways['η × 4'][t]):.1f} %")
+                  f"{optimiser}, step {t}: A has moved by "
+                  f"{' and '.join(f'{100 * runs.moved(run[t]):.0f} %' for run in ways.values())} "
+                  "of its start, with α × 4 and with η × 4")
     return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
 
 
 def units(c: float = 4) -> dict:
     """Value, gradient and Adam's step of one entry of A, in a unit and in one c times smaller."""
-    shapes, said = [], {}
+    shapes, said, changes = [], {}, []
     for row, (name, old, new) in enumerate(zip(
-            ("its value", "its gradient", "Adam’s step"), runs.measured(1.0), runs.measured(c),
+            ("value", "gradient", "Adam’s step"), runs.measured(1.0), runs.measured(c),
             strict=True)):
-        y = -3.4 * row
-        factor = new / old
+        y, factor = -3.4 * row, new / old
+        changes.append(f"{name} " + ("the same" if abs(factor - 1) < 1e-6 else _times(factor)))
         shapes += [box(0, y - 0.8, 1, 0.7, COLOURS["frozen"]),
                    box(0, y - 1.7, factor, 0.7, COLOURS["A"])]
-        said[0, y + 0.45] = f"{name}  " + _by(factor)
+        said[0, y + 0.45] = changes[-1]
         said[1, y - 0.45] = f" {_short(old)}"
         said[factor, y - 1.35] = coloured(f" {_short(new)}", "A")
-    if c != 1:
-        shapes.append({**box(0, y - 1.8, c, 0.9, "rgba(0,0,0,0)"),
-                       "line": {"color": COLOURS["B"], "width": 2, "dash": "dot"}})
-        said[factor, y - 1.35] += coloured(f"   needs {_short(c * old)}", "B")
-    headline = ("Adam’s step is the same in every unit" if c == 1 else
-                f"unit ÷ {c:g}: Adam’s step is {c:g} times too short")
-    made = layout([headline], [{**STILL, "range": [-0.05, 8.6]}],
-                  [{**STILL, "range": [y - 2.2, 1.1]}],
-                  f"One entry of A in the old unit (grey) and in one {c:g} times smaller (blue): "
-                  f"its value {_by(runs.measured(c)[0] / runs.measured(1.0)[0])}, its gradient "
-                  f"{_by(runs.measured(c)[1] / runs.measured(1.0)[1])}, Adam’s step as long as "
-                  f"before, so η × {c:g} is needed")
+    shapes.append({**box(0, y - 1.8, c, 0.9, "rgba(0,0,0,0)"),
+                   "line": {"color": COLOURS["B"], "width": 2, "dash": "dot"}})
+    said[c, y - 1.35] = coloured(f" needs {_short(c * old)}", "B")
+    made = layout([f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"],
+                  [{**STILL, "range": [-0.05, 8]}], [{**STILL, "range": [y - 2.2, 1.1]}],
+                  f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
     return figure([_say(said, "middle right", 13)],
                   {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
 
@@ -170,13 +165,14 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     follows = [text for text, on in (("η × 4", eta), ("A’s start × 4", start), ("ε ÷ 4", eps),
                                      ("decay ÷ 4", decay)) if on]
     found = ("exactly 0: the same bits" if not gap.any() else
-             f"gap up to {gap.max():.2g} × the update")
+             f"gap up to {number(gap.max())} × the update")
     made = layout([found], [{"range": [-1.5, FOLLOWED_STEPS + 1], "title": {"text": "step"}}],
                   [scale.axis("gap between the updates")],
                   f"AdamW with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
                   f"{found}")
-    return figure([curve("delta", np.arange(len(gap)), scale.place(gap), values=gap, name="gap",
-                         sizes=6)], {**made, "margin": {"l": 76, "r": 14, "t": 34, "b": 46}})
+    shown = curve("delta", np.arange(1, len(gap)), scale.place(gap[1:]), values=gap[1:],
+                  name="gap", sizes=6)
+    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 34, "b": 46}})
 
 
 def arrows(r: int = 16, divide: str = "nothing") -> dict:
@@ -185,26 +181,23 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
     size, most = r**-power, runs.ARROWS**(1 - power)
     aside = size * np.append(0, runs.across()[:r])
     straight, off = size * np.arange(r + 1), aside[-1]
-    end = straight[-1]
-    room = max(0.22 * most, 1.25)
+    end, room = straight[-1], 0.15 * max(most, 3)
     traces = [
         line(straight, aside, "frozen", width=2, mode="lines+markers", name="arrows",
              marker={"size": 4, "color": COLOURS["frozen"], "symbol": "circle"}),
         line([0, end], [0, 0], "delta", width=6, name="along"),
         line([end, end], [0, off], "B", width=6, name="across"),
-        words([end / 2], [0], [coloured(f"along {_short(end)}", "delta")],
-              textposition="top center", textfont={"size": 15}),
-        words([end], [off], [coloured(f"across {_short(abs(off))}", "B")],
-              textposition="bottom center", textfont={"size": 15})]
+        words([0], [room / 9], [coloured(f"along {_short(end)}", "delta")],
+              textposition="top right", textfont={"size": 16}),
+        words([end], [off / 2], [coloured(f" across {_short(abs(off))}", "B")],
+              textposition="middle right", textfont={"size": 16})]
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
-    headline = (f"{r} arrow{'s' * (r > 1)}{by}: {_short(end)} along, {_short(abs(off))} across")
-    made = layout([headline],
-                  [{"range": [-0.1 * most - 0.1, 1.18 * most + 0.2], "constrain": "domain",
+    found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end)} along, {_short(abs(off))} across"
+    made = layout([found],
+                  [{"range": [-0.06 * most, 1.75 * most],
                     "title": {"text": "along: the useful direction"}}],
-                  [{"range": [-room, 0.35 * room], "constrain": "domain", "scaleanchor": "x",
-                    "scaleratio": 1, "title": {"text": "across"}}],
-                  f"The sum of {r} arrows{by}: {_short(end)} along, because they agree on that, "
-                  f"and {_short(abs(off))} across, where they do not; √{r} is {np.sqrt(r):.3g}")
+                  [{"range": [-2 * room, room], "title": {"text": "across"}}],
+                  f"{found}, where √{r} is {np.sqrt(r):.3g}")
     return figure(traces, made)
 
 
@@ -221,16 +214,16 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
                     mode="lines+markers",
                     marker={"size": 5, "color": COLOURS["delta"], "symbol": "circle"}),
                marks([a], [b], "delta", "circle", 18, name="ball"),
-               words([1.0, -1.0], [1.0, -1.0], [coloured("  loss 0", "loss")] * 2,
-                     textposition=["middle right", "bottom left"]),
+               words([1], [1], [coloured("  loss 0", "loss")], textposition="top right"),
                words([0], [-0.12], [coloured("both zero", "B")], textposition="bottom center")]
-    found = (f"it rolls to loss 0 in {steps} steps" if steps is not None else
+    found = (f"it rolls to loss 0 in {steps} steps" if steps else
+             "the loss is 0 already, and it stays" if steps == 0 else
              "on the cross: it never rolls" if a == b == 0 else
              "it rolls onto the cross, and stays there")
     axis = {"range": [-1.75, 1.75], "dtick": 1, "constrain": "domain"}
     made = layout([found], [{**axis, "title": {"text": "a, a LoRA’s A of one number"}}],
                   [{**axis, "title": {"text": "b, its B"}, "scaleanchor": "x"}],
-                  f"From a = {a:g}, b = {b:g}: {found}")
+                  f"From a = {_short(a)}, b = {_short(b)}: {found}")
     return figure(traces, made)
 
 
@@ -242,8 +235,11 @@ def starts_board(row: int = 0) -> dict:
         moves = [name for name in "AB" if full[f"∇{name}"]]
         title = f"{STARTS[row - 1]}: " + {
             2: "both move", 1: f"only {moves[0] if moves else ''} moves", 0: "nothing moves"}[
-            len(moves)] + (", but ΔW is not 0" if full["ΔW"] else "")
-    return five_starts(answers=True, rows=row, title=title)
+            len(moves)] + (
+            "" if len(moves) < 2 else ", but ΔW is not 0" if full["ΔW"] else ", and ΔW is 0")
+    made = five_starts(answers=True, rows=row, title=title)
+    made["layout"]["meta"] = {"reading": f"{row} of {len(STARTS)} starts answered. {title}"}
+    return made
 
 
 def _cells(name: str, values: np.ndarray, x: float, y: float) -> dict:
@@ -251,7 +247,7 @@ def _cells(name: str, values: np.ndarray, x: float, y: float) -> dict:
     depths = np.linspace(0.16, 1, DEEPEST)
     grey, own = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
                   for depth in depths] for q in ("frozen", MATRICES.get(name, "delta")))
-    depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.7), 0, DEEPEST)
+    depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
     return heat(np.sign(values) * depth / 100, -DEEPEST, DEEPEST,
                 [*grey[::-1], "rgba(128, 128, 128, 0)", *own], name=name, x0=x, y0=y)
 
@@ -265,10 +261,6 @@ def _times(factor: float) -> str:
     return f"× {factor:.3g}" if factor > 0.999 else f"÷ {1 / factor:.3g}"
 
 
-def _by(factor: float) -> str:
-    return "the same" if abs(factor - 1) < 1e-6 else _times(factor)
-
-
 def _short(value: float) -> str:
-    """Two digits: ``-0.0941`` → "−0.094", 16 → "16"."""
-    return f"{value:.2g}".replace("-", "−")
+    """Three digits: ``-0.0941`` → "−0.0941", 16 → "16"."""
+    return f"{value:.3g}".replace("-", "−")

@@ -12,10 +12,10 @@ import numpy as np
 from lora_edu import STARTS, Adapter, Regression, equivalent, initial, optimiser, scaling, train
 from lora_edu.chapters.low_rank.runs import word
 
-R, SIGMA = 8, 0.3
+R, SIGMA = 8, 0.4
 STEPS = (0, 1, 2, 3, 5, 8, 12, 20, 30)  # that are shown
-LR = 0.1  # of Adam, where the word is written
-SLOW = {"SGD": 0.004, "Adam": 0.02}  # of runs that are compared: four times as much is no harm
+LR = 0.15  # of Adam, where the word is written
+SLOW = {"SGD": 0.004, "Adam": 0.03}  # of runs that are compared: four times as much is no harm
 ENTRY = 0, 11  # of A, for the ruler
 ARROWS = 64
 
