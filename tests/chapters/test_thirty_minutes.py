@@ -72,7 +72,7 @@ def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
         assert ("nothing has moved, and nothing will" in said) == (start == "both zero" and t > 0)
         if moved["A"] and moved["B"]:
             left = np.sum((seen[t]["ΔW"] - the_word())**2) / np.sum(the_word()**2)
-            assert numbers(figure)[1] == pytest.approx(100 * left, abs=0.51 if left > 0.1 else 0.051)
+            assert numbers(figure)[1] == pytest.approx(100 * left, rel=0.03)
 
 
 def test_after_thirty_steps_the_letters_are_there_and_after_one_are_not():

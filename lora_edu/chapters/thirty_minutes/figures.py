@@ -57,12 +57,13 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
         if not values.any():
             zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
     traces += [_say(zeros, size=16)] if zeros else []
-    traces.append(_say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16))
-    traces.append(_say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16))
-    k = now.shape[1]
+    d, k = now.shape
+    traces += [_say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
+               _say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
+               _say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
     said = _word_headline(start, t, has_moved, now)
     made = layout([said], [{**STILL, "range": [-1, R + k + 1]}],
-                  [{**STILL, "range": [R + 1 + now.shape[0], -1]}],
+                  [{**STILL, "range": [R + d + 3, -1]}],
                   f"{start}, step {t}: {said.partition(': ')[2]}")
     return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
 
@@ -127,9 +128,10 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
              "the same picture" if gap < 1e-3 else f"apart by {100 * gap:.0f} % of the upper one")
     made = layout([f"{optimiser}, step {t}: {found}"], [{**STILL, "range": [-9.5, k + 0.5]}],
                   [{**STILL, "range": [2 * d + 9.5, -1.5]}],
-                  f"{optimiser}, step {t}: A has moved by "
-                  f"{' and '.join(f'{100 * runs.moved(run[t]):.0f} %' for run in ways.values())} "
-                  "of its start, with α × 4 and with η × 4")
+                  f"{optimiser}, step {t}: " + (
+                      "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
+                      if t > 1 else "A has not moved in either run").format(*(
+                          100 * runs.moved(run[t]) for run in ways.values())))
     return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
 
 
@@ -188,13 +190,13 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
         line([0, end], [0, 0], "delta", width=6, name="along"),
         line([end, end], [0, off], "B", width=6, name="across"),
         words([0], [room / 9], [coloured(f"along {_short(end)}", "delta")],
-              textposition="top right", textfont={"size": 16}),
+              textposition="top right", textfont={"size": 15}),
         words([end], [off / 2], [coloured(f" across {_short(abs(off))}", "B")],
-              textposition="middle right", textfont={"size": 16})]
+              textposition="middle right", textfont={"size": 15})]
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
     found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end)} along, {_short(abs(off))} across"
     made = layout([found],
-                  [{"range": [-0.06 * most, 1.75 * most],
+                  [{"range": [-0.06 * most, 1.6 * most],
                     "title": {"text": "along: the useful direction"}}],
                   [{"range": [-2 * room, room], "title": {"text": "across"}}],
                   f"{found}, where √{r} is {np.sqrt(r):.3g}")
