@@ -13,8 +13,6 @@ from lora_edu.chapters.thirty_minutes import figures, runs
 from lora_edu.explore.plain import plain_figure, validate
 from lora_edu.explore.still.draw import first_frame
 
-BOXES = list(itertools.product((False, True), repeat=4))
-
 
 def headline(figure):
     return figure["layout"]["annotations"][0]["text"]
@@ -43,13 +41,11 @@ def by_hand(start, lr, s, adam=True):
     return seen
 
 
-@pytest.mark.parametrize("draw", [
-    figures.word, figures.strides, figures.two_ways, figures.units, figures.ticks, figures.arrows,
-    figures.saddle_point, figures.starts_board], ids=lambda draw: draw.__name__)
-def test_plotly_knows_the_figure_and_it_has_a_first_frame_and_a_headline(draw):
-    figure = draw()
-    validate(figure)
-    assert first_frame(plain_figure(figure), 300, 300) and 10 < len(headline(figure)) < 49
+def test_plotly_knows_the_figures_and_each_has_a_first_frame_and_a_headline():
+    for draw in (figures.word, figures.strides, figures.two_ways, figures.units, figures.ticks,
+                 figures.arrows, figures.saddle_point, figures.starts_board):
+        validate(draw())
+        assert first_frame(plain_figure(draw()), 300, 300) and 10 < len(headline(draw())) < 49
 
 
 @pytest.mark.parametrize("start", STARTS[:4])
@@ -58,8 +54,7 @@ def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
     for t in runs.STEPS:
         figure, run = figures.word(start, t), runs.written(start)[t]
         said, frames = headline(figure), [s["line"]["color"] for s in figure["layout"]["shapes"]]
-        moved = {name: t > 0 and not np.array_equal(now, seen[t - 1][name])
-                 for name, now in seen[t].items()}
+        moved = {name: (now != seen[max(t - 1, 0)][name]).any() for name, now in seen[t].items()}
         assert [colour == COLOURS["delta"] for colour in frames] == list(moved.values())
         for (name, want), have in zip(seen[t].items(), (run.A, run.B, run.delta()), strict=True):
             np.testing.assert_allclose(have, want, rtol=1e-6, atol=1e-6)
@@ -70,14 +65,9 @@ def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
         for one, other in ("AB", "BA"):
             assert (f"{one} has moved, {other} has not" in said) == (moved[one] > moved[other])
         assert ("nothing has moved, and nothing will" in said) == (start == "both zero" and t > 0)
+        left = 100 * np.sum((seen[t]["ΔW"] - the_word())**2) / np.sum(the_word()**2)
         if moved["A"] and moved["B"]:
-            left = np.sum((seen[t]["ΔW"] - the_word())**2) / np.sum(the_word()**2)
-            assert numbers(figure)[1] == pytest.approx(100 * left, rel=0.03)
-
-
-def test_after_thirty_steps_the_letters_are_there_and_after_one_are_not():
-    one, last = (np.abs(runs.written()[t].delta() - the_word()).mean() for t in (1, 30))
-    assert one > 0.3 and last < 0.1
+            assert numbers(figure)[1] == pytest.approx(left, rel=0.03) and (t < 30 or left < 2.5)
 
 
 @pytest.mark.parametrize("alpha", figures.ALPHAS)
@@ -85,7 +75,7 @@ def test_the_first_stride_goes_with_alpha_squared_under_sgd_and_with_alpha_under
     figure = figures.strides(alpha)
     adam, sgd = (bar["x1"] for bar in figure["layout"]["shapes"][:2])
     assert (sgd, adam) == pytest.approx(((alpha / 8)**2, alpha / 8), rel=1e-5)
-    assert alpha != 32 or headline(figure) == "α × 4 → stride × 16 under SGD, × 4 under Adam"
+    assert alpha != 32 or headline(figure) == "α × 4: stride × 16 under SGD, × 4 under Adam"
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
@@ -97,13 +87,12 @@ def test_four_times_alpha_and_four_times_eta_part(name):
         upper, lower = (way[t]["ΔW"] for way in ways)
         gap = np.linalg.norm(upper - lower) / np.linalg.norm(upper)
         far = [np.linalg.norm(way[t]["A"] - start) / np.linalg.norm(start) for way in ways]
-        bars = [shape["x1"] + 0.5 for shape in figure["layout"]["shapes"][1::2]]
-        np.testing.assert_allclose(bars, [12 * each for each in far], rtol=1e-6)
+        bars = [(shape["x1"] + 0.5) / 8 for shape in figure["layout"]["shapes"][1::2]]
+        np.testing.assert_allclose(bars, far, rtol=1e-6)
         assert far[0] < far[1] or t == 1
-        if adam and t == 1:
-            assert gap < 1e-5 and "the same picture" in headline(figure)
-        else:
-            assert gap > 0.1 and numbers(figure)[1] == pytest.approx(100 * gap, abs=0.51)
+        same = adam and t == 1
+        assert ("the same picture" in headline(figure)) == same == (gap < 1e-5)
+        assert same or numbers(figure)[1] == pytest.approx(100 * gap, abs=0.51)
 
 
 @pytest.mark.parametrize("c", [2, 3, 4, 5, 6])
@@ -112,20 +101,19 @@ def test_in_a_smaller_unit_adam_takes_the_same_step(c):
     h[runs.ENTRY] = 1e-5
     up, down = (np.sum((now.B @ A - the_word())**2) / 2 for A in (now.A + h, now.A - h))
     slope = (up - down) / 2e-5
-    value, gradient, step = runs.measured(float(c))
-    assert (value, gradient) == pytest.approx((c * now.A[runs.ENTRY], slope / c), rel=1e-5)
-    assert step == pytest.approx(-runs.LR * np.sign(slope), rel=1e-6)
+    assert runs.measured(float(c)) == pytest.approx(
+        (c * now.A[runs.ENTRY], slope / c, -runs.LR * np.sign(slope)), rel=1e-5)
     widths = [shape["x1"] for shape in figures.units(c)["layout"]["shapes"]]
     assert widths == pytest.approx([1, c, 1, 1 / c, 1, 1, c], rel=1e-6)
 
 
 def test_the_gap_is_exactly_zero_with_all_boxes_ticked_and_only_then():
-    drawn = {boxes: figures.ticks(*boxes) for boxes in BOXES}
+    drawn = {boxes: figures.ticks(*boxes) for boxes in itertools.product((False, True), repeat=4)}
     gaps = {boxes: trace(figure, "gap")["customdata"].max() for boxes, figure in drawn.items()}
     assert gaps.pop((True,) * 4) == 0 and min(gaps.values()) > 1e-7
     assert gaps[False, False, False, False] > gaps[True, False, False, False] > 0.5
     assert 0.5 > gaps[True, True, False, False] > 0.1 > 1e-5 > gaps[True, True, False, True]
-    assert [b for b in BOXES if headline(drawn[b]) == "exactly 0: the same bits"] == [(True,) * 4]
+    assert [b for b in drawn if headline(drawn[b]) == "exactly 0: the same bits"] == [(True,) * 4]
 
 
 @pytest.mark.parametrize("r", figures.RANKS)
@@ -136,7 +124,7 @@ def test_arrows_agree_along_and_not_across(r):
         np.testing.assert_allclose(np.diff(steps["x"]) * by, 1)
         assert trace(figure, "along")["x"][1] == pytest.approx(r / by)
         assert steps["y"][-1] == off and 0.5 * r**0.5 < abs(off) * by < 1.5 * r**0.5
-        assert numbers(figure)[-2:] == pytest.approx([r / by, abs(off)], rel=0.01)
+        assert numbers(figure)[-2:] == pytest.approx([r / by, abs(off)], rel=0.05)
     sums = [runs.across(seed)[r - 1] for seed in range(400)]
     assert np.sqrt(np.mean(np.square(sums))) == pytest.approx(r**0.5, rel=0.15)
 
@@ -146,11 +134,11 @@ def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to
     figure, x, y, steps = figures.saddle_point(a, b), a, b, 0
     while (1 - x * y)**2 / 2 >= 1e-3 and steps < 100:
         x, y, steps = x + 0.1 * (1 - x * y) * y, y + 0.1 * (1 - x * y) * x, steps + 1
-    assert (steps < 100, steps <= 36) == (a != -b, a != -b)
-    assert headline(figure) == ("the loss is 0 already, and it stays" if not steps else
-                                f"it rolls to loss 0 in {steps} steps" if a != -b else
-                                "it rolls onto the cross, and stays there" if a else
-                                "on the cross: it never rolls")
+    assert (steps < 100) == (a != -b) == (steps <= 36)
+    assert headline(figure) == (
+        "the loss is 0 already, and it stays" if not steps else
+        f"it rolls to loss 0 in {steps} steps" if a != -b else
+        "it rolls onto the cross, and stays there" if a else "on the cross: it never rolls")
     path = trace(figure, "path")
     assert (path["x"][-1], path["y"][-1]) == pytest.approx((x, y), abs=6e-4)
     assert any((path["x"] != a) | (path["y"] != b)) == (steps > 0 and (a, b) != (0, 0))
@@ -161,6 +149,6 @@ def test_the_board_answers_the_first_rows(row):
     figure = figures.starts_board(row)
     assert sum(each["text"].count("?") for each in figure["data"]) == 3 * (5 - row)
     assert len(figure["layout"]["shapes"]) == 4 * 5 + 5 * row
-    verdict = ("only B moves", "only A moves", "nothing moves", "both move, but ΔW is not 0",
-               "both move, and ΔW is 0")
-    assert not row or headline(figure) == f"{STARTS[row - 1]}: {verdict[row - 1]}"
+    verdicts = ("only B moves", "only A moves", "nothing moves", "both move, but ΔW is not 0",
+                "both move, and ΔW is 0")
+    assert not row or headline(figure) == f"{STARTS[row - 1]}: {verdicts[row - 1]}"

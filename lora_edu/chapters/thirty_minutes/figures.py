@@ -31,7 +31,7 @@ from lora_edu.explore.words import number
 
 DEEPEST = 8  # levels of a colour, on either side of 0
 STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
-ALPHAS = tuple(range(4, 33, 4))
+ALPHAS = 4, 8, 16, 24, 32
 RANKS = tuple(2**i for i in range(7))
 DIVISORS = {"nothing": 0, "√r (rsLoRA)": 0.5, "r (LoRA)": 1}  # the power of r that each is
 LEARNING_RATE, ENOUGH = 0.1, 1e-3  # of the ball, and the loss at which it has arrived
@@ -90,12 +90,12 @@ def strides(alpha: float = 32) -> dict:
               "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
     said = {name: _times(factor) for name, factor in factors.items()}
     traces = [_say({(max(factor, 1), at): f" {text}" for at, (factor, text) in enumerate(
-        zip(factors.values(), said.values(), strict=True))}, "middle right", 18),
+        zip(factors.values(), said.values(), strict=True))}, "middle right", 16),
         _say({(0, -0.56): "dotted: the step at α = 8"}, "middle right", 12)]
-    headline = (f"α {_times(alpha / R)} → stride {said['SGD']} under SGD, {said['Adam']} under Adam"
+    headline = (f"α {_times(alpha / R)}: stride {said['SGD']} under SGD, {said['Adam']} under Adam"
                 if alpha != R else "α = 8: the stride to compare with")
     made = layout([headline],
-                  [{"range": [0, 19.5], "tickvals": [0, 1, 4, 8, 12, 16],
+                  [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16],
                     "title": {"text": "length of the first step, at α = 8 it is 1"}}],
                   [{"range": [-0.8, 1.6], "tickvals": [0, 1], "ticktext": list(factors),
                     "showgrid": False}],
@@ -117,7 +117,7 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
         shapes.append({"type": "rect", "xref": "x", "yref": "y", "x0": -0.5, "x1": k - 0.5,
                        "y0": top - 0.5, "y1": top + d - 0.5,
                        "line": {"color": COLOURS["frozen"], "width": 1}})
-        width = 12 * moved
+        width = 8 * moved
         shapes.append(box(-0.5, top + d + 0.6, width, 2.2, COLOURS["A"]))
         traces.append(_say({(width, top + d + 1.7): coloured(
             f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved", "A")},
@@ -126,7 +126,7 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     gap = float(relative_gap(*deltas)[0])
     found = ("nothing is written yet" if t == 0 else
              "the same picture" if gap < 1e-3 else f"apart by {100 * gap:.0f} % of the upper one")
-    made = layout([f"{optimiser}, step {t}: {found}"], [{**STILL, "range": [-9.5, k + 0.5]}],
+    made = layout([f"{optimiser}, step {t}: {found}"], [{**STILL, "range": [-11, k + 0.5]}],
                   [{**STILL, "range": [2 * d + 9.5, -1.5]}],
                   f"{optimiser}, step {t}: " + (
                       "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
@@ -150,9 +150,9 @@ def units(c: float = 4) -> dict:
         said[factor, y - 1.35] = coloured(f" {_short(new)}", "A")
     shapes.append({**box(0, y - 1.8, c, 0.9, "rgba(0,0,0,0)"),
                    "line": {"color": COLOURS["B"], "width": 2, "dash": "dot"}})
-    said[c, y - 1.35] = coloured(f" needs {_short(c * old)}", "B")
+    said[max(c, 3.2), y - 1.35] = coloured(f" needs {_short(c * old)}", "B")
     made = layout([f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"],
-                  [{**STILL, "range": [-0.05, 8]}], [{**STILL, "range": [y - 2.2, 1.1]}],
+                  [{**STILL, "range": [-0.05, 9.4]}], [{**STILL, "range": [y - 2.2, 1.1]}],
                   f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
     return figure([_say(said, "middle right", 13)],
                   {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
@@ -189,14 +189,14 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
              marker={"size": 4, "color": COLOURS["frozen"], "symbol": "circle"}),
         line([0, end], [0, 0], "delta", width=6, name="along"),
         line([end, end], [0, off], "B", width=6, name="across"),
-        words([0], [room / 9], [coloured(f"along {_short(end)}", "delta")],
-              textposition="top right", textfont={"size": 15}),
-        words([end], [off / 2], [coloured(f" across {_short(abs(off))}", "B")],
-              textposition="middle right", textfont={"size": 15})]
+        words([0], [room / 9], [coloured(f"along {_short(end, 2)}", "delta")],
+              textposition="top right", textfont={"size": 14}),
+        words([end], [off / 2], [coloured(f" across {_short(abs(off), 2)}", "B")],
+              textposition="middle right", textfont={"size": 14})]
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
-    found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end)} along, {_short(abs(off))} across"
+    found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
     made = layout([found],
-                  [{"range": [-0.06 * most, 1.6 * most],
+                  [{"range": [-0.06 * most, 1.85 * most],
                     "title": {"text": "along: the useful direction"}}],
                   [{"range": [-2 * room, room], "title": {"text": "across"}}],
                   f"{found}, where √{r} is {np.sqrt(r):.3g}")
@@ -263,6 +263,6 @@ def _times(factor: float) -> str:
     return f"× {factor:.3g}" if factor > 0.999 else f"÷ {1 / factor:.3g}"
 
 
-def _short(value: float) -> str:
-    """Three digits: ``-0.0941`` → "−0.0941", 16 → "16"."""
-    return f"{value:.3g}".replace("-", "−")
+def _short(value: float, digits: int = 3) -> str:
+    """At most so many digits: ``-0.09412`` → "−0.0941", 16 → "16"."""
+    return f"{value:.{digits}g}".replace("-", "−")
