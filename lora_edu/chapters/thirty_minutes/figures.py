@@ -150,9 +150,10 @@ def units(c: float = 4) -> dict:
         said[factor, y - 1.35] = coloured(f" {_short(new)}", "A")
     shapes.append({**box(0, y - 1.8, c, 0.9, "rgba(0,0,0,0)"),
                    "line": {"color": COLOURS["B"], "width": 2, "dash": "dot"}})
-    said[max(c, 3.2), y - 1.35] = coloured(f" needs {_short(c * old)}", "B")
+    said[c, y - 1.35] = said.pop((factor, y - 1.35)) + coloured(
+        f", needs {_short(c * old)}", "B")
     made = layout([f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"],
-                  [{**STILL, "range": [-0.05, 9.4]}], [{**STILL, "range": [y - 2.2, 1.1]}],
+                  [{**STILL, "range": [-0.05, 11.4]}], [{**STILL, "range": [y - 2.2, 1.1]}],
                   f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
     return figure([_say(said, "middle right", 13)],
                   {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
