@@ -153,7 +153,7 @@ def units(c: float = 4) -> dict:
     said[c, y - 1.35] = said.pop((factor, y - 1.35)) + coloured(
         f", needs {_short(c * old)}", "B")
     made = layout([f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"],
-                  [{**STILL, "range": [-0.05, 11.4]}], [{**STILL, "range": [y - 2.2, 1.1]}],
+                  [{**STILL, "range": [-0.05, 11.9]}], [{**STILL, "range": [y - 2.2, 1.1]}],
                   f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
     return figure([_say(said, "middle right", 13)],
                   {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
