@@ -15,12 +15,17 @@ LETTERS = {  # seven rows of five pixels each
 
 
 @cache
-def picture() -> np.ndarray:
-    """A (14, 46) matrix: the word LoRA, seven distinct rows of pixels, and a little noise."""
+def word() -> np.ndarray:
+    """A (14, 46) matrix of 0 and 1: the word LoRA, seven distinct rows of pixels."""
     rows = ["0".join(LETTERS[letter].split()[i] for letter in "LoRA") for i in range(7)]
     pixels = np.array([[float(pixel) for pixel in row] for row in rows])
-    grown = np.kron(pixels, np.ones((2, 2)))  # (14, 46)
-    return grown + 0.1 * np.random.default_rng(0).normal(size=grown.shape)
+    return np.kron(pixels, np.ones((2, 2)))
+
+
+@cache
+def picture() -> np.ndarray:
+    """The word and a little noise."""
+    return word() + 0.1 * np.random.default_rng(0).normal(size=word().shape)
 
 
 def best_rank(M: np.ndarray, r: int) -> np.ndarray:

@@ -38,16 +38,18 @@ TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
 MATRICES = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}  # and their colours
 
 
-def five_starts(answers: bool = False) -> dict:
+def five_starts(answers: bool = False, rows: int = len(STARTS), title: str = "") -> dict:
     """A and B at each start, r = 2, as boxes: full, or empty where all is exactly zero.
 
-    answers: whether the gradients and ΔW are shown too, or a question mark for each.
+    answers: whether the gradients and ΔW are shown too, in the first rows, or a question mark for
+    each.
     """
     side, pitch = 2.4, 3.2  # of W; from row to row
     parts, said, names, questions, x = [], [], {}, {}, 0.0
     for row, start in enumerate(STARTS):
-        full, x, low = _full(start), 0.0, -pitch * (row + 1)
+        full, x, low = filled_parts(start), 0.0, -pitch * (row + 1)
         names[0.0, low + side / 2] = start
+        answered = answers and row < rows
         said.append(f"{start}: zero are " + (", ".join(
             name for name, filled in full.items() if not filled.any()) or "none"))
         for name, filled in full.items():
@@ -56,7 +58,7 @@ def five_starts(answers: bool = False) -> dict:
                 x += 1.0
             x += 0.8
             whole = width * filled.shape[1]
-            if answers or name in ("A", "B"):
+            if answered or name in ("A", "B"):
                 middle = low + (side - height * filled.shape[0]) / 2
                 parts += [box(x + width * j, middle + height * (filled.shape[0] - 1 - i), width,
                               height, fill(MATRICES[name], float(filled[i, j])))
@@ -71,10 +73,10 @@ def five_starts(answers: bool = False) -> dict:
                    [((-11.6, x + 0.4), (-pitch * len(STARTS) - 0.3, 2.0))],
                    " · ".join(said) if answers else
                    "Five starts, with A and B random (full) or zero (empty); in the last one each "
-                   "half of A meets a half of B that is zero")
+                   "half of A meets a half of B that is zero", titles=[title] if title else None)
 
 
-def _full(start: str) -> dict[str, np.ndarray]:
+def filled_parts(start: str) -> dict[str, np.ndarray]:
     """Which rows of A and ∇A, columns of B and ∇B have a number that is not zero at r = 2; ΔW."""
     A, B = initial(SIDE, SIDE, 2, start, SIGMA, rng=np.random.default_rng(1))
     adapter = Adapter(A, B, 1.0)

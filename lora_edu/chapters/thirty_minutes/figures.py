@@ -1,0 +1,269 @@
+"""The figures of Section 4.1 in thirty minutes: one panel each, whose title says what is found.
+
+Imports NumPy, the page's runs, those of the chapters it leads to, the drawings and the style.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lora_edu import STARTS
+from lora_edu.chapters.invariance.runs import STEPS as FOLLOWED_STEPS
+from lora_edu.chapters.invariance.runs import first_path, followed, path, relative_gap
+from lora_edu.chapters.shared.drawing import box
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    ZeroLogAxis,
+    coloured,
+    curve,
+    figure,
+    heat,
+    layout,
+    line,
+    marks,
+    words,
+)
+from lora_edu.chapters.step_zero.figures import MATRICES, filled_parts, five_starts
+from lora_edu.chapters.step_zero.runs import descend
+from lora_edu.chapters.thirty_minutes import runs
+from lora_edu.chapters.thirty_minutes.runs import R
+from lora_edu.explore.words import number
+
+DEEPEST = 8  # levels of a colour, on either side of 0
+STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
+ALPHAS = 4, 8, 16, 24, 32
+RANKS = tuple(2**i for i in range(7))
+DIVISORS = {"nothing": 0, "√r (rsLoRA)": 0.5, "r (LoRA)": 1}  # the power of r that each is
+LEARNING_RATE, ENOUGH = 0.1, 1e-3  # of the ball, and the loss at which it has arrived
+
+
+def word(start: str = STARTS[0], t: int = 0) -> dict:
+    """A, B and ΔW = BA at step t, coloured by value; the wanted ΔW is the word LoRA."""
+    run = runs.written(start)
+    now, before = run[t], run[max(t - 1, 0)]
+    has_moved = {name: not np.array_equal(getattr(now, name), getattr(before, name))
+                 for name in "AB"}
+    has_moved["ΔW"] = any(has_moved.values())
+    blocks = {"A": (now.A, R + 1, 0), "B": (now.B, 0, R + 1), "ΔW": (now.delta(), R + 1, R + 1)}
+    traces, shapes, zeros = [], [], {}
+    for name, (values, x, y) in blocks.items():
+        rows, columns = values.shape
+        traces.append(_cells(name, values, x, y))
+        shapes.append({
+            "type": "rect", "xref": "x", "yref": "y", "x0": x - 0.5, "x1": x + columns - 0.5,
+            "y0": y - 0.5, "y1": y + rows - 0.5,
+            "line": {"color": COLOURS["delta" if has_moved[name] else "frozen"],
+                     "width": 3 if has_moved[name] else 1}})
+        if not values.any():
+            zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
+    traces += [_say(zeros, size=16)] if zeros else []
+    d, k = now.shape
+    traces += [_say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
+               _say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
+               _say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
+    said = _word_headline(start, t, has_moved, now)
+    made = layout([said], [{**STILL, "range": [-1, R + k + 1]}],
+                  [{**STILL, "range": [R + d + 3, -1]}],
+                  f"{start}, step {t}: {said.partition(': ')[2]}")
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+
+
+def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
+    if t == 0:
+        return "step 0: ΔW is " + ("not 0: the model is changed" if now.delta().any() else
+                                   "exactly 0: nothing is written yet")
+    if not has_moved["ΔW"]:
+        return f"step {t}: nothing has moved, and nothing will"
+    for one, other in ("AB", "BA"):
+        if not has_moved[one]:
+            return f"step {t}: {other} has moved, {one} has not"
+    left = 100 * runs.loss_left(now)
+    return f"step {t}: both move, {left:.{int(left < 10)}f} % of the loss left"
+
+
+def strides(alpha: float = 32) -> dict:
+    """The length of the first step of W under SGD and Adam, that at α = 8 being one."""
+    factors = {name: runs.stride(name, alpha) / runs.stride(name, R) for name in ("Adam", "SGD")}
+    bars = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
+            for at, factor in enumerate(factors.values())]
+    bars += [{**box(0, at - 0.36, 1, 0.72, "rgba(0,0,0,0)"),
+              "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
+    said = {name: _times(factor) for name, factor in factors.items()}
+    traces = [_say({(max(factor, 1), at): f" {text}" for at, (factor, text) in enumerate(
+        zip(factors.values(), said.values(), strict=True))}, "middle right", 16),
+        _say({(0, -0.56): "dotted: the step at α = 8"}, "middle right", 12)]
+    headline = (f"α {_times(alpha / R)}: stride {said['SGD']} under SGD, {said['Adam']} under Adam"
+                if alpha != R else "α = 8: the stride to compare with")
+    made = layout([headline],
+                  [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16],
+                    "title": {"text": "length of the first step, at α = 8 it is 1"}}],
+                  [{"range": [-0.8, 1.6], "tickvals": [0, 1], "ticktext": list(factors),
+                    "showgrid": False}],
+                  f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
+                  f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
+    return figure(traces, {**made, "shapes": bars})
+
+
+def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
+    """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
+    lr = runs.SLOW[optimiser]
+    ways = {"α × 4": runs.written(STARTS[0], optimiser, lr, 4 * R),
+            "η × 4": runs.written(STARTS[0], optimiser, 4 * lr)}
+    (d, k), traces, shapes = runs.task().shape, [], []
+    for i, (name, run) in enumerate(ways.items()):
+        top, moved = i * (d + 6), runs.moved(run[t])
+        traces.append(_cells(name, run[t].delta(), 0, top))
+        traces.append(_say({(-1, top + d / 2 - 0.5): name}, "middle left", 15))
+        shapes.append({"type": "rect", "xref": "x", "yref": "y", "x0": -0.5, "x1": k - 0.5,
+                       "y0": top - 0.5, "y1": top + d - 0.5,
+                       "line": {"color": COLOURS["frozen"], "width": 1}})
+        width = 8 * moved
+        shapes.append(box(-0.5, top + d + 0.6, width, 2.2, COLOURS["A"]))
+        traces.append(_say({(width, top + d + 1.7): coloured(
+            f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved", "A")},
+            "middle right", 13))
+    deltas = [np.array([run[t].delta()]) for run in ways.values()]
+    gap = float(relative_gap(*deltas)[0])
+    found = ("nothing is written yet" if t == 0 else
+             "the same picture" if gap < 1e-3 else f"apart by {100 * gap:.0f} % of the upper one")
+    made = layout([f"{optimiser}, step {t}: {found}"], [{**STILL, "range": [-11, k + 0.5]}],
+                  [{**STILL, "range": [2 * d + 9.5, -1.5]}],
+                  f"{optimiser}, step {t}: " + (
+                      "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
+                      if t > 1 else "A has not moved in either run").format(*(
+                          100 * runs.moved(run[t]) for run in ways.values())))
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+
+
+def units(c: float = 4) -> dict:
+    """Value, gradient and Adam's step of one entry of A, in a unit and in one c times smaller."""
+    shapes, said, changes = [], {}, []
+    for row, (name, old, new) in enumerate(zip(
+            ("value", "gradient", "Adam’s step"), runs.measured(1.0), runs.measured(c),
+            strict=True)):
+        y, factor = -3.4 * row, new / old
+        changes.append(f"{name} " + ("the same" if abs(factor - 1) < 1e-6 else _times(factor)))
+        shapes += [box(0, y - 0.8, 1, 0.7, COLOURS["frozen"]),
+                   box(0, y - 1.7, factor, 0.7, COLOURS["A"])]
+        said[0, y + 0.45] = changes[-1]
+        said[1, y - 0.45] = f" {_short(old)}"
+        said[factor, y - 1.35] = coloured(f" {_short(new)}", "A")
+    shapes.append({**box(0, y - 1.8, c, 0.9, "rgba(0,0,0,0)"),
+                   "line": {"color": COLOURS["B"], "width": 2, "dash": "dot"}})
+    said[c, y - 1.35] = said.pop((factor, y - 1.35)) + coloured(
+        f", needs {_short(c * old)}", "B")
+    made = layout([f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"],
+                  [{**STILL, "range": [-0.05, 11.9]}], [{**STILL, "range": [y - 2.2, 1.1]}],
+                  f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
+    return figure([_say(said, "middle right", 13)],
+                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
+
+
+def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False) -> dict:
+    """The gap between a run with α × 16 and one with α in which the ticked settings follow."""
+    first = first_path("AdamW", 4)[1]
+    second = path(*followed("AdamW", 4, eta, start, eps, decay))[1]
+    gap = relative_gap(first, second)
+    scale = ZeroLogAxis(-9, 1, every=2)
+    follows = [text for text, on in (("η × 4", eta), ("A’s start × 4", start), ("ε ÷ 4", eps),
+                                     ("decay ÷ 4", decay)) if on]
+    found = ("exactly 0: the same bits" if not gap.any() else
+             f"gap up to {number(gap.max())} × the update")
+    made = layout([found], [{"range": [-1.5, FOLLOWED_STEPS + 1], "title": {"text": "step"}}],
+                  [scale.axis("gap between the updates")],
+                  f"AdamW with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
+                  f"{found}")
+    shown = curve("delta", np.arange(1, len(gap)), scale.place(gap[1:]), values=gap[1:],
+                  name="gap", sizes=6)
+    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 34, "b": 46}})
+
+
+def arrows(r: int = 16, divide: str = "nothing") -> dict:
+    """r arrows head to tail: each one along, and a random step across; their sum in two parts."""
+    power = DIVISORS[divide]
+    size, most = r**-power, runs.ARROWS**(1 - power)
+    aside = size * np.append(0, runs.across()[:r])
+    straight, off = size * np.arange(r + 1), aside[-1]
+    end, room = straight[-1], 0.15 * max(most, 3)
+    traces = [
+        line(straight, aside, "frozen", width=2, mode="lines+markers", name="arrows",
+             marker={"size": 4, "color": COLOURS["frozen"], "symbol": "circle"}),
+        line([0, end], [0, 0], "delta", width=6, name="along"),
+        line([end, end], [0, off], "B", width=6, name="across"),
+        words([0], [room / 9], [coloured(f"along {_short(end, 2)}", "delta")],
+              textposition="top right", textfont={"size": 14}),
+        words([end], [off / 2], [coloured(f" across {_short(abs(off), 2)}", "B")],
+              textposition="middle right", textfont={"size": 14})]
+    by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
+    found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
+    made = layout([found],
+                  [{"range": [-0.06 * most, 1.85 * most],
+                    "title": {"text": "along: the useful direction"}}],
+                  [{"range": [-2 * room, room], "title": {"text": "across"}}],
+                  f"{found}, where √{r} is {np.sqrt(r):.3g}")
+    return figure(traces, made)
+
+
+def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
+    """A ball that rolls down (1 − ab)²/2 from (a, b): one number for A and one for B."""
+    way = descend(a, b, LEARNING_RATE, 100)
+    there = np.flatnonzero((1 - way.prod(axis=1))**2 / 2 < ENOUGH)
+    steps = int(there[0]) if there.size else None
+    way = way[:None if steps is None else steps + 1]
+    t = np.geomspace(0.5, 2, 40)
+    traces = [line(side, 1 / side, "loss", width=4, name="loss 0") for side in (t, -t)]
+    traces += [marks([0], [0], "B", "x", 14, name="both zero"),
+               line(way[:, 0].round(3), way[:, 1].round(3), "delta", width=3, name="path",
+                    mode="lines+markers",
+                    marker={"size": 5, "color": COLOURS["delta"], "symbol": "circle"}),
+               marks([a], [b], "delta", "circle", 18, name="ball"),
+               words([1], [1], [coloured("  loss 0", "loss")], textposition="top right"),
+               words([0], [-0.12], [coloured("both zero", "B")], textposition="bottom center")]
+    found = (f"it rolls to loss 0 in {steps} steps" if steps else
+             "the loss is 0 already, and it stays" if steps == 0 else
+             "on the cross: it never rolls" if a == b == 0 else
+             "it rolls onto the cross, and stays there")
+    axis = {"range": [-1.75, 1.75], "dtick": 1, "constrain": "domain"}
+    made = layout([found], [{**axis, "title": {"text": "a, a LoRA’s A of one number"}}],
+                  [{**axis, "title": {"text": "b, its B"}, "scaleanchor": "x"}],
+                  f"From a = {_short(a)}, b = {_short(b)}: {found}")
+    return figure(traces, made)
+
+
+def starts_board(row: int = 0) -> dict:
+    """The five starts, answered from the top: which of ∇A, ∇B and ΔW are exactly zero."""
+    title = "Which of ∇A, ∇B and ΔW are exactly zero?"
+    if row:
+        full = {name: filled.any() for name, filled in filled_parts(STARTS[row - 1]).items()}
+        moves = [name for name in "AB" if full[f"∇{name}"]]
+        title = f"{STARTS[row - 1]}: " + {
+            2: "both move", 1: f"only {moves[0] if moves else ''} moves", 0: "nothing moves"}[
+            len(moves)] + (
+            "" if len(moves) < 2 else ", but ΔW is not 0" if full["ΔW"] else ", and ΔW is 0")
+    made = five_starts(answers=True, rows=row, title=title)
+    made["layout"]["meta"] = {"reading": f"{row} of {len(STARTS)} starts answered. {title}"}
+    return made
+
+
+def _cells(name: str, values: np.ndarray, x: float, y: float) -> dict:
+    """Cells in the matrix's colour above 0, grey below, none at exactly 0."""
+    depths = np.linspace(0.16, 1, DEEPEST)
+    grey, own = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
+                  for depth in depths] for q in ("frozen", MATRICES.get(name, "delta")))
+    depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
+    return heat(np.sign(values) * depth / 100, -DEEPEST, DEEPEST,
+                [*grey[::-1], "rgba(128, 128, 128, 0)", *own], name=name, x0=x, y0=y)
+
+
+def _say(texts: dict[tuple, str], side: str = "middle center", size: int = 13) -> dict:
+    x, y = zip(*texts, strict=True)
+    return words(list(x), list(y), list(texts.values()), textposition=side, textfont={"size": size})
+
+
+def _times(factor: float) -> str:
+    return f"× {factor:.3g}" if factor > 0.999 else f"÷ {1 / factor:.3g}"
+
+
+def _short(value: float, digits: int = 3) -> str:
+    """At most so many digits: ``-0.09412`` → "−0.0941", 16 → "16"."""
+    return f"{value:.{digits}g}".replace("-", "−")

@@ -1,0 +1,152 @@
+"""Section 4.1 in thirty minutes: each plot shows what a computation of its own finds."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+
+from lora_edu import STARTS
+from lora_edu.chapters.low_rank.runs import word as the_word
+from lora_edu.chapters.shared.style import COLOURS
+from lora_edu.chapters.thirty_minutes import figures, runs
+from lora_edu.explore.plain import plain_figure, validate
+from lora_edu.explore.still.draw import first_frame
+
+
+def headline(figure):
+    return figure["layout"]["annotations"][0]["text"]
+
+
+def numbers(figure):
+    return [float(found) for found in re.findall(r"\d+\.?\d*", headline(figure))]
+
+
+def trace(figure, name):
+    return next(t for t in plain_figure(figure)["data"] if t.get("name") == name)
+
+
+def by_hand(start, lr, s, adam=True):
+    """[{A, B, ΔW}] of a loop that shares with the package only where it begins."""
+    first = runs.written(start)[0]
+    parts, m, v, seen = [first.A, first.B], [0, 0], [0, 0], []
+    for t in range(1, runs.STEPS[-1] + 2):
+        A, B = parts
+        seen.append({"A": A, "B": B, "ΔW": s * B @ A})
+        error, parts = s * B @ A - the_word(), []
+        for i, (p, g) in enumerate(((A, s * B.T @ error), (B, s * error @ A.T))):
+            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g * g
+            move = m[i] / (1 - 0.9**t) / (np.sqrt(v[i] / (1 - 0.999**t)) + 1e-8) if adam else g
+            parts.append(p - lr * move)
+    return seen
+
+
+def test_plotly_knows_the_figures_and_each_has_a_first_frame_and_a_headline():
+    for draw in (figures.word, figures.strides, figures.two_ways, figures.units, figures.ticks,
+                 figures.arrows, figures.saddle_point, figures.starts_board):
+        validate(draw())
+        assert first_frame(plain_figure(draw()), 300, 300) and 10 < len(headline(draw())) < 49
+
+
+@pytest.mark.parametrize("start", STARTS[:4])
+def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
+    seen = by_hand(start, runs.LR, 1.0)
+    for t in runs.STEPS:
+        figure, run = figures.word(start, t), runs.written(start)[t]
+        said, frames = headline(figure), [s["line"]["color"] for s in figure["layout"]["shapes"]]
+        moved = {name: (now != seen[max(t - 1, 0)][name]).any() for name, now in seen[t].items()}
+        assert [colour == COLOURS["delta"] for colour in frames] == list(moved.values())
+        for (name, want), have in zip(seen[t].items(), (run.A, run.B, run.delta()), strict=True):
+            np.testing.assert_allclose(have, want, rtol=1e-6, atol=1e-6)
+            np.testing.assert_array_equal(np.sign(trace(figure, name)["z"]), np.sign(have))
+            assert have.any() == want.any()  # exactly 0 in both
+        assert sum(each.get("text", []).count("0") for each in figure["data"]) == sum(
+            not values.any() for values in seen[t].values())
+        for one, other in ("AB", "BA"):
+            assert (f"{one} has moved, {other} has not" in said) == (moved[one] > moved[other])
+        assert ("nothing has moved, and nothing will" in said) == (start == "both zero" and t > 0)
+        left = 100 * np.sum((seen[t]["ΔW"] - the_word())**2) / np.sum(the_word()**2)
+        if moved["A"] and moved["B"]:
+            assert numbers(figure)[1] == pytest.approx(left, rel=0.03) and (t < 30 or left < 2.5)
+
+
+def test_the_first_stride_goes_with_alpha_squared_under_sgd_and_with_alpha_under_adam():
+    for alpha in figures.ALPHAS:
+        adam, sgd, *_ = (bar["x1"] for bar in figures.strides(alpha)["layout"]["shapes"])
+        assert (sgd, adam) == pytest.approx(((alpha / 8)**2, alpha / 8), rel=1e-5)
+    assert headline(figures.strides(32)) == "α × 4: stride × 16 under SGD, × 4 under Adam"
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_four_times_alpha_and_four_times_eta_part(name):
+    lr, adam = runs.SLOW[name], name == "Adam"
+    ways = by_hand(STARTS[0], lr, 4.0, adam), by_hand(STARTS[0], 4 * lr, 1.0, adam)
+    for t in runs.STEPS[1:]:
+        figure, start = figures.two_ways(name, t), ways[0][0]["A"]
+        upper, lower = (way[t]["ΔW"] for way in ways)
+        gap = np.linalg.norm(upper - lower) / np.linalg.norm(upper)
+        far = [np.linalg.norm(way[t]["A"] - start) / np.linalg.norm(start) for way in ways]
+        bars = [(bar["x1"] + 0.5) / 8 for bar in figure["layout"]["shapes"][1::2]]
+        assert bars == pytest.approx(far, rel=1e-6)
+        assert far[0] < far[1] or t == 1
+        same = adam and t == 1
+        assert ("the same picture" in headline(figure)) == same == (gap < 1e-5)
+        assert same or numbers(figure)[1] == pytest.approx(100 * gap, abs=0.51)
+
+
+def test_in_a_smaller_unit_adam_takes_the_same_step():
+    now, h = runs.written()[3], np.zeros((runs.R, 46))
+    h[runs.ENTRY] = 1e-5
+    up, down = (np.sum((now.B @ A - the_word())**2) / 2 for A in (now.A + h, now.A - h))
+    value, slope = now.A[runs.ENTRY], (up - down) / 2e-5
+    for c in range(2, 7):
+        assert runs.measured(float(c)) == pytest.approx(
+            (c * value, slope / c, -runs.LR * np.sign(slope)), rel=1e-5)
+        widths = [shape["x1"] for shape in figures.units(c)["layout"]["shapes"]]
+        assert widths == pytest.approx([1, c, 1, 1 / c, 1, 1, c], rel=1e-6)
+
+
+def test_the_gap_is_exactly_zero_with_all_boxes_ticked_and_only_then():
+    drawn = {boxes: figures.ticks(*boxes) for boxes in itertools.product((False, True), repeat=4)}
+    gaps = {boxes: trace(figure, "gap")["customdata"].max() for boxes, figure in drawn.items()}
+    assert gaps.pop((True,) * 4) == 0 and min(gaps.values()) > 1e-7
+    assert gaps[False, False, False, False] > gaps[True, False, False, False] > 0.5
+    assert 0.5 > gaps[True, True, False, False] > 0.1 > 1e-5 > gaps[True, True, False, True]
+    assert [b for b in drawn if headline(drawn[b]) == "exactly 0: the same bits"] == [(True,) * 4]
+
+
+@pytest.mark.parametrize("r", figures.RANKS)
+def test_arrows_agree_along_and_not_across(r):
+    for divide, power in figures.DIVISORS.items():
+        figure, by = figures.arrows(r, divide), r**power
+        steps, (_, off) = trace(figure, "arrows"), trace(figure, "across")["y"]
+        np.testing.assert_allclose(np.diff(steps["x"]) * by, 1)
+        assert trace(figure, "along")["x"][1] == pytest.approx(r / by)
+        assert steps["y"][-1] == off and 0.5 * r**0.5 < abs(off) * by < 1.5 * r**0.5
+        assert numbers(figure)[-2:] == pytest.approx([r / by, abs(off)], rel=0.05)
+    sums = np.std([runs.across(seed)[r - 1] for seed in range(400)])
+    assert sums == pytest.approx(r**0.5, rel=0.15)
+
+
+@pytest.mark.parametrize(("a", "b"), list(itertools.product(np.arange(-6, 7) / 4, repeat=2)))
+def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to_it(a, b):
+    figure, x, y, steps = figures.saddle_point(a, b), a, b, 0
+    while (1 - x * y)**2 / 2 >= 1e-3 and steps < 100:
+        x, y, steps = x + 0.1 * (1 - x * y) * y, y + 0.1 * (1 - x * y) * x, steps + 1
+    assert (steps < 100) == (a != -b) == (steps <= 36)
+    assert headline(figure) == (
+        "the loss is 0 already, and it stays" if not steps else
+        f"it rolls to loss 0 in {steps} steps" if a != -b else
+        "it rolls onto the cross, and stays there" if a else "on the cross: it never rolls")
+    path = trace(figure, "path")
+    assert (path["x"][-1], path["y"][-1]) == pytest.approx((x, y), abs=6e-4)
+    assert any((path["x"] != a) | (path["y"] != b)) == (steps > 0 and (a, b) != (0, 0))
+
+
+def test_the_board_answers_the_first_rows():
+    verdicts = ("only B moves", "only A moves", "nothing moves", "both move, but ΔW is not 0",
+                "both move, and ΔW is 0")
+    for row, figure in enumerate(map(figures.starts_board, range(6))):
+        assert sum(each["text"].count("?") for each in figure["data"]) == 3 * (5 - row)
+        assert len(figure["layout"]["shapes"]) == 4 * 5 + 5 * row
+        assert not row or headline(figure) == f"{STARTS[row - 1]}: {verdicts[row - 1]}"
