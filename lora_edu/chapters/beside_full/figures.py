@@ -1,24 +1,21 @@
-"""LoRA beside full fine-tuning: its distance at many ranks, its best rate, and what A does.
-
-Imports NumPy, the chapter's runs and the style.
-"""
+"""LoRA beside full fine-tuning: its distance at many ranks, its best rate, and what A does."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.beside_full.many_ranks import (
+from lora_edu.chapters.beside_full.runs_many_ranks import (
     RANKS,
     SEEDS,
     STEPS,
     adam_gaps,
     sgd_gaps,
 )
-from lora_edu.chapters.beside_full.ratio import ALPHAS, INPUTS, WIDTHS, first_step, ratios
-from lora_edu.chapters.beside_full.ratio import RANKS as FEW_RANKS
-from lora_edu.chapters.beside_full.ratio import SEEDS as MAP_SEEDS
-from lora_edu.chapters.beside_full.ratio import STEPS as LENGTHS
-from lora_edu.chapters.beside_full.turning import SIDE, tuned
+from lora_edu.chapters.beside_full.runs_ratio import ALPHAS, INPUTS, WIDTHS, first_step, ratios
+from lora_edu.chapters.beside_full.runs_ratio import RANKS as FEW_RANKS
+from lora_edu.chapters.beside_full.runs_ratio import SEEDS as MAP_SEEDS
+from lora_edu.chapters.beside_full.runs_ratio import STEPS as LENGTHS
+from lora_edu.chapters.beside_full.runs_turning import SIDE, tuned
 from lora_edu.chapters.shared.looks import apart
 from lora_edu.chapters.shared.style import (
     COLOURS,

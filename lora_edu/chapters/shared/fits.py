@@ -1,7 +1,4 @@
-"""Two fits of measured curves: where they are least, and the power that they follow.
-
-Imports NumPy only.
-"""
+"""Two fits of measured curves: where they are least, and the power that they follow."""
 
 from __future__ import annotations
 

@@ -1,9 +1,6 @@
-"""A small classifier with an adapter on every layer, and many of its runs trained at once.
-
-Imports NumPy and the core only. The network is x → relu(W1·x + b1) → relu(W2·h + b2) → W3·h + b3
-with the softmax's cross entropy as its loss. Pretraining moves W and b; adapting freezes them and
-trains A and B of all three layers.
-"""
+"""A small classifier with an adapter on every layer, and many of its runs trained at once. The
+network is x → relu(W1·x + b1) → relu(W2·h + b2) → W3·h + b3 with the softmax's cross entropy as its
+loss. Pretraining moves W and b; adapting freezes them and trains A and B of all three layers."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lora_edu import _check, optim
+from lora_edu import optim
 from lora_edu.chapters.shared.mlp_runs import MLPRuns, cross_entropy
 from lora_edu.init import initial
 
@@ -48,14 +45,7 @@ class MLP:
 
 def pretrain(X: np.ndarray, y: np.ndarray, *, seed: int = 0, steps: int = 400,
              lr: float = 3e-3) -> MLP:
-    """Train weights and biases from He's start with Adam, batches of 64. X: (n, 64). y: (n,).
-
-    Raises TypeError or ValueError for pictures of another shape, labels that are not whole numbers
-    from 0 to 9, one a picture, and for a seed or steps that are not whole numbers ≥ 0.
-    """
-    X, y = _pictures(X, y)
-    seed = _check.integer("seed", seed, minimum=0, maximum=None)
-    steps = _check.integer("steps", steps, minimum=0)
+    """Train weights and biases from He's start with Adam, batches of 64. X: (n, 64). y: (n,)."""
     rng = np.random.default_rng(seed)
     params = [rng.normal(0.0, math.sqrt(2 / k), (d, k)) for k, d in itertools.pairwise(SIZES)]
     params += [np.zeros(d) for d in SIZES[1:]]
@@ -81,28 +71,8 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
     start, B = 0) and then its batches of 64. decay: η falls linearly to 0, as η·(1 − t/steps).
     optimiser: a name of ``optim.OPTIMISERS``, with its own defaults. dtype: of all numbers.
     Returns the merged models. Weights of a run that diverges are not finite.
-
-    Raises ValueError or TypeError as :func:`pretrain`, for ranks or steps below 1, s or lr that are
-    not above 0, sequences that are not equally long, and a dtype other than float32 and float64
-    (in float16 Adam's eps is 0).
     """
-    _check.instance("model", model, MLP)
-    X, y = _pictures(X, y)
-    r, steps = (_check.integer(n, v, minimum=1) for n, v in (("r", r), ("steps", steps)))
-    for name, values in (("s", s), ("lr", lr), ("seed", seed)):
-        if np.ndim(values) != 1:
-            raise TypeError(f"{name} must be a sequence, one entry a run, got {values!r}")
-        for value in values:
-            if name == "seed":
-                _check.integer(name, value, minimum=0, maximum=None)
-            else:
-                _check.number(name, value, above=0.0)
-    _check.flag("decay", decay)
-    dtype = np.dtype(_check.choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
-    if not len(s) == len(lr) == len(seed):
-        raise ValueError("s, lr and seed must be equally long, got "
-                         f"{len(s)}, {len(lr)} and {len(seed)}")
-    make = optim.OPTIMISERS[_check.choice("optimiser", optimiser, optim.OPTIMISERS)]
+    make = optim.OPTIMISERS[optimiser]
     draws = {one: _draw(model, len(X), r, steps, one) for one in set(seed)}
     X, model = X.astype(dtype), MLP(*(tuple(part.astype(dtype) for part in parts)
                                       for parts in (model.weights, model.biases)))
@@ -127,14 +97,6 @@ def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list
                 optimiser = replace(optimiser, lr=rates * X.dtype.type(1 - t / steps))
             state = optimiser.update(stack.params, grads, state)
         return [MLP(stack.merged(i), model.biases) for i in range(len(runs))]
-
-
-def _pictures(X, y) -> tuple[np.ndarray, np.ndarray]:
-    """X (n, 64) as float64 and y (n,) as whole numbers of 0 … 9."""
-    X, y = _check.matrix("X", X, (None, SIZES[0])), _check.numbers("y", y)
-    if y.shape != (len(X),) or y.dtype.kind not in "iu" or not np.isin(y, range(SIZES[-1])).all():
-        raise ValueError(f"y must be {len(X)} whole numbers from 0 to 9, one a picture, got {y!r}")
-    return X, y
 
 
 def _draw(model: MLP, n: int, r: int, steps: int, seed: int) -> tuple[list, np.ndarray]:

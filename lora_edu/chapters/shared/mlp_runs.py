@@ -1,8 +1,7 @@
-"""Many adapters on one frozen classifier at once: the arithmetic behind ``mlp.adapt``.
-
-Imports NumPy and ``_runs``. The runs of a stack share the frozen network and the rank r; they
-differ in start, s, learning rate and batches. No weight of shape (d, k) is formed for a run: a
-layer's output is H·Wᵀ + s·(H·Aᵀ)·Bᵀ, and with D = ∂L/∂Z
+"""Many adapters on one frozen classifier at once: the arithmetic behind ``mlp.adapt``. The runs of
+a stack share the frozen network and the rank r; they differ in start, s, learning rate and batches.
+No weight of shape (d, k) is formed for a run: a layer's output is H·Wᵀ + s·(H·Aᵀ)·Bᵀ, and with D =
+∂L/∂Z
 
     ∇B = s·Dᵀ·(H·Aᵀ),   ∇A = s·(D·B)ᵀ·H,   ∂L/∂H = D·W + s·(D·B)·A.
 """

@@ -1,9 +1,8 @@
 """One look for all figures: a colour and a mark per quantity, panels, an axis with a place for 0.
 
 Figures are dicts in plotly.js's own form, many times faster to make than plotly's objects;
-``explore`` holds one of each explorer against plotly. Imports NumPy. Colours are chosen to stand
-3:1 against white and against the dark theme, and to be told apart with the common colour-vision
-deficiencies.
+``explore`` holds one of each explorer against plotly. Colours are chosen to stand 3:1 against white
+and against the dark theme, and to be told apart with the common colour-vision deficiencies.
 """
 
 from __future__ import annotations

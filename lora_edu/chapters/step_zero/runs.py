@@ -1,9 +1,6 @@
-"""Five starting points at step zero and after one step, and how noise leaves the saddle.
-
-Imports the NumPy core. The problem is a teacher–student regression of 64 × 64 with decaying input
-spectrum; A and B are drawn with one standard deviation, so that the two one-zero starts are mirror
-images.
-"""
+"""Five starting points at step zero and after one step, and how noise leaves the saddle. The
+problem is a teacher–student regression of 64 × 64 with decaying input spectrum; A and B are drawn
+with one standard deviation, so that the two one-zero starts are mirror images."""
 
 from __future__ import annotations
 

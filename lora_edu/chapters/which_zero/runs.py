@@ -1,10 +1,7 @@
-"""A wide layer between narrow ends: how the best learning rate moves with the width.
-
-Imports the NumPy core and the fits. The layer's weight is n × n. It sees m inputs of n numbers
-each, and p readouts look at its outputs, so a run costs n and not n²: widths of thousands are in
-reach. Transposing the weight exchanges inputs and readouts; with p = m their law is the same, and
-so the task has no preference for A or for B.
-"""
+"""A wide layer between narrow ends: how the best learning rate moves with the width. The layer's
+weight is n × n. It sees m inputs of n numbers each, and p readouts look at its outputs, so a run
+costs n and not n²: widths of thousands are in reach. Transposing the weight exchanges inputs and
+readouts; with p = m their law is the same, and so the task has no preference for A or for B."""
 
 from __future__ import annotations
 
