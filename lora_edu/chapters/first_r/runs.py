@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lora_edu.chapters.shared.fits import geometric_mean as mean
+
 FILE = Path(__file__).with_name("runs.npz")
 RANKS = (1, 2, 4, 8, 16, 32, 64)
 FIRST = (1, 8, 64)  # first ranks, r1
@@ -88,11 +90,6 @@ def regrets(task: str, scale, r1: int, ranks=RANKS, s1: float | None = None) -> 
         found = losses(task, r, s)
         rows.append(np.where(found[first] < LOST, found[first] / found[tuned(task, r, s)], np.inf))
     return np.array(rows)
-
-
-def mean(values: np.ndarray) -> np.ndarray:
-    """The geometric mean over the seeds, the last axis."""
-    return np.exp(np.log(values).mean(axis=-1))
 
 
 def searches(eta: float) -> dict[str, tuple[float, float]]:

@@ -29,6 +29,11 @@ def vertex(log_rates, losses) -> np.ndarray:
     return np.where(np.isfinite(bend), found, x[..., 1])
 
 
+def geometric_mean(values) -> np.ndarray:
+    """Over the seeds, the last axis."""
+    return np.exp(np.log(values).mean(axis=-1))
+
+
 def exponent(x, y) -> tuple[float, float]:
     """The power of x that y follows: mean over the seeds, and its standard error.
 

@@ -131,10 +131,7 @@ class Study:
 
 @cache
 def study(widths: tuple[int, ...] = WIDTHS, seeds: int = SEEDS) -> Study:
-    """Train every width, matrix, spread, seed and rate; some seconds the first time.
-
-    The arrays are read-only: they are handed out again.
-    """
+    """Train every width, matrix, spread, seed and rate; some seconds the first time."""
     shape = (len(widths), len(MATRICES), len(SPREADS), seeds)
     loss, reach = np.empty((2, *shape, len(RATES), STEPS + 1))
 
@@ -146,7 +143,6 @@ def study(widths: tuple[int, ...] = WIDTHS, seeds: int = SEEDS) -> Study:
 
     for index, (losses, reaches) in _parallel.outcomes(trained, np.ndindex(shape)):
         loss[index], reach[index] = losses / losses[:1, :1], reaches
-    loss.flags.writeable = reach.flags.writeable = False
     return Study(loss, reach)
 
 
