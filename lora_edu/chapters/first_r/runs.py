@@ -93,7 +93,7 @@ def regrets(task: str, scale, r1: int, ranks=RANKS, s1: float | None = None) -> 
 
 
 def searches(eta: float) -> dict[str, tuple[float, float]]:
-    """search → (α, η): what each of SEARCHES brings home; α from 1, 2, …, 64."""
+    """search → (α, η): the settings that each of SEARCHES finds; α from 1, 2, …, 64."""
     eta = nearest(eta)
     paper, one = (PLANE_RATES[tuned(PLANE_TASK, r, 1.0)] for r in (8, 1))
     least = min((s for s in PLANE if s >= 1), key=lambda alpha: loss_at(1, alpha, eta))

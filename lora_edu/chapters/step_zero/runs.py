@@ -52,7 +52,7 @@ def from_noise(tau: float, optimiser_name: str, r: int = 8, alpha: float = 16,
 
 
 def escape_step(history: History) -> int | None:
-    """The first step at which the loss is below 90 % of its start, None if there is none."""
+    """The first step at which the loss is below 90 % of its start, or None."""
     below = np.flatnonzero(history.loss < 0.9 * history.loss[0])
     return int(below[0]) if below.size else None
 
