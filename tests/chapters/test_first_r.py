@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu import Adam, Adapter, initial, scaling, sweep, teacher_student, train
+from lora_edu import Adam, Adapter, effective_rank, initial, scaling, sweep, teacher_student, train
 from lora_edu.chapters.divide_by_r import runs_growth
 from lora_edu.chapters.first_r import make_data, runs_models
 from lora_edu.chapters.first_r import runs as first_r
@@ -51,6 +51,7 @@ def test_the_crossover_rank_of_every_layer_is_below_three():
         of_all = crossovers(model, X, y, seen)
         assert max(of_all) < 3 and min(of_all) > 1.5
         if angle == 45:
+            assert max(map(effective_rank, seen)) < 2
             assert min(of_all) > 1.95 and max(of_all) < 2.55
             moved = [np.abs(np.subtract(crossovers(model, X[i:i + 64], y[i:i + 64], seen), of_all))
                      for i in range(0, 1152, 64)]

@@ -7,7 +7,7 @@ import torch
 from lora_edu import SGD, Adam, Adapter, Clipped, Momentum, Regression, initial, sweep, train
 from lora_edu.chapters.shared.problem import problem
 from lora_edu.chapters.step_size import runs
-from lora_edu.chapters.step_size.figures import step_size, two_slopes
+from lora_edu.chapters.step_size.figures import step_size, three_alphas, two_slopes
 
 torch.set_num_threads(1)
 
@@ -202,3 +202,11 @@ def test_the_slope_is_the_power_of_the_scale(name, slope):
     line = next(trace for trace in figure["data"] if trace["name"] == f"‖ΔW₁‖, {name}")
     np.testing.assert_allclose(np.diff(np.log(line["y"])) / np.diff(np.log(line["x"])), slope)
     assert f"by {2**slope} under {name}" in figure["layout"]["meta"]["reading"]
+
+
+def test_the_opening_picture_shows_the_planes_own_runs():
+    figure = three_alphas((2, 8, 32), 0.004)
+    for t, alpha in zip(figure["data"], (2, 8, 32), strict=True):
+        A, B = initial(32, 32, 8, rng=np.random.default_rng(runs.SEED))
+        run = train(problem(), Adapter(A, B, alpha / 8), Adam(0.004), 50)
+        np.testing.assert_allclose(t["y"], run.loss / run.loss[0], rtol=1e-4)
