@@ -200,9 +200,6 @@ WRONG = {
     checks.best_approximation: {
         "NumPy's SVD": (with_svd, "yet. The exercise asks for it without np.linalg.svd"),
         "rank 2 whatever r": (lambda M, r: projection(M, 2), "For r = 3 its error"),
-        "largest entries": (lambda M, r: np.where(
-            np.abs(M) >= np.sort(np.abs(M), axis=None)[-r * 15], M, 0), "rank"),
-        "smallest eigenvalues": (lambda M, r: M - projection(M, len(M) - r), "least possible"),
         "QR": (by_qr, "least possible"),
         "one too many": (lambda M, r: projection(M, r + 1), "rank 3"),
         "transposed": (lambda M, r: projection(M, r).T, "shape (9, 6)")},
@@ -210,10 +207,8 @@ WRONG = {
         "whole matrices": (lambda shapes, r: sum(d * k for d, k in shapes), "off by"),
         "one side only": (lambda shapes, r: sum(r * k for d, k in shapes), "off by"),
         "square assumed": (lambda shapes, r: sum(2 * r * d for d, k in shapes), "off by"),
-        "first matrix only": (lambda shapes, r: r * sum(shapes[0]), "off by"),
         "one too many of many": (
-            lambda shapes, r: r * int(np.sum(shapes)) + (shapes[0][0] > 1000), "For r = 8"),
-        "a list": (lambda shapes, r: [r * (d + k) for d, k in shapes], "must be one number")},
+            lambda shapes, r: r * int(np.sum(shapes)) + (shapes[0][0] > 1000), "For r = 8")},
     checks.dropout_backward: {
         "mask forgotten in A": (lambda *a: backward(*a, into_A=False), "∇A is wrong in"),
         "mask forgotten in X": (lambda *a: backward(*a, into_X=False), "∇X is wrong in"),
@@ -230,11 +225,7 @@ WRONG = {
             "∇A is off by one factor"),
         "sign of descent": (lambda *a: tuple(-g for g in three(*a)), "off by one factor, -1"),
         "M not transposed": (lambda A, M, B, G, s: three(A, M.T, B, G, s), "is wrong in"),
-        "M left out": (
-            lambda A, M, B, G, s: (s * B.T @ G, s * B.T @ G @ A.T, s * G @ A.T), "is wrong in"),
-        "order": (lambda *a: three(*a)[::-1], "shape"),
-        "two matrices": (
-            lambda A, M, B, G, s: (s * B.T @ G, s * G @ A.T), "3 things, ∇A, ∇M, ∇B")},
+        "order": (lambda *a: three(*a)[::-1], "shape")},
     checks.adamw_step: {
         "L2 instead of decay": (lambda *a: adamw(*a, l2=True), "is wrong in"),
         "no bias correction": (lambda *a: adamw(*a, correct=False), "is wrong in"),
@@ -251,12 +242,10 @@ WRONG = {
             lambda o, a, lr, b: lr * (a / b) ** 2, "Adam: when α goes from 4 to 16"),
         "upside down": (lambda o, a, lr, b: rate(o, b, lr, a), "times what it was"),
         "unchanged": (lambda o, a, lr, b: lr, "times what it was"),
-        "negative": (lambda *a: -rate(*a), "must be more than zero"),
         "four digits": (lambda *a: round(rate(*a), 4), "is 1.008 times what it was")},
     checks.flat_scale: {
         "1/r for both": (lambda o, r, q, s: s * q / r, "SGD, from r = 4 to 16"),
         "1/√r for both": (lambda o, r, q, s: s * (q / r) ** 0.5, "Adam, from r = 4 to 16"),
-        "times r": (lambda o, r, q, s: s * r / q, "times what it was"),
         "constant": (lambda o, r, q, s: s, "times what it was"),
         "right for larger ranks": (
             lambda o, r, q, s: scale(o, r, q, s) if r > q else s, "SGD, from r = 8 to 2"),
@@ -273,7 +262,6 @@ WRONG = {
             * np.linalg.norm(G) / np.abs(G).sum(), "times as useful as LoRA's"),
         "without α": (lambda G, lr, alpha, sigma: matching(G, lr, 1, sigma), "α = 8, σ = 0.2")},
     checks.first_r_settings: {
-        "two of three": (lambda r, r1, lr, rule: (r1, lr), "3 things, alpha, lr, s"),
         "α = r always": (lambda r, r1, lr, rule: (r, lr, 1.0), "is 4 times"),
         "α = 1 always": (lambda r, r1, lr, rule: (1.0, lr, 1 / r), "s must be 1, not 0.125"),
         "α kept always": (lambda r, r1, lr, rule: (r1, lr, r1 / r), "would use 2.82843"),
@@ -282,11 +270,9 @@ WRONG = {
             "this rule makes it 4"),
         "twice": (lambda *a: (2 * settings(*a)[0], a[2], 2 * settings(*a)[2]), "must be 1, not 2"),
         "η divided": (lambda r, r1, lr, rule: settings(r, r1, lr * r1 / r, rule),
-                      "it was to be carried"),
-        "s upside down": (lambda *a: (*settings(*a)[:2], 1 / settings(*a)[2]), "would use")},
+                      "it was to be carried")},
     checks.equivalent_adamw: {
         "c is the ratio itself": (lambda *a: partner(*a, c=1), "sigma is 2 times"),
-        "upside down": (lambda *a: partner(*a, c=-0.5), "lr is 0.25 times"),
         "start left behind": (lambda *a: partner(*a, powers=(0, 1, -1, -1)), "sigma is 0.5 times"),
         "ε left behind": (lambda *a: partner(*a, powers=(1, 1, 0, -1)), "part. eps is 2 times"),
         "L2's power for AdamW": (
@@ -296,7 +282,6 @@ WRONG = {
         "too large": (lambda *a: (1e200, 0.02, 0.01, 0.4), "sigma must be more than zero, and l"),
         "three digits": (lambda *a: np.round(partner(*a), 3), "eps is 0.981495 times")},
     checks.undo_wide_draw: {
-        "nothing changed": (lambda lr, eps, c: (lr, lr, eps, eps), "after step 1"),
         "the wrong way": (lambda lr, eps, c: draw(lr, eps, 1 / c), "after step 1"),
         "ε forgotten": (lambda lr, eps, c: (lr / c, lr * c, eps, eps), "is wrong in"),
         "ε with the rates": (lambda lr, eps, c: (lr / c, lr * c, eps / c, eps * c), "is wrong in"),
@@ -310,9 +295,6 @@ WRONG = {
         "BA formed": (lambda ids, W0, A, B, s: (W0 + s * B @ A)[:, ids].T, "BA is formed"),
         "BA formed by einsum": (
             lambda ids, W0, A, B, s: (W0 + s * np.einsum("dr,rk->dk", B, A))[:, ids].T,
-            "BA is formed"),
-        "BA formed of outer products": (
-            lambda ids, W0, A, B, s: (W0 + s * sum(map(np.outer, B.T, A)))[:, ids].T,
             "BA is formed"),
         "BA formed in place": (
             lambda ids, W0, A, B, s: (W0 + B @ A.__imul__(s))[:, ids].T, "BA is formed"),
@@ -329,18 +311,15 @@ WRONG = {
         "M, not its inverse": (lambda W0, b0, M, t: (W0 @ M - W0, -W0 @ M @ t), "a permutation"),
         "M transposed": (lambda W0, b0, M, t: (W0 @ M.T - W0, -W0 @ M.T @ t), "a general change"),
         "the bias forgets W0's change": (
-            lambda W0, b0, M, t: (undo(W0, b0, M, t)[0], -W0 @ t), "an inversion"),
-        "a shape": (lambda *a: (undo(*a)[0].T, undo(*a)[1]), "shape")},
+            lambda W0, b0, M, t: (undo(W0, b0, M, t)[0], -W0 @ t), "an inversion")},
     checks.converted_adapter: {
         "A and B alone": (lambda A, B, A0, B0, a: (A, B, a), "is wrong in"),
         "the difference of each": (lambda A, B, A0, B0, a: (A - A0, B - B0, a), "is wrong in"),
         "sign forgotten": (lambda *a: converted(*a, sign_B=1), "is wrong in"),
-        "both signs": (lambda *a: converted(*a, sign_A=-1), "is wrong in"),
         "alpha kept": (lambda *a: converted(*a, factor=1), "off by one factor, 0.5"),
         "rsLoRA's alpha": (lambda *a: converted(*a, factor=2**0.5), "off by one factor, 0.707"),
         "stacked the other way": (lambda A, B, A0, B0, a: (
             np.hstack([A, A0]), np.vstack([B, -B0]), 2 * a), "must be (r1, 7)"),
-        "alpha is an array": (lambda *a: (*converted(*a)[:2], [1, 1]), "alpha1 must be one number"),
         "rank zero": (lambda A, B, A0, B0, a: (A[:0], B[:, :0], a), "with one rank r1"),
         "the whole matrix": (lambda A, B, A0, B0, a: (
             np.eye(A.shape[1]), a / len(A) * (B @ A - B0 @ A0), A.shape[1]), "is enough")},
@@ -350,8 +329,6 @@ WRONG = {
         "alpha kept": (lambda A, B, a, r1: (*enlarged(A, B, a, r1)[:2], a), "one factor, 0.4"),
         "rsLoRA's alpha": (lambda A, B, a, r1: enlarged(
             A, B, a, r1, factor=(len(A) / r1)**0.5), "one factor, 0.632"),
-        "alpha the wrong way": (lambda A, B, a, r1: enlarged(
-            A, B, a, r1, factor=(len(A) / r1)**2), "one factor, 0.16"),
         "both random": (lambda A, B, a, r1: enlarged(
             A, B, a, r1, B1=np.ones((len(B), r1 - len(A)))), "is wrong in"),
         "a component split": (lambda A, B, a, r1: enlarged(
@@ -387,7 +364,6 @@ WRONG = {
         "q alone": (lambda *a: attend(*a, use_v=False), "v lacks"),
         "v alone": (lambda *a: attend(*a, use_q=False), "q lacks"),
         "neither": (lambda *a: attend(*a, use_q=False, use_v=False), "neither"),
-        "transposed": (lambda *a: attend(*a).T, "shape"),
         "W not transposed": (lambda X, *a: attend(X, *(W.T for W in a[:3]), *a[3:]), "off"),
         "pairs swapped": (lambda *a: attend(*a[:4], a[5], a[4], a[6]), "off")},
     audit.gpt3_rows: {
@@ -398,7 +374,6 @@ WRONG = {
         "one off": ({"r4": 18_874_369}, "more digits"),
         "five digits": ({"r8": 37_749_000}, "more digits"),  # not the printed 37.7 million
         "text": ({"r4": "18,874,368"}, "it is '18,874,368'"),
-        "something else": ({"r4": 3 * 18_874_368}, "3 times what it must be"),
         "near a slip": ({"r1": 2.04 * 4_718_592}, "r1: 9,625,927.68 is 2 times what it must be")},
     audit.checkpoint: {
         "MiB for MB": ({"mb": 36.0}, "2²⁰ bytes"), "1000 and 1024": ({"mib": 36.86}, "mixture"),

@@ -20,7 +20,6 @@ from lora_edu.chapters.shared.fits import exponent, vertex
 
 WHEEL = os.environ.get("MINILM_WHEEL")
 
-
 ADAM, NINETY, SGD = first_r.TASKS
 RULES = first_r.ALPHA_RULES
 KEPT, RSLORA, SAME, TWICE = RULES
