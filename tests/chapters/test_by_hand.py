@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lora_edu.chapters.by_hand import runs as by_hand
-from lora_edu.chapters.by_hand.figures import two_paths
+from lora_edu.chapters.by_hand.figures import costs, two_paths
 from tests.book import notebook
 
 torch.set_num_threads(1)
@@ -149,3 +149,11 @@ def test_both_paths_are_to_scale_and_the_frozen_weight_alone_has_no_gradient():
         drawn, 2 * [(k, n), (k, d), (k, r), (r, n), (r, d), (d, n)])  # X, W₀, A, U, B, H
     back = {word for trace in figure["data"] if trace["xaxis"] == "x2" for word in trace["text"]}
     assert back == {"∇X", "W₀", "∇A", "∇U", "∇B", "D", "◂"}
+
+
+@pytest.mark.parametrize(("d", "n", "r"), [(1024, 1024, 8), (64, 1024, 64), (64, 1, 256)])
+def test_no_bar_of_the_costs_leaves_its_axis(d, n, r):
+    figure = costs(d, n, r)
+    for axis in ("y", "y2"):
+        heights = sum(np.array(t["y"]) for t in figure["data"] if t["yaxis"] == axis)
+        assert max(heights) < figure["layout"][axis.replace("y", "yaxis")]["range"][1]

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from lora_edu.chapters.rotated_digits import compute, figures, runs, training
-from lora_edu.chapters.shared.digit_rows import digit_rows
 from lora_edu.chapters.shared.digits import load
 from lora_edu.explore.plain import plain_figure
 from lora_edu.nn import set_adapter, unload
