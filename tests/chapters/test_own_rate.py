@@ -6,9 +6,8 @@ import torch
 
 from lora_edu.chapters.starts import rates, tasks
 from lora_edu.chapters.starts.curvature import top_curvature
-from lora_edu.chapters.starts.figures import SPANS, own_rate
-from lora_edu.explore.plain import validate
-from tests.book import printed_solution
+from lora_edu.chapters.starts.figures import own_rate
+from lora_edu.explore.words import number
 
 torch.set_num_threads(1)
 D, K, RANK, SCALE = 4, 5, 2, 1.5
@@ -229,16 +228,6 @@ def test_the_stored_losses_are_found_again(task, start, optimiser):
     np.testing.assert_allclose(found, curves[some], rtol=0.03)
 
 
-@pytest.mark.claim("obs-own-rate")
-@pytest.mark.parametrize("task", rates.TASKS)
-@pytest.mark.parametrize("optimiser", rates.RATES)
-def test_no_best_rate_stands_at_an_end(task, optimiser):
-    best = rates.best(task, optimiser)  # raises where one does
-    tried = rates.RATES[optimiser]
-    assert best.shape == (len(rates.STARTS), rates.TASKS[task])
-    assert tried[0] < best.min() and best.max() < tried[-1]
-
-
 def mean(values):
     """Geometric, over the seeds, the last axis."""
     return np.exp(np.log(values).mean(axis=-1))
@@ -353,27 +342,9 @@ def test_what_is_said_of_a_small_start():
     assert torch.linalg.norm(given.weights[0]).item() == pytest.approx(8, abs=0.1)
 
 
-@pytest.mark.parametrize("optimiser", rates.RATES)
 @pytest.mark.parametrize("task", rates.TASKS)
-def test_every_state_is_drawn_on_its_axes(task, optimiser):
-    validate(own_rate(task=task, optimiser=optimiser))
-    for start in rates.STARTS:
-        figure = own_rate(start, optimiser, task)
-        for n in ("", "2"):
-            low, high = figure["layout"][f"yaxis{n}"]["range"]
-            values = np.concatenate([np.log10(np.asarray(trace["y"], dtype=float))
-                                     for trace in figure["data"] if trace["yaxis"] == f"y{n}"
-                                     and trace.get("name") != "2/λ"])
-            assert low <= values.min() and values.max() <= high
-        left, right = figure["layout"]["xaxis"]["range"]
-        values = np.log10(rates.stored()[f"{task} curvature"])
-        assert left < values.min() and values.max() < right
-    assert set(SPANS) == set(rates.TASKS)
-
-
-def test_the_printed_solution_finds_an_eigenvalue_of_lora():
-    tiny = Tiny("regression")
-    dense = by_differences(tiny.loss, [tiny.A, tiny.B])
-    largest = printed_solution("ex-top-eigenvalue")
-    found = largest(lambda v: dense @ v, len(dense), np.abs(np.linalg.eigvalsh(dense)).max())
-    assert found == pytest.approx(np.linalg.eigvalsh(dense)[-1], rel=1e-3)
+def test_the_explorer_says_the_curvature_and_the_best_rate(task):
+    curvature, best = of(task)
+    assert (f"PiSSA has λ = {number(curvature['PiSSA'])} and its best η = "
+            f"{number(best['SGD']['PiSSA'])}") in own_rate("PiSSA", "SGD", task)["layout"]["meta"][
+                "reading"]

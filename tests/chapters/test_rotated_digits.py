@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from lora_edu.chapters.rotated_digits import compute, figures, runs, training
-from lora_edu.chapters.shared.digit_rows import digit_rows
 from lora_edu.chapters.shared.digits import load
 from lora_edu.explore.plain import plain_figure
 from lora_edu.nn import set_adapter, unload
@@ -521,13 +520,6 @@ def test_the_shipped_runs_cannot_be_changed_by_their_reader():
             values[0] = 0
 
 
-def test_pictures_of_unlike_shapes_are_refused():
-    with pytest.raises(ValueError, match="equally many square pictures"):
-        digit_rows({"one": np.ones((3, 64)), "two": np.ones((4, 64))}, "")
-    with pytest.raises(ValueError, match="equally many square pictures"):
-        digit_rows({"one": np.ones((3, 60))}, "")
-
-
 def test_the_explorer_needs_no_torch():
     code = ("import sys; from lora_edu.chapters.rotated_digits import figures as m; "
             "m.rotated_digits(); m.moving_zero(); "
@@ -554,3 +546,10 @@ def test_unknown_names_are_refused(call):
 def test_the_corner_is_blank_in_every_picture():
     digits = load()
     assert max(part[:, 0].max() for part in (digits.X_train, digits.X_val, digits.X_test)) == 0
+
+
+def test_the_inverted_digits_are_one_minus_the_upright_ones():
+    z = figures.three_tasks()["data"][0]["z"] / 100
+    upright, turned, inverted = (z[10 * i:10 * i + 8, :8] for i in range(3))  # the digit 0
+    np.testing.assert_allclose(inverted, 1 - upright, atol=0.011)
+    np.testing.assert_allclose(turned, np.rot90(upright), atol=0.011)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from lora_edu.chapters.shared import rate_maps
+from lora_edu.chapters.shared.drawing import fill
 from lora_edu.chapters.small_gpt import (
     ALPHABET,
     DATA,
@@ -33,6 +34,7 @@ from lora_edu.chapters.small_gpt import (
     untrained,
     write,
 )
+from lora_edu.chapters.small_gpt.block import UNIT, block
 from lora_edu.chapters.small_gpt.text import PARTS
 from lora_edu.explore.plain import plain_figure
 from lora_edu.nn import delete_adapter, inject, load_adapter, lora_layers, set_adapter, unload
@@ -543,3 +545,16 @@ def test_the_mean_of_the_coloured_surprise_is_the_point_at_the_right():
     [ring] = [t for t in figure["data"] if t.get("name") == "here"]
     [passage] = [p for p in results.read()["passages"] if p["style"] == "bible"]
     assert ring["y"][0] == pytest.approx(np.mean(passage["surprise"]["bible-r16"]))
+
+
+def test_the_block_is_to_scale_and_counts_its_adapters():
+    shapes = {**dict.fromkeys(("q", "k", "v", "out"), (96, 96)), "up": (384, 96), "down": (96, 384)}
+    figure = block(shapes, ["q", "v"], 8, 4)
+    sizes = {colour: [(UNIT * (box["x1"] - box["x0"]), UNIT * (box["y1"] - box["y0"]))
+                      for box in figure["layout"]["shapes"] if box.get("fillcolor") == colour]
+             for colour in (fill("frozen", 0.5), fill("A", 1), fill("B", 1))}
+    grey, *strips = sizes.values()
+    np.testing.assert_allclose(grey, [(k, d) for d, k in shapes.values()])
+    count = 4 * sum(width * height for boxes in strips for width, height in boxes)
+    assert count == pytest.approx(2 * 4 * 8 * (96 + 96))
+    assert f"{round(count):,} numbers" in figure["layout"]["meta"]["reading"]

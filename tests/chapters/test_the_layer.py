@@ -4,6 +4,7 @@ import ast
 import contextlib
 import copy
 import io
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lora_edu.chapters.small_gpt import DATA, load_base
 from lora_edu.chapters.the_layer import merging
+from lora_edu.chapters.the_layer.figures import between_marks
 from lora_edu.nn import LoRALinear, inject, load_adapter, lora_layers, merge
 from tests.book import notebook
 
@@ -252,3 +254,15 @@ def test_from_a_hundredth_on_the_error_of_the_outputs_is_that_of_rounding_any_we
     W, X = rng.normal(size=(128, 128)), rng.normal(size=(64, 128))
     error = X @ (torch.tensor(W).bfloat16().double().numpy() - W).T
     np.testing.assert_allclose(moved, np.linalg.norm(error) / np.linalg.norm(X @ W.T), rtol=0.03)
+
+
+def test_what_is_stored_is_the_nearest_number_of_bfloat16():
+    figure = between_marks()
+    w = float(re.search(r"w = ([\d.]+)", figure["layout"]["meta"]["reading"])[1])
+    marks, exact, stored = ([trace["x"][0] for trace in figure["data"] if trace["name"] == name]
+                            for name in ("bfloat16", "w + Δw", "what is stored"))
+    assert stored == pytest.approx(
+        [min(marks, key=lambda mark, to=to: abs(mark - to)) for to in exact])
+    weight = torch.tensor(w, dtype=torch.bfloat16)  # the marks are its neighbours, in per cent
+    step = (torch.nextafter(weight, torch.tensor(1.0, dtype=torch.bfloat16)) - weight).item()
+    np.testing.assert_allclose(np.diff(sorted(set(marks))), 100 * step / weight.item(), rtol=1e-3)

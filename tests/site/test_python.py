@@ -148,7 +148,7 @@ def answered(page: str, text: str, name: str) -> tuple[str, str]:
     """A cell's text with the right answer, and with a wrong one."""
     check = getattr(checks, name)
     if "mine = {" in text:
-        numbers = {key: float(value) for key, value in RIGHT[check]["NumPy"].items()}
+        numbers = {key: float(value) for key, value in RIGHT[check].items()}
         wrong = {key: 3.5e7 for key in numbers}
         return tuple(re.sub(r"^mine = \{.*\}$", f"mine = {given}", text, flags=re.MULTILINE)
                      for given in (numbers, wrong))

@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from book._extensions.content.claims import Register
-from lora_edu.chapters.low_rank.runs import LETTERS
+from lora_edu.chapters.low_rank_update.runs import LETTERS
 from tests.book import REPOSITORY, in_toc
 
 QUESTION = re.compile(r"^(?P<asked>\S[^\n]*)\n\n(?P<choices>(?:\d+\. [^\n]+\n)+)\n"

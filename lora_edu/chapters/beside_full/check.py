@@ -1,4 +1,4 @@
-"""The check of the chapter Beside full fine-tuning. Imports NumPy and the verdicts."""
+"""The check of the chapter Beside full fine-tuning."""
 
 from __future__ import annotations
 

@@ -1,24 +1,22 @@
-"""LoRA beside full fine-tuning: its distance at many ranks, its best rate, and what A does.
-
-Imports NumPy, the chapter's runs and the style.
-"""
+"""LoRA beside full fine-tuning: its distance at many ranks, its best rate, and what A does."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.beside_full.many_ranks import (
+from lora_edu.chapters.beside_full.runs_many_ranks import (
     RANKS,
     SEEDS,
     STEPS,
     adam_gaps,
     sgd_gaps,
 )
-from lora_edu.chapters.beside_full.ratio import ALPHAS, INPUTS, WIDTHS, first_step, ratios
-from lora_edu.chapters.beside_full.ratio import RANKS as FEW_RANKS
-from lora_edu.chapters.beside_full.ratio import SEEDS as MAP_SEEDS
-from lora_edu.chapters.beside_full.ratio import STEPS as LENGTHS
-from lora_edu.chapters.beside_full.turning import SIDE, tuned
+from lora_edu.chapters.beside_full.runs_ratio import ALPHAS, INPUTS, WIDTHS, first_step, ratios
+from lora_edu.chapters.beside_full.runs_ratio import RANKS as FEW_RANKS
+from lora_edu.chapters.beside_full.runs_ratio import SEEDS as MAP_SEEDS
+from lora_edu.chapters.beside_full.runs_ratio import STEPS as LENGTHS
+from lora_edu.chapters.beside_full.runs_turning import SIDE, tuned
+from lora_edu.chapters.shared.fits import geometric_mean as mean
 from lora_edu.chapters.shared.looks import apart
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -65,12 +63,12 @@ def many_ranks(steps: int = 30, lr: float = 0.002) -> dict:
         traces += [
             marks(np.repeat(RANKS, len(SEEDS)), gaps[name].ravel(), quantity, symbol, 4,
                   panel=panel),
-            curve(quantity, RANKS, _mean(gaps[name]), panel=panel, name=text)]
+            curve(quantity, RANKS, mean(gaps[name]), panel=panel, name=text)]
     said = [f"{text}: {number(value)}" for text, value in (
-        ("SGD from full fine-tuning", _mean(gaps["SGD"])[-1]),
-        ("sign descent with A frozen from unit rows", _mean(gaps["signs"])[-1]),
-        ("Adam from unit rows", _mean(gaps["Adam"])[-1]),
-        ("Adam from full fine-tuning", _mean(gaps["full"])[-1]))]
+        ("SGD from full fine-tuning", mean(gaps["SGD"])[-1]),
+        ("sign descent with A frozen from unit rows", mean(gaps["signs"])[-1]),
+        ("Adam from unit rows", mean(gaps["Adam"])[-1]),
+        ("Adam from full fine-tuning", mean(gaps["full"])[-1]))]
     heights = {**power_ticks(-2, 1), "range": [low, high]}
     return figure(traces, layout(
         ["α/√r   " + coloured("◆ SGD → full", "delta"), "α/r"],
@@ -90,11 +88,11 @@ def ratio(inputs: str = "few directions", width: int = 128, alpha: int = 8,
                     "circle", 4)]
     for i, other in enumerate(ALPHAS):
         here = i == a
-        traces.append(curve("delta", FEW_RANKS, _mean(found[:, i, t]), name=f"α = {other}",
+        traces.append(curve("delta", FEW_RANKS, mean(found[:, i, t]), name=f"α = {other}",
                             opacity=1.0 if here else 0.4, sizes=10 if here else 6,
                             dash="solid" if here else "dot"))
     low, high = np.log10(SPAN[inputs])
-    ends = apart([np.log10(_mean(found[-1, i, t])) for i in range(len(ALPHAS))],
+    ends = apart([np.log10(mean(found[-1, i, t])) for i in range(len(ALPHAS))],
                  0.11 * (high - low))
     traces.append(words([FEW_RANKS[-1] * 1.25] * len(ALPHAS), 10.0**ends,
                         [f"α {other}" for other in ALPHAS], textposition="middle right",
@@ -105,7 +103,7 @@ def ratio(inputs: str = "few directions", width: int = 128, alpha: int = 8,
         traces.append(marks(FEW_RANKS, proved, "B", "x-thin-open", 14, stroke=2.5,
                             name="theorem", hovertemplate="theorem: %{y:.3g}<extra></extra>"))
     for r, dash in ((1, "dot"), (4, "dash"), (16, "solid")):
-        traces.append(line(LENGTHS, _mean(found[FEW_RANKS.index(r), a]), "delta", panel=2,
+        traces.append(line(LENGTHS, mean(found[FEW_RANKS.index(r), a]), "delta", panel=2,
                            dash=dash, name=f"r = {r}",
                            hovertemplate=f"r = {r}: %{{y:.3g}}<extra></extra>"))
     traces.append(level(rule, [20, 110], panel=2, name="√(k/α)"))
@@ -121,7 +119,7 @@ def ratio(inputs: str = "few directions", width: int = 128, alpha: int = 8,
          coloured("┈ r = 1   ┅ r = 4   ━ r = 16", "delta")],
         [_ranks(FEW_RANKS, room=0.5), lengths], [heights, heights],
         f"{inputs}, {width} × {width}, α = {alpha}, {steps} step{'s' * (steps > 1)}: at r = 4 the "
-        f"best η of LoRA is {number(_mean(at_four))} times that of full fine-tuning "
+        f"best η of LoRA is {number(mean(at_four))} times that of full fine-tuning "
         f"(seeds {number(at_four.min())} to {number(at_four.max())}) · "
         f"√(k/α) = {number(rule)}"))
 
@@ -139,7 +137,7 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
     for runs, colour, dash, name in ((free, "loss", "solid", "A trained"),
                                      (still, "frozen", "dash", "A frozen")):
         losses = np.array([run.loss for run in runs])
-        ends.append(_mean(losses[:, -1]))
+        ends.append(mean(losses[:, -1]))
         traces.append(line(steps, np.exp(np.log(losses).mean(axis=0)), colour, width=3.5,
                            dash=dash, panel=2, name=name,
                            hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
@@ -152,11 +150,6 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
         f"{cosines[:, -1].mean():.2f} (seeds {cosines[:, -1].min():.2f} to "
         f"{cosines[:, -1].max():.2f}) · what is left of the loss is {number(ends[0])}, with A "
         f"frozen {number(ends[1])}"))
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """The geometric mean over the seeds, the last axis."""
-    return np.exp(np.log(values).mean(axis=-1))
 
 
 def _ranks(ranks, room: float = 0.15) -> dict:

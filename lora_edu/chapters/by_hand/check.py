@@ -1,4 +1,4 @@
-"""The check of the chapter Forward and backward by hand. Imports NumPy and the verdicts."""
+"""The check of the chapter Forward and backward by hand."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Forward and backward by hand: the error of numerical gradients, and what a step costs.
-
-Imports NumPy, the chapter's runs, the drawings and the style.
-"""
+"""Forward and backward by hand: the error of numerical gradients, and what a step costs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Forward and backward by hand: the error of numerical gradients, and what a step costs.
-
-Imports the NumPy core.
-"""
+"""Forward and backward by hand: the error of numerical gradients, and what a step costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of the chapter Why divide by r. Imports NumPy and the verdicts."""
+"""The check of the chapter Why divide by r."""
 
 from __future__ import annotations
 

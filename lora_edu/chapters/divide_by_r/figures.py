@@ -1,7 +1,4 @@
-"""The figures of the chapter Why divide by r: how an update grows with r, and the best rate.
-
-Imports NumPy, the chapter's runs, the fits, the style and the looks.
-"""
+"""The figures of the chapter Why divide by r: how an update grows with r, and the best rate."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu.chapters.divide_by_r import growth_runs, rate_runs
+from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.looks import BESIDE, named_ticks, said, seeds, steps_done
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES, scale_legend
@@ -52,8 +49,8 @@ def two_sums(r: int = 16, walks: int = 4) -> dict:
 
 def two_parts() -> dict:
     """Adam's first ΔW as a sum of r terms: how long its coherent part is, and how long the rest."""
-    ranks = growth_runs.RANKS
-    coherent, rest = growth_runs.two_parts()
+    ranks = runs_growth.RANKS
+    coherent, rest = runs_growth.two_parts()
     return figure(
         [curve("delta", ranks, coherent, name="what the terms agree on"),
          curve("B", ranks, rest, name="cross-talk")],
@@ -72,9 +69,9 @@ def growth(optimiser: str = "Adam", rule: str = "LoRA", step: int = 1) -> dict:
     traces = []
     for panel, quantity in ((1, "delta_norm"), (2, "useful")):
         for name in [other for other in SCALE_RULES if other != rule] + [rule]:
-            values = getattr(growth_runs.grown(name, optimiser), quantity)[..., step]
+            values = getattr(runs_growth.grown(name, optimiser), quantity)[..., step]
             traces += _growth_lines(name, values, panel, chosen=name == rule)
-    ranks = named_ticks(growth_runs.RANKS, named=growth_runs.RANKS[::2], margin=0.12)
+    ranks = named_ticks(runs_growth.RANKS, named=runs_growth.RANKS[::2], margin=0.12)
     powers = power_ticks(-8, 2, every=2)
     return figure(traces, layout(
         ["‖ΔW‖,  " + scale_legend(), "useful part −⟨ΔW, G⟩"], [ranks, ranks],
@@ -88,7 +85,7 @@ def _growth_lines(name: str, values: np.ndarray, panel: int, chosen: bool) -> li
 
     values: (ranks, seeds).
     """
-    look, ranks = SCALE_LOOKS[name], growth_runs.RANKS
+    look, ranks = SCALE_LOOKS[name], runs_growth.RANKS
     line = look.curve(ranks, np.median(values, axis=1), name, panel=panel,
                       opacity=1.0 if chosen else BESIDE)
     return [seeds(ranks, values, look.colour, panel=panel, opacity=0.6), line] if chosen else [line]
@@ -97,13 +94,13 @@ def _growth_lines(name: str, values: np.ndarray, panel: int, chosen: bool) -> li
 @cache
 def _range(quantity: str, optimiser_name: str) -> list[float]:
     """Of the axis (log 10): it holds every rule and every step."""
-    values = np.array([getattr(growth_runs.grown(rule, optimiser_name), quantity)[
-        ..., growth_runs.STEPS] for rule in SCALE_RULES])
+    values = np.array([getattr(runs_growth.grown(rule, optimiser_name), quantity)[
+        ..., runs_growth.STEPS] for rule in SCALE_RULES])
     return [float(np.log10(values.min()) - 0.2), float(np.log10(values.max()) + 0.3)]
 
 
 def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
-    runs, ranks = growth_runs.grown(rule, optimiser_name), growth_runs.RANKS
+    runs, ranks = runs_growth.grown(rule, optimiser_name), runs_growth.RANKS
     few, parts = ranks.index(8) + 1, []
     for label, quantity in (("‖ΔW‖", "delta_norm"), ("useful part", "useful")):
         values = getattr(runs, quantity)[..., step]
@@ -118,21 +115,21 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     """The best learning rate against r; crosses, the theorem's for one step."""
     traces, slopes = [], []
     for rule in SCALE_RULES:
-        values = rate_runs.best_rates(rule, optimiser, inputs, steps)
-        theory = rate_runs.predicted(rule, optimiser, inputs) if steps == 1 else []
+        values = runs_rate.best_rates(rule, optimiser, inputs, steps)
+        theory = runs_rate.predicted(rule, optimiser, inputs) if steps == 1 else []
         traces += _rate_lines(rule, values, theory)
-        mean, error = exponent(rate_runs.RANKS, values)
+        mean, error = exponent(runs_rate.RANKS, values)
         slopes.append(f"under {FORMULAS[rule]} {signed(mean)} (± {error:.2f})")
     return figure(traces, layout(
-        ["best η,  " + scale_legend() + "   ✕ theorem"], [named_ticks(rate_runs.RANKS)],
-        [{**power_ticks(-4, 4), "range": list(rate_runs.SPAN[optimiser])}],
+        ["best η,  " + scale_legend() + "   ✕ theorem"], [named_ticks(runs_rate.RANKS)],
+        [{**power_ticks(-4, 4), "range": list(runs_rate.SPAN[optimiser])}],
         f"{optimiser}, {steps_done(steps)}, crossover rank "
-        f"{rate_runs.crossover(inputs, optimiser):.1f}: the best η goes with these powers of r: "
+        f"{runs_rate.crossover(inputs, optimiser):.1f}: the best η goes with these powers of r: "
         f"{', '.join(slopes)}"))
 
 
 def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
-    look, ranks = SCALE_LOOKS[rule], rate_runs.RANKS
+    look, ranks = SCALE_LOOKS[rule], runs_rate.RANKS
     crosses = marks(ranks[:len(theory)], theory, look.colour, "x-thin-open", 13, stroke=2.5,
                     **said(f"{rule}, theorem"))
     return [seeds(ranks, values, look.colour),

@@ -1,4 +1,4 @@
-"""The check of the chapter The first r you try. Imports the verdicts."""
+"""The check of the chapter The first r you try."""
 
 from __future__ import annotations
 

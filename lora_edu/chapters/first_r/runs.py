@@ -1,9 +1,8 @@
 """The map behind the chapter The first r you try: loss against r, s and η on turned digits.
 
-Imports NumPy and the core's checks. The map is read from ``runs.npz``, which ``compute.py`` makes.
-
 An MLP that reads upright digits is adapted to turned ones: LoRA on all layers, 100 steps, batches
-of 64, in float32. The map holds the loss over all training pictures at the end.
+of 64, in float32. The map holds the loss over all training pictures at the end. ``make_data.py``
+trains it and writes ``runs.npz``.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lora_edu import _check
+from lora_edu.chapters.shared.fits import geometric_mean as mean
 
 FILE = Path(__file__).with_name("runs.npz")
 RANKS = (1, 2, 4, 8, 16, 32, 64)
@@ -51,23 +50,20 @@ ALPHA_RULES = {  # what becomes of α: s at rank r when r1 is the first rank tri
 }
 PLANE_TASK, PLANE_RANKS = "45°, Adam", (1, 8, 64)  # here the map holds every s of PLANE
 PLANE = tuple(2.0**e for e in range(-6, 7))
+PLANE_RATES = TASKS[PLANE_TASK].rates
+ETAS = (0.002, 0.004, 0.008, 0.016, 0.03, 0.06)  # to tune α at; the nearest of the rates is meant
+SEARCHES = ("α = r₁ = 8, η tuned at r = 8", "α = 1, η tuned at r = 1", "α tuned at r = 1, η given")
 
 
 def scales(task: str, r: int) -> list[float]:
     """The s for which the map holds rank r: those of every rule and r1, and of the planes."""
-    _check.choice("task", task, TASKS)
-    _check.choice("r", r, RANKS)
     wanted = {_snap(rule(r, r1)) for rule in ALPHA_RULES.values() for r1 in FIRST}
     return sorted(wanted | set(PLANE if task == PLANE_TASK and r in PLANE_RANKS else ()))
 
 
 def losses(task: str, r: int, s: float) -> np.ndarray:
-    """The loss at the end for each of the task's rates and SEEDS, (rates, seeds); at most LOST.
-
-    Read-only: the map itself. Raises ValueError for a task, r or s that the map does not hold.
-    """
-    s = _check.choice("s", _snap(s), scales(task, r))
-    return _read()[task][r, s]
+    """The loss at the end for each of the task's rates and SEEDS, (rates, seeds); at most LOST."""
+    return _read()[task][r, _snap(s)]
 
 
 def tuned(task: str, r: int, s: float) -> int:
@@ -96,15 +92,37 @@ def regrets(task: str, scale, r1: int, ranks=RANKS, s1: float | None = None) -> 
     return np.array(rows)
 
 
-def mean(values: np.ndarray) -> np.ndarray:
-    """The geometric mean over the seeds, the last axis."""
-    return np.exp(np.log(values).mean(axis=-1))
+def searches(eta: float) -> dict[str, tuple[float, float]]:
+    """search → (α, η): the settings that each of SEARCHES finds; α from 1, 2, …, 64."""
+    eta = nearest(eta)
+    paper, one = (PLANE_RATES[tuned(PLANE_TASK, r, 1.0)] for r in (8, 1))
+    least = min((s for s in PLANE if s >= 1), key=lambda alpha: loss_at(1, alpha, eta))
+    return dict(zip(SEARCHES, ((8.0, paper), (1.0, one), (least, eta)), strict=True))
+
+
+def nearest(eta: float) -> float:
+    """The one of the plane's rates that is nearest to ``eta``."""
+    return min(PLANE_RATES, key=lambda rate: abs(np.log(rate / eta)))
+
+
+def loss_at(r: int, alpha: float, eta: float) -> float:
+    """The loss with s = α/r and η, geometric mean over the seeds."""
+    return float(mean(losses(PLANE_TASK, r, alpha / r))[PLANE_RATES.index(eta)])
+
+
+def plane(r: int) -> np.ndarray:
+    """The loss at rank r, geometric mean over the seeds: a row for each η, a column for each s."""
+    return np.array([mean(losses(PLANE_TASK, r, s)) for s in PLANE]).T
+
+
+def least(r: int) -> float:
+    """The least loss at rank r among all s of the map."""
+    return min(float(mean(losses(PLANE_TASK, r, s)).min()) for s in scales(PLANE_TASK, r))
 
 
 def _snap(s: float) -> float:
     """The half octave that s is, without its rounding."""
-    octaves = round(2 * math.log2(_check.number("s", s, above=0.0))) / 2
-    return 2.0**octaves if math.isclose(2.0**octaves, s) else s
+    return 2.0 ** (round(2 * math.log2(s)) / 2)
 
 
 def keys(task: str) -> list[tuple[int, float]]:
@@ -117,7 +135,5 @@ def _read() -> dict:
     """task → {(r, s): (rates, seeds)}, from the file."""
     with np.load(FILE) as saved:
         maps = [saved[f"task{i}"].astype(float) for i in range(len(TASKS))]
-    for losses_of_task in maps:
-        losses_of_task.flags.writeable = False  # also that of its rows, which losses() hands out
     return {task: dict(zip(keys(task), found, strict=True))
             for task, found in zip(TASKS, maps, strict=True)}

@@ -1,7 +1,4 @@
-"""W₀ + (α/r)·B·A drawn to scale, with both gradients, through the first steps of training.
-
-Imports NumPy, the page's runs and the style.
-"""
+"""W₀ + (α/r)·B·A drawn to scale, with both gradients, through the first steps of training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first steps of a LoRA of a 16 × 24 weight, matrix by matrix. Imports the NumPy core."""
+"""The first steps of a LoRA of a 16 × 24 weight, matrix by matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of the chapter The first hundred steps. Imports NumPy and the verdicts."""
+"""The check of the chapter The first hundred steps."""
 
 from __future__ import annotations
 

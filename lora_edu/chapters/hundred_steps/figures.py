@@ -1,7 +1,4 @@
-"""The first hundred steps: four curves of one run, and the singular values of ΔW on the way.
-
-Imports NumPy, the chapter's runs and the style.
-"""
+"""The first hundred steps: four curves of one run, and the singular values of ΔW on the way."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The first hundred steps: one run, and the singular values of ΔW on the way.
-
-Imports the NumPy core and the shared problem.
-"""
+"""The first hundred steps: one run, and the singular values of ΔW on the way."""
 
 from __future__ import annotations
 

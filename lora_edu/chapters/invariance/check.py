@@ -1,4 +1,4 @@
-"""The check of the chapter The Adam invariance. Imports the core and the verdicts."""
+"""The check of the chapter The Adam invariance."""
 
 from __future__ import annotations
 

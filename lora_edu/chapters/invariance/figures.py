@@ -1,7 +1,4 @@
-"""Two runs that should be one, and what a larger α is worth where A's start stays.
-
-Imports NumPy, the chapter's runs and the style.
-"""
+"""Two runs that should be one, and what a larger α is worth where A's start stays."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from lora_edu.chapters.invariance.runs import (
     relative_gap,
     with_scale,
 )
-from lora_edu.chapters.invariance.slide import worth
+from lora_edu.chapters.invariance.runs_slide import worth
 from lora_edu.chapters.shared.style import (
     COLOURS,
     ZeroLogAxis,

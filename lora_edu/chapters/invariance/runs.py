@@ -1,7 +1,4 @@
-"""Two runs that should be one: their losses and updates at every step.
-
-Imports the NumPy core.
-"""
+"""Two runs that should be one: their losses and updates at every step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passages of ten words from seven works, out of the texts of the small GPT. Imports NumPy."""
+"""Passages of ten words from seven works, out of the texts of the small GPT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board: three norms at step zero and after one step. Imports NumPy and the style."""
+"""The board: three norms at step zero and after one step."""
 
 from __future__ import annotations
 

@@ -1,16 +1,10 @@
-"""Real pictures that need no download: handwritten digits, turned by any angle.
-
-Imports NumPy and the argument checks; scikit-learn (and scipy, which comes with it) only when
-``load`` is called.
-"""
+"""Real pictures that need no download: handwritten digits, turned by any angle."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-
-from lora_edu import _check
 
 SIDE, CLASSES = 8, 10
 TRAIN, VAL = 1200, 297  # the other 300 of the 1,797 are the test set
@@ -38,16 +32,9 @@ def load(angle: float = 0, seed: int = 0) -> Digits:
     angle: degrees, anticlockwise about the centre, bilinear between pixels; what comes in from
     outside is paper (0). Multiples of 90 only move pixels. seed: of the split into 1,200 pictures
     to train on, 297 to choose by and 300 to test on.
-
-    Raises ImportError where scikit-learn is missing; TypeError or ValueError for an angle that is
-    not a finite number or a seed that is not a whole number ≥ 0.
     """
-    angle = _check.number("angle", angle)
-    seed = _check.integer("seed", seed, minimum=0, maximum=None)
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise ImportError("the digits come with scikit-learn: pip install scikit-learn") from error
+    from sklearn.datasets import load_digits  # only here: other pages need no scikit-learn
+
     X, y = load_digits(return_X_y=True)  # (1797, 64) of 0 … 16
     X = rotate(X / 16, angle)
     order = np.random.default_rng(seed).permutation(len(X))
@@ -56,13 +43,7 @@ def load(angle: float = 0, seed: int = 0) -> Digits:
 
 
 def rotate(X: np.ndarray, angle: float) -> np.ndarray:
-    """Pictures (n, 64) turned anticlockwise about their centre by ``angle`` degrees.
-
-    Raises TypeError or ValueError for pictures of another shape and an angle that is not a finite
-    number.
-    """
-    X = _check.matrix("X", X, (None, SIDE**2))
-    angle = _check.number("angle", angle)
+    """Pictures (n, 64) turned anticlockwise about their centre by ``angle`` degrees."""
     if angle % 360 == 0:
         return X.copy()
     from scipy import ndimage

@@ -1,4 +1,4 @@
-"""Drawings of matrices: boxes to scale, coloured cells, words. Imports NumPy and the style.
+"""Drawings of matrices: boxes to scale, coloured cells, words.
 
 A drawing is a figure whose axes show nothing: places are in units of its own, y upwards, and one
 unit is as long along x as along y.

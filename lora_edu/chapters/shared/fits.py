@@ -1,7 +1,4 @@
-"""Two fits of measured curves: where they are least, and the power that they follow.
-
-Imports NumPy only.
-"""
+"""Two fits of measured curves: where they are least, and the power that they follow."""
 
 from __future__ import annotations
 
@@ -30,6 +27,11 @@ def vertex(log_rates, losses) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         found = (x[..., 0] + x[..., 1]) / 2 - falls / (2 * bend)
     return np.where(np.isfinite(bend), found, x[..., 1])
+
+
+def geometric_mean(values) -> np.ndarray:
+    """Over the seeds, the last axis."""
+    return np.exp(np.log(values).mean(axis=-1))
 
 
 def exponent(x, y) -> tuple[float, float]:

@@ -1,7 +1,4 @@
-"""What figures that compare rules and seeds share: a look a rule, dots for seeds, named ticks.
-
-Imports NumPy and the style.
-"""
+"""What figures that compare rules and seeds share: a look a rule, dots for seeds, named ticks."""
 
 from __future__ import annotations
 

@@ -1,9 +1,6 @@
-"""A small classifier with an adapter on every layer, and many of its runs trained at once.
-
-Imports NumPy and the core only. The network is x → relu(W1·x + b1) → relu(W2·h + b2) → W3·h + b3
-with the softmax's cross entropy as its loss. Pretraining moves W and b; adapting freezes them and
-trains A and B of all three layers.
-"""
+"""A small classifier with an adapter on every layer, and many of its runs trained at once. The
+network is x → relu(W1·x + b1) → relu(W2·h + b2) → W3·h + b3 with the softmax's cross entropy as its
+loss. Pretraining moves W and b; adapting freezes them and trains A and B of all three layers."""
 
 from __future__ import annotations
 
@@ -13,9 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lora_edu import _check, optim
-from lora_edu.chapters.shared.mlp_runs import MLPRuns, cross_entropy
-from lora_edu.init import initial
+from lora_edu import initial, optim
+from lora_edu._runs import shared
 
 SIZES = (64, 128, 128, 10)
 BATCH = 64
@@ -48,14 +44,7 @@ class MLP:
 
 def pretrain(X: np.ndarray, y: np.ndarray, *, seed: int = 0, steps: int = 400,
              lr: float = 3e-3) -> MLP:
-    """Train weights and biases from He's start with Adam, batches of 64. X: (n, 64). y: (n,).
-
-    Raises TypeError or ValueError for pictures of another shape, labels that are not whole numbers
-    from 0 to 9, one a picture, and for a seed or steps that are not whole numbers ≥ 0.
-    """
-    X, y = _pictures(X, y)
-    seed = _check.integer("seed", seed, minimum=0, maximum=None)
-    steps = _check.integer("steps", steps, minimum=0)
+    """Train weights and biases from He's start with Adam, batches of 64. X: (n, 64). y: (n,)."""
     rng = np.random.default_rng(seed)
     params = [rng.normal(0.0, math.sqrt(2 / k), (d, k)) for k, d in itertools.pairwise(SIZES)]
     params += [np.zeros(d) for d in SIZES[1:]]
@@ -81,28 +70,8 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
     start, B = 0) and then its batches of 64. decay: η falls linearly to 0, as η·(1 − t/steps).
     optimiser: a name of ``optim.OPTIMISERS``, with its own defaults. dtype: of all numbers.
     Returns the merged models. Weights of a run that diverges are not finite.
-
-    Raises ValueError or TypeError as :func:`pretrain`, for ranks or steps below 1, s or lr that are
-    not above 0, sequences that are not equally long, and a dtype other than float32 and float64
-    (in float16 Adam's eps is 0).
     """
-    _check.instance("model", model, MLP)
-    X, y = _pictures(X, y)
-    r, steps = (_check.integer(n, v, minimum=1) for n, v in (("r", r), ("steps", steps)))
-    for name, values in (("s", s), ("lr", lr), ("seed", seed)):
-        if np.ndim(values) != 1:
-            raise TypeError(f"{name} must be a sequence, one entry a run, got {values!r}")
-        for value in values:
-            if name == "seed":
-                _check.integer(name, value, minimum=0, maximum=None)
-            else:
-                _check.number(name, value, above=0.0)
-    _check.flag("decay", decay)
-    dtype = np.dtype(_check.choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
-    if not len(s) == len(lr) == len(seed):
-        raise ValueError("s, lr and seed must be equally long, got "
-                         f"{len(s)}, {len(lr)} and {len(seed)}")
-    make = optim.OPTIMISERS[_check.choice("optimiser", optimiser, optim.OPTIMISERS)]
+    make = optim.OPTIMISERS[optimiser]
     draws = {one: _draw(model, len(X), r, steps, one) for one in set(seed)}
     X, model = X.astype(dtype), MLP(*(tuple(part.astype(dtype) for part in parts)
                                       for parts in (model.weights, model.biases)))
@@ -129,12 +98,66 @@ def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list
         return [MLP(stack.merged(i), model.biases) for i in range(len(runs))]
 
 
-def _pictures(X, y) -> tuple[np.ndarray, np.ndarray]:
-    """X (n, 64) as float64 and y (n,) as whole numbers of 0 … 9."""
-    X, y = _check.matrix("X", X, (None, SIZES[0])), _check.numbers("y", y)
-    if y.shape != (len(X),) or y.dtype.kind not in "iu" or not np.isin(y, range(SIZES[-1])).all():
-        raise ValueError(f"y must be {len(X)} whole numbers from 0 to 9, one a picture, got {y!r}")
-    return X, y
+class MLPRuns:
+    """R runs of one rank on one frozen network. A[i], (R, r, k), and Bt[i] = Bᵀ, (R, r, d), belong
+    to layer i.
+
+    No weight of shape (d, k) is formed for a run: a layer's output is H·Wᵀ + s·(H·Aᵀ)·Bᵀ, and with
+    D = ∂L/∂Z
+
+        ∇B = s·Dᵀ·(H·Aᵀ),   ∇A = s·(D·B)ᵀ·H,   ∂L/∂H = D·W + s·(D·B)·A.
+    """
+
+    def __init__(self, weights: tuple, biases: tuple, starts: list, s: np.ndarray):
+        """weights, biases: of the frozen layers. starts: a run's list of (A, B). s: (R,)."""
+        self.weights, self.biases, self.s = weights, biases, s[:, None, None]
+        layers = list(zip(*starts, strict=True))  # of each layer every run's (A, B)
+        self.A = [np.array([A for A, _ in runs], dtype=s.dtype) for runs in layers]
+        self.Bt = [np.array([B.T for _, B in runs], dtype=s.dtype) for runs in layers]
+
+    @property
+    def params(self) -> list[np.ndarray]:
+        """Every A, then every Bt: what an optimiser updates."""
+        return [*self.A, *self.Bt]
+
+    def gradients(self, X: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        """The gradients of ``params``. X: (R, n, k). y: (R, n)."""
+        H, low, last = [X], [], len(self.A) - 1
+        for i, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            low.append(self.s * (H[i] @ self.A[i].transpose(0, 2, 1)))  # (R, n, r)
+            Z = shared(H[i], W.T)
+            Z += low[i] @ self.Bt[i]
+            Z += b  # (R, n, d)
+            H.append(np.maximum(Z, 0, out=Z) if i < last else Z)
+        D = cross_entropy(H[-1], y)[1]  # (R, n, d)
+        grad_A, grad_Bt = [], []
+        for i in range(last, -1, -1):
+            grad_Bt.append(low[i].transpose(0, 2, 1) @ D)
+            E = self.s * (D @ self.Bt[i].transpose(0, 2, 1))  # (R, n, r)
+            grad_A.append(E.transpose(0, 2, 1) @ H[i])
+            if i:
+                D = shared(D, self.weights[i])
+                D += E @ self.A[i]
+                D *= H[i] > 0
+        return [*reversed(grad_A), *reversed(grad_Bt)]
+
+    def merged(self, run: int) -> tuple[np.ndarray, ...]:
+        """The weights of one run, W + s·B·A."""
+        s = float(self.s[run, 0, 0])
+        return tuple(W + s * Bt[run].T @ A[run]
+                     for W, A, Bt in zip(self.weights, self.A, self.Bt, strict=True))
+
+
+def cross_entropy(Z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(mean loss, its gradient ∂/∂Z) of logits Z (…, n, classes) and classes y (…, n)."""
+    Z = Z - Z.max(axis=-1, keepdims=True)
+    P = np.exp(Z)
+    total = P.sum(axis=-1, keepdims=True)
+    right = y[..., None]
+    loss = np.log(total) - np.take_along_axis(Z, right, axis=-1)
+    P /= total
+    np.put_along_axis(P, right, np.take_along_axis(P, right, axis=-1) - 1, axis=-1)
+    return loss.mean(axis=(-2, -1)), P / Z.shape[-2]
 
 
 def _draw(model: MLP, n: int, r: int, steps: int, seed: int) -> tuple[list, np.ndarray]:

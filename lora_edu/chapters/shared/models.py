@@ -1,4 +1,4 @@
-"""Sizes of known models, and what an adapter trains in them. Imports the words only.
+"""Sizes of known models, and what an adapter trains in them.
 
 Layers, widths and shapes are those of the released models; the numbers of all parameters are those
 that Hu et al. 2021, version 2, print in Tables 2 to 4.

@@ -1,4 +1,4 @@
-"""The task of several chapters. Imports the NumPy core."""
+"""The task of several chapters."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Maps of the loss against the rule for s, the rank and η, of models that train for long.
 
-A map is a log in ``maps/``, a line a run: task, rule, r, seed, lr, loss. Imports NumPy. The scripts
-that make the logs pass their training to :func:`search`; whoever draws them needs only
-:func:`curve`.
+A map is a log in ``maps/``, a line a run: task, rule, r, seed, lr, loss. The scripts that make the
+logs pass their training to :func:`search`; whoever draws them needs only :func:`curve`.
 """
 
 from __future__ import annotations
@@ -12,8 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-
-from lora_edu import _check
 
 FOLDER = Path(__file__).with_name("maps")
 FIRST = 8  # the rank at which every rule has s = 1
@@ -66,32 +63,17 @@ def _missing(found: dict, guess: int, begin: int, seeds) -> list[tuple[int, int]
 
 @cache
 def curve(name: str, task: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rates tried, (n,), and the losses at the end, (seeds, n); read-only.
-
-    name: of the log. Raises ValueError for what the map does not hold.
-    """
-    found = _read(FOLDER / f"{_check.choice('name', name, names())}.log")
-    _check.choice("task", task, {key[0] for key in found})
-    _check.choice("rule", rule, ALPHAS)
-    _check.choice("r", r, {key[2] for key in found})
-    runs = found[task, rule if r != FIRST else "lora", r]
+    """The rates tried, (n,), and the losses at the end, (seeds, n). name: of the log."""
+    runs = _read(FOLDER / f"{name}.log")[task, rule if r != FIRST else "lora", r]
     seeds = sorted(set.union(*map(set, runs.values())))
     octaves = sorted(octave for octave, losses in runs.items() if len(losses) == len(seeds))
-    rates = np.array([rate(octave) for octave in octaves])
-    losses = np.array([[runs[octave][seed] for octave in octaves] for seed in seeds])
-    for values in (rates, losses):
-        values.flags.writeable = False
-    return rates, losses
+    return (np.array([rate(octave) for octave in octaves]),
+            np.array([[runs[octave][seed] for octave in octaves] for seed in seeds]))
 
 
 def ranks(name: str, task: str) -> tuple[int, ...]:
     """The ranks of a task's map."""
     return tuple(sorted({key[2] for key in _read(FOLDER / f"{name}.log") if key[0] == task}))
-
-
-def names() -> list[str]:
-    """The maps that there are."""
-    return sorted(file.stem for file in FOLDER.glob("*.log"))
 
 
 def _read(file: Path) -> dict[tuple[str, str, int], dict[int, dict[int, float]]]:

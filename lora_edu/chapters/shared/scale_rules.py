@@ -1,7 +1,4 @@
-"""The three rules for the scale s that figures compare: what they are called, and how they look.
-
-Imports the style and the looks.
-"""
+"""The three rules for the scale s that figures compare: what they are called, and how they look."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """One look for all figures: a colour and a mark per quantity, panels, an axis with a place for 0.
 
 Figures are dicts in plotly.js's own form, many times faster to make than plotly's objects;
-``explore`` holds one of each explorer against plotly. Imports NumPy. Colours are chosen to stand
-3:1 against white and against the dark theme, and to be told apart with the common colour-vision
-deficiencies.
+``explore`` holds one of each explorer against plotly. Colours are chosen to stand 3:1 against white
+and against the dark theme, and to be told apart with the common colour-vision deficiencies.
 """
 
 from __future__ import annotations
@@ -139,16 +138,10 @@ class ZeroLogAxis:
         self.zero = low - 0.09 * (high - low) - 0.3  # where an exact zero is drawn
 
     def place(self, values) -> np.ndarray:
-        """Coordinates of values ≥ 0; those above the axis are drawn at its top edge.
-
-        ValueError if a positive value lies below the axis, where it would pass for zero.
-        """
+        """Coordinates of values ≥ 0; those beyond the axis are drawn at its end."""
         values = np.atleast_1d(np.asarray(values, dtype=float))
-        positive = values[values > 0]
-        if positive.size and positive.min() < 10.0**self.low:
-            raise ValueError(f"values must be 0 or at least 1e{self.low}, got {positive.min():g}")
         logs = np.log10(np.where(values > 0, values, 1.0))
-        return np.where(values > 0, np.minimum(logs, self.high), self.zero)
+        return np.where(values > 0, np.clip(logs, self.low, self.high), self.zero)
 
     def symbols(self, quantity: str, values) -> list[str]:
         """The quantity's mark for each value; an upward triangle for those above the axis."""

@@ -1,5 +1,5 @@
-"""How a check asks, and how it speaks: the reader's function gets copies, numbers may come in any
-form, and whatever else comes back has a sentence of its own. Imports NumPy."""
+"""Helpers for exercise checks: the reader's function gets copies, numbers may come in any form, and
+whatever else comes back has a sentence of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of the chapter α is a step size. Imports NumPy and the verdicts."""
+"""The check of the chapter α is a step size."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""α beside η: the loss over the (α, η) plane, and the runs on a line of equal first steps.
-
-Imports NumPy, the chapter's runs, the style and the looks.
-"""
+"""α beside η: the loss over the (α, η) plane, and the runs on a line of equal first steps."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""α beside η: the losses over the (α, η) plane, and the first step.
-
-Imports the NumPy core and the shared problem.
-"""
+"""α beside η: the losses over the (α, η) plane, and the first step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of the chapter Step zero. Imports NumPy and the verdicts."""
+"""The check of the chapter Step zero."""
 
 from __future__ import annotations
 

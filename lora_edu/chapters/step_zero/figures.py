@@ -1,7 +1,4 @@
-"""The board of the five starting points, and the saddle where both matrices are zero.
-
-Imports NumPy, the chapter's runs, the board, the drawings and the style.
-"""
+"""The board of the five starting points, and the saddle where both matrices are zero."""
 
 from __future__ import annotations
 

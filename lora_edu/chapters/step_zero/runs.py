@@ -1,9 +1,6 @@
-"""Five starting points at step zero and after one step, and how noise leaves the saddle.
-
-Imports the NumPy core. The problem is a teacher–student regression of 64 × 64 with decaying input
-spectrum; A and B are drawn with one standard deviation, so that the two one-zero starts are mirror
-images.
-"""
+"""Five starting points at step zero and after one step, and how noise leaves the saddle. The
+problem is a teacher–student regression of 64 × 64 with decaying input spectrum; A and B are drawn
+with one standard deviation, so that the two one-zero starts are mirror images."""
 
 from __future__ import annotations
 
@@ -55,7 +52,7 @@ def from_noise(tau: float, optimiser_name: str, r: int = 8, alpha: float = 16,
 
 
 def escape_step(history: History) -> int | None:
-    """The first step at which the loss is below 90 % of its start, None if there is none."""
+    """The first step at which the loss is below 90 % of its start, or None."""
     below = np.flatnonzero(history.loss < 0.9 * history.loss[0])
     return int(below[0]) if below.size else None
 

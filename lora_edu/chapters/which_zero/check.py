@@ -1,4 +1,4 @@
-"""The check of the chapter Which matrix is zero. Imports the core and the verdicts."""
+"""The check of the chapter Which matrix is zero."""
 
 from __future__ import annotations
 

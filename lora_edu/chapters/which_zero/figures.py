@@ -1,8 +1,5 @@
-"""Which matrix is zero: the best learning rate against the width, and how far A·x grows.
-
-Imports NumPy, the study of the wide layer, the fits, the drawings and the style. The study
-trains for some seconds the first time; after that every state is a look-up.
-"""
+"""Which matrix is zero: the best learning rate against the width, and how far A·x grows. The study
+trains for some seconds the first time; after that every state is a look-up."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from lora_edu.chapters.shared.drawing import box, cells, drawing, fill, say
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.looks import Look, legend, steps_done
 from lora_edu.chapters.shared.style import COLOURS, curve, figure, layout, line, marks
-from lora_edu.chapters.which_zero import wide
+from lora_edu.chapters.which_zero import runs as wide
 from lora_edu.explore.words import power, short
 
 STEPS = (1, 2, 8, 32)

@@ -1,7 +1,6 @@
 """The best learning rate of LoRA over that of full fine-tuning, both under Adam.
 
-Imports the NumPy core and the shared fits. The best rates are stored in ``ratio.npz``;
-``python -m lora_edu.chapters.beside_full.ratio`` makes them anew, in about two minutes.
+The best rates are stored in ``ratio.npz``, which ``make_data.py`` makes.
 """
 
 from __future__ import annotations
@@ -71,15 +70,3 @@ def first_step(inputs: str, k: int, seed: int, r, alpha) -> np.ndarray:
     harm = (s * sigma)**2 * (r * k * np.trace(C)
                              + 2 / np.pi * r * (r - 1) * np.vdot(unit, unit @ C))
     return use / harm * np.vdot(signs, signs @ C) / np.abs(G).sum()
-
-
-def main() -> None:
-    """Search every cell of the map and store the best rates."""
-    found = [[[search(inputs, k, seed) for seed in SEEDS] for k in WIDTHS] for inputs in INPUTS]
-    full, lora = (np.moveaxis([[[each[i] for each in row] for row in rows] for rows in found],
-                              2, -1) for i in range(2))
-    np.savez_compressed(FILE, full=full.astype(np.float32), lora=lora.astype(np.float32))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,10 @@
-"""A low-rank update: a picture rebuilt from outer products, and the price of a rank in parameters.
-
-Imports NumPy, the chapter's picture, the models' sizes, the drawings and the style.
-"""
+"""A picture rebuilt from outer products, and the price of a rank in parameters."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.low_rank.runs import best_rank, picture
+from lora_edu.chapters.low_rank_update.runs import best_rank, picture
 from lora_edu.chapters.shared.drawing import cells, drawing, say
 from lora_edu.chapters.shared.models import SIZES, size_text
 from lora_edu.chapters.shared.style import (

@@ -1,7 +1,4 @@
-"""Loss against η at every rank, for five tasks under three rules for s, and where it is best.
-
-Imports NumPy, the core, the digits' map and the maps of the models that train for long.
-"""
+"""Loss against η at every rank, for five tasks under three rules for s, and where it is best."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import _check, sweep, teacher_student
+from lora_edu import sweep, teacher_student
 from lora_edu.chapters.first_r import runs
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import exponent, vertex
@@ -31,8 +28,6 @@ def ranks(model: str) -> tuple[int, ...]:
 @cache
 def curve(model: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
     """The rates tried, (n,), and the losses at the end, (seeds, n), under one of RULES."""
-    _check.choice("model", model, MODELS)
-    _check.choice("rule", rule, RULES)
     if model in LOGS:
         return rate_maps.curve(*LOGS[model], SCALE_RULES[rule], r)
     if model in DIGITS:

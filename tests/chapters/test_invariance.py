@@ -1,4 +1,4 @@
-"""What α is worth in η when A's start stays: the two ends of the slide, and the way between."""
+"""The chapter The Adam invariance: what α is worth in η when A's start stays."""
 
 from decimal import Decimal, localcontext
 
@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from lora_edu import Adam, initial
-from lora_edu.chapters.invariance import slide
+from lora_edu.chapters.invariance import runs_slide
+from lora_edu.chapters.invariance.figures import slide
 
 
 @pytest.mark.claim("thm-slide")
 @pytest.mark.parametrize("factor", (4, 16, 64))
 def test_it_slides_from_the_factor_to_its_root(factor):
-    moved, m = slide.worth(factor)
+    moved, m = runs_slide.worth(factor)
     assert (np.diff(moved) > 0).all()
     assert m[0] == pytest.approx(factor, rel=0.1 if factor < 64 else 0.2)
     assert m[-1] == pytest.approx(factor**0.5, rel=0.01)
@@ -23,9 +24,9 @@ def test_it_slides_from_the_factor_to_its_root(factor):
 def test_half_way_eta_times_eight_is_worth_alpha_times_sixteen():
     halves, wholes = [], []
     for seed in range(5):
-        useful, _ = slide.useful_parts(seed)
+        useful, _ = runs_slide.useful_parts(seed)
         assert (np.diff(useful) > 0).all()  # so that there is one μ only
-        where, m = slide.worth(16, seed)
+        where, m = runs_slide.worth(16, seed)
         half, whole = np.interp(np.log([0.1, 1]), np.log(where), m)
         halves.append(half)
         wholes.append(whole)
@@ -76,17 +77,23 @@ def test_both_limits_exist_also_where_gradients_cancel(seed):
 def test_alpha_times_the_factor_does_what_that_rate_does(factor):
     """At a rate between those of the grid, by running both."""
     rng = np.random.default_rng(0)
-    A0, B0 = initial(slide.SIDE, slide.SIDE, slide.R, rng=rng)
-    G = rng.normal(size=(slide.SIDE, slide.SIDE))
+    A0, B0 = initial(runs_slide.SIDE, runs_slide.SIDE, runs_slide.R, rng=rng)
+    G = rng.normal(size=(runs_slide.SIDE, runs_slide.SIDE))
 
     def useful(lr, s):
         rule, A, B = Adam(lr, eps=1e-30), A0, B0
         state = rule.init([A, B])
-        for _ in range(slide.STEPS):
+        for _ in range(runs_slide.STEPS):
             (A, B), state = rule.step([A, B], [s * B.T @ G, s * G @ A.T], state)
         return -s * np.vdot(B @ A, G)
 
-    _, m = slide.worth(factor)
+    _, m = runs_slide.worth(factor)
     for lr in (2e-5, 7e-4, 0.03):
-        worth = np.interp(np.log(lr), np.log(slide.RATES[:len(m)]), m)
+        worth = np.interp(np.log(lr), np.log(runs_slide.RATES[:len(m)]), m)
         assert useful(lr * worth, 1.0) == pytest.approx(useful(lr, float(factor)), rel=0.02)
+
+
+def test_the_explorer_says_what_a_factor_is_worth():
+    moved, m = runs_slide.worth(16)
+    half = np.exp(np.interp(np.log(0.1), np.log(moved), np.log(m)))
+    assert f"A moved by 0.1 of its start: η × {half:.3g}" in slide(16)["layout"]["meta"]["reading"]

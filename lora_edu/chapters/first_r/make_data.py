@@ -1,8 +1,6 @@
 """Trains the map of the chapter The first r you try anew, in about five minutes of one core:
 
-    python -m lora_edu.chapters.first_r.compute
-
-Imports the map's settings, the digits (scikit-learn) and the MLP.
+    python -m lora_edu.chapters.first_r.make_data
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from functools import cache
 import numpy as np
 from tqdm import tqdm
 
-from lora_edu import _check
 from lora_edu.chapters.first_r.runs import FILE, LOST, SEEDS, TASKS, keys
 from lora_edu.chapters.shared import digits, mlp
 
@@ -26,7 +23,7 @@ def model():
 
 def train(task: str, r: int, s: float, rates=None, seeds=SEEDS) -> np.ndarray:
     """Train what :func:`losses` reads, for the given rates (default: the task's) and seeds."""
-    this = TASKS[_check.choice("task", task, TASKS)]
+    this = TASKS[task]
     rates, data = this.rates if rates is None else rates, digits.load(this.angle)
     scale, lr, seed = zip(*((s, lr, seed) for lr in rates for seed in seeds), strict=True)
     ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=scale, lr=lr, seed=seed,

@@ -1,4 +1,4 @@
-"""The checks of the chapter A low-rank update. Imports NumPy and the verdicts."""
+"""The checks of the chapter A low-rank update."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a larger α is worth in learning rate when A's start stays as it is.
-
-Imports the NumPy core.
-"""
+"""What a larger α is worth in learning rate when A's start stays as it is."""
 
 from __future__ import annotations
 

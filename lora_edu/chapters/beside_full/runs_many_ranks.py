@@ -1,4 +1,4 @@
-"""LoRA at many ranks beside what it tends to. Imports the NumPy core and the shared problem.
+"""LoRA at many ranks beside what it tends to.
 
 Every run here is of the shared 32 × 32 regression, from a normal A of spread σ = 1/√k and B = 0.
 """

@@ -1,10 +1,7 @@
-"""A wide layer between narrow ends: how the best learning rate moves with the width.
-
-Imports the NumPy core and the fits. The layer's weight is n × n. It sees m inputs of n numbers
-each, and p readouts look at its outputs, so a run costs n and not n²: widths of thousands are in
-reach. Transposing the weight exchanges inputs and readouts; with p = m their law is the same, and
-so the task has no preference for A or for B.
-"""
+"""A wide layer between narrow ends: how the best learning rate moves with the width. The layer's
+weight is n × n. It sees m inputs of n numbers each, and p readouts look at its outputs, so a run
+costs n and not n²: widths of thousands are in reach. Transposing the weight exchanges inputs and
+readouts; with p = m their law is the same, and so the task has no preference for A or for B."""
 
 from __future__ import annotations
 
@@ -134,10 +131,7 @@ class Study:
 
 @cache
 def study(widths: tuple[int, ...] = WIDTHS, seeds: int = SEEDS) -> Study:
-    """Train every width, matrix, spread, seed and rate; some seconds the first time.
-
-    The arrays are read-only: they are handed out again.
-    """
+    """Train every width, matrix, spread, seed and rate; some seconds the first time."""
     shape = (len(widths), len(MATRICES), len(SPREADS), seeds)
     loss, reach = np.empty((2, *shape, len(RATES), STEPS + 1))
 
@@ -149,7 +143,6 @@ def study(widths: tuple[int, ...] = WIDTHS, seeds: int = SEEDS) -> Study:
 
     for index, (losses, reaches) in _parallel.outcomes(trained, np.ndindex(shape)):
         loss[index], reach[index] = losses / losses[:1, :1], reaches
-    loss.flags.writeable = reach.flags.writeable = False
     return Study(loss, reach)
 
 

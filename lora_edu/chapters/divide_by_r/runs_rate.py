@@ -1,7 +1,4 @@
-"""The best learning rate against r under the three rules for s: the theorem's, and the runs'.
-
-Imports the NumPy core and the fits.
-"""
+"""The best learning rate against r under the three rules for s: the theorem's, and the runs'."""
 
 from __future__ import annotations
 

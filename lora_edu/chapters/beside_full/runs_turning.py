@@ -1,7 +1,4 @@
-"""Which way A turns, and what that is worth: A trained beside A frozen, each at its own best rate.
-
-Imports the NumPy core, the chapter's tasks, and the batched runs behind ``sweep``.
-"""
+"""Which way A turns, and what that gains: A trained and A frozen, each at its own best rate."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ from functools import cache
 import numpy as np
 
 from lora_edu import OPTIMISERS, Adapter, _runs, initial, optimiser, train
-from lora_edu.chapters.beside_full.many_ranks import STILL
-from lora_edu.chapters.beside_full.ratio import task
+from lora_edu.chapters.beside_full.runs_many_ranks import STILL
+from lora_edu.chapters.beside_full.runs_ratio import task
 
 SIDE, ALPHA, STEPS = 32, 8.0, 30
 RANKS, SEEDS = (1, 2, 4, 8, 16), tuple(range(6))

