@@ -16,7 +16,7 @@ from lora_edu.chapters.first_r import models, models_figure
 from lora_edu.chapters.minilm import first_r as minilm
 from lora_edu.chapters.minilm.passages import WORDS, WORKS, passages, words_of
 from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.small_gpt import first_r as small_gpt
+from lora_edu.chapters.small_gpt import make_data as small_gpt
 from lora_edu.chapters.small_gpt import read
 from lora_edu.explore.plain import plain_figure, validate
 

@@ -1,4 +1,4 @@
-"""The checks of the page Audit the paper. Imports the verdicts.
+"""The checks of the page Audit the paper.
 
 Each takes numbers, counts or computes them anew, and knows the slips that readers make: an answer
 that equals a slip is told so. Figures called "printed" are those of Hu et al. 2021, version 2.

@@ -1,4 +1,4 @@
-"""The check of the chapter In practice. Imports NumPy and the verdicts."""
+"""The check of the chapter In practice."""
 
 from __future__ import annotations
 

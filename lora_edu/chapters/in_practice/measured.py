@@ -1,5 +1,4 @@
-"""Bytes that training a small Llama takes on the CPU, by looking at it. Imports torch; transformers
-and PEFT when a model is made."""
+"""Measure the bytes that training a small Llama takes on the CPU."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What it takes to train an adapter on a model of Llama's shape, in bytes, term by term.
 
-Imports the models' sizes. Shapes are those of Llama 7B and 13B and of Llama 2 70B (Touvron et al.
+Shapes are those of Llama 7B and 13B and of Llama 2 70B (Touvron et al.
 2023). Activations are what PyTorch keeps for the way back in the Llama of transformers 5 with
 PEFT's layers and an attention that keeps no scores; ``measured`` measures it.
 """

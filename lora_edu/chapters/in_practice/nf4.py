@@ -1,4 +1,4 @@
-"""Weights in four bits: NormalFloat and double quantisation (Dettmers et al. 2023). Imports NumPy.
+"""Weights in four bits: NormalFloat and double quantisation (Dettmers et al. 2023).
 
 Blocks of 64 numbers are divided by their largest size and rounded to sixteen levels, quantiles of
 the normal distribution. The blocks' constants are rounded to eight bits in blocks of 256 (the

@@ -1,4 +1,4 @@
-"""The checks of the chapter Starts and traps. Imports NumPy and the verdicts."""
+"""The checks of the chapter Starts and traps."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What PEFT's starting points do to one layer, found by running PEFT.
 
-Imports NumPy and the runs of Step zero; torch and PEFT inside the functions. The layer and its task
-are those of the board of Step zero, in float32, as PiSSA and others ask for.
+The layer and its task are those of the board of Step zero, in float32, as PiSSA and others ask for.
+torch and PEFT are imported where a board is computed.
 """
 
 from __future__ import annotations
@@ -69,9 +69,7 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
                          update.norm().item(), moved.norm().item(),
                          (moved + update).norm().item(), loss.item()])
             rule.step()
-    norms = np.array(rows).T
-    norms.flags.writeable = False  # this Board is handed out again
-    return Board(*norms, r=len(A))
+    return Board(*np.array(rows).T, r=len(A))
 
 
 def spreads(k: int) -> np.ndarray:
@@ -129,10 +127,21 @@ def config_for(model, start: str | bool, r: int, alpha: float, X, loss_of, names
     return config
 
 
+def adapt(model, start: str | bool, r: int, alpha: float, X, loss_of, names=("0",)):
+    """PEFT's model with this start in the layers ``names``; EVA and CorDA look at the inputs X."""
+    from peft import get_peft_model, initialize_lora_eva_weights
+
+    model = get_peft_model(model, config_for(model, start, r, alpha, X, loss_of, names))
+    if start == "eva":
+        initialize_lora_eva_weights(
+            model, [X, X], forward_fn=lambda model, batch: model(batch),
+            prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None, show_progress_bar=False)
+    return model
+
+
 def _started(start: str, r: int, alpha: float, dtype):
     """(PEFT's layer, the loss as a function of a layer, W0): a fresh layer with this start."""
     import torch
-    from peft import get_peft_model, initialize_lora_eva_weights
 
     task = problem()
     X, W0 = (torch.tensor(values, dtype=dtype) for values in (task.X, task.W0))
@@ -144,12 +153,8 @@ def _started(start: str, r: int, alpha: float, dtype):
     model = torch.nn.Sequential(torch.nn.Linear(*W0.T.shape, bias=False, dtype=dtype))
     with torch.no_grad():
         model[0].weight.copy_(W0)
-    model = get_peft_model(model, config_for(model, start, r, alpha, X, loss_of))
-    if start == "eva":
-        initialize_lora_eva_weights(
-            model, [X, X], forward_fn=lambda model, batch: model(batch),
-            prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None, show_progress_bar=False)
-    return model.base_model.model[0], loss_of, W0
+    adapted = adapt(model, start, r, alpha, X, loss_of)
+    return adapted.base_model.model[0], loss_of, W0
 
 
 def _extra(start: str | bool) -> dict:
