@@ -6,31 +6,13 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
-from peft import EvaConfig, LoraConfig, PeftModel, get_peft_model, initialize_lora_eva_weights
+from peft import LoraConfig, PeftModel, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from torch import nn
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from lora_edu.chapters.in_peft import figures, runs
 from lora_edu.nn import inject, load_adapter, lora_layers, loraplus_groups, merge, save_adapter
-from tests.book import printed_solution
 from tests.chapters.peft_layer import W0, X, adapted, loss_of, original, train, trained
-
-# transformers calls an old name of its own when PEFT asks it about checkpointing
-OLD_NAME = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
-
-
-def test_a_fast_path_of_pytorch_reads_past_pefts_adapter():
-    torch.manual_seed(0)
-    plain = nn.TransformerEncoderLayer(32, 4, 64, dropout=0, batch_first=True)
-    x = torch.randn(4, 9, 32)
-    with torch.no_grad():
-        base = plain.eval()(x)
-        model = get_peft_model(plain, LoraConfig(
-            target_modules=["linear1", "linear2"], init_lora_weights=False))
-        assert (model.train()(x) - base).norm() > 0.05 * base.norm()
-        assert torch.equal(model.eval()(x), base)
-
 
 # The same numbers
 
@@ -236,9 +218,6 @@ def test_the_explorer_says_how_much_of_each_adapter_arrives():
     assert "“cat” 1 and 2, off by 0 of the sum" in said
 
 
-# The table of LoraConfig
-
-
 def test_fields_that_choose_layers_and_ranks():
     def blocks():
         return nn.ModuleDict({"layers": nn.ModuleList(
@@ -251,32 +230,6 @@ def test_fields_that_choose_layers_and_ranks():
         f"layers.{i}.{name}" for i in (0, 2) for name in "qv"]
     layer = model.base_model.model.get_submodule("layers.2.v")
     assert (layer.r["default"], layer.scaling["default"]) == (2, 3)
-
-
-@OLD_NAME
-def test_all_linear_leaves_the_head_and_none_goes_by_architecture():
-    def targets(**settings):
-        model = LlamaForCausalLM(LlamaConfig(
-            vocab_size=40, hidden_size=32, intermediate_size=48, num_hidden_layers=1,
-            num_attention_heads=2))
-        found = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings))
-        return sorted(name.rpartition(".")[2] for name in found.targeted_module_names)
-
-    assert targets() == ["q_proj", "v_proj"]
-    assert targets(target_modules="all-linear") == [
-        f"{name}_proj" for name in ("down", "gate", "k", "o", "q", "up", "v")]
-
-
-@pytest.mark.parametrize("settings", [
-    {"use_rslora": True}, {"rank_pattern": {"up": 2}, "alpha_pattern": {"up": 6}}])
-def test_the_scale_that_the_exercise_asks_for_is_pefts(settings):
-    model = get_peft_model(made(), LoraConfig(
-        r=4, lora_alpha=12, target_modules=["up", "down"], **settings))
-    config = model.peft_config["default"].to_dict()
-    for name in ("up", "down"):
-        layer = model.base_model.model.get_submodule(name)
-        assert layer.scaling["default"] == pytest.approx(
-            printed_solution("ex-scale-in-file")(config, name))
 
 
 @pytest.mark.claim("obs-rslora-file")
@@ -357,53 +310,6 @@ def test_an_embedding_has_a_rate_of_its_own_under_pefts_loraplus():
     assert 0.1 in {group["weight_decay"] for group in groups(loraplus_weight_decay=0.1)}
     inject(ours, ["0", "1"], 2, 8, rng=np.random.default_rng(0))
     assert rates(ours, loraplus_groups(ours, lr=1e-3, ratio=16)) == [1e-3, 1.6e-2, 1e-3, 1.6e-2]
-
-
-# With a transformers model
-
-IDS = torch.arange(24).reshape(2, 12)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A random Llama in a folder, as from the hub; the hub itself is out of reach."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    torch.manual_seed(0)
-    LlamaForCausalLM(LlamaConfig(
-        vocab_size=40, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
-        num_attention_heads=2, max_position_embeddings=64)).save_pretrained(tmp_path / "model")
-    return tmp_path
-
-
-@OLD_NAME
-def test_eva_shares_out_ranks_and_keeps_the_scale(folder):
-    def load():
-        return AutoModelForCausalLM.from_pretrained(folder / "model").eval()
-
-    model = get_peft_model(load(), LoraConfig(
-        r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"],
-        task_type="CAUSAL_LM", init_lora_weights="eva", eva_config=EvaConfig(rho=2.0)),
-        low_cpu_mem_usage=True)
-    initialize_lora_eva_weights(model, [{"input_ids": IDS}] * 3, show_progress_bar=False)
-    layers = [m for m in model.modules() if hasattr(m, "lora_A")]
-    ranks = [layer.r["default"] for layer in layers]
-    assert len(ranks) == 6 and sum(ranks) == 24 and len(set(ranks)) > 1
-    assert {layer.scaling["default"] for layer in layers} == {2.0}
-    as_if_trained(model)
-    model.save_pretrained(folder / "adapter")  # and read by PEFT and by us, and merged
-    again, ours = PeftModel.from_pretrained(load(), folder / "adapter"), load()
-    load_adapter(ours, folder / "adapter")
-    want = model.eval()(IDS).logits
-    assert torch.equal(again(IDS).logits, want) and torch.equal(ours(IDS).logits, want)
-    torch.testing.assert_close(again.merge_and_unload()(IDS).logits, want, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.claim("obs-float32-adapters")
-@OLD_NAME
-def test_on_a_bfloat16_base_a_and_b_are_float32(folder):
-    base = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.bfloat16)
-    model = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj"]))
-    assert {p.dtype for p in trained(model)} == {torch.float32}
 
 
 @pytest.mark.claim("obs-float32-adapters")
