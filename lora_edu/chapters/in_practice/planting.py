@@ -1,4 +1,4 @@
-"""What a fault is, and the tiny models that faults are planted in."""
+"""The type of a planted fault, and the tiny models that faults are planted in."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
 
 def fit(task: str, method: str, lr: float, seed: int, r: int = 8, rule: str = "LoRA") -> list[int]:
-    """One run: pictures named rightly of "val", "test" and "old" (with the adapter on)."""
+    """One run: correct pictures of "val", "test" and "old" (with the adapter on)."""
     base, parts = base_for(task)
     model = prepare(base, method, r, runs.ALPHAS[rule], SCALE_RULES[rule], seed)
     train(model, parts["train"], lr, seed=seed)
@@ -34,13 +34,13 @@ def fit(task: str, method: str, lr: float, seed: int, r: int = 8, rule: str = "L
 
 
 def state(model: nn.Module, parts: dict[str, Part]) -> list[int]:
-    """Of "test", pictures named rightly; of the first layer on "train", silent and passing."""
+    """Correct pictures of "test"; silent units and passing pairs of the first layer on "train"."""
     return [right(model, parts["test"]), silent(model, parts["train"]),
             passing(model, parts["train"])]
 
 
 def path(share: float, trained: str, seed: int) -> list[list[int]]:
-    """Inverted digits, a share of the mean taken off: the states at runs.SHOWN."""
+    """Inverted digits with a share of the mean subtracted: the states at runs.SHOWN."""
     base, parts = centred(*base_for("inverted"), share)
     r = runs.TRAINED[trained]
     model = prepare(base, "first layer" if r else "first W", r or 8, seed=seed)
@@ -56,7 +56,7 @@ def path(share: float, trained: str, seed: int) -> list[list[int]]:
 
 
 def with_biases(layers: tuple[str, ...], lr: float, seed: int) -> int:
-    """Inverted digits, LoRA of rank 16 in the first layer and these biases: right of "test"."""
+    """Inverted digits, LoRA of rank 16 in the first layer and these biases: correct of "test"."""
     base, parts = base_for("inverted")
     model = prepare(base, "first layer", 16, seed=seed)
     for name, values in model.named_parameters():

@@ -78,7 +78,7 @@ def prepare(base: nn.Module, method: str, r: int = 8, alpha: float = 8, rule: st
 
 @torch.no_grad()
 def right(model: nn.Module, data: Part) -> int:
-    """How many pictures the model names rightly."""
+    """How many pictures the model classifies correctly."""
     return int((model(data[0]).argmax(dim=1) == data[1]).sum())
 
 
@@ -90,15 +90,15 @@ def silent(model: nn.Module, data: Part) -> int:
 
 @torch.no_grad()
 def passing(model: nn.Module, data: Part) -> int:
-    """How many pairs (unit of the first layer, picture) the ReLU lets pass."""
+    """How many pairs (unit of the first layer, picture) have a positive activation."""
     return int((model[0](data[0]) > 0).sum())
 
 
 def centred(base: nn.Module, parts: dict[str, Part], share: float = 1.0
             ) -> tuple[nn.Module, dict[str, Part]]:
-    """A share of the mean training picture taken off the inputs, made good in the first bias.
+    """Subtract a share of the mean training picture from the inputs, and correct the first bias.
 
-    So the model computes what it computed, up to rounding: only the origin of its inputs moves.
+    The model computes what it computed before, up to rounding: only the origin of its inputs moves.
     """
     mean = share * parts["train"][0].mean(dim=0)
     base = copy.deepcopy(base)

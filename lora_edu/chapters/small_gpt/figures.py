@@ -118,7 +118,7 @@ def curve(name: str, x, y, colour: str, dash: str = "solid", symbol: str = "") -
 
 
 def ring(x: float, y: float) -> dict:
-    """What the controls have chosen, in the right panel."""
+    """A ring around the chosen setting, in the right panel."""
     return marks([x], [y], "B", "circle-open", 16, panel=2, stroke=3, name="here",
                  hovertemplate="%{y:.3f}<extra></extra>")
 

@@ -16,7 +16,7 @@ import numpy as np
 from lora_edu.chapters.step_zero.runs import LEARNING_RATE, problem
 
 PEFT_STARTS = ("True", "gaussian", "eva", "orthogonal", "False", "pissa", "olora")  # the board's
-MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # need a trick or a config of their own
+MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # left out of the board
 RANKS, ALPHAS = (1, 2, 4, 8, 16, 32, 64), (1, 4, 8, 16, 64)
 WIDTHS = (64, 192, 768, 3072)
 SPREAD_RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -47,8 +47,8 @@ class Board:
 def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32") -> Board:
     """The Board of ``init_lora_weights=start``; "True" and "False" stand for the booleans.
 
-    dtype: of the base, "float32" or "bfloat16"; PEFT keeps A and B in float32. Torch's random
-    numbers and its number of threads are afterwards what they were.
+    dtype: of the base, "float32" or "bfloat16"; PEFT keeps A and B in float32. Restores torch's
+    random state and number of threads.
     """
     import torch
 
@@ -84,7 +84,7 @@ def spreads(k: int) -> np.ndarray:
 
 @contextmanager
 def one_thread():
-    """Let torch use one thread: faster for small matrices, and the same bits everywhere."""
+    """Run torch on one thread: faster for small matrices, and the same bits everywhere."""
     import torch
 
     threads = torch.get_num_threads()
@@ -97,10 +97,10 @@ def one_thread():
 
 @contextmanager
 def quiet_peft():
-    """Hush two warnings that are no news here.
+    """Silence two expected warnings.
 
-    EVA advises low_cpu_mem_usage, for models that fill the memory. LoRA-GA looks at gradients with
-    a hook of which torch says that it fires although the layer's inputs need no gradient.
+    EVA recommends low_cpu_mem_usage, for models that fill the memory. LoRA-GA reads gradients with
+    a hook, and torch warns that the layer's inputs need none.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="lora with eva initialization")
@@ -111,7 +111,7 @@ def quiet_peft():
 def config_for(model, start: str | bool, r: int, alpha: float, X, loss_of, names=("0",)):
     """The LoraConfig of a start for the layers ``names`` of ``model``.
 
-    LoRA-GA looks at the gradient of ``loss_of(model)`` first, and CorDA at the inputs X.
+    LoRA-GA first computes the gradient of ``loss_of(model)``, CorDA the statistics of the inputs X.
     """
     from peft import LoraConfig
 
@@ -158,7 +158,7 @@ def _started(start: str, r: int, alpha: float, dtype):
 
 
 def _extra(start: str | bool) -> dict:
-    """The sub-configuration that some starts ask for. EVA: no exchange of ranks between layers."""
+    """The sub-configuration of some starts. EVA: every layer keeps its rank."""
     from peft import EvaConfig, LoraGAConfig
     from peft.tuners.lora.config import CordaConfig
 
