@@ -218,20 +218,6 @@ def test_the_explorer_says_how_much_of_each_adapter_arrives():
     assert "“cat” 1 and 2, off by 0 of the sum" in said
 
 
-def test_fields_that_choose_layers_and_ranks():
-    def blocks():
-        return nn.ModuleDict({"layers": nn.ModuleList(
-            nn.ModuleDict({"q": nn.Linear(8, 8), "v": nn.Linear(8, 8)}) for _ in range(3))})
-
-    model = get_peft_model(blocks(), LoraConfig(
-        target_modules=["q", "v"], layers_to_transform=[0, 2], layers_pattern="layers",
-        rank_pattern={"v": 2}, alpha_pattern={"v": 6}))
-    assert sorted(model.targeted_module_names) == [
-        f"layers.{i}.{name}" for i in (0, 2) for name in "qv"]
-    layer = model.base_model.model.get_submodule("layers.2.v")
-    assert (layer.r["default"], layer.scaling["default"]) == (2, 3)
-
-
 @pytest.mark.claim("obs-rslora-file")
 def test_an_rslora_file_is_a_plain_one_with_another_alpha(tmp_path):
     model, _ = adapted(r=16, lora_alpha=4, use_rslora=True, init_lora_weights=False)

@@ -28,7 +28,6 @@ from lora_edu.chapters.small_gpt import (
     read,
     results,
     surprise,
-    write,
 )
 from lora_edu.chapters.small_gpt.text import PARTS
 from lora_edu.nn import delete_adapter, inject, load_adapter, set_adapter, unload
@@ -85,16 +84,6 @@ def test_surprise_is_the_loss_character_by_character(base):
         one_by_one.append((logits.logsumexp(0) - logits[ids[i]]).item())
     np.testing.assert_allclose(surprise(base, text), one_by_one, atol=1e-4)
     assert surprise(base, text[:65]).mean() == pytest.approx(loss_on(base, ids[:65]), abs=1e-5)
-
-
-def test_writing_is_drawing_from_the_model(base):
-    """The share of a first character is its probability."""
-    p = bits(base, encode("th")[None])[0, -1].softmax(0)
-    rng, draws = np.random.default_rng(0), 400
-    drawn = sum(write(base, "th", 1, rng=rng, temperature=1.0) == "e" for _ in range(draws))
-    share = p[ALPHABET.index("e")].item()
-    assert 0.1 < share < 0.9
-    assert abs(drawn / draws - share) < 4 * math.sqrt(share * (1 - share) / draws)
 
 
 @pytest.mark.claim("obs-no-trace")
@@ -222,6 +211,7 @@ def test_with_one_budget_q_and_v_beat_one_matrix_and_the_perceptron_beats_them()
     assert max(everything["shakespeare"]) < min(row["q, v, r = 16"]["shakespeare"])
     counts = [row[name]["trained"] for name in make_data.BUDGET]
     assert min(counts) > 11_500 and max(counts) < 14_000
+    assert row["q, v, r = 16"]["trained"] == 24_576
 
 
 @pytest.mark.claim("obs-gpt-two-adapters")
@@ -318,7 +308,7 @@ def test_the_best_rate_stays_with_alpha_over_r_and_moves_without():
     assert losses.mean(0)[rates == tuned("none", 1)].item() == pytest.approx(3, abs=0.05)
     assert price("none", 8, 64) == pytest.approx(0.08, abs=0.005)
     falls = itertools.product(seeds_best("rslora", 1), seeds_best("rslora", 16))
-    assert {first / last for first, last in falls} <= {0.5, 1, 2}
+    assert {max(pair) / min(pair) for pair in falls} == {1, 2}
     assert max(price("rslora", *pair) for pair in itertools.permutations(RANKS, 2)) < 0.03
     assert set(seeds_best("rslora", 64)) == {0.016}
     assert price("rslora", 8, 64) == pytest.approx(0.005, abs=5e-4)

@@ -28,8 +28,7 @@ class Board:
     """Norms at step zero and after one step of Adam, two numbers each; ∇B is NaN where B is frozen.
 
     update: ‖s·BA‖. base: ‖base − W0‖, by how much PEFT changed the frozen weight. model:
-    ‖base + s·BA − W0‖, by how much the layer differs from the one it was made from. r: the rank
-    that PEFT gave.
+    ‖base + s·BA − W0‖, by how much the layer differs from the one it was made from.
     """
 
     A: np.ndarray
@@ -40,7 +39,6 @@ class Board:
     base: np.ndarray
     model: np.ndarray
     loss: np.ndarray
-    r: int
 
 
 @cache
@@ -69,7 +67,7 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
                          update.norm().item(), moved.norm().item(),
                          (moved + update).norm().item(), loss.item()])
             rule.step()
-    return Board(*np.array(rows).T, r=len(A))
+    return Board(*np.array(rows).T)
 
 
 def spreads(k: int) -> np.ndarray:
