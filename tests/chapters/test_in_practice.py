@@ -11,24 +11,18 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.helpers import rescale_adapter_scale
 from peft.utils.hotswap import hotswap_adapter
 from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from lora_edu import Adam, Adapter, train
 from lora_edu.chapters.in_practice import figures, measured, nf4
 from lora_edu.chapters.in_practice.memory import LLAMAS, MODULES, PRECISIONS, account, kept, llama
-from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 from lora_edu.chapters.small_gpt import DATA, fit, load_base, loss_on, part, results
-from lora_edu.explore.plain import validate
 from lora_edu.nn import inject, load_adapter, lora_layers, merge_and_unload
 from tests.book import notebook
 
 PAGE = "book/part3/in-practice"
 pytestmark = pytest.mark.filterwarnings(  # transformers calls an old name of its own
     "ignore:`is_gradient_checkpointing` is deprecated")
-
-
-@pytest.mark.parametrize("draw", [figures.memory, figures.carried], ids=["memory", "carried"])
-def test_the_dict_is_a_figure_that_plotly_knows_in_full(draw):
-    validate(draw())
 
 
 # --- recipes
@@ -50,7 +44,6 @@ def test_equally_useful_first_steps(step, power):
     for r, s in ((8, 3.0), (8, 0.75), (1, 0.5)):
         eta = 0.1 * (2 * 3.0**power) / (r * s**power)  # η s r, or η s² r, as before
         assert useful(r, s, eta) == pytest.approx(want, rel=0.03)
-        assert useful(r, s, 2 * eta) == pytest.approx(2 * want, rel=0.03)
     A = rng.normal(size=(3, 20))
     assert np.allclose(0.1 * step(A, G, 4.0), 0.1 * 4**power * step(A, G, 1.0))
 
@@ -63,26 +56,11 @@ def test_the_explorer_carries_that_number():
         drawn = figures.carried(32, 64, rule)["data"]
         here = next(one for one in drawn if one["name"] == "here")
         assert here["y"][0] * scale(32) * 32 == pytest.approx(before)
-        low, high = figures.carried(32, 64, rule)["layout"]["yaxis"]["range"]
-        for alpha in (8, 128):
-            for trace in figures.carried(32, alpha, rule)["data"]:
-                assert low < np.log10(np.min(trace["y"])) and np.log10(np.max(trace["y"])) < high
-    assert set(SCALE_RULES) == {"LoRA", "rsLoRA", "unscaled"}
 
 
 # --- memory
 
-def saved_by_a_layer(make, precision, tokens):
-    """Bytes that the second of two layers keeps of a token; copies of A and B not counted."""
-    ids = torch.zeros((2, tokens // 2), dtype=torch.long)
-    one, two = (make(layers) for layers in (1, 2))
-    trained = sum(p.numel() for p in one.parameters() if p.requires_grad)
-    more = measured.saved(two, ids, precision) - measured.saved(one, ids, precision)
-    return (more - 2 * trained * precision.copies) / tokens
-
-
 exactly = pytest.mark.skipif(transformers.__version__ < "5", reason="its Llama keeps other tensors")
-SHAPES = ((64, 160, 4, 32), (128, 320, 4, 64), (64, 96, 2, None))  # d, hidden, heads, kv
 
 
 @exactly
@@ -90,42 +68,15 @@ SHAPES = ((64, 160, 4, 32), (128, 320, 4, 64), (64, 96, 2, None))  # d, hidden, 
 @pytest.mark.parametrize("modules", MODULES)
 @pytest.mark.parametrize("name", ["16 bits", "mixed"])
 def test_a_layer_keeps_what_is_counted(modules, name):
-    precision = PRECISIONS[name]
-    for d, hidden, heads, kv in SHAPES:
-        for r in (1, 4):
-            sizes = [llama(layers, d, hidden, heads, kv, vocabulary=50) for layers in (1, 2)]
-            found = saved_by_a_layer(
-                lambda layers, sizes=sizes, r=r: measured.adapted(
-                    sizes[layers - 1], modules, r, precision), precision, 96)
-            assert found == sum(kept(sizes[0], modules, r, precision).values())
-
-
-@exactly
-@pytest.mark.claim("obs-kept")
-def test_over_four_bits_a_layer_keeps_the_same():
-    bnb = pytest.importorskip("bitsandbytes")
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    def make(layers):
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(LlamaConfig(
-            vocab_size=50, hidden_size=64, intermediate_size=160, num_hidden_layers=layers,
-            num_attention_heads=4, num_key_value_heads=2)).to(torch.bfloat16)
-        for name, layer in list(model.named_modules()):
-            if name.endswith("_proj"):
-                coarse = bnb.nn.Linear4bit(layer.in_features, layer.out_features, bias=False,
-                                           quant_type="nf4", compute_dtype=torch.bfloat16)
-                coarse.weight = bnb.nn.Params4bit(layer.weight.data, requires_grad=False,
-                                                  quant_type="nf4")
-                parent, own = name.rsplit(".", 1)
-                setattr(model.get_submodule(parent), own, coarse.to("cpu"))
-        names = [f"{name}_proj" for name in MODULES["all seven"].split(", ")]
-        return get_peft_model(model, LoraConfig(r=4, target_modules=names)).train()
-
-    precision = PRECISIONS["4-bit base"]
-    size = llama(1, 64, 160, 4, 32, vocabulary=50)
-    want = sum(kept(size, "all seven", 4, precision).values())
-    assert saved_by_a_layer(make, precision, 96) == want
+    """Bytes that the second of two layers keeps of a token, and once the copies of A and B."""
+    precision, ids = PRECISIONS[name], torch.zeros((2, 48), dtype=torch.long)
+    for d, hidden, heads, kv in ((64, 160, 4, 32), (64, 96, 2, None)):
+        sizes = [llama(layers, d, hidden, heads, kv, vocabulary=50) for layers in (1, 2)]
+        one, two = (measured.adapted(size, modules, 4, precision) for size in sizes)
+        trained = sum(p.numel() for p in one.parameters() if p.requires_grad)
+        more = measured.saved(two, ids, precision) - measured.saved(one, ids, precision)
+        found = (more - 2 * trained * precision.copies) / ids.numel()
+        assert found == sum(kept(sizes[0], modules, 4, precision).values())
 
 
 @pytest.mark.claim("obs-kept")
@@ -143,11 +94,11 @@ def test_two_hundred_and_three_kilobytes():
 @pytest.mark.parametrize("modules", MODULES)
 def test_the_account_bounds_the_peak(modules, name, checkpointing):
     precision, ids = PRECISIONS[name], torch.zeros((2, 96), dtype=torch.long)
-    sizes = (4, 256, 704, 2000) if modules == "q, v" else (3, 192, 512, 1500)
-    layers, d, hidden, vocabulary = sizes
+    layers, d, hidden, vocabulary = (4, 256, 704, 2000) if modules == "q, v" else (
+        3, 192, 512, 1500)
     size = llama(layers, d, hidden, 4, d // 2, vocabulary=vocabulary)
-    model = measured.adapted(size, modules, 8, precision, checkpointing)
-    peak = measured.peak(model, ids, precision)
+    peak = measured.peak(measured.adapted(size, modules, 8, precision, checkpointing), ids,
+                         precision)
     counted = sum(account(size, modules, 8, precision, 192, checkpointing).values())
     assert peak < counted < (1.25 if checkpointing else 1.03) * peak
 
@@ -163,42 +114,24 @@ def test_where_logits_are_few_the_peak_lies_elsewhere():
 
 
 @pytest.mark.claim("obs-peak")
-def test_static_terms_are_those_of_the_tensors():
-    """Parameters, and what AdamW holds after a step, in bytes."""
-    size, ids = llama(2, 64, 160, 4, 32, vocabulary=50), torch.zeros((1, 8), dtype=torch.long)
-    for name in ("16 bits", "mixed"):
-        precision = PRECISIONS[name]
-        model = measured.adapted(size, "all seven", 4, precision)
-        told = account(size, "all seven", 4, precision, 8, False)
-        trained = [p for p in model.parameters() if p.requires_grad]
-        assert told["A and B"] == sum(p.nbytes for p in trained)
-        assert told["base"] == sum(p.nbytes for p in model.parameters() if not p.requires_grad)
-        rule = torch.optim.AdamW(trained)
-        measured.loss_of(model, ids, precision).backward()
-        assert told["gradients"] == sum(p.grad.nbytes for p in trained)
-        rule.step()
-        held = [state for one in rule.state.values() for key, state in one.items()
-                if key != "step"]
-        assert told["moments"] == sum(state.nbytes for state in held)
-
-
-@pytest.mark.claim("obs-peak")
 def test_the_errand():
     def total(name, r=16):
         return account(LLAMAS["7B"], "all seven", r, PRECISIONS[name], 2048, True)
 
     assert sum(total("mixed").values()) == pytest.approx(15.9e9, abs=0.05e9)
     assert sum(total("4-bit base").values()) == pytest.approx(6.2e9, abs=0.05e9)
-    terms = total("mixed")
-    own = terms["A and B"] + terms["gradients"] + terms["moments"]
-    assert own == 16 * 39_976_960 == pytest.approx(0.64e9, abs=0.005e9)
-    for name, share in (("mixed", 0.4), ("4-bit base", 0.64)):
-        terms = total(name, r=256)
-        assert 16 * own == terms["A and B"] + terms["gradients"] + terms["moments"]
-        assert 16 * own / sum(terms.values()) == pytest.approx(share, abs=0.01)
+    for r, own in ((16, 0.64e9), (256, 10.2e9)):
+        for name, share in (("mixed", 2 / 5), ("4-bit base", 2 / 3)):
+            terms = total(name, r)
+            found = terms["A and B"] + terms["gradients"] + terms["moments"]
+            assert found == 16 * r / 16 * 39_976_960 == pytest.approx(own, rel=0.01)
+            assert r == 16 or found / sum(terms.values()) == pytest.approx(share, abs=0.03)
     assert LLAMAS["7B"].linear + LLAMAS["7B"].rest == 6_738_415_616
-    assert LLAMAS["13B"].linear + LLAMAS["13B"].rest == 13_015_864_320
-    assert LLAMAS["70B"].linear + LLAMAS["70B"].rest == 68_976_648_192
+
+
+def test_the_explorer_says_the_account():
+    said = figures.memory()["layout"]["meta"]["reading"]
+    assert "at most 15.9 GB" in said and "base 13.5 GB" in said
 
 
 # --- four bits
@@ -225,6 +158,10 @@ TABLE = (-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453,
          0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0)  # its levels
 
 
+def error(M, W):
+    return np.linalg.norm(M - W) / np.linalg.norm(W)
+
+
 @pytest.mark.claim("obs-nf4")
 def test_levels_codes_and_constants_are_those_of_bitsandbytes():
     np.testing.assert_allclose(nf4.levels(), TABLE, atol=3e-7)
@@ -235,59 +172,35 @@ def test_levels_codes_and_constants_are_those_of_bitsandbytes():
 
 
 @pytest.mark.claim("obs-nf4")
-@pytest.mark.parametrize(("seed", "shape", "draw"), [
-    (0, (512, 512), "normal"), (1, (300, 64), "normal"), (2, (1024, 512), "standard_t"),
-    (3, (64, 64), "random")])
-def test_beside_the_installed_bitsandbytes(seed, shape, draw):
+def test_double_quantisation_beside_the_installed_bitsandbytes():
     functional = pytest.importorskip("bitsandbytes.functional")
-    make = getattr(np.random.default_rng(seed), draw)
-    W = (make(4, shape) if draw == "standard_t" else make(size=shape)).astype("f4") * 0.02
-    theirs, state = functional.quantize_4bit(torch.tensor(W), blocksize=64, quant_type="nf4")
-    codes, constants = nf4.quantised(W, nf4.levels(), nf4.BLOCK)
-    assert np.array_equal(packed(codes), theirs.numpy().ravel())
-    assert np.array_equal(constants, state.absmax.numpy())
-    restored = functional.dequantize_4bit(theirs, state).numpy()
-    np.testing.assert_allclose(nf4.in_four_bits(W, double=False), restored,
-                               atol=1e-6 * constants.max())
-    again, nested = functional.quantize_4bit(torch.tensor(W), blocksize=64, quant_type="nf4",
+    W = np.random.default_rng(0).normal(size=(512, 512)).astype("f4") * 0.02
+    theirs, state = functional.quantize_4bit(torch.tensor(W), blocksize=64, quant_type="nf4",
                                              compress_statistics=True)
+    assert error(nf4.in_four_bits(W), functional.dequantize_4bit(theirs, state).numpy()) < 0.001
+    _, constants = nf4.quantised(W, nf4.levels(), nf4.BLOCK)
     mine, _ = nf4.quantised(constants - constants.mean(dtype="f4"), nf4.dynamic(), nf4.CONSTANTS)
-    off = mine.ravel()[:len(constants)].astype(int) - nested.absmax.numpy().astype(int)
+    off = mine.ravel()[:len(constants)].astype(int) - state.absmax.numpy().astype(int)
     assert np.abs(off).max() <= 1 and np.mean(off != 0) < 0.003
-    restored = functional.dequantize_4bit(again, nested).numpy()
-    assert error(nf4.in_four_bits(W), restored) < 0.001
-
-
-def error(M, W):
-    return np.linalg.norm(M - W) / np.linalg.norm(W)
-
-
-def nearest_of(W, levels, block):
-    """By trying all levels."""
-    rows = W.reshape(-1, block)
-    constants = np.abs(rows).max(axis=1, keepdims=True)
-    tried = np.abs(rows[..., None] / constants[..., None] - np.asarray(levels))
-    return (np.asarray(levels)[tried.argmin(-1)] * constants).reshape(W.shape)
 
 
 @pytest.mark.claim("obs-nf4")
 def test_what_rounding_costs():
-    for seed, one_block in enumerate((0.127, 0.121, 0.131)):
+    def nearest_of(W, levels, block):
+        rows = W.reshape(-1, block)
+        constants = np.abs(rows).max(axis=1, keepdims=True)
+        tried = np.abs(rows[..., None] / constants[..., None] - np.asarray(levels))
+        return (np.asarray(levels)[tried.argmin(-1)] * constants).reshape(W.shape)
+
+    for seed in range(3):
         W = np.random.default_rng(seed).normal(0, 0.02, (512, 512))
         np.testing.assert_allclose(nf4.in_four_bits(W, double=False), nearest_of(W, TABLE, 64),
                                    atol=1e-7)
-        for double in (True, False):
-            assert error(nf4.in_four_bits(W, double), W) == pytest.approx(0.092, abs=0.0005)
+        assert error(nf4.in_four_bits(W), W) == pytest.approx(0.092, abs=0.0005)
         even = nearest_of(W, np.linspace(-1, 1, 16), 64)
         assert error(even, W) == pytest.approx(0.101, abs=0.001)
-        assert error(nearest_of(W, TABLE, W.size), W) == pytest.approx(one_block, abs=0.001)
+        assert 0.12 < error(nearest_of(W, TABLE, W.size), W) < 0.132
     assert 8 * PRECISIONS["4-bit base"].linear == pytest.approx(4.127, abs=0.0005)
-
-
-def test_zeros_and_odd_lengths():
-    assert np.array_equal(nf4.in_four_bits(np.zeros((3, 5))), np.zeros((3, 5)))
-    W = np.random.default_rng(0).normal(size=(7, 19))  # two blocks and a piece
-    assert nf4.in_four_bits(W).shape == W.shape and error(nf4.in_four_bits(W), W) < 0.12
 
 
 def coarse(model):
@@ -353,37 +266,52 @@ def test_what_a_start_leaves():
         assert 0.73 < error(rounded + low, W) / alone < 0.81
 
 
-def one_layer(weight, **settings):
-    layer = nn.Linear(64, 64, bias=False)
-    layer.weight = weight
-    return get_peft_model(nn.Sequential(layer), LoraConfig(target_modules=["0"], **settings))
-
-
 @pytest.mark.claim("obs-four-bits-starts")
 def test_peft_refuses_pissa_on_what_is_not_a_float():
+    layer = nn.Linear(64, 64, bias=False)
+    layer.weight = nn.Parameter(torch.zeros(64, 64, dtype=torch.uint8), requires_grad=False)
     with pytest.raises(TypeError, match="initialize PiSSA under float32"):
-        one_layer(nn.Parameter(torch.zeros(64, 64, dtype=torch.uint8), requires_grad=False),
-                  init_lora_weights="pissa")
+        get_peft_model(nn.Sequential(layer), LoraConfig(
+            target_modules=["0"], init_lora_weights="pissa"))
 
 
-@pytest.mark.claim("obs-four-bits-starts")
-def test_olora_moves_a_model_in_four_bits():
+@pytest.mark.claim("obs-four-bits-starts", "obs-kept")
+def test_peft_on_the_installed_bitsandbytes():
+    """OLoRA moves the model at step zero; a layer keeps the bytes that the account has."""
     bnb = pytest.importorskip("bitsandbytes")
+
+    def four_bits(layer):
+        made = bnb.nn.Linear4bit(layer.in_features, layer.out_features, bias=False,
+                                 quant_type="nf4", compute_dtype=torch.bfloat16)
+        made.weight = bnb.nn.Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4")
+        return made.to("cpu")
 
     def outputs(start=None):
         torch.manual_seed(0)
-        layer = bnb.nn.Linear4bit(64, 64, bias=False, quant_type="nf4")
-        layer.weight = bnb.nn.Params4bit(torch.randn(64, 64) / 20, requires_grad=False,
-                                         quant_type="nf4")
-        model = nn.Sequential(layer.to("cpu"))
-        x = torch.randn(5, 64)
+        model, x = nn.Sequential(four_bits(nn.Linear(64, 64, bias=False))), torch.randn(5, 64)
         if start is not None:
             model = get_peft_model(model, LoraConfig(target_modules=["0"],
                                                      init_lora_weights=start))
         return model(x).detach()
 
-    assert torch.equal(outputs(True), outputs()) and torch.equal(outputs("gaussian"), outputs())
+    assert torch.equal(outputs(True), outputs())
     assert (outputs("olora") - outputs()).norm() > 0.01 * outputs().norm()
+    precision, ids, found = PRECISIONS["4-bit base"], torch.zeros((2, 48), dtype=torch.long), []
+    names = [f"{name}_proj" for name in MODULES["all seven"].split(", ")]
+    for layers in (1, 2):
+        model = LlamaForCausalLM(LlamaConfig(
+            vocab_size=50, hidden_size=64, intermediate_size=160, num_hidden_layers=layers,
+            num_attention_heads=4, num_key_value_heads=2)).to(torch.bfloat16)
+        for name, layer in list(model.named_modules()):
+            if name.endswith("_proj"):
+                parent, own = name.rsplit(".", 1)
+                setattr(model.get_submodule(parent), own, four_bits(layer))
+        model = get_peft_model(model, LoraConfig(r=4, target_modules=names)).train()
+        found.append(measured.saved(model, ids, precision))
+    size = llama(1, 64, 160, 4, 32, vocabulary=50)
+    copies = 2 * size.trainable(MODULES["all seven"], 4)
+    assert (found[1] - found[0] - copies) / ids.numel() == sum(
+        kept(size, "all seven", 4, precision).values())
 
 
 # --- many adapters, another rank
@@ -431,20 +359,13 @@ def test_the_strength_it_was_trained_with_is_best():
     assert np.argmin(losses) == 2
 
 
-def defined(name, cell_with):
-    """A function that a cell of the page defines."""
-    [source] = [cell.source for cell in notebook(PAGE).cells if cell_with in cell.source]
-    begin = source.index(f"def {name}(")
-    end = source.find("\n\n", begin)
-    namespace = {"np": np}
-    exec(source[begin:end], namespace)
-    return namespace[name]
-
-
 @pytest.mark.claim("thm-change-rank")
-@pytest.mark.parametrize(("d", "k", "r"), [(30, 40, 6), (9, 5, 5), (6, 12, 4)])
+@pytest.mark.parametrize(("d", "k", "r"), [(30, 40, 6), (9, 5, 5)])
 def test_the_best_lower_rank(d, k, r):
-    rng, shrunk = np.random.default_rng(0), defined("shrunk", "def shrunk(")
+    [source] = [cell.source for cell in notebook(PAGE).cells if "def shrunk(" in cell.source]
+    begin, names = source.index("def shrunk("), {"np": np}
+    exec(source[begin:source.index("\n\n", begin)], names)  # the page's own function
+    rng, shrunk = np.random.default_rng(0), names["shrunk"]
     A, B = rng.normal(size=(r, k)), rng.normal(size=(d, r))
     U, sigma, Vt = np.linalg.svd(B @ A)
     for small in range(1, r):

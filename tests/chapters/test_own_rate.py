@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu.chapters.starts import rates, tasks
-from lora_edu.chapters.starts.curvature import top_curvature
+from lora_edu.chapters.starts import STARTS, make_data, rates, tasks
 from lora_edu.chapters.starts.figures import own_rate
+from lora_edu.chapters.starts.make_data import top_curvature
 from lora_edu.explore.words import number
 
 torch.set_num_threads(1)
@@ -166,7 +166,7 @@ MOVED = {"PiSSA", "MiLoRA", "OLoRA", "CorDA", "LoRA-GA"}
 
 @pytest.mark.claim("obs-own-rate")
 @pytest.mark.parametrize("task", rates.TASKS)
-@pytest.mark.parametrize("name", rates.STARTS)
+@pytest.mark.parametrize("name", STARTS)
 def test_the_starts_are_what_they_are_called(task, name):
     given, begun = tasks.task(task, 0), tasks.start(name, task, 0)
     for W, A, B, base in zip(given.weights, begun.A, begun.B, begun.base, strict=True):
@@ -193,7 +193,7 @@ def test_ten_steps_of_sgd_are_those_of_the_two_gradients_formula():
     given, begun = tasks.task("regression", 0), tasks.start("default", "regression", 0)
     A, B = begun.A[0], begun.B[0]
     for eta in (0.01, 0.1):
-        found = rates.losses("regression", "default", "SGD", 0, rates=[eta, 1e-9])
+        found = make_data.losses("regression", "default", "SGD", 0, rates=[eta, 1e-9])
         a, b = A.clone(), B.clone()
         for _ in range(10):
             leaf = (begun.base[0] + 2 * b @ a).requires_grad_()
@@ -210,8 +210,8 @@ def test_ten_steps_of_sgd_are_those_of_the_two_gradients_formula():
     ("regression", "PiSSA", 1), ("regression", "EVA", 4), ("digits", "PiSSA", 1),
     ("digits", "OLoRA", 2)])
 def test_the_stored_curvature_is_found_again(task, start, seed):
-    stored = rates.stored()[f"{task} curvature"][rates.STARTS.index(start), seed]
-    assert rates.curvature(task, start, seed) == pytest.approx(stored, rel=2e-3)
+    stored = rates.stored()[f"{task} curvature"][STARTS.index(start), seed]
+    assert make_data.curvature(task, start, seed) == pytest.approx(stored, rel=2e-3)
 
 
 @pytest.mark.claim("obs-own-rate", "obs-small-start")
@@ -219,11 +219,11 @@ def test_the_stored_curvature_is_found_again(task, start, seed):
     ("regression", "default", "SGD"), ("regression", "both small", "Adam"),
     ("digits", "PiSSA", "SGD"), ("digits", "default", "Adam")])
 def test_the_stored_losses_are_found_again(task, start, optimiser):
-    at, tried = rates.STARTS.index(start), rates.RATES[optimiser]
+    at, tried = STARTS.index(start), rates.RATES[optimiser]
     stored = rates.stored()[f"{task} {optimiser} ends"][at, 0]
     curves = rates.stored()[f"{task} {optimiser} curves"][at]
     some = np.array([stored.argmin() - 4, stored.argmin() - 2])  # not at the cliff
-    found = rates.losses(task, start, optimiser, 0, rates=tried[some])
+    found = make_data.losses(task, start, optimiser, 0, rates=tried[some])
     np.testing.assert_allclose(found[:, -1], stored[some], rtol=0.02)
     np.testing.assert_allclose(found, curves[some], rtol=0.03)
 
@@ -236,7 +236,7 @@ def mean(values):
 def of(task):
     """({start: its curvature}, {optimiser: {start: its best rate}}), means over the seeds."""
     rows = [rates.stored()[f"{task} curvature"], *(rates.best(task, rule) for rule in rates.RATES)]
-    curvature, *best = (dict(zip(rates.STARTS, mean(row), strict=True)) for row in rows)
+    curvature, *best = (dict(zip(STARTS, mean(row), strict=True)) for row in rows)
     return curvature, dict(zip(rates.RATES, best, strict=True))
 
 
@@ -254,14 +254,14 @@ def test_what_is_said_of_both_tasks(task, curvatures, shares, correlations, dive
     curvature, best = of(task)
     assert [min(curvature.values()), max(curvature.values())] == pytest.approx(
         curvatures, rel=0.1)
-    found = [best["SGD"][start] * curvature[start] / 2 for start in rates.STARTS]
+    found = [best["SGD"][start] * curvature[start] / 2 for start in STARTS]
     assert [min(found), max(found)] == pytest.approx(shares, abs=0.05)
     for rule, wanted in zip(rates.RATES, correlations, strict=True):
         assert np.corrcoef(ranks(curvature), ranks(best[rule]))[0, 1] == pytest.approx(
             wanted, abs=0.006)
     for rule, many in (("SGD", diverge), ("Adam", 0)):
         ends = rates.stored()[f"{task} {rule} ends"]  # starts, seeds, rates
-        lost = dict(zip(rates.STARTS, (ends[:, :, mean(ends[0].T).argmin()] == rates.LOST).any(
+        lost = dict(zip(STARTS, (ends[:, :, mean(ends[0].T).argmin()] == rates.LOST).any(
             axis=1), strict=True))
         assert sum(lost.values()) == many
         assert lost["PiSSA"] == lost["OLoRA"] == (rule == "SGD")
@@ -274,14 +274,14 @@ def test_what_is_said_of_both_tasks(task, curvatures, shares, correlations, dive
 def test_with_adam_most_starts_do_well_at_the_defaults_rate(task, rate, exceptions):
     loss = mean(rates.stored()[f"{task} Adam ends"].swapaxes(1, 2))  # starts, rates
     at = rates.RATES["Adam"].tolist().index(rate)
-    assert loss[rates.STARTS.index("default")].argmin() == at
-    least = dict(zip(rates.STARTS, loss.min(axis=1) / loss[0].min(), strict=True))
+    assert loss[STARTS.index("default")].argmin() == at
+    least = dict(zip(STARTS, loss.min(axis=1) / loss[0].min(), strict=True))
     if task == "digits":
         assert [least[name] for name in ("LoRA-GA", "PiSSA", "CorDA")] == pytest.approx(
             [0.006, 0.06, 4.5], rel=0.05)
     else:
         assert min(least[name] for name in ("PiSSA", "OLoRA", "CorDA")) > 20_000
-    price = dict(zip(rates.STARTS, loss[:, at] / loss.min(axis=1), strict=True))
+    price = dict(zip(STARTS, loss[:, at] / loss.min(axis=1), strict=True))
     assert {start: value for start, value in price.items() if value > 1.02} == pytest.approx(
         exceptions, abs=0.06)
 
@@ -290,7 +290,7 @@ def test_pissa_and_olora_end_at_the_same_loss_at_every_rate_of_a_wide_range():
     ends = rates.stored()["regression Adam ends"]
     tried = rates.RATES["Adam"]
     for start in ("PiSSA", "OLoRA"):
-        loss = mean(ends[rates.STARTS.index(start)].T)[(tried > 9e-4) & (tried < 0.016)]
+        loss = mean(ends[STARTS.index(start)].T)[(tried > 9e-4) & (tried < 0.016)]
         assert len(loss) == 5 and loss.max() / loss.min() < 1.002
 
 
@@ -318,8 +318,8 @@ def test_what_is_said_of_a_small_start():
     least, begin = {}, {}
     for task in rates.TASKS:
         ends, curves = (rates.stored()[f"{task} Adam {kind}"] for kind in ("ends", "curves"))
-        least[task] = dict(zip(rates.STARTS, mean(ends.swapaxes(1, 2)).min(axis=1), strict=True))
-        begin[task] = dict(zip(rates.STARTS, curves[:, 0, 0], strict=True))
+        least[task] = dict(zip(STARTS, mean(ends.swapaxes(1, 2)).min(axis=1), strict=True))
+        begin[task] = dict(zip(STARTS, curves[:, 0, 0], strict=True))
     found = least["regression"]
     assert found["both small"] == pytest.approx(found["default"], rel=0.1)
     assert found["both small, subtracted"] == pytest.approx(400 * found["both small"], rel=0.1)
@@ -329,7 +329,7 @@ def test_what_is_said_of_a_small_start():
         assert found[size] < found["default"] and found[f"{size}, subtracted"] < found["default"]
         assert found[f"{size}, subtracted"] == pytest.approx(found[size], rel=0.25)
     assert found["PiSSA"] < found["default"]
-    each = dict(zip(rates.STARTS, rates.stored()["digits Adam ends"].min(axis=2), strict=True))
+    each = dict(zip(STARTS, rates.stored()["digits Adam ends"].min(axis=2), strict=True))
     for start, other, low, high in (("both small, subtracted", "both small", 0.56, 1.21),
                                     ("both random, subtracted", "both random", 0.99, 1.96),
                                     ("LoRA-GA", "default", 0.0033, 0.0146)):

@@ -1,6 +1,5 @@
 """The claims of the chapter The layer, beside those that tests/nn holds."""
 
-import ast
 import contextlib
 import copy
 import io
@@ -13,14 +12,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lora_edu.chapters.small_gpt import DATA, load_base
-from lora_edu.chapters.the_layer import merging
+from lora_edu.chapters.the_layer import runs
 from lora_edu.chapters.the_layer.figures import between_marks
 from lora_edu.nn import LoRALinear, inject, load_adapter, lora_layers, merge
 from tests.book import notebook
 
 torch.set_num_threads(1)
 PAGE = "book/part3/the-layer"
-HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+FORMATS = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
 
 def norm(x):
@@ -39,18 +38,11 @@ def chapter():
     return names
 
 
-def test_the_layer_has_eleven_lines():
-    [cell] = [c.source for c in notebook(PAGE).cells if "class Layer(" in c.source]
-    [layer] = [n for n in ast.parse(cell).body if isinstance(n, ast.ClassDef)]
-    lines = cell.splitlines()[layer.lineno - 1:layer.end_lineno]
-    assert sum(bool(line.strip()) for line in lines) == 11
-
-
 @pytest.mark.claim("obs-autograd")
-@pytest.mark.parametrize("d, k, r, alpha", [(48, 64, 4, 8), (5, 9, 1, 3), (7, 3, 6, 0.5)])
-def test_the_chapter_s_layer_has_the_gradients_derived_by_hand(chapter, d, k, r, alpha):
+def test_the_chapter_s_layer_has_the_gradients_derived_by_hand(chapter):
     """G from a plain layer with the merged weight; then s·Bᵀ·G and s·G·Aᵀ."""
     rng = torch.Generator().manual_seed(0)
+    d, k, r, alpha = 5, 9, 2, 3
     layer = chapter["Layer"](nn.Linear(k, d), r, alpha).double()
     A, B = layer.lora_A, layer.lora_B
     nn.init.normal_(B, generator=rng)
@@ -71,15 +63,9 @@ def test_merged_and_unmerged_are_both_rounded(chapter):
         model, x = copy.deepcopy(chapter["model"]).to(dtype), chapter["data"].to(dtype)
         for layer in lora_layers(model).values():
             layer.adapters.to(matrices)
-        layers = [layer.base_layer.double() if isinstance(layer, LoRALinear) else layer
-                  for layer in copy.deepcopy(model).double()]
-        for ours, plain in zip(model, layers, strict=True):
-            if isinstance(ours, LoRALinear):
-                [adapter] = ours.active
-                plain.weight.data += adapter.scaling * (adapter.lora_B.double()
-                                                        @ adapter.lora_A.double())
+        exact_model = copy.deepcopy(model).double()
         with torch.no_grad():
-            exact, apart = nn.Sequential(*layers)(x.double()), model(x)
+            exact, apart = exact_model(x.double()), model(x)
             merge(model)
             merged = model(x)
         far[dtype, matrices] = [norm(a.double() - b.double()) / norm(exact)
@@ -92,41 +78,33 @@ def test_merged_and_unmerged_are_both_rounded(chapter):
     assert unmerged == pytest.approx(0.005, rel=0.2) and unmerged < 0.9 * merged
 
 
-def test_the_chapter_s_update_is_longer_than_w0(chapter):
-    for layer in lora_layers(chapter["model"]).values():
-        assert norm(layer.active[0].delta()) > norm(layer.base_layer.weight)
-
-
-def merged(W0, delta, dtype):
+def arriving(W0, delta, dtype):
     """(part of ΔW that arrives along ΔW, length of what is missing or besides, against ‖ΔW‖)."""
     received = (W0 + delta).to(dtype).double() - W0
     return ((received * delta).sum().item() / norm(delta)**2,
             norm(received - delta) / norm(delta))
 
 
+def arrives(weight, shape, name, size):
+    """Of an update of this shape and of ``size`` times the weight's length, in one of FORMATS."""
+    W0 = weight.to(FORMATS[name]).double()
+    return arriving(W0, shape * (size * norm(W0) / norm(shape)), FORMATS[name])
+
+
 @pytest.mark.claim("obs-small-update")
 def test_how_much_of_a_short_update_arrives():
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        first = torch.tensor(rng.normal(0, 128**-0.5, (128, 128)))
+        W0 = torch.tensor(rng.normal(0, 128**-0.5, (128, 128)))
         shape = torch.tensor(rng.normal(size=(128, 8)) @ rng.normal(size=(8, 128)))
-        got = {}
-        for name, dtype in HALF.items():
-            W0 = first.to(dtype).double()
-            for size in merging.SIZES:
-                got[name, size] = merged(W0, shape * (size * norm(W0) / norm(shape)), dtype)
-        for size in merging.SIZES:
-            if size >= 0.01:
-                kept, error = got["bfloat16", size]
-                assert abs(kept - 1) < 0.01 and error < 0.17
-            assert abs(got["float32", size][0] - 1) < 0.01
-        kept, error = got["bfloat16", 0.001]
+        for size in (0.01, 0.03, 0.1, 0.3, 1):
+            kept, error = arrives(W0, shape, "bfloat16", size)
+            assert abs(kept - 1) < 0.01 and error < 0.17
+        kept, error = arrives(W0, shape, "bfloat16", 0.001)
         assert 0.53 < kept < 0.58 and 0.77 < error < 0.80
-        assert got["bfloat16", 0.0001][0] < 0.08
-        W0 = first.bfloat16().double()
-        again = (W0 + shape * (0.001 * norm(W0) / norm(shape))).bfloat16().double()
-        assert (again == W0).double().mean() > 0.7  # lost in most places
-        assert abs(got["float16", 0.001][0] - 1) < 0.01 < abs(got["bfloat16", 0.003][0] - 1)
+        assert arrives(W0, shape, "bfloat16", 0.0001)[0] < 0.08
+        assert abs(arrives(W0, shape, "float16", 0.001)[0] - 1) < 0.01
+        assert abs(arrives(W0, shape, "float32", 0.00001)[0] - 1) < 0.01
 
 
 @pytest.mark.claim("obs-small-update")
@@ -137,9 +115,7 @@ def test_how_much_arrives_depends_on_the_weight(draw, least, most):
     for seed in range(20):
         rng = np.random.default_rng(seed)
         shape = torch.tensor(rng.normal(size=(128, 8)) @ rng.normal(size=(8, 128)))
-        W0 = torch.tensor(draw(rng)).bfloat16().double()
-        kept, _ = merged(W0, shape * (0.001 * norm(W0) / norm(shape)), torch.bfloat16)
-        assert least < kept < most
+        assert least < arrives(torch.tensor(draw(rng)), shape, "bfloat16", 0.001)[0] < most
 
 
 @pytest.mark.claim("obs-delta-size")
@@ -153,9 +129,8 @@ def test_the_shipped_updates_are_not_short_and_survive_bfloat16():
             A, B = (p.detach().double() for p in layer.active[0].parameters())
             delta = 8 / len(A) * B @ A
             lengths.append(norm(delta) / norm(W0))
-            assert merged(W0.bfloat16().double(), delta, torch.bfloat16)[0] > 0.999
+            assert arriving(W0.bfloat16().double(), delta, torch.bfloat16)[0] > 0.999
     assert len(lengths) == 64 and min(lengths) > 0.3 and max(lengths) < 2
-    assert np.median(lengths) > 0.5
 
 
 @pytest.mark.claim("obs-subtract")
@@ -176,7 +151,7 @@ def products(step):
 
 
 @pytest.mark.claim("thm-layer-cost")
-@pytest.mark.parametrize("n, d, k, r", [(256, 768, 768, 8), (16, 40, 30, 1), (3, 7, 11, 5)])
+@pytest.mark.parametrize("n, d, k, r", [(256, 768, 768, 8), (3, 7, 11, 5)])
 def test_the_products_of_a_step_are_those_counted(n, d, k, r):
     rng = np.random.default_rng(0)
     full, adapted = nn.Linear(k, d), LoRALinear(nn.Linear(k, d), r, 8, rng=rng)
@@ -184,8 +159,6 @@ def test_the_products_of_a_step_are_those_counted(n, d, k, r):
     three, ours = (products(lambda m=m: m(x).sum().backward()) for m in (full, adapted))
     assert three == 3 * n * d * k
     assert ours == 2 * n * d * k + 3 * n * r * (d + k) > 2 / 3 * three
-    adapted.merge()
-    assert products(lambda: adapted(x)) == products(lambda: full(x)) == n * d * k
 
 
 @pytest.mark.claim("thm-layer-cost")
@@ -196,64 +169,41 @@ def test_below_the_first_adapter_only_the_forward_product_is_left():
     ours = products(lambda: model(torch.randn(n, width)).sum().backward())
     # the adapted layer is the first that needs a gradient: none of its inputs, so B·A's 5 products
     assert ours == depth * n * width**2 + 5 * n * r * width
-    plain = nn.Sequential(*(nn.Linear(width, width) for _ in range(depth)))
-    full = products(lambda: plain(torch.randn(n, width)).sum().backward())
-    assert full > 2 * ours  # more than one and a half times
 
 
 @pytest.mark.claim("thm-layer-cost")
-@pytest.mark.parametrize("n", [1, 16, 256])
+@pytest.mark.parametrize("n", [1, 256])
 def test_with_its_optimiser_a_step_is_not_bound_to_one_and_a_half(n):
     """The numbers that AdamW passes over are those of the formula; what it spends on each is c."""
-    d = k = 768
-    r = 1
+    d, r, c = 768, 1, 10  # the two moments alone take six operations
     trained = []
-    for layer in (nn.Linear(k, d, bias=False),
-                  LoRALinear(nn.Linear(k, d, bias=False), r, 8, rng=np.random.default_rng(0))):
+    for layer in (nn.Linear(d, d, bias=False),
+                  LoRALinear(nn.Linear(d, d, bias=False), r, 8, rng=np.random.default_rng(0))):
         rule = torch.optim.AdamW([p for p in layer.parameters() if p.requires_grad])
-        layer(torch.randn(2, k)).sum().backward()
+        layer(torch.randn(2, d)).sum().backward()
         rule.step()
         trained.append(sum(state["exp_avg"].numel() for state in rule.state.values()))
-    assert trained == [d * k, r * (d + k)]
-    c = 10  # the two moments alone take six operations
-    full = 3 * n * d * k + c * trained[0]
-    ours = 2 * n * d * k + 3 * n * r * (d + k) + c * trained[1]
-    assert (full, ours) == ((3 * n + c) * d * k, 2 * n * d * k + (3 * n + c) * r * (d + k))
+    assert trained == [d * d, 2 * r * d]
+    full = 3 * n * d * d + c * trained[0]
+    ours = 2 * n * d * d + 6 * n * r * d + c * trained[1]
     assert 0.97 * (1.5 + c / (2 * n)) < full / ours < 1.5 + c / (2 * n)
-    assert n > 16 or full / ours > 1.5
 
 
-# The figure.
-
-@pytest.mark.parametrize("name", merging.FORMATS)
-def test_the_figure_rounds_as_torch_does(name):
+@pytest.mark.parametrize("name", runs.FORMATS)
+def test_the_figure_rounds_as_torch_does_and_shows_what_arrives(name):
     rng = np.random.default_rng(0)
     values = np.float32(rng.normal(size=4000) * 10.0 ** rng.uniform(-9, 3, 4000)).astype(float)
-    want = torch.tensor(values).to(HALF[name]).double().numpy()
-    np.testing.assert_array_equal(merging.rounded(values, name), want)
-    ties = (1 + (np.arange(8) + 0.5) * torch.finfo(HALF[name]).eps)
-    np.testing.assert_array_equal(merging.rounded(ties, name),
-                                  torch.tensor(ties).to(HALF[name]).double().numpy())
-
-
-@pytest.mark.parametrize("name", merging.FORMATS)
-def test_the_figure_shows_what_arrives(name):
-    W0, delta, X = (torch.tensor(m) for m in merging.matrices(name))
-    kept, error, moved = merging.arrivals(name)
-    for i, size in enumerate(merging.SIZES):
-        W = (W0 + size * delta).to(HALF[name]).double()
+    ties = 1 + (np.arange(8) + 0.5) * torch.finfo(FORMATS[name]).eps
+    for given in (values, ties):
+        np.testing.assert_array_equal(runs.rounded(given, name),
+                                      torch.tensor(given).to(FORMATS[name]).double().numpy())
+    W0, delta, X = (torch.tensor(m) for m in runs.matrices(name))
+    for size, kept, error, moved in zip(runs.SIZES, *runs.arrivals(name), strict=True):
+        W = (W0 + size * delta).to(FORMATS[name]).double()
         # torch rounds by way of float32: one entry in many thousands differs
-        assert (kept[i], error[i]) == pytest.approx(merged(W0, size * delta, HALF[name]), rel=1e-3)
+        assert (kept, error) == pytest.approx(arriving(W0, size * delta, FORMATS[name]), rel=1e-3)
         exact = X @ (W0 + size * delta).T
-        assert moved[i] == pytest.approx(norm(X @ W.T - exact) / norm(exact), rel=1e-3)
-
-
-def test_from_a_hundredth_on_the_error_of_the_outputs_is_that_of_rounding_any_weight():
-    moved = merging.arrivals("bfloat16")[2][merging.SIZES.index(0.01):]
-    rng = np.random.default_rng(1)
-    W, X = rng.normal(size=(128, 128)), rng.normal(size=(64, 128))
-    error = X @ (torch.tensor(W).bfloat16().double().numpy() - W).T
-    np.testing.assert_allclose(moved, np.linalg.norm(error) / np.linalg.norm(X @ W.T), rtol=0.03)
+        assert moved == pytest.approx(norm(X @ W.T - exact) / norm(exact), rel=1e-3)
 
 
 def test_what_is_stored_is_the_nearest_number_of_bfloat16():

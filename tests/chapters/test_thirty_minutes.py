@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lora_edu import STARTS
-from lora_edu.chapters.low_rank.runs import word as the_word
+from lora_edu.chapters.low_rank_update.runs import word as the_word
 from lora_edu.chapters.shared.style import COLOURS
 from lora_edu.chapters.thirty_minutes import figures, runs
 from lora_edu.explore.plain import plain_figure, validate
@@ -150,3 +150,15 @@ def test_the_board_answers_the_first_rows():
         assert sum(each["text"].count("?") for each in figure["data"]) == 3 * (5 - row)
         assert len(figure["layout"]["shapes"]) == 4 * 5 + 5 * row
         assert not row or headline(figure) == f"{STARTS[row - 1]}: {verdicts[row - 1]}"
+
+
+def test_a_carried_rate_costs_nothing_with_alpha_kept_and_much_with_alpha_r():
+    from lora_edu.chapters.first_r import runs as stored
+
+    for alpha, at in (("kept", lambda r: 8 / r), ("= r", lambda r: 1.0)):
+        first, later = (stored.mean(stored.losses("45°, Adam", r, at(r))) for r in (8, 64))
+        cost = later[first.argmin()] / later.min()
+        said = headline(figures.carried(alpha, 64))
+        assert ("costs nothing" in said) == (cost < 1.005) == (alpha == "kept")
+        assert alpha == "kept" or numbers(figures.carried(alpha, 64))[-1] == pytest.approx(
+            cost, rel=0.01)

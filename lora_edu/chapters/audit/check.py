@@ -1,7 +1,7 @@
-"""The checks of the page Audit the paper. Imports the verdicts.
+"""The checks of the page Audit the paper.
 
-Each takes numbers, counts or computes them anew, and knows the slips that readers make: an answer
-that equals a slip is told so. Figures called "printed" are those of Hu et al. 2021, version 2.
+Each takes numbers and computes the right ones itself. It knows common slips: an answer that equals
+a slip is told which one. Figures called "printed" are those of Hu et al. 2021, version 2.
 """
 
 from __future__ import annotations

@@ -1,20 +1,11 @@
-"""The LoRA paper's own numbers: what its models train, store and hold in memory.
-
-Imports NumPy, the numbers, the style and the words.
-"""
+"""The LoRA paper's own numbers: what its models train, store and hold in memory."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.audit.paper import (
-    CHECKPOINTS,
-    IN_TRAINING,
-    MODELS,
-    PRINTED,
-    RANKS,
-    memory,
-)
+from lora_edu.chapters.audit import paper
+from lora_edu.chapters.audit.paper import MODELS, PRINTED, RANKS, memory
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.models import size_text
 from lora_edu.chapters.shared.style import (
@@ -47,11 +38,10 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
     for quantity, name, sizes, symbol in (("frozen", "full fine-tuning", full, "circle"),
                                           ("delta", "LoRA", low, "diamond")):
         traces.append(_marks(name, [0, 1, 2], sizes, quantity, symbol, 13, panel=2))
-    here = model == "GPT-3"
-    chosen = here and (targets, r, precision) == ("q, v", 4, "16 bits")
+    chosen = (targets, r, precision) == ("q, v", 4, "16 bits")
     for which, name in ((0, "paper, full"), (1, "paper, LoRA")):
-        traces.append(_marks(name, [0, 2] if here else [], [CHECKPOINTS[which], IN_TRAINING[which]]
-                             if here else [], "A", "square-open", 20, panel=2,
+        printed = (paper.CHECKPOINTS[which], paper.IN_TRAINING[which]) if model == "GPT-3" else ()
+        traces.append(_marks(name, [0, 2][:len(printed)], printed, "A", "square-open", 20, panel=2,
                              opacity=1.0 if chosen else BESIDE))
     return figure(traces, layout(
         ["   ".join((coloured("● trained", "delta"), coloured("┅ model", "frozen"),

@@ -1,6 +1,6 @@
 """The LoRA paper's own numbers: what its models train, store and hold in memory.
 
-Imports the models' sizes. What is printed is read from Hu et al. 2021, version 2.
+What is printed is read from Hu et al. 2021, version 2.
 """
 
 from __future__ import annotations

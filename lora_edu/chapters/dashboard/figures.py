@@ -1,7 +1,4 @@
-"""The dashboard for teaching: one run's settings, seen over its steps and against the rank.
-
-Imports NumPy, the dashboard's runs, the rules for s and the style.
-"""
+"""The dashboard for teaching: one run's settings, seen over its steps and against the rank."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""All runs of the dashboard: every setting, over its steps and against the rank.
-
-Imports the NumPy core, the shared problem and the rules for s.
-"""
+"""All runs of the dashboard: every setting, over its steps and against the rank."""
 
 from __future__ import annotations
 

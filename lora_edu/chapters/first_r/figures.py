@@ -74,7 +74,7 @@ def carry(task: str = "45°, Adam", alpha: str = "kept", r1: int = 8, r: int = 6
     """Left: loss against η at r1 and at r, with the η carried over. Right: regret against r."""
     rule = CHOICES[alpha]
     here = runs.regrets(task, runs.ALPHA_RULES[rule], r1)[runs.RANKS.index(r)]
-    traces = _valleys(task, rule, r1, r)
+    traces = valleys(task, rule, r1, r)
     for name in [other for other in RULE_LOOKS if other != rule] + [rule]:
         traces += _regret(task, name, r1, chosen=name == rule)
     traces.append(marks([r], _inside(runs.mean(here), MOST_REGRET), "frozen", "circle-open", 20,
@@ -94,7 +94,7 @@ def carry(task: str = "45°, Adam", alpha: str = "kept", r1: int = 8, r: int = 6
         _carry_reading(task, rule, r1, r, here)))
 
 
-def _valleys(task: str, rule: str, r1: int, r: int) -> list[dict]:
+def valleys(task: str, rule: str, r1: int, r: int) -> list[dict]:
     """Loss against η at both ranks; rings where η is best, a cross at r where it is carried to."""
     rates, scale, colour = runs.TASKS[task].rates, runs.ALPHA_RULES[rule], RULE_LOOKS[rule].colour
     first, later = (runs.mean(runs.losses(task, rank, scale(rank, r1))) for rank in (r1, r))

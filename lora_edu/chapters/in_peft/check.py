@@ -1,4 +1,4 @@
-"""The check of the chapter Using PEFT. Imports the verdicts."""
+"""The check of the chapter Using PEFT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two adapters combined into one: what arrives of each. Imports NumPy, the style and the sums."""
+"""Two adapters combined into one: how much of each arrives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu.chapters.in_peft.combining import KINDS, arrives, combined, pair
+from lora_edu.chapters.in_peft.runs import KINDS, arrives, combined, pair
 from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, layout, level, marks
 from lora_edu.explore.words import number
 

@@ -1,4 +1,4 @@
-"""The check of the chapter In practice. Imports NumPy and the verdicts."""
+"""The check of the chapter In practice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def enlarged_adapter(enlarge) -> str:
     """Check an adapter of a larger rank with the update of a smaller one.
 
     enlarge: function (A, B, alpha, r1) → (A1, B1, alpha1), to be scaled by alpha1 / r1. The oracle
-    adds up each entry's product. Each component must be able to move, and by itself.
+    adds up each entry's product. Every component must be able to train independently.
     """
     rng = np.random.default_rng(0)
     for d, k, r, r1, alpha in ((5, 7, 2, 5, 3.0), (6, 4, 1, 3, 8.0)):

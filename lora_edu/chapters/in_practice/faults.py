@@ -1,17 +1,265 @@
-"""What goes wrong with LoRA in practice: planted faults, by what the user sees.
+"""What goes wrong with LoRA in practice: planted faults, by what the user sees."""
 
-Imports the siblings faults_training, faults_batches and faults_use.
-"""
+from __future__ import annotations
 
-from lora_edu.chapters.in_practice.faults_batches import NAN, WRONG
-from lora_edu.chapters.in_practice.faults_training import LESS, STILL
-from lora_edu.chapters.in_practice.faults_use import USE
+import copy
+import tempfile
+import warnings
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+
+from lora_edu.chapters.in_practice.planting import (
+    TARGETS,
+    Fault,
+    adam,
+    answer,
+    fault,
+    named,
+    ours,
+    pefts,
+    trained,
+)
+from lora_edu.chapters.in_practice.tiny import TinyChat, batch
+from lora_edu.nn import load_adapter, merge_and_unload, save_adapter
+
+STILL: list[Fault] = []
+LESS: list[Fault] = []
+NAN: list[Fault] = []
+USE: list[Fault] = []
+
+
+@fault(STILL, "frozen", "“trainable params: 0” after loading",
+       "huggingface/peft/issues/282")
+def loaded_to_be_used(mended=False):
+    with tempfile.TemporaryDirectory() as folder:
+        pefts().save_pretrained(folder)
+        return {"model": PeftModel.from_pretrained(TinyChat(), folder, is_trainable=mended)}
+
+
+@fault(STILL, "no-adapter", "the model that is looked at never changes")
+def another_copy(mended=False):
+    model = TinyChat()
+    adapted = ours(model=model if mended else copy.deepcopy(model))
+    return {"model": model, "optimiser": adam(trained(adapted))}
+
+
+@fault(STILL, "inactive", "the saved adapter is as it was at the start")
+def another_is_active(mended=False):
+    model = pefts()
+    model.add_adapter("second", LoraConfig(r=4, target_modules=TARGETS))
+    model.set_adapter("second" if mended else "default")
+    if not mended:
+        model.set_requires_grad("default", False)
+        model.set_requires_grad("second", True)
+    return {"model": model}
+
+
+@fault(STILL, "merged", "backward fails, or nothing moves, after the first evaluation")
+def merged_for_an_evaluation(mended=False):
+    model = pefts()
+    model.merge_adapter()
+    if mended:
+        model.unmerge_adapter()
+    return {"model": model, "batch": batch()}
+
+
+@fault(STILL, "both-zero", "grad_norm is 0 from the first step on")
+def zeroed(mended=False):
+    start = "A random, B zero" if mended else "both zero"
+    return {"model": ours(start), "batch": batch()}
+
+
+@fault(STILL, "not-in-optimiser", "the gradients are there, and nothing moves",
+       "adapter-hub/adapters/issues/260")
+def optimiser_too_early(mended=False):
+    model = TinyChat()
+    early = adam(model.parameters())
+    ours(model=model)
+    return {"model": model, "batch": batch(),
+            "optimiser": adam(trained(model)) if mended else early}
+
+
+@fault(STILL, "no-gradient",
+       "“element 0 of tensors does not require grad”, or no error and lora_B stays 0",
+       "huggingface/peft/issues/137")
+def checkpointed(mended=False):
+    model = ours()
+    model.gradient_checkpointing = True
+    model.head.requires_grad_(True)  # so that backward finds something, and no error is raised
+    if mended:
+        model.enable_input_require_grads()
+    return {"model": model, "batch": batch()}
+
+
+@fault(STILL, "no-signal", "grad_norm is 0 with this batch")
+def gate_is_shut(mended=False):
+    model = ours()
+    model.gate = 1.0 if mended else 0.0
+    return {"model": model, "batch": batch()}
+
+
+@fault(STILL, "gradient", "the loss scaler skips every step")
+def scaled_too_far(mended=False):
+    return {"model": ours(model=TinyChat().half()), "batch": batch(),
+            "loss_scale": 2.0**10 if mended else 2.0**30}
+
+
+@fault(LESS, "target-missed", "fewer trainable parameters than expected",
+       "huggingface/peft/issues/1959")
+def name_of_another_model(mended=False):
+    return {"model": pefts(["q", "v"] if mended else ["q", "v_proj"])}
+
+
+@fault(LESS, "nested", "what was learned is gone after a cell ran twice",
+       "huggingface/peft/pull/2306")
+def wrapped_twice(mended=False):
+    model, config = pefts(), LoraConfig(r=4, target_modules=TARGETS)
+    if mended:
+        model.add_adapter("second", config)
+        return {"model": model}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PEFT warns of it
+        return {"model": get_peft_model(model, config)}
+
+
+@fault(LESS, "not-in-optimiser", "lora_B is 0 in the saved file")
+def only_A(mended=False):
+    model = ours("A random, B zero")
+    given = [p for name, p in model.named_parameters()
+             if name.endswith("lora_A") or (mended and name.endswith("lora_B"))]
+    return {"model": model, "batch": batch(), "optimiser": adam(given)}
+
+
+@fault(LESS, "stuck", "lora_B is 0 in the saved file, the optimiser has it",
+       "huggingface/peft/issues/1402")
+def nothing_ever_moved(mended=False):
+    model = ours("A random, B zero")
+    model.gate = 1.0 if mended else 0.0
+    optimiser = adam(trained(model))
+    for _ in range(3):
+        optimiser.zero_grad()
+        model(**batch()).loss.backward()
+        optimiser.step()
+    return {"model": model, "optimiser": optimiser}
+
+
+@fault(LESS, "half-precision", "A is as it was drawn after thousands of steps",
+       "Lorenzo-Mazza/VersatIL/pull/5")
+def all_in_bfloat16(mended=False):
+    model = ours(model=TinyChat().bfloat16())
+    if not mended:
+        model.bfloat16()
+    return {"model": model, "optimiser": adam(trained(model), lr=1e-5)}
+
+
+@fault(LESS, "underflow", "in float16 it stalls, in bfloat16 it learns")
+def no_loss_scaler(mended=False):
+    return {"model": ours(model=TinyChat().half()), "batch": batch(),
+            "loss_fn": lambda model, batch: 1e-6 * model(**batch).loss,  # one term of several
+            "loss_scale": 2.0**14 if mended else 1.0}
+
+
+@fault(LESS, "eval-mode", "lora_dropout makes no difference")
+def left_in_eval(mended=False):
+    model = ours(dropout=0.1)
+    model.train(mended)
+    return {"model": model}
+
+
+@fault(LESS, "scale", "barely a difference at the usual learning rate",
+       "kohya-ss/sd-scripts/issues/98")
+def alpha_of_one(mended=False):
+    return {"model": ours("A random, B zero", r=64, alpha=64 if mended else 1)}
+
+
+@fault(LESS, "base-trains",
+       "memory as for full fine-tuning; the saved adapter alone is not the model")
+def thawed(mended=False):
+    model = ours()
+    if not mended:
+        model.requires_grad_(True)
+    return {"model": model, "optimiser": adam(trained(model))}
+
+
+@fault(NAN, "loss", "NaN at the first step, in float16 only")
+def out_of_float16(mended=False):
+    model = TinyChat()
+    with torch.no_grad():
+        model.head.weight *= 2e5  # logits beyond float16's largest number, 65504
+    return {"model": ours(model=model.to(torch.bfloat16 if mended else torch.float16)),
+            "batch": batch()}
+
+
+@fault(USE, "idle", "the loaded adapter changes nothing",
+       "huggingface/transformers/issues/36594")
+def names_that_do_not_fit(mended=False):
+    source = pefts(init_lora_weights=False)
+    state = {name: value for name, value in source.state_dict().items() if "lora_" in name}
+    target = pefts().eval()
+    if mended:
+        target.load_state_dict(state, strict=False)
+    else:
+        target.load_state_dict({f"module.{name}": value for name, value in state.items()},
+                               strict=False)
+    return {"model": target, "training": False}
+
+
+@fault(USE, "scaling", "much weaker, or stronger, than in training",
+       "NVIDIA/TensorRT-LLM/issues/1668")
+def settings_say_rslora(mended=False):
+    settings = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_rslora": True,
+                "target_modules": TARGETS}
+    return {"model": ours(rule="rslora" if mended else "lora"), "config": settings,
+            "training": False}
+
+
+@fault(USE, "reference", "much weaker where it is served",
+       "sgl-project/sglang/issues/40835")
+def served_with_alpha_over_r(mended=False):
+    want = answer(ours(rule="rslora"))
+    return {"model": ours(rule="rslora" if mended else "lora"), "batch": batch(),
+            "reference": want, "training": False}
+
+
+@fault(USE, "reference", "overdone after merging and loading again")
+def merged_and_loaded_again(mended=False):
+    base, model = TinyChat(), ours()
+    want, loaded = answer(model), copy.deepcopy(model)
+    merge_and_unload(loaded)
+    with tempfile.TemporaryDirectory() as folder:
+        save_adapter(model, folder)
+        on = base if mended else loaded
+        load_adapter(on, folder)
+    return {"model": on, "batch": batch(), "reference": want, "training": False}
+
+
+@fault(USE, "reference", "it loads without complaint and answers nonsense")
+def another_base(mended=False):
+    model = ours()
+    other = ours(model=TinyChat(seed=0 if mended else 7))
+    return {"model": other, "batch": batch(), "reference": answer(model), "training": False}
+
+
+@fault(USE, "base-name", "it is not what it was in training")
+def base_of_another_name(mended=False):
+    config = pefts(model=named("tiny-chat")).peft_config["default"]
+    base = named("tiny-chat" if mended else "tiny-chat-instruct")
+    return {"model": ours(model=base), "config": config, "training": False}
+
+
+@fault(USE, "tied", "the merged model is another one",
+       "huggingface/transformers/issues/45127")
+def head_of_a_tied_model(mended=False):
+    model = TinyChat()
+    model.head.weight = model.tokens.weight
+    return {"model": ours(targets=["q"] if mended else ["q", "head"], model=model)}
+
 
 GROUPS = {
     "The loss stands still": STILL,
     "It learns, but less than it should": LESS,
     "The loss is NaN": NAN,
-    "It has learned the wrong thing": WRONG,
     "In use it is another model": USE,
 }
 FAULTS = [fault for group in GROUPS.values() for fault in group]

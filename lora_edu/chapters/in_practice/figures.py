@@ -1,7 +1,4 @@
-"""Where the memory of training goes, and which rate a copied recipe needs.
-
-Imports NumPy, the core's scale, the account of the memory, the style and the words.
-"""
+"""Where the memory of training goes, and which rate a copied recipe needs."""
 
 from __future__ import annotations
 

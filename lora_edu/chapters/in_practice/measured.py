@@ -1,5 +1,4 @@
-"""Bytes that training a small Llama takes on the CPU, by looking at it. Imports torch; transformers
-and PEFT when a model is made."""
+"""Measure the bytes that training a small Llama takes on the CPU."""
 
 from __future__ import annotations
 
@@ -40,7 +39,7 @@ def loss_of(made, ids: torch.Tensor, precision: Precision) -> torch.Tensor:
 
 
 def saved(made, ids: torch.Tensor, precision: Precision) -> int:
-    """Bytes that autograd keeps for the way back, parameters and buffers not counted."""
+    """Bytes that autograd saves for the backward pass, without parameters and buffers."""
     own = {p.untyped_storage().data_ptr() for p in (*made.parameters(), *made.buffers())}
     held = {}  # the tensors themselves, so that no address is used twice
 
@@ -56,7 +55,7 @@ def saved(made, ids: torch.Tensor, precision: Precision) -> int:
 
 
 class _Live(TorchDispatchMode):
-    """Follows every tensor that an operation returns until its memory is given back."""
+    """Track every tensor that an operation returns until its memory is freed."""
 
     def __init__(self, tensors):
         super().__init__()
@@ -75,7 +74,7 @@ class _Live(TorchDispatchMode):
         for tensor in tree_leaves(made):
             if isinstance(tensor, torch.Tensor):
                 self.see(tensor)
-        if self.most > self.peak:  # look what has gone since
+        if self.most > self.peak:  # drop what has been freed since
             self.held = {key: one for key, one in self.held.items() if not one[0].expired()}
             self.most = sum(size for _, size in self.held.values())
             self.peak = max(self.peak, self.most)
@@ -83,7 +82,7 @@ class _Live(TorchDispatchMode):
 
 
 def peak(made, ids: torch.Tensor, precision: Precision) -> int:
-    """The most bytes that are held at once in a second step of AdamW."""
+    """The peak of the bytes held at once in a second step of AdamW."""
     rule = torch.optim.AdamW([p for p in made.parameters() if p.requires_grad], foreach=False)
     with _Live((*made.parameters(), *made.buffers(), ids)) as live:
         for _ in range(2):

@@ -1,7 +1,7 @@
 """What it takes to train an adapter on a model of Llama's shape, in bytes, term by term.
 
-Imports the models' sizes. Shapes are those of Llama 7B and 13B and of Llama 2 70B (Touvron et al.
-2023). Activations are what PyTorch keeps for the way back in the Llama of transformers 5 with
+Shapes are those of Llama 7B and 13B and of Llama 2 70B (Touvron et al.
+2023). Activations are what PyTorch saves for the backward pass in the Llama of transformers 5 with
 PEFT's layers and an attention that keeps no scores; ``measured`` measures it.
 """
 
@@ -66,7 +66,7 @@ PRECISIONS = {
 
 
 def kept(model: Llama, modules: str, r: int, precision: Precision) -> dict[str, float]:
-    """Bytes that one layer keeps of one token for the way back."""
+    """Bytes that one layer saves of one token for the backward pass."""
     names, b = MODULES[modules].split(", "), precision.number
     d, kv, hidden = model.d, model.shapes["k"][0], model.shapes["up"][0]
     if precision.copies:  # every adapter has a copy of its input
@@ -87,7 +87,7 @@ def account(model: Llama, modules: str, r: int, precision: Precision, tokens: in
             checkpointing: bool) -> dict[str, float]:
     """Bytes of each term for a step on ``tokens`` tokens (batch × length).
 
-    The sum is an upper bound: gradients are there when activations have gone.
+    The sum is an upper bound: by the time the gradients exist, activations have been freed.
     """
     trained = model.trainable(MODULES[modules], r)
     layer = sum(kept(model, modules, r, precision).values())

@@ -1,4 +1,4 @@
-"""Weights in four bits: NormalFloat and double quantisation (Dettmers et al. 2023). Imports NumPy.
+"""Weights in four bits: NormalFloat and double quantisation (Dettmers et al. 2023).
 
 Blocks of 64 numbers are divided by their largest size and rounded to sixteen levels, quantiles of
 the normal distribution. The blocks' constants are rounded to eight bits in blocks of 256 (the
@@ -37,13 +37,13 @@ def dynamic() -> np.ndarray:
 
 
 def nearest(x: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """The place of the level next to each x, as uint8. code: rising."""
+    """The index of the level nearest to each x, as uint8. code: levels in rising order."""
     middles = (code[:-1] + code[1:]) / 2
     return np.searchsorted(middles, x, side="left").astype(np.uint8)
 
 
 def blocks(x: np.ndarray, size: int) -> np.ndarray:
-    """x in rows of ``size`` numbers, the last one filled up with zeros."""
+    """x in rows of ``size`` numbers, the last row padded with zeros."""
     flat = np.asarray(x, dtype=np.float32).ravel()
     return np.pad(flat, (0, -len(flat) % size)).reshape(-1, size)
 
@@ -59,12 +59,12 @@ def quantised(x: np.ndarray, code: np.ndarray, size: int) -> tuple[np.ndarray, n
 
 
 def restored(codes: np.ndarray, constants: np.ndarray, code: np.ndarray, shape) -> np.ndarray:
-    """What is read again from codes and constants, float32."""
+    """The numbers that codes and constants stand for, float32."""
     return (code[codes] * constants[:, None]).ravel()[:np.prod(shape, dtype=int)].reshape(shape)
 
 
 def in_four_bits(W: np.ndarray, double: bool = True) -> np.ndarray:
-    """What is left of W after NF4, as float32 of the same shape. double: constants in 8 bits."""
+    """W rounded to NF4, as float32 of the same shape. double: constants in 8 bits."""
     codes, constants = quantised(W, levels(), BLOCK)
     if double:
         mean = constants.mean(dtype=np.float32)

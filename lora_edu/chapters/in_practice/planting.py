@@ -1,7 +1,4 @@
-"""What a fault is, and the tiny models that faults are planted in.
-
-Imports torch, PEFT, ``lora_edu.nn`` and the sibling tiny.
-"""
+"""The type of a planted fault, and the tiny models that faults are planted in."""
 
 from __future__ import annotations
 
@@ -19,10 +16,10 @@ TARGETS = ["q", "v"]
 
 @dataclass(frozen=True)
 class Fault:
-    """finding: the name of what the doctor says. seen: what the user sees.
+    """finding: the name of what the doctor reports. seen: what the user sees.
 
-    plant() returns what ``doctor`` is asked with, as a dict; plant(mended=True) the same after the
-    remedy. thread: where users met it, below https://github.com/, if that is known.
+    plant() returns the arguments for ``doctor``; plant(mended=True) the same after the remedy.
+    thread: where users met it, below https://github.com/, if that is known.
     """
 
     finding: str
@@ -55,7 +52,7 @@ def pefts(targets=TARGETS, model: TinyChat | None = None, **settings):
 
 
 def trained(model) -> list:
-    """What trains of a model."""
+    """The parameters that train."""
     return [p for p in model.parameters() if p.requires_grad]
 
 
@@ -70,16 +67,8 @@ def answer(model) -> torch.Tensor:
         return model(batch()["input_ids"]).logits
 
 
-def loud(dtype: torch.dtype) -> TinyChat:
-    """A tiny model whose logits are beyond float16's largest number, 65504."""
-    model = TinyChat()
-    with torch.no_grad():
-        model.head.weight *= 2e5
-    return model.to(dtype)
-
-
 def named(name: str) -> TinyChat:
-    """A tiny model that says where it came from, as transformers' do."""
+    """A tiny model with the name of its checkpoint, as transformers' models have it."""
     model = TinyChat()
     model.name_or_path = name
     return model

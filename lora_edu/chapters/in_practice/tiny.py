@@ -1,8 +1,7 @@
-"""A tiny chat model, and a batch of questions with answers. Imports torch."""
+"""A tiny chat model, and a batch of questions with answers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import torch
@@ -11,17 +10,6 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 PAD, END, IGNORED = 0, 2, -100
-
-
-@dataclass
-class Config:
-    """What transformers' models say about themselves, as far as it is read here."""
-
-    eos_token_id: int = END
-    model_type: str = "tiny"
-
-    def to_dict(self):
-        return vars(self)
 
 
 class Block(nn.Module):
@@ -38,10 +26,9 @@ class Block(nn.Module):
 class TinyChat(nn.Module):
     """Token ids (n, t) → logits (n, t, 16), and with labels a loss, as transformers' models do.
 
-    There is no attention: a token is predicted from the one before. gate: what the blocks count.
+    There is no attention: a token is predicted from the one before. gate: a factor on every
+    block's output.
     """
-
-    loss_type = "ForCausalLM"  # transformers' name for such a loss
 
     def __init__(self, d=16, seed=0):
         super().__init__()
@@ -50,7 +37,7 @@ class TinyChat(nn.Module):
             self.tokens = nn.Embedding(16, d)
             self.blocks = nn.ModuleList([Block(d), Block(d)])
             self.head = nn.Linear(d, 16, bias=False)
-        self.config, self.gate, self.gradient_checkpointing = Config(), 1.0, False
+        self.gate, self.gradient_checkpointing = 1.0, False
 
     def forward(self, input_ids, attention_mask=None, labels=None):
         x = self.tokens(input_ids)

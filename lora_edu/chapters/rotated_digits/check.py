@@ -1,4 +1,4 @@
-"""The check of the chapter Rotated digits. Imports NumPy and the verdicts."""
+"""The check of the chapter Rotated digits."""
 
 from __future__ import annotations
 

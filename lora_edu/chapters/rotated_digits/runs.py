@@ -1,7 +1,6 @@
 """The runs of the chapter Rotated digits, as they ship: what was run, and what came of it.
 
-Imports NumPy and the core's checks. The runs lie in ``data/runs.npz``, as counts of pictures;
-``compute.py`` makes that file.
+The runs lie in ``data/runs.npz``, as counts of pictures; ``make_data`` makes that file.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lora_edu import _check
 from lora_edu.chapters.shared.digits import TRAIN
 
 DATA = Path(__file__).with_name("data") / "runs.npz"
@@ -38,8 +36,7 @@ BASES, BASES_SEEDS = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (0, 2)), 3
 
 @cache
 def shipped() -> dict[str, np.ndarray]:
-    """Accuracies of all runs on "val", "test" and "old" (last axis), with the adapter on;
-    read-only.
+    """Accuracies of all runs on "val", "test" and "old" (last axis), with the adapter on.
 
     "lora": (tasks, places, rules, ranks, rates, seeds, 3). "others": (tasks, methods, rates,
     seeds, 3). "frozen": (tasks, 3), the base.
@@ -56,13 +53,10 @@ def shipped() -> dict[str, np.ndarray]:
                         for name in ("lora", "others"))
         val, test, _ = sizes[TASKS.index("inverted")]
         state = np.array([test, UNITS, UNITS * TRAIN])
-        found = {"lora": lora, "others": others, "frozen": data["frozen"] / sizes,
-                 "paths": data["paths"] / state, "attempts": data["attempts"] / state,
-                 "biases": data["biases"] / test,
-                 "bases": data["bases"] / np.array([val, *state])}
-    for values in found.values():
-        values.flags.writeable = False
-    return found
+        return {"lora": lora, "others": others, "frozen": data["frozen"] / sizes,
+                "paths": data["paths"] / state, "attempts": data["attempts"] / state,
+                "biases": data["biases"] / test,
+                "bases": data["bases"] / np.array([val, *state])}
 
 
 def tried(task: str, method: str, r: int = 8, rule: str = "LoRA") -> np.ndarray:
@@ -70,7 +64,6 @@ def tried(task: str, method: str, r: int = 8, rule: str = "LoRA") -> np.ndarray:
 
     method: one of METHODS, or of PLACES for LoRA there with rank ``r``.
     """
-    _check.choice("method", method, (*METHODS, *PLACES))
     t = TASKS.index(task)
     if method in METHODS:
         return shipped()["others"][t, METHODS.index(method)]

@@ -1,7 +1,4 @@
-"""The tasks of the chapter Rotated digits, and how a model is adapted to them.
-
-Imports torch, the digits (scikit-learn, when they are loaded), ``nn`` and the runs' constants.
-"""
+"""The tasks of the chapter Rotated digits, and how a model is adapted to them."""
 
 from __future__ import annotations
 
@@ -13,8 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from lora_edu import _check
-from lora_edu.chapters.rotated_digits.runs import METHODS, PLACES, TASKS
 from lora_edu.chapters.shared.digits import CLASSES, Digits, load, rotate
 from lora_edu.nn import inject
 
@@ -71,7 +66,6 @@ def prepare(base: nn.Module, method: str, r: int = 8, alpha: float = 8, rule: st
 
     method: "head", "full", "first W", "first layer" or "all layers" (the last two: LoRA there).
     """
-    _check.choice("method", method, (*METHODS, *PLACES))
     model = copy.deepcopy(base).requires_grad_(method == "full")
     if method == "head":
         model[4].requires_grad_(True)
@@ -84,7 +78,7 @@ def prepare(base: nn.Module, method: str, r: int = 8, alpha: float = 8, rule: st
 
 @torch.no_grad()
 def right(model: nn.Module, data: Part) -> int:
-    """How many pictures the model names rightly."""
+    """How many pictures the model classifies correctly."""
     return int((model(data[0]).argmax(dim=1) == data[1]).sum())
 
 
@@ -96,15 +90,15 @@ def silent(model: nn.Module, data: Part) -> int:
 
 @torch.no_grad()
 def passing(model: nn.Module, data: Part) -> int:
-    """How many pairs (unit of the first layer, picture) the ReLU lets pass."""
+    """How many pairs (unit of the first layer, picture) have a positive activation."""
     return int((model[0](data[0]) > 0).sum())
 
 
 def centred(base: nn.Module, parts: dict[str, Part], share: float = 1.0
             ) -> tuple[nn.Module, dict[str, Part]]:
-    """A share of the mean training picture taken off the inputs, made good in the first bias.
+    """Subtract a share of the mean training picture from the inputs, and correct the first bias.
 
-    So the model computes what it computed, up to rounding: only the origin of its inputs moves.
+    The model computes what it computed before, up to rounding: only the origin of its inputs moves.
     """
     mean = share * parts["train"][0].mean(dim=0)
     base = copy.deepcopy(base)
@@ -119,7 +113,7 @@ def base_for(task: str, seed: int = 0, split: int = 0) -> tuple[nn.Module, dict[
 
     seed: of the base's start and batches. split: the seed of the split of the pictures.
     """
-    if _check.choice("task", task, TASKS) == "inverted, centred":
+    if task == "inverted, centred":
         return centred(*base_for("inverted", seed, split))
     digits, new, old = load(seed=split), range(CLASSES), range(CLASSES)
     if task == "new classes":

@@ -1,4 +1,4 @@
-"""The check of the chapter A small GPT. Imports NumPy and the verdicts."""
+"""The check of the chapter A small GPT."""
 
 from __future__ import annotations
 

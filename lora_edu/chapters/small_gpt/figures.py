@@ -1,12 +1,10 @@
-"""What the small GPT writes with and without its adapters, character by character.
-
-Imports NumPy, the results and the style.
-"""
+"""One block of the small GPT, and what it writes with and without its adapters."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, say
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
@@ -28,6 +26,39 @@ MARGIN = {"l": 50, "r": 12, "t": 34, "b": 46}
 CLEAR = "rgba(128,128,128,0)"
 GAIN = ("rgba(213,94,0,0.75)", CLEAR, "rgba(0,158,115,0.75)")
 SURPRISE = (CLEAR, "rgba(170,107,192,0.9)")
+UNIT, GAP = 24, 2.2  # numbers of a matrix in one unit of the drawing; between two matrices
+
+
+def block(shapes: dict[str, tuple[int, int]], targets, r: int, layers: int) -> dict:
+    """Draw the matrices of a block and, at the targets, A above and B beside W.
+
+    shapes: {name: (d, k)}: attention's q, k, v and out, then the perceptron's up and down.
+    targets: names among them. layers: how many such blocks there are.
+    """
+    *attention, up, down = shapes
+    tall, thin, side = shapes[up][0] / UNIT, r / UNIT, shapes[up][1] / UNIT
+    rows = tall * 0.28, -tall * 0.28  # the heights of attention and of down; up stands beside both
+    right = len(attention) * (side + GAP)
+    at = {name: (i * (side + GAP), rows[0]) for i, name in enumerate(attention)}
+    at |= {up: (right, 0.0), down: (right - GAP - shapes[down][1] / UNIT, rows[1])}
+    parts, names, numbers = [], {}, 0
+    for name, (x, middle) in at.items():
+        d, k = shapes[name]
+        width, height = k / UNIT, d / UNIT
+        parts.append(box(x, middle - height / 2, width, height, fill("frozen", 0.5)))
+        names[x + width / 2, middle] = name
+        if name in targets:
+            parts += [box(x, middle + height / 2 + 0.2, width, thin, fill("A", 1)),
+                      box(x - thin - 0.2, middle - height / 2, thin, height, fill("B", 1))]
+            numbers += layers * r * (d + k)
+    for row in rows:
+        parts += connect((right - GAP + 0.3, row), (right - 0.3, row))
+    names |= {((right - GAP) / 2, rows[0] + side / 2 + 1.5): "attention",
+              (at[down][0] + shapes[down][1] / UNIT / 2, rows[1] - side / 2 - 1): "perceptron"}
+    return drawing([*parts, say(names)],
+                   [((-0.9, right + side + 0.5), (-tall / 2 - 0.5, tall / 2 + 1.4))],
+                   f"The matrices of one of {layers} blocks, to scale. Adapters of rank {r} stand "
+                   f"beside {' and '.join(targets)}; in all blocks they hold {numbers:,} numbers")
 
 
 def places(text: str) -> list[tuple[int, int]]:
@@ -87,7 +118,7 @@ def curve(name: str, x, y, colour: str, dash: str = "solid", symbol: str = "") -
 
 
 def ring(x: float, y: float) -> dict:
-    """What the controls have chosen, in the right panel."""
+    """A ring around the chosen setting, in the right panel."""
     return marks([x], [y], "B", "circle-open", 16, panel=2, stroke=3, name="here",
                  hovertemplate="%{y:.3f}<extra></extra>")
 

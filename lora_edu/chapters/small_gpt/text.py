@@ -1,4 +1,4 @@
-"""The three texts of the small GPT, their characters and their splits. Imports torch.
+"""The three texts of the small GPT, their characters and their splits.
 
 Where the texts come from, and under which licence, is in ``data/SOURCES.md``.
 """
@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 
 import torch
-
-from lora_edu import _check
 
 DATA = Path(__file__).with_name("data")
 STYLES = {"shakespeare": "Shakespeare", "bible": "King James Bible",
@@ -35,7 +33,6 @@ def decode(ids: torch.Tensor) -> str:
 
 def read(style: str) -> str:
     """The whole text of one of STYLES."""
-    _check.choice("style", style, STYLES)
     return (DATA / f"{style}.txt").read_text(encoding="ascii")
 
 
@@ -45,9 +42,8 @@ def part(style: str, name: str) -> torch.Tensor:
 
     Blocks from all over the text, joined in their order, so that the parts are alike.
     """
-    _check.choice("name", name, PARTS)
-    text, wanted = read(style), {"validation": [CYCLE // 2 - 1], "test": [CYCLE - 1]}.get(name)
-    if wanted is None:
-        wanted = [i for i in range(CYCLE) if i not in (CYCLE // 2 - 1, CYCLE - 1)]
+    text, validation, test = read(style), CYCLE // 2 - 1, CYCLE - 1
+    wanted = {"train": set(range(CYCLE)) - {validation, test}, "validation": {validation},
+              "test": {test}}[name]
     blocks = [text[i:i + BLOCK] for i in range(0, len(text), BLOCK)]
     return encode("".join(b for i, b in enumerate(blocks) if i % CYCLE in wanted))

@@ -1,4 +1,4 @@
-"""The checks of the chapter Starts and traps. Imports NumPy and the verdicts."""
+"""The checks of the chapter Starts and traps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lora_edu.chapters.shared.verdict import NotYet, agree, array, ask, check, p
 
 @check
 def converted_adapter(convert) -> str:
-    """Check an adapter that stands, on W0, for one that was trained on W0 − s·B0·A0.
+    """Check an adapter on W0 that equals one trained on W0 − s·B0·A0.
 
     convert: function (A, B, A0, B0, alpha) → (A1, B1, alpha1), to be scaled by alpha1 / its rank.
     The oracle adds up each entry's two products.

@@ -1,9 +1,5 @@
 """PEFT's starting points on the board of Step zero, the spread of A under three rules, and the
-learning rate of each start.
-
-Imports NumPy, the board, the style, the starting points and their rates; torch and PEFT are loaded
-when the board is drawn.
-"""
+learning rate of each start."""
 
 from __future__ import annotations
 
@@ -25,7 +21,7 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
-from lora_edu.chapters.starts import rates
+from lora_edu.chapters.starts import STARTS, rates
 from lora_edu.chapters.starts.runs import ROUNDING, SPREAD_RANKS, Board, board, spreads
 from lora_edu.explore.words import number, power, short
 
@@ -124,7 +120,7 @@ SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of t
 def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regression") -> dict:
     """Left: each start's best rate against its curvature. Right: losses at two rates."""
     curvature, best = rates.stored()[f"{task} curvature"], rates.best(task, optimiser)
-    at, default = rates.STARTS.index(start), rates.STARTS.index("default")
+    at, default = STARTS.index(start), STARTS.index("default")
     means = [np.exp(np.log(values).mean(axis=1)) for values in (curvature, best)]
     traces = []
     if optimiser == "SGD":
@@ -132,7 +128,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         traces.append(line(ends, 2 / ends, "frozen", width=1.5, dash="dash", name="2/λ",
                            hovertemplate="2/λ<extra></extra>"))
     traces.append(marks(curvature[at], best[at], "B", "circle", 4, name="seeds"))
-    for i, name in enumerate(rates.STARTS):
+    for i, name in enumerate(STARTS):
         colour = "B" if i == at else "A" if i == default else "frozen"
         traces.append(marks([means[0][i]], [means[1][i]], colour,
                             {"B": "square", "A": "circle", "frozen": "circle-open"}[colour],
@@ -146,7 +142,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
     for who, rate, colour, dash in ((default, tried[0], "A", "solid"), (at, tried[0], "B", "dot"),
                                     (at, tried[1], "B", "solid")):
         losses, eta = found[who, rate], rates.RATES[optimiser][rate]
-        name = f"{rates.STARTS[who]}, η = {short(eta)}"
+        name = f"{STARTS[who]}, η = {short(eta)}"
         traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,
                            dash=dash, name=name, customdata=losses,
                            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))

@@ -1,7 +1,7 @@
 """What PEFT's starting points do to one layer, found by running PEFT.
 
-Imports NumPy and the runs of Step zero; torch and PEFT inside the functions. The layer and its task
-are those of the board of Step zero, in float32, as PiSSA and others ask for.
+The layer and its task are those of the board of Step zero, in float32, as PiSSA and others ask for.
+torch and PEFT are imported where a board is computed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from lora_edu.chapters.step_zero.runs import LEARNING_RATE, problem
 
 PEFT_STARTS = ("True", "gaussian", "eva", "orthogonal", "False", "pissa", "olora")  # the board's
-MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # need a trick or a config of their own
+MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # left out of the board
 RANKS, ALPHAS = (1, 2, 4, 8, 16, 32, 64), (1, 4, 8, 16, 64)
 WIDTHS = (64, 192, 768, 3072)
 SPREAD_RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -28,8 +28,7 @@ class Board:
     """Norms at step zero and after one step of Adam, two numbers each; ∇B is NaN where B is frozen.
 
     update: ‖s·BA‖. base: ‖base − W0‖, by how much PEFT changed the frozen weight. model:
-    ‖base + s·BA − W0‖, by how much the layer differs from the one it was made from. r: the rank
-    that PEFT gave.
+    ‖base + s·BA − W0‖, by how much the layer differs from the one it was made from.
     """
 
     A: np.ndarray
@@ -40,15 +39,14 @@ class Board:
     base: np.ndarray
     model: np.ndarray
     loss: np.ndarray
-    r: int
 
 
 @cache
 def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32") -> Board:
     """The Board of ``init_lora_weights=start``; "True" and "False" stand for the booleans.
 
-    dtype: of the base, "float32" or "bfloat16"; PEFT keeps A and B in float32. Torch's random
-    numbers and its number of threads are afterwards what they were.
+    dtype: of the base, "float32" or "bfloat16"; PEFT keeps A and B in float32. Restores torch's
+    random state and number of threads.
     """
     import torch
 
@@ -69,9 +67,7 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
                          update.norm().item(), moved.norm().item(),
                          (moved + update).norm().item(), loss.item()])
             rule.step()
-    norms = np.array(rows).T
-    norms.flags.writeable = False  # this Board is handed out again
-    return Board(*norms, r=len(A))
+    return Board(*np.array(rows).T)
 
 
 def spreads(k: int) -> np.ndarray:
@@ -86,7 +82,7 @@ def spreads(k: int) -> np.ndarray:
 
 @contextmanager
 def one_thread():
-    """Let torch use one thread: faster for small matrices, and the same bits everywhere."""
+    """Run torch on one thread: faster for small matrices, and the same bits everywhere."""
     import torch
 
     threads = torch.get_num_threads()
@@ -99,10 +95,10 @@ def one_thread():
 
 @contextmanager
 def quiet_peft():
-    """Hush two warnings that are no news here.
+    """Silence two expected warnings.
 
-    EVA advises low_cpu_mem_usage, for models that fill the memory. LoRA-GA looks at gradients with
-    a hook of which torch says that it fires although the layer's inputs need no gradient.
+    EVA recommends low_cpu_mem_usage, for models that fill the memory. LoRA-GA reads gradients with
+    a hook, and torch warns that the layer's inputs need none.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="lora with eva initialization")
@@ -113,7 +109,7 @@ def quiet_peft():
 def config_for(model, start: str | bool, r: int, alpha: float, X, loss_of, names=("0",)):
     """The LoraConfig of a start for the layers ``names`` of ``model``.
 
-    LoRA-GA looks at the gradient of ``loss_of(model)`` first, and CorDA at the inputs X.
+    LoRA-GA first computes the gradient of ``loss_of(model)``, CorDA the statistics of the inputs X.
     """
     from peft import LoraConfig
 
@@ -129,10 +125,21 @@ def config_for(model, start: str | bool, r: int, alpha: float, X, loss_of, names
     return config
 
 
+def adapt(model, start: str | bool, r: int, alpha: float, X, loss_of, names=("0",)):
+    """PEFT's model with this start in the layers ``names``; EVA and CorDA look at the inputs X."""
+    from peft import get_peft_model, initialize_lora_eva_weights
+
+    model = get_peft_model(model, config_for(model, start, r, alpha, X, loss_of, names))
+    if start == "eva":
+        initialize_lora_eva_weights(
+            model, [X, X], forward_fn=lambda model, batch: model(batch),
+            prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None, show_progress_bar=False)
+    return model
+
+
 def _started(start: str, r: int, alpha: float, dtype):
     """(PEFT's layer, the loss as a function of a layer, W0): a fresh layer with this start."""
     import torch
-    from peft import get_peft_model, initialize_lora_eva_weights
 
     task = problem()
     X, W0 = (torch.tensor(values, dtype=dtype) for values in (task.X, task.W0))
@@ -144,16 +151,12 @@ def _started(start: str, r: int, alpha: float, dtype):
     model = torch.nn.Sequential(torch.nn.Linear(*W0.T.shape, bias=False, dtype=dtype))
     with torch.no_grad():
         model[0].weight.copy_(W0)
-    model = get_peft_model(model, config_for(model, start, r, alpha, X, loss_of))
-    if start == "eva":
-        initialize_lora_eva_weights(
-            model, [X, X], forward_fn=lambda model, batch: model(batch),
-            prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None, show_progress_bar=False)
-    return model.base_model.model[0], loss_of, W0
+    adapted = adapt(model, start, r, alpha, X, loss_of)
+    return adapted.base_model.model[0], loss_of, W0
 
 
 def _extra(start: str | bool) -> dict:
-    """The sub-configuration that some starts ask for. EVA: no exchange of ranks between layers."""
+    """The sub-configuration of some starts. EVA: every layer keeps its rank."""
     from peft import EvaConfig, LoraGAConfig
     from peft.tuners.lora.config import CordaConfig
 

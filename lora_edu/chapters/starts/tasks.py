@@ -1,7 +1,4 @@
-"""Two tasks on which every start is trained, and what each start makes of their layers.
-
-Imports the runs of the chapter and the tasks of Step zero and of Rotated digits; torch and PEFT.
-"""
+"""Two tasks on which every start is trained, and what each start makes of their layers."""
 
 from __future__ import annotations
 
@@ -14,10 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from lora_edu import _check, teacher_student
+from lora_edu import teacher_student
 from lora_edu.chapters.rotated_digits.training import base_for
-from lora_edu.chapters.starts.rates import STARTS
-from lora_edu.chapters.starts.runs import config_for, one_thread, quiet_peft
+from lora_edu.chapters.starts.runs import adapt, one_thread, quiet_peft
 
 R, ALPHA, S = 8, 16, 2.0
 PICTURES = 200  # of the turned ones, all in each step
@@ -52,7 +48,6 @@ class Start:
 def task(name: str, seed: int) -> Task:
     """"regression": that of Step zero, drawn with ``seed``. "digits": turned by 90°, adapted in the
     two hidden layers; the seed draws the pretrained base."""
-    _check.choice("name", name, ("regression", "digits"))
     return _regression(seed) if name == "regression" else _digits(seed)
 
 
@@ -102,7 +97,6 @@ PEFT_NAMES = {"default": "True", "gaussian": "gaussian", "EVA": "eva", "orthogon
 @cache
 def start(name: str, of: str, seed: int) -> Start:
     """The start called ``name`` on the task ``of``, r = 8 and s = 2, drawn with ``seed``."""
-    _check.choice("name", name, STARTS)
     given = task(of, seed)
     rng = torch.Generator().manual_seed(seed)
     kind, subtracted = name.removesuffix(", subtracted"), name.endswith(", subtracted")
@@ -141,17 +135,9 @@ def _by_hand(kind: str, W: torch.Tensor, rng: torch.Generator):
 
 
 def _from_peft(given: Task, init: str, seed: int) -> Start:
-    from peft import get_peft_model, initialize_lora_eva_weights
-
     with torch.random.fork_rng(), one_thread(), quiet_peft():
         torch.manual_seed(seed)
-        model = given.model()
-        config = config_for(model, init, R, ALPHA, given.X, given.loss_of, given.names)
-        model = get_peft_model(model, config)
-        if init == "eva":
-            initialize_lora_eva_weights(
-                model, [given.X, given.X], forward_fn=lambda model, batch: model(batch),
-                prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None, show_progress_bar=False)
+        model = adapt(given.model(), init, R, ALPHA, given.X, given.loss_of, given.names)
         layers = [model.base_model.model.get_submodule(name) for name in given.names]
         dtype = given.weights[0].dtype
         A, B, base = ([part.detach().to(dtype).clone() for part in parts] for parts in (

@@ -1,4 +1,4 @@
-"""The check of the chapter The layer. Imports NumPy and the verdicts; torch, where it is."""
+"""The check of the chapter The layer."""
 
 from __future__ import annotations
 

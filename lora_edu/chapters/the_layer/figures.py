@@ -1,7 +1,4 @@
-"""What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move.
-
-Imports NumPy, the chapter's merging and the style.
-"""
+"""What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import numpy as np
 
 from lora_edu.chapters.shared.looks import said
 from lora_edu.chapters.shared.style import coloured, figure, layout, line, marks, power_ticks
-from lora_edu.chapters.the_layer.merging import FORMATS, SIZES, arrivals, matrices, rounded
+from lora_edu.chapters.the_layer.runs import FORMATS, SIZES, arrivals, matrices, rounded
 from lora_edu.explore.words import number, short
 
 DASHES = {"float32": "dot", "float16": "dash", "bfloat16": "solid"}

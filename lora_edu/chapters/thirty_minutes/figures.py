@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from lora_edu import STARTS
+from lora_edu.chapters.first_r import figures as first_r
+from lora_edu.chapters.first_r import runs as first_r_runs
 from lora_edu.chapters.invariance.runs import STEPS as FOLLOWED_STEPS
 from lora_edu.chapters.invariance.runs import first_path, followed, path, relative_gap
 from lora_edu.chapters.shared.drawing import box
@@ -21,6 +23,7 @@ from lora_edu.chapters.shared.style import (
     layout,
     line,
     marks,
+    power_ticks,
     words,
 )
 from lora_edu.chapters.step_zero.figures import MATRICES, filled_parts, five_starts
@@ -201,6 +204,33 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
                     "title": {"text": "along: the useful direction"}}],
                   [{"range": [-2 * room, room], "title": {"text": "across"}}],
                   f"{found}, where √{r} is {np.sqrt(r):.3g}")
+    return figure(traces, made)
+
+
+def carried(alpha: str = "kept", r: int = 64) -> dict:
+    """Loss on turned digits against η at r = 8 and at r, and where the rate tuned at 8 ends up."""
+    task, rule = "45°, Adam", first_r.CHOICES[alpha]
+    scale = first_r_runs.ALPHA_RULES[rule]
+    rates = first_r_runs.TASKS[task].rates
+    cost = float(first_r_runs.mean(first_r_runs.regrets(task, scale, R))[
+        first_r_runs.RANKS.index(r)])
+    found = ("costs nothing" if cost < 1.005 else f"leaves {cost:.3g} times the loss")
+    names = {rank: float(first_r_runs.mean(first_r_runs.losses(task, rank, scale(rank, R)))[0])
+             for rank in (r, R)}
+    spread = 1.5 if abs(np.log(names[r] / names[R])) < 0.4 else 1
+    names[max(names, key=names.get)] *= spread
+    traces = first_r.valleys(task, rule, R, r)
+    traces += [words([rates[0]], [value], [coloured(
+        f" r = {rank}", "frozen" if rank == R else first_r.RULE_LOOKS[rule].colour)],
+        textposition="top right", textfont={"size": 14}) for rank, value in names.items()]
+    made = layout([f"α {alpha}, r = {r}: the rate of r = 8 {found}"],
+                  [{**power_ticks(-3, 1), "range": [np.log10(rates[0]) - 0.1,
+                                                    np.log10(rates[-1]) + 0.1],
+                    "title": {"text": "learning rate η   (○ best, ✕ carried from r = 8)"}}],
+                  [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
+                    "range": [np.log10(first_r.LOW), np.log10(first_r.HIGH)],
+                    "title": {"text": "training loss"}}],
+                  f"α {alpha}: at r = {r} the learning rate tuned at r = 8 {found}")
     return figure(traces, made)
 
 

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu import STARTS, Adapter, Regression, equivalent, initial, optimiser, scaling, train
-from lora_edu.chapters.low_rank.runs import word
+from lora_edu.chapters.low_rank_update.runs import word
 
 R, SIGMA = 8, 0.4
 STEPS = (0, 1, 2, 3, 5, 8, 12, 20, 30)  # that are shown

@@ -1,7 +1,4 @@
-"""What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move.
-
-Imports NumPy only.
-"""
+"""A weight merged with updates of many lengths and rounded to float32, float16 or bfloat16."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Two adapters made into one, as PEFT's ``add_weighted_adapter`` does it, in NumPy.
-
-Imports NumPy only.
-"""
+"""Two adapters made into one, as PEFT's ``add_weighted_adapter`` does it, in NumPy."""
 
 from __future__ import annotations
 

@@ -1,31 +1,82 @@
-"""``python -m lora_edu.chapters.small_gpt.compare [FOLDER]`` makes the chapter's data (20 minutes).
+"""Makes the chapter's data anew, in an hour of one core:
 
-Adapts the pretrained small GPT to the two other texts in many ways, each with the learning rate
-that is best on the validation part, and writes ``results.json`` (losses on the test part and, for
-the explorer, samples) and ``adapters/`` (q and v, four ranks, float16, PEFT's format).
+    python -m lora_edu.chapters.small_gpt.make_data
+
+``data/base.safetensors`` and its log, the small GPT pretrained on Shakespeare; ``data/adapters``
+and ``data/results.json``, what adapts it to the two other texts; and in ``shared/maps`` the log of
+learning rates against the rank, of which only what is missing is trained. Another version of torch,
+or another processor, gives other bits and nearly the same losses.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
-from lora_edu.chapters.small_gpt.base import load_base, untrained
-from lora_edu.chapters.small_gpt.results import RANKS
-from lora_edu.chapters.small_gpt.text import BLOCK, DATA, STYLES, decode, part
-from lora_edu.chapters.small_gpt.training import fit, loss_on, surprise, write
+from lora_edu.chapters.shared import rate_maps
+from lora_edu.chapters.small_gpt import results
+from lora_edu.chapters.small_gpt.model import GPT, Size
+from lora_edu.chapters.small_gpt.text import ALPHABET, BLOCK, DATA, STYLES, decode, part
+from lora_edu.chapters.small_gpt.training import (
+    fit,
+    load_base,
+    loss_on,
+    surprise,
+    untrained,
+    write,
+)
 from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, set_adapter
+
+# Pretraining
+
+PRETRAINING_STEPS, DROPOUT = 6000, 0.1
+PRETRAINING = {"lr": 2e-3, "batch": 32, "warmup": 100, "weight_decay": 0.1}
+
+
+def pretrain() -> None:
+    """Train the base and write it in float16, with the losses on the way and of the file."""
+    torch.manual_seed(0)  # dropout has no generator of its own
+    model = GPT(Size(len(ALPHABET)), dropout=DROPOUT, generator=torch.Generator().manual_seed(0))
+    recent = []
+    with open(DATA / "base.log", "w", encoding="utf-8") as log:
+        def say(line: str) -> None:
+            print(line, flush=True)
+            log.write(line + "\n")
+
+        def after_step(step: int, loss: float) -> None:
+            recent.append(loss)
+            if step % 250 == 0:
+                validation = loss_on(model, part("shakespeare", "validation"))
+                say(f"{step:6} {np.mean(recent):11.4f} {validation:16.4f}")
+                recent.clear()
+
+        say(f"# {PRETRAINING_STEPS} steps, dropout {DROPOUT}, {PRETRAINING}, "
+            f"torch {torch.__version__}")
+        say("#step  training loss  validation loss")
+        fit(model, part("shakespeare", "train"), steps=PRETRAINING_STEPS,
+            rng=np.random.default_rng(0), after_step=after_step, **PRETRAINING)
+        half = {name: p.half() for name, p in model.state_dict().items()}
+        save_file(half, DATA / "base.safetensors")
+        model.load_state_dict(half)
+        for name in ("validation", "test"):
+            say(f"# in float16: {name} loss {loss_on(model, part('shakespeare', name)):.4f}")
+        content = (DATA / "base.safetensors").read_bytes()
+        say(f"# sha256 {hashlib.sha256(content).hexdigest()}")
+
+
+# The comparison
 
 STEPS, BATCH, ALPHA, SEEDS = 150, 16, 8, (0, 1, 2)
 ALL = ("q", "k", "v", "out", "up", "down")
 PROMPTS = ("And God said", "LOVE, n.", "MACBETH.\n", "The king ")
 LENGTH, TEMPERATURE = 270, 0.6
 # name → (modules, r); no modules: all weights train, from the base or from scratch
-QV = {f"q, v, r = {r}": (("q", "v"), r) for r in RANKS}
+QV = {f"q, v, r = {r}": (("q", "v"), r) for r in results.RANKS}
 OTHERS = {"all, r = 8": (ALL, 8), "full": ((), 0), "scratch": ((), 0)}
 BUDGET = {"q, r = 16": (("q",), 16), "k, r = 16": (("k",), 16), "v, r = 16": (("v",), 16),
           "q, k, v, out, r = 4": (("q", "k", "v", "out"), 4),
@@ -34,19 +85,13 @@ METHODS = QV | OTHERS | BUDGET
 GUESS = {"full": 2e-3, "scratch": 8e-3}  # where the search for the learning rate begins
 
 
-def prepare(method: str, seed: int) -> tuple[torch.nn.Module, np.random.Generator]:
-    """A model ready to train in one of METHODS, and the generator to go on with."""
+def adapt(style: str, method: str, lr: float, seed: int) -> torch.nn.Module:
+    """Train one of METHODS on a text."""
     modules, r = METHODS[method]
     rng = np.random.default_rng(seed)
     model = untrained(seed) if method == "scratch" else load_base()
     if modules:
         inject(model, modules, r, ALPHA, rng=rng)
-    return model, rng
-
-
-def adapt(style: str, method: str, lr: float, seed: int) -> torch.nn.Module:
-    """Train one of METHODS on a text."""
-    model, rng = prepare(method, seed)
     fit(model, part(style, "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH)
     return model
 
@@ -83,27 +128,20 @@ def measure(style: str, method: str) -> tuple[dict, torch.nn.Module]:
     return row, first
 
 
-def keep(model: torch.nn.Module, folder: Path) -> None:
-    """Save the adapter in float16."""
-    for layer in lora_layers(model).values():
-        layer.adapters["default"].half()
-    save_adapter(model, folder)
-
-
 def sample(model: torch.nn.Module, prompt: str) -> str:
     """What the explorer shows after a prompt."""
     return write(model, prompt, LENGTH, rng=np.random.default_rng(0), temperature=TEMPERATURE)
 
 
-def shown(folder: Path) -> dict[str, list[dict]]:
+def shown() -> dict[str, list[dict]]:
     """What the explorers show: samples by the base and by each adapter, and held-out passages.
 
     ``gain``: log p(adapter) − log p(base) of each character, ``surprise``: −log p, in nats.
     """
     model = load_base()
-    names = {f"{style}-r{r}": (style, r) for style in ("bible", "devil") for r in RANKS}
+    names = {f"{style}-r{r}": (style, r) for style in ("bible", "devil") for r in results.RANKS}
     for name in names:
-        load_adapter(model, folder / name, name=name)
+        load_adapter(model, DATA / "adapters" / name, name=name)
     set_adapter(model, [])
     made = [{"style": "shakespeare", "r": 0, "prompt": p, "text": sample(model, p)}
             for p in PROMPTS]
@@ -140,28 +178,52 @@ def dump(result: dict, file: Path) -> None:
     """JSON with a line for each row, sample and passage."""
     parts = [f'"base": {json.dumps(result["base"])}']
     parts += [f'"{key}": [\n' + ",\n".join(map(json.dumps, result[key])) + "\n]"
-              for key in ("rows", "samples", "passages") if key in result]
+              for key in ("rows", "samples", "passages")]
     file.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
 
-def main(folder: Path) -> None:
-    torch.set_num_threads(1)
+def compare() -> None:
+    """Adapt the base in many ways, each at its best learning rate on the validation part."""
     base = load_base()
-    result = {"base": {style: {name: round(loss_on(base, part(style, name)), 4)
-                               for name in ("validation", "test")} for style in STYLES},
-              "rows": []}
+    losses = {style: {name: round(loss_on(base, part(style, name)), 4)
+                      for name in ("validation", "test")} for style in STYLES}
     runs = [(style, method) for style in ("bible", "devil") for method in QV]
     runs += [("bible", method) for method in OTHERS | BUDGET] + [("devil", "full")]
+    rows = []
     for style, method in runs:
         row, model = measure(style, method)
         print(row, flush=True)
-        result["rows"].append(row)
-        if method in QV:
-            keep(model, folder / "adapters" / f"{style}-r{QV[method][1]}")
-        if len(result["rows"]) == 2 * len(QV):  # all adapters are there
-            result |= shown(folder / "adapters")
-        dump(result, folder / "results.json")
+        rows.append(row)
+        if method in QV:  # its adapter ships, in float16
+            for layer in lora_layers(model).values():
+                layer.adapters["default"].half()
+            save_adapter(model, DATA / "adapters" / f"{style}-r{QV[method][1]}")
+    dump({"base": losses, "rows": rows, **shown()}, DATA / "results.json")
+
+
+# The map of learning rates: which is best at which rank, under three rules for the scale s
+
+NAME, RANKS, BEGIN = "small_gpt", (1, 4, 8, 16, 64), 3  # begins at octave 3: η = 0.032
+
+
+def validation_loss(style: str, rule: str, r: int, lr: float, seed: int) -> float:
+    """Adapt the base to a text with q and v, and measure."""
+    rng, model = np.random.default_rng(seed), load_base()
+    inject(model, ["q", "v"], r, rate_maps.ALPHAS[rule], rule=rule, rng=rng)
+    fit(model, part(style, "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH)
+    return loss_on(model, part(style, "validation"))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    pretrain()
+    compare()
+    rate_maps.search(
+        rate_maps.FOLDER / f"{NAME}.log", validation_loss, tasks=["bible"], ranks=RANKS,
+        seeds=SEEDS, begin=BEGIN,
+        head=f"# q and v, {STEPS} steps, batch {BATCH}, torch {torch.__version__}\n"
+        "# task rule r seed lr validation_loss\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else DATA)
+    main()

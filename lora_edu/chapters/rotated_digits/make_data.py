@@ -1,0 +1,116 @@
+"""Trains the runs of the chapter anew and writes ``data/runs.npz``, in twenty minutes of one core:
+
+    python -m lora_edu.chapters.rotated_digits.make_data
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from lora_edu.chapters.rotated_digits import runs
+from lora_edu.chapters.rotated_digits.training import (
+    STEPS,
+    Part,
+    base_for,
+    centred,
+    passing,
+    prepare,
+    right,
+    silent,
+    train,
+)
+from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+
+
+def fit(task: str, method: str, lr: float, seed: int, r: int = 8, rule: str = "LoRA") -> list[int]:
+    """One run: correct pictures of "val", "test" and "old" (with the adapter on)."""
+    base, parts = base_for(task)
+    model = prepare(base, method, r, runs.ALPHAS[rule], SCALE_RULES[rule], seed)
+    train(model, parts["train"], lr, seed=seed)
+    return [right(model, parts[which]) for which in ("val", "test", "old")]
+
+
+def state(model: nn.Module, parts: dict[str, Part]) -> list[int]:
+    """Correct pictures of "test"; silent units and passing pairs of the first layer on "train"."""
+    return [right(model, parts["test"]), silent(model, parts["train"]),
+            passing(model, parts["train"])]
+
+
+def path(share: float, trained: str, seed: int) -> list[list[int]]:
+    """Inverted digits with a share of the mean subtracted: the states at runs.SHOWN."""
+    base, parts = centred(*base_for("inverted"), share)
+    r = runs.TRAINED[trained]
+    model = prepare(base, "first layer" if r else "first W", r or 8, seed=seed)
+    seen = []
+
+    def watch(step):
+        if step in runs.SHOWN:
+            seen.append(state(model, parts))
+
+    train(model, parts["train"], runs.SHOWN_RATE, seed=seed, watch=watch)
+    watch(STEPS)
+    return seen
+
+
+def with_biases(layers: tuple[str, ...], lr: float, seed: int) -> int:
+    """Inverted digits, LoRA of rank 16 in the first layer and these biases: correct of "test"."""
+    base, parts = base_for("inverted")
+    model = prepare(base, "first layer", 16, seed=seed)
+    for name, values in model.named_parameters():
+        if name.endswith("bias") and name[0] in layers:
+            values.requires_grad_(True)
+    return right(train(model, parts["train"], lr, seed=seed), parts["test"])
+
+
+def attempt(rule: str, lr: float, steps: int, seed: int) -> list[int]:
+    """Inverted digits, LoRA of rank 16 in the first layer, trained in another way: its state."""
+    base, parts = base_for("inverted")
+    model = prepare(base, "first layer", 16, seed=seed)
+    return state(train(model, parts["train"], lr, steps, seed, rule=rule), parts)
+
+
+def on_base(task: str, base_seed: int, split: int, share: float, lr: float, seed: int) -> list[int]:
+    """LoRA of rank 16 in the first layer, on another base or split: "val" and the state."""
+    base, parts = centred(*base_for(task, base_seed, split), share)
+    model = train(prepare(base, "first layer", 16, seed=seed), parts["train"], lr, seed=seed)
+    return [right(model, parts["val"]), *state(model, parts)]
+
+
+def main() -> None:
+    """All runs, as counts of pictures; axes in the order of the constants of ``runs``."""
+    torch.set_num_threads(1)
+    tasks, others_of = len(runs.TASKS), (runs.METHODS, runs.RATES, range(runs.SEEDS))
+    lora_of = (runs.PLACES, runs.ALPHAS, runs.RANKS, runs.RATES, range(runs.SEEDS))
+    lora, others = (np.zeros((tasks, *map(len, axes), 3), "u2") for axes in (lora_of, others_of))
+    frozen, sizes = np.zeros((2, tasks, 3), "u2")
+    for t, task in enumerate(runs.TASKS):
+        base, parts = base_for(task)
+        for i, which in enumerate(("val", "test", "old")):
+            frozen[t, i], sizes[t, i] = right(base, parts[which]), len(parts[which][1])
+        for at in tqdm(list(np.ndindex(others.shape[1:-1])), desc=f"{task}, others"):
+            method, lr, seed = (list(axis)[i] for axis, i in zip(others_of, at, strict=True))
+            others[t, *at] = fit(task, method, lr, seed)
+        for at in tqdm(list(np.ndindex(lora.shape[1:-1])), desc=f"{task}, LoRA"):
+            place, rule, r, lr, seed = (list(axis)[i] for axis, i in zip(lora_of, at, strict=True))
+            same = r == 8 and rule != "LoRA"  # s = 1 under every rule: the same run
+            lora[t, *at] = (lora[t, at[0], 0, *at[2:]] if same
+                            else fit(task, place, lr, seed, r, rule))
+    paths = [[[path(share, trained, seed) for seed in range(runs.SEEDS)]
+              for trained in runs.TRAINED] for share in tqdm(runs.SHARES, "a share of the mean")]
+    biases = [[[with_biases(layers, lr, seed) for seed in range(runs.BIAS_SEEDS)]
+               for lr in runs.BIAS_RATES] for layers in tqdm(runs.BIASES.values(), "biases")]
+    attempts = [[attempt(*way, seed) for seed in range(runs.SEEDS)]
+                for way in tqdm(runs.ATTEMPTS, "attempts")]
+    bases = [[[[[on_base(task, *base, share, lr, seed) for seed in range(runs.BASES_SEEDS)]
+                for lr in runs.RATES] for share in (0, 1)] for task in ("rotated", "inverted")]
+             for base in tqdm(runs.BASES, "bases")]
+    np.savez_compressed(runs.DATA, lora=lora, others=others, frozen=frozen, sizes=sizes,
+                        paths=np.array(paths, "u4"), biases=np.array(biases, "u2"),
+                        attempts=np.array(attempts, "u4"), bases=np.array(bases, "u4"))
+
+
+if __name__ == "__main__":
+    main()
