@@ -5,16 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from lora_edu import RULES, scaling
 from lora_edu.nn import LoRAEmbedding, LoRALinear
 from tests.nn.compare import assert_rounding_apart, same_bits
 from tests.nn.models import DTYPES, KINDS, inputs, make_layer
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_zero_update_leaves_every_bit_of_the_output(kind):
-    layer = make_layer(kind, start="both zero")
-    assert same_bits(layer(inputs(kind)), layer.base_layer(inputs(kind)))
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -58,25 +51,11 @@ def test_the_mode_is_the_bases():
     assert LoRALinear(nn.Linear(7, 5).eval(), 3, 6, rng=np.random.default_rng(0)).training is False
 
 
-def test_torchs_global_generator_is_not_touched():
-    torch.manual_seed(0)
-    want = torch.rand(3)
-    base = nn.Linear(7, 5)
-    torch.manual_seed(0)
-    LoRALinear(base, 3, 6, rng=np.random.default_rng(0))(torch.ones(7))
-    assert torch.equal(torch.rand(3), want)
-
-
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (4,), (4, 3), (2, 4, 3)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_number_of_axes_may_come_before_the_last(kind, shape):
     layer = make_layer(kind)
     assert layer(inputs(kind, shape=shape)).shape == (*shape, 5)
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_the_scaling_is_the_cores(rule):
-    assert make_layer(r=3, alpha=6.0, rule=rule).active[0].scaling == scaling(3, 6.0, rule)
 
 
 @pytest.mark.claim("obs-autograd")
@@ -124,26 +103,6 @@ def test_adapters_are_switched_by_name_and_add_up():
     assert_rounding_apart(outputs["['default', 'b']"], outputs["['b', 'default', 'b']"])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_merged_layer_merges_all_that_is_active(kind):
-    layer = make_layer(kind)
-    layer.add_adapter("b", 2, 4, start="both random", rng=np.random.default_rng(1))
-    layer.set_adapter(["default", "b"])
-    want = layer(inputs(kind))
-    layer.merge()
-    assert_rounding_apart(layer(inputs(kind)), want)
-
-
-def test_a_new_adapter_is_the_active_one_and_the_others_stay():
-    layer = make_layer()
-    before = layer(inputs())
-    layer.add_adapter("b", 2, 4, rng=np.random.default_rng(1))
-    assert layer.active_adapters == ["b"]
-    assert same_bits(layer(inputs()), layer.base_layer(inputs()))  # b starts at zero
-    layer.set_adapter("default")
-    assert same_bits(layer(inputs()), before)
-
-
 def test_deleting_gives_back_what_was_there_before_adding():
     layer = make_layer()
     before = layer(inputs())
@@ -154,10 +113,3 @@ def test_deleting_gives_back_what_was_there_before_adding():
     assert same_bits(layer(inputs()), before)
     layer.delete_adapter("default")
     assert same_bits(layer(inputs()), layer.base_layer(inputs()))
-
-
-def test_an_embedding_s_b_starts_from_the_standard_normal():
-    """As PEFT's: of 16,000 entries the spread is known to about 1 %."""
-    adapter, = LoRAEmbedding(torch.nn.Embedding(3, 2000), 8, 16,
-                             rng=np.random.default_rng(0)).active
-    assert adapter.lora_B.std().item() == pytest.approx(1, rel=0.03)
