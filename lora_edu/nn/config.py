@@ -16,7 +16,7 @@ from torch import nn
 
 from lora_edu import _check
 from lora_edu.nn.layer import LowRank, plain
-from lora_edu.nn.targets import Targets, checked, fits, matches, walk
+from lora_edu.nn.targets import Targets, checked, matches, walk
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -44,21 +44,16 @@ class AdapterConfig:
     """The part of PEFT's ``LoraConfig`` that is plain LoRA, under PEFT's names.
 
     Args:
-        r: The rank.
-        lora_alpha: α.
-        target_modules: Which layers, see :func:`inject`.
-        exclude_modules: Layers to leave out, see :func:`inject`.
-        use_rslora: Whether s = α/√r rather than α/r.
+        r, lora_alpha, use_rslora: The rank, α, and whether s = α/√r rather than α/r.
+        target_modules, exclude_modules: Which layers, see :func:`inject`.
         lora_dropout: The share of a layer's inputs that is zeroed on their way to A, in training.
-        rank_pattern: {regular expression: rank} for layers that differ from r; the first that
-            matches a layer's name, or its end after a dot, counts.
-        alpha_pattern: {regular expression: α}, likewise.
+        rank_pattern, alpha_pattern: {regular expression: value} for layers that differ from r and
+            lora_alpha; the first that matches a layer's name, or its end after a dot, counts.
         init_lora_weights: Where A and B start. True makes one random and the other zero, and False
             both random; ``"gaussian"`` is True with N(0, 1/r²) for the A of a Linear.
 
     Raises:
-        TypeError: For a value of a type that is not possible.
-        ValueError: For a value that is not possible.
+        TypeError, ValueError: For a value that is not possible.
 
     Example:
         >>> config = AdapterConfig(r=8, lora_alpha=16, target_modules=["q", "v"],
@@ -147,8 +142,6 @@ class AdapterConfig:
             raise ValueError("task_type must not be one for which PEFT trains the model's head too "
                              f"({', '.join(HEADS)}), got {settings['task_type']!r}; to train it, "
                              "leave this off and call requires_grad_(True) on the head")
-        if settings.get("inference_mode"):
-            raise ValueError("inference_mode must be off for an adapter that is to train, got True")
         start = settings.get("init_lora_weights", True)
         return replace(cls._from(settings),
                        init_lora_weights=start.lower() if isinstance(start, str) else start)
@@ -196,7 +189,7 @@ def _pefts_alpha(adapter: LowRank) -> float:
 def _by_pattern(patterns: dict, path: str, otherwise):
     """The value of the first pattern that matches a layer's name, as PEFT looks it up."""
     return next((value for pattern, value in patterns.items()
-                 if fits(_ending(pattern), path)), otherwise)
+                 if matches(path, _ending(pattern))), otherwise)
 
 
 def _ending(pattern: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -135,16 +134,15 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     for module in model.modules():
         if isinstance(module, LoRALayer):
             module.check_new_name(name)
-    add(model, found, name, partial(_settings, found, config, tensors))
+
+    def settings_of(path: str) -> dict:
+        A, B = (tensors.pop(key) for key in _keys(path, found[path]))  # they leave the memory
+        wide = torch.promote_types(A.dtype, torch.float32)
+        return {**config.settings(path, found[path]), "matrices": (A, B),
+                "dtype": torch.promote_types(wide, plain(found[path]).weight.dtype)}
+
+    add(model, found, name, settings_of)
     return list(found)
-
-
-def _settings(found: dict[str, nn.Module], config: AdapterConfig, tensors: dict, path: str) -> dict:
-    """The settings of one layer's ``LowRank``; its A and B leave ``tensors``."""
-    A, B = (tensors.pop(key) for key in _keys(path, found[path]))
-    wide = torch.promote_types(A.dtype, torch.float32)
-    return {**config.settings(path, found[path]), "matrices": (A, B),
-            "dtype": torch.promote_types(wide, plain(found[path]).weight.dtype)}
 
 
 def _keys(path: str, layer: nn.Module) -> tuple[str, str]:
@@ -172,11 +170,9 @@ def _check_tensors(tensors: dict, found: dict[str, nn.Module], config: AdapterCo
         elif key not in shapes:
             raise ValueError(f"there must be no tensor {key!r} (of shape {tuple(tensor.shape)}): "
                              f"{CONFIG} and the model have no place for it")
-        elif tensor.shape != shapes[key]:
+        elif tensor.shape != shapes[key] or tensor.dtype not in DTYPES:
             raise ValueError(f"{key!r} must have shape {shapes[key]} for {CONFIG} and the model, "
-                             f"got {tuple(tensor.shape)}")
-        elif tensor.dtype not in DTYPES:
-            raise ValueError(f"{key!r} must be of one of the dtypes {DTYPES}, got {tensor.dtype}")
+                             f"and a floating dtype, got {tuple(tensor.shape)} in {tensor.dtype}")
         elif not tensor.isfinite().all():
             raise ValueError(f"{key!r} must be finite, got {int((~tensor.isfinite()).sum())} "
                              f"non-finite entries of {tensor.numel()}")
@@ -187,7 +183,5 @@ def _in(file: Path):
     """Say in which file it was that something did not fit."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{file}: there is no such file") from error
-    except (OSError, OverflowError, TypeError, ValueError, SafetensorError) as error:
+    except (OverflowError, TypeError, ValueError, SafetensorError) as error:
         raise ValueError(f"{file}: {error}") from error

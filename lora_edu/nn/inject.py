@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from lora_edu import _check
 from lora_edu.nn.config import AdapterConfig
-from lora_edu.nn.layer import LAYERS, Draws, LoRALayer, Settings, plain
+from lora_edu.nn.layer import LAYERS, SETTINGS, Draws, LoRALayer, plain
 from lora_edu.nn.model import replace, set_adapter
 from lora_edu.nn.targets import Targets, check_each_matches, checked, select
 
 if TYPE_CHECKING:
     from peft import LoraConfig
 
-IN_A_CONFIG = ("r", "alpha", "exclude", "rule", "dropout")
-
 
 def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
            r: int | None = None, alpha: float | None = None, *, rng: Draws = None,
-           name: str = "default", exclude: Targets = (), **settings: Unpack[Settings]) -> list[str]:
+           name: str = "default", exclude: Targets = (), **settings) -> list[str]:
     """Add an adapter called ``name`` to layers of ``model``, in place.
 
     Afterwards it is the only active adapter, and the only thing that trains: every other parameter
@@ -40,8 +38,7 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
             ``"all-linear"``: all Linear layers but the output head of a transformers model. All are
             PEFT's. In place of targets, r, alpha, exclude, rule and dropout there may be one
             :class:`AdapterConfig`, which has PEFT's names for them, or PEFT's own ``LoraConfig``.
-        r: The rank, see :func:`lora_edu.scaling`.
-        alpha: α, see :func:`lora_edu.scaling`.
+        r, alpha: The rank and α, see :func:`lora_edu.scaling`.
         rng: See :class:`LowRank`; the layers draw from it in the order of the names returned.
         name: What the adapter is called.
         exclude: Layers to leave out, a list or a regular expression.
@@ -51,10 +48,9 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
         The layers' names.
 
     Raises:
-        TypeError: For a match that is no Linear and no Embedding (or a subclass), for an unknown
-            setting, and as ``LowRank`` does. Then the model is as it was.
-        ValueError: When nothing matches targets, or one of its names, for a ``LoraConfig`` that
-            asks for more than plain LoRA, and as ``LowRank`` does. Then the model is as it was.
+        TypeError, ValueError: As ``LowRank`` does; when nothing matches targets, or one of its
+            names; for a match that is no Linear and no Embedding (or a subclass), and a
+            ``LoraConfig`` that asks for more than plain LoRA. Then the model is as it was.
 
     Example:
         >>> from torch import nn
@@ -65,17 +61,13 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
         ['0', '2']
     """
     _check.instance("model", model, nn.Module)
-    known = Settings.__annotations__
-    if unknown := [key for key in settings if key not in known]:
-        raise TypeError(f"{', '.join(unknown)}: unknown, the settings are {', '.join(known)}; all "
-                        "in PEFT's names: inject(model, AdapterConfig(r=…, lora_alpha=…, "
-                        "target_modules=…))")
+    if unknown := [key for key in settings if key not in SETTINGS]:
+        raise TypeError(f"{', '.join(unknown)}: unknown, the settings are {', '.join(SETTINGS)}; "
+                        "PEFT's names: inject(model, AdapterConfig(r=…, lora_alpha=…, …))")
     exclude = checked("exclude", exclude, may_be_empty=True)
     if isinstance(targets, AdapterConfig) or hasattr(targets, "peft_type"):
-        given = {"r": r, "alpha": alpha, "exclude": exclude or None} | settings
-        twice = [key for key in IN_A_CONFIG if given.get(key) is not None]
-        if twice:
-            raise TypeError(f"{', '.join(twice)} must be in the config, when one is given")
+        if r or alpha or exclude or {"rule", "dropout"} & settings.keys():
+            raise TypeError("r, alpha, exclude, rule and dropout must be in the config, if any")
         config = AdapterConfig.from_peft(targets)
         targets, exclude = config.target_modules, config.exclude_modules
     else:

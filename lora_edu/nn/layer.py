@@ -9,7 +9,6 @@ and deleting give back every bit.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -21,17 +20,8 @@ from lora_edu.adapter import scaling
 from lora_edu.init import initial
 
 Draws = np.random.Generator | torch.Generator | None
+SETTINGS = ("rule", "start", "distribution", "dropout", "dtype")  # besides r and alpha
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-
-
-class Settings(TypedDict, total=False):
-    """What an adapter has besides r and alpha; each is explained in :class:`LowRank`."""
-
-    rule: str
-    start: str | None
-    distribution: str | float | None
-    dropout: float
-    dtype: torch.dtype | None
 
 
 class LowRank(nn.Module):
@@ -40,25 +30,18 @@ class LowRank(nn.Module):
     ``scaling`` is s, computed once, from r, alpha and rule.
 
     Args:
-        d: The rows of ΔW.
-        k: The columns of ΔW.
-        r: The rank.
-        alpha: α, see :func:`lora_edu.scaling`.
+        d, k: The shape of ΔW.
+        r, alpha, rule: The rank, α and how s follows from them, see :func:`lora_edu.scaling`.
         rng: A ``numpy.random.Generator``, from which A and B are drawn; or a ``torch.Generator``,
             or None for torch's own (``torch.manual_seed``), which then seeds a NumPy generator.
-        rule: How s follows from r and α, see :func:`lora_edu.scaling`.
-        start: Which of A and B are random, see :func:`lora_edu.initial`.
-        distribution: Of what is random, see :func:`lora_edu.initial`, which draws in float64.
+        start, distribution: See :func:`lora_edu.initial`, which draws A and B (in float64).
         dropout: The share of the layer's inputs that is zeroed on their way to A, while training.
-        dtype: Of A and B.
-        device: Of A and B.
+        dtype, device: Of A and B; a floating dtype.
         matrices: (A, B), tensors of the right shapes, in place of a draw.
 
     Raises:
-        TypeError: For a dtype that is not float16, bfloat16, float32 or float64, and as ``scaling``
-            and ``initial`` do.
-        ValueError: For a dropout outside [0, 1), for a draw that is too large for the dtype, and as
-            ``scaling`` and ``initial`` do.
+        TypeError, ValueError: As ``scaling`` and ``initial`` do; for another dtype, a dropout
+            outside [0, 1), and a draw that is too large for the dtype.
 
     Example:
         >>> adapter = LowRank(d=4, k=6, r=2, alpha=8)
@@ -114,16 +97,12 @@ class LoRALayer(nn.Module):
 
     Args:
         base_layer: The layer itself; its parameters are frozen.
-        r: The rank of the first adapter.
-        alpha: Its α.
-        name: What it is called.
-        settings: As of :meth:`add_adapter`.
+        r, alpha, name, rng, adapter, settings: The first adapter, see :meth:`add_adapter`.
 
     Raises:
-        TypeError: Unless base_layer is of the very type the layer is for (a subclass may compute
-            something else), and as :meth:`add_adapter` does. Then base_layer is as it was.
-        ValueError: For a base_layer whose weight is on the device meta or computed by a hook, and
-            as :meth:`add_adapter` does. Then base_layer is as it was.
+        TypeError, ValueError: As :meth:`add_adapter` does; for a base_layer that is not of the very
+            type the layer is for (a subclass may compute something else), or whose weight is on the
+            device meta or computed by a hook. Then base_layer is as it was.
 
     Example:
         >>> from lora_edu.nn import LoRALinear
@@ -142,7 +121,7 @@ class LoRALayer(nn.Module):
 
     def __init__(self, base_layer: nn.Module, r: int | None = None, alpha: float | None = None, *,
                  name: str = "default", rng: Draws = None, adapter: LowRank | None = None,
-                 **settings: Unpack[Settings]):
+                 **settings):
         super().__init__()
         self.check_base(base_layer)
         self.base_layer = base_layer
@@ -179,25 +158,20 @@ class LoRALayer(nn.Module):
         return LowRank(d, k, r, alpha, device=weight.device, **pefts | given)
 
     def add_adapter(self, name: str, r: int | None = None, alpha: float | None = None, *,
-                    rng: Draws = None, adapter: LowRank | None = None,
-                    **settings: Unpack[Settings]) -> None:
+                    rng: Draws = None, adapter: LowRank | None = None, **settings) -> None:
         """Add an adapter and make it the only active one.
 
         Args:
             name: What it is called.
-            r: The rank.
-            alpha: α.
-            rng: See :class:`LowRank`.
+            r, alpha, rng: See :class:`LowRank`.
             adapter: One that is made already, in place of r, alpha, rng and settings.
             settings: rule, start, distribution, dropout, dtype; see :class:`LowRank`. start and
                 distribution are PEFT's for this kind of layer unless given. dtype is the base's,
                 but no narrower than float32, unless given: beside a base in bfloat16 or float16 it
                 is float32, as in PEFT.
 
-        Raises:
-            TypeError: As LowRank does. Then nothing has changed.
-            ValueError: For a name that is taken or cannot name a module, and as LowRank does. Then
-                nothing has changed.
+        Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.
+        Then nothing has changed.
         """
         self.check_new_name(name)
         self.adapters[name] = adapter or self.new_adapter(self.base_layer, r, alpha, rng=rng,
@@ -209,9 +183,8 @@ class LoRALayer(nn.Module):
         if not isinstance(name, str) or not name or "." in name:
             raise ValueError(f"name must be a string without dots, not empty, got {name!r}")
         if hasattr(self.adapters, name):
-            taken = f"an adapter {list(self.adapters)}" if name in self.adapters else \
-                "an attribute of torch.nn.ModuleDict"
-            raise ValueError(f"name must not be that of {taken}, got {name!r}")
+            raise ValueError(f"name must not be one of the adapters {list(self.adapters)}, nor an "
+                             f"attribute of torch.nn.ModuleDict, got {name!r}")
 
     def set_adapter(self, names: str | Iterable[str]) -> None:
         """Let these adapters, and no others, count in the output and train; ``[]``: none.

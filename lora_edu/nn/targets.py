@@ -63,13 +63,8 @@ def check_places(model: nn.Module, found: dict[str, nn.Module]) -> None:
 def matches(path: str, targets: Targets) -> bool:
     """Whether a layer's name is one that targets choose (see :func:`lora_edu.nn.inject`)."""
     if isinstance(targets, str):
-        return fits(targets, path)
+        return re.fullmatch(targets, path) is not None
     return any(path == target or path.endswith("." + target) for target in targets)
-
-
-def fits(pattern: str, path: str) -> bool:
-    """Whether a regular expression is that of the whole name."""
-    return re.fullmatch(pattern, path) is not None
 
 
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

@@ -250,6 +250,10 @@ def test_what_is_printed():
     assert "idle" in doctor(ours(), training=False).tested
 
 
+def test_wrappers_side_by_side_are_not_nested():
+    assert doctor(nn.ModuleDict({"encoder": pefts(), "encoder2": pefts()})) == []
+
+
 def test_inactive_beside_one_that_is_active_is_a_warning():
     model = two_of_ours()
     model.requires_grad_(True)
@@ -283,29 +287,6 @@ def test_a_base_that_trains():
     assert only(doctor(model)).where == ("0",)
 
 
-@pytest.mark.parametrize("targets, name, kept", [
-    (["q", "v"], "default", False), (["q", "v"], "second", True), (["head"], "default", True)])
-def test_what_a_second_wrapping_leaves_of_the_first(targets, name, kept):
-    inner = pefts(init_lora_weights=False)
-    old = inner.base_model.model.blocks[0].q.lora_B["default"].weight.clone()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PEFT warns of it
-        model = get_peft_model(inner, LoraConfig(r=4, target_modules=targets), adapter_name=name)
-    new = model.base_model.model.base_model.model.blocks[0].q.lora_B["default"].weight
-    assert torch.equal(old, new) == kept
-    [found] = [found for found in doctor(model) if found.name == "nested"]
-    assert found.where == ("base_model.model",)
-    assert doctor(nn.ModuleDict({"encoder": pefts(), "encoder2": pefts()})) == []  # side by side
-
-
-def test_idle_in_some_layers_is_a_warning():
-    model = ours()
-    with torch.no_grad():
-        model.blocks[0].q.adapters["default"].lora_A.zero_()
-    found = only(doctor(model, training=False))
-    assert (found.name, found.severity, found.where) == ("idle", "warning", ("blocks.0.q",))
-
-
 def test_a_scaling_that_is_not_the_settings():
     model = pefts(init_lora_weights=False, alpha_pattern={"^blocks.1.q": 2})
     assert doctor(nn.DataParallel(model)) == []
@@ -319,14 +300,6 @@ def test_a_scaling_that_is_not_the_settings():
     for config in (settings, AdapterConfig(**settings), LoraConfig(**settings)):
         assert doctor(ours(), config=config) == []
         assert names(doctor(ours(rule="rslora"), config=config)) == ["scaling"]
-
-
-@pytest.mark.parametrize("r, alpha, noted", [
-    (32, 1, True), (16, 1, False), (1, 16, False), (1, 32, True)])
-def test_which_scales_are_noted(r, alpha, noted):
-    found = doctor(ours(r=r, alpha=alpha))
-    assert names(found) == ["scale"] * noted
-    assert not noted or f"s is {alpha / r:.3g}:" in only(found).symptom
 
 
 def test_which_matrices_the_optimiser_lacks():

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file
 from torch import nn
 
-from lora_edu.nn import inject, load_adapter, lora_layers, merge, save_adapter, set_adapter
+from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter
 from tests.nn.compare import assert_rounding_apart, same_bits
 from tests.nn.models import LAYERS, adapted, peft_matrices, token_ids
 
@@ -38,34 +37,6 @@ def test_a_saved_adapter_loads_to_the_same_bits(tmp_path, alpha, rule):
     assert_rounding_apart(plain(IDS), model(IDS))
     if rule != "none":
         assert same_bits(plain(IDS), model(IDS))
-
-
-def test_one_adapter_of_several_is_saved_whether_active_merged_or_neither(tmp_path):
-    model, plain = adapted()
-    want = model(IDS)
-    save_adapter(model, tmp_path / "before")
-    inject(model, ["q", "head"], 2, 4, rng=rng(), name="b", start="both random")
-    save_adapter(model, tmp_path / "inactive")
-    set_adapter(model, "default")
-    merge(model)
-    save_adapter(model, tmp_path / "merged")
-    texts, weights = zip(*[((tmp_path / d / CONFIG).read_text(), load_file(tmp_path / d / WEIGHTS))
-                           for d in ("before", "inactive", "merged")], strict=True)
-    assert len({*texts}) == 1
-    assert all(same_bits(w[key], weights[0][key]) for w in weights for key in weights[0])
-    load_adapter(plain, tmp_path / "merged")
-    assert same_bits(plain(IDS), want)
-
-
-def test_an_adapter_loads_beside_another_one(tmp_path):
-    model, plain = adapted()
-    save_adapter(model, tmp_path)
-    inject(plain, ["q", "head"], 2, 4, rng=rng(), name="b", start="both random")
-    other = plain(IDS)
-    load_adapter(plain, tmp_path)
-    assert same_bits(plain(IDS), model(IDS))
-    set_adapter(plain, "b")
-    assert same_bits(plain(IDS), other)
 
 
 @pytest.mark.parametrize("file_dtype", [torch.bfloat16, torch.float32, torch.float64])

@@ -87,13 +87,3 @@ def test_a_change_of_adapters_unmerges(change):
     layer.merge()
     change(layer)
     assert not layer.merged
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_weight_merged_without_adapters_is_not_w0_itself(kind, dtype):
-    layer = make_layer(kind, dtype=dtype)
-    layer.set_adapter([])
-    layer.merge()
-    assert same_bits(layer.merged_weight, layer.base_layer.weight)
-    assert layer.merged_weight.data_ptr() != layer.base_layer.weight.data_ptr()

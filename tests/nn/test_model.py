@@ -1,6 +1,5 @@
 """A model's adapters: switched, merged, deleted; and the model of before is back."""
 
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +10,6 @@ from lora_edu.nn import (
     delete_adapter,
     inject,
     lora_layers,
-    loraplus_groups,
     merge,
     merge_and_unload,
     set_adapter,
@@ -55,13 +53,6 @@ def test_adapters_are_switched_and_the_base_is_still_there():
     assert lora_layers(model)["head"].active_adapters == ["b"]
     assert lora_layers(model)["blocks.0.v"].active_adapters == ["default", "b"]
     assert lora_layers(model)["blocks.0.q"].active_adapters == ["default"]
-
-
-def test_switching_leaves_a_head_that_trains_alone():
-    model, _, _ = two_adapters()
-    model.tokens.requires_grad_(True)
-    set_adapter(model, "default")
-    assert "tokens.weight" in trainable(model)
 
 
 @pytest.mark.claim("obs-no-trace")
@@ -134,20 +125,3 @@ def test_a_base_that_a_hook_has_changed_is_not_merged(add):
             call(model)
         assert_unchanged(model, before)
     assert same_bits(model(token_ids(3, 7)), want)
-
-
-# LoRA+
-
-def test_loraplus_groups_hold_everything_that_trains_once():
-    model, _, _ = two_adapters()
-    model.tokens.requires_grad_(True)
-    rest, B = loraplus_groups(model, lr=0.01, ratio=16)
-    assert (rest["lr"], B["lr"]) == (0.01, 0.16)
-    names = {id(p): name for name, p in model.named_parameters()}
-    assert sorted(names[id(p)] for p in B["params"]) == [
-        name for name in sorted(trainable(model)) if name.endswith("b.lora_B")]
-    assert sorted(names[id(p)] for p in [*rest["params"], *B["params"]]) == \
-        sorted(trainable(model))
-
-
-# Errors
