@@ -130,8 +130,8 @@ class AdapterConfig:
     def from_peft(cls, config: AdapterConfig | LoraConfig) -> AdapterConfig:
         """PEFT's ``LoraConfig`` for a new adapter; an AdapterConfig as it is.
 
-        Raises ValueError for a setting that has no counterpart here, and for a task or a mode
-        in which PEFT would train something else than the adapter.
+        Raises ValueError for a setting that has no counterpart here, and for a task in which PEFT
+        would train the model's head as well.
         """
         if isinstance(config, cls):
             return config

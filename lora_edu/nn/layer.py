@@ -212,7 +212,7 @@ class LoRALayer(nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """The weight that the layer computes with: W0 + ΔW, rounded as :meth:`merge` rounds it.
+        """The weight that the layer computes with, W0 + ΔW, rounded as :meth:`merge` rounds it.
 
         For code that reads a layer's weight and does not call it, as T5 and the fast path of
         ``nn.TransformerEncoderLayer`` do. It is added up anew at each reading, with gradients.

@@ -45,7 +45,7 @@ def only(found):
     return finding
 
 
-@pytest.mark.claim("obs-doctor")
+@pytest.mark.claim("obs-doctor", "obs-doctor-trace")
 @pytest.mark.parametrize("fault", PLANTED, ids=lambda fault: fault.plant.__name__)
 def test_each_planted_fault_is_found_and_after_its_remedy_nothing(fault):
     asked = fault.plant()
