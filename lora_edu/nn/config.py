@@ -142,9 +142,8 @@ class AdapterConfig:
             raise ValueError("task_type must not be one for which PEFT trains the model's head too "
                              f"({', '.join(HEADS)}), got {settings['task_type']!r}; to train it, "
                              "leave this off and call requires_grad_(True) on the head")
-        start = settings.get("init_lora_weights", True)
         return replace(cls._from(settings),
-                       init_lora_weights=start.lower() if isinstance(start, str) else start)
+                       init_lora_weights=settings.get("init_lora_weights", True))
 
     @classmethod
     def _from(cls, settings: dict[str, Any]) -> AdapterConfig:

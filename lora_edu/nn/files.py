@@ -112,8 +112,6 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
         ...     save_adapter(model, folder)
         ...     load_adapter(model, folder, "as saved")
         ['0', '2']
-        >>> model[0].active_adapters
-        ['as saved']
     """
     model, directory = inner(_check.instance("model", model, nn.Module)), Path(directory)
     config_file, weights_file = directory / CONFIG, directory / WEIGHTS

@@ -97,7 +97,7 @@ class LoRALayer(nn.Module):
 
     Args:
         base_layer: The layer itself; its parameters are frozen.
-        r, alpha, name, rng, adapter, settings: The first adapter, see :meth:`add_adapter`.
+        r, alpha, name, adapter, settings: The first adapter, see :meth:`add_adapter`.
 
     Raises:
         TypeError, ValueError: As :meth:`add_adapter` does; for a base_layer that is not of the very
@@ -110,9 +110,6 @@ class LoRALayer(nn.Module):
         >>> layer.add_adapter("second", r=1, alpha=8)
         >>> list(layer.adapters), layer.active_adapters
         (['default', 'second'], ['second'])
-        >>> layer.set_adapter(["default", "second"])  # both count, and train
-        >>> [adapter.r for adapter in layer.active]
-        [2, 1]
     """
 
     base_type: type[nn.Module]
@@ -120,8 +117,7 @@ class LoRALayer(nn.Module):
     distribution: str | float
 
     def __init__(self, base_layer: nn.Module, r: int | None = None, alpha: float | None = None, *,
-                 name: str = "default", rng: Draws = None, adapter: LowRank | None = None,
-                 **settings):
+                 name: str = "default", adapter: LowRank | None = None, **settings):
         super().__init__()
         self.check_base(base_layer)
         self.base_layer = base_layer
@@ -129,7 +125,7 @@ class LoRALayer(nn.Module):
         self.active_adapters: list[str] = []
         self.register_buffer("merged_weight", None, persistent=False)
         self.register_load_state_dict_post_hook(_unmerge_after_loading)
-        self.add_adapter(name, r, alpha, rng=rng, adapter=adapter, **settings)
+        self.add_adapter(name, r, alpha, adapter=adapter, **settings)
         self.train(base_layer.training)
         base_layer.requires_grad_(False)
 
@@ -158,24 +154,23 @@ class LoRALayer(nn.Module):
         return LowRank(d, k, r, alpha, device=weight.device, **pefts | given)
 
     def add_adapter(self, name: str, r: int | None = None, alpha: float | None = None, *,
-                    rng: Draws = None, adapter: LowRank | None = None, **settings) -> None:
+                    adapter: LowRank | None = None, **settings) -> None:
         """Add an adapter and make it the only active one.
 
         Args:
             name: What it is called.
-            r, alpha, rng: See :class:`LowRank`.
-            adapter: One that is made already, in place of r, alpha, rng and settings.
-            settings: rule, start, distribution, dropout, dtype; see :class:`LowRank`. start and
-                distribution are PEFT's for this kind of layer unless given. dtype is the base's,
-                but no narrower than float32, unless given: beside a base in bfloat16 or float16 it
-                is float32, as in PEFT.
+            r, alpha: See :class:`LowRank`.
+            adapter: One that is made already, in place of r, alpha and settings.
+            settings: rng, rule, start, distribution, dropout, dtype; see :class:`LowRank`. start
+                and distribution are PEFT's for this kind of layer unless given. dtype is the
+                base's, but no narrower than float32, unless given: beside a base in bfloat16 or
+                float16 it is float32, as in PEFT.
 
         Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.
         Then nothing has changed.
         """
         self.check_new_name(name)
-        self.adapters[name] = adapter or self.new_adapter(self.base_layer, r, alpha, rng=rng,
-                                                          **settings)
+        self.adapters[name] = adapter or self.new_adapter(self.base_layer, r, alpha, **settings)
         self.set_adapter(name)
 
     def check_new_name(self, name: str) -> None:
