@@ -1,9 +1,8 @@
 """LoRA in PyTorch: layers with adapters, put into any model, merged, switched, saved and loaded.
 
-In the order of a first reading: ``lowrank`` (A, B, s), ``layer`` (the formula), ``named`` (several
-adapters, merging), ``targets`` (layers by name), ``config`` (PEFT's settings), ``inject`` (into a
-model), ``model`` (all layers at once), ``files`` (PEFT's format), ``doctor`` (what is wrong
-with a model; its tests are in ``diagnosis``).
+In the order of a first reading: ``layer`` (A, B, s; the formula; several adapters, merging),
+``targets`` (layers by name), ``config`` (PEFT's settings), ``inject`` (into a model), ``model``
+(all layers at once), ``files`` (PEFT's format), ``doctor`` (what is wrong with a model).
 """
 
 try:
@@ -14,8 +13,7 @@ except ModuleNotFoundError as error:
 from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter
 from lora_edu.nn.inject import inject
-from lora_edu.nn.layer import LoRAEmbedding, LoRALinear
-from lora_edu.nn.lowrank import LowRank
+from lora_edu.nn.layer import LoRAEmbedding, LoRALayer, LoRALinear, LowRank
 from lora_edu.nn.model import (
     delete_adapter,
     lora_layers,
@@ -26,7 +24,6 @@ from lora_edu.nn.model import (
     unload,
     unmerge,
 )
-from lora_edu.nn.named import LoRALayer
 
 __all__ = [
     "AdapterConfig", "LoRAEmbedding", "LoRALayer", "LoRALinear", "LowRank", "delete_adapter",

@@ -10,14 +10,16 @@ import json
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from lora_edu import _check
-from lora_edu.nn.layer import LoRAEmbedding
-from lora_edu.nn.lowrank import LowRank
-from lora_edu.nn.targets import Targets, checked, fits, matches, walk
+from lora_edu.nn.layer import LowRank, plain
+from lora_edu.nn.targets import Targets, checked, matches, walk
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
 
 CONSTANT = {"peft_type": "LORA", "task_type": None, "base_model_name_or_path": None, "bias": "none",
             "fan_in_fan_out": False, "inference_mode": True}
@@ -37,33 +39,27 @@ STARTS = {True: ({}, {}), False: ({"start": "both random"}, {"start": "both rand
 HEADS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS")  # tasks for which PEFT trains the head, too
 
 
-class PeftConfig(Protocol):
-    """What is used of PEFT's ``LoraConfig``."""
-
-    peft_type: Any
-
-    def to_dict(self) -> dict[str, Any]:
-        """All settings by name."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class AdapterConfig:
     """The part of PEFT's ``LoraConfig`` that is plain LoRA, under PEFT's names.
 
-    r, lora_alpha, use_rslora: the rank, α, and whether s = α/√r rather than α/r.
-    target_modules, exclude_modules: which layers, see :func:`inject`.
-    lora_dropout: the share of a layer's inputs that is zeroed on their way to A, while training.
-    rank_pattern, alpha_pattern: {regular expression: value} for layers that differ from r and
-    lora_alpha; the first that matches a layer's name, or its end after a dot, counts.
-    init_lora_weights: where A and B start. True makes one random and the other zero, and False both
-    random; ``"gaussian"`` is True with N(0, 1/r²) for the A of a Linear.
+    Args:
+        r, lora_alpha, use_rslora: The rank, α, and whether s = α/√r rather than α/r.
+        target_modules, exclude_modules: Which layers, see :func:`inject`.
+        lora_dropout: The share of a layer's inputs that is zeroed on their way to A, in training.
+        rank_pattern, alpha_pattern: {regular expression: value} for layers that differ from r and
+            lora_alpha; the first that matches a layer's name, or its end after a dot, counts.
+        init_lora_weights: Where A and B start. True makes one random and the other zero, and False
+            both random; ``"gaussian"`` is True with N(0, 1/r²) for the A of a Linear.
 
-    Raises TypeError or ValueError for a value that is not possible.
+    Raises:
+        TypeError, ValueError: For a value that is not possible.
 
-    >>> config = AdapterConfig(r=8, lora_alpha=16, target_modules=["q", "v"], rank_pattern={"v": 2})
-    >>> config.for_layer("blocks.0.q"), config.for_layer("blocks.0.v")
-    ((8, 16), (2, 16))
+    Example:
+        >>> config = AdapterConfig(r=8, lora_alpha=16, target_modules=["q", "v"],
+        ...                        rank_pattern={"v": 2})
+        >>> config.for_layer("blocks.0.q"), config.for_layer("blocks.0.v")
+        ((8, 16), (2, 16))
     """
 
     r: int
@@ -98,10 +94,10 @@ class AdapterConfig:
                 _by_pattern(self.alpha_pattern, path, self.lora_alpha))
 
     def settings(self, path: str, layer: nn.Module) -> dict[str, Any]:
-        """The arguments of :meth:`LoRALayer.add_adapter` for the layer with this name."""
+        """The settings of :class:`LowRank` for the layer with this name."""
         r, alpha = self.for_layer(path)
         of_linear, of_embedding = STARTS[self.init_lora_weights]
-        start = of_embedding if isinstance(layer, (nn.Embedding, LoRAEmbedding)) else of_linear
+        start = of_embedding if isinstance(plain(layer), nn.Embedding) else of_linear
         return {"r": r, "alpha": alpha, "rule": "rslora" if self.use_rslora else "lora",
                 "dropout": self.lora_dropout, **start}
 
@@ -122,7 +118,7 @@ class AdapterConfig:
         Raises ValueError for text that is not JSON or not of LoRA, for a setting that is
         missing, and for one that is on and has no counterpart here.
         """
-        settings = parsed(text)
+        settings = json.loads(text)
         if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
             raise ValueError('this is not a JSON object with "peft_type": "LORA"')
         if settings.get("init_lora_weights", True) not in STARTS_THAT_KEEP_W0:
@@ -131,11 +127,11 @@ class AdapterConfig:
         return cls._from(settings)
 
     @classmethod
-    def from_peft(cls, config: AdapterConfig | PeftConfig) -> AdapterConfig:
+    def from_peft(cls, config: AdapterConfig | LoraConfig) -> AdapterConfig:
         """PEFT's ``LoraConfig`` for a new adapter; an AdapterConfig as it is.
 
-        Raises ValueError for a setting that has no counterpart here, and for a task or a mode
-        in which PEFT would train something else than the adapter.
+        Raises ValueError for a setting that has no counterpart here, and for a task in which PEFT
+        would train the model's head as well.
         """
         if isinstance(config, cls):
             return config
@@ -146,11 +142,8 @@ class AdapterConfig:
             raise ValueError("task_type must not be one for which PEFT trains the model's head too "
                              f"({', '.join(HEADS)}), got {settings['task_type']!r}; to train it, "
                              "leave this off and call requires_grad_(True) on the head")
-        if settings.get("inference_mode"):
-            raise ValueError("inference_mode must be off for an adapter that is to train, got True")
-        start = settings.get("init_lora_weights", True)
         return replace(cls._from(settings),
-                       init_lora_weights=start.lower() if isinstance(start, str) else start)
+                       init_lora_weights=settings.get("init_lora_weights", True))
 
     @classmethod
     def _from(cls, settings: dict[str, Any]) -> AdapterConfig:
@@ -186,14 +179,6 @@ class AdapterConfig:
                    alpha_pattern=_exceptions(alphas, alpha))
 
 
-def parsed(text: str) -> Any:
-    """What a text says in JSON. ValueError for a text that is not JSON."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"this is not JSON: {error}") from None
-
-
 def _pefts_alpha(adapter: LowRank) -> float:
     """The alpha that gives the adapter's scaling under PEFT's rules: α/r, or α/√r for rsLoRA."""
     alpha = float(adapter.alpha * adapter.r if adapter.rule == "none" else adapter.alpha)
@@ -203,7 +188,7 @@ def _pefts_alpha(adapter: LowRank) -> float:
 def _by_pattern(patterns: dict, path: str, otherwise):
     """The value of the first pattern that matches a layer's name, as PEFT looks it up."""
     return next((value for pattern, value in patterns.items()
-                 if fits(_ending(pattern), path)), otherwise)
+                 if matches(path, _ending(pattern))), otherwise)
 
 
 def _ending(pattern: str) -> str:

@@ -1,102 +1,400 @@
-"""Why does it not train, or not do what was trained? Tests on a model with adapters, at rest and at
-work.
+"""Diagnose common LoRA faults, with or without running the model.
 
-Imports torch and the NumPy core; PEFT's models are known by their structure.
+In the order of reading: what is reported, what is looked at, what the tests ask, the table of
+tests, and ``doctor``, which makes them. PEFT's layers are known by their structure.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from typing import Any
+import copy
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from lora_edu import _check
-from lora_edu.nn.config import AdapterConfig, PeftConfig
-from lora_edu.nn.diagnosis import adapters, gradients, labels, numbers, optimisation, outputs
-from lora_edu.nn.diagnosis.anatomy import Case, settings_of
-from lora_edu.nn.diagnosis.findings import Diagnosis
+from lora_edu.adapter import scaling
+from lora_edu.nn.config import AdapterConfig
+from lora_edu.nn.files import PREFIX
+from lora_edu.nn.layer import LoRALayer
 
-TESTS = tuple(test for module in (adapters, numbers, optimisation, labels, gradients, outputs)
-              for test in module.TESTS)
+SEVERITIES = ("error", "warning", "note")  # cannot work; hardly meant; look whether it is meant
+HALF = (torch.bfloat16, torch.float16)
+OF_PEFTS_LAYER = ("base_layer", "lora_A", "lora_B", "scaling", "active_adapters")
+
+
+# What is reported
+
+class Finding(NamedTuple):
+    """One thing that is, or may be, wrong. symptom: what was seen. where: names of modules."""
+
+    name: str
+    severity: str
+    symptom: str
+    cause: str
+    remedy: str
+    where: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        more = f" and {len(self.where) - 3} more" if len(self.where) > 3 else ""
+        return (f"{self.severity}: {self.symptom} [{self.name}]\n"
+                f"  cause:  {self.cause}\n  remedy: {self.remedy}\n"
+                f"  where:  {', '.join(self.where[:3])}{more}")
+
+
+class Diagnosis(list[Finding]):
+    """The findings, the worst first. ``tested``: the names of what was looked for."""
+
+    def __init__(self, findings: Iterable[Finding], tested: Iterable[str]):
+        super().__init__(sorted(findings, key=lambda found: SEVERITIES.index(found.severity)))
+        self.tested = tuple(dict.fromkeys(tested))
+
+    def __str__(self) -> str:
+        rest = f"found of {len(self.tested)} looked for: {', '.join(self.tested)}"
+        return "\n".join([*map(str, self), f"{len(self) or 'nothing'} {rest}"])
+
+    __repr__ = __str__
+
+
+# What is looked at
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One adapter of one layer. parameters: A, B, and what DoRA and others add. weight: W0."""
+
+    layer: str
+    adapter: str
+    A: nn.Parameter
+    B: nn.Parameter
+    parameters: list[nn.Parameter]
+    weight: torch.Tensor | None
+    scaling: float
+    active: bool
+    merged: bool
+
+    @property
+    def trains(self) -> bool:
+        return any(p.requires_grad for p in self.parameters)
+
+    @property
+    def learns(self) -> bool:
+        return self.active and self.trains and not self.merged
+
+
+def parts_of(model: nn.Module) -> Iterator[Part]:
+    """The parts of every LoRA layer, ours and PEFT's, in the order of the model."""
+    for path, layer in model.named_modules():
+        if isinstance(layer, LoRALayer):
+            for name, pair in layer.adapters.items():
+                active = name in layer.active_adapters
+                yield Part(path, name, pair.lora_A, pair.lora_B, list(pair.parameters()),
+                           layer.base_layer.weight, pair.scaling, active, active and layer.merged)
+        elif all(hasattr(layer, attribute) for attribute in OF_PEFTS_LAYER):
+            both = ({**layer.lora_A, **layer.lora_embedding_A},
+                    {**layer.lora_B, **layer.lora_embedding_B})
+            on = () if layer.disable_adapters else layer.active_adapters
+            for name in both[0]:
+                A, B = (getattr(of[name], "weight", of[name]) for of in both)
+                own = [p for key, p in layer.named_parameters()  # lora_A.NAME.weight
+                       if key.startswith("lora_") and key.split(".")[1] == name]
+                yield Part(path, name, A, B, own, getattr(layer.get_base_layer(), "weight", None),
+                           layer.scaling[name], name in on, name in layer.merged_adapters)
+
+
+class Case:
+    """What the doctor is asked about, and what is read from it once."""
+
+    def __init__(self, model, batch, optimiser, loss_fn, reference, config):
+        self.model, self.batch, self.optimiser = model, batch, optimiser
+        self.loss_fn, self.reference = loss_fn, reference
+        self.parts = list(parts_of(model))
+        self.active = [part for part in self.parts if part.active]
+        self.learning = [part for part in self.parts if part.learns]
+        held = {}
+        for module in model.modules():
+            held |= getattr(module, "peft_config", None) or {}
+        given = {part.adapter: config or held.get(part.adapter, {}) for part in self.parts}
+        self.settings = {adapter: some if isinstance(some, Mapping) else vars(some)
+                         for adapter, some in given.items()}
+
+
+@contextmanager
+def _twin(model: nn.Module) -> Iterator[nn.Module]:
+    """A copy to run, which shares what is frozen; torch's random numbers are as before."""
+    frozen = {id(p): p for p in model.parameters() if not p.requires_grad}
+    devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
+    with torch.random.fork_rng(devices=list(devices)):
+        yield copy.deepcopy(model, frozen)
+
+
+# What the tests ask. Each returns the parts, or the names of modules, that show the fault; with
+# them, where they differ from case to case, the words for the braces in the table.
+
+def inactive(case: Case):
+    learning = [part for part in case.parts if part.trains]
+    idle = [part for part in learning if not part.active]
+    return idle, {"severity": "warning" if len(idle) < len(learning) else "error",
+                  "idle": sorted({part.adapter for part in idle}),
+                  "active": sorted({part.adapter for part in case.active}) or "no adapter"}
+
+
+def nested(case: Case):
+    wrappers = [name for name, module in case.model.named_modules()
+                if hasattr(module, "peft_config") and hasattr(type(module), "get_base_model")]
+    return [name for name in wrappers  # side by side, as of an encoder and a decoder, is well
+            if any(not outer or name.startswith(outer + ".") for outer in wrappers
+                   if outer != name)]
+
+
+def zero_update(case: Case):
+    idle = [part for part in case.active if not part.A.any() or not part.B.any()]
+    return idle, {"severity": "error" if len(idle) == len(case.active) else "warning"}
+
+
+def other_scaling(case: Case):
+    wrong = {}
+    for part in case.parts:
+        settings = case.settings[part.adapter]
+        if settings.get("peft_type", "LORA") == "LORA" and {"r", "lora_alpha"} <= {*settings}:
+            r, alpha = AdapterConfig(
+                r=settings["r"], lora_alpha=settings["lora_alpha"], target_modules=[""],
+                rank_pattern=settings.get("rank_pattern") or {},
+                alpha_pattern=settings.get("alpha_pattern") or {},
+            ).for_layer(part.layer.rpartition(PREFIX)[2].removeprefix("module."))
+            want = scaling(r, alpha, "rslora" if settings.get("use_rslora") else "lora")
+            if abs(part.scaling - want) > 1e-6 * want:
+                wrong[part] = {"have": part.scaling, "want": want}
+    return list(wrong), next(iter(wrong.values()), {})
+
+
+def unusual_scale(case: Case):
+    parts = [part for part in case.active if not 1 / 32 < abs(part.scaling) < 32]
+    return parts, {"s": ", ".join(f"{s:.3g}" for s in sorted({part.scaling for part in parts}))}
+
+
+def not_given(case: Case):
+    given = {id(p) for group in case.optimiser.param_groups for p in group["params"]}
+    ours = [(part, p) for part in case.learning for p in part.parameters if p.requires_grad]
+    missing = [part for part, p in ours if id(p) not in given]
+    return missing, {"missing": len(missing), "all": len(ours)}
+
+
+def stuck(case: Case):
+    steps = {part: int(case.optimiser.state.get(p, {}).get("step", 0))
+             for part in case.learning for p in (part.A, part.B) if not p.any()}
+    return [part for part, taken in steps.items() if taken >= 2]
+
+
+def without_gradient(case: Case):
+    with torch.inference_mode(False), torch.enable_grad(), _twin(case.model) as model, \
+            warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "None of the inputs have requires_grad")  # found below
+        loss = case.loss_fn(model, case.batch) if case.loss_fn else model(**case.batch).loss
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            raise TypeError(f"the loss must be a tensor of one number, got {type(loss).__name__}")
+        learning = [part for part in parts_of(model) if part.learns]
+        if loss.requires_grad and learning:
+            loss.backward()
+        return [part for part in learning
+                if any(p.grad is None for p in (part.A, part.B) if p.requires_grad)]
+
+
+def unlike_reference(case: Case):
+    near = 0.02 if any(p.dtype in HALF for p in case.model.parameters()) else 0.001
+    with _twin(case.model) as model, torch.no_grad():
+        far = _distance(case, model.eval(), 0, near)
+        powers = EXPLAINED if far > near and any(not part.merged for part in case.active) else ()
+        words = next((EXPLAINED[power] for power in powers
+                      if _distance(case, model, power, near) <= max(near, far / 10)), {})
+    return [type(model).__name__] if far > near else [], {"far": far, **words}
+
+
+TWICE = {"cause": "a merged model was loaded as the base: the update counts twice",
+         "remedy": "load the original base, or leave the adapter off"}
+OTHER_RULE = {"cause": "of training and serving one divides α by √r (use_rslora), the other by r",
+              "remedy": "serve as it was trained; if a program knows α/r alone, give it α·√r for α"}
+EXPLAINED = {None: TWICE, 1: OTHER_RULE, -1: OTHER_RULE}  # by the power of √r; None: s = 0
+
+
+def _distance(case: Case, model: nn.Module, power: int | None, near: float) -> float:
+    """‖logits − reference‖/‖reference‖, with s multiplied by √r to this power; None: with s = 0.
+
+    Each row less its mean, for an offset that all logits share means nothing, and would make any
+    difference look small; what rounding such an offset may do is let pass.
+    """
+    factors = {id(part.B): 0.0 if power is None else part.A.shape[0] ** (power / 2)
+               for part in parts_of(model)}  # on those that do not count, without effect
+    changed = {name: p * factors[id(p)] for name, p in model.named_parameters()
+               if id(p) in factors and power != 0}
+    args, named = ((), dict(case.batch)) if isinstance(case.batch, Mapping) else ((case.batch,), {})
+    named.pop("labels", None)
+    outputs = torch.func.functional_call(model, changed, args, named)
+    logits = getattr(outputs, "logits", outputs).double()
+    reference = case.reference.to(logits)
+    off, rest = logits - reference, reference
+    if reference.shape[-1] > 1:
+        off, rest = (x - x.mean(-1, keepdim=True) for x in (off, rest))
+    return ((off.norm() - near / 5 * reference.norm()) / rest.norm()).item()
+
+
+# The table of tests
+
+class Test(NamedTuple):
+    """It is made only where there is what it needs: training, use, or an argument."""
+
+    name: str
+    severity: str
+    needs: tuple[str, ...]
+    find: Callable[[Case], Any]
+    symptom: str
+    cause: str
+    remedy: str
+
+
+TESTS = (
+    Test("no-adapter", "error", ("training",),
+         lambda case: [] if case.parts else [type(case.model).__name__],
+         "the model has no LoRA layer of PEFT or lora_edu: nothing of LoRA trains",
+         "the adapter went into another copy of the model, was not kept, or has been unloaded",
+         "train the model that get_peft_model returns, or that inject was called on"),
+    Test("frozen", "error", ("training",),
+         lambda case: [] if any(part.trains for part in case.parts) else case.parts,
+         "no number of any adapter trains: requires_grad is off in all",
+         "from_pretrained loads an adapter to be used, or requires_grad_(False) came after it",
+         "load with is_trainable=True; or freeze first and put the adapter in then"),
+    Test("inactive", "error", ("training",), inactive,
+         "{idle} would train, but what counts in the output is {active}",
+         "another adapter was set or loaded, the adapters were disabled, or requires_grad was set "
+         "by hand", "call set_adapter with the name that is to train"),
+    Test("merged", "error", ("training",), lambda case: [p for p in case.parts if p.merged],
+         "the adapter is merged into the weight: A and B get no gradient",
+         "merge_adapter (lora_edu: merge) was called for an evaluation and not undone",
+         "call unmerge_adapter (lora_edu: unmerge) before training goes on"),
+    Test("base-trains", "warning", ("training",),
+         lambda case: [part for part in case.parts if getattr(part.weight, "requires_grad", False)],
+         "W0 trains as well: the saved adapter alone will not be the trained model",
+         "requires_grad_(True) was called on the model after the adapter was put in",
+         "call requires_grad_(False) on the base's layers, or save all weights"),
+    Test("base-trains", "warning", ("training",),
+         lambda case: [name for name, module in case.model.named_modules()
+                       if module.training and getattr(module, "track_running_stats", False)],
+         "running statistics move: the adapter alone will not be the trained model",
+         "a BatchNorm in train mode gathers them, frozen too, and no file has them",
+         "call eval() on these modules for as long as the adapter trains"),
+    Test("nested", "error", (), nested,
+         "a PeftModel was wrapped again: where the new adapter has the same name and layer, what "
+         "was learned is gone",
+         "get_peft_model ran on a model that had an adapter, as when a notebook's cell runs twice",
+         "load the base again (or unload); for a second adapter call add_adapter"),
+    Test("both-zero", "error", ("training",),
+         lambda case: [p for p in case.learning if not p.A.any() and not p.B.any()],
+         "A and B are both zero: both gradients are zero, at every step",
+         "an initialisation of all parameters (init.zeros_, empty weights) ran over the adapter",
+         "draw A again: reset_lora_parameters in PEFT, inject anew here"),
+    Test("idle", "error", ("use",), zero_update,
+         "BA is exactly zero: with the adapter the layer computes what it does without",
+         "it was never trained, or its file's names did not fit the model's and were passed over",
+         "compare the file's keys with the model's; look for “missing keys” in the log"),
+    Test("scaling", "warning", (), other_scaling,
+         "s is {have:g}, by the settings it is {want:g}",
+         "the settings are of another adapter, the rule is another, or the scaling was set later",
+         "load the adapter with its own adapter_config.json, and serve with the rule that it was "
+         "trained with; where a program knows α/r alone, give it α·√r for α/√r"),
+    Test("scale", "note", (), unusual_scale,
+         "s is {s}: it multiplies all that BA adds, and so Adam's first step",
+         "α was left at a default, or r was changed and α kept, or α/√r came with the α of α/r",
+         "nothing, if the rate was tuned with it; else set α so that s is near 1, or search again"),
+    Test("not-in-optimiser", "error", ("training", "optimiser"), not_given,
+         "{missing} of {all} matrices of the adapter are not in the optimiser",
+         "the optimiser was made before the adapter was put in, or for another copy of the model, "
+         "or the parameters were chosen by name or while another adapter was active",
+         "make the optimiser after the adapter, of all parameters with requires_grad"),
+    Test("stuck", "error", ("training", "optimiser"), stuck,
+         "after two steps or more a matrix is exactly zero still",
+         "its gradient or its rate was 0 in each step, or a copy trains that is not written back",
+         "give the doctor a batch; if the optimiser is sharded, gather the weights first"),
+    Test("half-precision", "warning", ("training",),
+         lambda case: [part for part in case.learning if part.A.dtype in HALF],
+         "A and B train in half precision: a step below half their spacing is rounded away",
+         "the whole model was cast after the adapter was put in, or autocast_adapter_dtype is off",
+         "keep A and B in float32 (the default of PEFT and lora_edu), or round stochastically"),
+    Test("no-gradient", "error", ("training", "batch"), without_gradient,
+         "no gradient comes to the adapter in these layers",
+         "gradient checkpointing of the reentrant kind, and an input that needs no gradient (the "
+         "embedding is frozen); or the layer is not used, or its output is detached",
+         "model.enable_input_require_grads(), or checkpoints with use_reentrant=False; else look "
+         "for detach, no_grad, inference_mode, .data and .item() after the layer"),
+    Test("reference", "error", ("reference",), unlike_reference,
+         "the outputs are {far:.1%} of the reference's length away from it",
+         "a base with other weights of equal shapes, another adapter, or another input: the doctor "
+         "has tried s = 0, s·√r and s/√r",
+         "compare the outputs of the base alone (adapters disabled) first, then W0, A and B"),
+)
 
 
 def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer | None = None, *,
            loss_fn: Callable[[nn.Module, Any], torch.Tensor] | None = None, training: bool = True,
-           loss_scale: float = 1.0,
-           config: AdapterConfig | PeftConfig | Mapping | str | os.PathLike | None = None,
-           reference: torch.Tensor | None = None) -> Diagnosis:
+           config: Any = None, reference: torch.Tensor | None = None) -> Diagnosis:
     """Test a model with LoRA adapters, of PEFT or of :func:`inject`, and say what is wrong.
 
-    Returns the list of findings, the worst first; ``print`` shows it, and for a model without any
-    says what was tested. Each has a ``name``, a ``severity`` ("error", "warning" or "note"), a
-    ``symptom``, a ``cause``, a ``remedy``, and ``where``, the modules' names.
-
-    model: as it stands before a step of training, or before it is used.
-    batch: what a step takes. A dict is given as ``model(**batch)``, whose ``loss`` counts; for
-    anything else give loss_fn. Without a batch the model is not run.
-    optimiser: the one that will make the step.
-    loss_fn: a function of (model, batch) that returns the loss, a tensor of one number.
-    training: whether the model is to be trained (True) or used (False).
-    loss_scale: what the loss is multiplied by before it goes backwards, as by a ``GradScaler``.
-    config: the settings that the adapter was trained with: PEFT's, an :class:`AdapterConfig`, a
-    dict, or the path of adapter_config.json or of its folder. Otherwise what the model holds.
-    reference: the logits that the trained model gave for this batch, in eval mode. They are
-    compared as they are, and less the mean of each row, so that an offset hides no difference.
-
-    Labels are tested for causal language models (as transformers or PEFT call the model; where
-    neither does, the finding says so).
-
     Nothing is changed: parameters, gradients, buffers, modes and torch's random numbers are as they
-    were, to the bit. With a batch the model runs forwards and backwards, mostly once and at most
-    twice; with a reference, forwards up to four times.
+    were, to the bit. With a batch a copy of the model, which shares what is frozen, runs forwards
+    and backwards once; with a reference, forwards up to four times.
 
-    What it cannot see: wrong or too few data, a wrong chat template, tokens that are not the
-    model's, a learning rate that is too large or too small, a rank that is too low; dropout that is
-    not a module; what a sharded or compiled trainer does with the parameters; layers of PEFT other
-    than LoRA's. A finding says where to look, and a list without findings proves nothing more than
-    what was tested.
+    It does not look for what goes wrong in any fine-tuning (data, labels, rates, NaN), nor at
+    layers of PEFT other than LoRA's. No findings prove nothing more than what was tested.
 
-    Raises TypeError or ValueError for arguments that are not as said here. With a batch also for a
-    model with hooks that act while gradients arrive (``register_post_accumulate_grad_hook``): an
-    optimiser in them would make a step. What the model raises on the batch passes through.
+    Args:
+        model: As it stands before a step of training, or before it is used.
+        batch: What a step takes. A dict is given as ``model(**batch)``, whose ``loss`` counts; for
+            anything else give loss_fn. Without a batch the model is not run.
+        optimiser: The one that will make the step.
+        loss_fn: A function of (model, batch) that returns the loss, a tensor of one number.
+        training: Whether the model is to be trained (True) or used (False).
+        config: The settings that the adapter was trained with: PEFT's, an :class:`AdapterConfig`,
+            or a dict. Otherwise what the model holds.
+        reference: The logits that the trained model gave for this batch, in eval mode. They are
+            compared less the mean of each row, so that an offset hides no difference.
 
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)  # too early
-    >>> found = inject(model, ["0", "2"], r=2, alpha=4)
-    >>> print(doctor(model, optimiser=optimiser))
-    error: no matrix of the adapter in the optimiser [not-in-optimiser]
-      cause:  the optimiser was made before the adapter was put in, or for another copy of the model
-      remedy: make the optimiser after the adapter, of all parameters with requires_grad
-      where:  0, 2
-    (1 found by 17 tests)
-    >>> trained = [p for p in model.parameters() if p.requires_grad]
-    >>> doctor(model, optimiser=torch.optim.AdamW(trained, lr=1e-3)) == []
-    True
+    Returns:
+        The list of findings, the worst first, which ``print`` shows: name, severity ("error",
+        "warning" or "note"), symptom, cause, remedy, and where, the modules' names.
+
+    Raises:
+        TypeError: For a loss that is not a tensor of one number.
+        ValueError: For a batch that is missing, and for adapters on the device meta.
+
+    Example:
+        >>> from lora_edu.nn import inject
+        >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)  # too early
+        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> [(finding.name, finding.where) for finding in doctor(model, optimiser=optimiser)]
+        [('not-in-optimiser', ('0', '2'))]
     """
     _check.instance("model", model, nn.Module)
-    if optimiser is not None:
-        _check.instance("optimiser", optimiser, torch.optim.Optimizer)
-    if reference is not None:
-        _check.instance("reference", reference, torch.Tensor)
-        if not reference.isfinite().all():
-            raise ValueError("reference must be finite, got "
-                             f"{int((~reference.isfinite()).sum())} non-finite entries")
-    if loss_fn is not None and not callable(loss_fn):
-        raise TypeError(f"loss_fn must be a function of (model, batch), got {loss_fn!r}")
     if batch is None and (loss_fn is not None or reference is not None):
         raise ValueError("batch must be given with loss_fn or reference, got None")
-    if batch is not None and any(p._post_accumulate_grad_hooks for p in model.parameters()):
-        raise ValueError("model must have no hooks that act while gradients arrive, for they would "
-                         "make a step: remove them, or leave batch out")
-    case = Case(model, batch, optimiser, loss_fn, _check.flag("training", training),
-                _check.number("loss_scale", loss_scale, above=0.0),
-                None if config is None else settings_of(config), reference)
-    if any(part.A.is_meta or part.B.is_meta for part in case.parts):
+    case = Case(model, batch, optimiser, loss_fn, reference, config)
+    if any(p.is_meta for part in case.parts for p in part.parameters):
         raise ValueError("model must hold its adapters' numbers, they are on the device meta")
-    made = [test for test in TESTS if all(map(case.has, getattr(test, "needs", ())))]
-    return Diagnosis([found for test in made for found in test(case)],
-                     [test.__doc__ for test in made])
+    there = {"training" if training else "use"} | {
+        name for name in ("batch", "optimiser", "reference") if getattr(case, name) is not None}
+    made = [test for test in TESTS if there.issuperset(test.needs)]
+    return Diagnosis([found for test in made for found in _findings(test, case)],
+                     [test.name for test in made])
+
+
+def _findings(test: Test, case: Case) -> Iterator[Finding]:
+    """What a test finds, if anything, in its words."""
+    found = test.find(case)
+    seen, words = found if isinstance(found, tuple) else (found, {})
+    if seen:
+        texts = [words.get(key, getattr(test, key)).format(**words)
+                 for key in ("severity", "symptom", "cause", "remedy")]
+        where = dict.fromkeys(getattr(part, "layer", part) for part in seen)
+        yield Finding(test.name, *texts, tuple(where))

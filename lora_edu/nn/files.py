@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,13 +19,14 @@ from torch import nn
 from lora_edu import _check
 from lora_edu.nn.config import AdapterConfig
 from lora_edu.nn.inject import add
+from lora_edu.nn.layer import DTYPES, LoRALayer, plain
 from lora_edu.nn.model import inner, lora_layers
-from lora_edu.nn.named import LoRALayer
 from lora_edu.nn.targets import check_places, select
-from lora_edu.nn.tensors import CONFIG, base, check, keys
 
+CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 DIGEST = "lora_edu_settings"  # in the metadata of the weights
+PREFIX = "base_model.model."  # PEFT's path to the model that an adapter belongs to
 
 
 def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "default") -> None:
@@ -35,22 +35,29 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
     Both files are written aside and then renamed, one after the other; a load that comes in between
     refuses the pair. PEFT has no rule "none": s = α is written as α'/r with α' = α·r.
 
-    Raises ValueError for a name that no layer has, for layers that disagree about rsLoRA or
-    dropout (the file has one value for all), for a model that is itself a LoRA layer, for a layer
-    under two names (PEFT adapts the first alone), and for an adapter that :func:`load_adapter`
-    would refuse (not finite, of another shape or dtype); OSError where the folder cannot be
-    written. Then the files are as they were.
+    Args:
+        model: The model with the adapter.
+        directory: The folder, which is made if it is not there.
+        name: The adapter.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0", "2"], r=2, alpha=4)
-    >>> with TemporaryDirectory() as folder:
-    ...     save_adapter(model, folder)
-    ...     sorted(os.listdir(folder))
-    ['adapter_config.json', 'adapter_model.safetensors']
+    Raises:
+        ValueError: For an unknown name, for layers that disagree about rsLoRA or dropout (the file
+            has one value for all), for a model that is itself a LoRA layer, for a layer under two
+            names (PEFT adapts the first alone), and for an adapter that :func:`load_adapter` would
+            refuse (not finite, of another shape or dtype). Then the files are as they were.
+        OSError: Where the folder cannot be written. Then the files are as they were.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from lora_edu.nn import inject
+        >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> with TemporaryDirectory() as folder:
+        ...     save_adapter(model, folder)
+        ...     sorted(os.listdir(folder))
+        ['adapter_config.json', 'adapter_model.safetensors']
     """
-    model, directory = inner(model), _path_of(directory)
+    model, directory = inner(model), Path(directory)
     layers = lora_layers(model, _check.instance("name", name, str))
     if "" in layers:
         raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
@@ -58,46 +65,55 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
     config = AdapterConfig.of(model, adapters)
     tensors = {key: matrix.detach().clone(memory_format=torch.contiguous_format)
                for path, adapter in adapters.items()
-               for key, matrix in zip(keys(path, layers[path]), (adapter.lora_A, adapter.lora_B),
+               for key, matrix in zip(_keys(path, layers[path]), (adapter.lora_A, adapter.lora_B),
                                       strict=True)}
-    check(tensors, layers, config)
+    _check_tensors(tensors, layers, config)
     check_places(model, layers)
     files = {WEIGHTS: save(tensors, metadata={"format": "pt", DIGEST: config.digest()}),
              CONFIG: config.to_json().encode()}
     directory.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".saving.", dir=directory) as aside:
-        for name, content in files.items():
-            (Path(aside) / name).write_bytes(content)
-        for name in files:
-            os.replace(Path(aside) / name, directory / name)
+        for file, content in files.items():
+            (Path(aside) / file).write_bytes(content)
+        for file in files:
+            os.replace(Path(aside) / file, directory / file)
 
 
 def load_adapter(model: nn.Module, directory: str | os.PathLike,
                  name: str = "default") -> list[str]:
-    """Add the adapter in ``directory``, ours or PEFT's, to ``model``; return its layers' names.
+    """Add the adapter in ``directory``, ours or PEFT's, to ``model``.
 
-    ``name``: what to call it here. As after :func:`lora_edu.nn.inject`, it is the active adapter
-    and the only thing that trains. A and B have the file's dtype or the base's, the wider one, but
-    no narrower than float32: no bit is lost, and they can train.
+    As after :func:`lora_edu.nn.inject`, it is the active adapter and the only thing that trains. A
+    and B have the file's dtype or the base's, the wider one, but no narrower than float32: no bit
+    is lost, and they can train. A name among the file's targets that matches no layer is no error,
+    as in PEFT: the tensors say what has to be there.
 
-    Raises FileNotFoundError for a missing file, and ValueError for a name that is taken and for a
-    file that is damaged, does not fit the model, does not belong to the other file, or asks for
-    more than plain LoRA (DoRA, trained biases, a start that changes W0, …); the message names the
-    file. Then the model is as it was. A name among the file's targets that matches no layer is no
-    error, as in PEFT: the tensors say what has to be there.
+    Args:
+        model: The model that the adapter was trained on, with other adapters or without.
+        directory: The folder with the two files.
+        name: What to call the adapter here.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0", "2"], r=2, alpha=4)
-    >>> with TemporaryDirectory() as folder:
-    ...     save_adapter(model, folder)
-    ...     load_adapter(model, folder, "as saved")
-    ['0', '2']
-    >>> model[0].active_adapters
-    ['as saved']
+    Returns:
+        The names of its layers.
+
+    Raises:
+        FileNotFoundError: For a missing file, which the message names.
+        ValueError: For a name that is taken and for a file that is damaged, does not fit the model,
+            does not belong to the other file, or asks for more than plain LoRA (DoRA, trained
+            biases, a start that changes W0, …); the message names the file. Then the model is as it
+            was.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from lora_edu.nn import inject
+        >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> with TemporaryDirectory() as folder:
+        ...     save_adapter(model, folder)
+        ...     load_adapter(model, folder, "as saved")
+        ['0', '2']
     """
-    model, directory = inner(_check.instance("model", model, nn.Module)), _path_of(directory)
+    model, directory = inner(_check.instance("model", model, nn.Module)), Path(directory)
     config_file, weights_file = directory / CONFIG, directory / WEIGHTS
     with _in(weights_file), safe_open(weights_file, "pt") as file:
         digest, found = (file.metadata() or {}).get(DIGEST), file.keys()  # PEFT writes no digest
@@ -106,33 +122,58 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
         config = AdapterConfig.from_json(config_file.read_text(encoding="utf-8"))
         if digest not in (None, config.digest()):
             raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
-    with _in(config_file):
         found = select(model, config.target_modules, config.exclude_modules)
         if not found:
             raise ValueError("target_modules must match layers of the model, nothing matches "
                              f"{config.target_modules!r}")
     with _in(weights_file):
-        check(tensors, found, config)
+        _check_tensors(tensors, found, config)
     check_places(model, found)
     for module in model.modules():
         if isinstance(module, LoRALayer):
             module.check_new_name(name)
-    add(model, found, name, partial(_settings, found, config, tensors))
+
+    def settings_of(path: str) -> dict:
+        A, B = (tensors.pop(key) for key in _keys(path, found[path]))  # they leave the memory
+        wide = torch.promote_types(A.dtype, torch.float32)
+        return {**config.settings(path, found[path]), "matrices": (A, B),
+                "dtype": torch.promote_types(wide, plain(found[path]).weight.dtype)}
+
+    add(model, found, name, settings_of)
     return list(found)
 
 
-def _settings(found: dict[str, nn.Module], config: AdapterConfig, tensors: dict, path: str) -> dict:
-    """The arguments of ``add_adapter`` for one layer; its A and B leave ``tensors``."""
-    A, B = (tensors.pop(key) for key in keys(path, found[path]))
-    wide = torch.promote_types(A.dtype, torch.float32)
-    return {**config.settings(path, found[path]), "matrices": (A, B),
-            "dtype": torch.promote_types(wide, base(found[path]).weight.dtype)}
+def _keys(path: str, layer: nn.Module) -> tuple[str, str]:
+    """PEFT's names for the A and the B of a layer."""
+    if isinstance(plain(layer), nn.Embedding):
+        return f"{PREFIX}{path}.lora_embedding_A", f"{PREFIX}{path}.lora_embedding_B"
+    return f"{PREFIX}{path}.lora_A.weight", f"{PREFIX}{path}.lora_B.weight"
 
 
-def _path_of(directory: str | os.PathLike) -> Path:
-    if not isinstance(directory, (str, os.PathLike)) or not os.fspath(directory):
-        raise TypeError(f"directory must be the path of a folder, got {directory!r}")
-    return Path(directory)
+def _check_tensors(tensors: dict, found: dict[str, nn.Module], config: AdapterConfig) -> None:
+    """Raise ValueError unless the tensors are the A and B of the layers found, and finite."""
+    shapes, bases = {}, {}
+    for path, module in found.items():
+        r, (key_A, key_B) = config.for_layer(path)[0], _keys(path, module)
+        weight = plain(module).weight
+        d, k = weight.T.shape if isinstance(plain(module), nn.Embedding) else weight.shape
+        shapes |= {key_A: (r, k), key_B: (d, r)}
+        bases[f"{PREFIX}{path}.base_layer.weight"] = weight  # PEFT may add an embedding's W0
+    for key in shapes.keys() - tensors.keys():
+        raise ValueError(f"there must be a tensor {key!r} of shape {shapes[key]}, there is none")
+    for key, tensor in tensors.items():
+        if key in bases and tensor.shape == bases[key].shape:
+            if not torch.equal(tensor.to(bases[key]), bases[key]):
+                raise ValueError(f"{key!r} must be the model's own weight, it differs")
+        elif key not in shapes:
+            raise ValueError(f"there must be no tensor {key!r} (of shape {tuple(tensor.shape)}): "
+                             f"{CONFIG} and the model have no place for it")
+        elif tensor.shape != shapes[key] or tensor.dtype not in DTYPES:
+            raise ValueError(f"{key!r} must have shape {shapes[key]} for {CONFIG} and the model, "
+                             f"and a floating dtype, got {tuple(tensor.shape)} in {tensor.dtype}")
+        elif not tensor.isfinite().all():
+            raise ValueError(f"{key!r} must be finite, got {int((~tensor.isfinite()).sum())} "
+                             f"non-finite entries of {tensor.numel()}")
 
 
 @contextmanager
@@ -140,7 +181,5 @@ def _in(file: Path):
     """Say in which file it was that something did not fit."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{file}: there is no such file") from error
-    except (OSError, OverflowError, TypeError, ValueError, SafetensorError) as error:
+    except (OverflowError, TypeError, ValueError, SafetensorError) as error:
         raise ValueError(f"{file}: {error}") from error

@@ -1,29 +1,278 @@
 """The LoRA layers: h = W0·x + s·B·A·x (Hu et al. 2021, equation 3).
 
-W0 is the frozen weight, A is (r, k), B is (d, r), s the scaling.
-The shapes beside the code leave out what comes before the last axis: a batch, a sequence.
+W0 is the frozen weight, A is (r, k), B is (d, r), s the scaling. In the order of reading:
+``LowRank`` is one adapter, ``LoRALayer`` a frozen layer with several of them by name, and its two
+kinds have the formula. Nothing here writes to W0: a merged weight is kept beside it, so unmerging
+and deleting give back every bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lora_edu.nn.named import LoRALayer, of_base
+from lora_edu import _check
+from lora_edu.adapter import scaling
+from lora_edu.init import initial
+
+Draws = np.random.Generator | torch.Generator | None
+SETTINGS = ("rule", "start", "distribution", "dropout", "dtype")  # besides r and alpha
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+class LowRank(nn.Module):
+    """The trained matrices ``lora_A`` (r, k) and ``lora_B`` (d, r) of an update ΔW = s·B·A.
+
+    ``scaling`` is s, computed once, from r, alpha and rule.
+
+    Args:
+        d, k: The shape of ΔW.
+        r, alpha, rule: The rank, α and how s follows from them, see :func:`lora_edu.scaling`.
+        rng: A ``numpy.random.Generator``, from which A and B are drawn; or a ``torch.Generator``,
+            or None for torch's own (``torch.manual_seed``), which then seeds a NumPy generator.
+        start, distribution: See :func:`lora_edu.initial`, which draws A and B (in float64).
+        dropout: The share of the layer's inputs that is zeroed on their way to A, while training.
+        dtype, device: Of A and B; a floating dtype.
+        matrices: (A, B), tensors of the right shapes, in place of a draw.
+
+    Raises:
+        TypeError, ValueError: As ``scaling`` and ``initial`` do; for another dtype, a dropout
+            outside [0, 1), and a draw that is too large for the dtype.
+
+    Example:
+        >>> adapter = LowRank(d=4, k=6, r=2, alpha=8)
+        >>> adapter.lora_A.shape, adapter.lora_B.shape, adapter.scaling
+        (torch.Size([2, 6]), torch.Size([4, 2]), 4.0)
+        >>> bool(adapter.delta().any())  # B starts at zero
+        False
+    """
+
+    def __init__(self, d: int, k: int, r: int, alpha: float, *, rng: Draws = None,
+                 rule: str = "lora", start: str = "A random, B zero",
+                 distribution: str | float = "kaiming_uniform", dropout: float = 0.0,
+                 dtype: torch.dtype = torch.float32, device: torch.device | str | None = None,
+                 matrices: tuple[torch.Tensor, torch.Tensor] | None = None):
+        super().__init__()
+        self.scaling = scaling(r, alpha, rule)  # raises
+        self.r, self.alpha, self.rule = int(r), float(alpha), rule
+        self.dropout = _check.number("dropout", dropout, minimum=0.0, below=1.0)
+        if dtype not in DTYPES:
+            raise TypeError(f"dtype must be a floating torch.dtype, one of {DTYPES}, got {dtype!r}")
+        if matrices is None:
+            drawn = initial(d, k, r, start, distribution, rng=_generator(rng))
+            matrices = tuple(torch.from_numpy(matrix).to(dtype) for matrix in drawn)
+            if not all(matrix.isfinite().all() for matrix in matrices):
+                raise ValueError(f"distribution must give numbers that {dtype} can hold, "
+                                 f"got {distribution!r}")
+        A, B = matrices
+        self.lora_A = nn.Parameter(A.to(device, dtype))  # (r, k)
+        self.lora_B = nn.Parameter(B.to(device, dtype))  # (d, r)
+
+    def delta(self) -> torch.Tensor:
+        """ΔW = s·B·A, shape (d, k), in float32 or wider."""
+        wide = torch.promote_types(self.lora_A.dtype, torch.float32)
+        return self.scaling * (self.lora_B.to(wide) @ self.lora_A.to(wide))
+
+    def extra_repr(self) -> str:
+        """What torch prints of it."""
+        return (f"r={self.r}, alpha={self.alpha:g}, rule={self.rule!r}, scaling={self.scaling:g}, "
+                f"dropout={self.dropout:g}")
+
+
+def of_base(name: str) -> property:
+    """An attribute that a LoRA layer has of its base, for code that takes it for a plain layer."""
+    return property(lambda layer: getattr(layer.base_layer, name), doc=f"The base's {name}.")
+
+
+class LoRALayer(nn.Module):
+    """A frozen layer with named adapters; :class:`LoRALinear` and :class:`LoRAEmbedding` are such.
+
+    ``adapters`` is {name: :class:`LowRank`}. ``active_adapters`` are the names of those that count
+    in the output and train. ``merged_weight`` is None, or the weight that stands in for W0 and
+    them. Forward hooks of the base layer see it alone, W0 without the adapters.
+
+    Args:
+        base_layer: The layer itself; its parameters are frozen.
+        r, alpha, name, adapter, settings: The first adapter, see :meth:`add_adapter`.
+
+    Raises:
+        TypeError, ValueError: As :meth:`add_adapter` does; for a base_layer that is not of the very
+            type the layer is for (a subclass may compute something else), or whose weight is on the
+            device meta or computed by a hook. Then base_layer is as it was.
+
+    Example:
+        >>> from lora_edu.nn import LoRALinear
+        >>> layer = LoRALinear(nn.Linear(6, 4), r=2, alpha=8)
+        >>> layer.add_adapter("second", r=1, alpha=8)
+        >>> list(layer.adapters), layer.active_adapters
+        (['default', 'second'], ['second'])
+    """
+
+    base_type: type[nn.Module]
+    start: str
+    distribution: str | float
+
+    def __init__(self, base_layer: nn.Module, r: int | None = None, alpha: float | None = None, *,
+                 name: str = "default", adapter: LowRank | None = None, **settings):
+        super().__init__()
+        self.check_base(base_layer)
+        self.base_layer = base_layer
+        self.adapters = nn.ModuleDict()
+        self.active_adapters: list[str] = []
+        self.register_buffer("merged_weight", None, persistent=False)
+        self.register_load_state_dict_post_hook(_unmerge_after_loading)
+        self.add_adapter(name, r, alpha, adapter=adapter, **settings)
+        self.train(base_layer.training)
+        base_layer.requires_grad_(False)
+
+    @classmethod
+    def check_base(cls, base_layer: nn.Module) -> None:
+        """Raise TypeError or ValueError unless this kind of layer can stand for ``base_layer``."""
+        if type(base_layer) is not cls.base_type:
+            raise TypeError(f"base_layer must be a torch.nn.{cls.base_type.__name__} itself, not "
+                            f"a subclass, got {type(base_layer).__name__}")
+        if "weight" not in base_layer._parameters:
+            raise ValueError("base_layer must hold its weight as a parameter; here a hook computes "
+                             "it (pruning, weight_norm, spectral_norm): make that permanent first")
+        if base_layer.weight.is_meta:
+            raise ValueError("base_layer must hold its numbers, its weight is on the device meta, "
+                             "which has none: load the model's weights first")
+
+    @classmethod
+    def new_adapter(cls, base_layer: nn.Module, r: int, alpha: float, **settings) -> LowRank:
+        """A :class:`LowRank` for this base: with PEFT's start, and its dtype, unless given."""
+        weight = base_layer.weight
+        d, k = cls.as_weight(weight).shape
+        pefts = {"start": cls.start, "distribution": cls.distribution,
+                 "dtype": torch.promote_types(weight.dtype, torch.float32)}
+        given = {key: value for key, value in settings.items()
+                 if value is not None or key not in pefts}
+        return LowRank(d, k, r, alpha, device=weight.device, **pefts | given)
+
+    def add_adapter(self, name: str, r: int | None = None, alpha: float | None = None, *,
+                    adapter: LowRank | None = None, **settings) -> None:
+        """Add an adapter and make it the only active one.
+
+        Args:
+            name: What it is called.
+            r, alpha: See :class:`LowRank`.
+            adapter: One that is made already, in place of r, alpha and settings.
+            settings: rng, rule, start, distribution, dropout, dtype; see :class:`LowRank`. start
+                and distribution are PEFT's for this kind of layer unless given. dtype is the
+                base's, but no narrower than float32, unless given: beside a base in bfloat16 or
+                float16 it is float32, as in PEFT.
+
+        Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.
+        Then nothing has changed.
+        """
+        self.check_new_name(name)
+        self.adapters[name] = adapter or self.new_adapter(self.base_layer, r, alpha, **settings)
+        self.set_adapter(name)
+
+    def check_new_name(self, name: str) -> None:
+        """Raise ValueError unless ``name`` can name a further adapter."""
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"name must be a string without dots, not empty, got {name!r}")
+        if hasattr(self.adapters, name):
+            raise ValueError(f"name must not be one of the adapters {list(self.adapters)}, nor an "
+                             f"attribute of torch.nn.ModuleDict, got {name!r}")
+
+    def set_adapter(self, names: str | Iterable[str]) -> None:
+        """Let these adapters, and no others, count in the output and train; ``[]``: none.
+
+        Unmerges. Raises ValueError for a name that this layer has no adapter of.
+        """
+        names = names_of(names)
+        for name in names:
+            _check.choice("name", name, self.adapters)
+        self.unmerge()
+        self.active_adapters = names
+        for name, adapter in self.adapters.items():
+            adapter.requires_grad_(name in names)
+
+    def delete_adapter(self, name: str) -> None:
+        """Forget an adapter. Unmerges. Raises ValueError for an unknown name."""
+        _check.choice("name", name, self.adapters)
+        self.set_adapter([active for active in self.active_adapters if active != name])
+        del self.adapters[name]
+
+    @property
+    def active(self) -> list[LowRank]:
+        """The adapters that count in the output."""
+        return [self.adapters[name] for name in self.active_adapters]
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The weight that the layer computes with, W0 + ΔW, rounded as :meth:`merge` rounds it.
+
+        For code that reads a layer's weight and does not call it, as T5 and the fast path of
+        ``nn.TransformerEncoderLayer`` do. It is added up anew at each reading, with gradients.
+        """
+        if self.merged:
+            return self.merged_weight
+        W0 = self.base_layer.weight
+        weight = W0.to(torch.promote_types(W0.dtype, torch.float32), copy=True)
+        for adapter in self.active:
+            weight = weight + self.as_weight(adapter.delta())
+        return weight.to(W0.dtype)
+
+    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+        """A new weight, as transformers' ``tie_weights`` sets one, is the base's."""
+        (self.base_layer if name == "weight" else super()).register_parameter(name, param)
+
+    @property
+    def merged(self) -> bool:
+        """Whether ``merged_weight`` stands in for W0 and the active adapters."""
+        return self.merged_weight is not None
+
+    @torch.no_grad()
+    def merge(self) -> None:
+        """From now on use one matrix, W0 + Σ s·B·A over the active adapters.
+
+        It is added up in float32 or wider and rounded once, to the base's dtype: a small ΔW can
+        vanish in a bfloat16 weight, which keeps 8 bits. W0 stays as it is, so a merged layer holds
+        two such matrices, and merging again starts from W0 again.
+
+        Raises ValueError for a base whose forward hooks would be passed over, or whose weight a
+        hook computes by now.
+        """
+        self.check_merge()
+        self.unmerge()
+        self.merged_weight = self.weight
+
+    def check_merge(self) -> None:
+        """Raise ValueError unless the layer can be merged."""
+        self.check_base(self.base_layer)
+        if self.base_layer._forward_hooks or self.base_layer._forward_pre_hooks:
+            raise ValueError("base_layer must have no forward hooks when it is merged: they act on "
+                             "W0 alone, the merged weight is one; remove them first")
+
+    def unmerge(self) -> None:
+        """Use W0 and the adapters again, every bit as before; nothing to do when not merged."""
+        self.merged_weight = None
+
+
+# The two kinds. The shapes beside the code leave out what comes before the last axis: a batch, a
+# sequence.
 
 
 class LoRALinear(LoRALayer):
     """h = W0·x + b + s·B·A·x, around a frozen ``torch.nn.Linear``.
 
-    Settings: rule="lora", start="A random, B zero", distribution="kaiming_uniform", dropout=0.0,
-    dtype=None; all arguments are those of :class:`LoRALayer`.
+    Args:
+        settings: rule="lora", start="A random, B zero", distribution="kaiming_uniform",
+            dropout=0.0, dtype=None; these and all others are those of :class:`LoRALayer`.
 
-    >>> layer = LoRALinear(nn.Linear(6, 4), r=2, alpha=8)
-    >>> [name for name, p in layer.named_parameters() if p.requires_grad]
-    ['adapters.default.lora_A', 'adapters.default.lora_B']
-    >>> layer(torch.ones(3, 6)).shape
-    torch.Size([3, 4])
+    Example:
+        >>> layer = LoRALinear(nn.Linear(6, 4), r=2, alpha=8)
+        >>> [name for name, p in layer.named_parameters() if p.requires_grad]
+        ['adapters.default.lora_A', 'adapters.default.lora_B']
+        >>> layer(torch.ones(3, 6)).shape
+        torch.Size([3, 4])
     """
 
     base_type, start, distribution = nn.Linear, "A random, B zero", "kaiming_uniform"
@@ -51,14 +300,17 @@ class LoRALinear(LoRALayer):
 class LoRAEmbedding(LoRALayer):
     """h = W0[:, i] + s·B·A[:, i], around a frozen ``torch.nn.Embedding`` of k vectors of length d.
 
-    Settings: rule="lora", start="A zero, B random", distribution=1.0, dropout=0.0, dtype=None; all
-    arguments are those of :class:`LoRALayer`. The start is PEFT's, with B from N(0, 1). dropout has
-    no effect (an index cannot be scaled), as in PEFT. The base must be without max_norm, which
-    writes to W0, scale_grad_by_freq and sparse.
+    The start is PEFT's, with B from N(0, 1). dropout has no effect (an index cannot be scaled), as
+    in PEFT. The base must be without max_norm, which writes to W0, scale_grad_by_freq and sparse.
 
-    >>> layer = LoRAEmbedding(nn.Embedding(10, 4), r=2, alpha=8)
-    >>> layer(torch.tensor([3, 1])).shape
-    torch.Size([2, 4])
+    Args:
+        settings: rule="lora", start="A zero, B random", distribution=1.0, dropout=0.0, dtype=None;
+            these and all others are those of :class:`LoRALayer`.
+
+    Example:
+        >>> layer = LoRAEmbedding(nn.Embedding(10, 4), r=2, alpha=8)
+        >>> layer(torch.tensor([3, 1])).shape
+        torch.Size([2, 4])
     """
 
     base_type, start, distribution = nn.Embedding, "A zero, B random", 1.0
@@ -91,3 +343,33 @@ class LoRAEmbedding(LoRALayer):
 
 
 LAYERS = {layer.base_type: layer for layer in (LoRALinear, LoRAEmbedding)}
+
+
+def plain(module: nn.Module) -> nn.Module:
+    """The layer under the adapters, or the module itself."""
+    return module.base_layer if isinstance(module, LoRALayer) else module
+
+
+def names_of(names: str | Iterable[str]) -> list[str]:
+    """One name, or several without repetition, as a list; TypeError for anything else."""
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, Iterable):
+        raise TypeError(f"names must be a name or a list of names, got {names!r}")
+    return [_check.instance("name", name, str) for name in dict.fromkeys(names)]
+
+
+def _generator(rng: Draws) -> np.random.Generator:
+    """A NumPy generator, with a seed from torch's where none is given."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is not None and not isinstance(rng, torch.Generator):
+        raise TypeError("rng must be a numpy.random.Generator, a torch.Generator, or None for "
+                        f"torch's own, got {rng!r}")
+    device = "cpu" if rng is None else rng.device
+    seed = torch.randint(2**63 - 1, (), generator=rng, device=device)
+    return np.random.default_rng(seed.item())
+
+
+def _unmerge_after_loading(layer: LoRALayer, incompatible_keys) -> None:
+    """After ``load_state_dict`` a merged weight would be out of date."""
+    layer.unmerge()

@@ -1,7 +1,7 @@
 """What can be done to a model's adapters: choose, delete, merge. Everything happens in place.
 
-Every function takes a model with LoRA layers in it (or one such
-layer) and raises ValueError when it has none. A call that fails leaves the model as it was.
+Every function takes a model with LoRA layers in it (or one such layer) and raises ValueError when
+it has none. What can be refused is refused first: a call that fails leaves the model as it was.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lora_edu import _check
-from lora_edu.nn.named import LoRALayer, names_of
-from lora_edu.nn.undo import unchanged_on_failure
+from lora_edu.nn.layer import LoRALayer, names_of
 
 
 def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRALayer]:
     """{name: layer} for the LoRA layers, or for those with an adapter of the given name.
 
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0", "2"], r=2, alpha=4)
-    >>> {name: layer.active_adapters for name, layer in lora_layers(model).items()}
-    {'0': ['default'], '2': ['default']}
+    Example:
+        >>> from lora_edu.nn import inject
+        >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> {name: layer.active_adapters for name, layer in lora_layers(model).items()}
+        {'0': ['default'], '2': ['default']}
     """
     _check.instance("model", model, nn.Module)
     layers = {name: module for name, module in model.named_modules()
@@ -44,21 +44,19 @@ def set_adapter(model: nn.Module, names: str | Iterable[str]) -> None:
     Several add up. A layer without one of them goes without. Parameters that belong to no adapter
     stay as they are, frozen or not. Unmerges. Raises ValueError for a name that no layer has.
 
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0"], r=2, alpha=4, name="a")
-    >>> found = inject(model, ["0"], r=2, alpha=4, name="b")
-    >>> set_adapter(model, ["a", "b"])
-    >>> model[0].active_adapters
-    ['a', 'b']
+    Example:
+        >>> from lora_edu.nn import LoRALinear
+        >>> model = LoRALinear(nn.Linear(6, 4), r=2, alpha=4, name="a")
+        >>> model.add_adapter("b", r=1, alpha=4)
+        >>> set_adapter(model, ["a", "b"])
+        >>> model.active_adapters
+        ['a', 'b']
     """
     names = names_of(names)
     for name in names:
         lora_layers(model, name)
-    layers = lora_layers(model).values()
-    with unchanged_on_failure(model):
-        for layer in layers:
-            layer.set_adapter([name for name in names if name in layer.adapters])
+    for layer in lora_layers(model).values():
+        layer.set_adapter([name for name in names if name in layer.adapters])
 
 
 def delete_adapter(model: nn.Module, name: str) -> None:
@@ -66,20 +64,20 @@ def delete_adapter(model: nn.Module, name: str) -> None:
 
     A layer that had no other becomes, as in :func:`unload`, the plain layer again.
 
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0"], r=2, alpha=4, name="a")
-    >>> delete_adapter(model, "a")
-    >>> model[0]
-    Linear(in_features=6, out_features=4, bias=True)
+    Example:
+        >>> from lora_edu.nn import inject
+        >>> model = nn.Sequential(nn.Linear(6, 4))
+        >>> found = inject(model, ["0"], r=2, alpha=4, name="a")
+        >>> delete_adapter(model, "a")
+        >>> model[0]
+        Linear(in_features=6, out_features=4, bias=True)
     """
     layers = lora_layers(model, _check.instance("name", name, str)).values()
-    with unchanged_on_failure(model):
-        replace(model, {layer: layer.base_layer for layer in layers
-                        if list(layer.adapters) == [name]})
-        for layer in layers:
-            if list(layer.adapters) != [name]:
-                layer.delete_adapter(name)
+    alone = [layer for layer in layers if list(layer.adapters) == [name]]
+    replace(model, {layer: layer.base_layer for layer in alone})
+    for layer in layers:
+        if layer not in alone:
+            layer.delete_adapter(name)
 
 
 def unload(model: nn.Module) -> None:
@@ -87,44 +85,44 @@ def unload(model: nn.Module) -> None:
 
     They stay frozen; ``model.requires_grad_(True)`` thaws them.
 
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0", "2"], r=2, alpha=4)
-    >>> unload(model)
-    >>> model[0]
-    Linear(in_features=6, out_features=4, bias=True)
+    Example:
+        >>> from lora_edu.nn import inject
+        >>> model = nn.Sequential(nn.Linear(6, 4))
+        >>> found = inject(model, ["0"], r=2, alpha=4)
+        >>> unload(model)
+        >>> model[0]
+        Linear(in_features=6, out_features=4, bias=True)
     """
-    layers = lora_layers(model).values()
-    with unchanged_on_failure(model):
-        replace(model, {layer: layer.base_layer for layer in layers})
+    replace(model, {layer: layer.base_layer for layer in lora_layers(model).values()})
 
 
 def merge(model: nn.Module) -> None:
     """Merge the active adapters into one matrix a layer (see :meth:`LoRALayer.merge`).
 
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0"], r=2, alpha=4)
-    >>> merge(model)
-    >>> model[0].merged
-    True
+    Example:
+        >>> from lora_edu.nn import LoRALinear
+        >>> model = LoRALinear(nn.Linear(6, 4), r=2, alpha=4)
+        >>> merge(model)
+        >>> model.merged
+        True
     """
     layers = lora_layers(model).values()
-    with unchanged_on_failure(model):
-        for layer in layers:
-            layer.merge()
+    for layer in layers:
+        layer.check_merge()
+    for layer in layers:
+        layer.merge()
 
 
 def unmerge(model: nn.Module) -> None:
     """Undo :func:`merge`, to the last bit; nothing to do when not merged.
 
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0"], r=2, alpha=4)
-    >>> merge(model)
-    >>> unmerge(model)
-    >>> model[0].merged
-    False
+    Example:
+        >>> from lora_edu.nn import LoRALinear
+        >>> model = LoRALinear(nn.Linear(6, 4), r=2, alpha=4)
+        >>> merge(model)
+        >>> unmerge(model)
+        >>> model.merged
+        False
     """
     for layer in lora_layers(model).values():
         layer.unmerge()
@@ -136,56 +134,59 @@ def merge_and_unload(model: nn.Module) -> None:
     Each layer's weight becomes a new parameter, so that a weight shared with a layer that has no
     adapter (a tied output head) stays as it was there. There is no way back to W0.
 
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0"], r=2, alpha=4, start="both random")
-    >>> import torch
-    >>> want = model(torch.ones(6))
-    >>> merge_and_unload(model)
-    >>> type(model[0]).__name__, torch.allclose(model(torch.ones(6)), want, atol=1e-5)
-    ('Linear', True)
+    Example:
+        >>> import torch
+        >>> from lora_edu.nn import inject
+        >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> found = inject(model, ["0"], r=2, alpha=4, start="both random")
+        >>> want = model(torch.ones(6))
+        >>> merge_and_unload(model)
+        >>> type(model[0]).__name__, torch.allclose(model(torch.ones(6)), want, atol=1e-5)
+        ('Linear', True)
     """
     layers = lora_layers(model).values()
-    with unchanged_on_failure(model):
-        for layer in layers:
-            layer.merge()
-            layer.base_layer.weight = nn.Parameter(layer.merged_weight, requires_grad=False)
-        replace(model, {layer: layer.base_layer for layer in layers})
+    _check_contains(model, layers)
+    merge(model)
+    for layer in layers:
+        layer.base_layer.weight = nn.Parameter(layer.merged_weight, requires_grad=False)
+    replace(model, {layer: layer.base_layer for layer in layers})
 
 
 def loraplus_groups(model: nn.Module, lr: float, ratio: float) -> list[dict]:
-    """Parameter groups for a torch optimiser: lr·ratio for ``lora_B``, lr for all else that trains.
+    """Parameter groups for a torch optimiser, as LoRA+ has them (Hayou et al. 2024).
 
-    LoRA+ (Hayou et al. 2024) takes a ratio above 1, around 16. Here every ``lora_B`` counts, those
-    of embeddings too. Raises ValueError unless lr > 0, ratio > 0, and some adapter trains.
+    Here every ``lora_B`` counts, those of embeddings too.
 
-    >>> from lora_edu.nn import inject
-    >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-    >>> found = inject(model, ["0", "2"], r=2, alpha=4)
-    >>> import torch
-    >>> optimiser = torch.optim.AdamW(loraplus_groups(model, lr=0.001, ratio=16))
-    >>> [(group["lr"], len(group["params"])) for group in optimiser.param_groups]
-    [(0.001, 2), (0.016, 2)]
+    Args:
+        model: The model with an adapter that trains.
+        lr: The rate of all that trains but ``lora_B``.
+        ratio: ``lora_B`` has the rate lr·ratio. LoRA+ takes a ratio above 1, around 16.
+
+    Raises:
+        ValueError: Unless lr > 0, ratio > 0, and some adapter trains.
+
+    Example:
+        >>> import torch
+        >>> from lora_edu.nn import inject
+        >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> optimiser = torch.optim.AdamW(loraplus_groups(model, lr=0.001, ratio=16))
+        >>> [(group["lr"], len(group["params"])) for group in optimiser.param_groups]
+        [(0.001, 2), (0.016, 2)]
     """
     lr, ratio = _check.number("lr", lr, above=0.0), _check.number("ratio", ratio, above=0.0)
-    lr_of_B = _check.number("lr times ratio", lr * ratio, above=0.0)
     B = [adapter.lora_B for layer in lora_layers(model).values()
          for adapter in layer.adapters.values() if adapter.lora_B.requires_grad]
     if not B:
         raise ValueError("model must have an adapter that trains (see set_adapter)")
     known = {id(p) for p in B}
     rest = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
-    return [{"params": rest, "lr": lr}, {"params": B, "lr": lr_of_B}]
+    return [{"params": rest, "lr": lr}, {"params": B, "lr": lr * ratio}]
 
 
 def replace(model: nn.Module, new: Mapping[nn.Module, nn.Module]) -> None:
-    """Put ``new[old]`` wherever a module ``old`` hangs in the model, in one pass.
-
-    ValueError when one of the old is the model itself.
-    """
-    if model in new:
-        raise ValueError("model must contain the LoRA layer, not be it; its plain layer is "
-                         "model.base_layer")
+    """Put ``new[old]`` wherever a module ``old`` hangs in the model, in one pass."""
+    _check_contains(model, new)
     places = [(parent, name, new[child]) for parent in model.modules()
               for name, child in parent._modules.items() if child in new]
     for parent, name, module in places:
@@ -198,3 +199,10 @@ def inner(model: nn.Module) -> nn.Module:
             list(getattr(model, "_modules", ())) == ["_orig_mod"]):
         [model] = model._modules.values()
     return model
+
+
+def _check_contains(model: nn.Module, layers: Iterable[nn.Module]) -> None:
+    """Raise ValueError when one of the layers is the model itself."""
+    if model in layers:
+        raise ValueError("model must contain the LoRA layer, not be it; its plain layer is "
+                         "model.base_layer")

@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterator
 
 from torch import nn
 
-from lora_edu.nn.layer import LAYERS, LoRALinear
-from lora_edu.nn.named import LoRALayer
+from lora_edu.nn.layer import LAYERS, LoRALayer, LoRALinear, plain
 
 Targets = str | Collection[str]
 ALL_LINEAR = "all-linear"  # PEFT's word for all of them but the output head
@@ -37,15 +36,19 @@ def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[st
 def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
                        found: dict[str, nn.Module]) -> None:
     """Raise ValueError unless the pattern, or each name of the list, has found a layer."""
-    if _is_all_linear(targets) and found:
-        return
     for target in [targets] if isinstance(targets, str) else [[name] for name in targets]:
-        if not any(matches(path, target) for path in found):
-            what = target if isinstance(target, str) else target[0]
-            if any(True for _ in _chosen(model, target)):
-                raise ValueError(f"exclude must leave a layer that {what!r} chooses, "
-                                 f"{exclude!r} leaves none")
-            raise ValueError(_nothing_matches(model, what, a_pattern=what is target))
+        if found and (_is_all_linear(target) or any(matches(path, target) for path in found)):
+            continue
+        what = target if isinstance(target, str) else target[0]
+        if any(_chosen(model, target)):
+            raise ValueError(f"exclude must leave a layer that {what!r} chooses, "
+                             f"{exclude!r} leaves none")
+        layers = [path for path, module in walk(model) if type(plain(module)) in LAYERS]
+        endings = list(dict.fromkeys(path.rpartition(".")[2] for path in layers))
+        raise ValueError(
+            f"targets must match layers of the model, nothing matches {what!r} (a string is a "
+            "regular expression for the whole name; a list is for its end); its Linear and "
+            f"Embedding layers are called {endings}, for instance {layers[:3]}")
 
 
 def check_places(model: nn.Module, found: dict[str, nn.Module]) -> None:
@@ -60,13 +63,8 @@ def check_places(model: nn.Module, found: dict[str, nn.Module]) -> None:
 def matches(path: str, targets: Targets) -> bool:
     """Whether a layer's name is one that targets choose (see :func:`lora_edu.nn.inject`)."""
     if isinstance(targets, str):
-        return fits(targets, path)
+        return re.fullmatch(targets, path) is not None
     return any(path == target or path.endswith("." + target) for target in targets)
-
-
-def fits(pattern: str, path: str) -> bool:
-    """Whether a regular expression is that of the whole name."""
-    return re.fullmatch(pattern, path) is not None
 
 
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
@@ -114,13 +112,3 @@ def _chosen(model: nn.Module, targets: Targets) -> Iterator[tuple[str, nn.Module
 
 def _is_all_linear(targets: Targets) -> bool:
     return isinstance(targets, str) and targets.lower() == ALL_LINEAR
-
-
-def _nothing_matches(model: nn.Module, target: str, a_pattern: bool) -> str:
-    layers = [path for path, module in walk(model)
-              if type(module) in LAYERS or isinstance(module, LoRALayer)]
-    endings = list(dict.fromkeys(path.rpartition(".")[2] for path in layers))
-    hint = " (a string is a regular expression for the whole name; a list is for its end)"
-    return (f"targets must match layers of the model, nothing matches {target!r}"
-            f"{hint if a_pattern else ''}; "
-            f"its Linear and Embedding layers are called {endings}, for instance {layers[:3]}")

@@ -11,13 +11,21 @@ from tests.nn.compare import same_bits
 from tests.nn.models import KINDS, inputs, make_layer
 
 
+def pickled(layer):
+    file = io.BytesIO()
+    torch.save(layer, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
 @pytest.mark.parametrize("merged", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_deep_copy_is_equal_and_separate(kind, merged):
+def test_a_copy_is_equal_and_separate(kind, merged, copied):
     layer = make_layer(kind)
     if merged:
         layer.merge()
-    twin = copy.deepcopy(layer)
+    twin = copied(layer)
     before = layer(inputs(kind))
     assert same_bits(twin(inputs(kind)), before) and twin.merged == merged
     twin.set_adapter([])
@@ -25,14 +33,6 @@ def test_a_deep_copy_is_equal_and_separate(kind, merged):
         for p in twin.parameters():
             p.zero_()
     assert same_bits(layer(inputs(kind)), before) and not twin(inputs(kind)).any()
-
-
-def test_a_layer_can_be_pickled_by_torch():
-    layer, file = make_layer(), io.BytesIO()
-    torch.save(layer, file)
-    file.seek(0)
-    twin = torch.load(file, weights_only=False)
-    assert same_bits(twin(inputs()), layer(inputs()))
 
 
 @pytest.mark.parametrize("merged", [False, True])

@@ -62,22 +62,15 @@ DAMAGE = {  # what happened to the files: (damage, the file to be named, other w
                                   [Q0, "int64"]),
     "a number that is none": (tensors(lambda t: t[Q0].view(-1)[:1].fill_(torch.nan)), WEIGHTS,
                               [Q0, "1 non-finite entries of 32"]),
-    "configuration cut": (cut(CONFIG, -20), CONFIG, ["not JSON"]),
+    "configuration cut": (cut(CONFIG, -20), CONFIG, ["line "]),
     "configuration that is no text": (lambda d: (d / CONFIG).write_bytes(b"\xff\xfe\x00"), CONFIG,
                                       ["utf-8"]),
-    "configuration a list": (lambda d: (d / CONFIG).write_text("[]"), CONFIG, ["JSON object"]),
     "another method": (config(peft_type="IA3"), CONFIG, ["peft_type", "LORA"]),
     "no rank": (config(r="gone"), CONFIG, ["r must be given"]),
     "no targets": (config(target_modules=[]), CONFIG, ["target_modules must be given"]),
     "another rank": (config(r=5), WEIGHTS, ["(4, ", "(5, "]),
-    "a rank that is no number": (config(r="4"), CONFIG, ["r must be a whole number", "'4'"]),
-    "a negative alpha": (config(lora_alpha=-1), CONFIG, ["lora_alpha must", "-1"]),
-    "dropout of everything": (config(lora_dropout=1.0), CONFIG, ["lora_dropout must", "1.0"]),
-    "rsLoRA maybe": (config(use_rslora="yes"), CONFIG, ["use_rslora must", "'yes'"]),
-    "a pattern that is none": (config(rank_pattern=[2]), CONFIG, ["rank_pattern must", "[2]"]),
     "a pattern that does not parse": (config(alpha_pattern={"(": 2}), CONFIG,
                                       ["alpha_pattern", "("]),
-    "a rank in a pattern that is none": (config(rank_pattern={"q": 0}), CONFIG, ["r must", "0"]),
     "targets of another model": (config(target_modules=["query"]), CONFIG,
                                  ["target_modules must match", "query"]),
     "targets that are no layers": (config(target_modules=["act"]), CONFIG,
@@ -127,13 +120,6 @@ def test_files_of_two_adapters_are_refused(tmp_path, file):
         load_adapter(plain, tmp_path)
 
 
-def test_settings_may_be_written_otherwise_and_change_what_has_no_effect(tmp_path):
-    model, plain = adapted()
-    save_adapter(model, tmp_path)
-    edit_config(tmp_path, base_model_name_or_path="mine")
-    assert load_adapter(plain, tmp_path)
-
-
 def test_a_name_among_the_targets_that_matches_nothing_is_no_error_as_in_peft(tmp_path):
     model, plain = adapted()
     save_adapter(model, tmp_path)
@@ -152,27 +138,4 @@ def test_a_missing_file_is_named(tmp_path, file):
     before = fingerprint(plain)
     with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / file))):
         load_adapter(plain, tmp_path)
-    assert_unchanged(plain, before)
-
-
-def test_an_adapter_for_a_larger_model_does_not_fit(tmp_path):
-    model, _ = adapted()
-    save_adapter(model, tmp_path)
-    smaller = type(model)(d=6)
-    before = fingerprint(smaller)
-    with pytest.raises(ValueError, match=r"must have shape \(.*6.*\) .*got \(.*8.*\)"):
-        load_adapter(smaller, tmp_path)
-    assert_unchanged(smaller, before)
-
-
-@pytest.mark.parametrize("name, there", [("default", True), ("a.b", False), ("", False),
-                                         ("keys", False), ("a.b", True)])
-def test_a_name_that_cannot_be_had_is_refused(tmp_path, name, there):
-    model, plain = adapted()
-    save_adapter(model, tmp_path)
-    if there:
-        inject(plain, ["head"], 2, 4, rng=rng())
-    before = fingerprint(plain)
-    with pytest.raises(ValueError, match=f"^name must .*got {name!r}"):
-        load_adapter(plain, tmp_path, name)
     assert_unchanged(plain, before)

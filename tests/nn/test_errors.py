@@ -1,81 +1,30 @@
-"""What a LoRA layer refuses: each error names the argument, and nothing has changed."""
-
-import math
+"""Bad calls: each error names the argument, and nothing has changed. Files: test_damage.py."""
 
 import numpy as np
 import pytest
 import torch
+from peft import IA3Config, LoraConfig
 from torch import nn
 
-from lora_edu import DISTRIBUTIONS, RULES, STARTS
-from lora_edu.nn import LoRAEmbedding, LoRALinear, inject, load_adapter, save_adapter
+from lora_edu.nn import (
+    AdapterConfig,
+    LoRAEmbedding,
+    LoRALinear,
+    delete_adapter,
+    inject,
+    lora_layers,
+    loraplus_groups,
+    merge,
+    merge_and_unload,
+    save_adapter,
+    set_adapter,
+    unload,
+    unmerge,
+)
 from tests.nn.compare import assert_unchanged, fingerprint
-from tests.nn.models import KINDS, adapted, make_layer, net
+from tests.nn.models import adapted, make_layer
 
-GOOD = {"r": 2, "alpha": 4, "rng": np.random.default_rng(0)}
-
-
-@pytest.mark.parametrize("name, value, error", [
-    ("r", 0, ValueError), ("alpha", 0, ValueError), ("rule", "rs", ValueError),
-    ("start", "zeros", ValueError), ("distribution", "xavier", ValueError),
-    ("distribution", -1.0, ValueError), ("dropout", 1, ValueError), ("dropout", -0.1, ValueError),
-    ("dtype", torch.int64, TypeError), ("dtype", "float32", TypeError),
-    ("dtype", torch.float8_e4m3fn, TypeError), ("distribution", 1e300, ValueError),
-    ("rng", 0, TypeError), ("rng", np.random.RandomState, TypeError),
-    *(("name", value, ValueError) for value in ("", "a.b", None, 3, "keys", "training")),
-])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_bad_argument_is_named_and_the_base_left_alone(kind, name, value, error):
-    base_type, layer_type = KINDS[kind]
-    base = base_type(7, 5)
-    before = fingerprint(base)
-    with pytest.raises(error) as caught:
-        layer_type(base, **GOOD | {name: value})
-    assert str(caught.value).startswith(f"{name} must") and repr(value) in str(caught.value)
-    allowed = {"rule": RULES, "start": STARTS, "distribution": DISTRIBUTIONS}.get(name, ())
-    if isinstance(value, str):
-        assert all(repr(choice) in str(caught.value) for choice in allowed)
-    assert_unchanged(base, before)
-
-
-@pytest.mark.parametrize("settings, words", [
-    ({"lora_dropout": 0.1}, "lora_dropout is called dropout"),
-    ({"use_rslora": True, "adapter_name": "b"},
-     'use_rslora is called rule="rslora", adapter_name is called name'),
-    ({"device": "cuda"}, "device: there is no such setting, only rule, start, distribution")])
-def test_a_setting_that_there_is_none_of_is_named_beside_those_that_there_are(settings, words):
-    with pytest.raises(TypeError, match=words):
-        LoRALinear(nn.Linear(7, 5), **GOOD | settings)
-
-
-def test_the_scaling_cannot_be_set_apart_from_what_is_saved():
-    adapter = make_layer().active[0]
-    with pytest.raises(AttributeError, match="scaling"):
-        adapter.scaling = 99.0
-    adapter.alpha = 12.0
-    assert adapter.scaling == 4.0
-
-
-@pytest.mark.parametrize("name, value", [("r", 0), ("alpha", math.nan), ("rule", "rs"), (
-    "name", "default"), ("name", "a.b"), ("name", "pop")])
-def test_a_refused_second_adapter_changes_nothing(name, value):
-    layer = make_layer()
-    layer.merge()
-    before = fingerprint(layer)
-    with pytest.raises(ValueError, match=f"^{name} must"):
-        layer.add_adapter(**{"name": "b"} | GOOD | {name: value})
-    assert_unchanged(layer, before)
-
-
-@pytest.mark.parametrize("change", [
-    lambda layer: layer.set_adapter("a"), lambda layer: layer.set_adapter(["default", "a"]),
-    lambda layer: layer.delete_adapter("a")], ids=["set", "set two", "delete"])
-def test_an_unknown_adapter_is_refused_and_the_known_ones_are_listed(change):
-    layer = make_layer()
-    before = fingerprint(layer)
-    with pytest.raises(ValueError, match="name must be one of 'default', got 'a'"):
-        change(layer)
-    assert_unchanged(layer, before)
+CONFIG = {"r": 4, "lora_alpha": 8, "target_modules": ["q"]}
 
 
 class Shouting(nn.Linear):
@@ -83,30 +32,142 @@ class Shouting(nn.Linear):
         return 10 * super().forward(x)
 
 
-@pytest.mark.parametrize("layer_type, base, got", [
-    (LoRALinear, nn.Embedding(7, 5), "Embedding"), (LoRAEmbedding, nn.Linear(7, 5), "Linear"),
-    (LoRALinear, nn.Conv1d(7, 5, 1), "Conv1d"), (LoRALinear, Shouting(7, 5), "Shouting"),
-    (LoRALinear, torch.ones(5, 7), "Tensor"), (LoRALinear, None, "NoneType")])
-def test_another_kind_of_base_is_refused(layer_type, base, got):
-    with pytest.raises(TypeError, match=rf"base_layer must be .* got {got}"):
-        layer_type(base, **GOOD)
+def layer(words, error=ValueError, **bad):
+    """A setting refused alike by a layer, by a second adapter on one, and by inject."""
+    settings = {"r": 2, "alpha": 4} | bad
+    name = settings.pop("name", "c")
+    return [(lambda m, p: LoRALinear(p.head, name=name, **settings), error, words),
+            (lambda m, p: LoRAEmbedding(p.tokens, name=name, **settings), error, words),
+            (lambda m, p: m.blocks[0].q.add_adapter(name, **settings), error, words),
+            (lambda m, p: inject(m, ["v", "tokens"], name=name, **settings), error, words)]
 
 
-def test_a_base_without_numbers_is_refused(tmp_path):
-    """What is drawn or loaded for the device meta is lost, and computed with all the same."""
-    plain = net()
+def base(words, kind, error=TypeError, layer_type=LoRALinear):
+    return (lambda m, p: layer_type(kind, 2, 4), error, f"base_layer must be .*{words}")
+
+
+def targets(words, targets, error=ValueError, r=2, alpha=4, **more):
+    return (lambda m, p: inject(p, targets, r, alpha, **more), error, words)
+
+
+def config(words, error=ValueError, **bad):
+    return [(lambda m, p: inject(p, LoraConfig(**CONFIG | bad)), error, words)]
+
+
+def field(name, value, error=ValueError):
+    return (lambda m, p: AdapterConfig(**CONFIG | {name: value}), error, f"^{name}")
+
+
+def whole(call, words=r"model must have LoRA layers .* got a Net", error=ValueError):
+    return (lambda m, p: call(p), error, words)
+
+
+def saved(change, words):
+    def call(m, p):
+        fresh = adapted()[0]
+        change(fresh)
+        save_adapter(fresh, "/nowhere/at/all")
+    return (call, ValueError, words)
+
+
+def set_A(model, values):
+    model.blocks[0].q.adapters["default"].lora_A.data = values
+
+
+MANY = [lora_layers, merge, unmerge, unload, merge_and_unload, lambda m: set_adapter(m, "default"),
+        lambda m: delete_adapter(m, "default"), lambda m: loraplus_groups(m, 0.1, 4)]
+BAD = [
+    *layer("^r must be at least 1, got 0", r=0), *layer("^alpha must be finite", alpha=np.nan),
+    *layer("^rule must be one of 'lora', 'rslora', 'none', got 'rs'", rule="rs"),
+    *layer("^start must be one of .*'BA zero', got 'zeros'", start="zeros"),
+    *layer("^distribution must", distribution="xavier"),
+    *layer("^distribution must give numbers that torch.float32 can hold", distribution=1e200),
+    *layer("^dropout must be finite and .* less than 1, got 1", dropout=1),
+    *layer("^dtype must be a floating torch.dtype", TypeError, dtype=torch.int64),
+    *layer("^rng must be a numpy.random.Generator", TypeError, rng=np.random.RandomState),
+    *layer("^name must be a string without dots", name="a.b"),
+    *layer("^name must not be .* an attribute of torch.nn.ModuleDict", name="keys"),
+    (lambda m, p: m.blocks[0].q.add_adapter("b", 2, 4), ValueError,
+     r"^name must not be .*\['default', 'b'\], .*got 'b'"),
+    (lambda m, p: inject(m, ["head", "q"], 2, 4, name="b"), ValueError, "^name must not be"),
+    (lambda m, p: LoRALinear(p.head, 2, 4, lora_alpha=4), TypeError, "lora_alpha"),
+    (lambda m, p: inject(p, ["q"], 2, lora_alpha=4), TypeError,
+     "lora_alpha: unknown, .*rule, start.*AdapterConfig"),
+    base("got Embedding", nn.Embedding(7, 5)), base("got Shouting", Shouting(7, 5)),
+    base("got Linear", nn.Linear(7, 5), layer_type=LoRAEmbedding),
+    (lambda m, p: LoRALinear(nn.Linear(7, 5, device="meta"), 2, 4), ValueError,
+     "base_layer must hold its numbers"),
+    *[(lambda m, p, option=option: LoRAEmbedding(nn.Embedding(7, 5, **option), 2, 4), ValueError,
+       f"base_layer must be without {next(iter(option))}")
+      for option in ({"max_norm": 1.0}, {"scale_grad_by_freq": True}, {"sparse": True})],
+    targets("targets must be a list of at least one name", []),
+    targets(r"nothing matches 'query' .*called \['tokens', 'q', 'v', 'head'\]", ["q", "query"]),
+    targets("nothing matches 'q' .*regular expression for the whole name", "q"),
+    targets("'blocks.0.act' is of type Tanh", ["q", "act"], TypeError),
+    targets(r"targets must be a regular expression .*'blocks\('", "blocks("),
+    targets("targets must be a list of names .* got 3", 3, TypeError),
+    targets("targets must be a list of names", ["q", 3], TypeError),
+    targets(r"exclude must leave a layer that 'q' chooses", ["q", "v"], exclude=["q"]),
+    targets("exclude must leave a layer that 'all-linear' chooses", "all-linear", exclude=".*"),
+    targets("exclude must be a regular expression", ["q"], exclude="("),
+    targets("r must be a whole number, got None", ["q"], TypeError, None, None),
+    targets("^r, alpha, exclude, rule and dropout must be", AdapterConfig(**CONFIG), TypeError, 4),
+    (lambda m, p: inject(nn.ModuleDict({"a": nn.MultiheadAttention(8, 2)}), ["out_proj"], 2, 4),
+     TypeError, "'a.out_proj' is of type NonDynamically"),
+    *config("use_dora must be off", use_dora=True), *config("bias must be off", bias="all"),
+    *config("modules_to_save must be off", modules_to_save=["head"]),
+    *config("init_lora_weights must be one of True, False, 'gauss", init_lora_weights="pissa"),
+    *config("target_modules must be given, got None", target_modules=None),
+    *config("task_type must not be one for which PEFT trains the", task_type="SEQ_CLS"),
+    (lambda m, p: inject(p, IA3Config(target_modules=["q"], feedforward_modules=[])), ValueError,
+     "config must be a LoraConfig, got IA3Config"),
+    field("r", 0), field("r", "8", TypeError), field("lora_alpha", 0), field("target_modules", []),
+    field("exclude_modules", "("), field("use_rslora", "no"), field("lora_dropout", 1.0),
+    field("init_lora_weights", "pissa"), field("rank_pattern", [2], TypeError),
+    *map(whole, MANY),
+    (lambda m, p: merge(None), TypeError, "model must be a Module, got None"),
+    *[(lambda m, p, call=call: call(m, "c"), ValueError,
+       "name must be one of 'default', 'b', got 'c'")
+      for call in (set_adapter, delete_adapter, lora_layers)],
+    (lambda m, p: m.blocks[0].q.set_adapter(["b", "c"]), ValueError, "name must be one of"),
+    (lambda m, p: set_adapter(m, 5), TypeError, "names must be a name or a list of names, got 5"),
+    (lambda m, p: delete_adapter(m, None), TypeError, "name must be a str, got None"),
+    *[(lambda m, p, call=call: call(make_layer()), ValueError, r"model must contain .*base_layer")
+      for call in (unload, merge_and_unload, lambda m: delete_adapter(m, "default"))],
+    (lambda m, p: loraplus_groups(m, 0, 4), ValueError, "lr must be .*got 0"),
+    (lambda m, p: loraplus_groups(m, 0.1, None), TypeError, "ratio must be .*got None"),
+    (lambda m, p: save_adapter(m, "/nowhere/at/all", "c"), ValueError, "name must be one of"),
+    (lambda m, p: save_adapter(make_layer(), "/nowhere/at/all"), ValueError,
+     "model must contain the LoRA layer, not be it"),
+    saved(lambda m: set_A(m, torch.full((4, 8), torch.nan)), "32 non-finite entries of 32"),
+    saved(lambda m: set_A(m, torch.ones(4, 9)), r"must have shape \(4, 8\)"),
+    saved(lambda m: inject(m, ["head"], 4, 8, rule="rslora"), "must agree about rsLoRA"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(BAD)))
+def test_a_bad_call_is_refused_by_name_and_changes_nothing(case):
+    call, error, words = BAD[case]
+    model, plain = adapted(targets=["q", "head"])
+    inject(model, ["q"], 2, 6, name="b")
+    before = fingerprint(model), fingerprint(plain)
+    with pytest.raises(error, match=words):
+        call(model, plain)
+    assert_unchanged(model, before[0])
+    assert_unchanged(plain, before[1])
+
+
+def test_what_trains_nothing_has_no_groups():
     model, _ = adapted()
-    save_adapter(model, tmp_path)
-    with pytest.raises(ValueError, match="base_layer must hold its numbers"):
-        inject(plain.to("meta"), ["q"], 2, 4)
-    with pytest.raises(ValueError, match="base_layer must hold its numbers"):
-        load_adapter(plain, tmp_path)
-    with pytest.raises(ValueError, match=r"lora_.* must hold numbers, it is on the device meta"):
-        save_adapter(model.to("meta"), tmp_path)
+    set_adapter(model, [])
+    with pytest.raises(ValueError, match="model must have an adapter that trains"):
+        loraplus_groups(model, 0.1, 4)
 
 
-@pytest.mark.parametrize("option", [{"max_norm": 1.0}, {"scale_grad_by_freq": True},
-                                    {"sparse": True}])
-def test_an_embedding_that_does_more_than_look_up_is_refused(option):
-    with pytest.raises(ValueError, match=f"base_layer must be without {next(iter(option))}"):
-        LoRAEmbedding(nn.Embedding(7, 5, **option), **GOOD)
+def test_a_layer_that_fails_leaves_the_others_as_they_were():
+    """What is drawn fits into float64, and not into float32."""
+    model = nn.Sequential(nn.Linear(3, 3, dtype=torch.float64), nn.Linear(3, 3))
+    before = fingerprint(model)
+    with pytest.raises(ValueError, match="distribution must give numbers that"):
+        inject(model, ["0", "1"], 2, 4, distribution=1e200)
+    assert_unchanged(model, before)

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file
 from torch import nn
 
-from lora_edu.nn import inject, load_adapter, lora_layers, merge, save_adapter, set_adapter
+from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter
 from tests.nn.compare import assert_rounding_apart, same_bits
 from tests.nn.models import LAYERS, adapted, peft_matrices, token_ids
 
@@ -38,42 +37,6 @@ def test_a_saved_adapter_loads_to_the_same_bits(tmp_path, alpha, rule):
     assert_rounding_apart(plain(IDS), model(IDS))
     if rule != "none":
         assert same_bits(plain(IDS), model(IDS))
-
-
-def test_a_loaded_adapter_is_active_and_the_only_thing_that_trains(tmp_path):
-    model, plain = adapted()
-    save_adapter(model, str(tmp_path))
-    load_adapter(plain, str(tmp_path), name="from disk")
-    assert {name for name, p in plain.named_parameters() if p.requires_grad} == {
-        f"{path}.adapters.from disk.lora_{m}" for path in LAYERS for m in "AB"}
-
-
-def test_one_adapter_of_several_is_saved_whether_active_merged_or_neither(tmp_path):
-    model, plain = adapted()
-    want = model(IDS)
-    save_adapter(model, tmp_path / "before")
-    inject(model, ["q", "head"], 2, 4, rng=rng(), name="b", start="both random")
-    save_adapter(model, tmp_path / "inactive")
-    set_adapter(model, "default")
-    merge(model)
-    save_adapter(model, tmp_path / "merged")
-    texts, weights = zip(*[((tmp_path / d / CONFIG).read_text(), load_file(tmp_path / d / WEIGHTS))
-                           for d in ("before", "inactive", "merged")], strict=True)
-    assert len({*texts}) == 1
-    assert all(same_bits(w[key], weights[0][key]) for w in weights for key in weights[0])
-    load_adapter(plain, tmp_path / "merged")
-    assert same_bits(plain(IDS), want)
-
-
-def test_an_adapter_loads_beside_another_one(tmp_path):
-    model, plain = adapted()
-    save_adapter(model, tmp_path)
-    inject(plain, ["q", "head"], 2, 4, rng=rng(), name="b", start="both random")
-    other = plain(IDS)
-    load_adapter(plain, tmp_path)
-    assert same_bits(plain(IDS), model(IDS))
-    set_adapter(plain, "b")
-    assert same_bits(plain(IDS), other)
 
 
 @pytest.mark.parametrize("file_dtype", [torch.bfloat16, torch.float32, torch.float64])
@@ -138,16 +101,6 @@ def files_in(directory):
     return {file.name: file.read_bytes() for file in Path(directory).iterdir()}
 
 
-def test_saving_replaces_the_old_files_and_leaves_no_others(tmp_path):
-    first, _ = adapted(4)
-    second, plain = adapted(2)
-    save_adapter(first, tmp_path)
-    save_adapter(second, tmp_path)
-    assert set(files_in(tmp_path)) == {CONFIG, WEIGHTS}
-    load_adapter(plain, tmp_path)
-    assert same_bits(plain(IDS), second(IDS))
-
-
 def test_a_failed_save_leaves_the_old_files_and_nothing_else(tmp_path, monkeypatch):
     first, _ = adapted(4)
     save_adapter(first, tmp_path)
@@ -174,50 +127,6 @@ def test_a_wrapped_model_is_saved_and_loaded_under_its_own_names(tmp_path, wrap)
 
 # What cannot be saved
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda A: A.view(-1)[:1].fill_(torch.nan), "1 non-finite entries of"),
-    (lambda A: setattr(A, "data", torch.ones(4, 9)), r"must have shape \(4, 8\)"),
-    (lambda A: setattr(A, "data", A.data.to(torch.float8_e4m3fn)), "float8"),
-])
-def test_what_could_not_be_loaded_is_not_saved(tmp_path, spoil, words):
-    model, _ = adapted()
-    with torch.no_grad():
-        spoil(model.blocks[0].q.adapters["default"].lora_A)
-    with pytest.raises(ValueError, match=words):
-        save_adapter(model, tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.parametrize("directory", ["", None, 3])
-def test_what_is_no_folder_is_refused(directory):
-    model, plain = adapted()
-    for call in (lambda: save_adapter(model, directory), lambda: load_adapter(plain, directory)):
-        with pytest.raises(TypeError, match=f"directory must be .* got {directory!r}"):
-            call()
-
-
-@pytest.mark.parametrize("settings", [{"rule": "rslora"}, {"dropout": 0.5}])
-def test_layers_that_disagree_about_what_is_one_value_in_the_file(tmp_path, settings):
-    model, _ = adapted(targets=["q"])
-    inject(model, ["v"], 4, 8, rng=rng(), **settings)
-    with pytest.raises(ValueError, match="must agree about rsLoRA and dropout"):
-        save_adapter(model, tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
-def test_an_unknown_adapter_cannot_be_saved(tmp_path):
-    with pytest.raises(ValueError, match="name must be one of 'default', got 'b'"):
-        save_adapter(adapted()[0], tmp_path / "new", "b")
-    assert not (tmp_path / "new").exists()
-
-
-def test_a_layer_on_its_own_has_no_name_to_save_it_under(tmp_path):
-    layer = lora_layers(adapted()[0])["blocks.0.q"]
-    with pytest.raises(ValueError, match="model must contain the LoRA layer, not be it"):
-        save_adapter(layer, tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
 @pytest.mark.claim("obs-peft-files")
 @pytest.mark.parametrize("places", [["0", "1"], ["0", "inner.0"]])
 def test_a_layer_under_two_names_is_not_exchanged_for_peft_adapts_the_first_alone(tmp_path, places):
@@ -235,12 +144,3 @@ def test_a_layer_under_two_names_is_not_exchanged_for_peft_adapts_the_first_alon
         with pytest.raises(ValueError, match=r"under one name.*'0' is in 2 places"):
             call()
     assert not (tmp_path / "new").exists()
-
-
-def test_layers_that_share_a_matrix_each_have_it_in_the_file(tmp_path):
-    model, plain = adapted(targets=["q"])
-    first, second = (block.q.active[0] for block in model.blocks)
-    second.lora_A = first.lora_A
-    save_adapter(model, tmp_path)
-    load_adapter(plain, tmp_path)
-    assert same_bits(plain(IDS), model(IDS))

@@ -42,53 +42,23 @@ def test_a_merged_weight_is_rounded_once(layer):
     assert ((have.double() - exact).abs() <= 0.501 * ulp(have) + inner).all()
 
 
-@pytest.mark.claim("obs-no-trace")
+@pytest.mark.claim("obs-no-trace", "obs-merge-rounding")
 @given(merging())
-def test_merging_and_unmerging_never_touch_w0(layer):
-    W0 = layer.base_layer.weight
+def test_unmerging_gives_back_every_bit_and_w0_is_never_touched(layer):
+    W0, kind = layer.base_layer.weight, type(layer.base_layer).__name__
     before, pointer, version = W0.detach().clone(), W0.data_ptr(), W0._version
-    for _ in range(3):
+    x = inputs(kind, W0.shape[0 if kind == "Embedding" else 1], W0.dtype)
+    want = layer(x)
+    for _ in range(2):
         layer.merge()
+        once = layer.merged_weight
         layer.merge()
+        assert layer.merged and same_bits(layer.merged_weight, once)
         layer.unmerge()
         layer.unmerge()
+    assert not layer.merged and same_bits(layer(x), want)
     assert layer.base_layer.weight is W0
     assert (W0.data_ptr(), W0._version) == (pointer, version) and same_bits(W0, before)
-
-
-@pytest.mark.claim("obs-merge-rounding")
-@given(merging())
-def test_unmerging_gives_back_every_bit_of_the_output(layer):
-    kind = type(layer.base_layer).__name__
-    x = inputs(kind, layer.base_layer.weight.shape[0 if kind == "Embedding" else 1],
-               layer.base_layer.weight.dtype)
-    before = layer(x)
-    layer.merge()
-    layer.unmerge()
-    assert not layer.merged and same_bits(layer(x), before)
-
-
-@given(merging())
-def test_merging_twice_is_merging_once(layer):
-    layer.merge()
-    once = layer.merged_weight.clone()
-    layer.merge()
-    assert layer.merged and same_bits(layer.merged_weight, once)
-
-
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dtype, tolerance", [
-    (torch.float64, 1e-13), (torch.float32, 1e-5), (torch.bfloat16, 0.05)])
-def test_a_merged_layer_computes_the_same(kind, dtype, tolerance, rule):
-    layer = make_layer(kind, k=64, d=32, dtype=dtype, rule=rule)
-    x = inputs(kind, 64, dtype)
-    want = layer(x)
-    layer.merge()
-    assert layer.merged and layer.merged_weight.is_contiguous()
-    difference = (layer(x) - want).double().norm() / want.double().norm()
-    assert difference < tolerance
-    assert not torch.allclose(layer(x), layer.base_layer(x), rtol=0.1)
 
 
 @pytest.mark.claim("obs-subtract")
@@ -97,16 +67,6 @@ def test_subtracting_the_update_would_not_give_w0_back():
     layer = make_layer(k=64, d=64, dtype=torch.bfloat16)
     W0, delta = layer.base_layer.weight.detach(), layer.active[0].delta().detach().bfloat16()
     assert ((W0 + delta) - delta != W0).float().mean() > 0.2
-
-
-def test_bfloat16_merging_rounds_a_small_update_away():
-    """Not ours to repair: below half an ulp of W0 an update has no effect once merged."""
-    layer = make_layer(k=64, d=64, dtype=torch.bfloat16, dropout=0.0)
-    with torch.no_grad():
-        layer.active[0].lora_B.mul_(1e-6)
-    layer.merge()
-    lost = layer.merged_weight == layer.base_layer.weight
-    assert layer.active[0].delta().all() and lost.float().mean() > 0.9
 
 
 @pytest.mark.parametrize("change", [
@@ -120,25 +80,3 @@ def test_a_change_of_adapters_unmerges(change):
     layer.merge()
     change(layer)
     assert not layer.merged
-
-
-def test_gradients_of_the_input_flow_through_a_merged_layer():
-    layer = make_layer(dtype=torch.float64)
-    results = []
-    for merged in (False, True):
-        x = inputs(dtype=torch.float64).requires_grad_(True)
-        if merged:
-            layer.merge()
-        layer(x).square().sum().backward()
-        results.append(x.grad)
-    torch.testing.assert_close(*results, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_weight_merged_without_adapters_is_not_w0_itself(kind, dtype):
-    layer = make_layer(kind, dtype=dtype)
-    layer.set_adapter([])
-    layer.merge()
-    assert same_bits(layer.merged_weight, layer.base_layer.weight)
-    assert layer.merged_weight.data_ptr() != layer.base_layer.weight.data_ptr()
