@@ -6,7 +6,6 @@ import copy
 import tempfile
 import warnings
 
-import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from lora_edu.chapters.in_practice.planting import (
@@ -15,7 +14,6 @@ from lora_edu.chapters.in_practice.planting import (
     adam,
     answer,
     fault,
-    named,
     ours,
     pefts,
     trained,
@@ -25,7 +23,6 @@ from lora_edu.nn import load_adapter, merge_and_unload, save_adapter
 
 STILL: list[Fault] = []
 LESS: list[Fault] = []
-NAN: list[Fault] = []
 USE: list[Fault] = []
 
 
@@ -92,25 +89,6 @@ def checkpointed(mended=False):
     return {"model": model, "batch": batch()}
 
 
-@fault(STILL, "no-signal", "grad_norm is 0 with this batch")
-def gate_is_shut(mended=False):
-    model = ours()
-    model.gate = 1.0 if mended else 0.0
-    return {"model": model, "batch": batch()}
-
-
-@fault(STILL, "gradient", "the loss scaler skips every step")
-def scaled_too_far(mended=False):
-    return {"model": ours(model=TinyChat().half()), "batch": batch(),
-            "loss_scale": 2.0**10 if mended else 2.0**30}
-
-
-@fault(LESS, "target-missed", "fewer trainable parameters than expected",
-       "huggingface/peft/issues/1959")
-def name_of_another_model(mended=False):
-    return {"model": pefts(["q", "v"] if mended else ["q", "v_proj"])}
-
-
 @fault(LESS, "nested", "what was learned is gone after a cell ran twice",
        "huggingface/peft/pull/2306")
 def wrapped_twice(mended=False):
@@ -153,20 +131,6 @@ def all_in_bfloat16(mended=False):
     return {"model": model, "optimiser": adam(trained(model), lr=1e-5)}
 
 
-@fault(LESS, "underflow", "in float16 it stalls, in bfloat16 it learns")
-def no_loss_scaler(mended=False):
-    return {"model": ours(model=TinyChat().half()), "batch": batch(),
-            "loss_fn": lambda model, batch: 1e-6 * model(**batch).loss,  # one term of several
-            "loss_scale": 2.0**14 if mended else 1.0}
-
-
-@fault(LESS, "eval-mode", "lora_dropout makes no difference")
-def left_in_eval(mended=False):
-    model = ours(dropout=0.1)
-    model.train(mended)
-    return {"model": model}
-
-
 @fault(LESS, "scale", "barely a difference at the usual learning rate",
        "kohya-ss/sd-scripts/issues/98")
 def alpha_of_one(mended=False):
@@ -180,15 +144,6 @@ def thawed(mended=False):
     if not mended:
         model.requires_grad_(True)
     return {"model": model, "optimiser": adam(trained(model))}
-
-
-@fault(NAN, "loss", "NaN at the first step, in float16 only")
-def out_of_float16(mended=False):
-    model = TinyChat()
-    with torch.no_grad():
-        model.head.weight *= 2e5  # logits beyond float16's largest number, 65504
-    return {"model": ours(model=model.to(torch.bfloat16 if mended else torch.float16)),
-            "batch": batch()}
 
 
 @fault(USE, "idle", "the loaded adapter changes nothing",
@@ -241,25 +196,9 @@ def another_base(mended=False):
     return {"model": other, "batch": batch(), "reference": answer(model), "training": False}
 
 
-@fault(USE, "base-name", "it is not what it was in training")
-def base_of_another_name(mended=False):
-    config = pefts(model=named("tiny-chat")).peft_config["default"]
-    base = named("tiny-chat" if mended else "tiny-chat-instruct")
-    return {"model": ours(model=base), "config": config, "training": False}
-
-
-@fault(USE, "tied", "the merged model is another one",
-       "huggingface/transformers/issues/45127")
-def head_of_a_tied_model(mended=False):
-    model = TinyChat()
-    model.head.weight = model.tokens.weight
-    return {"model": ours(targets=["q"] if mended else ["q", "head"], model=model)}
-
-
 GROUPS = {
     "The loss stands still": STILL,
     "It learns, but less than it should": LESS,
-    "The loss is NaN": NAN,
     "In use it is another model": USE,
 }
 FAULTS = [fault for group in GROUPS.values() for fault in group]

@@ -65,10 +65,3 @@ def answer(model) -> torch.Tensor:
     """The logits for the batch."""
     with torch.no_grad():
         return model(batch()["input_ids"]).logits
-
-
-def named(name: str) -> TinyChat:
-    """A tiny model with the name of its checkpoint, as transformers' models have it."""
-    model = TinyChat()
-    model.name_or_path = name
-    return model
