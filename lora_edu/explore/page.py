@@ -12,7 +12,7 @@ from lora_edu.explore.controls import Control, describe
 from lora_edu.explore.island import island, reading
 from lora_edu.explore.plain import ExploreError
 from lora_edu.explore.states import MAX_PAYLOAD
-from lora_edu.explore.still import Unknown, first_frame
+from lora_edu.explore.still import first_frame
 from lora_edu.explore.table import table
 
 SLACK = " 00000000"  # a shorter sentence may break into more lines than the longest one
@@ -71,7 +71,7 @@ def fragment(explorer, states: list[dict]) -> str:
     start = states[start_index(explorer.controls)]
     longest = max((reading(state) for state in states), key=len)
     traces = sorted({trace.get("type", "scatter") for state in states for trace in state["data"]})
-    frame, lack = drawn(start, explorer.height)
+    frame, lack = first_frame(start, explorer.height, narrow_height(explorer.height, start))
     return _figure(
         explorer, start, f'class="explorer" id="explorer-{explorer.name}"', plot=frame,
         top=position(explorer.controls),
@@ -106,14 +106,6 @@ def _figure(explorer, start: dict, attributes: str, *, sentence: str, end: str, 
 def _sentence(start: dict, longest: str) -> str:
     return (f'<p class="explorer-reading" data-longest="{escape(longest)}">'
             f"<span>{escape(reading(start))}</span></p>\n")
-
-
-def drawn(figure: dict, height: int) -> tuple[str, str]:
-    """The first frame; or nothing, and which feature of the figure stands against it."""
-    try:
-        return first_frame(figure, height, narrow_height(height, figure)), ""
-    except Unknown as lack:
-        return "", str(lack)
 
 
 def start_index(controls: tuple[Control, ...]) -> int:

@@ -1,51 +1,44 @@
-"""The first frame: a plain figure as SVG, the way plotly will draw it, for a page not yet touched.
+"""A plain figure's panels, axes and ticks as SVG, each panel over its plot area.
 
-Imports the sibling modules schema, axis, marks and svg. Each panel is an SVG over its plot area.
-What is in it stands at percentages, so that one drawing fits every width; ticks and titles that
-plotly sets otherwise on a phone are there twice. Offsets, sizes and defaults are plotly's own; the
-tests of the built site hold every word, mark and curve against what plotly draws.
-
-What schema.py does not know (a legend, another trace type, any key that may change the picture)
-raises Unknown: such a figure has no first frame, and its page loads plotly as soon as it is near.
+Ticks and titles that plotly sets otherwise on a phone are there twice. The tests of the built site
+hold every word, mark and curve against what plotly draws.
 """
 
 from __future__ import annotations
 
+import math
 import re
 
-from lora_edu.explore.still.axis import Axis
-from lora_edu.explore.still.marks import bars, heatmap, scatter, shape
-from lora_edu.explore.still.schema import Unknown, known
-from lora_edu.explore.still.svg import share, short, text
+from lora_edu.explore.still.marks import (
+    Unknown, bar, heatmap, known, scatter, shape, share, short, text)
 
 WIDTHS = {"wide": 700, "narrow": 324}  # px of a plot (desktop, phone) for which ticks are chosen
+ROOM = {"x": 80, "y": 40}  # px that plotly wants for a tick
+MOST_TICKS = 100  # on one axis; with more of them no label could be read
 ANCHORS = {"left": ("start", 2), "center": ("middle", 0), "right": ("end", -2)}
 BASELINES = {"top": 14, "middle": 4.5, "bottom": -5}  # px below the point, for a font of 13 px
+ORDER = ["heatmap", "bar", "scatter"]  # in which plotly draws the traces of a panel
 
 
-def first_frame(figure: dict, height: int, narrow_height: int) -> str:
-    """The HTML of a plain figure's first frame, for a plot of these heights in px.
-
-    Raises Unknown for a figure that it does not know how to draw.
-    """
+def first_frame(figure: dict, height: int, narrow_height: int) -> tuple[str, str]:
+    """The HTML of a plain figure's first frame, for a plot of these heights in px; or "", and what
+    in the figure it cannot draw."""
     try:
-        return _first_frame(figure, {"wide": height, "narrow": narrow_height})
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise Unknown(f"{type(error).__name__}: {error}") from error
+        return _frame(figure, {"wide": height, "narrow": narrow_height}), ""
+    except Unknown as lack:
+        return "", str(lack)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as lack:
+        return "", f"{type(lack).__name__}: {lack}"
 
 
-def _first_frame(figure: dict, heights: dict[str, int]) -> str:
+def _frame(figure: dict, heights: dict[str, int]) -> str:
     layout = figure["layout"]
     axes = [key for key in layout if re.fullmatch(r"[xy]axis\d*", key)]
     known({key: value for key, value in layout.items() if key not in axes}, "layout")
-    margin = known(layout.get("margin"), "margin")
-    numbers = sorted({key[5:] for key in axes})
-    for lack, is_so in {"showlegend is not False": layout.get("showlegend", True),
-                        "margin has not four sides": len(margin) < 4,
-                        "no axes, or more than two panels": not 0 < len(numbers) < 3}.items():
-        if is_so:
-            raise Unknown(lack)
-    panels = [Panel(figure, number) for number in numbers]
+    margin = known(layout["margin"], "margin")
+    panels = [Panel(figure, number) for number in sorted({key[5:] for key in axes})]
+    if layout.get("showlegend", True) or not 0 < len(panels) < 3:
+        raise Unknown("a legend, no axes, or more than two panels")
     parts = [*figure["data"], *layout.get("annotations", ()), *layout.get("shapes", ())]
     if sum(len(p.traces) + len(p.notes) + len(p.shapes) for p in panels) < len(parts):
         raise Unknown("a trace, annotation or shape on axes that are not a pair of the layout's")
@@ -61,6 +54,72 @@ def _first_frame(figure: dict, heights: dict[str, int]) -> str:
             f'--gap:{short(half)}px">{body}</div>')
 
 
+class Axis:
+    """An axis named as in the layout, such as "yaxis2", with the traces that stand on it."""
+
+    def __init__(self, name: str, spec: dict, traces: list[dict]):
+        self.name, self.spec, self.letter = name, known(spec, "axis"), name[0]
+        self.log = spec.get("type") == "log"
+        maps, bars = ([trace for trace in traces if trace["type"] == kind]
+                      for kind in ("heatmap", "bar"))
+        self.words = list(dict.fromkeys(word for trace in bars for word in trace["x"])
+                          ) if self.letter == "x" else []
+        if spec.get("ticks", maps) or spec.get("zeroline", True) or spec.get(
+                "type", "linear") not in ("linear", "log"):
+            raise Unknown(f"{name}: tick marks, a zero line, or a type that is not linear or log")
+        cells = len(self.words) or (maps and len(
+            maps[0]["z"][0] if self.letter == "x" else maps[0]["z"]))
+        if "range" not in spec and not cells:
+            raise Unknown(f"{name}: no range")
+        self.low, self.high = spec.get("range") or (-0.5, cells - 0.5)
+
+    def place(self, value) -> float | None:
+        """Where a value stands: 0 at the left or lower end, 1 at the other; None for a gap."""
+        if value is None:
+            return None
+        return ((math.log10(value) if self.log else value) - self.low) / (self.high - self.low)
+
+    def stand(self, part: dict, key: str) -> float:
+        """Where ``part[key]`` stands: a value, or one already in the domain."""
+        if part[self.letter + "ref"].endswith(" domain"):
+            return part[key]
+        if self.log and "text" in part:
+            raise Unknown(f"{self.name}: an annotation on a log scale")
+        return self.place(part[key])
+
+    def ticks(self, length: float) -> list[tuple[float, str]]:
+        """(place, label) of the ticks on an axis of that length in px."""
+        if self.words:
+            values, texts = range(len(self.words)), self.words
+        else:
+            values = self.spec.get("tickvals") or self._even(length)
+            texts = self.spec.get("ticktext") or [self._label(value) for value in values]
+        found = [(self.place(value), label) for value, label in zip(values, texts, strict=True)]
+        return [(at, label) for at, label in found if -1e-4 <= at <= 1 + 1e-4]
+
+    def _even(self, length: float) -> list[float]:
+        """The multiples of dtick, or of the 1, 2 or 5 times a power of ten that plotly takes."""
+        low, high = sorted((self.low, self.high))
+        step = self.spec.get("dtick")
+        if step is None:
+            rough = (high - low) / (min(max(length / ROOM[self.letter], 4), 9) + 1)
+            base = 10.0 ** math.floor(math.log10(rough))
+            step = base * next(m for m in (2, 5, 10) if m > rough / base)
+        if (high - low) / step > MOST_TICKS:
+            raise Unknown(f"{self.name}: more than {MOST_TICKS} ticks")
+        slack = 1e-4 * (high - low) / step
+        return [i * step for i in range(math.ceil(low / step - slack),
+                                        math.floor(high / step + slack) + 1)]
+
+    def _label(self, value: float) -> str:
+        pattern, largest = self.spec.get("tickformat", ""), max(abs(self.low), abs(self.high))
+        if self.log or pattern not in ("", ".0%"):
+            raise Unknown(f"{self.name}: a log scale or tickformat {pattern!r}, and no ticktext")
+        if not 1.1e-3 < largest < 9.7e3:
+            raise Unknown(f"{self.name}: numbers that plotly abbreviates with k, μ and so on")
+        return format(round(value, 10) + 0.0, pattern or "g").replace("-", "−")
+
+
 class Panel:
     """A pair of axes and what stands on it; ``number`` is "" or "2"."""
 
@@ -72,11 +131,12 @@ class Panel:
         self.notes, self.shapes = ([part for part in layout.get(kind, ()) if pair == tuple(
             part.get(ref, "").removesuffix(" domain") for ref in ("xref", "yref"))]
             for kind in ("annotations", "shapes"))
-        self.x, self.y = (Axis(name, known(layout.get(name), "axis"), self.traces)
+        self.x, self.y = (Axis(name, layout[name], self.traces)
                           for name in (f"xaxis{number}", f"yaxis{number}"))
         if pair != (self.y.spec.get("anchor", "x"), self.x.spec.get("anchor", "y")):
             raise Unknown(f"{self.x.name} or {self.y.name}: an anchor that is not the other")
-        self.barmode = layout.get("barmode", "group")
+        if len(self.x.words) and layout.get("barmode") != "stack":
+            raise Unknown("bars that are not stacked")
         self.ratio = None  # width to height, where one scale is tied to the other
         if "scaleanchor" in self.y.spec:
             if {self.x.spec.get("constrain"), self.y.spec.get("constrain")} != {"domain"}:
@@ -89,12 +149,10 @@ class Panel:
         the ends of its part of the height on a phone, where it has a part."""
         left, right = self.x.spec.get("domain", (0, 1))
         low, high = self.y.spec.get("domain", (0, 1))
-        wide, narrow = (self.surroundings(*plots[kind], *place, margin["b"])
-                        for kind, place in (
-                            ("wide", (left, right, low, high)),
-                            ("narrow", (0, 1, *stacked) if stacked
-                             else (left, right, low, high))))
-        around = twice(wide, narrow)
+        wide = left, right, low, high
+        narrow = (0, 1, *stacked) if stacked else wide
+        around = twice(*(self.surroundings(*plots[kind], *place, margin["b"])
+                         for kind, place in (("wide", wide), ("narrow", narrow))))
         fit = f' class="fit" style="--ratio:{self.ratio:.4f};' if self.ratio else ' style="'
         notes = "".join(self.note(note, margin["l"]) for note in self.notes)
         return (f'<div{fit}left:{share(left)};width:{share(right - left)};top:{share(1 - high)};'
@@ -102,19 +160,17 @@ class Panel:
                 f"</svg>{notes}</svg></div>")
 
     def inside(self) -> str:
-        """What the plot area clips: heat maps, then bars, then scatter traces, as plotly does."""
-        kinds = {kind: [t for t in self.traces if t.get("type", "scatter") == kind]
-                 for kind in ("heatmap", "bar", "scatter")}
-        if sum(map(len, kinds.values())) < len(self.traces):
-            raise Unknown("a trace that is neither scatter nor bar nor heatmap")
-        if {s.get("layer", "above") for s in self.shapes} - {"above", "below"}:
-            raise Unknown("a shape whose layer is not above or below")
-        parts = [shape(s, self.x, self.y) for s in self.shapes if s.get("layer") == "below"]
-        parts += [heatmap(known(t, "heatmap"), self.x, self.y) for t in kinds["heatmap"]]
-        parts += bars([known(t, "bar") for t in kinds["bar"]], self.x, self.y, self.barmode)
-        parts += [scatter(known(t, "scatter"), self.x, self.y) for t in kinds["scatter"]]
-        parts += [shape(s, self.x, self.y) for s in self.shapes if s.get("layer") != "below"]
-        return "".join(parts)
+        """What the plot area clips."""
+        below = [part for part in self.shapes if part.get("layer") == "below"]
+        above = [part for part in self.shapes if part.get("layer") != "below"]
+        tops: dict = {}
+        drawn = {"heatmap": heatmap, "scatter": scatter,
+                 "bar": lambda trace, x, y: bar(trace, x, y, tops)}
+        traces = sorted(self.traces, key=lambda trace: ORDER.index(trace["type"]))
+        return "".join(
+            [shape(part, self.x, self.y) for part in below]
+            + [drawn[t["type"]](known(t, t["type"]), self.x, self.y) for t in traces]
+            + [shape(part, self.x, self.y) for part in above])
 
     def surroundings(self, width, height, left, right, low, high, margin_below) -> str:
         """Grid, tick labels and titles, for a plot area of that size in px."""
@@ -128,7 +184,7 @@ class Panel:
         under, beside = (known(axis.spec.get("title"), "title").get("text", "")
                          for axis in (self.x, self.y))
         away = {"x": 36, "y": 29.5}  # px from the plot area to a title, where no labels are between
-        if self.x.spec.get("showgrid", not any(t["type"] == "bar" for t in self.traces)):
+        if self.x.spec.get("showgrid", not self.x.words):
             grid += "".join(f'<line x1="{share(a)}" x2="{share(a)}" y2="100%"/>'
                             for a, _ in x if 1 < a * width < width - 1)
         if self.y.spec.get("showgrid", True):
@@ -152,12 +208,8 @@ class Panel:
 
     def note(self, note: dict, margin_left: int) -> str:
         """An annotation without an arrow. On a phone headings stand farther to the left."""
-        known(note, "annotation")
-        if note.get("showarrow", True) or not {"xanchor", "yanchor"} <= note.keys():
-            raise Unknown("an annotation with an arrow, or without xanchor and yanchor")
-        if any(axis.log and note[axis.letter + "ref"] in ("x", "x2", "y", "y2")
-               for axis in (self.x, self.y)):
-            raise Unknown("an annotation on a log scale")
+        if known(note, "annotation").get("showarrow", True):
+            raise Unknown("an annotation with an arrow")
         anchor, aside = ANCHORS[note["xanchor"]]
         heads = (note["x"] == 0 and note["y"] == 1 and note["xref"].endswith(" domain")
                  and note["yanchor"] == "bottom")
