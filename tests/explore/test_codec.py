@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lora_edu.explore.codec import pack, unpack
+from lora_edu.explore.codec import pack
 from lora_edu.explore.digits import FINE, LARGEST, SMALLEST
+from tests.unpack import unpack
 
 NUMBERS = st.one_of(
     st.just(0.0), st.integers(-300, 300).map(float),

@@ -17,10 +17,10 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lora_edu.explore.still.axis import Axis
 
 from lora_edu.explore.plain import plain_figure
 from lora_edu.explore.still import Unknown, first_frame
-from lora_edu.explore.still.axis import Axis
 
 HOSTILE = """</svg></script><b>"quoted" & 'so' on</b>"""
 

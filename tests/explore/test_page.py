@@ -11,9 +11,9 @@ import pytest
 
 from lora_edu import STARTS, Adam, Adapter, initial, scaling, teacher_student, train
 from lora_edu.explore import ExploreError, explore, page, show
-from lora_edu.explore.codec import unpack
 from lora_edu.explore.controls import Control
 from lora_edu.explore.island import islands
+from tests.unpack import unpack
 
 HOSTILE = """</script><b>"quoted" & 'so' on</b>"""
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from lora_edu.explore import assets
-from lora_edu.explore.codec import as_lists, pack, unpack
+from lora_edu.explore.codec import as_lists, pack
 from tests.site.devices import AS_JSON
+from tests.unpack import unpack
 
 pytestmark = pytest.mark.site
 

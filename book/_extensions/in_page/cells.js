@@ -76,8 +76,9 @@ class Page {
   // To each explorer whose function takes any number; a link that has such is followed.
   offerOwnValues() {
     const wanted = /^#([^?]+)\?(.*\bown=1\b.*)$/.exec(this.line.dataset.link);
-    for (const [name, controls] of Object.entries(JSON.parse(this.line.dataset.own))) {
-      const { explorer } = document.getElementById(`explorer-${name}`), own = new OwnValues(explorer, controls, this);
+    for (const [name, explorer] of globalThis.loraExplore.explorers) {
+      if (!explorer.data.own.length) continue;
+      const own = new OwnValues(explorer, this);
       if (wanted?.[1] !== name) continue;
       own.open();
       explorer.go(Object.fromEntries(new URLSearchParams(wanted[2])));

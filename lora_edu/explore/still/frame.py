@@ -10,7 +10,16 @@ import math
 import re
 
 from lora_edu.explore.still.marks import (
-    Unknown, bar, heatmap, known, scatter, shape, share, short, text)
+    Unknown,
+    bar,
+    heatmap,
+    known,
+    scatter,
+    shape,
+    share,
+    short,
+    text,
+)
 
 WIDTHS = {"wide": 700, "narrow": 324}  # px of a plot (desktop, phone) for which ticks are chosen
 ROOM = {"x": 80, "y": 40}  # px that plotly wants for a tick
