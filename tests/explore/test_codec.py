@@ -1,13 +1,7 @@
 """Packing loses at most 2⁻¹⁷ of a number in an array, and 1/2000 of the axis that it stands on; of
 anything else nothing."""
 
-import base64
-import json
-import struct
-import zlib
-
 import numpy as np
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -108,16 +102,3 @@ def test_what_never_varies_is_stored_once_and_an_odd_state_costs_little():
     alike = [{"data": [{"y": rng.normal(size=100)}], "layout": {"i": i}} for i in range(50)]
     odd = {"data": [], "layout": {"title": "not possible"}}
     assert len(pack([*alike[:25], odd, *alike[25:]])) < len(pack(alike)) + 400
-
-
-NOISE = 1 + np.random.default_rng(1).random((3, 400)) / 2
-STEPS = np.arange(40)
-
-
-@pytest.mark.parametrize("order, arrays", [
-    (0, [NOISE[0] + row / 512 for row in NOISE]), (1, [*NOISE]),
-    (2, [1 + STEPS**2 / 2.0**16]), (3, [1 + STEPS**3 / 2.0**16])])
-def test_the_way_of_differencing_is_chosen_that_packs_smallest(order, arrays):
-    block = zlib.decompress(base64.b64decode(pack([{"y": array} for array in arrays])))
-    (length,) = struct.unpack_from("<I", block)
-    assert json.loads(block[4:4 + length])["columns"][0]["order"] == order

@@ -40,13 +40,6 @@ def tree(plain):
     return ElementTree.fromstring(html)
 
 
-def test_a_value_stands_where_its_axis_says():
-    assert axis(range=[0, 20]).place(5) == 0.25
-    assert axis(range=[20, 0]).place(5) == 0.75
-    assert axis(range=[-1, 3], type="log").place(1000) == 1
-    assert axis(range=[0, 1]).place(None) is None
-
-
 @pytest.mark.parametrize("spec, length, labels", [
     ({"range": [0, 1.08]}, 300, "0 0.2 0.4 0.6 0.8 1"),
     ({"range": [0, 0.561]}, 205.8, "0 0.1 0.2 0.3 0.4 0.5"),
@@ -58,33 +51,6 @@ def test_a_value_stands_where_its_axis_says():
 ])
 def test_ticks_are_those_that_plotly_chooses(spec, length, labels):
     assert [text for _, text in axis("y", **spec).ticks(length)] == labels.split()
-
-
-def test_a_line_and_its_marks_run_through_its_points_with_gaps():
-    (inside,) = [svg for svg in tree(figure()).iter("svg") if svg.get("class") == "inside"]
-    (path,) = inside.iter("path")
-    assert path.get("d") == "M0 1500l1000 -1000M2000 1000" and path.get("stroke") == "#3b82c4"
-    assert [(c.get("cx"), c.get("cy")) for c in inside.iter("circle")] == [
-        ("0%", "75%"), ("50%", "25%"), ("100%", "50%")]
-
-
-def test_rounding_does_not_add_up():
-    x = np.linspace(0, 20, 1001)
-    plain = figure({"type": "scatter", "x": x, "y": np.sin(x), "mode": "lines",
-                    "line": {"color": "red"}})
-    (path,) = tree(plain).iter("path")
-    steps = np.array(path.get("d")[1:].replace("l", " ").split(), float).reshape(-1, 2)
-    np.testing.assert_allclose(steps.sum(0), [2000, 1000 - 500 * np.sin(20)], atol=0.51)
-
-
-def test_stacked_bars_stand_on_each_other():
-    bars = [{"type": "bar", "x": ["full", "LoRA"], "y": y, "marker": {"color": "red"}}
-            for y in ([1, 0.5], [0, 2])]
-    root = tree(figure(*bars, barmode="stack", xaxis={"zeroline": False},
-                       yaxis={"range": [0, 4], "zeroline": False}))
-    found = [[rect.get(key) for key in ("x", "y", "width", "height")] for rect in root.iter("rect")]
-    assert found == [["5%", "75%", "40%", "25%"], ["55%", "87.5%", "40%", "12.5%"],
-                     ["55%", "37.5%", "40%", "50%"]]
 
 
 def test_a_heat_map_is_a_picture_of_its_cells():
