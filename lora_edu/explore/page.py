@@ -31,11 +31,6 @@ title="keep a copy of the present curves, thin and dashed">pin</button>
 """
 
 
-def panels(figure: dict) -> int:
-    """How many panels a figure has: the y axes that its traces use."""
-    return len({trace.get("yaxis", "y") for trace in figure["data"]}) or 1
-
-
 def narrow_height(height: int, figure: dict) -> int:
     """The height on a phone, in px, where two panels stand one above the other.
 
@@ -44,7 +39,7 @@ def narrow_height(height: int, figure: dict) -> int:
     ticks whatever the height, and so those of the first frame.
     """
     times, most = STACKED
-    if panels(figure) > 1:
+    if len({trace.get("yaxis", "y") for trace in figure["data"]}) > 1:
         return min(round(times * height), most)
     x, y, margin = (figure["layout"].get(name) or {} for name in ("xaxis", "yaxis", "margin"))
     if not ({"scaleanchor", "range"} <= y.keys() and "range" in x and len(margin) == 4):
@@ -69,10 +64,11 @@ def fragment(explorer, states: list[dict]) -> str:
     start = states[start_index(explorer.controls)]
     longest = max((reading(state) for state in states), key=len)
     traces = sorted({trace.get("type", "scatter") for state in states for trace in state["data"]})
+    position = describe(explorer.controls, {c.name: c.values[c.start] for c in explorer.controls})
     frame, lack = first_frame(start, explorer.height, narrow_height(explorer.height, start))
     return _figure(
         explorer, start, f'class="explorer" id="explorer-{explorer.name}"', plot=frame,
-        top=position(explorer.controls),
+        top=f'<p class="explorer-position">{escape(position)}</p>\n' if position else "",
         sentence=_sentence(start, longest + SLACK) if longest else "",
         end=f"{island(explorer, start, traces=traces, lack=lack)}\n"
             f"<noscript>{NO_SCRIPT if explorer.controls else ''}{table(start)}</noscript>"
@@ -167,12 +163,6 @@ def _switch(id_: str, control: Control) -> str:
     return (f'<label class="explorer-switch" data-control="{control.name}">'
             f'<input type="checkbox" name="{id_}" autocomplete="off"{checked}>'
             f"<b>{escape(control.label)}</b></label>")
-
-
-def position(controls: tuple[Control, ...]) -> str:
-    """The first position in words, which on paper and without scripts stand for the controls."""
-    words = describe(controls, {c.name: c.values[c.start] for c in controls})
-    return f'<p class="explorer-position">{escape(words)}</p>\n' if words else ""
 
 
 def words(explorer, figure: dict) -> str:

@@ -9,24 +9,13 @@ from __future__ import annotations
 import math
 import re
 
-from lora_edu.explore.still.marks import (
-    Unknown,
-    bar,
-    heatmap,
-    known,
-    scatter,
-    shape,
-    share,
-    short,
-    text,
-)
+from lora_edu.explore.still.marks import TRACES, Unknown, known, shape, share, short, text
 
 WIDTHS = {"wide": 700, "narrow": 324}  # px of a plot (desktop, phone) for which ticks are chosen
 ROOM = {"x": 80, "y": 40}  # px that plotly wants for a tick
 MOST_TICKS = 100  # on one axis; with more of them no label could be read
 ANCHORS = {"left": ("start", 2), "center": ("middle", 0), "right": ("end", -2)}
 BASELINES = {"top": 14, "middle": 4.5, "bottom": -5}  # px below the point, for a font of 13 px
-ORDER = ["heatmap", "bar", "scatter"]  # in which plotly draws the traces of a panel
 
 
 def first_frame(figure: dict, height: int, narrow_height: int) -> tuple[str, str]:
@@ -69,10 +58,12 @@ class Axis:
     def __init__(self, name: str, spec: dict, traces: list[dict]):
         self.name, self.spec, self.letter = name, known(spec, "axis"), name[0]
         self.log = spec.get("type") == "log"
+        self.title = known(spec.get("title"), "title").get("text", "")
         maps, bars = ([trace for trace in traces if trace["type"] == kind]
                       for kind in ("heatmap", "bar"))
         self.words = list(dict.fromkeys(word for trace in bars for word in trace["x"])
                           ) if self.letter == "x" else []
+        self.tops: dict = {}  # word → the height of the bars over it that are drawn already
         if spec.get("ticks", maps) or spec.get("zeroline", True) or spec.get(
                 "type", "linear") not in ("linear", "log"):
             raise Unknown(f"{name}: tick marks, a zero line, or a type that is not linear or log")
@@ -172,14 +163,11 @@ class Panel:
         """What the plot area clips."""
         below = [part for part in self.shapes if part.get("layer") == "below"]
         above = [part for part in self.shapes if part.get("layer") != "below"]
-        tops: dict = {}
-        drawn = {"heatmap": heatmap, "scatter": scatter,
-                 "bar": lambda trace, x, y: bar(trace, x, y, tops)}
-        traces = sorted(self.traces, key=lambda trace: ORDER.index(trace["type"]))
-        return "".join(
-            [shape(part, self.x, self.y) for part in below]
-            + [drawn[t["type"]](known(t, t["type"]), self.x, self.y) for t in traces]
-            + [shape(part, self.x, self.y) for part in above])
+        traces = sorted(self.traces, key=lambda trace: [*TRACES].index(trace["type"]))
+        drawn = [(shape, part) for part in below] + [
+            (TRACES[trace["type"]], known(trace, trace["type"])) for trace in traces] + [
+            (shape, part) for part in above]
+        return "".join(draw(part, self.x, self.y) for draw, part in drawn)
 
     def surroundings(self, width, height, left, right, low, high, margin_below) -> str:
         """Grid, tick labels and titles, for a plot area of that size in px."""
@@ -188,30 +176,27 @@ class Panel:
         if self.ratio:
             width, whole, tall = min(width, tall * self.ratio), tall, min(tall, width / self.ratio)
             below += (whole - tall) / 2
-        x, y = self.x.ticks(width), self.y.ticks(tall)
+        x, y = self.x, self.y
+        columns, rows = x.ticks(width), y.ticks(tall)
         grid = labels = titles = ""
-        under, beside = (known(axis.spec.get("title"), "title").get("text", "")
-                         for axis in (self.x, self.y))
-        away = {"x": 36, "y": 29.5}  # px from the plot area to a title, where no labels are between
-        if self.x.spec.get("showgrid", not self.x.words):
+        if x.spec.get("showgrid", not x.words):
             grid += "".join(f'<line x1="{share(a)}" x2="{share(a)}" y2="100%"/>'
-                            for a, _ in x if 1 < a * width < width - 1)
-        if self.y.spec.get("showgrid", True):
+                            for a, _ in columns if 1 < a * width < width - 1)
+        if y.spec.get("showgrid", True):
             grid += "".join(f'<line y1="{share(1 - a)}" y2="{share(1 - a)}" x2="100%"/>'
-                            for a, _ in y if 1 < a * tall < tall - 1)
-        if self.x.spec.get("showticklabels", True):
+                            for a, _ in rows if 1 < a * tall < tall - 1)
+        if under_labels := x.spec.get("showticklabels", True):
             labels += "".join(text(label, share(a), "100%", dy=13, text_anchor="middle")
-                              for a, label in x)
-            away["x"] += 13
-        if self.y.spec.get("showticklabels", True):
+                              for a, label in columns)
+        if beside_labels := y.spec.get("showticklabels", True):
             labels += "".join(text(label, "-1", share(1 - a), dy=4.2, text_anchor="end")
-                              for a, label in y)
-            away["y"] += 6.5
-        if under:
-            titles += text(under, "50%", "100%", dy=short(min(away["x"], below - 3)),
-                           text_anchor="middle")
-        if beside:
-            turned = text(beside, 0, -away["y"], transform="rotate(-90)", text_anchor="middle")
+                              for a, label in rows)
+        if x.title:
+            away = min(49 if under_labels else 36, below - 3)  # px from the plot area
+            titles += text(x.title, "50%", "100%", dy=short(away), text_anchor="middle")
+        if y.title:
+            turned = text(y.title, 0, -36.0 if beside_labels else -29.5,
+                          transform="rotate(-90)", text_anchor="middle")
             titles += f'<svg y="50%">{turned}</svg>'
         return f'<g class="grid">{grid}</g><g class="ticks">{labels}</g>{titles}'
 

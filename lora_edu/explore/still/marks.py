@@ -184,19 +184,19 @@ def rectangle(across, up, looks: str, tag: str = "rect") -> str:
     return f"<{tag}{place}{looks}/>"
 
 
-def bar(trace: dict, x, y, tops: dict) -> str:
-    """Bars over words, with text in their middle. tops: word → the height of the bars below."""
+def bar(trace: dict, x, y) -> str:
+    """Bars over words, on those drawn before, with text in their middle."""
     texts, font, parts = trace.get("text", ""), trace.get("textfont"), ""
     how = [trace.get(key) for key in ("textposition", "insidetextanchor", "constraintext")]
     if (texts and how != ["inside", "middle", "none"]) or min(trace["y"]) < 0:
         raise Unknown("bars below 0, or text on bars that plotly turns or shrinks")
     for i, (word, height) in enumerate(zip(trace["x"], trace["y"], strict=True)):
-        low = tops.get(word, 0.0)
-        tops[word] = low + height
+        low = x.tops.get(word, 0.0)
+        x.tops[word] = low + height
         if not height:
             continue
         middle, half = x.place(x.words.index(word)), 0.4 / (x.high - x.low)
-        ends = y.place(low), y.place(tops[word])
+        ends = y.place(low), y.place(low + height)
         parts += rectangle((middle - half, middle + half), ends,
                            attributes(fill=known(trace.get("marker"), "marker")["color"]))
         if each(texts, i):
@@ -242,3 +242,6 @@ def png(pixels: np.ndarray) -> bytes:
     size = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 6, 0, 0, 0)
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(rows, 9))
             + chunk(b"IEND", b""))
+
+
+TRACES = {"heatmap": heatmap, "bar": bar, "scatter": scatter}  # in the order in which plotly draws
