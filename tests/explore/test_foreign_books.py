@@ -1,5 +1,5 @@
-"""Other people's books, outside this repository: a Sphinx book and a Jupyter Book of two pages with
-a slider each, one function in a module beside the page, one in the cell itself."""
+"""Other people's books, outside this repository: a Sphinx book and a Jupyter Book with a slider,
+whose function stands in a module beside the page, and a link to it on another page."""
 
 import os
 import re
@@ -13,10 +13,18 @@ import pytest
 
 from tests.site.pages import served
 
-HEAD = """---
+INDEX = """---
 file_format: mystnb
 kernelspec: {name: python3, display_name: Python 3}
 ---
+# Waves
+
+```{code-cell} ipython3
+from lora_edu.explore import explore
+from waves import wave
+
+explore(wave, frequency=(1, 4), caption="Where are the zeros?")
+```
 """
 MODULE = '''\
 import numpy as np
@@ -27,44 +35,18 @@ def wave(frequency=2):
     figure = go.Figure(go.Scatter(x=x, y=np.sin(frequency * x), name="sine"))
     return figure.update_layout(title="A wave", meta={"reading": f"{frequency} waves"})
 '''
-PAGES = {
-    "index.md": HEAD + """# Waves
-
-```{code-cell} ipython3
-from lora_edu.explore import explore
-from waves import wave
-
-explore(wave, frequency=(1, 4), caption="Where are the zeros?")
-```
-
-[Three of them](#wave?frequency=3), [a parabola](more/parabola.md#parabola?power=2).
-""",
-    "more/parabola.md": HEAD + """# A parabola
-
-```{code-cell} ipython3
-import numpy as np
-from lora_edu.explore import explore
-
-def parabola(power=1):
-    x = np.linspace(-1, 1, 50)
-    return {"data": [{"x": x, "y": x**power, "mode": "lines"}],
-            "layout": {"meta": {"reading": f"to the power of {power}"}}}
-
-explore(parabola, power=[1, 2, 3])
-```
-""",
-    "waves.py": MODULE,
-}
+PAGES = {"index.md": INDEX, "waves.py": MODULE,
+         "more/about.md": "# About\n\n[Three waves](../index.md#wave?frequency=3).\n"}
 BOOKS = {
     "sphinx": {"conf.py": 'extensions = ["myst_nb", "lora_edu.explore.sphinx_ext"]\n'
                           'nb_execution_mode, nb_execution_raise_on_error = "force", True\n'
                           'exclude_patterns = ["_build"]\n',
-               "index.md": PAGES["index.md"] + "\n```{toctree}\nmore/parabola\n```\n"},
+               "index.md": INDEX + "\n```{toctree}\nmore/about\n```\n"},
     "jupyter-book": {
         "_config.yml": "title: Waves\nexecute: {execute_notebooks: force}\n"
                        "sphinx:\n  extra_extensions: [lora_edu.explore.sphinx_ext]\n"
                        "  config: {nb_execution_raise_on_error: true}\n",
-        "_toc.yml": "format: jb-book\nroot: index\nchapters: [{file: more/parabola}]\n"},
+        "_toc.yml": "format: jb-book\nroot: index\nchapters: [{file: more/about}]\n"},
 }
 
 
@@ -96,48 +78,23 @@ def book(request, tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def reader(book, browser):
-    """A page of a browser, and the address of the book."""
-    context = browser.new_context()
-    page, problems = context.new_page(), []
-    page.set_default_timeout(60_000)
+def test_a_link_leads_to_a_slider_that_moves(book, browser):
+    page, problems = browser.new_page(), []
     page.on("pageerror", lambda error: "THEBE_JS_URL" in str(error)  # Jupyter Book's own
             or problems.append(str(error)))
     with served(book / "_build" / "html") as address:
-        yield page, address
-        assert problems == []
-        context.close()
-
-
-def drawn(page, name):
-    """(sentence, y of the first trace) of an explorer that plotly has drawn."""
-    root = page.locator(f"#explorer-{name}")
-    root.locator(".explorer-plot[data-drawn]").wait_for()
-    y = root.evaluate("(root) => [...root.querySelector('.explorer-plot').data[0].y]")
-    return root.locator(".explorer-reading > span").inner_text(), np.array(y)
-
-
-def test_a_slider_moves_and_a_link_leads_to_one_on_another_page(reader):
-    page, address = reader
-    page.goto(address + "index.html")
-    page.mouse.move(2, 2)
-    x = np.linspace(0, 6, 50)
-    np.testing.assert_allclose(drawn(page, "wave")[1], np.sin(2 * x), atol=1e-4)
-    page.locator("#explorer-wave input[type=range]").press("ArrowRight")
-    said, y = drawn(page, "wave")
-    np.testing.assert_allclose(y, np.sin(3 * x), atol=1e-4)
-    page.get_by_role("link", name="a parabola", exact=True).last.click()
-    page.wait_for_url("**/parabola.html#*")
-    assert (said, drawn(page, "parabola")[0]) == ("3 waves", "to the power of 2")
-
-
-def test_a_page_has_the_explorers_script_links_to_positions_and_no_widget(book):
-    html = (book / "_build" / "html" / "index.html").read_text(encoding="utf-8")
-    assert html.count('id="explorer-wave"') == html.count("explore.js") == 1
-    assert re.findall(r'class="explorer-link[^"]*" href="([^"]*)"', html) == [
-        "#wave?frequency=3", "more/parabola.html#parabola?power=2"]
-    assert "vnd.jupyter.widget" not in html
+        page.goto(address + "more/about.html")
+        page.locator('a.explorer-link[href="../index.html#wave?frequency=3"]').click()
+        root = page.locator("#explorer-wave")
+        for said in (3, 4):
+            root.locator(".explorer-plot[data-drawn]").wait_for()
+            assert root.locator(".explorer-reading > span").inner_text() == f"{said} waves"
+            y = root.evaluate("(root) => [...root.querySelector('.explorer-plot').data[0].y]")
+            np.testing.assert_allclose(y, np.sin(said * np.linspace(0, 6, 50)), atol=1e-4)
+            root.locator("input[type=range]").press("ArrowRight")
+        assert "vnd.jupyter.widget" not in page.content()
+    page.close()
+    assert problems == []
 
 
 def test_a_changed_module_builds_its_pages_again_and_its_faults_stop_the_build(book):

@@ -89,6 +89,13 @@ def test_a_viewer_without_widgets_gets_the_words():
     assert bundle["text/plain"] == repr(explorer)
 
 
+def test_what_anywidget_says_of_an_output_is_passed_on(live, monkeypatch):
+    """In Colab it names the manager of widgets that are not Colab's own."""
+    said = {"application/vnd.jupyter.widget-view+json": {"colab": {"custom_widget_manager": 1}}}
+    monkeypatch.setattr(type(live), "_repr_mimebundle_", lambda self, **which: ({}, said))
+    assert live.explorer._repr_mimebundle_()[1] == said
+
+
 def test_a_kernel_has_one_plotly_and_a_new_one_when_that_is_closed():
     first = shared_bundle()
     assert shared_bundle() is first and show({"data": []}, name="a").live().bundle is first
