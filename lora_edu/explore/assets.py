@@ -1,8 +1,7 @@
 """The browser's side: our scripts joined, and where plotly.js comes from.
 
-Imports the standard library, and plotly for its bundle. The scripts in assets/ are plain
-functions without imports, so that one file serves a page opened without a server (where modules
-are refused) and, with live.js behind it, a notebook view.
+The scripts in assets/ are plain functions without imports, so that one file serves a page opened
+without a server (where modules are refused) and, with live.js behind it, a notebook view.
 """
 
 from __future__ import annotations

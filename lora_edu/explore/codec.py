@@ -1,7 +1,6 @@
-"""Pack the states of an explorer into one short string, and unpack them again.
+"""Pack the states of an explorer into one short string.
 
-Imports NumPy and the sibling module digits. The page's JavaScript (assets/decode.js) reads the
-same format; the tests hold the two against each other.
+The page's JavaScript (assets/decode.js) unpacks it, and so do the tests.
 
 What never varies is stored once, in a skeleton, which may take several forms (other traces, other
 keys). What varies is stored as *columns*: a place in the figure, the distinct values that occur
@@ -55,23 +54,6 @@ def pack(states: list[dict]) -> str:
                        "columns": header}, separators=(",", ":"), ensure_ascii=False).encode()
     block = struct.pack("<I", len(head)) + head + b"".join(planes)
     return base64.b64encode(_deflate(block)).decode()
-
-
-def unpack(packed: str) -> list[dict]:
-    """The states in ``packed``; rounded arrays come back as float32 values in float64 arrays."""
-    block = zlib.decompress(base64.b64decode(packed))
-    (length,) = struct.unpack_from("<I", block)
-    header = json.loads(block[4:4 + length].decode())
-    offset, columns = 4 + length, []
-    for entry in header["columns"]:
-        if "json" in entry:
-            values = entry["json"]
-        else:
-            count = max(entry["index"]) + 1
-            shapes = entry["shapes"] * (count if len(entry["shapes"]) == 1 else 1)
-            values, offset = _expand(block, offset, shapes, entry["order"])
-        columns.append([values[i] for i in entry["index"]])
-    return [_fill(header["skeleton"], columns, state) for state in range(header["states"])]
 
 
 def as_lists(value):
@@ -163,38 +145,6 @@ def _planes(differences: np.ndarray) -> bytes:
     signed = differences.view(np.int32)
     zigzag = ((signed << 1) ^ (signed >> 31)).view(np.uint32)
     return zigzag.view(np.uint8).reshape(-1, 4).T.tobytes()
-
-
-def _expand(block: bytes, offset: int, shapes: list[list[int]], order: int):
-    """The arrays of one column, and where the next column begins."""
-    sizes = [int(np.prod(shape)) for shape in shapes]
-    total = sum(sizes)
-    planes = np.frombuffer(block, np.uint8, 4 * total, offset).reshape(4, total)
-    zigzag = np.ascontiguousarray(planes.T).view(np.uint32).ravel()
-    differences = (zigzag >> 1) ^ (np.uint32(0) - (zigzag & np.uint32(1)))
-    if order == 0:
-        bits = np.cumsum(differences.reshape(len(sizes), -1), axis=0, dtype=np.uint32).ravel()
-    else:
-        bits = differences
-        for _ in range(order):
-            bits = np.cumsum(bits, dtype=np.uint32)
-    flat = (bits << np.uint32(DROPPED)).view(np.float32).astype(np.float64)
-    ends = np.cumsum(sizes)
-    return [flat[end - size:end].reshape(shape)
-            for end, size, shape in zip(ends, sizes, shapes, strict=True)], offset + 4 * total
-
-
-def _fill(skeleton, columns: list[list], state: int):
-    """The skeleton with its holes filled for one state."""
-    if isinstance(skeleton, dict) and _HOLE in skeleton:
-        return _fill(skeleton["forms"][skeleton[_HOLE][state]], columns, state)
-    if isinstance(skeleton, dict):
-        return {key: _fill(entry, columns, state) for key, entry in skeleton.items()}
-    if isinstance(skeleton, list):
-        return [_fill(entry, columns, state) for entry in skeleton]
-    if isinstance(skeleton, str) and skeleton.startswith(_HOLE):
-        return columns[int(skeleton[1:])][state]
-    return skeleton
 
 
 def _deflate(data: bytes) -> bytes:

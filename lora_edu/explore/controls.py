@@ -1,7 +1,4 @@
-"""Controls: what a reader can move, made from keyword arguments as ``ipywidgets.interact`` does.
-
-Imports NumPy, and the sibling module words.
-"""
+"""Controls: what a reader can move, made from keyword arguments as ``ipywidgets.interact`` does."""
 
 from __future__ import annotations
 
@@ -58,52 +55,26 @@ def slug(text: str) -> str:
 
 def make_controls(function, choices: Mapping[str, object], labels: Mapping[str, str]
                   ) -> tuple[Control, ...]:
-    """Controls for ``function`` from keyword → values.
-
-    Values are what ``ipywidgets.interact`` takes: a list, array or range of numbers, or
-    ``(min, max)`` or ``(min, max, step)`` becomes a slider; a list of strings, of ``(text, value)``
-    pairs, or a dict text → value becomes a row of buttons; ``bool``, True or False a switch. The
-    position shown first is the function's own default where that is among the values, else the
-    first value. ``labels`` says what the reader sees instead of a name; an argument that is called
-    as a Greek letter is shown as it (alpha is α; ``labels={"alpha": "alpha"}`` keeps the word).
+    """Controls for ``function`` from keyword → values, as :func:`explore` says.
 
     Raises TypeError or ValueError when names do not match the function's arguments, and for values
-    that are none of these; the message names the control. Warns of a default that is not among
-    the values.
+    of which no control can be made; the message names the control. Warns of a default that is not
+    among the values.
     """
+    signature = inspect.signature(function)
     try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        raise TypeError(f"function must be a function with arguments that Python can tell, "
-                        f"got {function!r}") from None
-    named = {name: p for name, p in parameters.items()
-             if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    needed = {name for name, p in parameters.items()
-              if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
-    complaints = [f"no argument named {name}" for name in choices
-                  if name not in named and not any_name]
-    complaints += [f"no values for {name}" for name in parameters
-                   if name in needed and name not in (set(choices) & set(named))]
-    if complaints:
-        raise TypeError(f"the controls must match the arguments of {_name(function)}"
-                        f"({', '.join(parameters)}): {'; '.join(complaints)}")
-    if not isinstance(labels, Mapping) or set(labels) - set(choices) or not all(
-            isinstance(text, str) for text in labels.values()):
+        signature.bind(**choices)
+    except TypeError as error:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise TypeError(f"the controls must match the arguments of {name}{signature}: {error}"
+                        ) from None
+    if set(labels) - set(choices):
         raise ValueError(f"labels must be a dict from controls ({', '.join(choices)}) to texts, "
                          f"got {labels!r}")
-    defaults = {name: parameter.default for name, parameter in named.items()}
-    return tuple(_control(name, values, defaults.get(name, inspect.Parameter.empty),
-                          labels[name] if name in labels else _label(name))
+    none = inspect.Parameter.empty
+    defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+    return tuple(_control(name, values, defaults.get(name, none), labels.get(name, _label(name)))
                  for name, values in choices.items())
-
-
-def _label(name: str) -> str:
-    """The name, or the letter where it is a Greek letter's: "alpha" → "α"."""
-    try:
-        return unicodedata.lookup(f"GREEK SMALL LETTER {name}") if name.islower() else name
-    except KeyError:
-        return name
 
 
 def grid(controls: tuple[Control, ...]) -> Iterator[dict]:
@@ -123,15 +94,20 @@ def _position(control: Control, value) -> int:
     return same[0] if same else control.values.index(value)
 
 
+def _label(name: str) -> str:
+    """The name, or the letter where it is a Greek letter's: "alpha" → "α"."""
+    try:
+        return unicodedata.lookup(f"GREEK SMALL LETTER {name}") if name.islower() else name
+    except KeyError:
+        return name
+
+
 def _control(name: str, given, default, label: str) -> Control:
     texts, values = _values(name, given)
     kinds = {"switch" if isinstance(v, bool) else
              "slider" if isinstance(v, (int, float)) and not texts else "choice" for v in values}
     if len(kinds) > 1 or not (texts or all(isinstance(v, (bool, int, float, str)) for v in values)):
         raise TypeError(f"{name} must be all numbers, all strings or True/False, got {values!r}")
-    for value in values:
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name} must have finite values, got {value!r}")
     keys = tuple(slug(text) for text in texts) or tuple(map(value_key, values))
     if len(set(keys) - {""}) < len(values):
         raise ValueError(f"{name} must have values that differ in letters or digits, for links to "
@@ -143,16 +119,15 @@ def _control(name: str, given, default, label: str) -> Control:
 
 def _values(name: str, given) -> tuple[tuple[str, ...], tuple]:
     """(texts, values) of what was given for a control; no texts where the values speak."""
-    allowed = ("a list of numbers or strings, (min, max) or (min, max, step), a dict from texts to "
-               "values, or bool")
     if given is bool or isinstance(given, (bool, np.bool_)):
         return (), (False, True)
     if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise TypeError(f"{name} must be {allowed}, got {given!r}")
+        raise TypeError(f"{name} must be a list of numbers or strings, (min, max) or (min, max, "
+                        f"step), a dict from texts to values, or bool, got {given!r}")
     if isinstance(given, Mapping):
-        entries = [(text, _plain(value)) for text, value in given.items()]
+        entries = [(text, _number(value)) for text, value in given.items()]
     else:
-        entries = [_plain(value) for value in given]
+        entries = [_number(value) for value in given]
         numbers = all(type(value) in (int, float) for value in entries)
         if isinstance(given, tuple) and len(given) in (2, 3) and numbers:
             return (), _range(name, *entries)
@@ -164,10 +139,9 @@ def _values(name: str, given) -> tuple[tuple[str, ...], tuple]:
     return (), tuple(entries)
 
 
-def _plain(value):
-    """A NumPy scalar as Python's own number."""
-    return value.item() if isinstance(value, np.generic) or (
-        isinstance(value, np.ndarray) and value.ndim == 0) else value
+def _number(value):
+    """A NumPy scalar as Python's own number; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _range(name: str, low, high, step=None) -> tuple:
@@ -186,20 +160,11 @@ def _start(name: str, values: tuple, default) -> int:
     """The index of the default; 0, with a warning, where it is not among the values."""
     if default is inspect.Parameter.empty:
         return 0
-    default = _plain(default)
+    default = _number(default)
     for i, value in enumerate(values):
-        numbers = all(type(v) in (int, float) for v in (value, default))
-        if math.isclose(value, default) if numbers else _alike(value, default):
+        if value is default or (type(default) in (int, float, str) and (
+                value == default or (isinstance(value, float) and math.isclose(value, default)))):
             return i
     warnings.warn(f"{name}: the function's default {default!r} is not among the values; the "
                   f"explorer starts at {values[0]!r}", stacklevel=6)
     return 0
-
-
-def _alike(value, default) -> bool:
-    return value is default or (type(value) is type(default)
-                                and not isinstance(value, np.ndarray) and value == default)
-
-
-def _name(function) -> str:
-    return getattr(function, "__name__", None) or type(function).__name__

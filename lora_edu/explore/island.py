@@ -1,15 +1,24 @@
-"""What a program may want to know of an explorer, as JSON in its HTML; and reading it back.
+"""What a program may want to know of an explorer, as JSON in its HTML, and its packed states.
 
-Imports the standard library only. The browser's scripts, the build and the tests read the same.
+The browser's scripts, the build and the tests read the same. In a book the states stand in files
+beside the page, which fetches them when a reader comes near. Such a file is a script, for a page
+that is opened without a server may load no other kind; its name holds a digest of what is in it,
+so that no browser takes an old one for it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
 from dataclasses import asdict
+from pathlib import Path
 
+FOLDER = "explorers"  # of the files with states, beside explore.js
+TAG = '<script type="text/plain" class="explorer-states"'
 SCRIPT = re.compile(r'<script [^>]*class="explorer-(data|states)"[^>]*>([^<]*)</script>')
+STATES = re.compile(TAG + r">([^<]*)</script>")
 
 
 def reading(figure: dict) -> str:
@@ -20,7 +29,7 @@ def reading(figure: dict) -> str:
 def island(explorer, start: dict, **more) -> str:
     """The JSON that :func:`islands` reads back; for a value that JSON has not, its repr."""
     data = {"name": explorer.name, "source": explorer.source, "caption": explorer.caption,
-            "reading": reading(start), "play": explorer.play, **more,
+            "reading": reading(start), "play": explorer.play, "own": explorer.own, **more,
             "controls": [asdict(control) for control in explorer.controls]}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=repr)
     return ('<script type="application/json" class="explorer-data">'
@@ -31,9 +40,9 @@ def islands(html: str) -> list[dict]:
     """The data of every explorer in a page or a part of one, in order.
 
     Each has its name, source (``module:function``), caption, reading (of the first position), play
-    (the slider that is played, or None) and controls (dicts with the fields of Control); on a page
-    also traces (their types), lack (why there is no first frame, or ""), and states, packed as
-    :func:`codec.pack` does.
+    (the slider that is played, or None), own (the sliders for which any number may be given) and
+    controls (dicts with the fields of Control); on a page also traces (their types), lack (why
+    there is no first frame, or ""), and states, packed as :func:`codec.pack` does.
     """
     found: list[dict] = []
     for kind, text in SCRIPT.findall(html):
@@ -42,3 +51,29 @@ def islands(html: str) -> list[dict]:
         else:
             found[-1]["states"] = text
     return found
+
+
+def part(html: str, folder: Path) -> tuple[str, set[str]]:
+    """Write the states in ``html`` into files in ``folder``: the HTML that refers to them, and
+    the names of the files."""
+    names: set[str] = set()
+
+    def moved(found: re.Match) -> str:
+        name = hashlib.sha256(found[1].encode()).hexdigest()[:16] + ".js"
+        folder.mkdir(parents=True, exist_ok=True)
+        text = f'exploreStates("{FOLDER}/{name}", "{found[1]}");\n'
+        (folder / name).write_text(text, encoding="ascii")
+        names.add(name)
+        return f'{TAG} data-src="{FOLDER}/{name}"></script>'
+
+    return STATES.sub(moved, html), names
+
+
+def publish(names: set[str], source: Path, target: Path) -> None:
+    """Copy the files ``names`` from ``source`` to ``target``, and delete all others in both."""
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (*source.glob("*.js"), *target.glob("*.js")):
+        if file.name not in names:
+            file.unlink()
+    for name in names:
+        shutil.copyfile(source / name, target / name)

@@ -1,8 +1,4 @@
-"""The live form of an explorer: a widget whose figures the kernel computes.
-
-Imports NumPy, ipywidgets and anywidget, and the sibling modules. Nothing here runs in a book
-build.
-"""
+"""The live form of an explorer: a widget whose figures the kernel computes."""
 
 from __future__ import annotations
 
@@ -20,8 +16,6 @@ from lora_edu.explore.controls import Control, describe
 from lora_edu.explore.plain import paths
 from lora_edu.explore.states import evaluate_one
 
-PACE = 350, 1600  # ms from one step to the next, at least and at most; as in assets/player.js
-WHOLE = 9000  # ms that a slider of few steps takes from end to end
 LONG = 32  # numbers: from here on an array is sent in binary
 BESIDE_OTHERS = {"flex": "1 1 auto", "width": "auto", "min_width": "0"}
 
@@ -61,10 +55,7 @@ class LiveExplorer(anywidget.AnyWidget):
     """The page's explorer with a kernel behind it: ``position`` asks, ``answer`` has the figure.
 
     position: for each control the index of its value. answer: JSON of the figure on show, the
-    position that it was asked for, and what went wrong there, if anything. ``figure`` is the plain
-    figure on show.
-
-    Raises ExploreError for a first figure that cannot be shown.
+    position that it was asked for, and what went wrong there, if anything.
     """
 
     _esm = assets.live_module()
@@ -90,26 +81,13 @@ class LiveExplorer(anywidget.AnyWidget):
         return {control.name: self._input(i, control)
                 for i, control in enumerate(self.explorer.controls)}
 
-    @cached_property
-    def player(self) -> ipywidgets.Play | None:
-        """ipywidgets' Play for the slider that ``explore(…, play=…)`` named, in step with the view;
-        None without one. Made when first asked for."""
-        for i, control in enumerate(self.explorer.controls):
-            if control.name == self.explorer.play:
-                count = len(control.values)
-                pace = min(PACE[1], max(PACE[0], WHOLE // count))
-                widget = ipywidgets.Play(max=count - 1, interval=pace)
-                self._link(i, widget, "value")
-                return widget
-        return None
-
     def values(self) -> dict:
         """The present position: control name → value."""
         return {control.name: control.values[index] for control, index in zip(
             self.explorer.controls, self.position, strict=True)}
 
     def _compute(self) -> None:
-        """Have the figure of the present position shown, or said what stands against it."""
+        """Show the figure of the present position, or report why it cannot be drawn."""
         controls, error = self.explorer.controls, ""
         try:
             values = self.values()

@@ -1,7 +1,4 @@
-"""An explorer as HTML: with all its states for a page that needs no kernel, or bare for a notebook.
-
-Imports the sibling modules.
-"""
+"""An explorer as HTML: with all its states for a page, or bare for a notebook."""
 
 from __future__ import annotations
 
@@ -12,17 +9,18 @@ from lora_edu.explore.controls import Control, describe
 from lora_edu.explore.island import island, reading
 from lora_edu.explore.plain import ExploreError
 from lora_edu.explore.states import MAX_PAYLOAD
-from lora_edu.explore.still import Unknown, first_frame
+from lora_edu.explore.still import first_frame
 from lora_edu.explore.table import table
 
 SLACK = " 00000000"  # a shorter sentence may break into more lines than the longest one
 PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshortcuts="p"></button>'
 PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
-          'aria-label="let go of the pinned copy" title="let go of the pinned copy">×</button></p>')
+          'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
 MOST_BUTTONS = 6  # choices that stand side by side; more are a menu
 PHONE = 324  # px: the width of a plot
 STACKED = 1.25, 480  # a figure of two panels on a phone: times its height, at most px
 GONE = "The kernel behind this view is gone: run this cell again."
+NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
 BUTTONS = """\
 <div class="explorer-buttons">
 <button type="button" data-do="pin" \
@@ -33,11 +31,6 @@ title="keep a copy of the present curves, thin and dashed">pin</button>
 """
 
 
-def panels(figure: dict) -> int:
-    """How many panels a figure has: the y axes that its traces use."""
-    return len({trace.get("yaxis", "y") for trace in figure["data"]}) or 1
-
-
 def narrow_height(height: int, figure: dict) -> int:
     """The height on a phone, in px, where two panels stand one above the other.
 
@@ -46,7 +39,7 @@ def narrow_height(height: int, figure: dict) -> int:
     ticks whatever the height, and so those of the first frame.
     """
     times, most = STACKED
-    if panels(figure) > 1:
+    if len({trace.get("yaxis", "y") for trace in figure["data"]}) > 1:
         return min(round(times * height), most)
     x, y, margin = (figure["layout"].get(name) or {} for name in ("xaxis", "yaxis", "margin"))
     if not ({"scaleanchor", "range"} <= y.keys() and "range" in x and len(margin) == 4):
@@ -71,12 +64,14 @@ def fragment(explorer, states: list[dict]) -> str:
     start = states[start_index(explorer.controls)]
     longest = max((reading(state) for state in states), key=len)
     traces = sorted({trace.get("type", "scatter") for state in states for trace in state["data"]})
-    frame, lack = drawn(start, explorer.height)
+    position = describe(explorer.controls, {c.name: c.values[c.start] for c in explorer.controls})
+    frame, lack = first_frame(start, explorer.height, narrow_height(explorer.height, start))
     return _figure(
         explorer, start, f'class="explorer" id="explorer-{explorer.name}"', plot=frame,
-        top=position(explorer.controls),
+        top=f'<p class="explorer-position">{escape(position)}</p>\n' if position else "",
         sentence=_sentence(start, longest + SLACK) if longest else "",
-        end=f"{island(explorer, start, traces=traces, lack=lack)}\n{no_script(explorer, start)}"
+        end=f"{island(explorer, start, traces=traces, lack=lack)}\n"
+            f"<noscript>{NO_SCRIPT if explorer.controls else ''}{table(start)}</noscript>"
             f'<script type="text/plain" class="explorer-states">{packed}</script>')
 
 
@@ -108,14 +103,6 @@ def _sentence(start: dict, longest: str) -> str:
             f"<span>{escape(reading(start))}</span></p>\n")
 
 
-def drawn(figure: dict, height: int) -> tuple[str, str]:
-    """The first frame; or nothing, and which feature of the figure stands against it."""
-    try:
-        return first_frame(figure, height, narrow_height(height, figure)), ""
-    except Unknown as lack:
-        return "", str(lack)
-
-
 def start_index(controls: tuple[Control, ...]) -> int:
     """The number of the state shown first, counting the last control fastest."""
     index = 0
@@ -138,7 +125,9 @@ aria-label="controls of {name.replace("-", " ")}">
 
 
 def _row(id_: str, control: Control, played: bool) -> str:
-    row = _WRITERS[control.kind](id_, control)
+    write = {"slider": _slider, "switch": _switch}.get(
+        control.kind, _buttons if len(control.values) <= MOST_BUTTONS else _menu)
+    row = write(id_, control)
     return f'<div class="explorer-steps">{row}{PLAY}</div>' if played else row
 
 
@@ -149,10 +138,6 @@ def _slider(id_: str, control: Control) -> str:
             f'<input type="range" name="{id_}" min="0" max="{len(control.values) - 1}" step="1" '
             f'value="{control.start}" aria-valuetext="{text}" autocomplete="off">'
             f'<output aria-hidden="true">{text}</output></label>')
-
-
-def _choice(id_: str, control: Control) -> str:
-    return (_buttons if len(control.values) <= MOST_BUTTONS else _menu)(id_, control)
 
 
 def _menu(id_: str, control: Control) -> str:
@@ -178,21 +163,6 @@ def _switch(id_: str, control: Control) -> str:
     return (f'<label class="explorer-switch" data-control="{control.name}">'
             f'<input type="checkbox" name="{id_}" autocomplete="off"{checked}>'
             f"<b>{escape(control.label)}</b></label>")
-
-
-_WRITERS = {"slider": _slider, "choice": _choice, "switch": _switch}
-
-
-def position(controls: tuple[Control, ...]) -> str:
-    """The first position in words, which on paper and without scripts stand for the controls."""
-    words = describe(controls, {c.name: c.values[c.start] for c in controls})
-    return f'<p class="explorer-position">{escape(words)}</p>\n' if words else ""
-
-
-def no_script(explorer, figure: dict) -> str:
-    """What a reader without JavaScript gets beside the first frame: its numbers as a table."""
-    why = "<p>The controls need JavaScript; without it, this is the first position.</p>"
-    return f"<noscript>{why if explorer.controls else ''}{table(figure)}</noscript>"
 
 
 def words(explorer, figure: dict) -> str:

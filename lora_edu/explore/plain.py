@@ -1,8 +1,7 @@
 """A figure in plain types, and whether it can be shown.
 
-Imports the codec of this package, and NumPy. A *plain figure* is a plotly figure as dicts, lists,
-numbers, strings and, in its traces, NumPy arrays: no plotly object, no template (the page's theme
-takes its place), nothing non-finite.
+A *plain figure* is a plotly figure as dicts, lists, numbers, strings and, in its traces, NumPy
+arrays: no plotly object, no template (the page's theme takes its place), nothing non-finite.
 """
 
 from __future__ import annotations
@@ -11,14 +10,12 @@ import base64
 import datetime
 import math
 import numbers
-import re
 from contextlib import contextmanager
 
 import numpy as np
 
 from lora_edu.explore.codec import as_lists
-
-NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # in no HTML file: U+0000, and half a character
+from lora_edu.explore.digits import LARGEST
 
 
 class ExploreError(ValueError):
@@ -36,12 +33,15 @@ class ExploreError(ValueError):
 def plain_figure(figure, where: str = "the figure") -> dict:
     """``{"data": …, "layout": …}`` of a plotly figure, arrays decoded, template removed.
 
-    figure: a plotly Figure, or a dict of its ``data`` (a list of traces as dicts) and ``layout``,
-    which is several times faster to make; see :func:`validate`.
+    Args:
+        figure: a plotly Figure, or a dict of its ``data`` (a list of traces as dicts) and
+            ``layout``, which is several times faster to make; see :func:`validate`.
+        where: what messages call it.
 
-    Raises ExploreError, naming ``where`` and the path, for a value that is not finite (write None
-    for a gap), for anything that is not a figure, for one with animation frames, and for a
-    ``layout.meta`` without a dict or a reading that is no text.
+    Raises:
+        ExploreError: for a value that is not finite (write None for a gap), for anything that is
+            not a figure, for animation frames, and for a ``layout.meta`` that is no dict or whose
+            reading is no text.
     """
     if figure.get("frames") if isinstance(figure, dict) else getattr(figure, "frames", ()):
         raise ExploreError(f"{where}: the figure has frames, plotly's animation, which no page "
@@ -66,7 +66,7 @@ def plain_figure(figure, where: str = "the figure") -> dict:
 
 @contextmanager
 def extra():
-    """Say what brings a module that is missing."""
+    """Name the command that installs a missing module."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -76,10 +76,11 @@ def extra():
 
 @extra()
 def validate(figure, where: str = "the figure") -> None:
-    """Hold a figure that came as a dict against plotly.
+    """Validate a figure that came as a dict against plotly's schema.
 
-    Raises ExploreError, with plotly's words, for what plotly does not know; and for a short form
-    that only plotly.py understands, such as a title that is a text or ``xaxis_range``.
+    Raises:
+        ExploreError: with plotly's words, for what plotly does not know; and for a short form
+            that only plotly.py understands, such as a title that is a text or ``xaxis_range``.
     """
     if not isinstance(figure, dict):
         return
@@ -108,59 +109,33 @@ def _plain(value, where: str, path: str):
     """A copy of ``value`` in plain types; ``path`` says where in the figure it stands."""
     if isinstance(value, dict):
         if "bdata" in value and "dtype" in value:
-            return _finite(_decode(value), where, path)
-        return {_text(key, where, path): _plain(entry, where, f"{path}.{key}")
-                for key, entry in value.items()}
+            return _array(_decode(value), where, path)
+        return {key: _plain(entry, where, f"{path}.{key}") for key, entry in value.items()}
     if hasattr(value, "__array__") and not isinstance(value, np.generic):  # NumPy's, pandas', …
         value = np.asarray(value)
         if value.ndim == 0:
             return _plain(value.item(), where, path)
         if value.dtype.kind in "fiu":
-            return _finite(value, where, path)
+            return _array(value, where, path)
     if isinstance(value, (list, tuple, np.ndarray)):
         entries = [_plain(entry, where, f"{path}[{i}]") for i, entry in enumerate(value)]
-        return _gather(entries, where, path)
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return _text(value, where, path)
+        floats = any(type(entry) is float for entry in entries) and all(
+            type(entry) in (int, float) for entry in entries)
+        return _array(np.array(entries, dtype=float), where, path) if floats else entries
+    if value is None or isinstance(value, str):
+        return value
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
     if isinstance(value, numbers.Real):
-        return _number(value, where, path)
+        if not math.isfinite(value):
+            raise _not_finite(where, path, value)
+        return float(value)
     if isinstance(value, (datetime.date, datetime.time, np.datetime64)):
-        if str(value) == "NaT":
-            raise _not_finite(where, path, "NaT")
         return str(value)
     raise ExploreError(f"{where}: {path} is {value!r} of type {type(value).__name__}; a figure "
                        "holds real numbers, texts, dates, truth values and None")
-
-
-def _number(value, where: str, path: str) -> int | float:
-    """A real number of any kind as Python's int, where it is whole by its type, or float."""
-    try:
-        as_float = float(value)
-    except OverflowError:  # a whole number or fraction beyond all floats
-        as_float = math.inf
-    if not math.isfinite(as_float):
-        raise _not_finite(where, path, as_float)
-    return int(value) if isinstance(value, numbers.Integral) else as_float
-
-
-def _text(value, where: str, path: str):
-    """A text that an HTML file can hold."""
-    if isinstance(value, str) and (found := NOT_TEXT.search(value)):
-        raise ExploreError(f"{where}: {path} is {value!r}, and a page cannot hold its "
-                           f"U+{ord(found[0]):04X}")
-    return value
-
-
-def _gather(entries: list, where: str, path: str):
-    """A list of floats becomes an array, a list of anything else stays a list."""
-    if entries and any(isinstance(entry, float) for entry in entries) and all(
-            isinstance(entry, (int, float)) and not isinstance(entry, bool) for entry in entries):
-        return _finite(np.array(entries, dtype=np.float64), where, path)
-    return entries
 
 
 def _decode(spec: dict) -> np.ndarray:
@@ -171,8 +146,9 @@ def _decode(spec: dict) -> np.ndarray:
     return array
 
 
-def _finite(array: np.ndarray, where: str, path: str):
-    """Integer arrays become lists (they are stored exactly), float arrays are checked."""
+def _array(array: np.ndarray, where: str, path: str) -> np.ndarray | list:
+    """An array of finite floats; lists, which are stored exactly, for whole numbers and for floats
+    that float32 cannot hold."""
     if array.dtype.kind in "iu":
         return array.tolist()
     array = array.astype(np.float64)
@@ -180,6 +156,8 @@ def _finite(array: np.ndarray, where: str, path: str):
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise _not_finite(where, path + "".join(f"[{i}]" for i in first), array[first])
+    if np.abs(array).max(initial=0) > LARGEST:
+        return array.tolist()
     return array + 0.0  # −0 becomes 0
 
 

@@ -1,14 +1,11 @@
 """Sphinx extension: explorers in a book build.
 
-Imports Sphinx, docutils and the sibling modules. It
-
-- tells the kernels, before they start, to display static HTML and no widget;
-- writes the explorers' scripts and plotly.js into the site, and adds them to pages that have one;
-- puts the states of explorers into files of their own (see stored.py);
-- turns links such as ``#step-zero?r=8`` into checked links: a wrong name, control or value is a
-  warning (an error with -W);
-- reads a page again when code that its cells import has changed (see sources.py);
-- says which cell stopped a build, and why, and warns where no cell is run.
+- The kernels are told, before they start, to display static HTML and no widget.
+- The explorers' scripts and plotly.js go into the site, and are added to pages that have one.
+- The states of explorers go into files of their own (see island.py).
+- Links such as ``#step-zero?r=8`` are checked: a wrong name, control or value is a warning.
+- A page is read again when the code behind it has changed (see sources.py).
+- The cell that stopped a build is named, with why; where no cell is run there is a warning.
 """
 
 from __future__ import annotations
@@ -22,10 +19,9 @@ from sphinx.addnodes import pending_xref
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from lora_edu.explore import assets, stored
+from lora_edu.explore import assets, island
 from lora_edu.explore.explorer import STATIC
-from lora_edu.explore.island import islands
-from lora_edu.explore.sources import Sources
+from lora_edu.explore.sources import digests
 
 logger = logging.getLogger(__name__)
 
@@ -42,22 +38,18 @@ def setup(app):
     app.connect("build-finished", copy_states)
     app.connect("build-finished", tell_cause)
     app.add_post_transform(ExplorerLinks)
-    return {"version": "1", "env_version": 2, "parallel_read_safe": False,
+    return {"version": "1", "env_version": 3, "parallel_read_safe": False,
             "parallel_write_safe": True}
 
 
 def known(env) -> dict[str, dict[str, dict[str, list[str]]]]:
     """Page → explorer → control → its keys, kept with the environment."""
-    if not hasattr(env, "lora_explorers"):
-        env.lora_explorers = {}
-    return env.lora_explorers
+    return env.__dict__.setdefault("lora_explorers", {})
 
 
-def files(env) -> dict[str, set[str]]:
+def state_files(env) -> dict[str, set[str]]:
     """Page → names of the files with its explorers' states, kept with the environment."""
-    if not hasattr(env, "lora_states"):
-        env.lora_states = {}
-    return env.lora_states
+    return env.__dict__.setdefault("lora_states", {})
 
 
 def states_folder(app) -> Path:
@@ -66,7 +58,7 @@ def states_folder(app) -> Path:
 
 
 def forget(app, env, docname) -> None:
-    for kept in (known(env), files(env)):
+    for kept in (known(env), state_files(env)):
         kept.pop(docname, None)
 
 
@@ -84,8 +76,7 @@ def tell_unexecuted(app) -> None:
 
 def write_scripts(app) -> None:
     """Write explore.js, explore.css and plotly.js into the site, before any page is written: Sphinx
-    puts the checksum of what is there into the page. Of plotly.js the slim npm bundles, or
-    plotly.py's own with a line that says so."""
+    puts the checksum of what is there into the page."""
     if app.builder.format != "html":
         return
     plotly = assets.plotly_files(Path(app.confdir))
@@ -101,8 +92,9 @@ def write_scripts(app) -> None:
 
 def outdated(app, env, added, changed, removed):
     """The pages with other code behind their cells than they were built with."""
-    sources = Sources()
-    now = {page: sources.digest(Path(env.doc2path(page))) for page in env.found_docs - removed}
+    pages = {page: Path(env.doc2path(page)) for page in env.found_docs - removed}
+    made = digests(pages.values())
+    now = {page: made[file] for page, file in pages.items()}
     before, env.lora_sources = getattr(env, "lora_sources", {}), now
     return [page for page in now if before.get(page, now[page]) != now[page]]
 
@@ -117,18 +109,17 @@ def rewritten(app, env) -> list[str]:
 def collect(app, doctree) -> None:
     """Note the explorers of a page with their controls, and put their states into files."""
     page: dict[str, dict[str, list[str]]] = {}
-    found = [node for node in doctree.findall(nodes.raw) if node.get("format") == "html"]
-    for node in found:
-        html, names = stored.part(node.astext(), states_folder(app))
+    for node in list(doctree.findall(nodes.raw)):
+        html, names = island.part(node.astext(), states_folder(app))
         if names:
-            files(app.env).setdefault(app.env.docname, set()).update(names)
+            state_files(app.env).setdefault(app.env.docname, set()).update(names)
             node.children = [nodes.Text(html)]
-    for data in (each for node in found for each in islands(node.astext())):
-        name = data["name"]
-        if name in page:
-            logger.warning("two explorers are named %r on this page: give one another name",
-                           name, location=app.env.docname)
-        page[name] = {control["name"]: control["keys"] for control in data["controls"]}
+        for data in island.islands(html):
+            name = data["name"]
+            if name in page:
+                logger.warning("two explorers are named %r on this page: give one another name",
+                               name, location=app.env.docname)
+            page[name] = {control["name"]: control["keys"] for control in data["controls"]}
     if page:
         known(app.env)[app.env.docname] = page
 
@@ -146,17 +137,17 @@ class ExplorerLinks(SphinxPostTransform):
             target = node.get("reftargetid") if elsewhere else node["reftarget"]
             page = node["reftarget"] if elsewhere else self.env.docname
             name, _, query = (target or "").partition("?")
-            if not query and name not in known(self.env).get(page, {}):
+            explorers = known(self.env).get(page, {})
+            if not query and name not in explorers:
                 continue
-            problem = link_problem(known(self.env).get(page, {}), name, query)
-            if problem:
+            if problem := link_problem(explorers, name, query):
                 logger.warning("link to %s: %s", target, problem, location=node)
             uri = f"#{target}" if query else f"#explorer-{name}"
             if page != self.env.docname:
                 uri = self.app.builder.get_relative_uri(self.env.docname, page) + uri
-            link = nodes.reference("", "", *node.children, refuri=uri, internal=True,
-                                   classes=["explorer-link"] if query else [])
-            node.replace_self(link)
+            node.replace_self(nodes.reference(
+                "", "", *node.children, refuri=uri, internal=True,
+                classes=["explorer-link"] if query else []))
 
 
 def link_problem(explorers: dict, name: str, query: str) -> str:
@@ -194,8 +185,7 @@ def tell_cause(app, exception) -> None:
 
 
 def copy_states(app, exception) -> None:
-    """Write the states that pages refer to into the built site; those of former pages go."""
-    if exception or app.builder.format != "html":
-        return
-    stored.publish(set().union(*files(app.env).values()), states_folder(app),
-                   Path(app.outdir) / "_static" / stored.FOLDER)
+    """Write the states that pages refer to into the built site; stale files are deleted."""
+    if not exception and app.builder.format == "html":
+        island.publish(set().union(*state_files(app.env).values()), states_folder(app),
+                       Path(app.outdir) / "_static" / island.FOLDER)

@@ -1,4 +1,4 @@
-"""Numbers as words for readings, axes and sliders. Imports the standard library only."""
+"""Numbers as words for readings, axes and sliders."""
 
 from __future__ import annotations
 

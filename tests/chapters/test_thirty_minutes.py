@@ -11,7 +11,6 @@ from lora_edu.chapters.low_rank_update.runs import word as the_word
 from lora_edu.chapters.shared.style import COLOURS
 from lora_edu.chapters.thirty_minutes import figures, runs
 from lora_edu.explore.plain import plain_figure, validate
-from lora_edu.explore.still.draw import first_frame
 
 
 def headline(figure):

@@ -1,11 +1,10 @@
 """The margins of a figure that gives none, or some, on a phone, as plotly drew them."""
 
 import numpy as np
-import pytest
 
-from lora_edu.explore import assets, show
+from lora_edu.explore import show
+from tests.site.pages import bare_page
 
-PHONE = {"width": 390, "height": 800}
 X = np.linspace(0, 6, 50)
 
 
@@ -18,53 +17,34 @@ FIGURES = {
     "four": (layout(margin={"l": 150, "r": 100, "t": 10, "b": 90}), 1e9 / 7),
     "one": (layout(margin={"l": 150}), 1),
 }
+# Of a plot: its margins and width, and the px that its words leave at its left and lower edge.
+SIZES = """(box) => {
+  const { l, r, t, b } = box._fullLayout._size;
+  const { left, bottom } = box.getBoundingClientRect();
+  const words = [...box.querySelectorAll(".xtick text, .ytick text, .ytitle, .xtitle")].map(
+    (text) => text.getBoundingClientRect());
+  return { margin: [l, r, t, b], width: box.clientWidth,
+           left: Math.min(...words.map((word) => word.left)) - left,
+           below: bottom - Math.max(...words.map((word) => word.bottom)) };
+}"""
 
 
-@pytest.fixture(scope="module")
-def sizes(browser, tmp_path_factory):
-    """name → plotly's margins, the box's width, and how far left of it a text of the y axis is."""
-    site = tmp_path_factory.mktemp("site")
-    assets.write(site)
-    made = [show({"data": [{"y": size * np.sin(X), "mode": "lines"}], "layout": given}, name=name)
-            for name, (given, size) in FIGURES.items()]
-    (site / "index.html").write_text(
-        '<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="explore.css">'
-        '<meta name="viewport" content="width=device-width">'
-        + "".join(one.html() for one in made) + '<script src="explore.js"></script>', "utf-8")
-    page = browser.new_page(viewport=PHONE)
-    page.goto((site / "index.html").as_uri())
-    found = {}
+def test_margins_leave_room_for_words_and_most_of_a_phone_for_the_plot(browser, tmp_path):
+    bare_page(tmp_path, "index.html", *(
+        show({"data": [{"y": size * np.sin(X)}], "layout": given}, name=name).html()
+        for name, (given, size) in FIGURES.items()))
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto((tmp_path / "index.html").as_uri())
+    sizes = {}
     for name in FIGURES:
         page.locator(f"#explorer-{name}").scroll_into_view_if_needed()
         page.locator(f"#explorer-{name} .explorer-plot[data-drawn]").wait_for()
-        found[name] = page.locator(f"#explorer-{name} .explorer-plot").evaluate("""(box) => {
-            const { l, r, t, b } = box._fullLayout._size;
-            const { left, bottom } = box.getBoundingClientRect();
-            const texts = [...box.querySelectorAll(".xtick text, .ytick text, .ytitle, .xtitle")]
-                .map((text) => text.getBoundingClientRect());
-            return { margin: [l, r, t, b], width: box.clientWidth,
-                     left: Math.min(...texts.map((text) => text.left)) - left,
-                     below: bottom - Math.max(...texts.map((text) => text.bottom)) };
-        }""")
+        sizes[name] = page.locator(f"#explorer-{name} .explorer-plot").evaluate(SIZES)
     page.close()
-    return found
-
-
-def test_a_figure_without_margins_keeps_most_of_a_phone(sizes):
-    left, right, *_ = sizes["plain"]["margin"]
+    left, right, *others = sizes["plain"]["margin"]
     assert sizes["plain"]["width"] - left - right > 0.7 * sizes["plain"]["width"]
-    assert sizes["plain"]["width"] <= PHONE["width"]
-
-
-@pytest.mark.parametrize("name", ["plain", "large", "title"])
-def test_what_stands_at_its_axes_is_not_cut_off(sizes, name):
-    assert sizes[name]["left"] >= 0 and sizes[name]["below"] >= 0
-
-
-def test_a_title_has_its_room(sizes):
-    assert sizes["title"]["margin"][2] > sizes["plain"]["margin"][2] + 20
-
-
-def test_margins_that_a_figure_gives_are_kept(sizes):
+    for name in ("plain", "large", "title"):
+        assert sizes[name]["left"] >= 0 and sizes[name]["below"] >= 0
+    assert sizes["title"]["margin"][2] > others[0] + 20
     assert sizes["four"]["margin"] == [150, 100, 10, 90]
-    assert sizes["one"]["margin"] == [150, *sizes["plain"]["margin"][1:]]
+    assert sizes["one"]["margin"] == [150, right, *others]

@@ -248,7 +248,7 @@ def test_pin_keeps_a_ghost_and_its_own_button_removes_it(lab):
     assert all(trace["line"]["dash"] == "4px,3px" for trace in ghost)
     expect(pinned).to_have_text(f"Pinned (dashed): {expected['layout']['meta']['reading']}")
     buttons.get_by_text("reset").click()
-    lab.page.get_by_role("button", name="let go of the pinned copy").click()
+    lab.page.get_by_role("button", name="remove the pinned copy").click()
     check(lab, "step-zero")
     expect(pinned).to_be_hidden()
 

@@ -21,15 +21,16 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from lora_edu.explore import assets, stored
-from lora_edu.explore.codec import unpack
+from lora_edu.explore import assets
 from lora_edu.explore.controls import Control, grid
 from lora_edu.explore.island import islands
 from lora_edu.explore.states import evaluate
 from tests.book import figure_function
+from tests.unpack import unpack
 
 HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" / "html")
 FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
+STATES = re.compile(r' data-src="(explorers/\w+\.js)"></script>')
 
 
 # Where the site's own host will serve it: 404.html asks for its files below that path.
@@ -162,10 +163,18 @@ def all_pages() -> list[str]:
                   if "_static" not in path.parts and "http-equiv" not in path.read_text("utf-8"))
 
 
+def whole(html: str) -> str:
+    """A page with the states of its explorers in place, which lie in files beside it."""
+    def back(found: re.Match) -> str:
+        packed = (HTML / "_static" / found[1]).read_text("ascii").split('"')[3]
+        return f">{packed}</script>"
+
+    return STATES.sub(back, html)
+
+
 def explorers() -> list[Built]:
     return [Built(page, html) for page in all_pages()
-            for html in FRAGMENT.findall(stored.whole((HTML / page).read_text("utf-8"),
-                                                          HTML / "_static"))]
+            for html in FRAGMENT.findall(whole((HTML / page).read_text("utf-8")))]
 
 
 EXPLORERS = explorers()

@@ -6,8 +6,9 @@ import random
 import numpy as np
 
 from lora_edu.explore import assets
-from lora_edu.explore.codec import as_lists, pack, unpack
+from lora_edu.explore.codec import as_lists, pack
 from tests.site.devices import AS_JSON
+from tests.unpack import unpack
 
 
 def some_states(seed):

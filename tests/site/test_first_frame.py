@@ -93,20 +93,20 @@ PLACES = [f"{row} {column}" for row in ("top", "middle", "bottom")
 MADE_UP = {
     "log-scales": two_panels(
         in_both(x=[1, 10, 1000, 2, 20], y=[1e-3, None, 10, 0.5, 1e-5], mode="lines+markers",
-                line={**RED, "dash": "dashdot"}),
+                line={**RED, "dash": "dash"}),
         {"type": "log", "range": [-0.5, 3.5], "tickvals": [1, 10, 100], "ticktext": list("abc")},
         {"type": "log", "range": [-4, 2], "tickvals": [1e-3, 1], "ticktext": ["low", "one"],
          "title": {"text": "a < b & y"}}),
-    "words-on-the-axis": two_panels(
-        in_both(x=["SGD", "Adam", "both"], y=[-1, 3, 2], mode="markers+text", text=["u", "v", "w"],
+    "bubbles": two_panels(
+        in_both(x=[0, 1, 2], y=[-1, 3, 2], mode="markers+text", text=["u", "v", "w"],
                 textposition=["top left", "middle right", "bottom center"],
                 marker={"size": [10, 0, 30], "symbol": ["square", "x", "triangle-up"],
                         "color": "#009e73"}, textfont={"size": 20, "color": "#123456"}),
         {"range": [-0.7, 2.4], "title": {"text": "rule"}}, {"range": [-2.5, 4], "dtick": 2}),
     "every-place-for-words": two_panels(
         in_both(x=list(range(9)), y=[0.25] * 9, mode="lines+text", text=PLACES, opacity=0.5,
-                textposition=PLACES, line={**RED, "dash": "longdash"}),
-        {"range": [8.5, -0.5]}, {"range": [0.2, 0.3], "tickformat": ".2f"}),
+                textposition=PLACES, line={**RED, "dash": "solid"}),
+        {"range": [8.5, -0.5]}, {"range": [0.2, 0.3], "tickformat": ".0%"}),
     "shapes-and-notes": two_panels(
         in_both(x=[0, 4], y=[0, 1], mode="lines", line={**RED, "dash": "dot"}),
         {"range": [-1, 5]}, {"range": [-0.5, 1.5], "showgrid": False},
@@ -125,9 +125,9 @@ MADE_UP = {
          *(go.Scatter(x=[i], y=[i], xaxis="x2", yaxis="y2", mode="markers", marker={
              "symbol": symbol, "size": 17, "color": "#d55e00"}) for i, symbol in enumerate((
                  "circle", "square-open", "diamond", "triangle-up-open", "x", "circle-open")))],
-        None, {"range": [-0.5, 5.5]}, xaxis2={"range": [-0.5, 5.5], "showticklabels": False,
-                                              "domain": [0.6, 1], "anchor": "y2",
-                                              "zeroline": False, "title": {"text": "no labels"}}),
+        None, {"range": [-0.5, 5.5]}, barmode="stack",
+        xaxis2={"range": [-0.5, 5.5], "showticklabels": False, "domain": [0.6, 1], "anchor": "y2",
+                "zeroline": False, "title": {"text": "no labels"}}),
     "cells": two_panels(
         [go.Heatmap(z=[[0, 1, None], [0.5, 0.25, 0.75]], zmin=0, zmax=1, showscale=False,
                     colorscale=[[0, "#3b82c4"], [1, "rgba(213, 94, 0, 0.5)"]], xaxis=f"x{n}",

@@ -105,7 +105,7 @@ def test_pin_pins_anew_and_a_button_lets_go(board):
     slider.press("ArrowRight")
     assert note(root) == "Pinned (dashed): r = 2"
     check_figure([trace["y"] for trace in ghosts(here, root)], [[2, 3]] * 3)
-    loose = here.page.get_by_role("button", name="let go of the pinned copy")
+    loose = here.page.get_by_role("button", name="remove the pinned copy")
     loose.press("Enter")
     assert not root.locator(".explorer-pinned").is_visible() and ghosts(here, root) == []
     assert root.evaluate("() => document.activeElement.dataset.do") == "pin"

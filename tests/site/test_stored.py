@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from lora_edu.explore import explore, stored
+from lora_edu.explore import explore, island
 from tests.site.pages import bare_page, served
 
 
@@ -25,9 +25,9 @@ def site(tmp_path):
     """The address of a site whose page has two explorers, one of them far below."""
     html = [explore(dots, name=name, r=range(1, 31)).html() for name in ("near", "far")]
     far = '<div style="height: 4000px"></div>'
-    parted, names = stored.part(far.join(html), tmp_path / "waiting")
+    parted, names = island.part(far.join(html), tmp_path / "waiting")
     bare_page(tmp_path, "page.html", parted)
-    stored.publish(names, tmp_path / "waiting", tmp_path / stored.FOLDER)
+    island.publish(names, tmp_path / "waiting", tmp_path / island.FOLDER)
     with served(tmp_path) as address:
         yield address
 
@@ -49,7 +49,7 @@ def test_a_file_is_fetched_for_what_is_near_and_unpacked_once_the_reader_moves(v
 
 def test_without_its_file_a_plot_stays_what_it_was_and_the_next_move_tries_again(visit, site):
     here = visit("page.html", base=site,
-                 answer={f"**/{stored.FOLDER}/*": lambda route: route.abort()})
+                 answer={f"**/{island.FOLDER}/*": lambda route: route.abort()})
     near = here.page.locator("#explorer-near")
     near.locator("input").press("ArrowRight")
     expect(near.locator(".explorer-failed")).to_contain_text(
@@ -57,7 +57,7 @@ def test_without_its_file_a_plot_stays_what_it_was_and_the_next_move_tries_again
     expect(near.locator("input")).to_have_value("0")  # the key and its move may each have tried
     assert reading(near) == "r = 1"
     assert near.locator(".explorer-frame").is_visible()
-    here.page.unroute(f"**/{stored.FOLDER}/*")
+    here.page.unroute(f"**/{island.FOLDER}/*")
     here.expect("console: Failed to load resource")
     near.locator("input").press("ArrowRight")
     near.locator(".explorer-plot[data-drawn]").wait_for()

@@ -15,6 +15,7 @@ ENTRY = re.compile(rf"(?:^|(?<=\. )|(?<=\.\n))({NAME}(?:, {NAME})*): (?=\S)", re
 
 def setup(app) -> None:
     app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.napoleon")  # for docstrings in Google's style
     app.config.autodoc_typehints = "none"
     app.config.toc_object_entries_show_parents = "hide"
     app.connect("autodoc-process-docstring", list_arguments)

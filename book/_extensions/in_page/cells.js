@@ -28,7 +28,7 @@ class Page {
     this.where = { worker: `${base}_static/page-python/worker.js?v=${version}`, manifest: `${base}_static/page-python/files.json` };
   }
 
-  // Load Python, with a bar that says how far it is, and a way out. Whether it has come.
+  // Load Python, with a bar that says how far it is, and a way out. Resolves to true once it is there.
   async load() {
     const box = Object.assign(document.createElement("div"), { className: "py-loading" });
     const bar = document.createElement("progress"), word = document.createElement("span");
@@ -76,8 +76,9 @@ class Page {
   // To each explorer whose function takes any number; a link that has such is followed.
   offerOwnValues() {
     const wanted = /^#([^?]+)\?(.*\bown=1\b.*)$/.exec(this.line.dataset.link);
-    for (const [name, controls] of Object.entries(JSON.parse(this.line.dataset.own))) {
-      const { explorer } = document.getElementById(`explorer-${name}`), own = new OwnValues(explorer, controls, this);
+    for (const [name, explorer] of globalThis.loraExplore.explorers) {
+      if (!explorer.data.own.length) continue;
+      const own = new OwnValues(explorer, this);
       if (wanted?.[1] !== name) continue;
       own.open();
       explorer.go(Object.fromEntries(new URLSearchParams(wanted[2])));
@@ -111,7 +112,7 @@ class Page {
   }
 
   // Run a cell, and before it all above that have not been run as they stand; whole: all above, anew.
-  // Whether all went.
+  // Resolves to true if all cells ran.
   run(cell, whole = false) {
     const turn = this.turn;
     this.busy = this.busy.then(async () => {
@@ -157,7 +158,7 @@ class Page {
 
   generation = 0; // grows with each new Python, which knows no handle of the last
 
-  // Start Python anew. Whether it has come.
+  // Start Python anew. Resolves to true once it is there.
   revive() {
     this.reviving ||= (async () => {
       this.said.textContent = "Starting Python anew …";
@@ -207,7 +208,7 @@ class Page {
 }
 
 // Load what the page lacks: the style of cells, and explore.js where no explorer has brought it.
-async function dress(base, version) {
+async function loadAssets(base, version) {
   const files = [["link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${version}` }]];
   if (!globalThis.loraExplore) {
     files.push(["link", { rel: "stylesheet", href: `${base}_static/explore.css` }], ["script", { src: `${base}_static/explore.js` }]);
@@ -220,7 +221,7 @@ async function dress(base, version) {
 let page = null;
 
 export async function start(line, base) {
-  await dress(base, line.dataset.version);
+  await loadAssets(base, line.dataset.version);
   page ||= new Page(line, base);
   if (await page.load()) page.open();
 }

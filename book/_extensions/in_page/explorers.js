@@ -26,7 +26,7 @@ export class Asker {
     this.stop.hidden = !is;
   }
 
-  // request(): promises what page.figure takes.
+  // request(): a promise of what page.figure takes.
   async ask(request, show) {
     this.next = { request, show };
     if (this.asking) return;

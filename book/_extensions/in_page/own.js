@@ -6,9 +6,8 @@ import { Asker, button } from "./explorers.js";
 const STEPS = 1000; // of a slider that has none to speak of
 
 export class OwnValues {
-  // names: the controls whose function takes any number.
-  constructor(explorer, names, page) {
-    Object.assign(this, { explorer, names, page });
+  constructor(explorer, page) {
+    Object.assign(this, { explorer, page });
     this.button = button("own values", () => (explorer.own ? this.close() : this.open()));
     this.button.title = "type any number";
     this.button.setAttribute("aria-pressed", "false");
@@ -17,12 +16,12 @@ export class OwnValues {
   }
 
   open() {
-    const { explorer, names } = this;
+    const { explorer } = this;
     explorer.own = this;
     this.button.setAttribute("aria-pressed", "true");
     this.stored = explorer.controls;
     explorer.controls = this.stored.map((control, i) =>
-      (names.includes(control.name) ? this.field(control, explorer.data.controls[i]) : control));
+      (explorer.data.own.includes(control.name) ? this.field(control, explorer.data.controls[i]) : control));
     this.fields = explorer.controls.filter(({ row }) => row);
     this.fields[0]?.row.scrollIntoView({ block: "nearest" });
     explorer.load();

@@ -35,11 +35,6 @@ SCRIPTS = ("pyodide.mjs", "pyodide.asm.js")  # which the browser fetches as modu
 FILES = {"pyodide.asm.wasm": "Python", "python_stdlib.zip": "Python's library"}
 MODULES = {"numpy", "lora_edu", "IPython", *sys.stdlib_module_names} - {
     "concurrent", "multiprocessing", "subprocess", "tracemalloc"}  # no processes; no traces
-OWN_VALUES = {  # explorer → the controls that take any number, at once; others look up stored runs
-    "v-curve": ["h"], "costs": ["d", "n", "r"], "hundred-steps": ["r", "alpha", "lr"],
-    "spectrum": ["r"], "parameters": ["r"], "step-zero": ["r", "alpha"], "saddle": ["tau"],
-    "turning": ["r"], "invariance": ["c"], "slide": ["factor"], "reach": ["steps"], "audit": ["r"],
-    "readings": ["eta"], "sign-descent": ["r", "lr"], "wave": ["frequency", "phase"]}
 BUTTON = """\
 <p class="page-python pst-js-only d-print-none" {data}>
 <button type="button" class="btn btn-sm">Run this page</button>
@@ -154,8 +149,6 @@ def add_button(app, pagename, templatename, context, doctree) -> None:
     data = {"data-root": "../" * pagename.count("/") or "./",
             "data-version": app.run_page.version,
             "data-elsewhere": " ".join(map(str, lost)),
-            "data-own": json.dumps({name: controls for name, controls in OWN_VALUES.items()
-                                    if f'id="explorer-{name}"' in context["body"]}),
             "data-notebook": offered(app, pagename).relative_to(app.outdir).as_posix()}
     under_title(context, BUTTON.format(mega=app.run_page.mega, data=" ".join(
         f'{name}="{escape(value)}"' for name, value in data.items())))

@@ -5,7 +5,7 @@
 const LONGEST = 1500; // ms that a browser takes to scroll smoothly
 let wayBack = null; // there is one at most
 
-// leave: what the button does; to go back by oneself is `wayBack.come()`.
+// leave: what the button does; call `wayBack.come()` to return from code.
 function offerWayBack(link, id, leave = () => wayBack.come()) {
   wayBack?.end();
   const button = document.createElement("button");

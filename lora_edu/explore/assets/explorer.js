@@ -6,8 +6,8 @@ const QUIET = 400; // ms after the last move: the controls have come to rest
 const IN_SIGHT = 0.6; // of a plot; a link brings it into sight where less of it is
 
 class Explorer {
-  // The heirs give loadPlotly(), which promises plotly; ask(), which has the figure of the position
-  // that the controls stand at shown by show(), now or later; and share(), the link as it is copied.
+  // Subclasses implement loadPlotly(), returning a promise of plotly; ask(), which calls show() with
+  // the figure of the controls' position, now or later; and share(), which returns the link to copy.
   faults = {};
   pinned = null; // what the pinned copy says
 
@@ -35,7 +35,7 @@ class Explorer {
     root.classList.add("explorer-alive");
   }
 
-  // Promises that there is something to draw.
+  // Resolves once a figure is available.
   get ready() {
     return Promise.resolve();
   }
@@ -111,7 +111,7 @@ class Explorer {
     this.ask();
   }
 
-  // The controls stand elsewhere than before.
+  // The position of the controls has changed.
   changed() {
     this.fail("link", "");
     this.update();
@@ -124,7 +124,7 @@ class Explorer {
     this.changed();
   }
 
-  // positions: {control name: key}. Those that there are not, which are left alone.
+  // positions: {control name: key}. Returns those that do not exist, which are ignored.
   go(positions) {
     const named = (name) => this.controls.find((control) => control.name === name);
     const strange = Object.entries(positions).filter(([name, key]) => !named(name)?.take(key));
@@ -173,7 +173,7 @@ class Explorer {
     if (!pin) return;
     if (play) this.player = new Player(this, play);
     pin.addEventListener("click", async () => {
-      await this.ready.catch(() => {}); // what stands against it is said by load()
+      await this.ready.catch(() => {}); // load() reports the error
       if (!this.figure) return;
       this.pinned = reading(this.figure);
       this.plot.pin();

@@ -3,8 +3,8 @@
 
 const COLORWAY = ["#3b82c4", "#d55e00", "#009e73", "#aa6bc0", "#808080"]; // where a trace has no colour
 
-// The copy: the traces, each with what it was made of. Words, bars, maps and stacked areas would stand on or between
-// the present ones and say what is false; what is faint already is beside the point.
+// The copy: the traces, each with what it was made of. Only lines and markers are copied: text, bars, maps and stacked
+// areas would mislead, and faint traces are background.
 function ghostOf({ data, layout }) {
   return data.flatMap((trace, i) => {
     const { type = "scatter", mode = "lines", visible = true, opacity = 1, line, marker } = trace;

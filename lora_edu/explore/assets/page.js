@@ -7,20 +7,20 @@ const explorers = new Map();
 let loading = null;
 let sharing = null; // the address is the last moved explorer's, written once the reader rests
 
-// Settles at the first thing the reader does, whatever it is; `touch` says that it has happened.
-// (Browsers also tell of a pointer that rests while the page is laid out below it.)
-const TOUCHES = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin", "input", "click", "hashchange"];
-let touch = null;
-const touched = new Promise((resolve) => { touch = resolve; });
-const felt = new AbortController();
-const feel = ({ type, movementX, movementY }) => {
+// Resolves at the first thing the reader does, whatever it is, or when a link calls `begin`.
+// (Browsers also report a pointer that rests while the page is laid out below it.)
+const INPUTS = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin", "input", "click", "hashchange"];
+let begin = null;
+const firstInput = new Promise((resolve) => { begin = resolve; });
+const listeners = new AbortController();
+const onFirstInput = ({ type, movementX, movementY }) => {
   if (type === "pointermove" && !movementX && !movementY) return;
-  felt.abort(); // nobody listens any more
-  touch();
+  listeners.abort();
+  begin();
 };
-for (const type of TOUCHES) addEventListener(type, feel, { passive: true, signal: felt.signal });
+for (const type of INPUTS) addEventListener(type, onFirstInput, { passive: true, signal: listeners.signal });
 
-// Runs a script from beside this one, and promises what found() then gives. What comes may be cut
+// Runs a script from beside this one; resolves with what found() then gives. What comes may be cut
 // off, or the page of a network that wants a login: no script.
 function fetchScript(file, found) {
   return new Promise((resolve, reject) => {
@@ -73,11 +73,11 @@ class StoredExplorer extends Explorer {
   }
 
   get ready() {
-    this.reading ||= this.read();
-    return this.reading;
+    this.loadingStates ||= this.loadStates();
+    return this.loadingStates;
   }
 
-  async read() {
+  async loadStates() {
     let text = null;
     try {
       text = await this.fetch();
@@ -86,7 +86,7 @@ class StoredExplorer extends Explorer {
       this.put(this.start);
       this.ask();
       if (text === null) {
-        this.reading = null;
+        this.loadingStates = null;
         this.fail("states", `The positions of this plot are not here: ${error.message}.${this.hope}`);
       } else {
         const why = globalThis.DecompressionStream ? "its positions have not arrived whole; load the page again"
@@ -155,7 +155,7 @@ function follow(hash, { from, arriving } = {}) {
   const link = parseLink(hash);
   const explorer = link && explorers.get(link.name);
   if (!explorer) return false;
-  touch();
+  begin();
   if (arriving) arrive(explorer.root);
   explorer.follow(link.positions, from);
   return true;
@@ -175,7 +175,7 @@ function startPage() {
       near.unobserve(target);
       const { explorer } = target;
       explorer.fetch().catch(() => {}); // said when the reader asks for them
-      const asked = explorer.box.querySelector(".explorer-frame") ? touched : null;
+      const asked = explorer.box.querySelector(".explorer-frame") ? firstInput : null;
       Promise.resolve(asked).then(() => explorer.load());
     }
   }, { rootMargin: "300px 0px" });

@@ -2,7 +2,7 @@
 // Joined with its neighbours into one script (see assets.py).
 
 const PACE = [350, 1600]; // ms from one step to the next: the shortest and the longest
-const WHOLE = 9000; // ms that a slider of few steps takes from end to end; as in live.py
+const WHOLE = 9000; // ms that a slider of few steps takes from end to end
 const STILL = matchMedia("(prefers-reduced-motion: reduce)"); // then each press is one step
 
 class Player {

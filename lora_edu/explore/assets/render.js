@@ -39,14 +39,14 @@ function createPlot(box, loadPlotly, tell) {
     tell(data.map(({ type }) => type).filter((type, i) => type !== box._fullData[i]?.type), ghosts.length);
   };
   const request = () => { frame ||= requestAnimationFrame(draw); };
-  const elsewise = () => { around = rest = null; request(); };
-  const resized = new ResizeObserver(elsewise);
+  const invalidate = () => { around = rest = null; request(); };
+  const resized = new ResizeObserver(invalidate);
   resized.observe(box);
-  const themed = new MutationObserver(elsewise);
+  const themed = new MutationObserver(invalidate);
   for (const node of [document.documentElement, document.body]) {
     themed.observe(node, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light"] });
   }
-  DARK.addEventListener("change", elsewise);
+  DARK.addEventListener("change", invalidate);
 
   return {
     // Draw at once, or at the next frame if this frame has been drawn already.
@@ -67,7 +67,7 @@ function createPlot(box, loadPlotly, tell) {
       gone = true;
       resized.disconnect();
       themed.disconnect();
-      DARK.removeEventListener("change", elsewise);
+      DARK.removeEventListener("change", invalidate);
       cancelAnimationFrame(frame);
       setTimeout(() => plotly?.purge(box)); // once what is being drawn has been
     },

@@ -1,11 +1,9 @@
-"""The first frame of an explorer as SVG: what a page shows until it is touched. It is an
-optimisation, and asks nothing of a figure: where ``first_frame`` raises ``Unknown``, the page has
-plotly draw instead. What is drawn stands in schema.py.
+"""The first frame: a picture of an explorer's first position, as plotly will draw it.
 
-Imports NumPy. Inside: schema ← axis, svg ← marks ← draw.
+It stands on the page until plotly has been fetched, and for readers without JavaScript. It is an
+optimisation, and asks nothing of a figure: what it cannot draw, plotly draws.
 """
 
-from lora_edu.explore.still.draw import first_frame
-from lora_edu.explore.still.schema import Unknown
+from lora_edu.explore.still.frame import first_frame
 
-__all__ = ["Unknown", "first_frame"]
+__all__ = ["first_frame"]

@@ -1,7 +1,8 @@
-"""The traces and shapes of a plain figure as SVG, for the first frame (see draw.py).
+"""Traces, shapes and words of a plain figure as SVG, for the first frame.
 
-Imports NumPy and the sibling modules schema, axis and svg. Everything stands at percentages of the
-panel; curves stand in an inner SVG that is stretched to it, while their strokes are not.
+All stands at percentages of the panel, so that one drawing fits every width; curves stand in an
+inner SVG that is stretched to the panel, while their strokes are not. Offsets, sizes and defaults
+are plotly's own. ``x`` and ``y`` are the panel's axes (see frame.py).
 """
 
 from __future__ import annotations
@@ -10,32 +11,90 @@ import base64
 import re
 import struct
 import zlib
+from html import escape, unescape
 
 import numpy as np
 
-from lora_edu.explore.still.axis import Axis
-from lora_edu.explore.still.schema import Unknown, each, known
-from lora_edu.explore.still.svg import attributes, share, short, text
-
+UNSEEN = {"type", "name", "xaxis", "yaxis", "customdata", "meta", "showlegend", "hovertemplate",
+          "hoverinfo", "hovertext", "hovermode", "hoverlabel", "hoverformat", "fixedrange",
+          "legendgroup", "anchor"}  # keys that change nothing at rest
+KNOWN = {kind: set(keys.split()) for kind, keys in {
+    "layout": "margin annotations shapes barmode", "margin": "l r t b", "title": "text",
+    "axis": "range domain title tickvals ticktext dtick tickformat ticks zeroline showgrid "
+            "showticklabels constrain scaleanchor scaleratio",
+    "annotation": "text x y xref yref xanchor yanchor xshift yshift showarrow font",
+    "shape": "x0 x1 y0 y1 xref yref line layer fillcolor opacity",
+    "scatter": "x y mode line marker text textposition textfont opacity",
+    "bar": "x y marker text textposition insidetextanchor constraintext textfont",
+    "heatmap": "z x0 y0 zmin zmax colorscale showscale",
+    "marker": "size symbol color line", "line": "color width dash", "font": "size color"}.items()}
 SIDE = 2000  # of the square on which curves are drawn
-DASHES = {"solid": (), "dot": (1,), "dash": (3,), "longdash": (5,), "dashdot": (3, 1, 1, 1)}
-CORNERS = {  # of a mark of radius 1
-    "circle": (), "square": ((1, 1), (-1, 1), (-1, -1), (1, -1)),
-    "diamond": ((1.3, 0), (0, 1.3), (-1.3, 0), (0, -1.3)),
-    "triangle-up": ((-1.155, 0.5), (1.155, 0.5), (0, -1)),
-    "x": [(0.566 * a, 0.566 * b) for a, b in (
+DASHES = {"solid": (), "dot": (1,), "dash": (3,)}
+SYMBOLS = {  # the polygons of a mark of radius 1
+    "square": [[(1, 1), (-1, 1), (-1, -1), (1, -1)]],
+    "diamond": [[(1.3, 0), (0, 1.3), (-1.3, 0), (0, -1.3)]],
+    "triangle-up": [[(-1.155, 0.5), (1.155, 0.5), (0, -1)]],
+    "x": [[(0.566 * a, 0.566 * b) for a, b in (
         (0, 1), (1, 2), (2, 1), (1, 0), (2, -1), (1, -2), (0, -1), (-1, -2), (-2, -1), (-1, 0),
-        (-2, 1), (-1, 2))],
+        (-2, 1), (-1, 2))]],
+    "x-thin": [[(1, 1), (-1, -1)], [(1, -1), (-1, 1)]],
 }
 
 
-def scatter(trace: dict, x: Axis, y: Axis) -> str:
+class Unknown(Exception):
+    """The first frame cannot show this figure as plotly does; the message says why."""
+
+
+def known(part: dict | None, kind: str) -> dict:
+    """``part``, all of whose keys are known for its kind; else Unknown is raised."""
+    strange = (part or {}).keys() - KNOWN[kind] - UNSEEN
+    if strange:
+        raise Unknown(f"{kind}.{min(strange)}")
+    return part or {}
+
+
+def each(value, i: int):
+    """The i-th of a list, or the one value there is."""
+    return value[i] if isinstance(value, (list, np.ndarray)) else value
+
+
+def short(value: float) -> str:
+    """To a hundredth, without needless zeros."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.005 else "0"
+
+
+def share(fraction: float) -> str:
+    """0.25 → "25%"."""
+    return short(100 * fraction) + "%"
+
+
+def attributes(**values) -> str:
+    """`` name="value"`` for each that is not None; ``_`` stands for a dash."""
+    return "".join(f' {name.replace("_", "-")}="{escape(str(value))}"'
+                   for name, value in values.items() if value is not None)
+
+
+def text(line, x, y, font: dict | None = None, **more) -> str:
+    """An SVG text; of plotly's markup it may hold coloured spans."""
+    font, body = known(font, "font"), ""
+    for part in re.split(r"(<[^<>]*>)", str(line)):
+        span = re.fullmatch(r'<span style="color: ?([^";]*);?">', part)
+        if span:
+            body += f"<tspan{attributes(fill=span[1])}>"
+        elif part == "</span>":
+            body += "</tspan>"
+        elif part.startswith("<") and part.endswith(">"):
+            raise Unknown(f"the markup {part}")
+        else:
+            body += escape(unescape(part))
+    looks = attributes(x=x, y=y, fill=font.get("color"), font_size=font.get("size"), **more)
+    return f"<text{looks}>{body}</text>"
+
+
+def scatter(trace: dict, x, y) -> str:
     """Line, marks and words of a scatter trace."""
     line, marker = known(trace.get("line"), "line"), known(trace.get("marker"), "marker")
-    colour = line.get("color", marker.get("color"))
-    mode = trace.get("mode", "")
-    if not mode or ("lines" in mode and not isinstance(colour, str)):
-        raise Unknown("a scatter trace without a mode or without a colour")
+    mode, colour = trace["mode"], line.get("color", marker.get("color"))
     points = [(x.place(a), y.place(b)) for a, b in zip(trace["x"], trace["y"], strict=True)]
     spots = [(i, share(a), share(1 - b)) for i, (a, b) in enumerate(points) if None not in (a, b)]
     parts = curve(points, line, colour) if "lines" in mode else ""
@@ -44,8 +103,7 @@ def scatter(trace: dict, x: Axis, y: Axis) -> str:
     if "text" in mode:
         marker = marker if "markers" in mode else None
         parts += "".join(words(trace, marker, *spot) for spot in spots)
-    opacity = trace.get("opacity", 1)
-    return f'<g opacity="{opacity}">{parts}</g>' if opacity != 1 else parts
+    return f"<g{attributes(opacity=trace['opacity'])}>{parts}</g>" if "opacity" in trace else parts
 
 
 def curve(points: list, line: dict, colour: str) -> str:
@@ -62,54 +120,33 @@ def curve(points: list, line: dict, colour: str) -> str:
             f'<path d="{path}"{stroke(line, colour)}/></svg>')
 
 
-def stroke(line: dict, colour: str) -> str:
+def stroke(line: dict, colour) -> str:
     """The attributes of a line: its colour, width and dashes."""
-    width, dash = line.get("width", 2), line.get("dash", "solid")
-    if dash not in DASHES:
-        raise Unknown(f"line.dash {dash}")
-    dashes = " ".join(short(max(width, 3) * part) for part in DASHES[dash])
+    if not isinstance(colour, str):
+        raise Unknown(f"line.color {colour}")
+    width = line.get("width", 2)
+    dashes = " ".join(short(max(width, 3) * part) for part in DASHES[line.get("dash", "solid")])
     return attributes(stroke=colour, stroke_width=width, stroke_dasharray=dashes or None)
 
 
-def shape(shape: dict, x: Axis, y: Axis) -> str:
-    """A straight line or a rectangle."""
-    line, ends = known(known(shape, "shape").get("line"), "line"), {}
-    for axis, key in ((x, "x0"), (x, "x1"), (y, "y0"), (y, "y1")):
-        ends[key] = axis.stand(shape, key) if axis is x else 1 - axis.stand(shape, key)
-    looks = stroke(line, line.get("color", "#444")) + attributes(opacity=shape.get("opacity"))
-    if shape["type"] == "line":
-        places = {key[0] + str(1 + int(key[1])): share(end) for key, end in ends.items()}
-        return f"<line{attributes(**places)}{looks}/>"
-    if shape["type"] != "rect":
-        raise Unknown(f"shape.type {shape['type']}")
-    left, right = sorted((ends["x0"], ends["x1"]))
-    top, bottom = sorted((ends["y0"], ends["y1"]))
-    return "<rect" + attributes(x=share(left), y=share(top), width=share(right - left),
-                                height=share(bottom - top),
-                                fill=shape.get("fillcolor", "none")) + looks + "/>"
-
-
-def mark(marker: dict, colour: str, i: int, x: str, y: str) -> str:
+def mark(marker: dict, colour, i: int, x: str, y: str) -> str:
     """The i-th mark. Where sizes are a list, plotly makes marks paler and rims them with white."""
     sizes, colour = marker.get("size", 6), each(marker.get("color", colour), i)
-    shape, hollow, _ = each(marker.get("symbol", "circle"), i).partition("-open")
-    if (shape not in CORNERS and shape != "x-thin") or not isinstance(colour, str):
-        raise Unknown(f"marker.symbol {shape} or marker.color {colour}")
-    rim = known(marker.get("line"), "line")
+    symbol, hollow, _ = each(marker.get("symbol", "circle"), i).partition("-open")
+    if not isinstance(colour, str):
+        raise Unknown(f"marker.color {colour}")
     looks = {} if isinstance(sizes, (int, float)) else {"opacity": 0.7, "stroke": "#fff"}
     looks |= {"fill": "none", "stroke": colour} if hollow else {"fill": colour}
-    looks |= {"stroke_width": rim["width"]} if hollow and "width" in rim else {}
+    looks |= {"stroke_width": marker["line"]["width"]} if hollow and "line" in marker else {}
     radius = each(sizes, i) / 2
     if not radius:
         return ""
-    if shape == "x-thin":
-        r = short(radius)
-        path = f"M{r} {r}L-{r} -{r}M{r} -{r}L-{r} {r}"
-        return f'<svg x="{x}" y="{y}"><path d="{path}"{attributes(**looks)}/></svg>'
-    if shape == "circle":
+    if symbol == "circle":
         return f"<circle{attributes(cx=x, cy=y, r=short(radius), **looks)}/>"
-    path = "L".join(f"{short(radius * a)} {short(radius * b)}" for a, b in CORNERS[shape])
-    return f'<svg x="{x}" y="{y}"><path d="M{path}Z"{attributes(**looks)}/></svg>'
+    path = "".join(
+        "M" + "L".join(f"{short(radius * a)} {short(radius * b)}" for a, b in polygon) + "Z"
+        for polygon in SYMBOLS[symbol])
+    return f'<svg x="{x}" y="{y}"><path d="{path}"{attributes(**looks)}/></svg>'
 
 
 def words(trace: dict, marker: dict | None, i: int, x: str, y: str) -> str:
@@ -125,37 +162,53 @@ def words(trace: dict, marker: dict | None, i: int, x: str, y: str) -> str:
                 dy=short(0.75 * size + down * aside + (down - 1) * size / 2))
 
 
-def bars(traces: list[dict], x: Axis, y: Axis, mode: str) -> list[str]:
-    """Bars over categories, stacked, with words in their middle."""
-    tops, parts = {}, []
-    for trace in traces:
-        colour = known(trace.get("marker"), "marker").get("color")
-        inside = trace.get("text", "")
-        if ((mode != "stack" and len(traces) > 1) or y.log or not x.categories
-                or not isinstance(colour, str) or min(trace["y"]) < 0):
-            raise Unknown("bars that are not stacked over words, above 0, in one colour")
-        how = [trace.get(key) for key in ("textposition", "insidetextanchor", "constraintext")]
-        if inside and how != ["inside", "middle", "none"]:
-            raise Unknown("words on bars that are not inside, in the middle, as large as they are")
-        for i, (word, value) in enumerate(zip(trace["x"], trace["y"], strict=True)):
-            if not value:
-                continue
-            low, tops[word] = tops.get(word, 0.0), tops.get(word, 0.0) + value
-            middle, half = x.place(word), 0.4 / (x.high - x.low)
-            bottom, top = y.place(low), y.place(tops[word])
-            parts.append("<rect" + attributes(
-                x=share(middle - half), y=share(1 - top), width=share(2 * half),
-                height=share(top - bottom), fill=colour) + "/>")
-            if each(inside, i):
-                parts.append(text(each(inside, i), share(middle), share(1 - (bottom + top) / 2),
-                                  trace.get("textfont"), dy=".36em", text_anchor="middle"))
+def shape(shape: dict, x, y) -> str:
+    """A straight line or a rectangle."""
+    line = known(known(shape, "shape").get("line"), "line")
+    across, down = ([axis.stand(shape, axis.letter + end) for end in "01"] for axis in (x, y))
+    looks = stroke(line, line.get("color", "#444")) + attributes(opacity=shape.get("opacity"))
+    if shape["type"] == "line":
+        ends = attributes(x1=share(across[0]), x2=share(across[1]),
+                          y1=share(1 - down[0]), y2=share(1 - down[1]))
+        return f"<line{ends}{looks}/>"
+    if shape["type"] != "rect":
+        raise Unknown(f"shape.type {shape['type']}")
+    return rectangle(across, down, f"{attributes(fill=shape.get('fillcolor', 'none'))}{looks}")
+
+
+def rectangle(across, up, looks: str, tag: str = "rect") -> str:
+    """An element between two places from 0 to 1 on each axis."""
+    left, right, low, high = *sorted(across), *sorted(up)
+    place = attributes(x=share(left), y=share(1 - high), width=share(right - left),
+                       height=share(high - low))
+    return f"<{tag}{place}{looks}/>"
+
+
+def bar(trace: dict, x, y) -> str:
+    """Bars over words, on those drawn before, with text in their middle."""
+    texts, font, parts = trace.get("text", ""), trace.get("textfont"), ""
+    how = [trace.get(key) for key in ("textposition", "insidetextanchor", "constraintext")]
+    if (texts and how != ["inside", "middle", "none"]) or min(trace["y"]) < 0:
+        raise Unknown("bars below 0, or text on bars that plotly turns or shrinks")
+    for i, (word, height) in enumerate(zip(trace["x"], trace["y"], strict=True)):
+        low = x.tops.get(word, 0.0)
+        x.tops[word] = low + height
+        if not height:
+            continue
+        middle, half = x.place(x.words.index(word)), 0.4 / (x.high - x.low)
+        ends = y.place(low), y.place(low + height)
+        parts += rectangle((middle - half, middle + half), ends,
+                           attributes(fill=known(trace.get("marker"), "marker")["color"]))
+        if each(texts, i):
+            parts += text(each(texts, i), share(middle), share(1 - sum(ends) / 2), font,
+                          dy=".36em", text_anchor="middle")
     return parts
 
 
-def heatmap(trace: dict, x: Axis, y: Axis) -> str:
+def heatmap(trace: dict, x, y) -> str:
     """The cells as a picture, one pixel each, stretched."""
-    if trace.get("showscale", True) or not {"zmin", "zmax", "colorscale"} <= trace.keys():
-        raise Unknown("a heat map with a colour bar, or without zmin, zmax and colorscale")
+    if trace.get("showscale", True):
+        raise Unknown("a colour bar")
     z = np.array(trace["z"], float)  # a gap is NaN
     position = (z - trace["zmin"]) / (trace["zmax"] - trace["zmin"])
     stops, colours = zip(*((stop, rgba(colour)) for stop, colour in trace["colorscale"]),
@@ -163,25 +216,19 @@ def heatmap(trace: dict, x: Axis, y: Axis) -> str:
     pixels = np.stack([np.interp(position, stops, channel)
                        for channel in zip(*colours, strict=True)], axis=-1)
     pixels = np.round(np.nan_to_num(pixels)).astype(np.uint8)
-    left, right, low, high = (
-        axis.fraction(trace.get(axis.letter + "0", 0) + end - 0.5)
-        for axis, ends in ((x, (0, z.shape[1])), (y, (0, z.shape[0]))) for end in ends)
-    pixels = pixels[:: 1 if low > high else -1, :: 1 if left < right else -1]
+    across, up = ([axis.place(trace.get(axis.letter + "0", 0) + end - 0.5) for end in (0, cells)]
+                  for axis, cells in ((x, z.shape[1]), (y, z.shape[0])))
+    pixels = pixels[:: 1 if up[0] > up[1] else -1, :: 1 if across[0] < across[1] else -1]
     data = base64.b64encode(png(pixels)).decode()
-    return "<image" + attributes(
-        x=share(min(left, right)), y=share(1 - max(low, high)), width=share(abs(right - left)),
-        height=share(abs(high - low)), preserveAspectRatio="none",
-        href=f"data:image/png;base64,{data}") + "/>"
+    return rectangle(across, up, attributes(
+        preserveAspectRatio="none", href=f"data:image/png;base64,{data}"), "image")
 
 
 def rgba(colour: str) -> tuple[float, ...]:
     """ "#3b82c4" or "rgba(59, 130, 196, 1)" → red, green, blue and alpha, each 0 … 255."""
-    if re.fullmatch("#[0-9a-fA-F]{6}", colour):
+    if colour.startswith("#"):
         return *bytes.fromhex(colour[1:]), 255
-    parts = re.fullmatch(r"rgba?\(([^()]*)\)", colour)
-    if not parts:
-        raise Unknown(f"the colour {colour} in a colorscale")
-    red, green, blue, *alpha = map(float, parts[1].split(","))
+    red, green, blue, *alpha = map(float, re.fullmatch(r"rgba?\(([^()]*)\)", colour)[1].split(","))
     return red, green, blue, 255 * (alpha or [1])[0]
 
 
@@ -195,3 +242,6 @@ def png(pixels: np.ndarray) -> bytes:
     size = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 6, 0, 0, 0)
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(rows, 9))
             + chunk(b"IEND", b""))
+
+
+TRACES = {"heatmap": heatmap, "bar": bar, "scatter": scatter}  # in the order in which plotly draws

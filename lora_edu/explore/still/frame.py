@@ -1,0 +1,221 @@
+"""A plain figure's panels, axes and ticks as SVG, each panel over its plot area.
+
+Ticks and titles that plotly sets otherwise on a phone are there twice. The tests of the built site
+hold every word, mark and curve against what plotly draws.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from lora_edu.explore.still.marks import TRACES, Unknown, known, shape, share, short, text
+
+WIDTHS = {"wide": 700, "narrow": 324}  # px of a plot (desktop, phone) for which ticks are chosen
+ROOM = {"x": 80, "y": 40}  # px that plotly wants for a tick
+MOST_TICKS = 100  # on one axis; with more of them no label could be read
+ANCHORS = {"left": ("start", 2), "center": ("middle", 0), "right": ("end", -2)}
+BASELINES = {"top": 14, "middle": 4.5, "bottom": -5}  # px below the point, for a font of 13 px
+
+
+def first_frame(figure: dict, height: int, narrow_height: int) -> tuple[str, str]:
+    """The HTML of a plain figure's first frame, for a plot of these heights in px; or "", and what
+    in the figure it cannot draw."""
+    try:
+        return _frame(figure, {"wide": height, "narrow": narrow_height}), ""
+    except Unknown as lack:
+        return "", str(lack)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as lack:
+        return "", f"{type(lack).__name__}: {lack}"
+
+
+def _frame(figure: dict, heights: dict[str, int]) -> str:
+    layout = figure["layout"]
+    axes = [key for key in layout if re.fullmatch(r"[xy]axis\d*", key)]
+    known({key: value for key, value in layout.items() if key not in axes}, "layout")
+    margin = known(layout["margin"], "margin")
+    panels = [Panel(figure, number) for number in sorted({key[5:] for key in axes})]
+    if layout.get("showlegend", True) or not 0 < len(panels) < 3:
+        raise Unknown("a legend, no axes, or more than two panels")
+    parts = [*figure["data"], *layout.get("annotations", ()), *layout.get("shapes", ())]
+    if sum(len(p.traces) + len(p.notes) + len(p.shapes) for p in panels) < len(parts):
+        raise Unknown("a trace, annotation or shape on axes that are not a pair of the layout's")
+    plots = {kind: (WIDTHS[kind] - margin["l"] - margin["r"],
+                    heights[kind] - margin["t"] - margin["b"]) for kind in WIDTHS}
+    inset = " ".join(f"{margin[side]}px" for side in "trbl")
+    half = (margin["t"] + margin["b"]) / 2  # what render.js leaves between two panels on a phone
+    gap = half / plots["narrow"][1]
+    stacked = ((0.5 + gap, 1), (0, 0.5 - gap)) if len(panels) > 1 else (None,)
+    body = "".join(panel.html(plots, margin, place)
+                   for panel, place in zip(panels, stacked, strict=True))
+    return (f'<div class="explorer-frame" aria-hidden="true" style="inset:{inset};'
+            f'--gap:{short(half)}px">{body}</div>')
+
+
+class Axis:
+    """An axis named as in the layout, such as "yaxis2", with the traces that stand on it."""
+
+    def __init__(self, name: str, spec: dict, traces: list[dict]):
+        self.name, self.spec, self.letter = name, known(spec, "axis"), name[0]
+        self.log = spec.get("type") == "log"
+        self.title = known(spec.get("title"), "title").get("text", "")
+        maps, bars = ([trace for trace in traces if trace["type"] == kind]
+                      for kind in ("heatmap", "bar"))
+        self.words = list(dict.fromkeys(word for trace in bars for word in trace["x"])
+                          ) if self.letter == "x" else []
+        self.tops: dict = {}  # word → the height of the bars over it that are drawn already
+        if spec.get("ticks", maps) or spec.get("zeroline", True) or spec.get(
+                "type", "linear") not in ("linear", "log"):
+            raise Unknown(f"{name}: tick marks, a zero line, or a type that is not linear or log")
+        cells = len(self.words) or (maps and len(
+            maps[0]["z"][0] if self.letter == "x" else maps[0]["z"]))
+        if "range" not in spec and not cells:
+            raise Unknown(f"{name}: no range")
+        self.low, self.high = spec.get("range") or (-0.5, cells - 0.5)
+
+    def place(self, value) -> float | None:
+        """Where a value stands: 0 at the left or lower end, 1 at the other; None for a gap."""
+        if value is None:
+            return None
+        return ((math.log10(value) if self.log else value) - self.low) / (self.high - self.low)
+
+    def stand(self, part: dict, key: str) -> float:
+        """Where ``part[key]`` stands: a value, or one already in the domain."""
+        if part[self.letter + "ref"].endswith(" domain"):
+            return part[key]
+        if self.log and "text" in part:
+            raise Unknown(f"{self.name}: an annotation on a log scale")
+        return self.place(part[key])
+
+    def ticks(self, length: float) -> list[tuple[float, str]]:
+        """(place, label) of the ticks on an axis of that length in px."""
+        if self.words:
+            values, texts = range(len(self.words)), self.words
+        else:
+            values = self.spec.get("tickvals") or self._even(length)
+            texts = self.spec.get("ticktext") or [self._label(value) for value in values]
+        found = [(self.place(value), label) for value, label in zip(values, texts, strict=True)]
+        return [(at, label) for at, label in found if -1e-4 <= at <= 1 + 1e-4]
+
+    def _even(self, length: float) -> list[float]:
+        """The multiples of dtick, or of the 1, 2 or 5 times a power of ten that plotly takes."""
+        low, high = sorted((self.low, self.high))
+        step = self.spec.get("dtick")
+        if step is None:
+            rough = (high - low) / (min(max(length / ROOM[self.letter], 4), 9) + 1)
+            base = 10.0 ** math.floor(math.log10(rough))
+            step = base * next(m for m in (2, 5, 10) if m > rough / base)
+        if (high - low) / step > MOST_TICKS:
+            raise Unknown(f"{self.name}: more than {MOST_TICKS} ticks")
+        slack = 1e-4 * (high - low) / step
+        return [i * step for i in range(math.ceil(low / step - slack),
+                                        math.floor(high / step + slack) + 1)]
+
+    def _label(self, value: float) -> str:
+        pattern, largest = self.spec.get("tickformat", ""), max(abs(self.low), abs(self.high))
+        if self.log or pattern not in ("", ".0%"):
+            raise Unknown(f"{self.name}: a log scale or tickformat {pattern!r}, and no ticktext")
+        if not 1.1e-3 < largest < 9.7e3:
+            raise Unknown(f"{self.name}: numbers that plotly abbreviates with k, μ and so on")
+        return format(round(value, 10) + 0.0, pattern or "g").replace("-", "−")
+
+
+class Panel:
+    """A pair of axes and what stands on it; ``number`` is "" or "2"."""
+
+    def __init__(self, figure: dict, number: str):
+        layout = figure["layout"]
+        pair = f"x{number}", f"y{number}"
+        self.traces = [trace for trace in figure["data"] if pair == (
+            trace.get("xaxis", "x"), trace.get("yaxis", "y"))]
+        self.notes, self.shapes = ([part for part in layout.get(kind, ()) if pair == tuple(
+            part.get(ref, "").removesuffix(" domain") for ref in ("xref", "yref"))]
+            for kind in ("annotations", "shapes"))
+        self.x, self.y = (Axis(name, layout[name], self.traces)
+                          for name in (f"xaxis{number}", f"yaxis{number}"))
+        if pair != (self.y.spec.get("anchor", "x"), self.x.spec.get("anchor", "y")):
+            raise Unknown(f"{self.x.name} or {self.y.name}: an anchor that is not the other")
+        if len(self.x.words) and layout.get("barmode") != "stack":
+            raise Unknown("bars that are not stacked")
+        self.ratio = None  # width to height, where one scale is tied to the other
+        if "scaleanchor" in self.y.spec:
+            if {self.x.spec.get("constrain"), self.y.spec.get("constrain")} != {"domain"}:
+                raise Unknown(f"{self.y.name}: a scaleanchor, and not both constrain='domain'")
+            self.ratio = abs((self.x.high - self.x.low) / (self.y.high - self.y.low)
+                             / self.y.spec.get("scaleratio", 1))
+
+    def html(self, plots: dict, margin: dict, stacked: tuple | None) -> str:
+        """The panel in its place. plots: (width, height) of the whole plot area in px. stacked:
+        the ends of its part of the height on a phone, where it has a part."""
+        left, right = self.x.spec.get("domain", (0, 1))
+        low, high = self.y.spec.get("domain", (0, 1))
+        wide = left, right, low, high
+        narrow = (0, 1, *stacked) if stacked else wide
+        around = twice(*(self.surroundings(*plots[kind], *place, margin["b"])
+                         for kind, place in (("wide", wide), ("narrow", narrow))))
+        fit = f' class="fit" style="--ratio:{self.ratio:.4f};' if self.ratio else ' style="'
+        notes = "".join(self.note(note, margin["l"]) for note in self.notes)
+        return (f'<div{fit}left:{share(left)};width:{share(right - left)};top:{share(1 - high)};'
+                f'height:{share(high - low)}"><svg>{around}<svg class="inside">{self.inside()}'
+                f"</svg>{notes}</svg></div>")
+
+    def inside(self) -> str:
+        """What the plot area clips."""
+        below = [part for part in self.shapes if part.get("layer") == "below"]
+        above = [part for part in self.shapes if part.get("layer") != "below"]
+        traces = sorted(self.traces, key=lambda trace: [*TRACES].index(trace["type"]))
+        drawn = [(shape, part) for part in below] + [
+            (TRACES[trace["type"]], known(trace, trace["type"])) for trace in traces] + [
+            (shape, part) for part in above]
+        return "".join(draw(part, self.x, self.y) for draw, part in drawn)
+
+    def surroundings(self, width, height, left, right, low, high, margin_below) -> str:
+        """Grid, tick labels and titles, for a plot area of that size in px."""
+        width, tall = width * (right - left), height * (high - low)
+        below = margin_below + height * low
+        if self.ratio:
+            width, whole, tall = min(width, tall * self.ratio), tall, min(tall, width / self.ratio)
+            below += (whole - tall) / 2
+        x, y = self.x, self.y
+        columns, rows = x.ticks(width), y.ticks(tall)
+        grid = labels = titles = ""
+        if x.spec.get("showgrid", not x.words):
+            grid += "".join(f'<line x1="{share(a)}" x2="{share(a)}" y2="100%"/>'
+                            for a, _ in columns if 1 < a * width < width - 1)
+        if y.spec.get("showgrid", True):
+            grid += "".join(f'<line y1="{share(1 - a)}" y2="{share(1 - a)}" x2="100%"/>'
+                            for a, _ in rows if 1 < a * tall < tall - 1)
+        if under_labels := x.spec.get("showticklabels", True):
+            labels += "".join(text(label, share(a), "100%", dy=13, text_anchor="middle")
+                              for a, label in columns)
+        if beside_labels := y.spec.get("showticklabels", True):
+            labels += "".join(text(label, "-1", share(1 - a), dy=4.2, text_anchor="end")
+                              for a, label in rows)
+        if x.title:
+            away = min(49 if under_labels else 36, below - 3)  # px from the plot area
+            titles += text(x.title, "50%", "100%", dy=short(away), text_anchor="middle")
+        if y.title:
+            turned = text(y.title, 0, -36.0 if beside_labels else -29.5,
+                          transform="rotate(-90)", text_anchor="middle")
+            titles += f'<svg y="50%">{turned}</svg>'
+        return f'<g class="grid">{grid}</g><g class="ticks">{labels}</g>{titles}'
+
+    def note(self, note: dict, margin_left: int) -> str:
+        """An annotation without an arrow. On a phone headings stand farther to the left."""
+        if known(note, "annotation").get("showarrow", True):
+            raise Unknown("an annotation with an arrow")
+        anchor, aside = ANCHORS[note["xanchor"]]
+        heads = (note["x"] == 0 and note["y"] == 1 and note["xref"].endswith(" domain")
+                 and note["yanchor"] == "bottom")
+        shift = note.get("xshift", 0)
+        return twice(*(text(note["text"], share(self.x.stand(note, "x")),
+                            share(1 - self.y.stand(note, "y")), note.get("font"),
+                            dx=short(aside + x),
+                            dy=short(BASELINES[note["yanchor"]] - note.get("yshift", 0)),
+                            text_anchor=anchor)
+                       for x in (shift, 2 - margin_left if heads else shift)))
+
+
+def twice(wide: str, narrow: str) -> str:
+    """What stands there at either width, or both, of which the style sheet shows one."""
+    return wide if wide == narrow else f'<g class="wide">{wide}</g><g class="narrow">{narrow}</g>'
