@@ -10,7 +10,7 @@ from lora_edu import STARTS
 from lora_edu.chapters.low_rank_update.runs import word as the_word
 from lora_edu.chapters.shared.style import COLOURS
 from lora_edu.chapters.thirty_minutes import figures, runs
-from lora_edu.explore.plain import plain_figure, validate
+from lora_edu.explore.plain import plain_figure
 
 
 def headline(figure):
@@ -38,13 +38,6 @@ def by_hand(start, lr, s, adam=True):
             move = m[i] / (1 - 0.9**t) / (np.sqrt(v[i] / (1 - 0.999**t)) + 1e-8) if adam else g
             parts.append(p - lr * move)
     return seen
-
-
-def test_plotly_knows_the_figures_and_each_has_a_first_frame_and_a_headline():
-    for draw in (figures.word, figures.strides, figures.two_ways, figures.units, figures.ticks,
-                 figures.arrows, figures.saddle_point, figures.starts_board):
-        validate(draw())
-        assert first_frame(plain_figure(draw()), 300, 300) and 10 < len(headline(draw())) < 49
 
 
 @pytest.mark.parametrize("start", STARTS[:4])
