@@ -46,3 +46,13 @@ def test_what_holds_arrays_is_equal_to_itself_alone(record):
 @pytest.mark.parametrize("record", SETTINGS, ids=kind)
 def test_equal_settings_are_equal_optimisers(record):
     assert record == copy.copy(record) and hash(record) == hash(copy.copy(record))
+
+
+def test_what_was_checked_cannot_be_changed_afterwards():
+    A = np.ones((1, 2))
+    adapter = Adapter(A, ADAPTER.B, 1.0)
+    A[:] = np.nan
+    assert adapter.A.tolist() == [[1.0, 1.0]]
+    for array in (adapter.A, adapter.B, PROBLEM.W0, PROBLEM.W_star, PROBLEM.X, PROBLEM.covariance):
+        with pytest.raises(ValueError, match="read-only"):
+            array *= 2

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, initial, teacher_student, train
+from lora_edu.records import RECORDED
 
 torch.set_num_threads(1)
 
-RECORDED = ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful")
 PROBLEM = teacher_student(5, 7, n=12, shift_rank=2, spectrum=1.0, rng=np.random.default_rng(0))
 
 
@@ -115,41 +115,11 @@ def test_a_diverging_run_can_be_kept_up_to_its_last_finite_step(lr):
     np.testing.assert_array_equal(history.adapter.delta(), shorter.adapter.delta())
 
 
-def test_allowing_divergence_does_not_cut_a_run_that_converges():
-    history = train(PROBLEM, adapter_at("both random"), SGD(0.2), 40, allow_divergence=True)
-    assert (history.steps, history.diverged) == (40, False)
-
-
 @pytest.mark.parametrize("allow_divergence", [False, True])
 def test_a_run_without_a_finite_first_step_is_always_an_error(allow_divergence):
     huge = Adapter(np.full((1, 7), 1e200), np.full((5, 1), 1e200), 1.0)
     with pytest.raises(FloatingPointError, match="at step 0 "):
         train(PROBLEM, huge, SGD(0.1), 3, allow_divergence=allow_divergence)
-
-
-@pytest.mark.parametrize("steps, error", [
-    (-1, ValueError), (2.5, TypeError), (True, TypeError), ("8", TypeError), (math.nan, TypeError),
-])
-def test_a_bad_number_of_steps_is_named_with_its_value(steps, error):
-    with pytest.raises(error) as caught:
-        train(PROBLEM, adapter_at("both zero"), SGD(0.1), steps)
-    assert str(caught.value).startswith("steps must be")
-    assert repr(steps) in str(caught.value)
-
-
-def test_an_adapter_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"^adapter must .* W0 \(5, 7\), got \(7, 5\)"):
-        train(PROBLEM, Adapter(np.ones((2, 5)), np.ones((7, 2)), 1.0), SGD(0.1), 1)
-
-
-@pytest.mark.parametrize(("name", "value"), [
-    ("problem", None), ("adapter", (np.ones((2, 7)), np.ones((5, 2)), 1.0)),
-    ("optimiser", "Adam"), ("optimiser", SGD)])
-def test_an_argument_of_another_kind_is_named(name, value):
-    call = {"problem": PROBLEM, "adapter": adapter_at("both zero"), "optimiser": SGD(0.1),
-            "steps": 1, name: value}
-    with pytest.raises(TypeError, match=f"^{name} must .*, got"):
-        train(**call)
 
 
 def test_a_watcher_sees_every_recorded_step_and_can_end_the_run():
@@ -163,11 +133,6 @@ def test_a_watcher_sees_every_recorded_step_and_can_end_the_run():
     assert history.steps == 4 and not history.diverged
     np.testing.assert_array_equal(np.array(seen).T, [range(5), history.delta_norm, history.loss])
     assert np.linalg.norm(history.adapter.delta()) == seen[-1][1]
-
-
-@pytest.mark.parametrize("true", [np.True_, np.array(True)])
-def test_a_watcher_may_say_true_as_numpy_does(true):
-    assert train(PROBLEM, adapter_at("both random"), SGD(0.1), 9, watch=lambda *_: true).steps == 0
 
 
 class Careless:
@@ -188,17 +153,9 @@ def test_a_problem_may_use_its_arrays_again():
         np.testing.assert_array_equal(getattr(have, name), getattr(want, name))
 
 
-def test_a_problem_s_w0_may_be_a_list():
-    problem = SimpleNamespace(W0=PROBLEM.W0.tolist(), loss_and_gradient=PROBLEM.loss_and_gradient)
-    assert train(problem, adapter_at("both random"), SGD(0.1), 3).steps == 3
-
-
-@pytest.mark.parametrize("said", [1.0, (1.0, 2.0, 3.0), (1.0, np.ones(7)), (1.0, np.ones((7, 5))),
-                                  None, (1j, np.ones((5, 7))), (None, np.ones((5, 7)))], ids=repr)
-def test_what_a_problem_must_return_is_told(said):
-    problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: said)
-    with pytest.raises(TypeError, match=r"^problem.loss_and_gradient must return \(L, G\), .*"
-                                        r"of shape \(5, 7\), got "):
+def test_what_a_problem_returns_is_checked():
+    problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: (1.0, np.ones((7, 5))))
+    with pytest.raises(ValueError, match=r"^G must be a matrix of shape \(5, 7\), got shape"):
         train(problem, adapter_at("both random"), SGD(0.1), 3)
 
 
@@ -206,16 +163,3 @@ def test_a_loss_that_is_nan_before_any_step_is_not_the_rates_fault():
     problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: (math.nan, W))
     with pytest.raises(FloatingPointError, match="at step 0 loss = nan; lr has not acted yet"):
         train(problem, adapter_at("both random"), SGD(0.1), 3)
-
-
-@pytest.mark.parametrize("steps", [0, 1, 7])
-def test_as_many_steps_are_taken_as_are_asked_for(steps):
-    class Counting(SGD):
-        taken = 0
-
-        def update(self, params, grads, state):
-            Counting.taken += 1
-            return super().update(params, grads, state)
-
-    train(PROBLEM, adapter_at("both random"), Counting(0.01), steps)
-    assert Counting.taken == steps
