@@ -13,7 +13,6 @@ from lora_edu import (
     Optimiser,
     _runs,
     equivalent,
-    grids,
     initial,
     optimiser,
     scaling,
@@ -124,17 +123,6 @@ def test_select_keeps_the_other_axes_and_their_order():
     part = grid.select(alpha=8)
     assert list(part.axes) == ["r", "lr", "start", "seed"] and part.loss.shape == (2, 1, 1, 2, 4)
     assert np.array_equal(part.loss, grid.loss[:, 1])
-
-
-def test_every_run_is_in_one_piece_and_a_piece_has_one_rank():
-    axes = {"r": (1, 3), "alpha": (4, 8), "lr": (0.1,), "start": ("both zero",),
-            "seed": tuple(range(50))}
-    pieces = list(grids._pieces(axes, width=2000))
-    assert len(pieces) > 4 and all(len({r for r, *_ in piece.values()}) == 1 for piece in pieces)
-    runs = [(index, run) for piece in pieces for index, run in piece.items()]
-    assert runs == [((i, j, 0, 0, seed), (r, alpha, 0.1, "both zero", seed))
-                    for i, r in enumerate((1, 3)) for j, alpha in enumerate((4, 8))
-                    for seed in range(50)]
 
 
 @pytest.mark.parametrize(("r", "dear"), [(1, "_direct"), (64, "_factored")])

@@ -64,37 +64,15 @@ def test_history_is_a_torch_loops(start, ours, theirs):
     np.testing.assert_allclose(history.adapter.A, A, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(history.adapter.B, B, rtol=1e-10, atol=1e-12)
     assert history.adapter.scaling == adapter.scaling
-
-
-@pytest.mark.parametrize("start", STARTS)
-def test_zero_steps_record_the_start_and_keep_it(start):
-    adapter = adapter_at(start)
-    history = train(PROBLEM, adapter, Adam(), 0)
-    G0 = PROBLEM.gradient(PROBLEM.W0)
-    G = PROBLEM.gradient(adapter.merge(PROBLEM.W0))
-    want = (PROBLEM.loss(adapter.merge(PROBLEM.W0)), np.linalg.norm(adapter.delta()),
-            *map(np.linalg.norm, adapter.gradients(G)), -np.sum(adapter.delta() * G0))
-    assert history.steps == 0
-    for name, value in zip(RECORDED, want, strict=True):
-        assert getattr(history, name) == pytest.approx([value], rel=1e-12, abs=1e-15)
-    np.testing.assert_array_equal(history.adapter.A, adapter.A)
-    np.testing.assert_array_equal(history.adapter.B, adapter.B)
+    at_rest = train(PROBLEM, adapter, ours, 0)
+    assert at_rest.steps == 0 and at_rest.loss == history.loss[:1]
+    np.testing.assert_array_equal(at_rest.adapter.A, adapter.A)
 
 
 def test_useful_predicts_the_drop_in_loss_of_a_small_update():
     history = train(PROBLEM, adapter_at("A random, B zero"), SGD(1e-6), 1)
     assert history.useful[1] == pytest.approx(history.loss[0] - history.loss[1], rel=1e-4)
     assert history.useful[1] > 0
-
-
-def test_training_modifies_neither_the_adapter_nor_the_problem():
-    adapter = adapter_at("both random")
-    arrays = adapter.A, adapter.B, PROBLEM.W0, PROBLEM.W_star, PROBLEM.X
-    before = [a.copy() for a in arrays]
-    trained = train(PROBLEM, adapter, Adam(0.1), 5).adapter
-    for have, want in zip(arrays, before, strict=True):
-        np.testing.assert_array_equal(have, want)
-    assert (trained.A != adapter.A).all()
 
 
 @pytest.mark.parametrize("lr", [30.0, 1e6, 1e200])
@@ -113,13 +91,6 @@ def test_a_diverging_run_can_be_kept_up_to_its_last_finite_step(lr):
         assert np.isfinite(getattr(history, name)).all()
         np.testing.assert_array_equal(getattr(history, name), getattr(shorter, name))
     np.testing.assert_array_equal(history.adapter.delta(), shorter.adapter.delta())
-
-
-@pytest.mark.parametrize("allow_divergence", [False, True])
-def test_a_run_without_a_finite_first_step_is_always_an_error(allow_divergence):
-    huge = Adapter(np.full((1, 7), 1e200), np.full((5, 1), 1e200), 1.0)
-    with pytest.raises(FloatingPointError, match="at step 0 "):
-        train(PROBLEM, huge, SGD(0.1), 3, allow_divergence=allow_divergence)
 
 
 def test_a_watcher_sees_every_recorded_step_and_can_end_the_run():
@@ -159,7 +130,8 @@ def test_what_a_problem_returns_is_checked():
         train(problem, adapter_at("both random"), SGD(0.1), 3)
 
 
-def test_a_loss_that_is_nan_before_any_step_is_not_the_rates_fault():
+@pytest.mark.parametrize("allow_divergence", [False, True])
+def test_a_loss_that_is_nan_before_any_step_is_always_an_error(allow_divergence):
     problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: (math.nan, W))
     with pytest.raises(FloatingPointError, match="at step 0 loss = nan; lr has not acted yet"):
-        train(problem, adapter_at("both random"), SGD(0.1), 3)
+        train(problem, adapter_at("both random"), SGD(0.1), 3, allow_divergence=allow_divergence)
