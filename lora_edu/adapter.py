@@ -68,7 +68,7 @@ class Adapter:
 
     @property
     def r(self) -> int:
-        """The rank: rows of A, columns of B."""
+        """The rank, as many as A has rows and B has columns."""
         return self.A.shape[0]
 
     @property
