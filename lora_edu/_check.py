@@ -1,13 +1,12 @@
 """Argument checks: each error names the argument, the value received and what is allowed.
 
 A number is whatever holds one real number: Python's and NumPy's, zero-dimensional arrays, tensors.
-Truth values, text and complex numbers are no numbers, nor do arrays of them hold numbers.
+Booleans, text and complex numbers are no numbers, nor do arrays of them hold numbers.
 """
 
 from __future__ import annotations
 
 import math
-import operator
 
 import numpy as np
 
@@ -27,12 +26,11 @@ def integer(name: str, value, *, minimum: int, maximum: int | None = None) -> in
     """Return ``value`` as an int in the given range; TypeError or ValueError otherwise."""
     if type(value) is not int and not _is_one(value, "iu"):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
-    result = operator.index(value)
-    if result < minimum:
+    if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
-    if maximum is not None and result > maximum:
+    if maximum is not None and value > maximum:
         raise ValueError(f"{name} must be at most {maximum}, got {value!r}")
-    return result
+    return int(value)
 
 
 def number(name: str, value, *, above: float = -math.inf, minimum: float = -math.inf,
@@ -40,16 +38,12 @@ def number(name: str, value, *, above: float = -math.inf, minimum: float = -math
     """Return ``value`` as a finite float in the given range (``minimum`` inclusive)."""
     if type(value) not in (int, float) and not _is_one(value, "iuf"):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    try:
-        result = float(value)
-    except OverflowError:
-        result = math.inf
-    if not math.isfinite(result) or not (above < result < below) or result < minimum:
+    result = float(value)
+    if not (math.isfinite(result) and above < result < below and result >= minimum):
         bounds = [f"greater than {above:g}"] if above > -math.inf else []
         bounds += [f"at least {minimum:g}"] if minimum > -math.inf else []
         bounds += [f"less than {below:g}"] if below < math.inf else []
-        raise ValueError(f"{name} must be finite{' and ' if bounds else ''}"
-                         f"{' and '.join(bounds)}, got {value!r}")
+        raise ValueError(f"{name} must be {' and '.join(['finite', *bounds])}, got {value!r}")
     return result
 
 
@@ -62,21 +56,15 @@ def flag(name: str, value) -> bool:
 
 def choice(name: str, value, allowed):
     """Return ``value`` as it stands in ``allowed``; otherwise a ValueError that lists them."""
-    value, allowed = plain(value), tuple(allowed)
-    if isinstance(value, (np.ndarray, list)) or value not in allowed:
+    allowed = tuple(allowed)
+    if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return allowed[allowed.index(value)]
 
 
-def plain(value):
-    """``value``, as Python has it if it is a scalar or a zero-dimensional array of NumPy's."""
-    return value.item() if getattr(value, "ndim", None) == 0 else value
-
-
 def matrix(name: str, value, shape: tuple[int | None, int | None] = (None, None), *,
            finite: bool = True) -> np.ndarray:
-    """Return ``value`` as a float64 matrix whose sides match ``shape`` (None: any); finite, unless
-    that is not asked for."""
+    """Return ``value`` as a float64 matrix whose sides match ``shape`` (None: any)."""
     array = numbers(name, value, "a matrix of numbers").astype(np.float64, copy=False)
     fits = array.ndim == 2 and all(want in (None, have)
                                    for want, have in zip(shape, array.shape, strict=True))
@@ -89,7 +77,7 @@ def matrix(name: str, value, shape: tuple[int | None, int | None] = (None, None)
     return array
 
 
-def own(array: np.ndarray) -> np.ndarray:
+def read_only(array: np.ndarray) -> np.ndarray:
     """A copy of ``array`` that cannot be written to: what was checked stays as it was."""
     array = array.copy()
     array.flags.writeable = False
@@ -113,9 +101,9 @@ def generator(name: str, value) -> np.random.Generator:
 
 
 def _is_one(value, kinds: str) -> bool:
-    """Whether ``value`` is one thing whose kind, as NumPy sees it, is among ``kinds``."""
+    """Whether ``value`` is a single number of one of NumPy's ``kinds``."""
     try:
         array = np.asarray(value)
     except Exception:  # a ragged list, a tensor with a gradient
         return False
-    return not array.ndim and array.dtype.kind in kinds
+    return array.ndim == 0 and array.dtype.kind in kinds

@@ -1,10 +1,8 @@
 """The adapter itself: ΔW = s·B·A, its forward pass, its gradients, and merging.
 
-Notation is the paper's (Hu et al. 2021, section 4.1): ``W0`` is the
-frozen weight, shape (d, k) = (out, in); ``A`` is (r, k); ``B`` is (d, r); ``s`` the scaling.
+Notation is the paper's (Hu et al. 2021, section 4.1): ``W0`` is the frozen weight, shape
+(d, k) = (out, in); ``A`` is (r, k); ``B`` is (d, r); ``s`` the scaling.
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -23,13 +21,14 @@ RULES = {
 def scaling(r: int, alpha: float, rule: str = "lora") -> float:
     """The factor ``s`` in front of B·A.
 
-    ``rule`` is ``"lora"`` (α/r), ``"rslora"`` (α/√r) or ``"none"`` (α).
+    Args:
+        r: The rank, at least 1. One above min(d, k) is legitimate: it only stops being low.
+        alpha: A number above 0.
+        rule: ``"lora"`` (α/r), ``"rslora"`` (α/√r) or ``"none"`` (α).
 
-    Raises TypeError or ValueError unless r is a whole number ≥ 1, alpha a finite number > 0 and
-    rule one of the three. A rank above min(d, k) is legitimate: it only stops being low.
-
-    >>> scaling(8, 16), scaling(4, 16, "rslora"), scaling(8, 16, "none")
-    (2.0, 8.0, 16.0)
+    Example:
+        >>> scaling(8, 16), scaling(4, 16, "rslora"), scaling(8, 16, "none")
+        (2.0, 8.0, 16.0)
     """
     _check.choice("rule", rule, RULES)
     r, alpha = _check.integer("r", r, minimum=1), _check.number("alpha", alpha, above=0.0)
@@ -40,15 +39,18 @@ def scaling(r: int, alpha: float, rule: str = "lora") -> float:
 class Adapter:
     """A low-rank update ΔW = scaling · B · A of a frozen matrix.
 
-    A: (r, k). B: (d, r). scaling: a positive number (see :func:`scaling`). A and B are copied and
-    cannot be written to: what was checked stays as it was.
-    Raises TypeError for what is not real numbers, ValueError for shapes that do not chain, entries
-    that are not finite, scaling ≤ 0.
+    A and B are copied and cannot be written to: what was checked stays as it was.
 
-    >>> adapter = Adapter(A=[[1.0, 2.0]], B=[[3.0], [0.0]], scaling=0.5)
-    >>> adapter.delta()
-    array([[1.5, 3. ],
-           [0. , 0. ]])
+    Args:
+        A: (r, k).
+        B: (d, r).
+        scaling: A positive number, see :func:`scaling`.
+
+    Example:
+        >>> adapter = Adapter(A=[[1.0, 2.0]], B=[[3.0], [0.0]], scaling=0.5)
+        >>> adapter.delta()
+        array([[1.5, 3. ],
+               [0. , 0. ]])
     """
 
     A: np.ndarray
@@ -59,13 +61,14 @@ class Adapter:
         A = _check.matrix("A", self.A)
         if A.shape[0] == 0:
             raise ValueError(f"A must have at least one row (r ≥ 1), got shape {A.shape}")
-        object.__setattr__(self, "A", _check.own(A))
-        object.__setattr__(self, "B", _check.own(_check.matrix("B", self.B, (None, A.shape[0]))))
+        B = _check.matrix("B", self.B, (None, A.shape[0]))
+        object.__setattr__(self, "A", _check.read_only(A))
+        object.__setattr__(self, "B", _check.read_only(B))
         object.__setattr__(self, "scaling", _check.number("scaling", self.scaling, above=0.0))
 
     @property
     def r(self) -> int:
-        """The rank: rows of A, columns of B."""
+        """The rank, as many as A has rows and B has columns."""
         return self.A.shape[0]
 
     @property
@@ -78,23 +81,23 @@ class Adapter:
         return self.scaling * (self.B @ self.A)
 
     def merge(self, W0) -> np.ndarray:
-        """W0 + ΔW, shape (d, k). ``W0``: (d, k); it is not modified."""
+        """W0 + ΔW, shape (d, k); ``W0`` is not modified."""
         return _check.matrix("W0", W0, self.shape) + self.delta()
 
     def forward(self, X, W0) -> np.ndarray:
-        """H = X·W0ᵀ + s·(X·Aᵀ)·Bᵀ, shape (n, d), without ever forming ΔW.
+        """H = X·W0ᵀ + s·(X·Aᵀ)·Bᵀ, shape (n, d), without ever forming ΔW: equation 3 of the paper.
 
-        ``X``: (n, k), one example a row. ``W0``: (d, k). Equation 3 of the paper.
+        X (n, k) has one example a row; W0 is (d, k).
         """
         X = _check.matrix("X", X, (None, self.shape[1]))
         W0 = _check.matrix("W0", W0, self.shape)
         return X @ W0.T + self.scaling * (X @ self.A.T @ self.B.T)  # (n, d)
 
     def gradients(self, G) -> tuple[np.ndarray, np.ndarray]:
-        """(∇A, ∇B) = (s·Bᵀ·G, s·G·Aᵀ) from G = ∂L/∂W, shapes (r, k) and (d, r).
+        """(∇A, ∇B) = (s·Bᵀ·G, s·G·Aᵀ) from G = ∂L/∂W (d, k), shapes (r, k) and (d, r).
 
-        ``G``: (d, k). Each gradient carries the *other* matrix as a factor, which is why a
-        zero matrix silences its partner and not itself.
+        Each gradient carries the *other* matrix as a factor, which is why a zero matrix silences
+        its partner and not itself.
         """
         G = _check.matrix("G", G, self.shape)
         return self.scaling * (self.B.T @ G), self.scaling * (G @ self.A.T)

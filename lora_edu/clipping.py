@@ -1,14 +1,12 @@
 """Gradients clipped by their common norm, before an optimiser's step."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from lora_edu import _check
-from lora_edu._optimiser import Arrays, Optimiser, check
+from lora_edu.optim import Arrays, Optimiser, check_optimiser
 
 
 @dataclass(frozen=True)
@@ -17,14 +15,13 @@ class Clipped(Optimiser):
 
     g ← g · min(1, max_norm / (N + eps)) with N² = Σ‖g‖² over all arrays, as
     ``torch.nn.utils.clip_grad_norm_`` (whose eps is fixed at 1e-6).
-    Raises TypeError unless ``optimiser`` is an optimiser and not clipped itself; ValueError unless
-    max_norm > 0 and eps ≥ 0.
 
-    >>> from lora_edu import SGD
-    >>> rule = Clipped(SGD(lr=1.0), max_norm=1.0)
-    >>> params, _ = rule.step([np.zeros(2)], [np.array([3.0, 4.0])], ())
-    >>> params[0].round(3)
-    array([-0.6, -0.8])
+    Example:
+        >>> from lora_edu import SGD
+        >>> rule = Clipped(SGD(lr=1.0), max_norm=1.0)
+        >>> params, _ = rule.step([np.zeros(2)], [np.array([3.0, 4.0])], ())
+        >>> params[0].round(3)
+        array([-0.6, -0.8])
     """
 
     optimiser: Optimiser
@@ -32,18 +29,16 @@ class Clipped(Optimiser):
     eps: float = 1e-6
 
     def __post_init__(self):
-        check("optimiser", self.optimiser)
+        check_optimiser("optimiser", self.optimiser)
         if isinstance(self.optimiser, Clipped):
             raise TypeError(f"optimiser must not be Clipped itself, got {self.optimiser!r}")
         _check.number("max_norm", self.max_norm, above=0.0)
         _check.number("eps", self.eps, minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
-        """The optimiser's own state."""
         return self.optimiser.init(params)
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        """One step, in place in params and state; returns the state."""
         norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads)) + self.eps
         if norm > self.max_norm:
             factor = float(self.max_norm / norm)  # Python's, so that float32 stays float32

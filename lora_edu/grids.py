@@ -1,10 +1,7 @@
 """Train a whole grid of runs at once: every rank, α, learning rate, start and seed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -22,129 +19,109 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
           progress: bool = False, **settings) -> Sweep:
     """Train every combination of r, alpha, lr, start and seed at once; a whole grid in one call.
 
-    r, alpha, lr, start, seed: one value or a sequence each. A run draws its start as
-    ``initial(d, k, r, start, distribution, rng=default_rng(seed))`` and follows the same path as
-    ``train`` does, to rounding.
-    optimiser: a name of ``OPTIMISERS`` or an optimiser class, which may be your own, see
-    :class:`Optimiser`; settings: its other arguments (``betas=…``). rule: see :func:`scaling`.
-    executor: any ``concurrent.futures.Executor``, such as a process pool or a Dask cluster's
-    ``client.get_executor()``; default: a thread a core, or none where threads are unavailable. Of
-    work that fails in it the error says which runs it was. progress: a bar over the runs (tqdm).
-
     The same call gives the same bits on the same machine, whatever the executor, the number of its
     workers and of BLAS's threads: runs of one rank that follow each other are stepped together, in
-    pieces of some 2 MB, and the grid alone says where they are cut. A run's last bits depend on its
-    neighbours in the piece, so another grid (more seeds, another order) may change them, by some
-    4e-14 of their size; another processor, BLAS or NumPy rounds otherwise too. The memory it takes
-    is that of the result and of one piece a worker.
+    pieces of some 2 MB, and the grid alone decides where they are cut. A run's last bits depend on
+    its neighbours in the piece, so another grid (more seeds, another order) may change them, by
+    some 4e-14 of their size; another processor, BLAS or NumPy rounds otherwise too. The memory it
+    takes is that of the result and of one piece a worker. A run that diverges raises nothing: see
+    :class:`Sweep`.
 
-    All settings are checked before the first run. Raises ValueError or TypeError as :func:`initial`
-    and the optimisers do, and for a problem that is not a Regression (a subclass would bring a loss
-    of its own). A run that diverges raises nothing: see :class:`Sweep`.
+    Args:
+        problem: A Regression, not a subclass, which would bring a loss of its own.
+        r, alpha, lr, start, seed: One value or a sequence each. A run draws its start as
+            ``initial(d, k, r, start, distribution, rng=default_rng(seed))`` and follows the same
+            path as ``train`` does, to rounding.
+        steps: Their number, 0 or more.
+        optimiser: A name of ``OPTIMISERS`` or an optimiser class, which may be your own, see
+            :class:`Optimiser`.
+        rule: See :func:`scaling`.
+        distribution: See :func:`initial`.
+        executor: Any ``concurrent.futures.Executor``, such as a process pool or a Dask cluster's
+            ``client.get_executor()``; default: a thread a core, or none where threads are
+            unavailable. An error in a worker names the runs that it had.
+        progress: Whether a bar counts the runs (tqdm).
+        **settings: The optimiser's other arguments (``betas=…``).
 
-    >>> from lora_edu import teacher_student
-    >>> problem = teacher_student(6, 5, rng=np.random.default_rng(0))
-    >>> runs = sweep(problem, r=[1, 2], alpha=8, lr=[0.01, 0.1, 1.0], seed=range(4), steps=20)
-    >>> runs.loss.shape  # r, alpha, lr, start, seed, steps
-    (2, 1, 3, 1, 4, 21)
+    Raises:
+        TypeError, ValueError: As :func:`initial` and the optimisers do, before the first run.
+
+    Example:
+        >>> from lora_edu import teacher_student
+        >>> problem = teacher_student(6, 5, rng=np.random.default_rng(0))
+        >>> runs = sweep(problem, r=[1, 2], alpha=8, lr=[0.01, 0.1, 1.0], seed=range(4), steps=20)
+        >>> runs.loss.shape  # r, alpha, lr, start, seed, steps
+        (2, 1, 3, 1, 4, 21)
     """
     if type(problem) is not Regression:
         raise TypeError(f"problem must be a Regression, got {type(problem).__name__}")
     steps = _check.integer("steps", steps, minimum=0)
-    if not (executor is None or isinstance(executor, Executor)):
-        raise TypeError(f"executor must be a concurrent.futures.Executor or None, got {executor!r}")
-    _check.flag("progress", progress)
     axes = {name: _axis(name, value) for name, value in
             (("r", r), ("alpha", alpha), ("lr", lr), ("start", start), ("seed", seed))}
     make = optimiser if isinstance(optimiser, type) and hasattr(optimiser, "init") else (
         optim.OPTIMISERS[_check.choice("optimiser", optimiser, optim.OPTIMISERS)])
-    _check_runs(problem, axes, make, settings, rule, distribution)
+    make = partial(make, **settings)
+    _check_runs(axes, make, rule, distribution)
     train_piece = partial(
         _train_piece, covariance=problem.covariance, shift=problem.W_star - problem.W0, rule=rule,
-        distribution=distribution, make=make, settings=settings, steps=steps)
+        distribution=distribution, make=make, steps=steps)
     result = np.empty((*(len(values) for values in axes.values()), len(RECORDED), steps + 1))
-    with _bar(result[..., 0, 0].size if progress else 0) as bar:
-        for piece, records in _parallel.outcomes(train_piece, _pieces(axes, sum(problem.shape)),
-                                                 executor, _described):
-            for index, record in zip(piece, records, strict=True):
-                result[index] = record
-            bar(len(piece))
-    return Sweep(axes, *np.moveaxis(result, -2, 0))
+    finished = _parallel.outcomes(train_piece, _pieces(axes, sum(problem.shape)), executor)
+    if progress:
+        finished = _with_bar(finished, result[..., 0, 0].size)
+    for piece, records in finished:
+        for index, record in zip(piece, records, strict=True):
+            result[index] = record
+    return Sweep(axes, **{name: result[..., i, :] for i, name in enumerate(RECORDED)})
 
 
-def _check_runs(problem, axes, make, settings, rule, distribution) -> None:
+def _check_runs(axes, make, rule, distribution) -> None:
     """Raise for whatever would stop a run, before any has begun."""
-    for name in ("eps", "weight_decay"):  # optimisers take one per array as well; a sweep does not
-        if name in settings:
-            _check.number(name, settings[name], **({"above": 0.0} if name == "eps" else {}))
     for rate in axes["lr"]:
-        rate = _check.number("lr", rate)
-        try:
-            make(lr=rate, **settings)
-        except TypeError as error:
-            raise TypeError(f"optimiser must be a class that can be made of lr and {settings}, "
-                            f"got {make!r}: {error}") from error
+        make(lr=_check.number("lr", rate))
     for seed in axes["seed"]:
         _check.integer("seed", seed, minimum=0)
     for rank in axes["r"]:
-        _check.integer("r", rank, minimum=1)
         for alpha in axes["alpha"]:
             scaling(rank, alpha, rule)
-        for start in axes["start"]:
-            initial(*problem.shape, rank, start, distribution, rng=np.random.default_rng(0))
+        for start in axes["start"]:  # one row and one column cost nothing
+            initial(1, 1, rank, start, distribution, rng=np.random.default_rng(0))
 
 
-def _column(rates) -> float | np.ndarray:
-    """One rate for all runs of a stack, or (R, 1, 1)."""
-    lr = np.array(rates, dtype=float)[:, None, None]
-    return lr if np.ptp(lr) else lr.item(0)
-
-
-def _train_piece(piece: dict, covariance, shift, rule, distribution, make, settings,
+def _train_piece(piece: dict, covariance, shift, rule, distribution, make,
                  steps: int) -> np.ndarray:
-    """Some runs of one r as a stack: (R, 5, steps + 1). piece: index → (r, alpha, lr, …)."""
+    """Some runs of one r, index → (r, alpha, lr, …), as a stack: (R, 5, steps + 1)."""
     ranks, alphas, rates, starts, seeds = zip(*piece.values(), strict=True)
     drawn = [initial(*shift.shape, ranks[0], start, distribution, rng=np.random.default_rng(seed))
              for start, seed in zip(starts, seeds, strict=True)]
     s = np.array([scaling(ranks[0], alpha, rule) for alpha in alphas])
+    A, Bt = np.array([A for A, _ in drawn]), np.array([B.T for _, B in drawn])
+    runs = _runs.RegressionRuns(s, covariance, shift)
+    lr = np.array(rates, dtype=float)[:, None, None]
     with _parallel.one_blas_thread():
-        return _runs.train_runs(
-            _runs.RegressionRuns(s, covariance, shift), np.array([A for A, B in drawn]),
-            np.array([B.T for A, B in drawn]),
-            make(lr=_column(rates), **settings), steps)
+        return _runs.train_runs(runs, A, Bt, make(lr=lr), steps)
 
 
-def _described(piece: dict) -> str:
-    """The first and the last run of a piece, in words."""
-    first, last = (piece[index] for index in (min(piece), max(piece)))
-    return f"the runs (r, alpha, lr, start, seed) = {first!r} … {last!r}"
-
-
-@contextmanager
-def _bar(runs: int):
-    """A function that counts finished runs, on a bar of tqdm's unless ``runs`` is 0."""
-    if not runs:
-        yield int
-        return
+def _with_bar(finished, runs: int):
+    """What has finished, piece by piece, counted on a bar of tqdm's."""
     try:
         from tqdm import tqdm
     except ModuleNotFoundError as error:
         error.add_note('what a bar needs: pip install "lora_edu[fast]"')
         raise
     with tqdm(total=runs, desc="runs") as bar:
-        yield bar.update
+        for piece, records in finished:
+            yield piece, records
+            bar.update(len(piece))
 
 
 def _axis(name: str, value) -> tuple:
-    """One value or a sequence of distinct values, as a tuple of what Python has for them."""
-    several = bool(getattr(value, "ndim", 0)) or (
+    """One value or a sequence of distinct values, as a tuple of plain Python values."""
+    several = getattr(value, "ndim", 0) == 1 or (
         isinstance(value, Sequence) and not isinstance(value, (str, bytes)))
-    values = tuple(map(_check.plain, value)) if several else (_check.plain(value),)
-    try:
-        distinct = set(values)
-    except TypeError:  # a list in a list, a set
-        distinct = ()
-    if not values or len(distinct) < len(values):
+    values = tuple(one.item() if getattr(one, "ndim", None) == 0 else one
+                   for one in (value if several else [value]))
+    if not values or any(one in values[:i] for i, one in enumerate(values)):
         raise ValueError(f"{name} must be one value or a sequence of distinct ones, got {value!r}")
     return values
 

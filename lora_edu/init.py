@@ -1,7 +1,7 @@
 """Where A and B start: five starting points, and the distributions that libraries draw from.
 
-A starting point says which of A and B is zero; a distribution says how
-the random one is drawn. The two are separate choices, so they are separate arguments.
+A starting point says which of A and B is zero; a distribution says how the random one is drawn.
+The two are separate choices, so they are separate arguments.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ STARTS = ("A random, B zero", "A zero, B random", "both zero", "both random", "B
 def initial(d: int, k: int, r: int, start: str = "A random, B zero",
             distribution: str | float = "kaiming_uniform", *,
             rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draw (A, B), shapes (r, k) and (d, r), at one of the five starting points.
-
-    start: one of :data:`STARTS`.
+    """Draw (A, B), shapes (r, k) and (d, r), at one of the five starting points:
 
     - ``"A random, B zero"``: the paper's; PEFT and loralib for Linear.
     - ``"A zero, B random"``: its mirror image; PEFT and loralib for Embedding.
@@ -53,16 +51,18 @@ def initial(d: int, k: int, r: int, start: str = "A random, B zero",
       the others have A = 0. PEFT's ``"orthogonal"`` is such a start, seen through a rotation of
       the r components.
 
-    distribution: one of :data:`DISTRIBUTIONS`, or a number σ > 0 for N(0, σ²).
-    rng: a ``numpy.random.Generator``; A and B are always both drawn, in this order, so that
-    two starts from the same seed share their random matrices.
+    Args:
+        d, k, r: The sides and the rank, at least 1, and r at least 2 for ``"BA zero"``: at r = 1
+            B·A = 0 forces one of the two vectors to be zero.
+        start: One of :data:`STARTS`.
+        distribution: One of :data:`DISTRIBUTIONS`, or a number σ > 0 for N(0, σ²).
+        rng: A ``numpy.random.Generator``; A and B are always both drawn, in this order, so that
+            two starts from the same seed share their random matrices.
 
-    Raises ValueError for an unknown start or distribution, sides below 1, and for ``"BA zero"``
-    at r = 1, where B·A = 0 forces one of the two vectors to be zero.
-
-    >>> A, B = initial(d=3, k=5, r=2, rng=np.random.default_rng(0))
-    >>> A.shape, B.shape, bool(A.any()), bool(B.any())
-    ((2, 5), (3, 2), True, False)
+    Example:
+        >>> A, B = initial(d=3, k=5, r=2, rng=np.random.default_rng(0))
+        >>> A.shape, B.shape, bool(A.any()), bool(B.any())
+        ((2, 5), (3, 2), True, False)
     """
     d, k, r = (_check.integer(name, value, minimum=1)
                for name, value in (("d", d), ("k", k), ("r", r)))

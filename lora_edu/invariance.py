@@ -1,13 +1,11 @@
 """The same training run in other settings: an exact change of variables of A, B and the scaling.
 
-Multiply A by a and B by b and divide the scaling by a·b: the model is
-the same, ∇A is divided by a and ∇B by b, and for each optimiser there are settings with which
-every later W is the same too. The proof is in the book's chapter "The Adam invariance". The change
-of variables is Yang & Hu's (2021) for SGD, Yang & Littwin's (2023) for optimisers that act entry by
-entry; for LoRA and Adam see Schulman & Thinking Machines Lab, "LoRA Without Regret" (2025).
+Multiply A by a and B by b and divide the scaling by a·b: the model is the same, ∇A is divided by a
+and ∇B by b, and for each optimiser there are settings with which every later W is the same too.
+The proof is in the book's chapter "The Adam invariance". The change of variables is Yang & Hu's
+(2021) for SGD, Yang & Littwin's (2023) for optimisers that act entry by entry; for LoRA and Adam
+see Schulman & Thinking Machines Lab, "LoRA Without Regret" (2025).
 """
-
-from __future__ import annotations
 
 from dataclasses import replace
 
@@ -23,50 +21,50 @@ FACTORS = {"above": 1e-100, "below": 1e100}  # of these the squares and products
 def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) -> tuple:
     """(adapter, optimiser) of the run that has a·A and b·B and, at every step, the same W.
 
-    adapter: A (r, k), B (d, r) and the scaling s become a·A, b·B and s/(a·b).
-    optimiser: SGD, Momentum, Adam or AdamW, or one of them Clipped; its lr, eps and weight_decay
-    are multiplied by a to its ``powers`` for A and by b to them for B. Where the two agree the
-    setting stays one number, else it becomes the pair (for A, for B).
-    a, b: numbers between 1e-100 and 1e100; b = a if it is left out.
-
     For powers of two the two runs agree bit for bit (as long as both add in the same order and
     nothing over- or underflows), for other numbers to rounding. A multiplicative schedule of the
     learning rate changes nothing. AdamW's decay is torch's, lr·weight_decay: a decay that is not
     multiplied by lr must not change. If Clipped compares the norm over several adapters, all of
     them must have the same a, and nothing else may be under that norm.
 
-    Raises TypeError for another optimiser, ValueError unless a and b are in that range, and for
-    Clipped with a ≠ b: clipping compares the norm of both gradients together with one number,
-    and that norm does not change by one factor.
+    Args:
+        adapter: A (r, k), B (d, r) and the scaling s become a·A, b·B and s/(a·b).
+        optimiser: SGD, Momentum, Adam or AdamW, one of them Clipped, or your own with ``powers``
+            (see :class:`Optimiser`); its lr, eps and weight_decay are multiplied by a to its
+            ``powers`` for A and by b to them for B. Where the two agree the setting stays one
+            number, else it becomes the pair (for A, for B).
+        a, b: Numbers between 1e-100 and 1e100; b = a if it is left out.
 
-    >>> from lora_edu.optim import Adam
-    >>> adapter = Adapter(A=[[1.0, 2.0]], B=[[0.0]], scaling=4.0)
-    >>> equivalent(adapter, Adam(lr=0.01), a=2)[1]
-    Adam(lr=0.02, betas=(0.9, 0.999), eps=5e-09, weight_decay=0.0)
-    >>> equivalent(adapter, Adam(lr=0.01), a=1, b=4)[0].scaling  # LoRA+ with ratio 4
-    1.0
+    Raises:
+        ValueError: Unless a and b are in that range, and for Clipped with a ≠ b: clipping compares
+            the norm of both gradients together with one number, and that norm does not change by
+            one factor.
+
+    Example:
+        >>> from lora_edu.optim import Adam
+        >>> adapter = Adapter(A=[[1.0, 2.0]], B=[[0.0]], scaling=4.0)
+        >>> equivalent(adapter, Adam(lr=0.01), a=2)[1]
+        Adam(lr=0.02, betas=(0.9, 0.999), eps=5e-09, weight_decay=0.0)
+        >>> equivalent(adapter, Adam(lr=0.01), a=1, b=4)[0].scaling  # LoRA+ with ratio 4
+        1.0
     """
     _check.instance("adapter", adapter, Adapter)
     a = _check.number("a", a, **FACTORS)
     b = a if b is None else _check.number("b", b, **FACTORS)
     return (Adapter(a * adapter.A, b * adapter.B, adapter.scaling / (a * b)),
-            _optimiser(optimiser, a, b))
+            _following(optimiser, a, b))
 
 
-def _optimiser(optimiser, a: float, b: float):
+def _following(optimiser, a: float, b: float):
     if isinstance(optimiser, Clipped):
         if a != b:
             raise ValueError(f"a and b must be equal when gradients are clipped by their common "
                              f"norm, got a = {a!r}, b = {b!r}: no setting makes the runs the same")
-        return Clipped(_optimiser(optimiser.optimiser, a, b), optimiser.max_norm / a,
+        return Clipped(_following(optimiser.optimiser, a, b), optimiser.max_norm / a,
                        optimiser.eps / a)
-    try:
-        return replace(optimiser, **{
-            name: _scaled(name, getattr(optimiser, name), a**power, b**power)
-            for name, power in optimiser.powers.items()})
-    except (AttributeError, TypeError) as error:
-        raise TypeError("optimiser must have powers, which say how its settings follow a change of "
-                        f"A and B (see lora_edu.Optimiser), got {optimiser!r}: {error}") from error
+    return replace(optimiser, **{
+        name: _scaled(name, getattr(optimiser, name), a**power, b**power)
+        for name, power in optimiser.powers.items()})
 
 
 def _scaled(name: str, value, for_A: float, for_B: float):

@@ -1,37 +1,85 @@
-"""SGD, Momentum, Adam and AdamW as pure steps over a list of arrays.
+"""SGD, Momentum, Adam and AdamW as pure steps over a list of arrays, and what they share.
 
-The arithmetic is ``torch.optim``'s, in the order torch does
-it, so that the two agree to rounding, and in the arrays' own precision: float32 stays float32.
-``step`` changes nothing in place: parameters, gradients and state go in, new parameters and new
-state come out. ``update`` is the same in place, for many runs at once, and checks nothing.
+The arithmetic is ``torch.optim``'s, in torch's order, so that the two agree to rounding, and in
+the arrays' own precision: float32 stays float32. ``step`` changes nothing in place; ``update`` is
+the same in place, for many runs at once, and checks nothing.
 
 ``lr``, ``eps`` and ``weight_decay`` may each be one number, or a sequence with one number per
-array (LoRA+ gives A and B different learning rates). In ``lr`` an array of several dimensions may
-stand for a number, and multiplies: (R, 1, 1) gives the R runs of a stack a rate each.
-
-An optimiser is a frozen dataclass with ``lr``, ``init`` and ``update`` as those below, made from
-:class:`Optimiser`, which says what they have to do; ``train`` and ``sweep`` take any such class.
+array (LoRA+ gives A and B different learning rates). An array of several dimensions may stand for
+a number, and multiplies: (R, 1, 1) gives the R runs of a stack a rate each.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from lora_edu import _check
-from lora_edu._optimiser import Arrays, Optimiser, PerArray, each, settings_of, settle, zeros
+
+Arrays = list[np.ndarray]
+PerArray = float | Sequence[float] | np.ndarray
+
+
+class Optimiser:
+    """What the optimisers share: ``step``, made from a class's own ``init`` and ``update``.
+
+    A class of your own is a frozen dataclass with ``lr`` and two methods, and ``train`` and
+    ``sweep`` take it.
+
+    - ``init(params)`` returns the state, a tuple. What it remembers of each array is a list in it,
+      of arrays shaped as the params.
+    - ``update(params, grads, state)`` changes the params in place (``p -= …``, not
+      ``p = p - …``) and returns the state. In ``train`` the params are A (r, k) and B (d, r). In
+      ``sweep`` they are stacks of runs, A (R, r, k) and Bᵀ (R, r, d), ``lr`` may be (R, 1, 1), and
+      a norm or a mean has to be taken of each run on its own.
+    - ``powers`` is how the settings follow when an array is multiplied by c, such as {"lr": 1}:
+      each is multiplied by c to this power. Only :func:`equivalent` needs it.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class SignDescent(Optimiser):
+        ...     lr: float
+        ...     def init(self, params):
+        ...         return ()
+        ...     def update(self, params, grads, state):
+        ...         for p, g in zip(params, grads):
+        ...             p -= self.lr * np.sign(g)
+        ...         return state
+        >>> SignDescent(0.1).step([np.zeros(2)], [np.array([5.0, -2.0])], ())[0]
+        [array([-0.1,  0.1])]
+    """
+
+    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
+        """One step from lists of arrays: (new params, new state).
+
+        What ``update`` raises, as for a state of other params, says in a note what it was given.
+        """
+        params = [np.array(p, dtype=_floating(p)) for p in _each("params", params)]
+        grads = _each("grads", grads)
+        shapes, grad_shapes = [p.shape for p in params], [g.shape for g in grads]
+        if shapes != grad_shapes:
+            raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
+        try:
+            state = tuple([a.copy() for a in part] if isinstance(part, list) else part
+                          for part in state)
+            return params, self.update(params, grads, state)
+        except Exception as error:
+            error.add_note(f"in {self!r}.step, params and grads of shapes {shapes}, state = "
+                           f"{state!r:.200}")
+            raise
 
 
 @dataclass(frozen=True)
 class SGD(Optimiser):
-    """p ← p − lr·(g + weight_decay·p). Raises ValueError unless lr > 0, weight_decay ≥ 0.
+    """p ← p − lr·(g + weight_decay·p), with lr > 0 and weight_decay ≥ 0.
 
-    >>> params, state = SGD(lr=0.5).step([np.array([1.0, 2.0])], [np.array([2.0, 0.0])], ())
-    >>> params
-    [array([0., 2.])]
+    Example:
+        >>> params, state = SGD(lr=0.5).step([np.array([1.0, 2.0])], [np.array([2.0, 0.0])], ())
+        >>> params
+        [array([0., 2.])]
     """
 
     lr: PerArray
@@ -39,22 +87,16 @@ class SGD(Optimiser):
     powers: ClassVar = {"lr": 2, "weight_decay": -2}
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
-        settle(self, "weight_decay", minimum=0.0)
+        _settle(self, "lr", above=0.0)
+        _settle(self, "weight_decay", minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
-        """The state before the first step: SGD has none."""
-        each("params", params)
         return ()
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        """One step, in place in params; returns the state."""
-        lr, decay = settings_of(params, lr=self.lr, weight_decay=self.weight_decay)
+        lr, decay = _spread(params, lr=self.lr, weight_decay=self.weight_decay)
         for p, g, a, w in zip(params, grads, lr, decay, strict=True):
-            move = w * p
-            move += g
-            move *= a
-            p -= move
+            p -= a * (g + w * p)
         return state
 
 
@@ -62,15 +104,15 @@ class SGD(Optimiser):
 class Momentum(Optimiser):
     """v ← momentum·v + g; p ← p − lr·v (with ``nesterov``: p − lr·(g + momentum·v)).
 
-    g includes weight_decay·p. The first v is g itself, as in torch (dampening 0).
-    Raises ValueError unless lr > 0, 0 ≤ momentum < 1, weight_decay ≥ 0, TypeError unless
-    ``nesterov`` is True or False.
+    g includes weight_decay·p, and 0 ≤ momentum < 1. The first v is g itself, as in torch
+    (dampening 0).
 
-    >>> rule, p, g = Momentum(lr=0.5), [np.array([1.0])], [np.array([1.0])]
-    >>> p, state = rule.step(p, g, rule.init(p))  # v = 1
-    >>> p, state = rule.step(p, g, state)  # v = 1.9
-    >>> p[0].round(2)
-    array([-0.45])
+    Example:
+        >>> rule, p, g = Momentum(lr=0.5), [np.array([1.0])], [np.array([1.0])]
+        >>> p, state = rule.step(p, g, rule.init(p))  # v = 1
+        >>> p, state = rule.step(p, g, state)  # v = 1.9
+        >>> p[0].round(2)
+        array([-0.45])
     """
 
     lr: PerArray
@@ -80,29 +122,21 @@ class Momentum(Optimiser):
     powers: ClassVar = {"lr": 2, "weight_decay": -2}
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
+        _settle(self, "lr", above=0.0)
         _check.number("momentum", self.momentum, minimum=0.0, below=1.0)
         _check.flag("nesterov", self.nesterov)
-        settle(self, "weight_decay", minimum=0.0)
+        _settle(self, "weight_decay", minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
-        """The state before the first step: a zero velocity for each array."""
-        return (zeros(params),)
+        return (_zeros(params),)  # the velocities
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        """One step, in place in params and state; returns the state."""
-        lr, decay = settings_of(params, lr=self.lr, weight_decay=self.weight_decay)
+        lr, decay = _spread(params, lr=self.lr, weight_decay=self.weight_decay)
         for p, g, v, a, w in zip(params, grads, *state, lr, decay, strict=True):
-            move = w * p
-            move += g  # the gradient with its decay
+            g = g + w * p  # the gradient with its decay
             v *= self.momentum
-            v += move
-            if self.nesterov:
-                move += self.momentum * v
-                move *= a
-            else:
-                np.multiply(v, a, out=move)
-            p -= move
+            v += g
+            p -= a * (g + self.momentum * v if self.nesterov else v)
         return state
 
 
@@ -110,15 +144,16 @@ class Momentum(Optimiser):
 class Adam(Optimiser):
     """Adam (Kingma & Ba 2015, algorithm 1) with an L2 penalty, as ``torch.optim.Adam``.
 
-    Raises ValueError unless lr > 0, 0 ≤ betas < 1, eps ≥ 0, weight_decay ≥ 0. With ``eps=0``, an
-    entry whose gradient has been exactly zero at every step so far would be moved by 0/0: ``step``
-    raises ValueError instead. LoRA's default start has such entries in A, and both zero has
-    nothing else.
+    Raises:
+        ValueError: In ``step``, where ``eps=0`` and an entry's gradient has been exactly zero at
+            every step so far: Adam would move it by 0/0. LoRA's default start has such entries in
+            A, and both zero has nothing else.
 
-    >>> rule, p = Adam(lr=0.01), [np.array([1.0, 1.0])]
-    >>> p, state = rule.step(p, [np.array([3.0, -1000.0])], rule.init(p))
-    >>> p[0].round(6)  # the first step is lr · sign(g)
-    array([0.99, 1.01])
+    Example:
+        >>> rule, p = Adam(lr=0.01), [np.array([1.0, 1.0])]
+        >>> p, state = rule.step(p, [np.array([3.0, -1000.0])], rule.init(p))
+        >>> p[0].round(6)  # the first step is lr · sign(g)
+        array([0.99, 1.01])
     """
 
     lr: PerArray = 1e-3
@@ -128,48 +163,36 @@ class Adam(Optimiser):
     powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -2}
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
-        if not isinstance(self.betas, (list, tuple, np.ndarray)) or len(self.betas) != 2:
+        _settle(self, "lr", above=0.0)
+        if np.shape(self.betas) != (2,):
             raise ValueError(f"betas must be two numbers, got {self.betas!r}")
-        for i, beta in enumerate(self.betas):
-            _check.number(f"betas[{i}]", beta, minimum=0.0, below=1.0)
-        settle(self, "eps", minimum=0.0)
-        settle(self, "weight_decay", minimum=0.0)
+        _settle(self, "betas", minimum=0.0, below=1.0)
+        _settle(self, "eps", minimum=0.0)
+        _settle(self, "weight_decay", minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
-        """The state before the first step: (steps taken, first moments, second moments)."""
-        return 0, zeros(params), zeros(params)
+        return 0, _zeros(params), _zeros(params)  # steps taken, first and second moments
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        """One step, in place in params and state; returns the state."""
-        (decay,) = settings_of(params, weight_decay=self.weight_decay)
+        (decay,) = _spread(params, weight_decay=self.weight_decay)
         grads = [g + w * p if w else g for p, g, w in zip(params, grads, decay, strict=True)]
         return self._move(params, grads, state)
 
     def _move(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        lr, eps = settings_of(params, lr=self.lr, eps=self.eps)
+        lr, eps = _spread(params, lr=self.lr, eps=self.eps)
         (beta1, beta2), t = self.betas, state[0] + 1
         correct1, correct2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
         for p, g, m, v, a, e in zip(params, grads, *state[1:], lr, eps, strict=True):
-            work = g - m
-            work *= 1 - beta1
-            m += work  # m + (1 − β1)·(g − m)
-            np.multiply(g, 1 - beta2, out=work)
-            work *= g
+            m += (1 - beta1) * (g - m)
             v *= beta2
-            v += work  # β2·v + (1 − β2)·g·g
-            np.sqrt(v, out=work)
-            work /= correct2
-            work += e  # the denominator
-            if e == 0 and not work.all():
+            v += (1 - beta2) * g * g
+            denominator = np.sqrt(v) / correct2 + e
+            if e == 0 and not denominator.all():
                 raise ValueError(
                     f"eps must be greater than 0 here, got {e!r}: at step {t} "
-                    f"{np.sum(work == 0)} entries have had a zero gradient at every step, "
+                    f"{np.sum(denominator == 0)} entries have had a zero gradient at every step, "
                     "and Adam would move them by 0/0")
-            np.divide(m, work, out=work)
-            work *= a / correct1
-            p -= work
-            del work  # its memory is the next array's
+            p -= a / correct1 * (m / denominator)
         return t, *state[1:]
 
 
@@ -179,18 +202,18 @@ class AdamW(Adam):
 
     As ``torch.optim.AdamW``. In Loshchilov & Hutter 2019, algorithm 2, the schedule multiplies the
     decay and the learning rate does not: their weight_decay is lr·weight_decay of this one, with
-    lr its value before the schedule. Raises as :class:`Adam`.
+    lr its value before the schedule.
 
-    >>> AdamW(lr=(0.01, 0.16))  # LoRA+: a rate for A, another for B
-    AdamW(lr=(0.01, 0.16), betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)
+    Example:
+        >>> AdamW(lr=(0.01, 0.16))  # LoRA+: a rate for A, another for B
+        AdamW(lr=(0.01, 0.16), betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)
     """
 
     weight_decay: PerArray = 1e-2
     powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -1}
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        """One step, in place in params and state; returns the state."""
-        lr, decay = settings_of(params, lr=self.lr, weight_decay=self.weight_decay)
+        lr, decay = _spread(params, lr=self.lr, weight_decay=self.weight_decay)
         for p, a, w in zip(params, lr, decay, strict=True):
             p *= 1 - a * w
         return self._move(params, grads, state)
@@ -200,9 +223,55 @@ OPTIMISERS = {"SGD": SGD, "Momentum": Momentum, "Adam": Adam, "AdamW": AdamW}
 
 
 def optimiser(name: str, **settings):
-    """An optimiser by its name: ``optimiser("Adam", lr=1e-3)``. ValueError for unknown names.
+    """An optimiser by its name, one of :data:`OPTIMISERS`, with the settings of its class.
 
-    >>> optimiser("SGD", lr=0.1)
-    SGD(lr=0.1, weight_decay=0.0)
+    Example:
+        >>> optimiser("SGD", lr=0.1)
+        SGD(lr=0.1, weight_decay=0.0)
     """
     return OPTIMISERS[_check.choice("optimiser", name, OPTIMISERS)](**settings)
+
+
+def check_optimiser(name: str, value) -> None:
+    """Raise a TypeError unless ``value`` is an optimiser, ready to step."""
+    if isinstance(value, type) or not all(hasattr(value, part) for part in ("init", "step")):
+        raise TypeError(f"{name} must be an optimiser such as Adam(lr=0.001), got {value!r}")
+
+
+def _each(name: str, arrays) -> Arrays:
+    if not isinstance(arrays, (list, tuple)):
+        raise TypeError(f"{name} must be a list of arrays, got {arrays!r}")
+    return [_check.numbers(f"{name}[{i}]", array) for i, array in enumerate(arrays)]
+
+
+def _zeros(params: Arrays) -> Arrays:
+    return [np.zeros(p.shape, _floating(p)) for p in _each("params", params)]
+
+
+def _floating(array: np.ndarray) -> np.dtype:
+    """The array's own dtype, float64 for whole numbers."""
+    return array.dtype if array.dtype.kind == "f" else np.dtype(float)
+
+
+def _settle(optimiser, name: str, **bounds) -> None:
+    """Check a setting, and keep it: one number, or a tuple with one per array."""
+    object.__setattr__(optimiser, name, _setting(name, getattr(optimiser, name), **bounds))
+
+
+def _setting(name: str, value, **bounds):
+    if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) == 1:
+        return tuple(_setting(f"{name}[{i}]", one, **bounds) for i, one in enumerate(value))
+    stacked = getattr(value, "ndim", 0) > 1  # a number for each run of a stack
+    return value if stacked else _check.number(name, value, **bounds)
+
+
+def _spread(params: Arrays, **settings: PerArray) -> list[tuple]:
+    """Each setting as a tuple, one value per array."""
+    spread = []
+    for name, value in settings.items():
+        values = value if isinstance(value, tuple) else (value,) * len(params)
+        if len(values) != len(params):
+            raise ValueError(f"{name} must be one number or one per array ({len(params)}), "
+                             f"got {len(values)} numbers")
+        spread.append(values)
+    return spread

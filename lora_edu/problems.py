@@ -14,16 +14,18 @@ from lora_edu import _check
 class Regression:
     """Linear regression on a teacher: L(W) = ‖(W − W_star)·Xᵀ‖²_F / (2n).
 
-    W0: (d, k), the frozen weight a student starts from. W_star: (d, k), the teacher's weight.
-    X: (n, k), inputs, one a row. The targets are X·W_starᵀ, so the smallest loss is zero.
-    covariance: XᵀX/n, (k, k), computed from X. All four are copies and cannot be written to, so
-    that they keep belonging together.
-    Raises TypeError for what is not real numbers, ValueError for shapes that do not match, and
-    entries that are not finite.
+    The targets are X·W_starᵀ, so the smallest loss is zero. The arrays, and ``covariance`` = XᵀX/n
+    (k, k), are copies and cannot be written to, so that they keep belonging together.
 
-    >>> problem = Regression(W0=np.zeros((1, 2)), W_star=[[1.0, 0.0]], X=np.eye(2))
-    >>> problem.loss(problem.W0), problem.gradient(problem.W0)
-    (0.25, array([[-0.5,  0. ]]))
+    Args:
+        W0: (d, k), the frozen weight a student starts from.
+        W_star: (d, k), the teacher's weight.
+        X: (n, k), inputs, one a row.
+
+    Example:
+        >>> problem = Regression(W0=np.zeros((1, 2)), W_star=[[1.0, 0.0]], X=np.eye(2))
+        >>> problem.loss(problem.W0), problem.gradient(problem.W0)
+        (0.25, array([[-0.5,  0. ]]))
     """
 
     W0: np.ndarray
@@ -38,7 +40,7 @@ class Regression:
         W_star = _check.matrix("W_star", self.W_star, W0.shape)
         covariance = X.T @ X / X.shape[0]  # (k, k)
         for name, array in (("W0", W0), ("W_star", W_star), ("X", X), ("covariance", covariance)):
-            object.__setattr__(self, name, _check.own(array))
+            object.__setattr__(self, name, _check.read_only(array))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,39 +68,42 @@ class Regression:
 
 def teacher_student(d: int, k: int, *, rng: np.random.Generator, n: int = 256,
                     shift_rank: int | None = None,
-                    spectrum: float | np.ndarray = 0.0) -> Regression:
+                    spectrum: float = 0.0) -> Regression:
     """A random :class:`Regression` whose teacher is W0 plus a shift of chosen rank.
 
-    d, k: the weight is (d, k); W0's entries are N(0, 1/k).
-    n: number of inputs. shift_rank: rank of W_star − W0, whose Frobenius norm is 1 (default: full).
-    spectrum: a number p ≥ 0 for population covariance eigenvalues ∝ i^−p (0: white inputs), or the
-    k positive eigenvalues themselves; they are scaled to mean 1.
+    Args:
+        d, k: The weight is (d, k); W0's entries are N(0, 1/k).
+        rng: A ``numpy.random.Generator``.
+        n: Number of inputs.
+        shift_rank: Rank of W_star − W0, at most min(d, k), which is the default. Its Frobenius
+            norm is 1.
+        spectrum: p ≥ 0. The inputs' population covariance has eigenvalues ∝ i^−p of mean 1
+            (0: white inputs).
 
-    Raises TypeError or ValueError for sides, n or shift_rank below 1, shift_rank above min(d, k),
-    a negative p, and eigenvalues that are not k positive numbers.
-
-    >>> problem = teacher_student(d=8, k=6, shift_rank=2, rng=np.random.default_rng(0))
-    >>> problem.shape, int(np.linalg.matrix_rank(problem.W_star - problem.W0))
-    ((8, 6), 2)
+    Example:
+        >>> problem = teacher_student(d=8, k=6, shift_rank=2, rng=np.random.default_rng(0))
+        >>> problem.shape, int(np.linalg.matrix_rank(problem.W_star - problem.W0))
+        ((8, 6), 2)
     """
     d, k, n = (_check.integer(name, value, minimum=1)
                for name, value in (("d", d), ("k", k), ("n", n)))
     _check.generator("rng", rng)
-    rank = _check.integer("shift_rank", min(d, k) if shift_rank is None else shift_rank, minimum=1)
-    if rank > min(d, k):
-        raise ValueError(f"shift_rank must be at most min(d, k) = {min(d, k)}, got {rank}")
+    rank = _check.integer("shift_rank", min(d, k) if shift_rank is None else shift_rank, minimum=1,
+                          maximum=min(d, k))
+    eigenvalues = np.arange(1, k + 1) ** -_check.number("spectrum", spectrum, minimum=0.0)
     W0 = rng.normal(0.0, 1 / math.sqrt(k), (d, k))
     shift = rng.normal(size=(d, rank)) @ rng.normal(size=(rank, k))
     basis, _ = np.linalg.qr(rng.normal(size=(k, k)))  # directions of the input's eigenvectors
-    X = rng.normal(size=(n, k)) * np.sqrt(_eigenvalues(spectrum, k)) @ basis.T  # (n, k)
+    X = rng.normal(size=(n, k)) * np.sqrt(eigenvalues / eigenvalues.mean()) @ basis.T  # (n, k)
     return Regression(W0, W0 + shift / np.linalg.norm(shift), X)
 
 
 def effective_rank(X) -> float:
-    """(Σλ)² / Σλ² over the eigenvalues λ of XᵀX: between 1 and k. ``X``: (n, k).
+    """(Σλ)² / Σλ² over the eigenvalues λ of XᵀX, X (n, k): between 1 and k.
 
-    >>> effective_rank([[1.0, 0.0], [0.0, 1.0]]), effective_rank([[1.0, 1.0], [2.0, 2.0]])
-    (2.0, 1.0)
+    Example:
+        >>> effective_rank([[1.0, 0.0], [0.0, 1.0]]), effective_rank([[1.0, 1.0], [2.0, 2.0]])
+        (2.0, 1.0)
     """
     X = _check.matrix("X", X)
     if not X.any():
@@ -106,16 +111,3 @@ def effective_rank(X) -> float:
     values = np.linalg.svd(X, compute_uv=False)
     eigenvalues = (values / values[0]) ** 2  # the largest is 1: neither overflow nor underflow
     return float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
-
-
-def _eigenvalues(spectrum: float | np.ndarray, k: int) -> np.ndarray:
-    """k eigenvalues of mean 1 from an exponent or from their own values."""
-    if np.ndim(spectrum) == 0:
-        values = np.arange(1, k + 1) ** -_check.number("spectrum", spectrum, minimum=0.0)
-    else:
-        values = _check.numbers("spectrum", spectrum, "one number or an array of them")
-        values = values.astype(float)
-        if values.shape != (k,) or not np.isfinite(values).all() or (values <= 0).any():
-            raise ValueError(f"spectrum must be one number or {k} positive eigenvalues, "
-                             f"got {spectrum!r}")
-    return values / values.mean()

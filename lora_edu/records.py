@@ -1,8 +1,9 @@
-"""What a run, or a grid of runs, has recorded at every step."""
+"""What a run, or a grid of runs, recorded at every step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -16,15 +17,19 @@ RECORDED = ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful")
 class History:
     """What :func:`train` recorded at steps 0 … T: arrays of length T + 1.
 
-    loss: L(W0 + ΔW). delta_norm: ‖ΔW‖_F. grad_A_norm, grad_B_norm: ‖∇A‖_F, ‖∇B‖_F.
-    useful: −⟨ΔW, G⟩ with G = ∂L/∂W at W0, the drop in loss that ΔW promises to first order.
-    adapter: the adapter after the last recorded step.
-    diverged: True when the run stopped early because a value was no longer finite; then the
-    arrays end at the last finite step.
+    Args:
+        loss: L(W0 + ΔW).
+        delta_norm: ‖ΔW‖_F.
+        grad_A_norm, grad_B_norm: ‖∇A‖_F, ‖∇B‖_F.
+        useful: −⟨ΔW, G⟩ with G = ∂L/∂W at W0, the drop in loss that ΔW promises to first order.
+        adapter: The adapter after the last recorded step.
+        diverged: True when the run stopped early because a value was no longer finite; then the
+            arrays end at the last finite step.
 
-    >>> history = History(*np.ones((5, 3)), adapter=Adapter([[1.0]], [[0.0]], 1.0))
-    >>> history.steps
-    2
+    Example:
+        >>> history = History(*np.ones((5, 3)), adapter=Adapter([[1.0]], [[0.0]], 1.0))
+        >>> history.steps
+        2
     """
 
     loss: np.ndarray
@@ -45,18 +50,20 @@ class History:
 class Sweep:
     """What :func:`sweep` recorded: one array a quantity, one axis a setting, steps last.
 
-    axes: {"r": (…), "alpha": (…), "lr": (…), "start": (…), "seed": (…)}, the values on each axis.
-    loss, delta_norm, grad_A_norm, grad_B_norm, useful: as in :class:`History`, of shape
-    (len(r), len(alpha), len(lr), len(start), len(seed), steps + 1). From the step at which a run
-    stopped being finite, all five are inf.
+    Args:
+        axes: {"r": (…), "alpha": (…), "lr": (…), "start": (…), "seed": (…)}, the values on each.
+        loss, delta_norm, grad_A_norm, grad_B_norm, useful: As in :class:`History`, of shape
+            (len(r), len(alpha), len(lr), len(start), len(seed), steps + 1). From the step at which
+            a run stopped being finite, all five are inf.
 
-    >>> one_run = np.zeros((1, 1, 1, 1, 1, 2))
-    >>> runs = Sweep({"r": (2,), "alpha": (4,), "lr": (0.1,), "start": ("both zero",),
-    ...               "seed": (0,)}, *[one_run] * 5)
-    >>> runs.select(r=2, start="both zero").loss.shape
-    (1, 1, 1, 2)
-    >>> runs.rows()[0]["r"]
-    2
+    Example:
+        >>> one_run = np.zeros((1, 1, 1, 1, 1, 2))
+        >>> runs = Sweep({"r": (2,), "alpha": (4,), "lr": (0.1,), "start": ("both zero",),
+        ...               "seed": (0,)}, *[one_run] * 5)
+        >>> runs.select(r=2, start="both zero").loss.shape
+        (1, 1, 1, 2)
+        >>> runs.rows()[0]["r"]
+        2
     """
 
     axes: dict[str, tuple]
@@ -76,27 +83,19 @@ class Sweep:
 
         Raises ValueError for a name that is no axis or a value that is not on it.
         """
-        index = []
-        for name, values in self.axes.items():
-            index.append(values.index(_check.choice(name, fixed[name], values))
-                         if name in fixed else slice(None))
-        for name in fixed:
-            _check.choice("setting", name, self.axes)
-        arrays = {name: getattr(self, name)[tuple(index)] for name in RECORDED}
+        index = dict.fromkeys(self.axes, slice(None))
+        for name, value in fixed.items():
+            values = self.axes[_check.choice("setting", name, self.axes)]
+            index[name] = values.index(_check.choice(name, value, values))
+        arrays = {name: getattr(self, name)[tuple(index.values())] for name in RECORDED}
         return Sweep({n: v for n, v in self.axes.items() if n not in fixed}, **arrays)
 
     def rows(self, step: int = -1) -> list[dict]:
-        """One dict a run, its settings and its five quantities at ``step``: a tidy table.
+        """A tidy table: one dict a run, its settings and its five quantities at ``step``.
 
-        step: from 0 to the number of steps, or from the end, -1 being the last; ValueError for
-        others.
+        ``step`` counts from 0, or from the end, -1 being the last.
         """
-        last = self.loss.shape[-1] - 1
-        step = _check.integer("step", step, minimum=-1 - last, maximum=last)
-        table = []
-        for index in np.ndindex(*(len(values) for values in self.axes.values())):
-            row = {name: values[i] for (name, values), i in
-                   zip(self.axes.items(), index, strict=True)}
-            row.update({name: float(getattr(self, name)[index][step]) for name in RECORDED})
-            table.append(row)
-        return table
+        recorded = {name: getattr(self, name)[..., step].ravel() for name in RECORDED}
+        return [dict(zip(self.axes, settings, strict=True))
+                | {name: float(values[i]) for name, values in recorded.items()}
+                for i, settings in enumerate(product(*self.axes.values()))]

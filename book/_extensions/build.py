@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from .content import api, claims, formulas, self_check, symbols
+from .content import claims, formulas, self_check, symbols
 from .in_page import run_page
 from .notebooks import download, execute
 from .site import addresses, search, sharing, slim, theme
@@ -26,7 +26,11 @@ EARLY, LATE = 100, 900  # before and after the theme's own steps, which have Sph
 def setup(app):
     addresses.setup(app)
     formulas.setup(app)
-    api.setup(app)
+    for extension in ("sphinx.ext.autodoc", "sphinx.ext.napoleon"):  # docstrings on "The library"
+        app.setup_extension(extension)
+    app.config.autodoc_typehints = "none"  # the words give them
+    app.config.napoleon_use_param = False  # arguments that share a meaning stay together
+    app.config.toc_object_entries_show_parents = "hide"
     app.add_directive("claims", claims.Claims)
     app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
     app.add_transform(sharing.AnswersFirst)

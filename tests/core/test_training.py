@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, initial, teacher_student, train
+from lora_edu.records import RECORDED
 
 torch.set_num_threads(1)
 
-RECORDED = ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful")
 PROBLEM = teacher_student(5, 7, n=12, shift_rank=2, spectrum=1.0, rng=np.random.default_rng(0))
 
 
@@ -64,37 +64,15 @@ def test_history_is_a_torch_loops(start, ours, theirs):
     np.testing.assert_allclose(history.adapter.A, A, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(history.adapter.B, B, rtol=1e-10, atol=1e-12)
     assert history.adapter.scaling == adapter.scaling
-
-
-@pytest.mark.parametrize("start", STARTS)
-def test_zero_steps_record_the_start_and_keep_it(start):
-    adapter = adapter_at(start)
-    history = train(PROBLEM, adapter, Adam(), 0)
-    G0 = PROBLEM.gradient(PROBLEM.W0)
-    G = PROBLEM.gradient(adapter.merge(PROBLEM.W0))
-    want = (PROBLEM.loss(adapter.merge(PROBLEM.W0)), np.linalg.norm(adapter.delta()),
-            *map(np.linalg.norm, adapter.gradients(G)), -np.sum(adapter.delta() * G0))
-    assert history.steps == 0
-    for name, value in zip(RECORDED, want, strict=True):
-        assert getattr(history, name) == pytest.approx([value], rel=1e-12, abs=1e-15)
-    np.testing.assert_array_equal(history.adapter.A, adapter.A)
-    np.testing.assert_array_equal(history.adapter.B, adapter.B)
+    at_rest = train(PROBLEM, adapter, ours, 0)
+    assert at_rest.steps == 0 and at_rest.loss == history.loss[:1]
+    np.testing.assert_array_equal(at_rest.adapter.A, adapter.A)
 
 
 def test_useful_predicts_the_drop_in_loss_of_a_small_update():
     history = train(PROBLEM, adapter_at("A random, B zero"), SGD(1e-6), 1)
     assert history.useful[1] == pytest.approx(history.loss[0] - history.loss[1], rel=1e-4)
     assert history.useful[1] > 0
-
-
-def test_training_modifies_neither_the_adapter_nor_the_problem():
-    adapter = adapter_at("both random")
-    arrays = adapter.A, adapter.B, PROBLEM.W0, PROBLEM.W_star, PROBLEM.X
-    before = [a.copy() for a in arrays]
-    trained = train(PROBLEM, adapter, Adam(0.1), 5).adapter
-    for have, want in zip(arrays, before, strict=True):
-        np.testing.assert_array_equal(have, want)
-    assert (trained.A != adapter.A).all()
 
 
 @pytest.mark.parametrize("lr", [30.0, 1e6, 1e200])
@@ -115,43 +93,6 @@ def test_a_diverging_run_can_be_kept_up_to_its_last_finite_step(lr):
     np.testing.assert_array_equal(history.adapter.delta(), shorter.adapter.delta())
 
 
-def test_allowing_divergence_does_not_cut_a_run_that_converges():
-    history = train(PROBLEM, adapter_at("both random"), SGD(0.2), 40, allow_divergence=True)
-    assert (history.steps, history.diverged) == (40, False)
-
-
-@pytest.mark.parametrize("allow_divergence", [False, True])
-def test_a_run_without_a_finite_first_step_is_always_an_error(allow_divergence):
-    huge = Adapter(np.full((1, 7), 1e200), np.full((5, 1), 1e200), 1.0)
-    with pytest.raises(FloatingPointError, match="at step 0 "):
-        train(PROBLEM, huge, SGD(0.1), 3, allow_divergence=allow_divergence)
-
-
-@pytest.mark.parametrize("steps, error", [
-    (-1, ValueError), (2.5, TypeError), (True, TypeError), ("8", TypeError), (math.nan, TypeError),
-])
-def test_a_bad_number_of_steps_is_named_with_its_value(steps, error):
-    with pytest.raises(error) as caught:
-        train(PROBLEM, adapter_at("both zero"), SGD(0.1), steps)
-    assert str(caught.value).startswith("steps must be")
-    assert repr(steps) in str(caught.value)
-
-
-def test_an_adapter_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"^adapter must .* W0 \(5, 7\), got \(7, 5\)"):
-        train(PROBLEM, Adapter(np.ones((2, 5)), np.ones((7, 2)), 1.0), SGD(0.1), 1)
-
-
-@pytest.mark.parametrize(("name", "value"), [
-    ("problem", None), ("adapter", (np.ones((2, 7)), np.ones((5, 2)), 1.0)),
-    ("optimiser", "Adam"), ("optimiser", SGD)])
-def test_an_argument_of_another_kind_is_named(name, value):
-    call = {"problem": PROBLEM, "adapter": adapter_at("both zero"), "optimiser": SGD(0.1),
-            "steps": 1, name: value}
-    with pytest.raises(TypeError, match=f"^{name} must .*, got"):
-        train(**call)
-
-
 def test_a_watcher_sees_every_recorded_step_and_can_end_the_run():
     seen = []
 
@@ -163,11 +104,6 @@ def test_a_watcher_sees_every_recorded_step_and_can_end_the_run():
     assert history.steps == 4 and not history.diverged
     np.testing.assert_array_equal(np.array(seen).T, [range(5), history.delta_norm, history.loss])
     assert np.linalg.norm(history.adapter.delta()) == seen[-1][1]
-
-
-@pytest.mark.parametrize("true", [np.True_, np.array(True)])
-def test_a_watcher_may_say_true_as_numpy_does(true):
-    assert train(PROBLEM, adapter_at("both random"), SGD(0.1), 9, watch=lambda *_: true).steps == 0
 
 
 class Careless:
@@ -188,34 +124,14 @@ def test_a_problem_may_use_its_arrays_again():
         np.testing.assert_array_equal(getattr(have, name), getattr(want, name))
 
 
-def test_a_problem_s_w0_may_be_a_list():
-    problem = SimpleNamespace(W0=PROBLEM.W0.tolist(), loss_and_gradient=PROBLEM.loss_and_gradient)
-    assert train(problem, adapter_at("both random"), SGD(0.1), 3).steps == 3
-
-
-@pytest.mark.parametrize("said", [1.0, (1.0, 2.0, 3.0), (1.0, np.ones(7)), (1.0, np.ones((7, 5))),
-                                  None, (1j, np.ones((5, 7))), (None, np.ones((5, 7)))], ids=repr)
-def test_what_a_problem_must_return_is_told(said):
-    problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: said)
-    with pytest.raises(TypeError, match=r"^problem.loss_and_gradient must return \(L, G\), .*"
-                                        r"of shape \(5, 7\), got "):
+def test_what_a_problem_returns_is_checked():
+    problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: (1.0, np.ones((7, 5))))
+    with pytest.raises(ValueError, match=r"^G must be a matrix of shape \(5, 7\), got shape"):
         train(problem, adapter_at("both random"), SGD(0.1), 3)
 
 
-def test_a_loss_that_is_nan_before_any_step_is_not_the_rates_fault():
+@pytest.mark.parametrize("allow_divergence", [False, True])
+def test_a_loss_that_is_nan_before_any_step_is_always_an_error(allow_divergence):
     problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: (math.nan, W))
     with pytest.raises(FloatingPointError, match="at step 0 loss = nan; lr has not acted yet"):
-        train(problem, adapter_at("both random"), SGD(0.1), 3)
-
-
-@pytest.mark.parametrize("steps", [0, 1, 7])
-def test_as_many_steps_are_taken_as_are_asked_for(steps):
-    class Counting(SGD):
-        taken = 0
-
-        def update(self, params, grads, state):
-            Counting.taken += 1
-            return super().update(params, grads, state)
-
-    train(PROBLEM, adapter_at("both random"), Counting(0.01), steps)
-    assert Counting.taken == steps
+        train(problem, adapter_at("both random"), SGD(0.1), 3, allow_divergence=allow_divergence)

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from book._extensions.content import api
-
 PAGE = (Path(__file__).parents[2] / "book" / "api.md").read_text(encoding="utf-8")
 MODULES = ["lora_edu", "lora_edu.nn", "lora_edu.explore"]
 NAMES = [(module, name) for module in MODULES for name in importlib.import_module(module).__all__
@@ -42,18 +40,6 @@ def test_the_example_on_the_page_runs(tmp_path, monkeypatch):
     exec(code, names)
     assert [type(layer).__name__ for layer in names["model"]] == ["Linear", "ReLU", "Linear"]
     assert (tmp_path / "my-adapter" / "adapter_config.json").is_file()
-
-
-@pytest.mark.parametrize("text, want", [
-    ("r, alpha: the rank and α. W0: (d, k).\nlr: a rate, see\nbelow.",
-     [("``r``, ``alpha``", "the rank and α."), ("``W0``", "(d, k)."),
-      ("``lr``", "a rate, see below.")]),
-    ("Raises ValueError: never. No name here.", []),
-    ("a sentence with r: in it.", [])])
-def test_lines_of_name_and_meaning_become_a_list(text, want):
-    listed = api.listed(text)
-    assert re.findall(r"^    (``.*)\n        (.*)$", listed, re.MULTILINE) == want
-    assert want or listed == text
 
 
 def test_the_names_are_those_of_the_three_modules():
