@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lora_edu import _check
+from lora_edu import checks
 
 RULES = {
     "lora": lambda r, alpha: alpha / r,  # Hu et al. 2021, section 4.1
@@ -30,8 +30,8 @@ def scaling(r: int, alpha: float, rule: str = "lora") -> float:
         >>> scaling(8, 16), scaling(4, 16, "rslora"), scaling(8, 16, "none")
         (2.0, 8.0, 16.0)
     """
-    _check.choice("rule", rule, RULES)
-    r, alpha = _check.integer("r", r, minimum=1), _check.number("alpha", alpha, above=0.0)
+    checks.choice("rule", rule, RULES)
+    r, alpha = checks.integer("r", r, minimum=1), checks.number("alpha", alpha, above=0.0)
     return float(RULES[rule](r, alpha))
 
 
@@ -58,13 +58,13 @@ class Adapter:
     scaling: float
 
     def __post_init__(self):
-        A = _check.matrix("A", self.A)
+        A = checks.matrix("A", self.A)
         if A.shape[0] == 0:
             raise ValueError(f"A must have at least one row (r ≥ 1), got shape {A.shape}")
-        B = _check.matrix("B", self.B, (None, A.shape[0]))
-        object.__setattr__(self, "A", _check.read_only(A))
-        object.__setattr__(self, "B", _check.read_only(B))
-        object.__setattr__(self, "scaling", _check.number("scaling", self.scaling, above=0.0))
+        B = checks.matrix("B", self.B, (None, A.shape[0]))
+        object.__setattr__(self, "A", checks.read_only(A))
+        object.__setattr__(self, "B", checks.read_only(B))
+        object.__setattr__(self, "scaling", checks.number("scaling", self.scaling, above=0.0))
 
     @property
     def r(self) -> int:
@@ -82,15 +82,15 @@ class Adapter:
 
     def merge(self, W0) -> np.ndarray:
         """W0 + ΔW, shape (d, k); ``W0`` is not modified."""
-        return _check.matrix("W0", W0, self.shape) + self.delta()
+        return checks.matrix("W0", W0, self.shape) + self.delta()
 
     def forward(self, X, W0) -> np.ndarray:
         """H = X·W0ᵀ + s·(X·Aᵀ)·Bᵀ, shape (n, d), without ever forming ΔW: equation 3 of the paper.
 
         X (n, k) has one example a row; W0 is (d, k).
         """
-        X = _check.matrix("X", X, (None, self.shape[1]))
-        W0 = _check.matrix("W0", W0, self.shape)
+        X = checks.matrix("X", X, (None, self.shape[1]))
+        W0 = checks.matrix("W0", W0, self.shape)
         return X @ W0.T + self.scaling * (X @ self.A.T @ self.B.T)  # (n, d)
 
     def gradients(self, G) -> tuple[np.ndarray, np.ndarray]:
@@ -99,5 +99,5 @@ class Adapter:
         Each gradient carries the *other* matrix as a factor, which is why a zero matrix silences
         its partner and not itself.
         """
-        G = _check.matrix("G", G, self.shape)
+        G = checks.matrix("G", G, self.shape)
         return self.scaling * (self.B.T @ G), self.scaling * (G @ self.A.T)

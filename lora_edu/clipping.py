@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.optim import Arrays, Optimiser, check_optimiser
 
 
@@ -32,8 +32,8 @@ class Clipped(Optimiser):
         check_optimiser("optimiser", self.optimiser)
         if isinstance(self.optimiser, Clipped):
             raise TypeError(f"optimiser must not be Clipped itself, got {self.optimiser!r}")
-        _check.number("max_norm", self.max_norm, above=0.0)
-        _check.number("eps", self.eps, minimum=0.0)
+        checks.number("max_norm", self.max_norm, above=0.0)
+        checks.number("eps", self.eps, minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
         return self.optimiser.init(params)

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from lora_edu import _check, _parallel, _runs, optim
+from lora_edu import checks, optim, parallel, stacked_runs
 from lora_edu.adapter import scaling
 from lora_edu.init import initial
 from lora_edu.problems import Regression
@@ -55,18 +55,18 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
     """
     if type(problem) is not Regression:
         raise TypeError(f"problem must be a Regression, got {type(problem).__name__}")
-    steps = _check.integer("steps", steps, minimum=0)
+    steps = checks.integer("steps", steps, minimum=0)
     axes = {name: _axis(name, value) for name, value in
             (("r", r), ("alpha", alpha), ("lr", lr), ("start", start), ("seed", seed))}
     make = optimiser if isinstance(optimiser, type) and hasattr(optimiser, "init") else (
-        optim.OPTIMISERS[_check.choice("optimiser", optimiser, optim.OPTIMISERS)])
+        optim.OPTIMISERS[checks.choice("optimiser", optimiser, optim.OPTIMISERS)])
     make = partial(make, **settings)
     _check_runs(axes, make, rule, distribution)
     train_piece = partial(
         _train_piece, covariance=problem.covariance, shift=problem.W_star - problem.W0, rule=rule,
         distribution=distribution, make=make, steps=steps)
     result = np.empty((*(len(values) for values in axes.values()), len(RECORDED), steps + 1))
-    finished = _parallel.outcomes(train_piece, _pieces(axes, sum(problem.shape)), executor)
+    finished = parallel.outcomes(train_piece, _pieces(axes, sum(problem.shape)), executor)
     if progress:
         finished = _with_bar(finished, result[..., 0, 0].size)
     for piece, records in finished:
@@ -78,9 +78,9 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
 def _check_runs(axes, make, rule, distribution) -> None:
     """Raise for whatever would stop a run, before any has begun."""
     for rate in axes["lr"]:
-        make(lr=_check.number("lr", rate))
+        make(lr=checks.number("lr", rate))
     for seed in axes["seed"]:
-        _check.integer("seed", seed, minimum=0)
+        checks.integer("seed", seed, minimum=0)
     for rank in axes["r"]:
         for alpha in axes["alpha"]:
             scaling(rank, alpha, rule)
@@ -96,10 +96,10 @@ def _train_piece(piece: dict, covariance, shift, rule, distribution, make,
              for start, seed in zip(starts, seeds, strict=True)]
     s = np.array([scaling(ranks[0], alpha, rule) for alpha in alphas])
     A, Bt = np.array([A for A, _ in drawn]), np.array([B.T for _, B in drawn])
-    runs = _runs.RegressionRuns(s, covariance, shift)
+    runs = stacked_runs.RegressionRuns(s, covariance, shift)
     lr = np.array(rates, dtype=float)[:, None, None]
-    with _parallel.one_blas_thread():
-        return _runs.train_runs(runs, A, Bt, make(lr=lr), steps)
+    with parallel.one_blas_thread():
+        return stacked_runs.train_runs(runs, A, Bt, make(lr=lr), steps)
 
 
 def _with_bar(finished, runs: int):

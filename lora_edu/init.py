@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from lora_edu import _check
+from lora_edu import checks
 
 
 def kaiming_uniform(rows: int, columns: int, r: int, rng: np.random.Generator) -> np.ndarray:
@@ -64,10 +64,10 @@ def initial(d: int, k: int, r: int, start: str = "A random, B zero",
         >>> A.shape, B.shape, bool(A.any()), bool(B.any())
         ((2, 5), (3, 2), True, False)
     """
-    d, k, r = (_check.integer(name, value, minimum=1)
+    d, k, r = (checks.integer(name, value, minimum=1)
                for name, value in (("d", d), ("k", k), ("r", r)))
-    _check.choice("start", start, STARTS)
-    _check.generator("rng", rng)
+    checks.choice("start", start, STARTS)
+    checks.generator("rng", rng)
     draw = _distribution(distribution)
     A, B = draw(r, k, r, rng), draw(d, r, r, rng)
     if start in ("A zero, B random", "both zero"):
@@ -86,6 +86,6 @@ def initial(d: int, k: int, r: int, start: str = "A random, B zero",
 def _distribution(distribution: str | float):
     """The drawing function behind a name or a standard deviation."""
     if isinstance(distribution, str):
-        return DISTRIBUTIONS[_check.choice("distribution", distribution, DISTRIBUTIONS)]
-    sigma = _check.number("distribution", distribution, above=0.0, below=1e300)
+        return DISTRIBUTIONS[checks.choice("distribution", distribution, DISTRIBUTIONS)]
+    sigma = checks.number("distribution", distribution, above=0.0, below=1e300)
     return lambda rows, columns, r, rng: rng.normal(0.0, sigma, (rows, columns))

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.adapter import Adapter
 from lora_edu.clipping import Clipped
 
@@ -48,9 +48,9 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
         >>> equivalent(adapter, Adam(lr=0.01), a=1, b=4)[0].scaling  # LoRA+ with ratio 4
         1.0
     """
-    _check.instance("adapter", adapter, Adapter)
-    a = _check.number("a", a, **FACTORS)
-    b = a if b is None else _check.number("b", b, **FACTORS)
+    checks.instance("adapter", adapter, Adapter)
+    a = checks.number("a", a, **FACTORS)
+    b = a if b is None else checks.number("b", b, **FACTORS)
     return (Adapter(a * adapter.A, b * adapter.B, adapter.scaling / (a * b)),
             _following(optimiser, a, b))
 

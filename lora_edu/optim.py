@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lora_edu import _check
+from lora_edu import checks
 
 Arrays = list[np.ndarray]
 PerArray = float | Sequence[float] | np.ndarray
@@ -123,8 +123,8 @@ class Momentum(Optimiser):
 
     def __post_init__(self):
         _settle(self, "lr", above=0.0)
-        _check.number("momentum", self.momentum, minimum=0.0, below=1.0)
-        _check.flag("nesterov", self.nesterov)
+        checks.number("momentum", self.momentum, minimum=0.0, below=1.0)
+        checks.flag("nesterov", self.nesterov)
         _settle(self, "weight_decay", minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
@@ -229,7 +229,7 @@ def optimiser(name: str, **settings):
         >>> optimiser("SGD", lr=0.1)
         SGD(lr=0.1, weight_decay=0.0)
     """
-    return OPTIMISERS[_check.choice("optimiser", name, OPTIMISERS)](**settings)
+    return OPTIMISERS[checks.choice("optimiser", name, OPTIMISERS)](**settings)
 
 
 def check_optimiser(name: str, value) -> None:
@@ -241,7 +241,7 @@ def check_optimiser(name: str, value) -> None:
 def _each(name: str, arrays) -> Arrays:
     if not isinstance(arrays, (list, tuple)):
         raise TypeError(f"{name} must be a list of arrays, got {arrays!r}")
-    return [_check.numbers(f"{name}[{i}]", array) for i, array in enumerate(arrays)]
+    return [checks.numbers(f"{name}[{i}]", array) for i, array in enumerate(arrays)]
 
 
 def _zeros(params: Arrays) -> Arrays:
@@ -262,7 +262,7 @@ def _setting(name: str, value, **bounds):
     if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) == 1:
         return tuple(_setting(f"{name}[{i}]", one, **bounds) for i, one in enumerate(value))
     stacked = getattr(value, "ndim", 0) > 1  # a number for each run of a stack
-    return value if stacked else _check.number(name, value, **bounds)
+    return value if stacked else checks.number(name, value, **bounds)
 
 
 def _spread(params: Arrays, **settings: PerArray) -> list[tuple]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lora_edu import _check
+from lora_edu import checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +33,14 @@ class Regression:
     X: np.ndarray
 
     def __post_init__(self):
-        W0 = _check.matrix("W0", self.W0)
-        X = _check.matrix("X", self.X, (None, W0.shape[1]))
+        W0 = checks.matrix("W0", self.W0)
+        X = checks.matrix("X", self.X, (None, W0.shape[1]))
         if X.shape[0] == 0:
             raise ValueError(f"X must have at least one row, got shape {X.shape}")
-        W_star = _check.matrix("W_star", self.W_star, W0.shape)
+        W_star = checks.matrix("W_star", self.W_star, W0.shape)
         covariance = X.T @ X / X.shape[0]  # (k, k)
         for name, array in (("W0", W0), ("W_star", W_star), ("X", X), ("covariance", covariance)):
-            object.__setattr__(self, name, _check.read_only(array))
+            object.__setattr__(self, name, checks.read_only(array))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -53,7 +53,7 @@ class Regression:
         Both come from the input covariance, so the cost does not depend on n. A W that is not
         finite, as a run that diverges has it, has a loss that is not finite either.
         """
-        error = _check.matrix("W", W, self.shape, finite=False) - self.W_star  # (d, k)
+        error = checks.matrix("W", W, self.shape, finite=False) - self.W_star  # (d, k)
         G = error @ self.covariance  # (d, k)
         return 0.5 * float(np.vdot(error, G)), G
 
@@ -85,12 +85,12 @@ def teacher_student(d: int, k: int, *, rng: np.random.Generator, n: int = 256,
         >>> problem.shape, int(np.linalg.matrix_rank(problem.W_star - problem.W0))
         ((8, 6), 2)
     """
-    d, k, n = (_check.integer(name, value, minimum=1)
+    d, k, n = (checks.integer(name, value, minimum=1)
                for name, value in (("d", d), ("k", k), ("n", n)))
-    _check.generator("rng", rng)
-    rank = _check.integer("shift_rank", min(d, k) if shift_rank is None else shift_rank, minimum=1,
+    checks.generator("rng", rng)
+    rank = checks.integer("shift_rank", min(d, k) if shift_rank is None else shift_rank, minimum=1,
                           maximum=min(d, k))
-    eigenvalues = np.arange(1, k + 1) ** -_check.number("spectrum", spectrum, minimum=0.0)
+    eigenvalues = np.arange(1, k + 1) ** -checks.number("spectrum", spectrum, minimum=0.0)
     W0 = rng.normal(0.0, 1 / math.sqrt(k), (d, k))
     shift = rng.normal(size=(d, rank)) @ rng.normal(size=(rank, k))
     basis, _ = np.linalg.qr(rng.normal(size=(k, k)))  # directions of the input's eigenvectors
@@ -105,7 +105,7 @@ def effective_rank(X) -> float:
         >>> effective_rank([[1.0, 0.0], [0.0, 1.0]]), effective_rank([[1.0, 1.0], [2.0, 2.0]])
         (2.0, 1.0)
     """
-    X = _check.matrix("X", X)
+    X = checks.matrix("X", X)
     if not X.any():
         raise ValueError("X must not be all zero")
     values = np.linalg.svd(X, compute_uv=False)

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.adapter import Adapter
 
 RECORDED = ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful")
@@ -85,8 +85,8 @@ class Sweep:
         """
         index = dict.fromkeys(self.axes, slice(None))
         for name, value in fixed.items():
-            values = self.axes[_check.choice("setting", name, self.axes)]
-            index[name] = values.index(_check.choice(name, value, values))
+            values = self.axes[checks.choice("setting", name, self.axes)]
+            index[name] = values.index(checks.choice(name, value, values))
         arrays = {name: getattr(self, name)[tuple(index.values())] for name in RECORDED}
         return Sweep({n: v for n, v in self.axes.items() if n not in fixed}, **arrays)
 

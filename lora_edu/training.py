@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.adapter import Adapter
 from lora_edu.optim import check_optimiser
 from lora_edu.records import RECORDED, History
@@ -36,14 +36,14 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
         >>> bool(history.loss[-1] < 0.01 * history.loss[0]), bool(history.grad_A_norm[0])
         (True, False)
     """
-    _check.instance("adapter", adapter, Adapter)
+    checks.instance("adapter", adapter, Adapter)
     check_optimiser("optimiser", optimiser)
-    steps = _check.integer("steps", steps, minimum=0)
-    W0 = _check.matrix("problem.W0", problem.W0)
+    steps = checks.integer("steps", steps, minimum=0)
+    W0 = checks.matrix("problem.W0", problem.W0)
     if adapter.shape != W0.shape:
         raise ValueError(f"adapter must have the shape of W0 {W0.shape}, got {adapter.shape}")
     _, G0 = problem.loss_and_gradient(W0.copy())
-    G0 = _check.matrix("G", G0, W0.shape, finite=False).copy()  # a problem may use its arrays again
+    G0 = checks.matrix("G", G0, W0.shape, finite=False).copy()  # a problem may use its arrays again
     A, B, s = adapter.A, adapter.B, adapter.scaling
     state = optimiser.init([A, B])
     rows, diverged = [], False
@@ -51,7 +51,7 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
         with np.errstate(over="ignore", invalid="ignore"):  # checked just below
             delta = s * (B @ A)  # (d, k)
             loss, G = problem.loss_and_gradient(W0 + delta)
-            loss, G = float(loss), _check.matrix("G", G, W0.shape, finite=False)
+            loss, G = float(loss), checks.matrix("G", G, W0.shape, finite=False)
             grad_A, grad_B = s * (B.T @ G), s * (G @ A.T)  # (r, k), (d, r)
             row = (loss, np.linalg.norm(delta), np.linalg.norm(grad_A), np.linalg.norm(grad_B),
                    -np.vdot(delta, G0))

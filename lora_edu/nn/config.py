@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.nn.layer import LowRank, plain
 from lora_edu.nn.targets import Targets, checked, matches, walk
 
@@ -75,18 +75,18 @@ class AdapterConfig:
     def __post_init__(self):
         checked("target_modules", self.target_modules)
         checked("exclude_modules", self.exclude_modules, may_be_empty=True)
-        _check.choice("use_rslora", self.use_rslora, (True, False))
-        _check.choice("init_lora_weights", self.init_lora_weights, STARTS)
-        _check.number("lora_dropout", self.lora_dropout, minimum=0.0, below=1.0)
+        checks.choice("use_rslora", self.use_rslora, (True, False))
+        checks.choice("init_lora_weights", self.init_lora_weights, STARTS)
+        checks.number("lora_dropout", self.lora_dropout, minimum=0.0, below=1.0)
         for name in ("rank_pattern", "alpha_pattern"):
             if not isinstance(getattr(self, name), dict):
                 raise TypeError(f"{name} must be an object, got {getattr(self, name)!r}")
             for pattern in getattr(self, name):
                 checked(f"{name}'s key", _ending(pattern) if isinstance(pattern, str) else pattern)
         for r in (self.r, *self.rank_pattern.values()):
-            _check.integer("r", r, minimum=1)
+            checks.integer("r", r, minimum=1)
         for alpha in (self.lora_alpha, *self.alpha_pattern.values()):
-            _check.number("lora_alpha", alpha, above=0.0)
+            checks.number("lora_alpha", alpha, above=0.0)
 
     def for_layer(self, path: str) -> tuple[int, float]:
         """(r, alpha) of the layer with this name."""

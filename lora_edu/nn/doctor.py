@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.adapter import scaling
 from lora_edu.nn.config import AdapterConfig
 from lora_edu.nn.files import PREFIX
@@ -376,7 +376,7 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
         >>> [(finding.name, finding.where) for finding in doctor(model, optimiser=optimiser)]
         [('not-in-optimiser', ('0', '2'))]
     """
-    _check.instance("model", model, nn.Module)
+    checks.instance("model", model, nn.Module)
     if batch is None and (loss_fn is not None or reference is not None):
         raise ValueError("batch must be given with loss_fn or reference, got None")
     case = Case(model, batch, optimiser, loss_fn, reference, config)

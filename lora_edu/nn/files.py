@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.nn.config import AdapterConfig
 from lora_edu.nn.inject import add
 from lora_edu.nn.layer import DTYPES, LoRALayer, plain
@@ -58,7 +58,7 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
         ['adapter_config.json', 'adapter_model.safetensors']
     """
     model, directory = inner(model), Path(directory)
-    layers = lora_layers(model, _check.instance("name", name, str))
+    layers = lora_layers(model, checks.instance("name", name, str))
     if "" in layers:
         raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
     adapters = {path: layer.adapters[name] for path, layer in layers.items()}
@@ -113,7 +113,7 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
         ...     load_adapter(model, folder, "as saved")
         ['0', '2']
     """
-    model, directory = inner(_check.instance("model", model, nn.Module)), Path(directory)
+    model, directory = inner(checks.instance("model", model, nn.Module)), Path(directory)
     config_file, weights_file = directory / CONFIG, directory / WEIGHTS
     with _in(weights_file), safe_open(weights_file, "pt") as file:
         digest, found = (file.metadata() or {}).get(DIGEST), file.keys()  # PEFT writes no digest

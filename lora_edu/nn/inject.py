@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.nn.config import AdapterConfig
 from lora_edu.nn.layer import LAYERS, SETTINGS, Draws, LoRALayer, plain
 from lora_edu.nn.model import replace, set_adapter
@@ -60,7 +60,7 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
         >>> inject(model, AdapterConfig(r=2, lora_alpha=4, target_modules="all-linear"), name="b")
         ['0', '2']
     """
-    _check.instance("model", model, nn.Module)
+    checks.instance("model", model, nn.Module)
     if unknown := [key for key in settings if key not in SETTINGS]:
         raise TypeError(f"{', '.join(unknown)}: unknown, the settings are {', '.join(SETTINGS)}; "
                         "PEFT's names: inject(model, AdapterConfig(r=…, lora_alpha=…, …))")

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.adapter import scaling
 from lora_edu.init import initial
 
@@ -59,7 +59,7 @@ class LowRank(nn.Module):
         super().__init__()
         self.scaling = scaling(r, alpha, rule)  # raises
         self.r, self.alpha, self.rule = int(r), float(alpha), rule
-        self.dropout = _check.number("dropout", dropout, minimum=0.0, below=1.0)
+        self.dropout = checks.number("dropout", dropout, minimum=0.0, below=1.0)
         if dtype not in DTYPES:
             raise TypeError(f"dtype must be a floating torch.dtype, one of {DTYPES}, got {dtype!r}")
         if matrices is None:
@@ -188,7 +188,7 @@ class LoRALayer(nn.Module):
         """
         names = names_of(names)
         for name in names:
-            _check.choice("name", name, self.adapters)
+            checks.choice("name", name, self.adapters)
         self.unmerge()
         self.active_adapters = names
         for name, adapter in self.adapters.items():
@@ -196,7 +196,7 @@ class LoRALayer(nn.Module):
 
     def delete_adapter(self, name: str) -> None:
         """Forget an adapter. Unmerges. Raises ValueError for an unknown name."""
-        _check.choice("name", name, self.adapters)
+        checks.choice("name", name, self.adapters)
         self.set_adapter([active for active in self.active_adapters if active != name])
         del self.adapters[name]
 
@@ -355,7 +355,7 @@ def names_of(names: str | Iterable[str]) -> list[str]:
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, Iterable):
         raise TypeError(f"names must be a name or a list of names, got {names!r}")
-    return [_check.instance("name", name, str) for name in dict.fromkeys(names)]
+    return [checks.instance("name", name, str) for name in dict.fromkeys(names)]
 
 
 def _generator(rng: Draws) -> np.random.Generator:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lora_edu import _check
+from lora_edu import checks
 from lora_edu.nn.layer import LoRALayer, names_of
 
 
@@ -25,7 +25,7 @@ def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRAL
         >>> {name: layer.active_adapters for name, layer in lora_layers(model).items()}
         {'0': ['default'], '2': ['default']}
     """
-    _check.instance("model", model, nn.Module)
+    checks.instance("model", model, nn.Module)
     layers = {name: module for name, module in model.named_modules()
               if isinstance(module, LoRALayer)}
     if not layers:
@@ -33,7 +33,7 @@ def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRAL
                          f"got a {type(model).__name__} without")
     if adapter is None:
         return layers
-    _check.choice("name", adapter, dict.fromkeys(n for layer in layers.values()
+    checks.choice("name", adapter, dict.fromkeys(n for layer in layers.values()
                                                  for n in layer.adapters))
     return {name: layer for name, layer in layers.items() if adapter in layer.adapters}
 
@@ -72,7 +72,7 @@ def delete_adapter(model: nn.Module, name: str) -> None:
         >>> model[0]
         Linear(in_features=6, out_features=4, bias=True)
     """
-    layers = lora_layers(model, _check.instance("name", name, str)).values()
+    layers = lora_layers(model, checks.instance("name", name, str)).values()
     alone = [layer for layer in layers if list(layer.adapters) == [name]]
     replace(model, {layer: layer.base_layer for layer in alone})
     for layer in layers:
@@ -174,7 +174,7 @@ def loraplus_groups(model: nn.Module, lr: float, ratio: float) -> list[dict]:
         >>> [(group["lr"], len(group["params"])) for group in optimiser.param_groups]
         [(0.001, 2), (0.016, 2)]
     """
-    lr, ratio = _check.number("lr", lr, above=0.0), _check.number("ratio", ratio, above=0.0)
+    lr, ratio = checks.number("lr", lr, above=0.0), checks.number("ratio", ratio, above=0.0)
     B = [adapter.lora_B for layer in lora_layers(model).values()
          for adapter in layer.adapters.values() if adapter.lora_B.requires_grad]
     if not B:

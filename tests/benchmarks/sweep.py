@@ -31,7 +31,7 @@ def best(function, repeats=3):
 
 
 def product_flops(r):
-    """Floating-point operations of one run's matrix products in one step (see _runs.py)."""
+    """Floating-point operations of one run's matrix products in one step (see stacked_runs.py)."""
     factored = r * 3 * D * D + 2 * r * r * 2 * D + 3 * r * r * D
     return 2 * min(factored, D**3 + 3 * D * r * D)
 

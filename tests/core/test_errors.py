@@ -18,13 +18,13 @@ from lora_edu import (
     Clipped,
     Momentum,
     Regression,
-    _check,
-    _runs,
+    checks,
     effective_rank,
     equivalent,
     initial,
     optimiser,
     scaling,
+    stacked_runs,
     sweep,
     teacher_student,
     train,
@@ -157,7 +157,7 @@ ERRORS = [  # the call, the error, how its sentence begins, and what else it nam
 
 @pytest.mark.parametrize(("call", "error", "words", "named"), ERRORS, ids=range(len(ERRORS)))
 def test_a_bad_argument_is_named_with_its_value(call, error, words, named, monkeypatch):
-    monkeypatch.setattr(_runs, "train_runs", None)  # a sweep checks all before its first run
+    monkeypatch.setattr(stacked_runs, "train_runs", None)  # a sweep checks all before its first run
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value).startswith(words)
@@ -174,7 +174,7 @@ def test_select_names_what_is_not_there():
 
 @pytest.mark.parametrize("value", [True, None, "8", [1], {}, object, 1j, np.ones(2)], ids=repr)
 def test_what_is_no_number(value):
-    for check, what in ((_check.number, "a number"), (_check.integer, "a whole number")):
+    for check, what in ((checks.number, "a number"), (checks.integer, "a whole number")):
         with pytest.raises(TypeError) as caught:
             check("size", value, minimum=0)
         assert str(caught.value) == f"size must be {what}, got {value!r}"

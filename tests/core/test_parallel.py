@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from lora_edu import SGD, _parallel, sweep, teacher_student
-from lora_edu._runs import RECORDED
+from lora_edu import SGD, parallel, sweep, teacher_student
+from lora_edu.stacked_runs import RECORDED
 
 PROBLEM = teacher_student(12, 9, n=40, shift_rank=3, rng=np.random.default_rng(0))
 GRID = {"r": [1, 4], "alpha": [4, 8], "lr": [0.01, 0.02], "seed": range(30), "steps": 10}
@@ -44,7 +44,7 @@ def test_a_dask_cluster_gives_the_bits_of_threads(in_threads):
 
 def test_in_a_browser_the_runs_follow_each_other(in_threads, monkeypatch):
     monkeypatch.setattr(sys, "platform", "emscripten")
-    monkeypatch.setattr(_parallel, "ThreadPoolExecutor", None)
+    monkeypatch.setattr(parallel, "ThreadPoolExecutor", None)
     assert same_bits(sweep(PROBLEM, **GRID), in_threads)
 
 
@@ -70,7 +70,7 @@ def test_no_piece_is_begun_after_a_failure():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        list(_parallel.outcomes(work, range(200)))
+        list(parallel.outcomes(work, range(200)))
     assert len(begun) < 100  # the caller may be slow to hear of it
 
 
@@ -80,15 +80,15 @@ def threads(api):
 
 def test_blas_alone_has_one_thread_until_all_workers_are_done():
     pytest.importorskip("torch")  # brings OpenMP
-    _parallel._blas.cache_clear()  # scipy may have brought another BLAS since
+    parallel._blas.cache_clear()  # scipy may have brought another BLAS since
 
     def work(piece):
-        with _parallel.one_blas_thread():
+        with parallel.one_blas_thread():
             time.sleep(0.01)
         return threads("blas")
 
     with threadpool_limits(2):
-        for _, in_worker in _parallel.outcomes(work, range(20)):
+        for _, in_worker in parallel.outcomes(work, range(20)):
             assert in_worker == {1} and threads("openmp") == {2}
         assert threads("blas") == {2}
 
@@ -101,6 +101,6 @@ def test_a_bar_counts_the_runs(capsys):
 def test_numpy_alone_gives_the_same_runs_without_a_bar(in_threads, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    _parallel._blas.cache_clear()
+    parallel._blas.cache_clear()
     assert same_bits(sweep(PROBLEM, **GRID), in_threads)
     assert capsys.readouterr() == ("", "")

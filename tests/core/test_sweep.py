@@ -11,11 +11,11 @@ from lora_edu import (
     STARTS,
     Adapter,
     Optimiser,
-    _runs,
     equivalent,
     initial,
     optimiser,
     scaling,
+    stacked_runs,
     sweep,
     teacher_student,
     train,
@@ -128,5 +128,5 @@ def test_select_keeps_the_other_axes_and_their_order():
 @pytest.mark.parametrize(("r", "dear"), [(1, "_direct"), (64, "_factored")])
 def test_the_gradients_are_computed_in_the_cheaper_of_two_ways(r, dear, monkeypatch):
     """At r = 1 nothing of the weight's size is formed; at r = d = k the factors cost more."""
-    monkeypatch.setattr(_runs.RegressionRuns, dear, None)
+    monkeypatch.setattr(stacked_runs.RegressionRuns, dear, None)
     sweep(teacher_student(64, 64, rng=np.random.default_rng(0)), r=r, alpha=1, lr=0.01, steps=1)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import OPTIMISERS, Adapter, _runs, initial, optimiser, train
+from lora_edu import OPTIMISERS, Adapter, initial, optimiser, stacked_runs, train
 from lora_edu.chapters.beside_full.runs_many_ranks import STILL
 from lora_edu.chapters.beside_full.runs_ratio import task
 
@@ -40,10 +40,10 @@ def tuned(name: str, inputs: str, r: int, frozen: bool, steps: int = STEPS) -> l
 def _tuned(name, inputs, r, frozen, steps, seed) -> Tuned:
     problem, rates = task(inputs, SIDE, seed), RATES[name]
     A, B = initial(SIDE, SIDE, r, rng=np.random.default_rng(seed))
-    runs = _runs.RegressionRuns(np.full(len(rates), ALPHA / r), problem.covariance,
+    runs = stacked_runs.RegressionRuns(np.full(len(rates), ALPHA / r), problem.covariance,
                                 problem.W_star - problem.W0)
     each = rates[:, None, None]
-    losses = _runs.train_runs(runs, np.repeat(A[None], len(rates), axis=0),
+    losses = stacked_runs.train_runs(runs, np.repeat(A[None], len(rates), axis=0),
                               np.repeat(B.T[None], len(rates), axis=0),
                               OPTIMISERS[name](lr=_pair(each, frozen)), steps)[:, 0]
     at = int(losses[:, -1].argmin())

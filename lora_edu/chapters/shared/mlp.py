@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lora_edu import initial, optim
-from lora_edu._runs import shared
+from lora_edu.stacked_runs import shared
 
 SIZES = (64, 128, 128, 10)
 BATCH = 64

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import Adam, _parallel, _runs
+from lora_edu import Adam, parallel, stacked_runs
 from lora_edu.chapters.shared.fits import vertex
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
@@ -74,7 +74,7 @@ class WideRuns:
         self.s, self.layer, self.reach, self.pairs = s[:, None, None], layer, [], None
 
     def measure(self, A, Bt) -> tuple:
-        """As ``_runs.RegressionRuns``; nothing of shape (n, n) is formed."""
+        """As ``stacked_runs.RegressionRuns``; nothing of shape (n, n) is formed."""
         self.pairs = A, Bt
         X, P, T, s = self.layer.X, self.layer.P, self.layer.target, self.s
         m = len(X)
@@ -115,7 +115,7 @@ def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[WideRuns, np.ndarray]:
     count, lr = len(rates), np.array(rates)[:, None, None]
     runs = WideRuns(np.ones(count), layer)
     start = np.repeat(A[None], count, 0), np.repeat(B.T[None], count, 0)
-    return runs, _runs.train_runs(runs, *start, Adam((lr, ratio * lr)), steps)[:, 0]
+    return runs, stacked_runs.train_runs(runs, *start, Adam((lr, ratio * lr)), steps)[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +138,10 @@ def study(widths: tuple[int, ...] = WIDTHS, seeds: int = SEEDS) -> Study:
     def trained(index):
         width, random, spread, seed = index
         layer, Z = draw(widths[width], seed)
-        with _parallel.one_blas_thread():
+        with parallel.one_blas_thread():
             return train_rates(layer, *pair(MATRICES[random], SPREADS[spread], Z), RATES)
 
-    for index, (losses, reaches) in _parallel.outcomes(trained, np.ndindex(shape)):
+    for index, (losses, reaches) in parallel.outcomes(trained, np.ndindex(shape)):
         loss[index], reach[index] = losses / losses[:1, :1], reaches
     return Study(loss, reach)
 
