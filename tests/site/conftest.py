@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -174,21 +173,27 @@ def visit(browser, site):
     assert [problem for each in visits for problem in each.problems] == []
 
 
-@pytest.fixture
-def opened(tmp_path, visit):
-    """``opened(html, …)`` → a Visit, as visit gives it, of a page that holds this alone, served
-    anew."""
-    with ExitStack() as servers:
-        def start(html: str, **options) -> Visit:
-            bare_page(tmp_path, "page.html", html)
-            return visit("page.html", base=servers.enter_context(served(tmp_path)), **options)
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """(A folder, its address), for pages that a test makes."""
+    path = tmp_path_factory.mktemp("made")
+    with served(path) as address:
+        yield path, address
 
-        yield start
+
+@pytest.fixture
+def opened(folder, visit):
+    """``opened(html, …)`` → a Visit, as visit gives it, of a page that holds this alone."""
+    def start(html: str, **options):
+        bare_page(folder[0], "page.html", html)
+        return visit("page.html", base=folder[1], **options)
+
+    return start
 
 
 @pytest.fixture(scope="session")
 def left_open():
-    """What ``reader`` was asked last, and the Visit it gave."""
+    """What ``reader`` was asked last → the Visit it gave."""
     kept = {}
     yield kept
     for here in kept.values():
@@ -198,16 +203,13 @@ def left_open():
 @pytest.fixture
 def reader(browser, site, left_open):
     """``reader(page, device)`` → a Visit that has read through the page; tests share it."""
-    asked = []
-
     def again(page: str, device: str = "desk") -> Visit:
-        asked.append((page, device))
-        if asked[-1] not in left_open:
+        if (page, device) not in left_open:
             for key in list(left_open):
                 left_open.pop(key).context.close()
-            left_open[asked[-1]] = Visit(browser, site, device)
-            left_open[asked[-1]].read_through(page)
-        return left_open[asked[-1]]
+            left_open[page, device] = Visit(browser, site, device)
+            left_open[page, device].read_through(page)
+        return left_open[page, device]
 
     yield again
     problems = [problem for here in left_open.values() for problem in here.problems]

@@ -80,9 +80,9 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def served(folder: Path):
+def served(folder: Path, host=Host):
     """Serve a folder on a free port of this machine; yields its address, ending in a slash."""
-    with Server(("127.0.0.1", 0), partial(Host, directory=folder)) as server:
+    with Server(("127.0.0.1", 0), partial(host, directory=folder)) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
