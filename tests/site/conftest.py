@@ -57,12 +57,13 @@ def site():
 
 
 class Visit:
-    """A reader at a page of the site, and what went wrong meanwhile."""
+    """A reader at a page of the site, and what went wrong meanwhile.
+
+    script: runs before the page's own. answer: pattern → what is done with such a request.
+    """
 
     def __init__(self, browser, base: str, device: str, script: str = "",
                  answer: dict | None = None, **options):
-        """script: runs before the page's own. answer: pattern → what is done with such a request,
-        until unrouted."""
         self.base, self.problems, self.requests = base, [], []
         self.context = browser.new_context(**DEVICES[device] | options)
         self.context.add_init_script(script)

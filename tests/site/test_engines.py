@@ -20,11 +20,10 @@ from websocket import create_connection
 
 from lora_edu.explore.plain import plain_figure
 from tests.site.devices import AS_JSON
-from tests.site.pages import HTML, MOVABLE, check_figure
+from tests.site.pages import MOVABLE, check_figure
 
 pytestmark = [pytest.mark.thorough]
-PAGES = ["book/index.html", "book/part1/step-zero.html", "book/part2/step-size.html",
-         "book/dashboard.html"]
+PAGES = ["book/part1/step-zero.html", "book/part2/step-size.html", "book/dashboard.html"]
 KEYS = {"End": "\ue010", "ArrowLeft": "\ue012"}
 PATIENCE = 90  # s: the machine may be busy
 
@@ -165,27 +164,21 @@ def engine(request, started):
 
 
 def stands(engine: Engine, built, asked: dict) -> dict:
-    """{control: key}, as the inputs stand, once they stand as asked, and sentence and plot are what
-    Python computes there."""
+    """{control: index}, as the inputs stand, once they stand as asked, and sentence and plot are
+    what Python computes there."""
     def agree():
         at, said, data = engine.run(f"""
             const root = document.getElementById("explorer-{built.name}");
-            return [[...root.querySelectorAll("[data-control]")].map((each) => {{
-              const menu = each.querySelector("select");
-              const [one, ...more] = each.querySelectorAll("input");
-              if (menu) return menu.selectedIndex;
-              return more.length ? [one, ...more].findIndex((input) => input.checked)
-                : Number(one.type === "range" ? one.value : one.checked);
-            }}), root.querySelector(".explorer-reading > span").textContent,
-            ({AS_JSON})(root.querySelector(".explorer-plot").data ?? [])];""")
-        stand = list(zip(built.controls, at, strict=True))
-        keys = {control.name: control.keys[i] for control, i in stand}
-        want = plain_figure(built.function(**{c.name: c.values[i] for c, i in stand}))
-        assert asked.items() <= keys.items()
+            return [root.explorer.controls.map((control) => control.get()),
+                    root.querySelector(".explorer-reading > span").textContent,
+                    ({AS_JSON})(root.querySelector(".explorer-plot").data ?? [])];""")
+        stand = {control.name: i for control, i in zip(built.controls, at, strict=True)}
+        assert asked.items() <= stand.items()
+        values = {c.name: c.values[stand[c.name]] for c in built.controls}
+        want = plain_figure(built.function(**values))
         assert said == want["layout"]["meta"]["reading"]
-        have = json.loads(data, parse_int=float)[:len(want["data"])]  # a pinned copy stands behind
-        check_figure(have, want["data"])
-        return keys, said
+        check_figure(json.loads(data, parse_int=float), want["data"])
+        return stand
 
     return patiently(agree)
 
@@ -197,21 +190,18 @@ def test_what_a_reader_does_is_followed(engine, site, page):
     alive = f"document.querySelector('{root}.explorer-alive')"
     engine.open(site + page)
     engine.until(f"return !!{alive}")
-    engine.click(f"{root} [data-do=pin]")
-    first, pinned = stands(engine, built, {})
+    first = stands(engine, built, {})
     for control in built.controls:
         own = f"{root} [data-control={control.name}]"
         if control.kind == "slider":
             engine.press(f"{own} input", "End")
             engine.press(f"{own} input", "ArrowLeft")
-            stands(engine, built, {control.name: control.keys[-2]})
+            stands(engine, built, {control.name: len(control.values) - 2})
         elif control.kind == "choice" and len(control.values) <= 6:
             engine.click(f"{own} input", len(control.values) - 1)
-            stands(engine, built, {control.name: control.keys[-1]})
-    moved, _ = stands(engine, built, {})
+            stands(engine, built, {control.name: len(control.values) - 1})
+    moved = stands(engine, built, {})
     assert moved != first
-    assert engine.run(f"return document.querySelector('{root} .explorer-pinned span').textContent"
-                      ).endswith(f": {pinned}")
     engine.run(f"location.href = '{site}search.html'")
     engine.until("return location.pathname === '/search.html'")
     engine.run("history.back()")
@@ -220,22 +210,8 @@ def test_what_a_reader_does_is_followed(engine, site, page):
     stands(engine, built, moved)
 
 
-def test_a_link_moves_its_plot(engine, site):
-    page, links = PAGES[1], "article a.explorer-link[href^='#']"
-    engine.open(site + page)
-    number, href = engine.until(f"""return document.querySelector(".explorer-alive")
-        && [...document.querySelectorAll("{links}")].map((link, i) => link.checkVisibility()
-          && [i, link.getAttribute("href")]).find(Boolean)""")
-    name, _, query = href[1:].partition("?")
-    engine.click(links, number)
-    stands(engine, next(each for each in MOVABLE if (each.page, each.name) == (page, name)),
-           dict(pair.split("=") for pair in query.split("&")))
-
-
 def test_a_cell_runs_in_the_page(engine, site):
-    if "page-python " not in (HTML / PAGES[1]).read_text("utf-8"):
-        pytest.skip("built without Pyodide: make pyodide")
-    engine.open(site + PAGES[1])
+    engine.open(site + PAGES[0])
     engine.click(".page-python button")
     engine.until("return !!document.querySelector('.py-page')")
     number = engine.run("""return [...document.querySelectorAll(".py-run")].findIndex(

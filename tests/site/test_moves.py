@@ -26,11 +26,6 @@ def numbers(r=1):
             curve(r + 1, fill="tonexty", line={"color": "#808080"})]
 
 
-def two_alike(r=1):
-    """From the second position on the first curve is elsewhere than at r = 1, then the second."""
-    return [curve(y, line={"color": "#808080"}) for y in ([1, 3, 1][r - 1], [2, 2, 4][r - 1])]
-
-
 # What draws a move → figures, whose ranges are fixed unless the layout says otherwise: name →
 # (traces at r, layout at r).
 CASES = {
@@ -100,26 +95,3 @@ def test_new_colours_redraw_everything(opened):
     root.get_by_role("slider").press("Home")
     root.get_by_role("slider").press("End")
     assert here.looks(root) == dark
-
-
-def test_plot_takes_a_new_windows_size(opened):
-    here = opened(made("moved", numbers, {}))
-    root = here.show("moved")
-    here.resize(500, 900)
-    root.get_by_role("slider").press("End")
-    here.looks(root)
-    plot = root.locator(".explorer-plot")
-    assert plot.evaluate("(box) => box._fullLayout.width === box.clientWidth")
-
-
-def test_pinned_curves_stay_as_they_were(opened):
-    """Also where present ones look alike, and only one of them has moved."""
-    here = opened(made("moved", two_alike, {}))
-    root = here.show("moved")
-    root.locator('[data-do="pin"]').click()
-    ghosts = []
-    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
-        root.get_by_role("slider").press(key)
-        ghosts.append([trace["y"] for trace in here.drawn(root)[0]
-                       if trace["line"].get("dash") == "4px,3px"])
-    assert ghosts == [[[1, 2, 2]], [[2, 3, 4]], [[1, 2, 2]]]
