@@ -16,8 +16,6 @@ from tests.site.devices import (
     DEVICES,
     DRAWING,
     ELSEWHERE,
-    NEAREST,
-    PAINTED,
     TWO_FRAMES,
 )
 from tests.site.pages import EXPLORERS, HTML, bare_page, served
@@ -106,7 +104,6 @@ class Visit:
         self.open(page)
         self.page.wait_for_load_state("networkidle")
         self.requests_at_rest = list(self.requests)
-        self.nearest_at_rest = self.page.evaluate(NEAREST)
         names = [built.name for built in EXPLORERS if built.page == page]
         self.first_frames = {name: self.page.locator(f"#explorer-{name}").evaluate(DRAWING)
                              for name in names}
@@ -144,18 +141,16 @@ class Visit:
           return ({AS_JSON})([data, ranges, said]);
         }}"""), parse_int=float)
 
-    def looks(self, root) -> list[str]:
-        """What plotly has painted, a line an element, in no order."""
+    def looks(self, root, anew: bool = False) -> bytes:
+        """A picture of a plot; anew: when plotly has forgotten it and drawn from nothing what it
+        holds."""
+        if anew:
+            root.evaluate("""(root) => {
+              const box = root.querySelector(".explorer-plot"), { data, layout, _context } = box;
+              return Plotly.newPlot(box, data, layout, { ..._context });
+            }""")
         self.page.evaluate(TWO_FRAMES)
-        return root.evaluate(PAINTED)
-
-    def looks_drawn_anew(self, root) -> list[str]:
-        """The same, when plotly has forgotten the plot and drawn from nothing what it holds."""
-        root.evaluate("""(root) => {
-          const box = root.querySelector(".explorer-plot"), { data, layout, _context } = box;
-          return Plotly.newPlot(box, data, layout, { ..._context });
-        }""")
-        return self.looks(root)
+        return root.locator(".explorer-plot").screenshot()
 
 
 @pytest.fixture

@@ -80,9 +80,9 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def served(folder: Path, host=Host):
+def served(folder: Path):
     """Serve a folder on a free port of this machine; yields its address, ending in a slash."""
-    with Server(("127.0.0.1", 0), partial(host, directory=folder)) as server:
+    with Server(("127.0.0.1", 0), partial(Host, directory=folder)) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -205,12 +205,3 @@ def check_figure(have, want, rtol: float = 1e-5, where: str = "") -> None:
         assert abs(have - want) <= rtol * abs(want), (where, have, want)
     else:
         assert (have, isinstance(have, bool)) == (want, isinstance(want, bool)), where
-
-
-def same_points(one, other) -> bool:
-    """Whether two traces have the same curve."""
-    try:
-        check_figure(*([trace[side] for side in "xy" if side in other] for trace in (one, other)))
-    except (AssertionError, ValueError, KeyError):
-        return False
-    return True

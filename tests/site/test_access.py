@@ -71,26 +71,6 @@ def test_every_stop_of_the_tab_key_is_seen(visit):
         assert at["ring"] and at["seen"], at
 
 
-def test_sidebar_buttons_say_what_is_open(visit):
-    here = visit(STEP_ZERO, "phone")
-    for side in ("primary", "secondary"):
-        button = here.page.locator(f".{side}-toggle")
-        assert here.page.locator(f"#{button.get_attribute('aria-controls')}").count() == 1
-        assert button.get_attribute("aria-expanded") == "false"
-        button.click()
-        here.page.locator(f"#pst-{side}-sidebar-modal[open]").wait_for()
-        here.page.wait_for_timeout(50)
-        assert button.get_attribute("aria-expanded") == "true"
-        here.page.keyboard.press("Escape")
-        here.page.wait_for_timeout(50)
-        assert button.get_attribute("aria-expanded") == "false"
-        assert button.evaluate("(button) => button === document.activeElement")
-    here.page.locator(".secondary-toggle").click()
-    here.page.locator("#pst-secondary-sidebar-modal[open] a[href^='#']").last.click()
-    here.page.locator("#pst-secondary-sidebar-modal[open]").wait_for(state="detached")
-    assert "#" in here.page.url  # it is no longer in the way of what it led to
-
-
 MATHML = {"math": "Math", "mi": "Identifier", "mn": "Number", "mo": "Operator", "mfrac": "Fraction",
           "msub": "Sub", "msup": "Sup", "msqrt": "SquareRoot"}
 

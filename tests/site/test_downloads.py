@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from book._extensions.notebooks.download import INVITES, READS_REPOSITORY
 from book._extensions.notebooks.wheel import wheel_name
 from tests.book import NOTEBOOKS, REPOSITORY, code
-from tests.site.pages import EXPLORERS, HTML, Host, all_pages, served
+from tests.site.pages import EXPLORERS, HTML, all_pages, served
 
 BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()
          and READS_REPOSITORY not in code(page)]
@@ -67,30 +67,12 @@ def test_every_link_finds_its_file(page):
     assert [file for file in files if not file.is_file()] == []
 
 
-class InFolder(Host):
-    """Serves the site below /some/folder/, and 404.html for all that is not there."""
-
-    def translate_path(self, path):
-        if path.startswith("/some/folder/"):
-            return super().translate_path(path.removeprefix("/some/folder"))
-        return str(HTML / "nowhere")
-
-    def send_error(self, code, *args, **more):
-        body = (HTML / "404.html").read_bytes()
-        self.send_response(404)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-
 def test_404_leads_into_the_book(visit):
     """Wherever the book lies, also where the build did not know."""
-    with served(HTML, InFolder) as address:
-        here = visit("some/folder/book/part1/gone.html", base=address)
+    lost = {"**/gone.html": lambda route: route.fulfill(path=HTML / "404.html", status=404)}
+    with served(HTML.parent) as address:
+        here = visit(f"{HTML.name}/book/part1/gone.html", base=address, answer=lost)
         here.page.get_by_role("heading", name="No such page").wait_for()
-        here.page.wait_for_function("document.querySelector('base').href.endsWith('/some/folder/')")
         here.page.get_by_role("link", name="the book begins here").click()
-        here.page.wait_for_url(f"{address}some/folder/book/index.html")
+        here.page.wait_for_url(f"{address}{HTML.name}/book/index.html")
         here.expect("console: Failed to load resource: the server responded with a status of 404")

@@ -24,7 +24,6 @@ from tests.site.pages import MOVABLE, check_figure
 
 pytestmark = [pytest.mark.thorough]
 PAGES = ["book/part1/step-zero.html", "book/part2/step-size.html", "book/dashboard.html"]
-KEYS = {"End": "\ue010", "ArrowLeft": "\ue012"}
 PATIENCE = 90  # s: the machine may be busy
 
 
@@ -41,7 +40,7 @@ def patiently(ask):
 
 
 class Engine:
-    """A browser. Heirs give start(folder), open(address), evaluate(script) and act(source)."""
+    """A browser. Heirs give start(folder), open(address) and evaluate(script)."""
 
     def __init__(self, folder, programs: ExitStack):
         self.programs = programs
@@ -64,25 +63,6 @@ class Engine:
             return found
 
         return patiently(ask)
-
-    def click(self, selector: str, number: int = 0) -> None:
-        place = None
-        while (now := self.run(f"""
-            const one = document.querySelectorAll({json.dumps(selector)})[{number}];
-            one.scrollIntoView({{ block: "center", behavior: "instant" }});
-            const {{ left, top, width, height }} = one.getClientRects()[0];
-            return [Math.round(left + width / 2), Math.round(top + height / 2)];""")) != place:
-            place = now  # until nothing scrolls
-            time.sleep(0.1)
-        x, y = place
-        self.act({"type": "pointer", "id": "mouse", "actions": [
-            {"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0},
-            {"type": "pointerUp", "button": 0}]})
-
-    def press(self, selector: str, key: str) -> None:
-        self.run(f"document.querySelector({json.dumps(selector)}).focus()")
-        self.act({"type": "key", "id": "keys", "actions": [
-            {"type": "keyDown", "value": KEYS[key]}, {"type": "keyUp", "value": KEYS[key]}]})
 
 
 class Firefox(Engine):
@@ -115,9 +95,6 @@ class Firefox(Engine):
         return self.ask("script.evaluate", expression=script, target={"context": self.tab},
                         awaitPromise=False)["result"]["value"]
 
-    def act(self, source: dict) -> None:
-        self.ask("input.performActions", context=self.tab, actions=[source])
-
 
 class WebKit(Engine):
     def start(self, folder):
@@ -147,9 +124,6 @@ class WebKit(Engine):
 
     def evaluate(self, script: str) -> str:
         return self.ask("/execute/sync", {"script": f"return {script}", "args": []})
-
-    def act(self, source: dict) -> None:
-        self.ask("/actions", {"actions": [source]})
 
 
 @pytest.fixture(scope="module")
@@ -191,17 +165,14 @@ def test_what_a_reader_does_is_followed(engine, site, page):
     engine.open(site + page)
     engine.until(f"return !!{alive}")
     first = stands(engine, built, {})
-    for control in built.controls:
-        own = f"{root} [data-control={control.name}]"
-        if control.kind == "slider":
-            engine.press(f"{own} input", "End")
-            engine.press(f"{own} input", "ArrowLeft")
-            stands(engine, built, {control.name: len(control.values) - 2})
-        elif control.kind == "choice" and len(control.values) <= 6:
-            engine.click(f"{own} input", len(control.values) - 1)
-            stands(engine, built, {control.name: len(control.values) - 1})
-    moved = stands(engine, built, {})
-    assert moved != first
+    moved = {control.name: len(control.values) - 1 for control in built.controls}
+    engine.run(f"""document.querySelectorAll("{root} [data-control]").forEach((each) => {{
+        const input = [...each.querySelectorAll("input")].at(-1);
+        if (input.type === "range") input.value = input.max;
+        else input.checked = true;
+        input.dispatchEvent(new Event("input", {{ bubbles: true }}));
+    }})""")
+    assert stands(engine, built, moved) != first
     engine.run(f"location.href = '{site}search.html'")
     engine.until("return location.pathname === '/search.html'")
     engine.run("history.back()")
@@ -212,10 +183,8 @@ def test_what_a_reader_does_is_followed(engine, site, page):
 
 def test_a_cell_runs_in_the_page(engine, site):
     engine.open(site + PAGES[0])
-    engine.click(".page-python button")
+    engine.run("document.querySelector('.page-python button').click()")
     engine.until("return !!document.querySelector('.py-page')")
-    number = engine.run("""return [...document.querySelectorAll(".py-run")].findIndex(
-        (button) => button.checkVisibility())""")
-    engine.click(".py-run", number)
-    engine.until(f"""return document.querySelectorAll(".py-run")[{number}].closest("div.cell")
+    engine.run("document.querySelector('.py-run').click()")
+    engine.until("""return document.querySelector(".py-run").closest("div.cell")
         .dataset.python === "same" """)

@@ -28,11 +28,6 @@ def line(r=1, points=2, **layout):
         "yaxis": axis, "meta": {"reading": f"r = {r}"}, **layout}}
 
 
-def frameless(r=1):
-    """The same, in words that a first frame does not know."""
-    return line(r, paper_bgcolor="rgba(0,0,0,0)")
-
-
 def dots(r=1):
     """Too many numbers to stand in the page."""
     return line(r, points=800)
@@ -97,14 +92,13 @@ def test_without_plotly_nothing_false_is_shown(troubled, answer):
     assert says(root) == "r = 3" and loading(root) == QUIET
 
 
-@pytest.mark.parametrize("figure", [line, frameless])
-def test_until_plotly_comes_the_plot_is_loading(troubled, figure):
+def test_until_plotly_comes_the_plot_is_loading(troubled):
     """And what the reader has done meanwhile is kept."""
     held = []
-    here, root = troubled(figure=figure, answer={"**/plotly*": held.append})
+    here, root = troubled(answer={"**/plotly*": held.append})
     here.touch()
     here.page.wait_for_function("() => document.querySelector('.explorer-plot[aria-busy]')")
-    assert loading(root) == (WAITING if figure is frameless else ["true", "none"])
+    assert loading(root) == ["true", "none"]
     root.locator('[data-do="pin"]').click()
     root.locator("input").press("ArrowRight")
     assert loading(root) == WAITING
@@ -132,54 +126,19 @@ def test_unreadable_positions_leave_the_first(troubled, damage, script, why):
     assert root.locator("input").is_disabled() and says(root) == "r = 1"
 
 
-def test_a_broken_explorer_leaves_the_others_alone(opened):
-    whole = explore(line, name="line", r=[1, 2, 3]).html()
-    broken = explore(line, name="broken", r=[1, 2, 3]).html()
-    broken = broken.replace('class="explorer-data">{', 'class="explorer-data">')
-    here = opened(broken + whole, script=UNHANDLED)
-    assert "has not arrived whole" in failure(here.page.locator("#explorer-broken"))
-    assert not here.page.locator("#explorer-broken input").is_visible()
-    root = here.show("line")
+def test_without_its_file_a_plot_stays(opened, folder, tmp_path):
+    """The positions of a large explorer lie in a file beside the page."""
+    page, names = stored.part(explore(dots, name="line", r=range(1, 31)).html(), tmp_path)
+    stored.publish(names, tmp_path, folder[0] / stored.FOLDER)
+    here = opened(page, answer={f"**/{stored.FOLDER}/*": lambda route: route.abort()})
+    root = here.page.locator("#explorer-line")
     root.locator("input").press("ArrowRight")
-    assert says(root) == "r = 2"
-
-
-@pytest.fixture
-def parted(opened, folder, tmp_path):
-    """``parted(…)`` → (Visit, root) of a page with two explorers whose positions lie in files
-    beside it; the second stands far below."""
-    def start(**options):
-        html = [explore(dots, name=name, r=range(1, 31)).html() for name in ("near", "far")]
-        page, names = stored.part('<div style="height: 4000px"></div>'.join(html), tmp_path)
-        stored.publish(names, tmp_path, folder[0] / stored.FOLDER)
-        here = opened(page, **options)
-        return here, here.page.locator("#explorer-near")
-
-    return start
-
-
-def test_a_file_is_fetched_for_what_is_near(parted):
-    """And unpacked once the reader does something."""
-    here, near = parted()
-    here.page.wait_for_function("document.querySelectorAll('head script').length === 1")
-    assert near.evaluate("root => root.explorer.states === undefined")
-    near.locator('[data-do="pin"]').evaluate("(button) => button.click()")  # no pointer came before
-    near.locator(".explorer-plot[data-drawn]").wait_for()
-    assert near.locator(".explorer-pinned").inner_text().startswith("Pinned: r = 1")
-    near.locator("input").press("ArrowRight")
-    expect(near.locator(READING)).to_have_text("r = 2")
-    assert here.page.locator("#explorer-far").evaluate("root => root.explorer.states === undefined")
-
-
-def test_without_its_file_a_plot_stays(parted):
-    here, near = parted(answer={f"**/{stored.FOLDER}/*": lambda route: route.abort()})
-    near.locator("input").press("ArrowRight")
-    expect(near.locator(".explorer-failed")).to_contain_text(
+    expect(root.locator(".explorer-failed")).to_contain_text(
         re.compile("not here: could not load .*The next move tries again"))
-    expect(near.locator("input")).to_have_value("0")  # the key and its move may each have tried
-    assert says(near) == "r = 1" and near.locator(".explorer-frame").is_visible()
+    expect(root.locator("input")).to_have_value("0")  # the key and its move may each have tried
+    assert says(root) == "r = 1" and root.locator(".explorer-frame").is_visible()
     here.page.unroute(f"**/{stored.FOLDER}/*")
     here.expect("console: Failed to load resource")
-    near.locator("input").press("ArrowRight")
-    near.locator(".explorer-plot[data-drawn]").wait_for()
-    assert says(near) == "r = 2" and near.locator(".explorer-failed").count() == 0
+    root.locator("input").press("ArrowRight")
+    root.locator(".explorer-plot[data-drawn]").wait_for()
+    assert says(root) == "r = 2" and root.locator(".explorer-failed").count() == 0

@@ -62,32 +62,6 @@ def test_the_first_frame_looks_like_plotlys_drawing(reader, built, device):
     check_alike(frame, root.evaluate(DRAWING))
 
 
-COVERED = """(name) => {
-  const box = document.querySelector(`#explorer-${name} .explorer-plot`), seen = [];
-  globalThis.seen = seen;
-  const look = () => {
-    seen.push([!!box.querySelector(".explorer-frame"), !!box.querySelector(".gridlayer path")]);
-    requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-}"""
-
-
-@pytest.mark.parametrize("device", DEVICES)
-def test_plotly_takes_the_first_frames_place_within_one_frame_and_nothing_moves(visit, device):
-    here = visit(SLIDING.page, device)
-    here.page.wait_for_load_state("networkidle")
-    here.page.evaluate(COVERED, SLIDING.name)
-    here.page.evaluate("() => { shifts.length = 0; }")
-    here.show(SLIDING.name)
-    here.page.wait_for_timeout(200)
-    seen = here.page.evaluate("seen")
-    change = seen.index([False, True])
-    assert seen[:change] == [[True, False]] * change and change > 0
-    assert seen[change:] == [[False, True]] * (len(seen) - change)
-    assert here.page.evaluate("shifts") == []
-
-
 def test_the_first_frame_follows_the_theme(visit):
     here = visit(SLIDING.page)
     seen = []

@@ -52,11 +52,11 @@ def line(r=1, start="a", far=False):
 
 @pytest.fixture
 def apart(opened):
-    """``apart(href, px)`` → (Visit, link, root): a link so far below the plot that it moves."""
-    def start(href="#line?r=3.0", px=3000):
+    """``apart(px)`` → (Visit, link, root): a link so far below the plot that it moves."""
+    def start(px):
         html = explore(line, r=[1, 2, 3]).html()
-        here = opened(f"{html}<div style='height: {px}px'></div><p>See <a href='{href}'>three</a>"
-                      "</p><div style='height: 3000px'></div>")
+        here = opened(f"{html}<div style='height: {px}px'></div><p>See "
+                      "<a href='#line?r=3.0'>three</a></p><div style='height: 3000px'></div>")
         link = here.page.get_by_role("link", name="three")
         link.scroll_into_view_if_needed()
         return here, link, here.page.locator("#explorer-line")
@@ -73,7 +73,7 @@ def in_sight(here, locator):
 
 @pytest.mark.parametrize("way", ["button", "Escape", "Back"])
 def test_there_is_a_way_back_to_the_link(apart, way):
-    here, link, root = apart()
+    here, link, root = apart(3000)
     here.page.evaluate("() => history.replaceState(null, '', '#line?r=1')")
     link.click()
     in_sight(here, root.locator(".explorer-plot"))
@@ -94,7 +94,7 @@ def test_there_is_a_way_back_to_the_link(apart, way):
 
 
 def test_a_plot_in_sight_needs_no_way_back(apart):
-    here, link, root = apart(px=0)
+    here, link, root = apart(0)
     before = here.page.evaluate("[history.length, scrollY]")
     link.click()
     here.page.wait_for_timeout(300)
@@ -103,18 +103,7 @@ def test_a_plot_in_sight_needs_no_way_back(apart):
     assert here.page.evaluate("[history.length, scrollY]") == before
 
 
-def test_a_missing_position_is_said(apart):
-    _, link, root = apart("#line?r=2&q=1")
-    link.click()
-    failed = root.locator(".explorer-failed")
-    failed.wait_for()
-    assert failed.inner_text() == "The link asks for q = 1: this plot has no such position."
-    assert root.locator("input").input_value() == "1"
-    root.locator("input").press("End")
-    assert failed.count() == 0
-
-
-@pytest.mark.parametrize("built", sampled(MOVABLE))
+@pytest.mark.parametrize("built", sampled(MOVABLE)[:3])
 def test_an_address_holds_a_position(reader, built):
     """And reset goes back to the start."""
     here = reader(built.page)
@@ -164,22 +153,5 @@ def test_a_strange_address_does_no_harm(opened):
         here.page.evaluate("(hash) => { location.hash = hash; }", hash)
         here.page.evaluate(TWO_FRAMES)
         assert root.evaluate(POSITION) == {"r": "2", "far": "off"}, hash
-
-
-def test_a_zoom_survives_a_move(opened):
-    """And a double click ends it."""
-    here = opened(explore(line, r=[1, 2, 3]).html())
-    root = here.show("line")
-    _, whole, _ = here.drawn(root)
-    box = root.locator(".nsewdrag").first.bounding_box()
-    x, y, mouse = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, here.page.mouse
-    mouse.move(x, y)
-    mouse.down()
-    mouse.move(x + box["width"] / 4, y + box["height"] / 4, steps=4)
-    mouse.up()
-    _, zoomed, _ = here.drawn(root)
-    assert zoomed["xaxis"] != whole["xaxis"] and zoomed["yaxis"] != whole["yaxis"]
-    root.locator("input").press("End")
-    check_figure(here.drawn(root)[1], zoomed)
-    mouse.dblclick(x, y)
-    check_figure(here.drawn(root)[1], whole)
+        said = "The link asks for r = 999: this plot has no such position."
+        assert (said in root.inner_text()) == ("999" in hash)

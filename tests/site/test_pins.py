@@ -3,8 +3,7 @@
 import pytest
 
 from lora_edu.explore import explore
-from tests.book import sampled
-from tests.site.pages import MOVABLE, check_figure, computed, same_points
+from tests.site.pages import check_figure
 
 AXES = {"xaxis": {"range": [0, 3]}, "yaxis": {"range": [0, 9]},
         "xaxis2": {"range": [0, 3], "anchor": "y2"}, "yaxis2": {"range": [0, 9], "anchor": "x2"}}
@@ -48,6 +47,7 @@ def ghosts(here, root):
 def test_moved_curves_are_kept_thin_dashed_and_open(board):
     here, root = board
     press(root, "pin")
+    assert note(root) == "Pinned: r = 1"  # as long as the curves lie under the present ones
     root.locator("input").first.press("ArrowRight")
     first, panel = ghosts(here, root)
     assert (first["mode"], panel["mode"]) == ("lines+markers", "lines")
@@ -62,40 +62,12 @@ def test_moved_curves_are_kept_thin_dashed_and_open(board):
 
 def test_pin_pins_anew_and_lets_go(board):
     here, root = board
-    slider = root.locator("input").first
-    assert not root.locator(".explorer-pinned").is_visible()
-    press(root, "pin")
-    assert note(root) == "Pinned: r = 1"  # as long as the curves lie under the present ones
-    slider.press("ArrowRight")
-    press(root, "pin")
-    slider.press("ArrowRight")
-    assert note(root) == "Pinned (dashed): r = 2"
+    for _ in range(2):
+        press(root, "pin")
+        root.locator("input").first.press("ArrowRight")
     check_figure([trace["y"] for trace in ghosts(here, root)], [[2, 3]] * 2)
+    press(root, "reset")  # the first position beside the pinned one
+    assert note(root) == "Pinned (dashed): r = 2" and len(ghosts(here, root)) == 2
     root.locator('[data-do="unpin"]').press("Enter")
     assert not root.locator(".explorer-pinned").is_visible() and ghosts(here, root) == []
     assert root.evaluate("() => document.activeElement.dataset.do") == "pin"
-    press(root, "pin")
-    press(root, "reset")  # the first position beside the pinned one
-    assert note(root) == "Pinned (dashed): r = 3" and len(ghosts(here, root)) == 2
-
-
-@pytest.mark.parametrize("built", sampled(MOVABLE))
-def test_an_explorer_keeps_only_its_own_curves(reader, built):
-    here = reader(built.page)
-    root = here.start(built.name)
-    start = {c.name: c.values[c.start] for c in built.controls}
-    first, last = computed(built)[built.number(start)], computed(built)[-1]
-    press(root, "pin")
-    root.evaluate("(root, wanted) => root.explorer.go(wanted)",
-                  {control: keys[-1] for control, keys in built.keys.items()})
-    data, _, _ = here.drawn(root)
-    present, copies = data[:len(last["data"])], data[len(last["data"]):]
-    check_figure(present, last["data"])
-    for copy in copies:
-        assert copy["mode"] in ("lines", "markers", "lines+markers") and not copy.get("text")
-        assert any(same_points(copy, trace) for trace in first["data"]
-                   if trace.get("opacity", 1) == 1)
-    assert note(root) == f"Pinned{' (dashed)' * bool(copies)}: {first['layout']['meta']['reading']}"
-    press(root, "unpin")
-    press(root, "reset")
-    assert len(here.drawn(root)[0]) == len(first["data"])

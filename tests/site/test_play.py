@@ -64,9 +64,7 @@ def test_it_plays_to_the_end_and_anew(playing):
 # What a reader does meanwhile → where the slider then stands, if it is said.
 HANDS = {
     "slider": (lambda here, root: root.locator("input").first.press("ArrowRight"), None),
-    "reset": (lambda here, root: root.locator('[data-do="reset"]').click(), 0),
     "link": (lambda here, root: here.page.evaluate("location.hash = '#walk?step=9'"), 9),
-    "button": (lambda here, root: root.locator(".explorer-play").click(), None),
     "key": (lambda here, root: root.locator("[type=checkbox]").press("p"), None),
     "scroll": (lambda here, root: here.page.evaluate("scrollTo(0, 2500)"), None),
 }

@@ -74,12 +74,3 @@ def test_taps_close_it_or_follow_the_link(visit):
     preview(here)
     link.tap()
     here.page.wait_for_url(f"**{THEOREM}")
-
-
-def test_without_the_other_page_nothing_is_shown(visit):
-    here = visit(PAGE)
-    here.page.route("**/glossary.html", lambda route: route.abort())
-    link_to(here, TERM).hover(position={"x": 3, "y": 3})
-    here.page.wait_for_timeout(600)
-    assert here.page.locator(OPEN).count() == 0
-    here.expect("console: Failed to load resource")

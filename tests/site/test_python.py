@@ -92,13 +92,6 @@ def said(page, number: int):
     return cell(page, number).locator(".py-bar .py-said")
 
 
-def test_nothing_comes_before_the_click(visit):
-    here = visit(FIRST)
-    here.page.wait_for_load_state("networkidle")
-    assert not [url for url in here.requests
-                if re.search(r"pyodide|cells\.|worker|numpy|wheels", url)]
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize("page", PAGES)
 def test_every_cell_gives_the_builds_output(visit, page):
@@ -233,26 +226,6 @@ def test_own_values_are_computed(visit):
     begin(page)
     expect(root.locator(".explorer-reading > span")).to_have_text(
         want["layout"]["meta"]["reading"])
-
-
-def test_a_false_value_is_refused_in_words(page):
-    root = page.locator(f"#explorer-{NAME}")
-    root.get_by_role("button", name="own values").click()
-    box = root.get_by_role("textbox", name="r, any number")
-    for text, words in (("x", "r must be a whole number of at least 1, not “x”."),
-                        ("2.5", "whole number"), ("-3", "at least 1")):
-        box.fill(text)
-        box.press("Enter")
-        expect(root.locator(".explorer-failed")).to_contain_text(words)
-    before = root.locator(".explorer-reading > span").inner_text()
-    box.fill("1000000")
-    box.press("Enter")
-    expect(root).to_have_attribute("aria-busy", "true")
-    root.get_by_role("button", name="Stop").click()
-    expect(root.locator(".explorer-failed")).to_have_text("Stopped: the plot is where it was.")
-    assert root.locator(".explorer-reading > span").inner_text() == before
-    root.get_by_role("button", name="own values").click()
-    expect(root.locator(".explorer-failed")).to_have_count(0)
 
 
 def test_the_editor_can_be_left_by_keyboard(page):

@@ -47,20 +47,3 @@ def test_a_hit_is_a_section_with_readable_words(visit):
 def test_what_is_nowhere_is_not_found(visit):
     here, hits = search(visit, "zyxwv")
     assert hits == [] and "did not match" in here.page.locator(".search-summary").inner_text()
-
-
-def test_found_words_are_marked_once(visit):
-    """But not in controls or formulas, and without another element in the page."""
-    here, _ = search(visit, "both zero")
-    here.page.evaluate(
-        "localStorage.setItem('sphinx_highlight_terms', 'both zero random loss w')")
-    here.open("book/part1/step-zero.html")
-    marks = here.page.evaluate("""() => {
-      const found = [...CSS.highlights.get("searched")];
-      const inside = (range) => range.startContainer.parentElement.closest(".explorer, .katex");
-      return [found.length, found.filter(inside).length, found.map(String)]; }""")
-    assert marks[0] > 20 and marks[1] == 0
-    assert {"both", "zero", "random"} <= {word.lower() for word in marks[2]}
-    assert here.page.locator(".highlighted").count() == 0
-    here.open("book/part1/step-zero.html")
-    assert not here.page.evaluate("CSS.highlights.has('searched')")
