@@ -19,8 +19,6 @@ def slow(n: int = 0):
     calls.append(n)
     return go.Figure(layout={"meta": {"reading": f"{n} of {calls}"}})
 """
-# A line that makes a notebook do without the npm files, as where they have not been installed.
-NO_NPM = "from lora_edu.explore import assets\nassets.npm_file = lambda *path: None\n"
 EXPLORERS = {
     "step-zero": "explore(step_zero, r=[1, 2, 4, 8, 16, 32, 64], alpha=[1, 4, 16, 64],"
                  " start=STARTS, optimiser=['SGD', 'Momentum', 'Adam'])",

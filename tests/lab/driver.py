@@ -25,7 +25,6 @@ QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.t
          # servers in several processes start kernels at once, which over TCP may choose one port
          "--KernelManager.transport=ipc"]
 REPOSITORY = Path(__file__).parents[2]
-OURS = REPOSITORY / ".jupyter"  # the settings of python -m book.lab
 CELLS = "[...jupyterapp.shell.currentWidget.content.model.cells]"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NEWS = "@jupyterlab/apputils-extension:announcements"
@@ -158,11 +157,6 @@ class Lab:
         """Stop the kernel and close the tab."""
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         self.page.close()
-
-    def code(self) -> str:
-        """The source of the notebook's code cells, joined."""
-        return self.page.evaluate(CELLS + ".filter(c => c.type === 'code')"
-                                  ".map(c => c.sharedModel.source).join('\\n')")
 
     def cell_errors(self) -> list[str]:
         """What cells have raised, and the cells that have not run."""

@@ -1,16 +1,12 @@
 """What the browser receives when a notebook with three explorers is run for the first time."""
 
-import pytest
-
-from tests.lab.cells import EXPLORERS, NO_NPM, SETUP
+from tests.lab.cells import EXPLORERS, SETUP
 from tests.lab.driver import Lab, write_notebook
 
 
-@pytest.mark.parametrize("before, allowed", [
-    pytest.param("", 1_000_000, id="slim"), pytest.param(NO_NPM, 2_000_000, id="plotly.py's own")])
-def test_three_explorers_send_little(cold_context, server, before, allowed):
+def test_three_explorers_send_little(cold_context, server):
     """JupyterLab's own scripts count too, so nothing of ours may make it fetch its MathJax."""
-    cells = [before + SETUP, *(EXPLORERS[name] for name in ("step-zero", "saddle", "power"))]
+    cells = [SETUP, *(EXPLORERS[name] for name in ("step-zero", "saddle", "power"))]
     write_notebook(server.folder / "three.ipynb", cells)
     lab = Lab(cold_context, server.port, "three.ipynb")
     lab.page.wait_for_timeout(2000)  # what JupyterLab fetches for itself
@@ -21,4 +17,4 @@ def test_three_explorers_send_little(cold_context, server, before, allowed):
     sent = lab.received - sent
     lab.close()
     assert lab.errors == [] and lab.elsewhere == []
-    assert 400_000 < sent < allowed
+    assert 400_000 < sent < 1_000_000

@@ -1,8 +1,6 @@
 """What the built site holds: its pages, their explorers, and the figures that Python computes.
 
-Imports lora_edu's explorers; no browser, no pytest, so that the benchmarks may use it too.
-
-Pages and explorers are found, never listed: a new one is tested as soon as it is built.
+They are found, never listed. No browser, no pytest, so that the benchmarks may use it too.
 """
 
 from __future__ import annotations
@@ -138,12 +136,8 @@ class Built:
         """Whether it has a first frame, which is drawn where the figure allows it."""
         return not self.data["lack"]
 
-    @property
-    def payload(self) -> str:
-        return self.data["states"]
-
     def packed(self) -> list[dict]:
-        return unpack(self.payload)
+        return unpack(self.data["states"])
 
     def number(self, values: dict) -> int:
         """The number of the state at ``values``."""
@@ -179,11 +173,6 @@ def weights(urls: list[str], base: str) -> dict[str, int]:
     files = {path: HTML / path.lstrip("/") for path in paths}
     return {path: file.stat().st_size if file.suffix == ".woff2"
             else len(gzipped(file, file.stat().st_mtime_ns)) for path, file in files.items()}
-
-
-def named(builts: list[Built]) -> dict:
-    """Arguments for ``pytest.mark.parametrize("built", **…)``."""
-    return {"argvalues": builts, "ids": [built.id for built in builts]}
 
 
 def check_figure(have, want, rtol: float = 1e-5, where: str = "") -> None:

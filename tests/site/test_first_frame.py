@@ -7,9 +7,8 @@ import pytest
 
 from tests.book import sampled
 from tests.site.devices import DEVICES, DRAWING
-from tests.site.pages import EXPLORERS, MOVABLE
+from tests.site.pages import EXPLORERS
 
-SLIDING = next(built for built in MOVABLE if built.is_still and built.controls[0].kind == "slider")
 STILL = [built for built in EXPLORERS if built.is_still]
 
 NEAR = {"words": 3, "grid": 1.1, "marks": 1.1, "areas": 1.6}  # px
@@ -60,16 +59,3 @@ def test_the_first_frame_looks_like_plotlys_drawing(reader, built, device):
     root = here.start(built.name) if built.controls else here.show(built.name)
     here.page.wait_for_timeout(50)
     check_alike(frame, root.evaluate(DRAWING))
-
-
-def test_the_first_frame_follows_the_theme(visit):
-    here = visit(SLIDING.page)
-    seen = []
-    for theme in ("dark", "light"):
-        here.page.emulate_media(color_scheme=theme)
-        here.page.wait_for_function("(name) => document.documentElement.dataset.theme === name",
-                                    arg=theme)
-        seen.append(set(here.page.evaluate("""() => [
-          ...document.querySelectorAll(".explorer-frame .ticks text")].map(
-          (each) => getComputedStyle(each).fill).concat(getComputedStyle(document.body).color)""")))
-    assert len(seen[0]) == len(seen[1]) == 1 and seen[0] != seen[1]

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from tests.site.devices import AS_JSON
-from tests.site.pages import EXPLORERS, check_figure, computed, named
+from tests.site.pages import EXPLORERS, check_figure, computed
 
 
-@pytest.mark.parametrize("built", **named(EXPLORERS))
+@pytest.mark.parametrize("built", EXPLORERS, ids=[built.id for built in EXPLORERS])
 def test_every_state_is_the_functions_figure(reader, built):
     here = reader(built.page)
     root = here.page.locator(f"#explorer-{built.name}")

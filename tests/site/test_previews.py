@@ -47,19 +47,6 @@ def test_a_preview_shows_the_block(visit, by, start, begins):
     assert here.page.locator(OPEN).count() == 0
 
 
-def test_tab_leads_into_it_and_out(visit):
-    here = visit(PAGE)
-    here.page.keyboard.press("Tab")
-    link_to(here, THEOREM).focus()
-    told, inside = preview(here).inner_text(), 0
-    while here.page.keyboard.press("Tab") or here.page.evaluate(
-            f"!!document.activeElement.closest('{OPEN}')"):
-        inside += 1
-        assert inside < 20
-    here.page.wait_for_timeout(100)
-    assert inside and told not in here.page.locator(OPEN).all_inner_texts()
-
-
 def test_taps_close_it_or_follow_the_link(visit):
     here = visit(PAGE, "phone")
     link = link_to(here, THEOREM)

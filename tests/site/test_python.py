@@ -17,8 +17,7 @@ from tests.site.pages import EXPLORERS, HTML, all_pages, check_figure
 PAGES = [page for page in all_pages()
          if '<p class="page-python ' in (HTML / page).read_text("utf-8")]
 FIRST, NAME = "book/part1/step-zero.html", "step-zero"
-pytestmark = [pytest.mark.skipif(not PAGES, reason="built without NumPy for browsers"),
-              pytest.mark.usefixtures("many_seconds")]
+pytestmark = pytest.mark.skipif(not PAGES, reason="built without NumPy for browsers")
 # Words of cells that show the last bits of sums, which are taken in another order then.
 LAST_BITS = ("figures.v_curve", "def in_order")
 
@@ -31,14 +30,6 @@ def sources(page: str) -> list[str]:
 
 TASK = next(i for i, source in enumerate(sources(FIRST)) if "W_star = W0 + shift" in source)
 EXERCISE = next(i for i, source in enumerate(sources(FIRST)) if "your answer" in source)
-
-
-@pytest.fixture
-def many_seconds():
-    """The machine may be busy, and WebAssembly is some times slower."""
-    expect.set_options(timeout=120_000)
-    yield
-    expect.set_options(timeout=60_000)
 
 
 def begin(page):

@@ -61,17 +61,8 @@ def test_first_tries_are_counted_and_kept(visit):
     assert here.page.locator(".self-check input:checked").count() == 0
 
 
-def test_without_scripts_the_answers_unfold(visit):
-    here = visit(TEST, java_script_enabled=False)
-    box = here.page.locator(".self-check[data-right]").first
-    assert not any(one.is_visible() for one in box.locator("input, button").all())
-    assert box.locator("label").first.is_visible()
-    assert not box.locator(".self-check-reasons").is_visible()
-    box.locator("summary").click()
-    assert box.locator(".self-check-reasons").is_visible()
-
-
 def test_a_plot_waits_for_the_answers(visit):
+    """Or for the reader who has no patience."""
     here = visit(COVERED)
     root = here.page.locator(f"#explorer-{COVER}")
     for box in here.page.locator(".admonition[class*=covers-] .self-check").all():
@@ -80,14 +71,7 @@ def test_a_plot_waits_for_the_answers(visit):
     assert not root.evaluate(SHUT)
     here.page.reload()
     assert not root.evaluate(SHUT)
-
-
-@pytest.mark.parametrize("act", [
-    lambda root: root.get_by_role("button", name="Show me").click(),
-    lambda root: root.locator("input").first.dispatch_event("input", {"bubbles": True}),
-], ids=["button", "move"])
-def test_or_it_is_shown_at_once(visit, act):
     root = visit(COVERED).page.locator(f"#explorer-{COVER}")
     assert root.evaluate(SHUT)
-    act(root)
+    root.get_by_role("button", name="Show me").click()
     assert not root.evaluate(SHUT)
