@@ -15,20 +15,11 @@ def pytest_xdist_make_scheduler(config, log):
     return LoadFileScheduling(config, log)
 
 
-@pytest.fixture
-def cold_context(browser):
-    """A browser context that has fetched nothing yet."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(90_000)  # the machine may be busy
-    yield context
-    context.close()
-
-
 @pytest.fixture(scope="session")
 def context(browser):
     """A browser context for all tabs: JupyterLab's own scripts are fetched once."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(90_000)
+    context.set_default_timeout(90_000)  # the machine may be busy
     yield context
     context.close()
 

@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
 import nbformat
-import numpy as np
 import plotly.graph_objects as go
 
+from lora_edu.explore.codec import as_lists
 from lora_edu.explore.plain import plain_figure
 
 QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
@@ -190,23 +190,14 @@ class Lab:
         return self.page.locator(f'.explorer[data-name="{name}"]').nth(view)
 
 
-def lists(value):
-    """Arrays as lists, at any depth, so that figures can be compared."""
-    if isinstance(value, dict):
-        return {key: lists(entry) for key, entry in value.items()}
-    if isinstance(value, (list, np.ndarray)):
-        return [lists(entry) for entry in value]
-    return value
-
-
 def agree(root, figure: dict) -> None:
     """The plot and the sentence of an explorer, given as a locator, come to be those of a figure
     within a minute, for the machine may be busy."""
-    expected = lists(plain_figure(go.Figure(figure["data"]))["data"])  # as what is drawn is read
+    expected = as_lists(plain_figure(go.Figure(figure["data"]))["data"])  # as what is drawn is read
     reading = figure["layout"].get("meta", {}).get("reading", "")
     for _ in range(1200):
         drawn = json.loads(root.locator(".explorer-plot").evaluate(DATA))
-        found = lists(plain_figure(go.Figure(drawn))["data"])
+        found = as_lists(plain_figure(go.Figure(drawn))["data"])
         said = root.locator(".explorer-reading").text_content()
         if (found, said) == (expected, reading):
             return

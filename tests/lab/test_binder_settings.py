@@ -17,8 +17,8 @@ def test_a_launch_button_opens_a_chapter_that_runs(context, tmp_path):
         lab = Lab(context, port, CHAPTER)
         lab.run_all()
         assert lab.cell_errors() == []
-        output = lab.show_output(lab.cells_with_widgets()[0])
-        expect(output.locator(".explorer-plot[data-drawn]")).to_have_count(1)
+        view = lab.show_output(lab.cells_with_widgets()[0])
+        expect(view.locator(".explorer-plot[data-drawn]")).to_have_count(1)
         lab.command("docmanager:save")
         lab.command("application:close")
         lab.wait_for_no_kernel()

@@ -23,10 +23,8 @@ shown = [e for e in gc.get_objects() if type(e) is Explorer and e._live]
 print(json.dumps({e.name: figure_json(plain_figure(e.function(**e._live.values()))
                                       if e.controls else e.start()) for e in shown}))
 """
-MOVE = """
-for e in shown:
-    e._live.position = [0 if c.start else len(c.values) - 1 for c in e.controls]
-"""
+MOVE = """for e in shown:
+    e._live.position = [0 if c.start else len(c.values) - 1 for c in e.controls]"""
 
 
 def copy_of(page):

@@ -95,10 +95,6 @@ class Visit:
                                     "&& innerHeight === height", arg=[width, height])
         self.page.evaluate(TWO_FRAMES)
 
-    def touch(self) -> None:
-        """The first thing a reader does: until then a page fetches no plotly."""
-        self.page.mouse.move(2, 2)
-
     def read_through(self, page: str) -> None:
         """Open a page, note how it is at rest, then scroll past every explorer."""
         self.open(page)
@@ -114,8 +110,8 @@ class Visit:
         self.requests_when_read = list(self.requests)
 
     def show(self, name: str):
-        """Touch the page, scroll to an explorer, wait until it is drawn; its element."""
-        self.touch()
+        """Touch the page (before, it fetches no plotly), scroll to an explorer; once it is drawn."""
+        self.page.mouse.move(2, 2)
         root = self.page.locator(f"#explorer-{name}")
         root.locator(".explorer-plot").evaluate(
             "(box) => box.scrollIntoView({ block: 'center', behavior: 'instant' })")

@@ -28,8 +28,6 @@ from tests.book import figure_function
 
 HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" / "html")
 FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
-
-
 # Where the site's own host will serve it: 404.html asks for its files below that path.
 ROOT = urlsplit(os.environ.get("LORA_EDU_SITE", "")).path.rstrip("/")
 

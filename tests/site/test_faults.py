@@ -17,7 +17,7 @@ READING = ".explorer-reading > span"
 LOGIN = "<!doctype html><title>Log in</title>"
 
 
-def line(r=1, points=2, **layout):
+def line(r=1, points=2):
     """A line through r, in words that a first frame knows."""
     axis = {"range": [-4, 40], "zeroline": False}
     y = r + (points > 2) * np.random.default_rng(r).normal(size=points)
@@ -25,7 +25,7 @@ def line(r=1, points=2, **layout):
              "line": {"color": "red"}}
     return {"data": [trace], "layout": {
         "showlegend": False, "margin": {"l": 60, "r": 40, "t": 60, "b": 40}, "xaxis": axis,
-        "yaxis": axis, "meta": {"reading": f"r = {r}"}, **layout}}
+        "yaxis": axis, "meta": {"reading": f"r = {r}"}}}
 
 
 def dots(r=1):
@@ -96,7 +96,7 @@ def test_until_plotly_comes_the_plot_is_loading(troubled):
     """And what the reader has done meanwhile is kept."""
     held = []
     here, root = troubled(answer={"**/plotly*": held.append})
-    here.touch()
+    here.page.mouse.move(2, 2)
     here.page.wait_for_function("() => document.querySelector('.explorer-plot[aria-busy]')")
     assert loading(root) == ["true", "none"]
     root.locator('[data-do="pin"]').click()
@@ -119,7 +119,7 @@ def test_until_plotly_comes_the_plot_is_loading(troubled):
 ], ids=["no stream", "cut", "garbled", "no base64"])
 def test_unreadable_positions_leave_the_first(troubled, damage, script, why):
     here, root = troubled(damage, script=script)
-    here.touch()
+    here.page.mouse.move(2, 2)
     said = failure(root)
     assert "This plot cannot move: " in said and why in said and "What you see" in said
     assert root.locator(".explorer-frame").is_visible()

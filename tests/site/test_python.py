@@ -184,11 +184,9 @@ def test_changes_survive_a_reload(visit):
     assert cell(page, TASK + 1).locator(".cm-content").inner_text() == "mine = 1"
     with page.expect_download() as download:
         page.get_by_role("button", name="Download notebook").click()
-    assert download.value.suggested_filename == "step-zero.ipynb"
     code = [c for c in json.loads(download.value.path().read_text())["cells"]
             if c["cell_type"] == "code"]
-    mine = code[TASK + 2]  # the first cell of a notebook installs what is missing
-    assert "".join(mine["source"]) == "mine = 1" and mine["outputs"] == []
+    assert "".join(code[TASK + 2]["source"]) == "mine = 1"  # after the cell that installs
 
 
 def test_own_values_are_computed(visit):

@@ -71,7 +71,7 @@ def test_plotly_comes_at_the_first_touch(opened, touch):
 
 def test_plotly_waits_until_an_explorer_is_near(opened):
     here = opened("<p style='height: 3000px'></p>" + explore(crowded, bad=bool).html())
-    here.touch()
+    here.page.mouse.move(2, 2)
     here.page.wait_for_timeout(300)
     assert about_plotly(here.requests) == []
     with here.page.expect_request("**/plotly*"):
