@@ -10,14 +10,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.conftest import page_of
-from tests.site.devices import (
-    AS_JSON,
-    COUNT_SHIFTS,
-    DEVICES,
-    DRAWING,
-    ELSEWHERE,
-    TWO_FRAMES,
-)
+from tests.site.devices import AS_JSON, COUNT_SHIFTS, DEVICES, DRAWING, ELSEWHERE, TWO_FRAMES
 from tests.site.pages import EXPLORERS, HTML, bare_page, served
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
@@ -110,7 +103,7 @@ class Visit:
         self.requests_when_read = list(self.requests)
 
     def show(self, name: str):
-        """Touch the page (before, it fetches no plotly), scroll to an explorer; once it is drawn."""
+        """Touch the page, scroll to an explorer, wait until it is drawn; its element."""
         self.page.mouse.move(2, 2)
         root = self.page.locator(f"#explorer-{name}")
         root.locator(".explorer-plot").evaluate(

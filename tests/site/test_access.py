@@ -18,8 +18,8 @@ def test_axe_finds_nothing(reader, page):
     here = reader(page)
     here.page.add_script_tag(path=npm_file("axe-core/axe.min.js"))
     here.page.add_style_tag(content="* { transition: none !important }")  # colours half-way
-    for theme, forced, rules in (("light", "none", None), ("light", "active", "color-contrast"),
-                                 ("dark", "none", "color-contrast")):
+    for theme, forced, rules in (("dark", "none", "color-contrast"),
+                                 ("light", "active", "color-contrast"), ("light", "none", None)):
         here.page.evaluate("(name) => { document.documentElement.dataset.theme = name; }", theme)
         here.page.emulate_media(forced_colors=forced)
         here.page.evaluate(TWO_FRAMES)
