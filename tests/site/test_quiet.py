@@ -129,7 +129,8 @@ FAULTS = r"""async (root) => {
                     top: box.top + dy, bottom: box.bottom - dy };
       if (ink.left < edges.left - 0.5 || ink.right > edges.right + 0.5
           || ink.top < edges.top - 0.5 || ink.bottom > edges.bottom + 0.5) all.push(["cut", words]);
-      for (const other of words.length > 1 || /\d/.test(words) ? seen : []) {
+      for (const other of seen) {
+        if ([words, other.words].every((each) => /^\D$/.test(each))) continue;
         const across = Math.min(ink.right, other.right) - Math.max(ink.left, other.left) + 2;
         const down = Math.min(ink.bottom, other.bottom) - Math.max(ink.top, other.top);
         if (Math.min(across, down) > 0.5) all.push(["over", words, other.words]);
