@@ -116,11 +116,11 @@ def test_a_link_moves_the_explorer_in_place(lab):
     check(lab, "step-zero", r=64, start="both zero")
     expect(lab.explorer("step-zero").locator("output")).to_have_text(["64", "16"])
     expect(lab.explorer("step-zero").locator(".explorer-plot")).to_be_in_viewport()
+    assert lab.page.url == address
     for _ in range(2):
         lab.page.get_by_role("link", name="later").click()
     expect(lab.page.locator(".explorer-unrun")).to_have_text(
         "(this plot has not run yet: Run ▸ Run All Cells)")
-    assert lab.page.url == address
 
 
 def test_after_a_restart_a_view_says_what_to_do(lab):
