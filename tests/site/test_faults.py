@@ -35,12 +35,9 @@ def dots(r=1):
 
 @pytest.fixture
 def troubled(opened):
-    """``troubled(damage, figure, …)`` → (Visit, root) of a page with one explorer.
-
-    damage: of its HTML.
-    """
-    def start(damage=lambda html: html, figure=line, script="", **options):
-        html = damage(explore(figure, name="line", r=[1, 2, 3]).html())
+    """``troubled(damage, …)`` → (Visit, root) of a page with one explorer, its HTML damaged."""
+    def start(damage=lambda html: html, script="", **options):
+        html = damage(explore(line, r=[1, 2, 3]).html())
         here = opened(html, script=UNHANDLED + script, **options)
         return here, here.page.locator("#explorer-line")
 
