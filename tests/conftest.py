@@ -29,7 +29,7 @@ def browser():
 
     from tests.browser import launch
 
-    expect.set_options(timeout=60_000)  # the machine may be busy
+    expect.set_options(timeout=120_000)  # ms: the machine may be busy, and WebAssembly slow
     with sync_playwright() as playwright:
         chromium = launch(playwright)
         yield chromium

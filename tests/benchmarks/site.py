@@ -148,7 +148,7 @@ def report(browser, address, built) -> None:
     states = len(built.packed())
     moved, stepped, first = zip(*(measure(browser, address, built, slower) for slower in (1, 4)),
                                 strict=True)
-    print(ROW.format(built.id, states, f"{len(built.payload) / 1000:.0f} kB",
+    print(ROW.format(built.id, states, f"{len(built.data['states']) / 1000:.0f} kB",
                      *map(said, moved + stepped), *(f"{ms / 1000:.2f} s" for ms in first)),
           flush=True)
 

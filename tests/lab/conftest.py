@@ -1,14 +1,13 @@
 """One JupyterLab for all the tests; a Chromium that can ask nobody else."""
 
-from contextlib import contextmanager
+import shutil
 from types import SimpleNamespace
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from book.lab import update
-from tests.lab.cells import CELLS, VIEWS
-from tests.lab.driver import NO_PORTS, Lab, jupyterlab, write_notebook
+from tests.book import REPOSITORY
+from tests.lab.driver import jupyterlab
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -16,9 +15,9 @@ def pytest_xdist_make_scheduler(config, log):
     return LoadFileScheduling(config, log)
 
 
-@contextmanager
-def new_context(browser):
-    """A browser context with an empty cache, which is closed in the end."""
+@pytest.fixture(scope="session")
+def context(browser):
+    """A browser context for all tabs: JupyterLab's own scripts are fetched once."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(90_000)  # the machine may be busy
     yield context
@@ -26,42 +25,11 @@ def new_context(browser):
 
 
 @pytest.fixture(scope="session")
-def context(browser):
-    """A browser context for all tabs: JupyterLab's own scripts are fetched once."""
-    with new_context(browser) as context:
-        yield context
-
-
-@pytest.fixture
-def cold_context(browser):
-    """A browser context that has fetched nothing yet."""
-    with new_context(browser) as context:
-        yield context
-
-
-@pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """JupyterLab as `make lab` starts it: its port, and its folder, which holds the copies of the
-    chapters and nothing else of the book: they must run alone."""
+    """A copy of the book, opened by its own command: the server's port and folder."""
     folder = tmp_path_factory.mktemp("lab")
-    update(folder / "notebooks")
-    with jupyterlab(folder, options=[NO_PORTS]) as port:
+    for part in ("book", ".jupyter"):
+        shutil.copytree(REPOSITORY / part, folder / part)
+    shutil.copy(REPOSITORY / "_toc.yml", folder)
+    with jupyterlab(folder, config=folder / "none", module="book.lab") as port:
         yield SimpleNamespace(port=port, folder=folder)
-
-
-@pytest.fixture(scope="module")
-def open_tab(context, server):
-    """Opens a tab with the notebook of CELLS; ``script`` runs before the page's own."""
-    write_notebook(server.folder / "explorers.ipynb", CELLS)
-    return lambda script="": Lab(context, server.port, "explorers.ipynb", script)
-
-
-@pytest.fixture(scope="module")
-def lab(open_tab):
-    """The tab in which all cells have been run once."""
-    lab = open_tab()
-    lab.run()
-    lab.page.wait_for_function(
-        "n => document.querySelectorAll('.explorer-plot[data-drawn]').length === n", arg=VIEWS)
-    yield lab
-    lab.close()

@@ -15,13 +15,16 @@ from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
 import nbformat
+import plotly.graph_objects as go
+
+from lora_edu.explore.codec import as_lists
+from lora_edu.explore.plain import plain_figure
 
 QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
-         "--ServerApp.password=", "--LabApp.expose_app_in_browser=True"]
-# Servers in several processes start kernels at once, which over TCP now and then choose one port.
-NO_PORTS = "--KernelManager.transport=ipc"
+         "--ServerApp.password=", "--LabApp.expose_app_in_browser=True",
+         # servers in several processes start kernels at once, which over TCP may choose one port
+         "--KernelManager.transport=ipc"]
 REPOSITORY = Path(__file__).parents[2]
-OURS = REPOSITORY / ".jupyter"  # the settings of python -m book.lab
 CELLS = "[...jupyterapp.shell.currentWidget.content.model.cells]"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NEWS = "@jupyterlab/apputils-extension:announcements"
@@ -30,67 +33,47 @@ DATA = """box => JSON.stringify(box.data || [], (key, value) => key.startsWith("
           : ArrayBuffer.isView(value) ? [...value] : value)"""
 
 
-def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
-def jupyterlab(folder, config=OURS, options=(), module="jupyterlab",
-               python=sys.executable):
+def jupyterlab(folder, config, options=(), module="jupyterlab"):
     """A JupyterLab server over ``folder``; yields its port, stops it and its kernels after.
 
-    config: where its settings lie, if not where the book has them. options: more arguments.
-    module: what starts it. python: in which environment.
+    config: where its settings lie. options: more arguments. module: what starts it.
     """
-    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     own = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA")}
     settings = folder / ".CONFIG" / "labconfig" / "page_config.json"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"disabledExtensions": {NEWS: True}}))
     with open(folder / ".log", "wb") as log, TemporaryDirectory(prefix="lab") as runtime:
         server = subprocess.Popen(
-            [python, "-m", module, *QUIET, *options, f"--port={port}"], cwd=folder,
+            [sys.executable, "-m", module, *QUIET, *options, f"--port={port}"], cwd=folder,
             env={**os.environ, **own, "JUPYTER_RUNTIME_DIR": runtime,
                  "IPYTHONDIR": f"{folder}/.ipython", "JUPYTER_CONFIG_PATH": str(config),
                  "NODE_PATH": str(REPOSITORY / "node_modules")},
             stdout=log, stderr=subprocess.STDOUT)
         try:
-            _wait_for(server, port, folder / ".log")
+            end = time.monotonic() + 180  # the machine may be busy
+            while not answers(port):
+                assert server.poll() is None and time.monotonic() < end, log.name
+                time.sleep(0.1)
             yield port
-        finally:
-            _stop(server)
+        finally:  # now and then its process waits for ever for an idle thread of anyio
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
 
 
-def _stop(server) -> None:
-    """Ask the server to end, and end it when it has not after a while: now and then its process
-    waits for ever for an idle worker thread of anyio, with its kernels and its loop long gone."""
-    server.terminate()
+def answers(port: int) -> bool:
+    """Whether a server listens."""
     try:
-        server.wait(10)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-def _wait_for(server, port: int, log) -> None:
-    end = time.monotonic() + 180  # the machine may be busy
-    while time.monotonic() < end:
-        assert server.poll() is None, log.read_text()
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/api", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise TimeoutError(log.read_text())
-
-
-def kernels(port: int) -> list[dict]:
-    """The kernels that the server runs."""
-    with urlopen(f"http://127.0.0.1:{port}/api/kernels") as answer:
-        return json.load(answer)
+        urlopen(f"http://127.0.0.1:{port}/api", timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def write_notebook(file, cells: list[str]) -> None:
@@ -104,13 +87,11 @@ def write_notebook(file, cells: list[str]) -> None:
 class Lab:
     """One browser tab with the notebook: what it received and complained of, and its views."""
 
-    def __init__(self, context, port: int, notebook: str, script: str = ""):
-        """script: runs before the page's own."""
+    def __init__(self, context, port: int, notebook: str):
         self.page, self.received, self.errors, self.elsewhere = context.new_page(), 0, [], []
         self.port = port
-        self.page.add_init_script(script)
-        self.page.on("console", lambda message: message.type == "error"
-                     and self._complained(message.text))
+        self.page.on("console", lambda message: message.type == "error" and message.text
+                     and self.errors.append(message.text))
         self.page.on("pageerror", lambda error: self.errors.append(error.stack))
         self.page.on("request", lambda request: self._asked(request.url))
         self.page.on("websocket", self._listen)
@@ -120,25 +101,11 @@ class Lab:
         self.page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook}?reset")
         self.ready()
 
-    def turn_to(self, notebook: str) -> None:
-        """Put away the notebook, unsaved, and open another in the same tab."""
-        self.page.evaluate("""async path => {
-            const open = jupyterapp.shell.currentWidget;
-            await open.sessionContext.shutdown();
-            open.context.model.dirty = false;
-            open.close();
-            await jupyterapp.commands.execute("docmanager:open", { path }); }""", notebook)
-        self.errors.clear()
-        self.ready()
-
     def ready(self) -> None:
         """Wait for the notebook and its kernel."""
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.page.wait_for_function(
             "jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
-
-    def _complained(self, text: str) -> None:
-        self.errors += text.splitlines()
 
     def _asked(self, url: str) -> None:
         if ELSEWHERE.match(url):
@@ -152,62 +119,44 @@ class Lab:
         self.received += size
 
     def command(self, name: str) -> None:
-        """Carry out one of JupyterLab's commands, to its end."""
-        self._begin(name)
-        self._end()
-
-    def _begin(self, name: str) -> None:
+        """Carry out one of JupyterLab's commands, for at most five minutes; one that asks something
+        fails with its question."""
         self.page.evaluate("""name => { window.ended = "";
             jupyterapp.commands.execute(name).then(() => { window.ended = "well"; },
                                                    error => { window.ended = String(error); });
             }""", name)
-
-    def _end(self) -> None:
-        """Wait at most five minutes; a command that asks something fails with its question."""
         ended = self.page.wait_for_function(
             "window.ended || document.querySelector('.jp-Dialog')?.innerText", timeout=300_000)
         assert ended.json_value() == "well"
 
-    def run(self, cell: int | None = None) -> None:
-        """Run one cell, or all of them."""
-        if cell is None:
-            return self.command("notebook:run-all-cells")
+    def run_all(self) -> None:
+        """Run all cells."""
+        self.command("notebook:run-all-cells")
+
+    def run(self, cell: int) -> None:
+        """Run one cell."""
         self.page.evaluate(
             "i => { jupyterapp.shell.currentWidget.content.activeCellIndex = i }", cell)
         self.command("notebook:run-cell")
 
+    def wait_for_drawn(self, count: int) -> None:
+        """Wait until so many plots are drawn."""
+        self.page.wait_for_function(
+            "n => document.querySelectorAll('.explorer-plot[data-drawn]').length === n", arg=count)
+
     def wait_for_no_kernel(self) -> None:
         """Wait until the server runs no kernel, for at most a minute."""
         for _ in range(600):
-            if not kernels(self.port):
-                return
+            with urlopen(f"http://127.0.0.1:{self.port}/api/kernels") as answer:
+                if not (running := json.load(answer)):
+                    return
             self.page.wait_for_timeout(100)
-        raise AssertionError(f"still there: {kernels(self.port)}")
+        raise AssertionError(f"still there: {running}")
 
     def close(self) -> None:
         """Stop the kernel and close the tab."""
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         self.page.close()
-
-    def restart_and_run_all(self) -> None:
-        """JupyterLab's own command, its question answered; does not wait for the cells."""
-        self._begin("notebook:restart-run-all")
-        self.page.locator(".jp-Dialog .jp-mod-accept").click()
-        self.page.locator(".jp-Dialog").wait_for(state="detached")
-
-    def wait_for_run(self) -> None:
-        """Wait until all cells have run, for at most five minutes."""
-        self._end()
-
-    def path(self) -> str:
-        """The file that is open as a notebook."""
-        assert self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)").count() == 1
-        return self.page.evaluate("jupyterapp.shell.currentWidget.context.path")
-
-    def code(self) -> str:
-        """The source of the notebook's code cells, joined."""
-        return self.page.evaluate(CELLS + ".filter(c => c.type === 'code')"
-                                  ".map(c => c.sharedModel.source).join('\\n')")
 
     def cell_errors(self) -> list[str]:
         """What cells have raised, and the cells that have not run."""
@@ -236,27 +185,21 @@ class Lab:
             await future.done;
             return said.join(""); }""", code)
 
-    def interrupt(self) -> None:
-        """Interrupt the kernel."""
-        self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-                           ".interrupt()")
-
-    def restart(self) -> None:
-        """Restart the kernel."""
-        self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
-
     def explorer(self, name: str, view: int = 0):
         """The explorer of that name, as a Playwright locator."""
         return self.page.locator(f'.explorer[data-name="{name}"]').nth(view)
 
-    def control(self, name: str, number: int, view: int = 0):
-        """One of an explorer's controls, as a locator."""
-        return self.explorer(name, view).locator("[data-control]").nth(number)
 
-    def plotted(self, name: str, view: int = 0) -> list[dict]:
-        """The traces that plotly has drawn for the explorer of that name."""
-        return self.traces(self.explorer(name, view).locator(".explorer-plot"))
-
-    def traces(self, plot) -> list[dict]:
-        """The traces that plotly has drawn in a box, given as a locator."""
-        return json.loads(plot.evaluate(DATA))
+def agree(root, figure: dict) -> None:
+    """The plot and the sentence of an explorer, given as a locator, come to be those of a figure
+    within a minute, for the machine may be busy."""
+    expected = as_lists(plain_figure(go.Figure(figure["data"]))["data"])  # as what is drawn is read
+    reading = figure["layout"].get("meta", {}).get("reading", "")
+    for _ in range(1200):
+        drawn = json.loads(root.locator(".explorer-plot").evaluate(DATA))
+        found = as_lists(plain_figure(go.Figure(drawn))["data"])
+        said = root.locator(".explorer-reading").text_content()
+        if (found, said) == (expected, reading):
+            return
+        time.sleep(0.05)
+    assert (found, said) == (expected, reading)

@@ -1,32 +1,20 @@
 """What the browser receives when a notebook with three explorers is run for the first time."""
 
-import pytest
-
-from lora_edu.explore import assets
-from tests.lab.cells import EXPLORERS, NO_NPM, SETUP
+from tests.lab.cells import EXPLORERS, SETUP
 from tests.lab.driver import Lab, write_notebook
 
-SLIM = assets.npm_file(assets.NPM_FILES["cartesian"])
 
-
-@pytest.mark.parametrize("before, allowed", [
-    pytest.param("", 1_000_000, id="slim", marks=pytest.mark.skipif(not SLIM, reason="npm ci")),
-    pytest.param(NO_NPM, 2_000_000, id="plotly.py's own"),
-])
-def test_three_explorers_send_at_most_2_MB_with_either_plotly(
-        cold_context, server, before, allowed):
+def test_three_explorers_send_little(browser, server):
     """JupyterLab's own scripts count too, so nothing of ours may make it fetch its MathJax."""
-    names = ["step-zero", "saddle", "again"]
-    notebook = f"three-{allowed}.ipynb"
-    write_notebook(server.folder / notebook, [before + SETUP, *(EXPLORERS[n] for n in names)])
-    lab = Lab(cold_context, server.port, notebook)
-    lab.page.wait_for_timeout(2000)  # what JupyterLab fetches for itself
-    sent = lab.received
-    lab.run()
-    lab.page.wait_for_function(
-        "n => document.querySelectorAll('.explorer-plot[data-drawn]').length === n", arg=3)
-    lab.page.wait_for_timeout(500)
-    sent = lab.received - sent
-    lab.close()
-    assert lab.errors == [] and lab.elsewhere == []
-    assert 400_000 < sent < allowed
+    cells = [SETUP, *(EXPLORERS[name] for name in ("step-zero", "saddle", "power"))]
+    write_notebook(server.folder / "three.ipynb", cells)
+    with browser.new_context() as context:  # which has fetched nothing yet
+        lab = Lab(context, server.port, "three.ipynb")
+        lab.page.wait_for_timeout(2000)  # what JupyterLab fetches for itself
+        before = lab.received
+        lab.run_all()
+        lab.wait_for_drawn(3)
+        lab.page.wait_for_timeout(500)
+        assert 400_000 < lab.received - before < 1_000_000
+        lab.close()
+        assert lab.errors == [] and lab.elsewhere == []

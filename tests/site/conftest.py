@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.conftest import page_of
-from tests.site.devices import (
-    AS_JSON,
-    COUNT_SHIFTS,
-    DEVICES,
-    DRAWING,
-    ELSEWHERE,
-    NEAREST,
-    PAINTED,
-    TWO_FRAMES,
-)
+from tests.site.devices import AS_JSON, COUNT_SHIFTS, DEVICES, DRAWING, ELSEWHERE, TWO_FRAMES
 from tests.site.pages import EXPLORERS, HTML, bare_page, served
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
@@ -58,12 +48,13 @@ def site():
 
 
 class Visit:
-    """A reader at a page of the site, and what went wrong meanwhile."""
+    """A reader at a page of the site, and what went wrong meanwhile.
+
+    script: runs before the page's own. answer: pattern → what is done with such a request.
+    """
 
     def __init__(self, browser, base: str, device: str, script: str = "",
                  answer: dict | None = None, **options):
-        """script: runs before the page's own. answer: pattern → what is done with such a request,
-        until unrouted."""
         self.base, self.problems, self.requests = base, [], []
         self.context = browser.new_context(**DEVICES[device] | options)
         self.context.add_init_script(script)
@@ -97,16 +88,11 @@ class Visit:
                                     "&& innerHeight === height", arg=[width, height])
         self.page.evaluate(TWO_FRAMES)
 
-    def touch(self) -> None:
-        """The first thing a reader does: until then a page fetches no plotly."""
-        self.page.mouse.move(2, 2)
-
     def read_through(self, page: str) -> None:
         """Open a page, note how it is at rest, then scroll past every explorer."""
         self.open(page)
         self.page.wait_for_load_state("networkidle")
         self.requests_at_rest = list(self.requests)
-        self.nearest_at_rest = self.page.evaluate(NEAREST)
         names = [built.name for built in EXPLORERS if built.page == page]
         self.first_frames = {name: self.page.locator(f"#explorer-{name}").evaluate(DRAWING)
                              for name in names}
@@ -118,7 +104,7 @@ class Visit:
 
     def show(self, name: str):
         """Touch the page, scroll to an explorer, wait until it is drawn; its element."""
-        self.touch()
+        self.page.mouse.move(2, 2)
         root = self.page.locator(f"#explorer-{name}")
         root.locator(".explorer-plot").evaluate(
             "(box) => box.scrollIntoView({ block: 'center', behavior: 'instant' })")
@@ -144,18 +130,16 @@ class Visit:
           return ({AS_JSON})([data, ranges, said]);
         }}"""), parse_int=float)
 
-    def looks(self, root) -> list[str]:
-        """What plotly has painted, a line an element, in no order."""
+    def looks(self, root, anew: bool = False) -> bytes:
+        """A picture of a plot; anew: when plotly has forgotten it and drawn from nothing what it
+        holds."""
+        if anew:
+            root.evaluate("""(root) => {
+              const box = root.querySelector(".explorer-plot"), { data, layout, _context } = box;
+              return Plotly.newPlot(box, data, layout, { ..._context });
+            }""")
         self.page.evaluate(TWO_FRAMES)
-        return root.evaluate(PAINTED)
-
-    def looks_drawn_anew(self, root) -> list[str]:
-        """The same, when plotly has forgotten the plot and drawn from nothing what it holds."""
-        root.evaluate("""(root) => {
-          const box = root.querySelector(".explorer-plot"), { data, layout, _context } = box;
-          return Plotly.newPlot(box, data, layout, { ..._context });
-        }""")
-        return self.looks(root)
+        return root.locator(".explorer-plot").screenshot()
 
 
 @pytest.fixture
@@ -174,21 +158,27 @@ def visit(browser, site):
     assert [problem for each in visits for problem in each.problems] == []
 
 
-@pytest.fixture
-def opened(tmp_path, visit):
-    """``opened(html, …)`` → a Visit, as visit gives it, of a page that holds this alone, served
-    anew."""
-    with ExitStack() as servers:
-        def start(html: str, **options) -> Visit:
-            bare_page(tmp_path, "page.html", html)
-            return visit("page.html", base=servers.enter_context(served(tmp_path)), **options)
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """(A folder, its address), for pages that a test makes."""
+    path = tmp_path_factory.mktemp("made")
+    with served(path) as address:
+        yield path, address
 
-        yield start
+
+@pytest.fixture
+def opened(folder, visit):
+    """``opened(html, …)`` → a Visit, as visit gives it, of a page that holds this alone."""
+    def start(html: str, **options):
+        bare_page(folder[0], "page.html", html)
+        return visit("page.html", base=folder[1], **options)
+
+    return start
 
 
 @pytest.fixture(scope="session")
 def left_open():
-    """What ``reader`` was asked last, and the Visit it gave."""
+    """What ``reader`` was asked last → the Visit it gave."""
     kept = {}
     yield kept
     for here in kept.values():
@@ -198,16 +188,13 @@ def left_open():
 @pytest.fixture
 def reader(browser, site, left_open):
     """``reader(page, device)`` → a Visit that has read through the page; tests share it."""
-    asked = []
-
     def again(page: str, device: str = "desk") -> Visit:
-        asked.append((page, device))
-        if asked[-1] not in left_open:
+        if (page, device) not in left_open:
             for key in list(left_open):
                 left_open.pop(key).context.close()
-            left_open[asked[-1]] = Visit(browser, site, device)
-            left_open[asked[-1]].read_through(page)
-        return left_open[asked[-1]]
+            left_open[page, device] = Visit(browser, site, device)
+            left_open[page, device].read_through(page)
+        return left_open[page, device]
 
     yield again
     problems = [problem for here in left_open.values() for problem in here.problems]

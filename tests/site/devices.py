@@ -23,8 +23,6 @@ new PerformanceObserver((list) => {
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
-NEAREST = """() => Math.min(1e9, ...[...document.querySelectorAll(".explorer")].map(
-  (root) => root.getBoundingClientRect().top - innerHeight))"""
 # What an explorer shows, by kind: [look, places in px from the corner of its plot]. Of the first
 # frame while it is there, else of plotly's drawing.
 DRAWING = r"""(root) => {
@@ -97,22 +95,6 @@ DRAWING = r"""(root) => {
       return [x - corner.x, y - corner.y, right - corner.x, bottom - corner.y];
     }),
   };
-}"""
-# All that plotly has painted in an explorer, a line an element: where (to .01 px), how, and what it
-# says.
-PAINTED = r"""(root) => {
-  const box = root.querySelector(".explorer-plot"), corner = box.getBoundingClientRect();
-  const how = ["fill", "fillOpacity", "stroke", "strokeOpacity", "strokeWidth", "strokeDasharray",
-               "opacity", "fontSize", "visibility"];
-  return [...box.querySelectorAll(".main-svg :is(path, text, rect, circle, line, image)")].filter(
-    (each) => each.getClientRects().length && !each.closest("defs")).map((each) => {
-    const style = getComputedStyle(each), { x, y, right, bottom } = each.getBoundingClientRect();
-    const places = [x - corner.x, y - corner.y, right - corner.x, bottom - corner.y];
-    const drawn = (name) => (name !== "stroke" || parseFloat(style.strokeWidth) ? style[name] : "");
-    const shape = each.getAttribute("d")?.replace(/\d+\.\d+/g, (px) => (+px).toFixed(2));
-    return [each.tagName, each.textContent, ...how.map(drawn), shape,
-            ...places.map((px) => px.toFixed(2))].join(" ");
-  }).sort();
 }"""
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 AS_JSON = """(figure) => JSON.stringify(figure, (key, value) =>

@@ -1,8 +1,6 @@
 """What the built site holds: its pages, their explorers, and the figures that Python computes.
 
-Imports lora_edu's explorers; no browser, no pytest, so that the benchmarks may use it too.
-
-Pages and explorers are found, never listed: a new one is tested as soon as it is built.
+They are found, never listed. No browser, no pytest, so that the benchmarks may use it too.
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ from tests.unpack import unpack
 HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" / "html")
 FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
 STATES = re.compile(r' data-src="(explorers/\w+\.js)"></script>')
-
 
 # Where the site's own host will serve it: 404.html asks for its files below that path.
 ROOT = urlsplit(os.environ.get("LORA_EDU_SITE", "")).path.rstrip("/")
@@ -139,12 +136,8 @@ class Built:
         """Whether it has a first frame, which is drawn where the figure allows it."""
         return not self.data["lack"]
 
-    @property
-    def payload(self) -> str:
-        return self.data["states"]
-
     def packed(self) -> list[dict]:
-        return unpack(self.payload)
+        return unpack(self.data["states"])
 
     def number(self, values: dict) -> int:
         """The number of the state at ``values``."""
@@ -190,11 +183,6 @@ def weights(urls: list[str], base: str) -> dict[str, int]:
             else len(gzipped(file, file.stat().st_mtime_ns)) for path, file in files.items()}
 
 
-def named(builts: list[Built]) -> dict:
-    """Arguments for ``pytest.mark.parametrize("built", **…)``."""
-    return {"argvalues": builts, "ids": [built.id for built in builts]}
-
-
 def check_figure(have, want, rtol: float = 1e-5, where: str = "") -> None:
     """``have`` from the page against ``want`` from Python: zeros exact, numbers to ``rtol``.
 
@@ -214,12 +202,3 @@ def check_figure(have, want, rtol: float = 1e-5, where: str = "") -> None:
         assert abs(have - want) <= rtol * abs(want), (where, have, want)
     else:
         assert (have, isinstance(have, bool)) == (want, isinstance(want, bool)), where
-
-
-def same_points(one, other) -> bool:
-    """Whether two traces have the same curve."""
-    try:
-        check_figure(*([trace[side] for side in "xy" if side in other] for trace in (one, other)))
-    except (AssertionError, ValueError, KeyError):
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Each chapter's page offers its executed notebook, and nothing on a page leads nowhere."""
+"""Each chapter's page offers its executed notebook; nothing leads nowhere; 404.html leads back."""
 
 import re
 from zipfile import ZipFile
@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from book._extensions.notebooks.download import INVITES, READS_REPOSITORY
 from book._extensions.notebooks.wheel import wheel_name
 from tests.book import NOTEBOOKS, REPOSITORY, code
-from tests.site.pages import EXPLORERS, HTML, all_pages
+from tests.site.pages import EXPLORERS, HTML, all_pages, served
 
 BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()
          and READS_REPOSITORY not in code(page)]
@@ -25,7 +25,7 @@ def offered(page):
 
 
 @pytest.mark.parametrize("page", BUILT)
-def test_a_chapter_offers_its_executed_notebook(page):
+def test_a_chapter_offers_its_notebook(page):
     made = offered(page)
     nbformat.validate(made)
     first, *cells = [cell for cell in made.cells if cell.cell_type == "code"]
@@ -44,12 +44,6 @@ def test_a_chapter_offers_its_executed_notebook(page):
     assert sum(map(html.count, INVITES.values())) == explorers
 
 
-def test_a_page_without_cells_or_about_the_repository_offers_no_notebook():
-    others = [page for page in all_pages() if page.removesuffix(".html") not in BUILT]
-    assert others and [page for page in others
-                       if BUTTON.search((HTML / page).read_text(encoding="utf-8"))] == []
-
-
 def test_a_download_runs_in_an_empty_folder(tmp_path):
     """The cells of all chapters run alone in tests/lab; this is one as it is handed out."""
     made = offered(BUILT[-1])
@@ -66,15 +60,19 @@ def test_zip_files_hold_the_wheel():
 
 
 @pytest.mark.parametrize("page", all_pages())
-def test_every_link_to_a_file_of_the_site_finds_it(page):
+def test_every_link_finds_its_file(page):
     text = (HTML / page).read_text(encoding="utf-8")
     own = re.findall(r'<a\b[^>]*href="((?!\w+:|#|/)[^"]+)"', text)
     files = {(HTML / page).parent / re.split("[?#]", link)[0] for link in own}
     assert [file for file in files if not file.is_file()] == []
 
 
-def test_the_404_page_says_so_and_leads_back(visit):
-    here = visit("404.html")
-    assert here.page.get_by_role("heading", name="No such page").is_visible()
-    here.page.get_by_role("link", name="the book begins here").click()
-    assert here.page.url.endswith("/book/index.html")
+def test_404_leads_into_the_book(visit):
+    """Wherever the book lies, also where the build did not know."""
+    lost = {"**/gone.html": lambda route: route.fulfill(path=HTML / "404.html", status=404)}
+    with served(HTML.parent) as address:
+        here = visit(f"{HTML.name}/book/part1/gone.html", base=address, answer=lost)
+        here.page.get_by_role("heading", name="No such page").wait_for()
+        here.page.get_by_role("link", name="the book begins here").click()
+        here.page.wait_for_url(f"{address}{HTML.name}/book/index.html")
+        here.expect("console: Failed to load resource: the server responded with a status of 404")
