@@ -10,7 +10,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.conftest import page_of
-from tests.site.devices import AS_JSON, COUNT_SHIFTS, DEVICES, DRAWING, ELSEWHERE, TWO_FRAMES
+from tests.site import devices
 from tests.site.pages import EXPLORERS, HTML, bare_page, served
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
@@ -56,10 +56,10 @@ class Visit:
     def __init__(self, browser, base: str, device: str, script: str = "",
                  answer: dict | None = None, **options):
         self.base, self.problems, self.requests = base, [], []
-        self.context = browser.new_context(**DEVICES[device] | options)
+        self.context = browser.new_context(**devices.DEVICES[device] | options)
         self.context.add_init_script(script)
         self.context.on("request", self._request)
-        self.context.add_init_script(COUNT_SHIFTS)
+        self.context.add_init_script(devices.COUNT_SHIFTS)
         self.page = self.context.new_page()
         for pattern, respond in (answer or {}).items():
             self.page.route(pattern, respond)
@@ -70,7 +70,7 @@ class Visit:
 
     def _request(self, request) -> None:
         self.requests.append(request.url)
-        if ELSEWHERE.match(request.url):
+        if devices.ELSEWHERE.match(request.url):
             self.problems.append(f"asked for {request.url}")
 
     def expect(self, pattern: str) -> None:
@@ -86,7 +86,7 @@ class Visit:
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.wait_for_function("([width, height]) => innerWidth === width "
                                     "&& innerHeight === height", arg=[width, height])
-        self.page.evaluate(TWO_FRAMES)
+        self.page.evaluate(devices.TWO_FRAMES)
 
     def read_through(self, page: str) -> None:
         """Open a page, note how it is at rest, then scroll past every explorer."""
@@ -94,11 +94,11 @@ class Visit:
         self.page.wait_for_load_state("networkidle")
         self.requests_at_rest = list(self.requests)
         names = [built.name for built in EXPLORERS if built.page == page]
-        self.first_frames = {name: self.page.locator(f"#explorer-{name}").evaluate(DRAWING)
+        self.first_frames = {name: self.page.locator(f"#explorer-{name}").evaluate(devices.DRAWING)
                              for name in names}
         for name in names:
             self.show(name)
-        self.page.evaluate(TWO_FRAMES)
+        self.page.evaluate(devices.TWO_FRAMES)
         self.shifts = self.page.evaluate("shifts")
         self.requests_when_read = list(self.requests)
 
@@ -121,25 +121,24 @@ class Visit:
 
     def drawn(self, root) -> tuple[list, dict, str]:
         """(traces that plotly holds, the ranges of its axes, the sentence below the plot)."""
-        self.page.evaluate(TWO_FRAMES)
+        self.page.evaluate(devices.TWO_FRAMES)
         return json.loads(root.evaluate(f"""(root) => {{
           const {{ data, _fullLayout: full }} = root.querySelector(".explorer-plot");
           const axes = Object.keys(full).filter((key) => /^[xy]axis\\d*$/.test(key));
           const ranges = Object.fromEntries(axes.map((axis) => [axis, full[axis].range]));
           const said = root.querySelector(".explorer-reading > span")?.textContent || "";
-          return ({AS_JSON})([data, ranges, said]);
+          return ({devices.AS_JSON})([data, ranges, said]);
         }}"""), parse_int=float)
 
-    def looks(self, root, anew: bool = False) -> bytes:
-        """A picture of a plot; anew: when plotly has forgotten it and drawn from nothing what it
-        holds."""
+    def looks(self, root, anew: bool = False) -> list[str]:
+        """What plotly has painted; anew: from nothing, when it has forgotten the plot."""
         if anew:
             root.evaluate("""(root) => {
               const box = root.querySelector(".explorer-plot"), { data, layout, _context } = box;
               return Plotly.newPlot(box, data, layout, { ..._context });
             }""")
-        self.page.evaluate(TWO_FRAMES)
-        return root.locator(".explorer-plot").screenshot()
+        self.page.evaluate(devices.TWO_FRAMES)
+        return root.evaluate(devices.PAINTED)
 
 
 @pytest.fixture

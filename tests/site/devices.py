@@ -96,6 +96,20 @@ DRAWING = r"""(root) => {
     }),
   };
 }"""
+# All that plotly has painted in an explorer, a line an element: where (to .01 px), how, and what it
+# says.
+PAINTED = r"""(root) => {
+  const corner = root.querySelector(".explorer-plot").getBoundingClientRect();
+  const how = ["fill", "fillOpacity", "stroke", "strokeOpacity", "strokeDasharray", "opacity"];
+  const shapes = root.querySelectorAll(".main-svg :is(path, text, rect, circle, line, image)");
+  return [...shapes].filter(
+    (each) => each.getClientRects().length && !each.closest("defs")).map((each) => {
+    const style = getComputedStyle(each), { x, y, width, height } = each.getBoundingClientRect();
+    const shape = each.getAttribute("d")?.replace(/\d+\.\d+/g, (px) => (+px).toFixed(2));
+    return [each.tagName, each.textContent, ...how.map((name) => style[name]), shape,
+            ...[x - corner.x, y - corner.y, width, height].map((px) => px.toFixed(2))].join(" ");
+  }).sort();
+}"""
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 AS_JSON = """(figure) => JSON.stringify(figure, (key, value) =>
   ArrayBuffer.isView(value) ? Array.from(value) : value)"""

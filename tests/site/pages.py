@@ -123,10 +123,6 @@ class Built:
         return tuple(Control(**control) for control in self.data["controls"])
 
     @property
-    def keys(self) -> dict[str, tuple[str, ...]]:
-        return {control.name: control.keys for control in self.controls}
-
-    @property
     def function(self):
         """The figure function, where Python can import it; None for one plain figure."""
         return figure_function(self.data["source"]) if self.controls else None
@@ -165,12 +161,8 @@ def whole(html: str) -> str:
     return STATES.sub(back, html)
 
 
-def explorers() -> list[Built]:
-    return [Built(page, html) for page in all_pages()
-            for html in FRAGMENT.findall(whole((HTML / page).read_text("utf-8")))]
-
-
-EXPLORERS = explorers()
+EXPLORERS = [Built(page, html) for page in all_pages()
+             for html in FRAGMENT.findall(whole((HTML / page).read_text("utf-8")))]
 MOVABLE = [built for built in EXPLORERS if built.controls]
 PAGES = sorted({built.page for built in EXPLORERS})
 

@@ -92,7 +92,7 @@ def test_without_plotly_nothing_false_is_shown(troubled, answer):
 def test_until_plotly_comes_the_plot_is_loading(troubled):
     """And what the reader has done meanwhile is kept."""
     held = []
-    here, root = troubled(answer={"**/plotly*": held.append})
+    here, root = troubled(answer={"**/plotly*": lambda route: held.append(route)})
     here.page.mouse.move(2, 2)
     here.page.wait_for_function("() => document.querySelector('.explorer-plot[aria-busy]')")
     assert loading(root) == ["true", "none"]

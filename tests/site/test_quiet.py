@@ -161,12 +161,8 @@ FAULTS = r"""async (root) => {
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("page", sampled(PAGES))
 def test_every_word_can_be_read(reader, page, device):
-    """And the controls are on the plot's screen."""
-    here = reader(page, device)
-    for root in here.page.locator(".explorer").all():
+    for root in reader(page, device).page.locator(".explorer").all():
         assert root.evaluate(FAULTS) == {}
-        if device == "phone":  # 664: with the browser's bars; 64: the page's header
-            assert root.locator(".explorer-view").bounding_box()["height"] <= 664 - 64
 
 
 def crowded(bad=False):
