@@ -22,8 +22,7 @@ NEEDED = ("jupyterlab", "jupytext", "pybtex", "lora_edu", "anywidget")
 MARK = "lora_edu"  # the entry in a copy's metadata that says what it was made of
 FIRST = ("**Run ▸ Run All Cells** (or ▸▸ above) draws the plots. Then the links in the text move "
          "them; before that they lead nowhere.")
-PICTURES = {"book/index": "![W₀ and its update as coloured cells, after two steps](../book/images/"
-                          "matrices.png)"}  # what a page opens with until it has run
+PICTURES = {"book/index": "![The word LoRA, half learned by A and B](../book/images/word.png)"}  # what a page opens with until it has run
 
 
 def pages(book: Path = BOOK) -> list[str]:

@@ -138,7 +138,7 @@ def test_a_chapters_copy_has_its_cells_and_no_link_that_leads_nowhere(page):
     there = [posixpath.normpath(posixpath.join(posixpath.dirname(page), link)) for link in links]
     assert [link for link in there if link.removesuffix(".ipynb") not in NOTEBOOKS
             and not (REPOSITORY / link).is_file()] == []
-    assert ("matrices.png" in made.cells[0].source) == (page == "book/index")
+    assert ("word.png" in made.cells[0].source) == (page == "book/index")
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)

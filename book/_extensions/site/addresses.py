@@ -18,8 +18,8 @@ from docutils import nodes
 REPOSITORY = r"https://(?:github|gitlab)\.com/[\w.-]+/[\w.-]+"
 SITE = r"https?://[^/?#\s]+(/[^?#\s]*)?"
 NO_CHAPTERS = ["search.html", "404.html"]
-PICTURE = "matrices.png"  # what a shared link shows, of any page; build.py copies it
-PICTURE_ALT = "W₀ and its LoRA update B·A as blocks of coloured cells after two training steps"
+PICTURE = "word.png"  # what a shared link shows, of any page; build.py copies it
+PICTURE_ALT = "A, B and their product as coloured cells after five training steps: the word LoRA can be read"
 
 
 def given(name: str, pattern: str, example: str) -> str:
