@@ -18,7 +18,7 @@ CASES = {
     "legend": (lambda r: [curve(r, name=f"r = {r}"), curve(3)], {"showlegend": lambda r: True}),
     "curves": (lambda r: [curve(i) for i in range(1, 2 + r)], {}),
     "bars": (lambda r: [{"type": "bar", "x": list(range(r)), "y": list(range(1, 1 + r))}], {}),
-    "heat-map": (lambda r: [{"type": "heatmap", "z": [[r, 2], [3, 4]], "showscale": False}], {}),
+    "map": (lambda r: [{"type": "heatmap", "z": [[r, 2]], "showscale": False}, curve(r)], {}),
     "colour": (lambda r: [curve(r, line={"dash": ["dot", "dash", "solid"][r - 1]})], {}),
     "note": (lambda r: [curve(r)],
              {"annotations": lambda r: [{"x": r, "y": r, "text": f"here {r}"}]}),
