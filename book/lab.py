@@ -22,7 +22,8 @@ NEEDED = ("jupyterlab", "jupytext", "pybtex", "lora_edu", "anywidget")
 MARK = "lora_edu"  # the entry in a copy's metadata that says what it was made of
 FIRST = ("**Run ▸ Run All Cells** (or ▸▸ above) draws the plots. Then the links in the text move "
          "them; before that they lead nowhere.")
-PICTURES = {"book/index": "![The word LoRA, half learned by A and B](../book/images/word.png)"}  # what a page opens with until it has run
+# What a page opens with until it has run.
+PICTURES = {"book/index": "![The word LoRA, half learned by A and B](../book/images/word.png)"}
 
 
 def pages(book: Path = BOOK) -> list[str]:
