@@ -226,7 +226,7 @@ def carried(alpha: str = "kept", r: int = 64) -> dict:
     made = layout([f"α {alpha}, r = {r}: the rate of r = 8 {found}"],
                   [{**power_ticks(-3, 1), "range": [np.log10(rates[0]) - 0.1,
                                                     np.log10(rates[-1]) + 0.1],
-                    "title": {"text": "learning rate η   (○ best, ✕ carried from r = 8)"}}],
+                    "title": {"text": "learning rate η"}}],
                   [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
                     "range": [np.log10(first_r.LOW), np.log10(first_r.HIGH)],
                     "title": {"text": "training loss"}}],
