@@ -23,7 +23,7 @@ MARK = "lora_edu"  # the entry in a copy's metadata that says what it was made o
 FIRST = ("**Run ▸ Run All Cells** (or ▸▸ above) draws the plots. Then the links in the text move "
          "them; before that they lead nowhere.")
 # What a page opens with until it has run.
-PICTURES = {"book/index": "![The word LoRA, half learned by A and B](../book/images/word.png)"}
+PICTURES = {"book/index": "![The word LoRA, learned by A and B](../book/images/word.png)"}
 
 
 def pages(book: Path = BOOK) -> list[str]:
