@@ -19,7 +19,7 @@ REPOSITORY = r"https://(?:github|gitlab)\.com/[\w.-]+/[\w.-]+"
 SITE = r"https?://[^/?#\s]+(/[^?#\s]*)?"
 NO_CHAPTERS = ["search.html", "404.html"]
 PICTURE = "word.png"  # what a shared link shows, of any page; build.py copies it
-PICTURE_ALT = "A, B and their product as coloured cells: after thirty steps the word LoRA can be read"
+PICTURE_ALT = "A, B and their product as coloured cells: the word LoRA, learned in thirty steps"
 
 
 def given(name: str, pattern: str, example: str) -> str:

@@ -84,7 +84,7 @@ def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
     return f"step {t}: both move, {left:.{int(left < 10)}f} % of the loss left"
 
 
-def strides(alpha: float = 32) -> dict:
+def strides(alpha: float = 8) -> dict:
     """The length of the first step of W under SGD and Adam, that at α = 8 being one."""
     factors = {name: runs.stride(name, alpha) / runs.stride(name, R) for name in ("Adam", "SGD")}
     bars = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
@@ -107,7 +107,7 @@ def strides(alpha: float = 32) -> dict:
     return figure(traces, {**made, "shapes": bars})
 
 
-def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
+def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
     """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
     lr = runs.SLOW[optimiser]
     ways = {"α × 4": runs.written(STARTS[0], optimiser, lr, 4 * R),
@@ -171,6 +171,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     follows = [text for text, on in (("η × 4", eta), ("A’s start × 4", start), ("ε ÷ 4", eps),
                                      ("decay ÷ 4", decay)) if on]
     found = ("exactly 0: the same bits" if not gap.any() else
+             f"they differ by up to {100 * gap.max():.0f} % of the update" if gap.max() > 0.005 else
              f"gap up to {number(gap.max())} × the update")
     made = layout([found], [{"range": [-1.5, FOLLOWED_STEPS + 1], "title": {"text": "step"}}],
                   [scale.axis("gap between the updates")],
@@ -181,7 +182,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 34, "b": 46}})
 
 
-def arrows(r: int = 16, divide: str = "nothing") -> dict:
+def arrows(r: int = 1, divide: str = "nothing") -> dict:
     """r arrows head to tail: each one along, and a random step across; their sum in two parts."""
     power = DIVISORS[divide]
     size, most = r**-power, runs.ARROWS**(1 - power)
@@ -203,11 +204,11 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
                   [{"range": [-0.06 * most, 1.85 * most],
                     "title": {"text": "along: the useful direction"}}],
                   [{"range": [-2 * room, room], "title": {"text": "across"}}],
-                  f"{found}, where √{r} is {np.sqrt(r):.3g}")
+                  f"{found}; typical across: {_short(np.sqrt(r) * size, 2)}")
     return figure(traces, made)
 
 
-def carried(alpha: str = "kept", r: int = 64) -> dict:
+def carried(alpha: str = "kept", r: int = 16) -> dict:
     """Loss on turned digits against η at r = 8 and at r, and where the rate tuned at 8 ends up."""
     task, rule = "45°, Adam", first_r.CHOICES[alpha]
     scale = first_r_runs.ALPHA_RULES[rule]
