@@ -45,8 +45,8 @@ def on_its_side(d: int = 4, k: int = 6, r: int = 2) -> dict:
     side = max(d, k)
     return drawing(
         parts, [((-1.2, far + side + 1.2), (-side - 1.4, far + 1.4))] * 2,
-        f"Left, W₀ of {d} × {k} with B of {d} × {r} beside it, zero, and A of {r} × {k} above it, "
-        f"random. Right, all turned on its side: now the matrix beside W₀ᵀ is random and the one "
+        f"First W₀ of {d} × {k} with B of {d} × {r} beside it, zero, and A of {r} × {k} above it, "
+        f"random. Then all turned on its side: now the matrix beside W₀ᵀ is random and the one "
         f"above it is zero.", titles=["A random, B zero", "the same on its side"])
 
 
