@@ -11,7 +11,7 @@ def page_of(item) -> str:
     """The page that a case of a test is about, as _toc.yml names it, or ""."""
     arguments = item.callspec.params if hasattr(item, "callspec") else {}
     page = arguments.get("page") or getattr(arguments.get("built"), "page", "")
-    return page.removesuffix(".html")
+    return page.removesuffix(".html") if isinstance(page, str) else ""  # no page has what it tests
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
