@@ -215,7 +215,7 @@ def carried(alpha: str = "kept", r: int = 16) -> dict:
     rates = first_r_runs.TASKS[task].rates
     cost = float(first_r_runs.mean(first_r_runs.regrets(task, scale, R))[
         first_r_runs.RANKS.index(r)])
-    found = ("costs nothing" if cost < 1.005 else f"leaves {cost:.3g} times the loss")
+    found = "costs nothing" if cost < 1.005 else f"leaves {cost:.3g} × the loss"
     names = {rank: float(first_r_runs.mean(first_r_runs.losses(task, rank, scale(rank, R)))[0])
              for rank in (r, R)}
     spread = 1.5 if abs(np.log(names[r] / names[R])) < 0.4 else 1
@@ -224,7 +224,7 @@ def carried(alpha: str = "kept", r: int = 16) -> dict:
     traces += [words([rates[0]], [value], [coloured(
         f" r = {rank}", "frozen" if rank == R else first_r.RULE_LOOKS[rule].colour)],
         textposition="top right", textfont={"size": 14}) for rank, value in names.items()]
-    made = layout([f"α {alpha}, r = {r}: the rate of r = 8 {found}"],
+    made = layout([f"α {alpha}, r = {r}: carried η {found}"],
                   [{**power_ticks(-3, 1), "range": [np.log10(rates[0]) - 0.1,
                                                     np.log10(rates[-1]) + 0.1],
                     "title": {"text": "learning rate η"}}],
