@@ -56,7 +56,7 @@ class Explorer:
         return page.fragment(self, self.states())
 
     def live(self):
-        """The widget, made once, to be put beside others; ``live().inputs`` are its controls."""
+        """The widget, made once, to be put beside others; ``live().values()``: where it stands."""
         if self._live is None:
             with extra():
                 from lora_edu.explore.live import LiveExplorer
@@ -111,9 +111,6 @@ def explore(function, *, name: str | None = None, caption: str = "",
         >>> len(explore(line, slope=(1, 8), steep=bool, caption="Where does it end?").states())
         16
     """
-    if not callable(function):
-        raise TypeError(f"function must be a function that returns a plotly figure, "
-                        f"got {function!r}")
     made = make_controls(function, controls, labels or {})
     sliders = [control.name for control in made
                if control.kind == "slider" and len(control.values) > 1]
@@ -123,8 +120,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
             raise ValueError(f"{argument} must name sliders with two positions or more "
                              f"({', '.join(sliders) or 'there is none'}), got {names!r}")
     title = name if name is not None else getattr(function, "__name__", type(function).__name__)
-    return Explorer(function, made, name=_name(title), caption=_text("caption", caption),
-                    height=height, play=play, own=tuple(own),
+    return Explorer(function, made, name=_name(title), caption=caption, height=height, play=play,
+                    own=tuple(own),
                     source=f"{getattr(function, '__module__', '')}:"
                            f"{getattr(function, '__qualname__', '')}")
 
@@ -142,19 +139,12 @@ def show(figure, *, name: str, caption: str = "", height: int = 380) -> Explorer
         >>> show({"data": [{"y": [1, 2]}]}, name="two points")
         <explorer two-points: one figure; its widget: .live()>
     """
-    return Explorer(lambda: figure, (), name=_name(name), caption=_text("caption", caption),
-                    height=height)
+    return Explorer(lambda: figure, (), name=_name(name), caption=caption, height=height)
 
 
 def _name(title: str) -> str:
     """A name that can stand in a link and as an HTML id."""
-    name = slug(_text("name", title).replace("_", "-"))
+    name = slug(title.replace("_", "-"))
     if not name or not name[0].isalpha():
         raise ValueError(f"name must begin with a letter, got {title!r}")
     return name
-
-
-def _text(name: str, value) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a text, got {value!r}")
-    return value

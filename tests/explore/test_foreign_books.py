@@ -102,9 +102,7 @@ def test_a_changed_module_builds_its_pages_again_and_its_faults_stop_the_build(b
     assert re.search("no targets are out of date|0 added, 0 changed, 0 removed", build(book).said)
     module.write_text(MODULE.replace("A wave", "Waves"), encoding="utf-8")
     assert "0 added, 1 changed, 0 removed" in build(book).said
-    for before, after, words in (
-            ("np.sin(", "np.log(0 * ", "frequency = 1): data[0].y[0] is -inf; figures must be"),
-            ("frequency=2", "phase", "missing a required argument: 'phase'")):
-        module.write_text(MODULE.replace(before, after), encoding="utf-8")
-        again = build(book)
-        assert again.code != 0 and words in again.said
+    module.write_text(MODULE.replace("np.sin(", "np.log(0 * "), encoding="utf-8")
+    again = build(book)
+    assert again.code != 0
+    assert "frequency = 1): data[0].y[0] is -inf; figures must be" in again.said

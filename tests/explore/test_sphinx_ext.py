@@ -39,7 +39,6 @@ BOOKS = {
         "two.md": HEAD + "[e](one.md#board?r=9) [f](#board?r=1) [right](one.md#board?r=2.0)\n",
     },
     "not run": {"index.md": HEAD + BOARD},
-    "bad cell": {"index.md": TOC % "", "one.md": HEAD + CELL % "half = 1\nhalf / 0"},
 }
 
 
@@ -72,7 +71,6 @@ def said(tmp_path_factory):
     ("bad links", "one.md", "two explorers are named 'still' on this page: give one another name"),
     ("bad links", "", "WARNING: explorers: npm files are missing"),
     ("not run", "", "WARNING: explorers: nb_execution_mode is off"),
-    ("bad cell", "", "ZeroDivisionError: division by zero"),
 ])
 def test_what_is_wrong_is_said_with_its_place(said, book, where, words):
     assert any(words in line and where in line for line in said[book])

@@ -101,13 +101,13 @@ def test_a_slow_figure_says_that_it_is_computed(lab):
     assert lab.ask("pause = 0") == ""
 
 
-def test_ipywidgets_move_the_views_and_follow_them(lab):
-    assert lab.ask("twice.live().inputs['tau'].value = 1e-8") == ""
+def test_python_moves_the_views_and_is_told_of_moves(lab):
+    assert lab.ask("twice.live().position = [1]") == ""
     check(lab, "twice", 0, tau=1e-8)
     check(lab, "twice", 1, tau=1e-8)
     press(lab, "twice", "tau", "Home", view=1)
     check(lab, "twice", 0, tau=0.0)
-    assert lab.ask("print(twice.live().inputs['tau'].value)") == "0.0\n"
+    assert lab.ask("print(twice.live().values()['tau'])") == "0.0\n"
 
 
 def test_a_link_moves_the_explorer_in_place(lab):
