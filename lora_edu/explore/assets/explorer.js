@@ -6,8 +6,9 @@ const QUIET = 400; // ms after the last move: the controls have come to rest
 const IN_SIGHT = 0.6; // of a plot; a link brings it into sight where less of it is
 
 class Explorer {
-  // Subclasses implement loadPlotly(), returning a promise of plotly; ask(), which calls show() with
-  // the figure of the controls' position, now or later; and share(), which returns the link to copy.
+  // Subclasses implement loadPlotly(), returning a promise of plotly, and ask(), which calls show()
+  // with the figure of the controls' position, now or later.
+  notCopied = "not copied"; // what the button link says where it may not write to the clipboard
   faults = {};
   pinned = null; // what the pinned copy says
 
@@ -44,7 +45,7 @@ class Explorer {
   fail(kind, text) {
     if ((this.faults[kind] || "") === (text || "")) return;
     this.faults[kind] = text;
-    this.failure ||= failure("");
+    this.failure ||= Object.assign(document.createElement("p"), { className: "explorer-failed" });
     this.failure.textContent = Object.values(this.faults).filter(Boolean).join(" ");
     if (!this.failure.textContent) this.failure.remove();
     else if (!this.failure.isConnected) this.box.before(this.failure);
@@ -142,24 +143,24 @@ class Explorer {
     this.root.classList.add("explorer-moved");
   }
 
-  // Where less than most of the plot is in sight: the plot with its controls, where both fit below
-  // the page's header; else the plot. link: the one in the text that asks for it.
+  // Where less than most of the plot is in sight, bring it there with its controls. link: the one in
+  // the text that asks for it.
   bringIntoSight(link) {
-    const header = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
     new IntersectionObserver(([{ intersectionRatio: seen }], observer) => {
       observer.disconnect();
       if (seen >= IN_SIGHT) return;
       if (link) this.leave(link);
-      const top = this.root.getBoundingClientRect().top;
-      const bottoms = [...this.box.parentElement.children].map((part) => part.getBoundingClientRect().bottom);
-      const fits = header + Math.max(...bottoms) - top < innerHeight;
-      const [target, block] = fits ? [this.root, "start"] : [this.box, "center"];
-      target.scrollIntoView({ block, behavior: scrolling() });
-    }, { rootMargin: `${-header}px 0px 0px` }).observe(this.box);
+      this.box.parentElement.scrollIntoView({ block: "center", behavior: scrolling() });
+    }).observe(this.box);
   }
 
   leave(link) {
     offerWayBack(link);
+  }
+
+  // The link to copy.
+  share() {
+    return this.link();
   }
 
   link() {
@@ -205,9 +206,4 @@ class Explorer {
     note.hidden = this.pinned === null;
     note.firstElementChild.textContent = `Pinned${ghosts ? " (dashed)" : ""}: ${this.pinned}`;
   }
-}
-
-// A line that says what went wrong.
-function failure(text) {
-  return Object.assign(document.createElement("p"), { className: "explorer-failed", textContent: text });
 }
