@@ -89,15 +89,13 @@ class Visit:
         self.page.evaluate(devices.TWO_FRAMES)
 
     def read_through(self, page: str) -> None:
-        """Open a page, note how it is at rest, then scroll past every explorer."""
+        """Open a page, note what it asks for at rest, then scroll past every explorer."""
         self.open(page)
         self.page.wait_for_load_state("networkidle")
         self.requests_at_rest = list(self.requests)
-        names = [built.name for built in EXPLORERS if built.page == page]
-        self.first_frames = {name: self.page.locator(f"#explorer-{name}").evaluate(devices.DRAWING)
-                             for name in names}
-        for name in names:
-            self.show(name)
+        for built in EXPLORERS:
+            if built.page == page:
+                self.show(built.name)
         self.page.evaluate(devices.TWO_FRAMES)
         self.shifts = self.page.evaluate("shifts")
         self.requests_when_read = list(self.requests)

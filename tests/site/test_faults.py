@@ -94,7 +94,7 @@ def test_until_plotly_comes_the_plot_is_loading(troubled):
 
 
 def test_unreadable_positions_leave_the_first(troubled):
-    here, root = troubled(lambda html: STORED.sub(lambda found: found[1] + found[2][:40], html))
+    _, root = troubled(lambda html: STORED.sub(lambda found: found[1] + found[2][:40], html))
     root.locator("input").press("ArrowRight")
     assert "The positions of this plot are not here: " in failure(root)
     expect(root.locator("input")).to_have_value("0")
