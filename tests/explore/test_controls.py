@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lora_edu.explore.controls import describe, grid, make_controls, value_key, value_text
+from lora_edu.explore.controls import describe, make_controls, value_key, value_text
 
 
 def figure(r=8, alpha=16.0, start="both zero", log=False):
@@ -65,13 +65,6 @@ def test_a_greek_letters_name_is_the_letter_unless_a_label_is_given():
 ])
 def test_a_value_has_a_text_for_readers_and_a_key_for_links(value, text, key):
     assert (value_text(value), value_key(value)) == (text, key)
-
-
-def test_the_grid_counts_the_last_control_fastest():
-    made = make_controls(figure, {"r": [1, 8], "log": bool}, {})
-    assert list(grid(made)) == [{"r": 1, "log": False}, {"r": 1, "log": True},
-                                {"r": 8, "log": False}, {"r": 8, "log": True}]
-    assert list(grid(())) == [{}]
 
 
 def test_a_position_is_described_as_the_reader_sees_it():
