@@ -301,14 +301,6 @@ def test_one_run_of_the_first_r_comes_out_again():
 
 # The figures.
 
-def test_every_character_of_a_page_has_a_cell_of_its_own():
-    for text in ("word", "a\n\nb", "x" * 70, read("shakespeare")[:3000]):
-        places = figures.places(text)
-        shown = [place for c, place in zip(text, places, strict=True) if c not in " \n"]
-        assert len(set(shown)) == len(shown) and shown == sorted(shown)
-        assert all(0 <= column < figures.COLUMNS for _, column in shown)
-
-
 @pytest.mark.parametrize("adapter", figures.ADAPTERS)
 def test_the_page_shows_the_sample_s_own_characters(adapter):
     figure = figures.small_gpt("LOVE, n.", adapter, 4)
