@@ -81,7 +81,6 @@ BAD = [
     *layer("^rule must be one of 'lora', 'rslora', 'none', got 'rs'", rule="rs"),
     *layer("^start must be one of .*'BA zero', got 'zeros'", start="zeros"),
     *layer("^distribution must", distribution="xavier"),
-    *layer("^distribution must give numbers that torch.float32 can hold", distribution=1e200),
     *layer("^dropout must be finite and .* less than 1, got 1", dropout=1),
     *layer("^dtype must be a floating torch.dtype", TypeError, dtype=torch.int64),
     *layer("^rng must be a numpy.random.Generator", TypeError, rng=np.random.RandomState),
@@ -157,12 +156,3 @@ def test_what_trains_nothing_has_no_groups():
     set_adapter(model, [])
     with pytest.raises(ValueError, match="model must have an adapter that trains"):
         loraplus_groups(model, 0.1, 4)
-
-
-def test_a_layer_that_fails_leaves_the_others_as_they_were():
-    """What is drawn fits into float64, and not into float32."""
-    model = nn.Sequential(nn.Linear(3, 3, dtype=torch.float64), nn.Linear(3, 3))
-    before = fingerprint(model)
-    with pytest.raises(ValueError, match="distribution must give numbers that"):
-        inject(model, ["0", "1"], 2, 4, distribution=1e200)
-    assert_unchanged(model, before)

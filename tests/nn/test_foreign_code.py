@@ -95,15 +95,3 @@ def test_a_layer_has_the_weight_that_it_computes_with_and_its_bases_sides(kind, 
     for side in ("bias", "in_features", "out_features", "num_embeddings", "embedding_dim"):
         assert getattr(layer, side, None) is getattr(base, side, None)
     assert [*layer.state_dict(), *dict(layer.named_parameters())] == names
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # transformers
-def test_transformers_may_tie_an_adapted_head_again():
-    """``tie_weights`` sets the head's weight, which is its base's; PEFT's layers refuse that. An
-    embedding with an adapter cannot be the other side: its weight is no parameter."""
-    model, run = llama()
-    inject(model, ["lm_head"], 2, 4, start="both random")
-    want, names = run(model), list(model.state_dict())
-    model.tie_weights()
-    assert model.lm_head.base_layer.weight is model.model.embed_tokens.weight
-    assert same_bits(run(model), want) and list(model.state_dict()) == names
