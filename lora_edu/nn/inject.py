@@ -84,8 +84,11 @@ def add(model: nn.Module, found: dict[str, nn.Module], name: str,
         settings_of: Callable[[str], dict]) -> None:
     """Give each layer an adapter, and make it the only one that counts and trains.
 
-    found: {path: layer}. settings_of: path → the settings of its :class:`LowRank`. A plain layer
-    becomes the LoRA layer of its kind.
+    A plain layer becomes the LoRA layer of its kind.
+
+    Args:
+        found: {path: layer}.
+        settings_of: Path → the settings of its :class:`LowRank`.
     """
     for module in found.values():
         if isinstance(module, LoRALayer):
