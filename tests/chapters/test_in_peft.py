@@ -13,6 +13,7 @@ from torch import nn
 from lora_edu.chapters.in_peft import figures, runs
 from lora_edu.nn import inject, lora_layers, loraplus_groups, merge, save_adapter
 from tests.chapters.peft_layer import W0, X, adapted, loss_of, original, train, trained
+from tests.nn.models import peft_matrices
 
 # The same numbers
 
@@ -29,12 +30,9 @@ def made():
 
 def matrices(model):
     """A and B of each layer, in the order of NAMES."""
-    if not isinstance(model, PeftModel):
-        return [p for name in NAMES for p in lora_layers(model)[name].active[0].parameters()]
-    tokens, *linear = (model.base_model.model.get_submodule(name) for name in NAMES)
-    found = [tokens.lora_embedding_A["default"], tokens.lora_embedding_B["default"]]
-    return found + [side["default"].weight for layer in linear
-                    for side in (layer.lora_A, layer.lora_B)]
+    if isinstance(model, PeftModel):
+        return [p for name in NAMES for p in peft_matrices(model, name)]
+    return [p for name in NAMES for p in lora_layers(model)[name].active[0].parameters()]
 
 
 def compared(ours, theirs):
