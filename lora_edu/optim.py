@@ -96,7 +96,7 @@ class SGD(Optimiser):
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         lr, decay = _spread(params, lr=self.lr, weight_decay=self.weight_decay)
         for p, g, a, w in zip(params, grads, lr, decay, strict=True):
-            p -= a * (g + w * p)
+            p -= a * (g + w * p if w else g)
         return state
 
 
@@ -133,7 +133,7 @@ class Momentum(Optimiser):
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         lr, decay = _spread(params, lr=self.lr, weight_decay=self.weight_decay)
         for p, g, v, a, w in zip(params, grads, *state, lr, decay, strict=True):
-            g = g + w * p  # the gradient with its decay
+            g = g + w * p if w else g  # the gradient with its decay
             v *= self.momentum
             v += g
             p -= a * (g + self.momentum * v if self.nesterov else v)

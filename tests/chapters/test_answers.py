@@ -4,7 +4,6 @@ from contextlib import redirect_stdout
 from io import StringIO
 
 import numpy as np
-import peft
 import pytest
 import torch
 
@@ -59,14 +58,3 @@ def test_after_a_warm_up_from_zero_b_moves_in_the_second_step_and_a_in_the_third
         schedule.step()
         moved.append([not torch.equal(p, old) for p, old in zip(trained, before, strict=True)])
     assert moved == [[False, False], [False, True], [True, True]]
-
-
-def test_a_layer_with_a_rank_of_its_own_keeps_the_common_alpha():
-    """And an rsLoRA file is mended by another α."""
-    def scalings(**settings):
-        model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Linear(64, 64))
-        config = peft.LoraConfig(target_modules=["0", "1"], **settings)
-        return [layer.scaling["default"] for layer in peft.get_peft_model(model, config).model]
-
-    assert scalings(r=8, lora_alpha=16, rank_pattern={"1": 32}) == [2, 0.5]
-    assert scalings(r=16, lora_alpha=8, use_rslora=True) == scalings(r=16, lora_alpha=8 * 4)

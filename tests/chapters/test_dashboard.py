@@ -46,13 +46,6 @@ def test_the_marks_at_exactly_zero_are_the_right_ones(start, zeros):
     assert later == (zeros if start == BOTH_ZERO else set())
 
 
-@pytest.mark.parametrize(("name", "factor"), [("SGD", 16), ("Adam", 4)])
-def test_four_times_alpha(name, factor):
-    """Demonstration 3. Adam's ε keeps it from being exact."""
-    small, large = (run(optimiser=name, alpha=alpha).delta_norm[1] for alpha in (4, 16))
-    assert large / small == pytest.approx(factor, rel=1e-5)
-
-
 @pytest.mark.parametrize(("name", "flat", "rising"), [("Adam", "LoRA", "rsLoRA"),
                                                       ("SGD", "rsLoRA", "unscaled")])
 def test_the_useful_part_is_flat_where_the_norm_falls(name, flat, rising):

@@ -20,7 +20,6 @@ from lora_edu.chapters.small_gpt import (
     decode,
     encode,
     figures,
-    fit,
     load_base,
     loss_on,
     make_data,
@@ -30,7 +29,7 @@ from lora_edu.chapters.small_gpt import (
     surprise,
 )
 from lora_edu.chapters.small_gpt.text import PARTS
-from lora_edu.nn import delete_adapter, inject, load_adapter, set_adapter, unload
+from lora_edu.nn import inject, load_adapter, set_adapter
 
 torch.set_num_threads(1)
 RANKS = results.RANKS
@@ -84,29 +83,6 @@ def test_surprise_is_the_loss_character_by_character(base):
         one_by_one.append((logits.logsumexp(0) - logits[ids[i]]).item())
     np.testing.assert_allclose(surprise(base, text), one_by_one, atol=1e-4)
     assert surprise(base, text[:65]).mean() == pytest.approx(loss_on(base, ids[:65]), abs=1e-5)
-
-
-@pytest.mark.claim("obs-no-trace")
-def test_adapters_are_switched_and_removed_without_a_trace(base):
-    def fitted(model, style, seed):
-        rng = np.random.default_rng(seed)
-        inject(model, ["q", "v"], 4, 8, rng=rng, name=style)
-        fit(model, part(style, "train"), steps=3, lr=8e-3, rng=rng)
-        return bits(model, ids)
-
-    ids = part("shakespeare", "test")[:640].view(10, 64)
-    plain, model = bits(base, ids), load_base()
-    bible, devil = fitted(model, "bible", 0), fitted(model, "devil", 1)
-    assert not torch.equal(bible, devil) and not torch.equal(bible, plain)
-    for name, want in (("bible", bible), ("devil", devil), ([], plain), ("bible", bible)):
-        set_adapter(model, name)
-        assert torch.equal(bits(model, ids), want)
-    delete_adapter(model, "bible")
-    set_adapter(model, "devil")
-    assert torch.equal(bits(model, ids), devil)
-    unload(model)
-    assert all(torch.equal(*pair) for pair in zip(model.state_dict().values(),
-                                                  base.state_dict().values(), strict=True))
 
 
 # What make_data measured, and what the chapter says about it.
@@ -324,14 +300,6 @@ def test_one_run_of_the_first_r_comes_out_again():
 
 
 # The figures.
-
-def test_every_character_of_a_page_has_a_cell_of_its_own():
-    for text in ("word", "a\n\nb", "x" * 70, read("shakespeare")[:3000]):
-        places = figures.places(text)
-        shown = [place for c, place in zip(text, places, strict=True) if c not in " \n"]
-        assert len(set(shown)) == len(shown) and shown == sorted(shown)
-        assert all(0 <= column < figures.COLUMNS for _, column in shown)
-
 
 @pytest.mark.parametrize("adapter", figures.ADAPTERS)
 def test_the_page_shows_the_sample_s_own_characters(adapter):
