@@ -185,19 +185,16 @@ class Page {
   }
 }
 
-// Load what the page lacks: the style of cells, and explore.js where no explorer has brought it.
-async function loadAssets(base, version) {
-  const files = [["link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${version}` }]];
-  if (!globalThis.loraExplore) {
-    files.push(["link", { rel: "stylesheet", href: `${base}_static/explore.css` }], ["script", { src: `${base}_static/explore.js` }]);
-  }
-  await Promise.all(files.map(([tag, how]) => new Promise((onload, fail) => {
+// Put an element into the page that loads a file; resolves when the file is there.
+function loaded(tag, how) {
+  return new Promise((onload, fail) => {
     document.head.append(Object.assign(document.createElement(tag), how, { onload, onerror: () => fail(new Error("a file of the page could not be loaded")) }));
-  })));
+  });
 }
 
 export async function start(line, base) {
-  await loadAssets(base, line.dataset.version);
+  await loaded("link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${line.dataset.version}` });
+  if (!globalThis.loraExplore) await loaded("script", { src: `${base}_static/explore.js` }); // a page without an explorer
   const page = new Page(line, base);
   try {
     await page.load();
