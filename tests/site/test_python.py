@@ -197,7 +197,7 @@ def test_own_values_are_computed(visit):
     root.get_by_role("button", name="own values").click()
     for name, value in own.items():
         label = next(c.label for c in built.controls if c.name == name)
-        box = root.get_by_role("textbox", name=f"{label}, any number")
+        box = root.get_by_role("spinbutton", name=f"{label}, any number")
         box.fill(str(value))
         box.press("Enter")
     values = {c.name: c.values[c.start] for c in built.controls} | own

@@ -4,8 +4,7 @@
 (() => {
   const KEY = "self-check", CHOOSE = "Choose one first.", make = (tag, more) => Object.assign(document.createElement(tag), more);
   const boxes = [...document.querySelectorAll(".self-check")];
-  let kept = {};
-  try { kept = JSON.parse(localStorage.getItem(KEY)) || {}; } catch { /* not kept, then */ }
+  const kept = JSON.parse(localStorage.getItem(KEY)) || {};
 
   function keep(box, first, last) {
     const before = kept[box.dataset.key];
@@ -14,7 +13,7 @@
     save();
   }
   function save() {
-    try { localStorage.setItem(KEY, JSON.stringify(kept)); } catch { /* until the page is left */ }
+    localStorage.setItem(KEY, JSON.stringify(kept));
     tell();
   }
 
