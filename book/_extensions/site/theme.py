@@ -79,6 +79,8 @@ class MarkColumns(SphinxPostTransform):
 MENDS = [
     # one viewport is enough: Sphinx's own
     (re.compile(r'\s*<meta name="viewport" content="width=device-width, initial-scale=1" ?/>'), ""),
+    # a picture is fetched when it comes near
+    (re.compile(r"<img (?![^>]*loading=)"), '<img loading="lazy" '),
     # decoration is not read aloud
     (re.compile(r'<(i|span) class="(fa[^"]*)"(?! aria-hidden)'),
      r'<\1 class="\2" aria-hidden="true"'),
