@@ -121,6 +121,12 @@ def test_each_line_frames_what_it_makes():
                 if box["line"]["width"] == 4] == made
 
 
+def test_both_gradients_are_mixtures_of_the_big_one():
+    G, grad_B, grad_A = runs.word_gradients(3)
+    ranks = [np.linalg.matrix_rank(M) for M in (G, np.vstack([G, grad_A]), np.hstack([G, grad_B]))]
+    assert ranks == [10] * 3
+
+
 def test_the_bars_are_shares_of_full_fine_tuning():
     for axis, share in (("y", 2 / 3 + 2 * 16 / 64), ("y2", 272 / 320)):
         bars = [np.array(bar["y"]) for bar in costs(64, 64, 16)["data"] if bar["yaxis"] == axis]

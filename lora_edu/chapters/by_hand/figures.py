@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.by_hand.runs import EXPONENTS, SCHEMES, errors, memory, multiplications
+from lora_edu.chapters.by_hand.runs import (
+    EXPONENTS,
+    SCHEMES,
+    errors,
+    memory,
+    multiplications,
+    word_gradients,
+)
+from lora_edu.chapters.low_rank_update.figures import STILL, beside
 from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, say
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.style import (
@@ -100,6 +108,23 @@ def _wires(at: dict) -> list[dict]:
     for one, other in (("A", "U"), ("U", "B")):
         chain += connect(side(one, True), side(other, False))
     return chain
+
+
+def two_gradients(r: int = 4) -> dict:
+    """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of.
+
+    Args:
+        r: the rank, 1 to 14.
+    """
+    G, grad_B, grad_A = word_gradients(r)
+    d, k = G.shape
+    drawn = beside(grad_B / abs(grad_B).max(), grad_A / abs(grad_A).max(), -G, ("∇B", "∇A"))
+    drawn.append(words([k / 2], [d + 1.1], [coloured("minus G, which no line forms", "delta")],
+                       textfont={"size": 14}))
+    made = layout([f"{r * (d + k)} numbers of gradient. G would have {d * k}"],
+                  [{**STILL, "range": [-2 - d, k + 0.5]}], [{**STILL, "range": [d + 2.5, -4 - d]}],
+                  f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
+    return figure(drawn, {**made, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
 
 
 def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:

@@ -24,6 +24,7 @@ from lora_edu.explore.words import number, power
 VIEWS = ("sum of r terms", "term number r", "what is missing")
 MODELS = ("GPT-2 small", "GPT-2 medium", "Llama-3-8B-like", "GPT-3")
 RANKS = tuple(2**i for i in range(12))
+STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
 TWO_TERMS = ([[1, 0], [2, 1], [0, 3]], [[1, 1, 0, 2], [0, 1, 1, 0]])  # B and A
 
 
@@ -72,9 +73,7 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
         VIEWS[0]: (best, f"{r} × ({d} + {k}) = {stored} numbers make this"),
         VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"term {r} alone: one column times one row"),
         VIEWS[2]: (M - best, f"what {r} term{'s' * (r > 1)} leave{'s' * (r == 1)} out")}[view]
-    maps = [_map("delta", shown / 1.2, 0, 0),
-            _map("B", B[:, :r] * lit / abs(B).max(), -1 - r, 0),
-            _map("A", (A[:r].T * lit).T / abs(A).max(), 0, -1 - r)]
+    drawn = beside(B[:, :r] * lit / abs(B).max(), (A[:r].T * lit).T / abs(A).max(), shown / 1.2)
     unit, left = k / M.size, -1.5 - d  # of the bars: the picture's numbers are as long as it is
     parts = [box(left, 17, d * r * unit, 2, COLOURS["B"]),
              box(left + d * r * unit, 17, k * r * unit, 2, COLOURS["A"]),
@@ -85,22 +84,31 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     said = {(left, 15.7): f"stored: {stored} numbers. The picture has {M.size}",
             (left, 21.2): f"left out: {100 * missing:.0f} % of the picture"}
     x, y = zip(*said, strict=True)
-    labels = [words(x, y, list(said.values()), textposition="middle right",
-                    textfont={"size": 13}),
-              words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], [coloured("B", "B"), coloured("A", "A")],
-                    textfont={"size": 15})]
-    still = {"showticklabels": False, "ticks": "", "showgrid": False}
-    made = layout([found], [{**still, "range": [left - 0.5, k + 0.5]}],
-                  [{**still, "range": [25, -4 - d]}],
+    drawn.append(words(x, y, list(said.values()), textposition="middle right",
+                       textfont={"size": 13}))
+    made = layout([found], [{**STILL, "range": [left - 0.5, k + 0.5]}],
+                  [{**STILL, "range": [25, -4 - d]}],
                   f"{r} terms: {stored} numbers instead of {M.size}, and the error is "
                   f"{100 * missing:.2f} % of the picture's length")
-    return figure([*maps, *labels],
+    return figure(drawn,
                   {**made, "shapes": parts, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
 
 
-def _map(quantity: str, values: np.ndarray, x: float, y: float) -> dict:
-    return heat(values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]], name=quantity,
-                x0=x, y0=y)
+def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:
+    """A picture, columns in B's colour on its left and rows in A's colour above it.
+
+    Args:
+        columns: (d, r), of sizes up to 1. What is negative becomes grey.
+        rows: (r, k), likewise.
+        picture: (d, k), likewise. Its upper left cell is at (0, 0), and y goes down.
+        names: what the columns and the rows are called.
+    """
+    r, k = rows.shape
+    places = (("delta", picture, 0, 0), ("B", columns, -1 - r, 0), ("A", rows, 0, -1 - r))
+    maps = [heat(values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]], name=quantity,
+                 x0=x, y0=y) for quantity, values, x, y in places]
+    labels = [coloured(name, quantity) for name, quantity in zip(names, "BA", strict=True)]
+    return [*maps, words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15})]
 
 
 def parameters(model: str = "GPT-3", r: int = 4) -> dict:
