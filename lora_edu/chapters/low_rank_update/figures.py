@@ -88,8 +88,8 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
                        textfont={"size": 13}))
     made = layout([found], [{**STILL, "range": [left - 0.5, k + 0.5]}],
                   [{**STILL, "range": [25, -4 - d]}],
-                  f"{r} terms: {stored} numbers instead of {M.size}, and the error is "
-                  f"{100 * missing:.2f} % of the picture's length")
+                  f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
+                  f"{100 * missing:.2f} % of the picture")
     return figure(drawn,
                   {**made, "shapes": parts, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
 
