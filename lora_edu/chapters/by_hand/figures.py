@@ -154,8 +154,8 @@ def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
         [{"range": [-16.5, -0.5], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "step size h"}}],
         [axis.axis("relative error of ∇A")],
-        f"{scheme}, h = {power(EXPONENTS[at])}: largest error {number(error)}, relative to the "
-        f"largest entry of ∇A · best of this scheme: {number(errors(scheme).min())}"))
+        f"{scheme}: largest error {number(error)} of the largest entry of ∇A, and "
+        f"{number(errors(scheme).min())} at the best step size"))
 
 
 def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
@@ -188,6 +188,6 @@ def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
     made = layout(
         [f"{share:.0%} of the {what}" for share, what in
          zip(totals, ("multiplications", "memory"), strict=True)], [{}, {}], [axis, axis],
-        f"d = k = {d}, {n} tokens, r = {r}: LoRA needs {totals[0]:.0%} of the multiplications "
-        f"and {totals[1]:.0%} of the memory of full fine-tuning with Adam")
+        f"LoRA needs {totals[0]:.0%} of the multiplications and {totals[1]:.0%} of the memory "
+        "of full fine-tuning with Adam")
     return figure(traces, {**made, "barmode": "stack"})
