@@ -31,9 +31,16 @@ SCHEME_COLOURS = dict(zip(SCHEMES, (COLOURS["A"], COLOURS["B"], COLOURS["delta"]
 PARTS = {"forward": "#808080", "weights": "#808080", "∇X": "#aa6bc0", "inputs kept": "#aa6bc0",
          "∇W": "#d55e00", "gradients": "#d55e00", "∇A and ∇B": "#3b82c4",
          "Adam's moments": "#009e73"}
-GAP = 2.6  # between the matrices that are drawn
+LAYER = {  # left, centre, width and height to scale for n = 3, d = 4, k = 5, r = 1; shape; colour
+    "X": (0, 0, 5, 3, "n × k", "frozen"),
+    "W₀": (9, 3, 5, 4, "d × k", "frozen"),
+    "A": (9, -3.5, 5, 1, "r × k", "A"),
+    "U": (16.5, -3.5, 1, 3, "n × r", "loss"),
+    "B": (20, -3.5, 1, 4, "d × r", "B"),
+    "H": (25, 0, 4, 3, "n × d", "loss"),
+}
 LINES = [  # the headline, what the line reads, what it makes, and what the drawing shows
-    ("forward: U = X·Aᵀ,  H = X·W₀ᵀ + s·U·Bᵀ", ("X", "W₀", "A", "U", "B", "H"), "",
+    ("forward: U = X·Aᵀ,  H = X·W₀ᵀ + s·U·Bᵀ", tuple(LAYER), "",
      "Forward, X goes through the frozen W₀ and, beside it, through A and B."),
     ("line 1: ∇B = s·Dᵀ·U", ("H", "U"), "B", "The gradient of B needs D and U."),
     ("line 2: ∇U = s·D·B", ("H", "B"), "U", "The gradient of U needs D and B."),
@@ -43,71 +50,37 @@ LINES = [  # the headline, what the line reads, what it makes, and what the draw
 ]
 
 
-def two_paths(line: int = 0, n: int = 3, d: int = 4, k: int = 5, r: int = 1) -> dict:
+def two_paths(line: int = 0) -> dict:
     """The layer's two paths, every matrix to scale, and what one line of the pass needs and makes.
 
     Args:
         line: 0 for the forward pass, 1 to 4 for the lines of the backward pass.
-        n, d, k, r: the sizes that are drawn.
     """
-    at, shapes = _places(n, d, k, r)
-    headline, uses, makes, text = LINES[line]
-    back = line > 0
-    names = dict(zip(at, at, strict=True)) | ({"H": "D"} if back else {})
-    names |= {"U": "∇U"} if line > 1 else {}
-    looks = {"A": "A", "B": "B", "U": "loss", "H": "loss" if back else "frozen"}
-    parts, said, below = _wires(at), {}, {}
-    for name, (left, centre, width, height) in at.items():
-        lit = name in uses or name == makes
-        block = box(left, centre - height / 2, width, height,
-                    fill(looks.get(name, "frozen"), 0.7 if lit else 0))
-        if back and name == makes:
+    headline, reads, makes, text = LINES[line]
+    names = {name: name for name in LAYER} | ({"H": "D"} if line else {})
+    names |= ({"U": "∇U"} if line > 1 else {}) | ({makes: f"∇{makes}"} if makes else {})
+    parts, said, below = _wires(), {}, {}
+    for name, (left, centre, width, height, shape, quantity) in LAYER.items():
+        lit = name in reads or name == makes
+        block = box(left, centre - height / 2, width, height, fill(quantity, 0.7 if lit else 0))
+        if name == makes:
             block["line"] = {"color": COLOURS["delta"], "width": 4}
         parts.append(block)
-        above = 0 if min(width, height) > r else height / 2 + 0.9  # what is thin has no room
-        said[left + width / 2, centre + above] = f"∇{name}" if name == makes else names[name]
-        below[left + width / 2, centre - height / 2 - 0.9] = shapes[name]
-    left, centre, width, height = at["W₀"]
-    if back:
-        below[left + width / 2, centre - height / 2 - 0.9] = "no ∇W₀"
-    parts.append(say(said, size=15))
-    parts.append(say(below, size=12))
-    parts.append(say({(at[name][0] - 0.7, at[name][1]): "◂" if back else "▸"
-                      for name in ("W₀", "A", "H")}, size=15))
-    right, (_, low, _, thick) = at["H"][0] + d, at["B"]
-    span = (-0.6, right + 0.6), (low - thick / 2 - 1.8, centre + height / 2 + 0.7)
-    return drawing(parts, [span], text, titles=[headline])
+        above = 0 if min(width, height) > 1 else height / 2 + 0.9  # what is thin has no room
+        said[left + width / 2, centre + above] = names[name]
+        below[left + width / 2, centre - height / 2 - 0.9] = (
+            "no ∇W₀" if line and name == "W₀" else shape)
+    parts += [say(said, size=15), say(below, size=12),
+              say(dict.fromkeys([(8.3, 3), (8.3, -3.5), (24.3, 0)], "◂" if line else "▸"), size=15)]
+    return drawing(parts, [((-0.6, 29.6), (-7.3, 5.7))], text, titles=[headline])
 
 
-def _places(n: int, d: int, k: int, r: int) -> tuple[dict, dict]:
-    """Where each matrix lies, (left, centre, width, height), and its shape in words."""
-    upper, lower, middle = d / 2 + 1, -d / 2 - 1.5, -0.25  # where the centres lie
-    x, at = k + 1.6 * GAP, {"X": (0, middle, k, n)}
-    at["W₀"] = x, upper, k, d
-    for name, (width, height) in {"A": (k, r), "U": (r, n), "B": (r, d)}.items():
-        at[name] = x, lower, width, height
-        x += width + GAP
-    at["H"] = x + 0.6 * GAP, middle, d, n
-    return at, {"X": "n × k", "W₀": "d × k", "A": "r × k", "U": "n × r", "B": "d × r",
-                "H": "n × d"}
-
-
-def _wires(at: dict) -> list[dict]:
+def _wires() -> list[dict]:
     """The lines of both paths, from X on the left to H on the right."""
-    def side(name, right):
-        left, centre, width, _ = at[name]
-        return (left + width if right else left), centre
-
-    start, end = side("X", True), side("H", False)
-    fork, join = start[0] + 0.5 * GAP, end[0] - 0.6 * GAP
-    chain = []
-    for first, last in (("W₀", "W₀"), ("A", "B")):
-        into, out = side(first, False), side(last, True)
-        chain += connect(start, (fork, start[1]), (fork, into[1]), into)
-        chain += connect(out, (join, out[1]), (join, end[1]), end)
-    for one, other in (("A", "U"), ("U", "B")):
-        chain += connect(side(one, True), side(other, False))
-    return chain
+    return [*connect((5, 0), (6.5, 0), (6.5, 3), (9, 3)), *connect((14, 3), (23.5, 3), (23.5, 0)),
+            *connect((6.5, 0), (6.5, -3.5), (9, -3.5)), *connect((14, -3.5), (16.5, -3.5)),
+            *connect((17.5, -3.5), (20, -3.5)), *connect((21, -3.5), (23.5, -3.5), (23.5, 0)),
+            *connect((23.5, 0), (25, 0))]
 
 
 def two_gradients(r: int = 4) -> dict:
