@@ -28,12 +28,9 @@ STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
 TWO_TERMS = ([[1, 0], [2, 1], [0, 3]], [[1, 1, 0, 2], [0, 1, 1, 0]])  # B and A
 
 
-def outer_products(B=TWO_TERMS[0], A=TWO_TERMS[1]) -> dict:
-    """The outer product of each column of B and row of A, their numbers in cells, and BA.
-
-    B: (d, r), A: (r, k), of whole numbers.
-    """
-    B, A = np.array(B), np.array(A)
+def outer_products() -> dict:
+    """The outer products of the columns and rows of ``TWO_TERMS``, in cells, and their sum BA."""
+    B, A = map(np.array, TWO_TERMS)
     (d, r), k = B.shape, A.shape[1]
     groups = [(B[:, [i]], A[[i]], f"term {i + 1}") for i in range(r)] + [(B, A, "BA")]
     parts, left = [], 0.0
