@@ -20,9 +20,13 @@ from lora_edu import (
     teacher_student,
     train,
 )
-from lora_edu.chapters.hundred_steps.figures import first_steps, hundred_steps, spectrum
-from lora_edu.chapters.hundred_steps.runs import OPTIMISERS, spectrum_path
+from lora_edu.chapters.hundred_steps.figures import SHOWN, drawn, hundred_steps, spectrum
+from lora_edu.chapters.hundred_steps.runs import WORD_RATES, spectrum_path
+from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.shared.problem import problem
+from lora_edu.chapters.shared.style import COLOURS
+from lora_edu.chapters.thirty_minutes.runs import STEPS as WORD_STEPS
+from tests.chapters.test_thirty_minutes import by_hand
 
 TASK = problem()
 SHIFT = TASK.W_star - TASK.W0  # of rank 4
@@ -157,31 +161,50 @@ def test_from_A_zero_the_rank_is_inherited_for_one_step_only(seed):
 
 # --- the figures
 
-def trace(figure, name):
-    return next(t for t in figure["data"] if t.get("name") == name)
+def traces(figure):
+    return {trace["name"]: trace for trace in figure["data"] if "name" in trace}
 
 
-def said(figure):
-    return figure["layout"]["meta"]["reading"]
+@pytest.mark.parametrize("t", WORD_STEPS)
+def test_the_bars_are_the_singular_values_of_a_run_by_hand(t):
+    figure = drawn(t)
+    bars = [bar["x1"] - bar["x0"] for bar in figure["layout"]["shapes"]
+            if bar.get("fillcolor") == COLOURS["delta"]]
+    want = np.linalg.svd(word(), compute_uv=False)[:7]
+    for name, found in (("SGD", bars[:7]), ("Adam", bars[7:])):
+        now = by_hand(STARTS[0], WORD_RATES[name], 1.0, name == "Adam")[t]
+        np.testing.assert_allclose(
+            found, np.linalg.svd(now["ΔW"], compute_uv=False)[:7], rtol=1e-5, atol=1e-5)
+        assert (traces(figure)[name]["z"] > 0).sum() == (now["ΔW"] > 0).sum()
+        first, *_, last = share = found / want
+        if name == "SGD":  # the long ones first, and none too far
+            assert max(share) < 1.01 and (t != 8 or first > 0.99 > share[1] > 2 * last)
+        else:
+            assert max(share) < 1.2 or (t == 5 and first > 1.2)
+            assert t < 30 or max(share) < 1.1
+    said = " ".join(text for each in figure["data"] for text in each.get("text", ()))
+    assert said.count("only B has moved") == 2 * (t == 1)
 
 
-def test_a_wakes_at_the_first_step_and_never_from_both_zero():
-    for figure in (first_steps(), hundred_steps()):
-        A, B = (np.array(trace(figure, name)["customdata"]) for name in ("‖∇A‖", "‖∇B‖"))
-        assert A[0] == 0 < A[1:].min() and B.min() > 0
-    assert "∇A first non-zero after step 1 " in said(hundred_steps())
-    assert "∇A never wakes" in said(hundred_steps(start="both zero"))
+@pytest.mark.parametrize(("kind", "zero"), [
+    (STARTS[0], {"‖∇A‖": (0,), "‖ΔW‖": (0,)}), (STARTS[1], {"‖∇B‖": (0,), "‖ΔW‖": (0,)}),
+    ("both zero", dict.fromkeys(("‖∇A‖", "‖∇B‖", "‖ΔW‖"), SHOWN))])
+def test_a_curve_begins_where_it_is_no_longer_exactly_zero(kind, zero):
+    drawn = traces(hundred_steps(start=kind))
+    for name in ("‖∇A‖", "‖∇B‖", "‖ΔW‖"):
+        assert tuple(drawn[f"{name}, exactly 0"]["text"]) == zero.get(name, ())
+        assert (*zero.get(name, ()), *drawn[name]["text"]) == SHOWN
 
 
 def test_a_run_that_diverges_is_cut_and_said():
     figure = hundred_steps(1, 64, STARTS[0], "SGD", 0.03)
-    assert "diverges" in said(figure)
-    assert max(trace(figure, "loss")["customdata"]) < 1e6
+    assert "diverges" in figure["layout"]["meta"]["reading"]
+    assert max(traces(figure)["loss"]["customdata"]) < 1e6
 
 
 @pytest.mark.claim("thm-column-space")
-def test_under_sgd_the_update_keeps_the_rank_of_the_target():
-    path = {name: spectrum_path(name, 8) for name in OPTIMISERS}
-    assert path["SGD"][-1, 3] > 0.1 and path["SGD"][:, 4:].max() < 1e-14
-    assert path["Momentum"][:, 4:].max() < 1e-14
-    assert path["Adam"][-1, 4] > 1e-3 and "₅ = 0 to rounding" in said(spectrum(8, "SGD"))
+@pytest.mark.parametrize(("name", "grown"), [("SGD", 4), ("Momentum", 4), ("Adam", 8)])
+def test_the_spectrum_counts_what_grows(name, grown):
+    path, figure = spectrum_path(name, 8), spectrum(8, name)
+    assert f"{grown} grow" in figure["layout"]["annotations"][0]["text"]
+    assert (path.max(axis=0) > 1e-14).sum() == grown and path[-1, 3] > 0.1

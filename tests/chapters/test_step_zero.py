@@ -21,10 +21,12 @@ from lora_edu import (
     teacher_student,
     train,
 )
+from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.shared.drawing import fill
 from lora_edu.chapters.shared.style import ZeroLogAxis
-from lora_edu.chapters.step_zero.figures import five_starts, step_zero
+from lora_edu.chapters.step_zero.figures import five_starts, saddle, step_zero, two_gradients
 from lora_edu.chapters.step_zero.runs import LEARNING_RATE, escape_step, from_noise, problem
+from lora_edu.chapters.thirty_minutes.runs import written
 
 D, K, R = 5, 7, 4
 PROBLEM = teacher_student(D, K, n=20, spectrum=1.0, rng=np.random.default_rng(0))
@@ -202,6 +204,10 @@ def test_noise_leaves_at_the_rate_of_the_first_singular_value():
     assert (rates > 6.55).all() and (rates < 6.75).all()
     for optimiser in ("SGD", "Momentum", "Adam"):
         assert escape_step(from_noise(0.0, optimiser)) is None
+        loss = saddle(1e-8, optimiser)["data"][0]["y"]
+        left = next(t for t, value in enumerate(loss) if value < 0.9 * loss[0])
+        said = saddle(1e-8, optimiser)["layout"]["annotations"][0]["text"]
+        assert said == f"noise 10⁻⁸ leaves the saddle at step {left}"
 
 
 @pytest.mark.claim("obs-escape-adam")
@@ -219,6 +225,24 @@ def test_what_eps_and_weight_decay_do_to_the_escape():
 
 
 # --- the figures
+
+@pytest.mark.claim("thm-step-zero")
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("t", range(4))
+def test_each_gradient_is_the_others_product_with_the_picture(start, t):
+    figure, now = two_gradients(start, t), written(start)[t]
+    G = now.B @ now.A - word()
+    cells = {trace["name"]: trace["z"] for trace in figure["data"] if "z" in trace}
+    want = {"A": now.A, "B": now.B, "∇A": now.B.T @ G, "∇B": G @ now.A.T, "−G": -G}
+    for name, matrix in want.items():
+        np.testing.assert_array_equal(np.sign(cells[name]), np.sign(matrix.round(12)))
+    lit = [outline["line"]["width"] == 3 for outline in figure["layout"]["shapes"]]
+    assert lit == [cells[name].any() and name[0] == "∇" for name in cells]
+    said = figure["layout"]["annotations"][0]["text"]
+    assert ("B gets no gradient" in said) == (not cells["∇B"].any() and cells["∇A"].any())
+    assert ("A gets no gradient" in said) == (not cells["∇A"].any() and cells["∇B"].any())
+    assert ("nothing moves, ever" in said) == (start == "both zero")
+
 @pytest.mark.parametrize("optimiser", ["SGD", "Adam"])
 @pytest.mark.parametrize("start", STARTS)
 def test_the_board_puts_exactly_the_zero_marks_at_zero(start, optimiser):
