@@ -32,7 +32,7 @@ from lora_edu.explore.words import number, short
 SHOWN = (*range(13), *range(16, STEPS + 1, 6))  # every step first, then every sixth
 STEP_TICKS = (0, 1, 2, 5, 10, 20, 50, 100)
 RANK = 7  # of the word
-ASIDE = {"A": -0.1, "B": 0, "delta": 0.1}  # of marks at exactly 0, so that none hides another
+ASIDE = {"A": -0.15, "B": 0, "delta": 0.15}  # of marks at exactly 0, so that none hides another
 
 
 def drawn(t: int = 0) -> dict:
@@ -105,7 +105,7 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
     last = usable(history) - 1
     end = (f"loss {number(history.loss[0])} → {number(history.loss[last])}" if last == STEPS else
            f"diverges: the loss is a million times its start after step {last}")
-    xaxis = {"range": [-0.2, place(STEPS) + 0.1], "tickvals": place(STEP_TICKS).round(4).tolist(),
+    xaxis = {"range": [-0.3, place(STEPS) + 0.1], "tickvals": place(STEP_TICKS).round(4).tolist(),
              "ticktext": [str(tick) for tick in STEP_TICKS], "title": {"text": "step"}}
     return figure(traces, layout(
         [found, end if last == STEPS else f"diverges after step {last}"], [xaxis, xaxis],
