@@ -14,7 +14,7 @@ from lora_edu.chapters.hundred_steps.runs import (
     singular_values,
     spectrum_path,
 )
-from lora_edu.chapters.shared.drawing import box, cell_map, frame, say
+from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.style import (
     COLOURS,
     NAMES,
@@ -44,31 +44,27 @@ def drawn(t: int = 0) -> dict:
     Dotted: the word's singular values. SGD and Adam at their ``WORD_RATES``, r = 8, s = 1.
     """
     target = np.linalg.svd(word_task().W_star, compute_uv=False)[:RANK]
-    k, traces, shapes, said, left = word_task().shape[1], [], [], {}, []
+    k, parts, left = word_task().shape[1], [], []
     for row, (name, lr) in enumerate(WORD_RATES.items()):
         run, top, bars = written(STARTS[0], name, lr), row * 18, k + 1
         delta = run[t].delta()
         left.append(f"{name} {100 * loss_left(run[t]):.0f} %")
-        traces.append(cell_map(delta, 0, top, "delta", name))
-        shapes.append(frame(delta, 0, top))
+        parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top)]
         for i, (now, want) in enumerate(zip(singular_values(delta, RANK), target, strict=True)):
-            shapes += [box(bars, top - 0.3 + 2 * i, now, 1.6, COLOURS["delta"]),
-                       {**box(bars, top - 0.3 + 2 * i, want, 1.6, "rgba(0,0,0,0)"),
-                        "line": {"color": COLOURS["frozen"], "width": 1.5, "dash": "dot"}}]
+            parts += [box(bars, top - 0.3 + 2 * i, now, 1.6, COLOURS["delta"]),
+                      {**box(bars, top - 0.3 + 2 * i, want, 1.6, "rgba(0,0,0,0)"),
+                       "line": {"color": COLOURS["frozen"], "width": 1.5, "dash": "dot"}}]
         moved = [which for which in "AB"
                  if not np.array_equal(getattr(run[t], which), getattr(run[0], which))]
-        said[-0.5, top - 1.7] = f"{name}: " + {0: "nothing has moved", 1: "only B has moved",
-                                             2: "both have moved"}[len(moved)]
-        traces.append({**say({(k + 17.5, top - 1.7): "singular values"}, size=13),
-                       "textposition": "middle left"})
+        state = ("nothing has moved", "only B has moved", "both have moved")[len(moved)]
+        for x, side, text in ((-0.5, "middle right", f"{name}: {state}"),
+                              (k + 17.5, "middle left", "singular values")):
+            parts.append({**say({(x, top - 1.7): text}), "textposition": side})
     found = ("nothing is written yet" if t == 0 else "ΔW is nothing but stripes" if t == 1 else
              f"loss left: {', '.join(left)}")
-    still = {"showticklabels": False, "ticks": "", "showgrid": False}
-    made = layout([f"step {t}: {found}"], [{**still, "range": [-1, k + 18]}],
-                  [{**still, "range": [2 * 18 - 3, -3.2]}],
-                  f"Step {t}. Of the frozen model’s loss there is left: {', '.join(left)}")
-    traces.append({**say(said, size=13), "textposition": "middle right"})
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return map_drawing(
+        parts, f"step {t}: {found}", (-1, k + 18), (-3.2, 33),
+        f"Step {t}. Of the frozen model’s loss there is left: {', '.join(left)}")
 
 
 def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "Adam",

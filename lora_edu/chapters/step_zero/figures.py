@@ -6,7 +6,7 @@ import numpy as np
 
 from lora_edu import STARTS, Adapter, initial
 from lora_edu.chapters.shared.board import STEPS, norm_curves
-from lora_edu.chapters.shared.drawing import box, cell_map, drawing, fill, frame, say
+from lora_edu.chapters.shared.drawing import box, cell_map, drawing, fill, frame, map_drawing, say
 from lora_edu.chapters.shared.style import (
     NAMES,
     ZeroLogAxis,
@@ -161,27 +161,23 @@ def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
     near, far = now.r + 1, 2 * (now.r + 1)  # of A and B, of the picture
     placed = {"∇A": (_share(grad_A), far, 0), "A": (now.A, far, near),
               "∇B": (_share(grad_B), 0, far), "B": (now.B, near, far), "−G": (-G, far, far)}
-    traces = [cell_map(values, x, y, MATRICES.get(name, "delta"), name)
-              for name, (values, x, y) in placed.items()]
-    shapes = [frame(values, x, y, lit=name[0] == "∇" and values.any())
-              for name, (values, x, y) in placed.items()]
-    middles = [(x + (values.shape[1] - 1) / 2, y + (values.shape[0] - 1) / 2)
-               for values, x, y in placed.values() if not values.any()]
+    parts = []
+    for name, (values, x, y) in placed.items():
+        parts += [cell_map(values, x, y, MATRICES.get(name, "delta"), name),
+                  frame(values, x, y, lit=name[0] == "∇" and values.any())]
+        if not values.any():
+            rows, columns = values.shape
+            parts.append(say({(x + (columns - 1) / 2, y + (rows - 1) / 2): "0"}, size=16))
     d, k = G.shape
-    traces += [say({middle: "0" for middle in middles} or {(0, 0): ""}, size=16)]
-    for at, text, side in (
-            ((far - 1, 3.5), coloured("∇A = Bᵀ·G", "A"), "middle left"),
-            ((far - 1, near + 3.5), coloured("A", "A"), "middle left"),
-            ((far / 2 - 0.5, far + d + 1), coloured("∇B = G·Aᵀ", "B"), "bottom center"),
-            ((near + 3.5, far - 1), coloured("B", "B"), "top center"),
-            ((far + k / 2, far + d + 1), coloured("−G: what is missing", "delta"),
-             "bottom center")):
-        traces.append({**say({at: text}, size=14), "textposition": side})
-    found = _found(start, t, grad_A, grad_B)
-    still = {"showticklabels": False, "ticks": "", "showgrid": False}
-    made = layout([f"step {t}: {found}"], [{**still, "range": [-1, far + k]}],
-                  [{**still, "range": [far + d + 3.5, -1]}], f"{start}, step {t}: {found}")
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    for x, y, side, text, colour in (
+            (far - 1, 3.5, "middle left", "∇A = Bᵀ·G", "A"),
+            (far - 1, near + 3.5, "middle left", "A", "A"),
+            (far / 2 - 0.5, far + d + 1, "bottom center", "∇B = G·Aᵀ", "B"),
+            (near + 3.5, far - 1, "top center", "B", "B"),
+            (far + k / 2, far + d + 1, "bottom center", "−G: what is missing", "delta")):
+        parts.append({**say({(x, y): coloured(text, colour)}, size=14), "textposition": side})
+    found = f"step {t}: {_found(start, t, grad_A, grad_B)}"
+    return map_drawing(parts, found, (-1, far + k), (-1, far + d + 3.5), f"{start}, {found}")
 
 
 def _share(matrix: np.ndarray) -> np.ndarray:

@@ -12,13 +12,14 @@ from lora_edu.chapters.first_r import figures as first_r
 from lora_edu.chapters.first_r import runs as first_r_runs
 from lora_edu.chapters.invariance.runs import STEPS as FOLLOWED_STEPS
 from lora_edu.chapters.invariance.runs import first_path, followed, path, relative_gap
-from lora_edu.chapters.shared.drawing import box, cell_map, frame
+from lora_edu.chapters.shared.drawing import box
 from lora_edu.chapters.shared.style import (
     COLOURS,
     ZeroLogAxis,
     coloured,
     curve,
     figure,
+    heat,
     layout,
     line,
     marks,
@@ -31,6 +32,7 @@ from lora_edu.chapters.thirty_minutes import runs
 from lora_edu.chapters.thirty_minutes.runs import R
 from lora_edu.explore.words import number
 
+DEEPEST = 8  # levels of a colour, on either side of 0
 STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
 ALPHAS = 4, 8, 16, 24, 32
 RANKS = tuple(2**i for i in range(7))
@@ -49,8 +51,12 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     traces, shapes, zeros = [], [], {}
     for name, (values, x, y) in blocks.items():
         rows, columns = values.shape
-        traces.append(cell_map(values, x, y, MATRICES[name], name))
-        shapes.append(frame(values, x, y, lit=has_moved[name]))
+        traces.append(_cells(name, values, x, y))
+        shapes.append({
+            "type": "rect", "xref": "x", "yref": "y", "x0": x - 0.5, "x1": x + columns - 0.5,
+            "y0": y - 0.5, "y1": y + rows - 0.5,
+            "line": {"color": COLOURS["delta" if has_moved[name] else "frozen"],
+                     "width": 3 if has_moved[name] else 1}})
         if not values.any():
             zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
     traces += [_say(zeros, size=16)] if zeros else []
@@ -109,9 +115,11 @@ def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
     (d, k), traces, shapes = runs.task().shape, [], []
     for i, (name, run) in enumerate(ways.items()):
         top, moved = i * (d + 6), runs.moved(run[t])
-        traces.append(cell_map(run[t].delta(), 0, top, "delta", name))
+        traces.append(_cells(name, run[t].delta(), 0, top))
         traces.append(_say({(-1, top + d / 2 - 0.5): name}, "middle left", 15))
-        shapes.append(frame(run[t].delta(), 0, top))
+        shapes.append({"type": "rect", "xref": "x", "yref": "y", "x0": -0.5, "x1": k - 0.5,
+                       "y0": top - 0.5, "y1": top + d - 0.5,
+                       "line": {"color": COLOURS["frozen"], "width": 1}})
         width = 8 * moved
         shapes.append(box(-0.5, top + d + 0.6, width, 2.2, COLOURS["A"]))
         traces.append(_say({(width, top + d + 1.7): coloured(
@@ -266,6 +274,16 @@ def starts_board(row: int = 0) -> dict:
     made = five_starts(answers=True, rows=row, title=title)
     made["layout"]["meta"] = {"reading": f"{row} of {len(STARTS)} starts answered. {title}"}
     return made
+
+
+def _cells(name: str, values: np.ndarray, x: float, y: float) -> dict:
+    """Cells in the matrix's colour above 0, grey below, none at exactly 0."""
+    depths = np.linspace(0.16, 1, DEEPEST)
+    grey, own = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
+                  for depth in depths] for q in ("frozen", MATRICES.get(name, "delta")))
+    depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
+    return heat(np.sign(values) * depth / 100, -DEEPEST, DEEPEST,
+                [*grey[::-1], "rgba(128, 128, 128, 0)", *own], name=name, x0=x, y0=y)
 
 
 def _say(texts: dict[tuple, str], side: str = "middle center", size: int = 13) -> dict:
