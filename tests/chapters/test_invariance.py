@@ -1,5 +1,6 @@
 """The chapter The Adam invariance: what the theorem needs, and what "roughly" hides."""
 
+import itertools
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
@@ -9,8 +10,9 @@ import torch
 
 from book._extensions.content.claims import HOME
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, equivalent, initial
-from lora_edu.chapters.invariance import runs, runs_slide
-from lora_edu.chapters.invariance.figures import slide
+from lora_edu.chapters.invariance import figures, runs, runs_slide
+from lora_edu.chapters.thirty_minutes import runs as word
+from lora_edu.explore.plain import plain_figure
 from tests.core.test_invariance import start, weights
 
 torch.set_num_threads(1)
@@ -66,7 +68,7 @@ def several(two, factors, optimiser, schedule=lambda t: 1.0):
 ONE = ((1, 1), (1, 1))
 
 
-@pytest.mark.claim("thm-invariance")
+@pytest.mark.claim("thm-invariance", "cor-follow")
 @pytest.mark.parametrize("factors", [((4, 2), (1 / 2, 8)), ((4, 4), (1, 1))],
                          ids=("each its own", "the other's settings kept"))
 @pytest.mark.parametrize("schedule", [lambda t: 1.0, lambda t: min(1.0, (t + 1) / 10) * 0.97**t],
@@ -79,7 +81,7 @@ def test_adapters_may_have_factors_of_their_own(two, factors, schedule):
     assert not np.array_equal(ours, several(two, factors, replace(rule, lr=0.01), schedule))
 
 
-@pytest.mark.claim("thm-invariance")
+@pytest.mark.claim("cor-follow")
 def test_clipping_needs_one_factor_for_all_adapters(two):
     """No limit makes up for a second factor, be it another adapter's or that of what is beside."""
     def run(first, second, limit):
@@ -94,20 +96,6 @@ def test_clipping_needs_one_factor_for_all_adapters(two):
         gaps = [np.abs(ours - run(4, second, limit)).max() for limit in np.geomspace(0.05, 1, 40)]
         assert min(gaps) > 1e-3
         assert np.array_equal(free, run(4, second, 1e9))  # where nothing is clipped
-
-
-@pytest.mark.claim("thm-invariance")
-def test_bits_are_lost_where_v_underflows():
-    """In float32 below |g| = (1.2e-38/(1 − β₂))^½; ε is 0, so that v tells."""
-    def moved(g, c):
-        p = torch.nn.Parameter(torch.zeros(3, dtype=torch.float32))
-        p.grad = torch.tensor(g, dtype=torch.float32) / c
-        torch.optim.Adam([p], lr=0.01 * c, eps=0.0).step()
-        return p.detach() / c
-
-    g = np.array([1.0, 3.0, 0.7])
-    assert torch.equal(moved(1e-10 * g, 1), moved(1e-10 * g, 4))
-    assert not torch.equal(moved(3e-21 * g, 1), moved(3e-21 * g, 4))
 
 
 @pytest.mark.claim("cor-loraplus")
@@ -129,32 +117,21 @@ def test_loraplus_is_alpha(ratio):
         assert np.abs(ours[-1]).max() > 1e-3
 
 
-def test_loraplus_with_bs_rate_kept_keeps_the_first_step_alone():
-    problem, adapter = start()
-    plus, usual = (weights(problem, adapter, rule) for rule in (
-        Adam((0.01 / 4, 0.01), eps=(1e-8, 1e-8 / 4)), Adam(0.01)))
-    np.testing.assert_allclose(plus[1], usual[1], rtol=1e-4)  # up to ε
-    assert np.abs(plus[5] - usual[5]).max() > 1e-3
-
-
 @pytest.mark.claim("obs-roughly")
-@pytest.mark.parametrize(("rule", "left", "low", "high"), [
-    (Adam(0.01), {"lr": 0.16}, 3.0, 3.0), (Adam(0.01), "start", 0.75, 0.83),
-    (AdamW(0.01, weight_decay=0.5), {"weight_decay": 0.5}, 0.12, 0.21),
-    (Clipped(Adam(0.01), 0.05), {"max_norm": 0.05}, 0.034, 0.056),
-    (Adam(0.01, eps=1e-4), {"eps": 1e-4}, 0.0067, 0.016), (Adam(0.01), {"eps": 1e-8}, None, 2e-6)],
-    ids=("exponent", "start", "decay", "clipping", "large eps", "eps"))
-def test_the_size_of_each_roughly(rule, left, low, high):
+@pytest.mark.parametrize(("what", "low", "high"), [
+    ("the exponent of η", 3.0, 3.0), ("A’s start", 0.75, 0.83), ("a decay of 0.5", 0.12, 0.21),
+    ("a clipping limit", 0.034, 0.056), ("an ε of 10⁻⁴", 0.0067, 0.016),
+    ("ε at its default", None, 2e-6)])
+def test_the_size_of_each_roughly(what, low, high):
     """The largest gap in sixty steps between α × 16 and the run with all settings but one."""
+    rule, left = runs.LEFT[what]
     gaps, acts = [], False
     for seed in range(1, 6):
         A, B = initial(16, 16, 4, rng=np.random.default_rng(seed))
         big = Adapter(A, B, 0.5 * 16)
         new, changed = equivalent(big, rule, 4)
-        if left == "start":
-            new = Adapter(A, B, new.scaling)
-        else:
-            changed = replace(changed, **left)
+        new, changed = (Adapter(A, B, new.scaling), changed) if left is None else (
+            new, replace(changed, **left))
         ours, theirs = (weights(TASK, *run) for run in ((big, rule), (new, changed)))
         size = np.linalg.norm(ours[1:], axis=(1, 2))
         gaps.append((np.linalg.norm(ours[1:] - theirs[1:], axis=(1, 2)) / size).max())
@@ -163,19 +140,6 @@ def test_the_size_of_each_roughly(rule, left, low, high):
     assert acts or not isinstance(rule, Clipped)
     assert min(gaps) > 0 and max(gaps) < 1.05 * high
     assert low is None or (min(gaps), max(gaps)) == pytest.approx((low, high), rel=0.05)
-
-
-@pytest.mark.parametrize(("ours", "theirs"), [
-    (Adam(0.01), Adam((0.01, 0.01 / 16), eps=(1e-8, 16e-8))), (SGD(0.05), SGD((0.05, 0.05 / 256)))])
-def test_two_rates_undo_a_larger_alpha_and_one_keeps_the_first_step(ours, theirs):
-    """From B = 0, with α × 16 and A's start as it is."""
-    problem, adapter = start()
-    wide = Adapter(adapter.A, adapter.B, 16 * adapter.scaling)
-    one = weights(problem, adapter, ours)
-    assert np.array_equal(one, weights(problem, wide, theirs))
-    two = weights(problem, wide, replace(theirs, lr=theirs.lr[1]))
-    np.testing.assert_allclose(one[1], two[1], rtol=1e-12, atol=1e-15)
-    assert np.abs(one[-1] - two[-1]).max() > 0.01
 
 
 def test_the_lines_for_peft_widen_the_start_and_nothing_else():
@@ -324,7 +288,58 @@ def test_alpha_times_the_factor_does_what_that_rate_does(factor):
     assert m[-1] == pytest.approx(factor**0.5, rel=0.01)
 
 
-def test_the_explorer_says_what_a_factor_is_worth():
+# --- the figures ---
+
+def reading(figure):
+    return figure["layout"]["meta"]["reading"]
+
+
+def test_the_slide_says_what_a_factor_is_worth():
     moved, m = runs_slide.worth(16)
-    half = np.exp(np.interp(np.log(0.1), np.log(moved), np.log(m)))
-    assert f"A moved by 0.1 of its start: η × {half:.3g}" in slide(16)["layout"]["meta"]["reading"]
+    tenth = np.exp(np.interp(np.log(0.1), np.log(moved), np.log(m)))
+    assert f"A moved by 0.1 of its start: η × {tenth:.3g}" in reading(figures.slide(16))
+
+
+@pytest.mark.parametrize("optimiser", runs.SETTINGS)
+def test_the_gap_is_exactly_zero_with_all_boxes_ticked(optimiser):
+    gaps = {}
+    for boxes in itertools.product((False, True), repeat=4):
+        figure = figures.ticks(*boxes, optimiser=optimiser)
+        gaps[boxes] = plain_figure(figure)["data"][0]["customdata"].max()
+        assert (gaps[boxes] == 0) == reading(figure).endswith("exactly 0: the same bits")
+    needed = {boxes for boxes, gap in gaps.items() if gap == 0}
+    without_eps = {(True, True, False, True)} if optimiser == "Momentum" else set()
+    assert needed == {(True,) * 4} | without_eps
+    assert gaps[True, False, False, False] > 0.5 > gaps[True, True, False, False] > 0.1
+    if optimiser == "AdamW":
+        assert 1e-5 > gaps[True, True, False, True] > 1e-7
+        assert gaps[False, False, False, False] > gaps[True, False, False, False]
+
+
+def test_one_run_is_written_twice_and_alpha_times_16_is_another():
+    rates = word.LR, word.LR, word.LR / 4
+    for (_, run), s, width, lr in zip(runs.three_words().items(), (1, 16, 16), (1, 1, 0.25), rates,
+                                      strict=True):
+        first = word.written()[0]
+        path = weights(word.task(), Adapter(width * first.A, first.B, s), Adam(
+            lr, eps=1e-8 / width), word.STEPS[-1])
+        for t in word.STEPS:
+            np.testing.assert_allclose(run[t].delta(), path[t], rtol=1e-9, atol=1e-12)
+    for t in word.STEPS[1:]:
+        one, large, fitted = (trace["z"] for trace in figures.three_runs(t)["data"][::3])
+        assert np.array_equal(one, fitted) and not np.array_equal(one, large)
+
+
+@pytest.mark.parametrize(("change", "stride", "turning"), [
+    ("α × 16", 16, 1), ("η × 4, start × 4", 16, 1), ("η × 16", 16, 16), ("start × 16", 16, 1 / 16)])
+def test_stride_and_turning_tell_settings_apart(change, stride, turning):
+    lower, upper, *_ = (bar["x1"] for bar in figures.two_numbers(change)["layout"]["shapes"])
+    assert (upper, lower) == pytest.approx((stride, turning), rel=1e-3)
+
+
+def test_each_setting_that_stays_behind_has_its_place():
+    medians = [np.median(gaps) for gaps, _ in runs.left_behind().values()]
+    *_, places, texts = plain_figure(figures.roughly())["data"]
+    assert medians[0] == 0 and list(places["x"]) == medians[1:] == sorted(medians[1:])[::-1]
+    assert [float(text.strip(" %")) / 100 for text in texts["text"]] == pytest.approx(
+        medians[1:], rel=0.05)

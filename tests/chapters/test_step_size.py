@@ -7,7 +7,8 @@ import torch
 from lora_edu import SGD, Adam, Adapter, Clipped, initial, sweep, train
 from lora_edu.chapters.shared.problem import problem
 from lora_edu.chapters.step_size import runs
-from lora_edu.chapters.step_size.figures import step_size
+from lora_edu.chapters.step_size.figures import step_size, three_alphas
+from lora_edu.chapters.thirty_minutes import runs as words
 
 SCALES = 8.0 ** np.array([-8, -7, -6, -2, -1, 0, 1, 3, 4])
 
@@ -152,3 +153,13 @@ def test_adams_corner_flies_far_out_and_comes_back():
     (("SGD", 64, 0.512), "the loss runs off"), (("Adam", 8, 0.004), "the loss ends at ")])
 def test_the_reading_says_how_far_a_run_flew(position, said):
     assert said in step_size(*position)["layout"]["meta"]["reading"]
+
+
+def test_three_alphas_write_the_word_at_their_pace():
+    first = words.written()[0]
+    for alpha, i in ((1, 0), (8, 3), (64, 6)):
+        history = train(words.task(), Adapter(first.A, first.B, alpha / 8), Adam(0.03), 30)
+        for t in words.STEPS:
+            figure = three_alphas(t)
+            left = round(100 * history.loss[t] / history.loss[0])
+            assert f"{left} % of the loss left" in figure["data"][i + 2]["text"][0]
