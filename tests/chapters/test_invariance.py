@@ -339,7 +339,7 @@ def test_stride_and_turning_tell_settings_apart(change, stride, turning):
 
 def test_each_setting_that_stays_behind_has_its_place():
     medians = [np.median(gaps) for gaps, _ in runs.left_behind().values()]
-    *_, places, texts = plain_figure(figures.roughly())["data"]
+    places, texts = plain_figure(figures.roughly())["data"]
     assert medians[0] == 0 and list(places["x"]) == medians[1:] == sorted(medians[1:])[::-1]
     assert [float(text.strip(" %")) / 100 for text in texts["text"]] == pytest.approx(
         medians[1:], rel=0.05)

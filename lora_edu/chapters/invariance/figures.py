@@ -27,22 +27,19 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
-from lora_edu.chapters.thirty_minutes.figures import bars, pictures, times
+from lora_edu.chapters.thirty_minutes.figures import bars, progress, times
 from lora_edu.chapters.thirty_minutes.runs import loss_left
 from lora_edu.explore.words import number
 
 
-def three_runs(t: int = 0) -> dict:
+def three_runs(t: int = 5) -> dict:
     """ΔW at step t: of a run of Adam, of α × 16 alone, and of α × 16 with what makes up for it."""
-    rows, said = {}, []
-    for name, run in three_words().items():
-        left = loss_left(run[t])
-        said.append(f"{100 * left:.0f} % of the loss left" if left < 1.5 else
-                    f"{left:.1f} times the loss")
-        rows[name] = run[t].delta(), 20 * min(left, 1.5), "loss", said[-1]
+    adapters = {name: run[t] for name, run in three_words().items()}
+    left = [100 * loss_left(adapter) for adapter in adapters.values()]
     found = "the first and the last are one picture" if t else "nothing is written yet"
-    return pictures(rows, f"step {t}: {found}", f"Adam, step {t}: with α {said[0]}; with α × 16 "
-                    f"{said[1]}; with α × 16 and the other settings changed {said[2]}", beside=15)
+    return progress(adapters, f"step {t}: {found}", (
+        "Adam, step {}: {:.3g} % of the loss is left with α, {:.3g} % with α × 16, {:.3g} % with "
+        "α × 16 and the other settings changed").format(t, *left), beside=15)
 
 
 def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False,
@@ -80,23 +77,20 @@ def two_numbers(change: str = "α × 16") -> dict:
 def roughly() -> dict:
     """How far two runs part that should be one, where one setting does not follow (log scale)."""
     sizes = {name: gaps for name, (gaps, _) in left_behind().items() if gaps.any()}
-    rows = np.arange(len(sizes))[::-1]
-    traces, middles = [], [float(np.median(gaps)) for gaps in sizes.values()]
-    for row, gaps in zip(rows, sizes.values(), strict=True):
-        traces.append(line([gaps.min(), gaps.max()], [row, row], "delta", width=5))
+    rows, middles = np.arange(len(sizes))[::-1], [np.median(gaps) for gaps in sizes.values()]
     percent = [f"   {100 * middle:.2g} %" if middle < 1 else f"   {100 * middle:.0f} %"
                for middle in middles]
-    traces += [marks(middles, rows, "delta", "diamond", 11),
-               words(middles, rows, percent, textposition="middle right", textfont={"size": 14})]
+    traces = [marks(middles, rows, "delta", "diamond", 11),
+              words(middles, rows, percent, textposition="middle right", textfont={"size": 14})]
     made = layout(["one setting stays behind, and the runs part"],
-                  [{**power_ticks(-6, 0, 2), "range": [-6.3, 2],
-                    "title": {"text": "largest gap, in parts of the update"}}],
+                  [{**power_ticks(-6, 0, 2), "range": [-6.5, 3.6],
+                    "title": {"text": "gap, in parts of the update"}}],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
                     "showgrid": False}],
                   "The runs part by " + ", ".join(
                       f"{said.strip()} ({name})"
                       for name, said in zip(sizes, percent, strict=True)))
-    made["margin"] = {**made["margin"], "l": 128}
+    made["margin"] = {**made["margin"], "l": 118}
     return figure(traces, made)
 
 
@@ -115,7 +109,7 @@ def slide(factor: int = 16) -> dict:
     made = layout(
         [f"α × {factor} is worth η × {factor} at first, η × {root:g} at last"],
         [{**power_ticks(-3, 2), "range": [-3.2, 2.2],
-          "title": {"text": "how far A has moved, in lengths of its start"}}],
+          "title": {"text": "A has moved, in lengths of its start"}}],
         [{"range": [-0.3, 6.6], "tickvals": list(range(7)),
           "ticktext": [f"× {2**e}" for e in range(7)], "title": {"text": "worth in η"}}],
         f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its start: η × {value:.3g}"

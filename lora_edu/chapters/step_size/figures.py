@@ -18,8 +18,8 @@ from lora_edu.chapters.shared.style import (
     marks,
 )
 from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, R, first_step, losses
-from lora_edu.chapters.thirty_minutes import runs as words
-from lora_edu.chapters.thirty_minutes.figures import pictures
+from lora_edu.chapters.thirty_minutes import runs as word
+from lora_edu.chapters.thirty_minutes.figures import progress
 from lora_edu.explore.words import number, short
 
 WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
@@ -28,20 +28,13 @@ OFF = 1e6  # a run whose loss is this many times its start is drawn no further
 RAMP = ((0.0, "#f3e3a8"), (0.5, "#c98bb0"), (1.0, "#3a2d7a"))
 
 
-def three_alphas(t: int = 0) -> dict:
+def three_alphas(t: int = 5) -> dict:
     """ΔW at step t of Adam for three α: one start, one η. The wanted ΔW is the word LoRA."""
-    rows, left = {}, {}
-    for alpha in (1, 8, 64):
-        adapter = words.written(lr=words.SLOW["Adam"], alpha=alpha)[t]
-        left[alpha] = words.loss_left(adapter)
-        rows[f"α = {alpha}"] = (adapter.delta(), 20 * left[alpha], "loss",
-                                f"{100 * left[alpha]:.0f} % of the loss left")
-    gone = f"{100 * (1 - left[1]):.0f} % of the loss is gone at α = 1, " \
-           f"{100 * (1 - left[64]):.0f} % at 64"
-    return pictures(rows, f"step {t}: " + (gone if t else "nothing is written yet"),
-                    f"Adam, η = {short(words.SLOW['Adam'])}, one start. Step {t}: what is left of "
-                    "the loss is " + ", ".join(f"{number(part)} at α = {alpha}"
-                                               for alpha, part in left.items()), beside=13)
+    adapters = {f"α = {alpha}": word.written(alpha=alpha)[t] for alpha in (1, 8, 64)}
+    left = [100 * word.loss_left(adapter) for adapter in adapters.values()]
+    return progress(adapters, "step {}: {:.0f}, {:.0f} and {:.0f} % of the loss left".format(
+        t, *left), "Adam, η = {}, one start. Step {}: of the loss α = 1 has {:.3g} % left, α = 8 "
+        "{:.3g} %, α = 64 {:.3g} %".format(short(word.LR), t, *left), beside=13)
 
 
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:

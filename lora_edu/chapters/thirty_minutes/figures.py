@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu import STARTS
+from lora_edu import STARTS, Adapter
 from lora_edu.chapters.first_r import figures as first_r
 from lora_edu.chapters.first_r import runs as first_r_runs
 from lora_edu.chapters.shared.drawing import box
@@ -111,8 +111,8 @@ def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading
               _say({(0, -0.56): note}, "middle right", 12)]
     made = layout([headline],
                   [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16], "title": {"text": axis}}],
-                  [{"range": [-0.8, 1.6], "tickvals": [0, 1], "ticktext": list(factors),
-                    "showgrid": False}], reading)
+                  [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
+                    "ticktext": [f"{name} " for name in factors]}], reading)
     return figure(traces, {**made, "shapes": shapes})
 
 
@@ -160,6 +160,16 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
     made = layout([headline], [{**STILL, "range": [-1 - beside, k + 0.5]}],
                   [{**STILL, "range": [len(rows) * (d + 6) - 2.5, -1.5]}], reading)
     return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+
+
+def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
+    """The pictures of several runs, each above what is left of its loss; the rest as pictures."""
+    left = {name: runs.loss_left(adapter) for name, adapter in adapters.items()}
+    return pictures({name: (
+        adapter.delta(), 16 * min(left[name], 1.2), "loss",
+        f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.5 else
+        f"{left[name]:.1f} times the loss") for name, adapter in adapters.items()},
+        headline, reading, beside)
 
 
 def units(c: float = 4) -> dict:
