@@ -20,11 +20,19 @@ def starts(count):
 
 
 @pytest.mark.claim("thm-same-set")
-@pytest.mark.parametrize("s", (1e-3, 0.5, 64.0))
-def test_another_b_makes_up_for_every_scale(s):
-    """So s·BA are the products BA; which matrices these are is asked of thm-products."""
-    A, B = (np.random.default_rng(0).normal(size=shape) for shape in ((3, 5), (7, 3)))
-    np.testing.assert_allclose(s * (B / s) @ A, B @ A, rtol=1e-12)
+@pytest.mark.parametrize("s", (1e-3, 64.0))
+@pytest.mark.parametrize("r", (1, 3, 9))
+def test_every_scale_reaches_rank_r_and_no_more(r, s):
+    """Any M of rank ≤ r is s·BA; and s·BA has rank ≤ r. (9 is more than the sides, 7 × 5.)"""
+    rng, n = np.random.default_rng(0), min(r, 5)
+    for rank in range(n + 1):
+        M = rng.normal(size=(7, rank)) @ rng.normal(size=(rank, 5))
+        U, sizes, Vt = np.linalg.svd(M, full_matrices=False)
+        A, B = np.zeros((r, 5)), np.zeros((7, r))
+        A[:n], B[:, :n] = Vt[:n], U[:, :n] * sizes[:n] / s
+        np.testing.assert_allclose(s * B @ A, M, atol=1e-12)
+    BA = s * rng.normal(size=(7, r)) @ rng.normal(size=(r, 5))
+    assert np.linalg.matrix_rank(BA) <= r
 
 
 @pytest.mark.claim("thm-first-step")
