@@ -220,27 +220,25 @@ def test_only_one_over_r_keeps_the_second_move_of_a(name, scale, power):
     assert found == pytest.approx({"SGD": 2, "Adam": 1}[name] * power, abs=0.06)
 
 
-def adam_delta(r, s, eta, sigma, seed):
-    start = initial(D, K, r, distribution=sigma, rng=np.random.default_rng(seed))
-    rule = Adam(eta, eps=0.03 * s * eta)
-    return train(regression("half zero"), Adapter(*start, s), rule, 12).adapter.delta()
-
-
 @pytest.mark.claim("cor-two-numbers")
 def test_at_many_ranks_two_numbers_are_left():
     """Independent draws, another scale, rate and spread: the same W as the rank grows."""
-    def apart(one, two):
-        return np.linalg.norm(one - two) / np.linalg.norm(two)
+    def delta(r, s, eta, sigma, seed):
+        start = initial(D, K, r, distribution=sigma, rng=np.random.default_rng(seed))
+        rule = Adam(eta, eps=0.03 * s * eta)
+        return train(regression("half zero"), Adapter(*start, s), rule, 12).adapter.delta()
 
-    eta, sigma, gaps, ranks = 0.03, 0.1, [], np.array([64, 512, 4096])
-    for r in ranks:  # s·r and η²: (8, η²) and (2√r, η²·4/√r); η/σ is the same
-        shrink = (4 / r**0.5)**0.5
-        gaps.append([apart(kept := adam_delta(r, 8 / r, eta, sigma, seed), adam_delta(
-            r, 2 * r**-0.5, shrink * eta, shrink * sigma, seed + 10)) for seed in range(4)])
-    assert exponent(ranks, np.array(gaps))[0] == pytest.approx(-0.5, abs=0.12)
-    assert np.max(gaps[-1]) < 0.06
-    for lr in (shrink * eta, eta / 16):  # σ stays: another η/σ, and then s·r·σ·η stays
-        assert apart(adam_delta(4096, 2 * 4096**-0.5, lr, sigma, 10), kept) > 0.3
+    gaps, ranks = [], np.array([64, 512, 4096])
+    for r in ranks:  # s·r·η² and η/σ are the same, and then η/σ is not
+        unit, seeds = 2 / r**0.25, range(4)
+        one, two, other = (np.array([delta(r, *settings, seed + 10 * i) for seed in seeds])
+                           for i, settings in enumerate((
+                               (8 / r, 0.03, 0.1), (2 * r**-0.5, 0.03 * unit, 0.1 * unit),
+                               (2 * r**-0.5, 0.03 * unit, 0.1))))
+        gaps.append(np.linalg.norm([one - two, one - other], axis=(2, 3)) / np.linalg.norm(two[0]))
+    same, others = np.moveaxis(gaps, 1, 0)  # (ranks, seeds)
+    assert exponent(ranks, same)[0] == pytest.approx(-0.5, abs=0.12)
+    assert same[-1].max() < 0.06 and others[-1].min() > 0.3
 
 
 @pytest.mark.claim("thm-mixing")
@@ -279,16 +277,18 @@ def test_adam_sees_every_rotation_that_is_no_signed_permutation(eps):
 
 
 @pytest.mark.claim("obs-one-rate")
-@pytest.mark.parametrize(("task", "shared", "kept", "root"), [
-    ("45°, Adam", 0.387, (0.368, 0.099), (0.158, 0.081)),
-    ("90°, Adam", 0.504, (0.413, 0.132), (0.185, 0.130))])
-def test_at_a_small_rate_the_longer_steps_win(task, shared, kept, root):
+@pytest.mark.parametrize(("angle", "shared", "kept", "root"), [
+    ("45°", 0.387, (0.368, 0.099), (0.158, 0.081)), ("90°", 0.504, (0.413, 0.132), (0.185, 0.130))])
+def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
+    task, drawn = f"{angle}, Adam", [one_rate(angle, tuned)["data"] for tuned in (False, True)]
     small = first_r.tuned(task, 8, 1.0) - 4  # half octaves
     assert first_r.mean(first_r.losses(task, 8, 1.0))[small] == pytest.approx(shared, abs=5e-4)
-    for s, want in ((8 / 64, kept), ((8 / 64)**0.5, root)):
+    for rule, s, want in (("LoRA", 8 / 64, kept), ("rsLoRA", (8 / 64)**0.5, root)):
         found = first_r.mean(first_r.losses(task, 64, s))
         assert (found[small], found.min()) == pytest.approx(want, abs=5e-4)
         assert not first_r.at_an_end(task, 64, s)
+        ends = [trace["y"][-1] for data in drawn for trace in data if trace.get("name") == rule]
+        assert ends == pytest.approx([found[small], found.min()])
 
 
 @pytest.mark.parametrize("rule", SCALE_RULES)
@@ -311,20 +311,8 @@ def test_the_word_comes_out_of_a_sum_of_terms(r):
     for divide, power in DIVISORS.items():
         heat, said = first_step(r, divide)["data"]
         along, across = (float(re.search(r"[\d.]+(?=<)", text)[0]) for text in said["text"])
-        assert along * r**power == pytest.approx(r, rel=0.1)
-        assert across * r**power == pytest.approx(math.sqrt(r * (46 * math.pi / 2 - 1)), rel=0.1)
+        assert along * r**power == pytest.approx(r, rel=0.12)
+        assert across * r**power == pytest.approx(math.sqrt(r * (46 * math.pi / 2 - 1)), rel=0.12)
     letters, ground = (np.array(heat["z"])[word() == ink] for ink in (1, 0))
     assert abs(ground.mean()) < 0.2 * letters.mean() or r < 16
-    assert (letters.mean() - ground.mean() > 2 * ground.std()) == (r == 256)
-
-
-def test_at_one_small_rate_the_lead_is_said():
-    losses = {rule: first_r.mean(first_r.losses("45°, Adam", 64, s))
-              for rule, s in (("LoRA", 8 / 64), ("rsLoRA", (8 / 64)**0.5))}
-    small = first_r.tuned("45°, Adam", 8, 1.0) - 4
-    for tuned, at in ((False, lambda each: each[small]), (True, np.min)):
-        drawn = {trace["name"]: trace["y"][-1] for trace in one_rate("45°", tuned)["data"]
-                 if "name" in trace}
-        assert drawn == {rule: pytest.approx(at(each)) for rule, each in losses.items()}
-        assert f"× {drawn['rsLoRA'] / drawn['LoRA']:.2f}" in one_rate("45°", tuned)["layout"][
-            "annotations"][0]["text"]
+    assert (letters.mean() - ground.mean() > 2 * ground.std()) == (r >= 256)

@@ -22,41 +22,37 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
+from lora_edu.chapters.thirty_minutes.figures import DIVISORS
 from lora_edu.explore.words import signed
 
-DIVISORS = {"nothing": 0, "√r (rsLoRA)": 0.5, "r (LoRA)": 1}  # the power of r that each is
 BRIGHTEST = 1.2  # of the word's cells at the largest r, the value with the full colour
 QUANTITIES = {"useful": "useful part", "delta_norm": "length"}  # of ΔW, as records have them
 KEPT = 0.15  # powers of r below this count as none
-ONE_RATE = {"45°": "45°, Adam", "90°": "90°, Adam"}
 
 
 def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
     """Adam's first ΔW towards the word, of r terms, coloured by value; below it, its two parts."""
     power = DIVISORS[divide]
-    delta, *parts = runs_growth.first_step(r)
-    along, across = (part / r**power for part in parts)
-    most = max(runs_growth.TERMS)**(1 - power)  # of the word, among the positions
-    full = BRIGHTEST * most * runs_growth.agreed().max()
+    delta, along, across = (part / r**power for part in runs_growth.first_step(r))
+    most = max(runs_growth.TERMS)**(1 - power)  # of what is agreed, among the positions
+    cells = np.clip(delta / (BRIGHTEST * most * runs_growth.agreed().max()), -1, 1)
     d, k = delta.shape
-    scale = ["#808080", "rgba(128,128,128,0)", COLOURS["delta"]]
-    longest = max(most, max(runs_growth.first_step(n)[2] / n**power for n in runs_growth.TERMS))
-    bars = [(d + 3, along, "delta", "what the terms agree on"), (d + 7, across, "B", "the rest")]
-    shapes = [box(-0.5, at, 0.6 * k * length / longest, 1.6, COLOURS[colour])
-              for at, length, colour, _ in bars]
-    shapes.append({"type": "rect", "xref": "x", "yref": "y", "x0": -0.5, "x1": k - 0.5,
-                   "y0": -0.5, "y1": d - 0.5, "line": {"color": COLOURS["frozen"], "width": 1}})
-    texts = words([0.6 * k * length / longest for _, length, *_ in bars],
-                  [at + 0.8 for at, *_ in bars],
-                  [coloured(f"{name} {_short(size)}", colour) for _, size, colour, name in bars],
+    unit = 0.7 * k / max(most, runs_growth.first_step(1)[2])
+    bars = {"agreed": (along, "delta", d + 3), "the rest": (across, "B", d + 7)}
+    shapes = [box(-0.5, -0.5, k, d, "rgba(0,0,0,0)")]
+    shapes += [box(-0.5, y, unit * length, 1.6, COLOURS[hue]) for length, hue, y in bars.values()]
+    texts = words([unit * length for length, *_ in bars.values()],
+                  [y + 0.8 for *_, y in bars.values()],
+                  [coloured(f"{name} {_short(length)}", hue)
+                   for name, (length, hue, _) in bars.items()],
                   textposition="middle right", textfont={"size": 13})
-    by = "" if power == 0 else f" divided by {divide.split()[0]}"
+    by = "" if power == 0 else f" ÷ {divide.split()[0]}"
     found = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} at random"
     still = {"showticklabels": False, "ticks": "", "showgrid": False}
     made = layout([found], [{**still, "range": [-1, k]}], [{**still, "range": [d + 9.5, -1]}],
                   f"{found}, where one term agrees by 1 on average")
-    cells = np.clip(delta / r**power / full, -1, 1)
-    return figure([heat(cells, -100, 100, scale, name="ΔW"), texts],
+    colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
+    return figure([heat(cells, -100, 100, colours, name="ΔW"), texts],
                   {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
 
 
@@ -74,8 +70,7 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
         least = min(slopes, key=slopes.get)
         titles.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
                                      else "no rule keeps it"))
-    axis = named_ticks(ranks, "rank r", named=ranks[::2], margin=0.12)
-    axis["range"][1] += 0.6  # room for the names of the lines
+    axis = _roomy(named_ticks(ranks, "rank r", named=ranks[::2], margin=0.12), 0.6)
     powers = power_ticks(-8, 2, every=2)
     return figure(traces, layout(
         titles, [axis, axis],
@@ -106,7 +101,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
                        for rule, (mean, error) in slopes.items())
     return figure(traces, layout(
         [f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest"],
-        [named_ticks(runs_rate.RANKS, "rank r")],
+        [_roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.15)],
         [{**power_ticks(-4, 4), "range": list(runs_rate.SPAN[optimiser]),
           "title": {"text": "best learning rate η"}}],
         f"{optimiser}, {steps_done(steps)}: the best η goes with these powers of r: {powers}"))
@@ -123,7 +118,7 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
 
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     """Loss on turned digits against r under two rules: at one small η, or each at its best."""
-    task, ranks, traces, ends = ONE_RATE[angle], first_r.RANKS[3:], [], {}
+    task, ranks, traces, ends = f"{angle}, Adam", first_r.RANKS[3:], [], {}
     small = first_r.tuned(task, ranks[0], 1.0) - 4  # half octaves: a quarter of the tuned η
     for rule, name in (("LoRA", "α kept"), ("rsLoRA", "rsLoRA")):
         scale = first_r.ALPHA_RULES[name]
@@ -135,13 +130,16 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     ratio = ends["rsLoRA"] / ends["LoRA"]
     title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
              f"at r = 64 α/√r leaves × {ratio:.2f}")
-    axis = named_ticks(ranks, "rank r")
-    axis["range"][1] += 0.1
     return figure(traces, layout(
-        [title], [axis],
+        [title], [_roomy(named_ticks(ranks, "rank r"), 0.1)],
         [{"type": "log", "range": [-1.2, -0.25], "tickvals": [0.1, 0.2, 0.4],
           "ticktext": ["0.1", "0.2", "0.4"], "title": {"text": "training loss"}}],
         f"Digits turned by {angle}, {title} of the loss of α/r"))
+
+
+def _roomy(axis: dict, room: float) -> dict:
+    """The axis with room for the names of the lines at its end."""
+    return {**axis, "range": [axis["range"][0], axis["range"][1] + room]}
 
 
 def _name_line(rule: str, x, y, panel: int = 1) -> dict:
