@@ -180,9 +180,9 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     ticks = [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] if high - low > 1 else [1.5, 2, 2.5, 3]
     inside = [value for value in ticks if 10**low <= value <= 10**high]
     power, error = runs_models.power(model, rule)
-    moved = f"× {x[-1] / x[0]:.2g}" if x[-1] != x[0] else "nowhere"
+    moved = f"goes × {x[-1] / x[0]:.2g}" if x[-1] != x[0] else "stays"
     return figure(traces, layout(
-        [f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η goes {moved}"],
+        [f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η {moved}"],
         [{**power_ticks(-3, 0), "title": {"text": "learning rate η"}, "range": [-3.2, 0.3]}],
         [{"type": "log", "range": [low - 0.05 * (high - low), high], "tickvals": inside,
           "ticktext": [f"{value:g}" for value in inside], "title": {"text": "loss"}}],
