@@ -299,7 +299,9 @@ def test_the_explorers_draw_and_say_what_they_find(name, rule):
     s = np.array([scaling(r, 1.0, SCALE_RULES[rule]) for r in ranks])
     useful, square = growth(name, task.gradient(task.W0), ranks, s=s, k=64,
                             sigma=1 / math.sqrt(192), eta=runs_growth.LRS[name])
-    drawn = [trace["y"][4:] for trace in growth_figure(name)["data"] if trace.get("name") == rule]
+    figure, keeps = growth_figure(name), {"SGD": "α/√r", "Adam": "α/r"}[name]
+    assert figure["layout"]["annotations"][0]["text"] == f"useful part: {keeps} keeps it"
+    drawn = [trace["y"][4:] for trace in figure["data"] if trace.get("name") == rule]
     np.testing.assert_allclose(drawn, [useful[4:], np.sqrt(square)[4:]], rtol=0.2)
     power, error = powers(name, "one direction", 1)[rule]
     said = best_rate(name)["layout"]["meta"]["reading"]
