@@ -68,7 +68,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
         [f"worst: {costs}"], [axis],
         [{"type": "log", "tickvals": [1, 3, 10, 30, MOST_REGRET / EDGE],
           "ticktext": ["1", "3", "10", "30", "more"], "title": {"text": "regret"},
-          "range": [-0.2, np.log10(MOST_REGRET) + 0.14]}],
+          "range": [-0.34, np.log10(MOST_REGRET) + 0.14]}],
         f"{task}, η tuned at r = {r1} and carried; at its worst rank {costs}"))
 
 
