@@ -231,9 +231,13 @@ def test_what_carrying_costs_is_drawn_and_said(task, r1):
         f"{lost} of 5 lost" if lost else f"× {max(drawn[KEPT]):.2g},")
 
 
-def test_the_plane_is_darkest_where_the_loss_is_least():
-    z = np.array(readings(8, 0.03)["data"][0]["z"])
-    assert first_r.plane(8).flat[z.argmin()] == pytest.approx(first_r.plane(8).min(), rel=0.01)
+@pytest.mark.parametrize("r", first_r.PLANE_RANKS)
+def test_the_plane_is_darkest_where_the_loss_is_least(r):
+    figure, plane = readings(r, 0.03), first_r.plane(r)
+    z = np.array(figure["data"][0]["z"])
+    assert plane.flat[z.argmin()] == pytest.approx(plane.min(), rel=0.01)
+    found = first_r.mean(first_r.losses(ADAM, r, 8 / r))[first_r.tuned(ADAM, 8, 1.0)]
+    assert f"α = 8 × {found / plane.min():.2g}" in reading(figure)
 
 
 # --- five tasks

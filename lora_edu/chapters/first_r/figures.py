@@ -13,7 +13,6 @@ from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
-    curve,
     figure,
     heat,
     layout,
@@ -22,7 +21,7 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
-from lora_edu.explore.words import SUPERSCRIPTS, number, signed
+from lora_edu.explore.words import SUPERSCRIPTS, signed
 
 RULE_LOOKS = {"α kept": Look(COLOURS["delta"], "diamond"), "rsLoRA": Look(COLOURS["A"], "circle"),
               "α = r": Look(COLOURS["B"], "square"), "α = 2r": Look(COLOURS["loss"], "triangle-up")}
@@ -34,8 +33,7 @@ EDGE = 1.06  # what lies above is drawn this far below the top
 SEARCH_LOOKS = dict(zip(runs.SEARCHES, (
     Look(COLOURS["delta"], "diamond"), Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
     strict=True))
-SEARCH_WORDS = dict(zip(("α = 8", "α = 1", "α tuned"), SEARCH_LOOKS.values(), strict=True))
-MEANT = dict(zip(runs.SEARCHES, ("α = r₁", "α", "α tuned at r = 1: α"), strict=True))
+SHORT = dict(zip(runs.SEARCHES, ("α = 8", "α = 1", "tuned α"), strict=True))
 SHOWN = {"regression": (-2.8, 0.5), "digits, 45°": (-1.6, 1.0), "digits, 90°": (-1.8, 1.0),
          "small GPT": (0.15, 0.5), "MiniLM": (-0.8, 0.5)}  # powers of ten of the losses
 RAMP = ("#3a2d7a", "#c98bb0", "#f3e3a8")  # from the best loss of the plane to ten times it
@@ -104,38 +102,31 @@ def _inside(values, top: float) -> np.ndarray:
 
 
 def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
-    """Left: the loss over s and η at rank r, and where the searches are. Right: loss against r."""
-    rates, ranks, places = runs.PLANE_RATES, runs.PLANE_RANKS, runs.searches(eta)
-    losses = runs.plane(r)
+    """The loss over s and η at rank r, dark where it is least, and where three searches end.
+
+    Args:
+        r: the rank, one of ``runs.PLANE_RANKS``.
+        eta: at which the third search looks for α.
+    """
+    rates, losses, ends, names = runs.PLANE_RATES, runs.plane(r), runs.searches(eta), {}
     traces = [heat(np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
               *_searched(r, eta)]
-    for name, (alpha, rate) in places.items():
+    for name, (alpha, rate) in ends.items():
         look, at = SEARCH_LOOKS[name], ([runs.PLANE.index(alpha / r)], [rates.index(rate)])
-        traces.append(marks(*at, "#ffffff", look.symbol + "-open", 16, stroke=5, name=name,
-                            customdata=[runs.loss_at(r, alpha, rate)],
-                            hovertemplate=f"{name}: loss %{{customdata:.3g}}<extra></extra>"))
-        traces.append(marks(*at, look.colour, look.symbol, 12, name=name))
-    traces.append(curve("loss", ranks, [runs.least(rank) for rank in ranks], panel=2,
-                        name="the best of the plane",
-                        line={"color": COLOURS["frozen"], "width": 2, "dash": "dash"},
-                        marker={"symbol": "circle", "size": 6, "color": COLOURS["frozen"]}))
-    for name, (alpha, rate) in places.items():
-        traces.append(SEARCH_LOOKS[name].curve(
-            ranks, [runs.loss_at(rank, alpha, rate) for rank in ranks], name, panel=2))
-    columns = range(0, len(runs.PLANE), 3)
+        loss = runs.loss_at(r, alpha, rate)
+        traces += [marks(*at, "#ffffff", look.symbol + "-open", 16, stroke=5, **said(name, [loss])),
+                   marks(*at, look.colour, look.symbol, 12, name=name)]
+        names[f"{SHORT[name]} × {loss / losses.min():.2g}"] = look
+    columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
     return figure(traces, layout(
-        ["loss  " + " ".join(f"{coloured('■', colour)} {text}" for colour, text in
-                             zip(RAMP, ("best", "× 3", "× 10"), strict=True)),
-         legend(SEARCH_WORDS, between="  ")],
+        [legend(names, between="  ")],
         [{"range": [-0.5, len(runs.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
           "ticktext": [_power(runs.PLANE[i]) for i in columns],
-          "title": {"text": f"scale s at r = {r}"}}, named_ticks(ranks, "rank r")],
-        [{"range": [-0.5, len(rates) - 0.5], "ticks": "", "tickvals": [1, 5, 9, 13],
-          "ticktext": [*(f"{rates[i]:.2g}" for i in (1, 5, 9)),
-                       f"η = {rates[13]:.2g}"]},
-         {"type": "log", "tickvals": [0.03, 0.1, 0.3, 1, 3], "range": [-1.6, 0.75],
-          "ticktext": ["0.03", "0.1", "0.3", "1", "3"]}],
-        _search_reading(r, places)))
+          "title": {"text": f"scale s at r = {r}"}}],
+        [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
+          "ticktext": [f"{rates[i]:.2g}" for i in rows], "title": {"text": "learning rate η"}}],
+        f"r = {r}, over the least loss of the plane: {', '.join(names)}" + (
+            ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE)))))
 
 
 def _searched(r: int, eta: float) -> list[dict]:
@@ -152,13 +143,6 @@ def _power(value: float) -> str:
     """2.0**-6 → "2⁻⁶"; 1 is 1."""
     exponent = round(np.log2(value))
     return "1" if exponent == 0 else "2" + str(exponent).translate(SUPERSCRIPTS)
-
-
-def _search_reading(r: int, places: dict) -> str:
-    said = [f"{MEANT[name]} = {alpha:g}{' (the largest tried)' * (alpha == max(runs.PLANE))}, "
-            f"η = {rate:.2g}, loss {number(runs.loss_at(r, alpha, rate))}"
-            for name, (alpha, rate) in places.items()]
-    return f"r = {r} · " + " · ".join(said)
 
 
 def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:

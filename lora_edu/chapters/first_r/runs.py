@@ -128,11 +128,6 @@ def plane(r: int) -> np.ndarray:
     return np.array([mean(losses(PLANE_TASK, r, s)) for s in PLANE]).T
 
 
-def least(r: int) -> float:
-    """The least loss at rank r among all s of the map."""
-    return min(float(mean(losses(PLANE_TASK, r, s)).min()) for s in scales(PLANE_TASK, r))
-
-
 def _snap(s: float) -> float:
     """The half octave that s is, without its rounding."""
     return 2.0 ** (round(2 * math.log2(s)) / 2)
