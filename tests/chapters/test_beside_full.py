@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 from lora_edu import SGD, Adam, Adapter, Momentum, Regression, train
+from lora_edu.chapters.beside_full import runs_first_step as first
 from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full import runs_turning as turn
-from lora_edu.chapters.beside_full.figures import many_ranks, ratio, turning
+from lora_edu.chapters.beside_full.figures import (
+    first_steps,
+    many_ranks,
+    ratio,
+    row_step,
+    turning,
+)
+from lora_edu.chapters.low_rank_update.runs import picture
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.explore.words import number
 
@@ -213,7 +221,7 @@ def test_with_one_output_it_is_known(r, betas):
 @pytest.mark.claim("obs-many-ranks")
 def test_two_gaps_fall_and_two_stay():
     found = {lr: many.adam_gaps(lr) for lr in many.ADAM_RATES}
-    for gaps in (many.sgd_gaps(), *(gaps["signs"] for gaps in found.values())):
+    for gaps in (many.sgd_gaps(), *map(many.sign_gaps, many.ADAM_RATES)):
         for t in range(len(many.STEPS)):
             assert -0.53 < exponent(many.RANKS[3:], gaps[3:, :, t])[0] < -0.49
     square = many.RANKS.index(32)  # where every update can be reached
@@ -406,9 +414,9 @@ FEW, ALL = rates.INPUTS
 
 @pytest.mark.claim("obs-turning")
 def test_how_far_a_turns():
-    for r, first, last in ((1, 0.16, 0.88), (16, 0.68, 0.97)):
+    for r, begins, last in ((1, 0.16, 0.88), (16, 0.68, 0.97)):
         start, end, _ = ends("Adam", ALL, r)
-        assert (start.mean(), end.mean()) == pytest.approx((first, last), abs=0.006)
+        assert (start.mean(), end.mean()) == pytest.approx((begins, last), abs=0.006)
     for name in turn.RATES:
         assert min(ends(name, ALL, r)[1].min() for r in turn.RANKS[1:]) >= 0.885
         means = [ends(name, FEW, r)[1].mean() for r in (1, 2, 4)]
@@ -445,14 +453,40 @@ def test_a_trained_beside_a_frozen():
     assert gain("SGD", FEW, 16, 10).max() < 0.95
 
 
-def test_the_explorers_say_what_was_measured():
-    def said(figure):
-        return figure["layout"]["meta"]["reading"]
+@pytest.mark.parametrize("r", first.RANKS[:4])
+def test_the_first_steps_are_those_of_train(r):
+    S, eta = picture(), 1e-3
+    task = Regression(0 * S, S, np.sqrt(46) * np.eye(46))
+    A = np.random.default_rng(11).normal(0, 138**-0.5, (r, 46))
+    run = train(task, Adapter(A, np.zeros((14, r)), 8 / r), Adam(eta, eps=1e-30), 1).adapter
+    np.testing.assert_allclose(first.lora_step(r), run.delta() / eta, atol=1e-9)
+    far = [(task.loss(t * eta * step) - task.loss(0 * S)) / eta
+           for step in (8 * first.lora_step(r), np.sign(S)) for t in (-1, 1)]
+    use, harm = ((far[0] - far[1]) / (far[2] - far[3]), (far[0] + far[1]) / (far[2] + far[3]))
+    said = headline(first_steps(r, 8))
+    assert f"{use:.2g} × full’s use, {harm:.2g} × its harm" in said
 
-    far = geometric(many.sgd_gaps()[-1, :, many.STEPS.index(30)])
-    assert f"SGD from full fine-tuning: {number(far)}" in said(many_ranks())
-    at_four = rates.ratios()[0, rates.WIDTHS.index(128), rates.RANKS.index(4), 1, 3]
-    assert f"is {number(geometric(at_four))} times that of full fine-tuning" in said(ratio())
+
+def headline(figure):
+    return figure["layout"]["annotations"][0]["text"]
+
+
+def test_the_explorers_say_what_was_measured():
+    full, lora = many.sgd_gaps()[-1, :, -1], many.adam_gaps(0.002)["full"][-1, :, -1]
+    assert f"SGD {geometric(full):.2g}, Adam {geometric(lora):.2g}" in headline(many_ranks())
+    rows = many.sign_gaps(0.002)[-1, :, -1]
+    assert f"A frozen {geometric(rows):.2g}" in headline(many_ranks("unit rows"))
+    ends_ = geometric(rates.ratios()[0, rates.WIDTHS.index(128), 2, 1])[[0, -1]]  # r = 4, α = 8
+    assert "× {:.2g} at 1 step, × {:.2g} at 100".format(*ends_) in headline(ratio())
     _, end, left = ends("Adam", FEW, 4)
-    assert f"to {end.mean():.2f} (seeds {end.min():.2f} to {end.max():.2f})" in said(turning())
-    assert f"what is left of the loss is {number(geometric(left))}" in said(turning())
+    said = turning()["layout"]["meta"]["reading"]
+    assert f"to {end.mean():.2f} (seeds {end.min():.2f} to {end.max():.2f})" in said
+    assert f"what is left of the loss is {number(geometric(left))}" in said
+
+
+def test_full_goes_to_a_corner_and_lora_stays_on_a_circle():
+    places = np.array([[trace["x"] + trace["y"] for trace in row_step(angle)["data"]
+                        if trace["mode"] == "markers"] for angle in (20, 70)])
+    np.testing.assert_array_equal(places[:, 0], [[1, 1], [1, 1]])
+    radii = np.linalg.norm(places[:, 1], axis=1)
+    np.testing.assert_allclose(radii, 2 * 6**-0.5 * (2 / np.pi)**0.5)

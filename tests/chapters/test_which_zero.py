@@ -4,12 +4,15 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import ks_2samp
 
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, Regression, initial, sweep, train
+from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.which_zero import figures
 from lora_edu.chapters.which_zero import runs as wide
+from lora_edu.chapters.which_zero import runs_swap as swap
 
 (A_RANDOM, B_RANDOM), (NARROW, BROAD) = wide.MATRICES, wide.SPREADS
 EITHER = pytest.mark.parametrize("random", wide.MATRICES)
@@ -67,6 +70,7 @@ def test_few_directions_in_put_a_random_a_ahead_the_fewer_the_more():
         left = runs.loss[0, 0, :, :, 0, -1] / runs.loss[0, 0, 0, 0, 0, 0]  # (rates, starts)
         assert set(left.argmin(axis=0)).isdisjoint({0, len(left) - 1})
         logs[i, seed] = np.log(left.min(axis=0))
+    np.testing.assert_allclose(np.log(swap.losses_left(10))[::-1], logs)
     gaps = logs[..., 1] - logs[..., 0]
     means, errors = gaps.mean(axis=1), gaps.std(axis=1, ddof=1) / math.sqrt(12)
     assert abs(means[0]) < 2 * errors[0] and (means[1:] > 4 * errors[1:]).all()
@@ -287,11 +291,32 @@ def test_a_ratio_of_the_rates_wins_little_and_a_ratio_of_n_loses():
     assert (np.diff(sixty_four) < 0).all() and width.min() > 1.7 and width.max() < 2.5
 
 
-def test_the_figure_says_what_the_study_found():
-    figure = figures.which_zero(2048, B_RANDOM, BROAD, 32, 0.0033)
-    said, study = figure["layout"]["meta"]["reading"], wide.study().loss[-1, 1, 1, ..., 32]
-    best = np.exp(np.log(wide.best_rates(study)).mean())
-    share = np.median(study[:, wide.RATES.index(0.0033)])
-    for words in (f"best η {best:.5f}", f"loss {share:.2f} of its start", "to the power −0."):
-        assert words in said
-    assert next(t for t in figure["data"] if t["name"] == "this rate")["customdata"][0] == share
+@pytest.mark.parametrize("zero", ["A", "B"])
+def test_the_mirror_shows_a_run_of_train_and_its_transpose(zero):
+    shown, run, S = figures.mirror(zero, 30), swap.both(zero)[0], word()
+    end = train(Regression(0 * S, S, np.sqrt(46) * np.eye(46)), Adapter(*run[0], 1.0),
+                Adam(swap.LR), 30).adapter
+    np.testing.assert_allclose(run[-1][1] @ run[-1][0], end.delta(), atol=1e-8)
+    seen = {trace["name"]: trace["z"] for trace in shown["data"] if trace["type"] == "heatmap"}
+    np.testing.assert_array_equal(seen["delta"], seen["delta′"].T)
+    assert (seen["delta"] > 0)[S == 1].all() and not run[0][zero == "B"].any()
+    assert "the same, bit by bit" in shown["layout"]["meta"]["reading"]
+
+
+@pytest.mark.parametrize(("k", "r"), [(64, 64), (1024, 4)])
+def test_the_two_draws_are_torchs_and_their_steps_go_with_them(k, r):
+    for name, shape in (("A", (r, k)), ("B", (k, r))):
+        theirs = torch.nn.init.kaiming_uniform_(torch.empty(shape), a=5**0.5)
+        assert swap.first_steps(k, r)[name][0].std() == pytest.approx(float(theirs.std()), rel=0.05)
+    one, other = (bar["x1"] for bar in figures.two_draws(k, r)["layout"]["shapes"])
+    assert one == 1 and other == pytest.approx(math.sqrt(k / r), rel=0.04)
+
+
+def test_the_figures_say_what_the_study_found():
+    study = wide.study().loss[-1, ..., 32]  # n = 2048: (matrices, spreads, seeds, rates)
+    best, least = np.exp(np.log(wide.best_rates(study)).mean(axis=-1)), np.median(study, axis=2)
+    ratio = least[1, 1].min() / least[0, 0].min()
+    said = figures.which_zero(2048, 32)["layout"]["annotations"][0]["text"]
+    assert f"best η ÷ {best[0, 0] / best[1, 1]:.2g}, loss × {ratio:.2g}" in said
+    power_of_n, _ = exponent(wide.WIDTHS, wide.after(8)["best"][:, 0, 0])
+    assert f"A, 1/√n: −{-power_of_n:.2f} ±" in figures.widths()["layout"]["meta"]["reading"]

@@ -98,20 +98,20 @@ def sgd_gaps() -> np.ndarray:
 
 @cache
 def adam_gaps(lr: float) -> dict[str, np.ndarray]:
-    """How far LoRA with α/r is from what, (ranks, seeds, steps) each.
+    """How far Adam on A and B with α/r is from what, (ranks, seeds, steps) each.
 
-    "signs": sign descent with A frozen, from descent with normalised rows. "Adam": Adam on A and
-    B, from the same. "full": the same run, from the nearest run of full fine-tuning under Adam,
-    a rate for each step, in parts of its own length.
+    "Adam": from descent with normalised rows. "full": from the nearest run of full fine-tuning
+    under Adam, a rate for each step, in parts of its own length.
     """
     rows, whole = normalised(lr), full(Adam(FULL_RATES, eps=1e-30)).swapaxes(0, 1)
-    found = {"signs": [], "Adam": [], "full": []}
-    for r in RANKS:
-        A = [start(r, seed) for seed in SEEDS]
-        paths = [adam_path(a, ALPHA / r, lr, False) for a in A]
-        found["signs"].append([apart(adam_path(a, ALPHA / r, lr, True, (0.0, 0.0)), rows)
-                               for a in A])
-        found["Adam"].append([apart(path, rows) for path in paths])
-        found["full"].append([np.min([apart(other, path) for other in whole], axis=0)
-                              for path in paths])
-    return {name: np.array(values) for name, values in found.items()}
+    paths = [[adam_path(start(r, seed), ALPHA / r, lr, False) for seed in SEEDS] for r in RANKS]
+    return {"Adam": np.array([[apart(path, rows) for path in seeds] for seeds in paths]),
+            "full": np.array([[np.min([apart(other, path) for other in whole], axis=0)
+                               for path in seeds] for seeds in paths])}
+
+
+@cache
+def sign_gaps(lr: float) -> np.ndarray:
+    """How far sign descent with α/r and A frozen is from normalised rows, (ranks, seeds, steps)."""
+    return np.array([[apart(adam_path(start(r, seed), ALPHA / r, lr, True, (0.0, 0.0)),
+                            normalised(lr)) for seed in SEEDS] for r in RANKS])
