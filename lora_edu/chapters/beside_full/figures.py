@@ -10,7 +10,7 @@ from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full.runs_turning import SIDE, tuned
 from lora_edu.chapters.low_rank_update.runs import picture
-from lora_edu.chapters.shared.drawing import cell_map, frame
+from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing
 from lora_edu.chapters.shared.fits import geometric_mean as mean
 from lora_edu.chapters.shared.looks import apart, steps_done
 from lora_edu.chapters.shared.style import (
@@ -44,24 +44,20 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
     Returns:
         A figure of one panel, three pictures one above the other.
     """
-    step, traces, shapes = times * first.lora_step(r), [], []
+    step, parts = times * first.lora_step(r), []
     use, harm = first.compared(step)
     rate = "the same η" if times == 1 else f"η × {times}"
     for row, (name, values) in enumerate((("wanted", picture()),
                                           ("full fine-tuning", first.full_step()),
                                           (f"LoRA, r = {r:,}, {rate}", step))):
         top = row * 18
-        traces += [cell_map(values, 0, top, "delta", name),
-                   words([-0.5], [top - 1.9], [name], textposition="middle right",
-                         textfont={"size": 14})]
-        shapes.append(frame(values, 0, top))
-    blank = {"showticklabels": False, "ticks": "", "showgrid": False}
+        parts += [cell_map(values, 0, top, "delta", name), frame(values, 0, top),
+                  words([-0.5], [top - 1.9], [name], textposition="middle right",
+                        textfont={"size": 14})]
     found = f"{use:.2g} × full’s use, {harm:.2g} × its harm"
-    made = layout([f"LoRA’s step: {found}"], [{**blank, "range": [-1, 46]}],
-                  [{**blank, "range": [50.5, -3.5]}],
-                  f"r = {r:,}, {rate}, α = 8: {found}. Its best η is "
-                  f"{number(use / harm * times)} × full’s")
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return map_drawing(parts, f"LoRA’s step: {found}", (-1, 46), (-3.5, 50.5),
+                       f"r = {r:,}, {rate}, α = 8: {found}. Its best η is "
+                       f"{number(use / harm * times)} × full’s")
 
 
 def row_step(angle: int = 20) -> dict:
@@ -91,7 +87,7 @@ def row_step(angle: int = 20) -> dict:
         [f"downhill is {angle}°: full goes {ways[0]}°, LoRA {ways[1]}°"],
         [{**axis, "range": [-0.1, 2.1], "title": {"text": "move of one entry"}}],
         [{**axis, "range": [-0.1, 1.4], "scaleanchor": "x", "title": {"text": "of the other"}}],
-        f"The gradient points at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
+        f"Downhill is at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
         f"far at {ways[0]}°, LoRA {radius:.2f} η far at {ways[1]}°"))
 
 

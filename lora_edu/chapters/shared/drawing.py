@@ -32,6 +32,25 @@ def drawing(parts: list[dict], spans: list[tuple], reading: str, *, titles=None)
     return {"data": [part for part in parts if part["type"] == "scatter"], "layout": made}
 
 
+def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, reading: str) -> dict:
+    """The figure of maps, frames, boxes and words in one panel whose y goes down.
+
+    Args:
+        parts: what ``cell_map``, ``frame``, ``box`` and ``say`` give, in any order.
+        title: what the figure finds.
+        across, down: the ends of its x and of its y, in cells.
+        reading: the sentence under it.
+    """
+    still = {"showticklabels": False, "ticks": "", "showgrid": False}
+    made = layout([title], [{**still, "range": list(across)}],
+                  [{**still, "range": list(down)[::-1]}], reading)
+    made["margin"] = {"l": 4, "r": 4, "t": 30, "b": 4}
+    shapes = [part["type"] in ("rect", "line") for part in parts]
+    made["shapes"] = list(itertools.compress(parts, shapes))
+    return {"data": [part for part, is_shape in zip(parts, shapes, strict=True) if not is_shape],
+            "layout": made}
+
+
 def fill(quantity: str, strength: float) -> str:
     """A quantity's colour, the paler the smaller ``strength``, in [0, 1]; 0 is an empty place."""
     if strength == 0:

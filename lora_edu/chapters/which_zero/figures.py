@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, say
+from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
 from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, layout, line, words
@@ -37,7 +37,7 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
     Returns:
         A figure of one panel: in each run A stands above the update BA, and B on its left.
     """
-    traces, shapes, zeros, deltas = [], [], {}, []
+    parts, zeros, deltas = [], {}, []
     for left, run, mark in zip((0, 60), swap.both(zero), ("", "′"), strict=True):
         (A, B), before, far = run[t], run[max(t - 1, 0)], left + swap.R + 1
         deltas.append(swap.in_order(B, A))
@@ -45,22 +45,21 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
                                           ("B", B, left, swap.R + 1, (before[1] != B).any()),
                                           ("delta", deltas[-1], far, swap.R + 1, False)):
             rows, columns = values.shape
-            traces.append(cell_map(values, x, y, name, name + mark))
-            shapes.append(frame(values, x, y, lit=moved))
+            parts += [cell_map(values, x, y, name, name + mark), frame(values, x, y, lit=moved)]
             if not values.any():
                 zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
-        traces += [say({(left + swap.R - 2, swap.R / 2 - 0.5): "A" + mark}, size=16, colour="A"),
-                   say({(left + swap.R / 2 - 0.5, swap.R - 1): "B" + mark}, size=16, colour="B")]
-    traces += [say(zeros, size=16)] if zeros else []
+        parts += [say({(left + swap.R - 2, swap.R / 2 - 0.5): "A" + mark}, size=16, colour="A"),
+                  say({(left + swap.R / 2 - 0.5, swap.R - 1): "B" + mark}, size=16, colour="B")]
+    parts += [say(zeros, size=16)] if zeros else []
     gap, other = np.abs(deltas[1] - deltas[0].T).max(), {"A": "B", "B": "A"}[zero]
     same = "the same, bit by bit" if gap == 0 else f"apart by {gap:.0e}"
-    blank = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
-    made = layout([f"step {t}, turned: {same}"],
-                  [{**blank, "range": [-1, 83.5]}],
-                  [{**blank, "range": [55.5, -1.5], "scaleanchor": "x"}],
-                  f"Step {t}: {zero} began at zero, {other} at random; on the turned word "
-                  f"{other}′ at zero, {zero}′ at random. Turned, {same}")
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    shown = map_drawing(parts, f"step {t}, turned: {same}", (-1, 83.5), (-1.5, 55.5),
+                        f"Step {t}: {zero} began at zero, {other} at random; on the turned word "
+                        f"{other}′ at zero, {zero}′ at random. Turned, {same}")
+    shown["layout"]["yaxis"]["scaleanchor"] = "x"  # the turned picture has the same cells
+    for axis in ("xaxis", "yaxis"):
+        shown["layout"][axis]["constrain"] = "domain"
+    return shown
 
 
 def two_draws(k: int = 256, r: int = 16) -> dict:
