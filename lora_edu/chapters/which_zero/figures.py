@@ -123,7 +123,7 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
         coloured("━ B, σ = 1/√r", "B"),
         coloured("━ A", "A") + "  " + coloured("┅ B, σ = 1/√n", "B")],
         textposition="middle right", textfont={"size": 14}))
-    narrow, broad = index(*DRAWS[0]), index(*DRAWS[3])
+    narrow, broad = index(*DRAWS[1]), index(*DRAWS[3])
     cost = curves[broad].min() / curves[narrow].min()
     said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
     return figure(traces, layout(
@@ -132,7 +132,7 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
           "ticktext": [power(x) for x in (-4, -3, -2, -1)], "title": {"text": "learning rate η"}}],
         [{**log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.1, 1.05],
           "title": {"text": "loss, at the start it is 1"}}],
-        f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside A random with the "
+        f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside B random with the "
         f"narrow ones: {said}"))
 
 
