@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from lora_edu import SGD, Adam, Adapter, Clipped, initial, sweep, train
+from lora_edu.chapters.low_rank_update import runs_word as word
 from lora_edu.chapters.shared.problem import problem
 from lora_edu.chapters.step_size import runs
 from lora_edu.chapters.step_size.figures import step_size, three_alphas
-from lora_edu.chapters.thirty_minutes import runs as word
 
 SCALES = 8.0 ** np.array([-8, -7, -6, -2, -1, 0, 1, 3, 4])
 

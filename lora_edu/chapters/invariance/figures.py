@@ -16,6 +16,7 @@ from lora_edu.chapters.invariance.runs import (
     two_sizes,
 )
 from lora_edu.chapters.invariance.runs_slide import worth
+from lora_edu.chapters.low_rank_update.runs_word import loss_left
 from lora_edu.chapters.shared.style import (
     ZeroLogAxis,
     curve,
@@ -28,7 +29,6 @@ from lora_edu.chapters.shared.style import (
     words,
 )
 from lora_edu.chapters.thirty_minutes.figures import bars, progress, times
-from lora_edu.chapters.thirty_minutes.runs import loss_left
 from lora_edu.explore.words import number
 
 

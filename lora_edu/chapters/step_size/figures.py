@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu import scaling
+from lora_edu.chapters.low_rank_update import runs_word as word
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
@@ -18,7 +19,6 @@ from lora_edu.chapters.shared.style import (
     marks,
 )
 from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, R, first_step, losses
-from lora_edu.chapters.thirty_minutes import runs as word
 from lora_edu.chapters.thirty_minutes.figures import progress
 from lora_edu.explore.words import number, short
 
