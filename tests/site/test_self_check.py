@@ -14,7 +14,7 @@ TEST = "book/part4/test-yourself.html"
 ASKING = [page for page, text in TEXTS.items() if 'class="self-check"' in text]
 COVERED, COVER = next((page, found[1]) for page, text in TEXTS.items()
                       if (found := re.search(r'class="[^"]*\bcovers-([\w-]+)', text)))
-SHUT = "(root) => getComputedStyle(root.querySelector('.explorer-reading')).opacity === '0'"
+SHUT = "(root) => getComputedStyle(root.querySelector('.explorer-headline')).opacity === '0'"
 
 
 def choose(box, number):

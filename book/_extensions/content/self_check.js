@@ -89,7 +89,7 @@
     const back = make("a", { href: `#${asking.id ||= `predict-${name}`}`, textContent: "Predict first" });
     const put = (covered) => {
       figure.classList.toggle("self-check-covered", covered);
-      figure.querySelectorAll(".explorer-plot, .explorer-reading").forEach((part) => { part.inert = covered; });
+      figure.querySelectorAll(".explorer-plot, .explorer-headline").forEach((part) => { part.inert = covered; });
     };
     const uncover = () => { put(false); cover.remove(); };
     cover.append("This plot holds the answer. ", back, " or ", button);

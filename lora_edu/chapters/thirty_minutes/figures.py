@@ -68,7 +68,7 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     made = layout([said], [{**STILL, "range": [-1, R + k + 1]}],
                   [{**STILL, "range": [R + d + 3, -1]}],
                   f"{start}, step {t}: {said.partition(': ')[2]}")
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
@@ -135,7 +135,7 @@ def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
                       "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
                       if t > 1 else "A has not moved in either run").format(*(
                           100 * runs.moved(run[t]) for run in ways.values())))
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def units(c: float = 4) -> dict:
@@ -179,7 +179,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
                   f"{found}")
     shown = curve("delta", np.arange(1, len(gap)), scale.place(gap[1:]), values=gap[1:],
                   name="gap", sizes=6)
-    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 34, "b": 46}})
+    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 12, "b": 46}})
 
 
 def arrows(r: int = 1, divide: str = "nothing") -> dict:
