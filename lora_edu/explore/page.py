@@ -18,6 +18,7 @@ PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button"
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
 MOST_BUTTONS = 6  # choices that stand side by side; more are a menu
 PHONE = 324  # px: the width of a plot
+LETTER, AROUND = 7, 16  # px of a choice on a phone, where all stand in cells of one width
 STACKED = 1.25, 480  # a figure of two panels on a phone: times its height, at most px
 GONE = "The kernel behind this view is gone: run this cell again."
 NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
@@ -157,8 +158,11 @@ def _buttons(id_: str, control: Control) -> str:
         f'<label><input type="radio" name="{id_}" value="{control.keys[i]}" autocomplete="off"'
         f'{" checked" if i == control.start else ""}><span>{escape(text)}</span></label>'
         for i, text in enumerate(control.texts))
+    count, cell = len(control.values), max(map(len, control.texts)) * LETTER + AROUND
+    columns = next(n for n in ((count, 3, 2, 1) if count == 6 else (count, 2, 1))
+                   if n * cell <= PHONE or n == 1)
     return (f'<fieldset data-control="{control.name}"><legend>{escape(control.label)}</legend>'
-            f'<div class="explorer-options">{options}</div></fieldset>')
+            f'<div class="explorer-options" style="--columns:{columns}">{options}</div></fieldset>')
 
 
 def _switch(id_: str, control: Control) -> str:

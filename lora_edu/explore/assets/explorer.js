@@ -123,6 +123,7 @@ class Explorer {
 
   // The same, by the reader's hand or by a link.
   moved() {
+    this.touched = true;
     this.player?.pause();
     this.changed();
   }

@@ -159,13 +159,9 @@ function playOnce(explorer) {
     if (seen < IN_SIGHT) return;
     sight.disconnect();
     explorer.load();
-    explorer.drawing.then(() => touched || explorer.player.press());
+    explorer.drawing.then(() => explorer.touched || explorer.player.timer || explorer.player.press());
   }, { threshold: IN_SIGHT });
-  let touched = false;
-  for (const type of ["pointerdown", "keydown", "input"]) {
-    explorer.root.addEventListener(type, () => { touched = true; sight.disconnect(); }, { once: true });
-  }
-  firstInput.then(() => touched || sight.observe(explorer.box));
+  firstInput.then(() => sight.observe(explorer.box));
 }
 
 function startPage() {
@@ -177,7 +173,7 @@ function startPage() {
       explorer.fetch().catch(() => {}); // said when the reader asks for them
       const asked = explorer.box.querySelector(".explorer-frame") ? firstInput : null;
       Promise.resolve(asked).then(() => explorer.load());
-      if (explorer.data.once && !STILL.matches && !parseLink(location.hash)) playOnce(explorer);
+      if (explorer.data.once && !STILL.matches) playOnce(explorer);
     }
   }, { rootMargin: "300px 0px" });
   for (const root of document.querySelectorAll(".explorer")) {
