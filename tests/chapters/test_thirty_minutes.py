@@ -15,7 +15,7 @@ from lora_edu.explore.plain import plain_figure
 
 
 def headline(figure):
-    return figure["layout"]["annotations"][0]["text"]
+    return figure["layout"]["title"]["text"]
 
 
 def numbers(figure):

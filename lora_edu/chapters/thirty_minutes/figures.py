@@ -58,7 +58,7 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     made = layout([said], [{**STILL, "range": [-1, R + k + 1]}],
                   [{**STILL, "range": [R + d + 3, -1]}],
                   f"{start}, step {t}: {said.partition(': ')[2]}")
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
@@ -152,7 +152,7 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
         traces.append(_say({(length, top + d + 1.7): coloured(said, colour)}, "middle right", 13))
     made = layout([headline], [{**STILL, "range": [-1 - beside, k + 0.5]}],
                   [{**STILL, "range": [len(rows) * (d + 6) - 2.5, -1.5]}], reading)
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
