@@ -98,15 +98,6 @@ def test_in_a_smaller_unit_adam_takes_the_same_step():
         assert widths == pytest.approx([1, c, 1, 1 / c, 1, 1, c], rel=1e-6)
 
 
-def test_the_gap_is_exactly_zero_with_all_boxes_ticked_and_only_then():
-    drawn = {boxes: figures.ticks(*boxes) for boxes in itertools.product((False, True), repeat=4)}
-    gaps = {boxes: trace(figure, "gap")["customdata"].max() for boxes, figure in drawn.items()}
-    assert gaps.pop((True,) * 4) == 0 and min(gaps.values()) > 1e-7
-    assert gaps[False, False, False, False] > gaps[True, False, False, False] > 0.5
-    assert 0.5 > gaps[True, True, False, False] > 0.1 > 1e-5 > gaps[True, True, False, True]
-    assert [b for b in drawn if headline(drawn[b]) == "exactly 0: the same bits"] == [(True,) * 4]
-
-
 @pytest.mark.parametrize("r", figures.RANKS)
 def test_arrows_agree_along_and_not_across(r):
     for divide, power in figures.DIVISORS.items():

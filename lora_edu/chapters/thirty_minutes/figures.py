@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu import STARTS
+from lora_edu import STARTS, Adapter
 from lora_edu.chapters.first_r import figures as first_r
 from lora_edu.chapters.first_r import runs as first_r_runs
-from lora_edu.chapters.invariance.runs import STEPS as FOLLOWED_STEPS
-from lora_edu.chapters.invariance.runs import first_path, followed, path, relative_gap
 from lora_edu.chapters.shared.drawing import box
 from lora_edu.chapters.shared.style import (
     COLOURS,
-    ZeroLogAxis,
     coloured,
-    curve,
     figure,
     heat,
     layout,
@@ -30,7 +26,6 @@ from lora_edu.chapters.step_zero.figures import MATRICES, filled_parts, five_sta
 from lora_edu.chapters.step_zero.runs import descend
 from lora_edu.chapters.thirty_minutes import runs
 from lora_edu.chapters.thirty_minutes.runs import R
-from lora_edu.explore.words import number
 
 DEEPEST = 8  # levels of a colour, on either side of 0
 STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
@@ -87,24 +82,38 @@ def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
 def strides(alpha: float = 8) -> dict:
     """The length of the first step of W under SGD and Adam, that at α = 8 being one."""
     factors = {name: runs.stride(name, alpha) / runs.stride(name, R) for name in ("Adam", "SGD")}
-    bars = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
-            for at, factor in enumerate(factors.values())]
-    bars += [{**box(0, at - 0.36, 1, 0.72, "rgba(0,0,0,0)"),
-              "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
-    said = {name: _times(factor) for name, factor in factors.items()}
-    traces = [_say({(max(factor, 1), at): f" {text}" for at, (factor, text) in enumerate(
-        zip(factors.values(), said.values(), strict=True))}, "middle right", 16),
-        _say({(0, -0.56): "dotted: the step at α = 8"}, "middle right", 12)]
-    headline = (f"α {_times(alpha / R)}: stride {said['SGD']} under SGD, {said['Adam']} under Adam"
+    said = {name: times(factor) for name, factor in factors.items()}
+    headline = (f"α {times(alpha / R)}: stride {said['SGD']} under SGD, {said['Adam']} under Adam"
                 if alpha != R else "α = 8: the stride to compare with")
+    return bars(factors, headline, "length of the first step, at α = 8 it is 1",
+                "dotted: the step at α = 8",
+                f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
+                f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
+
+
+def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading: str) -> dict:
+    """A bar for each of two factors, up to 16, with its size beside it; dotted, a factor of one.
+
+    Args:
+        factors: Name → factor, from below.
+        headline, axis, note, reading: What is found, the axis' title, what is dotted, and the
+            sentence under the plot.
+
+    Returns:
+        A figure of one panel.
+    """
+    shapes = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
+              for at, factor in enumerate(factors.values())]
+    shapes += [{**box(0, at - 0.36, 1, 0.72, "rgba(0,0,0,0)"),
+                "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
+    traces = [_say({(max(factor, 1), at): f" {times(factor)}"
+                    for at, factor in enumerate(factors.values())}, "middle right", 16),
+              _say({(0, -0.56): note}, "middle right", 12)]
     made = layout([headline],
-                  [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16],
-                    "title": {"text": "length of the first step, at α = 8 it is 1"}}],
-                  [{"range": [-0.8, 1.6], "tickvals": [0, 1], "ticktext": list(factors),
-                    "showgrid": False}],
-                  f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
-                  f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
-    return figure(traces, {**made, "shapes": bars})
+                  [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16], "title": {"text": axis}}],
+                  [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
+                    "ticktext": [f"{name} " for name in factors]}], reading)
+    return figure(traces, {**made, "shapes": shapes})
 
 
 def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
@@ -112,30 +121,55 @@ def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
     lr = runs.SLOW[optimiser]
     ways = {"α × 4": runs.written(STARTS[0], optimiser, lr, 4 * R),
             "η × 4": runs.written(STARTS[0], optimiser, 4 * lr)}
+    rows = {}
+    for name, run in ways.items():
+        moved = runs.moved(run[t])
+        rows[name] = (run[t].delta(), 8 * moved, "A",
+                      f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved")
+    upper, lower = (delta for delta, *_ in rows.values())
+    gap = np.linalg.norm(upper - lower) / (np.linalg.norm(upper) or 1)
+    found = ("nothing is written yet" if t == 0 else
+             "the same picture" if gap < 1e-3 else f"apart by {100 * gap:.0f} % of the upper one")
+    return pictures(rows, f"{optimiser}, step {t}: {found}", f"{optimiser}, step {t}: " + (
+        "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
+        if t > 1 else "A has not moved in either run").format(*(
+            100 * runs.moved(run[t]) for run in ways.values())))
+
+
+def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
+    """Pictures of ΔW, one above the other, each with its name and, below it, a bar and words.
+
+    Args:
+        rows: Name → (ΔW (d, k), the bar's length in cells, the name of its colour, its words).
+        headline, reading: What is found, and the sentence under the plot.
+        beside: Cells that the names may take.
+
+    Returns:
+        A figure of one panel.
+    """
     (d, k), traces, shapes = runs.task().shape, [], []
-    for i, (name, run) in enumerate(ways.items()):
-        top, moved = i * (d + 6), runs.moved(run[t])
-        traces.append(_cells(name, run[t].delta(), 0, top))
+    for i, (name, (delta, length, colour, said)) in enumerate(rows.items()):
+        top = i * (d + 6)
+        traces.append(_cells(name, delta, 0, top))
         traces.append(_say({(-1, top + d / 2 - 0.5): name}, "middle left", 15))
         shapes.append({"type": "rect", "xref": "x", "yref": "y", "x0": -0.5, "x1": k - 0.5,
                        "y0": top - 0.5, "y1": top + d - 0.5,
                        "line": {"color": COLOURS["frozen"], "width": 1}})
-        width = 8 * moved
-        shapes.append(box(-0.5, top + d + 0.6, width, 2.2, COLOURS["A"]))
-        traces.append(_say({(width, top + d + 1.7): coloured(
-            f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved", "A")},
-            "middle right", 13))
-    deltas = [np.array([run[t].delta()]) for run in ways.values()]
-    gap = float(relative_gap(*deltas)[0])
-    found = ("nothing is written yet" if t == 0 else
-             "the same picture" if gap < 1e-3 else f"apart by {100 * gap:.0f} % of the upper one")
-    made = layout([f"{optimiser}, step {t}: {found}"], [{**STILL, "range": [-11, k + 0.5]}],
-                  [{**STILL, "range": [2 * d + 9.5, -1.5]}],
-                  f"{optimiser}, step {t}: " + (
-                      "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
-                      if t > 1 else "A has not moved in either run").format(*(
-                          100 * runs.moved(run[t]) for run in ways.values())))
+        shapes.append(box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]))
+        traces.append(_say({(length, top + d + 1.7): coloured(said, colour)}, "middle right", 13))
+    made = layout([headline], [{**STILL, "range": [-1 - beside, k + 0.5]}],
+                  [{**STILL, "range": [len(rows) * (d + 6) - 2.5, -1.5]}], reading)
     return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+
+
+def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
+    """The pictures of several runs, each above what is left of its loss; the rest as pictures."""
+    left = {name: runs.loss_left(adapter) for name, adapter in adapters.items()}
+    return pictures({name: (
+        adapter.delta(), 16 * min(left[name], 1.2), "loss",
+        f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.5 else
+        f"{left[name]:.1f} times the loss") for name, adapter in adapters.items()},
+        headline, reading, beside)
 
 
 def units(c: float = 4) -> dict:
@@ -145,7 +179,7 @@ def units(c: float = 4) -> dict:
             ("value", "gradient", "Adam’s step"), runs.measured(1.0), runs.measured(c),
             strict=True)):
         y, factor = -3.4 * row, new / old
-        changes.append(f"{name} " + ("the same" if abs(factor - 1) < 1e-6 else _times(factor)))
+        changes.append(f"{name} " + ("the same" if abs(factor - 1) < 1e-6 else times(factor)))
         shapes += [box(0, y - 0.8, 1, 0.7, COLOURS["frozen"]),
                    box(0, y - 1.7, factor, 0.7, COLOURS["A"])]
         said[0, y + 0.45] = changes[-1]
@@ -160,26 +194,6 @@ def units(c: float = 4) -> dict:
                   f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
     return figure([_say(said, "middle right", 13)],
                   {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
-
-
-def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False) -> dict:
-    """The gap between a run with α × 16 and one with α in which the ticked settings follow."""
-    first = first_path("AdamW", 4)[1]
-    second = path(*followed("AdamW", 4, eta, start, eps, decay))[1]
-    gap = relative_gap(first, second)
-    scale = ZeroLogAxis(-9, 1, every=2)
-    follows = [text for text, on in (("η × 4", eta), ("A’s start × 4", start), ("ε ÷ 4", eps),
-                                     ("decay ÷ 4", decay)) if on]
-    found = ("exactly 0: the same bits" if not gap.any() else
-             f"they differ by up to {100 * gap.max():.0f} % of the update" if gap.max() > 0.005 else
-             f"gap up to {number(gap.max())} × the update")
-    made = layout([found], [{"range": [-1.5, FOLLOWED_STEPS + 1], "title": {"text": "step"}}],
-                  [scale.axis("gap between the updates")],
-                  f"AdamW with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
-                  f"{found}")
-    shown = curve("delta", np.arange(1, len(gap)), scale.place(gap[1:]), values=gap[1:],
-                  name="gap", sizes=6)
-    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 34, "b": 46}})
 
 
 def arrows(r: int = 1, divide: str = "nothing") -> dict:
@@ -291,7 +305,8 @@ def _say(texts: dict[tuple, str], side: str = "middle center", size: int = 13) -
     return words(list(x), list(y), list(texts.values()), textposition=side, textfont={"size": size})
 
 
-def _times(factor: float) -> str:
+def times(factor: float) -> str:
+    """16 → "× 16", 0.25 → "÷ 4"."""
     return f"× {factor:.3g}" if factor > 0.999 else f"÷ {1 / factor:.3g}"
 
 
