@@ -61,7 +61,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
                   f"{found}")
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap[1:]), values=gap[1:],
                   name="gap", sizes=6)
-    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 34, "b": 46}})
+    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 12, "b": 46}})
 
 
 def two_numbers(change: str = "α × 16") -> dict:

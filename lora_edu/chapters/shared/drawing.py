@@ -44,7 +44,7 @@ def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, readi
     still = {"showticklabels": False, "ticks": "", "showgrid": False}
     made = layout([title], [{**still, "range": list(across)}],
                   [{**still, "range": list(down)[::-1]}], reading)
-    made["margin"] = {"l": 4, "r": 4, "t": 30, "b": 4}
+    made["margin"] = {"l": 4, "r": 4, "t": 4, "b": 4}
     shapes = [part["type"] in ("rect", "line") for part in parts]
     made["shapes"] = list(itertools.compress(parts, shapes))
     return {"data": [part for part, is_shape in zip(parts, shapes, strict=True) if not is_shape],

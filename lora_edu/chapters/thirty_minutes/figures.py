@@ -186,7 +186,7 @@ def units(c: float = 4) -> dict:
                   [{**STILL, "range": [-0.05, 11.9]}], [{**STILL, "range": [y - 2.2, 1.1]}],
                   f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
     return figure([_say(said, "middle right", 13)],
-                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
+                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def arrows(r: int = 1, divide: str = "nothing") -> dict:
