@@ -157,7 +157,7 @@ def preference(steps: int = 10) -> dict:
         [{"type": "log", "tickvals": list(swap.DIRECTIONS), "range": [0.5, 1.9],
           "ticktext": [str(m) for m in swap.DIRECTIONS],
           "title": {"text": "directions that the inputs fill, of 64"}}],
-        [{"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "range": [-1.8, 0.3],
+        [{"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "range": [-1.8, 0.6],
           "ticktext": ["0.03", "0.1", "0.3", "1"], "title": {"text": "share of the loss left"}}],
         f"{steps_done(steps)}: where inputs fill 4 directions B random leaves {ratio:.2g} times "
         f"the loss of A random, where they fill all {left[-1, 1] / left[-1, 0]:.2g} times"))
