@@ -5,8 +5,8 @@ the arrays' own precision: float32 stays float32. ``step`` changes nothing in pl
 the same in place, for many runs at once, and checks nothing.
 
 ``lr``, ``eps`` and ``weight_decay`` may each be one number, or a sequence with one number per
-array (LoRA+ gives A and B different learning rates). An array of several dimensions may stand for
-a number, and multiplies: (R, 1, 1) gives the R runs of a stack a rate each.
+array (LoRA+ gives A and B different learning rates). For ``lr`` an array of several dimensions may
+stand for a number, and multiplies: (R, 1, 1) gives the R runs of a stack a rate each.
 """
 
 import math
@@ -96,7 +96,7 @@ class SGD(Optimiser):
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         lr, decay = _spread(params, lr=self.lr, weight_decay=self.weight_decay)
         for p, g, a, w in zip(params, grads, lr, decay, strict=True):
-            p -= a * (g + w * p)
+            p -= a * (g + w * p if w else g)
         return state
 
 
@@ -133,7 +133,7 @@ class Momentum(Optimiser):
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         lr, decay = _spread(params, lr=self.lr, weight_decay=self.weight_decay)
         for p, g, v, a, w in zip(params, grads, *state, lr, decay, strict=True):
-            g = g + w * p  # the gradient with its decay
+            g = g + w * p if w else g  # the gradient with its decay
             v *= self.momentum
             v += g
             p -= a * (g + self.momentum * v if self.nesterov else v)

@@ -1,5 +1,5 @@
 """The chapters that _toc.yml names, as files, and the solutions that they print: nothing is listed
-by hand. Imports PyYAML, jupytext, and the checks that solutions call."""
+by hand."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from types import ModuleType, SimpleNamespace
 import jupytext
 import numpy as np
 import pytest
-import yaml
 
 import lora_edu.chapters
+from book._extensions import myst
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -31,26 +31,16 @@ checks = SimpleNamespace(**{
     name: function for module in check_modules()
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and not name.startswith("_")})
-SOLUTION = re.compile(r"^````\{solution\} (\S+)\n(.*?)^````$", re.MULTILINE | re.DOTALL)
-FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def in_toc(root: Path = REPOSITORY) -> list[str]:
     """Every page of the book in its order, such as "book/part1/step-zero"."""
-    def pages(entry):
-        if isinstance(entry, list):
-            return [page for part in entry for page in pages(part)]
-        own = [entry[key] for key in ("root", "file") if key in entry]
-        return own + [page for key in ("parts", "chapters", "sections")
-                      for page in pages(entry.get(key, []))]
-
-    return pages(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))
+    return myst.page_names(root)
 
 
-def is_notebook(page: str, root: Path = REPOSITORY) -> bool:
-    """Whether a page holds cells. (A page that is missing is for the build to complain of.)"""
-    file = root / f"{page}.md"
-    return file.is_file() and "\n```{code-cell}" in file.read_text(encoding="utf-8")
+def source(page: str, root: Path = REPOSITORY) -> str:
+    """The text of a page's file."""
+    return (root / f"{page}.md").read_text(encoding="utf-8")
 
 
 @cache
@@ -65,10 +55,15 @@ def code(page: str) -> str:
 
 
 def folded_solutions(page: str) -> dict[str, tuple[str, str]]:
-    """Label → (code, text) of the solutions of a page that are folded and have code."""
-    source = (REPOSITORY / f"{page}.md").read_text(encoding="utf-8")
-    return {label: ("".join(FENCE.findall(body)), FENCE.sub("", body))
-            for label, body in SOLUTION.findall(source) if FENCE.search(body)}
+    """Label → (code, text) of the solutions of a page that have code."""
+    found = {}
+    for solution in myst.directives(source(page)):
+        parts = list(myst.parts(solution.body)) if solution.name == "solution" else ()
+        code = "".join(part.body for part in parts if part.name == "" and part.title == "python")
+        if code:
+            words = "\n".join(part.text for part in parts if part.name is None)
+            found[solution.title] = code, words
+    return found
 
 
 def solution_code(label: str) -> str:
@@ -99,7 +94,7 @@ def figure_function(source: str):
     return namespace[name]
 
 
-NOTEBOOKS = [page for page in in_toc() if is_notebook(page)]
+NOTEBOOKS = [page for page in in_toc() if myst.has_cells(source(page))]
 # The pages that tests look at always where they look at every page once a week: one of every make.
 SAMPLE = {"404", "search", "book/claims", "book/dashboard", "book/index", "book/thirty-minutes",
           "book/part1/step-zero", "book/part2/invariance", "book/part2/step-size",

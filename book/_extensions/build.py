@@ -14,7 +14,7 @@ from pathlib import Path
 from .content import claims, formulas, self_check, symbols
 from .in_page import run_page
 from .notebooks import download, execute
-from .site import addresses, search, sharing, slim, theme
+from .site import addresses, sharing, slim, theme
 
 HERE = Path(__file__).parent
 OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
@@ -36,23 +36,26 @@ def setup(app):
     app.add_transform(sharing.AnswersFirst)
     for transform in (self_check.SelfChecks, theme.KeepPunctuation, theme.MarkColumns):
         app.add_post_transform(transform)
-    app.add_css_file("book.css")
-    app.add_css_file("search.css")
+    slim.prepare(app)
+    for sheet in ("book.css", "search.css"):
+        app.add_css_file(sheet)
+    for sheet in ("explore.css", "self_check.css"):
+        app.add_css_file(sheet, priority=LATE)
     app.add_js_file("previews.js", loading_method="defer")
 
     in_turn(app, "config-inited", LATE, theme.options, addresses.use, sharing.use_pages,
-            search.use_scorer, formulas.use_katex)
+            formulas.use_katex)
     in_turn(app, "builder-inited", EARLY, claims.complain, copy_own_files, run_page.prepare)
     in_turn(app, "env-before-read-docs", LATE, execute.execute_ahead)
     in_turn(app, "doctree-read", LATE, download.keep_outputs)
     app.connect("env-updated", with_other_scripts)
     in_turn(app, "html-page-context", EARLY, download.offer_notebook, sharing.name_page,
             addresses.describe)
-    in_turn(app, "html-page-context", LATE, symbols.colour_symbols, self_check.add_files,
-            download.write_notebook, run_page.add_button, search.mark_quietly, theme.add_icon,
-            theme.add_script, theme.drop_scripts)
+    in_turn(app, "html-page-context", LATE, symbols.colour_symbols, self_check.add_script,
+            download.write_notebook, run_page.add_button, theme.add_icon, theme.add_script,
+            theme.drop_scripts, slim.ask_for_one)
     in_turn(app, "build-finished", LATE, download.write_wheel, run_page.write_runtime,
-            formulas.copy_katex, sharing.write_root, theme.mend_pages, slim.cut, slim.join)
+            formulas.copy_katex, sharing.write_root, theme.mend_pages, slim.write_one)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

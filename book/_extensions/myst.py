@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
+from pathlib import Path
 
+import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.colon_fence import colon_fence_plugin
 
@@ -62,3 +64,25 @@ def directives(text: str) -> Iterator[Part]:
             yield part
             if part.name not in ("code-cell", "math", "raw", "eval-rst"):
                 yield from directives(part.body)
+
+
+def has_cells(text: str) -> bool:
+    """Whether a page holds code cells."""
+    return any(part.name == "code-cell" for part in parts(text))
+
+
+def page_names(root: Path) -> list[str]:
+    """Every page that the book's table of contents names, in its order.
+
+    Example:
+        >>> page_names(Path(__file__).parents[2])[:2]
+        ['book/index', 'book/thirty-minutes']
+    """
+    def names(entry) -> list[str]:
+        if isinstance(entry, list):
+            return [name for part in entry for name in names(part)]
+        own = [entry[key] for key in ("root", "file") if key in entry]
+        return own + [name for key in ("parts", "chapters", "sections")
+                      for name in names(entry.get(key, []))]
+
+    return names(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))

@@ -29,10 +29,14 @@ def missing(root, package: str) -> str:
     return "" if there else "npm files (npm ci brings them)"
 
 
-def esbuild(root, *arguments) -> None:
-    """Run npm's esbuild in the repository at ``root``. Raises RuntimeError with what it says."""
-    done = subprocess.run(
-        [node_binary(), "node_modules/esbuild/bin/esbuild", "--log-level=warning", *arguments],
-        cwd=root, text=True, capture_output=True)
+def run_node(root, script, *arguments) -> None:
+    """Run a script of Node in the repository at ``root``. Raises RuntimeError with what it says."""
+    done = subprocess.run([node_binary(), script, *arguments], cwd=root, text=True,
+                          capture_output=True)
     if done.returncode:
-        raise RuntimeError(f"esbuild: {done.stderr}")
+        raise RuntimeError(f"{Path(script).name}: {done.stderr}")
+
+
+def esbuild(root, *arguments) -> None:
+    """Run npm's esbuild. Raises RuntimeError with what it says."""
+    run_node(root, "node_modules/esbuild/bin/esbuild", "--log-level=warning", *arguments)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from functools import cached_property
 
 import anywidget
 import ipywidgets
@@ -12,7 +11,7 @@ import numpy as np
 import traitlets
 
 from lora_edu.explore import assets, page
-from lora_edu.explore.controls import Control, describe
+from lora_edu.explore.controls import describe
 from lora_edu.explore.plain import paths
 from lora_edu.explore.states import evaluate_one
 
@@ -74,13 +73,6 @@ class LiveExplorer(anywidget.AnyWidget):
             position=position, answer=self._answer(position), layout=BESIDE_OTHERS)
         self.observe(lambda change: self._compute(), "position")
 
-    @cached_property
-    def inputs(self) -> dict[str, ipywidgets.Widget]:
-        """The controls as ipywidgets, by name, in step with the view: to be read, set, observed,
-        or shown elsewhere. Made when first asked for."""
-        return {control.name: self._input(i, control)
-                for i, control in enumerate(self.explorer.controls)}
-
     def values(self) -> dict:
         """The present position: control name → value."""
         return {control.name: control.values[index] for control, index in zip(
@@ -101,22 +93,3 @@ class LiveExplorer(anywidget.AnyWidget):
 
     def _answer(self, position: list[int], error: str = "") -> str:
         return figure_json({"figure": self.figure, "position": position, "error": error})
-
-    def _input(self, i: int, control: Control) -> ipywidgets.Widget:
-        """The ipywidget of the control number i, linked with ``position``."""
-        if control.kind == "switch":
-            widget = ipywidgets.Checkbox(description=control.label, indent=False)
-            self._link(i, widget, "value")
-            return widget
-        kind = ipywidgets.SelectionSlider if control.kind == "slider" else ipywidgets.ToggleButtons
-        widget = kind(options=list(zip(control.texts, control.values, strict=True)),
-                      description=control.label)
-        self._link(i, widget, "index")
-        return widget
-
-    def _link(self, i: int, widget: ipywidgets.Widget, trait: str) -> None:
-        """Keep a widget's index (True and False are 1 and 0) and the position's number i equal."""
-        kind = type(getattr(widget, trait))
-        traitlets.link((self, "position"), (widget, trait), transform=(
-            lambda position: kind(position[i]),
-            lambda index: [*self.position[:i], int(index), *self.position[i + 1:]]))

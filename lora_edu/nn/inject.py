@@ -9,7 +9,7 @@ from torch import nn
 
 from lora_edu import checks
 from lora_edu.nn.config import AdapterConfig
-from lora_edu.nn.layer import LAYERS, SETTINGS, Draws, LoRALayer, plain
+from lora_edu.nn.layer import LAYERS, SETTINGS, Draws, LoRALayer
 from lora_edu.nn.model import replace, set_adapter
 from lora_edu.nn.targets import Targets, check_each_matches, checked, select
 
@@ -50,7 +50,7 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
     Raises:
         TypeError, ValueError: As ``LowRank`` does; when nothing matches targets, or one of its
             names; for a match that is no Linear and no Embedding (or a subclass), and a
-            ``LoraConfig`` that asks for more than plain LoRA. Then the model is as it was.
+            ``LoraConfig`` that asks for more than plain LoRA.
 
     Example:
         >>> from torch import nn
@@ -84,21 +84,21 @@ def add(model: nn.Module, found: dict[str, nn.Module], name: str,
         settings_of: Callable[[str], dict]) -> None:
     """Give each layer an adapter, and make it the only one that counts and trains.
 
-    found: {path: layer}. settings_of: path → the settings of its :class:`LowRank`. A plain layer
-    becomes the LoRA layer of its kind.
+    A plain layer becomes the LoRA layer of its kind.
+
+    Args:
+        found: {path: layer}.
+        settings_of: Path → the settings of its :class:`LowRank`.
     """
     for module in found.values():
         if isinstance(module, LoRALayer):
             module.check_new_name(name)
-    # All adapters are made before the first is hung in: what fails, fails here.
-    adapters = {path: LAYERS[type(plain(module))].new_adapter(plain(module), **settings_of(path))
-                for path, module in found.items()}
     new = {}
     for path, module in found.items():
         if isinstance(module, LoRALayer):
-            module.add_adapter(name, adapter=adapters[path])
+            module.add_adapter(name, **settings_of(path))
         else:
-            new[module] = LAYERS[type(module)](module, name=name, adapter=adapters[path])
+            new[module] = LAYERS[type(module)](module, name=name, **settings_of(path))
     replace(model, new)
     model.requires_grad_(False)
     set_adapter(model, name)

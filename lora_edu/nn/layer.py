@@ -40,8 +40,8 @@ class LowRank(nn.Module):
         matrices: (A, B), tensors of the right shapes, in place of a draw.
 
     Raises:
-        TypeError, ValueError: As ``scaling`` and ``initial`` do; for another dtype, a dropout
-            outside [0, 1), and a draw that is too large for the dtype.
+        TypeError, ValueError: As ``scaling`` and ``initial`` do, for another dtype, and for a
+            dropout outside [0, 1).
 
     Example:
         >>> adapter = LowRank(d=4, k=6, r=2, alpha=8)
@@ -65,9 +65,6 @@ class LowRank(nn.Module):
         if matrices is None:
             drawn = initial(d, k, r, start, distribution, rng=_generator(rng))
             matrices = tuple(torch.from_numpy(matrix).to(dtype) for matrix in drawn)
-            if not all(matrix.isfinite().all() for matrix in matrices):
-                raise ValueError(f"distribution must give numbers that {dtype} can hold, "
-                                 f"got {distribution!r}")
         A, B = matrices
         self.lora_A = nn.Parameter(A.to(device, dtype))  # (r, k)
         self.lora_B = nn.Parameter(B.to(device, dtype))  # (d, r)
@@ -97,7 +94,7 @@ class LoRALayer(nn.Module):
 
     Args:
         base_layer: The layer itself; its parameters are frozen.
-        r, alpha, name, adapter, settings: The first adapter, see :meth:`add_adapter`.
+        r, alpha, name, settings: The first adapter, see :meth:`add_adapter`.
 
     Raises:
         TypeError, ValueError: As :meth:`add_adapter` does; for a base_layer that is not of the very
@@ -116,8 +113,8 @@ class LoRALayer(nn.Module):
     start: str
     distribution: str | float
 
-    def __init__(self, base_layer: nn.Module, r: int | None = None, alpha: float | None = None, *,
-                 name: str = "default", adapter: LowRank | None = None, **settings):
+    def __init__(self, base_layer: nn.Module, r: int, alpha: float, *, name: str = "default",
+                 **settings):
         super().__init__()
         self.check_base(base_layer)
         self.base_layer = base_layer
@@ -125,7 +122,7 @@ class LoRALayer(nn.Module):
         self.active_adapters: list[str] = []
         self.register_buffer("merged_weight", None, persistent=False)
         self.register_load_state_dict_post_hook(_unmerge_after_loading)
-        self.add_adapter(name, r, alpha, adapter=adapter, **settings)
+        self.add_adapter(name, r, alpha, **settings)
         self.train(base_layer.training)
         base_layer.requires_grad_(False)
 
@@ -142,25 +139,12 @@ class LoRALayer(nn.Module):
             raise ValueError("base_layer must hold its numbers, its weight is on the device meta, "
                              "which has none: load the model's weights first")
 
-    @classmethod
-    def new_adapter(cls, base_layer: nn.Module, r: int, alpha: float, **settings) -> LowRank:
-        """A :class:`LowRank` for this base: with PEFT's start, and its dtype, unless given."""
-        weight = base_layer.weight
-        d, k = cls.as_weight(weight).shape
-        pefts = {"start": cls.start, "distribution": cls.distribution,
-                 "dtype": torch.promote_types(weight.dtype, torch.float32)}
-        given = {key: value for key, value in settings.items()
-                 if value is not None or key not in pefts}
-        return LowRank(d, k, r, alpha, device=weight.device, **pefts | given)
-
-    def add_adapter(self, name: str, r: int | None = None, alpha: float | None = None, *,
-                    adapter: LowRank | None = None, **settings) -> None:
+    def add_adapter(self, name: str, r: int, alpha: float, **settings) -> None:
         """Add an adapter and make it the only active one.
 
         Args:
             name: What it is called.
             r, alpha: See :class:`LowRank`.
-            adapter: One that is made already, in place of r, alpha and settings.
             settings: rng, rule, start, distribution, dropout, dtype; see :class:`LowRank`. start
                 and distribution are PEFT's for this kind of layer unless given. dtype is the
                 base's, but no narrower than float32, unless given: beside a base in bfloat16 or
@@ -170,7 +154,13 @@ class LoRALayer(nn.Module):
         Then nothing has changed.
         """
         self.check_new_name(name)
-        self.adapters[name] = adapter or self.new_adapter(self.base_layer, r, alpha, **settings)
+        weight = self.base_layer.weight
+        d, k = self.as_weight(weight).shape
+        pefts = {"start": self.start, "distribution": self.distribution,
+                 "dtype": torch.promote_types(weight.dtype, torch.float32)}
+        given = {key: value for key, value in settings.items()
+                 if value is not None or key not in pefts}
+        self.adapters[name] = LowRank(d, k, r, alpha, device=weight.device, **pefts | given)
         self.set_adapter(name)
 
     def check_new_name(self, name: str) -> None:
@@ -219,10 +209,6 @@ class LoRALayer(nn.Module):
         for adapter in self.active:
             weight = weight + self.as_weight(adapter.delta())
         return weight.to(W0.dtype)
-
-    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
-        """A new weight, as transformers' ``tie_weights`` sets one, is the base's."""
-        (self.base_layer if name == "weight" else super()).register_parameter(name, param)
 
     @property
     def merged(self) -> bool:

@@ -6,7 +6,7 @@ for it is done. A step is a key's: at any moment, and the time from it to the en
 shows it holds the wait for that frame. The first plot is measured from the explorer coming near to
 the frame that shows it (plotly is fetched in between). All are also measured with the processor
 slowed down four times. One made-up explorer of 196 states with three curves of 100 points stands
-beside those of the book. --parts says instead where the time of a step goes.
+beside those of the book.
 """
 
 from __future__ import annotations
@@ -52,30 +52,6 @@ STEPS = """async (root, [moves, asDragged]) => {
     times.push(await (asDragged ? framed : shown)() - began);
   }
   return times;
-}"""
-# What a step is made of: our code; plotly's; and what comes until the frame is shown: plotly's
-# where it moves traces alone, the wait for the frame, and the browser's.
-PARTS = """async (root, moves) => {
-  let plotly = 0, handled = 0, whole = 0;
-  for (const name of ["react", "animate"]) {
-    const own = Plotly[name];
-    Plotly[name] = (...given) => {
-      const began = performance.now(), promised = own(...given);
-      plotly += performance.now() - began;
-      return promised;
-    };
-  }
-  const { explorer } = root, input = root.querySelector(".explorer-controls input, select");
-  const control = explorer.controls.reduce((a, b) => (a.count >= b.count ? a : b));
-  for (let move = 0; move < moves; move++) {
-    await new Promise((done) => setTimeout(done, 20 + 16 * Math.random()));
-    control.set(move % control.count);
-    const began = performance.now();
-    input.dispatchEvent(new Event("input", { bubbles: true }));
-    handled += performance.now() - began;
-    whole += await shown() - began;
-  }
-  return [handled - plotly, plotly, whole - handled].map((ms) => ms / moves);
 }"""
 FIRST = """async (root) => {
   await root.explorer.ready;
@@ -131,19 +107,6 @@ def said(times: list[float]) -> str:
     return f"{statistics.median(times):.0f} / {np.percentile(times, 95):.0f} ms" if times else "-"
 
 
-def parts(browser, address, built) -> None:
-    """Print where the milliseconds of a move go."""
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.add_init_script(SHOWN)
-    page.goto(address + built.page)
-    root = page.locator(f"#explorer-{built.name}")
-    root.evaluate(FIRST)
-    root.evaluate(STEPS, [20, False])
-    spent = root.evaluate(PARTS, MOVES)
-    print(f"{built.id:34}" + "".join(f"{ms:9.1f}" for ms in spent), flush=True)
-    page.context.close()
-
-
 def report(browser, address, built) -> None:
     states = len(built.packed())
     moved, stepped, first = zip(*(measure(browser, address, built, slower) for slower in (1, 4)),
@@ -156,22 +119,12 @@ def report(browser, address, built) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--html", help="the built site (default: _build/html)")
-    parser.add_argument("--parts", action="store_true", help="where the time of a move goes")
     options = parser.parse_args()
     if options.html:
         os.environ["BOOK_HTML"] = options.html
     from tests.browser import launch
     from tests.site.pages import EXPLORERS, FRAGMENT, HTML, Built, served
 
-    if options.parts:
-        print(f"{'ms, mean':34}{'ours':>9}{'plotly':>9}{'to frame':>9}")
-        with sync_playwright() as playwright, served(HTML) as address:
-            browser = launch(playwright)
-            for built in EXPLORERS:
-                if built.controls:
-                    parts(browser, address, built)
-            browser.close()
-        return
     print(ROW.format("", "states", "payload", "move 1×", "move 4×", "step 1×", "step 4×",
                      "first 1×", "first 4×"))
     print(ROW.format("aim, median / 95 %", "", "≤ 100 kB", "≤ 12 / 17 ms", "≤ 33 / 66 ms", "", "",

@@ -2,23 +2,19 @@
 
 import torch
 from peft import LoraConfig, get_peft_model
-from torch import nn
 
+from lora_edu.chapters.starts.runs import as_model
 from lora_edu.chapters.step_zero.runs import problem
 
 torch.set_num_threads(1)
 
 TASK = problem()
+_, loss_of, X = as_model(TASK, torch.float32)
 W0 = torch.tensor(TASK.W0, dtype=torch.float32)
-X = torch.tensor(TASK.X, dtype=torch.float32)
-TARGET = X @ torch.tensor(TASK.W_star.T, dtype=torch.float32)
 
 
 def original():
-    model = nn.Sequential(nn.Linear(64, 64, bias=False))
-    with torch.no_grad():
-        model[0].weight.copy_(W0)
-    return model
+    return as_model(TASK, torch.float32)[0]
 
 
 def adapted(seed=0, **settings):
@@ -27,10 +23,6 @@ def adapted(seed=0, **settings):
     model = get_peft_model(original(), LoraConfig(
         **{"r": 8, "lora_alpha": 16, "target_modules": ["0"]} | settings))
     return model, model.base_model.model[0]
-
-
-def loss_of(model):
-    return ((model(X) - TARGET) ** 2).sum() / (2 * len(X))
 
 
 def train(model, rule, steps=30):

@@ -34,7 +34,7 @@ def verdict(check, answer) -> tuple[bool, str]:
 
 @EVERY
 def test_a_right_answer_is_right_in_every_form(check):
-    answers = {**forms(RIGHT[check]), **dict(enumerate(OTHER.get(check, [])))}
+    answers = forms(RIGHT[check]) | ({"another way": OTHER[check]} if check in OTHER else {})
     if check is checks.matching_rate:
         del answers["six digits"]  # too few for a rate so small
     if check in FUNCTIONS:
@@ -48,31 +48,11 @@ def spoiling(solution):
     """A solution that leaves nothing of the arrays that it was given."""
     def answer(*inputs):
         found = copy.deepcopy(solution(*inputs))
-        empty(inputs)
+        for value in inputs:
+            if isinstance(value, np.ndarray):
+                value[...] = 0
         return found
     return answer
-
-
-def empty(inputs) -> bool:
-    """Set all real numbers of the arrays to zero; whether there are any."""
-    found = [empty(value) if isinstance(value, tuple) else value.dtype == float
-             for value in inputs if isinstance(value, (tuple, np.ndarray))]
-    for value in inputs:
-        if isinstance(value, np.ndarray) and value.dtype == float:
-            value[...] = 0
-    return any(found)
-
-
-@pytest.mark.parametrize("check", FUNCTIONS, ids=lambda check: check.__name__)
-def test_to_empty_the_inputs_first_does_not_help(check):
-    emptied = []
-
-    def on_nothing(*inputs):
-        emptied.append(empty(inputs))
-        with np.errstate(all="ignore"):
-            return RIGHT[check](*inputs)
-
-    assert verdict(check, on_nothing)[0] == (not any(emptied))
 
 
 @pytest.mark.parametrize(("check", "case"), [
@@ -104,10 +84,6 @@ def test_every_slip_is_named_as_it_stands(check, monkeypatch):
 
 def test_no_check_is_without_answers():
     assert set(RIGHT) == set(WRONG) == set(CHECKS)
-    assert [check.__name__ for check in CHECKS if len(WRONG[check]) < 4] == []
-    for check in NUMBERS:  # and no number of a question is without a mistake
-        named = {name for answer, _ in WRONG[check].values() for name in answer}
-        assert named == set(inspect.signature(check).parameters)
 
 
 def names_of_step_zero():
@@ -168,17 +144,12 @@ def replaced(check, value):
     return answer
 
 
-NO_NUMBERS = {"text": ("abc", "it is 'abc'"), "ragged": ([[1.0], [2.0, 3.0]], "it is [[1.0], [2.0"),
-              "complex": (1j, "must be a real number"), "nan": (np.nan, "not a number"),
-              "infinite": (np.inf, "infinite"), "None inside": ([None, 1.0], "it is [None, 1.0]"),
-              "a list": ([1.0, 2.0], "(2,)"),
-              "no data": (torch.ones(2, device="meta"), "must be a real number")}
-
-
 @EVERY
-@pytest.mark.parametrize("kind", NO_NUMBERS)
-def test_what_is_no_number_has_a_sentence_of_its_own(check, kind):
-    value, words = NO_NUMBERS[kind]
+@pytest.mark.parametrize(("value", "words"), [
+    ("abc", "it is 'abc'"), ([[1.0], [2.0, 3.0]], "it is [[1.0], [2.0"), (np.nan, "not a number"),
+    (1j, "must be a real number"), ([None, 1.0], "it is [None, 1.0]"), ([1.0, 2.0], "(2,)"),
+    (torch.ones(2, device="meta"), "must be a real number")], ids=str)
+def test_what_is_no_number_has_a_sentence_of_its_own(check, value, words):
     right, said = verdict(check, replaced(check, value))
     assert not right and said.startswith("Not yet. ") and words in said
 
@@ -203,14 +174,6 @@ def test_a_function_that_fails_or_cannot_be_called_is_told_so(check):
         right, said = verdict(check, answer)
         assert not right and said.startswith("Not yet. ") and words in said
     assert verdict(check, {"r_4": 1})[1].startswith("The check does not take what it was")
-
-
-def test_stopping_by_hand_still_stops():
-    def interrupted(*inputs):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        checks.flat_scale(interrupted)
 
 
 HERE = re.compile(r"^    return None  # your answer in place of None$"

@@ -24,9 +24,9 @@ from lora_edu import (
 from lora_edu.chapters.hundred_steps.figures import SHOWN, drawn, hundred_steps, spectrum
 from lora_edu.chapters.hundred_steps.runs import WORD_RATES, spectrum_path
 from lora_edu.chapters.low_rank_update.runs import word
+from lora_edu.chapters.low_rank_update.runs_word import STEPS as WORD_STEPS
 from lora_edu.chapters.shared.problem import problem
 from lora_edu.chapters.shared.style import COLOURS
-from lora_edu.chapters.thirty_minutes.runs import STEPS as WORD_STEPS
 from tests.chapters.test_thirty_minutes import by_hand
 
 TASK = problem()

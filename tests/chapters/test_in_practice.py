@@ -48,14 +48,15 @@ def test_equally_useful_first_steps(step, power):
     assert np.allclose(0.1 * step(A, G, 4.0), 0.1 * 4**power * step(A, G, 1.0))
 
 
-@pytest.mark.claim("cor-one-number")
-def test_the_explorer_carries_that_number():
+def test_the_explorers_carry_that_number_and_say_the_account():
     before = figures.RECIPE["lr"] * figures.RECIPE["alpha"]
     for rule, scale in (("LoRA", lambda r: 64 / r), ("rsLoRA", lambda r: 64 / r**0.5),
                         ("unscaled", lambda r: 64)):
         drawn = figures.carried(32, 64, rule)["data"]
         here = next(one for one in drawn if one["name"] == "here")
         assert here["y"][0] * scale(32) * 32 == pytest.approx(before)
+    said = figures.memory()["layout"]["meta"]["reading"]
+    assert "at most 15.9 GB" in said and "base 13.5 GB" in said
 
 
 # --- memory
@@ -87,29 +88,32 @@ def test_two_hundred_and_three_kilobytes():
     assert round(found / 1000) == 203
 
 
+def counted_and_peak(size, modules, name, checkpointing):
+    """The bytes of the account, and those held at once, in a step on 192 tokens."""
+    precision, ids = PRECISIONS[name], torch.zeros((2, 96), dtype=torch.long)
+    made = measured.adapted(size, modules, 8, precision, checkpointing)
+    counted = account(size, modules, 8, precision, ids.numel(), checkpointing)
+    return sum(counted.values()), measured.peak(made, ids, precision)
+
+
 @exactly
 @pytest.mark.claim("obs-peak")
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("name", ["16 bits", "mixed"])
 @pytest.mark.parametrize("modules", MODULES)
 def test_the_account_bounds_the_peak(modules, name, checkpointing):
-    precision, ids = PRECISIONS[name], torch.zeros((2, 96), dtype=torch.long)
     layers, d, hidden, vocabulary = (4, 256, 704, 2000) if modules == "q, v" else (
         3, 192, 512, 1500)
     size = llama(layers, d, hidden, 4, d // 2, vocabulary=vocabulary)
-    peak = measured.peak(measured.adapted(size, modules, 8, precision, checkpointing), ids,
-                         precision)
-    counted = sum(account(size, modules, 8, precision, 192, checkpointing).values())
+    counted, peak = counted_and_peak(size, modules, name, checkpointing)
     assert peak < counted < (1.25 if checkpointing else 1.03) * peak
 
 
 @exactly
 @pytest.mark.claim("obs-peak")
 def test_where_logits_are_few_the_peak_lies_elsewhere():
-    size, precision = llama(3, 192, 512, 4, 96, vocabulary=200), PRECISIONS["mixed"]
-    peak = measured.peak(measured.adapted(size, "all seven", 8, precision, False),
-                         torch.zeros((2, 96), dtype=torch.long), precision)
-    counted = sum(account(size, "all seven", 8, precision, 192, False).values())
+    size = llama(3, 192, 512, 4, 96, vocabulary=200)
+    counted, peak = counted_and_peak(size, "all seven", "mixed", checkpointing=False)
     assert counted / peak == pytest.approx(0.98, abs=0.005)
 
 
@@ -127,11 +131,6 @@ def test_the_errand():
             assert found == 16 * r / 16 * 39_976_960 == pytest.approx(own, rel=0.01)
             assert r == 16 or found / sum(terms.values()) == pytest.approx(share, abs=0.03)
     assert LLAMAS["7B"].linear + LLAMAS["7B"].rest == 6_738_415_616
-
-
-def test_the_explorer_says_the_account():
-    said = figures.memory()["layout"]["meta"]["reading"]
-    assert "at most 15.9 GB" in said and "base 13.5 GB" in said
 
 
 # --- four bits

@@ -172,15 +172,17 @@ def test_the_board_says_its_start():
 
 
 @pytest.mark.claim("obs-embedding-start")
-def test_only_the_columns_that_were_looked_up_get_a_gradient():
+def test_an_embedding_starts_with_a_zero_and_only_columns_looked_up_get_a_gradient():
     torch.manual_seed(0)
-    theirs = get_peft_model(nn.Sequential(nn.Embedding(90, 16)), LoraConfig(
-        r=4, target_modules=["0"])).base_model.model[0]
-    ours = nn.Sequential(nn.Embedding(90, 16))
-    inject(ours, ["0"], 4, 8, rng=np.random.default_rng(0))
-    for model, A in ((theirs, theirs.lora_embedding_A["default"]),
-                     (ours, ours[0].active[0].lora_A)):
-        assert not A.any()
+    theirs = get_peft_model(nn.Sequential(nn.Embedding(90, 500)), LoraConfig(
+        r=32, target_modules=["0"])).base_model.model[0]
+    ours = nn.Sequential(nn.Embedding(90, 500))
+    inject(ours, ["0"], 32, 8, rng=np.random.default_rng(0))
+    for model, A, B in (
+            (theirs, theirs.lora_embedding_A["default"], theirs.lora_embedding_B["default"]),
+            (ours, ours[0].active[0].lora_A, ours[0].active[0].lora_B)):
+        assert not A.any() and B.std().item() == pytest.approx(1, rel=0.03)
+        assert (B.abs() < 1).float().mean().item() == pytest.approx(0.6827, abs=0.015)
         model(torch.tensor([3, 14, 15, 3])).square().sum().backward()
         assert A.grad.any(dim=0).nonzero().ravel().tolist() == [3, 14, 15]
 

@@ -22,10 +22,10 @@ from lora_edu import (
     train,
 )
 from lora_edu.chapters.low_rank_update.runs import word
+from lora_edu.chapters.low_rank_update.runs_word import written
 from lora_edu.chapters.shared.style import ZeroLogAxis
 from lora_edu.chapters.step_zero.figures import saddle, step_zero, two_gradients
 from lora_edu.chapters.step_zero.runs import LEARNING_RATE, escape_step, from_noise, problem
-from lora_edu.chapters.thirty_minutes.runs import written
 
 D, K, R = 5, 7, 4
 PROBLEM = teacher_student(D, K, n=20, spectrum=1.0, rng=np.random.default_rng(0))

@@ -2,13 +2,11 @@
 
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
 import lora_edu
-from tests.book import REPOSITORY
 
 CORE = sorted({file.stem for file in Path(lora_edu.__file__).parent.glob("*.py")} - {"__init__"})
 
@@ -29,12 +27,10 @@ def test_the_core_loads_numpy_and_nothing_else():
     assert not loaded & {"lora_edu.nn", "lora_edu.chapters", "lora_edu.explore"}
 
 
-def test_the_rules_of_the_imports_name_every_module_of_the_core():
-    rules = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    named = {contract["name"]: contract for contract in rules["tool"]["importlinter"]["contracts"]}
-    modules = {f"lora_edu.{name}" for name in CORE}
-    assert set(named["The core knows nothing but itself"]["source_modules"]) == modules
-    assert modules <= set(named["explore knows no LoRA"]["forbidden_modules"])
+def test_nn_loads_torch_and_safetensors_but_neither_figures_nor_peft():
+    loaded = modules_after("import lora_edu.nn")
+    assert {"torch", "safetensors", "lora_edu.nn.files"} <= loaded
+    assert not loaded & {"plotly", "ipywidgets", "peft", "transformers", "lora_edu.chapters"}
 
 
 @pytest.mark.parametrize(("missing", "call", "extra"), [

@@ -1,13 +1,11 @@
-"""The widget of a notebook: a position asks, the kernel answers, and the ipywidgets keep step."""
+"""The widget of a notebook: a position asks, the kernel answers."""
 
 import base64
 import gzip
 import json
 
-import ipywidgets
 import numpy as np
 import pytest
-import traitlets
 
 from lora_edu.explore import explore, show, states
 from lora_edu.explore.island import islands
@@ -45,6 +43,7 @@ def test_a_position_is_computed_once_and_answered(live, calls, monkeypatch):
     monkeypatch.setattr(states, "validate", lambda *figure: pytest.fail("a move was validated"))
     live.position = [0, 1, 1]
     assert answer(live) == ([0, 1, 1], "1 two True", "")
+    assert live.values() == {"r": 1, "start": "two", "log": True}
     assert calls == [(2, "one", False), (1, "two", True)]
 
 
@@ -57,19 +56,6 @@ def test_an_error_is_said_with_the_last_good_figure_and_goes(live, position, sai
     assert (there, reading) == (position, "2 one False") and error.startswith(said)
     live.position = [2, 0, 0]
     assert answer(live) == ([2, 0, 0], "3 one False", "")
-
-
-def test_the_inputs_are_ipywidgets_that_move_the_view_and_follow_it(live, calls):
-    inputs = live.inputs
-    assert list(map(type, inputs.values())) == [
-        ipywidgets.SelectionSlider, ipywidgets.ToggleButtons, ipywidgets.Checkbox]
-    assert [widget.description for widget in inputs.values()] == ["r", "start", "log"]
-    inputs["r"].value, inputs["start"].value, inputs["log"].value = 1, "two", True
-    assert answer(live) == ([0, 1, 1], "1 two True", "") and len(calls) == 4
-    live.position = [1, 0, 0]  # as a reader moves the view
-    assert {name: widget.value for name, widget in inputs.items()} == live.values() == {
-        "r": 2, "start": "one", "log": False}
-    assert len(calls) == 5 and live.inputs is inputs
 
 
 def test_the_widgets_html_is_the_pages_without_states_and_first_frame(live):
@@ -89,13 +75,6 @@ def test_a_viewer_without_widgets_gets_the_words():
     assert bundle["text/plain"] == repr(explorer)
 
 
-def test_what_anywidget_says_of_an_output_is_passed_on(live, monkeypatch):
-    """In Colab it names the manager of widgets that are not Colab's own."""
-    said = {"application/vnd.jupyter.widget-view+json": {"colab": {"custom_widget_manager": 1}}}
-    monkeypatch.setattr(type(live), "_repr_mimebundle_", lambda self, **which: ({}, said))
-    assert live.explorer._repr_mimebundle_()[1] == said
-
-
 def test_a_kernel_has_one_plotly_and_a_new_one_when_that_is_closed():
     first = shared_bundle()
     assert shared_bundle() is first and show({"data": []}, name="a").live().bundle is first
@@ -112,10 +91,3 @@ def test_from_32_numbers_on_an_array_is_sent_in_binary(shape):
         assert sent["shape"] == "4, 8"
         sent = np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"]).reshape(shape)
     np.testing.assert_array_equal(sent, array)
-
-
-def test_a_box_that_is_given_an_explorer_says_which_call_makes_it_a_widget():
-    explorer = show({"data": []}, name="still")
-    with pytest.raises(traitlets.TraitError, match=r"its widget: \.live\(\)"):
-        ipywidgets.VBox([explorer])
-    assert ipywidgets.VBox([explorer.live()]).children == (explorer.live(),)

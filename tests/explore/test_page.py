@@ -8,7 +8,6 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from lora_edu import STARTS, Adam, Adapter, initial, scaling, teacher_student, train
 from lora_edu.explore import explore, island, page, show
 from lora_edu.explore.controls import Control
 from lora_edu.explore.island import islands
@@ -60,20 +59,8 @@ def test_captions_labels_and_values_are_escaped():
     assert unescape(re.search("<figcaption>(.*?)</figcaption>", html)[1]) == HOSTILE
 
 
-def test_the_controls_say_what_a_position_means():
-    made = explorer()
-    assert [Control(**control) for control in data(made)["controls"]] == [
-        Control(**{field: list(value) if isinstance(value, tuple) else value
-                   for field, value in vars(control).items()}) for control in made.controls]
-    html = made.html()
-    assert [attrs["data-control"] for _, attrs in tags(html)
-            if "data-control" in attrs] == ["r", "start", "log"]
-    (slider,) = [attrs for attrs in tags(html, "input") if attrs["type"] == "range"]
-    assert (slider["max"], slider["value"], slider["aria-valuetext"]) == ("2", "1", "2")
-
-
 def test_an_explorer_says_what_it_is():
-    made = explorer(name="My board", height=300, play="r", own=True)
+    made = explorer(name="My board", height=300, play="r", play_once=True, own=True)
     (root,) = tags(made.html(), "figure")
     assert root["id"] == "explorer-my-board"
     assert root["style"] == "--explorer-height:300px;--explorer-height-narrow:375px"
@@ -81,7 +68,12 @@ def test_an_explorer_says_what_it_is():
     assert said["name"] == root["data-name"] == "my-board"
     assert (said["source"], said["traces"]) == (f"{__name__}:figure", ["heatmap", "scatter"])
     assert (said["caption"], said["reading"]) == (HOSTILE, "r = 2, one <&>")
-    assert (said["play"], said["own"]) == ("r", ["r"])
+    assert (said["play"], said["once"], said["own"], said["drag"]) == ("r", True, ["r"], [])
+    assert [Control(**control) for control in said["controls"]] == [
+        Control(**{field: list(value) if isinstance(value, tuple) else value
+                   for field, value in vars(control).items()}) for control in made.controls]
+    (slider,) = [attrs for attrs in tags(made.html(), "input") if attrs["type"] == "range"]
+    assert (slider["max"], slider["value"], slider["aria-valuetext"]) == ("2", "1", "2")
     assert re.search(r'data-control="r">((?!data-control).)*data-do="play"', made.html())
     assert data(explorer())["own"] == [] and "explorer-play" not in explorer().html()
 
@@ -117,14 +109,22 @@ def test_a_reader_without_scripts_gets_a_table_and_the_position_in_words():
     assert "controls need JavaScript" in noscript and "<table>" in noscript
     position = re.search('<p class="explorer-position">(.*?)</p>', html)[1]
     assert unescape(position) == f"{HOSTILE} = 2, start = one, log = off"
+    still = show(figure(), name="still").html()
+    assert not tags(still, "input")
+    assert [each["data-do"] for each in tags(still, "button")] == ["numbers", "code"]
+    assert "explorer-position" not in still and "JavaScript" not in still
 
 
-def test_a_plain_figure_has_a_caption_and_nothing_to_move():
-    still = show(figure(), name="still", caption="look")
-    html = still.html()
-    assert not tags(html, "input") and not tags(html, "button")
-    assert "explorer-position" not in html and "JavaScript" not in html
-    assert "<figcaption>look</figcaption>" in html and len(unpack(data(still)["states"])) == 1
+@pytest.mark.parametrize("layout, head, read", [
+    ({}, "", ""), ({"meta": {"reading": "r = 1"}}, "r = 1", "r = 1"),
+    ({"title": {"text": "<b>one</b> < 2"}}, "one < 2", "one < 2"),
+    ({"title": {"text": "one"}, "meta": {"reading": "r = 1"}}, "one", "r = 1")])
+def test_the_headline_is_the_title_or_the_reading(layout, head, read):
+    html = show({"data": [{"y": [1]}], "layout": layout}, name="still").html()
+    shown = re.search(r'explorer-headline" data-longest="[^"]*"><span>(.*?)</span>', html)
+    assert unescape(shown[1] if shown else "") == head
+    assert unescape(re.search('aria-label="(.*?)"', html)[1]) == (read or "still")
+    assert "title" not in data(show({"data": [], "layout": layout}, name="still"))["lack"]
 
 
 def test_a_first_frame_stands_in_for_the_plot():
@@ -139,21 +139,6 @@ def test_a_first_frame_stands_in_for_the_plot():
     still = show(plain.update_layout(paper_bgcolor="red"), name="still")
     assert 'aria-label="still"></div>' in still.html()
     assert data(still)["lack"] == "layout.paper_bgcolor"
-
-
-def trajectories(r, alpha, start):
-    """99 steps of Adam: three curves of 100 points."""
-    problem = teacher_student(32, 32, rng=np.random.default_rng(0))
-    A, B = initial(32, 32, r, start, rng=np.random.default_rng(1))
-    history = train(problem, Adapter(A, B, scaling(r, alpha)), Adam(3e-3), 99)
-    return go.Figure([go.Scatter(y=values, name=name) for name, values in (
-        ("loss", history.loss), ("norm", history.delta_norm), ("useful", history.useful))])
-
-
-def test_196_states_of_three_curves_of_100_points_take_100_kB():
-    powers = [2**i for i in range(7)]
-    made = explore(trajectories, r=powers, alpha=powers, start=STARTS[:4])
-    assert 40_000 < len(data(made)["states"]) <= 100_000
 
 
 MARGIN = {"l": 60, "r": 14, "t": 30, "b": 40}  # leaves 250 px for 5 units: 50 px each

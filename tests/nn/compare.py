@@ -37,8 +37,3 @@ def assert_rounding_apart(have, want, tolerance=1e-5):
     the terms, and how it is added up differs from one processor to the next.
     """
     torch.testing.assert_close(have, want, rtol=0, atol=tolerance * want.abs().max().item())
-
-
-def bits(model):
-    """A copy of a model's state dict."""
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}

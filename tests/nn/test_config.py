@@ -38,30 +38,20 @@ def test_a_config_makes_the_layers_that_it_makes_in_peft(settings, form):
 
 
 def transformers_models():
-    from transformers import (
-        GPT2Config,
-        GPT2LMHeadModel,
-        LlamaConfig,
-        LlamaForCausalLM,
-        LlamaModel,
-    )
+    import transformers as hf
 
-    llama = LlamaConfig(vocab_size=32, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
-                        num_attention_heads=2, num_key_value_heads=2)
-    tied = copy.deepcopy(llama)
-    tied.tie_word_embeddings = True
-    gpt2 = GPT2Config(vocab_size=32, n_positions=8, n_embd=16, n_layer=1, n_head=2)
-    return {"a head": LlamaForCausalLM(llama), "a tied head": LlamaForCausalLM(tied),
-            "no head": LlamaModel(llama), "Conv1D": GPT2LMHeadModel(gpt2)}
+    llama = hf.LlamaConfig(vocab_size=32, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+                           num_attention_heads=2, num_key_value_heads=2)
+    gpt2 = hf.GPT2Config(vocab_size=32, n_positions=8, n_embd=16, n_layer=1, n_head=2)
+    return hf.LlamaForCausalLM(llama), hf.LlamaModel(llama), hf.GPT2LMHeadModel(gpt2)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # transformers
-@pytest.mark.parametrize("word", ["all-linear", "All-Linear"])
-@pytest.mark.parametrize("exclude", [[], ["o_proj", "down_proj"]])
+@pytest.mark.parametrize(("word", "exclude"), [
+    ("all-linear", []), ("All-Linear", ["o_proj", "down_proj"])])
 def test_all_linear_is_what_it_is_in_peft(word, exclude):
-    models = transformers_models() | {"a plain model": net()}
-    conv1d = models.pop("Conv1D")
-    for model in models.values():
+    with_head, without, conv1d = transformers_models()
+    for model in (with_head, without, net()):
         config = LoraConfig(target_modules=word, exclude_modules=exclude)
         theirs = get_peft_model(copy.deepcopy(model), config).targeted_module_names
         assert sorted(inject(model, word, 2, 4, exclude=exclude)) == sorted(theirs)

@@ -22,18 +22,6 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def edit_config(directory, **changes):
-    file = directory / CONFIG
-    config = json.loads(file.read_text()) | changes
-    file.write_text(json.dumps({k: v for k, v in config.items() if v != "gone"}))
-
-
-def edit_tensors(directory, change):
-    tensors = load_file(directory / WEIGHTS)
-    change(tensors)
-    save_file(tensors, directory / WEIGHTS)
-
-
 def cut(file, keep):
     def damage(directory):
         data = (directory / file).read_bytes()
@@ -42,16 +30,26 @@ def cut(file, keep):
 
 
 def config(**changes):
-    return lambda directory: edit_config(directory, **changes)
+    def damage(directory):
+        file = directory / CONFIG
+        settings = json.loads(file.read_text()) | changes
+        file.write_text(json.dumps({k: v for k, v in settings.items() if v != "gone"}))
+    return damage
 
 
 def tensors(change):
-    return lambda directory: edit_tensors(directory, change)
+    def damage(directory):
+        held = load_file(directory / WEIGHTS)
+        change(held)
+        save_file(held, directory / WEIGHTS)
+    return damage
+
+
+as_peft_saves = tensors(lambda t: None)  # without a digest
 
 
 DAMAGE = {  # what happened to the files: (damage, the file to be named, other words of the message)
     "weights empty": (cut(WEIGHTS, 0), WEIGHTS, []),
-    "weights cut in the header": (cut(WEIGHTS, 100), WEIGHTS, []),
     "weights cut in the numbers": (cut(WEIGHTS, -4), WEIGHTS, []),
     "a tensor missing": (tensors(lambda t: t.pop(Q0)), WEIGHTS, [Q0, "(4, 8)"]),
     "a tensor too many": (tensors(lambda t: t.update(extra=torch.ones(2, 3))), WEIGHTS,
@@ -75,20 +73,15 @@ DAMAGE = {  # what happened to the files: (damage, the file to be named, other w
                                  ["target_modules must match", "query"]),
     "targets that are no layers": (config(target_modules=["act"]), CONFIG,
                                    ["blocks.0.act", "Tanh"]),
-    "targets that do not parse": (config(target_modules="q("), CONFIG,
-                                  ["target_modules must", "q("]),
     "more targets than tensors": (config(target_modules=[*TARGETS, "head"]), WEIGHTS,
                                   ["base_model.model.head.lora_", "there is none"]),
     "fewer targets than tensors": (config(target_modules=["q", "v"]), WEIGHTS,
                                    ["tokens.lora_embedding_", "no place for it"]),
     **{f"{key} on": (config(**{key: value}), CONFIG, [f"{key} must be off, it has no counterpart",
                                                       repr(value)])
-       for key, value in {"use_dora": True, "lora_bias": True, "bias": "all",
-                          "fan_in_fan_out": True, "modules_to_save": ["head"],
-                          "layers_to_transform": [0], "layer_replication": [[0, 1]],
-                          "trainable_token_indices": [1], "a_later_invention": 3}.items()},
-    **{f"start {start}": (config(init_lora_weights=start), CONFIG, ["change W0", repr(start)])
-       for start in ("pissa", "olora", "corda", "loftq", "lora_ga")},
+       for key, value in {"use_dora": True, "bias": "all", "modules_to_save": ["head"],
+                          "layers_to_transform": [0], "a_later_invention": 3}.items()},
+    "a start that moves the base": (config(init_lora_weights="pissa"), CONFIG, ["change W0"]),
 }
 
 
@@ -98,7 +91,7 @@ def test_what_is_damaged_is_refused_by_name_and_changes_nothing(tmp_path, damage
     happen, file, words = DAMAGE[damage]
     model, plain = adapted()
     save_adapter(model, tmp_path)
-    edit_tensors(tmp_path, lambda tensors: None)  # as PEFT saves them: without a digest
+    as_peft_saves(tmp_path)
     happen(tmp_path)
     inject(plain, ["q", "head"], 2, 4, rng=rng(), name="b", start="both random")
     merge(plain)
@@ -123,8 +116,8 @@ def test_files_of_two_adapters_are_refused(tmp_path, file):
 def test_a_name_among_the_targets_that_matches_nothing_is_no_error_as_in_peft(tmp_path):
     model, plain = adapted()
     save_adapter(model, tmp_path)
-    edit_tensors(tmp_path, lambda tensors: None)
-    edit_config(tmp_path, target_modules=[*TARGETS, "query"])
+    as_peft_saves(tmp_path)
+    config(target_modules=[*TARGETS, "query"])(tmp_path)
     PeftModel.from_pretrained(net(), tmp_path)
     load_adapter(plain, tmp_path)
     assert torch.equal(plain(IDS), model(IDS))
@@ -135,7 +128,5 @@ def test_a_missing_file_is_named(tmp_path, file):
     model, plain = adapted()
     save_adapter(model, tmp_path)
     (tmp_path / file).unlink()
-    before = fingerprint(plain)
     with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / file))):
         load_adapter(plain, tmp_path)
-    assert_unchanged(plain, before)

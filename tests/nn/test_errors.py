@@ -50,16 +50,16 @@ def targets(words, targets, error=ValueError, r=2, alpha=4, **more):
     return (lambda m, p: inject(p, targets, r, alpha, **more), error, words)
 
 
-def config(words, error=ValueError, **bad):
-    return [(lambda m, p: inject(p, LoraConfig(**CONFIG | bad)), error, words)]
+def config(words, **bad):
+    return (lambda m, p: inject(p, LoraConfig(**CONFIG | bad)), ValueError, words)
 
 
 def field(name, value, error=ValueError):
     return (lambda m, p: AdapterConfig(**CONFIG | {name: value}), error, f"^{name}")
 
 
-def whole(call, words=r"model must have LoRA layers .* got a Net", error=ValueError):
-    return (lambda m, p: call(p), error, words)
+def whole(call):
+    return (lambda m, p: call(p), ValueError, r"model must have LoRA layers .* got a Net")
 
 
 def saved(change, words):
@@ -81,7 +81,6 @@ BAD = [
     *layer("^rule must be one of 'lora', 'rslora', 'none', got 'rs'", rule="rs"),
     *layer("^start must be one of .*'BA zero', got 'zeros'", start="zeros"),
     *layer("^distribution must", distribution="xavier"),
-    *layer("^distribution must give numbers that torch.float32 can hold", distribution=1e200),
     *layer("^dropout must be finite and .* less than 1, got 1", dropout=1),
     *layer("^dtype must be a floating torch.dtype", TypeError, dtype=torch.int64),
     *layer("^rng must be a numpy.random.Generator", TypeError, rng=np.random.RandomState),
@@ -97,28 +96,23 @@ BAD = [
     base("got Linear", nn.Linear(7, 5), layer_type=LoRAEmbedding),
     (lambda m, p: LoRALinear(nn.Linear(7, 5, device="meta"), 2, 4), ValueError,
      "base_layer must hold its numbers"),
-    *[(lambda m, p, option=option: LoRAEmbedding(nn.Embedding(7, 5, **option), 2, 4), ValueError,
-       f"base_layer must be without {next(iter(option))}")
-      for option in ({"max_norm": 1.0}, {"scale_grad_by_freq": True}, {"sparse": True})],
+    (lambda m, p: LoRAEmbedding(nn.Embedding(7, 5, sparse=True), 2, 4), ValueError,
+     "base_layer must be without sparse"),
     targets("targets must be a list of at least one name", []),
     targets(r"nothing matches 'query' .*called \['tokens', 'q', 'v', 'head'\]", ["q", "query"]),
     targets("nothing matches 'q' .*regular expression for the whole name", "q"),
     targets("'blocks.0.act' is of type Tanh", ["q", "act"], TypeError),
     targets(r"targets must be a regular expression .*'blocks\('", "blocks("),
-    targets("targets must be a list of names .* got 3", 3, TypeError),
     targets("targets must be a list of names", ["q", 3], TypeError),
     targets(r"exclude must leave a layer that 'q' chooses", ["q", "v"], exclude=["q"]),
     targets("exclude must leave a layer that 'all-linear' chooses", "all-linear", exclude=".*"),
     targets("exclude must be a regular expression", ["q"], exclude="("),
     targets("r must be a whole number, got None", ["q"], TypeError, None, None),
     targets("^r, alpha, exclude, rule and dropout must be", AdapterConfig(**CONFIG), TypeError, 4),
-    (lambda m, p: inject(nn.ModuleDict({"a": nn.MultiheadAttention(8, 2)}), ["out_proj"], 2, 4),
-     TypeError, "'a.out_proj' is of type NonDynamically"),
-    *config("use_dora must be off", use_dora=True), *config("bias must be off", bias="all"),
-    *config("modules_to_save must be off", modules_to_save=["head"]),
-    *config("init_lora_weights must be one of True, False, 'gauss", init_lora_weights="pissa"),
-    *config("target_modules must be given, got None", target_modules=None),
-    *config("task_type must not be one for which PEFT trains the", task_type="SEQ_CLS"),
+    config("use_dora must be off", use_dora=True),
+    config("init_lora_weights must be one of True, False, 'gauss", init_lora_weights="pissa"),
+    config("target_modules must be given, got None", target_modules=None),
+    config("task_type must not be one for which PEFT trains the", task_type="SEQ_CLS"),
     (lambda m, p: inject(p, IA3Config(target_modules=["q"], feedforward_modules=[])), ValueError,
      "config must be a LoraConfig, got IA3Config"),
     field("r", 0), field("r", "8", TypeError), field("lora_alpha", 0), field("target_modules", []),
@@ -162,12 +156,3 @@ def test_what_trains_nothing_has_no_groups():
     set_adapter(model, [])
     with pytest.raises(ValueError, match="model must have an adapter that trains"):
         loraplus_groups(model, 0.1, 4)
-
-
-def test_a_layer_that_fails_leaves_the_others_as_they_were():
-    """What is drawn fits into float64, and not into float32."""
-    model = nn.Sequential(nn.Linear(3, 3, dtype=torch.float64), nn.Linear(3, 3))
-    before = fingerprint(model)
-    with pytest.raises(ValueError, match="distribution must give numbers that"):
-        inject(model, ["0", "1"], 2, 4, distribution=1e200)
-    assert_unchanged(model, before)

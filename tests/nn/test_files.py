@@ -1,4 +1,4 @@
-"""An adapter on disk: there and back without losing a bit."""
+"""An adapter on disk: there and back without losing a bit, by us and by PEFT."""
 
 import copy
 import json
@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file
 from torch import nn
 
-from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter
+from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, unload
 from tests.nn.compare import assert_rounding_apart, same_bits
-from tests.nn.models import LAYERS, adapted, peft_matrices, token_ids
+from tests.nn.models import LAYERS, TARGETS, adapted, net, peft_matrices, token_ids
 
 IDS = token_ids(3, 7)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -22,21 +23,81 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("rule", ["lora", "rslora", "none"])
-@pytest.mark.parametrize("alpha", [8, 7, 0.3])
-def test_a_saved_adapter_loads_to_the_same_bits(tmp_path, alpha, rule):
-    model, plain = adapted(3, alpha, rule=rule, dropout=0.25)
-    model.eval(), plain.eval()
+def assert_pefts(model, twin):
+    """Raise AssertionError unless A, B and s of every layer are PEFT's; A and B to the bit."""
+    layers = lora_layers(model)
+    assert sorted(layers) == sorted(twin.targeted_module_names)
+    for name, layer in layers.items():
+        [adapter] = layer.active
+        for have, want in zip(adapter.parameters(), peft_matrices(twin, name), strict=True):
+            assert same_bits(have, want)
+        theirs = twin.base_model.model.get_submodule(name)
+        assert theirs.scaling["default"] == pytest.approx(adapter.scaling, rel=1e-15)
+
+
+@pytest.mark.claim("obs-same-as-peft", "obs-peft-files")
+@pytest.mark.parametrize("r, alpha, rule", [
+    (4, 8, "lora"), (3, 7, "lora"), (4, 3, "rslora"), (2, 0.5, "none")])
+def test_a_saved_adapter_loads_to_the_same_bits_here_and_in_peft(tmp_path, r, alpha, rule):
+    model, plain = adapted(r, alpha, rule=rule, dropout=0.1)
     save_adapter(model, tmp_path / "deep" / "er")
+    twin = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path / "deep" / "er")
     assert load_adapter(plain, tmp_path / "deep" / "er") == LAYERS
-    for name, layer in lora_layers(plain).items():
-        [have], [want] = layer.active, lora_layers(model)[name].active
-        assert same_bits(have.lora_A, want.lora_A) and same_bits(have.lora_B, want.lora_B)
-        assert (have.r, have.dropout) == (3, 0.25)
-        assert have.scaling == pytest.approx(want.scaling, rel=1e-15)
-    assert_rounding_apart(plain(IDS), model(IDS))
-    if rule != "none":
-        assert same_bits(plain(IDS), model(IDS))
+    for one in (model, plain):
+        assert_pefts(one, twin)
+    assert {layer.active[0].dropout for layer in lora_layers(plain).values()} == {0.1}
+    assert twin.peft_config["default"].lora_dropout == 0.1
+    want = model.eval()(IDS)
+    assert_rounding_apart(twin.eval()(IDS), want)
+    assert_rounding_apart(plain.eval()(IDS), want)
+    assert rule == "none" or same_bits(plain(IDS), want)
+
+
+@pytest.mark.claim("obs-same-as-peft", "obs-peft-files")
+@pytest.mark.parametrize("config", [
+    {}, {"use_rslora": True}, {"lora_alpha": 3, "r": 5, "lora_dropout": 0.2},
+    {"target_modules": r"blocks\.\d\.q|tokens"}, {"exclude_modules": ["blocks.1.q"]},
+    {"rank_pattern": {"q": 2}, "alpha_pattern": {"^blocks.0.v": 5, "v": 6}},
+    {"init_lora_weights": "gaussian"}, {"init_lora_weights": "orthogonal", "target_modules": ["q"]},
+    {"init_lora_weights": "mica", "target_modules": ["q"]},
+], ids=str)
+def test_we_load_what_peft_saves(tmp_path, config):
+    torch.manual_seed(0)
+    plain = net()
+    twin = get_peft_model(copy.deepcopy(plain), LoraConfig(**{
+        "r": 4, "lora_alpha": 16, "target_modules": TARGETS, "init_lora_weights": False} | config))
+    with torch.no_grad():  # the saved adapter has been trained: none of it is zero
+        for parameter in twin.parameters():
+            parameter.add_(torch.randn_like(parameter) * parameter.requires_grad)
+    twin.save_pretrained(tmp_path)
+    load_adapter(plain, tmp_path)
+    assert_pefts(plain, twin)
+    assert_rounding_apart(plain.eval()(IDS), twin.eval()(IDS))
+    assert not torch.allclose(plain(IDS), net()(IDS))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PEFT, transformers
+def test_a_transformers_model_with_its_embedding_saved_by_peft(tmp_path):
+    """There PEFT writes the embedding's W0 too, which is fine as long as it is the model's."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    plain = LlamaForCausalLM(LlamaConfig(
+        vocab_size=32, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=2)).eval()
+    twin = get_peft_model(copy.deepcopy(plain), LoraConfig(
+        r=2, target_modules=["embed_tokens", "q_proj"], init_lora_weights=False)).eval()
+    twin.save_pretrained(tmp_path)
+    key = "base_model.model.model.embed_tokens.base_layer.weight"
+    assert key in load_file(tmp_path / WEIGHTS)
+    ids = torch.arange(12)[None]
+    load_adapter(plain, tmp_path)
+    assert_rounding_apart(plain(ids).logits, twin(ids).logits)
+    unload(plain)
+    with torch.no_grad():
+        plain.model.embed_tokens.weight[3, 4] += 1
+    with pytest.raises(ValueError, match=f"'{key}' must be the model's own weight"):
+        load_adapter(plain, tmp_path)
 
 
 @pytest.mark.parametrize("file_dtype", [torch.bfloat16, torch.float32, torch.float64])
@@ -58,74 +119,52 @@ def test_ranks_and_alphas_may_differ_from_layer_to_layer(tmp_path):
     model, plain = adapted(2, 4, targets=["q"])
     inject(model, ["0.v"], 3, 4, rng=rng(3), start="both random")
     inject(model, ["1.v"], 2, 5, rng=rng(4), start="both random")
-    want = model(IDS)
     save_adapter(model, tmp_path)
     config = json.loads((tmp_path / CONFIG).read_text())
     assert (config["r"], config["lora_alpha"]) == (2, 4)
     assert config["rank_pattern"] == {r"^blocks\.0\.v": 3}
     assert config["alpha_pattern"] == {r"^blocks\.1\.v": 5}
     twin = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path)
-    assert_rounding_apart(twin(IDS), want)
-    for path, layer in lora_layers(model).items():
-        for have, ours in zip(peft_matrices(twin, path), layer.active[0].parameters(), strict=True):
-            assert same_bits(have, ours)
+    assert_pefts(model, twin)
+    assert_rounding_apart(twin(IDS), model(IDS))
     load_adapter(plain, tmp_path)
-    assert same_bits(plain(IDS), want)
-
-
-class Nested(nn.Module):
-    """A layer ``q`` and a layer ``inner.q``: the first name is an ending of the second."""
-
-    def __init__(self):
-        super().__init__()
-        self.q, self.inner = nn.Linear(4, 4), nn.ModuleDict({"q": nn.Linear(4, 4)})
-
-    def forward(self, x):
-        return self.inner["q"](self.q(x))
+    assert same_bits(plain(IDS), model(IDS))
 
 
 def test_a_name_that_is_an_ending_of_another_is_saved_so_that_it_finds_one_layer(tmp_path):
-    model = Nested()
-    plain = copy.deepcopy(model)
+    model = nn.ModuleDict({"q": nn.Linear(4, 4), "inner": nn.ModuleDict({"q": nn.Linear(4, 4)})})
+    plain, other = copy.deepcopy(model), copy.deepcopy(model)
     assert inject(model, "q", 2, 4, rng=rng(), start="both random") == ["q"]
     save_adapter(model, tmp_path)
-    twin = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path)
-    assert load_adapter(plain, tmp_path) == twin.targeted_module_names == ["q"]
-    assert same_bits(plain(torch.ones(4)), model(torch.ones(4)))
-    assert same_bits(twin(torch.ones(4)), model(torch.ones(4)))
-
-
-# Replacing
-
-def files_in(directory):
-    return {file.name: file.read_bytes() for file in Path(directory).iterdir()}
+    load_adapter(plain, tmp_path)
+    twin = PeftModel.from_pretrained(other, tmp_path)
+    assert twin.targeted_module_names == ["q"]
+    assert_pefts(plain, twin)
 
 
 def test_a_failed_save_leaves_the_old_files_and_nothing_else(tmp_path, monkeypatch):
-    first, _ = adapted(4)
-    save_adapter(first, tmp_path)
-    before = files_in(tmp_path)
+    def files():
+        return {file.name: file.read_bytes() for file in tmp_path.iterdir()}
 
     def fails(*args):
         raise OSError(28, "No space left on device")
 
+    save_adapter(adapted(4)[0], tmp_path)
+    before = files()
     monkeypatch.setattr(Path, "write_bytes", fails)
     with pytest.raises(OSError, match="No space left"):
         save_adapter(adapted(2)[0], tmp_path)
-    assert files_in(tmp_path) == before
+    assert files() == before
 
 
 @pytest.mark.parametrize("wrap", [
-    nn.DataParallel, lambda model: torch.compile(model, backend="eager"),
-    lambda model: nn.DataParallel(torch.compile(model, backend="eager"))])
+    nn.DataParallel, lambda model: nn.DataParallel(torch.compile(model, backend="eager"))])
 def test_a_wrapped_model_is_saved_and_loaded_under_its_own_names(tmp_path, wrap):
     model, plain = adapted()
     save_adapter(wrap(model), tmp_path)
     assert load_adapter(wrap(plain), tmp_path) == list(lora_layers(model))
     assert same_bits(plain(IDS), model(IDS))
 
-
-# What cannot be saved
 
 @pytest.mark.claim("obs-peft-files")
 @pytest.mark.parametrize("places", [["0", "1"], ["0", "inner.0"]])

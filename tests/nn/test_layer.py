@@ -1,16 +1,25 @@
-"""One LoRA layer: what it keeps of its base, and several adapters on it."""
+"""One LoRA layer: its dtypes, several adapters on it, merging, copies."""
+
+import copy
+import io
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
+from lora_edu import RULES
 from lora_edu.nn import LoRAEmbedding
 from tests.nn.compare import assert_rounding_apart, same_bits
 from tests.nn.models import DTYPES, KINDS, inputs, make_layer
 
+of_each_kind = pytest.mark.parametrize("kind", KINDS)
+merged_or_not = pytest.mark.parametrize("merged", [False, True])
 
-@pytest.mark.parametrize("kind", KINDS)
+
+@of_each_kind
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_output_has_the_bases_dtype_and_a_and_b_are_no_narrower_than_float32(dtype, kind):
     layer = make_layer(kind, dtype=dtype)
@@ -21,15 +30,6 @@ def test_the_output_has_the_bases_dtype_and_a_and_b_are_no_narrower_than_float32
     assert {p.grad.dtype for p in layer.adapters.parameters()} == {wide}
     layer.merge()
     assert layer.merged_weight.dtype == dtype and layer(x).dtype == dtype
-
-
-@pytest.mark.claim("obs-autograd")
-@pytest.mark.parametrize("kind", KINDS)
-def test_only_a_and_b_get_gradients(kind):
-    layer = make_layer(kind)
-    layer(inputs(kind)).square().sum().backward()
-    assert {name for name, p in layer.named_parameters() if p.grad is not None} == {
-        "adapters.default.lora_A", "adapters.default.lora_B"}
 
 
 def test_the_padding_row_of_an_embedding_gets_no_gradient():
@@ -48,8 +48,6 @@ def test_autocast_runs_the_adapter_in_low_precision():
     torch.testing.assert_close(h.float(), layer(inputs()), rtol=0.05, atol=0.1)
 
 
-# Several adapters
-
 def test_adapters_are_switched_by_name_and_add_up():
     layer = make_layer()
     layer.add_adapter("b", 2, 4, start="both random", rng=np.random.default_rng(1))
@@ -63,6 +61,128 @@ def test_adapters_are_switched_by_name_and_add_up():
             for name in layer.adapters for _ in range(2)]
     assert same_bits(outputs["[]"], W0x)
     assert not torch.allclose(outputs["default"], outputs["b"])
-    assert_rounding_apart(outputs["['default', 'b']"],
-                          outputs["default"] + outputs["b"] - W0x)
-    assert_rounding_apart(outputs["['default', 'b']"], outputs["['b', 'default', 'b']"])
+    both = outputs["['default', 'b']"]
+    assert_rounding_apart(both, outputs["default"] + outputs["b"] - W0x)
+    assert_rounding_apart(both, outputs["['b', 'default', 'b']"])
+
+
+# Merging
+
+def ulp(tensor):
+    """The distance to the next number of the tensor's dtype, entry by entry, in float64."""
+    eps = torch.finfo(tensor.dtype).eps
+    return eps * 2.0 ** torch.floor(torch.log2(tensor.double().abs().clamp_min(
+        torch.finfo(tensor.dtype).tiny)))
+
+
+@st.composite
+def merging(draw):
+    """A layer of any kind, size, dtype, rule, and size of update against W0."""
+    return make_layer(draw(st.sampled_from(sorted(KINDS))), draw(st.integers(1, 9)),
+                      draw(st.integers(1, 9)), draw(st.integers(1, 12)),
+                      10.0 ** draw(st.integers(-3, 2)), draw(st.integers(0, 2**20)),
+                      draw(st.sampled_from(DTYPES)), rule=draw(st.sampled_from(sorted(RULES))),
+                      distribution=0.3)
+
+
+@given(merging())
+def test_a_merged_weight_is_rounded_once(layer):
+    """W0 + s·B·A as float64 has it, to half an ulp of the base's dtype and float32's rounding."""
+    W0, adapter = layer.base_layer.weight.detach().double(), layer.active[0]
+    A, B = adapter.lora_A.detach().double(), adapter.lora_B.detach().double()
+    exact = W0 + layer.as_weight(adapter.scaling * (B @ A))
+    layer.merge()
+    have = layer.merged_weight
+    wide = torch.finfo(torch.promote_types(have.dtype, torch.float32))
+    inner = (adapter.r + 3) * wide.eps * (W0.abs() + layer.as_weight(
+        adapter.scaling * (B.abs() @ A.abs())))
+    assert ((have.double() - exact).abs() <= 0.501 * ulp(have) + inner).all()
+
+
+@pytest.mark.claim("obs-no-trace", "obs-merge-rounding")
+@given(merging())
+def test_unmerging_gives_back_every_bit_and_w0_is_never_touched(layer):
+    W0, kind = layer.base_layer.weight, type(layer.base_layer).__name__
+    before, pointer, version = W0.detach().clone(), W0.data_ptr(), W0._version
+    x = inputs(kind, W0.shape[0 if kind == "Embedding" else 1], W0.dtype)
+    want = layer(x)
+    for _ in range(2):
+        layer.merge()
+        once = layer.merged_weight
+        layer.merge()
+        assert layer.merged and same_bits(layer.merged_weight, once)
+        layer.unmerge()
+        layer.unmerge()
+    assert not layer.merged and same_bits(layer(x), want)
+    assert layer.base_layer.weight is W0
+    assert (W0.data_ptr(), W0._version) == (pointer, version) and same_bits(W0, before)
+
+
+@pytest.mark.parametrize("change", [
+    lambda layer: layer.add_adapter("b", 2, 4, rng=np.random.default_rng(1)),
+    lambda layer: layer.set_adapter("default"),
+    lambda layer: layer.delete_adapter("default"),
+    lambda layer: layer.load_state_dict(layer.state_dict()),
+], ids=["add", "set", "delete", "load_state_dict"])
+def test_a_change_of_adapters_unmerges(change):
+    layer = make_layer()
+    layer.merge()
+    change(layer)
+    assert not layer.merged
+
+
+# Copies
+
+def pickled(layer):
+    file = io.BytesIO()
+    torch.save(layer, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@of_each_kind
+@merged_or_not
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
+def test_a_copy_is_equal_and_separate(kind, merged, copied):
+    layer = make_layer(kind)
+    if merged:
+        layer.merge()
+    twin = copied(layer)
+    before = layer(inputs(kind))
+    assert same_bits(twin(inputs(kind)), before) and twin.merged == merged
+    twin.set_adapter([])
+    with torch.no_grad():
+        for p in twin.parameters():
+            p.zero_()
+    assert same_bits(layer(inputs(kind)), before) and not twin(inputs(kind)).any()
+
+
+@of_each_kind
+@merged_or_not
+def test_a_state_dict_holds_w0_and_the_adapters_merged_or_not(kind, merged):
+    layer, other = make_layer(kind), make_layer(kind, seed=5)
+    if merged:
+        layer.merge()
+        other.merge()
+    assert {*layer.state_dict()} - {"base_layer.bias"} == {
+        "base_layer.weight", "adapters.default.lora_A", "adapters.default.lora_B"}
+    other.load_state_dict(layer.state_dict())
+    layer.unmerge()
+    assert same_bits(other(inputs(kind)), layer(inputs(kind)))
+
+
+@of_each_kind
+def test_torch_compile_computes_the_same_without_a_graph_break(kind):
+    torch.compiler.reset()
+    layer, x = make_layer(kind, dtype=torch.float64), inputs(kind, dtype=torch.float64)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    for prepare in (lambda: None, layer.merge, layer.unmerge, lambda: layer.set_adapter([])):
+        prepare()
+        torch.testing.assert_close(compiled(x), layer(x), rtol=1e-12, atol=1e-12)
+    layer.set_adapter("default")
+    gradients = []
+    for module in (layer, compiled):
+        layer.zero_grad()
+        module(x).square().sum().backward()
+        gradients.append([p.grad for p in layer.active[0].parameters()])
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)

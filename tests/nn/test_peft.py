@@ -1,4 +1,4 @@
-"""The same numbers as PEFT's layers: forward, gradients, training, merging, starting points.
+"""The same numbers as PEFT's layers: forward, gradients, training, merging.
 
 A and B are copied over. Where s is a power of two, both run the same operations up to an exact
 scaling, so the bits must agree; elsewhere float rounding is allowed.
@@ -10,18 +10,8 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from peft.optimizers import create_loraplus_optimizer
-from torch import nn
 
-from lora_edu.nn import (
-    LoRAEmbedding,
-    inject,
-    load_adapter,
-    lora_layers,
-    loraplus_groups,
-    merge,
-    save_adapter,
-)
+from lora_edu.nn import inject, load_adapter, lora_layers, merge, save_adapter
 from tests.nn.compare import same_bits
 from tests.nn.models import LAYERS, TARGETS, adapted, net, peft_matrices, peft_twin, token_ids
 
@@ -65,27 +55,6 @@ def test_forward_and_gradients_are_pefts_to_the_bit(r, alpha, rule, shape, dtype
     assert have.keys() == want.keys() and len(have) == 2 * len(LAYERS)
     assert all(same_bits(have[key], want[key]) for key in want)
     assert all(want[key].any() for key in want)
-
-
-@pytest.mark.claim("obs-same-as-peft")
-@pytest.mark.parametrize("start", ["A random, B zero", "both random"])
-def test_ten_steps_of_adamw_are_pefts_to_the_bit(start):
-    model, twin = both(4, 8, "lora", start=start)
-    ids = token_ids(3, 7)
-    ours = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.01)
-    theirs = torch.optim.AdamW([p for p in twin.parameters() if p.requires_grad], lr=0.01)
-    losses = []
-    for _ in range(10):
-        for one, optimiser in ((model, ours), (twin, theirs)):
-            optimiser.zero_grad()
-            loss_of(one, ids).backward()
-            optimiser.step()
-        losses.append(loss_of(model, ids).item())
-        assert losses[-1] == loss_of(twin, ids).item()
-    assert losses[-1] < losses[0] - 1  # it did train
-    for name, layer in lora_layers(model).items():
-        A, B = peft_matrices(twin, name)
-        assert same_bits(layer.active[0].lora_A, A) and same_bits(layer.active[0].lora_B, B)
 
 
 def test_dropout_drops_what_pefts_drops():
@@ -180,20 +149,6 @@ def test_merged_weights_are_pefts_to_the_bit(r, alpha, rule, dtype):
     assert same_bits(model(token_ids(3, 7)), twin(token_ids(3, 7)))
 
 
-@pytest.mark.claim("obs-embedding-start")
-def test_an_embedding_starts_as_pefts():
-    """A zero and B from N(0, 1): the other way round than a Linear."""
-    torch.manual_seed(0)
-    theirs = get_peft_model(nn.Sequential(nn.Embedding(90, 500)), LoraConfig(
-        r=32, target_modules=["0"])).base_model.model[0]
-    ours = LoRAEmbedding(nn.Embedding(90, 500), 32, 8, rng=np.random.default_rng(0)).active[0]
-    for A, B in ((ours.lora_A, ours.lora_B),
-                 (theirs.lora_embedding_A["default"], theirs.lora_embedding_B["default"])):
-        assert (A.shape, B.shape) == ((32, 90), (500, 32)) and not A.any()
-        assert B.std().item() == pytest.approx(1, rel=0.03)
-        assert (B.abs() < 1).float().mean().item() == pytest.approx(0.6827, abs=0.015)
-
-
 @pytest.mark.parametrize("targets", [
     ["q"], ["blocks.0.q", "head"], ["tokens"], ["0.q", "1.v"], r".*\.q", r"blocks\.[01]\.v|head"])
 @pytest.mark.parametrize("exclude", [[], ["blocks.1.q"], ["q"], r".*\.1\..*"])
@@ -211,18 +166,3 @@ def test_names_choose_the_layers_that_they_choose_in_peft(targets, exclude):
     else:
         model, _ = adapted(targets=targets, exclude=exclude)
         assert sorted(lora_layers(model)) == sorted(theirs)
-
-
-@pytest.mark.claim("obs-loraplus-groups")
-def test_learning_rates_are_those_of_pefts_loraplus_optimiser():
-    model, plain = adapted(targets=["q", "v"])
-    twin = peft_twin(model, plain, r=4, lora_alpha=8, target_modules=["q", "v"])
-    theirs = create_loraplus_optimizer(twin, torch.optim.SGD, lr=0.01, loraplus_lr_ratio=16)
-    rates = {id(p): group["lr"] for group in theirs.param_groups for p in group["params"]}
-    ours = torch.optim.SGD(loraplus_groups(model, lr=0.01, ratio=16), lr=1.0)
-    mine = {id(p): group["lr"] for group in ours.param_groups for p in group["params"]}
-    for name, layer in lora_layers(model).items():
-        A, B = peft_matrices(twin, name)
-        assert mine.pop(id(layer.active[0].lora_A)) == rates.pop(id(A)) == 0.01
-        assert mine.pop(id(layer.active[0].lora_B)) == rates.pop(id(B)) == 0.16
-    assert not mine and not rates

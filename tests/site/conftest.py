@@ -89,15 +89,13 @@ class Visit:
         self.page.evaluate(devices.TWO_FRAMES)
 
     def read_through(self, page: str) -> None:
-        """Open a page, note how it is at rest, then scroll past every explorer."""
+        """Open a page, note what it asks for at rest, then scroll past every explorer."""
         self.open(page)
         self.page.wait_for_load_state("networkidle")
         self.requests_at_rest = list(self.requests)
-        names = [built.name for built in EXPLORERS if built.page == page]
-        self.first_frames = {name: self.page.locator(f"#explorer-{name}").evaluate(devices.DRAWING)
-                             for name in names}
-        for name in names:
-            self.show(name)
+        for built in EXPLORERS:
+            if built.page == page:
+                self.show(built.name)
         self.page.evaluate(devices.TWO_FRAMES)
         self.shifts = self.page.evaluate("shifts")
         self.requests_when_read = list(self.requests)
@@ -120,13 +118,13 @@ class Visit:
         return root
 
     def drawn(self, root) -> tuple[list, dict, str]:
-        """(traces that plotly holds, the ranges of its axes, the sentence below the plot)."""
+        """(traces that plotly holds, the ranges of its axes, the headline)."""
         self.page.evaluate(devices.TWO_FRAMES)
         return json.loads(root.evaluate(f"""(root) => {{
           const {{ data, _fullLayout: full }} = root.querySelector(".explorer-plot");
           const axes = Object.keys(full).filter((key) => /^[xy]axis\\d*$/.test(key));
           const ranges = Object.fromEntries(axes.map((axis) => [axis, full[axis].range]));
-          const said = root.querySelector(".explorer-reading > span")?.textContent || "";
+          const said = root.querySelector(".explorer-headline > span")?.textContent || "";
           return ({devices.AS_JSON})([data, ranges, said]);
         }}"""), parse_int=float)
 

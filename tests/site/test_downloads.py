@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from book._extensions.notebooks.download import INVITES, READS_REPOSITORY
+from book._extensions.notebooks.download import INVITE, READS_REPOSITORY
 from book._extensions.notebooks.wheel import wheel_name
 from tests.book import NOTEBOOKS, REPOSITORY, code
 from tests.site.pages import EXPLORERS, HTML, all_pages, served
@@ -41,7 +41,7 @@ def test_a_chapter_offers_its_notebook(page):
     html = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
     assert "<svg" not in html and "explorer-" not in html
     explorers = sum(built.page == f"{page}.html" for built in EXPLORERS)
-    assert sum(map(html.count, INVITES.values())) == explorers
+    assert html.count(INVITE) == explorers
 
 
 def test_a_download_runs_in_an_empty_folder(tmp_path):
@@ -56,7 +56,7 @@ def test_zip_files_hold_the_wheel():
     assert len(zipped) in (0, len(BUILT))  # none where the site's address is known
     for file in zipped:
         names = {name.partition("/")[2] for name in ZipFile(file).namelist()}
-        assert names == {file.with_suffix(".ipynb").name, "README.txt", wheel_name(REPOSITORY)}
+        assert names == {file.with_suffix(".ipynb").name, wheel_name(REPOSITORY)}
 
 
 @pytest.mark.parametrize("page", all_pages())

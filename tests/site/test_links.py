@@ -40,7 +40,7 @@ def test_a_link_moves_the_explorer_in_place(reader, page):
         assert went["jump"] == 0
 
 
-def line(r=1, start="a", far=False):
+def line(r=1, far=False):
     """One line."""
     return {"data": [{"x": [0, 1], "y": [0, r], "mode": "lines"}],
             "layout": {"yaxis": {"range": [0, 3]}, "meta": {"reading": f"r = {r}"}}}
@@ -106,27 +106,6 @@ def test_an_address_holds_a_position(reader, built):
     assert root.evaluate("(root) => root.contains(document.activeElement)")
     root.locator('[data-do="reset"]').click()
     assert root.evaluate(POSITION) == start
-
-
-AWAY_AND_BACK_AS_IN_WEBKIT = """(root) => {
-  dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
-  for (const input of root.querySelectorAll("[autocomplete=off]")) {
-    input.checked = input.defaultChecked;
-    input.value = input.defaultValue;
-  }
-  dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
-}"""
-
-
-def test_controls_stand_right_after_back(opened):
-    here = opened(explore(line, r=[1, 2, 3], start=["a", "b"], far=bool).html())
-    root, last = here.show("line"), {"r": "3", "start": "b", "far": "on"}
-    root.evaluate("(root, last) => root.explorer.go(last)", last)
-    root.evaluate(AWAY_AND_BACK_AS_IN_WEBKIT)
-    assert root.evaluate(POSITION) == last
-    assert root.evaluate("(root) => [...root.querySelectorAll('input')].map("
-                         "({ type, value, checked }) => type === 'range' ? value : checked)"
-                         ) == ["2", False, True, True]
 
 
 def test_a_strange_address_does_no_harm(opened):

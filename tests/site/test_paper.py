@@ -1,4 +1,4 @@
-"""The pages serve on paper: light, nothing cut, and what is folded where one asks for it."""
+"""The pages serve on paper: light, and nothing cut."""
 
 import re
 
@@ -17,7 +17,6 @@ WATCH_PAPER = """addEventListener("DOMContentLoaded", () => addEventListener("be
       widths: [...root.querySelectorAll(".explorer-plot, .main-svg")].map((e) => e.clientWidth),
       ink: getComputedStyle(root.querySelector(".explorer-plot")).color,
     })),
-    folded: document.querySelectorAll("article details:not([open])").length,
   };
 }))"""  # after the page's own listeners
 SHEET = 676  # px: A4 without its margins, as Chromium lays it out
@@ -64,16 +63,3 @@ def test_nothing_is_cut_at_the_edge_of_a_sheet(visit, page):
     here.page.emulate_media(media="print")
     here.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert here.page.evaluate(CUT, SHEET) == []
-
-
-def test_what_is_folded_is_printed_if_asked(visit):
-    here = visit("book/part1/step-zero.html", script=WATCH_PAPER)
-    here.page.pdf()
-    folded = here.page.evaluate("printed.folded")
-    assert folded > 0
-    here.page.get_by_label("Download this page").click()
-    here.page.get_by_label("print what is folded, too").check()
-    here.page.reload()
-    here.page.pdf()
-    assert here.page.evaluate("printed.folded") == 0
-    assert here.page.locator("article details:not([open])").count() == folded

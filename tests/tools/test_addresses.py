@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import nbformat
 import pytest
 
+from book._extensions.node import missing
 from book._extensions.notebooks.wheel import wheel_name
 from book._extensions.site import addresses
 from tests.book import REPOSITORY
@@ -71,7 +72,8 @@ def built(tmp_path_factory):
     for name, own in (("known", KNOWN), ("unknown", UNKNOWN)):
         folder = tmp_path_factory.mktemp(name)
         (folder / "conf.py").write_text(CONF, encoding="utf-8")
-        for part in ("lora_edu", "pyproject.toml", "README.md", "LICENSE"):
+        parts = ("lora_edu", "pyproject.toml", "README.md", "LICENSE")
+        for part in (*parts, "node_modules") if name == "known" else parts:
             (folder / part).symlink_to(REPOSITORY / part)
         for page, text in PAGES.items():
             (folder / page).parent.mkdir(exist_ok=True)
@@ -131,12 +133,25 @@ def test_with_the_sites_address_pages_say_where_they_are_and_ask_nobody(built):
         f"{site}/book/{page}.html" for page in ("about", "index", "one", "questions")]
 
 
+def test_a_site_has_one_sheet_where_npms_files_are(built):
+    """Else every sheet that a page asks for is there."""
+    for name, book in built.items():
+        html = text_of(book, "book/one.html")
+        asked = re.findall(r'<link [^>]*href="\.\./(_static/[^"?]*\.css)', html)
+        assert [sheet for sheet in asked if not (book.out / sheet).is_file()] == []
+        if name == "known" and not missing(REPOSITORY, "purgecss"):
+            assert asked == ["_static/pages.css"]
+            sheet = text_of(book, asked[0])
+            for rule in (".bd-content", ".highlight .k", ".explorer", ".self-check", ".katex"):
+                assert rule in sheet, rule
+
+
 @pytest.mark.parametrize("book, root", [("known", "/book/"), ("unknown", "/")])
 def test_the_404_page_stands_alone_on_the_sites_folder(built, book, root):
     html = text_of(built[book], "404.html")
     assert f'<base href="{root}">' in html and "canonical" not in html and "stylesheet" not in html
     own = re.findall(r'(?:href|src)="((?!https?:|data:|#)[^"]*)"', html)
-    assert {"book/index.html", "book/one.html", "search.html"} <= set(own)
+    assert {"book/index.html", "search.html"} <= set(own)
     assert [file for file in own if file != root and not (built[book].out / file).is_file()] == []
 
 
@@ -179,6 +194,6 @@ def test_the_download_asks_the_site_for_the_wheel_or_brings_it_in_a_zip(built):
                 made.cells[1].source)
         else:
             held = ZipFile(book.out / "_sources/book/one.zip").namelist()
-            assert held == ["one/one.ipynb", f"one/{WHEEL}", "one/README.txt"]
+            assert held == ["one/one.ipynb", f"one/{WHEEL}"]
             assert f"./{WHEEL}[" in made.cells[0].source
             assert "A chapter of the book." in made.cells[1].source

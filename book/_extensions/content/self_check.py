@@ -117,8 +117,7 @@ def buttons(*names: str) -> Tag:
                class_="self-check-buttons")
 
 
-def add_files(app, pagename, templatename, context, doctree) -> None:
-    """The script and the style, on the pages that have a self-check."""
+def add_script(app, pagename, templatename, context, doctree) -> None:
+    """The script, on the pages that have a self-check."""
     if doctree is not None and any(doctree.findall(Tag)):
         app.add_js_file("self_check.js", loading_method="defer")
-        app.add_css_file("self_check.css")

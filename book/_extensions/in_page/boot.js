@@ -1,11 +1,8 @@
 // The button "Run this page", on every page that has it. All else is fetched at its click.
 (() => {
   const line = document.querySelector(".page-python"), [button, word] = line.children;
-  const { root } = line.dataset, base = new URL(root, document.baseURI).href;
-  let saved = 0;
-  try {
-    saved = Object.keys(JSON.parse(localStorage.getItem(`page-python ${location.pathname}`))).length;
-  } catch { /* nothing is kept, or this browser keeps nothing */ }
+  const base = new URL(line.dataset.root, document.baseURI).href;
+  const saved = Object.keys(JSON.parse(localStorage.getItem(`page-python ${location.pathname}`)) || {}).length;
   if (saved) word.textContent += ` Your changes of ${saved} cell${saved > 1 ? "s" : ""} are kept in this browser.`;
   const wanted = /^#([^?]+)\?.*\bown=1\b/.exec(location.hash);
   line.dataset.link = wanted ? location.hash : ""; // the explorer soon writes its own into the address

@@ -2,18 +2,19 @@
 // had. The build's own output stays where it is as long as the cell gives the same.
 
 import { createEditor } from "./editor.js";
-import { LiveFigure } from "./explorers.js";
+import { button, LiveFigure } from "./explorers.js";
 import { print, rendered, sameFigure, sameWords, wordsOf } from "./outputs.js";
 
 const ELSEWHERE = "This cell needs what no browser has: it keeps the output of the book.";
 let views = 0;
 
-function element(tag, className, text = "") {
-  return Object.assign(document.createElement(tag), { className, textContent: text });
+function element(tag, className) {
+  return Object.assign(document.createElement(tag), { className });
 }
 
 export class Cell {
   ranText = null; // the text that it was last run with, while what stands above has not changed
+  figures = [];
 
   // page: hears run(cell), stop(), changed(cell), and draws explorers. elsewhere: it needs what no
   // browser has, and keeps what the build gave.
@@ -37,6 +38,7 @@ export class Cell {
     return this.text !== this.original;
   }
 
+  // Put the editor and its buttons in the place of the code. text: as the reader has left it.
   open(text) {
     const bar = element("div", "py-bar d-print-none");
     this.said = element("span", "py-said");
@@ -45,26 +47,23 @@ export class Cell {
       this.say("elsewhere", ELSEWHERE);
       bar.append(this.said);
       this.input?.append(bar);
-      this.bar = bar;
       return;
     }
-    this.code.hidden = true;
-    this.box = element("div", "py-editor highlight");
-    this.button = element("button", "py-run", "Run");
-    this.reset = element("button", "py-reset", "Reset");
-    for (const button of [this.button, this.reset]) button.type = "button";
-    this.button.setAttribute("aria-label", `Run cell ${this.number + 1}`);
-    this.reset.setAttribute("aria-label", `Reset cell ${this.number + 1}`);
+    this.button = button("Run", () => (this.busy ? this.page.stop() : this.page.run(this)));
+    this.button.className = "py-run";
     this.button.title = "Shift-Enter in the cell";
-    this.button.addEventListener("click", () => (this.busy ? this.page.stop() : this.page.run(this)));
-    this.reset.addEventListener("click", () => { this.toOriginal(); this.editor.focus(); });
+    this.reset = button("Reset", () => { this.toOriginal(); this.editor.focus(); });
+    this.reset.className = "py-reset";
+    this.reset.setAttribute("aria-label", `Reset cell ${this.number + 1}`);
+    this.setBusy(false);
     bar.append(this.button, this.reset, this.said);
-    this.bar = bar;
-    this.input.append(this.box, bar);
+    const box = element("div", "py-editor highlight");
+    this.code.hidden = true;
+    this.input.append(box, bar);
     this.shown = element("div", "cell_output docutils container py-output");
     this.shown.hidden = true;
     (this.built || this.root.lastElementChild).after(this.shown);
-    this.editor = createEditor(this.box, {
+    this.editor = createEditor(box, {
       text: text ?? this.original, label: `Cell ${this.number + 1}, Python`,
       changed: () => this.changed(), run: () => this.page.run(this),
     });
@@ -74,6 +73,12 @@ export class Cell {
   say(state, text) {
     this.said.textContent = text;
     this.root.dataset.python = state;
+  }
+
+  setBusy(busy) {
+    this.busy = busy;
+    this.button.textContent = busy ? "Stop" : "Run";
+    this.button.setAttribute("aria-label", `${this.button.textContent} cell ${this.number + 1}`);
   }
 
   changed() {
@@ -103,31 +108,33 @@ export class Cell {
     if (this.built) this.built.hidden = false;
   }
 
+  showOwn() {
+    if (this.built) this.built.hidden = true;
+    this.shown.hidden = false;
+  }
+
   clear() {
-    this.figures?.forEach((figure) => figure.destroy());
+    this.figures.forEach((figure) => figure.destroy());
     this.figures = [];
     this.shown.replaceChildren();
   }
 
   // It will be run, after others.
   wait() {
-    this.busy = true;
-    this.button.textContent = "Stop";
-    this.button.setAttribute("aria-label", `Stop cell ${this.number + 1}`);
+    this.setBusy(true);
     this.say("waiting", "Running what stands above …");
   }
 
   begin() {
-    this.wait();
+    this.setBusy(true);
     this.say("running", "Running …");
     this.clear();
-    this.handles = [];
     this.drawing = Promise.resolve();
   }
 
   printed(text) {
     this.drawing = this.drawing.then(() => print(this.shown, text));
-    if (this.edited || !this.built) this.uncover();
+    if (this.edited || !this.built) this.showOwn();
   }
 
   show(what) {
@@ -135,7 +142,6 @@ export class Cell {
       if (what.kind === "explorer") {
         const figure = new LiveFigure(what, this.page, views += 1);
         this.figures.push(figure);
-        this.handles.push(what.handle);
         this.shown.append(figure.root);
       } else if (what.kind === "text") {
         print(this.shown, { kind: "text_plain", text: what.text });
@@ -145,39 +151,29 @@ export class Cell {
     });
   }
 
-  uncover() {
-    if (this.built) this.built.hidden = true;
-    this.shown.hidden = false;
-  }
-
   async end({ error, seconds }) {
     await this.drawing;
-    this.free();
+    this.setBusy(false);
     if (error) print(this.shown, { kind: "error", text: error });
-    const same = !error && await this.same();
-    const took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
+    const same = !error && await this.same(), took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
+    this.handles = this.figures.map(({ handle }) => handle);
     if (!this.edited && same) {
       this.showBuilt();
       this.say("same", `Run${took}: the same as in the book.`);
       return;
     }
-    this.uncover();
+    this.showOwn();
     this.figures.forEach((figure) => figure.start());
-    const judged = error ? "" : /^(Right|Not yet)(?=[:.])/.exec(this.shown.textContent.trim())?.[0] || "";
-    this.root.dataset.judged = judged;
-    if (this.edited) this.say(error ? "error" : "own", error ? "Stopped by an error." : `${judged ? `${judged === "Right" ? "✓" : "✗"} ${judged}. ` : ""}Run${took}, as you have changed it.`);
-    else this.say(error ? "error" : "differs", error ? "Stopped by an error." : `Run${took}: not to the digit what the book has.`);
+    const judged = !error && /^(Right|Not yet)(?=[:.])/.exec(this.shown.textContent.trim())?.[0];
+    this.root.dataset.judged = judged || "";
+    if (error) this.say("error", "Stopped by an error.");
+    else if (!this.edited) this.say("differs", `Run${took}: not to the digit what the book has.`);
+    else this.say("own", `${judged ? `${judged === "Right" ? "✓" : "✗"} ${judged}. ` : ""}Run${took}, as you have changed it.`);
   }
 
   fail(text) {
-    this.free();
+    this.setBusy(false);
     this.say("failed", text);
-  }
-
-  free() {
-    this.busy = false;
-    this.button.textContent = "Run";
-    this.button.setAttribute("aria-label", `Run cell ${this.number + 1}`);
   }
 
   // Whether what it shows is what the build had.
@@ -188,16 +184,6 @@ export class Cell {
     await Promise.all(stored.map((explorer) => explorer.ready)).catch(() => {}); // the page says so
     return this.figures.every(({ figure }, i) => stored[i].states
       && sameFigure(plain(stored[i].states.figure(stored[i].first)), plain(figure)));
-  }
-
-  close() {
-    this.bar?.remove();
-    if (!this.runs) return;
-    this.editor.destroy();
-    this.box.remove();
-    this.showBuilt();
-    this.shown.remove();
-    this.code.hidden = false;
   }
 }
 

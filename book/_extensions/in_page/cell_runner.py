@@ -10,13 +10,13 @@ from __future__ import annotations
 import ast
 import copy
 import importlib
+import itertools
 import json
 import linecache
 import sys
 import time
 import traceback
 import types
-from typing import ClassVar
 
 import page
 
@@ -32,35 +32,31 @@ kept = {None: {"__name__": "__main__", "__builtins__": __builtins__}}
 explorers = {}  # handle → an explorer on the page
 
 
-class Printed:
-    """Where print writes: to the page, ten times a second at most."""
+class Output:
+    """What a cell prints, on its way to the page: ten times a second at most, and not endlessly."""
 
-    others: ClassVar = {}  # kind → where that kind of text is written
+    def __init__(self):
+        self.waiting, self.left, self.told = [], MOST, 0.0
 
-    def __init__(self, kind: str):
-        self.kind, self.waiting, self.size, self.told = kind, [], 0, 0.0
-        self.others[kind] = self
+    def stream(self, kind: str) -> types.SimpleNamespace:
+        """What takes the place of sys.stdout, or of another of that kind."""
+        return types.SimpleNamespace(write=lambda text: self.write(kind, text), flush=self.flush,
+                                     isatty=lambda: False)
 
-    def write(self, text: str) -> int:
-        for other in self.others.values():
-            if other is not self:  # in the order in which it was written
-                other.flush()
-        if self.size <= MOST:
-            self.waiting.append(text[:MOST])
-            if self.size + len(text) > MOST:
-                self.waiting.append("\n… and more, which is not shown.")
-        self.size += len(text)
+    def write(self, kind: str, text: str) -> int:
+        if 0 <= self.left < len(text):
+            self.waiting.append((kind, text[:self.left] + "\n… and more, which is not shown."))
+        elif self.left >= 0:
+            self.waiting.append((kind, text))
+        self.left -= len(text)
         if time.monotonic() - self.told > 0.1:
             self.flush()
         return len(text)
 
     def flush(self) -> None:
-        if self.waiting:
-            page.text(self.kind, "".join(self.waiting))
+        for kind, pieces in itertools.groupby(self.waiting, key=lambda piece: piece[0]):
+            page.text(kind, "".join(text for _, text in pieces))
         self.waiting, self.told = [], time.monotonic()
-
-    def isatty(self) -> bool:
-        return False
 
 
 class Words:
@@ -83,7 +79,6 @@ class HTML(Words):
 def display(*values, **_) -> None:
     """Show values in the page, as Jupyter would."""
     sys.stdout.flush()
-    sys.stderr.flush()
     for value in values:
         page.shown(json.dumps(_as_shown(value), default=_plain))
 
@@ -116,7 +111,8 @@ def run(cell: int, after: int | None, source: str) -> dict:
     """Run a cell with the names as they are after another: {"error": a traceback or ""}."""
     names.clear()
     names.update(_copies(kept[after]))
-    sys.stdout, sys.stderr = Printed("stdout"), Printed("stderr")
+    output = Output()
+    sys.stdout, sys.stderr = output.stream("stdout"), output.stream("stderr")
     name = f"cell {cell + 1}"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     told = ""
@@ -124,8 +120,7 @@ def run(cell: int, after: int | None, source: str) -> dict:
         _execute(source, name)
     except BaseException as error:
         told = _cut(error)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    output.flush()
     if not told:
         kept[cell] = _copies(names)
     return {"error": told}
@@ -162,12 +157,19 @@ def _copies(them: dict) -> dict:
     return found
 
 
-def figure(handle, source: str, positions: dict, values: dict, own: dict) -> dict:
-    """The figure of an explorer at values of the reader's own.
+def figure(handle: int | None, positions: dict, source: str = "", values: dict | None = None,
+           own: dict | None = None) -> dict:
+    """The figure of an explorer at a position, or at values of the reader's own.
 
-    handle: of an explorer that a cell has shown, whose control has its value number
-    ``positions[name]``; or None: the function is ``source``, "module:function", and takes
-    ``values``. own: control → number, in the place of those.
+    Args:
+        handle: of an explorer that a cell has shown; None for one that the build has made.
+        positions: control → the number of its value, for an explorer with a handle.
+        source: the function of one without, as "module:function".
+        values: control → its value, for that function.
+        own: control → a number that takes the place of its value.
+
+    Returns:
+        {"figure": the figure, or None where its function raises, "error": why, or ""}.
     """
     if handle is None:
         module, _, name = source.partition(":")
@@ -176,7 +178,7 @@ def figure(handle, source: str, positions: dict, values: dict, own: dict) -> dic
         function = explorers[handle].function
         values = {c.name: c.values[positions[c.name]] for c in explorers[handle].controls}
     try:
-        return {"figure": plain_figure(function(**values | own)), "error": ""}
+        return {"figure": plain_figure(function(**values | (own or {}))), "error": ""}
     except Exception as error:
         return {"figure": None, "error": f"{type(error).__name__}: {error}"}
 

@@ -11,59 +11,61 @@ const KEYS = "Shift-Enter runs a cell, and what stands above it and has not run.
 
 // A cell's text in the book → the reader's, as this browser keeps it.
 function kept() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY)) || {};
-  } catch { // the browser keeps nothing
-    return {};
-  }
+  return JSON.parse(localStorage.getItem(KEY)) || {};
 }
 
 class Page {
-  busy = Promise.resolve();
+  queue = Promise.resolve(); // of cells to run
+  turn = 0; // grows with each Stop: what waits is then given up
 
   constructor(line, base) {
     Object.assign(this, { line, base });
-    const { version, elsewhere } = line.dataset, others = elsewhere.split(" ").filter(Boolean).map(Number);
-    this.cells = [...document.querySelectorAll("div.cell")].map((root, i) => new Cell(root, i, this, others.includes(i)));
-    this.where = { worker: `${base}_static/page-python/worker.js?v=${version}`, manifest: `${base}_static/page-python/files.json` };
+    const elsewhere = line.dataset.elsewhere.split(" ").filter(Boolean).map(Number);
+    this.cells = [...document.querySelectorAll("div.cell")].map((root, i) => new Cell(root, i, this, elsewhere.includes(i)));
   }
 
-  // Load Python, with a bar that says how far it is, and a way out. Resolves to true once it is there.
+  // Load Python, with a bar that says how far it is, and a way out.
   async load() {
     const box = Object.assign(document.createElement("div"), { className: "py-loading" });
     const bar = document.createElement("progress"), word = document.createElement("span");
     bar.setAttribute("aria-label", "Loading Python");
-    box.append(bar, word, button("Cancel", () => this.python.end()));
-    this.line.after(box);
-    this.line.hidden = true;
-    this.python = new Python(this.where, (said) => {
+    const folder = `${this.base}_static/page-python`;
+    this.python = new Python(`${folder}/worker.js?v=${this.line.dataset.version}`, (said) => {
       if (!said.progress) return this.heard(said);
       const { loaded, total, name } = said.progress;
       Object.assign(bar, { max: total, value: loaded });
-      word.textContent = name === "starting" ? "Starting …" : `Loading ${name}: ${Math.round(100 * loaded / total)} %`;
+      word.textContent = name ? `Loading ${name}: ${Math.round(100 * loaded / total)} %` : "Starting …";
     });
+    box.append(bar, word, button("Cancel", () => this.python.end()));
+    this.line.after(box);
+    this.line.hidden = true;
     try {
-      await this.python.start(this.failed);
-      this.failed = false;
-      return true;
+      await this.python.ask("start", { manifest: `${folder}/files.json` });
     } catch (error) {
-      this.failed = !(error instanceof Stopped);
-      if (this.failed) throw error;
-      return false;
+      this.python.end(error);
+      throw error;
     } finally {
       box.remove();
-      this.line.hidden = false;
+      this.line.hidden = Boolean(this.said);
     }
+  }
+
+  // Resolves once Python is there, started anew where it has been stopped.
+  awake() {
+    if (!this.python.worker) {
+      for (const cell of this.cells) cell.outdate("Python was started anew: run again.");
+      this.waking = this.load();
+    }
+    return this.waking;
   }
 
   open() {
     const bar = Object.assign(document.createElement("div"), { className: "py-page d-print-none" });
     this.said = Object.assign(document.createElement("span"), { className: "py-said" });
     this.said.setAttribute("role", "status");
-    this.stopper = button("Stop", () => this.stop());
-    this.stopper.disabled = true;
+    this.runner = button("Run all", () => (this.running ? this.stop() : this.runAll()));
     const word = Object.assign(document.createElement("p"), { id: "py-keys", textContent: KEYS });
-    bar.append(button("Run all", () => this.runAll()), this.stopper, button("Reset all", () => this.resetAll()),
+    bar.append(this.runner, button("Reset all", () => this.resetAll()),
       button("Download notebook", () => this.download()), this.said, word);
     this.line.after(bar);
     this.line.hidden = true;
@@ -94,8 +96,7 @@ class Page {
     return cell.handles?.at(-1);
   }
 
-  heard({ text, shown, busy }) {
-    if (busy !== undefined && this.stopper) this.stopper.disabled = !busy;
+  heard({ text, shown }) {
     if (text) this.running?.printed(text);
     if (shown) this.running?.show(shown);
   }
@@ -104,22 +105,20 @@ class Page {
     if (!this.opened) return;
     const now = kept(); // another tab may have changed others
     if (cell.edited) now[cell.original] = cell.text; else delete now[cell.original];
-    try {
-      if (Object.keys(now).length) localStorage.setItem(KEY, JSON.stringify(now)); else localStorage.removeItem(KEY);
-    } catch {
-      this.said.textContent = "This browser keeps nothing: your changes end with the page.";
-    }
+    if (Object.keys(now).length) localStorage.setItem(KEY, JSON.stringify(now)); else localStorage.removeItem(KEY);
   }
 
   // Run a cell, and before it all above that have not been run as they stand; whole: all above, anew.
   // Resolves to true if all cells ran.
   run(cell, whole = false) {
-    const turn = this.turn;
-    this.busy = this.busy.then(async () => {
+    const { turn } = this;
+    this.queue = this.queue.then(async () => {
       if (turn !== this.turn) return false;
       cell.wait();
+      this.runner.textContent = "Stop";
       try {
-        if (!this.python.worker && !await this.revive()) throw new Stopped();
+        this.running = cell;
+        await this.awake();
         const above = this.cells.filter((each) => each.runs && each.number <= cell.number);
         const first = whole ? 0 : above.findIndex((each) => each === cell || each.ranText !== each.text);
         for (const [i, each] of above.entries()) {
@@ -129,18 +128,16 @@ class Page {
         }
         return true;
       } catch (error) {
-        this.python.end();
-        for (const each of this.cells) each.outdate("Python was started anew: run again.");
-        for (const each of new Set([this.running ?? cell, cell])) each.fail(error instanceof Stopped ? "Stopped." : `Python broke off: ${error.message}`);
+        const why = error instanceof Stopped ? "Stopped." : `Python broke off: ${error.message}`;
+        for (const each of new Set([this.running, cell])) each.fail(why);
         return false;
       } finally {
         this.running = null;
+        this.runner.textContent = "Run all";
       }
     });
-    return this.busy;
+    return this.queue;
   }
-
-  turn = 0; // grows with each Stop: what waits is then given up
 
   // after: the number of the cell whose names this one finds.
   async runOne(cell, after) {
@@ -156,24 +153,6 @@ class Page {
     return !error;
   }
 
-  generation = 0; // grows with each new Python, which knows no handle of the last
-
-  // Start Python anew. Resolves to true once it is there.
-  revive() {
-    this.reviving ||= (async () => {
-      this.said.textContent = "Starting Python anew …";
-      const came = await this.load().catch((error) => {
-        this.said.textContent = `Python does not start: ${error.message}`;
-      });
-      this.line.hidden = true;
-      this.generation += 1;
-      if (came !== undefined) this.said.textContent = came ? "" : "Python is not running: any run starts it.";
-      this.reviving = null;
-      return came;
-    })();
-    return this.reviving;
-  }
-
   // End what runs; the texts stay, and the next run starts Python anew.
   stop() {
     this.turn += 1;
@@ -181,9 +160,8 @@ class Page {
   }
 
   async runAll() {
-    const last = this.cells.findLast((cell) => cell.runs);
-    const went = await this.run(last, true);
-    const own = this.cells.filter((cell) => cell.runs && cell.root.dataset.python !== "elsewhere");
+    const own = this.cells.filter((cell) => cell.runs);
+    const went = await this.run(own.at(-1), true);
     const same = own.filter((cell) => cell.root.dataset.python === "same").length;
     if (went) this.said.textContent = `${same} of ${own.length} cells give the same as in the book.`;
   }
@@ -194,34 +172,35 @@ class Page {
   }
 
   async figure(request) {
-    if (!this.python.worker && !await this.revive()) throw new Error("Python is not running");
+    await this.awake();
     return this.python.ask("figure", request);
   }
 
   async download() {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(await notebookOf(this, this.line.dataset.notebook && `${this.base}${this.line.dataset.notebook}`));
-    link.download = `${location.pathname.split("/").at(-1).replace(/\.html$/, "") || "page"}.ipynb`;
+    link.href = URL.createObjectURL(await notebookOf(this.cells, `${this.base}${this.line.dataset.notebook}`));
+    link.download = `${location.pathname.split("/").at(-1).replace(/\.html$/, "")}.ipynb`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 }
 
-// Load what the page lacks: the style of cells, and explore.js where no explorer has brought it.
-async function loadAssets(base, version) {
-  const files = [["link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${version}` }]];
-  if (!globalThis.loraExplore) {
-    files.push(["link", { rel: "stylesheet", href: `${base}_static/explore.css` }], ["script", { src: `${base}_static/explore.js` }]);
-  }
-  await Promise.all(files.map(([tag, how]) => new Promise((onload, fail) => {
+// Put an element into the page that loads a file; resolves when the file is there.
+function loaded(tag, how) {
+  return new Promise((onload, fail) => {
     document.head.append(Object.assign(document.createElement(tag), how, { onload, onerror: () => fail(new Error("a file of the page could not be loaded")) }));
-  })));
+  });
 }
 
-let page = null;
-
 export async function start(line, base) {
-  await loadAssets(base, line.dataset.version);
-  page ||= new Page(line, base);
-  if (await page.load()) page.open();
+  await loaded("link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${line.dataset.version}` });
+  if (!globalThis.loraExplore) await loaded("script", { src: `${base}_static/explore.js` }); // a page without an explorer
+  const page = new Page(line, base);
+  try {
+    await page.load();
+  } catch (error) {
+    if (error instanceof Stopped) return;
+    throw error;
+  }
+  page.open();
 }

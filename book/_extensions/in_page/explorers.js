@@ -1,8 +1,6 @@
 // Explorers with Python behind them: those that a changed cell shows, and values of the reader's
 // own for those of the page. explore.js gives the class, on pages that have an explorer.
 
-import { Stopped } from "./python.js";
-
 const PATIENCE = 300; // ms after which an explorer says that Python is computing
 
 export function button(text, act) {
@@ -11,46 +9,41 @@ export function button(text, act) {
   return made;
 }
 
-// One figure request at a time; of those that wait the newest alone is asked. Where an answer takes
-// longer, the explorer is busy, and has a button that ends it.
+// Asks Python for an explorer's figures, one at a time; of those that wait the newest alone.
 export class Asker {
-  constructor(page, root) {
-    Object.assign(this, { page, root, stop: button("Stop", () => page.stop()) });
-    this.busy(false);
-    root.querySelector(".explorer-buttons")?.append(this.stop);
+  constructor(page, explorer) {
+    Object.assign(this, { page, explorer });
   }
 
-  busy(is) {
-    this.root.setAttribute("aria-busy", String(is));
-    if (!is && document.activeElement === this.stop) this.stop.previousElementSibling.focus();
-    this.stop.hidden = !is;
-  }
-
-  // request(): a promise of what page.figure takes.
-  async ask(request, show) {
-    this.next = { request, show };
+  // request(): a promise of what page.figure takes. wanted(): whether its answer still is.
+  async ask(request, wanted = () => true) {
+    this.next = request;
     if (this.asking) return;
     this.asking = true;
+    const { root } = this.explorer;
     while (this.next) {
-      const { request: now, show: then } = this.next;
+      const now = this.next;
       this.next = null;
-      const slow = setTimeout(() => this.busy(true), PATIENCE);
-      try {
-        then(await this.page.figure(await now()));
-      } catch (error) {
-        then({ figure: null, error: error instanceof Stopped ? "Stopped: the plot is where it was." : error.message });
-      }
+      const slow = setTimeout(() => root.setAttribute("aria-busy", "true"), PATIENCE);
+      const { figure, error } = await now().then((given) => this.page.figure(given)).catch(({ message }) => ({ error: message }));
       clearTimeout(slow);
-      this.busy(false);
+      root.setAttribute("aria-busy", "false");
+      if (!wanted()) continue;
+      this.explorer.fail("python", error);
+      if (figure) this.explorer.show(figure);
     }
     this.asking = false;
   }
 }
 
+export function positionsOf(explorer) {
+  return Object.fromEntries(explorer.controls.map(({ name, get }) => [name, get()]));
+}
+
 // A figure, or an explorer, that a cell has shown.
 export class LiveFigure {
   constructor({ html, figure, handle }, page, view) {
-    Object.assign(this, { figure, handle, page, generation: page.generation });
+    Object.assign(this, { figure, handle, page, python: page.python });
     const box = document.createElement("div");
     box.innerHTML = html;
     this.root = box.firstElementChild;
@@ -61,14 +54,10 @@ export class LiveFigure {
   // Wire it, once it stands in the page.
   start() {
     const { Explorer, explorers, loadPlotly } = globalThis.loraExplore;
-    const { page, figure, handle } = this, asker = new Asker(page, this.root);
+    const { page, python, handle } = this;
     const ask = (explorer) => {
-      if (this.generation !== page.generation || !page.python.worker) return explorer.fail("python", "Python was started anew: run this cell again.");
-      const positions = Object.fromEntries(explorer.controls.map(({ name, get }) => [name, get()]));
-      asker.ask(() => ({ handle, positions, source: "", values: {}, own: {} }), ({ figure: found, error }) => {
-        explorer.fail("python", error);
-        if (found) explorer.show(found);
-      });
+      if (!python.worker) return explorer.fail("python", "Python was started anew: run this cell again.");
+      this.asker.ask(async () => ({ handle, positions: positionsOf(explorer) }));
     };
     class Live extends Explorer {
       notCopied = "not copied";
@@ -77,8 +66,9 @@ export class LiveFigure {
       share() { return this.link(); }
     }
     this.explorer = this.root.explorer = new Live(this.root);
+    this.asker = new Asker(page, this.explorer);
     this.explorer.label();
-    this.explorer.show(figure);
+    this.explorer.show(this.figure);
     this.explorer.load();
     this.replaced = explorers.get(this.explorer.name);
     explorers.set(this.explorer.name, this.explorer);
@@ -86,8 +76,8 @@ export class LiveFigure {
 
   destroy() {
     if (!this.explorer) return;
-    const { explorers } = globalThis.loraExplore;
-    if (this.replaced) explorers.set(this.explorer.name, this.replaced); else explorers.delete(this.explorer.name);
+    const { explorers } = globalThis.loraExplore, { name } = this.explorer;
+    if (this.replaced) explorers.set(name, this.replaced); else explorers.delete(name);
     this.explorer.plot.destroy();
   }
 }

@@ -25,41 +25,39 @@ def lock_of(root: Path) -> dict:
     return lock | {"packages": {"numpy": lock["packages"]["numpy"]}}
 
 
-def numpy_wheel(root: Path) -> Path | None:
-    """NumPy's wheel for this Pyodide, where `make book` has left it; None where it is not, or
-    is another file than the lock file says."""
-    if not (root / PACKAGE).is_dir():
-        return None
-    numpy = lock_of(root)["packages"]["numpy"]
-    file = root / FOLDER / numpy["file_name"]
-    return file if file.is_file() and digest(file.read_bytes()) == numpy["sha256"] else None
-
-
-def digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def numpy_wheel(root: Path) -> Path:
+    """Where `make book` leaves NumPy's wheel for this Pyodide, if it gets it."""
+    return root / FOLDER / lock_of(root)["packages"]["numpy"]["file_name"]
 
 
 def fetch(root: Path, folder: str = "") -> Path:
-    """Put the wheel into .pyodide, from ``folder`` if it is there, else from the release.
+    """Put the wheel into .pyodide, if it is not there.
 
-    Raises OSError where neither has it, and ValueError for another file than the lock file says.
+    Args:
+        root: the repository.
+        folder: where it may lie; else Pyodide's release is asked.
+
+    Returns:
+        The wheel.
+
+    Raises:
+        OSError: neither has it.
+        ValueError: what came is another file than the lock file says.
     """
-    if there := numpy_wheel(root):
-        return there
-    lock = lock_of(root)
-    numpy, version = lock["packages"]["numpy"], lock["info"]["version"]
-    name = numpy["file_name"]
-    local = Path(folder, name) if folder else None
-    if local and local.is_file():
+    target, lock = numpy_wheel(root), lock_of(root)
+    if target.is_file():
+        return target
+    local = Path(folder, target.name)
+    if folder and local.is_file():
         content = local.read_bytes()
     else:
-        address = RELEASE.format(version=version, file=name)
+        address = RELEASE.format(version=lock["info"]["version"], file=target.name)
         with urllib.request.urlopen(address, timeout=10) as answer:
             content = answer.read()
-    if digest(content) != numpy["sha256"]:
-        raise ValueError(f"{name} has the sha256 {digest(content)}, and the lock file of "
-                         f"pyodide {version} says {numpy['sha256']}: it is not used")
-    target = root / FOLDER / name
+    digest, wanted = hashlib.sha256(content).hexdigest(), lock["packages"]["numpy"]["sha256"]
+    if digest != wanted:
+        raise ValueError(f"{target.name} has the sha256 {digest}, and Pyodide's lock file says "
+                         f"{wanted}: it is not used")
     target.parent.mkdir(exist_ok=True)
     target.write_bytes(content)
     return target

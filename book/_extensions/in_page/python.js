@@ -6,30 +6,18 @@ export class Python {
   pending = new Map();
   count = 0;
 
-  // where: {worker, manifest}, addresses. tell: hears {progress} while it starts, {text} and
-  // {shown} while a cell runs, and {busy}, whether anything is asked.
-  constructor(where, tell) {
-    Object.assign(this, { where, tell });
-  }
-
-  // fresh: after a failure, whatever the browser has kept is fetched anew.
-  async start(fresh = false) {
-    this.worker = new Worker(this.where.worker, { type: "module" });
+  // tell: hears {progress} while it starts, {text} and {shown} while a cell runs.
+  constructor(worker, tell) {
+    this.tell = tell;
+    this.worker = new Worker(worker, { type: "module" });
     this.worker.onmessage = ({ data }) => this.heard(data);
     this.worker.onerror = () => this.end(new Error("the browser refuses its worker, or the worker broke off"));
-    try {
-      await this.ask("start", { manifest: this.where.manifest, fresh });
-    } catch (error) {
-      this.end(error);
-      throw error;
-    }
   }
 
   heard({ id, result, error, ...said }) {
     if (id === undefined) return this.tell(said);
     const { resolve, reject } = this.pending.get(id);
     this.pending.delete(id);
-    this.tell({ busy: this.pending.size > 0 });
     if (error === undefined) resolve(result); else reject(new Error(error));
   }
 
@@ -38,7 +26,6 @@ export class Python {
     const id = this.count += 1;
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
-      this.tell({ busy: true });
       this.worker.postMessage({ id, task, given });
     });
   }
@@ -49,6 +36,5 @@ export class Python {
     this.worker = null;
     for (const { reject } of this.pending.values()) reject(error);
     this.pending.clear();
-    this.tell({ busy: false });
   }
 }

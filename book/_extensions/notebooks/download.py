@@ -12,6 +12,7 @@ import re
 from functools import cache
 from html import escape
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import nbformat
 from jupyter_cache import get_cache
@@ -21,13 +22,12 @@ from lora_edu.explore.island import islands
 
 from . import plain
 from .first_cell import first_cell
-from .wheel import FOLDER, build_wheel, wheel_name, write_zip
+from .wheel import FOLDER, build_wheel, wheel_name
 
 READS_REPOSITORY = "lora_edu.__file__"  # in a cell: it looks for files beside the package
 KEPT = ("kernelspec", "language_info")
 EXPLORER = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
-INVITES = {True: "Run the cells down to this one, and an explorer with its controls stands here.",
-           False: "Run the cells down to this one, and a figure stands here."}
+INVITE = "Run the cells down to this one, and the plot stands here."
 
 
 def executed(app, pagename) -> Path:
@@ -81,9 +81,16 @@ def write_notebook(app, pagename, templatename, context, doctree) -> None:
     for button in every(context["header_buttons"]):
         if button.get("text") == "Binder":
             open_copy(button, pagename)
-        elif button.get("label") == "download-notebook-button" and not app.lora_site:
-            button["url"] = button["url"].removesuffix(".ipynb") + ".zip"
-            button["text"], button["tooltip"] = ".ipynb (zip)", "Download notebook and its code"
+    button = download_button(context)
+    if not app.lora_site:
+        button["url"] = button["url"].removesuffix(".ipynb") + ".zip"
+        button["text"], button["tooltip"] = ".ipynb (zip)", "Download notebook and its code"
+
+
+def download_button(context) -> dict:
+    """The theme's button for the notebook of a page that offers one."""
+    return next(button for button in every(context["header_buttons"])
+                if button.get("label") == "download-notebook-button")
 
 
 def every(buttons: list[dict]):
@@ -101,11 +108,14 @@ def open_copy(button: dict, pagename: str) -> None:
 
 def write_wheel(app) -> None:
     """Put the wheel on the site, and, where its address is unknown, into zip files."""
-    pages = [page for page in app.env.found_docs if offered(app, page).is_file()]
-    if pages:
-        wheel = build_wheel(Path(app.confdir), Path(app.outdir) / FOLDER)
-        for page in pages if not app.lora_site else ():
-            write_zip(offered(app, page), wheel)
+    notebooks = [file for page in app.env.found_docs if (file := offered(app, page)).is_file()]
+    if not notebooks:
+        return
+    wheel = build_wheel(Path(app.confdir), Path(app.outdir) / FOLDER)
+    for notebook in notebooks if not app.lora_site else ():
+        with ZipFile(notebook.with_suffix(".zip"), "w", ZIP_DEFLATED) as made:
+            for file in (notebook, wheel):
+                made.write(file, f"{notebook.stem}/{file.name}")
 
 
 @cache
@@ -136,5 +146,5 @@ def in_words(figure: str) -> str:
     """An explorer as an invitation to run its cell, its sentence and its caption: a viewer takes
     its styles away, and would leave labels of axes and controls that do nothing."""
     (data,) = islands(figure)
-    first = f"<b>{INVITES[bool(data['controls'])]}</b> {escape(data['reading'])}".rstrip()
+    first = f"<b>{INVITE}</b> {escape(data['reading'])}".rstrip()
     return "".join(f"<p>{text}</p>" for text in (first, escape(data["caption"])) if text)

@@ -1,10 +1,10 @@
 """The chapters that a build has to read are executed first, on all cores.
 
-MyST-NB executes a page when it reads it, one after the
-other. Here all of them are executed beforehand, a kernel a core, into the cache from which MyST-NB
-then takes them (``nb_execution_mode`` is "cache"). The cache begins empty in every build: which
-pages are read, and so executed, is for Sphinx and explore's extension to say, which know of changed
-code; the cache knows only of changed cells.
+MyST-NB executes a page when it reads it, one after the other. Here all of them are executed
+beforehand, a kernel a core, into the cache from which MyST-NB then takes them
+(``nb_execution_mode`` is "cache"). The cache begins empty in every build: which pages are read, and
+so executed, is for Sphinx and explore's extension to say, which know of changed code; the cache
+knows only of changed cells.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from sphinx.errors import SphinxError
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
-
-
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -45,7 +43,7 @@ def execute_ahead(app, env, docnames) -> None:
     def execute(page):
         return single_nb_execution(notebooks[page], str(Path(env.doc2path(page)).parent),
                                    settings.execution_timeout, settings.execution_allow_errors,
-                                   extra_arguments=["--log-level=ERROR"])
+                                   coalesce_streams=True, extra_arguments=["--log-level=ERROR"])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a kernel's process
         running = {page: pool.submit(execute, page) for page in notebooks}
@@ -55,25 +53,9 @@ def execute_ahead(app, env, docnames) -> None:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise SphinxError(f"a cell of {path} failed") from result.err
             logger.info("executed %s in %.1f s", page, result.time)
-            join_streams(result.nb)
             cache.cache_notebook_bundle(
                 CacheBundleIn(result.nb, path, data={"execution_seconds": result.time}),
                 check_validity=False, overwrite=True)
-
-
-def join_streams(notebook) -> None:
-    """Put together what a cell printed, in place. It comes in pieces, cut wherever the kernel had
-    sent what there was; MyST-NB would take the end of each piece for the end of a line."""
-    for cell in notebook.cells:
-        joined = []
-        for output in cell.get("outputs", ()):
-            if joined and output.output_type == "stream" == joined[-1].output_type and (
-                    output.name == joined[-1].name):
-                joined[-1].text += output.text
-            else:
-                joined.append(output)
-        if joined:
-            cell.outputs = joined
 
 
 def read(env, page: str):

@@ -1,7 +1,7 @@
-// What a page of this book does before it is painted (storage, colours, the fonts' fetch) and, once it is read, for keyboards, screen
-// readers and paper. The first script of every page (see theme.py).
+// What a page of this book does before it is painted (storage, colours, the fonts' fetch) and, once
+// it is read, for keyboards, screen readers and paper. The first script of every page (see theme.py).
 
-// Where the browser keeps nothing for us, what the theme and the search keep lasts as long as the page.
+// Where the browser keeps nothing for us, what scripts keep lasts as long as the page: none of them asks.
 for (const name of ["localStorage", "sessionStorage"]) {
   try {
     window[name].getItem("mode");
@@ -31,41 +31,24 @@ if (location.protocol !== "file:") {
   }
 }
 
-const PRINT_FOLDS = "print-folds";
-
-// On paper: light colours, and, where the reader has asked for it, nothing folded.
+// Paper is white.
 addEventListener("beforeprint", () => {
   page.dataset.screen ??= page.dataset.theme;
   page.dataset.theme = "light";
-  if (localStorage.getItem(PRINT_FOLDS) !== "yes") return;
-  for (const fold of document.querySelectorAll("article details:not([open])")) {
-    fold.dataset.printed = "";
-    fold.open = true;
-  }
 });
 addEventListener("afterprint", () => {
   page.dataset.theme = page.dataset.screen || page.dataset.theme;
   delete page.dataset.screen;
-  for (const fold of document.querySelectorAll("details[data-printed]")) {
-    fold.open = false;
-    delete fold.dataset.printed;
-  }
 });
-
-// The text that is seen, formulas once.
-function seen(element) {
-  const copy = element.cloneNode(true);
-  for (const twice of copy.querySelectorAll(".katex-html, button, .headerlink")) twice.remove();
-  return copy.textContent.replace(/\s+/g, " ").trim();
-}
 
 // Solutions are called after their exercise, not all alike.
 function nameSolutions() {
   for (const button of document.querySelectorAll(".solution .toggle-button")) {
     let before = button.closest(".solution");
     while (before && !before.matches(".exercise")) before = before.previousElementSibling;
-    const title = before?.querySelector(".admonition-title");
-    button.setAttribute("aria-label", title ? `Solution of ${seen(title)}` : "Solution");
+    const title = before?.querySelector(".admonition-title")?.cloneNode(true);
+    title?.querySelectorAll(".katex-html, .headerlink").forEach((twice) => twice.remove());
+    button.setAttribute("aria-label", `Solution of ${title?.textContent.replace(/\s+/g, " ").trim()}`);
   }
 }
 
@@ -82,7 +65,6 @@ function keepFocus() {
     if (!button || !bar || !dialog) continue;
     const beside = () => side === "primary" && wide.matches && !bar.classList.contains("pst-sidebar-hidden");
     const tell = () => button.setAttribute("aria-expanded", String(dialog.open || beside()));
-    button.setAttribute("aria-controls", bar.id);
     document.addEventListener("click", ({ target }) => button.contains(target) && setTimeout(tell), true); // the theme stops it later
     dialog.addEventListener("click", ({ target }) => { if (target.closest("a[href^='#']")) dialog.close(); });
     dialog.addEventListener("close", () => {
@@ -94,23 +76,8 @@ function keepFocus() {
   }
 }
 
-// The menu of downloads, which prints the page, asks whether the folded answers are printed too.
-function printMenu() {
-  const button = document.querySelector(".btn-download-pdf-button");
-  if (!button) return;
-  if (!document.querySelector("article details")) return;
-  const entry = document.createElement("li");
-  entry.innerHTML = '<label class="dropdown-item print-folds"><input type="checkbox"> print what is folded, too</label>';
-  const box = entry.querySelector("input");
-  box.checked = localStorage.getItem(PRINT_FOLDS) === "yes";
-  box.addEventListener("change", () => localStorage.setItem(PRINT_FOLDS, box.checked ? "yes" : "no"));
-  entry.addEventListener("click", (event) => event.stopPropagation()); // the menu stays open
-  button.closest("ul").append(entry);
-}
-
 document.addEventListener("DOMContentLoaded", () => {
   keepFocus();
-  printMenu();
   document.querySelector("main form.bd-search input")?.focus(); // on the search page
   setTimeout(nameSolutions); // after the script that makes their buttons
 });

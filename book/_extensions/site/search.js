@@ -93,11 +93,9 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
 
   const parse = Search._parseQuery;
   Search._parseQuery = (query) => {  // a letter or a little word is not marked wherever it stands
-    const [asked, terms, without, found, objects] = parse(query);
-    const worth = [...found].filter((word) => !EMPTY.has(word) && !/^[a-z]$/.test(word));
-    localStorage.setItem("sphinx_highlight_terms", worth.join(" "));
+    const parsed = parse(query), worth = [...parsed[3]].filter((word) => !EMPTY.has(word) && !/^[a-z]$/.test(word));
     marked = [...worth, ...words(query).flatMap((word) => NAMES[word] || [])];
-    return [asked, terms, without, new Set(worth), objects];
+    return parsed.with(3, new Set(worth));
   };
 
   const HIDDEN = ".headerlink, script, style, .katex-html, nav.contents, .explorer, .cell_input, "

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
 SUBJECT = "low-rank adaptation"
@@ -31,21 +30,6 @@ class AnswersFirst(SphinxTransform):
             section["ids"].sort(key=lambda name: not name.startswith(ANSWER))
 
 
-def parts(app) -> list[tuple[str, list[str]]]:
-    """(caption, pages) of each part of the book."""
-    root = app.env.get_doctree(app.config.root_doc)
-    return [(tree.get("caption") or "", [page for _, page in tree["entries"]])
-            for tree in root.findall(addnodes.toctree)]
-
-
-def title(app, page: str) -> str:
-    return app.env.titles[page].astext()
-
-
-def numbered(app, page: str) -> str:
-    return "".join(f"{n}. " for n in app.env.titles[page].get("secnumber") or ()) + title(app, page)
-
-
 def name_page(app, pagename, templatename, context, doctree) -> None:
     """The words of the browser's tab, and whether search engines may list the page."""
     book = app.config.html_title
@@ -53,11 +37,7 @@ def name_page(app, pagename, templatename, context, doctree) -> None:
     context["page_title"] = (f"{book}: {SUBJECT} explained" if pagename == app.config.root_doc
                              else f"{own} — {book} ({SUBJECT})")
     context["unlisted"] = pagename in HELPERS
-    context["touch_icon"] = ICON
-    if pagename == "404":
-        context["book_parts"] = [(caption, [(page, numbered(app, page)) for page in pages])
-                                 for caption, pages in parts(app)]
-        context["home"] = app.config.root_doc
+    context["touch_icon"], context["home"] = ICON, app.config.root_doc
 
 
 SHARED = re.compile(

@@ -1,19 +1,29 @@
-// Prints, as JSON, each style sheet with the rules whose words stand somewhere in a page or a script
-// of the site: node unused.mjs SITE SHEET … (run by unused.py, with npm's PurgeCSS)
+// One style sheet for the whole site: node slim.mjs SITE SHEET … (run by slim.py)
+// Of the theme's sheets stay the rules whose words stand somewhere in a page or a script.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { build } from "esbuild";
 import { PurgeCSS } from "purgecss";
 
-const [site, ...sheets] = process.argv.slice(2);
+const [site, ...names] = process.argv.slice(2), folder = `${site}/_static`;
+const theirs = ["basic.css", ...names.filter((name) => /-theme\.css|sphinx-design|mystnb/.test(name))].map((name) => `${folder}/${name}`);
 // What a cell that a reader runs in the page may show, though no page does.
 const readers = ["blockquote", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "del", "ol"];
 // A script may call data-mode `dataset.mode`: no attribute is missed.
-const attributes = sheets.flatMap((sheet) => readFileSync(sheet, "utf8").match(/(?<=\[)[\w-]+/g) || []);
+const attributes = theirs.flatMap((sheet) => readFileSync(sheet, "utf8").match(/(?<=\[)[\w-]+/g) || []);
 
 const purged = await new PurgeCSS().purge({
-  css: sheets,
-  content: [`${site}/**/*.html`, `${site}/_static/**/!(plotly*).js`],
+  css: theirs,
+  content: [`${site}/**/*.html`, `${folder}/**/!(plotly*).js`],
   safelist: readers,
   dynamicAttributes: attributes,
 });
-console.log(JSON.stringify(Object.fromEntries(purged.map(({ file, css }) => [file, css]))));
+for (const { file, css } of purged) writeFileSync(file, css);
+
+// What a sheet asks for is written once more where it lies, for so its place is found.
+await build({
+  stdin: { contents: names.map((name) => `@import "./${name}";`).join("\n"), resolveDir: folder, loader: "css" },
+  bundle: true, minify: true, outfile: `${folder}/pages.css`, outbase: folder, assetNames: "[dir]/[name]",
+  loader: Object.fromEntries(["woff2", "woff", "ttf", "svg", "png"].map((kind) => [`.${kind}`, "file"])),
+  allowOverwrite: true, logLevel: "silent",
+});

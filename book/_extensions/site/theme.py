@@ -19,9 +19,11 @@ ICON = "data:image/svg+xml," + quote(
 
 
 def options(app, config) -> None:
-    """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's."""
+    """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's; hits of
+    a search are ranked by search.js."""
     config.html_theme_options["navbar_persistent"] = []
     config.html_context["default_mode"] = "auto"
+    config.html_search_scorer = str(Path(__file__).parent / "search.js")
 
 
 def add_script(app, pagename, templatename, context, doctree) -> None:
@@ -31,14 +33,15 @@ def add_script(app, pagename, templatename, context, doctree) -> None:
 
 
 def drop_scripts(app, pagename, templatename, context, doctree) -> None:
-    """Leave out Thebe (a kernel in the page, fetched from a third party) and repetitions."""
-    for kind in ("script_files", "css_files"):
-        kept: dict[str, object] = {}
-        for file in context.get(kind, []):
-            described = f"{file.filename} {file.attributes}"
-            if "thebe" not in described.lower():
-                kept.setdefault(described, file)
-        context[kind][:] = kept.values()
+    """Leave out Thebe (a kernel in the page, fetched from a third party), what marks the words that
+    were searched for, also in controls and formulas, and repetitions."""
+    dropped = "thebe" if pagename == "search" else "thebe|sphinx_highlight"
+    kept: dict[str, object] = {}
+    for file in context["script_files"]:
+        described = f"{file.filename} {file.attributes}"
+        if not re.search(dropped, described, re.IGNORECASE):
+            kept.setdefault(described, file)
+    context["script_files"][:] = kept.values()
 
 
 def add_icon(app, pagename, templatename, context, doctree) -> None:
@@ -77,8 +80,8 @@ class MarkColumns(SphinxPostTransform):
 
 
 MENDS = [
-    # one viewport is enough: Sphinx's own
-    (re.compile(r'\s*<meta name="viewport" content="width=device-width, initial-scale=1" ?/>'), ""),
+    # a picture is fetched when it comes near
+    (re.compile(r"<img (?![^>]*loading=)"), '<img loading="lazy" '),
     # decoration is not read aloud
     (re.compile(r'<(i|span) class="(fa[^"]*)"(?! aria-hidden)'),
      r'<\1 class="\2" aria-hidden="true"'),

@@ -14,6 +14,8 @@ from lora_edu.chapters.hundred_steps.runs import (
     singular_values,
     spectrum_path,
 )
+from lora_edu.chapters.low_rank_update.runs_word import loss_left, written
+from lora_edu.chapters.low_rank_update.runs_word import task as word_task
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -25,8 +27,6 @@ from lora_edu.chapters.shared.style import (
     layout,
     level,
 )
-from lora_edu.chapters.thirty_minutes.runs import loss_left, written
-from lora_edu.chapters.thirty_minutes.runs import task as word_task
 from lora_edu.explore.words import number, short
 
 SHOWN = (*range(13), *range(16, STEPS + 1, 6))  # every step first, then every sixth

@@ -39,8 +39,10 @@ def train(model: nn.Module, data: Part, lr: float, steps: int = STEPS, seed: int
           watch=lambda step: None, rule: str = "Adam") -> nn.Module:
     """Batches of 64 drawn with ``seed``; trains what is not frozen. Returns the model.
 
-    watch: called with the number of steps done, before each step. rule: "Adam", "SGD" (with
-    momentum 0.9), or "Adam, warm-up" (linear over a fifth of the steps, then a cosine to 0).
+    Args:
+        watch: Called with the number of steps done, before each step.
+        rule: "Adam", "SGD" (with momentum 0.9), or "Adam, warm-up" (linear over a fifth of the
+            steps, then a cosine to 0).
     """
     x, y = data
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -64,7 +66,8 @@ def prepare(base: nn.Module, method: str, r: int = 8, alpha: float = 8, rule: st
             seed: int = 0) -> nn.Module:
     """A copy of ``base`` in which only what the method trains is not frozen.
 
-    method: "head", "full", "first W", "first layer" or "all layers" (the last two: LoRA there).
+    Args:
+        method: "head", "full", "first W", "first layer" or "all layers" (the last two: LoRA there).
     """
     model = copy.deepcopy(base).requires_grad_(method == "full")
     if method == "head":
@@ -111,7 +114,9 @@ def centred(base: nn.Module, parts: dict[str, Part], share: float = 1.0
 def base_for(task: str, seed: int = 0, split: int = 0) -> tuple[nn.Module, dict[str, Part]]:
     """The pretrained model and its parts: "train", "val", "test" of the task, and "old".
 
-    seed: of the base's start and batches. split: the seed of the split of the pictures.
+    Args:
+        seed: Of the base's start and batches.
+        split: The seed of the split of the pictures.
     """
     if task == "inverted, centred":
         return centred(*base_for("inverted", seed, split))

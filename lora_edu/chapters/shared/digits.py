@@ -29,9 +29,10 @@ class Digits:
 def load(angle: float = 0, seed: int = 0) -> Digits:
     """``sklearn.datasets.load_digits``, turned and split.
 
-    angle: degrees, anticlockwise about the centre, bilinear between pixels; what comes in from
-    outside is paper (0). Multiples of 90 only move pixels. seed: of the split into 1,200 pictures
-    to train on, 297 to choose by and 300 to test on.
+    Args:
+        angle: Degrees, anticlockwise about the centre, bilinear between pixels; what comes in from
+            outside is paper (0). Multiples of 90 only move pixels.
+        seed: Of the split into 1,200 pictures to train on, 297 to choose by and 300 to test on.
     """
     from sklearn.datasets import load_digits  # only here: other pages need no scikit-learn
 

@@ -9,10 +9,14 @@ def vertex(log_rates, losses) -> np.ndarray:
     """Where each curve is least: the vertex of the parabola through its least point and the two
     beside it, (…).
 
-    log_rates: (n,), increasing, n ≥ 3. losses: (…, n); as logarithms, if the parabola is to be one
-    in the logarithm. Where a neighbour is infinite it is the least point itself.
+    Where a neighbour is infinite it is the least point itself.
 
-    Raises ValueError where a least point lies at an end: then the minimum was not among the rates.
+    Args:
+        log_rates: (n,), increasing, n ≥ 3.
+        losses: (…, n); as logarithms, if the parabola is to be one in the logarithm.
+
+    Raises:
+        ValueError: Where a least point lies at an end: the minimum was not among the rates.
     """
     x, y = np.asarray(log_rates, dtype=float), np.asarray(losses, dtype=float)
     least = y.argmin(axis=-1)
@@ -37,8 +41,10 @@ def geometric_mean(values) -> np.ndarray:
 def exponent(x, y) -> tuple[float, float]:
     """The power of x that y follows: mean over the seeds, and its standard error.
 
-    x: (n,), positive. y: (n, seeds), positive. A line is fitted to log y against log x for each
-    seed, by least squares.
+    A line is fitted to log y against log x for each seed, by least squares.
+
+    Args:
+        x, y: (n,) and (n, seeds), positive.
     """
     slopes = np.polyfit(np.log(x), np.log(y), 1)[0]  # one a seed
     return float(slopes.mean()), float(slopes.std(ddof=1) / len(slopes)**0.5)

@@ -66,10 +66,16 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
           decay: bool = True, optimiser: str = "Adam", dtype=np.float64) -> list[MLP]:
     """Train adapters of rank r on all layers; one run for each (s, lr, seed).
 
-    X: (n, 64). y: (n,). s, lr, seed: sequences of equal length. A run's seed draws its A (PEFT's
-    start, B = 0) and then its batches of 64. decay: η falls linearly to 0, as η·(1 − t/steps).
-    optimiser: a name of ``optim.OPTIMISERS``, with its own defaults. dtype: of all numbers.
-    Returns the merged models. Weights of a run that diverges are not finite.
+    Args:
+        X, y: (n, 64) and (n,).
+        s, lr, seed: Sequences of equal length. A run's seed draws its A (PEFT's start, B = 0) and
+            then its batches of 64.
+        decay: Whether η falls linearly to 0, as η·(1 − t/steps).
+        optimiser: A name of ``optim.OPTIMISERS``, with its own defaults.
+        dtype: Of all numbers.
+
+    Returns:
+        The merged models. Weights of a run that diverges are not finite.
     """
     make = optim.OPTIMISERS[optimiser]
     draws = {one: _draw(model, len(X), r, steps, one) for one in set(seed)}

@@ -27,9 +27,12 @@ def rate(octave: int) -> float:
 def search(file: Path, train, *, tasks, ranks, seeds, begin: int, head: str) -> None:
     """Train what a map lacks, and append it to its log, a line a run.
 
-    train: function (task, rule, r, lr, seed) → loss. begin: the octave at which the search begins
-    at rank ``FIRST``; it is tried at every rank. The search ends when neither the rate that is best
-    on average nor the best of any seed stands at an end of those tried.
+    The search ends when neither the rate that is best on average nor the best of any seed stands
+    at an end of those tried.
+
+    Args:
+        train: Function (task, rule, r, lr, seed) → loss.
+        begin: The octave at which it begins at rank ``FIRST``; it is tried at every rank.
     """
     if not file.exists():
         file.write_text(head, encoding="utf-8")

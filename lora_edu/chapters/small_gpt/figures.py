@@ -32,8 +32,10 @@ UNIT, GAP = 24, 2.2  # numbers of a matrix in one unit of the drawing; between t
 def block(shapes: dict[str, tuple[int, int]], targets, r: int, layers: int) -> dict:
     """Draw the matrices of a block and, at the targets, A above and B beside W.
 
-    shapes: {name: (d, k)}: attention's q, k, v and out, then the perceptron's up and down.
-    targets: names among them. layers: how many such blocks there are.
+    Args:
+        shapes: {name: (d, k)}: attention's q, k, v and out, then the perceptron's up and down.
+        targets: Names among them.
+        layers: How many such blocks there are.
     """
     *attention, up, down = shapes
     tall, thin, side = shapes[up][0] / UNIT, r / UNIT, shapes[up][1] / UNIT

@@ -19,17 +19,9 @@ import torch
 from safetensors.torch import save_file
 
 from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.small_gpt import results
+from lora_edu.chapters.small_gpt import fit, load_base, loss_on, results, surprise, untrained, write
 from lora_edu.chapters.small_gpt.model import GPT, Size
 from lora_edu.chapters.small_gpt.text import ALPHABET, BLOCK, DATA, STYLES, decode, part
-from lora_edu.chapters.small_gpt.training import (
-    fit,
-    load_base,
-    loss_on,
-    surprise,
-    untrained,
-    write,
-)
 from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, set_adapter
 
 # Pretraining
@@ -43,30 +35,26 @@ def pretrain() -> None:
     torch.manual_seed(0)  # dropout has no generator of its own
     model = GPT(Size(len(ALPHABET)), dropout=DROPOUT, generator=torch.Generator().manual_seed(0))
     recent = []
-    with open(DATA / "base.log", "w", encoding="utf-8") as log:
-        def say(line: str) -> None:
-            print(line, flush=True)
-            log.write(line + "\n")
+    log = [f"# {PRETRAINING_STEPS} steps, dropout {DROPOUT}, {PRETRAINING}, "
+           f"torch {torch.__version__}", "#step  training loss  validation loss"]
 
-        def after_step(step: int, loss: float) -> None:
-            recent.append(loss)
-            if step % 250 == 0:
-                validation = loss_on(model, part("shakespeare", "validation"))
-                say(f"{step:6} {np.mean(recent):11.4f} {validation:16.4f}")
-                recent.clear()
+    def after_step(step: int, loss: float) -> None:
+        recent.append(loss)
+        if step % 250 == 0:
+            validation = loss_on(model, part("shakespeare", "validation"))
+            log.append(f"{step:6} {np.mean(recent):11.4f} {validation:16.4f}")
+            recent.clear()
 
-        say(f"# {PRETRAINING_STEPS} steps, dropout {DROPOUT}, {PRETRAINING}, "
-            f"torch {torch.__version__}")
-        say("#step  training loss  validation loss")
-        fit(model, part("shakespeare", "train"), steps=PRETRAINING_STEPS,
-            rng=np.random.default_rng(0), after_step=after_step, **PRETRAINING)
-        half = {name: p.half() for name, p in model.state_dict().items()}
-        save_file(half, DATA / "base.safetensors")
-        model.load_state_dict(half)
-        for name in ("validation", "test"):
-            say(f"# in float16: {name} loss {loss_on(model, part('shakespeare', name)):.4f}")
-        content = (DATA / "base.safetensors").read_bytes()
-        say(f"# sha256 {hashlib.sha256(content).hexdigest()}")
+    fit(model, part("shakespeare", "train"), steps=PRETRAINING_STEPS,
+        rng=np.random.default_rng(0), after_step=after_step, **PRETRAINING)
+    half = {name: p.half() for name, p in model.state_dict().items()}
+    save_file(half, DATA / "base.safetensors")
+    model.load_state_dict(half)
+    log += [f"# in float16: {name} loss {loss_on(model, part('shakespeare', name)):.4f}"
+            for name in ("validation", "test")]
+    content = (DATA / "base.safetensors").read_bytes()
+    log.append(f"# sha256 {hashlib.sha256(content).hexdigest()}")
+    (DATA / "base.log").write_text("\n".join(log) + "\n", encoding="utf-8")
 
 
 # The comparison

@@ -33,8 +33,12 @@ def fit(model, ids: torch.Tensor, *, steps: int, lr: float, rng: np.random.Gener
         after_step=None) -> list[float]:
     """Train what is not frozen with AdamW on random windows of ids; returns the batches' losses.
 
-    lr rises over ``warmup`` steps and falls to zero like a half cosine. Gradients are clipped to
-    norm 1. after_step: called with (step, loss). Leaves the model in evaluation mode.
+    Gradients are clipped to norm 1. Leaves the model in evaluation mode.
+
+    Args:
+        lr: The peak; it rises over ``warmup`` steps and falls to zero like a half cosine.
+        rng: Draws the windows.
+        after_step: Called with (step, loss).
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     rule = torch.optim.AdamW(trained, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from lora_edu.chapters.shared.board import STEPS, TITLE, norm_curves
+from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import named_ticks
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -121,7 +122,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
     """Left: each start's best rate against its curvature. Right: losses at two rates."""
     curvature, best = rates.stored()[f"{task} curvature"], rates.best(task, optimiser)
     at, default = STARTS.index(start), STARTS.index("default")
-    means = [np.exp(np.log(values).mean(axis=1)) for values in (curvature, best)]
+    means = [geometric_mean(values) for values in (curvature, best)]
     traces = []
     if optimiser == "SGD":
         ends = np.array([3.0, 1e5])

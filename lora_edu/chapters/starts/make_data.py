@@ -45,8 +45,12 @@ def curvature(task: str, start: str, seed: int) -> float:
 def top_curvature(loss: Callable, at: list[torch.Tensor], tolerance: float = 1e-4) -> float:
     """The largest eigenvalue of the Hessian of ``loss`` at ``at``, by Lanczos' method.
 
-    loss: list of tensors → a tensor of one number. at: the trained matrices. tolerance: relative,
-    of the eigenvalue. Nothing but products of the Hessian with vectors is formed.
+    Nothing but products of the Hessian with vectors is formed.
+
+    Args:
+        loss: List of tensors → a tensor of one number.
+        at: The trained matrices.
+        tolerance: Relative, of the eigenvalue.
     """
     gradient = torch.func.grad(loss)
     size = sum(part.numel() for part in at)

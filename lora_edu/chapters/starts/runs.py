@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 
+from lora_edu import Regression
 from lora_edu.chapters.step_zero.runs import LEARNING_RATE, problem
 
 PEFT_STARTS = ("True", "gaussian", "eva", "orthogonal", "False", "pissa", "olora")  # the board's
@@ -52,16 +53,19 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
 
     with torch.random.fork_rng(), one_thread(), quiet_peft():
         torch.manual_seed(seed)
-        layer, loss_of, W0 = _started(start, r, alpha, getattr(torch, dtype))
+        model, loss_of, X = as_model(problem(), getattr(torch, dtype))
+        W0 = model[0].weight.detach().double().clone()
+        model = adapt(model, start, r, alpha, X, loss_of)
+        layer = model.base_model.model[0]
         A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
         rule = torch.optim.Adam([p for p in (A, B) if p.requires_grad], lr=LEARNING_RATE["Adam"])
         rows = []
         for _ in range(2):
             rule.zero_grad()
-            loss = loss_of(layer)
+            loss = loss_of(model)
             loss.backward()
             update = layer.scaling["default"] * (B.detach().double() @ A.detach().double())
-            moved = layer.base_layer.weight.detach().double() - W0.double()
+            moved = layer.base_layer.weight.detach().double() - W0
             rows.append([*(matrix.norm().item() for matrix in (A, B)),
                          *(np.nan if p.grad is None else p.grad.norm().item() for p in (A, B)),
                          update.norm().item(), moved.norm().item(),
@@ -137,22 +141,16 @@ def adapt(model, start: str | bool, r: int, alpha: float, X, loss_of, names=("0"
     return model
 
 
-def _started(start: str, r: int, alpha: float, dtype):
-    """(PEFT's layer, the loss as a function of a layer, W0): a fresh layer with this start."""
+def as_model(task: Regression, dtype):
+    """(A model of one linear layer at W0, its loss on the task as a function of a model, X)."""
     import torch
 
-    task = problem()
     X, W0 = (torch.tensor(values, dtype=dtype) for values in (task.X, task.W0))
     target = torch.tensor(task.X @ task.W_star.T, dtype=torch.float32)
-
-    def loss_of(layer):
-        return ((layer(X).float() - target) ** 2).sum() / (2 * len(X))
-
     model = torch.nn.Sequential(torch.nn.Linear(*W0.T.shape, bias=False, dtype=dtype))
     with torch.no_grad():
         model[0].weight.copy_(W0)
-    adapted = adapt(model, start, r, alpha, X, loss_of)
-    return adapted.base_model.model[0], loss_of, W0
+    return model, lambda model: ((model(X).float() - target) ** 2).sum() / (2 * len(X)), X
 
 
 def _extra(start: str | bool) -> dict:

@@ -13,7 +13,7 @@ from torch import nn
 
 from lora_edu import teacher_student
 from lora_edu.chapters.rotated_digits.training import base_for
-from lora_edu.chapters.starts.runs import adapt, one_thread, quiet_peft
+from lora_edu.chapters.starts.runs import adapt, as_model, one_thread, quiet_peft
 
 R, ALPHA, S = 8, 16, 2.0
 PICTURES = 200  # of the turned ones, all in each step
@@ -55,20 +55,13 @@ def _regression(seed: int) -> Task:
     given = teacher_student(64, 64, n=256, shift_rank=4, spectrum=1.0,
                             rng=np.random.default_rng(seed))
     W0, W_star, C = (torch.tensor(part) for part in (given.W0, given.W_star, given.covariance))
-    X = torch.tensor(given.X, dtype=torch.float32)
-    target = X @ W_star.float().T
+    _, loss_of, X = as_model(given, torch.float32)
 
     def loss(weights):
         [W] = weights
         return 0.5 * ((W - W_star) @ C * (W - W_star)).sum(dim=(-2, -1))
 
-    def model():
-        made = nn.Sequential(nn.Linear(64, 64, bias=False))
-        made[0].weight.data.copy_(W0)
-        return made
-
-    return Task([W0], loss, model, ("0",), X,
-                lambda model: ((model(X) - target)**2).sum() / (2 * len(X)))
+    return Task([W0], loss, lambda: as_model(given, torch.float32)[0], ("0",), X, loss_of)
 
 
 def _digits(seed: int) -> Task:

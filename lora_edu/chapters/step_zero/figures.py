@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lora_edu import STARTS, Adapter, initial
+from lora_edu.chapters.low_rank_update.runs_word import task as word_task
+from lora_edu.chapters.low_rank_update.runs_word import written
 from lora_edu.chapters.shared.board import STEPS, norm_curves
 from lora_edu.chapters.shared.drawing import box, cell_map, drawing, fill, frame, map_drawing, say
 from lora_edu.chapters.shared.style import (
@@ -27,8 +29,6 @@ from lora_edu.chapters.step_zero.runs import (
     one_step,
     problem,
 )
-from lora_edu.chapters.thirty_minutes.runs import task as word_task
-from lora_edu.chapters.thirty_minutes.runs import written
 from lora_edu.explore.words import number, short
 
 TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)

@@ -6,7 +6,7 @@ const LONGEST = 1500; // ms that a browser takes to scroll smoothly
 let wayBack = null; // there is one at most
 
 // leave: what the button does; call `wayBack.come()` to return from code.
-function offerWayBack(link, id, leave = () => wayBack.come()) {
+function offerWayBack(link, leave = () => wayBack.come()) {
   wayBack?.end();
   const button = document.createElement("button");
   Object.assign(button, { type: "button", className: "explorer-return", textContent: "↩ back to the text", title: "or Escape", onclick: leave });
@@ -22,7 +22,6 @@ function offerWayBack(link, id, leave = () => wayBack.come()) {
   sight.observe(link);
   addEventListener("keydown", escape);
   wayBack = {
-    id,
     end() {
       sight.disconnect();
       removeEventListener("keydown", escape);

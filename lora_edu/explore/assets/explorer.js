@@ -6,8 +6,9 @@ const QUIET = 400; // ms after the last move: the controls have come to rest
 const IN_SIGHT = 0.6; // of a plot; a link brings it into sight where less of it is
 
 class Explorer {
-  // Subclasses implement loadPlotly(), returning a promise of plotly; ask(), which calls show() with
-  // the figure of the controls' position, now or later; and share(), which returns the link to copy.
+  // Subclasses implement loadPlotly(), returning a promise of plotly, and ask(), which calls show()
+  // with the figure of the controls' position, now or later.
+  notCopied = "not copied"; // what the button link says where it may not write to the clipboard
   faults = {};
   pinned = null; // what the pinned copy says
 
@@ -16,7 +17,7 @@ class Explorer {
     this.data = JSON.parse(root.querySelector(".explorer-data").textContent);
     this.name = this.data.name;
     this.box = root.querySelector(".explorer-plot");
-    this.readingLine = root.querySelector(".explorer-reading");
+    this.headline = root.querySelector(".explorer-headline");
     this.start = this.data.controls.map((control) => control.start);
     this.plot = createPlot(this.box, () => this.loadPlotly(), (types, ghosts) => {
       this.fail("traces", types.length && `plotly.js, as it is loaded here, cannot draw ${types.join(", ")}.`);
@@ -44,7 +45,7 @@ class Explorer {
   fail(kind, text) {
     if ((this.faults[kind] || "") === (text || "")) return;
     this.faults[kind] = text;
-    this.failure ||= failure("");
+    this.failure ||= Object.assign(document.createElement("p"), { className: "explorer-failed" });
     this.failure.textContent = Object.values(this.faults).filter(Boolean).join(" ");
     if (!this.failure.textContent) this.failure.remove();
     else if (!this.failure.isConnected) this.box.before(this.failure);
@@ -101,9 +102,11 @@ class Explorer {
     this.plot.show(figure);
     const said = reading(figure);
     this.box.setAttribute("aria-label", said || this.data.caption || this.name);
-    if (!this.readingLine) return;
-    this.readingLine.firstElementChild.textContent = said;
-    if (said.length > this.readingLine.dataset.longest.length) this.readingLine.dataset.longest = said;
+    this.numbers?.show();
+    if (!this.headline) return;
+    const head = headline(figure), { dataset } = this.headline;
+    this.headline.firstElementChild.textContent = head;
+    if (head.length > dataset.longest.length) dataset.longest = head;
   }
 
   update() {
@@ -120,6 +123,7 @@ class Explorer {
 
   // The same, by the reader's hand or by a link.
   moved() {
+    this.touched = true;
     this.player?.pause();
     this.changed();
   }
@@ -142,24 +146,24 @@ class Explorer {
     this.root.classList.add("explorer-moved");
   }
 
-  // Where less than most of the plot is in sight: the plot with its controls, where both fit below
-  // the page's header; else the plot. link: the one in the text that asks for it.
+  // Where less than most of the plot is in sight, bring it there with its controls. link: the one in
+  // the text that asks for it.
   bringIntoSight(link) {
-    const header = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
     new IntersectionObserver(([{ intersectionRatio: seen }], observer) => {
       observer.disconnect();
       if (seen >= IN_SIGHT) return;
       if (link) this.leave(link);
-      const top = this.root.getBoundingClientRect().top;
-      const bottoms = [...this.box.parentElement.children].map((part) => part.getBoundingClientRect().bottom);
-      const fits = header + Math.max(...bottoms) - top < innerHeight;
-      const [target, block] = fits ? [this.root, "start"] : [this.box, "center"];
-      target.scrollIntoView({ block, behavior: scrolling() });
-    }, { rootMargin: `${-header}px 0px 0px` }).observe(this.box);
+      this.box.parentElement.scrollIntoView({ block: "center", behavior: scrolling() });
+    }).observe(this.box);
   }
 
   leave(link) {
     offerWayBack(link);
+  }
+
+  // The link to copy.
+  share() {
+    return this.link();
   }
 
   link() {
@@ -168,10 +172,16 @@ class Explorer {
   }
 
   wireButtons() {
-    const { pin, unpin, reset, link, play } = Object.fromEntries(
+    const { pin, unpin, reset, link, play, numbers, code } = Object.fromEntries(
       [...this.root.querySelectorAll("[data-do]")].map((button) => [button.dataset.do, button]));
+    this.numbers = new Numbers(this, numbers);
+    const fold = this.root.closest(".cell")?.querySelector(":scope > .explorer-code");
+    code.hidden = !fold;
+    fold?.addEventListener("toggle", () => code.setAttribute("aria-expanded", String(fold.open)));
+    code.addEventListener("click", () => { fold.open = !fold.open; });
     if (!pin) return;
     if (play) this.player = new Player(this, play);
+    if (this.data.drag.length) new Drag(this, this.data.drag);
     pin.addEventListener("click", async () => {
       await this.ready.catch(() => {}); // load() reports the error
       if (!this.figure) return;
@@ -205,9 +215,4 @@ class Explorer {
     note.hidden = this.pinned === null;
     note.firstElementChild.textContent = `Pinned${ghosts ? " (dashed)" : ""}: ${this.pinned}`;
   }
-}
-
-// A line that says what went wrong.
-function failure(text) {
-  return Object.assign(document.createElement("p"), { className: "explorer-failed", textContent: text });
 }

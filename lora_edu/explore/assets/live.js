@@ -36,7 +36,6 @@ async function loadFrom(model) {
 // The model holds the position asked for and the last answer. While the kernel is busy its manager
 // holds the position back and then sends the newest only, so a held arrow key never queues.
 class LiveExplorer extends Explorer {
-  notCopied = "not copied";
   waiting = null; // a timer, while the kernel computes
 
   constructor(root, model) {
@@ -55,10 +54,6 @@ class LiveExplorer extends Explorer {
 
   loadPlotly() {
     return plotlyFrom(this.model);
-  }
-
-  share() {
-    return this.link();
   }
 
   // Whether the kernel is gone.

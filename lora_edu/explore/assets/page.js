@@ -20,16 +20,12 @@ const onFirstInput = ({ type, movementX, movementY }) => {
 };
 for (const type of INPUTS) addEventListener(type, onFirstInput, { passive: true, signal: listeners.signal });
 
-// Runs a script from beside this one; resolves with what found() then gives. What comes may be cut
-// off, or the page of a network that wants a login: no script.
+// Runs a script from beside this one; resolves with what found() then gives, if it is there.
 function fetchScript(file, found) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = BASE + file;
-    const silence = (event) => { if (event.filename === script.src) event.preventDefault(); };
-    addEventListener("error", silence);
     script.onload = script.onerror = () => {
-      removeEventListener("error", silence);
       if (found()) return resolve(found());
       script.remove(); // the next move tries again
       reject(new Error(`could not load ${script.src}`));
@@ -50,7 +46,7 @@ function fetchPlotly() {
   return loading;
 }
 
-// The files with states (see stored.py) call this.
+// The files with states (see island.py) call this.
 const packed = new Map();
 globalThis.exploreStates = (name, text) => { packed.set(name, text); };
 
@@ -61,6 +57,7 @@ class StoredExplorer extends Explorer {
   constructor(root) {
     super(root);
     this.first = this.state();
+    this.firstHeadline = this.headline?.textContent;
     this.stored = root.querySelector(".explorer-states");
   }
 
@@ -78,23 +75,13 @@ class StoredExplorer extends Explorer {
   }
 
   async loadStates() {
-    let text = null;
     try {
-      text = await this.fetch();
-      this.states = await decodeStates(text);
+      this.states = await decodeStates(await this.fetch());
     } catch (error) {
+      this.loadingStates = null;
       this.put(this.start);
       this.ask();
-      if (text === null) {
-        this.loadingStates = null;
-        this.fail("states", `The positions of this plot are not here: ${error.message}.${this.hope}`);
-      } else {
-        const why = globalThis.DecompressionStream ? "its positions have not arrived whole; load the page again"
-          : "this browser is too old to unpack its positions";
-        const here = this.box.firstChild ? "What you see is" : "The sentence below is of";
-        this.fail("states", `This plot cannot move: ${why}. ${here} the first one.`);
-        this.root.querySelectorAll("input, select, button").forEach((input) => { input.disabled = true; });
-      }
+      this.fail("states", `The positions of this plot are not here: ${error.message}.${this.hope}`);
       throw error;
     }
     this.fail("states", "");
@@ -115,11 +102,10 @@ class StoredExplorer extends Explorer {
     const elsewhere = this.state() !== this.first; // the still picture is the first position's
     this.box.classList.toggle("explorer-elsewhere", elsewhere);
     if (this.states) this.show(this.states.figure(this.state()));
-    else if (this.readingLine) this.readingLine.firstElementChild.textContent = elsewhere ? "" : this.data.reading;
+    else if (this.headline) this.headline.firstElementChild.textContent = elsewhere ? "" : this.firstHeadline;
   }
 
   go({ own, ...positions }) {
-    if (this.root.querySelector(":disabled")) return [];
     return super.go(own && !this.own ? { ...positions, own } : positions);
   }
 
@@ -141,11 +127,10 @@ class StoredExplorer extends Explorer {
 
   // Back leads from a plot that a link has brought into sight to that link.
   leave(link) {
-    const id = `${Math.random()}`;
-    history.replaceState({ ...history.state, explorerLeft: id }, "");
-    history.pushState({ explorerReached: id }, "", this.link());
-    offerWayBack(link, id, () => {
-      if (history.state?.explorerReached === id) history.back(); else wayBack.come();
+    history.replaceState({ explorer: "left" }, "");
+    history.pushState({ explorer: "reached" }, "", this.link());
+    offerWayBack(link, () => {
+      if (history.state?.explorer === "reached") history.back(); else wayBack.come();
     });
   }
 }
@@ -168,6 +153,17 @@ function arrive(root) {
   root.scrollIntoView({ block: "start" });
 }
 
+// Play by itself, once, when it is seen by a reader who has not touched it.
+function playOnce(explorer) {
+  const sight = new IntersectionObserver(([{ intersectionRatio: seen }]) => {
+    if (seen < IN_SIGHT) return;
+    sight.disconnect();
+    explorer.load();
+    explorer.drawing.then(() => explorer.touched || explorer.player.timer || explorer.player.press());
+  }, { threshold: IN_SIGHT });
+  firstInput.then(() => sight.observe(explorer.box));
+}
+
 function startPage() {
   const near = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -177,15 +173,11 @@ function startPage() {
       explorer.fetch().catch(() => {}); // said when the reader asks for them
       const asked = explorer.box.querySelector(".explorer-frame") ? firstInput : null;
       Promise.resolve(asked).then(() => explorer.load());
+      if (explorer.data.once && !STILL.matches) playOnce(explorer);
     }
   }, { rootMargin: "300px 0px" });
   for (const root of document.querySelectorAll(".explorer")) {
-    try {
-      root.explorer = new StoredExplorer(root);
-    } catch {
-      root.prepend(failure("This plot cannot move: the page has not arrived whole. Load it again."));
-      continue;
-    }
+    root.explorer = new StoredExplorer(root);
     explorers.set(root.explorer.name, root.explorer);
     near.observe(root);
   }
@@ -194,9 +186,9 @@ function startPage() {
     if (from && isPlain(event) && follow(from.getAttribute("href"), { from })) event.preventDefault();
   });
   addEventListener("popstate", ({ state }) => {
-    if (wayBack && state?.explorerLeft === wayBack.id) requestAnimationFrame(() => wayBack?.come());
+    if (state?.explorer === "left") requestAnimationFrame(() => wayBack?.come());
   });
-  addEventListener("hashchange", () => { if (!history.state?.explorerLeft) follow(location.hash); });
+  addEventListener("hashchange", () => { if (history.state?.explorer !== "left") follow(location.hash); });
   // A page that Back leads to may be as it was left, but for controls, which WebKit resets: to where
   // they were left.
   addEventListener("pagehide", () => {

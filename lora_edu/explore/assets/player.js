@@ -27,10 +27,6 @@ class Player {
     }
     this.seen = new IntersectionObserver(([{ isIntersecting }]) => { if (!isIntersecting) this.pause(); });
     this.seen.observe(explorer.box);
-    this.hidden = () => { if (document.hidden) this.pause(); };
-    document.addEventListener("visibilitychange", this.hidden);
-    this.named = () => this.name();
-    STILL.addEventListener("change", this.named);
     this.name();
   }
 
@@ -79,7 +75,5 @@ class Player {
   destroy() {
     this.pause();
     this.seen.disconnect();
-    document.removeEventListener("visibilitychange", this.hidden);
-    STILL.removeEventListener("change", this.named);
   }
 }

@@ -30,13 +30,13 @@ def first_frame(figure: dict, height: int, narrow_height: int) -> tuple[str, str
 
 
 def _frame(figure: dict, heights: dict[str, int]) -> str:
-    layout = figure["layout"]
+    layout = {key: value for key, value in figure["layout"].items() if key != "title"}
     axes = [key for key in layout if re.fullmatch(r"[xy]axis\d*", key)]
     known({key: value for key, value in layout.items() if key not in axes}, "layout")
     margin = known(layout["margin"], "margin")
     panels = [Panel(figure, number) for number in sorted({key[5:] for key in axes})]
-    if layout.get("showlegend", True) or not 0 < len(panels) < 3:
-        raise Unknown("a legend, no axes, or more than two panels")
+    if not 0 < len(panels) < 3:
+        raise Unknown("no axes, or more than two panels")
     parts = [*figure["data"], *layout.get("annotations", ()), *layout.get("shapes", ())]
     if sum(len(p.traces) + len(p.notes) + len(p.shapes) for p in panels) < len(parts):
         raise Unknown("a trace, annotation or shape on axes that are not a pair of the layout's")
@@ -57,21 +57,16 @@ class Axis:
 
     def __init__(self, name: str, spec: dict, traces: list[dict]):
         self.name, self.spec, self.letter = name, known(spec, "axis"), name[0]
-        self.log = spec.get("type") == "log"
         self.title = known(spec.get("title"), "title").get("text", "")
-        maps, bars = ([trace for trace in traces if trace["type"] == kind]
-                      for kind in ("heatmap", "bar"))
-        self.words = list(dict.fromkeys(word for trace in bars for word in trace["x"])
-                          ) if self.letter == "x" else []
-        self.tops: dict = {}  # word → the height of the bars over it that are drawn already
-        if spec.get("ticks", maps) or spec.get("zeroline", True) or spec.get(
-                "type", "linear") not in ("linear", "log"):
-            raise Unknown(f"{name}: tick marks, a zero line, or a type that is not linear or log")
-        cells = len(self.words) or (maps and len(
-            maps[0]["z"][0] if self.letter == "x" else maps[0]["z"]))
-        if "range" not in spec and not cells:
-            raise Unknown(f"{name}: no range")
-        self.low, self.high = spec.get("range") or (-0.5, cells - 0.5)
+        self.log = spec.get("type") == "log"
+        maps = [trace["z"] for trace in traces if trace["type"] == "heatmap"]
+        if maps and "range" not in spec:
+            cells = len(maps[0][0] if self.letter == "x" else maps[0])
+            self.low, self.high = -0.5, cells - 0.5
+        else:
+            self.low, self.high = spec["range"]
+        if spec.get("ticks", maps) or spec.get("type", "linear") not in ("linear", "log"):
+            raise Unknown(f"{name}: tick marks, or a type that is not linear or log")
 
     def place(self, value) -> float | None:
         """Where a value stands: 0 at the left or lower end, 1 at the other; None for a gap."""
@@ -89,11 +84,8 @@ class Axis:
 
     def ticks(self, length: float) -> list[tuple[float, str]]:
         """(place, label) of the ticks on an axis of that length in px."""
-        if self.words:
-            values, texts = range(len(self.words)), self.words
-        else:
-            values = self.spec.get("tickvals") or self._even(length)
-            texts = self.spec.get("ticktext") or [self._label(value) for value in values]
+        values = self.spec.get("tickvals") or self._even(length)
+        texts = self.spec.get("ticktext") or [self._label(value) for value in values]
         found = [(self.place(value), label) for value, label in zip(values, texts, strict=True)]
         return [(at, label) for at, label in found if -1e-4 <= at <= 1 + 1e-4]
 
@@ -135,8 +127,6 @@ class Panel:
                           for name in (f"xaxis{number}", f"yaxis{number}"))
         if pair != (self.y.spec.get("anchor", "x"), self.x.spec.get("anchor", "y")):
             raise Unknown(f"{self.x.name} or {self.y.name}: an anchor that is not the other")
-        if len(self.x.words) and layout.get("barmode") != "stack":
-            raise Unknown("bars that are not stacked")
         self.ratio = None  # width to height, where one scale is tied to the other
         if "scaleanchor" in self.y.spec:
             if {self.x.spec.get("constrain"), self.y.spec.get("constrain")} != {"domain"}:
@@ -179,7 +169,7 @@ class Panel:
         x, y = self.x, self.y
         columns, rows = x.ticks(width), y.ticks(tall)
         grid = labels = titles = ""
-        if x.spec.get("showgrid", not x.words):
+        if x.spec.get("showgrid", True):
             grid += "".join(f'<line x1="{share(a)}" x2="{share(a)}" y2="100%"/>'
                             for a, _ in columns if 1 < a * width < width - 1)
         if y.spec.get("showgrid", True):
@@ -202,9 +192,7 @@ class Panel:
 
     def note(self, note: dict, margin_left: int) -> str:
         """An annotation without an arrow. On a phone headings stand farther to the left."""
-        if known(note, "annotation").get("showarrow", True):
-            raise Unknown("an annotation with an arrow")
-        anchor, aside = ANCHORS[note["xanchor"]]
+        anchor, aside = ANCHORS[known(note, "annotation")["xanchor"]]
         heads = (note["x"] == 0 and note["y"] == 1 and note["xref"].endswith(" domain")
                  and note["yanchor"] == "bottom")
         shift = note.get("xshift", 0)

@@ -19,15 +19,17 @@ UNSEEN = {"type", "name", "xaxis", "yaxis", "customdata", "meta", "showlegend", 
           "hoverinfo", "hovertext", "hovermode", "hoverlabel", "hoverformat", "fixedrange",
           "legendgroup", "anchor"}  # keys that change nothing at rest
 KNOWN = {kind: set(keys.split()) for kind, keys in {
-    "layout": "margin annotations shapes barmode", "margin": "l r t b", "title": "text",
+    "layout": "margin annotations shapes", "margin": "l r t b", "title": "text",
     "axis": "range domain title tickvals ticktext dtick tickformat ticks zeroline showgrid "
             "showticklabels constrain scaleanchor scaleratio",
     "annotation": "text x y xref yref xanchor yanchor xshift yshift showarrow font",
     "shape": "x0 x1 y0 y1 xref yref line layer fillcolor opacity",
     "scatter": "x y mode line marker text textposition textfont opacity",
-    "bar": "x y marker text textposition insidetextanchor constraintext textfont",
     "heatmap": "z x0 y0 zmin zmax colorscale showscale",
     "marker": "size symbol color line", "line": "color width dash", "font": "size color"}.items()}
+NEEDED = {  # without these plotly would draw more
+    "layout": {"showlegend": False}, "axis": {"zeroline": False},
+    "annotation": {"showarrow": False}, "heatmap": {"showscale": False}}
 SIDE = 2000  # of the square on which curves are drawn
 DASHES = {"solid": (), "dot": (1,), "dash": (3,)}
 SYMBOLS = {  # the polygons of a mark of radius 1
@@ -46,11 +48,14 @@ class Unknown(Exception):
 
 
 def known(part: dict | None, kind: str) -> dict:
-    """``part``, all of whose keys are known for its kind; else Unknown is raised."""
-    strange = (part or {}).keys() - KNOWN[kind] - UNSEEN
+    """``part``, if all that it says is known for its kind and what is needed is there; else
+    Unknown is raised."""
+    part, needed = part or {}, NEEDED.get(kind, {})
+    strange = part.keys() - KNOWN[kind] - UNSEEN
+    strange |= {key for key, value in needed.items() if part.get(key) != value}
     if strange:
         raise Unknown(f"{kind}.{min(strange)}")
-    return part or {}
+    return part
 
 
 def each(value, i: int):
@@ -184,31 +189,8 @@ def rectangle(across, up, looks: str, tag: str = "rect") -> str:
     return f"<{tag}{place}{looks}/>"
 
 
-def bar(trace: dict, x, y) -> str:
-    """Bars over words, on those drawn before, with text in their middle."""
-    texts, font, parts = trace.get("text", ""), trace.get("textfont"), ""
-    how = [trace.get(key) for key in ("textposition", "insidetextanchor", "constraintext")]
-    if (texts and how != ["inside", "middle", "none"]) or min(trace["y"]) < 0:
-        raise Unknown("bars below 0, or text on bars that plotly turns or shrinks")
-    for i, (word, height) in enumerate(zip(trace["x"], trace["y"], strict=True)):
-        low = x.tops.get(word, 0.0)
-        x.tops[word] = low + height
-        if not height:
-            continue
-        middle, half = x.place(x.words.index(word)), 0.4 / (x.high - x.low)
-        ends = y.place(low), y.place(low + height)
-        parts += rectangle((middle - half, middle + half), ends,
-                           attributes(fill=known(trace.get("marker"), "marker")["color"]))
-        if each(texts, i):
-            parts += text(each(texts, i), share(middle), share(1 - sum(ends) / 2), font,
-                          dy=".36em", text_anchor="middle")
-    return parts
-
-
 def heatmap(trace: dict, x, y) -> str:
     """The cells as a picture, one pixel each, stretched."""
-    if trace.get("showscale", True):
-        raise Unknown("a colour bar")
     z = np.array(trace["z"], float)  # a gap is NaN
     position = (z - trace["zmin"]) / (trace["zmax"] - trace["zmin"])
     stops, colours = zip(*((stop, rgba(colour)) for stop, colour in trace["colorscale"]),
@@ -244,4 +226,4 @@ def png(pixels: np.ndarray) -> bytes:
             + chunk(b"IEND", b""))
 
 
-TRACES = {"heatmap": heatmap, "bar": bar, "scatter": scatter}  # in the order in which plotly draws
+TRACES = {"heatmap": heatmap, "scatter": scatter}  # in the order in which plotly draws

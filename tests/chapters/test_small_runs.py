@@ -1,10 +1,10 @@
-"""The answers page: what its two cells are there to show."""
+"""The small runs behind the answers: what their cells are there to show."""
 
 from contextlib import redirect_stdout
 from io import StringIO
+from itertools import permutations, product
 
 import numpy as np
-import peft
 import pytest
 import torch
 
@@ -17,7 +17,7 @@ def page():
     """(names, output) of the page's cells."""
     names, output = {}, StringIO()
     with redirect_stdout(output):
-        exec(code("book/part4/answers"), names)
+        exec(code("book/laboratory/small-runs"), names)
     return names, output.getvalue()
 
 
@@ -61,12 +61,11 @@ def test_after_a_warm_up_from_zero_b_moves_in_the_second_step_and_a_in_the_third
     assert moved == [[False, False], [False, True], [True, True]]
 
 
-def test_a_layer_with_a_rank_of_its_own_keeps_the_common_alpha():
-    """And an rsLoRA file is mended by another α."""
-    def scalings(**settings):
-        model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Linear(64, 64))
-        config = peft.LoraConfig(target_modules=["0", "1"], **settings)
-        return [layer.scaling["default"] for layer in peft.get_peft_model(model, config).model]
-
-    assert scalings(r=8, lora_alpha=16, rank_pattern={"1": 32}) == [2, 0.5]
-    assert scalings(r=16, lora_alpha=8, use_rslora=True) == scalings(r=16, lora_alpha=8 * 4)
+@pytest.mark.claim("thm-three-seeds")
+def test_luck_puts_three_below_three_once_in_twenty():
+    orders = list(permutations(range(6)))  # of which the first three belong to X
+    below = sum(max(order[:3]) < min(order[3:]) for order in orders)
+    above = sum(min(order[:3]) > max(order[3:]) for order in orders)
+    assert below * 20 == len(orders) and (below + above) * 10 == len(orders)
+    signs = list(product((-1, 1), repeat=3))
+    assert 4 * sum(abs(sum(three)) == 3 for three in signs) == len(signs)

@@ -1,0 +1,120 @@
+"""The notebooks that python -m book.lab opens: copies that follow the book and keep what a reader
+does."""
+
+import posixpath
+import re
+import sys
+
+import nbformat
+import pytest
+
+from book import lab
+from tests.book import NOTEBOOKS, REPOSITORY, notebook
+
+PAGE = """\
+---
+kernelspec: {{name: python3, display_name: Python 3}}
+---
+
+# {title}
+
+[The other](sub/two.md#place), [the list](list.md), [the site](https://example.org/a.md).
+
+```{{code-cell}} ipython3
+answer = None
+```
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A book of two pages with cells, a glossary, and a list that only the site has."""
+    book = tmp_path / "book"
+    (book / "sub").mkdir(parents=True)
+    (book / "one.md").write_text(PAGE.format(title="One"), "utf-8")
+    (book / "sub" / "two.md").write_text(PAGE.format(title="Two"), "utf-8")
+    (book / "list.md").write_text("# List\n\n```{claims}\n```\n", "utf-8")
+    (book / "references.bib").touch()
+    return tmp_path
+
+
+def update(small):
+    return lab.update(small / "notebooks", small / "book")
+
+
+def work(small, source):
+    """The reader types into the copy's cell and runs it, and JupyterLab adds an empty one."""
+    file = small / "notebooks" / "one.ipynb"
+    made = nbformat.read(file, as_version=4)
+    made.cells[-1].source = source
+    made.cells[-1].outputs = [nbformat.v4.new_output("stream", text="4\n")]
+    made.cells.append(nbformat.v4.new_code_cell())
+    nbformat.write(made, file)
+    return file.read_bytes()
+
+
+def test_copies_are_made_and_lead_to_each_other(small):
+    (said,) = update(small)
+    assert "2 notebooks" in said and not (small / "notebooks" / "list.ipynb").exists()
+    made = nbformat.read(small / "notebooks" / "one.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
+    assert ("[The other](sub/two.ipynb#place), the list, [the site](https://example.org/a.md)."
+            in text)
+    assert made.metadata.kernelspec.name == "python3" and "jupytext" not in made.metadata
+
+
+@pytest.mark.parametrize("typed, book_changes, said", [
+    ("answer = 4", False, []), ("answer = None", False, []),
+    ("answer = None", True, ["1 notebooks"]), ("answer = 4", True, ["so have you"])])
+def test_a_copy_follows_the_book_unless_the_reader_changed_it(small, typed, book_changes, said):
+    update(small)
+    was, file = work(small, typed), small / "notebooks" / "one.ipynb"
+    if book_changes:
+        (small / "book" / "one.md").write_text(PAGE.format(title="Another"), "utf-8")
+    told = update(small)
+    assert len(told) == len(said) and all(map(str.__contains__, told, said))
+    if said == ["1 notebooks"]:
+        assert "# Another" in file.read_text("utf-8") and update(small) == []
+    else:
+        assert file.read_bytes() == was
+
+
+def test_a_notebook_of_the_readers_own_is_kept(small):
+    (small / "notebooks").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(), small / "notebooks" / "one.ipynb")
+    assert any("one.ipynb" in line and "yours stays" in line for line in update(small))
+
+
+def test_git_ignores_the_copies():
+    assert "/notebooks*/" in (REPOSITORY / ".gitignore").read_text().splitlines()
+
+
+NAMES = lab.names_of()
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_a_chapters_copy_has_its_cells_and_no_link_that_leads_nowhere(page):
+    made = lab.as_notebook(page, NAMES)
+    assert [cell.source for cell in made.cells if cell.cell_type == "code"] == [
+        cell.source for cell in notebook(page).cells if cell.cell_type == "code"]
+    assert made.cells[0].source.startswith("**Run ▸ Run All Cells**")
+    text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
+    links = re.findall(r"\]\((?!\w+:)([^()\s#]+)[^()\s]*\)", text)
+    there = [posixpath.normpath(posixpath.join(posixpath.dirname(page), link)) for link in links]
+    assert [link for link in there if link.removesuffix(".ipynb") not in NOTEBOOKS
+            and not (REPOSITORY / link).is_file()] == []
+    assert ("word.png" in made.cells[0].source) == (page == "book/index")
+
+
+def test_options_are_jupyterlabs(monkeypatch, tmp_path):
+    from jupyterlab.labapp import LabApp
+
+    started = []
+    monkeypatch.setattr(LabApp, "launch_instance", started.append)
+    monkeypatch.setattr(lab, "update", lambda: [])
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["lab", "--allow-root", "--port", "8899"])
+    lab.main()
+    assert started[0][-3:] == ["--allow-root", "--port", "8899"]
+    assert lab.os.environ["JUPYTER_CONFIG_PATH"].split(lab.os.pathsep) == [
+        str(REPOSITORY / ".jupyter"), str(tmp_path)]
