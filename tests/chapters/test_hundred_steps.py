@@ -202,5 +202,5 @@ def test_a_run_that_diverges_is_cut_and_said():
 @pytest.mark.parametrize(("name", "grown"), [("SGD", 4), ("Momentum", 4), ("Adam", 8)])
 def test_the_spectrum_counts_what_grows(name, grown):
     path, figure = spectrum_path(name, 8), spectrum(8, name)
-    assert f"{grown} grow" in figure["layout"]["annotations"][0]["text"]
+    assert f"{grown} grow" in figure["layout"]["title"]["text"]
     assert (path.max(axis=0) > 1e-14).sum() == grown and path[-1, 3] > 0.1

@@ -234,7 +234,7 @@ def test_each_gradient_is_the_others_product_with_the_picture(start, t):
         np.testing.assert_array_equal(np.sign(cells[name]), np.sign(matrix.round(12)))
     lit = [outline["line"]["width"] == 3 for outline in figure["layout"]["shapes"]]
     assert lit == [cells[name].any() and name[0] == "∇" for name in cells]
-    said = figure["layout"]["annotations"][0]["text"]
+    said = figure["layout"]["title"]["text"]
     assert ("B gets no gradient" in said) == (not cells["∇B"].any() and cells["∇A"].any())
     assert ("A gets no gradient" in said) == (not cells["∇A"].any() and cells["∇B"].any())
     assert ("nothing moves, ever" in said) == (start == "both zero")
