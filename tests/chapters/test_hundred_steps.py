@@ -186,7 +186,11 @@ def test_the_bars_are_the_singular_values_of_a_run_by_hand(t):
     (STARTS[0], {"‖∇A‖": (0,), "‖ΔW‖": (0,)}), (STARTS[1], {"‖∇B‖": (0,), "‖ΔW‖": (0,)}),
     ("both zero", dict.fromkeys(("‖∇A‖", "‖∇B‖", "‖ΔW‖"), SHOWN))])
 def test_a_curve_begins_where_it_is_no_longer_exactly_zero(kind, zero):
-    drawn = traces(hundred_steps(start=kind))
+    figure = hundred_steps(start=kind)
+    drawn, said = traces(figure), figure["layout"]["meta"]["reading"]
+    for name in "AB":
+        late = (0,) if f"∇{name} is there from step 1 on" in said else ()
+        assert ("stay so" in said and kind == "both zero") or late == zero.get(f"‖∇{name}‖", ())
     for name in ("‖∇A‖", "‖∇B‖", "‖ΔW‖"):
         assert tuple(drawn[f"{name}, exactly 0"]["text"]) == zero.get(name, ())
         assert (*zero.get(name, ()), *drawn[name]["text"]) == SHOWN

@@ -202,8 +202,8 @@ def test_noise_leaves_at_the_rate_of_the_first_singular_value():
         assert escape_step(from_noise(0.0, optimiser)) is None
         loss = saddle(1e-8, optimiser)["data"][0]["y"]
         left = next(t for t, value in enumerate(loss) if value < 0.9 * loss[0])
-        said = saddle(1e-8, optimiser)["layout"]["annotations"][0]["text"]
-        assert said == f"noise 10⁻⁸ leaves the saddle at step {left}"
+        said = saddle(1e-8, optimiser)["layout"]["meta"]["reading"]
+        assert said == f"noise of size 10⁻⁸ leaves the saddle at step {left}"
 
 
 @pytest.mark.claim("obs-escape-adam")
