@@ -162,5 +162,5 @@ def test_three_alphas_write_the_word_at_their_pace():
     for i, alpha in enumerate((1, 8, 64)):
         loss = train(word.task(), Adapter(first.A, first.B, alpha / 8), Adam(0.15), 30).loss
         for t in word.STEPS:
-            said = three_alphas(t)["layout"]["annotations"][0]["text"]
+            said = three_alphas(t)["layout"]["title"]["text"]
             assert int(re.findall(r"\d+", said)[i + 1]) == round(100 * loss[t] / loss[0])
