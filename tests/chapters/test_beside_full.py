@@ -432,7 +432,7 @@ def test_a_trained_beside_a_frozen():
 # --- the explorers
 
 def headline(figure):
-    return figure["layout"]["annotations"][0]["text"]
+    return figure["layout"]["title"]["text"]
 
 
 @pytest.mark.parametrize("r", first.RANKS[:4])
