@@ -13,6 +13,7 @@ from lora_edu.explore.still import first_frame
 from lora_edu.explore.table import table
 
 SLACK = " 00000000"  # a shorter sentence may break into more lines than the longest one
+LONG = 100  # letters of a sentence that is too long to be bold
 PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshortcuts="p"></button>'
 PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
@@ -103,7 +104,8 @@ def _figure(explorer, start: dict, attributes: str, *, said: str, end: str, top:
 
 
 def _headline(start: dict, longest: str) -> str:
-    return (f'<p class="explorer-headline" data-longest="{escape(longest)}">'
+    kind = " explorer-long" if len(longest) > LONG else ""
+    return (f'<p class="explorer-headline{kind}" data-longest="{escape(longest)}">'
             f"<span>{escape(headline(start))}</span></p>\n")
 
 
