@@ -1,9 +1,10 @@
 """Python in the page, for pages whose cells need NumPy alone.
 
-Such a page has a button in its toolbar, "Run this page", and a script of two kilobytes; at its
-click come the editor, which esbuild puts into one file with CodeMirror, and a worker with Pyodide, NumPy and the
-book's wheel, all from the site itself. A page whose cells need PyTorch says in one line why not.
-Without NumPy's wheel (`make book` asks for it) there is no button.
+In the toolbar of such a page is a button, "Run this page", and the page has a script of two
+kilobytes; at its click come the editor, which esbuild puts into one file with CodeMirror, and a
+worker with Pyodide, NumPy and the book's wheel, all from the site itself. Where the cells of a page
+need PyTorch, the download's button says so. Without NumPy's wheel (`make book` asks for it) there
+is no button.
 """
 
 from __future__ import annotations
