@@ -88,7 +88,7 @@ def live_fragment(explorer, start: dict) -> str:
 
 def _figure(explorer, start: dict, attributes: str, *, said: str, end: str, top: str = "",
             plot: str = "") -> str:
-    heights = (f"--rows:{_rows(explorer.controls)};--explorer-height:{explorer.height}px;"
+    heights = (f"--rows:{sum(map(_rows, explorer.controls))};--explorer-height:{explorer.height}px;"
                f"--explorer-height-narrow:{narrow_height(explorer.height, start)}px")
     label = escape(reading(start) or explorer.caption or explorer.name)
     pinned, names = (PINNED, BUTTONS) if explorer.controls else ("", STILL_TOO)
@@ -134,15 +134,22 @@ aria-label="controls of {name.replace("-", " ")}">
 def _columns(control: Control) -> int:
     """In how many columns its choices stand on a phone: the most that have room and leave none
     alone, but for one that takes the whole of the last row of two."""
-    count, cell = len(control.values), max(map(len, control.texts)) * LETTER + AROUND
-    return next(n for n in (count, 3, 2, 1)
-                if n == 1 or n * cell <= PHONE and (n != 3 or count % 3 == 0))
+    count = len(control.values)
+    return next(n for n in (count, 3, 2, 1) if n == 1 or (
+        n * _cell(control) <= PHONE and (n != 3 or count % 3 == 0)))
 
 
-def _rows(controls: tuple[Control, ...]) -> int:
-    """How many rows the controls take on a phone, at most."""
-    return sum(1 + math.ceil(len(c.values) / _columns(c))
-               if c.kind == "choice" and len(c.values) <= MOST_BUTTONS else 1 for c in controls)
+def _rows(control: Control) -> int:
+    """How many rows a control takes on a phone."""
+    if control.kind != "choice" or len(control.values) > MOST_BUTTONS:
+        return 1
+    columns = _columns(control)
+    beside = columns * _cell(control) + len(control.label) * LETTER <= PHONE
+    return math.ceil(len(control.values) / columns) + (not beside)
+
+
+def _cell(control: Control) -> int:
+    return max(map(len, control.texts)) * LETTER + AROUND
 
 
 def _row(id_: str, control: Control, played: bool) -> str:
@@ -176,7 +183,8 @@ def _buttons(id_: str, control: Control) -> str:
         f'{" checked" if i == control.start else ""}><span>{escape(text)}</span></label>'
         for i, text in enumerate(control.texts))
     return (f'<fieldset data-control="{control.name}"><legend>{escape(control.label)}</legend>'
-            f'<div class="explorer-options" style="--columns:{_columns(control)}">{options}</div></fieldset>')
+            f'<div class="explorer-options" style="--columns:{_columns(control)}">{options}</div>'
+            "</fieldset>")
 
 
 def _switch(id_: str, control: Control) -> str:
