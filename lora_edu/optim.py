@@ -5,8 +5,8 @@ the arrays' own precision: float32 stays float32. ``step`` changes nothing in pl
 the same in place, for many runs at once, and checks nothing.
 
 ``lr``, ``eps`` and ``weight_decay`` may each be one number, or a sequence with one number per
-array (LoRA+ gives A and B different learning rates). An array of several dimensions may stand for
-a number, and multiplies: (R, 1, 1) gives the R runs of a stack a rate each.
+array (LoRA+ gives A and B different learning rates). For ``lr`` an array of several dimensions may
+stand for a number, and multiplies: (R, 1, 1) gives the R runs of a stack a rate each.
 """
 
 import math

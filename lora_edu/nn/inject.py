@@ -50,7 +50,7 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
     Raises:
         TypeError, ValueError: As ``LowRank`` does; when nothing matches targets, or one of its
             names; for a match that is no Linear and no Embedding (or a subclass), and a
-            ``LoraConfig`` that asks for more than plain LoRA. Then the model is as it was.
+            ``LoraConfig`` that asks for more than plain LoRA.
 
     Example:
         >>> from torch import nn

@@ -1,159 +1,133 @@
 """The chapter Forward and backward by hand, on the code that it prints."""
 
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from lora_edu.chapters.by_hand import runs as by_hand
+from lora_edu.chapters.by_hand import runs
 from lora_edu.chapters.by_hand.figures import costs, two_paths
 from tests.book import notebook
 
 torch.set_num_threads(1)
 
 
-CELLS = [cell.source for cell in notebook("book/part1/by-hand").cells if cell.cell_type == "code"]
+@pytest.fixture(scope="module")
+def page():
+    """What the page's cells define."""
+    space = {}
+    for cell in notebook("book/part1/by-hand").cells:
+        if cell.cell_type == "code":
+            exec(cell.source, space)
+    return SimpleNamespace(**space)
 
 
-def printed(*names, **given):
-    """The functions that the chapter prints, by the cells that define them."""
-    space = {"np": np, **given}
-    for name in names:
-        cell = next(source for source in CELLS if f"def {name}(" in source)
-        exec(cell[:cell.find("\nkept = ")] if "\nkept = " in cell else cell, space)
-    return [space[name] for name in names]
+def arrays(n, d, k, r):
+    """X, W0, A and B of normal numbers."""
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape) for shape in ((n, k), (d, k), (r, k), (d, r))]
 
 
 @pytest.mark.claim("thm-backward")
 @pytest.mark.parametrize(("n", "d", "k", "r"), [(20, 5, 6, 2), (7, 6, 3, 9)])
-def test_the_printed_backward_pass_is_torchs(n, d, k, r):
-    forward, backward = printed("forward", "backward")
-    rng, s = np.random.default_rng(0), 1.7
-    shapes = {"X": (n, k), "W0": (d, k), "A": (r, k), "B": (d, r)}
-    X, W0, A, B = arrays = [rng.normal(size=shape) for shape in shapes.values()]
-    tX, tW0, tA, tB = (torch.tensor(array, requires_grad=True) for array in arrays)
+def test_the_printed_backward_pass_is_torchs(page, n, d, k, r):
+    X, W0, A, B = given = arrays(n, d, k, r)
+    s, (tX, tW0, tA, tB) = 1.7, (torch.tensor(array, requires_grad=True) for array in given)
     tU = tX @ tA.T
     tH = tX @ tW0.T + s * tU @ tB.T
     for tensor in (tU, tH):
         tensor.retain_grad()
     torch.logsumexp(tH, 1).sum().backward()
-    H, U = forward(X, W0, A, B, s)
-    D, G = tH.grad.numpy(), tH.grad.numpy().T @ X
-    np.testing.assert_allclose(H, tH.detach().numpy(), rtol=1e-12)
-    found = backward(D, X, U, W0, A, B, s)
-    for mine, tensor in zip(found, (tA, tB, tX), strict=True):
-        np.testing.assert_allclose(mine, tensor.grad.numpy(), rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(s * D @ B, tU.grad.numpy(), rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(G, tW0.grad.numpy(), rtol=1e-9, atol=1e-12)
-    for mine, formula in zip(found, (s * B.T @ G, s * G @ A.T), strict=False):
-        np.testing.assert_allclose(mine, formula, rtol=1e-9, atol=1e-12)
+    H, U = page.forward(X, W0, A, B, s)
+    D, G = tH.grad.numpy(), tW0.grad.numpy()
+    grad_A, grad_B, grad_X = page.backward(D, X, U, W0, A, B, s)
+    for mine, theirs in ((H, tH.detach()), (s * D @ B, tU.grad), (D.T @ X, G), (grad_X, tX.grad),
+                         (grad_A, tA.grad), (s * B.T @ G, tA.grad),
+                         (grad_B, tB.grad), (s * G @ A.T, tB.grad)):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.claim("obs-v-curve")
 def test_differences_have_a_best_step_and_the_complex_step_has_none():
-    exponents = np.array(by_hand.EXPONENTS)
-    right = (exponents >= -3) & (exponents <= -1)
-    for scheme, order in zip(by_hand.SCHEMES, (1, 2, 2), strict=True):
-        slope = np.polyfit(exponents[right], np.log10(by_hand.errors(scheme)[right]), 1)[0]
+    found = [dict(zip(runs.EXPONENTS, runs.errors(name), strict=True)) for name in runs.SCHEMES]
+    for error, order in zip(found, (1, 2, 2), strict=True):
+        slope = np.polyfit([-3, -2, -1], np.log10([error[e] for e in (-3, -2, -1)]), 1)[0]
         assert slope == pytest.approx(order, abs=0.05)
-    forward, central, complex_step = (dict(zip(exponents, by_hand.errors(scheme), strict=True))
-                                      for scheme in by_hand.SCHEMES)
-    assert min(forward, key=forward.get) == -8 and min(central, key=central.get) == -5
-    assert 3e-8 < forward[-8] < 3e-7 and 3e-11 < central[-5] < 3e-10
-    for error, best in ((forward, -8), (central, -5)):
-        left = [error[best - 2 * i] for i in range(5) if best - 2 * i >= -14]
-        assert (np.diff(left) > 0).all()
+    for error, best, least in zip(found, (-8, -5), (1e-7, 1e-10), strict=False):
+        assert min(error, key=error.get) == best and 0.3 < error[best] / least < 3
+        assert (np.diff([error[e] for e in range(best, -15, -2)]) > 0).all()
         assert 0.5 < error[-16] < 10
-    assert max(complex_step[e] for e in range(-16, -7)) < 1e-15
+    assert max(found[2][e] for e in range(-16, -7)) < 1e-15
 
 
 @pytest.mark.claim("obs-v-curve")
 def test_at_the_smallest_step_the_arguments_differ_and_the_losses_cannot():
-    adapter, *_ = by_hand.small_layer()
-    A, h = adapter.A, 1e-16
+    A, B, h = runs.small_layer()[0].A, runs.small_layer()[0].B, 1e-16
     assert (A + h != A - h).all()
-    apart = ((A + h) - (A - h)).max()  # as rounded
-    between = apart * np.abs(by_hand.exact_gradient()).max()  # the largest change of the loss
-    assert between < np.spacing(by_hand.loss(A, adapter.B)) / 2
+    largest_change = ((A + h) - (A - h)).max() * np.abs(runs.exact_gradient()).max()
+    assert largest_change < np.spacing(runs.loss(A, B)) / 2
+
+
+class Counted(np.ndarray):
+    """An array that counts the multiplications of its matrix products."""
+
+    done = 0
+
+    def __matmul__(self, other):
+        Counted.done += self.shape[0] * self.shape[1] * other.shape[1]
+        return (np.asarray(self) @ np.asarray(other)).view(Counted)
 
 
 @pytest.mark.claim("thm-two-thirds")
 @pytest.mark.parametrize(("d", "r", "n"), [(8, 1, 3), (12, 4, 5), (6, 6, 2)])
-def test_a_step_takes_two_thirds_and_two_r_over_d_of_the_multiplications(d, r, n):
-    """Counted by the arrays that take part, not by the formulas of the figure."""
-    class Counted(np.ndarray):
-        multiplications = 0
-
-        def __matmul__(self, other):
-            Counted.multiplications += self.shape[0] * self.shape[1] * other.shape[1]
-            return (np.asarray(self) @ np.asarray(other)).view(Counted)
+def test_the_multiplications_of_a_step(page, d, r, n):
+    X, W0, A, B = (array.view(Counted) for array in arrays(n, d, d, r))
+    U = X @ A.T
 
     def count(step):
-        Counted.multiplications = 0
+        before = Counted.done
         step()
-        return Counted.multiplications
+        return Counted.done - before
 
-    forward, backward = printed("forward", "backward")
-    X, D, W0, A, B = (np.ones(shape).view(Counted)
-                      for shape in ((n, d), (n, d), (d, d), (r, d), (d, r)))
-
-    def full(needs_input):
-        return X @ W0.T, D.T @ X, *([D @ W0] if needs_input else [])
-
-    def lora():
-        _, U = forward(X, W0, A, B, 1.0)
-        return backward(D, X, U, W0, A, B, 1.0)
-
-    def lowest():  # no gradient of the input: the last line of the backward pass is left out
-        _, U = forward(X, W0, A, B, 1.0)
-        return D.T @ U, (D @ B).T @ X
-
-    ratio = count(lora) / count(lambda: full(True))
-    assert ratio == pytest.approx(2 / 3 + 2 * r / d, rel=1e-12) and ratio > 2 / 3
-    lower = count(lowest)
-    assert lower / count(lambda: full(False)) == pytest.approx(0.5 + 2.5 * r / d, rel=1e-12)
-    assert lower / count(lambda: full(True)) == pytest.approx((1 + 5 * r / d) / 3, rel=1e-12)
-    counts = by_hand.multiplications(d, d, n, r)
-    assert [sum(counts[way].values()) for way in ("full", "LoRA")] == [
-        count(lambda: full(True)), count(lora)]
+    product = count(lambda: X @ W0.T)  # each of full fine-tuning's three
+    there = count(lambda: page.forward(X, W0, A, B, 1.0))
+    back = count(lambda: page.backward(X, X, U, W0, A, B, 1.0))
+    lowest = there + count(lambda: (X.T @ U, (X @ B).T @ X))  # no gradient of the input
+    assert (there + back) / (3 * product) == pytest.approx(2 / 3 + 2 * r / d, rel=1e-12)
+    assert lowest / (2 * product) == pytest.approx(1 / 2 + 5 * r / (2 * d), rel=1e-12)
+    assert lowest / (3 * product) == pytest.approx(1 / 3 + 5 * r / (3 * d), rel=1e-12)
 
 
 @pytest.mark.claim("obs-memory")
-def test_what_is_kept_is_what_is_counted():
-    n, d, r = 512, 768, 8
-    rng = np.random.default_rng(0)
-    X, D, W0, A, B = (rng.normal(size=shape)
-                      for shape in ((n, d), (n, d), (d, d), (r, d), (d, r)))
-    forward, backward = printed("forward", "backward")
-    full, lora = printed("full_memory", "lora_memory", X=X, D=D, W0=W0, A=A, B=B,
-                         forward=forward, backward=backward)
-    kept, measured = by_hand.memory(d, d, n, r), {}
-    for name, make in (("full", full), ("LoRA", lora)):
+def test_what_is_kept_is_what_is_counted(page):
+    kept, measured = runs.memory(768, 768, 512, 8), []
+    for counts, make in zip(kept.values(), (page.full_memory, page.lora_memory), strict=True):
         tracemalloc.start()
-        arrays = make()
-        measured[name] = tracemalloc.get_traced_memory()[0]
+        held = make()
+        measured.append(tracemalloc.get_traced_memory()[0])
         tracemalloc.stop()
-        assert measured[name] == pytest.approx(8 * sum(kept[name].values()), rel=0.01)
-        del arrays
-    assert measured["LoRA"] < 0.4 * measured["full"]
-    assert kept["LoRA"]["weights"] >= d * d and kept["LoRA"]["inputs kept"] >= n * d
+        assert measured[-1] == pytest.approx(8 * sum(counts.values()), rel=0.01) and held
+    assert measured[1] < 0.4 * measured[0]
+    assert kept["LoRA"]["weights"] >= 768**2 and kept["LoRA"]["inputs kept"] >= 512 * 768
 
 
-def test_both_paths_are_to_scale_and_the_frozen_weight_alone_has_no_gradient():
-    n, d, k, r = 3, 4, 5, 1
-    figure = two_paths(n, d, k, r)
-    drawn = [(box["x1"] - box["x0"], box["y1"] - box["y0"])
-             for box in figure["layout"]["shapes"] if box["type"] == "rect"]
-    np.testing.assert_allclose(
-        drawn, 2 * [(k, n), (k, d), (k, r), (r, n), (r, d), (d, n)])  # X, W₀, A, U, B, H
-    back = {word for trace in figure["data"] if trace["xaxis"] == "x2" for word in trace["text"]}
-    assert back == {"∇X", "W₀", "∇A", "∇U", "∇B", "D", "◂"}
+def test_each_line_frames_what_it_makes():
+    for line, made in enumerate(([], ["∇B"], ["∇U"], ["∇A"], ["∇X"])):
+        figure = two_paths(line)
+        boxes = [part for part in figure["layout"]["shapes"] if part["type"] == "rect"]
+        assert [name for name, box in zip(figure["data"][0]["text"], boxes, strict=True)
+                if box["line"]["width"] == 4] == made
 
 
-@pytest.mark.parametrize(("d", "n", "r"), [(1024, 1024, 8), (64, 1024, 64), (64, 1, 256)])
-def test_no_bar_of_the_costs_leaves_its_axis(d, n, r):
-    figure = costs(d, n, r)
-    for axis in ("y", "y2"):
-        heights = sum(np.array(t["y"]) for t in figure["data"] if t["yaxis"] == axis)
-        assert max(heights) < figure["layout"][axis.replace("y", "yaxis")]["range"][1]
+def test_both_gradients_are_mixtures_of_the_big_one():
+    G, grad_B, grad_A = runs.word_gradients(3)
+    ranks = [np.linalg.matrix_rank(M) for M in (G, np.vstack([G, grad_A]), np.hstack([G, grad_B]))]
+    assert ranks == [10] * 3
+
+
+def test_the_bars_are_shares_of_full_fine_tuning():
+    for axis, share in (("y", 2 / 3 + 2 * 16 / 64), ("y2", 272 / 320)):
+        bars = [np.array(bar["y"]) for bar in costs(64, 64, 16)["data"] if bar["yaxis"] == axis]
+        assert sum(bars) == pytest.approx([1, share])

@@ -12,23 +12,13 @@ from lora_edu.chapters.shared.style import ZeroLogAxis
 PAPER, SWAPPED, BOTH_ZERO, BOTH_RANDOM = STARTS[:4]
 
 
-def run(**changed):
-    settings = {"r": 4, "alpha": 16, "start": PAPER, "optimiser": "Adam", "rule": "LoRA",
-                "lr": 0.003}
-    return runs.one_run(**{**settings, **changed})
-
-
-def said(**settings):
-    return figures.dashboard(**settings)["layout"]["meta"]["reading"]
-
-
 @pytest.mark.parametrize(("name", "rule", "start", "r"), [
     ("Adam", "LoRA", PAPER, 4), ("SGD", "rsLoRA", SWAPPED, 16)])
 def test_a_run_of_the_dashboard_is_that_of_train(name, rule, start, r):
     A, B = initial(32, 32, r, start, rng=np.random.default_rng(1))
     s = scaling(r, 4, SCALE_RULES[rule])
     want = train(problem(), Adapter(A, B, s), optimiser(name, lr=0.003), runs.STEPS)
-    have = run(r=r, alpha=4, start=start, optimiser=name, rule=rule)
+    have = runs.one_run(r, 4, start, name, rule, 0.003)
     for quantity in ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful"):
         np.testing.assert_allclose(getattr(have, quantity), getattr(want, quantity), rtol=1e-6,
                                    atol=1e-9)
@@ -39,11 +29,9 @@ def test_a_run_of_the_dashboard_is_that_of_train(name, rule, start, r):
     (BOTH_ZERO, {"‖∇A‖", "‖∇B‖", "‖ΔW‖"}), (BOTH_RANDOM, set())])
 def test_the_marks_at_exactly_zero_are_the_right_ones(start, zeros):
     """Demonstration 1: at step 0, and after one step only where both are zero."""
-    traces = figures.dashboard(start=start)["data"][:3]
-    foot = ZeroLogAxis(-6, 3).zero
-    assert {t["name"] for t in traces if t["y"][0] == foot} == zeros
-    later = {t["name"] for t in traces if t["y"][1] == foot}
-    assert later == (zeros if start == BOTH_ZERO else set())
+    traces, foot = figures.dashboard(start=start)["data"][:3], ZeroLogAxis(-6, 3).zero
+    for step, want in ((0, zeros), (1, zeros if start == BOTH_ZERO else set())):
+        assert {t["name"] for t in traces if t["y"][step] == foot} == want
 
 
 @pytest.mark.parametrize(("name", "flat", "rising"), [("Adam", "LoRA", "rsLoRA"),
@@ -52,35 +40,21 @@ def test_the_useful_part_is_flat_where_the_norm_falls(name, flat, rising):
     """Demonstration 4, on one draw: the useful part within a factor of 2, the norm to a fifth."""
     useful, norm = (runs.ranks_of(quantity, 16, PAPER, name, flat, 0.003)
                     for quantity in ("useful", "delta_norm"))
-    assert useful.max() / useful.min() < 2
-    assert (np.diff(norm) < 0).all() and norm[-1] / norm[0] == pytest.approx(1 / 5, abs=0.02)
+    assert useful.max() / useful.min() < 2 and norm[-1] / norm[0] == pytest.approx(0.2, abs=0.02)
     useful = runs.ranks_of("useful", 16, PAPER, name, rising, 0.003)
     assert (np.diff(useful) > 0).all() and useful[-1] / useful[0] > 5
 
 
-def test_the_promise_is_twice_what_is_delivered():
-    """Demonstration 5: at the bottom of a quadratic −⟨ΔW, G⟩ is twice the loss that is gone."""
-    long = run(r=16, lr=0.03)
-    assert long.useful[-1] / runs.frozen_loss() == pytest.approx(2, abs=0.02)
-    assert long.loss[-1] / runs.frozen_loss() < 1e-3
-
-
-def test_a_rank_below_the_target_s_stops_above_zero():
-    """Demonstration 6: at the best of rank one, from singular values weighted by the inputs."""
+def test_the_rank_bounds_the_loss_and_the_promise_is_twice_what_is_delivered():
+    """Demonstrations 5 and 6: the best of rank one, from singular values weighted by the inputs."""
     task = problem()
     values, vectors = np.linalg.eigh(task.covariance)
     root = vectors * np.sqrt(values) @ vectors.T
     squares = np.linalg.svd((task.W_star - task.W0) @ root, compute_uv=False) ** 2
     best = squares[1:].sum() / squares.sum()
-    assert runs.least_loss(1) == pytest.approx(best, rel=1e-9) and best > 0.5
-    assert run(r=1, lr=0.03).loss[-1] / runs.frozen_loss() == pytest.approx(best, rel=1e-3)
-    assert run(r=4, lr=0.03).loss[-1] / runs.frozen_loss() < 1e-3
-    assert f"(rank 1 can leave {best:.3g}, not less)" in said(r=1, lr=0.03)
-
-
-def test_the_reading_has_the_numbers_of_the_run():
-    text = said()
-    assert "s = α/r = 4" in text and f"{run().delta_norm[1]:.3g}" in text
-    ranks = said(view=figures.VIEWS[1], optimiser="SGD", rule="rsLoRA")
-    assert "s = α/√r = 8" in ranks and "useful part × " in ranks
-    assert "flies apart" in said(r=1, alpha=64, optimiser="SGD", lr=0.03)
+    one, four = (runs.one_run(r, 16, PAPER, "Adam", "LoRA", 0.03) for r in (1, 4))
+    assert one.loss[-1] / runs.frozen_loss() == pytest.approx(best, rel=1e-3) and best > 0.5
+    assert four.loss[-1] / runs.frozen_loss() < 1e-3
+    assert four.useful[-1] / runs.frozen_loss() == pytest.approx(2, abs=0.02)
+    reading = figures.dashboard(r=1, lr=0.03)["layout"]["meta"]["reading"]
+    assert f"(rank 1 can leave {best:.3g}, not less)" in reading

@@ -13,22 +13,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.drawing import fill
-from lora_edu.chapters.small_gpt import (
+from lora_edu.chapters.small_gpt import figures, load_base, loss_on, make_data, results, surprise
+from lora_edu.chapters.small_gpt.text import (
     ALPHABET,
     DATA,
+    PARTS,
     STYLES,
     decode,
     encode,
-    figures,
-    load_base,
-    loss_on,
-    make_data,
     part,
     read,
-    results,
-    surprise,
 )
-from lora_edu.chapters.small_gpt.text import PARTS
 from lora_edu.nn import inject, load_adapter, set_adapter
 
 torch.set_num_threads(1)
@@ -45,12 +40,18 @@ def bits(model, ids):
     return model(ids)
 
 
+def adapted(style, r):
+    """The base with a shipped adapter."""
+    model = load_base()
+    load_adapter(model, DATA / "adapters" / f"{style}-r{r}", name=style)
+    return model
+
+
 @pytest.mark.parametrize("t", [0, 20, 62])
 def test_a_character_never_looks_ahead(base, t):
     """Other characters after t leave every bit of the logits up to t, and change later ones."""
     ids = torch.randint(0, len(ALPHABET), (2, 64), generator=torch.Generator().manual_seed(t))
-    other = ids.clone()
-    other[:, t + 1:] = (ids[:, t + 1:] + 1) % len(ALPHABET)
+    other = torch.cat([ids[:, :t + 1], (ids[:, t + 1:] + 1) % len(ALPHABET)], 1)
     ours, theirs = bits(base, ids), bits(base, other)
     assert torch.equal(ours[:, :t + 1], theirs[:, :t + 1])
     assert not torch.isclose(ours[:, t + 1:], theirs[:, t + 1:]).all(-1).any()
@@ -58,11 +59,10 @@ def test_a_character_never_looks_ahead(base, t):
 
 def test_the_checkpoint_is_the_one_the_log_tells_of(base):
     log = (DATA / "base.log").read_text()
-    [told] = re.findall("sha256 ([0-9a-f]{64})", log)
-    assert hashlib.sha256((DATA / "base.safetensors").read_bytes()).hexdigest() == told
-    for name in ("validation", "test"):
-        [loss] = re.findall(rf"in float16: {name} loss ([\d.]+)", log)
-        assert loss_on(base, part("shakespeare", name)) == pytest.approx(float(loss), abs=1e-3)
+    content = (DATA / "base.safetensors").read_bytes()
+    assert f"sha256 {hashlib.sha256(content).hexdigest()}" in log
+    [loss] = re.findall(r"in float16: test loss ([\d.]+)", log)
+    assert loss_on(base, part("shakespeare", "test")) == pytest.approx(float(loss), abs=1e-3)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -70,8 +70,8 @@ def test_the_parts_share_no_block_and_lose_none(style):
     text = read(style)
     parts = [decode(part(style, name)) for name in PARTS]
     assert sorted("".join(parts)) == sorted(text)
-    blocks = [{p[i:i + 2000] for i in range(0, len(p) - 1999, 2000)} for p in parts]
-    assert not blocks[0] & blocks[1] and not blocks[0] & blocks[2] and not blocks[1] & blocks[2]
+    blocks = [p[i:i + 2000] for p in parts for i in range(0, len(p) - 1999, 2000)]
+    assert len(blocks) == len(set(blocks))
     assert [round(20 * len(p) / len(text)) for p in parts] == [18, 1, 1]
 
 
@@ -100,28 +100,23 @@ def on_q_and_v(style):
 def test_every_learning_rate_is_the_best_on_validation_and_inside_its_range():
     for row in results.read()["rows"]:
         rates = {float(lr): loss for lr, loss in row["validation"].items()}
-        assert row["lr"] == min(rates, key=rates.get)
-        assert min(rates) < row["lr"] < max(rates)
+        assert min(rates) < row["lr"] == min(rates, key=rates.get) < max(rates)
         assert len(row["test"]) == len(row["shakespeare"]) == len(make_data.SEEDS) == 3
 
 
 def test_the_shipped_adapters_give_the_losses_told_and_one_comes_out_again():
     """Another processor rounds otherwise, and 150 steps spread it: hence the tolerance."""
-    model = load_base()
     for style in ("bible", "devil"):
         for r, row in zip(RANKS, on_q_and_v(style), strict=True):
-            name = f"{style}-r{r}"
-            load_adapter(model, DATA / "adapters" / name, name=name)
-            assert loss_on(model, part(style, "test")) == pytest.approx(row["test"][0], abs=2e-3)
+            assert loss_on(adapted(style, r), part(style, "test")) == pytest.approx(
+                row["test"][0], abs=2e-3)
     row = results.row("bible", "q, v, r = 1")
     model = make_data.adapt("bible", "q, v, r = 1", row["lr"], 0)
     assert loss_on(model, part("bible", "test")) == pytest.approx(row["test"][0], abs=0.02)
 
 
 def test_one_sample_comes_out_again(base):
-    told = results.sample("devil", 16, "LOVE, n.")
-    model = load_base()
-    load_adapter(model, DATA / "adapters" / "devil-r16")
+    told, model = results.sample("devil", 16, "LOVE, n."), adapted("devil", 16)
     assert make_data.sample(model, told["prompt"])[:100] == told["text"][:100]
     whole = told["prompt"] + told["text"]
     gain = (surprise(base, whole) - surprise(model, whole))[len(told["prompt"]) - 1:]
@@ -171,7 +166,7 @@ def test_a_larger_rank_forgets_more_on_average_and_full_fine_tuning_most(style, 
 @pytest.mark.claim("obs-gpt-modules")
 def test_with_one_budget_q_and_v_beat_one_matrix_and_the_perceptron_beats_them():
     row = {name: results.row("bible", name) for name in make_data.BUDGET | make_data.QV}
-    qv, v = row["q, v, r = 8"], row["v, r = 16"]
+    qv, v, more = row["q, v, r = 8"], row["v, r = 16"], row["q, v, r = 16"]
     assert all(apart(qv, row[f"{m}, r = 16"]) for m in "qkv")  # v too, by little:
     lead = np.subtract(v["test"], qv["test"])
     assert lead.mean() == pytest.approx(0.0105, abs=5e-5)
@@ -180,51 +175,47 @@ def test_with_one_budget_q_and_v_beat_one_matrix_and_the_perceptron_beats_them()
     attention = row["q, k, v, out, r = 4"]
     perceptron, everything = row["up, down, r = 3"], row["all, r = 2"]
     for better in (perceptron, everything):
-        assert apart(better, row["q, v, r = 16"]) and apart(better, attention)
+        assert apart(better, more) and apart(better, attention)
     assert apart(attention, qv)
     assert np.mean(attention["test"]) > np.mean(qv["test"]) - 0.01
     assert not apart(perceptron, everything) and not apart(everything, perceptron)
-    assert max(everything["shakespeare"]) < min(row["q, v, r = 16"]["shakespeare"])
+    assert max(everything["shakespeare"]) < min(more["shakespeare"])
     counts = [row[name]["trained"] for name in make_data.BUDGET]
-    assert min(counts) > 11_500 and max(counts) < 14_000
-    assert row["q, v, r = 16"]["trained"] == 24_576
+    assert 11_500 < min(counts) < max(counts) < 14_000 and more["trained"] == 24_576
 
 
 @pytest.mark.claim("obs-gpt-two-adapters")
-def test_each_adapter_helps_its_own_text_and_the_sum_less():
-    model, before = load_base(), results.read()["base"]
-    for style in ("bible", "devil"):
-        load_adapter(model, DATA / "adapters" / f"{style}-r8", name=style)
-    for own, other in (("bible", "devil"), ("devil", "bible")):
-        set_adapter(model, own)
-        loss = {style: loss_on(model, part(style, "test")) for style in STYLES}
-        set_adapter(model, ["bible", "devil"])
-        assert loss[own] < loss_on(model, part(own, "test")) < before[own]["test"]
-        assert loss[other] > before[other]["test"]
-        assert loss["shakespeare"] > before["shakespeare"]["test"]
+@pytest.mark.parametrize(("own", "other"), [("bible", "devil"), ("devil", "bible")])
+def test_each_adapter_helps_its_own_text_and_the_sum_less(own, other):
+    model, before = adapted(own, 8), results.read()["base"]
+    loss = {style: loss_on(model, part(style, "test")) for style in STYLES}
+    load_adapter(model, DATA / "adapters" / f"{other}-r8", name=other)
+    set_adapter(model, ["bible", "devil"])
+    assert loss[own] < loss_on(model, part(own, "test")) < before[own]["test"]
+    assert all(loss[style] > before[style]["test"] for style in (other, "shakespeare"))
 
 
 @pytest.mark.claim("obs-gpt-layout")
 @pytest.mark.parametrize(("style", "characters", "later", "small", "large"), [
     ("bible", 23, 58, 30, 22), ("devil", 20, 63, 38, 34)])
-def test_less_than_half_of_the_gain_sits_outside_letters(style, characters, later, small, large):
+def test_less_than_half_of_the_gain_sits_outside_letters(base, style, characters, later, small,
+                                                         large):
     """Character by character over the test part: not letters, first letters, later letters."""
     ids = part(style, "test")
-    text = decode(ids[:(len(ids) - 1) // 64 * 64 + 1])
-    n, kinds = len(text) - 1, (r".[^A-Za-z]", r"[^A-Za-z][A-Za-z]", r"[A-Za-z][A-Za-z]")
+    n = (len(ids) - 1) // 64 * 64
+    text, kinds = decode(ids[:n + 1]), (r".[^A-Za-z]", r"[^A-Za-z][A-Za-z]", r"[A-Za-z][A-Za-z]")
     kind = np.array([[bool(re.fullmatch(pattern, text[i:i + 2], re.S)) for pattern in kinds]
                      for i in range(n)])
-    losses = {}
-    for r in (0, 1, 16):
-        model = load_base()
-        if r:
-            load_adapter(model, DATA / "adapters" / f"{style}-r{r}")
+
+    def loss(model):
         logits = torch.cat([bits(model, x) for x in ids[:n].view(-1, 64).split(64)]).flatten(0, 1)
-        losses[r] = F.cross_entropy(logits, ids[1:n + 1], reduction="none").numpy()
-    share = {r: (losses[0] - losses[r]) @ kind / (losses[0] - losses[r]).sum() for r in (1, 16)}
+        return F.cross_entropy(logits, ids[1:n + 1], reduction="none").numpy()
+
+    gains = [loss(base) - loss(adapted(style, r)) for r in (1, 16)]
+    shares = [100 * gain @ kind / gain.sum() for gain in gains]
     assert [round(100 * mean) for mean in kind.mean(0)[[0, 2]]] == [characters, later]
-    assert (round(100 * share[1][0]), round(100 * share[16][0])) == (small, large)
-    assert all(share[r].argmax() == 2 and 0.475 < share[r][2] < 0.585 for r in share)
+    assert [round(share[0]) for share in shares] == [small, large]
+    assert all(share.argmax() == 2 and 47.5 < share[2] < 58.5 for share in shares)
 
 
 @pytest.mark.claim("obs-gpt-files")
@@ -239,17 +230,14 @@ def test_an_adapter_is_a_thirty_fifth_of_the_base():
 
 @pytest.mark.claim("obs-gpt-cost")
 def test_a_step_with_adapters_makes_seven_tenths_of_the_multiplications():
-    full, adapted = load_base(), load_base()
-    inject(adapted, ["q", "v"], 8, 8, rng=np.random.default_rng(0))
-    counts = []
-    for model in (full, adapted):
+    counts, models = [], (load_base(), load_base())
+    inject(models[1], ["q", "v"], 8, 8, rng=np.random.default_rng(0))
+    for model in models:
         with FlopCounterMode(display=False) as counter:
             model(torch.zeros(16, 64, dtype=torch.long)).square().mean().backward()
         counts.append(counter.get_total_flops())
     assert counts[1] / counts[0] == pytest.approx(0.70, abs=0.005)
 
-
-# The first r you try.
 
 def found(rule, r):
     return rate_maps.curve("small_gpt", "bible", rule, r)
@@ -294,12 +282,9 @@ def test_the_best_rate_stays_with_alpha_over_r_and_moves_without():
 @pytest.mark.claim("obs-gpt-first-r")
 def test_one_run_of_the_first_r_comes_out_again():
     rates, losses = found("none", 16)
-    told = losses[0][rates == 0.016].item()
-    assert make_data.validation_loss("bible", "none", 16, 0.016, 0) == pytest.approx(
-        told, abs=0.01)
+    again = make_data.validation_loss("bible", "none", 16, 0.016, 0)
+    assert again == pytest.approx(losses[0][rates == 0.016].item(), abs=0.01)
 
-
-# The figures.
 
 @pytest.mark.parametrize("adapter", figures.ADAPTERS)
 def test_the_page_shows_the_sample_s_own_characters(adapter):
@@ -307,9 +292,8 @@ def test_the_page_shows_the_sample_s_own_characters(adapter):
     made = results.sample(figures.ADAPTERS[adapter], 0 if adapter == "none" else 4, "LOVE, n.")
     shown = "".join("".join(trace["text"]) for trace in figure["data"]
                     if trace.get("mode") == "text")
-    assert re.sub(r"\s", "", made["prompt"] + made["text"]).startswith(shown)
-    assert len(shown) > 100
-    assert (np.asarray(figure["data"][0]["z"]).any()) == (adapter != "none")
+    assert len(shown) > 100 and re.sub(r"\s", "", made["prompt"] + made["text"]).startswith(shown)
+    assert np.asarray(figure["data"][0]["z"]).any() == (adapter != "none")
 
 
 def test_the_mean_of_the_coloured_surprise_is_the_point_at_the_right():

@@ -52,7 +52,7 @@ RULES = {
 }
 
 
-@pytest.mark.claim("thm-mirror-full")
+@pytest.mark.claim("thm-mirror", "thm-mirror-full")
 @pytest.mark.parametrize("name", RULES)
 def test_the_mirror_image_has_the_same_bits_in_a_fixed_order(name):
     (losses, A, B), (mirrored, A_, B_) = mirror_pair(*RULES[name], in_order)
@@ -68,7 +68,7 @@ def agree(one, other, tolerance):
     np.testing.assert_allclose(B_, A.T, atol=tolerance)
 
 
-@pytest.mark.claim("thm-mirror-full")
+@pytest.mark.claim("thm-mirror", "thm-mirror-full")
 @pytest.mark.parametrize("name", ["momentum", "own settings", "AdamW", "clipped"])
 def test_the_mirror_holds_for_a_new_loss_at_each_step(name):
     """Minibatches of a loss that is not quadratic, Σ log cosh, with s ≠ 1."""

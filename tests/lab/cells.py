@@ -5,7 +5,7 @@ import time
 import plotly.graph_objects as go
 from lora_edu import STARTS
 from lora_edu.explore import explore, show
-from lora_edu.chapters.step_zero.figures import TAUS, plane, saddle, step_zero
+from lora_edu.chapters.step_zero.figures import TAUS, five_starts, saddle, step_zero
 
 def power(n: int = 2, negative: bool = False):
     y = [(-1 if negative else 1) * x**n for x in range(50)]
@@ -21,7 +21,7 @@ EXPLORERS = {
     "step-zero": "explore(step_zero, r=[1, 2, 4, 8, 16, 32, 64], alpha=[1, 4, 16, 64],"
                  " start=STARTS, optimiser=['SGD', 'Momentum', 'Adam'])",
     "saddle": "explore(saddle, tau=TAUS, optimiser=['SGD', 'Momentum', 'Adam'])",
-    "plane": "show(plane(), name='plane', height=460)",
+    "plane": "show(five_starts(), name='plane', height=460)",
     "power": "explore(power, n=[1, 2, 3], negative=bool)",
     "twice": "explore(saddle, name='twice', tau=[0.0, 1e-8, 1e-2])",
 }

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 PAGE = "book/part1/step-zero.html"
-TERM, THEOREM = "../glossary.html#term-rank", "#thm-saddle"
+TERM, THEOREM = "../glossary.html#term-rank", "#thm-step-zero"
 OPEN = ".preview:popover-open"
 
 
@@ -54,7 +54,7 @@ def test_taps_close_it_or_follow_the_link(visit):
     preview(here).get_by_role("button", name="Close the preview").tap()
     assert here.page.locator(OPEN).count() == 0
     link.tap()
-    expect(preview(here)).to_contain_text("The saddle")
+    expect(preview(here)).to_contain_text("Step zero")
     here.page.evaluate("scrollBy({ top: 400, behavior: 'instant' })")  # the reader reads on
     here.page.locator(OPEN).wait_for(state="detached")
     link.tap()

@@ -36,7 +36,7 @@ def test_each_term_is_explained_once_and_leads_to_its_section():
     terms = [term.lower() for names, _ in entries() for term in names]
     assert len(terms) == len(set(terms)) > 40
     for names, body in entries():
-        assert names and re.search(r"\]\((part\d/)?[\w-]+\.md(#[^)]+)?\)\.?$", body), names
+        assert names and re.search(r"\]\(([\w-]+/)?[\w-]+\.md(#[^)]+)?\)\.?$", body), names
         assert len(re.sub(r"\[.*", "", body)) < 240, names  # one or two sentences
 
 

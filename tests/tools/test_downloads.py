@@ -42,7 +42,7 @@ def test_the_wheel_holds_the_package_with_chapters_and_data(wheel):
 @pytest.mark.parametrize("page, source, extra", [
     ("book/part1/step-zero", "import numpy as np", "chapters"),
     ("book/part2/invariance", "def f():\n    import torch", "torch"),
-    ("book/part4/answers", "from lora_edu.nn import inject", "torch"),
+    ("book/laboratory/small-runs", "from lora_edu.nn import inject", "torch"),
     ("book/part3/starts", "from lora_edu.chapters.starts import runs", "peft")])
 def test_a_notebook_installs_the_extra_that_its_code_needs(page, source, extra):
     assert extra_for(page, source) == extra

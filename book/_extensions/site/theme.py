@@ -80,6 +80,8 @@ class MarkColumns(SphinxPostTransform):
 
 
 MENDS = [
+    # a picture is fetched when it comes near
+    (re.compile(r"<img (?![^>]*loading=)"), '<img loading="lazy" '),
     # decoration is not read aloud
     (re.compile(r'<(i|span) class="(fa[^"]*)"(?! aria-hidden)'),
      r'<\1 class="\2" aria-hidden="true"'),

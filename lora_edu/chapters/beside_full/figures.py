@@ -1,26 +1,20 @@
-"""LoRA beside full fine-tuning: its distance at many ranks, its best rate, and what A does."""
+"""LoRA beside full fine-tuning: its first step, its best rate, its distance at many ranks, and what
+A does."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.beside_full.runs_many_ranks import (
-    RANKS,
-    SEEDS,
-    STEPS,
-    adam_gaps,
-    sgd_gaps,
-)
-from lora_edu.chapters.beside_full.runs_ratio import ALPHAS, INPUTS, WIDTHS, first_step, ratios
-from lora_edu.chapters.beside_full.runs_ratio import RANKS as FEW_RANKS
-from lora_edu.chapters.beside_full.runs_ratio import SEEDS as MAP_SEEDS
-from lora_edu.chapters.beside_full.runs_ratio import STEPS as LENGTHS
+from lora_edu.chapters.beside_full import runs_first_step as first
+from lora_edu.chapters.beside_full import runs_many_ranks as many
+from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full.runs_turning import SIDE, tuned
+from lora_edu.chapters.low_rank_update.runs import picture
+from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing
 from lora_edu.chapters.shared.fits import geometric_mean as mean
-from lora_edu.chapters.shared.looks import apart
+from lora_edu.chapters.shared.looks import apart, steps_done
 from lora_edu.chapters.shared.style import (
     COLOURS,
-    MARKS,
     coloured,
     curve,
     figure,
@@ -33,99 +27,160 @@ from lora_edu.chapters.shared.style import (
 )
 from lora_edu.explore.words import number, short
 
-WHAT = {"signs": ("frozen A → unit rows", "A", "circle"),
-        "Adam": ("Adam → unit rows", "B", "square"),
-        "full": ("Adam → full", "delta", "diamond")}
 RATIOS = {0.03: "0.03", 0.1: "0.1", 0.3: "0.3", 1: "1", 3: "3", 10: "10", 30: "30", 100: "100"}
 LOSSES = {"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "ticktext": ["0.03", "0.1", "0.3", "1"],
           "range": [-1.6, 0.3]}
-SPAN = {"few directions": (0.085, 230), "all directions": (0.02, 70)}  # holds every dot
+SPAN = {"few directions": (0.085, 230), "all directions": (0.02, 70)}  # holds every ratio
+GOALS = "full fine-tuning", "unit rows"  # what the distance is measured to
 
 
-def many_ranks(steps: int = 30, lr: float = 0.002) -> dict:
-    """How far LoRA is from its limits, against the rank. Left: SGD, α/√r. Right: Adam, α/r.
+def first_steps(r: int = 16, times: int = 1) -> dict:
+    """A noisy picture that is wanted, and the first step of Adam towards it on W and under LoRA.
 
-    "X → Y" is the distance of LoRA trained by X from Y; a grey line stands at r = min(d, k).
+    Args:
+        r: LoRA's rank.
+        times: LoRA's learning rate, over that of full fine-tuning.
+
+    Returns:
+        A figure of one panel, three pictures one above the other.
     """
-    at = STEPS.index(steps)
-    gaps = {"SGD": sgd_gaps()[..., at], **{n: v[..., at] for n, v in adam_gaps(lr).items()}}
-    styles = {"SGD": ("SGD → full", "delta", "diamond"), **WHAT}
-    low, high = -2.1, 0.9
-    traces = [line([SIDE, SIDE], [10**end, 10**high], "frozen", panel=panel, width=1, dash="dash")
-              for panel, end in ((1, low), (2, low + 1))]  # above the legend
-    for name, (text, quantity, symbol) in styles.items():
-        panel = 1 if name == "SGD" else 2
-        if panel == 2:  # the legend, where no line comes
-            at = 10 ** (low + 0.27 * (len(WHAT) - list(WHAT).index(name)))
-            traces.append(words([RANKS[0]], [at], f"{MARKS[quantity]} {text}", panel=2,
-                                textposition="middle right",
-                                textfont={"color": COLOURS[quantity]}))
-        traces += [
-            marks(np.repeat(RANKS, len(SEEDS)), gaps[name].ravel(), quantity, symbol, 4,
-                  panel=panel),
-            curve(quantity, RANKS, mean(gaps[name]), panel=panel, name=text)]
-    said = [f"{text}: {number(value)}" for text, value in (
-        ("SGD from full fine-tuning", mean(gaps["SGD"])[-1]),
-        ("sign descent with A frozen from unit rows", mean(gaps["signs"])[-1]),
-        ("Adam from unit rows", mean(gaps["Adam"])[-1]),
-        ("Adam from full fine-tuning", mean(gaps["full"])[-1]))]
-    heights = {**power_ticks(-2, 1), "range": [low, high]}
+    step, parts = times * first.lora_step(r), []
+    use, harm = first.compared(step)
+    rate = "the same η" if times == 1 else f"η × {times}"
+    for row, (name, values) in enumerate((("wanted", picture()),
+                                          ("full fine-tuning", first.full_step()),
+                                          (f"LoRA, r = {r:,}, {rate}", step))):
+        top = row * 18
+        parts += [cell_map(values, 0, top, "delta", name), frame(values, 0, top),
+                  words([-0.5], [top - 1.9], [name], textposition="middle right",
+                        textfont={"size": 14})]
+    found = f"{use:.2g} × full’s use, {harm:.2g} × its harm"
+    return map_drawing(parts, f"LoRA’s step: {found}", (-1, 46), (-3.5, 50.5),
+                       f"r = {r:,}, {rate}, α = 8: {found}. Its best η is "
+                       f"{number(use / harm * times)} × full’s")
+
+
+def row_step(angle: int = 20) -> dict:
+    """The first step of a row of two entries: on W a corner, under LoRA a place on a circle.
+
+    Args:
+        angle: Of the direction that is downhill, in degrees.
+
+    Returns:
+        A figure of one panel; α = 2 and PEFT's σ, with many ranks.
+    """
+    turn = np.deg2rad(angle)
+    downhill = np.array([np.cos(turn), np.sin(turn)]).round(12)
+    full, radius = np.sign(downhill), 2 * 6**-0.5 * (2 / np.pi)**0.5  # α·σ·√(2/π), k = 2
+    lora, arc = radius * downhill, np.linspace(0, np.pi / 2, 46)
+    traces = [line([0, 1.6 * downhill[0]], [0, 1.6 * downhill[1]], "frozen", dash="dash"),
+              line([0, 1, 1], [1, 1, 0], "A", width=1.5, dash="dot"),
+              line(radius * np.cos(arc), radius * np.sin(arc), "B", width=1.5, dash="dot")]
+    for name, (x, y), quantity in (("full", full, "A"), ("LoRA", lora, "B")):
+        traces += [line([0, x], [0, y], quantity, width=4, name=name),
+                   marks([x], [y], quantity, "circle", 13, name=name),
+                   words([x + 0.05], [y], [coloured(f" {name}", quantity)],
+                         textposition="middle right", textfont={"size": 15})]
+    ways = [int(np.rad2deg(np.arctan2(y, x)).round()) for x, y in (full, lora)]
+    axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(traces, layout(
-        ["α/√r   " + coloured("◆ SGD → full", "delta"), "α/r"],
-        [_ranks(RANKS), _ranks(RANKS)], [heights, heights],
-        f"After {steps} step{'s' * (steps > 1)}, Adam's η = {short(lr)}; the gaps at "
-        f"r = {RANKS[-1]:,}, in parts of the update · {' · '.join(said)}"))
+        [f"downhill is {angle}°: full goes {ways[0]}°, LoRA {ways[1]}°"],
+        [{**axis, "range": [-0.1, 2.1], "title": {"text": "move of one entry"}}],
+        [{**axis, "range": [-0.1, 1.4], "scaleanchor": "x", "title": {"text": "of the other"}}],
+        f"Downhill is at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
+        f"far at {ways[0]}°, LoRA {radius:.2f} η far at {ways[1]}°"))
 
 
-def ratio(inputs: str = "few directions", width: int = 128, alpha: int = 8,
-          steps: int = 30) -> dict:
-    """LoRA's best rate over that of full fine-tuning. Left: against r. Right: against the steps."""
-    found = ratios()[list(INPUTS).index(inputs), WIDTHS.index(width)]  # ranks, alphas, steps, seeds
-    a, t = ALPHAS.index(alpha), LENGTHS.index(steps)
-    rule = (width / alpha)**0.5
-    traces = [level(1, [0.5, 17]), level(1, [0.5, 110], panel=2),
-              marks(np.repeat(FEW_RANKS, len(MAP_SEEDS)), found[:, a, t].ravel(), "delta",
-                    "circle", 4)]
-    for i, other in enumerate(ALPHAS):
-        here = i == a
-        traces.append(curve("delta", FEW_RANKS, mean(found[:, i, t]), name=f"α = {other}",
-                            opacity=1.0 if here else 0.4, sizes=10 if here else 6,
-                            dash="solid" if here else "dot"))
+def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> dict:
+    """LoRA's best rate over that of full fine-tuning, against the length of the run.
+
+    Args:
+        inputs: A name of ``runs_ratio.INPUTS``.
+        alpha: LoRA's α.
+        width: The width of the square layer.
+
+    Returns:
+        A figure of one panel: r = 1, 4 and 16, and at one step what the theorem says.
+    """
+    found = rates.ratios()[list(rates.INPUTS).index(inputs), rates.WIDTHS.index(width), :,
+                           rates.ALPHAS.index(alpha)]  # ranks, steps, seeds
+    ranks, rule = (1, 4, 16), (width / alpha)**0.5
+    paths = [mean(found[rates.RANKS.index(r)]) for r in ranks]
     low, high = np.log10(SPAN[inputs])
-    ends = apart([np.log10(mean(found[-1, i, t])) for i in range(len(ALPHAS))],
-                 0.11 * (high - low))
-    traces.append(words([FEW_RANKS[-1] * 1.25] * len(ALPHAS), 10.0**ends,
-                        [f"α {other}" for other in ALPHAS], textposition="middle right",
-                        textfont={"color": COLOURS["delta"]}))
-    if steps == 1:
-        proved = [np.exp(np.mean([np.log(first_step(inputs, width, seed, r, alpha))
-                                  for seed in MAP_SEEDS])) for r in FEW_RANKS]
-        traces.append(marks(FEW_RANKS, proved, "B", "x-thin-open", 14, stroke=2.5,
-                            name="theorem", hovertemplate="theorem: %{y:.3g}<extra></extra>"))
-    for r, dash in ((1, "dot"), (4, "dash"), (16, "solid")):
-        traces.append(line(LENGTHS, mean(found[FEW_RANKS.index(r), a]), "delta", panel=2,
-                           dash=dash, name=f"r = {r}",
-                           hovertemplate=f"r = {r}: %{{y:.3g}}<extra></extra>"))
-    traces.append(level(rule, [20, 110], panel=2, name="√(k/α)"))
-    traces.append(words([115], [rule], "√(k/α)", panel=2, textposition="middle right"))
-    heights = {"type": "log", "tickvals": list(RATIOS), "ticktext": list(RATIOS.values()),
-               "range": [float(low), float(high)]}
-    lengths = {"type": "log", "tickvals": list(LENGTHS), "ticktext": list(map(str, LENGTHS)),
-               "range": [-0.12, 2.65], "title": {"text": "steps"}}
-    at_four = found[FEW_RANKS.index(4), a, t]
+    traces = [level(1, [0.9, 110]), level(rule, [25, 110], name="√(k/α)")]
+    for r, path, opacity in zip(ranks, paths, (0.55, 0.75, 1), strict=True):
+        traces.append(curve("delta", rates.STEPS, path, name=f"r = {r}", opacity=opacity, sizes=8))
+    proved = [np.exp(np.mean([np.log(rates.first_step(inputs, width, seed, r, alpha))
+                              for seed in rates.SEEDS])) for r in ranks]
+    traces.append(marks([1] * len(ranks), proved, "B", "x-thin-open", 14, stroke=2.5,
+                        name="theorem", hovertemplate="theorem: %{y:.3g}<extra></extra>"))
+    heights = apart([np.log10(path[0]) for path in paths], 0.06 * (high - low))
+    traces += [words([0.85] * len(ranks), 10.0**heights,
+                     [coloured(f"r = {r}", "delta") for r in ranks], textposition="middle left"),
+               words([115, 115], [rule, 1], ["√(k/α)", "as full’s"], textposition="middle right",
+                     textfont={"color": COLOURS["frozen"]})]
+    middle = f"× {paths[1][0]:.2g} at 1 step, × {paths[1][-1]:.2g} at 100"
     return figure(traces, layout(
-        [coloured("◆ LoRA's best η / full's", "delta")
-         + (coloured("   ✕ theorem", "B") if steps == 1 else ""),
-         coloured("┈ r = 1   ┅ r = 4   ━ r = 16", "delta")],
-        [_ranks(FEW_RANKS, room=0.5), lengths], [heights, heights],
-        f"{inputs}, {width} × {width}, α = {alpha}, {steps} step{'s' * (steps > 1)}: at r = 4 the "
-        f"best η of LoRA is {number(mean(at_four))} times that of full fine-tuning "
-        f"(seeds {number(at_four.min())} to {number(at_four.max())}) · "
-        f"√(k/α) = {number(rule)}"))
+        [f"r = 4: {middle}"],
+        [{"type": "log", "tickvals": list(rates.STEPS), "ticktext": list(map(str, rates.STEPS)),
+          "range": [-0.85, 2.85], "title": {"text": "steps of training"}}],
+        [{"type": "log", "tickvals": list(RATIOS), "ticktext": list(RATIOS.values()),
+          "range": [float(low), float(high)], "title": {"text": "LoRA’s best η over full’s"}}],
+        f"{inputs}, {width} × {width}, α = {alpha}: LoRA’s best η over that of full "
+        f"fine-tuning, at r = 4: {middle} · √(k/α) = {number(rule)}"))
+
+
+def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict:
+    """How far runs of LoRA are from what they might tend to, against the rank.
+
+    Args:
+        goal: One of GOALS. Full fine-tuning: SGD with α/√r from SGD on W, and Adam with α/r from
+            the nearest run of Adam on W. Unit rows: sign descent on B, and Adam on A and B, both
+            with α/r, from descent with rows of length one.
+        steps: The length of the runs.
+        lr: The learning rate of Adam and of sign descent.
+
+    Returns:
+        A figure of one panel.
+    """
+    at, gaps = many.STEPS.index(steps), many.adam_gaps(lr)
+    lines = ({"SGD": ("A", many.sgd_gaps()), "Adam": ("B", gaps["full"])} if goal == GOALS[0] else
+             {"A frozen": ("A", many.sign_gaps(lr)), "A trained": ("B", gaps["Adam"])})
+    traces = [line([SIDE, SIDE], [10**-2.1, 10**0.75], "frozen", width=1, dash="dash"),
+              words([3.2], [10**0.87], ["dashed: r reaches every update"],
+                    textposition="middle right",
+                    textfont={"color": COLOURS["frozen"]})]
+    said = []
+    for name, (quantity, found) in lines.items():
+        path = mean(found[..., at])
+        traces += [marks(np.repeat(many.RANKS, len(many.SEEDS)), found[..., at].ravel(), quantity,
+                         "circle", 4),
+                   curve(quantity, many.RANKS, path, name=name),
+                   words([many.RANKS[-1] * 1.3], [path[-1]], [coloured(name, quantity)],
+                         textposition="middle right", textfont={"size": 15})]
+        said.append(f"{name} {path[-1]:.2g}")
+    return figure(traces, layout(
+        [f"r = {many.RANKS[-1]:,}: {', '.join(said)} away"],
+        [{"type": "log", "tickvals": list(many.RANKS), "ticktext": list(map(str, many.RANKS)),
+          "title": {"text": "rank r"}, "range": [0.45, 4.5]}],
+        [{**power_ticks(-2, 0), "range": [-2.1, 1.05],
+          "title": {"text": "distance, in updates"}}],
+        f"{steps_done(steps)}, η = {short(lr)} under Adam, r = {many.RANKS[-1]:,}: the distance "
+        f"from {goal}, in parts of its update · {' · '.join(said)}"))
 
 
 def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4) -> dict:
-    """Left: the cosine of the leading direction of G and A's rows. Right: A trained and frozen."""
+    """How far A has turned to the leading direction of G, and what A's training is worth.
+
+    Args:
+        optimiser: "SGD" or "Adam".
+        inputs: A name of ``runs_ratio.INPUTS``.
+        r: The rank.
+
+    Returns:
+        A figure of two panels: the cosine of that direction and A's rows, and the loss with A
+        trained and with A frozen.
+    """
     free, still = (tuned(optimiser, inputs, r, frozen) for frozen in (False, True))
     steps = np.arange(len(free[0].loss))
     cosines = np.array([run.aligned for run in free])
@@ -150,10 +205,3 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
         f"{cosines[:, -1].mean():.2f} (seeds {cosines[:, -1].min():.2f} to "
         f"{cosines[:, -1].max():.2f}) · what is left of the loss is {number(ends[0])}, with A "
         f"frozen {number(ends[1])}"))
-
-
-def _ranks(ranks, room: float = 0.15) -> dict:
-    """The axis of the rank. room: on its right, in powers of ten."""
-    return {"type": "log", "tickvals": list(ranks), "ticktext": list(map(str, ranks)),
-            "title": {"text": "r"},
-            "range": [float(np.log10(ranks[0])) - 0.15, float(np.log10(ranks[-1])) + room]}

@@ -22,10 +22,15 @@ STILL = 1e-30  # times the rate: a step that is lost beside any entry of A
 
 
 def full(optimiser, change=None, steps: int = max(STEPS)) -> np.ndarray:
-    """W − W0 at every step when W itself is trained, (steps + 1, …, d, k).
+    """Train W itself.
 
-    An optimiser with a rate of shape (R, 1, 1) trains R copies. change: what is done to the
-    gradient first.
+    Args:
+        optimiser: One whose rate has the shape (R, 1, 1) trains R copies.
+        change: What is done to the gradient first.
+        steps: How many.
+
+    Returns:
+        W − W0 at every step, (steps + 1, …, d, k).
     """
     task = problem()
     shift, C = task.W_star - task.W0, task.covariance
@@ -49,9 +54,18 @@ def normalised(lr: float) -> np.ndarray:
 
 
 def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)) -> np.ndarray:
-    """ΔW of a LoRA run of SGD from B = 0 at every step, (steps + 1, d, k), without A and B.
+    """Follow a LoRA run of SGD from B = 0 without A and B.
 
     What is kept is ΔW, M = s²AᵀA and N = s²BBᵀ, so that a step costs the same at every rank.
+
+    Args:
+        A0: The start of A, (r, k).
+        s: The scale.
+        lr: The learning rate.
+        steps: How many.
+
+    Returns:
+        ΔW at every step, (steps + 1, d, k).
     """
     task, q = problem(), lr * s**2
     D, M, N = np.zeros(task.shape), s**2 * A0.T @ A0, np.zeros((len(task.W0),) * 2)
@@ -67,9 +81,21 @@ def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)
 
 
 def adam_path(A: np.ndarray, s: float, lr: float, frozen: bool, betas=(0.9, 0.999),
-              steps: int = max(STEPS), task=None) -> np.ndarray:
-    """ΔW of a LoRA run of Adam from B = 0 at every step, (steps + 1, d, k). frozen: A stays."""
-    task, deltas = task or problem(), []
+              steps: int = max(STEPS)) -> np.ndarray:
+    """Train LoRA with Adam from B = 0.
+
+    Args:
+        A: Its start, (r, k).
+        s: The scale.
+        lr: The learning rate.
+        frozen: Whether A stays.
+        betas: Adam's.
+        steps: How many.
+
+    Returns:
+        ΔW at every step, (steps + 1, d, k).
+    """
+    task, deltas = problem(), []
     rule = Adam((lr * STILL if frozen else lr, lr), betas=betas, eps=1e-30)
     train(task, Adapter(A, np.zeros((len(task.W0), len(A))), s), rule, steps,
           watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
@@ -98,20 +124,20 @@ def sgd_gaps() -> np.ndarray:
 
 @cache
 def adam_gaps(lr: float) -> dict[str, np.ndarray]:
-    """How far LoRA with α/r is from what, (ranks, seeds, steps) each.
+    """How far Adam on A and B with α/r is from what, (ranks, seeds, steps) each.
 
-    "signs": sign descent with A frozen, from descent with normalised rows. "Adam": Adam on A and
-    B, from the same. "full": the same run, from the nearest run of full fine-tuning under Adam,
-    a rate for each step, in parts of its own length.
+    "Adam": from descent with normalised rows. "full": from the nearest run of full fine-tuning
+    under Adam, a rate for each step, in parts of its own length.
     """
     rows, whole = normalised(lr), full(Adam(FULL_RATES, eps=1e-30)).swapaxes(0, 1)
-    found = {"signs": [], "Adam": [], "full": []}
-    for r in RANKS:
-        A = [start(r, seed) for seed in SEEDS]
-        paths = [adam_path(a, ALPHA / r, lr, False) for a in A]
-        found["signs"].append([apart(adam_path(a, ALPHA / r, lr, True, (0.0, 0.0)), rows)
-                               for a in A])
-        found["Adam"].append([apart(path, rows) for path in paths])
-        found["full"].append([np.min([apart(other, path) for other in whole], axis=0)
-                              for path in paths])
-    return {name: np.array(values) for name, values in found.items()}
+    paths = [[adam_path(start(r, seed), ALPHA / r, lr, False) for seed in SEEDS] for r in RANKS]
+    return {"Adam": np.array([[apart(path, rows) for path in seeds] for seeds in paths]),
+            "full": np.array([[np.min([apart(other, path) for other in whole], axis=0)
+                               for path in seeds] for seeds in paths])}
+
+
+@cache
+def sign_gaps(lr: float) -> np.ndarray:
+    """How far sign descent with α/r and A frozen is from normalised rows, (ranks, seeds, steps)."""
+    return np.array([[apart(adam_path(start(r, seed), ALPHA / r, lr, True, (0.0, 0.0)),
+                            normalised(lr)) for seed in SEEDS] for r in RANKS])

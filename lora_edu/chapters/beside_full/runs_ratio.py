@@ -27,7 +27,16 @@ def task(inputs: str, k: int, seed: int) -> Regression:
 
 
 def full_losses(problem: Regression, optimiser, steps: int) -> np.ndarray:
-    """Losses when W itself is trained, (rates, steps + 1). The optimiser's lr: (rates, 1, 1)."""
+    """Train W itself, a copy for each rate.
+
+    Args:
+        problem: The regression.
+        optimiser: One whose rate has the shape (rates, 1, 1).
+        steps: How many.
+
+    Returns:
+        The losses, (rates, steps + 1).
+    """
     shift, C = problem.W_star - problem.W0, problem.covariance
     D, losses = np.zeros((len(optimiser.lr), *shift.shape)), []  # W − W0, a copy for each rate
     state = optimiser.init([D])
@@ -39,8 +48,20 @@ def full_losses(problem: Regression, optimiser, steps: int) -> np.ndarray:
 
 
 def search(inputs: str, k: int, seed: int, alphas=ALPHAS, ranks=RANKS, steps=STEPS):
-    """Best rates for a task and a draw of A: of full fine-tuning, (steps,), and of LoRA,
-    (ranks, alphas, steps). ValueError where one lies at an end of its rates."""
+    """Search the best rates of a task and a draw of A.
+
+    Args:
+        inputs: A name of INPUTS.
+        k: The width.
+        seed: Of the task and of A.
+        alphas, ranks, steps: LoRA's, and the lengths of the runs.
+
+    Returns:
+        Those of full fine-tuning, (steps,), and of LoRA, (ranks, alphas, steps).
+
+    Raises:
+        ValueError: Where one lies at an end of its rates.
+    """
     problem = task(inputs, k, seed)
     whole = full_losses(problem, Adam(FULL_RATES[:, None, None]), max(steps))[:, steps]
     runs = sweep(problem, r=ranks, alpha=alphas, lr=LORA_RATES, seed=seed, steps=max(steps))

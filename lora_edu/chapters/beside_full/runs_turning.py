@@ -18,11 +18,14 @@ RATES = {"Adam": 2.0 ** np.arange(-11, 1.1, 0.5), "SGD": 2.0 ** np.arange(-8, 6.
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """The run at the rate with the least loss at its end. loss: (steps + 1,), over the start's.
+    """The run at the rate with the least loss at its end.
 
-    at: the number of that rate among RATES. aligned: the cosine between the leading right singular
-    vector of G at W0 and the row space of A, (steps + 1,). pull: ‖G·that vector‖ at the current
-    weight, over its start.
+    Attributes:
+        at: The number of that rate among RATES.
+        loss: Over the start's, (steps + 1,).
+        aligned: The cosine between the leading right singular vector of G at W0 and the row space
+            of A, (steps + 1,).
+        pull: ‖G·that vector‖ at the current weight, over its start, (steps + 1,).
     """
 
     at: int
@@ -33,7 +36,18 @@ class Tuned:
 
 @cache
 def tuned(name: str, inputs: str, r: int, frozen: bool, steps: int = STEPS) -> list[Tuned]:
-    """One run a seed: of the task, and of A's draw. name: of the optimiser."""
+    """Train each seed's task, with its draw of A, at every rate.
+
+    Args:
+        name: Of the optimiser, a key of RATES.
+        inputs: A name of ``runs_ratio.INPUTS``.
+        r: The rank.
+        frozen: Whether A stays.
+        steps: How many.
+
+    Returns:
+        The best run of each seed.
+    """
     return [_tuned(name, inputs, r, frozen, steps, seed) for seed in SEEDS]
 
 

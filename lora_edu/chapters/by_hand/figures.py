@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.by_hand.runs import EXPONENTS, SCHEMES, errors, memory, multiplications
+from lora_edu.chapters.by_hand.runs import (
+    EXPONENTS,
+    SCHEMES,
+    errors,
+    memory,
+    multiplications,
+    word_gradients,
+)
+from lora_edu.chapters.low_rank_update.figures import STILL, beside
 from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, say
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.style import (
@@ -15,6 +23,7 @@ from lora_edu.chapters.shared.style import (
     layout,
     line,
     marks,
+    words,
 )
 from lora_edu.explore.words import number, power
 
@@ -22,88 +31,114 @@ SCHEME_COLOURS = dict(zip(SCHEMES, (COLOURS["A"], COLOURS["B"], COLOURS["delta"]
 PARTS = {"forward": "#808080", "weights": "#808080", "∇X": "#aa6bc0", "inputs kept": "#aa6bc0",
          "∇W": "#d55e00", "gradients": "#d55e00", "∇A and ∇B": "#3b82c4",
          "Adam's moments": "#009e73"}
+LAYER = {  # left, centre, width and height to scale for n = 3, d = 4, k = 5, r = 1; shape; colour
+    "X": (0, 0, 5, 3, "n × k", "frozen"),
+    "W₀": (9, 3, 5, 4, "d × k", "frozen"),
+    "A": (9, -3.5, 5, 1, "r × k", "A"),
+    "U": (16.5, -3.5, 1, 3, "n × r", "loss"),
+    "B": (20, -3.5, 1, 4, "d × r", "B"),
+    "H": (25, 0, 4, 3, "n × d", "loss"),
+}
+LINES = [  # the headline, what the line reads, what it makes, and what the drawing shows
+    ("forward: U = X·Aᵀ,  H = X·W₀ᵀ + s·U·Bᵀ", tuple(LAYER), "",
+     "Forward, X goes through the frozen W₀ and, beside it, through A and B."),
+    ("line 1: ∇B = s·Dᵀ·U", ("H", "U"), "B", "The gradient of B needs D and U."),
+    ("line 2: ∇U = s·D·B", ("H", "B"), "U", "The gradient of U needs D and B."),
+    ("line 3: ∇A = (∇U)ᵀ·X", ("U", "X"), "A", "The gradient of A needs that of U, and X."),
+    ("line 4: ∇X = D·W₀ + ∇U·A", ("H", "W₀", "U", "A"), "X",
+     "The gradient of X comes back on both paths. W₀ is read, and has no gradient."),
+]
 
 
-def two_paths(n: int = 3, d: int = 4, k: int = 5, r: int = 1) -> dict:
-    """The layer's two paths with every matrix to scale. Left: forward. Right: the gradients."""
-    upper, lower, middle = d / 2 + 1, -d / 2 - 1.5, -0.25  # where the centres lie
-    gap = 2.6
-    path = {"A": (k, r), "U": (r, n), "B": (r, d)}  # of the adapter: (width, height)
-    x, at = k + 1.6 * gap, {"X": (0, middle, k, n)}
-    at["W₀"] = x, upper, k, d
-    for name, (width, height) in path.items():
-        at[name] = x, lower, width, height
-        x += width + gap
-    x += 0.6 * gap
-    at["H"] = x, middle, d, n
-    shapes = {"X": "n × k", "W₀": "d × k", "A": "r × k", "U": "n × r", "B": "d × r", "H": "n × d"}
-    back = {"X": "∇X", "W₀": "W₀", "A": "∇A", "U": "∇U", "B": "∇B", "H": "D"}
-    looks = {"A": ("A", 0.6), "B": ("B", 0.6), "U": ("loss", 0.6), "W₀": ("frozen", 0.5)}
-    parts = []
-    for panel, names in ((1, dict(zip(at, at, strict=True))), (2, back)):
-        for name, (left, centre, width, height) in at.items():
-            quantity, strength = looks.get(name, ("frozen", 0))
-            parts.append(box(left, centre - height / 2, width, height,
-                             fill(quantity, strength), panel=panel))
-            above = 0 if min(width, height) > r else height / 2 + 0.9  # what is thin has no room
-            parts.append(say({(left + width / 2, centre + above): names[name]}, panel=panel))
-        parts += _wires(at, gap, panel)
-        parts.append(say({(at[name][0] - 0.7, at[name][1]): "▸" if panel == 1 else "◂"
-                          for name in ("W₀", "A", "H")}, panel=panel, size=15))
-        if panel == 1:
-            parts.append(say({(left + width / 2, centre - height / 2 - 0.9): shapes[name]
-                              for name, (left, centre, width, height) in at.items()}, size=10))
-    span = (-0.6, x + d + 0.6), (lower - d / 2 - 1.8, upper + d / 2 + 0.7)
-    return drawing(parts, [span, span], (
-        f"Forward, X goes through the frozen W₀ and, beside it, through A and B. Back, from D come "
-        f"the gradients of B, U, A and X, and none of W₀. As drawn, A and B have {r * (d + k)} "
-        f"numbers, W₀ has {d * k}"), titles=["forward: H = XW₀ᵀ + s·UBᵀ", "back: D = ∂L/∂H"])
+def two_paths(line: int = 0) -> dict:
+    """The layer's two paths, every matrix to scale, and what one line of the pass needs and makes.
+
+    Args:
+        line: 0 for the forward pass, 1 to 4 for the lines of the backward pass.
+    """
+    headline, reads, makes, text = LINES[line]
+    names = {name: name for name in LAYER} | ({"H": "D"} if line else {})
+    names |= ({"U": "∇U"} if line > 1 else {}) | ({makes: f"∇{makes}"} if makes else {})
+    parts, said, below = _wires(), {}, {}
+    for name, (left, centre, width, height, shape, quantity) in LAYER.items():
+        lit = name in reads or name == makes
+        block = box(left, centre - height / 2, width, height, fill(quantity, 0.7 if lit else 0))
+        if name == makes:
+            block["line"] = {"color": COLOURS["delta"], "width": 4}
+        parts.append(block)
+        above = 0 if min(width, height) > 1 else height / 2 + 0.9  # what is thin has no room
+        said[left + width / 2, centre + above] = names[name]
+        below[left + width / 2, centre - height / 2 - 0.9] = (
+            "no ∇W₀" if line and name == "W₀" else shape)
+    parts += [say(said, size=15), say(below, size=12),
+              say(dict.fromkeys([(8.3, 3), (8.3, -3.5), (24.3, 0)], "◂" if line else "▸"), size=15)]
+    return drawing(parts, [((-0.6, 29.6), (-7.3, 5.7))], text, titles=[headline])
 
 
-def _wires(at: dict, gap: float, panel: int) -> list[dict]:
+def _wires() -> list[dict]:
     """The lines of both paths, from X on the left to H on the right."""
-    def side(name, right):
-        left, centre, width, _ = at[name]
-        return (left + width if right else left), centre
+    return [*connect((5, 0), (6.5, 0), (6.5, 3), (9, 3)), *connect((14, 3), (23.5, 3), (23.5, 0)),
+            *connect((6.5, 0), (6.5, -3.5), (9, -3.5)), *connect((14, -3.5), (16.5, -3.5)),
+            *connect((17.5, -3.5), (20, -3.5)), *connect((21, -3.5), (23.5, -3.5), (23.5, 0)),
+            *connect((23.5, 0), (25, 0))]
 
-    start, end = side("X", True), side("H", False)
-    fork, join = start[0] + 0.5 * gap, end[0] - 0.6 * gap
-    chain = []
-    for first, last in (("W₀", "W₀"), ("A", "B")):
-        into, out = side(first, False), side(last, True)
-        chain += connect(start, (fork, start[1]), (fork, into[1]), into, panel=panel)
-        chain += connect(out, (join, out[1]), (join, end[1]), end, panel=panel)
-    for one, other in (("A", "U"), ("U", "B")):
-        chain += connect(side(one, True), side(other, False), panel=panel)
-    return chain
+
+def two_gradients(r: int = 4) -> dict:
+    """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of.
+
+    Args:
+        r: the rank, 1 to 14.
+    """
+    G, grad_B, grad_A = word_gradients(r)
+    d, k = G.shape
+    drawn = beside(grad_B / abs(grad_B).max(), grad_A / abs(grad_A).max(), -G, ("∇B", "∇A"))
+    drawn.append(words([k / 2], [d + 1.1], [coloured("minus G, which no line forms", "delta")],
+                       textfont={"size": 14}))
+    made = layout([f"{r * (d + k)} numbers of gradient. G would have {d * k}"],
+                  [{**STILL, "range": [-2 - d, k + 0.5]}], [{**STILL, "range": [d + 2.5, -4 - d]}],
+                  f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
+    return figure(drawn, {**made, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
-    """The error of a numerical gradient against its step size, all schemes, one of them marked."""
+    """The error of a numerical gradient against its step size, all schemes, one of them marked.
+
+    Args:
+        scheme: one of ``SCHEMES``.
+        h: the step size, a power of ten.
+    """
     axis = ZeroLogAxis(-18, 1, every=3)
-    traces = [line(EXPONENTS, axis.place(errors(name)), colour, width=3 if name == scheme else 2,
+    traces = [line(EXPONENTS, axis.place(errors(name)), colour, width=4 if name == scheme else 2,
                    mode="lines+markers", marker={"size": 6}, name=name, customdata=errors(name),
                    opacity=1.0 if name == scheme else BESIDE,
                    hovertemplate=f"{name}: %{{customdata:.1e}}<extra></extra>")
               for name, colour in SCHEME_COLOURS.items()]
     at = EXPONENTS.index(round(np.log10(h)))
     error = errors(scheme)[at]
+    traces.append(words([-6, -11.5, -12], [-1.7, -8, -13.7], [
+        coloured(name.removesuffix(" difference"), colour)
+        for name, colour in SCHEME_COLOURS.items()], textfont={"size": 14}))
     traces.append(marks([EXPONENTS[at]], axis.place(error), SCHEME_COLOURS[scheme], "diamond", 15,
                         name="chosen", customdata=[error],
                         hovertemplate="%{customdata:.1e}<extra></extra>"))
     ticks = list(range(-16, 0, 3))
     return figure(traces, layout(
-        ["   ".join(coloured(f"● {name.split()[0]}", colour)
-                    for name, colour in SCHEME_COLOURS.items())],
+        [f"h = {power(EXPONENTS[at])}: error {number(error)} of the gradient"],
         [{"range": [-16.5, -0.5], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "step size h"}}],
         [axis.axis("relative error of ∇A")],
-        f"{scheme}, h = {power(EXPONENTS[at])}: largest error {number(error)}, relative to the "
-        f"largest entry of ∇A · best of this scheme: {number(errors(scheme).min())}"))
+        f"{scheme}: largest error {number(error)} of the largest entry of ∇A, and "
+        f"{number(errors(scheme).min())} at the best step size"))
 
 
 def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
-    """Stacked bars for a d × d layer: multiplications (left) and numbers kept (right)."""
+    """Stacked bars for a d × d layer: multiplications (left) and numbers kept (right).
+
+    Args:
+        d: the layer's width.
+        n: the tokens of a step.
+        r: the rank.
+    """
     counted = {"": multiplications(d, d, n, r), "2": memory(d, d, n, r)}
     totals = [sum(counts["LoRA"].values()) / sum(counts["full"].values())
               for counts in counted.values()]
@@ -122,9 +157,10 @@ def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
                 "textposition": "inside", "insidetextanchor": "middle", "constraintext": "none",
                 "textfont": {"size": 11, "color": "white"},
                 "hovertemplate": f"{part}: %{{customdata:,}}<extra></extra>"})
-    share = {"range": [0, top], "tickformat": ".0%", "dtick": 0.25 if top < 2 else None}
+    axis = {"range": [0, top], "tickformat": ".0%", "dtick": 0.25 if top < 2 else None}
     made = layout(
-        ["multiplications", "numbers in memory"], [{}, {}], [share, share],
-        f"d = k = {d}, {n} tokens, r = {r}: LoRA needs {totals[0]:.0%} of the multiplications "
-        f"and {totals[1]:.0%} of the memory of full fine-tuning with Adam")
+        [f"{share:.0%} of the {what}" for share, what in
+         zip(totals, ("multiplications", "memory"), strict=True)], [{}, {}], [axis, axis],
+        f"LoRA needs {totals[0]:.0%} of the multiplications and {totals[1]:.0%} of the memory "
+        "of full fine-tuning with Adam")
     return figure(traces, {**made, "barmode": "stack"})

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu import Adapter, initial
+from lora_edu.chapters.low_rank_update.runs import word
 
 SCHEMES = ("forward difference", "central difference", "complex step")
 EXPONENTS = tuple(range(-16, 0))
@@ -56,6 +57,18 @@ def errors(scheme: str) -> np.ndarray:
     exact = exact_gradient()
     return np.array([np.abs(numerical_gradient(scheme, 10.0**e) - exact).max()
                      / np.abs(exact).max() for e in EXPONENTS])
+
+
+def word_gradients(r: int) -> tuple[np.ndarray, ...]:
+    """(G, ∇B, ∇A) where the wanted ΔW is the word LoRA: the loss is ‖BA − word‖²/2, and s is 1.
+
+    Both matrices are random and small.
+    """
+    d, k = word().shape
+    A, B = initial(d, k, r, "both random", 0.1, rng=np.random.default_rng(0))
+    G = B @ A - word()
+    grad_A, grad_B = Adapter(A, B, 1.0).gradients(G)
+    return G, grad_B, grad_A
 
 
 def multiplications(d: int, k: int, n: int, r: int) -> dict[str, dict[str, int]]:

@@ -7,88 +7,85 @@ from functools import cache
 import numpy as np
 
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
+from lora_edu.chapters.first_r import runs as first_r
+from lora_edu.chapters.shared.drawing import box
 from lora_edu.chapters.shared.fits import exponent
-from lora_edu.chapters.shared.looks import BESIDE, named_ticks, said, seeds, steps_done
-from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES, scale_legend
+from lora_edu.chapters.shared.looks import named_ticks, said, seeds, steps_done
+from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_edu.chapters.shared.style import (
+    COLOURS,
     coloured,
-    curve,
     figure,
+    heat,
     layout,
-    line,
     marks,
     power_ticks,
+    words,
 )
+from lora_edu.chapters.thirty_minutes.figures import DIVISORS
 from lora_edu.explore.words import signed
 
-
-def two_sums(r: int = 16, walks: int = 4) -> dict:
-    """A sum of r arrows of length one: all in one direction, and each in a direction of its own."""
-    turns = np.random.default_rng(0).uniform(0, 2 * np.pi, (walks, r))
-    paths = np.cumsum(np.stack([np.cos(turns), np.sin(turns)]), axis=2)  # (2, walks, r)
-    lengths = np.hypot(*paths[..., -1])
-    x, y = np.concatenate([np.zeros((2, walks, 1)), paths], axis=2)
-    arc = np.linspace(-1, 1, 61) * np.pi
-    traces = [line(np.sqrt(r) * np.cos(arc), np.sqrt(r) * np.sin(arc), "frozen", width=1.5,
-                   dash="dash", name="√r")]
-    traces += [line(*walk, "B", width=1.5, name="unrelated") for walk in zip(x, y, strict=True)]
-    traces.append(marks(x[:, -1], y[:, -1], "B", "square", 10, name="their sums"))
-    traces.append(curve("delta", np.arange(r + 1), np.zeros(r + 1), name="one direction", sizes=7,
-                        hovertemplate=None))
-    tall = 1.1 * max(np.sqrt(r), np.abs(y).max())
-    still = {"constrain": "domain"}
-    return figure(traces, layout(
-        [coloured("◆ aligned", "delta") + "  " + coloured("■ unrelated", "B")
-         + "  " + coloured("┅ √r", "frozen")],
-        [{**still, "range": [min(x.min(), 0) - 0.7, r + 0.7], "dtick": 4,
-          "title": {"text": "distance from the start"}}],
-        [{**still, "range": [-tall, tall], "dtick": 4, "scaleanchor": "x", "scaleratio": 1}],
-        f"{r} arrows of length 1. In one direction their sum has length {r}; in random directions "
-        f"{', '.join(f'{length:.1f}' for length in lengths)}, where √r is {np.sqrt(r):.3g}"))
+BRIGHTEST = 1.2  # of the word's cells at the largest r, the value with the full colour
+QUANTITIES = {"useful": "useful part", "delta_norm": "length"}  # of ΔW, as records have them
+KEPT = 0.15  # powers of r below this count as none
 
 
-def two_parts() -> dict:
-    """Adam's first ΔW as a sum of r terms: how long its coherent part is, and how long the rest."""
-    ranks = runs_growth.RANKS
-    coherent, rest = runs_growth.two_parts()
-    return figure(
-        [curve("delta", ranks, coherent, name="what the terms agree on"),
-         curve("B", ranks, rest, name="cross-talk")],
-        layout([coloured("◆ what the terms agree on", "delta") + "   "
-                + coloured("■ cross-talk", "B")],
-               [named_ticks(ranks, named=ranks[::2], title="r, the number of terms", margin=0.12)],
-               [{**power_ticks(0, 3), "range": [-0.3, 2.6]}],
-               f"One step of Adam. From r = 1 to 16 the part that the terms agree on grows by "
-               f"{coherent[4] / coherent[0]:.0f}, cross-talk by {rest[4] / rest[0]:.1f}; the two "
-               f"meet between r = {ranks[int(np.argmax(coherent > rest)) - 1]} and "
-               f"{ranks[int(np.argmax(coherent > rest))]}"))
+def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
+    """Adam's first ΔW towards the word, coloured by value; below it, its two parts.
+
+    Args:
+        r: the number of terms, one of ``runs_growth.TERMS``.
+        divide: what s is, one of DIVISORS.
+    """
+    power = DIVISORS[divide]
+    delta, along, across = (part / r**power for part in runs_growth.first_step(r))
+    most = max(runs_growth.TERMS)**(1 - power)  # of what is agreed, among the positions
+    cells = np.clip(delta / (BRIGHTEST * most * runs_growth.agreed().max()), -1, 1)
+    d, k = delta.shape
+    unit = 0.7 * k / max(most, runs_growth.first_step(1)[2])
+    bars = {"agreed": (along, "delta", d + 3), "the rest": (across, "B", d + 7)}
+    shapes = [box(-0.5, -0.5, k, d, "rgba(0,0,0,0)")]
+    shapes += [box(-0.5, y, unit * length, 1.6, COLOURS[hue]) for length, hue, y in bars.values()]
+    texts = words([unit * length for length, *_ in bars.values()],
+                  [y + 0.8 for *_, y in bars.values()],
+                  [coloured(f"{name} {_short(length)}", hue)
+                   for name, (length, hue, _) in bars.items()],
+                  textposition="middle right", textfont={"size": 13})
+    by = "" if power == 0 else f" ÷ {divide.split()[0]}"
+    found = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} at random"
+    still = {"showticklabels": False, "ticks": "", "showgrid": False}
+    made = layout([found], [{**still, "range": [-1, k]}], [{**still, "range": [d + 9.5, -1]}],
+                  f"{found}, where one term agrees by 1 on average")
+    colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
+    return figure([heat(cells, -100, 100, colours, name="ΔW"), texts],
+                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
-def growth(optimiser: str = "Adam", rule: str = "LoRA", step: int = 1) -> dict:
-    """‖ΔW‖ (left) and the useful part −⟨ΔW, G⟩ (right) against r, after ``step`` steps."""
-    traces = []
-    for panel, quantity in ((1, "delta_norm"), (2, "useful")):
-        for name in [other for other in SCALE_RULES if other != rule] + [rule]:
-            values = getattr(runs_growth.grown(name, optimiser), quantity)[..., step]
-            traces += _growth_lines(name, values, panel, chosen=name == rule)
-    ranks = named_ticks(runs_growth.RANKS, named=runs_growth.RANKS[::2], margin=0.12)
+def growth(optimiser: str = "Adam", step: int = 1) -> dict:
+    """The useful part of ΔW and its length against r, under each rule.
+
+    Args:
+        optimiser: ``"SGD"`` or ``"Adam"``.
+        step: after how many steps, one of ``runs_growth.STEPS``.
+    """
+    traces, titles, ranks = [], [], runs_growth.RANKS
+    for panel, (quantity, name) in enumerate(QUANTITIES.items(), start=1):
+        slopes = {}
+        for rule, look in SCALE_LOOKS.items():
+            values = getattr(runs_growth.grown(rule, optimiser), quantity)[..., step]
+            middle = np.median(values, axis=1)
+            traces += [look.curve(ranks, middle, rule, panel=panel),
+                       _name_line(rule, ranks[-1], middle[-1], panel)]
+            slopes[rule] = abs(exponent(ranks[:6], values[:6])[0])
+        least = min(slopes, key=slopes.get)
+        titles.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
+                                     else "no rule keeps it"))
+    axis = _roomy(named_ticks(ranks, "rank r", named=ranks[::2], margin=0.12), 0.6)
     powers = power_ticks(-8, 2, every=2)
     return figure(traces, layout(
-        ["‖ΔW‖,  " + scale_legend(), "useful part −⟨ΔW, G⟩"], [ranks, ranks],
-        [{**powers, "range": _range("delta_norm", optimiser)},
-         {**powers, "range": _range("useful", optimiser)}],
-        _growth_reading(optimiser, rule, step)))
-
-
-def _growth_lines(name: str, values: np.ndarray, panel: int, chosen: bool) -> list[dict]:
-    """The median over seeds as a line with marks, and for the chosen rule all seeds as dots.
-
-    values: (ranks, seeds).
-    """
-    look, ranks = SCALE_LOOKS[name], runs_growth.RANKS
-    line = look.curve(ranks, np.median(values, axis=1), name, panel=panel,
-                      opacity=1.0 if chosen else BESIDE)
-    return [seeds(ranks, values, look.colour, panel=panel, opacity=0.6), line] if chosen else [line]
+        titles, [axis, axis],
+        [{**powers, "range": _range(quantity, optimiser)} for quantity in QUANTITIES],
+        f"{optimiser}, {steps_done(step)}, from r = 1 to 32: {'; '.join(titles)}"))
 
 
 @cache
@@ -99,38 +96,79 @@ def _range(quantity: str, optimiser_name: str) -> list[float]:
     return [float(np.log10(values.min()) - 0.2), float(np.log10(values.max()) + 0.3)]
 
 
-def _growth_reading(optimiser_name: str, rule: str, step: int) -> str:
-    runs, ranks = runs_growth.grown(rule, optimiser_name), runs_growth.RANKS
-    few, parts = ranks.index(8) + 1, []
-    for label, quantity in (("‖ΔW‖", "delta_norm"), ("useful part", "useful")):
-        values = getattr(runs, quantity)[..., step]
-        low, high = (exponent(*part)[0] for part in ((ranks[:few], values[:few]),
-                                                     (ranks[-4:], values[-4:])))
-        parts.append(f"{label} {signed(low)} for r ≤ 8, {signed(high)} for r ≥ 32")
-    return (f"{optimiser_name}, s = {FORMULAS[rule]}, after {steps_done(step)}, "
-            f"powers of r: {'; '.join(parts)}")
-
-
 def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int = 1) -> dict:
-    """The best learning rate against r; crosses, the theorem's for one step."""
-    traces, slopes = [], []
+    """The best learning rate against r; crosses, the theorem's for one step.
+
+    Args:
+        optimiser: ``"SGD"`` or ``"Adam"``.
+        inputs: how they vary, one of ``runs_rate.INPUTS``.
+        steps: after how many steps, one of ``runs_rate.STEPS``.
+    """
+    traces, slopes = [], {}
     for rule in SCALE_RULES:
         values = runs_rate.best_rates(rule, optimiser, inputs, steps)
         theory = runs_rate.predicted(rule, optimiser, inputs) if steps == 1 else []
         traces += _rate_lines(rule, values, theory)
-        mean, error = exponent(runs_rate.RANKS, values)
-        slopes.append(f"under {FORMULAS[rule]} {signed(mean)} (± {error:.2f})")
+        slopes[rule] = exponent(runs_rate.RANKS, values)
+    flattest = min(slopes, key=lambda rule: abs(slopes[rule][0]))
+    task = runs_rate.problem(inputs)
+    r_c = runs_rate.crossover(task.gradient(task.W0), task.covariance, optimiser)
+    powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
+                       for rule, (mean, error) in slopes.items())
     return figure(traces, layout(
-        ["best η,  " + scale_legend() + "   ✕ theorem"], [named_ticks(runs_rate.RANKS)],
-        [{**power_ticks(-4, 4), "range": list(runs_rate.SPAN[optimiser])}],
-        f"{optimiser}, {steps_done(steps)}, crossover rank "
-        f"{runs_rate.crossover(inputs, optimiser):.1f}: the best η goes with these powers of r: "
-        f"{', '.join(slopes)}"))
+        [f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest"],
+        [_roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.15)],
+        [{**power_ticks(-4, 4), "range": list(runs_rate.SPAN[optimiser]),
+          "title": {"text": "best learning rate η"}}],
+        f"{optimiser}, {steps_done(steps)}: the best η goes with these powers of r: {powers}"))
 
 
 def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
     look, ranks = SCALE_LOOKS[rule], runs_rate.RANKS
+    means = np.exp(np.log(values).mean(axis=1))
     crosses = marks(ranks[:len(theory)], theory, look.colour, "x-thin-open", 13, stroke=2.5,
                     **said(f"{rule}, theorem"))
-    return [seeds(ranks, values, look.colour),
-            look.curve(ranks, np.exp(np.log(values).mean(axis=1)), rule, size=10), crosses]
+    return [seeds(ranks, values, look.colour), look.curve(ranks, means, rule, size=10), crosses,
+            _name_line(rule, ranks[-1], means[-1])]
+
+
+def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
+    """Loss on turned digits against r under two rules.
+
+    Args:
+        angle: ``"45°"`` or ``"90°"``.
+        tuned: whether η is the best at each rank, or one small η for all.
+    """
+    task, ranks, traces, ends = f"{angle}, Adam", first_r.RANKS[3:], [], {}
+    small = first_r.tuned(task, ranks[0], 1.0) - 4  # half octaves: a quarter of the tuned η
+    for rule, name in (("LoRA", "α kept"), ("rsLoRA", "rsLoRA")):
+        scale = first_r.ALPHA_RULES[name]
+        found = [first_r.mean(first_r.losses(task, r, scale(r, ranks[0]))) for r in ranks]
+        losses = [each.min() if tuned else each[small] for each in found]
+        ends[rule] = losses[-1]
+        traces += [SCALE_LOOKS[rule].curve(ranks, losses, rule),
+                   _name_line(rule, ranks[-1], losses[-1])]
+    ratio = ends["rsLoRA"] / ends["LoRA"]
+    title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
+             f"at r = 64 α/√r leaves × {ratio:.2f}")
+    return figure(traces, layout(
+        [title], [_roomy(named_ticks(ranks, "rank r"), 0.1)],
+        [{"type": "log", "range": [-1.2, -0.25], "tickvals": [0.1, 0.2, 0.4],
+          "ticktext": ["0.1", "0.2", "0.4"], "title": {"text": "training loss"}}],
+        f"Digits turned by {angle}, {title} of the loss of α/r"))
+
+
+def _roomy(axis: dict, room: float) -> dict:
+    """The axis with room for the names of the lines at its end."""
+    return {**axis, "range": [axis["range"][0], axis["range"][1] + room]}
+
+
+def _name_line(rule: str, x, y, panel: int = 1) -> dict:
+    """The formula of a rule, at the right end of its line."""
+    return words([x], [y], [coloured(f"  {FORMULAS[rule]}", SCALE_LOOKS[rule].colour)],
+                 panel=panel, textposition="middle right", textfont={"size": 14})
+
+
+def _short(value: float) -> str:
+    """Two digits below ten, whole numbers above."""
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"

@@ -1,4 +1,4 @@
-"""How an update grows with r under the three rules for s: the runs."""
+"""How an update grows with r: the first step towards the word, and runs under the three rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from functools import cache
 import numpy as np
 
 from lora_edu import STARTS, sweep, teacher_student
+from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+
+TERMS = (1, 4, 16, 64, 256, 1024)  # of the step towards the word
 
 SIDE = 64
 RANKS = tuple(2**i for i in range(9))
@@ -17,25 +20,37 @@ LRS = {"SGD": 0.003, "Adam": 1e-4}
 
 
 @cache
-def problem():
-    """A 64 × 64 regression of full target rank, its inputs' variances falling like 1/i."""
-    return teacher_student(SIDE, SIDE, n=512, spectrum=1.0, rng=np.random.default_rng(0))
+def agreed() -> np.ndarray:
+    """What one term of Adam's first step towards the word adds on average, (14, 46); η = s = 1.
+
+    That is √(2/π)σ times the word with all its rows at length one.
+    """
+    rows = word() / np.linalg.norm(word(), axis=1, keepdims=True)
+    return np.sqrt(2 / np.pi / word().shape[1]) * rows
 
 
 @cache
-def two_parts() -> tuple[np.ndarray, np.ndarray]:
-    """Lengths of the coherent part and of the rest of Adam's first ΔW, (RANKS,) each; η = s = 1.
+def first_step(r: int, seed: int = 164) -> tuple[np.ndarray, float, float]:
+    """Adam's first ΔW towards the word, with A's standard deviation 1/√k and η = s = 1.
 
-    Coherent is what lies along −G with all its rows at length one. The ranks share their rows of A.
+    Args:
+        r: the number of terms; the ranks share their rows of A.
+        seed: of the draw; the default is a typical one.
+
+    Returns:
+        ΔW (14, 46), and how far it goes along ``agreed`` and across it, in lengths of ``agreed``.
     """
-    rng = np.random.default_rng(0)
-    G = rng.normal(size=(SIDE, SIDE))
-    A = rng.normal(0, SIDE**-0.5, (max(RANKS), SIDE))
-    along = -G / np.linalg.norm(G, axis=1, keepdims=True) / SIDE**0.5  # of length one
-    deltas = [-np.sign(G @ A[:r].T) @ A[:r] for r in RANKS]
-    coherent = np.array([np.vdot(delta, along) for delta in deltas])
-    squares = np.array([np.vdot(delta, delta) for delta in deltas])
-    return coherent, np.sqrt(squares - coherent**2)
+    A = np.random.default_rng(seed).normal(0, word().shape[1]**-0.5, (max(TERMS), word().shape[1]))
+    delta = np.sign(word() @ A[:r].T) @ A[:r]  # the gradient at W = 0 is −S
+    one = np.linalg.norm(agreed())
+    along = np.vdot(delta, agreed()) / one
+    return delta, along / one, np.sqrt(np.vdot(delta, delta) - along**2) / one
+
+
+@cache
+def problem():
+    """A 64 × 64 regression of full target rank, its inputs' variances falling like 1/i."""
+    return teacher_student(SIDE, SIDE, n=512, spectrum=1.0, rng=np.random.default_rng(0))
 
 
 @cache

@@ -6,47 +6,64 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import STARTS, scaling, sweep, teacher_student
+from lora_edu import STARTS, Regression, scaling, sweep, teacher_student
 from lora_edu.chapters.shared.fits import vertex
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
 SIDE, RANKS, SEEDS = 32, (2, 4, 8, 16, 32), tuple(range(5))
 STEPS = [1, 30]
-INPUTS = {"one direction": 3.0, "a few": 1.0, "all directions": 0.0}  # how the variances fall off
+INPUTS = {"one direction": 3.0, "about ten": 1.0, "all directions": 0.0}  # how variances fall off
 SPAN = {"Adam": (-3.5, 1.1), "SGD": (-1.6, 3.5)}  # log 10 of the rates tried
 
 
 @cache
-def problem(inputs: str):
-    """A 32 × 32 regression whose inputs vary mostly in one direction, in a few, or in all."""
+def problem(inputs: str) -> Regression:
+    """A 32 × 32 regression whose inputs vary mostly in one direction, in about ten, or in all."""
     return teacher_student(SIDE, SIDE, n=512, spectrum=INPUTS[inputs],
                            rng=np.random.default_rng(0))
 
 
-def crossover(inputs: str, optimiser_name: str) -> float:
-    """The rank r_c of the chapter's theorem: the best first η goes like 1/(s^p·(1 + (r − 1)/r_c)).
+def crossover(G: np.ndarray, C: np.ndarray, optimiser_name: str) -> float:
+    """The rank r_c at which the harm of the first step becomes coherent.
 
-    Adam: (π/2)·d·tr C / Σᵢ ĝᵢᵀCĝᵢ, with ĝᵢ the rows of G at length 1. SGD: 2 + tr C·‖G‖²/tr(GCGᵀ).
+    Args:
+        G: (d, k), the gradient that makes the step; rows that are zero do not count.
+        C: (k, k), the mean of x·xᵀ over the inputs.
+        optimiser_name: ``"Adam"``, where r_c is (π/2)·d₊·tr C / Σᵢ ĝᵢᵀCĝᵢ with the rows ĝᵢ at
+            length one, or ``"SGD"``, where it is 2 + tr C·‖G‖²/tr(GCGᵀ).
+
+    Returns:
+        r_c: the best first η goes like 1/(s^p·(1 + (r − 1)/r_c)).
     """
-    task = problem(inputs)
-    G, C = task.gradient(task.W0), task.covariance
     if optimiser_name == "SGD":
         return 2 + float(np.trace(C) * np.vdot(G, G) / np.vdot(G, G @ C))
-    directions = G / np.linalg.norm(G, axis=1, keepdims=True)
-    return float(np.pi / 2 * SIDE * np.trace(C) / np.vdot(directions, directions @ C))
+    rows = G[G.any(axis=1)]
+    directions = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return float(np.pi / 2 * len(rows) * np.trace(C) / np.vdot(directions, directions @ C))
+
+
+def best_first(task: Regression, optimiser_name: str, r, s, sigma: float):
+    """The η with the least expected loss after one step from a normal A and B = 0, as r and s.
+
+    Args:
+        task: the regression.
+        optimiser_name: ``"SGD"`` or ``"Adam"``.
+        r, s: ranks and their scales, numbers or arrays.
+        sigma: the standard deviation of A's entries.
+    """
+    G, C = task.gradient(task.W0), task.covariance
+    r_c = crossover(G, C, optimiser_name)
+    if optimiser_name == "SGD":
+        return np.vdot(G, G) / (s**2 * sigma**2 * np.vdot(G, G @ C) * (r - 1 + r_c))
+    lengths = np.linalg.norm(G, axis=1)
+    top = np.sqrt(2 / np.pi) * lengths.sum() / sigma
+    return top / (s * np.count_nonzero(lengths) * np.trace(C) * (1 + (r - 1) / r_c))
 
 
 def predicted(rule: str, optimiser_name: str, inputs: str) -> np.ndarray:
-    """The η with the least expected loss after one step, (ranks,), A0 Gaussian of kaiming's σ."""
-    task, sigma2 = problem(inputs), 1 / (3 * SIDE)
-    G, C, r = task.gradient(task.W0), task.covariance, np.array(RANKS)
+    """``best_first`` at every rank under one of the rules, (ranks,), with kaiming's σ."""
     s = np.array([scaling(rank, 1.0, SCALE_RULES[rule]) for rank in RANKS])
-    r_c, d = crossover(inputs, optimiser_name), SIDE
-    if optimiser_name == "SGD":
-        return np.vdot(G, G) / (s**2 * sigma2 * np.vdot(G, G @ C) * (r - 1 + r_c))
-    rows = np.linalg.norm(G, axis=1).sum()
-    top = np.sqrt(2 / (np.pi * sigma2)) * rows
-    return top / (s * d * np.trace(C) * (1 + (r - 1) / r_c))
+    return best_first(problem(inputs), optimiser_name, np.array(RANKS), s, (3 * SIDE)**-0.5)
 
 
 @cache

@@ -25,7 +25,14 @@ LOST = 6e4  # a run that diverged counts as this loss: float16 holds no more
 
 @dataclass(frozen=True)
 class Task:
-    """angle: degrees. decay: does η fall to 0? octaves: log 2 of the first and the last η; step."""
+    """A part of the map.
+
+    Args:
+        angle: of the digits, in degrees.
+        optimiser: its name.
+        decay: whether η falls linearly to 0.
+        octaves: log 2 of the smallest and the largest η, and of the step between two.
+    """
 
     angle: float
     optimiser: str
@@ -77,12 +84,18 @@ def at_an_end(task: str, r: int, s: float) -> bool:
 
 
 def regrets(task: str, scale, r1: int, ranks=RANKS, s1: float | None = None) -> np.ndarray:
-    """Loss at the η tuned at r1, divided by the loss at the η tuned anew; (ranks, seeds).
+    """What an η costs that was tuned at another rank.
 
-    scale: one of ALPHA_RULES, or another function (r, r1) → s. s1: the scale at which η was tuned
-    at r1, if not the rule's own. η is tuned on all seeds together, the same on which the losses
-    are measured. 1 means that tuning anew gains nothing; a single seed may fall below 1, and one
-    that diverges has inf.
+    Args:
+        task: one of TASKS.
+        scale: one of ALPHA_RULES, or another function (r, r1) → s.
+        r1: where η was tuned, on all seeds together, the same on which the losses are measured.
+        ranks: where it is used.
+        s1: the scale at which η was tuned at r1, if not the rule's own.
+
+    Returns:
+        (ranks, seeds), the loss at this η over the loss at the η tuned at the rank itself. 1 means
+        that the search gains nothing; a seed may fall below 1, and one that diverges has inf.
     """
     first, rows = tuned(task, r1, scale(r1, r1) if s1 is None else s1), []
     for r in ranks:
@@ -113,11 +126,6 @@ def loss_at(r: int, alpha: float, eta: float) -> float:
 def plane(r: int) -> np.ndarray:
     """The loss at rank r, geometric mean over the seeds: a row for each η, a column for each s."""
     return np.array([mean(losses(PLANE_TASK, r, s)) for s in PLANE]).T
-
-
-def least(r: int) -> float:
-    """The least loss at rank r among all s of the map."""
-    return min(float(mean(losses(PLANE_TASK, r, s)).min()) for s in scales(PLANE_TASK, r))
 
 
 def _snap(s: float) -> float:

@@ -1,14 +1,26 @@
-"""The first hundred steps: four curves of one run, and the singular values of ΔW on the way."""
+"""The first hundred steps: a word being written, one run, and the singular values of ΔW."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from lora_edu import STARTS
-from lora_edu.chapters.hundred_steps.runs import OPTIMISERS, STEPS, problem, run, spectrum_path
+from lora_edu.chapters.hundred_steps.runs import (
+    OPTIMISERS,
+    STEPS,
+    WORD_RATES,
+    problem,
+    run,
+    singular_values,
+    spectrum_path,
+)
+from lora_edu.chapters.low_rank_update.runs_word import loss_left, written
+from lora_edu.chapters.low_rank_update.runs_word import task as word_task
+from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.style import (
+    COLOURS,
+    NAMES,
     ZeroLogAxis,
-    coloured,
     curve,
     figure,
     heading,
@@ -18,50 +30,89 @@ from lora_edu.chapters.shared.style import (
 from lora_edu.explore.words import number, short
 
 SHOWN = (*range(13), *range(16, STEPS + 1, 6))  # every step first, then every sixth
-STEP_TICKS = (0, 1, 5, 10, 20, 50, 100)
+STEP_TICKS = (0, 1, 2, 5, 10, 20, 50, 100)
+RANK = 7  # of the word
+ASIDE = {"A": -0.15, "B": 0, "delta": 0.15}  # of marks at exactly 0, so that none hides another
 
 
-def first_steps(last: int = 6) -> dict:
-    """‖∇A‖ and ‖∇B‖ after each of the first steps of Adam from the paper's start."""
-    history, steps = run(8, 16, STARTS[0], "Adam", 0.01), np.arange(last + 1)
-    scale = ZeroLogAxis(-2, 1)
-    traces = [curve(quantity, steps, scale.place(values[steps]), values=values[steps])
-              for quantity, values in (("A", history.grad_A_norm), ("B", history.grad_B_norm))]
-    return figure(traces, layout(
-        [heading("A", "B", text="   (log scale)")],
-        [{"range": [-0.3, last + 0.3], "dtick": 1, "title": {"text": "step"}}], [scale.axis()],
-        f"Adam, A random, B zero. ‖∇A‖ is {number(history.grad_A_norm[0])} at the start and "
-        f"{number(history.grad_A_norm[1])} after one step; ‖∇B‖ is "
-        f"{number(history.grad_B_norm[0])} at the start"))
+def drawn(t: int = 0) -> dict:
+    """ΔW at step t of two runs that write the word LoRA, and its singular values as bars.
+
+    Args:
+        t: one of the ``STEPS`` of the word's runs.
+
+    Dotted: the word's singular values. SGD and Adam at their ``WORD_RATES``, r = 8, s = 1.
+    """
+    target = np.linalg.svd(word_task().W_star, compute_uv=False)[:RANK]
+    k, parts, left = word_task().shape[1], [], []
+    for row, (name, lr) in enumerate(WORD_RATES.items()):
+        run, top, bars = written(STARTS[0], name, lr), row * 18, k + 1
+        delta = run[t].delta()
+        left.append(f"{name} {100 * loss_left(run[t]):.0f} %")
+        parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top)]
+        for i, (now, want) in enumerate(zip(singular_values(delta, RANK), target, strict=True)):
+            parts += [box(bars, top - 0.3 + 2 * i, now, 1.6, COLOURS["delta"]),
+                      {**box(bars, top - 0.3 + 2 * i, want, 1.6, "rgba(0,0,0,0)"),
+                       "line": {"color": COLOURS["frozen"], "width": 1.5, "dash": "dot"}}]
+        moved = [which for which in "AB"
+                 if not np.array_equal(getattr(run[t], which), getattr(run[0], which))]
+        state = ("nothing has moved", "only B has moved", "both have moved")[len(moved)]
+        for x, side, text in ((-0.5, "middle right", f"{name}: {state}"),
+                              (k + 17.5, "middle left", "singular values")):
+            parts.append({**say({(x, top - 1.7): text}), "textposition": side})
+    found = ("nothing is written yet" if t == 0 else "ΔW is nothing but stripes" if t == 1 else
+             f"loss left: {', '.join(left)}")
+    return map_drawing(
+        parts, f"step {t}: {found}", (-1, k + 18), (-3.2, 33),
+        f"Step {t}. Of the frozen model’s loss there is left: {', '.join(left)}")
 
 
 def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "Adam",
                   lr: float = 0.01) -> dict:
-    """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps."""
+    """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps.
+
+    Args:
+        r: the rank.
+        alpha: the scale is alpha / r.
+        start: one of ``STARTS``.
+        optimiser: one of ``OPTIMISERS``.
+        lr: the learning rate.
+    """
     history = run(r, alpha, start, optimiser, lr)
-    frozen = problem().loss(problem().W0)
-    shown = [step for step in SHOWN if step < usable(history)]
-    x = np.sqrt(shown)  # the first steps get more room
-    scale = ZeroLogAxis(-9, 3, every=3)
+    frozen, scale = problem().loss(problem().W0), ZeroLogAxis(-4, 2)
+    shown = np.array([step for step in SHOWN if step < usable(history)])
     hover = "step %{text}: %{customdata:.3g}<extra></extra>"
-    traces = []
-    for quantity, values, size in (("A", history.grad_A_norm, 7), ("B", history.grad_B_norm, 9),
-                                   ("delta", history.delta_norm, 14)):
-        values = values[shown]
-        traces.append(curve(quantity, x, scale.place(values), values=values, text=shown,
-                            sizes=[size if value == 0 else 0 for value in values],
-                            symbols="diamond-open" if quantity == "delta" else None,
-                            hovertemplate=hover))
+    traces, first = [], {}
+    for quantity, values in (("A", history.grad_A_norm), ("B", history.grad_B_norm),
+                             ("delta", history.delta_norm)):
+        for steps, mode, kind in ((shown[values[shown] > 0], "lines", ""),
+                                  (shown[values[shown] == 0], "markers", ", exactly 0")):
+            x = place(steps) + (ASIDE[quantity] if kind else 0)
+            traces.append(curve(quantity, x, scale.place(values[steps]), values=values[steps],
+                                name=NAMES[quantity] + kind, mode=mode, text=steps,
+                                hovertemplate=hover))
+        first[quantity] = next(iter(np.flatnonzero(values)), None)
     loss = history.loss[shown]
-    traces.append(curve("loss", x, np.minimum(loss, 2 * frozen), panel=2, values=loss,
-                        mode="lines", text=shown, hovertemplate=hover))
-    traces.append(level(frozen, [0, STEPS**0.5], panel=2, name="frozen model"))
-    xaxis = {"range": [-0.4, STEPS**0.5 + 0.2], "tickvals": np.sqrt(STEP_TICKS).round(4).tolist(),
+    traces += [curve("loss", place(shown), np.minimum(loss, 2 * frozen), panel=2, values=loss,
+                     mode="lines", text=shown, hovertemplate=hover),
+               level(frozen, [0, place(STEPS)], panel=2, name="frozen model")]
+    found = ("all stay exactly 0: " + heading(*first) if None in first.values() else
+             "not 0 from step: " + " · ".join(f"{heading(q)} {n}" for q, n in first.items()))
+    last = usable(history) - 1
+    end = (f"loss {number(history.loss[0])} → {number(history.loss[last])}" if last == STEPS else
+           f"diverges: the loss is a million times its start after step {last}")
+    xaxis = {"range": [-0.3, place(STEPS) + 0.1], "tickvals": place(STEP_TICKS).round(4).tolist(),
              "ticktext": [str(tick) for tick in STEP_TICKS], "title": {"text": "step"}}
     return figure(traces, layout(
-        [heading("A", "B", "delta", text="   (log scale)"), heading("loss")], [xaxis, xaxis],
+        [found, end if last == STEPS else f"diverges after step {last}"], [xaxis, xaxis],
         [scale.axis(), {"range": [0, 2.05 * frozen]}],
-        _reading(r, alpha, start, optimiser, lr, history)))
+        f"{optimiser}, η = {short(lr)}, r = {r}, α = {alpha:g}, {start}: {end}, and ‖ΔW‖ ends at "
+        f"{number(history.delta_norm[last])}"))
+
+
+def place(steps) -> np.ndarray:
+    """Where steps stand on their axis, which gives most room to the first ones."""
+    return np.log2(1 + np.asarray(steps))
 
 
 def usable(history) -> int:
@@ -70,30 +121,20 @@ def usable(history) -> int:
     return int(lost[0]) if lost.size else len(history.loss)
 
 
-def _reading(r, alpha, start, optimiser_name, lr, history) -> str:
-    last = usable(history) - 1
-    if last < STEPS:
-        end = f"diverges: the loss is a million times its start after step {last}"
-    else:
-        end = f"loss {number(history.loss[0])} → {number(history.loss[last])}"
-    awake = np.flatnonzero(history.grad_A_norm > 0)
-    wakes = f"∇A first non-zero after step {awake[0]}" if awake.size else "∇A never wakes"
-    return (f"{optimiser_name}, η = {short(lr)}, r = {r}, α = {alpha:g}, {start}: {wakes} · {end} "
-            f"· ‖ΔW‖ ends at {number(history.delta_norm[last])}")
-
-
 def spectrum(r: int = 8, optimiser: str = OPTIMISERS[0]) -> dict:
     """The singular values of ΔW over sixty steps; dashed, those of the target shift."""
     path = spectrum_path(optimiser, r)
-    target = np.linalg.svd(problem().W_star - problem().W0, compute_uv=False)[:4]
-    steps = np.arange(len(path))
+    target = singular_values(problem().W_star - problem().W0, 4)
+    steps, last = np.arange(len(path)), path[-1]
     traces = [curve("delta", steps, path[:, i].round(6), mode="lines", name=f"σ{i + 1}",
                     hovertemplate=f"σ{i + 1} at step %{{x}}: %{{y:.3g}}<extra></extra>")
               for i in range(r)]
     traces += [level(value, [0, steps[-1]], width=1.2) for value in target]
-    top = " · ".join(f"σ{'₁₂₃₄₅'[i]} = {number(s) if s > 1e-12 else '0 to rounding'}"
-                     for i, s in enumerate(path[-1][:5]))
+    grown = int((path.max(axis=0) > 1e-3).sum())
+    values = " · ".join(f"σ{'₁₂₃₄₅'[i]} = {number(s) if s > 1e-12 else '0 to rounding'}"
+                        for i, s in enumerate(last[:5]))
     return figure(traces, layout(
-        [coloured("━ σᵢ of ΔW", "delta") + "   " + coloured("┅ σᵢ of the target shift", "frozen")],
-        [{"range": [0, steps[-1]], "title": {"text": "step"}}], [{"range": [-0.02, 0.8]}],
-        f"{optimiser}, r = {r}, after {steps[-1]} steps: {top}"))
+        [f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)"],
+        [{"range": [0, steps[-1]], "title": {"text": "step"}}],
+        [{"range": [-0.02, 0.8], "title": {"text": "singular values of ΔW"}}],
+        f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}"))

@@ -7,13 +7,32 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import Adapter, Regression, equivalent, initial, optimiser, teacher_student, train
+from lora_edu import (
+    Adam,
+    AdamW,
+    Adapter,
+    Clipped,
+    Regression,
+    equivalent,
+    initial,
+    optimiser,
+    teacher_student,
+    train,
+)
+from lora_edu.chapters.low_rank_update import runs_word as word
 
 R, STEPS, SCALING = 4, 60, 0.5
-SETTINGS = {"SGD": {"lr": 0.1, "weight_decay": 0.01},
-            "Momentum": {"lr": 0.02, "weight_decay": 0.01},
-            "Adam": {"lr": 0.01, "weight_decay": 0.01}, "AdamW": {"lr": 0.01, "weight_decay": 0.5}}
-FAR = 1e3  # a run whose loss is this many times its first is followed no further
+SETTINGS = {"Momentum": {"lr": 0.02, "weight_decay": 0.01},
+            "AdamW": {"lr": 0.01, "weight_decay": 0.5}}
+CHANGES = {"α × 16": (16, 1, 1), "η × 4, start × 4": (1, 4, 4), "η × 16": (1, 16, 1),
+           "start × 16": (1, 1, 16)}  # factors of the scale, of η and of A's start
+LEFT = {"nothing": (Adam(0.01), {}),  # what stays behind, in which run (None: the start of A)
+        "the exponent of η": (Adam(0.01), {"lr": 0.16}),
+        "A’s start": (Adam(0.01), None),
+        "a decay of 0.5": (AdamW(0.01, weight_decay=0.5), {"weight_decay": 0.5}),
+        "a clipping limit": (Clipped(Adam(0.01), max_norm=0.05), {"max_norm": 0.05}),
+        "an ε of 10⁻⁴": (Adam(0.01, eps=1e-4), {"eps": 1e-4}),
+        "ε at its default": (Adam(0.01), {"eps": 1e-8})}
 
 
 @cache
@@ -23,41 +42,94 @@ def problem() -> Regression:
 
 
 def path(adapter: Adapter, rule) -> tuple[np.ndarray, np.ndarray]:
-    """(losses, ΔW at every step), shapes (n,) and (n, d, k); it ends where the run goes astray."""
-    losses, deltas = [], []
-
-    def watch(step, adapter, loss):
-        losses.append(loss)
-        deltas.append(adapter.delta())
-        return not loss < FAR * losses[0]
-
-    train(problem(), adapter, rule, STEPS, watch=watch)
-    return np.array(losses), np.array(deltas)
+    """The losses (n,) and the updates ΔW (n, d, k) before, between and after STEPS steps."""
+    seen = []
+    train(problem(), adapter, rule, STEPS, watch=lambda *now: seen.append(now))
+    return np.array([now[2] for now in seen]), np.array([now[1].delta() for now in seen])
 
 
-def with_scale(factor: float) -> Adapter:
-    """The adapter that the runs start from, at ``factor`` times the usual α."""
-    return Adapter(*initial(*problem().shape, R, rng=np.random.default_rng(1)), SCALING * factor)
+def large(optimiser_name: str) -> tuple:
+    """(adapter, optimiser) of the run with 16 times the usual α."""
+    start = initial(*problem().shape, R, rng=np.random.default_rng(1))
+    return Adapter(*start, 16 * SCALING), optimiser(optimiser_name, **SETTINGS[optimiser_name])
 
 
 @cache
-def first_path(optimiser_name: str, c: float) -> tuple[np.ndarray, np.ndarray]:
-    """The path of the run with c² times the usual α, made once."""
-    return path(with_scale(c * c), optimiser(optimiser_name, **SETTINGS[optimiser_name]))
+def large_path(optimiser_name: str) -> np.ndarray:
+    """The updates of that run, (STEPS + 1, d, k)."""
+    return path(*large(optimiser_name))[1]
 
 
-def followed(optimiser_name: str, c: float, lr: bool, start: bool, eps: bool, decay: bool):
-    """(adapter, optimiser) of the run with the usual α, in which the chosen settings follow."""
-    adapter, rule = with_scale(c * c), optimiser(optimiser_name, **SETTINGS[optimiser_name])
-    new, changed = equivalent(adapter, rule, c)
-    if not start:
+def followed(optimiser_name: str, **follows: bool) -> tuple:
+    """(adapter, optimiser) of a run with the usual α, in which the chosen settings follow.
+
+    Args:
+        optimiser_name: One of SETTINGS.
+        follows: Of each of lr, eps and weight_decay, and of start: whether it does.
+    """
+    adapter, rule = large(optimiser_name)
+    new, changed = equivalent(adapter, rule, 4)
+    if not follows.pop("start"):
         new = Adapter(adapter.A, adapter.B, new.scaling)
-    back = {"lr": not lr, "eps": not eps, "weight_decay": not decay}
-    return new, replace(changed, **{name: getattr(rule, name) for name, undo in back.items()
-                                    if undo and hasattr(rule, name)})
+    return new, replace(changed, **{name: getattr(rule, name) for name, on in follows.items()
+                                    if not on and hasattr(rule, name)})
 
 
 def relative_gap(deltas: np.ndarray, others: np.ndarray) -> np.ndarray:
     """‖ΔW − ΔW′‖ / ‖ΔW‖ at every step, (n,); 0 where the two are equal."""
     gap = np.linalg.norm(deltas - others, axis=(1, 2))
     return np.divide(gap, np.linalg.norm(deltas, axis=(1, 2)), out=gap, where=gap > 0)
+
+
+@cache
+def left_behind(draws: int = 5) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """{what stays: (largest relative gap, last losses)} of runs with α × 16 and their partners.
+
+    Returns:
+        Of each case of LEFT the gaps (draws,) and the last losses of both runs (draws, 2).
+    """
+    found = {}
+    for what, (rule, settings) in LEFT.items():
+        gaps, ends = [], []
+        for seed in range(1, draws + 1):
+            A, B = initial(*problem().shape, R, rng=np.random.default_rng(seed))
+            first = Adapter(A, B, 16 * SCALING)
+            partner, changed = equivalent(first, rule, 4)
+            if settings is None:
+                partner = Adapter(A, B, partner.scaling)
+            (loss, delta), (loss2, delta2) = path(first, rule), path(
+                partner, replace(changed, **settings or {}))
+            gaps.append(relative_gap(delta, delta2).max())
+            ends.append((loss[-1], loss2[-1]))
+        found[what] = np.array(gaps), np.array(ends)
+    return found
+
+
+@cache
+def three_words() -> dict[str, list[Adapter]]:
+    """Adam learns the word with some α, with α × 16, and with α × 16 and the rest made to fit."""
+    usual, fitted = word.written(), []
+    train(word.task(), *equivalent(usual[0], optimiser("Adam", lr=word.LR), 1 / 4),
+          word.STEPS[-1], watch=lambda step, adapter, loss: fitted.append(adapter))
+    return {"α": usual, "α × 16": word.written(alpha=16 * word.R),
+            "α × 16,<br>others too": fitted}
+
+
+def two_sizes(change: str) -> tuple[float, float]:
+    """What a change multiplies: the first step of W; how far A's first move turns A.
+
+    Args:
+        change: One of CHANGES.
+
+    Returns:
+        The factors of ‖ΔW₁‖ and of ‖A₂ − A₀‖/‖A₀‖ (A's first move is made in step two).
+    """
+    def sizes(scale, eta, start):
+        first, seen = word.written()[0], []
+        train(word.task(), Adapter(start * first.A, first.B, scale * first.scaling),
+              Adam(eta * word.SLOW["Adam"]), 2, watch=lambda *now: seen.append(now[1]))
+        return np.array([np.linalg.norm(seen[1].delta()),
+                         np.linalg.norm(seen[2].A - seen[0].A) / np.linalg.norm(seen[0].A)])
+
+    stride, turning = sizes(*CHANGES[change]) / sizes(1, 1, 1)
+    return float(stride), float(turning)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.low_rank_update.runs import best_rank, picture
-from lora_edu.chapters.shared.drawing import cells, drawing, say
+from lora_edu.chapters.low_rank_update.runs import picture, terms
+from lora_edu.chapters.shared.drawing import box, cells, drawing, say
 from lora_edu.chapters.shared.models import SIZES, size_text
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -17,22 +17,20 @@ from lora_edu.chapters.shared.style import (
     level,
     line,
     marks,
+    words,
 )
 from lora_edu.explore.words import number, power
 
 VIEWS = ("sum of r terms", "term number r", "what is missing")
 MODELS = ("GPT-2 small", "GPT-2 medium", "Llama-3-8B-like", "GPT-3")
-TARGETS = ("q", "q, v", "q, k, v, o")
 RANKS = tuple(2**i for i in range(12))
+STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
 TWO_TERMS = ([[1, 0], [2, 1], [0, 3]], [[1, 1, 0, 2], [0, 1, 1, 0]])  # B and A
 
 
-def outer_products(B=TWO_TERMS[0], A=TWO_TERMS[1]) -> dict:
-    """The outer product of each column of B and row of A, their numbers in cells, and BA.
-
-    B: (d, r), A: (r, k), of whole numbers.
-    """
-    B, A = np.array(B), np.array(A)
+def outer_products() -> dict:
+    """The outer products of the columns and rows of ``TWO_TERMS``, in cells, and their sum BA."""
+    B, A = map(np.array, TWO_TERMS)
     (d, r), k = B.shape, A.shape[1]
     groups = [(B[:, [i]], A[[i]], f"term {i + 1}") for i in range(r)] + [(B, A, "BA")]
     parts, left = [], 0.0
@@ -57,54 +55,81 @@ def outer_products(B=TWO_TERMS[0], A=TWO_TERMS[1]) -> dict:
 
 
 def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
-    """Left: the sum of r outer products, the r-th of them, or what is missing. Right: the error."""
-    M = picture()
-    d, k = M.shape
-    sigma = np.linalg.svd(M, compute_uv=False)
-    tail = np.sqrt(np.append(np.cumsum(sigma[::-1] ** 2)[::-1], 0.0))  # tail[r]: error at rank r
-    best = best_rank(M, r)
-    shown, title = {
-        VIEWS[0]: (best, f"sum of {r} terms" if r > 1 else "one term"),
-        VIEWS[1]: (best - best_rank(M, r - 1), f"term number {r}"),
-        VIEWS[2]: (M - best, f"what is missing at r = {r}")}[view]
-    error = np.linalg.norm(M - best)
-    traces = [
-        heat(shown, -120, 120, [COLOURS["B"], PALE, COLOURS["A"]],
-             hovertemplate="row %{y}, column %{x}: %{z} / 100<extra></extra>"),
-        line(np.arange(len(tail)), tail / tail[0], "delta", panel=2, width=2, mode="lines+markers",
-             name="error of the best rank-r matrix",
-             hovertemplate="r = %{x}: %{y:.3f}<extra></extra>"),
-        marks([r], [error / tail[0]], "B", "diamond", 14, panel=2, name="shown",
-              hovertemplate="measured: %{y:.3f}<extra></extra>")]
-    still = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
-    return figure(traces, layout(
-        [title, "‖M − Mᵣ‖ / ‖M‖ against r"],
-        [still, {"range": [-0.5, 14.5], "dtick": 2, "title": {"text": "r"}}],
-        [{**still, "range": [d - 0.5, -0.5], "scaleanchor": "x", "scaleratio": 2.1},
-         {"range": [0, 1.08]}],
-        f"r = {r}: error {error:.4f} measured, {tail[r]:.4f} from the tail, where ‖M‖ is "
-        f"{tail[0]:.2f}; {r} × ({d} + {k}) = {r * (d + k)} numbers instead of {d * k}"))
+    """B's columns and A's rows beside the picture they make, above what they store and miss.
+
+    Args:
+        r: the number of terms, 1 to 14.
+        view: one of ``VIEWS``: which picture is shown.
+    """
+    M, (B, A) = picture(), terms(picture())
+    (d, k), best = M.shape, B[:, :r] @ A[:r]
+    missing = np.linalg.norm(M - best) / np.linalg.norm(M)
+    stored, last = r * (d + k), np.arange(r) == r - 1
+    lit = last if view == VIEWS[1] else np.full(r, True)
+    shown, found = {
+        VIEWS[0]: (best, f"{r} × ({d} + {k}) = {stored} numbers make this"),
+        VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"term {r} alone: one column times one row"),
+        VIEWS[2]: (M - best, f"what {r} term{'s' * (r > 1)} leave{'s' * (r == 1)} out")}[view]
+    drawn = beside(B[:, :r] * lit / abs(B).max(), (A[:r].T * lit).T / abs(A).max(), shown / 1.2)
+    unit, left = k / M.size, -1.5 - d  # of the bars: the picture's numbers are as long as it is
+    parts = [box(left, 17, d * r * unit, 2, COLOURS["B"]),
+             box(left + d * r * unit, 17, k * r * unit, 2, COLOURS["A"]),
+             box(left, 22.5, missing * k, 2, COLOURS["loss"]),
+             *({**box(left, low, k, 2, "rgba(0,0,0,0)"),
+                "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}}
+               for low in (17, 22.5))]
+    said = {(left, 15.7): f"stored: {stored} numbers. The picture has {M.size}",
+            (left, 21.2): f"left out: {100 * missing:.0f} % of the picture"}
+    x, y = zip(*said, strict=True)
+    drawn.append(words(x, y, list(said.values()), textposition="middle right",
+                       textfont={"size": 13}))
+    made = layout([found], [{**STILL, "range": [left - 0.5, k + 0.5]}],
+                  [{**STILL, "range": [25, -4 - d]}],
+                  f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
+                  f"{100 * missing:.2f} % of the picture")
+    return figure(drawn,
+                  {**made, "shapes": parts, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
-def parameters(model: str = "GPT-3", targets: str = "q, v", r: int = 4) -> dict:
-    """Trainable parameters against the rank, beside those of the adapted matrices."""
+def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:
+    """A picture, columns in B's colour on its left and rows in A's colour above it.
+
+    Args:
+        columns: (d, r), of sizes up to 1. What is negative becomes grey.
+        rows: (r, k), likewise.
+        picture: (d, k), likewise. Its upper left cell is at (0, 0), and y goes down.
+        names: what the columns and the rows are called.
+    """
+    r, k = rows.shape
+    places = (("delta", picture, 0, 0), ("B", columns, -1 - r, 0), ("A", rows, 0, -1 - r))
+    maps = [heat(values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]], name=quantity,
+                 x0=x, y0=y) for quantity, values, x, y in places]
+    labels = [coloured(name, quantity) for name, quantity in zip(names, "BA", strict=True)]
+    return [*maps, words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15})]
+
+
+def parameters(model: str = "GPT-3", r: int = 4) -> dict:
+    """Trainable parameters against the rank, beside those of the adapted matrices, q and v."""
     size = SIZES[model]
-    counts = np.array([size.trainable(targets, rank) for rank in RANKS])
-    count, full = size.trainable(targets, r), size.frozen(targets)
+    counts = np.array([size.trainable("q, v", rank) for rank in RANKS])
+    count, full = size.trainable("q, v", r), size.frozen("q, v")
     ticks, hover = list(range(4, 12)), "%{customdata:,}<extra></extra>"
+    fewer = f"{number(full / count)} times fewer" if count < full else "no fewer"
     traces = [
         line(np.log2(RANKS), np.log10(counts), "delta", mode="lines+markers", name="adapters",
              customdata=counts, hovertemplate=hover),
         level(np.log10(full), [-0.4, 11.4], width=2, name="the adapted matrices",
               customdata=[full, full], hovertemplate=hover),
+        words([-0.3, 4.2], [np.log10(full) + 0.35, np.log10(counts[4]) - 0.4],
+              [coloured("all of q and v", "frozen"), coloured("their adapters", "delta")],
+              textposition=["middle right"] * 2, textfont={"size": 14}),
         marks([np.log2(r)], [np.log10(count)], "B", "diamond", 14, name="this rank",
               customdata=[count], hovertemplate=hover)]
     return figure(traces, layout(
-        [coloured("● adapters", "delta") + "   " + coloured("┅ what they adapt", "frozen")],
+        [f"r = {r}: {fewer} than q and v have"],
         [{"range": [-0.4, 11.4], "tickvals": list(range(0, 12, 2)),  # every other fits a phone
-          "ticktext": [str(rank) for rank in RANKS[::2]], "title": {"text": "r"}}],
+          "ticktext": [str(rank) for rank in RANKS[::2]], "title": {"text": "rank r"}}],
         [{"range": [ticks[0], ticks[-1]], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
-          "title": {"text": "parameters"}}],
-        f"{model}, {targets}, r = {r}: {count:,} trainable instead of {full:,}, "
-        f"{number(full / count)} times fewer · {size_text(2 * count, least='MB')} in 16-bit "
-        "numbers"))
+          "title": {"text": "numbers to train"}}],
+        f"{model}, q and v, r = {r}: {count:,} trainable instead of {full:,}, "
+        f"{size_text(2 * count, least='MB')} in 16-bit numbers"))

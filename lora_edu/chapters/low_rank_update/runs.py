@@ -1,4 +1,4 @@
-"""A picture, and the nearest matrices of rank r."""
+"""A picture, and the outer products that it is the sum of."""
 
 from __future__ import annotations
 
@@ -28,7 +28,22 @@ def picture() -> np.ndarray:
     return word() + 0.1 * np.random.default_rng(0).normal(size=word().shape)
 
 
+def terms(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """M as a sum of outer products, the largest first.
+
+    Args:
+        M: (d, k).
+
+    Returns:
+        B, (d, m), and A, (m, k), with m = min(d, k) and BA = M. Column and row of a term are
+        equally long, the root of its singular value, and the row's sum is not negative.
+    """
+    U, sigma, Vt = np.linalg.svd(M, full_matrices=False)
+    size = np.sqrt(sigma) * np.where(Vt.sum(axis=1) < 0, -1, 1)
+    return U * size, size[:, None] * Vt
+
+
 def best_rank(M: np.ndarray, r: int) -> np.ndarray:
     """The best approximation of M of rank at most r (Eckart & Young 1936), the shape of M."""
-    U, sigma, Vt = np.linalg.svd(M, full_matrices=False)
-    return (U[:, :r] * sigma[:r]) @ Vt[:r]
+    B, A = terms(M)
+    return B[:, :r] @ A[:r]

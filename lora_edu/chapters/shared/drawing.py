@@ -10,10 +10,11 @@ import itertools
 
 import numpy as np
 
-from lora_edu.chapters.shared.style import COLOURS, PALE, layout, words
+from lora_edu.chapters.shared.style import COLOURS, PALE, heat, layout, words
 
 EDGE = {"color": "rgba(128,128,128,0.7)", "width": 1}
 STRONGEST = 0.75  # opacity of the fill of a drawing's largest entry: words on it can be read
+DEEPEST = 8  # levels of a colour in a map of cells, on either side of 0
 
 
 def drawing(parts: list[dict], spans: list[tuple], reading: str, *, titles=None) -> dict:
@@ -26,9 +27,28 @@ def drawing(parts: list[dict], spans: list[tuple], reading: str, *, titles=None)
     yaxes = [{**blank, "range": list(y), "scaleanchor": f"x{'' if i == 0 else 2}", "scaleratio": 1}
              for i, (_, y) in enumerate(spans)]
     made = layout(titles or [""] * len(spans), xaxes, yaxes, reading)
-    made["margin"] = {"l": 4, "r": 4, "t": 26 if titles else 6, "b": 6}
+    made["margin"] = {"l": 4, "r": 4, "t": 26 if "annotations" in made else 6, "b": 6}
     made["shapes"] = [part for part in parts if part["type"] != "scatter"]
     return {"data": [part for part in parts if part["type"] == "scatter"], "layout": made}
+
+
+def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, reading: str) -> dict:
+    """The figure of maps, frames, boxes and words in one panel whose y goes down.
+
+    Args:
+        parts: what ``cell_map``, ``frame``, ``box`` and ``say`` give, in any order.
+        title: what the figure finds.
+        across, down: the ends of its x and of its y, in cells.
+        reading: the sentence under it.
+    """
+    still = {"showticklabels": False, "ticks": "", "showgrid": False}
+    made = layout([title], [{**still, "range": list(across)}],
+                  [{**still, "range": list(down)[::-1]}], reading)
+    made["margin"] = {"l": 4, "r": 4, "t": 4, "b": 4}
+    shapes = [part["type"] in ("rect", "line") for part in parts]
+    made["shapes"] = list(itertools.compress(parts, shapes))
+    return {"data": [part for part, is_shape in zip(parts, shapes, strict=True) if not is_shape],
+            "layout": made}
 
 
 def fill(quantity: str, strength: float) -> str:
@@ -56,6 +76,31 @@ def cells(matrix, left: float, top: float, quantity: str, *, panel: int = 1,
     sizes = sizes / (largest or sizes.max() or 1)
     return [box(left + j, top - i - 1, 1, 1, fill(quantity, size), panel=panel)
             for i, row in enumerate(sizes) for j, size in enumerate(row)]
+
+
+def cell_map(values: np.ndarray, left: float, top: float, quantity: str, name: str) -> dict:
+    """A matrix as a heat map, for a panel whose y goes down: a cell a unit, its value a colour.
+
+    Args:
+        values: the matrix; what is above 1 in size has the full colour.
+        left, top: the centre of its first cell.
+        quantity: whose colour stands for values above 0. Grey is below, exactly 0 is empty.
+        name: of the trace.
+    """
+    depths = np.linspace(0.16, 1, DEEPEST)
+    grey, own = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
+                  for depth in depths] for q in ("frozen", quantity))
+    depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
+    return heat(np.sign(values) * depth / 100, -DEEPEST, DEEPEST,
+                [*grey[::-1], "rgba(128, 128, 128, 0)", *own], name=name, x0=left, y0=top)
+
+
+def frame(values: np.ndarray, left: float, top: float, *, lit: bool = False) -> dict:
+    """The outline of a :func:`cell_map`; green and thick where it is lit."""
+    rows, columns = values.shape
+    return {**_shape("rect", left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5, 1,
+                     {"line": {"color": COLOURS["delta" if lit else "frozen"],
+                               "width": 3 if lit else 1}}), "layer": "above"}
 
 
 def connect(*points: tuple, panel: int = 1) -> list[dict]:

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu import scaling
-from lora_edu.chapters.shared.looks import named_ticks
+from lora_edu.chapters.low_rank_update import runs_word as word
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
@@ -17,9 +17,9 @@ from lora_edu.chapters.shared.style import (
     layout,
     line,
     marks,
-    power_ticks,
 )
 from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, R, first_step, losses
+from lora_edu.chapters.thirty_minutes.figures import progress
 from lora_edu.explore.words import number, short
 
 WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
@@ -28,38 +28,13 @@ OFF = 1e6  # a run whose loss is this many times its start is drawn no further
 RAMP = ((0.0, "#f3e3a8"), (0.5, "#c98bb0"), (1.0, "#3a2d7a"))
 
 
-def three_alphas(alphas=(2, 8, 32), lr: float = 0.004) -> dict:
-    """Loss over the first against the step: one start, one η under Adam, several α."""
-    grid = losses("Adam")[[ALPHAS.index(alpha) for alpha in alphas], LRS.index(lr)]
-    traces = [curve("loss", np.arange(STEPS + 1), run, mode="lines", name=f"α = {alpha}",
-                    line={"color": COLOURS["loss"], "width": 3, "dash": dash})
-              for alpha, run, dash in zip(alphas, grid, ("dot", "dash", "solid"), strict=True)]
-    ends = ", ".join(f"{number(run[-1])} for α = {alpha}"
-                     for alpha, run in zip(alphas, grid, strict=True))
-    return figure(traces, layout(
-        [coloured("loss / start:  " + "   ".join(
-            f"{mark} α = {alpha}" for mark, alpha in zip("┈┅━", alphas, strict=True)), "loss")],
-        [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
-        [{"range": [-0.03, 1.05]}],
-        f"Adam, η = {short(lr)}, r = {R}, one start: what is left of the loss is {ends}"))
-
-
-def two_slopes(scales=(0.25, 0.5, 1, 2, 4), lr: float = 0.004) -> dict:
-    """‖ΔW‖ after one step against the scale, under SGD and under Adam, both axes logarithmic."""
-    sizes = {name: [float(np.linalg.norm(first_step(name, s, lr))) for s in scales]
-             for name in POWER}
-    traces = [curve("delta", scales, values, name=f"‖ΔW₁‖, {name}", symbols=symbol,
-                    line={"color": COLOURS["delta"], "width": 2.5, "dash": dash})
-              for (name, values), symbol, dash in zip(
-                  sizes.items(), ("square", "diamond"), ("dot", "solid"), strict=True)]
-    ends = np.log10([value for values in sizes.values() for value in values])
-    return figure(traces, layout(
-        [coloured("┈■ SGD   ━◆ Adam", "delta") + "   ‖ΔW₁‖"],
-        [named_ticks(scales, "s", names=short)],
-        [{**power_ticks(-5, 1), "range": [ends.min() - 0.2, ends.max() + 0.2]}],
-        f"η = {short(lr)}. Twice the scale makes the first step in W longer by "
-        + " and by ".join(f"{values[-1] / values[-2]:.3g} under {name}"
-                          for name, values in sizes.items())))
+def three_alphas(t: int = 5) -> dict:
+    """ΔW at step t of Adam for three α: one start, one η. The wanted ΔW is the word LoRA."""
+    adapters = {f"α = {alpha}": word.written(alpha=alpha)[t] for alpha in (1, 8, 64)}
+    left = [100 * word.loss_left(adapter) for adapter in adapters.values()]
+    return progress(adapters, "step {}: {:.0f}, {:.0f} and {:.0f} % of the loss left".format(
+        t, *left), "Adam, η = {}, one start. Step {}: of the loss α = 1 has {:.3g} % left, α = 8 "
+        "{:.3g} %, α = 64 {:.3g} %".format(short(word.LR), t, *left), beside=13)
 
 
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:
@@ -70,10 +45,8 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
     mates = [(a, b) for a, b in equal if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
     x = np.array([-0.6, 6.6])
     traces = [_plane(optimiser),
-              *(line(x, math.log2(lr) - slope * (x - math.log2(alpha)), colour, width=2, dash=dash,
-                     name=name) for name, slope, colour, dash in (
-                  ("equal first step", power, "B", "dot"),
-                  ("if A's start did not matter", power / 2, "frozen", "dash"))),
+              line(x, math.log2(lr) - power * (x - math.log2(alpha)), "B", width=2, dash="dot",
+                   name="equal first step"),
               marks([math.log2(alpha)], [math.log2(lr)], "B", "square-open", 20, stroke=3,
                     name="this run")]
     places = _label_places({mate: min(grid[mate][-1], TOP) for mate in (mates[0], mates[-1])

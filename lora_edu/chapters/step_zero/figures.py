@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from lora_edu import STARTS, Adapter, initial
-from lora_edu.chapters.shared.board import STEPS, TITLE, norm_curves
-from lora_edu.chapters.shared.drawing import box, drawing, fill, say
+from lora_edu.chapters.low_rank_update.runs_word import task as word_task
+from lora_edu.chapters.low_rank_update.runs_word import written
+from lora_edu.chapters.shared.board import STEPS, norm_curves
+from lora_edu.chapters.shared.drawing import box, cell_map, drawing, fill, frame, map_drawing, say
 from lora_edu.chapters.shared.style import (
+    NAMES,
     ZeroLogAxis,
     coloured,
     curve,
@@ -15,15 +18,12 @@ from lora_edu.chapters.shared.style import (
     heading,
     layout,
     level,
-    line,
-    marks,
     words,
 )
 from lora_edu.chapters.step_zero.runs import (
     NOISE_STEPS,
     SIDE,
     SIGMA,
-    descend,
     escape_step,
     from_noise,
     one_step,
@@ -85,85 +85,113 @@ def filled_parts(start: str) -> dict[str, np.ndarray]:
 
 def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "SGD"
               ) -> dict:
-    """The board: ‖∇A‖, ‖∇B‖, ‖ΔW‖ and the loss at step zero and after one step."""
+    """The board: ‖∇A‖, ‖∇B‖, ‖ΔW‖ and the loss at step zero and after one step.
+
+    Args:
+        r: the rank.
+        alpha: the scale is alpha / r.
+        start: one of ``STARTS``.
+        optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
+    """
     frozen = problem().loss(problem().W0)
-    scale = ZeroLogAxis(-5, 3)
-    top = 2 * frozen
-
-    def board(traces: list[dict], reading: str) -> dict:
-        return figure(traces, layout(
-            [TITLE, heading("loss")], [STEPS, STEPS], [scale.axis(), {"range": [0, 1.08 * top]}],
-            f"r = {r}, α = {alpha:g}, {start}, {optimiser}: {reading}"))
-
+    scale, top = ZeroLogAxis(-5, 3), 2 * frozen
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
+
+    def board(traces: list[dict], titles: list[str], reading: str) -> dict:
+        return figure([*traces, unchanged], layout(
+            titles, [STEPS, STEPS], [scale.axis(), {"range": [0, 1.08 * top]}],
+            f"r = {r}, α = {alpha:g}, {start}, {optimiser}: {reading}"))
+
     if start == "BA zero" and r == 1:
-        return board([words([0.5], [-1], "needs r ≥ 2"), unchanged],
+        return board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
                      "not possible. The product of two vectors is zero only if one of them is "
                      "zero.")
     history = one_step(r, alpha, start, optimiser)
-    loss = history.loss
-    off = loss > top
-    traces = norm_curves(history.grad_A_norm, history.grad_B_norm, history.delta_norm, scale)
-    traces.append(unchanged)
+    norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
+    loss, off = history.loss, history.loss > top
+    traces = norm_curves(*norms.values(), scale)
     traces.append(curve(
         "loss", [0, 1], np.minimum(loss, top), panel=2, values=loss, mode="lines+markers+text",
         text=[f"▲ {number(v)}" if out else number(v) for v, out in zip(loss, off, strict=True)],
         textposition=["bottom center" if out or value < frozen else "top center"
                       for out, value in zip(off, loss, strict=True)]))
-    return board(traces, f"‖∇A‖ {_pair(history.grad_A_norm)} · ‖∇B‖ {_pair(history.grad_B_norm)} "
-                         f"· ‖ΔW‖ {_pair(history.delta_norm)} · loss {_pair(loss)}")
-
-
-def _pair(values) -> str:
-    return f"{number(values[0])} → {number(values[-1])}"
+    zero, other = ([q for q, norm in norms.items() if (norm[0] == 0) == is_zero]
+                   for is_zero in (True, False))
+    found = " · ".join(f"{what}: {heading(*which)}" for what, which in
+                       (("exactly 0", zero), ("not 0", other)) if which)
+    after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
+    return board(traces, [found, f"loss {number(loss[0])} → {number(loss[1])}"],
+                 f"after the step {after}")
 
 
 def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
-    """Both matrices start as noise of size τ: the loss and ‖ΔW‖ over the steps."""
+    """The loss and ‖ΔW‖ over the steps of a run whose A and B start as noise of size tau."""
     history = from_noise(tau, optimiser)
-    escaped = escape_step(history)
-    steps = np.arange(NOISE_STEPS + 1)
+    left, steps = escape_step(history), np.arange(NOISE_STEPS + 1)
     scale = ZeroLogAxis(-34, 1, every=4)
-    traces = [
-        curve("loss", steps, history.loss, mode="lines",
-              hovertemplate="step %{x}: %{y:.3g}<extra></extra>"),
-        curve("delta", steps, scale.place(history.delta_norm), panel=2, values=history.delta_norm,
-              mode="lines", hovertemplate="step %{x}: %{customdata:.3g}<extra></extra>")]
-    what = ("never leaves: loss and weights stay at the frozen model’s to the last bit"
-            if escaped is None else f"leaves the plateau at step {escaped} (loss below 90 %)")
+    hover = "step %{x}: %{customdata:.3g}<extra></extra>"
+    traces = [curve("loss", steps, history.loss, values=history.loss, mode="lines",
+                    hovertemplate=hover),
+              curve("delta", steps, scale.place(history.delta_norm), panel=2,
+                    values=history.delta_norm, mode="lines", hovertemplate=hover)]
     xaxis = {"range": [-4, NOISE_STEPS], "title": {"text": "step"}}
+    found = "never leaves the saddle" if left is None else f"leaves the saddle at step {left}"
     return figure(traces, layout(
-        [heading("loss"), heading("delta")], [xaxis, xaxis],
-        [{"range": [0, 1.15 * problem().loss(problem().W0)]}, scale.axis()],
-        f"{optimiser}, noise τ = {short(tau)}: {what} · ‖ΔW‖ {_pair(history.delta_norm)}"))
+        [f"noise {short(tau)} {found}", heading("delta", text="   (log scale)")],
+        [xaxis, xaxis], [{"range": [0, 1.15 * problem().loss(problem().W0)]}, scale.axis()],
+        f"{optimiser}, noise of size τ = {short(tau)}: " + (
+            "loss and weights stay at the frozen model’s to the last bit" if left is None else
+            f"the loss is below 90 % of its start at step {left}")))
 
 
-PLANE_STARTS = {  # (a, b) → the name of the start and where its label goes
-    (0.9, 0.0): ("A random", "bottom center"),
-    (0.0, 0.9): ("B random", "top left"),
-    (-1.3, 0.4): ("both random", "middle right"),
-    (0.03, -0.05): ("", "bottom center"),
-}
+def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
+    """A and B with their gradients around −G, in a run of Adam that writes the word LoRA.
+
+    Args:
+        start: one of ``STARTS``.
+        t: the step, from 0.
+
+    The four stand as in a product of matrices: each row of ∇A is in line with one of A, each
+    column of ∇B with one of B. Gradients are coloured as shares of their largest entry.
+    """
+    now = written(start)[t]
+    G = word_task().gradient(now.delta())
+    grad_A, grad_B = now.gradients(G)
+    near, far = now.r + 1, 2 * (now.r + 1)  # of A and B, of the picture
+    placed = {"∇A": (_share(grad_A), far, 0), "A": (now.A, far, near),
+              "∇B": (_share(grad_B), 0, far), "B": (now.B, near, far), "−G": (-G, far, far)}
+    parts = []
+    for name, (values, x, y) in placed.items():
+        parts += [cell_map(values, x, y, MATRICES.get(name, "delta"), name),
+                  frame(values, x, y, lit=name[0] == "∇" and values.any())]
+        if not values.any():
+            rows, columns = values.shape
+            parts.append(say({(x + (columns - 1) / 2, y + (rows - 1) / 2): "0"}, size=16))
+    d, k = G.shape
+    for x, y, side, text, colour in (
+            (far - 1, 3.5, "middle left", "∇A = Bᵀ·G", "A"),
+            (far - 1, near + 3.5, "middle left", "A", "A"),
+            (far / 2 - 0.5, far + d + 1, "bottom center", "∇B = G·Aᵀ", "B"),
+            (near + 3.5, far - 1, "top center", "B", "B"),
+            (far + k / 2, far + d + 1, "bottom center", "−G: what is missing", "delta")):
+        parts.append({**say({(x, y): coloured(text, colour)}, size=14), "textposition": side})
+    found = f"step {t}: {_found(start, t, grad_A, grad_B)}"
+    return map_drawing(parts, found, (-1, far + k), (-1, far + d + 3.5), f"{start}, {found}")
 
 
-def plane(lr: float = 0.05, steps: int = 400) -> dict:
-    """One number for A and one for B: gradient descent on (1 − ab)²/2, seen from above."""
-    t = np.geomspace(0.2, 8, 60)
-    levels = [(c, "frozen", 0.8) for c in (-2, -1, -0.4, 0.4, 2, 3)] + [(1, "loss", 3)]
-    traces = [line(side, c / side, colour, width=width)  # where ab = c
-              for c, colour, width in levels for side in (t, -t)]
-    for (a, b), (name, side) in PLANE_STARTS.items():
-        path = descend(a, b, lr, steps)
-        traces.append(line(path[:, 0], path[:, 1], "delta", name=name))
-        traces.append(marks([a], [b], "delta", "circle", 9, mode="markers+text", name=name,
-                            text=[name], textposition=side, hoverinfo="name"))
-    traces.append(marks([0], [0], "B", "x", 12, name="both zero", hoverinfo="name"))
-    traces.append(words([-0.5], [-0.55], ["  from noise"], textposition="middle right"))
-    axis = {"dtick": 1, "constrain": "domain"}
-    return figure(traces, layout(
-        ["   ".join((coloured("━ loss 0", "loss"), coloured("━ descent", "delta"),
-                     coloured("✕ both zero", "B")))],
-        [{**axis, "range": [-1.8, 1.8], "title": {"text": "a (for A)"}}],
-        [{**axis, "range": [-1.6, 1.6], "title": {"text": "b (for B)"}, "scaleanchor": "x"}],
-        ""))
+def _share(matrix: np.ndarray) -> np.ndarray:
+    return matrix / (np.abs(matrix).max() or 1)
+
+
+def _found(start: str, t: int, grad_A: np.ndarray, grad_B: np.ndarray) -> str:
+    zero = [name for name in "AB" if not getattr(written(start)[0], name).any()]
+    if not (grad_A.any() or grad_B.any()):
+        return "both are 0, so nothing moves, ever"
+    if not zero:
+        unchanged = not written(start)[t].delta().any()
+        return "neither is 0, so both move" + ("" if t else ", but ΔW is 0" if unchanged else
+                                               ", and ΔW is not 0")
+    other = "B" if zero == ["A"] else "A"
+    return (f"{zero[0]} is no longer 0, so {other} moves too" if t else
+            f"{zero[0]} is 0, so {other} gets no gradient")

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu import STARTS
+from lora_edu import STARTS, Adapter
 from lora_edu.chapters.first_r import figures as first_r
 from lora_edu.chapters.first_r import runs as first_r_runs
-from lora_edu.chapters.invariance.runs import STEPS as FOLLOWED_STEPS
-from lora_edu.chapters.invariance.runs import first_path, followed, path, relative_gap
-from lora_edu.chapters.shared.drawing import box
+from lora_edu.chapters.low_rank_update import runs_word
+from lora_edu.chapters.low_rank_update.runs_word import R
+from lora_edu.chapters.shared.drawing import box, cell_map, frame
 from lora_edu.chapters.shared.style import (
     COLOURS,
-    ZeroLogAxis,
     coloured,
-    curve,
     figure,
-    heat,
     layout,
     line,
     marks,
@@ -29,10 +26,7 @@ from lora_edu.chapters.shared.style import (
 from lora_edu.chapters.step_zero.figures import MATRICES, filled_parts, five_starts
 from lora_edu.chapters.step_zero.runs import descend
 from lora_edu.chapters.thirty_minutes import runs
-from lora_edu.chapters.thirty_minutes.runs import R
-from lora_edu.explore.words import number
 
-DEEPEST = 8  # levels of a colour, on either side of 0
 STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
 ALPHAS = 4, 8, 16, 24, 32
 RANKS = tuple(2**i for i in range(7))
@@ -42,7 +36,7 @@ LEARNING_RATE, ENOUGH = 0.1, 1e-3  # of the ball, and the loss at which it has a
 
 def word(start: str = STARTS[0], t: int = 0) -> dict:
     """A, B and ΔW = BA at step t, coloured by value; the wanted ΔW is the word LoRA."""
-    run = runs.written(start)
+    run = runs_word.written(start)
     now, before = run[t], run[max(t - 1, 0)]
     has_moved = {name: not np.array_equal(getattr(now, name), getattr(before, name))
                  for name in "AB"}
@@ -50,14 +44,10 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     blocks = {"A": (now.A, R + 1, 0), "B": (now.B, 0, R + 1), "ΔW": (now.delta(), R + 1, R + 1)}
     traces, shapes, zeros = [], [], {}
     for name, (values, x, y) in blocks.items():
-        rows, columns = values.shape
-        traces.append(_cells(name, values, x, y))
-        shapes.append({
-            "type": "rect", "xref": "x", "yref": "y", "x0": x - 0.5, "x1": x + columns - 0.5,
-            "y0": y - 0.5, "y1": y + rows - 0.5,
-            "line": {"color": COLOURS["delta" if has_moved[name] else "frozen"],
-                     "width": 3 if has_moved[name] else 1}})
+        traces.append(cell_map(values, x, y, MATRICES[name], name))
+        shapes.append(frame(values, x, y, lit=has_moved[name]))
         if not values.any():
+            rows, columns = values.shape
             zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
     traces += [_say(zeros, size=16)] if zeros else []
     d, k = now.shape
@@ -68,7 +58,7 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     made = layout([said], [{**STILL, "range": [-1, R + k + 1]}],
                   [{**STILL, "range": [R + d + 3, -1]}],
                   f"{start}, step {t}: {said.partition(': ')[2]}")
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
@@ -80,62 +70,99 @@ def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
     for one, other in ("AB", "BA"):
         if not has_moved[one]:
             return f"step {t}: {other} has moved, {one} has not"
-    left = 100 * runs.loss_left(now)
+    left = 100 * runs_word.loss_left(now)
     return f"step {t}: both move, {left:.{int(left < 10)}f} % of the loss left"
 
 
 def strides(alpha: float = 8) -> dict:
     """The length of the first step of W under SGD and Adam, that at α = 8 being one."""
     factors = {name: runs.stride(name, alpha) / runs.stride(name, R) for name in ("Adam", "SGD")}
-    bars = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
-            for at, factor in enumerate(factors.values())]
-    bars += [{**box(0, at - 0.36, 1, 0.72, "rgba(0,0,0,0)"),
-              "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
-    said = {name: _times(factor) for name, factor in factors.items()}
-    traces = [_say({(max(factor, 1), at): f" {text}" for at, (factor, text) in enumerate(
-        zip(factors.values(), said.values(), strict=True))}, "middle right", 16),
-        _say({(0, -0.56): "dotted: the step at α = 8"}, "middle right", 12)]
-    headline = (f"α {_times(alpha / R)}: stride {said['SGD']} under SGD, {said['Adam']} under Adam"
+    said = {name: times(factor) for name, factor in factors.items()}
+    headline = (f"α {times(alpha / R)}: stride {said['SGD']} under SGD, {said['Adam']} under Adam"
                 if alpha != R else "α = 8: the stride to compare with")
+    return bars(factors, headline, "length of the first step, at α = 8 it is 1",
+                "dotted: the step at α = 8",
+                f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
+                f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
+
+
+def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading: str) -> dict:
+    """A bar for each of two factors, up to 16, with its size beside it; dotted, a factor of one.
+
+    Args:
+        factors: Name → factor, from below.
+        headline, axis, note, reading: What is found, the axis' title, what is dotted, and the
+            sentence under the plot.
+
+    Returns:
+        A figure of one panel.
+    """
+    shapes = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
+              for at, factor in enumerate(factors.values())]
+    shapes += [{**box(0, at - 0.36, 1, 0.72, "rgba(0,0,0,0)"),
+                "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
+    traces = [_say({(max(factor, 1), at): f" {times(factor)}"
+                    for at, factor in enumerate(factors.values())}, "middle right", 16),
+              _say({(0, -0.56): note}, "middle right", 12)]
     made = layout([headline],
-                  [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16],
-                    "title": {"text": "length of the first step, at α = 8 it is 1"}}],
-                  [{"range": [-0.8, 1.6], "tickvals": [0, 1], "ticktext": list(factors),
-                    "showgrid": False}],
-                  f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
-                  f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
-    return figure(traces, {**made, "shapes": bars})
+                  [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16], "title": {"text": axis}}],
+                  [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
+                    "ticktext": [f"{name} " for name in factors]}], reading)
+    return figure(traces, {**made, "shapes": shapes})
 
 
 def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
     """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
-    lr = runs.SLOW[optimiser]
-    ways = {"α × 4": runs.written(STARTS[0], optimiser, lr, 4 * R),
-            "η × 4": runs.written(STARTS[0], optimiser, 4 * lr)}
-    (d, k), traces, shapes = runs.task().shape, [], []
-    for i, (name, run) in enumerate(ways.items()):
-        top, moved = i * (d + 6), runs.moved(run[t])
-        traces.append(_cells(name, run[t].delta(), 0, top))
-        traces.append(_say({(-1, top + d / 2 - 0.5): name}, "middle left", 15))
-        shapes.append({"type": "rect", "xref": "x", "yref": "y", "x0": -0.5, "x1": k - 0.5,
-                       "y0": top - 0.5, "y1": top + d - 0.5,
-                       "line": {"color": COLOURS["frozen"], "width": 1}})
-        width = 8 * moved
-        shapes.append(box(-0.5, top + d + 0.6, width, 2.2, COLOURS["A"]))
-        traces.append(_say({(width, top + d + 1.7): coloured(
-            f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved", "A")},
-            "middle right", 13))
-    deltas = [np.array([run[t].delta()]) for run in ways.values()]
-    gap = float(relative_gap(*deltas)[0])
+    lr = runs_word.SLOW[optimiser]
+    ways = {"α × 4": runs_word.written(STARTS[0], optimiser, lr, 4 * R),
+            "η × 4": runs_word.written(STARTS[0], optimiser, 4 * lr)}
+    rows = {}
+    for name, run in ways.items():
+        moved = runs_word.moved(run[t])
+        rows[name] = (run[t].delta(), 8 * moved, "A",
+                      f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved")
+    upper, lower = (delta for delta, *_ in rows.values())
+    gap = np.linalg.norm(upper - lower) / (np.linalg.norm(upper) or 1)
     found = ("nothing is written yet" if t == 0 else
              "the same picture" if gap < 1e-3 else f"apart by {100 * gap:.0f} % of the upper one")
-    made = layout([f"{optimiser}, step {t}: {found}"], [{**STILL, "range": [-11, k + 0.5]}],
-                  [{**STILL, "range": [2 * d + 9.5, -1.5]}],
-                  f"{optimiser}, step {t}: " + (
-                      "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
-                      if t > 1 else "A has not moved in either run").format(*(
-                          100 * runs.moved(run[t]) for run in ways.values())))
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return pictures(rows, f"{optimiser}, step {t}: {found}", f"{optimiser}, step {t}: " + (
+        "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
+        if t > 1 else "A has not moved in either run").format(*(
+            100 * runs_word.moved(run[t]) for run in ways.values())))
+
+
+def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
+    """Pictures of ΔW, one above the other, each with its name and, below it, a bar and words.
+
+    Args:
+        rows: Name → (ΔW (d, k), the bar's length in cells, the name of its colour, its words).
+        headline, reading: What is found, and the sentence under the plot.
+        beside: Cells that the names may take.
+
+    Returns:
+        A figure of one panel.
+    """
+    (d, k), traces, shapes = runs_word.task().shape, [], []
+    for i, (name, (delta, length, colour, said)) in enumerate(rows.items()):
+        top = i * (d + 6)
+        traces.append(cell_map(delta, 0, top, "delta", name))
+        traces.append(_say({(-1, top + d / 2 - 0.5): name}, "middle left", 15))
+        shapes.append(frame(delta, 0, top))
+        shapes.append(box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]))
+        traces.append(_say({(length, top + d + 1.7): coloured(said, colour)}, "middle right", 13))
+    made = layout([headline], [{**STILL, "range": [-1 - beside, k + 0.5]}],
+                  [{**STILL, "range": [len(rows) * (d + 6) - 2.5, -1.5]}], reading)
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
+
+
+def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
+    """The pictures of several runs, each above what is left of its loss; the rest as pictures."""
+    left = {name: runs_word.loss_left(adapter) for name, adapter in adapters.items()}
+    return pictures({name: (
+        adapter.delta(), 16 * min(left[name], 1.2), "loss",
+        f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.5 else
+        f"{left[name]:.1f} times the loss") for name, adapter in adapters.items()},
+        headline, reading, beside)
 
 
 def units(c: float = 4) -> dict:
@@ -145,7 +172,7 @@ def units(c: float = 4) -> dict:
             ("value", "gradient", "Adam’s step"), runs.measured(1.0), runs.measured(c),
             strict=True)):
         y, factor = -3.4 * row, new / old
-        changes.append(f"{name} " + ("the same" if abs(factor - 1) < 1e-6 else _times(factor)))
+        changes.append(f"{name} " + ("the same" if abs(factor - 1) < 1e-6 else times(factor)))
         shapes += [box(0, y - 0.8, 1, 0.7, COLOURS["frozen"]),
                    box(0, y - 1.7, factor, 0.7, COLOURS["A"])]
         said[0, y + 0.45] = changes[-1]
@@ -159,27 +186,7 @@ def units(c: float = 4) -> dict:
                   [{**STILL, "range": [-0.05, 11.9]}], [{**STILL, "range": [y - 2.2, 1.1]}],
                   f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
     return figure([_say(said, "middle right", 13)],
-                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
-
-
-def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False) -> dict:
-    """The gap between a run with α × 16 and one with α in which the ticked settings follow."""
-    first = first_path("AdamW", 4)[1]
-    second = path(*followed("AdamW", 4, eta, start, eps, decay))[1]
-    gap = relative_gap(first, second)
-    scale = ZeroLogAxis(-9, 1, every=2)
-    follows = [text for text, on in (("η × 4", eta), ("A’s start × 4", start), ("ε ÷ 4", eps),
-                                     ("decay ÷ 4", decay)) if on]
-    found = ("exactly 0: the same bits" if not gap.any() else
-             f"they differ by up to {100 * gap.max():.0f} % of the update" if gap.max() > 0.005 else
-             f"gap up to {number(gap.max())} × the update")
-    made = layout([found], [{"range": [-1.5, FOLLOWED_STEPS + 1], "title": {"text": "step"}}],
-                  [scale.axis("gap between the updates")],
-                  f"AdamW with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
-                  f"{found}")
-    shown = curve("delta", np.arange(1, len(gap)), scale.place(gap[1:]), values=gap[1:],
-                  name="gap", sizes=6)
-    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 34, "b": 46}})
+                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def arrows(r: int = 1, divide: str = "nothing") -> dict:
@@ -276,22 +283,13 @@ def starts_board(row: int = 0) -> dict:
     return made
 
 
-def _cells(name: str, values: np.ndarray, x: float, y: float) -> dict:
-    """Cells in the matrix's colour above 0, grey below, none at exactly 0."""
-    depths = np.linspace(0.16, 1, DEEPEST)
-    grey, own = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
-                  for depth in depths] for q in ("frozen", MATRICES.get(name, "delta")))
-    depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
-    return heat(np.sign(values) * depth / 100, -DEEPEST, DEEPEST,
-                [*grey[::-1], "rgba(128, 128, 128, 0)", *own], name=name, x0=x, y0=y)
-
-
 def _say(texts: dict[tuple, str], side: str = "middle center", size: int = 13) -> dict:
     x, y = zip(*texts, strict=True)
     return words(list(x), list(y), list(texts.values()), textposition=side, textfont={"size": size})
 
 
-def _times(factor: float) -> str:
+def times(factor: float) -> str:
+    """16 → "× 16", 0.25 → "÷ 4"."""
     return f"× {factor:.3g}" if factor > 0.999 else f"÷ {1 / factor:.3g}"
 
 

@@ -1,166 +1,213 @@
-"""Which matrix is zero: the best learning rate against the width, and how far A·x grows. The study
-trains for some seconds the first time; after that every state is a look-up."""
+"""Which matrix is zero: a run and its mirror image, what a library draws, and the best learning
+rate against the width. The study trains for some seconds the first time; after that every state is
+a look-up."""
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
-from lora_edu import initial
-from lora_edu.chapters.shared.drawing import box, cells, drawing, fill, say
+from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent
-from lora_edu.chapters.shared.looks import Look, legend, steps_done
-from lora_edu.chapters.shared.style import COLOURS, curve, figure, layout, line, marks
+from lora_edu.chapters.shared.looks import Look, apart, steps_done
+from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, layout, line, words
 from lora_edu.chapters.which_zero import runs as wide
+from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.explore.words import power, short
 
 STEPS = (1, 2, 8, 32)
-RATES = wide.RATES[::3]
 DRAWS = tuple((random, spread) for spread in wide.SPREADS for random in wide.MATRICES)
 LOOKS = dict(zip(wide.MATRICES, (Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
                  strict=True))
 DASH = dict(zip(wide.SPREADS, ("solid", "dot"), strict=True))
 LOG_WIDTHS = np.log2(wide.WIDTHS)
-LOWEST, HIGHEST = 0.08, 10.0  # shares of the loss that the left panel shows
+LOWEST, HIGHEST = 0.08, 10.0  # shares of the loss that are shown
 MOST = 1e6  # the largest share that is said
+QUANTITIES = {"best η": ("best", [1e-4, 1e-3, 1e-2, 1e-1], (-4.2, -0.6)),
+              "loss left": ("least", [0.1, 0.2, 0.5, 1], (-1.15, 0.05)),
+              "size of A·x": ("reach", [0.3, 1, 3, 10, 30], (-0.6, 1.6))}  # key, ticks, range
 
 
-def on_its_side(d: int = 4, k: int = 6, r: int = 2) -> dict:
-    """W₀ with B beside it and A above it, at the paper's start, and the same turned on its side."""
-    rng = np.random.default_rng(3)
-    A, B = initial(d, k, r, rng=rng)
-    W0 = rng.normal(size=(d, k))
-    parts, far = [], r + 0.4
-    for panel, beside, weight, above, names in (
-            (1, (B, "B"), W0, (A, "A"), ("B = 0", "W₀", "A random")),
-            (2, (A.T, "A"), W0.T, (B.T, "B"), ("B′ = Aᵀ", "W₀ᵀ", "A′ = Bᵀ"))):
-        rows, columns = weight.shape
-        parts += cells(beside[0], 0, 0, beside[1], panel=panel)
-        parts += cells(weight, far, 0, "frozen", panel=panel)
-        parts += cells(above[0], far, far, above[1], panel=panel)
-        parts += [say({(r / 2, -rows - 0.7): names[0]}, panel=panel, colour=beside[1]),
-                  say({(far + columns / 2, -rows - 0.7): names[1]}, panel=panel),
-                  say({(far + columns / 2, far + 0.7): names[2]}, panel=panel, colour=above[1])]
-    side = max(d, k)
-    return drawing(
-        parts, [((-1.2, far + side + 1.2), (-side - 1.4, far + 1.4))] * 2,
-        f"First W₀ of {d} × {k} with B of {d} × {r} beside it, zero, and A of {r} × {k} above it, "
-        f"random. Then all turned on its side: now the matrix beside W₀ᵀ is random and the one "
-        f"above it is zero.", titles=["A random, B zero", "the same on its side"])
+def mirror(zero: str = "B", t: int = 0) -> dict:
+    """A LoRA that learns the word, at step t, and beside it the run on the word on its side.
+
+    Args:
+        zero: The matrix that starts at zero in the first run, "A" or "B".
+        t: The step.
+
+    Returns:
+        A figure of one panel: in each run A stands above the update BA, and B on its left.
+    """
+    parts, zeros, deltas = [], {}, []
+    for left, run, mark in zip((0, 60), swap.both(zero), ("", "′"), strict=True):
+        (A, B), before, far = run[t], run[max(t - 1, 0)], left + swap.R + 1
+        deltas.append(swap.in_order(B, A))
+        for name, values, x, y, moved in (("A", A, far, 0, (before[0] != A).any()),
+                                          ("B", B, left, swap.R + 1, (before[1] != B).any()),
+                                          ("delta", deltas[-1], far, swap.R + 1, False)):
+            rows, columns = values.shape
+            parts += [cell_map(values, x, y, name, name + mark), frame(values, x, y, lit=moved)]
+            if not values.any():
+                zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
+        parts += [say({(left + swap.R - 2, swap.R / 2 - 0.5): "A" + mark}, size=16, colour="A"),
+                  say({(left + swap.R / 2 - 0.5, swap.R - 1): "B" + mark}, size=16, colour="B")]
+    parts += [say(zeros, size=16)] if zeros else []
+    gap, other = np.abs(deltas[1] - deltas[0].T).max(), {"A": "B", "B": "A"}[zero]
+    same = "the same, bit by bit" if gap == 0 else f"apart by {gap:.0e}"
+    shown = map_drawing(parts, f"step {t}, turned: {same}", (-1, 83.5), (-1.5, 55.5),
+                        f"Step {t}: {zero} began at zero, {other} at random; on the turned word "
+                        f"{other}′ at zero, {zero}′ at random. Turned, {same}")
+    shown["layout"]["yaxis"]["scaleanchor"] = "x"  # the turned picture has the same cells
+    for axis in ("xaxis", "yaxis"):
+        shown["layout"][axis]["constrain"] = "domain"
+    return shown
 
 
-def wide_layer(widths=(32, 64), ends: int = wide.ENDS, r: int = wide.R) -> dict:
-    """The wide layer between its ends at two widths: P, W with A and B, Xᵀ and the product T."""
-    unit, gap, far = 4, 1.2, max(widths) / 4
-    thin, end, parts = r / unit, ends / unit, []
-    for panel, n in enumerate(widths, start=1):
-        side, x, names = n / unit, 0.0, {}
-        for name, width, height in (("P", side, end), ("W", side, side), ("Xᵀ", end, side),
-                                    ("T", end, end)):
-            if name == "W":
-                x += thin + 0.3
-                parts += [box(x, side / 2 + 0.3, side, thin, fill("A", 0.8), panel=panel),
-                          box(x - thin - 0.3, -side / 2, thin, side, fill("B", 0.8), panel=panel)]
-            parts.append(box(x, -height / 2, width, height, fill("frozen", 0.5 * (name == "W")),
-                             panel=panel))
-            names[x + width / 2, side / 2 + 1.3 if name == "Xᵀ" else 0.0] = name
-            x += width + gap
-        parts.append(say(names, panel=panel))
-    span = (-0.4, 2 * far + thin + 2 * end + 3 * gap + 0.7), (-far / 2 - 0.6, far / 2 + thin + 2)
-    return drawing(parts, [span] * 2, " · ".join(
-        f"n = {n}: W has {n * n:,} numbers, A and B have {2 * n * r}, T has {ends * ends}"
-        for n in widths),
-        titles=[f"n = {n}" for n in widths])
+def two_draws(k: int = 256, r: int = 16) -> dict:
+    """What one call draws for A and for B, and the first step of Adam from either.
+
+    Args:
+        k: The width of a square layer.
+        r: The rank.
+
+    Returns:
+        A figure of two panels: a histogram for each, to its own height, and a bar for each.
+    """
+    steps, traces, shapes, ends = swap.first_steps(k, r), [], [], {}
+    unit = steps["A"][1]
+    for row, (name, (entries, length)) in zip((1.5, 0), steps.items(), strict=True):
+        counts, edges = np.histogram(entries, bins=np.linspace(-0.56, 0.56, 113))
+        heights = row + np.concatenate([[0], np.repeat(counts / counts.max(), 2), [0]])
+        traces += [line(np.repeat(edges, 2), heights, name, width=1.5, fill="tozeroy" if not row
+                        else "toself", fillcolor=fill(name, 0.6), name=name),
+                   words([-0.58], [row + 1.2], [coloured(f"random {name}", name)],
+                         textposition="middle right", textfont={"size": 15})]
+        shapes.append({**box(0, row + 0.15, length / unit, 0.6, COLOURS[name], panel=2)})
+        ends[length / unit, row + 0.45] = f"  × {length / unit:.3g}"
+    x, y = zip(*ends, strict=True)
+    traces.append(words(list(x), list(y), list(ends.values()), panel=2,
+                        textposition="middle right", textfont={"size": 16}))
+    spread, stride = steps["B"][0].std() / steps["A"][0].std(), steps["B"][1] / unit
+    still = {"range": [-0.05, 2.9], "showticklabels": False, "ticks": "", "showgrid": False}
+    made = layout(["what the call draws", "the first step of W"],
+                  [{"range": [-0.6, 0.6], "tickvals": [-0.5, 0, 0.5],
+                    "title": {"text": "value of an entry"}},
+                   {"range": [0, 22], "tickvals": [0, 1, 4, 8, 16],
+                    "title": {"text": "its length, from A it is 1"}}], [still, still],
+                  f"k = {k}, r = {r}: the entries of B are {spread:.3g} times as large as those of "
+                  f"A, and Adam’s first step is {stride:.3g} times as long")
+    return figure(traces, {**made, "shapes": shapes})
 
 
-def which_zero(n: int = 512, random: str = wide.MATRICES[0], spread: str = wide.SPREADS[0],
-               steps: int = 8, lr: float = 0.01) -> dict:
-    """Left: loss against the learning rate at this width. Right: best rate against the width."""
-    row, chosen = wide.WIDTHS.index(n), _index(random, spread)
-    curves = wide.after(steps)["curve"][row]  # (matrices, spreads, rates)
-    best = np.exp(np.log(wide.after(steps)["best"]).mean(axis=-1))  # (widths, matrices, spreads)
+def which_zero(n: int = 2048, steps: int = 8) -> dict:
+    """The loss of the wide layer against the learning rate, from three starts.
+
+    Args:
+        n: The width of the layer.
+        steps: How long each run has trained.
+
+    Returns:
+        A figure of one panel. A random and B random with numbers of one size, and B random with
+        those that a library draws.
+    """
+    row, after = wide.WIDTHS.index(n), wide.after(steps)
+    curves, best = after["curve"][row], np.exp(np.log(after["best"][row]).mean(axis=-1))
     traces = []
-    for draw in DRAWS:
-        at, name = _index(*draw), f"{draw[0]}, σ = {draw[1]}"
-        look = LOOKS[draw[0]]
-        drawn = {"opacity": 1.0 if at == chosen else 0.6, "line": {
-            "color": look.colour, "dash": DASH[draw[1]], "width": 3.5 if at == chosen else 2}}
-        traces.append(line(
-            np.log10(wide.RATES), _place(curves[at]), look.colour, **drawn, name=name,
-            customdata=curves[at].clip(max=MOST),
-            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
-        traces.append(curve(
-            "delta", LOG_WIDTHS, np.log10(best[:, *at]), panel=2, values=best[:, *at], **drawn,
-            name=f"best η, {name}", marker={"symbol": look.symbol, "size": 7},
-            hovertemplate=f"{name}: %{{customdata:.2g}}<extra></extra>"))
-    share, colour = curves[chosen][wide.RATES.index(lr)], LOOKS[random].colour
-    traces.append(marks([np.log10(lr)], _place([share]), colour, "diamond", 15, name="this rate",
-                        customdata=[min(share, MOST)],
-                        hovertemplate="%{customdata:.3g}<extra></extra>"))
-    traces.append(marks([LOG_WIDTHS[row]], [np.log10(lr)], colour, "diamond", 15, panel=2,
-                        name="this rate and width", customdata=[lr],
-                        hovertemplate="η = %{customdata:.2g}<extra></extra>"))
-    left = f"{share:.2f} of its start" if share < HIGHEST else "10 times its start or more"
-    rates = {"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
-             "ticktext": [power(x) for x in (-4, -3, -2, -1)]}
+    for (random, spread), colour, dash in ((DRAWS[0], "A", "solid"), (DRAWS[1], "B", "dash"),
+                                           (DRAWS[3], "B", "solid")):
+        shares = curves[index(random, spread)]
+        traces.append(line(np.log10(wide.RATES), place(shares), colour, width=3, dash=dash,
+                           name=f"{random}, σ = {spread}", customdata=shares.clip(max=MOST),
+                           hovertemplate=f"{random}, σ = {spread}: %{{customdata:.3g}}"
+                                         "<extra></extra>"))
+    traces.append(words([-4.05] * 2, np.log10([6, 3]), [
+        coloured("━ B, σ = 1/√r", "B"),
+        coloured("━ A", "A") + "  " + coloured("┅ B, σ = 1/√n", "B")],
+        textposition="middle right", textfont={"size": 14}))
+    narrow, broad = index(*DRAWS[1]), index(*DRAWS[3])
+    cost = curves[broad].min() / curves[narrow].min()
+    said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
     return figure(traces, layout(
-        [f"loss / start   {legend(LOOKS)}", f"best η   {_dashes()}"],
-        [{**rates, "title": {"text": "learning rate η"}}, _width_axis()],
-        [{**_log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.15, 1.05]}, rates],
-        f"n = {n}, {random}, σ = {spread}, η = {short(lr)}, {steps_done(steps)}: loss {left} · "
-        f"best η {best[row][chosen]:.5f}, like n to the power "
-        f"{_exponent('best', steps, random, spread)}"))
+        [f"the wide B: {said}"],
+        [{"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
+          "ticktext": [power(x) for x in (-4, -3, -2, -1)], "title": {"text": "learning rate η"}}],
+        [{**log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.1, 1.05],
+          "title": {"text": "loss, at the start it is 1"}}],
+        f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside B random with the "
+        f"narrow ones: {said}"))
 
 
-def reach(steps: int = 8) -> dict:
-    """At each start's own best rate: rms(A·x) (left) and the loss (right) against the width."""
-    traces = []
+def preference(steps: int = 10) -> dict:
+    """The loss left by A random and by B random, against the directions that the inputs fill.
+
+    Args:
+        steps: The length of the runs.
+
+    Returns:
+        A figure of one panel, each start at its own best rate.
+    """
+    left = np.exp(np.log(swap.losses_left(steps)).mean(axis=1))  # (directions, starts)
+    ratio, traces = left[0, 1] / left[0, 0], []
+    for path, (name, look), side in zip(left.T, LOOKS.items(), ("bottom", "top"), strict=True):
+        traces += [look.curve(swap.DIRECTIONS, path, name),
+                   words([swap.DIRECTIONS[1]], [path[1]],
+                         [coloured(f" <br>{name}<br> ", look.colour)],
+                         textposition=f"{side} center", textfont={"size": 14})]
+    return figure(traces, layout(
+        [f"4 directions: B random leaves {ratio:.2g} × the loss"],
+        [{"type": "log", "tickvals": list(swap.DIRECTIONS), "range": [0.5, 1.9],
+          "ticktext": [str(m) for m in swap.DIRECTIONS],
+          "title": {"text": "directions that the inputs fill, of 64"}}],
+        [{"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "range": [-1.8, 0.05],
+          "ticktext": ["0.03", "0.1", "0.3", "1"], "title": {"text": "share of the loss left"}}],
+        f"{steps_done(steps)}: where inputs fill 4 directions B random leaves {ratio:.2g} times "
+        f"the loss of A random, where they fill all {left[-1, 1] / left[-1, 0]:.2g} times"))
+
+
+def widths(quantity: str = "best η", steps: int = 8) -> dict:
+    """What four starts of the wide layer find, each at its own best rate, against the width.
+
+    Args:
+        quantity: One of QUANTITIES.
+        steps: How long each run has trained.
+
+    Returns:
+        A figure of one panel.
+    """
+    key, ticks, span = QUANTITIES[quantity]
+    traces, places, said = [], [], []
     for random, spread in DRAWS:
-        name = f"{random}, σ = {spread}"
-        for panel, quantity, label in ((1, "reach", "rms(A·x)"), (2, "least", "loss")):
-            found = wide.after(steps)[quantity][:, *_index(random, spread)]  # (widths, seeds)
-            values = np.exp(np.log(found).mean(axis=-1))
-            traces.append(curve(
-                "delta", LOG_WIDTHS, np.log10(values), panel=panel, values=values,
-                name=f"{label}, {name}", marker={"symbol": LOOKS[random].symbol, "size": 8},
-                line={"color": LOOKS[random].colour, "dash": DASH[spread], "width": 2.5},
-                hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
-    powers = " · ".join(f"{random}, {spread}: {_exponent('reach', steps, random, spread)}"
-                        for random, spread in DRAWS)
+        found = wide.after(steps)[key][:, *index(random, spread)]  # (widths, tasks)
+        values, look = np.exp(np.log(found).mean(axis=-1)), LOOKS[random]
+        name = f"{random[0]}, {spread}"
+        traces.append(curve(
+            "delta", LOG_WIDTHS, np.log10(values), values=values, name=f"{quantity}, {name}",
+            marker={"symbol": look.symbol, "size": 8, "color": look.colour},
+            line={"color": look.colour, "dash": DASH[spread], "width": 2.5},
+            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
+        places.append(np.log10(values[-1]))
+        power_of_n, error = exponent(wide.WIDTHS, found)
+        said.append(f"{name}: {power_of_n:.2f} ± {error:.2f}".replace("-", "−"))
+    traces.append(words([LOG_WIDTHS[-1] + 0.15] * 4, apart(places, 0.08 * (span[1] - span[0])),
+                        [coloured(f"{random[0]}, {spread}", LOOKS[random].colour)
+                         for random, spread in DRAWS], textposition="middle right"))
     return figure(traces, layout(
-        [f"rms(A·x)   {legend(LOOKS)}", f"loss / start   {_dashes()}"],
-        [_width_axis(), _width_axis()],
-        [{**_log_axis([0.3, 1, 3, 10, 30]), "range": [-0.6, 1.6]},
-         {**_log_axis([0.1, 0.2, 0.5, 1]), "range": [-1.1, 0.05]}],
-        f"After {steps_done(steps)}, the power of n in rms(A·x): {powers}"))
+        [f"{quantity} against the width, {steps_done(steps)}"],
+        [{"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4], "title": {"text": "width n"},
+          "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}],
+        [{**log_axis(ticks), "range": span, "title": {"text": quantity}}],
+        f"{steps_done(steps)}, the exponent of n in {quantity} · " + " · ".join(said)))
 
 
-@cache
-def _exponent(quantity: str, steps: int, random: str, spread: str) -> str:
-    """The exponent of n in ``best`` or ``reach``, "−0.77 ± 0.02": mean and standard error."""
-    power_of_n, error = exponent(wide.WIDTHS,
-                                 wide.after(steps)[quantity][:, *_index(random, spread)])
-    return f"{power_of_n:.2f} ± {error:.2f}".replace("-", "−")
-
-
-def _index(random: str, spread: str) -> tuple[int, int]:
+def index(random: str, spread: str) -> tuple[int, int]:
+    """Where a start stands in the study's arrays."""
     return wide.MATRICES.index(random), wide.SPREADS.index(spread)
 
 
-def _place(shares) -> np.ndarray:
+def place(shares) -> np.ndarray:
     """Where shares of the loss are drawn: the explosions at the upper edge."""
     return np.log10(np.clip(shares, LOWEST, HIGHEST))
 
 
-def _dashes() -> str:
-    return f"━ σ = {wide.SPREADS[0]}   ┅ σ = {wide.SPREADS[1]}"
-
-
-def _log_axis(ticks: list[float]) -> dict:
+def log_axis(ticks: list[float]) -> dict:
+    """An axis of logarithms that names the values at its ticks."""
     return {"tickvals": np.log10(ticks).round(4).tolist(), "ticktext": [short(t) for t in ticks]}
-
-
-def _width_axis() -> dict:
-    return {"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 0.3], "title": {"text": "width n"},
-            "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}

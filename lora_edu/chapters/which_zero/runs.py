@@ -25,8 +25,12 @@ SPREADS = ("1/√n", "1/√r")  # standard deviations
 class WideLayer:
     """L(W) = ‖P·W·Xᵀ − T‖² / (2m): m inputs, p readouts, and the change that they ask for.
 
-    X: (m, n), inputs, one a row. P: (p, n), readouts, one a row. target: T, (p, m).
-    W0 is zero: the loss sees only W − W0. So G = Pᵀ·(P·W·Xᵀ − T)·X/m.
+    The frozen weight is zero, for the loss sees only how W changes.
+
+    Attributes:
+        X: Inputs, one a row, (m, n).
+        P: Readouts, one a row, (p, n).
+        target: T, (p, m).
     """
 
     X: np.ndarray
@@ -39,61 +43,75 @@ class WideLayer:
         return np.zeros((self.P.shape[1], self.X.shape[1]))
 
     def loss_and_gradient(self, W) -> tuple[float, np.ndarray]:
-        """(L, G) at ``W`` (n, n)."""
+        """(L, G) at ``W`` (n, n), with G = Pᵀ·(P·W·Xᵀ − T)·X/m."""
         error = self.P @ W @ self.X.T - self.target  # (p, m)
         return (error**2).sum() / (2 * len(self.X)), self.P.T @ (error @ self.X) / len(self.X)
 
 
-def draw(n: int, seed: int, ends: int = ENDS, r: int = R) -> tuple[WideLayer, np.ndarray]:
-    """A task with ``ends`` inputs and readouts, and the random matrix Z, (r, n), of spread 1.
+def draw(n: int, seed: int) -> tuple[WideLayer, np.ndarray]:
+    """A task with ENDS inputs and readouts, and a random matrix.
 
-    Inputs and targets are N(0, 1), readouts N(0, 1/n).
+    Args:
+        n: The width.
+        seed: Of the draw.
+
+    Returns:
+        The layer, with inputs and targets N(0, 1) and readouts N(0, 1/n), and Z, (R, n), N(0, 1).
     """
     rng = np.random.default_rng(seed)
-    X, P = rng.normal(size=(ends, n)), rng.normal(size=(ends, n)) / np.sqrt(n)
-    return WideLayer(X, P, rng.normal(size=(ends, ends))), rng.normal(size=(r, n))
+    X, P = rng.normal(size=(ENDS, n)), rng.normal(size=(ENDS, n)) / np.sqrt(n)
+    return WideLayer(X, P, rng.normal(size=(ENDS, ENDS))), rng.normal(size=(R, n))
 
 
 def pair(random: str, spread: str, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(A, B), shapes (r, n) and (n, r): one of them zero, the other made of ``Z`` (r, n).
+    """A start: one matrix zero, the other made of ``Z``.
 
-    random, spread: names of :data:`MATRICES` and :data:`SPREADS`.
+    Args:
+        random: A name of :data:`MATRICES`.
+        spread: A name of :data:`SPREADS`.
+        Z: Random, of standard deviation 1, (r, n).
+
+    Returns:
+        (A, B), shapes (r, n) and (n, r).
     """
     r, n = Z.shape
     Z = Z * {SPREADS[0]: n**-0.5, SPREADS[1]: r**-0.5}[spread]
     return (Z, np.zeros((n, r))) if random == MATRICES[0] else (np.zeros((r, n)), Z.T)
 
 
-class WideRuns:
-    """Runs of one wide layer; ``reach`` collects rms(A·x) at each step, (R,) each.
+class _WideRuns:
+    """For ``stacked_runs.train_runs``: R runs of one layer, s = 1, without an (n, n) matrix.
 
-    ``pairs``: the last A, (R, r, n), and Bt = Bᵀ, (R, r, n).
+    ``reach`` collects rms(A·x) at each step, and ``pairs`` is the last A and Bᵀ, (R, r, n) each.
     """
 
-    def __init__(self, s, layer: WideLayer):
-        self.s, self.layer, self.reach, self.pairs = s[:, None, None], layer, [], None
+    def __init__(self, layer: WideLayer):
+        self.layer, self.reach, self.pairs = layer, [], None
 
     def measure(self, A, Bt) -> tuple:
-        """As ``stacked_runs.RegressionRuns``; nothing of shape (n, n) is formed."""
         self.pairs = A, Bt
-        X, P, T, s = self.layer.X, self.layer.P, self.layer.target, self.s
-        m = len(X)
+        X, P, m = self.layer.X, self.layer.P, len(self.layer.X)
         AX, BP = A @ X.T, Bt @ P.T  # (R, r, m), (R, r, p)
-        change = s * (BP.transpose(0, 2, 1) @ AX)  # (R, p, m): P·ΔW·Xᵀ
-        error = change - T
+        error = BP.transpose(0, 2, 1) @ AX - self.layer.target  # (R, p, m)
         self.reach.append(np.sqrt((AX**2).mean(axis=(1, 2))))
-        gram = (Bt @ Bt.transpose(0, 2, 1)) * (A @ A.transpose(0, 2, 1))
-        return ((s / m * (BP @ error) @ X, s / m * (AX @ error.transpose(0, 2, 1)) @ P),
-                ((error**2).sum(axis=(1, 2)) / (2 * m), s[:, 0, 0]**2 * gram.sum(axis=(1, 2)),
-                 (change * T).sum(axis=(1, 2)) / m))
+        loss = (error**2).sum(axis=(1, 2)) / (2 * m)
+        return (((BP @ error) @ X / m, (AX @ error.transpose(0, 2, 1)) @ P / m),
+                (loss, 0 * loss, 0 * loss))  # nobody asks for ‖ΔW‖ and the useful part
 
 
 def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
                 ratio: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Adam from (A, B), s = 1, at every rate: (loss, rms(A·x)), (rates, steps + 1) each.
+    """Train with Adam and s = 1 at every rate.
 
-    rates: A's learning rates; B's are ``ratio`` times as large. A run that stops being finite is
-    inf from there on.
+    Args:
+        layer: The task.
+        A, B: The start, (r, n) and (n, r).
+        rates: A's learning rates.
+        steps: How many.
+        ratio: B's learning rates over A's.
+
+    Returns:
+        The loss and rms(A·x), (rates, steps + 1) each; inf from where a run stops being finite.
     """
     chunk = max(1, 2**21 // (5 * 8 * (A.size + B.size)))  # stays in the cache
     losses, reaches = [], []
@@ -105,24 +123,24 @@ def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
 
 
 def last(layer: WideLayer, A, B, lr: float, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
-    """(A, B) after so many steps of Adam at one rate, s = 1."""
+    """(A, B) after so many steps of Adam at one rate, s = 1; as :func:`train_rates`."""
     A, Bt = _train(layer, A, B, [lr], steps)[0].pairs
     return A[0], Bt[0].T
 
 
-def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[WideRuns, np.ndarray]:
-    """The runs when they have ended, and their losses, (rates, steps + 1)."""
-    count, lr = len(rates), np.array(rates)[:, None, None]
-    runs = WideRuns(np.ones(count), layer)
-    start = np.repeat(A[None], count, 0), np.repeat(B.T[None], count, 0)
+def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[_WideRuns, np.ndarray]:
+    runs, lr = _WideRuns(layer), np.array(rates)[:, None, None]
+    start = np.repeat(A[None], len(rates), 0), np.repeat(B.T[None], len(rates), 0)
     return runs, stacked_runs.train_runs(runs, *start, Adam((lr, ratio * lr)), steps)[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """All runs: ``loss`` as a share of its start, and ``reach`` = rms(A·x).
+    """All runs, in the order of the constants.
 
-    Both (widths, matrices, spreads, seeds, rates, steps + 1), in the order of the constants.
+    Attributes:
+        loss: As a share of its start, (widths, matrices, spreads, seeds, rates, steps + 1).
+        reach: rms(A·x), likewise.
     """
 
     loss: np.ndarray
@@ -130,14 +148,14 @@ class Study:
 
 
 @cache
-def study(widths: tuple[int, ...] = WIDTHS, seeds: int = SEEDS) -> Study:
+def study() -> Study:
     """Train every width, matrix, spread, seed and rate; some seconds the first time."""
-    shape = (len(widths), len(MATRICES), len(SPREADS), seeds)
+    shape = (len(WIDTHS), len(MATRICES), len(SPREADS), SEEDS)
     loss, reach = np.empty((2, *shape, len(RATES), STEPS + 1))
 
     def trained(index):
         width, random, spread, seed = index
-        layer, Z = draw(widths[width], seed)
+        layer, Z = draw(WIDTHS[width], seed)
         with parallel.one_blas_thread():
             return train_rates(layer, *pair(MATRICES[random], SPREADS[spread], Z), RATES)
 
@@ -155,9 +173,13 @@ def best_rates(loss: np.ndarray) -> np.ndarray:
 def after(steps: int) -> dict[str, np.ndarray]:
     """What the study says after so many steps.
 
-    ``curve``: median loss as a share of its start, (widths, matrices, spreads, rates). ``best``:
-    the best rate of each task; ``least`` and ``reach``: loss and rms(A·x) at the best rate of the
-    grid; (widths, matrices, spreads, seeds) each.
+    Args:
+        steps: How many, up to STEPS.
+
+    Returns:
+        ``curve``: the median loss as a share of its start, (widths, matrices, spreads, rates).
+        ``best``: the best rate of each task. ``least`` and ``reach``: loss and rms(A·x) at the
+        best rate of the grid. (widths, matrices, spreads, seeds) each.
     """
     loss, reach = study().loss[..., steps], study().reach[..., steps]
     at = loss.argmin(axis=-1)[..., None]

@@ -1,7 +1,8 @@
-"""The answers page: what its two cells are there to show."""
+"""The small runs behind the answers: what their cells are there to show."""
 
 from contextlib import redirect_stdout
 from io import StringIO
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ def page():
     """(names, output) of the page's cells."""
     names, output = {}, StringIO()
     with redirect_stdout(output):
-        exec(code("book/part4/answers"), names)
+        exec(code("book/laboratory/small-runs"), names)
     return names, output.getvalue()
 
 
@@ -58,3 +59,13 @@ def test_after_a_warm_up_from_zero_b_moves_in_the_second_step_and_a_in_the_third
         schedule.step()
         moved.append([not torch.equal(p, old) for p, old in zip(trained, before, strict=True)])
     assert moved == [[False, False], [False, True], [True, True]]
+
+
+@pytest.mark.claim("thm-three-seeds")
+def test_luck_puts_three_below_three_once_in_twenty():
+    orders = list(permutations(range(6)))  # of which the first three belong to X
+    below = sum(max(order[:3]) < min(order[3:]) for order in orders)
+    above = sum(min(order[:3]) > max(order[3:]) for order in orders)
+    assert below * 20 == len(orders) and (below + above) * 10 == len(orders)
+    signs = list(product((-1, 1), repeat=3))
+    assert 4 * sum(abs(sum(three)) == 3 for three in signs) == len(signs)

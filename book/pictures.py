@@ -1,0 +1,77 @@
+"""The film at the top of README and the small pictures of The answers, taken from the built site:
+
+    make book && .venv/bin/python -m book.pictures
+
+They lie in book/images. Each frame is an explorer at a position, as a link to it names it.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser import launch
+
+HERE = Path(__file__).parent
+SITE, IMAGES = HERE.parent / "_build/html", HERE / "images"
+STEPS = (0, 1, 2, 3, 5, 8, 12, 20, 30)
+ROAD = "thirty-minutes#"
+# The film: a link to a position, and how long it is seen, in milliseconds.
+FILM = [*((f"{ROAD}word?start=b&t={t}", 1500 if t in (1, 30) else 450) for t in STEPS),
+        *((f"{ROAD}word?start=both&t={t}", 250) for t in STEPS),
+        (ROAD + "strides?alpha=8", 900), (ROAD + "strides?alpha=16", 600),
+        (ROAD + "strides?alpha=32", 2000)]
+# The pictures: the question's label, and the position that its answer opens.
+PICTURES = {"why-scale": ROAD + "strides?alpha=32",
+            "first-r": ROAD + "carried?alpha=kept&r=64",
+            "tuning-alpha": ROAD + "ticks?eta=on",
+            "two-readings": "part2/first-r#readings?r=1&eta=0.004",
+            "why-zero": ROAD + "mirror?zero=b&t=5",
+            "both-zero": ROAD + "saddle-point?a=0&b=0"}
+
+
+def main() -> None:
+    serve = partial(SimpleHTTPRequestHandler, directory=SITE)
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        site = f"http://127.0.0.1:{server.server_port}/book/"
+        browser = launch(playwright)
+        write_film(browser.new_page(viewport={"width": 720, "height": 900}), site)
+        small = browser.new_page(viewport={"width": 390, "height": 900}, device_scale_factor=2)
+        for label, position in PICTURES.items():
+            picture = taken(small, site, position, ".explorer-plot")
+            picture.quantize(64).save(IMAGES / f"{label}.png", optimize=True)
+        server.shutdown()
+
+
+def write_film(page: Page, site: str) -> None:
+    """The frames on one canvas, since explorers differ in height."""
+    shown = [(taken(page, site, position, ".explorer-view"), time) for position, time in FILM]
+    size = max(frame.width for frame, _ in shown), max(frame.height for frame, _ in shown)
+    frames = []
+    for frame, _ in shown:
+        canvas = Image.new("RGB", size, "white")
+        canvas.paste(frame)
+        frames.append(canvas.quantize(128))
+    frames[0].save(IMAGES / "film.gif", save_all=True, append_images=frames[1:], loop=0,
+                   duration=[time for _, time in shown], optimize=True)
+
+
+def taken(page: Page, site: str, position: str, part: str) -> Image.Image:
+    """A part of an explorer at a position."""
+    name, link = position.split("#")
+    page.goto(f"{site}{name}.html#{link}")
+    found = page.locator(f"#explorer-{link.split('?')[0]} {part}")
+    found.scroll_into_view_if_needed()
+    page.wait_for_timeout(1200)  # the plot is drawn when it comes into sight
+    return Image.open(io.BytesIO(found.screenshot())).convert("RGB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The swap, three times: on a word and on the word turned on its side, with the numbers that one
+library call draws for A and for B, and on tasks whose inputs fill few directions."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from lora_edu import STARTS, Adam, Regression, sweep
+from lora_edu.chapters.low_rank_update.runs import word
+
+R, SIGMA, LR = 8, 0.4, 0.15
+STEPS = (0, 1, 2, 3, 5, 8, 12, 20, 30)  # that are shown
+SIDE, DIRECTIONS, TASKS = 64, (4, 8, 16, 32, 64), 12
+RATES = np.geomspace(0.003, 0.5, 16).round(4)
+
+
+def in_order(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """left @ right, (n, m), added up outer product by outer product.
+
+    A turned product then adds the same numbers in the same order, and has the same bits. With
+    ``@`` the order is up to the library.
+    """
+    return sum(np.multiply.outer(left[:, i], right[i]) for i in range(len(right)))
+
+
+def learn(A: np.ndarray, B: np.ndarray, wanted: np.ndarray, rule) -> list[tuple]:
+    """Train L = ‖BA − wanted‖²/2 for thirty steps.
+
+    Args:
+        A: Its start, (r, k).
+        B: Its start, (d, r).
+        wanted: The update that is wanted, (d, k).
+        rule: An optimiser of ``lora_edu``.
+
+    Returns:
+        (A, B) at the start and after each step.
+    """
+    state, seen = rule.init([A, B]), [(A, B)]
+    for _ in range(STEPS[-1]):
+        G = in_order(B, A) - wanted
+        (A, B), state = rule.step([A, B], [in_order(B.T, G), in_order(G, A.T)], state)
+        seen.append((A, B))
+    return seen
+
+
+@cache
+def both(zero: str = "B") -> tuple[list[tuple], list[tuple]]:
+    """The run from ``zero`` at zero, the other random, and that from (Bᵀ, Aᵀ) on the turned word.
+
+    Each is trained by itself, as :func:`learn` does.
+    """
+    wanted, rng = word(), np.random.default_rng(1)
+    (d, k), rule = wanted.shape, Adam(LR)
+    A, B = rng.normal(0, SIGMA, (R, k)), rng.normal(0, SIGMA, (d, R))
+    A, B = (A, 0 * B) if zero == "B" else (0 * A, B)
+    return learn(A, B, wanted, rule), learn(B.T, A.T, wanted.T, rule)
+
+
+@cache
+def first_steps(k: int, r: int) -> dict[str, tuple[np.ndarray, float]]:
+    """What the usual call draws for A and for B, and the first step of W that each makes.
+
+    The call draws from U(−1/√f, 1/√f), where f is the number of columns: k for A, r for B.
+
+    Args:
+        k: Inputs and outputs of the layer. Its gradient has normal entries.
+        r: The rank.
+
+    Returns:
+        ``"A"`` and ``"B"`` → (the matrix, (r, k) or (k, r); ‖ΔW‖ after Adam's first step with
+        η = 1 and s = 1, the other matrix being zero).
+    """
+    rng = np.random.default_rng(0)
+    G = rng.normal(size=(k, k))
+    A, B = rng.uniform(-1, 1, (r, k)) / np.sqrt(k), rng.uniform(-1, 1, (k, r)) / np.sqrt(r)
+    return {"A": (A, float(np.linalg.norm(np.sign(G @ A.T) @ A))),
+            "B": (B, float(np.linalg.norm(B @ np.sign(B.T @ G))))}
+
+
+def narrow_task(m: int, seed: int) -> Regression:
+    """A 64 × 64 task of rank 4 whose inputs fill m of the 64 directions, all alike."""
+    rng = np.random.default_rng(seed)
+    S = rng.normal(size=(SIDE, 4)) @ rng.normal(size=(4, SIDE))
+    X = np.sqrt(SIDE) * np.linalg.qr(rng.normal(size=(SIDE, m)))[0].T  # (m, n)
+    return Regression(np.zeros((SIDE, SIDE)), S / np.linalg.norm(S), X)
+
+
+@cache
+def losses_left(steps: int) -> np.ndarray:
+    """The loss that A random and B random leave on :func:`narrow_task`, as a share of its start.
+
+    Args:
+        steps: Of Adam, with r = 4 and σ = 1/8 for both.
+
+    Returns:
+        (DIRECTIONS, TASKS, 2), at each start's own best of RATES.
+    """
+    left = np.empty((len(DIRECTIONS), TASKS, 2))
+    for i, seed in np.ndindex(left.shape[:2]):
+        runs = sweep(narrow_task(DIRECTIONS[i], seed), r=4, alpha=4, lr=RATES, start=STARTS[:2],
+                     seed=100 + seed, distribution=SIDE**-0.5, steps=steps)
+        loss = runs.select(r=4, alpha=4, seed=100 + seed).loss  # (rates, starts, steps + 1)
+        left[i, seed] = (loss[..., -1] / loss[..., 0]).min(axis=0)
+    return left
