@@ -155,7 +155,7 @@ def test_what_is_no_number(value):
     for check, what in ((checks.number, "a number"), (checks.integer, "a whole number")):
         with pytest.raises(TypeError) as caught:
             check("size", value, minimum=0)
-        assert str(caught.value) == f"size must be {what}, got {value!r}"
+        assert str(caught.value).startswith(f"size must be {what}, got {value!r}")
 
 
 @pytest.mark.parametrize("value", [  # what NumPy would turn into float64, or what it cannot turn
