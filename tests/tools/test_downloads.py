@@ -105,8 +105,6 @@ NAMES = Names({"thm-a": "Theorem *A claim*", "ex-b": "Exercise *Try it*"},
     ("````{solution} ex-b\n:class: dropdown\n\nDone.\n\n```python\nx = 1\n```\n````",
      "<details>\n<summary><b>Solution: Try it</b></summary>\n\nDone.\n\n```python\nx = 1\n```\n\n"
      "</details>"),
-    ("```{math}\n:label: eq-a\nx = 1\n```\nFrom {eq}`eq-a`.",
-     "$$\nx = 1\n\\tag{1}\n$$\nFrom (1)."),
     ("[a](#plot?r=1) [b](#part) [c](two.md#x) [d](../beside.md#y) [f](https://g.org)",
      "[a](#plot?r=1) [b](#part) [c](https://book.example.org/book/part1/two.html#x) "
      "[d](../beside.ipynb#y) [f](https://g.org)"),
