@@ -68,7 +68,3 @@ def test_pages_run_side_by_side_and_anew_whenever_they_are_read(tmp_path):
     second, said = build(tmp_path)
     assert said == ["first", "second"]
     assert "executed two" in second.stdout and "executed one" not in second.stdout
-
-    page(tmp_path, "two", "raise KeyError('no such thing')")
-    third, _ = build(tmp_path)
-    assert third.returncode != 0 and "two.md" in third.stderr and "no such thing" in third.stderr
