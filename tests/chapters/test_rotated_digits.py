@@ -52,13 +52,6 @@ def test_what_was_tried_on_inverted_digits_made_again_is_the_shipped_one():
     np.testing.assert_allclose(again, found["biases"][:, 0, 0], atol=0.03)
 
 
-def test_the_rate_is_chosen_on_validation_and_not_on_test(monkeypatch):
-    others = np.zeros((4, len(runs.METHODS), len(runs.RATES), runs.SEEDS, 3))
-    others[0, 0, 1, :, 0] = others[0, 0, 3, :, 1] = 0.9  # best on validation; best on test
-    monkeypatch.setattr(runs, "shipped", lambda: {"others": others})
-    assert runs.chosen("rotated", "head")[0] == runs.RATES[1]
-
-
 @pytest.mark.claim("obs-digits-rank")
 def test_accuracy_rises_with_the_rank_and_comes_near_full():
     by_rank = [middle("rotated", FIRST, r) for r in (1, 2, 4, 8)]
@@ -66,10 +59,9 @@ def test_accuracy_rises_with_the_rank_and_comes_near_full():
     assert 0.45 < by_rank[0] < 0.6
     for way in (("full", 8), ("head", 8), *((FIRST, r) for r in runs.RANKS)):
         assert runs.chosen("rotated", *way)[0] in runs.RATES[1:-1]
+    full, head = middle("rotated", "full"), middle("rotated", "head")
     for r in (8, 16, 64):
-        assert middle("rotated", "full") - 0.05 < middle("rotated", FIRST, r)
-        assert middle("rotated", FIRST, r) < middle("rotated", "full")
-        assert middle("rotated", FIRST, r) > middle("rotated", "head") + 0.1
+        assert max(full - 0.05, head + 0.1) < middle("rotated", FIRST, r) < full
 
 
 @pytest.mark.claim("obs-digits-place")
@@ -131,9 +123,9 @@ def test_a_matrix_of_rank_16_does_it(bias):
 def test_no_rank_finds_it_and_a_seed_now_and_then_escapes():
     assert max(middle("inverted", FIRST, r) for r in runs.RANKS) < 0.25
     assert middle("inverted", "first W") < 0.4
-    rates = [runs.chosen("inverted", FIRST, r)[0] for r in runs.RANKS]
-    assert max(rates) < runs.RATES[-1] > runs.chosen("inverted", "first W")[0]
-    assert [r for r, rate in zip(runs.RANKS, rates, strict=True) if rate == 0.001] == [4, 64]
+    rates = {r: runs.chosen("inverted", FIRST, r)[0] for r in runs.RANKS}
+    assert max(rates.values()) < runs.RATES[-1] > runs.chosen("inverted", "first W")[0]
+    assert [r for r in rates if rates[r] == 0.001] == [4, 64]
     every = np.array([runs.tried("inverted", FIRST, r)[..., TEST] for r in runs.RANKS])
     assert every.size == 210 and (every > 0.3).sum() == 3 and (every > 0.5).sum() == 1
     assert every.max() == pytest.approx(0.82, abs=0.005)
@@ -210,10 +202,9 @@ def test_the_explorers_draw_the_runs_and_say_them():
     by_rank, by_rate = (t["y"] for t in figure["data"] if t["name"] == "new task")
     assert by_rank[runs.RANKS.index(4)] == by_rate[runs.RATES.index(0.03)] == np.median(values)
     assert f"{np.median(values):.0%} of the test pictures" in figure["layout"]["meta"]["reading"]
-    [accuracy] = [t["y"] for t in figures.moving_zero(1.0, "r = 4")["data"]
-                  if t["name"] == "test accuracy"]
     path = runs.shipped()["paths"][-1, list(runs.TRAINED).index("r = 4")]
-    np.testing.assert_array_equal(accuracy, np.median(path, axis=0)[:, 0])
+    moved = figures.moving_zero(1.0, "r = 4")["data"][runs.SEEDS]
+    np.testing.assert_array_equal(moved["y"], np.median(path, axis=0)[:, 0])
 
 
 @pytest.mark.parametrize(("task", "change"), [

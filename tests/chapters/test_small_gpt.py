@@ -12,15 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.small_gpt import figures, load_base, loss_on, make_data, results, surprise
-from lora_edu.chapters.small_gpt.text import (
-    DATA,
-    PARTS,
-    STYLES,
-    decode,
-    encode,
-    part,
-    read,
-)
+from lora_edu.chapters.small_gpt.text import DATA, PARTS, STYLES, decode, encode, part, read
 from lora_edu.nn import inject, load_adapter, set_adapter
 
 torch.set_num_threads(1)
@@ -54,11 +46,9 @@ def test_the_checkpoint_is_the_one_the_log_tells_of(base):
 
 @pytest.mark.parametrize("style", STYLES)
 def test_the_parts_share_no_block_and_lose_none(style):
-    text = read(style)
-    parts = [decode(part(style, name)) for name in PARTS]
-    assert sorted("".join(parts)) == sorted(text)
+    text, parts = read(style), [decode(part(style, name)) for name in PARTS]
     blocks = [p[i:i + 2000] for p in parts for i in range(0, len(p) - 1999, 2000)]
-    assert len(blocks) == len(set(blocks))
+    assert sorted("".join(parts)) == sorted(text) and len(blocks) == len(set(blocks))
     assert [round(20 * len(p) / len(text)) for p in parts] == [18, 1, 1]
 
 
@@ -72,8 +62,6 @@ def test_surprise_is_the_loss_character_by_character(base):
     np.testing.assert_allclose(surprise(base, text), one_by_one, atol=1e-4)
     assert surprise(base, text[:65]).mean() == pytest.approx(loss_on(base, ids[:65]), abs=1e-5)
 
-
-# What make_data measured, and what the chapter says about it.
 
 def apart(better, worse):
     """Whether every seed of one row has a lower loss than every seed of another."""
@@ -152,10 +140,9 @@ def test_with_one_budget_q_and_v_beat_one_matrix_and_the_perceptron_beats_them()
     assert lead.min() > max(np.ptp(qv["test"]), np.ptp(v["test"]))
     attention = row["q, k, v, out, r = 4"]
     perceptron, everything = row["up, down, r = 3"], row["all, r = 2"]
-    for better in (perceptron, everything):
-        assert apart(better, more) and apart(better, attention)
-    assert apart(attention, qv)
-    assert np.mean(attention["test"]) > np.mean(qv["test"]) - 0.01
+    assert all(apart(better, worse) for better in (perceptron, everything)
+               for worse in (more, attention))
+    assert apart(attention, qv) and np.mean(attention["test"]) > np.mean(qv["test"]) - 0.01
     assert not apart(perceptron, everything) and not apart(everything, perceptron)
     assert max(everything["shakespeare"]) < min(more["shakespeare"])
     counts = [row[name]["trained"] for name in make_data.BUDGET]
@@ -271,9 +258,9 @@ def test_the_page_shows_the_sample_s_own_characters(adapter):
 
 
 def test_the_plots_show_what_was_measured():
-    [bible] = [p for p in results.read()["passages"] if p["style"] == "bible"]
-    assert (f"{np.mean(bible['surprise']['bible-r16']):.2f} nats"
-            in figures.verse("Bible", "Bible", 16)["layout"]["meta"]["reading"])
+    [bible] = [p["surprise"] for p in results.read()["passages"] if p["style"] == "bible"]
+    said = figures.verse("Bible", "Bible", 16)["layout"]["meta"]["reading"]
+    assert f"{np.mean(bible['bible-r16']):.2f} nats" in said
     ways = figures.ways("Bible", 16)
     [ring, _] = [trace for trace in ways["data"] if trace.get("name") == "here"]
     row, full = results.row("bible", "q, v, r = 16"), results.row("bible", "full")

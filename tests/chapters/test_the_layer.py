@@ -176,10 +176,9 @@ def test_an_entry_becomes_the_nearest_number_of_bfloat16(size):
 
 @pytest.mark.parametrize("name", runs.FORMATS)
 def test_the_figure_rounds_as_torch_does_and_shows_what_arrives(name):
-    rng = np.random.default_rng(0)
-    values = np.float32(rng.normal(size=4000) * 10.0 ** rng.uniform(-9, 3, 4000)).astype(float)
-    ties = 1 + (np.arange(8) + 0.5) * torch.finfo(FORMATS[name]).eps
-    given = np.concatenate([values, ties])
+    given = np.random.default_rng(0).normal(size=4000) * np.geomspace(1e-9, 1e3, 4000)
+    given[:8] = 1 + (np.arange(8) + 0.5) * torch.finfo(FORMATS[name]).eps  # ties
+    given = np.float32(given).astype(float)
     np.testing.assert_array_equal(runs.rounded(given, name),
                                   torch.tensor(given).to(FORMATS[name]).double().numpy())
     W0, delta, X = (torch.tensor(m) for m in runs.matrices(name))
