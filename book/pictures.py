@@ -32,7 +32,7 @@ PICTURES = {"why-scale": ROAD + "strides?alpha=32",
             "first-r": ROAD + "carried?alpha=kept&r=64",
             "tuning-alpha": ROAD + "ticks?eta=on",
             "two-readings": "part2/first-r#readings?r=1&eta=0.004",
-            "why-zero": ROAD + "on-its-side",
+            "why-zero": ROAD + "mirror?zero=b&t=5",
             "both-zero": ROAD + "saddle-point?a=0&b=0"}
 
 

@@ -32,8 +32,10 @@ class Explorer:
     """
 
     def __init__(self, function, controls, *, name: str, caption: str, height: int,
-                 source: str = "", play: str | None = None, own: tuple[str, ...] = ()):
+                 source: str = "", play: str | None = None, own: tuple[str, ...] = (),
+                 play_once: bool = False, drag: tuple[str, ...] = ()):
         self.function, self.controls, self.play, self.own = function, controls, play, own
+        self.play_once, self.drag = play_once, drag
         self.name, self.caption, self.height, self.source = name, caption, height, source
         self._live = None
 
@@ -79,21 +81,25 @@ class Explorer:
 
 def explore(function, *, name: str | None = None, caption: str = "",
             labels: dict[str, str] | None = None, height: int = 380, play: str | None = None,
-            own: bool | list[str] = False, **controls) -> Explorer:
+            play_once: bool = False, own: bool | list[str] = False,
+            drag: tuple[str, str] | None = None, **controls) -> Explorer:
     """Let a reader move the arguments of a figure function.
 
     Args:
         function: a pure function, values → plotly Figure, or a dict of its data and layout.
-            ``layout.meta["reading"]`` may hold the sentence that says what the figure shows;
-            ``customdata`` the true values where y is only a coordinate. Two panels (axes x, y and
-            x2, y2) are stacked on a phone.
+            The words of ``layout.title`` stand above the plot; ``layout.meta["reading"]`` is the
+            sentence for those who do not see it, and stands there where no title is.
+            ``customdata`` may hold the true values where y is only a coordinate. Two panels (axes
+            x, y and x2, y2) are stacked on a phone.
         name: what links call it, ``#name?r=8`` (default: the function's name).
         caption: what to look for.
         labels: control → what the reader sees (``alpha`` is α already).
         height: of the plot, in px.
         play: the slider that counts steps: a button beside it plays them, a few a second.
+        play_once: whether, on a page, they also play by themselves when a reader first sees them.
         own: the sliders for which the function takes any number, or True for all: where Python
             runs in the page, a reader may type one.
+        drag: two sliders which a click on the plot sets, to the values nearest to its x and y.
         controls: as ``ipywidgets.interact``: ``r=[1, 2, 4]`` and ``r=(1, 8, 1)``, which is (min,
             max, step), make a slider, strings and ``{"text": value}`` buttons, ``bool`` or True a
             switch. The first position is the function's own default, else the first value.
@@ -102,8 +108,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
         The explorer, which a cell displays.
 
     Raises:
-        TypeError, ValueError: for controls that do not match the function, and for a ``play`` or
-            ``own`` that is none of its sliders.
+        TypeError, ValueError: for controls that do not match the function, and for a ``play``,
+            ``own`` or ``drag`` that is none of its sliders.
 
     Example:
         >>> def line(slope=1, steep=False):
@@ -115,13 +121,14 @@ def explore(function, *, name: str | None = None, caption: str = "",
     sliders = [control.name for control in made
                if control.kind == "slider" and len(control.values) > 1]
     own = sliders if own is True else own or []
-    for argument, names in (("play", [play] if play is not None else []), ("own", own)):
+    for argument, names in (("play", [play] if play is not None else []), ("own", own),
+                            ("drag", drag or ())):
         if not set(names) <= set(sliders):
             raise ValueError(f"{argument} must name sliders with two positions or more "
                              f"({', '.join(sliders) or 'there is none'}), got {names!r}")
     title = name if name is not None else getattr(function, "__name__", type(function).__name__)
     return Explorer(function, made, name=_name(title), caption=caption, height=height, play=play,
-                    own=tuple(own),
+                    own=tuple(own), play_once=play_once, drag=tuple(drag or ()),
                     source=f"{getattr(function, '__module__', '')}:"
                            f"{getattr(function, '__qualname__', '')}")
 

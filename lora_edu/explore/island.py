@@ -18,18 +18,29 @@ from pathlib import Path
 FOLDER = "explorers"  # of the files with states, beside explore.js
 TAG = '<script type="text/plain" class="explorer-states"'
 SCRIPT = re.compile(r'<script [^>]*class="explorer-(data|states)"[^>]*>([^<]*)</script>')
+TAG_OF_WORDS = re.compile(r"</?[a-z][^>]*>")  # which plotly's titles may hold
 STATES = re.compile(TAG + r">([^<]*)</script>")
 
 
 def reading(figure: dict) -> str:
-    """The sentence a figure says about itself: ``layout.meta["reading"]``."""
-    return (figure["layout"].get("meta") or {}).get("reading", "")
+    """The sentence a figure says about itself: ``layout.meta["reading"]``, else its headline."""
+    return (figure["layout"].get("meta") or {}).get("reading") or _title(figure)
+
+
+def headline(figure: dict) -> str:
+    """What stands above the plot: the words of ``layout.title``, else the reading."""
+    return _title(figure) or reading(figure)
+
+
+def _title(figure: dict) -> str:
+    return TAG_OF_WORDS.sub("", (figure["layout"].get("title") or {}).get("text") or "")
 
 
 def island(explorer, start: dict, **more) -> str:
     """The JSON that :func:`islands` reads back; for a value that JSON has not, its repr."""
     data = {"name": explorer.name, "source": explorer.source, "caption": explorer.caption,
-            "reading": reading(start), "play": explorer.play, "own": explorer.own, **more,
+            "reading": reading(start), "play": explorer.play, "own": explorer.own,
+            "once": explorer.play_once, "drag": explorer.drag, **more,
             "controls": [asdict(control) for control in explorer.controls]}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=repr)
     return ('<script type="application/json" class="explorer-data">'
@@ -40,9 +51,10 @@ def islands(html: str) -> list[dict]:
     """The data of every explorer in a page or a part of one, in order.
 
     Each has its name, source (``module:function``), caption, reading (of the first position), play
-    (the slider that is played, or None), own (the sliders for which any number may be given) and
-    controls (dicts with the fields of Control); on a page also traces (their types), lack (why
-    there is no first frame, or ""), and states, packed as :func:`codec.pack` does.
+    (the slider that is played, or None), once (whether it plays by itself), own (the sliders for
+    which any number may be given), drag (those that a place on the plot sets) and controls (dicts
+    with the fields of Control); on a page also traces (their types), lack (why there is no first
+    frame, or ""), and states, packed as :func:`codec.pack` does.
     """
     found: list[dict] = []
     for kind, text in SCRIPT.findall(html):

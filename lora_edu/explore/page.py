@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 from lora_edu.explore.codec import pack
 from lora_edu.explore.controls import Control, describe
-from lora_edu.explore.island import island, reading
+from lora_edu.explore.island import headline, island, reading
 from lora_edu.explore.plain import ExploreError
 from lora_edu.explore.states import MAX_PAYLOAD
 from lora_edu.explore.still import first_frame
 from lora_edu.explore.table import table
 
 SLACK = " 00000000"  # a shorter sentence may break into more lines than the longest one
+LONG = 100  # letters of a sentence that is too long to be bold
 PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshortcuts="p"></button>'
 PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
 MOST_BUTTONS = 6  # choices that stand side by side; more are a menu
 PHONE = 324  # px: the width of a plot
+LETTER, AROUND = 7, 16  # px of a choice on a phone, where all stand in cells of one width
 STACKED = 1.25, 480  # a figure of two panels on a phone: times its height, at most px
 GONE = "The kernel behind this view is gone: run this cell again."
 NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
-BUTTONS = """\
-<div class="explorer-buttons">
-<button type="button" data-do="pin" \
-title="keep a copy of the present curves, thin and dashed">pin</button>
-<button type="button" data-do="reset" title="back to the first position">reset</button>
-<button type="button" data-do="link" title="copy a link to this position">link</button>
-</div>
-"""
+BUTTONS = {
+    "pin": "keep a copy of the present curves, thin and dashed",
+    "reset": "back to the first position",
+    "link": "copy a link to this position",
+    "numbers": "what is drawn, as a table to copy or download",
+    "code": "the code of this figure",
+}
+STILL_TOO = ("numbers", "code")  # of a figure that has no controls
 
 
 def narrow_height(height: int, figure: dict) -> int:
@@ -62,14 +65,14 @@ def fragment(explorer, states: list[dict]) -> str:
                            f"the page, at most {MAX_PAYLOAD:,} are allowed; give the controls "
                            "fewer values or the traces fewer points")
     start = states[start_index(explorer.controls)]
-    longest = max((reading(state) for state in states), key=len)
+    longest = max((headline(state) for state in states), key=len)
     traces = sorted({trace.get("type", "scatter") for state in states for trace in state["data"]})
     position = describe(explorer.controls, {c.name: c.values[c.start] for c in explorer.controls})
     frame, lack = first_frame(start, explorer.height, narrow_height(explorer.height, start))
     return _figure(
         explorer, start, f'class="explorer" id="explorer-{explorer.name}"', plot=frame,
         top=f'<p class="explorer-position">{escape(position)}</p>\n' if position else "",
-        sentence=_sentence(start, longest + SLACK) if longest else "",
+        said=_headline(start, longest + SLACK) if longest else "",
         end=f"{island(explorer, start, traces=traces, lack=lack)}\n"
             f"<noscript>{NO_SCRIPT if explorer.controls else ''}{table(start)}</noscript>"
             f'<script type="text/plain" class="explorer-states">{packed}</script>')
@@ -80,27 +83,31 @@ def live_fragment(explorer, start: dict) -> str:
     return _figure(
         explorer, start, 'class="explorer explorer-live"',
         top=f'<p class="explorer-dead">{GONE}</p>\n' if explorer.controls else "",
-        sentence=_sentence(start, reading(start)), end=island(explorer, start))
+        said=_headline(start, headline(start)), end=island(explorer, start))
 
 
-def _figure(explorer, start: dict, attributes: str, *, sentence: str, end: str, top: str = "",
+def _figure(explorer, start: dict, attributes: str, *, said: str, end: str, top: str = "",
             plot: str = "") -> str:
-    heights = (f"--explorer-height:{explorer.height}px;"
+    heights = (f"--rows:{sum(map(_rows, explorer.controls))};--explorer-height:{explorer.height}px;"
                f"--explorer-height-narrow:{narrow_height(explorer.height, start)}px")
     label = escape(reading(start) or explorer.caption or explorer.name)
-    pinned = PINNED if explorer.controls else ""
+    pinned, names = (PINNED, BUTTONS) if explorer.controls else ("", STILL_TOO)
+    buttons = "\n".join(f'<button type="button" data-do="{name}" title="{BUTTONS[name]}">{name}'
+                        "</button>" for name in names)
+    controls = controls_form(explorer.name, explorer.controls, explorer.play)
     return f"""<figure {attributes} data-name="{explorer.name}" style="{heights}">
-{top}<div class="explorer-view">{controls_form(explorer.name, explorer.controls, explorer.play)}\
+{top}<div class="explorer-view">{said}{controls}\
 <div class="explorer-plot" role="img" aria-label="{label}">{plot}</div></div>
-<div class="explorer-below">{sentence}{BUTTONS if explorer.controls else ""}</div>
 {pinned}<figcaption>{escape(explorer.caption)}</figcaption>
+<div class="explorer-buttons">{buttons}</div>
 {end}
 </figure>"""
 
 
-def _sentence(start: dict, longest: str) -> str:
-    return (f'<p class="explorer-reading" data-longest="{escape(longest)}">'
-            f"<span>{escape(reading(start))}</span></p>\n")
+def _headline(start: dict, longest: str) -> str:
+    kind = " explorer-long" if len(longest) > LONG else ""
+    return (f'<p class="explorer-headline{kind}" data-longest="{escape(longest)}">'
+            f"<span>{escape(headline(start))}</span></p>\n")
 
 
 def start_index(controls: tuple[Control, ...]) -> int:
@@ -122,6 +129,27 @@ aria-label="controls of {name.replace("-", " ")}">
 {rows}
 </div>
 """
+
+
+def _columns(control: Control) -> int:
+    """In how many columns its choices stand on a phone: the most that have room and leave none
+    alone, but for one that takes the whole of the last row of two."""
+    count = len(control.values)
+    return next(n for n in (count, 3, 2, 1) if n == 1 or (
+        n * _cell(control) <= PHONE and (n != 3 or count % 3 == 0)))
+
+
+def _rows(control: Control) -> int:
+    """How many rows a control takes on a phone."""
+    if control.kind != "choice" or len(control.values) > MOST_BUTTONS:
+        return 1
+    columns = _columns(control)
+    beside = columns * _cell(control) + len(control.label) * LETTER <= PHONE
+    return math.ceil(len(control.values) / columns) + (not beside)
+
+
+def _cell(control: Control) -> int:
+    return max(map(len, control.texts)) * LETTER + AROUND
 
 
 def _row(id_: str, control: Control, played: bool) -> str:
@@ -155,7 +183,8 @@ def _buttons(id_: str, control: Control) -> str:
         f'{" checked" if i == control.start else ""}><span>{escape(text)}</span></label>'
         for i, text in enumerate(control.texts))
     return (f'<fieldset data-control="{control.name}"><legend>{escape(control.label)}</legend>'
-            f'<div class="explorer-options">{options}</div></fieldset>')
+            f'<div class="explorer-options" style="--columns:{_columns(control)}">{options}</div>'
+            "</fieldset>")
 
 
 def _switch(id_: str, control: Control) -> str:
@@ -167,5 +196,5 @@ def _switch(id_: str, control: Control) -> str:
 
 def words(explorer, figure: dict) -> str:
     """What stands in a notebook's output for viewers that draw no widget."""
-    return (f"<p>{escape(reading(figure))}</p>{table(figure)}"
+    return (f"<p>{escape(headline(figure))}</p>{table(figure)}"
             f"<p>{escape(explorer.caption)}</p>")

@@ -38,6 +38,7 @@ def setup(app):
     app.connect("build-finished", copy_states)
     app.connect("build-finished", tell_cause)
     app.add_post_transform(ExplorerLinks)
+    app.add_post_transform(CodeAtTheFoot)
     return {"version": "1", "env_version": 3, "parallel_read_safe": False,
             "parallel_write_safe": True}
 
@@ -148,6 +149,23 @@ class ExplorerLinks(SphinxPostTransform):
             node.replace_self(nodes.reference(
                 "", "", *node.children, refuri=uri, internal=True,
                 classes=["explorer-link"] if query else []))
+
+
+class CodeAtTheFoot(SphinxPostTransform):
+    """Put the folded code of a cell that shows an explorer below it."""
+
+    default_priority = 200  # MyST-NB has made the folds
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for cell in list(self.document.findall(nodes.container)):
+            fold = cell.children[0] if cell.get("hide_mode") == "input" else None
+            if fold is not None and any('<figure class="explorer"' in node.astext()
+                                        for node in cell.findall(nodes.raw)):
+                fold["prompt_show"] = fold["prompt_hide"] = "code"
+                fold["classes"] = ["explorer-code"]
+                cell.remove(fold)
+                cell.append(fold)
 
 
 def link_problem(explorers: dict, name: str, query: str) -> str:

@@ -17,10 +17,10 @@ def original():
     return as_model(TASK, torch.float32)[0]
 
 
-def adapted(seed=0, **settings):
+def adapted(seed=0, model=None, **settings):
     """(the model in PEFT, its adapted layer)."""
     torch.manual_seed(seed)
-    model = get_peft_model(original(), LoraConfig(
+    model = get_peft_model(original() if model is None else model, LoraConfig(
         **{"r": 8, "lora_alpha": 16, "target_modules": ["0"]} | settings))
     return model, model.base_model.model[0]
 

@@ -34,6 +34,8 @@ CALLS = {
     "play": (lambda: explore(figure, start=["a", "both zero"], r=[2, 8], play="start"), ValueError,
              "play must name sliders with two positions or more (r), got ['start']"),
     "own": (lambda: explore(figure, log=bool, own=["log"]), ValueError, "(there is none)"),
+    "drag": (lambda: explore(figure, r=[2, 8], drag=("r", "log")), ValueError,
+             "drag must name sliders with two positions or more (r), got ('r', 'log')"),
 }
 
 

@@ -60,15 +60,15 @@ def test_captions_labels_and_values_are_escaped():
 
 
 def test_an_explorer_says_what_it_is():
-    made = explorer(name="My board", height=300, play="r", own=True)
+    made = explorer(name="My board", height=300, play="r", play_once=True, own=True)
     (root,) = tags(made.html(), "figure")
     assert root["id"] == "explorer-my-board"
-    assert root["style"] == "--explorer-height:300px;--explorer-height-narrow:375px"
+    assert root["style"] == "--rows:4;--explorer-height:300px;--explorer-height-narrow:375px"
     said = data(made)
     assert said["name"] == root["data-name"] == "my-board"
     assert (said["source"], said["traces"]) == (f"{__name__}:figure", ["heatmap", "scatter"])
     assert (said["caption"], said["reading"]) == (HOSTILE, "r = 2, one <&>")
-    assert (said["play"], said["own"]) == ("r", ["r"])
+    assert (said["play"], said["once"], said["own"], said["drag"]) == ("r", True, ["r"], [])
     assert [Control(**control) for control in said["controls"]] == [
         Control(**{field: list(value) if isinstance(value, tuple) else value
                    for field, value in vars(control).items()}) for control in made.controls]
@@ -110,8 +110,21 @@ def test_a_reader_without_scripts_gets_a_table_and_the_position_in_words():
     position = re.search('<p class="explorer-position">(.*?)</p>', html)[1]
     assert unescape(position) == f"{HOSTILE} = 2, start = one, log = off"
     still = show(figure(), name="still").html()
-    assert not tags(still, "input") and not tags(still, "button")
+    assert not tags(still, "input")
+    assert [each["data-do"] for each in tags(still, "button")] == ["numbers", "code"]
     assert "explorer-position" not in still and "JavaScript" not in still
+
+
+@pytest.mark.parametrize("layout, head, read", [
+    ({}, "", ""), ({"meta": {"reading": "r = 1"}}, "r = 1", "r = 1"),
+    ({"title": {"text": "<b>one</b> < 2"}}, "one < 2", "one < 2"),
+    ({"title": {"text": "one"}, "meta": {"reading": "r = 1"}}, "one", "r = 1")])
+def test_the_headline_is_the_title_or_the_reading(layout, head, read):
+    html = show({"data": [{"y": [1]}], "layout": layout}, name="still").html()
+    shown = re.search(r'explorer-headline" data-longest="[^"]*"><span>(.*?)</span>', html)
+    assert unescape(shown[1] if shown else "") == head
+    assert unescape(re.search('aria-label="(.*?)"', html)[1]) == (read or "still")
+    assert "title" not in data(show({"data": [], "layout": layout}, name="still"))["lack"]
 
 
 def test_a_first_frame_stands_in_for_the_plot():

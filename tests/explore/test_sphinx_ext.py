@@ -38,7 +38,7 @@ import plotly.graph_objects as go
 def wave(frequency=2, start="both zero"):
     x = np.linspace(0, 6, 50)
     figure = go.Figure(go.Scatter(x=x, y=np.sin(frequency * x), name="sine"))
-    return figure.update_layout(title="A wave", meta={"reading": f"{frequency} waves"})
+    return figure.update_layout(title=f"<b>{frequency}</b> waves")
 '''
 TOC = "\n```{toctree}\nmore/about\n```\n"
 GOOD = {"index.md": HEAD + WAVE + TOC,
@@ -85,7 +85,7 @@ def test_a_link_leads_to_a_slider_that_moves(book, browser):
         root = page.locator("#explorer-wave")
         for said in (3, 4):
             root.locator(".explorer-plot[data-drawn]").wait_for()
-            assert root.locator(".explorer-reading > span").inner_text() == f"{said} waves"
+            assert root.locator(".explorer-headline > span").inner_text() == f"{said} waves"
             y = root.evaluate("(root) => [...root.querySelector('.explorer-plot').data[0].y]")
             np.testing.assert_allclose(y, np.sin(said * np.linspace(0, 6, 50)), atol=1e-4)
             root.locator("input[type=range]").press("ArrowRight")
@@ -97,7 +97,7 @@ def test_a_link_leads_to_a_slider_that_moves(book, browser):
 def test_a_changed_module_builds_its_pages_again_and_its_faults_stop_the_build(book):
     assert re.search("no targets are out of date|0 added, 0 changed, 0 removed", build(book).said)
     module = book / "waves.py"
-    module.write_text(MODULE.replace("A wave", "Waves"), encoding="utf-8")
+    module.write_text(MODULE.replace("waves", "Waves"), encoding="utf-8")
     assert "0 added, 1 changed, 0 removed" in build(book).said
     module.write_text(MODULE.replace("np.sin(", "np.log(0 * "), encoding="utf-8")
     again = build(book)

@@ -18,6 +18,7 @@ import nbformat
 import plotly.graph_objects as go
 
 from lora_edu.explore.codec import as_lists
+from lora_edu.explore.island import headline
 from lora_edu.explore.plain import plain_figure
 
 QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
@@ -191,15 +192,15 @@ class Lab:
 
 
 def agree(root, figure: dict) -> None:
-    """The plot and the sentence of an explorer, given as a locator, come to be those of a figure
+    """The plot and the headline of an explorer, given as a locator, come to be those of a figure
     within a minute, for the machine may be busy."""
     expected = as_lists(plain_figure(go.Figure(figure["data"]))["data"])  # as what is drawn is read
-    reading = figure["layout"].get("meta", {}).get("reading", "")
+    wanted = headline(figure)
     for _ in range(1200):
         drawn = json.loads(root.locator(".explorer-plot").evaluate(DATA))
         found = as_lists(plain_figure(go.Figure(drawn))["data"])
-        said = root.locator(".explorer-reading").text_content()
-        if (found, said) == (expected, reading):
+        said = root.locator(".explorer-headline").text_content()
+        if (found, said) == (expected, wanted):
             return
         time.sleep(0.05)
-    assert (found, said) == (expected, reading)
+    assert (found, said) == (expected, wanted)

@@ -82,14 +82,14 @@ def test_keys_move_a_control_and_not_the_notebook(lab):
 def test_a_held_key_computes_the_newest_position(lab):
     press(lab, "slow", "n", "Home")
     press(lab, "slow", "n", *["ArrowRight"] * 12)
-    said = lab.explorer("slow").locator(".explorer-reading")
+    said = lab.explorer("slow").locator(".explorer-headline")
     expect(said).to_have_text(re.compile("^12 of"))
     assert len(said.text_content().split(",")) < 7
 
 
 def test_a_slow_figure_says_that_it_is_computed(lab):
     root = lab.explorer("slow")
-    said = root.locator(".explorer-reading")
+    said = root.locator(".explorer-headline")
     press(lab, "slow", "n", "End")
     expect(said).to_have_text(re.compile("^12 of"))
     assert lab.ask("pause = 5") == ""

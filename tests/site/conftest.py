@@ -118,13 +118,13 @@ class Visit:
         return root
 
     def drawn(self, root) -> tuple[list, dict, str]:
-        """(traces that plotly holds, the ranges of its axes, the sentence below the plot)."""
+        """(traces that plotly holds, the ranges of its axes, the headline)."""
         self.page.evaluate(devices.TWO_FRAMES)
         return json.loads(root.evaluate(f"""(root) => {{
           const {{ data, _fullLayout: full }} = root.querySelector(".explorer-plot");
           const axes = Object.keys(full).filter((key) => /^[xy]axis\\d*$/.test(key));
           const ranges = Object.fromEntries(axes.map((axis) => [axis, full[axis].range]));
-          const said = root.querySelector(".explorer-reading > span")?.textContent || "";
+          const said = root.querySelector(".explorer-headline > span")?.textContent || "";
           return ({devices.AS_JSON})([data, ranges, said]);
         }}"""), parse_int=float)
 

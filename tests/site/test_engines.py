@@ -18,6 +18,7 @@ from functools import cache
 import pytest
 from websocket import create_connection
 
+from lora_edu.explore.island import headline
 from lora_edu.explore.plain import plain_figure
 from tests.site.devices import AS_JSON
 from tests.site.pages import MOVABLE, check_figure
@@ -144,12 +145,12 @@ def stands(engine: Engine, built, asked: dict) -> None:
         at, said, data = engine.run(f"""
             const root = document.getElementById("explorer-{built.name}");
             return [root.explorer.controls.map((control) => control.get()),
-                    root.querySelector(".explorer-reading > span").textContent,
+                    root.querySelector(".explorer-headline > span").textContent,
                     ({AS_JSON})(root.querySelector(".explorer-plot").data ?? [])];""")
         assert at == list(asked.values())
         values = {c.name: c.values[asked[c.name]] for c in built.controls}
         want = plain_figure(built.function(**values))
-        assert said == want["layout"]["meta"]["reading"]
+        assert said == headline(want)
         check_figure(json.loads(data, parse_int=float), want["data"])
 
     patiently(agree)
@@ -181,7 +182,7 @@ def test_what_a_reader_does_is_followed(engine, site, page):
 
 def test_a_cell_runs_in_the_page(engine, site):
     engine.open(site + PAGES[0])
-    engine.run("document.querySelector('.page-python button').click()")
+    engine.run("document.querySelector('.btn-run-page').click()")
     engine.until("return !!document.querySelector('.py-page')")
     engine.run("document.querySelector('.py-run').click()")
     engine.until("""return document.querySelector(".py-run").closest("div.cell")

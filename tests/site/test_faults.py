@@ -38,7 +38,7 @@ def failure(root):
 
 
 def reads(root, sentence):
-    expect(root.locator(".explorer-reading > span")).to_have_text(sentence)
+    expect(root.locator(".explorer-headline > span")).to_have_text(sentence)
 
 
 def loading(root):

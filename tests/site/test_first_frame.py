@@ -48,7 +48,8 @@ def unlike(one, other):
 @pytest.mark.parametrize("page", sampled([page for page in PAGES if STILL[page]]))
 def test_the_first_frame_looks_like_plotlys_drawing(visit, page, device):
     held = []
-    here = visit(page, device, answer={"**/plotly*": lambda route: held.append(route)})
+    here = visit(page, device, answer={"**/plotly*": lambda route: held.append(route)},
+                 reduced_motion="reduce")  # none plays by itself
     here.page.mouse.move(2, 2)
     roots = {name: here.page.locator(f"#explorer-{name}") for name in STILL[page]}
     frames = {name: picture(here, root) for name, root in roots.items()}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from lora_edu.explore.island import headline
 from tests.site.devices import AS_JSON
 from tests.site.pages import EXPLORERS, check_figure, computed
 
@@ -24,13 +25,13 @@ def test_every_state_is_the_functions_figure(reader, built):
 
 
 def check_drawn(here, root, built, values):
-    """The plot, its axes and its sentence are those of the state at ``values``."""
+    """The plot, its axes and its headline are those of the state at ``values``."""
     want = computed(built)[built.number(values)]
     data, ranges, said = here.drawn(root)
     check_figure(data, want["data"])
     check_figure(ranges, {axis: want["layout"][axis]["range"] for axis in ranges
                           if "range" in want["layout"].get(axis, {})})
-    assert said == (want["layout"].get("meta") or {}).get("reading", "")
+    assert said == headline(want)
 
 
 def by_keyboard(here, part, control, at):

@@ -16,8 +16,8 @@ def walk(step=0, up=True):
 @pytest.fixture
 def playing(opened):
     """``playing(steps, …)`` → (Visit, explorer, button) of a page with one explorer, drawn."""
-    def start(steps=40, **options):
-        html = explore(walk, step=range(steps), up=bool, play="step").html()
+    def start(steps=40, once=False, **options):
+        html = explore(walk, step=range(steps), up=bool, play="step", play_once=once).html()
         here = opened(html + "<p style='height: 3000px'>", **options)
         root = here.show("walk")
         return here, root, root.locator(".explorer-play")
@@ -59,6 +59,20 @@ def test_it_plays_to_the_end_and_anew(playing):
                          "root.querySelector('input').value)") == "0"
     wait_for(here, root, 1)
     assert button.get_attribute("aria-label") == "pause step"
+
+
+def test_it_plays_once_by_itself(playing):
+    """When a reader is there, and not after a touch."""
+    here, root, button = playing(4, once=True)
+    wait_for(here, root, 3)
+    here.page.evaluate("() => { scrollTo(0, 2500); }")
+    here.page.evaluate("() => { scrollTo(0, 0); }")
+    assert rests(here, root, button)
+    for case in ({"reduced_motion": "reduce"}, {"script": """addEventListener("pointermove", () =>
+            document.querySelector("[type=checkbox]")?.click());"""}):
+        here, root, button = playing(4, once=True, **case)
+        here.page.wait_for_timeout(800)
+        assert at(root) == 0
 
 
 # What a reader does meanwhile → where the slider then stands, if it is said.

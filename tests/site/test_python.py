@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from lora_edu.explore.assets import npm_file
+from lora_edu.explore.island import headline
 from lora_edu.explore.plain import plain_figure
 from tests.book import figure_function, notebook
 from tests.site.conftest import Visit
@@ -34,7 +35,7 @@ EXERCISE = next(i for i, source in enumerate(sources(FIRST)) if "your answer" in
 
 def begin(page):
     """Start a page's Python; the page."""
-    page.locator(".page-python button").click()
+    page.locator(".btn-run-page").click()
     page.locator(".py-page").wait_for(timeout=300_000)
     return page
 
@@ -153,9 +154,9 @@ def test_outputs_look_and_move_as_in_the_book(page):
     assert shown.locator("table.table td strong").inner_text() == "3"
     assert shown.locator(".katex").count() == 1
     explorer = shown.locator(".explorer")
-    expect(explorer.locator(".explorer-reading > span")).to_have_text("n is 2")
+    expect(explorer.locator(".explorer-headline > span")).to_have_text("n is 2")
     explorer.locator("input[type=range]").press("End")
-    expect(explorer.locator(".explorer-reading > span")).to_have_text("n is 9")
+    expect(explorer.locator(".explorer-headline > span")).to_have_text("n is 9")
     assert explorer.locator(".explorer-plot[data-drawn]").evaluate(
         "(box) => box.data[0].y.at(-1)") == 90
 
@@ -202,8 +203,8 @@ def test_own_values_are_computed(visit):
         box.press("Enter")
     values = {c.name: c.values[c.start] for c in built.controls} | own
     want = plain_figure(figure_function(built.data["source"])(**values))
-    reading = root.locator(".explorer-reading > span")
-    expect(reading).to_have_text(want["layout"]["meta"]["reading"])
+    said = root.locator(".explorer-headline > span")
+    expect(said).to_have_text(headline(want))
     root.locator(".explorer-plot[data-drawn]").wait_for()
     have = root.evaluate("(root) => JSON.parse(JSON.stringify(root.explorer.figure))")
     check_figure(have, want, rtol=1e-6)
@@ -213,8 +214,7 @@ def test_own_values_are_computed(visit):
     expect(root.locator(".explorer-failed")).to_have_text(re.compile(
         "^This link has values.*Run this page[^.]*[.]$"))
     begin(page)
-    expect(root.locator(".explorer-reading > span")).to_have_text(
-        want["layout"]["meta"]["reading"])
+    expect(root.locator(".explorer-headline > span")).to_have_text(headline(want))
 
 
 def test_the_editor_can_be_left_by_keyboard(page):
@@ -230,7 +230,7 @@ def test_the_editor_can_be_left_by_keyboard(page):
 
 def test_a_browser_that_cannot_says_so(visit):
     page = visit(FIRST, script="delete globalThis.WebAssembly").page
-    page.locator(".page-python button").click()
+    page.locator(".btn-run-page").click()
     expect(page.locator(".page-python")).to_contain_text("this browser has no WebAssembly")
     assert cell(page, TASK + 1).locator(".cell_output").is_visible()
 

@@ -52,8 +52,8 @@ def test_without_scripts_plots_have_words(visit, page):
         assert root.locator("figcaption").text_content().strip()
         if "<table>" in built.html:
             assert root.locator("noscript table").first.is_visible()
-        if "explorer-reading" in built.html:
-            assert root.locator(".explorer-reading > span").is_visible()
+        if "explorer-headline" in built.html:
+            assert root.locator(".explorer-headline > span").is_visible()
         if built.is_still:
             assert root.locator(".explorer-frame text:visible").count() >= 3
         if built.controls:
@@ -75,10 +75,11 @@ new MutationObserver((changes) => {
 def line(r=1, up=True):
     """One line."""
     return {"data": [{"x": [0, 1], "y": [0, r if up else -r], "mode": "lines"}],
-            "layout": {"meta": {"reading": f"r = {r}, {'up' if up else 'down'}"}}}
+            "layout": {"title": {"text": f"<b>{r}</b> is the slope"},
+                       "meta": {"reading": f"r = {r}, {'up' if up else 'down'}"}}}
 
 
-def test_what_is_done_is_announced_once(opened):
+def test_the_headline_follows_and_what_is_done_is_announced_once(opened):
     """Of many moves, the position at which they come to rest."""
     here = opened(explore(line, name="one-line", r=range(1, 20), up=bool, play="r").html(),
                   script=SPOKEN, permissions=["clipboard-write", "clipboard-read"])
@@ -93,6 +94,8 @@ def test_what_is_done_is_announced_once(opened):
     for _ in range(13):
         slider.press("ArrowRight")
     assert heard() == ["r = 14, up"]
+    assert root.locator(".explorer-headline > span").inner_text() == "14 is the slope"
+    assert root.locator(".gtitle").count() == 0  # it stands above the plot
     assert slider.get_attribute("aria-valuetext") == "14"
     root.locator("[type=checkbox]").press("Space")
     assert heard() == ["r = 14, down"]
@@ -109,7 +112,10 @@ def test_a_reader_finds_the_way(visit):
     links = here.page.locator("dialog[open] nav.bd-links a.reference.internal")
     hrefs = links.evaluate_all("(links) => links.map((link) => link.href.split('#')[0])")
     assert {here.base + page for page in PAGES} <= {*hrefs, here.page.url}
-    links.nth(hrefs.index(here.base + PAGES[-1])).click()
+    wanted = links.nth(hrefs.index(here.base + PAGES[-1]))
+    assert not wanted.is_visible()  # another part's than this page's
+    wanted.locator("xpath=ancestor::details[1]/summary").click()
+    wanted.click()
     here.page.wait_for_url(here.base + PAGES[-1])
     here.page.locator(".search-button-field:visible, .search-button:visible").first.click()
     here.page.locator('input[name="q"]:visible').first.fill("gradient")

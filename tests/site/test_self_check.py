@@ -14,7 +14,8 @@ TEST = "book/part4/test-yourself.html"
 ASKING = [page for page, text in TEXTS.items() if 'class="self-check"' in text]
 COVERED, COVER = next((page, found[1]) for page, text in TEXTS.items()
                       if (found := re.search(r'class="[^"]*\bcovers-([\w-]+)', text)))
-SHUT = "(root) => getComputedStyle(root.querySelector('.explorer-reading')).opacity === '0'"
+SHUT = """(root) => [...root.querySelectorAll('.explorer-headline, .explorer-plot')].every(
+    (each) => getComputedStyle(each).filter.startsWith('blur'))"""
 
 
 def choose(box, number):

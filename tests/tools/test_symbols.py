@@ -34,7 +34,7 @@ def test_symbols_are_found_in_words_and_in_formulas(html, found):
     f'<span class="mord">Δ</span>{letter("k")}', f'<span class="mord">∇</span>{letter("L")}',
     '<a href="#x">∇A</a>', "<h2>∇A<a>#</a></h2>", "<pre>∇A</pre>", "<code>ΔW</code>",
     "<svg><svg><text>‖∇A‖</text></svg><text>ΔW</text></svg>", '<img alt="∇A and ΔW">',
-    '<p class="explorer-reading"><span>‖∇A‖ 0</span></p>', "<script>ΔW < 1</script>",
+    '<p class="explorer-headline"><span>‖∇A‖ 0</span></p>', "<script>ΔW < 1</script>",
     "<math><mi>A</mi><annotation>\\nabla ∇A</annotation></math>"])
 def test_what_is_no_symbol_or_has_a_look_of_its_own_stays_as_it_is(html):
     assert coloured(html) == html

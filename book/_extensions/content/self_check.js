@@ -79,7 +79,7 @@
   }
   tell();
 
-  // An explorer that would tell the answer is covered until it is asked for: by an answer, a touch
+  // An explorer that would tell the answer is blurred until it is asked for: by an answer, a touch
   // of its controls, a link that moves it, or the button.
   for (const asking of document.querySelectorAll('.admonition[class*="covers-"]')) {
     const [, name] = asking.className.match(/covers-([\w-]+)/), own = [...asking.querySelectorAll(".self-check")];
@@ -89,12 +89,15 @@
     const back = make("a", { href: `#${asking.id ||= `predict-${name}`}`, textContent: "Predict first" });
     const put = (covered) => {
       figure.classList.toggle("self-check-covered", covered);
-      figure.querySelectorAll(".explorer-plot, .explorer-reading").forEach((part) => { part.inert = covered; });
+      figure.querySelectorAll(".explorer-plot, .explorer-headline").forEach((part) => { part.inert = covered; });
     };
     const uncover = () => { put(false); cover.remove(); };
     cover.append("This plot holds the answer. ", back, " or ", button);
+    const lay = () => Object.assign(cover.style, { top: `${plot.offsetTop}px`, height: `${plot.offsetHeight}px` });
     put(true);
     plot.before(cover);
+    lay();
+    addEventListener("resize", lay);
     button.onclick = () => { uncover(); figure.querySelector("input")?.focus({ preventScroll: true }); };
     figure.addEventListener("input", uncover);
     figure.addEventListener("click", ({ target }) => { if (!cover.contains(target)) uncover(); });

@@ -97,7 +97,7 @@ def two_gradients(r: int = 4) -> dict:
     made = layout([f"{r * (d + k)} numbers of gradient. G would have {d * k}"],
                   [{**STILL, "range": [-2 - d, k + 0.5]}], [{**STILL, "range": [d + 2.5, -4 - d]}],
                   f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
-    return figure(drawn, {**made, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return figure(drawn, {**made, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:

@@ -58,7 +58,7 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
                   f"{found}, where one term agrees by 1 on average")
     colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
     return figure([heat(cells, -100, 100, colours, name="ΔW"), texts],
-                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def growth(optimiser: str = "Adam", step: int = 1) -> dict:
@@ -133,7 +133,7 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
 
 
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
-    """Loss on turned digits against r under two rules.
+    """Loss on rotated digits against r under two rules.
 
     Args:
         angle: ``"45°"`` or ``"90°"``.

@@ -1,10 +1,13 @@
-"""Where the memory of training goes, and which rate a copied recipe needs."""
+"""Where the memory of training goes, which rate a recipe needs, and what a merge loses."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 
 from lora_edu import scaling
+from lora_edu.chapters.in_practice import nf4
 from lora_edu.chapters.in_practice.memory import LLAMAS, PRECISIONS, account, file
 from lora_edu.chapters.shared.looks import Look, legend, named_ticks
 from lora_edu.chapters.shared.models import size_text
@@ -14,7 +17,17 @@ from lora_edu.chapters.shared.scale_rules import (
     SCALE_RULES,
     scale_legend,
 )
-from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, layout, level, line, marks
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    MARGIN,
+    coloured,
+    curve,
+    figure,
+    layout,
+    level,
+    line,
+    marks,
+)
 from lora_edu.explore.words import number, power
 
 TERMS = {"base": "frozen", "A and B": "A", "gradients": "B", "moments": "B",
@@ -27,6 +40,7 @@ LOOKS = {"16 bits": Look(COLOURS["B"], "square"), "mixed": Look(COLOURS["A"], "c
 BYTES = {"type": "log", "tickvals": [1e6, 1e8, 1e10, 1e12],
          "ticktext": ["1 MB", "100 MB", "10 GB", "1 TB"]}
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+SIZES = (0.01, 0.03, 0.06, 0.1, 0.3, 1.0)  # of an update, in lengths of the weight
 RECIPE = {"r": 16, "alpha": 32, "lr": 2e-4}  # what is carried, under α/r
 
 
@@ -67,7 +81,10 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
         f"{'on' if checkpointing else 'off'}: at most {size_text(total)}, "
         + ", ".join(f"{name} {size_text(size)}" for name, size in found.items())
         + f" · file {size_text(file(size, modules, r, PRECISIONS[precision]))}")
-    return figure(traces, {**made, "margin": {**MARGIN, "l": 92}})  # room for the terms' names
+    own = sum(found[term] for term in ("A and B", "gradients", "moments"))
+    title = f"{size_text(total)} in all, {size_text(own)} of them the adapter’s own"
+    return figure(traces, {**made, "title": {"text": title},
+                           "margin": {**MARGIN, "l": 92}})  # room for the terms' names
 
 
 def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
@@ -89,11 +106,47 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
     times = number(RECIPE["lr"] / rate)
     useful = "as useful as before" if times == "1" else f"{times} times as useful"
     ticks = [1e-6, 1e-5, 1e-4, 1e-3]
-    return figure(traces, layout(
+    made = layout(
         [scale_legend()], [named_ticks(RANKS, named=RANKS[::2], margin=0.15)],
         [{"type": "log", "tickvals": ticks, "ticktext": [power(e) for e in range(-6, -2)],
           "range": [-6.9, -2.7], "title": {"text": "η for an equally useful first step"}}],
         f"r = {RECIPE['r']}, α = {RECIPE['alpha']}, α/r, η = {RECIPE['lr']:g} → r = {r}, "
         f"α = {alpha}, {FORMULAS[rule]}: the scale goes from "
         f"{number(RECIPE['alpha'] / RECIPE['r'])} to {number(s)}; at the same η Adam’s first step "
-        f"is {useful}; equally useful at η = {rate:.2g}"))
+        f"is {useful}; equally useful at η = {rate:.2g}")
+    title = f"At the recipe’s η the first step is {useful}, so take η = {rate:.2g}"
+    return figure(traces, {**made, "title": {"text": title}})
+
+
+@cache
+def _merges() -> list[tuple[float, float]]:
+    """For each of SIZES how much of an update arrives in NF4, and the error in its lengths."""
+    rng = np.random.default_rng(0)
+    base = nf4.in_four_bits(rng.normal(0, 0.02, (512, 512))).astype(float)
+    delta = rng.normal(size=(512, 8)) @ rng.normal(size=(8, 512))
+    delta *= np.linalg.norm(base) / np.linalg.norm(delta)
+    found = []
+    for size in SIZES:
+        moved, wanted = nf4.in_four_bits(base + size * delta) - base, size * delta
+        found.append((np.vdot(moved, wanted) / np.vdot(wanted, wanted),
+                      np.linalg.norm(moved - wanted) / np.linalg.norm(wanted)))
+    return found
+
+
+def merged(size: float = 0.03) -> dict:
+    """How much of an update arrives in a base in four bits, and the error, against its length."""
+    arrives, error = zip(*_merges(), strict=True)
+    at = SIZES.index(size)
+    traces = [level(1.0, [SIZES[0] / 1.4, SIZES[-1] * 1.4])]
+    for colour, values, name in (("delta", arrives, "arrives"), ("B", error, "error")):
+        traces += [curve(colour, SIZES, values, name=name),
+                   marks([size], [values[at]], colour, "circle-open", 20, stroke=3, name="here",
+                         hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>")]
+    made = layout(
+        [coloured("◆ arrives", "delta") + "   " + coloured("■ error", "B")],
+        [named_ticks(SIZES, title="‖ΔW‖/‖W‖", margin=0.15)],
+        [{"range": [-0.05, 1.25], "title": {"text": "in parts of the update"}}],
+        f"of an update of {size:g} of the weight {100 * arrives[at]:.0f} % arrives; the error is "
+        f"{error[at]:.2f} times as long as the update")
+    title = f"{100 * arrives[at]:.0f} % arrives, and the error is {error[at]:.2f} of the update"
+    return figure(traces, {**made, "title": {"text": title}})

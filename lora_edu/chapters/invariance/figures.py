@@ -16,6 +16,7 @@ from lora_edu.chapters.invariance.runs import (
     two_sizes,
 )
 from lora_edu.chapters.invariance.runs_slide import worth
+from lora_edu.chapters.low_rank_update.runs_word import loss_left
 from lora_edu.chapters.shared.style import (
     ZeroLogAxis,
     curve,
@@ -28,7 +29,6 @@ from lora_edu.chapters.shared.style import (
     words,
 )
 from lora_edu.chapters.thirty_minutes.figures import bars, progress, times
-from lora_edu.chapters.thirty_minutes.runs import loss_left
 from lora_edu.explore.words import number
 
 
@@ -61,7 +61,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
                   f"{found}")
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap[1:]), values=gap[1:],
                   name="gap", sizes=6)
-    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 34, "b": 46}})
+    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 12, "b": 46}})
 
 
 def two_numbers(change: str = "α × 16") -> dict:

@@ -19,7 +19,7 @@ from lora_edu import (
     teacher_student,
     train,
 )
-from lora_edu.chapters.thirty_minutes import runs as word
+from lora_edu.chapters.low_rank_update import runs_word as word
 
 R, STEPS, SCALING = 4, 60, 0.5
 SETTINGS = {"Momentum": {"lr": 0.02, "weight_decay": 0.01},

@@ -88,7 +88,7 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
                   f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
                   f"{100 * missing:.2f} % of the picture")
     return figure(drawn,
-                  {**made, "shapes": parts, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+                  {**made, "shapes": parts, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:

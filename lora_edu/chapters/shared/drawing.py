@@ -27,7 +27,7 @@ def drawing(parts: list[dict], spans: list[tuple], reading: str, *, titles=None)
     yaxes = [{**blank, "range": list(y), "scaleanchor": f"x{'' if i == 0 else 2}", "scaleratio": 1}
              for i, (_, y) in enumerate(spans)]
     made = layout(titles or [""] * len(spans), xaxes, yaxes, reading)
-    made["margin"] = {"l": 4, "r": 4, "t": 26 if titles else 6, "b": 6}
+    made["margin"] = {"l": 4, "r": 4, "t": 26 if "annotations" in made else 6, "b": 6}
     made["shapes"] = [part for part in parts if part["type"] != "scatter"]
     return {"data": [part for part in parts if part["type"] == "scatter"], "layout": made}
 
@@ -44,7 +44,7 @@ def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, readi
     still = {"showticklabels": False, "ticks": "", "showgrid": False}
     made = layout([title], [{**still, "range": list(across)}],
                   [{**still, "range": list(down)[::-1]}], reading)
-    made["margin"] = {"l": 4, "r": 4, "t": 30, "b": 4}
+    made["margin"] = {"l": 4, "r": 4, "t": 4, "b": 4}
     shapes = [part["type"] in ("rect", "line") for part in parts]
     made["shapes"] = list(itertools.compress(parts, shapes))
     return {"data": [part for part, is_shape in zip(parts, shapes, strict=True) if not is_shape],

@@ -38,17 +38,24 @@ def figure(traces: list[dict], layout: dict) -> dict:
 
 
 def layout(titles: list[str], xaxes: list[dict], yaxes: list[dict], reading: str) -> dict:
-    """The layout of a figure with one or two panels, fixed ranges and a reading."""
+    """The layout of a figure with one or two panels, fixed ranges and a reading.
+
+    What a single panel is called in words alone is what the figure finds, and stands above the
+    plot; other titles head their panels.
+    """
     domains = [[0, 1]] if len(titles) == 1 else [[0, 0.44], [0.56, 1]]
-    result = {"margin": MARGIN, "showlegend": False, "meta": {"reading": reading},
-              "annotations": []}
+    result = {"margin": MARGIN, "showlegend": False, "meta": {"reading": reading}}
+    if len(titles) == 1 and "<" not in titles[0]:
+        result |= {"title": {"text": titles[0]}, "margin": {**MARGIN, "t": 12}}
+        titles = [""]
     for i, (title, x, y, domain) in enumerate(zip(titles, xaxes, yaxes, domains, strict=True)):
         n = "" if i == 0 else "2"
         result[f"xaxis{n}"] = {"domain": domain, "anchor": f"y{n}", "zeroline": False, **x}
         result[f"yaxis{n}"] = {"anchor": f"x{n}", "zeroline": False, **y}
-        result["annotations"].append({
-            "text": title, "x": 0, "y": 1, "xref": f"x{n} domain", "yref": f"y{n} domain",
-            "xanchor": "left", "yanchor": "bottom", "yshift": 6, "showarrow": False})
+        if title:
+            result.setdefault("annotations", []).append({
+                "text": title, "x": 0, "y": 1, "xref": f"x{n} domain", "yref": f"y{n} domain",
+                "xanchor": "left", "yanchor": "bottom", "yshift": 6, "showarrow": False})
     return result
 
 

@@ -10,12 +10,13 @@ import numpy as np
 from lora_edu import STARTS, Adapter
 from lora_edu.chapters.first_r import figures as first_r
 from lora_edu.chapters.first_r import runs as first_r_runs
-from lora_edu.chapters.shared.drawing import box
+from lora_edu.chapters.low_rank_update import runs_word
+from lora_edu.chapters.low_rank_update.runs_word import R
+from lora_edu.chapters.shared.drawing import box, cell_map, frame
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
     figure,
-    heat,
     layout,
     line,
     marks,
@@ -25,9 +26,7 @@ from lora_edu.chapters.shared.style import (
 from lora_edu.chapters.step_zero.figures import MATRICES, filled_parts, five_starts
 from lora_edu.chapters.step_zero.runs import descend
 from lora_edu.chapters.thirty_minutes import runs
-from lora_edu.chapters.thirty_minutes.runs import R
 
-DEEPEST = 8  # levels of a colour, on either side of 0
 STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
 ALPHAS = 4, 8, 16, 24, 32
 RANKS = tuple(2**i for i in range(7))
@@ -37,7 +36,7 @@ LEARNING_RATE, ENOUGH = 0.1, 1e-3  # of the ball, and the loss at which it has a
 
 def word(start: str = STARTS[0], t: int = 0) -> dict:
     """A, B and ΔW = BA at step t, coloured by value; the wanted ΔW is the word LoRA."""
-    run = runs.written(start)
+    run = runs_word.written(start)
     now, before = run[t], run[max(t - 1, 0)]
     has_moved = {name: not np.array_equal(getattr(now, name), getattr(before, name))
                  for name in "AB"}
@@ -45,14 +44,10 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     blocks = {"A": (now.A, R + 1, 0), "B": (now.B, 0, R + 1), "ΔW": (now.delta(), R + 1, R + 1)}
     traces, shapes, zeros = [], [], {}
     for name, (values, x, y) in blocks.items():
-        rows, columns = values.shape
-        traces.append(_cells(name, values, x, y))
-        shapes.append({
-            "type": "rect", "xref": "x", "yref": "y", "x0": x - 0.5, "x1": x + columns - 0.5,
-            "y0": y - 0.5, "y1": y + rows - 0.5,
-            "line": {"color": COLOURS["delta" if has_moved[name] else "frozen"],
-                     "width": 3 if has_moved[name] else 1}})
+        traces.append(cell_map(values, x, y, MATRICES[name], name))
+        shapes.append(frame(values, x, y, lit=has_moved[name]))
         if not values.any():
+            rows, columns = values.shape
             zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
     traces += [_say(zeros, size=16)] if zeros else []
     d, k = now.shape
@@ -63,7 +58,7 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     made = layout([said], [{**STILL, "range": [-1, R + k + 1]}],
                   [{**STILL, "range": [R + d + 3, -1]}],
                   f"{start}, step {t}: {said.partition(': ')[2]}")
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
@@ -75,7 +70,7 @@ def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
     for one, other in ("AB", "BA"):
         if not has_moved[one]:
             return f"step {t}: {other} has moved, {one} has not"
-    left = 100 * runs.loss_left(now)
+    left = 100 * runs_word.loss_left(now)
     return f"step {t}: both move, {left:.{int(left < 10)}f} % of the loss left"
 
 
@@ -118,12 +113,12 @@ def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading
 
 def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
     """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
-    lr = runs.SLOW[optimiser]
-    ways = {"α × 4": runs.written(STARTS[0], optimiser, lr, 4 * R),
-            "η × 4": runs.written(STARTS[0], optimiser, 4 * lr)}
+    lr = runs_word.SLOW[optimiser]
+    ways = {"α × 4": runs_word.written(STARTS[0], optimiser, lr, 4 * R),
+            "η × 4": runs_word.written(STARTS[0], optimiser, 4 * lr)}
     rows = {}
     for name, run in ways.items():
-        moved = runs.moved(run[t])
+        moved = runs_word.moved(run[t])
         rows[name] = (run[t].delta(), 8 * moved, "A",
                       f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved")
     upper, lower = (delta for delta, *_ in rows.values())
@@ -133,7 +128,7 @@ def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
     return pictures(rows, f"{optimiser}, step {t}: {found}", f"{optimiser}, step {t}: " + (
         "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
         if t > 1 else "A has not moved in either run").format(*(
-            100 * runs.moved(run[t]) for run in ways.values())))
+            100 * runs_word.moved(run[t]) for run in ways.values())))
 
 
 def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
@@ -147,24 +142,22 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
     Returns:
         A figure of one panel.
     """
-    (d, k), traces, shapes = runs.task().shape, [], []
+    (d, k), traces, shapes = runs_word.task().shape, [], []
     for i, (name, (delta, length, colour, said)) in enumerate(rows.items()):
         top = i * (d + 6)
-        traces.append(_cells(name, delta, 0, top))
+        traces.append(cell_map(delta, 0, top, "delta", name))
         traces.append(_say({(-1, top + d / 2 - 0.5): name}, "middle left", 15))
-        shapes.append({"type": "rect", "xref": "x", "yref": "y", "x0": -0.5, "x1": k - 0.5,
-                       "y0": top - 0.5, "y1": top + d - 0.5,
-                       "line": {"color": COLOURS["frozen"], "width": 1}})
+        shapes.append(frame(delta, 0, top))
         shapes.append(box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]))
         traces.append(_say({(length, top + d + 1.7): coloured(said, colour)}, "middle right", 13))
     made = layout([headline], [{**STILL, "range": [-1 - beside, k + 0.5]}],
                   [{**STILL, "range": [len(rows) * (d + 6) - 2.5, -1.5]}], reading)
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 30, "b": 4}})
+    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
     """The pictures of several runs, each above what is left of its loss; the rest as pictures."""
-    left = {name: runs.loss_left(adapter) for name, adapter in adapters.items()}
+    left = {name: runs_word.loss_left(adapter) for name, adapter in adapters.items()}
     return pictures({name: (
         adapter.delta(), 16 * min(left[name], 1.2), "loss",
         f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.5 else
@@ -193,7 +186,7 @@ def units(c: float = 4) -> dict:
                   [{**STILL, "range": [-0.05, 11.9]}], [{**STILL, "range": [y - 2.2, 1.1]}],
                   f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
     return figure([_say(said, "middle right", 13)],
-                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
+                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
 def arrows(r: int = 1, divide: str = "nothing") -> dict:
@@ -223,7 +216,7 @@ def arrows(r: int = 1, divide: str = "nothing") -> dict:
 
 
 def carried(alpha: str = "kept", r: int = 16) -> dict:
-    """Loss on turned digits against η at r = 8 and at r, and where the rate tuned at 8 ends up."""
+    """Loss on rotated digits against η at r = 8 and at r, and where the rate tuned at 8 ends up."""
     task, rule = "45°, Adam", first_r.CHOICES[alpha]
     scale = first_r_runs.ALPHA_RULES[rule]
     rates = first_r_runs.TASKS[task].rates
@@ -288,16 +281,6 @@ def starts_board(row: int = 0) -> dict:
     made = five_starts(answers=True, rows=row, title=title)
     made["layout"]["meta"] = {"reading": f"{row} of {len(STARTS)} starts answered. {title}"}
     return made
-
-
-def _cells(name: str, values: np.ndarray, x: float, y: float) -> dict:
-    """Cells in the matrix's colour above 0, grey below, none at exactly 0."""
-    depths = np.linspace(0.16, 1, DEEPEST)
-    grey, own = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
-                  for depth in depths] for q in ("frozen", MATRICES.get(name, "delta")))
-    depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
-    return heat(np.sign(values) * depth / 100, -DEEPEST, DEEPEST,
-                [*grey[::-1], "rgba(128, 128, 128, 0)", *own], name=name, x0=x, y0=y)
 
 
 def _say(texts: dict[tuple, str], side: str = "middle center", size: int = 13) -> dict:

@@ -6,12 +6,6 @@
 function readControl(element, { name, label: text, kind, keys, texts }) {
   const inputs = [...element.querySelectorAll("input, option")];
   const chosen = element.querySelector("option") ? "selected" : "checked";
-  const row = element.querySelector(".explorer-options"); // scrolls on a phone
-  const bring = (at) => {
-    if (!row) return;
-    const { offsetLeft: left, offsetWidth: width } = inputs[at].parentElement, aside = 32; // px of the next
-    row.scrollLeft = Math.min(left - aside, Math.max(row.scrollLeft, left + width + aside - row.clientWidth));
-  };
   const output = element.querySelector("output");
   const get = {
     slider: () => Number(inputs[0].value),
@@ -20,10 +14,9 @@ function readControl(element, { name, label: text, kind, keys, texts }) {
   }[kind];
   const set = {
     slider: (at) => { inputs[0].value = at; },
-    choice: (at) => { inputs[at][chosen] = true; bring(at); },
+    choice: (at) => { inputs[at][chosen] = true; },
     switch: (at) => { inputs[0].checked = Boolean(at); },
   }[kind];
-  if (kind === "choice" && get()) bring(get());
   const said = () => texts[get()];
   // Puts a link's key, if there is one such position; a number may be written in any way: 2.0 is 2.
   const take = (key) => {

@@ -17,7 +17,7 @@ class Explorer {
     this.data = JSON.parse(root.querySelector(".explorer-data").textContent);
     this.name = this.data.name;
     this.box = root.querySelector(".explorer-plot");
-    this.readingLine = root.querySelector(".explorer-reading");
+    this.headline = root.querySelector(".explorer-headline");
     this.start = this.data.controls.map((control) => control.start);
     this.plot = createPlot(this.box, () => this.loadPlotly(), (types, ghosts) => {
       this.fail("traces", types.length && `plotly.js, as it is loaded here, cannot draw ${types.join(", ")}.`);
@@ -102,9 +102,11 @@ class Explorer {
     this.plot.show(figure);
     const said = reading(figure);
     this.box.setAttribute("aria-label", said || this.data.caption || this.name);
-    if (!this.readingLine) return;
-    this.readingLine.firstElementChild.textContent = said;
-    if (said.length > this.readingLine.dataset.longest.length) this.readingLine.dataset.longest = said;
+    this.numbers?.show();
+    if (!this.headline) return;
+    const head = headline(figure), { dataset } = this.headline;
+    this.headline.firstElementChild.textContent = head;
+    if (head.length > dataset.longest.length) dataset.longest = head;
   }
 
   update() {
@@ -121,6 +123,7 @@ class Explorer {
 
   // The same, by the reader's hand or by a link.
   moved() {
+    this.touched = true;
     this.player?.pause();
     this.changed();
   }
@@ -169,10 +172,16 @@ class Explorer {
   }
 
   wireButtons() {
-    const { pin, unpin, reset, link, play } = Object.fromEntries(
+    const { pin, unpin, reset, link, play, numbers, code } = Object.fromEntries(
       [...this.root.querySelectorAll("[data-do]")].map((button) => [button.dataset.do, button]));
+    this.numbers = new Numbers(this, numbers);
+    const fold = this.root.closest(".cell")?.querySelector(":scope > .explorer-code");
+    code.hidden = !fold;
+    fold?.addEventListener("toggle", () => code.setAttribute("aria-expanded", String(fold.open)));
+    code.addEventListener("click", () => { fold.open = !fold.open; });
     if (!pin) return;
     if (play) this.player = new Player(this, play);
+    if (this.data.drag.length) new Drag(this, this.data.drag);
     pin.addEventListener("click", async () => {
       await this.ready.catch(() => {}); // load() reports the error
       if (!this.figure) return;

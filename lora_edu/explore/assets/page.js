@@ -57,6 +57,7 @@ class StoredExplorer extends Explorer {
   constructor(root) {
     super(root);
     this.first = this.state();
+    this.firstHeadline = this.headline?.textContent;
     this.stored = root.querySelector(".explorer-states");
   }
 
@@ -101,7 +102,7 @@ class StoredExplorer extends Explorer {
     const elsewhere = this.state() !== this.first; // the still picture is the first position's
     this.box.classList.toggle("explorer-elsewhere", elsewhere);
     if (this.states) this.show(this.states.figure(this.state()));
-    else if (this.readingLine) this.readingLine.firstElementChild.textContent = elsewhere ? "" : this.data.reading;
+    else if (this.headline) this.headline.firstElementChild.textContent = elsewhere ? "" : this.firstHeadline;
   }
 
   go({ own, ...positions }) {
@@ -152,6 +153,17 @@ function arrive(root) {
   root.scrollIntoView({ block: "start" });
 }
 
+// Play by itself, once, when it is seen by a reader who has not touched it.
+function playOnce(explorer) {
+  const sight = new IntersectionObserver(([{ intersectionRatio: seen }]) => {
+    if (seen < IN_SIGHT) return;
+    sight.disconnect();
+    explorer.load();
+    explorer.drawing.then(() => explorer.touched || explorer.player.timer || explorer.player.press());
+  }, { threshold: IN_SIGHT });
+  firstInput.then(() => sight.observe(explorer.box));
+}
+
 function startPage() {
   const near = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -161,6 +173,7 @@ function startPage() {
       explorer.fetch().catch(() => {}); // said when the reader asks for them
       const asked = explorer.box.querySelector(".explorer-frame") ? firstInput : null;
       Promise.resolve(asked).then(() => explorer.load());
+      if (explorer.data.once && !STILL.matches) playOnce(explorer);
     }
   }, { rootMargin: "300px 0px" });
   for (const root of document.querySelectorAll(".explorer")) {

@@ -80,25 +80,26 @@ function look(box) {
   const style = getComputedStyle(box);
   const of = (name) => style.getPropertyValue(`--explorer-${name}`).trim();
   const [text, grid, surface, font] = ["text", "plot-grid", "surface", "font"].map(of);
-  return { width: box.clientWidth, height: box.clientHeight, text, grid, surface, font };
+  // a finger scrolls the page, never the plot
+  const still = matchMedia("(pointer: coarse)").matches || box.classList.contains("explorer-drag");
+  return { width: box.clientWidth, height: box.clientHeight, text, grid, surface, font, still };
 }
 
 // The figure with the page's colours and size, and the pinned curves. What plotly writes into is a copy.
 function prepare(figure, around, ghosts) {
-  const { width, height } = around;
-  const layout = { ...figure.layout };
+  const { width, height, still } = around;
+  const layout = { ...figure.layout, title: undefined }; // it stands above the plot
   const narrow = width < NARROW;
   if (narrow && layout.yaxis2 && layout.xaxis2) stackPanels(layout, height);
   if (narrow && layout.annotations) layout.annotations = layout.annotations.map((note) => headings(note, layout));
-  const touch = matchMedia("(pointer: coarse)").matches; // a finger scrolls the page, never the plot
   for (const key of Object.keys(layout)) {
-    if (/^[xy]axis\d*$/.test(key)) layout[key] = { ...layout[key], fixedrange: touch || layout[key].fixedrange };
+    if (/^[xy]axis\d*$/.test(key)) layout[key] = { ...layout[key], fixedrange: still || layout[key].fixedrange };
   }
   Object.assign(layout, {
     width,
     height,
     uirevision: "keep",
-    dragmode: touch ? false : "zoom",
+    dragmode: still ? false : "zoom",
     template: { layout: theme(around, layout) },
   });
   const copy = ({ marker, ...trace }) => (marker ? { ...trace, marker: { ...marker } } : trace);
@@ -157,7 +158,7 @@ function headings(note, { margin }) {
   return heads ? { ...note, xshift: 2 - { ...MARGIN, ...margin }.l } : note;
 }
 
-function theme({ text, grid, surface, font, width }, { margin, title }) {
+function theme({ text, grid, surface, font, width }, { margin }) {
   const line = "rgba(128,128,128,0.7)"; // seen on light and dark
   const less = width < SMALL ? 2 : 0; // px by which letters are smaller
   const axis = {
@@ -174,12 +175,26 @@ function theme({ text, grid, surface, font, width }, { margin, title }) {
     yaxis: axis,
     hoverlabel: { bgcolor: surface, bordercolor: line, font: { color: text } },
     legend: { bgcolor: "rgba(0,0,0,0)" },
-    margin: { ...MARGIN, t: title?.text ? 64 : MARGIN.t },
+    margin: MARGIN,
     colorway: COLORWAY,
   };
 }
 
-// The sentence below the plot, which screen readers announce when the controls have come to rest.
+// What stands above the plot, and the sentence that screen readers announce when the controls have
+// come to rest; where a figure has but one of them, it is both (see island.py).
+function headline(figure) {
+  return titleOf(figure) || figure.layout.meta?.reading || "";
+}
+
 function reading(figure) {
-  return figure.layout.meta?.reading || "";
+  return figure.layout.meta?.reading || titleOf(figure);
+}
+
+function titleOf({ layout }) {
+  return bare(layout.title?.text || "");
+}
+
+// A text of plotly's without its markup.
+function bare(text) {
+  return String(text).replace(/<\/?[a-z][^>]*>/g, "");
 }

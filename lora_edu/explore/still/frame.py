@@ -30,7 +30,7 @@ def first_frame(figure: dict, height: int, narrow_height: int) -> tuple[str, str
 
 
 def _frame(figure: dict, heights: dict[str, int]) -> str:
-    layout = figure["layout"]
+    layout = {key: value for key, value in figure["layout"].items() if key != "title"}
     axes = [key for key in layout if re.fullmatch(r"[xy]axis\d*", key)]
     known({key: value for key, value in layout.items() if key not in axes}, "layout")
     margin = known(layout["margin"], "margin")

@@ -1,0 +1,41 @@
+// A point of the plot that can be dragged, or put by a click or a tap: its place sets two sliders.
+// Joined with its neighbours into one script (see assets.py).
+
+const REACH = 36; // px around the point: a finger that begins there drags it, elsewhere it scrolls
+
+class Drag {
+  // names: of the sliders along x and along y.
+  constructor(explorer, names) {
+    const { box } = explorer;
+    let held = false;
+    box.classList.add("explorer-drag");
+    const sides = ({ clientX, clientY }) => {
+      const { xaxis, yaxis } = box._fullLayout || {}, { left, top } = box.getBoundingClientRect();
+      if (!xaxis) return []; // not drawn yet
+      return [[xaxis, clientX - left], [yaxis, clientY - top]].map(([axis, px], i) => {
+        const control = explorer.controls.find(({ name }) => name === names[i]);
+        const { values } = explorer.data.controls.find(({ name }) => name === names[i]);
+        return { control, values, at: axis.p2d(px - axis._offset), away: px - axis._offset - axis.d2p(values[control.get()]) };
+      });
+    };
+    const put = (event) => {
+      for (const { control, values, at } of sides(event)) {
+        const apart = values.map((value) => Math.abs(value - at));
+        control.set(apart.indexOf(Math.min(...apart)));
+      }
+      explorer.moved();
+    };
+    const near = (event) => Math.hypot(...sides(event).map(({ away }) => away)) < REACH;
+    box.addEventListener("pointerdown", (event) => {
+      held = event.button === 0 && (event.pointerType === "mouse" || near(event));
+      if (!held) return;
+      box.setPointerCapture(event.pointerId);
+      put(event);
+    });
+    box.addEventListener("pointermove", (event) => held && put(event));
+    for (const type of ["pointerup", "pointercancel"]) box.addEventListener(type, () => { held = false; });
+    box.addEventListener("touchstart", (event) => { if (held) event.preventDefault(); }, { passive: false });
+    // A tap elsewhere; plotly makes clicks of its own, which have no place.
+    box.addEventListener("click", (event) => event.isTrusted && put(event));
+  }
+}

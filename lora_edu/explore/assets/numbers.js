@@ -1,0 +1,60 @@
+// The numbers of the shown figure, as a table to copy or to download.
+// Joined with its neighbours into one script (see assets.py).
+
+class Numbers {
+  constructor(explorer, button) {
+    this.explorer = explorer;
+    this.box = Object.assign(document.createElement("div"), { className: "explorer-numbers", hidden: true });
+    this.text = Object.assign(document.createElement("textarea"), { readOnly: true, rows: 8 });
+    this.text.setAttribute("aria-label", "the numbers of this figure, comma-separated");
+    this.file = Object.assign(document.createElement("a"), { textContent: "download", download: `${explorer.name}.csv` });
+    const copy = Object.assign(document.createElement("button"), { type: "button", textContent: "copy" });
+    copy.addEventListener("click", () => {
+      this.text.select();
+      navigator.clipboard?.writeText(this.text.value).then(() => explorer.say("copied"), () => {});
+    });
+    this.box.append(this.text, copy, " ", this.file);
+    explorer.root.append(this.box);
+    button.addEventListener("click", () => {
+      this.box.hidden = !this.box.hidden;
+      button.setAttribute("aria-expanded", String(!this.box.hidden));
+      explorer.load();
+      this.show();
+    });
+  }
+
+  show() {
+    if (this.box.hidden || !this.explorer.figure) return;
+    this.text.value = csvOf(this.explorer.figure);
+    this.file.href = `data:text/csv;charset=utf-8,${encodeURIComponent(this.text.value)}`;
+  }
+}
+
+// A row a point, or a cell of a map: the curve's name, where it stands, the value where y is only a
+// coordinate, and its words.
+function csvOf({ data }) {
+  const rows = data.flatMap(({ name, z, x, y, x0 = 0, y0 = 0, customdata: own, text }, i) => {
+    const curve = name || `curve ${i + 1}`;
+    if (z) return numbersOf(z).flatMap((row, j) => numbersOf(row).map((value, k) => [curve, x0 + k, y0 + j, value, ""]));
+    const [across, up, values, words] = [x, y, own, text].map(numbersOf);
+    return (up.length ? up : across).map((_, k) => [curve, across[k] ?? k, up[k] ?? k, values[k] ?? "", words[k] ?? ""]);
+  });
+  const used = [0, 1, 2, 3, 4].filter((column) => column < 3 || rows.some((row) => row[column] !== ""));
+  const table = [["curve", "x", "y", "value", "text"], ...rows];
+  return table.map((row) => used.map((column) => cellOf(row[column])).join(",")).join("\n");
+}
+
+// A list of what may be a list, an array of numbers, or an array as live.py writes it.
+function numbersOf(value) {
+  if (!value?.bdata) return typeof value === "object" && value ? Array.from(value) : [];
+  const all = new Float64Array(Uint8Array.from(atob(value.bdata), (each) => each.charCodeAt(0)).buffer);
+  const width = Number(value.shape.split(",")[1]);
+  return width ? Array.from({ length: all.length / width }, (_, i) => all.slice(i * width, (i + 1) * width)) : [...all];
+}
+
+// Numbers with all the digits that are stored: of a float32, eight.
+function cellOf(value) {
+  if (typeof value === "number") return String(Math.fround(value) === value ? Number(value.toPrecision(8)) : value);
+  const words = bare(value ?? "");
+  return /[",\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words;
+}

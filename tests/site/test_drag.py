@@ -1,0 +1,63 @@
+"""A place on the plot sets two sliders, by mouse and by finger; elsewhere a finger scrolls."""
+
+import pytest
+
+from lora_edu.explore import explore
+
+VALUES = [-1, 0, 1, 2]
+
+
+def ball(a=0, b=0):
+    """A point in the plane."""
+    axis = {"range": [-2, 3], "zeroline": False}
+    return {"data": [{"x": [a], "y": [b], "mode": "markers"}],
+            "layout": {"xaxis": axis, "yaxis": axis, "showlegend": False}}
+
+
+@pytest.fixture(params=["desk", "phone"])
+def plane(opened, request):
+    """(Visit, explorer, where a point of the plane is in the window) of a plot that is drawn."""
+    html = explore(ball, a=VALUES, b=VALUES, drag=("a", "b")).html()
+    here = opened(html + "<p style='height: 3000px'>", device=request.param)
+    root = here.show("ball")
+    return here, root, lambda a, b: root.evaluate("""({ explorer: { box } }, [a, b]) => {
+        const { xaxis, yaxis } = box._fullLayout, { left, top } = box.getBoundingClientRect();
+        return [left + xaxis._offset + xaxis.d2p(a), top + yaxis._offset + yaxis.d2p(b)];
+    }""", [a, b])
+
+
+def stands(root):
+    return root.evaluate("({ explorer }) => explorer.position()")
+
+
+def test_a_press_puts_the_point(plane):
+    here, root, place = plane
+    tap = here.page.touchscreen.tap if here.page.evaluate("navigator.maxTouchPoints") else (
+        here.page.mouse.click)
+    tap(*place(1.2, -0.9))
+    assert stands(root) == [2, 0]
+    root.get_by_role("slider").first.press("ArrowRight")
+    assert stands(root) == [3, 0]
+
+
+def test_the_point_is_dragged_and_other_places_scroll(plane):
+    here, root, place = plane
+    touch = here.page.context.new_cdp_session(here.page)
+    for start, moves in (((0, 0), True), ((2, -1), False)):
+        root.evaluate("({ explorer }) => { explorer.put([1, 1]); explorer.moved(); }")
+        (x, y), (to_x, to_y) = place(*start), place(1, 2)
+        if here.page.evaluate("navigator.maxTouchPoints"):
+            for kind, at in (("Start", 0), *(("Move", part / 5) for part in range(1, 6))):
+                touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": [
+                    {"x": x + at * (to_x - x), "y": y + at * (to_y - y)}]})
+            touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+            here.page.wait_for_timeout(300)
+            assert stands(root) == ([2, 3] if moves else [1, 1])
+            assert (here.page.evaluate("scrollY") == 0) == moves
+        else:
+            here.page.mouse.move(x, y)
+            here.page.mouse.down()
+            here.page.mouse.move(to_x, to_y, steps=4)
+            here.page.mouse.up()
+            here.page.mouse.move(x, y)
+            assert stands(root) == [2, 3]

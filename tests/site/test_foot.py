@@ -1,0 +1,61 @@
+"""The foot of a figure: the numbers that are drawn, and the code that draws them."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from lora_edu.explore import explore, show
+from tests.site.pages import HTML, MOVABLE
+
+
+def board(r=1):
+    """A curve whose names and true values are troublesome, and a map."""
+    return {"data": [
+        {"x": [1, 2], "y": [0.1 * r, 1 / 3], "name": "a, <b>b</b>", "customdata": [r, 1e-7]},
+        {"type": "heatmap", "z": [[r, 2], [3, 4]], "y0": 5, "name": "map", "showscale": False}]}
+
+
+def table(root):
+    return list(csv.reader(io.StringIO(root.locator("textarea").input_value())))
+
+
+def test_the_numbers_are_those_that_are_shown(opened):
+    root = opened(explore(board, r=[1, 2]).html()).show("board")
+    assert not root.locator("textarea").is_visible()
+    assert not root.locator('[data-do="code"]').is_visible()
+    root.locator('[data-do="numbers"]').click()
+    root.locator("input").press("ArrowRight")
+    head, *rows = table(root)
+    assert head == ["curve", "x", "y", "value"]
+    assert [row[0] for row in rows] == ["a, b"] * 2 + ["map"] * 4
+    np.testing.assert_allclose(
+        [list(map(float, row[1:])) for row in rows],
+        [[1, 0.2, 2], [2, 1 / 3, 1e-7], [0, 5, 2], [1, 5, 2], [0, 6, 3], [1, 6, 4]], rtol=1e-5)
+    link = root.get_by_role("link", name="download")
+    assert link.get_attribute("download") == "board.csv"
+    assert "a%2C%20b" in link.get_attribute("href")
+
+
+def test_a_figure_without_controls_has_its_numbers(opened):
+    root = opened(show(board(), name="still").html()).show("still")
+    root.locator('[data-do="numbers"]').click()
+    assert len(table(root)) == 7
+
+
+FOLDED = [page for page in sorted({built.page for built in MOVABLE})
+          if "explorer-code" in (HTML / page).read_text("utf-8")]
+
+
+@pytest.mark.parametrize("page", FOLDED[:1])
+def test_the_code_is_folded_at_the_foot(visit, page):
+    here = visit(page)
+    fold = here.page.locator(".cell > .explorer-code").first
+    root = fold.locator("xpath=..").locator(".explorer").last
+    assert fold.evaluate("(fold) => !fold.nextElementSibling")  # below the figure
+    assert not fold.locator("summary").is_visible() and not fold.locator("pre").is_visible()
+    root.locator('[data-do="code"]').click()
+    assert "explore" in fold.locator("pre").inner_text()
+    plain = visit(page, java_script_enabled=False).page.locator(".explorer-code > summary").first
+    assert plain.inner_text().strip() == "code"
