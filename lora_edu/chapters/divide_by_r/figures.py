@@ -133,7 +133,7 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
 
 
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
-    """Loss on turned digits against r under two rules.
+    """Loss on rotated digits against r under two rules.
 
     Args:
         angle: ``"45°"`` or ``"90°"``.
