@@ -105,10 +105,3 @@ def test_a_diverged_run_is_inf_and_flagged_and_leaves_its_neighbours_alone():
     lost = grid.select(lr=1e4)
     assert np.isinf(lost.loss.ravel()[-1]) and not np.isnan(lost.loss).any()
     assert np.isinf(lost.useful.ravel()[-1])
-
-
-def test_select_keeps_the_other_axes_and_their_order():
-    grid = sweep(PROBLEM, r=[1, 2], alpha=[4, 8, 16], lr=0.01, seed=[0, 1], steps=3)
-    part = grid.select(alpha=8)
-    assert list(part.axes) == ["r", "lr", "start", "seed"] and part.loss.shape == (2, 1, 1, 2, 4)
-    assert np.array_equal(part.loss, grid.loss[:, 1])
