@@ -141,38 +141,6 @@ def adapt(model, start: str | bool, r: int, alpha: float, X, loss_of, names=("0"
     return model
 
 
-def train_and_save(start: str | bool, r: int, folder):
-    """The board's layer after 100 steps of Adam at s = 2, and its files below ``folder``.
-
-    "adapter" is what PEFT saves. "converted" is the same as an ordinary adapter of rank 2r, made
-    with "start", the adapter before training; PEFT does not convert MiCA's, nor need it.
-    """
-    import torch
-    from peft import get_peft_model
-
-    with warnings.catch_warnings(), quiet_peft():
-        # a second adapter joins a moved base while it is converted
-        warnings.filterwarnings("ignore", "(PiSSA|OLoRA|CorDA) changes the base weights")
-        warnings.filterwarnings("ignore", "`corda_config` specified but")
-        torch.manual_seed(0)
-        base, loss_of, X = as_model(problem(), torch.float32)
-        config = config_for(base, start, r, 2 * r, X, loss_of)
-        model = get_peft_model(base, config)
-        config.init_lora_weights = True  # the start is saved as a plain adapter
-        model.save_pretrained(f"{folder}/start")
-        config.init_lora_weights = start
-        rule = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
-        for _ in range(100):
-            rule.zero_grad()
-            loss_of(model).backward()
-            rule.step()
-        model.save_pretrained(f"{folder}/adapter")
-        if start != "mica":
-            model.save_pretrained(f"{folder}/converted",
-                                  path_initial_model_for_weight_conversion=f"{folder}/start")
-    return model
-
-
 def as_model(task: Regression, dtype):
     """(A model of one linear layer at W0, its loss on the task as a function of a model, X)."""
     import torch
