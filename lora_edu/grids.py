@@ -84,13 +84,14 @@ def _check_runs(axes, make, rule, distribution) -> None:
     for rank in axes["r"]:
         for alpha in axes["alpha"]:
             scaling(rank, alpha, rule)
-        for start in axes["start"]:  # one row and one column cost nothing
+        # A layer of one row and one column is enough to refuse a wrong start.
+        for start in axes["start"]:
             initial(1, 1, rank, start, distribution, rng=np.random.default_rng(0))
 
 
 def _train_piece(piece: dict, covariance, shift, rule, distribution, make,
                  steps: int) -> np.ndarray:
-    """Some runs of one r, index → (r, alpha, lr, …), as a stack: (R, 5, steps + 1)."""
+    """What the runs of a piece (see :func:`_pieces`) record, (R, 5, steps + 1)."""
     ranks, alphas, rates, starts, seeds = zip(*piece.values(), strict=True)
     drawn = [initial(*shift.shape, ranks[0], start, distribution, rng=np.random.default_rng(seed))
              for start, seed in zip(starts, seeds, strict=True)]
@@ -103,7 +104,7 @@ def _train_piece(piece: dict, covariance, shift, rule, distribution, make,
 
 
 def _with_bar(finished, runs: int):
-    """What has finished, piece by piece, counted on a bar of tqdm's."""
+    """Pass on what has finished, and count its runs on a bar of tqdm's."""
     try:
         from tqdm import tqdm
     except ModuleNotFoundError as error:
@@ -127,11 +128,12 @@ def _axis(name: str, value) -> tuple:
 
 
 def _pieces(axes: dict[str, tuple], width: int):
-    """The runs in pieces of one r, whose five arrays stay in the cache (about 2 MB): a dict each,
-    index → (r, alpha, lr, start, seed)."""
+    """Cut the grid into the pieces that are trained as one stack, all of one r: a dict each,
+    place in the grid → (r, alpha, lr, start, seed)."""
     shape = [len(values) for values in axes.values()]
     for i, rank in enumerate(axes["r"]):
         indices = [(i, *index) for index in np.ndindex(*shape[1:])]
+        # Parameters, gradients, an optimiser's memory: five arrays, to stay in a cache of 2 MB.
         size = max(1, 2**21 // (5 * 8 * rank * width))
         for at in range(0, len(indices), size):
             yield {index: tuple(values[j] for values, j in zip(axes.values(), index, strict=True))

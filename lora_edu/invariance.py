@@ -15,7 +15,8 @@ from lora_edu import checks
 from lora_edu.adapter import Adapter
 from lora_edu.clipping import Clipped
 
-FACTORS = {"above": 1e-100, "below": 1e100}  # of these the squares and products are in range
+# Bounds of a and b: their squares and products neither overflow nor vanish.
+FACTORS = {"above": 1e-100, "below": 1e100}
 
 
 def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) -> tuple:
