@@ -19,13 +19,12 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
           progress: bool = False, **settings) -> Sweep:
     """Train every combination of r, alpha, lr, start and seed at once; a whole grid in one call.
 
-    The same call gives the same bits on the same machine, whatever the executor, the number of its
-    workers and of BLAS's threads: runs of one rank that follow each other are stepped together, in
-    pieces of some 2 MB, and the grid alone decides where they are cut. A run's last bits depend on
-    its neighbours in the piece, so another grid (more seeds, another order) may change them, by
-    some 4e-14 of their size; another processor, BLAS or NumPy rounds otherwise too. The memory it
-    takes is that of the result and of one piece a worker. A run that diverges raises nothing: see
-    :class:`Sweep`.
+    The same call gives the same bits on the same machine, whatever the executor and the number of
+    its workers and of BLAS's threads. Runs of one rank are stepped together, in pieces of some
+    2 MB that the grid alone decides, and a run's last bits depend on its neighbours there. So
+    another grid may change a result by some 4e-14 of its size; another processor, BLAS or NumPy
+    rounds otherwise too. Memory holds the result and one piece a worker. A run that diverges raises
+    nothing: see :class:`Sweep`.
 
     Args:
         problem: A Regression, not a subclass, which would bring a loss of its own.

@@ -15,8 +15,7 @@ from lora_edu import checks
 from lora_edu.adapter import Adapter
 from lora_edu.clipping import Clipped
 
-# Bounds of a and b: their squares and products neither overflow nor vanish.
-FACTORS = {"above": 1e-100, "below": 1e100}
+FACTORS = {"above": 1e-100, "below": 1e100}  # their squares neither overflow nor vanish
 
 
 def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) -> tuple:

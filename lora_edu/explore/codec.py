@@ -135,8 +135,7 @@ def _squeeze(arrays: list[np.ndarray]) -> tuple[int, bytes]:
 
 
 def _round(array: np.ndarray) -> np.ndarray:
-    """float32 bits with the mantissa rounded, as integers without the dropped bits."""
-    # The bits of float64 are rounded, because float32 first would mean to round twice.
+    """float32 bits, rounded once (from those of float64), as integers without the dropped bits."""
     dropped = np.uint64(52 - MANTISSA_BITS)
     bits = array.astype(np.float64).ravel().view(np.uint64)
     bits = (bits + (np.uint64(1) << (dropped - np.uint64(1)))) >> dropped << dropped

@@ -56,8 +56,6 @@ def narrow_height(height: int, figure: dict) -> int:
 def fragment(explorer, states: list[dict]) -> str:
     """The HTML of an explorer, or of a plain figure when there are no controls, with its states.
 
-    explorer: its name, controls, caption, height and source are read.
-
     Raises ExploreError when the packed states take more than MAX_PAYLOAD bytes.
     """
     packed = pack(states)

@@ -87,8 +87,7 @@ class Page {
     }
   }
 
-  // Python's name for an explorer of a cell, which is run first if it has not been; undefined if it
-  // stops with an error.
+  // Python's name for an explorer; its cell is run first if need be. undefined if that fails.
   async handleOf(explorer) {
     const cell = this.cells.find(({ root }) => root.contains(explorer.root));
     if (cell.ranText !== cell.text) await this.run(cell);

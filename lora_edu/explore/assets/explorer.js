@@ -146,8 +146,7 @@ class Explorer {
     this.root.classList.add("explorer-moved");
   }
 
-  // Scroll to plot and controls unless most of the plot is in sight. link: the one in the text that
-  // asks for it, to which a way back is offered.
+  // Scroll to plot and controls unless most is in sight. A way back leads to `link`, if there is one.
   bringIntoSight(link) {
     new IntersectionObserver(([{ intersectionRatio: seen }], observer) => {
       observer.disconnect();

@@ -74,8 +74,7 @@ function createPlot(box, loadPlotly, tell) {
   };
 }
 
-// What a box has from the page around it. Asking makes the browser lay out the page, so it is kept
-// until it may have changed.
+// What a box has from the page around it; kept, because asking makes the browser lay out the page.
 function look(box) {
   const style = getComputedStyle(box);
   const of = (name) => style.getPropertyValue(`--explorer-${name}`).trim();
@@ -85,8 +84,7 @@ function look(box) {
   return { width: box.clientWidth, height: box.clientHeight, text, grid, surface, font, still };
 }
 
-// The figure with the page's colours and size, and the pinned curves. Plotly writes into what it is
-// given, so traces and markers are copies.
+// The figure with the page's colours and size, and the pinned curves; copied where plotly writes into it.
 function prepare(figure, around, ghosts) {
   const { width, height, still } = around;
   const layout = { ...figure.layout, title: undefined }; // it stands above the plot
@@ -114,8 +112,8 @@ function moveTraces(plotly, box, data) {
   });
 }
 
-// A figure as a text, without what MOVES holds and the size of marks: two figures with one text differ only in
-// what can be drawn curve by curve. null where that never can.
+// A figure as a text, which stays the same where only what MOVES holds and the size of marks have changed; null
+// where the curves cannot be drawn alone.
 function unmoved(data, layout) {
   const traces = data.map(({ type = "scatter", error_x = {}, error_y = {}, ...trace }) => {
     const followed = /%{meta/.test(trace.hovertemplate); // words that follow the reading
