@@ -8,7 +8,7 @@ there, and which state has which.
 
 - Arrays of floats are stored as float32 whose mantissa is rounded to ``MANTISSA_BITS`` bits: a
   relative error of at most 2⁻¹⁷. Zero stays exactly zero. Where such an error would be seen, the
-  array is stored as JSON, with the digits that it needs (see digits.py).
+  array is stored as JSON, with the digits that it needs (see rounding.py).
   The bits are then differenced as integers: one, two or three times along the concatenated
   arrays, or once from each array to the next (``order`` 0), whichever packs smallest; a smooth
   curve leaves little. The differences are stored byte plane by byte plane.
@@ -27,7 +27,7 @@ import zlib
 
 import numpy as np
 
-from lora_edu.explore.digits import with_digits_kept
+from lora_edu.explore.rounding import with_digits_kept
 
 MANTISSA_BITS = 16
 DROPPED = 23 - MANTISSA_BITS  # float32 has 23
