@@ -58,7 +58,7 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     who = f"rank {r}" if r else "no adapter"
     still = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
     made = layout(
-        [f"{who}: {counts['right']}, {counts['wrong']}; of all 300 {share:.0%} right"],
+        [f"{who}: {counts['right']}, {counts['wrong']}"],
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
         [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
         f"{task}, {who}: {np.sum(called == truth)} of these {runs.PICTURES} test pictures are "
