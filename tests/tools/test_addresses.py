@@ -48,12 +48,6 @@ REPO, SITE = "https://github.com/someone/book", "https://someone.example.org/boo
 KNOWN = {"LORA_EDU_REPOSITORY": REPO, "LORA_EDU_BRANCH": "main", "LORA_EDU_SITE": SITE}
 
 
-def test_a_bad_address_is_refused_by_name(monkeypatch):
-    monkeypatch.setenv("LORA_EDU_REPOSITORY", "my book")
-    with pytest.raises(ValueError, match="LORA_EDU_REPOSITORY is 'my book'; give an address such"):
-        addresses.setup(SimpleNamespace())
-
-
 def test_without_an_address_nothing_is_set_that_needs_one(monkeypatch):
     for name in KNOWN:
         monkeypatch.delenv(name, raising=False)

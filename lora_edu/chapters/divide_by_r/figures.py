@@ -85,7 +85,7 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
     return figure(traces, layout(
         titles, [axis, axis],
         [{**powers, "range": _range(quantity, optimiser)} for quantity in QUANTITIES],
-        f"{optimiser}, {steps_done(step)}, from r = 1 to 32: {'; '.join(titles)}"))
+        f"{optimiser}, {steps_done(step)}: {'; '.join(titles)}"))
 
 
 @cache
