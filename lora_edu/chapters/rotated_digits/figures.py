@@ -58,7 +58,7 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     who = f"rank {r}" if r else "no adapter"
     still = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
     made = layout(
-        [f"{who}: {counts['right']}, {counts['wrong']}; of all 300 {share:.0%} right"],
+        [f"{who}: {counts['right']}, {counts['wrong']}"],
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
         [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
         f"{task}, {who}: {np.sum(called == truth)} of these {runs.PICTURES} test pictures are "
@@ -87,8 +87,8 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     traces = [line([runs.RANKS[0] * 0.8, runs.RANKS[-1] * 1.25], [height] * 2, "frozen", width=2,
                    dash=DASHES[name], **said(name)) for name, height in levels.items()]
     heights = apart(np.array([*levels.values()]) - 0.045, 0.07)
-    traces.append(words([runs.RANKS[-1]] * 3, heights, list(levels), textposition="middle left",
-                        name="names of the levels"))
+    traces.append(words([0.85 * runs.RANKS[0]] * 3, heights, list(levels), name="names",
+                        textposition="middle right"))
     traces += _curve("delta", "new task", runs.RANKS, values[:, at_rate, :, 1], at_rank, 1)
     traces += _curve("loss", "old task", runs.RATES, values[at_rank, :, :, 2], at_rate, 2)
     traces += _curve("delta", "new task", runs.RATES, values[at_rank, :, :, 1], at_rate, 2)

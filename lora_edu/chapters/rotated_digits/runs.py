@@ -19,7 +19,7 @@ METHODS = ("head", "full", "first W")  # what else is trained; the last: all of 
 RANKS = (1, 2, 4, 8, 16, 64)
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3)
 SEEDS = 5
-NAMED, NAMED_RANKS, PICTURES = ("rotated", "inverted", "inverted, centred"), (0, *RANKS), 24
+NAMED, NAMED_RANKS, PICTURES = ("rotated", "inverted"), (0, *RANKS), 24
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the mean picture, taken off the inputs
 TRAINED = {"r = 1": 1, "r = 4": 4, "r = 16": 16, "r = 64": 64, "all of W": None}
 SHOWN, SHOWN_RATE, UNITS = tuple(range(0, 201, 10)), 0.03, 128

@@ -99,8 +99,8 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
         return alone(traces, "no adapter: Shakespeare", f"no adapter, after “{prompt}”")
     reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats a "
                "character likelier with the adapter than without")
-    return alone(traces, f"{adapter}, r = {r}: likelier {coloured('with', 'delta')} / "
-                 f"{coloured('without', 'B')}", reading)
+    return alone(traces, f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} "
+                 "the adapter", reading)
 
 
 def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:

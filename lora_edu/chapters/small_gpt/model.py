@@ -63,8 +63,10 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """ids (B, T) → logits (B, T, vocabulary) of the next character at each place.
 
-    size: see :class:`Size`. dropout: the share of numbers zeroed while training.
-    generator: draws the weights, from N(0, 0.02²); those that add to the stream are smaller.
+    Args:
+        size: See :class:`Size`.
+        dropout: The share of numbers zeroed while training.
+        generator: Draws the weights from N(0, 0.02²); those that add to the stream are smaller.
     """
 
     def __init__(self, size: Size = Size(), *, dropout: float = 0.0,

@@ -41,18 +41,17 @@ def rulers(size: float = 0.005) -> dict:
         x += list(100 * (beside - w) / unit)
         y += [row] * len(beside)
         stored.append(100 * (rounded(np.array([w + size * unit]), "bfloat16")[0] - w) / unit)
-    moved = np.count_nonzero(stored)
-    said_of = f"{moved} of {len(ENTRIES)} entries move"
     return figure(
         [marks(x, y, "frozen", "line-ns-open", 16, stroke=1.5, **said("bfloat16")),
          line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **said("w + Δw")),
          marks(stored, list(rows), "B", "circle", 12, **said("stored"))],
-        layout([f"{coloured(f'Δw = {100 * size:g} %', 'delta')}: {coloured(said_of, 'B')}"],
+        layout([f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'B')}"],
                [{"range": [-0.35, 2.35], "title": {"text": "change, in % of a typical entry"},
                  "tickvals": [0, 0.5, 1, 1.5, 2]}],
                [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
                  "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
-               f"Δw = {100 * size:g} % of a typical entry, in bfloat16: {said_of}"))
+               f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
+               f"{np.count_nonzero(stored)} of {len(ENTRIES)} entries move"))
 
 
 def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
