@@ -24,8 +24,8 @@ def numbers(name: str, value, what: str = "an array of numbers") -> np.ndarray:
 
 def integer(name: str, value, *, minimum: int, maximum: int | None = None) -> int:
     """Return ``value`` as an int in the given range; TypeError or ValueError otherwise."""
-    if type(value) is not int and not _is_one(value, "iu"):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if type(value) is not int:
+        _one(name, value, "iu", "a whole number")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
     if maximum is not None and value > maximum:
@@ -36,8 +36,8 @@ def integer(name: str, value, *, minimum: int, maximum: int | None = None) -> in
 def number(name: str, value, *, above: float = -math.inf, minimum: float = -math.inf,
            below: float = math.inf) -> float:
     """Return ``value`` as a finite float in the given range (``minimum`` inclusive)."""
-    if type(value) not in (int, float) and not _is_one(value, "iuf"):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+    if type(value) not in (int, float):
+        _one(name, value, "iuf", "a number")
     result = float(value)
     if not (math.isfinite(result) and above < result < below and result >= minimum):
         bounds = [f"greater than {above:g}"] if above > -math.inf else []
@@ -100,10 +100,8 @@ def generator(name: str, value) -> np.random.Generator:
     return value
 
 
-def _is_one(value, kinds: str) -> bool:
-    """Whether ``value`` is a single number of one of NumPy's ``kinds``."""
-    try:
-        array = np.asarray(value)
-    except Exception:  # a ragged list, a tensor with a gradient
-        return False
-    return array.ndim == 0 and array.dtype.kind in kinds
+def _one(name: str, value, kinds: str, what: str) -> None:
+    """Raise a TypeError unless ``value`` is a single number of one of NumPy's ``kinds``."""
+    array = numbers(name, value, what)
+    if array.ndim or array.dtype.kind not in kinds:
+        raise TypeError(f"{name} must be {what}, got {value!r}")

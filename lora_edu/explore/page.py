@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 from lora_edu.explore.codec import pack
@@ -13,6 +14,7 @@ from lora_edu.explore.still import first_frame
 from lora_edu.explore.table import table
 
 SLACK = " 00000000"  # a shorter sentence may break into more lines than the longest one
+LONG = 100  # letters of a sentence that is too long to be bold
 PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshortcuts="p"></button>'
 PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
@@ -86,7 +88,7 @@ def live_fragment(explorer, start: dict) -> str:
 
 def _figure(explorer, start: dict, attributes: str, *, said: str, end: str, top: str = "",
             plot: str = "") -> str:
-    heights = (f"--explorer-height:{explorer.height}px;"
+    heights = (f"--rows:{sum(map(_rows, explorer.controls))};--explorer-height:{explorer.height}px;"
                f"--explorer-height-narrow:{narrow_height(explorer.height, start)}px")
     label = escape(reading(start) or explorer.caption or explorer.name)
     pinned, names = (PINNED, BUTTONS) if explorer.controls else ("", STILL_TOO)
@@ -103,7 +105,8 @@ def _figure(explorer, start: dict, attributes: str, *, said: str, end: str, top:
 
 
 def _headline(start: dict, longest: str) -> str:
-    return (f'<p class="explorer-headline" data-longest="{escape(longest)}">'
+    kind = " explorer-long" if len(longest) > LONG else ""
+    return (f'<p class="explorer-headline{kind}" data-longest="{escape(longest)}">'
             f"<span>{escape(headline(start))}</span></p>\n")
 
 
@@ -126,6 +129,27 @@ aria-label="controls of {name.replace("-", " ")}">
 {rows}
 </div>
 """
+
+
+def _columns(control: Control) -> int:
+    """In how many columns its choices stand on a phone: the most that have room and leave none
+    alone, but for one that takes the whole of the last row of two."""
+    count = len(control.values)
+    return next(n for n in (count, 3, 2, 1) if n == 1 or (
+        n * _cell(control) <= PHONE and (n != 3 or count % 3 == 0)))
+
+
+def _rows(control: Control) -> int:
+    """How many rows a control takes on a phone."""
+    if control.kind != "choice" or len(control.values) > MOST_BUTTONS:
+        return 1
+    columns = _columns(control)
+    beside = columns * _cell(control) + len(control.label) * LETTER <= PHONE
+    return math.ceil(len(control.values) / columns) + (not beside)
+
+
+def _cell(control: Control) -> int:
+    return max(map(len, control.texts)) * LETTER + AROUND
 
 
 def _row(id_: str, control: Control, played: bool) -> str:
@@ -158,11 +182,9 @@ def _buttons(id_: str, control: Control) -> str:
         f'<label><input type="radio" name="{id_}" value="{control.keys[i]}" autocomplete="off"'
         f'{" checked" if i == control.start else ""}><span>{escape(text)}</span></label>'
         for i, text in enumerate(control.texts))
-    count, cell = len(control.values), max(map(len, control.texts)) * LETTER + AROUND
-    columns = next(n for n in ((count, 3, 2, 1) if count == 6 else (count, 2, 1))
-                   if n * cell <= PHONE or n == 1)
     return (f'<fieldset data-control="{control.name}"><legend>{escape(control.label)}</legend>'
-            f'<div class="explorer-options" style="--columns:{columns}">{options}</div></fieldset>')
+            f'<div class="explorer-options" style="--columns:{_columns(control)}">{options}</div>'
+            "</fieldset>")
 
 
 def _switch(id_: str, control: Control) -> str:

@@ -432,7 +432,7 @@ def test_a_trained_beside_a_frozen():
 # --- the explorers
 
 def headline(figure):
-    return figure["layout"]["annotations"][0]["text"]
+    return figure["layout"]["title"]["text"]
 
 
 @pytest.mark.parametrize("r", first.RANKS[:4])
@@ -453,7 +453,7 @@ def test_the_explorers_say_what_was_measured():
     full, lora = many.sgd_gaps()[-1, :, -1], many.adam_gaps(0.002)["full"][-1, :, -1]
     assert f"SGD {geometric(full):.2g}, Adam {geometric(lora):.2g}" in headline(many_ranks())
     rows = many.sign_gaps(0.002)[-1, :, -1]
-    assert f"A frozen {geometric(rows):.2g}" in headline(many_ranks("unit rows"))
+    assert f"frozen {geometric(rows):.2g}" in headline(many_ranks("unit rows"))
     ends_ = geometric(rates.ratios()[0, rates.WIDTHS.index(128), 2, 1])[[0, -1]]  # r = 4, α = 8
     assert "× {:.2g} at 1 step, × {:.2g} at 100".format(*ends_) in headline(ratio())
     _, end, left = ends("Adam", FEW, 4)

@@ -201,7 +201,7 @@ def test_what_the_second_knob_is_worth(r, tuned_eta, tuned_both, largest):
     assert (plane.min(axis=0).argmin() == len(first_r.PLANE) - 1) == largest
 
 
-# --- the map of turned digits, and its figures
+# --- the map of rotated digits, and its figures
 
 @pytest.mark.parametrize(("task", "r", "s", "eta"), [
     (ADAM, 1, 1.0, 0.0442), (ADAM, 8, 64.0, 0.00391), (ADAM, 4, 2**0.5, 0.0312),

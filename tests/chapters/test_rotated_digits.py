@@ -9,7 +9,6 @@ import torch
 
 from lora_edu.chapters.rotated_digits import figures, make_data, runs, training
 from lora_edu.chapters.shared.digits import load
-from lora_edu.nn import set_adapter, unload
 from tests.book import printed_solution
 
 torch.set_num_threads(1)
@@ -28,14 +27,14 @@ def middle(task, method, r=8, which=TEST):
 # otherwise, and training passes that on.
 
 @pytest.mark.claim("obs-digits-rank", "obs-digits-not-rank")
-@pytest.mark.parametrize(("task", "method", "rule", "r", "lr", "seed"), [
-    ("rotated", FIRST, "LoRA", 4, 0.03, 0), ("rotated", ALL, "rsLoRA", 2, 0.01, 2),
-    ("inverted, centred", FIRST, "unscaled", 16, 0.01, 0), ("rotated", "full", "LoRA", 8, 0.01, 0)])
-def test_a_run_made_again_is_the_shipped_one(task, method, rule, r, lr, seed):
+@pytest.mark.parametrize(("task", "method", "r", "lr", "seed"), [
+    ("rotated", FIRST, 4, 0.03, 0), ("rotated", ALL, 2, 0.01, 2),
+    ("inverted, centred", FIRST, 16, 0.01, 0), ("rotated", "full", 8, 0.01, 0)])
+def test_a_run_made_again_is_the_shipped_one(task, method, r, lr, seed):
     _, parts = training.base_for(task)
-    again = np.array(make_data.fit(task, method, lr, seed, r, rule)) / [
-        len(parts[which][1]) for which in ("val", "test", "old")]
-    shipped = runs.tried(task, method, r, rule)[runs.RATES.index(lr), seed]
+    sizes = [len(parts[which][1]) for which in ("val", "test", "old")]
+    again = np.array(make_data.fit(task, method, lr, seed, r)) / sizes
+    shipped = runs.tried(task, method, r)[runs.RATES.index(lr), seed]
     np.testing.assert_allclose(again, shipped, atol=0.05)
 
 
@@ -53,13 +52,6 @@ def test_what_was_tried_on_inverted_digits_made_again_is_the_shipped_one():
     np.testing.assert_allclose(again, found["biases"][:, 0, 0], atol=0.03)
 
 
-def test_the_rate_is_chosen_on_validation_and_not_on_test(monkeypatch):
-    others = np.zeros((4, len(runs.METHODS), len(runs.RATES), runs.SEEDS, 3))
-    others[0, 0, 1, :, 0] = others[0, 0, 3, :, 1] = 0.9  # best on validation; best on test
-    monkeypatch.setattr(runs, "shipped", lambda: {"others": others})
-    assert runs.chosen("rotated", "head")[0] == runs.RATES[1]
-
-
 @pytest.mark.claim("obs-digits-rank")
 def test_accuracy_rises_with_the_rank_and_comes_near_full():
     by_rank = [middle("rotated", FIRST, r) for r in (1, 2, 4, 8)]
@@ -67,10 +59,9 @@ def test_accuracy_rises_with_the_rank_and_comes_near_full():
     assert 0.45 < by_rank[0] < 0.6
     for way in (("full", 8), ("head", 8), *((FIRST, r) for r in runs.RANKS)):
         assert runs.chosen("rotated", *way)[0] in runs.RATES[1:-1]
+    full, head = middle("rotated", "full"), middle("rotated", "head")
     for r in (8, 16, 64):
-        assert middle("rotated", "full") - 0.05 < middle("rotated", FIRST, r)
-        assert middle("rotated", FIRST, r) < middle("rotated", "full")
-        assert middle("rotated", FIRST, r) > middle("rotated", "head") + 0.1
+        assert max(full - 0.05, head + 0.1) < middle("rotated", FIRST, r) < full
 
 
 @pytest.mark.claim("obs-digits-place")
@@ -81,21 +72,6 @@ def test_at_one_rank_all_layers_win_and_at_one_count_the_first():
     counts = [sum(p.numel() for p in training.prepare(training.make_model(), place, r).parameters()
                   if p.requires_grad) for place, r in ((ALL, 1), (FIRST, 4), (ALL, 2))]
     assert counts == [586, 768, 1172]
-
-
-@pytest.mark.claim("obs-digits-forgetting")
-def test_removal_gives_back_every_bit():
-    base, parts = training.base_for("rotated")
-    with torch.no_grad():
-        before = base(parts["old"][0])
-    model = training.train(training.prepare(base, ALL, 4), parts["train"], 0.03, steps=30)
-    assert training.right(model, parts["old"]) < 0.9 * training.right(base, parts["old"])
-    set_adapter(model, [])
-    with torch.no_grad():
-        assert torch.equal(model(parts["old"][0]), before)
-    unload(model)
-    assert all(torch.equal(a, b)
-               for a, b in zip(model.parameters(), base.parameters(), strict=True))
 
 
 @pytest.mark.claim("obs-digits-forgetting")
@@ -147,9 +123,9 @@ def test_a_matrix_of_rank_16_does_it(bias):
 def test_no_rank_finds_it_and_a_seed_now_and_then_escapes():
     assert max(middle("inverted", FIRST, r) for r in runs.RANKS) < 0.25
     assert middle("inverted", "first W") < 0.4
-    rates = [runs.chosen("inverted", FIRST, r)[0] for r in runs.RANKS]
-    assert max(rates) < runs.RATES[-1] > runs.chosen("inverted", "first W")[0]
-    assert [r for r, rate in zip(runs.RANKS, rates, strict=True) if rate == 0.001] == [4, 64]
+    rates = {r: runs.chosen("inverted", FIRST, r)[0] for r in runs.RANKS}
+    assert max(rates.values()) < runs.RATES[-1] > runs.chosen("inverted", "first W")[0]
+    assert [r for r in rates if rates[r] == 0.001] == [4, 64]
     every = np.array([runs.tried("inverted", FIRST, r)[..., TEST] for r in runs.RANKS])
     assert every.size == 210 and (every > 0.3).sum() == 3 and (every > 0.5).sum() == 1
     assert every.max() == pytest.approx(0.82, abs=0.005)
@@ -221,20 +197,26 @@ def test_units_that_cannot_fall_silent_do_better():
 
 
 def test_the_explorers_draw_the_runs_and_say_them():
-    figure = figures.rotated_digits("rotated", FIRST, "LoRA", 4, 0.03)
+    figure = figures.rotated_digits("rotated", FIRST, 4, 0.03)
     values = runs.tried("rotated", FIRST, 4)[runs.RATES.index(0.03), :, TEST]
     by_rank, by_rate = (t["y"] for t in figure["data"] if t["name"] == "new task")
     assert by_rank[runs.RANKS.index(4)] == by_rate[runs.RATES.index(0.03)] == np.median(values)
-    reading = figure["layout"]["meta"]["reading"]
-    assert f"{np.median(values):.0%} of the test pictures" in reading and "s = α/r = 2," in reading
-    [accuracy] = [t["y"] for t in figures.moving_zero(1.0, "r = 4")["data"]
-                  if t["name"] == "test accuracy"]
+    assert f"{np.median(values):.0%} of the test pictures" in figure["layout"]["meta"]["reading"]
     path = runs.shipped()["paths"][-1, list(runs.TRAINED).index("r = 4")]
-    np.testing.assert_array_equal(accuracy, np.median(path, axis=0)[:, 0])
+    moved = figures.moving_zero(1.0, "r = 4")["data"][runs.SEEDS]
+    np.testing.assert_array_equal(moved["y"], np.median(path, axis=0)[:, 0])
 
 
-def test_the_inverted_digits_are_one_minus_the_upright_ones():
-    z = figures.three_tasks()["data"][0]["z"] / 100
-    upright, rotated, inverted = (z[10 * i:10 * i + 8, :8] for i in range(3))  # the digit 0
-    np.testing.assert_allclose(inverted, 1 - upright, atol=0.011)
-    np.testing.assert_allclose(rotated, np.rot90(upright), atol=0.011)
+@pytest.mark.parametrize(("task", "change"), [
+    ("rotated", np.rot90), ("inverted", lambda picture: 1 - picture)])
+def test_the_pictures_stand_over_what_the_base_calls_them(task, change):
+    ink, right, wrong = figures.names(task)["data"]
+    data, (base, parts) = load(), training.base_for(task)
+    np.testing.assert_allclose(ink["z"][:8, :8] / 100, change(data.X_test[0].reshape(8, 8)),
+                               atol=0.011)
+    for i, picture in enumerate(parts["test"][0][:24]):
+        called = base(picture).argmax().item()
+        names = right if called == data.y_test[i] else wrong
+        at = list(zip(names["x"], names["y"], strict=True)).index(
+            (10 * (i % 8) + 3.5, 14 * (i // 8) + 9.8))
+        assert names["text"][at] == str(called)

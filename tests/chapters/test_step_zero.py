@@ -202,8 +202,8 @@ def test_noise_leaves_at_the_rate_of_the_first_singular_value():
         assert escape_step(from_noise(0.0, optimiser)) is None
         loss = saddle(1e-8, optimiser)["data"][0]["y"]
         left = next(t for t, value in enumerate(loss) if value < 0.9 * loss[0])
-        said = saddle(1e-8, optimiser)["layout"]["annotations"][0]["text"]
-        assert said == f"noise 10⁻⁸ leaves the saddle at step {left}"
+        said = saddle(1e-8, optimiser)["layout"]["meta"]["reading"]
+        assert said == f"noise of size 10⁻⁸ leaves the saddle at step {left}"
 
 
 @pytest.mark.claim("obs-escape-adam")
@@ -234,7 +234,7 @@ def test_each_gradient_is_the_others_product_with_the_picture(start, t):
         np.testing.assert_array_equal(np.sign(cells[name]), np.sign(matrix.round(12)))
     lit = [outline["line"]["width"] == 3 for outline in figure["layout"]["shapes"]]
     assert lit == [cells[name].any() and name[0] == "∇" for name in cells]
-    said = figure["layout"]["annotations"][0]["text"]
+    said = figure["layout"]["title"]["text"]
     assert ("B gets no gradient" in said) == (not cells["∇B"].any() and cells["∇A"].any())
     assert ("A gets no gradient" in said) == (not cells["∇A"].any() and cells["∇B"].any())
     assert ("nothing moves, ever" in said) == (start == "both zero")

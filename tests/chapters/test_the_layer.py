@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lora_edu.chapters.small_gpt import DATA, load_base
-from lora_edu.chapters.the_layer import runs
+from lora_edu.chapters.the_layer import figures, runs
 from lora_edu.nn import LoRALinear, inject, load_adapter, lora_layers, merge
 from tests.book import notebook
 
@@ -163,12 +163,22 @@ def test_with_its_optimiser_a_step_is_not_bound_to_one_and_a_half(n, d=768, r=1,
     assert 0.97 * (1.5 + c / (2 * n)) < full / ours < 1.5 + c / (2 * n)
 
 
+@pytest.mark.parametrize("size", figures.ON_RULERS)
+def test_an_entry_becomes_the_nearest_number_of_bfloat16(size):
+    ticks, _, stored = figures.rulers(size)["data"]
+    for row, x in zip(stored["y"], stored["x"], strict=True):
+        on_row = np.array(ticks["x"])[np.array(ticks["y"]) == row]
+        assert x == pytest.approx(on_row[np.abs(on_row - 100 * size).argmin()])
+    w = torch.tensor(0.1 / 128**0.5, dtype=torch.bfloat16)  # the entry of the last row
+    step = torch.nextafter(w, torch.tensor(1.0, dtype=torch.bfloat16)) - w
+    np.testing.assert_allclose(np.diff(on_row)[:9], 100 * step.item() * 128**0.5, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", runs.FORMATS)
 def test_the_figure_rounds_as_torch_does_and_shows_what_arrives(name):
-    rng = np.random.default_rng(0)
-    values = np.float32(rng.normal(size=4000) * 10.0 ** rng.uniform(-9, 3, 4000)).astype(float)
-    ties = 1 + (np.arange(8) + 0.5) * torch.finfo(FORMATS[name]).eps
-    given = np.concatenate([values, ties])
+    given = np.random.default_rng(0).normal(size=4000) * np.geomspace(1e-9, 1e3, 4000)
+    given[:8] = 1 + (np.arange(8) + 0.5) * torch.finfo(FORMATS[name]).eps  # ties
+    given = np.float32(given).astype(float)
     np.testing.assert_array_equal(runs.rounded(given, name),
                                   torch.tensor(given).to(FORMATS[name]).double().numpy())
     W0, delta, X = (torch.tensor(m) for m in runs.matrices(name))

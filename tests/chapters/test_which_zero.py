@@ -313,7 +313,7 @@ def test_the_figures_say_what_the_study_found():
     study = wide.study().loss[-1, ..., 32]  # n = 2048: (matrices, spreads, seeds, rates)
     best, least = np.exp(np.log(wide.best_rates(study)).mean(axis=-1)), np.median(study, axis=2)
     ratio = least[1, 1].min() / least[1, 0].min()
-    said = figures.which_zero(2048, 32)["layout"]["annotations"][0]["text"]
+    said = figures.which_zero(2048, 32)["layout"]["title"]["text"]
     assert f"best η ÷ {best[1, 0] / best[1, 1]:.2g}, loss × {ratio:.2g}" in said
     power_of_n, _ = exponent(wide.WIDTHS, wide.after(8)["best"][:, 0, 0])
     assert f"A, 1/√n: −{-power_of_n:.2f} ±" in figures.widths()["layout"]["meta"]["reading"]

@@ -1,6 +1,7 @@
 """A bad argument is named, with what it was and what is allowed; numbers of any kind are taken."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from lora_edu import (
     SGD,
     STARTS,
     Adam,
-    AdamW,
     Adapter,
     Clipped,
     Momentum,
@@ -63,91 +63,72 @@ def stepped(params, grads, kind=SGD, **settings):
     return rule.step(params, grads, rule.init([ONES] * 2))
 
 
-ERRORS = [  # the call, the error, how its sentence begins, and what else it names
+ERRORS = [  # a row an argument: the call, the error, how it begins, and what it also names
     (lambda: scaling(0, 16), ValueError, "r must be at least 1, got 0", []),
-    (lambda: scaling(2.0, 16), TypeError, "r must be a whole number, got 2.0", []),
     (lambda: scaling(8, 0), ValueError, "alpha must be finite and greater than 0, got 0", []),
     (lambda: scaling(8, 16, "rs"), ValueError, "rule must be one of", ["'rs'", *RULES]),
-    (lambda: Adapter(ONE, ONE, 0), ValueError, "scaling must be finite and greater than 0", []),
-    (lambda: Adapter([1.0, 2.0], ONE, 1.0), ValueError, "A must be a matrix", ["(2,)"]),
     (lambda: Adapter(np.ones((0, 3)), np.ones((2, 0)), 1.0), ValueError, "A must", ["(0, 3)"]),
     (lambda: Adapter(ONES, np.ones((4, 1)), 1.0), ValueError, "B must", ["(any, 2)", "(4, 1)"]),
-    (lambda: Adapter([[1.0, math.nan]], ONE, 1.0), ValueError, "A must be finite",
-     ["1 non-finite entries of 2"]),
+    (lambda: Adapter(ONE, ONE, 0), ValueError, "scaling must be finite and greater than 0", []),
     (lambda: TWO_BY_THREE.merge(ONES.T), ValueError, "W0 must", ["(2, 3)", "(3, 2)"]),
     (lambda: TWO_BY_THREE.gradients(ONE), ValueError, "G must", ["(2, 3)", "(1, 1)"]),
     (lambda: TWO_BY_THREE.forward(ONES.T, ONES), ValueError, "X must", ["(any, 3)", "(3, 2)"]),
-    (lambda: TWO_BY_THREE.forward(ONES, ONE), ValueError, "W0 must", ["(2, 3)", "(1, 1)"]),
     *((lambda name=name: start(**{name: 0}), ValueError, f"{name} must be at least 1, got 0", [])
       for name in ("d", "k", "r")),
     (lambda: start(start="zeros"), ValueError, "start must be one of", ["'zeros'", *STARTS]),
     (lambda: start(start="BA zero", r=1), ValueError, "start 'BA zero' needs r of at least 2", []),
     (lambda: start(distribution="xavier"), ValueError, "distribution must be one of",
      ["'xavier'", *DISTRIBUTIONS]),
-    (lambda: start(distribution=0), ValueError, "distribution must be finite and greater than 0",
-     []),
     (lambda: start(rng=0), TypeError, "rng must be a numpy.random.Generator", ["default_rng(0)"]),
     *((lambda name=name: teacher(**{name: 0}), ValueError, f"{name} must be at least 1, got 0", [])
       for name in ("d", "k", "n", "shift_rank")),
-    (lambda: teacher(shift_rank=5), ValueError, "shift_rank must be at most 4, got 5", []),
     (lambda: teacher(spectrum=-1), ValueError, "spectrum must be finite and at least 0", ["-1"]),
     (lambda: teacher(rng=0), TypeError, "rng must be a numpy.random.Generator", []),
     (lambda: Regression(ONES, ONES.T, ONES), ValueError, "W_star must", ["(2, 3)", "(3, 2)"]),
     (lambda: Regression(ONES, ONES * math.inf, ONES), ValueError, "W_star must be finite", ["6"]),
-    (lambda: Regression(ONES, ONES, ONE), ValueError, "X must", ["(any, 3)", "(1, 1)"]),
     (lambda: Regression(ONES, ONES, ONES[:0]), ValueError, "X must have at least one row", []),
     (lambda: TASK.loss_and_gradient(ONE), ValueError, "W must", ["(2, 3)", "(1, 1)"]),
     (lambda: effective_rank(0 * ONES), ValueError, "X must not be all zero", []),
-    *((lambda kind=kind: kind(lr=0), ValueError, "lr must be finite and greater than 0", [])
-      for kind in OPTIMISERS.values()),
+    (lambda: SGD((0.1, 0)), ValueError, "lr[1] must be finite and greater than 0, got 0", []),
     *((lambda kind=kind: kind(0.1, weight_decay=-1), ValueError, "weight_decay must be", ["-1"])
       for kind in OPTIMISERS.values()),
-    (lambda: SGD((0.1, 0)), ValueError, "lr[1] must be finite and greater than 0, got 0", []),
     (lambda: Momentum(0.1, momentum=1), ValueError,
      "momentum must be finite and at least 0 and less than 1, got 1", []),
     (lambda: Momentum(0.1, nesterov=1), TypeError, "nesterov must be True or False, got 1", []),
     (lambda: Adam(eps=-1), ValueError, "eps must be finite and at least 0, got -1", []),
     (lambda: Adam(betas=(1.0, 0.9)), ValueError, "betas[0] must be", ["1.0"]),
-    (lambda: AdamW(betas=(0.9, "8")), TypeError, "betas[1] must be a number, got '8'", []),
     (lambda: Adam(betas=0.9), ValueError, "betas must be two numbers, got 0.9", []),
     (lambda: optimiser("adam"), ValueError, "optimiser must be one of", ["'adam'", *OPTIMISERS]),
     (lambda: stepped(ONE, [ONE]), TypeError, "params must be a list of arrays", []),
     (lambda: stepped([ONES], [ONES.T]), ValueError, "grads must have the shapes of params",
      ["[(2, 3)], got [(3, 2)]"]),
-    *((lambda kind=kind: stepped([ONES] * 2, [ONES] * 2, kind, lr=(0.1, 0.2, 0.3)), ValueError,
-       "lr must be one number or one per array (2), got 3 numbers", [])
-      for kind in OPTIMISERS.values()),
-    (lambda: Clipped(Clipped(SGD(0.1), 1.0), 1.0), TypeError, "optimiser must not be Clipped", []),
+    (lambda: stepped([ONES] * 2, [ONES] * 2, lr=(0.1, 0.2, 0.3)), ValueError,
+     "lr must be one number or one per array (2), got 3 numbers", []),
     (lambda: Clipped(SGD, 1.0), TypeError, "optimiser must be an optimiser such as Adam(", []),
     (lambda: Clipped(SGD(0.1), 0), ValueError, "max_norm must be finite and greater than 0", []),
     (lambda: Clipped(SGD(0.1), 1.0, eps=-1), ValueError, "eps must be finite and at least 0", []),
-    (lambda: trained(adapter=A), TypeError, "adapter must be an Adapter, got ", []),
+    (lambda: trained(problem=SimpleNamespace(W0=ONES, loss_and_gradient=lambda W: (1.0, ONES.T)),
+                     adapter=TWO_BY_THREE), ValueError, "G must", ["(2, 3)", "(3, 2)"]),
     (lambda: trained(adapter=TWO_BY_THREE), ValueError, "adapter must have the shape of W0 (5, 7)",
      ["(2, 3)"]),
-    (lambda: trained(optimiser="Adam"), TypeError, "optimiser must be", ["'Adam'"]),
     (lambda: trained(optimiser=SGD), TypeError, "optimiser must be", ["SGD"]),
     (lambda: trained(steps=-1), ValueError, "steps must be at least 0, got -1", []),
-    (lambda: grid(r=0), ValueError, "r must be at least 1, got 0", []),
+    (lambda: grid(OwnLoss(ONES, ONES, ONES)), TypeError, "problem must be a Regression, got Own",
+     []),
     (lambda: grid(r=[1, 2.5]), TypeError, "r must be a whole number, got 2.5", []),
-    (lambda: grid(r=[]), ValueError, "r must be one value or a sequence of distinct ones", []),
-    (lambda: grid(lr=[0.1, 0.1]), ValueError, "lr must be one value or a sequence of distinct", []),
-    (lambda: grid(lr=-1), ValueError, "lr must be finite and greater than 0, got -1", []),
     (lambda: grid(alpha=math.nan), ValueError, "alpha must be finite", []),
+    (lambda: grid(lr=[0.1, 0.1]), ValueError, "lr must be one value or a sequence of distinct", []),
     (lambda: grid(start="zero"), ValueError, "start must be one of", []),
-    (lambda: grid(start="BA zero", r=1), ValueError, "start 'BA zero' needs r of at least 2", []),
     (lambda: grid(seed=[0, -1]), ValueError, "seed must be at least 0, got -1", []),
-    (lambda: grid(seed=RNG), TypeError, "seed must be a whole number, got Generator", []),
     (lambda: grid(optimiser="adam"), ValueError, "optimiser must be one of", []),
     (lambda: grid(rule="1/r"), ValueError, "rule must be one of", []),
     (lambda: grid(steps=-1), ValueError, "steps must be at least 0", []),
-    (lambda: grid(betas=(0.9, 1.0)), ValueError, "betas[1] must be", []),
     (lambda: grid(eps_=1), TypeError, "Adam.__init__() got an unexpected keyword", ["eps_"]),
-    (lambda: grid(OwnLoss(ONES, ONES, ONES)), TypeError, "problem must be a Regression, got Own",
-     []),
+    (lambda: grid().select(r=3), ValueError, "r must be one of 2, got 3", []),
+    (lambda: grid().select(eta=0.01), ValueError, "setting must be one of 'r', 'alpha'", []),
     (lambda: equivalent(A, Adam(), 2), TypeError, "adapter must be an Adapter", []),
-    *((lambda c=c: equivalent(ADAPTER, Adam(), **{"a": 1} | c), ValueError,
-       f"{next(iter(c))} must be finite and greater than 1e-100 and less than 1e+100", [])
-      for c in ({"a": 0}, {"a": -1}, {"a": math.nan}, {"b": math.inf})),
+    *((lambda name=name: equivalent(ADAPTER, Adam(), **{"a": 1} | {name: 0}), ValueError,
+       f"{name} must be finite and greater than 1e-100 and less than 1e+100", []) for name in "ab"),
     (lambda: equivalent(ADAPTER, Clipped(Adam(0.1), 1.0), 1, 2), ValueError,
      "a and b must be equal when gradients are clipped", ["b = 2"]),
     (lambda: equivalent(ADAPTER, SGD((1, 2, 3)), 2), ValueError,
@@ -156,59 +137,44 @@ ERRORS = [  # the call, the error, how its sentence begins, and what else it nam
 
 
 @pytest.mark.parametrize(("call", "error", "words", "named"), ERRORS, ids=range(len(ERRORS)))
-def test_a_bad_argument_is_named_with_its_value(call, error, words, named, monkeypatch):
-    monkeypatch.setattr(stacked_runs, "train_runs", None)  # a sweep checks all before its first run
+def test_a_bad_argument_is_named_with_its_value(call, error, words, named):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value).startswith(words)
     assert [word for word in named if word not in str(caught.value)] == []
 
 
-def test_select_names_what_is_not_there():
-    runs = grid()
-    with pytest.raises(ValueError, match="r must be one of 2, got 3"):
-        runs.select(r=3)
-    with pytest.raises(ValueError, match="setting must be one of 'r', 'alpha'"):
-        runs.select(eta=0.01)
+def test_a_sweep_checks_all_before_its_first_run(monkeypatch):
+    monkeypatch.setattr(stacked_runs, "train_runs", None)
+    with pytest.raises(ValueError, match=r"start 'BA zero' needs r of at least 2"):
+        grid(start=[*STARTS], r=[2, 1])
 
 
-@pytest.mark.parametrize("value", [True, None, "8", [1], {}, object, 1j, np.ones(2)], ids=repr)
+@pytest.mark.parametrize("value", [True, "8", 1j, np.ones(2)], ids=repr)
 def test_what_is_no_number(value):
     for check, what in ((checks.number, "a number"), (checks.integer, "a whole number")):
         with pytest.raises(TypeError) as caught:
             check("size", value, minimum=0)
-        assert str(caught.value) == f"size must be {what}, got {value!r}"
+        assert str(caught.value).startswith(f"size must be {what}, got {value!r}")
 
 
 @pytest.mark.parametrize("value", [  # what NumPy would turn into float64, or what it cannot turn
-    ONE + 1j, [["1"]], [[True]], [[None]], [[1.0], [1.0, 2.0]], None, {1.0}, "1.0",
-    torch.ones(1, 1, requires_grad=True)], ids=repr)
+    ONE + 1j, [[True]], [[1.0], [1.0, 2.0]], torch.ones(1, 1, requires_grad=True)], ids=repr)
 def test_what_holds_no_real_numbers(value):
-    for call, name in ((lambda: Adapter(value, ONE, 1.0), "A must be a matrix of numbers"),
-                       (lambda: SGD(0.1).step([value], [ONE], ()), r"params\[0\] must be an arr")):
-        with pytest.raises(TypeError, match=f"^{name}.*, got "):
-            call()
+    with pytest.raises(TypeError, match=r"^A must be a matrix of numbers.*, got "):
+        Adapter(value, ONE, 1.0)
 
 
-@pytest.mark.parametrize("value", [2, np.int8(2), np.array(2), torch.tensor(2)], ids=repr)
-def test_a_whole_number_may_be_numpys_or_torchs(value):
-    assert initial(value, 7, 3, rng=RNG)[1].shape == (2, 3)
+@pytest.mark.parametrize("value", [np.int8(2), np.array(2), torch.tensor(2)], ids=repr)
+def test_a_number_may_be_numpys_or_torchs(value):
     runs = sweep(PROBLEM, r=value, alpha=value, lr=0.01, seed=value, steps=value)
     assert repr(runs.axes["r"]) == repr(runs.axes["alpha"]) == repr(runs.axes["seed"]) == "(2,)"
-    assert runs.select(r=value).loss.shape == (1, 1, 1, 1, 3) and len(runs.rows(value)) == 1
-    assert trained(steps=value).steps == 2
-
-
-@pytest.mark.parametrize("value", [2, 2.0, np.float32(2), np.array(2.0), torch.tensor(2)], ids=repr)
-def test_a_number_may_be_numpys_or_torchs(value):
-    assert scaling(1, value) == 2.0 and Adapter(ONE, ONE, value).scaling == 2.0
+    assert runs.select(r=value).loss.shape == (1, 1, 1, 1, 3)
     assert SGD(value).step([ONE], [ONE], ())[0][0].item() == -1.0
-    assert equivalent(ADAPTER, SGD(0.5), value)[1] == SGD(2.0)
-    assert Adapter([[value]], ONE, 1.0).A.tolist() == [[2.0]]
+    assert Adapter([[value]], ONE, value).A.tolist() == [[2.0]]
 
 
-@pytest.mark.parametrize("state", [None, (), Adam().init([B]), Momentum(0.1).init([A])])
-def test_a_failed_step_notes_what_it_was_given(state):
-    with pytest.raises((TypeError, ValueError, IndexError)) as caught:
-        Adam().step([A], [A], state)
-    assert r"shapes [(3, 7)], state = " in caught.value.__notes__[0]
+def test_a_failed_step_notes_what_it_was_given():
+    with pytest.raises(IndexError) as caught:
+        Adam().step([A], [A], ())
+    assert r"shapes [(3, 7)], state = ()" in caught.value.__notes__[0]

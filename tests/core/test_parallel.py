@@ -61,19 +61,6 @@ def test_a_failure_names_the_runs(executor):
     assert caught.value.__notes__[0].startswith("in the piece {(")
 
 
-def test_no_piece_is_begun_after_a_failure():
-    begun = []
-
-    def work(piece):
-        begun.append(piece)
-        time.sleep(0.05)
-        raise ValueError("no")
-
-    with pytest.raises(ValueError, match="no"):
-        list(parallel.outcomes(work, range(200)))
-    assert len(begun) < 100  # the caller may be slow to hear of it
-
-
 def threads(api):
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == api}
 

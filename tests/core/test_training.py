@@ -69,14 +69,8 @@ def test_history_is_a_torch_loops(start, ours, theirs):
     np.testing.assert_array_equal(at_rest.adapter.A, adapter.A)
 
 
-def test_useful_predicts_the_drop_in_loss_of_a_small_update():
-    history = train(PROBLEM, adapter_at("A random, B zero"), SGD(1e-6), 1)
-    assert history.useful[1] == pytest.approx(history.loss[0] - history.loss[1], rel=1e-4)
-    assert history.useful[1] > 0
-
-
-@pytest.mark.parametrize("lr", [30.0, 1e6, 1e200])
-def test_a_diverging_run_can_be_kept_up_to_its_last_finite_step(lr):
+def test_a_diverging_run_can_be_kept_up_to_its_last_finite_step():
+    lr = 30.0
     adapter = adapter_at("both random")
     with pytest.raises(FloatingPointError) as caught:
         train(PROBLEM, adapter, SGD(lr), 500)
@@ -106,32 +100,7 @@ def test_a_watcher_sees_every_recorded_step_and_can_end_the_run():
     assert np.linalg.norm(history.adapter.delta()) == seen[-1][1]
 
 
-class Careless:
-    """A problem that writes into what it is given, and returns the same array at each call."""
-
-    W0, G = PROBLEM.W0.copy(), np.empty((5, 7))
-
-    def loss_and_gradient(self, W):
-        loss, self.G[:] = PROBLEM.loss_and_gradient(W)
-        W[:] = 0
-        return loss, self.G
-
-
-def test_a_problem_may_use_its_arrays_again():
-    start = adapter_at("both random")
-    have, want = (train(problem, start, SGD(0.1), 5) for problem in (Careless(), PROBLEM))
-    for name in RECORDED:
-        np.testing.assert_array_equal(getattr(have, name), getattr(want, name))
-
-
-def test_what_a_problem_returns_is_checked():
-    problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: (1.0, np.ones((7, 5))))
-    with pytest.raises(ValueError, match=r"^G must be a matrix of shape \(5, 7\), got shape"):
-        train(problem, adapter_at("both random"), SGD(0.1), 3)
-
-
-@pytest.mark.parametrize("allow_divergence", [False, True])
-def test_a_loss_that_is_nan_before_any_step_is_always_an_error(allow_divergence):
+def test_a_loss_that_is_nan_before_any_step_is_always_an_error():
     problem = SimpleNamespace(W0=PROBLEM.W0, loss_and_gradient=lambda W: (math.nan, W))
     with pytest.raises(FloatingPointError, match="at step 0 loss = nan; lr has not acted yet"):
-        train(problem, adapter_at("both random"), SGD(0.1), 3, allow_divergence=allow_divergence)
+        train(problem, adapter_at("both random"), SGD(0.1), 3, allow_divergence=True)

@@ -63,7 +63,7 @@ def test_an_explorer_says_what_it_is():
     made = explorer(name="My board", height=300, play="r", play_once=True, own=True)
     (root,) = tags(made.html(), "figure")
     assert root["id"] == "explorer-my-board"
-    assert root["style"] == "--explorer-height:300px;--explorer-height-narrow:375px"
+    assert root["style"] == "--rows:4;--explorer-height:300px;--explorer-height-narrow:375px"
     said = data(made)
     assert said["name"] == root["data-name"] == "my-board"
     assert (said["source"], said["traces"]) == (f"{__name__}:figure", ["heatmap", "scatter"])

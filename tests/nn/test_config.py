@@ -12,6 +12,7 @@ from tests.nn.models import TARGETS, net, peft_matrices
 CONFIGS = [
     {}, {"use_rslora": True}, {"lora_dropout": 0.2}, {"exclude_modules": ["0.q"]},
     {"target_modules": r".*\.[qv]"}, {"target_modules": "all-linear"},
+    {"target_modules": ["0.q", "v"], "exclude_modules": r".*\.1.*"},
     {"rank_pattern": {"q": 2}, "alpha_pattern": {"^blocks.0.v": 5.0, "v": 6.0}},
     {"init_lora_weights": False}, {"init_lora_weights": "gaussian"}]
 

@@ -1,19 +1,16 @@
 """A damaged or foreign file is refused by name, and the model is as it was."""
 
 import json
-import re
 
 import numpy as np
 import pytest
 import torch
-from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from lora_edu.nn import inject, load_adapter, merge, save_adapter
 from tests.nn.compare import assert_unchanged, fingerprint
-from tests.nn.models import TARGETS, adapted, net, token_ids
+from tests.nn.models import adapted
 
-IDS = token_ids(3, 7)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 Q0 = "base_model.model.blocks.0.q.lora_A.weight"
 
@@ -49,32 +46,20 @@ as_peft_saves = tensors(lambda t: None)  # without a digest
 
 
 DAMAGE = {  # what happened to the files: (damage, the file to be named, other words of the message)
-    "weights empty": (cut(WEIGHTS, 0), WEIGHTS, []),
     "weights cut in the numbers": (cut(WEIGHTS, -4), WEIGHTS, []),
     "a tensor missing": (tensors(lambda t: t.pop(Q0)), WEIGHTS, [Q0, "(4, 8)"]),
     "a tensor too many": (tensors(lambda t: t.update(extra=torch.ones(2, 3))), WEIGHTS,
                           ["'extra'", "(2, 3)"]),
     "a tensor of another shape": (tensors(lambda t: t.update({Q0: torch.ones(4, 9)})), WEIGHTS,
                                   [Q0, "(4, 8)", "(4, 9)"]),
-    "a tensor of whole numbers": (tensors(lambda t: t.update({Q0: t[Q0].long()})), WEIGHTS,
-                                  [Q0, "int64"]),
     "a number that is none": (tensors(lambda t: t[Q0].view(-1)[:1].fill_(torch.nan)), WEIGHTS,
                               [Q0, "1 non-finite entries of 32"]),
     "configuration cut": (cut(CONFIG, -20), CONFIG, ["line "]),
-    "configuration that is no text": (lambda d: (d / CONFIG).write_bytes(b"\xff\xfe\x00"), CONFIG,
-                                      ["utf-8"]),
     "another method": (config(peft_type="IA3"), CONFIG, ["peft_type", "LORA"]),
     "no rank": (config(r="gone"), CONFIG, ["r must be given"]),
-    "no targets": (config(target_modules=[]), CONFIG, ["target_modules must be given"]),
     "another rank": (config(r=5), WEIGHTS, ["(4, ", "(5, "]),
-    "a pattern that does not parse": (config(alpha_pattern={"(": 2}), CONFIG,
-                                      ["alpha_pattern", "("]),
     "targets of another model": (config(target_modules=["query"]), CONFIG,
                                  ["target_modules must match", "query"]),
-    "targets that are no layers": (config(target_modules=["act"]), CONFIG,
-                                   ["blocks.0.act", "Tanh"]),
-    "more targets than tensors": (config(target_modules=[*TARGETS, "head"]), WEIGHTS,
-                                  ["base_model.model.head.lora_", "there is none"]),
     "fewer targets than tensors": (config(target_modules=["q", "v"]), WEIGHTS,
                                    ["tokens.lora_embedding_", "no place for it"]),
     **{f"{key} on": (config(**{key: value}), CONFIG, [f"{key} must be off, it has no counterpart",
@@ -110,23 +95,4 @@ def test_files_of_two_adapters_are_refused(tmp_path, file):
     save_adapter(second, tmp_path / "second")
     (tmp_path / "second" / file).replace(tmp_path / file)
     with pytest.raises(ValueError, match=f"{CONFIG}: these are not the settings that {WEIGHTS}"):
-        load_adapter(plain, tmp_path)
-
-
-def test_a_name_among_the_targets_that_matches_nothing_is_no_error_as_in_peft(tmp_path):
-    model, plain = adapted()
-    save_adapter(model, tmp_path)
-    as_peft_saves(tmp_path)
-    config(target_modules=[*TARGETS, "query"])(tmp_path)
-    PeftModel.from_pretrained(net(), tmp_path)
-    load_adapter(plain, tmp_path)
-    assert torch.equal(plain(IDS), model(IDS))
-
-
-@pytest.mark.parametrize("file", [CONFIG, WEIGHTS])
-def test_a_missing_file_is_named(tmp_path, file):
-    model, plain = adapted()
-    save_adapter(model, tmp_path)
-    (tmp_path / file).unlink()
-    with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / file))):
         load_adapter(plain, tmp_path)

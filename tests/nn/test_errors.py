@@ -33,17 +33,14 @@ class Shouting(nn.Linear):
 
 
 def layer(words, error=ValueError, **bad):
-    """A setting refused alike by a layer, by a second adapter on one, and by inject."""
-    settings = {"r": 2, "alpha": 4} | bad
-    name = settings.pop("name", "c")
-    return [(lambda m, p: LoRALinear(p.head, name=name, **settings), error, words),
-            (lambda m, p: LoRAEmbedding(p.tokens, name=name, **settings), error, words),
-            (lambda m, p: m.blocks[0].q.add_adapter(name, **settings), error, words),
-            (lambda m, p: inject(m, ["v", "tokens"], name=name, **settings), error, words)]
+    """A setting refused alike by a layer and by inject."""
+    settings = {"r": 2, "alpha": 4, "name": "c"} | bad
+    return [(lambda m, p: LoRALinear(p.head, **settings), error, words),
+            (lambda m, p: inject(m, ["v", "tokens"], **settings), error, words)]
 
 
-def base(words, kind, error=TypeError, layer_type=LoRALinear):
-    return (lambda m, p: layer_type(kind, 2, 4), error, f"base_layer must be .*{words}")
+def base(words, kind):
+    return (lambda m, p: LoRALinear(kind, 2, 4), TypeError, f"base_layer must be .*{words}")
 
 
 def targets(words, targets, error=ValueError, r=2, alpha=4, **more):
@@ -85,37 +82,26 @@ BAD = [
     *layer("^dtype must be a floating torch.dtype", TypeError, dtype=torch.int64),
     *layer("^rng must be a numpy.random.Generator", TypeError, rng=np.random.RandomState),
     *layer("^name must be a string without dots", name="a.b"),
-    *layer("^name must not be .* an attribute of torch.nn.ModuleDict", name="keys"),
     (lambda m, p: m.blocks[0].q.add_adapter("b", 2, 4), ValueError,
      r"^name must not be .*\['default', 'b'\], .*got 'b'"),
-    (lambda m, p: inject(m, ["head", "q"], 2, 4, name="b"), ValueError, "^name must not be"),
-    (lambda m, p: LoRALinear(p.head, 2, 4, lora_alpha=4), TypeError, "lora_alpha"),
     (lambda m, p: inject(p, ["q"], 2, lora_alpha=4), TypeError,
      "lora_alpha: unknown, .*rule, start.*AdapterConfig"),
     base("got Embedding", nn.Embedding(7, 5)), base("got Shouting", Shouting(7, 5)),
-    base("got Linear", nn.Linear(7, 5), layer_type=LoRAEmbedding),
     (lambda m, p: LoRALinear(nn.Linear(7, 5, device="meta"), 2, 4), ValueError,
      "base_layer must hold its numbers"),
     (lambda m, p: LoRAEmbedding(nn.Embedding(7, 5, sparse=True), 2, 4), ValueError,
      "base_layer must be without sparse"),
-    targets("targets must be a list of at least one name", []),
     targets(r"nothing matches 'query' .*called \['tokens', 'q', 'v', 'head'\]", ["q", "query"]),
-    targets("nothing matches 'q' .*regular expression for the whole name", "q"),
     targets("'blocks.0.act' is of type Tanh", ["q", "act"], TypeError),
     targets(r"targets must be a regular expression .*'blocks\('", "blocks("),
-    targets("targets must be a list of names", ["q", 3], TypeError),
     targets(r"exclude must leave a layer that 'q' chooses", ["q", "v"], exclude=["q"]),
-    targets("exclude must leave a layer that 'all-linear' chooses", "all-linear", exclude=".*"),
-    targets("exclude must be a regular expression", ["q"], exclude="("),
-    targets("r must be a whole number, got None", ["q"], TypeError, None, None),
     targets("^r, alpha, exclude, rule and dropout must be", AdapterConfig(**CONFIG), TypeError, 4),
     config("use_dora must be off", use_dora=True),
     config("init_lora_weights must be one of True, False, 'gauss", init_lora_weights="pissa"),
-    config("target_modules must be given, got None", target_modules=None),
     config("task_type must not be one for which PEFT trains the", task_type="SEQ_CLS"),
     (lambda m, p: inject(p, IA3Config(target_modules=["q"], feedforward_modules=[])), ValueError,
      "config must be a LoraConfig, got IA3Config"),
-    field("r", 0), field("r", "8", TypeError), field("lora_alpha", 0), field("target_modules", []),
+    field("r", 0), field("lora_alpha", 0), field("target_modules", []),
     field("exclude_modules", "("), field("use_rslora", "no"), field("lora_dropout", 1.0),
     field("init_lora_weights", "pissa"), field("rank_pattern", [2], TypeError),
     *map(whole, MANY),
@@ -123,14 +109,10 @@ BAD = [
     *[(lambda m, p, call=call: call(m, "c"), ValueError,
        "name must be one of 'default', 'b', got 'c'")
       for call in (set_adapter, delete_adapter, lora_layers)],
-    (lambda m, p: m.blocks[0].q.set_adapter(["b", "c"]), ValueError, "name must be one of"),
-    (lambda m, p: set_adapter(m, 5), TypeError, "names must be a name or a list of names, got 5"),
-    (lambda m, p: delete_adapter(m, None), TypeError, "name must be a str, got None"),
     *[(lambda m, p, call=call: call(make_layer()), ValueError, r"model must contain .*base_layer")
       for call in (unload, merge_and_unload, lambda m: delete_adapter(m, "default"))],
     (lambda m, p: loraplus_groups(m, 0, 4), ValueError, "lr must be .*got 0"),
     (lambda m, p: loraplus_groups(m, 0.1, None), TypeError, "ratio must be .*got None"),
-    (lambda m, p: save_adapter(m, "/nowhere/at/all", "c"), ValueError, "name must be one of"),
     (lambda m, p: save_adapter(make_layer(), "/nowhere/at/all"), ValueError,
      "model must contain the LoRA layer, not be it"),
     saved(lambda m: set_A(m, torch.full((4, 8), torch.nan)), "32 non-finite entries of 32"),

@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lora_edu.nn import inject, merge, merge_and_unload
-from tests.nn.compare import assert_rounding_apart, same_bits
-from tests.nn.models import DTYPES, KINDS, make_layer
+from tests.nn.compare import assert_rounding_apart
 
 IDS = torch.arange(2, 12)[None]
 
@@ -22,15 +21,6 @@ def t5():
     model = T5ForConditionalGeneration(T5Config(
         vocab_size=32, d_model=16, d_kv=4, d_ff=24, num_layers=1, num_heads=2, dropout_rate=0.0))
     return model, lambda model: model(input_ids=IDS, decoder_input_ids=IDS).logits
-
-
-def llama():
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    model = LlamaForCausalLM(LlamaConfig(
-        vocab_size=32, hidden_size=16, num_hidden_layers=1, intermediate_size=24,
-        num_attention_heads=2, tie_word_embeddings=True))
-    return model, lambda model: model(IDS).logits
 
 
 class TiedByHand(nn.Module):
@@ -53,7 +43,6 @@ def encoder():
 
 MODELS = {
     "T5": (t5, "all-linear"), "T5's embeddings": (t5, ["embed_tokens"]),
-    "Llama, tied": (llama, ["embed_tokens", "q_proj"]),
     "tied by hand": (lambda: (TiedByHand(), lambda model: model(IDS)), ["tokens"]),
     "encoder": (encoder, ["linear1", "linear2"]),
 }
@@ -78,20 +67,3 @@ def test_models_that_read_a_layers_weight(name):
         assert_rounding_apart(run(model), want)
         merge_and_unload(model)
         assert_rounding_apart(run(model), want)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_a_layer_has_the_weight_that_it_computes_with_and_its_bases_sides(kind, dtype):
-    layer = make_layer(kind, dtype=dtype)
-    base, names = layer.base_layer, [*layer.state_dict(), *dict(layer.named_parameters())]
-    layer.weight.float().sum().backward()
-    assert all(p.grad is not None for p in layer.adapters.parameters()) and base.weight.grad is None
-    weight = layer.weight
-    layer.merge()
-    assert same_bits(weight, layer.merged_weight) and layer.weight is layer.merged_weight
-    layer.set_adapter([])
-    assert same_bits(layer.weight, base.weight)
-    for side in ("bias", "in_features", "out_features", "num_embeddings", "embedding_dim"):
-        assert getattr(layer, side, None) is getattr(base, side, None)
-    assert [*layer.state_dict(), *dict(layer.named_parameters())] == names

@@ -1,7 +1,6 @@
 """One LoRA layer: its dtypes, several adapters on it, merging, copies."""
 
 import copy
-import io
 
 import numpy as np
 import pytest
@@ -38,14 +37,6 @@ def test_the_padding_row_of_an_embedding_gets_no_gradient():
     layer(torch.tensor([2, 2, 4])).sum().backward()
     gradient = layer.active[0].lora_A.grad
     assert not gradient[:, 2].any() and gradient[:, 4].all()
-
-
-def test_autocast_runs_the_adapter_in_low_precision():
-    layer = make_layer()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        h = layer(inputs())
-    assert h.dtype == torch.bfloat16
-    torch.testing.assert_close(h.float(), layer(inputs()), rtol=0.05, atol=0.1)
 
 
 def test_adapters_are_switched_by_name_and_add_up():
@@ -118,36 +109,25 @@ def test_unmerging_gives_back_every_bit_and_w0_is_never_touched(layer):
     assert (W0.data_ptr(), W0._version) == (pointer, version) and same_bits(W0, before)
 
 
-@pytest.mark.parametrize("change", [
-    lambda layer: layer.add_adapter("b", 2, 4, rng=np.random.default_rng(1)),
-    lambda layer: layer.set_adapter("default"),
-    lambda layer: layer.delete_adapter("default"),
-    lambda layer: layer.load_state_dict(layer.state_dict()),
-], ids=["add", "set", "delete", "load_state_dict"])
-def test_a_change_of_adapters_unmerges(change):
+def test_a_change_of_adapters_unmerges():
     layer = make_layer()
-    layer.merge()
-    change(layer)
-    assert not layer.merged
+    for change in (lambda: layer.add_adapter("b", 2, 4), lambda: layer.set_adapter("default"),
+                   lambda: layer.load_state_dict(layer.state_dict()),
+                   lambda: layer.delete_adapter("default")):
+        layer.merge()
+        change()
+        assert not layer.merged
 
 
 # Copies
 
-def pickled(layer):
-    file = io.BytesIO()
-    torch.save(layer, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
-
-
 @of_each_kind
 @merged_or_not
-@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
-def test_a_copy_is_equal_and_separate(kind, merged, copied):
+def test_a_copy_is_equal_and_separate(kind, merged):
     layer = make_layer(kind)
     if merged:
         layer.merge()
-    twin = copied(layer)
+    twin = copy.deepcopy(layer)
     before = layer(inputs(kind))
     assert same_bits(twin(inputs(kind)), before) and twin.merged == merged
     twin.set_adapter([])

@@ -182,7 +182,7 @@ def test_what_a_reader_does_is_followed(engine, site, page):
 
 def test_a_cell_runs_in_the_page(engine, site):
     engine.open(site + PAGES[0])
-    engine.run("document.querySelector('.page-python button').click()")
+    engine.run("document.querySelector('.btn-run-page').click()")
     engine.until("return !!document.querySelector('.py-page')")
     engine.run("document.querySelector('.py-run').click()")
     engine.until("""return document.querySelector(".py-run").closest("div.cell")

@@ -35,7 +35,7 @@ EXERCISE = next(i for i, source in enumerate(sources(FIRST)) if "your answer" in
 
 def begin(page):
     """Start a page's Python; the page."""
-    page.locator(".page-python button").click()
+    page.locator(".btn-run-page").click()
     page.locator(".py-page").wait_for(timeout=300_000)
     return page
 
@@ -230,7 +230,7 @@ def test_the_editor_can_be_left_by_keyboard(page):
 
 def test_a_browser_that_cannot_says_so(visit):
     page = visit(FIRST, script="delete globalThis.WebAssembly").page
-    page.locator(".page-python button").click()
+    page.locator(".btn-run-page").click()
     expect(page.locator(".page-python")).to_contain_text("this browser has no WebAssembly")
     assert cell(page, TASK + 1).locator(".cell_output").is_visible()
 

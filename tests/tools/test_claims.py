@@ -14,11 +14,6 @@ WELL = {"_toc.yml": "root: book/part1/a\nchapters:\n- file: book/part4/answers",
         "tests/test_a.py": '@pytest.mark.claim("obs-one")\ndef test_one(): ...'}
 
 
-def cited(body):
-    return {"book/part1/a.md": OBSERVATION + CLAIM.format(kind="remark", label="cit-a", body=body),
-            "book/part1/a.claims.yml": WELL["book/part1/a.claims.yml"] + "\ncit-a: {says: So.}"}
-
-
 def problems(folder, changed):
     for name, text in (WELL | changed).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -31,36 +26,24 @@ def test_the_books_register_lacks_nothing():
     assert len(Register().blocks) > 60
 
 
-@pytest.mark.parametrize("changed", [
-    {}, cited("{cite}`hu2022lora`"), {"book/part1/a.md": SUMMARY % "{prf:ref}`so <obs-one>`."}])
-def test_a_complete_register_has_no_problems(tmp_path, changed):
-    assert problems(tmp_path, changed) == []
-
-
 WRONG = {  # what is changed, and what is said of it
     "no test": ({"tests/test_a.py": "def test_one(): ..."}, "no test is marked"),
     "a test of no claim": (
         {"tests/test_a.py": '@pytest.mark.claim("obs-one", "thm-gone")\ndef test_one(): ...'},
         "tests/test_a.py: test_one names thm-gone, which no block has"),
     "no entry": ({"book/part1/a.claims.yml": "{}"}, "book/part1/a: obs-one has no entry"),
-    "no block": (
-        {"book/part1/a.claims.yml": WELL["book/part1/a.claims.yml"] + "\nobs-two: {says: a}"},
-        "book/part1/a.claims.yml: no block is labelled obs-two"),
     "a field too few": ({"book/part1/a.claims.yml": "obs-one: {says: It holds.}"},
                         "obs-one must have says and setup"),
-    "a field too many": ({"book/part1/a.claims.yml": "obs-one: {says: a, setup: b, stup: c}"},
-                         "obs-one must have says and setup"),
-    "no kind": ({"book/part1/a.md": OBSERVATION.replace("obs", "see"), "tests/test_a.py": "",
-                 "book/part1/a.claims.yml": "{}", "book/part4/answers.md": ""},
-                "the label see-one must begin with one of thm,"),
-    "no source": (cited("By others."), "book/part1/a: cit-a cites nothing"),
+    "no source": (
+        {"book/part1/a.md": OBSERVATION + CLAIM.format(kind="remark", label="cit-a", body=""),
+         "book/part1/a.claims.yml": WELL["book/part1/a.claims.yml"] + "\ncit-a: {says: So.}"},
+        "book/part1/a: cit-a cites nothing"),
     "a line of a summary": ({"book/part1/a.md": SUMMARY % "No reference."}, "rests on no claim"),
-    "another one's": ({"book/part1/a.md": SUMMARY % "{prf:ref}`obs-two`."}, "rests on no claim"),
     "an answer": ({"book/part4/answers.md": "### Why?\n\nSo.\n"}, "rests on no claim: Why?"),
 }
 
 
 @pytest.mark.parametrize(("changed", "said"), WRONG.values(), ids=WRONG)
 def test_what_is_missing_is_said(tmp_path, changed, said):
-    (found, *more) = problems(tmp_path, changed)
-    assert said in found and all("see-one" in line for line in more)
+    (found,) = problems(tmp_path, changed)
+    assert said in found

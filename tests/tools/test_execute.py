@@ -39,47 +39,32 @@ while not pathlib.Path("{other}.here").exists():
 print("said:", pathlib.Path("word").read_text())"""
 
 
-class Book:
-    """A home page and two pages, each of which waits until the other runs."""
+def page(folder: Path, name: str, code: str, text: str = "") -> None:
+    (folder / f"{name}.md").write_text(PAGE.format(name=name, code=code, text=text), "utf-8")
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.write("conf.py", CONF)
-        self.write("index.md", "# Book\n\n```{toctree}\none\ntwo\n```\n")
-        self.write("word", "first")
-        self.page("one", MEET.format(name="one", other="two"))
-        self.page("two", MEET.format(name="two", other="one"))
 
-    def write(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text, encoding="utf-8")
-
-    def page(self, name: str, code: str, text: str = "") -> None:
-        self.write(f"{name}.md", PAGE.format(name=name, code=code, text=text))
-
-    def build(self) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "sphinx", self.folder, self.folder / "_out" / "html"],
-            env=os.environ | {"TMPDIR": str(self.folder)}, capture_output=True, text=True,
-            encoding="utf-8")
-
-    def says(self, name: str) -> str:
-        text = (self.folder / "_out" / "html" / f"{name}.html").read_text(encoding="utf-8")
-        return re.search(r"said: (\w+)", text)[1]
+def build(folder: Path) -> tuple[subprocess.CompletedProcess, list[str]]:
+    """What Sphinx says, and what the two pages say."""
+    done = subprocess.run([sys.executable, "-m", "sphinx", folder, folder / "_out" / "html"],
+                          env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True,
+                          encoding="utf-8")
+    texts = ((folder / f"_out/html/{name}.html").read_text("utf-8") for name in ("one", "two"))
+    return done, [re.search(r"said: (\w+)", text)[1] for text in texts]
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core runs one page at a time")
 def test_pages_run_side_by_side_and_anew_whenever_they_are_read(tmp_path):
-    book = Book(tmp_path)
-    first = book.build()
+    (tmp_path / "conf.py").write_text(CONF, "utf-8")
+    (tmp_path / "index.md").write_text("# Book\n\n```{toctree}\none\ntwo\n```\n")
+    (tmp_path / "word").write_text("first")
+    page(tmp_path, "one", MEET.format(name="one", other="two"))
+    page(tmp_path, "two", MEET.format(name="two", other="one"))
+    first, said = build(tmp_path)
     assert first.returncode == 0, first.stderr
-    assert book.says("one") == book.says("two") == "first"
+    assert said == ["first", "first"]
 
-    book.write("word", "second")
-    book.page("two", MEET.format(name="two", other="one"), text="The same cells.")
-    second = book.build()
-    assert (book.says("one"), book.says("two")) == ("first", "second")
+    (tmp_path / "word").write_text("second")
+    page(tmp_path, "two", MEET.format(name="two", other="one"), text="The same cells.")
+    second, said = build(tmp_path)
+    assert said == ["first", "second"]
     assert "executed two" in second.stdout and "executed one" not in second.stdout
-
-    book.page("two", "raise KeyError('no such thing')")
-    third = book.build()
-    assert third.returncode != 0 and "two.md" in third.stderr and "no such thing" in third.stderr

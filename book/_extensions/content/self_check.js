@@ -86,13 +86,12 @@
     const figure = document.getElementById(`explorer-${name}`), plot = figure?.querySelector(".explorer-plot");
     if (!plot || location.hash.includes("?") || own.every((box) => kept[box.dataset.key])) continue;
     const cover = make("div", { className: "self-check-cover" }), button = make("button", { type: "button", textContent: "Show me" });
-    const back = make("a", { href: `#${asking.id ||= `predict-${name}`}`, textContent: "Predict first" });
     const put = (covered) => {
       figure.classList.toggle("self-check-covered", covered);
       figure.querySelectorAll(".explorer-plot, .explorer-headline").forEach((part) => { part.inert = covered; });
     };
     const uncover = () => { put(false); cover.remove(); };
-    cover.append("This plot holds the answer. ", back, " or ", button);
+    cover.append("This plot holds the answer. Predict first, or ", button);
     const lay = () => Object.assign(cover.style, { top: `${plot.offsetTop}px`, height: `${plot.offsetHeight}px` });
     put(true);
     plot.before(cover);

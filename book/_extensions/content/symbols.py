@@ -17,7 +17,7 @@ LETTER = '<span class="mord mathnormal(?P<style>"(?: style="[^"]*")?)>'
 FOUND = re.compile(
     # what is left alone, whole, and every other tag but those of a letter
     r'(?P<left><(script|style|pre|code|a|h[1-6]|text|math|button|label)\b.*?</\2>'
-    r'|<p class="(?:explorer-headline|admonition-title)".*?</p>)'
+    r'|<p class="(?:explorer-headline|admonition-title)[" ].*?</p>)'
     rf'|<span class="mord">(?P<sign>[∇Δ])</span>(?P<group><span class="mord">)?'
     rf'{LETTER}(?P<signed>[ABW])</span>'
     rf'|{LETTER.replace("style>", "own>")}(?P<letter>[AB])</span>'

@@ -1,9 +1,10 @@
 // The button "Run this page", on every page that has it. All else is fetched at its click.
 (() => {
-  const line = document.querySelector(".page-python"), [button, word] = line.children;
+  const line = document.querySelector(".page-python"), button = document.querySelector(".btn-run-page");
+  const say = (text) => Object.assign(line, { textContent: text, hidden: false });
   const base = new URL(line.dataset.root, document.baseURI).href;
   const saved = Object.keys(JSON.parse(localStorage.getItem(`page-python ${location.pathname}`)) || {}).length;
-  if (saved) word.textContent += ` Your changes of ${saved} cell${saved > 1 ? "s" : ""} are kept in this browser.`;
+  if (saved) say(`Your changes of ${saved} cell${saved > 1 ? "s" : ""} are kept in this browser: “Run this page” opens them.`);
   const wanted = /^#([^?]+)\?.*\bown=1\b/.exec(location.hash);
   line.dataset.link = wanted ? location.hash : ""; // the explorer soon writes its own into the address
   const explorer = wanted && document.getElementById(`explorer-${wanted[1]}`)?.explorer;
@@ -15,9 +16,9 @@
       if (location.protocol === "file:") throw new Error("a page opened as a file cannot; it needs a server, such as `make serve`");
       if (!globalThis.WebAssembly) throw new Error("this browser has no WebAssembly");
       const { start } = await import(`${base}_static/page-python/cells.js?v=${line.dataset.version}`);
-      await start(line, base);
+      if (await start(line, base)) button.remove();
     } catch (error) {
-      word.textContent = `Python does not run here: ${error.message}. The page is as it was.`;
+      say(`Python does not run here: ${error.message}. The page is as it was.`);
     }
     button.disabled = false;
   });

@@ -39,6 +39,7 @@ class Page {
     box.append(bar, word, button("Cancel", () => this.python.end()));
     this.line.after(box);
     this.line.hidden = true;
+    box.scrollIntoView({ block: "nearest" });
     try {
       await this.python.ask("start", { manifest: `${folder}/files.json` });
     } catch (error) {
@@ -46,7 +47,6 @@ class Page {
       throw error;
     } finally {
       box.remove();
-      this.line.hidden = Boolean(this.said);
     }
   }
 
@@ -68,7 +68,6 @@ class Page {
     bar.append(this.runner, button("Reset all", () => this.resetAll()),
       button("Download notebook", () => this.download()), this.said, word);
     this.line.after(bar);
-    this.line.hidden = true;
     const before = kept();
     for (const cell of this.cells) cell.open(before[cell.original]);
     this.opened = true;
@@ -192,6 +191,7 @@ function loaded(tag, how) {
   });
 }
 
+// Whether the page is open for changes.
 export async function start(line, base) {
   await loaded("link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${line.dataset.version}` });
   if (!globalThis.loraExplore) await loaded("script", { src: `${base}_static/explore.js` }); // a page without an explorer
@@ -199,8 +199,9 @@ export async function start(line, base) {
   try {
     await page.load();
   } catch (error) {
-    if (error instanceof Stopped) return;
+    if (error instanceof Stopped) return false;
     throw error;
   }
   page.open();
+  return true;
 }

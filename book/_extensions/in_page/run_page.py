@@ -1,9 +1,10 @@
 """Python in the page, for pages whose cells need NumPy alone.
 
-Such a page has a button, "Run this page", and a script of two kilobytes; at its click come the
-editor, which esbuild puts into one file with CodeMirror, and a worker with Pyodide, NumPy and the
-book's wheel, all from the site itself. A page whose cells need PyTorch says in one line why not.
-Without NumPy's wheel (`make book` asks for it) there is no button.
+In the toolbar of such a page is a button, "Run this page", and the page has a script of two
+kilobytes; at its click come the editor, which esbuild puts into one file with CodeMirror, and a
+worker with Pyodide, NumPy and the book's wheel, all from the site itself. Where the cells of a page
+need PyTorch, the download's button says so. Without NumPy's wheel (`make book` asks for it) there
+is no button.
 """
 
 from __future__ import annotations
@@ -35,14 +36,11 @@ SCRIPTS = ("pyodide.mjs", "pyodide.asm.js")  # which the browser fetches as modu
 FILES = {"pyodide.asm.wasm": "Python", "python_stdlib.zip": "Python's library"}
 MODULES = {"numpy", "lora_edu", "IPython", *sys.stdlib_module_names} - {
     "concurrent", "multiprocessing", "subprocess", "tracemalloc"}  # no processes; no traces
-BUTTON = """\
-<p class="page-python pst-js-only d-print-none" {data}>
-<button type="button" class="btn btn-sm">Run this page</button>
-<span>Change the cells and run them, here in your browser: {mega:.0f} MB, once.</span>
-</p>"""
-WHY_NOT = """\
-<p class="page-python-not d-print-none">The cells of this page need PyTorch, which no browser runs:
-run them <a href="{url}">in the notebook that you download</a>.</p>"""
+LINE = '<p class="page-python d-print-none" hidden {data}></p>'
+BUTTON = {"type": "javascript", "javascript": "", "text": "Run this page", "label": "run-page",
+          "classes": "pst-js-only"}
+WHAT = "Change the cells and run them, here in your browser: {mega:.0f} MB, once"
+WHY_NOT = "; its cells need PyTorch, which no browser runs"
 
 
 @dataclass(frozen=True)
@@ -130,16 +128,18 @@ def add_button(app, pagename, templatename, context, doctree) -> None:
         return
     lost = elsewhere(cells)
     if 2 * len(lost) > len(cells):
-        line = WHY_NOT.format(url=escape(download_button(context)["url"]))
+        download_button(context)["tooltip"] += WHY_NOT
     else:
         data = {"data-root": "../" * pagename.count("/") or "./",
                 "data-version": app.run_page.version,
                 "data-elsewhere": " ".join(map(str, lost)),
                 "data-notebook": offered(app, pagename).relative_to(app.outdir).as_posix()}
-        line = BUTTON.format(mega=app.run_page.mega, data=" ".join(
-            f'{name}="{escape(value)}"' for name, value in data.items()))
+        line = LINE.format(data=" ".join(f'{name}="{escape(value)}"'
+                                         for name, value in data.items()))
+        context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
+        context["header_buttons"].insert(
+            0, BUTTON | {"tooltip": WHAT.format(mega=app.run_page.mega)})
         app.add_js_file("page-python/boot.js", loading_method="defer")
-    context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
 
 
 def write_runtime(app) -> None:

@@ -22,6 +22,7 @@ def options(app, config) -> None:
     """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's; hits of
     a search are ranked by search.js."""
     config.html_theme_options["navbar_persistent"] = []
+    config.html_theme_options["use_fullscreen_button"] = False
     config.html_context["default_mode"] = "auto"
     config.html_search_scorer = str(Path(__file__).parent / "search.js")
 
@@ -93,6 +94,12 @@ MENDS = [
     # a fold in the sidebar has a name
     (re.compile(r"<summary>(<span class=\"toctree-toggle\")"),
      r'<summary aria-label="Sections of this part">\1'),
+    # of the parts of the book that of this page is unfolded
+    (re.compile(r'<p aria-level="2" class="caption" role="heading"><span class="caption-text">'
+                r'([^<]*)</span></p>\s*(<ul class="(current )?(?:(?!<p aria-level|</div>).)*)',
+                re.DOTALL),
+     lambda found: f'<details class="part"{" open" * bool(found[3])}><summary>{found[1]}</summary>'
+                   f"{found[2]}</details>"),
     # what is read aloud is what is seen
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="Search"'), r"\1"),
     (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),

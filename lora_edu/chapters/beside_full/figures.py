@@ -76,17 +76,17 @@ def row_step(angle: int = 20) -> dict:
     traces = [line([0, 1.6 * downhill[0]], [0, 1.6 * downhill[1]], "frozen", dash="dash"),
               line([0, 1, 1], [1, 1, 0], "A", width=1.5, dash="dot"),
               line(radius * np.cos(arc), radius * np.sin(arc), "B", width=1.5, dash="dot")]
-    for name, (x, y), quantity in (("full", full, "A"), ("LoRA", lora, "B")):
+    for name, (x, y), quantity, side in (("full", full, "A", "top"), ("LoRA", lora, "B", "bottom")):
         traces += [line([0, x], [0, y], quantity, width=4, name=name),
                    marks([x], [y], quantity, "circle", 13, name=name),
                    words([x + 0.05], [y], [coloured(f" {name}", quantity)],
-                         textposition="middle right", textfont={"size": 15})]
+                         textposition=f"{side} right", textfont={"size": 15})]
     ways = [int(np.rad2deg(np.arctan2(y, x)).round()) for x, y in (full, lora)]
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(traces, layout(
         [f"downhill is {angle}°: full goes {ways[0]}°, LoRA {ways[1]}°"],
         [{**axis, "range": [-0.1, 2.1], "title": {"text": "move of one entry"}}],
-        [{**axis, "range": [-0.1, 1.4], "scaleanchor": "x", "title": {"text": "of the other"}}],
+        [{**axis, "range": [-0.25, 1.4], "scaleanchor": "x", "title": {"text": "of the other"}}],
         f"Downhill is at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
         f"far at {ways[0]}°, LoRA {radius:.2f} η far at {ways[1]}°"))
 
@@ -145,7 +145,7 @@ def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict
     """
     at, gaps = many.STEPS.index(steps), many.adam_gaps(lr)
     lines = ({"SGD": ("A", many.sgd_gaps()), "Adam": ("B", gaps["full"])} if goal == GOALS[0] else
-             {"A frozen": ("A", many.sign_gaps(lr)), "A trained": ("B", gaps["Adam"])})
+             {"frozen": ("A", many.sign_gaps(lr)), "trained": ("B", gaps["Adam"])})
     traces = [line([SIDE, SIDE], [10**-2.1, 10**0.75], "frozen", width=1, dash="dash"),
               words([3.2], [10**0.87], ["dashed: r reaches every update"],
                     textposition="middle right",
@@ -161,8 +161,8 @@ def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict
         said.append(f"{name} {path[-1]:.2g}")
     return figure(traces, layout(
         [f"r = {many.RANKS[-1]:,}: {', '.join(said)} away"],
-        [{"type": "log", "tickvals": list(many.RANKS), "ticktext": list(map(str, many.RANKS)),
-          "title": {"text": "rank r"}, "range": [0.45, 4.5]}],
+        [{"type": "log", "tickvals": [4, 32, 256, 4096], "ticktext": ["4", "32", "256", "4096"],
+          "title": {"text": "rank r"}, "range": [0.45, 4.8]}],
         [{**power_ticks(-2, 0), "range": [-2.1, 1.05],
           "title": {"text": "distance, in updates"}}],
         f"{steps_done(steps)}, η = {short(lr)} under Adam, r = {many.RANKS[-1]:,}: the distance "

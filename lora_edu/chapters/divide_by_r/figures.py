@@ -85,7 +85,7 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
     return figure(traces, layout(
         titles, [axis, axis],
         [{**powers, "range": _range(quantity, optimiser)} for quantity in QUANTITIES],
-        f"{optimiser}, {steps_done(step)}, from r = 1 to 32: {'; '.join(titles)}"))
+        f"{optimiser}, {steps_done(step)}: {'; '.join(titles)}"))
 
 
 @cache
@@ -133,7 +133,7 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
 
 
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
-    """Loss on turned digits against r under two rules.
+    """Loss on rotated digits against r under two rules.
 
     Args:
         angle: ``"45°"`` or ``"90°"``.

@@ -1,6 +1,6 @@
-"""The map behind the chapter The first r you try: loss against r, s and η on turned digits.
+"""The map behind the chapter The first r you try: loss against r, s and η on rotated digits.
 
-An MLP that reads upright digits is adapted to turned ones: LoRA on all layers, 100 steps, batches
+An MLP that reads upright digits is adapted to rotated ones: LoRA on all layers, 100 steps, batches
 of 64, in float32. The map holds the loss over all training pictures at the end. ``make_data.py``
 trains it and writes ``runs.npz``.
 """

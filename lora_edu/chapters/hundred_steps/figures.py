@@ -27,7 +27,7 @@ from lora_edu.chapters.shared.style import (
     layout,
     level,
 )
-from lora_edu.explore.words import number, short
+from lora_edu.explore.words import number
 
 SHOWN = (*range(13), *range(16, STEPS + 1, 6))  # every step first, then every sixth
 STEP_TICKS = (0, 1, 2, 5, 10, 20, 50, 100)
@@ -100,14 +100,15 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
              "not 0 from step: " + " · ".join(f"{heading(q)} {n}" for q, n in first.items()))
     last = usable(history) - 1
     end = (f"loss {number(history.loss[0])} → {number(history.loss[last])}" if last == STEPS else
-           f"diverges: the loss is a million times its start after step {last}")
+           f"diverges after step {last}")
+    said = ("both gradients are exactly 0 and stay so" if None in first.values() else
+            ", ".join(f"{name} is there from {f'step {n}' if n else 'the start'} on"
+                      for n, name in sorted((first[q], f"∇{q}") for q in "AB")))
     xaxis = {"range": [-0.3, place(STEPS) + 0.1], "tickvals": place(STEP_TICKS).round(4).tolist(),
              "ticktext": [str(tick) for tick in STEP_TICKS], "title": {"text": "step"}}
     return figure(traces, layout(
-        [found, end if last == STEPS else f"diverges after step {last}"], [xaxis, xaxis],
-        [scale.axis(), {"range": [0, 2.05 * frozen]}],
-        f"{optimiser}, η = {short(lr)}, r = {r}, α = {alpha:g}, {start}: {end}, and ‖ΔW‖ ends at "
-        f"{number(history.delta_norm[last])}"))
+        [found, end], [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
+        said if last == STEPS else f"{said}, and the run diverges"))
 
 
 def place(steps) -> np.ndarray:

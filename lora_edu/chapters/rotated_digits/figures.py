@@ -4,56 +4,105 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_edu import scaling
 from lora_edu.chapters.rotated_digits import runs
 from lora_edu.chapters.shared import digits
-from lora_edu.chapters.shared.digit_rows import digit_rows
-from lora_edu.chapters.shared.looks import named_ticks, said, seeds
-from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_RULES
-from lora_edu.chapters.shared.style import coloured, curve, figure, layout, line, marks
-from lora_edu.explore.words import number, short
+from lora_edu.chapters.shared.looks import apart, named_ticks, said, seeds
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    PALE,
+    coloured,
+    curve,
+    figure,
+    heat,
+    layout,
+    line,
+    marks,
+    words,
+)
+from lora_edu.explore.words import short
 
 OLD = {"new classes": "digits 0–4"}  # what the base was trained on, where not "upright digits"
-DASHES = {"full": "solid", "head": "dash", "frozen": "dot"}
+DASHES = {"full": "solid", "head": "dash", "base": "dot"}
 SHARE = {"range": [-0.06, 1.04], "tickformat": ".0%", "dtick": 0.2}
-CROWDED = 0.2  # an η whose name has no place beside the next
+ACROSS, WIDE, HIGH = 8, digits.SIDE + 2, digits.SIDE + 6  # pictures in a row, and their places
 
 
-def three_tasks() -> dict:
-    """The first training picture of each digit, upright, rotated by 90° and inverted."""
-    shown = digits.load()
-    first = shown.X_train[[int(np.argmax(shown.y_train == digit))
-                           for digit in range(digits.CLASSES)]]
-    rows = {"upright": first, "rotated": digits.rotate(first, 90), "inverted": 1 - first}
-    return digit_rows(rows, "The digits 0 to 9, upright, rotated by 90 degrees, and inverted")
+def names(task: str = "rotated", r: int = 0) -> dict:
+    """Test pictures, and under each what LoRA of rank r in the first layer calls it.
+
+    Args:
+        task: One of runs.NAMED.
+        r: One of runs.NAMED_RANKS; 0 is the base without an adapter.
+
+    Returns:
+        A figure of one panel: green names are right, orange ones wrong.
+    """
+    shown, side = digits.load(), digits.SIDE
+    pictures, truth = (part[:runs.PICTURES] for part in (shown.X_test, shown.y_test))
+    pictures = digits.rotate(pictures, 90) if task == "rotated" else 1 - pictures
+    called = runs.shipped()["named"][runs.NAMED.index(task), runs.NAMED_RANKS.index(r)]
+    sheet = np.zeros((HIGH * runs.PICTURES // ACROSS, WIDE * ACROSS))
+    places = [(WIDE * (i % ACROSS), HIGH * (i // ACROSS)) for i in range(runs.PICTURES)]
+    for (x, y), picture in zip(places, pictures, strict=True):
+        sheet[y:y + side, x:x + side] = picture.reshape(side, side)
+    traces = [heat(sheet, 0, 100, [PALE, COLOURS["A"]], name="ink")]
+    counts = {}
+    for quantity, name, which in (("delta", "right", called == truth),
+                                  ("B", "wrong", called != truth)):
+        at = np.array(places)[which] + (3.5, side + 1.8)
+        traces.append(words(*at.T.tolist(), [str(digit) for digit in called[which]],
+                            textfont={"size": 17, "color": COLOURS[quantity]}))
+        counts[name] = coloured(f"{which.sum()} {name}", quantity)
+    share = (np.median(runs.tried(task, runs.PLACES[0], r)[runs.RATES.index(runs.SHOWN_RATE), :, 1])
+             if r else runs.shipped()["frozen"][runs.TASKS.index(task), 1])
+    who = f"rank {r}" if r else "no adapter"
+    still = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
+    made = layout(
+        [f"{who}: {counts['right']}, {counts['wrong']}; of all 300 {share:.0%} right"],
+        [{**still, "range": [-1, sheet.shape[1] - 1]}],
+        [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
+        f"{task}, {who}: {np.sum(called == truth)} of these {runs.PICTURES} test pictures are "
+        f"named rightly, and {share:.0%} of all 300 (with an adapter the median of five seeds)")
+    return figure(traces, {**made, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
 
 
-def rotated_digits(task: str = "rotated", place: str = "first layer", rule: str = "LoRA",
-                   r: int = 4, lr: float = 0.03) -> dict:
-    """Test accuracy against r at this η (left), and against η at this r (right)."""
+def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4,
+                   lr: float = 0.03) -> dict:
+    """Test accuracy against r at this η (left), and against η at this r (right).
+
+    Args:
+        task: One of runs.TASKS.
+        place: One of runs.PLACES, where the adapters are.
+        r: One of runs.RANKS.
+        lr: One of runs.RATES.
+
+    Returns:
+        A figure of two panels.
+    """
     t = runs.TASKS.index(task)
-    at = t, runs.PLACES.index(place), list(runs.ALPHAS).index(rule)
-    values = runs.shipped()["lora"][at]  # (r, η, seeds, 3)
+    values = runs.shipped()["lora"][t, runs.PLACES.index(place)]  # (r, η, seeds, 3)
     at_rank, at_rate = runs.RANKS.index(r), runs.RATES.index(lr)
-    traces = [_level("frozen", runs.shipped()["frozen"][t, 1])]
-    traces += [_level(method, np.median(runs.chosen(task, method)[1][:, 1]))
-               for method in runs.METHODS if method in DASHES]
+    levels = {method: np.median(runs.chosen(task, method)[1][:, 1]) for method in ("full", "head")}
+    levels["base"] = runs.shipped()["frozen"][t, 1]
+    traces = [line([runs.RANKS[0] * 0.8, runs.RANKS[-1] * 1.25], [height] * 2, "frozen", width=2,
+                   dash=DASHES[name], **said(name)) for name, height in levels.items()]
+    heights = apart(np.array([*levels.values()]) - 0.045, 0.07)
+    traces.append(words([runs.RANKS[-1]] * 3, heights, list(levels), textposition="middle left",
+                        name="names of the levels"))
     traces += _curve("delta", "new task", runs.RANKS, values[:, at_rate, :, 1], at_rank, 1)
     traces += _curve("loss", "old task", runs.RATES, values[at_rank, :, :, 2], at_rate, 2)
     traces += _curve("delta", "new task", runs.RATES, values[at_rank, :, :, 1], at_rate, 2)
+    _, new, old = np.median(values[at_rank, at_rate], axis=0)
+    where = "the first layer" if place == runs.PLACES[0] else place
     return figure(traces, layout(
-        ["new task:  ━ full  ┅ head  ┈ frozen",
-         f"{coloured('◆ new task', 'delta')}   {coloured('● old task', 'loss')}"],
-        [named_ticks(runs.RANKS, f"r   (at η = {short(lr)})"),
-         named_ticks(runs.RATES, f"η   (at r = {r})",
-                     names=lambda rate: "" if rate == CROWDED else short(rate))],
-        [SHARE, SHARE], _reading(task, place, rule, r, lr, values[at_rank, at_rate])))
-
-
-def _level(name: str, height: float) -> dict:
-    """A level line across the left panel, in grey."""
-    return line([runs.RANKS[0] * 0.8, runs.RANKS[-1] * 1.25], [height] * 2, "frozen", width=2,
-                dash=DASHES[name], **said(name))
+        [coloured(f"new task: {new:.0%} right", "delta"),
+         coloured(f"old task: {old:.0%} right", "loss")],
+        [named_ticks(runs.RANKS, f"rank, at η = {short(lr)}"),
+         named_ticks(runs.RATES, f"η, at r = {r}", named=runs.RATES[::2], names=short)],
+        [SHARE, SHARE],
+        f"{task}, LoRA on {where}, r = {r}, η = {short(lr)}: {new:.0%} of the test pictures right; "
+        f"of {OLD.get(task, 'upright digits')} {old:.0%} with the adapter, "
+        f"{runs.shipped()['frozen'][t, 2]:.0%} without (medians of five seeds)"))
 
 
 def _curve(quantity: str, name: str, x, values: np.ndarray, here: int, panel: int) -> list[dict]:
@@ -65,36 +114,31 @@ def _curve(quantity: str, name: str, x, values: np.ndarray, here: int, panel: in
             curve(quantity, x, middle, panel=panel, name=name), *[ring] * (name != "old task")]
 
 
-def _reading(task: str, place: str, rule: str, r: int, lr: float, found: np.ndarray) -> str:
-    s = scaling(r, runs.ALPHAS[rule], SCALE_RULES[rule])
-    _, new, old = np.median(found, axis=0)
-    base = runs.shipped()["frozen"][runs.TASKS.index(task), 2]
-    return (f"{task}, LoRA on {'the first layer' if place == runs.PLACES[0] else place}, r = {r}, "
-            f"s = {FORMULAS[rule]} = {number(s)}, η = {short(lr)}: {new:.0%} of the test pictures "
-            f"right ({found[:, 1].min():.0%} to {found[:, 1].max():.0%} over the seeds). On "
-            f"{OLD.get(task, 'upright digits')}: {old:.0%} with the adapter, {base:.0%} without")
-
-
 def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
-    """Inverted digits: test accuracy (left); silent units and pairs that pass (right)."""
+    """Inverted digits over the steps: test accuracy (left), and what the first layer passes on.
+
+    Args:
+        share: One of runs.SHARES, of the mean picture that is taken off.
+        trained: One of runs.TRAINED.
+
+    Returns:
+        A figure of two panels.
+    """
     at = runs.SHARES.index(share), list(runs.TRAINED).index(trained)
-    values = runs.shipped()["paths"][at]  # (seeds, n, 3)
-    middle = np.median(values, axis=0)  # (n, 3)
-    looks = ((1, "delta", "test accuracy", "solid"), (2, "loss", "silent units", "solid"),
-             (2, "A", "pairs that pass", "dot"))
+    values = runs.shipped()["paths"][at][..., [0, 2]]  # (seeds, n, 2): right, pairs that pass
+    middle = np.median(values, axis=0)  # (n, 2)
     traces = []
-    for i, (panel, quantity, name, dash) in enumerate(looks):
-        traces += [line(runs.SHOWN, seed, quantity, panel=panel, width=1.5, dash=dash, opacity=0.4,
+    for i, (quantity, name) in enumerate((("delta", "test accuracy"), ("A", "pairs that pass"))):
+        traces += [line(runs.SHOWN, seed, quantity, panel=i + 1, width=1.5, opacity=0.4,
                         name="each seed") for seed in values[..., i]]
-        traces.append(line(runs.SHOWN, middle[:, i], quantity, panel=panel, width=3.5, dash=dash,
+        traces.append(line(runs.SHOWN, middle[:, i], quantity, panel=i + 1, width=3.5,
                            **said(name)))
     steps = {"range": [-4, 204], "title": {"text": "step"}}
-    accuracy, silent, passing = middle[-1]
+    accuracy, passing = middle[-1]
     what = f"LoRA, {trained}" if runs.TRAINED[trained] else "all of the first W trained"
     return figure(traces, layout(
-        ["test accuracy",
-         f"{coloured('━ silent units', 'loss')}   {coloured('┅ pairs that pass', 'A')}"],
-        [steps, steps], [SHARE, SHARE],
+        [coloured(f"read rightly: {accuracy:.0%}", "delta"),
+         coloured(f"still passed on: {passing:.0%}", "A")], [steps, steps], [SHARE, SHARE],
         f"{what}, {share:.0%} of the mean picture taken off: after {runs.SHOWN[-1]} steps "
-        f"{accuracy:.0%} of the test pictures right, {silent:.0%} of the units silent, "
-        f"{passing:.0%} of the pairs of unit and picture pass (medians)"))
+        f"{accuracy:.0%} of the test pictures right, {passing:.0%} of the pairs of unit and "
+        "picture pass (medians of five seeds)"))

@@ -22,13 +22,12 @@ from lora_edu.chapters.rotated_digits.training import (
     silent,
     train,
 )
-from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
 
-def fit(task: str, method: str, lr: float, seed: int, r: int = 8, rule: str = "LoRA") -> list[int]:
+def fit(task: str, method: str, lr: float, seed: int, r: int = 8) -> list[int]:
     """One run: correct pictures of "val", "test" and "old" (with the adapter on)."""
     base, parts = base_for(task)
-    model = prepare(base, method, r, runs.ALPHAS[rule], SCALE_RULES[rule], seed)
+    model = prepare(base, method, r, seed)
     train(model, parts["train"], lr, seed=seed)
     return [right(model, parts[which]) for which in ("val", "test", "old")]
 
@@ -37,6 +36,14 @@ def state(model: nn.Module, parts: dict[str, Part]) -> list[int]:
     """Correct pictures of "test"; silent units and passing pairs of the first layer on "train"."""
     return [right(model, parts["test"]), silent(model, parts["train"]),
             passing(model, parts["train"])]
+
+
+def named(task: str, r: int) -> list[int]:
+    """What LoRA of rank r in the first layer calls the first test pictures; r = 0: the base."""
+    model, parts = base_for(task)
+    if r:
+        model = train(prepare(model, "first layer", r), parts["train"], runs.SHOWN_RATE)
+    return model(parts["test"][0][:runs.PICTURES]).argmax(dim=1).tolist()
 
 
 def path(share: float, trained: str, seed: int) -> list[list[int]]:
@@ -83,7 +90,7 @@ def main() -> None:
     """All runs, as counts of pictures; axes in the order of the constants of ``runs``."""
     torch.set_num_threads(1)
     tasks, others_of = len(runs.TASKS), (runs.METHODS, runs.RATES, range(runs.SEEDS))
-    lora_of = (runs.PLACES, runs.ALPHAS, runs.RANKS, runs.RATES, range(runs.SEEDS))
+    lora_of = (runs.PLACES, runs.RANKS, runs.RATES, range(runs.SEEDS))
     lora, others = (np.zeros((tasks, *map(len, axes), 3), "u2") for axes in (lora_of, others_of))
     frozen, sizes = np.zeros((2, tasks, 3), "u2")
     for t, task in enumerate(runs.TASKS):
@@ -94,10 +101,8 @@ def main() -> None:
             method, lr, seed = (list(axis)[i] for axis, i in zip(others_of, at, strict=True))
             others[t, *at] = fit(task, method, lr, seed)
         for at in tqdm(list(np.ndindex(lora.shape[1:-1])), desc=f"{task}, LoRA"):
-            place, rule, r, lr, seed = (list(axis)[i] for axis, i in zip(lora_of, at, strict=True))
-            same = r == 8 and rule != "LoRA"  # s = 1 under every rule: the same run
-            lora[t, *at] = (lora[t, at[0], 0, *at[2:]] if same
-                            else fit(task, place, lr, seed, r, rule))
+            place, r, lr, seed = (list(axis)[i] for axis, i in zip(lora_of, at, strict=True))
+            lora[t, *at] = fit(task, place, lr, seed, r)
     paths = [[[path(share, trained, seed) for seed in range(runs.SEEDS)]
               for trained in runs.TRAINED] for share in tqdm(runs.SHARES, "a share of the mean")]
     biases = [[[with_biases(layers, lr, seed) for seed in range(runs.BIAS_SEEDS)]
@@ -107,7 +112,9 @@ def main() -> None:
     bases = [[[[[on_base(task, *base, share, lr, seed) for seed in range(runs.BASES_SEEDS)]
                 for lr in runs.RATES] for share in (0, 1)] for task in ("rotated", "inverted")]
              for base in tqdm(runs.BASES, "bases")]
+    names = [[named(task, r) for r in runs.NAMED_RANKS] for task in runs.NAMED]
     np.savez_compressed(runs.DATA, lora=lora, others=others, frozen=frozen, sizes=sizes,
+                        named=np.array(names, "u1"),
                         paths=np.array(paths, "u4"), biases=np.array(biases, "u2"),
                         attempts=np.array(attempts, "u4"), bases=np.array(bases, "u4"))
 

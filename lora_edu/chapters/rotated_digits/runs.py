@@ -16,10 +16,10 @@ DATA = Path(__file__).with_name("data") / "runs.npz"
 TASKS = ("rotated", "new classes", "inverted", "inverted, centred")
 PLACES = ("first layer", "all layers")  # where the adapters are
 METHODS = ("head", "full", "first W")  # what else is trained; the last: all of W there, no bias
-ALPHAS = {"LoRA": 8.0, "rsLoRA": 8.0**0.5, "unscaled": 1.0}  # rule: α. At r = 8 all have s = 1
 RANKS = (1, 2, 4, 8, 16, 64)
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3)
 SEEDS = 5
+NAMED, NAMED_RANKS, PICTURES = ("rotated", "inverted", "inverted, centred"), (0, *RANKS), 24
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the mean picture, taken off the inputs
 TRAINED = {"r = 1": 1, "r = 4": 4, "r = 16": 16, "r = 64": 64, "all of W": None}
 SHOWN, SHOWN_RATE, UNITS = tuple(range(0, 201, 10)), 0.03, 128
@@ -38,8 +38,9 @@ BASES, BASES_SEEDS = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (0, 2)), 3
 def shipped() -> dict[str, np.ndarray]:
     """Accuracies of all runs on "val", "test" and "old" (last axis), with the adapter on.
 
-    "lora": (tasks, places, rules, ranks, rates, seeds, 3). "others": (tasks, methods, rates,
-    seeds, 3). "frozen": (tasks, 3), the base.
+    "lora": (tasks, places, ranks, rates, seeds, 3), with α = 8. "others": (tasks, methods, rates,
+    seeds, 3). "frozen": (tasks, 3), the base. "named": (NAMED, NAMED_RANKS, PICTURES), what the
+    first seed at SHOWN_RATE calls the first test pictures; r = 0 is the base.
 
     Of inverted digits, a *state* being accuracy on "test", the share of silent units, and the
     share of (unit, picture) pairs that pass: "paths" (shares, trained, seeds, steps) and "attempts"
@@ -54,27 +55,30 @@ def shipped() -> dict[str, np.ndarray]:
         val, test, _ = sizes[TASKS.index("inverted")]
         state = np.array([test, UNITS, UNITS * TRAIN])
         return {"lora": lora, "others": others, "frozen": data["frozen"] / sizes,
-                "paths": data["paths"] / state, "attempts": data["attempts"] / state,
-                "biases": data["biases"] / test,
+                "named": data["named"], "paths": data["paths"] / state,
+                "attempts": data["attempts"] / state, "biases": data["biases"] / test,
                 "bases": data["bases"] / np.array([val, *state])}
 
 
-def tried(task: str, method: str, r: int = 8, rule: str = "LoRA") -> np.ndarray:
+def tried(task: str, method: str, r: int = 8) -> np.ndarray:
     """All runs of one method, (rates, seeds, 3).
 
-    method: one of METHODS, or of PLACES for LoRA there with rank ``r``.
+    Args:
+        task: One of TASKS.
+        method: One of METHODS, or of PLACES for LoRA there with rank ``r``.
+        r: One of RANKS.
     """
     t = TASKS.index(task)
     if method in METHODS:
         return shipped()["others"][t, METHODS.index(method)]
-    return shipped()["lora"][t, PLACES.index(method), list(ALPHAS).index(rule), RANKS.index(r)]
+    return shipped()["lora"][t, PLACES.index(method), RANKS.index(r)]
 
 
-def chosen(task: str, method: str, r: int = 8, rule: str = "LoRA") -> tuple[float, np.ndarray]:
+def chosen(task: str, method: str, r: int = 8) -> tuple[float, np.ndarray]:
     """The η with the best median accuracy on the validation part, and the runs at it, (seeds, 3).
 
     Of equal rates the least.
     """
-    found = tried(task, method, r, rule)
+    found = tried(task, method, r)
     best = int(np.median(found[..., 0], axis=1).argmax())
     return RATES[best], found[best]

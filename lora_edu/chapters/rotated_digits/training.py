@@ -62,8 +62,7 @@ def train(model: nn.Module, data: Part, lr: float, steps: int = STEPS, seed: int
     return model
 
 
-def prepare(base: nn.Module, method: str, r: int = 8, alpha: float = 8, rule: str = "lora",
-            seed: int = 0) -> nn.Module:
+def prepare(base: nn.Module, method: str, r: int = 8, seed: int = 0) -> nn.Module:
     """A copy of ``base`` in which only what the method trains is not frozen.
 
     Args:
@@ -75,7 +74,7 @@ def prepare(base: nn.Module, method: str, r: int = 8, alpha: float = 8, rule: st
     elif method == "first W":
         model[0].weight.requires_grad_(True)
     elif method in LAYERS:
-        inject(model, LAYERS[method], r, alpha, rule=rule, rng=np.random.default_rng(seed))
+        inject(model, LAYERS[method], r, alpha=8, rng=np.random.default_rng(seed))
     return model
 
 

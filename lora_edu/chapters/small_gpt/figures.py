@@ -1,18 +1,22 @@
-"""One block of the small GPT, and what it writes with and without its adapters."""
+"""What the small GPT writes with and without its adapters, and what they gain and cost."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, say
+from lora_edu.chapters.shared.drawing import box
+from lora_edu.chapters.shared.looks import said
 from lora_edu.chapters.shared.style import (
     COLOURS,
+    MARGIN,
     coloured,
     figure,
     heat,
     layout,
+    level,
     line,
     marks,
+    power_ticks,
     words,
 )
 from lora_edu.chapters.small_gpt import results
@@ -20,47 +24,15 @@ from lora_edu.chapters.small_gpt.results import RANKS
 
 ADAPTERS = {"none": "shakespeare", "Bible": "bible", "Devil's Dictionary": "devil"}
 NAMES = {style: name for name, style in ADAPTERS.items()} | {"shakespeare": "Shakespeare"}
-ENDS = (-0.4, 4.4)  # of the axis of log2 r
-COLUMNS, ROWS = 28, 12  # of characters in the left panel
-MARGIN = {"l": 50, "r": 12, "t": 34, "b": 46}
+COLUMNS, ROWS = 28, 12  # of characters
+SPAN = (800, 650_000)  # of numbers trained
+HEIGHTS = {"bible": [1.25, 1.75], "devil": [1.62, 2.2]}
+LABELS = {"k, r = 16": "k alone", "q, r = 16": "q alone", "v, r = 16": "v alone",
+          "q, v, r = 8": "q and v", "q, k, v, out, r = 4": "all of attention",
+          "all, r = 2": "everywhere", "up, down, r = 3": "perceptron"}
 CLEAR = "rgba(128,128,128,0)"
 GAIN = ("rgba(213,94,0,0.75)", CLEAR, "rgba(0,158,115,0.75)")
 SURPRISE = (CLEAR, "rgba(170,107,192,0.9)")
-UNIT, GAP = 24, 2.2  # numbers of a matrix in one unit of the drawing; between two matrices
-
-
-def block(shapes: dict[str, tuple[int, int]], targets, r: int, layers: int) -> dict:
-    """Draw the matrices of a block and, at the targets, A above and B beside W.
-
-    Args:
-        shapes: {name: (d, k)}: attention's q, k, v and out, then the perceptron's up and down.
-        targets: Names among them.
-        layers: How many such blocks there are.
-    """
-    *attention, up, down = shapes
-    tall, thin, side = shapes[up][0] / UNIT, r / UNIT, shapes[up][1] / UNIT
-    rows = tall * 0.28, -tall * 0.28  # the heights of attention and of down; up stands beside both
-    right = len(attention) * (side + GAP)
-    at = {name: (i * (side + GAP), rows[0]) for i, name in enumerate(attention)}
-    at |= {up: (right, 0.0), down: (right - GAP - shapes[down][1] / UNIT, rows[1])}
-    parts, names, numbers = [], {}, 0
-    for name, (x, middle) in at.items():
-        d, k = shapes[name]
-        width, height = k / UNIT, d / UNIT
-        parts.append(box(x, middle - height / 2, width, height, fill("frozen", 0.5)))
-        names[x + width / 2, middle] = name
-        if name in targets:
-            parts += [box(x, middle + height / 2 + 0.2, width, thin, fill("A", 1)),
-                      box(x - thin - 0.2, middle - height / 2, thin, height, fill("B", 1))]
-            numbers += layers * r * (d + k)
-    for row in rows:
-        parts += connect((right - GAP + 0.3, row), (right - 0.3, row))
-    names |= {((right - GAP) / 2, rows[0] + side / 2 + 1.5): "attention",
-              (at[down][0] + shapes[down][1] / UNIT / 2, rows[1] - side / 2 - 1): "perceptron"}
-    return drawing([*parts, say(names)],
-                   [((-0.9, right + side + 0.5), (-tall / 2 - 0.5, tall / 2 + 1.4))],
-                   f"The matrices of one of {layers} blocks, to scale. Adapters of rank {r} stand "
-                   f"beside {' and '.join(targets)}; in all blocks they hold {numbers:,} numbers")
 
 
 def places(text: str) -> list[tuple[int, int]]:
@@ -99,95 +71,115 @@ def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> lis
     return traces
 
 
-def two_panels(left: str, right: str, yaxis: dict, reading: str) -> dict:
-    """The layout: text at the left, wider than the curves against r at the right."""
+def alone(traces: list[dict], title: str, reading: str) -> dict:
+    """A text that fills its panel, under a title that says what is found."""
     still = {"showticklabels": False, "ticks": "", "showgrid": False}
-    ranks = {"range": list(ENDS), "tickvals": np.log2(RANKS).tolist(),
-             "ticktext": [str(r) for r in RANKS], "title": {"text": "r"}}
-    made = layout([left, right], [{**still, "range": [-0.9, COLUMNS - 0.1]}, ranks],
-                  [{**still, "range": [ROWS - 0.3, -0.7]}, yaxis], reading)
-    made["margin"] = MARGIN
-    made["xaxis"]["domain"], made["xaxis2"]["domain"] = [0, 0.56], [0.66, 1]
-    return made
-
-
-def curve(name: str, x, y, colour: str, dash: str = "solid", symbol: str = "") -> dict:
-    """A curve of the right panel, with marks if it has a symbol."""
-    drawn = {"mode": "lines+markers", "width": 2.5, "marker": {
-        "symbol": symbol, "size": 10, "color": COLOURS[colour]}} if symbol else {"width": 1.5}
-    return line(x, y, colour, panel=2, dash=dash, name=name,
-                hovertemplate=f"{name}: %{{y:.3f}}<extra></extra>", **drawn)
-
-
-def ring(x: float, y: float) -> dict:
-    """A ring around the chosen setting, in the right panel."""
-    return marks([x], [y], "B", "circle-open", 16, panel=2, stroke=3, name="here",
-                 hovertemplate="%{y:.3f}<extra></extra>")
-
-
-def losses(style: str, r: int) -> list[dict]:
-    """Held-out losses against r: on the adapter's own text, and on Shakespeare."""
-    base, at, traces = results.read()["base"], np.log2(RANKS), []
-    if style == "shakespeare":
-        return [curve("no adapter", ENDS, [base[style]["test"]] * 2, "frozen", "dash")]
-    rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]
-    own = [float(np.mean(one["test"])) for one in rows]
-    old = [float(np.mean(one["shakespeare"])) for one in rows]
-    for name, quantity, y, here in (("own text", "loss", own, style),
-                                    ("Shakespeare", "frozen", old, "shakespeare")):
-        traces += [
-            curve(f"{name}, no adapter", ENDS, [base[here]["test"]] * 2, quantity, "dash"),
-            curve(name, at, y, quantity, symbol="circle"), ring(np.log2(r), y[RANKS.index(r)])]
-    return traces
+    made = layout([title], [{**still, "range": [-0.9, COLUMNS - 0.1]}],
+                  [{**still, "range": [ROWS - 0.3, -0.7]}], reading)
+    return figure(traces, {**made, "margin": {"l": 6, "r": 6, "t": 34, "b": 6}})
 
 
 def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) -> dict:
-    """Left: a sample, coloured by what the adapter changed. Right: held-out losses against r."""
+    """A sample after a prompt, each character coloured by how much the adapter favoured it.
+
+    Args:
+        prompt: One of results.prompts().
+        adapter: One of ADAPTERS.
+        r: One of RANKS; without an adapter it does not matter.
+
+    Returns:
+        A figure of one panel.
+    """
     style = ADAPTERS[adapter]
     made = results.sample(style, r if style != "shakespeare" else 0, prompt)
     start, text = made["prompt"], made["text"]
     gain = np.array(made.get("gain", [0.0] * len(text)))
     traces = page(start + text, [0.0] * len(start) + list(gain), GAIN, 3.0, given=len(start))
-    base = results.read()["base"]
     if style == "shakespeare":
-        said = (f"no adapter, after “{prompt}”: the base writes, at a loss of "
-                f"{base[style]['test']:.2f} on held-out Shakespeare, whatever r is")
-    else:
-        one = results.row(style, f"q, v, r = {r}")
-        said = (f"{adapter}, r = {r}, after “{prompt}”: held-out loss "
-                f"{np.mean(one['test']):.2f} on its text (no adapter: {base[style]['test']:.2f}), "
-                f"{np.mean(one['shakespeare']):.2f} on Shakespeare (no adapter: "
-                f"{base['shakespeare']['test']:.2f}); the adapter's log-probability of what it "
-                f"wrote is {gain.mean():.2f} nats a character above the base's")
-    right = f"{coloured('● its text', 'loss')}  {coloured('● Shakespeare', 'frozen')}"
-    if style == "shakespeare":
-        right = coloured("┅ Shakespeare", "frozen")
-    return figure(traces + losses(style, r), two_panels(
-        f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} the adapter", right,
-        {"range": [1.3, 2.7], "title": {"text": "loss, nats a character"}}, said))
+        return alone(traces, "no adapter: Shakespeare", f"no adapter, after “{prompt}”")
+    reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats a "
+               "character likelier with the adapter than without")
+    return alone(traces, f"{adapter}, r = {r}: likelier {coloured('with', 'delta')} / "
+                 f"{coloured('without', 'B')}", reading)
 
 
 def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
-    """Left: held-out text, coloured by surprise. Right: the mean surprise of each adapter."""
+    """Held-out text, each character coloured by its surprise.
+
+    Args:
+        text: One of the values of NAMES.
+        adapter: One of ADAPTERS.
+        r: One of RANKS.
+
+    Returns:
+        A figure of one panel.
+    """
     passage = next(p for p in results.read()["passages"] if NAMES[p["style"]] == text)
-    key = "none" if adapter == "none" else f"{ADAPTERS[adapter]}-r{r}"
-    values = passage["surprise"][key]
-    letters = passage["text"]
+    values = passage["surprise"]["none" if adapter == "none" else f"{ADAPTERS[adapter]}-r{r}"]
+    base, letters, most = np.mean(passage["surprise"]["none"]), passage["text"], np.argmax(values)
+    before = letters[max(0, most - 8):most + 1].replace("\n", " ")
     traces = page(letters, [0.0, *values], SURPRISE, 5.0, given=1)
-    x = np.log2(RANKS)
-    means = {name: float(np.mean(v)) for name, v in passage["surprise"].items()}
-    traces.append(curve("none", ENDS, [means["none"]] * 2, "frozen", "dash"))
-    for name, dash, symbol in (("Bible", "solid", "circle"),
-                               ("Devil's Dictionary", "dot", "diamond")):
-        y = [means[f"{ADAPTERS[name]}-r{rank}"] for rank in RANKS]
-        traces.append(curve(name, x, y, "loss", dash, symbol))
-    traces.append(ring(np.log2(r), means[key]))
-    with_ = "no adapter" if adapter == "none" else f"the adapter {adapter}, r = {r}"
-    most = int(np.argmax(values))
-    right = f"{coloured('┅ none', 'frozen')}  {coloured('● Bible  ◆ Devil', 'loss')}"
-    return figure(traces, two_panels(
-        coloured("■ not expected", "loss"), right,
-        {"range": [1.0, 3.0], "title": {"text": "mean surprise, nats"}},
-        f"{text}, with {with_}: {means[key]:.2f} nats a character (none: {means['none']:.2f}); "
-        f"least expected: “{letters[most + 1]}” after “{letters[max(0, most - 8):most + 1]}”, "
-        f"{values[most]:.1f} nats".replace("\n", " ")))
+    return alone(
+        traces, f"{coloured('■ surprise', 'loss')}: {np.mean(values):.2f} nats a character",
+        f"{text}, with {f'{adapter}, r = {r}' if adapter != 'none' else 'no adapter'}: "
+        f"{np.mean(values):.2f} nats a character (without an adapter {base:.2f}); least expected: "
+        f"“{letters[most + 1]}” after “{before}”, {values[most]:.1f} nats")
+
+
+def ways(text: str = "Bible", r: int = 8) -> dict:
+    """Losses against how many numbers were trained: on the new text, and on Shakespeare.
+
+    Args:
+        text: "Bible" or "Devil's Dictionary".
+        r: One of RANKS, the rank on q and v that is ringed.
+
+    Returns:
+        A figure of two panels. Dashed: no adapter. The star: everything trained.
+    """
+    style, base = ADAPTERS[text], results.read()["base"]
+    rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]
+    full, here, traces, ends = results.row(style, "full"), RANKS.index(r), [], []
+    for panel, colour, key, of in ((1, "loss", "test", style),
+                                   (2, "A", "shakespeare", "shakespeare")):
+        x, y = [row["trained"] for row in rows], [float(np.mean(row[key])) for row in rows]
+        before, after = base[of]["test"], float(np.mean(full[key]))
+        ends.append((before, y[here], after))
+        traces += [
+            level(before, SPAN, panel=panel),
+            line(x, y, colour, panel=panel, mode="lines+markers", **said("q and v")),
+            marks([full["trained"]], [after], colour, "star", 14, panel=panel, **said("all")),
+            marks([x[here]], [y[here]], "B", "circle-open", 18, panel=panel, stroke=3,
+                  **said("here")),
+            words([SPAN[0] * 1.3, SPAN[1] / 1.2], [before + 0.03, after + 0.05],
+                  ["no adapter", "all trained"], panel=panel,
+                  textposition=["middle right", "middle left"])]
+    (start, now, best), (plays, paid, _) = ends
+    share = (start - now) / (start - best)
+    xaxis = {**power_ticks(3, 5), "range": np.log10(SPAN).tolist(),
+             "title": {"text": "numbers trained"}}
+    return figure(traces, layout(
+        [coloured(f"{share:.0%} of the gain", "loss"),
+         coloured(f"plays: {plays:.2f} → {paid:.2f}", "A")], [xaxis, xaxis],
+        [{"range": HEIGHTS[style]}, {"range": [1.4, 2.2]}],
+        f"{text}, q and v at r = {r}, {x[here]:,} numbers: loss {start:.2f} → {now:.2f}, "
+        f"{share:.0%} of what training all {full['trained']:,} gains; Shakespeare {plays:.2f} → "
+        f"{paid:.2f} with the adapter on"))
+
+
+def budget() -> dict:
+    """What about 12,288 numbers gain on the Bible, spent on one set of matrices or another."""
+    base = results.read()["base"]["bible"]["test"]
+    full = base - np.mean(results.row("bible", "full")["test"])
+    gains = {name: (base - np.mean(results.row("bible", method)["test"])) / full
+             for method, name in LABELS.items()}
+    shapes = [box(0, at - 0.32, gain, 0.64, COLOURS["A" if name == "q and v" else "loss"])
+              for at, (name, gain) in enumerate(gains.items())]
+    traces = [words([*gains.values()], list(range(len(gains))),
+                    [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]
+    made = layout(
+        ["of the gain of training everything"],
+        [{"range": [0, 1], "tickformat": ".0%", "showgrid": False}],
+        [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
+          "ticktext": list(gains), "showgrid": False}],
+        "One budget: " + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()))
+    return figure(traces, {**made, "shapes": shapes, "margin": {**MARGIN, "l": 120}})

@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import scaling
 from lora_edu.chapters.low_rank_update import runs_word as word
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -18,7 +17,7 @@ from lora_edu.chapters.shared.style import (
     line,
     marks,
 )
-from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, R, first_step, losses
+from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, losses
 from lora_edu.chapters.thirty_minutes.figures import progress
 from lora_edu.explore.words import number, short
 
@@ -106,14 +105,10 @@ def _colour(value: float) -> str:
     return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
-def _reading(optimiser_name, alpha, lr, values) -> str:
-    s = scaling(R, alpha)
-    size = np.linalg.norm(first_step(optimiser_name, s, lr))
-    end = (f"ends at {number(values[-1])} of its start" if values[-1] <= OFF else "runs off")
+def _reading(optimiser_name: str, alpha: float, lr: float, values: np.ndarray) -> str:
+    end = f"ends at {number(values[-1])} of its start" if values[-1] <= OFF else "runs off"
     if values[-1] <= OFF and values.max() > 2:
         end = f"rises to {number(values.max())} times its start and {end}"
     square = "²" if optimiser_name == "SGD" else ""
     constant = number(lr * alpha ** POWER[optimiser_name])
-    return (f"{optimiser_name}, α = {alpha}, η = {short(lr)}: ‖ΔW‖ after one step is "
-            f"{number(size)}, as on the whole dotted line (η·α{square} = {constant}) · "
-            f"the loss {end}")
+    return f"{optimiser_name}: η·α{square} is {constant} on the line, and the loss {end}"

@@ -1,4 +1,4 @@
-"""α beside η: the losses over the (α, η) plane, and the first step."""
+"""α beside η: the losses over the (α, η) plane."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import STARTS, initial, sweep
+from lora_edu import STARTS, sweep
 from lora_edu.chapters.shared.problem import problem
 
 R, STEPS, SEED = 8, 50, 1
@@ -21,12 +21,3 @@ def losses(optimiser_name: str) -> np.ndarray:
     grid = sweep(problem(), r=R, alpha=ALPHAS, lr=LRS, seed=SEED, steps=STEPS,
                  optimiser=optimiser_name).select(r=R, start=STARTS[0], seed=SEED)
     return grid.loss / problem().loss(problem().W0)
-
-
-def first_step(optimiser_name: str, s: float, lr: float) -> np.ndarray:
-    """ΔW after one step from A random, B zero, (d, k): −ηs²·G·AᵀA, or −ηs·sign(G·Aᵀ)·A."""
-    A, _ = initial(*problem().shape, R, rng=np.random.default_rng(SEED))
-    G = problem().gradient(problem().W0)
-    if optimiser_name == "SGD":
-        return -lr * s * s * G @ A.T @ A
-    return -lr * s * np.sign(G @ A.T) @ A

@@ -100,13 +100,11 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
 
     def board(traces: list[dict], titles: list[str], reading: str) -> dict:
         return figure([*traces, unchanged], layout(
-            titles, [STEPS, STEPS], [scale.axis(), {"range": [0, 1.08 * top]}],
-            f"r = {r}, α = {alpha:g}, {start}, {optimiser}: {reading}"))
+            titles, [STEPS, STEPS], [scale.axis(), {"range": [0, 1.08 * top]}], reading))
 
     if start == "BA zero" and r == 1:
         return board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
-                     "not possible. The product of two vectors is zero only if one of them is "
-                     "zero.")
+                     "the product of two vectors is zero only if one of them is zero")
     history = one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
     loss, off = history.loss, history.loss > top
@@ -122,7 +120,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
                        (("exactly 0", zero), ("not 0", other)) if which)
     after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
     return board(traces, [found, f"loss {number(loss[0])} → {number(loss[1])}"],
-                 f"after the step {after}")
+                 f"after one step {after}")
 
 
 def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
@@ -136,13 +134,12 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
               curve("delta", steps, scale.place(history.delta_norm), panel=2,
                     values=history.delta_norm, mode="lines", hovertemplate=hover)]
     xaxis = {"range": [-4, NOISE_STEPS], "title": {"text": "step"}}
-    found = "never leaves the saddle" if left is None else f"leaves the saddle at step {left}"
     return figure(traces, layout(
-        [f"noise {short(tau)} {found}", heading("delta", text="   (log scale)")],
+        [heading("loss"), heading("delta", text="   (log scale)")],
         [xaxis, xaxis], [{"range": [0, 1.15 * problem().loss(problem().W0)]}, scale.axis()],
-        f"{optimiser}, noise of size τ = {short(tau)}: " + (
-            "loss and weights stay at the frozen model’s to the last bit" if left is None else
-            f"the loss is below 90 % of its start at step {left}")))
+        f"noise of size {short(tau)} " + (
+            "never leaves: the loss stays to the last bit" if left is None else
+            f"leaves the saddle at step {left}")))
 
 
 def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:

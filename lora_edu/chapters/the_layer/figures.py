@@ -5,46 +5,66 @@ from __future__ import annotations
 import numpy as np
 
 from lora_edu.chapters.shared.looks import said
-from lora_edu.chapters.shared.style import coloured, figure, layout, line, marks, power_ticks
-from lora_edu.chapters.the_layer.runs import FORMATS, SIZES, arrivals, matrices, rounded
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    coloured,
+    figure,
+    layout,
+    line,
+    marks,
+    power_ticks,
+    words,
+)
+from lora_edu.chapters.the_layer.runs import FORMATS, SIZES, K, arrivals, rounded
 from lora_edu.explore.words import number, short
 
 DASHES = {"float32": "dot", "float16": "dash", "bfloat16": "solid"}
+ENTRIES = (3, 1.5, 0.8, 0.4, 0.2, 0.1)  # of W0, in standard deviations of its entries
+ON_RULERS = (0.001, 0.002, 0.005, 0.01, 0.02)  # Δw, in the same unit
+TRAINED = {"GPT-3": (0.06, 0.11), "our GPT": (0.3, 2)}  # ‖ΔW‖ / ‖W0‖ after training
 
 
-def between_marks(parts=(0.03, 0.01, 0.003, 0.001), dtype: str = "bfloat16") -> dict:
-    """One entry w of W₀ and the numbers that the format has beside it; w + Δw falls between them.
+def rulers(size: float = 0.005) -> dict:
+    """Entries of W0, the numbers that bfloat16 has above each, and the one that w + Δw becomes.
 
-    parts: Δw in parts of w, a row each.
+    Args:
+        size: One of ON_RULERS, the same Δw for every entry.
+
+    Returns:
+        A figure of one panel, a row an entry. Along x: per cent of a standard deviation.
     """
-    w = abs(matrices(dtype)[0][0, 0])
-    scale = 100 / w  # the axis: per cent of w, from w
-    grid = np.unique(rounded(w * np.linspace(0.985, 1.0 + 1.35 * max(parts), 4000), dtype))
-    rows = range(len(parts), 0, -1)
-    traces = [line([scale * (mark - w)] * 2, [0.4, len(parts) + 0.6], "frozen", width=1,
-                   **said(dtype)) for mark in grid]
-    stored = []
-    for row, part in zip(rows, parts, strict=True):
-        exact, kept = w + part * w, rounded(np.array([w + part * w]), dtype)[0]
-        stored.append((kept - w) / (part * w))
-        traces += [line([0, scale * (exact - w)], [row, row], "delta", width=3, **said("Δw")),
-                   marks([scale * (exact - w)], [row], "delta", "diamond", 12, **said("w + Δw")),
-                   marks([scale * (kept - w)], [row], "B", "square-open", 14, stroke=2.5,
-                         **said("what is stored"))]
-    return figure(traces, layout(
-        [coloured("◆ w + Δw", "delta") + "  " + coloured("□ stored", "B") + "  "
-         + coloured(f"│ {dtype.replace('bfloat', 'bf')}", "frozen")],
-        [{"range": [-1.1, 100 * 1.3 * max(parts)], "tickvals": [0, 1.5, 3],
-          "ticktext": ["w", "+1.5 %", "+3 %"], "showgrid": False}],
-        [{"range": [0.4, len(parts) + 0.6], "tickvals": list(rows), "showgrid": False,
-          "ticktext": [f"Δw {100 * part:g} %" for part in parts]}],
-        f"One entry w = {w:.3g} in {dtype}: of Δw is stored " + ", ".join(
-            f"{100 * share:.0f} % where it is {100 * part:g} % of w"
-            for share, part in zip(stored, parts, strict=True))))
+    unit, rows = 1 / np.sqrt(K), range(len(ENTRIES), 0, -1)
+    x, y, stored = [], [], []
+    for row, entry in zip(rows, ENTRIES, strict=True):
+        w = rounded(np.array([entry * unit]), "bfloat16")[0]
+        beside = np.unique(rounded(w + unit * np.linspace(-0.003, 0.023, 2000), "bfloat16"))
+        x += list(100 * (beside - w) / unit)
+        y += [row] * len(beside)
+        stored.append(100 * (rounded(np.array([w + size * unit]), "bfloat16")[0] - w) / unit)
+    moved = np.count_nonzero(stored)
+    said_of = f"{moved} of {len(ENTRIES)} entries move"
+    return figure(
+        [marks(x, y, "frozen", "line-ns-open", 16, stroke=1.5, **said("bfloat16")),
+         line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **said("w + Δw")),
+         marks(stored, list(rows), "B", "circle", 12, **said("stored"))],
+        layout([f"{coloured(f'Δw = {100 * size:g} %', 'delta')}: {coloured(said_of, 'B')}"],
+               [{"range": [-0.35, 2.35], "title": {"text": "change, in % of a typical entry"},
+                 "tickvals": [0, 0.5, 1, 1.5, 2]}],
+               [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
+                 "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
+               f"Δw = {100 * size:g} % of a typical entry, in bfloat16: {said_of}"))
 
 
 def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
-    """Left: the part of ΔW that arrives in its own direction. Right: the error of the outputs."""
+    """Left: the part of ΔW that arrives in its own direction. Right: the error of the outputs.
+
+    Args:
+        dtype: One of FORMATS.
+        size: One of SIZES, ‖ΔW‖ / ‖W0‖.
+
+    Returns:
+        A figure of two panels.
+    """
     at = SIZES.index(size)
     traces = []
     for panel, which, quantity in ((1, 0, "delta"), (2, 2, "loss")):
@@ -55,13 +75,21 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
                 **said(name)))
         traces.append(marks([size], [arrivals(dtype)[which][at]], "B", "circle-open", 13,
                             panel=panel, stroke=3, **said("here")))
+    for y, (name, ends) in zip((0.2, 0.06), TRAINED.items(), strict=True):
+        traces += [line(ends, [y, y], "A", width=8, **said(name)),
+                   words([ends[0] / 1.3], [y], [name], textposition="middle left",
+                         textfont={"color": COLOURS["A"]})]
+    traces += [words([2.4e-5, 5e-3], [0.5, 0.5], ["fp16", "bf16"]),
+               words([0.1] * 3, [5e-3, 6e-5, 1e-7], ["bf16", "fp16", "fp32"], panel=2)]
     kept, error, moved = (values[at] for values in arrivals(dtype))
-    xaxis = {**power_ticks(-5, 0), "range": [-5.2, 0.2], "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
+    xaxis = {**power_ticks(-4, 0, every=2), "range": [-5.2, 0.4],
+             "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
     return figure(traces, layout(
-        ["of ΔW arrives  ┈ fp32  ╌ fp16  ━ bf16", "error of the outputs (relative)"],
+        [coloured(f"{100 * kept:.0f} % of ΔW arrives", "delta"),
+         coloured(f"outputs: {number(moved)}", "loss")],
         [xaxis, xaxis],
-        [{"range": [-0.03, 1.1]},
-         {**power_ticks(-8, -2, every=2), "range": [-8.5, -2]}],
+        [{"range": [-0.03, 1.15], "tickformat": ".0%"},
+         {**power_ticks(-8, -2, every=2), "range": [-8.5, -1.5]}],
         f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
         f"weight, with an error of {number(100 * error)} % of its size; the outputs are off by "
         f"{number(moved)} of their size"))

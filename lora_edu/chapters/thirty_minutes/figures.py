@@ -216,7 +216,7 @@ def arrows(r: int = 1, divide: str = "nothing") -> dict:
 
 
 def carried(alpha: str = "kept", r: int = 16) -> dict:
-    """Loss on turned digits against η at r = 8 and at r, and where the rate tuned at 8 ends up."""
+    """Loss on rotated digits against η at r = 8 and at r, and where the rate tuned at 8 ends up."""
     task, rule = "45°, Adam", first_r.CHOICES[alpha]
     scale = first_r_runs.ALPHA_RULES[rule]
     rates = first_r_runs.TASKS[task].rates

@@ -48,7 +48,7 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
             parts += [cell_map(values, x, y, name, name + mark), frame(values, x, y, lit=moved)]
             if not values.any():
                 zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
-        parts += [say({(left + swap.R - 2, swap.R / 2 - 0.5): "A" + mark}, size=16, colour="A"),
+        parts += [say({(left + swap.R - 2, 1): "A" + mark}, size=16, colour="A"),
                   say({(left + swap.R / 2 - 0.5, swap.R - 1): "B" + mark}, size=16, colour="B")]
     parts += [say(zeros, size=16)] if zeros else []
     gap, other = np.abs(deltas[1] - deltas[0].T).max(), {"A": "B", "B": "A"}[zero]
@@ -157,7 +157,7 @@ def preference(steps: int = 10) -> dict:
         [{"type": "log", "tickvals": list(swap.DIRECTIONS), "range": [0.5, 1.9],
           "ticktext": [str(m) for m in swap.DIRECTIONS],
           "title": {"text": "directions that the inputs fill, of 64"}}],
-        [{"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "range": [-1.8, 0.05],
+        [{"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "range": [-1.8, 0.6],
           "ticktext": ["0.03", "0.1", "0.3", "1"], "title": {"text": "share of the loss left"}}],
         f"{steps_done(steps)}: where inputs fill 4 directions B random leaves {ratio:.2g} times "
         f"the loss of A random, where they fill all {left[-1, 1] / left[-1, 0]:.2g} times"))

@@ -5,15 +5,9 @@ class Numbers {
   constructor(explorer, button) {
     this.explorer = explorer;
     this.box = Object.assign(document.createElement("div"), { className: "explorer-numbers", hidden: true });
-    this.text = Object.assign(document.createElement("textarea"), { readOnly: true, rows: 8 });
-    this.text.setAttribute("aria-label", "the numbers of this figure, comma-separated");
-    this.file = Object.assign(document.createElement("a"), { textContent: "download", download: `${explorer.name}.csv` });
-    const copy = Object.assign(document.createElement("button"), { type: "button", textContent: "copy" });
-    copy.addEventListener("click", () => {
-      this.text.select();
-      navigator.clipboard?.writeText(this.text.value).then(() => explorer.say("copied"), () => {});
-    });
-    this.box.append(this.text, copy, " ", this.file);
+    this.box.innerHTML = `<textarea readonly rows="8" aria-label="the numbers of this figure, comma-separated"></textarea><a download="${explorer.name}.csv">download</a>`;
+    [this.text, this.file] = this.box.children;
+    this.text.addEventListener("focus", () => this.text.select()); // to be copied
     explorer.root.append(this.box);
     button.addEventListener("click", () => {
       this.box.hidden = !this.box.hidden;
