@@ -23,7 +23,7 @@ from lora_edu.chapters.shared.style import (
     words,
 )
 from lora_edu.chapters.starts import STARTS, rates
-from lora_edu.chapters.starts.runs import ROUNDING, SPREAD_RANKS, Board, board, spreads
+from lora_edu.chapters.starts.runs import ROUNDING, SPREAD_RANKS, Board, board
 from lora_edu.explore.words import number, power, short
 
 HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "delta"),
@@ -102,7 +102,8 @@ def spread(k: int = 768) -> dict:
     looks = {"U(±1/√k), the default": ("A", "solid", "circle"),
              "N(0, 1/r²), “gaussian”": ("B", "solid", "square"),
              "U(±1/√r), stored (k, r)": ("frozen", "dash", "x")}
-    values = spreads(k)
+    r = np.array(SPREAD_RANKS)
+    values = np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
     traces = [curve("A", SPREAD_RANKS, y, name=name,
                     line={"color": COLOURS[colour], "width": 2.5, "dash": dash},
                     marker={"color": COLOURS[colour], "size": 9, "symbol": symbol})
