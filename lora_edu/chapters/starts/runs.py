@@ -74,16 +74,6 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
     return Board(*np.array(rows).T)
 
 
-def spreads(k: int) -> np.ndarray:
-    """The standard deviation of A's entries with k inputs at each of SPREAD_RANKS, (3, ranks).
-
-    Of PEFT's default U(±1/√k), of its "gaussian" N(0, 1/r²), and of the default's call on a matrix
-    that is stored as (k, r), U(±1/√r).
-    """
-    r = np.array(SPREAD_RANKS)
-    return np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
-
-
 @contextmanager
 def one_thread():
     """Run torch on one thread: faster for small matrices, and the same bits everywhere."""
