@@ -195,7 +195,7 @@ def five_models() -> dict:
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.35
     return figure(traces, layout(
-        [f"under α/r best η ∝ r^p with p = {found['α/r']}"], [axis],
+        [f"under α/r the best η goes like r to the power {found['α/r']}"], [axis],
         [{"type": "log", "range": [-0.75, 0.6], "tickvals": [0.25, 0.5, 1, 2],
           "ticktext": ["¼", "½", "1", "2"], "title": {"text": "best η, at r = 8 it is 1"}}],
         "Five tasks: the best η goes with these powers of r: " + "; ".join(

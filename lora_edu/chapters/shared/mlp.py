@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lora_edu import initial, optim
-from lora_edu.stacked_runs import shared
+from lora_edu.stacked_runs import times_shared
 
 SIZES = (64, 128, 128, 10)
 BATCH = 64
@@ -131,7 +131,7 @@ class MLPRuns:
         H, low, last = [X], [], len(self.A) - 1
         for i, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             low.append(self.s * (H[i] @ self.A[i].transpose(0, 2, 1)))  # (R, n, r)
-            Z = shared(H[i], W.T)
+            Z = times_shared(H[i], W.T)
             Z += low[i] @ self.Bt[i]
             Z += b  # (R, n, d)
             H.append(np.maximum(Z, 0, out=Z) if i < last else Z)
@@ -142,7 +142,7 @@ class MLPRuns:
             E = self.s * (D @ self.Bt[i].transpose(0, 2, 1))  # (R, n, r)
             grad_A.append(E.transpose(0, 2, 1) @ H[i])
             if i:
-                D = shared(D, self.weights[i])
+                D = times_shared(D, self.weights[i])
                 D += E @ self.A[i]
                 D *= H[i] > 0
         return [*reversed(grad_A), *reversed(grad_Bt)]

@@ -189,7 +189,7 @@ def units(c: float = 4) -> dict:
                   {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
 
 
-def arrows(r: int = 1, divide: str = "nothing") -> dict:
+def arrows(r: int = 16, divide: str = "nothing") -> dict:
     """r arrows head to tail: each one along, and a random step across; their sum in two parts."""
     power = DIVISORS[divide]
     size, most = r**-power, runs.ARROWS**(1 - power)
