@@ -19,13 +19,12 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
           progress: bool = False, **settings) -> Sweep:
     """Train every combination of r, alpha, lr, start and seed at once; a whole grid in one call.
 
-    The same call gives the same bits on the same machine, whatever the executor, the number of its
-    workers and of BLAS's threads: runs of one rank that follow each other are stepped together, in
-    pieces of some 2 MB, and the grid alone decides where they are cut. A run's last bits depend on
-    its neighbours in the piece, so another grid (more seeds, another order) may change them, by
-    some 4e-14 of their size; another processor, BLAS or NumPy rounds otherwise too. The memory it
-    takes is that of the result and of one piece a worker. A run that diverges raises nothing: see
-    :class:`Sweep`.
+    The same call gives the same bits on the same machine, whatever the executor and the number of
+    its workers and of BLAS's threads. Runs of one rank are stepped together, in pieces of some
+    2 MB that the grid alone decides, and a run's last bits depend on its neighbours there. So
+    another grid may change a result by some 4e-14 of its size; another processor, BLAS or NumPy
+    rounds otherwise too. Memory holds the result and one piece a worker. A run that diverges raises
+    nothing: see :class:`Sweep`.
 
     Args:
         problem: A Regression, not a subclass, which would bring a loss of its own.
@@ -84,13 +83,14 @@ def _check_runs(axes, make, rule, distribution) -> None:
     for rank in axes["r"]:
         for alpha in axes["alpha"]:
             scaling(rank, alpha, rule)
-        for start in axes["start"]:  # one row and one column cost nothing
+        # A layer of one row and one column is enough to refuse a wrong start.
+        for start in axes["start"]:
             initial(1, 1, rank, start, distribution, rng=np.random.default_rng(0))
 
 
 def _train_piece(piece: dict, covariance, shift, rule, distribution, make,
                  steps: int) -> np.ndarray:
-    """Some runs of one r, index → (r, alpha, lr, …), as a stack: (R, 5, steps + 1)."""
+    """What the runs of a piece (see :func:`_pieces`) record, (R, 5, steps + 1)."""
     ranks, alphas, rates, starts, seeds = zip(*piece.values(), strict=True)
     drawn = [initial(*shift.shape, ranks[0], start, distribution, rng=np.random.default_rng(seed))
              for start, seed in zip(starts, seeds, strict=True)]
@@ -103,7 +103,7 @@ def _train_piece(piece: dict, covariance, shift, rule, distribution, make,
 
 
 def _with_bar(finished, runs: int):
-    """What has finished, piece by piece, counted on a bar of tqdm's."""
+    """Pass on what has finished, and count its runs on a bar of tqdm's."""
     try:
         from tqdm import tqdm
     except ModuleNotFoundError as error:
@@ -127,11 +127,12 @@ def _axis(name: str, value) -> tuple:
 
 
 def _pieces(axes: dict[str, tuple], width: int):
-    """The runs in pieces of one r, whose five arrays stay in the cache (about 2 MB): a dict each,
-    index → (r, alpha, lr, start, seed)."""
+    """Cut the grid into the pieces that are trained as one stack, all of one r: a dict each,
+    place in the grid → (r, alpha, lr, start, seed)."""
     shape = [len(values) for values in axes.values()]
     for i, rank in enumerate(axes["r"]):
         indices = [(i, *index) for index in np.ndindex(*shape[1:])]
+        # Parameters, gradients, an optimiser's memory: five arrays, to stay in a cache of 2 MB.
         size = max(1, 2**21 // (5 * 8 * rank * width))
         for at in range(0, len(indices), size):
             yield {index: tuple(values[j] for values, j in zip(axes.values(), index, strict=True))

@@ -15,7 +15,7 @@ from lora_edu import checks
 from lora_edu.adapter import Adapter
 from lora_edu.clipping import Clipped
 
-FACTORS = {"above": 1e-100, "below": 1e100}  # of these the squares and products are in range
+FACTORS = {"above": 1e-100, "below": 1e100}  # their squares neither overflow nor vanish
 
 
 def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) -> tuple:

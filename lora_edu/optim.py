@@ -57,8 +57,8 @@ class Optimiser:
 
         What ``update`` raises, as for a state of other params, says in a note what it was given.
         """
-        params = [np.array(p, dtype=_floating(p)) for p in _each("params", params)]
-        grads = _each("grads", grads)
+        params = [np.array(p, dtype=_floating(p)) for p in _checked_arrays("params", params)]
+        grads = _checked_arrays("grads", grads)
         shapes, grad_shapes = [p.shape for p in params], [g.shape for g in grads]
         if shapes != grad_shapes:
             raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
@@ -238,14 +238,14 @@ def check_optimiser(name: str, value) -> None:
         raise TypeError(f"{name} must be an optimiser such as Adam(lr=0.001), got {value!r}")
 
 
-def _each(name: str, arrays) -> Arrays:
+def _checked_arrays(name: str, arrays) -> Arrays:
     if not isinstance(arrays, (list, tuple)):
         raise TypeError(f"{name} must be a list of arrays, got {arrays!r}")
     return [checks.numbers(f"{name}[{i}]", array) for i, array in enumerate(arrays)]
 
 
 def _zeros(params: Arrays) -> Arrays:
-    return [np.zeros(p.shape, _floating(p)) for p in _each("params", params)]
+    return [np.zeros(p.shape, _floating(p)) for p in _checked_arrays("params", params)]
 
 
 def _floating(array: np.ndarray) -> np.dtype:

@@ -25,21 +25,22 @@ class RegressionRuns:
         self.start_loss = 0.5 * np.vdot(shift, self.target)
 
     def measure(self, A: np.ndarray, Bt: np.ndarray) -> tuple:
-        """(∇A, ∇B), shaped as A and Bt, and (loss, ‖ΔW‖², −⟨ΔW, G0⟩), each (R,)."""
+        """(∇A, ∇B), shaped as A and Bt, to step by, and (loss, ‖ΔW‖², −⟨ΔW, G0⟩), each (R,)."""
         r, k, d = A.shape[1], A.shape[2], Bt.shape[2]
+        # The multiplications that each of the two ways takes for a run.
         factored = r * (k * k + 2 * d * k) + 4 * r * r * (d + k)
         direct = d * k * k + 3 * d * r * k
         return self._factored(A, Bt) if factored < direct else self._direct(A, Bt)
 
     def _factored(self, A, Bt) -> tuple:
         s = self.s[:, 0, 0]
-        AC = shared(A, self.covariance)  # (R, r, k)
-        BS = shared(Bt, self.target)  # (R, r, k)
+        AC = times_shared(A, self.covariance)  # (R, r, k)
+        BS = times_shared(Bt, self.target)  # (R, r, k)
         BB = Bt @ Bt.transpose(0, 2, 1)  # (R, r, r), symmetric
         ACA = AC @ A.transpose(0, 2, 1)  # (R, r, r), symmetric
         grad_A, grad_B = self.s * BB @ AC, self.s * ACA @ Bt
         grad_A -= BS
-        grad_B -= shared(A, self.target.T)
+        grad_B -= times_shared(A, self.target.T)
         grad_A *= self.s
         grad_B *= self.s
         useful = s * inner(BS, A)
@@ -50,7 +51,7 @@ class RegressionRuns:
     def _direct(self, A, Bt) -> tuple:
         delta = self.s * (Bt.transpose(0, 2, 1) @ A)  # (R, d, k)
         error = delta - self.shift
-        G = shared(error, self.covariance)  # (R, d, k)
+        G = times_shared(error, self.covariance)  # (R, d, k)
         grad_A, grad_B = self.s * (Bt @ G), self.s * (A @ G.transpose(0, 2, 1))
         useful = _flat(delta) @ self.target.ravel()
         return (grad_A, grad_B), (0.5 * inner(error, G), inner(delta, delta), useful)
@@ -67,6 +68,7 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps + 1):
             (grad_A, grad_B), (loss, square, useful) = runs.measure(A, Bt)
+            # Rounding can leave a loss or a square that is zero just below it.
             records[t] = np.stack([
                 np.maximum(loss, 0.0), np.sqrt(np.maximum(square, 0.0)),
                 np.sqrt(inner(grad_A, grad_A)), np.sqrt(inner(grad_B, grad_B)), useful], axis=1)
@@ -77,8 +79,8 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
     return records.transpose(1, 2, 0)
 
 
-def shared(stacked: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """``stacked`` (R, m, k) times one (k, n), as a single product."""
+def times_shared(stacked: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """``stacked`` (R, m, k) times a matrix (k, n) that all runs share, in one product."""
     runs, rows, _ = stacked.shape
     return (stacked.reshape(runs * rows, -1) @ matrix).reshape(runs, rows, -1)
 

@@ -48,7 +48,7 @@ def setup(app):
     in_turn(app, "builder-inited", EARLY, claims.complain, copy_own_files, run_page.prepare)
     in_turn(app, "env-before-read-docs", LATE, execute.execute_ahead)
     in_turn(app, "doctree-read", LATE, download.keep_outputs)
-    app.connect("env-updated", with_other_scripts)
+    app.connect("env-updated", pages_with_old_scripts)
     in_turn(app, "html-page-context", EARLY, download.offer_notebook, sharing.name_page,
             addresses.describe)
     in_turn(app, "html-page-context", LATE, symbols.colour_symbols, self_check.add_script,
@@ -60,9 +60,9 @@ def setup(app):
 
 
 def in_turn(app, event: str, priority: int, *steps) -> None:
-    """Run steps one after the other at an event. When a build has ended, only if it has ended well
-    and as a site."""
+    """Run steps one after the other at an event; at the end of a build only if a site was built."""
     def run(app, *arguments):
+        # build-finished brings the exception that stopped the build, or None.
         if event != "build-finished" or (arguments == (None,) and app.builder.format == "html"):
             for step in steps:
                 step(app, *([] if event == "build-finished" else arguments))
@@ -79,8 +79,8 @@ def copy_own_files(app) -> None:
         shutil.copyfile(file, static / file.name)
 
 
-def with_other_scripts(app, env) -> list[str]:
-    """The pages to write again: all, where a script or a style sheet has changed."""
+def pages_with_old_scripts(app, env) -> list[str]:
+    """The pages to write again: all of them if one of our scripts or style sheets has changed."""
     now = hashlib.sha256(b"".join(file.read_bytes() for file in OWN_FILES)).hexdigest()
     now += app.run_page.version if app.run_page else ""
     before, env.own_files = getattr(env, "own_files", now), now

@@ -8,7 +8,7 @@ there, and which state has which.
 
 - Arrays of floats are stored as float32 whose mantissa is rounded to ``MANTISSA_BITS`` bits: a
   relative error of at most 2⁻¹⁷. Zero stays exactly zero. Where such an error would be seen, the
-  array is stored as JSON, with the digits that it needs (see digits.py).
+  array is stored as JSON, with the digits that it needs (see rounding.py).
   The bits are then differenced as integers: one, two or three times along the concatenated
   arrays, or once from each array to the next (``order`` 0), whichever packs smallest; a smooth
   curve leaves little. The differences are stored byte plane by byte plane.
@@ -27,17 +27,17 @@ import zlib
 
 import numpy as np
 
-from lora_edu.explore.digits import spelled
+from lora_edu.explore.rounding import with_digits_kept
 
 MANTISSA_BITS = 16
-DROPPED = 23 - MANTISSA_BITS
-_HOLE = "\u0000"  # stands in the skeleton where a column's value, or one of several forms, goes
+DROPPED = 23 - MANTISSA_BITS  # float32 has 23
+_HOLE = "\u0000"  # marks a place in the skeleton that a column or one of several forms fills
 
 
 def pack(states: list[dict]) -> str:
     """The packed string of a list of plain figures (see plain.py)."""
     columns: list[dict] = []
-    skeleton = _split([spelled(state) for state in states], columns)
+    skeleton = _split([with_digits_kept(state) for state in states], columns)
     header, planes = [], []
     for column in columns:
         distinct, index = _distinct(column["values"])
@@ -68,7 +68,9 @@ def as_lists(value):
 def _split(values: list, columns: list[dict]):
     """The skeleton of ``values`` (one per state); places that vary go to ``columns``."""
     forms, index = _distinct([_form(value) for value in values])
-    if len(forms) > 1:  # one skeleton a form; a state of another form takes part as its first
+    # One skeleton a form. Its columns need a value of every state: where a state has another form,
+    # that of this form's first state, which is stored anyway.
+    if len(forms) > 1:
         firsts = [values[index.index(i)] for i in range(len(forms))]
         return {_HOLE: index, "forms": [
             _split([value if j == i else firsts[i] for value, j in zip(values, index, strict=True)],
@@ -133,15 +135,16 @@ def _squeeze(arrays: list[np.ndarray]) -> tuple[int, bytes]:
 
 
 def _round(array: np.ndarray) -> np.ndarray:
-    """float32 bits with the mantissa rounded, as integers without the dropped bits."""
-    dropped = np.uint64(52 - MANTISSA_BITS)  # of float64: rounded once, not by way of float32
+    """float32 bits, rounded once (from those of float64), as integers without the dropped bits."""
+    dropped = np.uint64(52 - MANTISSA_BITS)
     bits = array.astype(np.float64).ravel().view(np.uint64)
     bits = (bits + (np.uint64(1) << (dropped - np.uint64(1)))) >> dropped << dropped
     return bits.view(np.float64).astype(np.float32).view(np.uint32) >> np.uint32(DROPPED)
 
 
 def _planes(differences: np.ndarray) -> bytes:
-    """Zigzag (sign into the lowest bit), then all low bytes, all second bytes, …"""
+    """All low bytes, all second bytes, …: small differences leave the later ones zero, negative
+    ones too, as their sign goes into the lowest bit (zigzag)."""
     signed = differences.view(np.int32)
     zigzag = ((signed << 1) ^ (signed >> 31)).view(np.uint32)
     return zigzag.view(np.uint8).reshape(-1, 4).T.tobytes()

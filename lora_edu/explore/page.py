@@ -13,15 +13,16 @@ from lora_edu.explore.states import MAX_PAYLOAD
 from lora_edu.explore.still import first_frame
 from lora_edu.explore.table import table
 
-SLACK = " 00000000"  # a shorter sentence may break into more lines than the longest one
+# Room is kept for the longest sentence, and this more: a shorter one may break into more lines.
+SLACK = " 00000000"
 LONG = 100  # letters of a sentence that is too long to be bold
 PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshortcuts="p"></button>'
 PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
 MOST_BUTTONS = 6  # choices that stand side by side; more are a menu
 PHONE = 324  # px: the width of a plot
-LETTER, AROUND = 7, 16  # px of a choice on a phone, where all stand in cells of one width
-STACKED = 1.25, 480  # a figure of two panels on a phone: times its height, at most px
+LETTER, AROUND = 7, 16  # px of a letter, and around the text, of a choice on a phone
+STACKED = 1.25, 480  # two panels on a phone: so often their height elsewhere, at most so many px
 GONE = "The kernel behind this view is gone: run this cell again."
 NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
 BUTTONS = {
@@ -31,15 +32,15 @@ BUTTONS = {
     "numbers": "what is drawn, as a table to copy or download",
     "code": "the code of this figure",
 }
-STILL_TOO = ("numbers", "code")  # of a figure that has no controls
+WITHOUT_CONTROLS = ("numbers", "code")  # the buttons of a figure that has none
 
 
 def narrow_height(height: int, figure: dict) -> int:
     """The height on a phone, in px, where two panels stand one above the other.
 
-    A panel whose scales are tied is as high as its width allows. The style sheet makes two panels
-    lower where controls and plot would not be on one screen; up to 480 px plotly chooses the same
-    ticks whatever the height, and so those of the first frame.
+    The style sheet may lower these, to keep controls and plot on one screen. The ticks of the
+    first frame stay right, because plotly chooses the same ones for any height up to 480 px.
+    A panel whose scales are tied is as high as its width allows.
     """
     times, most = STACKED
     if len({trace.get("yaxis", "y") for trace in figure["data"]}) > 1:
@@ -54,8 +55,6 @@ def narrow_height(height: int, figure: dict) -> int:
 
 def fragment(explorer, states: list[dict]) -> str:
     """The HTML of an explorer, or of a plain figure when there are no controls, with its states.
-
-    explorer: its name, controls, caption, height and source are read.
 
     Raises ExploreError when the packed states take more than MAX_PAYLOAD bytes.
     """
@@ -91,7 +90,7 @@ def _figure(explorer, start: dict, attributes: str, *, said: str, end: str, top:
     heights = (f"--rows:{sum(map(_rows, explorer.controls))};--explorer-height:{explorer.height}px;"
                f"--explorer-height-narrow:{narrow_height(explorer.height, start)}px")
     label = escape(reading(start) or explorer.caption or explorer.name)
-    pinned, names = (PINNED, BUTTONS) if explorer.controls else ("", STILL_TOO)
+    pinned, names = (PINNED, BUTTONS) if explorer.controls else ("", WITHOUT_CONTROLS)
     buttons = "\n".join(f'<button type="button" data-do="{name}" title="{BUTTONS[name]}">{name}'
                         "</button>" for name in names)
     controls = controls_form(explorer.name, explorer.controls, explorer.play)
@@ -132,8 +131,8 @@ aria-label="controls of {name.replace("-", " ")}">
 
 
 def _columns(control: Control) -> int:
-    """In how many columns its choices stand on a phone: the most that have room and leave none
-    alone, but for one that takes the whole of the last row of two."""
+    """In how many columns its choices stand on a phone: as many as there are choices, else three if
+    no row stays short, else two, else one, whichever has room first."""
     count = len(control.values)
     return next(n for n in (count, 3, 2, 1) if n == 1 or (
         n * _cell(control) <= PHONE and (n != 3 or count % 3 == 0)))

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from lora_edu.explore.codec import as_lists
-from lora_edu.explore.digits import LARGEST
+from lora_edu.explore.rounding import LARGEST
 
 
 class ExploreError(ValueError):

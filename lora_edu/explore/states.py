@@ -29,8 +29,8 @@ def evaluate(function, controls: tuple[Control, ...]) -> list[dict]:
 def evaluate_one(function, controls: tuple[Control, ...], values: dict, seen: set[str]) -> dict:
     """The plain figure at ``values`` (control name → value). Raises as :func:`evaluate`.
 
-    seen: the places in figures that plotly knows already; those of this one are added. A figure
-    with no other need not be shown to plotly.
+    seen: which settings plotly has approved in earlier figures. Plotly's check is slow, so only a
+    figure with a new one is checked, and adds its own.
     """
     where = f"state ({describe(controls, values)})" if controls else "the figure"
     try:

@@ -3,18 +3,13 @@
 import torch
 from peft import LoraConfig, get_peft_model
 
-from lora_edu.chapters.starts.runs import as_model
+from lora_edu.chapters.starts.files import loss_of, original
 from lora_edu.chapters.step_zero.runs import problem
 
 torch.set_num_threads(1)
 
 TASK = problem()
-_, loss_of, X = as_model(TASK, torch.float32)
 W0 = torch.tensor(TASK.W0, dtype=torch.float32)
-
-
-def original():
-    return as_model(TASK, torch.float32)[0]
 
 
 def adapted(seed=0, model=None, **settings):
@@ -34,8 +29,3 @@ def train(model, rule, steps=30):
 
 def trained(model):
     return [p for p in model.parameters() if p.requires_grad]
-
-
-def off(model, right):
-    with torch.no_grad():
-        return ((model(X) - right(X)).norm() / right(X).norm()).item()

@@ -10,8 +10,9 @@ from peft.optimizers import create_loraplus_optimizer
 from torch import nn
 
 from lora_edu.chapters.in_peft import figures, runs
+from lora_edu.chapters.starts.files import X, loss_of, original
 from lora_edu.nn import inject, lora_layers, loraplus_groups, merge, save_adapter
-from tests.chapters.peft_layer import W0, X, adapted, loss_of, original, train, trained
+from tests.chapters.peft_layer import W0, adapted, train, trained
 from tests.nn import models
 
 # The same numbers

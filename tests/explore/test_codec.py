@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lora_edu.explore.codec import pack
-from lora_edu.explore.digits import FINE, LARGEST
+from lora_edu.explore.rounding import FINE, LARGEST
 from tests.unpack import unpack
 
 SMALLEST = 1.2e-38  # what float32 holds at full precision

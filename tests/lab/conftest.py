@@ -31,5 +31,5 @@ def server(tmp_path_factory):
     for part in ("book", ".jupyter"):
         shutil.copytree(REPOSITORY / part, folder / part)
     shutil.copy(REPOSITORY / "_toc.yml", folder)
-    with jupyterlab(folder, config=folder / "none", module="book.lab") as port:
+    with jupyterlab(folder) as port:
         yield SimpleNamespace(port=port, folder=folder)

@@ -35,11 +35,9 @@ DATA = """box => JSON.stringify(box.data || [], (key, value) => key.startsWith("
 
 
 @contextmanager
-def jupyterlab(folder, config, options=(), module="jupyterlab"):
-    """A JupyterLab server over ``folder``; yields its port, stops it and its kernels after.
-
-    config: where its settings lie. options: more arguments. module: what starts it.
-    """
+def jupyterlab(folder):
+    """The server that ``python -m book.lab`` starts in ``folder``; yields its port, stops it and
+    its kernels after."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     own = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA")}
@@ -48,9 +46,9 @@ def jupyterlab(folder, config, options=(), module="jupyterlab"):
     settings.write_text(json.dumps({"disabledExtensions": {NEWS: True}}))
     with open(folder / ".log", "wb") as log, TemporaryDirectory(prefix="lab") as runtime:
         server = subprocess.Popen(
-            [sys.executable, "-m", module, *QUIET, *options, f"--port={port}"], cwd=folder,
+            [sys.executable, "-m", "book.lab", *QUIET, f"--port={port}"], cwd=folder,
             env={**os.environ, **own, "JUPYTER_RUNTIME_DIR": runtime,
-                 "IPYTHONDIR": f"{folder}/.ipython", "JUPYTER_CONFIG_PATH": str(config),
+                 "IPYTHONDIR": f"{folder}/.ipython", "JUPYTER_CONFIG_PATH": f"{folder}/none",
                  "NODE_PATH": str(REPOSITORY / "node_modules")},
             stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -86,38 +84,20 @@ def write_notebook(file, cells: list[str]) -> None:
 
 
 class Lab:
-    """One browser tab with the notebook: what it received and complained of, and its views."""
+    """One browser tab with the notebook: what it complained of, whom it asked, and its views."""
 
     def __init__(self, context, port: int, notebook: str):
-        self.page, self.received, self.errors, self.elsewhere = context.new_page(), 0, [], []
-        self.port = port
+        self.page, self.port, self.errors, self.elsewhere = context.new_page(), port, [], []
         self.page.on("console", lambda message: message.type == "error" and message.text
                      and self.errors.append(message.text))
         self.page.on("pageerror", lambda error: self.errors.append(error.stack))
-        self.page.on("request", lambda request: self._asked(request.url))
-        self.page.on("websocket", self._listen)
-        network = context.new_cdp_session(self.page)
-        network.send("Network.enable")
-        network.on("Network.dataReceived", lambda event: self._count(event["encodedDataLength"]))
+        for asks in ("request", "websocket"):
+            self.page.on(asks, lambda asked: ELSEWHERE.match(asked.url)
+                         and self.elsewhere.append(asked.url))
         self.page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook}?reset")
-        self.ready()
-
-    def ready(self) -> None:
-        """Wait for the notebook and its kernel."""
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.page.wait_for_function(
             "jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
-
-    def _asked(self, url: str) -> None:
-        if ELSEWHERE.match(url):
-            self.elsewhere.append(url)
-
-    def _listen(self, socket) -> None:
-        self._asked(socket.url)
-        socket.on("framereceived", lambda data: self._count(len(data)))
-
-    def _count(self, size: int) -> None:
-        self.received += size
 
     def command(self, name: str) -> None:
         """Carry out one of JupyterLab's commands, for at most five minutes; one that asks something
@@ -130,20 +110,11 @@ class Lab:
             "window.ended || document.querySelector('.jp-Dialog')?.innerText", timeout=300_000)
         assert ended.json_value() == "well"
 
-    def run_all(self) -> None:
-        """Run all cells."""
-        self.command("notebook:run-all-cells")
-
     def run(self, cell: int) -> None:
         """Run one cell."""
         self.page.evaluate(
             "i => { jupyterapp.shell.currentWidget.content.activeCellIndex = i }", cell)
         self.command("notebook:run-cell")
-
-    def wait_for_drawn(self, count: int) -> None:
-        """Wait until so many plots are drawn."""
-        self.page.wait_for_function(
-            "n => document.querySelectorAll('.explorer-plot[data-drawn]').length === n", arg=count)
 
     def wait_for_no_kernel(self) -> None:
         """Wait until the server runs no kernel, for at most a minute."""

@@ -131,7 +131,8 @@ FAULTS = r"""async (root) => {
       }
       seen.push(ink);
     }
-    for (const each of root.querySelectorAll(".explorer-controls, .explorer-headline, .explorer-buttons, table")) {
+    for (const each of root.querySelectorAll(
+      ".explorer-controls, .explorer-headline, .explorer-buttons, table")) {
       if (each.scrollWidth > each.clientWidth + 1) all.push(["cut", each.className]);
     }
     return all;

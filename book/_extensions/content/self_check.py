@@ -1,8 +1,7 @@
 """Questions that a reader answers in the page, with a word on each wrong answer.
 
-A question is plain MyST, which reads as
-well where nothing knows this extension: a paragraph, a numbered list of choices, and a folded
-answer that numbers the same choices and says of each why it is right or which mistake leads to it.
+A question is plain MyST, which also reads well without this extension: a paragraph, a numbered list
+of choices, and a folded answer with a reason or a mistake for each choice, by the same numbers.
 
     Which matrix moves first?
 
@@ -14,11 +13,10 @@ answer that numbers the same choices and says of each why it is right or which m
     2. **Right.** Its gradient holds A, which is not.
     :::
 
-On the page the choices become radio buttons; without scripts the answer unfolds. A paragraph and an
-answer that is no such list make a free question: its readers say whether they had it. In an
-admonition of the class ``covers-NAME`` the explorer of that name stays covered until its questions
-are answered, or the reader asks to see it. A paragraph with ``{.self-check-progress}`` above it
-counts the questions of its page.
+On the page the choices become radio buttons; without scripts the answer unfolds. A free question
+is a paragraph and any other answer, and the reader says whether it was known. An admonition of the
+class ``covers-NAME`` covers the explorer NAME until the questions in it are answered, or the reader
+asks to see it. A paragraph below ``{.self-check-progress}`` counts the questions of its page.
 """
 
 from __future__ import annotations
@@ -78,12 +76,13 @@ def question(answer: nodes.container) -> None:
     parent, at = answer.parent, answer.parent.index(answer)
     said = next((node for node in answer if isinstance(node, nodes.enumerated_list)), None)
     right = [number for number, item in enumerate(said or ()) if item.astext().startswith(RIGHT)]
-    size = 2 if right else 1
+    size = 2 if right else 1  # parts: a paragraph, with or without choices
     asked = parent[max(at - size, 0):at]
     if len(asked) < size or not isinstance(asked[0], nodes.paragraph):
         logger.warning("an answer needs the paragraph of its question before it", location=answer)
         return
-    key = hashlib.sha256(asked[0].astext().encode()).hexdigest()[:8]  # with its text it changes
+    # A browser keeps answers by this key, so a question with a new text is asked again.
+    key = hashlib.sha256(asked[0].astext().encode()).hexdigest()[:8]
     box = tag("div", class_="self-check", data_key=key)
     if right:
         choices = asked[1]

@@ -9,14 +9,14 @@ import { Python, Stopped } from "./python.js";
 const KEY = `page-python ${location.pathname}`;
 const KEYS = "Shift-Enter runs a cell, and what stands above it and has not run. Escape, then Tab leaves the editor. Large matrix products take much longer here than on your machine: Stop ends them.";
 
-// A cell's text in the book → the reader's, as this browser keeps it.
+// The cells that the reader has changed, as this browser keeps them: text in the book → reader's text.
 function kept() {
   return JSON.parse(localStorage.getItem(KEY)) || {};
 }
 
 class Page {
   queue = Promise.resolve(); // of cells to run
-  turn = 0; // grows with each Stop: what waits is then given up
+  turn = 0; // counts Stops, so that a cell that was waiting at one is not run
 
   constructor(line, base) {
     Object.assign(this, { line, base });
@@ -50,7 +50,7 @@ class Page {
     }
   }
 
-  // Resolves once Python is there, started anew where it has been stopped.
+  // Resolves once Python runs; after a Stop it is started again.
   awake() {
     if (!this.python.worker) {
       for (const cell of this.cells) cell.outdate("Python was started anew: run again.");
@@ -74,7 +74,7 @@ class Page {
     this.offerOwnValues();
   }
 
-  // To each explorer whose function takes any number; a link that has such is followed.
+  // Offer a box for any number at each explorer that has own=True, and open it where the address asks.
   offerOwnValues() {
     const wanted = /^#([^?]+)\?(.*\bown=1\b.*)$/.exec(this.line.dataset.link);
     for (const [name, explorer] of globalThis.loraExplore.explorers) {
@@ -87,8 +87,7 @@ class Page {
     }
   }
 
-  // What Python calls an explorer that a cell has made, after that cell has been run; undefined if
-  // it stops with an error.
+  // Python's name for an explorer; its cell is run first if need be. undefined if that fails.
   async handleOf(explorer) {
     const cell = this.cells.find(({ root }) => root.contains(explorer.root));
     if (cell.ranText !== cell.text) await this.run(cell);
@@ -107,8 +106,8 @@ class Page {
     if (Object.keys(now).length) localStorage.setItem(KEY, JSON.stringify(now)); else localStorage.removeItem(KEY);
   }
 
-  // Run a cell, and before it all above that have not been run as they stand; whole: all above, anew.
-  // Resolves to true if all cells ran.
+  // Run a cell, and above it all from the first that has not run with its present text, or with
+  // `whole` from the top. Resolves to true if none failed.
   run(cell, whole = false) {
     const { turn } = this;
     this.queue = this.queue.then(async () => {
@@ -138,7 +137,7 @@ class Page {
     return this.queue;
   }
 
-  // after: the number of the cell whose names this one finds.
+  // after: the number of the cell above, with whose names this one begins; null for the first.
   async runOne(cell, after) {
     const source = cell.text, from = performance.now();
     this.running = cell;
@@ -191,7 +190,7 @@ function loaded(tag, how) {
   });
 }
 
-// Whether the page is open for changes.
+// Load Python and open the page; false if the reader has stopped the loading.
 export async function start(line, base) {
   await loaded("link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${line.dataset.version}` });
   if (!globalThis.loraExplore) await loaded("script", { src: `${base}_static/explore.js` }); // a page without an explorer

@@ -1,10 +1,9 @@
 """The chapters that a build has to read are executed first, on all cores.
 
-MyST-NB executes a page when it reads it, one after the other. Here all of them are executed
-beforehand, a kernel a core, into the cache from which MyST-NB then takes them
-(``nb_execution_mode`` is "cache"). The cache begins empty in every build: which pages are read, and
-so executed, is for Sphinx and explore's extension to say, which know of changed code; the cache
-knows only of changed cells.
+MyST-NB would execute them one by one as it reads them. Instead all are executed before, a kernel a
+core, into the cache that MyST-NB then finds (``nb_execution_mode`` is "cache"). Each build empties
+it first, because it knows only of changed cells: a page whose library has changed would be given
+its old figures. Which pages are read again, Sphinx and ``explore/sphinx_ext.py`` decide.
 """
 
 from __future__ import annotations
@@ -34,10 +33,11 @@ def execute_ahead(app, env, docnames) -> None:
     if settings.execution_mode != "cache":
         return
     for threads in THREADS:
-        os.environ.setdefault(threads, "1")  # of each kernel: there is one a core
+        os.environ.setdefault(threads, "1")  # for there is a kernel a core
     shutil.rmtree(settings.execution_cache_path, ignore_errors=True)
     cache = get_cache(settings.execution_cache_path)
-    pages = sorted(docnames, reverse=True)  # in part III chapters take longest
+    # Late parts begin first, because part III takes longest.
+    pages = sorted(docnames, reverse=True)
     notebooks = {page: notebook for page in pages if (notebook := read(env, page))}
 
     def execute(page):
@@ -45,7 +45,8 @@ def execute_ahead(app, env, docnames) -> None:
                                    settings.execution_timeout, settings.execution_allow_errors,
                                    coalesce_streams=True, extra_arguments=["--log-level=ERROR"])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a kernel's process
+    # Threads are enough, because each only waits for its kernel's process.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = {page: pool.submit(execute, page) for page in notebooks}
         for page, done in running.items():
             result, path = done.result(), str(env.doc2path(page))

@@ -1,8 +1,8 @@
-"""A lighter site: one style sheet, with what pages use of the theme's, and of its icons the same.
+"""A lighter site: one style sheet in place of many, and of sheet and icons only what pages use.
 
-Whole, the icons are three times as heavy as a page of this book. Apart, the sheets are seventeen
-files of which one asks for another, and nothing is painted before the last has come. Without Node
-or npm's files the site stays as it is.
+All icons weigh three times as much as a page of this book. The sheets are seventeen files, some of
+which ask for others, and nothing is painted before the last has come. Without Node or npm's files
+the site stays as it is.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ..node import missing, run_node
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table it leaves out
 logger = sphinx_logging.getLogger(__name__)
 
-PAGES = "pages.css"  # what all pages ask for
-FIRST = ("styles/theme.css", "styles/pydata-sphinx-theme.css")  # for which a page of the theme asks
+PAGES = "pages.css"  # the one style sheet
+FIRST = ("styles/theme.css", "styles/pydata-sphinx-theme.css")  # those of the theme's templates
 LEFT_OUT = (PAGES, "sphinx-thebe.css")
 FONTS = "vendor/fontawesome/webfonts/*.woff2"
 ICON = re.compile(r'content:"(?:\\([ef][0-9a-f]{3})|([\ue000-\uf8ff]))')
@@ -38,7 +38,7 @@ def prepare(app) -> None:
 
 
 def ask_for_one(app, pagename, templatename, context, doctree) -> None:
-    """Have a page ask for the sheet of all pages alone."""
+    """Let a page ask for no other style sheet."""
     context["one_sheet"] = app.one_sheet
     if app.one_sheet:
         context["css_files"] = [sheet for sheet in context["css_files"]
@@ -46,8 +46,8 @@ def ask_for_one(app, pagename, templatename, context, doctree) -> None:
 
 
 def write_one(app) -> None:
-    """Make that sheet, cut the icons down to those that it places, and name its version in each
-    page, so that no browser takes an old one for it. Raises RuntimeError where Node fails."""
+    """Write the one sheet, keep of the icon fonts what it shows, and put its version into the links
+    of all pages, so that no browser shows an old one. Raises RuntimeError where Node fails."""
     if not app.one_sheet:
         return
     site = Path(app.outdir)

@@ -45,7 +45,8 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
                         [LOOKS[kind][1] for kind in KINDS], 15, panel=2))
     legend = "   ".join(coloured(f"{sign} {kind}", LOOKS[kind][0]) for kind, sign in
                         zip(KINDS, "■●◆", strict=True))
-    return figure(traces, layout(
+    shares, gap = _found(draws, r, weight, "linear")
+    made = layout(
         ["● the first   ■ the second", legend],
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
@@ -53,4 +54,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
         [{"range": [-1.7, 3.7], "title": {"text": "of it arrives"}},
          {"range": [-0.1, 2.2], "title": {"text": "off by"}}],
         f"{draws} of A, r = {r}, weights 1 and {weight:g}: of the two arrives "
-        f"{' · '.join(said)} of the sum"))
+        f"{' · '.join(said)} of the sum")
+    title = (f"With “linear” {shares[0]:.2g} and {shares[1]:.2g} of the two arrive, off by "
+             f"{gap:.2g} of the sum")
+    return figure(traces, {**made, "title": {"text": title}})

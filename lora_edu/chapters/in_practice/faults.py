@@ -101,14 +101,6 @@ def wrapped_twice(mended=False):
         return {"model": get_peft_model(model, config)}
 
 
-@fault(LESS, "not-in-optimiser", "lora_B is 0 in the saved file")
-def only_A(mended=False):
-    model = ours("A random, B zero")
-    given = [p for name, p in model.named_parameters()
-             if name.endswith("lora_A") or (mended and name.endswith("lora_B"))]
-    return {"model": model, "batch": batch(), "optimiser": adam(given)}
-
-
 @fault(LESS, "stuck", "lora_B is 0 in the saved file, the optimiser has it",
        "huggingface/peft/issues/1402")
 def nothing_ever_moved(mended=False):

@@ -144,7 +144,7 @@ def merged(size: float = 0.03) -> dict:
                          hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>")]
     made = layout(
         [coloured("◆ arrives", "delta") + "   " + coloured("■ error", "B")],
-        [named_ticks(SIZES, title="‖ΔW‖/‖W‖", margin=0.15)],
+        [named_ticks(SIZES, title="‖ΔW‖/‖W‖", named=(0.01, 0.03, 0.1, 0.3, 1), margin=0.15)],
         [{"range": [-0.05, 1.25], "title": {"text": "in parts of the update"}}],
         f"of an update of {size:g} of the weight {100 * arrives[at]:.0f} % arrives; the error is "
         f"{error[at]:.2f} times as long as the update")

@@ -23,7 +23,7 @@ from lora_edu.chapters.shared.style import (
     words,
 )
 from lora_edu.chapters.starts import STARTS, rates
-from lora_edu.chapters.starts.runs import ROUNDING, SPREAD_RANKS, Board, board, spreads
+from lora_edu.chapters.starts.runs import ROUNDING, SPREAD_RANKS, Board, board
 from lora_edu.explore.words import number, power, short
 
 HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "delta"),
@@ -53,16 +53,18 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
              "showgrid": False}
     scale = RoundingAxis()
 
-    def two_panels(traces: list[dict], said: str) -> dict:
+    def two_panels(traces: list[dict], title: str, said: str) -> dict:
         option = start if start in ("True", "False") else repr(start)
-        return figure(traces, layout(
+        made = layout(
             [TITLE, "norms at step 0   (log scale)"], [STEPS, names], [scale.axis(), scale.axis()],
-            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}"))
+            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}")
+        return figure(traces, {**made, "title": {"text": title}})
 
     if start == "orthogonal" and r % 2:
         return two_panels(
             [words([0.5], [0.5], "needs an even r"),
              words([1.5], [0.5], "needs an even r", panel=2)],
+            "There is no such start at an odd r",
             "not possible. Half of the components hold A, the other half B.")
     found = board(start, r, alpha)
     traces = norm_curves(found.grad_A, found.grad_B, found.model, scale, least=ROUNDING,
@@ -71,7 +73,9 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
         values = getattr(found, field)[:1]
         traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond-open"),
                             13, panel=2, name=name, **_says(name, values)))
-    return two_panels(traces, _reading(found))
+    base, model = ("stays" if moved < ROUNDING else f"has moved by {number(moved)}"
+                   for moved in (found.base[0], found.model[0]))
+    return two_panels(traces, f"At step zero the base {base}, the model {model}", _reading(found))
 
 
 def _reading(found: Board) -> str:
@@ -98,13 +102,14 @@ def spread(k: int = 768) -> dict:
     looks = {"U(±1/√k), the default": ("A", "solid", "circle"),
              "N(0, 1/r²), “gaussian”": ("B", "solid", "square"),
              "U(±1/√r), stored (k, r)": ("frozen", "dash", "x")}
-    values = spreads(k)
+    r = np.array(SPREAD_RANKS)
+    values = np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
     traces = [curve("A", SPREAD_RANKS, y, name=name,
                     line={"color": COLOURS[colour], "width": 2.5, "dash": dash},
                     marker={"color": COLOURS[colour], "size": 9, "symbol": symbol})
               for (name, (colour, dash, symbol)), y in zip(looks.items(), values, strict=True)]
     default, gaussian, stored = values[:, SPREAD_RANKS.index(16)]
-    return figure(traces, layout(
+    made = layout(
         ["   ".join((coloured("● default", "A"), coloured("■ gaussian", "B"),
                      coloured("× stored (k, r)", "frozen")))],
         [named_ticks(SPREAD_RANKS, margin=0.08)],
@@ -112,7 +117,9 @@ def spread(k: int = 768) -> dict:
           "range": [-2.3, 0.15], "title": {"text": "spread of A’s entries"}}],
         f"k = {k}: the default has spread {number(default)} at every r; “gaussian” crosses it at "
         f"r = √(3k) = {number(1 / default)}; at r = 16 “gaussian” is {number(gaussian / default)} "
-        f"times as wide, and (k, r) {number(stored / default)} times"))
+        f"times as wide, and (k, r) {number(stored / default)} times")
+    title = f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below"
+    return figure(traces, {**made, "title": {"text": title}})
 
 
 SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of ten
@@ -149,7 +156,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
                            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
         end = "diverges" if losses[-1] >= rates.LOST else f"ends at {number(losses[-1])}"
         said.append(f"{name} {end}")
-    return figure(traces, layout(
+    made = layout(
         [coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"), "loss"],
         [{**power_ticks(0, 4), "range": [0.4, 5.2], "title": {"text": "λ at the start"}},
          {"range": [0, rates.STEPS], "title": {"text": "step"}}],
@@ -157,4 +164,8 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
          {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
         f"{task}, {optimiser}: {start} has λ = {number(means[0][at])} and its best η = "
         f"{number(means[1][at])}, {number(means[1][at] / means[1][default])} times the default's "
-        f"· first seed: {'; '.join(dict.fromkeys(said))}"))
+        f"· first seed: {'; '.join(dict.fromkeys(said))}")
+    times = number(means[1][at] / means[1][default])
+    title = (f"The best rate of {start} is {times} times the default’s" if start != "default"
+             else "The default at its best rate")
+    return figure(traces, {**made, "title": {"text": title}})

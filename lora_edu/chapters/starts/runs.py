@@ -74,16 +74,6 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
     return Board(*np.array(rows).T)
 
 
-def spreads(k: int) -> np.ndarray:
-    """The standard deviation of A's entries with k inputs at each of SPREAD_RANKS, (3, ranks).
-
-    Of PEFT's default U(±1/√k), of its "gaussian" N(0, 1/r²), and of the default's call on a matrix
-    that is stored as (k, r), U(±1/√r).
-    """
-    r = np.array(SPREAD_RANKS)
-    return np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
-
-
 @contextmanager
 def one_thread():
     """Run torch on one thread: faster for small matrices, and the same bits everywhere."""
@@ -138,38 +128,6 @@ def adapt(model, start: str | bool, r: int, alpha: float, X, loss_of, names=("0"
         initialize_lora_eva_weights(
             model, [X, X], forward_fn=lambda model, batch: model(batch),
             prepare_model_inputs_fn=None, prepare_layer_inputs_fn=None, show_progress_bar=False)
-    return model
-
-
-def train_and_save(start: str | bool, r: int, folder):
-    """The board's layer after 100 steps of Adam at s = 2, and its files below ``folder``.
-
-    "adapter" is what PEFT saves. "converted" is the same as an ordinary adapter of rank 2r, made
-    with "start", the adapter before training; PEFT does not convert MiCA's, nor need it.
-    """
-    import torch
-    from peft import get_peft_model
-
-    with warnings.catch_warnings(), quiet_peft():
-        # a second adapter joins a moved base while it is converted
-        warnings.filterwarnings("ignore", "(PiSSA|OLoRA|CorDA) changes the base weights")
-        warnings.filterwarnings("ignore", "`corda_config` specified but")
-        torch.manual_seed(0)
-        base, loss_of, X = as_model(problem(), torch.float32)
-        config = config_for(base, start, r, 2 * r, X, loss_of)
-        model = get_peft_model(base, config)
-        config.init_lora_weights = True  # the start is saved as a plain adapter
-        model.save_pretrained(f"{folder}/start")
-        config.init_lora_weights = start
-        rule = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
-        for _ in range(100):
-            rule.zero_grad()
-            loss_of(model).backward()
-            rule.step()
-        model.save_pretrained(f"{folder}/adapter")
-        if start != "mica":
-            model.save_pretrained(f"{folder}/converted",
-                                  path_initial_model_for_weight_conversion=f"{folder}/start")
     return model
 
 

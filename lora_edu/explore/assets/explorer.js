@@ -8,7 +8,7 @@ const IN_SIGHT = 0.6; // of a plot; a link brings it into sight where less of it
 class Explorer {
   // Subclasses implement loadPlotly(), returning a promise of plotly, and ask(), which calls show()
   // with the figure of the controls' position, now or later.
-  notCopied = "not copied"; // what the button link says where it may not write to the clipboard
+  notCopied = "not copied"; // said by the button "link" where the clipboard is closed to it
   faults = {};
   pinned = null; // what the pinned copy says
 
@@ -41,7 +41,7 @@ class Explorer {
     return Promise.resolve();
   }
 
-  // Say above the plot what went wrong, a sentence a kind; "" takes it back.
+  // Say above the plot what went wrong, one sentence for each kind of fault; "" takes it back.
   fail(kind, text) {
     if ((this.faults[kind] || "") === (text || "")) return;
     this.faults[kind] = text;
@@ -114,14 +114,14 @@ class Explorer {
     this.ask();
   }
 
-  // The position of the controls has changed.
+  // The controls have changed, by the player, the reader or a link.
   changed() {
     this.fail("link", "");
     this.update();
     this.load();
   }
 
-  // The same, by the reader's hand or by a link.
+  // By the reader or a link, which also stops the player.
   moved() {
     this.touched = true;
     this.player?.pause();
@@ -146,8 +146,7 @@ class Explorer {
     this.root.classList.add("explorer-moved");
   }
 
-  // Where less than most of the plot is in sight, bring it there with its controls. link: the one in
-  // the text that asks for it.
+  // Scroll to plot and controls unless most is in sight. A way back leads to `link`, if there is one.
   bringIntoSight(link) {
     new IntersectionObserver(([{ intersectionRatio: seen }], observer) => {
       observer.disconnect();

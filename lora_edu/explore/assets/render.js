@@ -6,18 +6,18 @@ const SMALL = 300; // px: below this width letters are smaller
 const MARGIN = { l: 56, r: 20, t: 32, b: 52 }; // px, at the sides for which a figure gives none
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const CONFIG = { displayModeBar: false, doubleClick: "reset", showTips: false };
-// What plotly draws anew with a curve, when it draws the curve and nothing else. (Of bars it styles no new
-// one, and takes those that are stacked for others; of error bars too it styles no new one.)
+// What may change in a trace that plotly draws alone, without the rest of the plot, which is fastest. Only
+// scatter traces are: a bar or an error bar that is added would get no style, stacked bars be confused.
 const MOVES = { numbers: ["x", "y"], words: ["name", "text", "textposition", "customdata", "hovertemplate"] };
 const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
 
 // A plot in `box` that draws the newest figure it was given, at most once a frame. loadPlotly()
-// promises plotly; tell(types, ghosts) hears of the traces that this plotly has drawn as something
-// else, and how many of the pinned copy it has drawn.
+// promises plotly. After each drawing tell(types, ghosts) gets the types of trace that this plotly
+// cannot draw, and how many of the pinned curves were drawn.
 function createPlot(box, loadPlotly, tell) {
   let plotly = null, figure = null, drawn = null, ghost = null, frame = 0, drawnInFrame = false;
   let around = null; // what the page gives: size, colours
-  let rest = null; // all of what is drawn that stays where only traces move
+  let rest = null; // what is drawn but for what MOVES holds, as a text (see unmoved)
   let gone = false;
 
   const draw = () => {
@@ -74,8 +74,7 @@ function createPlot(box, loadPlotly, tell) {
   };
 }
 
-// What a box has from the page around it. To ask has the page laid out, so it is asked for when it
-// may have changed, and not in every move.
+// What a box has from the page around it; kept, because asking makes the browser lay out the page.
 function look(box) {
   const style = getComputedStyle(box);
   const of = (name) => style.getPropertyValue(`--explorer-${name}`).trim();
@@ -85,7 +84,7 @@ function look(box) {
   return { width: box.clientWidth, height: box.clientHeight, text, grid, surface, font, still };
 }
 
-// The figure with the page's colours and size, and the pinned curves. What plotly writes into is a copy.
+// The figure with the page's colours and size, and the pinned curves; copied where plotly writes into it.
 function prepare(figure, around, ghosts) {
   const { width, height, still } = around;
   const layout = { ...figure.layout, title: undefined }; // it stands above the plot
@@ -113,7 +112,8 @@ function moveTraces(plotly, box, data) {
   });
 }
 
-// A figure but for what MOVES holds, and the size of marks, as a text; null where it can't be drawn by its curves alone.
+// A figure as a text, which stays the same where only what MOVES holds and the size of marks have changed; null
+// where the curves cannot be drawn alone.
 function unmoved(data, layout) {
   const traces = data.map(({ type = "scatter", error_x = {}, error_y = {}, ...trace }) => {
     const followed = /%{meta/.test(trace.hovertemplate); // words that follow the reading
@@ -127,15 +127,15 @@ function unmoved(data, layout) {
   return traces.includes(null) || text.includes("%{meta") ? null : text;
 }
 
-// What is the same of two values where one can take the other's place: texts as coordinates may make
-// another kind of axis, and what is null or empty is not drawn at all.
+// "numbers" for an array of numbers, since any may take another's place. Other values stand for themselves:
+// texts as coordinates may make another kind of axis, and what is null or empty is not drawn at all.
 function kind(value) {
   if (value?.dtype) return "numbers"; // as plotly.py writes them
   const first = Array.isArray(value) || ArrayBuffer.isView(value) ? value[0] : value;
   return typeof first === "number" ? "numbers" : value;
 }
 
-// Whether what is drawn has nothing that follows its traces: no legend, and axes with ends of their own.
+// Whether nothing around the traces depends on them: no legend, and axes with ends of their own.
 function isFixed({ _fullLayout: layout }) {
   const axes = Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key)).map((key) => layout[key]);
   return !layout.showlegend && axes.every(({ autorange, type, rangeslider }) =>
