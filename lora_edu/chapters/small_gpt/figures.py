@@ -160,7 +160,7 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     return figure(traces, layout(
         [coloured(f"{share:.0%} of the gain", "loss"),
          coloured(f"plays: {plays:.2f} → {paid:.2f}", "A")], [xaxis, xaxis],
-        [{"range": HEIGHTS[style]}, {"range": [1.4, 2.2]}],
+        [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
         f"{text}, q and v at r = {r}, {x[here]:,} numbers: loss {start:.2f} → {now:.2f}, "
         f"{share:.0%} of what training all {full['trained']:,} gains; Shakespeare {plays:.2f} → "
         f"{paid:.2f} with the adapter on"))
@@ -178,7 +178,7 @@ def budget() -> dict:
                     [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]
     made = layout(
         ["of the gain of training everything"],
-        [{"range": [0, 1], "tickformat": ".0%", "showgrid": False}],
+        [{"range": [0, 1.08], "tickformat": ".0%", "showgrid": False}],
         [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
           "ticktext": list(gains), "showgrid": False}],
         "One budget: " + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()))
