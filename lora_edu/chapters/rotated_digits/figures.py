@@ -86,7 +86,7 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     levels["base"] = runs.shipped()["frozen"][t, 1]
     traces = [line([runs.RANKS[0] * 0.8, runs.RANKS[-1] * 1.25], [height] * 2, "frozen", width=2,
                    dash=DASHES[name], **said(name)) for name, height in levels.items()]
-    heights = apart(np.array([*levels.values()]) + (-0.08, -0.08, 0.08), 0.16)
+    heights = apart(np.add([*levels.values()], (-0.08, -0.08, 0.08)), 0.16)
     traces.append(words([0.85 * runs.RANKS[0]] * 3, heights, list(levels), name="names",
                         textposition="middle right"))
     traces += _curve("delta", "new task", runs.RANKS, values[:, at_rate, :, 1], at_rank, 1)
