@@ -13,7 +13,7 @@ STILL = {page: [built.name for built in EXPLORERS if built.page == page and buil
          for page in PAGES}
 NEAR = 3  # px that a pixel may lie beside its like
 UNLIKE = 80  # of 255: two colours that are not the same one, smoothed elsewhere
-MOST = 9  # pixels without a like in a square of 5 × 5; of a word that is missing there are more
+MOST = 11  # pixels without a like in a square of 5 × 5; of a word that is missing there are more
 PIXELS = """async (png) => {
   const blob = await (await fetch(`data:image/png;base64,${png}`)).blob();
   const image = await createImageBitmap(blob), { width, height } = image;

@@ -24,7 +24,7 @@ PAGES = "pages.css"  # the one style sheet
 FIRST = ("styles/theme.css", "styles/pydata-sphinx-theme.css")  # those of the theme's templates
 LEFT_OUT = (PAGES, "sphinx-thebe.css")
 FONTS = "vendor/fontawesome/webfonts/*.woff2"
-ICON = re.compile(r'content:"(?:\\([ef][0-9a-f]{3})|([\ue000-\uf8ff]))')
+ICON = re.compile(r'(?:content|--[\w-]+):"(?:\\([ef][0-9a-f]{3})|([\ue000-\uf8ff]))')
 
 
 def prepare(app) -> None:
