@@ -63,7 +63,7 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     const names = index.titles.map((title) => title.replace(/<span.*?<\/span>/, ""));  // its number
     const titles = names.map(words), needed = asked.filter((word) => !EMPTY.has(word));
     const aside = (page) => ASIDE[index.docnames[page].split("/").pop()]
-      || (index.docnames[page].includes("/laboratory/") ? 25 : 0);  // chapters and answers lead there
+      || (index.docnames[page].includes("/laboratory/") ? 60 : 0);  // chapters and answers lead there
     const hit = (page, title, anchor, score) =>
       hits.push([index.docnames[page], title, anchor, null, score - aside(page), index.filenames[page]]);
     for (const [raw, places] of Object.entries(index.alltitles)) {
