@@ -43,16 +43,16 @@ def main() -> None:
         site = f"http://127.0.0.1:{server.server_port}/book/"
         browser = launch(playwright)
         write_film(browser.new_page(viewport={"width": 720, "height": 900}), site)
-        small = browser.new_page(viewport={"width": 390, "height": 900}, device_scale_factor=2)
+        small = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=2)
         for label, position in PICTURES.items():
-            picture = taken(small, site, position, ".explorer-plot")
+            picture = taken(small, site, position, ".explorer-controls { display: none }")
             picture.quantize(64).save(IMAGES / f"{label}.png", optimize=True)
         server.shutdown()
 
 
 def write_film(page: Page, site: str) -> None:
     """The frames on one canvas, since explorers differ in height."""
-    shown = [(taken(page, site, position, ".explorer-view"), time) for position, time in FILM]
+    shown = [(taken(page, site, position), time) for position, time in FILM]
     size = max(frame.width for frame, _ in shown), max(frame.height for frame, _ in shown)
     frames = []
     for frame, _ in shown:
@@ -63,14 +63,14 @@ def write_film(page: Page, site: str) -> None:
                    duration=[time for _, time in shown], optimize=True)
 
 
-def taken(page: Page, site: str, position: str, part: str) -> Image.Image:
-    """A part of an explorer at a position."""
+def taken(page: Page, site: str, position: str, style: str = "") -> Image.Image:
+    """An explorer at a position. style: CSS for the picture alone."""
     name, link = position.split("#")
     page.goto(f"{site}{name}.html#{link}")
-    found = page.locator(f"#explorer-{link.split('?')[0]} {part}")
+    found = page.locator(f"#explorer-{link.split('?')[0]} .explorer-view")
     found.scroll_into_view_if_needed()
     page.wait_for_timeout(1200)  # the plot is drawn when it comes into sight
-    return Image.open(io.BytesIO(found.screenshot())).convert("RGB")
+    return Image.open(io.BytesIO(found.screenshot(style=style))).convert("RGB")
 
 
 if __name__ == "__main__":
