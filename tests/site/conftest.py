@@ -77,9 +77,9 @@ class Visit:
         """Take back the problems that a test has caused itself."""
         self.problems = [problem for problem in self.problems if not re.match(pattern, problem)]
 
-    def open(self, path: str) -> None:
+    def open(self, path: str, until: str = "load") -> None:
         self.page.goto("about:blank")  # so that an address that differs in its hash is loaded too
-        self.page.goto(self.base + path)
+        self.page.goto(self.base + path, wait_until=until)
 
     def resize(self, width: int, height: int) -> None:
         """Another window, in px; it has come when the page knows of it."""
@@ -144,9 +144,10 @@ def visit(browser, site):
     """``visit(path, device, …)`` → a fresh Visit; after the test, none may have complained."""
     visits = []
 
-    def start(path: str, device: str = "desk", base: str = site, **options) -> Visit:
+    def start(path: str, device: str = "desk", base: str = site, until: str = "load",
+              **options) -> Visit:
         visits.append(Visit(browser, base, device, **options))
-        visits[-1].open(path)
+        visits[-1].open(path, until)
         return visits[-1]
 
     yield start

@@ -49,6 +49,7 @@ def unlike(one, other):
 def test_the_first_frame_looks_like_plotlys_drawing(visit, page, device):
     held = []
     here = visit(page, device, answer={"**/plotly*": lambda route: held.append(route)},
+                 until="domcontentloaded",  # the page is not loaded before plotly is
                  reduced_motion="reduce")  # none plays by itself
     here.page.mouse.move(2, 2)
     roots = {name: here.page.locator(f"#explorer-{name}") for name in STILL[page]}
