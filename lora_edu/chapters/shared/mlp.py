@@ -63,7 +63,7 @@ def pretrain(X: np.ndarray, y: np.ndarray, *, seed: int = 0, steps: int = 400,
 
 
 def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, steps: int = 100,
-          decay: bool = True, optimiser: str = "Adam", dtype=np.float64) -> list[MLP]:
+          decay: bool = True, optimiser="Adam", dtype=np.float64) -> list[MLP]:
     """Train adapters of rank r on all layers; one run for each (s, lr, seed).
 
     Args:
@@ -71,13 +71,13 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
         s, lr, seed: Sequences of equal length. A run's seed draws its A (PEFT's start, B = 0) and
             then its batches of 64.
         decay: Whether η falls linearly to 0, as η·(1 − t/steps).
-        optimiser: A name of ``optim.OPTIMISERS``, with its own defaults.
+        optimiser: A name of ``optim.OPTIMISERS``, with its own defaults, or what makes one of lr.
         dtype: Of all numbers.
 
     Returns:
         The merged models. Weights of a run that diverges are not finite.
     """
-    make = optim.OPTIMISERS[optimiser]
+    make = optim.OPTIMISERS.get(optimiser, optimiser)
     draws = {one: _draw(model, len(X), r, steps, one) for one in set(seed)}
     X, model = X.astype(dtype), MLP(*(tuple(part.astype(dtype) for part in parts)
                                       for parts in (model.weights, model.biases)))
@@ -123,8 +123,8 @@ class MLPRuns:
 
     @property
     def params(self) -> list[np.ndarray]:
-        """Every A, then every Bt: what an optimiser updates."""
-        return [*self.A, *self.Bt]
+        """Every A, then every B, a view of its Bt: what an optimiser updates."""
+        return [*self.A, *(Bt.transpose(0, 2, 1) for Bt in self.Bt)]
 
     def gradients(self, X: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
         """The gradients of ``params``. X: (R, n, k). y: (R, n)."""
@@ -145,7 +145,7 @@ class MLPRuns:
                 D = times_shared(D, self.weights[i])
                 D += E @ self.A[i]
                 D *= H[i] > 0
-        return [*reversed(grad_A), *reversed(grad_Bt)]
+        return [*reversed(grad_A), *(grad.transpose(0, 2, 1) for grad in reversed(grad_Bt))]
 
     def merged(self, run: int) -> tuple[np.ndarray, ...]:
         """The weights of one run, W + s·B·A."""

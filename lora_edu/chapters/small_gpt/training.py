@@ -29,19 +29,21 @@ def untrained(seed: int) -> GPT:
 
 
 def fit(model, ids: torch.Tensor, *, steps: int, lr: float, rng: np.random.Generator,
-        batch: int = 16, warmup: int = 10, weight_decay: float = 0.0,
+        batch: int = 16, warmup: int = 10, weight_decay: float = 0.0, optimiser=None,
         after_step=None) -> list[float]:
-    """Train what is not frozen with AdamW on random windows of ids; returns the batches' losses.
+    """Train what is not frozen on random windows of ids; returns the batches' losses.
 
     Gradients are clipped to norm 1. Leaves the model in evaluation mode.
 
     Args:
         lr: The peak; it rises over ``warmup`` steps and falls to zero like a half cosine.
         rng: Draws the windows.
+        optimiser: Makes one of torch's kind from the parameters; default: AdamW.
         after_step: Called with (step, loss).
     """
     trained = [p for p in model.parameters() if p.requires_grad]
-    rule = torch.optim.AdamW(trained, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)
+    rule = optimiser(trained) if optimiser else torch.optim.AdamW(
+        trained, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)
     T, losses = model.size.context, []
     model.train()
     for step in range(steps):
