@@ -1,0 +1,85 @@
+"""Makes the page's data anew, in forty minutes of one core:
+
+    python -m lora_edu.chapters.muon_and_rank.make_data
+
+``digits.npz``, and in ``shared/maps`` the log of the small GPT, of which only what is missing is
+trained.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from transformers.optimization import Adafactor
+
+from lora_edu.chapters.first_r.make_data import model
+from lora_edu.chapters.first_r.runs import LOST
+from lora_edu.chapters.muon_and_rank import runs
+from lora_edu.chapters.shared import digits, mlp, rate_maps
+from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+from lora_edu.chapters.small_gpt import fit, load_base, loss_on
+from lora_edu.chapters.small_gpt.text import part
+from lora_edu.nn import inject
+
+
+def digits_losses(optimiser: str, rule: str, r: int, rates, seeds=runs.SEEDS) -> np.ndarray:
+    """Adapt the digits' network as the map of The first r you try does, (seeds, rates)."""
+    data, settings = digits.load(45), [(lr, seed) for seed in seeds for lr in rates]
+    lr, seed = zip(*settings, strict=True)
+    ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=[runs.scale(rule, r)] * len(lr),
+                     lr=lr, seed=seed, optimiser=runs.MAKE[optimiser], dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.array([end.loss(data.X_train, data.y_train) for end in ends], dtype=float)
+    return np.nan_to_num(found, nan=LOST, posinf=LOST).clip(max=LOST).reshape(len(seeds), -1)
+
+
+STEPS, BATCH, GPT_SEEDS = 150, 16, (0, 1)
+BEGIN = {"Muon": 4, "Lion": 1, "Adafactor": 3}  # the octave of η where a search begins
+
+
+class Lion(torch.optim.Optimizer):
+    """Chen et al. 2023, algorithm 2, with β₁ = 0.9, β₂ = 0.99 and no decay."""
+
+    def __init__(self, params, lr: float = 0.0):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                p -= group["lr"] * (0.9 * momentum + 0.1 * p.grad).sign()
+                momentum.lerp_(p.grad, 0.01)
+
+
+MAKE = {"Muon": lambda params: torch.optim.Muon(params, weight_decay=0.0), "Lion": Lion,
+        "Adafactor": lambda params: Adafactor(params, lr=0.0, scale_parameter=False,
+                                              relative_step=False)}
+
+
+def gpt_loss(optimiser: str, rule: str, r: int, lr: float, seed: int) -> float:
+    """Adapt the small GPT's q and v to the Bible, and measure on the validation part."""
+    rng, model = np.random.default_rng(seed), load_base()
+    inject(model, ["q", "v"], r, rate_maps.ALPHAS[rule], rule=rule, rng=rng)
+    fit(model, part("bible", "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH,
+        optimiser=MAKE[optimiser])
+    return loss_on(model, part("bible", "validation"))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    np.savez_compressed(runs.FILE, **{
+        optimiser: np.array([[digits_losses(optimiser, rule, r, rates)
+                              for r in runs.TASKS[runs.DIGITS]] for rule in SCALE_RULES],
+                            dtype=np.float16) for optimiser, rates in runs.RATES.items()})
+    for optimiser, begin in BEGIN.items():
+        rate_maps.search(
+            rate_maps.FOLDER / "optimisers.log", gpt_loss, tasks=[optimiser],
+            ranks=runs.TASKS[runs.GPT], seeds=GPT_SEEDS, begin=begin,
+            rules=[SCALE_RULES[rule] for rule in runs.GPT_RULES[optimiser]],
+            head=f"# the small GPT, Bible, q and v, {STEPS} steps, batch {BATCH}, "
+            f"torch {torch.__version__}\n# optimiser rule r seed lr validation_loss\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Muon's first useful part against the rank, and the best rates of other optimisers than Adam.
+
+``make_data.py`` makes what the second half reads: ``digits.npz``, and ``optimisers.log`` of the
+small GPT among the shared maps.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from lora_edu import optim
+from lora_edu.chapters.first_r import runs as first_r
+from lora_edu.chapters.shared import rate_maps
+from lora_edu.chapters.shared.fits import exponent, vertex
+from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+
+# The first step
+
+SIDE, ROWS, RANKS = 256, 1024, tuple(2**i for i in range(9))  # ROWS of A are drawn at each rank
+GRADIENTS = {"of rank 8": np.ones(8), "falling like 1/i": 1 / np.arange(1, SIDE + 1),
+             "white": np.linalg.svd(np.random.default_rng(0).normal(size=(SIDE, SIDE)),
+                                    compute_uv=False)}  # their singular values
+
+
+@cache
+def useful(gradient: str) -> np.ndarray:
+    """Mean ‖GAᵀ‖_* at each of RANKS, for an A of independent entries from N(0, 1)."""
+    rng, values = np.random.default_rng(0), GRADIENTS[gradient]
+    return np.array([np.linalg.svd(
+        values[:, None] * rng.normal(size=(ROWS // r, len(values), r)), compute_uv=False
+    ).sum(axis=1).mean() for r in RANKS])
+
+
+# Whole runs
+
+DIGITS, GPT = "digits, 45°", "small GPT"
+TASKS = {DIGITS: (1, 4, 16, 64)}  # and the ranks that were trained
+FILE = Path(__file__).with_name("digits.npz")
+SEEDS, MUON = (0, 1, 2, 3, 4), "Muon"  # with torch's own factor, √(d/r) for B
+MAKE = {"Lion": partial(optim.Lion, weight_decay=0.0),
+        "Adafactor": partial(optim.Adafactor, scale_parameter=False),
+        MUON: partial(optim.Muon, weight_decay=0.0),
+        "Muon, match": partial(optim.Muon, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")}
+RATES = {name: 2.0 ** np.arange(low, low + 8.1, 0.5) for name, low in
+         {"Lion": -11, "Adafactor": -9, MUON: -8, "Muon, match": -9}.items()}
+GPT_RULES = {"Adam": tuple(SCALE_RULES), "Lion": ("LoRA",), "Adafactor": ("LoRA",),
+             MUON: tuple(SCALE_RULES)}  # under which each was run
+
+
+def optimisers(task: str, rule: str) -> tuple[str, ...]:
+    """Those that were run on a task under a rule."""
+    if task == DIGITS:
+        return "Adam", *MAKE
+    return tuple(name for name, rules in GPT_RULES.items() if rule in rules)
+
+
+def curve(task: str, optimiser: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rates tried, (n,), and the losses at the end, (seeds, n), under one of SCALE_RULES."""
+    if task == GPT:
+        log = ("small_gpt", "bible") if optimiser == "Adam" else ("optimisers", optimiser)
+        return rate_maps.curve(*log, SCALE_RULES[rule], r)
+    if optimiser == "Adam":
+        adam = "45°, Adam"
+        return np.array(first_r.TASKS[adam].rates), first_r.losses(adam, r, scale(rule, r)).T
+    with np.load(FILE) as stored:
+        found = stored[optimiser][list(SCALE_RULES).index(rule), TASKS[task].index(r)]
+    return RATES[optimiser], found.astype(float)
+
+
+def scale(rule: str, r: int) -> float:
+    """The scale s, which is 1 at rank 8 under each rule."""
+    return {"unscaled": 1.0, "rsLoRA": (8 / r)**0.5, "LoRA": 8 / r}[rule]
+
+
+@cache
+def best(task: str, optimiser: str, rule: str) -> np.ndarray:
+    """The best η of each seed at each rank, (ranks, seeds); ValueError where one is at an end."""
+    curves = [curve(task, optimiser, rule, r) for r in TASKS[task]]
+    return np.exp([vertex(np.log(rates), np.log(losses)) for rates, losses in curves])
+
+
+def power(task: str, optimiser: str, rule: str) -> tuple[float, float]:
+    """The power of r that the best η follows: mean over the seeds, standard error."""
+    return exponent(TASKS[task], best(task, optimiser, rule))
+
+
+def price(task: str, optimiser: str, rule: str, r1: int, r2: int) -> float:
+    """The loss at r2 with the η that is best at r1, over the least one, geometric means."""
+    (rates, first), (others, second) = (curve(task, optimiser, rule, r) for r in (r1, r2))
+    means = np.log(second).mean(axis=0)
+    tuned = rates[np.log(first).mean(axis=0).argmin()]
+    return float(np.exp(means[list(others).index(tuned)] - means.min()))
