@@ -79,7 +79,7 @@ def test_twenty_four_of_thirty_are_exact_and_five_have_no_power():
     without = [name for name in found if found[name]["power"] is None]
     assert sorted(without) == ["Adadelta", "LAMB", "LARS", "MARS", "RAdam"]
     assert min(found[name]["gaps"][2] for name in without) > 0.1
-    for name, rule in (("Lion", "η × c, decay ÷ c"), ("RAdam", "no power of η does it")):
+    for name, rule in (("Lion", "η × c, decay ÷ c"), ("RAdam", "no power of η")):
         layout = figures.chooser(name)["layout"]
         assert layout["title"]["text"] == rule
         assert layout["meta"]["reading"].endswith("exactly 0") == (name == "Lion")

@@ -31,16 +31,16 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
     found = results()[optimiser]
     which = FOLLOWS.index(follows)
     gap, large, partner = found["gaps"][which], found["losses"][0], found["losses"][1 + which]
-    steps, top = np.arange(0, STEPS + 1, 2), 0.6
+    steps, top = np.arange(0, STEPS + 1, 2), 0.66
     rule = rule_in_words(found)
     traces = [line(steps, np.minimum(large, top), "loss", width=9, opacity=0.45, name="α × 16"),
               marks(steps, np.minimum(partner, top), "delta", "diamond", 7),
-              words([STEPS] * 3, [0.57, 0.52, 0.47],
+              words([STEPS] * 3, [0.9, 0.82, 0.74],
                     ["thick: α × 16, points: plain α", f"gap {gap_in_words(gap)}",
                      f"α × 16 alone: first stride {times(found['stride'])}"],
                     textposition="middle left", textfont={"size": 14})]
     made = layout([rule], [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
-                  [{"range": [0, top], "title": {"text": "loss"}}],
+                  [{"range": [0, 0.95], "tickvals": [0, 0.2, 0.4, 0.6], "title": {"text": "loss"}}],
                   f"{optimiser} ({found['by']}): {rule}. α × 16 alone makes the first stride "
                   f"{times(found['stride'])}. {follows.capitalize()} follows: the gap is "
                   f"{gap_in_words(gap)}")
@@ -50,7 +50,7 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
 def rule_in_words(found: dict) -> str:
     """What a change of unit by c asks of η and of the constants: "η × c, ε ÷ c"."""
     if found["power"] is None:
-        return "no power of η does it"
+        return "no power of η"
     return ", ".join(f"{name} {UNITS[power]}"
                      for name, power in {"η": found["power"], **found["follows"]}.items())
 
@@ -61,7 +61,8 @@ def gap_in_words(gap: float) -> str:
 
 def table() -> str:
     """All optimisers as a table in Markdown."""
-    rows = [(name, rule_in_words(found).replace(" c", "\N{NO-BREAK SPACE}c"),
+    unbroken = str.maketrans(" ", "\N{NO-BREAK SPACE}")
+    rows = [(name, ", ".join(part.translate(unbroken) for part in rule_in_words(found).split(", ")),
              *map(gap_in_words, found["gaps"][:0:-1]), found["by"])
             for name, found in results().items()]
     head = "optimiser", "what follows", "gap, all follows", "gap, constants stay", "as in"

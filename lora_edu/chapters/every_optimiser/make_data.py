@@ -45,13 +45,13 @@ def rules_of_others() -> dict[str, Rule]:
                               {"ε": -2}),
             "Adan": with_eps(po.Adan, 0.01),
             "ADOPT": with_eps(po.ADOPT, 0.01, eps=1e-6),
-            "CAME": Rule(lambda p, lr, c: po.CAME(p, lr, eps1=1e-30 / c**2), 0.01, 1, {"ε₁": -2}),
+            "CAME": Rule(lambda p, lr, c: po.CAME(p, lr, eps1=1e-30 / c**2), 0.001, 1, {"ε₁": -2}),
             "Shampoo": Rule(lambda p, lr, c: po.Shampoo(p, lr, matrix_eps=1e-6 / c**2), 0.01, 1,
                             {"ε": -2}),
             "SOAP": Rule(lambda p, lr, c: po.SOAP(p, lr, eps=1e-8 / c, weight_decay=0.1 / c),
                          0.01, 1, DECAY),
             "LARS": Rule(lambda p, lr, c: po.LARS(p, lr), 0.01, None),
-            "LAMB": with_eps(po.Lamb, 0.01, eps=1e-6, power=None),
+            "LAMB": with_eps(po.Lamb, 0.001, eps=1e-6, power=None),
             "MARS": with_eps(po.MARS, 0.01, power=None)}}
     return {name: replace(rule, by=f"{library} {version(library)}")
             for library, own in rules.items() for name, rule in own.items()}

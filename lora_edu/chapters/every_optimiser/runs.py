@@ -51,7 +51,7 @@ RULES = {
     "RMSprop": with_eps(optim.RMSprop, 0.001),
     "Adagrad": with_eps(optim.Adagrad, 0.01, eps=1e-10),
     "Rprop": Rule(lambda p, lr, c: optim.Rprop(p, lr, step_sizes=(1e-6 * c, 50 * c)), 0.001, 1,
-                  {"step limits": 1}),
+                  {"limits": 1}),
     "Muon": Rule(lambda p, lr, c: optim.Muon(p, lr, 0.1 / c, eps=1e-7 / c), 0.01, 1, DECAY),
     "Muon, AdamW’s rms": Rule(
         lambda p, lr, c: optim.Muon(p, lr, 0.1 / c, eps=1e-7 / c, adjust_lr_fn="match_rms_adamw"),
