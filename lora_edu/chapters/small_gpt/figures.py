@@ -181,5 +181,6 @@ def budget() -> dict:
         [{"range": [0, 1.08], "tickformat": ".0%", "showgrid": False}],
         [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
           "ticktext": list(gains), "showgrid": False}],
-        "Of the full gain one budget gets: " + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()))
+        "Of the full gain one budget gets: "
+        + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()))
     return figure(traces, {**made, "shapes": shapes, "margin": {**MARGIN, "l": 120}})
