@@ -50,8 +50,6 @@ THE ANSWER.
 FIGURES = '''\
 """Figures of the chapter {title}."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

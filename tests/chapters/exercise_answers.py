@@ -2,8 +2,6 @@
 prints as the solution, OTHER check → another way to the same numbers, and WRONG check → mistakes
 and what the check must say of them."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

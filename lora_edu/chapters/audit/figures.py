@@ -1,7 +1,5 @@
 """The LoRA paper's own numbers: what its models train, store and hold in memory."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.audit import paper

@@ -1,8 +1,6 @@
 """LoRA beside full fine-tuning: its first step, its best rate, its distance at many ranks, and what
 A does."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.beside_full import runs_first_step as first

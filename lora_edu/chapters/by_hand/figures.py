@@ -1,7 +1,5 @@
 """Forward and backward by hand: the error of numerical gradients, and what a step costs."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.by_hand.runs import (

@@ -1,7 +1,5 @@
 """The dashboard for teaching: one run's settings, seen over its steps and against the rank."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import STARTS, scaling

@@ -1,7 +1,5 @@
 """The figures of the chapter Why divide by r: how an update grows with r, and the best rate."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,8 +1,6 @@
 """The figures of the chapter The first r you try: digits that are turned, what a carried η costs,
 three searches, and the best rates of five tasks."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.first_r import runs, runs_models

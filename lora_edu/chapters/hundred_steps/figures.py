@@ -1,7 +1,5 @@
 """The first hundred steps: a word being written, one run, and the singular values of ΔW."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import STARTS

@@ -1,7 +1,5 @@
 """Two adapters combined into one: how much of each arrives."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

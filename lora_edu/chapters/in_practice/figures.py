@@ -1,7 +1,5 @@
 """Where the memory of training goes, which rate a recipe needs, and what a merge loses."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A run in three settings, what tells settings apart, and what is left behind by "roughly"."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import OPTIMISERS

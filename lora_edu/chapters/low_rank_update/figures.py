@@ -1,7 +1,5 @@
 """A picture rebuilt from outer products, and the price of a rank in parameters."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.low_rank_update.runs import picture, terms

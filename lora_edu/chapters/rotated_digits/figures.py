@@ -1,7 +1,5 @@
 """Rotated digits: the pictures, and the explorers over the shipped runs."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.rotated_digits import runs

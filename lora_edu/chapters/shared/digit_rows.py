@@ -1,7 +1,5 @@
 """Pictures of digits in rows, as one heat map."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.style import COLOURS, PALE, figure, heat, layout

@@ -1,7 +1,5 @@
 """Real pictures that need no download: handwritten digits, turned by any angle."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

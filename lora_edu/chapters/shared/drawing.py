@@ -4,8 +4,6 @@ A drawing is a figure whose axes show nothing: places are in units of its own, y
 unit is as long along x as along y.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -5,8 +5,6 @@ Figures are dicts in plotly.js's own form, many times faster to make than plotly
 and against the dark theme, and to be told apart with the common colour-vision deficiencies.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the small GPT writes with and without its adapters, and what they gain and cost."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.drawing import box

@@ -1,8 +1,6 @@
 """PEFT's starting points on the board of Step zero, the spread of A under three rules, and the
 learning rate of each start."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.board import STEPS, TITLE, norm_curves

@@ -1,7 +1,5 @@
 """Two tasks on which every start is trained, and what each start makes of their layers."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass

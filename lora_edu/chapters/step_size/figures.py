@@ -1,7 +1,5 @@
 """α beside η: the loss over the (α, η) plane, and the runs on a line of equal first steps."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 

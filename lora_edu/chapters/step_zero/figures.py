@@ -1,7 +1,5 @@
 """The board of the five starting points, and the saddle where both matrices are zero."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import STARTS, Adapter, initial

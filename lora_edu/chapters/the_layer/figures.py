@@ -1,7 +1,5 @@
 """What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.looks import said

@@ -3,8 +3,6 @@
 Imports NumPy, the page's runs, those of the chapters it leads to, the drawings and the style.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import STARTS, Adapter

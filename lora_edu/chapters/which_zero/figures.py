@@ -2,8 +2,6 @@
 rate against the width. The study trains for some seconds the first time; after that every state is
 a look-up."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, map_drawing, say
