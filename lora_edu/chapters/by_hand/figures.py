@@ -10,15 +10,14 @@ from lora_edu.chapters.by_hand.runs import (
     multiplications,
     word_gradients,
 )
-from lora_edu.chapters.low_rank_update.figures import STILL, beside
-from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, say
+from lora_edu.chapters.low_rank_update.figures import beside
+from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, map_drawing, say
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.style import (
     COLOURS,
     ZeroLogAxis,
     coloured,
     figure,
-    layout,
     line,
     marks,
     words,
@@ -70,7 +69,7 @@ def two_paths(line: int = 0) -> dict:
             "no ∇W₀" if line and name == "W₀" else shape)
     parts += [say(said, size=15), say(below, size=12),
               say(dict.fromkeys([(8.3, 3), (8.3, -3.5), (24.3, 0)], "◂" if line else "▸"), size=15)]
-    return drawing(parts, [((-0.6, 29.6), (-7.3, 5.7))], text, titles=[headline])
+    return drawing(parts, (-0.6, 29.6), (-7.3, 5.7), text, headline)
 
 
 def _wires() -> list[dict]:
@@ -90,12 +89,12 @@ def two_gradients(r: int = 4) -> dict:
     G, grad_B, grad_A = word_gradients(r)
     d, k = G.shape
     drawn = beside(grad_B / abs(grad_B).max(), grad_A / abs(grad_A).max(), -G, ("∇B", "∇A"))
-    drawn.append(words([k / 2], [d + 1.1], [coloured("minus G, which no line forms", "delta")],
-                       textfont={"size": 14}))
-    made = layout([f"{r * (d + k)} numbers of gradient. G would have {d * k}"],
-                  [{**STILL, "range": [-2 - d, k + 0.5]}], [{**STILL, "range": [d + 2.5, -4 - d]}],
-                  f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
-    return figure(drawn, {**made, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
+    drawn.append(say({(k / 2, d + 1.1): coloured("minus G, which no line forms", "delta")},
+                     size=14))
+    return map_drawing(
+        drawn, f"{r * (d + k)} numbers of gradient. G would have {d * k}", (-2 - d, k + 0.5),
+        (-4 - d, d + 2.5),
+        f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
 
 
 def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
@@ -120,13 +119,13 @@ def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
                         name="chosen", customdata=[error],
                         hovertemplate="%{customdata:.1e}<extra></extra>"))
     ticks = list(range(-16, 0, 3))
-    return figure(traces, layout(
-        [f"h = {power(EXPONENTS[at])}: error {number(error)} of the gradient"],
+    return figure(
+        traces, [f"h = {power(EXPONENTS[at])}: error {number(error)} of the gradient"],
         [{"range": [-16.5, -0.5], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "step size h"}}],
         [axis.axis("relative error of ∇A")],
         f"{scheme}: largest error {number(error)} of the largest entry of ∇A, and "
-        f"{number(errors(scheme).min())} at the best step size"))
+        f"{number(errors(scheme).min())} at the best step size")
 
 
 def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
@@ -156,9 +155,8 @@ def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
                 "textfont": {"size": 11, "color": "white"},
                 "hovertemplate": f"{part}: %{{customdata:,}}<extra></extra>"})
     axis = {"range": [0, top], "tickformat": ".0%", "dtick": 0.25 if top < 2 else None}
-    made = layout(
-        [f"{share:.0%} of the {what}" for share, what in
+    return figure(
+        traces, [f"{share:.0%} of the {what}" for share, what in
          zip(totals, ("multiplications", "memory"), strict=True)], [{}, {}], [axis, axis],
         f"LoRA needs {totals[0]:.0%} of the multiplications and {totals[1]:.0%} of the memory "
-        "of full fine-tuning with Adam")
-    return figure(traces, {**made, "barmode": "stack"})
+        "of full fine-tuning with Adam", barmode="stack")

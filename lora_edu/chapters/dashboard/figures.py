@@ -19,7 +19,6 @@ from lora_edu.chapters.shared.style import (
     curve,
     figure,
     heading,
-    layout,
     line,
     marks,
 )
@@ -91,10 +90,10 @@ def _against_rank(r, *others) -> dict:
 
 def _figure(traces, titles, xaxes, yaxes, said: str) -> dict:
     """The two panels with large titles."""
-    made = layout(titles, xaxes, yaxes, said)
-    for note in made["annotations"]:
+    made = figure(traces, titles, xaxes, yaxes, said)
+    for note in made["layout"]["annotations"]:
         note["font"] = {"size": LARGE}
-    return figure(traces, made)
+    return made
 
 
 def _set_up(r, alpha, start, optimiser, rule, lr) -> str:

@@ -22,7 +22,6 @@ from lora_edu.chapters.shared.style import (
     curve,
     figure,
     heading,
-    layout,
     level,
 )
 from lora_edu.explore.words import number
@@ -57,7 +56,7 @@ def drawn(t: int = 0) -> dict:
         state = ("nothing has moved", "only B has moved", "both have moved")[len(moved)]
         for x, side, text in ((-0.5, "middle right", f"{name}: {state}"),
                               (k + 17.5, "middle left", "singular values")):
-            parts.append({**say({(x, top - 1.7): text}), "textposition": side})
+            parts.append(say({(x, top - 1.7): text}, side))
     found = ("nothing is written yet" if t == 0 else "ΔW is nothing but stripes" if t == 1 else
              f"loss left: {', '.join(left)}")
     return map_drawing(
@@ -104,9 +103,9 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
                       for n, name in sorted((first[q], f"∇{q}") for q in "AB")))
     xaxis = {"range": [-0.3, place(STEPS) + 0.1], "tickvals": place(STEP_TICKS).round(4).tolist(),
              "ticktext": [str(tick) for tick in STEP_TICKS], "title": {"text": "step"}}
-    return figure(traces, layout(
-        [found, end], [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
-        said if last == STEPS else f"{said}, and the run diverges"))
+    return figure(
+        traces, [found, end], [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
+        said if last == STEPS else f"{said}, and the run diverges")
 
 
 def place(steps) -> np.ndarray:
@@ -132,8 +131,8 @@ def spectrum(r: int = 8, optimiser: str = OPTIMISERS[0]) -> dict:
     grown = int((path.max(axis=0) > 1e-3).sum())
     values = " · ".join(f"σ{'₁₂₃₄₅'[i]} = {number(s) if s > 1e-12 else '0 to rounding'}"
                         for i, s in enumerate(last[:5]))
-    return figure(traces, layout(
-        [f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)"],
+    return figure(
+        traces, [f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)"],
         [{"range": [0, steps[-1]], "title": {"text": "step"}}],
         [{"range": [-0.02, 0.8], "title": {"text": "singular values of ΔW"}}],
-        f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}"))
+        f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}")

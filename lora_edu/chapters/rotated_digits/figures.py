@@ -8,11 +8,11 @@ from lora_edu.chapters.shared.looks import apart, named_ticks, said, seeds
 from lora_edu.chapters.shared.style import (
     COLOURS,
     PALE,
+    STILL,
     coloured,
     curve,
     figure,
     heat,
-    layout,
     line,
     marks,
     words,
@@ -54,14 +54,14 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     share = (np.median(runs.tried(task, runs.PLACES[0], r)[runs.RATES.index(runs.SHOWN_RATE), :, 1])
              if r else runs.shipped()["frozen"][runs.TASKS.index(task), 1])
     who = f"rank {r}" if r else "no adapter"
-    still = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
-    made = layout(
-        [f"{who}: {counts['right']}, {counts['wrong']}"],
+    still = {**STILL, "constrain": "domain"}
+    return figure(
+        traces, [f"{who}: {counts['right']}, {counts['wrong']}"],
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
         [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
         f"{task}, {who}: {np.sum(called == truth)} of these {runs.PICTURES} test pictures are "
-        f"named rightly, and {share:.0%} of all 300 (with an adapter the median of five seeds)")
-    return figure(traces, {**made, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
+        f"named rightly, and {share:.0%} of all 300 (with an adapter the median of five seeds)",
+        margin={"l": 4, "r": 4, "t": 34, "b": 4})
 
 
 def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4,
@@ -92,15 +92,15 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     traces += _curve("delta", "new task", runs.RATES, values[at_rank, :, :, 1], at_rate, 2)
     _, new, old = np.median(values[at_rank, at_rate], axis=0)
     where = "the first layer" if place == runs.PLACES[0] else place
-    return figure(traces, layout(
-        [coloured(f"new task: {new:.0%} right", "delta"),
+    return figure(
+        traces, [coloured(f"new task: {new:.0%} right", "delta"),
          coloured(f"old task: {old:.0%} right", "loss")],
         [named_ticks(runs.RANKS, f"rank, at η = {short(lr)}"),
          named_ticks(runs.RATES, f"η, at r = {r}", named=runs.RATES[::2], names=short)],
         [SHARE, SHARE],
         f"{task}, LoRA on {where}, r = {r}, η = {short(lr)}: {new:.0%} of the test pictures right; "
         f"of {OLD.get(task, 'upright digits')} {old:.0%} with the adapter, "
-        f"{runs.shipped()['frozen'][t, 2]:.0%} without (medians of five seeds)"))
+        f"{runs.shipped()['frozen'][t, 2]:.0%} without (medians of five seeds)")
 
 
 def _curve(quantity: str, name: str, x, values: np.ndarray, here: int, panel: int) -> list[dict]:
@@ -134,9 +134,9 @@ def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
     steps = {"range": [-4, 204], "title": {"text": "step"}}
     accuracy, passing = middle[-1]
     what = f"LoRA, {trained}" if runs.TRAINED[trained] else "all of the first W trained"
-    return figure(traces, layout(
-        [coloured(f"read rightly: {accuracy:.0%}", "delta"),
+    return figure(
+        traces, [coloured(f"read rightly: {accuracy:.0%}", "delta"),
          coloured(f"still passed on: {passing:.0%}", "A")], [steps, steps], [SHARE, SHARE],
         f"{what}, {share:.0%} of the mean picture taken off: after {runs.SHOWN[-1]} steps "
         f"{accuracy:.0%} of the test pictures right, {passing:.0%} of the pairs of unit and "
-        "picture pass (medians of five seeds)"))
+        "picture pass (medians of five seeds)")

@@ -7,10 +7,10 @@ from lora_edu.chapters.shared.looks import said
 from lora_edu.chapters.shared.style import (
     COLOURS,
     MARGIN,
+    STILL,
     coloured,
     figure,
     heat,
-    layout,
     level,
     line,
     marks,
@@ -71,10 +71,9 @@ def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> lis
 
 def alone(traces: list[dict], title: str, reading: str) -> dict:
     """A text that fills its panel, under a title that says what is found."""
-    still = {"showticklabels": False, "ticks": "", "showgrid": False}
-    made = layout([title], [{**still, "range": [-0.9, COLUMNS - 0.1]}],
-                  [{**still, "range": [ROWS - 0.3, -0.7]}], reading)
-    return figure(traces, {**made, "margin": {"l": 6, "r": 6, "t": 34, "b": 6}})
+    return figure(traces, [title], [{**STILL, "range": [-0.9, COLUMNS - 0.1]}],
+                  [{**STILL, "range": [ROWS - 0.3, -0.7]}], reading,
+                  margin={"l": 6, "r": 6, "t": 34, "b": 6})
 
 
 def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) -> dict:
@@ -155,13 +154,13 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     share = (start - now) / (start - best)
     xaxis = {**power_ticks(3, 5), "range": np.log10(SPAN).tolist(),
              "title": {"text": "numbers trained"}}
-    return figure(traces, layout(
-        [coloured(f"{share:.0%} of the gain", "loss"),
+    return figure(
+        traces, [coloured(f"{share:.0%} of the gain", "loss"),
          coloured(f"plays: {plays:.2f} → {paid:.2f}", "A")], [xaxis, xaxis],
         [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
         f"{text}, q and v at r = {r}, {x[here]:,} numbers: loss {start:.2f} → {now:.2f}, "
         f"{share:.0%} of what training all {full['trained']:,} gains; Shakespeare {plays:.2f} → "
-        f"{paid:.2f} with the adapter on"))
+        f"{paid:.2f} with the adapter on")
 
 
 def budget() -> dict:
@@ -174,10 +173,10 @@ def budget() -> dict:
               for at, (name, gain) in enumerate(gains.items())]
     traces = [words([*gains.values()], list(range(len(gains))),
                     [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]
-    made = layout(
-        ["of the gain of training everything"],
+    return figure(
+        traces, ["of the gain of training everything"],
         [{"range": [0, 1.08], "tickformat": ".0%", "showgrid": False}],
         [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
           "ticktext": list(gains), "showgrid": False}],
-        "One budget: " + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()))
-    return figure(traces, {**made, "shapes": shapes, "margin": {**MARGIN, "l": 120}})
+        "One budget: " + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()),
+        shapes=shapes, margin={**MARGIN, "l": 120})
