@@ -34,12 +34,7 @@ GOALS = "full fine-tuning", "unit rows"  # what the distance is measured to
 def first_steps(r: int = 16, times: int = 1) -> dict:
     """A noisy picture that is wanted, and the first step of Adam towards it on W and under LoRA.
 
-    Args:
-        r: LoRA's rank.
-        times: LoRA's learning rate, over that of full fine-tuning.
-
-    Returns:
-        A figure of one panel, three pictures one above the other.
+    times: LoRA's learning rate, over that of full fine-tuning.
     """
     step, parts = times * first.lora_step(r), []
     use, harm = first.compared(step)
@@ -59,11 +54,7 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
 def row_step(angle: int = 20) -> dict:
     """The first step of a row of two entries: on W a corner, under LoRA a place on a circle.
 
-    Args:
-        angle: Of the direction that is downhill, in degrees.
-
-    Returns:
-        A figure of one panel; α = 2 and PEFT's σ, with many ranks.
+    α = 2 and PEFT's σ, with many ranks. angle: of the direction that is downhill, in degrees.
     """
     turn = np.deg2rad(angle)
     downhill = np.array([np.cos(turn), np.sin(turn)]).round(12)
@@ -89,13 +80,8 @@ def row_step(angle: int = 20) -> dict:
 def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> dict:
     """LoRA's best rate over that of full fine-tuning, against the length of the run.
 
-    Args:
-        inputs: A name of ``runs_ratio.INPUTS``.
-        alpha: LoRA's α.
-        width: The width of the square layer.
-
-    Returns:
-        A figure of one panel: r = 1, 4 and 16, and at one step what the theorem says.
+    For r = 1, 4 and 16, and at one step what the theorem says. inputs: a name of
+    ``runs_ratio.INPUTS``. width: of the square layer.
     """
     found = rates.ratios()[list(rates.INPUTS).index(inputs), rates.WIDTHS.index(width), :,
                            rates.ALPHAS.index(alpha)]  # ranks, steps, seeds
@@ -134,9 +120,6 @@ def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict
             with α/r, from descent with rows of length one.
         steps: The length of the runs.
         lr: The learning rate of Adam and of sign descent.
-
-    Returns:
-        A figure of one panel.
     """
     at, gaps = many.STEPS.index(steps), many.adam_gaps(lr)
     lines = ({"SGD": ("A", many.sgd_gaps()), "Adam": ("B", gaps["full"])} if goal == GOALS[0] else
@@ -167,14 +150,8 @@ def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict
 def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4) -> dict:
     """How far A has turned to the leading direction of G, and what A's training is worth.
 
-    Args:
-        optimiser: "SGD" or "Adam".
-        inputs: A name of ``runs_ratio.INPUTS``.
-        r: The rank.
-
-    Returns:
-        A figure of two panels: the cosine of that direction and A's rows, and the loss with A
-        trained and with A frozen.
+    The cosine of that direction and A's rows, and the loss with A trained and with A frozen.
+    inputs: a name of ``runs_ratio.INPUTS``.
     """
     free, still = (tuned(optimiser, inputs, r, frozen) for frozen in (False, True))
     steps = np.arange(len(free[0].loss))

@@ -50,8 +50,7 @@ LINES = [  # the headline, what the line reads, what it makes, and what the draw
 def two_paths(line: int = 0) -> dict:
     """The layer's two paths, every matrix to scale, and what one line of the pass needs and makes.
 
-    Args:
-        line: 0 for the forward pass, 1 to 4 for the lines of the backward pass.
+    line: 0 for the forward pass, 1 to 4 for the lines of the backward pass.
     """
     headline, reads, makes, text = LINES[line]
     names = {name: name for name in LAYER} | ({"H": "D"} if line else {})
@@ -81,11 +80,7 @@ def _wires() -> list[dict]:
 
 
 def two_gradients(r: int = 4) -> dict:
-    """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of.
-
-    Args:
-        r: the rank, 1 to 14.
-    """
+    """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of."""
     G, grad_B, grad_A = word_gradients(r)
     d, k = G.shape
     drawn = beside(grad_B / abs(grad_B).max(), grad_A / abs(grad_A).max(), -G, ("∇B", "∇A"))
@@ -98,12 +93,7 @@ def two_gradients(r: int = 4) -> dict:
 
 
 def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
-    """The error of a numerical gradient against its step size, all schemes, one of them marked.
-
-    Args:
-        scheme: one of ``SCHEMES``.
-        h: the step size, a power of ten.
-    """
+    """The error of a numerical gradient against its step size, all schemes, one of them marked."""
     axis = ZeroLogAxis(-18, 1, every=3)
     traces = [line(EXPONENTS, axis.place(errors(name)), colour, width=4 if name == scheme else 2,
                    mode="lines+markers", marker={"size": 6}, name=name, customdata=errors(name),
@@ -131,10 +121,7 @@ def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
 def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
     """Stacked bars for a d × d layer: multiplications (left) and numbers kept (right).
 
-    Args:
-        d: the layer's width.
-        n: the tokens of a step.
-        r: the rank.
+    n: the tokens of a step.
     """
     counted = {"": multiplications(d, d, n, r), "2": memory(d, d, n, r)}
     totals = [sum(counts["LoRA"].values()) / sum(counts["full"].values())

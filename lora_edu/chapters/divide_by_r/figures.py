@@ -22,9 +22,7 @@ KEPT = 0.15  # powers of r below this count as none
 def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
     """Adam's first ΔW towards the word, coloured by value; below it, its two parts.
 
-    Args:
-        r: the number of terms, one of ``runs_growth.TERMS``.
-        divide: what s is, one of DIVISORS.
+    r: the number of terms. divide: what s is, one of DIVISORS.
     """
     power = DIVISORS[divide]
     delta, along, across = (part / r**power for part in runs_growth.first_step(r))
@@ -45,12 +43,7 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
 
 
 def growth(optimiser: str = "Adam", step: int = 1) -> dict:
-    """The useful part of ΔW and its length against r, under each rule.
-
-    Args:
-        optimiser: ``"SGD"`` or ``"Adam"``.
-        step: after how many steps, one of ``runs_growth.STEPS``.
-    """
+    """The useful part of ΔW and its length after some steps against r, under each rule."""
     traces, titles, ranks = [], [], runs_growth.RANKS
     for panel, (quantity, name) in enumerate(QUANTITIES.items(), start=1):
         slopes = {}
@@ -80,12 +73,9 @@ def _range(quantity: str, optimiser_name: str) -> list[float]:
 
 
 def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int = 1) -> dict:
-    """The best learning rate against r; crosses, the theorem's for one step.
+    """The best learning rate after some steps against r; crosses, the theorem's for one step.
 
-    Args:
-        optimiser: ``"SGD"`` or ``"Adam"``.
-        inputs: how they vary, one of ``runs_rate.INPUTS``.
-        steps: after how many steps, one of ``runs_rate.STEPS``.
+    inputs: how they vary, one of ``runs_rate.INPUTS``.
     """
     traces, slopes = [], {}
     for rule in SCALE_RULES:
@@ -118,9 +108,7 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     """Loss on rotated digits against r under two rules.
 
-    Args:
-        angle: ``"45°"`` or ``"90°"``.
-        tuned: whether η is the best at each rank, or one small η for all.
+    tuned: whether η is the best at each rank, or one small η for all.
     """
     task, ranks, traces, ends = f"{angle}, Adam", first_r.RANKS[3:], [], {}
     small = first_r.tuned(task, ranks[0], 1.0) - 4  # half octaves: a quarter of the tuned η

@@ -101,9 +101,7 @@ def _inside(values, top: float) -> np.ndarray:
 def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
     """The loss over s and η at rank r, dark where it is least, and where three searches end.
 
-    Args:
-        r: the rank, one of ``runs.PLANE_RANKS``.
-        eta: at which the third search looks for α.
+    eta: at which the third search looks for α.
     """
     rates, losses, ends, names = runs.PLANE_RATES, runs.plane(r), runs.searches(eta), {}
     traces = [heat(np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),

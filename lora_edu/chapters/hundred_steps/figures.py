@@ -35,9 +35,6 @@ ASIDE = {"A": -0.15, "B": 0, "delta": 0.15}  # of marks at exactly 0, so that no
 def drawn(t: int = 0) -> dict:
     """ΔW at step t of two runs that write the word LoRA, and its singular values as bars.
 
-    Args:
-        t: one of the ``STEPS`` of the word's runs.
-
     Dotted: the word's singular values. SGD and Adam at their ``WORD_RATES``, r = 8, s = 1.
     """
     target = np.linalg.svd(word_task().W_star, compute_uv=False)[:RANK]
@@ -66,15 +63,7 @@ def drawn(t: int = 0) -> dict:
 
 def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "Adam",
                   lr: float = 0.01) -> dict:
-    """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps.
-
-    Args:
-        r: the rank.
-        alpha: the scale is alpha / r.
-        start: one of ``STARTS``.
-        optimiser: one of ``OPTIMISERS``.
-        lr: the learning rate.
-    """
+    """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps, s = α/r."""
     history = run(r, alpha, start, optimiser, lr)
     frozen, scale = problem().loss(problem().W0), ZeroLogAxis(-4, 2)
     shown = np.array([step for step in SHOWN if step < usable(history)])

@@ -53,9 +53,7 @@ def outer_products() -> dict:
 def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     """B's columns and A's rows beside the picture they make, above what they store and miss.
 
-    Args:
-        r: the number of terms, 1 to 14.
-        view: one of ``VIEWS``: which picture is shown.
+    view: one of ``VIEWS``: which picture is shown.
     """
     M, (B, A) = picture(), terms(picture())
     (d, k), best = M.shape, B[:, :r] @ A[:r]

@@ -28,12 +28,7 @@ ACROSS, WIDE, HIGH = 8, digits.SIDE + 2, digits.SIDE + 6  # pictures in a row, a
 def names(task: str = "rotated", r: int = 0) -> dict:
     """Test pictures, and under each what LoRA of rank r in the first layer calls it.
 
-    Args:
-        task: One of runs.NAMED.
-        r: One of runs.NAMED_RANKS; 0 is the base without an adapter.
-
-    Returns:
-        A figure of one panel: green names are right, orange ones wrong.
+    Green names are right, orange ones wrong. r: 0 is the base without an adapter.
     """
     shown, side = digits.load(), digits.SIDE
     pictures, truth = (part[:runs.PICTURES] for part in (shown.X_test, shown.y_test))
@@ -68,14 +63,7 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
                    lr: float = 0.03) -> dict:
     """Test accuracy against r at this η (left), and against η at this r (right).
 
-    Args:
-        task: One of runs.TASKS.
-        place: One of runs.PLACES, where the adapters are.
-        r: One of runs.RANKS.
-        lr: One of runs.RATES.
-
-    Returns:
-        A figure of two panels.
+    place: one of runs.PLACES, where the adapters are.
     """
     t = runs.TASKS.index(task)
     values = runs.shipped()["lora"][t, runs.PLACES.index(place)]  # (r, η, seeds, 3)
@@ -115,12 +103,7 @@ def _curve(quantity: str, name: str, x, values: np.ndarray, here: int, panel: in
 def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
     """Inverted digits over the steps: test accuracy (left), and what the first layer passes on.
 
-    Args:
-        share: One of runs.SHARES, of the mean picture that is taken off.
-        trained: One of runs.TRAINED.
-
-    Returns:
-        A figure of two panels.
+    share: of the mean picture that is taken off. trained: one of runs.TRAINED.
     """
     at = runs.SHARES.index(share), list(runs.TRAINED).index(trained)
     values = runs.shipped()["paths"][at][..., [0, 2]]  # (seeds, n, 2): right, pairs that pass

@@ -79,13 +79,7 @@ def alone(traces: list[dict], title: str, reading: str) -> dict:
 def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) -> dict:
     """A sample after a prompt, each character coloured by how much the adapter favoured it.
 
-    Args:
-        prompt: One of results.prompts().
-        adapter: One of ADAPTERS.
-        r: One of RANKS; without an adapter it does not matter.
-
-    Returns:
-        A figure of one panel.
+    adapter: one of ADAPTERS; without one r does not matter.
     """
     style = ADAPTERS[adapter]
     made = results.sample(style, r if style != "shakespeare" else 0, prompt)
@@ -103,13 +97,7 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
 def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
     """Held-out text, each character coloured by its surprise.
 
-    Args:
-        text: One of the values of NAMES.
-        adapter: One of ADAPTERS.
-        r: One of RANKS.
-
-    Returns:
-        A figure of one panel.
+    text: one of the values of NAMES. adapter: one of ADAPTERS.
     """
     passage = next(p for p in results.read()["passages"] if NAMES[p["style"]] == text)
     values = passage["surprise"]["none" if adapter == "none" else f"{ADAPTERS[adapter]}-r{r}"]
@@ -126,12 +114,7 @@ def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
 def ways(text: str = "Bible", r: int = 8) -> dict:
     """Losses against how many numbers were trained: on the new text, and on Shakespeare.
 
-    Args:
-        text: "Bible" or "Devil's Dictionary".
-        r: One of RANKS, the rank on q and v that is ringed.
-
-    Returns:
-        A figure of two panels. Dashed: no adapter. The star: everything trained.
+    Dashed: no adapter. The star: everything trained. r: the rank on q and v that is ringed.
     """
     style, base = ADAPTERS[text], results.read()["base"]
     rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]

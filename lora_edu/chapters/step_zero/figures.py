@@ -82,13 +82,9 @@ def filled_parts(start: str) -> dict[str, np.ndarray]:
 
 def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "SGD"
               ) -> dict:
-    """The board: ‖∇A‖, ‖∇B‖, ‖ΔW‖ and the loss at step zero and after one step.
+    """The board: ‖∇A‖, ‖∇B‖, ‖ΔW‖ and the loss at step zero and after one step, s = α/r.
 
-    Args:
-        r: the rank.
-        alpha: the scale is alpha / r.
-        start: one of ``STARTS``.
-        optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
+    optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
     """
     frozen = problem().loss(problem().W0)
     scale, top = ZeroLogAxis(-5, 3), 2 * frozen
@@ -140,11 +136,7 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
 
 
 def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
-    """A and B with their gradients around −G, in a run of Adam that writes the word LoRA.
-
-    Args:
-        start: one of ``STARTS``.
-        t: the step, from 0.
+    """A and B with their gradients around −G at step t of a run of Adam that writes the word LoRA.
 
     The four stand as in a product of matrices: each row of ∇A is in line with one of A, each
     column of ∇B with one of B. Gradients are coloured as shares of their largest entry.

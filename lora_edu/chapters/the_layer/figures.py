@@ -24,11 +24,7 @@ TRAINED = {"GPT-3": (0.06, 0.11), "our GPT": (0.3, 2)}  # ‖ΔW‖ / ‖W0‖ a
 def rulers(size: float = 0.005) -> dict:
     """Entries of W0, the numbers that bfloat16 has above each, and the one that w + Δw becomes.
 
-    Args:
-        size: One of ON_RULERS, the same Δw for every entry.
-
-    Returns:
-        A figure of one panel, a row an entry. Along x: per cent of a standard deviation.
+    A row an entry. Along x: per cent of a standard deviation. size: the same Δw for every entry.
     """
     unit, rows = 1 / np.sqrt(K), range(len(ENTRIES), 0, -1)
     x, y, stored = [], [], []
@@ -54,12 +50,7 @@ def rulers(size: float = 0.005) -> dict:
 def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     """Left: the part of ΔW that arrives in its own direction. Right: the error of the outputs.
 
-    Args:
-        dtype: One of FORMATS.
-        size: One of SIZES, ‖ΔW‖ / ‖W0‖.
-
-    Returns:
-        A figure of two panels.
+    dtype: one of FORMATS. size: ‖ΔW‖ / ‖W0‖.
     """
     at = SIZES.index(size)
     traces = []

@@ -85,9 +85,6 @@ def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading
         factors: Name → factor, from below.
         headline, axis, note, reading: What is found, the axis' title, what is dotted, and the
             sentence under the plot.
-
-    Returns:
-        A figure of one panel.
     """
     shapes = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
               for at, factor in enumerate(factors.values())]
@@ -129,9 +126,6 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
         rows: Name → (ΔW (d, k), the bar's length in cells, the name of its colour, its words).
         headline, reading: What is found, and the sentence under the plot.
         beside: Cells that the names may take.
-
-    Returns:
-        A figure of one panel.
     """
     (d, k), parts = runs_word.task().shape, []
     for i, (name, (delta, length, colour, said)) in enumerate(rows.items()):

@@ -28,12 +28,7 @@ QUANTITIES = {"best η": ("best", [1e-4, 1e-3, 1e-2, 1e-1], (-4.2, -0.6)),
 def mirror(zero: str = "B", t: int = 0) -> dict:
     """A LoRA that learns the word, at step t, and beside it the run on the word on its side.
 
-    Args:
-        zero: The matrix that starts at zero in the first run, "A" or "B".
-        t: The step.
-
-    Returns:
-        A figure of one panel: in each run A stands above the update BA, and B on its left.
+    zero: the matrix that starts at zero in the first run. A stands above BA, and B on its left.
     """
     parts, zeros, deltas = [], {}, []
     for left, run, mark in zip((0, 60), swap.both(zero), ("", "′"), strict=True):
@@ -63,12 +58,7 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
 def two_draws(k: int = 256, r: int = 16) -> dict:
     """What one call draws for A and for B, and the first step of Adam from either.
 
-    Args:
-        k: The width of a square layer.
-        r: The rank.
-
-    Returns:
-        A figure of two panels: a histogram for each, to its own height, and a bar for each.
+    A histogram for each, to its own height, and a bar for each. k: the width of a square layer.
     """
     steps, traces, shapes, ends = swap.first_steps(k, r), [], [], {}
     unit = steps["A"][1]
@@ -95,13 +85,8 @@ def two_draws(k: int = 256, r: int = 16) -> dict:
 def which_zero(n: int = 2048, steps: int = 8) -> dict:
     """The loss of the wide layer against the learning rate, from three starts.
 
-    Args:
-        n: The width of the layer.
-        steps: How long each run has trained.
-
-    Returns:
-        A figure of one panel. A random and B random with numbers of one size, and B random with
-        those that a library draws.
+    A random and B random with numbers of one size, and B random with those that a library draws.
+    n: the width of the layer.
     """
     row, after = wide.WIDTHS.index(n), wide.after(steps)
     curves, best = after["curve"][row], np.exp(np.log(after["best"][row]).mean(axis=-1))
@@ -130,14 +115,8 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
 
 
 def preference(steps: int = 10) -> dict:
-    """The loss left by A random and by B random, against the directions that the inputs fill.
-
-    Args:
-        steps: The length of the runs.
-
-    Returns:
-        A figure of one panel, each start at its own best rate.
-    """
+    """The loss left by A random and by B random, each at its own best rate, against the directions
+    that the inputs fill."""
     left = np.exp(np.log(swap.losses_left(steps)).mean(axis=1))  # (directions, starts)
     ratio, traces = left[0, 1] / left[0, 0], []
     for path, (name, look), side in zip(left.T, LOOKS.items(), ("bottom", "top"), strict=True):
@@ -158,12 +137,7 @@ def preference(steps: int = 10) -> dict:
 def widths(quantity: str = "best η", steps: int = 8) -> dict:
     """What four starts of the wide layer find, each at its own best rate, against the width.
 
-    Args:
-        quantity: One of QUANTITIES.
-        steps: How long each run has trained.
-
-    Returns:
-        A figure of one panel.
+    quantity: one of QUANTITIES.
     """
     key, ticks, span = QUANTITIES[quantity]
     traces, places, said = [], [], []
