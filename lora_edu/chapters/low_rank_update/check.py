@@ -1,7 +1,5 @@
 """The checks of the chapter A low-rank update."""
 
-from __future__ import annotations
-
 from unittest import mock
 
 import numpy as np
