@@ -47,7 +47,7 @@ def gap_in_words(gap: float) -> str:
 
 def table() -> str:
     """All optimisers as a table in Markdown."""
-    rows = [(f"{name} ({found['by']})", rule_in_words(found), gap_in_words(found["gaps"][2]),
-             gap_in_words(found["gaps"][1])) for name, found in results().items()]
-    head = "optimiser (as in)", "what follows", "gap, all follows", "gap, constants stay"
+    rows = [(name, rule_in_words(found), *map(gap_in_words, found["gaps"][:0:-1]), found["by"])
+            for name, found in results().items()]
+    head = "optimiser", "what follows", "gap, all follows", "gap, constants stay", "as in"
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
