@@ -33,10 +33,9 @@ def test_l2_on_a_and_b_is_at_least_its_price_on_delta_w(s):
 @pytest.mark.claim("cor-lowered")
 @pytest.mark.parametrize(("alpha", "lam"), [(8, 1), (16, 2), (4, 0.5), (4, 1)])
 def test_a_trained_word_has_lost_lambda_over_s_of_each_singular_value(alpha, lam):
-    """By SGD, from the random start: the same picture, and the same singular values."""
     s = alpha / word.R
-    rule = SGD(0.02 / max(s, 1) ** 2, weight_decay=lam)
-    trained = train(word.task(), Adapter(START.A, START.B, s), rule, 3000).adapter.delta()
+    trained = train(word.task(), Adapter(START.A, START.B, s),
+                    SGD(0.02 / max(s, 1) ** 2, weight_decay=lam), 3000).adapter.delta()
     sigma = np.linalg.svd(WANTED, compute_uv=False)
     left = np.maximum(sigma - lam / s, 0)
     assert np.linalg.svd(trained, compute_uv=False) == pytest.approx(left, abs=0.02)
@@ -50,8 +49,7 @@ def test_a_trained_word_has_lost_lambda_over_s_of_each_singular_value(alpha, lam
 def test_decay_alone_multiplies_ba_by_the_square_of_its_factors():
     rates, decay = np.linspace(0.001, 0.1, 40), 0.3
     A, B = (torch.nn.Parameter(torch.from_numpy(RNG.normal(size=(3, 3)))) for _ in "AB")
-    before = (B @ A).detach().clone()
-    rule = torch.optim.AdamW([A, B], weight_decay=decay)
+    before, rule = (B @ A).detach(), torch.optim.AdamW([A, B], weight_decay=decay)
     for rate in rates:
         A.grad, B.grad = torch.zeros_like(A), torch.zeros_like(B)
         rule.param_groups[0]["lr"] = rate
@@ -70,13 +68,11 @@ def test_the_run_loses_less_to_decay_than_decay_alone_would_take():
     said = output.getvalue()
     assert "3,000 steps: the decay alone takes 0.3 %, the run's ΔW changes by 0.134 %" in said
     assert "10,000 steps: the decay alone takes 3.9 %, the run's ΔW changes by 0.004 %" in said
-    assert "logged: 5.000, left: 1.000" in said
 
 
 @pytest.mark.claim("thm-clip-limit")
 @pytest.mark.parametrize("rule", [Adam(0.1, eps=1e-300), AdamW(0.1, eps=1e-300, weight_decay=0.3)])
 def test_two_limits_that_always_act_make_one_run(rule):
-    """To the bit for powers of two; a limit that acts in some steps only makes another run."""
     one, tiny, high = (train(word.task(), START, Clipped(rule, limit), 12)
                        for limit in (1.0, 2.0**-20, 16.0))
     assert np.hypot(one.grad_A_norm, one.grad_B_norm).min() > 1
