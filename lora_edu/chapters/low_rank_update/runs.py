@@ -27,10 +27,7 @@ def picture() -> np.ndarray:
 
 
 def terms(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """M as a sum of outer products, the largest first.
-
-    Args:
-        M: (d, k).
+    """M, (d, k), as a sum of outer products, the largest first.
 
     Returns:
         B, (d, m), and A, (m, k), with m = min(d, k) and BA = M. Column and row of a term are
