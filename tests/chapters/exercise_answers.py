@@ -70,9 +70,9 @@ def in_torch(right):
                                   for value in given))
 
 
-(project, count, dropout, three, adamw, partner, rate, scale, matching, settings, draw, embed, undo,
+(project, cheap, dropout, three, adamw, partner, rate, scale, matching, settings, draw, embed, undo,
  convert, enlarge, largest, attend, file_scale) = map(RIGHT.get, (
-     checks.best_approximation, checks.trainable_parameters, checks.dropout_backward,
+     checks.best_approximation, checks.largest_cheap_rank, checks.dropout_backward,
      checks.three_factor_gradients, checks.adamw_step, checks.equivalent_adamw,
      checks.same_first_step, checks.flat_scale, checks.matching_rate, checks.first_r_settings,
      checks.undo_wide_draw, checks.embedding_forward, checks.undo_change, checks.converted_adapter,
@@ -133,7 +133,7 @@ def off(pair):
 
 OTHER = {
     checks.best_approximation: from_the_right,
-    checks.trainable_parameters: lambda shapes, r: r * np.array(shapes).sum(),
+    checks.largest_cheap_rank: lambda d, k: int(np.ceil(d * k / (d + k))) - 1,
     checks.dropout_backward: in_torch(dropout),
     checks.adamw_step: adamw_by_torch,
     checks.embedding_forward: in_torch(embed),
@@ -156,10 +156,9 @@ WRONG = {
         "rank 2 whatever r": (lambda M, r: project(M, 2), "For r = 3 its error"),
         "one too many": (lambda M, r: project(M, r + 1), "rank 3"),
         "transposed": (lambda M, r: project(M, r).T, "shape (9, 6)")},
-    checks.trainable_parameters: {
-        "whole matrices": (lambda shapes, r: sum(d * k for d, k in shapes), "off by"),
-        "one too many of many": (
-            lambda shapes, r: count(shapes, r) + (shapes[0][0] > 1000), "For r = 8")},
+    checks.largest_cheap_rank: {
+        "half the shorter side": (lambda d, k: min(d, k) // 2, "off by"),
+        "as many as the matrix has": (lambda d, k: d * k // (d + k), "For a 12 × 12 matrix")},
     checks.dropout_backward: {
         "no mask": (lambda D, X, mask, *a: dropout(D, X, mask > -1, *a), "∇X is wrong in"),
         "the mask without its scale": (

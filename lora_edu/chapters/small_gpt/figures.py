@@ -157,9 +157,10 @@ def budget() -> dict:
     traces = [words([*gains.values()], list(range(len(gains))),
                     [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]
     return figure(
-        traces, ["of the gain of training everything"],
+        traces, ["share of the gain of training everything"],
         [{"range": [0, 1.08], "tickformat": ".0%", "showgrid": False}],
         [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
           "ticktext": list(gains), "showgrid": False}],
-        "One budget: " + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()),
+        "Of the full gain one budget gets: "
+        + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()),
         shapes=shapes, margin={**MARGIN, "l": 120})
