@@ -67,12 +67,12 @@ def first_steps(k: int, r: int) -> dict[str, tuple[np.ndarray, float]]:
             "B": (B, float(np.linalg.norm(B @ np.sign(B.T @ G))))}
 
 
-def narrow_task(m: int, seed: int) -> Regression:
-    """A 64 × 64 task of rank 4 whose inputs fill m of the 64 directions, all alike."""
+def narrow_task(m: int, seed: int, d: int = SIDE, k: int = SIDE) -> Regression:
+    """A d × k task of rank 4 whose inputs fill m of the k directions, all alike."""
     rng = np.random.default_rng(seed)
-    S = rng.normal(size=(SIDE, 4)) @ rng.normal(size=(4, SIDE))
-    X = np.sqrt(SIDE) * np.linalg.qr(rng.normal(size=(SIDE, m)))[0].T  # (m, n)
-    return Regression(np.zeros((SIDE, SIDE)), S / np.linalg.norm(S), X)
+    S = rng.normal(size=(d, 4)) @ rng.normal(size=(4, k))
+    X = np.sqrt(k) * np.linalg.qr(rng.normal(size=(k, m)))[0].T  # (m, k)
+    return Regression(np.zeros((d, k)), S / np.linalg.norm(S), X)
 
 
 @cache
