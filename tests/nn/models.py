@@ -9,8 +9,6 @@ from torch import nn
 
 from lora_edu.nn import LoRAEmbedding, LoRALinear, inject, lora_layers
 
-torch.set_num_threads(1)
-
 TARGETS = ["tokens", "q", "v"]
 LAYERS = ["tokens", "blocks.0.q", "blocks.0.v", "blocks.1.q", "blocks.1.v"]
 
