@@ -47,8 +47,12 @@ def net(seed=0, dtype=torch.float32):
         return Net().to(dtype)
 
 
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
 def token_ids(*shape, seed=0):
-    return torch.tensor(np.random.default_rng(seed).integers(0, 13, shape))
+    return torch.tensor(rng(seed).integers(0, 13, shape))
 
 
 def adapted(r=4, alpha=8, targets=TARGETS, seed=1, start="both random", **settings):
