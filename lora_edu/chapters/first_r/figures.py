@@ -170,20 +170,21 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
 
 
 def five_models() -> dict:
-    """The best η against r, that at rank 8 being one: a line a task, a colour a rule."""
+    """The best η against r, that at rank 8 being one: a colour a rule, a thin line a task, and a
+    thick one with the mean of the tasks' powers."""
     traces, powers = [], {}
     for rule, look in SCALE_LOOKS.items():
-        ends = []
+        powers[rule] = [runs_models.power(model, rule)[0] for model in runs_models.MODELS]
         for model in runs_models.MODELS:
             ranks = runs_models.ranks(model)
             means = runs.mean(runs_models.best(model, rule))
             shares = means / means[ranks.index(runs_models.FIRST)]
-            traces.append(look.curve(ranks, shares, f"{FORMULAS[rule]}, {model}", size=5, width=1.5,
-                                     values=means))
-            ends.append(shares[-1])
-        traces.append(say({(ranks[-1], np.median(ends)): coloured(
-            f"  {FORMULAS[rule]}", look.colour)}, "middle right", 15))
-        powers[rule] = [runs_models.power(model, rule)[0] for model in runs_models.MODELS]
+            traces.append(line(ranks, shares, look.colour, width=1.5, opacity=0.4,
+                               **said(f"{FORMULAS[rule]}, {model}", means)))
+        mean = (np.array([1, 64]) / runs_models.FIRST) ** np.mean(powers[rule])
+        traces += [line([1, 64], mean, look.colour, width=4, hoverinfo="skip"),
+                   say({(64, mean[1]): coloured(f"  {FORMULAS[rule]}", look.colour)},
+                       "middle right", 15)]
     found = {FORMULAS[rule]: f"{signed(min(each))} to {signed(max(each))}"
              for rule, each in powers.items()}
     axis = named_ticks(runs.RANKS, "rank r")
