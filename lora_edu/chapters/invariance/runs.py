@@ -108,7 +108,7 @@ def three_words() -> dict[str, list[Adapter]]:
     train(word.task(), *equivalent(usual[0], optimiser("Adam", lr=word.LR), 1 / 4),
           word.STEPS[-1], watch=lambda step, adapter, loss: fitted.append(adapter))
     return {"α": usual, "α × 16": word.written(alpha=16 * word.R),
-            "α × 16,<br>others too": fitted}
+            "α × 16,\nothers too": fitted}
 
 
 def two_sizes(change: str) -> tuple[float, float]:
