@@ -1,8 +1,6 @@
 """What L2 leaves of the word LoRA; a log with one bad batch, and the loss with and without a limit.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.decay_clipping_dropout.runs import BAD, STEPS, lowered, with_a_bad_batch
@@ -13,7 +11,6 @@ from lora_edu.chapters.shared.style import (
     coloured,
     curve,
     figure,
-    layout,
     level,
     line,
     power_ticks,
@@ -54,9 +51,8 @@ def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:
             "peaks at {} % and comes down to {} %, without a limit {} and {} %").format(
                 *map(number, sizes))
     across = {"range": [-2, STEPS + 2], "title": {"text": "step"}}
-    made = layout([f"the log: {coloured('norm before', 'B')}",
-                   f"loss, %   {coloured('limit', 'loss')}   {coloured('none', 'frozen')}"],
+    return figure(traces, [f"the log: {coloured('norm before', 'B')}",
+                           f"loss, %   {coloured('limit', 'loss')}   {coloured('none', 'frozen')}"],
                   [across, across],
                   [{**power_ticks(-2, 3), "range": [-2.8, 3]},
                    {**power_ticks(-1, 2), "range": [-0.9, 2.2]}], said)
-    return figure(traces, made)
