@@ -45,7 +45,7 @@
     const link = pointerType === "mouse" ? linkOf(target) : null;
     if (link && link !== shown) later(200, () => show(link));
     else if (link || box.contains(target)) clearTimeout(timer);
-    else if (!from || linkOf(from) || box.contains(from)) later(300, hide);
+    else if (from ? linkOf(from) || box.contains(from) : shown) later(300, hide);
   });
   document.addEventListener("focusin", ({ target }) => { if (linkOf(target)?.matches(":focus-visible")) show(target); });
   document.addEventListener("focusout", ({ relatedTarget: to }) => { if (to && !box.contains(to)) hide(); });
