@@ -8,7 +8,7 @@
 #   make lint    ruff, and the storeys of the imports (lint-imports)
 #   make check   what continuous integration runs: lint, tests, the build, browser tests
 #   make wheel   build lora_edu, with the chapters and their data, into dist
-#   make audit   Lighthouse, axe, weight and speed of every page (an hour on a quiet machine)
+#   make audit   Lighthouse, weight and speed of every page (an hour on a quiet machine)
 #   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
 #                or with the highest that there are
