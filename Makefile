@@ -64,10 +64,10 @@ test-browser: test-site test-lab
 
 # The site is built first, so that no old page is tested; with nothing changed that takes seconds.
 test-site: book $(VENV)/.ready-dev
-	$(BIN)/pytest -n 3 -m "not thorough" tests/site
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not thorough" tests/site
 
 test-lab: $(VENV)/.ready-dev node_modules/.ready
-	$(BIN)/pytest -n 2 -m "not thorough" tests/lab
+	$(BIN)/pytest -n 2 --dist loadfile -m "not thorough" tests/lab
 
 DATA := $(filter-out $(if $(MINILM_WHEEL),,%/minilm/make_data.py), \
 	$(wildcard lora_edu/chapters/*/make_data.py))
@@ -81,8 +81,8 @@ lint: $(VENV)/.ready-dev
 # What takes long, or looks at every page where the other tests look at some: some half an hour.
 thorough: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 2 -m thorough --ignore=tests/site --ignore=tests/lab
-	$(BIN)/pytest -n 3 -m thorough tests/site
-	$(BIN)/pytest -n 2 -m thorough tests/lab
+	$(BIN)/pytest -n 3 --dist loadgroup -m thorough tests/site
+	$(BIN)/pytest -n 2 --dist loadfile -m thorough tests/lab
 
 check: lint test test-browser
 
