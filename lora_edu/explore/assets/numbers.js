@@ -38,12 +38,9 @@ function csvOf({ data }) {
   return table.map((row) => used.map((column) => cellOf(row[column])).join(",")).join("\n");
 }
 
-// A list of what may be a list, an array of numbers, or an array as live.py writes it.
+// A list of what may be a list, an array of numbers, or nothing of the kind.
 function numbersOf(value) {
-  if (!value?.bdata) return typeof value === "object" && value ? Array.from(value) : [];
-  const all = new Float64Array(Uint8Array.from(atob(value.bdata), (each) => each.charCodeAt(0)).buffer);
-  const width = Number(value.shape.split(",")[1]);
-  return width ? Array.from({ length: all.length / width }, (_, i) => all.slice(i * width, (i + 1) * width)) : [...all];
+  return typeof value === "object" && value ? Array.from(value) : [];
 }
 
 // Numbers with all the digits that are stored: of a float32, eight.
