@@ -12,7 +12,7 @@ from lora_edu.nn.convention import A_STARTS
 ROWS = [name for name in TOOLS if name != "a plain scale"]
 RSLORA = "PEFT, rsLoRA"
 CHOICES = ["PEFT", RSLORA, *ROWS[1:]]
-ALPHAS = [1, 4, 8, 16, 20, 32, 64]
+ALPHAS = [1, 4, 8, 16, 20, 32]
 WIDTH = 1024  # of the layer's input, for A's start
 
 
@@ -31,21 +31,21 @@ def settings(tool: str = "PEFT", r: int = 16, alpha: float = 32, optimiser: str 
               hovertemplate="%{text} with nothing said: s = %{x:.3g}<extra></extra>"),
         marks([found.scale], [heights[own]], "delta", "diamond", 15, name="your settings",
               hovertemplate="your s = %{x:.3g}<extra></extra>"),
-        words([90] * len(ROWS), list(heights.values()),
+        words([60] * len(ROWS), list(heights.values()),
               [_short(found, name, tool == RSLORA) for name in ROWS], textposition="middle right",
-              textfont={"color": COLOURS["delta"]})]
+              textfont={"color": COLOURS["delta"], "size": 12})]
     stride = number(found.stride)
     made = layout(
         [f"The scale is {number(found.scale)}, so {optimiser}’s first stride in W is {stride} × η"
          + ", the scale squared" * (found.stride != found.scale)],
-        [{"type": "log", "range": [-2, 3.4], "title": {"text": "scale s"},
+        [{"type": "log", "range": [-2, 4.1], "title": {"text": "scale s"},
           "tickvals": [0.01, 0.1, 1, 10], "ticktext": ["0.01", "0.1", "1", "10"]}],
         [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(heights.values()),
           "ticktext": ROWS, "showgrid": False}],
         f"{tool}, r = {r}, {'scale' if plain else 'α'} = {alpha}: s = {number(found.scale)}; A "
         f"starts at a standard deviation of {number(found.sigma)} for inputs of width {WIDTH:,}, "
         f"and B at zero; for another r {found.when_r_changes}; the words are the same run there")
-    return figure(traces, {**made, "margin": {**MARGIN, "t": 12, "l": 96}})
+    return figure(traces, {**made, "margin": {**MARGIN, "t": 12, "l": 88, "r": 4}})
 
 
 def _short(found: Convention, name: str, rslora: bool) -> str:
