@@ -68,7 +68,8 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike, *,
             prefix: str | None = None, only: str | None = None) -> dict[str, tuple[int, float]]:
     """Write a LoRA file in the layout of another tool.
 
-    rsLoRA is folded into α, which then is s·r. In kohya's layout α is a float32.
+    rsLoRA is folded into α, which then is s·r. In kohya's layout α is a float32. Dropout is not
+    carried over.
 
     Args:
         source: A folder of PEFT, MLX or diffusers, or a ``.safetensors`` of kohya or diffusers.
@@ -100,7 +101,7 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike, *,
         {'lora_unet_0': (2, 4), 'lora_unet_2': (2, 4)}
     """
     checks.choice("to", to, LAYOUTS)
-    layout, models, dropout = read(Path(source))
+    layout, models = read(Path(source))
     only = checks.choice("only", only, models) if only or len(models) > 1 else next(iter(models))
     pairs = _with_alpha(models[only], alpha)
     if layout == "kohya" != to:
@@ -111,40 +112,42 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike, *,
         if not re.fullmatch(LAYOUTS[to].prefix, begins):
             raise ValueError("prefix must be what names begin with, such as 'lora_unet' for kohya "
                              f"and 'unet' for diffusers, got {prefix!r} for {to}")
+    if {layout, to} == {"peft", "mlx"} and Path(out).resolve() == Path(source).resolve():
+        raise ValueError(f"out must not be source, whose {CONFIG} would be lost, got {str(out)!r}")
     written = {begins + (name.replace(".", "_") if to == "kohya" else name): pair
                for name, pair in pairs.items()}
     if len(written) < len(pairs):
         raise ValueError("two modules would have one name in kohya's layout, with dots as "
                          f"underscores: {sorted(pairs)}")
-    replace_files(Path(out), WRITERS[to](written, begins, dropout))
+    replace_files(Path(out), _files(to, written, begins))
     return {name: (len(pair.A), pair.alpha) for name, pair in written.items()}
 
 
-def read(source: Path) -> tuple[str, dict[str, dict[str, Pair]], float]:
-    """(layout, {prefix: {module: pair}}, dropout) of a LoRA file or folder."""
+def read(source: Path) -> tuple[str, dict[str, dict[str, Pair]]]:
+    """(layout, {prefix: {module: pair}}) of a LoRA file or folder."""
     if source.name in (WEIGHTS, LAYOUTS["mlx"].file):
         source = source.parent  # the settings lie beside
     layout = next((name for name, row in LAYOUTS.items() if (source / row.file).is_file()), None)
     if layout is None and source.is_dir():
         raise ValueError("source must be a file, or a folder with one of "
                          f"{[row.file for row in LAYOUTS.values()]}, got {str(source)!r}")
+    configs = {}
     if layout == "peft":
-        config, tensors = read_folder(source)
-        return layout, {prefix: _configured(pairs, config) for prefix, pairs
-                        in _pairs(tensors, layout).items()}, config.lora_dropout
-    tensors, metadata = read_tensors(source / LAYOUTS[layout].file if layout else source)
-    layout = layout or ("diffusers" if any(".lora_A." in key for key in tensors) else "kohya")
+        configs[PREFIX[:-1]], tensors = read_folder(source)
+    else:
+        tensors, metadata = read_tensors(source / LAYOUTS[layout].file if layout else source)
+        layout = layout or ("diffusers" if any(".lora_A." in key for key in tensors) else "kohya")
+        said = json.loads(metadata.get(METADATA, "{}"))
+        for begins in [key[:-1] for key in said if key.endswith(".r")]:
+            configs[begins[:-1]] = AdapterConfig.from_json(json.dumps(
+                {key.removeprefix(begins): value for key, value in said.items()
+                 if key.startswith(begins)}))
     models = _pairs(tensors, layout)
+    for prefix, config in configs.items():
+        models[prefix] = _configured(models[prefix], config)
     if layout == "mlx":
-        return (layout, *_of_mlx(models, json.loads((source / CONFIG).read_text("utf-8"))))
-    settings = json.loads(metadata.get(METADATA, "{}"))
-    for prefix in models:
-        own = {key.removeprefix(f"{prefix}."): value for key, value in settings.items()
-               if key.startswith(f"{prefix}.")}
-        if own:
-            config = AdapterConfig.from_json(json.dumps(own))
-            models[prefix] = _configured(models[prefix], config)
-    return layout, models, 0.0
+        models[""] = _scaled(models[""], json.loads((source / CONFIG).read_text(encoding="utf-8")))
+    return layout, models
 
 
 def _pairs(tensors: dict[str, torch.Tensor], layout: str) -> dict[str, dict[str, Pair]]:
@@ -157,12 +160,10 @@ def _pairs(tensors: dict[str, torch.Tensor], layout: str) -> dict[str, dict[str,
             kind = next((kind for part, kind in OTHER_KINDS.items() if part in key), "unknown here")
             raise ValueError(f"{key!r} is not of plain LoRA in the layout of {layout}: {kind}")
         prefix, module, part = match.groups()
-        found[prefix][module][part] = tensor
+        found[prefix][module][part] = tensor.t() if layout == "mlx" and tensor.ndim == 2 else tensor
     for modules in found.values():
         for module, parts in modules.items():
             A, B, alpha = (parts.get(part) for part in (row.A, row.B, ".alpha"))
-            if layout == "mlx" and A is not None and B is not None and A.ndim == B.ndim == 2:
-                A, B = A.t(), B.t()
             if A is None or B is None or A.ndim not in (2, 4) or A.shape[:1] != B.shape[1:2]:
                 raise ValueError(f"{module!r} must have A (r, k) and B (d, r), got "
                                  f"{[(part, tuple(t.shape)) for part, t in parts.items()]}")
@@ -181,18 +182,17 @@ def _configured(pairs: dict[str, Pair], config: AdapterConfig) -> dict[str, Pair
     return pairs
 
 
-def _of_mlx(models: dict, config: dict) -> tuple[dict[str, dict[str, Pair]], float]:
-    """MLX's pairs with α = scale·r, and its dropout. Unsloth's scales of single modules count."""
+def _scaled(pairs: dict[str, Pair], config: dict) -> dict[str, Pair]:
+    """MLX's pairs with α = scale·r. Unsloth's scales of single modules count, where there are."""
     if config.get("fine_tune_type", "lora") != "lora":
         raise ValueError(f"fine_tune_type must be 'lora', got {config['fine_tune_type']!r}")
-    given = config.get("lora_parameters") or {}
-    scales = config.get("unsloth_mlx_lora_module_scales", {})
-    for name, (A, B, _) in models[""].items():
-        scale = scales.get(name, given.get("scale"))
+    common = (config.get("lora_parameters") or {}).get("scale")
+    for name, (A, B, _) in pairs.items():
         if "embed" in name.rpartition(".")[2]:
             raise ValueError(f"{name!r} is an embedding, whose adapter has other names in PEFT")
-        models[""][name] = Pair(A, B, None if scale is None else whole(scale * len(A)))
-    return models, given.get("dropout", 0.0)
+        scale = config.get("unsloth_mlx_lora_module_scales", {}).get(name, common)
+        pairs[name] = Pair(A, B, None if scale is None else whole(scale * len(A)))
+    return pairs
 
 
 def _with_alpha(pairs: dict[str, Pair], alpha: float | str | None) -> dict[str, Pair]:
@@ -228,47 +228,29 @@ def _with_dots(pairs: dict[str, Pair], names) -> dict[str, Pair]:
     return {next(iter(dotted[flat])): pair for flat, pair in pairs.items()}
 
 
-def _tensors(pairs: dict[str, Pair], layout: str, begins: str = "") -> dict[str, torch.Tensor]:
-    row = LAYOUTS[layout]
-    return {begins + name + end: matrix.contiguous() for name, (A, B, _) in pairs.items()
-            for end, matrix in ((row.A, A), (row.B, B))}
-
-
-def _config(pairs: dict[str, Pair], dropout: float, begins: str = "") -> AdapterConfig:
-    names = {name.removeprefix(begins): pair for name, pair in pairs.items()}
-    return AdapterConfig.of_layers({name: len(pair.A) for name, pair in names.items()},
-                                   {name: pair.alpha for name, pair in names.items()},
-                                   lora_dropout=dropout)
-
-
-def _peft(pairs, begins, dropout):
-    return pefts_files(_tensors(pairs, "peft", PREFIX), _config(pairs, dropout))
-
-
-def _kohya(pairs, begins, dropout):
-    alphas = {f"{name}.alpha": torch.tensor(float(pair.alpha)) for name, pair in pairs.items()}
-    return {LAYOUTS["kohya"].file: save(_tensors(pairs, "kohya") | alphas)}
-
-
-def _diffusers(pairs, begins, dropout):
-    settings = CONSTANT | asdict(_config(pairs, dropout, begins))
-    metadata = json.dumps({begins + key: value for key, value in settings.items()})
-    return {LAYOUTS["diffusers"].file: save(_tensors(pairs, "diffusers"),
-                                            metadata={"format": "pt", METADATA: metadata})}
-
-
-def _mlx(pairs, begins, dropout):
-    """One rank and one scale for all; the full names as keys make num_layers count for nothing."""
+def _files(to: str, pairs: dict[str, Pair], begins: str) -> dict[str, bytes]:
+    """What is to be written, by file. begins: what the names of diffusers begin with."""
+    row, sides = LAYOUTS[to], {pair.A.ndim for pair in pairs.values()}
     settings = {(len(pair.A), pair.alpha / len(pair.A)) for pair in pairs.values()}
-    if len(settings) > 1 or any(pair.A.ndim != 2 for pair in pairs.values()):
+    if to == "mlx" and (len(settings) > 1 or sides != {2}):
         raise ValueError("MLX has one rank and one scale for all modules, and no convolutions, got "
-                         f"(r, s) = {sorted(settings)}")
-    [(r, scale)] = settings
-    config = {"fine_tune_type": "lora", "num_layers": 0, "lora_parameters": {
-        "rank": r, "scale": scale, "dropout": dropout, "keys": sorted(pairs)}}
-    flipped = {name: Pair(A.t(), B.t(), alpha) for name, (A, B, alpha) in pairs.items()}
-    return {LAYOUTS["mlx"].file: save(_tensors(flipped, "mlx"), metadata={"format": "mlx"}),
-            CONFIG: json.dumps(config, indent=2).encode()}
-
-
-WRITERS = {"peft": _peft, "kohya": _kohya, "diffusers": _diffusers, "mlx": _mlx}
+                         f"(r, s) = {sorted(settings)} and matrices with {sorted(sides)} sides")
+    tensors = {(PREFIX if to == "peft" else "") + name + end:
+               (matrix.t() if to == "mlx" else matrix).contiguous()
+               for name, (A, B, _) in pairs.items() for end, matrix in ((row.A, A), (row.B, B))}
+    if to == "kohya":
+        return {row.file: save(tensors | {f"{name}.alpha": torch.tensor(float(pair.alpha))
+                                          for name, pair in pairs.items()})}
+    if to == "mlx":
+        [(r, scale)] = settings
+        # whole names as keys: the loader finds them wherever they are, and num_layers is unused
+        config = {"fine_tune_type": "lora", "num_layers": 0, "lora_parameters": {
+            "rank": r, "scale": scale, "dropout": 0.0, "keys": sorted(pairs)}}
+        return {row.file: save(tensors), CONFIG: json.dumps(config, indent=2).encode()}
+    named = {name.removeprefix(begins): pair for name, pair in pairs.items()}
+    config = AdapterConfig.of_layers({name: len(pair.A) for name, pair in named.items()},
+                                     {name: pair.alpha for name, pair in named.items()})
+    if to == "peft":
+        return pefts_files(tensors, config)
+    said = {begins + key: value for key, value in (CONSTANT | asdict(config)).items()}
+    return {row.file: save(tensors, metadata={"format": "pt", METADATA: json.dumps(said)})}

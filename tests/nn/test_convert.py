@@ -50,6 +50,9 @@ def test_there_and_back_no_bit_is_lost(tmp_path, layout, r, alpha, rule):
     inject(model, ["v"], r, alpha, start="both random", rule=rule)
     save_adapter(model, tmp_path / "in")
     convert(tmp_path / "in", layout, tmp_path / "out", prefix=PREFIX[layout])
+    if layout == "mlx":
+        with pytest.raises(ValueError, match="out must not be source"):
+            convert(tmp_path / "in", layout, tmp_path / "in")
     convert(tmp_path / "out", "peft", tmp_path / "back", names=plain)
     twin = PeftModel.from_pretrained(plain, tmp_path / "back")
     for name, layer in lora_layers(model).items():
@@ -69,6 +72,8 @@ def test_a_convolution_of_kohya_is_one_of_peft(tmp_path):
         r=2, lora_alpha=3, target_modules=["0"], init_lora_weights=False)).eval()
     twin.save_pretrained(tmp_path)
     convert(tmp_path, "kohya", tmp_path, prefix="lora_unet")
+    with pytest.raises(ValueError, match=r"MLX has .* no convolutions, .* with \[4\]"):
+        convert(tmp_path, "mlx", tmp_path / "mlx")
     convert(tmp_path / "lora.safetensors", "peft", tmp_path / "back", names=["0"])
     x = torch.randn(1, 3, 6, 6)
     back = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path / "back").eval()
