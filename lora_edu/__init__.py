@@ -10,7 +10,9 @@ from lora_edu.clipping import Clipped
 from lora_edu.grids import sweep
 from lora_edu.init import DISTRIBUTIONS, STARTS, initial
 from lora_edu.invariance import equivalent
-from lora_edu.optim import OPTIMISERS, SGD, Adam, AdamW, Momentum, Optimiser, optimiser
+from lora_edu.optim import OPTIMISERS, SGD, Adam, AdamW, Lion, Momentum, SignSGD, optimiser
+from lora_edu.optim_base import Optimiser
+from lora_edu.optim_matrix import Adafactor, Muon
 from lora_edu.problems import Regression, effective_rank, teacher_student
 from lora_edu.records import History, Sweep
 from lora_edu.training import train
@@ -18,7 +20,8 @@ from lora_edu.training import train
 __version__ = "0.2.0"
 
 __all__ = [
-    "DISTRIBUTIONS", "OPTIMISERS", "RULES", "SGD", "STARTS", "Adam", "AdamW", "Adapter", "Clipped",
-    "History", "Momentum", "Optimiser", "Regression", "Sweep", "effective_rank", "equivalent",
-    "initial", "optimiser", "scaling", "sweep", "teacher_student", "train",
+    "DISTRIBUTIONS", "OPTIMISERS", "RULES", "SGD", "STARTS", "Adafactor", "Adam", "AdamW",
+    "Adapter", "Clipped", "History", "Lion", "Momentum", "Muon", "Optimiser", "Regression",
+    "SignSGD", "Sweep", "effective_rank", "equivalent", "initial", "optimiser", "scaling", "sweep",
+    "teacher_student", "train",
 ]

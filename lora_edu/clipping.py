@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lora_edu import checks
-from lora_edu.optim import Arrays, Optimiser, check_optimiser
+from lora_edu.optim_base import Arrays, Optimiser, check_optimiser
 
 
 @dataclass(frozen=True)

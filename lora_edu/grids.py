@@ -22,9 +22,9 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
     The same call gives the same bits on the same machine, whatever the executor and the number of
     its workers and of BLAS's threads. Runs of one rank are stepped together, in pieces of some
     2 MB that the grid alone decides, and a run's last bits depend on its neighbours there. So
-    another grid may change a result by some 4e-14 of its size; another processor, BLAS or NumPy
-    rounds otherwise too. Memory holds the result and one piece a worker. A run that diverges raises
-    nothing: see :class:`Sweep`.
+    another grid may change a result by some 4e-14 of its size, and where Muon or Adafactor step to
+    and fro about a minimum by 1e-6; another processor, BLAS or NumPy rounds otherwise too. Memory
+    holds the result and one piece a worker. A run that diverges raises nothing: see :class:`Sweep`.
 
     Args:
         problem: A Regression, not a subclass, which would bring a loss of its own.

@@ -29,10 +29,10 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
 
     Args:
         adapter: A (r, k), B (d, r) and the scaling s become a·A, b·B and s/(a·b).
-        optimiser: SGD, Momentum, Adam or AdamW, one of them Clipped, or your own with ``powers``
-            (see :class:`Optimiser`); its lr, eps and weight_decay are multiplied by a to its
-            ``powers`` for A and by b to them for B. Where the two agree the setting stays one
-            number, else it becomes the pair (for A, for B).
+        optimiser: Any of ``OPTIMISERS``, one of them Clipped, or your own with ``powers`` (see
+            :class:`Optimiser`); its lr, eps and weight_decay are multiplied by a to its ``powers``
+            for A and by b to them for B. Where the two agree the setting stays one number, else it
+            becomes the pair (for A, for B).
         a, b: Numbers between 1e-100 and 1e100; b = a if it is left out.
 
     Raises:

@@ -1,8 +1,8 @@
 """Many runs of one problem at once: the arithmetic behind ``grids.sweep``.
 
 The runs of a stack share the problem and the rank r; they differ in start, scaling and learning
-rate. A is (R, r, k) and Bt = Bᵀ is (R, r, d); the optimisers of ``optim`` step them as they step
-two matrices, with a learning rate of shape (R, 1, 1).
+rate. A is (R, r, k) and Bt = Bᵀ is (R, r, d), so that products run along rows; the optimisers of
+``optim`` see A and B, (R, d, r), and a learning rate of shape (R, 1, 1).
 """
 
 import numpy as np
@@ -63,8 +63,9 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
     ``runs`` has ``measure`` as :class:`RegressionRuns`. A and Bt are not modified.
     """
     A, Bt = A.copy(), Bt.copy()
+    params = [A, Bt.transpose(0, 2, 1)]  # views: what the optimiser moves is A and Bt
     records = np.empty((steps + 1, len(A), len(RECORDED)))
-    state = optimiser.init([A, Bt])
+    state = optimiser.init(params)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps + 1):
             (grad_A, grad_B), (loss, square, useful) = runs.measure(A, Bt)
@@ -73,7 +74,7 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
                 np.maximum(loss, 0.0), np.sqrt(np.maximum(square, 0.0)),
                 np.sqrt(inner(grad_A, grad_A)), np.sqrt(inner(grad_B, grad_B)), useful], axis=1)
             if t < steps:
-                state = optimiser.update([A, Bt], [grad_A, grad_B], state)
+                state = optimiser.update(params, [grad_A, grad_B.transpose(0, 2, 1)], state)
     lost = np.logical_or.accumulate(~np.isfinite(records).all(axis=2), axis=0)  # (steps + 1, R)
     records[lost] = np.inf
     return records.transpose(1, 2, 0)

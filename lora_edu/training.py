@@ -6,7 +6,7 @@ import numpy as np
 
 from lora_edu import checks
 from lora_edu.adapter import Adapter
-from lora_edu.optim import check_optimiser
+from lora_edu.optim_base import check_optimiser
 from lora_edu.records import RECORDED, History
 
 

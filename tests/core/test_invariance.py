@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 
 from lora_edu import (
     SGD,
+    Adafactor,
     Adam,
     AdamW,
     Adapter,
     Clipped,
+    Lion,
     Momentum,
+    Muon,
+    SignSGD,
     equivalent,
     initial,
     teacher_student,
@@ -26,6 +30,11 @@ OPTIMISERS = {
     "Adam": Adam(0.01), "Adam, large eps": Adam(0.01, eps=1e-3),
     "Adam with L2": Adam(0.01, weight_decay=0.1),
     "AdamW": AdamW(0.01, weight_decay=0.3),
+    "SignSGD": SignSGD(0.003), "Lion": Lion(0.003, weight_decay=0.3),
+    "Muon": Muon(0.01, weight_decay=0.3),
+    "Muon, large eps": Muon(0.01, nesterov=False, eps=1.0, adjust_lr_fn="match_rms_adamw"),
+    "Adafactor": Adafactor(0.1, eps2=0.2, weight_decay=0.3),  # eps2 acts on some steps
+    "Adafactor, unscaled": Adafactor(0.01, weight_decay=0.3, scale_parameter=False),
     "per array": AdamW((0.01, 0.03), eps=(1e-8, 1e-4), weight_decay=(0.3, 0.1)),
 }
 CLIPPED = {f"{name}, clipped": Clipped(OPTIMISERS[name], max_norm=0.05)
@@ -70,15 +79,18 @@ def test_other_numbers_agree_to_rounding(name, a, b, seed):
     optimiser, b = (OPTIMISERS | CLIPPED)[name], a if name in CLIPPED else b
     ours = weights(problem, adapter, optimiser, steps=30)
     theirs = weights(problem, *equivalent(adapter, optimiser, a, b), steps=30)
-    assert np.abs(ours - theirs).max() <= 1e-12 * max(1, np.abs(ours).max())
+    # Muon and Adafactor amplify rounding where they step to and fro about a minimum.
+    rounding = 1e-8 if name.startswith(("Muon", "Adafactor")) else 1e-12
+    assert np.abs(ours - theirs).max() <= rounding * max(1, np.abs(ours).max())
 
 
 @pytest.mark.claim("thm-invariance")
 @pytest.mark.parametrize(("name", "setting"), [
     (name, setting)
-    for name in ("SGD with L2", "Nesterov", "Adam with L2", "AdamW", "per array")
-    for setting in ("lr", "weight_decay", "eps", "A and B")
-    if setting == "A and B" or hasattr(OPTIMISERS[name], setting)])
+    for name in ("SGD with L2", "Nesterov", "Adam with L2", "AdamW", "per array", "SignSGD", "Lion",
+                 "Muon, large eps", "Adafactor", "Adafactor, unscaled")
+    for setting in ("A and B", *OPTIMISERS[name].powers)
+    if setting == "A and B" or OPTIMISERS[name].powers[setting] != 0])
 def test_each_part_is_needed(name, setting):
     """Leave one setting behind and the runs part."""
     optimiser = OPTIMISERS[name]

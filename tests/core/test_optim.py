@@ -1,16 +1,31 @@
-"""The optimisers, step by step against torch.optim."""
+"""The optimisers, step by step against torch.optim's, or transformers' where torch has none."""
 
 import copy
 
 import numpy as np
 import pytest
 import torch
+import transformers
 
-from lora_edu import SGD, Adam, AdamW, Momentum
+from lora_edu import SGD, Adafactor, Adam, AdamW, Lion, Momentum, Muon, SignSGD
 
 torch.set_num_threads(1)
 
-SHAPES = [(3, 5), (4, 3), (6,)]
+class LionByHand(torch.optim.SGD):
+    """torch's SGD, to which the sign of a mean of gradients is handed as its gradient."""
+
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                beta1, beta2 = group["betas"]
+                m = self.state[p].get("m", torch.zeros_like(p))
+                self.state[p]["m"] = torch.lerp(p.grad, m, beta2)
+                p.grad = torch.lerp(p.grad, m, beta1).sign()
+        super().step()
+
+
+SHAPES, MATRICES = [(3, 5), (4, 3), (6,)], [(3, 5), (4, 3), (2, 2)]
+UNSCALED = {"scale_parameter": False, "relative_step": False}
 FORMS = {
     "SGD": (SGD(0.03), torch.optim.SGD, {"lr": 0.03}),
     "Momentum": (Momentum(0.03), torch.optim.SGD, {"lr": 0.03, "momentum": 0.9}),
@@ -32,11 +47,37 @@ FORMS = {
                                           "weight_decay": (0.3, 0.0, 0.1)}),
     "AdamW per array": (AdamW(np.array([0.01, 0.1, 0.5]), eps=(0.0, 1e-2, 1.0)), torch.optim.AdamW,
                         {"lr": (0.01, 0.1, 0.5), "eps": (0.0, 1e-2, 1.0)}),
+    "signs": (SignSGD(0.03), LionByHand, {"lr": 0.03, "betas": (0.0, 0.0)}),
+    "Lion": (Lion(), LionByHand, {"lr": 1e-4, "betas": (0.9, 0.99)}),
+    "Lion per array": (Lion((0.01, 0.1, 0.5), (0.5, 0.8), weight_decay=(0.3, 0.0, 0.1)),
+                       LionByHand, {"lr": (0.01, 0.1, 0.5), "betas": (0.5, 0.8),
+                                    "weight_decay": (0.3, 0.0, 0.1)}),
+    "Muon": (Muon(), torch.optim.Muon, {}),
+    "Muon, other settings": (
+        Muon((0.01, 0.1, 0.5), 0.3, 0.8, False, (1e-7, 1.0, 10.0), "match_rms_adamw"),
+        torch.optim.Muon, {"lr": (0.01, 0.1, 0.5), "weight_decay": 0.3, "momentum": 0.8,
+                           "nesterov": False, "eps": (1e-7, 1.0, 10.0),
+                           "adjust_lr_fn": "match_rms_adamw"}),
+    "Adafactor": (Adafactor(), torch.optim.Adafactor, {}),
+    "Adafactor, other settings": (  # its eps is a pair
+        Adafactor((0.01, 0.1, 0.5), -0.6, 1e-3, 0.5, 2.0, (0.3, 0.0, 0.1)), torch.optim.Adafactor,
+        {"lr": (0.01, 0.1, 0.5), "beta2_decay": -0.6, "eps": (1e-3, 0.5), "d": 2.0,
+         "weight_decay": (0.3, 0.0, 0.1)}),
+    "Adafactor, unscaled": (
+        Adafactor(0.03, eps1=1e-30, weight_decay=0.3, scale_parameter=False),
+        transformers.Adafactor, {"lr": 0.03, "weight_decay": 0.3, **UNSCALED}),
 }
 
 
-def draw(rng, dtype=float):
-    return [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
+def draw(rng, name, dtype=float):
+    shapes = MATRICES if name.startswith(("Muon", "Adafactor")) else SHAPES
+    return [rng.normal(size=shape).astype(dtype) for shape in shapes]
+
+
+@pytest.fixture(autouse=True)
+def muon_in_full_precision(monkeypatch):
+    """torch rounds Muon's five Newton–Schulz steps to bfloat16, which NumPy does not have."""
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-13), (np.float32, 1e-4)])
@@ -44,14 +85,14 @@ def draw(rng, dtype=float):
 def test_it_takes_torchs_steps_in_the_arrays_own_precision(name, dtype, tolerance):
     ours, torch_class, settings = FORMS[name]
     rng = np.random.default_rng(0)
-    params = draw(rng, dtype)
+    params = draw(rng, name, dtype)
     tensors = [torch.tensor(p, requires_grad=True) for p in params]
     groups = [{"params": [tensor], **{key: value[i] if np.shape(value) == (3,) else value
                                       for key, value in settings.items()}}
               for i, tensor in enumerate(tensors)]
     theirs, state = torch_class(groups), ours.init(params)
     for _ in range(80):
-        grads = [dtype(10 ** rng.uniform(-4, 2)) * g for g in draw(rng, dtype)]
+        grads = [dtype(10 ** rng.uniform(-4, 2)) * g for g in draw(rng, name, dtype)]
         params, state = ours.step(params, grads, state)
         for tensor, g in zip(tensors, grads, strict=True):
             tensor.grad = torch.tensor(g)
@@ -64,8 +105,8 @@ def test_it_takes_torchs_steps_in_the_arrays_own_precision(name, dtype, toleranc
 @pytest.mark.parametrize("name", FORMS)
 def test_a_step_changes_nothing_it_was_given(name):
     ours, rng = FORMS[name][0], np.random.default_rng(2)
-    params, grads = draw(rng), draw(rng)
-    _, state = ours.step(params, draw(rng), ours.init(params))
+    params, grads = draw(rng, name), draw(rng, name)
+    _, state = ours.step(params, draw(rng, name), ours.init(params))
     given = params, grads, state
     before = copy.deepcopy(given)
     first, first_state = ours.step(*given)

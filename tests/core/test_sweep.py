@@ -20,28 +20,29 @@ from lora_edu import (
     train,
 )
 from lora_edu.records import RECORDED
-from tests.nn.peft_loop import peft_run
 
 PROBLEM = teacher_student(12, 9, n=40, shift_rank=3, spectrum=1.0, rng=np.random.default_rng(0))
 OPTIMISERS = [
     ("SGD", {}), ("SGD", {"weight_decay": 0.1}), ("Momentum", {}),
     ("Momentum", {"nesterov": True, "weight_decay": 0.1, "momentum": 0.8}), ("Adam", {}),
     ("Adam", {"weight_decay": 0.1, "betas": (0.8, 0.99), "eps": 1e-4}), ("AdamW", {}),
-    ("AdamW", {"weight_decay": 0.3}),
+    ("AdamW", {"weight_decay": 0.3}), ("SignSGD", {}), ("Lion", {"weight_decay": 0.3}),
+    ("Muon", {}), ("Muon", {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}),
+    ("Adafactor", {}), ("Adafactor", {"scale_parameter": False, "weight_decay": 0.3}),
 ]
 
 
 @pytest.mark.parametrize(("name", "settings"), OPTIMISERS)
 def test_every_run_of_a_sweep_is_that_run_trained_alone(name, settings):
     grid = sweep(PROBLEM, r=[2, 9], alpha=[1, 2], lr=[0.003, 0.01], start=STARTS, seed=[0, 5],
-                 steps=40, optimiser=name, rule="rslora", distribution="gaussian", **settings)
+                 steps=20, optimiser=name, rule="rslora", distribution="gaussian", **settings)
     assert not grid.diverged.any()
     assert len(grid.rows()) == 2 * 2 * 2 * len(STARTS) * 2
     for row in grid.rows():
         A, B = initial(12, 9, row["r"], row["start"], "gaussian",
                        rng=np.random.default_rng(row["seed"]))
         alone = train(PROBLEM, Adapter(A, B, scaling(row["r"], row["alpha"], "rslora")),
-                      optimiser(name, lr=row["lr"], **settings), 40)
+                      optimiser(name, lr=row["lr"], **settings), 20)
         run = grid.select(**{axis: row[axis] for axis in grid.axes})
         for quantity in RECORDED:
             want = getattr(alone, quantity)
@@ -50,17 +51,6 @@ def test_every_run_of_a_sweep_is_that_run_trained_alone(name, settings):
             assert row[quantity] == getattr(run, quantity)[-1]
         if row["start"] == "both zero":
             assert not run.grad_A_norm.any() and not run.delta_norm.any()  # exactly
-
-
-@pytest.mark.parametrize("r", [4, 64])  # the factored and the direct gradients
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_sweep_follows_a_peft_layer_for_two_hundred_steps(r):
-    problem = teacher_student(64, 64, shift_rank=4, rng=np.random.default_rng(0))
-    run = sweep(problem, r=r, alpha=16, lr=1e-3, seed=7, steps=200)
-    A, B = initial(64, 64, r, rng=np.random.default_rng(7))
-    want = peft_run(problem, A, B, r, 16, 1e-3, 200)
-    got = np.stack([getattr(run, name).ravel() for name in RECORDED], axis=1)
-    np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
 
 
 @dataclass(frozen=True)

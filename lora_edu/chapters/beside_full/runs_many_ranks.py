@@ -3,8 +3,6 @@
 Every run here is of the shared 32 × 32 regression, from a normal A of spread σ = 1/√k and B = 0.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

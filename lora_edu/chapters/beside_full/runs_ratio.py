@@ -3,8 +3,6 @@
 The best rates are stored in ``ratio.npz``, which ``make_data.py`` makes.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which way A turns, and what that gains: A trained and A frozen, each at its own best rate."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Forward and backward by hand: the error of numerical gradients, and what a step costs."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.by_hand.runs import (
@@ -12,15 +10,14 @@ from lora_edu.chapters.by_hand.runs import (
     multiplications,
     word_gradients,
 )
-from lora_edu.chapters.low_rank_update.figures import STILL, beside
-from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, say
+from lora_edu.chapters.low_rank_update.figures import beside
+from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, map_drawing, say
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.style import (
     COLOURS,
     ZeroLogAxis,
     coloured,
     figure,
-    layout,
     line,
     marks,
     words,
@@ -53,8 +50,7 @@ LINES = [  # the headline, what the line reads, what it makes, and what the draw
 def two_paths(line: int = 0) -> dict:
     """The layer's two paths, every matrix to scale, and what one line of the pass needs and makes.
 
-    Args:
-        line: 0 for the forward pass, 1 to 4 for the lines of the backward pass.
+    line: 0 for the forward pass, 1 to 4 for the lines of the backward pass.
     """
     headline, reads, makes, text = LINES[line]
     names = {name: name for name in LAYER} | ({"H": "D"} if line else {})
@@ -72,7 +68,7 @@ def two_paths(line: int = 0) -> dict:
             "no ∇W₀" if line and name == "W₀" else shape)
     parts += [say(said, size=15), say(below, size=12),
               say(dict.fromkeys([(8.3, 3), (8.3, -3.5), (24.3, 0)], "◂" if line else "▸"), size=15)]
-    return drawing(parts, [((-0.6, 29.6), (-7.3, 5.7))], text, titles=[headline])
+    return drawing(parts, (-0.6, 29.6), (-7.3, 5.7), text, headline)
 
 
 def _wires() -> list[dict]:
@@ -84,29 +80,20 @@ def _wires() -> list[dict]:
 
 
 def two_gradients(r: int = 4) -> dict:
-    """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of.
-
-    Args:
-        r: the rank, 1 to 14.
-    """
+    """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of."""
     G, grad_B, grad_A = word_gradients(r)
     d, k = G.shape
     drawn = beside(grad_B / abs(grad_B).max(), grad_A / abs(grad_A).max(), -G, ("∇B", "∇A"))
-    drawn.append(words([k / 2], [d + 1.1], [coloured("minus G, which no line forms", "delta")],
-                       textfont={"size": 14}))
-    made = layout([f"{r * (d + k)} numbers of gradient. G would have {d * k}"],
-                  [{**STILL, "range": [-2 - d, k + 0.5]}], [{**STILL, "range": [d + 2.5, -4 - d]}],
-                  f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
-    return figure(drawn, {**made, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
+    drawn.append(say({(k / 2, d + 1.1): coloured("minus G, which no line forms", "delta")},
+                     size=14))
+    return map_drawing(
+        drawn, f"{r * (d + k)} numbers of gradient. G would have {d * k}", (-2 - d, k + 0.5),
+        (-4 - d, d + 2.5),
+        f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
 
 
 def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
-    """The error of a numerical gradient against its step size, all schemes, one of them marked.
-
-    Args:
-        scheme: one of ``SCHEMES``.
-        h: the step size, a power of ten.
-    """
+    """The error of a numerical gradient against its step size, all schemes, one of them marked."""
     axis = ZeroLogAxis(-18, 1, every=3)
     traces = [line(EXPONENTS, axis.place(errors(name)), colour, width=4 if name == scheme else 2,
                    mode="lines+markers", marker={"size": 6}, name=name, customdata=errors(name),
@@ -122,22 +109,19 @@ def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
                         name="chosen", customdata=[error],
                         hovertemplate="%{customdata:.1e}<extra></extra>"))
     ticks = list(range(-16, 0, 3))
-    return figure(traces, layout(
-        [f"h = {power(EXPONENTS[at])}: error {number(error)} of the gradient"],
+    return figure(
+        traces, [f"h = {power(EXPONENTS[at])}: error {number(error)} of the gradient"],
         [{"range": [-16.5, -0.5], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "step size h"}}],
         [axis.axis("relative error of ∇A")],
         f"{scheme}: largest error {number(error)} of the largest entry of ∇A, and "
-        f"{number(errors(scheme).min())} at the best step size"))
+        f"{number(errors(scheme).min())} at the best step size")
 
 
 def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
     """Stacked bars for a d × d layer: multiplications (left) and numbers kept (right).
 
-    Args:
-        d: the layer's width.
-        n: the tokens of a step.
-        r: the rank.
+    n: the tokens of a step.
     """
     counted = {"": multiplications(d, d, n, r), "2": memory(d, d, n, r)}
     totals = [sum(counts["LoRA"].values()) / sum(counts["full"].values())
@@ -158,9 +142,8 @@ def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
                 "textfont": {"size": 11, "color": "white"},
                 "hovertemplate": f"{part}: %{{customdata:,}}<extra></extra>"})
     axis = {"range": [0, top], "tickformat": ".0%", "dtick": 0.25 if top < 2 else None}
-    made = layout(
-        [f"{share:.0%} of the {what}" for share, what in
+    return figure(
+        traces, [f"{share:.0%} of the {what}" for share, what in
          zip(totals, ("multiplications", "memory"), strict=True)], [{}, {}], [axis, axis],
         f"LoRA needs {totals[0]:.0%} of the multiplications and {totals[1]:.0%} of the memory "
-        "of full fine-tuning with Adam")
-    return figure(traces, {**made, "barmode": "stack"})
+        "of full fine-tuning with Adam", barmode="stack")

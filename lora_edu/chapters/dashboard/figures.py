@@ -1,7 +1,5 @@
 """The dashboard for teaching: one run's settings, seen over its steps and against the rank."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import STARTS, scaling
@@ -21,7 +19,6 @@ from lora_edu.chapters.shared.style import (
     curve,
     figure,
     heading,
-    layout,
     line,
     marks,
 )
@@ -93,10 +90,10 @@ def _against_rank(r, *others) -> dict:
 
 def _figure(traces, titles, xaxes, yaxes, said: str) -> dict:
     """The two panels with large titles."""
-    made = layout(titles, xaxes, yaxes, said)
-    for note in made["annotations"]:
+    made = figure(traces, titles, xaxes, yaxes, said)
+    for note in made["layout"]["annotations"]:
         note["font"] = {"size": LARGE}
-    return figure(traces, made)
+    return made
 
 
 def _set_up(r, alpha, start, optimiser, rule, lr) -> str:

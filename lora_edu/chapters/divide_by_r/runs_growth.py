@@ -1,7 +1,5 @@
 """How an update grows with r: the first step towards the word, and runs under the three rules."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

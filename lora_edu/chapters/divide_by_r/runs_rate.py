@@ -1,7 +1,5 @@
 """The best learning rate against r under the three rules for s: the theorem's, and the runs'."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The check of the chapter The first r you try."""
 
-from __future__ import annotations
-
 from lora_edu.chapters.shared.verdict import NotYet, ask, check, close, number, parts
 
 GROWTH = {"α kept": 0.0, "rsLoRA": 0.5, "α = r": 1.0}  # the power of r in Adam's first useful part

@@ -5,8 +5,6 @@ of 64, in float32. The map holds the loss over all training pictures at the end.
 trains it and writes ``runs.npz``.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cache

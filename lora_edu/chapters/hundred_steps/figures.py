@@ -1,7 +1,5 @@
 """The first hundred steps: a word being written, one run, and the singular values of ΔW."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import STARTS
@@ -24,7 +22,6 @@ from lora_edu.chapters.shared.style import (
     curve,
     figure,
     heading,
-    layout,
     level,
 )
 from lora_edu.explore.words import number
@@ -37,9 +34,6 @@ ASIDE = {"A": -0.15, "B": 0, "delta": 0.15}  # of marks at exactly 0, so that no
 
 def drawn(t: int = 0) -> dict:
     """ΔW at step t of two runs that write the word LoRA, and its singular values as bars.
-
-    Args:
-        t: one of the ``STEPS`` of the word's runs.
 
     Dotted: the word's singular values. SGD and Adam at their ``WORD_RATES``, r = 8, s = 1.
     """
@@ -59,7 +53,7 @@ def drawn(t: int = 0) -> dict:
         state = ("nothing has moved", "only B has moved", "both have moved")[len(moved)]
         for x, side, text in ((-0.5, "middle right", f"{name}: {state}"),
                               (k + 17.5, "middle left", "singular values")):
-            parts.append({**say({(x, top - 1.7): text}), "textposition": side})
+            parts.append(say({(x, top - 1.7): text}, side))
     found = ("nothing is written yet" if t == 0 else "ΔW is nothing but stripes" if t == 1 else
              f"loss left: {', '.join(left)}")
     return map_drawing(
@@ -69,15 +63,7 @@ def drawn(t: int = 0) -> dict:
 
 def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "Adam",
                   lr: float = 0.01) -> dict:
-    """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps.
-
-    Args:
-        r: the rank.
-        alpha: the scale is alpha / r.
-        start: one of ``STARTS``.
-        optimiser: one of ``OPTIMISERS``.
-        lr: the learning rate.
-    """
+    """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps, s = α/r."""
     history = run(r, alpha, start, optimiser, lr)
     frozen, scale = problem().loss(problem().W0), ZeroLogAxis(-4, 2)
     shown = np.array([step for step in SHOWN if step < usable(history)])
@@ -106,9 +92,9 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
                       for n, name in sorted((first[q], f"∇{q}") for q in "AB")))
     xaxis = {"range": [-0.3, place(STEPS) + 0.1], "tickvals": place(STEP_TICKS).round(4).tolist(),
              "ticktext": [str(tick) for tick in STEP_TICKS], "title": {"text": "step"}}
-    return figure(traces, layout(
-        [found, end], [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
-        said if last == STEPS else f"{said}, and the run diverges"))
+    return figure(
+        traces, [found, end], [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
+        said if last == STEPS else f"{said}, and the run diverges")
 
 
 def place(steps) -> np.ndarray:
@@ -134,8 +120,8 @@ def spectrum(r: int = 8, optimiser: str = OPTIMISERS[0]) -> dict:
     grown = int((path.max(axis=0) > 1e-3).sum())
     values = " · ".join(f"σ{'₁₂₃₄₅'[i]} = {number(s) if s > 1e-12 else '0 to rounding'}"
                         for i, s in enumerate(last[:5]))
-    return figure(traces, layout(
-        [f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)"],
+    return figure(
+        traces, [f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)"],
         [{"range": [0, steps[-1]], "title": {"text": "step"}}],
         [{"range": [-0.02, 0.8], "title": {"text": "singular values of ΔW"}}],
-        f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}"))
+        f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}")

@@ -1,7 +1,5 @@
 """A run in three settings, what tells settings apart, and what is left behind by "roughly"."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import OPTIMISERS
@@ -18,10 +16,10 @@ from lora_edu.chapters.invariance.runs import (
 from lora_edu.chapters.invariance.runs_slide import worth
 from lora_edu.chapters.low_rank_update.runs_word import loss_left
 from lora_edu.chapters.shared.style import (
+    MARGIN,
     ZeroLogAxis,
     curve,
     figure,
-    layout,
     level,
     line,
     marks,
@@ -55,13 +53,12 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     found = ("exactly 0: the same bits" if not gap.any() else
              f"they differ by up to {100 * gap.max():.0f} % of the update" if gap.max() > 0.005 else
              f"gap up to {number(gap.max())} × the update")
-    made = layout([found], [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
-                  [scale.axis("gap between the updates")],
-                  f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
-                  f"{found}")
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap[1:]), values=gap[1:],
                   name="gap", sizes=6)
-    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 12, "b": 46}})
+    return figure([shown], [found], [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
+                  [scale.axis("gap between the updates")],
+                  f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
+                  f"{found}", margin={**MARGIN, "l": 76, "t": 12})
 
 
 def two_numbers(change: str = "α × 16") -> dict:
@@ -82,16 +79,15 @@ def roughly() -> dict:
                for middle in middles]
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, percent, textposition="middle right", textfont={"size": 14})]
-    made = layout(["one setting stays behind, and the runs part"],
+    return figure(traces, ["one setting stays behind, and the runs part"],
                   [{**power_ticks(-6, 0, 2), "range": [-6.5, 3.6],
                     "title": {"text": "gap, in parts of the update"}}],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
                     "showgrid": False}],
                   "The runs part by " + ", ".join(
                       f"{said.strip()} ({name})"
-                      for name, said in zip(sizes, percent, strict=True)))
-    made["margin"] = {**made["margin"], "l": 118}
-    return figure(traces, made)
+                      for name, said in zip(sizes, percent, strict=True)),
+                  margin={**MARGIN, "l": 118, "t": 12})
 
 
 def slide(factor: int = 16) -> dict:
@@ -106,12 +102,11 @@ def slide(factor: int = 16) -> dict:
               words([10**2.1] * 2, list(ends.values()), list(ends), textposition="top left")]
     at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
           for where in (0.01, 0.1, 1, 10)}
-    made = layout(
-        [f"α × {factor} is worth η × {factor} at first, η × {root:g} at last"],
+    return figure(
+        traces, [f"α × {factor} is worth η × {factor} at first, η × {root:g} at last"],
         [{**power_ticks(-3, 2), "range": [-3.2, 2.2],
           "title": {"text": "A has moved, in lengths of its start"}}],
         [{"range": [-0.3, 6.6], "tickvals": list(range(7)),
           "ticktext": [f"× {2**e}" for e in range(7)], "title": {"text": "worth in η"}}],
         f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its start: η × {value:.3g}"
                                        for where, value in at.items()))
-    return figure(traces, made)

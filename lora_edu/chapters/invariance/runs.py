@@ -1,7 +1,5 @@
 """Two runs that should be one: their losses and updates at every step."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 

@@ -1,7 +1,5 @@
 """A picture, and the outer products that it is the sum of."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

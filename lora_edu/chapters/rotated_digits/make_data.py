@@ -3,8 +3,6 @@
     python -m lora_edu.chapters.rotated_digits.make_data
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import nn

@@ -3,8 +3,6 @@
 The runs lie in ``data/runs.npz``, as counts of pictures; ``make_data`` makes that file.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

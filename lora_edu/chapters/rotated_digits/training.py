@@ -1,7 +1,5 @@
 """The tasks of the chapter Rotated digits, and how a model is adapted to them."""
 
-from __future__ import annotations
-
 import copy
 import math
 from functools import cache

@@ -1,7 +1,5 @@
 """Two fits of measured curves: where they are least, and the power that they follow."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -3,8 +3,6 @@
     python -m lora_edu.chapters.starts.make_data
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The check of the chapter The layer."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import suppress
 

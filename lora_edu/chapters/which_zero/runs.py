@@ -3,8 +3,6 @@ weight is n × n. It sees m inputs of n numbers each, and p readouts look at its
 costs n and not n²: widths of thousands are in reach. Transposing the weight exchanges inputs and
 readouts; with p = m their law is the same, and so the task has no preference for A or for B."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

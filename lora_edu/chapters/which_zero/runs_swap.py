@@ -1,8 +1,6 @@
 """The swap, three times: on a word and on the word turned on its side, with the numbers that one
 library call draws for A and for B, and on tasks whose inputs fill few directions."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

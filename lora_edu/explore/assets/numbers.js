@@ -8,7 +8,6 @@ class Numbers {
     this.box.innerHTML = `<textarea readonly rows="8" aria-label="the numbers of this figure, comma-separated"></textarea><a download="${explorer.name}.csv">download</a>`;
     [this.text, this.file] = this.box.children;
     this.text.addEventListener("focus", () => this.text.select()); // to be copied
-    explorer.root.append(this.box);
     button.addEventListener("click", () => {
       this.box.hidden = !this.box.hidden;
       button.setAttribute("aria-expanded", String(!this.box.hidden));
@@ -21,6 +20,7 @@ class Numbers {
     if (this.box.hidden || !this.explorer.figure) return;
     this.text.value = csvOf(this.explorer.figure);
     this.file.href = `data:text/csv;charset=utf-8,${encodeURIComponent(this.text.value)}`;
+    if (!this.box.isConnected) this.explorer.root.append(this.box); // a link leads somewhere from its first moment
   }
 }
 

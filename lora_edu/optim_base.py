@@ -1,0 +1,112 @@
+"""What all optimisers share: ``step``, and the checks of their settings."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lora_edu import checks
+
+Arrays = list[np.ndarray]
+PerArray = float | Sequence[float] | np.ndarray
+
+
+class Optimiser:
+    """What the optimisers share: ``step``, made from a class's own ``init`` and ``update``.
+
+    A class of your own is a frozen dataclass with ``lr`` and two methods, and ``train`` and
+    ``sweep`` take it.
+
+    - ``init(params)`` returns the state, a tuple. What it remembers of each array is a list in it.
+    - ``update(params, grads, state)`` changes the params in place (``p -= …``, not
+      ``p = p - …``) and returns the state. In ``train`` the params are A (r, k) and B (d, r). In
+      ``sweep`` they are stacks of runs, (R, r, k) and (R, d, r), ``lr`` may be (R, 1, 1), and a
+      norm or a mean has to be taken of each run on its own, over the last two axes.
+    - ``powers`` is how the settings follow when an array is multiplied by c, such as {"lr": 1}:
+      each is multiplied by c to this power. Only :func:`equivalent` needs it.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class SignDescent(Optimiser):
+        ...     lr: float
+        ...     def init(self, params):
+        ...         return ()
+        ...     def update(self, params, grads, state):
+        ...         for p, g in zip(params, grads):
+        ...             p -= self.lr * np.sign(g)
+        ...         return state
+        >>> SignDescent(0.1).step([np.zeros(2)], [np.array([5.0, -2.0])], ())[0]
+        [array([-0.1,  0.1])]
+    """
+
+    def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
+        """One step from lists of arrays: (new params, new state).
+
+        What ``update`` raises, as for a state of other params, says in a note what it was given.
+        """
+        params = [np.array(p, dtype=floating(p)) for p in _checked_arrays("params", params)]
+        grads = _checked_arrays("grads", grads)
+        shapes, grad_shapes = [p.shape for p in params], [g.shape for g in grads]
+        if shapes != grad_shapes:
+            raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
+        try:
+            state = tuple([a.copy() for a in part] if isinstance(part, list) else part
+                          for part in state)
+            return params, self.update(params, grads, state)
+        except Exception as error:
+            error.add_note(f"in {self!r}.step, params and grads of shapes {shapes}, state = "
+                           f"{state!r:.200}")
+            raise
+
+
+def check_optimiser(name: str, value) -> None:
+    """Raise a TypeError unless ``value`` is an optimiser, ready to step."""
+    if isinstance(value, type) or not all(hasattr(value, part) for part in ("init", "step")):
+        raise TypeError(f"{name} must be an optimiser such as Adam(lr=0.001), got {value!r}")
+
+
+def _checked_arrays(name: str, arrays) -> Arrays:
+    if not isinstance(arrays, (list, tuple)):
+        raise TypeError(f"{name} must be a list of arrays, got {arrays!r}")
+    return [checks.numbers(f"{name}[{i}]", array) for i, array in enumerate(arrays)]
+
+
+def zeros(params: Arrays) -> Arrays:
+    """Zeros in the shape, the precision and the order in memory of each array."""
+    return [np.zeros_like(p, floating(p)) for p in _checked_arrays("params", params)]
+
+
+def floating(array: np.ndarray) -> np.dtype:
+    """The array's own dtype, float64 for whole numbers."""
+    return array.dtype if array.dtype.kind == "f" else np.dtype(float)
+
+
+def settle(optimiser, name: str, **bounds) -> None:
+    """Check a setting, and keep it: one number, or a tuple with one per array."""
+    object.__setattr__(optimiser, name, _setting(name, getattr(optimiser, name), **bounds))
+
+
+def settle_betas(optimiser) -> None:
+    """Check and keep the two shares that Adam's and Lion's memories keep at each step."""
+    if np.shape(optimiser.betas) != (2,):
+        raise ValueError(f"betas must be two numbers, got {optimiser.betas!r}")
+    settle(optimiser, "betas", minimum=0.0, below=1.0)
+
+
+def _setting(name: str, value, **bounds):
+    if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) == 1:
+        return tuple(_setting(f"{name}[{i}]", one, **bounds) for i, one in enumerate(value))
+    stacked = getattr(value, "ndim", 0) > 1  # a number for each run of a stack
+    return value if stacked else checks.number(name, value, **bounds)
+
+
+def spread(params: Arrays, **settings: PerArray) -> list[tuple]:
+    """Each setting as a tuple, one value per array."""
+    found = []
+    for name, value in settings.items():
+        values = value if isinstance(value, tuple) else (value,) * len(params)
+        if len(values) != len(params):
+            raise ValueError(f"{name} must be one number or one per array ({len(params)}), "
+                             f"got {len(values)} numbers")
+        found.append(values)
+    return found
