@@ -11,7 +11,7 @@ try:
 except ModuleNotFoundError as error:
     error.add_note('what lora_edu.nn needs: pip install "lora_edu[nn]"')
     raise
-from lora_edu.nn.convention import TOOLS, Convention, convention
+from lora_edu.nn.convention import TOOLS, convention
 from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter
 from lora_edu.nn.inject import inject
@@ -29,7 +29,7 @@ from lora_edu.nn.model import (
 )
 
 __all__ = [
-    "TOOLS", "AdapterConfig", "Convention", "LoRAEmbedding", "LoRALayer", "LoRALinear", "LowRank",
+    "TOOLS", "AdapterConfig", "LoRAEmbedding", "LoRALayer", "LoRALinear", "LowRank",
     "convention", "convert", "delete_adapter", "doctor", "inject", "load_adapter", "lora_layers",
     "loraplus_groups", "merge", "merge_and_unload", "save_adapter", "set_adapter", "unload",
     "unmerge",

@@ -69,25 +69,7 @@ TOOLS = {
 
 @dataclass(frozen=True)
 class Convention:
-    """What :func:`convention` finds. B starts at zero in every tool.
-
-    Attributes:
-        tool, r, alpha, scale: ΔW = scale·B·A; alpha is scale·r, or scale·√r under rsLoRA.
-        sigma: The standard deviation of A's entries at the start.
-        optimiser, stride: ΔW after one step from B = 0 is η·stride times what s does not enter:
-            stride is s under Adam (ε → 0) and Lion, where that is −sign(G Aᵀ)·A, and s² under
-            SGD, where it is −G Aᵀ·A.
-        when_r_changes: What keeps the expected useful part of that step, for another rank.
-        elsewhere: {tool: the settings that give this scale there}, with a note where A starts
-            wider or narrower.
-        warnings: What was not said, and what follows.
-
-    Example:
-        >>> print(convention("MLX", 8, scale=2.0))
-        MLX, r = 8: s = 2, A starts at σ = 0.018
-        AdamW's first stride in W is 2·η
-        for another r: keep the scale and multiply η by (old r / new r)
-    """
+    """What :func:`convention` returns."""
 
     tool: str
     r: int
@@ -123,6 +105,14 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
         start: How A is drawn, one of ``"kaiming_uniform"``, ``"peft_gaussian"``, ``"he_uniform"``;
             None is the tool's way.
         k: The width of the layer's input, for sigma.
+
+    Returns:
+        A frozen dataclass, which prints as a few lines. ``scale``: s in ΔW = s·B·A. ``sigma``: the
+        standard deviation of A's entries at the start, where B is zero. ``stride``: the first step
+        in W is η·stride times what s does not enter; it is s under Adam (ε → 0) and Lion, and s²
+        under SGD. ``when_r_changes``: what keeps the expected useful part of that step at another
+        rank. ``elsewhere``: {tool: the settings that give this scale there}, with a note where A
+        starts wider. ``warnings``: what was not said, and what follows.
 
     Raises:
         TypeError, ValueError: For a value that is not possible, for a tool that has no such

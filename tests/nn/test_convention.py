@@ -13,19 +13,15 @@ SCALES = {"PEFT": 8 / 16, "kohya": 1 / 16, "diffusers": 4 / 16, "MLX": 20, "Llam
           "Keras": 1, "loralib": 1 / 16, "Unsloth": 1}  # at r = 16, with nothing else said
 
 
-class Lion(torch.optim.Optimizer):
-    """Its first step, for which m = 0: algorithm 2 of Chen et al. 2023."""
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                p -= group["lr"] * torch.sign(0.9 * torch.zeros_like(p) + 0.1 * p.grad)
-
-
-STEPS = {"Adam": lambda params: torch.optim.Adam(params, lr=0.1, eps=1e-30),
-         "Lion": lambda params: Lion(params, {"lr": 0.1}),
-         "SGD": lambda params: torch.optim.SGD(params, lr=0.1)}
+def step(optimiser, params):
+    """One step of η = 0.1; Lion's by its definition, with m = 0 (Chen et al. 2023, algorithm 2)."""
+    if optimiser == "Lion":
+        for p in params:
+            p.data -= 0.1 * torch.sign(0.9 * 0 + 0.1 * p.grad)
+    elif optimiser == "Adam":
+        torch.optim.Adam(params, lr=0.1, eps=1e-30).step()
+    else:
+        torch.optim.SGD(params, lr=0.1).step()
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -41,7 +37,7 @@ def test_the_scale_when_nothing_is_said(tool):
 
 @pytest.mark.claim("cor-lion-first-step")
 @pytest.mark.parametrize("alpha", [2, 12])
-@pytest.mark.parametrize("optimiser", STEPS)
+@pytest.mark.parametrize("optimiser", ["Adam", "Lion", "SGD"])
 def test_the_first_stride(optimiser, alpha):
     """One step from B = 0 beside the formula of the theorem."""
     rng = np.random.default_rng(0)
@@ -52,7 +48,7 @@ def test_the_first_stride(optimiser, alpha):
     nn.functional.mse_loss(model(x), y).backward()
     [pair] = model[0].adapters.values()
     A = copy.deepcopy(pair.lora_A.data)
-    STEPS[optimiser](list(pair.parameters())).step()
+    step(optimiser, list(pair.parameters()))
     direction = G @ A.T @ A if optimiser == "SGD" else (G @ A.T).sign() @ A
     stride = convention("PEFT", 3, alpha, optimiser=optimiser).stride
     torch.testing.assert_close(pair.delta(), -0.1 * stride * direction)

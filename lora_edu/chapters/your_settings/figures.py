@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, layout, line, marks, words
+from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, line, marks, words
 from lora_edu.explore.words import number
-from lora_edu.nn import TOOLS, Convention, convention
-from lora_edu.nn.convention import A_STARTS
+from lora_edu.nn import TOOLS, convention
+from lora_edu.nn.convention import A_STARTS, Convention
 
 ROWS = [name for name in TOOLS if name != "a plain scale"]
 RSLORA = "PEFT, rsLoRA"
@@ -35,7 +35,8 @@ def settings(tool: str = "PEFT", r: int = 16, alpha: float = 32, optimiser: str 
               [_short(found, name, tool == RSLORA) for name in ROWS], textposition="middle right",
               textfont={"color": COLOURS["delta"], "size": 12})]
     stride = number(found.stride)
-    made = layout(
+    return figure(
+        traces,
         [f"The scale is {number(found.scale)}, so {optimiser}’s first stride in W is {stride} × η"
          + ", the scale squared" * (found.stride != found.scale)],
         [{"type": "log", "range": [-2, 4.1], "title": {"text": "scale s"},
@@ -44,8 +45,8 @@ def settings(tool: str = "PEFT", r: int = 16, alpha: float = 32, optimiser: str 
           "ticktext": ROWS, "showgrid": False}],
         f"{tool}, r = {r}, {'scale' if plain else 'α'} = {alpha}: s = {number(found.scale)}; A "
         f"starts at a standard deviation of {number(found.sigma)} for inputs of width {WIDTH:,}, "
-        f"and B at zero; for another r {found.when_r_changes}; the words are the same run there")
-    return figure(traces, {**made, "margin": {**MARGIN, "t": 12, "l": 88, "r": 4}})
+        f"and B at zero; for another r {found.when_r_changes}; the words are the same run there",
+        margin={**MARGIN, "t": 12, "l": 88, "r": 4})
 
 
 def _short(found: Convention, name: str, rslora: bool) -> str:
