@@ -2,7 +2,7 @@
 
 In the order of a first reading: ``layer`` (A, B, s; the formula; several adapters, merging),
 ``targets`` (layers by name), ``config`` (PEFT's settings), ``inject`` (into a model), ``model``
-(all layers at once), ``files`` (PEFT's format), ``layouts`` (that of other tools), ``convention``
+(all layers at once), ``files`` (PEFT's format), ``convert`` (that of other tools), ``convention``
 (what their settings mean), ``doctor`` (what is wrong with a model).
 """
 
@@ -12,11 +12,11 @@ except ModuleNotFoundError as error:
     error.add_note('what lora_edu.nn needs: pip install "lora_edu[nn]"')
     raise
 from lora_edu.nn.convention import TOOLS, convention
+from lora_edu.nn.convert import convert
 from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter
 from lora_edu.nn.inject import inject
 from lora_edu.nn.layer import LoRAEmbedding, LoRALayer, LoRALinear, LowRank
-from lora_edu.nn.layouts import convert
 from lora_edu.nn.model import (
     delete_adapter,
     lora_layers,

@@ -4,8 +4,8 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from lora_edu.nn.convert import LAYOUTS, convert
 from lora_edu.nn.files import read_tensors
-from lora_edu.nn.layouts import LAYOUTS, convert
 
 OPTIONS = {"alpha": "where the file has none: a number, or r for the rank of each module",
            "names": "needed to leave kohya's layout: the base model's .safetensors, or a text file "
