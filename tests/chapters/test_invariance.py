@@ -15,7 +15,6 @@ from lora_edu.chapters.low_rank_update import runs_word as word
 from lora_edu.explore.plain import plain_figure
 from tests.core.test_invariance import start, weights
 
-torch.set_num_threads(1)
 TASK = runs.problem()
 
 

@@ -58,7 +58,7 @@ def weights(problem, adapter, optimiser, steps=60):
     return np.array(path)
 
 
-@pytest.mark.claim("thm-invariance")
+@pytest.mark.claim("thm-invariance", "thm-degree")
 @pytest.mark.parametrize(("name", "a", "b"), [
     *((name, a, a) for name in OPTIMISERS | CLIPPED for a in (1 / 8, 2, 4)),
     *((name, a, b) for name in OPTIMISERS for a, b in ((1, 4), (1 / 2, 8), (16, 1 / 16)))])
@@ -70,7 +70,7 @@ def test_powers_of_two_give_the_same_bits(name, a, b):
     assert np.abs(ours[-1] - ours[0]).max() > 1e-3  # and something happened
 
 
-@pytest.mark.claim("thm-invariance")
+@pytest.mark.claim("thm-invariance", "thm-degree")
 @settings(max_examples=60, deadline=None)
 @given(name=st.sampled_from(sorted(OPTIMISERS | CLIPPED)), a=st.floats(0.05, 20),
        b=st.floats(0.05, 20), seed=st.integers(0, 100))
@@ -84,7 +84,7 @@ def test_other_numbers_agree_to_rounding(name, a, b, seed):
     assert np.abs(ours - theirs).max() <= rounding * max(1, np.abs(ours).max())
 
 
-@pytest.mark.claim("thm-invariance")
+@pytest.mark.claim("thm-invariance", "thm-degree")
 @pytest.mark.parametrize(("name", "setting"), [
     (name, setting)
     for name in ("SGD with L2", "Nesterov", "Adam with L2", "AdamW", "per array", "SignSGD", "Lion",

@@ -34,17 +34,10 @@ class Tuned:
 
 @cache
 def tuned(name: str, inputs: str, r: int, frozen: bool, steps: int = STEPS) -> list[Tuned]:
-    """Train each seed's task, with its draw of A, at every rate.
+    """The best run of each seed's task, with its draw of A, over the rates.
 
-    Args:
-        name: Of the optimiser, a key of RATES.
-        inputs: A name of ``runs_ratio.INPUTS``.
-        r: The rank.
-        frozen: Whether A stays.
-        steps: How many.
-
-    Returns:
-        The best run of each seed.
+    name: of the optimiser, a key of RATES. inputs: a name of ``runs_ratio.INPUTS``. frozen: whether
+    A stays.
     """
     return [_tuned(name, inputs, r, frozen, steps, seed) for seed in SEEDS]
 

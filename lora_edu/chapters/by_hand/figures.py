@@ -2,14 +2,7 @@
 
 import numpy as np
 
-from lora_edu.chapters.by_hand.runs import (
-    EXPONENTS,
-    SCHEMES,
-    errors,
-    memory,
-    multiplications,
-    word_gradients,
-)
+from lora_edu.chapters.by_hand import runs
 from lora_edu.chapters.low_rank_update.figures import beside
 from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, map_drawing, say
 from lora_edu.chapters.shared.looks import BESIDE
@@ -24,7 +17,7 @@ from lora_edu.chapters.shared.style import (
 )
 from lora_edu.explore.words import number, power
 
-SCHEME_COLOURS = dict(zip(SCHEMES, (COLOURS["A"], COLOURS["B"], COLOURS["delta"]), strict=True))
+SCHEME_COLOURS = dict(zip(runs.SCHEMES, (COLOURS[q] for q in ("A", "B", "delta")), strict=True))
 PARTS = {"forward": "#808080", "weights": "#808080", "∇X": "#aa6bc0", "inputs kept": "#aa6bc0",
          "∇W": "#d55e00", "gradients": "#d55e00", "∇A and ∇B": "#3b82c4",
          "Adam's moments": "#009e73"}
@@ -81,7 +74,7 @@ def _wires() -> list[dict]:
 
 def two_gradients(r: int = 4) -> dict:
     """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of."""
-    G, grad_B, grad_A = word_gradients(r)
+    G, grad_B, grad_A = runs.word_gradients(r)
     d, k = G.shape
     drawn = beside(grad_B / abs(grad_B).max(), grad_A / abs(grad_A).max(), -G, ("∇B", "∇A"))
     drawn.append(say({(k / 2, d + 1.1): coloured("minus G, which no line forms", "delta")},
@@ -92,30 +85,30 @@ def two_gradients(r: int = 4) -> dict:
         f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
 
 
-def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
+def v_curve(scheme: str = runs.SCHEMES[1], h: float = 1e-5) -> dict:
     """The error of a numerical gradient against its step size, all schemes, one of them marked."""
     axis = ZeroLogAxis(-18, 1, every=3)
-    traces = [line(EXPONENTS, axis.place(errors(name)), colour, width=4 if name == scheme else 2,
-                   mode="lines+markers", marker={"size": 6}, name=name, customdata=errors(name),
-                   opacity=1.0 if name == scheme else BESIDE,
+    traces = [line(runs.EXPONENTS, axis.place(runs.errors(name)), colour, name=name,
+                   mode="lines+markers", marker={"size": 6}, customdata=runs.errors(name),
+                   width=4 if name == scheme else 2, opacity=1.0 if name == scheme else BESIDE,
                    hovertemplate=f"{name}: %{{customdata:.1e}}<extra></extra>")
               for name, colour in SCHEME_COLOURS.items()]
-    at = EXPONENTS.index(round(np.log10(h)))
-    error = errors(scheme)[at]
+    at = runs.EXPONENTS.index(round(np.log10(h)))
+    error = runs.errors(scheme)[at]
     traces.append(words([-6, -11.5, -12], [-1.7, -8, -13.7], [
         coloured(name.removesuffix(" difference"), colour)
         for name, colour in SCHEME_COLOURS.items()], textfont={"size": 14}))
-    traces.append(marks([EXPONENTS[at]], axis.place(error), SCHEME_COLOURS[scheme], "diamond", 15,
-                        name="chosen", customdata=[error],
+    traces.append(marks([runs.EXPONENTS[at]], axis.place(error), SCHEME_COLOURS[scheme],
+                        "diamond", 15, name="chosen", customdata=[error],
                         hovertemplate="%{customdata:.1e}<extra></extra>"))
     ticks = list(range(-16, 0, 3))
     return figure(
-        traces, [f"h = {power(EXPONENTS[at])}: error {number(error)} of the gradient"],
+        traces, [f"h = {power(runs.EXPONENTS[at])}: error {number(error)} of the gradient"],
         [{"range": [-16.5, -0.5], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "step size h"}}],
         [axis.axis("relative error of ∇A")],
         f"{scheme}: largest error {number(error)} of the largest entry of ∇A, and "
-        f"{number(errors(scheme).min())} at the best step size")
+        f"{number(runs.errors(scheme).min())} at the best step size")
 
 
 def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
@@ -123,7 +116,7 @@ def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
 
     n: the tokens of a step.
     """
-    counted = {"": multiplications(d, d, n, r), "2": memory(d, d, n, r)}
+    counted = {"": runs.multiplications(d, d, n, r), "2": runs.memory(d, d, n, r)}
     totals = [sum(counts["LoRA"].values()) / sum(counts["full"].values())
               for counts in counted.values()]
     top = max(1.35, 1.05 * max(totals))

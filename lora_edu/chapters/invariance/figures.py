@@ -3,16 +3,7 @@
 import numpy as np
 
 from lora_edu import OPTIMISERS
-from lora_edu.chapters.invariance.runs import (
-    STEPS,
-    followed,
-    large_path,
-    left_behind,
-    path,
-    relative_gap,
-    three_words,
-    two_sizes,
-)
+from lora_edu.chapters.invariance import runs
 from lora_edu.chapters.invariance.runs_slide import worth
 from lora_edu.chapters.low_rank_update.runs_word import loss_left
 from lora_edu.chapters.shared.style import (
@@ -32,7 +23,7 @@ from lora_edu.explore.words import number
 
 def three_runs(t: int = 5) -> dict:
     """ΔW at step t: of a run of Adam, of α × 16 alone, and of α × 16 with what makes up for it."""
-    adapters = {name: run[t] for name, run in three_words().items()}
+    adapters = {name: run[t] for name, run in runs.three_words().items()}
     left = [100 * loss_left(adapter) for adapter in adapters.values()]
     found = "the first and the last are one picture" if t else "nothing is written yet"
     return progress(adapters, f"step {t}: {found}", (
@@ -43,8 +34,8 @@ def three_runs(t: int = 5) -> dict:
 def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False,
           optimiser: str = "AdamW") -> dict:
     """The gap between a run with α × 16 and one with α in which the ticked settings follow."""
-    second = path(*followed(optimiser, lr=eta, start=start, eps=eps, weight_decay=decay))[1]
-    gap = relative_gap(large_path(optimiser), second)
+    second = runs.followed(optimiser, lr=eta, start=start, eps=eps, weight_decay=decay)
+    gap = runs.relative_gap(runs.large_path(optimiser), runs.path(*second)[1])
     scale = ZeroLogAxis(-9, 1, every=2)
     powers = {"start": 1, **OPTIMISERS[optimiser].powers}
     follows = [f"{name} {times(4.0**powers[setting])}" for setting, name, on in (
@@ -53,9 +44,9 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     found = ("exactly 0: the same bits" if not gap.any() else
              f"they differ by up to {100 * gap.max():.0f} % of the update" if gap.max() > 0.005 else
              f"gap up to {number(gap.max())} × the update")
-    shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap[1:]), values=gap[1:],
+    shown = curve("delta", np.arange(1, runs.STEPS + 1), scale.place(gap[1:]), values=gap[1:],
                   name="gap", sizes=6)
-    return figure([shown], [found], [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
+    return figure([shown], [found], [{"range": [-1.5, runs.STEPS + 1], "title": {"text": "step"}}],
                   [scale.axis("gap between the updates")],
                   f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
                   f"{found}", margin={**MARGIN, "l": 76, "t": 12})
@@ -63,7 +54,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
 
 def two_numbers(change: str = "α × 16") -> dict:
     """What a change does to the first stride of W, and to how far A's first step turns A."""
-    stride, turning = two_sizes(change)
+    stride, turning = runs.two_sizes(change)
     return bars({"η/σ": turning, "s·σ·η": stride},
                 f"stride {times(stride)}, turning {times(turning)}",
                 "beside the run without the change", "dotted: as it was",
@@ -73,7 +64,7 @@ def two_numbers(change: str = "α × 16") -> dict:
 
 def roughly() -> dict:
     """How far two runs part that should be one, where one setting does not follow (log scale)."""
-    sizes = {name: gaps for name, (gaps, _) in left_behind().items() if gaps.any()}
+    sizes = {name: gaps for name, (gaps, _) in runs.left_behind().items() if gaps.any()}
     rows, middles = np.arange(len(sizes))[::-1], [np.median(gaps) for gaps in sizes.values()]
     percent = [f"   {100 * middle:.2g} %" if middle < 1 else f"   {100 * middle:.0f} %"
                for middle in middles]

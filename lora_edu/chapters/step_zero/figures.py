@@ -17,15 +17,7 @@ from lora_edu.chapters.shared.style import (
     level,
     words,
 )
-from lora_edu.chapters.step_zero.runs import (
-    NOISE_STEPS,
-    SIDE,
-    SIGMA,
-    escape_step,
-    from_noise,
-    one_step,
-    problem,
-)
+from lora_edu.chapters.step_zero import runs
 from lora_edu.explore.words import number, short
 
 TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
@@ -72,9 +64,9 @@ def five_starts(answers: bool = False, rows: int = len(STARTS), title: str = "")
 
 def filled_parts(start: str) -> dict[str, np.ndarray]:
     """Which rows of A and ∇A, columns of B and ∇B have a number that is not zero at r = 2; ΔW."""
-    A, B = initial(SIDE, SIDE, 2, start, SIGMA, rng=np.random.default_rng(1))
+    A, B = initial(runs.SIDE, runs.SIDE, 2, start, runs.SIGMA, rng=np.random.default_rng(1))
     adapter = Adapter(A, B, 1.0)
-    grad_A, grad_B = adapter.gradients(problem().gradient(adapter.merge(problem().W0)))
+    grad_A, grad_B = adapter.gradients(runs.problem().gradient(adapter.merge(runs.problem().W0)))
     return {"A": A.any(axis=1)[:, None], "B": B.any(axis=0)[None],
             "∇A": grad_A.any(axis=1)[:, None], "∇B": grad_B.any(axis=0)[None],
             "ΔW": np.array([[adapter.delta().any()]])}
@@ -86,7 +78,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
 
     optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
     """
-    frozen = problem().loss(problem().W0)
+    frozen = runs.problem().loss(runs.problem().W0)
     scale, top = ZeroLogAxis(-5, 3), 2 * frozen
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
@@ -98,7 +90,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     if start == "BA zero" and r == 1:
         return board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
                      "the product of two vectors is zero only if one of them is zero")
-    history = one_step(r, alpha, start, optimiser)
+    history = runs.one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
     loss, off = history.loss, history.loss > top
     traces = norm_curves(*norms.values(), scale)
@@ -118,18 +110,19 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
 
 def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
     """The loss and ‖ΔW‖ over the steps of a run whose A and B start as noise of size tau."""
-    history = from_noise(tau, optimiser)
-    left, steps = escape_step(history), np.arange(NOISE_STEPS + 1)
+    history = runs.from_noise(tau, optimiser)
+    left, steps = runs.escape_step(history), np.arange(runs.NOISE_STEPS + 1)
     scale = ZeroLogAxis(-34, 1, every=4)
     hover = "step %{x}: %{customdata:.3g}<extra></extra>"
     traces = [curve("loss", steps, history.loss, values=history.loss, mode="lines",
                     hovertemplate=hover),
               curve("delta", steps, scale.place(history.delta_norm), panel=2,
                     values=history.delta_norm, mode="lines", hovertemplate=hover)]
-    xaxis = {"range": [-4, NOISE_STEPS], "title": {"text": "step"}}
+    xaxis = {"range": [-4, runs.NOISE_STEPS], "title": {"text": "step"}}
     return figure(
         traces, [heading("loss"), heading("delta", text="   (log scale)")],
-        [xaxis, xaxis], [{"range": [0, 1.15 * problem().loss(problem().W0)]}, scale.axis()],
+        [xaxis, xaxis],
+        [{"range": [0, 1.15 * runs.problem().loss(runs.problem().W0)]}, scale.axis()],
         f"noise of size {short(tau)} " + (
             "never leaves: the loss stays to the last bit" if left is None else
             f"leaves the saddle at step {left}"))

@@ -31,11 +31,12 @@ def rulers(size: float = 0.005) -> dict:
     for row, entry in zip(rows, ENTRIES, strict=True):
         w = rounded(np.array([entry * unit]), "bfloat16")[0]
         beside = np.unique(rounded(w + unit * np.linspace(-0.003, 0.023, 2000), "bfloat16"))
-        x += list(100 * (beside - w) / unit)
-        y += [row] * len(beside)
+        for tick in 100 * (beside - w) / unit:
+            x += [tick, tick, None]
+            y += [row - 0.3, row + 0.3, None]
         stored.append(100 * (rounded(np.array([w + size * unit]), "bfloat16")[0] - w) / unit)
     return figure(
-        [marks(x, y, "frozen", "line-ns-open", 16, stroke=1.5, **said("bfloat16")),
+        [line(x, y, "frozen", width=1.5, **said("bfloat16")),
          line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **said("w + Δw")),
          marks(stored, list(rows), "B", "circle", 12, **said("stored"))],
         [f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'B')}"],

@@ -121,7 +121,8 @@ def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
 
 
 def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
-    """Pictures of ΔW, one above the other, each with its name and, below it, a bar and words.
+    """Pictures of ΔW, one above the other, each with its name (perhaps of two lines) and, below it,
+    a bar and words.
 
     Args:
         rows: Name → (ΔW (d, k), the bar's length in cells, the name of its colour, its words).
@@ -129,10 +130,13 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
         beside: Cells that the names may take.
     """
     (d, k), parts = runs_word.task().shape, []
-    for i, (name, (delta, length, colour, said)) in enumerate(rows.items()):
-        top = i * (d + 6)
+    for row, (name, (delta, length, colour, said)) in enumerate(rows.items()):
+        top = row * (d + 6)
+        lines = name.split("\n")
+        middle = top + d / 2 - 0.5 - 1.5 * (len(lines) - 1)
         parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top),
-                  say({(-1, top + d / 2 - 0.5): name}, "middle left", 15),
+                  say({(-1, middle + 3 * i): text for i, text in enumerate(lines)},
+                      "middle left", 15),
                   box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]),
                   say({(length, top + d + 1.7): coloured(said, colour)}, "middle right")]
     return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, len(rows) * (d + 6) - 2.5),

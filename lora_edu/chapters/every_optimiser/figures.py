@@ -1,0 +1,53 @@
+"""The chooser of optimisers, and their table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lora_edu.chapters.every_optimiser.runs import FOLLOWS, STEPS, results
+from lora_edu.chapters.shared.style import figure, layout, line, marks, words
+from lora_edu.chapters.thirty_minutes.figures import times
+from lora_edu.explore.words import number
+
+UNITS = {2: "× c²", 1: "× c", 0: "stays", -1: "÷ c", -2: "÷ c²"}
+
+
+def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
+    """The losses of a run with α × 16 and of a partner with α, to which some settings follow."""
+    found = results()[optimiser]
+    which = FOLLOWS.index(follows)
+    gap, large, partner = found["gaps"][which], found["losses"][0], found["losses"][1 + which]
+    steps, top = np.arange(STEPS + 1), 0.6
+    rule = rule_in_words(found)
+    traces = [line(steps, np.minimum(large, top), "loss", width=9, opacity=0.45, name="α × 16"),
+              marks(steps[::2], np.minimum(partner, top)[::2], "delta", "diamond", 7),
+              words([STEPS] * 3, [0.57, 0.52, 0.47],
+                    ["thick: α × 16, points: plain α", f"gap {gap_in_words(gap)}",
+                     f"α × 16 alone: first stride {times(found['stride'])}"],
+                    textposition="middle left", textfont={"size": 14})]
+    made = layout([rule], [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
+                  [{"range": [0, top], "title": {"text": "loss"}}],
+                  f"{optimiser} ({found['by']}): {rule}. α × 16 alone makes the first stride "
+                  f"{times(found['stride'])}. {follows.capitalize()} follows: the gap is "
+                  f"{gap_in_words(gap)}")
+    return figure(traces, made)
+
+
+def rule_in_words(found: dict) -> str:
+    """What a change of unit by c asks of η and of the constants: "η × c, ε ÷ c"."""
+    if found["power"] is None:
+        return "no power of η does it"
+    return ", ".join(f"{name} {UNITS[power]}"
+                     for name, power in {"η": found["power"], **found["follows"]}.items())
+
+
+def gap_in_words(gap: float) -> str:
+    return number(gap) if gap else "exactly 0"
+
+
+def table() -> str:
+    """All optimisers as a table in Markdown."""
+    rows = [(name, rule_in_words(found), *map(gap_in_words, found["gaps"][:0:-1]), found["by"])
+            for name, found in results().items()]
+    head = "optimiser", "what follows", "gap, all follows", "gap, constants stay", "as in"
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
