@@ -23,6 +23,20 @@ class Optimiser:
       norm or a mean has to be taken of each run on its own, over the last two axes.
     - ``powers`` is how the settings follow when an array is multiplied by c, such as {"lr": 1}:
       each is multiplied by c to this power. Only :func:`equivalent` needs it.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Halve(Optimiser):
+        ...     lr: float = 1.0
+        ...     def init(self, params):
+        ...         return ()
+        ...     def update(self, params, grads, state):
+        ...         for p in params:
+        ...             p *= 0.5
+        ...         return state
+        >>> Halve().step([np.ones(2)], [np.zeros(2)], ())[0]
+        [array([0.5, 0.5])]
     """
 
     def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:

@@ -103,9 +103,6 @@ def merge(model: nn.Module) -> None:
         >>> merge(model)
         >>> model.merged
         True
-        >>> unmerge(model)
-        >>> model.merged
-        False
     """
     layers = lora_layers(model).values()
     for layer in layers:
@@ -115,7 +112,15 @@ def merge(model: nn.Module) -> None:
 
 
 def unmerge(model: nn.Module) -> None:
-    """Undo :func:`merge`, to the last bit; nothing to do when not merged."""
+    """Undo :func:`merge`, to the last bit; nothing to do when not merged.
+
+    Example:
+        >>> from lora_edu.nn import LoRALinear
+        >>> model = LoRALinear(nn.Linear(6, 4), r=2, alpha=4)
+        >>> unmerge(model)
+        >>> model.merged
+        False
+    """
     for layer in lora_layers(model).values():
         layer.unmerge()
 
