@@ -4,8 +4,6 @@ Every function takes a model with LoRA layers in it (or one such layer) and rais
 it has none. What can be refused is refused first: a call that fails leaves the model as it was.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from torch import nn
