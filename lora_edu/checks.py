@@ -4,6 +4,8 @@ A number is whatever holds one real number: Python's and NumPy's, zero-dimension
 Booleans, text and complex numbers are no numbers, nor do arrays of them hold numbers.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -4,6 +4,8 @@ A starting point says which of A and B is zero; a distribution says how the rand
 The two are separate choices, so they are separate arguments.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

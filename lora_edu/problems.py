@@ -1,5 +1,7 @@
 """Problems to adapt to: a loss and its gradient with respect to the full weight W."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
