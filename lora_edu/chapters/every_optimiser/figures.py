@@ -1,7 +1,5 @@
 """The chooser of optimisers, and their table."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lora_edu.chapters.invariance.runs import STEPS
-from lora_edu.chapters.shared.style import figure, layout, line, marks, words
+from lora_edu.chapters.shared.style import figure, line, marks, words
 from lora_edu.chapters.thirty_minutes.figures import times
 from lora_edu.explore.words import number
 
@@ -39,12 +37,11 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
                     ["thick: α × 16, points: plain α", f"gap {gap_in_words(gap)}",
                      f"α × 16 alone: first stride {times(found['stride'])}"],
                     textposition="middle left", textfont={"size": 14})]
-    made = layout([rule], [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
+    return figure(traces, [rule], [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
                   [{"range": [0, 0.95], "tickvals": [0, 0.2, 0.4, 0.6], "title": {"text": "loss"}}],
                   f"{optimiser} ({found['by']}): {rule}. α × 16 alone makes the first stride "
                   f"{times(found['stride'])}. {follows.capitalize()} follows: the gap is "
                   f"{gap_in_words(gap)}")
-    return figure(traces, made)
 
 
 def rule_in_words(found: dict) -> str:
