@@ -8,7 +8,7 @@
 #   make lint    ruff, and the storeys of the imports (lint-imports)
 #   make check   what continuous integration runs: lint, tests, the build, browser tests
 #   make wheel   build lora_edu, with the chapters and their data, into dist
-#   make audit   Lighthouse, axe, weight and speed of every page (an hour on a quiet machine)
+#   make audit   Lighthouse, weight and speed of every page (an hour on a quiet machine)
 #   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
 #                or with the highest that there are
@@ -64,10 +64,10 @@ test-browser: test-site test-lab
 
 # The site is built first, so that no old page is tested; with nothing changed that takes seconds.
 test-site: book $(VENV)/.ready-dev
-	$(BIN)/pytest -n 3 -m "not thorough" tests/site
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not thorough" tests/site
 
 test-lab: $(VENV)/.ready-dev node_modules/.ready
-	$(BIN)/pytest -n 2 -m "not thorough" tests/lab
+	$(BIN)/pytest -n 2 --dist loadfile -m "not thorough" tests/lab
 
 DATA := $(filter-out $(if $(MINILM_WHEEL),,%/minilm/make_data.py), \
 	$(wildcard lora_edu/chapters/*/make_data.py))
@@ -81,8 +81,8 @@ lint: $(VENV)/.ready-dev
 # What takes long, or looks at every page where the other tests look at some: some half an hour.
 thorough: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 2 -m thorough --ignore=tests/site --ignore=tests/lab
-	$(BIN)/pytest -n 3 -m thorough tests/site
-	$(BIN)/pytest -n 2 -m thorough tests/lab
+	$(BIN)/pytest -n 3 --dist loadgroup -m thorough tests/site
+	$(BIN)/pytest -n 2 --dist loadfile -m thorough tests/lab
 
 check: lint test test-browser
 

@@ -50,8 +50,6 @@ THE ANSWER.
 FIGURES = '''\
 """Figures of the chapter {title}."""
 
-from __future__ import annotations
-
 import numpy as np
 
 
@@ -87,7 +85,7 @@ def begin(place: str, root: Path) -> list[str]:
     words = {"name": name, "folder": name.replace("-", "_"), "upper": name.upper(),
              "title": name.replace("-", " ").capitalize()}
     files = {f"book/{place}.md": PAGE,
-             f"lora_edu/chapters/{words['folder']}/__init__.py": '"""{title}."""\n',
+             f"lora_edu/chapters/{words['folder']}/__init__.py": "",
              f"lora_edu/chapters/{words['folder']}/figures.py": FIGURES,
              f"tests/chapters/test_{words['folder']}.py": TEST}
     for file, text in files.items():

@@ -167,7 +167,7 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class SignSGD(Optimiser):
-    """p ← p − lr·sign(g): each entry moves by lr (Bernstein et al. 2018, algorithm 1).
+    """p ← p − lr·sign(g): each entry moves by lr (Bernstein et al. 2018).
 
     Example:
         >>> SignSGD(lr=0.1).step([np.zeros(3)], [np.array([5.0, 0.0, -2.0])], ())[0]
@@ -194,7 +194,7 @@ class SignSGD(Optimiser):
 class Lion(Optimiser):
     """p ← p − lr·sign(β₁·m + (1 − β₁)·g), after (1 − lr·weight_decay)·p; m ← β₂·m + (1 − β₂)·g.
 
-    As in Chen et al. 2023, algorithm 2, with the decay multiplied by lr as it is there.
+    Chen et al. 2023, with the steps of lion-pytorch 0.2.5: the decay is multiplied by lr.
 
     Example:
         >>> rule, p = Lion(lr=0.1), [np.zeros(2)]

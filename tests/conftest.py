@@ -1,8 +1,11 @@
 """One Hypothesis profile for every test, and one Chromium for the tests that look at a page."""
 
+import os
+
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # matrices are small: for torch, which comes later
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("repeatable")
 

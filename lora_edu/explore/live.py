@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import anywidget
 import ipywidgets
-import numpy as np
 import traitlets
 
 from lora_edu.explore import assets, page
+from lora_edu.explore.codec import as_lists
 from lora_edu.explore.controls import describe
 from lora_edu.explore.plain import paths
 from lora_edu.explore.states import evaluate_one
 
-LONG = 32  # numbers: from here on an array is sent in binary
 BESIDE_OTHERS = {"flex": "1 1 auto", "width": "auto", "min_width": "0"}
 
 
@@ -35,19 +33,6 @@ def shared_bundle() -> PlotlyBundle:
     if _bundle is None or _bundle.comm is None:
         _bundle = PlotlyBundle(gzipped=assets.gzipped_plotly())
     return _bundle
-
-
-def figure_json(figure: dict) -> str:
-    """A plain figure (see plain.py) as JSON; long arrays in plotly's binary form."""
-    return json.dumps(figure, default=_array, ensure_ascii=False, separators=(",", ":"))
-
-
-def _array(array: np.ndarray) -> dict | list:
-    """Short arrays stay lists, for plotly takes an axis range in no other form."""
-    if array.size < LONG:
-        return array.tolist()
-    return {"dtype": "f8", "bdata": base64.b64encode(array.astype("<f8").tobytes()).decode(),
-            "shape": ", ".join(map(str, array.shape))}
 
 
 class LiveExplorer(anywidget.AnyWidget):
@@ -92,4 +77,5 @@ class LiveExplorer(anywidget.AnyWidget):
         self.answer = self._answer(self.position, error)
 
     def _answer(self, position: list[int], error: str = "") -> str:
-        return figure_json({"figure": self.figure, "position": position, "error": error})
+        said = {"figure": as_lists(self.figure), "position": position, "error": error}
+        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))

@@ -2,7 +2,8 @@
 
 In the order of a first reading: ``layer`` (A, B, s; the formula; several adapters, merging),
 ``targets`` (layers by name), ``config`` (PEFT's settings), ``inject`` (into a model), ``model``
-(all layers at once), ``files`` (PEFT's format), ``doctor`` (what is wrong with a model).
+(all layers at once), ``files`` (PEFT's format), ``convert`` (that of other tools), ``convention``
+(what their settings mean), ``doctor`` (what is wrong with a model).
 """
 
 try:
@@ -10,6 +11,8 @@ try:
 except ModuleNotFoundError as error:
     error.add_note('what lora_edu.nn needs: pip install "lora_edu[nn]"')
     raise
+from lora_edu.nn.convention import TOOLS, convention
+from lora_edu.nn.convert import convert
 from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter
 from lora_edu.nn.inject import inject
@@ -26,7 +29,8 @@ from lora_edu.nn.model import (
 )
 
 __all__ = [
-    "AdapterConfig", "LoRAEmbedding", "LoRALayer", "LoRALinear", "LowRank", "delete_adapter",
-    "doctor", "inject", "load_adapter", "lora_layers", "loraplus_groups", "merge",
-    "merge_and_unload", "save_adapter", "set_adapter", "unload", "unmerge",
+    "TOOLS", "AdapterConfig", "LoRAEmbedding", "LoRALayer", "LoRALinear", "LowRank",
+    "convention", "convert", "delete_adapter", "doctor", "inject", "load_adapter", "lora_layers",
+    "loraplus_groups", "merge", "merge_and_unload", "save_adapter", "set_adapter", "unload",
+    "unmerge",
 ]

@@ -170,19 +170,33 @@ class AdapterConfig:
         [(use_rslora, dropout)] = shared
         ranks = {path: adapter.r for path, adapter in adapters.items()}
         alphas = {path: _pefts_alpha(adapter) for path, adapter in adapters.items()}
-        r, alpha = (Counter(values.values()).most_common(1)[0][0] for values in (ranks, alphas))
+        config = cls.of_layers(ranks, alphas, use_rslora=use_rslora, lora_dropout=dropout)
         targets = sorted(adapters)
-        if {path for path, _ in walk(model) if matches(path, targets)} != set(targets):
-            targets = "|".join(map(re.escape, targets))  # a list would also match longer names
-        return cls(r=r, lora_alpha=alpha, target_modules=targets,
-                   use_rslora=use_rslora, lora_dropout=dropout, rank_pattern=_exceptions(ranks, r),
-                   alpha_pattern=_exceptions(alphas, alpha))
+        if {path for path, _ in walk(model) if matches(path, targets)} == set(targets):
+            return replace(config, target_modules=targets)
+        return config
+
+    @classmethod
+    def of_layers(cls, ranks: dict[str, int], alphas: dict[str, float],
+                  **settings) -> AdapterConfig:
+        """The settings of layers with these ranks and alphas, by name.
+
+        The targets are a pattern: a list of names would also match longer ones that end in them.
+        """
+        r, alpha = (Counter(values.values()).most_common(1)[0][0] for values in (ranks, alphas))
+        return cls(r=r, lora_alpha=alpha, target_modules="|".join(map(re.escape, sorted(ranks))),
+                   rank_pattern=_exceptions(ranks, r), alpha_pattern=_exceptions(alphas, alpha),
+                   **settings)
 
 
 def _pefts_alpha(adapter: LowRank) -> float:
     """The alpha that gives the adapter's scaling under PEFT's rules: α/r, or α/√r for rsLoRA."""
-    alpha = float(adapter.alpha * adapter.r if adapter.rule == "none" else adapter.alpha)
-    return int(alpha) if alpha.is_integer() else alpha
+    return whole(adapter.alpha * adapter.r if adapter.rule == "none" else adapter.alpha)
+
+
+def whole(alpha: float) -> float:
+    """alpha, as an int where it is one: so it stands in files."""
+    return int(alpha) if float(alpha).is_integer() else float(alpha)
 
 
 def _by_pattern(patterns: dict, path: str, otherwise):

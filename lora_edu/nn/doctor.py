@@ -4,8 +4,6 @@ In the order of reading: what is reported, what is looked at, what the tests ask
 tests, and ``doctor``, which makes them. PEFT's layers are known by their structure.
 """
 
-from __future__ import annotations
-
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping

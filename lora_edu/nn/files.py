@@ -69,14 +69,7 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
                                       strict=True)}
     _check_tensors(tensors, layers, config)
     check_places(model, layers)
-    files = {WEIGHTS: save(tensors, metadata={"format": "pt", DIGEST: config.digest()}),
-             CONFIG: config.to_json().encode()}
-    directory.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".saving.", dir=directory) as aside:
-        for file, content in files.items():
-            (Path(aside) / file).write_bytes(content)
-        for file in files:
-            os.replace(Path(aside) / file, directory / file)
+    replace_files(directory, pefts_files(tensors, config))
 
 
 def load_adapter(model: nn.Module, directory: str | os.PathLike,
@@ -115,13 +108,8 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     """
     model, directory = inner(checks.instance("model", model, nn.Module)), Path(directory)
     config_file, weights_file = directory / CONFIG, directory / WEIGHTS
-    with _in(weights_file), safe_open(weights_file, "pt") as file:
-        digest, found = (file.metadata() or {}).get(DIGEST), file.keys()  # PEFT writes no digest
-        tensors = {key: file.get_tensor(key) for key in found}
+    config, tensors = read_folder(directory)
     with _in(config_file):
-        config = AdapterConfig.from_json(config_file.read_text(encoding="utf-8"))
-        if digest not in (None, config.digest()):
-            raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
         found = select(model, config.target_modules, config.exclude_modules)
         if not found:
             raise ValueError("target_modules must match layers of the model, nothing matches "
@@ -174,6 +162,40 @@ def _check_tensors(tensors: dict, found: dict[str, nn.Module], config: AdapterCo
         elif not tensor.isfinite().all():
             raise ValueError(f"{key!r} must be finite, got {int((~tensor.isfinite()).sum())} "
                              f"non-finite entries of {tensor.numel()}")
+
+
+def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]]:
+    """The settings and the tensors of an adapter in PEFT's format; see :func:`load_adapter`."""
+    with _in(directory / WEIGHTS):
+        tensors, metadata = read_tensors(directory / WEIGHTS)
+    with _in(directory / CONFIG):
+        config = AdapterConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
+        if metadata.get(DIGEST) not in (None, config.digest()):  # PEFT writes no digest
+            raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
+    return config, tensors
+
+
+def read_tensors(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors of a safetensors file, and its metadata."""
+    with safe_open(file, "pt") as opened:
+        found = opened.keys()
+        return {key: opened.get_tensor(key) for key in found}, opened.metadata() or {}
+
+
+def pefts_files(tensors: dict[str, torch.Tensor], config: AdapterConfig) -> dict[str, bytes]:
+    """The two files of an adapter in PEFT's format, by name."""
+    return {WEIGHTS: save(tensors, metadata={"format": "pt", DIGEST: config.digest()}),
+            CONFIG: config.to_json().encode()}
+
+
+def replace_files(directory: Path, files: dict[str, bytes]) -> None:
+    """Write all files aside, and then rename them into the folder, one after the other."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".saving.", dir=directory) as aside:
+        for file, content in files.items():
+            (Path(aside) / file).write_bytes(content)
+        for file in files:
+            os.replace(Path(aside) / file, directory / file)
 
 
 @contextmanager

@@ -6,8 +6,6 @@ kinds have the formula. Nothing here writes to W0: a merged weight is kept besid
 and deleting give back every bit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -4,8 +4,6 @@ Every function takes a model with LoRA layers in it (or one such layer) and rais
 it has none. What can be refused is refused first: a call that fails leaves the model as it was.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from torch import nn
@@ -119,7 +117,6 @@ def unmerge(model: nn.Module) -> None:
     Example:
         >>> from lora_edu.nn import LoRALinear
         >>> model = LoRALinear(nn.Linear(6, 4), r=2, alpha=4)
-        >>> merge(model)
         >>> unmerge(model)
         >>> model.merged
         False

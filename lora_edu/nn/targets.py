@@ -1,7 +1,5 @@
 """Which layers of a model: chosen by name, as PEFT matches ``target_modules``."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator

@@ -1,25 +1,20 @@
-"""How fast the explorers of a built site answer: python -m tests.benchmarks.site [--html DIR]
+"""How fast the explorers of a built site answer: python -m tests.benchmarks.site
 
 A move is measured as a drag makes it: browsers hand over what a pointer did once a frame, at the
 frame's beginning, and the time runs from there to the frame's end, when all that the page has to do
-for it is done. A step is a key's: at any moment, and the time from it to the end of the frame that
-shows it holds the wait for that frame. The first plot is measured from the explorer coming near to
-the frame that shows it (plotly is fetched in between). All are also measured with the processor
-slowed down four times. One made-up explorer of 196 states with three curves of 100 points stands
-beside those of the book.
+for it is done. The first plot is measured from the explorer coming near to the frame that shows it
+(plotly is fetched in between). Both are also measured with the processor slowed down four times.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
-import tempfile
-from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
+
+from tests.browser import launch
+from tests.site.pages import EXPLORERS, HTML, served
 
 MOVES = 120
 FIRST_PLOTS = 3
@@ -38,18 +33,18 @@ SHOWN = """globalThis.framed = () => new Promise((done) => {
 });
 globalThis.beginning = () => new Promise(requestAnimationFrame);
 globalThis.shown = () => beginning().then(framed);"""
-STEPS = """async (root, [moves, asDragged]) => {
+STEPS = """async (root, moves) => {
   const control = root.explorer.controls.reduce((a, b) => (a.count >= b.count ? a : b));
   const input = root.querySelector(`[data-control="${control.name}"] :is(input, select)`);
   const times = [];
   for (let move = 0; move < moves; move++) {
     await new Promise((done) => setTimeout(done, 20 + 16 * Math.random()));
-    if (asDragged) await beginning();
+    await beginning();
     const place = move % (2 * control.count - 2);
     control.set(place < control.count ? place : 2 * control.count - 2 - place);
     const began = performance.now();
     input.dispatchEvent(new Event("input", { bubbles: true }));
-    times.push(await (asDragged ? framed : shown)() - began);
+    times.push(await framed() - began);
   }
   return times;
 }"""
@@ -62,31 +57,13 @@ FIRST = """async (root) => {
   await drawn;
   return await shown() - began;
 }"""
-ROW = "{:34} {:>6} {:>8} {:>12} {:>12} {:>12} {:>12} {:>8} {:>8}"
-
-
-def made_up(folder: Path) -> None:
-    """A page with 196 states of three training-like curves, beside the site's own scripts."""
-    from lora_edu.explore import explore
-    from tests.site.pages import bare_page
-
-    steps = np.arange(100)
-
-    def curves(r, alpha, start):
-        rate = r * alpha / (300 + 50 * start)
-        noise = 1 + 0.02 * np.random.default_rng(r * alpha + start).normal(size=(3, 100))
-        return go.Figure([go.Scatter(y=noise[i] * np.exp(-rate * steps / 20) + i, name=str(i))
-                          for i in range(3)])
-
-    powers = [2**i for i in range(7)]
-    html = explore(curves, name="made-up", r=powers, alpha=powers, start=range(4)).html()
-    bare_page(folder, "made-up.html", html)
+ROW = "{:34} {:>6} {:>8} {:>12} {:>12} {:>8} {:>8}"
 
 
 def measure(browser, address, built, slower: int, moves: int = MOVES, plots: int = FIRST_PLOTS
-            ) -> tuple[list[float], list[float], float]:
-    """(times of moves, times of steps, in ms; median time to the first plot in ms)."""
-    first, moved, stepped = [], [], []
+            ) -> tuple[list[float], float]:
+    """(times of moves; median time to the first plot), in ms."""
+    first, moved = [], []
     for run in range(plots):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
@@ -97,9 +74,9 @@ def measure(browser, address, built, slower: int, moves: int = MOVES, plots: int
         root = page.locator(f"#explorer-{built.name}")
         first.append(root.evaluate(FIRST))
         if run == plots - 1 and built.controls:
-            moved, stepped = (root.evaluate(STEPS, [moves, dragged]) for dragged in (True, False))
+            moved = root.evaluate(STEPS, moves)
         context.close()
-    return moved, stepped, statistics.median(first)
+    return moved, statistics.median(first)
 
 
 def said(times: list[float]) -> str:
@@ -109,35 +86,20 @@ def said(times: list[float]) -> str:
 
 def report(browser, address, built) -> None:
     states = len(built.packed())
-    moved, stepped, first = zip(*(measure(browser, address, built, slower) for slower in (1, 4)),
-                                strict=True)
+    moved, first = zip(*(measure(browser, address, built, slower) for slower in (1, 4)),
+                       strict=True)
     print(ROW.format(built.id, states, f"{len(built.data['states']) / 1000:.0f} kB",
-                     *map(said, moved + stepped), *(f"{ms / 1000:.2f} s" for ms in first)),
-          flush=True)
+                     *map(said, moved), *(f"{ms / 1000:.2f} s" for ms in first)), flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--html", help="the built site (default: _build/html)")
-    options = parser.parse_args()
-    if options.html:
-        os.environ["BOOK_HTML"] = options.html
-    from tests.browser import launch
-    from tests.site.pages import EXPLORERS, FRAGMENT, HTML, Built, served
-
-    print(ROW.format("", "states", "payload", "move 1×", "move 4×", "step 1×", "step 4×",
-                     "first 1×", "first 4×"))
-    print(ROW.format("aim, median / 95 %", "", "≤ 100 kB", "≤ 12 / 17 ms", "≤ 33 / 66 ms", "", "",
+    print(ROW.format("", "states", "payload", "move 1×", "move 4×", "first 1×", "first 4×"))
+    print(ROW.format("aim, median / 95 %", "", "≤ 100 kB", "≤ 12 / 17 ms", "≤ 33 / 66 ms",
                      "≤ .3 s", "≤ 1 s"))
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+    with served(HTML) as address, sync_playwright() as playwright:
         browser = launch(playwright)
-        made_up(Path(folder))
-        with served(Path(folder)) as address:
-            text = (Path(folder) / "made-up.html").read_text("utf-8")
-            report(browser, address, Built("made-up.html", FRAGMENT.search(text)[0]))
-        with served(HTML) as address:
-            for built in EXPLORERS:
-                report(browser, address, built)
+        for built in EXPLORERS:
+            report(browser, address, built)
         browser.close()
 
 

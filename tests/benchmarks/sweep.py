@@ -14,7 +14,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from lora_edu import Adam, Adapter, initial, scaling, sweep, teacher_student, train
-from tests.nn.peft_loop import peft_run
+from tests.benchmarks.peft_loop import peft_run
 
 D, STEPS, RUNS = 64, 200, {4: 800, 8: 400, 16: 240, 64: 80}
 warnings.filterwarnings("ignore", category=UserWarning)

@@ -6,8 +6,6 @@ from peft import LoraConfig, get_peft_model
 from lora_edu.chapters.starts.files import loss_of, original
 from lora_edu.chapters.step_zero.runs import problem
 
-torch.set_num_threads(1)
-
 TASK = problem()
 W0 = torch.tensor(TASK.W0, dtype=torch.float32)
 

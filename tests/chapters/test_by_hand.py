@@ -11,8 +11,6 @@ from lora_edu.chapters.by_hand import runs
 from lora_edu.chapters.by_hand.figures import costs, two_paths
 from tests.book import notebook
 
-torch.set_num_threads(1)
-
 
 @pytest.fixture(scope="module")
 def page():

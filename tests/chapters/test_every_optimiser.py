@@ -45,7 +45,7 @@ def gap(ours, theirs):
 @pytest.mark.claim("obs-every-optimiser")
 @pytest.mark.parametrize("name", runs.RULES)
 def test_one_power_of_eta_or_none_makes_torchs_runs_the_same(name):
-    rule, stride = runs.RULES[name], runs.results()[name]["stride"]
+    rule, stride = runs.RULES[name], figures.results()[name]["stride"]
 
     def run(s, start=1, lr=1, c=1):
         return with_autograd(lambda p: rule.make(p, lr * rule.lr, c), s, start=start)[1]
@@ -60,7 +60,7 @@ def test_one_power_of_eta_or_none_makes_torchs_runs_the_same(name):
 @pytest.mark.claim("obs-every-optimiser", "thm-degree")
 @pytest.mark.parametrize("name", CORE)
 def test_the_core_says_the_same_of_its_own(name):
-    rule, found = CORE[name], runs.results()[name]
+    rule, found = CORE[name], figures.results()[name]
     adapter = core.Adapter(*core.initial(16, 16, 4, rng=np.random.default_rng(1)), 8.0)
     partner, changed = core.equivalent(adapter, rule, 4)
     ours = weights(TASK, adapter, rule)
@@ -72,14 +72,14 @@ def test_the_core_says_the_same_of_its_own(name):
 
 @pytest.mark.claim("obs-every-optimiser")
 def test_twenty_four_of_thirty_are_exact_and_five_have_no_power():
-    found = runs.results()
+    found = figures.results()
     assert Counter((one["power"], one["gaps"][2] == 0) for one in found.values()) == {
         (1, True): 20, (1, False): 1, (2, True): 2, (0, True): 2, (None, False): 5}
     assert 0 < found["AdaBelief"]["gaps"][2] < 1e-14
     without = [name for name in found if found[name]["power"] is None]
     assert sorted(without) == ["Adadelta", "LAMB", "LARS", "MARS", "RAdam"]
     assert min(found[name]["gaps"][2] for name in without) > 0.1
-    for name, rule in (("Lion", "η × c, decay ÷ c"), ("RAdam", "no power of η does it")):
+    for name, rule in (("Lion", "η × c, decay ÷ c"), ("RAdam", "no power of η")):
         layout = figures.chooser(name)["layout"]
         assert layout["title"]["text"] == rule
         assert layout["meta"]["reading"].endswith("exactly 0") == (name == "Lion")

@@ -11,8 +11,6 @@ from lora_edu.chapters.rotated_digits import figures, make_data, runs, training
 from lora_edu.chapters.shared.digits import load
 from tests.book import printed_solution
 
-torch.set_num_threads(1)
-
 FIRST, ALL = runs.PLACES
 TEST, OLD = 1, 2
 STATE = np.array([300, runs.UNITS, runs.UNITS * 1200])  # pictures, units, pairs

@@ -15,7 +15,6 @@ from lora_edu.chapters.small_gpt import figures, load_base, loss_on, make_data, 
 from lora_edu.chapters.small_gpt.text import DATA, PARTS, STYLES, decode, encode, part, read
 from lora_edu.nn import inject, load_adapter, set_adapter
 
-torch.set_num_threads(1)
 RANKS = results.RANKS
 
 

@@ -12,7 +12,6 @@ from lora_edu.chapters.starts.figures import own_rate
 from lora_edu.chapters.starts.make_data import top_curvature
 from lora_edu.explore.words import number
 
-torch.set_num_threads(1)
 D, K, RANK, S = 4, 5, 2, 1.5
 
 

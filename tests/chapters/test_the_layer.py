@@ -15,7 +15,6 @@ from lora_edu.chapters.the_layer import figures, runs
 from lora_edu.nn import LoRALinear, inject, load_adapter, lora_layers, merge
 from tests.book import notebook
 
-torch.set_num_threads(1)
 PAGE = "book/part3/the-layer"
 FORMATS = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 

@@ -84,7 +84,8 @@ def test_four_times_alpha_and_four_times_eta_part(name):
         assert far[0] < far[1] or t == 1
         same = adam and t == 1
         assert ("the same picture" in headline(figure)) == same == (gap < 1e-5)
-        assert same or numbers(figure)[1] == pytest.approx(100 * gap, abs=0.51)
+        if far[1] > 1.05 * far[0]:
+            assert numbers(figure)[1] == pytest.approx(far[1] / far[0], rel=0.05)
 
 
 def test_in_a_smaller_unit_adam_takes_the_same_step():
@@ -146,24 +147,3 @@ def test_a_carried_rate_costs_nothing_with_alpha_kept_and_much_with_alpha_r():
         assert ("costs nothing" in said) == (cost < 1.005) == (alpha == "kept")
         assert alpha == "kept" or numbers(figures.carried(alpha, 64))[-1] == pytest.approx(
             cost, rel=0.01)
-
-
-def lion(A, B, G, s, lr, steps=40):
-    """[ΔW after each step] of Lion (Chen et al. 2023, algorithm 2, without decay)."""
-    parts, m, seen = [A, B], [0.0, 0.0], []
-    for _ in range(steps):
-        A, B = parts
-        error, parts = s * B @ A - G, []
-        for i, (p, g) in enumerate(((A, s * B.T @ error), (B, s * error @ A.T))):
-            parts.append(p - lr * np.sign(0.9 * m[i] + 0.1 * g))
-            m[i] = 0.99 * m[i] + 0.01 * g
-        seen.append(s * parts[1] @ parts[0])
-    return np.array(seen)
-
-
-def test_under_lion_alpha_times_sixteen_is_eta_times_four_with_a_start_times_four():
-    rng = np.random.default_rng(0)
-    A, B, G = rng.normal(size=(3, 6)), np.zeros((5, 3)), rng.normal(size=(5, 6))
-    ours = lion(A, B, G, 16.0, 0.01)
-    assert np.array_equal(ours, lion(4 * A, B, G, 1.0, 0.04))
-    assert np.abs(ours - lion(A, B, G, 1.0, 0.04)).max() > 0.1

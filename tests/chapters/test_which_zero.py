@@ -18,13 +18,6 @@ from lora_edu.chapters.which_zero import runs_swap as swap
 EITHER = pytest.mark.parametrize("random", wide.MATRICES)
 
 
-def narrow_inputs(d, k, m, seed):
-    rng = np.random.default_rng(seed)
-    S = rng.normal(size=(d, 4)) @ rng.normal(size=(4, k))
-    X = np.sqrt(k) * np.linalg.qr(rng.normal(size=(k, m)))[0].T
-    return Regression(np.zeros((d, k)), S / np.linalg.norm(S), X)
-
-
 def caught(S, X, r, rng):
     """Shares of the loss that a frozen A and a frozen B remove, by least squares, (2,)."""
     Y = X @ S.T  # (n, d): what the update is to produce
@@ -65,7 +58,7 @@ def test_what_a_frozen_draw_catches(gamma, r, flat):
 def test_few_directions_in_put_a_random_a_ahead_the_fewer_the_more():
     logs = np.empty((5, 12, 2))  # of the loss left: m = 64, …, 4; tasks; A random and B random
     for i, seed in np.ndindex(5, 12):
-        runs = sweep(narrow_inputs(64, 64, 64 >> i, seed), r=4, alpha=4, start=STARTS[:2], steps=10,
+        runs = sweep(swap.narrow_task(64 >> i, seed), r=4, alpha=4, start=STARTS[:2], steps=10,
                      lr=np.geomspace(0.003, 0.5, 16).round(4), seed=100 + seed, distribution=1 / 8)
         left = runs.loss[0, 0, :, :, 0, -1] / runs.loss[0, 0, 0, 0, 0, 0]  # (rates, starts)
         assert set(left.argmin(axis=0)).isdisjoint({0, len(left) - 1})
@@ -102,7 +95,7 @@ def test_a_draw_four_times_too_wide_is_a_pair_of_unequal_rates_bit_for_bit(rando
     Adam(0.01, weight_decay=0.1), AdamW(0.01, weight_decay=0.5)])
 def test_what_training_never_sees_stays_if_a_starts_at_zero(optimiser):
     """A direction orthogonal to all inputs; under Adam, only one of the coordinate axes."""
-    task = narrow_inputs(12, 20, 5, 0)
+    task = swap.narrow_task(5, 0, 12, 20)
     axis = Regression(task.W0, task.W_star, task.X * (np.arange(20) > 0))
     for given, x in ((task, np.linalg.svd(task.X)[2][-1]), (axis, np.eye(20)[0])):
         keeps = given is axis or not isinstance(optimiser, Adam)

@@ -11,8 +11,6 @@ from peft import LoraConfig, get_peft_model
 
 from lora_edu import RULES, Adapter, Regression, scaling
 
-torch.set_num_threads(1)
-
 
 @st.composite
 def cases(draw):

@@ -9,8 +9,6 @@ from peft import LoraConfig, get_peft_model
 
 from lora_edu import DISTRIBUTIONS, STARTS, initial
 
-torch.set_num_threads(1)
-
 D, K, R = 384, 1024, 32  # at least 12 288 entries a matrix: its spread is known to 2 %
 
 

@@ -57,9 +57,8 @@ FORMS = {
     "Muon": (Muon(), MUON, {}),
     "Muon, other settings": (
         Muon((0.01, 0.1, 0.5), 0.3, 0.8, False, (1e-7, 1.0, 10.0), "match_rms_adamw"),
-        MUON, {"lr": (0.01, 0.1, 0.5), "weight_decay": 0.3, "momentum": 0.8,
-                           "nesterov": False, "eps": (1e-7, 1.0, 10.0),
-                           "adjust_lr_fn": "match_rms_adamw"}),
+        MUON, {"lr": (0.01, 0.1, 0.5), "weight_decay": 0.3, "momentum": 0.8, "nesterov": False,
+               "eps": (1e-7, 1.0, 10.0), "adjust_lr_fn": "match_rms_adamw"}),
     "Adafactor": (Adafactor(), ADAFACTOR, {}),
     "Adafactor, other settings": (  # its eps is a pair
         Adafactor((0.01, 0.1, 0.5), -0.6, 1e-3, 0.5, 2.0, (0.3, 0.0, 0.1)), ADAFACTOR,

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from lora_edu import effective_rank, teacher_student
 
-torch.set_num_threads(1)
-
 
 @st.composite
 def cases(draw):

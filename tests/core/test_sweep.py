@@ -20,7 +20,6 @@ from lora_edu import (
     train,
 )
 from lora_edu.records import RECORDED
-from tests.nn.peft_loop import peft_run
 
 PROBLEM = teacher_student(12, 9, n=40, shift_rank=3, spectrum=1.0, rng=np.random.default_rng(0))
 OPTIMISERS = [
@@ -52,17 +51,6 @@ def test_every_run_of_a_sweep_is_that_run_trained_alone(name, settings):
             assert row[quantity] == getattr(run, quantity)[-1]
         if row["start"] == "both zero":
             assert not run.grad_A_norm.any() and not run.delta_norm.any()  # exactly
-
-
-@pytest.mark.parametrize("r", [4, 64])  # the factored and the direct gradients
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_sweep_follows_a_peft_layer_for_two_hundred_steps(r):
-    problem = teacher_student(64, 64, shift_rank=4, rng=np.random.default_rng(0))
-    run = sweep(problem, r=r, alpha=16, lr=1e-3, seed=7, steps=200)
-    A, B = initial(64, 64, r, rng=np.random.default_rng(7))
-    want = peft_run(problem, A, B, r, 16, 1e-3, 200)
-    got = np.stack([getattr(run, name).ravel() for name in RECORDED], axis=1)
-    np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
 
 
 @dataclass(frozen=True)

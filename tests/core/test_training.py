@@ -11,8 +11,6 @@ import torch
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, initial, teacher_student, train
 from lora_edu.records import RECORDED
 
-torch.set_num_threads(1)
-
 PROBLEM = teacher_student(5, 7, n=12, shift_rank=2, spectrum=1.0, rng=np.random.default_rng(0))
 
 

@@ -1,15 +1,13 @@
 """The widget of a notebook: a position asks, the kernel answers."""
 
-import base64
 import gzip
 import json
 
-import numpy as np
 import pytest
 
 from lora_edu.explore import explore, show, states
 from lora_edu.explore.island import islands
-from lora_edu.explore.live import figure_json, shared_bundle
+from lora_edu.explore.live import shared_bundle
 
 
 @pytest.fixture
@@ -81,13 +79,3 @@ def test_a_kernel_has_one_plotly_and_a_new_one_when_that_is_closed():
     assert gzip.decompress(first.gzipped).startswith(b"/**")
     first.close()
     assert shared_bundle() is not first and shared_bundle().comm is not None
-
-
-@pytest.mark.parametrize("shape", [(31,), (4, 8)])
-def test_from_32_numbers_on_an_array_is_sent_in_binary(shape):
-    array = np.random.default_rng(0).normal(size=shape)
-    sent = json.loads(figure_json({"y": array}))["y"]
-    if array.size >= 32:
-        assert sent["shape"] == "4, 8"
-        sent = np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"]).reshape(shape)
-    np.testing.assert_array_equal(sent, array)

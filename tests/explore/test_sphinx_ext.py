@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lora_edu.explore import assets
 from tests.site.pages import served
 
 CONF = """
@@ -132,21 +131,3 @@ def said(tmp_path_factory):
 ])
 def test_what_is_wrong_is_said_with_its_place(said, book, where, words):
     assert any(words in line and where in line for line in said[book])
-
-
-def test_plotly_is_found_as_node_finds_packages(tmp_path, monkeypatch):
-    def installed(folder):
-        for path in assets.NPM_FILES.values():
-            (folder / path).parent.mkdir(parents=True)
-            (folder / path).write_text("plotly", encoding="utf-8")
-        return {kind: folder / path for kind, path in assets.NPM_FILES.items()}
-
-    docs = tmp_path / "docs" / "part"
-    docs.mkdir(parents=True)
-    monkeypatch.delenv("NODE_PATH", raising=False)
-    assert set(assets.plotly_files(docs).values()) == {assets.python_plotly()}
-    named = installed(tmp_path / "elsewhere")
-    monkeypatch.setenv("NODE_PATH", os.pathsep.join(["/nowhere", str(tmp_path / "elsewhere")]))
-    assert assets.plotly_files(docs) == named
-    above = installed(tmp_path / "node_modules")
-    assert assets.plotly_files(docs) == above

@@ -4,15 +4,9 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
 
 from tests.book import REPOSITORY
 from tests.lab.driver import jupyterlab
-
-
-def pytest_xdist_make_scheduler(config, log):
-    """Of several processes that share the tests, one has all tests of a file, which share a tab."""
-    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

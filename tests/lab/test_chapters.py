@@ -17,11 +17,11 @@ from tests.lab.driver import Lab, agree
 FIGURES = """
 import gc, json
 from lora_edu.explore import Explorer
-from lora_edu.explore.live import figure_json
+from lora_edu.explore.codec import as_lists
 from lora_edu.explore.plain import plain_figure
 shown = [e for e in gc.get_objects() if type(e) is Explorer and e._live]
-print(json.dumps({e.name: figure_json(plain_figure(e.function(**e._live.values()))
-                                      if e.controls else e.start()) for e in shown}))
+print(json.dumps({e.name: as_lists(plain_figure(e.function(**e._live.values()))
+                                   if e.controls else e.start()) for e in shown}))
 """
 MOVE = """for e in shown:
     e._live.position = [0 if c.start else len(c.values) - 1 for c in e.controls]"""
@@ -42,7 +42,7 @@ def test_a_chapter_runs_and_its_explorers_follow(context, server, page):
         for cell in tab.cells_with_widgets():
             root = tab.show_output(cell).locator(".explorer")
             expect(root.locator(".explorer-plot[data-drawn]")).to_have_count(1)
-            agree(root, json.loads(figures[root.get_attribute("data-name")]))
+            agree(root, figures[root.get_attribute("data-name")])
     for label, (code, _) in folded_solutions(page).items():  # as a reader would paste it
         assert tab.ask(f"{code}\nprint('to its end')").endswith("to its end\n"), label
     tab.close()

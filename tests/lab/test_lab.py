@@ -37,7 +37,7 @@ EXPLORERS = {
 VIEWS = len(EXPLORERS) + 2  # one is shown twice; the slow one
 CELL = {name: number for number, name in enumerate(EXPLORERS, start=1)}
 CELLS = [SETUP, *EXPLORERS.values(), "explore(slow, n=range(13))",
-         "%See [64 and both zero](#step-zero?r=64&start=both-zero), [later](#later?r=1)."]
+         "%See [64 and both zero](#step-zero?r=64&start=both-zero)."]
 CELLS[CELL["twice"]] = f"twice = {EXPLORERS['twice']}\ndisplay(twice, twice)"
 exec(SETUP, here := {})
 MADE = {name: eval(code, here) for name, code in EXPLORERS.items()}  # as the kernel makes them
@@ -138,10 +138,6 @@ def test_a_link_moves_the_explorer_in_place(lab):
     expect(lab.explorer("step-zero").locator("output")).to_have_text(["64", "16"])
     expect(lab.explorer("step-zero").locator(".explorer-plot")).to_be_in_viewport()
     assert lab.page.url == address
-    for _ in range(2):
-        lab.page.get_by_role("link", name="later").click()
-    expect(lab.page.locator(".explorer-unrun")).to_have_text(
-        "(this plot has not run yet: Run ▸ Run All Cells)")
 
 
 def test_after_a_restart_a_view_says_what_to_do(lab):

@@ -9,8 +9,6 @@ from torch import nn
 
 from lora_edu.nn import LoRAEmbedding, LoRALinear, inject, lora_layers
 
-torch.set_num_threads(1)
-
 TARGETS = ["tokens", "q", "v"]
 LAYERS = ["tokens", "blocks.0.q", "blocks.0.v", "blocks.1.q", "blocks.1.v"]
 
@@ -49,8 +47,12 @@ def net(seed=0, dtype=torch.float32):
         return Net().to(dtype)
 
 
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
 def token_ids(*shape, seed=0):
-    return torch.tensor(np.random.default_rng(seed).integers(0, 13, shape))
+    return torch.tensor(rng(seed).integers(0, 13, shape))
 
 
 def adapted(r=4, alpha=8, targets=TARGETS, seed=1, start="both random", **settings):

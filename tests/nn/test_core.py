@@ -10,8 +10,6 @@ from torch import nn
 from lora_edu import RULES, STARTS, Adapter, initial
 from lora_edu.nn import LoRAEmbedding, LoRALinear
 
-torch.set_num_threads(1)
-
 
 def linear(d, k, bias=False):
     return nn.Linear(k, d, bias=bias, dtype=torch.float64)

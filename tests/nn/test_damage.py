@@ -2,21 +2,16 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from lora_edu.nn import inject, load_adapter, merge, save_adapter
 from tests.nn.compare import assert_unchanged, fingerprint
-from tests.nn.models import adapted
+from tests.nn.models import adapted, rng
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 Q0 = "base_model.model.blocks.0.q.lora_A.weight"
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def cut(file, keep):

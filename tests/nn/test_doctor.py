@@ -24,8 +24,6 @@ from lora_edu.nn import (
 from lora_edu.nn.doctor import TESTS
 from tests.nn.compare import assert_unchanged, fingerprint, same_bits
 
-torch.set_num_threads(1)
-
 # transformers calls an old name of its own when PEFT asks it about checkpointing
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated",
                                         "ignore:`gradient_checkpointing_enable` is deprecated",

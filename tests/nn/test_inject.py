@@ -1,19 +1,14 @@
 """Which layers of a model get an adapter, and what happens to the rest of it."""
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from lora_edu.nn import LoRALinear, inject, merge, merge_and_unload, unload
 from tests.nn.compare import assert_rounding_apart, same_bits
-from tests.nn.models import TARGETS, net, token_ids
+from tests.nn.models import TARGETS, net, rng, token_ids
 
 IDS = token_ids(3, 7)
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 @pytest.mark.claim("obs-no-trace")

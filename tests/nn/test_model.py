@@ -1,6 +1,5 @@
 """A model's adapters: switched, merged, deleted; and the model of before is back."""
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -17,13 +16,9 @@ from lora_edu.nn import (
     unmerge,
 )
 from tests.nn.compare import assert_rounding_apart, assert_unchanged, fingerprint, same_bits
-from tests.nn.models import TARGETS, adapted, net, token_ids
+from tests.nn.models import TARGETS, adapted, net, rng, token_ids
 
 IDS = token_ids(3, 7)
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def trainable(model):

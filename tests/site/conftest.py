@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from tests.conftest import page_of
 from tests.site import devices
@@ -18,7 +17,8 @@ collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-brows
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
-    """Page by page and device by device, so that ``reader`` loads each page once a device."""
+    """Page by page and device by device, so that ``reader`` loads each page once a device; of
+    several processes that share the tests, one has all tests of a page."""
     def place(item):
         device = item.callspec.params.get("device", "desk") if hasattr(item, "callspec") else "desk"
         return page_of(item), device
@@ -26,18 +26,7 @@ def pytest_collection_modifyitems(items):
     here = [i for i, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     for i, item in zip(here, sorted((items[i] for i in here), key=place), strict=True):
         items[i] = item
-
-
-class PageByPage(LoadScopeScheduling):
-    """Of several processes that share the tests, one has all tests of a page."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        named = re.search(r"\[.*?\b(book/[\w/-]+|[\w-]+)(?=\.html|#|\])", nodeid)
-        return named[1] if named else "any"
-
-
-def pytest_xdist_make_scheduler(config, log):
-    return PageByPage(config, log)
+        item.add_marker(pytest.mark.xdist_group(page_of(item) or "any"))
 
 
 @pytest.fixture(scope="session")

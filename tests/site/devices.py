@@ -6,9 +6,6 @@ DEVICES = {
     "desk": {"viewport": {"width": 1280, "height": 900}},
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
 }
-VIEWS = {f"{device}, {scheme}": options | {"color_scheme": scheme}
-         for device, options in DEVICES.items() for scheme in ("light", "dark")}
-VIEWS["desk, forced colours"] = DEVICES["desk"] | {"forced_colors": "active"}
 # What axe, once it is on the page, finds there: a line a rule.
 AXE = """async (only) => (await axe.run(document, { ...(only && { runOnly: only }),
   resultTypes: ["violations"] })).violations.map(({ id, nodes }) => `${id}: ${nodes.length} times, `

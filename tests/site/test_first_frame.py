@@ -1,9 +1,10 @@
 """Where there is a picture before the first touch, it is the one that plotly draws after it."""
 
-from base64 import b64decode, b64encode
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.book import sampled
 from tests.site.devices import DEVICES, TWO_FRAMES
@@ -14,23 +15,12 @@ STILL = {page: [built.name for built in EXPLORERS if built.page == page and buil
 NEAR = 3  # px that a pixel may lie beside its like
 UNLIKE = 80  # of 255: two colours that are not the same one, smoothed elsewhere
 MOST = 11  # pixels without a like in a square of 5 × 5; of a word that is missing there are more
-PIXELS = """async (png) => {
-  const blob = await (await fetch(`data:image/png;base64,${png}`)).blob();
-  const image = await createImageBitmap(blob), { width, height } = image;
-  const canvas = new OffscreenCanvas(width, height).getContext("2d");
-  canvas.drawImage(image, 0, 0);
-  const reader = new FileReader(), read = new Promise((done) => { reader.onload = done; });
-  reader.readAsDataURL(new Blob([canvas.getImageData(0, 0, width, height).data]));
-  await read;
-  return [height, width, reader.result.split(",")[1]];
-}"""
 
 
-def picture(here, root):
-    """The pixels of a plot: (height, width, red green blue and alpha)."""
+def picture(root):
+    """The pixels of a plot: (height, width, red green and blue)."""
     png = root.locator(".explorer-plot").screenshot()
-    height, width, data = here.page.evaluate(PIXELS, b64encode(png).decode())
-    return np.frombuffer(b64decode(data), np.uint8).reshape(height, width, 4).astype(int)
+    return np.array(Image.open(BytesIO(png)).convert("RGB"), int)
 
 
 def unlike(one, other):
@@ -53,12 +43,12 @@ def test_the_first_frame_looks_like_plotlys_drawing(visit, page, device):
                  reduced_motion="reduce")  # none plays by itself
     here.page.mouse.move(2, 2)
     roots = {name: here.page.locator(f"#explorer-{name}") for name in STILL[page]}
-    frames = {name: picture(here, root) for name, root in roots.items()}
+    frames = {name: picture(root) for name, root in roots.items()}
     while not held:
         here.page.wait_for_timeout(50)
     held[0].continue_()
     for name, root in roots.items():
         here.show(name)
         here.page.evaluate(TWO_FRAMES)
-        drawn = picture(here, root)
+        drawn = picture(root)
         assert max(unlike(frames[name], drawn), unlike(drawn, frames[name])) <= MOST, name

@@ -3,6 +3,7 @@
 from urllib.parse import unquote
 
 import pytest
+from playwright.sync_api import expect
 
 from lora_edu.explore import explore
 from tests.book import sampled
@@ -57,19 +58,12 @@ def apart(opened):
     return here, link, here.page.locator("#explorer-line")
 
 
-def in_sight(here, locator):
-    here.page.wait_for_function("""(element) => {
-      const { top, bottom } = element.getBoundingClientRect();
-      return top >= 0 && bottom <= innerHeight;
-    }""", arg=locator.element_handle())
-
-
 @pytest.mark.parametrize("way", ["button", "Escape", "Back"])
 def test_there_is_a_way_back_to_the_link(apart, way):
     here, link, root = apart
     here.page.evaluate("() => history.replaceState(null, '', '#line?r=1')")
     link.click()
-    in_sight(here, root.locator(".explorer-plot"))
+    expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
     button = here.page.get_by_role("button", name="back to the text")
     button.wait_for()
     assert root.locator("input").input_value() == "2"
@@ -78,12 +72,12 @@ def test_there_is_a_way_back_to_the_link(apart, way):
     here.page.evaluate("() => document.activeElement.blur()")
     {"button": button.click, "Back": here.page.go_back,
      "Escape": lambda: here.page.keyboard.press("Escape")}[way]()
-    in_sight(here, link)
-    here.page.wait_for_function("() => document.activeElement.textContent === 'three'")
+    expect(link).to_be_in_viewport(ratio=1)
+    expect(link).to_be_focused()
     assert button.count() == 0
     assert root.locator("input").input_value() == "1"  # the plot stays as the reader left it
     here.page.go_forward()  # to the plot, as the address has it
-    in_sight(here, root.locator(".explorer-plot"))
+    expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("built", sampled(MOVABLE)[:3])

@@ -16,8 +16,8 @@ WANTED = {  # what people type → the page, or the place in it, that should be 
     "target_modules": "part3/in-peft",
 }
 HITS = """() => [...document.querySelectorAll("ul.search li")].map((hit) => ({
-  href: hit.querySelector("a").getAttribute("href"), title: hit.querySelector("a").textContent,
-  said: hit.querySelector("p.context")?.textContent }))"""
+  href: hit.querySelector("a").getAttribute("href"),
+  said: hit.querySelector("p.context")?.textContent || "" }))"""
 SHOWN = """() => document.querySelector(".search-summary")?.textContent
   && [...document.querySelectorAll("ul.search li")].every((hit) => hit.querySelector("p, span"))"""
 
@@ -35,10 +35,6 @@ def test_a_query_finds_its_page(visit, query):
     assert any(hit.startswith(f"{page}.html") and hit.endswith(place) for hit in hits), hits
 
 
-def test_a_hit_is_a_section_with_readable_words(visit):
-    hits = search(visit, "validation loss")
-    (hit,) = [each for each in hits if "in-practice.html" in each["href"]]
-    assert hit["href"].endswith("#choosing") and hit["title"] == "In practice › Choosing"
-    assert "validation loss" in hit["said"]
-    said = " ".join(hit["said"] or "" for hit in search(visit, "saddle"))
+def test_a_hit_has_readable_words(visit):
+    said = " ".join(hit["said"] for hit in search(visit, "saddle"))
     assert "≠0" in said and not re.search(r"\\|Link to this|A=0A=0|A = 0A=0", said)

@@ -40,6 +40,5 @@ export function createEditor(parent, { text, label, changed, run }) {
     get text() { return view.state.doc.toString(); },
     set text(text) { view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } }); },
     focus() { view.focus(); },
-    destroy() { view.destroy(); },
   };
 }

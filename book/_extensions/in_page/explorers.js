@@ -60,10 +60,8 @@ export class LiveFigure {
       this.asker.ask(async () => ({ handle, positions: positionsOf(explorer) }));
     };
     class Live extends Explorer {
-      notCopied = "not copied";
       loadPlotly() { return loadPlotly(); }
       ask() { ask(this); }
-      share() { return this.link(); }
     }
     this.explorer = this.root.explorer = new Live(this.root);
     this.asker = new Asker(page, this.explorer);

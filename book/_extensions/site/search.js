@@ -43,21 +43,6 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     return 100 * found / asked.length + 50 * said / own.length + (inOrder ? 20 : 0);
   };
 
-  const NAMES = { "η": ["η", "eta", "lr", "learning rate"], "α": ["α", "alpha"], r: ["rank"],
-                  "ε": ["ε", "epsilon", "varepsilon"], start: ["init", "start"],
-                  "lora+": ["loraplus", "lora+"] };
-  let marked = [];  // what is looked for in a text
-
-  /** The pages whose text has a word, also under its other names; else those with a longer one. */
-  const pagesWith = (index, word) => {
-    const names = NAMES[word] || [word];
-    const listed = (terms, name) => Object.hasOwn(terms, name) ? [terms[name]].flat() : [];
-    const all = names.flatMap((name) => [...listed(index.terms, name), ...listed(index.titleterms, name)]);
-    if (!all.length && word.length > 2)
-      for (const term of Object.keys(index.terms)) if (term.startsWith(word)) all.push(...listed(index.terms, term));
-    return new Set(all);
-  };
-
   Search._performSearch = (query) => {
     const index = Search._index, asked = words(query), hits = [];
     const names = index.titles.map((title) => title.replace(/<span.*?<\/span>/, ""));  // its number
@@ -83,57 +68,34 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
       seen.set(page, [...before, title]);
       return before.length < 4 && !before.includes(title);
     });
-    const texts = needed.map((word) => pagesWith(index, word));
-    const held = index.docnames.map((_, page) => texts.filter((pages) => pages.has(page)).length);
-    const most = best.length ? needed.length : Math.max(1, ...held);  // as many of the words as there are
-    const rest = index.docnames.map((name, page) => [name, page])
-      .filter(([name, page]) => !seen.has(name) && held[page] === most)
-      .map(([name, page]) => [name, names[page], "", null, -aside(page), index.filenames[page]]);
-    return [...best, ...rest.sort((a, b) => b[4] - a[4])].reverse();  // shown from the last on
+    const rest = needed.length ? Search.performTermsSearch(new Set(needed), new Set()) : [];
+    for (const each of rest) {
+      const page = index.docnames.indexOf(each[0]);
+      each[1] = names[page];
+      each[4] -= aside(page);
+    }
+    const others = rest.filter(([page]) => !seen.has(page)).sort((a, b) => b[4] - a[4]);
+    return [...best, ...others].reverse();  // shown from the last on
   };
 
   const parse = Search._parseQuery;
-  Search._parseQuery = (query) => {  // a letter or a little word is not marked wherever it stands
-    const parsed = parse(query), worth = [...parsed[3]].filter((word) => !EMPTY.has(word) && !/^[a-z]$/.test(word));
-    marked = [...worth, ...words(query).flatMap((word) => NAMES[word] || [])];
-    return parsed.with(3, new Set(worth));
+  Search._parseQuery = (query) => {  // a letter is not marked wherever it stands
+    const parsed = parse(query);
+    return parsed.with(3, new Set([...parsed[3]].filter((word) => word.length > 1)));
   };
 
-  const HIDDEN = ".headerlink, script, style, .katex-html, nav.contents, .explorer, .cell_input, "
-    + ".toctree-wrapper, .visually-hidden";
+  const HIDDEN = "h1, h2, h3, .admonition-title, .headerlink, script, style, .katex-html, nav.contents, .explorer, "
+    + ".cell_input, .toctree-wrapper, .visually-hidden";
 
-  /** Two lines around the words; a hit of a whole page leads to the section that has them. */
-  Search.makeSearchSummary = (html, terms, anchor) => {
+  /** The words of a page, or of a block of it, from which a hit's two lines are taken. */
+  Search.htmlToText = (html, anchor) => {
     const page = new DOMParser().parseFromString(html, "text/html").querySelector("article");
-    if (!page) return null;
     page.querySelectorAll(HIDDEN).forEach((each) => each.remove());
     for (const part of page.querySelectorAll("mfrac, msup, msqrt")) {  // as one writes them in a line
       const sign = { mfrac: "/", msup: "^", msqrt: "√" }[part.localName];
       part.insertBefore(page.ownerDocument.createTextNode(sign), part.localName === "msqrt" ? part.firstChild : part.children[1]);
     }
     const block = (anchor && page.querySelector(`[id="${anchor.slice(1)}"]`)) || page;
-    const place = block.tagName === "SPAN" ? block.parentElement : block;
-    const text = [], walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
-    for (let node; (node = walker.nextNode());)
-      if (!node.parentElement.closest("h1, h2, h3, .admonition-title")) text.push(node);
-    const found = text.map((node) => marked.filter((word) => node.data.toLowerCase().includes(word)).length);
-    const first = text[found.indexOf(Math.max(...found))];  // the first that has most of the words
-    if (!first) return null;
-    const section = first.parentElement.closest("section[id]");
-    const heading = section?.querySelector(":scope > :is(h2, h3)");
-    const all = text.map((node) => node.data).join(""), before = text.slice(0, text.indexOf(first))
-      .reduce((length, node) => length + node.length, 0);
-    const from = before < 120 ? 0 : all.indexOf(" ", before - 100);
-    const summary = Object.assign(document.createElement("p"), { className: "context" });
-    const rest = all.slice(from), more = rest.length > 240;
-    const said = (more ? rest.slice(0, 240).replace(/\S*$/, "") : rest).replace(/\s+/g, " ").trim();
-    summary.textContent = (from ? "… " : "") + said + (more ? " …" : "");
-    if (!anchor && heading) queueMicrotask(() => {
-      const link = summary.closest("li").querySelector("a");
-      if (link.dataset.score > 0) return;  // the page's title has the words
-      link.href += `#${section.id}`;
-      link.append(` › ${heading.textContent.trim()}`);
-    });
-    return summary;
+    return (block.tagName === "SPAN" ? block.parentElement : block).textContent.replace(/\s+/g, " ");
   };
 }

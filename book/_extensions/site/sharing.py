@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 SUBJECT = "low-rank adaptation"
-HELPERS = {"search", "genindex", "404"}
+HELPERS = {"search", "404"}
 ANSWER = "answer-"
 ICON = "touch-icon.png"
 

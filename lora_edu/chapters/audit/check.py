@@ -4,8 +4,6 @@ Each takes numbers and computes the right ones itself. It knows common slips: an
 a slip is told which one. Figures called "printed" are those of Hu et al. 2021, version 2.
 """
 
-from __future__ import annotations
-
 from lora_edu.chapters.shared.verdict import NotYet, check, close, number, parts
 
 GPT3 = 175_255_800_000  # parameters, Table 4

@@ -1,7 +1,5 @@
 """The LoRA paper's own numbers: what its models train, store and hold in memory."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.audit import paper
@@ -12,7 +10,6 @@ from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
     figure,
-    layout,
     level,
     line,
     marks,
@@ -43,8 +40,8 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
         printed = (paper.CHECKPOINTS[which], paper.IN_TRAINING[which]) if model == "GPT-3" else ()
         traces.append(_marks(name, [0, 2][:len(printed)], printed, "A", "square-open", 20, panel=2,
                              opacity=1.0 if chosen else BESIDE))
-    return figure(traces, layout(
-        ["   ".join((coloured("● trained", "delta"), coloured("┅ model", "frozen"),
+    return figure(
+        traces, ["   ".join((coloured("● trained", "delta"), coloured("┅ model", "frozen"),
                      coloured("□ paper", "A"))),
          "   ".join(("bytes:", coloured("● full", "frozen"), coloured("◆ LoRA", "delta")))],
         [{"type": "log", "range": [-0.1, 1.91], "tickvals": list(RANKS),
@@ -59,7 +56,7 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
         f"checkpoint {size_text(full[0])} → {size_text(low[0])} · "
         f"moments {size_text(full[1])} → {size_text(low[1])} · "
         f"in training {size_text(full[2])} → {size_text(low[2])}, "
-        f"{full[2] / low[2]:.1f} times less"))
+        f"{full[2] / low[2]:.1f} times less")
 
 
 def _beside(model: str, targets: str, r: int, count: int) -> str:

@@ -3,8 +3,6 @@
 What is printed is read from Hu et al. 2021, version 2.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from lora_edu.chapters.shared.models import SIZES

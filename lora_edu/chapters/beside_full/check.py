@@ -1,7 +1,5 @@
 """The check of the chapter Beside full fine-tuning."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.verdict import NotYet, ask, check, close, positive

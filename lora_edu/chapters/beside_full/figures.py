@@ -1,8 +1,6 @@
 """LoRA beside full fine-tuning: its first step, its best rate, its distance at many ranks, and what
 A does."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.beside_full import runs_first_step as first
@@ -10,7 +8,7 @@ from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full.runs_turning import SIDE, tuned
 from lora_edu.chapters.low_rank_update.runs import picture
-from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing
+from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.fits import geometric_mean as mean
 from lora_edu.chapters.shared.looks import apart, steps_done
 from lora_edu.chapters.shared.style import (
@@ -18,7 +16,6 @@ from lora_edu.chapters.shared.style import (
     coloured,
     curve,
     figure,
-    layout,
     level,
     line,
     marks,
@@ -37,12 +34,7 @@ GOALS = "full fine-tuning", "unit rows"  # what the distance is measured to
 def first_steps(r: int = 16, times: int = 1) -> dict:
     """A noisy picture that is wanted, and the first step of Adam towards it on W and under LoRA.
 
-    Args:
-        r: LoRA's rank.
-        times: LoRA's learning rate, over that of full fine-tuning.
-
-    Returns:
-        A figure of one panel, three pictures one above the other.
+    times: LoRA's learning rate, over that of full fine-tuning.
     """
     step, parts = times * first.lora_step(r), []
     use, harm = first.compared(step)
@@ -52,8 +44,7 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
                                           (f"LoRA, r = {r:,}, {rate}", step))):
         top = row * 18
         parts += [cell_map(values, 0, top, "delta", name), frame(values, 0, top),
-                  words([-0.5], [top - 1.9], [name], textposition="middle right",
-                        textfont={"size": 14})]
+                  say({(-0.5, top - 1.9): name}, "middle right", 14)]
     found = f"{use:.2g} × full’s use, {harm:.2g} × its harm"
     return map_drawing(parts, f"LoRA’s step: {found}", (-1, 46), (-3.5, 50.5),
                        f"r = {r:,}, {rate}, α = 8: {found}. Its best η is "
@@ -63,11 +54,7 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
 def row_step(angle: int = 20) -> dict:
     """The first step of a row of two entries: on W a corner, under LoRA a place on a circle.
 
-    Args:
-        angle: Of the direction that is downhill, in degrees.
-
-    Returns:
-        A figure of one panel; α = 2 and PEFT's σ, with many ranks.
+    α = 2 and PEFT's σ, with many ranks. angle: of the direction that is downhill, in degrees.
     """
     turn = np.deg2rad(angle)
     downhill = np.array([np.cos(turn), np.sin(turn)]).round(12)
@@ -79,28 +66,22 @@ def row_step(angle: int = 20) -> dict:
     for name, (x, y), quantity, side in (("full", full, "A", "top"), ("LoRA", lora, "B", "bottom")):
         traces += [line([0, x], [0, y], quantity, width=4, name=name),
                    marks([x], [y], quantity, "circle", 13, name=name),
-                   words([x + 0.05], [y], [coloured(f" {name}", quantity)],
-                         textposition=f"{side} right", textfont={"size": 15})]
+                   say({(x + 0.05, y): coloured(f" {name}", quantity)}, f"{side} right", 15)]
     ways = [int(np.rad2deg(np.arctan2(y, x)).round()) for x, y in (full, lora)]
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
-    return figure(traces, layout(
-        [f"downhill is {angle}°: full goes {ways[0]}°, LoRA {ways[1]}°"],
+    return figure(
+        traces, [f"downhill is {angle}°: full goes {ways[0]}°, LoRA {ways[1]}°"],
         [{**axis, "range": [-0.1, 2.1], "title": {"text": "move of one entry"}}],
         [{**axis, "range": [-0.25, 1.4], "scaleanchor": "x", "title": {"text": "of the other"}}],
         f"Downhill is at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
-        f"far at {ways[0]}°, LoRA {radius:.2f} η far at {ways[1]}°"))
+        f"far at {ways[0]}°, LoRA {radius:.2f} η far at {ways[1]}°")
 
 
 def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> dict:
     """LoRA's best rate over that of full fine-tuning, against the length of the run.
 
-    Args:
-        inputs: A name of ``runs_ratio.INPUTS``.
-        alpha: LoRA's α.
-        width: The width of the square layer.
-
-    Returns:
-        A figure of one panel: r = 1, 4 and 16, and at one step what the theorem says.
+    For r = 1, 4 and 16, and at one step what the theorem says. inputs: a name of
+    ``runs_ratio.INPUTS``. width: of the square layer.
     """
     found = rates.ratios()[list(rates.INPUTS).index(inputs), rates.WIDTHS.index(width), :,
                            rates.ALPHAS.index(alpha)]  # ranks, steps, seeds
@@ -120,14 +101,14 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
                words([115, 115], [rule, 1], ["√(k/α)", "as full’s"], textposition="middle right",
                      textfont={"color": COLOURS["frozen"]})]
     middle = f"× {paths[1][0]:.2g} at 1 step, × {paths[1][-1]:.2g} at 100"
-    return figure(traces, layout(
-        [f"r = 4: {middle}"],
+    return figure(
+        traces, [f"r = 4: {middle}"],
         [{"type": "log", "tickvals": list(rates.STEPS), "ticktext": list(map(str, rates.STEPS)),
           "range": [-0.85, 2.85], "title": {"text": "steps of training"}}],
         [{"type": "log", "tickvals": list(RATIOS), "ticktext": list(RATIOS.values()),
           "range": [float(low), float(high)], "title": {"text": "LoRA’s best η over full’s"}}],
         f"{inputs}, {width} × {width}, α = {alpha}: LoRA’s best η over that of full "
-        f"fine-tuning, at r = 4: {middle} · √(k/α) = {number(rule)}"))
+        f"fine-tuning, at r = 4: {middle} · √(k/α) = {number(rule)}")
 
 
 def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict:
@@ -139,9 +120,6 @@ def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict
             with α/r, from descent with rows of length one.
         steps: The length of the runs.
         lr: The learning rate of Adam and of sign descent.
-
-    Returns:
-        A figure of one panel.
     """
     at, gaps = many.STEPS.index(steps), many.adam_gaps(lr)
     lines = ({"SGD": ("A", many.sgd_gaps()), "Adam": ("B", gaps["full"])} if goal == GOALS[0] else
@@ -156,30 +134,24 @@ def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict
         traces += [marks(np.repeat(many.RANKS, len(many.SEEDS)), found[..., at].ravel(), quantity,
                          "circle", 4),
                    curve(quantity, many.RANKS, path, name=name),
-                   words([many.RANKS[-1] * 1.3], [path[-1]], [coloured(name, quantity)],
-                         textposition="middle right", textfont={"size": 15})]
+                   say({(many.RANKS[-1] * 1.3, path[-1]): coloured(name, quantity)},
+                       "middle right", 15)]
         said.append(f"{name} {path[-1]:.2g}")
-    return figure(traces, layout(
-        [f"r = {many.RANKS[-1]:,}: {', '.join(said)} away"],
+    return figure(
+        traces, [f"r = {many.RANKS[-1]:,}: {', '.join(said)} away"],
         [{"type": "log", "tickvals": [4, 32, 256, 4096], "ticktext": ["4", "32", "256", "4096"],
           "title": {"text": "rank r"}, "range": [0.45, 4.8]}],
         [{**power_ticks(-2, 0), "range": [-2.1, 1.05],
           "title": {"text": "distance, in updates"}}],
         f"{steps_done(steps)}, η = {short(lr)} under Adam, r = {many.RANKS[-1]:,}: the distance "
-        f"from {goal}, in parts of its update · {' · '.join(said)}"))
+        f"from {goal}, in parts of its update · {' · '.join(said)}")
 
 
 def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4) -> dict:
     """How far A has turned to the leading direction of G, and what A's training is worth.
 
-    Args:
-        optimiser: "SGD" or "Adam".
-        inputs: A name of ``runs_ratio.INPUTS``.
-        r: The rank.
-
-    Returns:
-        A figure of two panels: the cosine of that direction and A's rows, and the loss with A
-        trained and with A frozen.
+    The cosine of that direction and A's rows, and the loss with A trained and with A frozen.
+    inputs: a name of ``runs_ratio.INPUTS``.
     """
     free, still = (tuned(optimiser, inputs, r, frozen) for frozen in (False, True))
     steps = np.arange(len(free[0].loss))
@@ -197,11 +169,11 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
                            dash=dash, panel=2, name=name,
                            hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
     axis = {"range": [-0.5, steps[-1] + 0.5], "title": {"text": "step"}}
-    return figure(traces, layout(
-        [coloured("━ cos(A, leading direction)", "A"),
+    return figure(
+        traces, [coloured("━ cos(A, leading direction)", "A"),
          coloured("━ loss / start", "loss") + "   " + coloured("┅ with A frozen", "frozen")],
         [axis, axis], [{"range": [-0.04, 1.03]}, LOSSES],
         f"{optimiser}, {inputs}, r = {r}: the cosine goes from {cosines[:, 0].mean():.2f} to "
         f"{cosines[:, -1].mean():.2f} (seeds {cosines[:, -1].min():.2f} to "
         f"{cosines[:, -1].max():.2f}) · what is left of the loss is {number(ends[0])}, with A "
-        f"frozen {number(ends[1])}"))
+        f"frozen {number(ends[1])}")

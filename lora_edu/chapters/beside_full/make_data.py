@@ -3,8 +3,6 @@
     python -m lora_edu.chapters.beside_full.make_data
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.beside_full.runs_ratio import FILE, INPUTS, SEEDS, WIDTHS, search

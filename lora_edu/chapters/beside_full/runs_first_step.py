@@ -1,7 +1,5 @@
 """The first step of Adam on the picture of a word: on W itself, and on A and B."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -3,13 +3,12 @@
 Every run here is of the shared 32 × 32 regression, from a normal A of spread σ = 1/√k and B = 0.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
 
 from lora_edu import SGD, Adam, Adapter, initial, train
+from lora_edu.chapters.beside_full.runs_ratio import whole_paths
 from lora_edu.chapters.shared.problem import problem
 
 RANKS, SEEDS = (4, 16, 32, 64, 256, 1024, 4096), (0, 1, 2)
@@ -21,26 +20,9 @@ FULL_RATES = np.geomspace(1e-5, 0.1, 81)[:, None, None]  # of full fine-tuning u
 STILL = 1e-30  # times the rate: a step that is lost beside any entry of A
 
 
-def full(optimiser, change=None, steps: int = max(STEPS)) -> np.ndarray:
-    """Train W itself.
-
-    Args:
-        optimiser: One whose rate has the shape (R, 1, 1) trains R copies.
-        change: What is done to the gradient first.
-        steps: How many.
-
-    Returns:
-        W − W0 at every step, (steps + 1, …, d, k).
-    """
-    task = problem()
-    shift, C = task.W_star - task.W0, task.covariance
-    D = np.zeros(np.broadcast_shapes(np.shape(optimiser.lr), shift.shape))
-    state, path = optimiser.init([D]), [D.copy()]
-    for _ in range(steps):
-        G = (D - shift) @ C
-        state = optimiser.update([D], [change(G) if change else G], state)
-        path.append(D.copy())
-    return np.array(path)
+def full(optimiser, change=lambda G: G, steps: int = max(STEPS)) -> np.ndarray:
+    """W − W0 at every step, (steps + 1, …, d, k), where W itself is trained; see whole_paths."""
+    return np.array([D.copy() for D in whole_paths(problem(), optimiser, steps, change)])
 
 
 def unit_rows(G: np.ndarray) -> np.ndarray:
@@ -54,18 +36,10 @@ def normalised(lr: float) -> np.ndarray:
 
 
 def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)) -> np.ndarray:
-    """Follow a LoRA run of SGD from B = 0 without A and B.
+    """ΔW at every step of a LoRA run of SGD from B = 0, (steps + 1, d, k), without A and B.
 
     What is kept is ΔW, M = s²AᵀA and N = s²BBᵀ, so that a step costs the same at every rank.
-
-    Args:
-        A0: The start of A, (r, k).
-        s: The scale.
-        lr: The learning rate.
-        steps: How many.
-
-    Returns:
-        ΔW at every step, (steps + 1, d, k).
+    A0: the start of A, (r, k).
     """
     task, q = problem(), lr * s**2
     D, M, N = np.zeros(task.shape), s**2 * A0.T @ A0, np.zeros((len(task.W0),) * 2)
@@ -82,18 +56,9 @@ def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)
 
 def adam_path(A: np.ndarray, s: float, lr: float, frozen: bool, betas=(0.9, 0.999),
               steps: int = max(STEPS)) -> np.ndarray:
-    """Train LoRA with Adam from B = 0.
+    """ΔW at every step of LoRA under Adam from B = 0, (steps + 1, d, k).
 
-    Args:
-        A: Its start, (r, k).
-        s: The scale.
-        lr: The learning rate.
-        frozen: Whether A stays.
-        betas: Adam's.
-        steps: How many.
-
-    Returns:
-        ΔW at every step, (steps + 1, d, k).
+    A: its start, (r, k). frozen: whether it stays.
     """
     task, deltas = problem(), []
     rule = Adam((lr * STILL if frozen else lr, lr), betas=betas, eps=1e-30)

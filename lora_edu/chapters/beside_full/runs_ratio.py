@@ -3,8 +3,6 @@
 The best rates are stored in ``ratio.npz``, which ``make_data.py`` makes.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 
@@ -26,47 +24,34 @@ def task(inputs: str, k: int, seed: int) -> Regression:
     return teacher_student(k, k, spectrum=INPUTS[inputs], rng=np.random.default_rng(seed))
 
 
-def full_losses(problem: Regression, optimiser, steps: int) -> np.ndarray:
-    """Train W itself, a copy for each rate.
+def whole_paths(problem: Regression, optimiser, steps: int, change=lambda G: G):
+    """W − W0 after 0, 1, … steps, (…, d, k), where W itself is trained; each in the same array.
 
     Args:
-        problem: The regression.
-        optimiser: One whose rate has the shape (rates, 1, 1).
-        steps: How many.
-
-    Returns:
-        The losses, (rates, steps + 1).
+        optimiser: One whose rate has the shape (R, 1, 1) trains R copies.
+        change: What is done to the gradient first.
     """
     shift, C = problem.W_star - problem.W0, problem.covariance
-    D, losses = np.zeros((len(optimiser.lr), *shift.shape)), []  # W − W0, a copy for each rate
+    D = np.zeros(np.broadcast_shapes(np.shape(optimiser.lr), shift.shape))
     state = optimiser.init([D])
     for _ in range(steps + 1):
-        G = (D - shift) @ C
-        losses.append(0.5 * np.sum((D - shift) * G, axis=(1, 2)))
-        state = optimiser.update([D], [G], state)
-    return np.array(losses).T
+        yield D
+        state = optimiser.update([D], [change((D - shift) @ C)], state)
 
 
 def search(inputs: str, k: int, seed: int, alphas=ALPHAS, ranks=RANKS, steps=STEPS):
-    """Search the best rates of a task and a draw of A.
+    """The best rates of full fine-tuning, (steps,), and of LoRA, (ranks, alphas, steps).
 
-    Args:
-        inputs: A name of INPUTS.
-        k: The width.
-        seed: Of the task and of A.
-        alphas, ranks, steps: LoRA's, and the lengths of the runs.
-
-    Returns:
-        Those of full fine-tuning, (steps,), and of LoRA, (ranks, alphas, steps).
-
-    Raises:
-        ValueError: Where one lies at an end of its rates.
+    They are those of one task and draw of A. steps: the lengths of the runs. ValueError where one
+    lies at an end of its rates.
     """
     problem = task(inputs, k, seed)
-    whole = full_losses(problem, Adam(FULL_RATES[:, None, None]), max(steps))[:, steps]
+    shift, C = problem.W_star - problem.W0, problem.covariance
+    whole = np.array([0.5 * np.sum((D - shift) @ C * (D - shift), axis=(1, 2)) for D in whole_paths(
+        problem, Adam(FULL_RATES[:, None, None]), max(steps))])[list(steps)]  # steps, rates
     runs = sweep(problem, r=ranks, alpha=alphas, lr=LORA_RATES, seed=seed, steps=max(steps))
     lora = runs.select(start=STARTS[0], seed=seed).loss[..., steps]  # ranks, alphas, rates, steps
-    return (np.exp(vertex(np.log(FULL_RATES), np.log(whole.T))),
+    return (np.exp(vertex(np.log(FULL_RATES), np.log(whole))),
             np.exp(vertex(np.log(LORA_RATES), np.log(np.moveaxis(lora, 2, -1)))))
 
 

@@ -1,7 +1,5 @@
 """Which way A turns, and what that gains: A trained and A frozen, each at its own best rate."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 
@@ -36,17 +34,10 @@ class Tuned:
 
 @cache
 def tuned(name: str, inputs: str, r: int, frozen: bool, steps: int = STEPS) -> list[Tuned]:
-    """Train each seed's task, with its draw of A, at every rate.
+    """The best run of each seed's task, with its draw of A, over the rates.
 
-    Args:
-        name: Of the optimiser, a key of RATES.
-        inputs: A name of ``runs_ratio.INPUTS``.
-        r: The rank.
-        frozen: Whether A stays.
-        steps: How many.
-
-    Returns:
-        The best run of each seed.
+    name: of the optimiser, a key of RATES. inputs: a name of ``runs_ratio.INPUTS``. frozen: whether
+    A stays.
     """
     return [_tuned(name, inputs, r, frozen, steps, seed) for seed in SEEDS]
 

@@ -1,1 +1,0 @@
-"""The code behind the chapter *Forward and backward by hand*."""

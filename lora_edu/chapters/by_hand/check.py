@@ -1,7 +1,5 @@
 """The check of the chapter Forward and backward by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.verdict import agree, ask, check, parts

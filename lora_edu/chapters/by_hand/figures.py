@@ -1,33 +1,23 @@
 """Forward and backward by hand: the error of numerical gradients, and what a step costs."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from lora_edu.chapters.by_hand.runs import (
-    EXPONENTS,
-    SCHEMES,
-    errors,
-    memory,
-    multiplications,
-    word_gradients,
-)
-from lora_edu.chapters.low_rank_update.figures import STILL, beside
-from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, say
+from lora_edu.chapters.by_hand import runs
+from lora_edu.chapters.low_rank_update.figures import beside
+from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, map_drawing, say
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.style import (
     COLOURS,
     ZeroLogAxis,
     coloured,
     figure,
-    layout,
     line,
     marks,
     words,
 )
 from lora_edu.explore.words import number, power
 
-SCHEME_COLOURS = dict(zip(SCHEMES, (COLOURS["A"], COLOURS["B"], COLOURS["delta"]), strict=True))
+SCHEME_COLOURS = dict(zip(runs.SCHEMES, (COLOURS[q] for q in ("A", "B", "delta")), strict=True))
 PARTS = {"forward": "#808080", "weights": "#808080", "∇X": "#aa6bc0", "inputs kept": "#aa6bc0",
          "∇W": "#d55e00", "gradients": "#d55e00", "∇A and ∇B": "#3b82c4",
          "Adam's moments": "#009e73"}
@@ -53,8 +43,7 @@ LINES = [  # the headline, what the line reads, what it makes, and what the draw
 def two_paths(line: int = 0) -> dict:
     """The layer's two paths, every matrix to scale, and what one line of the pass needs and makes.
 
-    Args:
-        line: 0 for the forward pass, 1 to 4 for the lines of the backward pass.
+    line: 0 for the forward pass, 1 to 4 for the lines of the backward pass.
     """
     headline, reads, makes, text = LINES[line]
     names = {name: name for name in LAYER} | ({"H": "D"} if line else {})
@@ -72,7 +61,7 @@ def two_paths(line: int = 0) -> dict:
             "no ∇W₀" if line and name == "W₀" else shape)
     parts += [say(said, size=15), say(below, size=12),
               say(dict.fromkeys([(8.3, 3), (8.3, -3.5), (24.3, 0)], "◂" if line else "▸"), size=15)]
-    return drawing(parts, [((-0.6, 29.6), (-7.3, 5.7))], text, titles=[headline])
+    return drawing(parts, (-0.6, 29.6), (-7.3, 5.7), text, headline)
 
 
 def _wires() -> list[dict]:
@@ -84,62 +73,50 @@ def _wires() -> list[dict]:
 
 
 def two_gradients(r: int = 4) -> dict:
-    """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of.
-
-    Args:
-        r: the rank, 1 to 14.
-    """
-    G, grad_B, grad_A = word_gradients(r)
+    """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of."""
+    G, grad_B, grad_A = runs.word_gradients(r)
     d, k = G.shape
     drawn = beside(grad_B / abs(grad_B).max(), grad_A / abs(grad_A).max(), -G, ("∇B", "∇A"))
-    drawn.append(words([k / 2], [d + 1.1], [coloured("minus G, which no line forms", "delta")],
-                       textfont={"size": 14}))
-    made = layout([f"{r * (d + k)} numbers of gradient. G would have {d * k}"],
-                  [{**STILL, "range": [-2 - d, k + 0.5]}], [{**STILL, "range": [d + 2.5, -4 - d]}],
-                  f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
-    return figure(drawn, {**made, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
+    drawn.append(say({(k / 2, d + 1.1): coloured("minus G, which no line forms", "delta")},
+                     size=14))
+    return map_drawing(
+        drawn, f"{r * (d + k)} numbers of gradient. G would have {d * k}", (-2 - d, k + 0.5),
+        (-4 - d, d + 2.5),
+        f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
 
 
-def v_curve(scheme: str = SCHEMES[1], h: float = 1e-5) -> dict:
-    """The error of a numerical gradient against its step size, all schemes, one of them marked.
-
-    Args:
-        scheme: one of ``SCHEMES``.
-        h: the step size, a power of ten.
-    """
+def v_curve(scheme: str = runs.SCHEMES[1], h: float = 1e-5) -> dict:
+    """The error of a numerical gradient against its step size, all schemes, one of them marked."""
     axis = ZeroLogAxis(-18, 1, every=3)
-    traces = [line(EXPONENTS, axis.place(errors(name)), colour, width=4 if name == scheme else 2,
-                   mode="lines+markers", marker={"size": 6}, name=name, customdata=errors(name),
-                   opacity=1.0 if name == scheme else BESIDE,
+    traces = [line(runs.EXPONENTS, axis.place(runs.errors(name)), colour, name=name,
+                   mode="lines+markers", marker={"size": 6}, customdata=runs.errors(name),
+                   width=4 if name == scheme else 2, opacity=1.0 if name == scheme else BESIDE,
                    hovertemplate=f"{name}: %{{customdata:.1e}}<extra></extra>")
               for name, colour in SCHEME_COLOURS.items()]
-    at = EXPONENTS.index(round(np.log10(h)))
-    error = errors(scheme)[at]
+    at = runs.EXPONENTS.index(round(np.log10(h)))
+    error = runs.errors(scheme)[at]
     traces.append(words([-6, -11.5, -12], [-1.7, -8, -13.7], [
         coloured(name.removesuffix(" difference"), colour)
         for name, colour in SCHEME_COLOURS.items()], textfont={"size": 14}))
-    traces.append(marks([EXPONENTS[at]], axis.place(error), SCHEME_COLOURS[scheme], "diamond", 15,
-                        name="chosen", customdata=[error],
+    traces.append(marks([runs.EXPONENTS[at]], axis.place(error), SCHEME_COLOURS[scheme],
+                        "diamond", 15, name="chosen", customdata=[error],
                         hovertemplate="%{customdata:.1e}<extra></extra>"))
     ticks = list(range(-16, 0, 3))
-    return figure(traces, layout(
-        [f"h = {power(EXPONENTS[at])}: error {number(error)} of the gradient"],
+    return figure(
+        traces, [f"h = {power(runs.EXPONENTS[at])}: error {number(error)} of the gradient"],
         [{"range": [-16.5, -0.5], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "step size h"}}],
         [axis.axis("relative error of ∇A")],
         f"{scheme}: largest error {number(error)} of the largest entry of ∇A, and "
-        f"{number(errors(scheme).min())} at the best step size"))
+        f"{number(runs.errors(scheme).min())} at the best step size")
 
 
 def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
     """Stacked bars for a d × d layer: multiplications (left) and numbers kept (right).
 
-    Args:
-        d: the layer's width.
-        n: the tokens of a step.
-        r: the rank.
+    n: the tokens of a step.
     """
-    counted = {"": multiplications(d, d, n, r), "2": memory(d, d, n, r)}
+    counted = {"": runs.multiplications(d, d, n, r), "2": runs.memory(d, d, n, r)}
     totals = [sum(counts["LoRA"].values()) / sum(counts["full"].values())
               for counts in counted.values()]
     top = max(1.35, 1.05 * max(totals))
@@ -158,9 +135,8 @@ def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
                 "textfont": {"size": 11, "color": "white"},
                 "hovertemplate": f"{part}: %{{customdata:,}}<extra></extra>"})
     axis = {"range": [0, top], "tickformat": ".0%", "dtick": 0.25 if top < 2 else None}
-    made = layout(
-        [f"{share:.0%} of the {what}" for share, what in
+    return figure(
+        traces, [f"{share:.0%} of the {what}" for share, what in
          zip(totals, ("multiplications", "memory"), strict=True)], [{}, {}], [axis, axis],
         f"LoRA needs {totals[0]:.0%} of the multiplications and {totals[1]:.0%} of the memory "
-        "of full fine-tuning with Adam")
-    return figure(traces, {**made, "barmode": "stack"})
+        "of full fine-tuning with Adam", barmode="stack")

@@ -1,7 +1,5 @@
 """Forward and backward by hand: the error of numerical gradients, and what a step costs."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

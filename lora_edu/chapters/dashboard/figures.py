@@ -1,18 +1,9 @@
 """The dashboard for teaching: one run's settings, seen over its steps and against the rank."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import STARTS, scaling
-from lora_edu.chapters.dashboard.runs import (
-    RANKS,
-    STEPS,
-    frozen_loss,
-    least_loss,
-    one_run,
-    ranks_of,
-)
+from lora_edu.chapters.dashboard import runs
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES, scale_legend
 from lora_edu.chapters.shared.style import (
@@ -21,7 +12,6 @@ from lora_edu.chapters.shared.style import (
     curve,
     figure,
     heading,
-    layout,
     line,
     marks,
 )
@@ -45,7 +35,7 @@ def dashboard(r: int = 4, alpha: float = 16, start: str = STARTS[0], optimiser: 
 
 def _over_steps(*settings) -> dict:
     """Left: the three norms, log scale. Right: the loss, and the useful part of ΔW."""
-    run, scale = one_run(*settings), ZeroLogAxis(-6, 3, every=3)
+    run, scale = runs.one_run(*settings), ZeroLogAxis(-6, 3, every=3)
     shown = [step for step in SHOWN if run.delta_norm[step] < 1e30 and run.loss[step] < 1e30]
     x, texts, traces = np.sqrt(shown), [str(step) for step in shown], []
     for quantity, name in QUANTITIES.items():
@@ -57,13 +47,13 @@ def _over_steps(*settings) -> dict:
                             symbols="diamond-open" if quantity == "delta" else None,
                             hovertemplate="step %{text}: %{customdata:.3g}<extra></extra>"))
     for quantity, values, dash in (("loss", run.loss, "solid"), ("delta", run.useful, "dash")):
-        values = np.clip(values[shown] / frozen_loss(), -FAR, FAR)
+        values = np.clip(values[shown] / runs.frozen_loss(), -FAR, FAR)
         traces.append(line(x, values, quantity, panel=2, width=4, dash=dash, text=texts,
                            name="loss" if quantity == "loss" else "useful part",
                            hovertemplate="step %{text}: %{y:.3g}<extra></extra>"))
-    traces.append(line([0, STEPS**0.5], [1, 1], "frozen", panel=2, width=2, dash="dot",
+    traces.append(line([0, runs.STEPS**0.5], [1, 1], "frozen", panel=2, width=2, dash="dot",
                        name="frozen model"))
-    xaxis = {"range": [-0.5, STEPS**0.5 + 0.4], "tickvals": np.sqrt(TICKS).round(4).tolist(),
+    xaxis = {"range": [-0.5, runs.STEPS**0.5 + 0.4], "tickvals": np.sqrt(TICKS).round(4).tolist(),
              "ticktext": [str(tick) for tick in TICKS], "title": {"text": "step"}}
     return _figure(traces, [heading(*QUANTITIES),
                             heading("loss", text="   " + coloured("┅ useful part", "delta"))],
@@ -76,15 +66,15 @@ def _against_rank(r, *others) -> dict:
     scale, traces = ZeroLogAxis(-3, 3, every=2), []
     for panel, quantity in enumerate(("delta_norm", "useful"), start=1):
         for name in [other for other in SCALE_RULES if other != rule] + [rule]:
-            values = ranks_of(quantity, alpha, start, optimiser, name, lr)
+            values = runs.ranks_of(quantity, alpha, start, optimiser, name, lr)
             traces.append(SCALE_LOOKS[name].curve(
-                np.log2(RANKS), scale.place(np.maximum(values, 0)), name, width=4, size=12,
+                np.log2(runs.RANKS), scale.place(np.maximum(values, 0)), name, width=4, size=12,
                 panel=panel, values=values, opacity=1.0 if name == rule else BESIDE))
-        here = values[RANKS.index(r)]  # of the chosen rule, which came last
+        here = values[runs.RANKS.index(r)]  # of the chosen rule, which came last
         traces.append(marks([np.log2(r)], scale.place(max(here, 0)), "B", "square-open", 26,
                             panel=panel, stroke=3, name="this run"))
-    xaxis = {"range": [-0.4, 6.4], "tickvals": np.log2(RANKS).tolist(),
-             "ticktext": [str(rank) for rank in RANKS], "title": {"text": "r"}}
+    xaxis = {"range": [-0.4, 6.4], "tickvals": np.log2(runs.RANKS).tolist(),
+             "ticktext": [str(rank) for rank in runs.RANKS], "title": {"text": "r"}}
     yaxis = scale.axis()
     below = {**yaxis, "ticktext": ["≤ 0", *yaxis["ticktext"][1:]]}
     return _figure(traces, ["‖ΔW‖,  " + scale_legend(), "useful part"], [xaxis, xaxis],
@@ -93,10 +83,10 @@ def _against_rank(r, *others) -> dict:
 
 def _figure(traces, titles, xaxes, yaxes, said: str) -> dict:
     """The two panels with large titles."""
-    made = layout(titles, xaxes, yaxes, said)
-    for note in made["annotations"]:
+    made = figure(traces, titles, xaxes, yaxes, said)
+    for note in made["layout"]["annotations"]:
         note["font"] = {"size": LARGE}
-    return figure(traces, made)
+    return made
 
 
 def _set_up(r, alpha, start, optimiser, rule, lr) -> str:
@@ -105,7 +95,7 @@ def _set_up(r, alpha, start, optimiser, rule, lr) -> str:
 
 
 def _says_steps(*settings) -> str:
-    run = one_run(*settings)
+    run = runs.one_run(*settings)
 
     def pair(values):
         return f"{number(values[0])} → {number(values[1])}"
@@ -120,15 +110,15 @@ def _end(r, loss) -> str:
         return "the run flies apart"
     if loss[-1] >= loss[0]:
         return "the loss does not fall"
-    left, least = loss[-1] / frozen_loss(), least_loss(r)
-    end = f"in {STEPS} steps the loss falls to {number(left)} of the frozen model's"
+    left, least = loss[-1] / runs.frozen_loss(), runs.least_loss(r)
+    end = f"in {runs.STEPS} steps the loss falls to {number(left)} of the frozen model's"
     return end + (f" (rank {r} can leave {number(least)}, not less)" if least > 1e-6 else "")
 
 
 def _says_ranks(r, *others) -> str:
     parts = []
     for label, quantity in (("‖ΔW‖", "delta_norm"), ("useful part", "useful")):
-        values = ranks_of(quantity, *others)
+        values = runs.ranks_of(quantity, *others)
         parts.append(f"{label} × " + ", ".join(number(value) for value in values))
-    return (f"{_set_up(r, *others)}. After one step, for r = {', '.join(map(str, RANKS))}: "
+    return (f"{_set_up(r, *others)}. After one step, for r = {', '.join(map(str, runs.RANKS))}: "
             f"{'; '.join(parts)} (of the paper's start at r = 1).")

@@ -1,7 +1,5 @@
 """All runs of the dashboard: every setting, over its steps and against the rank."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

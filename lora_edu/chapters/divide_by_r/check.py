@@ -1,7 +1,5 @@
 """The check of the chapter Why divide by r."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.verdict import NotYet, ask, check, close, positive
@@ -12,10 +10,7 @@ def flat_scale(scale) -> str:
     """Check a scale that keeps the useful part of the first step, by averaging over draws of A.
 
     Both ranks use the same random rows, 16 at a time or 4 at a time, so that chance does not blur
-    the comparison.
-
-    Args:
-        scale: function (optimiser, r, r_first, s_first) → s.
+    the comparison. scale: function (optimiser, r, r_first, s_first) → s.
     """
     for optimiser in ("SGD", "Adam"):
         for r, r_first, s_first in ((16, 4, 2.0), (2, 8, 0.5)):

@@ -1,27 +1,16 @@
 """The figures of the chapter Why divide by r: how an update grows with r, and the best rate."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
 
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
 from lora_edu.chapters.first_r import runs as first_r
-from lora_edu.chapters.shared.drawing import box
+from lora_edu.chapters.shared.drawing import box, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.looks import named_ticks, said, seeds, steps_done
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    coloured,
-    figure,
-    heat,
-    layout,
-    marks,
-    power_ticks,
-    words,
-)
+from lora_edu.chapters.shared.style import COLOURS, coloured, figure, heat, marks, power_ticks
 from lora_edu.chapters.thirty_minutes.figures import DIVISORS
 from lora_edu.explore.words import signed
 
@@ -33,9 +22,7 @@ KEPT = 0.15  # powers of r below this count as none
 def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
     """Adam's first ΔW towards the word, coloured by value; below it, its two parts.
 
-    Args:
-        r: the number of terms, one of ``runs_growth.TERMS``.
-        divide: what s is, one of DIVISORS.
+    r: the number of terms. divide: what s is, one of DIVISORS.
     """
     power = DIVISORS[divide]
     delta, along, across = (part / r**power for part in runs_growth.first_step(r))
@@ -46,28 +33,17 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
     bars = {"agreed": (along, "delta", d + 3), "the rest": (across, "B", d + 7)}
     shapes = [box(-0.5, -0.5, k, d, "rgba(0,0,0,0)")]
     shapes += [box(-0.5, y, unit * length, 1.6, COLOURS[hue]) for length, hue, y in bars.values()]
-    texts = words([unit * length for length, *_ in bars.values()],
-                  [y + 0.8 for *_, y in bars.values()],
-                  [coloured(f"{name} {_short(length)}", hue)
-                   for name, (length, hue, _) in bars.items()],
-                  textposition="middle right", textfont={"size": 13})
+    texts = say({(unit * length, y + 0.8): coloured(f"{name} {_short(length)}", hue)
+                 for name, (length, hue, y) in bars.items()}, "middle right")
     by = "" if power == 0 else f" ÷ {divide.split()[0]}"
     found = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} at random"
-    still = {"showticklabels": False, "ticks": "", "showgrid": False}
-    made = layout([found], [{**still, "range": [-1, k]}], [{**still, "range": [d + 9.5, -1]}],
-                  f"{found}, where one term agrees by 1 on average")
     colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
-    return figure([heat(cells, -100, 100, colours, name="ΔW"), texts],
-                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
+    return map_drawing([heat(cells, -100, 100, colours, name="ΔW"), texts, *shapes], found,
+                       (-1, k), (-1, d + 9.5), f"{found}, where one term agrees by 1 on average")
 
 
 def growth(optimiser: str = "Adam", step: int = 1) -> dict:
-    """The useful part of ΔW and its length against r, under each rule.
-
-    Args:
-        optimiser: ``"SGD"`` or ``"Adam"``.
-        step: after how many steps, one of ``runs_growth.STEPS``.
-    """
+    """The useful part of ΔW and its length after some steps against r, under each rule."""
     traces, titles, ranks = [], [], runs_growth.RANKS
     for panel, (quantity, name) in enumerate(QUANTITIES.items(), start=1):
         slopes = {}
@@ -82,10 +58,10 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
                                      else "no rule keeps it"))
     axis = _roomy(named_ticks(ranks, "rank r", named=ranks[::2], margin=0.12), 0.6)
     powers = power_ticks(-8, 2, every=2)
-    return figure(traces, layout(
-        titles, [axis, axis],
+    return figure(
+        traces, titles, [axis, axis],
         [{**powers, "range": _range(quantity, optimiser)} for quantity in QUANTITIES],
-        f"{optimiser}, {steps_done(step)}: {'; '.join(titles)}"))
+        f"{optimiser}, {steps_done(step)}: {'; '.join(titles)}")
 
 
 @cache
@@ -97,12 +73,9 @@ def _range(quantity: str, optimiser_name: str) -> list[float]:
 
 
 def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int = 1) -> dict:
-    """The best learning rate against r; crosses, the theorem's for one step.
+    """The best learning rate after some steps against r; crosses, the theorem's for one step.
 
-    Args:
-        optimiser: ``"SGD"`` or ``"Adam"``.
-        inputs: how they vary, one of ``runs_rate.INPUTS``.
-        steps: after how many steps, one of ``runs_rate.STEPS``.
+    inputs: how they vary, one of ``runs_rate.INPUTS``.
     """
     traces, slopes = [], {}
     for rule in SCALE_RULES:
@@ -115,12 +88,12 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     r_c = runs_rate.crossover(task.gradient(task.W0), task.covariance, optimiser)
     powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
                        for rule, (mean, error) in slopes.items())
-    return figure(traces, layout(
-        [f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest"],
+    return figure(
+        traces, [f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest"],
         [_roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.15)],
         [{**power_ticks(-4, 4), "range": list(runs_rate.SPAN[optimiser]),
           "title": {"text": "best learning rate η"}}],
-        f"{optimiser}, {steps_done(steps)}: the best η goes with these powers of r: {powers}"))
+        f"{optimiser}, {steps_done(steps)}: the best η goes with these powers of r: {powers}")
 
 
 def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
@@ -135,9 +108,7 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     """Loss on rotated digits against r under two rules.
 
-    Args:
-        angle: ``"45°"`` or ``"90°"``.
-        tuned: whether η is the best at each rank, or one small η for all.
+    tuned: whether η is the best at each rank, or one small η for all.
     """
     task, ranks, traces, ends = f"{angle}, Adam", first_r.RANKS[3:], [], {}
     small = first_r.tuned(task, ranks[0], 1.0) - 4  # half octaves: a quarter of the tuned η
@@ -151,11 +122,11 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     ratio = ends["rsLoRA"] / ends["LoRA"]
     title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
              f"at r = 64 α/√r leaves × {ratio:.2f}")
-    return figure(traces, layout(
-        [title], [_roomy(named_ticks(ranks, "rank r"), 0.1)],
+    return figure(
+        traces, [title], [_roomy(named_ticks(ranks, "rank r"), 0.1)],
         [{"type": "log", "range": [-1.2, -0.25], "tickvals": [0.1, 0.2, 0.4],
           "ticktext": ["0.1", "0.2", "0.4"], "title": {"text": "training loss"}}],
-        f"Digits turned by {angle}, {title} of the loss of α/r"))
+        f"Digits rotated by {angle}, {title} of the loss of α/r")
 
 
 def _roomy(axis: dict, room: float) -> dict:
@@ -165,8 +136,8 @@ def _roomy(axis: dict, room: float) -> dict:
 
 def _name_line(rule: str, x, y, panel: int = 1) -> dict:
     """The formula of a rule, at the right end of its line."""
-    return words([x], [y], [coloured(f"  {FORMULAS[rule]}", SCALE_LOOKS[rule].colour)],
-                 panel=panel, textposition="middle right", textfont={"size": 14})
+    return say({(x, y): coloured(f"  {FORMULAS[rule]}", SCALE_LOOKS[rule].colour)},
+               "middle right", 14, panel=panel)
 
 
 def _short(value: float) -> str:

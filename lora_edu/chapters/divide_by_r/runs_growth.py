@@ -1,7 +1,5 @@
 """How an update grows with r: the first step towards the word, and runs under the three rules."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -31,14 +29,10 @@ def agreed() -> np.ndarray:
 
 @cache
 def first_step(r: int, seed: int = 164) -> tuple[np.ndarray, float, float]:
-    """Adam's first ΔW towards the word, with A's standard deviation 1/√k and η = s = 1.
+    """Adam's first ΔW towards the word, (14, 46), with A's standard deviation 1/√k and η = s = 1;
+    and how far it goes along ``agreed`` and across it, in lengths of ``agreed``.
 
-    Args:
-        r: the number of terms; the ranks share their rows of A.
-        seed: of the draw; the default is a typical one.
-
-    Returns:
-        ΔW (14, 46), and how far it goes along ``agreed`` and across it, in lengths of ``agreed``.
+    The ranks share their rows of A. The seed is that of a typical draw.
     """
     A = np.random.default_rng(seed).normal(0, word().shape[1]**-0.5, (max(TERMS), word().shape[1]))
     delta = np.sign(word() @ A[:r].T) @ A[:r]  # the gradient at W = 0 is −S

@@ -1,7 +1,5 @@
 """The best learning rate against r under the three rules for s: the theorem's, and the runs'."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -45,11 +43,7 @@ def crossover(G: np.ndarray, C: np.ndarray, optimiser_name: str) -> float:
 def best_first(task: Regression, optimiser_name: str, r, s, sigma: float):
     """The η with the least expected loss after one step from a normal A and B = 0, as r and s.
 
-    Args:
-        task: the regression.
-        optimiser_name: ``"SGD"`` or ``"Adam"``.
-        r, s: ranks and their scales, numbers or arrays.
-        sigma: the standard deviation of A's entries.
+    r, s: ranks and their scales, numbers or arrays. sigma: the standard deviation of A's entries.
     """
     G, C = task.gradient(task.W0), task.covariance
     r_c = crossover(G, C, optimiser_name)

@@ -1,15 +1,27 @@
 """The chooser of optimisers, and their table."""
 
-from __future__ import annotations
+import json
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from lora_edu.chapters.every_optimiser.runs import FOLLOWS, STEPS, results
-from lora_edu.chapters.shared.style import figure, layout, line, marks, words
+from lora_edu.chapters.invariance.runs import STEPS
+from lora_edu.chapters.shared.style import figure, line, marks, words
 from lora_edu.chapters.thirty_minutes.figures import times
 from lora_edu.explore.words import number
 
+DATA = Path(__file__).with_name("data") / "rules.json"
+FOLLOWS = "nothing", "η and A’s start", "everything"
 UNITS = {2: "× c²", 1: "× c", 0: "stays", -1: "÷ c", -2: "÷ c²"}
+
+
+@cache
+def results() -> dict[str, dict]:
+    """Rule → what ``runs.compare`` found of it, as ``make_data`` has stored it."""
+    found = json.loads(DATA.read_text(encoding="utf-8"))
+    order = 1, 2, 0, None
+    return dict(sorted(found.items(), key=lambda item: order.index(item[1]["power"])))
 
 
 def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
@@ -17,26 +29,25 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
     found = results()[optimiser]
     which = FOLLOWS.index(follows)
     gap, large, partner = found["gaps"][which], found["losses"][0], found["losses"][1 + which]
-    steps, top = np.arange(STEPS + 1), 0.6
+    steps, top = np.arange(0, STEPS + 1, 2), 0.66
     rule = rule_in_words(found)
     traces = [line(steps, np.minimum(large, top), "loss", width=9, opacity=0.45, name="α × 16"),
-              marks(steps[::2], np.minimum(partner, top)[::2], "delta", "diamond", 7),
-              words([STEPS] * 3, [0.57, 0.52, 0.47],
+              marks(steps, np.minimum(partner, top), "delta", "diamond", 7),
+              words([STEPS] * 3, [0.9, 0.82, 0.74],
                     ["thick: α × 16, points: plain α", f"gap {gap_in_words(gap)}",
                      f"α × 16 alone: first stride {times(found['stride'])}"],
                     textposition="middle left", textfont={"size": 14})]
-    made = layout([rule], [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
-                  [{"range": [0, top], "title": {"text": "loss"}}],
+    return figure(traces, [rule], [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
+                  [{"range": [0, 0.95], "tickvals": [0, 0.2, 0.4, 0.6], "title": {"text": "loss"}}],
                   f"{optimiser} ({found['by']}): {rule}. α × 16 alone makes the first stride "
                   f"{times(found['stride'])}. {follows.capitalize()} follows: the gap is "
                   f"{gap_in_words(gap)}")
-    return figure(traces, made)
 
 
 def rule_in_words(found: dict) -> str:
     """What a change of unit by c asks of η and of the constants: "η × c, ε ÷ c"."""
     if found["power"] is None:
-        return "no power of η does it"
+        return "no power of η"
     return ", ".join(f"{name} {UNITS[power]}"
                      for name, power in {"η": found["power"], **found["follows"]}.items())
 
@@ -47,7 +58,9 @@ def gap_in_words(gap: float) -> str:
 
 def table() -> str:
     """All optimisers as a table in Markdown."""
-    rows = [(f"{name} ({found['by']})", rule_in_words(found), gap_in_words(found["gaps"][2]),
-             gap_in_words(found["gaps"][1])) for name, found in results().items()]
-    head = "optimiser (as in)", "what follows", "gap, all follows", "gap, constants stay"
+    unbroken = str.maketrans(" ", "\N{NO-BREAK SPACE}")
+    rows = [(name, ", ".join(part.translate(unbroken) for part in rule_in_words(found).split(", ")),
+             *map(gap_in_words, found["gaps"][:0:-1]), found["by"])
+            for name, found in results().items()]
+    head = "optimiser", "what follows", "gap, all follows", "gap, constants stay", "as in"
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))

@@ -1,12 +1,7 @@
 """One run with α × 16 beside one with α, under anybody's optimiser for PyTorch."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,8 +13,6 @@ from lora_edu import initial
 from lora_edu.chapters.invariance.runs import SCALING, STEPS, R, problem, relative_gap
 
 C = 4.0  # the unit's factor: α × C² in the first run
-FOLLOWS = ("nothing", "η and A’s start", "everything")
-DATA = Path(__file__).with_name("data") / "others.json"
 TORCH = f"torch {torch.__version__.split('+')[0]}"
 
 
@@ -39,30 +32,34 @@ class Rule:
     dtype: torch.dtype = torch.float64
 
 
-EPS = {"ε": -1}
+def with_eps(kind: Callable, lr: float, eps: float = 1e-8, power: int | None = 1) -> Rule:
+    """A rule whose only constant is an ε that stands beside a gradient."""
+    return Rule(lambda p, eta, c: kind(p, lr=eta, eps=eps / c), lr, power, {"ε": -1})
+
+
 DECAY = {"ε": -1, "decay": -1}
 RULES = {
     "SGD": Rule(lambda p, lr, c: optim.SGD(p, lr), 0.02, 2),
     "SGD with momentum": Rule(lambda p, lr, c: optim.SGD(p, lr, momentum=0.9), 0.002, 2),
-    "Adam": Rule(lambda p, lr, c: optim.Adam(p, lr, eps=1e-8 / c), 0.01, 1, EPS),
+    "Adam": with_eps(optim.Adam, 0.01),
     "AdamW": Rule(lambda p, lr, c: optim.AdamW(p, lr, eps=1e-8 / c, weight_decay=0.1 / c), 0.01, 1,
                   DECAY),
-    "NAdam": Rule(lambda p, lr, c: optim.NAdam(p, lr, eps=1e-8 / c), 0.01, 1, EPS),
-    "Adamax": Rule(lambda p, lr, c: optim.Adamax(p, lr, eps=1e-8 / c), 0.01, 1, EPS),
-    "RMSprop": Rule(lambda p, lr, c: optim.RMSprop(p, lr, eps=1e-8 / c), 0.001, 1, EPS),
-    "Adagrad": Rule(lambda p, lr, c: optim.Adagrad(p, lr, eps=1e-10 / c), 0.01, 1, EPS),
+    "NAdam": with_eps(optim.NAdam, 0.01),
+    "Adamax": with_eps(optim.Adamax, 0.01),
+    "RMSprop": with_eps(optim.RMSprop, 0.001),
+    "Adagrad": with_eps(optim.Adagrad, 0.01, eps=1e-10),
     "Rprop": Rule(lambda p, lr, c: optim.Rprop(p, lr, step_sizes=(1e-6 * c, 50 * c)), 0.001, 1,
-                  {"step limits": 1}),
+                  {"limits": 1}),
     "Muon": Rule(lambda p, lr, c: optim.Muon(p, lr, 0.1 / c, eps=1e-7 / c), 0.01, 1, DECAY),
-    "Muon, match_rms_adamw": Rule(
+    "Muon, AdamW’s rms": Rule(
         lambda p, lr, c: optim.Muon(p, lr, 0.1 / c, eps=1e-7 / c, adjust_lr_fn="match_rms_adamw"),
         0.01, 1, DECAY),
-    "Adafactor": Rule(
-        lambda p, lr, c: optim.Adafactor(p, lr, eps=(None, 1e-3 * c)), 0.01, 0, {"ε₂": 1}),
+    "Adafactor": Rule(lambda p, lr, c: optim.Adafactor(p, lr, eps=(None, 1e-3 * c)), 0.01, 0,
+                      {"ε₂": 1}),
     "Adafactor, unscaled": Rule(
         lambda p, lr, c: Unscaled(p, lr, scale_parameter=False, relative_step=False), 0.01,
         by=f"transformers {transformers.__version__}"),
-    "RAdam": Rule(lambda p, lr, c: optim.RAdam(p, lr, eps=1e-8 / c), 0.01, None, EPS),
+    "RAdam": with_eps(optim.RAdam, 0.01, power=None),
     "Adadelta": Rule(lambda p, lr, c: optim.Adadelta(p, lr), 1.0, None),
 }
 
@@ -87,13 +84,13 @@ def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float
 
 
 def compare(rule: Rule) -> dict:
-    """A run with α × 16 beside three partners with α, to which ever more follows.
+    """A run with α × 16 beside three partners with α: nothing follows, η and A's start do, all do.
 
     Returns:
         The rule's ``by``, ``power`` and ``follows``; ``stride``, the factor that α × 16 alone has
-        on the first move of W; for each of FOLLOWS the largest relative gap between the updates
-        (``gaps``); and the ``losses`` of the four runs. Where no power is right, η follows by the
-        best of 0, 1 and 2.
+        on the first move of W; for each partner the largest relative gap between the updates
+        (``gaps``); and every second of the ``losses`` of the four runs. Where no power is right, η
+        follows by the best of 0, 1 and 2.
     """
     large, deltas = path(rule, C * C * SCALING)
     alone = path(rule, SCALING)
@@ -106,14 +103,5 @@ def compare(rule: Rule) -> dict:
     first = next(t for t in range(STEPS) if deltas[t].any())  # some rules begin by looking
     return {"by": rule.by, "power": rule.power, "follows": rule.follows, "gaps": best[0],
             "stride": float(np.linalg.norm(deltas[first]) / np.linalg.norm(alone[1][first])),
-            "losses": [losses.round(4).tolist() for losses in best[1]]}
+            "losses": [losses[::2].round(4).tolist() for losses in best[1]]}
 
-
-@cache
-def results() -> dict[str, dict]:
-    """What :func:`compare` says of every rule: of those here as they run, of others as stored."""
-    torch.set_num_threads(1)  # tiny matrices: more threads only get in the way
-    found = {name: compare(rule) for name, rule in RULES.items()}
-    found |= json.loads(DATA.read_text(encoding="utf-8"))
-    order = 1, 2, 0, None
-    return dict(sorted(found.items(), key=lambda item: order.index(item[1]["power"])))

@@ -1,7 +1,5 @@
 """The check of the chapter The first r you try."""
 
-from __future__ import annotations
-
 from lora_edu.chapters.shared.verdict import NotYet, ask, check, close, number, parts
 
 GROWTH = {"α kept": 0.0, "rsLoRA": 0.5, "α = r": 1.0}  # the power of r in Adam's first useful part
@@ -11,8 +9,7 @@ GROWTH = {"α kept": 0.0, "rsLoRA": 0.5, "α = r": 1.0}  # the power of r in Ada
 def first_r_settings(settings) -> str:
     """Check the settings at a later rank: what is the same, what s is, and how the step grows.
 
-    Args:
-        settings: function (r, r_first, lr_first, rule) → (alpha, lr, s), for the rules of GROWTH.
+    settings: function (r, r_first, lr_first, rule) → (alpha, lr, s), for the rules of GROWTH.
     """
     for rule, power in GROWTH.items():
         for r, r_first in ((8, 8), (32, 8), (2, 8), (4, 16)):

@@ -1,13 +1,12 @@
-"""The figures of the chapter The first r you try: digits that are turned, what a carried η costs,
+"""The figures of the chapter The first r you try: rotated digits, what a carried η costs,
 three searches, and the best rates of five tasks."""
-
-from __future__ import annotations
 
 import numpy as np
 
 from lora_edu.chapters.first_r import runs, runs_models
 from lora_edu.chapters.shared import digits
 from lora_edu.chapters.shared.digit_rows import digit_rows
+from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.looks import Look, apart, legend, named_ticks, said
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
 from lora_edu.chapters.shared.style import (
@@ -15,7 +14,6 @@ from lora_edu.chapters.shared.style import (
     coloured,
     figure,
     heat,
-    layout,
     line,
     marks,
     power_ticks,
@@ -56,18 +54,17 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
         traces.append(look.curve(runs.RANKS, drawn, rule, values=np.minimum(means, runs.LOST)))
         names[rule] = np.log10(drawn[-1])
     places = apart(list(names.values()), 0.13)
-    traces.append(words([runs.RANKS[-1]] * len(names), 10**places, [
-        coloured(f"  {rule}", RULE_LOOKS[rule].colour) for rule in names],
-        textposition="middle right", textfont={"size": 14}))
+    traces.append(say({(runs.RANKS[-1], 10**place): coloured(f"  {rule}", RULE_LOOKS[rule].colour)
+                       for rule, place in zip(names, places, strict=True)}, "middle right", 14))
     costs = ", ".join(_cost(rule, task, r1) for rule in ("α kept", "α = r"))
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.6  # room for the names
-    return figure(traces, layout(
-        [f"worst: {costs}"], [axis],
+    return figure(
+        traces, [f"worst: {costs}"], [axis],
         [{"type": "log", "tickvals": [1, 3, 10, 30, MOST_REGRET / EDGE],
           "ticktext": ["1", "3", "10", "30", "more"], "title": {"text": "regret"},
           "range": [-0.34, np.log10(MOST_REGRET) + 0.14]}],
-        f"{task}, η tuned at r = {r1} and carried; at its worst rank {costs}"))
+        f"{task}, η tuned at r = {r1} and carried; at its worst rank {costs}")
 
 
 def _cost(rule: str, task: str, r1: int) -> str:
@@ -104,9 +101,7 @@ def _inside(values, top: float) -> np.ndarray:
 def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
     """The loss over s and η at rank r, dark where it is least, and where three searches end.
 
-    Args:
-        r: the rank, one of ``runs.PLANE_RANKS``.
-        eta: at which the third search looks for α.
+    eta: at which the third search looks for α.
     """
     rates, losses, ends, names = runs.PLANE_RATES, runs.plane(r), runs.searches(eta), {}
     traces = [heat(np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
@@ -118,15 +113,15 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
                    marks(*at, look.colour, look.symbol, 12, name=name)]
         names[f"{SHORT[name]} × {loss / losses.min():.2g}"] = look
     columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
-    return figure(traces, layout(
-        [legend(names, between="  ")],
+    return figure(
+        traces, [legend(names, between="  ")],
         [{"range": [-0.5, len(runs.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
           "ticktext": [_power(runs.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
           "ticktext": [f"{rates[i]:.2g}" for i in rows], "title": {"text": "learning rate η"}}],
         f"r = {r}, loss over the best: {', '.join(names)}" + (
-            ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE)))))
+            ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))))
 
 
 def _searched(r: int, eta: float) -> list[dict]:
@@ -165,38 +160,38 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     inside = [value for value in ticks if 10**low <= value <= 10**high]
     power, error = runs_models.power(model, rule)
     moved = f"goes × {x[-1] / x[0]:.2g}" if x[-1] != x[0] else "stays"
-    return figure(traces, layout(
-        [f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η {moved}"],
+    return figure(
+        traces, [f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η {moved}"],
         [{**power_ticks(-3, 0), "title": {"text": "learning rate η"}, "range": [-3.2, 0.3]}],
         [{"type": "log", "range": [low - 0.05 * (high - low), high], "tickvals": inside,
           "ticktext": [f"{value:g}" for value in inside], "title": {"text": "loss"}}],
         f"{model}, s = {FORMULAS[rule]}: the best η goes with the power {signed(power)} "
-        f"(± {error:.2f}) of r"))
+        f"(± {error:.2f}) of r")
 
 
 def five_models() -> dict:
-    """The best η against r, that at rank 8 being one: a line a task, a colour a rule."""
+    """The best η against r, that at rank 8 being one: a colour a rule, a thin line a task, and a
+    thick one with the mean of the tasks' powers."""
     traces, powers = [], {}
     for rule, look in SCALE_LOOKS.items():
-        ends = []
+        powers[rule] = [runs_models.power(model, rule)[0] for model in runs_models.MODELS]
         for model in runs_models.MODELS:
             ranks = runs_models.ranks(model)
             means = runs.mean(runs_models.best(model, rule))
             shares = means / means[ranks.index(runs_models.FIRST)]
-            traces.append(look.curve(ranks, shares, f"{FORMULAS[rule]}, {model}", size=5, width=1.5,
-                                     values=means))
-            ends.append(shares[-1])
-        traces.append(words([ranks[-1]], [np.median(ends)],
-                            [coloured(f"  {FORMULAS[rule]}", look.colour)],
-                            textposition="middle right", textfont={"size": 15}))
-        powers[rule] = [runs_models.power(model, rule)[0] for model in runs_models.MODELS]
+            traces.append(line(ranks, shares, look.colour, width=1.5, opacity=0.4,
+                               **said(f"{FORMULAS[rule]}, {model}", means)))
+        mean = (np.array([1, 64]) / runs_models.FIRST) ** np.mean(powers[rule])
+        traces += [line([1, 64], mean, look.colour, width=4, hoverinfo="skip"),
+                   say({(64, mean[1]): coloured(f"  {FORMULAS[rule]}", look.colour)},
+                       "middle right", 15)]
     found = {FORMULAS[rule]: f"{signed(min(each))} to {signed(max(each))}"
              for rule, each in powers.items()}
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.35
-    return figure(traces, layout(
-        [f"under α/r the best η goes like r to the power {found['α/r']}"], [axis],
+    return figure(
+        traces, [f"under α/r the best η goes like r to the power {found['α/r']}"], [axis],
         [{"type": "log", "range": [-0.75, 0.6], "tickvals": [0.25, 0.5, 1, 2],
           "ticktext": ["¼", "½", "1", "2"], "title": {"text": "best η, at r = 8 it is 1"}}],
         "Five tasks: the best η goes with these powers of r: " + "; ".join(
-            f"{span} under {formula}" for formula, span in found.items())))
+            f"{span} under {formula}" for formula, span in found.items()))

@@ -3,8 +3,6 @@
     python -m lora_edu.chapters.first_r.make_data
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

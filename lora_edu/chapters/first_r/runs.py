@@ -5,8 +5,6 @@ of 64, in float32. The map holds the loss over all training pictures at the end.
 trains it and writes ``runs.npz``.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -25,14 +23,8 @@ LOST = 6e4  # a run that diverged counts as this loss: float16 holds no more
 
 @dataclass(frozen=True)
 class Task:
-    """A part of the map.
-
-    Args:
-        angle: of the digits, in degrees.
-        optimiser: its name.
-        decay: whether η falls linearly to 0.
-        octaves: log 2 of the smallest and the largest η, and of the step between two.
-    """
+    """A part of the map. angle: of the digits, in degrees. decay: whether η falls linearly to 0.
+    octaves: log 2 of the smallest and the largest η, and of the step between two."""
 
     angle: float
     optimiser: str

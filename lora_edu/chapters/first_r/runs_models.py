@@ -1,7 +1,5 @@
 """Loss against η at every rank, for five tasks under three rules for s, and where it is best."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The check of the chapter The first hundred steps."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.verdict import agree, array, ask, check, parts

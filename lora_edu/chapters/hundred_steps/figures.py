@@ -1,19 +1,9 @@
 """The first hundred steps: a word being written, one run, and the singular values of ΔW."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import STARTS
-from lora_edu.chapters.hundred_steps.runs import (
-    OPTIMISERS,
-    STEPS,
-    WORD_RATES,
-    problem,
-    run,
-    singular_values,
-    spectrum_path,
-)
+from lora_edu.chapters.hundred_steps import runs
 from lora_edu.chapters.low_rank_update.runs_word import loss_left, written
 from lora_edu.chapters.low_rank_update.runs_word import task as word_task
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
@@ -24,12 +14,11 @@ from lora_edu.chapters.shared.style import (
     curve,
     figure,
     heading,
-    layout,
     level,
 )
 from lora_edu.explore.words import number
 
-SHOWN = (*range(13), *range(16, STEPS + 1, 6))  # every step first, then every sixth
+SHOWN = (*range(13), *range(16, runs.STEPS + 1, 6))  # every step first, then every sixth
 STEP_TICKS = (0, 1, 2, 5, 10, 20, 50, 100)
 RANK = 7  # of the word
 ASIDE = {"A": -0.15, "B": 0, "delta": 0.15}  # of marks at exactly 0, so that none hides another
@@ -38,19 +27,17 @@ ASIDE = {"A": -0.15, "B": 0, "delta": 0.15}  # of marks at exactly 0, so that no
 def drawn(t: int = 0) -> dict:
     """ΔW at step t of two runs that write the word LoRA, and its singular values as bars.
 
-    Args:
-        t: one of the ``STEPS`` of the word's runs.
-
     Dotted: the word's singular values. SGD and Adam at their ``WORD_RATES``, r = 8, s = 1.
     """
     target = np.linalg.svd(word_task().W_star, compute_uv=False)[:RANK]
     k, parts, left = word_task().shape[1], [], []
-    for row, (name, lr) in enumerate(WORD_RATES.items()):
+    for row, (name, lr) in enumerate(runs.WORD_RATES.items()):
         run, top, bars = written(STARTS[0], name, lr), row * 18, k + 1
         delta = run[t].delta()
         left.append(f"{name} {100 * loss_left(run[t]):.0f} %")
         parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top)]
-        for i, (now, want) in enumerate(zip(singular_values(delta, RANK), target, strict=True)):
+        values = runs.singular_values(delta, RANK)
+        for i, (now, want) in enumerate(zip(values, target, strict=True)):
             parts += [box(bars, top - 0.3 + 2 * i, now, 1.6, COLOURS["delta"]),
                       {**box(bars, top - 0.3 + 2 * i, want, 1.6, "rgba(0,0,0,0)"),
                        "line": {"color": COLOURS["frozen"], "width": 1.5, "dash": "dot"}}]
@@ -59,7 +46,7 @@ def drawn(t: int = 0) -> dict:
         state = ("nothing has moved", "only B has moved", "both have moved")[len(moved)]
         for x, side, text in ((-0.5, "middle right", f"{name}: {state}"),
                               (k + 17.5, "middle left", "singular values")):
-            parts.append({**say({(x, top - 1.7): text}), "textposition": side})
+            parts.append(say({(x, top - 1.7): text}, side))
     found = ("nothing is written yet" if t == 0 else "ΔW is nothing but stripes" if t == 1 else
              f"loss left: {', '.join(left)}")
     return map_drawing(
@@ -69,17 +56,9 @@ def drawn(t: int = 0) -> dict:
 
 def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "Adam",
                   lr: float = 0.01) -> dict:
-    """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps.
-
-    Args:
-        r: the rank.
-        alpha: the scale is alpha / r.
-        start: one of ``STARTS``.
-        optimiser: one of ``OPTIMISERS``.
-        lr: the learning rate.
-    """
-    history = run(r, alpha, start, optimiser, lr)
-    frozen, scale = problem().loss(problem().W0), ZeroLogAxis(-4, 2)
+    """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps, s = α/r."""
+    history = runs.run(r, alpha, start, optimiser, lr)
+    frozen, scale = runs.problem().loss(runs.problem().W0), ZeroLogAxis(-4, 2)
     shown = np.array([step for step in SHOWN if step < usable(history)])
     hover = "step %{text}: %{customdata:.3g}<extra></extra>"
     traces, first = [], {}
@@ -95,20 +74,21 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
     loss = history.loss[shown]
     traces += [curve("loss", place(shown), np.minimum(loss, 2 * frozen), panel=2, values=loss,
                      mode="lines", text=shown, hovertemplate=hover),
-               level(frozen, [0, place(STEPS)], panel=2, name="frozen model")]
+               level(frozen, [0, place(runs.STEPS)], panel=2, name="frozen model")]
     found = ("all stay exactly 0: " + heading(*first) if None in first.values() else
              "not 0 from step: " + " · ".join(f"{heading(q)} {n}" for q, n in first.items()))
     last = usable(history) - 1
-    end = (f"loss {number(history.loss[0])} → {number(history.loss[last])}" if last == STEPS else
-           f"diverges after step {last}")
+    end = (f"loss {number(history.loss[0])} → {number(history.loss[last])}"
+           if last == runs.STEPS else f"diverges after step {last}")
     said = ("both gradients are exactly 0 and stay so" if None in first.values() else
             ", ".join(f"{name} is there from {f'step {n}' if n else 'the start'} on"
                       for n, name in sorted((first[q], f"∇{q}") for q in "AB")))
-    xaxis = {"range": [-0.3, place(STEPS) + 0.1], "tickvals": place(STEP_TICKS).round(4).tolist(),
-             "ticktext": [str(tick) for tick in STEP_TICKS], "title": {"text": "step"}}
-    return figure(traces, layout(
-        [found, end], [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
-        said if last == STEPS else f"{said}, and the run diverges"))
+    xaxis = {"range": [-0.3, place(runs.STEPS) + 0.1], "title": {"text": "step"},
+             "tickvals": place(STEP_TICKS).round(4).tolist(),
+             "ticktext": [str(tick) for tick in STEP_TICKS]}
+    return figure(
+        traces, [found, end], [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
+        said if last == runs.STEPS else f"{said}, and the run diverges")
 
 
 def place(steps) -> np.ndarray:
@@ -122,10 +102,10 @@ def usable(history) -> int:
     return int(lost[0]) if lost.size else len(history.loss)
 
 
-def spectrum(r: int = 8, optimiser: str = OPTIMISERS[0]) -> dict:
+def spectrum(r: int = 8, optimiser: str = runs.OPTIMISERS[0]) -> dict:
     """The singular values of ΔW over sixty steps; dashed, those of the target shift."""
-    path = spectrum_path(optimiser, r)
-    target = singular_values(problem().W_star - problem().W0, 4)
+    path = runs.spectrum_path(optimiser, r)
+    target = runs.singular_values(runs.problem().W_star - runs.problem().W0, 4)
     steps, last = np.arange(len(path)), path[-1]
     traces = [curve("delta", steps, path[:, i].round(6), mode="lines", name=f"σ{i + 1}",
                     hovertemplate=f"σ{i + 1} at step %{{x}}: %{{y:.3g}}<extra></extra>")
@@ -134,8 +114,8 @@ def spectrum(r: int = 8, optimiser: str = OPTIMISERS[0]) -> dict:
     grown = int((path.max(axis=0) > 1e-3).sum())
     values = " · ".join(f"σ{'₁₂₃₄₅'[i]} = {number(s) if s > 1e-12 else '0 to rounding'}"
                         for i, s in enumerate(last[:5]))
-    return figure(traces, layout(
-        [f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)"],
+    return figure(
+        traces, [f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)"],
         [{"range": [0, steps[-1]], "title": {"text": "step"}}],
         [{"range": [-0.02, 0.8], "title": {"text": "singular values of ΔW"}}],
-        f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}"))
+        f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}")

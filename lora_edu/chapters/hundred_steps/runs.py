@@ -1,7 +1,5 @@
 """The first hundred steps: one run, and the singular values of ΔW on the way."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

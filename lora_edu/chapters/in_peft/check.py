@@ -1,7 +1,5 @@
 """The check of the chapter Using PEFT."""
 
-from __future__ import annotations
-
 from lora_edu.chapters.shared.verdict import agree, ask, check
 
 PLAIN = {"r": 8, "lora_alpha": 16, "use_rslora": False, "rank_pattern": {}, "alpha_pattern": {}}

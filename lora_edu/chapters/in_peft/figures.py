@@ -1,13 +1,11 @@
 """Two adapters combined into one: how much of each arrives."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
 
 from lora_edu.chapters.in_peft.runs import KINDS, arrives, combined, pair
-from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, layout, level, marks
+from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, level, marks
 from lora_edu.explore.words import number
 
 DRAWS = ("two draws", "one draw")
@@ -46,15 +44,14 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     legend = "   ".join(coloured(f"{sign} {kind}", LOOKS[kind][0]) for kind, sign in
                         zip(KINDS, "■●◆", strict=True))
     shares, gap = _found(draws, r, weight, "linear")
-    made = layout(
-        ["● the first   ■ the second", legend],
+    return figure(
+        traces, ["● the first   ■ the second", legend],
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
          {"tickvals": list(WEIGHTS), "range": [-1.2, 2.2], "title": {"text": "second weight"}}],
         [{"range": [-1.7, 3.7], "title": {"text": "of it arrives"}},
          {"range": [-0.1, 2.2], "title": {"text": "off by"}}],
         f"{draws} of A, r = {r}, weights 1 and {weight:g}: of the two arrives "
-        f"{' · '.join(said)} of the sum")
-    title = (f"With “linear” {shares[0]:.2g} and {shares[1]:.2g} of the two arrive, off by "
-             f"{gap:.2g} of the sum")
-    return figure(traces, {**made, "title": {"text": title}})
+        f"{' · '.join(said)} of the sum",
+        headline=f"With “linear” {shares[0]:.2g} and {shares[1]:.2g} of the two arrive, off by "
+        f"{gap:.2g} of the sum")

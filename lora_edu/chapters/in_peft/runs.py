@@ -1,7 +1,5 @@
 """Two adapters made into one, as PEFT's ``add_weighted_adapter`` does it, in NumPy."""
 
-from __future__ import annotations
-
 import numpy as np
 
 SIDE = 64

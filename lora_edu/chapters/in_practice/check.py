@@ -1,7 +1,5 @@
 """The check of the chapter In practice."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.verdict import NotYet, agree, array, ask, check, parts, positive

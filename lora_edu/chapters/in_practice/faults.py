@@ -1,7 +1,5 @@
 """What goes wrong with LoRA in practice: planted faults, by what the user sees."""
 
-from __future__ import annotations
-
 import copy
 import tempfile
 import warnings

@@ -1,7 +1,5 @@
 """Where the memory of training goes, which rate a recipe needs, and what a merge loses."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -11,19 +9,13 @@ from lora_edu.chapters.in_practice import nf4
 from lora_edu.chapters.in_practice.memory import LLAMAS, PRECISIONS, account, file
 from lora_edu.chapters.shared.looks import Look, legend, named_ticks
 from lora_edu.chapters.shared.models import size_text
-from lora_edu.chapters.shared.scale_rules import (
-    FORMULAS,
-    SCALE_LOOKS,
-    SCALE_RULES,
-    scale_legend,
-)
+from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES, scale_legend
 from lora_edu.chapters.shared.style import (
     COLOURS,
     MARGIN,
     coloured,
     curve,
     figure,
-    layout,
     level,
     line,
     marks,
@@ -67,8 +59,9 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
     total = sum(found.values())
     traces.append(marks([tokens], [total], LOOKS[precision].colour, "circle-open", 18, panel=2,
                         stroke=3, name="here", hovertemplate="%{y:.3s}B<extra></extra>"))
-    made = layout(
-        ["bytes of each term", "sum; bits " + legend(
+    own = sum(found[term] for term in ("A and B", "gradients", "moments"))
+    return figure(
+        traces, ["bytes of each term", "sum; bits " + legend(
             {"16": LOOKS["16 bits"], "mixed": LOOKS["mixed"], "8": LOOKS["8-bit base"],
              "4": LOOKS["4-bit base"]}, " ")],
         [{**BYTES, "range": [6, 12.6]},
@@ -80,11 +73,9 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
         f"{'on' if checkpointing else 'off'}: at most {size_text(total)}, "
         + ", ".join(f"{name} {size_text(size)}" for name, size in found.items())
-        + f" · file {size_text(file(size, modules, r, PRECISIONS[precision]))}")
-    own = sum(found[term] for term in ("A and B", "gradients", "moments"))
-    title = f"{size_text(total)} in all, {size_text(own)} of them the adapter’s own"
-    return figure(traces, {**made, "title": {"text": title},
-                           "margin": {**MARGIN, "l": 92}})  # room for the terms' names
+        + f" · file {size_text(file(size, modules, r, PRECISIONS[precision]))}",
+        headline=f"{size_text(total)} in all, {size_text(own)} of them the adapter’s own",
+        margin={**MARGIN, "l": 92})  # room for the terms' names
 
 
 def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
@@ -106,16 +97,15 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
     times = number(RECIPE["lr"] / rate)
     useful = "as useful as before" if times == "1" else f"{times} times as useful"
     ticks = [1e-6, 1e-5, 1e-4, 1e-3]
-    made = layout(
-        [scale_legend()], [named_ticks(RANKS, named=RANKS[::2], margin=0.15)],
+    return figure(
+        traces, [scale_legend()], [named_ticks(RANKS, named=RANKS[::2], margin=0.15)],
         [{"type": "log", "tickvals": ticks, "ticktext": [power(e) for e in range(-6, -2)],
           "range": [-6.9, -2.7], "title": {"text": "η for an equally useful first step"}}],
         f"r = {RECIPE['r']}, α = {RECIPE['alpha']}, α/r, η = {RECIPE['lr']:g} → r = {r}, "
         f"α = {alpha}, {FORMULAS[rule]}: the scale goes from "
         f"{number(RECIPE['alpha'] / RECIPE['r'])} to {number(s)}; at the same η Adam’s first step "
-        f"is {useful}; equally useful at η = {rate:.2g}")
-    title = f"At the recipe’s η the first step is {useful}, so take η = {rate:.2g}"
-    return figure(traces, {**made, "title": {"text": title}})
+        f"is {useful}; equally useful at η = {rate:.2g}",
+        headline=f"At the recipe’s η the first step is {useful}, so take η = {rate:.2g}")
 
 
 @cache
@@ -142,11 +132,11 @@ def merged(size: float = 0.03) -> dict:
         traces += [curve(colour, SIZES, values, name=name),
                    marks([size], [values[at]], colour, "circle-open", 20, stroke=3, name="here",
                          hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>")]
-    made = layout(
-        [coloured("◆ arrives", "delta") + "   " + coloured("■ error", "B")],
+    return figure(
+        traces, [coloured("◆ arrives", "delta") + "   " + coloured("■ error", "B")],
         [named_ticks(SIZES, title="‖ΔW‖/‖W‖", named=(0.01, 0.03, 0.1, 0.3, 1), margin=0.15)],
         [{"range": [-0.05, 1.25], "title": {"text": "in parts of the update"}}],
         f"of an update of {size:g} of the weight {100 * arrives[at]:.0f} % arrives; the error is "
-        f"{error[at]:.2f} times as long as the update")
-    title = f"{100 * arrives[at]:.0f} % arrives, and the error is {error[at]:.2f} of the update"
-    return figure(traces, {**made, "title": {"text": title}})
+        f"{error[at]:.2f} times as long as the update",
+        headline=f"{100 * arrives[at]:.0f} % arrives, and the error is {error[at]:.2f} of the "
+        "update")

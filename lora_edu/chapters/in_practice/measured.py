@@ -1,7 +1,5 @@
 """Measure the bytes that training a small Llama takes on the CPU."""
 
-from __future__ import annotations
-
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode

@@ -5,8 +5,6 @@ Shapes are those of Llama 7B and 13B and of Llama 2 70B (Touvron et al.
 PEFT's layers and an attention that keeps no scores; ``measured`` measures it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ the normal distribution. The blocks' constants are rounded to eight bits in bloc
 "dynamic" code of Dettmers 2016). All in float32.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from statistics import NormalDist
 

@@ -1,7 +1,5 @@
 """The type of a planted fault, and the tiny models that faults are planted in."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

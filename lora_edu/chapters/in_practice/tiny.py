@@ -1,7 +1,5 @@
 """A tiny chat model, and a batch of questions with answers."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import torch

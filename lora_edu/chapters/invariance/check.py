@@ -1,7 +1,5 @@
 """The check of the chapter The Adam invariance."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import AdamW, Adapter, Regression, train

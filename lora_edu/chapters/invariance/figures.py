@@ -1,27 +1,16 @@
 """A run in three settings, what tells settings apart, and what is left behind by "roughly"."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import OPTIMISERS
-from lora_edu.chapters.invariance.runs import (
-    STEPS,
-    followed,
-    large_path,
-    left_behind,
-    path,
-    relative_gap,
-    three_words,
-    two_sizes,
-)
+from lora_edu.chapters.invariance import runs
 from lora_edu.chapters.invariance.runs_slide import worth
 from lora_edu.chapters.low_rank_update.runs_word import loss_left
 from lora_edu.chapters.shared.style import (
+    MARGIN,
     ZeroLogAxis,
     curve,
     figure,
-    layout,
     level,
     line,
     marks,
@@ -34,7 +23,7 @@ from lora_edu.explore.words import number
 
 def three_runs(t: int = 5) -> dict:
     """ΔW at step t: of a run of Adam, of α × 16 alone, and of α × 16 with what makes up for it."""
-    adapters = {name: run[t] for name, run in three_words().items()}
+    adapters = {name: run[t] for name, run in runs.three_words().items()}
     left = [100 * loss_left(adapter) for adapter in adapters.values()]
     found = "the first and the last are one picture" if t else "nothing is written yet"
     return progress(adapters, f"step {t}: {found}", (
@@ -45,8 +34,8 @@ def three_runs(t: int = 5) -> dict:
 def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False,
           optimiser: str = "AdamW") -> dict:
     """The gap between a run with α × 16 and one with α in which the ticked settings follow."""
-    second = path(*followed(optimiser, lr=eta, start=start, eps=eps, weight_decay=decay))[1]
-    gap = relative_gap(large_path(optimiser), second)
+    second = runs.followed(optimiser, lr=eta, start=start, eps=eps, weight_decay=decay)
+    gap = runs.relative_gap(runs.large_path(optimiser), runs.path(*second)[1])
     scale = ZeroLogAxis(-9, 1, every=2)
     powers = {"start": 1, **OPTIMISERS[optimiser].powers}
     follows = [f"{name} {times(4.0**powers[setting])}" for setting, name, on in (
@@ -55,18 +44,17 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     found = ("exactly 0: the same bits" if not gap.any() else
              f"they differ by up to {100 * gap.max():.0f} % of the update" if gap.max() > 0.005 else
              f"gap up to {number(gap.max())} × the update")
-    made = layout([found], [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
+    shown = curve("delta", np.arange(1, runs.STEPS + 1), scale.place(gap[1:]), values=gap[1:],
+                  name="gap", sizes=6)
+    return figure([shown], [found], [{"range": [-1.5, runs.STEPS + 1], "title": {"text": "step"}}],
                   [scale.axis("gap between the updates")],
                   f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
-                  f"{found}")
-    shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap[1:]), values=gap[1:],
-                  name="gap", sizes=6)
-    return figure([shown], {**made, "margin": {"l": 76, "r": 14, "t": 12, "b": 46}})
+                  f"{found}", margin={**MARGIN, "l": 76, "t": 12})
 
 
 def two_numbers(change: str = "α × 16") -> dict:
     """What a change does to the first stride of W, and to how far A's first step turns A."""
-    stride, turning = two_sizes(change)
+    stride, turning = runs.two_sizes(change)
     return bars({"η/σ": turning, "s·σ·η": stride},
                 f"stride {times(stride)}, turning {times(turning)}",
                 "beside the run without the change", "dotted: as it was",
@@ -76,22 +64,21 @@ def two_numbers(change: str = "α × 16") -> dict:
 
 def roughly() -> dict:
     """How far two runs part that should be one, where one setting does not follow (log scale)."""
-    sizes = {name: gaps for name, (gaps, _) in left_behind().items() if gaps.any()}
+    sizes = {name: gaps for name, (gaps, _) in runs.left_behind().items() if gaps.any()}
     rows, middles = np.arange(len(sizes))[::-1], [np.median(gaps) for gaps in sizes.values()]
     percent = [f"   {100 * middle:.2g} %" if middle < 1 else f"   {100 * middle:.0f} %"
                for middle in middles]
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, percent, textposition="middle right", textfont={"size": 14})]
-    made = layout(["one setting stays behind, and the runs part"],
+    return figure(traces, ["one setting stays behind, and the runs part"],
                   [{**power_ticks(-6, 0, 2), "range": [-6.5, 3.6],
                     "title": {"text": "gap, in parts of the update"}}],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
                     "showgrid": False}],
                   "The runs part by " + ", ".join(
                       f"{said.strip()} ({name})"
-                      for name, said in zip(sizes, percent, strict=True)))
-    made["margin"] = {**made["margin"], "l": 118}
-    return figure(traces, made)
+                      for name, said in zip(sizes, percent, strict=True)),
+                  margin={**MARGIN, "l": 118, "t": 12})
 
 
 def slide(factor: int = 16) -> dict:
@@ -106,12 +93,11 @@ def slide(factor: int = 16) -> dict:
               words([10**2.1] * 2, list(ends.values()), list(ends), textposition="top left")]
     at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
           for where in (0.01, 0.1, 1, 10)}
-    made = layout(
-        [f"α × {factor} is worth η × {factor} at first, η × {root:g} at last"],
+    return figure(
+        traces, [f"α × {factor} is worth η × {factor} at first, η × {root:g} at last"],
         [{**power_ticks(-3, 2), "range": [-3.2, 2.2],
           "title": {"text": "A has moved, in lengths of its start"}}],
         [{"range": [-0.3, 6.6], "tickvals": list(range(7)),
           "ticktext": [f"× {2**e}" for e in range(7)], "title": {"text": "worth in η"}}],
         f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its start: η × {value:.3g}"
                                        for where, value in at.items()))
-    return figure(traces, made)

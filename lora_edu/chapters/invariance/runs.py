@@ -1,7 +1,5 @@
 """Two runs that should be one: their losses and updates at every step."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 
@@ -63,9 +61,7 @@ def large_path(optimiser_name: str) -> np.ndarray:
 def followed(optimiser_name: str, **follows: bool) -> tuple:
     """(adapter, optimiser) of a run with the usual α, in which the chosen settings follow.
 
-    Args:
-        optimiser_name: One of SETTINGS.
-        follows: Of each of lr, eps and weight_decay, and of start: whether it does.
+    follows: of each of lr, eps and weight_decay, and of start: whether it does.
     """
     adapter, rule = large(optimiser_name)
     new, changed = equivalent(adapter, rule, 4)
@@ -112,17 +108,13 @@ def three_words() -> dict[str, list[Adapter]]:
     train(word.task(), *equivalent(usual[0], optimiser("Adam", lr=word.LR), 1 / 4),
           word.STEPS[-1], watch=lambda step, adapter, loss: fitted.append(adapter))
     return {"α": usual, "α × 16": word.written(alpha=16 * word.R),
-            "α × 16,<br>others too": fitted}
+            "α × 16,\nothers too": fitted}
 
 
 def two_sizes(change: str) -> tuple[float, float]:
-    """What a change multiplies: the first step of W; how far A's first move turns A.
+    """What one of CHANGES multiplies: the first step of W; how far A's first move turns A.
 
-    Args:
-        change: One of CHANGES.
-
-    Returns:
-        The factors of ‖ΔW₁‖ and of ‖A₂ − A₀‖/‖A₀‖ (A's first move is made in step two).
+    These are ‖ΔW₁‖ and ‖A₂ − A₀‖/‖A₀‖ (A's first move is made in step two).
     """
     def sizes(scale, eta, start):
         first, seen = word.written()[0], []

@@ -1,7 +1,5 @@
 """What a larger α is worth in learning rate when A's start stays as it is."""
 
-from __future__ import annotations
-
 from functools import cache
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """The checks of the chapter A low-rank update."""
 
-from __future__ import annotations
-
 from unittest import mock
 
 import numpy as np
@@ -38,13 +36,14 @@ def best_approximation(approximate) -> str:
 
 
 @check
-def trainable_parameters(count) -> str:
-    """Check a function (shapes, r) → the number of entries of A and B over all matrices.
+def largest_cheap_rank(largest) -> str:
+    """Check a function (d, k) → the largest r at which B and A have fewer entries than W.
 
-    shapes: a list of (d, k). The oracle makes the matrices and counts their entries.
+    The oracle makes the matrices rank after rank, and counts their entries.
     """
-    for shapes, r in (([(7, 7)], 3), ([(64, 16), (16, 64), (5, 9)], 4), ([(4096, 1024)] * 3, 8)):
-        want = sum(np.zeros((r, k)).size + np.zeros((d, r)).size for d, k in shapes)
-        agree({f"For r = {r}, the count for {shapes[0]}, …": want}, [ask(count, shapes, r)],
-              "which side is missing?", tol=1e-9)
-    return "the count agrees for square, oblong and several matrices."
+    for d, k in ((7, 7), (64, 16), (12, 12), (5, 90)):
+        fewer = [r for r in range(1, d + k)
+                 if np.zeros((d, r)).size + np.zeros((r, k)).size < np.zeros((d, k)).size]
+        agree({f"For a {d} × {k} matrix, the largest rank": fewer[-1]}, [ask(largest, d, k)],
+              "one rank more must cost as much as the matrix or more", tol=1e-9)
+    return "the rank agrees for square and for oblong matrices."

@@ -1,11 +1,9 @@
 """A picture rebuilt from outer products, and the price of a rank in parameters."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.low_rank_update.runs import picture, terms
-from lora_edu.chapters.shared.drawing import box, cells, drawing, say
+from lora_edu.chapters.shared.drawing import box, cells, drawing, map_drawing, say
 from lora_edu.chapters.shared.models import SIZES, size_text
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -13,7 +11,6 @@ from lora_edu.chapters.shared.style import (
     coloured,
     figure,
     heat,
-    layout,
     level,
     line,
     marks,
@@ -24,7 +21,6 @@ from lora_edu.explore.words import number, power
 VIEWS = ("sum of r terms", "term number r", "what is missing")
 MODELS = ("GPT-2 small", "GPT-2 medium", "Llama-3-8B-like", "GPT-3")
 RANKS = tuple(2**i for i in range(12))
-STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
 TWO_TERMS = ([[1, 0], [2, 1], [0, 3]], [[1, 1, 0, 2], [0, 1, 1, 0]])  # B and A
 
 
@@ -49,7 +45,7 @@ def outer_products() -> dict:
             numbers[corner + k + 0.75, -d / 2] = "=" if name == f"term {r}" else "+"
         left = corner + k + 1.5
     *single, whole = (np.linalg.matrix_rank(column @ row) for column, row, _ in groups)
-    return drawing([*parts, say(numbers, size=11)], [((-0.3, left - 1.2), (-d - 1.4, r + 0.7))],
+    return drawing([*parts, say(numbers, size=11)], (-0.3, left - 1.2), (-d - 1.4, r + 0.7),
                    f"{r} terms, each a column of B times a row of A, of rank "
                    f"{' and '.join(map(str, single))}; their sum, BA, has rank {whole}")
 
@@ -57,9 +53,7 @@ def outer_products() -> dict:
 def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     """B's columns and A's rows beside the picture they make, above what they store and miss.
 
-    Args:
-        r: the number of terms, 1 to 14.
-        view: one of ``VIEWS``: which picture is shown.
+    view: one of ``VIEWS``: which picture is shown.
     """
     M, (B, A) = picture(), terms(picture())
     (d, k), best = M.shape, B[:, :r] @ A[:r]
@@ -80,15 +74,10 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
                for low in (17, 22.5))]
     said = {(left, 15.7): f"stored: {stored} numbers. The picture has {M.size}",
             (left, 21.2): f"left out: {100 * missing:.0f} % of the picture"}
-    x, y = zip(*said, strict=True)
-    drawn.append(words(x, y, list(said.values()), textposition="middle right",
-                       textfont={"size": 13}))
-    made = layout([found], [{**STILL, "range": [left - 0.5, k + 0.5]}],
-                  [{**STILL, "range": [25, -4 - d]}],
-                  f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
-                  f"{100 * missing:.2f} % of the picture")
-    return figure(drawn,
-                  {**made, "shapes": parts, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
+    return map_drawing([*drawn, say(said, "middle right"), *parts], found,
+                       (left - 0.5, k + 0.5), (-4 - d, 25),
+                       f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
+                       f"{100 * missing:.2f} % of the picture")
 
 
 def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:
@@ -125,11 +114,11 @@ def parameters(model: str = "GPT-3", r: int = 4) -> dict:
               textposition=["middle right"] * 2, textfont={"size": 14}),
         marks([np.log2(r)], [np.log10(count)], "B", "diamond", 14, name="this rank",
               customdata=[count], hovertemplate=hover)]
-    return figure(traces, layout(
-        [f"r = {r}: {fewer} than q and v have"],
+    return figure(
+        traces, [f"r = {r}: {fewer} than q and v have"],
         [{"range": [-0.4, 11.4], "tickvals": list(range(0, 12, 2)),  # every other fits a phone
           "ticktext": [str(rank) for rank in RANKS[::2]], "title": {"text": "rank r"}}],
         [{"range": [ticks[0], ticks[-1]], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "numbers to train"}}],
         f"{model}, q and v, r = {r}: {count:,} trainable instead of {full:,}, "
-        f"{size_text(2 * count, least='MB')} in 16-bit numbers"))
+        f"{size_text(2 * count, least='MB')} in 16-bit numbers")

@@ -1,7 +1,5 @@
 """A picture, and the outer products that it is the sum of."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -29,10 +27,7 @@ def picture() -> np.ndarray:
 
 
 def terms(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """M as a sum of outer products, the largest first.
-
-    Args:
-        M: (d, k).
+    """M, (d, k), as a sum of outer products, the largest first (Eckart & Young 1936).
 
     Returns:
         B, (d, m), and A, (m, k), with m = min(d, k) and BA = M. Column and row of a term are
@@ -41,9 +36,3 @@ def terms(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     U, sigma, Vt = np.linalg.svd(M, full_matrices=False)
     size = np.sqrt(sigma) * np.where(Vt.sum(axis=1) < 0, -1, 1)
     return U * size, size[:, None] * Vt
-
-
-def best_rank(M: np.ndarray, r: int) -> np.ndarray:
-    """The best approximation of M of rank at most r (Eckart & Young 1936), the shape of M."""
-    B, A = terms(M)
-    return B[:, :r] @ A[:r]

@@ -1,7 +1,5 @@
 """A LoRA that learns to write the word LoRA: the running task of the first parts."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

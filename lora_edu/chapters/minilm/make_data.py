@@ -12,8 +12,6 @@ a linear head, which is fitted once to other passages and then frozen. LoRA on a
 and the loss over all passages that were trained on.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

@@ -1,7 +1,5 @@
 """Passages of ten words from seven works, out of the texts of the small GPT."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

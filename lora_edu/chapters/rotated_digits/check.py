@@ -1,7 +1,5 @@
 """The check of the chapter Rotated digits."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.verdict import NotYet, array, ask, check, close, parts
@@ -11,8 +9,7 @@ from lora_edu.chapters.shared.verdict import NotYet, array, ask, check, close, p
 def undo_change(undo) -> str:
     """Check the change of a layer that undoes a change of its inputs, picture by picture.
 
-    Args:
-        undo: Function (W0, b0, M, t) → (ΔW, Δb), for inputs that come as M·x + t.
+    undo: function (W0, b0, M, t) → (ΔW, Δb), for inputs that come as M·x + t.
     """
     rng = np.random.default_rng(0)
     W0, b0, X = rng.normal(size=(5, 4)), rng.normal(size=5), rng.normal(size=(20, 4))

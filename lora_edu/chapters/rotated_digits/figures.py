@@ -1,7 +1,5 @@
 """Rotated digits: the pictures, and the explorers over the shipped runs."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.rotated_digits import runs
@@ -10,11 +8,11 @@ from lora_edu.chapters.shared.looks import apart, named_ticks, said, seeds
 from lora_edu.chapters.shared.style import (
     COLOURS,
     PALE,
+    STILL,
     coloured,
     curve,
     figure,
     heat,
-    layout,
     line,
     marks,
     words,
@@ -30,12 +28,7 @@ ACROSS, WIDE, HIGH = 8, digits.SIDE + 2, digits.SIDE + 6  # pictures in a row, a
 def names(task: str = "rotated", r: int = 0) -> dict:
     """Test pictures, and under each what LoRA of rank r in the first layer calls it.
 
-    Args:
-        task: One of runs.NAMED.
-        r: One of runs.NAMED_RANKS; 0 is the base without an adapter.
-
-    Returns:
-        A figure of one panel: green names are right, orange ones wrong.
+    Green names are right, orange ones wrong. r: 0 is the base without an adapter.
     """
     shown, side = digits.load(), digits.SIDE
     pictures, truth = (part[:runs.PICTURES] for part in (shown.X_test, shown.y_test))
@@ -56,28 +49,21 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     share = (np.median(runs.tried(task, runs.PLACES[0], r)[runs.RATES.index(runs.SHOWN_RATE), :, 1])
              if r else runs.shipped()["frozen"][runs.TASKS.index(task), 1])
     who = f"rank {r}" if r else "no adapter"
-    still = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
-    made = layout(
-        [f"{who}: {counts['right']}, {counts['wrong']}"],
+    still = {**STILL, "constrain": "domain"}
+    return figure(
+        traces, [f"{who}: {counts['right']}, {counts['wrong']}"],
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
         [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
         f"{task}, {who}: {np.sum(called == truth)} of these {runs.PICTURES} test pictures are "
-        f"named rightly, and {share:.0%} of all 300 (with an adapter the median of five seeds)")
-    return figure(traces, {**made, "margin": {"l": 4, "r": 4, "t": 34, "b": 4}})
+        f"named rightly, and {share:.0%} of all 300 (with an adapter the median of five seeds)",
+        margin={"l": 4, "r": 4, "t": 34, "b": 4})
 
 
 def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4,
                    lr: float = 0.03) -> dict:
     """Test accuracy against r at this η (left), and against η at this r (right).
 
-    Args:
-        task: One of runs.TASKS.
-        place: One of runs.PLACES, where the adapters are.
-        r: One of runs.RANKS.
-        lr: One of runs.RATES.
-
-    Returns:
-        A figure of two panels.
+    place: one of runs.PLACES, where the adapters are.
     """
     t = runs.TASKS.index(task)
     values = runs.shipped()["lora"][t, runs.PLACES.index(place)]  # (r, η, seeds, 3)
@@ -94,15 +80,15 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     traces += _curve("delta", "new task", runs.RATES, values[at_rank, :, :, 1], at_rate, 2)
     _, new, old = np.median(values[at_rank, at_rate], axis=0)
     where = "the first layer" if place == runs.PLACES[0] else place
-    return figure(traces, layout(
-        [coloured(f"new task: {new:.0%} right", "delta"),
+    return figure(
+        traces, [coloured(f"new task: {new:.0%} right", "delta"),
          coloured(f"old task: {old:.0%} right", "loss")],
         [named_ticks(runs.RANKS, f"rank, at η = {short(lr)}"),
          named_ticks(runs.RATES, f"η, at r = {r}", named=runs.RATES[::2], names=short)],
         [SHARE, SHARE],
         f"{task}, LoRA on {where}, r = {r}, η = {short(lr)}: {new:.0%} of the test pictures right; "
         f"of {OLD.get(task, 'upright digits')} {old:.0%} with the adapter, "
-        f"{runs.shipped()['frozen'][t, 2]:.0%} without (medians of five seeds)"))
+        f"{runs.shipped()['frozen'][t, 2]:.0%} without (medians of five seeds)")
 
 
 def _curve(quantity: str, name: str, x, values: np.ndarray, here: int, panel: int) -> list[dict]:
@@ -117,12 +103,7 @@ def _curve(quantity: str, name: str, x, values: np.ndarray, here: int, panel: in
 def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
     """Inverted digits over the steps: test accuracy (left), and what the first layer passes on.
 
-    Args:
-        share: One of runs.SHARES, of the mean picture that is taken off.
-        trained: One of runs.TRAINED.
-
-    Returns:
-        A figure of two panels.
+    share: of the mean picture that is taken off. trained: one of runs.TRAINED.
     """
     at = runs.SHARES.index(share), list(runs.TRAINED).index(trained)
     values = runs.shipped()["paths"][at][..., [0, 2]]  # (seeds, n, 2): right, pairs that pass
@@ -136,9 +117,9 @@ def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
     steps = {"range": [-4, 204], "title": {"text": "step"}}
     accuracy, passing = middle[-1]
     what = f"LoRA, {trained}" if runs.TRAINED[trained] else "all of the first W trained"
-    return figure(traces, layout(
-        [coloured(f"read rightly: {accuracy:.0%}", "delta"),
+    return figure(
+        traces, [coloured(f"read rightly: {accuracy:.0%}", "delta"),
          coloured(f"still passed on: {passing:.0%}", "A")], [steps, steps], [SHARE, SHARE],
         f"{what}, {share:.0%} of the mean picture taken off: after {runs.SHOWN[-1]} steps "
         f"{accuracy:.0%} of the test pictures right, {passing:.0%} of the pairs of unit and "
-        "picture pass (medians of five seeds)"))
+        "picture pass (medians of five seeds)")

@@ -3,87 +3,76 @@
     python -m lora_edu.chapters.rotated_digits.make_data
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from lora_edu.chapters.rotated_digits import runs
-from lora_edu.chapters.rotated_digits.training import (
-    STEPS,
-    Part,
-    base_for,
-    centred,
-    passing,
-    prepare,
-    right,
-    silent,
-    train,
-)
+from lora_edu.chapters.rotated_digits import runs, training
 
 
 def fit(task: str, method: str, lr: float, seed: int, r: int = 8) -> list[int]:
     """One run: correct pictures of "val", "test" and "old" (with the adapter on)."""
-    base, parts = base_for(task)
-    model = prepare(base, method, r, seed)
-    train(model, parts["train"], lr, seed=seed)
-    return [right(model, parts[which]) for which in ("val", "test", "old")]
+    base, parts = training.base_for(task)
+    model = training.prepare(base, method, r, seed)
+    training.train(model, parts["train"], lr, seed=seed)
+    return [training.right(model, parts[which]) for which in ("val", "test", "old")]
 
 
-def state(model: nn.Module, parts: dict[str, Part]) -> list[int]:
+def state(model: nn.Module, parts: dict[str, training.Part]) -> list[int]:
     """Correct pictures of "test"; silent units and passing pairs of the first layer on "train"."""
-    return [right(model, parts["test"]), silent(model, parts["train"]),
-            passing(model, parts["train"])]
+    return [training.right(model, parts["test"]), training.silent(model, parts["train"]),
+            training.passing(model, parts["train"])]
 
 
 def named(task: str, r: int) -> list[int]:
     """What LoRA of rank r in the first layer calls the first test pictures; r = 0: the base."""
-    model, parts = base_for(task)
+    model, parts = training.base_for(task)
     if r:
-        model = train(prepare(model, "first layer", r), parts["train"], runs.SHOWN_RATE)
+        model = training.prepare(model, "first layer", r)
+        training.train(model, parts["train"], runs.SHOWN_RATE)
     return model(parts["test"][0][:runs.PICTURES]).argmax(dim=1).tolist()
 
 
 def path(share: float, trained: str, seed: int) -> list[list[int]]:
     """Inverted digits with a share of the mean subtracted: the states at runs.SHOWN."""
-    base, parts = centred(*base_for("inverted"), share)
+    base, parts = training.centred(*training.base_for("inverted"), share)
     r = runs.TRAINED[trained]
-    model = prepare(base, "first layer" if r else "first W", r or 8, seed=seed)
+    model = training.prepare(base, "first layer" if r else "first W", r or 8, seed=seed)
     seen = []
 
     def watch(step):
         if step in runs.SHOWN:
             seen.append(state(model, parts))
 
-    train(model, parts["train"], runs.SHOWN_RATE, seed=seed, watch=watch)
-    watch(STEPS)
+    training.train(model, parts["train"], runs.SHOWN_RATE, seed=seed, watch=watch)
+    watch(training.STEPS)
     return seen
 
 
 def with_biases(layers: tuple[str, ...], lr: float, seed: int) -> int:
     """Inverted digits, LoRA of rank 16 in the first layer and these biases: correct of "test"."""
-    base, parts = base_for("inverted")
-    model = prepare(base, "first layer", 16, seed=seed)
+    base, parts = training.base_for("inverted")
+    model = training.prepare(base, "first layer", 16, seed=seed)
     for name, values in model.named_parameters():
         if name.endswith("bias") and name[0] in layers:
             values.requires_grad_(True)
-    return right(train(model, parts["train"], lr, seed=seed), parts["test"])
+    return training.right(training.train(model, parts["train"], lr, seed=seed), parts["test"])
 
 
 def attempt(rule: str, lr: float, steps: int, seed: int) -> list[int]:
     """Inverted digits, LoRA of rank 16 in the first layer, trained in another way: its state."""
-    base, parts = base_for("inverted")
-    model = prepare(base, "first layer", 16, seed=seed)
-    return state(train(model, parts["train"], lr, steps, seed, rule=rule), parts)
+    base, parts = training.base_for("inverted")
+    model = training.prepare(base, "first layer", 16, seed=seed)
+    return state(training.train(model, parts["train"], lr, steps, seed, rule=rule), parts)
 
 
 def on_base(task: str, base_seed: int, split: int, share: float, lr: float, seed: int) -> list[int]:
     """LoRA of rank 16 in the first layer, on another base or split: "val" and the state."""
-    base, parts = centred(*base_for(task, base_seed, split), share)
-    model = train(prepare(base, "first layer", 16, seed=seed), parts["train"], lr, seed=seed)
-    return [right(model, parts["val"]), *state(model, parts)]
+    base, parts = training.centred(*training.base_for(task, base_seed, split), share)
+    model = training.prepare(base, "first layer", 16, seed=seed)
+    training.train(model, parts["train"], lr, seed=seed)
+    return [training.right(model, parts["val"]), *state(model, parts)]
 
 
 def main() -> None:
@@ -94,9 +83,9 @@ def main() -> None:
     lora, others = (np.zeros((tasks, *map(len, axes), 3), "u2") for axes in (lora_of, others_of))
     frozen, sizes = np.zeros((2, tasks, 3), "u2")
     for t, task in enumerate(runs.TASKS):
-        base, parts = base_for(task)
+        base, parts = training.base_for(task)
         for i, which in enumerate(("val", "test", "old")):
-            frozen[t, i], sizes[t, i] = right(base, parts[which]), len(parts[which][1])
+            frozen[t, i], sizes[t, i] = training.right(base, parts[which]), len(parts[which][1])
         for at in tqdm(list(np.ndindex(others.shape[1:-1])), desc=f"{task}, others"):
             method, lr, seed = (list(axis)[i] for axis, i in zip(others_of, at, strict=True))
             others[t, *at] = fit(task, method, lr, seed)

@@ -3,8 +3,6 @@
 The runs lie in ``data/runs.npz``, as counts of pictures; ``make_data`` makes that file.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 
@@ -63,10 +61,7 @@ def shipped() -> dict[str, np.ndarray]:
 def tried(task: str, method: str, r: int = 8) -> np.ndarray:
     """All runs of one method, (rates, seeds, 3).
 
-    Args:
-        task: One of TASKS.
-        method: One of METHODS, or of PLACES for LoRA there with rank ``r``.
-        r: One of RANKS.
+    method: one of METHODS, or of PLACES for LoRA there with rank ``r``.
     """
     t = TASKS.index(task)
     if method in METHODS:

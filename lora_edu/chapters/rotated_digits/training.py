@@ -1,7 +1,5 @@
 """The tasks of the chapter Rotated digits, and how a model is adapted to them."""
 
-from __future__ import annotations
-
 import copy
 import math
 from functools import cache
@@ -113,9 +111,7 @@ def centred(base: nn.Module, parts: dict[str, Part], share: float = 1.0
 def base_for(task: str, seed: int = 0, split: int = 0) -> tuple[nn.Module, dict[str, Part]]:
     """The pretrained model and its parts: "train", "val", "test" of the task, and "old".
 
-    Args:
-        seed: Of the base's start and batches.
-        split: The seed of the split of the pictures.
+    seed: of the base's start and batches. split: the seed of the split of the pictures.
     """
     if task == "inverted, centred":
         return centred(*base_for("inverted", seed, split))

@@ -1,7 +1,5 @@
 """The board: three norms at step zero and after one step."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.style import ZeroLogAxis, curve, heading

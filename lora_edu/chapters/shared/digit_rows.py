@@ -1,10 +1,8 @@
 """Pictures of digits in rows, as one heat map."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from lora_edu.chapters.shared.style import COLOURS, PALE, figure, heat, layout
+from lora_edu.chapters.shared.style import COLOURS, PALE, figure, heat
 
 GAP = 2  # pixels between two pictures
 
@@ -23,8 +21,9 @@ def digit_rows(rows: dict[str, np.ndarray], reading: str) -> dict:
         for j, picture in enumerate(np.asarray(pictures)):
             sheet[step * i:step * i + side, step * j:step * j + side] = picture.reshape(side, side)
     still = {"ticks": "", "showgrid": False, "constrain": "domain"}
-    return figure([heat(sheet, 0, 100, [PALE, COLOURS["A"]], name="ink")], layout(
+    return figure(
+        [heat(sheet, 0, 100, [PALE, COLOURS["A"]], name="ink")],
         [""], [{**still, "range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False}],
         [{**still, "range": [sheet.shape[0] - 0.5, -0.5], "scaleanchor": "x",
           "scaleratio": 1, "ticktext": list(rows),
-          "tickvals": [step * i + (side - 1) / 2 for i in range(len(rows))]}], reading))
+          "tickvals": [step * i + (side - 1) / 2 for i in range(len(rows))]}], reading)

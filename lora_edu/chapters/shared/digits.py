@@ -1,6 +1,4 @@
-"""Real pictures that need no download: handwritten digits, turned by any angle."""
-
-from __future__ import annotations
+"""Real pictures that need no download: handwritten digits, rotated by any angle."""
 
 from dataclasses import dataclass
 
@@ -14,8 +12,8 @@ TRAIN, VAL = 1200, 297  # the other 300 of the 1,797 are the test set
 class Digits:
     """Three parts of the same pictures. X_…: (n, 64) in [0, 1], a picture a row; y_…: (n,) of 0…9.
 
-    The rows are the same pictures at every angle: an upright test picture is turned into a
-    turned test picture, never into one to train on.
+    The rows are the same pictures at every angle: an upright test picture is rotated into a
+    rotated test picture, never into one to train on.
     """
 
     X_train: np.ndarray
@@ -27,7 +25,7 @@ class Digits:
 
 
 def load(angle: float = 0, seed: int = 0) -> Digits:
-    """``sklearn.datasets.load_digits``, turned and split.
+    """``sklearn.datasets.load_digits``, rotated and split.
 
     Args:
         angle: Degrees, anticlockwise about the centre, bilinear between pixels; what comes in from
@@ -44,11 +42,11 @@ def load(angle: float = 0, seed: int = 0) -> Digits:
 
 
 def rotate(X: np.ndarray, angle: float) -> np.ndarray:
-    """Pictures (n, 64) turned anticlockwise about their centre by ``angle`` degrees."""
+    """Pictures (n, 64) rotated anticlockwise about their centre by ``angle`` degrees."""
     if angle % 360 == 0:
         return X.copy()
     from scipy import ndimage
 
     pictures = X.reshape(-1, SIDE, SIDE)
-    turned = ndimage.rotate(pictures, angle, axes=(2, 1), reshape=False, order=1)
-    return turned.reshape(len(X), -1)
+    rotated = ndimage.rotate(pictures, angle, axes=(2, 1), reshape=False, order=1)
+    return rotated.reshape(len(X), -1)

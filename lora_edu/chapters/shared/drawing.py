@@ -4,32 +4,24 @@ A drawing is a figure whose axes show nothing: places are in units of its own, y
 unit is as long along x as along y.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np
 
-from lora_edu.chapters.shared.style import COLOURS, PALE, heat, layout, words
+from lora_edu.chapters.shared.style import COLOURS, PALE, STILL, figure, heat, words
 
 EDGE = {"color": "rgba(128,128,128,0.7)", "width": 1}
 STRONGEST = 0.75  # opacity of the fill of a drawing's largest entry: words on it can be read
 DEEPEST = 8  # levels of a colour in a map of cells, on either side of 0
 
 
-def drawing(parts: list[dict], spans: list[tuple], reading: str, *, titles=None) -> dict:
-    """The figure of shapes (``box``, ``arrow``) and words (``say``).
-
-    spans: ((left, right), (low, high)) of each of one or two panels. Each needs words of its own.
-    """
-    blank = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain"}
-    xaxes = [{**blank, "range": list(x)} for x, _ in spans]
-    yaxes = [{**blank, "range": list(y), "scaleanchor": f"x{'' if i == 0 else 2}", "scaleratio": 1}
-             for i, (_, y) in enumerate(spans)]
-    made = layout(titles or [""] * len(spans), xaxes, yaxes, reading)
-    made["margin"] = {"l": 4, "r": 4, "t": 26 if "annotations" in made else 6, "b": 6}
-    made["shapes"] = [part for part in parts if part["type"] != "scatter"]
-    return {"data": [part for part in parts if part["type"] == "scatter"], "layout": made}
+def drawing(parts: list[dict], across: tuple, up: tuple, reading: str, title: str = "") -> dict:
+    """The figure of shapes (``box``, ``connect``) and words (``say``). across, up: ends of x, y."""
+    blank = {**STILL, "constrain": "domain"}
+    return _in_one_panel(
+        parts, title, {**blank, "range": list(across)},
+        {**blank, "range": list(up), "scaleanchor": "x", "scaleratio": 1}, reading,
+        {"l": 4, "r": 4, "t": 6, "b": 6})
 
 
 def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, reading: str) -> dict:
@@ -41,14 +33,16 @@ def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, readi
         across, down: the ends of its x and of its y, in cells.
         reading: the sentence under it.
     """
-    still = {"showticklabels": False, "ticks": "", "showgrid": False}
-    made = layout([title], [{**still, "range": list(across)}],
-                  [{**still, "range": list(down)[::-1]}], reading)
-    made["margin"] = {"l": 4, "r": 4, "t": 4, "b": 4}
-    shapes = [part["type"] in ("rect", "line") for part in parts]
-    made["shapes"] = list(itertools.compress(parts, shapes))
-    return {"data": [part for part, is_shape in zip(parts, shapes, strict=True) if not is_shape],
-            "layout": made}
+    return _in_one_panel(parts, title, {**STILL, "range": list(across)},
+                         {**STILL, "range": list(down)[::-1]}, reading,
+                         {"l": 4, "r": 4, "t": 4, "b": 4})
+
+
+def _in_one_panel(parts, title, x, y, reading, margin) -> dict:
+    shapes = [part for part in parts if part["type"] in ("rect", "line")]
+    traces = [part for part in parts if part["type"] not in ("rect", "line")]
+    more = {"shapes": shapes} if shapes else {}
+    return figure(traces, [title], [x], [y], reading, margin=margin, **more)
 
 
 def fill(quantity: str, strength: float) -> str:
@@ -66,16 +60,14 @@ def box(left: float, low: float, width: float, height: float, colour: str, *, pa
                   {"fillcolor": colour, "line": EDGE})
 
 
-def cells(matrix, left: float, top: float, quantity: str, *, panel: int = 1,
-          largest: float | None = None) -> list[dict]:
+def cells(matrix: np.ndarray, left: float, top: float, quantity: str, largest: float
+          ) -> list[dict]:
     """A matrix, one unit a cell, the first row on top: coloured by the size of the entries.
 
-    largest: the size with the full colour (default: of the matrix's largest entry).
+    largest: the size with the full colour.
     """
-    sizes = np.abs(np.asarray(matrix, dtype=float))
-    sizes = sizes / (largest or sizes.max() or 1)
-    return [box(left + j, top - i - 1, 1, 1, fill(quantity, size), panel=panel)
-            for i, row in enumerate(sizes) for j, size in enumerate(row)]
+    return [box(left + j, top - i - 1, 1, 1, fill(quantity, size / largest))
+            for (i, j), size in np.ndenumerate(np.abs(matrix))]
 
 
 def cell_map(values: np.ndarray, left: float, top: float, quantity: str, name: str) -> dict:
@@ -103,18 +95,22 @@ def frame(values: np.ndarray, left: float, top: float, *, lit: bool = False) -> 
                                "width": 3 if lit else 1}}), "layer": "above"}
 
 
-def connect(*points: tuple, panel: int = 1) -> list[dict]:
+def connect(*points: tuple) -> list[dict]:
     """Straight lines from point to point."""
-    return [_shape("line", *start, *end, panel, {"line": {**EDGE, "width": 1.5}})
+    return [_shape("line", *start, *end, 1, {"line": {**EDGE, "width": 1.5}})
             for start, end in itertools.pairwise(points)]
 
 
-def say(texts: dict[tuple, str], *, panel: int = 1, size: int = 13, colour: str | None = None
-        ) -> dict:
-    """Words, each centred on its place {(x, y): text}; in a quantity's colour, or the theme's."""
+def say(texts: dict[tuple, str], side: str | None = None, size: int = 13, *, panel: int = 1,
+        colour: str | None = None) -> dict:
+    """Words, each at its place {(x, y): text}; in a quantity's colour, or the theme's.
+
+    side: where they stand, seen from their place, such as "middle right" (default: centred on it).
+    """
     x, y = zip(*texts, strict=True)
     font = {"size": size} | ({"color": COLOURS[colour]} if colour else {})
-    return words(list(x), list(y), list(texts.values()), panel=panel, textfont=font)
+    return words(list(x), list(y), list(texts.values()), panel=panel, textposition=side,
+                 textfont=font)
 
 
 def _shape(kind: str, x0, y0, x1, y1, panel: int, looks: dict) -> dict:

@@ -1,7 +1,5 @@
 """Two fits of measured curves: where they are least, and the power that they follow."""
 
-from __future__ import annotations
-
 import numpy as np
 
 
@@ -41,10 +39,7 @@ def geometric_mean(values) -> np.ndarray:
 def exponent(x, y) -> tuple[float, float]:
     """The power of x that y follows: mean over the seeds, and its standard error.
 
-    A line is fitted to log y against log x for each seed, by least squares.
-
-    Args:
-        x, y: (n,) and (n, seeds), positive.
+    A line is fitted to log y, (n, seeds), against log x, (n,), for each seed, by least squares.
     """
     slopes = np.polyfit(np.log(x), np.log(y), 1)[0]  # one a seed
     return float(slopes.mean()), float(slopes.std(ddof=1) / len(slopes)**0.5)

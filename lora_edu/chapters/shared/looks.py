@@ -1,7 +1,5 @@
 """What figures that compare rules and seeds share: a look a rule, dots for seeds, named ticks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

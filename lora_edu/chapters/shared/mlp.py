@@ -2,8 +2,6 @@
 network is x → relu(W1·x + b1) → relu(W2·h + b2) → W3·h + b3 with the softmax's cross entropy as its
 loss. Pretraining moves W and b; adapting freezes them and trains A and B of all three layers."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import dataclass, replace

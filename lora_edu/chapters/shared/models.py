@@ -4,8 +4,6 @@ Layers, widths and shapes are those of the released models; the numbers of all p
 that Hu et al. 2021, version 2, print in Tables 2 to 4.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from lora_edu.explore.words import number

@@ -1,7 +1,5 @@
 """The task of several chapters."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -4,8 +4,6 @@ A map is a log in ``maps/``, a line a run: task, rule, r, seed, lr, loss. The sc
 logs pass their training to :func:`search`; whoever draws them needs only :func:`curve`.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The three rules for the scale s that figures compare: what they are called, and how they look."""
 
-from __future__ import annotations
-
 from lora_edu.chapters.shared.looks import Look, legend
 from lora_edu.chapters.shared.style import COLOURS
 

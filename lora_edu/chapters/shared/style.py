@@ -5,8 +5,6 @@ Figures are dicts in plotly.js's own form, many times faster to make than plotly
 and against the dark theme, and to be told apart with the common colour-vision deficiencies.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -20,6 +18,7 @@ SYMBOLS = {"A": "circle", "B": "square", "delta": "diamond", "loss": "circle"}
 MARKS = {"A": "●", "B": "■", "delta": "◆", "loss": "●"}
 NAMES = {"A": "‖∇A‖", "B": "‖∇B‖", "delta": "‖ΔW‖", "loss": "loss"}
 MARGIN = {"l": 62, "r": 14, "t": 34, "b": 46}
+STILL = {"showticklabels": False, "ticks": "", "showgrid": False}  # an axis that shows nothing
 
 
 def coloured(text: str, colour: str) -> str:
@@ -32,31 +31,29 @@ def heading(*quantities: str, text: str = "") -> str:
     return "   ".join(coloured(f"{MARKS[q]} {NAMES[q]}", q) for q in quantities) + text
 
 
-def figure(traces: list[dict], layout: dict) -> dict:
-    """A figure, from traces and :func:`layout`."""
-    return {"data": traces, "layout": layout}
-
-
-def layout(titles: list[str], xaxes: list[dict], yaxes: list[dict], reading: str) -> dict:
-    """The layout of a figure with one or two panels, fixed ranges and a reading.
+def figure(traces: list[dict], titles: list[str], xaxes: list[dict], yaxes: list[dict],
+           reading: str, headline: str = "", **more) -> dict:
+    """A figure of one or two panels, with fixed ranges and a reading.
 
     What a single panel is called in words alone is what the figure finds, and stands above the
-    plot; other titles head their panels.
+    plot; other titles head their panels, below a headline. more: of plotly's layout.
     """
     domains = [[0, 1]] if len(titles) == 1 else [[0, 0.44], [0.56, 1]]
-    result = {"margin": MARGIN, "showlegend": False, "meta": {"reading": reading}}
-    if len(titles) == 1 and "<" not in titles[0]:
-        result |= {"title": {"text": titles[0]}, "margin": {**MARGIN, "t": 12}}
+    layout = {"margin": MARGIN, "showlegend": False, "meta": {"reading": reading}}
+    if len(titles) == 1 and "<" not in titles[0] and not headline:
+        layout |= {"title": {"text": titles[0]}, "margin": {**MARGIN, "t": 12}}
         titles = [""]
+    elif headline:
+        layout["title"] = {"text": headline}
     for i, (title, x, y, domain) in enumerate(zip(titles, xaxes, yaxes, domains, strict=True)):
         n = "" if i == 0 else "2"
-        result[f"xaxis{n}"] = {"domain": domain, "anchor": f"y{n}", "zeroline": False, **x}
-        result[f"yaxis{n}"] = {"anchor": f"x{n}", "zeroline": False, **y}
+        layout[f"xaxis{n}"] = {"domain": domain, "anchor": f"y{n}", "zeroline": False, **x}
+        layout[f"yaxis{n}"] = {"anchor": f"x{n}", "zeroline": False, **y}
         if title:
-            result.setdefault("annotations", []).append({
+            layout.setdefault("annotations", []).append({
                 "text": title, "x": 0, "y": 1, "xref": f"x{n} domain", "yref": f"y{n} domain",
                 "xanchor": "left", "yanchor": "bottom", "yshift": 6, "showarrow": False})
-    return result
+    return {"data": traces, "layout": layout | more}
 
 
 def curve(quantity: str, x, y, *, panel: int = 1, values=None,

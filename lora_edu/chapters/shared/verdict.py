@@ -1,8 +1,6 @@
 """Helpers for exercise checks: the reader's function gets copies, numbers may come in any form, and
 whatever else comes back has a sentence of its own."""
 
-from __future__ import annotations
-
 import copy
 import functools
 import inspect

@@ -1,7 +1,5 @@
 """The check of the chapter A small GPT."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.verdict import NotYet, array, ask, check, close
@@ -22,9 +20,8 @@ MISTAKES = {  # what it means that the answer is the oracle's under these settin
 def adapted_attention(attention) -> str:
     """Check causal attention of one head with adapters on q and v.
 
-    Args:
-        attention: Function (X, Wq, Wk, Wv, q, v, s) → (T, C), where X is (T, C), each W is (C, C),
-            and q and v are pairs (A, B) of shapes (r, C) and (C, r).
+    attention: function (X, Wq, Wk, Wv, q, v, s) → (T, C), where X is (T, C), each W is (C, C), and
+    q and v are pairs (A, B) of shapes (r, C) and (C, r).
     """
     for T, C, r in ((6, 8, 2), (1, 4, 1)):
         rng = np.random.default_rng(T)

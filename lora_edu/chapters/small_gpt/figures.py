@@ -1,7 +1,5 @@
 """What the small GPT writes with and without its adapters, and what they gain and cost."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.drawing import box
@@ -9,10 +7,10 @@ from lora_edu.chapters.shared.looks import said
 from lora_edu.chapters.shared.style import (
     COLOURS,
     MARGIN,
+    STILL,
     coloured,
     figure,
     heat,
-    layout,
     level,
     line,
     marks,
@@ -73,22 +71,15 @@ def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> lis
 
 def alone(traces: list[dict], title: str, reading: str) -> dict:
     """A text that fills its panel, under a title that says what is found."""
-    still = {"showticklabels": False, "ticks": "", "showgrid": False}
-    made = layout([title], [{**still, "range": [-0.9, COLUMNS - 0.1]}],
-                  [{**still, "range": [ROWS - 0.3, -0.7]}], reading)
-    return figure(traces, {**made, "margin": {"l": 6, "r": 6, "t": 34, "b": 6}})
+    return figure(traces, [title], [{**STILL, "range": [-0.9, COLUMNS - 0.1]}],
+                  [{**STILL, "range": [ROWS - 0.3, -0.7]}], reading,
+                  margin={"l": 6, "r": 6, "t": 34, "b": 6})
 
 
 def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) -> dict:
     """A sample after a prompt, each character coloured by how much the adapter favoured it.
 
-    Args:
-        prompt: One of results.prompts().
-        adapter: One of ADAPTERS.
-        r: One of RANKS; without an adapter it does not matter.
-
-    Returns:
-        A figure of one panel.
+    adapter: one of ADAPTERS; without one r does not matter.
     """
     style = ADAPTERS[adapter]
     made = results.sample(style, r if style != "shakespeare" else 0, prompt)
@@ -106,13 +97,7 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
 def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
     """Held-out text, each character coloured by its surprise.
 
-    Args:
-        text: One of the values of NAMES.
-        adapter: One of ADAPTERS.
-        r: One of RANKS.
-
-    Returns:
-        A figure of one panel.
+    text: one of the values of NAMES. adapter: one of ADAPTERS.
     """
     passage = next(p for p in results.read()["passages"] if NAMES[p["style"]] == text)
     values = passage["surprise"]["none" if adapter == "none" else f"{ADAPTERS[adapter]}-r{r}"]
@@ -129,12 +114,7 @@ def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
 def ways(text: str = "Bible", r: int = 8) -> dict:
     """Losses against how many numbers were trained: on the new text, and on Shakespeare.
 
-    Args:
-        text: "Bible" or "Devil's Dictionary".
-        r: One of RANKS, the rank on q and v that is ringed.
-
-    Returns:
-        A figure of two panels. Dashed: no adapter. The star: everything trained.
+    Dashed: no adapter. The star: everything trained. r: the rank on q and v that is ringed.
     """
     style, base = ADAPTERS[text], results.read()["base"]
     rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]
@@ -157,13 +137,13 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     share = (start - now) / (start - best)
     xaxis = {**power_ticks(3, 5), "range": np.log10(SPAN).tolist(),
              "title": {"text": "numbers trained"}}
-    return figure(traces, layout(
-        [coloured(f"{share:.0%} of the gain", "loss"),
+    return figure(
+        traces, [coloured(f"{share:.0%} of the gain", "loss"),
          coloured(f"plays: {plays:.2f} → {paid:.2f}", "A")], [xaxis, xaxis],
         [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
         f"{text}, q and v at r = {r}, {x[here]:,} numbers: loss {start:.2f} → {now:.2f}, "
         f"{share:.0%} of what training all {full['trained']:,} gains; Shakespeare {plays:.2f} → "
-        f"{paid:.2f} with the adapter on"))
+        f"{paid:.2f} with the adapter on")
 
 
 def budget() -> dict:
@@ -176,10 +156,11 @@ def budget() -> dict:
               for at, (name, gain) in enumerate(gains.items())]
     traces = [words([*gains.values()], list(range(len(gains))),
                     [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]
-    made = layout(
-        ["of the gain of training everything"],
+    return figure(
+        traces, ["share of the gain of training everything"],
         [{"range": [0, 1.08], "tickformat": ".0%", "showgrid": False}],
         [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
           "ticktext": list(gains), "showgrid": False}],
-        "One budget: " + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()))
-    return figure(traces, {**made, "shapes": shapes, "margin": {**MARGIN, "l": 120}})
+        "Of the full gain one budget gets: "
+        + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()),
+        shapes=shapes, margin={**MARGIN, "l": 120})

@@ -8,8 +8,6 @@ learning rates against the rank, of which only what is missing is trained. Anoth
 or another processor, gives other bits and nearly the same losses.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

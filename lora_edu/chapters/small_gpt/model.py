@@ -4,8 +4,6 @@ After Vaswani et al. 2017 (attention) and Radford et al. 2019 (GPT-2: layer norm
 in Karpathy's nanoGPT. Shapes: B windows, T characters each, C = width, H heads of C/H numbers.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """What ``make_data`` measured, as it ships with the book."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

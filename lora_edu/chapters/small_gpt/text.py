@@ -3,8 +3,6 @@
 Where the texts come from, and under which licence, is in ``data/SOURCES.md``.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Losses are in nats a character: the mean of −log p of the character that came.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The checks of the chapter Starts and traps."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.verdict import NotYet, agree, array, ask, check, parts, positive

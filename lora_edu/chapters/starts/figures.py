@@ -1,8 +1,6 @@
 """PEFT's starting points on the board of Step zero, the spread of A under three rules, and the
 learning rate of each start."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.board import STEPS, TITLE, norm_curves
@@ -16,7 +14,6 @@ from lora_edu.chapters.shared.style import (
     coloured,
     curve,
     figure,
-    layout,
     line,
     marks,
     power_ticks,
@@ -55,10 +52,10 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
 
     def two_panels(traces: list[dict], title: str, said: str) -> dict:
         option = start if start in ("True", "False") else repr(start)
-        made = layout(
-            [TITLE, "norms at step 0   (log scale)"], [STEPS, names], [scale.axis(), scale.axis()],
-            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}")
-        return figure(traces, {**made, "title": {"text": title}})
+        return figure(
+            traces, [TITLE, "norms at step 0   (log scale)"], [STEPS, names],
+            [scale.axis(), scale.axis()],
+            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}", headline=title)
 
     if start == "orthogonal" and r % 2:
         return two_panels(
@@ -109,17 +106,16 @@ def spread(k: int = 768) -> dict:
                     marker={"color": COLOURS[colour], "size": 9, "symbol": symbol})
               for (name, (colour, dash, symbol)), y in zip(looks.items(), values, strict=True)]
     default, gaussian, stored = values[:, SPREAD_RANKS.index(16)]
-    made = layout(
-        ["   ".join((coloured("● default", "A"), coloured("■ gaussian", "B"),
+    return figure(
+        traces, ["   ".join((coloured("● default", "A"), coloured("■ gaussian", "B"),
                      coloured("× stored (k, r)", "frozen")))],
         [named_ticks(SPREAD_RANKS, margin=0.08)],
         [{"type": "log", "tickvals": [0.01, 0.1, 1], "ticktext": [power(-2), power(-1), "1"],
           "range": [-2.3, 0.15], "title": {"text": "spread of A’s entries"}}],
         f"k = {k}: the default has spread {number(default)} at every r; “gaussian” crosses it at "
         f"r = √(3k) = {number(1 / default)}; at r = 16 “gaussian” is {number(gaussian / default)} "
-        f"times as wide, and (k, r) {number(stored / default)} times")
-    title = f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below"
-    return figure(traces, {**made, "title": {"text": title}})
+        f"times as wide, and (k, r) {number(stored / default)} times",
+        headline=f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below")
 
 
 SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of ten
@@ -156,16 +152,15 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
                            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
         end = "diverges" if losses[-1] >= rates.LOST else f"ends at {number(losses[-1])}"
         said.append(f"{name} {end}")
-    made = layout(
-        [coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"), "loss"],
+    times = number(means[1][at] / means[1][default])
+    return figure(
+        traces, [coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"), "loss"],
         [{**power_ticks(0, 4), "range": [0.4, 5.2], "title": {"text": "λ at the start"}},
          {"range": [0, rates.STEPS], "title": {"text": "step"}}],
         [{**power_ticks(-5, 0), "range": [-5.6, 0.4], "title": {"text": "best η"}},
          {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
         f"{task}, {optimiser}: {start} has λ = {number(means[0][at])} and its best η = "
-        f"{number(means[1][at])}, {number(means[1][at] / means[1][default])} times the default's "
-        f"· first seed: {'; '.join(dict.fromkeys(said))}")
-    times = number(means[1][at] / means[1][default])
-    title = (f"The best rate of {start} is {times} times the default’s" if start != "default"
-             else "The default at its best rate")
-    return figure(traces, {**made, "title": {"text": title}})
+        f"{number(means[1][at])}, {times} times the default's "
+        f"· first seed: {'; '.join(dict.fromkeys(said))}",
+        headline=f"The best rate of {start} is {times} times the default’s"
+        if start != "default" else "The default at its best rate")

@@ -1,7 +1,5 @@
 """Adapters of each start, trained and saved, and how far a loaded one is from what was trained."""
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 

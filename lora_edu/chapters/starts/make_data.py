@@ -3,8 +3,6 @@
     python -m lora_edu.chapters.starts.make_data
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -42,15 +40,11 @@ def curvature(task: str, start: str, seed: int) -> float:
                          [*begun.A, *begun.B])
 
 
-def top_curvature(loss: Callable, at: list[torch.Tensor], tolerance: float = 1e-4) -> float:
+def top_curvature(loss: Callable, at: list[torch.Tensor]) -> float:
     """The largest eigenvalue of the Hessian of ``loss`` at ``at``, by Lanczos' method.
 
-    Nothing but products of the Hessian with vectors is formed.
-
-    Args:
-        loss: List of tensors → a tensor of one number.
-        at: The trained matrices.
-        tolerance: Relative, of the eigenvalue.
+    Nothing but products of the Hessian with vectors is formed. loss: list of tensors → a tensor of
+    one number. at: the trained matrices.
     """
     gradient = torch.func.grad(loss)
     size = sum(part.numel() for part in at)
@@ -67,7 +61,7 @@ def top_curvature(loss: Callable, at: list[torch.Tensor], tolerance: float = 1e-
 
     start = np.random.default_rng(0).normal(size=size)  # eigsh would draw one by itself
     operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
-    return float(eigsh(operator, k=1, which="LA", v0=start, tol=tolerance,
+    return float(eigsh(operator, k=1, which="LA", v0=start, tol=1e-4,
                        return_eigenvectors=False)[0])
 
 

@@ -3,8 +3,6 @@
 They lie in ``data/rates.npz``, which ``make_data`` makes.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -4,8 +4,6 @@ The layer and its task are those of the board of Step zero, in float32, as PiSSA
 torch and PEFT are imported where a board is computed.
 """
 
-from __future__ import annotations
-
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Two tasks on which every start is trained, and what each start makes of their layers."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from lora_edu.chapters.rotated_digits.training import base_for
 from lora_edu.chapters.starts.runs import adapt, as_model, one_thread, quiet_peft
 
 R, ALPHA, S = 8, 16, 2.0
-PICTURES = 200  # of the turned ones, all in each step
+PICTURES = 200  # of the rotated ones, all in each step
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,8 @@ class Start:
 
 @cache
 def task(name: str, seed: int) -> Task:
-    """"regression": that of Step zero, drawn with ``seed``. "digits": turned by 90°, adapted in the
-    two hidden layers; the seed draws the pretrained base."""
+    """"regression": that of Step zero, drawn with ``seed``. "digits": rotated by 90°, adapted in
+    the two hidden layers; the seed draws the pretrained base."""
     return _regression(seed) if name == "regression" else _digits(seed)
 
 

@@ -1,22 +1,12 @@
 """α beside η: the loss over the (α, η) plane, and the runs on a line of equal first steps."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 
 import numpy as np
 
 from lora_edu.chapters.low_rank_update import runs_word as word
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    coloured,
-    curve,
-    figure,
-    layout,
-    line,
-    marks,
-)
+from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, line, marks
 from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, losses
 from lora_edu.chapters.thirty_minutes.figures import progress
 from lora_edu.explore.words import number, short
@@ -60,8 +50,8 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
             name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", textposition=place,
             text=[""] * STEPS + [f"α {ALPHAS[a]}"] if place else None,
             line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
-    return figure(traces, layout(
-        ["loss  " + " ".join(f"{coloured('■', colour)} {text}" for (_, colour), text in
+    return figure(
+        traces, ["loss  " + " ".join(f"{coloured('■', colour)} {text}" for (_, colour), text in
                              zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
          f"loss / start   {coloured('━ this run', 'B')}   {coloured('━ same line', 'frozen')}"],
         [{"range": [-0.6, 6.6], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
@@ -71,7 +61,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
-        _reading(optimiser, alpha, lr, grid[i, j])))
+        _reading(optimiser, alpha, lr, grid[i, j]))
 
 
 def _label_places(ends: dict) -> dict:

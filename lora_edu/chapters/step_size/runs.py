@@ -1,7 +1,5 @@
 """α beside η: the losses over the (α, η) plane."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

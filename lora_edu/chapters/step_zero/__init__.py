@@ -1,1 +1,0 @@
-"""The code behind the chapter *Step zero*."""

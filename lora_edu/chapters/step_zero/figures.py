@@ -1,7 +1,5 @@
 """The board of the five starting points, and the saddle where both matrices are zero."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import STARTS, Adapter, initial
@@ -16,19 +14,10 @@ from lora_edu.chapters.shared.style import (
     curve,
     figure,
     heading,
-    layout,
     level,
     words,
 )
-from lora_edu.chapters.step_zero.runs import (
-    NOISE_STEPS,
-    SIDE,
-    SIGMA,
-    escape_step,
-    from_noise,
-    one_step,
-    problem,
-)
+from lora_edu.chapters.step_zero import runs
 from lora_edu.explore.words import number, short
 
 TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
@@ -65,19 +54,19 @@ def five_starts(answers: bool = False, rows: int = len(STARTS), title: str = "")
             if row == 0:
                 parts.append(say({(x + whole / 2, 0.6): name}, colour=MATRICES[name]))
             x += whole
-    parts.append({**say(names, size=11), "textposition": "middle left"})
+    parts.append(say(names, "middle left", 11))
     return drawing([*parts, *([say(questions)] if questions else [])],
-                   [((-11.6, x + 0.4), (-pitch * len(STARTS) - 0.3, 2.0))],
+                   (-11.6, x + 0.4), (-pitch * len(STARTS) - 0.3, 2.0),
                    " · ".join(said) if answers else
                    "Five starts, with A and B random (full) or zero (empty); in the last one each "
-                   "half of A meets a half of B that is zero", titles=[title] if title else None)
+                   "half of A meets a half of B that is zero", title)
 
 
 def filled_parts(start: str) -> dict[str, np.ndarray]:
     """Which rows of A and ∇A, columns of B and ∇B have a number that is not zero at r = 2; ΔW."""
-    A, B = initial(SIDE, SIDE, 2, start, SIGMA, rng=np.random.default_rng(1))
+    A, B = initial(runs.SIDE, runs.SIDE, 2, start, runs.SIGMA, rng=np.random.default_rng(1))
     adapter = Adapter(A, B, 1.0)
-    grad_A, grad_B = adapter.gradients(problem().gradient(adapter.merge(problem().W0)))
+    grad_A, grad_B = adapter.gradients(runs.problem().gradient(adapter.merge(runs.problem().W0)))
     return {"A": A.any(axis=1)[:, None], "B": B.any(axis=0)[None],
             "∇A": grad_A.any(axis=1)[:, None], "∇B": grad_B.any(axis=0)[None],
             "ΔW": np.array([[adapter.delta().any()]])}
@@ -85,27 +74,23 @@ def filled_parts(start: str) -> dict[str, np.ndarray]:
 
 def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "SGD"
               ) -> dict:
-    """The board: ‖∇A‖, ‖∇B‖, ‖ΔW‖ and the loss at step zero and after one step.
+    """The board: ‖∇A‖, ‖∇B‖, ‖ΔW‖ and the loss at step zero and after one step, s = α/r.
 
-    Args:
-        r: the rank.
-        alpha: the scale is alpha / r.
-        start: one of ``STARTS``.
-        optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
+    optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
     """
-    frozen = problem().loss(problem().W0)
+    frozen = runs.problem().loss(runs.problem().W0)
     scale, top = ZeroLogAxis(-5, 3), 2 * frozen
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
 
     def board(traces: list[dict], titles: list[str], reading: str) -> dict:
-        return figure([*traces, unchanged], layout(
-            titles, [STEPS, STEPS], [scale.axis(), {"range": [0, 1.08 * top]}], reading))
+        return figure([*traces, unchanged], titles, [STEPS, STEPS],
+                      [scale.axis(), {"range": [0, 1.08 * top]}], reading)
 
     if start == "BA zero" and r == 1:
         return board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
                      "the product of two vectors is zero only if one of them is zero")
-    history = one_step(r, alpha, start, optimiser)
+    history = runs.one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
     loss, off = history.loss, history.loss > top
     traces = norm_curves(*norms.values(), scale)
@@ -125,29 +110,26 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
 
 def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
     """The loss and ‖ΔW‖ over the steps of a run whose A and B start as noise of size tau."""
-    history = from_noise(tau, optimiser)
-    left, steps = escape_step(history), np.arange(NOISE_STEPS + 1)
+    history = runs.from_noise(tau, optimiser)
+    left, steps = runs.escape_step(history), np.arange(runs.NOISE_STEPS + 1)
     scale = ZeroLogAxis(-34, 1, every=4)
     hover = "step %{x}: %{customdata:.3g}<extra></extra>"
     traces = [curve("loss", steps, history.loss, values=history.loss, mode="lines",
                     hovertemplate=hover),
               curve("delta", steps, scale.place(history.delta_norm), panel=2,
                     values=history.delta_norm, mode="lines", hovertemplate=hover)]
-    xaxis = {"range": [-4, NOISE_STEPS], "title": {"text": "step"}}
-    return figure(traces, layout(
-        [heading("loss"), heading("delta", text="   (log scale)")],
-        [xaxis, xaxis], [{"range": [0, 1.15 * problem().loss(problem().W0)]}, scale.axis()],
+    xaxis = {"range": [-4, runs.NOISE_STEPS], "title": {"text": "step"}}
+    return figure(
+        traces, [heading("loss"), heading("delta", text="   (log scale)")],
+        [xaxis, xaxis],
+        [{"range": [0, 1.15 * runs.problem().loss(runs.problem().W0)]}, scale.axis()],
         f"noise of size {short(tau)} " + (
             "never leaves: the loss stays to the last bit" if left is None else
-            f"leaves the saddle at step {left}")))
+            f"leaves the saddle at step {left}"))
 
 
 def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
-    """A and B with their gradients around −G, in a run of Adam that writes the word LoRA.
-
-    Args:
-        start: one of ``STARTS``.
-        t: the step, from 0.
+    """A and B with their gradients around −G at step t of a run of Adam that writes the word LoRA.
 
     The four stand as in a product of matrices: each row of ∇A is in line with one of A, each
     column of ∇B with one of B. Gradients are coloured as shares of their largest entry.
@@ -172,7 +154,7 @@ def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
             (far / 2 - 0.5, far + d + 1, "bottom center", "∇B = G·Aᵀ", "B"),
             (near + 3.5, far - 1, "top center", "B", "B"),
             (far + k / 2, far + d + 1, "bottom center", "−G: what is missing", "delta")):
-        parts.append({**say({(x, y): coloured(text, colour)}, size=14), "textposition": side})
+        parts.append(say({(x, y): coloured(text, colour)}, side, 14))
     found = f"step {t}: {_found(start, t, grad_A, grad_B)}"
     return map_drawing(parts, found, (-1, far + k), (-1, far + d + 3.5), f"{start}, {found}")
 

@@ -2,8 +2,6 @@
 problem is a teacher–student regression of 64 × 64 with decaying input spectrum; A and B are drawn
 with one standard deviation, so that the two one-zero starts are mirror images."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

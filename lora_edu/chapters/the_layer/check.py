@@ -1,7 +1,5 @@
 """The check of the chapter The layer."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import suppress
 
@@ -15,8 +13,7 @@ def embedding_forward(embed) -> str:
     """Check an adapted embedding against columns of the full matrix, one at a time, and that it
     does not form B·A, which takes d·r·k products: to look up one index takes far fewer.
 
-    Args:
-        embed: Function (ids, W0, A, B, s) → (n, d).
+    embed: function (ids, W0, A, B, s) → (n, d).
     """
     rng = np.random.default_rng(0)
     d, r, k, s = 12, 6, 20, 1.5

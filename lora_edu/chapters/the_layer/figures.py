@@ -1,7 +1,5 @@
 """What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.looks import said
@@ -9,7 +7,6 @@ from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
     figure,
-    layout,
     line,
     marks,
     power_ticks,
@@ -27,42 +24,34 @@ TRAINED = {"GPT-3": (0.06, 0.11), "our GPT": (0.3, 2)}  # ‖ΔW‖ / ‖W0‖ a
 def rulers(size: float = 0.005) -> dict:
     """Entries of W0, the numbers that bfloat16 has above each, and the one that w + Δw becomes.
 
-    Args:
-        size: One of ON_RULERS, the same Δw for every entry.
-
-    Returns:
-        A figure of one panel, a row an entry. Along x: per cent of a standard deviation.
+    A row an entry. Along x: per cent of a standard deviation. size: the same Δw for every entry.
     """
     unit, rows = 1 / np.sqrt(K), range(len(ENTRIES), 0, -1)
     x, y, stored = [], [], []
     for row, entry in zip(rows, ENTRIES, strict=True):
         w = rounded(np.array([entry * unit]), "bfloat16")[0]
         beside = np.unique(rounded(w + unit * np.linspace(-0.003, 0.023, 2000), "bfloat16"))
-        x += list(100 * (beside - w) / unit)
-        y += [row] * len(beside)
+        for tick in 100 * (beside - w) / unit:
+            x += [tick, tick, None]
+            y += [row - 0.3, row + 0.3, None]
         stored.append(100 * (rounded(np.array([w + size * unit]), "bfloat16")[0] - w) / unit)
     return figure(
-        [marks(x, y, "frozen", "line-ns-open", 16, stroke=1.5, **said("bfloat16")),
+        [line(x, y, "frozen", width=1.5, **said("bfloat16")),
          line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **said("w + Δw")),
          marks(stored, list(rows), "B", "circle", 12, **said("stored"))],
-        layout([f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'B')}"],
-               [{"range": [-0.35, 2.35], "title": {"text": "change, in % of a typical entry"},
-                 "tickvals": [0, 0.5, 1, 1.5, 2]}],
-               [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
-                 "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
-               f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
-               f"{np.count_nonzero(stored)} of {len(ENTRIES)} entries move"))
+        [f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'B')}"],
+        [{"range": [-0.35, 2.35], "title": {"text": "change, in % of a typical entry"},
+          "tickvals": [0, 0.5, 1, 1.5, 2]}],
+        [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
+          "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
+        f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
+        f"{np.count_nonzero(stored)} of {len(ENTRIES)} entries move")
 
 
 def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     """Left: the part of ΔW that arrives in its own direction. Right: the error of the outputs.
 
-    Args:
-        dtype: One of FORMATS.
-        size: One of SIZES, ‖ΔW‖ / ‖W0‖.
-
-    Returns:
-        A figure of two panels.
+    dtype: one of FORMATS. size: ‖ΔW‖ / ‖W0‖.
     """
     at = SIZES.index(size)
     traces = []
@@ -83,12 +72,12 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     kept, error, moved = (values[at] for values in arrivals(dtype))
     xaxis = {**power_ticks(-4, 0, every=2), "range": [-5.2, 0.4],
              "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
-    return figure(traces, layout(
-        [coloured(f"{100 * kept:.0f} % of ΔW arrives", "delta"),
+    return figure(
+        traces, [coloured(f"{100 * kept:.0f} % of ΔW arrives", "delta"),
          coloured(f"outputs: {number(moved)}", "loss")],
         [xaxis, xaxis],
         [{"range": [-0.03, 1.15], "tickformat": ".0%"},
          {**power_ticks(-8, -2, every=2), "range": [-8.5, -1.5]}],
         f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
         f"weight, with an error of {number(100 * error)} % of its size; the outputs are off by "
-        f"{number(moved)} of their size"))
+        f"{number(moved)} of their size")

@@ -1,7 +1,5 @@
 """A weight merged with updates of many lengths and rounded to float32, float16 or bfloat16."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

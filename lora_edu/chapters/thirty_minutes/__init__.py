@@ -1,1 +1,0 @@
-"""The code behind the page *Section 4.1 in thirty minutes*."""

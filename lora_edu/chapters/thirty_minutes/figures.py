@@ -1,9 +1,4 @@
-"""The figures of Section 4.1 in thirty minutes: one panel each, whose title says what is found.
-
-Imports NumPy, the page's runs, those of the chapters it leads to, the drawings and the style.
-"""
-
-from __future__ import annotations
+"""The figures of Section 4.1 in thirty minutes: one panel each, whose title says what is found."""
 
 import numpy as np
 
@@ -12,12 +7,12 @@ from lora_edu.chapters.first_r import figures as first_r
 from lora_edu.chapters.first_r import runs as first_r_runs
 from lora_edu.chapters.low_rank_update import runs_word
 from lora_edu.chapters.low_rank_update.runs_word import R
-from lora_edu.chapters.shared.drawing import box, cell_map, frame
+from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.style import (
     COLOURS,
+    STILL,
     coloured,
     figure,
-    layout,
     line,
     marks,
     power_ticks,
@@ -27,7 +22,6 @@ from lora_edu.chapters.step_zero.figures import MATRICES, filled_parts, five_sta
 from lora_edu.chapters.step_zero.runs import descend
 from lora_edu.chapters.thirty_minutes import runs
 
-STILL = {"showticklabels": False, "ticks": "", "showgrid": False}
 ALPHAS = 4, 8, 16, 24, 32
 RANKS = tuple(2**i for i in range(7))
 DIVISORS = {"nothing": 0, "√r (rsLoRA)": 0.5, "r (LoRA)": 1}  # the power of r that each is
@@ -42,23 +36,21 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
                  for name in "AB"}
     has_moved["ΔW"] = any(has_moved.values())
     blocks = {"A": (now.A, R + 1, 0), "B": (now.B, 0, R + 1), "ΔW": (now.delta(), R + 1, R + 1)}
-    traces, shapes, zeros = [], [], {}
+    parts, zeros = [], {}
     for name, (values, x, y) in blocks.items():
-        traces.append(cell_map(values, x, y, MATRICES[name], name))
-        shapes.append(frame(values, x, y, lit=has_moved[name]))
+        parts += [cell_map(values, x, y, MATRICES[name], name),
+                  frame(values, x, y, lit=has_moved[name])]
         if not values.any():
             rows, columns = values.shape
             zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
-    traces += [_say(zeros, size=16)] if zeros else []
+    parts += [say(zeros, "middle center", 16)] if zeros else []
     d, k = now.shape
-    traces += [_say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
-               _say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
-               _say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
+    parts += [say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
+              say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
+              say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
     said = _word_headline(start, t, has_moved, now)
-    made = layout([said], [{**STILL, "range": [-1, R + k + 1]}],
-                  [{**STILL, "range": [R + d + 3, -1]}],
-                  f"{start}, step {t}: {said.partition(': ')[2]}")
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
+    return map_drawing(parts, said, (-1, R + k + 1), (-1, R + d + 3),
+                       f"{start}, step {t}: {said.partition(': ')[2]}")
 
 
 def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
@@ -93,22 +85,18 @@ def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading
         factors: Name → factor, from below.
         headline, axis, note, reading: What is found, the axis' title, what is dotted, and the
             sentence under the plot.
-
-    Returns:
-        A figure of one panel.
     """
     shapes = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
               for at, factor in enumerate(factors.values())]
     shapes += [{**box(0, at - 0.36, 1, 0.72, "rgba(0,0,0,0)"),
                 "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
-    traces = [_say({(max(factor, 1), at): f" {times(factor)}"
-                    for at, factor in enumerate(factors.values())}, "middle right", 16),
-              _say({(0, -0.56): note}, "middle right", 12)]
-    made = layout([headline],
+    traces = [say({(max(factor, 1), at): f" {times(factor)}"
+                   for at, factor in enumerate(factors.values())}, "middle right", 16),
+              say({(0, -0.56): note}, "middle right", 12)]
+    return figure(traces, [headline],
                   [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16], "title": {"text": axis}}],
                   [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
-                    "ticktext": [f"{name} " for name in factors]}], reading)
-    return figure(traces, {**made, "shapes": shapes})
+                    "ticktext": [f"{name} " for name in factors]}], reading, shapes=shapes)
 
 
 def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
@@ -121,10 +109,11 @@ def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
         moved = runs_word.moved(run[t])
         rows[name] = (run[t].delta(), 8 * moved, "A",
                       f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved")
-    upper, lower = (delta for delta, *_ in rows.values())
-    gap = np.linalg.norm(upper - lower) / (np.linalg.norm(upper) or 1)
+    (upper, alphas, *_), (lower, etas, *_) = rows.values()
     found = ("nothing is written yet" if t == 0 else
-             "the same picture" if gap < 1e-3 else f"apart by {100 * gap:.0f} % of the upper one")
+             "the same picture" if np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()) else
+             f"below, A has moved {etas / alphas:.2g} times as far" if etas > 1.05 * alphas else
+             "the pictures differ")
     return pictures(rows, f"{optimiser}, step {t}: {found}", f"{optimiser}, step {t}: " + (
         "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
         if t > 1 else "A has not moved in either run").format(*(
@@ -132,27 +121,26 @@ def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
 
 
 def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
-    """Pictures of ΔW, one above the other, each with its name and, below it, a bar and words.
+    """Pictures of ΔW, one above the other, each with its name (perhaps of two lines) and, below it,
+    a bar and words.
 
     Args:
         rows: Name → (ΔW (d, k), the bar's length in cells, the name of its colour, its words).
         headline, reading: What is found, and the sentence under the plot.
         beside: Cells that the names may take.
-
-    Returns:
-        A figure of one panel.
     """
-    (d, k), traces, shapes = runs_word.task().shape, [], []
-    for i, (name, (delta, length, colour, said)) in enumerate(rows.items()):
-        top = i * (d + 6)
-        traces.append(cell_map(delta, 0, top, "delta", name))
-        traces.append(_say({(-1, top + d / 2 - 0.5): name}, "middle left", 15))
-        shapes.append(frame(delta, 0, top))
-        shapes.append(box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]))
-        traces.append(_say({(length, top + d + 1.7): coloured(said, colour)}, "middle right", 13))
-    made = layout([headline], [{**STILL, "range": [-1 - beside, k + 0.5]}],
-                  [{**STILL, "range": [len(rows) * (d + 6) - 2.5, -1.5]}], reading)
-    return figure(traces, {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
+    (d, k), parts = runs_word.task().shape, []
+    for row, (name, (delta, length, colour, said)) in enumerate(rows.items()):
+        top = row * (d + 6)
+        lines = name.split("\n")
+        middle = top + d / 2 - 0.5 - 1.5 * (len(lines) - 1)
+        parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top),
+                  say({(-1, middle + 3 * i): text for i, text in enumerate(lines)},
+                      "middle left", 15),
+                  box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]),
+                  say({(length, top + d + 1.7): coloured(said, colour)}, "middle right")]
+    return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, len(rows) * (d + 6) - 2.5),
+                       reading)
 
 
 def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
@@ -182,11 +170,11 @@ def units(c: float = 4) -> dict:
                    "line": {"color": COLOURS["B"], "width": 2, "dash": "dot"}})
     said[c, y - 1.35] = said.pop((factor, y - 1.35)) + coloured(
         f", needs {_short(c * old)}", "B")
-    made = layout([f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"],
+    return figure([say(said, "middle right")],
+                  [f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"],
                   [{**STILL, "range": [-0.05, 11.9]}], [{**STILL, "range": [y - 2.2, 1.1]}],
-                  f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}")
-    return figure([_say(said, "middle right", 13)],
-                  {**made, "shapes": shapes, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}})
+                  f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}",
+                  shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
 
 def arrows(r: int = 16, divide: str = "nothing") -> dict:
@@ -201,24 +189,21 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
              marker={"size": 4, "color": COLOURS["frozen"], "symbol": "circle"}),
         line([0, end], [0, 0], "delta", width=6, name="along"),
         line([end, end], [0, off], "B", width=6, name="across"),
-        words([0], [room / 9], [coloured(f"along {_short(end, 2)}", "delta")],
-              textposition="top right", textfont={"size": 14}),
-        words([end], [off / 2], [coloured(f" across {_short(abs(off), 2)}", "B")],
-              textposition="middle right", textfont={"size": 14})]
+        say({(0, room / 9): coloured(f"along {_short(end, 2)}", "delta")}, "top right", 14),
+        say({(end, off / 2): coloured(f" across {_short(abs(off), 2)}", "B")}, "middle right", 14)]
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
     found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
-    made = layout([found],
+    return figure(traces, [found],
                   [{"range": [-0.06 * most, 1.85 * most],
                     "title": {"text": "along: the useful direction"}}],
                   [{"range": [-2 * room, room], "title": {"text": "across"}}],
                   f"{found}; typical across: {_short(np.sqrt(r) * size, 2)}")
-    return figure(traces, made)
 
 
 def carried(alpha: str = "kept", r: int = 16) -> dict:
     """Loss on rotated digits against η at r = 8 and at r, and where the rate tuned at 8 ends up."""
-    task, rule = "45°, Adam", first_r.CHOICES[alpha]
-    scale = first_r_runs.ALPHA_RULES[rule]
+    task, choice = "45°, Adam", first_r.CHOICES[alpha]
+    scale = first_r_runs.ALPHA_RULES[choice]
     rates = first_r_runs.TASKS[task].rates
     cost = float(first_r_runs.mean(first_r_runs.regrets(task, scale, R))[
         first_r_runs.RANKS.index(r)])
@@ -227,19 +212,19 @@ def carried(alpha: str = "kept", r: int = 16) -> dict:
              for rank in (r, R)}
     spread = 1.5 if abs(np.log(names[r] / names[R])) < 0.4 else 1
     names[max(names, key=names.get)] *= spread
-    traces = first_r.valleys(task, rule, R, r)
-    traces += [words([rates[0]], [value], [coloured(
-        f" r = {rank}", "frozen" if rank == R else first_r.RULE_LOOKS[rule].colour)],
-        textposition="top right", textfont={"size": 14}) for rank, value in names.items()]
-    made = layout([f"α {alpha}, r = {r}: carried η {found}"],
-                  [{**power_ticks(-3, 1), "range": [np.log10(rates[0]) - 0.1,
-                                                    np.log10(rates[-1]) + 0.1],
-                    "title": {"text": "learning rate η"}}],
-                  [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
-                    "range": [np.log10(first_r.LOW), np.log10(first_r.HIGH)],
-                    "title": {"text": "training loss"}}],
-                  f"α {alpha}: at r = {r} the learning rate tuned at r = 8 {found}")
-    return figure(traces, made)
+    traces = first_r.valleys(task, choice, R, r)
+    traces += [say({(rates[0], value): coloured(
+        f" r = {rank}", "frozen" if rank == R else first_r.RULE_LOOKS[choice].colour)},
+        "top right", 14) for rank, value in names.items()]
+    rule = alpha if alpha == "rsLoRA" else f"α {alpha}"
+    return figure(
+        traces, [f"{rule}, r = {r}: carried η {found}"],
+        [{**power_ticks(-3, 1), "title": {"text": "learning rate η"},
+          "range": [np.log10(rates[0]) - 0.1, np.log10(rates[-1]) + 0.1]}],
+        [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
+          "range": [np.log10(first_r.LOW), np.log10(first_r.HIGH)],
+          "title": {"text": "training loss"}}],
+        f"{rule}: at r = {r} the learning rate tuned at r = 8 {found}")
 
 
 def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
@@ -262,10 +247,9 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
              "on the cross: it never rolls" if a == b == 0 else
              "it rolls onto the cross, and stays there")
     axis = {"range": [-1.75, 1.75], "dtick": 1, "constrain": "domain"}
-    made = layout([found], [{**axis, "title": {"text": "a, a LoRA’s A of one number"}}],
+    return figure(traces, [found], [{**axis, "title": {"text": "a, a LoRA’s A of one number"}}],
                   [{**axis, "title": {"text": "b, its B"}, "scaleanchor": "x"}],
                   f"From a = {_short(a)}, b = {_short(b)}: {found}")
-    return figure(traces, made)
 
 
 def starts_board(row: int = 0) -> dict:
@@ -281,11 +265,6 @@ def starts_board(row: int = 0) -> dict:
     made = five_starts(answers=True, rows=row, title=title)
     made["layout"]["meta"] = {"reading": f"{row} of {len(STARTS)} starts answered. {title}"}
     return made
-
-
-def _say(texts: dict[tuple, str], side: str = "middle center", size: int = 13) -> dict:
-    x, y = zip(*texts, strict=True)
-    return words(list(x), list(y), list(texts.values()), textposition=side, textfont={"size": size})
 
 
 def times(factor: float) -> str:

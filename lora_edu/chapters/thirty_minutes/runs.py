@@ -1,7 +1,5 @@
 """One step of the word's run in other units, and a sum of arrows."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

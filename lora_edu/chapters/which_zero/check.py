@@ -1,7 +1,5 @@
 """The check of the chapter Which matrix is zero."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu import Adam, Adapter, Regression, train

@@ -2,14 +2,12 @@
 rate against the width. The study trains for some seconds the first time; after that every state is
 a look-up."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
-from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, layout, line, words
+from lora_edu.chapters.shared.style import COLOURS, STILL, coloured, curve, figure, line, words
 from lora_edu.chapters.which_zero import runs as wide
 from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.explore.words import power, short
@@ -30,12 +28,7 @@ QUANTITIES = {"best η": ("best", [1e-4, 1e-3, 1e-2, 1e-1], (-4.2, -0.6)),
 def mirror(zero: str = "B", t: int = 0) -> dict:
     """A LoRA that learns the word, at step t, and beside it the run on the word on its side.
 
-    Args:
-        zero: The matrix that starts at zero in the first run, "A" or "B".
-        t: The step.
-
-    Returns:
-        A figure of one panel: in each run A stands above the update BA, and B on its left.
+    zero: the matrix that starts at zero in the first run. A stands above BA, and B on its left.
     """
     parts, zeros, deltas = [], {}, []
     for left, run, mark in zip((0, 60), swap.both(zero), ("", "′"), strict=True):
@@ -65,12 +58,7 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
 def two_draws(k: int = 256, r: int = 16) -> dict:
     """What one call draws for A and for B, and the first step of Adam from either.
 
-    Args:
-        k: The width of a square layer.
-        r: The rank.
-
-    Returns:
-        A figure of two panels: a histogram for each, to its own height, and a bar for each.
+    A histogram for each, to its own height, and a bar for each. k: the width of a square layer.
     """
     steps, traces, shapes, ends = swap.first_steps(k, r), [], [], {}
     unit = steps["A"][1]
@@ -79,35 +67,26 @@ def two_draws(k: int = 256, r: int = 16) -> dict:
         heights = row + np.concatenate([[0], np.repeat(counts / counts.max(), 2), [0]])
         traces += [line(np.repeat(edges, 2), heights, name, width=1.5, fill="tozeroy" if not row
                         else "toself", fillcolor=fill(name, 0.6), name=name),
-                   words([-0.58], [row + 1.2], [coloured(f"random {name}", name)],
-                         textposition="middle right", textfont={"size": 15})]
-        shapes.append({**box(0, row + 0.15, length / unit, 0.6, COLOURS[name], panel=2)})
+                   say({(-0.58, row + 1.2): coloured(f"random {name}", name)}, "middle right", 15)]
+        shapes.append(box(0, row + 0.15, length / unit, 0.6, COLOURS[name], panel=2))
         ends[length / unit, row + 0.45] = f"  × {length / unit:.3g}"
-    x, y = zip(*ends, strict=True)
-    traces.append(words(list(x), list(y), list(ends.values()), panel=2,
-                        textposition="middle right", textfont={"size": 16}))
+    traces.append(say(ends, "middle right", 16, panel=2))
     spread, stride = steps["B"][0].std() / steps["A"][0].std(), steps["B"][1] / unit
-    still = {"range": [-0.05, 2.9], "showticklabels": False, "ticks": "", "showgrid": False}
-    made = layout(["what the call draws", "the first step of W"],
+    still = {**STILL, "range": [-0.05, 2.9]}
+    return figure(traces, ["what the call draws", "the first step of W"],
                   [{"range": [-0.6, 0.6], "tickvals": [-0.5, 0, 0.5],
                     "title": {"text": "value of an entry"}},
                    {"range": [0, 22], "tickvals": [0, 1, 4, 8, 16],
                     "title": {"text": "its length, from A it is 1"}}], [still, still],
                   f"k = {k}, r = {r}: the entries of B are {spread:.3g} times as large as those of "
-                  f"A, and Adam’s first step is {stride:.3g} times as long")
-    return figure(traces, {**made, "shapes": shapes})
+                  f"A, and Adam’s first step is {stride:.3g} times as long", shapes=shapes)
 
 
 def which_zero(n: int = 2048, steps: int = 8) -> dict:
     """The loss of the wide layer against the learning rate, from three starts.
 
-    Args:
-        n: The width of the layer.
-        steps: How long each run has trained.
-
-    Returns:
-        A figure of one panel. A random and B random with numbers of one size, and B random with
-        those that a library draws.
+    A random and B random with numbers of one size, and B random with those that a library draws.
+    n: the width of the layer.
     """
     row, after = wide.WIDTHS.index(n), wide.after(steps)
     curves, best = after["curve"][row], np.exp(np.log(after["best"][row]).mean(axis=-1))
@@ -119,59 +98,46 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
                            name=f"{random}, σ = {spread}", customdata=shares.clip(max=MOST),
                            hovertemplate=f"{random}, σ = {spread}: %{{customdata:.3g}}"
                                          "<extra></extra>"))
-    traces.append(words([-4.05] * 2, np.log10([6, 3]), [
-        coloured("━ B, σ = 1/√r", "B"),
-        coloured("━ A", "A") + "  " + coloured("┅ B, σ = 1/√n", "B")],
-        textposition="middle right", textfont={"size": 14}))
+    traces.append(say({(-4.05, np.log10(6)): coloured("━ B, σ = 1/√r", "B"),
+                       (-4.05, np.log10(3)): coloured("━ A", "A") + "  "
+                       + coloured("┅ B, σ = 1/√n", "B")}, "middle right", 14))
     narrow, broad = index(*DRAWS[1]), index(*DRAWS[3])
     cost = curves[broad].min() / curves[narrow].min()
     said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
-    return figure(traces, layout(
-        [f"the wide B: {said}"],
+    return figure(
+        traces, [f"the wide B: {said}"],
         [{"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
           "ticktext": [power(x) for x in (-4, -3, -2, -1)], "title": {"text": "learning rate η"}}],
         [{**log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.1, 1.05],
           "title": {"text": "loss, at the start it is 1"}}],
         f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside B random with the "
-        f"narrow ones: {said}"))
+        f"narrow ones: {said}")
 
 
 def preference(steps: int = 10) -> dict:
-    """The loss left by A random and by B random, against the directions that the inputs fill.
-
-    Args:
-        steps: The length of the runs.
-
-    Returns:
-        A figure of one panel, each start at its own best rate.
-    """
+    """The loss left by A random and by B random, each at its own best rate, against the directions
+    that the inputs fill."""
     left = np.exp(np.log(swap.losses_left(steps)).mean(axis=1))  # (directions, starts)
     ratio, traces = left[0, 1] / left[0, 0], []
     for path, (name, look), side in zip(left.T, LOOKS.items(), ("bottom", "top"), strict=True):
         traces += [look.curve(swap.DIRECTIONS, path, name),
-                   words([swap.DIRECTIONS[1]], [path[1]],
-                         [coloured(f" <br>{name}<br> ", look.colour)],
-                         textposition=f"{side} center", textfont={"size": 14})]
-    return figure(traces, layout(
-        [f"4 directions: B random leaves {ratio:.2g} × the loss"],
+                   say({(swap.DIRECTIONS[1], path[1]): coloured(f" <br>{name}<br> ", look.colour)},
+                       f"{side} center", 14)]
+    return figure(
+        traces, [f"4 directions: B random leaves {ratio:.2g} × the loss"],
         [{"type": "log", "tickvals": list(swap.DIRECTIONS), "range": [0.5, 1.9],
           "ticktext": [str(m) for m in swap.DIRECTIONS],
           "title": {"text": "directions that the inputs fill, of 64"}}],
         [{"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "range": [-1.8, 0.6],
           "ticktext": ["0.03", "0.1", "0.3", "1"], "title": {"text": "share of the loss left"}}],
         f"{steps_done(steps)}: where inputs fill 4 directions B random leaves {ratio:.2g} times "
-        f"the loss of A random, where they fill all {left[-1, 1] / left[-1, 0]:.2g} times"))
+        f"the loss of A random, where they fill all {left[-1, 1] / left[-1, 0]:.2g} times")
 
 
 def widths(quantity: str = "best η", steps: int = 8) -> dict:
     """What four starts of the wide layer find, each at its own best rate, against the width.
 
-    Args:
-        quantity: One of QUANTITIES.
-        steps: How long each run has trained.
-
-    Returns:
-        A figure of one panel.
+    quantity: one of QUANTITIES.
     """
     key, ticks, span = QUANTITIES[quantity]
     traces, places, said = [], [], []
@@ -190,12 +156,12 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     traces.append(words([LOG_WIDTHS[-1] + 0.15] * 4, apart(places, 0.08 * (span[1] - span[0])),
                         [coloured(f"{random[0]}, {spread}", LOOKS[random].colour)
                          for random, spread in DRAWS], textposition="middle right"))
-    return figure(traces, layout(
-        [f"{quantity} against the width, {steps_done(steps)}"],
+    return figure(
+        traces, [f"{quantity} against the width, {steps_done(steps)}"],
         [{"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4], "title": {"text": "width n"},
           "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}],
         [{**log_axis(ticks), "range": span, "title": {"text": quantity}}],
-        f"{steps_done(steps)}, the exponent of n in {quantity} · " + " · ".join(said)))
+        f"{steps_done(steps)}, the exponent of n in {quantity} · " + " · ".join(said))
 
 
 def index(random: str, spread: str) -> tuple[int, int]:

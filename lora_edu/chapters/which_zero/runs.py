@@ -3,10 +3,9 @@ weight is n × n. It sees m inputs of n numbers each, and p readouts look at its
 costs n and not n²: widths of thousands are in reach. Transposing the weight exchanges inputs and
 readouts; with p = m their law is the same, and so the task has no preference for A or for B."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,14 +48,9 @@ class WideLayer:
 
 
 def draw(n: int, seed: int) -> tuple[WideLayer, np.ndarray]:
-    """A task with ENDS inputs and readouts, and a random matrix.
+    """A layer n wide with ENDS inputs and readouts, and a random matrix Z, (R, n), N(0, 1).
 
-    Args:
-        n: The width.
-        seed: Of the draw.
-
-    Returns:
-        The layer, with inputs and targets N(0, 1) and readouts N(0, 1/n), and Z, (R, n), N(0, 1).
+    Its inputs and targets are N(0, 1) and its readouts N(0, 1/n).
     """
     rng = np.random.default_rng(seed)
     X, P = rng.normal(size=(ENDS, n)), rng.normal(size=(ENDS, n)) / np.sqrt(n)
@@ -64,15 +58,9 @@ def draw(n: int, seed: int) -> tuple[WideLayer, np.ndarray]:
 
 
 def pair(random: str, spread: str, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A start: one matrix zero, the other made of ``Z``.
+    """A start (A, B), shapes (r, n) and (n, r): one matrix zero, the other made of ``Z``.
 
-    Args:
-        random: A name of :data:`MATRICES`.
-        spread: A name of :data:`SPREADS`.
-        Z: Random, of standard deviation 1, (r, n).
-
-    Returns:
-        (A, B), shapes (r, n) and (n, r).
+    random: a name of :data:`MATRICES`. spread: a name of :data:`SPREADS`. Z: (r, n), N(0, 1).
     """
     r, n = Z.shape
     Z = Z * {SPREADS[0]: n**-0.5, SPREADS[1]: r**-0.5}[spread]
@@ -101,17 +89,9 @@ class _WideRuns:
 
 def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
                 ratio: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Train with Adam and s = 1 at every rate.
+    """The loss and rms(A·x) under Adam and s = 1 at every rate, (rates, steps + 1) each.
 
-    Args:
-        layer: The task.
-        A, B: The start, (r, n) and (n, r).
-        rates: A's learning rates.
-        steps: How many.
-        ratio: B's learning rates over A's.
-
-    Returns:
-        The loss and rms(A·x), (rates, steps + 1) each; inf from where a run stops being finite.
+    They are inf from where a run stops being finite. rates: A's. ratio: B's rates over A's.
     """
     chunk = max(1, 2**21 // (5 * 8 * (A.size + B.size)))  # stays in the cache
     losses, reaches = [], []
@@ -134,14 +114,9 @@ def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[_WideRuns, np.ndarray]
     return runs, stacked_runs.train_runs(runs, *start, Adam((lr, ratio * lr)), steps)[:, 0]
 
 
-@dataclass(frozen=True, eq=False)
-class Study:
-    """All runs, in the order of the constants.
-
-    Attributes:
-        loss: As a share of its start, (widths, matrices, spreads, seeds, rates, steps + 1).
-        reach: rms(A·x), likewise.
-    """
+class Study(NamedTuple):
+    """The loss of all runs as a share of its start, in the order of the constants: (widths,
+    matrices, spreads, seeds, rates, steps + 1); and rms(A·x), likewise."""
 
     loss: np.ndarray
     reach: np.ndarray
@@ -171,15 +146,11 @@ def best_rates(loss: np.ndarray) -> np.ndarray:
 
 @cache
 def after(steps: int) -> dict[str, np.ndarray]:
-    """What the study says after so many steps.
+    """What the study says after so many steps, up to STEPS.
 
-    Args:
-        steps: How many, up to STEPS.
-
-    Returns:
-        ``curve``: the median loss as a share of its start, (widths, matrices, spreads, rates).
-        ``best``: the best rate of each task. ``least`` and ``reach``: loss and rms(A·x) at the
-        best rate of the grid. (widths, matrices, spreads, seeds) each.
+    ``curve``: the median loss as a share of its start, (widths, matrices, spreads, rates).
+    ``best``: the best rate of each task. ``least`` and ``reach``: loss and rms(A·x) at the
+    best rate of the grid. (widths, matrices, spreads, seeds) each.
     """
     loss, reach = study().loss[..., steps], study().reach[..., steps]
     at = loss.argmin(axis=-1)[..., None]

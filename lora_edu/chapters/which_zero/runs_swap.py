@@ -1,8 +1,6 @@
 """The swap, three times: on a word and on the word turned on its side, with the numbers that one
 library call draws for A and for B, and on tasks whose inputs fill few directions."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -26,16 +24,9 @@ def in_order(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def learn(A: np.ndarray, B: np.ndarray, wanted: np.ndarray, rule) -> list[tuple]:
-    """Train L = ‖BA − wanted‖²/2 for thirty steps.
+    """(A, B) at the start and after each of thirty steps on L = ‖BA − wanted‖²/2.
 
-    Args:
-        A: Its start, (r, k).
-        B: Its start, (d, r).
-        wanted: The update that is wanted, (d, k).
-        rule: An optimiser of ``lora_edu``.
-
-    Returns:
-        (A, B) at the start and after each step.
+    A, B, wanted: (r, k), (d, r) and (d, k). rule: an optimiser of ``lora_edu``.
     """
     state, seen = rule.init([A, B]), [(A, B)]
     for _ in range(STEPS[-1]):
@@ -62,11 +53,8 @@ def both(zero: str = "B") -> tuple[list[tuple], list[tuple]]:
 def first_steps(k: int, r: int) -> dict[str, tuple[np.ndarray, float]]:
     """What the usual call draws for A and for B, and the first step of W that each makes.
 
-    The call draws from U(−1/√f, 1/√f), where f is the number of columns: k for A, r for B.
-
-    Args:
-        k: Inputs and outputs of the layer. Its gradient has normal entries.
-        r: The rank.
+    The call draws from U(−1/√f, 1/√f), where f is the number of columns: k for A, r for B. The
+    layer is k × k, and its gradient has normal entries.
 
     Returns:
         ``"A"`` and ``"B"`` → (the matrix, (r, k) or (k, r); ‖ΔW‖ after Adam's first step with
@@ -79,23 +67,20 @@ def first_steps(k: int, r: int) -> dict[str, tuple[np.ndarray, float]]:
             "B": (B, float(np.linalg.norm(B @ np.sign(B.T @ G))))}
 
 
-def narrow_task(m: int, seed: int) -> Regression:
-    """A 64 × 64 task of rank 4 whose inputs fill m of the 64 directions, all alike."""
+def narrow_task(m: int, seed: int, d: int = SIDE, k: int = SIDE) -> Regression:
+    """A d × k task of rank 4 whose inputs fill m of the k directions, all alike."""
     rng = np.random.default_rng(seed)
-    S = rng.normal(size=(SIDE, 4)) @ rng.normal(size=(4, SIDE))
-    X = np.sqrt(SIDE) * np.linalg.qr(rng.normal(size=(SIDE, m)))[0].T  # (m, n)
-    return Regression(np.zeros((SIDE, SIDE)), S / np.linalg.norm(S), X)
+    S = rng.normal(size=(d, 4)) @ rng.normal(size=(4, k))
+    X = np.sqrt(k) * np.linalg.qr(rng.normal(size=(k, m)))[0].T  # (m, k)
+    return Regression(np.zeros((d, k)), S / np.linalg.norm(S), X)
 
 
 @cache
 def losses_left(steps: int) -> np.ndarray:
     """The loss that A random and B random leave on :func:`narrow_task`, as a share of its start.
 
-    Args:
-        steps: Of Adam, with r = 4 and σ = 1/8 for both.
-
-    Returns:
-        (DIRECTIONS, TASKS, 2), at each start's own best of RATES.
+    After steps of Adam, with r = 4 and σ = 1/8 for both, at each start's own best of RATES:
+    (DIRECTIONS, TASKS, 2).
     """
     left = np.empty((len(DIRECTIONS), TASKS, 2))
     for i, seed in np.ndindex(left.shape[:2]):

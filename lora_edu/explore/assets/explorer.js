@@ -3,7 +3,8 @@
 // Joined with its neighbours into one script (see assets.py).
 
 const QUIET = 400; // ms after the last move: the controls have come to rest
-const IN_SIGHT = 0.6; // of a plot; a link brings it into sight where less of it is
+const IN_SIGHT = 0.9; // of a plot: where less of it can be seen, a link scrolls there
+const ABOVE = 96; // px: the page's bar and the headline above the plot
 
 class Explorer {
   // Subclasses implement loadPlotly(), returning a promise of plotly, and ask(), which calls show()
@@ -146,14 +147,14 @@ class Explorer {
     this.root.classList.add("explorer-moved");
   }
 
-  // Scroll to plot and controls unless most is in sight. A way back leads to `link`, if there is one.
+  // Scroll to plot and controls unless the plot is in sight. A way back leads to `link`, if there is one.
   bringIntoSight(link) {
     new IntersectionObserver(([{ intersectionRatio: seen }], observer) => {
       observer.disconnect();
       if (seen >= IN_SIGHT) return;
       if (link) this.leave(link);
       this.box.parentElement.scrollIntoView({ block: "center", behavior: scrolling() });
-    }).observe(this.box);
+    }, { rootMargin: `-${ABOVE}px 0px 0px` }).observe(this.box);
   }
 
   leave(link) {

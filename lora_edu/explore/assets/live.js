@@ -124,13 +124,4 @@ function render({ model, el }) {
   };
 }
 
-// A link to a plot of this notebook whose cell has not run says so, once.
-globalThis.__loraEduUnrun ||= document.addEventListener("click", ({ target }) => {
-  const anchor = target.closest?.("a"), link = parseLink(anchor?.getAttribute("href")), panel = anchor?.closest(".jp-NotebookPanel");
-  if (!link || !panel || [...panel.querySelectorAll(".explorer")].some((root) => root.explorer?.name === link.name)) return;
-  if (!anchor.nextElementSibling?.matches(".explorer-unrun")) {
-    anchor.insertAdjacentHTML("afterend", '<em class="explorer-unrun" role="status"> (this plot has not run yet: Run ▸ Run All Cells)</em>');
-  }
-}, true) || true;
-
 export default { render };

@@ -8,7 +8,6 @@ class Numbers {
     this.box.innerHTML = `<textarea readonly rows="8" aria-label="the numbers of this figure, comma-separated"></textarea><a download="${explorer.name}.csv">download</a>`;
     [this.text, this.file] = this.box.children;
     this.text.addEventListener("focus", () => this.text.select()); // to be copied
-    explorer.root.append(this.box);
     button.addEventListener("click", () => {
       this.box.hidden = !this.box.hidden;
       button.setAttribute("aria-expanded", String(!this.box.hidden));
@@ -21,6 +20,7 @@ class Numbers {
     if (this.box.hidden || !this.explorer.figure) return;
     this.text.value = csvOf(this.explorer.figure);
     this.file.href = `data:text/csv;charset=utf-8,${encodeURIComponent(this.text.value)}`;
+    if (!this.box.isConnected) this.explorer.root.append(this.box); // a link leads somewhere from its first moment
   }
 }
 
@@ -38,12 +38,9 @@ function csvOf({ data }) {
   return table.map((row) => used.map((column) => cellOf(row[column])).join(",")).join("\n");
 }
 
-// A list of what may be a list, an array of numbers, or an array as live.py writes it.
+// A list of what may be a list, an array of numbers, or nothing of the kind.
 function numbersOf(value) {
-  if (!value?.bdata) return typeof value === "object" && value ? Array.from(value) : [];
-  const all = new Float64Array(Uint8Array.from(atob(value.bdata), (each) => each.charCodeAt(0)).buffer);
-  const width = Number(value.shape.split(",")[1]);
-  return width ? Array.from({ length: all.length / width }, (_, i) => all.slice(i * width, (i + 1) * width)) : [...all];
+  return typeof value === "object" && value ? Array.from(value) : [];
 }
 
 // Numbers with all the digits that are stored: of a float32, eight.

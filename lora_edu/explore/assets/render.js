@@ -130,7 +130,6 @@ function unmoved(data, layout) {
 // "numbers" for an array of numbers, since any may take another's place. Other values stand for themselves:
 // texts as coordinates may make another kind of axis, and what is null or empty is not drawn at all.
 function kind(value) {
-  if (value?.dtype) return "numbers"; // as plotly.py writes them
   const first = Array.isArray(value) || ArrayBuffer.isView(value) ? value[0] : value;
   return typeof first === "number" ? "numbers" : value;
 }

@@ -1,7 +1,4 @@
-"""One LoRA run as most people write it: a PEFT layer in a plain torch loop. An oracle and a rival.
-
-Used by the tests of ``sweep`` and by benchmarks/sweep.py.
-"""
+"""One LoRA run as most people write it: a PEFT layer in a plain torch loop, the rival of sweep."""
 
 import numpy as np
 import torch

@@ -1,0 +1,1 @@
+"""The code behind the laboratory's page *Decay, clipping, dropout*."""

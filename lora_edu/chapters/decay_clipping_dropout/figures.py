@@ -1,0 +1,58 @@
+"""What L2 leaves of the word LoRA; a log with one bad batch, and the loss with and without a limit.
+"""
+
+import numpy as np
+
+from lora_edu.chapters.decay_clipping_dropout.runs import BAD, STEPS, lowered, with_a_bad_batch
+from lora_edu.chapters.low_rank_update.runs_word import R
+from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    coloured,
+    curve,
+    figure,
+    level,
+    line,
+    power_ticks,
+    words,
+)
+from lora_edu.explore.words import number, short
+
+SHOWN, FLOOR, APART = 7, 29, 6.6  # singular values; where their bars stand, and how far apart
+
+
+def penalty(alpha: float = 8, lam: float = 1) -> dict:
+    """The word under an L2 penalty on A and B, and its singular values beside those wanted."""
+    threshold = lam * R / alpha
+    delta, left = lowered(threshold)
+    parts, numbers = [cell_map(delta, 0, 0, "delta", "ΔW"), frame(delta, 0, 0)], {}
+    for i, (value, wanted) in enumerate(zip(left[:SHOWN], lowered(0)[1][:SHOWN], strict=True)):
+        parts += [box(APART * i, FLOOR - value, 5, value, COLOURS["delta"]),
+                  {**box(APART * i, FLOOR - wanted, 5, wanted, "rgba(0,0,0,0)"),
+                   "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}}]
+        numbers[APART * i + 2.5, FLOOR + 1.6] = f"{value:.1f}"
+    many = int((left > 1e-9).sum())
+    found = f"each singular value lowered by {short(threshold)}, {many} of {SHOWN} left"
+    return map_drawing([*parts, say(numbers)], f"α = {alpha}: {found}", (-1, 46.5), (-1.5, 32),
+                       f"α = {alpha}, λ = {short(lam)}: {found}. Dotted: without the penalty")
+
+
+def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:
+    """The norm that the log shows and the loss, with a limit and, in grey, without one."""
+    (norms, losses), (_, free) = (with_a_bad_batch(optimiser, at) for at in (limit, None))
+    steps, clipped = np.arange(STEPS), int((norms > limit).sum())
+    sizes = [100 * of(values[BAD + 1:]) for values in (losses, free) for of in (max, min)]
+    traces = [curve("B", steps, norms, name="norm", sizes=5),
+              level(limit, [0, STEPS]),
+              words([STEPS], [limit], [f"limit {short(limit)}"], textposition="bottom left"),
+              line(steps, 100 * free, "frozen", panel=2, name="no limit"),
+              line(steps, 100 * losses, "loss", panel=2, width=3.5, name="limit")]
+    said = (f"{optimiser}, {clipped} of {STEPS} gradients clipped: after the bad batch the loss "
+            "peaks at {} % and comes down to {} %, without a limit {} and {} %").format(
+                *map(number, sizes))
+    across = {"range": [-2, STEPS + 2], "title": {"text": "step"}}
+    return figure(traces, [f"the log: {coloured('norm before', 'B')}",
+                           f"loss, %   {coloured('limit', 'loss')}   {coloured('none', 'frozen')}"],
+                  [across, across],
+                  [{**power_ticks(-2, 3), "range": [-2.8, 3]},
+                   {**power_ticks(-1, 2), "range": [-0.9, 2.2]}], said)

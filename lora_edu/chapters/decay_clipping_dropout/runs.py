@@ -1,0 +1,49 @@
+"""What a penalty leaves of the word LoRA, and what one bad batch does to a run that learns it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from lora_edu import SGD, Adam, Clipped
+from lora_edu.chapters.low_rank_update import runs_word
+from lora_edu.chapters.low_rank_update.runs import word
+
+STEPS, BAD, LENGTH = 60, 15, 50  # of a run; the step with the bad batch, and how long that is
+RULES = {"Adam": Adam(runs_word.LR), "SGD": SGD(runs_word.SLOW["SGD"])}
+
+
+def lowered(threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """The word with every singular value lowered, down to 0: (d, k), and the values left (d,)."""
+    U, sigma, Vt = np.linalg.svd(word(), full_matrices=False)
+    left = np.maximum(sigma - threshold, 0)
+    return U * left @ Vt, left
+
+
+@cache
+def with_a_bad_batch(optimiser: str, limit: float | None, seed: int = 2
+                     ) -> tuple[np.ndarray, np.ndarray]:
+    """A run that learns the word, in which one gradient is LENGTH times as long, and noise.
+
+    Args:
+        optimiser: One of RULES.
+        limit: Of the common norm of A's and B's gradients; None does not clip.
+        seed: Of the noise.
+
+    Returns:
+        Norms before clipping and losses as parts of the first, each (STEPS,).
+    """
+    rule = RULES[optimiser] if limit is None else Clipped(RULES[optimiser], limit)
+    A, B = runs_word.written()[0].A, runs_word.written()[0].B
+    noise = np.random.default_rng(seed).normal(size=runs_word.task().shape)
+    state, norms, losses = rule.init([A, B]), [], []
+    for step in range(STEPS):
+        loss, G = runs_word.task().loss_and_gradient(B @ A)
+        if step == BAD:
+            G = LENGTH * np.linalg.norm(G) / np.linalg.norm(noise) * noise
+        grads = [B.T @ G, G @ A.T]
+        norms.append(np.sqrt(sum(np.vdot(g, g) for g in grads)))
+        losses.append(loss)
+        (A, B), state = rule.step([A, B], grads, state)
+    return np.array(norms), np.array(losses) / losses[0]

@@ -1,0 +1,1 @@
+"""Your settings: what they mean in each tool, and the same run in another."""

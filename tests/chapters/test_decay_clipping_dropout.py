@@ -1,0 +1,127 @@
+"""The laboratory's page Decay, clipping, dropout."""
+
+from contextlib import redirect_stdout
+from io import StringIO
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, train
+from lora_edu.chapters.decay_clipping_dropout import figures, runs
+from lora_edu.chapters.low_rank_update import runs_word as word
+from tests.book import code
+
+START, WANTED = word.written()[0], word.task().W_star
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.claim("thm-nuclear")
+@pytest.mark.parametrize("s", (0.25, 1, 8))
+def test_l2_on_a_and_b_is_at_least_its_price_on_delta_w(s):
+    for _ in range(20):
+        B, A = RNG.normal(size=(5, 3)), RNG.normal(size=(3, 7)) * RNG.uniform(0.1, 10)
+        price = np.linalg.norm(s * B @ A, "nuc") / s
+        assert (np.vdot(A, A) + np.vdot(B, B)) / 2 > price
+        U, sigma, Vt = np.linalg.svd(B @ A)
+        root = np.diag(np.sqrt(sigma[:3]))
+        B, A = U[:, :3] @ root, root @ Vt[:3]
+        assert (np.vdot(A, A) + np.vdot(B, B)) / 2 == pytest.approx(price)
+
+
+@pytest.mark.claim("cor-lowered")
+@pytest.mark.parametrize(("alpha", "lam"), [(8, 1), (16, 2), (4, 0.5), (4, 1)])
+def test_a_trained_word_has_lost_lambda_over_s_of_each_singular_value(alpha, lam):
+    s = alpha / word.R
+    trained = train(word.task(), Adapter(START.A, START.B, s),
+                    SGD(0.02 / max(s, 1) ** 2, weight_decay=lam), 3000).adapter.delta()
+    sigma = np.linalg.svd(WANTED, compute_uv=False)
+    left = np.maximum(sigma - lam / s, 0)
+    assert np.linalg.svd(trained, compute_uv=False) == pytest.approx(left, abs=0.02)
+    shown, values = runs.lowered(lam / s)
+    assert np.abs(shown - trained).max() < 0.02 and values == pytest.approx(left)
+    found = f"lowered by {lam / s:g}, {(left > 0).sum()} of 7 left"
+    assert found in figures.penalty(alpha, lam)["layout"]["title"]["text"]
+
+
+@pytest.mark.claim("thm-decay-share")
+def test_decay_alone_multiplies_ba_by_the_square_of_its_factors():
+    rates, decay = np.linspace(0.001, 0.1, 40), 0.3
+    A, B = (torch.nn.Parameter(torch.from_numpy(RNG.normal(size=(3, 3)))) for _ in "AB")
+    before, rule = (B @ A).detach(), torch.optim.AdamW([A, B], weight_decay=decay)
+    for rate in rates:
+        A.grad, B.grad = torch.zeros_like(A), torch.zeros_like(B)
+        rule.param_groups[0]["lr"] = rate
+        rule.step()
+    share = ((B @ A) / before).detach().numpy()
+    bound = np.exp(-2 * decay * rates.sum())
+    assert share == pytest.approx(np.prod((1 - rates * decay) ** 2))
+    assert bound ** (1 / (1 - decay * rates.max())) < share.min() and share.max() < bound
+
+
+@pytest.mark.claim("obs-decay-taken-back")
+def test_the_run_loses_less_to_decay_than_decay_alone_would_take():
+    output = StringIO()
+    with redirect_stdout(output):
+        exec(code("book/laboratory/decay-clipping-dropout"), {})
+    said = output.getvalue()
+    assert "3,000 steps: the decay alone takes 0.3 %, the run's ΔW changes by 0.134 %" in said
+    assert "10,000 steps: the decay alone takes 3.9 %, the run's ΔW changes by 0.004 %" in said
+
+
+@pytest.mark.claim("thm-clip-limit")
+@pytest.mark.parametrize("rule", [Adam(0.1, eps=1e-300), AdamW(0.1, eps=1e-300, weight_decay=0.3)])
+def test_two_limits_that_always_act_make_one_run(rule):
+    one, tiny, high = (train(word.task(), START, Clipped(rule, limit), 12)
+                       for limit in (1.0, 2.0**-20, 16.0))
+    assert np.hypot(one.grad_A_norm, one.grad_B_norm).min() > 1
+    assert np.array_equal(one.adapter.delta(), tiny.adapter.delta())
+    assert np.abs(one.adapter.delta() - high.adapter.delta()).max() > 0.01
+
+
+@pytest.mark.claim("obs-bad-batch")
+@pytest.mark.parametrize("seed", range(2, 7))
+def test_one_bad_batch_hurts_adam_long_and_clipped_adam_briefly(seed):
+    free, one, hundredth = (runs.with_a_bad_batch("Adam", limit, seed)[1]
+                            for limit in (None, 1, 0.01))
+    for losses, low, high, last in ((free, 0.55, 0.745, 28), (one, 0.09, 0.11, 4)):
+        before, later = losses[runs.BAD], losses[runs.BAD + 1:]
+        assert 0.075 < before < 0.085 and low < later.max() < high
+        assert last - 3 < (later < before).argmax() + 1 <= last
+    assert np.abs(one - hundredth).max() < 0.002
+    free, one = (runs.with_a_bad_batch("SGD", limit, seed)[1][-1] for limit in (None, 1))
+    assert 0.375 < free < 0.495 and one > 0.965
+
+
+def test_the_explorers_curves_are_torchs():
+    A, B = both = [torch.tensor(M, requires_grad=True) for M in (START.A, START.B)]
+    noise, norms, losses = np.random.default_rng(2).normal(size=WANTED.shape), [], []
+    rule = torch.optim.Adam(both, 0.15)
+    for step in range(60):
+        rule.zero_grad()
+        error = B @ A - torch.tensor(WANTED)
+        losses.append(error.square().sum().item())
+        length = 50 * error.detach().norm() / np.linalg.norm(noise)
+        (length * (torch.tensor(noise) * error).sum() if step == 15
+         else error.square().sum() / 2).backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(both, 10.0).item())
+        rule.step()
+    shown = figures.bad_batch(10, "Adam")
+    assert shown["data"][0]["y"] == pytest.approx(norms)
+    assert shown["data"][4]["y"] == pytest.approx(100 * np.array(losses) / losses[0])
+    assert f"{sum(norm > 10 for norm in norms)} of 60" in shown["layout"]["meta"]["reading"]
+
+
+@pytest.mark.claim("thm-dropout-ridge")
+@pytest.mark.parametrize("p", (0.1, 0.5))
+def test_dropouts_mean_loss_is_the_loss_and_a_ridge(p):
+    """Over all masks of four inputs, each with its chance."""
+    x, e, delta = RNG.normal(size=4), RNG.normal(size=3), RNG.normal(size=(3, 4))
+    mean = 0.0
+    for dropped in product((True, False), repeat=4):
+        chance = np.prod(np.where(dropped, p, 1 - p))
+        mask = np.where(dropped, 0, 1 / (1 - p))
+        mean += chance * np.sum((e + delta @ x - delta @ (mask * x)) ** 2) / 2
+    ridge = p / (2 * (1 - p)) * np.sum(x**2 * np.sum(delta**2, axis=0))
+    assert mean == pytest.approx(np.sum(e**2) / 2 + ridge)
