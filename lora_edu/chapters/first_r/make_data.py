@@ -19,13 +19,16 @@ def model():
     return mlp.pretrain(upright.X_train, upright.y_train)
 
 
-def train(task: str, r: int, s: float, rates=None, seeds=SEEDS) -> np.ndarray:
-    """Train what :func:`losses` reads, for the given rates (default: the task's) and seeds."""
+def train(task: str, r: int, s: float, rates=None, seeds=SEEDS, optimiser=None) -> np.ndarray:
+    """Train what :func:`losses` reads, for the given rates and seeds.
+
+    Defaults of rates and optimiser are the task's.
+    """
     this = TASKS[task]
     rates, data = this.rates if rates is None else rates, digits.load(this.angle)
     scale, lr, seed = zip(*((s, lr, seed) for lr in rates for seed in seeds), strict=True)
     ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=scale, lr=lr, seed=seed,
-                     decay=this.decay, optimiser=this.optimiser, dtype=np.float32)
+                     decay=this.decay, optimiser=optimiser or this.optimiser, dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         found = np.array([end.loss(data.X_train, data.y_train) for end in ends], dtype=float)
     found = np.where(np.isfinite(found), np.minimum(found, LOST), LOST)

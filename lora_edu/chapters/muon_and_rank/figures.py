@@ -1,22 +1,12 @@
 """The figures of the page Muon and the rank: the first useful part, and the best rates of runs."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lora_edu.chapters.muon_and_rank import runs
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, named_ticks, seeds
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    coloured,
-    figure,
-    layout,
-    line,
-    power_ticks,
-    words,
-)
+from lora_edu.chapters.shared.style import COLOURS, coloured, figure, line, power_ticks, words
 from lora_edu.explore.words import signed
 
 LOOKS = {"Adam": Look(COLOURS["frozen"], "circle"), "Lion": Look(COLOURS["B"], "square"),
@@ -43,11 +33,11 @@ def first_step(gradient: str = "of rank 8", rule: str = "LoRA") -> dict:
     small, large = (np.log2(found[i + 2] / found[i]) / 2 for i in (0, len(ranks) - 3))
     said = (f"power {signed(small)} from r = 1 to {ranks[2]}, "
             f"{signed(large)} from {ranks[-3]} to {ranks[-1]}")
-    return figure(traces, layout(
-        [f"{FORMULAS[rule]}: {said}"], [named_ticks(ranks, "rank r", named=ranks[::2])],
+    return figure(
+        traces, [f"{FORMULAS[rule]}: {said}"], [named_ticks(ranks, "rank r", named=ranks[::2])],
         [{**power_ticks(-1, 2), "range": [-1.2, 2.5],
           "title": {"text": "useful part, at r = 1 it is 1"}}],
-        f"G {gradient}, s = {FORMULAS[rule]}: the useful part of Muon's first step has the {said}"))
+        f"G {gradient}, s = {FORMULAS[rule]}: the useful part of Muon's first step has the {said}")
 
 
 def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
@@ -58,7 +48,7 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
         rule: One of SCALE_RULES.
     """
     traces, ends, powers, ranks = [], {}, {}, runs.TASKS[task]
-    for name in runs.optimisers(task, rule):
+    for name in runs.optimisers(task):
         found = runs.best(task, name, rule)
         means = geometric_mean(found)
         unit = means[ranks.index(MIDDLE)]
@@ -69,13 +59,13 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
     places = 10 ** apart(list(ends.values()), 0.1)
     traces.append(words([ranks[-1]] * len(ends), places, [
         coloured(f"  {name}", LOOKS[name].colour) for name in ends],
-        textposition="middle right", textfont={"size": 14}))
+        textposition="middle right", textfont={"size": 13}))
     axis = named_ticks(runs.TASKS[runs.DIGITS], "rank r")
-    axis["range"][1] += 0.75  # room for the names
+    axis["range"][1] += 1  # room for the names
     said = ", ".join(f"{name} {signed(power)}" for name, power in powers.items())
-    return figure(traces, layout(
-        [f"under {FORMULAS[rule]} Muon's best η goes like r to the power "
-         f"{signed(powers[runs.MUON])}"], [axis],
+    return figure(
+        traces, [f"under {FORMULAS[rule]} Muon's best η goes like r to the power "
+                 f"{signed(powers[runs.MUON])}"], [axis],
         [{"type": "log", "range": [-0.8, 0.8], "tickvals": [0.25, 0.5, 1, 2, 4],
           "ticktext": ["¼", "½", "1", "2", "4"], "title": {"text": "best η, at r = 4 it is 1"}}],
-        f"{task}, s = {FORMULAS[rule]}: the powers of r in the best η are {said}"))
+        f"{task}, s = {FORMULAS[rule]}: the powers of r in the best η are {said}")

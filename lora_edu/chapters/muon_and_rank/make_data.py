@@ -6,31 +6,22 @@
 trained.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from transformers.optimization import Adafactor
 
-from lora_edu.chapters.first_r.make_data import model
-from lora_edu.chapters.first_r.runs import LOST
+from lora_edu.chapters.first_r.make_data import train
 from lora_edu.chapters.muon_and_rank import runs
-from lora_edu.chapters.shared import digits, mlp, rate_maps
+from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 from lora_edu.chapters.small_gpt import fit, load_base, loss_on
 from lora_edu.chapters.small_gpt.text import part
 from lora_edu.nn import inject
 
 
-def digits_losses(optimiser: str, rule: str, r: int, rates, seeds=runs.SEEDS) -> np.ndarray:
+def digits_losses(optimiser: str, rule: str, r: int, rates) -> np.ndarray:
     """Adapt the digits' network as the map of The first r you try does, (seeds, rates)."""
-    data, settings = digits.load(45), [(lr, seed) for seed in seeds for lr in rates]
-    lr, seed = zip(*settings, strict=True)
-    ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=[runs.scale(rule, r)] * len(lr),
-                     lr=lr, seed=seed, optimiser=runs.MAKE[optimiser], dtype=np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = np.array([end.loss(data.X_train, data.y_train) for end in ends], dtype=float)
-    return np.nan_to_num(found, nan=LOST, posinf=LOST).clip(max=LOST).reshape(len(seeds), -1)
+    return train(runs.ADAM, r, runs.scale(rule, r), rates, optimiser=runs.MAKE[optimiser]).T
 
 
 STEPS, BATCH, GPT_SEEDS = 150, 16, (0, 1)
@@ -38,7 +29,7 @@ BEGIN = {"Muon": 4, "Lion": 1, "Adafactor": 3}  # the octave of η where a searc
 
 
 class Lion(torch.optim.Optimizer):
-    """Chen et al. 2023, algorithm 2, with β₁ = 0.9, β₂ = 0.99 and no decay."""
+    """As in Chen et al. 2023, with β₁ = 0.9, β₂ = 0.99 and no decay."""
 
     def __init__(self, params, lr: float = 0.0):
         super().__init__(params, {"lr": lr})
@@ -76,7 +67,6 @@ def main() -> None:
         rate_maps.search(
             rate_maps.FOLDER / "optimisers.log", gpt_loss, tasks=[optimiser],
             ranks=runs.TASKS[runs.GPT], seeds=GPT_SEEDS, begin=begin,
-            rules=[SCALE_RULES[rule] for rule in runs.GPT_RULES[optimiser]],
             head=f"# the small GPT, Bible, q and v, {STEPS} steps, batch {BATCH}, "
             f"torch {torch.__version__}\n# optimiser rule r seed lr validation_loss\n")
 

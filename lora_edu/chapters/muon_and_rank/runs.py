@@ -4,8 +4,6 @@
 small GPT among the shared maps.
 """
 
-from __future__ import annotations
-
 from functools import cache, partial
 from pathlib import Path
 
@@ -37,24 +35,21 @@ def useful(gradient: str) -> np.ndarray:
 # Whole runs
 
 DIGITS, GPT = "digits, 45°", "small GPT"
-TASKS = {DIGITS: (1, 4, 16, 64)}  # and the ranks that were trained
+TASKS = {DIGITS: (1, 4, 16, 64), GPT: (1, 4, 16)}  # and the ranks that were trained
 FILE = Path(__file__).with_name("digits.npz")
-SEEDS, MUON = (0, 1, 2, 3, 4), "Muon"  # with torch's own factor, √(d/r) for B
+ADAM = "45°, Adam"  # the part of the map of The first r you try that is run with others
+MUON = "Muon"  # with torch's own factor for the shape, √(d/r) for B
 MAKE = {"Lion": partial(optim.Lion, weight_decay=0.0),
         "Adafactor": partial(optim.Adafactor, scale_parameter=False),
         MUON: partial(optim.Muon, weight_decay=0.0),
         "Muon, match": partial(optim.Muon, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")}
 RATES = {name: 2.0 ** np.arange(low, low + 8.1, 0.5) for name, low in
          {"Lion": -11, "Adafactor": -9, MUON: -8, "Muon, match": -9}.items()}
-GPT_RULES = {"Adam": tuple(SCALE_RULES), "Lion": ("LoRA",), "Adafactor": ("LoRA",),
-             MUON: tuple(SCALE_RULES)}  # under which each was run
 
 
-def optimisers(task: str, rule: str) -> tuple[str, ...]:
-    """Those that were run on a task under a rule."""
-    if task == DIGITS:
-        return "Adam", *MAKE
-    return tuple(name for name, rules in GPT_RULES.items() if rule in rules)
+def optimisers(task: str) -> tuple[str, ...]:
+    """Those that were run on a task under every rule."""
+    return ("Adam", *MAKE) if task == DIGITS else ("Adam", "Lion", MUON)
 
 
 def curve(task: str, optimiser: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +58,7 @@ def curve(task: str, optimiser: str, rule: str, r: int) -> tuple[np.ndarray, np.
         log = ("small_gpt", "bible") if optimiser == "Adam" else ("optimisers", optimiser)
         return rate_maps.curve(*log, SCALE_RULES[rule], r)
     if optimiser == "Adam":
-        adam = "45°, Adam"
-        return np.array(first_r.TASKS[adam].rates), first_r.losses(adam, r, scale(rule, r)).T
+        return np.array(first_r.TASKS[ADAM].rates), first_r.losses(ADAM, r, scale(rule, r)).T
     with np.load(FILE) as stored:
         found = stored[optimiser][list(SCALE_RULES).index(rule), TASKS[task].index(r)]
     return RATES[optimiser], found.astype(float)

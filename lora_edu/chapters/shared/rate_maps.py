@@ -22,8 +22,7 @@ def rate(octave: int) -> float:
     return BASE * 2.0**octave
 
 
-def search(file: Path, train, *, tasks, ranks, seeds, begin: int, head: str,
-           rules=ALPHAS) -> None:
+def search(file: Path, train, *, tasks, ranks, seeds, begin: int, head: str) -> None:
     """Train what a map lacks, and append it to its log, a line a run.
 
     The search ends when neither the rate that is best on average nor the best of any seed stands
@@ -32,12 +31,11 @@ def search(file: Path, train, *, tasks, ranks, seeds, begin: int, head: str,
     Args:
         train: Function (task, rule, r, lr, seed) → loss.
         begin: The octave at which it begins at rank ``FIRST``; it is tried at every rank.
-        rules: Of ALPHAS, those that are searched.
     """
     if not file.exists():
         file.write_text(head, encoding="utf-8")
     for task in tasks:
-        for rule, r in ((rule, r) for rule in rules for r in ranks):
+        for rule, r in ((rule, r) for rule in ALPHAS for r in ranks):
             if r == FIRST and rule != "lora":
                 continue
             guess = round(begin - POWERS[rule] * math.log2(r / FIRST))
