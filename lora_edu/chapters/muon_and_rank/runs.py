@@ -48,8 +48,8 @@ RATES = {name: 2.0 ** np.arange(low, low + 8.1, 0.5) for name, low in
 
 
 def optimisers(task: str) -> tuple[str, ...]:
-    """Those that were run on a task under every rule."""
-    return ("Adam", *MAKE) if task == DIGITS else ("Adam", "Lion", MUON)
+    """Those that were run on a task."""
+    return ("Adam", *MAKE) if task == DIGITS else ("Adam", "Lion", "Adafactor", MUON)
 
 
 def curve(task: str, optimiser: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
