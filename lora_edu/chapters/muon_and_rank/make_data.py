@@ -61,12 +61,12 @@ def main() -> None:
     torch.set_num_threads(1)
     np.savez_compressed(runs.FILE, **{
         optimiser: np.array([[digits_losses(optimiser, rule, r, rates)
-                              for r in runs.TASKS[runs.DIGITS]] for rule in SCALE_RULES],
+                              for r in runs.ranks(runs.DIGITS, optimiser)] for rule in SCALE_RULES],
                             dtype=np.float16) for optimiser, rates in runs.RATES.items()})
     for optimiser, begin in BEGIN.items():
         rate_maps.search(
             rate_maps.FOLDER / "optimisers.log", gpt_loss, tasks=[optimiser],
-            ranks=runs.TASKS[runs.GPT], seeds=GPT_SEEDS, begin=begin,
+            ranks=runs.ranks(runs.GPT, optimiser), seeds=GPT_SEEDS, begin=begin,
             head=f"# the small GPT, Bible, q and v, {STEPS} steps, batch {BATCH}, "
             f"torch {torch.__version__}\n# optimiser rule r seed lr validation_loss\n")
 

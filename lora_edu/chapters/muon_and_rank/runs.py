@@ -35,7 +35,7 @@ def useful(gradient: str) -> np.ndarray:
 # Whole runs
 
 DIGITS, GPT = "digits, 45°", "small GPT"
-TASKS = {DIGITS: (1, 4, 16, 64), GPT: (1, 4, 16)}  # and the ranks that were trained
+TASKS = DIGITS, GPT
 FILE = Path(__file__).with_name("digits.npz")
 ADAM = "45°, Adam"  # the part of the map of The first r you try that is run with others
 MUON = "Muon"  # with torch's own factor for the shape, √(d/r) for B
@@ -52,6 +52,11 @@ def optimisers(task: str) -> tuple[str, ...]:
     return ("Adam", *MAKE) if task == DIGITS else ("Adam", "Lion", "Adafactor", MUON)
 
 
+def ranks(task: str, optimiser: str) -> tuple[int, ...]:
+    """Those that were trained."""
+    return (1, 4, 16) if task == GPT and optimiser in ("Lion", "Adafactor") else (1, 4, 16, 64)
+
+
 def curve(task: str, optimiser: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
     """The rates tried, (n,), and the losses at the end, (seeds, n), under one of SCALE_RULES."""
     if task == GPT:
@@ -60,7 +65,7 @@ def curve(task: str, optimiser: str, rule: str, r: int) -> tuple[np.ndarray, np.
     if optimiser == "Adam":
         return np.array(first_r.TASKS[ADAM].rates), first_r.losses(ADAM, r, scale(rule, r)).T
     with np.load(FILE) as stored:
-        found = stored[optimiser][list(SCALE_RULES).index(rule), TASKS[task].index(r)]
+        found = stored[optimiser][list(SCALE_RULES).index(rule), ranks(task, optimiser).index(r)]
     return RATES[optimiser], found.astype(float)
 
 
@@ -72,13 +77,13 @@ def scale(rule: str, r: int) -> float:
 @cache
 def best(task: str, optimiser: str, rule: str) -> np.ndarray:
     """The best η of each seed at each rank, (ranks, seeds); ValueError where one is at an end."""
-    curves = [curve(task, optimiser, rule, r) for r in TASKS[task]]
+    curves = [curve(task, optimiser, rule, r) for r in ranks(task, optimiser)]
     return np.exp([vertex(np.log(rates), np.log(losses)) for rates, losses in curves])
 
 
 def power(task: str, optimiser: str, rule: str) -> tuple[float, float]:
     """The power of r that the best η follows: mean over the seeds, standard error."""
-    return exponent(TASKS[task], best(task, optimiser, rule))
+    return exponent(ranks(task, optimiser), best(task, optimiser, rule))
 
 
 def price(task: str, optimiser: str, rule: str, r1: int, r2: int) -> float:
