@@ -30,7 +30,8 @@ def first_step(gradient: str = "of rank 8", rule: str = "LoRA") -> dict:
     traces = [line(ranks, (each / found[0]).clip(0.01, 1000), "frozen", width=1.5, dash="dash",
                    name=name) for name, each in ends.items()]
     traces.append(SCALE_LOOKS[rule].curve(ranks, found / found[0], "useful part"))
-    small, large = (np.log2(found[i + 2] / found[i]) / 2 for i in (0, len(ranks) - 3))
+    small, large = (round(np.log2(found[i + 2] / found[i]) / 2, 2) + 0.0  # no −0.00
+                    for i in (0, len(ranks) - 3))
     said = (f"power {signed(small)} from r = 1 to {ranks[2]}, "
             f"{signed(large)} from {ranks[-3]} to {ranks[-1]}")
     return figure(
