@@ -44,7 +44,7 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
 
 def growth(optimiser: str = "Adam", step: int = 1) -> dict:
     """The useful part of ΔW and its length after some steps against r, under each rule."""
-    traces, titles, ranks = [], [], runs_growth.RANKS
+    traces, headings, ranks = [], [], runs_growth.RANKS
     for panel, (quantity, name) in enumerate(QUANTITIES.items(), start=1):
         slopes = {}
         for rule, look in SCALE_LOOKS.items():
@@ -54,14 +54,14 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
                        _name_line(rule, ranks[-1], middle[-1], panel)]
             slopes[rule] = abs(exponent(ranks[:6], values[:6])[0])
         least = min(slopes, key=slopes.get)
-        titles.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
-                                     else "no rule keeps it"))
+        headings.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
+                                       else "no rule keeps it"))
     axis = _roomy(named_ticks(ranks, "rank r", named=ranks[::2], margin=0.12), 0.6)
     powers = power_ticks(-8, 2, every=2)
     return figure(
-        traces, titles, [axis, axis],
+        traces, "", [axis, axis],
         [{**powers, "range": _range(quantity, optimiser)} for quantity in QUANTITIES],
-        f"{optimiser}, {steps_done(step)}: {'; '.join(titles)}")
+        f"{optimiser}, {steps_done(step)}: {'; '.join(headings)}", headings=headings)
 
 
 @cache
@@ -89,7 +89,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
                        for rule, (mean, error) in slopes.items())
     return figure(
-        traces, [f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest"],
+        traces, f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest",
         [_roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.15)],
         [{**power_ticks(-4, 4), "range": list(runs_rate.SPAN[optimiser]),
           "title": {"text": "best learning rate η"}}],
@@ -123,7 +123,7 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
              f"at r = 64 α/√r leaves × {ratio:.2f}")
     return figure(
-        traces, [title], [_roomy(named_ticks(ranks, "rank r"), 0.1)],
+        traces, title, [_roomy(named_ticks(ranks, "rank r"), 0.1)],
         [{"type": "log", "range": [-1.2, -0.25], "tickvals": [0.1, 0.2, 0.4],
           "ticktext": ["0.1", "0.2", "0.4"], "title": {"text": "training loss"}}],
         f"Digits rotated by {angle}, {title} of the loss of α/r")

@@ -60,7 +60,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.6  # room for the names
     return figure(
-        traces, [f"worst: {costs}"], [axis],
+        traces, f"worst: {costs}", [axis],
         [{"type": "log", "tickvals": [1, 3, 10, 30, MOST_REGRET / EDGE],
           "ticktext": ["1", "3", "10", "30", "more"], "title": {"text": "regret"},
           "range": [-0.34, np.log10(MOST_REGRET) + 0.14]}],
@@ -114,14 +114,15 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
         names[f"{SHORT[name]} × {loss / losses.min():.2g}"] = look
     columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
     return figure(
-        traces, [legend(names, between="  ")],
+        traces, "",
         [{"range": [-0.5, len(runs.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
           "ticktext": [_power(runs.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
           "ticktext": [f"{rates[i]:.2g}" for i in rows], "title": {"text": "learning rate η"}}],
         f"r = {r}, loss over the best: {', '.join(names)}" + (
-            ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))))
+            ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))),
+        headings=[legend(names, between="  ")])
 
 
 def _searched(r: int, eta: float) -> list[dict]:
@@ -161,7 +162,7 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     power, error = runs_models.power(model, rule)
     moved = f"goes × {x[-1] / x[0]:.2g}" if x[-1] != x[0] else "stays"
     return figure(
-        traces, [f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η {moved}"],
+        traces, f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η {moved}",
         [{**power_ticks(-3, 0), "title": {"text": "learning rate η"}, "range": [-3.2, 0.3]}],
         [{"type": "log", "range": [low - 0.05 * (high - low), high], "tickvals": inside,
           "ticktext": [f"{value:g}" for value in inside], "title": {"text": "loss"}}],
@@ -190,7 +191,7 @@ def five_models() -> dict:
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.35
     return figure(
-        traces, [f"under α/r the best η goes like r to the power {found['α/r']}"], [axis],
+        traces, f"under α/r the best η goes like r to the power {found['α/r']}", [axis],
         [{"type": "log", "range": [-0.75, 0.6], "tickvals": [0.25, 0.5, 1, 2],
           "ticktext": ["¼", "½", "1", "2"], "title": {"text": "best η, at r = 8 it is 1"}}],
         "Five tasks: the best η goes with these powers of r: " + "; ".join(

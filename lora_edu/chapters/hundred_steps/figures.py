@@ -87,8 +87,8 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
              "tickvals": place(STEP_TICKS).round(4).tolist(),
              "ticktext": [str(tick) for tick in STEP_TICKS]}
     return figure(
-        traces, [found, end], [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
-        said if last == runs.STEPS else f"{said}, and the run diverges")
+        traces, "", [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
+        said if last == runs.STEPS else f"{said}, and the run diverges", headings=[found, end])
 
 
 def place(steps) -> np.ndarray:
@@ -115,7 +115,7 @@ def spectrum(r: int = 8, optimiser: str = runs.OPTIMISERS[0]) -> dict:
     values = " · ".join(f"σ{'₁₂₃₄₅'[i]} = {number(s) if s > 1e-12 else '0 to rounding'}"
                         for i, s in enumerate(last[:5]))
     return figure(
-        traces, [f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)"],
+        traces, f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)",
         [{"range": [0, steps[-1]], "title": {"text": "step"}}],
         [{"range": [-0.02, 0.8], "title": {"text": "singular values of ΔW"}}],
         f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}")

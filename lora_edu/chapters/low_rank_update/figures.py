@@ -115,7 +115,7 @@ def parameters(model: str = "GPT-3", r: int = 4) -> dict:
         marks([np.log2(r)], [np.log10(count)], "B", "diamond", 14, name="this rank",
               customdata=[count], hovertemplate=hover)]
     return figure(
-        traces, [f"r = {r}: {fewer} than q and v have"],
+        traces, f"r = {r}: {fewer} than q and v have",
         [{"range": [-0.4, 11.4], "tickvals": list(range(0, 12, 2)),  # every other fits a phone
           "ticktext": [str(rank) for rank in RANKS[::2]], "title": {"text": "rank r"}}],
         [{"range": [ticks[0], ticks[-1]], "tickvals": ticks, "ticktext": [power(t) for t in ticks],

@@ -53,9 +53,9 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
     def two_panels(traces: list[dict], title: str, said: str) -> dict:
         option = start if start in ("True", "False") else repr(start)
         return figure(
-            traces, [TITLE, "norms at step 0   (log scale)"], [STEPS, names],
-            [scale.axis(), scale.axis()],
-            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}", headline=title)
+            traces, title, [STEPS, names], [scale.axis(), scale.axis()],
+            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}",
+            headings=[TITLE, "norms at step 0   (log scale)"])
 
     if start == "orthogonal" and r % 2:
         return two_panels(
@@ -107,15 +107,15 @@ def spread(k: int = 768) -> dict:
               for (name, (colour, dash, symbol)), y in zip(looks.items(), values, strict=True)]
     default, gaussian, stored = values[:, SPREAD_RANKS.index(16)]
     return figure(
-        traces, ["   ".join((coloured("● default", "A"), coloured("■ gaussian", "B"),
-                     coloured("× stored (k, r)", "frozen")))],
+        traces, f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below",
         [named_ticks(SPREAD_RANKS, margin=0.08)],
         [{"type": "log", "tickvals": [0.01, 0.1, 1], "ticktext": [power(-2), power(-1), "1"],
           "range": [-2.3, 0.15], "title": {"text": "spread of A’s entries"}}],
         f"k = {k}: the default has spread {number(default)} at every r; “gaussian” crosses it at "
         f"r = √(3k) = {number(1 / default)}; at r = 16 “gaussian” is {number(gaussian / default)} "
         f"times as wide, and (k, r) {number(stored / default)} times",
-        headline=f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below")
+        headings=["   ".join((coloured("● default", "A"), coloured("■ gaussian", "B"),
+                              coloured("× stored (k, r)", "frozen")))])
 
 
 SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of ten
@@ -154,7 +154,8 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         said.append(f"{name} {end}")
     times = number(means[1][at] / means[1][default])
     return figure(
-        traces, [coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"), "loss"],
+        traces, f"The best rate of {start} is {times} times the default’s"
+        if start != "default" else "The default at its best rate",
         [{**power_ticks(0, 4), "range": [0.4, 5.2], "title": {"text": "λ at the start"}},
          {"range": [0, rates.STEPS], "title": {"text": "step"}}],
         [{**power_ticks(-5, 0), "range": [-5.6, 0.4], "title": {"text": "best η"}},
@@ -162,5 +163,4 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         f"{task}, {optimiser}: {start} has λ = {number(means[0][at])} and its best η = "
         f"{number(means[1][at])}, {times} times the default's "
         f"· first seed: {'; '.join(dict.fromkeys(said))}",
-        headline=f"The best rate of {start} is {times} times the default’s"
-        if start != "default" else "The default at its best rate")
+        headings=[coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"), "loss"])

@@ -83,9 +83,9 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
 
-    def board(traces: list[dict], titles: list[str], reading: str) -> dict:
-        return figure([*traces, unchanged], titles, [STEPS, STEPS],
-                      [scale.axis(), {"range": [0, 1.08 * top]}], reading)
+    def board(traces: list[dict], headings: list[str], reading: str) -> dict:
+        return figure([*traces, unchanged], "", [STEPS, STEPS],
+                      [scale.axis(), {"range": [0, 1.08 * top]}], reading, headings=headings)
 
     if start == "BA zero" and r == 1:
         return board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
@@ -120,12 +120,12 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
                     values=history.delta_norm, mode="lines", hovertemplate=hover)]
     xaxis = {"range": [-4, runs.NOISE_STEPS], "title": {"text": "step"}}
     return figure(
-        traces, [heading("loss"), heading("delta", text="   (log scale)")],
-        [xaxis, xaxis],
+        traces, "", [xaxis, xaxis],
         [{"range": [0, 1.15 * runs.problem().loss(runs.problem().W0)]}, scale.axis()],
         f"noise of size {short(tau)} " + (
             "never leaves: the loss stays to the last bit" if left is None else
-            f"leaves the saddle at step {left}"))
+            f"leaves the saddle at step {left}"),
+        headings=[heading("loss"), heading("delta", text="   (log scale)")])
 
 
 def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:

@@ -73,13 +73,13 @@ def two_draws(k: int = 256, r: int = 16) -> dict:
     traces.append(say(ends, "middle right", 16, panel=2))
     spread, stride = steps["B"][0].std() / steps["A"][0].std(), steps["B"][1] / unit
     still = {**STILL, "range": [-0.05, 2.9]}
-    return figure(traces, ["what the call draws", "the first step of W"],
-                  [{"range": [-0.6, 0.6], "tickvals": [-0.5, 0, 0.5],
+    return figure(traces, "", [{"range": [-0.6, 0.6], "tickvals": [-0.5, 0, 0.5],
                     "title": {"text": "value of an entry"}},
                    {"range": [0, 22], "tickvals": [0, 1, 4, 8, 16],
                     "title": {"text": "its length, from A it is 1"}}], [still, still],
                   f"k = {k}, r = {r}: the entries of B are {spread:.3g} times as large as those of "
-                  f"A, and Adam’s first step is {stride:.3g} times as long", shapes=shapes)
+                  f"A, and Adam’s first step is {stride:.3g} times as long",
+                  headings=["what the call draws", "the first step of W"], shapes=shapes)
 
 
 def which_zero(n: int = 2048, steps: int = 8) -> dict:
@@ -105,7 +105,7 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
     cost = curves[broad].min() / curves[narrow].min()
     said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
     return figure(
-        traces, [f"the wide B: {said}"],
+        traces, f"the wide B: {said}",
         [{"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
           "ticktext": [power(x) for x in (-4, -3, -2, -1)], "title": {"text": "learning rate η"}}],
         [{**log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.1, 1.05],
@@ -124,7 +124,7 @@ def preference(steps: int = 10) -> dict:
                    say({(swap.DIRECTIONS[1], path[1]): coloured(f" <br>{name}<br> ", look.colour)},
                        f"{side} center", 14)]
     return figure(
-        traces, [f"4 directions: B random leaves {ratio:.2g} × the loss"],
+        traces, f"4 directions: B random leaves {ratio:.2g} × the loss",
         [{"type": "log", "tickvals": list(swap.DIRECTIONS), "range": [0.5, 1.9],
           "ticktext": [str(m) for m in swap.DIRECTIONS],
           "title": {"text": "directions that the inputs fill, of 64"}}],
@@ -157,7 +157,7 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
                         [coloured(f"{random[0]}, {spread}", LOOKS[random].colour)
                          for random, spread in DRAWS], textposition="middle right"))
     return figure(
-        traces, [f"{quantity} against the width, {steps_done(steps)}"],
+        traces, f"{quantity} against the width, {steps_done(steps)}",
         [{"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4], "title": {"text": "width n"},
           "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}],
         [{**log_axis(ticks), "range": span, "title": {"text": quantity}}],

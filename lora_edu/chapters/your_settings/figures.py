@@ -37,8 +37,8 @@ def settings(tool: str = "PEFT", r: int = 16, alpha: float = 32, optimiser: str 
     stride = number(found.stride)
     return figure(
         traces,
-        [f"The scale is {number(found.scale)}, so {optimiser}’s first stride in W is {stride} × η"
-         + ", the scale squared" * (found.stride != found.scale)],
+        f"The scale is {number(found.scale)}, so {optimiser}’s first stride in W is {stride} × η"
+        + ", the scale squared" * (found.stride != found.scale),
         [{"type": "log", "range": [-2, 4.1], "title": {"text": "scale s"},
           "tickvals": [0.01, 0.1, 1, 10], "ticktext": ["0.01", "0.1", "1", "10"]}],
         [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(heights.values()),
