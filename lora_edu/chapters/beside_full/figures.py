@@ -165,8 +165,8 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
                                      (still, "frozen", "dash", "A frozen")):
         losses = np.array([run.loss for run in runs])
         ends.append(mean(losses[:, -1]))
-        traces.append(line(steps, np.exp(np.log(losses).mean(axis=0)), colour, width=3.5,
-                           dash=dash, panel=2, name=name,
+        traces.append(line(steps, mean(losses, axis=0), colour, width=3.5, dash=dash, panel=2,
+                           name=name,
                            hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
     axis = {"range": [-0.5, steps[-1] + 0.5], "title": {"text": "step"}}
     return figure(

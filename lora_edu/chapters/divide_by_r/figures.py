@@ -7,7 +7,7 @@ import numpy as np
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
 from lora_edu.chapters.first_r import runs as first_r
 from lora_edu.chapters.shared.drawing import box, map_drawing, say
-from lora_edu.chapters.shared.fits import exponent
+from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import named_ticks, said, seeds, steps_done
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_edu.chapters.shared.style import COLOURS, coloured, figure, heat, marks, power_ticks
@@ -38,7 +38,7 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
     by = "" if power == 0 else f" ÷ {divide.split()[0]}"
     found = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} at random"
     colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
-    return map_drawing([heat(cells, -100, 100, colours, name="ΔW"), texts, *shapes], found,
+    return map_drawing([heat(100 * cells, -100, 100, colours, name="ΔW"), texts, *shapes], found,
                        (-1, k), (-1, d + 9.5), f"{found}, where one term agrees by 1 on average")
 
 
@@ -98,7 +98,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
 
 def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
     look, ranks = SCALE_LOOKS[rule], runs_rate.RANKS
-    means = np.exp(np.log(values).mean(axis=1))
+    means = geometric_mean(values)
     crosses = marks(ranks[:len(theory)], theory, look.colour, "x-thin-open", 13, stroke=2.5,
                     **said(f"{rule}, theorem"))
     return [seeds(ranks, values, look.colour), look.curve(ranks, means, rule, size=10), crosses,

@@ -104,7 +104,7 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
     eta: at which the third search looks for α.
     """
     rates, losses, ends, names = runs.PLANE_RATES, runs.plane(r), runs.searches(eta), {}
-    traces = [heat(np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
+    traces = [heat(100 * np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
               *_searched(r, eta)]
     for name, (alpha, rate) in ends.items():
         look, at = SEARCH_LOOKS[name], ([runs.PLANE.index(alpha / r)], [rates.index(rate)])

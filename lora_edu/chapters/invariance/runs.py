@@ -78,16 +78,13 @@ def relative_gap(deltas: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 @cache
-def left_behind(draws: int = 5) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{what stays: (largest relative gap, last losses)} of runs with α × 16 and their partners.
-
-    Returns:
-        Of each case of LEFT the gaps (draws,) and the last losses of both runs (draws, 2).
-    """
+def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """{what stays: (largest relative gaps, last losses)} of runs with α × 16 and their partners:
+    for each case of LEFT five gaps, one a draw of A, and the last losses of both runs, (5, 2)."""
     found = {}
     for what, (rule, settings) in LEFT.items():
         gaps, ends = [], []
-        for seed in range(1, draws + 1):
+        for seed in range(1, 6):
             A, B = initial(*problem().shape, R, rng=np.random.default_rng(seed))
             first = Adapter(A, B, 16 * SCALING)
             partner, changed = equivalent(first, rule, 4)

@@ -91,8 +91,8 @@ def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA
     """
     r, k = rows.shape
     places = (("delta", picture, 0, 0), ("B", columns, -1 - r, 0), ("A", rows, 0, -1 - r))
-    maps = [heat(values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]], name=quantity,
-                 x0=x, y0=y) for quantity, values, x, y in places]
+    maps = [heat(100 * values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]],
+                 name=quantity, x0=x, y0=y) for quantity, values, x, y in places]
     labels = [coloured(name, quantity) for name, quantity in zip(names, "BA", strict=True)]
     return [*maps, words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15})]
 

@@ -38,7 +38,7 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     places = [(WIDE * (i % ACROSS), HIGH * (i // ACROSS)) for i in range(runs.PICTURES)]
     for (x, y), picture in zip(places, pictures, strict=True):
         sheet[y:y + side, x:x + side] = picture.reshape(side, side)
-    traces = [heat(sheet, 0, 100, [PALE, COLOURS["A"]], name="ink")]
+    traces = [heat(100 * sheet, 0, 100, [PALE, COLOURS["A"]], name="ink")]
     counts = {}
     for quantity, name, which in (("delta", "right", called == truth),
                                   ("B", "wrong", called != truth)):

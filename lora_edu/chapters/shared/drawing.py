@@ -82,7 +82,7 @@ def cell_map(values: np.ndarray, left: float, top: float, quantity: str, name: s
     grey, own = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
                   for depth in depths] for q in ("frozen", quantity))
     depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
-    return heat(np.sign(values) * depth / 100, -DEEPEST, DEEPEST,
+    return heat(np.sign(values) * depth, -DEEPEST, DEEPEST,
                 [*grey[::-1], "rgba(128, 128, 128, 0)", *own], name=name, x0=left, y0=top)
 
 

@@ -37,9 +37,9 @@ def said(name: str, values=None) -> dict:
             "customdata": values}
 
 
-def seeds(x, values: np.ndarray, colour: str, *, size: float = 4, **more) -> dict:
+def seeds(x, values: np.ndarray, colour: str, **more) -> dict:
     """A dot for each seed. x: (n,). values: (n, seeds)."""
-    return marks(np.repeat(x, values.shape[1]), values.ravel(), colour, "circle", size,
+    return marks(np.repeat(x, values.shape[1]), values.ravel(), colour, "circle", 4,
                  name="each seed", **more)
 
 

@@ -101,13 +101,13 @@ def words(x, y, text, *, panel: int = 1, **more) -> dict:
 
 
 def heat(z: np.ndarray, low: int, high: int, colours: list, **more) -> dict:
-    """A heat map. z: (rows, columns), kept in hundredths. low, high: of the colours, likewise.
+    """A heat map. z: (rows, columns), rounded to whole numbers, which a page stores in few bytes.
 
     colours: evenly spaced from low to high.
     """
     scale = [[float(at), colour] for at, colour in
              zip(np.linspace(0, 1, len(colours)), colours, strict=True)]
-    return {"type": "heatmap", "z": np.round(100 * z).astype(int), "zmin": low, "zmax": high,
+    return {"type": "heatmap", "z": np.round(z).astype(int), "zmin": low, "zmax": high,
             "showscale": False, "colorscale": scale, **_silent(more), **more}
 
 

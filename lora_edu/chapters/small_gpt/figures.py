@@ -61,7 +61,7 @@ def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> lis
         if row < ROWS and character not in " \n":
             shown[i < given].append((column, row, character))
     most = round(10 * largest)
-    traces = [heat(cells / 100, -most if scale is GAIN else 0, most, scale)]
+    traces = [heat(cells, -most if scale is GAIN else 0, most, scale)]
     for grey, characters in shown.items():
         if characters:
             font = {"color": COLOURS["frozen"]} if grey else {}

@@ -5,7 +5,7 @@ a look-up."""
 import numpy as np
 
 from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, map_drawing, say
-from lora_edu.chapters.shared.fits import exponent
+from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
 from lora_edu.chapters.shared.style import COLOURS, STILL, coloured, curve, figure, line, words
 from lora_edu.chapters.which_zero import runs as wide
@@ -89,7 +89,7 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
     n: the width of the layer.
     """
     row, after = wide.WIDTHS.index(n), wide.after(steps)
-    curves, best = after["curve"][row], np.exp(np.log(after["best"][row]).mean(axis=-1))
+    curves, best = after["curve"][row], geometric_mean(after["best"][row])
     traces = []
     for (random, spread), colour, dash in ((DRAWS[0], "A", "solid"), (DRAWS[1], "B", "dash"),
                                            (DRAWS[3], "B", "solid")):
@@ -117,7 +117,7 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
 def preference(steps: int = 10) -> dict:
     """The loss left by A random and by B random, each at its own best rate, against the directions
     that the inputs fill."""
-    left = np.exp(np.log(swap.losses_left(steps)).mean(axis=1))  # (directions, starts)
+    left = geometric_mean(swap.losses_left(steps), axis=1)  # (directions, starts)
     ratio, traces = left[0, 1] / left[0, 0], []
     for path, (name, look), side in zip(left.T, LOOKS.items(), ("bottom", "top"), strict=True):
         traces += [look.curve(swap.DIRECTIONS, path, name),
@@ -143,7 +143,7 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     traces, places, said = [], [], []
     for random, spread in DRAWS:
         found = wide.after(steps)[key][:, *index(random, spread)]  # (widths, tasks)
-        values, look = np.exp(np.log(found).mean(axis=-1)), LOOKS[random]
+        values, look = geometric_mean(found), LOOKS[random]
         name = f"{random[0]}, {spread}"
         traces.append(curve(
             "delta", LOG_WIDTHS, np.log10(values), values=values, name=f"{quantity}, {name}",
