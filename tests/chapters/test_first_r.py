@@ -33,7 +33,7 @@ def reading(figure):
 
 
 def regret(task, rule, r, r1=8):
-    """One a seed."""
+    """The regret of each seed."""
     return first_r.regrets(task, RULES[rule], r1, (r,))[0]
 
 

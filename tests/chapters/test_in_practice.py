@@ -109,7 +109,7 @@ def test_where_logits_are_few_the_peak_lies_elsewhere():
 @pytest.mark.parametrize(("name", "r", "own", "total"), [
     ("mixed", 16, 0.64e9, 15.9e9), ("4-bit base", 16, 0.64e9, 6.2e9),
     ("mixed", 256, 10.2e9, 10.2e9 * 5 / 2), ("4-bit base", 256, 10.2e9, 10.2e9 * 3 / 2)])
-def test_the_errand(name, r, own, total):
+def test_the_totals_for_llama_7b(name, r, own, total):
     """7B and 2,048 tokens with checkpointing. own: A, B, their gradients and moments."""
     size = LLAMAS["7B"]
     assert size.linear + size.rest == 6_738_415_616

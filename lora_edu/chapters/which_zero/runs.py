@@ -93,7 +93,7 @@ def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
 
     They are inf from where a run stops being finite. rates: A's. ratio: B's rates over A's.
     """
-    chunk = max(1, 2**21 // (5 * 8 * (A.size + B.size)))  # stays in the cache
+    chunk = stacked_runs.runs_per_stack(A.size + B.size)
     losses, reaches = [], []
     for i in range(0, len(rates), chunk):
         runs, loss = _train(layer, A, B, rates[i:i + chunk], steps, ratio)
