@@ -3,10 +3,10 @@
 import torch
 from peft import LoraConfig, get_peft_model
 
+from lora_edu.chapters.shared.tasks import task_64
 from lora_edu.chapters.starts.files import loss_of, original
-from lora_edu.chapters.step_zero.runs import problem
 
-TASK = problem()
+TASK = task_64()
 W0 = torch.tensor(TASK.W0, dtype=torch.float32)
 
 

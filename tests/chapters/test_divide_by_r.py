@@ -35,7 +35,7 @@ BOTH = pytest.mark.parametrize("name", ("SGD", "Adam"))
 def regression(inputs, every=2):
     """One of the page's three, or another, of whose outputs some are right already."""
     if inputs != "half zero":
-        return runs_rate.problem(inputs)
+        return runs_rate.task_with_inputs(inputs)
     rng = np.random.default_rng(3)
     W0, shift = rng.normal(size=(D, K)), rng.normal(size=(D, K))
     shift[::every] = 0
@@ -295,7 +295,7 @@ def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
 @BOTH
 def test_the_explorers_draw_and_say_what_they_find(name, rule):
     """The medians of the first step are near the theorem's means, for uniform draws of A."""
-    task, ranks = runs_growth.problem(), np.array(runs_growth.RANKS)
+    task, ranks = runs_growth.full_rank_task(), np.array(runs_growth.RANKS)
     s = np.array([scaling(r, 1.0, SCALE_RULES[rule]) for r in ranks])
     useful, square = growth(name, task.gradient(task.W0), ranks, s=s, k=64,
                             sigma=1 / math.sqrt(192), eta=runs_growth.LRS[name])

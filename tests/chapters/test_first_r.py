@@ -66,7 +66,7 @@ def test_the_crossover_rank_of_every_layer_is_below_three():
     (RULES[KEPT], 0), (RULES[RSLORA], 0.5), (RULES[SAME], 1), (RULES[TWICE], 1),
     (lambda r, r1: r / r1, 2)])
 def test_the_useful_part_of_the_first_step_at_a_carried_rate(scale, power):
-    task, means = runs_growth.problem(), []
+    task, means = runs_growth.full_rank_task(), []
     for r in (8, 32):
         starts = [initial(64, 64, r, distribution=0.1, rng=np.random.default_rng(seed))
                   for seed in range(100)]

@@ -25,11 +25,11 @@ from lora_edu.chapters.hundred_steps.figures import SHOWN, drawn, hundred_steps,
 from lora_edu.chapters.hundred_steps.runs import WORD_RATES, spectrum_path
 from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.low_rank_update.runs_word import STEPS as WORD_STEPS
-from lora_edu.chapters.shared.problem import problem
 from lora_edu.chapters.shared.style import COLOURS
+from lora_edu.chapters.shared.tasks import task_32
 from tests.chapters.test_thirty_minutes import by_hand
 
-TASK = problem()
+TASK = task_32()
 SHIFT = TASK.W_star - TASK.W0  # of rank 4
 
 

@@ -84,7 +84,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
         traces += _rate_lines(rule, values, theory)
         slopes[rule] = exponent(runs_rate.RANKS, values)
     flattest = min(slopes, key=lambda rule: abs(slopes[rule][0]))
-    task = runs_rate.problem(inputs)
+    task = runs_rate.task_with_inputs(inputs)
     r_c = runs_rate.crossover(task.gradient(task.W0), task.covariance, optimiser)
     powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
                        for rule, (mean, error) in slopes.items())

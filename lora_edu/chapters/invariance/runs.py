@@ -10,14 +10,13 @@ from lora_edu import (
     AdamW,
     Adapter,
     Clipped,
-    Regression,
     equivalent,
     initial,
     optimiser,
-    teacher_student,
     train,
 )
 from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.chapters.shared.tasks import task_16
 
 R, STEPS, SCALING = 4, 60, 0.5
 SETTINGS = {"Momentum": {"lr": 0.02, "weight_decay": 0.01},
@@ -33,22 +32,16 @@ LEFT = {"nothing": (Adam(0.01), {}),  # what stays behind, in which run (None: t
         "ε at its default": (Adam(0.01), {"eps": 1e-8})}
 
 
-@cache
-def problem() -> Regression:
-    """A 16 × 16 regression whose target shift has rank 4."""
-    return teacher_student(16, 16, n=64, shift_rank=4, rng=np.random.default_rng(0))
-
-
 def path(adapter: Adapter, rule) -> tuple[np.ndarray, np.ndarray]:
     """The losses (n,) and the updates ΔW (n, d, k) before, between and after STEPS steps."""
     seen = []
-    train(problem(), adapter, rule, STEPS, watch=lambda *now: seen.append(now))
+    train(task_16(), adapter, rule, STEPS, watch=lambda *now: seen.append(now))
     return np.array([now[2] for now in seen]), np.array([now[1].delta() for now in seen])
 
 
 def large(optimiser_name: str) -> tuple:
     """(adapter, optimiser) of the run with 16 times the usual α."""
-    start = initial(*problem().shape, R, rng=np.random.default_rng(1))
+    start = initial(*task_16().shape, R, rng=np.random.default_rng(1))
     return Adapter(*start, 16 * SCALING), optimiser(optimiser_name, **SETTINGS[optimiser_name])
 
 
@@ -85,7 +78,7 @@ def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     for what, (rule, settings) in LEFT.items():
         gaps, ends = [], []
         for seed in range(1, 6):
-            A, B = initial(*problem().shape, R, rng=np.random.default_rng(seed))
+            A, B = initial(*task_16().shape, R, rng=np.random.default_rng(seed))
             first = Adapter(A, B, 16 * SCALING)
             partner, changed = equivalent(first, rule, 4)
             if settings is None:

@@ -6,15 +6,15 @@ from pathlib import Path
 import torch
 from peft import get_peft_model
 
+from lora_edu.chapters.shared.tasks import task_64
 from lora_edu.chapters.starts.runs import as_model, config_for, quiet_peft
-from lora_edu.chapters.step_zero.runs import problem
 
-_, loss_of, X = as_model(problem(), torch.float32)
+_, loss_of, X = as_model(task_64(), torch.float32)
 
 
 def original() -> torch.nn.Module:
     """The model of one layer that every adapter here is made for."""
-    return as_model(problem(), torch.float32)[0]
+    return as_model(task_64(), torch.float32)[0]
 
 
 def off(model, right) -> float:

@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 
 from lora_edu import Regression
-from lora_edu.chapters.step_zero.runs import LEARNING_RATE, problem
+from lora_edu.chapters.shared.tasks import task_64
+from lora_edu.chapters.step_zero.runs import LEARNING_RATE
 
 PEFT_STARTS = ("True", "gaussian", "eva", "orthogonal", "False", "pissa", "olora")  # the board's
 MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # left out of the board
@@ -51,7 +52,7 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
 
     with torch.random.fork_rng(), one_thread(), quiet_peft():
         torch.manual_seed(seed)
-        model, loss_of, X = as_model(problem(), getattr(torch, dtype))
+        model, loss_of, X = as_model(task_64(), getattr(torch, dtype))
         W0 = model[0].weight.detach().double().clone()
         model = adapt(model, start, r, alpha, X, loss_of)
         layer = model.base_model.model[0]

@@ -17,6 +17,7 @@ from lora_edu.chapters.shared.style import (
     level,
     words,
 )
+from lora_edu.chapters.shared.tasks import task_64
 from lora_edu.chapters.step_zero import runs
 from lora_edu.explore.words import number, short
 
@@ -66,7 +67,7 @@ def filled_parts(start: str) -> dict[str, np.ndarray]:
     """Which rows of A and ∇A, columns of B and ∇B have a number that is not zero at r = 2; ΔW."""
     A, B = initial(runs.SIDE, runs.SIDE, 2, start, runs.SIGMA, rng=np.random.default_rng(1))
     adapter = Adapter(A, B, 1.0)
-    grad_A, grad_B = adapter.gradients(runs.problem().gradient(adapter.merge(runs.problem().W0)))
+    grad_A, grad_B = adapter.gradients(task_64().gradient(adapter.merge(task_64().W0)))
     return {"A": A.any(axis=1)[:, None], "B": B.any(axis=0)[None],
             "∇A": grad_A.any(axis=1)[:, None], "∇B": grad_B.any(axis=0)[None],
             "ΔW": np.array([[adapter.delta().any()]])}
@@ -78,7 +79,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
 
     optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
     """
-    frozen = runs.problem().loss(runs.problem().W0)
+    frozen = task_64().loss(task_64().W0)
     scale, top = ZeroLogAxis(-5, 3), 2 * frozen
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
@@ -121,7 +122,7 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
     xaxis = {"range": [-4, runs.NOISE_STEPS], "title": {"text": "step"}}
     return figure(
         traces, "", [xaxis, xaxis],
-        [{"range": [0, 1.15 * runs.problem().loss(runs.problem().W0)]}, scale.axis()],
+        [{"range": [0, 1.15 * task_64().loss(task_64().W0)]}, scale.axis()],
         f"noise of size {short(tau)} " + (
             "never leaves: the loss stays to the last bit" if left is None else
             f"leaves the saddle at step {left}"),
