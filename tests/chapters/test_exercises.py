@@ -15,7 +15,7 @@ import lora_edu
 from lora_edu.chapters.audit import check as audit
 from lora_edu.chapters.shared.tasks import task_32, task_64
 from lora_edu.chapters.step_zero import runs as step_zero
-from lora_edu.chapters.which_zero import runs as wide
+from lora_edu.chapters.which_zero import runs_wide_layer as wide
 from tests.book import NOTEBOOKS, checks, folded_solutions, notebook
 from tests.chapters.exercise_answers import OTHER, RIGHT, WRONG, forms
 

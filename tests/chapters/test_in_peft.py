@@ -10,9 +10,9 @@ from peft.optimizers import create_loraplus_optimizer
 from torch import nn
 
 from lora_edu.chapters.in_peft import figures, runs
-from lora_edu.chapters.starts.files import X, loss_of, original
+from lora_edu.chapters.starts.runs_saved_files import original
 from lora_edu.nn import inject, lora_layers, loraplus_groups, merge, save_adapter
-from tests.chapters.peft_layer import W0, adapted, train, trained
+from tests.chapters.peft_layer import LOSS_OF, W0, X, adapted, train, trained
 from tests.nn import models
 
 # The same numbers
@@ -208,7 +208,7 @@ def test_dora_starts_as_lora_and_is_the_formula(r, alpha):
                                     for use_dora in (True, False))
     assert torch.equal(dora(X), original()(X))
     for model in (dora, plain):
-        loss_of(model).backward()
+        LOSS_OF(model).backward()
     for name in ("lora_A", "lora_B"):
         assert torch.equal(*(getattr(one, name)["default"].weight.grad for one in (layer, twin)))
     A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight

@@ -31,8 +31,8 @@ def spectrum_path(optimiser_name: str, r: int) -> np.ndarray:
     def watch(step, adapter, loss):
         path.append(singular_values(adapter.delta(), r))
 
-    rule = optimiser(optimiser_name, lr=SPECTRUM_RATES[optimiser_name])
-    train(task_32(), Adapter(A, B, 2.0), rule, SPECTRUM_STEPS, watch=watch)
+    train(task_32(), Adapter(A, B, 2.0), optimiser(
+        optimiser_name, lr=SPECTRUM_RATES[optimiser_name]), SPECTRUM_STEPS, watch=watch)
     return np.array(path)
 
 

@@ -3,9 +3,9 @@ learning rate of each start."""
 
 import numpy as np
 
-from lora_edu.chapters.shared.board import STEPS, TITLE, norm_curves
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import named_ticks
+from lora_edu.chapters.shared.norm_board import STEPS, TITLE, norm_curves
 from lora_edu.chapters.shared.style import (
     COLOURS,
     NAMES,
@@ -19,7 +19,7 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
-from lora_edu.chapters.starts import STARTS, rates
+from lora_edu.chapters.starts import COMPARED_STARTS, rates
 from lora_edu.chapters.starts.runs import ROUNDING, SPREAD_RANKS, Board, board
 from lora_edu.explore.words import number, power, short
 
@@ -40,7 +40,7 @@ class RoundingAxis(ZeroLogAxis):
 
     def axis(self, title: str = "") -> dict:
         spec = super().axis(title)
-        spec["ticktext"][1] = "rounding"
+        spec["ticktext"][spec["tickvals"].index(-4)] = "rounding"
         return spec
 
 
@@ -124,7 +124,7 @@ SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of t
 def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regression") -> dict:
     """Left: each start's best rate against its curvature. Right: losses at two rates."""
     curvature, best = rates.stored()[f"{task} curvature"], rates.best(task, optimiser)
-    at, default = STARTS.index(start), STARTS.index("default")
+    at, default = COMPARED_STARTS.index(start), COMPARED_STARTS.index("default")
     means = [geometric_mean(values) for values in (curvature, best)]
     traces = []
     if optimiser == "SGD":
@@ -132,7 +132,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         traces.append(line(ends, 2 / ends, "frozen", width=1.5, dash="dash", name="2/λ",
                            hovertemplate="2/λ<extra></extra>"))
     traces.append(marks(curvature[at], best[at], "B", "circle", 4, name="seeds"))
-    for i, name in enumerate(STARTS):
+    for i, name in enumerate(COMPARED_STARTS):
         colour = "B" if i == at else "A" if i == default else "frozen"
         traces.append(marks([means[0][i]], [means[1][i]], colour,
                             {"B": "square", "A": "circle", "frozen": "circle-open"}[colour],
@@ -146,7 +146,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
     for who, rate, colour, dash in ((default, tried[0], "A", "solid"), (at, tried[0], "B", "dot"),
                                     (at, tried[1], "B", "solid")):
         losses, eta = found[who, rate], rates.RATES[optimiser][rate]
-        name = f"{STARTS[who]}, η = {short(eta)}"
+        name = f"{COMPARED_STARTS[who]}, η = {short(eta)}"
         traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,
                            dash=dash, name=name, customdata=losses,
                            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))

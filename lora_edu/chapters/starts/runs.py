@@ -57,10 +57,10 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
         model = adapt(model, start, r, alpha, X, loss_of)
         layer = model.base_model.model[0]
         A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
-        rule = torch.optim.Adam([p for p in (A, B) if p.requires_grad], lr=LEARNING_RATE["Adam"])
+        optimiser = torch.optim.Adam([p for p in (A, B) if p.requires_grad], LEARNING_RATE["Adam"])
         rows = []
         for _ in range(2):
-            rule.zero_grad()
+            optimiser.zero_grad()
             loss = loss_of(model)
             loss.backward()
             update = layer.scaling["default"] * (B.detach().double() @ A.detach().double())
@@ -69,7 +69,7 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
                          *(np.nan if p.grad is None else p.grad.norm().item() for p in (A, B)),
                          update.norm().item(), moved.norm().item(),
                          (moved + update).norm().item(), loss.item()])
-            rule.step()
+            optimiser.step()
     return Board(*np.array(rows).T)
 
 

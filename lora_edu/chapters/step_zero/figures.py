@@ -5,8 +5,8 @@ import numpy as np
 from lora_edu import STARTS, Adapter, initial
 from lora_edu.chapters.low_rank_update.runs_word import task as word_task
 from lora_edu.chapters.low_rank_update.runs_word import written
-from lora_edu.chapters.shared.board import STEPS, norm_curves
 from lora_edu.chapters.shared.drawing import box, cell_map, drawing, fill, frame, map_drawing, say
+from lora_edu.chapters.shared.norm_board import STEPS, norm_curves
 from lora_edu.chapters.shared.style import (
     NAMES,
     ZeroLogAxis,

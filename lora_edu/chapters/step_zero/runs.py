@@ -29,8 +29,8 @@ def from_noise(tau: float, optimiser_name: str, r: int = 8, alpha: float = 16,
     """
     rng = np.random.default_rng(seed)
     A, B = tau * rng.normal(size=(r, SIDE)), tau * rng.normal(size=(SIDE, r))
-    rule = optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name], **settings)
-    return train(task_64(), Adapter(A, B, scaling(r, alpha)), rule, steps)
+    return train(task_64(), Adapter(A, B, scaling(r, alpha)), optimiser(
+        optimiser_name, lr=LEARNING_RATE[optimiser_name], **settings), steps)
 
 
 def escape_step(history: History) -> int | None:

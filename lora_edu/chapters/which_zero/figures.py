@@ -8,12 +8,13 @@ from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, map_dra
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
 from lora_edu.chapters.shared.style import COLOURS, STILL, coloured, curve, figure, line, words
-from lora_edu.chapters.which_zero import runs as wide
 from lora_edu.chapters.which_zero import runs_swap as swap
+from lora_edu.chapters.which_zero import runs_wide_layer as wide
 from lora_edu.explore.words import power, short
 
 STEPS = (1, 2, 8, 32)
-DRAWS = tuple((random, spread) for spread in wide.SPREADS for random in wide.MATRICES)
+DRAWS = A_NARROW, B_NARROW, A_BROAD, B_BROAD = tuple(
+    (random, spread) for spread in wide.SPREADS for random in wide.MATRICES)
 LOOKS = dict(zip(wide.MATRICES, (Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
                  strict=True))
 DASH = dict(zip(wide.SPREADS, ("solid", "dot"), strict=True))
@@ -91,8 +92,8 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
     row, after = wide.WIDTHS.index(n), wide.after(steps)
     curves, best = after["curve"][row], geometric_mean(after["best"][row])
     traces = []
-    for (random, spread), colour, dash in ((DRAWS[0], "A", "solid"), (DRAWS[1], "B", "dash"),
-                                           (DRAWS[3], "B", "solid")):
+    for (random, spread), colour, dash in ((A_NARROW, "A", "solid"), (B_NARROW, "B", "dash"),
+                                           (B_BROAD, "B", "solid")):
         shares = curves[index(random, spread)]
         traces.append(line(np.log10(wide.RATES), place(shares), colour, width=3, dash=dash,
                            name=f"{random}, σ = {spread}", customdata=shares.clip(max=MOST),
@@ -101,7 +102,7 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
     traces.append(say({(-4.05, np.log10(6)): coloured("━ B, σ = 1/√r", "B"),
                        (-4.05, np.log10(3)): coloured("━ A", "A") + "  "
                        + coloured("┅ B, σ = 1/√n", "B")}, "middle right", 14))
-    narrow, broad = index(*DRAWS[1]), index(*DRAWS[3])
+    narrow, broad = index(*B_NARROW), index(*B_BROAD)
     cost = curves[broad].min() / curves[narrow].min()
     said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
     return figure(
