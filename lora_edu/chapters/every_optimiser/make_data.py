@@ -4,8 +4,6 @@
     python -m lora_edu.chapters.every_optimiser.make_data
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """One run with α × 16 beside one with α, under anybody's optimiser for PyTorch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

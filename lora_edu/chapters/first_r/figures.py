@@ -179,10 +179,10 @@ def five_models() -> dict:
         for model in runs_models.MODELS:
             ranks = runs_models.ranks(model)
             means = runs.mean(runs_models.best(model, rule))
-            shares = means / means[ranks.index(runs_models.FIRST)]
+            shares = means / means[ranks.index(runs_models.REFERENCE_RANK)]
             traces.append(line(ranks, shares, look.colour, width=1.5, opacity=0.4,
                                **said(f"{FORMULAS[rule]}, {model}", means)))
-        mean = (np.array([1, 64]) / runs_models.FIRST) ** np.mean(powers[rule])
+        mean = (np.array([1, 64]) / runs_models.REFERENCE_RANK) ** np.mean(powers[rule])
         traces += [line([1, 64], mean, look.colour, width=4, hoverinfo="skip"),
                    say({(64, mean[1]): coloured(f"  {FORMULAS[rule]}", look.colour)},
                        "middle right", 15)]

@@ -36,8 +36,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
                                 hovertemplate=f"{which}: %{{y:.3g}}<extra></extra>"))
     for kind, (colour, symbol) in LOOKS.items():
         gaps = [_found(draws, r, each, kind)[1] for each in WEIGHTS]
-        traces.append(curve(colour, WEIGHTS, gaps, panel=2, name=kind,
-                            marker={"symbol": symbol, "size": 9, "color": COLOURS[colour]}))
+        traces.append(curve(colour, WEIGHTS, gaps, panel=2, name=kind, symbols=symbol, sizes=9))
     traces.append(marks([weight] * 3, [_found(draws, r, weight, kind)[1] for kind in KINDS],
                         [COLOURS[LOOKS[kind][0]] for kind in KINDS],
                         [LOOKS[kind][1] for kind in KINDS], 15, panel=2))

@@ -4,7 +4,7 @@ learning rate of each start."""
 import numpy as np
 
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import named_ticks
+from lora_edu.chapters.shared.looks import Look, named_ticks
 from lora_edu.chapters.shared.norm_board import STEPS, TITLE, norm_curves
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -12,7 +12,6 @@ from lora_edu.chapters.shared.style import (
     SYMBOLS,
     ZeroLogAxis,
     coloured,
-    curve,
     figure,
     line,
     marks,
@@ -96,15 +95,14 @@ def _word(value: float) -> str:
 
 def spread(k: int = 768) -> dict:
     """The standard deviation of A's entries against r: PEFT's default, "gaussian", and (k, r)."""
-    looks = {"U(±1/√k), the default": ("A", "solid", "circle"),
-             "N(0, 1/r²), “gaussian”": ("B", "solid", "square"),
-             "U(±1/√r), stored (k, r)": ("frozen", "dash", "x")}
+    looks = {"U(±1/√k), the default": (Look(COLOURS["A"], "circle"), "solid"),
+             "N(0, 1/r²), “gaussian”": (Look(COLOURS["B"], "square"), "solid"),
+             "U(±1/√r), stored (k, r)": (Look(COLOURS["frozen"], "x"), "dash")}
     r = np.array(SPREAD_RANKS)
     values = np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
-    traces = [curve("A", SPREAD_RANKS, y, name=name,
-                    line={"color": COLOURS[colour], "width": 2.5, "dash": dash},
-                    marker={"color": COLOURS[colour], "size": 9, "symbol": symbol})
-              for (name, (colour, dash, symbol)), y in zip(looks.items(), values, strict=True)]
+    traces = [look.curve(SPREAD_RANKS, y, name,
+                         line={"color": look.colour, "width": 2.5, "dash": dash})
+              for (name, (look, dash)), y in zip(looks.items(), values, strict=True)]
     default, gaussian, stored = values[:, SPREAD_RANKS.index(16)]
     return figure(
         traces, f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below",

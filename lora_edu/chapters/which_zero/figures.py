@@ -7,7 +7,7 @@ import numpy as np
 from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
-from lora_edu.chapters.shared.style import COLOURS, STILL, coloured, curve, figure, line, words
+from lora_edu.chapters.shared.style import COLOURS, STILL, coloured, figure, line, words
 from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.chapters.which_zero import runs_wide_layer as wide
 from lora_edu.explore.words import power, short
@@ -146,9 +146,8 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
         found = wide.after(steps)[key][:, *index(random, spread)]  # (widths, tasks)
         values, look = geometric_mean(found), LOOKS[random]
         name = f"{random[0]}, {spread}"
-        traces.append(curve(
-            "delta", LOG_WIDTHS, np.log10(values), values=values, name=f"{quantity}, {name}",
-            marker={"symbol": look.symbol, "size": 8, "color": look.colour},
+        traces.append(look.curve(
+            LOG_WIDTHS, np.log10(values), f"{quantity}, {name}", size=8, values=values,
             line={"color": look.colour, "dash": DASH[spread], "width": 2.5},
             hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
         places.append(np.log10(values[-1]))

@@ -1,7 +1,5 @@
 """The scale of some settings beside what each tool takes when nothing is said."""
 
-from __future__ import annotations
-
 import math
 
 from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, line, marks, words
