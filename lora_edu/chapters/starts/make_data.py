@@ -20,7 +20,7 @@ def losses(task: str, start: str, optimiser: str, seed: int, rates=None) -> np.n
     """Losses at every EVERYth step, (rates, points), of one run for each of ``rates``."""
     drawn, first = draw_task(task, seed), draw_start(start, task, seed)
     rates = RATES[optimiser] if rates is None else np.asarray(rates)
-    params = [matrix.repeat(len(rates), 1, 1).requires_grad_() for matrix in first.trained]
+    params = [part.repeat(len(rates), 1, 1).requires_grad_() for part in (*first.A, *first.B)]
     arrays = [part.detach().numpy() for part in params]  # the same numbers
     stepper = OPTIMISERS[optimiser](lr=rates[:, None, None].astype(arrays[0].dtype))
     state, kept = stepper.init(arrays), []
@@ -38,7 +38,7 @@ def losses(task: str, start: str, optimiser: str, seed: int, rates=None) -> np.n
 def curvature(task: str, start: str, seed: int) -> float:
     """The largest eigenvalue of the Hessian with respect to all A and B, at the start."""
     drawn, first = draw_task(task, seed), draw_start(start, task, seed)
-    return top_curvature(partial(loss_with, drawn, first), first.trained)
+    return top_curvature(partial(loss_with, drawn, first), [*first.A, *first.B])
 
 
 def top_curvature(loss: Callable, at: list[torch.Tensor]) -> float:

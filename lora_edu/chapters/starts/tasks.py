@@ -41,11 +41,6 @@ class Start:
     B: list[torch.Tensor]
     base: list[torch.Tensor]
 
-    @property
-    def trained(self) -> list[torch.Tensor]:
-        """Every layer's A, then every layer's B."""
-        return [*self.A, *self.B]
-
 
 @cache
 def draw_task(name: str, seed: int) -> Task:
@@ -107,10 +102,10 @@ def draw_start(name: str, task_name: str, seed: int) -> Start:
     return start
 
 
-def loss_with(task: Task, start: Start, trained: list[torch.Tensor]) -> torch.Tensor:
-    """The loss with other A, (…, r, k), and B, (…, d, r), than the start's, listed likewise."""
+def loss_with(task: Task, start: Start, matrices: list[torch.Tensor]) -> torch.Tensor:
+    """The loss with every layer's A, (…, r, k), then every layer's B, (…, d, r), in matrices."""
     n = len(start.A)
-    A, B = trained[:n], trained[n:]
+    A, B = matrices[:n], matrices[n:]
     return task.loss([W + S * b @ a for W, a, b in zip(start.base, A, B, strict=True)])
 
 
