@@ -178,10 +178,10 @@ def test_the_bound_on_what_a_adds(betas, t):
     back = np.arange(t)[::-1].astype(float)
     w = (1 - betas[0]) * betas[0]**back / (1 - betas[0]**t)
     u = (1 - betas[1]) * betas[1]**back / (1 - betas[1]**t)
-    c, rule, p = np.sqrt(np.sum(w**2 / u)), Adam(1.0, betas=betas, eps=1e-30), [np.zeros(1)]
-    state = rule.init(p)
+    c, optimiser, p = np.sqrt(np.sum(w**2 / u)), Adam(1.0, betas=betas, eps=1e-30), [np.zeros(1)]
+    state = optimiser.init(p)
     for g in w / u:
-        before, (p, state) = p, rule.step(p, [np.array([g])], state)
+        before, (p, state) = p, optimiser.step(p, [np.array([g])], state)
     assert abs(p[0] - before[0]).item() == pytest.approx(c, rel=1e-6)
     added = {}
     for r in (64, 4096):

@@ -226,11 +226,12 @@ def test_dora_starts_as_lora_and_is_the_formula(r, alpha):
 def test_loraplus_in_peft_is_alpha_to_the_bit(ratio):
     def run(alpha, ratio, eps_follows):
         model, layer = adapted(lora_alpha=alpha)
-        rule = create_loraplus_optimizer(model, torch.optim.Adam, lr=1e-4, loraplus_lr_ratio=ratio)
-        for group in rule.param_groups:
+        optimiser = create_loraplus_optimizer(
+            model, torch.optim.Adam, lr=1e-4, loraplus_lr_ratio=ratio)
+        for group in optimiser.param_groups:
             if group["lr"] == 1e-4 * ratio and eps_follows:
                 group["eps"] /= ratio
-        train(model, rule, steps=50)
+        train(model, optimiser, steps=50)
         return layer.get_delta_weight("default")
 
     plain, kept = run(8 * ratio, 1, False), run(8, ratio, False)

@@ -45,11 +45,11 @@ def test_the_first_step_is_torchs(name, s):
     A, B = (torch.nn.Parameter(torch.tensor(start)) for start in (A0, B0))
     error = (torch.tensor(task.W0 - task.W_star) + s * B @ A) @ torch.tensor(task.X).T
     ((error**2).sum() / (2 * len(task.X))).backward()
-    rule = {"SGD": lambda p: torch.optim.SGD(p, 0.01),
-            "Momentum": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9),
-            "Nesterov": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True),
-            "Adam": lambda p: torch.optim.Adam(p, 0.01, eps=1e-30)}[name]([A, B])
-    rule.step()
+    optimiser = {"SGD": lambda p: torch.optim.SGD(p, 0.01),
+                 "Momentum": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9),
+                 "Nesterov": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True),
+                 "Adam": lambda p: torch.optim.Adam(p, 0.01, eps=1e-30)}[name]([A, B])
+    optimiser.step()
     G = task.gradient(task.W0)
     said = -0.01 * s * (np.sign(G @ A0.T) if name == "Adam" else s * G @ A0.T) @ A0
     np.testing.assert_allclose((1.9 if name == "Nesterov" else 1) * said,

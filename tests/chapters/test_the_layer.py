@@ -153,10 +153,10 @@ def test_with_its_optimiser_a_step_is_not_bound_to_one_and_a_half(n, d=768, r=1,
     trained = []
     for layer in (nn.Linear(d, d, bias=False),
                   LoRALinear(nn.Linear(d, d, bias=False), r, 8, rng=np.random.default_rng(0))):
-        rule = torch.optim.AdamW([p for p in layer.parameters() if p.requires_grad])
+        optimiser = torch.optim.AdamW([p for p in layer.parameters() if p.requires_grad])
         layer(torch.randn(2, d)).sum().backward()
-        rule.step()
-        trained.append(sum(state["exp_avg"].numel() for state in rule.state.values()))
+        optimiser.step()
+        trained.append(sum(state["exp_avg"].numel() for state in optimiser.state.values()))
     assert trained == [d * d, 2 * r * d]
     full, ours = 3 * n * d * d + c * trained[0], 2 * n * d * d + 6 * n * r * d + c * trained[1]
     assert 0.97 * (1.5 + c / (2 * n)) < full / ours < 1.5 + c / (2 * n)

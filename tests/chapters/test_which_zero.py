@@ -81,8 +81,8 @@ def test_a_draw_four_times_too_wide_is_a_pair_of_unequal_rates_bit_for_bit(rando
 
     def losses(times, zero=1.0, drawn=1.0):
         """zero, drawn: the factors on the rates of the zero matrix and of the drawn one."""
-        rule = Adam(lr=(zero * lr, drawn * lr)[order], eps=(eps / zero, eps / drawn)[order])
-        return train(layer, Adapter(times * A, times * B, 1.0), rule, 50).loss
+        optimiser = Adam(lr=(zero * lr, drawn * lr)[order], eps=(eps / zero, eps / drawn)[order])
+        return train(layer, Adapter(times * A, times * B, 1.0), optimiser, 50).loss
 
     assert np.array_equal(losses(c), losses(1, c, 1 / c))
     assert np.array_equal(losses(1), losses(c, 1 / c, c))

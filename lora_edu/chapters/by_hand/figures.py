@@ -61,7 +61,7 @@ def two_paths(line: int = 0) -> dict:
             "no ∇W₀" if line and name == "W₀" else shape)
     parts += [say(said, size=15), say(below, size=12),
               say(dict.fromkeys([(8.3, 3), (8.3, -3.5), (24.3, 0)], "◂" if line else "▸"), size=15)]
-    return drawing(parts, (-0.6, 29.6), (-7.3, 5.7), text, headline)
+    return drawing(parts, headline, (-0.6, 29.6), (-7.3, 5.7), text)
 
 
 def _wires() -> list[dict]:

@@ -45,7 +45,7 @@ def outer_products() -> dict:
             numbers[corner + k + 0.75, -d / 2] = "=" if name == f"term {r}" else "+"
         left = corner + k + 1.5
     *single, whole = (np.linalg.matrix_rank(column @ row) for column, row, _ in groups)
-    return drawing([*parts, say(numbers, size=11)], (-0.3, left - 1.2), (-d - 1.4, r + 0.7),
+    return drawing([*parts, say(numbers, size=11)], "", (-0.3, left - 1.2), (-d - 1.4, r + 0.7),
                    f"{r} terms, each a column of B times a row of A, of rank "
                    f"{' and '.join(map(str, single))}; their sum, BA, has rank {whole}")
 

@@ -56,11 +56,11 @@ def five_starts(answers: bool = False, rows: int = len(STARTS), title: str = "")
                 parts.append(say({(x + whole / 2, 0.6): name}, colour=MATRICES[name]))
             x += whole
     parts.append(say(names, "middle left", 11))
-    return drawing([*parts, *([say(questions)] if questions else [])],
+    return drawing([*parts, *([say(questions)] if questions else [])], title,
                    (-11.6, x + 0.4), (-pitch * len(STARTS) - 0.3, 2.0),
                    " · ".join(said) if answers else
                    "Five starts, with A and B random (full) or zero (empty); in the last one each "
-                   "half of A meets a half of B that is zero", title)
+                   "half of A meets a half of B that is zero")
 
 
 def filled_parts(start: str) -> dict[str, np.ndarray]:
