@@ -13,8 +13,8 @@ PerArray = float | Sequence[float] | np.ndarray
 class Optimiser:
     """What the optimisers share: ``step``, made from a class's own ``init`` and ``update``.
 
-    A class of your own is a frozen dataclass with ``lr`` and two methods, such as
-    :class:`SignSGD`, and ``train`` and ``sweep`` take it.
+    A class of your own is a frozen dataclass with ``lr`` and two methods, and ``train`` and
+    ``sweep`` take it.
 
     - ``init(params)`` returns the state, a tuple. What it remembers of each array is a list in it.
     - ``update(params, grads, state)`` changes the params in place (``p -= …``, not
@@ -27,16 +27,16 @@ class Optimiser:
     Example:
         >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
-        ... class Halve(Optimiser):
-        ...     lr: float = 1.0
+        ... class SignDescent(Optimiser):
+        ...     lr: float
         ...     def init(self, params):
         ...         return ()
         ...     def update(self, params, grads, state):
-        ...         for p in params:
-        ...             p *= 0.5
+        ...         for p, g in zip(params, grads):
+        ...             p -= self.lr * np.sign(g)
         ...         return state
-        >>> Halve().step([np.ones(2)], [np.zeros(2)], ())[0]
-        [array([0.5, 0.5])]
+        >>> SignDescent(0.1).step([np.zeros(2)], [np.array([5.0, -2.0])], ())[0]
+        [array([-0.1,  0.1])]
     """
 
     def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:

@@ -22,24 +22,19 @@ def unpack(packed: str) -> list[dict]:
         else:
             count = max(entry["index"]) + 1
             shapes = entry["shapes"] * (count if len(entry["shapes"]) == 1 else 1)
-            values, offset = _expand(block, offset, shapes, entry["order"])
+            values, offset = _expand(block, offset, shapes)
         columns.append([values[i] for i in entry["index"]])
     return [_fill(header["skeleton"], columns, state) for state in range(header["states"])]
 
 
-def _expand(block: bytes, offset: int, shapes: list[list[int]], order: int):
+def _expand(block: bytes, offset: int, shapes: list[list[int]]):
     """The arrays of one column, and where the next column begins."""
     sizes = [int(np.prod(shape)) for shape in shapes]
     total = sum(sizes)
     planes = np.frombuffer(block, np.uint8, 4 * total, offset).reshape(4, total)
     zigzag = np.ascontiguousarray(planes.T).view(np.uint32).ravel()
     differences = (zigzag >> 1) ^ (np.uint32(0) - (zigzag & np.uint32(1)))
-    if order == 0:
-        bits = np.cumsum(differences.reshape(len(sizes), -1), axis=0, dtype=np.uint32).ravel()
-    else:
-        bits = differences
-        for _ in range(order):
-            bits = np.cumsum(bits, dtype=np.uint32)
+    bits = np.cumsum(np.cumsum(differences, dtype=np.uint32), dtype=np.uint32)
     flat = (bits << np.uint32(DROPPED)).view(np.float32).astype(np.float64)
     ends = np.cumsum(sizes)
     return [flat[end - size:end].reshape(shape)

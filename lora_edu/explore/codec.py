@@ -9,9 +9,8 @@ there, and which state has which.
 - Arrays of floats are stored as float32 whose mantissa is rounded to ``MANTISSA_BITS`` bits: a
   relative error of at most 2⁻¹⁷. Zero stays exactly zero. Where such an error would be seen, the
   array is stored as JSON, with the digits that it needs (see rounding.py).
-  The bits are then differenced as integers: one, two or three times along the concatenated
-  arrays, or once from each array to the next (``order`` 0), whichever packs smallest; a smooth
-  curve leaves little. The differences are stored byte plane by byte plane.
+  The bits are then differenced as integers, twice along the concatenated arrays; a smooth curve
+  leaves little. The differences are stored byte plane by byte plane.
 - Everything else (single numbers, strings, lists of whole numbers) is stored exactly, as JSON.
 
 The string is base64 of a block that zlib has deflated, with its checksum, so that a damaged one is
@@ -45,8 +44,8 @@ def pack(states: list[dict]) -> str:
         if isinstance(distinct[0], np.ndarray):
             shapes = [list(value.shape) for value in distinct]
             entry["shapes"] = shapes[:1] if all(s == shapes[0] for s in shapes) else shapes
-            entry["order"], data = _squeeze(distinct)
-            planes.append(data)
+            flat = np.concatenate([_round(array) for array in distinct])
+            planes.append(_planes(np.diff(flat, n=2, prepend=np.zeros(2, np.uint32))))
         else:
             entry["json"] = distinct
         header.append(entry)
@@ -117,21 +116,6 @@ def _distinct(values: list) -> tuple[list, list[int]]:
             distinct.append(value)
         index.append(seen[key])
     return distinct, index
-
-
-def _squeeze(arrays: list[np.ndarray]) -> tuple[int, bytes]:
-    """(order of differencing, byte planes of the differences): the order that packs smallest."""
-    bits = [_round(array) for array in arrays]
-    flat = np.concatenate(bits)
-    candidates = []
-    for order in (1, 2, 3):
-        flat = np.diff(flat, prepend=np.uint32(0))
-        candidates.append((order, _planes(flat)))
-    if len({len(b) for b in bits}) == 1:
-        table = np.array(bits)
-        across = np.diff(table, axis=0, prepend=np.zeros((1, table.shape[1]), np.uint32))
-        candidates.append((0, _planes(across.ravel())))
-    return min(candidates, key=lambda candidate: len(_deflate(candidate[1])))
 
 
 def _round(array: np.ndarray) -> np.ndarray:

@@ -88,6 +88,8 @@ def test_twenty_four_of_thirty_are_exact_and_five_have_no_power():
 @pytest.mark.claim("obs-adafactor-zero-b")
 @pytest.mark.parametrize(("make", "steps", "left"), [
     (torch.optim.Adafactor, 60, (98.7, 98.8)),
+    (torch.optim.Adafactor, 600, (0.0, 0.0)),
+    (lambda p: runs.RULES["Adafactor, unscaled"].make(p, 0.01, 1), 600, (0.6, 0.9)),
     (lambda p: torch.optim.Adafactor(p, 0.001), 600, (98.6, 98.8)),
     (lambda p: runs.RULES["Adafactor, unscaled"].make(p, 0.01, 1), 60, (0.8, 1.5)),
     (lambda p: torch.optim.Adam(p, 0.01), 60, (0.2, 4.4))])

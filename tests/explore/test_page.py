@@ -127,20 +127,6 @@ def test_the_headline_is_the_title_or_the_reading(layout, head, read):
     assert "title" not in data(show({"data": [], "layout": layout}, name="still"))["lack"]
 
 
-def test_a_first_frame_stands_in_for_the_plot():
-    plain = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": "red"}), {
-        "showlegend": False, "margin": {"l": 60, "r": 40, "t": 60, "b": 40},
-        "xaxis": {"range": [0, 4], "zeroline": False},
-        "yaxis": {"range": [0, 1], "zeroline": False}})
-    still = show(plain, name="still")
-    drawing = re.search(r'role="img" aria-label="still">(.*?)</div>\n', still.html())[1]
-    assert drawing.startswith('<div class="explorer-frame" aria-hidden="true"')
-    assert "M0 2000l500 -2000" in drawing and data(still)["lack"] == ""
-    still = show(plain.update_layout(paper_bgcolor="red"), name="still")
-    assert 'aria-label="still"></div>' in still.html()
-    assert data(still)["lack"] == "layout.paper_bgcolor"
-
-
 MARGIN = {"l": 60, "r": 14, "t": 30, "b": 40}  # leaves 250 px for 5 units: 50 px each
 TIED = {"margin": MARGIN, "xaxis": {"range": [0, 5]},
         "yaxis": {"range": [3, 0], "scaleanchor": "x", "scaleratio": 2}}

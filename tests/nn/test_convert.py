@@ -92,8 +92,7 @@ def test_mixed_ranks_without_alpha_at_the_command_line(tmp_path, monkeypatch, ca
         except SystemExit:
             assert said and "alpha must be given, the file has none for 2 of 2" in \
                 capsys.readouterr().err
-    assert "1 modules with r = 4, α = 4, s = 1\n1 modules with r = 2, α = 2" in \
-        capsys.readouterr().out
+    assert "r = 4, α = 4, s = 1: 1 (blocks.0.q, …)\nr = 2, α = 2" in capsys.readouterr().out
     twin = PeftModel.from_pretrained(net(), tmp_path)
     assert {path: layer.scaling["default"] for path, layer in twin.base_model.model
             .named_modules() if hasattr(layer, "lora_A")} == {"blocks.0.q": 1, "blocks.1.v": 1}
@@ -110,9 +109,10 @@ REFUSED = {  # what the file has besides, the arguments, and what is said
     "unknown": ({}, {"names": ["blocks.0.q"]}, "'blocks_1_v' with underscores .*, got none"),
     "two": ({}, {"names": ["blocks.0.q", "blocks_0.q", "blocks.1.v"]},
             r"got \['blocks.0.q', 'blocks_0.q'\]"),
-    "own alpha": ({}, {"alpha": "r"}, "alpha must be left out, the file has its own, got 'r'"),
+    "own alpha": ({}, {"alpha": "r"}, "alpha must be left out, every module has its own, got 'r'"),
     "MLX": ({}, {"to": "mlx"}, r"MLX has one rank and one scale .*\[\(2, 1.5\), \(4, 0.5\)\]"),
     "prefix": ({}, {"to": "diffusers"}, "prefix must be what names begin with.* for diffusers"),
+    "needless": ({}, {"prefix": "lora_te"}, "prefix must be left out for peft, got 'lora_te'"),
     "two models": ({"lora_te_a.alpha": ONE, "lora_te_a.lora_up.weight": torch.ones(2, 1),
                     "lora_te_a.lora_down.weight": torch.ones(1, 2)}, {},
                    "only must be one of 'lora_te', 'lora_unet', got None"),
@@ -125,6 +125,12 @@ def test_nothing_is_guessed(tmp_path, more, given, said):
     with pytest.raises(ValueError, match=said):
         convert(file, **{"to": "peft", "out": tmp_path / "out", "names": net()} | given)
     assert not (tmp_path / "out").exists()
+
+
+def test_alpha_fills_in_where_a_module_has_none(tmp_path):
+    file = kohyas(tmp_path, (2.0,))
+    assert convert(file, "peft", tmp_path / "out", alpha=5, names=list(net().state_dict())) == {
+        "blocks.0.q": (4, 2), "blocks.1.v": (2, 5)}
 
 
 @pytest.mark.claim("obs-layouts")

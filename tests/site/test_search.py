@@ -8,7 +8,8 @@ import pytest
 WANTED = {  # what people type → the page, or the place in it, that should be among three hits
     "alpha": "part2/step-size", "η": "part2/step-size", "lr": "part2/step-size",
     "learning rate": "part4/answers", "rslora": "part2/divide-by-r", "LoRA+": "part4/answers",
-    "merging": "part3/the-layer", "weight decay": "laboratory/hundred-steps-measured",
+    "merging": "part3/the-layer", "weight decay": "part4/answers#answer-weight-decay",
+    "conv2d": "part4/answers",
     "why is B zero": "part4/answers#answer-why-zero", "NaN": "part4/answers#answer-nan",
     "QLoRA": "part3/in-practice#cit-qlora", "saddle": "part1/step-zero",
     "alpha when rank goes from 8 to 64": "part4/answers#answer-other-ranks",

@@ -61,6 +61,11 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
         else hit(page, `${names[page]} › ${title}`, `#${id}`, score - (/^ex-/.test(id) ? 25 : 0));
       }
     }
+    for (const [entry, places] of Object.entries(index.indexentries)) {  // what headings do not say
+      const named = words(entry);
+      if (!named.every((word) => asked.includes(word))) continue;
+      for (const [page, id] of places) hit(page, `${names[page]} › ${entry}`, `#${id}`, 60 + 40 * named.length / asked.length);
+    }
     const objects = needed.flatMap((word) => Search.performObjectSearch(word, new Set(needed)));
     for (const each of objects) hits.push([...each.slice(0, 4), each[4] >= 11 ? 60 : 5, each[5]]);
     const seen = new Map(), best = hits.sort((a, b) => b[4] - a[4]).filter(([page, title, anchor]) => {

@@ -37,7 +37,8 @@ def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, readi
 def _in_one_panel(parts, title, x, y, reading, margin) -> dict:
     shapes = [part for part in parts if part["type"] in ("rect", "line")]
     traces = [part for part in parts if part["type"] not in ("rect", "line")]
-    return figure(traces, title, [x], [y], reading, shapes=shapes, margin=margin)
+    more = {"shapes": shapes} if shapes else {}
+    return figure(traces, title, [x], [y], reading, margin=margin, **more)
 
 
 def fill(quantity: str, strength: float) -> str:

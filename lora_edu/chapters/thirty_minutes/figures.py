@@ -247,8 +247,8 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
              "on the cross: it never rolls" if a == b == 0 else
              "it rolls onto the cross, and stays there")
     axis = {"range": [-1.75, 1.75], "dtick": 1, "constrain": "domain"}
-    return figure(traces, found, [{**axis, "title": {"text": "a, a LoRA’s A of one number"}}],
-                  [{**axis, "title": {"text": "b, its B"}, "scaleanchor": "x"}],
+    return figure(traces, found, [{**axis, "title": {"text": "a (for A)"}}],
+                  [{**axis, "title": {"text": "b (for B)"}, "scaleanchor": "x"}],
                   f"From a = {_short(a)}, b = {_short(b)}: {found}")
 
 

@@ -10,11 +10,11 @@ from lora_edu.nn.convention import A_STARTS, Convention
 ROWS = [name for name in TOOLS if name != "a plain scale"]
 RSLORA = "PEFT, rsLoRA"
 CHOICES = ["PEFT", RSLORA, *ROWS[1:]]
-ALPHAS = [1, 4, 8, 16, 20, 32]
+ALPHAS = [1, 4, 8, 16, 20, 32, 64, 128]
 WIDTH = 1024  # of the layer's input, for A's start
 
 
-def settings(tool: str = "PEFT", r: int = 16, alpha: float = 32, optimiser: str = "AdamW") -> dict:
+def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str = "AdamW") -> dict:
     """A row a tool: your scale (green), the tool's own (open), and how yours is written there."""
     own = "PEFT" if tool == RSLORA else tool
     plain = own == "MLX"
@@ -29,21 +29,24 @@ def settings(tool: str = "PEFT", r: int = 16, alpha: float = 32, optimiser: str 
               hovertemplate="%{text} with nothing said: s = %{x:.3g}<extra></extra>"),
         marks([found.scale], [heights[own]], "delta", "diamond", 15, name="your settings",
               hovertemplate="your s = %{x:.3g}<extra></extra>"),
-        words([60] * len(ROWS), list(heights.values()),
+        words([250] * len(ROWS), list(heights.values()),
               [_short(found, name, tool == RSLORA) for name in ROWS], textposition="middle right",
-              textfont={"color": COLOURS["delta"], "size": 12})]
-    stride = number(found.stride)
+              textfont={"color": COLOURS["delta"], "size": 11})]
+    wider = found.sigma / A_STARTS["kaiming_uniform"](r, WIDTH)
     return figure(
         traces,
-        f"The scale is {number(found.scale)}, so {optimiser}’s first stride in W is {stride} × η"
-        + ", the scale squared" * (found.stride != found.scale),
-        [{"type": "log", "range": [-2, 4.1], "title": {"text": "scale s"},
+        f"The scale is {number(found.scale)}, so {optimiser}’s first stride is "
+        f"{number(found.stride)} times that of scale 1"
+        + ", the scale squared" * (found.stride != found.scale)
+        + f", with an A {wider:.2g} times as wide as PEFT’s" * (not math.isclose(wider, 1)),
+        [{"type": "log", "range": [-2.4, 5.6], "title": {"text": "scale s"},
           "tickvals": [0.01, 0.1, 1, 10], "ticktext": ["0.01", "0.1", "1", "10"]}],
         [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(heights.values()),
           "ticktext": ROWS, "showgrid": False}],
         f"{tool}, r = {r}, {'scale' if plain else 'α'} = {alpha}: s = {number(found.scale)}; A "
         f"starts at a standard deviation of {number(found.sigma)} for inputs of width {WIDTH:,}, "
-        f"and B at zero; for another r {found.when_r_changes}; the words are the same run there",
+        f"and B at zero; for another r {found.when_r_changes}; the green words are the same run "
+        "there",
         margin={**MARGIN, "t": 12, "l": 88, "r": 4})
 
 

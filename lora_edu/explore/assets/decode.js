@@ -15,7 +15,7 @@ async function decodeStates(packed) {
     const shapes = column.shapes.length === 1 ? Array(count).fill(column.shapes[0]) : column.shapes;
     const sizes = shapes.map((shape) => shape.reduce((a, b) => a * b, 1));
     const total = sizes.reduce((a, b) => a + b, 0);
-    const numbers = expandPlanes(block.subarray(offset, offset + 4 * total), sizes, column.order, header.dropped);
+    const numbers = expandPlanes(block.subarray(offset, offset + 4 * total), header.dropped);
     offset += 4 * total;
     let start = 0;
     const values = sizes.map((size, i) => ({ numbers: numbers.subarray(start, (start += size)), shape: shapes[i] }));
@@ -32,17 +32,16 @@ async function inflate(bytes) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// Byte planes -> zigzag -> differences -> float32 bits.
-function expandPlanes(planes, sizes, order, dropped) {
+// Byte planes -> zigzag -> differences of differences -> float32 bits.
+function expandPlanes(planes, dropped) {
   const total = planes.length / 4;
   const bits = new Uint32Array(total);
   for (let i = 0; i < total; i++) {
     const zigzag = planes[i] | (planes[total + i] << 8) | (planes[2 * total + i] << 16) | (planes[3 * total + i] << 24);
     bits[i] = (zigzag >>> 1) ^ -(zigzag & 1);
   }
-  const step = order === 0 ? sizes[0] : 1;
-  for (let pass = 0; pass < Math.max(order, 1); pass++) {
-    for (let i = step; i < total; i++) bits[i] += bits[i - step];
+  for (let pass = 0; pass < 2; pass++) {
+    for (let i = 1; i < total; i++) bits[i] += bits[i - 1];
   }
   for (let i = 0; i < total; i++) bits[i] <<= dropped;
   return new Float32Array(bits.buffer);

@@ -75,9 +75,9 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike, *,
         source: A folder of PEFT, MLX or diffusers, or a ``.safetensors`` of kohya or diffusers.
         to: ``"peft"``, ``"kohya"``, ``"diffusers"`` or ``"mlx"``.
         out: The folder to write.
-        alpha: Where the file has no α: a number, or ``"r"`` for the rank of each module.
+        alpha: For modules without an α: a number, or ``"r"`` for the rank of each.
         names: From kohya's layout, which has underscores for the dots of a name: the model, or the
-            names of its modules.
+            names of its modules or of its weights.
         prefix: What names begin with in ``out``: for kohya ``"lora_unet"``, ``"lora_te"``,
             ``"lora_te1"`` or ``"lora_te2"``, for diffusers ``"unet"``, ``"transformer"``, ….
         only: Of a file for several models the one to convert, by its prefix there.
@@ -107,6 +107,8 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike, *,
     if layout == "kohya" != to:
         pairs = _with_dots(pairs, names)
     begins = ""
+    if to in ("peft", "mlx") and prefix is not None:
+        raise ValueError(f"prefix must be left out for {to}, got {prefix!r}")
     if to in ("kohya", "diffusers"):
         begins = (only if prefix is None and to == layout else prefix or "") + "._"[to == "kohya"]
         if not re.fullmatch(LAYOUTS[to].prefix, begins):
@@ -203,11 +205,11 @@ def _with_alpha(pairs: dict[str, Pair], alpha: float | str | None) -> dict[str, 
             f"alpha must be given, the file has none for {len(without)} of {len(pairs)} modules, "
             f"such as {without[0]!r}: kohya and diffusers would take the rank of each, for which "
             "say alpha='r'; else give the number it was trained with")
-    if alpha is not None and len(without) < len(pairs):
-        raise ValueError(f"alpha must be left out, the file has its own, got {alpha!r}")
+    if alpha is not None and not without:
+        raise ValueError(f"alpha must be left out, every module has its own, got {alpha!r}")
     if alpha not in (None, "r"):
         checks.number("alpha", alpha, above=0.0)
-    return {name: pair if alpha is None else pair._replace(
+    return {name: pair if pair.alpha is not None else pair._replace(
         alpha=len(pair.A) if alpha == "r" else whole(alpha)) for name, pair in pairs.items()}
 
 
@@ -219,7 +221,7 @@ def _with_dots(pairs: dict[str, Pair], names) -> dict[str, Pair]:
     if isinstance(names, nn.Module):
         names = [name for name, _ in names.named_modules()]
     dotted = defaultdict(set)
-    for name in names:
+    for name in (name.removesuffix(".weight") for name in names):
         dotted[name.replace(".", "_")].add(name)
     for flat in pairs:
         if len(dotted[flat]) != 1:

@@ -7,10 +7,11 @@ from pathlib import Path
 from lora_edu.nn.convert import LAYOUTS, convert
 from lora_edu.nn.files import read_tensors
 
-OPTIONS = {"alpha": "where the file has none: a number, or r for the rank of each module",
+OPTIONS = {"alpha": "for modules without one: a number, or r for the rank of each",
            "names": "needed to leave kohya's layout: the base model's .safetensors, or a text file "
                     "with the names of its modules, one a line",
-           "prefix": "what names begin with in the layout of kohya (lora_unet) or diffusers (unet)",
+           "prefix": "needed to write kohya's or diffusers' layout: what names begin with there, "
+                     "such as lora_unet or unet",
            "only": "of a file for several models this one, by its prefix"}
 
 
@@ -25,16 +26,17 @@ def main() -> None:
     given = vars(parser.parse_args())
     try:
         if given["alpha"] not in (None, "r"):
-            given["alpha"] = float(given["alpha"])
+            given["alpha"] = float(given["alpha"])  # its error says what was given
         if given["names"]:
             file = Path(given["names"])
-            given["names"] = ([key.rpartition(".")[0] for key in read_tensors(file)[0]]
-                              if file.suffix == ".safetensors" else file.read_text().split())
+            given["names"] = (list(read_tensors(file)[0]) if file.suffix == ".safetensors"
+                              else file.read_text().split())
         written = convert(**given)
     except (TypeError, ValueError, OSError) as error:
         parser.error(str(error))
     for (r, alpha), count in Counter(written.values()).items():
-        print(f"{count} modules with r = {r}, α = {alpha:g}, s = {alpha / r:g}")
+        first = next(name for name, settings in written.items() if settings == (r, alpha))
+        print(f"r = {r}, α = {alpha:g}, s = {alpha / r:g}: {count} ({first}, …)")
 
 
 if __name__ == "__main__":
