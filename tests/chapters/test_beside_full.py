@@ -16,6 +16,7 @@ from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.fits import geometric_mean as geometric
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.explore.words import number
+from tests.chapters.figure_words import headline
 
 D, K, ALPHA, SIGMA = 5, 7, 3.0, 0.4
 
@@ -425,10 +426,6 @@ def test_a_trained_beside_a_frozen():
 
 
 # --- the explorers
-
-def headline(figure):
-    return figure["layout"]["title"]["text"]
-
 
 @pytest.mark.parametrize("r", first.RANKS[:4])
 def test_the_first_steps_are_those_of_train(r):

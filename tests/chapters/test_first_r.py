@@ -19,6 +19,7 @@ from lora_edu.chapters.minilm.passages import WORKS
 from lora_edu.chapters.shared import digits, rate_maps
 from lora_edu.chapters.shared.fits import exponent, vertex
 from lora_edu.chapters.shared.scale_rules import FORMULAS
+from tests.chapters.figure_words import reading
 
 WHEEL = os.environ.get("MINILM_WHEEL")
 
@@ -26,10 +27,6 @@ ADAM, NINETY, SGD = first_r.TASKS
 RULES = first_r.ALPHA_RULES
 KEPT, RSLORA, SAME, TWICE = RULES
 ANGLES = pytest.mark.parametrize("task", [ADAM, NINETY])
-
-
-def reading(figure):
-    return figure["layout"]["meta"]["reading"]
 
 
 def regret(task, rule, r, r1=8):

@@ -14,6 +14,7 @@ from lora_edu.chapters.invariance import figures, runs, runs_slide
 from lora_edu.chapters.low_rank_update import runs_word as word
 from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.explore.plain import plain_figure
+from tests.chapters.figure_words import reading
 from tests.core.test_invariance import start, weights
 
 TASK = task_16()
@@ -276,10 +277,6 @@ def test_alpha_times_the_factor_does_what_that_rate_does(factor):
 
 
 # --- the figures ---
-
-def reading(figure):
-    return figure["layout"]["meta"]["reading"]
-
 
 def test_the_slide_says_what_a_factor_is_worth():
     moved, m = runs_slide.worth(16)
