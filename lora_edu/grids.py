@@ -132,8 +132,7 @@ def _pieces(axes: dict[str, tuple], width: int):
     shape = [len(values) for values in axes.values()]
     for i, rank in enumerate(axes["r"]):
         indices = [(i, *index) for index in np.ndindex(*shape[1:])]
-        # Parameters, gradients, an optimiser's memory: five arrays, to stay in a cache of 2 MB.
-        size = max(1, 2**21 // (5 * 8 * rank * width))
+        size = stacked_runs.runs_per_stack(rank * width)
         for at in range(0, len(indices), size):
             yield {index: tuple(values[j] for values, j in zip(axes.values(), index, strict=True))
                    for index in indices[at:at + size]}

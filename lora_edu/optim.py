@@ -42,9 +42,9 @@ class SGD(Optimiser):
         return ()
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        lr, decay = spread(params, lr=self.lr, weight_decay=self.weight_decay)
-        for p, g, a, w in zip(params, grads, lr, decay, strict=True):
-            p -= a * (g + w * p if w else g)
+        rates, decays = spread(params, lr=self.lr, weight_decay=self.weight_decay)
+        for p, g, rate, decay in zip(params, grads, rates, decays, strict=True):
+            p -= rate * (g + decay * p if decay else g)
         return state
 
 
@@ -56,9 +56,9 @@ class Momentum(Optimiser):
     (dampening 0).
 
     Example:
-        >>> rule, p, g = Momentum(lr=0.5), [np.array([1.0])], [np.array([1.0])]
-        >>> p, state = rule.step(p, g, rule.init(p))  # v = 1
-        >>> p, state = rule.step(p, g, state)  # v = 1.9
+        >>> optimiser, p, g = Momentum(lr=0.5), [np.array([1.0])], [np.array([1.0])]
+        >>> p, state = optimiser.step(p, g, optimiser.init(p))  # v = 1
+        >>> p, state = optimiser.step(p, g, state)  # v = 1.9
         >>> p[0].round(2)
         array([-0.45])
     """
@@ -79,12 +79,12 @@ class Momentum(Optimiser):
         return (zeros(params),)  # the velocities
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        lr, decay = spread(params, lr=self.lr, weight_decay=self.weight_decay)
-        for p, g, v, a, w in zip(params, grads, *state, lr, decay, strict=True):
-            g = g + w * p if w else g  # the gradient with its decay
+        rates, decays = spread(params, lr=self.lr, weight_decay=self.weight_decay)
+        for p, g, v, rate, decay in zip(params, grads, *state, rates, decays, strict=True):
+            g = g + decay * p if decay else g  # the gradient with its decay
             v *= self.momentum
             v += g
-            p -= a * (g + self.momentum * v if self.nesterov else v)
+            p -= rate * (g + self.momentum * v if self.nesterov else v)
         return state
 
 
@@ -98,8 +98,8 @@ class Adam(Optimiser):
             A, and both zero has nothing else.
 
     Example:
-        >>> rule, p = Adam(lr=0.01), [np.array([1.0, 1.0])]
-        >>> p, state = rule.step(p, [np.array([3.0, -1000.0])], rule.init(p))
+        >>> optimiser, p = Adam(lr=0.01), [np.array([1.0, 1.0])]
+        >>> p, state = optimiser.step(p, [np.array([3.0, -1000.0])], optimiser.init(p))
         >>> p[0].round(6)  # the first step is lr · sign(g)
         array([0.99, 1.01])
     """
@@ -120,15 +120,16 @@ class Adam(Optimiser):
         return 0, zeros(params), zeros(params)  # steps taken, first and second moments
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        (decay,) = spread(params, weight_decay=self.weight_decay)
-        grads = [g + w * p if w else g for p, g, w in zip(params, grads, decay, strict=True)]
+        (decays,) = spread(params, weight_decay=self.weight_decay)
+        grads = [g + decay * p if decay else g
+                 for p, g, decay in zip(params, grads, decays, strict=True)]
         return self._move(params, grads, state)
 
     def _move(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        lr, eps = spread(params, lr=self.lr, eps=self.eps)
+        rates, eps = spread(params, lr=self.lr, eps=self.eps)
         (beta1, beta2), t = self.betas, state[0] + 1
         correct1, correct2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
-        for p, g, m, v, a, e in zip(params, grads, *state[1:], lr, eps, strict=True):
+        for p, g, m, v, rate, e in zip(params, grads, *state[1:], rates, eps, strict=True):
             m += (1 - beta1) * (g - m)
             v *= beta2
             v += (1 - beta2) * g * g
@@ -138,7 +139,7 @@ class Adam(Optimiser):
                     f"eps must be greater than 0 here, got {e!r}: at step {t} "
                     f"{np.sum(denominator == 0)} entries have had a zero gradient at every step, "
                     "and Adam would move them by 0/0")
-            p -= a / correct1 * (m / denominator)
+            p -= rate / correct1 * (m / denominator)
         return t, *state[1:]
 
 
@@ -159,9 +160,9 @@ class AdamW(Adam):
     powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -1}
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        lr, decay = spread(params, lr=self.lr, weight_decay=self.weight_decay)
-        for p, a, w in zip(params, lr, decay, strict=True):
-            p *= 1 - a * w
+        rates, decays = spread(params, lr=self.lr, weight_decay=self.weight_decay)
+        for p, rate, decay in zip(params, rates, decays, strict=True):
+            p *= 1 - rate * decay
         return self._move(params, grads, state)
 
 
@@ -184,9 +185,9 @@ class SignSGD(Optimiser):
         return ()
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        (lr,) = spread(params, lr=self.lr)
-        for p, g, a in zip(params, grads, lr, strict=True):
-            p -= a * np.sign(g)
+        (rates,) = spread(params, lr=self.lr)
+        for p, g, rate in zip(params, grads, rates, strict=True):
+            p -= rate * np.sign(g)
         return state
 
 
@@ -197,9 +198,9 @@ class Lion(Optimiser):
     Chen et al. 2023, with the steps of lion-pytorch 0.2.5: the decay is multiplied by lr.
 
     Example:
-        >>> rule, p = Lion(lr=0.1), [np.zeros(2)]
-        >>> p, state = rule.step(p, [np.array([1.0, -1.0])], rule.init(p))
-        >>> rule.step(p, [np.array([-0.01, 0.2])], state)[0]  # only a large one turns the step
+        >>> optimiser, p = Lion(lr=0.1), [np.zeros(2)]
+        >>> p, state = optimiser.step(p, [np.array([1.0, -1.0])], optimiser.init(p))
+        >>> optimiser.step(p, [np.array([-0.01, 0.2])], state)[0]  # only a large one turns the step
         [array([-0.2,  0. ])]
     """
 
@@ -217,11 +218,11 @@ class Lion(Optimiser):
         return (zeros(params),)  # the momenta
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        lr, decay = spread(params, lr=self.lr, weight_decay=self.weight_decay)
+        rates, decays = spread(params, lr=self.lr, weight_decay=self.weight_decay)
         beta1, beta2 = self.betas
-        for p, g, m, a, w in zip(params, grads, *state, lr, decay, strict=True):
-            p *= 1 - a * w
-            p -= a * np.sign(beta1 * m + (1 - beta1) * g)
+        for p, g, m, rate, decay in zip(params, grads, *state, rates, decays, strict=True):
+            p *= 1 - rate * decay
+            p -= rate * np.sign(beta1 * m + (1 - beta1) * g)
             m *= beta2
             m += (1 - beta2) * g
         return state

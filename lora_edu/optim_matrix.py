@@ -32,8 +32,8 @@ class Muon(Optimiser):
         adjust_lr_fn: One of the two names of f.
 
     Example:
-        >>> rule, p = Muon(lr=0.1, weight_decay=0.0), [np.zeros((2, 2))]
-        >>> p, _ = rule.step(p, [np.diag([3.0, -4.0])], rule.init(p))  # about lr·sign
+        >>> optimiser, p = Muon(lr=0.1, weight_decay=0.0), [np.zeros((2, 2))]
+        >>> p, _ = optimiser.step(p, [np.diag([3.0, -4.0])], optimiser.init(p))  # about lr·sign
         >>> p[0].round(3) + 0.0
         array([[-0.072,  0.   ],
                [ 0.   ,  0.112]])
@@ -60,11 +60,11 @@ class Muon(Optimiser):
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         settings = spread(params, lr=self.lr, weight_decay=self.weight_decay, eps=self.eps)
-        for p, g, v, a, w, e in zip(params, grads, *state, *settings, strict=True):
+        for p, g, v, rate, decay, e in zip(params, grads, *state, *settings, strict=True):
             v += (1 - self.momentum) * (g - v)
             u = g + self.momentum * (v - g) if self.nesterov else v
-            p *= 1 - a * w
-            p -= a * self._shape_factor(*p.shape[-2:]) * _orthogonal(u, e)
+            p *= 1 - rate * decay
+            p -= rate * self._shape_factor(*p.shape[-2:]) * _orthogonal(u, e)
         return state
 
     def _shape_factor(self, rows: int, columns: int) -> float:
@@ -94,8 +94,9 @@ class Adafactor(Optimiser):
 
     Example:
         >>> p, g = [np.array([[3.0, 4.0]]), np.zeros((2, 1))], [np.ones((1, 2)), np.ones((2, 1))]
-        >>> for rule in Adafactor(lr=0.01), Adafactor(lr=0.01, scale_parameter=False):
-        ...     print([q.ravel().round(5).tolist() for q in rule.step(p, g, rule.init(p))[0]])
+        >>> for optimiser in Adafactor(lr=0.01), Adafactor(lr=0.01, scale_parameter=False):
+        ...     moved, _ = optimiser.step(p, g, optimiser.init(p))
+        ...     print([q.ravel().round(5).tolist() for q in moved])
         [[2.96464, 3.96464], [-1e-05, -1e-05]]
         [[2.99, 3.99], [-0.01, -0.01]]
     """
@@ -130,8 +131,8 @@ class Adafactor(Optimiser):
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         t = state[0] + 1
         weight = t**self.beta2_decay
-        settings = spread(params, lr=self.lr, weight_decay=self.weight_decay, eps2=self.eps2)
-        for p, g, R, C, a, w, least in zip(params, grads, *state[1:], *settings, strict=True):
+        each = spread(params, lr=self.lr, weight_decay=self.weight_decay, eps2=self.eps2)
+        for p, g, R, C, rate, decay, least in zip(params, grads, *state[1:], *each, strict=True):
             eps1 = self.eps1 or float(np.finfo(p.dtype).eps)
             size = _rms(p)  # before the decay, as in torch
             R += weight * (np.mean(g * g, axis=-1, keepdims=True) - R)
@@ -139,10 +140,10 @@ class Adafactor(Optimiser):
             V = R * C / np.maximum(np.mean(R, axis=-2, keepdims=True), eps1)
             u = g / np.sqrt(np.maximum(V, eps1 * eps1))
             u /= np.maximum(1, _rms(u) / self.d)
-            reach = a
+            reach = rate
             if self.scale_parameter:
-                reach = np.minimum(a, 1 / math.sqrt(t)).astype(p.dtype) * np.maximum(size, least)
-            p *= 1 - a * w
+                reach = np.minimum(rate, 1 / math.sqrt(t)).astype(p.dtype) * np.maximum(size, least)
+            p *= 1 - rate * decay
             p -= reach * u
         return t, *state[1:]
 

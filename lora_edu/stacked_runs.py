@@ -69,7 +69,7 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps + 1):
             (grad_A, grad_B), (loss, square, useful) = runs.measure(A, Bt)
-            # Rounding can leave a loss or a square that is zero just below it.
+            # Rounding can make a loss or a square that should be 0 slightly negative.
             records[t] = np.stack([
                 np.maximum(loss, 0.0), np.sqrt(np.maximum(square, 0.0)),
                 np.sqrt(inner(grad_A, grad_A)), np.sqrt(inner(grad_B, grad_B)), useful], axis=1)
@@ -78,6 +78,12 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
     lost = np.logical_or.accumulate(~np.isfinite(records).all(axis=2), axis=0)  # (steps + 1, R)
     records[lost] = np.inf
     return records.transpose(1, 2, 0)
+
+
+def runs_per_stack(numbers: int) -> int:
+    """How many runs of so many parameters to stack, so that they stay in a cache of 2 MB: there are
+    five arrays of float64, parameters, gradients and an optimiser's memory."""
+    return max(1, 2**21 // (5 * 8 * numbers))
 
 
 def times_shared(stacked: np.ndarray, matrix: np.ndarray) -> np.ndarray:

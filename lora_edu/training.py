@@ -65,7 +65,7 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
         rows.append(row)
         last = A, B
         stop = watch and watch(t, Adapter(A, B, s), loss)
-        if isinstance(stop, (bool, np.bool_)) and stop:
+        if isinstance(stop, (bool, np.bool_)) and stop:  # a lambda may return anything else
             break
         if t < steps:
             (A, B), state = optimiser.step([A, B], [grad_A, grad_B], state)

@@ -33,9 +33,10 @@ WITHOUT_EFFECT = {"auto_mapping", "base_model_name_or_path", "corda_config", "ev
 STARTS_THAT_KEEP_W0 = (True, False, "gaussian", "eva", "orthogonal", "mica")
 
 
-# Where A and B start, in our words: of a Linear, and of an Embedding.
-STARTS = {True: ({}, {}), False: ({"start": "both random"}, {"start": "both random"}),
-          "gaussian": ({"distribution": "peft_gaussian"}, {})}
+# PEFT's value → the arguments of initial() for a Linear and for an Embedding.
+INIT_LORA_WEIGHTS = {
+    True: ({}, {}), False: ({"start": "both random"}, {"start": "both random"}),
+    "gaussian": ({"distribution": "peft_gaussian"}, {})}
 HEADS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS")  # tasks for which PEFT trains the head, too
 
 
@@ -75,8 +76,8 @@ class AdapterConfig:
     def __post_init__(self):
         checked("target_modules", self.target_modules)
         checked("exclude_modules", self.exclude_modules, may_be_empty=True)
-        checks.choice("use_rslora", self.use_rslora, (True, False))
-        checks.choice("init_lora_weights", self.init_lora_weights, STARTS)
+        checks.flag("use_rslora", self.use_rslora)
+        checks.choice("init_lora_weights", self.init_lora_weights, INIT_LORA_WEIGHTS)
         checks.number("lora_dropout", self.lora_dropout, minimum=0.0, below=1.0)
         for name in ("rank_pattern", "alpha_pattern"):
             if not isinstance(getattr(self, name), dict):
@@ -96,7 +97,7 @@ class AdapterConfig:
     def settings(self, path: str, layer: nn.Module) -> dict[str, Any]:
         """The settings of :class:`LowRank` for the layer with this name."""
         r, alpha = self.for_layer(path)
-        of_linear, of_embedding = STARTS[self.init_lora_weights]
+        of_linear, of_embedding = INIT_LORA_WEIGHTS[self.init_lora_weights]
         start = of_embedding if isinstance(plain(layer), nn.Embedding) else of_linear
         return {"r": r, "alpha": alpha, "rule": "rslora" if self.use_rslora else "lora",
                 "dropout": self.lora_dropout, **start}

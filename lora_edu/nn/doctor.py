@@ -129,8 +129,8 @@ def _twin(model: nn.Module) -> Iterator[nn.Module]:
         yield copy.deepcopy(model, frozen)
 
 
-# What the tests ask. Each returns the parts, or the names of modules, that show the fault; with
-# them, where they differ from case to case, the words for the braces in the table.
+# What the tests ask. Each returns a list of the parts, or of the names of modules, that show the
+# fault; or (list, {placeholder: text}), where words in the table differ from case to case.
 
 def inactive(case: Case):
     learning = [part for part in case.parts if part.trains]
@@ -204,10 +204,10 @@ def without_gradient(case: Case):
 def unlike_reference(case: Case):
     near = 0.02 if any(p.dtype in HALF for p in case.model.parameters()) else 0.001
     with _twin(case.model) as model, torch.no_grad():
-        far = _distance(case, model.eval(), 0, near)
-        powers = EXPLAINED if far > near and any(not part.merged for part in case.active) else ()
-        words = next((EXPLAINED[power] for power in powers
-                      if _distance(case, model, power, near) <= max(near, far / 10)), {})
+        far = _distance(case, model.eval(), near)
+        tries = CAUSES_OF_SCALE if far > near and any(not p.merged for p in case.active) else ()
+        words = next((words for times, words in tries
+                      if _distance(case, model, near, times) <= max(near, far / 10)), {})
     return [type(model).__name__] if far > near else [], {"far": far, **words}
 
 
@@ -215,19 +215,20 @@ TWICE = {"cause": "a merged model was loaded as the base: the update counts twic
          "remedy": "load the original base, or leave the adapter off"}
 OTHER_RULE = {"cause": "of training and serving one divides α by √r (use_rslora), the other by r",
               "remedy": "serve as it was trained; if a program knows α/r alone, give it α·√r for α"}
-EXPLAINED = {None: TWICE, 1: OTHER_RULE, -1: OTHER_RULE}  # by the power of √r; None: s = 0
+CAUSES_OF_SCALE = (  # what s is multiplied by, and what it means if that brings the outputs back
+    (lambda r: 0.0, TWICE), (lambda r: r**0.5, OTHER_RULE), (lambda r: r**-0.5, OTHER_RULE))
 
 
-def _distance(case: Case, model: nn.Module, power: int | None, near: float) -> float:
-    """‖logits − reference‖/‖reference‖, with s multiplied by √r to this power; None: with s = 0.
+def _distance(case: Case, model: nn.Module, near: float, times=lambda r: 1.0) -> float:
+    """‖logits − reference‖/‖reference‖, with each adapter's s multiplied by ``times(r)``.
 
-    Each row less its mean, for an offset that all logits share means nothing, and would make any
-    difference look small; what rounding such an offset may do is let pass.
+    The mean of each row is subtracted first: adding one number to all logits changes no
+    probability, but would hide a real difference. near / 5 of the whole length is allowed for
+    rounding in that offset.
     """
-    factors = {id(part.B): 0.0 if power is None else part.A.shape[0] ** (power / 2)
-               for part in parts_of(model)}  # on those that do not count, without effect
+    factors = {id(part.B): times(part.A.shape[0]) for part in parts_of(model)}
     changed = {name: p * factors[id(p)] for name, p in model.named_parameters()
-               if id(p) in factors and power != 0}
+               if factors.get(id(p), 1.0) != 1.0}
     args, named = ((), dict(case.batch)) if isinstance(case.batch, Mapping) else ((case.batch,), {})
     named.pop("labels", None)
     outputs = torch.func.functional_call(model, changed, args, named)

@@ -110,25 +110,26 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     config_file, weights_file = directory / CONFIG, directory / WEIGHTS
     config, tensors = read_folder(directory)
     with _in(config_file):
-        found = select(model, config.target_modules, config.exclude_modules)
-        if not found:
+        layers = select(model, config.target_modules, config.exclude_modules)
+        if not layers:
             raise ValueError("target_modules must match layers of the model, nothing matches "
                              f"{config.target_modules!r}")
     with _in(weights_file):
-        _check_tensors(tensors, found, config)
-    check_places(model, found)
+        _check_tensors(tensors, layers, config)
+    check_places(model, layers)
+    # On any layer: add() would join the file to an adapter of this name elsewhere in the model.
     for module in model.modules():
         if isinstance(module, LoRALayer):
             module.check_new_name(name)
 
     def settings_of(path: str) -> dict:
-        A, B = (tensors.pop(key) for key in _keys(path, found[path]))  # they leave the memory
+        A, B = (tensors.pop(key) for key in _keys(path, layers[path]))  # they leave the memory
         wide = torch.promote_types(A.dtype, torch.float32)
-        return {**config.settings(path, found[path]), "matrices": (A, B),
-                "dtype": torch.promote_types(wide, plain(found[path]).weight.dtype)}
+        return {**config.settings(path, layers[path]), "matrices": (A, B),
+                "dtype": torch.promote_types(wide, plain(layers[path]).weight.dtype)}
 
-    add(model, found, name, settings_of)
-    return list(found)
+    add(model, layers, name, settings_of)
+    return list(layers)
 
 
 def _keys(path: str, layer: nn.Module) -> tuple[str, str]:
@@ -138,10 +139,10 @@ def _keys(path: str, layer: nn.Module) -> tuple[str, str]:
     return f"{PREFIX}{path}.lora_A.weight", f"{PREFIX}{path}.lora_B.weight"
 
 
-def _check_tensors(tensors: dict, found: dict[str, nn.Module], config: AdapterConfig) -> None:
-    """Raise ValueError unless the tensors are the A and B of the layers found, and finite."""
+def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterConfig) -> None:
+    """Raise ValueError unless the tensors are the A and B of these layers, and finite."""
     shapes, bases = {}, {}
-    for path, module in found.items():
+    for path, module in layers.items():
         r, (key_A, key_B) = config.for_layer(path)[0], _keys(path, module)
         weight = plain(module).weight
         d, k = weight.T.shape if isinstance(plain(module), nn.Embedding) else weight.shape
@@ -178,8 +179,8 @@ def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]
 def read_tensors(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The tensors of a safetensors file, and its metadata."""
     with safe_open(file, "pt") as opened:
-        found = opened.keys()
-        return {key: opened.get_tensor(key) for key in found}, opened.metadata() or {}
+        keys = opened.keys()
+        return {key: opened.get_tensor(key) for key in keys}, opened.metadata() or {}
 
 
 def pefts_files(tensors: dict[str, torch.Tensor], config: AdapterConfig) -> dict[str, bytes]:

@@ -55,7 +55,7 @@ class LowRank(nn.Module):
                  dtype: torch.dtype = torch.float32, device: torch.device | str | None = None,
                  matrices: tuple[torch.Tensor, torch.Tensor] | None = None):
         super().__init__()
-        self.scaling = scaling(r, alpha, rule)  # raises
+        self.scaling = scaling(r, alpha, rule)  # raises for a bad r, alpha or rule
         self.r, self.alpha, self.rule = int(r), float(alpha), rule
         self.dropout = checks.number("dropout", dropout, minimum=0.0, below=1.0)
         if dtype not in DTYPES:

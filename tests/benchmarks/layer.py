@@ -32,13 +32,13 @@ def layers(d):
 
 def training(layer, x):
     x, gradient = x.clone().requires_grad_(True), torch.randn_like(x)
-    rule = torch.optim.AdamW([p for p in layer.parameters() if p.requires_grad])
+    optimiser = torch.optim.AdamW([p for p in layer.parameters() if p.requires_grad])
 
     def step():
-        rule.zero_grad()
+        optimiser.zero_grad()
         x.grad = None
         layer(x).backward(gradient)
-        rule.step()
+        optimiser.step()
 
     return step
 

@@ -3,10 +3,11 @@
 import torch
 from peft import LoraConfig, get_peft_model
 
-from lora_edu.chapters.starts.files import loss_of, original
-from lora_edu.chapters.step_zero.runs import problem
+from lora_edu.chapters.shared.tasks import task_64
+from lora_edu.chapters.starts.runs_saved_files import loss_and_inputs, original
 
-TASK = problem()
+TASK = task_64()
+LOSS_OF, X = loss_and_inputs()
 W0 = torch.tensor(TASK.W0, dtype=torch.float32)
 
 
@@ -18,11 +19,11 @@ def adapted(seed=0, model=None, **settings):
     return model, model.base_model.model[0]
 
 
-def train(model, rule, steps=30):
+def train(model, optimiser, steps=30):
     for _ in range(steps):
-        rule.zero_grad()
-        loss_of(model).backward()
-        rule.step()
+        optimiser.zero_grad()
+        LOSS_OF(model).backward()
+        optimiser.step()
 
 
 def trained(model):

@@ -14,7 +14,9 @@ from lora_edu.chapters.beside_full.figures import first_steps, many_ranks, ratio
 from lora_edu.chapters.low_rank_update.runs import picture
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.fits import geometric_mean as geometric
+from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.explore.words import number
+from tests.chapters.figure_words import headline
 
 D, K, ALPHA, SIGMA = 5, 7, 3.0, 0.4
 
@@ -99,7 +101,7 @@ def test_sgd_without_factors(r):
 @pytest.mark.claim("thm-three-matrices")
 def test_the_chapters_runs_without_factors_are_those_of_train():
     A, s, deltas = many.start(100, 0), 0.2, []
-    train(many.problem(), Adapter(A, np.zeros((32, 100)), s), SGD(0.1), 30,
+    train(task_32(), Adapter(A, np.zeros((32, 100)), s), SGD(0.1), 30,
           watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
     np.testing.assert_allclose(many.without_factors(A, s, 0.1), deltas, atol=1e-13)
 
@@ -177,10 +179,10 @@ def test_the_bound_on_what_a_adds(betas, t):
     back = np.arange(t)[::-1].astype(float)
     w = (1 - betas[0]) * betas[0]**back / (1 - betas[0]**t)
     u = (1 - betas[1]) * betas[1]**back / (1 - betas[1]**t)
-    c, rule, p = np.sqrt(np.sum(w**2 / u)), Adam(1.0, betas=betas, eps=1e-30), [np.zeros(1)]
-    state = rule.init(p)
+    c, optimiser, p = np.sqrt(np.sum(w**2 / u)), Adam(1.0, betas=betas, eps=1e-30), [np.zeros(1)]
+    state = optimiser.init(p)
     for g in w / u:
-        before, (p, state) = p, rule.step(p, [np.array([g])], state)
+        before, (p, state) = p, optimiser.step(p, [np.array([g])], state)
     assert abs(p[0] - before[0]).item() == pytest.approx(c, rel=1e-6)
     added = {}
     for r in (64, 4096):
@@ -220,7 +222,7 @@ def test_two_gaps_fall_and_two_stay():
     near = np.array([gaps["full"][-1].mean(axis=0) for gaps in found.values()]).ravel()
     assert near[-1] == pytest.approx(0.19, abs=0.01)
     assert (near[:-1].min(), near[:-1].max()) == pytest.approx((0.46, 0.56), abs=0.007)
-    G = many.problem().gradient(many.problem().W0)
+    G = task_32().gradient(task_32().W0)
     rows, signs = many.unit_rows(G), np.sign(G)  # the first steps for r → ∞, by the theorem
     cosine = np.vdot(rows, signs) / np.linalg.norm(rows) / np.linalg.norm(signs)
     assert np.sqrt(1 - cosine**2) == pytest.approx(0.557, abs=0.001)
@@ -229,7 +231,7 @@ def test_two_gaps_fall_and_two_stay():
 @pytest.mark.claim("obs-many-ranks")
 def test_with_more_steps_both_fit_and_the_distance_goes():
     """r = 32, 400 steps, means over the draws; the nearest full run has none of the end rates."""
-    starts, task, lr = [many.start(32, seed) for seed in many.SEEDS], many.problem(), many.SGD_RATE
+    starts, task, lr = [many.start(32, seed) for seed in many.SEEDS], task_32(), many.SGD_RATE
     full = many.full(Adam(many.FULL_RATES, eps=1e-30), steps=400)[-1]
     limit = many.full(SGD(lr * (many.ALPHA * many.SIGMA)**2), steps=400)[-1]
     far = [np.mean([apart(many.without_factors(A, many.ALPHA / 32**0.5, lr, 400)[-1], limit)
@@ -424,10 +426,6 @@ def test_a_trained_beside_a_frozen():
 
 
 # --- the explorers
-
-def headline(figure):
-    return figure["layout"]["title"]["text"]
-
 
 @pytest.mark.parametrize("r", first.RANKS[:4])
 def test_the_first_steps_are_those_of_train(r):

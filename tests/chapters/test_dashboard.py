@@ -5,8 +5,8 @@ import pytest
 
 from lora_edu import STARTS
 from lora_edu.chapters.dashboard import figures, runs
-from lora_edu.chapters.shared.problem import problem
 from lora_edu.chapters.shared.style import ZeroLogAxis
+from lora_edu.chapters.shared.tasks import task_32
 
 PAPER, SWAPPED, BOTH_ZERO, BOTH_RANDOM = STARTS[:4]
 
@@ -34,7 +34,7 @@ def test_the_useful_part_is_flat_where_the_norm_falls(name, flat, rising):
 
 def test_the_rank_bounds_the_loss_and_the_promise_is_twice_what_is_delivered():
     """Demonstrations 5 and 6: the best of rank one, from singular values weighted by the inputs."""
-    task = problem()
+    task = task_32()
     values, vectors = np.linalg.eigh(task.covariance)
     root = vectors * np.sqrt(values) @ vectors.T
     squares = np.linalg.svd((task.W_star - task.W0) @ root, compute_uv=False) ** 2

@@ -49,11 +49,11 @@ def test_a_trained_word_has_lost_lambda_over_s_of_each_singular_value(alpha, lam
 def test_decay_alone_multiplies_ba_by_the_square_of_its_factors():
     rates, decay = np.linspace(0.001, 0.1, 40), 0.3
     A, B = (torch.nn.Parameter(torch.from_numpy(RNG.normal(size=(3, 3)))) for _ in "AB")
-    before, rule = (B @ A).detach(), torch.optim.AdamW([A, B], weight_decay=decay)
+    before, optimiser = (B @ A).detach(), torch.optim.AdamW([A, B], weight_decay=decay)
     for rate in rates:
         A.grad, B.grad = torch.zeros_like(A), torch.zeros_like(B)
-        rule.param_groups[0]["lr"] = rate
-        rule.step()
+        optimiser.param_groups[0]["lr"] = rate
+        optimiser.step()
     share = ((B @ A) / before).detach().numpy()
     bound = np.exp(-2 * decay * rates.sum())
     assert share == pytest.approx(np.prod((1 - rates * decay) ** 2))
@@ -97,16 +97,16 @@ def test_one_bad_batch_hurts_adam_long_and_clipped_adam_briefly(seed):
 def test_the_explorers_curves_are_torchs():
     A, B = both = [torch.tensor(M, requires_grad=True) for M in (START.A, START.B)]
     noise, norms, losses = np.random.default_rng(2).normal(size=WANTED.shape), [], []
-    rule = torch.optim.Adam(both, 0.15)
+    optimiser = torch.optim.Adam(both, 0.15)
     for step in range(60):
-        rule.zero_grad()
+        optimiser.zero_grad()
         error = B @ A - torch.tensor(WANTED)
         losses.append(error.square().sum().item())
         length = 50 * error.detach().norm() / np.linalg.norm(noise)
         (length * (torch.tensor(noise) * error).sum() if step == 15
          else error.square().sum() / 2).backward()
         norms.append(torch.nn.utils.clip_grad_norm_(both, 10.0).item())
-        rule.step()
+        optimiser.step()
     shown = figures.bad_batch(10, "Adam")
     assert shown["data"][0]["y"] == pytest.approx(norms)
     assert shown["data"][4]["y"] == pytest.approx(100 * np.array(losses) / losses[0])

@@ -35,7 +35,7 @@ BOTH = pytest.mark.parametrize("name", ("SGD", "Adam"))
 def regression(inputs, every=2):
     """One of the page's three, or another, of whose outputs some are right already."""
     if inputs != "half zero":
-        return runs_rate.problem(inputs)
+        return runs_rate.task_with_inputs(inputs)
     rng = np.random.default_rng(3)
     W0, shift = rng.normal(size=(D, K)), rng.normal(size=(D, K))
     shift[::every] = 0
@@ -44,10 +44,11 @@ def regression(inputs, every=2):
 
 def steps(task, name, r, draws, s=S, sigma=SIGMA):
     """ΔW after one step through ``train``, for so many starts: (draws, d, k)."""
-    rule = SGD(ETA) if name == "SGD" else Adam(ETA, eps=1e-30)
+    optimiser = SGD(ETA) if name == "SGD" else Adam(ETA, eps=1e-30)
     starts = [initial(*task.W0.shape, r, distribution=sigma, rng=np.random.default_rng(seed))
               for seed in range(draws)]
-    return np.array([train(task, Adapter(*start, s), rule, 1).adapter.delta() for start in starts])
+    return np.array([train(task, Adapter(*start, s), optimiser, 1).adapter.delta()
+                     for start in starts])
 
 
 def growth(name, G, r, sigma=SIGMA, k=K, s=S, eta=ETA):
@@ -204,9 +205,9 @@ def test_only_one_over_r_keeps_the_second_move_of_a(name, scale, power):
     moves = []
     for r in (64, 16384):
         s = scale(r)
-        rule = SGD(u / (s**2 * r)) if name == "SGD" else Adam(u / (s * r), eps=1e-300)
+        optimiser = SGD(u / (s**2 * r)) if name == "SGD" else Adam(u / (s * r), eps=1e-300)
         start = Adapter(*initial(D, K, r, distribution=SIGMA, rng=np.random.default_rng(0)), s)
-        one, two = (train(task, start, rule, n).adapter for n in (1, 2))
+        one, two = (train(task, start, optimiser, n).adapter for n in (1, 2))
         np.testing.assert_array_equal(one.A, start.A)
         move = two.A - start.A
         if name == "SGD":
@@ -225,8 +226,8 @@ def test_at_many_ranks_two_numbers_are_left():
     """Independent draws, another scale, rate and spread: the same W as the rank grows."""
     def delta(r, s, eta, sigma, seed):
         start = initial(D, K, r, distribution=sigma, rng=np.random.default_rng(seed))
-        rule = Adam(eta, eps=0.03 * s * eta)
-        return train(regression("half zero"), Adapter(*start, s), rule, 12).adapter.delta()
+        optimiser = Adam(eta, eps=0.03 * s * eta)
+        return train(regression("half zero"), Adapter(*start, s), optimiser, 12).adapter.delta()
 
     gaps, ranks = [], np.array([64, 512, 4096])
     for r in ranks:  # s·r·η² and η/σ are the same, and then η/σ is not
@@ -295,7 +296,7 @@ def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
 @BOTH
 def test_the_explorers_draw_and_say_what_they_find(name, rule):
     """The medians of the first step are near the theorem's means, for uniform draws of A."""
-    task, ranks = runs_growth.problem(), np.array(runs_growth.RANKS)
+    task, ranks = runs_growth.full_rank_task(), np.array(runs_growth.RANKS)
     s = np.array([scaling(r, 1.0, SCALE_RULES[rule]) for r in ranks])
     useful, square = growth(name, task.gradient(task.W0), ranks, s=s, k=64,
                             sigma=1 / math.sqrt(192), eta=runs_growth.LRS[name])

@@ -19,6 +19,7 @@ from lora_edu.chapters.minilm.passages import WORKS
 from lora_edu.chapters.shared import digits, rate_maps
 from lora_edu.chapters.shared.fits import exponent, vertex
 from lora_edu.chapters.shared.scale_rules import FORMULAS
+from tests.chapters.figure_words import reading
 
 WHEEL = os.environ.get("MINILM_WHEEL")
 
@@ -28,12 +29,8 @@ KEPT, RSLORA, SAME, TWICE = RULES
 ANGLES = pytest.mark.parametrize("task", [ADAM, NINETY])
 
 
-def reading(figure):
-    return figure["layout"]["meta"]["reading"]
-
-
 def regret(task, rule, r, r1=8):
-    """One a seed."""
+    """The regret of each seed."""
     return first_r.regrets(task, RULES[rule], r1, (r,))[0]
 
 
@@ -66,7 +63,7 @@ def test_the_crossover_rank_of_every_layer_is_below_three():
     (RULES[KEPT], 0), (RULES[RSLORA], 0.5), (RULES[SAME], 1), (RULES[TWICE], 1),
     (lambda r, r1: r / r1, 2)])
 def test_the_useful_part_of_the_first_step_at_a_carried_rate(scale, power):
-    task, means = runs_growth.problem(), []
+    task, means = runs_growth.full_rank_task(), []
     for r in (8, 32):
         starts = [initial(64, 64, r, distribution=0.1, rng=np.random.default_rng(seed))
                   for seed in range(100)]
@@ -78,7 +75,7 @@ def test_the_useful_part_of_the_first_step_at_a_carried_rate(scale, power):
 @pytest.mark.claim("obs-regret")
 @pytest.mark.parametrize(("task", "mean", "worst"), [(ADAM, 1.25, 1.5), (NINETY, 1, 1)])
 def test_what_each_rule_costs_under_adam(task, mean, worst):
-    for r1 in first_r.FIRST:
+    for r1 in first_r.FIRST_RANKS:
         assert (first_r.mean(first_r.regrets(task, RULES[KEPT], r1)) < 1.25).all()
     kept = first_r.regrets(task, RULES[KEPT], 8)
     assert (kept[0].mean(), kept[0].max()) == pytest.approx((mean, worst), abs=0.05)
@@ -215,7 +212,7 @@ def test_a_sample_of_the_map_trained_anew(task, r, s, eta):
     assert np.median(off) < 0.01 and off.max() < 0.1
 
 
-@pytest.mark.parametrize("r1", first_r.FIRST)
+@pytest.mark.parametrize("r1", first_r.FIRST_RANKS)
 @pytest.mark.parametrize("task", first_r.TASKS)
 def test_what_carrying_costs_is_drawn_and_said(task, r1):
     drawn = {trace["name"]: trace["customdata"] for trace in regrets(task, r1)["data"]
@@ -278,7 +275,7 @@ def test_a_sample_of_minilm_s_map_trained_anew(tmp_path):
 @pytest.mark.claim("obs-five-models")
 @pytest.mark.parametrize("model", runs_models.MODELS)
 def test_the_powers_of_the_best_rate_lie_where_the_page_says(model):
-    found = {rule: runs_models.power(model, rule) for rule in runs_models.RULES}
+    found = {rule: runs_models.power(model, rule) for rule in runs_models.TO_ALPHA_RULE}
     powers = np.array([power for power, _ in found.values()])
     far = 0.19 if model == "regression" else 0.11
     for power, theory, (low, high) in zip(powers, (0, -0.25, -0.5), (

@@ -25,11 +25,11 @@ from lora_edu.chapters.hundred_steps.figures import SHOWN, drawn, hundred_steps,
 from lora_edu.chapters.hundred_steps.runs import WORD_RATES, spectrum_path
 from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.low_rank_update.runs_word import STEPS as WORD_STEPS
-from lora_edu.chapters.shared.problem import problem
 from lora_edu.chapters.shared.style import COLOURS
+from lora_edu.chapters.shared.tasks import task_32
 from tests.chapters.test_thirty_minutes import by_hand
 
-TASK = problem()
+TASK = task_32()
 SHIFT = TASK.W_star - TASK.W0  # of rank 4
 
 
@@ -37,8 +37,8 @@ def start(seed=1, r=8, s=2.0, kind="A random, B zero"):
     return Adapter(*initial(32, 32, r, kind, rng=np.random.default_rng(seed)), s)
 
 
-def singular_values(task, adapter, rule, steps):
-    return np.linalg.svd(train(task, adapter, rule, steps).adapter.delta(), compute_uv=False)
+def singular_values(task, adapter, optimiser, steps):
+    return np.linalg.svd(train(task, adapter, optimiser, steps).adapter.delta(), compute_uv=False)
 
 
 @pytest.mark.claim("thm-wake")
@@ -89,14 +89,15 @@ class ByEntry(SGD):
 
 @pytest.mark.claim("thm-column-space")
 @pytest.mark.parametrize("task", [TASK, minibatches()], ids=["full", "batches"])
-@pytest.mark.parametrize(("rule", "stays"), [
+@pytest.mark.parametrize(("optimiser", "stays"), [
     (SGD(0.1), True), (Momentum(0.02, nesterov=True, weight_decay=0.1), True),
     (Clipped(Momentum(0.02), 0.5), True), (Adam(0.01), False), (ByEntry(0.1), False)])
-def test_from_B_zero_the_columns_stay_in_the_column_space_of_the_shift(task, rule, stays):
+def test_from_B_zero_the_columns_stay_in_the_column_space_of_the_shift(task, optimiser, stays):
     adapter = start()
     for t in range(2):  # SGD with a schedule
-        rule = replace(rule, lr=rule.lr / (1 + t)) if type(rule) is SGD else rule
-        adapter = train(task, adapter, rule, 20).adapter
+        if type(optimiser) is SGD:
+            optimiser = replace(optimiser, lr=optimiser.lr / (1 + t))
+        adapter = train(task, adapter, optimiser, 20).adapter
     basis = np.linalg.svd(SHIFT)[0][:, :4]
     outside = [np.linalg.norm(M - basis @ basis.T @ M) / np.linalg.norm(M)
                for M in (adapter.B, adapter.delta())]
@@ -119,8 +120,9 @@ def test_under_adam_all_directions_grow_first_and_those_too_many_die_out(seed, r
 @pytest.mark.claim("obs-pace")
 @pytest.mark.parametrize("seed", range(5))
 def test_how_long_four_times_the_scale_lasts(seed):
-    for rule, first, low, high in ((SGD(0.001), 16, 14, 16), (Adam(0.001), 4, 1, 1.5)):
-        small, large = (train(TASK, start(seed, s=s), rule, 100).delta_norm for s in (0.5, 2.0))
+    for optimiser, first, low, high in ((SGD(0.001), 16, 14, 16), (Adam(0.001), 4, 1, 1.5)):
+        small, large = (train(TASK, start(seed, s=s), optimiser, 100).delta_norm
+                        for s in (0.5, 2.0))
         assert large[1] / small[1] == pytest.approx(first, rel=1e-4)
         assert low < large[100] / small[100] < high
 

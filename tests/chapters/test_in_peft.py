@@ -10,9 +10,9 @@ from peft.optimizers import create_loraplus_optimizer
 from torch import nn
 
 from lora_edu.chapters.in_peft import figures, runs
-from lora_edu.chapters.starts.files import X, loss_of, original
+from lora_edu.chapters.starts.runs_saved_files import original
 from lora_edu.nn import inject, lora_layers, loraplus_groups, merge, save_adapter
-from tests.chapters.peft_layer import W0, adapted, train, trained
+from tests.chapters.peft_layer import LOSS_OF, W0, X, adapted, train, trained
 from tests.nn import models
 
 # The same numbers
@@ -208,7 +208,7 @@ def test_dora_starts_as_lora_and_is_the_formula(r, alpha):
                                     for use_dora in (True, False))
     assert torch.equal(dora(X), original()(X))
     for model in (dora, plain):
-        loss_of(model).backward()
+        LOSS_OF(model).backward()
     for name in ("lora_A", "lora_B"):
         assert torch.equal(*(getattr(one, name)["default"].weight.grad for one in (layer, twin)))
     A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
@@ -226,11 +226,12 @@ def test_dora_starts_as_lora_and_is_the_formula(r, alpha):
 def test_loraplus_in_peft_is_alpha_to_the_bit(ratio):
     def run(alpha, ratio, eps_follows):
         model, layer = adapted(lora_alpha=alpha)
-        rule = create_loraplus_optimizer(model, torch.optim.Adam, lr=1e-4, loraplus_lr_ratio=ratio)
-        for group in rule.param_groups:
+        optimiser = create_loraplus_optimizer(
+            model, torch.optim.Adam, lr=1e-4, loraplus_lr_ratio=ratio)
+        for group in optimiser.param_groups:
             if group["lr"] == 1e-4 * ratio and eps_follows:
                 group["eps"] /= ratio
-        train(model, rule, steps=50)
+        train(model, optimiser, steps=50)
         return layer.get_delta_weight("default")
 
     plain, kept = run(8 * ratio, 1, False), run(8, ratio, False)

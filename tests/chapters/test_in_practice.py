@@ -12,7 +12,7 @@ from peft.utils.hotswap import hotswap_adapter
 from torch import nn
 
 from lora_edu import Adam, Adapter, train
-from lora_edu.chapters.in_practice import figures, measured, nf4
+from lora_edu.chapters.in_practice import figures, nf4, runs_memory
 from lora_edu.chapters.in_practice.memory import LLAMAS, MODULES, PRECISIONS, account, kept, llama
 from lora_edu.chapters.small_gpt import DATA, fit, load_base, loss_on, part, results
 from lora_edu.nn import inject, load_adapter, lora_layers, merge_and_unload
@@ -70,9 +70,9 @@ def test_a_layer_keeps_what_is_counted(modules, name):
     precision, ids = PRECISIONS[name], TWO_TEXTS[:, :48]
     for d, hidden, heads, kv in ((64, 160, 4, 32), (64, 96, 2, None)):
         sizes = [llama(layers, d, hidden, heads, kv, vocabulary=50) for layers in (1, 2)]
-        one, two = (measured.adapted(size, modules, 4, precision) for size in sizes)
+        one, two = (runs_memory.adapted(size, modules, 4, precision) for size in sizes)
         trained = sum(p.numel() for p in one.parameters() if p.requires_grad)
-        more = measured.saved(two, ids, precision) - measured.saved(one, ids, precision)
+        more = runs_memory.saved(two, ids, precision) - runs_memory.saved(one, ids, precision)
         found = (more - 2 * trained * precision.copies) / ids.numel()
         assert found == sum(kept(sizes[0], modules, 4, precision).values())
 
@@ -80,9 +80,9 @@ def test_a_layer_keeps_what_is_counted(modules, name):
 def ratio_to_the_peak(size, modules, name, checkpointing):
     """The bytes of the account over those held at once, in a step on 192 tokens."""
     precision = PRECISIONS[name]
-    made = measured.adapted(size, modules, 8, precision, checkpointing)
+    made = runs_memory.adapted(size, modules, 8, precision, checkpointing)
     counted = account(size, modules, 8, precision, TWO_TEXTS.numel(), checkpointing)
-    return sum(counted.values()) / measured.peak(made, TWO_TEXTS, precision)
+    return sum(counted.values()) / runs_memory.peak(made, TWO_TEXTS, precision)
 
 
 @exactly
@@ -109,7 +109,7 @@ def test_where_logits_are_few_the_peak_lies_elsewhere():
 @pytest.mark.parametrize(("name", "r", "own", "total"), [
     ("mixed", 16, 0.64e9, 15.9e9), ("4-bit base", 16, 0.64e9, 6.2e9),
     ("mixed", 256, 10.2e9, 10.2e9 * 5 / 2), ("4-bit base", 256, 10.2e9, 10.2e9 * 3 / 2)])
-def test_the_errand(name, r, own, total):
+def test_the_totals_for_llama_7b(name, r, own, total):
     """7B and 2,048 tokens with checkpointing. own: A, B, their gradients and moments."""
     size = LLAMAS["7B"]
     assert size.linear + size.rest == 6_738_415_616

@@ -12,10 +12,12 @@ from book._extensions.content.claims import HOME
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, equivalent, initial
 from lora_edu.chapters.invariance import figures, runs, runs_slide
 from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.explore.plain import plain_figure
+from tests.chapters.figure_words import reading
 from tests.core.test_invariance import start, weights
 
-TASK = runs.problem()
+TASK = task_16()
 
 
 class ScheduleOnly(AdamW):
@@ -74,10 +76,10 @@ ONE = ((1, 1), (1, 1))
                          ids=("constant", "warm-up and decay"))
 def test_adapters_may_have_factors_of_their_own(two, factors, schedule):
     flat = np.ravel(factors)
-    rule = AdamW(0.01 * flat, eps=1e-8 / flat, weight_decay=0.3 / flat)
+    optimiser = AdamW(0.01 * flat, eps=1e-8 / flat, weight_decay=0.3 / flat)
     ours = several(two, ONE, AdamW(0.01, weight_decay=0.3), schedule)
-    assert np.array_equal(ours, several(two, factors, rule, schedule))
-    assert not np.array_equal(ours, several(two, factors, replace(rule, lr=0.01), schedule))
+    assert np.array_equal(ours, several(two, factors, optimiser, schedule))
+    assert not np.array_equal(ours, several(two, factors, replace(optimiser, lr=0.01), schedule))
 
 
 @pytest.mark.claim("cor-follow")
@@ -144,13 +146,13 @@ def test_the_lines_for_peft_widen_the_start_and_nothing_else():
             r=2, lora_alpha=32 / c**2, target_modules=["0", "1"]))
         if c == 4:
             exec(lines, {"torch": torch, "model": model})
-        rule = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 0.01 * c,
-                                 eps=1e-8 / c, weight_decay=0.1 / c)
+        optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 0.01 * c,
+                                      eps=1e-8 / c, weight_decay=0.1 / c)
         for _ in range(15):
-            rule.zero_grad()
+            optimiser.zero_grad()
             out = model(tokens)
             ((out - targets) ** 2).mean().backward()
-            rule.step()
+            optimiser.step()
         return out.detach()
 
     assert torch.equal(run(1), run(4))
@@ -260,10 +262,10 @@ def test_alpha_times_the_factor_does_what_that_rate_does(factor):
     G = rng.normal(size=(side, side))
 
     def useful(lr, s):
-        rule, A, B = Adam(lr, eps=1e-30), A0, B0
-        state = rule.init([A, B])
+        optimiser, A, B = Adam(lr, eps=1e-30), A0, B0
+        state = optimiser.init([A, B])
         for _ in range(runs_slide.STEPS):
-            (A, B), state = rule.step([A, B], [s * B.T @ G, s * G @ A.T], state)
+            (A, B), state = optimiser.step([A, B], [s * B.T @ G, s * G @ A.T], state)
         return -s * np.vdot(B @ A, G)
 
     _, m = runs_slide.worth(factor)
@@ -275,10 +277,6 @@ def test_alpha_times_the_factor_does_what_that_rate_does(factor):
 
 
 # --- the figures ---
-
-def reading(figure):
-    return figure["layout"]["meta"]["reading"]
-
 
 def test_the_slide_says_what_a_factor_is_worth():
     moved, m = runs_slide.worth(16)

@@ -7,10 +7,7 @@ import sympy
 from lora_edu import effective_rank, teacher_student
 from lora_edu.chapters.low_rank_update.figures import low_rank, parameters
 from lora_edu.chapters.low_rank_update.runs import picture, terms
-
-
-def reading(figure):
-    return figure["layout"]["meta"]["reading"]
+from tests.chapters.figure_words import reading
 
 
 def whole(rng, *shape):

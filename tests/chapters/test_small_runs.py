@@ -48,14 +48,14 @@ def test_bfloat16_neither_lets_a_moment_fall_nor_an_entry_creep(page):
 def test_after_a_warm_up_from_zero_b_moves_in_the_second_step_and_a_in_the_third():
     layer = LoRALinear(torch.nn.Linear(16, 8), r=4, alpha=8)
     trained = [p for p in layer.parameters() if p.requires_grad]  # A, B
-    rule = torch.optim.AdamW(trained, lr=0.01, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(rule, lambda step: step / 10)
+    optimiser = torch.optim.AdamW(trained, lr=0.01, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: step / 10)
     moved = []
     for _ in range(3):
         before = [p.detach().clone() for p in trained]
-        rule.zero_grad()
+        optimiser.zero_grad()
         layer(torch.ones(4, 16)).square().sum().backward()
-        rule.step()
+        optimiser.step()
         schedule.step()
         moved.append([not torch.equal(p, old) for p, old in zip(trained, before, strict=True)])
     assert moved == [[False, False], [False, True], [True, True]]

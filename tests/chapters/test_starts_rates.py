@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 from torch.autograd.functional import hessian
 
 from lora_edu.chapters.shared.fits import geometric_mean as mean
-from lora_edu.chapters.starts import STARTS, make_data, rates, tasks
+from lora_edu.chapters.starts import COMPARED_STARTS, make_data, rates, tasks
 from lora_edu.chapters.starts.figures import own_rate
 from lora_edu.chapters.starts.make_data import top_curvature
 from lora_edu.explore.words import number
@@ -134,10 +134,10 @@ MOVED = {"PiSSA", "MiLoRA", "OLoRA", "CorDA", "LoRA-GA"}
 
 @pytest.mark.claim("obs-own-rate")
 @pytest.mark.parametrize("task", rates.TASKS)
-@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize("name", COMPARED_STARTS)
 def test_the_starts_are_what_they_are_called(task, name):
-    given, begun = tasks.task(task, 0), tasks.start(name, task, 0)
-    for W, A, B, base in zip(given.weights, begun.A, begun.B, begun.base, strict=True):
+    drawn, start = tasks.draw_task(task, 0), tasks.draw_start(name, task, 0)
+    for W, A, B, base in zip(drawn.weights, start.A, start.B, start.base, strict=True):
         assert (A.shape, B.shape) == ((8, W.shape[1]), (W.shape[0], 8))
         changed = torch.linalg.norm(base + 2 * B @ A - W) / torch.linalg.norm(W)
         assert changed > 0.01 if name in ("both random", "both small") else changed < 2e-6
@@ -156,13 +156,13 @@ def test_the_starts_are_what_they_are_called(task, name):
 @pytest.mark.parametrize("eta", [0.01, 0.1])
 def test_ten_steps_are_those_of_the_two_gradients(eta):
     """One run of a stack of two."""
-    given, begun = tasks.task("regression", 0), tasks.start("default", "regression", 0)
+    drawn, start = tasks.draw_task("regression", 0), tasks.draw_start("default", "regression", 0)
     found = make_data.losses("regression", "default", "SGD", 0, rates=[eta, 1e-9])
-    a, b = begun.A[0], begun.B[0]
+    a, b = start.A[0], start.B[0]
     for _ in range(10):
-        G = torch.func.grad(lambda W: given.loss([W]))(begun.base[0] + 2 * b @ a)
+        G = torch.func.grad(lambda W: drawn.loss([W]))(start.base[0] + 2 * b @ a)
         a, b = a - eta * 2 * b.T @ G, b - eta * 2 * G @ a.T
-    assert found[0, 1] == pytest.approx(given.loss([begun.base[0] + 2 * b @ a]).item())
+    assert found[0, 1] == pytest.approx(drawn.loss([start.base[0] + 2 * b @ a]).item())
     assert found[1, -1] == pytest.approx(found[1, 0], rel=1e-5)
 
 
@@ -173,7 +173,7 @@ def test_ten_steps_are_those_of_the_two_gradients(eta):
     ("regression", "PiSSA", 1), ("regression", "EVA", 4), ("digits", "PiSSA", 1),
     ("digits", "OLoRA", 2)])
 def test_the_stored_curvature_is_found_again(task, start, seed):
-    stored = rates.stored()[f"{task} curvature"][STARTS.index(start), seed]
+    stored = rates.stored()[f"{task} curvature"][COMPARED_STARTS.index(start), seed]
     assert make_data.curvature(task, start, seed) == pytest.approx(stored, rel=2e-3)
 
 
@@ -182,7 +182,7 @@ def test_the_stored_curvature_is_found_again(task, start, seed):
     ("regression", "default", "SGD"), ("regression", "both small", "Adam"),
     ("digits", "PiSSA", "SGD"), ("digits", "default", "Adam")])
 def test_the_stored_losses_are_found_again(task, start, optimiser):
-    ends, curves = (rates.stored()[f"{task} {optimiser} {kind}"][STARTS.index(start)]
+    ends, curves = (rates.stored()[f"{task} {optimiser} {kind}"][COMPARED_STARTS.index(start)]
                     for kind in ("ends", "curves"))
     some = ends[0].argmin() - np.array([4, 2])  # not at the cliff
     found = make_data.losses(task, start, optimiser, 0, rates=rates.RATES[optimiser][some])
@@ -191,7 +191,7 @@ def test_the_stored_losses_are_found_again(task, start, optimiser):
 
 
 def by_start(values):
-    return dict(zip(STARTS, values, strict=True))
+    return dict(zip(COMPARED_STARTS, values, strict=True))
 
 
 @pytest.mark.claim("obs-own-rate")
@@ -225,7 +225,7 @@ def test_the_curvature_beside_the_best_rate(task, curvatures, shares, correlatio
 def test_with_adam_most_do_well_at_the_defaults_rate(task, rate, exceptions):
     loss = mean(rates.stored()[f"{task} Adam ends"].swapaxes(1, 2))  # starts, rates
     at = rates.RATES["Adam"].tolist().index(rate)
-    assert loss[STARTS.index("default")].argmin() == at
+    assert loss[COMPARED_STARTS.index("default")].argmin() == at
     price = by_start(loss[:, at] / loss.min(axis=1))
     assert {start: value for start, value in price.items() if value > 1.02} == pytest.approx(
         exceptions, abs=0.06)
@@ -238,10 +238,10 @@ def test_with_adam_most_do_well_at_the_defaults_rate(task, rate, exceptions):
 
 
 def test_the_digits_curvature_is_mostly_the_saddles():
-    given = tasks.task("digits", 0)
-    leaves = [W.clone().requires_grad_() for W in given.weights]
+    drawn = tasks.draw_task("digits", 0)
+    leaves = [W.clone().requires_grad_() for W in drawn.weights]
     lengths = [2 * torch.linalg.svdvals(G)[0].item() for G in
-               torch.autograd.grad(given.loss(leaves), leaves)]
+               torch.autograd.grad(drawn.loss(leaves), leaves)]
     curvature = rates.stored()["digits curvature"]
     assert curvature[0, 0] == pytest.approx(max(lengths), rel=1e-3)
     assert sum(mean(curvature) < 25.1) == 8
@@ -254,11 +254,12 @@ def test_a_small_start_on_the_regression():
     assert least["both small"] == pytest.approx(least["default"], rel=0.1)
     assert least["both small, subtracted"] == pytest.approx(400 * least["both small"], rel=0.1)
     assert least["default"] < least["both random"] < 0.01 * least["both random, subtracted"]
-    small, default = (curves[STARTS.index(start), 0, 0] for start in ("both small", "default"))
+    small, default = (curves[COMPARED_STARTS.index(name), 0, 0]
+                      for name in ("both small", "default"))
     assert small / default == pytest.approx(1.04, abs=0.01)
-    begun = tasks.start("both small", "regression", 0)
-    assert torch.linalg.norm(2 * begun.B[0] @ begun.A[0]).item() == pytest.approx(0.19, abs=0.01)
-    assert torch.linalg.norm(begun.base[0]).item() == pytest.approx(8, abs=0.1)
+    start = tasks.draw_start("both small", "regression", 0)
+    assert torch.linalg.norm(2 * start.B[0] @ start.A[0]).item() == pytest.approx(0.19, abs=0.01)
+    assert torch.linalg.norm(start.base[0]).item() == pytest.approx(8, abs=0.1)
 
 
 @pytest.mark.claim("obs-small-start")

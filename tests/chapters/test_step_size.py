@@ -8,7 +8,7 @@ import torch
 
 from lora_edu import SGD, Adam, Adapter, Clipped, initial, sweep, train
 from lora_edu.chapters.low_rank_update import runs_word as word
-from lora_edu.chapters.shared.problem import problem
+from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.chapters.step_size import runs
 from lora_edu.chapters.step_size.figures import step_size, three_alphas
 
@@ -40,16 +40,16 @@ def test_every_scale_reaches_rank_r_and_no_more(r, s):
 @pytest.mark.parametrize("s", (0.125, 1.0, 8.0))
 def test_the_first_step_is_torchs(name, s):
     """−ηs²·G·AᵀA and −ηs·sign(GAᵀ)·A, against autograd and torch.optim."""
-    task = problem()
+    task = task_32()
     A0, B0 = initial(32, 32, runs.R, rng=np.random.default_rng(runs.SEED))
     A, B = (torch.nn.Parameter(torch.tensor(start)) for start in (A0, B0))
     error = (torch.tensor(task.W0 - task.W_star) + s * B @ A) @ torch.tensor(task.X).T
     ((error**2).sum() / (2 * len(task.X))).backward()
-    rule = {"SGD": lambda p: torch.optim.SGD(p, 0.01),
-            "Momentum": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9),
-            "Nesterov": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True),
-            "Adam": lambda p: torch.optim.Adam(p, 0.01, eps=1e-30)}[name]([A, B])
-    rule.step()
+    optimiser = {"SGD": lambda p: torch.optim.SGD(p, 0.01),
+                 "Momentum": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9),
+                 "Nesterov": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True),
+                 "Adam": lambda p: torch.optim.Adam(p, 0.01, eps=1e-30)}[name]([A, B])
+    optimiser.step()
     G = task.gradient(task.W0)
     said = -0.01 * s * (np.sign(G @ A0.T) if name == "Adam" else s * G @ A0.T) @ A0
     np.testing.assert_allclose((1.9 if name == "Nesterov" else 1) * said,
@@ -58,7 +58,7 @@ def test_the_first_step_is_torchs(name, s):
 
 def test_clipping_leaves_one_power_of_s():
     """The solution of the exercise: ΔW₁ = −ηκs·GAᵀA/‖GAᵀ‖."""
-    task, kappa, s, [(A, B)] = problem(), 0.01, 2.0, starts(1)
+    task, kappa, s, [(A, B)] = task_32(), 0.01, 2.0, starts(1)
     G = task.gradient(task.W0)
     end = train(task, Adapter(A, B, s), Clipped(SGD(0.1), kappa, eps=0.0), 1).adapter
     said = -0.1 * kappa * s * G @ A.T @ A / np.linalg.norm(G @ A.T)
@@ -76,7 +76,7 @@ def test_under_gradient_flow_A_grows_as_much_as_B():
     torch.testing.assert_close(grown_A + grown_A.T, grown_B + grown_B.T)
     off, [(A, B)] = [], starts(1)
     for eta in (0.02, 0.002):
-        end = train(problem(), Adapter(A, B, 1.5), SGD(eta), round(2 / eta)).adapter
+        end = train(task_32(), Adapter(A, B, 1.5), SGD(eta), round(2 / eta)).adapter
         off.append(np.linalg.norm(end.A @ end.A.T - A @ A.T - end.B.T @ end.B))
     assert off[0] / off[1] == pytest.approx(10, rel=0.3)
 
@@ -87,7 +87,7 @@ def needed():
     def enough(rule, start, s, low, high):
         while high / low > 1.0003:
             middle = np.sqrt(low * high)
-            loss = train(problem(), Adapter(*start, s), rule(middle), 50).loss
+            loss = train(task_32(), Adapter(*start, s), rule(middle), 50).loss
             low, high = (low, middle) if loss[-1] < 0.9 * loss[0] else (middle, high)
         return high
 
@@ -111,7 +111,7 @@ def test_the_trade_slides_between_its_two_ends(needed, name, ends):
 
 def test_an_eighth_of_alpha_costs_ln_root_8_e_foldings(needed):
     """Under SGD, T·ln(1 + ηsσ₁) of the η that is needed grows by that, at small α."""
-    sigma1 = np.linalg.svd(problem().gradient(problem().W0), compute_uv=False)[0]
+    sigma1 = np.linalg.svd(task_32().gradient(task_32().W0), compute_uv=False)[0]
     count = 50 * np.log1p(needed["SGD"][:3] * SCALES[:3, None] * sigma1)
     np.testing.assert_allclose(-np.diff(count, axis=0), np.log(8) / 2, rtol=0.02)
 
@@ -121,7 +121,7 @@ def test_an_eighth_of_alpha_costs_ln_root_8_e_foldings(needed):
     ("SGD", 2.0 ** np.arange(-7, 3.1, 0.25), -1.0, -1.11, -1.00),
     ("Adam", 2.0 ** np.arange(-9, -0.9, 0.25), -0.63, -0.64, -0.57)])
 def test_the_valley_is_flatter_than_the_line(name, rates, median, least, most):
-    loss = sweep(problem(), r=8, alpha=runs.ALPHAS, lr=rates, seed=range(5), steps=50,
+    loss = sweep(task_32(), r=8, alpha=runs.ALPHAS, lr=rates, seed=range(5), steps=50,
                  optimiser=name).loss[0, :, :, 0, :, -1]
     for step in (2, 1):  # half octaves, as printed, and quarters
         best = loss[:, ::step].argmin(axis=1)
@@ -135,7 +135,7 @@ def test_the_valley_is_flatter_than_the_line(name, rates, median, least, most):
 
 @pytest.mark.claim("obs-far-out")
 def test_adams_corner_flies_far_out_and_comes_back():
-    task, ends = problem(), []
+    task, ends = task_32(), []
     for start in starts(8):
         seen = []
         train(task, Adapter(*start, 64 / runs.R), Adam(0.512), runs.STEPS,

@@ -11,8 +11,8 @@ from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, Regression, in
 from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.which_zero import figures
-from lora_edu.chapters.which_zero import runs as wide
 from lora_edu.chapters.which_zero import runs_swap as swap
+from lora_edu.chapters.which_zero import runs_wide_layer as wide
 
 (A_RANDOM, B_RANDOM), (NARROW, BROAD) = wide.MATRICES, wide.SPREADS
 EITHER = pytest.mark.parametrize("random", wide.MATRICES)
@@ -74,15 +74,15 @@ def test_few_directions_in_put_a_random_a_ahead_the_fewer_the_more():
 @pytest.mark.claim("cor-wide-draw")
 @EITHER
 def test_a_draw_four_times_too_wide_is_a_pair_of_unequal_rates_bit_for_bit(random):
-    layer, Z = wide.draw(64, seed=0)
-    A, B = wide.pair(random, NARROW, Z)
+    layer, Z = wide.draw_task(64, seed=0)
+    A, B = wide.start_pair(random, NARROW, Z)
     c, lr, eps = 4.0, 0.01, 1e-8
     order = slice(None, None, -1 if random == A_RANDOM else 1)
 
     def losses(times, zero=1.0, drawn=1.0):
         """zero, drawn: the factors on the rates of the zero matrix and of the drawn one."""
-        rule = Adam(lr=(zero * lr, drawn * lr)[order], eps=(eps / zero, eps / drawn)[order])
-        return train(layer, Adapter(times * A, times * B, 1.0), rule, 50).loss
+        optimiser = Adam(lr=(zero * lr, drawn * lr)[order], eps=(eps / zero, eps / drawn)[order])
+        return train(layer, Adapter(times * A, times * B, 1.0), optimiser, 50).loss
 
     assert np.array_equal(losses(c), losses(1, c, 1 / c))
     assert np.array_equal(losses(1), losses(c, 1 / c, c))
@@ -110,8 +110,8 @@ def test_what_training_never_sees_stays_if_a_starts_at_zero(optimiser):
 
 def losses_at(n, seed, random, spread, rates, steps=1):
     """The losses after so many steps of Adam on a fresh wide layer, (rates,)."""
-    layer, Z = wide.draw(n, seed)
-    return wide.train_rates(layer, *wide.pair(random, spread, Z), rates, steps)[0][:, -1]
+    layer, Z = wide.draw_task(n, seed)
+    return wide.train_rates(layer, *wide.start_pair(random, spread, Z), rates, steps)[0][:, -1]
 
 
 @pytest.mark.claim("thm-same-law")
@@ -152,7 +152,7 @@ def first_rate(n, seed, random):
 
 def limit_rate(seed):
     rng = np.random.default_rng(seed)
-    Y, T = rng.normal(size=(wide.R, wide.ENDS)), rng.normal(size=(wide.ENDS, wide.ENDS))
+    Y, T = rng.normal(size=(wide.R, wide.N_ENDS)), rng.normal(size=(wide.N_ENDS, wide.N_ENDS))
     V = T @ Y.T
     R = math.sqrt(2 / math.pi) * (V / np.linalg.norm(V, axis=0)) @ Y
     return np.vdot(T, R) / np.vdot(R, R)
@@ -173,8 +173,8 @@ def test_the_best_first_rate_has_the_limit_of_the_theorem(random):
 @EITHER
 @pytest.mark.parametrize("ratio", [1.0, 8.0])
 def test_a_stack_of_wide_runs_is_each_run_trained_alone(random, ratio):
-    layer, Z = wide.draw(40, seed=2)
-    A, B = wide.pair(random, BROAD, Z)
+    layer, Z = wide.draw_task(40, seed=2)
+    A, B = wide.start_pair(random, BROAD, Z)
     [loss], [reach] = wide.train_rates(layer, A, B, [0.01], 12, ratio)
     alone = train(layer, Adapter(A, B, 1.0), Adam((0.01, ratio * 0.01)), 12)
     np.testing.assert_allclose(loss, alone.loss, rtol=1e-9)
@@ -204,9 +204,9 @@ def moved(random, spread, n, steps):
     i, j = wide.MATRICES.index(random), wide.SPREADS.index(spread)
     found = []
     for seed, lr in enumerate(wide.after(steps)["best"][wide.WIDTHS.index(n), i, j]):
-        layer, Z = wide.draw(n, seed)
-        pair = wide.pair(random, spread, Z)
-        ends = pair[i], wide.last(layer, *pair, lr, steps)[i]
+        layer, Z = wide.draw_task(n, seed)
+        pair = wide.start_pair(random, spread, Z)
+        ends = pair[i], wide.trained_pair(layer, *pair, lr, steps)[i]
         seen = [layer.P @ M if i else M @ layer.X.T for M in ends]
         shares = [np.linalg.norm(new - old) / np.linalg.norm(old) for old, new in (ends, seen)]
         found.append((*shares, np.vdot(*seen) / np.prod([np.linalg.norm(M) for M in seen])))
@@ -267,8 +267,8 @@ def test_a_ratio_of_the_rates_wins_little_and_a_ratio_of_n_loses():
     for n in (64, 256, 1024):
         losses = []
         for seed in range(10):
-            layer, Z = wide.draw(n, seed)
-            pair = wide.pair(A_RANDOM, NARROW, Z)
+            layer, Z = wide.draw_task(n, seed)
+            pair = wide.start_pair(A_RANDOM, NARROW, Z)
             losses.append([wide.train_rates(layer, *pair, np.array(wide.RATES) / rho**0.5, 8, rho)[
                 0][:, 8] for rho in (1, 4, 16, 64, n)])
         wide.best_rates(np.array(losses))  # raises if one is at the edge

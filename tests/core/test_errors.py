@@ -59,8 +59,8 @@ def trained(**changed):
 
 
 def stepped(params, grads, kind=SGD, **settings):
-    rule = kind(**{"lr": 0.1} | settings)
-    return rule.step(params, grads, rule.init([ONES] * 2))
+    optimiser = kind(**{"lr": 0.1} | settings)
+    return optimiser.step(params, grads, optimiser.init([ONES] * 2))
 
 
 ERRORS = [  # a row an argument: the call, the error, how it begins, and what it also names

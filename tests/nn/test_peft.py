@@ -94,11 +94,11 @@ def test_beside_half_precision_a_and_b_are_float32_and_train_as_pefts_to_the_bit
     have, want = gradients(model, ids), gradients(twin, ids)
     assert all(same_bits(have[key], want[key]) and want[key].any() for key in want)
     for one in (model, twin):
-        rule = torch.optim.AdamW([p for p in one.parameters() if p.requires_grad], lr=0.01)
+        optimiser = torch.optim.AdamW([p for p in one.parameters() if p.requires_grad], lr=0.01)
         for _ in range(3):
-            rule.zero_grad()
+            optimiser.zero_grad()
             loss_of(one, ids).backward()
-            rule.step()
+            optimiser.step()
     for name, layer in lora_layers(model).items():
         for have, want in zip(layer.active[0].parameters(), peft_matrices(twin, name), strict=True):
             assert have.dtype == torch.float32 and same_bits(have, want)

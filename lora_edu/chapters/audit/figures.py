@@ -41,9 +41,7 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
         traces.append(_marks(name, [0, 2][:len(printed)], printed, "A", "square-open", 20, panel=2,
                              opacity=1.0 if chosen else BESIDE))
     return figure(
-        traces, ["   ".join((coloured("● trained", "delta"), coloured("┅ model", "frozen"),
-                     coloured("□ paper", "A"))),
-         "   ".join(("bytes:", coloured("● full", "frozen"), coloured("◆ LoRA", "delta")))],
+        traces, "",
         [{"type": "log", "range": [-0.1, 1.91], "tickvals": list(RANKS),
           "ticktext": [str(rank) for rank in RANKS], "title": {"text": "r"}},
          {"range": [-0.4, 2.4], "tickvals": [0, 1, 2],
@@ -56,7 +54,10 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
         f"checkpoint {size_text(full[0])} → {size_text(low[0])} · "
         f"moments {size_text(full[1])} → {size_text(low[1])} · "
         f"in training {size_text(full[2])} → {size_text(low[2])}, "
-        f"{full[2] / low[2]:.1f} times less")
+        f"{full[2] / low[2]:.1f} times less",
+        headings=["   ".join((coloured("● trained", "delta"), coloured("┅ model", "frozen"),
+                              coloured("□ paper", "A"))),
+                  f"bytes:   {coloured('● full', 'frozen')}   {coloured('◆ LoRA', 'delta')}"])
 
 
 def _beside(model: str, targets: str, r: int, count: int) -> str:

@@ -70,7 +70,7 @@ def row_step(angle: int = 20) -> dict:
     ways = [int(np.rad2deg(np.arctan2(y, x)).round()) for x, y in (full, lora)]
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(
-        traces, [f"downhill is {angle}°: full goes {ways[0]}°, LoRA {ways[1]}°"],
+        traces, f"downhill is {angle}°: full goes {ways[0]}°, LoRA {ways[1]}°",
         [{**axis, "range": [-0.1, 2.1], "title": {"text": "move of one entry"}}],
         [{**axis, "range": [-0.25, 1.4], "scaleanchor": "x", "title": {"text": "of the other"}}],
         f"Downhill is at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
@@ -102,7 +102,7 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
                      textfont={"color": COLOURS["frozen"]})]
     middle = f"× {paths[1][0]:.2g} at 1 step, × {paths[1][-1]:.2g} at 100"
     return figure(
-        traces, [f"r = 4: {middle}"],
+        traces, f"r = 4: {middle}",
         [{"type": "log", "tickvals": list(rates.STEPS), "ticktext": list(map(str, rates.STEPS)),
           "range": [-0.85, 2.85], "title": {"text": "steps of training"}}],
         [{"type": "log", "tickvals": list(RATIOS), "ticktext": list(RATIOS.values()),
@@ -138,7 +138,7 @@ def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict
                        "middle right", 15)]
         said.append(f"{name} {path[-1]:.2g}")
     return figure(
-        traces, [f"r = {many.RANKS[-1]:,}: {', '.join(said)} away"],
+        traces, f"r = {many.RANKS[-1]:,}: {', '.join(said)} away",
         [{"type": "log", "tickvals": [4, 32, 256, 4096], "ticktext": ["4", "32", "256", "4096"],
           "title": {"text": "rank r"}, "range": [0.45, 4.8]}],
         [{**power_ticks(-2, 0), "range": [-2.1, 1.05],
@@ -165,15 +165,16 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
                                      (still, "frozen", "dash", "A frozen")):
         losses = np.array([run.loss for run in runs])
         ends.append(mean(losses[:, -1]))
-        traces.append(line(steps, np.exp(np.log(losses).mean(axis=0)), colour, width=3.5,
-                           dash=dash, panel=2, name=name,
+        traces.append(line(steps, mean(losses, axis=0), colour, width=3.5, dash=dash, panel=2,
+                           name=name,
                            hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
     axis = {"range": [-0.5, steps[-1] + 0.5], "title": {"text": "step"}}
     return figure(
-        traces, [coloured("━ cos(A, leading direction)", "A"),
-         coloured("━ loss / start", "loss") + "   " + coloured("┅ with A frozen", "frozen")],
-        [axis, axis], [{"range": [-0.04, 1.03]}, LOSSES],
+        traces, "", [axis, axis], [{"range": [-0.04, 1.03]}, LOSSES],
         f"{optimiser}, {inputs}, r = {r}: the cosine goes from {cosines[:, 0].mean():.2f} to "
         f"{cosines[:, -1].mean():.2f} (seeds {cosines[:, -1].min():.2f} to "
         f"{cosines[:, -1].max():.2f}) · what is left of the loss is {number(ends[0])}, with A "
-        f"frozen {number(ends[1])}")
+        f"frozen {number(ends[1])}",
+        headings=[
+            coloured("━ cos(A, leading direction)", "A"),
+            f"{coloured('━ loss / start', 'loss')}   {coloured('┅ with A frozen', 'frozen')}"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from lora_edu import SGD, Adam, Adapter, initial, train
 from lora_edu.chapters.beside_full.runs_ratio import whole_paths
-from lora_edu.chapters.shared.problem import problem
+from lora_edu.chapters.shared.tasks import task_32
 
 RANKS, SEEDS = (4, 16, 32, 64, 256, 1024, 4096), (0, 1, 2)
 STEPS = (1, 2, 5, 10, 30)  # where the runs are looked at
@@ -22,7 +22,7 @@ STILL = 1e-30  # times the rate: a step that is lost beside any entry of A
 
 def full(optimiser, change=lambda G: G, steps: int = max(STEPS)) -> np.ndarray:
     """W − W0 at every step, (steps + 1, …, d, k), where W itself is trained; see whole_paths."""
-    return np.array([D.copy() for D in whole_paths(problem(), optimiser, steps, change)])
+    return np.array([D.copy() for D in whole_paths(task_32(), optimiser, steps, change)])
 
 
 def unit_rows(G: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)
     What is kept is ΔW, M = s²AᵀA and N = s²BBᵀ, so that a step costs the same at every rank.
     A0: the start of A, (r, k).
     """
-    task, q = problem(), lr * s**2
+    task, q = task_32(), lr * s**2
     D, M, N = np.zeros(task.shape), s**2 * A0.T @ A0, np.zeros((len(task.W0),) * 2)
     path = [D]
     for _ in range(steps):
@@ -60,7 +60,7 @@ def adam_path(A: np.ndarray, s: float, lr: float, frozen: bool, betas=(0.9, 0.99
 
     A: its start, (r, k). frozen: whether it stays.
     """
-    task, deltas = problem(), []
+    task, deltas = task_32(), []
     rule = Adam((lr * STILL if frozen else lr, lr), betas=betas, eps=1e-30)
     train(task, Adapter(A, np.zeros((len(task.W0), len(A))), s), rule, steps,
           watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
@@ -69,7 +69,7 @@ def adam_path(A: np.ndarray, s: float, lr: float, frozen: bool, betas=(0.9, 0.99
 
 def start(r: int, seed: int) -> np.ndarray:
     """A, (r, k), normal with spread SIGMA."""
-    return initial(*problem().shape, r, distribution=SIGMA, rng=np.random.default_rng(seed))[0]
+    return initial(*task_32().shape, r, distribution=SIGMA, rng=np.random.default_rng(seed))[0]
 
 
 def apart(path: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ def two_paths(line: int = 0) -> dict:
             "no ∇W₀" if line and name == "W₀" else shape)
     parts += [say(said, size=15), say(below, size=12),
               say(dict.fromkeys([(8.3, 3), (8.3, -3.5), (24.3, 0)], "◂" if line else "▸"), size=15)]
-    return drawing(parts, (-0.6, 29.6), (-7.3, 5.7), text, headline)
+    return drawing(parts, headline, (-0.6, 29.6), (-7.3, 5.7), text)
 
 
 def _wires() -> list[dict]:
@@ -103,7 +103,7 @@ def v_curve(scheme: str = runs.SCHEMES[1], h: float = 1e-5) -> dict:
                         hovertemplate="%{customdata:.1e}<extra></extra>"))
     ticks = list(range(-16, 0, 3))
     return figure(
-        traces, [f"h = {power(runs.EXPONENTS[at])}: error {number(error)} of the gradient"],
+        traces, f"h = {power(runs.EXPONENTS[at])}: error {number(error)} of the gradient",
         [{"range": [-16.5, -0.5], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
           "title": {"text": "step size h"}}],
         [axis.axis("relative error of ∇A")],
@@ -136,7 +136,7 @@ def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
                 "hovertemplate": f"{part}: %{{customdata:,}}<extra></extra>"})
     axis = {"range": [0, top], "tickformat": ".0%", "dtick": 0.25 if top < 2 else None}
     return figure(
-        traces, [f"{share:.0%} of the {what}" for share, what in
-         zip(totals, ("multiplications", "memory"), strict=True)], [{}, {}], [axis, axis],
+        traces, "", [{}, {}], [axis, axis],
         f"LoRA needs {totals[0]:.0%} of the multiplications and {totals[1]:.0%} of the memory "
-        "of full fine-tuning with Adam", barmode="stack")
+        "of full fine-tuning with Adam", barmode="stack",
+        headings=[f"{totals[0]:.0%} of the multiplications", f"{totals[1]:.0%} of the memory"])

@@ -81,9 +81,9 @@ def _against_rank(r, *others) -> dict:
                    [yaxis, below], _says_ranks(r, *others))
 
 
-def _figure(traces, titles, xaxes, yaxes, said: str) -> dict:
-    """The two panels with large titles."""
-    made = figure(traces, titles, xaxes, yaxes, said)
+def _figure(traces, headings, xaxes, yaxes, said: str) -> dict:
+    """The two panels with large headings."""
+    made = figure(traces, "", xaxes, yaxes, said, headings=headings)
     for note in made["layout"]["annotations"]:
         note["font"] = {"size": LARGE}
     return made

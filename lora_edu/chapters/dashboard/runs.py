@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 
 from lora_edu import STARTS, sweep
-from lora_edu.chapters.shared.problem import problem
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+from lora_edu.chapters.shared.tasks import task_32
 
 RANKS = (1, 4, 16, 64)
 ALPHAS = [4, 16, 64]
@@ -18,7 +18,7 @@ STEPS = 100
 @cache
 def all_runs(optimiser: str, rule: str):
     """The Sweep of all runs of the dashboard: axes (r, alpha, lr, start), one seed."""
-    return sweep(problem(), r=RANKS, alpha=ALPHAS, lr=RATES, start=STARTS[:4], seed=1,
+    return sweep(task_32(), r=RANKS, alpha=ALPHAS, lr=RATES, start=STARTS[:4], seed=1,
                  steps=STEPS, optimiser=optimiser, rule=SCALE_RULES[rule]).select(seed=1)
 
 
@@ -35,7 +35,7 @@ def ranks_of(quantity, alpha, start, optimiser, rule, lr) -> np.ndarray:
 
 def frozen_loss() -> float:
     """The loss before training, the unit of losses and useful parts here."""
-    return problem().loss(problem().W0)
+    return task_32().loss(task_32().W0)
 
 
 def least_loss(r: int) -> float:
@@ -44,7 +44,7 @@ def least_loss(r: int) -> float:
     The loss of ΔW is half the squared norm of (ΔW − shift)·L with covariance = L·Lᵀ, so by Eckart
     and Young it is at least the squares of the singular values of shift·L beyond the r-th.
     """
-    task = problem()
+    task = task_32()
     root = np.linalg.cholesky(task.covariance)
     squares = np.linalg.svd((task.W_star - task.W0) @ root, compute_uv=False) ** 2
     return float(squares[r:].sum() / squares.sum())

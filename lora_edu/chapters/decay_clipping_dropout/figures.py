@@ -51,8 +51,8 @@ def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:
             "peaks at {} % and comes down to {} %, without a limit {} and {} %").format(
                 *map(number, sizes))
     across = {"range": [-2, STEPS + 2], "title": {"text": "step"}}
-    return figure(traces, [f"the log: {coloured('norm before', 'B')}",
-                           f"loss, %   {coloured('limit', 'loss')}   {coloured('none', 'frozen')}"],
-                  [across, across],
-                  [{**power_ticks(-2, 3), "range": [-2.8, 3]},
-                   {**power_ticks(-1, 2), "range": [-0.9, 2.2]}], said)
+    return figure(
+        traces, "", [across, across], [{**power_ticks(-2, 3), "range": [-2.8, 3]},
+                                       {**power_ticks(-1, 2), "range": [-0.9, 2.2]}], said,
+        headings=[f"the log: {coloured('norm before', 'B')}",
+                  f"loss, %   {coloured('limit', 'loss')}   {coloured('none', 'frozen')}"])

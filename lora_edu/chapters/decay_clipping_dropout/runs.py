@@ -1,7 +1,5 @@
 """What a penalty leaves of the word LoRA, and what one bad batch does to a run that learns it."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

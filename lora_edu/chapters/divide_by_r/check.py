@@ -22,10 +22,10 @@ def flat_scale(scale) -> str:
     return "the useful part of the first step is the same at both ranks."
 
 
-def _useful(optimiser: str, r: int, s: float, rows: int = 64) -> float:
+def _useful(optimiser: str, r: int, s: float) -> float:
     """The mean of −⟨ΔW, G⟩ after the first step, η = 1, over draws of A that share their rows."""
     rng = np.random.default_rng(0)
-    G, draws = rng.normal(size=(6, 10)), rng.normal(size=(rows // r, r, 10))
+    G, draws = rng.normal(size=(6, 10)), rng.normal(size=(64 // r, r, 10))
     total = 0.0
     for A in draws:
         B = -s * G @ A.T

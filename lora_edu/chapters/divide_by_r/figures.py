@@ -7,7 +7,7 @@ import numpy as np
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
 from lora_edu.chapters.first_r import runs as first_r
 from lora_edu.chapters.shared.drawing import box, map_drawing, say
-from lora_edu.chapters.shared.fits import exponent
+from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import named_ticks, said, seeds, steps_done
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_edu.chapters.shared.style import COLOURS, coloured, figure, heat, marks, power_ticks
@@ -38,13 +38,13 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
     by = "" if power == 0 else f" ÷ {divide.split()[0]}"
     found = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} at random"
     colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
-    return map_drawing([heat(cells, -100, 100, colours, name="ΔW"), texts, *shapes], found,
+    return map_drawing([heat(100 * cells, -100, 100, colours, name="ΔW"), texts, *shapes], found,
                        (-1, k), (-1, d + 9.5), f"{found}, where one term agrees by 1 on average")
 
 
 def growth(optimiser: str = "Adam", step: int = 1) -> dict:
     """The useful part of ΔW and its length after some steps against r, under each rule."""
-    traces, titles, ranks = [], [], runs_growth.RANKS
+    traces, headings, ranks = [], [], runs_growth.RANKS
     for panel, (quantity, name) in enumerate(QUANTITIES.items(), start=1):
         slopes = {}
         for rule, look in SCALE_LOOKS.items():
@@ -54,14 +54,14 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
                        _name_line(rule, ranks[-1], middle[-1], panel)]
             slopes[rule] = abs(exponent(ranks[:6], values[:6])[0])
         least = min(slopes, key=slopes.get)
-        titles.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
-                                     else "no rule keeps it"))
+        headings.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
+                                       else "no rule keeps it"))
     axis = _roomy(named_ticks(ranks, "rank r", named=ranks[::2], margin=0.12), 0.6)
     powers = power_ticks(-8, 2, every=2)
     return figure(
-        traces, titles, [axis, axis],
+        traces, "", [axis, axis],
         [{**powers, "range": _range(quantity, optimiser)} for quantity in QUANTITIES],
-        f"{optimiser}, {steps_done(step)}: {'; '.join(titles)}")
+        f"{optimiser}, {steps_done(step)}: {'; '.join(headings)}", headings=headings)
 
 
 @cache
@@ -84,12 +84,12 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
         traces += _rate_lines(rule, values, theory)
         slopes[rule] = exponent(runs_rate.RANKS, values)
     flattest = min(slopes, key=lambda rule: abs(slopes[rule][0]))
-    task = runs_rate.problem(inputs)
+    task = runs_rate.task_with_inputs(inputs)
     r_c = runs_rate.crossover(task.gradient(task.W0), task.covariance, optimiser)
     powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
                        for rule, (mean, error) in slopes.items())
     return figure(
-        traces, [f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest"],
+        traces, f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest",
         [_roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.15)],
         [{**power_ticks(-4, 4), "range": list(runs_rate.SPAN[optimiser]),
           "title": {"text": "best learning rate η"}}],
@@ -98,7 +98,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
 
 def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
     look, ranks = SCALE_LOOKS[rule], runs_rate.RANKS
-    means = np.exp(np.log(values).mean(axis=1))
+    means = geometric_mean(values)
     crosses = marks(ranks[:len(theory)], theory, look.colour, "x-thin-open", 13, stroke=2.5,
                     **said(f"{rule}, theorem"))
     return [seeds(ranks, values, look.colour), look.curve(ranks, means, rule, size=10), crosses,
@@ -123,7 +123,7 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
              f"at r = 64 α/√r leaves × {ratio:.2f}")
     return figure(
-        traces, [title], [_roomy(named_ticks(ranks, "rank r"), 0.1)],
+        traces, title, [_roomy(named_ticks(ranks, "rank r"), 0.1)],
         [{"type": "log", "range": [-1.2, -0.25], "tickvals": [0.1, 0.2, 0.4],
           "ticktext": ["0.1", "0.2", "0.4"], "title": {"text": "training loss"}}],
         f"Digits rotated by {angle}, {title} of the loss of α/r")

@@ -42,7 +42,7 @@ def first_step(r: int, seed: int = 164) -> tuple[np.ndarray, float, float]:
 
 
 @cache
-def problem():
+def full_rank_task():
     """A 64 × 64 regression of full target rank, its inputs' variances falling like 1/i."""
     return teacher_student(SIDE, SIDE, n=512, spectrum=1.0, rng=np.random.default_rng(0))
 
@@ -50,6 +50,6 @@ def problem():
 @cache
 def grown(rule: str, optimiser_name: str):
     """The Sweep over RANKS and SEEDS with s = 1 at r = 1: axes (r, seed)."""
-    return sweep(problem(), r=RANKS, alpha=1.0, lr=LRS[optimiser_name], seed=SEEDS,
+    return sweep(full_rank_task(), r=RANKS, alpha=1.0, lr=LRS[optimiser_name], seed=SEEDS,
                  steps=max(STEPS), optimiser=optimiser_name, rule=SCALE_RULES[rule]
                  ).select(alpha=1.0, lr=LRS[optimiser_name], start=STARTS[0])

@@ -15,7 +15,7 @@ SPAN = {"Adam": (-3.5, 1.1), "SGD": (-1.6, 3.5)}  # log 10 of the rates tried
 
 
 @cache
-def problem(inputs: str) -> Regression:
+def task_with_inputs(inputs: str) -> Regression:
     """A 32 × 32 regression whose inputs vary mostly in one direction, in about ten, or in all."""
     return teacher_student(SIDE, SIDE, n=512, spectrum=INPUTS[inputs],
                            rng=np.random.default_rng(0))
@@ -56,8 +56,9 @@ def best_first(task: Regression, optimiser_name: str, r, s, sigma: float):
 
 def predicted(rule: str, optimiser_name: str, inputs: str) -> np.ndarray:
     """``best_first`` at every rank under one of the rules, (ranks,), with kaiming's σ."""
+    task, r = task_with_inputs(inputs), np.array(RANKS)
     s = np.array([scaling(rank, 1.0, SCALE_RULES[rule]) for rank in RANKS])
-    return best_first(problem(inputs), optimiser_name, np.array(RANKS), s, (3 * SIDE)**-0.5)
+    return best_first(task, optimiser_name, r, s, (3 * SIDE)**-0.5)
 
 
 @cache
@@ -65,8 +66,8 @@ def losses(rule: str, optimiser_name: str, inputs: str):
     """(rates tried, losses): (rates,) and (ranks, rates, seeds, steps + 1)."""
     low, high = SPAN[optimiser_name]
     rates = tuple(float(x) for x in np.logspace(low, high, 1 + round((high - low) * 5)))
-    runs = sweep(problem(inputs), r=RANKS, alpha=1.0, lr=rates, seed=SEEDS, steps=max(STEPS),
-                 optimiser=optimiser_name, rule=SCALE_RULES[rule])
+    runs = sweep(task_with_inputs(inputs), r=RANKS, alpha=1.0, lr=rates, seed=SEEDS,
+                 steps=max(STEPS), optimiser=optimiser_name, rule=SCALE_RULES[rule])
     return np.array(rates), runs.select(alpha=1.0, start=STARTS[0]).loss
 
 

@@ -37,7 +37,7 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
                     ["thick: α × 16, points: plain α", f"gap {gap_in_words(gap)}",
                      f"α × 16 alone: first stride {times(found['stride'])}"],
                     textposition="middle left", textfont={"size": 14})]
-    return figure(traces, [rule], [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
+    return figure(traces, rule, [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
                   [{"range": [0, 0.95], "tickvals": [0, 0.2, 0.4, 0.6], "title": {"text": "loss"}}],
                   f"{optimiser} ({found['by']}): {rule}. α × 16 alone makes the first stride "
                   f"{times(found['stride'])}. {follows.capitalize()} follows: the gap is "

@@ -10,7 +10,8 @@ from torch import optim
 from transformers.optimization import Adafactor as Unscaled
 
 from lora_edu import initial
-from lora_edu.chapters.invariance.runs import SCALING, STEPS, R, problem, relative_gap
+from lora_edu.chapters.invariance.runs import SCALING, STEPS, R, relative_gap
+from lora_edu.chapters.shared.tasks import task_16
 
 C = 4.0  # the unit's factor: α × C² in the first run
 TORCH = f"torch {torch.__version__.split('+')[0]}"
@@ -66,7 +67,7 @@ RULES = {
 
 def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float = 1.0) -> tuple:
     """(losses (STEPS + 1,), ΔW (STEPS + 1, d, k)). start, lr: factors of A's start and of η."""
-    task, (A0, B0) = problem(), initial(*problem().shape, R, rng=np.random.default_rng(1))
+    task, (A0, B0) = task_16(), initial(*task_16().shape, R, rng=np.random.default_rng(1))
     A, B = (torch.nn.Parameter(torch.tensor(M, dtype=rule.dtype)) for M in (start * A0, B0))
     optimiser = rule.make([A, B], lr * rule.lr, c)
     if hasattr(optimiser, "train"):  # schedule-free rules have two points

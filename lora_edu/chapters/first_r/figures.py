@@ -60,7 +60,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.6  # room for the names
     return figure(
-        traces, [f"worst: {costs}"], [axis],
+        traces, f"worst: {costs}", [axis],
         [{"type": "log", "tickvals": [1, 3, 10, 30, MOST_REGRET / EDGE],
           "ticktext": ["1", "3", "10", "30", "more"], "title": {"text": "regret"},
           "range": [-0.34, np.log10(MOST_REGRET) + 0.14]}],
@@ -104,7 +104,7 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
     eta: at which the third search looks for α.
     """
     rates, losses, ends, names = runs.PLANE_RATES, runs.plane(r), runs.searches(eta), {}
-    traces = [heat(np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
+    traces = [heat(100 * np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
               *_searched(r, eta)]
     for name, (alpha, rate) in ends.items():
         look, at = SEARCH_LOOKS[name], ([runs.PLANE.index(alpha / r)], [rates.index(rate)])
@@ -114,14 +114,15 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
         names[f"{SHORT[name]} × {loss / losses.min():.2g}"] = look
     columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
     return figure(
-        traces, [legend(names, between="  ")],
+        traces, "",
         [{"range": [-0.5, len(runs.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
           "ticktext": [_power(runs.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
           "ticktext": [f"{rates[i]:.2g}" for i in rows], "title": {"text": "learning rate η"}}],
         f"r = {r}, loss over the best: {', '.join(names)}" + (
-            ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))))
+            ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))),
+        headings=[legend(names, between="  ")])
 
 
 def _searched(r: int, eta: float) -> list[dict]:
@@ -161,7 +162,7 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     power, error = runs_models.power(model, rule)
     moved = f"goes × {x[-1] / x[0]:.2g}" if x[-1] != x[0] else "stays"
     return figure(
-        traces, [f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η {moved}"],
+        traces, f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η {moved}",
         [{**power_ticks(-3, 0), "title": {"text": "learning rate η"}, "range": [-3.2, 0.3]}],
         [{"type": "log", "range": [low - 0.05 * (high - low), high], "tickvals": inside,
           "ticktext": [f"{value:g}" for value in inside], "title": {"text": "loss"}}],
@@ -178,10 +179,10 @@ def five_models() -> dict:
         for model in runs_models.MODELS:
             ranks = runs_models.ranks(model)
             means = runs.mean(runs_models.best(model, rule))
-            shares = means / means[ranks.index(runs_models.FIRST)]
+            shares = means / means[ranks.index(runs_models.REFERENCE_RANK)]
             traces.append(line(ranks, shares, look.colour, width=1.5, opacity=0.4,
                                **said(f"{FORMULAS[rule]}, {model}", means)))
-        mean = (np.array([1, 64]) / runs_models.FIRST) ** np.mean(powers[rule])
+        mean = (np.array([1, 64]) / runs_models.REFERENCE_RANK) ** np.mean(powers[rule])
         traces += [line([1, 64], mean, look.colour, width=4, hoverinfo="skip"),
                    say({(64, mean[1]): coloured(f"  {FORMULAS[rule]}", look.colour)},
                        "middle right", 15)]
@@ -190,7 +191,7 @@ def five_models() -> dict:
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.35
     return figure(
-        traces, [f"under α/r the best η goes like r to the power {found['α/r']}"], [axis],
+        traces, f"under α/r the best η goes like r to the power {found['α/r']}", [axis],
         [{"type": "log", "range": [-0.75, 0.6], "tickvals": [0.25, 0.5, 1, 2],
           "ticktext": ["¼", "½", "1", "2"], "title": {"text": "best η, at r = 8 it is 1"}}],
         "Five tasks: the best η goes with these powers of r: " + "; ".join(

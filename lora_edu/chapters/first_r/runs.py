@@ -16,7 +16,7 @@ from lora_edu.chapters.shared.fits import geometric_mean as mean
 
 FILE = Path(__file__).with_name("runs.npz")
 RANKS = (1, 2, 4, 8, 16, 32, 64)
-FIRST = (1, 8, 64)  # first ranks, r1
+FIRST_RANKS = (1, 8, 64)  # r1
 SEEDS = (0, 1, 2, 3, 4)
 LOST = 6e4  # a run that diverged counts as this loss: float16 holds no more
 
@@ -56,7 +56,7 @@ SEARCHES = ("α = r₁ = 8, η tuned at r = 8", "α = 1, η tuned at r = 1", "α
 
 def scales(task: str, r: int) -> list[float]:
     """The s for which the map holds rank r: those of every rule and r1, and of the planes."""
-    wanted = {_snap(rule(r, r1)) for rule in ALPHA_RULES.values() for r1 in FIRST}
+    wanted = {_snap(rule(r, r1)) for rule in ALPHA_RULES.values() for r1 in FIRST_RANKS}
     return sorted(wanted | set(PLANE if task == PLANE_TASK and r in PLANE_RANKS else ()))
 
 

@@ -10,8 +10,8 @@ from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import exponent, vertex
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
-FIRST = rate_maps.FIRST  # the rank at which all rules have s = 1
-RULES = {"LoRA": "α kept", "rsLoRA": "rsLoRA", "unscaled": "α = r"}  # as the digits' map has them
+REFERENCE_RANK = rate_maps.FIRST  # at which all rules have s = 1
+TO_ALPHA_RULE = {"LoRA": "α kept", "rsLoRA": "rsLoRA", "unscaled": "α = r"}  # of the digits' map
 DIGITS = {"digits, 45°": "45°, Adam", "digits, 90°": "90°, Adam"}
 LOGS = {"small GPT": ("small_gpt", "bible"), "MiniLM": ("minilm", "works")}
 MODELS = ("regression", *DIGITS, *LOGS)
@@ -25,11 +25,11 @@ def ranks(model: str) -> tuple[int, ...]:
 
 @cache
 def curve(model: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rates tried, (n,), and the losses at the end, (seeds, n), under one of RULES."""
+    """The rates tried, (n,), and the losses at the end, (seeds, n), under a scale rule."""
     if model in LOGS:
         return rate_maps.curve(*LOGS[model], SCALE_RULES[rule], r)
     if model in DIGITS:
-        scale = runs.ALPHA_RULES[RULES[rule]](r, FIRST)
+        scale = runs.ALPHA_RULES[TO_ALPHA_RULE[rule]](r, REFERENCE_RANK)
         return (np.array(runs.TASKS[DIGITS[model]].rates),
                 runs.losses(DIGITS[model], r, scale).T)
     task = teacher_student(32, 32, spectrum=2.0, rng=np.random.default_rng(0))

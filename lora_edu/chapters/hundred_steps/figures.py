@@ -16,6 +16,7 @@ from lora_edu.chapters.shared.style import (
     heading,
     level,
 )
+from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.explore.words import number
 
 SHOWN = (*range(13), *range(16, runs.STEPS + 1, 6))  # every step first, then every sixth
@@ -58,7 +59,7 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
                   lr: float = 0.01) -> dict:
     """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps, s = α/r."""
     history = runs.run(r, alpha, start, optimiser, lr)
-    frozen, scale = runs.problem().loss(runs.problem().W0), ZeroLogAxis(-4, 2)
+    frozen, scale = task_32().loss(task_32().W0), ZeroLogAxis(-4, 2)
     shown = np.array([step for step in SHOWN if step < usable(history)])
     hover = "step %{text}: %{customdata:.3g}<extra></extra>"
     traces, first = [], {}
@@ -87,8 +88,8 @@ def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimis
              "tickvals": place(STEP_TICKS).round(4).tolist(),
              "ticktext": [str(tick) for tick in STEP_TICKS]}
     return figure(
-        traces, [found, end], [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
-        said if last == runs.STEPS else f"{said}, and the run diverges")
+        traces, "", [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
+        said if last == runs.STEPS else f"{said}, and the run diverges", headings=[found, end])
 
 
 def place(steps) -> np.ndarray:
@@ -105,7 +106,7 @@ def usable(history) -> int:
 def spectrum(r: int = 8, optimiser: str = runs.OPTIMISERS[0]) -> dict:
     """The singular values of ΔW over sixty steps; dashed, those of the target shift."""
     path = runs.spectrum_path(optimiser, r)
-    target = runs.singular_values(runs.problem().W_star - runs.problem().W0, 4)
+    target = runs.singular_values(task_32().W_star - task_32().W0, 4)
     steps, last = np.arange(len(path)), path[-1]
     traces = [curve("delta", steps, path[:, i].round(6), mode="lines", name=f"σ{i + 1}",
                     hovertemplate=f"σ{i + 1} at step %{{x}}: %{{y:.3g}}<extra></extra>")
@@ -115,7 +116,7 @@ def spectrum(r: int = 8, optimiser: str = runs.OPTIMISERS[0]) -> dict:
     values = " · ".join(f"σ{'₁₂₃₄₅'[i]} = {number(s) if s > 1e-12 else '0 to rounding'}"
                         for i, s in enumerate(last[:5]))
     return figure(
-        traces, [f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)"],
+        traces, f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)",
         [{"range": [0, steps[-1]], "title": {"text": "step"}}],
         [{"range": [-0.02, 0.8], "title": {"text": "singular values of ΔW"}}],
         f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}")

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu import Adapter, History, initial, optimiser, scaling, train
-from lora_edu.chapters.shared.problem import problem
+from lora_edu.chapters.shared.tasks import task_32
 
 STEPS = 100
 OPTIMISERS = ("SGD", "Momentum", "Adam")
@@ -16,8 +16,8 @@ WORD_RATES = {"SGD": 0.06, "Adam": 0.15}  # of the runs that write the word LoRA
 
 def run(r: int, alpha: float, start: str, optimiser_name: str, lr: float) -> History:
     """The History of one run; one that diverges ends early."""
-    A, B = initial(*problem().shape, r, start, rng=np.random.default_rng(1))
-    return train(problem(), Adapter(A, B, scaling(r, alpha)), optimiser(optimiser_name, lr=lr),
+    A, B = initial(*task_32().shape, r, start, rng=np.random.default_rng(1))
+    return train(task_32(), Adapter(A, B, scaling(r, alpha)), optimiser(optimiser_name, lr=lr),
                  STEPS, allow_divergence=True)
 
 
@@ -25,14 +25,14 @@ def run(r: int, alpha: float, start: str, optimiser_name: str, lr: float) -> His
 def spectrum_path(optimiser_name: str, r: int) -> np.ndarray:
     """Singular values of ΔW at steps 0 … SPECTRUM_STEPS, (steps + 1, r), from the paper's start,
     s = 2, at the optimiser's SPECTRUM_RATES."""
-    A, B = initial(*problem().shape, r, rng=np.random.default_rng(1))
+    A, B = initial(*task_32().shape, r, rng=np.random.default_rng(1))
     path = []
 
     def watch(step, adapter, loss):
         path.append(singular_values(adapter.delta(), r))
 
-    rule = optimiser(optimiser_name, lr=SPECTRUM_RATES[optimiser_name])
-    train(problem(), Adapter(A, B, 2.0), rule, SPECTRUM_STEPS, watch=watch)
+    train(task_32(), Adapter(A, B, 2.0), optimiser(
+        optimiser_name, lr=SPECTRUM_RATES[optimiser_name]), SPECTRUM_STEPS, watch=watch)
     return np.array(path)
 
 

@@ -36,8 +36,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
                                 hovertemplate=f"{which}: %{{y:.3g}}<extra></extra>"))
     for kind, (colour, symbol) in LOOKS.items():
         gaps = [_found(draws, r, each, kind)[1] for each in WEIGHTS]
-        traces.append(curve(colour, WEIGHTS, gaps, panel=2, name=kind,
-                            marker={"symbol": symbol, "size": 9, "color": COLOURS[colour]}))
+        traces.append(curve(colour, WEIGHTS, gaps, panel=2, name=kind, symbols=symbol, sizes=9))
     traces.append(marks([weight] * 3, [_found(draws, r, weight, kind)[1] for kind in KINDS],
                         [COLOURS[LOOKS[kind][0]] for kind in KINDS],
                         [LOOKS[kind][1] for kind in KINDS], 15, panel=2))
@@ -45,7 +44,8 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
                         zip(KINDS, "■●◆", strict=True))
     shares, gap = _found(draws, r, weight, "linear")
     return figure(
-        traces, ["● the first   ■ the second", legend],
+        traces, f"With “linear” {shares[0]:.2g} and {shares[1]:.2g} of the two arrive, off by "
+        f"{gap:.2g} of the sum",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
          {"tickvals": list(WEIGHTS), "range": [-1.2, 2.2], "title": {"text": "second weight"}}],
@@ -53,5 +53,4 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
          {"range": [-0.1, 2.2], "title": {"text": "off by"}}],
         f"{draws} of A, r = {r}, weights 1 and {weight:g}: of the two arrives "
         f"{' · '.join(said)} of the sum",
-        headline=f"With “linear” {shares[0]:.2g} and {shares[1]:.2g} of the two arrive, off by "
-        f"{gap:.2g} of the sum")
+        headings=["● the first   ■ the second", legend])

@@ -61,9 +61,7 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
                         stroke=3, name="here", hovertemplate="%{y:.3s}B<extra></extra>"))
     own = sum(found[term] for term in ("A and B", "gradients", "moments"))
     return figure(
-        traces, ["bytes of each term", "sum; bits " + legend(
-            {"16": LOOKS["16 bits"], "mixed": LOOKS["mixed"], "8": LOOKS["8-bit base"],
-             "4": LOOKS["4-bit base"]}, " ")],
+        traces, f"{size_text(total)} in all, {size_text(own)} of them the adapter’s own",
         [{**BYTES, "range": [6, 12.6]},
          named_ticks(TOKENS, title="tokens in a step", margin=0.15)],
         [{"range": [-0.6, 5.6], "tickvals": list(range(6)), "ticktext": names[::-1],
@@ -74,7 +72,9 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
         f"{'on' if checkpointing else 'off'}: at most {size_text(total)}, "
         + ", ".join(f"{name} {size_text(size)}" for name, size in found.items())
         + f" · file {size_text(file(size, modules, r, PRECISIONS[precision]))}",
-        headline=f"{size_text(total)} in all, {size_text(own)} of them the adapter’s own",
+        headings=["bytes of each term", "sum; bits " + legend(
+            {"16": LOOKS["16 bits"], "mixed": LOOKS["mixed"], "8": LOOKS["8-bit base"],
+             "4": LOOKS["4-bit base"]}, " ")],
         margin={**MARGIN, "l": 92})  # room for the terms' names
 
 
@@ -98,14 +98,15 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
     useful = "as useful as before" if times == "1" else f"{times} times as useful"
     ticks = [1e-6, 1e-5, 1e-4, 1e-3]
     return figure(
-        traces, [scale_legend()], [named_ticks(RANKS, named=RANKS[::2], margin=0.15)],
+        traces, f"At the recipe’s η the first step is {useful}, so take η = {rate:.2g}",
+        [named_ticks(RANKS, named=RANKS[::2], margin=0.15)],
         [{"type": "log", "tickvals": ticks, "ticktext": [power(e) for e in range(-6, -2)],
           "range": [-6.9, -2.7], "title": {"text": "η for an equally useful first step"}}],
         f"r = {RECIPE['r']}, α = {RECIPE['alpha']}, α/r, η = {RECIPE['lr']:g} → r = {r}, "
         f"α = {alpha}, {FORMULAS[rule]}: the scale goes from "
         f"{number(RECIPE['alpha'] / RECIPE['r'])} to {number(s)}; at the same η Adam’s first step "
         f"is {useful}; equally useful at η = {rate:.2g}",
-        headline=f"At the recipe’s η the first step is {useful}, so take η = {rate:.2g}")
+        headings=[scale_legend()])
 
 
 @cache
@@ -133,10 +134,10 @@ def merged(size: float = 0.03) -> dict:
                    marks([size], [values[at]], colour, "circle-open", 20, stroke=3, name="here",
                          hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>")]
     return figure(
-        traces, [coloured("◆ arrives", "delta") + "   " + coloured("■ error", "B")],
+        traces,
+        f"{100 * arrives[at]:.0f} % arrives, and the error is {error[at]:.2f} of the update",
         [named_ticks(SIZES, title="‖ΔW‖/‖W‖", named=(0.01, 0.03, 0.1, 0.3, 1), margin=0.15)],
         [{"range": [-0.05, 1.25], "title": {"text": "in parts of the update"}}],
         f"of an update of {size:g} of the weight {100 * arrives[at]:.0f} % arrives; the error is "
         f"{error[at]:.2f} times as long as the update",
-        headline=f"{100 * arrives[at]:.0f} % arrives, and the error is {error[at]:.2f} of the "
-        "update")
+        headings=[coloured("◆ arrives", "delta") + "   " + coloured("■ error", "B")])

@@ -33,6 +33,6 @@ def _run(alpha, sigma, lr, eps, weight_decay):
     rng = np.random.default_rng(0)
     A, W0 = sigma * rng.normal(size=(2, 5)), np.zeros((4, 5))
     task = Regression(W0, rng.normal(size=(4, 5)), rng.normal(size=(9, 5)))
-    rule = AdamW(lr, eps=eps, weight_decay=weight_decay)
+    optimiser = AdamW(lr, eps=eps, weight_decay=weight_decay)
     start = Adapter(A, np.zeros((4, 2)), alpha / 2)
-    return train(task, start, rule, 20, allow_divergence=True).adapter.delta()
+    return train(task, start, optimiser, 20, allow_divergence=True).adapter.delta()

@@ -46,7 +46,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
              f"gap up to {number(gap.max())} × the update")
     shown = curve("delta", np.arange(1, runs.STEPS + 1), scale.place(gap[1:]), values=gap[1:],
                   name="gap", sizes=6)
-    return figure([shown], [found], [{"range": [-1.5, runs.STEPS + 1], "title": {"text": "step"}}],
+    return figure([shown], found, [{"range": [-1.5, runs.STEPS + 1], "title": {"text": "step"}}],
                   [scale.axis("gap between the updates")],
                   f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
                   f"{found}", margin={**MARGIN, "l": 76, "t": 12})
@@ -70,7 +70,7 @@ def roughly() -> dict:
                for middle in middles]
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, percent, textposition="middle right", textfont={"size": 14})]
-    return figure(traces, ["one setting stays behind, and the runs part"],
+    return figure(traces, "one setting stays behind, and the runs part",
                   [{**power_ticks(-6, 0, 2), "range": [-6.5, 3.6],
                     "title": {"text": "gap, in parts of the update"}}],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
@@ -94,7 +94,7 @@ def slide(factor: int = 16) -> dict:
     at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
           for where in (0.01, 0.1, 1, 10)}
     return figure(
-        traces, [f"α × {factor} is worth η × {factor} at first, η × {root:g} at last"],
+        traces, f"α × {factor} is worth η × {factor} at first, η × {root:g} at last",
         [{**power_ticks(-3, 2), "range": [-3.2, 2.2],
           "title": {"text": "A has moved, in lengths of its start"}}],
         [{"range": [-0.3, 6.6], "tickvals": list(range(7)),

@@ -5,19 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import (
-    Adam,
-    AdamW,
-    Adapter,
-    Clipped,
-    Regression,
-    equivalent,
-    initial,
-    optimiser,
-    teacher_student,
-    train,
-)
+from lora_edu import OPTIMISERS, Adam, AdamW, Adapter, Clipped, equivalent, initial, train
 from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.chapters.shared.tasks import task_16
 
 R, STEPS, SCALING = 4, 60, 0.5
 SETTINGS = {"Momentum": {"lr": 0.02, "weight_decay": 0.01},
@@ -33,23 +23,17 @@ LEFT = {"nothing": (Adam(0.01), {}),  # what stays behind, in which run (None: t
         "ε at its default": (Adam(0.01), {"eps": 1e-8})}
 
 
-@cache
-def problem() -> Regression:
-    """A 16 × 16 regression whose target shift has rank 4."""
-    return teacher_student(16, 16, n=64, shift_rank=4, rng=np.random.default_rng(0))
-
-
-def path(adapter: Adapter, rule) -> tuple[np.ndarray, np.ndarray]:
+def path(adapter: Adapter, optimiser) -> tuple[np.ndarray, np.ndarray]:
     """The losses (n,) and the updates ΔW (n, d, k) before, between and after STEPS steps."""
     seen = []
-    train(problem(), adapter, rule, STEPS, watch=lambda *now: seen.append(now))
+    train(task_16(), adapter, optimiser, STEPS, watch=lambda *now: seen.append(now))
     return np.array([now[2] for now in seen]), np.array([now[1].delta() for now in seen])
 
 
 def large(optimiser_name: str) -> tuple:
     """(adapter, optimiser) of the run with 16 times the usual α."""
-    start = initial(*problem().shape, R, rng=np.random.default_rng(1))
-    return Adapter(*start, 16 * SCALING), optimiser(optimiser_name, **SETTINGS[optimiser_name])
+    start = initial(*task_16().shape, R, rng=np.random.default_rng(1))
+    return Adapter(*start, 16 * SCALING), OPTIMISERS[optimiser_name](**SETTINGS[optimiser_name])
 
 
 @cache
@@ -63,12 +47,12 @@ def followed(optimiser_name: str, **follows: bool) -> tuple:
 
     follows: of each of lr, eps and weight_decay, and of start: whether it does.
     """
-    adapter, rule = large(optimiser_name)
-    new, changed = equivalent(adapter, rule, 4)
+    adapter, optimiser = large(optimiser_name)
+    new, changed = equivalent(adapter, optimiser, 4)
     if not follows.pop("start"):
         new = Adapter(adapter.A, adapter.B, new.scaling)
-    return new, replace(changed, **{name: getattr(rule, name) for name, on in follows.items()
-                                    if not on and hasattr(rule, name)})
+    return new, replace(changed, **{name: getattr(optimiser, name) for name, on in follows.items()
+                                    if not on and hasattr(optimiser, name)})
 
 
 def relative_gap(deltas: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -78,22 +62,19 @@ def relative_gap(deltas: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 @cache
-def left_behind(draws: int = 5) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{what stays: (largest relative gap, last losses)} of runs with α × 16 and their partners.
-
-    Returns:
-        Of each case of LEFT the gaps (draws,) and the last losses of both runs (draws, 2).
-    """
+def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """{what stays: (largest relative gaps, last losses)} of runs with α × 16 and their partners:
+    for each case of LEFT five gaps, one a draw of A, and the last losses of both runs, (5, 2)."""
     found = {}
-    for what, (rule, settings) in LEFT.items():
+    for what, (optimiser, settings) in LEFT.items():
         gaps, ends = [], []
-        for seed in range(1, draws + 1):
-            A, B = initial(*problem().shape, R, rng=np.random.default_rng(seed))
+        for seed in range(1, 6):
+            A, B = initial(*task_16().shape, R, rng=np.random.default_rng(seed))
             first = Adapter(A, B, 16 * SCALING)
-            partner, changed = equivalent(first, rule, 4)
+            partner, changed = equivalent(first, optimiser, 4)
             if settings is None:
                 partner = Adapter(A, B, partner.scaling)
-            (loss, delta), (loss2, delta2) = path(first, rule), path(
+            (loss, delta), (loss2, delta2) = path(first, optimiser), path(
                 partner, replace(changed, **settings or {}))
             gaps.append(relative_gap(delta, delta2).max())
             ends.append((loss[-1], loss2[-1]))
@@ -105,7 +86,7 @@ def left_behind(draws: int = 5) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def three_words() -> dict[str, list[Adapter]]:
     """Adam learns the word with some α, with α × 16, and with α × 16 and the rest made to fit."""
     usual, fitted = word.written(), []
-    train(word.task(), *equivalent(usual[0], optimiser("Adam", lr=word.LR), 1 / 4),
+    train(word.task(), *equivalent(usual[0], Adam(word.LR), 1 / 4),
           word.STEPS[-1], watch=lambda step, adapter, loss: fitted.append(adapter))
     return {"α": usual, "α × 16": word.written(alpha=16 * word.R),
             "α × 16,\nothers too": fitted}

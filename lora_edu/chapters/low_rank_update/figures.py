@@ -45,7 +45,7 @@ def outer_products() -> dict:
             numbers[corner + k + 0.75, -d / 2] = "=" if name == f"term {r}" else "+"
         left = corner + k + 1.5
     *single, whole = (np.linalg.matrix_rank(column @ row) for column, row, _ in groups)
-    return drawing([*parts, say(numbers, size=11)], (-0.3, left - 1.2), (-d - 1.4, r + 0.7),
+    return drawing([*parts, say(numbers, size=11)], "", (-0.3, left - 1.2), (-d - 1.4, r + 0.7),
                    f"{r} terms, each a column of B times a row of A, of rank "
                    f"{' and '.join(map(str, single))}; their sum, BA, has rank {whole}")
 
@@ -91,8 +91,8 @@ def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA
     """
     r, k = rows.shape
     places = (("delta", picture, 0, 0), ("B", columns, -1 - r, 0), ("A", rows, 0, -1 - r))
-    maps = [heat(values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]], name=quantity,
-                 x0=x, y0=y) for quantity, values, x, y in places]
+    maps = [heat(100 * values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]],
+                 name=quantity, x0=x, y0=y) for quantity, values, x, y in places]
     labels = [coloured(name, quantity) for name, quantity in zip(names, "BA", strict=True)]
     return [*maps, words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15})]
 
@@ -115,7 +115,7 @@ def parameters(model: str = "GPT-3", r: int = 4) -> dict:
         marks([np.log2(r)], [np.log10(count)], "B", "diamond", 14, name="this rank",
               customdata=[count], hovertemplate=hover)]
     return figure(
-        traces, [f"r = {r}: {fewer} than q and v have"],
+        traces, f"r = {r}: {fewer} than q and v have",
         [{"range": [-0.4, 11.4], "tickvals": list(range(0, 12, 2)),  # every other fits a phone
           "ticktext": [str(rank) for rank in RANKS[::2]], "title": {"text": "rank r"}}],
         [{"range": [ticks[0], ticks[-1]], "tickvals": ticks, "ticktext": [power(t) for t in ticks],

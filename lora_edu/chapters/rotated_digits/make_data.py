@@ -60,11 +60,12 @@ def with_biases(layers: tuple[str, ...], lr: float, seed: int) -> int:
     return training.right(training.train(model, parts["train"], lr, seed=seed), parts["test"])
 
 
-def attempt(rule: str, lr: float, steps: int, seed: int) -> list[int]:
+def attempt(optimiser: str, lr: float, steps: int, seed: int) -> list[int]:
     """Inverted digits, LoRA of rank 16 in the first layer, trained in another way: its state."""
     base, parts = training.base_for("inverted")
     model = training.prepare(base, "first layer", 16, seed=seed)
-    return state(training.train(model, parts["train"], lr, steps, seed, rule=rule), parts)
+    training.train(model, parts["train"], lr, steps, seed, optimiser=optimiser)
+    return state(model, parts)
 
 
 def on_base(task: str, base_seed: int, split: int, share: float, lr: float, seed: int) -> list[int]:

@@ -34,29 +34,29 @@ def make_model(seed: int = 0) -> nn.Sequential:
 
 
 def train(model: nn.Module, data: Part, lr: float, steps: int = STEPS, seed: int = 0,
-          watch=lambda step: None, rule: str = "Adam") -> nn.Module:
+          watch=lambda step: None, optimiser: str = "Adam") -> nn.Module:
     """Batches of 64 drawn with ``seed``; trains what is not frozen. Returns the model.
 
     Args:
         watch: Called with the number of steps done, before each step.
-        rule: "Adam", "SGD" (with momentum 0.9), or "Adam, warm-up" (linear over a fifth of the
+        optimiser: "Adam", "SGD" (with momentum 0.9), or "Adam, warm-up" (linear over a fifth of the
             steps, then a cosine to 0).
     """
     x, y = data
     trained = [p for p in model.parameters() if p.requires_grad]
-    if rule == "SGD":
-        optimiser = torch.optim.SGD(trained, lr=lr, momentum=0.9)
+    if optimiser == "SGD":
+        stepper = torch.optim.SGD(trained, lr=lr, momentum=0.9)
     else:
-        optimiser = torch.optim.Adam(trained, lr=lr, fused=True)
+        stepper = torch.optim.Adam(trained, lr=lr, fused=True)
     draw = torch.Generator().manual_seed(seed)
     for step, batch in enumerate(torch.randint(len(x), (steps, BATCH), generator=draw)):
         watch(step)
-        if rule == "Adam, warm-up":
+        if optimiser == "Adam, warm-up":
             rise, fall = 5 * (step + 1) / steps, (1 + math.cos(math.pi * step / steps)) / 2
-            optimiser.param_groups[0]["lr"] = lr * min(1, rise) * fall
-        optimiser.zero_grad()
+            stepper.param_groups[0]["lr"] = lr * min(1, rise) * fall
+        stepper.zero_grad()
         nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
-        optimiser.step()
+        stepper.step()
     return model
 
 

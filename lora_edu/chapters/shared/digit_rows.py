@@ -22,8 +22,8 @@ def digit_rows(rows: dict[str, np.ndarray], reading: str) -> dict:
             sheet[step * i:step * i + side, step * j:step * j + side] = picture.reshape(side, side)
     still = {"ticks": "", "showgrid": False, "constrain": "domain"}
     return figure(
-        [heat(sheet, 0, 100, [PALE, COLOURS["A"]], name="ink")],
-        [""], [{**still, "range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False}],
+        [heat(100 * sheet, 0, 100, [PALE, COLOURS["A"]], name="ink")],
+        "", [{**still, "range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False}],
         [{**still, "range": [sheet.shape[0] - 0.5, -0.5], "scaleanchor": "x",
           "scaleratio": 1, "ticktext": list(rows),
           "tickvals": [step * i + (side - 1) / 2 for i in range(len(rows))]}], reading)

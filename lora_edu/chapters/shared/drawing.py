@@ -15,7 +15,7 @@ STRONGEST = 0.75  # opacity of the fill of a drawing's largest entry: words on i
 DEEPEST = 8  # levels of a colour in a map of cells, on either side of 0
 
 
-def drawing(parts: list[dict], across: tuple, up: tuple, reading: str, title: str = "") -> dict:
+def drawing(parts: list[dict], title: str, across: tuple, up: tuple, reading: str) -> dict:
     """The figure of shapes (``box``, ``connect``) and words (``say``). across, up: ends of x, y."""
     blank = {**STILL, "constrain": "domain"}
     return _in_one_panel(
@@ -25,13 +25,9 @@ def drawing(parts: list[dict], across: tuple, up: tuple, reading: str, title: st
 
 
 def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, reading: str) -> dict:
-    """The figure of maps, frames, boxes and words in one panel whose y goes down.
+    """The figure of maps (``cell_map``, ``frame``), boxes and words, in any order; y goes down.
 
-    Args:
-        parts: what ``cell_map``, ``frame``, ``box`` and ``say`` give, in any order.
-        title: what the figure finds.
-        across, down: the ends of its x and of its y, in cells.
-        reading: the sentence under it.
+    across, down: the ends of its x and of its y, in cells.
     """
     return _in_one_panel(parts, title, {**STILL, "range": list(across)},
                          {**STILL, "range": list(down)[::-1]}, reading,
@@ -42,7 +38,7 @@ def _in_one_panel(parts, title, x, y, reading, margin) -> dict:
     shapes = [part for part in parts if part["type"] in ("rect", "line")]
     traces = [part for part in parts if part["type"] not in ("rect", "line")]
     more = {"shapes": shapes} if shapes else {}
-    return figure(traces, [title], [x], [y], reading, margin=margin, **more)
+    return figure(traces, title, [x], [y], reading, margin=margin, **more)
 
 
 def fill(quantity: str, strength: float) -> str:
@@ -83,7 +79,7 @@ def cell_map(values: np.ndarray, left: float, top: float, quantity: str, name: s
     grey, own = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
                   for depth in depths] for q in ("frozen", quantity))
     depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
-    return heat(np.sign(values) * depth / 100, -DEEPEST, DEEPEST,
+    return heat(np.sign(values) * depth, -DEEPEST, DEEPEST,
                 [*grey[::-1], "rgba(128, 128, 128, 0)", *own], name=name, x0=left, y0=top)
 
 

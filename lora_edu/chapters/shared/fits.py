@@ -31,9 +31,9 @@ def vertex(log_rates, losses) -> np.ndarray:
     return np.where(np.isfinite(bend), found, x[..., 1])
 
 
-def geometric_mean(values) -> np.ndarray:
-    """Over the seeds, the last axis."""
-    return np.exp(np.log(values).mean(axis=-1))
+def geometric_mean(values, axis: int = -1) -> np.ndarray:
+    """Over one axis: that of the seeds."""
+    return np.exp(np.log(values).mean(axis=axis))
 
 
 def exponent(x, y) -> tuple[float, float]:

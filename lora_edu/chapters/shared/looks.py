@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lora_edu.chapters.shared.style import coloured, curve, marks
+from lora_edu.chapters.shared.style import coloured, marks
 
 BESIDE = 0.6  # opacity of what is drawn beside the chosen one: seen on light and dark
 SIGNS = {"square": "■", "circle": "●", "diamond": "◆", "triangle-up": "▲"}
@@ -17,10 +17,11 @@ class Look:
     colour: str
     symbol: str
 
-    def curve(self, x, y, name: str, *, width: float = 3, size: float = 9, **more) -> dict:
-        """A line with marks; the rest as :func:`style.curve`."""
-        return curve("delta", x, y, name=name, line={"color": self.colour, "width": width},
-                     marker={"symbol": self.symbol, "size": size, "color": self.colour}, **more)
+    def curve(self, x, y, name: str, *, width: float = 3, size: float = 9, values=None,
+              **more) -> dict:
+        """A line with marks. values: the true values, where y is not."""
+        return marks(x, y, self.colour, self.symbol, size, mode="lines+markers", **{
+            "line": {"color": self.colour, "width": width}, **said(name, values), **more})
 
 
 def legend(looks: dict[str, Look], between: str = "   ") -> str:
@@ -37,9 +38,9 @@ def said(name: str, values=None) -> dict:
             "customdata": values}
 
 
-def seeds(x, values: np.ndarray, colour: str, *, size: float = 4, **more) -> dict:
+def seeds(x, values: np.ndarray, colour: str, **more) -> dict:
     """A dot for each seed. x: (n,). values: (n, seeds)."""
-    return marks(np.repeat(x, values.shape[1]), values.ravel(), colour, "circle", size,
+    return marks(np.repeat(x, values.shape[1]), values.ravel(), colour, "circle", 4,
                  name="each seed", **more)
 
 

@@ -31,33 +31,32 @@ def heading(*quantities: str, text: str = "") -> str:
     return "   ".join(coloured(f"{MARKS[q]} {NAMES[q]}", q) for q in quantities) + text
 
 
-def figure(traces: list[dict], titles: list[str], xaxes: list[dict], yaxes: list[dict],
-           reading: str, headline: str = "", **more) -> dict:
+def figure(traces: list[dict], title: str, xaxes: list[dict], yaxes: list[dict], reading: str, *,
+           headings=(), **more) -> dict:
     """A figure of one or two panels, with fixed ranges and a reading.
 
-    What a single panel is called in words alone is what the figure finds, and stands above the
-    plot; other titles head their panels, below a headline. more: of plotly's layout.
+    title: what the figure finds, above the plot; may be empty. headings: for each panel what stands
+    over it, such as its legend (default: nothing). more: of plotly's layout.
     """
-    domains = [[0, 1]] if len(titles) == 1 else [[0, 0.44], [0.56, 1]]
-    layout = {"margin": MARGIN, "showlegend": False, "meta": {"reading": reading}}
-    if len(titles) == 1 and "<" not in titles[0] and not headline:
-        layout |= {"title": {"text": titles[0]}, "margin": {**MARGIN, "t": 12}}
-        titles = [""]
-    elif headline:
-        layout["title"] = {"text": headline}
-    for i, (title, x, y, domain) in enumerate(zip(titles, xaxes, yaxes, domains, strict=True)):
+    domains = [[0, 1]] if len(xaxes) == 1 else [[0, 0.44], [0.56, 1]]
+    layout = {"margin": MARGIN if headings else {**MARGIN, "t": 12}, "showlegend": False,
+              "meta": {"reading": reading}}
+    if title:
+        layout["title"] = {"text": title}
+    over = headings or [""] * len(xaxes)
+    for i, (text, x, y, domain) in enumerate(zip(over, xaxes, yaxes, domains, strict=True)):
         n = "" if i == 0 else "2"
         layout[f"xaxis{n}"] = {"domain": domain, "anchor": f"y{n}", "zeroline": False, **x}
         layout[f"yaxis{n}"] = {"anchor": f"x{n}", "zeroline": False, **y}
-        if title:
+        if text:
             layout.setdefault("annotations", []).append({
-                "text": title, "x": 0, "y": 1, "xref": f"x{n} domain", "yref": f"y{n} domain",
+                "text": text, "x": 0, "y": 1, "xref": f"x{n} domain", "yref": f"y{n} domain",
                 "xanchor": "left", "yanchor": "bottom", "yshift": 6, "showarrow": False})
     return {"data": traces, "layout": layout | more}
 
 
 def curve(quantity: str, x, y, *, panel: int = 1, values=None,
-          symbols: list[str] | None = None, sizes: int | list[int] = 10, dash: str = "solid",
+          symbols: str | list[str] | None = None, sizes: int | list[int] = 10, dash: str = "solid",
           **more) -> dict:
     """A line with marks in the quantity's colour. ``values``: the true values, where y is not.
 
@@ -102,13 +101,13 @@ def words(x, y, text, *, panel: int = 1, **more) -> dict:
 
 
 def heat(z: np.ndarray, low: int, high: int, colours: list, **more) -> dict:
-    """A heat map. z: (rows, columns), kept in hundredths. low, high: of the colours, likewise.
+    """A heat map. z: (rows, columns), rounded to whole numbers, which a page stores in few bytes.
 
     colours: evenly spaced from low to high.
     """
     scale = [[float(at), colour] for at, colour in
              zip(np.linspace(0, 1, len(colours)), colours, strict=True)]
-    return {"type": "heatmap", "z": np.round(100 * z).astype(int), "zmin": low, "zmax": high,
+    return {"type": "heatmap", "z": np.round(z).astype(int), "zmin": low, "zmax": high,
             "showscale": False, "colorscale": scale, **_silent(more), **more}
 
 

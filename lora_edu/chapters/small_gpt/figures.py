@@ -61,7 +61,7 @@ def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> lis
         if row < ROWS and character not in " \n":
             shown[i < given].append((column, row, character))
     most = round(10 * largest)
-    traces = [heat(cells / 100, -most if scale is GAIN else 0, most, scale)]
+    traces = [heat(cells, -most if scale is GAIN else 0, most, scale)]
     for grey, characters in shown.items():
         if characters:
             font = {"color": COLOURS["frozen"]} if grey else {}
@@ -69,11 +69,11 @@ def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> lis
     return traces
 
 
-def alone(traces: list[dict], title: str, reading: str) -> dict:
-    """A text that fills its panel, under a title that says what is found."""
-    return figure(traces, [title], [{**STILL, "range": [-0.9, COLUMNS - 0.1]}],
+def alone(traces: list[dict], reading: str, title: str = "", headings=()) -> dict:
+    """A text that fills its panel."""
+    return figure(traces, title, [{**STILL, "range": [-0.9, COLUMNS - 0.1]}],
                   [{**STILL, "range": [ROWS - 0.3, -0.7]}], reading,
-                  margin={"l": 6, "r": 6, "t": 34, "b": 6})
+                  headings=headings, margin={"l": 6, "r": 6, "t": 34, "b": 6})
 
 
 def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) -> dict:
@@ -87,11 +87,11 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
     gain = np.array(made.get("gain", [0.0] * len(text)))
     traces = page(start + text, [0.0] * len(start) + list(gain), GAIN, 3.0, given=len(start))
     if style == "shakespeare":
-        return alone(traces, "no adapter: Shakespeare", f"no adapter, after “{prompt}”")
+        return alone(traces, f"no adapter, after “{prompt}”", "no adapter: Shakespeare")
     reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats a "
                "character likelier with the adapter than without")
-    return alone(traces, f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} "
-                 "the adapter", reading)
+    return alone(traces, reading, headings=[
+        f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} the adapter"])
 
 
 def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
@@ -105,10 +105,10 @@ def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
     before = letters[max(0, most - 8):most + 1].replace("\n", " ")
     traces = page(letters, [0.0, *values], SURPRISE, 5.0, given=1)
     return alone(
-        traces, f"{coloured('■ surprise', 'loss')}: {np.mean(values):.2f} nats a character",
-        f"{text}, with {f'{adapter}, r = {r}' if adapter != 'none' else 'no adapter'}: "
+        traces, f"{text}, with {f'{adapter}, r = {r}' if adapter != 'none' else 'no adapter'}: "
         f"{np.mean(values):.2f} nats a character (without an adapter {base:.2f}); least expected: "
-        f"“{letters[most + 1]}” after “{before}”, {values[most]:.1f} nats")
+        f"“{letters[most + 1]}” after “{before}”, {values[most]:.1f} nats", headings=[
+            f"{coloured('■ surprise', 'loss')}: {np.mean(values):.2f} nats a character"])
 
 
 def ways(text: str = "Bible", r: int = 8) -> dict:
@@ -138,12 +138,13 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     xaxis = {**power_ticks(3, 5), "range": np.log10(SPAN).tolist(),
              "title": {"text": "numbers trained"}}
     return figure(
-        traces, [coloured(f"{share:.0%} of the gain", "loss"),
-         coloured(f"plays: {plays:.2f} → {paid:.2f}", "A")], [xaxis, xaxis],
+        traces, "", [xaxis, xaxis],
         [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
         f"{text}, q and v at r = {r}, {x[here]:,} numbers: loss {start:.2f} → {now:.2f}, "
         f"{share:.0%} of what training all {full['trained']:,} gains; Shakespeare {plays:.2f} → "
-        f"{paid:.2f} with the adapter on")
+        f"{paid:.2f} with the adapter on",
+        headings=[coloured(f"{share:.0%} of the gain", "loss"),
+                  coloured(f"plays: {plays:.2f} → {paid:.2f}", "A")])
 
 
 def budget() -> dict:
@@ -157,7 +158,7 @@ def budget() -> dict:
     traces = [words([*gains.values()], list(range(len(gains))),
                     [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]
     return figure(
-        traces, ["share of the gain of training everything"],
+        traces, "share of the gain of training everything",
         [{"range": [0, 1.08], "tickformat": ".0%", "showgrid": False}],
         [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
           "ticktext": list(gains), "showgrid": False}],

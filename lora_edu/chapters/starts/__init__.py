@@ -1,5 +1,6 @@
 """The code behind the chapter *Starts and traps*."""
 
-STARTS = ("default", "gaussian", "EVA", "A zero", "A zero, wide", "orthogonal", "PiSSA", "MiLoRA",
-          "OLoRA", "CorDA", "LoRA-GA", "both random", "both random, subtracted", "both small",
-          "both small, subtracted")
+COMPARED_STARTS = (
+    "default", "gaussian", "EVA", "A zero", "A zero, wide", "orthogonal", "PiSSA", "MiLoRA",
+    "OLoRA", "CorDA", "LoRA-GA", "both random", "both random, subtracted", "both small",
+    "both small, subtracted")

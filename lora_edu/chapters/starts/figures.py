@@ -3,23 +3,22 @@ learning rate of each start."""
 
 import numpy as np
 
-from lora_edu.chapters.shared.board import STEPS, TITLE, norm_curves
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import named_ticks
+from lora_edu.chapters.shared.looks import Look, named_ticks
+from lora_edu.chapters.shared.norm_board import STEPS, TITLE, norm_curves
 from lora_edu.chapters.shared.style import (
     COLOURS,
     NAMES,
     SYMBOLS,
     ZeroLogAxis,
     coloured,
-    curve,
     figure,
     line,
     marks,
     power_ticks,
     words,
 )
-from lora_edu.chapters.starts import STARTS, rates
+from lora_edu.chapters.starts import COMPARED_STARTS, rates
 from lora_edu.chapters.starts.runs import ROUNDING, SPREAD_RANKS, Board, board
 from lora_edu.explore.words import number, power, short
 
@@ -40,7 +39,7 @@ class RoundingAxis(ZeroLogAxis):
 
     def axis(self, title: str = "") -> dict:
         spec = super().axis(title)
-        spec["ticktext"][1] = "rounding"
+        spec["ticktext"][spec["tickvals"].index(-4)] = "rounding"
         return spec
 
 
@@ -53,9 +52,9 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
     def two_panels(traces: list[dict], title: str, said: str) -> dict:
         option = start if start in ("True", "False") else repr(start)
         return figure(
-            traces, [TITLE, "norms at step 0   (log scale)"], [STEPS, names],
-            [scale.axis(), scale.axis()],
-            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}", headline=title)
+            traces, title, [STEPS, names], [scale.axis(), scale.axis()],
+            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}",
+            headings=[TITLE, "norms at step 0   (log scale)"])
 
     if start == "orthogonal" and r % 2:
         return two_panels(
@@ -96,26 +95,25 @@ def _word(value: float) -> str:
 
 def spread(k: int = 768) -> dict:
     """The standard deviation of A's entries against r: PEFT's default, "gaussian", and (k, r)."""
-    looks = {"U(±1/√k), the default": ("A", "solid", "circle"),
-             "N(0, 1/r²), “gaussian”": ("B", "solid", "square"),
-             "U(±1/√r), stored (k, r)": ("frozen", "dash", "x")}
+    looks = {"U(±1/√k), the default": (Look(COLOURS["A"], "circle"), "solid"),
+             "N(0, 1/r²), “gaussian”": (Look(COLOURS["B"], "square"), "solid"),
+             "U(±1/√r), stored (k, r)": (Look(COLOURS["frozen"], "x"), "dash")}
     r = np.array(SPREAD_RANKS)
     values = np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
-    traces = [curve("A", SPREAD_RANKS, y, name=name,
-                    line={"color": COLOURS[colour], "width": 2.5, "dash": dash},
-                    marker={"color": COLOURS[colour], "size": 9, "symbol": symbol})
-              for (name, (colour, dash, symbol)), y in zip(looks.items(), values, strict=True)]
+    traces = [look.curve(SPREAD_RANKS, y, name,
+                         line={"color": look.colour, "width": 2.5, "dash": dash})
+              for (name, (look, dash)), y in zip(looks.items(), values, strict=True)]
     default, gaussian, stored = values[:, SPREAD_RANKS.index(16)]
     return figure(
-        traces, ["   ".join((coloured("● default", "A"), coloured("■ gaussian", "B"),
-                     coloured("× stored (k, r)", "frozen")))],
+        traces, f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below",
         [named_ticks(SPREAD_RANKS, margin=0.08)],
         [{"type": "log", "tickvals": [0.01, 0.1, 1], "ticktext": [power(-2), power(-1), "1"],
           "range": [-2.3, 0.15], "title": {"text": "spread of A’s entries"}}],
         f"k = {k}: the default has spread {number(default)} at every r; “gaussian” crosses it at "
         f"r = √(3k) = {number(1 / default)}; at r = 16 “gaussian” is {number(gaussian / default)} "
         f"times as wide, and (k, r) {number(stored / default)} times",
-        headline=f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below")
+        headings=["   ".join((coloured("● default", "A"), coloured("■ gaussian", "B"),
+                              coloured("× stored (k, r)", "frozen")))])
 
 
 SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of ten
@@ -124,7 +122,7 @@ SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of t
 def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regression") -> dict:
     """Left: each start's best rate against its curvature. Right: losses at two rates."""
     curvature, best = rates.stored()[f"{task} curvature"], rates.best(task, optimiser)
-    at, default = STARTS.index(start), STARTS.index("default")
+    at, default = COMPARED_STARTS.index(start), COMPARED_STARTS.index("default")
     means = [geometric_mean(values) for values in (curvature, best)]
     traces = []
     if optimiser == "SGD":
@@ -132,7 +130,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         traces.append(line(ends, 2 / ends, "frozen", width=1.5, dash="dash", name="2/λ",
                            hovertemplate="2/λ<extra></extra>"))
     traces.append(marks(curvature[at], best[at], "B", "circle", 4, name="seeds"))
-    for i, name in enumerate(STARTS):
+    for i, name in enumerate(COMPARED_STARTS):
         colour = "B" if i == at else "A" if i == default else "frozen"
         traces.append(marks([means[0][i]], [means[1][i]], colour,
                             {"B": "square", "A": "circle", "frozen": "circle-open"}[colour],
@@ -146,7 +144,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
     for who, rate, colour, dash in ((default, tried[0], "A", "solid"), (at, tried[0], "B", "dot"),
                                     (at, tried[1], "B", "solid")):
         losses, eta = found[who, rate], rates.RATES[optimiser][rate]
-        name = f"{STARTS[who]}, η = {short(eta)}"
+        name = f"{COMPARED_STARTS[who]}, η = {short(eta)}"
         traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,
                            dash=dash, name=name, customdata=losses,
                            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
@@ -154,7 +152,8 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         said.append(f"{name} {end}")
     times = number(means[1][at] / means[1][default])
     return figure(
-        traces, [coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"), "loss"],
+        traces, f"The best rate of {start} is {times} times the default’s"
+        if start != "default" else "The default at its best rate",
         [{**power_ticks(0, 4), "range": [0.4, 5.2], "title": {"text": "λ at the start"}},
          {"range": [0, rates.STEPS], "title": {"text": "step"}}],
         [{**power_ticks(-5, 0), "range": [-5.6, 0.4], "title": {"text": "best η"}},
@@ -162,5 +161,4 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         f"{task}, {optimiser}: {start} has λ = {number(means[0][at])} and its best η = "
         f"{number(means[1][at])}, {times} times the default's "
         f"· first seed: {'; '.join(dict.fromkeys(said))}",
-        headline=f"The best rate of {start} is {times} times the default’s"
-        if start != "default" else "The default at its best rate")
+        headings=[coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"), "loss"])

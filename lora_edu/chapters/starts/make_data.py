@@ -4,40 +4,41 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from lora_edu.chapters.starts import STARTS, tasks
+from lora_edu.chapters.starts import COMPARED_STARTS
 from lora_edu.chapters.starts.rates import EVERY, FILE, LOST, RATES, STEPS, TASKS
+from lora_edu.chapters.starts.tasks import draw_start, draw_task, loss_with
 from lora_edu.optim import OPTIMISERS
 
 
 def losses(task: str, start: str, optimiser: str, seed: int, rates=None) -> np.ndarray:
     """Losses at every EVERYth step, (rates, points), of one run for each of ``rates``."""
-    given, begun = tasks.task(task, seed), tasks.start(start, task, seed)
+    drawn, first = draw_task(task, seed), draw_start(start, task, seed)
     rates = RATES[optimiser] if rates is None else np.asarray(rates)
-    params = [part.repeat(len(rates), 1, 1).requires_grad_() for part in (*begun.A, *begun.B)]
+    params = [part.repeat(len(rates), 1, 1).requires_grad_() for part in (*first.A, *first.B)]
     arrays = [part.detach().numpy() for part in params]  # the same numbers
-    rule = OPTIMISERS[optimiser](lr=rates[:, None, None].astype(arrays[0].dtype))
-    state, kept = rule.init(arrays), []
+    stepper = OPTIMISERS[optimiser](lr=rates[:, None, None].astype(arrays[0].dtype))
+    state, kept = stepper.init(arrays), []
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(STEPS + 1):
-            loss = tasks.loss_of(given, begun, params)
+            loss = loss_with(drawn, first, params)
             if step % EVERY == 0:
                 kept.append(loss.detach().numpy().astype(float))
             grads = torch.autograd.grad(loss.sum(), params)
-            state = rule.update(arrays, [grad.numpy() for grad in grads], state)
+            state = stepper.update(arrays, [grad.numpy() for grad in grads], state)
     kept = np.array(kept).T
     return np.where(np.isfinite(kept), np.minimum(kept, LOST), LOST)
 
 
 def curvature(task: str, start: str, seed: int) -> float:
     """The largest eigenvalue of the Hessian with respect to all A and B, at the start."""
-    given, begun = tasks.task(task, seed), tasks.start(start, task, seed)
-    return top_curvature(lambda params: tasks.loss_of(given, begun, params),
-                         [*begun.A, *begun.B])
+    drawn, first = draw_task(task, seed), draw_start(start, task, seed)
+    return top_curvature(partial(loss_with, drawn, first), [*first.A, *first.B])
 
 
 def top_curvature(loss: Callable, at: list[torch.Tensor]) -> float:
@@ -71,11 +72,11 @@ def main() -> None:
     found = {}
     for task, seeds in TASKS.items():
         found[f"{task} curvature"] = np.array(
-            [[curvature(task, start, seed) for seed in range(seeds)] for start in STARTS],
+            [[curvature(task, start, seed) for seed in range(seeds)] for start in COMPARED_STARTS],
             dtype=np.float32)
         for optimiser in RATES:
             runs = np.array([[losses(task, start, optimiser, seed) for seed in range(seeds)]
-                             for start in STARTS])  # (starts, seeds, rates, points)
+                             for start in COMPARED_STARTS])  # (starts, seeds, rates, points)
             found[f"{task} {optimiser} ends"] = runs[..., -1].astype(np.float32)
             found[f"{task} {optimiser} curves"] = np.log10(runs[:, 0]).astype(np.float16)
     np.savez_compressed(FILE, **found)

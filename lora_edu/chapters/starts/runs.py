@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 
 from lora_edu import Regression
-from lora_edu.chapters.step_zero.runs import LEARNING_RATE, problem
+from lora_edu.chapters.shared.tasks import task_64
+from lora_edu.chapters.step_zero.runs import LEARNING_RATE
 
 PEFT_STARTS = ("True", "gaussian", "eva", "orthogonal", "False", "pissa", "olora")  # the board's
 MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # left out of the board
@@ -51,15 +52,15 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
 
     with torch.random.fork_rng(), one_thread(), quiet_peft():
         torch.manual_seed(seed)
-        model, loss_of, X = as_model(problem(), getattr(torch, dtype))
+        model, loss_of, X = as_model(task_64(), getattr(torch, dtype))
         W0 = model[0].weight.detach().double().clone()
         model = adapt(model, start, r, alpha, X, loss_of)
         layer = model.base_model.model[0]
         A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
-        rule = torch.optim.Adam([p for p in (A, B) if p.requires_grad], lr=LEARNING_RATE["Adam"])
+        optimiser = torch.optim.Adam([p for p in (A, B) if p.requires_grad], LEARNING_RATE["Adam"])
         rows = []
         for _ in range(2):
-            rule.zero_grad()
+            optimiser.zero_grad()
             loss = loss_of(model)
             loss.backward()
             update = layer.scaling["default"] * (B.detach().double() @ A.detach().double())
@@ -68,7 +69,7 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
                          *(np.nan if p.grad is None else p.grad.norm().item() for p in (A, B)),
                          update.norm().item(), moved.norm().item(),
                          (moved + update).norm().item(), loss.item()])
-            rule.step()
+            optimiser.step()
     return Board(*np.array(rows).T)
 
 

@@ -22,7 +22,7 @@ class Task:
     """Layers to adapt, and the loss as a function of their weights.
 
     weights: list of (d, k). loss: list of (…, d, k) → (…). model: the same in torch, for PEFT, with
-    ``names`` the layers' names. X: inputs. loss_of: a model's loss.
+    ``names`` the layers' names. X: inputs. torch_loss: of a model, from it.
     """
 
     weights: list[torch.Tensor]
@@ -30,7 +30,7 @@ class Task:
     model: Callable
     names: tuple[str, ...]
     X: torch.Tensor
-    loss_of: Callable
+    torch_loss: Callable
 
 
 @dataclass(frozen=True)
@@ -43,23 +43,23 @@ class Start:
 
 
 @cache
-def task(name: str, seed: int) -> Task:
+def draw_task(name: str, seed: int) -> Task:
     """"regression": that of Step zero, drawn with ``seed``. "digits": rotated by 90°, adapted in
     the two hidden layers; the seed draws the pretrained base."""
     return _regression(seed) if name == "regression" else _digits(seed)
 
 
 def _regression(seed: int) -> Task:
-    given = teacher_student(64, 64, n=256, shift_rank=4, spectrum=1.0,
-                            rng=np.random.default_rng(seed))
-    W0, W_star, C = (torch.tensor(part) for part in (given.W0, given.W_star, given.covariance))
-    _, loss_of, X = as_model(given, torch.float32)
+    task = teacher_student(64, 64, n=256, shift_rank=4, spectrum=1.0,
+                           rng=np.random.default_rng(seed))
+    W0, W_star, C = (torch.tensor(part) for part in (task.W0, task.W_star, task.covariance))
+    _, torch_loss, X = as_model(task, torch.float32)
 
     def loss(weights):
         [W] = weights
         return 0.5 * ((W - W_star) @ C * (W - W_star)).sum(dim=(-2, -1))
 
-    return Task([W0], loss, lambda: as_model(given, torch.float32)[0], ("0",), X, loss_of)
+    return Task([W0], loss, lambda: as_model(task, torch.float32)[0], ("0",), X, torch_loss)
 
 
 def _digits(seed: int) -> Task:
@@ -86,27 +86,27 @@ PEFT_NAMES = {"default": "True", "gaussian": "gaussian", "EVA": "eva", "orthogon
 
 
 @cache
-def start(name: str, of: str, seed: int) -> Start:
-    """The start called ``name`` on the task ``of``, r = 8 and s = 2, drawn with ``seed``."""
-    given = task(of, seed)
+def draw_start(name: str, task_name: str, seed: int) -> Start:
+    """One of COMPARED_STARTS on a task, r = 8 and s = 2, both drawn with ``seed``."""
+    task = draw_task(task_name, seed)
     rng = torch.Generator().manual_seed(seed)
     kind, subtracted = name.removesuffix(", subtracted"), name.endswith(", subtracted")
     if kind in PEFT_NAMES:
-        found = _from_peft(given, PEFT_NAMES[kind], seed)
+        start = _from_peft(task, PEFT_NAMES[kind], seed)
     else:
-        A, B = zip(*(_by_hand(kind, W, rng) for W in given.weights), strict=True)
-        found = Start(list(A), list(B), given.weights)
+        A, B = zip(*(_by_hand(kind, W, rng) for W in task.weights), strict=True)
+        start = Start(list(A), list(B), task.weights)
     if subtracted or kind == "MiLoRA":
-        base = [W - S * b @ a for W, a, b in zip(given.weights, found.A, found.B, strict=True)]
-        found = Start(found.A, found.B, base)
-    return found
+        base = [W - S * b @ a for W, a, b in zip(task.weights, start.A, start.B, strict=True)]
+        start = Start(start.A, start.B, base)
+    return start
 
 
-def loss_of(given: Task, begun: Start, params: list[torch.Tensor]) -> torch.Tensor:
-    """The loss with ``params``: every layer's A, (…, r, k), then every layer's B, (…, d, r)."""
-    n = len(begun.A)
-    A, B = params[:n], params[n:]
-    return given.loss([W + S * b @ a for W, a, b in zip(begun.base, A, B, strict=True)])
+def loss_with(task: Task, start: Start, matrices: list[torch.Tensor]) -> torch.Tensor:
+    """The loss with every layer's A, (…, r, k), then every layer's B, (…, d, r), in matrices."""
+    n = len(start.A)
+    A, B = matrices[:n], matrices[n:]
+    return task.loss([W + S * b @ a for W, a, b in zip(start.base, A, B, strict=True)])
 
 
 def _by_hand(kind: str, W: torch.Tensor, rng: torch.Generator):
@@ -125,12 +125,12 @@ def _by_hand(kind: str, W: torch.Tensor, rng: torch.Generator):
     return root[:, None] * Vt[-R:], U[:, -R:] * root
 
 
-def _from_peft(given: Task, init: str, seed: int) -> Start:
+def _from_peft(task: Task, init: str, seed: int) -> Start:
     with torch.random.fork_rng(), one_thread(), quiet_peft():
         torch.manual_seed(seed)
-        model = adapt(given.model(), init, R, ALPHA, given.X, given.loss_of, given.names)
-        layers = [model.base_model.model.get_submodule(name) for name in given.names]
-        dtype = given.weights[0].dtype
+        model = adapt(task.model(), init, R, ALPHA, task.X, task.torch_loss, task.names)
+        layers = [model.base_model.model.get_submodule(name) for name in task.names]
+        dtype = task.weights[0].dtype
         A, B, base = ([part.detach().to(dtype).clone() for part in parts] for parts in (
             [layer.lora_A["default"].weight for layer in layers],
             [layer.lora_B["default"].weight for layer in layers],

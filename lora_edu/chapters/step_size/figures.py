@@ -51,9 +51,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
             text=[""] * STEPS + [f"α {ALPHAS[a]}"] if place else None,
             line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
     return figure(
-        traces, ["loss  " + " ".join(f"{coloured('■', colour)} {text}" for (_, colour), text in
-                             zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
-         f"loss / start   {coloured('━ this run', 'B')}   {coloured('━ same line', 'frozen')}"],
+        traces, "",
         [{"range": [-0.6, 6.6], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
           "title": {"text": "α (r = 8)"}},
          {"range": [-1, 1.17 * STEPS], "title": {"text": "step"}}],
@@ -61,7 +59,11 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
-        _reading(optimiser, alpha, lr, grid[i, j]))
+        _reading(optimiser, alpha, lr, grid[i, j]),
+        headings=[
+            "loss  " + " ".join(f"{coloured('■', colour)} {text}" for (_, colour), text in
+                                zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
+            f"loss / start   {coloured('━ this run', 'B')}   {coloured('━ same line', 'frozen')}"])
 
 
 def _label_places(ends: dict) -> dict:

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu import STARTS, sweep
-from lora_edu.chapters.shared.problem import problem
+from lora_edu.chapters.shared.tasks import task_32
 
 R, STEPS, SEED = 8, 50, 1
 ALPHAS = tuple(2**i for i in range(7))
@@ -16,6 +16,6 @@ POWER = {"SGD": 2, "Adam": 1}  # the first step in W goes with s to this power
 @cache
 def losses(optimiser_name: str) -> np.ndarray:
     """Loss at every step over the frozen model's, (7, 13, steps + 1); inf where it ran off."""
-    grid = sweep(problem(), r=R, alpha=ALPHAS, lr=LRS, seed=SEED, steps=STEPS,
+    grid = sweep(task_32(), r=R, alpha=ALPHAS, lr=LRS, seed=SEED, steps=STEPS,
                  optimiser=optimiser_name).select(r=R, start=STARTS[0], seed=SEED)
-    return grid.loss / problem().loss(problem().W0)
+    return grid.loss / task_32().loss(task_32().W0)

@@ -5,8 +5,8 @@ import numpy as np
 from lora_edu import STARTS, Adapter, initial
 from lora_edu.chapters.low_rank_update.runs_word import task as word_task
 from lora_edu.chapters.low_rank_update.runs_word import written
-from lora_edu.chapters.shared.board import STEPS, norm_curves
 from lora_edu.chapters.shared.drawing import box, cell_map, drawing, fill, frame, map_drawing, say
+from lora_edu.chapters.shared.norm_board import STEPS, norm_curves
 from lora_edu.chapters.shared.style import (
     NAMES,
     ZeroLogAxis,
@@ -17,6 +17,7 @@ from lora_edu.chapters.shared.style import (
     level,
     words,
 )
+from lora_edu.chapters.shared.tasks import task_64
 from lora_edu.chapters.step_zero import runs
 from lora_edu.explore.words import number, short
 
@@ -55,18 +56,18 @@ def five_starts(answers: bool = False, rows: int = len(STARTS), title: str = "")
                 parts.append(say({(x + whole / 2, 0.6): name}, colour=MATRICES[name]))
             x += whole
     parts.append(say(names, "middle left", 11))
-    return drawing([*parts, *([say(questions)] if questions else [])],
+    return drawing([*parts, *([say(questions)] if questions else [])], title,
                    (-11.6, x + 0.4), (-pitch * len(STARTS) - 0.3, 2.0),
                    " · ".join(said) if answers else
                    "Five starts, with A and B random (full) or zero (empty); in the last one each "
-                   "half of A meets a half of B that is zero", title)
+                   "half of A meets a half of B that is zero")
 
 
 def filled_parts(start: str) -> dict[str, np.ndarray]:
     """Which rows of A and ∇A, columns of B and ∇B have a number that is not zero at r = 2; ΔW."""
     A, B = initial(runs.SIDE, runs.SIDE, 2, start, runs.SIGMA, rng=np.random.default_rng(1))
     adapter = Adapter(A, B, 1.0)
-    grad_A, grad_B = adapter.gradients(runs.problem().gradient(adapter.merge(runs.problem().W0)))
+    grad_A, grad_B = adapter.gradients(task_64().gradient(adapter.merge(task_64().W0)))
     return {"A": A.any(axis=1)[:, None], "B": B.any(axis=0)[None],
             "∇A": grad_A.any(axis=1)[:, None], "∇B": grad_B.any(axis=0)[None],
             "ΔW": np.array([[adapter.delta().any()]])}
@@ -78,14 +79,14 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
 
     optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
     """
-    frozen = runs.problem().loss(runs.problem().W0)
+    frozen = task_64().loss(task_64().W0)
     scale, top = ZeroLogAxis(-5, 3), 2 * frozen
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
 
-    def board(traces: list[dict], titles: list[str], reading: str) -> dict:
-        return figure([*traces, unchanged], titles, [STEPS, STEPS],
-                      [scale.axis(), {"range": [0, 1.08 * top]}], reading)
+    def board(traces: list[dict], headings: list[str], reading: str) -> dict:
+        return figure([*traces, unchanged], "", [STEPS, STEPS],
+                      [scale.axis(), {"range": [0, 1.08 * top]}], reading, headings=headings)
 
     if start == "BA zero" and r == 1:
         return board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
@@ -120,12 +121,12 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
                     values=history.delta_norm, mode="lines", hovertemplate=hover)]
     xaxis = {"range": [-4, runs.NOISE_STEPS], "title": {"text": "step"}}
     return figure(
-        traces, [heading("loss"), heading("delta", text="   (log scale)")],
-        [xaxis, xaxis],
-        [{"range": [0, 1.15 * runs.problem().loss(runs.problem().W0)]}, scale.axis()],
+        traces, "", [xaxis, xaxis],
+        [{"range": [0, 1.15 * task_64().loss(task_64().W0)]}, scale.axis()],
         f"noise of size {short(tau)} " + (
             "never leaves: the loss stays to the last bit" if left is None else
-            f"leaves the saddle at step {left}"))
+            f"leaves the saddle at step {left}"),
+        headings=[heading("loss"), heading("delta", text="   (log scale)")])
 
 
 def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:

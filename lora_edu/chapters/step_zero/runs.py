@@ -2,20 +2,11 @@
 problem is a teacher–student regression of 64 × 64 with decaying input spectrum; A and B are drawn
 with one standard deviation, so that the two one-zero starts are mirror images."""
 
-from functools import cache
 
 import numpy as np
 
-from lora_edu import (
-    Adapter,
-    History,
-    Regression,
-    initial,
-    optimiser,
-    scaling,
-    teacher_student,
-    train,
-)
+from lora_edu import Adapter, History, initial, optimiser, scaling, train
+from lora_edu.chapters.shared.tasks import task_64
 
 SIDE = 64
 SIGMA = 1 / np.sqrt(3 * SIDE)  # PEFT's default spread of A at k = 64
@@ -23,17 +14,10 @@ LEARNING_RATE = {"SGD": 0.1, "Momentum": 0.1, "Adam": 0.003, "AdamW": 0.003}
 NOISE_STEPS = 150  # of the runs that start as noise
 
 
-@cache
-def problem() -> Regression:
-    """The regression that every figure of this chapter starts from."""
-    return teacher_student(SIDE, SIDE, n=256, shift_rank=4, spectrum=1.0,
-                           rng=np.random.default_rng(0))
-
-
 def one_step(r: int, alpha: float, start: str, optimiser_name: str) -> History:
     """The History of one step from a starting point."""
     A, B = initial(SIDE, SIDE, r, start, SIGMA, rng=np.random.default_rng(1))
-    return train(problem(), Adapter(A, B, scaling(r, alpha)),
+    return train(task_64(), Adapter(A, B, scaling(r, alpha)),
                  optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name]), 1)
 
 
@@ -45,8 +29,8 @@ def from_noise(tau: float, optimiser_name: str, r: int = 8, alpha: float = 16,
     """
     rng = np.random.default_rng(seed)
     A, B = tau * rng.normal(size=(r, SIDE)), tau * rng.normal(size=(SIDE, r))
-    rule = optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name], **settings)
-    return train(problem(), Adapter(A, B, scaling(r, alpha)), rule, steps)
+    return train(task_64(), Adapter(A, B, scaling(r, alpha)), optimiser(
+        optimiser_name, lr=LEARNING_RATE[optimiser_name], **settings), steps)
 
 
 def escape_step(history: History) -> int | None:

@@ -38,14 +38,14 @@ def rulers(size: float = 0.005) -> dict:
     return figure(
         [line(x, y, "frozen", width=1.5, **said("bfloat16")),
          line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **said("w + Δw")),
-         marks(stored, list(rows), "B", "circle", 12, **said("stored"))],
-        [f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'B')}"],
+         marks(stored, list(rows), "B", "circle", 12, **said("stored"))], "",
         [{"range": [-0.35, 2.35], "title": {"text": "change, in % of a typical entry"},
           "tickvals": [0, 0.5, 1, 1.5, 2]}],
         [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
           "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
         f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
-        f"{np.count_nonzero(stored)} of {len(ENTRIES)} entries move")
+        f"{np.count_nonzero(stored)} of {len(ENTRIES)} entries move",
+        headings=[f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'B')}"])
 
 
 def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
@@ -73,11 +73,11 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     xaxis = {**power_ticks(-4, 0, every=2), "range": [-5.2, 0.4],
              "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
     return figure(
-        traces, [coloured(f"{100 * kept:.0f} % of ΔW arrives", "delta"),
-         coloured(f"outputs: {number(moved)}", "loss")],
-        [xaxis, xaxis],
+        traces, "", [xaxis, xaxis],
         [{"range": [-0.03, 1.15], "tickformat": ".0%"},
          {**power_ticks(-8, -2, every=2), "range": [-8.5, -1.5]}],
         f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
         f"weight, with an error of {number(100 * error)} % of its size; the outputs are off by "
-        f"{number(moved)} of their size")
+        f"{number(moved)} of their size",
+        headings=[coloured(f"{100 * kept:.0f} % of ΔW arrives", "delta"),
+                  coloured(f"outputs: {number(moved)}", "loss")])

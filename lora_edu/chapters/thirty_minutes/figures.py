@@ -93,7 +93,7 @@ def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading
     traces = [say({(max(factor, 1), at): f" {times(factor)}"
                    for at, factor in enumerate(factors.values())}, "middle right", 16),
               say({(0, -0.56): note}, "middle right", 12)]
-    return figure(traces, [headline],
+    return figure(traces, headline,
                   [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16], "title": {"text": axis}}],
                   [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
                     "ticktext": [f"{name} " for name in factors]}], reading, shapes=shapes)
@@ -171,7 +171,7 @@ def units(c: float = 4) -> dict:
     said[c, y - 1.35] = said.pop((factor, y - 1.35)) + coloured(
         f", needs {_short(c * old)}", "B")
     return figure([say(said, "middle right")],
-                  [f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"],
+                  f"unit ÷ {c:g}: Adam’s step is {c:g} times too short",
                   [{**STILL, "range": [-0.05, 11.9]}], [{**STILL, "range": [y - 2.2, 1.1]}],
                   f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}",
                   shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
@@ -193,7 +193,7 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
         say({(end, off / 2): coloured(f" across {_short(abs(off), 2)}", "B")}, "middle right", 14)]
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
     found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
-    return figure(traces, [found],
+    return figure(traces, found,
                   [{"range": [-0.06 * most, 1.85 * most],
                     "title": {"text": "along: the useful direction"}}],
                   [{"range": [-2 * room, room], "title": {"text": "across"}}],
@@ -218,7 +218,7 @@ def carried(alpha: str = "kept", r: int = 16) -> dict:
         "top right", 14) for rank, value in names.items()]
     rule = alpha if alpha == "rsLoRA" else f"α {alpha}"
     return figure(
-        traces, [f"{rule}, r = {r}: carried η {found}"],
+        traces, f"{rule}, r = {r}: carried η {found}",
         [{**power_ticks(-3, 1), "title": {"text": "learning rate η"},
           "range": [np.log10(rates[0]) - 0.1, np.log10(rates[-1]) + 0.1]}],
         [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
@@ -247,7 +247,7 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
              "on the cross: it never rolls" if a == b == 0 else
              "it rolls onto the cross, and stays there")
     axis = {"range": [-1.75, 1.75], "dtick": 1, "constrain": "domain"}
-    return figure(traces, [found], [{**axis, "title": {"text": "a (for A)"}}],
+    return figure(traces, found, [{**axis, "title": {"text": "a (for A)"}}],
                   [{**axis, "title": {"text": "b (for B)"}, "scaleanchor": "x"}],
                   f"From a = {_short(a)}, b = {_short(b)}: {found}")
 

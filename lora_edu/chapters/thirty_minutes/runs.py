@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import STARTS, equivalent, optimiser, train
+from lora_edu import STARTS, Adam, equivalent, train
 from lora_edu.chapters.low_rank_update.runs_word import LR, SLOW, task, written
 
 ENTRY = 0, 11  # of A, for the ruler
@@ -23,10 +23,10 @@ def measured(c: float) -> tuple[float, float, float]:
 
     Of a run of three steps, which goes on in the new unit; Adam's settings are not told of it.
     """
-    rule = optimiser("Adam", lr=LR)
-    adapter, _ = equivalent(written()[3], rule, c)
+    adam = Adam(LR)
+    adapter, _ = equivalent(written()[3], adam, c)
     grad_A, _ = adapter.gradients(task().gradient(adapter.delta()))
-    step = train(task(), adapter, rule, 1).adapter.A - adapter.A
+    step = train(task(), adapter, adam, 1).adapter.A - adapter.A
     return adapter.A[ENTRY], grad_A[ENTRY], step[ENTRY]
 
 

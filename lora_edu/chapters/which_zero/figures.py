@@ -5,15 +5,16 @@ a look-up."""
 import numpy as np
 
 from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, map_drawing, say
-from lora_edu.chapters.shared.fits import exponent
+from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
-from lora_edu.chapters.shared.style import COLOURS, STILL, coloured, curve, figure, line, words
-from lora_edu.chapters.which_zero import runs as wide
+from lora_edu.chapters.shared.style import COLOURS, STILL, coloured, figure, line, words
 from lora_edu.chapters.which_zero import runs_swap as swap
+from lora_edu.chapters.which_zero import runs_wide_layer as wide
 from lora_edu.explore.words import power, short
 
 STEPS = (1, 2, 8, 32)
-DRAWS = tuple((random, spread) for spread in wide.SPREADS for random in wide.MATRICES)
+DRAWS = A_NARROW, B_NARROW, A_BROAD, B_BROAD = tuple(
+    (random, spread) for spread in wide.SPREADS for random in wide.MATRICES)
 LOOKS = dict(zip(wide.MATRICES, (Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
                  strict=True))
 DASH = dict(zip(wide.SPREADS, ("solid", "dot"), strict=True))
@@ -73,13 +74,13 @@ def two_draws(k: int = 256, r: int = 16) -> dict:
     traces.append(say(ends, "middle right", 16, panel=2))
     spread, stride = steps["B"][0].std() / steps["A"][0].std(), steps["B"][1] / unit
     still = {**STILL, "range": [-0.05, 2.9]}
-    return figure(traces, ["what the call draws", "the first step of W"],
-                  [{"range": [-0.6, 0.6], "tickvals": [-0.5, 0, 0.5],
+    return figure(traces, "", [{"range": [-0.6, 0.6], "tickvals": [-0.5, 0, 0.5],
                     "title": {"text": "value of an entry"}},
                    {"range": [0, 22], "tickvals": [0, 1, 4, 8, 16],
                     "title": {"text": "its length, from A it is 1"}}], [still, still],
                   f"k = {k}, r = {r}: the entries of B are {spread:.3g} times as large as those of "
-                  f"A, and Adam’s first step is {stride:.3g} times as long", shapes=shapes)
+                  f"A, and Adam’s first step is {stride:.3g} times as long",
+                  headings=["what the call draws", "the first step of W"], shapes=shapes)
 
 
 def which_zero(n: int = 2048, steps: int = 8) -> dict:
@@ -89,10 +90,10 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
     n: the width of the layer.
     """
     row, after = wide.WIDTHS.index(n), wide.after(steps)
-    curves, best = after["curve"][row], np.exp(np.log(after["best"][row]).mean(axis=-1))
+    curves, best = after["curve"][row], geometric_mean(after["best"][row])
     traces = []
-    for (random, spread), colour, dash in ((DRAWS[0], "A", "solid"), (DRAWS[1], "B", "dash"),
-                                           (DRAWS[3], "B", "solid")):
+    for (random, spread), colour, dash in ((A_NARROW, "A", "solid"), (B_NARROW, "B", "dash"),
+                                           (B_BROAD, "B", "solid")):
         shares = curves[index(random, spread)]
         traces.append(line(np.log10(wide.RATES), place(shares), colour, width=3, dash=dash,
                            name=f"{random}, σ = {spread}", customdata=shares.clip(max=MOST),
@@ -101,11 +102,11 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
     traces.append(say({(-4.05, np.log10(6)): coloured("━ B, σ = 1/√r", "B"),
                        (-4.05, np.log10(3)): coloured("━ A", "A") + "  "
                        + coloured("┅ B, σ = 1/√n", "B")}, "middle right", 14))
-    narrow, broad = index(*DRAWS[1]), index(*DRAWS[3])
+    narrow, broad = index(*B_NARROW), index(*B_BROAD)
     cost = curves[broad].min() / curves[narrow].min()
     said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
     return figure(
-        traces, [f"the wide B: {said}"],
+        traces, f"the wide B: {said}",
         [{"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
           "ticktext": [power(x) for x in (-4, -3, -2, -1)], "title": {"text": "learning rate η"}}],
         [{**log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.1, 1.05],
@@ -117,14 +118,14 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
 def preference(steps: int = 10) -> dict:
     """The loss left by A random and by B random, each at its own best rate, against the directions
     that the inputs fill."""
-    left = np.exp(np.log(swap.losses_left(steps)).mean(axis=1))  # (directions, starts)
+    left = geometric_mean(swap.losses_left(steps), axis=1)  # (directions, starts)
     ratio, traces = left[0, 1] / left[0, 0], []
     for path, (name, look), side in zip(left.T, LOOKS.items(), ("bottom", "top"), strict=True):
         traces += [look.curve(swap.DIRECTIONS, path, name),
                    say({(swap.DIRECTIONS[1], path[1]): coloured(f" <br>{name}<br> ", look.colour)},
                        f"{side} center", 14)]
     return figure(
-        traces, [f"4 directions: B random leaves {ratio:.2g} × the loss"],
+        traces, f"4 directions: B random leaves {ratio:.2g} × the loss",
         [{"type": "log", "tickvals": list(swap.DIRECTIONS), "range": [0.5, 1.9],
           "ticktext": [str(m) for m in swap.DIRECTIONS],
           "title": {"text": "directions that the inputs fill, of 64"}}],
@@ -143,11 +144,10 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     traces, places, said = [], [], []
     for random, spread in DRAWS:
         found = wide.after(steps)[key][:, *index(random, spread)]  # (widths, tasks)
-        values, look = np.exp(np.log(found).mean(axis=-1)), LOOKS[random]
+        values, look = geometric_mean(found), LOOKS[random]
         name = f"{random[0]}, {spread}"
-        traces.append(curve(
-            "delta", LOG_WIDTHS, np.log10(values), values=values, name=f"{quantity}, {name}",
-            marker={"symbol": look.symbol, "size": 8, "color": look.colour},
+        traces.append(look.curve(
+            LOG_WIDTHS, np.log10(values), f"{quantity}, {name}", size=8, values=values,
             line={"color": look.colour, "dash": DASH[spread], "width": 2.5},
             hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
         places.append(np.log10(values[-1]))
@@ -157,7 +157,7 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
                         [coloured(f"{random[0]}, {spread}", LOOKS[random].colour)
                          for random, spread in DRAWS], textposition="middle right"))
     return figure(
-        traces, [f"{quantity} against the width, {steps_done(steps)}"],
+        traces, f"{quantity} against the width, {steps_done(steps)}",
         [{"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4], "title": {"text": "width n"},
           "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}],
         [{**log_axis(ticks), "range": span, "title": {"text": quantity}}],

@@ -23,15 +23,15 @@ def in_order(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return sum(np.multiply.outer(left[:, i], right[i]) for i in range(len(right)))
 
 
-def learn(A: np.ndarray, B: np.ndarray, wanted: np.ndarray, rule) -> list[tuple]:
+def learn(A: np.ndarray, B: np.ndarray, wanted: np.ndarray, optimiser) -> list[tuple]:
     """(A, B) at the start and after each of thirty steps on L = ‖BA − wanted‖²/2.
 
-    A, B, wanted: (r, k), (d, r) and (d, k). rule: an optimiser of ``lora_edu``.
+    A, B, wanted: (r, k), (d, r) and (d, k). optimiser: an optimiser of ``lora_edu``.
     """
-    state, seen = rule.init([A, B]), [(A, B)]
+    state, seen = optimiser.init([A, B]), [(A, B)]
     for _ in range(STEPS[-1]):
         G = in_order(B, A) - wanted
-        (A, B), state = rule.step([A, B], [in_order(B.T, G), in_order(G, A.T)], state)
+        (A, B), state = optimiser.step([A, B], [in_order(B.T, G), in_order(G, A.T)], state)
         seen.append((A, B))
     return seen
 
@@ -43,10 +43,10 @@ def both(zero: str = "B") -> tuple[list[tuple], list[tuple]]:
     Each is trained by itself, as :func:`learn` does.
     """
     wanted, rng = word(), np.random.default_rng(1)
-    (d, k), rule = wanted.shape, Adam(LR)
+    (d, k), optimiser = wanted.shape, Adam(LR)
     A, B = rng.normal(0, SIGMA, (R, k)), rng.normal(0, SIGMA, (d, R))
     A, B = (A, 0 * B) if zero == "B" else (0 * A, B)
-    return learn(A, B, wanted, rule), learn(B.T, A.T, wanted.T, rule)
+    return learn(A, B, wanted, optimiser), learn(B.T, A.T, wanted.T, optimiser)
 
 
 @cache

@@ -1,7 +1,5 @@
 """The scale of some settings beside what each tool takes when nothing is said."""
 
-from __future__ import annotations
-
 import math
 
 from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, line, marks, words
@@ -37,10 +35,10 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
     wider = found.sigma / A_STARTS["kaiming_uniform"](r, WIDTH)
     return figure(
         traces,
-        [f"The scale is {number(found.scale)}, so {optimiser}’s first stride is "
-         f"{number(found.stride)} times that of scale 1"
-         + ", the scale squared" * (found.stride != found.scale)
-         + f", with an A {wider:.2g} times as wide as PEFT’s" * (not math.isclose(wider, 1))],
+        f"The scale is {number(found.scale)}, so {optimiser}’s first stride is "
+        f"{number(found.stride)} times that of scale 1"
+        + ", the scale squared" * (found.stride != found.scale)
+        + f", with an A {wider:.2g} times as wide as PEFT’s" * (not math.isclose(wider, 1)),
         [{"type": "log", "range": [-2.4, 5.6], "title": {"text": "scale s"},
           "tickvals": [0.01, 0.1, 1, 10], "ticktext": ["0.01", "0.1", "1", "10"]}],
         [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(heights.values()),

@@ -81,11 +81,11 @@ class _Live(TorchDispatchMode):
 
 def peak(made, ids: torch.Tensor, precision: Precision) -> int:
     """The peak of the bytes held at once in a second step of AdamW."""
-    rule = torch.optim.AdamW([p for p in made.parameters() if p.requires_grad], foreach=False)
+    optimiser = torch.optim.AdamW([p for p in made.parameters() if p.requires_grad], foreach=False)
     with _Live((*made.parameters(), *made.buffers(), ids)) as live:
         for _ in range(2):
             live.peak = 0
             loss_of(made, ids, precision).backward()
-            rule.step()
-            rule.zero_grad()
+            optimiser.step()
+            optimiser.zero_grad()
     return live.peak

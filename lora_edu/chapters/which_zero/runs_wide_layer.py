@@ -13,7 +13,8 @@ from lora_edu import Adam, parallel, stacked_runs
 from lora_edu.chapters.shared.fits import vertex
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
-ENDS, R, STEPS, SEEDS = 8, 4, 32, 10
+N_ENDS = 8  # inputs of the layer, and as many readouts
+R, STEPS, N_SEEDS = 4, 32, 10
 RATES = tuple(float(f"{digits}e{decade}") for decade in (-4, -3, -2, -1)
               for digits in (1, 1.5, 2.2, 3.3, 4.7, 6.8) if digits * 10.0**decade < 0.4)
 MATRICES = ("A random", "B random")
@@ -47,17 +48,17 @@ class WideLayer:
         return (error**2).sum() / (2 * len(self.X)), self.P.T @ (error @ self.X) / len(self.X)
 
 
-def draw(n: int, seed: int) -> tuple[WideLayer, np.ndarray]:
-    """A layer n wide with ENDS inputs and readouts, and a random matrix Z, (R, n), N(0, 1).
+def draw_task(n: int, seed: int) -> tuple[WideLayer, np.ndarray]:
+    """A layer n wide with N_ENDS inputs and readouts, and a random matrix Z, (R, n), N(0, 1).
 
     Its inputs and targets are N(0, 1) and its readouts N(0, 1/n).
     """
     rng = np.random.default_rng(seed)
-    X, P = rng.normal(size=(ENDS, n)), rng.normal(size=(ENDS, n)) / np.sqrt(n)
-    return WideLayer(X, P, rng.normal(size=(ENDS, ENDS))), rng.normal(size=(R, n))
+    X, P = rng.normal(size=(N_ENDS, n)), rng.normal(size=(N_ENDS, n)) / np.sqrt(n)
+    return WideLayer(X, P, rng.normal(size=(N_ENDS, N_ENDS))), rng.normal(size=(R, n))
 
 
-def pair(random: str, spread: str, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def start_pair(random: str, spread: str, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A start (A, B), shapes (r, n) and (n, r): one matrix zero, the other made of ``Z``.
 
     random: a name of :data:`MATRICES`. spread: a name of :data:`SPREADS`. Z: (r, n), N(0, 1).
@@ -93,7 +94,7 @@ def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
 
     They are inf from where a run stops being finite. rates: A's. ratio: B's rates over A's.
     """
-    chunk = max(1, 2**21 // (5 * 8 * (A.size + B.size)))  # stays in the cache
+    chunk = stacked_runs.runs_per_stack(A.size + B.size)
     losses, reaches = [], []
     for i in range(0, len(rates), chunk):
         runs, loss = _train(layer, A, B, rates[i:i + chunk], steps, ratio)
@@ -102,7 +103,8 @@ def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
     return np.concatenate(losses), np.concatenate(reaches)
 
 
-def last(layer: WideLayer, A, B, lr: float, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
+def trained_pair(layer: WideLayer, A, B, lr: float,
+                 steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
     """(A, B) after so many steps of Adam at one rate, s = 1; as :func:`train_rates`."""
     A, Bt = _train(layer, A, B, [lr], steps)[0].pairs
     return A[0], Bt[0].T
@@ -125,14 +127,14 @@ class Study(NamedTuple):
 @cache
 def study() -> Study:
     """Train every width, matrix, spread, seed and rate; some seconds the first time."""
-    shape = (len(WIDTHS), len(MATRICES), len(SPREADS), SEEDS)
+    shape = (len(WIDTHS), len(MATRICES), len(SPREADS), N_SEEDS)
     loss, reach = np.empty((2, *shape, len(RATES), STEPS + 1))
 
     def trained(index):
         width, random, spread, seed = index
-        layer, Z = draw(WIDTHS[width], seed)
+        layer, Z = draw_task(WIDTHS[width], seed)
         with parallel.one_blas_thread():
-            return train_rates(layer, *pair(MATRICES[random], SPREADS[spread], Z), RATES)
+            return train_rates(layer, *start_pair(MATRICES[random], SPREADS[spread], Z), RATES)
 
     for index, (losses, reaches) in parallel.outcomes(trained, np.ndindex(shape)):
         loss[index], reach[index] = losses / losses[:1, :1], reaches
