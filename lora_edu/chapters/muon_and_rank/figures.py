@@ -35,7 +35,7 @@ def first_step(gradient: str = "of rank 8", rule: str = "LoRA") -> dict:
     said = (f"power {signed(small)} from r = 1 to {ranks[2]}, "
             f"{signed(large)} from {ranks[-3]} to {ranks[-1]}")
     return figure(
-        traces, [f"{FORMULAS[rule]}: {said}"], [named_ticks(ranks, "rank r", named=ranks[::2])],
+        traces, f"{FORMULAS[rule]}: {said}", [named_ticks(ranks, "rank r", named=ranks[::2])],
         [{**power_ticks(-1, 2), "range": [-1.2, 2.5],
           "title": {"text": "useful part, at r = 1 it is 1"}}],
         f"G {gradient}, s = {FORMULAS[rule]}: the useful part of Muon's first step has the {said}")
@@ -66,8 +66,8 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
     axis["range"][1] += 1  # room for the names
     said = ", ".join(f"{name} {signed(power)}" for name, power in powers.items())
     return figure(
-        traces, [f"under {FORMULAS[rule]} Muon's best η goes like r to the power "
-                 f"{signed(powers[runs.MUON])}"], [axis],
+        traces, f"under {FORMULAS[rule]} Muon's best η goes like r to the power "
+                f"{signed(powers[runs.MUON])}", [axis],
         [{"type": "log", "range": [-0.8, 0.8], "tickvals": [0.25, 0.5, 1, 2, 4],
           "ticktext": ["¼", "½", "1", "2", "4"], "title": {"text": "best η, at r = 4 it is 1"}}],
         f"{task}, s = {FORMULAS[rule]}: the powers of r in the best η are {said}")
