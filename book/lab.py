@@ -4,8 +4,6 @@ JupyterLab starts with the settings in .jupyter. What opens is a copy in the fol
 that the book's own pages stay as they are. With --copies alone the copies are made, and no more.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

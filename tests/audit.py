@@ -7,8 +7,6 @@ answer. Lines of pages that were not asked for stay as they are. Needs lighthous
 server. Ends with 1 where a page misses an aim.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,8 +1,6 @@
 """The chapters that _toc.yml names, as files, and the solutions that they print: nothing is listed
 by hand."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import re

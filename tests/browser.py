@@ -1,7 +1,5 @@
 """Chromium for the tests that look at a page. Imports the standard library only."""
 
-from __future__ import annotations
-
 import os
 import shutil
 

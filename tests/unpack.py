@@ -1,7 +1,5 @@
 """Unpack the states of an explorer, as the page's decode.js does: the counterpart of codec.py."""
 
-from __future__ import annotations
-
 import base64
 import json
 import struct

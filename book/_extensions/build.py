@@ -5,8 +5,6 @@ read it, content/ changes what was read, the theme writes HTML from it, and the 
 what is written. See ARCHITECTURE.md for the picture.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from pathlib import Path

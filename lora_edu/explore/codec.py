@@ -17,8 +17,6 @@ The string is base64 of a block that zlib has deflated, with its checksum, so th
 told: 4 bytes length of the header, the header (JSON), the byte planes of each column of arrays.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import struct

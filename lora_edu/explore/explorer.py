@@ -3,8 +3,6 @@
 ipywidgets and anywidget are imported only when a live view is made.
 """
 
-from __future__ import annotations
-
 import os
 
 from lora_edu.explore import page

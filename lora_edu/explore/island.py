@@ -6,8 +6,6 @@ that is opened without a server may load no other kind; its name holds a digest 
 so that no browser takes an old one for it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

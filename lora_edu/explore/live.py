@@ -1,7 +1,5 @@
 """The live form of an explorer: a widget whose figures the kernel computes."""
 
-from __future__ import annotations
-
 import json
 
 import anywidget

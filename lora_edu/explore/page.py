@@ -1,7 +1,5 @@
 """An explorer as HTML: with all its states for a page, or bare for a notebook."""
 
-from __future__ import annotations
-
 import math
 from html import escape
 

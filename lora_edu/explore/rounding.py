@@ -4,8 +4,6 @@ A number is rounded by a part of itself. So its curve is right on an axis that r
 nearly, and wrong on one that shows a short piece far from it: years, say.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 FINE = 2000  # no number may be wrong by more than 1/FINE of its axis, less than a pixel

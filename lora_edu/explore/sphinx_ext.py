@@ -8,8 +8,6 @@
 - The cell that stopped a build is named, with why; where no cell is run there is a warning.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from urllib.parse import parse_qsl

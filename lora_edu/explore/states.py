@@ -1,7 +1,5 @@
 """Evaluate a figure function over the grid of its controls; a *state* is one position of them."""
 
-from __future__ import annotations
-
 import math
 
 from lora_edu.explore.controls import Control, describe, grid

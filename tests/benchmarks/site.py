@@ -6,8 +6,6 @@ for it is done. The first plot is measured from the explorer coming near to the 
 (plotly is fetched in between). Both are also measured with the processor slowed down four times.
 """
 
-from __future__ import annotations
-
 import statistics
 
 import numpy as np

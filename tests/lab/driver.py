@@ -1,7 +1,5 @@
 """A real JupyterLab in a folder, and a page of it that is driven and listened to."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The built site on a port of this machine, and pages that may ask nobody else for anything."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

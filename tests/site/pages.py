@@ -3,8 +3,6 @@
 They are found, never listed. No browser, no pytest, so that the benchmarks may use it too.
 """
 
-from __future__ import annotations
-
 import gzip
 import os
 import re

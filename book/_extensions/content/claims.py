@@ -13,8 +13,6 @@ A test names what it holds: ``@pytest.mark.claim("obs-some-name")``. A cited cla
 source, which its block cites. ``{claims}`` shows the register; ``problems`` says what is missing.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from functools import cached_property

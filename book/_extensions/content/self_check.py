@@ -19,8 +19,6 @@ class ``covers-NAME`` covers the explorer NAME until the questions in it are ans
 asks to see it. A paragraph below ``{.self-check-progress}`` counts the questions of its page.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 from docutils import nodes

@@ -6,8 +6,6 @@ curves, darker on light ground and lighter on dark. Links, headings, code and wh
 reader moves a slider stay as they are.
 """
 
-from __future__ import annotations
-
 import re
 
 PAGES = {"book/index", "book/dashboard", "book/notation", "book/part1/step-zero",

@@ -5,8 +5,6 @@ A cell sees exactly what stands above it: before it runs, the names are put back
 after the cell above. So what a page shows depends on its text alone, not on who pressed what.
 """
 
-from __future__ import annotations
-
 import ast
 import copy
 import importlib

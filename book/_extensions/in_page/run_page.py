@@ -7,8 +7,6 @@ need PyTorch, the download's button says so. Without NumPy's wheel (`make book` 
 is no button.
 """
 
-from __future__ import annotations
-
 import ast
 import gzip
 import hashlib

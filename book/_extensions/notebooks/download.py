@@ -6,8 +6,6 @@ scripts can draw. The site carries the wheel that the first cell installs. Where
 know the site's address, the page offers a zip file, of the notebook and the wheel.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from html import escape

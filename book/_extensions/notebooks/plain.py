@@ -4,8 +4,6 @@ Directives become quotations, folded parts and headings in bold; roles become wo
 the other notebooks beside this one, or to the website, or, where there is neither, become words.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Iterable

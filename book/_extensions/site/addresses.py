@@ -5,8 +5,6 @@ LORA_EDU_BRANCH      its branch; without it there are no buttons to edit a page 
 LORA_EDU_SITE        where the built pages are served; for addresses in the pages themselves
 """
 
-from __future__ import annotations
-
 import io
 import os
 from contextlib import redirect_stdout

@@ -1,7 +1,5 @@
 """What search engines and shared links see of a page, the root page, and the page for none."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

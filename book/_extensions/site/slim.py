@@ -5,8 +5,6 @@ which ask for others, and nothing is painted before the last has come. Without N
 the site stays as it is.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import re

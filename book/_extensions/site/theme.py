@@ -1,8 +1,6 @@
 """What this book changes about the theme's pages: scripts that a page does not use, what keyboards
 and screen readers miss, and elements that only cost time."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from urllib.parse import quote

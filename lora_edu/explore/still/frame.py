@@ -4,8 +4,6 @@ Ticks and titles that plotly sets otherwise on a phone are there twice. The test
 hold every word, mark and curve against what plotly draws.
 """
 
-from __future__ import annotations
-
 import math
 import re
 

@@ -5,8 +5,6 @@ inner SVG that is stretched to the panel, while their strokes are not. Offsets, 
 are plotly's own. ``x`` and ``y`` are the panel's axes (see frame.py).
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import struct
