@@ -127,7 +127,7 @@ def kind(label: str) -> str:
     return KINDS[label.partition("-")[0]]
 
 
-def complain(app) -> None:
+def warn_of_problems(app) -> None:
     """Say what the register lacks, as warnings of the build."""
     for problem in Register().problems():
         logging.getLogger(__name__).warning("claims: %s", problem)

@@ -1,5 +1,4 @@
-"""Runs a page's cells in the browser's worker. ``page`` is worker.js: it takes what is printed and
-shown.
+"""Runs a page's cells in the browser's worker.
 
 A cell sees exactly what stands above it: before it runs, the names are put back to what they were
 after the cell above. So what a page shows depends on its text alone, not on who pressed what.
@@ -16,7 +15,7 @@ import time
 import traceback
 import types
 
-import page
+import browser_page  # made by worker.js: takes what is printed and shown
 
 import __main__
 from lora_edu.explore import Explorer
@@ -53,7 +52,7 @@ class Output:
 
     def flush(self) -> None:
         for kind, pieces in itertools.groupby(self.waiting, key=lambda piece: piece[0]):
-            page.text(kind, "".join(text for _, text in pieces))
+            browser_page.text(kind, "".join(text for _, text in pieces))
         self.waiting, self.told = [], time.monotonic()
 
 
@@ -78,7 +77,7 @@ def display(*values, **_) -> None:
     """Show values in the page, as Jupyter would."""
     sys.stdout.flush()
     for value in values:
-        page.shown(json.dumps(_as_shown(value), default=_plain))
+        browser_page.shown(json.dumps(_as_shown(value), default=_plain))
 
 
 def _as_shown(value) -> dict:

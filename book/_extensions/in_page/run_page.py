@@ -60,7 +60,7 @@ class Runtime:
         return sum(len(gzip.compress(file.read_bytes(), 6)) for file in self.files) / 1e6
 
 
-def prepare(app) -> None:
+def bundle_scripts(app) -> None:
     """Bundle the scripts, where all is there that a page needs; else say what is missing."""
     app.run_page = None
     root = Path(app.confdir)

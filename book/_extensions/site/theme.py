@@ -16,7 +16,7 @@ ICON = "data:image/svg+xml," + quote(
     '<rect x="7" y="1" width="8" height="4" rx="1" fill="#3b82c4"/></svg>')  # B tall, A wide
 
 
-def options(app, config) -> None:
+def set_options(app, config) -> None:
     """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's; hits of
     a search are ranked by search.js."""
     config.html_theme_options["navbar_persistent"] = []
