@@ -7,7 +7,7 @@ import os
 
 from lora_edu.explore import page
 from lora_edu.explore.controls import make_controls, slug
-from lora_edu.explore.plain import extra
+from lora_edu.explore.plain_figure import extra
 from lora_edu.explore.states import evaluate, evaluate_one
 
 STATIC = "LORA_EDU_STATIC"  # set by sphinx_ext before the kernels start: no widget is made then

@@ -5,10 +5,10 @@ from html import escape
 
 from lora_edu.explore.codec import pack
 from lora_edu.explore.controls import Control, describe
-from lora_edu.explore.island import headline, island, reading
-from lora_edu.explore.plain import ExploreError
+from lora_edu.explore.first_frame import first_frame
+from lora_edu.explore.page_data import data_script, headline, reading
+from lora_edu.explore.plain_figure import ExploreError
 from lora_edu.explore.states import MAX_PAYLOAD
-from lora_edu.explore.still import first_frame
 from lora_edu.explore.table import table
 
 # Room is kept for the longest sentence, and this more: a shorter one may break into more lines.
@@ -70,7 +70,7 @@ def fragment(explorer, states: list[dict]) -> str:
         explorer, start, f'class="explorer" id="explorer-{explorer.name}"', plot=frame,
         top=f'<p class="explorer-position">{escape(position)}</p>\n' if position else "",
         said=_headline(start, longest + SLACK) if longest else "",
-        end=f"{island(explorer, start, traces=traces, lack=lack)}\n"
+        end=f"{data_script(explorer, start, traces=traces, lack=lack)}\n"
             f"<noscript>{NO_SCRIPT if explorer.controls else ''}{table(start)}</noscript>"
             f'<script type="text/plain" class="explorer-states">{packed}</script>')
 
@@ -80,7 +80,7 @@ def live_fragment(explorer, start: dict) -> str:
     return _figure(
         explorer, start, 'class="explorer explorer-live"',
         top=f'<p class="explorer-dead">{GONE}</p>\n' if explorer.controls else "",
-        said=_headline(start, headline(start)), end=island(explorer, start))
+        said=_headline(start, headline(start)), end=data_script(explorer, start))
 
 
 def _figure(explorer, start: dict, attributes: str, *, said: str, end: str, top: str = "",

@@ -2,7 +2,7 @@
 
 - The kernels are told, before they start, to display static HTML and no widget.
 - The explorers' scripts and plotly.js go into the site, and are added to pages that have one.
-- The states of explorers go into files of their own (see island.py).
+- The states of explorers go into files of their own (see page_data.py).
 - Links such as ``#step-zero?r=8`` are checked: a wrong name, control or value is a warning.
 - A page is read again when the code behind it has changed (see sources.py).
 - The cell that stopped a build is named, with why; where no cell is run there is a warning.
@@ -17,7 +17,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from lora_edu.explore import assets, island
+from lora_edu.explore import assets, page_data
 from lora_edu.explore.explorer import STATIC
 from lora_edu.explore.sources import digests
 
@@ -109,11 +109,11 @@ def collect(app, doctree) -> None:
     """Note the explorers of a page with their controls, and put their states into files."""
     page: dict[str, dict[str, list[str]]] = {}
     for node in list(doctree.findall(nodes.raw)):
-        html, names = island.part(node.astext(), states_folder(app))
+        html, names = page_data.move_states_to_files(node.astext(), states_folder(app))
         if names:
             state_files(app.env).setdefault(app.env.docname, set()).update(names)
             node.children = [nodes.Text(html)]
-        for data in island.islands(html):
+        for data in page_data.data_of_explorers(html):
             name = data["name"]
             if name in page:
                 logger.warning("two explorers are named %r on this page: give one another name",
@@ -203,5 +203,6 @@ def tell_cause(app, exception) -> None:
 def copy_states(app, exception) -> None:
     """Write the states that pages refer to into the built site; stale files are deleted."""
     if not exception and app.builder.format == "html":
-        island.publish(set().union(*state_files(app.env).values()), states_folder(app),
-                       Path(app.outdir) / "_static" / island.FOLDER)
+        page_data.publish_states(
+            set().union(*state_files(app.env).values()), states_folder(app),
+            Path(app.outdir) / "_static" / page_data.FOLDER)

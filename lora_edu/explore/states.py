@@ -3,7 +3,7 @@
 import math
 
 from lora_edu.explore.controls import Control, describe, grid
-from lora_edu.explore.plain import ExploreError, paths, plain_figure, validate
+from lora_edu.explore.plain_figure import ExploreError, paths, plain_figure, validate
 
 MAX_STATES = 4096
 MAX_PAYLOAD = 400_000  # bytes of packed states in the HTML of one explorer

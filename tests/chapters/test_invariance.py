@@ -12,7 +12,7 @@ from book._extensions.content.claims import HOME
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, equivalent, initial
 from lora_edu.chapters.invariance import figures, runs, runs_slide
 from lora_edu.chapters.low_rank_update import runs_word as word
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.plain_figure import plain_figure
 from tests.core.test_invariance import start, weights
 
 TASK = runs.problem()

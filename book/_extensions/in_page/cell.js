@@ -2,7 +2,7 @@
 // had. The build's own output stays where it is as long as the cell gives the same.
 
 import { createEditor } from "./editor.js";
-import { button, LiveFigure } from "./explorers.js";
+import { button, LiveFigure } from "./live_figures.js";
 import { print, rendered, sameFigure, sameWords, wordsOf } from "./outputs.js";
 
 const ELSEWHERE = "This cell needs what no browser has: it keeps the output of the book.";

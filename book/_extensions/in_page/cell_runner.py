@@ -20,7 +20,7 @@ import browser_page  # made by worker.js: takes what is printed and shown
 import __main__
 from lora_edu.explore import Explorer
 from lora_edu.explore.page import live_fragment
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.plain_figure import plain_figure
 
 MOST = 200_000  # characters that a cell may print
 names = __main__.__dict__

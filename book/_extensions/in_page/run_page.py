@@ -71,7 +71,7 @@ def bundle_scripts(app) -> None:
         return
     target = Path(app.outdir) / "_static" / "page-python"
     shutil.rmtree(target, ignore_errors=True)
-    esbuild(root, SOURCES / "cells.js", SOURCES / "worker.js", "--bundle", "--minify",
+    esbuild(root, SOURCES / "run_page.js", SOURCES / "worker.js", "--bundle", "--minify",
             "--format=esm", "--splitting", "--target=es2022", "--loader:.py=text",
             f"--outdir={target}")
     for name in ("cells.css", "boot.js"):

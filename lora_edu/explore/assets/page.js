@@ -46,13 +46,13 @@ function fetchPlotly() {
   return loading;
 }
 
-// The files with states (see island.py) call this.
+// The files with states (see page_data.py) call this.
 const packed = new Map();
 globalThis.exploreStates = (name, text) => { packed.set(name, text); };
 
 class StoredExplorer extends Explorer {
   notCopied = "in address bar";
-  own = null; // values of the reader's own: what computes them has ask() (in_page/own.js)
+  own = null; // values of the reader's own: what computes them has ask() (in_page/own_values.js)
 
   constructor(root) {
     super(root);

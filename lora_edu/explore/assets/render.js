@@ -180,7 +180,7 @@ function theme({ text, grid, surface, font, width }, { margin }) {
 }
 
 // What stands above the plot, and the sentence that screen readers announce when the controls have
-// come to rest; where a figure has but one of them, it is both (see island.py).
+// come to rest; where a figure has but one of them, it is both (see page_data.py).
 function headline(figure) {
   return titleOf(figure) || figure.layout.meta?.reading || "";
 }

@@ -1,9 +1,9 @@
 // "Run this page": loads Python, opens the cells, runs them, keeps what the reader has changed.
 
 import { Cell } from "./cell.js";
-import { button } from "./explorers.js";
+import { button } from "./live_figures.js";
 import { notebookOf } from "./notebook.js";
-import { OwnValues } from "./own.js";
+import { OwnValues } from "./own_values.js";
 import { Python, Stopped } from "./python.js";
 
 const KEY = `page-python ${location.pathname}`;

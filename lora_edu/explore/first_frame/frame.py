@@ -7,7 +7,7 @@ hold every word, mark and curve against what plotly draws.
 import math
 import re
 
-from lora_edu.explore.still.marks import TRACES, Unknown, known, shape, share, short, text
+from lora_edu.explore.first_frame.marks import TRACES, Unknown, known, shape, share, short, text
 
 WIDTHS = {"wide": 700, "narrow": 324}  # px of a plot (desktop, phone) for which ticks are chosen
 ROOM = {"x": 80, "y": 40}  # px that plotly wants for a tick

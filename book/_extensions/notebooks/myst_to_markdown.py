@@ -37,7 +37,7 @@ class Names:
     beside: frozenset[str] = frozenset()
 
 
-def names(pages: Iterable[Path], bibliography: Path, site: str = "", beside=()) -> Names:
+def collect_names(pages: Iterable[Path], bibliography: Path, site: str = "", beside=()) -> Names:
     """What the roles of the pages refer to."""
     titles = {part.label: f"{KINDS[part.name]} *{part.title}*" for page in pages
               for part in directives(page.read_text(encoding="utf-8")) if part.name in KINDS}

@@ -1,7 +1,7 @@
 // Values of the reader's own for an explorer of the page: a box beside each slider takes any number,
 // and the function that drew the stored figures computes the one for it.
 
-import { Asker, button, positionsOf } from "./explorers.js";
+import { Asker, button, positionsOf } from "./live_figures.js";
 
 export class OwnValues {
   constructor(explorer, page) {
