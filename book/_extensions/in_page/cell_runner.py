@@ -112,15 +112,15 @@ def run(cell: int, after: int | None, source: str) -> dict:
     sys.stdout, sys.stderr = output.stream("stdout"), output.stream("stderr")
     name = f"cell {cell + 1}"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    told = ""
+    trace = ""
     try:
         _execute(source, name)
     except BaseException as error:
-        told = _cut(error)
+        trace = _cut(error)
     output.flush()
-    if not told:
+    if not trace:
         kept[cell] = _copies(names)
-    return {"error": told}
+    return {"error": trace}
 
 
 def _execute(source: str, name: str) -> None:
@@ -145,13 +145,13 @@ def _cut(error: BaseException) -> str:
 
 def _copies(them: dict) -> dict:
     """The same names for copies of their values, as far as these can be copied."""
-    memo, found = {}, {}
+    memo, copies = {}, {}
     for name, value in them.items():
         try:
-            found[name] = value if name == "__builtins__" else copy.deepcopy(value, memo)
+            copies[name] = value if name == "__builtins__" else copy.deepcopy(value, memo)
         except Exception:  # a module, a file, a generator
-            found[name] = value
-    return found
+            copies[name] = value
+    return copies
 
 
 def figure(handle: int | None, positions: dict, source: str = "", values: dict | None = None,

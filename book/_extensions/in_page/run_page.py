@@ -80,34 +80,34 @@ def bundle_scripts(app) -> None:
     app.run_page = Runtime(hashlib.sha256(made).hexdigest()[:12], root, numpy_wheel(root))
 
 
-def elsewhere(cells: list) -> list[int]:
+def cells_without_browser(cells: list) -> list[int]:
     """The numbers of the cells that no browser runs: they import what is not there, take minutes
     there (tag "not-in-page"), or use a name that only such a cell binds."""
-    found, lost, there = [], set(), set()
+    numbers, lost_names, bound_names = [], set(), set()
     for number, cell in enumerate(cells):
         used = {node.id for node in ast.walk(ast.parse(cell.source))
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         symbols = symtable.symtable(cell.source, "cell", "exec").get_symbols()
         bound = {each.get_name() for each in symbols if each.is_assigned() or each.is_imported()}
-        if used & lost or "not-in-page" in cell.metadata.get("tags", []) or not all(
+        if used & lost_names or "not-in-page" in cell.metadata.get("tags", []) or not all(
                 map(in_browsers, imported(cell.source))):
-            found.append(number)
-            lost |= bound - there
+            numbers.append(number)
+            lost_names |= bound - bound_names
         else:
-            lost -= bound
-            there |= bound
-    return found
+            lost_names -= bound
+            bound_names |= bound
+    return numbers
 
 
 def imported(source: str) -> set[str]:
     """The modules that a cell imports."""
-    found = set()
+    modules = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
-            found.add(node.module)
+            modules.add(node.module)
         elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return found
+            modules |= {alias.name for alias in node.names}
+    return modules
 
 
 def in_browsers(module: str) -> bool:
@@ -124,13 +124,13 @@ def add_button(app, pagename, templatename, context, doctree) -> None:
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if any("remove-input" in cell.metadata.get("tags", []) for cell in cells):
         return
-    lost = elsewhere(cells)
-    if 2 * len(lost) > len(cells):
+    left_out = cells_without_browser(cells)
+    if 2 * len(left_out) > len(cells):
         download_button(context)["tooltip"] += WHY_NOT
     else:
         data = {"data-root": "../" * pagename.count("/") or "./",
                 "data-version": app.run_page.version,
-                "data-elsewhere": " ".join(map(str, lost)),
+                "data-elsewhere": " ".join(map(str, left_out)),
                 "data-notebook": offered(app, pagename).relative_to(app.outdir).as_posix()}
         line = LINE.format(data=" ".join(f'{name}="{escape(value)}"'
                                          for name, value in data.items()))
