@@ -49,7 +49,7 @@ class LiveExplorer(anywidget.AnyWidget):
 
     def __init__(self, explorer):
         self.explorer, self.figure = explorer, explorer.start()
-        self._seen = paths(self.figure)
+        self._validated = paths(self.figure)
         position = [control.start for control in explorer.controls]
         super().__init__(
             bundle=shared_bundle(), html=page.live_fragment(explorer, self.figure),
@@ -66,7 +66,7 @@ class LiveExplorer(anywidget.AnyWidget):
         controls, error = self.explorer.controls, ""
         try:
             values = self.values()
-            self.figure = evaluate_one(self.explorer.function, controls, values, self._seen)
+            self.figure = evaluate_one(self.explorer.function, controls, values, self._validated)
         except KeyboardInterrupt:
             error = (f"state ({describe(controls, values)}): interrupted, and the plot is not this "
                      "position's; the next move computes again")

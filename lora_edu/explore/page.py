@@ -5,22 +5,23 @@ from html import escape
 
 from lora_edu.explore.codec import pack
 from lora_edu.explore.controls import Control, describe
-from lora_edu.explore.first_frame import first_frame
+from lora_edu.explore.first_frame import WIDTHS, first_frame
 from lora_edu.explore.page_data import data_script, headline, reading
 from lora_edu.explore.plain_figure import ExploreError
 from lora_edu.explore.states import MAX_PAYLOAD
 from lora_edu.explore.table import table
 
-# Room is kept for the longest sentence, and this more: a shorter one may break into more lines.
+# Added to the longest headline when the page reserves room: a shorter one can still wrap to one
+# more line.
 SLACK = " 00000000"
 LONG = 100  # letters of a sentence that is too long to be bold
 PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshortcuts="p"></button>'
 PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
 MOST_BUTTONS = 6  # choices that stand side by side; more are a menu
-PHONE = 324  # px: the width of a plot
+PHONE = WIDTHS["narrow"]
 LETTER, AROUND = 7, 16  # px of a letter, and around the text, of a choice on a phone
-STACKED = 1.25, 480  # two panels on a phone: so often their height elsewhere, at most so many px
+STACKED = 1.25, 480  # two panels stacked on a phone: 1.25 × the height, at most 480 px
 GONE = "The kernel behind this view is gone: run this cell again."
 NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
 BUTTONS = {
