@@ -4,8 +4,6 @@ JupyterLab starts with the settings in .jupyter. What opens is a copy in the fol
 that the book's own pages stay as they are. With --copies alone the copies are made, and no more.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -16,7 +14,7 @@ import jupytext
 import nbformat
 
 from book._extensions import myst
-from book._extensions.notebooks import plain
+from book._extensions.notebooks.myst_to_markdown import Names, collect_names, rewrite
 
 BOOK = Path(__file__).resolve().parent
 REPOSITORY = BOOK.parent
@@ -37,17 +35,17 @@ def pages(book: Path = BOOK) -> list[str]:
                   and myst.has_cells(file.read_text(encoding="utf-8")))
 
 
-def names_of(book: Path = BOOK) -> plain.Names:
+def names_of(book: Path = BOOK) -> Names:
     """What the roles of the book refer to."""
-    return plain.names(sorted(book.rglob("*.md")), book / "references.bib", beside=pages(book))
+    return collect_names(sorted(book.rglob("*.md")), book / "references.bib", beside=pages(book))
 
 
-def as_notebook(page: str, names: plain.Names, book: Path = BOOK):
+def as_notebook(page: str, names: Names, book: Path = BOOK):
     """A page as a notebook in plain Markdown whose links lead to the other notebooks, with a first
     cell that says how its plots are drawn, and a mark by which ``update`` knows what it was made
     of."""
     made = jupytext.read(book.parent / f"{page}.md", fmt="md:myst")
-    plain.rewrite(made, page, names)
+    rewrite(made, page, names)
     words = "\n\n".join(filter(None, (FIRST, PICTURES.get(page))))
     made.cells.insert(0, nbformat.v4.new_markdown_cell(words, id="run-all-cells"))
     made.metadata = {"kernelspec": KERNEL, MARK: contents(made)}

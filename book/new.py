@@ -4,8 +4,6 @@ Writes the page, the chapter's folder, its test, and its lines in _toc.yml and i
 is left to write stands in capitals.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

@@ -5,8 +5,6 @@
 They lie in book/images. Each frame is an explorer at a position, as a link to it names it.
 """
 
-from __future__ import annotations
-
 import io
 import threading
 from functools import partial

@@ -3,9 +3,10 @@
 A page's way: its cells are executed (notebooks/execute), MyST-NB and lora_edu.explore.sphinx_ext
 read it, content/ changes what was read, the theme writes HTML from it, and the steps below change
 what is written. See ARCHITECTURE.md for the picture.
-"""
 
-from __future__ import annotations
+Modules keep on app what several steps need: addresses.setup sets lora_repository and lora_site,
+slim.check_tools one_sheet (a bool), run_page.bundle_scripts run_page (a Runtime or None).
+"""
 
 import hashlib
 import shutil
@@ -33,39 +34,43 @@ def setup(app):
     app.config.toc_object_entries_show_parents = "hide"
     app.add_directive("claims", claims.Claims)
     app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
-    app.add_transform(sharing.AnswersFirst)
+    app.add_transform(sharing.ExplicitHeadingIds)
     for transform in (self_check.SelfChecks, theme.KeepPunctuation, theme.MarkColumns):
         app.add_post_transform(transform)
-    slim.prepare(app)
+    slim.check_tools(app)
     for sheet in ("book.css", "search.css"):
         app.add_css_file(sheet)
     for sheet in ("explore.css", "self_check.css"):
         app.add_css_file(sheet, priority=LATE)
     app.add_js_file("previews.js", loading_method="defer")
 
-    in_turn(app, "config-inited", LATE, theme.options, addresses.use, sharing.use_pages,
-            formulas.use_katex)
-    in_turn(app, "builder-inited", EARLY, claims.complain, copy_own_files, run_page.prepare)
+    in_turn(app, "config-inited", LATE, theme.set_options, addresses.set_options,
+            sharing.add_404_page, formulas.use_katex)
+    in_turn(app, "builder-inited", EARLY, claims.warn_of_problems, copy_own_files,
+            run_page.bundle_scripts)
     in_turn(app, "env-before-read-docs", LATE, execute.execute_ahead)
     in_turn(app, "doctree-read", LATE, download.keep_outputs)
     app.connect("env-updated", pages_with_old_scripts)
-    in_turn(app, "html-page-context", EARLY, download.offer_notebook, sharing.name_page,
-            addresses.describe)
+    in_turn(app, "html-page-context", EARLY, download.offer_notebook, sharing.add_titles,
+            addresses.add_meta)
     in_turn(app, "html-page-context", LATE, symbols.colour_symbols, self_check.add_script,
             download.write_notebook, run_page.add_button, theme.add_icon, theme.add_script,
-            theme.drop_scripts, slim.ask_for_one)
+            theme.drop_scripts, slim.link_one_sheet)
     in_turn(app, "build-finished", LATE, download.write_wheel, run_page.write_runtime,
-            formulas.copy_katex, sharing.write_root, theme.mend_pages, slim.write_one)
+            formulas.copy_katex, sharing.write_redirect, theme.mend_pages, slim.write_one_sheet)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def in_turn(app, event: str, priority: int, *steps) -> None:
     """Run steps one after the other at an event; at the end of a build only if a site was built."""
     def run(app, *arguments):
-        # build-finished brings the exception that stopped the build, or None.
-        if event != "build-finished" or (arguments == (None,) and app.builder.format == "html"):
-            for step in steps:
-                step(app, *([] if event == "build-finished" else arguments))
+        if event == "build-finished":
+            (exception,) = arguments
+            if exception or app.builder.format != "html":
+                return
+            arguments = ()
+        for step in steps:
+            step(app, *arguments)
 
     app.connect(event, run, priority=priority)
 
@@ -81,7 +86,7 @@ def copy_own_files(app) -> None:
 
 def pages_with_old_scripts(app, env) -> list[str]:
     """The pages to write again: all of them if one of our scripts or style sheets has changed."""
-    now = hashlib.sha256(b"".join(file.read_bytes() for file in OWN_FILES)).hexdigest()
-    now += app.run_page.version if app.run_page else ""
-    before, env.own_files = getattr(env, "own_files", now), now
-    return sorted(env.found_docs) if before != now else []
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in OWN_FILES)).hexdigest()
+    digest += app.run_page.version if app.run_page else ""
+    before, env.own_files = getattr(env, "own_files", digest), digest
+    return sorted(env.found_docs) if before != digest else []

@@ -1,7 +1,5 @@
 """The one reader of MyST: which directives a page has, and what stands between them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

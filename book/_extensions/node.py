@@ -1,7 +1,5 @@
 """Node, and the tools of npm that builds run on it."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

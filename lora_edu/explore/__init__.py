@@ -5,6 +5,6 @@ puts one plotly figure in the same dress. May import the core and plotly; widget
 """
 
 from lora_edu.explore.explorer import Explorer, explore, show
-from lora_edu.explore.plain import ExploreError
+from lora_edu.explore.plain_figure import ExploreError
 
 __all__ = ["ExploreError", "Explorer", "explore", "show"]

@@ -4,8 +4,6 @@ The scripts in assets/ are plain functions without imports, so that one file ser
 without a server (where modules are refused) and, with live.js behind it, a notebook view.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json

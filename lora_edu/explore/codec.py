@@ -17,8 +17,6 @@ The string is base64 of a block that zlib has deflated, with its checksum, so th
 told: 4 bytes length of the header, the header (JSON), the byte planes of each column of arrays.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import struct
@@ -34,7 +32,7 @@ _HOLE = "\u0000"  # marks a place in the skeleton that a column or one of severa
 
 
 def pack(states: list[dict]) -> str:
-    """The packed string of a list of plain figures (see plain.py)."""
+    """The packed string of a list of plain figures (see plain_figure.py)."""
     columns: list[dict] = []
     skeleton = _split([with_digits_kept(state) for state in states], columns)
     header, planes = [], []

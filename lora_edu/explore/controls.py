@@ -1,7 +1,5 @@
 """Controls: what a reader can move, made from keyword arguments as ``ipywidgets.interact`` does."""
 
-from __future__ import annotations
-
 import inspect
 import itertools
 import math

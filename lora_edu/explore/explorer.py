@@ -3,13 +3,11 @@
 ipywidgets and anywidget are imported only when a live view is made.
 """
 
-from __future__ import annotations
-
 import os
 
 from lora_edu.explore import page
 from lora_edu.explore.controls import make_controls, slug
-from lora_edu.explore.plain import extra
+from lora_edu.explore.plain_figure import extra
 from lora_edu.explore.states import evaluate, evaluate_one
 
 STATIC = "LORA_EDU_STATIC"  # set by sphinx_ext before the kernels start: no widget is made then

@@ -1,7 +1,5 @@
 """The live form of an explorer: a widget whose figures the kernel computes."""
 
-from __future__ import annotations
-
 import json
 
 import anywidget
@@ -11,7 +9,7 @@ import traitlets
 from lora_edu.explore import assets, page
 from lora_edu.explore.codec import as_lists
 from lora_edu.explore.controls import describe
-from lora_edu.explore.plain import paths
+from lora_edu.explore.plain_figure import paths
 from lora_edu.explore.states import evaluate_one
 
 BESIDE_OTHERS = {"flex": "1 1 auto", "width": "auto", "min_width": "0"}
@@ -51,7 +49,7 @@ class LiveExplorer(anywidget.AnyWidget):
 
     def __init__(self, explorer):
         self.explorer, self.figure = explorer, explorer.start()
-        self._seen = paths(self.figure)
+        self._validated = paths(self.figure)
         position = [control.start for control in explorer.controls]
         super().__init__(
             bundle=shared_bundle(), html=page.live_fragment(explorer, self.figure),
@@ -68,7 +66,7 @@ class LiveExplorer(anywidget.AnyWidget):
         controls, error = self.explorer.controls, ""
         try:
             values = self.values()
-            self.figure = evaluate_one(self.explorer.function, controls, values, self._seen)
+            self.figure = evaluate_one(self.explorer.function, controls, values, self._validated)
         except KeyboardInterrupt:
             error = (f"state ({describe(controls, values)}): interrupted, and the plot is not this "
                      "position's; the next move computes again")

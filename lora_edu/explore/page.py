@@ -1,28 +1,27 @@
 """An explorer as HTML: with all its states for a page, or bare for a notebook."""
 
-from __future__ import annotations
-
 import math
 from html import escape
 
 from lora_edu.explore.codec import pack
 from lora_edu.explore.controls import Control, describe
-from lora_edu.explore.island import headline, island, reading
-from lora_edu.explore.plain import ExploreError
+from lora_edu.explore.first_frame import WIDTHS, first_frame
+from lora_edu.explore.page_data import data_script, headline, reading
+from lora_edu.explore.plain_figure import ExploreError
 from lora_edu.explore.states import MAX_PAYLOAD
-from lora_edu.explore.still import first_frame
 from lora_edu.explore.table import table
 
-# Room is kept for the longest sentence, and this more: a shorter one may break into more lines.
+# Added to the longest headline when the page reserves room: a shorter one can still wrap to one
+# more line.
 SLACK = " 00000000"
 LONG = 100  # letters of a sentence that is too long to be bold
 PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshortcuts="p"></button>'
 PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
 MOST_BUTTONS = 6  # choices that stand side by side; more are a menu
-PHONE = 324  # px: the width of a plot
+PHONE = WIDTHS["narrow"]
 LETTER, AROUND = 7, 16  # px of a letter, and around the text, of a choice on a phone
-STACKED = 1.25, 480  # two panels on a phone: so often their height elsewhere, at most so many px
+STACKED = 1.25, 480  # two panels stacked on a phone: 1.25 × the height, at most 480 px
 GONE = "The kernel behind this view is gone: run this cell again."
 NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
 BUTTONS = {
@@ -72,7 +71,7 @@ def fragment(explorer, states: list[dict]) -> str:
         explorer, start, f'class="explorer" id="explorer-{explorer.name}"', plot=frame,
         top=f'<p class="explorer-position">{escape(position)}</p>\n' if position else "",
         said=_headline(start, longest + SLACK) if longest else "",
-        end=f"{island(explorer, start, traces=traces, lack=lack)}\n"
+        end=f"{data_script(explorer, start, traces=traces, lack=lack)}\n"
             f"<noscript>{NO_SCRIPT if explorer.controls else ''}{table(start)}</noscript>"
             f'<script type="text/plain" class="explorer-states">{packed}</script>')
 
@@ -82,7 +81,7 @@ def live_fragment(explorer, start: dict) -> str:
     return _figure(
         explorer, start, 'class="explorer explorer-live"',
         top=f'<p class="explorer-dead">{GONE}</p>\n' if explorer.controls else "",
-        said=_headline(start, headline(start)), end=island(explorer, start))
+        said=_headline(start, headline(start)), end=data_script(explorer, start))
 
 
 def _figure(explorer, start: dict, attributes: str, *, said: str, end: str, top: str = "",

@@ -1,10 +1,8 @@
 """In which coordinates the codec's rounding would be seen: these keep all their digits.
 
-A number is rounded by a part of itself. So its curve is right on an axis that reaches zero, or
-nearly, and wrong on one that shows a short piece far from it: years, say.
+The codec's error is relative. It cannot be seen on an axis that includes zero, but it can on a
+short range far from zero, such as the years 2000 to 2010.
 """
-
-from __future__ import annotations
 
 import numpy as np
 

@@ -5,8 +5,6 @@ page names and those that these name. Imports are not followed further: a change
 itself builds all pages again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable

@@ -2,13 +2,11 @@
 
 - The kernels are told, before they start, to display static HTML and no widget.
 - The explorers' scripts and plotly.js go into the site, and are added to pages that have one.
-- The states of explorers go into files of their own (see island.py).
+- The states of explorers go into files of their own (see page_data.py).
 - Links such as ``#step-zero?r=8`` are checked: a wrong name, control or value is a warning.
 - A page is read again when the code behind it has changed (see sources.py).
 - The cell that stopped a build is named, with why; where no cell is run there is a warning.
 """
-
-from __future__ import annotations
 
 import os
 from pathlib import Path
@@ -19,7 +17,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from lora_edu.explore import assets, island
+from lora_edu.explore import assets, page_data
 from lora_edu.explore.explorer import STATIC
 from lora_edu.explore.sources import digests
 
@@ -30,10 +28,10 @@ def setup(app):
     os.environ[STATIC] = "1"
     app.connect("builder-inited", tell_unexecuted)
     app.connect("builder-inited", write_scripts)
-    app.connect("env-updated", rewritten)
-    app.connect("env-get-outdated", outdated)
-    app.connect("env-purge-doc", forget)
-    app.connect("doctree-read", collect)
+    app.connect("env-updated", pages_with_old_scripts)
+    app.connect("env-get-outdated", pages_with_old_code)
+    app.connect("env-purge-doc", forget_page)
+    app.connect("doctree-read", collect_explorers)
     app.connect("html-page-context", add_assets)
     app.connect("build-finished", copy_states)
     app.connect("build-finished", tell_cause)
@@ -43,12 +41,12 @@ def setup(app):
             "parallel_write_safe": True}
 
 
-def known(env) -> dict[str, dict[str, dict[str, list[str]]]]:
+def explorers_by_page(env) -> dict[str, dict[str, dict[str, list[str]]]]:
     """Page → explorer → control → its keys, kept with the environment."""
     return env.__dict__.setdefault("lora_explorers", {})
 
 
-def state_files(env) -> dict[str, set[str]]:
+def state_files_by_page(env) -> dict[str, set[str]]:
     """Page → names of the files with its explorers' states, kept with the environment."""
     return env.__dict__.setdefault("lora_states", {})
 
@@ -58,8 +56,8 @@ def states_folder(app) -> Path:
     return Path(app.doctreedir) / "explorers"
 
 
-def forget(app, env, docname) -> None:
-    for kept in (known(env), state_files(env)):
+def forget_page(app, env, docname) -> None:
+    for kept in (explorers_by_page(env), state_files_by_page(env)):
         kept.pop(docname, None)
 
 
@@ -91,38 +89,38 @@ def write_scripts(app) -> None:
                      "fall back on plotly.py's full plotly.js, which is some four times larger")
 
 
-def outdated(app, env, added, changed, removed):
+def pages_with_old_code(app, env, added, changed, removed):
     """The pages with other code behind their cells than they were built with."""
     pages = {page: Path(env.doc2path(page)) for page in env.found_docs - removed}
-    made = digests(pages.values())
-    now = {page: made[file] for page, file in pages.items()}
+    digest_of = digests(pages.values())
+    now = {page: digest_of[file] for page, file in pages.items()}
     before, env.lora_sources = getattr(env, "lora_sources", {}), now
     return [page for page in now if before.get(page, now[page]) != now[page]]
 
 
-def rewritten(app, env) -> list[str]:
+def pages_with_old_scripts(app, env) -> list[str]:
     """The pages to write again: all with an explorer, where its scripts have changed."""
     now = assets.digest()
     before, env.lora_scripts = getattr(env, "lora_scripts", now), now
-    return sorted(known(env)) if before != now else []
+    return sorted(explorers_by_page(env)) if before != now else []
 
 
-def collect(app, doctree) -> None:
+def collect_explorers(app, doctree) -> None:
     """Note the explorers of a page with their controls, and put their states into files."""
     page: dict[str, dict[str, list[str]]] = {}
     for node in list(doctree.findall(nodes.raw)):
-        html, names = island.part(node.astext(), states_folder(app))
+        html, names = page_data.move_states_to_files(node.astext(), states_folder(app))
         if names:
-            state_files(app.env).setdefault(app.env.docname, set()).update(names)
+            state_files_by_page(app.env).setdefault(app.env.docname, set()).update(names)
             node.children = [nodes.Text(html)]
-        for data in island.islands(html):
+        for data in page_data.data_of_explorers(html):
             name = data["name"]
             if name in page:
                 logger.warning("two explorers are named %r on this page: give one another name",
                                name, location=app.env.docname)
             page[name] = {control["name"]: control["keys"] for control in data["controls"]}
     if page:
-        known(app.env)[app.env.docname] = page
+        explorers_by_page(app.env)[app.env.docname] = page
 
 
 class ExplorerLinks(SphinxPostTransform):
@@ -134,11 +132,11 @@ class ExplorerLinks(SphinxPostTransform):
         for node in list(self.document.findall(pending_xref)):
             if node.get("reftype") != "myst":
                 continue
-            elsewhere = node.get("refdomain") == "doc"
-            target = node.get("reftargetid") if elsewhere else node["reftarget"]
-            page = node["reftarget"] if elsewhere else self.env.docname
+            other_page = node.get("refdomain") == "doc"
+            target = node.get("reftargetid") if other_page else node["reftarget"]
+            page = node["reftarget"] if other_page else self.env.docname
             name, _, query = (target or "").partition("?")
-            explorers = known(self.env).get(page, {})
+            explorers = explorers_by_page(self.env).get(page, {})
             if not query and name not in explorers:
                 continue
             if problem := link_problem(explorers, name, query):
@@ -191,7 +189,7 @@ def _same(key: str, own: str) -> bool:
 
 def add_assets(app, pagename, templatename, context, doctree) -> None:
     """The explorers' script and style, on the pages that have an explorer."""
-    if pagename in known(app.env):
+    if pagename in explorers_by_page(app.env):
         app.add_js_file("explore.js", loading_method="defer")
         app.add_css_file("explore.css")
 
@@ -205,5 +203,6 @@ def tell_cause(app, exception) -> None:
 def copy_states(app, exception) -> None:
     """Write the states that pages refer to into the built site; stale files are deleted."""
     if not exception and app.builder.format == "html":
-        island.publish(set().union(*state_files(app.env).values()), states_folder(app),
-                       Path(app.outdir) / "_static" / island.FOLDER)
+        page_data.publish_states(
+            set().union(*state_files_by_page(app.env).values()), states_folder(app),
+            Path(app.outdir) / "_static" / page_data.FOLDER)

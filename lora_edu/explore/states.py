@@ -1,11 +1,9 @@
 """Evaluate a figure function over the grid of its controls; a *state* is one position of them."""
 
-from __future__ import annotations
-
 import math
 
 from lora_edu.explore.controls import Control, describe, grid
-from lora_edu.explore.plain import ExploreError, paths, plain_figure, validate
+from lora_edu.explore.plain_figure import ExploreError, paths, plain_figure, validate
 
 MAX_STATES = 4096
 MAX_PAYLOAD = 400_000  # bytes of packed states in the HTML of one explorer
@@ -22,15 +20,16 @@ def evaluate(function, controls: tuple[Control, ...]) -> list[dict]:
         sizes = " × ".join(f"{len(control.values)} {control.name}" for control in controls)
         raise ExploreError(f"too many states: {sizes} = {count}, at most {MAX_STATES} are allowed; "
                            "give a control fewer values")
-    seen: set[str] = set()
-    return [evaluate_one(function, controls, values, seen) for values in grid(controls)]
+    validated: set[str] = set()
+    return [evaluate_one(function, controls, values, validated) for values in grid(controls)]
 
 
-def evaluate_one(function, controls: tuple[Control, ...], values: dict, seen: set[str]) -> dict:
+def evaluate_one(function, controls: tuple[Control, ...], values: dict,
+                 validated: set[str]) -> dict:
     """The plain figure at ``values`` (control name → value). Raises as :func:`evaluate`.
 
-    seen: which settings plotly has approved in earlier figures. Plotly's check is slow, so only a
-    figure with a new one is checked, and adds its own.
+    validated: the settings that plotly has approved in earlier figures; those of this one are
+    added. Plotly's check is slow, so only a figure with a new setting is checked.
     """
     where = f"state ({describe(controls, values)})" if controls else "the figure"
     try:
@@ -41,7 +40,7 @@ def evaluate_one(function, controls: tuple[Control, ...], values: dict, seen: se
     except Exception as error:
         raise ExploreError(f"{where}: making its figure raised "
                            f"{type(error).__name__}: {error}") from error
-    if not (places := paths(plain)) <= seen:
+    if not (places := paths(plain)) <= validated:
         validate(figure, where)
-        seen |= places
+        validated |= places
     return plain

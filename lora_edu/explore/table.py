@@ -4,8 +4,6 @@ A table has true values, never the coordinates at which they are drawn: ``custom
 and the words at an axis' ticks for a place on it.
 """
 
-from __future__ import annotations
-
 import numbers
 from html import escape
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Numbers as words for readings, axes and sliders."""
 
-from __future__ import annotations
-
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

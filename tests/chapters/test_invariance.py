@@ -13,7 +13,7 @@ from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, equivalent, i
 from lora_edu.chapters.invariance import figures, runs, runs_slide
 from lora_edu.chapters.low_rank_update import runs_word as word
 from lora_edu.chapters.shared.tasks import task_16
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.plain_figure import plain_figure
 from tests.chapters.figure_words import reading
 from tests.core.test_invariance import start, weights
 

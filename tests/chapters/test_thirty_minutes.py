@@ -11,7 +11,7 @@ from lora_edu.chapters.low_rank_update import runs_word
 from lora_edu.chapters.low_rank_update.runs import word as the_word
 from lora_edu.chapters.shared.style import COLOURS
 from lora_edu.chapters.thirty_minutes import figures, runs
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.plain_figure import plain_figure
 from tests.chapters.figure_words import headline
 
 

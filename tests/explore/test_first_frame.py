@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lora_edu.explore.still import first_frame
+from lora_edu.explore.first_frame import first_frame
 
 HOSTILE = """</svg></script><b>"quoted" & 'so' on</b>"""
 

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from lora_edu.explore import explore, show, states
-from lora_edu.explore.island import islands
 from lora_edu.explore.live import shared_bundle
+from lora_edu.explore.page_data import data_of_explorers
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_an_error_is_said_with_the_last_good_figure_and_goes(live, position, sai
 
 
 def test_the_widgets_html_is_the_pages_without_states_and_first_frame(live):
-    (data,) = islands(live.html)
+    (data,) = data_of_explorers(live.html)
     assert data["name"] == "figure" and "states" not in data
     assert 'id="' not in live.html and "explorer-frame" not in live.html
     assert "<figcaption>look</figcaption>" in live.html and "height:300px" in live.html

@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from lora_edu.explore import explore, island, page, show
+from lora_edu.explore import explore, page, page_data, show
 from lora_edu.explore.controls import Control
-from lora_edu.explore.island import islands
+from lora_edu.explore.page_data import data_of_explorers
 from tests.unpack import unpack
 
 HOSTILE = """</script><b>"quoted" & 'so' on</b>"""
@@ -46,7 +46,7 @@ def tags(html, name=""):
 
 def data(made):
     """What the explorer's HTML says of itself to a program."""
-    (found,) = islands(made.html())
+    (found,) = data_of_explorers(made.html())
     return found
 
 
@@ -80,8 +80,8 @@ def test_an_explorer_says_what_it_is():
 
 def test_the_data_of_every_explorer_of_a_page_are_read_in_order():
     html = f"<p>a < b</p><script>1</script>{explorer().html()}<p>{explorer(name='b').html()}"
-    assert [each["name"] for each in islands(html)] == ["figure", "b"]
-    states = unpack(islands(html)[1]["states"])
+    assert [each["name"] for each in data_of_explorers(html)] == ["figure", "b"]
+    states = unpack(data_of_explorers(html)[1]["states"])
     assert [state["layout"]["meta"]["reading"] for state in states] == [
         f"r = {r}, {start}{log} <&>" for r in (1, 2, 3) for start in ("one", HOSTILE)
         for log in ("", ", log")]
@@ -90,17 +90,17 @@ def test_the_data_of_every_explorer_of_a_page_are_read_in_order():
 
 def test_states_go_into_files_named_by_what_is_in_them(tmp_path):
     html = explorer().html() + "<p>between</p>" + explorer(r=[1, 2]).html()
-    parted, names = island.part(html, tmp_path / "waiting")
+    parted, names = page_data.move_states_to_files(html, tmp_path / "waiting")
     assert {file.name for file in (tmp_path / "waiting").iterdir()} == names and len(names) == 2
-    assert [each["states"] for each in islands(parted)] == ["", ""]
-    assert island.part(parted, tmp_path) == (parted, set())
+    assert [each["states"] for each in data_of_explorers(parted)] == ["", ""]
+    assert page_data.move_states_to_files(parted, tmp_path) == (parted, set())
     (tmp_path / "waiting" / "old.js").touch()
-    island.publish(names, tmp_path / "waiting", tmp_path / "site")
+    page_data.publish_states(names, tmp_path / "waiting", tmp_path / "site")
     for folder in ("waiting", "site"):
         assert {file.name for file in (tmp_path / folder).iterdir()} == names
     packed = [(tmp_path / "site" / name).read_text().split('"')[3] for name in re.findall(
         r'data-src="explorers/(\w+\.js)"', parted)]
-    assert packed == [each["states"] for each in islands(html)]
+    assert packed == [each["states"] for each in data_of_explorers(html)]
 
 
 def test_a_reader_without_scripts_gets_a_table_and_the_position_in_words():

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from lora_edu.explore import explore, states
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.plain_figure import plain_figure
 from lora_edu.explore.states import evaluate
 
 

@@ -16,8 +16,8 @@ import nbformat
 import plotly.graph_objects as go
 
 from lora_edu.explore.codec import as_lists
-from lora_edu.explore.island import headline
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.page_data import headline
+from lora_edu.explore.plain_figure import plain_figure
 
 QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
          "--ServerApp.password=", "--LabApp.expose_app_in_browser=True",

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.plain_figure import plain_figure
 from tests.lab.driver import Lab, agree, write_notebook
 
 SETUP = """

@@ -19,7 +19,7 @@ import numpy as np
 
 from lora_edu.explore import assets
 from lora_edu.explore.controls import Control, grid
-from lora_edu.explore.island import islands
+from lora_edu.explore.page_data import data_of_explorers
 from lora_edu.explore.states import evaluate
 from tests.book import figure_function
 from tests.unpack import unpack
@@ -106,7 +106,7 @@ class Built:
     @cached_property
     def data(self) -> dict:
         """What the page itself says of the explorer, and its packed states."""
-        return islands(self.html)[0]
+        return data_of_explorers(self.html)[0]
 
     @property
     def name(self) -> str:

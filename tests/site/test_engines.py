@@ -18,8 +18,8 @@ from functools import cache
 import pytest
 from websocket import create_connection
 
-from lora_edu.explore.island import headline
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.page_data import headline
+from lora_edu.explore.plain_figure import plain_figure
 from tests.site.devices import AS_JSON
 from tests.site.pages import MOVABLE, check_figure
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from lora_edu.explore import explore, island
+from lora_edu.explore import explore, page_data
 from tests.site.devices import TWO_FRAMES
 
 STORED = re.compile(r'(class="explorer-states">)([^<]+)')
@@ -105,17 +105,17 @@ def test_unreadable_positions_leave_the_first(troubled):
 def test_without_its_file_a_plot_stays(troubled, folder, tmp_path):
     """The positions lie in a file beside the page; when it comes after all, the plot moves."""
     def moved(html):
-        page, names = island.part(html, tmp_path)
-        island.publish(names, tmp_path, folder[0] / island.FOLDER)
+        page, names = page_data.move_states_to_files(html, tmp_path)
+        page_data.publish_states(names, tmp_path, folder[0] / page_data.FOLDER)
         return page
 
-    here, root = troubled(moved, answer={f"**/{island.FOLDER}/*": lambda route: route.abort()})
+    here, root = troubled(moved, answer={f"**/{page_data.FOLDER}/*": lambda route: route.abort()})
     root.locator("input").press("ArrowRight")
     expect(root.locator(".explorer-failed")).to_contain_text(
         re.compile("not here: could not load .*The next move tries again"))
     expect(root.locator("input")).to_have_value("0")  # the key and its move may each have tried
     reads(root, "r = 1")
-    here.page.unroute(f"**/{island.FOLDER}/*")
+    here.page.unroute(f"**/{page_data.FOLDER}/*")
     here.expect("console: Failed to load resource")
     root.locator("input").press("ArrowRight")
     root.locator(".explorer-plot[data-drawn]").wait_for()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lora_edu.explore.island import headline
+from lora_edu.explore.page_data import headline
 from tests.site.devices import AS_JSON
 from tests.site.pages import EXPLORERS, check_figure, computed
 

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from lora_edu.explore.assets import npm_file
-from lora_edu.explore.island import headline
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.page_data import headline
+from lora_edu.explore.plain_figure import plain_figure
 from tests.book import figure_function, notebook
 from tests.site.conftest import Visit
 from tests.site.devices import AXE

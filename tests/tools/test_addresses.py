@@ -23,7 +23,7 @@ project, html_theme, nb_execution_mode = "book", "sphinx_book_theme", "cache"
 nb_execution_raise_on_error, bibtex_bibfiles = True, ["book/references.bib"]
 html_title, exclude_patterns = "A book", ["_out", "lora_edu", "node_modules", "README.md"]
 from book._extensions.content import claims
-claims.complain = lambda app: None  # of the whole book's register
+claims.warn_of_problems = lambda app: None  # of the whole book's register
 """
 PAGES = {
     "book/index.md": "# A book\n\n```{toctree}\n:caption: Part I\n\none\nquestions\n```\n",
@@ -53,7 +53,7 @@ def test_without_an_address_nothing_is_set_that_needs_one(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     app, config = SimpleNamespace(), SimpleNamespace()
     addresses.setup(app)
-    addresses.use(app, config)
+    addresses.set_options(app, config)
     assert not app.lora_repository and not app.lora_site and vars(config) == {}
 
 

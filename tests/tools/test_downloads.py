@@ -10,13 +10,13 @@ import pytest
 
 from book._extensions.notebooks.download import READS_REPOSITORY
 from book._extensions.notebooks.first_cell import extra_for, first_cell
-from book._extensions.notebooks.plain import Names, Page, names
+from book._extensions.notebooks.myst_to_markdown import Names, Page, collect_names
 from book._extensions.notebooks.wheel import build_wheel, wheel_name
 from tests.book import NOTEBOOKS, REPOSITORY, code, in_toc, notebook
 
 SITE = "https://book.example.org/"
-BOOK = names([REPOSITORY / f"{page}.md" for page in in_toc()], REPOSITORY / "book/references.bib",
-             SITE)
+BOOK = collect_names([REPOSITORY / f"{page}.md" for page in in_toc()],
+                     REPOSITORY / "book/references.bib", SITE)
 OFFERED = [page for page in NOTEBOOKS if READS_REPOSITORY not in code(page)]
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|^`{3,}\{math\}\n:label: [^\n]*\n(.+?)\n`{3,}",
                      re.DOTALL | re.MULTILINE)

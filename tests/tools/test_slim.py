@@ -58,13 +58,13 @@ def app(tmp_path):
 
 def test_a_page_asks_for_one_sheet_alone(app):
     context = {"css_files": app.builder._css_files}
-    slim.ask_for_one(app, "a", "", context, None)
+    slim.link_one_sheet(app, "a", "", context, None)
     assert [sheet.filename for sheet in context["css_files"]] == ["_static/pages.css"]
 
 
 def test_the_sheet_holds_what_may_be_used(app):
     """In the order in which pages would have asked; and what it asks for is there."""
-    slim.write_one(app)
+    slim.write_one_sheet(app)
     made = (app.outdir / "_static/pages.css").read_text()
     places = [made.index(word) for word in ("dot.png", ".theme", "--used", ".own")]
     assert places == sorted(places) and "base64,R0lGOD" in made and "@import" not in made
@@ -77,13 +77,13 @@ def test_the_sheet_holds_what_may_be_used(app):
 
 def test_a_page_names_its_version(app):
     for _ in range(2):  # a page of an earlier build, too
-        slim.write_one(app)
+        slim.write_one_sheet(app)
         made = (app.outdir / "_static/pages.css").read_bytes()
         (asked,) = re.findall(r'pages\.css([^"]*)"', (app.outdir / "book/a.html").read_text())
         assert asked == f"?v={hashlib.sha256(made).hexdigest()[:8]}"
 
 
 def test_icons_stay_that_the_sheet_places(app):
-    slim.write_one(app)
+    slim.write_one_sheet(app)
     with TTFont(app.outdir / "_static" / FONT) as font:
         assert set(font.getBestCmap()) == {0xF185}

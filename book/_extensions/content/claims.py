@@ -13,8 +13,6 @@ A test names what it holds: ``@pytest.mark.claim("obs-some-name")``. A cited cla
 source, which its block cites. ``{claims}`` shows the register; ``problems`` says what is missing.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from functools import cached_property
@@ -129,7 +127,7 @@ def kind(label: str) -> str:
     return KINDS[label.partition("-")[0]]
 
 
-def complain(app) -> None:
+def warn_of_problems(app) -> None:
     """Say what the register lacks, as warnings of the build."""
     for problem in Register().problems():
         logging.getLogger(__name__).warning("claims: %s", problem)

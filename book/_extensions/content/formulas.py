@@ -1,7 +1,5 @@
 """Formulas rendered while building, with KaTeX, where Node and its files are there."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from html import unescape

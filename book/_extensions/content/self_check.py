@@ -19,15 +19,13 @@ class ``covers-NAME`` covers the explorer NAME until the questions in it are ans
 asks to see it. A paragraph below ``{.self-check-progress}`` counts the questions of its page.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from lora_edu.explore.sphinx_ext import known
+from lora_edu.explore.sphinx_ext import explorers_by_page
 
 RIGHT = "Right."
 logger = logging.getLogger(__name__)
@@ -63,7 +61,7 @@ class SelfChecks(SphinxPostTransform):
                    and node[0].astext() == "Answer"]
         for answer in answers:
             question(answer)
-        explorers = known(self.env).get(self.env.docname, {})
+        explorers = explorers_by_page(self.env).get(self.env.docname, {})
         for box in self.document.findall(nodes.Admonition):
             for name in box["classes"]:
                 if name.startswith("covers-") and name.removeprefix("covers-") not in explorers:

@@ -6,21 +6,19 @@ curves, darker on light ground and lighter on dark. Links, headings, code and wh
 reader moves a slider stay as they are.
 """
 
-from __future__ import annotations
-
 import re
 
 PAGES = {"book/index", "book/dashboard", "book/notation", "book/part1/step-zero",
          "book/part1/hundred-steps", "book/part2/invariance"}
 NAMES = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}
-LETTER = '<span class="mord mathnormal(?P<style>"(?: style="[^"]*")?)>'
+LETTER = '<span class="mord mathnormal"(?: style="[^"]*")?>'
 FOUND = re.compile(
     # what is left alone, whole, and every other tag but those of a letter
     r'(?P<left><(script|style|pre|code|a|h[1-6]|text|math|button|label)\b.*?</\2>'
     r'|<p class="(?:explorer-headline|admonition-title)[" ].*?</p>)'
-    rf'|<span class="mord">(?P<sign>[∇Δ])</span>(?P<group><span class="mord">)?'
+    rf'|<span class="mord">(?P<sign>[∇Δ])</span>(?:<span class="mord">)?'
     rf'{LETTER}(?P<signed>[ABW])</span>'
-    rf'|{LETTER.replace("style>", "own>")}(?P<letter>[AB])</span>'
+    rf'|{LETTER}(?P<letter>[AB])</span>'
     r'|(?P<tag><[^>]*>)|‖(?P<norm>∇A|∇B|ΔW)‖|(?P<word>∇A|∇B|ΔW)', re.DOTALL)
 
 

@@ -15,7 +15,7 @@
     try {
       if (location.protocol === "file:") throw new Error("a page opened as a file cannot; it needs a server, such as `make serve`");
       if (!globalThis.WebAssembly) throw new Error("this browser has no WebAssembly");
-      const { start } = await import(`${base}_static/page-python/cells.js?v=${line.dataset.version}`);
+      const { start } = await import(`${base}_static/page-python/run_page.js?v=${line.dataset.version}`);
       if (await start(line, base)) button.remove();
     } catch (error) {
       say(`Python does not run here: ${error.message}. The page is as it was.`);

@@ -2,10 +2,10 @@
 // had. The build's own output stays where it is as long as the cell gives the same.
 
 import { createEditor } from "./editor.js";
-import { button, LiveFigure } from "./explorers.js";
+import { button, LiveFigure } from "./live_figures.js";
 import { print, rendered, sameFigure, sameWords, wordsOf } from "./outputs.js";
 
-const ELSEWHERE = "This cell needs what no browser has: it keeps the output of the book.";
+const NOT_IN_BROWSER = "This cell needs what no browser has: it keeps the output of the book.";
 let views = 0;
 
 function element(tag, className) {
@@ -16,10 +16,10 @@ export class Cell {
   ranText = null; // the text that it was last run with, while what stands above has not changed
   figures = [];
 
-  // page: hears run(cell), stop(), changed(cell), and draws explorers. elsewhere: it needs what no
-  // browser has, and keeps what the build gave.
-  constructor(root, number, page, elsewhere) {
-    Object.assign(this, { root, number, page, elsewhere });
+  // page: hears run(cell), stop(), changed(cell), and draws explorers. needsMore: than a browser
+  // has, so that it keeps what the build gave.
+  constructor(root, number, page, needsMore) {
+    Object.assign(this, { root, number, page, needsMore });
     this.input = root.querySelector(".cell_input");
     this.code = this.input?.firstElementChild;
     this.original = this.code?.querySelector("pre").textContent.replace(/\n$/, "") ?? null;
@@ -27,7 +27,7 @@ export class Cell {
   }
 
   get runs() {
-    return this.original !== null && !this.elsewhere;
+    return this.original !== null && !this.needsMore;
   }
 
   get text() {
@@ -44,7 +44,7 @@ export class Cell {
     this.said = element("span", "py-said");
     this.said.setAttribute("role", "status");
     if (!this.runs) {
-      this.say("elsewhere", ELSEWHERE);
+      this.say("not-in-browser", NOT_IN_BROWSER);
       bar.append(this.said);
       this.input?.append(bar);
       return;
@@ -183,7 +183,7 @@ export class Cell {
     if (!sameWords(here, there) || stored.length !== this.figures.length) return false;
     await Promise.all(stored.map((explorer) => explorer.ready)).catch(() => {}); // the page says so
     return this.figures.every(({ figure }, i) => stored[i].states
-      && sameFigure(plain(stored[i].states.figure(stored[i].first)), plain(figure)));
+      && sameFigure(plain(stored[i].states.figure(stored[i].startState)), plain(figure)));
   }
 }
 

@@ -1,11 +1,8 @@
-"""Runs a page's cells in the browser's worker. ``page`` is worker.js: it takes what is printed and
-shown.
+"""Runs a page's cells in the browser's worker.
 
 A cell sees exactly what stands above it: before it runs, the names are put back to what they were
 after the cell above. So what a page shows depends on its text alone, not on who pressed what.
 """
-
-from __future__ import annotations
 
 import ast
 import copy
@@ -18,12 +15,12 @@ import time
 import traceback
 import types
 
-import page
+import browser_page  # made by worker.js: takes what is printed and shown
 
 import __main__
 from lora_edu.explore import Explorer
 from lora_edu.explore.page import live_fragment
-from lora_edu.explore.plain import plain_figure
+from lora_edu.explore.plain_figure import plain_figure
 
 MOST = 200_000  # characters that a cell may print
 names = __main__.__dict__
@@ -55,7 +52,7 @@ class Output:
 
     def flush(self) -> None:
         for kind, pieces in itertools.groupby(self.waiting, key=lambda piece: piece[0]):
-            page.text(kind, "".join(text for _, text in pieces))
+            browser_page.text(kind, "".join(text for _, text in pieces))
         self.waiting, self.told = [], time.monotonic()
 
 
@@ -80,7 +77,7 @@ def display(*values, **_) -> None:
     """Show values in the page, as Jupyter would."""
     sys.stdout.flush()
     for value in values:
-        page.shown(json.dumps(_as_shown(value), default=_plain))
+        browser_page.shown(json.dumps(_as_shown(value), default=_plain))
 
 
 def _as_shown(value) -> dict:
@@ -115,15 +112,15 @@ def run(cell: int, after: int | None, source: str) -> dict:
     sys.stdout, sys.stderr = output.stream("stdout"), output.stream("stderr")
     name = f"cell {cell + 1}"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    told = ""
+    trace = ""
     try:
         _execute(source, name)
     except BaseException as error:
-        told = _cut(error)
+        trace = _cut(error)
     output.flush()
-    if not told:
+    if not trace:
         kept[cell] = _copies(names)
-    return {"error": told}
+    return {"error": trace}
 
 
 def _execute(source: str, name: str) -> None:
@@ -148,13 +145,13 @@ def _cut(error: BaseException) -> str:
 
 def _copies(them: dict) -> dict:
     """The same names for copies of their values, as far as these can be copied."""
-    memo, found = {}, {}
+    memo, copies = {}, {}
     for name, value in them.items():
         try:
-            found[name] = value if name == "__builtins__" else copy.deepcopy(value, memo)
+            copies[name] = value if name == "__builtins__" else copy.deepcopy(value, memo)
         except Exception:  # a module, a file, a generator
-            found[name] = value
-    return found
+            copies[name] = value
+    return copies
 
 
 def figure(handle: int | None, positions: dict, source: str = "", values: dict | None = None,

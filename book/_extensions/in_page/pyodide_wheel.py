@@ -5,8 +5,6 @@ from the folder that PYODIDE_WHEELS names, if it is there, else from where Pyodi
 it. It is taken only if its sha256 is the one in the npm package's lock file.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

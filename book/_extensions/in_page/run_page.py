@@ -7,8 +7,6 @@ need PyTorch, the download's button says so. Without NumPy's wheel (`make book` 
 is no button.
 """
 
-from __future__ import annotations
-
 import ast
 import gzip
 import hashlib
@@ -62,7 +60,7 @@ class Runtime:
         return sum(len(gzip.compress(file.read_bytes(), 6)) for file in self.files) / 1e6
 
 
-def prepare(app) -> None:
+def bundle_scripts(app) -> None:
     """Bundle the scripts, where all is there that a page needs; else say what is missing."""
     app.run_page = None
     root = Path(app.confdir)
@@ -73,7 +71,7 @@ def prepare(app) -> None:
         return
     target = Path(app.outdir) / "_static" / "page-python"
     shutil.rmtree(target, ignore_errors=True)
-    esbuild(root, SOURCES / "cells.js", SOURCES / "worker.js", "--bundle", "--minify",
+    esbuild(root, SOURCES / "run_page.js", SOURCES / "worker.js", "--bundle", "--minify",
             "--format=esm", "--splitting", "--target=es2022", "--loader:.py=text",
             f"--outdir={target}")
     for name in ("cells.css", "boot.js"):
@@ -82,34 +80,34 @@ def prepare(app) -> None:
     app.run_page = Runtime(hashlib.sha256(made).hexdigest()[:12], root, numpy_wheel(root))
 
 
-def elsewhere(cells: list) -> list[int]:
+def cells_without_browser(cells: list) -> list[int]:
     """The numbers of the cells that no browser runs: they import what is not there, take minutes
     there (tag "not-in-page"), or use a name that only such a cell binds."""
-    found, lost, there = [], set(), set()
+    numbers, lost_names, bound_names = [], set(), set()
     for number, cell in enumerate(cells):
         used = {node.id for node in ast.walk(ast.parse(cell.source))
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         symbols = symtable.symtable(cell.source, "cell", "exec").get_symbols()
         bound = {each.get_name() for each in symbols if each.is_assigned() or each.is_imported()}
-        if used & lost or "not-in-page" in cell.metadata.get("tags", []) or not all(
+        if used & lost_names or "not-in-page" in cell.metadata.get("tags", []) or not all(
                 map(in_browsers, imported(cell.source))):
-            found.append(number)
-            lost |= bound - there
+            numbers.append(number)
+            lost_names |= bound - bound_names
         else:
-            lost -= bound
-            there |= bound
-    return found
+            lost_names -= bound
+            bound_names |= bound
+    return numbers
 
 
 def imported(source: str) -> set[str]:
     """The modules that a cell imports."""
-    found = set()
+    modules = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
-            found.add(node.module)
+            modules.add(node.module)
         elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return found
+            modules |= {alias.name for alias in node.names}
+    return modules
 
 
 def in_browsers(module: str) -> bool:
@@ -126,13 +124,13 @@ def add_button(app, pagename, templatename, context, doctree) -> None:
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if any("remove-input" in cell.metadata.get("tags", []) for cell in cells):
         return
-    lost = elsewhere(cells)
-    if 2 * len(lost) > len(cells):
+    left_out = cells_without_browser(cells)
+    if 2 * len(left_out) > len(cells):
         download_button(context)["tooltip"] += WHY_NOT
     else:
         data = {"data-root": "../" * pagename.count("/") or "./",
                 "data-version": app.run_page.version,
-                "data-elsewhere": " ".join(map(str, lost)),
+                "data-elsewhere": " ".join(map(str, left_out)),
                 "data-notebook": offered(app, pagename).relative_to(app.outdir).as_posix()}
         line = LINE.format(data=" ".join(f'{name}="{escape(value)}"'
                                          for name, value in data.items()))

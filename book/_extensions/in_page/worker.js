@@ -43,7 +43,7 @@ async function load({ manifest }) {
   python.unpackArchive(await (await coming.get(address(wheel))).arrayBuffer(), "wheel");
   globalThis.fetch = fetchNow;
   postMessage({ progress: { loaded: total, total, name: "" } });
-  python.registerJsModule("page", {
+  python.registerJsModule("browser_page", {
     text: (kind, text) => postMessage({ text: { kind, text } }),
     shown: (json) => postMessage({ shown: JSON.parse(json) }),
   });

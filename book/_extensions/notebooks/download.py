@@ -6,8 +6,6 @@ scripts can draw. The site carries the wheel that the first cell installs. Where
 know the site's address, the page offers a zip file, of the notebook and the wheel.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from html import escape
@@ -18,10 +16,10 @@ import nbformat
 from jupyter_cache import get_cache
 from myst_nb.core.utils import coalesce_streams
 
-from lora_edu.explore.island import islands
+from lora_edu.explore.page_data import data_of_explorers
 
-from . import plain
 from .first_cell import first_cell
+from .myst_to_markdown import Names, collect_names, rewrite
 from .wheel import FOLDER, build_wheel, wheel_name
 
 READS_REPOSITORY = "lora_edu.__file__"  # in a cell: it looks for files beside the package
@@ -119,18 +117,18 @@ def write_wheel(app) -> None:
 
 
 @cache
-def names_of(app) -> plain.Names:
+def names_of(app) -> Names:
     """What the roles of the book refer to, and the address of its site."""
     bibliography = Path(app.confdir, *app.config.bibtex_bibfiles)
-    return plain.names((Path(app.env.doc2path(page)) for page in sorted(app.env.found_docs)),
-                       bibliography, app.lora_site)
+    return collect_names((Path(app.env.doc2path(page)) for page in sorted(app.env.found_docs)),
+                         bibliography, app.lora_site)
 
 
-def make_alone(notebook, root: Path, page: str, names: plain.Names) -> None:
+def make_alone(notebook, root: Path, page: str, names: Names) -> None:
     """Change an executed notebook so that it can leave the repository at ``root``: it gets a first
     cell, keeps no settings of the build, and neither its text nor its outputs need an extension."""
     source = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    plain.rewrite(notebook, page, names)
+    rewrite(notebook, page, names)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if html := output.get("data", {}).get("text/html"):
@@ -145,6 +143,6 @@ def make_alone(notebook, root: Path, page: str, names: plain.Names) -> None:
 def in_words(figure: str) -> str:
     """An explorer as an invitation to run its cell, its sentence and its caption: a viewer takes
     its styles away, and would leave labels of axes and controls that do nothing."""
-    (data,) = islands(figure)
+    (data,) = data_of_explorers(figure)
     first = f"<b>{INVITE}</b> {escape(data['reading'])}".rstrip()
     return "".join(f"<p>{text}</p>" for text in (first, escape(data["caption"])) if text)

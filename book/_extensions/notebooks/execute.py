@@ -6,8 +6,6 @@ it first, because it knows only of changed cells: a page whose library has chang
 its old figures. Which pages are read again, Sphinx and ``explore/sphinx_ext.py`` decide.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor

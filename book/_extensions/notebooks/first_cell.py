@@ -4,8 +4,6 @@ The book's own package comes as a wheel, from the site or from beside the notebo
 from where the reader's pip looks.
 """
 
-from __future__ import annotations
-
 import re
 
 CELL = '''\

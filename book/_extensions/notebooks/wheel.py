@@ -1,7 +1,5 @@
 """The book's wheel on the site."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -5,8 +5,6 @@ LORA_EDU_BRANCH      its branch; without it there are no buttons to edit a page 
 LORA_EDU_SITE        where the built pages are served; for addresses in the pages themselves
 """
 
-from __future__ import annotations
-
 import io
 import os
 from contextlib import redirect_stdout
@@ -29,7 +27,7 @@ def setup(app) -> None:
             app.setup_extension("sphinxext.opengraph")
 
 
-def use(app, config) -> None:
+def set_options(app, config) -> None:
     """Settings of the theme and of the extensions. (No Colab button: Colab reads only notebooks
     that lie in a repository; ours are made by the build, and offered as downloads.)"""
     if app.lora_repository:
@@ -49,7 +47,7 @@ def use(app, config) -> None:
         config.sitemap_url_scheme, config.sitemap_excludes = "{link}", NO_CHAPTERS
 
 
-def describe(app, pagename, templatename, context, doctree) -> None:
+def add_meta(app, pagename, templatename, context, doctree) -> None:
     """A shared link shows the page's own description; 404.html knows its folder on the host, for it
     is served at any address."""
     if pagename == "404":

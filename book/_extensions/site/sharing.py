@@ -1,6 +1,4 @@
-"""What search engines and shared links see of a page, the root page, and the page for none."""
-
-from __future__ import annotations
+"""Each page's title and whether it is indexed, the redirect from index.html, and 404.html."""
 
 import re
 from pathlib import Path
@@ -14,14 +12,15 @@ ANSWER = "answer-"
 ICON = "touch-icon.png"
 
 
-def use_pages(app, config) -> None:
+def add_404_page(app, config) -> None:
     """404.html from its own template; no index of names or of theorems, to which nothing leads."""
     config.html_additional_pages = config.html_additional_pages | {"404": "404.html"}
     config.html_use_index = config.html_domain_indices = False
 
 
-class AnswersFirst(SphinxTransform):
-    """A heading's link is its explicit name: its own words have lost their Greek."""
+class ExplicitHeadingIds(SphinxTransform):
+    """Use the explicit label "answer-…" as a heading's id: the id that docutils makes of its words
+    drops Greek letters."""
 
     default_priority = 300  # after docutils has moved targets into their sections
 
@@ -30,7 +29,7 @@ class AnswersFirst(SphinxTransform):
             section["ids"].sort(key=lambda name: not name.startswith(ANSWER))
 
 
-def name_page(app, pagename, templatename, context, doctree) -> None:
+def add_titles(app, pagename, templatename, context, doctree) -> None:
     """The words of the browser's tab, and whether search engines may list the page."""
     book = app.config.html_title
     own = re.sub("<[^>]*>", "", context.get("title") or "")
@@ -45,12 +44,12 @@ SHARED = re.compile(
     r'|<link rel="canonical"[^>]*>', re.DOTALL)
 
 
-def write_root(app) -> None:
-    """index.html, where the book does not begin there: what is said of Home, and the way to it."""
+def write_redirect(app) -> None:
+    """index.html, where the book does not begin there: Home's meta tags, and a redirect to it."""
     home = f"{app.config.root_doc}.html"
     if home != "index.html":
-        said = "\n".join(SHARED.findall((Path(app.outdir) / home).read_text(encoding="utf-8")))
+        meta = "\n".join(SHARED.findall((Path(app.outdir) / home).read_text(encoding="utf-8")))
         (Path(app.outdir) / "index.html").write_text(
-            f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n{said}\n'
+            f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n{meta}\n'
             f'<meta http-equiv="refresh" content="0; url={home}">\n'
             f'<p><a href="{home}">{app.config.html_title}</a></p>\n', encoding="utf-8")

@@ -5,8 +5,6 @@ which ask for others, and nothing is painted before the last has come. Without N
 the site stays as it is.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import re
@@ -27,17 +25,17 @@ FONTS = "vendor/fontawesome/webfonts/*.woff2"
 ICON = re.compile(r'(?:content|--[\w-]+):"(?:\\([ef][0-9a-f]{3})|([\ue000-\uf8ff]))')
 
 
-def prepare(app) -> None:
+def check_tools(app) -> None:
     """Find out whether there is what makes a site slim."""
-    lacks = missing(app.confdir, "purgecss")
-    app.one_sheet = not lacks
-    if lacks:
-        logger.info(f"style sheets stay apart and whole: {lacks} missing")
+    lack = missing(app.confdir, "purgecss")
+    app.one_sheet = not lack
+    if lack:
+        logger.info(f"style sheets stay apart and whole: {lack} missing")
     else:
         app.add_css_file(PAGES)
 
 
-def ask_for_one(app, pagename, templatename, context, doctree) -> None:
+def link_one_sheet(app, pagename, templatename, context, doctree) -> None:
     """Let a page ask for no other style sheet."""
     context["one_sheet"] = app.one_sheet
     if app.one_sheet:
@@ -45,15 +43,15 @@ def ask_for_one(app, pagename, templatename, context, doctree) -> None:
                                 if sheet.filename == f"_static/{PAGES}"]
 
 
-def write_one(app) -> None:
+def write_one_sheet(app) -> None:
     """Write the one sheet, keep of the icon fonts what it shows, and put its version into the links
     of all pages, so that no browser shows an old one. Raises RuntimeError where Node fails."""
     if not app.one_sheet:
         return
     site = Path(app.outdir)
-    asked = [sheet.filename.removeprefix("_static/")
+    added = [sheet.filename.removeprefix("_static/")
              for sheet in sorted(app.builder._css_files, key=lambda sheet: sheet.priority)]
-    names = [name for name in dict.fromkeys([*FIRST, *asked])
+    names = [name for name in dict.fromkeys([*FIRST, *added])
              if name not in LEFT_OUT and (site / "_static" / name).is_file()]
     run_node(app.confdir, Path(__file__).with_suffix(".mjs"), site, *names)
     sheet = (site / "_static" / PAGES).read_text(encoding="utf-8")

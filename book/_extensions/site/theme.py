@@ -1,8 +1,6 @@
 """What this book changes about the theme's pages: scripts that a page does not use, what keyboards
 and screen readers miss, and elements that only cost time."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -18,7 +16,7 @@ ICON = "data:image/svg+xml," + quote(
     '<rect x="7" y="1" width="8" height="4" rx="1" fill="#3b82c4"/></svg>')  # B tall, A wide
 
 
-def options(app, config) -> None:
+def set_options(app, config) -> None:
     """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's; hits of
     a search are ranked by search.js."""
     config.html_theme_options["navbar_persistent"] = []
@@ -60,10 +58,10 @@ class KeepPunctuation(SphinxPostTransform):
             after = formula.next_node(siblings=True, descend=False, ascend=False)
             mark = isinstance(after, nodes.Text) and MARKS.match(after)
             if mark:
-                kept = nodes.inline("", "", classes=["nobreak"])
+                unbroken = nodes.inline("", "", classes=["nobreak"])
                 after.parent.replace(after, nodes.Text(after[mark.end():]))
-                formula.replace_self(kept)
-                kept += [formula, nodes.Text(mark[0])]
+                formula.replace_self(unbroken)
+                unbroken += [formula, nodes.Text(mark[0])]
 
 
 class MarkColumns(SphinxPostTransform):
@@ -124,7 +122,7 @@ MENDS = [
 ]
 
 
-LATER = [  # nowhere but on the search page
+NOT_ON_SEARCH_PAGE = [  # mends of every page but that one
     # searching needs its scripts there only
     (re.compile(r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>'), ""),
     # the text is shown before scripts run; modules keep their place among deferred scripts
@@ -138,11 +136,12 @@ ALONE = re.compile(  # a formula that is all of a link or of a column's head
 
 
 def mend_pages(app) -> None:
-    """Apply MENDS to every built page, and LATER to all that do not search."""
+    """Apply MENDS to every built page, and NOT_ON_SEARCH_PAGE to all but that one."""
     for page in Path(app.outdir).rglob("*.html"):
         before = page.read_text(encoding="utf-8")
         text = ALONE.sub(name_formula, before)  # by its TeX, which goes with MENDS
-        for pattern, replacement in MENDS + (LATER if page.name != "search.html" else []):
+        for pattern, replacement in MENDS + (
+                [] if page.name == "search.html" else NOT_ON_SEARCH_PAGE):
             text = pattern.sub(replacement, text)
         if text != before:
             page.write_text(text, encoding="utf-8")

@@ -14,8 +14,10 @@ function offerWayBack(link, leave = () => wayBack.come()) {
   const began = performance.now();
   let away = false; // the button is there while the link is out of sight
   const sight = new IntersectionObserver(([{ isIntersecting }]) => {
-    const late = performance.now() - began > LONGEST; // the reader scrolls: the link stayed in sight
-    if (isIntersecting ? away : !away && late) return wayBack.end();
+    const returned = away && isIntersecting;
+    // The move left the link in sight: it is the reader who now scrolls on.
+    const scrolledAway = !away && !isIntersecting && performance.now() - began > LONGEST;
+    if (returned || scrolledAway) return wayBack.end();
     away = !isIntersecting;
     if (away) document.body.append(button);
   });

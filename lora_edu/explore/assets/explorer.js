@@ -6,6 +6,9 @@ const QUIET = 400; // ms after the last move: the controls have come to rest
 const IN_SIGHT = 0.9; // of a plot: where less of it can be seen, a link scrolls there
 const ABOVE = 96; // px: the page's bar and the headline above the plot
 
+// A move, from the widest step to the narrowest: follow() [a link's; scrolls] → go() [to named
+// positions] → moved() [by the reader; stops the player] → changed() [also by the player; fetches
+// plotly with load()] → update() [labels] → ask() [a subclass finds the figure] → show() [draws it].
 class Explorer {
   // Subclasses implement loadPlotly(), returning a promise of plotly, and ask(), which calls show()
   // with the figure of the controls' position, now or later.

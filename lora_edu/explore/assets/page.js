@@ -46,17 +46,17 @@ function fetchPlotly() {
   return loading;
 }
 
-// The files with states (see island.py) call this.
+// The files with states (see page_data.py) call this.
 const packed = new Map();
 globalThis.exploreStates = (name, text) => { packed.set(name, text); };
 
 class StoredExplorer extends Explorer {
   notCopied = "in address bar";
-  own = null; // values of the reader's own: what computes them has ask() (in_page/own.js)
+  own = null; // values of the reader's own: what computes them has ask() (in_page/own_values.js)
 
   constructor(root) {
     super(root);
-    this.first = this.state();
+    this.startState = this.state();
     this.firstHeadline = this.headline?.textContent;
     this.stored = root.querySelector(".explorer-states");
   }
@@ -99,10 +99,10 @@ class StoredExplorer extends Explorer {
 
   ask() {
     if (this.own) return this.own.ask();
-    const elsewhere = this.state() !== this.first; // the still picture is the first position's
-    this.box.classList.toggle("explorer-elsewhere", elsewhere);
+    const moved = this.state() !== this.startState; // the still picture shows the first position only
+    this.box.classList.toggle("explorer-picture-old", moved);
     if (this.states) this.show(this.states.figure(this.state()));
-    else if (this.headline) this.headline.firstElementChild.textContent = elsewhere ? "" : this.firstHeadline;
+    else if (this.headline) this.headline.firstElementChild.textContent = moved ? "" : this.firstHeadline;
   }
 
   go({ own, ...positions }) {
@@ -159,7 +159,9 @@ function playOnce(explorer) {
     if (seen < IN_SIGHT) return;
     sight.disconnect();
     explorer.load();
-    explorer.drawing.then(() => explorer.touched || explorer.player.timer || explorer.player.press());
+    explorer.drawing.then(() => {
+      if (!explorer.touched && !explorer.player.timer) explorer.player.press();
+    });
   }, { threshold: IN_SIGHT });
   firstInput.then(() => sight.observe(explorer.box));
 }

@@ -16,30 +16,30 @@ const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { durat
 // cannot draw, and how many of the pinned curves were drawn.
 function createPlot(box, loadPlotly, tell) {
   let plotly = null, figure = null, drawn = null, ghost = null, frame = 0, drawnInFrame = false;
-  let around = null; // what the page gives: size, colours
-  let rest = null; // what is drawn but for what MOVES holds, as a text (see unmoved)
+  let surroundings = null; // what the page gives: size, colours
+  let drawnFixedPart = null; // of the drawn figure; where the next one's is equal, only curves are drawn
   let gone = false;
 
   const draw = () => {
     frame = 0;
     if (!plotly || !figure || gone) return;
-    around ||= look(box);
-    if (!around.width) return; // not laid out yet: `resized` draws it
+    surroundings ||= look(box);
+    if (!surroundings.width) return; // not laid out yet: `resized` draws it
     drawnInFrame = true;
     drawn = figure;
     requestAnimationFrame(() => { drawnInFrame = false; });
     const ghosts = ghost ? comparable(ghost, figure) : [];
-    const { data, layout } = prepare(figure, around, ghosts);
-    const before = rest, next = unmoved(data, layout);
-    rest = null; // should drawing fail, the next one draws all
+    const { data, layout } = prepare(figure, surroundings, ghosts);
+    const before = drawnFixedPart, next = fixedPartOf(data, layout);
+    drawnFixedPart = null; // should drawing fail, the next one draws all
     if (next && next === before && isFixed(box)) moveTraces(plotly, box, data);
     else plotly.react(box, data, layout, CONFIG).then(() => box.querySelector(".explorer-frame")?.remove());
-    rest = next;
+    drawnFixedPart = next;
     box.dataset.drawn = String(1 + Number(box.dataset.drawn || 0));
     tell(data.map(({ type }) => type).filter((type, i) => type !== box._fullData[i]?.type), ghosts.length);
   };
   const request = () => { frame ||= requestAnimationFrame(draw); };
-  const invalidate = () => { around = rest = null; request(); };
+  const invalidate = () => { surroundings = drawnFixedPart = null; request(); };
   const resized = new ResizeObserver(invalidate);
   resized.observe(box);
   const themed = new MutationObserver(invalidate);
@@ -57,7 +57,7 @@ function createPlot(box, loadPlotly, tell) {
     // Draw all, at once: animate() waits for a frame, and paper has none.
     async load() {
       plotly ||= await loadPlotly();
-      around = rest = null;
+      surroundings = drawnFixedPart = null;
       draw();
     },
     pin() { ghost = ghostOf(figure); request(); },
@@ -85,8 +85,8 @@ function look(box) {
 }
 
 // The figure with the page's colours and size, and the pinned curves; copied where plotly writes into it.
-function prepare(figure, around, ghosts) {
-  const { width, height, still } = around;
+function prepare(figure, surroundings, ghosts) {
+  const { width, height, still } = surroundings;
   const layout = { ...figure.layout, title: undefined }; // it stands above the plot
   const narrow = width < NARROW;
   if (narrow && layout.yaxis2 && layout.xaxis2) stackPanels(layout, height);
@@ -99,7 +99,7 @@ function prepare(figure, around, ghosts) {
     height,
     uirevision: "keep",
     dragmode: still ? false : "zoom",
-    template: { layout: theme(around, layout) },
+    template: { layout: theme(surroundings, layout) },
   });
   const copy = ({ marker, ...trace }) => (marker ? { ...trace, marker: { ...marker } } : trace);
   return { data: [...figure.data, ...ghosts].map(copy), layout };
@@ -112,9 +112,9 @@ function moveTraces(plotly, box, data) {
   });
 }
 
-// A figure as a text, which stays the same where only what MOVES holds and the size of marks have changed; null
-// where the curves cannot be drawn alone.
-function unmoved(data, layout) {
+// JSON of a figure without what MOVES lists and the sizes of marks; null where the curves cannot be
+// drawn alone.
+function fixedPartOf(data, layout) {
   const traces = data.map(({ type = "scatter", error_x = {}, error_y = {}, ...trace }) => {
     const followed = /%{meta/.test(trace.hovertemplate); // words that follow the reading
     if (type !== "scatter" || followed || Object.keys({ ...error_x, ...error_y }).length) return null;
@@ -180,7 +180,7 @@ function theme({ text, grid, surface, font, width }, { margin }) {
 }
 
 // What stands above the plot, and the sentence that screen readers announce when the controls have
-// come to rest; where a figure has but one of them, it is both (see island.py).
+// come to rest; where a figure has but one of them, it is both (see page_data.py).
 function headline(figure) {
   return titleOf(figure) || figure.layout.meta?.reading || "";
 }

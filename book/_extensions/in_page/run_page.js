@@ -1,16 +1,17 @@
 // "Run this page": loads Python, opens the cells, runs them, keeps what the reader has changed.
+// run_page.py puts the button and what it tells this script into the page.
 
 import { Cell } from "./cell.js";
-import { button } from "./explorers.js";
+import { button } from "./live_figures.js";
 import { notebookOf } from "./notebook.js";
-import { OwnValues } from "./own.js";
+import { OwnValues } from "./own_values.js";
 import { Python, Stopped } from "./python.js";
 
 const KEY = `page-python ${location.pathname}`;
 const KEYS = "Shift-Enter runs a cell, and what stands above it and has not run. Escape, then Tab leaves the editor. Large matrix products take much longer here than on your machine: Stop ends them.";
 
 // The cells that the reader has changed, as this browser keeps them: text in the book → reader's text.
-function kept() {
+function savedTexts() {
   return JSON.parse(localStorage.getItem(KEY)) || {};
 }
 
@@ -20,8 +21,8 @@ class Page {
 
   constructor(line, base) {
     Object.assign(this, { line, base });
-    const elsewhere = line.dataset.elsewhere.split(" ").filter(Boolean).map(Number);
-    this.cells = [...document.querySelectorAll("div.cell")].map((root, i) => new Cell(root, i, this, elsewhere.includes(i)));
+    const withoutBrowser = line.dataset.elsewhere.split(" ").filter(Boolean).map(Number);
+    this.cells = [...document.querySelectorAll("div.cell")].map((root, i) => new Cell(root, i, this, withoutBrowser.includes(i)));
   }
 
   // Load Python, with a bar that says how far it is, and a way out.
@@ -68,8 +69,8 @@ class Page {
     bar.append(this.runner, button("Reset all", () => this.resetAll()),
       button("Download notebook", () => this.download()), this.said, word);
     this.line.after(bar);
-    const before = kept();
-    for (const cell of this.cells) cell.open(before[cell.original]);
+    const saved = savedTexts();
+    for (const cell of this.cells) cell.open(saved[cell.original]);
     this.opened = true;
     this.offerOwnValues();
   }
@@ -101,7 +102,7 @@ class Page {
 
   changed(cell) {
     if (!this.opened) return;
-    const now = kept(); // another tab may have changed others
+    const now = savedTexts(); // another tab may have changed others
     if (cell.edited) now[cell.original] = cell.text; else delete now[cell.original];
     if (Object.keys(now).length) localStorage.setItem(KEY, JSON.stringify(now)); else localStorage.removeItem(KEY);
   }
@@ -184,7 +185,7 @@ class Page {
 }
 
 // Put an element into the page that loads a file; resolves when the file is there.
-function loaded(tag, how) {
+function addFile(tag, how) {
   return new Promise((onload, fail) => {
     document.head.append(Object.assign(document.createElement(tag), how, { onload, onerror: () => fail(new Error("a file of the page could not be loaded")) }));
   });
@@ -192,8 +193,8 @@ function loaded(tag, how) {
 
 // Load Python and open the page; false if the reader has stopped the loading.
 export async function start(line, base) {
-  await loaded("link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${line.dataset.version}` });
-  if (!globalThis.loraExplore) await loaded("script", { src: `${base}_static/explore.js` }); // a page without an explorer
+  await addFile("link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${line.dataset.version}` });
+  if (!globalThis.loraExplore) await addFile("script", { src: `${base}_static/explore.js` }); // a page without an explorer
   const page = new Page(line, base);
   try {
     await page.load();

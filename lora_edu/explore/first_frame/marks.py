@@ -5,8 +5,6 @@ inner SVG that is stretched to the panel, while their strokes are not. Offsets, 
 are plotly's own. ``x`` and ``y`` are the panel's axes (see frame.py).
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import struct
@@ -47,7 +45,7 @@ class Unknown(Exception):
     """The first frame cannot show this figure as plotly does; the message says why."""
 
 
-def known(part: dict | None, kind: str) -> dict:
+def require_known(part: dict | None, kind: str) -> dict:
     """``part``, if all that it says is known for its kind and what is needed is there; else
     Unknown is raised."""
     part, needed = part or {}, NEEDED.get(kind, {})
@@ -63,14 +61,14 @@ def each(value, i: int):
     return value[i] if isinstance(value, (list, np.ndarray)) else value
 
 
-def short(value: float) -> str:
+def two_decimals(value: float) -> str:
     """To a hundredth, without needless zeros."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.005 else "0"
 
 
 def share(fraction: float) -> str:
     """0.25 → "25%"."""
-    return short(100 * fraction) + "%"
+    return two_decimals(100 * fraction) + "%"
 
 
 def attributes(**values) -> str:
@@ -81,7 +79,7 @@ def attributes(**values) -> str:
 
 def text(line, x, y, font: dict | None = None, **more) -> str:
     """An SVG text; of plotly's markup it may hold coloured spans."""
-    font, body = known(font, "font"), ""
+    font, body = require_known(font, "font"), ""
     for part in re.split(r"(<[^<>]*>)", str(line)):
         span = re.fullmatch(r'<span style="color: ?([^";]*);?">', part)
         if span:
@@ -98,7 +96,7 @@ def text(line, x, y, font: dict | None = None, **more) -> str:
 
 def scatter(trace: dict, x, y) -> str:
     """Line, marks and words of a scatter trace."""
-    line, marker = known(trace.get("line"), "line"), known(trace.get("marker"), "marker")
+    line, marker = (require_known(trace.get(part), part) for part in ("line", "marker"))
     mode, colour = trace["mode"], line.get("color", marker.get("color"))
     points = [(x.place(a), y.place(b)) for a, b in zip(trace["x"], trace["y"], strict=True)]
     spots = [(i, share(a), share(1 - b)) for i, (a, b) in enumerate(points) if None not in (a, b)]
@@ -130,7 +128,8 @@ def stroke(line: dict, colour) -> str:
     if not isinstance(colour, str):
         raise Unknown(f"line.color {colour}")
     width = line.get("width", 2)
-    dashes = " ".join(short(max(width, 3) * part) for part in DASHES[line.get("dash", "solid")])
+    dashes = " ".join(two_decimals(max(width, 3) * part)
+                      for part in DASHES[line.get("dash", "solid")])
     return attributes(stroke=colour, stroke_width=width, stroke_dasharray=dashes or None)
 
 
@@ -147,29 +146,30 @@ def mark(marker: dict, colour, i: int, x: str, y: str) -> str:
     if not radius:
         return ""
     if symbol == "circle":
-        return f"<circle{attributes(cx=x, cy=y, r=short(radius), **looks)}/>"
+        return f"<circle{attributes(cx=x, cy=y, r=two_decimals(radius), **looks)}/>"
     path = "".join(
-        "M" + "L".join(f"{short(radius * a)} {short(radius * b)}" for a, b in polygon) + "Z"
-        for polygon in SYMBOLS[symbol])
+        "M" + "L".join(f"{two_decimals(radius * a)} {two_decimals(radius * b)}"
+                       for a, b in polygon) + "Z" for polygon in SYMBOLS[symbol])
     return f'<svg x="{x}" y="{y}"><path d="{path}"{attributes(**looks)}/></svg>'
 
 
 def words(trace: dict, marker: dict | None, i: int, x: str, y: str) -> str:
     """The words at the i-th point, beside its mark if it has one."""
-    font, aside = known(trace.get("textfont"), "font"), 0
+    font, aside = require_known(trace.get("textfont"), "font"), 0
     if marker is not None:
         aside = each(marker.get("size", 6), i) / 1.6 + 1
     row, _, column = each(trace.get("textposition", "middle center"), i).partition(" ")
     down = {"top": -1, "middle": 0, "bottom": 1}[row]
     anchor, right = {"left": ("end", -1), "center": ("middle", 0), "right": ("start", 1)}[column]
     size = font.get("size", 13)
-    return text(each(trace["text"], i), x, y, font, text_anchor=anchor, dx=short(right * aside),
-                dy=short(0.75 * size + down * aside + (down - 1) * size / 2))
+    return text(each(trace["text"], i), x, y, font, text_anchor=anchor,
+                dx=two_decimals(right * aside),
+                dy=two_decimals(0.75 * size + down * aside + (down - 1) * size / 2))
 
 
 def shape(shape: dict, x, y) -> str:
     """A straight line or a rectangle."""
-    line = known(known(shape, "shape").get("line"), "line")
+    line = require_known(require_known(shape, "shape").get("line"), "line")
     across, down = ([axis.stand(shape, axis.letter + end) for end in "01"] for axis in (x, y))
     looks = stroke(line, line.get("color", "#444")) + attributes(opacity=shape.get("opacity"))
     if shape["type"] == "line":

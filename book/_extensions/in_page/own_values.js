@@ -1,7 +1,7 @@
 // Values of the reader's own for an explorer of the page: a box beside each slider takes any number,
 // and the function that drew the stored figures computes the one for it.
 
-import { Asker, button, positionsOf } from "./explorers.js";
+import { Asker, button, positionsOf } from "./live_figures.js";
 
 export class OwnValues {
   constructor(explorer, page) {
@@ -40,7 +40,7 @@ export class OwnValues {
     const { explorer } = this, row = explorer.root.querySelector(`[data-control="${control.name}"]`);
     const [range, output] = row.querySelectorAll("input, output");
     const box = Object.assign(document.createElement("input"), { type: "number", className: "py-own", step: "any" });
-    if (values.every(Number.isInteger) && control.name !== "alpha") { // of what is counted; α counts nothing
+    if (values.every(Number.isInteger) && control.name !== "alpha") { // counts are whole; alpha is LoRA's scale, which may be a fraction
       Object.assign(box, { step: 1, min: Math.min(1, ...values) });
     }
     box.setAttribute("aria-label", `${label}, any number`);
@@ -68,7 +68,7 @@ export class OwnValues {
 
   ask() {
     const { explorer } = this, { controls, source } = explorer.data;
-    explorer.box.classList.add("explorer-elsewhere");
+    explorer.box.classList.add("explorer-picture-old");
     this.asker.ask(async () => {
       const handle = source.startsWith("__main__:") ? await this.page.handleOf(explorer) : null;
       if (handle === undefined) throw new Error("Its cell, or one above, stops with an error.");

@@ -4,12 +4,18 @@ Ticks and titles that plotly sets otherwise on a phone are there twice. The test
 hold every word, mark and curve against what plotly draws.
 """
 
-from __future__ import annotations
-
 import math
 import re
 
-from lora_edu.explore.still.marks import TRACES, Unknown, known, shape, share, short, text
+from lora_edu.explore.first_frame.marks import (
+    TRACES,
+    Unknown,
+    require_known,
+    shape,
+    share,
+    text,
+    two_decimals,
+)
 
 WIDTHS = {"wide": 700, "narrow": 324}  # px of a plot (desktop, phone) for which ticks are chosen
 ROOM = {"x": 80, "y": 40}  # px that plotly wants for a tick
@@ -32,8 +38,8 @@ def first_frame(figure: dict, height: int, narrow_height: int) -> tuple[str, str
 def _frame(figure: dict, heights: dict[str, int]) -> str:
     layout = {key: value for key, value in figure["layout"].items() if key != "title"}
     axes = [key for key in layout if re.fullmatch(r"[xy]axis\d*", key)]
-    known({key: value for key, value in layout.items() if key not in axes}, "layout")
-    margin = known(layout["margin"], "margin")
+    require_known({key: value for key, value in layout.items() if key not in axes}, "layout")
+    margin = require_known(layout["margin"], "margin")
     panels = [Panel(figure, number) for number in sorted({key[5:] for key in axes})]
     if not 0 < len(panels) < 3:
         raise Unknown("no axes, or more than two panels")
@@ -49,15 +55,15 @@ def _frame(figure: dict, heights: dict[str, int]) -> str:
     body = "".join(panel.html(plots, margin, place)
                    for panel, place in zip(panels, stacked, strict=True))
     return (f'<div class="explorer-frame" aria-hidden="true" style="inset:{inset};'
-            f'--gap:{short(half)}px">{body}</div>')
+            f'--gap:{two_decimals(half)}px">{body}</div>')
 
 
 class Axis:
     """An axis named as in the layout, such as "yaxis2", with the traces that stand on it."""
 
     def __init__(self, name: str, spec: dict, traces: list[dict]):
-        self.name, self.spec, self.letter = name, known(spec, "axis"), name[0]
-        self.title = known(spec.get("title"), "title").get("text", "")
+        self.name, self.spec, self.letter = name, require_known(spec, "axis"), name[0]
+        self.title = require_known(spec.get("title"), "title").get("text", "")
         self.log = spec.get("type") == "log"
         maps = [trace["z"] for trace in traces if trace["type"] == "heatmap"]
         if maps and "range" not in spec:
@@ -155,7 +161,7 @@ class Panel:
         above = [part for part in self.shapes if part.get("layer") != "below"]
         traces = sorted(self.traces, key=lambda trace: [*TRACES].index(trace["type"]))
         drawn = [(shape, part) for part in below] + [
-            (TRACES[trace["type"]], known(trace, trace["type"])) for trace in traces] + [
+            (TRACES[trace["type"]], require_known(trace, trace["type"])) for trace in traces] + [
             (shape, part) for part in above]
         return "".join(draw(part, self.x, self.y) for draw, part in drawn)
 
@@ -183,7 +189,7 @@ class Panel:
                               for a, label in rows)
         if x.title:
             away = min(49 if under_labels else 36, below - 3)  # px from the plot area
-            titles += text(x.title, "50%", "100%", dy=short(away), text_anchor="middle")
+            titles += text(x.title, "50%", "100%", dy=two_decimals(away), text_anchor="middle")
         if y.title:
             turned = text(y.title, 0, -36.0 if beside_labels else -29.5,
                           transform="rotate(-90)", text_anchor="middle")
@@ -192,14 +198,14 @@ class Panel:
 
     def note(self, note: dict, margin_left: int) -> str:
         """An annotation without an arrow. On a phone headings stand farther to the left."""
-        anchor, aside = ANCHORS[known(note, "annotation")["xanchor"]]
+        anchor, aside = ANCHORS[require_known(note, "annotation")["xanchor"]]
         heads = (note["x"] == 0 and note["y"] == 1 and note["xref"].endswith(" domain")
                  and note["yanchor"] == "bottom")
         shift = note.get("xshift", 0)
         return twice(*(text(note["text"], share(self.x.stand(note, "x")),
                             share(1 - self.y.stand(note, "y")), note.get("font"),
-                            dx=short(aside + x),
-                            dy=short(BASELINES[note["yanchor"]] - note.get("yshift", 0)),
+                            dx=two_decimals(aside + x),
+                            dy=two_decimals(BASELINES[note["yanchor"]] - note.get("yshift", 0)),
                             text_anchor=anchor)
                        for x in (shift, 2 - margin_left if heads else shift)))
 

@@ -6,8 +6,6 @@ that is opened without a server may load no other kind; its name holds a digest 
 so that no browser takes an old one for it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -36,8 +34,8 @@ def _title(figure: dict) -> str:
     return TAG_OF_WORDS.sub("", (figure["layout"].get("title") or {}).get("text") or "")
 
 
-def island(explorer, start: dict, **more) -> str:
-    """The JSON that :func:`islands` reads back; for a value that JSON has not, its repr."""
+def data_script(explorer, start: dict, **more) -> str:
+    """The JSON that :func:`data_of_explorers` reads; for a value that JSON has not, its repr."""
     data = {"name": explorer.name, "source": explorer.source, "caption": explorer.caption,
             "reading": reading(start), "play": explorer.play, "own": explorer.own,
             "once": explorer.play_once, "drag": explorer.drag, **more,
@@ -47,7 +45,7 @@ def island(explorer, start: dict, **more) -> str:
             + text.replace("<", "\\u003c") + "</script>")
 
 
-def islands(html: str) -> list[dict]:
+def data_of_explorers(html: str) -> list[dict]:
     """The data of every explorer in a page or a part of one, in order.
 
     Each has its name, source (``module:function``), caption, reading (of the first position), play
@@ -56,32 +54,32 @@ def islands(html: str) -> list[dict]:
     with the fields of Control); on a page also traces (their types), lack (why there is no first
     frame, or ""), and states, packed as :func:`codec.pack` does.
     """
-    found: list[dict] = []
+    explorers: list[dict] = []
     for kind, text in SCRIPT.findall(html):
         if kind == "data":
-            found.append(json.loads(text))
+            explorers.append(json.loads(text))
         else:
-            found[-1]["states"] = text
-    return found
+            explorers[-1]["states"] = text
+    return explorers
 
 
-def part(html: str, folder: Path) -> tuple[str, set[str]]:
+def move_states_to_files(html: str, folder: Path) -> tuple[str, set[str]]:
     """Write the states in ``html`` into files in ``folder``: the HTML that refers to them, and
     the names of the files."""
     names: set[str] = set()
 
-    def moved(found: re.Match) -> str:
-        name = hashlib.sha256(found[1].encode()).hexdigest()[:16] + ".js"
+    def move(states: re.Match) -> str:
+        name = hashlib.sha256(states[1].encode()).hexdigest()[:16] + ".js"
         folder.mkdir(parents=True, exist_ok=True)
-        text = f'exploreStates("{FOLDER}/{name}", "{found[1]}");\n'
+        text = f'exploreStates("{FOLDER}/{name}", "{states[1]}");\n'
         (folder / name).write_text(text, encoding="ascii")
         names.add(name)
         return f'{TAG} data-src="{FOLDER}/{name}"></script>'
 
-    return STATES.sub(moved, html), names
+    return STATES.sub(move, html), names
 
 
-def publish(names: set[str], source: Path, target: Path) -> None:
+def publish_states(names: set[str], source: Path, target: Path) -> None:
     """Copy the files ``names`` from ``source`` to ``target``, and delete all others in both."""
     target.mkdir(parents=True, exist_ok=True)
     for file in (*source.glob("*.js"), *target.glob("*.js")):

@@ -4,8 +4,6 @@ Directives become quotations, folded parts and headings in bold; roles become wo
 the other notebooks beside this one, or to the website, or, where there is neither, become words.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Iterable
@@ -39,7 +37,7 @@ class Names:
     beside: frozenset[str] = frozenset()
 
 
-def names(pages: Iterable[Path], bibliography: Path, site: str = "", beside=()) -> Names:
+def collect_names(pages: Iterable[Path], bibliography: Path, site: str = "", beside=()) -> Names:
     """What the roles of the pages refer to."""
     titles = {part.label: f"{KINDS[part.name]} *{part.title}*" for page in pages
               for part in directives(page.read_text(encoding="utf-8")) if part.name in KINDS}

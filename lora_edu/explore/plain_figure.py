@@ -4,8 +4,6 @@ A *plain figure* is a plotly figure as dicts, lists, numbers, strings and, in it
 arrays: no plotly object, no template (the page's theme takes its place), nothing non-finite.
 """
 
-from __future__ import annotations
-
 import base64
 import datetime
 import math

@@ -4,6 +4,6 @@ It stands on the page until plotly has been fetched, and for readers without Jav
 optimisation, and asks nothing of a figure: what it cannot draw, plotly draws.
 """
 
-from lora_edu.explore.still.frame import first_frame
+from lora_edu.explore.first_frame.frame import WIDTHS, first_frame
 
-__all__ = ["first_frame"]
+__all__ = ["WIDTHS", "first_frame"]
