@@ -35,7 +35,7 @@ def test_every_scale_reaches_rank_r_and_no_more(r, s):
     assert np.linalg.matrix_rank(BA) <= r
 
 
-@pytest.mark.claim("thm-first-step")
+@pytest.mark.claim("thm-first-step", "cor-one-number")
 @pytest.mark.parametrize("name", ("SGD", "Momentum", "Nesterov", "Adam"))
 @pytest.mark.parametrize("s", (0.125, 1.0, 8.0))
 def test_the_first_step_is_torchs(name, s):
