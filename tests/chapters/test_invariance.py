@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from book._extensions.content.claims import HOME
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, equivalent, initial
@@ -15,6 +16,7 @@ from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.explore.plain import plain_figure
 from tests.chapters.figure_words import reading
 from tests.core.test_invariance import start, weights
+from tests.nn import models
 
 TASK = task_16()
 
@@ -131,26 +133,22 @@ def test_the_size_of_each_roughly(what, low, high):
 
 def test_the_lines_for_peft_widen_the_start_and_nothing_else():
     """The block for PEFT, run as it stands in the chapter."""
-    peft = pytest.importorskip("peft")
     chapter = (HOME / "book/part2/invariance.md").read_text("utf-8")
     lines = chapter[chapter.index("with torch.no_grad():"):].split("```")[0]
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(20, (16, 3), generator=generator)
-    targets = torch.randn(16, 3, 5, generator=generator)
+    ids = models.token_ids(16, 3)
 
     def run(c):
         torch.manual_seed(0)
-        base = torch.nn.Sequential(torch.nn.Embedding(20, 8), torch.nn.Linear(8, 5))
-        model = peft.get_peft_model(base, peft.LoraConfig(
-            r=2, lora_alpha=32 / c**2, target_modules=["0", "1"]))
+        model = get_peft_model(models.net(), LoraConfig(
+            r=2, lora_alpha=32 / c**2, target_modules=models.TARGETS))
         if c == 4:
             exec(lines, {"torch": torch, "model": model})
         optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 0.01 * c,
                                       eps=1e-8 / c, weight_decay=0.1 / c)
         for _ in range(15):
             optimiser.zero_grad()
-            out = model(tokens)
-            ((out - targets) ** 2).mean().backward()
+            out = model(ids)
+            out.square().mean().backward()
             optimiser.step()
         return out.detach()
 
