@@ -21,26 +21,6 @@ from tests.nn import models
 TASK = task_16()
 
 
-class ScheduleOnly(AdamW):
-    """The decay of Loshchilov & Hutter's algorithm 2: by the schedule (here 1), not by lr."""
-
-    def update(self, params, grads, state):
-        for p in params:
-            p *= 1 - self.weight_decay
-        return self._move(params, grads, state)
-
-
-@pytest.mark.claim("thm-invariance")
-@pytest.mark.parametrize("c", (1 / 4, 8))
-def test_a_decay_that_lr_does_not_multiply_must_not_change(c):
-    problem, adapter = start(name="both random")
-    ours = weights(problem, adapter, ScheduleOnly(0.01, weight_decay=0.02))
-    new, _ = equivalent(adapter, AdamW(0.01), c)
-    kept, followed = (weights(problem, new, ScheduleOnly(
-        c * 0.01, eps=1e-8 / c, weight_decay=decay)) for decay in (0.02, 0.02 / c))
-    assert np.array_equal(ours, kept) and np.abs(ours - followed).max() > 0.01
-
-
 @pytest.fixture(scope="module")
 def two():
     """Two problems, and an adapter for each."""
