@@ -19,6 +19,7 @@ from lora_edu.chapters.shared import digits, rate_maps
 from lora_edu.chapters.shared.fits import exponent, vertex
 from lora_edu.chapters.shared.scale_rules import FORMULAS
 from tests.chapters.figure_words import reading
+from tests.chapters.test_small_gpt import price
 
 WHEEL = os.environ.get("MINILM_WHEEL")
 
@@ -303,15 +304,13 @@ def test_a_larger_scale_trains_further_on_all_but_minilm_and_much_on_two(model):
 
 
 @pytest.mark.claim("obs-five-models")
-@pytest.mark.parametrize(("model", "first", "other", "price"), [
+@pytest.mark.parametrize(("model", "first", "other", "factor"), [
     ("small GPT", 1, 8, 1), ("small GPT", 8, 64, 1),
     ("MiniLM", 1, 8, 1.61), ("MiniLM", 1, 64, 1.73), ("MiniLM", 8, 64, 1)])
-def test_what_a_rate_of_another_rank_costs(model, first, other, price):
-    rates, at_first = runs_models.curve(model, "LoRA", first)
-    others, at_other = runs_models.curve(model, "LoRA", other)
-    tuned = rates[np.log(at_first).sum(axis=0).argmin()]
-    losses = np.prod(at_other, axis=0) ** (1 / len(at_other))
-    assert losses[list(others).index(tuned)] / losses.min() == pytest.approx(price, abs=5e-3)
+def test_what_a_rate_of_another_rank_costs(model, first, other, factor):
+    pair = (runs_models.curve(model, "LoRA", r) for r in (first, other))
+    logs = ((rates, np.log(losses)) for rates, losses in pair)
+    assert np.exp(price(*logs)) == pytest.approx(factor, abs=5e-3)
 
 
 @pytest.mark.claim("obs-five-models")
