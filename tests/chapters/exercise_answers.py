@@ -119,13 +119,6 @@ def attend_by_torch(X, Wq, Wk, Wv, q, v, s, causal=True):
     return torch.nn.functional.scaled_dot_product_attention(Q, K, V, is_causal=causal)[0]
 
 
-def product_in_a_loop(ids, W0, A, B, s):
-    BA = np.zeros(W0.shape)
-    for row, column in np.ndindex(W0.shape):
-        BA[row, column] = sum(B[row, j] * A[j, column] for j in range(len(A)))
-    return (W0 + s * BA)[:, ids].T
-
-
 def off(pair):
     """An adapter (A, B) without an update."""
     return pair[0], 0 * pair[1]
@@ -214,10 +207,6 @@ WRONG = {
         "s forgotten": (lambda *a: embed(*a[:4], 1), "is wrong in"),
         "not transposed": (lambda *a: embed(*a).T, "has shape (12, 4)"),
         "BA formed": (lambda ids, W0, A, B, s: (W0 + s * B @ A)[:, ids].T, "BA is formed"),
-        "BA formed by einsum": (
-            lambda ids, W0, A, B, s: (W0 + s * np.einsum("dr,rk->dk", B, A))[:, ids].T,
-            "BA is formed"),
-        "BA formed in a loop": (product_in_a_loop, "BA is formed"),
         "BA formed in torch": (
             in_torch(lambda ids, W0, A, B, s: (W0 + s * B @ A)[:, ids].T), "BA is formed")},
     checks.undo_change: {

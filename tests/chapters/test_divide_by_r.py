@@ -42,9 +42,9 @@ def regression(inputs, every=2):
     return Regression(W0, W0 + shift, rng.normal(size=(200, K)) / np.arange(1, K + 1) ** 0.5)
 
 
-def steps(task, name, r, draws, s=S, sigma=SIGMA):
+def steps(task, name, r, draws, s=S, sigma=SIGMA, eta=ETA):
     """ΔW after one step through ``train``, for so many starts: (draws, d, k)."""
-    optimiser = SGD(ETA) if name == "SGD" else Adam(ETA, eps=1e-30)
+    optimiser = SGD(eta) if name == "SGD" else Adam(eta, eps=1e-30)
     starts = [initial(*task.W0.shape, r, distribution=sigma, rng=np.random.default_rng(seed))
               for seed in range(draws)]
     return np.array([train(task, Adapter(*start, s), optimiser, 1).adapter.delta()
@@ -83,15 +83,16 @@ def test_the_two_moments_of_a_normal_vector():
     np.testing.assert_allclose(second, sigma**4 * 5 * np.eye(3), atol=1e-12)
 
 
-@pytest.mark.claim("thm-growth")
-@pytest.mark.parametrize("r", (1, 8, 32))
+@pytest.mark.claim("thm-growth", "cor-one-number")
+@pytest.mark.parametrize(("r", "s", "eta"), [(1, S, ETA), (8, 3 * S, ETA), (32, S, 4 * ETA)])
 @BOTH
-def test_how_the_first_step_grows(name, r):
+def test_how_the_first_step_grows(name, r, s, eta):
+    """So with r, s and η through one number alone, η·s·r, or η·s²·r under SGD."""
     task = regression("half zero")
-    G, deltas = task.gradient(task.W0), steps(task, name, r, 400)
+    G, deltas = task.gradient(task.W0), steps(task, name, r, 400, s, eta=eta)
     assert np.sum(np.linalg.norm(G, axis=1) > 0) == D / 2
     found = np.array([(-np.vdot(delta, G), np.vdot(delta, delta)) for delta in deltas])
-    assert agree(found, growth(name, G, r))
+    assert agree(found, growth(name, G, r, s=s, eta=eta))
 
 
 @pytest.mark.claim("obs-uniform-draws")

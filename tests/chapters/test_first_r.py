@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu import Adam, Adapter, effective_rank, initial, sweep, teacher_student, train
-from lora_edu.chapters.divide_by_r import runs_growth
+from lora_edu import effective_rank, sweep, teacher_student
 from lora_edu.chapters.divide_by_r.runs_rate import crossover
 from lora_edu.chapters.first_r import make_data, runs_models
 from lora_edu.chapters.first_r import runs as first_r
@@ -20,6 +19,7 @@ from lora_edu.chapters.shared import digits, rate_maps
 from lora_edu.chapters.shared.fits import exponent, vertex
 from lora_edu.chapters.shared.scale_rules import FORMULAS
 from tests.chapters.figure_words import reading
+from tests.chapters.test_small_gpt import price
 
 WHEEL = os.environ.get("MINILM_WHEEL")
 
@@ -63,13 +63,8 @@ def test_the_crossover_rank_of_every_layer_is_below_three():
     (RULES[KEPT], 0), (RULES[RSLORA], 0.5), (RULES[SAME], 1), (RULES[TWICE], 1),
     (lambda r, r1: r / r1, 2)])
 def test_the_useful_part_of_the_first_step_at_a_carried_rate(scale, power):
-    task, means = runs_growth.full_rank_task(), []
-    for r in (8, 32):
-        starts = [initial(64, 64, r, distribution=0.1, rng=np.random.default_rng(seed))
-                  for seed in range(100)]
-        means.append(np.mean([train(task, Adapter(*start, scale(r, 8)), Adam(1e-4, eps=1e-30),
-                                    1).useful[1] for start in starts]))
-    assert means[1] / means[0] == pytest.approx(4**power, rel=0.03)
+    """By the theorem of its growth, which test_divide_by_r.py holds: at one η it goes with s·r."""
+    assert scale(32, 8) * 32 / (scale(8, 8) * 8) == pytest.approx(4**power)
 
 
 @pytest.mark.claim("obs-regret")
@@ -309,15 +304,13 @@ def test_a_larger_scale_trains_further_on_all_but_minilm_and_much_on_two(model):
 
 
 @pytest.mark.claim("obs-five-models")
-@pytest.mark.parametrize(("model", "first", "other", "price"), [
+@pytest.mark.parametrize(("model", "first", "other", "factor"), [
     ("small GPT", 1, 8, 1), ("small GPT", 8, 64, 1),
     ("MiniLM", 1, 8, 1.61), ("MiniLM", 1, 64, 1.73), ("MiniLM", 8, 64, 1)])
-def test_what_a_rate_of_another_rank_costs(model, first, other, price):
-    rates, at_first = runs_models.curve(model, "LoRA", first)
-    others, at_other = runs_models.curve(model, "LoRA", other)
-    tuned = rates[np.log(at_first).sum(axis=0).argmin()]
-    losses = np.prod(at_other, axis=0) ** (1 / len(at_other))
-    assert losses[list(others).index(tuned)] / losses.min() == pytest.approx(price, abs=5e-3)
+def test_what_a_rate_of_another_rank_costs(model, first, other, factor):
+    pair = (runs_models.curve(model, "LoRA", r) for r in (first, other))
+    logs = ((rates, np.log(losses)) for rates, losses in pair)
+    assert np.exp(price(*logs)) == pytest.approx(factor, abs=5e-3)
 
 
 @pytest.mark.claim("obs-five-models")

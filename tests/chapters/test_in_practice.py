@@ -1,4 +1,5 @@
-"""The claims of the chapter In practice, but for the doctor's (tests/nn/test_doctor.py)."""
+"""The claims of the chapter In practice, but for the doctor's (tests/nn/test_doctor.py) and that of
+one number (test_divide_by_r.py)."""
 
 from types import SimpleNamespace
 
@@ -24,27 +25,6 @@ pytestmark = pytest.mark.filterwarnings(  # transformers calls an old name of it
 
 
 # --- recipes
-
-@pytest.mark.claim("cor-one-number")
-@pytest.mark.parametrize(("step", "power"), [
-    (lambda A, G, s: s * np.sign(s * G @ A.T) @ A, 1), (lambda A, G, s: s * (s * G @ A.T) @ A, 2)],
-    ids=["Adam", "SGD"])
-def test_equally_useful_first_steps(step, power):
-    """Means over draws of A, by the definition of the step."""
-    rng = np.random.default_rng(0)
-    G = rng.normal(size=(12, 20))
-
-    def useful(r, s, eta, draws=6000):
-        A = rng.normal(0, 0.3, (draws, r, 20))
-        return np.mean([eta * np.vdot(step(a, G, s), G) for a in A])
-
-    want = useful(2, 3.0, 0.1)
-    for r, s in ((8, 3.0), (8, 0.75), (1, 0.5)):
-        eta = 0.1 * (2 * 3.0**power) / (r * s**power)  # η s r, or η s² r, as before
-        assert useful(r, s, eta) == pytest.approx(want, rel=0.03)
-    A = rng.normal(size=(3, 20))
-    assert np.allclose(0.1 * step(A, G, 4.0), 0.1 * 4**power * step(A, G, 1.0))
-
 
 def test_the_explorers_carry_that_number_and_say_the_account():
     before = figures.RECIPE["lr"] * figures.RECIPE["alpha"]

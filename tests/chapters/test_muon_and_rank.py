@@ -11,6 +11,7 @@ from lora_edu.chapters.muon_and_rank.figures import first_step
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+from tests.chapters.test_small_gpt import price
 
 SPECTRA = {"rank 2": np.array([3.0, 1.0]), "falling": 1 / np.arange(1, 25), "flat": np.ones(24)}
 RANKS, SIGMA, DRAWS, K = np.array([1, 2, 4, 16, 64, 256]), 0.7, 60, 40
@@ -105,12 +106,8 @@ def test_how_many_times_smaller_the_best_rate_is_than_adams(task, optimiser, end
 @pytest.mark.parametrize(("rule", "most"), [
     ("LoRA", 1.38), ("rsLoRA", 0.012), ("unscaled", 0)])
 def test_what_carrying_costs_the_small_gpt(rule, most):
-    costs = []
-    for first, other in itertools.permutations((4, 16, 64), 2):
-        rates, losses = runs.curve(runs.GPT, "Muon", rule, first)
-        others, found = runs.curve(runs.GPT, "Muon", rule, other)
-        tuned = others == rates[losses.mean(axis=0).argmin()]
-        costs.append(found.mean(axis=0)[tuned].item() - found.mean(axis=0).min())
+    curves = {r: runs.curve(runs.GPT, "Muon", rule, r) for r in (4, 16, 64)}
+    costs = [price(*pair) for pair in itertools.permutations(curves.values(), 2)]
     assert max(costs) == pytest.approx(most, abs=5e-3 if most > 1 else 5e-4)
 
 

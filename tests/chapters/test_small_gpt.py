@@ -213,11 +213,11 @@ def best(rule, r):
     return rates[losses.mean(0).argmin()], rates[losses.argmin(1)]
 
 
-def price(rule, first, used):
-    """What a rate tuned at one rank costs at another, in nats."""
-    rates, losses = found(rule, used)
-    [carried] = losses.mean(0)[rates == best(rule, first)[0]]
-    return carried - losses.mean(0).min()
+def price(first, used):
+    """What the rate that is best on one curve costs on another, in the units of the losses."""
+    (rates, there), (others, here) = first, used
+    [carried] = here.mean(0)[others == rates[there.mean(0).argmin()]]
+    return carried - here.mean(0).min()
 
 
 @pytest.mark.claim("obs-gpt-first-r")
@@ -231,11 +231,12 @@ def test_the_best_rate_stays_with_alpha_over_r_and_moves_without():
         assert set(best(rule, r)[1]) == rates
     rates, losses = found("none", 16)
     assert losses.mean(0)[rates == best("none", 1)[0]].item() == pytest.approx(3, abs=0.05)
-    assert price("none", 8, 64) == pytest.approx(0.08, abs=0.005)
+    assert price(found("none", 8), found("none", 64)) == pytest.approx(0.08, abs=0.005)
     falls = itertools.product(best("rslora", 1)[1], best("rslora", 16)[1])
     assert {max(pair) / min(pair) for pair in falls} == {1, 2}
-    assert max(price("rslora", *pair) for pair in itertools.permutations(RANKS, 2)) < 0.03
-    assert price("rslora", 8, 64) == pytest.approx(0.005, abs=5e-4)
+    roots = {r: found("rslora", r) for r in ranks}
+    assert max(price(roots[r1], roots[r]) for r1, r in itertools.permutations(RANKS, 2)) < 0.03
+    assert price(roots[8], roots[64]) == pytest.approx(0.005, abs=5e-4)
     assert [row["lr"] for row in on_q_and_v("devil")] == [0.032, 0.016, 0.032, 0.032]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu import SGD, Adam, Adapter, Clipped, initial, sweep, train
+from lora_edu import SGD, Adam, Adapter, initial, sweep, train
 from lora_edu.chapters.low_rank_update import runs_word as word
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.chapters.step_size import runs
@@ -35,7 +35,7 @@ def test_every_scale_reaches_rank_r_and_no_more(r, s):
     assert np.linalg.matrix_rank(BA) <= r
 
 
-@pytest.mark.claim("thm-first-step")
+@pytest.mark.claim("thm-first-step", "cor-one-number")
 @pytest.mark.parametrize("name", ("SGD", "Momentum", "Nesterov", "Adam"))
 @pytest.mark.parametrize("s", (0.125, 1.0, 8.0))
 def test_the_first_step_is_torchs(name, s):
@@ -54,15 +54,6 @@ def test_the_first_step_is_torchs(name, s):
     said = -0.01 * s * (np.sign(G @ A0.T) if name == "Adam" else s * G @ A0.T) @ A0
     np.testing.assert_allclose((1.9 if name == "Nesterov" else 1) * said,
                                (s * B @ A).detach().numpy(), rtol=1e-9, atol=1e-15)
-
-
-def test_clipping_leaves_one_power_of_s():
-    """The solution of the exercise: ΔW₁ = −ηκs·GAᵀA/‖GAᵀ‖."""
-    task, kappa, s, [(A, B)] = task_32(), 0.01, 2.0, starts(1)
-    G = task.gradient(task.W0)
-    end = train(task, Adapter(A, B, s), Clipped(SGD(0.1), kappa, eps=0.0), 1).adapter
-    said = -0.1 * kappa * s * G @ A.T @ A / np.linalg.norm(G @ A.T)
-    np.testing.assert_allclose(end.delta(), said, rtol=1e-9, atol=1e-15)
 
 
 @pytest.mark.claim("lem-balance")

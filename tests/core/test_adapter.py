@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from peft import LoraConfig, get_peft_model
 
 from lora_edu import RULES, Adapter, Regression, scaling
 
@@ -34,22 +33,6 @@ def close(have, want, tolerance=1e-10):
 ])
 def test_scaling_follows_its_rule(r, alpha, rule, s):
     assert scaling(r, alpha, rule) == s
-
-
-@pytest.mark.parametrize("rule, use_rslora", [("lora", False), ("rslora", True)])
-@pytest.mark.parametrize("r, alpha", [(1, 8), (5, 3), (8, 16), (12, 7)])
-def test_scaling_update_and_forward_are_pefts(r, alpha, rule, use_rslora):
-    base = torch.nn.Sequential(torch.nn.Linear(7, 6, bias=False, dtype=torch.float64))
-    model = get_peft_model(base, LoraConfig(r=r, lora_alpha=alpha, target_modules=["0"],
-                                            use_rslora=use_rslora, init_lora_weights=False))
-    layer = model.base_model.model[0]
-    A, B, W0 = (weight.detach().numpy() for weight in (
-        layer.lora_A["default"].weight, layer.lora_B["default"].weight, layer.weight))
-    X = np.random.default_rng(0).normal(size=(5, 7))
-    adapter = Adapter(A, B, scaling(r, alpha, rule))
-    assert adapter.scaling == layer.scaling["default"]
-    close(adapter.delta(), layer.get_delta_weight("default").detach().numpy())
-    close(adapter.forward(X, W0), model(torch.tensor(X)).detach().numpy())
 
 
 @given(cases())

@@ -222,7 +222,6 @@ def beside(dtype, times):
 
 
 SETTINGS = {"r": 9, "lora_alpha": 8, "rank_pattern": {"q|v": 4}, "target_modules": ["q", "v"]}
-BLIND = lambda model, data: model(**data).logits.detach().sum()  # noqa: E731
 TABLE = {  # what the doctor is asked; the finding, and words of it
     "wrappers side by side": (lambda: {"model": nn.ModuleDict(
         {"encoder": pefts(), "encoder2": pefts()})}, ""),
@@ -248,7 +247,6 @@ TABLE = {  # what the doctor is asked; the finding, and words of it
         loraplus_groups(model, 1e-3, 16))}, ""),
     "DoRA's lengths": (lambda: given(pefts(use_dora=True), "magnitude"), "not-in-optimiser"),
     "one step": (one_step, ""),
-    "detached": (lambda: {"model": ours(), "batch": batch(), "loss_fn": BLIND}, "no-gradient"),
     "another rule": (lambda: in_use(ours(rule="rslora"), ours()), "reference", "α by √r"),
     "counts twice": (lambda: in_use(ours(), TinyChat()), "reference", "the update counts twice"),
     "another α": (lambda: in_use(ours(), ours(alpha=3)), "reference", "error", "another adapter"),

@@ -4,7 +4,6 @@ import copy
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -13,14 +12,10 @@ from torch import nn
 
 from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, unload
 from tests.nn.compare import assert_rounding_apart, same_bits
-from tests.nn.models import LAYERS, TARGETS, adapted, net, peft_matrices, token_ids
+from tests.nn.models import LAYERS, TARGETS, adapted, net, peft_matrices, rng, token_ids
 
 IDS = token_ids(3, 7)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def assert_pefts(model, twin):

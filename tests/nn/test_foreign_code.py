@@ -35,6 +35,18 @@ class TiedByHand(nn.Module):
         return F.linear(x, self.tokens.weight)
 
 
+class Tied(nn.Module):
+    """An output layer that shares its weight with the embedding."""
+
+    def __init__(self):
+        super().__init__()
+        self.tokens, self.out = nn.Embedding(32, 16), nn.Linear(16, 32, bias=False)
+        self.out.weight = self.tokens.weight
+
+    def forward(self, ids):
+        return self.out(self.tokens(ids))
+
+
 def encoder():
     """torch's own, which without gradients takes its layers' weights on a path of its own."""
     x = torch.randn(2, 5, 16)
@@ -44,6 +56,8 @@ def encoder():
 MODELS = {
     "T5": (t5, "all-linear"), "T5's embeddings": (t5, ["embed_tokens"]),
     "tied by hand": (lambda: (TiedByHand(), lambda model: model(IDS)), ["tokens"]),
+    **{f"tied, {targets}": (lambda: (Tied(), lambda model: model(IDS)), targets)
+       for targets in (["tokens"], ["out"], ["tokens", "out"])},
     "encoder": (encoder, ["linear1", "linear2"]),
 }
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from lora_edu.nn import LoRALinear, inject, merge, merge_and_unload, unload
-from tests.nn.compare import assert_rounding_apart, same_bits
+from lora_edu.nn import LoRALinear, inject, unload
+from tests.nn.compare import same_bits
 from tests.nn.models import TARGETS, net, rng, token_ids
 
 IDS = token_ids(3, 7)
@@ -49,27 +49,3 @@ def test_all_places_of_a_shared_layer_get_the_same_adapter():
     assert model[0] is model[1][0] is model[2] and isinstance(model[0], LoRALinear)
     unload(model)
     assert model[0] is model[1][0] is model[2] is shared
-
-
-class Tied(nn.Module):
-    """An output layer that shares its weight with the embedding."""
-
-    def __init__(self):
-        super().__init__()
-        self.tokens, self.out = nn.Embedding(9, 4), nn.Linear(4, 9, bias=False)
-        self.out.weight = self.tokens.weight
-
-    def forward(self, ids):
-        return self.out(self.tokens(ids))
-
-
-@pytest.mark.parametrize("targets", [["tokens"], ["out"], ["tokens", "out"]])
-def test_merging_one_of_two_tied_layers_leaves_the_other(targets):
-    model, ids = Tied(), torch.arange(9)
-    inject(model, targets, 2, 4, rng=rng(), start="both random", distribution=0.5)
-    want = model(ids)
-    merge(model)
-    assert_rounding_apart(model(ids), want)
-    merge_and_unload(model)
-    assert type(model.tokens) is nn.Embedding and type(model.out) is nn.Linear
-    assert_rounding_apart(model(ids), want)
