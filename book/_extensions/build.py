@@ -50,7 +50,7 @@ def setup(app):
             run_page.bundle_scripts)
     in_turn(app, "env-before-read-docs", LATE, execute.execute_ahead)
     in_turn(app, "doctree-read", LATE, download.keep_outputs)
-    app.connect("env-updated", pages_with_old_scripts)
+    app.connect("env-updated", pages_to_write_again)
     in_turn(app, "html-page-context", EARLY, download.offer_notebook, sharing.add_titles,
             addresses.add_meta)
     in_turn(app, "html-page-context", LATE, symbols.colour_symbols, self_check.add_script,
@@ -84,9 +84,10 @@ def copy_own_files(app) -> None:
         shutil.copyfile(file, static / file.name)
 
 
-def pages_with_old_scripts(app, env) -> list[str]:
-    """The pages to write again: all of them if one of our scripts or style sheets has changed."""
+def pages_to_write_again(app, env) -> list[str]:
+    """All pages if one of our scripts or style sheets has changed; else the one with ``{index}``,
+    whose words Sphinx's search has only if it writes the page."""
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in OWN_FILES)).hexdigest()
     digest += app.run_page.version if app.run_page else ""
     before, env.own_files = getattr(env, "own_files", digest), digest
-    return sorted(env.found_docs) if before != digest else []
+    return sorted(env.found_docs) if before != digest else ["book/part4/answers"]
