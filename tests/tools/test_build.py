@@ -24,7 +24,7 @@ build.OWN_FILES = [here / "own.css"]
 def setup(app):
     app.run_page = None
     app.connect("builder-inited", build.copy_own_files)
-    app.connect("env-updated", build.pages_with_old_scripts)
+    app.connect("env-updated", build.pages_to_write_again)
     app.add_css_file("own.css")
 """
 PAGE = """---
