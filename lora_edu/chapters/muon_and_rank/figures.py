@@ -61,9 +61,9 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
     places = 10 ** apart(list(ends.values()), 0.1)
     traces.append(words(last, places, [
         coloured(f"  {name}", LOOKS[name].colour) for name in ends],
-        textposition="middle right", textfont={"size": 13}))
+        textposition="middle right", textfont={"size": 12}))
     axis = named_ticks(runs.ranks(task, "Adam"), "rank r")
-    axis["range"][1] += 1  # room for the names
+    axis["range"][1] += 1.2  # room for the names
     said = ", ".join(f"{name} {signed(power)}" for name, power in powers.items())
     return figure(
         traces, f"under {FORMULAS[rule]} Muon's best η goes like r to the power "
