@@ -17,7 +17,12 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
   const ASIDE = { bibliography: 40, changelog: 40, claims: 30, api: 20, tested: 20, cite: 20,
                   "test-yourself": 20, notation: 10, glossary: 5, index: 5 };  // pages about the pages
   const WORDS = /[\p{L}\p{N}_]+\+?/gu;
-  let stemmer;
+  let stemmer, stems;
+
+  const isEmpty = (word) => {
+    stems ??= new Set([...EMPTY].flatMap((each) => [each, stemmer.stemWord(each)]));
+    return stems.has(word);
+  };
 
   /** The words of a text, each in one form. "a" and "b" are letters where a query has them alone. */
   const words = (text) => {
@@ -31,9 +36,9 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
       half of them, and two; else 0. */
   const fit = (asked, title, page) => {
     const own = words(title), around = own === page ? own : own.concat(page);
-    const needed = asked.filter((word) => !EMPTY.has(word));
+    const needed = asked.filter((word) => !isEmpty(word));
     const found = asked.filter((word) => own.includes(word)).length;
-    const said = own.filter((word) => asked.includes(word) || EMPTY.has(word)).length;
+    const said = own.filter((word) => asked.includes(word) || isEmpty(word)).length;
     if (!(needed.length ? needed : asked).every((word) => around.includes(word))) {
       const some = needed.filter((word, i) => own.includes(word) && needed.indexOf(word) === i).length;
       return some >= 2 && 2 * some >= needed.length ? 40 * some / needed.length + 20 * said / own.length : 0;
@@ -46,7 +51,7 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
   Search._performSearch = (query) => {
     const index = Search._index, asked = words(query), hits = [];
     const names = index.titles.map((title) => title.replace(/<span.*?<\/span>/, ""));  // its number
-    const titles = names.map(words), needed = asked.filter((word) => !EMPTY.has(word));
+    const titles = names.map(words), needed = asked.filter((word) => !isEmpty(word));
     const aside = (page) => ASIDE[index.docnames[page].split("/").pop()]
       || (index.docnames[page].includes("/laboratory/") ? 60 : 0);  // chapters and answers lead there
     const hit = (page, title, anchor, score) =>
