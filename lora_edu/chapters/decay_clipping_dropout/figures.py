@@ -26,7 +26,8 @@ def penalty(alpha: float = 8, lam: float = 1) -> dict:
     threshold = lam * R / alpha
     delta, left = lowered(threshold)
     parts, numbers = [cell_map(delta, 0, 0, "delta", "ΔW"), frame(delta, 0, 0)], {}
-    for i, (value, wanted) in enumerate(zip(left[:SHOWN], lowered(0)[1][:SHOWN], strict=True)):
+    values, targets = (np.round(all_of[:SHOWN], 3) for all_of in (left, lowered(0)[1]))
+    for i, (value, wanted) in enumerate(zip(values, targets, strict=True)):
         parts += [box(APART * i, FLOOR - value, 5, value, COLOURS["delta"]),
                   {**box(APART * i, FLOOR - wanted, 5, wanted, "rgba(0,0,0,0)"),
                    "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}}]
