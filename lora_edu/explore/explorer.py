@@ -31,7 +31,7 @@ class Explorer:
 
     def __init__(self, function, controls, *, name: str, caption: str, height: int,
                  source: str = "", play: str | None = None, own: tuple[str, ...] = (),
-                 play_once: bool = False, drag: tuple[str, ...] = ()):
+                 play_once: bool = False, drag: tuple[str | None, ...] = ()):
         self.function, self.controls, self.play, self.own = function, controls, play, own
         self.play_once, self.drag = play_once, drag
         self.name, self.caption, self.height, self.source = name, caption, height, source
@@ -80,7 +80,7 @@ class Explorer:
 def explore(function, *, name: str | None = None, caption: str = "",
             labels: dict[str, str] | None = None, height: int = 380, play: str | None = None,
             play_once: bool = False, own: bool | list[str] = False,
-            drag: tuple[str, str] | None = None, **controls) -> Explorer:
+            drag: tuple[str | None, str | None] | None = None, **controls) -> Explorer:
     """Let a reader move the arguments of a figure function.
 
     Args:
@@ -97,7 +97,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
         play_once: whether, on a page, they also play by themselves when a reader first sees them.
         own: the sliders for which the function takes any number, or True for all: where Python
             runs in the page, a reader may type one.
-        drag: two sliders which a click on the plot sets, to the values nearest to its x and y.
+        drag: two sliders which a click on the plot sets, to the values nearest to its x and y; None
+            where one of the two sets none.
         controls: as ``ipywidgets.interact``: ``r=[1, 2, 4]`` and ``r=(1, 8, 1)``, which is (min,
             max, step), make a slider, strings and ``{"text": value}`` buttons, ``bool`` or True a
             switch. The first position is the function's own default, else the first value.
@@ -120,7 +121,7 @@ def explore(function, *, name: str | None = None, caption: str = "",
                if control.kind == "slider" and len(control.values) > 1]
     own = sliders if own is True else own or []
     for argument, names in (("play", [play] if play is not None else []), ("own", own),
-                            ("drag", drag or ())):
+                            ("drag", [name for name in drag or () if name is not None])):
         if not set(names) <= set(sliders):
             raise ValueError(f"{argument} must name sliders with two positions or more "
                              f"({', '.join(sliders) or 'there is none'}), got {names!r}")

@@ -10,6 +10,7 @@ from lora_edu import STARTS
 from lora_edu.chapters.low_rank_update import runs_word
 from lora_edu.chapters.low_rank_update.runs import word as the_word
 from lora_edu.chapters.shared.style import COLOURS
+from lora_edu.chapters.step_zero.figures import starts_board
 from lora_edu.chapters.thirty_minutes import figures, runs
 from lora_edu.explore.plain_figure import plain_figure
 from tests.chapters.figure_words import headline
@@ -128,7 +129,7 @@ def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to
 def test_the_board_answers_the_first_rows():
     verdicts = ("only B moves", "only A moves", "nothing moves", "both move, but ΔW is not 0",
                 "both move, and ΔW is 0")
-    for row, figure in enumerate(map(figures.starts_board, range(6))):
+    for row, figure in enumerate(map(starts_board, range(6))):
         assert sum(each["text"].count("?") for each in figure["data"]) == 3 * (5 - row)
         assert len(figure["layout"]["shapes"]) == 4 * 5 + 5 * row
         assert not row or headline(figure) == f"{STARTS[row - 1]}: {verdicts[row - 1]}"

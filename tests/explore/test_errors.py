@@ -35,7 +35,7 @@ CALLS = {
              "play must name sliders with two positions or more (r), got ['start']"),
     "own": (lambda: explore(figure, log=bool, own=["log"]), ValueError, "(there is none)"),
     "drag": (lambda: explore(figure, r=[2, 8], drag=("r", "log")), ValueError,
-             "drag must name sliders with two positions or more (r), got ('r', 'log')"),
+             "drag must name sliders with two positions or more (r), got ['r', 'log']"),
 }
 
 

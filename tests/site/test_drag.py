@@ -16,9 +16,13 @@ def ball(a=0, b=0):
 
 @pytest.fixture(params=["desk", "phone"])
 def plane(opened, request):
+    return drawn(opened, request.param, ("a", "b"))
+
+
+def drawn(opened, device, drag):
     """(Visit, explorer, where a point of the plane is in the window) of a plot that is drawn."""
-    html = explore(ball, a=VALUES, b=VALUES, drag=("a", "b")).html()
-    here = opened(html + "<p style='height: 3000px'>", device=request.param)
+    html = explore(ball, a=VALUES, b=VALUES, drag=drag).html()
+    here = opened(html + "<p style='height: 3000px'>", device=device)
     root = here.show("ball")
     return here, root, lambda a, b: root.evaluate("""({ explorer: { box } }, [a, b]) => {
         const { xaxis, yaxis } = box._fullLayout, { left, top } = box.getBoundingClientRect();
@@ -47,11 +51,7 @@ def test_the_point_is_dragged_and_other_places_scroll(plane):
         root.evaluate("({ explorer }) => { explorer.put([1, 1]); explorer.moved(); }")
         (x, y), (to_x, to_y) = place(*start), place(1, 2)
         if here.page.evaluate("navigator.maxTouchPoints"):
-            for kind, at in (("Start", 0), *(("Move", part / 5) for part in range(1, 6))):
-                touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": [
-                    {"x": x + at * (to_x - x), "y": y + at * (to_y - y)}]})
-            touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-            here.page.wait_for_timeout(300)
+            swipe(here, touch, (x, y), (to_x, to_y))
             assert stands(root) == ([2, 3] if moves else [1, 1])
             assert (here.page.evaluate("scrollY") == 0) == moves
         else:
@@ -61,3 +61,20 @@ def test_the_point_is_dragged_and_other_places_scroll(plane):
             here.page.mouse.up()
             here.page.mouse.move(x, y)
             assert stands(root) == [2, 3]
+
+
+def test_a_tap_sets_one_slider_where_an_axis_sets_none(opened):
+    here, root, place = drawn(opened, "phone", (None, "b"))
+    here.page.touchscreen.tap(*place(1.2, -0.9))
+    assert stands(root) == [1, 0]
+    swipe(here, here.page.context.new_cdp_session(here.page), place(0, -1), place(1, 2))
+    assert stands(root) == [1, 0] and here.page.evaluate("scrollY") > 0
+
+
+def swipe(here, touch, start, end):
+    """Move a finger between two places of the window."""
+    for kind, at in (("Start", 0), *(("Move", part / 5) for part in range(1, 6))):
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": [
+            {axis: a + at * (b - a) for axis, a, b in zip("xy", start, end, strict=True)}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    here.page.wait_for_timeout(300)

@@ -25,42 +25,45 @@ TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
 MATRICES = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}  # and their colours
 
 
-def five_starts(answers: bool = False, rows: int = len(STARTS), title: str = "") -> dict:
-    """A and B at each start, r = 2, as boxes: full, or empty where all is exactly zero.
-
-    answers: whether the gradients and ΔW are shown too, in the first rows, or a question mark for
-    each.
-    """
-    side, pitch = 2.4, 3.2  # of W; from row to row
+def starts_board(row: int = 0) -> dict:
+    """A and B at each start, r = 2, as boxes: full, or empty where all is exactly zero. The first
+    rows are answered: the gradients and ΔW are shown too, elsewhere a question mark for each."""
+    side = 0.75  # of W; rows have a distance of one, and row 1 stands at y = 1
     parts, said, names, questions, x = [], [], {}, {}, 0.0
-    for row, start in enumerate(STARTS):
-        full, x, low = filled_parts(start), 0.0, -pitch * (row + 1)
-        names[0.0, low + side / 2] = start
-        answered = answers and row < rows
-        said.append(f"{start}: zero are " + (", ".join(
-            name for name, filled in full.items() if not filled.any()) or "none"))
-        for name, filled in full.items():
+    title = "Which of ∇A, ∇B and ΔW are exactly zero?"
+    for at, start in enumerate(STARTS, start=1):
+        parts_of_start, x = filled_parts(start), 0.0
+        full = {name: filled.any() for name, filled in parts_of_start.items()}
+        said.append(f"{start}: zero are {', '.join(n for n in full if not full[n]) or 'none'}")
+        if at == row:
+            title = f"{start}: {_moves(full)}"
+        names[0.0, at] = start
+        for name, filled in parts_of_start.items():
             height, width = (side / 2 / n if n == 2 else side for n in filled.shape)
-            if name in ("A", "∇A", "ΔW"):
-                x += 1.0
-            x += 0.8
+            x += 0.56 if name in ("A", "∇A", "ΔW") else 0.25
             whole = width * filled.shape[1]
-            if answered or name in ("A", "B"):
-                middle = low + (side - height * filled.shape[0]) / 2
-                parts += [box(x + width * j, middle + height * (filled.shape[0] - 1 - i), width,
-                              height, fill(MATRICES[name], float(filled[i, j])))
+            if at <= row or name in ("A", "B"):
+                top = at - height * filled.shape[0] / 2
+                parts += [box(x + width * j, top + height * i, width, height,
+                              fill(MATRICES[name], float(filled[i, j])))
                           for i, j in np.ndindex(filled.shape)]
             else:
-                questions[x + whole / 2, low + side / 2] = "?"
-            if row == 0:
-                parts.append(say({(x + whole / 2, 0.6): name}, colour=MATRICES[name]))
+                questions[x + whole / 2, at] = "?"
+            if at == 1:
+                parts.append(say({(x + whole / 2, 0.42): name}, colour=MATRICES[name]))
             x += whole
     parts.append(say(names, "middle left", 11))
     return drawing([*parts, *([say(questions)] if questions else [])], title,
-                   (-11.6, x + 0.4), (-pitch * len(STARTS) - 0.3, 2.0),
-                   " · ".join(said) if answers else
-                   "Five starts, with A and B random (full) or zero (empty); in the last one each "
-                   "half of A meets a half of B that is zero")
+                   (-3.6, x + 0.1), (5.5, 0.0),
+                   f"{row} of {len(STARTS)} starts answered. " + " · ".join(said[:row]))
+
+
+def _moves(full: dict[str, bool]) -> str:
+    """Which matrices the gradients move at first, from what is not exactly zero."""
+    moving = [name for name in "AB" if full[f"∇{name}"]]
+    if len(moving) < 2:
+        return f"only {moving[0]} moves" if moving else "nothing moves"
+    return "both move, " + ("but ΔW is not 0" if full["ΔW"] else "and ΔW is 0")
 
 
 def filled_parts(start: str) -> dict[str, np.ndarray]:

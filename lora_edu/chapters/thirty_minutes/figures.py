@@ -18,7 +18,7 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
-from lora_edu.chapters.step_zero.figures import MATRICES, filled_parts, five_starts
+from lora_edu.chapters.step_zero.figures import MATRICES
 from lora_edu.chapters.step_zero.runs import descend
 from lora_edu.chapters.thirty_minutes import runs
 
@@ -250,21 +250,6 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     return figure(traces, found, [{**axis, "title": {"text": "a (for A)"}}],
                   [{**axis, "title": {"text": "b (for B)"}, "scaleanchor": "x"}],
                   f"From a = {_short(a)}, b = {_short(b)}: {found}")
-
-
-def starts_board(row: int = 0) -> dict:
-    """The five starts, answered from the top: which of ∇A, ∇B and ΔW are exactly zero."""
-    title = "Which of ∇A, ∇B and ΔW are exactly zero?"
-    if row:
-        full = {name: filled.any() for name, filled in filled_parts(STARTS[row - 1]).items()}
-        moves = [name for name in "AB" if full[f"∇{name}"]]
-        title = f"{STARTS[row - 1]}: " + {
-            2: "both move", 1: f"only {moves[0] if moves else ''} moves", 0: "nothing moves"}[
-            len(moves)] + (
-            "" if len(moves) < 2 else ", but ΔW is not 0" if full["ΔW"] else ", and ΔW is 0")
-    made = five_starts(answers=True, rows=row, title=title)
-    made["layout"]["meta"] = {"reading": f"{row} of {len(STARTS)} starts answered. {title}"}
-    return made
 
 
 def times(factor: float) -> str:

@@ -4,7 +4,7 @@
 const REACH = 36; // px around the point: a finger that begins there drags it, elsewhere it scrolls
 
 class Drag {
-  // names: of the sliders along x and along y.
+  // names: of the sliders along x and along y; null where a place sets none.
   constructor(explorer, names) {
     const { box } = explorer;
     let held = false;
@@ -12,7 +12,8 @@ class Drag {
     const sides = ({ clientX, clientY }) => {
       const { xaxis, yaxis } = box._fullLayout || {}, { left, top } = box.getBoundingClientRect();
       if (!xaxis) return []; // not drawn yet
-      return [[xaxis, clientX - left], [yaxis, clientY - top]].map(([axis, px], i) => {
+      return [[xaxis, clientX - left], [yaxis, clientY - top]].flatMap(([axis, px], i) => {
+        if (names[i] === null) return [];
         const control = explorer.controls.find(({ name }) => name === names[i]);
         const { values } = explorer.data.controls.find(({ name }) => name === names[i]);
         return { control, values, at: axis.p2d(px - axis._offset), away: px - axis._offset - axis.d2p(values[control.get()]) };
@@ -25,7 +26,8 @@ class Drag {
       }
       explorer.moved();
     };
-    const near = (event) => Math.hypot(...sides(event).map(({ away }) => away)) < REACH;
+    // With one slider there is no point to take hold of, and a finger scrolls.
+    const near = (event) => !names.includes(null) && Math.hypot(...sides(event).map(({ away }) => away)) < REACH;
     box.addEventListener("pointerdown", (event) => {
       held = event.button === 0 && (event.pointerType === "mouse" || near(event));
       if (!held) return;
