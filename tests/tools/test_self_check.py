@@ -8,10 +8,14 @@ import sys
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from book._extensions import myst
 from book._extensions.content.claims import Register
+from lora_edu import SGD, Adam, Adapter, initial, train
 from lora_edu.chapters.low_rank_update.runs import LETTERS
+from lora_edu.chapters.shared.tasks import task_16
+from lora_edu.nn import convention
 from tests.book import REPOSITORY, in_toc, source
 
 TEXTS = {page: source(page) for page in in_toc()}
@@ -63,6 +67,32 @@ def test_neither_its_place_nor_its_length_tells_the_right_choice():
 def test_the_letters_of_the_first_prediction_take_seven_products():
     rows = ["0".join(LETTERS[letter].split()[i] for letter in "LoRA") for i in range(7)]
     assert np.linalg.matrix_rank([[int(pixel) for pixel in row] for row in rows]) == 7
+
+
+def test_equal_rows_of_a_do_no_more_than_rank_1():
+    for optimiser in (SGD(0.01), Adam(0.01)):
+        one = Adapter(np.full((8, 16), 0.25), np.zeros((16, 8)), 1.0)
+        delta = train(task_16(), one, optimiser, 20).adapter.delta()
+        assert np.linalg.matrix_rank(delta, tol=1e-9) == 1, optimiser
+
+
+@pytest.mark.parametrize(("given", "lr", "times"), [
+    ({"r": 16, "alpha": 32}, 0.0002, 1), ({"r": 16, "alpha": 16}, 0.0001, 1 / 4),
+    ({"r": 32, "alpha": 64}, 0.0002, 2), ({"r": 64, "alpha": 16}, 0.0004, 1),
+    ({"r": 16, "alpha": 32, "rslora": True}, 0.0002, 4), ({"r": 64, "scale": 2}, 0.0002, 4),
+    ({"r": 64, "scale": 1 / 2}, 0.0002, 1), ({"r": 64, "scale": 8}, 0.0002, 16)])
+def test_the_settings_asked_for_make_first_steps_as_useful_as_said(given, lr, times):
+    task, s = task_16(), convention("PEFT", **given).scale
+
+    def use(r, s, lr):  # of Adam's first step, on average
+        total, zero = 0, np.zeros((16, r))
+        for seed in range(100):
+            A, _ = initial(16, 16, r=r, rng=np.random.default_rng(seed))
+            delta = train(task, Adapter(A, zero, s), Adam(lr), 1).adapter.delta()
+            total -= (delta * task.gradient(task.W0)).sum()
+        return total
+
+    assert use(given["r"], s, lr) / use(16, 2, 0.0002) == pytest.approx(times, rel=0.05)
 
 
 CONF = f"""
