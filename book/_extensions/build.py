@@ -35,7 +35,7 @@ def setup(app):
     app.add_directive("claims", claims.Claims)
     app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
     app.add_transform(sharing.ExplicitHeadingIds)
-    for transform in (self_check.SelfChecks, theme.KeepPunctuation, theme.MarkColumns):
+    for transform in (self_check.SelfChecks, theme.KeepTogether, theme.MarkColumns):
         app.add_post_transform(transform)
     slim.check_tools(app)
     for sheet in ("book.css", "search.css"):

@@ -10,6 +10,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 COLUMNS = re.compile(r"^.*\S {2,}\S", re.MULTILINE)  # a line with a gap in it
 MARKS = re.compile(r"[.,;:)?!’”]+")
+SIGN = re.compile(r"(?<=\S) ([×÷=]) (?=\S)")
 ICON = "data:image/svg+xml," + quote(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
     '<rect x="1" y="1" width="4" height="14" rx="1" fill="#d55e00"/>'
@@ -48,12 +49,17 @@ def add_icon(app, pagename, templatename, context, doctree) -> None:
     context["favicon_url"] = ICON
 
 
-class KeepPunctuation(SphinxPostTransform):
-    """Let no line begin with the full stop or comma that follows a formula."""
+class KeepTogether(SphinxPostTransform):
+    """Break no line at the sign of a formula in plain text, nor before the full stop or comma that
+    follows a set one."""
 
     default_priority = 900
 
     def run(self, **kwargs) -> None:
+        as_written = nodes.FixedTextElement | nodes.literal | nodes.math | nodes.raw
+        for text in list(self.document.findall(nodes.Text)):
+            if SIGN.search(text) and not isinstance(text.parent, as_written):
+                text.parent.replace(text, nodes.Text(SIGN.sub("\u00a0\\1\u00a0", text)))
         for formula in list(self.document.findall(nodes.math)):
             after = formula.next_node(siblings=True, descend=False, ascend=False)
             mark = isinstance(after, nodes.Text) and MARKS.match(after)

@@ -25,6 +25,7 @@ def penalty(alpha: float = 8, lam: float = 1) -> dict:
     """The word under an L2 penalty on A and B, and its singular values beside those wanted."""
     threshold = lam * R / alpha
     delta, left = lowered(threshold)
+    delta = np.round(delta, 9)  # where it is blank an SVD leaves the last bits of a sum
     parts, numbers = [cell_map(delta, 0, 0, "delta", "ΔW"), frame(delta, 0, 0)], {}
     values, targets = (np.round(all_of[:SHOWN], 3) for all_of in (left, lowered(0)[1]))
     for i, (value, wanted) in enumerate(zip(values, targets, strict=True)):

@@ -207,20 +207,20 @@ def carried(alpha: str = "kept", r: int = 16) -> dict:
     rates = first_r_runs.TASKS[task].rates
     cost = float(first_r_runs.mean(first_r_runs.regrets(task, scale, R))[
         first_r_runs.RANKS.index(r)])
-    found = "costs nothing" if cost < 1.005 else f"leaves {cost:.3g} × the loss"
+    found = "costs nothing" if cost < 1.005 else f"leaves {cost:.3g} × the least loss"
     names = {rank: float(first_r_runs.mean(first_r_runs.losses(task, rank, scale(rank, R)))[0])
              for rank in (r, R)}
     spread = 1.5 if abs(np.log(names[r] / names[R])) < 0.4 else 1
     names[max(names, key=names.get)] *= spread
     traces = first_r.valleys(task, choice, R, r)
     traces += [say({(rates[0], value): coloured(
-        f" r = {rank}", "frozen" if rank == R else first_r.RULE_LOOKS[choice].colour)},
-        "top right", 14) for rank, value in names.items()]
+        f"r = {rank} ", "frozen" if rank == R else first_r.RULE_LOOKS[choice].colour)},
+        "middle left", 14) for rank, value in names.items()]
     rule = alpha if alpha == "rsLoRA" else f"α {alpha}"
     return figure(
         traces, f"{rule}, r = {r}: carried η {found}",
         [{**power_ticks(-3, 1), "title": {"text": "learning rate η"},
-          "range": [np.log10(rates[0]) - 0.1, np.log10(rates[-1]) + 0.1]}],
+          "range": [np.log10(rates[0]) - 0.6, np.log10(rates[-1]) + 0.1]}],
         [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
           "range": [np.log10(first_r.LOW), np.log10(first_r.HIGH)],
           "title": {"text": "training loss"}}],
