@@ -69,6 +69,7 @@ def test_the_same_run_elsewhere():
     elsewhere = convention("PEFT", 16, 8, rslora=True, k=300).elsewhere
     assert elsewhere["kohya"] == "--network_dim=16 --network_alpha=32"
     assert elsewhere["Unsloth"] == "r=16, lora_alpha=8, use_rslora=True"
+    assert elsewhere["LlamaFactory"] == "lora_rank: 16, lora_alpha: 8, use_rslora: true"
     assert elsewhere["Keras"] == "rank=16, lora_alpha=32; A's σ is 2.45 times as large"
 
 
