@@ -4,6 +4,7 @@ import copy
 import json
 import runpy
 import sys
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -143,6 +144,18 @@ def test_a_file_without_an_adapter(tmp_path):
     for name, said in ("empty", "must hold the matrices of an adapter"), ("broken", "broken.*Err"):
         with pytest.raises(ValueError, match=said):
             convert(tmp_path / f"{name}.safetensors", "peft", tmp_path / "out", names=["a"])
+
+
+@pytest.mark.parametrize("changed, said", [
+    ({}, None), ({"fine_tune_type": "dora"}, "fine_tune_type must be 'lora', got 'dora'"),
+    ({"lora_parameters": {}}, "alpha must be given, the file has none for 1 of 2 modules")])
+def test_of_mlxs_scales_a_modules_own_goes_before_the_common_one(tmp_path, changed, said):
+    save_file({f"{name}.lora_{part}": torch.ones(2, 2) for name in "qv" for part in "ab"},
+              tmp_path / "adapters.safetensors")
+    config = {"lora_parameters": {"scale": 20.0}, "unsloth_mlx_lora_module_scales": {"v": 0.5}}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config | changed))
+    with pytest.raises(ValueError, match=said) if said else nullcontext():
+        assert convert(tmp_path, "peft", tmp_path / "out") == {"q": (2, 40), "v": (2, 1)}
 
 
 def test_alpha_fills_in_where_a_module_has_none(tmp_path):
