@@ -138,6 +138,20 @@ def test_nothing_is_guessed(tmp_path, more, given, said):
     assert not (tmp_path / "out").exists()
 
 
+def test_no_tensor_and_no_rank_is_lost(tmp_path):
+    model = nn.ModuleDict({"a": nn.ModuleDict({"b": nn.Linear(2, 2)}), "a_b": nn.Linear(2, 2)})
+    inject(model, ["b", "a_b"], 1, 1)
+    save_adapter(model, tmp_path)
+    with pytest.raises(ValueError, match="two modules would have one name"):
+        convert(tmp_path, "kohya", tmp_path / "out", prefix="lora_unet")
+    said = {"peft_type": "LORA", "r": 3, "lora_alpha": 1, "target_modules": "q"}
+    save_file({f"unet.q.lora_{part}.weight": torch.ones(2, 2) for part in "AB"}, tmp_path / "in.st",
+              {"lora_adapter_metadata": json.dumps({f"unet.{key}": said[key] for key in said})})
+    with pytest.raises(ValueError, match="'q' must have the rank 3 of its settings, got 2"):
+        convert(tmp_path / "in.st", "peft", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_file_without_an_adapter(tmp_path):
     save_file({}, tmp_path / "empty.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"no header")
