@@ -14,6 +14,7 @@ import numpy as np
 from lora_edu import checks
 from lora_edu.adapter import Adapter
 from lora_edu.clipping import Clipped
+from lora_edu.optim_base import check_optimiser
 
 FACTORS = {"above": 1e-100, "below": 1e100}  # their squares neither overflow nor vanish
 
@@ -49,6 +50,7 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
         1.0
     """
     checks.instance("adapter", adapter, Adapter)
+    check_optimiser("optimiser", optimiser)
     a = checks.number("a", a, **FACTORS)
     b = a if b is None else checks.number("b", b, **FACTORS)
     return (Adapter(a * adapter.A, b * adapter.B, adapter.scaling / (a * b)),

@@ -138,7 +138,8 @@ class Adafactor(Optimiser):
             R += weight * (np.mean(g * g, axis=-1, keepdims=True) - R)
             C += weight * (np.mean(g * g, axis=-2, keepdims=True) - C)
             V = R * C / np.maximum(np.mean(R, axis=-2, keepdims=True), eps1)
-            u = g / np.sqrt(np.maximum(V, eps1 * eps1))
+            least_V = max(eps1 * eps1, float(np.finfo(p.dtype).tiny))  # float32 makes 1e-60 a 0
+            u = g / np.sqrt(np.maximum(V, least_V))
             u /= np.maximum(1, _rms(u) / self.d)
             reach = rate
             if self.scale_parameter:

@@ -166,6 +166,7 @@ def _written(row: Tool, r: int, scale: float, rslora: bool, sigma: float, k: int
     """The settings that give this scale in another tool, and how its A starts."""
     keeps = rslora and row.has_rslora
     alpha = scale / scaling(r, 1, "rslora" if keeps else "lora")
-    text = row.writes.format(r=r, alpha=alpha, scale=scale) + ", use_rslora=True" * keeps
+    switch = ", use_rslora: true" if ": {r}" in row.writes else ", use_rslora=True"
+    text = row.writes.format(r=r, alpha=alpha, scale=scale) + switch * keeps
     wider = A_STARTS[row.start](r, k) / sigma
     return text if math.isclose(wider, 1) else f"{text}; A's σ is {wider:.3g} times as large"

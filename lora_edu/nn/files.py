@@ -167,8 +167,7 @@ def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterC
 
 def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]]:
     """The settings and the tensors of an adapter in PEFT's format; see :func:`load_adapter`."""
-    with _in(directory / WEIGHTS):
-        tensors, metadata = read_tensors(directory / WEIGHTS)
+    tensors, metadata = read_tensors(directory / WEIGHTS)
     with _in(directory / CONFIG):
         config = AdapterConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
         if metadata.get(DIGEST) not in (None, config.digest()):  # PEFT writes no digest
@@ -178,7 +177,7 @@ def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]
 
 def read_tensors(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The tensors of a safetensors file, and its metadata."""
-    with safe_open(file, "pt") as opened:
+    with _in(file), safe_open(file, "pt") as opened:
         keys = opened.keys()
         return {key: opened.get_tensor(key) for key in keys}, opened.metadata() or {}
 

@@ -117,6 +117,7 @@ def unmerge(model: nn.Module) -> None:
     Example:
         >>> from lora_edu.nn import LoRALinear
         >>> model = LoRALinear(nn.Linear(6, 4), r=2, alpha=4)
+        >>> merge(model)
         >>> unmerge(model)
         >>> model.merged
         False

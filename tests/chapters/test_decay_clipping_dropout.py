@@ -11,6 +11,7 @@ import torch
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, train
 from lora_edu.chapters.decay_clipping_dropout import figures, runs
 from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.explore.words import number
 from tests.book import code
 
 START, WANTED = word.written()[0], word.task().W_star
@@ -110,7 +111,9 @@ def test_the_explorers_curves_are_torchs():
     shown = figures.bad_batch(10, "Adam")
     assert shown["data"][0]["y"] == pytest.approx(norms)
     assert shown["data"][4]["y"] == pytest.approx(100 * np.array(losses) / losses[0])
-    assert f"{sum(norm > 10 for norm in norms)} of 60" in shown["layout"]["meta"]["reading"]
+    said, later = shown["layout"]["meta"]["reading"], 100 * np.array(losses[16:]) / losses[0]
+    assert f"{sum(norm > 10 for norm in norms)} of 60" in said
+    assert f"peaks at {number(max(later))} % and comes down to {number(min(later))} %" in said
 
 
 @pytest.mark.claim("thm-dropout-ridge")

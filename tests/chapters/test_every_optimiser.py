@@ -9,6 +9,7 @@ import torch
 
 import lora_edu as core
 from lora_edu.chapters.every_optimiser import figures, runs
+from lora_edu.explore.words import number
 from tests.chapters.test_invariance import TASK, weights
 
 pytestmark = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch before 2.9")
@@ -79,10 +80,13 @@ def test_twenty_four_of_thirty_are_exact_and_five_have_no_power():
     without = [name for name in found if found[name]["power"] is None]
     assert sorted(without) == ["Adadelta", "LAMB", "LARS", "MARS", "RAdam"]
     assert min(found[name]["gaps"][2] for name in without) > 0.1
-    for name, rule in (("Lion", "η × c, decay ÷ c"), ("RAdam", "no power of η")):
+    for name, rule in (("Lion", "η × c, decay ÷ c"), ("Adafactor", "η stays, ε₂ × c"),
+                       ("RAdam", "no power of η")):
         layout = figures.chooser(name)["layout"]
         assert layout["title"]["text"] == rule
-        assert layout["meta"]["reading"].endswith("exactly 0") == (name == "Lion")
+        assert layout["meta"]["reading"].endswith("exactly 0") == (name != "RAdam")
+    [row] = [row for row in figures.table().split("\n") if row.startswith("| AdamW |")]
+    assert row.split(" | ")[2:4] == ["exactly 0", number(found["AdamW"]["gaps"][1])]
 
 
 @pytest.mark.claim("obs-adafactor-zero-b")

@@ -58,9 +58,13 @@ def test_how_muons_first_useful_part_grows(rows, name):
 @pytest.mark.parametrize(("gradient", "rule", "small", "large"), [
     ("of rank 8", "LoRA", 0, -0.5), ("of rank 8", "rsLoRA", 0.5, 0), ("white", "unscaled", 1, 0.8)])
 def test_the_explorer_says_both_powers(gradient, rule, small, large):
-    said = first_step(gradient, rule)["layout"]["meta"]["reading"].replace("−", "-")
+    figure = first_step(gradient, rule)
+    said = figure["layout"]["meta"]["reading"].replace("−", "-")
     found = [float(word) for word in said.split() if word[0] in "+-"]
     assert found == pytest.approx([small, large], abs=0.06)
+    *ends, drawn = (trace["y"] for trace in figure["data"])
+    share = drawn / np.minimum(*ends)  # by the theorem less than one, and near it at an end
+    assert share.max() < 1.02 and share[0] > 0.8 and (share[-1] > 0.8 or gradient == "white")
 
 
 def powers(task, optimiser):

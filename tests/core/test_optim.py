@@ -119,6 +119,12 @@ def test_a_step_changes_nothing_it_was_given(name):
     assert all((new != old).all() for new, old in zip(first, params, strict=True))
 
 
+def test_adafactor_without_a_gradient_moves_nothing_in_float32_either():
+    ours, params = Adafactor(eps1=1e-30), [np.ones((2, 3), np.float32)]
+    [moved], _ = ours.step(params, [0 * params[0]], ours.init(params))
+    assert np.array_equal(moved, params[0])
+
+
 @pytest.mark.parametrize("kind", [Adam, AdamW])
 @pytest.mark.parametrize("steps", [1, 3])
 def test_without_eps_an_entry_that_never_had_a_gradient_cannot_be_moved(kind, steps):

@@ -21,7 +21,7 @@ def step(optimiser, params):
     elif optimiser == "Adam":
         torch.optim.Adam(params, lr=0.1, eps=1e-30).step()
     else:
-        torch.optim.SGD(params, lr=0.1).step()
+        torch.optim.SGD(params, lr=0.1, momentum=0.9 * (optimiser == "momentum")).step()
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -37,7 +37,7 @@ def test_the_scale_when_nothing_is_said(tool):
 
 @pytest.mark.claim("cor-lion-first-step")
 @pytest.mark.parametrize("alpha", [2, 12])
-@pytest.mark.parametrize("optimiser", ["Adam", "Lion", "SGD"])
+@pytest.mark.parametrize("optimiser", ["Adam", "Lion", "SGD", "momentum"])
 def test_the_first_stride(optimiser, alpha):
     """One step from B = 0 beside the formula of the theorem."""
     rng = np.random.default_rng(0)
@@ -49,7 +49,7 @@ def test_the_first_stride(optimiser, alpha):
     [pair] = model[0].adapters.values()
     A = copy.deepcopy(pair.lora_A.data)
     step(optimiser, list(pair.parameters()))
-    direction = G @ A.T @ A if optimiser == "SGD" else (G @ A.T).sign() @ A
+    direction = G @ A.T @ A if optimiser in ("SGD", "momentum") else (G @ A.T).sign() @ A
     stride = convention("PEFT", 3, alpha, optimiser=optimiser).stride
     torch.testing.assert_close(pair.delta(), -0.1 * stride * direction)
 
@@ -69,6 +69,7 @@ def test_the_same_run_elsewhere():
     elsewhere = convention("PEFT", 16, 8, rslora=True, k=300).elsewhere
     assert elsewhere["kohya"] == "--network_dim=16 --network_alpha=32"
     assert elsewhere["Unsloth"] == "r=16, lora_alpha=8, use_rslora=True"
+    assert elsewhere["LlamaFactory"] == "lora_rank: 16, lora_alpha: 8, use_rslora: true"
     assert elsewhere["Keras"] == "rank=16, lora_alpha=32; A's σ is 2.45 times as large"
 
 

@@ -4,6 +4,7 @@ import copy
 import json
 import runpy
 import sys
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -51,8 +52,9 @@ def test_there_and_back_no_bit_is_lost(tmp_path, layout, r, alpha, rule):
     save_adapter(model, tmp_path / "in")
     convert(tmp_path / "in", layout, tmp_path / "out", prefix=PREFIX[layout])
     if layout == "mlx":
-        with pytest.raises(ValueError, match="out must not be source"):
-            convert(tmp_path / "in", layout, tmp_path / "in")
+        for source in tmp_path / "in", tmp_path / "in" / "adapter_model.safetensors":
+            with pytest.raises(ValueError, match="out must not be source"):
+                convert(source, layout, tmp_path / "in")
     convert(tmp_path / "out", "peft", tmp_path / "back", names=plain)
     twin = PeftModel.from_pretrained(plain, tmp_path / "back")
     for name, layer in lora_layers(model).items():
@@ -100,6 +102,8 @@ def test_mixed_ranks_without_alpha_at_the_command_line(tmp_path, monkeypatch, ca
 
 
 ONE = torch.ones(1)
+A_AND_B = {"lora_unet_a.lora_up.weight": torch.ones(2, 1),
+           "lora_unet_a.lora_down.weight": torch.ones(1, 2)}
 REFUSED = {  # what the file has besides, the arguments, and what is said
     "LoHa": ({"lora_unet_a.hada_w1_a": ONE}, {}, "'lora_unet_a.hada_w1_a' is not .*: LoHa"),
     "LoKr": ({"lora_unet_a.lokr_w1": ONE}, {}, "lokr_w1' is not of plain LoRA .*: LoKr"),
@@ -113,6 +117,13 @@ REFUSED = {  # what the file has besides, the arguments, and what is said
     "MLX": ({}, {"to": "mlx"}, r"MLX has one rank and one scale .*\[\(2, 1.5\), \(4, 0.5\)\]"),
     "prefix": ({}, {"to": "diffusers"}, "prefix must be what names begin with.* for diffusers"),
     "needless": ({}, {"prefix": "lora_te"}, "prefix must be left out for peft, got 'lora_te'"),
+    "α of 0": ({"lora_unet_a.alpha": 0 * ONE, **A_AND_B}, {}, "alpha of 'a' must be .* got 0.0"),
+    "several α": ({"lora_unet_a.alpha": torch.ones(2), **A_AND_B}, {}, "'a' must have .* one α"),
+    "linear and conv": ({**A_AND_B, "lora_unet_a.lora_up.weight": torch.ones(2, 1, 1, 1)}, {},
+                        "'a' must have A"),
+    "rank 0": ({"lora_unet_a.lora_up.weight": torch.ones(2, 0),
+                "lora_unet_a.lora_down.weight": torch.ones(0, 2)}, {}, "'a' must have A"),
+    "PEFT's": ({"base_model.model.a.lora_A.weight": ONE}, {}, "must be the folder with PEFT"),
     "two models": ({"lora_te_a.alpha": ONE, "lora_te_a.lora_up.weight": torch.ones(2, 1),
                     "lora_te_a.lora_down.weight": torch.ones(1, 2)}, {},
                    "only must be one of 'lora_te', 'lora_unet', got None"),
@@ -125,6 +136,40 @@ def test_nothing_is_guessed(tmp_path, more, given, said):
     with pytest.raises(ValueError, match=said):
         convert(file, **{"to": "peft", "out": tmp_path / "out", "names": net()} | given)
     assert not (tmp_path / "out").exists()
+
+
+def test_no_tensor_and_no_rank_is_lost(tmp_path):
+    model = nn.ModuleDict({"a": nn.ModuleDict({"b": nn.Linear(2, 2)}), "a_b": nn.Linear(2, 2)})
+    inject(model, ["b", "a_b"], 1, 1)
+    save_adapter(model, tmp_path)
+    with pytest.raises(ValueError, match="two modules would have one name"):
+        convert(tmp_path, "kohya", tmp_path / "out", prefix="lora_unet")
+    said = {"peft_type": "LORA", "r": 3, "lora_alpha": 1, "target_modules": "q"}
+    save_file({f"unet.q.lora_{part}.weight": torch.ones(2, 2) for part in "AB"}, tmp_path / "in.st",
+              {"lora_adapter_metadata": json.dumps({f"unet.{key}": said[key] for key in said})})
+    with pytest.raises(ValueError, match="'q' must have the rank 3 of its settings, got 2"):
+        convert(tmp_path / "in.st", "peft", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_without_an_adapter(tmp_path):
+    save_file({}, tmp_path / "empty.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"no header")
+    for name, said in ("empty", "must hold the matrices of an adapter"), ("broken", "broken.*Err"):
+        with pytest.raises(ValueError, match=said):
+            convert(tmp_path / f"{name}.safetensors", "peft", tmp_path / "out", names=["a"])
+
+
+@pytest.mark.parametrize("changed, said", [
+    ({}, None), ({"fine_tune_type": "dora"}, "fine_tune_type must be 'lora', got 'dora'"),
+    ({"lora_parameters": {}}, "alpha must be given, the file has none for 1 of 2 modules")])
+def test_of_mlxs_scales_a_modules_own_goes_before_the_common_one(tmp_path, changed, said):
+    save_file({f"{name}.lora_{part}": torch.ones(2, 2) for name in "qv" for part in "ab"},
+              tmp_path / "adapters.safetensors")
+    config = {"lora_parameters": {"scale": 20.0}, "unsloth_mlx_lora_module_scales": {"v": 0.5}}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config | changed))
+    with pytest.raises(ValueError, match=said) if said else nullcontext():
+        assert convert(tmp_path, "peft", tmp_path / "out") == {"q": (2, 40), "v": (2, 1)}
 
 
 def test_alpha_fills_in_where_a_module_has_none(tmp_path):

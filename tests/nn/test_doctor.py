@@ -199,12 +199,13 @@ def given(model, *left_out, **settings):
         if p.requires_grad and not any(part in name for part in left_out)), **settings}
 
 
-def one_step():
-    """After it B may still be zero."""
+def after(steps):
+    """Steps without a gradient; after one of them B may be zero in any run."""
     model = ours("A random, B zero")
     model.gate, optimiser = 0.0, adam(trained(model))
-    model(**batch()).loss.backward()
-    optimiser.step()
+    for _ in range(steps):
+        model(**batch()).loss.backward()
+        optimiser.step()
     return {"model": model, "optimiser": optimiser}
 
 
@@ -246,7 +247,7 @@ TABLE = {  # what the doctor is asked; the finding, and words of it
     "LoRA+": (lambda: {"model": (model := ours()), "optimiser": torch.optim.AdamW(
         loraplus_groups(model, 1e-3, 16))}, ""),
     "DoRA's lengths": (lambda: given(pefts(use_dora=True), "magnitude"), "not-in-optimiser"),
-    "one step": (one_step, ""),
+    "one step": (lambda: after(1), ""), "two steps": (lambda: after(2), "stuck"),
     "another rule": (lambda: in_use(ours(rule="rslora"), ours()), "reference", "α by √r"),
     "counts twice": (lambda: in_use(ours(), TinyChat()), "reference", "the update counts twice"),
     "another α": (lambda: in_use(ours(), ours(alpha=3)), "reference", "error", "another adapter"),

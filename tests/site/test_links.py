@@ -80,6 +80,20 @@ def test_there_is_a_way_back_to_the_link(apart, way):
     expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
 
 
+def test_escape_closes_a_dialog_and_leads_nowhere(apart):
+    here, link, _ = apart
+    link.click()
+    button = here.page.get_by_role("button", name="back to the text")
+    button.wait_for()
+    here.page.evaluate("""() => {
+      document.body.insertAdjacentHTML("beforeend", "<dialog><input></dialog>");
+      document.querySelector("dialog").showModal();
+    }""")
+    here.page.keyboard.press("Escape")
+    expect(here.page.locator("dialog")).to_be_hidden()
+    assert button.count() == 1 and here.page.url.endswith("#line?r=3")
+
+
 @pytest.mark.parametrize("built", sampled(MOVABLE)[:3])
 def test_an_address_holds_a_position(reader, built):
     """And reset goes back to the start."""

@@ -40,7 +40,7 @@ export class OwnValues {
     const { explorer } = this, row = explorer.root.querySelector(`[data-control="${control.name}"]`);
     const [range, output] = row.querySelectorAll("input, output");
     const box = Object.assign(document.createElement("input"), { type: "number", className: "py-own", step: "any" });
-    if (values.every(Number.isInteger) && control.name !== "alpha") { // counts are whole; alpha is LoRA's scale, which may be a fraction
+    if (values.every(Number.isInteger) && control.name !== "alpha") { // what counts is whole; LoRA's α may be a fraction
       Object.assign(box, { step: 1, min: Math.min(1, ...values) });
     }
     box.setAttribute("aria-label", `${label}, any number`);

@@ -10,7 +10,9 @@ function offerWayBack(link, leave = () => wayBack.come()) {
   wayBack?.end();
   const button = document.createElement("button");
   Object.assign(button, { type: "button", className: "explorer-return", textContent: "↩ back to the text", title: "or Escape", onclick: leave });
-  const escape = (event) => { if (event.key === "Escape") leave(); };
+  const escape = ({ key, target }) => { // in a dialog or an editor the key means something else
+    if (key === "Escape" && !target.closest?.("dialog, [contenteditable=true]")) leave();
+  };
   const began = performance.now();
   let away = false; // the button is there while the link is out of sight
   const sight = new IntersectionObserver(([{ isIntersecting }]) => {

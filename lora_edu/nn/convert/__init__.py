@@ -52,7 +52,7 @@ LAYOUTS = {
 METADATA = "lora_adapter_metadata"  # in diffusers' files: PEFT's settings, each after "unet." or so
 OTHER_KINDS = {"hada_": "LoHa", "lokr_": "LoKr", "lora_mid": "a convolution in three factors",
                "dora_scale": "DoRA", "magnitude": "DoRA", "embedding": "an embedding's adapter",
-               "bias": "a trained bias", "diff": "a whole difference", "oft_": "OFT"}
+               "bias": "a trained bias", ".diff": "a whole difference", "oft_": "OFT"}
 
 
 class Pair(NamedTuple):
@@ -114,7 +114,7 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike, *,
         if not re.fullmatch(LAYOUTS[to].prefix, begins):
             raise ValueError("prefix must be what names begin with, such as 'lora_unet' for kohya "
                              f"and 'unet' for diffusers, got {prefix!r} for {to}")
-    if {layout, to} == {"peft", "mlx"} and Path(out).resolve() == Path(source).resolve():
+    if {layout, to} == {"peft", "mlx"} and Path(out).resolve() == _folder(Path(source)).resolve():
         raise ValueError(f"out must not be source, whose {CONFIG} would be lost, got {str(out)!r}")
     written = {begins + (name.replace(".", "_") if to == "kohya" else name): pair
                for name, pair in pairs.items()}
@@ -127,8 +127,7 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike, *,
 
 def read(source: Path) -> tuple[str, dict[str, dict[str, Pair]]]:
     """(layout, {prefix: {module: pair}}) of a LoRA file or folder."""
-    if source.name in (WEIGHTS, LAYOUTS["mlx"].file):
-        source = source.parent  # the settings lie beside
+    source = _folder(source)
     layout = next((name for name, row in LAYOUTS.items() if (source / row.file).is_file()), None)
     if layout is None and source.is_dir():
         raise ValueError("source must be a file, or a folder with one of "
@@ -138,6 +137,9 @@ def read(source: Path) -> tuple[str, dict[str, dict[str, Pair]]]:
         configs[PREFIX[:-1]], tensors = read_folder(source)
     else:
         tensors, metadata = read_tensors(source / LAYOUTS[layout].file if layout else source)
+        if any(key.startswith(PREFIX) for key in tensors):
+            raise ValueError(f"source must be the folder with PEFT's {WEIGHTS} and {CONFIG}, which "
+                             f"has the α, got {str(source)!r}")
         layout = layout or ("diffusers" if any(".lora_A." in key for key in tensors) else "kohya")
         said = json.loads(metadata.get(METADATA, "{}"))
         for begins in [key[:-1] for key in said if key.endswith(".r")]:
@@ -145,11 +147,18 @@ def read(source: Path) -> tuple[str, dict[str, dict[str, Pair]]]:
                 {key.removeprefix(begins): value for key, value in said.items()
                  if key.startswith(begins)}))
     models = _pairs(tensors, layout)
-    for prefix, config in configs.items():
-        models[prefix] = _configured(models[prefix], config)
+    if not models:
+        raise ValueError(f"source must hold the matrices of an adapter, {str(source)!r} has none")
+    for prefix in configs.keys() & models:
+        models[prefix] = _configured(models[prefix], configs[prefix])
     if layout == "mlx":
         models[""] = _scaled(models[""], json.loads((source / CONFIG).read_text(encoding="utf-8")))
     return layout, models
+
+
+def _folder(source: Path) -> Path:
+    """The folder, where source is the file of a layout whose settings lie beside it."""
+    return source.parent if source.name in (WEIGHTS, LAYOUTS["mlx"].file) else source
 
 
 def _pairs(tensors: dict[str, torch.Tensor], layout: str) -> dict[str, dict[str, Pair]]:
@@ -166,10 +175,13 @@ def _pairs(tensors: dict[str, torch.Tensor], layout: str) -> dict[str, dict[str,
     for modules in found.values():
         for module, parts in modules.items():
             A, B, alpha = (parts.get(part) for part in (row.A, row.B, ".alpha"))
-            if A is None or B is None or A.ndim not in (2, 4) or A.shape[:1] != B.shape[1:2]:
-                raise ValueError(f"{module!r} must have A (r, k) and B (d, r), got "
+            sides = [matrix.ndim for matrix in (A, B) if matrix is not None]
+            fits = sides in ([2, 2], [4, 4]) and 0 < len(A) == B.shape[1]
+            if not fits or (alpha is not None and alpha.numel() != 1):
+                raise ValueError(f"{module!r} must have A (r, k), B (d, r) and one α, if any, got "
                                  f"{[(part, tuple(t.shape)) for part, t in parts.items()]}")
-            modules[module] = Pair(A, B, None if alpha is None else whole(alpha.item()))
+            modules[module] = Pair(A, B, None if alpha is None else whole(
+                checks.number(f"alpha of {module!r}", alpha.item(), above=0.0)))
     return found
 
 

@@ -4,8 +4,9 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from lora_edu.nn.convert import LAYOUTS, convert
-from lora_edu.nn.files import read_tensors
 
 OPTIONS = {"alpha": "for modules without one: a number, or r for the rank of each",
            "names": "needed to leave kohya's layout: the base model's .safetensors, or a text file "
@@ -29,10 +30,13 @@ def main() -> None:
             given["alpha"] = float(given["alpha"])  # its error says what was given
         if given["names"]:
             file = Path(given["names"])
-            given["names"] = (list(read_tensors(file)[0]) if file.suffix == ".safetensors"
-                              else file.read_text().split())
+            if file.suffix == ".safetensors":
+                with safe_open(file, "pt") as base:  # which may be larger than the memory
+                    given["names"] = list(base.keys())
+            else:
+                given["names"] = file.read_text().split()
         written = convert(**given)
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError, OSError, SafetensorError) as error:
         parser.error(str(error))
     for (r, alpha), count in Counter(written.values()).items():
         first = next(name for name, settings in written.items() if settings == (r, alpha))
