@@ -310,3 +310,6 @@ def test_the_figures_say_what_the_study_found():
     assert f"best η ÷ {best[1, 0] / best[1, 1]:.2g}, loss × {ratio:.2g}" in said
     power_of_n, _ = exponent(wide.WIDTHS, wide.after(8)["best"][:, 0, 0])
     assert f"A, 1/√n: −{-power_of_n:.2f} ±" in figures.widths()["layout"]["meta"]["reading"]
+    after = np.log(wide.after(32)["least"][-1]).mean(axis=-1)  # (matrices, spreads)
+    times = np.exp((after[:, 1] - after[:, 0]).mean())
+    assert figures.widths("loss left", 32)["layout"]["title"]["text"].endswith(f"× {times:.2g}")

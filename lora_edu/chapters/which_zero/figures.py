@@ -156,8 +156,9 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     traces.append(words([LOG_WIDTHS[-1] + 0.15] * 4, apart(places, 0.08 * (span[1] - span[0])),
                         [coloured(f"{random[0]}, {spread}", LOOKS[random].colour)
                          for random, spread in DRAWS], textposition="middle right"))
+    broad = 10**(sum(places[2:]) / 2 - sum(places[:2]) / 2)  # at the largest width
     return figure(
-        traces, f"{quantity} against the width, {steps_done(steps)}",
+        traces, f"n = {wide.WIDTHS[-1]}, the wide draw: {quantity} × {broad:.2g}",
         [{"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4], "title": {"text": "width n"},
           "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}],
         [{**log_axis(ticks), "range": span, "title": {"text": quantity}}],
