@@ -76,8 +76,8 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     said = {(left, 15.7): f"stored: {stored} numbers. The picture has {M.size}",
             (left, 21.2): f"left out: {100 * missing:.0f} % of the picture"}
     if r < 10:  # what a full rank would take
-        room = {(0, -d - 0.4): f"room for {d} rows", (left - 0.2, d - 1.6): f"{d} columns"}
-        drawn.append(say(room, "middle right", 12, colour="frozen"))
+        drawn.append(say({(0, -d - 0.4): f"room for {d} rows and {d} columns"}, "middle right", 12,
+                         colour="frozen"))
     return map_drawing([*drawn, say(said, "middle right"), *parts], found,
                        (left - 0.5, k + 0.5), (-4 - d, 25),
                        f"r = {r}: {stored} numbers instead of {M.size}, and the error is "

@@ -42,7 +42,7 @@ def first_step(gradient: str = "of rank 8", rule: str = "LoRA") -> dict:
     return figure(
         traces, f"{FORMULAS[rule]}: {said}",
         [roomy(named_ticks(ranks, "rank r", named=ranks[::2]), 0.6)],
-        [{**power_ticks(-1, 2), "range": [-1.2, 2.5],
+        [{**power_ticks(-1, 2), "range": [-1.2, 2.8],
           "title": {"text": "useful part, at r = 1 it is 1"}}],
         f"G {gradient}, s = {FORMULAS[rule]}: the useful part of Muon's first step has the {said}")
 
