@@ -123,7 +123,7 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
              f"at r = 64 α/√r leaves × {ratio:.2f}")
     return figure(
-        traces, title, [roomy(named_ticks(ranks, "rank r"), 0.1)],
+        traces, title, [roomy(named_ticks(ranks, "rank r"), 0.15)],
         [{"type": "log", "range": [-1.2, -0.25], "tickvals": [0.1, 0.2, 0.4],
           "ticktext": ["0.1", "0.2", "0.4"], "title": {"text": "training loss"}}],
         f"Digits rotated by {angle}, {title} of the loss of α/r")
