@@ -83,7 +83,7 @@ def test_twenty_four_of_thirty_are_exact_and_five_have_no_power():
     for name, rule in (("Lion", "η × c, decay ÷ c"), ("Adafactor", "η stays, ε₂ × c"),
                        ("RAdam", "no power of η")):
         layout = figures.chooser(name)["layout"]
-        assert layout["title"]["text"] == rule
+        assert layout["title"]["text"].startswith(f"{rule}; ")
         assert layout["meta"]["reading"].endswith("exactly 0") == (name != "RAdam")
     [row] = [row for row in figures.table().split("\n") if row.startswith("| AdamW |")]
     assert row.split(" | ")[2:4] == ["exactly 0", number(found["AdamW"]["gaps"][1])]

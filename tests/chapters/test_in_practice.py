@@ -29,7 +29,8 @@ pytestmark = pytest.mark.filterwarnings(  # transformers calls an old name of it
 def test_the_explorers_carry_that_number_and_say_the_account():
     before = figures.RECIPE["lr"] * figures.RECIPE["alpha"]
     for rule, s in (("LoRA", 64 / 32), ("rsLoRA", 64 / 32**0.5), ("unscaled", 64)):
-        [here] = [one for one in figures.carried(32, 64, rule)["data"] if one["name"] == "here"]
+        data = figures.carried(32, 64, rule)["data"]
+        [here] = [trace for trace in data if trace.get("name") == "here"]
         assert here["y"][0] * s * 32 == pytest.approx(before)
     said = figures.memory()["layout"]["meta"]["reading"]
     assert "at most 15.9 GB" in said and "base 13.5 GB" in said

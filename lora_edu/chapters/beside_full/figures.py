@@ -97,8 +97,8 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
                         name="theorem", hovertemplate="theorem: %{y:.3g}<extra></extra>"))
     heights = apart([np.log10(path[0]) for path in paths], 0.06 * (high - low))
     traces += [words([0.85] * len(ranks), 10.0**heights,
-                     [coloured(f"r = {r}", "delta") for r in ranks], textposition="middle left"),
-               words([115, 115], [rule, 1], ["√(k/α)", "as full’s"], textposition="middle right",
+                     [coloured(f"r = {r} ", "delta") for r in ranks], textposition="middle left"),
+               words([115, 115], [rule, 1], [" √(k/α)", " as full’s"], textposition="middle right",
                      textfont={"color": COLOURS["frozen"]})]
     middle = f"× {paths[1][0]:.2g} at 1 step, × {paths[1][-1]:.2g} at 100"
     return figure(
@@ -170,7 +170,9 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
                            hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
     axis = {"range": [-0.5, steps[-1] + 0.5], "title": {"text": "step"}}
     return figure(
-        traces, "", [axis, axis], [{"range": [-0.04, 1.03]}, LOSSES],
+        traces, f"The cosine goes from {cosines[:, 0].mean():.2f} to {cosines[:, -1].mean():.2f}, "
+        f"{number(ends[0])} of the loss is left",
+        [axis, axis], [{"range": [-0.04, 1.03]}, LOSSES],
         f"{optimiser}, {inputs}, r = {r}: the cosine goes from {cosines[:, 0].mean():.2f} to "
         f"{cosines[:, -1].mean():.2f} (seeds {cosines[:, -1].min():.2f} to "
         f"{cosines[:, -1].max():.2f}) · what is left of the loss is {number(ends[0])}, with A "

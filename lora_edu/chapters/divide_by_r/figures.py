@@ -8,7 +8,7 @@ from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
 from lora_edu.chapters.first_r import runs as first_r
 from lora_edu.chapters.shared.drawing import box, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
-from lora_edu.chapters.shared.looks import named_ticks, said, seeds, steps_done
+from lora_edu.chapters.shared.looks import named_ticks, roomy, said, seeds, steps_done
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_edu.chapters.shared.style import COLOURS, coloured, figure, heat, marks, power_ticks
 from lora_edu.chapters.thirty_minutes.figures import DIVISORS
@@ -56,7 +56,7 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
         least = min(slopes, key=slopes.get)
         headings.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
                                        else "no rule keeps it"))
-    axis = _roomy(named_ticks(ranks, "rank r", named=ranks[::2], margin=0.12), 0.6)
+    axis = roomy(named_ticks(ranks, "rank r", named=ranks[::2], margin=0.12), 0.6)
     powers = power_ticks(-8, 2, every=2)
     return figure(
         traces, "", [axis, axis],
@@ -90,7 +90,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
                        for rule, (mean, error) in slopes.items())
     return figure(
         traces, f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest",
-        [_roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.15)],
+        [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
         [{**power_ticks(-4, 4), "range": list(runs_rate.SPAN[optimiser]),
           "title": {"text": "best learning rate η"}}],
         f"{optimiser}, {steps_done(steps)}: the best η goes with these powers of r: {powers}")
@@ -123,20 +123,15 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
              f"at r = 64 α/√r leaves × {ratio:.2f}")
     return figure(
-        traces, title, [_roomy(named_ticks(ranks, "rank r"), 0.1)],
+        traces, title, [roomy(named_ticks(ranks, "rank r"), 0.15)],
         [{"type": "log", "range": [-1.2, -0.25], "tickvals": [0.1, 0.2, 0.4],
           "ticktext": ["0.1", "0.2", "0.4"], "title": {"text": "training loss"}}],
         f"Digits rotated by {angle}, {title} of the loss of α/r")
 
 
-def _roomy(axis: dict, room: float) -> dict:
-    """The axis with room for the names of the lines at its end."""
-    return {**axis, "range": [axis["range"][0], axis["range"][1] + room]}
-
-
 def _name_line(rule: str, x, y, panel: int = 1) -> dict:
     """The formula of a rule, at the right end of its line."""
-    return say({(x, y): coloured(f"  {FORMULAS[rule]}", SCALE_LOOKS[rule].colour)},
+    return say({(x, y): coloured(f"   {FORMULAS[rule]}", SCALE_LOOKS[rule].colour)},
                "middle right", 14, panel=panel)
 
 

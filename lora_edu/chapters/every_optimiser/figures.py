@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lora_edu.chapters.invariance.runs import STEPS
-from lora_edu.chapters.shared.style import figure, line, marks, words
+from lora_edu.chapters.shared.style import coloured, figure, line, marks
 from lora_edu.chapters.thirty_minutes.figures import times
 from lora_edu.explore.words import number
 
@@ -30,18 +30,16 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
     which = FOLLOWS.index(follows)
     gap, large, partner = found["gaps"][which], found["losses"][0], found["losses"][1 + which]
     steps, top = np.arange(0, STEPS + 1, 2), 0.66
+    said = gap_in_words(gap)
     rule = rule_in_words(found)
     traces = [line(steps, np.minimum(large, top), "loss", width=9, opacity=0.45, name="α × 16"),
-              marks(steps, np.minimum(partner, top), "delta", "diamond", 7),
-              words([STEPS] * 3, [0.9, 0.82, 0.74],
-                    ["thick: α × 16, points: plain α", f"gap {gap_in_words(gap)}",
-                     f"α × 16 alone: first stride {times(found['stride'])}"],
-                    textposition="middle left", textfont={"size": 14})]
-    return figure(traces, rule, [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
-                  [{"range": [0, 0.95], "tickvals": [0, 0.2, 0.4, 0.6], "title": {"text": "loss"}}],
+              marks(steps, np.minimum(partner, top), "delta", "diamond", 7)]
+    return figure(traces, f"{rule}; here the gap is {said}",
+                  [{"range": [-1, STEPS + 1], "title": {"text": "step"}}],
+                  [{"range": [0, 0.7], "tickvals": [0, 0.2, 0.4, 0.6], "title": {"text": "loss"}}],
                   f"{optimiser} ({found['by']}): {rule}. α × 16 alone makes the first stride "
-                  f"{times(found['stride'])}. {follows.capitalize()} follows: the gap is "
-                  f"{gap_in_words(gap)}")
+                  f"{times(found['stride'])}. {follows.capitalize()} follows: the gap is {said}",
+                  headings=[f"{coloured('▬ α × 16', 'loss')}   {coloured('◆ plain α', 'delta')}"])
 
 
 def rule_in_words(found: dict) -> str:

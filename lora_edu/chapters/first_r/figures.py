@@ -153,9 +153,9 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     x, y = zip(*least.values(), strict=True)
     traces.append(marks(x, y, colour, "circle-open", 9, stroke=2, name="least"))
     ranks = list(least)
-    sides = ["middle right", "middle left" if x[-1] < x[0] else "bottom left"]
+    sides = ["top center", "middle left" if x[-1] < x[0] else "bottom left"]
     traces.append(words([x[0], x[-1]], [y[0], y[-1]],
-                        [f"  r = {ranks[0]}", f"r = {ranks[-1]}  "], textposition=sides))
+                        [f"r = {ranks[0]}", f"r = {ranks[-1]}  "], textposition=sides))
     low, high = SHOWN[model]
     ticks = [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] if high - low > 1 else [1.5, 2, 2.5, 3]
     inside = [value for value in ticks if 10**low <= value <= 10**high]

@@ -29,10 +29,10 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
         shares, gap = _found(draws, r, weight, kind)
         said.append(f"“{kind}” {number(shares[0])} and {number(shares[1])}, off by "
                     f"{number(gap) if gap > 1e-9 else '0'}")
-        for aside, share, which, symbol in ((-0.12, shares[0], "the first", "circle"),
-                                            (0.12, shares[1], "the second", "square")):
-            traces.append(marks([x + aside], [share], LOOKS[kind][0], symbol, 13,
-                                name=f"{kind}, {which}",
+        for aside, share, which, filling in ((-0.12, shares[0], "the first", ""),
+                                             (0.12, shares[1], "the second", "-open")):
+            traces.append(marks([x + aside], [share], LOOKS[kind][0], LOOKS[kind][1] + filling, 13,
+                                stroke=2, name=f"{kind}, {which}",
                                 hovertemplate=f"{which}: %{{y:.3g}}<extra></extra>"))
     for kind, (colour, symbol) in LOOKS.items():
         gaps = [_found(draws, r, each, kind)[1] for each in WEIGHTS]
@@ -49,8 +49,8 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
          {"tickvals": list(WEIGHTS), "range": [-1.2, 2.2], "title": {"text": "second weight"}}],
-        [{"range": [-1.7, 3.7], "title": {"text": "of it arrives"}},
+        [{"range": [-1.4, 3.7], "title": {"text": "of it arrives"}},
          {"range": [-0.1, 2.2], "title": {"text": "off by"}}],
         f"{draws} of A, r = {r}, weights 1 and {weight:g}: of the two arrives "
         f"{' · '.join(said)} of the sum",
-        headings=["● the first   ■ the second", legend])
+        headings=["filled: the first, open: the second", legend])

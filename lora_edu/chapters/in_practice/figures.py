@@ -7,9 +7,10 @@ import numpy as np
 from lora_edu import scaling
 from lora_edu.chapters.in_practice import nf4
 from lora_edu.chapters.in_practice.memory import LLAMAS, PRECISIONS, account, file
-from lora_edu.chapters.shared.looks import Look, legend, named_ticks
+from lora_edu.chapters.shared.drawing import say
+from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy
 from lora_edu.chapters.shared.models import size_text
-from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES, scale_legend
+from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_edu.chapters.shared.style import (
     COLOURS,
     MARGIN,
@@ -20,10 +21,10 @@ from lora_edu.chapters.shared.style import (
     line,
     marks,
 )
-from lora_edu.explore.words import number, power
+from lora_edu.explore.words import number, power, short
 
-TERMS = {"base": "frozen", "A and B": "A", "gradients": "B", "moments": "B",
-         "activations": "loss", "logits": "loss"}  # from the top: term → colour
+TERMS = ("base", "A and B", "gradients", "moments", "activations", "logits")  # from the top
+OWN = TERMS[1:4]  # the adapter's
 TOKENS = (512, 2048, 8192, 32_768)
 CARDS = (24e9, 80e9)
 LOOKS = {"16 bits": Look(COLOURS["B"], "square"), "mixed": Look(COLOURS["A"], "circle"),
@@ -38,43 +39,53 @@ RECIPE = {"r": 16, "alpha": 32, "lr": 2e-4}  # what is carried, under α/r
 
 def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
            precision: str = "mixed", tokens: int = 2048, checkpointing: bool = True) -> dict:
-    """Left: bytes of each term. Right: their sum against the tokens of a step."""
-    size, names = LLAMAS[model], list(TERMS)
+    """Left: bytes of each term. Right: their sum against the tokens of a step.
+
+    The colour of the precision has the adapter's own terms too.
+    """
+    size, chosen = LLAMAS[model], LOOKS[precision].colour
     found = account(size, modules, r, PRECISIONS[precision], tokens, checkpointing)
-    traces = []
-    for y, (term, colour) in enumerate(TERMS.items()):
-        at = len(names) - 1 - y
+    least = account(size, "q, v", 4, PRECISIONS["4-bit base"], TOKENS[0], True)
+    largest = account(size, "all seven", 256, PRECISIONS["mixed"], TOKENS[-1], False)
+    ends = [np.log10(sum(each.values())) for each in (least, largest)]
+    traces, names = [], {}
+    for at, term in enumerate(TERMS[::-1]):
+        colour = chosen if term in OWN else "frozen"
         traces += [line([1e6, max(found[term], 1e6)], [at, at], colour, width=6),
                    marks([found[term]], [at], colour, "circle", 13, name=term,
                          hovertemplate=f"{term}: %{{x:.3s}}B<extra></extra>")]
     for name, look in LOOKS.items():
         sums = [sum(account(size, modules, r, PRECISIONS[name], n, checkpointing).values())
                 for n in TOKENS]
+        names[coloured(f"{name.removesuffix(' base')}  ", look.colour)] = np.log10(sums[0])
         traces.append(look.curve(TOKENS, sums, name, width=3.5 if name == precision else 1.5,
                                  size=8 if name == precision else 5, panel=2,
                                  hovertemplate=f"{name}: %{{y:.3s}}B<extra></extra>"))
-    traces += [level(card, [TOKENS[0] / 2, 2 * TOKENS[-1]], panel=2, name="card",
+    traces.append(say({(TOKENS[0], 10**place): name for name, place in zip(
+        names, apart(list(names.values()), 0.11 * (ends[1] - ends[0])), strict=True)},
+        "middle left", panel=2))
+    traces += [level(card, [TOKENS[0] / 8, 2 * TOKENS[-1]], panel=2, name="card",
                      hovertemplate=f"a card of {card / 1e9:.0f} GB<extra></extra>")
                for card in CARDS]
     total = sum(found.values())
-    traces.append(marks([tokens], [total], LOOKS[precision].colour, "circle-open", 18, panel=2,
+    traces.append(marks([tokens], [total], chosen, "circle-open", 18, panel=2,
                         stroke=3, name="here", hovertemplate="%{y:.3s}B<extra></extra>"))
-    own = sum(found[term] for term in ("A and B", "gradients", "moments"))
+    own = sum(found[term] for term in OWN)
+    tokens_axis = named_ticks(TOKENS, title="tokens in a step", margin=0.15)
+    tokens_axis["range"][0] -= 0.6  # room for the names
     return figure(
         traces, f"{size_text(total)} in all, {size_text(own)} of them the adapter’s own",
-        [{**BYTES, "range": [6, 12.6]},
-         named_ticks(TOKENS, title="tokens in a step", margin=0.15)],
-        [{"range": [-0.6, 5.6], "tickvals": list(range(6)), "ticktext": names[::-1],
+        [{**BYTES, "range": [6, ends[1]]}, tokens_axis],
+        [{"range": [-0.6, 5.6], "tickvals": list(range(6)), "ticktext": TERMS[::-1],
           "showgrid": False},
          {"type": "log", "tickvals": [1e9, 1e10, 24e9, 80e9, 1e12],
-          "ticktext": ["1 GB", "10 GB", "24 GB", "80 GB", "1 TB"], "range": [9.3, 12.5]}],
+          "ticktext": ["1 GB", "10 GB", "24 GB", "80 GB", "1 TB"],
+          "range": [ends[0] - 0.15, ends[1] + 0.1]}],
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
         f"{'on' if checkpointing else 'off'}: at most {size_text(total)}, "
         + ", ".join(f"{name} {size_text(size)}" for name, size in found.items())
         + f" · file {size_text(file(size, modules, r, PRECISIONS[precision]))}",
-        headings=["bytes of each term", "sum; bits " + legend(
-            {"16": LOOKS["16 bits"], "mixed": LOOKS["mixed"], "8": LOOKS["8-bit base"],
-             "4": LOOKS["4-bit base"]}, " ")],
+        headings=["bytes of each term, " + coloured("adapter’s own", chosen), "their sum"],
         margin={**MARGIN, "l": 92})  # room for the terms' names
 
 
@@ -89,24 +100,27 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
                          width=3.5 if name == rule else 1.5, size=9 if name == rule else 5,
                          hovertemplate=f"{FORMULAS[name]}: η = %{{y:.2g}}<extra></extra>")
               for name, look in SCALE_LOOKS.items()]
+    traces.append(say({(RANKS[-1], rate_at(RANKS[-1], name)):
+                       coloured(f"   {FORMULAS[name]}", look.colour)
+                       for name, look in SCALE_LOOKS.items()}, "middle right", 14))
     s, rate = scaling(r, alpha, SCALE_RULES[rule]), rate_at(r, rule)
-    traces += [level(RECIPE["lr"], [RANKS[0] / 1.5, RANKS[-1] * 1.5], name="the recipe's rate",
+    traces += [level(RECIPE["lr"], [RANKS[0] / 1.5, RANKS[-1]], name="the recipe's rate",
                      hovertemplate="the recipe’s η = %{y:.2g}<extra></extra>"),
                marks([r], [rate], SCALE_LOOKS[rule].colour, "circle-open", 18, stroke=3,
                      name="here", hovertemplate="η = %{y:.2g}<extra></extra>")]
     times = number(RECIPE["lr"] / rate)
     useful = "as useful as before" if times == "1" else f"{times} times as useful"
+    tuned = float(f"{rate:.2g}")
     ticks = [1e-6, 1e-5, 1e-4, 1e-3]
     return figure(
-        traces, f"At the recipe’s η the first step is {useful}, so take η = {rate:.2g}",
-        [named_ticks(RANKS, named=RANKS[::2], margin=0.15)],
+        traces, f"At the recipe’s η the first step is {useful}, so take η = {short(tuned)}",
+        [roomy(named_ticks(RANKS, "rank r", named=RANKS[::2], margin=0.15), 0.5)],
         [{"type": "log", "tickvals": ticks, "ticktext": [power(e) for e in range(-6, -2)],
           "range": [-6.9, -2.7], "title": {"text": "η for an equally useful first step"}}],
         f"r = {RECIPE['r']}, α = {RECIPE['alpha']}, α/r, η = {RECIPE['lr']:g} → r = {r}, "
         f"α = {alpha}, {FORMULAS[rule]}: the scale goes from "
         f"{number(RECIPE['alpha'] / RECIPE['r'])} to {number(s)}; at the same η Adam’s first step "
-        f"is {useful}; equally useful at η = {rate:.2g}",
-        headings=[scale_legend()])
+        f"is {useful}; equally useful at η = {short(tuned)}")
 
 
 @cache
@@ -128,16 +142,17 @@ def merged(size: float = 0.03) -> dict:
     """How much of an update arrives in a base in four bits, and the error, against its length."""
     arrives, error = zip(*_merges(), strict=True)
     at = SIZES.index(size)
-    traces = [level(1.0, [SIZES[0] / 1.4, SIZES[-1] * 1.4])]
+    traces = [level(1.0, [SIZES[0] / 1.4, SIZES[-1]])]
     for colour, values, name in (("delta", arrives, "arrives"), ("B", error, "error")):
         traces += [curve(colour, SIZES, values, name=name),
+                   say({(SIZES[-1], values[-1]): coloured(f"   {name}", colour)}, "middle right",
+                       14),
                    marks([size], [values[at]], colour, "circle-open", 20, stroke=3, name="here",
                          hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>")]
     return figure(
         traces,
         f"{100 * arrives[at]:.0f} % arrives, and the error is {error[at]:.2f} of the update",
-        [named_ticks(SIZES, title="‖ΔW‖/‖W‖", named=(0.01, 0.03, 0.1, 0.3, 1), margin=0.15)],
+        [roomy(named_ticks(SIZES, title="‖ΔW‖/‖W‖", named=(0.01, 0.03, 0.1, 0.3, 1)), 0.6)],
         [{"range": [-0.05, 1.25], "title": {"text": "in parts of the update"}}],
         f"of an update of {size:g} of the weight {100 * arrives[at]:.0f} % arrives; the error is "
-        f"{error[at]:.2f} times as long as the update",
-        headings=[coloured("◆ arrives", "delta") + "   " + coloured("■ error", "B")])
+        f"{error[at]:.2f} times as long as the update")

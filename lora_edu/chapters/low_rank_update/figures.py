@@ -69,11 +69,15 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     parts = [box(left, 17, d * r * unit, 2, COLOURS["B"]),
              box(left + d * r * unit, 17, k * r * unit, 2, COLOURS["A"]),
              box(left, 22.5, missing * k, 2, COLOURS["loss"]),
-             *({**box(left, low, k, 2, "rgba(0,0,0,0)"),
-                "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}}
-               for low in (17, 22.5))]
+             *({**box(*place, "rgba(0,0,0,0)"),
+                "line": {"color": COLOURS["frozen"], "width": width, "dash": "dot"}}
+               for width, place in ((2, (left, 17, k, 2)), (2, (left, 22.5, k, 2)),
+                                    (1, (-0.5, -1.5 - d, k, d)), (1, (left, -0.5, d, d))))]
     said = {(left, 15.7): f"stored: {stored} numbers. The picture has {M.size}",
             (left, 21.2): f"left out: {100 * missing:.0f} % of the picture"}
+    if r < 10:  # what a full rank would take
+        drawn.append(say({(0, -d - 0.4): f"room for {d} rows and {d} columns"}, "middle right", 12,
+                         colour="frozen"))
     return map_drawing([*drawn, say(said, "middle right"), *parts], found,
                        (left - 0.5, k + 0.5), (-4 - d, 25),
                        f"r = {r}: {stored} numbers instead of {M.size}, and the error is "

@@ -3,8 +3,9 @@
 import numpy as np
 
 from lora_edu.chapters.muon_and_rank import runs
+from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import Look, apart, named_ticks, seeds
+from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy, seeds
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
 from lora_edu.chapters.shared.style import COLOURS, coloured, figure, line, power_ticks, words
 from lora_edu.explore.words import signed
@@ -29,14 +30,19 @@ def first_step(gradient: str = "of rank 8", rule: str = "LoRA") -> dict:
             "∝ s·√r": s * np.sqrt(ranks) * values.sum()}
     traces = [line(ranks, (each / found[0]).clip(0.01, 1000), "frozen", width=1.5, dash="dash",
                    name=name) for name, each in ends.items()]
+    places = apart([np.log10(each[-1] / found[0]) for each in ends.values()], 0.25)
+    traces.append(say({(ranks[-1], 10**place): f"  {name}"
+                       for name, place in zip(ends, places, strict=True)}, "middle right",
+                      colour="frozen"))
     traces.append(SCALE_LOOKS[rule].curve(ranks, found / found[0], "useful part"))
     small, large = (round(np.log2(found[i + 2] / found[i]) / 2, 2) + 0.0  # no −0.00
                     for i in (0, len(ranks) - 3))
     said = (f"power {signed(small)} from r = 1 to {ranks[2]}, "
             f"{signed(large)} from {ranks[-3]} to {ranks[-1]}")
     return figure(
-        traces, f"{FORMULAS[rule]}: {said}", [named_ticks(ranks, "rank r", named=ranks[::2])],
-        [{**power_ticks(-1, 2), "range": [-1.2, 2.5],
+        traces, f"{FORMULAS[rule]}: {said}",
+        [roomy(named_ticks(ranks, "rank r", named=ranks[::2]), 0.6)],
+        [{**power_ticks(-1, 2), "range": [-1.2, 2.8],
           "title": {"text": "useful part, at r = 1 it is 1"}}],
         f"G {gradient}, s = {FORMULAS[rule]}: the useful part of Muon's first step has the {said}")
 

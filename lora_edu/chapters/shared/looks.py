@@ -68,3 +68,8 @@ def named_ticks(values, title: str = "r", *, named=None, names=str, margin: floa
     return {"type": "log", "tickvals": list(named), "ticktext": [names(value) for value in named],
             "range": [np.log10(values[0]) - margin, np.log10(values[-1]) + margin],
             "title": {"text": title}}
+
+
+def roomy(axis: dict, room: float) -> dict:
+    """The axis with room for the names of the lines at its end."""
+    return {**axis, "range": [axis["range"][0], axis["range"][1] + room]}

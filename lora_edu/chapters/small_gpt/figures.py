@@ -24,7 +24,7 @@ ADAPTERS = {"none": "shakespeare", "Bible": "bible", "Devil's Dictionary": "devi
 NAMES = {style: name for name, style in ADAPTERS.items()} | {"shakespeare": "Shakespeare"}
 COLUMNS, ROWS = 28, 12  # of characters
 SPAN = (800, 650_000)  # of numbers trained
-HEIGHTS = {"bible": [1.25, 1.75], "devil": [1.62, 2.2]}
+HEIGHTS = {"bible": [1.25, 1.8], "devil": [1.62, 2.28]}
 LABELS = {"k, r = 16": "k alone", "q, r = 16": "q alone", "v, r = 16": "v alone",
           "q, v, r = 8": "q and v", "q, k, v, out, r = 4": "all of attention",
           "all, r = 2": "everywhere", "up, down, r = 3": "perceptron"}
@@ -90,7 +90,7 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
         return alone(traces, f"no adapter, after “{prompt}”", "no adapter: Shakespeare")
     reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats a "
                "character likelier with the adapter than without")
-    return alone(traces, reading, headings=[
+    return alone(traces, reading, f"A character is {gain.mean():.2f} nats likelier than without", [
         f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} the adapter"])
 
 
@@ -104,17 +104,19 @@ def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
     base, letters, most = np.mean(passage["surprise"]["none"]), passage["text"], np.argmax(values)
     before = letters[max(0, most - 8):most + 1].replace("\n", " ")
     traces = page(letters, [0.0, *values], SURPRISE, 5.0, given=1)
+    beside = f", {base:.2f} without the adapter" if adapter != "none" else ""
     return alone(
         traces, f"{text}, with {f'{adapter}, r = {r}' if adapter != 'none' else 'no adapter'}: "
         f"{np.mean(values):.2f} nats a character (without an adapter {base:.2f}); least expected: "
-        f"“{letters[most + 1]}” after “{before}”, {values[most]:.1f} nats", headings=[
-            f"{coloured('■ surprise', 'loss')}: {np.mean(values):.2f} nats a character"])
+        f"“{letters[most + 1]}” after “{before}”, {values[most]:.1f} nats",
+        f"Surprise {np.mean(values):.2f} nats a character{beside}",
+        [coloured("■ surprise", "loss")])
 
 
 def ways(text: str = "Bible", r: int = 8) -> dict:
     """Losses against how many numbers were trained: on the new text, and on Shakespeare.
 
-    Dashed: no adapter. The star: everything trained. r: the rank on q and v that is ringed.
+    Dashed: no adapter. The diamond: everything trained. r: the rank on q and v that is ringed.
     """
     style, base = ADAPTERS[text], results.read()["base"]
     rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]
@@ -127,10 +129,10 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
         traces += [
             level(before, SPAN, panel=panel),
             line(x, y, colour, panel=panel, mode="lines+markers", **said("q and v")),
-            marks([full["trained"]], [after], colour, "star", 14, panel=panel, **said("all")),
+            marks([full["trained"]], [after], colour, "diamond", 12, panel=panel, **said("all")),
             marks([x[here]], [y[here]], "B", "circle-open", 18, panel=panel, stroke=3,
                   **said("here")),
-            words([SPAN[0] * 1.3, SPAN[1] / 1.2], [before + 0.03, after + 0.05],
+            words([SPAN[0] * 1.3, SPAN[1] / 1.2], [before + 0.04, after + 0.08],
                   ["no adapter", "all trained"], panel=panel,
                   textposition=["middle right", "middle left"])]
     (start, now, best), (plays, paid, _) = ends
@@ -138,13 +140,13 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     xaxis = {**power_ticks(3, 5), "range": np.log10(SPAN).tolist(),
              "title": {"text": "numbers trained"}}
     return figure(
-        traces, "", [xaxis, xaxis],
-        [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
+        traces, f"{share:.0%} of the gain, and Shakespeare goes from {plays:.2f} to {paid:.2f}",
+        [xaxis, xaxis], [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
         f"{text}, q and v at r = {r}, {x[here]:,} numbers: loss {start:.2f} → {now:.2f}, "
         f"{share:.0%} of what training all {full['trained']:,} gains; Shakespeare {plays:.2f} → "
         f"{paid:.2f} with the adapter on",
-        headings=[coloured(f"{share:.0%} of the gain", "loss"),
-                  coloured(f"plays: {plays:.2f} → {paid:.2f}", "A")])
+        headings=[coloured("loss on the new text", "loss"),
+                  coloured("loss on Shakespeare", "A")])
 
 
 def budget() -> dict:
@@ -158,8 +160,10 @@ def budget() -> dict:
     traces = [words([*gains.values()], list(range(len(gains))),
                     [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]
     return figure(
-        traces, "share of the gain of training everything",
-        [{"range": [0, 1.08], "tickformat": ".0%", "showgrid": False}],
+        traces, f"q and v get {gains['q and v']:.0%} of the gain, the perceptron alone "
+        f"{gains['perceptron']:.0%}",
+        [{"range": [0, 1.08], "tickformat": ".0%", "showgrid": False,
+          "title": {"text": "of the gain of training everything"}}],
         [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
           "ticktext": list(gains), "showgrid": False}],
         "Of the full gain one budget gets: "

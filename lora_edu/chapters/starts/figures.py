@@ -3,8 +3,9 @@ learning rate of each start."""
 
 import numpy as np
 
+from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import Look, named_ticks
+from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy
 from lora_edu.chapters.shared.norm_board import STEPS, TITLE, norm_curves
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -95,25 +96,27 @@ def _word(value: float) -> str:
 
 def spread(k: int = 768) -> dict:
     """The standard deviation of A's entries against r: PEFT's default, "gaussian", and (k, r)."""
-    looks = {"U(±1/√k), the default": (Look(COLOURS["A"], "circle"), "solid"),
-             "N(0, 1/r²), “gaussian”": (Look(COLOURS["B"], "square"), "solid"),
-             "U(±1/√r), stored (k, r)": (Look(COLOURS["frozen"], "x"), "dash")}
+    looks = {"default": (Look(COLOURS["A"], "circle"), "solid"),
+             "gaussian": (Look(COLOURS["B"], "square"), "solid"),
+             "(k, r)": (Look(COLOURS["frozen"], "x"), "dash")}
     r = np.array(SPREAD_RANKS)
     values = np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
     traces = [look.curve(SPREAD_RANKS, y, name,
                          line={"color": look.colour, "width": 2.5, "dash": dash})
               for (name, (look, dash)), y in zip(looks.items(), values, strict=True)]
+    ends = 10 ** apart(np.log10(values[:, -1]), 0.14)
+    traces.append(say({(SPREAD_RANKS[-1], y): coloured(f"   {name}", look.colour)
+                       for (name, (look, _)), y in zip(looks.items(), ends, strict=True)},
+                      "middle right", 14))
     default, gaussian, stored = values[:, SPREAD_RANKS.index(16)]
     return figure(
         traces, f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below",
-        [named_ticks(SPREAD_RANKS, margin=0.08)],
+        [roomy(named_ticks(SPREAD_RANKS, "rank r", margin=0.08), 0.95)],
         [{"type": "log", "tickvals": [0.01, 0.1, 1], "ticktext": [power(-2), power(-1), "1"],
           "range": [-2.3, 0.15], "title": {"text": "spread of A’s entries"}}],
         f"k = {k}: the default has spread {number(default)} at every r; “gaussian” crosses it at "
         f"r = √(3k) = {number(1 / default)}; at r = 16 “gaussian” is {number(gaussian / default)} "
-        f"times as wide, and (k, r) {number(stored / default)} times",
-        headings=["   ".join((coloured("● default", "A"), coloured("■ gaussian", "B"),
-                              coloured("× stored (k, r)", "frozen")))])
+        f"times as wide, and (k, r) {number(stored / default)} times")
 
 
 SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of ten
@@ -161,4 +164,5 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         f"{task}, {optimiser}: {start} has λ = {number(means[0][at])} and its best η = "
         f"{number(means[1][at])}, {times} times the default's "
         f"· first seed: {'; '.join(dict.fromkeys(said))}",
-        headings=[coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"), "loss"])
+        headings=[coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"),
+                  "loss; dotted: the default’s η"])

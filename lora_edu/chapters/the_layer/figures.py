@@ -73,11 +73,11 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     xaxis = {**power_ticks(-4, 0, every=2), "range": [-5.2, 0.4],
              "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
     return figure(
-        traces, "", [xaxis, xaxis],
+        traces, f"{100 * kept:.0f} % of ΔW arrives, and outputs are off by {number(moved)}",
+        [xaxis, xaxis],
         [{"range": [-0.03, 1.15], "tickformat": ".0%"},
          {**power_ticks(-8, -2, every=2), "range": [-8.5, -1.5]}],
         f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
         f"weight, with an error of {number(100 * error)} % of its size; the outputs are off by "
         f"{number(moved)} of their size",
-        headings=[coloured(f"{100 * kept:.0f} % of ΔW arrives", "delta"),
-                  coloured(f"outputs: {number(moved)}", "loss")])
+        headings=[coloured("what arrives", "delta"), coloured("outputs are off by", "loss")])
