@@ -26,6 +26,7 @@ ALPHAS = 4, 8, 16, 24, 32
 RANKS = tuple(2**i for i in range(7))
 DIVISORS = {"nothing": 0, "√r (rsLoRA)": 0.5, "r (LoRA)": 1}  # the power of r that each is
 LEARNING_RATE, ENOUGH = 0.1, 1e-3  # of the ball, and the loss at which it has arrived
+EDGE = 1.75  # of the ball's plane
 
 
 def word(start: str = STARTS[0], t: int = 0) -> dict:
@@ -239,8 +240,12 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     there = np.flatnonzero((1 - way.prod(axis=1))**2 / 2 < ENOUGH)
     steps = int(there[0]) if there.size else None
     way = way[:None if steps is None else steps + 1]
-    t = np.geomspace(0.5, 2, 40)
-    traces = [line(side, 1 / side, "loss", width=4, name="loss 0") for side in (t, -t)]
+    traces = []
+    for product in (-2, -1.5, -1, -0.5, 0.5, 1.5, 2, 1):  # where the loss is the same; at 1 it is 0
+        at, least = np.geomspace(abs(product) / EDGE, EDGE, 30).round(3), product == 1
+        traces.append(line([*at, None, *-at], [*product / at, None, *-product / at], "loss",
+                           width=4 if least else 1.5, name="loss 0" if least else None,
+                           opacity=1 if least else 0.62 - 0.14 * abs(1 - product)))
     traces += [marks([0], [0], "B", "x", 14, name="both zero"),
                line(way[:, 0].round(3), way[:, 1].round(3), "delta", width=3, name="path",
                     mode="lines+markers",
@@ -248,13 +253,15 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
                marks([a], [b], "delta", "circle", 18, name="ball"),
                words([1], [1], [coloured("  loss 0", "loss")], textposition="top right"),
                words([0], [-0.12], [coloured("both zero", "B")], textposition="bottom center")]
+    if (a, b) == (0.5, 0):
+        traces.append(say({(a, b): coloured("    drag me", "delta")}, "middle right"))
     found = (f"it rolls to loss 0 in {steps} steps" if steps else
              "the loss is 0 already, and it stays" if steps == 0 else
              "on the cross: it never rolls" if a == b == 0 else
              "it rolls onto the cross, and stays there")
-    axis = {"range": [-1.75, 1.75], "dtick": 1, "constrain": "domain"}
+    axis = {"range": [-EDGE, EDGE], "dtick": 1}
     return figure(traces, found, [{**axis, "title": {"text": "a (for A)"}}],
-                  [{**axis, "title": {"text": "b (for B)"}, "scaleanchor": "x"}],
+                  [{**axis, "title": {"text": "b (for B)"}}],
                   f"From a = {_short(a)}, b = {_short(b)}: {found}")
 
 
