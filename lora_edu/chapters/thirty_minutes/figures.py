@@ -100,7 +100,7 @@ def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading
                     "ticktext": [f"{name} " for name in factors]}], reading, shapes=shapes)
 
 
-def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
+def two_ways(optimiser: str = "Adam", t: int = 5) -> dict:
     """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
     lr = runs_word.SLOW[optimiser]
     ways = {"α × 4": runs_word.written(STARTS[0], optimiser, lr, 4 * R),
