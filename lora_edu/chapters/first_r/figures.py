@@ -70,7 +70,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
 def _cost(rule: str, task: str, r1: int) -> str:
     found = runs.regrets(task, runs.ALPHA_RULES[rule], r1)
     lost, most = np.isinf(found).sum(axis=1).max(), runs.mean(found).max()
-    return f"{rule} " + (f"{lost} of {len(runs.SEEDS)} lost" if lost else f"× {most:.2g}")
+    return (f"{lost} of {len(runs.SEEDS)} lost" if lost else f"{most:.2g} ×") + f" with {rule}"
 
 
 def valleys(task: str, rule: str, r1: int, r: int) -> list[dict]:
@@ -111,7 +111,7 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
         loss = runs.loss_at(r, alpha, rate)
         traces += [marks(*at, "#ffffff", look.symbol + "-open", 16, stroke=5, **said(name, [loss])),
                    marks(*at, look.colour, look.symbol, 12, name=name)]
-        names[f"{SHORT[name]} × {loss / losses.min():.2g}"] = look
+        names[f"{SHORT[name]}: {loss / losses.min():.2g} ×"] = look
     columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
     return figure(
         traces, "",
@@ -120,7 +120,7 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
           "ticktext": [f"{rates[i]:.2g}" for i in rows], "title": {"text": "learning rate η"}}],
-        f"r = {r}, loss over the best: {', '.join(names)}" + (
+        f"r = {r}, loss over the least; {', '.join(names)}" + (
             ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))),
         headings=[legend(names, between="  ")])
 
