@@ -90,7 +90,8 @@ def slide(factor: int = 16) -> dict:
                    hovertemplate="A moved by %{x:.2g} of its start: η × %{customdata:.3g}"
                                  "<extra></extra>"),
               *(level(end, [1e-4, 1e3]) for end in ends.values()),
-              words([10**2.1] * 2, list(ends.values()), list(ends), textposition="top left")]
+              words([10**2.1] * 2, [end + 0.12 for end in ends.values()], list(ends),
+                    textposition="top left")]
     at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
           for where in (0.01, 0.1, 1, 10)}
     return figure(
