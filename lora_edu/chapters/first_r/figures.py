@@ -19,7 +19,7 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
-from lora_edu.explore.words import SUPERSCRIPTS, signed
+from lora_edu.explore.words import signed
 
 RULE_LOOKS = {"α kept": Look(COLOURS["delta"], "diamond"), "rsLoRA": Look(COLOURS["A"], "circle"),
               "α = r": Look(COLOURS["B"], "square"), "α = 2r": Look(COLOURS["loss"], "triangle-up")}
@@ -116,7 +116,7 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
     return figure(
         traces, "",
         [{"range": [-0.5, len(runs.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
-          "ticktext": [_power(runs.PLANE[i]) for i in columns],
+          "ticktext": [_plain(runs.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
           "ticktext": [f"{rates[i]:.2g}" for i in rows], "title": {"text": "learning rate η"}}],
@@ -135,10 +135,8 @@ def _searched(r: int, eta: float) -> list[dict]:
             for (x, y), look in zip(ends, SEARCH_LOOKS.values(), strict=True)]
 
 
-def _power(value: float) -> str:
-    """2.0**-6 → "2⁻⁶"; 1 is 1."""
-    exponent = round(np.log2(value))
-    return "1" if exponent == 0 else "2" + str(exponent).translate(SUPERSCRIPTS)
+def _plain(power_of_2: float) -> str:
+    return f"{power_of_2:g}" if power_of_2 >= 1 else f"1/{1 / power_of_2:g}"
 
 
 def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
