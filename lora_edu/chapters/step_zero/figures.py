@@ -83,7 +83,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
     """
     frozen = task_64().loss(task_64().W0)
-    scale, top = ZeroLogAxis(-5, 3), 2 * frozen
+    scale, top = ZeroLogAxis(-5, 3, every=2), 2 * frozen
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
 
