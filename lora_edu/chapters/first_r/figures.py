@@ -34,7 +34,7 @@ SEARCH_LOOKS = dict(zip(runs.SEARCHES, (
 SHORT = dict(zip(runs.SEARCHES, ("α = 8", "α = 1", "tuned α"), strict=True))
 SHOWN = {"regression": (-2.8, 0.5), "digits, 45°": (-1.6, 1.0), "digits, 90°": (-1.8, 1.0),
          "small GPT": (0.15, 0.5), "MiniLM": (-0.8, 0.5)}  # powers of ten of the losses
-RAMP = ("#3a2d7a", "#c98bb0", "#f3e3a8")  # from the best loss of the plane to ten times it
+RAMP = ("#6151c4", "#c98bb0", "#f3e3a8")  # from the best loss of the plane to ten times it
 
 
 def pictures(angles=(0, 45, 90)) -> dict:
