@@ -191,11 +191,11 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
         line([0, end], [0, 0], "delta", width=6, name="along"),
         line([end, end], [0, off], "B", width=6, name="across"),
         say({(0, room / 9): coloured(f"along {_short(end, 2)}", "delta")}, "top right", 14),
-        say({(end, off / 2): coloured(f" across {_short(abs(off), 2)}", "B")}, "middle right", 14)]
+        say({(end, off / 2): coloured(f" across {_short(abs(off), 2)}", "B")}, "middle right")]
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
     found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
     return figure(traces, found,
-                  [{"range": [-0.06 * most, 1.85 * most],
+                  [{"range": [-0.06 * most, 1.55 * most],
                     "title": {"text": "along: the useful direction"}}],
                   [{"range": [-2 * room, room], "title": {"text": "across"}}],
                   f"{found}; typical across: {_short(np.sqrt(r) * size, 2)}")
