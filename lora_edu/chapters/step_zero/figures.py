@@ -52,9 +52,9 @@ def starts_board(row: int = 0) -> dict:
             if at == 1:
                 parts.append(say({(x + whole / 2, 0.42): name}, colour=MATRICES[name]))
             x += whole
-    parts.append(say(names, "middle left", 11))
+    parts.append(say(names, "middle left"))
     return drawing([*parts, *([say(questions)] if questions else [])], title,
-                   (-3.6, x + 0.1), (5.5, 0.0),
+                   (-2.9, x + 0.1), (5.5, 0.0),
                    f"{row} of {len(STARTS)} starts answered. " + " · ".join(said[:row]))
 
 
