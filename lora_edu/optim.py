@@ -93,9 +93,9 @@ class Adam(Optimiser):
     """Adam (Kingma & Ba 2015, algorithm 1) with an L2 penalty, as ``torch.optim.Adam``.
 
     Raises:
-        ValueError: In ``step``, where ``eps=0`` and an entry's gradient has been exactly zero at
-            every step so far: Adam would move it by 0/0. LoRA's default start has such entries in
-            A, and both zero has nothing else.
+        ValueError: In ``step``, where ``eps`` is 0 in the arrays' precision and an entry's gradient
+            has been exactly zero at every step so far: Adam would move it by 0/0. LoRA's default
+            start has such entries in A, and both zero has nothing else.
 
     Example:
         >>> optimiser, p = Adam(lr=0.01), [np.array([1.0, 1.0])]
@@ -134,7 +134,7 @@ class Adam(Optimiser):
             v *= beta2
             v += (1 - beta2) * g * g
             denominator = np.sqrt(v) / correct2 + e
-            if e == 0 and not denominator.all():
+            if e < np.finfo(v.dtype).tiny and not denominator.all():
                 raise ValueError(
                     f"eps must be greater than 0 here, got {e!r}: at step {t} "
                     f"{np.sum(denominator == 0)} entries have had a zero gradient at every step, "

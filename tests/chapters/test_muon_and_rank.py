@@ -9,7 +9,7 @@ import torch
 from lora_edu.chapters.muon_and_rank import make_data, runs
 from lora_edu.chapters.muon_and_rank.figures import first_step
 from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.shared.fits import geometric_mean
+from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 from tests.chapters.test_small_gpt import price
 
@@ -78,11 +78,13 @@ def test_the_powers_of_the_best_rates():
     assert found["Muon"] == pytest.approx([0.35, 0.08, -0.16], abs=0.006)
     assert found["Muon, match"] == pytest.approx([0.13, -0.15, -0.43], abs=0.006)
     for name in ("Muon, match", "Lion", "Adafactor"):
-        assert found[name] == pytest.approx(found["Adam"], abs=0.035)
+        assert found[name] == pytest.approx(found["Adam"], abs=0.034)
     assert powers(runs.GPT, "Muon") == pytest.approx([0.21, -0.01, -0.21], abs=0.006)
     assert powers(runs.GPT, "Adam") == pytest.approx([-0.02, -0.23, -0.49], abs=0.006)
+    adam = [exponent(runs.ranks(runs.GPT, "Lion"), runs.best(runs.GPT, "Adam", rule)[:3])[0]
+            for rule in ("LoRA", "rsLoRA", "unscaled")]
     for name in ("Lion", "Adafactor"):
-        assert powers(runs.GPT, name) == pytest.approx(powers(runs.GPT, "Adam"), abs=0.05)
+        assert powers(runs.GPT, name) == pytest.approx(adam, abs=0.08)
 
 
 @pytest.mark.claim("obs-muon-best-rates")

@@ -127,12 +127,14 @@ def test_adafactor_without_a_gradient_moves_nothing_in_float32_either():
 
 @pytest.mark.parametrize("kind", [Adam, AdamW])
 @pytest.mark.parametrize("steps", [1, 3])
-def test_without_eps_an_entry_that_never_had_a_gradient_cannot_be_moved(kind, steps):
-    ours, state = kind(0.1, eps=0.0), kind(0.1).init([np.ones(4)])
+@pytest.mark.parametrize(("eps", "dtype"), [(0.0, float), (1e-50, np.float32)])
+def test_without_eps_an_entry_that_never_had_a_gradient_cannot_be_moved(kind, steps, eps, dtype):
+    params, grads = [np.ones(4, dtype)], [np.array([1, 2, 0, 0], dtype)]
+    ours, state = kind(0.1, eps=eps), kind(0.1).init(params)
     for _ in range(steps - 1):
-        _, state = kind(0.1).step([np.ones(4)], [np.array([1.0, 2.0, 0.0, 0.0])], state)
-    with pytest.raises(ValueError, match=rf"eps .* got 0.0: at step {steps} 2 entries"):
-        ours.step([np.ones(4)], [np.array([1.0, 2.0, 0.0, 0.0])], state)
+        _, state = kind(0.1).step(params, grads, state)
+    with pytest.raises(ValueError, match=rf"eps .* got {eps}: at step {steps} 2 entries"):
+        ours.step(params, grads, state)
 
 
 def test_without_eps_an_entry_that_once_had_a_gradient_can_be_moved():

@@ -57,9 +57,10 @@ class KeepTogether(SphinxPostTransform):
 
     def run(self, **kwargs) -> None:
         as_written = nodes.FixedTextElement | nodes.literal | nodes.math | nodes.raw
-        for text in list(self.document.findall(nodes.Text)):
-            if SIGN.search(text) and not isinstance(text.parent, as_written):
-                text.parent.replace(text, nodes.Text(SIGN.sub("\u00a0\\1\u00a0", text)))
+        for element in self.document.findall(nodes.TextElement):
+            for i, text in enumerate(() if isinstance(element, as_written) else element.children):
+                if isinstance(text, nodes.Text):
+                    element[i] = nodes.Text(SIGN.sub("\u00a0\\1\u00a0", text))
         for formula in list(self.document.findall(nodes.math)):
             after = formula.next_node(siblings=True, descend=False, ascend=False)
             mark = isinstance(after, nodes.Text) and MARKS.match(after)
