@@ -156,3 +156,11 @@ def test_three_alphas_write_the_word_at_their_pace():
         for t in word.STEPS:
             said = three_alphas(t)["layout"]["title"]["text"]
             assert int(re.findall(r"\d+", said)[i + 1]) == round(100 * loss[t] / loss[0])
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_the_plane_is_darker_where_less_loss_is_left(name):
+    depth, ends = step_size(name)["data"][0]["z"], runs.losses(name)[..., -1].T
+    inside = (ends > 1e-3) & (ends < 1)
+    np.testing.assert_allclose(1e-3 ** (depth / 100)[inside], ends[inside], rtol=0.04)
+    assert (depth[ends >= 1] == 0).all() and (depth[ends <= 1e-3] == 100).all()

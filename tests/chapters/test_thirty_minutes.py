@@ -124,6 +124,9 @@ def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to
     path = trace(figure, "path")
     assert (path["x"][-1], path["y"][-1]) == pytest.approx((x, y), abs=6e-4)
     assert any((path["x"] != a) | (path["y"] != b)) == (steps > 0 and (a, b) != (0, 0))
+    for level in figure["data"][:8]:
+        places = zip(level["x"], level["y"], strict=True)
+        assert np.ptp([(1 - x * y)**2 / 2 for x, y in places if x is not None]) < 1e-9
 
 
 def test_the_board_answers_the_first_rows():

@@ -91,7 +91,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     return figure(
         traces, f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest",
         [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
-        [{**power_ticks(-4, 4), "range": list(runs_rate.SPAN[optimiser]),
+        [{**power_ticks(-3, 3), "range": list(runs_rate.SPAN[optimiser]),
           "title": {"text": "best learning rate η"}}],
         f"{optimiser}, {steps_done(steps)}: the best η goes with these powers of r: {powers}")
 

@@ -19,7 +19,7 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
-from lora_edu.explore.words import SUPERSCRIPTS, signed
+from lora_edu.explore.words import signed
 
 RULE_LOOKS = {"α kept": Look(COLOURS["delta"], "diamond"), "rsLoRA": Look(COLOURS["A"], "circle"),
               "α = r": Look(COLOURS["B"], "square"), "α = 2r": Look(COLOURS["loss"], "triangle-up")}
@@ -34,7 +34,7 @@ SEARCH_LOOKS = dict(zip(runs.SEARCHES, (
 SHORT = dict(zip(runs.SEARCHES, ("α = 8", "α = 1", "tuned α"), strict=True))
 SHOWN = {"regression": (-2.8, 0.5), "digits, 45°": (-1.6, 1.0), "digits, 90°": (-1.8, 1.0),
          "small GPT": (0.15, 0.5), "MiniLM": (-0.8, 0.5)}  # powers of ten of the losses
-RAMP = ("#3a2d7a", "#c98bb0", "#f3e3a8")  # from the best loss of the plane to ten times it
+RAMP = ("#6151c4", "#c98bb0", "#f3e3a8")  # from the best loss of the plane to ten times it
 
 
 def pictures(angles=(0, 45, 90)) -> dict:
@@ -70,7 +70,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
 def _cost(rule: str, task: str, r1: int) -> str:
     found = runs.regrets(task, runs.ALPHA_RULES[rule], r1)
     lost, most = np.isinf(found).sum(axis=1).max(), runs.mean(found).max()
-    return f"{rule} " + (f"{lost} of {len(runs.SEEDS)} lost" if lost else f"× {most:.2g}")
+    return (f"{lost} of {len(runs.SEEDS)} lost" if lost else f"{most:.2g} ×") + f" with {rule}"
 
 
 def valleys(task: str, rule: str, r1: int, r: int) -> list[dict]:
@@ -111,16 +111,16 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
         loss = runs.loss_at(r, alpha, rate)
         traces += [marks(*at, "#ffffff", look.symbol + "-open", 16, stroke=5, **said(name, [loss])),
                    marks(*at, look.colour, look.symbol, 12, name=name)]
-        names[f"{SHORT[name]} × {loss / losses.min():.2g}"] = look
+        names[f"{SHORT[name]}: {loss / losses.min():.2g} ×"] = look
     columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
     return figure(
         traces, "",
         [{"range": [-0.5, len(runs.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
-          "ticktext": [_power(runs.PLANE[i]) for i in columns],
+          "ticktext": [_plain(runs.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
           "ticktext": [f"{rates[i]:.2g}" for i in rows], "title": {"text": "learning rate η"}}],
-        f"r = {r}, loss over the best: {', '.join(names)}" + (
+        f"r = {r}, loss over the least; {', '.join(names)}" + (
             ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))),
         headings=[legend(names, between="  ")])
 
@@ -135,10 +135,8 @@ def _searched(r: int, eta: float) -> list[dict]:
             for (x, y), look in zip(ends, SEARCH_LOOKS.values(), strict=True)]
 
 
-def _power(value: float) -> str:
-    """2.0**-6 → "2⁻⁶"; 1 is 1."""
-    exponent = round(np.log2(value))
-    return "1" if exponent == 0 else "2" + str(exponent).translate(SUPERSCRIPTS)
+def _plain(power_of_2: float) -> str:
+    return f"{power_of_2:g}" if power_of_2 >= 1 else f"1/{1 / power_of_2:g}"
 
 
 def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:

@@ -55,8 +55,8 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
 def two_numbers(change: str = "α × 16") -> dict:
     """What a change does to the first stride of W, and to how far A's first step turns A."""
     stride, turning = runs.two_sizes(change)
-    return bars({"η/σ": turning, "s·σ·η": stride},
-                f"stride {times(stride)}, turning {times(turning)}",
+    return bars({"turning": turning, "stride": stride},
+                f"stride s·σ·η: {times(stride)}, turning η/σ: {times(turning)}",
                 "beside the run without the change", "dotted: as it was",
                 f"{change}: the first step of W is {times(stride)}, the part of its length by "
                 f"which A's first move turns A is {times(turning)}")
@@ -71,8 +71,9 @@ def roughly() -> dict:
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, percent, textposition="middle right", textfont={"size": 14})]
     return figure(traces, "one setting stays behind, and the runs part",
-                  [{**power_ticks(-6, 0, 2), "range": [-6.5, 3.6],
-                    "title": {"text": "gap, in parts of the update"}}],
+                  [{"type": "log", "range": [-6.5, 3.6], "tickvals": [1e-6, 0.01, 1],
+                    "ticktext": ["0.0001 %", "1 %", "100 %"],
+                    "title": {"text": "gap, as a share of the update"}}],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
                     "showgrid": False}],
                   "The runs part by " + ", ".join(
@@ -90,7 +91,8 @@ def slide(factor: int = 16) -> dict:
                    hovertemplate="A moved by %{x:.2g} of its start: η × %{customdata:.3g}"
                                  "<extra></extra>"),
               *(level(end, [1e-4, 1e3]) for end in ends.values()),
-              words([10**2.1] * 2, list(ends.values()), list(ends), textposition="top left")]
+              words([10**2.1] * 2, [end + 0.12 for end in ends.values()], list(ends),
+                    textposition="top left")]
     at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
           for where in (0.01, 0.1, 1, 10)}
     return figure(

@@ -26,4 +26,5 @@ def digit_rows(rows: dict[str, np.ndarray], reading: str) -> dict:
         "", [{**still, "range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False}],
         [{**still, "range": [sheet.shape[0] - 0.5, -0.5], "scaleanchor": "x",
           "scaleratio": 1, "ticktext": list(rows),
-          "tickvals": [step * i + (side - 1) / 2 for i in range(len(rows))]}], reading)
+          "tickvals": [step * i + (side - 1) / 2 for i in range(len(rows))]}], reading,
+        margin={"l": 34, "r": 4, "t": 6, "b": 6})

@@ -127,10 +127,11 @@ def _line(colour: str, width: float, dash: str) -> dict:
 
 
 def power_ticks(low: int, high: int, every: int = 1) -> dict:
-    """The part of a log axis that names powers of ten from 10^low to 10^high."""
-    exponents = range(low, high + 1, every)
+    """The part of a log axis that names powers of ten from 10^low to 10^high: as plain numbers, if
+    all lie between 0.001 and 1000."""
+    exponents, plain = range(low, high + 1, every), low >= -3 and high <= 3
     return {"type": "log", "tickvals": [10.0**e for e in exponents],
-            "ticktext": [power(e) for e in exponents]}
+            "ticktext": [f"{10.0**e:g}" if plain else power(e) for e in exponents]}
 
 
 class ZeroLogAxis:

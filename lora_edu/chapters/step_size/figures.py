@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu.chapters.low_rank_update import runs_word as word
-from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, line, marks
+from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, heat, line, marks
 from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, losses
 from lora_edu.chapters.thirty_minutes.figures import progress
 from lora_edu.explore.words import number, short
@@ -14,7 +14,7 @@ from lora_edu.explore.words import number, short
 WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
 TOP = 1.2  # of the right panel: what is above it is drawn at it
 OFF = 1e6  # a run whose loss is this many times its start is drawn no further
-RAMP = ((0.0, "#f3e3a8"), (0.5, "#c98bb0"), (1.0, "#3a2d7a"))
+RAMP = ("#f3e3a8", "#c98bb0", "#6151c4")  # from worst to best
 
 
 def three_alphas(t: int = 5) -> dict:
@@ -33,11 +33,12 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
     equal = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
     mates = [(a, b) for a, b in equal if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
     x = np.array([-0.6, 6.6])
-    traces = [_plane(optimiser),
+    traces = [*_plane(optimiser),
               line(x, math.log2(lr) - power * (x - math.log2(alpha)), "B", width=2, dash="dot",
                    name="equal first step"),
-              marks([math.log2(alpha)], [math.log2(lr)], "B", "square-open", 20, stroke=3,
-                    name="this run")]
+              *(marks([math.log2(alpha)], [math.log2(lr)], colour, "square-open", 15,
+                      stroke=stroke, name="this run") for colour, stroke in
+                (("#ffffff", 6), ("B", 3)))]
     places = _label_places({mate: min(grid[mate][-1], TOP) for mate in (mates[0], mates[-1])
                             if (grid[mate] <= OFF).all()})
     for a, b in [mate for mate in mates if mate != (i, j)] + [(i, j)]:
@@ -52,16 +53,16 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
             line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
     return figure(
         traces, "",
-        [{"range": [-0.6, 6.6], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
-          "title": {"text": "α (r = 8)"}},
+        [{"range": [-0.5, 6.5], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
+          "ticks": "", "title": {"text": "α (r = 8)"}},
          {"range": [-1, 1.17 * STEPS], "title": {"text": "step"}}],
-        [{"range": [math.log2(LRS[0]) - 0.7, math.log2(LRS[-1]) + 0.7],
+        [{"range": [math.log2(LRS[0]) - 0.5, math.log2(LRS[-1]) + 0.5], "ticks": "",
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
         _reading(optimiser, alpha, lr, grid[i, j]),
         headings=[
-            "loss  " + " ".join(f"{coloured('■', colour)} {text}" for (_, colour), text in
+            "loss  " + " ".join(f"{coloured('■', colour)} {text}" for colour, text in
                                 zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
             f"loss / start   {coloured('━ this run', 'B')}   {coloured('━ same line', 'frozen')}"])
 
@@ -75,26 +76,16 @@ def _label_places(ends: dict) -> dict:
 
 
 @cache
-def _plane(optimiser_name: str) -> dict:
-    """One square a run, coloured by its last loss; a cross where that is above its start."""
-    x, y = np.meshgrid(np.log2(ALPHAS), np.log2(LRS), indexing="ij")
-    values = losses(optimiser_name)[..., -1].ravel()
-    return marks(
-        x.ravel(), y.ravel(), [_colour(value) for value in values],
-        ["square" if value <= WORST else "x-thin-open" for value in values], 19,
-        name="loss over start", customdata=np.minimum(values, OFF),
-        hovertemplate="loss / start = %{customdata:.3g}<extra></extra>")
-
-
-def _colour(value: float) -> str:
-    """The ramp's colour for a loss in parts of its start."""
-    if value > WORST:
-        return COLOURS["frozen"]
-    depth = min(1.0, math.log10(max(value, BEST)) / math.log10(BEST))
-    colours = [[int(text[i:i + 2], 16) for i in (1, 3, 5)] for _, text in RAMP]
-    mixed = [round(np.interp(depth, [at for at, _ in RAMP], channel))
-             for channel in zip(*colours, strict=True)]
-    return "#{:02x}{:02x}{:02x}".format(*mixed)
+def _plane(optimiser_name: str) -> list[dict]:
+    """One cell a run, coloured by its last loss; a cross where that is above its start."""
+    values = losses(optimiser_name)[..., -1]
+    lost = np.argwhere(values > WORST)
+    return [heat(100 * np.log10(values.clip(BEST, WORST)).T / math.log10(BEST), 0, 100, RAMP,
+                 name="loss over start", y0=math.log2(LRS[0]),
+                 customdata=np.minimum(values, OFF).T,
+                 hovertemplate="loss / start = %{customdata:.3g}<extra></extra>"),
+            marks(np.log2(ALPHAS)[lost[:, 0]], np.log2(LRS)[lost[:, 1]], "frozen", "x-thin-open",
+                  8, name="above its start")]
 
 
 def _reading(optimiser_name: str, alpha: float, lr: float, values: np.ndarray) -> str:

@@ -52,9 +52,9 @@ def starts_board(row: int = 0) -> dict:
             if at == 1:
                 parts.append(say({(x + whole / 2, 0.42): name}, colour=MATRICES[name]))
             x += whole
-    parts.append(say(names, "middle left", 11))
+    parts.append(say(names, "middle left"))
     return drawing([*parts, *([say(questions)] if questions else [])], title,
-                   (-3.6, x + 0.1), (5.5, 0.0),
+                   (-2.9, x + 0.1), (5.5, 0.0),
                    f"{row} of {len(STARTS)} starts answered. " + " · ".join(said[:row]))
 
 
@@ -83,7 +83,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
     """
     frozen = task_64().loss(task_64().W0)
-    scale, top = ZeroLogAxis(-5, 3), 2 * frozen
+    scale, top = ZeroLogAxis(-5, 3, every=2), 2 * frozen
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
 

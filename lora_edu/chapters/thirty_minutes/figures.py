@@ -26,6 +26,7 @@ ALPHAS = 4, 8, 16, 24, 32
 RANKS = tuple(2**i for i in range(7))
 DIVISORS = {"nothing": 0, "√r (rsLoRA)": 0.5, "r (LoRA)": 1}  # the power of r that each is
 LEARNING_RATE, ENOUGH = 0.1, 1e-3  # of the ball, and the loss at which it has arrived
+EDGE = 1.75  # of the ball's plane
 
 
 def word(start: str = STARTS[0], t: int = 0) -> dict:
@@ -99,7 +100,7 @@ def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading
                     "ticktext": [f"{name} " for name in factors]}], reading, shapes=shapes)
 
 
-def two_ways(optimiser: str = "Adam", t: int = 0) -> dict:
+def two_ways(optimiser: str = "Adam", t: int = 5) -> dict:
     """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
     lr = runs_word.SLOW[optimiser]
     ways = {"α × 4": runs_word.written(STARTS[0], optimiser, lr, 4 * R),
@@ -190,11 +191,11 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
         line([0, end], [0, 0], "delta", width=6, name="along"),
         line([end, end], [0, off], "B", width=6, name="across"),
         say({(0, room / 9): coloured(f"along {_short(end, 2)}", "delta")}, "top right", 14),
-        say({(end, off / 2): coloured(f" across {_short(abs(off), 2)}", "B")}, "middle right", 14)]
+        say({(end, off / 2): coloured(f" across {_short(abs(off), 2)}", "B")}, "middle right")]
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
     found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
     return figure(traces, found,
-                  [{"range": [-0.06 * most, 1.85 * most],
+                  [{"range": [-0.06 * most, 1.55 * most],
                     "title": {"text": "along: the useful direction"}}],
                   [{"range": [-2 * room, room], "title": {"text": "across"}}],
                   f"{found}; typical across: {_short(np.sqrt(r) * size, 2)}")
@@ -239,8 +240,12 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     there = np.flatnonzero((1 - way.prod(axis=1))**2 / 2 < ENOUGH)
     steps = int(there[0]) if there.size else None
     way = way[:None if steps is None else steps + 1]
-    t = np.geomspace(0.5, 2, 40)
-    traces = [line(side, 1 / side, "loss", width=4, name="loss 0") for side in (t, -t)]
+    traces = []
+    for product in (-2, -1.5, -1, -0.5, 0.5, 1.5, 2, 1):  # where the loss is the same; at 1 it is 0
+        at, least = np.geomspace(abs(product) / EDGE, EDGE, 30).round(3), product == 1
+        traces.append(line([*at, None, *-at], [*product / at, None, *-product / at], "loss",
+                           width=4 if least else 1.5, name="loss 0" if least else None,
+                           opacity=1 if least else 0.62 - 0.14 * abs(1 - product)))
     traces += [marks([0], [0], "B", "x", 14, name="both zero"),
                line(way[:, 0].round(3), way[:, 1].round(3), "delta", width=3, name="path",
                     mode="lines+markers",
@@ -248,13 +253,15 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
                marks([a], [b], "delta", "circle", 18, name="ball"),
                words([1], [1], [coloured("  loss 0", "loss")], textposition="top right"),
                words([0], [-0.12], [coloured("both zero", "B")], textposition="bottom center")]
+    if (a, b) == (0.5, 0):
+        traces.append(say({(a, b): coloured("    drag me", "delta")}, "middle right"))
     found = (f"it rolls to loss 0 in {steps} steps" if steps else
              "the loss is 0 already, and it stays" if steps == 0 else
              "on the cross: it never rolls" if a == b == 0 else
              "it rolls onto the cross, and stays there")
-    axis = {"range": [-1.75, 1.75], "dtick": 1, "constrain": "domain"}
+    axis = {"range": [-EDGE, EDGE], "dtick": 1}
     return figure(traces, found, [{**axis, "title": {"text": "a (for A)"}}],
-                  [{**axis, "title": {"text": "b (for B)"}, "scaleanchor": "x"}],
+                  [{**axis, "title": {"text": "b (for B)"}}],
                   f"From a = {_short(a)}, b = {_short(b)}: {found}")
 
 
