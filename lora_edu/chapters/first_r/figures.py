@@ -111,7 +111,7 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
         loss = runs.loss_at(r, alpha, rate)
         traces += [marks(*at, "#ffffff", look.symbol + "-open", 16, stroke=5, **said(name, [loss])),
                    marks(*at, look.colour, look.symbol, 12, name=name)]
-        names[f"{SHORT[name]}: {loss / losses.min():.2g} ×"] = look
+        names[f"{SHORT[name]}: {loss / losses.min():.2g}\N{NO-BREAK SPACE}×"] = look
     columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
     return figure(
         traces, "",
