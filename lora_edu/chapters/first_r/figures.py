@@ -119,7 +119,7 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
           "ticktext": [_plain(runs.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
-          "ticktext": [f"{rates[i]:.2g}" for i in rows], "title": {"text": "learning rate η"}}],
+          "ticktext": [f"{rates[i]:.3f}" for i in rows], "title": {"text": "learning rate η"}}],
         f"r = {r}, loss over the least; {', '.join(names)}" + (
             ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))),
         headings=[legend(names, between="  ")])
