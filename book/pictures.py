@@ -44,7 +44,7 @@ def main() -> None:
         small = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=2)
         for label, position in PICTURES.items():
             picture = taken(small, site, position, ".explorer-controls { display: none }")
-            picture.quantize(64).save(IMAGES / f"{label}.png", optimize=True)
+            picture.quantize(128).save(IMAGES / f"{label}.png", optimize=True)
         server.shutdown()
 
 

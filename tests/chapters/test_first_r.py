@@ -229,7 +229,7 @@ def test_the_plane_is_darkest_where_the_loss_is_least(r):
     z = np.array(figure["data"][0]["z"])
     assert plane.flat[z.argmin()] == pytest.approx(plane.min(), rel=0.01)
     found = first_r.mean(first_r.losses(ADAM, r, 8 / r))[first_r.tuned(ADAM, 8, 1.0)]
-    assert f"α = 8: {found / plane.min():.2g} ×" in reading(figure)
+    assert f"α = 8: {found / plane.min():.2g}\N{NO-BREAK SPACE}×" in reading(figure)
 
 
 # --- five tasks

@@ -111,7 +111,7 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
         loss = runs.loss_at(r, alpha, rate)
         traces += [marks(*at, "#ffffff", look.symbol + "-open", 16, stroke=5, **said(name, [loss])),
                    marks(*at, look.colour, look.symbol, 12, name=name)]
-        names[f"{SHORT[name]}: {loss / losses.min():.2g} ×"] = look
+        names[f"{SHORT[name]}: {loss / losses.min():.2g}\N{NO-BREAK SPACE}×"] = look
     columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
     return figure(
         traces, "",
@@ -119,7 +119,7 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
           "ticktext": [_plain(runs.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
-          "ticktext": [f"{rates[i]:.2g}" for i in rows], "title": {"text": "learning rate η"}}],
+          "ticktext": [f"{rates[i]:.3f}" for i in rows], "title": {"text": "learning rate η"}}],
         f"r = {r}, loss over the least; {', '.join(names)}" + (
             ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))),
         headings=[legend(names, between="  ")])
