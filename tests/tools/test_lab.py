@@ -16,6 +16,8 @@ kernelspec: {{name: python3, display_name: Python 3}}
 [The other](sub/two.md#place), [the list](list.md), [the site](https://example.org/a.md).
 
 ```{{code-cell}} ipython3
+:tags: [hide-input]
+
 answer = None
 ```
 """
@@ -55,6 +57,7 @@ def test_copies_are_made_and_lead_to_each_other(small):
     text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
     assert ("[The other](sub/two.ipynb#place), the list, [the site](https://example.org/a.md)."
             in text)
+    assert made.cells[-1].metadata.jupyter.source_hidden  # folded as on the page
     assert made.metadata.kernelspec.name == "python3" and "jupytext" not in made.metadata
 
 
