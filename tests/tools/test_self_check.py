@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from book._extensions import myst
-from book._extensions.content.claims import Register
 from lora_edu import SGD, Adam, Adapter, initial, train
 from lora_edu.chapters.low_rank_update.runs import LETTERS
 from lora_edu.chapters.shared.tasks import task_16
@@ -19,7 +18,6 @@ from lora_edu.nn import convention
 from tests.book import REPOSITORY, in_toc, source
 
 TEXTS = {page: source(page) for page in in_toc()}
-BLOCKS = Register().blocks
 
 
 def questions(text):
@@ -41,19 +39,6 @@ def right(reasons):
 PREDICTIONS = [questions(part.body) for text in TEXTS.values() for part in myst.directives(text)
                if part.name == "admonition" and part.title == "Predict first"]
 ASKED = questions(TEXTS["book/part4/test-yourself"])
-
-
-def test_three_of_forty_questions_are_free_and_the_right_choice_of_others_leads_to_a_claim():
-    assert len(ASKED) == 40 and [choices for choices, _ in ASKED].count([]) == 3
-    for choices, reasons in ASKED:
-        if choices:
-            labels = re.findall(r"\{prf:ref\}`([\w-]+)`", reasons[right(reasons)])
-            assert labels and set(labels) <= set(BLOCKS), choices
-
-
-def test_every_prediction_is_asked_with_choices():
-    assert len(PREDICTIONS) > 10 and all(PREDICTIONS)
-    assert [each for asked in PREDICTIONS for each, _ in asked if len(each) < 3] == []
 
 
 def test_neither_its_place_nor_its_length_tells_the_right_choice():
