@@ -5,6 +5,7 @@ import nbformat
 import pytest
 
 from book import lab
+from tests.small_book import write
 
 PAGE = """\
 ---
@@ -26,12 +27,9 @@ answer = None
 @pytest.fixture
 def small(tmp_path):
     """A book of two pages with cells, a glossary, and a list that only the site has."""
-    book = tmp_path / "book"
-    (book / "sub").mkdir(parents=True)
-    (book / "one.md").write_text(PAGE.format(title="One"), "utf-8")
-    (book / "sub" / "two.md").write_text(PAGE.format(title="Two"), "utf-8")
-    (book / "list.md").write_text("# List\n\n```{claims}\n```\n", "utf-8")
-    (book / "references.bib").touch()
+    write(tmp_path / "book", {
+        "one.md": PAGE.format(title="One"), "sub/two.md": PAGE.format(title="Two"),
+        "list.md": "# List\n\n```{claims}\n```\n", "references.bib": ""})
     return tmp_path
 
 

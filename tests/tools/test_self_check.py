@@ -1,10 +1,7 @@
 """Questions with choices: no look gives the right one away; and what cannot be made of them.
 (tests/site/test_self_check.py answers them.)"""
 
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
@@ -15,7 +12,8 @@ from lora_edu import SGD, Adam, Adapter, initial, train
 from lora_edu.chapters.low_rank_update.runs import LETTERS
 from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.nn import convention
-from tests.book import REPOSITORY, in_toc, source
+from tests.book import in_toc, source
+from tests.small_book import build, write
 
 TEXTS = {page: source(page) for page in in_toc()}
 
@@ -80,9 +78,7 @@ def test_the_settings_asked_for_make_first_steps_as_useful_as_said(given, lr, ti
     assert use(given["r"], s, lr) / use(16, 2, 0.0002) == pytest.approx(times, rel=0.05)
 
 
-CONF = f"""
-import sys
-sys.path.insert(0, {str(REPOSITORY)!r})
+CONF = """
 from book._extensions.content import self_check
 extensions = ["myst_parser", "sphinx_design"]
 project, html_theme, myst_enable_extensions = "book", "basic", ["colon_fence", "dollarmath"]
@@ -113,10 +109,7 @@ BAD = [  # one page of three questions that cannot be made, and what is said of 
 
 
 def test_a_question_that_cannot_be_made_is_said(tmp_path):
-    (tmp_path / "conf.py").write_text(CONF, encoding="utf-8")
-    (tmp_path / "index.md").write_text("\n".join(text for text, _ in BAD), encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", tmp_path, tmp_path / "_out"], text=True, check=True,
-        env=os.environ | {"NO_COLOR": "1"}, encoding="utf-8", capture_output=True)
+    write(tmp_path, {"conf.py": CONF, "index.md": "\n".join(text for text, _ in BAD)})
+    run = build(tmp_path, "-q")
     assert [said for _, said in BAD if said not in run.stderr] == []
     assert run.stderr.count("index.md:") == len(BAD)
