@@ -1,6 +1,5 @@
-"""The adapter: its scaling, its update, its forward pass and its gradients."""
-
-import math
+"""The adapter: its update, its forward pass and its gradients. (Its scaling is PEFT's:
+tests/nn/test_files.py.)"""
 
 import numpy as np
 import pytest
@@ -24,15 +23,6 @@ def cases(draw):
 
 def close(have, want, tolerance=1e-10):
     np.testing.assert_allclose(have, want, rtol=tolerance, atol=tolerance * np.abs(want).max())
-
-
-@pytest.mark.parametrize("r, alpha, rule, s", [
-    (8, 16, "lora", 2.0), (16, 16, "lora", 1.0), (8, 2, "lora", 0.25),
-    (4, 16, "rslora", 8.0), (9, 3, "rslora", 1.0), (2, 1, "rslora", 1 / math.sqrt(2)),
-    (8, 16, "none", 16.0), (3, 0.5, "none", 0.5),
-])
-def test_scaling_follows_its_rule(r, alpha, rule, s):
-    assert scaling(r, alpha, rule) == s
 
 
 @given(cases())
