@@ -28,11 +28,8 @@ myst:
 *WHICH QUESTION?* [The short answer](#{name}-answer).
 
 ```{{code-cell}} ipython3
----
-tags: [hide-input]
-jupyter:
-  source_hidden: true
----
+:tags: [hide-input]
+
 from lora_edu.chapters.{folder} import figures
 from lora_edu.explore import explore
 

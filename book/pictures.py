@@ -6,18 +6,15 @@ They lie in book/images. Each frame is an explorer at a position, as a link to i
 """
 
 import io
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser import launch
+from tests.site.pages import HTML, served
 
-HERE = Path(__file__).parent
-SITE, IMAGES = HERE.parent / "_build/html", HERE / "images"
+IMAGES = Path(__file__).with_name("images")
 STEPS = (0, 1, 2, 3, 5, 8, 12, 20, 30)
 ROAD = "thirty-minutes#"
 # The film: a link to a position, and how long it is seen, in milliseconds.
@@ -35,17 +32,14 @@ PICTURES = {"why-scale": ROAD + "strides?alpha=32",
 
 
 def main() -> None:
-    serve = partial(SimpleHTTPRequestHandler, directory=SITE)
-    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server, sync_playwright() as playwright:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        site = f"http://127.0.0.1:{server.server_port}/book/"
+    with served(HTML) as address, sync_playwright() as playwright:
+        site = f"{address}book/"
         browser = launch(playwright)
         write_film(browser.new_page(viewport={"width": 720, "height": 900}), site)
         small = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=2)
         for label, position in PICTURES.items():
             picture = taken(small, site, position, ".explorer-controls { display: none }")
             picture.quantize(128).save(IMAGES / f"{label}.png", optimize=True)
-        server.shutdown()
 
 
 def write_film(page: Page, site: str) -> None:

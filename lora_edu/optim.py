@@ -38,9 +38,6 @@ class SGD(Optimiser):
         settle(self, "lr", above=0.0)
         settle(self, "weight_decay", minimum=0.0)
 
-    def init(self, params: Arrays) -> tuple:
-        return ()
-
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         rates, decays = spread(params, lr=self.lr, weight_decay=self.weight_decay)
         for p, g, rate, decay in zip(params, grads, rates, decays, strict=True):
@@ -180,9 +177,6 @@ class SignSGD(Optimiser):
 
     def __post_init__(self):
         settle(self, "lr", above=0.0)
-
-    def init(self, params: Arrays) -> tuple:
-        return ()
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         (rates,) = spread(params, lr=self.lr)

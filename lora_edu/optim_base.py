@@ -17,6 +17,7 @@ class Optimiser:
     ``sweep`` take it.
 
     - ``init(params)`` returns the state, a tuple. What it remembers of each array is a list in it.
+      Without one the state is ``()``.
     - ``update(params, grads, state)`` changes the params in place (``p -= …``, not
       ``p = p - …``) and returns the state. In ``train`` the params are A (r, k) and B (d, r). In
       ``sweep`` they are stacks of runs, (R, r, k) and (R, d, r), ``lr`` may be (R, 1, 1), and a
@@ -29,8 +30,6 @@ class Optimiser:
         >>> @dataclass(frozen=True)
         ... class SignDescent(Optimiser):
         ...     lr: float
-        ...     def init(self, params):
-        ...         return ()
         ...     def update(self, params, grads, state):
         ...         for p, g in zip(params, grads):
         ...             p -= self.lr * np.sign(g)
@@ -38,6 +37,9 @@ class Optimiser:
         >>> SignDescent(0.1).step([np.zeros(2)], [np.array([5.0, -2.0])], ())[0]
         [array([-0.1,  0.1])]
     """
+
+    def init(self, params: Arrays) -> tuple:
+        return ()
 
     def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
         """One step from lists of arrays: (new params, new state).

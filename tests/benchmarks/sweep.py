@@ -11,10 +11,10 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from peft import LoraConfig, get_peft_model
 from threadpoolctl import threadpool_limits
 
 from lora_edu import Adam, Adapter, initial, scaling, sweep, teacher_student, train
-from tests.benchmarks.peft_loop import peft_run
 
 D, STEPS, RUNS = 64, 200, {4: 800, 8: 400, 16: 240, 64: 80}
 warnings.filterwarnings("ignore", category=UserWarning)
@@ -34,6 +34,35 @@ def product_flops(r):
     """Floating-point operations of one run's matrix products in one step (see stacked_runs.py)."""
     factored = r * 3 * D * D + 2 * r * r * 2 * D + 3 * r * r * D
     return 2 * min(factored, D**3 + 3 * D * r * D)
+
+
+def peft_run(problem, A, B, r, alpha, lr, steps):
+    """A run as most people write it: (steps + 1, 5), loss, ‖ΔW‖, ‖∇A‖, ‖∇B‖, −⟨ΔW, G0⟩."""
+    linear = torch.nn.Linear(*problem.W0.shape[::-1], bias=False)
+    model = get_peft_model(torch.nn.Sequential(linear), LoraConfig(
+        r=r, lora_alpha=alpha, target_modules=["0"])).double()
+    layer = model.base_model.model[0]
+    lora_A, lora_B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor(problem.W0))
+        lora_A.copy_(torch.tensor(A))
+        lora_B.copy_(torch.tensor(B))
+    X = torch.tensor(problem.X)
+    target = X @ torch.tensor(problem.W_star).T
+    G0 = torch.tensor(problem.gradient(problem.W0))
+    adam = torch.optim.Adam([lora_A, lora_B], lr=lr)
+    records = np.empty((steps + 1, 5))
+    for t in range(steps + 1):
+        adam.zero_grad()
+        loss = ((model(X) - target) ** 2).sum() / (2 * len(X))
+        loss.backward()
+        with torch.no_grad():
+            delta = layer.scaling["default"] * lora_B @ lora_A
+            records[t] = [loss.item(), delta.norm().item(), lora_A.grad.norm().item(),
+                          lora_B.grad.norm().item(), -(delta * G0).sum().item()]
+        if t < steps:
+            adam.step()
+    return records
 
 
 def main():

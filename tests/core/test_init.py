@@ -55,10 +55,3 @@ def test_starts_from_one_seed_share_their_random_matrices(distribution):
     half_A, half_B = draw("BA zero", distribution)
     np.testing.assert_array_equal(half_A[:R // 2], A[:R // 2])
     np.testing.assert_array_equal(half_B[:, R // 2:], B[:, R // 2:])
-
-
-def test_A_is_drawn_before_B():
-    rng = np.random.default_rng(0)
-    A, B = draw("both random", 0.5)
-    np.testing.assert_array_equal(A, rng.normal(0.0, 0.5, (R, K)))
-    np.testing.assert_array_equal(B, rng.normal(0.0, 0.5, (D, R)))

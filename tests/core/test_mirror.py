@@ -46,14 +46,10 @@ def test_the_mirror_image_has_the_same_bits_in_a_fixed_order(name):
     (losses, A, B), (mirrored, A_, B_) = mirror_pair(*RULES[name], in_order)
     assert losses == mirrored and np.abs(B).max() > 0.01
     assert np.array_equal(A_, B.T) and np.array_equal(B_, A.T)
-    agree(*mirror_pair(*RULES[name], np.matmul), tolerance=1e-12)  # in the library's order
-
-
-def agree(one, other, tolerance):
-    (losses, A, B), (mirrored, A_, B_) = one, other
-    np.testing.assert_allclose(mirrored, losses, rtol=tolerance)
-    np.testing.assert_allclose(A_, B.T, atol=tolerance)
-    np.testing.assert_allclose(B_, A.T, atol=tolerance)
+    in_the_library_s_order = zip(*mirror_pair(*RULES[name], np.matmul), strict=True)
+    (losses, mirrored), (A, A_), (B, B_) = in_the_library_s_order
+    for have, want in ((mirrored, losses), (A_, B.T), (B_, A.T)):
+        np.testing.assert_allclose(have, want, rtol=1e-12, atol=1e-12)
 
 
 def test_settings_that_are_not_exchanged_break_the_mirror():

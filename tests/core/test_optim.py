@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers
 
-from lora_edu import SGD, Adafactor, Adam, AdamW, Lion, Momentum, Muon, SignSGD
+from lora_edu import SGD, Adafactor, Adam, AdamW, Clipped, Lion, Momentum, Muon, SignSGD
 
 torch.set_num_threads(1)
 
@@ -67,6 +67,8 @@ FORMS = {
     "Adafactor, unscaled": (
         Adafactor(0.03, eps1=1e-30, weight_decay=0.3, scale_parameter=False),
         transformers.Adafactor, {"lr": 0.03, "weight_decay": 0.3, **UNSCALED}),
+    "SGD, clipped": (Clipped(SGD(0.03), 7), torch.optim.SGD, {"lr": 0.03}),
+    "Adam, clipped": (Clipped(Adam(0.03), np.float64(0.1)), torch.optim.Adam, {"lr": 0.03}),
 }
 
 
@@ -99,6 +101,8 @@ def test_it_takes_torchs_steps_in_the_arrays_own_precision(name, dtype, toleranc
         params, state = ours.step(params, grads, state)
         for tensor, g in zip(tensors, grads, strict=True):
             tensor.grad = torch.tensor(g)
+        if isinstance(ours, Clipped):
+            torch.nn.utils.clip_grad_norm_(tensors, ours.max_norm)
         theirs.step()
         for have, want in zip(params, tensors, strict=True):
             np.testing.assert_allclose(have, want.detach().numpy(), tolerance, tolerance)

@@ -67,12 +67,6 @@ def test_a_value_has_a_text_for_readers_and_a_key_for_links(value, text, key):
     assert (value_text(value), value_key(value)) == (text, key)
 
 
-def test_a_position_is_described_as_the_reader_sees_it():
-    assert describe(make_controls(figure, CHOICES, {}), {
-        "r": 8, "alpha": 1e-6, "start": "both zero", "log": True}) == (
-        "r = 8, α = 10⁻⁶, start = both zero, log = on")
-
-
 def test_behind_words_may_be_anything_even_arrays():
     low, high = np.zeros(2), np.ones(2)
     made = make_controls(lambda mask=high: None, {"mask": {"low": low, "high": high}}, {})

@@ -3,6 +3,7 @@
 import pytest
 
 from lora_edu.explore import sources
+from tests.small_book import write
 
 
 @pytest.fixture
@@ -15,9 +16,7 @@ def book(tmp_path, monkeypatch):
              "book/alpha.md": "from lora_edu.chapters.alpha import a",
              "book/beta.md": "from lora_edu.chapters import beta", "other/waves.md": "import waves",
              "other/waves.py": ""}
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    write(tmp_path, files)
     monkeypatch.setattr(sources, "PACKAGE", tmp_path / "lora_edu")
     return tmp_path
 

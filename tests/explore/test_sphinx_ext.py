@@ -1,35 +1,25 @@
 """Other people's books, outside this repository: a slider whose function stands in a module beside
 the page, a link to it on another page; and what is wrong in a book is said, with its place."""
 
-import os
 import re
-import subprocess
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tests.site.pages import served
+from tests.small_book import NOTEBOOK, build, cell, write
 
 CONF = """
 extensions = ["myst_nb", "lora_edu.explore.sphinx_ext"]
-project, html_theme, exclude_patterns = "book", "basic", ["_build"]
+project, html_theme, exclude_patterns = "book", "basic", ["_out"]
 nb_execution_mode, nb_execution_raise_on_error = "force", True
 """
-HEAD = """---
-file_format: mystnb
-kernelspec: {name: python3, display_name: Python 3}
----
-# Waves
-
-"""
-CELL = "```{code-cell} ipython3\n%s\n```\n\n"
-WAVE = CELL % """\
+HEAD = f"{NOTEBOOK}# Waves\n"
+WAVE = cell("""\
 from lora_edu.explore import explore, show
 from waves import wave
 
-explore(wave, frequency=(1, 4), start=["A random", "both zero"])"""
+explore(wave, frequency=(1, 4), start=["A random", "both zero"])""")
 MODULE = '''\
 import numpy as np
 import plotly.graph_objects as go
@@ -43,42 +33,30 @@ TOC = "\n```{toctree}\nmore/about\n```\n"
 GOOD = {"index.md": HEAD + WAVE + TOC,
         "more/about.md": "# About\n\n[Three waves](../index.md#wave?frequency=3.0).\n"}
 BAD_LINKS = {
-    "index.md": HEAD + WAVE + CELL % 'show(wave(1), name="still")' * 2 + "\n".join([
+    "index.md": HEAD + WAVE + cell('show(wave(1), name="still")') * 2 + "\n".join([
         "[a](#bord?r=1)", "[b](#wave?q=1)", "[c](#wave?frequency=5)", "[d](#wave?start=)"]) + TOC,
     "more/about.md": "# About\n\n[e](../index.md#wave?frequency=9) [f](#wave?frequency=1)\n"}
 
 
-def write(folder, pages):
-    for name, text in {"conf.py": CONF, "waves.py": MODULE, **pages}.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-def build(folder, *options, strict=""):
-    """Build the book in a folder as its author would; its exit code and what it said."""
-    own = {"NO_COLOR": "1", "TMPDIR": str(folder), "LORA_EDU_STRICT": strict}
-    run = subprocess.run(
-        [sys.executable, "-m", "sphinx", *options, folder, folder / "_build" / "html"],
-        env=os.environ | own, text=True, encoding="utf-8", capture_output=True, timeout=300)
-    said = re.sub(r"\x1b\[[\d;]*m", "", run.stdout + run.stderr)
-    return SimpleNamespace(code=run.returncode, said=said)
+def in_folder(folder, pages):
+    write(folder, {"conf.py": CONF, "waves.py": MODULE, **pages})
+    return folder
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     """The folder of a book that has been built."""
-    folder = tmp_path_factory.mktemp("good")
-    write(folder, GOOD)
+    folder = in_folder(tmp_path_factory.mktemp("good"), GOOD)
     first = build(folder, "-n", "-W", "--keep-going")
-    assert first.code == 0, first.said
-    assert "fall back on plotly.py's full plotly.js" in first.said
+    assert first.returncode == 0, first.stderr
+    assert "fall back on plotly.py's full plotly.js" in first.stdout
     return folder
 
 
 def test_a_link_leads_to_a_slider_that_moves(book, browser):
     page, problems = browser.new_page(), []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    with served(book / "_build" / "html") as address:
+    with served(book / "_out" / "html") as address:
         page.goto(address + "more/about.html")
         page.locator('a.explorer-link[href="../index.html#wave?frequency=3.0"]').click()
         root = page.locator("#explorer-wave")
@@ -94,14 +72,14 @@ def test_a_link_leads_to_a_slider_that_moves(book, browser):
 
 
 def test_a_changed_module_builds_its_pages_again_and_its_faults_stop_the_build(book):
-    assert re.search("no targets are out of date|0 added, 0 changed, 0 removed", build(book).said)
+    assert re.search("no targets are out of date|0 added, 0 changed, 0 removed", build(book).stdout)
     module = book / "waves.py"
     module.write_text(MODULE.replace("waves", "Waves"), encoding="utf-8")
-    assert "0 added, 1 changed, 0 removed" in build(book).said
+    assert "0 added, 1 changed, 0 removed" in build(book).stdout
     module.write_text(MODULE.replace("np.sin(", "np.log(0 * "), encoding="utf-8")
     again = build(book)
-    assert again.code != 0
-    assert "data[0].y[0] is -inf; figures must be" in again.said
+    assert again.returncode != 0
+    assert "data[0].y[0] is -inf; figures must be" in again.stderr
 
 
 @pytest.fixture(scope="module")
@@ -110,11 +88,10 @@ def said(tmp_path_factory):
     books = {}
     for name, pages, options in (("bad links", BAD_LINKS, ()),
                                  ("not run", GOOD, ("-D", "nb_execution_mode=off"))):
-        folder = tmp_path_factory.mktemp(name.replace(" ", "-"))
-        write(folder, pages)
-        run = build(folder, "-n", "-W", "--keep-going", *options, strict="1")
-        assert run.code != 0
-        books[name] = run.said.splitlines()
+        folder = in_folder(tmp_path_factory.mktemp(name.replace(" ", "-")), pages)
+        run = build(folder, "-n", "-W", "--keep-going", *options, LORA_EDU_STRICT="1")
+        assert run.returncode != 0
+        books[name] = run.stderr.splitlines()
     return books
 
 

@@ -18,10 +18,6 @@ from lora_edu import STARTS
 from lora_edu.explore import explore
 from lora_edu.chapters.step_zero.figures import saddle, step_zero
 
-def power(n: int = 2, negative: bool = False):
-    y = [(-1 if negative else 1) * x**n for x in range(50)]
-    return go.Figure(go.Scatter(y=y), {"meta": {"reading": f"x to the {n}"}})
-
 calls, pause = [], 0.5
 def slow(n: int = 0):
     time.sleep(pause)
@@ -31,7 +27,6 @@ def slow(n: int = 0):
 EXPLORERS = {
     "step-zero": "explore(step_zero, r=[1, 2, 4, 8, 16, 32, 64], alpha=[1, 4, 16, 64],"
                  " start=STARTS, optimiser=['SGD', 'Momentum', 'Adam'])",
-    "power": "explore(power, n=[1, 2, 3], negative=bool)",
     "twice": "explore(saddle, name='twice', tau=[0.0, 1e-8, 1e-2])",
 }
 VIEWS = len(EXPLORERS) + 2  # one is shown twice; the slow one
@@ -75,27 +70,6 @@ def press(lab, name, argument, *keys, view=0):
         lab.page.keyboard.press(key)
 
 
-def put(lab, name, argument, index):
-    """Move a control to a position, a slider with the keyboard, others with the pointer."""
-    made = next(c for c in MADE[name].controls if c.name == argument)
-    widget = part(lab, name, argument)
-    if made.kind == "slider":
-        press(lab, name, argument, "Home", *["ArrowRight"] * index)
-    elif made.kind == "choice":
-        widget.get_by_role("radio", name=made.texts[index], exact=True).check()
-    else:
-        widget.get_by_role("checkbox", name=made.label, exact=True).set_checked(made.values[index])
-
-
-@pytest.mark.parametrize("name", EXPLORERS)
-def test_every_control_moves_the_plot(lab, name):
-    check(lab, name)
-    for made in MADE[name].controls if name != "twice" else ():
-        for index in (0, len(made.values) - 1, made.start):
-            put(lab, name, made.name, index)
-            check(lab, name, **{made.name: made.values[index]})
-
-
 def test_keys_move_a_control_and_not_the_notebook(lab):
     active = "jupyterapp.shell.currentWidget.content.activeCellIndex"
     lab.show_output(CELL["step-zero"])
@@ -105,6 +79,8 @@ def test_keys_move_a_control_and_not_the_notebook(lab):
     lab.page.keyboard.press("ArrowDown")
     check(lab, "step-zero", r=2, optimiser="Momentum")
     assert lab.page.evaluate(active) == CELL["step-zero"]
+    lab.explorer("step-zero").get_by_role("radio", name="both zero", exact=True).check()
+    check(lab, "step-zero", r=2, optimiser="Momentum", start="both zero")
     lab.explorer("step-zero").get_by_text("reset").click()
     check(lab, "step-zero")
 

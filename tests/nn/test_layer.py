@@ -1,4 +1,4 @@
-"""One LoRA layer: its dtypes, several adapters on it, merging, copies."""
+"""One LoRA layer: several adapters on it, merging, copies."""
 
 import copy
 
@@ -18,19 +18,6 @@ of_each_kind = pytest.mark.parametrize("kind", KINDS)
 merged_or_not = pytest.mark.parametrize("merged", [False, True])
 
 
-@of_each_kind
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_the_output_has_the_bases_dtype_and_a_and_b_are_no_narrower_than_float32(dtype, kind):
-    layer = make_layer(kind, dtype=dtype)
-    x, wide = inputs(kind, dtype=dtype), torch.promote_types(dtype, torch.float32)
-    assert {p.dtype for p in layer.base_layer.parameters()} == {dtype}
-    assert {p.dtype for p in layer.adapters.parameters()} == {wide} and layer(x).dtype == dtype
-    layer(x).float().square().sum().backward()
-    assert {p.grad.dtype for p in layer.adapters.parameters()} == {wide}
-    layer.merge()
-    assert layer.merged_weight.dtype == dtype and layer(x).dtype == dtype
-
-
 def test_the_padding_row_of_an_embedding_gets_no_gradient():
     layer = LoRAEmbedding(nn.Embedding(7, 5, padding_idx=2), 3, 6, start="both random",
                           rng=np.random.default_rng(0))
@@ -39,32 +26,16 @@ def test_the_padding_row_of_an_embedding_gets_no_gradient():
     assert not gradient[:, 2].any() and gradient[:, 4].all()
 
 
-def test_adapters_are_switched_by_name_and_add_up():
-    layer = make_layer()
+def test_adapters_add_up():
+    layer, x, outputs = make_layer(), inputs(), []
     layer.add_adapter("b", 2, 4, start="both random", rng=np.random.default_rng(1))
-    x, W0x = inputs(), layer.base_layer(inputs())
-    outputs = {}
-    for names in ("default", "b", [], ["default", "b"], ["b", "default", "b"]):
+    for names in ("default", "b", ["b", "default", "b"]):
         layer.set_adapter(names)
-        outputs[str(names)] = layer(x)
-        assert [p.requires_grad for a in layer.adapters.values() for p in a.parameters()] == [
-            name in ([names] if isinstance(names, str) else names)
-            for name in layer.adapters for _ in range(2)]
-    assert same_bits(outputs["[]"], W0x)
-    assert not torch.allclose(outputs["default"], outputs["b"])
-    both = outputs["['default', 'b']"]
-    assert_rounding_apart(both, outputs["default"] + outputs["b"] - W0x)
-    assert_rounding_apart(both, outputs["['b', 'default', 'b']"])
+        outputs.append(layer(x) - layer.base_layer(x))
+    assert_rounding_apart(outputs[0] + outputs[1], outputs[2])
 
 
 # Merging
-
-def ulp(tensor):
-    """The distance to the next number of the tensor's dtype, entry by entry, in float64."""
-    eps = torch.finfo(tensor.dtype).eps
-    return eps * 2.0 ** torch.floor(torch.log2(tensor.double().abs().clamp_min(
-        torch.finfo(tensor.dtype).tiny)))
-
 
 @st.composite
 def merging(draw):
@@ -74,20 +45,6 @@ def merging(draw):
                       10.0 ** draw(st.integers(-3, 2)), draw(st.integers(0, 2**20)),
                       draw(st.sampled_from(DTYPES)), rule=draw(st.sampled_from(sorted(RULES))),
                       distribution=0.3)
-
-
-@given(merging())
-def test_a_merged_weight_is_rounded_once(layer):
-    """W0 + s·B·A as float64 has it, to half an ulp of the base's dtype and float32's rounding."""
-    W0, adapter = layer.base_layer.weight.detach().double(), layer.active[0]
-    A, B = adapter.lora_A.detach().double(), adapter.lora_B.detach().double()
-    exact = W0 + layer.as_weight(adapter.scaling * (B @ A))
-    layer.merge()
-    have = layer.merged_weight
-    wide = torch.finfo(torch.promote_types(have.dtype, torch.float32))
-    inner = (adapter.r + 3) * wide.eps * (W0.abs() + layer.as_weight(
-        adapter.scaling * (B.abs() @ A.abs())))
-    assert ((have.double() - exact).abs() <= 0.501 * ulp(have) + inner).all()
 
 
 @pytest.mark.claim("obs-no-trace", "obs-merge-rounding")

@@ -1,9 +1,6 @@
 """Buttons and addresses stand in the pages when they are known and work, and else not at all."""
 
-import os
 import re
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import nbformat
@@ -12,10 +9,9 @@ import pytest
 from book._extensions.notebooks.wheel import wheel_name
 from book._extensions.site import addresses
 from tests.book import REPOSITORY
+from tests.small_book import NOTEBOOK, build, cell, write
 
 CONF = f"""
-import sys
-sys.path.insert(0, {str(REPOSITORY)!r})
 extensions = ["myst_nb", "sphinx_proof", "sphinx_design", "lora_edu.explore.sphinx_ext",
               "sphinx_book_theme", "sphinxcontrib.bibtex", "book._extensions.build"]
 root_doc, templates_path = "book/index", [{str(REPOSITORY / "book/_templates")!r}]
@@ -27,20 +23,13 @@ claims.warn_of_problems = lambda app: None  # of the whole book's register
 """
 PAGES = {
     "book/index.md": "# A book\n\n```{toctree}\n:caption: Part I\n\none\nquestions\n```\n",
-    "book/one.md": """---
-file_format: mystnb
-kernelspec: {name: python3, display_name: Python 3}
+    "book/one.md": NOTEBOOK.replace("\n---\n", """
 myst: {html_meta: {description: "What one is."}}
 ---
 # One
 
 A chapter [of the book](index.md).
-
-```{code-cell} ipython3
-from lora_edu import Adapter
-print("one is", 1)
-```
-""",
+""") + cell('from lora_edu import Adapter\nprint("one is", 1)'),
     "book/questions.md": "# Questions\n\n(answer-alpha-one)=\n## \"They set α = 1\"\n\nNo.\n",
     "book/references.bib": "",
 }
@@ -63,11 +52,9 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("book")
     for part in ("lora_edu", "pyproject.toml", "README.md", "LICENSE"):
         (folder / part).symlink_to(REPOSITORY / part)
-    for page, text in {"conf.py": CONF, **PAGES}.items():
-        (folder / page).parent.mkdir(exist_ok=True)
-        (folder / page).write_text(text, encoding="utf-8")
-    subprocess.run([sys.executable, "-m", "sphinx", "-qW", folder, folder / "_out/html"],
-                   check=True, env=os.environ | KNOWN | {"TMPDIR": folder, "LORA_EDU_STRICT": ""})
+    write(folder, {"conf.py": CONF, **PAGES})
+    made = build(folder, "-qW", **KNOWN)
+    assert made.returncode == 0, made.stderr
     return folder / "_out/html"
 
 

@@ -1,17 +1,12 @@
 """A page asks for the script that the site has, also where only the script has changed."""
 
-import os
 import re
-import subprocess
-import sys
 import zlib
 
-from tests.book import REPOSITORY
+from tests.small_book import NOTEBOOK, build, cell, write
 
-CONF = f"""
-import sys
+CONF = """
 from pathlib import Path
-sys.path.insert(0, {str(REPOSITORY)!r})
 from book._extensions import build
 from lora_edu.explore import assets
 
@@ -27,31 +22,20 @@ def setup(app):
     app.connect("env-updated", build.pages_to_write_again)
     app.add_css_file("own.css")
 """
-PAGE = """---
-file_format: mystnb
-kernelspec: {name: python3, display_name: Python 3}
----
-# Title
-
-```{code-cell} ipython3
+PAGE = f"{NOTEBOOK}# Title\n" + cell("""\
 from lora_edu.explore import explore
-explore(lambda y: {"data": [{"y": [y]}]}, name="one", y=[1, 2])
-```
-"""
+explore(lambda y: {"data": [{"y": [y]}]}, name="one", y=[1, 2])""")
 
 
 def test_a_page_names_the_checksum_of_what_it_asks_for(tmp_path):
-    (tmp_path / "conf.py").write_text(CONF, encoding="utf-8")
-    (tmp_path / "index.md").write_text(PAGE, encoding="utf-8")
+    write(tmp_path, {"conf.py": CONF, "index.md": PAGE})
     seen = []
-    for word in ("// one", "// two"):
-        (tmp_path / "word").write_text(word)
-        (tmp_path / "own.css").write_text(f"/{word[1:].replace('/', '*')} */")
-        subprocess.run([sys.executable, "-m", "sphinx", "-q", tmp_path, tmp_path / "_out"],
-                       check=True, env=os.environ | {"TMPDIR": str(tmp_path)})
-        html = (tmp_path / "_out/index.html").read_text(encoding="utf-8")
+    for word in ("one", "two"):
+        write(tmp_path, {"word": f"// {word}", "own.css": f"/* {word} */"})
+        assert build(tmp_path).returncode == 0
+        html = (tmp_path / "_out/html/index.html").read_text(encoding="utf-8")
         for name in ("explore.js", "explore.css", "own.css"):
-            there = (tmp_path / "_out/_static" / name).read_bytes()
+            there = (tmp_path / "_out/html/_static" / name).read_bytes()
             asked = re.search(rf"{name}\?v=(\w+)", html)[1]
             assert asked == f"{zlib.crc32(there):08x}", (name, word)
             seen.append(asked)

@@ -3,6 +3,7 @@
 import pytest
 
 from book._extensions.content.claims import Register
+from tests.small_book import write
 
 CLAIM = "```{{prf:{kind}}} Its title\n:label: {label}\n\nWords. {body}\n```\n"
 OBSERVATION = CLAIM.format(kind="observation", label="obs-one", body="")
@@ -15,9 +16,7 @@ WELL = {"_toc.yml": "root: book/part1/a\nchapters:\n- file: book/part4/answers",
 
 
 def problems(folder, changed):
-    for name, text in (WELL | changed).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+    write(folder, WELL | changed)
     return Register(folder).problems()
 
 

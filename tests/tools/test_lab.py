@@ -5,6 +5,7 @@ import nbformat
 import pytest
 
 from book import lab
+from tests.small_book import write
 
 PAGE = """\
 ---
@@ -16,6 +17,8 @@ kernelspec: {{name: python3, display_name: Python 3}}
 [The other](sub/two.md#place), [the list](list.md), [the site](https://example.org/a.md).
 
 ```{{code-cell}} ipython3
+:tags: [hide-input]
+
 answer = None
 ```
 """
@@ -24,12 +27,9 @@ answer = None
 @pytest.fixture
 def small(tmp_path):
     """A book of two pages with cells, a glossary, and a list that only the site has."""
-    book = tmp_path / "book"
-    (book / "sub").mkdir(parents=True)
-    (book / "one.md").write_text(PAGE.format(title="One"), "utf-8")
-    (book / "sub" / "two.md").write_text(PAGE.format(title="Two"), "utf-8")
-    (book / "list.md").write_text("# List\n\n```{claims}\n```\n", "utf-8")
-    (book / "references.bib").touch()
+    write(tmp_path / "book", {
+        "one.md": PAGE.format(title="One"), "sub/two.md": PAGE.format(title="Two"),
+        "list.md": "# List\n\n```{claims}\n```\n", "references.bib": ""})
     return tmp_path
 
 
@@ -55,6 +55,7 @@ def test_copies_are_made_and_lead_to_each_other(small):
     text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
     assert ("[The other](sub/two.ipynb#place), the list, [the site](https://example.org/a.md)."
             in text)
+    assert made.cells[-1].metadata.jupyter.source_hidden  # folded as on the page
     assert made.metadata.kernelspec.name == "python3" and "jupytext" not in made.metadata
 
 

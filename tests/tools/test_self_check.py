@@ -1,25 +1,21 @@
 """Questions with choices: no look gives the right one away; and what cannot be made of them.
 (tests/site/test_self_check.py answers them.)"""
 
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
 import pytest
 
 from book._extensions import myst
-from book._extensions.content.claims import Register
 from lora_edu import SGD, Adam, Adapter, initial, train
 from lora_edu.chapters.low_rank_update.runs import LETTERS
 from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.nn import convention
-from tests.book import REPOSITORY, in_toc, source
+from tests.book import in_toc, source
+from tests.small_book import build, write
 
 TEXTS = {page: source(page) for page in in_toc()}
-BLOCKS = Register().blocks
 
 
 def questions(text):
@@ -41,19 +37,6 @@ def right(reasons):
 PREDICTIONS = [questions(part.body) for text in TEXTS.values() for part in myst.directives(text)
                if part.name == "admonition" and part.title == "Predict first"]
 ASKED = questions(TEXTS["book/part4/test-yourself"])
-
-
-def test_three_of_forty_questions_are_free_and_the_right_choice_of_others_leads_to_a_claim():
-    assert len(ASKED) == 40 and [choices for choices, _ in ASKED].count([]) == 3
-    for choices, reasons in ASKED:
-        if choices:
-            labels = re.findall(r"\{prf:ref\}`([\w-]+)`", reasons[right(reasons)])
-            assert labels and set(labels) <= set(BLOCKS), choices
-
-
-def test_every_prediction_is_asked_with_choices():
-    assert len(PREDICTIONS) > 10 and all(PREDICTIONS)
-    assert [each for asked in PREDICTIONS for each, _ in asked if len(each) < 3] == []
 
 
 def test_neither_its_place_nor_its_length_tells_the_right_choice():
@@ -95,9 +78,7 @@ def test_the_settings_asked_for_make_first_steps_as_useful_as_said(given, lr, ti
     assert use(given["r"], s, lr) / use(16, 2, 0.0002) == pytest.approx(times, rel=0.05)
 
 
-CONF = f"""
-import sys
-sys.path.insert(0, {str(REPOSITORY)!r})
+CONF = """
 from book._extensions.content import self_check
 extensions = ["myst_parser", "sphinx_design"]
 project, html_theme, myst_enable_extensions = "book", "basic", ["colon_fence", "dollarmath"]
@@ -128,10 +109,7 @@ BAD = [  # one page of three questions that cannot be made, and what is said of 
 
 
 def test_a_question_that_cannot_be_made_is_said(tmp_path):
-    (tmp_path / "conf.py").write_text(CONF, encoding="utf-8")
-    (tmp_path / "index.md").write_text("\n".join(text for text, _ in BAD), encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", tmp_path, tmp_path / "_out"], text=True, check=True,
-        env=os.environ | {"NO_COLOR": "1"}, encoding="utf-8", capture_output=True)
+    write(tmp_path, {"conf.py": CONF, "index.md": "\n".join(text for text, _ in BAD)})
+    run = build(tmp_path, "-q")
     assert [said for _, said in BAD if said not in run.stderr] == []
     assert run.stderr.count("index.md:") == len(BAD)

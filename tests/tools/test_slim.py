@@ -14,6 +14,7 @@ from fontTools.ttLib import TTFont
 from book._extensions.node import missing
 from book._extensions.site import slim
 from tests.book import REPOSITORY
+from tests.small_book import write
 
 pytestmark = pytest.mark.skipif(bool(missing(REPOSITORY, "purgecss")), reason="needs npm ci")
 FONT = "vendor/fontawesome/webfonts/fa-solid-900.woff2"
@@ -44,9 +45,7 @@ FILES = {
 @pytest.fixture
 def app(tmp_path):
     """A build of one page, which asks for two sheets beside those of the theme."""
-    for name, text in FILES.items():
-        (tmp_path / "_static" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "_static" / name).write_text(text)
+    write(tmp_path / "_static", FILES)
     fonts = Path(pydata_sphinx_theme.__file__).parent.glob(f"theme/*/static/{FONT}")
     (tmp_path / "_static" / FONT).parent.mkdir(parents=True)
     shutil.copy(next(fonts), tmp_path / "_static" / FONT)

@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from book._extensions.content.symbols import PAGES, coloured
-from tests.book import in_toc
+from book._extensions.content.symbols import coloured
 
 
 def letter(name, style=""):
@@ -36,7 +35,3 @@ def test_symbols_are_found_in_words_and_in_formulas(html, found):
     '<p class="explorer-headline"><span>‖∇A‖ 0</span></p>'])
 def test_what_is_no_symbol_or_has_a_look_of_its_own_stays_as_it_is(html):
     assert coloured(html) == html
-
-
-def test_the_pages_are_in_the_book():
-    assert set(in_toc()) >= PAGES

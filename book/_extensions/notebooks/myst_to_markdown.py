@@ -22,6 +22,7 @@ DEFINITION = re.compile(r"^(\S.*)\n: +", re.MULTILINE)
 MATH = re.compile(r"(\${1,2})(.+?)\1", re.DOTALL)
 KINDS = {"prf:theorem": "Theorem", "prf:corollary": "Corollary", "prf:lemma": "Lemma",
          "prf:observation": "Observation", "prf:remark": "Remark", "exercise": "Exercise"}
+FOLDED = {"hide-input", "hide-cell", "remove-input"}  # the tags of cells that a page folds
 LEFT_OUT = ("raw", "contents", "eval-rst", "claims", "bibliography")  # only the site has them
 
 
@@ -54,7 +55,11 @@ def authors(entry: Entry) -> str:
 
 
 def rewrite(notebook, page: str, names: Names) -> None:
-    """Turn the Markdown cells of a page's notebook into plain Markdown."""
+    """Turn the Markdown cells of a page's notebook into plain Markdown, and fold its cells there as
+    the page does."""
+    for cell in notebook.cells:
+        if FOLDED & set(cell.metadata.get("tags", ())):
+            cell.metadata["jupyter"] = {"source_hidden": True}
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     made = Page(page, [cell.source for cell in cells], names)
     for cell in cells:

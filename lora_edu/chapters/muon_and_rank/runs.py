@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lora_edu import optim
-from lora_edu.chapters.first_r import runs as first_r
+from lora_edu.chapters.first_r import runs_models
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import exponent, vertex
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
@@ -59,11 +59,10 @@ def ranks(task: str, optimiser: str) -> tuple[int, ...]:
 
 def curve(task: str, optimiser: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
     """The rates tried, (n,), and the losses at the end, (seeds, n), under one of SCALE_RULES."""
-    if task == GPT:
-        log = ("small_gpt", "bible") if optimiser == "Adam" else ("optimisers", optimiser)
-        return rate_maps.curve(*log, SCALE_RULES[rule], r)
     if optimiser == "Adam":
-        return np.array(first_r.TASKS[ADAM].rates), first_r.losses(ADAM, r, scale(rule, r)).T
+        return runs_models.curve(task, rule, r)
+    if task == GPT:
+        return rate_maps.curve("optimisers", optimiser, SCALE_RULES[rule], r)
     with np.load(FILE) as stored:
         found = stored[optimiser][list(SCALE_RULES).index(rule), ranks(task, optimiser).index(r)]
     return RATES[optimiser], found.astype(float)

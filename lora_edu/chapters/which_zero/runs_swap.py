@@ -7,9 +7,8 @@ import numpy as np
 
 from lora_edu import STARTS, Adam, Regression, sweep
 from lora_edu.chapters.low_rank_update.runs import word
+from lora_edu.chapters.low_rank_update.runs_word import LR, SIGMA, STEPS, R
 
-R, SIGMA, LR = 8, 0.4, 0.15
-STEPS = (0, 1, 2, 3, 5, 8, 12, 20, 30)  # that are shown
 SIDE, DIRECTIONS, TASKS = 64, (4, 8, 16, 32, 64), 12
 RATES = np.geomspace(0.003, 0.5, 16).round(4)
 

@@ -65,12 +65,8 @@ class Axis:
         self.name, self.spec, self.letter = name, require_known(spec, "axis"), name[0]
         self.title = require_known(spec.get("title"), "title").get("text", "")
         self.log = spec.get("type") == "log"
-        maps = [trace["z"] for trace in traces if trace["type"] == "heatmap"]
-        if maps and "range" not in spec:
-            cells = len(maps[0][0] if self.letter == "x" else maps[0])
-            self.low, self.high = -0.5, cells - 0.5
-        else:
-            self.low, self.high = spec["range"]
+        self.low, self.high = spec["range"]
+        maps = any(trace["type"] == "heatmap" for trace in traces)
         if spec.get("ticks", maps) or spec.get("type", "linear") not in ("linear", "log"):
             raise Unknown(f"{name}: tick marks, or a type that is not linear or log")
 
