@@ -80,6 +80,17 @@ def test_there_is_a_way_back_to_the_link(apart, way):
     expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
 
 
+def test_the_way_back_is_offered_until_the_reader_reads_on(apart):
+    here, link, root = apart
+    link.click()
+    expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
+    button = here.page.get_by_role("button", name="back to the text")
+    button.wait_for()
+    here.page.wait_for_timeout(600)  # until it stands
+    here.page.mouse.wheel(0, 1500)
+    expect(button).to_have_count(0)
+
+
 def test_escape_closes_a_dialog_and_leads_nowhere(apart):
     here, link, _ = apart
     link.click()

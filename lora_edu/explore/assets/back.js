@@ -5,8 +5,9 @@
 const LONGEST = 1500; // ms that a browser takes to scroll smoothly
 let wayBack = null; // there is one at most
 
-// leave: what the button does; call `wayBack.come()` to return from code.
-function offerWayBack(link, leave = () => wayBack.come()) {
+// leave: what the button does; call `wayBack.come()` to return from code. The offer ends where the
+// plot, once reached, is out of sight again: the reader has read on.
+function offerWayBack(link, plot, leave = () => wayBack.come()) {
   wayBack?.end();
   const button = document.createElement("button");
   Object.assign(button, { type: "button", className: "explorer-return", textContent: "↩ back to the text", title: "or Escape", onclick: leave });
@@ -15,19 +16,26 @@ function offerWayBack(link, leave = () => wayBack.come()) {
   };
   const began = performance.now();
   let away = false; // the button is there while the link is out of sight
+  let reached = false;
+  const goal = new IntersectionObserver(([{ isIntersecting }]) => {
+    if (reached && !isIntersecting) wayBack?.end();
+    reached = isIntersecting;
+  });
   const sight = new IntersectionObserver(([{ isIntersecting }]) => {
     const returned = away && isIntersecting;
     // The move left the link in sight: it is the reader who now scrolls on.
     const scrolledAway = !away && !isIntersecting && performance.now() - began > LONGEST;
-    if (returned || scrolledAway) return wayBack.end();
+    if (returned || scrolledAway) return wayBack?.end();
     away = !isIntersecting;
     if (away) document.body.append(button);
   });
   sight.observe(link);
+  goal.observe(plot);
   addEventListener("keydown", escape);
   wayBack = {
     end() {
       sight.disconnect();
+      goal.disconnect();
       removeEventListener("keydown", escape);
       button.remove();
       wayBack = null;

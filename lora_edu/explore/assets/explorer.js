@@ -3,8 +3,8 @@
 // Joined with its neighbours into one script (see assets.py).
 
 const QUIET = 400; // ms after the last move: the controls have come to rest
-const IN_SIGHT = 0.9; // of a plot: where less of it can be seen, a link scrolls there
-const ABOVE = 96; // px: the page's bar and the headline above the plot
+const IN_SIGHT = 0.97; // of a plot: where less of it can be seen, a link scrolls there
+const ABOVE = 56; // px: the page's bar
 
 // A move, from the widest step to the narrowest: follow() [a link's; scrolls] → go() [to named
 // positions] → moved() [by the reader; stops the player] → changed() [also by the player; fetches
@@ -152,16 +152,17 @@ class Explorer {
 
   // Scroll to plot and controls unless the plot is in sight. A way back leads to `link`, if there is one.
   bringIntoSight(link) {
-    new IntersectionObserver(([{ intersectionRatio: seen }], observer) => {
+    const view = this.box.parentElement; // with the headline, which says what is found
+    new IntersectionObserver(([{ intersectionRect: seen, boundingClientRect: whole, rootBounds }], observer) => {
       observer.disconnect();
-      if (seen >= IN_SIGHT) return;
+      if (seen.height >= IN_SIGHT * Math.min(whole.height, rootBounds.height)) return;
       if (link) this.leave(link);
-      this.box.parentElement.scrollIntoView({ block: "center", behavior: scrolling() });
-    }, { rootMargin: `-${ABOVE}px 0px 0px` }).observe(this.box);
+      view.scrollIntoView({ block: "center", behavior: scrolling() });
+    }, { rootMargin: `-${ABOVE}px 0px 0px` }).observe(view);
   }
 
   leave(link) {
-    offerWayBack(link);
+    offerWayBack(link, this.box);
   }
 
   // The link to copy.

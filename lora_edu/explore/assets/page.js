@@ -129,7 +129,7 @@ class StoredExplorer extends Explorer {
   leave(link) {
     history.replaceState({ explorer: "left" }, "");
     history.pushState({ explorer: "reached" }, "", this.link());
-    offerWayBack(link, () => {
+    offerWayBack(link, this.box, () => {
       if (history.state?.explorer === "reached") history.back(); else wayBack.come();
     });
   }
