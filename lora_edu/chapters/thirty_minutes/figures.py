@@ -100,7 +100,7 @@ def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading
                     "ticktext": [f"{name} " for name in factors]}], reading, shapes=shapes)
 
 
-def two_ways(optimiser: str = "Adam", t: int = 5) -> dict:
+def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
     lr = runs_word.SLOW[optimiser]
     ways = {"α × 4": runs_word.written(STARTS[0], optimiser, lr, 4 * R),
@@ -149,8 +149,9 @@ def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: 
     left = {name: runs_word.loss_left(adapter) for name, adapter in adapters.items()}
     return pictures({name: (
         adapter.delta(), 16 * min(left[name], 1.2), "loss",
-        f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.5 else
-        f"{left[name]:.1f} times the loss") for name, adapter in adapters.items()},
+        ("→ " if left[name] > 1.2 else "") + (  # the bar ends where there is room for no more
+            f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.5 else
+            f"{left[name]:.1f} times the loss")) for name, adapter in adapters.items()},
         headline, reading, beside)
 
 

@@ -92,18 +92,19 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
     row, after = wide.WIDTHS.index(n), wide.after(steps)
     curves, best = after["curve"][row], geometric_mean(after["best"][row])
     traces = []
-    for (random, spread), colour, dash in ((A_NARROW, "A", "solid"), (B_NARROW, "B", "dash"),
-                                           (B_BROAD, "B", "solid")):
+    for (random, spread), width in ((A_NARROW, 6), (B_NARROW, 2.5), (B_BROAD, 3)):
         shares = curves[index(random, spread)]
-        traces.append(line(np.log10(wide.RATES), place(shares), colour, width=3, dash=dash,
-                           name=f"{random}, σ = {spread}", customdata=shares.clip(max=MOST),
+        traces.append(line(np.log10(wide.RATES), place(shares), LOOKS[random].colour, width=width,
+                           dash=DASH[spread], name=f"{random}, σ = {spread}",
+                           customdata=shares.clip(max=MOST),
                            hovertemplate=f"{random}, σ = {spread}: %{{customdata:.3g}}"
                                          "<extra></extra>"))
-    traces.append(say({(-4.05, np.log10(6)): coloured("━ B, σ = 1/√r", "B"),
-                       (-4.05, np.log10(3)): coloured("━ A", "A") + "  "
-                       + coloured("┅ B, σ = 1/√n", "B")}, "middle right", 14))
+    traces.append(say({(-4.05, np.log10(6)): coloured("━ A", "A") + "  "
+                       + coloured("━ B", "B") + "  σ = 1/√n",
+                       (-4.05, np.log10(3)): coloured("┅ B, σ = 1/√r", "B")}, "middle right", 14))
     narrow, broad = index(*B_NARROW), index(*B_BROAD)
-    cost = curves[broad].min() / curves[narrow].min()
+    least = geometric_mean(after["least"][row])
+    cost = least[broad] / least[narrow]
     said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
     return figure(
         traces, f"the wide B: {said}",
@@ -156,9 +157,10 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     traces.append(words([LOG_WIDTHS[-1] + 0.15] * 4, apart(places, 0.08 * (span[1] - span[0])),
                         [coloured(f"{random[0]}, {spread}", LOOKS[random].colour)
                          for random, spread in DRAWS], textposition="middle right"))
-    broad = 10**(sum(places[2:]) / 2 - sum(places[:2]) / 2)  # at the largest width
+    broad = 10**(places[3] - places[1])  # of B, at the largest width
+    found = f"{quantity} " + (f"× {broad:.2g}" if broad > 1 else f"÷ {1 / broad:.2g}")
     return figure(
-        traces, f"n = {wide.WIDTHS[-1]}, the wide draw: {quantity} × {broad:.2g}",
+        traces, f"n = {wide.WIDTHS[-1]}, the wide B: {found}",
         [{"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4], "title": {"text": "width n"},
           "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}],
         [{**log_axis(ticks), "range": span, "title": {"text": quantity}}],
