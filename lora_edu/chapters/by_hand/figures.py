@@ -73,11 +73,11 @@ def _wires() -> list[dict]:
 
 
 def two_gradients(r: int = 4) -> dict:
-    """∇B's columns and ∇A's rows beside the gradient G that they are mixtures of."""
+    """−∇B’s columns and −∇A’s rows beside −G, of which they are mixtures."""
     G, grad_B, grad_A = runs.word_gradients(r)
     d, k = G.shape
-    drawn = beside(grad_B / abs(grad_B).max(), grad_A / abs(grad_A).max(), -G, ("∇B", "∇A"))
-    drawn.append(say({(k / 2, d + 1.1): coloured("minus G, which no line forms", "delta")},
+    drawn = beside(-grad_B / abs(grad_B).max(), -grad_A / abs(grad_A).max(), -G, ("−∇B", "−∇A"))
+    drawn.append(say({(k / 2, d + 1.1): coloured("−G, which no line forms", "delta")},
                      size=14))
     return map_drawing(
         drawn, f"{r * (d + k)} numbers of gradient. G would have {d * k}", (-2 - d, k + 0.5),
