@@ -36,7 +36,7 @@ def main() -> None:
         site = f"{address}book/"
         browser = launch(playwright)
         write_film(browser.new_page(viewport={"width": 720, "height": 900}), site)
-        small = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=2)
+        small = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=1.5)
         for label, position in PICTURES.items():
             picture = taken(small, site, position, ".explorer-controls { display: none }")
             picture.quantize(128).save(IMAGES / f"{label}.png", optimize=True)

@@ -17,8 +17,8 @@ START = """(root) => Object.fromEntries(root.explorer.controls.map(
 FOLLOW = """async (link) => {
   const [name, query] = link.getAttribute("href").slice(1).split("?");
   const root = document.getElementById(`explorer-${name}`);
-  root.explorer.box.scrollIntoView({ block: "center", behavior: "instant" });
-  scrollBy({ top: 40, behavior: "instant" });
+  root.explorer.box.parentElement.scrollIntoView({ block: "center", behavior: "instant" });
+  scrollBy({ top: 5, behavior: "instant" });
   const before = scrollY;
   link.click();
   await new Promise((done) => setTimeout(done, 100));

@@ -148,10 +148,9 @@ def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: 
     """The pictures of several runs, each above what is left of its loss; the rest as pictures."""
     left = {name: runs_word.loss_left(adapter) for name, adapter in adapters.items()}
     return pictures({name: (
-        adapter.delta(), 16 * min(left[name], 1.2), "loss",
-        ("→ " if left[name] > 1.2 else "") + (  # the bar ends where there is room for no more
-            f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.5 else
-            f"{left[name]:.1f} times the loss")) for name, adapter in adapters.items()},
+        adapter.delta(), 14 * min(left[name], 1.35), "loss",  # the arrow: it is longer
+        f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.35 else
+        f"→ {left[name]:.1f} times the loss") for name, adapter in adapters.items()},
         headline, reading, beside)
 
 
