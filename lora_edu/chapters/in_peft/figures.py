@@ -32,7 +32,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
         for aside, share, which, filling in ((-0.12, shares[0], "the first", ""),
                                              (0.12, shares[1], "the second", "-open")):
             traces.append(marks([x + aside], [share], LOOKS[kind][0], LOOKS[kind][1] + filling, 13,
-                                stroke=2, name=f"{kind}, {which}",
+                                stroke=2 if filling else 0, name=f"{kind}, {which}",
                                 hovertemplate=f"{which}: %{{y:.3g}}<extra></extra>"))
     for kind, (colour, symbol) in LOOKS.items():
         gaps = [_found(draws, r, each, kind)[1] for each in WEIGHTS]
