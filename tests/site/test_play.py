@@ -16,8 +16,9 @@ def walk(step=0, up=True):
 @pytest.fixture
 def playing(opened):
     """``playing(steps, …)`` → (Visit, explorer, button) of a page with one explorer, drawn."""
-    def start(steps=40, once=False, **options):
-        html = explore(walk, step=range(steps), up=bool, play="step", play_once=once).html()
+    def start(steps=40, once=False, function=walk, **options):
+        html = explore(function, name="walk", step=range(steps), up=bool, play="step",
+                       play_once=once).html()
         here = opened(html + "<p style='height: 3000px'>", **options)
         root = here.show("walk")
         return here, root, root.locator(".explorer-play")
@@ -59,6 +60,18 @@ def test_it_plays_to_the_end_and_anew(playing):
                          "root.querySelector('input').value)") == "0"
     wait_for(here, root, 1)
     assert button.get_attribute("aria-label") == "pause step"
+
+
+def test_it_begins_with_the_first_step(playing):
+    """Where it opened with another one, unless the reader has chosen that."""
+    for touch, first in ((None, 0), ("#walk?step=3", 4)):
+        here, root, button = playing(function=lambda step=2, up=True: walk(step))
+        if touch:
+            here.page.evaluate(f"location.hash = '{touch}'")
+            wait_for(here, root, 3)
+        assert at(root) == (3 if touch else 2)
+        button.click()
+        assert at(root) == first
 
 
 def test_it_plays_once_by_itself(playing):

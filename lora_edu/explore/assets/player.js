@@ -7,6 +7,7 @@ const STILL = matchMedia("(prefers-reduced-motion: reduce)"); // then each press
 
 class Player {
   timer = 0; // 0: at rest
+  unplayed = true;
 
   constructor(explorer, button) {
     this.explorer = explorer;
@@ -43,8 +44,14 @@ class Player {
 
   press() {
     if (this.timer) return this.pause();
-    this.explorer.bringIntoSight();
-    if (!STILL.matches) this.wait();
+    const { control, explorer } = this;
+    explorer.bringIntoSight();
+    if (!STILL.matches) {
+      // It opened with a later step: nobody has seen the first ones yet.
+      if (this.unplayed && !explorer.touched && control.get() > 0) control.set(control.count - 1);
+      this.wait();
+    }
+    this.unplayed = false;
     if (!this.forward()) this.pause();
     this.name();
   }
