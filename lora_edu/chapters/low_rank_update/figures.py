@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lora_edu.chapters.low_rank_update.runs import picture, terms
+from lora_edu.chapters.low_rank_update.runs import picture, terms, word
 from lora_edu.chapters.shared.drawing import box, cells, drawing, map_drawing, say
 from lora_edu.chapters.shared.models import SIZES, size_text
 from lora_edu.chapters.shared.style import (
@@ -76,12 +76,28 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     said = {(left, 15.7): f"stored: {stored} numbers. The picture has {M.size}",
             (left, 21.2): f"left out: {100 * missing:.0f} % of the picture"}
     if r < 10:  # what a full rank would take
-        drawn.append(say({(0, -d - 0.4): f"room for {d} rows and {d} columns"}, "middle right", 12,
+        drawn.append(say({(0, -d - 0.4): f"room for A’s rows up to r = {d}"}, "middle right", 12,
                          colour="frozen"))
     return map_drawing([*drawn, say(said, "middle right"), *parts], found,
                        (left - 0.5, k + 0.5), (-4 - d, 25),
                        f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
                        f"{100 * missing:.2f} % of the picture")
+
+
+def spectrum() -> dict:
+    """A bar for each singular value of the picture; dashed, the largest of its noise alone."""
+    values, noise = (np.linalg.svd(M, compute_uv=False) for M in (picture(), picture() - word()))
+    above = int((values > noise[0]).sum())
+    shapes = [box(i - 0.38, 0, 0.76, value, COLOURS["delta" if i <= above else "loss"])
+              for i, value in enumerate(values, start=1)]
+    return figure([level(noise[0], [0.3, len(values) + 0.7], width=2, name="noise")],
+                  f"{above} stand above the noise",
+                  [{"range": [0.3, len(values) + 0.7], "tickvals": [1, 4, 7, 10, 14],
+                    "showgrid": False, "title": {"text": "number of the pair"}}],
+                  [{"range": [0, 1.08 * values[0]], "showgrid": False,
+                    "title": {"text": "singular value"}}],
+                  f"The singular values of the picture: {', '.join(f'{v:.2g}' for v in values)}. "
+                  f"The largest of its noise alone is {noise[0]:.2g}", shapes=shapes)
 
 
 def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:
@@ -107,7 +123,8 @@ def parameters(model: str = "GPT-3", r: int = 4) -> dict:
     counts = np.array([size.trainable("q, v", rank) for rank in RANKS])
     count, full = size.trainable("q, v", r), size.frozen("q, v")
     ticks, hover = list(range(4, 12)), "%{customdata:,}<extra></extra>"
-    fewer = f"{number(full / count)} times fewer" if count < full else "no fewer"
+    compared = (f"{number(full / count)} times fewer than" if count < full else
+                f"{number(count / full)} times as many as")
     traces = [
         line(np.log2(RANKS), np.log10(counts), "delta", mode="lines+markers", name="adapters",
              customdata=counts, hovertemplate=hover),
@@ -119,7 +136,7 @@ def parameters(model: str = "GPT-3", r: int = 4) -> dict:
         marks([np.log2(r)], [np.log10(count)], "B", "diamond", 14, name="this rank",
               customdata=[count], hovertemplate=hover)]
     return figure(
-        traces, f"r = {r}: {fewer} than q and v have",
+        traces, f"r = {r}: {compared} q and v have",
         [{"range": [-0.4, 11.4], "tickvals": list(range(0, 12, 2)),  # every other fits a phone
           "ticktext": [str(rank) for rank in RANKS[::2]], "title": {"text": "rank r"}}],
         [{"range": [ticks[0], ticks[-1]], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
