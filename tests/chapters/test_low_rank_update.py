@@ -5,7 +5,7 @@ import pytest
 import sympy
 
 from lora_edu import effective_rank, teacher_student
-from lora_edu.chapters.low_rank_update.figures import low_rank, parameters, spectrum
+from lora_edu.chapters.low_rank_update.figures import low_rank, parameters, singular_values
 from lora_edu.chapters.low_rank_update.runs import picture, terms
 from tests.chapters.figure_words import reading
 
@@ -91,9 +91,9 @@ def test_what_is_shown_is_made_of_what_is_stored(r):
 
 def test_the_bars_are_the_singular_values():
     squares = np.linalg.eigvalsh(picture() @ picture().T)[::-1]
-    tops = [bar["y1"] for bar in spectrum()["layout"]["shapes"]]
+    tops = [bar["y1"] for bar in singular_values()["layout"]["shapes"]]
     np.testing.assert_allclose(tops, np.sqrt(squares), rtol=0.01)
-    assert spectrum()["layout"]["title"]["text"] == "7 stand above the noise"
+    assert singular_values()["layout"]["title"]["text"] == "7 stand above the noise"
 
 
 @pytest.mark.parametrize(("model", "r", "count"), [

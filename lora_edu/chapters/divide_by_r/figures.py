@@ -8,7 +8,7 @@ from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
 from lora_edu.chapters.first_r import runs as first_r
 from lora_edu.chapters.shared.drawing import box, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
-from lora_edu.chapters.shared.looks import named_ticks, roomy, said, seeds, steps_done
+from lora_edu.chapters.shared.looks import apart, named_ticks, roomy, said, seeds, steps_done
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_edu.chapters.shared.style import COLOURS, coloured, figure, heat, marks, power_ticks
 from lora_edu.chapters.thirty_minutes.figures import DIVISORS
@@ -36,7 +36,7 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
     texts = say({(unit * length, y + 0.8): coloured(f"{name} {_short(length)}", hue)
                  for name, (length, hue, y) in bars.items()}, "middle right")
     by = "" if power == 0 else f" ÷ {divide.split()[0]}"
-    found = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} at random"
+    found = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} the rest"
     colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
     return map_drawing([heat(100 * cells, -100, 100, colours, name="ΔW"), texts, *shapes], found,
                        (-1, k), (-1, d + 9.5), f"{found}, where one term agrees by 1 on average")
@@ -117,16 +117,17 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
         found = [first_r.mean(first_r.losses(task, r, scale(r, ranks[0]))) for r in ranks]
         losses = [each.min() if tuned else each[small] for each in found]
         ends[rule] = losses[-1]
-        traces += [SCALE_LOOKS[rule].curve(ranks, losses, rule),
-                   _name_line(rule, ranks[-1], losses[-1])]
+        traces.append(SCALE_LOOKS[rule].curve(ranks, losses, rule))
+    heights = 10.0 ** apart(np.log10(list(ends.values())), 0.07)
+    traces += [_name_line(rule, ranks[-1], y) for rule, y in zip(ends, heights, strict=True)]
     ratio = ends["rsLoRA"] / ends["LoRA"]
     title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
-             f"at r = 64 α/√r leaves × {ratio:.2f}")
+             f"at r = 64 α/√r leaves {ratio:.2f} of the loss of α/r")
     return figure(
         traces, title, [roomy(named_ticks(ranks, "rank r"), 0.15)],
         [{"type": "log", "range": [-1.2, -0.25], "tickvals": [0.1, 0.2, 0.4],
           "ticktext": ["0.1", "0.2", "0.4"], "title": {"text": "training loss"}}],
-        f"Digits rotated by {angle}, {title} of the loss of α/r")
+        f"Digits rotated by {angle}, {title}")
 
 
 def _name_line(rule: str, x, y, panel: int = 1) -> dict:

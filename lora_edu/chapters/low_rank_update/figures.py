@@ -84,7 +84,7 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
                        f"{100 * missing:.2f} % of the picture")
 
 
-def spectrum() -> dict:
+def singular_values() -> dict:
     """A bar for each singular value of the picture; dashed, the largest of its noise alone."""
     values, noise = (np.linalg.svd(M, compute_uv=False) for M in (picture(), picture() - word()))
     above = int((values > noise[0]).sum())
