@@ -21,9 +21,9 @@ def number(value: float) -> str:
     """About three digits, for a sentence; zero is said to be exact."""
     if value == 0:
         return "0 exactly"
-    if 1e-3 <= abs(value) < 1e3:
+    if 1e-3 <= abs(value) < 999.5:
         return f"{value:.3g}"
-    if 1e3 <= abs(value) < 1e6:
+    if 999.5 <= abs(value) < 1e6:
         return f"{value:,.0f}"
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa}·{power(int(exponent))}"

@@ -54,7 +54,8 @@ def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:
                 *map(number, sizes))
     across = {"range": [-2, STEPS + 2], "title": {"text": "step"}}
     return figure(
-        traces, f"Loss peaks at {number(sizes[0])} %, without a limit at {number(sizes[2])} %",
+        traces, f"After the bad batch: loss up to {number(sizes[0])} %, "
+        f"without a limit {number(sizes[2])} %",
         [across, across], [{**power_ticks(-2, 3), "range": [-2.8, 3]},
                            {**power_ticks(-1, 2), "range": [-0.9, 2.2]}], said,
         headings=[coloured("the norm that is logged", "B"),

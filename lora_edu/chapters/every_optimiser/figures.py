@@ -34,12 +34,12 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
     rule = rule_in_words(found)
     traces = [line(steps, np.minimum(large, top), "loss", width=9, opacity=0.45, name="α × 16"),
               marks(steps, np.minimum(partner, top), "delta", "diamond", 7)]
-    return figure(traces, f"{rule}; here the gap is {said}",
+    return figure(traces, f"{rule}; with {follows} the gap is {said}",
                   [{"range": [-2, STEPS + 1], "title": {"text": "step"}}],
                   [{"range": [-0.04, 0.7], "tickvals": [0, 0.2, 0.4, 0.6],
                     "title": {"text": "loss"}}],
                   f"{optimiser} ({found['by']}): {rule}. α × 16 alone makes the first stride "
-                  f"{times(found['stride'])}. {follows.capitalize()} follows: the gap is {said}",
+                  f"{times(found['stride'])}. With {follows} the gap is {said}",
                   headings=[f"{coloured('▬ α × 16', 'loss')}   {coloured('◆ plain α', 'delta')}"])
 
 

@@ -43,9 +43,10 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     legend = "   ".join(coloured(f"{sign} {kind}", LOOKS[kind][0]) for kind, sign in
                         zip(KINDS, "■●◆", strict=True))
     shares, gap = _found(draws, r, weight, "linear")
+    first, second = (f"{round(share, 2) + 0:.2f}".replace("-", "−") for share in shares)
     return figure(
-        traces, f"With “linear” {shares[0]:.2g} and {shares[1]:.2g} of the two arrive, off by "
-        f"{gap:.2g} of the sum",
+        traces,
+        f"With “linear” {first} and {second} of the two arrive, off by {gap:.2g} of the sum",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
          {"tickvals": list(WEIGHTS), "range": [-1.2, 2.2], "title": {"text": "second weight"}}],

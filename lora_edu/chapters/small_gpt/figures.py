@@ -90,7 +90,8 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
         return alone(traces, f"no adapter, after “{prompt}”", "no adapter: Shakespeare")
     reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats a "
                "character likelier with the adapter than without")
-    return alone(traces, reading, f"A character is {gain.mean():.2f} nats likelier than without", [
+    found = f"With the adapter a character is {gain.mean():.2f} nats likelier"
+    return alone(traces, reading, found, [
         f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} the adapter"])
 
 
@@ -140,7 +141,7 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     xaxis = {**power_ticks(3, 5), "range": np.log10(SPAN).tolist(),
              "title": {"text": "numbers trained"}}
     return figure(
-        traces, f"{share:.0%} of the gain, and Shakespeare goes from {plays:.2f} to {paid:.2f}",
+        traces, f"{share:.0%} of the full gain; loss on Shakespeare {plays:.2f} → {paid:.2f}",
         [xaxis, xaxis], [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
         f"{text}, q and v at r = {r}, {x[here]:,} numbers: loss {start:.2f} → {now:.2f}, "
         f"{share:.0%} of what training all {full['trained']:,} gains; Shakespeare {plays:.2f} → "

@@ -157,10 +157,11 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     traces.append(words([LOG_WIDTHS[-1] + 0.15] * 4, apart(places, 0.08 * (span[1] - span[0])),
                         [coloured(f"{random[0]}, {spread}", LOOKS[random].colour)
                          for random, spread in DRAWS], textposition="middle right"))
-    broad = 10**(places[3] - places[1])  # of B, at the largest width
+    one = 0 if key == "reach" else 1  # A or B, at the largest width
+    broad = 10**(places[2 + one] - places[one])
     found = f"{quantity} " + (f"× {broad:.2g}" if broad > 1 else f"÷ {1 / broad:.2g}")
     return figure(
-        traces, f"n = {wide.WIDTHS[-1]}, the wide B: {found}",
+        traces, f"n = {wide.WIDTHS[-1]}, the wide {'AB'[one]}: {found}",
         [{"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4], "title": {"text": "width n"},
           "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}],
         [{**log_axis(ticks), "range": span, "title": {"text": quantity}}],
