@@ -100,15 +100,17 @@ def test_loraplus_is_alpha(ratio):
 
 
 @pytest.mark.claim("obs-roughly")
-@pytest.mark.parametrize(("what", "low", "high"), [
-    ("the exponent of η", 3.0, 3.0), ("A’s start", 0.75, 0.83), ("a decay of 0.5", 0.12, 0.21),
-    ("a clipping limit", 0.034, 0.056), ("an ε of 10⁻⁴", 0.0067, 0.016),
-    ("ε at its default", None, 2e-6)])
-def test_the_size_of_each_roughly(what, low, high):
-    """The largest gap in sixty steps between α × 16 and the run with all settings but one."""
-    gaps, _ = runs.left_behind()[what]
-    assert min(gaps) > 0 and max(gaps) < 1.05 * high
-    assert low is None or (min(gaps), max(gaps)) == pytest.approx((low, high), rel=0.05)
+@pytest.mark.parametrize(("what", "most", "last"), [
+    ("the exponent of η", (300, 300), (9, 24)), ("A’s start", (75, 83), (8, 26)),
+    ("a decay of 0.5", (12, 21), (6, 21)), ("a clipping limit", (3.4, 5.6), (2.7, 3.9)),
+    ("an ε of 10⁻⁴", (0.67, 1.6), (0.3, 0.44)), ("ε at its default", (0, 2e-4), (0, 1e-4))])
+def test_the_size_of_each_roughly(what, most, last):
+    """The gap in % between α × 16 and the run with all settings but one, in sixty steps."""
+    *found, _ = runs.left_behind()[what]
+    for gaps, (low, high) in zip(found, (most, last), strict=True):
+        assert min(gaps) > 0 and 100 * max(gaps) < 1.05 * high
+        if low:
+            assert (100 * min(gaps), 100 * max(gaps)) == pytest.approx((low, high), rel=0.05)
 
 
 def test_the_lines_for_peft_widen_the_start_and_nothing_else():
@@ -263,7 +265,7 @@ def test_stride_and_turning_tell_settings_apart(change, stride, turning):
 
 
 def test_each_setting_that_stays_behind_has_its_place():
-    medians = [np.median(gaps) for gaps, _ in runs.left_behind().values()]
+    medians = [np.median(gaps) for gaps, *_ in runs.left_behind().values()]
     places, texts = plain_figure(figures.roughly())["data"]
     assert medians[0] == 0 and list(places["x"]) == medians[1:] == sorted(medians[1:])[::-1]
     assert [float(text.strip(" %")) / 100 for text in texts["text"]] == pytest.approx(

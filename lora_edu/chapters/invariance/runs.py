@@ -62,9 +62,10 @@ def relative_gap(deltas: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 @cache
-def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{what stays: (largest relative gaps, last losses)} of runs with α × 16 and their partners:
-    for each case of LEFT five gaps, one a draw of A, and the last losses of both runs, (5, 2)."""
+def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """{what stays: (largest relative gaps, last ones, last losses)} of runs with α × 16 and their
+    partners: for each of LEFT and five draws of A, (5,), (5,) and the losses of both runs, (5, 2).
+    """
     found = {}
     for what, (optimiser, settings) in LEFT.items():
         gaps, ends = [], []
@@ -76,9 +77,10 @@ def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray]]:
                 partner = Adapter(A, B, partner.scaling)
             (loss, delta), (loss2, delta2) = path(first, optimiser), path(
                 partner, replace(changed, **settings or {}))
-            gaps.append(relative_gap(delta, delta2).max())
+            gap = relative_gap(delta, delta2)
+            gaps.append((gap.max(), gap[-1]))
             ends.append((loss[-1], loss2[-1]))
-        found[what] = np.array(gaps), np.array(ends)
+        found[what] = (*np.array(gaps).T, np.array(ends))
     return found
 
 
