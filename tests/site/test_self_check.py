@@ -29,16 +29,19 @@ def test_each_choice_is_answered_with_its_reason(visit, page):
     for box in here.page.locator(".self-check[data-right]").all():
         right, said = int(box.get_attribute("data-right")), box.get_by_role("status")
         reasons = box.locator(".self-check-reasons > li").all_text_contents()
+        _, arrow, where = reasons[right].strip().partition(" →")
         for number, reason in enumerate(map(str.strip, reasons)):
             choose(box, number)
-            expect(said).to_have_text(reason if number == right else f"Not this. {reason}",
-                                      use_inner_text=False)
+            wrong = f"Not this. {reason}{arrow}{where}"
+            expect(said).to_have_text(reason if number == right else wrong, use_inner_text=False)
 
 
 def test_first_tries_are_counted_and_kept(visit):
     here = visit(TEST)
     boxes, count = here.page.locator(".self-check"), here.page.locator(".self-check-count")
-    expect(count).to_contain_text("0 of 40 answered, 0 right at the first try.")
+    end = here.page.locator(".self-check-end")
+    expect(count).to_have_text("0 of 40 answered, 0 right at the first try.")
+    expect(end).to_be_hidden()
     boxes.nth(0).get_by_role("button", name="Check").click()
     expect(boxes.nth(0).get_by_role("status")).to_have_text("Choose one first.")
     for number, first in ((0, True), (1, False)):
@@ -56,10 +59,20 @@ def test_first_tries_are_counted_and_kept(visit):
     here.page.reload()
     expect(count).to_contain_text(told)
     expect(boxes.nth(0).get_by_role("status")).to_contain_text("Right.")
-    count.get_by_role("button", name="Start again").click()
+    expect(end.locator("p")).to_have_text("Not right at the first try: 2, 5.")
+    end.get_by_role("button", name="Start again").click()
     here.page.reload()
     expect(count).to_contain_text("0 of 40 answered")
     assert here.page.locator(".self-check input:checked").count() == 0
+
+
+def test_a_link_shows_what_it_leads_to(visit):
+    """Below the count, which sticks to the top."""
+    here = visit(TEST)
+    for target in here.page.locator(".self-check-count ~ section, .self-check").all():
+        here.page.evaluate("(id) => { location.hash = id; }", target.get_attribute("id"))
+        bottom = here.page.locator(".self-check-count").bounding_box()
+        assert target.bounding_box()["y"] >= bottom["y"] + bottom["height"]
 
 
 def test_a_plot_waits_for_the_answers(visit):

@@ -27,16 +27,23 @@
     }
     const reasons = box.querySelector(".self-check-reasons").children;
     said.replaceChildren(...(last === null ? [] : reasons[last].cloneNode(true).childNodes));
-    if (last !== null && last !== +right) said.firstElementChild.prepend(make("strong", { textContent: "Not this. " }));
+    if (last !== null && last !== +right) {
+      const [, where] = reasons[right].firstElementChild.innerHTML.split("→"); // the links to what teaches it
+      said.firstElementChild.prepend(make("strong", { textContent: "Not this. " }));
+      if (where) said.firstElementChild.insertAdjacentHTML("beforeend", ` →${where}`);
+    }
     box.dataset.last = last === null ? "" : last === +right ? "right" : "wrong";
   }
 
   function tell() {
     const done = boxes.filter((box) => kept[box.dataset.key]);
-    const first = done.filter((box) => kept[box.dataset.key].first).length;
-    for (const { children: [count, again] } of document.querySelectorAll(".self-check-count")) {
-      count.textContent = `${done.length} of ${boxes.length} answered, ${first} right at the first try.`;
-      again.hidden = !done.length;
+    const missed = done.filter((box) => !kept[box.dataset.key].first);
+    for (const count of document.querySelectorAll(".self-check-count")) {
+      count.textContent = `${done.length} of ${boxes.length} answered, ${done.length - missed.length} right at the first try.`;
+    }
+    for (const end of document.querySelectorAll(".self-check-end")) {
+      end.hidden = !done.length;
+      end.firstElementChild.innerHTML = missed.length ? `Not right at the first try: ${missed.map(({ id }) => `<a href="#${id}">${id.slice(9)}</a>`).join(", ")}.` : "";
     }
   }
 
@@ -63,7 +70,7 @@
 
   for (const line of document.querySelectorAll(".self-check-progress")) {
     const again = make("button", { type: "button", textContent: "Start again" });
-    const bar = make("div", { className: "self-check-count" });
+    const end = make("div", { className: "self-check-end" });
     again.onclick = () => {
       for (const box of boxes) {
         delete kept[box.dataset.key];
@@ -74,8 +81,10 @@
       save();
       boxes[0].querySelector("input, summary").focus();
     };
-    bar.append(make("span"), " ", again);
-    line.after(bar);
+    boxes.forEach((box, i) => { box.id = `question-${i + 1}`; });
+    end.append(make("p"), again);
+    boxes.at(-1).after(end);
+    line.after(make("div", { className: "self-check-count" }));
   }
   tell();
 
