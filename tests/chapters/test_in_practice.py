@@ -284,7 +284,7 @@ def test_a_mixed_batch_and_a_swap():
 @pytest.mark.claim("obs-many-adapters")
 def test_the_strength_it_was_trained_with_is_best():
     model = PeftModel.from_pretrained(load_base(), FOLDERS / "bible-r8").eval()
-    ids = part("bible", "test")[:4097]
+    ids = part("bible", "test")
     losses = []
     for strength in (0, 0.5, 1, 1.5, 2):
         other = load_base()
@@ -350,4 +350,4 @@ def test_cut_beside_trained():
         own = results.row("bible", f"q, v, r = {r}")["test"][0]
         cut = loss_on(model, test)
         assert cut - own == pytest.approx(worse, abs=0.0015)
-        assert cut < loss_on(load_base(), test)
+        assert cut < loss_on(load_base(), test) == pytest.approx(1.698, abs=0.0005)
