@@ -203,9 +203,8 @@ def test_what_arrives_of_an_update():
     base = nf4.in_four_bits(rng.normal(0, 0.02, (512, 512))).astype(float)
     delta = rng.normal(size=(512, 8)) @ rng.normal(size=(8, 512))
     delta *= np.linalg.norm(base) / np.linalg.norm(delta)
-    for size, along, off in ((1, 0.996, 0.13), (0.3, 0.99, 0.32), (0.11, 0.88, 0.72),
-                             (0.1, 0.83, 0.77), (0.06, 0.47, 0.97), (0.03, 0.05, 1.07),
-                             (0.01, 0.01, 1.08)):
+    for size, along, off in ((1, 0.996, 0.13), (0.3, 0.99, 0.32), (0.1, 0.83, 0.77),
+                             (0.06, 0.47, 0.97), (0.03, 0.05, 1.07), (0.01, 0.01, 1.08)):
         moved = nf4.in_four_bits(base + size * delta) - base
         arrives = np.vdot(moved, delta) / size / np.vdot(delta, delta)
         assert [arrives, error(moved, size * delta)] == pytest.approx([along, off], abs=0.006)
@@ -276,6 +275,7 @@ def test_a_mixed_batch_and_a_swap():
         torch.testing.assert_close(row, own(text[None])[0], rtol=1e-4, atol=1e-4)
     model.set_adapter("devil")
     devil = model(ids)
+    assert torch.equal(mixed[0], devil[0])
     hotswap_adapter(model, str(FOLDERS / "devil-r8"), "bible", torch_device="cpu")
     model.set_adapter("bible")
     assert torch.equal(model(ids), devil)
