@@ -74,10 +74,15 @@ def plots(browser, address: str, page: str) -> list[str]:
     return [*map(said, moved), ", ".join(f"{ms / 1000:.2f}" for ms in first) + " s"]
 
 
+def shown(page: str) -> str:
+    """A page's name in the table."""
+    return page.removeprefix("book/").removesuffix(".html")
+
+
 def read() -> dict[str, str]:
-    """The lines of the table by page."""
+    """The lines of the table by the page's name in it."""
     text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
-    return {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
+    return {line.split(" ")[1]: line for line in text.splitlines()[2:]}
 
 
 def main() -> None:
@@ -85,8 +90,8 @@ def main() -> None:
     parser.add_argument("pages", nargs="*", help="such as book/index.html (default: all)")
     parser.add_argument("--runs", type=int, default=3, help="of Lighthouse a page")
     options = parser.parse_args()
-    lines, missed = read(), []
-    lines = {page: line for page, line in lines.items() if page in all_pages()}
+    old, missed = read(), []
+    lines = {page: old[shown(page)] for page in all_pages() if shown(page) in old}
     with served(HTML) as address, sync_playwright() as playwright:
         browser = launch(playwright)
         for page in options.pages or all_pages():
@@ -96,7 +101,7 @@ def main() -> None:
             others = min(scores[name] for name in CATEGORIES[1:] if name in scores)
             kilobytes = weight(browser, address, page) / 1000
             lines[page] = (
-                f"| `{page}` | {scores['performance']:.2f} ({options.runs}) | {others:.2f} "
+                f"| {shown(page)} | {scores['performance']:.2f} ({options.runs}) | {others:.2f} "
                 f"| {scores['blocked']:.0f} ms | {kilobytes:.0f} kB "
                 f"| {' | '.join(plots(browser, address, page))} |")
             print(lines[page], flush=True)

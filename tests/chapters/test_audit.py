@@ -32,6 +32,9 @@ def test_gpt3s_printed_counts_are_the_counted_ones_cut_off():
         assert printed / 1e6 == (cut if (targets, r) != ("q, k, v, o", 64) else 2 * 301.9)
     twice = 2 * SIZE.trainable("q, k, v, o", 2)  # D.4 prints it for r = 2
     assert twice == SIZE.trainable("q, v", 8) and int(twice / 1e5) / 10 == 37.7
+    fewer = [size.total / printed for model, size in paper.MODELS.items()
+             for _, _, printed in paper.PRINTED[model]]  # hundreds to tens of thousands
+    assert 200 < min(fewer) < 400 and 20_000 < max(fewer) < 40_000
 
 
 @pytest.mark.claim("obs-printed-counts")

@@ -272,12 +272,12 @@ def test_a_sample_of_minilm_s_map_trained_anew(tmp_path):
 def test_the_powers_of_the_best_rate_lie_where_the_page_says(model):
     found = {rule: runs_models.power(model, rule) for rule in runs_models.TO_ALPHA_RULE}
     powers = np.array([power for power, _ in found.values()])
-    far = 0.19 if model == "regression" else 0.11
+    far = 0.18 if model == "regression" else 0.10
     for power, theory, (low, high) in zip(powers, (0, -0.25, -0.5), (
-            (-0.03, 0.1), (-0.23, -0.11), (-0.5, -0.31)), strict=True):
-        assert low <= power <= high and abs(power - theory) < far
+            (-0.02, 0.09), (-0.23, -0.12), (-0.49, -0.32)), strict=True):
+        assert low <= power.round(2) <= high and round(abs(power - theory), 2) <= far
     assert (np.diff(np.abs(powers)) > 0).all()
-    assert np.diff(powers) == pytest.approx(-0.23, abs=0.05)
+    assert all(0.19 <= gap.round(2) <= 0.27 for gap in -np.diff(powers))
     power, error = found["LoRA"]
     assert (abs(power) < 2 * error) == (model == "small GPT")  # MiniLM has two seeds
     drawn = {trace["name"]: trace for trace in five_models()["data"] if "name" in trace}
@@ -300,7 +300,14 @@ def test_a_larger_scale_trains_further_on_all_but_minilm_and_much_on_two(model):
     if model == "small GPT":
         assert (least["LoRA"] - least["unscaled"]).mean() == pytest.approx(0.01, abs=5e-4)
     else:
-        assert ratio > 1 if model == "MiniLM" else 0.57 <= ratio <= 0.71
+        assert ratio > 1 if model == "MiniLM" else 0.57 <= round(ratio, 2) <= 0.70
+    if model == "MiniLM":
+        means = [np.exp(np.log(each).mean()) for each in (least["unscaled"], least["LoRA"])]
+        assert means == pytest.approx([0.364, 0.329], abs=6e-4)
+        beside = [abs(np.diff(np.log(runs_models.curve(model, rule, r)[1]).mean(axis=0)))
+                  for rule in ("LoRA", "unscaled")]
+        assert np.exp([np.min(np.hstack(beside)), np.max(np.hstack(beside))]) == pytest.approx(
+            [1.1, 5.4], abs=0.1)
 
 
 @pytest.mark.claim("obs-five-models")
@@ -317,6 +324,17 @@ def test_what_a_rate_of_another_rank_costs(model, first, other, factor):
 def test_the_set_up_is_the_one_told():
     seeds = [len(runs_models.curve(model, "LoRA", 8)[1]) for model in runs_models.MODELS]
     assert seeds == [5, 5, 5, 3, 2]
+    assert [len(runs_models.ranks(model)) for model in runs_models.MODELS] == [7, 7, 7, 5, 3]
     assert [runs_models.ranks(model)[-1] for model in runs_models.MODELS] == [64] * 5
+    for model, ends in zip(runs_models.MODELS, (
+            (0.001, 2), *[(0.0014, 0.25)] * 2, (0.004, 0.512), (0.002, 0.128)), strict=True):
+        rates = np.unique([rate for rule in runs_models.TO_ALPHA_RULE
+                           for r in runs_models.ranks(model)
+                           for rate in runs_models.curve(model, rule, r)[0]])
+        assert [rates[0], rates[-1]] == pytest.approx(ends, rel=0.03)
+        step = 2 if model in runs_models.LOGS else 2**0.5
+        np.testing.assert_allclose(rates[1:] / rates[:-1], step)
+    means = np.exp(np.log(runs_models.curve("MiniLM", "LoRA", 1)[1]).mean(axis=0))
+    assert sorted(means)[:2] == pytest.approx([0.823, 0.830], abs=6e-4)
     assert (runs_models.STEPS, minilm.STEPS, minilm.BATCH, minilm.TRAINED) == (30, 24, 8, 64)
     assert minilm.EACH * len(WORKS) - minilm.TRAINED == 636

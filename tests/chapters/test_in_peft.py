@@ -77,6 +77,8 @@ def test_merging_loses_small_updates_in_bfloat16(dtype, alpha, size):
     model.merge_adapter()
     moved = (layer.base_layer.weight - before).float()
     arrives = ((moved * delta).sum() / delta.square().sum()).item()
+    if (dtype, size) == (torch.bfloat16, 0.006):
+        assert ((moved - delta).norm() / delta.norm()).item() == pytest.approx(0.25, abs=0.02)
     if dtype == torch.bfloat16 and size < 0.001:
         assert 0.2 < arrives < 0.3
         assert (model(x) - unmerged).norm() / unmerged.norm() > delta.norm() / before.norm()
@@ -236,7 +238,7 @@ def test_loraplus_in_peft_is_alpha_to_the_bit(ratio):
 
     plain, kept = run(8 * ratio, 1, False), run(8, ratio, False)
     assert torch.equal(run(8, ratio, True), plain)
-    assert not torch.equal(kept, plain) and (kept - plain).norm() < 1e-4 * plain.norm()
+    assert not torch.equal(kept, plain) and (kept - plain).norm() < 1e-5 * plain.norm()
 
 
 @pytest.mark.claim("obs-loraplus-groups")

@@ -161,28 +161,40 @@ def coarse(model):
     return model
 
 
-def adapted(model):
-    inject(model, ["q", "v"], r=8, alpha=8, rng=np.random.default_rng(0))
-    fit(model, part("bible", "train"), steps=60, lr=0.032, rng=np.random.default_rng(0))
+def adapted(model, seed=0, lr=0.032):
+    inject(model, ["q", "v"], r=8, alpha=8, rng=np.random.default_rng(seed))
+    fit(model, part("bible", "train"), steps=60, lr=lr, rng=np.random.default_rng(seed))
     return model
 
 
 @pytest.mark.claim("obs-four-bits")
-@pytest.mark.claim("obs-four-bits-merge")
-def test_training_on_four_bits_and_merging():
-    test = part("bible", "test")
-    bases = [loss_on(model, test) for model in (load_base(), coarse(load_base()))]
+def test_training_on_four_bits():
+    test, gaps = part("bible", "test"), []
+    bases = np.array([loss_on(base, test) for base in (load_base(), coarse(load_base()))])
     assert bases[1] - bases[0] == pytest.approx(0.006, abs=0.0005)
-    exact, rounded = adapted(load_base()), adapted(coarse(load_base()))
-    losses = [loss_on(model, test) for model in (exact, rounded)]
-    assert abs(losses[1] - losses[0]) < 0.02
-    assert min(np.subtract(bases, losses)) > 10 * abs(losses[1] - losses[0])
+    for seed in range(3):
+        found = [loss_on(adapted(base, seed), test) for base in (load_base(), coarse(load_base()))]
+        gaps.append(found[1] - found[0])
+        assert min(bases - found) > 10 * abs(gaps[-1])
+    assert min(np.abs(gaps)) == pytest.approx(0.003, abs=0.001)
+    assert max(np.abs(gaps)) == pytest.approx(0.010, abs=0.001)
+    assert sum(gap < 0 for gap in gaps) == 1
+
+
+@pytest.mark.claim("obs-four-bits-merge")
+@pytest.mark.parametrize(("lr", "shortest", "longest", "gained", "lost"), [
+    (0.032, 0.37, 1.09, 0.20, 0.002), (0.0005, 0.005, 0.045, 0.043, 0.030)])
+def test_merging_a_trained_update_into_four_bits(lr, shortest, longest, gained, lost):
+    test, base = part("bible", "test"), loss_on(coarse(load_base()), part("bible", "test"))
+    model = adapted(coarse(load_base()), lr=lr)
+    apart = loss_on(model, test)
     sizes = [np.linalg.norm(pair.delta().detach()) / np.linalg.norm(layer.base_layer.weight)
-             for layer in lora_layers(rounded).values() for pair in layer.adapters.values()]
-    assert 0.2 < min(sizes) < 2
-    merge_and_unload(rounded)
-    assert loss_on(rounded, test) == pytest.approx(losses[1], abs=1e-4)
-    assert loss_on(coarse(rounded), test) - losses[1] < 0.01
+             for layer in lora_layers(model).values() for pair in layer.adapters.values()]
+    assert [min(sizes), max(sizes)] == pytest.approx([shortest, longest], rel=0.05)
+    merge_and_unload(model)
+    assert loss_on(model, test) == pytest.approx(apart, abs=1e-4)
+    assert base - apart == pytest.approx(gained, rel=0.03)
+    assert loss_on(coarse(model), test) - apart == pytest.approx(lost, abs=0.001)
 
 
 @pytest.mark.claim("obs-four-bits-merge")
@@ -191,9 +203,8 @@ def test_what_arrives_of_an_update():
     base = nf4.in_four_bits(rng.normal(0, 0.02, (512, 512))).astype(float)
     delta = rng.normal(size=(512, 8)) @ rng.normal(size=(8, 512))
     delta *= np.linalg.norm(base) / np.linalg.norm(delta)
-    for size, along, off in ((1, 0.996, 0.13), (0.3, 0.99, 0.32), (0.11, 0.88, 0.72),
-                             (0.1, 0.83, 0.77), (0.06, 0.47, 0.97), (0.03, 0.05, 1.07),
-                             (0.01, 0.01, 1.08)):
+    for size, along, off in ((1, 0.996, 0.13), (0.3, 0.99, 0.32), (0.1, 0.83, 0.77),
+                             (0.06, 0.47, 0.97), (0.03, 0.05, 1.07), (0.01, 0.01, 1.08)):
         moved = nf4.in_four_bits(base + size * delta) - base
         arrives = np.vdot(moved, delta) / size / np.vdot(delta, delta)
         assert [arrives, error(moved, size * delta)] == pytest.approx([along, off], abs=0.006)
@@ -264,6 +275,7 @@ def test_a_mixed_batch_and_a_swap():
         torch.testing.assert_close(row, own(text[None])[0], rtol=1e-4, atol=1e-4)
     model.set_adapter("devil")
     devil = model(ids)
+    assert torch.equal(mixed[0], devil[0])
     hotswap_adapter(model, str(FOLDERS / "devil-r8"), "bible", torch_device="cpu")
     model.set_adapter("bible")
     assert torch.equal(model(ids), devil)
@@ -272,7 +284,7 @@ def test_a_mixed_batch_and_a_swap():
 @pytest.mark.claim("obs-many-adapters")
 def test_the_strength_it_was_trained_with_is_best():
     model = PeftModel.from_pretrained(load_base(), FOLDERS / "bible-r8").eval()
-    ids = part("bible", "test")[:4097]
+    ids = part("bible", "test")
     losses = []
     for strength in (0, 0.5, 1, 1.5, 2):
         other = load_base()
@@ -338,4 +350,4 @@ def test_cut_beside_trained():
         own = results.row("bible", f"q, v, r = {r}")["test"][0]
         cut = loss_on(model, test)
         assert cut - own == pytest.approx(worse, abs=0.0015)
-        assert cut < loss_on(load_base(), test)
+        assert cut < loss_on(load_base(), test) == pytest.approx(1.698, abs=0.0005)

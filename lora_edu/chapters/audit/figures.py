@@ -52,7 +52,6 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
         f"{model}, {targets}, r = {r}, {precision}: {count:,} trainable, "
         f"{number(total / count)} times fewer{_beside(model, targets, r, count)} · "
         f"checkpoint {size_text(full[0])} → {size_text(low[0])} · "
-        f"moments {size_text(full[1])} → {size_text(low[1])} · "
         f"in training {size_text(full[2])} → {size_text(low[2])}, "
         f"{full[2] / low[2]:.1f} times less",
         headings=["   ".join((coloured("● trained", "delta"), coloured("┅ model", "frozen"),
@@ -77,11 +76,11 @@ def _marks(name: str, x, y, quantity: str, symbol: str, size: int, panel: int = 
 
 
 def _printed(model: str, targets: str) -> list[dict]:
-    """What the paper prints for this model: for these matrices, and fainter for others."""
+    """What the paper prints for this model: for these matrices, and smaller for others."""
     traces = []
     for mine in (False, True):
         found = [(r, count) for which, r, count in PRINTED[model] if (which == targets) == mine]
         traces.append(_marks("printed" if mine else "printed for other matrices",
                              [r for r, _ in found], [count for _, count in found], "A",
-                             "square-open", 18, opacity=1.0 if mine else BESIDE))
+                             "square-open", 18 if mine else 9, opacity=1.0 if mine else BESIDE))
     return traces
