@@ -49,9 +49,13 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     """What an η costs that was tuned at r1, against r: the loss over the least one, each rule."""
     traces, names = [], {}
     for rule, look in RULE_LOOKS.items():
-        means = runs.mean(runs.regrets(task, runs.ALPHA_RULES[rule], r1))
+        found = runs.regrets(task, runs.ALPHA_RULES[rule], r1)
+        means, lost = runs.mean(found), np.isinf(found).sum(axis=1)
         drawn = _inside(means, MOST_REGRET)
-        traces.append(look.curve(runs.RANKS, drawn, rule, values=np.minimum(means, runs.LOST)))
+        traces += [look.curve(runs.RANKS, drawn, rule, values=np.minimum(means, runs.LOST)),
+                   say({(r, top): coloured(f"{n} of {found.shape[1]}", look.colour)
+                        for r, n, top in zip(runs.RANKS, lost, drawn, strict=True)
+                        if 0 < n < found.shape[1]}, "top center", 12)]
         names[rule] = np.log10(drawn[-1])
     places = apart(list(names.values()), 0.13)
     traces.append(say({(runs.RANKS[-1], 10**place): coloured(f"  {rule}", RULE_LOOKS[rule].colour)
@@ -63,7 +67,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
         traces, f"worst: {costs}", [axis],
         [{"type": "log", "tickvals": [1, 3, 10, 30, MOST_REGRET / EDGE],
           "ticktext": ["1", "3", "10", "30", "more"], "title": {"text": "regret"},
-          "range": [-0.34, np.log10(MOST_REGRET) + 0.14]}],
+          "range": [-0.34, np.log10(MOST_REGRET) + 0.2]}],
         f"{task}, η tuned at r = {r1} and carried; at its worst rank {costs}")
 
 
