@@ -47,19 +47,20 @@ def pictures(angles=(0, 45, 90)) -> dict:
 
 def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     """What an η costs that was tuned at r1, against r: the loss over the least one, each rule."""
-    traces, names = [], {}
+    traces, names, partly = [], {}, {}
     for rule, look in RULE_LOOKS.items():
         found = runs.regrets(task, runs.ALPHA_RULES[rule], r1)
         means, lost = runs.mean(found), np.isinf(found).sum(axis=1)
         drawn = _inside(means, MOST_REGRET)
-        traces += [look.curve(runs.RANKS, drawn, rule, values=np.minimum(means, runs.LOST)),
-                   say({(r, top): coloured(f"{n} of {found.shape[1]}", look.colour)
-                        for r, n, top in zip(runs.RANKS, lost, drawn, strict=True)
-                        if 0 < n < found.shape[1]}, "top center", 12)]
+        traces.append(look.curve(runs.RANKS, drawn, rule, values=np.minimum(means, runs.LOST)))
+        partly |= {(r, top): coloured(f"{n}/{found.shape[1]}", look.colour)
+                   for r, n, top in zip(runs.RANKS, lost, drawn, strict=True)
+                   if 0 < n < found.shape[1]}
         names[rule] = np.log10(drawn[-1])
     places = apart(list(names.values()), 0.13)
     traces.append(say({(runs.RANKS[-1], 10**place): coloured(f"  {rule}", RULE_LOOKS[rule].colour)
                        for rule, place in zip(names, places, strict=True)}, "middle right", 14))
+    traces += [say(partly, "top center", 12)] if partly else []
     costs = ", ".join(_cost(rule, task, r1) for rule in ("α kept", "α = r"))
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.6  # room for the names
