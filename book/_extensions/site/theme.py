@@ -72,7 +72,10 @@ class KeepTogether(SphinxPostTransform):
 
 
 class MarkColumns(SphinxPostTransform):
-    """Tell book.css which printed outputs stand in columns, and would be a muddle if wrapped."""
+    """Tell book.css which printed outputs stand in columns, and would be a muddle if wrapped.
+
+    A line of a hundred letters is a sentence.
+    """
 
     default_priority = 900
 
@@ -81,7 +84,8 @@ class MarkColumns(SphinxPostTransform):
             if "cell_output" not in output["classes"]:
                 continue
             for printed in output.findall(nodes.literal_block):
-                if len(COLUMNS.findall(printed.astext())) > 1:
+                text = printed.astext()
+                if len(COLUMNS.findall(text)) > 1 and max(map(len, text.splitlines())) < 100:
                     printed["classes"].append("columns")
 
 
