@@ -154,7 +154,7 @@ def test_adams_corner_flies_far_out_and_comes_back():
 
 
 @pytest.mark.parametrize(("position", "said"), [
-    (("Adam", 64, 0.512), "rises to 19,576 times its start and ends at 16.6 of its start"),
+    (("Adam", 64, 0.512), "rises to 19,576 times its start and ends at 16.6 times its start"),
     (("SGD", 64, 0.512), "the loss runs off"), (("Adam", 8, 0.004), "the loss ends at ")])
 def test_the_reading_says_how_far_a_run_flew(position, said):
     assert said in step_size(*position)["layout"]["meta"]["reading"]

@@ -89,7 +89,7 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
     paths = [mean(found[rates.RANKS.index(r)]) for r in ranks]
     low, high = np.log10(SPAN[inputs])
     traces = [level(1, [0.9, 110]), level(rule, [25, 110], name="√(k/α)")]
-    for r, path, opacity in zip(ranks, paths, (0.55, 0.75, 1), strict=True):
+    for r, path, opacity in zip(ranks, paths, (0.7, 0.85, 1), strict=True):
         traces.append(curve("delta", rates.STEPS, path, name=f"r = {r}", opacity=opacity, sizes=8))
     proved = [np.exp(np.mean([np.log(rates.first_step(inputs, width, seed, r, alpha))
                               for seed in rates.SEEDS])) for r in ranks]

@@ -14,6 +14,10 @@ LOOKS = {"linear": ("B", "square"), "svd": ("A", "circle"), "cat": ("delta", "di
 
 
 @cache
+def _two_digits(share: float) -> str:
+    return f"{round(share, 2) + 0:.2f}".replace("-", "−")
+
+
 def _found(draws: str, r: int, weight: float, kind: str) -> tuple[np.ndarray, float]:
     """(How much of each arrives, the distance from the weighted sum, in parts of it.)"""
     adapters = pair(r, draws == "one draw", np.random.default_rng(0))
@@ -27,7 +31,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     said = []
     for x, kind in enumerate(KINDS):
         shares, gap = _found(draws, r, weight, kind)
-        said.append(f"“{kind}” {number(shares[0])} and {number(shares[1])}, off by "
+        said.append(f"“{kind}” {_two_digits(shares[0])} and {_two_digits(shares[1])}, off by "
                     f"{number(gap) if gap > 1e-9 else '0'}")
         for aside, share, which, filling in ((-0.12, shares[0], "the first", ""),
                                              (0.12, shares[1], "the second", "-open")):
@@ -43,7 +47,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     legend = "   ".join(coloured(f"{sign} {kind}", LOOKS[kind][0]) for kind, sign in
                         zip(KINDS, "■●◆", strict=True))
     shares, gap = _found(draws, r, weight, "linear")
-    first, second = (f"{round(share, 2) + 0:.2f}".replace("-", "−") for share in shares)
+    first, second = map(_two_digits, shares)
     return figure(
         traces,
         f"With “linear” {first} and {second} of the two arrive, off by {gap:.2g} of the sum",

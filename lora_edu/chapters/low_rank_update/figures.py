@@ -73,8 +73,9 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
                 "line": {"color": COLOURS["frozen"], "width": width, "dash": "dot"}}
                for width, place in ((2, (left, 17, k, 2)), (2, (left, 22.5, k, 2)),
                                     (1, (-0.5, -1.5 - d, k, d)), (1, (left, -0.5, d, d))))]
-    said = {(left, 15.7): f"stored: {stored} numbers. The picture has {M.size}",
-            (left, 21.2): f"left out: {100 * missing:.0f} % of the picture"}
+    so_far = " so far" if view == VIEWS[1] and r > 1 else ""
+    said = {(left, 15.7): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
+            (left, 21.2): f"left out{so_far}: {100 * missing:.0f} % of the picture’s length"}
     if r < 10:  # what a full rank would take
         drawn.append(say({(0, -d - 0.4): f"room for A’s rows up to r = {d}"}, "middle right", 12,
                          colour="frozen"))
@@ -124,7 +125,7 @@ def parameters(model: str = "GPT-3", r: int = 4) -> dict:
     count, full = size.trainable("q, v", r), size.frozen("q, v")
     ticks, hover = list(range(4, 12)), "%{customdata:,}<extra></extra>"
     compared = (f"{number(full / count)} times fewer than" if count < full else
-                f"{number(count / full)} times as many as")
+                "just as many as" if count == full else f"{number(count / full)} times as many as")
     traces = [
         line(np.log2(RANKS), np.log10(counts), "delta", mode="lines+markers", name="adapters",
              customdata=counts, hovertemplate=hover),

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, heat, line, marks
 from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, losses
 from lora_edu.chapters.thirty_minutes.figures import progress
@@ -50,9 +51,14 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
             mode="lines+text" if place else "lines",
             name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", textposition=place,
             text=[""] * STEPS + [f"α {ALPHAS[a]}"] if place else None,
+            textfont={"color": COLOURS["B" if here else "frozen"]},
             line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
+    if grid[i, j].max() > TOP:
+        traces.append(say({(STEPS / 2, TOP): coloured("▲ off the scale", "B")}, "bottom center",
+                          12, panel=2))
+    found = _reading(optimiser, alpha, lr, grid[i, j])
     return figure(
-        traces, "",
+        traces, found.partition(", and ")[2],
         [{"range": [-0.5, 6.5], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
           "ticks": "", "title": {"text": "α (r = 8)"}},
          {"range": [-1, 1.17 * STEPS], "title": {"text": "step"}}],
@@ -60,7 +66,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
-        _reading(optimiser, alpha, lr, grid[i, j]),
+        found,
         headings=[
             "loss  " + " ".join(f"{coloured('■', colour)} {text}" for colour, text in
                                 zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
@@ -89,7 +95,8 @@ def _plane(optimiser_name: str) -> list[dict]:
 
 
 def _reading(optimiser_name: str, alpha: float, lr: float, values: np.ndarray) -> str:
-    end = f"ends at {number(values[-1])} of its start" if values[-1] <= OFF else "runs off"
+    times = "times" if values[-1] > 1 else "of"
+    end = f"ends at {number(values[-1])} {times} its start" if values[-1] <= OFF else "runs off"
     if values[-1] <= OFF and values.max() > 2:
         end = f"rises to {number(values.max())} times its start and {end}"
     square = "²" if optimiser_name == "SGD" else ""

@@ -80,4 +80,4 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
         f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
         f"weight, with an error of {number(100 * error)} % of its size; the outputs are off by "
         f"{number(moved)} of their size",
-        headings=[coloured("what arrives", "delta"), coloured("outputs off by, in parts", "loss")])
+        headings=[coloured("what arrives", "delta"), coloured("outputs off by (share)", "loss")])

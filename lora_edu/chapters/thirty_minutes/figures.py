@@ -108,8 +108,8 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     rows = {}
     for name, run in ways.items():
         moved = runs_word.moved(run[t])
-        rows[name] = (run[t].delta(), 8 * moved, "A",
-                      f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved")
+        said = f"moved by {100 * moved:.0f} % of its length" if moved else "not moved"
+        rows[name] = run[t].delta(), 8 * moved, "A", f"A has {said}"
     (upper, alphas, *_), (lower, etas, *_) = rows.values()
     found = ("nothing is written yet" if t == 0 else
              "the same picture" if np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()) else

@@ -107,7 +107,7 @@ def which_zero(n: int = 2048, steps: int = 8) -> dict:
     cost = least[broad] / least[narrow]
     said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
     return figure(
-        traces, f"the wide B: {said}",
+        traces, f"B with the larger numbers: {said}",
         [{"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
           "ticktext": [power(x) for x in (-4, -3, -2, -1)], "title": {"text": "learning rate η"}}],
         [{**log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.1, 1.05],
@@ -161,7 +161,7 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     broad = 10**(places[2 + one] - places[one])
     found = f"{quantity} " + (f"× {broad:.2g}" if broad > 1 else f"÷ {1 / broad:.2g}")
     return figure(
-        traces, f"n = {wide.WIDTHS[-1]}, the wide {'AB'[one]}: {found}",
+        traces, f"n = {wide.WIDTHS[-1]}, {'AB'[one]} with the larger numbers: {found}",
         [{"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4], "title": {"text": "width n"},
           "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}],
         [{**log_axis(ticks), "range": span, "title": {"text": quantity}}],
