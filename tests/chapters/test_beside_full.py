@@ -21,6 +21,11 @@ from tests.chapters.figure_words import headline
 D, K, ALPHA, SIGMA = 5, 7, 3.0, 0.4
 
 
+@pytest.mark.parametrize("alpha", (8, 32))
+def test_the_same_use_needs_about_root_three_k_over_alpha(alpha):
+    assert first.rate_for_same_use(4096, alpha) == pytest.approx(3**0.5 * 4096 / alpha, rel=0.02)
+
+
 class Batches:
     """Losses that are no parabolas, Σ log cosh(x·w − y), on another minibatch at each step."""
 

@@ -222,6 +222,14 @@ def test_only_one_over_r_keeps_the_second_move_of_a(name, scale, power):
     assert found == pytest.approx({"SGD": 2, "Adam": 1}[name] * power, abs=0.06)
 
 
+def test_the_second_moves_are_the_theorem_s():
+    for rule, power in (("LoRA", 0), ("rsLoRA", -0.5), ("unscaled", -1)):
+        for r in (1, 1024):
+            entry = math.sqrt(1.999) / 1.9 * 0.1 * r**power
+            expected = pytest.approx(entry * math.sqrt(3 * 32), rel=0.1)
+            assert runs_rate.second_move(rule, r) == expected
+
+
 @pytest.mark.claim("cor-two-numbers")
 def test_at_many_ranks_two_numbers_are_left():
     """Independent draws, another scale, rate and spread: the same W as the rank grows."""

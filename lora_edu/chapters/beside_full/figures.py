@@ -77,6 +77,26 @@ def row_step(angle: int = 20) -> dict:
         f"far at {ways[0]}°, LoRA {radius:.2f} η far at {ways[1]}°")
 
 
+def same_use() -> dict:
+    """By how much LoRA's η must be larger for an equally useful first step, against the width."""
+    widths = 2.0 ** np.arange(6, 13)
+    needed = {alpha: [first.rate_for_same_use(int(k), alpha) for k in widths] for alpha in (8, 32)}
+    traces = [level(10, [55, 4700], name="ten times")]
+    for alpha, factors in needed.items():
+        traces += [curve("delta", widths, factors, name=f"α = {alpha}", sizes=8),
+                   say({(widths[-1], factors[-1]): coloured(f"  α = {alpha}", "delta")},
+                       "middle right", 14)]
+    most = needed[32][-1]
+    return figure(
+        traces, f"4,096 wide, α = 32: η × {most:.0f} for the same use",
+        [{"type": "log", "tickvals": [64, 256, 1024, 4096], "range": [1.74, 4.35],
+          "ticktext": ["64", "256", "1024", "4096"], "title": {"text": "width"}}],
+        [{"type": "log", "tickvals": [1, 10, 100, 1000], "range": [0.3, 3.2],
+          "ticktext": ["1", "10", "100", "1000"], "title": {"text": "LoRA’s η over full’s"}}],
+        f"For an equally useful first step at width 4,096 LoRA’s η must be {needed[8][-1]:.0f} "
+        f"times that of full fine-tuning at α = 8, {most:.0f} times at α = 32")
+
+
 def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> dict:
     """LoRA's best rate over that of full fine-tuning, against the length of the run.
 

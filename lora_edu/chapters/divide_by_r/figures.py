@@ -105,6 +105,22 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
             _name_line(rule, ranks[-1], means[-1])]
 
 
+def second_moves() -> dict:
+    """How far A moves in the second step of Adam against r, the first being equally useful."""
+    ranks, traces, ends = tuple(4**i for i in range(6)), [], {}
+    for rule, look in SCALE_LOOKS.items():
+        moves = [runs_rate.second_move(rule, r) for r in ranks]
+        ends[FORMULAS[rule]] = moves[-1] / moves[0]
+        traces += [look.curve(ranks, moves, rule), _name_line(rule, ranks[-1], moves[-1])]
+    said = ", ".join(f"{ratio:.3g} times under {rule}" for rule, ratio in ends.items())
+    return figure(
+        traces, "only under α/r does A move equally far at every rank",
+        [roomy(named_ticks(ranks, "rank r"), 0.5)],
+        [{**power_ticks(-3, 0), "range": [-3.4, 0.2],
+          "title": {"text": "move of A, over its length"}}],
+        f"From r = 1 to {ranks[-1]:,} the second step's move of A becomes {said}")
+
+
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     """Loss on rotated digits against r under two rules.
 

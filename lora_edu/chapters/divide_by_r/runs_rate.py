@@ -4,7 +4,17 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import STARTS, Regression, scaling, sweep, teacher_student
+from lora_edu import (
+    STARTS,
+    Adam,
+    Adapter,
+    Regression,
+    initial,
+    scaling,
+    sweep,
+    teacher_student,
+    train,
+)
 from lora_edu.chapters.shared.fits import vertex
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
@@ -52,6 +62,17 @@ def best_first(task: Regression, optimiser_name: str, r, s, sigma: float):
     lengths = np.linalg.norm(G, axis=1)
     top = np.sqrt(2 / np.pi) * lengths.sum() / sigma
     return top / (s * np.count_nonzero(lengths) * np.trace(C) * (1 + (r - 1) / r_c))
+
+
+def second_move(rule: str, r: int, useful: float = 0.1) -> float:
+    """How far A has moved after two steps of Adam, over its length. The first step moves only B.
+
+    The rate is such that the first step is equally useful, in expectation, at every rank.
+    """
+    s = scaling(r, 1.0, SCALE_RULES[rule])
+    start = Adapter(*initial(SIDE, SIDE, r, rng=np.random.default_rng(0)), s)
+    end = train(task_with_inputs("about ten"), start, Adam(useful / (s * r)), 2).adapter
+    return float(np.linalg.norm(end.A - start.A) / np.linalg.norm(start.A))
 
 
 def predicted(rule: str, optimiser_name: str, inputs: str) -> np.ndarray:
