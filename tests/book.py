@@ -31,20 +31,20 @@ checks = SimpleNamespace(**{
     if function.__module__ == module.__name__ and not name.startswith("_")})
 
 
-def in_toc(root: Path = REPOSITORY) -> list[str]:
+def in_toc() -> list[str]:
     """Every page of the book in its order, such as "book/part1/step-zero"."""
-    return myst.page_names(root)
+    return myst.page_names(REPOSITORY)
 
 
-def source(page: str, root: Path = REPOSITORY) -> str:
+def source(page: str) -> str:
     """The text of a page's file."""
-    return (root / f"{page}.md").read_text(encoding="utf-8")
+    return (REPOSITORY / f"{page}.md").read_text(encoding="utf-8")
 
 
 @cache
-def notebook(page: str, root: Path = REPOSITORY):
+def notebook(page: str):
     """A page as a notebook without outputs, as JupyterLab opens it; tests share it."""
-    return jupytext.read(root / f"{page}.md")
+    return jupytext.read(REPOSITORY / f"{page}.md")
 
 
 def code(page: str) -> str:

@@ -1,6 +1,6 @@
 """Pack the states of an explorer into one short string.
 
-The page's JavaScript (assets/decode.js) unpacks it, and so do the tests.
+The page's JavaScript (assets/decode.js) unpacks it.
 
 What never varies is stored once, in a skeleton, which may take several forms (other traces, other
 keys). What varies is stored as *columns*: a place in the figure, the distinct values that occur

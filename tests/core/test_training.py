@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, initial, teacher_student, train
+from lora_edu import SGD, STARTS, Adam, Adapter, initial, teacher_student, train
 from lora_edu.records import RECORDED
 
 PROBLEM = teacher_student(5, 7, n=12, shift_rank=2, spectrum=1.0, rng=np.random.default_rng(0))
@@ -44,13 +44,9 @@ def torch_history(adapter, make_optimiser, steps):
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("ours, theirs", [
     (SGD(0.2), lambda A, B: torch.optim.SGD([A, B], lr=0.2)),
-    (Momentum(0.05, nesterov=True),
-     lambda A, B: torch.optim.SGD([A, B], lr=0.05, momentum=0.9, nesterov=True)),
-    (Adam(0.02), lambda A, B: torch.optim.Adam([A, B], lr=0.02)),
-    (AdamW(0.02, weight_decay=0.3), lambda A, B: torch.optim.AdamW([A, B], 0.02, weight_decay=0.3)),
     (Adam((0.01, 0.08)),
      lambda A, B: torch.optim.Adam([{"params": [A], "lr": 0.01}, {"params": [B], "lr": 0.08}])),
-], ids=["SGD", "Nesterov", "Adam", "AdamW", "Adam, faster B"])
+], ids=["SGD", "Adam, faster B"])
 def test_history_is_a_torch_loops(start, ours, theirs):
     adapter = adapter_at(start)
     history = train(PROBLEM, adapter, ours, 30)

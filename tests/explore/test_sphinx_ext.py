@@ -76,6 +76,7 @@ def test_a_changed_module_builds_its_pages_again_and_its_faults_stop_the_build(b
     module = book / "waves.py"
     module.write_text(MODULE.replace("waves", "Waves"), encoding="utf-8")
     assert "0 added, 1 changed, 0 removed" in build(book).stdout
+    assert len(list(book.glob("_out/html/_static/explorers/*"))) == 1  # the old states have gone
     module.write_text(MODULE.replace("np.sin(", "np.log(0 * "), encoding="utf-8")
     again = build(book)
     assert again.returncode != 0

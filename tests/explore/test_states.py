@@ -9,7 +9,6 @@ import pytest
 
 from lora_edu.explore import explore, states
 from lora_edu.explore.plain_figure import plain_figure
-from lora_edu.explore.states import evaluate
 
 
 def scatter(layout=None, **trace):
@@ -44,17 +43,11 @@ def test_values_become_plain(given, plain):
             assert not np.signbit(trace["customdata"]).any()
 
 
-def test_the_layout_is_exact_and_the_template_is_left_to_the_page():
+def test_a_figure_may_be_a_dict_and_its_template_is_left_to_the_page():
     layout = {"xaxis": {"range": [0, 1.1]}, "meta": {"reading": "so"}}
-    assert plain_figure(scatter(layout, y=[1]))["layout"] == layout
-
-
-def test_a_figure_may_be_a_dict():
-    layout = {"xaxis": {"range": [0, 1]}, "meta": {"reading": "so"}}
-    trace = {"y": [0.5, 1], "name": "n", "customdata": np.array([1, 2])}
-    for have, want in zip(evaluate(lambda: {"data": [trace], "layout": layout}, ()),
-                          evaluate(lambda: scatter(layout, **trace), ()), strict=True):
-        np.testing.assert_equal(have, want)
+    trace = {"type": "scatter", "y": [0.5, None], "name": "n", "customdata": [1, 2]}
+    for figure in ({"data": [trace], "layout": layout}, scatter(layout, **trace)):
+        assert plain_figure(figure) == {"data": [trace], "layout": layout}
 
 
 def test_plotly_sees_each_form_of_a_functions_figures_and_not_all(monkeypatch):

@@ -1,8 +1,9 @@
-"""A build executes the pages that it reads, all of them, side by side."""
+"""A build executes the pages that it reads, all of them, side by side; and a page asks for the
+scripts and style sheets that the site has, also where only these have changed."""
 
 import os
 import re
-import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,31 @@ import pytest
 from tests.small_book import NOTEBOOK, build, cell, write
 
 CONF = """
+from pathlib import Path
+from book._extensions import build
 from book._extensions.notebooks import execute
-extensions = ["myst_nb", "lora_edu.explore.sphinx_ext"]
+from lora_edu.explore import assets
+
+extensions, html_theme = ["myst_nb", "lora_edu.explore.sphinx_ext"], "basic"
 nb_execution_mode, nb_execution_raise_on_error, exclude_patterns = "cache", True, ["_out"]
+ours, here = assets.page_script, Path(__file__).parent
+assets.page_script = lambda bundles: ours(bundles) + (here / "word").read_text()
+build.OWN_FILES = [here / "own.css"]
 
 def setup(app):
+    app.run_page = None
+    app.connect("builder-inited", build.copy_own_files)
     app.connect("env-before-read-docs", execute.execute_ahead)
+    app.connect("env-updated", build.pages_to_write_again)
+    app.add_css_file("own.css")
 """
 MEET = """import pathlib, time
+from lora_edu.explore import explore
 pathlib.Path("{name}.here").touch()
 while not pathlib.Path("{other}.here").exists():
     time.sleep(0.05)
-print("said:", pathlib.Path("word").read_text())"""
+print("said:", pathlib.Path("word").read_text())
+explore(lambda y: dict(data=[dict(y=[y])]), name="one", y=[1, 2])"""
 
 
 def page(name: str, other: str, text: str = "") -> dict[str, str]:
@@ -30,22 +44,30 @@ def page(name: str, other: str, text: str = "") -> dict[str, str]:
     return {f"{name}.md": f"{NOTEBOOK}# {name}\n\n{text}\n{cell(code)}"}
 
 
-def built(folder: Path) -> tuple[subprocess.CompletedProcess, list[str]]:
-    """What Sphinx says, and what the two pages say."""
-    done = build(folder)
-    texts = ((folder / f"_out/html/{name}.html").read_text("utf-8") for name in ("one", "two"))
-    return done, [re.search(r"said: (\w+)", text)[1] for text in texts]
+def built(folder: Path) -> tuple[str, list[str], set[str]]:
+    """What Sphinx says, what the two pages say, and the checksums of what they ask for."""
+    done, said, checksums = build(folder), [], set()
+    assert done.returncode == 0, done.stderr
+    for name in ("one", "two"):
+        html = (folder / f"_out/html/{name}.html").read_text("utf-8")
+        said.append(re.search(r"said: (\w+)", html)[1])
+        for file in ("explore.js", "explore.css", "own.css"):
+            there = (folder / "_out/html/_static" / file).read_bytes()
+            checksums.add(f"{zlib.crc32(there):08x}")
+            assert f"{file}?v={zlib.crc32(there):08x}" in html, (name, file)
+    return done.stdout, said, checksums
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core runs one page at a time")
 def test_pages_run_side_by_side_and_anew_whenever_they_are_read(tmp_path):
-    write(tmp_path, {"conf.py": CONF, "word": "first", **page("one", "two"), **page("two", "one"),
+    write(tmp_path, {"conf.py": CONF, "word": "first", "own.css": "p {}",
+                     **page("one", "two"), **page("two", "one"),
                      "index.md": "# Book\n\n```{toctree}\none\ntwo\n```\n"})
-    first, said = built(tmp_path)
-    assert first.returncode == 0, first.stderr
+    _, said, before = built(tmp_path)
     assert said == ["first", "first"]
 
-    write(tmp_path, {"word": "second", **page("two", "one", text="The same cells.")})
-    second, said = built(tmp_path)
-    assert said == ["first", "second"]
-    assert "executed two" in second.stdout and "executed one" not in second.stdout
+    write(tmp_path, {"word": "second", "own.css": "b {}",
+                     **page("two", "one", text="The same cells.")})
+    told, said, after = built(tmp_path)
+    assert said == ["first", "second"] and len(before | after) == 5  # explore.css is the same
+    assert "executed two" in told and "executed one" not in told
