@@ -108,7 +108,7 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     rows = {}
     for name, run in ways.items():
         moved = runs_word.moved(run[t])
-        said = f"moved by {100 * moved:.0f} % of its length" if moved else "not moved"
+        said = f"moved by {100 * moved:.0f} %" if moved else "not moved"
         rows[name] = run[t].delta(), 8 * moved, "A", f"A has {said}"
     (upper, alphas, *_), (lower, etas, *_) = rows.values()
     found = ("nothing is written yet" if t == 0 else
