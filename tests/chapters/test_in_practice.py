@@ -273,6 +273,10 @@ def test_a_mixed_batch_and_a_swap():
     load_adapter(alone[2], FOLDERS / "bible-r8")
     for row, own, text in zip(mixed, alone, ids, strict=True):
         torch.testing.assert_close(row, own(text[None])[0], rtol=1e-4, atol=1e-4)
+    with model.disable_adapter():
+        assert torch.equal(mixed[1], model(ids)[1])
+    model.set_adapter("bible")
+    assert torch.equal(mixed[2], model(ids)[2])
     model.set_adapter("devil")
     devil = model(ids)
     assert torch.equal(mixed[0], devil[0])

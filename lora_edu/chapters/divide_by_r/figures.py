@@ -117,8 +117,8 @@ def second_moves() -> dict:
         traces, "only under α/r does A move equally far at every rank",
         [roomy(named_ticks(ranks, "rank r"), 0.5)],
         [{**power_ticks(-3, 0), "range": [-3.4, 0.2],
-          "title": {"text": "move of A, over its length"}}],
-        f"From r = 1 to {ranks[-1]:,} the second step's move of A becomes {said}")
+          "title": {"text": "move of an entry of A, in σ"}}],
+        f"From r = 1 to {ranks[-1]:,} the second step’s move of A becomes {said}")
 
 
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:

@@ -65,14 +65,14 @@ def best_first(task: Regression, optimiser_name: str, r, s, sigma: float):
 
 
 def second_move(rule: str, r: int, useful: float = 0.1) -> float:
-    """How far A has moved after two steps of Adam, over its length. The first step moves only B.
+    """How far an entry of A moves in two steps of Adam, in σ of its start. The first moves only B.
 
     The rate is such that the first step is equally useful, in expectation, at every rank.
     """
     s = scaling(r, 1.0, SCALE_RULES[rule])
     start = Adapter(*initial(SIDE, SIDE, r, rng=np.random.default_rng(0)), s)
     end = train(task_with_inputs("about ten"), start, Adam(useful / (s * r)), 2).adapter
-    return float(np.linalg.norm(end.A - start.A) / np.linalg.norm(start.A))
+    return float(np.abs(end.A - start.A).mean() * np.sqrt(3 * SIDE))
 
 
 def predicted(rule: str, optimiser_name: str, inputs: str) -> np.ndarray:
