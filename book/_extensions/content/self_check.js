@@ -2,7 +2,7 @@
 // Imports nothing. Kept in this browser: of each question, by its key, whether the first try was
 // right and what was chosen last.
 (() => {
-  const KEY = "self-check", CHOOSE = "Choose one first.", make = (tag, more) => Object.assign(document.createElement(tag), more);
+  const KEY = "self-check", CHOOSE = "Choose one first.", SURE = "Forget all answers?", make = (tag, more) => Object.assign(document.createElement(tag), more);
   const boxes = [...document.querySelectorAll(".self-check")];
   const kept = JSON.parse(localStorage.getItem(KEY)) || {};
 
@@ -54,7 +54,10 @@
       no.onclick = () => keep(box, false, 1);
     } else {
       const chosen = () => box.querySelector("input:checked"), said = box.querySelector(".self-check-said");
-      box.addEventListener("change", () => { if (said.textContent === CHOOSE) said.textContent = ""; });
+      box.addEventListener("change", () => { // what was said is not of this choice
+        said.textContent = "";
+        box.dataset.last = "";
+      });
       const check = () => {
         if (chosen()) keep(box, chosen().value === right, +chosen().value);
         else said.textContent = CHOOSE;
@@ -72,6 +75,11 @@
     const again = make("button", { type: "button", textContent: "Start again" });
     const end = make("div", { className: "self-check-end" });
     again.onclick = () => {
+      if (again.textContent !== SURE) {
+        again.textContent = SURE;
+        return;
+      }
+      again.textContent = "Start again";
       for (const box of boxes) {
         delete kept[box.dataset.key];
         box.querySelectorAll("input").forEach((input) => { input.checked = false; });
