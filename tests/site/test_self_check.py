@@ -60,7 +60,7 @@ def test_first_tries_are_counted_and_kept(visit):
     expect(count).to_contain_text(told)
     expect(boxes.nth(0).get_by_role("status")).to_contain_text("Right.")
     expect(end.locator("p")).to_have_text("Not right at the first try: 2, 5.")
-    boxes.nth(1).locator("input:not(:checked)").first.check()  # another choice than the one that was judged
+    boxes.nth(1).locator("input:not(:checked)").first.check()  # what was said is not of it
     expect(boxes.nth(1).get_by_role("status")).to_have_text("")
     end.get_by_role("button", name="Start again").click()
     expect(count).to_contain_text(told)
