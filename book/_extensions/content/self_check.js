@@ -89,6 +89,7 @@
       save();
       boxes[0].querySelector("input, summary").focus();
     };
+    again.onblur = () => { again.textContent = "Start again"; };
     boxes.forEach((box, i) => { box.id = `question-${i + 1}`; });
     end.append(make("p"), again);
     boxes.at(-1).after(end);

@@ -112,13 +112,13 @@ def second_moves() -> dict:
         moves = [runs_rate.second_move(rule, r) for r in ranks]
         ends[FORMULAS[rule]] = moves[-1] / moves[0]
         traces += [look.curve(ranks, moves, rule), _name_line(rule, ranks[-1], moves[-1])]
-    said = ", ".join(f"{ratio:.3g} times under {rule}" for rule, ratio in ends.items())
+    said = ", ".join(f"{ratio:.3g} under {rule}" for rule, ratio in ends.items())
     return figure(
         traces, "only under α/r does A move equally far at every rank",
         [roomy(named_ticks(ranks, "rank r"), 0.5)],
         [{**power_ticks(-3, 0), "range": [-3.4, 0.2],
           "title": {"text": "move of an entry of A, in σ"}}],
-        f"From r = 1 to {ranks[-1]:,} the second step’s move of A becomes {said}")
+        f"From r = 1 to {ranks[-1]:,} the second step’s move of A is multiplied by {said}")
 
 
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:

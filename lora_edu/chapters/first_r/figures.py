@@ -118,15 +118,17 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
                    marks(*at, look.colour, look.symbol, 12, name=name)]
         names[f"{SHORT[name]}: {loss / losses.min():.2g}\N{NO-BREAK SPACE}×"] = look
     columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
-    most = ", the largest tried" * (ends[runs.SEARCHES[-1]][0] == max(runs.PLANE))
+    most = ends[runs.SEARCHES[-1]][0] == max(runs.PLANE)
+    left = loss / losses.min()  # by the last search
     return figure(
-        traces, f"r = {r}: {list(names)[-1]} the least loss{most}",
+        traces, f"r = {r}: the α tuned at r = 1 leaves {left:.2g} × the least loss"
+                + ", and is the largest tried" * most,
         [{"range": [-0.5, len(runs.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
           "ticktext": [_plain(runs.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
           "ticktext": [f"{rates[i]:.3f}" for i in rows], "title": {"text": "learning rate η"}}],
-        f"r = {r}, loss over the least; {', '.join(names)}{most}",
+        f"r = {r}, loss over the least; {', '.join(names)}" + ", the largest α tried" * most,
         headings=[legend(names, between="  ")])
 
 

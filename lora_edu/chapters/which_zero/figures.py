@@ -74,7 +74,7 @@ def two_draws(k: int = 256, r: int = 16) -> dict:
     traces.append(say(ends, "middle right", 16, panel=2))
     spread, stride = steps["B"][0].std() / steps["A"][0].std(), steps["B"][1] / unit
     still = {**STILL, "range": [-0.05, 2.9]}
-    return figure(traces, f"entries × {spread:.3g}, Adam’s first step × {stride:.3g}",
+    return figure(traces, f"B beside A: entries × {spread:.3g}, Adam’s first step × {stride:.3g}",
                   [{"range": [-0.6, 0.6], "tickvals": [-0.5, 0, 0.5],
                     "title": {"text": "value of an entry"}},
                    {"range": [0, 22], "tickvals": [0, 1, 4, 8, 16],
