@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from book._extensions.in_page.run_page import imported, in_browsers
 from lora_edu.explore.assets import npm_file
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import plain_figure
@@ -94,6 +95,12 @@ def test_every_cell_gives_the_builds_output(visit, page):
             button.evaluate("(button) => button.click()")  # it may be folded away
             state = "differs" if any(words in source for words in LAST_BITS) else "same"
             expect(cell(here, number)).to_have_attribute("data-python", state)
+
+
+def test_a_cell_needs_what_the_book_s_modules_import():
+    for source, runs in (("from lora_edu import sweep", True), ("import torch", False),
+                         ("from lora_edu.chapters.small_gpt import results", False)):
+        assert all(map(in_browsers, imported(source))) == runs
 
 
 def test_run_all_counts_the_cells_that_agree(visit):
