@@ -60,7 +60,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     places = apart(list(names.values()), 0.13)
     traces.append(say({(runs.RANKS[-1], 10**place): coloured(f"  {rule}", RULE_LOOKS[rule].colour)
                        for rule, place in zip(names, places, strict=True)}, "middle right", 14))
-    traces += [say(partly, "top center", 12)] if partly else []
+    traces += [say(partly, "top left", 12)] if partly else []
     costs = ", ".join(_cost(rule, task, r1) for rule in ("α kept", "α = r"))
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.6  # room for the names
