@@ -53,14 +53,15 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
         means, lost = runs.mean(found), np.isinf(found).sum(axis=1)
         drawn = _inside(means, MOST_REGRET)
         traces.append(look.curve(runs.RANKS, drawn, rule, values=np.minimum(means, runs.LOST)))
-        partly |= {(r, top): coloured(f"{n}/{found.shape[1]}", look.colour)
-                   for r, n, top in zip(runs.RANKS, lost, drawn, strict=True)
-                   if 0 < n < found.shape[1]}
-        names[rule] = np.log10(drawn[-1])
+        shares = [f"{n}/{found.shape[1]}" if 0 < n < found.shape[1] else "" for n in lost]
+        partly |= {(r, top): coloured(share, look.colour)
+                   for r, share, top in zip(runs.RANKS[:-1], shares, drawn, strict=False) if share}
+        names[", ".join(filter(None, (rule, shares[-1])))] = np.log10(drawn[-1])
     places = apart(list(names.values()), 0.13)
-    traces.append(say({(runs.RANKS[-1], 10**place): coloured(f"  {rule}", RULE_LOOKS[rule].colour)
-                       for rule, place in zip(names, places, strict=True)}, "middle right", 14))
-    traces += [say(partly, "top left", 12)] if partly else []
+    traces.append(say({(runs.RANKS[-1], 10**place): coloured(f"  {name}", look.colour)
+                       for name, place, look in zip(names, places, RULE_LOOKS.values(),
+                                                    strict=True)}, "middle right", 14))
+    traces += [say(partly, "top center", 12)] if partly else []
     costs = ", ".join(_cost(rule, task, r1) for rule in ("α kept", "α = r"))
     axis = named_ticks(runs.RANKS, "rank r")
     axis["range"][1] += 0.6  # room for the names
