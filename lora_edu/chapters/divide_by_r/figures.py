@@ -115,7 +115,7 @@ def second_moves() -> dict:
     said = ", ".join(f"{ratio:.3g} under {rule}" for rule, ratio in ends.items())
     return figure(
         traces, "only under α/r does A move equally far at every rank",
-        [roomy(named_ticks(ranks, "rank r"), 0.5)],
+        [roomy(named_ticks(ranks, "rank r"), 0.8)],
         [{**power_ticks(-3, 0), "range": [-3.4, 0.2],
           "title": {"text": "move of an entry of A, in σ"}}],
         f"From r = 1 to {ranks[-1]:,} the second step’s move of A is multiplied by {said}")

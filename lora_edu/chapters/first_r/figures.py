@@ -122,8 +122,8 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
     most = ends[runs.SEARCHES[-1]][0] == max(runs.PLANE)
     left = loss / losses.min()  # by the last search
     return figure(
-        traces, f"r = {r}: the α tuned at r = 1 leaves {left:.2g} × the least loss"
-                + ", and is the largest tried" * most,
+        traces, f"r = {r}: the tuned α leaves {left:.2g}\N{NO-BREAK SPACE}× the least"
+                + ", at the end of its grid" * most,
         [{"range": [-0.5, len(runs.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
           "ticktext": [_plain(runs.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
