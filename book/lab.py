@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from ipykernel.ipkernel import IPythonKernel
 
 from book._extensions import myst
 from book._extensions.notebooks.myst_to_markdown import Names, collect_names, rewrite
@@ -26,6 +27,9 @@ FIRST = ("**Run ▸ Run All Cells** (or ▸▸ above) draws the plots. Then the 
 # What a page opens with until it has run.
 PICTURES = {"book/index": "![The word LoRA, learned by A and B](../book/images/word.png)"}
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+# What JupyterLab writes into a notebook that it opens. Where it stands there already, a chapter
+# that was only read does not ask to be saved.
+OPENED = {"kernelspec": KERNEL, "language_info": IPythonKernel.language_info}
 
 
 def pages(book: Path = BOOK) -> list[str]:
@@ -48,7 +52,7 @@ def as_notebook(page: str, names: Names, book: Path = BOOK):
     rewrite(made, page, names)
     words = "\n\n".join(filter(None, (FIRST, PICTURES.get(page))))
     made.cells.insert(0, nbformat.v4.new_markdown_cell(words, id="run-all-cells"))
-    made.metadata = {"kernelspec": KERNEL, MARK: contents(made)}
+    made.metadata = {**OPENED, MARK: contents(made)}
     return made
 
 
@@ -66,23 +70,57 @@ def update(copies: Path = COPIES, book: Path = BOOK) -> list[str]:
     Returns:
         What is to be told, in lines.
     """
-    told, names, new = [], names_of(book), 0
+    told = []
+    copied = 0
+    names = names_of(book)
     for page in pages(book):
         file = copies / f"{page.removeprefix('book/')}.ipynb"
-        made = as_notebook(page, names, book)
-        if file.exists():
-            found = nbformat.read(file, as_version=4)
-            mark = found.metadata.get(MARK)
-            if mark == made.metadata[MARK]:
-                continue
-            if mark != contents(found):
-                told.append(f"{file}: the book has changed, but so have you, and yours stays. "
-                            "Rename it, and the next start makes it anew.")
-                continue
-        file.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(made, file)
-        new += 1
-    return [f"Copied into {copies}: {new} notebooks", *told] if new else told
+        fresh = as_notebook(page, names, book)
+        kind = state(file, fresh.metadata[MARK])
+        if kind == "current":
+            continue
+        if kind == "changed":
+            told.append(f"{file}: the book has changed, but so have you, and yours stays. "
+                        "Rename it, and the next start makes it anew.")
+            continue
+        if kind == "damaged":
+            aside = file.with_suffix(".damaged")
+            file.replace(aside)
+            told.append(f"{file}: this was no notebook any more. It is made anew, and what it held "
+                        f"lies in {aside.name}.")
+        write(fresh, file)
+        copied += 1
+    return [f"Copied into {copies}: {copied} notebooks", *told] if copied else told
+
+
+def state(file: Path, mark: str) -> str:
+    """How a copy stands to the page whose contents have this mark: "missing", "damaged",
+    "current", "older", or "changed" by its reader."""
+    if not file.exists():
+        return "missing"
+    try:
+        copy = nbformat.read(file, as_version=4)
+    except Exception:  # nbformat fails in as many ways as a file can be damaged
+        return "damaged"
+    if copy.metadata.get(MARK) == mark:
+        return "current"
+    return "older" if copy.metadata.get(MARK) == contents(copy) else "changed"
+
+
+def write(notebook, file: Path) -> None:
+    """Write a notebook beside its place and move it there, so that no half of one is ever left."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_suffix(".new")
+    nbformat.write(notebook, aside)
+    aside.replace(file)
+
+
+def find_home() -> None:
+    """Give Jupyter a home folder in the environment, where the user's cannot be written."""
+    if not os.access(Path.home(), os.W_OK):
+        home = Path(sys.prefix) / "home"
+        home.mkdir(exist_ok=True)
+        os.environ["HOME"] = str(home)
 
 
 def main() -> None:
@@ -91,6 +129,7 @@ def main() -> None:
         print(line)
     if sys.argv[1:] == ["--copies"]:
         return
+    find_home()
     paths = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     from jupyterlab.labapp import LabApp

@@ -49,6 +49,13 @@ def test_a_chapter_runs_and_its_explorers_follow(context, server, page):
     assert tab.errors == [] and tab.elsewhere == []
 
 
+def test_a_chapter_that_was_only_read_does_not_ask_to_be_saved(context, server):
+    tab = Lab(context, server.port, copy_of("book/part1/by-hand"))
+    tab.page.wait_for_timeout(3000)  # what JupyterLab writes into it comes once its kernel is idle
+    assert not tab.page.evaluate("jupyterapp.shell.currentWidget.context.model.dirty")
+    tab.close()
+
+
 def test_a_readers_copy_is_kept(context, server):
     """Its kernel ends with its tab; the book's pages stay as they are."""
     book = {file: file.read_bytes() for file in (server.folder / "book").rglob("*.md")}

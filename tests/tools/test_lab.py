@@ -75,3 +75,28 @@ def test_a_notebook_of_the_readers_own_is_kept(small):
     (small / "notebooks").mkdir()
     nbformat.write(nbformat.v4.new_notebook(), small / "notebooks" / "one.ipynb")
     assert any("one.ipynb" in line and "yours stays" in line for line in update(small))
+
+
+@pytest.mark.parametrize("damage", ["", "<<<<<<< HEAD\n", '{"cells": 5}'])
+def test_a_damaged_copy_is_named_set_aside_and_made_anew(small, damage):
+    update(small)
+    file = small / "notebooks" / "one.ipynb"
+    whole = nbformat.read(file, as_version=4)
+    file.write_text(damage, "utf-8")
+    lines = update(small)
+    assert [line for line in lines if line.startswith(str(file)) and "one.damaged" in line]
+    assert nbformat.read(file, as_version=4).metadata == whole.metadata
+    assert file.with_suffix(".damaged").read_text("utf-8") == damage
+
+
+def test_a_kill_while_copies_are_written_leaves_whole_notebooks(small, monkeypatch):
+    def killed(notebook, file):
+        file.write_text('{"cells": [')
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nbformat, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            update(small)
+    assert "2 notebooks" in update(small)[0]
+    assert len(update(small)) == 0
