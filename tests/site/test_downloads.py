@@ -1,6 +1,8 @@
 """Each chapter's page offers its executed notebook; nothing leads nowhere; 404.html leads back."""
 
 import re
+import subprocess
+import sys
 from zipfile import ZipFile
 
 import nbformat
@@ -8,6 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from book._extensions.notebooks.download import INVITE, READS_REPOSITORY
+from book._extensions.notebooks.first_cell import extra_for
 from book._extensions.notebooks.wheel import wheel_name
 from tests.book import NOTEBOOKS, REPOSITORY, code
 from tests.site.pages import EXPLORERS, HTML, all_pages, served
@@ -49,6 +52,28 @@ def test_a_download_runs_in_an_empty_folder(tmp_path):
     made = offered(BUILT[-1])
     NotebookClient(made, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
     assert [cell.execution_count for cell in made.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("extra", ["chapters", "torch", "peft"])
+def test_every_download_runs_in_a_bare_environment(extra, tmp_path, monkeypatch):
+    """From its zip file, in an environment that has Jupyter's kernel and nothing else."""
+    python = tmp_path / "bare" / "bin" / "python"
+    for command in ([sys.executable, "-m", "venv", tmp_path / "bare"],
+                    [python, "-m", "pip", "install", "--quiet", "ipykernel"],
+                    [python, "-m", "ipykernel", "install", "--name=bare", "--prefix", tmp_path]):
+        subprocess.run(command, check=True)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share" / "jupyter"))
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+
+    for page in (page for page in BUILT if extra_for(code(page)) == extra):
+        (zipped,) = (HTML / "_sources").rglob(f"{page}.zip")
+        with ZipFile(zipped) as files:
+            files.extractall(tmp_path)
+        folder = tmp_path / zipped.stem
+        made = nbformat.read(folder / f"{zipped.stem}.ipynb", as_version=4)
+        where = {"metadata": {"path": folder}}
+        NotebookClient(made, timeout=1200, kernel_name="bare", resources=where).execute()
 
 
 def test_zip_files_hold_the_wheel():

@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from book._extensions.in_page.run_page import imported, in_browsers
+from book._extensions.imports import imported
+from book._extensions.in_page.run_page import in_browsers
 from lora_edu.explore.assets import npm_file
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import plain_figure

@@ -30,20 +30,28 @@ def test_the_wheel_holds_the_package_with_chapters_and_data(tmp_path):
                     if file.is_file() and "__pycache__" not in file.parts}
 
 
-@pytest.mark.parametrize("page, source, extra", [
-    ("book/part1/one", "import numpy as np", "chapters"),
-    ("book/part1/one", "from lora_edu.nn import inject", "torch"), ("book/part3/one", "", "peft")])
-def test_a_notebook_installs_the_extra_that_its_code_needs(page, source, extra):
+@pytest.mark.parametrize("source, extra", [
+    ("import numpy as np", "chapters"),
+    ("from lora_edu.chapters.step_zero import figures", "chapters"),
+    ("from lora_edu.nn import inject", "torch"),
+    ("from lora_edu.chapters.small_gpt.figures import losses", "torch"),  # imports it itself
+    ("from peft import LoraConfig", "peft"),
+    ("from lora_edu.chapters.in_practice.runs_memory import measure", "peft")])  # when called
+def test_a_notebook_installs_the_extra_that_its_code_needs(source, extra):
     wheel = wheel_name(REPOSITORY)
-    there, here = (first_cell(page, source, wheel, site) for site in (SITE, ""))
+    there = first_cell(source, wheel, SITE)
+    beside = first_cell(source, wheel, "")
     assert f'"lora_edu[{extra}] @ {SITE}wheels/{wheel}"' in there
-    assert f'"./{wheel}[{extra}]"' in here
+    assert f'"./{wheel}[{extra}]"' in beside
     assert ("whl/cpu" in there) == (extra != "chapters")
 
 
+# What an extra does not bring: to import one of them fails.
+LACKING = {"chapters": ["torch", "safetensors", "peft", "transformers"],
+           "torch": ["peft", "transformers"]}
 WITHOUT = """
 import sys
-sys.modules |= dict.fromkeys(["torch", "peft", "transformers"])  # to import one of them fails
+sys.modules |= dict.fromkeys(%r)
 for page, imports in %r:
     try:
         exec(imports)
@@ -52,11 +60,13 @@ for page, imports in %r:
 """
 
 
-def test_what_chapters_import_does_without_the_extras_that_they_do_not_ask_for():
-    light = [(page, "\n".join(re.findall(r"^(?:from|import) (?:.*\([^)]*\)|.*)", code(page), re.M)))
-             for page in OFFERED if extra_for(page, code(page)) == "chapters"]
-    assert light and [page for page, imports in light if not imports] == []
-    done = subprocess.run([sys.executable, "-c", WITHOUT % light], capture_output=True, text=True)
+@pytest.mark.parametrize("extra", LACKING)
+def test_what_pages_import_does_without_the_extras_that_they_do_not_ask_for(extra):
+    pages = [(page, "\n".join(re.findall(r"^(?:from|import) (?:.*\([^)]*\)|.*)", code(page), re.M)))
+             for page in OFFERED if extra_for(code(page)) == extra]
+    assert pages and [page for page, imports in pages if not imports] == []
+    program = WITHOUT % (LACKING[extra], pages)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "" and done.returncode == 0, done.stdout + done.stderr
 
 

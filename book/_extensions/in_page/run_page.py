@@ -14,7 +14,6 @@ import json
 import shutil
 import symtable
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -23,6 +22,7 @@ from pathlib import Path
 import nbformat
 from sphinx.util import logging
 
+from ..imports import imported
 from ..node import esbuild, missing
 from ..notebooks.download import download_button, executed, offered
 from ..notebooks.wheel import FOLDER, build_wheel
@@ -31,7 +31,6 @@ from .pyodide_wheel import PACKAGE, lock_of, numpy_wheel
 logger = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).parent
-ROOT = SOURCES.parents[2]  # of the book
 SCRIPTS = ("pyodide.mjs", "pyodide.asm.js")  # which the browser fetches as modules
 FILES = {"pyodide.asm.wasm": "Python", "python_stdlib.zip": "Python's library"}
 MODULES = {"numpy", "lora_edu", "IPython", *sys.stdlib_module_names} - {
@@ -99,33 +98,6 @@ def cells_without_browser(cells: list) -> list[int]:
             lost_names -= bound
             bound_names |= bound
     return numbers
-
-
-def imported(source: str) -> set[str]:
-    """The modules that a cell imports, and what else the book's own among them do, but Python's."""
-    found, waiting = set(_imports(source)), list(_imports(source))
-    while waiting:
-        path = ROOT / waiting.pop().replace(".", "/")
-        for file in (path.with_suffix(".py"), path / "__init__.py"):
-            if file.is_file():
-                more = set(_imports(file.read_text("utf-8"))) - found
-                found |= {name for name in more
-                          if name.partition(".")[0] not in sys.stdlib_module_names}
-                waiting += more & found
-    return found
-
-
-def _imports(source: str) -> Iterator[str]:
-    """What a source imports as it begins; of ``from a import b`` also a.b, if that is a file."""
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            for alias in node.names:
-                name = f"{node.module}.{alias.name}"
-                if (ROOT / f"{name.replace('.', '/')}.py").is_file():
-                    yield name
 
 
 def in_browsers(module: str) -> bool:

@@ -133,7 +133,7 @@ def make_alone(notebook, root: Path, page: str, names: Names) -> None:
         for output in cell.get("outputs", []):
             if html := output.get("data", {}).get("text/html"):
                 output.data["text/html"] = EXPLORER.sub(lambda found: in_words(found[0]), html)
-    cell = nbformat.v4.new_code_cell(first_cell(page, source, wheel_name(root), names.site),
+    cell = nbformat.v4.new_code_cell(first_cell(source, wheel_name(root), names.site),
                                      metadata={"jupyter": {"source_hidden": True}})
     cell.id = "install-what-is-missing"
     notebook.cells = [cell, *(cell for cell in notebook.cells if cell.source)]

@@ -4,8 +4,10 @@ The book's own package comes as a wheel, from the site or from beside the notebo
 from where the reader's pip looks.
 """
 
-import re
+from ..imports import imported
 
+# The extras of lora_edu with the packages that ask for them. Whoever has peft has torch as well.
+EXTRAS = {"peft": {"peft", "transformers"}, "torch": {"torch", "safetensors"}}
 CELL = '''\
 # Run this cell first: it installs what this notebook needs, where Python does not have it yet.
 import sys
@@ -22,17 +24,17 @@ FROM_HERE = '''\
     %pip install --quiet "./{wheel}[{extra}]"'''
 
 
-def extra_for(page: str, source: str) -> str:
-    """The extra of lora_edu with what a page needs to run."""
-    if page.startswith("book/part3/"):
-        return "peft"
-    return "torch" if re.search(r"\btorch\b|lora_edu\.nn\b", source) else "chapters"
+def extra_for(source: str) -> str:
+    """The extra of lora_edu with what a notebook's code needs to run."""
+    packages = {name.partition(".")[0] for name in imported(source, in_functions=True)}
+    needed = (extra for extra, brought in EXTRAS.items() if brought & packages)
+    return next(needed, "chapters")
 
 
-def first_cell(page: str, source: str, wheel: str, site: str) -> str:
-    """A cell that installs what a page's code needs. wheel: the file's name. site: the address of
-    the built book with a slash at its end; "" where the wheel lies beside the notebook."""
-    extra = extra_for(page, source)
+def first_cell(source: str, wheel: str, site: str) -> str:
+    """A cell that installs what a notebook's code needs. wheel: the file's name. site: the address
+    of the built book with a slash at its end; "" where the wheel lies beside the notebook."""
+    extra = extra_for(source)
     names = ["lora_edu", "plotly", "anywidget"]
     names += {"chapters": [], "torch": ["torch"], "peft": ["torch", "peft"]}[extra]
     install = (FROM_SITE if site else FROM_HERE).format(extra=extra, site=site, wheel=wheel)
