@@ -41,7 +41,8 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
         r, alpha: The rank and α, see :func:`lora_edu.scaling`.
         rng: See :class:`LowRank`; the layers draw from it in the order of the names returned.
         name: What the adapter is called.
-        exclude: Layers to leave out, a list or a regular expression.
+        exclude: Layers to leave out, a list or a regular expression. It may leave nothing of one
+            name in targets, as in PEFT, but not of all.
         settings: rule, start, distribution, dropout, dtype; see :class:`LowRank`.
 
     Returns:
@@ -49,8 +50,8 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
 
     Raises:
         TypeError, ValueError: As ``LowRank`` does; when nothing matches targets, or one of its
-            names; for a match that is no Linear and no Embedding (or a subclass), and a
-            ``LoraConfig`` that asks for more than plain LoRA.
+            names, or exclude leaves nothing; for a match that is no Linear and no Embedding (or a
+            subclass), and a ``LoraConfig`` that asks for more than plain LoRA.
 
     Example:
         >>> from torch import nn
@@ -66,7 +67,7 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
                         "PEFT's names: inject(model, AdapterConfig(r=…, lora_alpha=…, …))")
     exclude = checked("exclude", exclude, may_be_empty=True)
     if isinstance(targets, AdapterConfig) or hasattr(targets, "peft_type"):
-        if r or alpha or exclude or {"rule", "dropout"} & settings.keys():
+        if (r, alpha) != (None, None) or exclude or {"rule", "dropout"} & settings.keys():
             raise TypeError("r, alpha, exclude, rule and dropout must be in the config, if any")
         config = AdapterConfig.from_peft(targets)
         targets, exclude = config.target_modules, config.exclude_modules

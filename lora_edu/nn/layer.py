@@ -38,8 +38,8 @@ class LowRank(nn.Module):
         matrices: (A, B), tensors of the right shapes, in place of a draw.
 
     Raises:
-        TypeError, ValueError: As ``scaling`` and ``initial`` do, for another dtype, and for a
-            dropout outside [0, 1).
+        TypeError, ValueError: As ``scaling`` and ``initial`` do, for another dtype, for a dropout
+            outside [0, 1), and for matrices of other shapes.
 
     Example:
         >>> adapter = LowRank(d=4, k=6, r=2, alpha=8)
@@ -64,6 +64,9 @@ class LowRank(nn.Module):
             drawn = initial(d, k, r, start, distribution, rng=_generator(rng))
             matrices = tuple(torch.from_numpy(matrix).to(dtype) for matrix in drawn)
         A, B = matrices
+        if (A.shape, B.shape) != ((r, k), (d, r)):
+            raise ValueError(f"matrices must have shapes ({r}, {k}) and ({d}, {r}), got "
+                             f"{tuple(A.shape)} and {tuple(B.shape)}")
         self.lora_A = nn.Parameter(A.to(device, dtype))  # (r, k)
         self.lora_B = nn.Parameter(B.to(device, dtype))  # (d, r)
 
@@ -198,7 +201,7 @@ class LoRALayer(nn.Module):
         """The weight that the layer computes with, W0 + ΔW, rounded as :meth:`merge` rounds it.
 
         For code that reads a layer's weight and does not call it, as T5 and the fast path of
-        ``nn.TransformerEncoderLayer`` do. It is added up anew at each reading, with gradients.
+        ``nn.TransformerEncoderLayer`` do. It is added up at each reading, with gradients.
         """
         if self.merged:
             return self.merged_weight

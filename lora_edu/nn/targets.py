@@ -13,7 +13,7 @@ ALL_LINEAR = "all-linear"  # PEFT's word for all of them but the output head
 
 
 def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[str, nn.Module]:
-    """{name: layer} that targets choose and exclude does not; a shared layer by its first name.
+    """{name: layer} that targets choose and exclude does not; a shared layer once.
 
     Raises TypeError or ValueError for a match that cannot have an adapter.
     """
@@ -25,7 +25,8 @@ def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[st
         if not isinstance(module, LoRALayer):
             if type(module) not in LAYERS:
                 raise TypeError("targets must choose torch.nn.Linear and torch.nn.Embedding layers "
-                                f"(no subclasses), {path!r} is of type {type(module).__name__}")
+                                f"(no subclasses), {path!r} is a {type(module).__module__}."
+                                f"{type(module).__qualname__}")
             LAYERS[type(module)].check_base(module)
         found[path] = module
     return found
@@ -33,20 +34,21 @@ def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[st
 
 def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
                        found: dict[str, nn.Module]) -> None:
-    """Raise ValueError unless the pattern, or each name of the list, has found a layer."""
+    """Raise ValueError unless the pattern, or each name of the list, chooses a layer, and exclude
+    leaves one."""
     for target in [targets] if isinstance(targets, str) else [[name] for name in targets]:
-        if found and (_is_all_linear(target) or any(matches(path, target) for path in found)):
-            continue
-        what = target if isinstance(target, str) else target[0]
         if any(_chosen(model, target)):
-            raise ValueError(f"exclude must leave a layer that {what!r} chooses, "
-                             f"{exclude!r} leaves none")
+            continue
+        pattern = target if isinstance(target, str) else target[0]
         layers = [path for path, module in walk(model) if type(plain(module)) in LAYERS]
         endings = list(dict.fromkeys(path.rpartition(".")[2] for path in layers))
         raise ValueError(
-            f"targets must match layers of the model, nothing matches {what!r} (a string is a "
+            f"targets must match layers of the model, nothing matches {pattern!r} (a string is a "
             "regular expression for the whole name; a list is for its end); its Linear and "
             f"Embedding layers are called {endings}, for instance {layers[:3]}")
+    if not found:
+        raise ValueError(f"exclude must leave a layer that {targets!r} chooses, "
+                         f"{exclude!r} leaves none")
 
 
 def check_places(model: nn.Module, found: dict[str, nn.Module]) -> None:
@@ -66,10 +68,14 @@ def matches(path: str, targets: Targets) -> bool:
 
 
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """(name, module) for all modules below ``module``, without looking into LoRA layers, or into
-    PEFT's."""
-    if not hasattr(module, "base_layer"):
-        for name, child in module.named_children():
+    """(name, module) for all modules below ``module``, without looking into LoRA layers, or PEFT's.
+
+    A shared module comes under each of its names.
+    """
+    if isinstance(module, LoRALayer) or hasattr(module, "adapter_layer_names"):
+        return
+    for name, child in module._modules.items():
+        if child is not None:
             yield prefix + name, child
             yield from walk(child, f"{prefix}{name}.")
 

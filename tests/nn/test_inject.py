@@ -1,7 +1,10 @@
 """Which layers of a model get an adapter, and what happens to the rest of it."""
 
+import warnings
+
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from lora_edu.nn import LoRALinear, inject, unload
@@ -42,10 +45,37 @@ def test_torchs_generator_decides_the_draw_where_none_is_given():
         assert not any(map(same_bits, want, drawn(None)))
 
 
-def test_all_places_of_a_shared_layer_get_the_same_adapter():
+@pytest.mark.parametrize("targets, name", [(r".*0|2", "0"), (["2"], "2"), (["1.0"], "1.0")])
+def test_all_places_of_a_shared_layer_get_the_same_adapter(targets, name):
     shared = nn.Linear(4, 4)
     model = nn.Sequential(shared, nn.Sequential(shared, nn.Tanh()), shared)
-    assert inject(model, r".*0|2", 2, 4, rng=rng()) == ["0"]
+    assert inject(model, targets, 2, 4, rng=rng()) == [name]
     assert model[0] is model[1][0] is model[2] and isinstance(model[0], LoRALinear)
     unload(model)
     assert model[0] is model[1][0] is model[2] is shared
+
+
+class Wrapper(nn.Module):
+    """A reader's own module, with a name that PEFT's layers have too."""
+
+    def __init__(self):
+        super().__init__()
+        self.base_layer = nn.Linear(4, 4)
+
+
+@pytest.mark.parametrize("targets", ["all-linear", ["base_layer"]])
+def test_a_module_of_ones_own_may_have_a_base_layer(targets):
+    model = nn.Sequential(nn.Sequential(Wrapper()), nn.Tanh())
+    assert inject(model, targets, 2, 4) == ["0.0.base_layer"]
+    inject(model, targets, 2, 4, name="again")
+    with_peft = nn.Sequential(get_peft_model(nn.Sequential(nn.Linear(4, 4)), LoraConfig(
+        target_modules=["0"])), nn.Linear(4, 4))
+    assert inject(with_peft, "all-linear", 2, 4) == ["1"]
+
+
+def test_a_quantised_layer_is_called_by_its_whole_name():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch moves its quantisation elsewhere
+        model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)))
+    with pytest.raises(TypeError, match=r"'0' is a torch\.ao\.nn\.quantized\.dynamic.*\.Linear"):
+        inject(model, ["0"], 2, 4)
