@@ -9,7 +9,9 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -46,7 +48,7 @@ class AdapterConfig:
 
     Args:
         r, lora_alpha, use_rslora: The rank, α, and whether s = α/√r rather than α/r.
-        target_modules, exclude_modules: Which layers, see :func:`inject`.
+        target_modules, exclude_modules: Which layers, see :func:`inject`. Names are kept sorted.
         lora_dropout: The share of a layer's inputs that is zeroed on their way to A, in training.
         rank_pattern, alpha_pattern: {regular expression: value} for layers that differ from r and
             lora_alpha; the first that matches a layer's name, or its end after a dot, counts.
@@ -74,20 +76,21 @@ class AdapterConfig:
     init_lora_weights: bool | str = True
 
     def __post_init__(self):
-        checked("target_modules", self.target_modules)
-        checked("exclude_modules", self.exclude_modules, may_be_empty=True)
-        checks.flag("use_rslora", self.use_rslora)
-        checks.choice("init_lora_weights", self.init_lora_weights, INIT_LORA_WEIGHTS)
-        checks.number("lora_dropout", self.lora_dropout, minimum=0.0, below=1.0)
-        for name in ("rank_pattern", "alpha_pattern"):
-            if not isinstance(getattr(self, name), dict):
-                raise TypeError(f"{name} must be an object, got {getattr(self, name)!r}")
-            for pattern in getattr(self, name):
-                checked(f"{name}'s key", _ending(pattern) if isinstance(pattern, str) else pattern)
-        for r in (self.r, *self.rank_pattern.values()):
-            checks.integer("r", r, minimum=1)
-        for alpha in (self.lora_alpha, *self.alpha_pattern.values()):
-            checks.number("lora_alpha", alpha, above=0.0)
+        keep = partial(object.__setattr__, self)  # each value as a plain one, which JSON can hold
+        keep("r", checks.integer("r", self.r, minimum=1))
+        keep("lora_alpha", _alpha(self.lora_alpha))
+        keep("target_modules", _sorted(checked("target_modules", self.target_modules)))
+        keep("exclude_modules", _sorted(checked("exclude_modules", self.exclude_modules,
+                                                may_be_empty=True)))
+        keep("use_rslora", checks.flag("use_rslora", self.use_rslora))
+        keep("lora_dropout", checks.number("lora_dropout", self.lora_dropout,
+                                           minimum=0.0, below=1.0))
+        keep("rank_pattern", {key: checks.integer("r", r, minimum=1)
+                              for key, r in _patterns("rank_pattern", self.rank_pattern)})
+        keep("alpha_pattern", {key: _alpha(alpha)
+                               for key, alpha in _patterns("alpha_pattern", self.alpha_pattern)})
+        keep("init_lora_weights", checks.choice("init_lora_weights", self.init_lora_weights,
+                                                INIT_LORA_WEIGHTS))
 
     def for_layer(self, path: str) -> tuple[int, float]:
         """(r, alpha) of the layer with this name."""
@@ -103,14 +106,14 @@ class AdapterConfig:
                 "dropout": self.lora_dropout, **start}
 
     def to_json(self) -> str:
-        """The text of adapter_config.json."""
-        return json.dumps(CONSTANT | asdict(self), indent=2, sort_keys=True) + "\n"
+        """The text of adapter_config.json. Patterns keep their order: the first match counts."""
+        return json.dumps(dict(sorted((CONSTANT | asdict(self)).items())), indent=2) + "\n"
 
     def digest(self) -> str:
         """A fingerprint of what decides what a saved adapter computes, however it is written."""
-        decides = {key: value for key, value in asdict(self).items() if key != "init_lora_weights"}
-        values = json.dumps(decides, sort_keys=True, default=list)
-        return hashlib.sha256(values.encode()).hexdigest()
+        decides = dict(sorted(asdict(self).items()))
+        del decides["init_lora_weights"]
+        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str) -> AdapterConfig:
@@ -122,10 +125,13 @@ class AdapterConfig:
         settings = json.loads(text)
         if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
             raise ValueError('this is not a JSON object with "peft_type": "LORA"')
-        if settings.get("init_lora_weights", True) not in STARTS_THAT_KEEP_W0:
+        start = settings.get("init_lora_weights", True)
+        if start not in STARTS_THAT_KEEP_W0:
             raise ValueError(f"init_lora_weights must be one of {STARTS_THAT_KEEP_W0}, as the "
-                             f"others change W0, got {settings['init_lora_weights']!r}")
-        return cls._from(settings)
+                             f"others change W0, got {start!r}")
+        if start not in INIT_LORA_WEIGHTS:  # A and B are in the file, whatever drew them
+            start = True
+        return cls._from(settings | {"init_lora_weights": start})
 
     @classmethod
     def from_peft(cls, config: AdapterConfig | LoraConfig) -> AdapterConfig:
@@ -143,15 +149,15 @@ class AdapterConfig:
             raise ValueError("task_type must not be one for which PEFT trains the model's head too "
                              f"({', '.join(HEADS)}), got {settings['task_type']!r}; to train it, "
                              "leave this off and call requires_grad_(True) on the head")
-        return replace(cls._from(settings),
-                       init_lora_weights=settings.get("init_lora_weights", True))
+        return cls._from(settings)
 
     @classmethod
     def _from(cls, settings: dict[str, Any]) -> AdapterConfig:
-        """From PEFT's settings by name, without the start."""
-        on = {key: value for key, value in settings.items() if value and value != "none"}
-        known = {f.name for f in fields(cls)} - {"init_lora_weights"}
-        for key in on.keys() - known - WITHOUT_EFFECT - {"init_lora_weights"}:
+        """From PEFT's settings by name."""
+        on = {key: value for key, value in settings.items()
+              if (value and value != "none") or key == "init_lora_weights"}  # False is a start, too
+        known = {f.name for f in fields(cls)}
+        for key in on.keys() - known - WITHOUT_EFFECT:
             raise ValueError(f"{key} must be off, it has no counterpart here, got {on[key]!r}")
         for key in ("r", "lora_alpha", "target_modules"):
             if key not in on:
@@ -200,6 +206,26 @@ def whole(alpha: float) -> float:
     return int(alpha) if float(alpha).is_integer() else float(alpha)
 
 
+def _alpha(value) -> float:
+    """value, checked, as an int where it is one."""
+    return whole(checks.number("lora_alpha", value, above=0.0))
+
+
+def _sorted(targets: str | list[str]) -> str | list[str]:
+    """A pattern as it is; names sorted, each once, since their order means nothing."""
+    return targets if isinstance(targets, str) else sorted(set(targets))
+
+
+def _patterns(argument: str, patterns) -> list[tuple[str, Any]]:
+    """The (pattern, value) pairs, their patterns checked."""
+    if not isinstance(patterns, Mapping):
+        raise TypeError(f"{argument} must be an object, got {patterns!r}")
+    for pattern in patterns:
+        checks.instance(f"{argument}'s key", pattern, str)
+        checked(f"{argument}'s key", _ending(pattern))
+    return list(patterns.items())
+
+
 def _by_pattern(patterns: dict, path: str, otherwise):
     """The value of the first pattern that matches a layer's name, as PEFT looks it up."""
     return next((value for pattern, value in patterns.items()
@@ -213,4 +239,5 @@ def _ending(pattern: str) -> str:
 
 def _exceptions(values: dict, common) -> dict:
     """{regular expression for one whole name: value} where the value is not the common one."""
-    return {"^" + re.escape(path): value for path, value in values.items() if value != common}
+    return {"^" + re.escape(path): value
+            for path, value in sorted(values.items()) if value != common}

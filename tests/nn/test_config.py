@@ -3,6 +3,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 from peft import LoraConfig, get_peft_model
 
@@ -15,7 +16,8 @@ CONFIGS = [
     {"target_modules": ["0.q", "v"], "exclude_modules": r".*\.1.*"},
     {"rank_pattern": {"q": 2}, "alpha_pattern": {"^blocks.0.v": 5.0, "v": 6.0}},
     {"init_lora_weights": False}, {"init_lora_weights": "gaussian"},
-    {"exclude_modules": ["v"]}]  # which leaves nothing of one of the names
+    {"exclude_modules": ["v"]},  # which leaves nothing of one of the names
+    {"alpha_pattern": {"blocks.0.q": 23, ".*q": 26}}, {"rank_pattern": {"q": 1, "0.q": 2}}]
 
 
 @pytest.mark.parametrize("form", ["ours", "PEFT's"])
@@ -61,3 +63,36 @@ def test_all_linear_is_what_it_is_in_peft(word, exclude):
         assert sorted(lora_layers(model, "again")) == sorted(theirs)
     with pytest.raises(TypeError, match=r"'transformer.h.0.attn.c_attn' is a trans.*\.Conv1D"):
         inject(conv1d, word, 2, 4)  # PEFT can: a loud no is better than the few others alone
+
+
+@pytest.mark.parametrize("settings", [*CONFIGS, {"target_modules": {"q", "v"}}, {
+    "r": np.int64(4), "lora_alpha": np.float32(8), "lora_dropout": np.float64(0.5),
+    "use_rslora": np.bool_(True), "rank_pattern": {"q": np.int32(2)},
+    "alpha_pattern": {"q": np.int64(5)}, "exclude_modules": ("0.q",)}], ids=str)
+def test_its_text_says_all_of_it(settings):
+    """Also which of several patterns comes first, and so counts."""
+    settings = {"r": 4, "lora_alpha": 8, "target_modules": TARGETS} | settings
+    config = AdapterConfig(**settings)
+    again = AdapterConfig.from_json(config.to_json())
+    assert again == config and again.digest() == config.digest()
+    names = [name for name, _ in net().named_modules()]
+    assert [*map(again.for_layer, names)] == [*map(config.for_layer, names)]
+    if not any(isinstance(value, np.generic) for value in settings.values()):
+        theirs = AdapterConfig.from_peft(LoraConfig(**settings))
+        assert theirs == config and theirs.to_json() == config.to_json()
+
+
+SAME = {"r": 8, "lora_alpha": 16, "target_modules": [*"abcdefgh"],
+        "alpha_pattern": {"q": 1, ".*": 2}}
+OTHER = {"r": 4, "lora_alpha": 15, "target_modules": ["q"], "exclude_modules": ["0.q"],
+         "use_rslora": True, "lora_dropout": 0.1, "rank_pattern": {"q": 1},
+         "alpha_pattern": {".*": 2, "q": 1}}
+
+
+def test_the_digest_is_that_of_the_meaning():
+    want = AdapterConfig(**SAME).digest()
+    for name, value in OTHER.items():
+        assert AdapterConfig(**SAME | {name: value}).digest() != want
+    for name, value in {"lora_alpha": 16.0, "target_modules": set("abcdefgh"),
+                        "init_lora_weights": False}.items():
+        assert AdapterConfig(**SAME | {name: value}).digest() == want
