@@ -7,7 +7,9 @@ together is refused, and so is a file that does not fit, before anything changes
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import shutil
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +28,7 @@ from lora_edu.nn.targets import check_places, select
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 DIGEST = "lora_edu_settings"  # in the metadata of the weights
+ASIDE = ".saving."  # what the names of folders begin with in which files wait to be renamed
 PREFIX = "base_model.model."  # PEFT's path to the model that an adapter belongs to
 
 
@@ -33,7 +36,8 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
     """Write one adapter of ``model`` into ``directory``, for us and for PEFT; replaces its files.
 
     Both files are written aside and then renamed, one after the other; a load that comes in between
-    refuses the pair. PEFT has no rule "none": s = α is written as α'/r with α' = α·r.
+    is refused. What a killed save leaves, a folder ``.saving.…``, goes with a save an hour later.
+    PEFT has no rule "none": s = α is written as α'/r with α' = α·r.
 
     Args:
         model: The model with the adapter.
@@ -189,13 +193,37 @@ def pefts_files(tensors: dict[str, torch.Tensor], config: AdapterConfig) -> dict
 
 
 def replace_files(directory: Path, files: dict[str, bytes]) -> None:
-    """Write all files aside, and then rename them into the folder, one after the other."""
+    """Write all files aside, and then rename them into the folder, one after the other.
+
+    Settings that change are taken away first. So what is killed in between leaves no settings, and
+    nobody reads new weights with an old α.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".saving.", dir=directory) as aside:
+    _clear_remains(directory)
+    with TemporaryDirectory(prefix=ASIDE, dir=directory) as aside:
         for file, content in files.items():
             (Path(aside) / file).write_bytes(content)
-        for file in files:
-            os.replace(Path(aside) / file, directory / file)
+        settings = directory / CONFIG
+        old_settings = Path(aside) / "old settings"
+        with suppress(FileNotFoundError):  # there are none, or another save has taken them
+            if CONFIG in files and settings.read_bytes() != files[CONFIG]:
+                os.replace(settings, old_settings)
+        try:
+            for file in files:
+                os.replace(Path(aside) / file, directory / file)
+        except BaseException:
+            nothing_is_new = (Path(aside) / next(iter(files))).exists()
+            if nothing_is_new and old_settings.exists():
+                os.replace(old_settings, settings)
+            raise
+
+
+def _clear_remains(directory: Path) -> None:
+    """Remove what killed saves have left: a save that still runs is younger than an hour."""
+    for aside in directory.glob(f"{ASIDE}*"):
+        with suppress(OSError):  # another save has just removed its own
+            if time.time() - aside.stat().st_mtime > 3600:
+                shutil.rmtree(aside)
 
 
 @contextmanager

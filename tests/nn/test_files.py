@@ -2,6 +2,8 @@
 
 import copy
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -150,6 +152,45 @@ def test_a_failed_save_leaves_the_old_files_and_nothing_else(tmp_path, monkeypat
     with pytest.raises(OSError, match="No space left"):
         save_adapter(adapted(2)[0], tmp_path)
     assert files() == before
+
+
+@pytest.mark.parametrize("stop, whole", [
+    ([1, 2, 3], True), ([2, 3], False), ([3], False), ([2], True)], ids=str)
+def test_a_stopped_save_leaves_no_weights_beside_the_settings_of_others(
+        tmp_path, monkeypatch, stop, whole):
+    """stop: the renamings that do not happen, all further ones where it was killed. PEFT would load
+    such a pair."""
+    model, plain = adapted(4, 8)
+    save_adapter(model, tmp_path)
+    calls = iter(range(1, 9))
+    replace = os.replace
+
+    def stopped(*args):
+        if next(calls) in stop:
+            raise KeyboardInterrupt
+        replace(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            save_adapter(adapted(4, 32, seed=2)[0], tmp_path)
+    if whole:
+        assert_pefts(model, PeftModel.from_pretrained(plain, tmp_path))
+        return
+    with pytest.raises(FileNotFoundError, match=CONFIG):
+        load_adapter(plain, tmp_path)
+    with pytest.raises(ValueError, match=f"Can't find '{CONFIG}'"):
+        PeftModel.from_pretrained(plain, tmp_path)
+
+
+def test_a_save_clears_what_killed_ones_have_left_and_no_save_that_runs(tmp_path):
+    for name, age in {"killed": 3700, "running": 3500}.items():
+        folder = tmp_path / f".saving.{name}"
+        folder.mkdir()
+        (folder / WEIGHTS).write_bytes(b"half")
+        os.utime(folder, times=(time.time() - age,) * 2)
+    save_adapter(adapted()[0], tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {CONFIG, WEIGHTS, ".saving.running"}
 
 
 @pytest.mark.parametrize("wrap", [
