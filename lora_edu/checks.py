@@ -88,7 +88,7 @@ def instance(name: str, value, kind: type):
     """Return ``value`` if it is a ``kind``."""
     if not isinstance(value, kind):
         an = kind.__name__[0] in "AEIO" or kind.__name__.isupper()
-        raise TypeError(f"{name} must be {'an' if an else 'a'} {kind.__name__}, got {value!r}")
+        raise TypeError(f"{name} must be {'an' if an else 'a'} {kind.__name__}, got {value!r:.100}")
     return value
 
 

@@ -48,12 +48,13 @@ class Diagnosis(list[Finding]):
     """The findings, the worst first. ``tested``: the names of what was looked for."""
 
     def __init__(self, findings: Iterable[Finding], tested: Iterable[str]):
-        super().__init__(sorted(findings, key=lambda found: SEVERITIES.index(found.severity)))
+        super().__init__(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
         self.tested = tuple(dict.fromkeys(tested))
 
     def __str__(self) -> str:
-        rest = f"found of {len(self.tested)} looked for: {', '.join(self.tested)}"
-        return "\n".join([*map(str, self), f"{len(self) or 'nothing'} {rest}"])
+        sum_of_all = (f"{len(self) or 'nothing'} found of {len(self.tested)} looked for: "
+                      f"{', '.join(self.tested)}")
+        return "\n".join([*map(str, self), sum_of_all])
 
     __repr__ = __str__
 
@@ -115,9 +116,16 @@ class Case:
         held = {}
         for module in model.modules():
             held |= getattr(module, "peft_config", None) or {}
-        given = {part.adapter: config or held.get(part.adapter, {}) for part in self.parts}
-        self.settings = {adapter: some if isinstance(some, Mapping) else vars(some)
-                         for adapter, some in given.items()}
+        self.settings = {part.adapter: _as_dict(held.get(part.adapter, {}) if config is None
+                                                else config) for part in self.parts}
+        # {parameter: steps taken}; None where the optimiser does not count them, as SGD
+        memories = optimiser.state.items() if optimiser is not None else ()
+        self.steps = {p: int(memory["step"]) for p, memory in memories if "step" in memory} or None
+
+
+def _as_dict(settings) -> Mapping:
+    """Settings by name, of a dict or of PEFT's or our config."""
+    return settings if isinstance(settings, Mapping) else getattr(settings, "__dict__", {})
 
 
 @contextmanager
@@ -182,9 +190,8 @@ def not_given(case: Case):
 
 
 def stuck(case: Case):
-    steps = {part: int(case.optimiser.state.get(p, {}).get("step", 0))
-             for part in case.learning for p in (part.A, part.B) if not p.any()}
-    return [part for part, taken in steps.items() if taken >= 2]
+    return [part for part in case.learning
+            if any(case.steps.get(p, 0) >= 2 and not p.any() for p in (part.A, part.B))]
 
 
 def without_gradient(case: Case):
@@ -194,6 +201,8 @@ def without_gradient(case: Case):
         loss = case.loss_fn(model, case.batch) if case.loss_fn else model(**case.batch).loss
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
             raise TypeError(f"the loss must be a tensor of one number, got {type(loss).__name__}")
+        if not loss.isfinite():
+            return [type(model).__name__], NOT_FINITE | {"numbers": "loss"}
         learning = [part for part in parts_of(model) if part.learns]
         if loss.requires_grad and learning:
             loss.backward()
@@ -204,13 +213,24 @@ def without_gradient(case: Case):
 def unlike_reference(case: Case):
     near = 0.02 if any(p.dtype in HALF for p in case.model.parameters()) else 0.001
     with _twin(case.model) as model, torch.no_grad():
-        far = _distance(case, model.eval(), near)
-        tries = CAUSES_OF_SCALE if far > near and any(not p.merged for p in case.active) else ()
-        words = next((words for times, words in tries
-                      if _distance(case, model, near, times) <= max(near, far / 10)), {})
-    return [type(model).__name__] if far > near else [], {"far": far, **words}
+        logits = _logits(case, model.eval())
+        reference = _checked_reference(case.reference, logits, near)
+        if not logits.isfinite().all():
+            return [type(model).__name__], NOT_FINITE | {"numbers": "output"}
+        far = _distance(logits, reference, near)
+        if far <= near:
+            return []
+        scales = CAUSES_OF_SCALE if any(not part.merged for part in case.active) else ()
+        words = next((words for times, words in scales
+                      if _distance(_logits(case, model, times), reference, near)
+                      <= max(near, far / 10)), {})
+    return [type(model).__name__], {"far": far, **words}
 
 
+NOT_FINITE = {
+    "symptom": "the model's {numbers} is not finite: NaN or infinity comes out",
+    "cause": "the weights or the batch have such numbers already, or half precision overflows",
+    "remedy": "look for isfinite in the batch, in W0, A and B; run once in float32 or bfloat16"}
 TWICE = {"cause": "a merged model was loaded as the base: the update counts twice",
          "remedy": "load the original base, or leave the adapter off"}
 OTHER_RULE = {"cause": "of training and serving one divides α by √r (use_rslora), the other by r",
@@ -219,25 +239,48 @@ CAUSES_OF_SCALE = (  # what s is multiplied by, and what it means if that brings
     (lambda r: 0.0, TWICE), (lambda r: r**0.5, OTHER_RULE), (lambda r: r**-0.5, OTHER_RULE))
 
 
-def _distance(case: Case, model: nn.Module, near: float, times=lambda r: 1.0) -> float:
-    """‖logits − reference‖/‖reference‖, with each adapter's s multiplied by ``times(r)``.
-
-    The mean of each row is subtracted first: adding one number to all logits changes no
-    probability, but would hide a real difference. near / 5 of the whole length is allowed for
-    rounding in that offset.
-    """
+def _logits(case: Case, model: nn.Module, times=lambda r: 1.0) -> torch.Tensor:
+    """The logits for the batch, with each adapter's s multiplied by ``times(r)``."""
     factors = {id(part.B): times(part.A.shape[0]) for part in parts_of(model)}
     changed = {name: p * factors[id(p)] for name, p in model.named_parameters()
                if factors.get(id(p), 1.0) != 1.0}
     args, named = ((), dict(case.batch)) if isinstance(case.batch, Mapping) else ((case.batch,), {})
     named.pop("labels", None)
     outputs = torch.func.functional_call(model, changed, args, named)
-    logits = getattr(outputs, "logits", outputs).double()
-    reference = case.reference.to(logits)
-    off, rest = logits - reference, reference
-    if reference.shape[-1] > 1:
-        off, rest = (x - x.mean(-1, keepdim=True) for x in (off, rest))
-    return ((off.norm() - near / 5 * reference.norm()) / rest.norm()).item()
+    logits = getattr(outputs, "logits", outputs)
+    return checks.instance("the model's output, or its .logits,", logits, torch.Tensor).double()
+
+
+def _checked_reference(reference: torch.Tensor, logits: torch.Tensor, near: float) -> torch.Tensor:
+    """The reference as float64; ValueError for one that no logits can be compared with."""
+    if reference.shape != logits.shape:
+        raise ValueError(f"reference must have the shape of the model's output, "
+                         f"{tuple(logits.shape)}, got {tuple(reference.shape)}")
+    reference = reference.to(logits)
+    if not reference.isfinite().all():
+        raise ValueError(f"reference must be finite, got {int((~reference.isfinite()).sum())} "
+                         f"non-finite entries of {reference.numel()}")
+    if _less_mean(reference).norm() <= near / 5 * reference.norm():
+        raise ValueError("reference must not be one number all along each row: less the mean of "
+                         "the row nothing is left to compare with")
+    return reference
+
+
+def _distance(logits: torch.Tensor, reference: torch.Tensor, near: float) -> float:
+    """‖logits − reference‖/‖reference‖, less the mean of each row.
+
+    Adding one number to all logits changes no probability, but would hide a real difference. near/5
+    of the whole length is allowed for rounding in that offset.
+    """
+    off = _less_mean(logits - reference).norm() - near / 5 * reference.norm()
+    return (off / _less_mean(reference).norm()).item()
+
+
+def _less_mean(logits: torch.Tensor) -> torch.Tensor:
+    """The logits less the mean of each row; where a row has one number alone it stays."""
+    if logits.ndim == 0 or logits.shape[-1] == 1:
+        return logits
+    return logits - logits.mean(-1, keepdim=True)
 
 
 # The table of tests
@@ -255,83 +298,124 @@ class Test(NamedTuple):
 
 
 TESTS = (
-    Test("no-adapter", "error", ("training",),
-         lambda case: [] if case.parts else [type(case.model).__name__],
-         "the model has no LoRA layer of PEFT or lora_edu: nothing of LoRA trains",
-         "the adapter went into another copy of the model, was not kept, or has been unloaded",
-         "train the model that get_peft_model returns, or that inject was called on"),
-    Test("frozen", "error", ("training",),
-         lambda case: [] if any(part.trains for part in case.parts) else case.parts,
-         "no number of any adapter trains: requires_grad is off in all",
-         "from_pretrained loads an adapter to be used, or requires_grad_(False) came after it",
-         "load with is_trainable=True; or freeze first and put the adapter in then"),
-    Test("inactive", "error", ("training",), inactive,
-         "{idle} would train, but what counts in the output is {active}",
-         "another adapter was set or loaded, the adapters were disabled, or requires_grad was set "
-         "by hand", "call set_adapter with the name that is to train"),
-    Test("merged", "error", ("training",), lambda case: [p for p in case.parts if p.merged],
-         "the adapter is merged into the weight: A and B get no gradient",
-         "merge_adapter (lora_edu: merge) was called for an evaluation and not undone",
-         "call unmerge_adapter (lora_edu: unmerge) before training goes on"),
-    Test("base-trains", "warning", ("training",),
-         lambda case: [part for part in case.parts if getattr(part.weight, "requires_grad", False)],
-         "W0 trains as well: the saved adapter alone will not be the trained model",
-         "requires_grad_(True) was called on the model after the adapter was put in",
-         "call requires_grad_(False) on the base's layers, or save all weights"),
-    Test("base-trains", "warning", ("training",),
-         lambda case: [name for name, module in case.model.named_modules()
-                       if module.training and getattr(module, "track_running_stats", False)],
-         "running statistics move: the adapter alone will not be the trained model",
-         "a BatchNorm in train mode gathers them, frozen too, and no file has them",
-         "call eval() on these modules for as long as the adapter trains"),
-    Test("nested", "error", (), nested,
-         "a PeftModel was wrapped again: where the new adapter has the same name and layer, what "
-         "was learned is gone",
-         "get_peft_model ran on a model that had an adapter, as when a notebook's cell runs twice",
-         "load the base again (or unload); for a second adapter call add_adapter"),
-    Test("both-zero", "error", ("training",),
-         lambda case: [p for p in case.learning if not p.A.any() and not p.B.any()],
-         "A and B are both zero: both gradients are zero, at every step",
-         "an initialisation of all parameters (init.zeros_, empty weights) ran over the adapter",
-         "draw A again: reset_lora_parameters in PEFT, inject anew here"),
-    Test("idle", "error", ("use",), zero_update,
-         "BA is exactly zero: with the adapter the layer computes what it does without",
-         "it was never trained, or its file's names did not fit the model's and were passed over",
-         "compare the file's keys with the model's; look for “missing keys” in the log"),
-    Test("scaling", "warning", (), other_scaling,
-         "s is {have:g}, by the settings it is {want:g}",
-         "the settings are of another adapter, the rule is another, or the scaling was set later",
-         "load the adapter with its own adapter_config.json, and serve with the rule that it was "
-         "trained with; where a program knows α/r alone, give it α·√r for α/√r"),
-    Test("scale", "note", (), unusual_scale,
-         "s is {s}: it multiplies all that BA adds, and so Adam's first step",
-         "α was left at a default, or r was changed and α kept, or α/√r came with the α of α/r",
-         "nothing, if the rate was tuned with it; else set α so that s is near 1, or search again"),
-    Test("not-in-optimiser", "error", ("training", "optimiser"), not_given,
-         "{missing} of {all} matrices of the adapter are not in the optimiser",
-         "the optimiser was made before the adapter was put in, or for another copy of the model, "
-         "or the parameters were chosen by name or while another adapter was active",
-         "make the optimiser after the adapter, of all parameters with requires_grad"),
-    Test("stuck", "error", ("training", "optimiser"), stuck,
-         "after two steps or more a matrix is exactly zero still",
-         "its gradient or its rate was 0 in each step, or a copy trains that is not written back",
-         "give the doctor a batch; if the optimiser is sharded, gather the weights first"),
-    Test("half-precision", "warning", ("training",),
-         lambda case: [part for part in case.learning if part.A.dtype in HALF],
-         "A and B train in half precision: a step below half their spacing is rounded away",
-         "the whole model was cast after the adapter was put in, or autocast_adapter_dtype is off",
-         "keep A and B in float32 (the default of PEFT and lora_edu), or round stochastically"),
-    Test("no-gradient", "error", ("training", "batch"), without_gradient,
-         "no gradient comes to the adapter in these layers",
-         "gradient checkpointing of the reentrant kind, and an input that needs no gradient (the "
-         "embedding is frozen); or the layer is not used, or its output is detached",
-         "model.enable_input_require_grads(), or checkpoints with use_reentrant=False; else look "
-         "for detach, no_grad, inference_mode, .data and .item() after the layer"),
-    Test("reference", "error", ("reference",), unlike_reference,
-         "the outputs are {far:.1%} of the reference's length away from it",
-         "a base with other weights of equal shapes, another adapter, or another input: the doctor "
-         "has tried s = 0, s·√r and s/√r",
-         "compare the outputs of the base alone (adapters disabled) first, then W0, A and B"),
+    Test(
+        "no-adapter", "error", needs=("training",),
+        find=lambda case: [] if case.parts else [type(case.model).__name__],
+        symptom="the model has no LoRA layer of PEFT or lora_edu: nothing of LoRA trains",
+        cause="the adapter went into another copy of the model, was not kept, or has been "
+              "unloaded",
+        remedy="train the model that get_peft_model returns, or that inject was called on"),
+    Test(
+        "frozen", "error", needs=("training",),
+        find=lambda case: [] if any(part.trains for part in case.parts) else case.parts,
+        symptom="no number of any adapter trains: requires_grad is off in all",
+        cause="from_pretrained loads an adapter to be used, or requires_grad_(False) came after "
+              "it",
+        remedy="load with is_trainable=True; or freeze first and put the adapter in then"),
+    Test(
+        "inactive", "error", needs=("training",),
+        find=inactive,
+        symptom="{idle} would train, but what counts in the output is {active}",
+        cause="another adapter was set or loaded, the adapters were disabled, or requires_grad "
+              "was set by hand",
+        remedy="call set_adapter with the name that is to train"),
+    Test(
+        "merged", "error", needs=("training",),
+        find=lambda case: [p for p in case.parts if p.merged],
+        symptom="the adapter is merged into the weight: A and B get no gradient",
+        cause="merge_adapter (lora_edu: merge) was called for an evaluation and not undone",
+        remedy="call unmerge_adapter (lora_edu: unmerge) before training goes on"),
+    Test(
+        "base-trains", "warning", needs=("training",),
+        find=lambda case: [part for part in case.parts
+                           if getattr(part.weight, "requires_grad", False)],
+        symptom="W0 trains as well: the saved adapter alone will not be the trained model",
+        cause="requires_grad_(True) was called on the model after the adapter was put in",
+        remedy="call requires_grad_(False) on the base's layers, or save all weights"),
+    Test(
+        "base-trains", "warning", needs=("training",),
+        find=lambda case: [name for name, module in case.model.named_modules()
+                           if module.training and getattr(module, "track_running_stats", False)],
+        symptom="running statistics move: the adapter alone will not be the trained model",
+        cause="a BatchNorm in train mode gathers them, frozen too, and no file has them",
+        remedy="call eval() on these modules for as long as the adapter trains"),
+    Test(
+        "nested", "error", needs=(),
+        find=nested,
+        symptom="a PeftModel was wrapped again: where the new adapter has the same name and "
+                "layer, what was learned is gone",
+        cause="get_peft_model ran on a model that had an adapter, as when a notebook's cell runs "
+              "twice",
+        remedy="load the base again (or unload); for a second adapter call add_adapter"),
+    Test(
+        "both-zero", "error", needs=("training",),
+        find=lambda case: [p for p in case.learning if not p.A.any() and not p.B.any()],
+        symptom="A and B are both zero: both gradients are zero, at every step",
+        cause="an initialisation of all parameters (init.zeros_, empty weights) ran over the "
+              "adapter",
+        remedy="draw A again: reset_lora_parameters in PEFT, inject again here"),
+    Test(
+        "idle", "error", needs=("use",),
+        find=zero_update,
+        symptom="BA is exactly zero: with the adapter the layer computes what it does without",
+        cause="it was never trained, or its file's names did not fit the model's and were passed "
+              "over",
+        remedy="compare the file's keys with the model's; look for “missing keys” in the log"),
+    Test(
+        "scaling", "warning", needs=(),
+        find=other_scaling,
+        symptom="s is {have:g}, by the settings it is {want:g}",
+        cause="the settings are of another adapter, the rule is another, or the scaling was set "
+              "later",
+        remedy="load the adapter with its own adapter_config.json, and serve with the rule that "
+               "it was trained with; where a program knows α/r alone, give it α·√r for α/√r"),
+    Test(
+        "scale", "note", needs=(),
+        find=unusual_scale,
+        symptom="s is {s}: it multiplies all that BA adds, and so Adam's first step",
+        cause="α was left at a default, or r was changed and α kept, or α/√r came with the α of "
+              "α/r",
+        remedy="nothing, if the rate was tuned with it; else set α so that s is near 1, or "
+               "search again"),
+    Test(
+        "not-in-optimiser", "error", needs=("training", "optimiser"),
+        find=not_given,
+        symptom="{missing} of {all} matrices of the adapter are not in the optimiser",
+        cause="the optimiser was made before the adapter was put in, or for another copy of the "
+              "model, or the parameters were chosen by name or while another adapter was active",
+        remedy="make the optimiser after the adapter, of all parameters with requires_grad"),
+    Test(
+        "stuck", "error", needs=("training", "steps"),
+        find=stuck,
+        symptom="after two steps or more a matrix is exactly zero still",
+        cause="its gradient or its rate was 0 in each step, or a copy trains that is not written "
+              "back",
+        remedy="give the doctor a batch; if the optimiser is sharded, gather the weights first"),
+    Test(
+        "half-precision", "warning", needs=("training",),
+        find=lambda case: [part for part in case.learning if part.A.dtype in HALF],
+        symptom="A and B train in half precision: a step below half their spacing is rounded "
+                "away",
+        cause="the whole model was cast after the adapter was put in, or autocast_adapter_dtype "
+              "is off",
+        remedy="keep A and B in float32 (the default of PEFT and lora_edu), or round "
+               "stochastically"),
+    Test(
+        "no-gradient", "error", needs=("training", "batch"),
+        find=without_gradient,
+        symptom="no gradient comes to the adapter in these layers",
+        cause="gradient checkpointing of the reentrant kind, and an input that needs no gradient "
+              "(the embedding is frozen); or the layer is not used, or its output is detached",
+        remedy="model.enable_input_require_grads(), or checkpoints with use_reentrant=False; "
+               "else look for detach, no_grad, inference_mode, .data and .item() after the layer"),
+    Test(
+        "reference", "error", needs=("reference",),
+        find=unlike_reference,
+        symptom="the outputs are {far:.1%} of the reference's length away from it",
+        cause="a base with other weights of equal shapes, another adapter, or another input: the "
+              "doctor has tried s = 0, s·√r and s/√r",
+        remedy="compare the outputs of the base alone (adapters disabled) first, then W0, A and "
+               "B"),
 )
 
 
@@ -344,8 +428,8 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
     were, to the bit. With a batch a copy of the model, which shares what is frozen, runs forwards
     and backwards once; with a reference, forwards up to four times.
 
-    It does not look for what goes wrong in any fine-tuning (data, labels, rates, NaN), nor at
-    layers of PEFT other than LoRA's. No findings prove nothing more than what was tested.
+    It does not look for what goes wrong in any fine-tuning (data, labels, rates), nor at layers of
+    PEFT other than LoRA's. No findings prove nothing more than what was tested.
 
     Args:
         model: As it stands before a step of training, or before it is used.
@@ -364,8 +448,10 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
         "warning" or "note"), symptom, cause, remedy, and where, the modules' names.
 
     Raises:
-        TypeError: For a loss that is not a tensor of one number.
-        ValueError: For a batch that is missing, and for adapters on the device meta.
+        TypeError: For an argument of another kind, and a loss that is not a tensor of one number.
+        ValueError: For a batch or a loss_fn that is missing, for adapters on the device meta, and
+            for a reference of another shape, with NaN or infinity, or that is one number in each
+            row.
 
     Example:
         >>> from lora_edu.nn import inject
@@ -375,25 +461,44 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
         >>> [(finding.name, finding.where) for finding in doctor(model, optimiser=optimiser)]
         [('not-in-optimiser', ('0', '2'))]
     """
-    checks.instance("model", model, nn.Module)
-    if batch is None and (loss_fn is not None or reference is not None):
-        raise ValueError("batch must be given with loss_fn or reference, got None")
+    _check_arguments(model, batch, optimiser, loss_fn, training, config, reference)
     case = Case(model, batch, optimiser, loss_fn, reference, config)
     if any(p.is_meta for part in case.parts for p in part.parameters):
         raise ValueError("model must hold its adapters' numbers, they are on the device meta")
-    there = {"training" if training else "use"} | {
-        name for name in ("batch", "optimiser", "reference") if getattr(case, name) is not None}
-    made = [test for test in TESTS if there.issuperset(test.needs)]
-    return Diagnosis([found for test in made for found in _findings(test, case)],
-                     [test.name for test in made])
+    available = {"training" if training else "use"} | {
+        name for name in ("batch", "optimiser", "steps", "reference")
+        if getattr(case, name) is not None}
+    tests = [test for test in TESTS if available.issuperset(test.needs)]
+    return Diagnosis([finding for test in tests for finding in _findings(test, case)],
+                     [test.name for test in tests])
+
+
+def _check_arguments(model, batch, optimiser, loss_fn, training, config, reference) -> None:
+    """Raise TypeError or ValueError for what the doctor cannot ask."""
+    checks.instance("model", model, nn.Module)
+    checks.flag("training", training)
+    if batch is None and (loss_fn is not None or reference is not None):
+        raise ValueError("batch must be given with loss_fn or reference, got None")
+    if optimiser is not None and not hasattr(optimiser, "param_groups"):
+        raise TypeError(f"optimiser must be one of torch's, got {type(optimiser).__name__}")
+    if loss_fn is not None and not callable(loss_fn):
+        raise TypeError(f"loss_fn must be a function of (model, batch), got {loss_fn!r:.100}")
+    if training and batch is not None and loss_fn is None and not isinstance(batch, Mapping):
+        raise ValueError("loss_fn must be given for a batch that is no dict, got a "
+                         f"{type(batch).__name__}")
+    if config is not None and not _as_dict(config).keys() & {"peft_type", "lora_alpha"}:
+        raise TypeError("config must be PEFT's settings, an AdapterConfig or a dict, with "
+                        f"lora_alpha, got {config!r:.100}")
+    if reference is not None:
+        checks.instance("reference", reference, torch.Tensor)
 
 
 def _findings(test: Test, case: Case) -> Iterator[Finding]:
     """What a test finds, if anything, in its words."""
-    found = test.find(case)
-    seen, words = found if isinstance(found, tuple) else (found, {})
-    if seen:
+    result = test.find(case)
+    parts, words = result if isinstance(result, tuple) else (result, {})
+    if parts:
         texts = [words.get(key, getattr(test, key)).format(**words)
                  for key in ("severity", "symptom", "cause", "remedy")]
-        where = dict.fromkeys(getattr(part, "layer", part) for part in seen)
+        where = dict.fromkeys(getattr(part, "layer", part) for part in parts)
         yield Finding(test.name, *texts, tuple(where))

@@ -2,7 +2,9 @@
 
 import contextlib
 import copy
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model, inject_adapter_in_model
@@ -141,7 +143,7 @@ def broken(model, x):
 
 @pytest.mark.claim("obs-doctor-trace")
 @pytest.mark.parametrize("asked", [
-    {"loss_fn": square}, {"loss_fn": broken}, {"training": False, "reference": torch.ones(8, 6)}])
+    {"loss_fn": square}, {"loss_fn": broken}, {"training": False, "reference": torch.eye(8, 6)}])
 def test_nothing_is_changed_also_by_a_run_that_fails(asked):
     x = torch.randn(8, 6)
     model = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Dropout(0.5), nn.Dropout(0.5))
@@ -222,6 +224,12 @@ def beside(dtype, times):
     return asked
 
 
+def with_nan():
+    model = ours()
+    model.blocks[1].q.base_layer.weight.data[0, 0] = torch.nan
+    return model
+
+
 SETTINGS = {"r": 9, "lora_alpha": 8, "rank_pattern": {"q|v": 4}, "target_modules": ["q", "v"]}
 TABLE = {  # what the doctor is asked; the finding, and words of it
     "wrappers side by side": (lambda: {"model": nn.ModuleDict(
@@ -251,6 +259,9 @@ TABLE = {  # what the doctor is asked; the finding, and words of it
     "another rule": (lambda: in_use(ours(rule="rslora"), ours()), "reference", "α by √r"),
     "counts twice": (lambda: in_use(ours(), TinyChat()), "reference", "the update counts twice"),
     "another α": (lambda: in_use(ours(), ours(alpha=3)), "reference", "error", "another adapter"),
+    "NaN": (lambda: in_use(with_nan(), ours()), "reference", "output is not finite"),
+    "NaN, in training": (lambda: {"model": with_nan(), "batch": batch()}, "no-gradient",
+                         "error: the model's loss is not finite"),
     "near": (lambda: beside(torch.float32, 1.0005), ""),
     "near, in half": (lambda: beside(torch.bfloat16, 1.01), ""),
     "far": (lambda: beside(torch.float32, 1.01), "reference"),
@@ -292,8 +303,42 @@ def test_what_is_printed():
     assert "idle" in doctor(ours(), training=False).tested
 
 
+@pytest.mark.parametrize("optimiser, looked_for", [
+    (torch.optim.AdamW, True), (torch.optim.SGD, False),
+    (partial(torch.optim.SGD, momentum=0.9), False)])
+def test_what_cannot_move_is_looked_for_where_the_optimiser_counts_its_steps(optimiser, looked_for):
+    model = ours("A random, B zero")
+    model.gate = 0.0
+    rule = optimiser(trained(model), lr=0.1)
+    for _ in range(2):
+        model(**batch()).loss.backward()
+        rule.step()
+    found = doctor(model, optimiser=rule)
+    assert ("stuck" in names(found)) == ("stuck" in found.tested) == looked_for
+
+
+def of_reference(change):
+    """Asked with a reference that is changed."""
+    return {"batch": batch(), "training": False, "reference": change(answer(ours()))}
+
+
 @pytest.mark.parametrize("asked, error, message", [
     ({"model": 3}, TypeError, "model must be a Module, got 3"),
+    ({"model": ours().state_dict()}, TypeError, "^model must be a Module, got .{100}$"),
+    ({"optimiser": ours().state_dict()}, TypeError, "optimiser must be one of torch's"),
+    ({"config": 3}, TypeError, "config must be PEFT's settings, .* got 3"),
+    ({"config": ours().state_dict()}, TypeError, "config must be PEFT's settings"),
+    ({"training": None}, TypeError, "training must be True or False, got None"),
+    ({"batch": batch(), "loss_fn": 3}, TypeError, "loss_fn must be a function .*, got 3"),
+    ({"batch": torch.ones(2)}, ValueError, "loss_fn must be given for a batch that is no dict"),
+    (of_reference(np.asarray), TypeError, "reference must be a Tensor, got array"),
+    (of_reference(lambda right: right[0]), ValueError,
+     r"reference must have the shape of the model's output, \(\d, \d, 16\), got \(\d, 16\)"),
+    (of_reference(lambda right: right[None]), ValueError, "reference must have the shape"),
+    (of_reference(lambda right: right.log()), ValueError, r"reference must be finite, got \d+ non"),
+    (of_reference(torch.zeros_like), ValueError, "reference must not be one number all along"),
+    (of_reference(lambda right: right * 0 + right[..., :1]), ValueError,
+     "reference must not be one number all along"),
     ({"model": ours().to("meta")}, ValueError, "model must hold its adapters' numbers"),
     ({"loss_fn": len}, ValueError, "batch must be given with loss_fn or reference, got None"),
     ({"batch": {"input_ids": torch.ones(1, 2, dtype=int)}}, TypeError,
