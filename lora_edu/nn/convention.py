@@ -12,58 +12,90 @@ from typing import NamedTuple
 
 from lora_edu import checks
 from lora_edu.adapter import scaling
+from lora_edu.optim import OPTIMISERS
 
 A_STARTS = {  # the standard deviation of A's entries, for rank r and input width k
     "kaiming_uniform": lambda r, k: 1 / math.sqrt(3 * k),  # U(±1/√k)
     "peft_gaussian": lambda r, k: 1 / r,  # N(0, 1/r²)
     "he_uniform": lambda r, k: math.sqrt(2 / k)}  # U(±√(6/k))
-POWERS = {"Adam": 1, "AdamW": 1, "Lion": 1, "SGD": 2, "momentum": 2}  # of s in the first stride
+# Of s in the first stride: s can be moved into B, and with B' = sB the rate is η·s^power.
+POWERS = {name: OPTIMISERS[name].powers["lr"]
+          for name in ("Adam", "AdamW", "Lion", "SGD", "Momentum")}
 
 
 class Tool(NamedTuple):
-    """One row. r, alpha: when nothing is said (None: must be said; for MLX alpha is the scale).
+    """One row. r, alpha: when nothing is said; None where it must be said. For MLX alpha is s.
 
-    writes: how the settings are written. unsaid: what happens when α is not. has_rslora: whether it
-    knows α/√r. start: one of A_STARTS. source: where this stands.
+    writes: how the settings are written. unsaid: what happens when α is not. source: where this
+    stands. start: one of A_STARTS. has_rslora: whether it knows α/√r. adam_step: Adam's first step
+    of an entry, in η.
     """
 
     r: int | None
     alpha: float | str | None
     writes: str
     unsaid: str
-    start: str
-    has_rslora: bool
     source: str
+    start: str = "kaiming_uniform"
+    has_rslora: bool = False
+    adam_step: float = 1.0
+
+    @property
+    def asks_for(self) -> str | None:
+        """Whether it asks for ``"alpha"``, for the ``"scale"``, or for neither."""
+        return next((name for name in ("alpha", "scale") if "{" + name in self.writes), None)
 
 
 TOOLS = {
-    "PEFT": Tool(8, 8, "r={r}, lora_alpha={alpha:g}", "α is 8 at every rank", "kaiming_uniform",
-                 True, "peft 0.21.2, tuners/lora/config.py:632, 652; layer.py:279, 338"),
-    "kohya": Tool(4, 1, "--network_dim={r} --network_alpha={alpha:g}",
-                  "α is 1 in training (0 means r); a file without α keys is loaded with α = r",
-                  "kaiming_uniform", False, "sd-scripts 02298e3, networks/lora.py:71–77, "
-                  "create_network, create_network_from_weights"),
-    "diffusers": Tool(4, 4, "--rank={r} --lora_alpha={alpha:g}",
-                      "α is 4 in the script; a file without α is loaded with α = r, each module",
-                      "peft_gaussian", False, "examples/dreambooth/train_dreambooth_lora_flux2.py "
-                      "at 79c1107; diffusers 0.42.1, utils/peft_utils.py:158–174"),
-    "MLX": Tool(8, 20.0, "rank: {r}, scale: {scale:g}",
-                "the scale is 20 at every rank; with its η of 1e-5, Adam's first stride is that of "
-                "s = 1 at 2e-4, but A moves 20 times less", "kaiming_uniform", False,
-                "mlx-lm 0.32.2, lora.py:65, 77; tuner/lora.py:84–98"),
-    "torchtune": Tool(None, None, "lora_rank: {r}, lora_alpha: {alpha:g}", "", "kaiming_uniform",
-                      False, "torchtune 0.6.1, modules/peft/lora.py:138, 305"),
-    "LlamaFactory": Tool(8, "2r", "lora_rank: {r}, lora_alpha: {alpha:g}", "α is 2r",
-                         "kaiming_uniform", True, "llamafactory 0.9.5, hparams/finetuning_args.py:"
-                         "568; model/adapter.py:235 (PEFT)"),
-    "Keras": Tool(None, "r", "rank={r}, lora_alpha={alpha:g}", "α is r", "he_uniform", False,
-                  "keras 3.15.1, layers/core/dense.py:238, 295, 213"),
-    "loralib": Tool(None, 1, "r={r}, lora_alpha={alpha:g}", "α is 1", "kaiming_uniform", False,
-                    "loralib 0.1.2, layers.py:39, 50"),
-    "Unsloth": Tool(16, 16, "r={r}, lora_alpha={alpha:g}", "α is 16 at every rank",
-                    "kaiming_uniform", True, "unsloth 2026.10.9, models/llama.py:4571–4584 (PEFT)"),
-    "a plain scale": Tool(None, None, "r={r}, s={scale:g}", "", "kaiming_uniform", False,
-                          "the formula W0 + s·B·A"),
+    "PEFT": Tool(
+        r=8, alpha=8, writes="r={r}, lora_alpha={alpha:g}", unsaid="α is 8 at every rank",
+        source="peft 0.21.2, tuners/lora/config.py:632, 652; layer.py:279, 338", has_rslora=True),
+    "kohya": Tool(
+        r=4, alpha=1, writes="--network_dim={r} --network_alpha={alpha:g}",
+        unsaid="α is 1 in training (0 means r); a file without α keys is loaded with α = r",
+        source="sd-scripts 02298e3, networks/lora.py:71–77, 430, 432, 786"),
+    "diffusers": Tool(
+        r=4, alpha=4, writes="--rank={r} --lora_alpha={alpha:g}",
+        unsaid="α is 4 in the scripts for Flux, Qwen-Image and Sana; a file without α is loaded "
+               "with α = r, each module",
+        source="examples/dreambooth/train_dreambooth_lora_flux2.py:400, 406, 1266 at 79c1107; "
+               "diffusers 0.42.1, utils/peft_utils.py:158–174",
+        start="peft_gaussian"),
+    "diffusers, SD": Tool(
+        r=4, alpha="r", writes="--rank={r}",
+        unsaid="α is r in the scripts for SD, SDXL, SD 3, Lumina 2 and HiDream, which have no "
+               "setting for it",
+        source="examples/text_to_image/train_text_to_image_lora.py:423, 534, 535 at 79c1107",
+        start="peft_gaussian"),
+    "MLX": Tool(
+        r=8, alpha=20.0, writes="rank: {r}, scale: {scale:g}",
+        unsaid="the scale is 20 at every rank; with its η of 1e-5, its Adam's first stride is that "
+               "of s = 1 at 6.3e-4 elsewhere, but A moves 20 times less",
+        source="mlx-lm 0.32.2, lora.py:50, 63, 77; tuner/lora.py:84–98; mlx 0.32.2, "
+               "optimizers/optimizers.py:498, 580",
+        adam_step=0.1 / math.sqrt(0.001)),  # (1 − β₁)/√(1 − β₂), as no bias is corrected
+    "torchtune": Tool(
+        r=8, alpha=16, writes="lora_rank: {r}, lora_alpha: {alpha:g}",
+        unsaid="α is 16 at every rank, in the models' builders",
+        source="torchtune 0.6.1, models/llama3/_model_builders.py:112, 113; "
+               "modules/peft/lora.py:138, 305"),
+    "LlamaFactory": Tool(
+        r=8, alpha="2r", writes="lora_rank: {r}, lora_alpha: {alpha:g}", unsaid="α is 2r",
+        source="llamafactory 0.9.5, hparams/finetuning_args.py:78, 568; model/adapter.py:235 "
+               "(PEFT)",
+        has_rslora=True),
+    "Keras": Tool(
+        r=None, alpha="r", writes="rank={r}, lora_alpha={alpha:g}", unsaid="α is r",
+        source="keras 3.15.1, layers/core/dense.py:238, 295, 213", start="he_uniform"),
+    "loralib": Tool(
+        r=None, alpha=1, writes="r={r}, lora_alpha={alpha:g}", unsaid="α is 1",
+        source="loralib 0.1.2, layers.py:97, 112, 123"),
+    "Unsloth": Tool(
+        r=16, alpha=16, writes="r={r}, lora_alpha={alpha:g}", unsaid="α is 16 at every rank",
+        source="unsloth 2026.10.9, models/llama.py:4571–4584 (PEFT)", has_rslora=True),
+    "a plain scale": Tool(
+        r=None, alpha=None, writes="r={r}, s={scale:g}", unsaid="",
+        source="the formula W0 + s·B·A"),
 }
 
 
@@ -98,10 +130,12 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
     Args:
         tool: One of :data:`TOOLS`.
         r: The rank; None is the tool's default.
-        alpha: What the tool calls α; None is its default. MLX and a plain scale have none.
+        alpha: What the tool calls α; None is its default. MLX and a plain scale have none, nor have
+            diffusers' scripts for SD.
         scale: s itself, in place of alpha.
         rslora: Whether s = α/√r.
-        optimiser: ``"Adam"``, ``"AdamW"``, ``"Lion"``, ``"SGD"`` or ``"momentum"``.
+        optimiser: ``"Adam"``, ``"AdamW"``, ``"Lion"``, ``"SGD"`` or ``"Momentum"``, in capitals or
+            not.
         start: How A is drawn, one of ``"kaiming_uniform"``, ``"peft_gaussian"``, ``"he_uniform"``;
             None is the tool's way.
         k: The width of the layer's input, for sigma.
@@ -109,10 +143,11 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
     Returns:
         A frozen dataclass, which prints as a few lines. ``scale``: s in ΔW = s·B·A. ``sigma``: the
         standard deviation of A's entries at the start, where B is zero. ``stride``: the first step
-        in W is η·stride times what s does not enter; it is s under Adam (ε → 0) and Lion, and s²
-        under SGD. ``when_r_changes``: what keeps the expected useful part of that step at another
-        rank. ``elsewhere``: {tool: the settings that give this scale there}, with a note where A
-        starts wider. ``warnings``: what was not said, and what follows.
+        in W is η·stride times what s does not enter; it is s under Adam (ε → 0) and Lion, s² under
+        SGD, and 3.16·s under MLX's Adam, which corrects no bias. ``when_r_changes``: what keeps the
+        expected useful part of that step at another rank. ``elsewhere``: {tool: the settings that
+        give this scale there}, with a note where A starts wider. ``warnings``: what was not said,
+        and what follows.
 
     Raises:
         TypeError, ValueError: For a value that is not possible, for a tool that has no such
@@ -123,50 +158,94 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
         >>> found.scale, found.stride, found.warnings[0][:24]
         (0.0625, 0.0625, 'α is 1 in training (0 me')
         >>> convention("PEFT", r=16, alpha=32).elsewhere["MLX"]
-        'rank: 16, scale: 2'
+        'rank: 16, scale: 2, optimizer_config: {adamw: {bias_correction: true}}'
     """
     row = TOOLS[checks.choice("tool", tool, TOOLS)]
-    plain = "{scale" in row.writes
     if r is None and row.r is None:
         raise ValueError(f"r must be given, {tool} has no default rank")
     r = checks.integer("r", row.r if r is None else r, minimum=1)
     if checks.flag("rslora", rslora) and not row.has_rslora:
         raise ValueError(f"rslora must be False for {tool}, which knows no α/√r, got True; "
                          "give it α·√r for α")
-    if alpha is not None and (plain or scale is not None):
-        raise ValueError("alpha must be left out where there is a scale, got "
-                         f"alpha={alpha!r} for {tool} with scale={scale!r}")
-    warnings = ()
-    if alpha is None and scale is None:
-        if row.alpha is None:
-            raise ValueError(f"alpha or scale must be given, {tool} has no default")
-        warnings = (row.unsaid,)
-        alpha = {"r": r, "2r": 2 * r}.get(row.alpha, row.alpha)
-        alpha, scale = (None, alpha) if plain else (alpha, None)
-    rule = "rslora" if rslora else "lora"
-    if scale is None:
-        scale = scaling(r, alpha, rule)
-    scale = checks.number("scale", scale, above=0.0)
+    optimiser = {name.lower(): name for name in POWERS}.get(str(optimiser).lower(), optimiser)
     power = POWERS[checks.choice("optimiser", optimiser, POWERS)]
     start = checks.choice("start", start or row.start, A_STARTS)
     sigma = A_STARTS[start](r, checks.integer("k", k, minimum=1))
-    # The useful part goes like (s σ)^power r; s goes like r^-fall, σ like 1/r for PEFT's gaussian.
-    fall = 0.0 if plain else 0.5 if rslora else 1.0
-    growth = 1 - power * (fall + (start == "peft_gaussian"))
-    kept = f"keep {'the scale' if plain else 'α'} and "
-    ratio, exponent = ("new r / old r", -growth) if growth < 0 else ("old r / new r", growth)
-    change = "η" if growth == 0 else f"multiply η by ({ratio})" + f"^{exponent:g}" * (exponent != 1)
+
+    scale, warnings = _scale(tool, row, r, alpha, scale, rslora)
+    stride = scale**power
+    adam_step = row.adam_step if optimiser in ("Adam", "AdamW") else 1.0
+    if adam_step != 1:
+        stride *= adam_step
+        warnings += (f"{tool}'s {optimiser} corrects no bias, so its first step is {adam_step:.3g} "
+                     "times as long as elsewhere, and its tenth 6.53 times; with "
+                     f"{_bias_correction(optimiser)} they are equal",)
+
     return Convention(
-        tool, r, scale / scaling(r, 1, rule), scale, sigma, optimiser, scale**power, kept + change,
-        {name: _written(other, r, scale, rslora, sigma, k)
+        tool, r, scale / scaling(r, 1, "rslora" if rslora else "lora"), scale, sigma, optimiser,
+        stride, _when_r_changes(row, power, rslora, start),
+        {name: _written(other, r, scale, rslora, sigma, k, optimiser)
          for name, other in TOOLS.items() if name != tool}, warnings)
 
 
-def _written(row: Tool, r: int, scale: float, rslora: bool, sigma: float, k: int) -> str:
+def _scale(tool: str, row: Tool, r: int, alpha: float | None, scale: float | None,
+           rslora: bool) -> tuple[float, tuple[str, ...]]:
+    """(s, warnings), from what was said and from what the tool takes otherwise."""
+    if row.asks_for is None and (alpha, scale) != (None, None):
+        raise ValueError(f"alpha and scale must be left out for {tool}, which has no setting for "
+                         f"them, got alpha={alpha!r}, scale={scale!r}")
+    if alpha is not None and (row.asks_for == "scale" or scale is not None):
+        raise ValueError("alpha must be left out where there is a scale, got "
+                         f"alpha={alpha!r} for {tool} with scale={scale!r}")
+    if scale is not None:
+        return checks.number("scale", scale, above=0.0), ()
+    rule = "rslora" if rslora else "lora"
+    if alpha is not None:
+        return scaling(r, alpha, rule), ()
+    if row.alpha is None:
+        raise ValueError(f"alpha or scale must be given, {tool} has no default")
+    if row.asks_for == "scale":
+        return row.alpha, (row.unsaid,)
+    alpha = {"r": r, "2r": 2 * r}.get(row.alpha, row.alpha)
+    return scaling(r, alpha, rule), (row.unsaid,)
+
+
+def _when_r_changes(row: Tool, power: int, rslora: bool, start: str) -> str:
+    """What keeps the useful part of the first step, which goes like r·(s σ)^power."""
+    if row.asks_for == "scale":
+        kept, fall = "the scale", 0.0
+    elif row.asks_for is None:
+        kept, fall = "α = r", 0.0
+    elif rslora:
+        kept, fall = "α", 0.5
+    else:
+        kept, fall = "α", 1.0  # s goes like 1/r
+    if start == "peft_gaussian":
+        fall += 1.0  # so does σ
+
+    growth = 1 - power * fall
+    if growth == 0:
+        return f"keep {kept} and η"
+    ratio = "old r / new r" if growth > 0 else "new r / old r"
+    exponent = "" if abs(growth) == 1 else f"^{abs(growth):g}"
+    return f"keep {kept} and multiply η by ({ratio}){exponent}"
+
+
+def _written(row: Tool, r: int, scale: float, rslora: bool, sigma: float, k: int,
+             optimiser: str) -> str:
     """The settings that give this scale in another tool, and how its A starts."""
-    keeps = rslora and row.has_rslora
-    alpha = scale / scaling(r, 1, "rslora" if keeps else "lora")
-    switch = ", use_rslora: true" if ": {r}" in row.writes else ", use_rslora=True"
-    text = row.writes.format(r=r, alpha=alpha, scale=scale) + switch * keeps
+    if row.asks_for is None and not math.isclose(scale, 1):
+        return "none: its scale is 1"
+    rule = "rslora" if rslora and row.has_rslora else "lora"
+    text = row.writes.format(r=r, alpha=scale / scaling(r, 1, rule), scale=scale)
+    if rule == "rslora":
+        text += ", use_rslora: true" if ": {r}" in row.writes else ", use_rslora=True"
+    if row.adam_step != 1 and optimiser in ("Adam", "AdamW"):
+        text += f", {_bias_correction(optimiser)}"
     wider = A_STARTS[row.start](r, k) / sigma
     return text if math.isclose(wider, 1) else f"{text}; A's σ is {wider:.3g} times as large"
+
+
+def _bias_correction(optimiser: str) -> str:
+    """What makes MLX's Adam that of the others."""
+    return f"optimizer_config: {{{optimiser.lower()}: {{bias_correction: true}}}}"

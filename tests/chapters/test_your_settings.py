@@ -10,9 +10,29 @@ from lora_edu.chapters.your_settings.figures import CHOICES, ROWS, settings
 def test_the_words_of_each_tool_give_the_scale_of_the_line(tool, r, alpha):
     yours, unsaid, _, words = settings(tool, r, alpha)["data"]
     want = {"MLX": alpha, "PEFT, rsLoRA": alpha / r**0.5}.get(tool, alpha / r)
-    for text in words["text"]:
+    for name, text in zip(ROWS, words["text"], strict=True):
+        if name == "diffusers, SD":
+            assert text.startswith("only s = 1")
+            continue
         kind, number = text.split(", ")[0].split()
         divisor = 1 if kind == "scale" else r**0.5 if "rsLoRA" in text else r
         assert float(number) / divisor == pytest.approx(want, rel=0.01)
-    assert yours["x"] == [want, want] and len(words["text"]) == len(ROWS)
-    assert dict(zip(unsaid["text"], unsaid["x"], strict=True))["LlamaFactory"] == 2
+    assert yours["x"] == [want, want]
+    assert len(unsaid["text"]) == len(ROWS)
+
+
+def test_whose_circle_stays_when_the_rank_changes():
+    circles = [dict(zip(unsaid["text"], unsaid["x"], strict=True))
+               for unsaid in (settings("kohya", r)["data"][1] for r in (16, 64))]
+    assert dict(circles[0].items() & circles[1].items()) == {
+        "MLX": 20, "LlamaFactory": 2, "Keras": 1, "diffusers, SD": 1}
+
+
+def test_the_headline_says_why_a_stride_is_not_the_scale():
+    """And whether A starts wider."""
+    for said, words in ((("PEFT", 16, 32, "Lion"), "stride is 2 times that of scale 1<"),
+                        (("PEFT", 16, 32, "SGD"), "is 4 times that of scale 1, the scale squared<"),
+                        (("MLX", 16, 2, "AdamW"), "6.32 times that of scale 1 elsewhere, as MLX’s"),
+                        (("MLX", 16, 2, "Lion"), "is 2 times that of scale 1<"),
+                        (("Keras", 16, 16, "Lion"), "with an A 2.4 times as wide as PEFT’s<")):
+        assert words in settings(*said)["layout"]["title"]["text"] + "<"

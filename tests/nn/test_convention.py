@@ -1,6 +1,8 @@
 """What a tool's settings mean: the scale, and the first stride, which a step of torch's shows."""
 
 import copy
+import importlib
+import inspect
 
 import numpy as np
 import pytest
@@ -9,19 +11,25 @@ from torch import nn
 
 from lora_edu.nn import TOOLS, convention, inject
 
-SCALES = {"PEFT": 8 / 16, "kohya": 1 / 16, "diffusers": 4 / 16, "MLX": 20, "LlamaFactory": 2,
-          "Keras": 1, "loralib": 1 / 16, "Unsloth": 1}  # at r = 16, with nothing else said
+SCALES = {"PEFT": 8 / 16, "kohya": 1 / 16, "diffusers": 4 / 16, "diffusers, SD": 1, "MLX": 20,
+          "torchtune": 1, "LlamaFactory": 2, "Keras": 1, "loralib": 1 / 16,
+          "Unsloth": 1}  # at r = 16, with nothing else said
 
 
-def step(optimiser, params):
+def step(tool, optimiser, params):
     """One step of η = 0.1; Lion's by its definition, with m = 0 (Chen et al. 2023, algorithm 2)."""
     if optimiser == "Lion":
         for p in params:
             p.data -= 0.1 * torch.sign(0.9 * 0 + 0.1 * p.grad)
-    elif optimiser == "Adam":
+    elif optimiser in ("Adam", "adamw") and tool == "MLX":
+        for p in params:  # the moments as they are
+            m = 0.9 * 0 + 0.1 * p.grad
+            v = 0.999 * 0 + 0.001 * p.grad**2
+            p.data -= 0.1 * m / (v.sqrt() + 1e-30)
+    elif optimiser in ("Adam", "adamw"):
         torch.optim.Adam(params, lr=0.1, eps=1e-30).step()
     else:
-        torch.optim.SGD(params, lr=0.1, momentum=0.9 * (optimiser == "momentum")).step()
+        torch.optim.SGD(params, lr=0.1, momentum=0.9 if optimiser == "momentum" else 0.0).step()
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -30,15 +38,37 @@ def test_the_scale_when_nothing_is_said(tool):
         with pytest.raises(ValueError, match=f"alpha or scale must be given, {tool} has no"):
             convention(tool, r=16)
         return
-    found = convention(tool, r=16)
+    found = convention(tool, r=16, optimiser="Lion")
     assert (found.scale, found.stride) == (SCALES[tool],) * 2 and found.warnings
     assert not convention("PEFT", 16, found.scale * 16).warnings
 
 
+INSTALLED = {  # where (r, α) stand when nothing is said; MLX: the scale
+    "PEFT": ("peft", lambda peft: (peft.LoraConfig().r, peft.LoraConfig().lora_alpha)),
+    "torchtune": ("torchtune.models.llama3", lambda models: tuple(
+        inspect.signature(models.lora_llama3_8b).parameters[name].default
+        for name in ("lora_rank", "lora_alpha"))),
+    "MLX": ("mlx_lm.lora", lambda lora: (
+        lora.CONFIG_DEFAULTS["lora_parameters"]["rank"],
+        lora.CONFIG_DEFAULTS["lora_parameters"]["scale"])),
+    "loralib": ("loralib", lambda loralib: (
+        None, inspect.signature(loralib.Linear).parameters["lora_alpha"].default)),
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("tool", INSTALLED)
+def test_a_row_is_what_the_installed_tool_says(tool):
+    module, read = INSTALLED[tool]
+    pytest.importorskip(module.partition(".")[0])
+    assert read(importlib.import_module(module)) == (TOOLS[tool].r, TOOLS[tool].alpha)
+
+
 @pytest.mark.claim("cor-lion-first-step")
 @pytest.mark.parametrize("alpha", [2, 12])
-@pytest.mark.parametrize("optimiser", ["Adam", "Lion", "SGD", "momentum"])
-def test_the_first_stride(optimiser, alpha):
+@pytest.mark.parametrize("optimiser", ["Adam", "adamw", "Lion", "SGD", "momentum"])
+@pytest.mark.parametrize("tool", ["PEFT", "MLX"])
+def test_the_first_stride(tool, optimiser, alpha):
     """One step from B = 0 beside the formula of the theorem."""
     rng = np.random.default_rng(0)
     x, y = (torch.tensor(rng.normal(size=(20, side))) for side in (6, 4))
@@ -48,10 +78,24 @@ def test_the_first_stride(optimiser, alpha):
     nn.functional.mse_loss(model(x), y).backward()
     [pair] = model[0].adapters.values()
     A = copy.deepcopy(pair.lora_A.data)
-    step(optimiser, list(pair.parameters()))
+    step(tool, optimiser, list(pair.parameters()))
     direction = G @ A.T @ A if optimiser in ("SGD", "momentum") else (G @ A.T).sign() @ A
-    stride = convention("PEFT", 3, alpha, optimiser=optimiser).stride
+    stride = convention(tool, 3, scale=alpha / 3, optimiser=optimiser).stride
     torch.testing.assert_close(pair.delta(), -0.1 * stride * direction)
+
+
+def test_an_adam_that_corrects_no_bias_is_told_of_and_corrected_elsewhere():
+    first, tenth = ((1 - 0.9**t) / (1 - 0.999**t)**0.5 for t in (1, 10))
+    for optimiser in ("Adam", "AdamW"):
+        found = convention("MLX", 16, scale=1, optimiser=optimiser)
+        correction = f"optimizer_config: {{{optimiser.lower()}: {{bias_correction: true}}}}"
+        [warning] = found.warnings
+        assert f"first step is {first:.2f} times" in warning
+        assert f"tenth {tenth:.2f} times" in warning and correction in warning
+        assert found.stride == pytest.approx(first)
+        there = convention("PEFT", 16, 32, optimiser=optimiser).elsewhere["MLX"]
+        assert there == f"rank: 16, scale: 2, {correction}"
+    assert not convention("MLX", 16, scale=1, optimiser="SGD").warnings
 
 
 def test_what_to_do_when_r_changes():
@@ -59,24 +103,30 @@ def test_what_to_do_when_r_changes():
                         ({"optimiser": "SGD"}, "keep α and multiply η by (new r / old r)"),
                         ({"start": "peft_gaussian"}, "keep α and multiply η by (new r / old r)"),
                         ({"tool": "MLX"}, "keep the scale and multiply η by (old r / new r)"),
+                        ({"tool": "diffusers, SD"}, "keep α = r and η"),
                         ({}, "keep α and η")):
         assert convention(**{"tool": "PEFT"} | given).when_r_changes == said
 
 
 def test_the_same_run_elsewhere():
-    assert convention("MLX").stride * 1e-5 == pytest.approx(2e-4)  # scale 20 at its own rate
+    assert convention("MLX").stride * 1e-5 == pytest.approx(6.3e-4, rel=0.01)  # at its own rate
     assert pytest.approx(0.000045, rel=0.01) == 20**0.5 * 1e-5  # of the invariance, with s = 1
     elsewhere = convention("PEFT", 16, 8, rslora=True, k=300).elsewhere
     assert elsewhere["kohya"] == "--network_dim=16 --network_alpha=32"
     assert elsewhere["Unsloth"] == "r=16, lora_alpha=8, use_rslora=True"
     assert elsewhere["LlamaFactory"] == "lora_rank: 16, lora_alpha: 8, use_rslora: true"
     assert elsewhere["Keras"] == "rank=16, lora_alpha=32; A's σ is 2.45 times as large"
+    assert elsewhere["diffusers, SD"] == "none: its scale is 1"
+    assert convention("diffusers", 16, 16).elsewhere["diffusers, SD"] == "--rank=16"
 
 
 def test_errors():
     for given, said in (({"tool": "JAX"}, "tool must be one of 'PEFT'"),
                         ({"tool": "Keras"}, "r must be given, Keras has no default rank"),
                         ({"tool": "kohya", "rslora": True}, "rslora must be False for kohya"),
-                        ({"tool": "MLX", "alpha": 8}, "alpha must be left out where there is a")):
+                        ({"tool": "MLX", "alpha": 8}, "alpha must be left out where there is a"),
+                        ({"tool": "diffusers, SD", "alpha": 8}, "alpha and scale must be left out"),
+                        ({"optimiser": "Muon"}, "optimiser must be one of 'Adam', .*'Muon'"),
+                        ({"optimiser": None}, "optimiser must be one of 'Adam', .*None")):
         with pytest.raises(ValueError, match=said):
-            convention(**given)
+            convention(**{"tool": "PEFT"} | given)
