@@ -8,7 +8,7 @@ there, and which state has which.
 
 - Arrays of floats are stored as float32 whose mantissa is rounded to ``MANTISSA_BITS`` bits: a
   relative error of at most 2⁻¹⁷. Zero stays exactly zero. Where such an error would be seen, the
-  array is stored as JSON, with the digits that it needs (see rounding.py).
+  array is stored as JSON, with all its digits (see rounding.py).
   The bits are then differenced as integers, twice along the concatenated arrays; a smooth curve
   leaves little. The differences are stored byte plane by byte plane.
 - Everything else (single numbers, strings, lists of whole numbers) is stored exactly, as JSON.
@@ -24,6 +24,7 @@ import zlib
 
 import numpy as np
 
+from lora_edu.explore.plain_figure import as_lists
 from lora_edu.explore.rounding import with_digits_kept
 
 MANTISSA_BITS = 16
@@ -53,15 +54,6 @@ def pack(states: list[dict]) -> str:
     return base64.b64encode(_deflate(block)).decode()
 
 
-def as_lists(value):
-    """``value`` with any array in it as a list, for JSON."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, dict):
-        return {key: as_lists(entry) for key, entry in value.items()}
-    return [as_lists(entry) for entry in value] if isinstance(value, list) else value
-
-
 def _split(values: list, columns: list[dict]):
     """The skeleton of ``values`` (one per state); places that vary go to ``columns``."""
     forms, index = _distinct([_form(value) for value in values])
@@ -80,7 +72,11 @@ def _split(values: list, columns: list[dict]):
     if isinstance(first, np.ndarray):
         return _hole(values, columns)
     values = [as_lists(v) for v in values]
-    return values[0] if len({repr(v) for v in values}) == 1 else _hole(values, columns)
+    written = {repr(v) for v in values}
+    # A text of the figure's own that looks like a marker is safe in a column.
+    if len(written) > 1 or repr(_HOLE).strip("'") in written.pop():
+        return _hole(values, columns)
+    return values[0]
 
 
 def _hole(values: list, columns: list[dict]) -> str:

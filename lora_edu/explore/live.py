@@ -7,9 +7,8 @@ import ipywidgets
 import traitlets
 
 from lora_edu.explore import assets, page
-from lora_edu.explore.codec import as_lists
 from lora_edu.explore.controls import describe
-from lora_edu.explore.plain_figure import paths
+from lora_edu.explore.plain_figure import as_lists, paths
 from lora_edu.explore.states import evaluate_one
 
 BESIDE_OTHERS = {"flex": "1 1 auto", "width": "auto", "min_width": "0"}

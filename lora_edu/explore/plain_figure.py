@@ -12,9 +12,6 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from lora_edu.explore.codec import as_lists
-from lora_edu.explore.rounding import LARGEST
-
 
 class ExploreError(ValueError):
     """An explorer that cannot be shown; the message names the state and what is wrong.
@@ -60,6 +57,15 @@ def plain_figure(figure, where: str = "the figure") -> dict:
     return {"data": [{"type": "scatter", **_plain(trace, where, f"data[{i}]")}
                      for i, trace in enumerate(data)],
             "layout": as_lists(_plain(layout, where, "layout"))}
+
+
+def as_lists(value):
+    """``value`` with any array in it as a list, for JSON."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: as_lists(entry) for key, entry in value.items()}
+    return [as_lists(entry) for entry in value] if isinstance(value, list) else value
 
 
 @contextmanager
@@ -145,8 +151,7 @@ def _decode(spec: dict) -> np.ndarray:
 
 
 def _array(array: np.ndarray, where: str, path: str) -> np.ndarray | list:
-    """An array of finite floats; lists, which are stored exactly, for whole numbers and for floats
-    that float32 cannot hold."""
+    """An array of finite floats; a list, which is stored exactly, for whole numbers."""
     if array.dtype.kind in "iu":
         return array.tolist()
     array = array.astype(np.float64)
@@ -154,8 +159,6 @@ def _array(array: np.ndarray, where: str, path: str) -> np.ndarray | list:
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise _not_finite(where, path + "".join(f"[{i}]" for i in first), array[first])
-    if np.abs(array).max(initial=0) > LARGEST:
-        return array.tolist()
     return array + 0.0  # −0 becomes 0
 
 

@@ -1,21 +1,21 @@
-"""Packing loses at most 2⁻¹⁷ of a number in an array, and 1/2000 of the axis that it stands on; of
+"""Packing loses at most 2⁻¹⁷ of a number in an array, and 1/2000 of what is shown of that array; of
 anything else nothing."""
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lora_edu.explore.codec import pack
-from lora_edu.explore.rounding import FINE, LARGEST
+from lora_edu.explore.plain_figure import plain_figure
+from lora_edu.explore.rounding import FINE
 from tests.unpack import unpack
 
-SMALLEST = 1.2e-38  # what float32 holds at full precision
-NUMBERS = st.one_of(
-    st.just(0.0), st.integers(-300, 300).map(float),
-    st.floats(SMALLEST, LARGEST, exclude_min=True, exclude_max=True).flatmap(
-        lambda size: st.sampled_from([size, -size])))
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)
+NUMBERS = st.one_of(st.just(0.0), st.integers(-300, 300).map(float),
+                    st.floats(allow_nan=False, allow_infinity=False))
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+KEYS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-2**50, 2**50), st.floats(allow_nan=False,
     allow_infinity=False), TEXT)
@@ -25,11 +25,12 @@ ARRAYS = hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=2, min_sid
 
 
 @st.composite
-def varying(draw, count):
+def varying(draw, count, arrays=True):
     """One place of a figure: its value in each of ``count`` states."""
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=6))
     alike = hnp.arrays(np.float64, shape, elements=NUMBERS)
-    kind = draw(st.sampled_from([EXACT, ARRAYS, alike, st.one_of(EXACT, ARRAYS)]))
+    kinds = [ARRAYS, alike, st.one_of(EXACT, ARRAYS)] if arrays else []
+    kind = draw(st.sampled_from([EXACT, *kinds]))
     if draw(st.booleans()):
         return [draw(kind)] * count
     return draw(st.lists(kind, min_size=count, max_size=count))
@@ -41,7 +42,7 @@ def figures(draw):
     count = draw(st.integers(1, 5))
     traces = draw(st.lists(st.dictionaries(st.sampled_from(["x", "y", "name", "text"]),
                                            varying(count)), max_size=3))
-    layout = draw(st.dictionaries(TEXT, varying(count), max_size=3))
+    layout = draw(st.dictionaries(KEYS, varying(count, arrays=False), max_size=3))
     states = [{"data": [{key: values[i] for key, values in trace.items()} for trace in traces],
                "layout": {key: values[i] for key, values in layout.items()}}
               for i in range(count)]
@@ -67,22 +68,38 @@ def check_same(have, want):
 @given(figures())
 @example([{"data": [], "layout": {"a": True}}, {"data": [], "layout": {"a": 1}}])
 @example([{"data": [{"y": np.array([1 + 2.0**-17 - 2.0**-26])}], "layout": {}}])
+@example([{"data": [{"y": np.array([0.5]), "text": ["\0" + "0"], "name": "\0" + "0"}]}] * 2)
+@example([{"data": [{"y": np.array([1e-50, 1.0]), "customdata": np.array([1e300, 1.0])}]}])
 def test_what_is_packed_comes_back(states):
     for have, want in zip(unpack(pack(states)), states, strict=True):
         check_same(have, want)
 
 
-@given(st.floats(-1e30, 1e30), st.integers(0, 15),
+def shown(values, axis):
+    """Places along an axis, in units of what is shown of it."""
+    places = np.log10(values) if axis.get("type") == "log" else np.asarray(values)
+    low, high = axis.get("range", (places.min(), places.max()))
+    return places / (high - low or 2.0)
+
+
+@given(st.sampled_from(["linear", "log"]), st.floats(-1e30, 1e30), st.integers(0, 15),
        hnp.arrays(np.float64, st.integers(1, 8), elements=st.floats(-1, 1)), st.booleans())
-@example(1e6, 6, np.sin(np.arange(9.0)), False)
-@example(2024.0, 5, np.linspace(-1, 1, 9), True)
-def test_no_number_stands_farther_off_than_a_2000th_of_its_axis(middle, close, parts, given_range):
+@example("linear", 1e6, 6, np.sin(np.arange(9.0)), False)
+@example("linear", 2024.0, 5, np.linspace(-1, 1, 9), True)
+@example("log", 1e3, 4, np.linspace(-1, 1, 9), False)
+@example("log", 1e3, 4, np.linspace(-1, 1, 9), True)
+@example("log", 1e-50, 1, np.array([-0.5, 0.5]), True)
+def test_no_number_stands_farther_off_than_a_2000th_of_its_axis(kind, middle, close, parts, ends):
     y = middle + middle * 10.0**-close * parts
-    low, high = y.min(), y.max()
-    axis = {"range": [low, high]} if given_range else {}
+    axis = {"type": kind}
+    if kind == "log":
+        y = np.abs(y) + 1e-300
+    if ends:
+        places = np.log10(y) if kind == "log" else y
+        axis["range"] = [places.min(), places.max()]
     (back,) = unpack(pack([{"data": [{"y": y}], "layout": {"yaxis": axis}}]))
-    off = np.abs(back["data"][0]["y"] - y)
-    assert (off <= max((high - low or 2.0) / FINE * (1 + 1e-6), SMALLEST)).all()
+    off = np.abs(shown(back["data"][0]["y"], axis) - shown(y, axis))
+    assert (off <= (1 + 1e-6) / FINE).all()
 
 
 def test_a_given_range_of_dates_or_of_one_end_is_heeded():
@@ -90,6 +107,56 @@ def test_a_given_range_of_dates_or_of_one_end_is_heeded():
         x = np.array([0, 1e6 + 0.25, 1e6 + 1])
         (back,) = unpack(pack([{"data": [{"x": x}], "layout": {"xaxis": {"range": ends}}}]))
         assert abs(back["data"][0]["x"][1] - x[1]) <= 1 / FINE
+
+
+FAR = 50_000 + np.random.default_rng(0).uniform(-1, 1, (4, 4))
+DAYS = 1.6e12 + 864e5 * np.arange(4.0)  # ms since 1970
+TRACES = {
+    "map": {"type": "heatmap", "z": FAR},
+    "map of rows": {"type": "contour", "z": FAR.tolist()},
+    "colours": {"y": [1, 2, 3, 4], "marker": {"color": FAR[0], "line": {"width": FAR[1]}}},
+    "candles": {"type": "candlestick", "x": DAYS} | dict(
+        zip(["open", "high", "low", "close"], FAR, strict=True)),
+    "bars": {"type": "bar", "y": np.array([1.0, 2.5]), "base": FAR[0, :2]},
+    "Gantt": {"type": "bar", "orientation": "h", "x": DAYS - 1.6e12 + 1.0, "base": DAYS},
+    "boxes": {"type": "box", "q1": FAR[0], "median": FAR[0] + 1.0, "q3": FAR[0] + 2.0},
+    "space": {"type": "scatter3d", "x": FAR[0], "y": FAR[1], "z": FAR[2]},
+    "places": {"type": "scattergeo", "lat": 50.0 + FAR[0] / 1e8, "lon": FAR[1]},
+    "dimensions": {"type": "parcoords", "dimensions": [{"values": FAR[0]}, {"values": FAR[1]}]},
+}
+
+
+def pairs(have, want):
+    """The numbers of two figures, array by array."""
+    if isinstance(want, dict):
+        return [pair for key in want for pair in pairs(have[key], want[key])]
+    if isinstance(want, list) and isinstance(want[0], (dict, list, np.ndarray)):
+        return [pair for parts in zip(have, want, strict=True) for pair in pairs(*parts)]
+    return [] if isinstance(want, str) else [(np.ravel(have), np.ravel(want))]
+
+
+@pytest.mark.parametrize("kind", TRACES)
+def test_every_array_keeps_what_can_be_told_apart_in_it(kind):
+    plain = plain_figure({"data": [TRACES[kind]]})
+    (back,) = unpack(pack([plain]))
+    for have, want in pairs(back["data"], plain["data"]):
+        if want.dtype.kind == "f":
+            assert np.abs(have - want).max() <= np.ptp(want) / FINE
+
+
+TENTHS = np.arange(1.0, 100.0) / 10
+
+
+@pytest.mark.parametrize("trace, exact", [
+    ({"text": TENTHS}, True), ({"cells": {"values": [TENTHS]}}, True),
+    ({"customdata": TENTHS, "hovertemplate": "%{customdata}"}, True),
+    ({"customdata": TENTHS, "hovertemplate": "%{customdata:.3g}, %{customdata[0]:.1e}"}, False),
+])
+def test_what_plotly_writes_out_keeps_all_digits_but_where_few_are_written(trace, exact):
+    plain = plain_figure({"data": [trace]})
+    (back,) = unpack(pack([plain]))
+    ((have, want),) = pairs(back["data"], plain["data"])
+    assert (have == want).all() == exact
 
 
 def test_what_never_varies_is_stored_once_and_an_odd_state_costs_little():

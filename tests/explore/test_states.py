@@ -26,7 +26,6 @@ def test_every_state_is_there_with_the_last_control_fastest():
     (np.array([[0.5, 1.5], [2.5, 3.5]]), np.array([[0.5, 1.5], [2.5, 3.5]])),
     (np.array([-0.0, 1.0]), np.array([0.0, 1.0])),
     (np.array([2**24 + 1, 3]), [2**24 + 1, 3]),
-    ([1e300, 0.5], [1e300, 0.5]),  # more than float32 holds
     ([0.5, None, 1.5], [0.5, None, 1.5]),
     ([datetime.date(2021, 6, 17)], ["2021-06-17"]),
     (np.array(["2021-06-17"], dtype="datetime64[D]"), ["2021-06-17"]),
