@@ -94,18 +94,22 @@ def validate(figure, where: str = "the figure") -> None:
         full = plain_figure(go.Figure(figure), where)
     except ValueError as error:
         raise ExploreError(f"{where}: {str(error).strip()}") from None
-    short = sorted(paths(plain_figure(figure, where)) - paths(full))
+    missing = paths(plain_figure(figure, where)) - paths(full)
+    short = sorted(place for place in missing if not place.endswith("[]"))
     if short:
         raise ExploreError(f"{where}: write {short[0]} in full, as plotly.js has it")
 
 
 def paths(value, path: str = "") -> set[str]:
-    """The places in a figure that hold something: "layout.title.text"."""
+    """The places in a figure that hold something: "layout.title.text", or an empty list:
+    "layout.shapes[]"."""
     if isinstance(value, dict):
         return {found for key, entry in value.items()
                 for found in paths(entry, f"{path}.{key}".strip("."))}
     if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
         return {found for i, entry in enumerate(value) for found in paths(entry, f"{path}[{i}]")}
+    if isinstance(value, list) and not value:
+        return {f"{path}[]"}
     return set() if value is None else {path}
 
 
