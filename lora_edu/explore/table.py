@@ -8,6 +8,8 @@ import numbers
 from html import escape
 from itertools import pairwise
 
+import numpy as np
+
 
 def table(figure: dict) -> str:
     """The tables of a plain figure, one a panel; of each named trace its first, middle and last
@@ -33,14 +35,19 @@ def _table(layout: dict, number: str, rows: dict[str, list]) -> str:
 
 def _points(trace: dict, layout: dict) -> list[tuple[str, str]]:
     """(x, value) in words of the first, middle and last point of which both can be said."""
-    y, own = trace.get("y", ()), trace.get("customdata")
-    if len(y) == 0 or (own is not None and any(isinstance(value, list) for value in own)):
+    x, y, own = (trace.get(key) for key in ("x", "y", "customdata"))
+    if y is None or len(y) == 0:
+        return []
+    if x is None:
+        x = range(len(y))
+    if own is not None and any(isinstance(value, (list, np.ndarray)) for value in own):
         return []  # of several values at a point none is known to be y's
     x_axis, y_axis = (layout.get(f"{letter}axis" + trace.get(f"{letter}axis", letter)[1:], {})
                       for letter in "xy")
     values = [_said(height, y_axis) for height in y] if own is None else [*map(_cell, own)]
-    places = [_said(place, x_axis) for place in trace.get("x", range(len(y)))]
-    points = [(x, value) for x, value in zip(places, values, strict=True) if x and value]
+    places = [_said(place, x_axis) for place in x]
+    # As plotly does, leave out what has no partner.
+    points = [(x, value) for x, value, _ in zip(places, values, y, strict=False) if x and value]
     if not points and len(set(values)) == 1 and values[0]:
         return [("everywhere" if len(y) > 1 else "", values[0])]
     return [points[i] for i in sorted({0, len(points) // 2, len(points) - 1})] if points else []
@@ -55,7 +62,7 @@ def _said(value, axis: dict) -> str:
     gap = min((abs(b - a) for a, b in pairwise(ticks)), default=1)
     near = [text for tick, text in zip(ticks, texts, strict=False)
             if abs(value - tick) <= 0.05 * gap]
-    return near[0] if near else ""
+    return _cell(near[0]) if near else ""
 
 
 def _cell(value) -> str:

@@ -3,6 +3,7 @@
 import re
 from html import unescape
 
+import numpy as np
 import pytest
 
 from lora_edu.explore.table import table
@@ -39,7 +40,15 @@ HEAD = ["curve", "at", "value"]
       {"name": "seed", "y": [9], "xaxis": "x2"}, {"name": "map", "z": [[1, 2]]},
       {"name": "none yet", "y": []}, {"y": [1]}, {"name": "two", "y": [1], "customdata": [[1, 2]]}],
      {}, [HEAD, ["seed", "0", "0"], HEAD, ["seed", "0", "9"]]),
+    ([{"name": "two", "y": [1, 2], "customdata": np.array([[1.0, 2.0], [3.0, 4.0]])}], {}, []),
+    # of x and y of unlike length what plotly draws
+    ([{"name": "a", "x": [4, 5, 6], "y": [1, 2]}, {"name": "b", "x": [4], "y": [1, 2]},
+      {"name": "c", "y": [1], "customdata": [7, 8]}, {"name": "d", "x": [1], "y": None},
+      {"name": "e", "x": None, "y": [3]}], {},
+     [HEAD, ["a", "4", "1"], ["a", "5", "2"], ["b", "4", "1"], ["c", "0", "7"], ["e", "0", "3"]]),
     ([{"name": "<a>", "y": [1]}], {}, [HEAD, ["<a>", "0", "1"]]),
+    ([{"name": "a", "x": [0], "y": [1]}], {"xaxis": {"tickvals": [0], "ticktext": ["<a>"]}},
+     [HEAD, ["a", "<a>", "1"]]),
 ])
 def test_a_table_says_true_values_at_named_places(data, layout, want):
     html = table({"data": data, "layout": layout})
