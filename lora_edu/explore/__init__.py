@@ -1,7 +1,7 @@
 """Sliders for figure functions: live in a kernel, precomputed on a static page.
 
 ``explore(function, r=[1, 2, 4], …)`` lets a reader move a function's arguments; ``show(figure)``
-puts one plotly figure in the same dress. May import the core and plotly; widgets only when shown.
+puts one plotly figure in the same dress. Knows no LoRA; imports widgets only when shown.
 """
 
 from lora_edu.explore.explorer import Explorer, explore, show

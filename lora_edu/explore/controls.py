@@ -13,6 +13,8 @@ import numpy as np
 
 from lora_edu.explore.words import short
 
+MOST = 100_000  # positions of one control; a page stores fewer (see states.py)
+
 
 @dataclass(frozen=True)
 class Control:
@@ -66,7 +68,8 @@ def make_controls(function, choices: Mapping[str, object], labels: Mapping[str, 
         name = getattr(function, "__name__", type(function).__name__)
         raise TypeError(f"the controls must match the arguments of {name}{signature}: {error}"
                         ) from None
-    if set(labels) - set(choices):
+    if not (isinstance(labels, Mapping) and labels.keys() <= choices.keys()
+            and all(isinstance(text, str) for text in labels.values())):
         raise ValueError(f"labels must be a dict from controls ({', '.join(choices)}) to texts, "
                          f"got {labels!r}")
     none = inspect.Parameter.empty
@@ -108,8 +111,8 @@ def _control(name: str, given, default, label: str) -> Control:
         raise TypeError(f"{name} must be all numbers, all strings or True/False, got {values!r}")
     keys = tuple(slug(text) for text in texts) or tuple(map(value_key, values))
     if len(set(keys) - {""}) < len(values):
-        raise ValueError(f"{name} must have values that differ in letters or digits, for links to "
-                         f"name them, got {values!r}")
+        raise ValueError(f"{name} must have values that differ in letters or in six digits, for "
+                         f"links to name them (a dict gives them names), got {values!r}")
     default = given if isinstance(given, (bool, np.bool_)) else default
     return Control(name, label, kinds.pop(), values, texts or tuple(map(value_text, values)), keys,
                    _start(name, values, default))
@@ -125,12 +128,13 @@ def _values(name: str, given) -> tuple[tuple[str, ...], tuple]:
     if isinstance(given, Mapping):
         entries = [(text, _number(value)) for text, value in given.items()]
     else:
-        entries = [_number(value) for value in given]
+        entries = [_number(value) for value in itertools.islice(given, MOST + 1)]
         numbers = all(type(value) in (int, float) for value in entries)
         if isinstance(given, tuple) and len(given) in (2, 3) and numbers:
             return (), _range(name, *entries)
-    if not entries:
-        raise ValueError(f"{name} must have at least one value, got none")
+    if not 0 < len(entries) <= MOST:
+        raise ValueError(f"{name} must have at least one value and at most {MOST:,}, "
+                         f"got {'more' if entries else 'none'}")
     if all(isinstance(entry, tuple) and len(entry) == 2 for entry in entries):
         texts, values = zip(*entries, strict=True)
         return tuple(map(str, texts)), values
@@ -146,9 +150,9 @@ def _range(name: str, low, high, step=None) -> tuple:
     """What ``(min, max)`` and ``(min, max, step)`` mean in ipywidgets; steps are 1 or 0.1."""
     whole = all(isinstance(value, int) for value in (low, high, step or 1))
     step = step if step is not None else 1 if whole else 0.1
-    if not (low < high and 0 < step <= high - low < math.inf):
+    if not (low < high and 0 < step <= high - low < MOST * step):
         raise ValueError(f"{name} must be (min, max) or (min, max, step) with min < max and "
-                         f"0 < step ≤ max − min < ∞ (a list holds separate values), "
+                         f"0 < step ≤ max − min < {MOST:,} steps (a list holds separate values), "
                          f"got {(low, high, step)!r}")
     count = math.floor((high - low) / step + 1e-9) + 1
     return tuple(low + i * step if whole else round(low + i * step, 12) for i in range(count))

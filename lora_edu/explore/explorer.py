@@ -3,6 +3,9 @@
 ipywidgets and anywidget are imported only when a live view is made.
 """
 
+import inspect
+import math
+import numbers
 import os
 
 from lora_edu.explore import page
@@ -32,9 +35,20 @@ class Explorer:
     def __init__(self, function, controls, *, name: str, caption: str, height: int,
                  source: str = "", play: str | None = None, own: tuple[str, ...] = (),
                  play_once: bool = False, drag: tuple[str | None, ...] = ()):
-        self.function, self.controls, self.play, self.own = function, controls, play, own
-        self.play_once, self.drag = play_once, drag
-        self.name, self.caption, self.height, self.source = name, caption, height, source
+        if not isinstance(caption, str):
+            raise TypeError(f"caption must be a text, got {caption!r}")
+        if not (isinstance(height, numbers.Real) and 0 < height < math.inf):
+            raise ValueError(f"height must be a number of px above 0, got {height!r}")
+        self.name = _name(name)
+        self.caption = caption
+        self.height = height
+        self.function = function
+        self.source = source
+        self.controls = controls
+        self.play = play
+        self.play_once = play_once
+        self.own = own
+        self.drag = drag
         self._live = None
 
     def start(self) -> dict:
@@ -93,12 +107,12 @@ def explore(function, *, name: str | None = None, caption: str = "",
         caption: what to look for.
         labels: control → what the reader sees (``alpha`` is α already).
         height: of the plot, in px.
-        play: the slider that counts steps: a button beside it plays them, a few a second.
+        play: the slider that counts steps: a button beside it plays them.
         play_once: whether, on a page, they also play by themselves when a reader first sees them.
         own: the sliders for which the function takes any number, or True for all: where Python
             runs in the page, a reader may type one.
-        drag: two sliders which a click on the plot sets, to the values nearest to its x and y; None
-            where one of the two sets none.
+        drag: the slider of x and that of y, which a click on the plot sets to the values nearest
+            to it; None in the place of one that it does not set.
         controls: as ``ipywidgets.interact``: ``r=[1, 2, 4]`` and ``r=(1, 8, 1)``, which is (min,
             max, step), make a slider, strings and ``{"text": value}`` buttons, ``bool`` or True a
             switch. The first position is the function's own default, else the first value.
@@ -107,8 +121,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
         The explorer, which a cell displays.
 
     Raises:
-        TypeError, ValueError: for controls that do not match the function, and for a ``play``,
-            ``own`` or ``drag`` that is none of its sliders.
+        TypeError, ValueError: for controls that do not match the function, for an argument of it
+            that has the name of one of these options, and for an option that cannot be meant.
 
     Example:
         >>> def line(slope=1, steep=False):
@@ -116,17 +130,28 @@ def explore(function, *, name: str | None = None, caption: str = "",
         >>> len(explore(line, slope=(1, 8), steep=bool, caption="Where does it end?").states())
         16
     """
+    options = inspect.signature(explore).parameters.keys() - {"controls"}
+    taken = sorted(options & inspect.signature(function).parameters.keys())
+    if taken:
+        raise TypeError(f"{taken[0]} is an option of explore, and cannot be an argument of the "
+                        "function as well: rename it there")
     made = make_controls(function, controls, labels or {})
     sliders = [control.name for control in made
                if control.kind == "slider" and len(control.values) > 1]
     own = sliders if own is True else own or []
-    for argument, names in (("play", [play] if play is not None else []), ("own", own),
-                            ("drag", [name for name in drag or () if name is not None])):
-        if not set(names) <= set(sliders):
-            raise ValueError(f"{argument} must name sliders with two positions or more "
+    for option, names in (("play", [play]), ("own", own), ("drag", drag or [])):
+        if not (isinstance(names, (list, tuple))
+                and all(name is None or name in sliders for name in names)):
+            raise ValueError(f"{option} must name sliders with two positions or more "
                              f"({', '.join(sliders) or 'there is none'}), got {names!r}")
-    title = name if name is not None else getattr(function, "__name__", type(function).__name__)
-    return Explorer(function, made, name=_name(title), caption=caption, height=height, play=play,
+    if drag and (len(drag) != 2 or drag[0] == drag[1]):
+        raise ValueError("drag must be two: the slider of x and that of y, or None in the place of "
+                         f"one of them, got {drag!r}")
+    if play_once and play is None:
+        raise ValueError("play_once must come with the slider that it plays, play=, which is None")
+    if name is None:
+        name = getattr(function, "__name__", type(function).__name__)
+    return Explorer(function, made, name=name, caption=caption, height=height, play=play,
                     own=tuple(own), play_once=play_once, drag=tuple(drag or ()),
                     source=f"{getattr(function, '__module__', '')}:"
                            f"{getattr(function, '__qualname__', '')}")
@@ -145,12 +170,12 @@ def show(figure, *, name: str, caption: str = "", height: int = 380) -> Explorer
         >>> show({"data": [{"y": [1, 2]}]}, name="two points")
         <explorer two-points: one figure; its widget: .live()>
     """
-    return Explorer(lambda: figure, (), name=_name(name), caption=caption, height=height)
+    return Explorer(lambda: figure, (), name=name, caption=caption, height=height)
 
 
 def _name(title: str) -> str:
     """A name that can stand in a link and as an HTML id."""
-    name = slug(title.replace("_", "-"))
+    name = slug(title.replace("_", "-")) if isinstance(title, str) else ""
     if not name or not name[0].isalpha():
-        raise ValueError(f"name must begin with a letter, got {title!r}")
+        raise ValueError(f"name must be a text that begins with a letter, got {title!r}")
     return name

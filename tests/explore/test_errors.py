@@ -1,6 +1,9 @@
 """What a call or a figure gets wrong is named: the argument or the state, the value, what is
 allowed."""
 
+import inspect
+import itertools
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
@@ -29,13 +32,35 @@ CALLS = {
     "alike": (lambda: explore(figure, start=["A, B", "a b"]), ValueError, "differ in letters or"),
     "range": (lambda: explore(figure, r=(8, 1)), ValueError, "min < max"),
     "step": (lambda: explore(figure, r=(5, 6, 3)), ValueError, "0 < step ≤ max − min"),
+    "long range": (lambda: explore(figure, r=(1, 10**9)), ValueError, "< 100,000 steps"),
+    "endless": (lambda: explore(figure, r=itertools.count()), ValueError, "100,000, got more"),
+    "six digits": (lambda: explore(figure, alpha=[100000.25, 100000.5]), ValueError,
+                   "in six digits, for links to name them (a dict gives them names)"),
     "label": (lambda: explore(figure, labels={"q": "rank"}, r=[1]), ValueError, "labels must be"),
-    "name": (lambda: show(figure(), name="1st"), ValueError, "name must begin with a letter"),
+    "no label": (lambda: explore(figure, labels={"r": None}, r=[1]), ValueError, "labels must be"),
+    "list of labels": (lambda: explore(figure, labels=["r"], r=[1]), ValueError, "labels must be"),
+    "name": (lambda: show(figure(), name="1st"), ValueError, "name must be a text that begins"),
+    "number as name": (lambda: explore(figure, name=5, r=[8]), ValueError, "name must be a text"),
+    "no caption": (lambda: show(figure(), name="a", caption=None), TypeError, "caption must be"),
+    "height": (lambda: show(figure(), name="a", height=-5), ValueError, "height must be a number"),
+    "nan": (lambda: show(figure(), name="a", height=np.nan), ValueError, "height must be a"),
+    "text": (lambda: explore(figure, r=[8], height="380"), ValueError, "height must be a number"),
     "play": (lambda: explore(figure, start=["a", "both zero"], r=[2, 8], play="start"), ValueError,
              "play must name sliders with two positions or more (r), got ['start']"),
+    "play once": (lambda: explore(figure, r=[2, 8], play_once=True), ValueError,
+                  "play_once must come with the slider"),
     "own": (lambda: explore(figure, log=bool, own=["log"]), ValueError, "(there is none)"),
+    "own text": (lambda: explore(figure, r=[2, 8], own="r"), ValueError, "(r), got 'r'"),
     "drag": (lambda: explore(figure, r=[2, 8], drag=("r", "log")), ValueError,
-             "drag must name sliders with two positions or more (r), got ['r', 'log']"),
+             "drag must name sliders with two positions or more (r), got ('r', 'log')"),
+    "drag text": (lambda: explore(lambda a, t: 0, a=[1, 2], t=[1, 2], drag="at"), ValueError,
+                  "drag must name sliders with two positions or more (a, t), got 'at'"),
+    "drag one": (lambda: explore(figure, r=[2, 8], drag=("r",)), ValueError,
+                 "drag must be two: the slider of x and that of y"),
+    "drag three": (lambda: explore(figure, r=[2, 8], drag=("r", None, None)), ValueError,
+                   "drag must be two"),
+    "drag none": (lambda: explore(figure, r=[2, 8], drag=(None, None)), ValueError,
+                  "drag must be two"),
 }
 
 
@@ -45,6 +70,17 @@ def test_a_call_that_cannot_be_meant_is_refused(case):
     with pytest.raises(error) as caught:
         call()
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("option", sorted({*inspect.signature(explore).parameters} - {"controls"}))
+def test_an_argument_with_the_name_of_an_option_is_refused(option):
+    def anything(**values):
+        return figure()
+
+    anything.__signature__ = inspect.Signature(
+        [inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY)])
+    with pytest.raises(TypeError, match=f"^{option} is an option of explore"):
+        explore(anything)
 
 
 def scatter(layout=None, **trace):
