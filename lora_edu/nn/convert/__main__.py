@@ -1,46 +1,84 @@
 """python -m lora_edu.nn.convert: a LoRA file in the layout of another tool, at the command line."""
 
 import argparse
-from collections import Counter
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 
 from lora_edu.nn.convert import LAYOUTS, convert
 
-OPTIONS = {"alpha": "for modules without one: a number, or r for the rank of each",
-           "names": "needed to leave kohya's layout: the base model's .safetensors, or a text file "
-                    "with the names of its modules, one a line",
-           "prefix": "needed to write kohya's or diffusers' layout: what names begin with there, "
-                     "such as lora_unet or unet",
-           "only": "of a file for several models this one, by its prefix"}
-
 
 def main() -> None:
     """Convert, and say how many modules of which rank and α there are."""
-    parser = argparse.ArgumentParser(prog="python -m lora_edu.nn.convert", description=__doc__)
-    parser.add_argument("source", help="a folder of PEFT, MLX, diffusers, or a .safetensors file")
-    parser.add_argument("--to", required=True, choices=LAYOUTS)
-    parser.add_argument("--out", required=True, help="the folder to write")
-    for name, text in OPTIONS.items():
-        parser.add_argument(f"--{name}", help=text)
-    given = vars(parser.parse_args())
+    # a console may know less than UTF-8, and what is done must not end in an error
+    sys.stdout.reconfigure(errors="backslashreplace")
+    parser = argument_parser()
+    arguments = parser.parse_args()
     try:
-        if given["alpha"] not in (None, "r"):
-            given["alpha"] = float(given["alpha"])  # its error says what was given
-        if given["names"]:
-            file = Path(given["names"])
-            if file.suffix == ".safetensors":
-                with safe_open(file, "pt") as base:  # which may be larger than the memory
-                    given["names"] = list(base.keys())
-            else:
-                given["names"] = file.read_text().split()
-        written = convert(**given)
+        written = convert(**vars(arguments))
     except (TypeError, ValueError, OSError, SafetensorError) as error:
         parser.error(str(error))
-    for (r, alpha), count in Counter(written.values()).items():
-        first = next(name for name, settings in written.items() if settings == (r, alpha))
-        print(f"r = {r}, α = {alpha:g}, s = {alpha / r:g}: {count} ({first}, …)")
+    modules = defaultdict(list)
+    for name, settings in written.items():
+        modules[settings].append(name)
+    for (r, alpha), names in modules.items():
+        print(f"r = {r}, alpha = {alpha:g}, s = {alpha / r:g}: {len(names)} ({names[0]}, ...)")
+    print(f"written to {arguments.out}" if arguments.out else "nothing is written without --out")
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """What can be said at the command line: the arguments of convert."""
+    parser = argparse.ArgumentParser(prog="python -m lora_edu.nn.convert", description=__doc__)
+    option = parser.add_argument
+    option("source", help="a folder of PEFT, MLX, diffusers, or a .safetensors file")
+    option("--to", required=True, choices=LAYOUTS)
+    option("--out", help="the folder to write; without it, only say what would be written")
+    option("--overwrite", action="store_true", help="replace files that are in the folder already")
+    option("--alpha", type=alpha_in,
+           help="for modules without one: a number, or r for the rank of each; file for the keys "
+                "in a file of diffusers")
+    option("--names", type=names_in, metavar="FILE",
+           help="needed to leave kohya's layout: the base model's .safetensors, or a text file "
+                "with the names of its modules, one a line")
+    option("--prefix", help="needed to write kohya's or diffusers' layout: what names begin with "
+                            "there, such as lora_unet or unet")
+    option("--only", help="of a file for several models this one, by its prefix; '' where names "
+                          "have none")
+    return parser
+
+
+def alpha_in(text: str) -> float | str:
+    """A number, or a word of convert's."""
+    if text in ("r", "file"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, r or file, got {text!r}") from None
+
+
+def names_in(text: str) -> list[str] | Mapping[str, torch.Tensor | None]:
+    """The names in a text file, or the names and shapes in a .safetensors."""
+    file = Path(text)
+    try:
+        if file.suffix != ".safetensors":
+            return file.read_text(encoding="utf-8").split()
+        with safe_open(file, "pt") as base:  # which may be larger than the memory
+            keys = base.keys()
+            return {key: without_numbers(base.get_slice(key)) for key in keys}
+    except (OSError, ValueError, SafetensorError) as error:
+        raise argparse.ArgumentTypeError(f"cannot read {text!r}: {error}") from None
+
+
+def without_numbers(weight) -> torch.Tensor | None:
+    """A tensor with the shape of a weight in a file; None where it is packed, in whole numbers."""
+    if "F" not in weight.get_dtype():
+        return None
+    return torch.empty(weight.get_shape(), device="meta")
 
 
 if __name__ == "__main__":

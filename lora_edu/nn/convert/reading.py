@@ -1,0 +1,210 @@
+"""Read a LoRA file of any layout: which layout it is, and the A, B and α of each module."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from lora_edu import checks
+from lora_edu.adapter import scaling
+from lora_edu.nn.config import AdapterConfig, whole
+from lora_edu.nn.convert.layouts import (
+    ALPHA,
+    LAYOUTS,
+    METADATA,
+    diffusers_settings,
+    is_embedding,
+    mlx_scales,
+    split_key,
+)
+from lora_edu.nn.files import CONFIG, PREFIX, WEIGHTS, read_folder, read_tensors
+from lora_edu.nn.layer import DTYPES
+
+FLOAT8 = (torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
+
+
+class Pair(NamedTuple):
+    """A (r, k) and B (d, r), with two more sides for a convolution, and α, for s = α/r."""
+
+    A: torch.Tensor
+    B: torch.Tensor
+    alpha: float | None
+
+
+class Adapter(NamedTuple):
+    """What a source holds for one model.
+
+    model: how the source calls it. pairs: by the modules' names. config: PEFT's settings, where the
+    source has them. files: what was read.
+    """
+
+    layout: str
+    model: str
+    pairs: dict[str, Pair]
+    config: AdapterConfig | None
+    files: tuple[Path, ...]
+
+
+def read(source: Path, only: str | None = None) -> Adapter:
+    """The adapter in a file or folder; of one for several models that for ``only``."""
+    layout, file = _located(source)
+    config = None
+    metadata = {}
+    if layout == "peft":
+        config, tensors = read_folder(file.parent)
+    else:
+        tensors, metadata = read_tensors(file)
+        layout = layout or _layout_of(tensors, file)
+
+    models = _models(tensors, layout, only)
+    if not models:
+        raise ValueError(f"source must hold the matrices of an adapter, {str(file)!r} has none")
+    if only is None and len(models) == 1:
+        [model] = models
+    else:
+        model = checks.choice("only", only, models)
+
+    pairs = models[model]
+    files = (file,)
+    if METADATA in metadata:
+        config = _of_metadata(metadata[METADATA], model, file)
+    if layout in ("peft", "mlx"):
+        files = (file, file.parent / CONFIG)
+    if config is not None:
+        pairs = _with_settings(pairs, config)
+    elif layout == "mlx":
+        pairs = _with_scales(pairs, file.parent / CONFIG)
+    return Adapter(layout, model, pairs, config, files)
+
+
+def _located(source: Path) -> tuple[str | None, Path]:
+    """(layout, file) of a source; None for a file whose name does not say its layout."""
+    if re.search(r"-\d+-of-\d+$", source.stem):
+        raise ValueError(f"source must be a whole file, got {str(source)!r}, one of several")
+    if not source.is_dir():
+        of_name = [name for name in ("peft", "mlx") if LAYOUTS[name].file == source.name]
+        return next(iter(of_name), None), source
+    present = [name for name, row in LAYOUTS.items() if (source / row.file).is_file()]
+    if len(present) != 1:
+        raise ValueError("source must be a file, or a folder with one of "
+                         f"{[row.file for row in LAYOUTS.values()]}, got {str(source)!r} with "
+                         f"{[LAYOUTS[name].file for name in present] or 'none'}")
+    [layout] = present
+    return layout, source / LAYOUTS[layout].file
+
+
+def _layout_of(tensors: dict[str, torch.Tensor], file: Path) -> str:
+    """kohya's or diffusers', whose files may have any name."""
+    if any(key.startswith(PREFIX) for key in tensors):
+        raise ValueError(f"source must be the folder with PEFT's {WEIGHTS} and {CONFIG}, which "
+                         f"has the α, got {str(file)!r}")
+    return "diffusers" if any(".lora_A." in key for key in tensors) else "kohya"
+
+
+def _models(tensors: dict[str, torch.Tensor], layout: str,
+            only: str | None) -> dict[str, dict[str, Pair]]:
+    """{model: {module: pair}} of a file's tensors."""
+    parts = defaultdict(lambda: defaultdict(dict))
+    for key, tensor in tensors.items():
+        model, module, end = split_key(key, layout, only)
+        if layout == "mlx" and tensor.ndim == 2:
+            tensor = tensor.t()
+        parts[model][module][end] = tensor
+    return {model: {module: _pair(module, parts[model][module], layout)
+                    for module in parts[model]} for model in parts}
+
+
+def _pair(module: str, parts: dict[str, torch.Tensor], layout: str) -> Pair:
+    """A module's tensors, by what their keys end in, checked."""
+    row = LAYOUTS[layout]
+    A, B, alpha = (parts.get(end) for end in (row.A, row.B, ALPHA))
+    fits = A is not None and B is not None and _fit(A, B)
+    if not fits or (alpha is not None and alpha.numel() != 1):
+        raise ValueError(f"{module!r} must have A (r, k) and B (d, r), for a convolution "
+                         "A (r, k, h, w) and B (d, r, 1, 1), and one α, if any, got "
+                         f"{[(end, tuple(tensor.shape)) for end, tensor in parts.items()]}")
+    if alpha is not None:
+        alpha = whole(checks.number(f"alpha of {module!r}", alpha.item(), above=0.0))
+    return Pair(_numbers(module + row.A, A), _numbers(module + row.B, B), alpha)
+
+
+def _fit(A: torch.Tensor, B: torch.Tensor) -> bool:
+    """Whether A and B have one rank, and the sides of a linear layer's or a convolution's."""
+    if A.ndim not in (2, 4) or B.ndim != A.ndim or 0 in (*A.shape, *B.shape):
+        return False
+    return len(A) == B.shape[1] and all(side == 1 for side in B.shape[2:])
+
+
+def _numbers(key: str, matrix: torch.Tensor) -> torch.Tensor:
+    """The matrix, if it is one that :func:`load_adapter` takes; float8 as float16."""
+    if matrix.dtype in FLOAT8:
+        matrix = matrix.to(torch.float16)
+    if matrix.dtype not in DTYPES:
+        raise ValueError(f"{key!r} must have a floating dtype, got {matrix.dtype}")
+    if not matrix.isfinite().all():
+        raise ValueError(f"{key!r} must be finite, got {int((~matrix.isfinite()).sum())} "
+                         f"non-finite entries of {matrix.numel()}")
+    return matrix
+
+
+def _of_metadata(text: str, model: str, file: Path) -> AdapterConfig | None:
+    """The settings of one model in the metadata of diffusers' file, if they are there."""
+    with _in(f"{file}, {METADATA} in its metadata"):
+        settings = diffusers_settings(text)
+        return AdapterConfig.from_json(json.dumps(settings[model])) if model in settings else None
+
+
+def _with_settings(pairs: dict[str, Pair], config: AdapterConfig) -> dict[str, Pair]:
+    """The pairs with α from PEFT's settings, rsLoRA folded in."""
+    configured = {}
+    for name, (A, B, own_alpha) in pairs.items():
+        _check_one_alpha(config, name)
+        r, alpha = config.for_layer(name)
+        if r != len(A):
+            raise ValueError(f"{name!r} must have the rank {r} of its settings, got {len(A)}")
+        if config.use_rslora:
+            alpha = scaling(r, alpha, "rslora") * r
+        if own_alpha is not None and not math.isclose(own_alpha, alpha, rel_tol=1e-3):
+            raise ValueError(f"{name!r} must have one α, got {own_alpha:g} from its key and "
+                             f"{alpha:g} from the settings in the file's metadata")
+        configured[name] = Pair(A, B, whole(alpha))
+    return configured
+
+
+def _check_one_alpha(config: AdapterConfig, name: str) -> None:
+    """Raise ValueError where patterns with two values match: PEFT's files have lost their order."""
+    values = {pattern: alpha for pattern, alpha in config.alpha_pattern.items()
+              if re.fullmatch(rf"(.*\.)?({pattern})", name)}
+    if len(set(values.values())) > 1:
+        raise ValueError(f"alpha_pattern must have one value for {name!r}, got {values}: leave the "
+                         "one that was first in training, which PEFT's file does not say")
+
+
+def _with_scales(pairs: dict[str, Pair], config_file: Path) -> dict[str, Pair]:
+    """MLX's pairs with α = scale·r, and None without a scale."""
+    with _in(config_file):
+        common, own = mlx_scales(config_file.read_text(encoding="utf-8"))
+    scaled = {}
+    for name, (A, B, _) in pairs.items():
+        if is_embedding(name):
+            raise ValueError(f"{name!r} is an embedding, whose adapter has other names in PEFT")
+        scale = own.get(name, common)
+        scaled[name] = Pair(A, B, None if scale is None else whole(scale * len(A)))
+    return scaled
+
+
+@contextmanager
+def _in(place: object) -> Iterator[None]:
+    """Say where it was that something did not fit."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{place}: {error}") from error
