@@ -33,7 +33,7 @@ def test_the_explorers_carry_that_number_and_say_the_account():
         [here] = [trace for trace in data if trace.get("name") == "here"]
         assert here["y"][0] * s * 32 == pytest.approx(before)
     said = figures.memory()["layout"]["meta"]["reading"]
-    assert "at most 15.9 GB" in said and "base 13.5 GB" in said
+    assert "counted 15.9 GB" in said and "base 13.5 GB" in said
 
 
 # --- memory

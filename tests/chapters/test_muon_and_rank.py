@@ -67,6 +67,16 @@ def test_the_explorer_says_both_powers(gradient, rule, small, large):
     assert share.max() < 1.02 and share[0] > 0.8 and (share[-1] > 0.8 or gradient == "white")
 
 
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch before 2.9 has no Muon")
+@pytest.mark.parametrize("seed", range(5))
+def test_torchs_five_steps_leave_one_column_at_seven_tenths(seed):
+    column = torch.zeros(256, 1, requires_grad=True)
+    gradient = np.random.default_rng(seed).normal(size=(256, 1))
+    column.grad = torch.tensor(gradient, dtype=torch.float32)
+    torch.optim.Muon([column], lr=1.0, weight_decay=0.0).step()
+    assert column.norm().item() / 256**0.5 == pytest.approx(0.7, abs=0.03)  # × √(d/r), its default
+
+
 def powers(task, optimiser):
     """Under α/r, α/√r and undivided."""
     return [runs.power(task, optimiser, rule)[0] for rule in ("LoRA", "rsLoRA", "unscaled")]

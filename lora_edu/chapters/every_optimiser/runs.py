@@ -22,7 +22,7 @@ class Rule:
     """An optimiser, and how its settings follow when A and B are written c times larger.
 
     make: (parameters, lr, c) → the optimiser, whose constants have followed by c. power: η follows
-    by c to it; None where no power is right. follows: constant → its power.
+    by c to it; None where no power is right. follows: constant → its power. dtype: that of A and B.
     """
 
     make: Callable

@@ -82,7 +82,7 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
           "ticktext": ["1 GB", "10 GB", "24 GB", "80 GB", "1 TB"],
           "range": [ends[0] - 0.15, ends[1] + 0.1]}],
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
-        f"{'on' if checkpointing else 'off'}: at most {size_text(total)}, "
+        f"{'on' if checkpointing else 'off'}: counted {size_text(total)}, "
         + ", ".join(f"{name} {size_text(size)}" for name, size in found.items())
         + f" · file {size_text(file(size, modules, r, PRECISIONS[precision]))}",
         headings=["bytes of each term, " + coloured("adapter’s own", chosen), "their sum"],
@@ -113,7 +113,7 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
     tuned = float(f"{rate:.2g}")
     ticks = [1e-6, 1e-5, 1e-4, 1e-3]
     return figure(
-        traces, f"At the recipe’s η the first step is {useful}, so take η = {short(tuned)}",
+        traces, f"At the recipe’s η the first step is {useful}, equal at η = {short(tuned)}",
         [roomy(named_ticks(RANKS, "rank r", named=RANKS[::2], margin=0.15), 0.5)],
         [{"type": "log", "tickvals": ticks, "ticktext": [power(e) for e in range(-6, -2)],
           "range": [-6.9, -2.7], "title": {"text": "η for an equally useful first step"}}],
