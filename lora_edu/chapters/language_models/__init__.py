@@ -1,0 +1,1 @@
+"""On language models: what published sweeps of others say about the book's central rule."""
