@@ -6,7 +6,7 @@ import numpy as np
 from lora_edu.chapters.first_r import runs_models
 from lora_edu.chapters.language_models import runs
 from lora_edu.chapters.shared.drawing import say
-from lora_edu.chapters.shared.looks import apart, named_ticks, said
+from lora_edu.chapters.shared.looks import named_ticks, said
 from lora_edu.chapters.shared.scale_rules import FORMULAS
 from lora_edu.chapters.shared.style import coloured, figure, level, line, marks
 
@@ -15,8 +15,8 @@ RANKS = (1, 2, 4, 16, 64, 128)
 RANK_COLOURS = dict(zip(RANKS, ("#c98bb0", "#aa6bc0", "#3b82c4", "#009e73", "#c07f00", "#d55e00"),
                         strict=True))
 TUNED_AT = ("the smallest rank", "the largest rank")
-HIGHEST = 0.03  # loss above the least of a model that is shown, in nats
-EDGE = 0.0292  # where what lies above is drawn
+HIGHEST = 0.045  # loss above the least of a model that is shown, in nats
+EDGE = 0.044  # where what lies above is drawn
 RATE_TICKS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 RATE_NAMES = ("0.00003", "0.0001", "0.0003", "0.001", "0.003")
 
@@ -55,29 +55,21 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
 
     traces = [line([carried, carried], [0, HIGHEST], "frozen", width=1.5, dash="dash",
                    name="the η that is carried")]
-    names = {}  # where the smallest rate of a rank is drawn → its name
+    names = []
     for r in ranks:
         colour = RANK_COLOURS[r]
-        valley = runs.valley(this, r)
-        x = np.linspace(valley.x[0], valley.x[-1], 41)
-        traces.append(line(np.exp(x), _below_edge(valley(x) - floor), colour, width=2.5,
-                           name=f"r = {r}"))
         rates, losses = this.at(r)
-        traces.append(marks(rates, _below_edge(losses - floor), colour, "circle", 6,
-                            **said(f"r = {r}: nats above the least", losses - floor)))
-        best = this.best(r)
-        traces.append(marks([best], [this.least(r) - floor], colour, "circle-open", 16, stroke=2.5,
-                            name="best at this rank"))
+        above = losses - floor
+        traces.append(marks(rates, _below_edge(above), colour, "circle", 6, mode="lines+markers",
+                            line={"color": colour, "width": 2.5},
+                            **said(f"r = {r}: nats above the least", above)))
+        traces.append(marks([this.best(r)], [this.least(r) - floor], colour, "circle-open", 16,
+                            stroke=2.5, name="best at this rank"))
         if r != r1 and np.isfinite(this.loss(r, carried)):
             loss = this.loss(r, carried) - floor
             traces.append(marks([carried], [_below_edge(loss)], colour, "x", 10,
                                 **said("carried", [loss])))
-        names[float(rates[0]), float(_below_edge(losses[0] - floor))] = coloured(
-            f"r = {r}  ", colour)
-
-    heights = apart([height for _, height in names], 0.0022)
-    traces.append(say({(rate, height): name for (rate, _), name, height
-                       in zip(names, names.values(), heights, strict=True)}, "middle left", 13))
+        names.append(coloured(f"● r = {r}", colour))
 
     cost = runs.grid_regret(this, r1, last)
     outcome = f"was not run at {last}"
@@ -88,9 +80,9 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
         traces, headline,
         [{"type": "log", "tickvals": list(RATE_TICKS), "ticktext": list(RATE_NAMES),
           "range": [np.log10(1.8e-5), np.log10(3.4e-3)], "title": {"text": "learning rate η"}}],
-        [{"range": [-0.001, HIGHEST], "tickvals": [0, 0.01, 0.02, 0.03],
+        [{"range": [-0.0015, HIGHEST], "tickvals": [0, 0.01, 0.02, 0.03, 0.04],
           "title": {"text": "test loss above the least (nats)"}}],
-        headline)
+        headline, headings=["   ".join(names)])
 
 
 def _below_edge(values):
@@ -198,14 +190,13 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
         of_class += [(column, float(np.median(gains[chosen])))] if chosen.any() else []
         traces.append(line([column - 0.35, column + 0.35], [medians[-1]] * 2, "A", width=4,
                            **said("median of all", [medians[-1]] * 2)))
-    traces.append(say({(column + 0.4, value): coloured(f"{value:.4f}", "A")
-                       for column, value in enumerate(medians)}, "middle right", 13))
+    names = [f"{low} → {high}<br>{coloured(f'{value:.4f}', 'A')}"
+             for (low, high), value in zip(steps, medians, strict=True)]
     column, value = of_class[0]
     return figure(
         traces, f"{size}: from r = {' to '.join(map(str, steps[column]))} the loss falls by "
                 f"{value:.4f} nats",
-        [{"range": [-0.5, 3.9], "tickvals": [0, 1, 2, 3], "ticks": "",
-          "ticktext": [f"{low} to {high}" for low, high in steps], "title": {"text": "rank"}}],
+        [{"range": [-0.5, 3.5], "tickvals": [0, 1, 2, 3], "ticks": "", "ticktext": names}],
         [{"range": [-0.002, 0.0235], "tickvals": [0, 0.005, 0.01, 0.015, 0.02],
           "title": {"text": "nats gained"}}],
         f"{size}; medians of all models, from rank to rank: "
@@ -233,6 +224,7 @@ def two_rules(rule: str = KEPT) -> dict:
         best = np.exp(np.log(runs_models.best(task, BOOKS_RULE[rule])).mean(axis=1))
         traces.append(line(ranks / ranks[0], best / best[0], "frozen", width=2, opacity=0.7,
                            **said(task, best / best[0])))
+    published_colour = "delta" if rule == KEPT else "B"
     rises = falls = lines = 0
     for name, ranks, best in _published(rule):
         ranks = np.array(ranks)
@@ -240,9 +232,8 @@ def two_rules(rule: str = KEPT) -> dict:
         lines += 1
         rises += best[-1] > best[0]
         falls += best[-1] < best[0]
-        traces.append(line(ranks / ranks[0], best / best[0], "delta" if rule == KEPT else "B",
-                           width=2, mode="lines+markers", opacity=0.6,
-                           **said(name, best / best[0])))
+        traces.append(line(ranks / ranks[0], best / best[0], published_colour, width=2,
+                           mode="lines+markers", opacity=0.6, **said(name, best / best[0])))
     headline = f"{rule}, on {lines} language models: the best η rises on {rises}, falls on {falls}"
     if rule == GROWS:
         headline = f"{rule}, in {lines} searches: the best η rises in {rises}, falls in {falls}"
@@ -251,7 +242,8 @@ def two_rules(rule: str = KEPT) -> dict:
         traces, headline, [axis],
         [{"type": "log", "range": [-1.1, 0.75], "tickvals": [0.1, 0.3, 1, 3],
           "ticktext": ["0.1", "0.3", "1", "3"], "title": {"text": "times its best η"}}],
-        headline)
+        headline, headings=[coloured("● language models", published_colour) + "   "
+                            + coloured("● this book's tasks", "frozen")])
 
 
 def _published(rule: str):
