@@ -18,7 +18,7 @@ class LoRA:
 
     def backward(self, D):  # D: (n, d), the gradient of the loss with respect to the output
         grad_A = self.scaling * (D @ self.B).T @ self.X  # (r, k): zero as long as B is
-        grad_B = self.scaling * D.T @ self.U  # (d, r): zero only if A is
+        grad_B = self.scaling * D.T @ self.U  # (d, r): contains A, which is not zero
         return grad_A, grad_B
 
     def merge(self):  # one matrix again, as large as W0
@@ -26,7 +26,7 @@ class LoRA:
 
 
 class Adam:
-    """Steps of the length lr, whatever the size of the gradient (Kingma and Ba 2015)."""
+    """Its first steps are about lr long, whatever the gradient's size (Kingma and Ba 2015)."""
 
     def __init__(self, lr, betas=(0.9, 0.999), eps=1e-8):
         self.lr, self.betas, self.eps, self.t, self.state = lr, betas, eps, 0, {}
