@@ -335,6 +335,8 @@ def test_what_the_ratio_depends_on():
     shrinks = few[..., 1] / few[..., -1]
     assert (shrinks[:, 2:].min(), shrinks[:, 2:].max()) == pytest.approx((2.3, 6.1), abs=0.05)
     assert shrinks[:, :2].min() < 1  # not so at small ranks
+    grows = np.diff(few[:, 2:], axis=-1) > 0  # from each length to the next
+    assert grows.sum(axis=(0, 1, 2)).tolist() == [18, 0, 0, 0] and grows[:, :, 2, 0].all()
     rule = np.sqrt(np.divide.outer(rates.WIDTHS, rates.ALPHAS))[:, None]
     assert (np.abs(np.log2(few[:, 1:, :, -1] / rule)) < 1).all()
     for found, rises in ((few, 0), (every, 2)):  # of 200 steps from one α to the next

@@ -119,6 +119,7 @@ def test_twenty_three_of_thirty_are_exact_and_five_have_no_power():
     (torch.optim.Adafactor, 600, (0.0, 0.0)),
     (lambda p: runs.RULES["Adafactor, unscaled"].make(p, 0.01, 1), 600, (0.6, 0.9)),
     (lambda p: torch.optim.Adafactor(p, 0.001), 600, (98.6, 98.8)),
+    (lambda p: torch.optim.Adafactor(p, 0.01, eps=(None, 1.0)), 60, (0.8, 1.5)),
     (lambda p: runs.RULES["Adafactor, unscaled"].make(p, 0.01, 1), 60, (0.8, 1.5)),
     (lambda p: torch.optim.Adam(p, 0.01), 60, (0.2, 4.4))])
 def test_adafactor_hardly_moves_a_b_that_is_zero(make, steps, left):

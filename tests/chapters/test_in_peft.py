@@ -145,6 +145,9 @@ def test_a_copy_is_right_for_plain_lora_only(setting):
     assert not setting or (after - before).norm() > 0.2 * (before - base).norm()
     model.set_adapter("default")
     if setting == "use_rslora":  # merging is right
+        model.add_weighted_adapter(["default"] * 2, [1.0, 1.0], "twice", combination_type="cat")
+        twice, once = (layer.get_delta_weight(name) for name in ("twice", "default"))
+        torch.testing.assert_close(twice, 32**0.5 * 2 * once)  # the root of the combined rank
         torch.testing.assert_close(model.merge_and_unload()(x), before, rtol=1e-4, atol=1e-4)
 
 
@@ -260,6 +263,9 @@ def test_pefts_loraplus_has_a_rate_for_embeddings():
     assert decays(weight_decay=0.1) == {0.0} and 0.1 in decays(loraplus_weight_decay=0.1)
     inject(ours, ["0", "1"], 2, 8, rng=np.random.default_rng(0))
     assert rates(ours, loraplus_groups(ours, lr=1e-3, ratio=16)) == [1e-3, 1.6e-2, 1e-3, 1.6e-2]
+    model = get_peft_model(nn.Sequential(nn.Linear(8, 8)), LoraConfig(
+        target_modules=["0"], use_dora=True, bias="lora_only"))
+    assert sorted(rates(model, groups())) == [1e-3, 1.6e-2, 1.6e-2, 1.6e-2]  # A, and all else
 
 
 @pytest.mark.claim("obs-float32-adapters")

@@ -113,10 +113,12 @@ def test_the_size_of_each_roughly(what, most, last):
             assert (100 * min(gaps), 100 * max(gaps)) == pytest.approx((low, high), rel=0.05)
 
 
+CHAPTER = (HOME / "book/part2/invariance.md").read_text("utf-8")
+LINES_FOR_PEFT = CHAPTER.split("```python\n")[1].split("```")[0]
+
+
 def test_the_lines_for_peft_widen_the_start_and_nothing_else():
     """The block for PEFT, run as it stands in the chapter."""
-    chapter = (HOME / "book/part2/invariance.md").read_text("utf-8")
-    lines = chapter[chapter.index("with torch.no_grad():"):].split("```")[0]
     ids = models.token_ids(16, 3)
 
     def run(c):
@@ -124,7 +126,7 @@ def test_the_lines_for_peft_widen_the_start_and_nothing_else():
         model = get_peft_model(models.net(), LoraConfig(
             r=2, lora_alpha=32 / c**2, target_modules=models.TARGETS))
         if c == 4:
-            exec(lines, {"torch": torch, "model": model})
+            exec(LINES_FOR_PEFT, {"torch": torch, "model": model})
         optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 0.01 * c,
                                       eps=1e-8 / c, weight_decay=0.1 / c)
         for _ in range(15):
@@ -136,6 +138,17 @@ def test_the_lines_for_peft_widen_the_start_and_nothing_else():
 
     assert torch.equal(run(1), run(4))
     assert not torch.equal(run(1), run(2))  # α ÷ 4 without the lines
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+def test_the_lines_for_peft_widen_a_shared_start_once_and_no_other_adapter():
+    model = models.tied_in_peft()
+    model.add_adapter("second", LoraConfig(r=2, target_modules=["q_proj"]))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    exec(LINES_FOR_PEFT, {"torch": torch, "model": model})
+    widened = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert len(widened) == 3 and all("default" in name for name in widened)
+    assert all(torch.equal(model.get_parameter(name), 4 * before[name]) for name in widened)
 
 
 @pytest.mark.claim("thm-invariance", "obs-same-bits")

@@ -121,6 +121,7 @@ def test_a_matrix_of_rank_16_does_it(bias):
 def test_no_rank_finds_it_and_a_seed_now_and_then_escapes():
     assert max(middle("inverted", FIRST, r) for r in runs.RANKS) < 0.25
     assert middle("inverted", "first W") < 0.4
+    assert 0.8 < middle("inverted", "full") <= middle("inverted", "head")
     rates = {r: runs.chosen("inverted", FIRST, r)[0] for r in runs.RANKS}
     assert max(rates.values()) < runs.RATES[-1] > runs.chosen("inverted", "first W")[0]
     assert [r for r in rates if rates[r] == 0.001] == [4, 64]

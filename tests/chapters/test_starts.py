@@ -14,6 +14,7 @@ from lora_edu.chapters.starts.runs_saved_files import off, original, train_and_s
 from lora_edu.chapters.step_zero.runs import LEARNING_RATE
 from lora_edu.nn import inject, load_adapter
 from tests.chapters.peft_layer import TASK, W0, adapted, train, trained
+from tests.nn import models
 
 G0 = TASK.gradient(TASK.W0)
 
@@ -157,6 +158,16 @@ def test_an_embedding_starts_at_zero_and_learns_by_columns(by):
     assert (B.abs() < 1).float().mean().item() == pytest.approx(0.6827, abs=0.015)
     model(torch.tensor([3, 14, 15, 3])).square().sum().backward()
     assert A.grad.any(dim=0).nonzero().ravel().tolist() == [3, 14, 15]
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+def test_where_the_head_shares_an_embeddings_adapter_every_token_gets_a_gradient():
+    model, ids = models.tied_in_peft(), torch.tensor([[3, 1, 4, 1]])
+    model(input_ids=ids, labels=ids).loss.backward()
+    matrices = dict(model.named_parameters())
+    A = matrices["base_model.model.model.embed_tokens.lora_embedding_A.default"]
+    of_the_head = matrices["base_model.model.lm_head.lora_B.default.weight"]
+    assert A.data_ptr() == of_the_head.data_ptr() and of_the_head.grad.any(dim=1).all()
 
 
 # A base that has moved

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from lora_edu.nn import LoRAEmbedding, LoRALinear, inject, lora_layers
 
@@ -74,6 +75,15 @@ def peft_twin(model, plain, **config):
             A.copy_(adapter.lora_A)
             B.copy_(adapter.lora_B)
     return twin
+
+
+def tied_in_peft():
+    """A Llama of PEFT whose embedding and output head share their adapter, and q of its block."""
+    tied = LlamaForCausalLM(LlamaConfig(
+        vocab_size=9, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+        num_attention_heads=2, tie_word_embeddings=True))
+    return get_peft_model(tied, LoraConfig(
+        r=2, target_modules=["embed_tokens", "q_proj", "lm_head"], ensure_weight_tying=True))
 
 
 def peft_matrices(twin, name):
