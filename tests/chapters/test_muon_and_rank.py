@@ -1,4 +1,4 @@
-"""The laboratory's page Muon and the rank: its theorem, and the runs that it rests on."""
+"""Muon and the rank, in Every optimiser: the theorem, and the runs that it rests on."""
 
 import itertools
 

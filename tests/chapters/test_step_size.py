@@ -108,10 +108,10 @@ def test_an_eighth_of_alpha_costs_ln_root_8_e_foldings(needed):
 
 
 @pytest.mark.claim("obs-valley")
-@pytest.mark.parametrize(("name", "rates", "median", "least", "most", "ways", "tenth"), [
-    ("SGD", 2.0 ** np.arange(-7, 3.1, 0.25), -1.0, -1.11, -1.00, (0.54, 2.4), 0.244),
-    ("Adam", 2.0 ** np.arange(-9, -0.9, 0.25), -0.63, -0.64, -0.57, (0.96, 3.7), 0.46)])
-def test_the_valley_is_flatter_than_the_line(needed, name, rates, median, least, most, ways, tenth):
+@pytest.mark.parametrize(("name", "rates", "median", "least", "most", "ways"), [
+    ("SGD", 2.0 ** np.arange(-7, 3.1, 0.25), -1.0, -1.11, -1.00, (0.54, 2.4)),
+    ("Adam", 2.0 ** np.arange(-9, -0.9, 0.25), -0.63, -0.64, -0.57, (0.96, 3.7))])
+def test_the_valley_is_flatter_than_the_line(name, rates, median, least, most, ways):
     def way(seed, alpha, lr):  # of A, over its length
         A, B = starts(3)[seed]
         end = train(task_32(), Adapter(A, B, alpha / 8), OPTIMISERS[name](lr), 50).adapter
@@ -130,9 +130,6 @@ def test_the_valley_is_flatter_than_the_line(needed, name, rates, median, least,
             found = [way(seed, alpha, rates[::2][at[seed]]) for alpha, at in
                      zip(runs.ALPHAS, best, strict=True) for seed in range(3)]
             assert (min(found), max(found)) == pytest.approx(ways, rel=0.02)
-    found = [way(seed, 8 * s, lr[seed]) for s, lr in zip(SCALES, needed[name], strict=True)
-             if s >= 1 / 8 for seed in range(3)]
-    assert max(found) == pytest.approx(tenth, rel=0.01)
 
 
 @pytest.mark.claim("obs-far-out")

@@ -1,1 +1,1 @@
-"""The code behind the laboratory's page *Decay, clipping, dropout*."""
+"""The code behind the laboratory's note *The invariance in full*, on decay and clipping."""

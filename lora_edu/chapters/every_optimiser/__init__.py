@@ -1,1 +1,1 @@
-"""The code behind the laboratory's page *Every optimiser*."""
+"""The code behind the laboratory's note *Every optimiser*."""

@@ -1,1 +1,1 @@
-"""The code behind the laboratory's page *Muon and the rank*."""
+"""The code behind the laboratory's note *Every optimiser*, on Muon."""
