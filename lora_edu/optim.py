@@ -127,16 +127,25 @@ class Adam(Optimiser):
         (beta1, beta2), t = self.betas, state[0] + 1
         correct1, correct2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
         for p, g, m, v, rate, e in zip(params, grads, *state[1:], rates, eps, strict=True):
-            m += (1 - beta1) * (g - m)
+            # One array holds what is between: allocating more would cost as much as the arithmetic.
+            work = np.subtract(g, m, out=np.empty_like(m))
+            work *= 1 - beta1
+            m += work  # m + (1 − β₁)·(g − m)
+            np.multiply(g, 1 - beta2, out=work)
+            work *= g
             v *= beta2
-            v += (1 - beta2) * g * g
-            denominator = np.sqrt(v) / correct2 + e
+            v += work  # β₂·v + (1 − β₂)·g²
+            denominator = np.sqrt(v, out=work)
+            denominator /= correct2
+            denominator += e
             if e < np.finfo(v.dtype).tiny and not denominator.all():
                 raise ValueError(
                     f"eps must be greater than 0 here, got {e!r}: at step {t} "
                     f"{np.sum(denominator == 0)} entries have had a zero gradient at every step, "
                     "and Adam would move them by 0/0")
-            p -= rate / correct1 * (m / denominator)
+            move = np.divide(m, denominator, out=work)
+            move *= rate / correct1
+            p -= move
         return t, *state[1:]
 
 

@@ -49,12 +49,18 @@ class RegressionRuns:
         return (grad_A, grad_B), (loss, square, useful)
 
     def _direct(self, A, Bt) -> tuple:
-        delta = self.s * (Bt.transpose(0, 2, 1) @ A)  # (R, d, k)
-        error = delta - self.shift
-        G = times_shared(error, self.covariance)  # (R, d, k)
-        grad_A, grad_B = self.s * (Bt @ G), self.s * (A @ G.transpose(0, 2, 1))
+        delta = Bt.transpose(0, 2, 1) @ A  # (R, d, k)
+        delta *= self.s
+        square = inner(delta, delta)
         useful = _flat(delta) @ self.target.ravel()
-        return (grad_A, grad_B), (0.5 * inner(error, G), inner(delta, delta), useful)
+        error = np.subtract(delta, self.shift, out=delta)
+        G = times_shared(error, self.covariance)  # (R, d, k)
+        loss = 0.5 * inner(error, G)
+        grad_A = Bt @ G
+        grad_B = A @ G.transpose(0, 2, 1)
+        grad_A *= self.s
+        grad_B *= self.s
+        return (grad_A, grad_B), (loss, square, useful)
 
 
 def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np.ndarray:
