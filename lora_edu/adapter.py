@@ -31,12 +31,17 @@ def scaling(r: int, alpha: float, rule: str = "lora") -> float:
         (2.0, 8.0, 16.0)
     """
     checks.choice("rule", rule, RULES)
-    r, alpha = checks.integer("r", r, minimum=1), checks.number("alpha", alpha, above=0.0)
-    return float(RULES[rule](r, alpha))
+    r = checks.integer("r", r, minimum=1)
+    alpha = checks.number("alpha", alpha, above=0.0)
+    s = float(RULES[rule](r, alpha))
+    if s == 0.0:
+        raise ValueError(f"alpha must be large enough for a scaling above 0 at r = {r}, "
+                         f"got {alpha!r}")
+    return s
 
 
 @dataclass(frozen=True, eq=False)
-class Adapter:
+class Adapter(checks.ReadOnly):
     """A low-rank update ΔW = scaling · B · A of a frozen matrix.
 
     A and B are copied and cannot be written to: what was checked stays as it was.

@@ -7,6 +7,7 @@ Booleans, text and complex numbers are no numbers, nor do arrays of them hold nu
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 
@@ -17,19 +18,21 @@ def numbers(name: str, value, what: str = "an array of numbers") -> np.ndarray:
         array = np.asarray(value)
         if array.dtype.kind not in "iuf":
             raise TypeError(f"dtype {array.dtype}")
+        if isinstance(value, np.ndarray) and hasattr(value, "mask"):
+            raise TypeError("a masked array, whose mask would be lost")
     except Exception as error:  # NumPy, torch and others have many
         raise TypeError(f"{name} must be {what}, got {value!r:.100}: {error}") from None
     return array
 
 
-def integer(name: str, value, *, minimum: int, maximum: int | None = None) -> int:
+def integer(name: str, value, *, minimum: int, maximum: float = sys.maxsize) -> int:
     """Return ``value`` as an int in the given range; TypeError or ValueError otherwise."""
     if type(value) is not int:
         _one(name, value, "iu", "a whole number")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
-    if maximum is not None and value > maximum:
-        raise ValueError(f"{name} must be at most {maximum}, got {value!r}")
+    if value > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {value!r:.100}")
     return int(value)
 
 
@@ -38,12 +41,15 @@ def number(name: str, value, *, above: float = -math.inf, minimum: float = -math
     """Return ``value`` as a finite float in the given range (``minimum`` inclusive)."""
     if type(value) not in (int, float):
         _one(name, value, "iuf", "a number")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # a whole number above the largest float
+        result = math.inf
     if not (math.isfinite(result) and above < result < below and result >= minimum):
         bounds = [f"greater than {above:g}"] if above > -math.inf else []
         bounds += [f"at least {minimum:g}"] if minimum > -math.inf else []
         bounds += [f"less than {below:g}"] if below < math.inf else []
-        raise ValueError(f"{name} must be {' and '.join(['finite', *bounds])}, got {value!r}")
+        raise ValueError(f"{name} must be {' and '.join(['finite', *bounds])}, got {value!r:.100}")
     return result
 
 
@@ -54,12 +60,21 @@ def flag(name: str, value) -> bool:
     return bool(value)
 
 
-def choice(name: str, value, allowed):
-    """Return ``value`` as it stands in ``allowed``; otherwise a ValueError that lists them."""
+def choice(name: str, value, allowed, *, any_case: bool = False):
+    """Return ``value`` as it stands in ``allowed``; otherwise a ValueError that lists them.
+
+    With ``any_case`` names are the same in capitals and in small letters.
+    """
     allowed = tuple(allowed)
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-    return allowed[allowed.index(value)]
+    key, keys = value, allowed
+    if any_case and isinstance(value, str):
+        key = value.lower()
+        keys = [one.lower() for one in allowed]
+    try:
+        return allowed[keys.index(key)]
+    except (ValueError, RuntimeError):  # it is none of them, or an array of NumPy's or torch's
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, "
+                         f"got {value!r}") from None
 
 
 def matrix(name: str, value, shape: tuple[int | None, int | None] = (None, None), *,
@@ -82,6 +97,15 @@ def read_only(array: np.ndarray) -> np.ndarray:
     array = array.copy()
     array.flags.writeable = False
     return array
+
+
+class ReadOnly:
+    """A frozen dataclass whose arrays cannot be written to, nor can those of its copies."""
+
+    def __setstate__(self, state: dict) -> None:
+        for name, value in state.items():
+            fixed = read_only(value) if isinstance(value, np.ndarray) else value
+            object.__setattr__(self, name, fixed)
 
 
 def instance(name: str, value, kind: type):

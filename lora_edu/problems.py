@@ -11,7 +11,7 @@ from lora_edu import checks
 
 
 @dataclass(frozen=True, eq=False)
-class Regression:
+class Regression(checks.ReadOnly):
     """Linear regression on a teacher: L(W) = ‖(W − W_star)·Xᵀ‖²_F / (2n).
 
     The targets are X·W_starᵀ, so the smallest loss is zero. The arrays, and ``covariance`` = XᵀX/n

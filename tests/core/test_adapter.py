@@ -1,6 +1,9 @@
 """The adapter: its update, its forward pass and its gradients. (Its scaling is PEFT's:
 tests/nn/test_files.py.)"""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -45,6 +48,10 @@ def test_what_was_checked_cannot_be_changed_afterwards():
     adapter, task = Adapter(A, B, 1.0), Regression(B @ A, B @ A, A)
     A[:] = np.nan
     assert adapter.A.tolist() == [[1.0, 1.0]]
-    for array in (adapter.A, adapter.B, task.W0, task.W_star, task.X, task.covariance):
-        with pytest.raises(ValueError, match="read-only"):
-            array *= 2
+    for keep in (lambda one: one, copy.copy, copy.deepcopy,
+                 lambda one: pickle.loads(pickle.dumps(one))):
+        kept = vars(keep(adapter)) | vars(keep(task))
+        assert kept.pop("scaling") == 1.0
+        for array in kept.values():
+            with pytest.raises(ValueError, match="read-only"):
+                array *= 2
