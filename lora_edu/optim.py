@@ -16,7 +16,16 @@ from typing import ClassVar
 import numpy as np
 
 from lora_edu import checks
-from lora_edu.optim_base import Arrays, Optimiser, PerArray, settle, settle_betas, spread, zeros
+from lora_edu.optim_base import (
+    Arrays,
+    Optimiser,
+    PerArray,
+    settle,
+    settle_betas,
+    settle_lr,
+    spread,
+    zeros,
+)
 from lora_edu.optim_matrix import Adafactor, Muon
 
 
@@ -35,7 +44,7 @@ class SGD(Optimiser):
     powers: ClassVar = {"lr": 2, "weight_decay": -2}
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
+        settle_lr(self)
         settle(self, "weight_decay", minimum=0.0)
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
@@ -67,7 +76,7 @@ class Momentum(Optimiser):
     powers: ClassVar = {"lr": 2, "weight_decay": -2}
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
+        settle_lr(self)
         checks.number("momentum", self.momentum, minimum=0.0, below=1.0)
         checks.flag("nesterov", self.nesterov)
         settle(self, "weight_decay", minimum=0.0)
@@ -108,7 +117,7 @@ class Adam(Optimiser):
     powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -2}
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
+        settle_lr(self)
         settle_betas(self)
         settle(self, "eps", minimum=0.0)
         settle(self, "weight_decay", minimum=0.0)
@@ -185,7 +194,7 @@ class SignSGD(Optimiser):
     powers: ClassVar = {"lr": 1}
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
+        settle_lr(self)
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         (rates,) = spread(params, lr=self.lr)
@@ -213,7 +222,7 @@ class Lion(Optimiser):
     powers: ClassVar = {"lr": 1, "weight_decay": -1}
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
+        settle_lr(self)
         settle_betas(self)
         settle(self, "weight_decay", minimum=0.0)
 

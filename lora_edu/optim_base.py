@@ -83,9 +83,21 @@ def floating(array: np.ndarray) -> np.dtype:
     return array.dtype if array.dtype.kind == "f" else np.dtype(float)
 
 
-def settle(optimiser, name: str, **bounds) -> None:
+def settle(optimiser, name: str, check=checks.number, **bounds) -> None:
     """Check a setting, and keep it: one number, or a tuple with one per array."""
-    object.__setattr__(optimiser, name, _setting(name, getattr(optimiser, name), **bounds))
+    value = getattr(optimiser, name)
+    if isinstance(value, (list, tuple)) or np.ndim(value) == 1:
+        if len(value) == 0:
+            raise ValueError(f"{name} must be one number or one per array, got {value!r}")
+        settled = tuple(check(f"{name}[{i}]", one, **bounds) for i, one in enumerate(value))
+    else:
+        settled = check(name, value, **bounds)
+    object.__setattr__(optimiser, name, settled)
+
+
+def settle_lr(optimiser) -> None:
+    """Check and keep the learning rates; for a stack, an array may hold one for each run."""
+    settle(optimiser, "lr", check=_rates, above=0.0)
 
 
 def settle_betas(optimiser) -> None:
@@ -95,11 +107,16 @@ def settle_betas(optimiser) -> None:
     settle(optimiser, "betas", minimum=0.0, below=1.0)
 
 
-def _setting(name: str, value, **bounds):
-    if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) == 1:
-        return tuple(_setting(f"{name}[{i}]", one, **bounds) for i, one in enumerate(value))
-    stacked = getattr(value, "ndim", 0) > 1  # a number for each run of a stack
-    return value if stacked else checks.number(name, value, **bounds)
+def _rates(name: str, value, **bounds) -> float | np.ndarray:
+    """A number, or the rates of a stack's runs, (R, 1, 1)."""
+    if getattr(value, "ndim", 0) < 2:
+        return checks.number(name, value, **bounds)
+    rates = checks.numbers(name, value)
+    if rates.size == 0:
+        raise ValueError(f"{name} must hold a number for each run, got shape {rates.shape}")
+    for extreme in (rates.min(), rates.max()):  # NaN is both
+        checks.number(name, extreme.item(), **bounds)
+    return rates
 
 
 def spread(params: Arrays, **settings: PerArray) -> list[tuple]:

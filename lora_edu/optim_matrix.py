@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from lora_edu import checks
-from lora_edu.optim_base import Arrays, Optimiser, PerArray, settle, spread, zeros
+from lora_edu.optim_base import Arrays, Optimiser, PerArray, settle, settle_lr, spread, zeros
 
 SHAPE_RULES = ("original", "match_rms_adamw")  # Muon's adjust_lr_fn
 NEWTON_SCHULZ = 3.4445, -4.7750, 2.0315  # of the quintic that pulls singular values towards 1
@@ -48,7 +48,7 @@ class Muon(Optimiser):
     powers: ClassVar = {"lr": 1, "weight_decay": -1, "eps": -1}
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
+        settle_lr(self)
         settle(self, "weight_decay", minimum=0.0)
         checks.number("momentum", self.momentum, minimum=0.0, below=1.0)
         checks.flag("nesterov", self.nesterov)
@@ -110,7 +110,7 @@ class Adafactor(Optimiser):
     scale_parameter: bool = True
 
     def __post_init__(self):
-        settle(self, "lr", above=0.0)
+        settle_lr(self)
         checks.number("beta2_decay", self.beta2_decay, below=0.0)
         if self.eps1 is not None:
             checks.number("eps1", self.eps1, above=0.0)

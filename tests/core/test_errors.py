@@ -96,6 +96,16 @@ ERRORS = [  # a row an argument: the call, the error, how it begins, and what it
     (lambda: TASK.loss_and_gradient(ONE), ValueError, "W must", ["(2, 3)", "(1, 1)"]),
     (lambda: effective_rank(0 * ONES), ValueError, "X must not be all zero", []),
     (lambda: SGD((0.1, 0)), ValueError, "lr[1] must be finite and greater than 0, got 0", []),
+    *((lambda kind=kind, lr=lr: kind(lr), error, "lr", [named])
+      for kind in OPTIMISERS.values() for lr, error, named in (
+          (ONES * -0.5, ValueError, "got -0.5"), (ONES * math.nan, ValueError, "got nan"),
+          (ONES * 0, ValueError, "got 0.0"), (ONES > 0, TypeError, "dtype bool"),
+          (ONES[:0], ValueError, "(0, 3)"), ((), ValueError, "()"),
+          ([[0.1, 0.2]], TypeError, "lr[0] must be a number"))),
+    *((lambda kind=kind: kind(0.1, weight_decay=ONES), TypeError, "weight_decay must be a number",
+       []) for kind in OPTIMISERS.values() if hasattr(kind, "weight_decay")),
+    *((lambda kind=kind: kind(0.1, eps=ONES), TypeError, "eps must be a number", [])
+      for kind in OPTIMISERS.values() if hasattr(kind, "eps")),
     *((lambda kind=kind: kind(0.1, weight_decay=-1), ValueError, "weight_decay must be", ["-1"])
       for kind in OPTIMISERS.values() if hasattr(kind, "weight_decay")),
     (lambda: Momentum(0.1, momentum=1), ValueError,
