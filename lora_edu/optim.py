@@ -1,8 +1,8 @@
 """The optimisers that act entry by entry, as pure steps over a list of arrays; all by name.
 
 The arithmetic is ``torch.optim``'s, in torch's order, so that the two agree to rounding, and in
-the arrays' own precision: float32 stays float32. ``step`` changes nothing in place; ``update`` is
-the same in place, for many runs at once, and checks nothing.
+the arrays' own precision: float32 stays float32 (float16 becomes it). ``step`` changes nothing in
+place; ``update`` is the same in place, for many runs at once, and checks nothing.
 
 ``lr``, ``eps`` and ``weight_decay`` may each be one number, or a sequence with one number per
 array (LoRA+ gives A and B different learning rates). For ``lr`` an array of several dimensions may

@@ -44,13 +44,18 @@ class Optimiser:
     def step(self, params: Arrays, grads: Arrays, state: tuple) -> tuple[Arrays, tuple]:
         """One step from lists of arrays: (new params, new state).
 
+        The new params have the dtype of the old, but float16 becomes float32 and whole numbers
+        float64; gradients are taken in the dtype of the params.
+
         What ``update`` raises, as for a state of other params, says in a note what it was given.
         """
         params = [np.array(p, dtype=floating(p)) for p in _checked_arrays("params", params)]
         grads = _checked_arrays("grads", grads)
-        shapes, grad_shapes = [p.shape for p in params], [g.shape for g in grads]
+        shapes = [p.shape for p in params]
+        grad_shapes = [g.shape for g in grads]
         if shapes != grad_shapes:
             raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
+        grads = [g.astype(p.dtype, copy=False) for p, g in zip(params, grads, strict=True)]
         try:
             state = tuple([a.copy() for a in part] if isinstance(part, list) else part
                           for part in state)
@@ -79,8 +84,9 @@ def zeros(params: Arrays) -> Arrays:
 
 
 def floating(array: np.ndarray) -> np.dtype:
-    """The array's own dtype, float64 for whole numbers."""
-    return array.dtype if array.dtype.kind == "f" else np.dtype(float)
+    """The array's own dtype; float32 for float16, whose squares end at 65504, and float64 for whole
+    numbers."""
+    return np.result_type(array.dtype, np.float32 if array.dtype.kind == "f" else np.float64)
 
 
 def settle(optimiser, name: str, check=checks.number, **bounds) -> None:

@@ -1,6 +1,7 @@
 """The optimisers, step by step against torch.optim's, or transformers' where torch has none."""
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -127,6 +128,33 @@ def test_adafactor_without_a_gradient_moves_nothing_in_float32_either():
     ours, params = Adafactor(eps1=1e-30), [np.ones((2, 3), np.float32)]
     [moved], _ = ours.step(params, [0 * params[0]], ours.init(params))
     assert np.array_equal(moved, params[0])
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize(("dtype", "unit"), [(np.uint8, 1), (np.int32, 10**6), (np.float16, 1)])
+def test_gradients_whose_squares_their_dtype_cannot_hold(name, dtype, unit):
+    ours = FORMS[name][0]
+    rng = np.random.default_rng(0)
+    params = draw(rng, name)
+    narrow = [p.astype(np.float16) for p in params]
+    grads = [unit * rng.integers(200, 256, p.shape).astype(dtype) for p in params]
+    wanted, _ = ours.step(params, [g.astype(float) for g in grads], ours.init(params))
+    for start, tolerance in ((params, 1e-13), (narrow, 5e-3)):
+        moved, _ = ours.step(start, grads, ours.init(start))
+        for have, want in zip(moved, wanted, strict=True):
+            np.testing.assert_allclose(have, want, tolerance, tolerance)
+
+
+def test_one_nan_makes_all_clipped_gradients_nan_as_in_torch():
+    grads = [np.array([1.0, math.nan, 2.0]), np.ones((2, 2))]
+    tensors = [torch.zeros(g.shape, requires_grad=True) for g in grads]
+    for tensor, g in zip(tensors, grads, strict=True):
+        tensor.grad = torch.tensor(g, dtype=tensor.dtype)
+    torch.nn.utils.clip_grad_norm_(tensors, 1.0)
+    moved, _ = Clipped(SGD(1.0), 1.0).step([np.zeros_like(g) for g in grads], grads, ())
+    for have, tensor in zip(moved, tensors, strict=True):
+        np.testing.assert_array_equal(have, -tensor.grad.numpy())
+        assert np.isnan(have).all()
 
 
 @pytest.mark.parametrize("kind", [Adam, AdamW])
