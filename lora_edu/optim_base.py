@@ -19,9 +19,11 @@ class Optimiser:
     - ``init(params)`` returns the state, a tuple. What it remembers of each array is a list in it.
       Without one the state is ``()``.
     - ``update(params, grads, state)`` changes the params in place (``p -= …``, not
-      ``p = p - …``) and returns the state. In ``train`` the params are A (r, k) and B (d, r). In
-      ``sweep`` they are stacks of runs, (R, r, k) and (R, d, r), ``lr`` may be (R, 1, 1), and a
-      norm or a mean has to be taken of each run on its own, over the last two axes.
+      ``p = p - …``) and returns the state. ``train`` and ``sweep`` raise a TypeError when nothing
+      has moved in a whole run, although there were gradients. In ``train`` the params are A (r, k)
+      and B (d, r). In ``sweep`` they are stacks of runs, (R, r, k) and (R, d, r), ``lr`` may be
+      (R, 1, 1), and a norm or a mean has to be taken of each run on its own, over the last two
+      axes.
     - ``powers`` is how the settings follow when an array is multiplied by c, such as {"lr": 1}:
       each is multiplied by c to this power. Only :func:`equivalent` needs it.
 
@@ -70,6 +72,18 @@ def check_optimiser(name: str, value) -> None:
     """Raise a TypeError unless ``value`` is an optimiser, ready to step."""
     if isinstance(value, type) or not all(hasattr(value, part) for part in ("init", "step")):
         raise TypeError(f"{name} must be an optimiser such as Adam(lr=0.001), got {value!r}")
+
+
+def differ(before: Arrays, after: Arrays) -> bool:
+    """Whether any entry has changed."""
+    return any((p != q).any() for p, q in zip(before, after, strict=True))
+
+
+def refuse_standstill(optimiser, gradient_norms: np.ndarray) -> None:
+    """Raise a TypeError if runs in which nothing ever moved had gradients."""
+    if gradient_norms.any():
+        raise TypeError(f"optimiser must change the params in place (p -= …, not p = p - …), got "
+                        f"{optimiser!r:.100}: nothing has moved, although there were gradients")
 
 
 def _checked_arrays(name: str, arrays) -> Arrays:

@@ -7,6 +7,7 @@ rate. A is (R, r, k) and Bt = Bᵀ is (R, r, d), so that products run along rows
 
 import numpy as np
 
+from lora_edu.optim_base import differ, refuse_standstill
 from lora_edu.records import RECORDED
 
 
@@ -68,7 +69,10 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
 
     ``runs`` has ``measure`` as :class:`RegressionRuns`. A and Bt are not modified.
     """
-    A, Bt = A.copy(), Bt.copy()
+    start = A, Bt
+    A = A.copy()
+    Bt = Bt.copy()
+    moved = False
     params = [A, Bt.transpose(0, 2, 1)]  # views: what the optimiser moves is A and Bt
     records = np.empty((steps + 1, len(A), len(RECORDED)))
     state = optimiser.init(params)
@@ -81,6 +85,9 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
                 np.sqrt(inner(grad_A, grad_A)), np.sqrt(inner(grad_B, grad_B)), useful], axis=1)
             if t < steps:
                 state = optimiser.update(params, [grad_A, grad_B.transpose(0, 2, 1)], state)
+                moved = moved or differ(start, [A, Bt])
+    if not moved:
+        refuse_standstill(optimiser, records[:-1, :, 2:4])  # the norms of ∇A and ∇B, stepped by
     lost = np.logical_or.accumulate(~np.isfinite(records).all(axis=2), axis=0)  # (steps + 1, R)
     records[lost] = np.inf
     return records.transpose(1, 2, 0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from lora_edu import checks
 from lora_edu.adapter import Adapter
-from lora_edu.optim_base import check_optimiser
+from lora_edu.optim_base import check_optimiser, differ, refuse_standstill
 from lora_edu.records import RECORDED, History
 
 
@@ -27,6 +27,8 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
     Raises:
         FloatingPointError: When the loss or a gradient stops being finite, unless
             ``allow_divergence`` is set.
+        TypeError: For a problem without the two, and for an optimiser that moves nothing in the
+            whole run although there are gradients.
 
     Example:
         >>> from lora_edu import Adam, Regression, initial
@@ -39,19 +41,23 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
     checks.instance("adapter", adapter, Adapter)
     check_optimiser("optimiser", optimiser)
     steps = checks.integer("steps", steps, minimum=0)
+    if not all(hasattr(problem, part) for part in ("W0", "loss_and_gradient")):
+        raise TypeError("problem must have W0 and loss_and_gradient, as a Regression has, got "
+                        f"{problem!r:.100}")
     W0 = checks.matrix("problem.W0", problem.W0)
     if adapter.shape != W0.shape:
         raise ValueError(f"adapter must have the shape of W0 {W0.shape}, got {adapter.shape}")
-    _, G0 = problem.loss_and_gradient(W0.copy())
-    G0 = checks.matrix("G", G0, W0.shape, finite=False).copy()  # a problem may use its arrays again
+    _, G0 = _loss_and_gradient(problem, W0.copy())
+    G0 = G0.copy()  # a problem may use its arrays again
     A, B, s = adapter.A, adapter.B, adapter.scaling
     state = optimiser.init([A, B])
-    rows, diverged = [], False
+    rows = []
+    moved = False
+    diverged = False
     for t in range(steps + 1):
         with np.errstate(over="ignore", invalid="ignore"):  # checked just below
             delta = s * (B @ A)  # (d, k)
-            loss, G = problem.loss_and_gradient(W0 + delta)
-            loss, G = float(loss), checks.matrix("G", G, W0.shape, finite=False)
+            loss, G = _loss_and_gradient(problem, W0 + delta)
             grad_A, grad_B = s * (B.T @ G), s * (G @ A.T)  # (r, k), (d, r)
             row = (loss, np.linalg.norm(delta), np.linalg.norm(grad_A), np.linalg.norm(grad_B),
                    -np.vdot(delta, G0))
@@ -69,5 +75,23 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
             break
         if t < steps:
             (A, B), state = optimiser.step([A, B], [grad_A, grad_B], state)
-    recorded = dict(zip(RECORDED, np.array(rows).T, strict=True))
+            moved = moved or differ([adapter.A, adapter.B], [A, B])
+    records = np.array(rows)  # (steps + 1, 5)
+    if not moved:
+        refuse_standstill(optimiser, records[:-1, 2:4])  # the norms of ∇A and ∇B, stepped by
+    recorded = dict(zip(RECORDED, records.T, strict=True))
     return History(**recorded, adapter=Adapter(*last, s), diverged=diverged)
+
+
+def _loss_and_gradient(problem, W: np.ndarray) -> tuple[float, np.ndarray]:
+    """(L, G) at W, both checked, but for being finite."""
+    result = problem.loss_and_gradient(W)
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise TypeError("problem.loss_and_gradient must return the loss and its gradient, got "
+                        f"{result!r:.100}")
+    loss, G = result
+    try:
+        loss = float(loss)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"loss must be a number, got {loss!r:.100}: {error}") from None
+    return loss, checks.matrix("G", G, W.shape, finite=False)

@@ -1,6 +1,7 @@
 """A bad argument is named, with what it was and what is allowed; numbers of any kind are taken."""
 
 import math
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ from lora_edu import (
     Adapter,
     Clipped,
     Momentum,
+    Optimiser,
     Regression,
     checks,
     effective_rank,
@@ -39,6 +41,16 @@ TASK = Regression(ONES, ONES, ONES)
 
 class OwnLoss(Regression):
     pass
+
+
+@dataclass(frozen=True)
+class Rebinds(Optimiser):
+    lr: float
+
+    def update(self, params, grads, state):
+        for p, g in zip(params, grads, strict=True):
+            p = p - self.lr * g
+        return state
 
 
 def start(**changed):
@@ -130,6 +142,15 @@ ERRORS = [  # a row an argument: the call, the error, how it begins, and what it
     (lambda: Clipped(SGD(0.1), 1.0, eps=-1), ValueError, "eps must be finite and at least 0", []),
     (lambda: trained(problem=SimpleNamespace(W0=ONES, loss_and_gradient=lambda W: (1.0, ONES.T)),
                      adapter=TWO_BY_THREE), ValueError, "G must", ["(2, 3)", "(3, 2)"]),
+    *((lambda result=result: trained(
+        problem=SimpleNamespace(W0=ONES, loss_and_gradient=lambda W: result), adapter=TWO_BY_THREE),
+       TypeError, words, []) for result, words in (
+           (None, "problem.loss_and_gradient must return the loss and its gradient, got None"),
+           ((1.0, ONES, 0), "problem.loss_and_gradient must return"),
+           ((None, ONES), "loss must be a number, got None"))),
+    (lambda: trained(problem="x"), TypeError, "problem must have W0 and loss_and_gra", ["'x'"]),
+    (lambda: trained(optimiser=Rebinds(0.1)), TypeError,
+     "optimiser must change the params in place", ["Rebinds(lr=0.1"]),
     (lambda: trained(adapter=TWO_BY_THREE), ValueError, "adapter must have the shape of W0 (5, 7)",
      ["(2, 3)"]),
     (lambda: trained(optimiser=SGD), TypeError, "optimiser must be", ["SGD"]),
