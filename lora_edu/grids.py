@@ -1,20 +1,35 @@
 """Train a whole grid of runs at once: every rank, α, learning rate, start and seed."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
 from lora_edu import checks, optim, parallel, stacked_runs
 from lora_edu.adapter import scaling
+from lora_edu.clipping import Clipped
 from lora_edu.init import initial
+from lora_edu.optim_base import Optimiser, check_optimiser
 from lora_edu.problems import Regression
 from lora_edu.records import RECORDED, Sweep
 
 
+class Run(NamedTuple):
+    """The settings of one run of a grid."""
+
+    r: int
+    alpha: float
+    lr: float
+    start: str
+    seed: int
+
+
 def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0, steps: int = 100,
-          optimiser: str | type = "Adam", rule: str = "lora",
+          optimiser: str | Callable = "Adam", rule: str = "lora",
           distribution: str | float = "kaiming_uniform", executor: Executor | None = None,
           progress: bool = False, **settings) -> Sweep:
     """Train every combination of r, alpha, lr, start and seed at once; a whole grid in one call.
@@ -32,15 +47,17 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
             ``initial(d, k, r, start, distribution, rng=default_rng(seed))`` and follows the same
             path as ``train`` does, to rounding.
         steps: Their number, 0 or more.
-        optimiser: A name of ``OPTIMISERS`` or an optimiser class, which may be your own, see
-            :class:`Optimiser`.
+        optimiser: A name of ``OPTIMISERS``; an optimiser class, which may be your own, see
+            :class:`Optimiser`; or a function of lr that returns an optimiser, such as
+            ``lambda lr: Clipped(Adam(lr), max_norm=1.0)``, or for LoRA+
+            ``lambda lr: AdamW((lr, 16 * lr))``.
         rule: See :func:`scaling`.
         distribution: See :func:`initial`.
         executor: Any ``concurrent.futures.Executor``, such as a process pool or a Dask cluster's
             ``client.get_executor()``; default: a thread a core, or none where threads are
             unavailable. An error in a worker names the runs that it had.
         progress: Whether a bar counts the runs (tqdm).
-        **settings: The optimiser's other arguments (``betas=…``).
+        **settings: Other arguments (``betas=…``) of the optimiser or of that function.
 
     Raises:
         TypeError, ValueError: As :func:`initial` and the optimisers do, before the first run.
@@ -54,52 +71,83 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
     """
     if type(problem) is not Regression:
         raise TypeError(f"problem must be a Regression, got {type(problem).__name__}")
+    if not (executor is None or hasattr(executor, "submit")):
+        raise TypeError(f"executor must be a concurrent.futures.Executor, got {executor!r}")
     steps = checks.integer("steps", steps, minimum=0)
-    axes = {name: _axis(name, value) for name, value in
-            (("r", r), ("alpha", alpha), ("lr", lr), ("start", start), ("seed", seed))}
-    make = optimiser if isinstance(optimiser, type) and hasattr(optimiser, "init") else (
-        optim.OPTIMISERS[checks.choice("optimiser", optimiser, optim.OPTIMISERS)])
-    make = partial(make, **settings)
+    axes = {name: _axis(value) for name, value in
+            zip(Run._fields, (r, alpha, lr, start, seed), strict=True)}
+    make = partial(_maker(optimiser), **settings)
     _check_runs(axes, make, rule, distribution)
     train_piece = partial(
         _train_piece, covariance=problem.covariance, shift=problem.W_star - problem.W0, rule=rule,
         distribution=distribution, make=make, steps=steps)
-    result = np.empty((*(len(values) for values in axes.values()), len(RECORDED), steps + 1))
+    shape = [len(values) for values in axes.values()]
+    runs = math.prod(shape)
+    result = np.empty((runs, len(RECORDED), steps + 1))
     finished = parallel.outcomes(train_piece, _pieces(axes, sum(problem.shape)), executor)
     if progress:
-        finished = _with_bar(finished, result[..., 0, 0].size)
-    for piece, records in finished:
-        for index, record in zip(piece, records, strict=True):
-            result[index] = record
+        finished = _with_bar(finished, runs)
+    for (first, piece), records in finished:
+        result[first:first + len(piece)] = records
+    result = result.reshape(*shape, len(RECORDED), steps + 1)
     return Sweep(axes, **{name: result[..., i, :] for i, name in enumerate(RECORDED)})
+
+
+def _maker(optimiser) -> Callable:
+    """What makes an optimiser of its lr and its other settings."""
+    if isinstance(optimiser, Optimiser) or optimiser is Clipped:
+        raise TypeError("optimiser must be a name, or what makes an optimiser of lr, such as "
+                        f"Adam or lambda lr: Clipped(Adam(lr), 1.0), got {optimiser!r}")
+    if callable(optimiser):
+        return optimiser
+    return partial(optim.optimiser, optimiser)
 
 
 def _check_runs(axes, make, rule, distribution) -> None:
     """Raise for whatever would stop a run, before any has begun."""
     for rate in axes["lr"]:
-        make(lr=checks.number("lr", rate))
+        check_optimiser("optimiser", make(lr=checks.number("lr", rate)))
     for seed in axes["seed"]:
-        checks.integer("seed", seed, minimum=0)
+        checks.integer("seed", seed, minimum=0, maximum=math.inf)
     for rank in axes["r"]:
         for alpha in axes["alpha"]:
             scaling(rank, alpha, rule)
         # A layer of one row and one column is enough to refuse a wrong start.
         for start in axes["start"]:
             initial(1, 1, rank, start, distribution, rng=np.random.default_rng(0))
+    for name, values in axes.items():
+        if not 0 < len(values) == len(set(values)):
+            raise ValueError(f"{name} must be one value or a sequence of distinct ones, "
+                             f"got {values!r}")
 
 
-def _train_piece(piece: dict, covariance, shift, rule, distribution, make,
+def _pieces(axes: dict[str, tuple], width: int):
+    """Cut the grid into the pieces that are trained as one stack, all of one r: the place of the
+    first run in the grid, and the runs."""
+    first = 0
+    other_axes = [values for name, values in axes.items() if name != "r"]
+    for rank in axes["r"]:
+        runs = [Run(rank, *settings) for settings in product(*other_axes)]
+        size = stacked_runs.runs_per_stack(rank * width)
+        for at in range(0, len(runs), size):
+            yield first + at, runs[at:at + size]
+        first += len(runs)
+
+
+def _train_piece(piece: tuple[int, list[Run]], covariance, shift, rule, distribution, make,
                  steps: int) -> np.ndarray:
     """What the runs of a piece (see :func:`_pieces`) record, (R, 5, steps + 1)."""
-    ranks, alphas, rates, starts, seeds = zip(*piece.values(), strict=True)
-    drawn = [initial(*shift.shape, ranks[0], start, distribution, rng=np.random.default_rng(seed))
-             for start, seed in zip(starts, seeds, strict=True)]
-    s = np.array([scaling(ranks[0], alpha, rule) for alpha in alphas])
-    A, Bt = np.array([A for A, _ in drawn]), np.array([B.T for _, B in drawn])
-    runs = stacked_runs.RegressionRuns(s, covariance, shift)
-    lr = np.array(rates, dtype=float)[:, None, None]
+    _, runs = piece
+    rank = runs[0].r
+    starts = [initial(*shift.shape, rank, run.start, distribution,
+                      rng=np.random.default_rng(run.seed)) for run in runs]
+    A = np.array([A for A, _ in starts])
+    Bt = np.array([B.T for _, B in starts])
+    s = np.array([scaling(rank, run.alpha, rule) for run in runs])
+    lr = np.array([run.lr for run in runs], dtype=float)[:, None, None]
     with parallel.one_blas_thread():
-        return stacked_runs.train_runs(runs, A, Bt, make(lr=lr), steps)
+        return stacked_runs.train_runs(
+            stacked_runs.RegressionRuns(s, covariance, shift), A, Bt, make(lr=lr), steps)
 
 
 def _with_bar(finished, runs: int):
@@ -112,27 +160,12 @@ def _with_bar(finished, runs: int):
     with tqdm(total=runs, desc="runs") as bar:
         for piece, records in finished:
             yield piece, records
-            bar.update(len(piece))
+            bar.update(len(records))
 
 
-def _axis(name: str, value) -> tuple:
-    """One value or a sequence of distinct values, as a tuple of plain Python values."""
+def _axis(value) -> tuple:
+    """One value or a sequence of them, as a tuple of plain Python values."""
     several = getattr(value, "ndim", 0) == 1 or (
         isinstance(value, Sequence) and not isinstance(value, (str, bytes)))
-    values = tuple(one.item() if getattr(one, "ndim", None) == 0 else one
-                   for one in (value if several else [value]))
-    if not values or any(one in values[:i] for i, one in enumerate(values)):
-        raise ValueError(f"{name} must be one value or a sequence of distinct ones, got {value!r}")
-    return values
-
-
-def _pieces(axes: dict[str, tuple], width: int):
-    """Cut the grid into the pieces that are trained as one stack, all of one r: a dict each,
-    place in the grid → (r, alpha, lr, start, seed)."""
-    shape = [len(values) for values in axes.values()]
-    for i, rank in enumerate(axes["r"]):
-        indices = [(i, *index) for index in np.ndindex(*shape[1:])]
-        size = stacked_runs.runs_per_stack(rank * width)
-        for at in range(0, len(indices), size):
-            yield {index: tuple(values[j] for values, j in zip(axes.values(), index, strict=True))
-                   for index in indices[at:at + size]}
+    return tuple(one.item() if getattr(one, "ndim", None) == 0 else one
+                 for one in (value if several else [value]))

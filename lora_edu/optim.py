@@ -247,8 +247,10 @@ OPTIMISERS = {"SGD": SGD, "Momentum": Momentum, "Adam": Adam, "AdamW": AdamW, "S
 def optimiser(name: str, **settings):
     """An optimiser by its name, one of :data:`OPTIMISERS`, with the settings of its class.
 
+    Capitals and small letters are the same: ``"sgd"`` is ``"SGD"``.
+
     Example:
         >>> optimiser("SGD", lr=0.1)
         SGD(lr=0.1, weight_decay=0.0)
     """
-    return OPTIMISERS[checks.choice("optimiser", name, OPTIMISERS)](**settings)
+    return OPTIMISERS[checks.choice("optimiser", name, OPTIMISERS, any_case=True)](**settings)

@@ -3,13 +3,18 @@
 import os
 import tracemalloc
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 
 from lora_edu import (
     STARTS,
+    Adam,
+    AdamW,
     Adapter,
+    Clipped,
+    Momentum,
     Optimiser,
     equivalent,
     initial,
@@ -27,8 +32,10 @@ OPTIMISERS = [
     ("Momentum", {"nesterov": True, "weight_decay": 0.1, "momentum": 0.8}), ("Adam", {}),
     ("Adam", {"weight_decay": 0.1, "betas": (0.8, 0.99), "eps": 1e-4}), ("AdamW", {}),
     ("AdamW", {"weight_decay": 0.3}), ("SignSGD", {}), ("Lion", {"weight_decay": 0.3}),
-    ("Muon", {}), ("Muon", {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}),
+    ("muon", {}), ("Muon", {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}),
     ("Adafactor", {}), ("Adafactor", {"scale_parameter": False, "weight_decay": 0.3}),
+    (lambda lr, momentum: Clipped(Momentum(lr, momentum), 0.3), {"momentum": 0.8}),
+    (lambda lr: Clipped(Adam(lr, eps=0.01), 0.3), {}), (lambda lr: AdamW((lr, 4 * lr)), {}),
 ]
 
 
@@ -36,13 +43,14 @@ OPTIMISERS = [
 def test_every_run_of_a_sweep_is_that_run_trained_alone(name, settings):
     grid = sweep(PROBLEM, r=[2, 9], alpha=[1, 2], lr=[0.003, 0.01], start=STARTS, seed=[0, 5],
                  steps=20, optimiser=name, rule="rslora", distribution="gaussian", **settings)
+    make = partial(optimiser, name) if isinstance(name, str) else name
     assert not grid.diverged.any()
     assert len(grid.rows()) == 2 * 2 * 2 * len(STARTS) * 2
     for row in grid.rows():
         A, B = initial(12, 9, row["r"], row["start"], "gaussian",
                        rng=np.random.default_rng(row["seed"]))
         alone = train(PROBLEM, Adapter(A, B, scaling(row["r"], row["alpha"], "rslora")),
-                      optimiser(name, lr=row["lr"], **settings), 20)
+                      make(lr=row["lr"], **settings), 20)
         run = grid.select(**{axis: row[axis] for axis in grid.axes})
         for quantity in RECORDED:
             want = getattr(alone, quantity)
