@@ -93,8 +93,11 @@ class Sweep:
     def rows(self, step: int = -1) -> list[dict]:
         """A tidy table: one dict a run, its settings and its five quantities at ``step``.
 
-        ``step`` counts from 0, or from the end, -1 being the last.
+        ``step`` counts from 0, or from the end, -1 being the last; ValueError for one that was not
+        recorded.
         """
+        recorded_steps = self.loss.shape[-1]
+        step = checks.integer("step", step, minimum=-recorded_steps, maximum=recorded_steps - 1)
         recorded = {name: getattr(self, name)[..., step].ravel() for name in RECORDED}
         return [dict(zip(self.axes, settings, strict=True))
                 | {name: float(values[i]) for name, values in recorded.items()}

@@ -175,6 +175,10 @@ ERRORS = [  # a row an argument: the call, the error, how it begins, and what it
     (lambda: grid(eps_=1), TypeError, "Adam.__init__() got an unexpected keyword", ["eps_"]),
     (lambda: grid().select(r=3), ValueError, "r must be one of 2, got 3", []),
     (lambda: grid().select(eta=0.01), ValueError, "setting must be one of 'r', 'alpha'", []),
+    *((lambda step=step: grid().rows(step), TypeError, "step must be a whole number", [repr(step)])
+      for step in (slice(1, 2), [0, 1], None, True, 1.0)),
+    (lambda: grid().rows(3), ValueError, "step must be at most 2, got 3", []),
+    (lambda: grid().rows(-4), ValueError, "step must be at least -3, got -4", []),
     (lambda: equivalent(A, Adam(), 2), TypeError, "adapter must be an Adapter", []),
     (lambda: equivalent(ADAPTER, "Adam", 2), TypeError, "optimiser must be", ["'Adam'"]),
     *((lambda name=name: equivalent(ADAPTER, Adam(), **{"a": 1} | {name: 0}), ValueError,
