@@ -26,7 +26,10 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
     nothing over- or underflows), for other numbers to rounding. A multiplicative schedule of the
     learning rate changes nothing. AdamW's decay is torch's, lr·weight_decay: a decay that is not
     multiplied by lr must not change. If Clipped compares the norm over several adapters, all of
-    them must have the same a, and nothing else may be under that norm.
+    them must have the same a, and nothing else may be under that norm. Adafactor's floor ``eps1``
+    does not follow, so its runs agree only as long as it acts in neither of them: while the mean
+    of R is at least eps1, and V at least eps1² wherever a gradient is not 0. By default that ends
+    where gradients come down to 1.5e-8, and ``eps1=1e-100`` puts it out of reach.
 
     Args:
         adapter: A (r, k), B (d, r) and the scaling s become a·A, b·B and s/(a·b).
@@ -37,6 +40,7 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
         a, b: Numbers between 1e-100 and 1e100; b = a if it is left out.
 
     Raises:
+        TypeError: For an optimiser without ``powers``.
         ValueError: Unless a and b are in that range, and for Clipped with a ≠ b: clipping compares
             the norm of both gradients together with one number, and that norm does not change by
             one factor.
@@ -64,6 +68,9 @@ def _following(optimiser, a: float, b: float):
                              f"norm, got a = {a!r}, b = {b!r}: no setting makes the runs the same")
         return Clipped(_following(optimiser.optimiser, a, b), optimiser.max_norm / a,
                        optimiser.eps / a)
+    if not hasattr(optimiser, "powers"):
+        raise TypeError(f"optimiser must have powers, which say how its settings follow (see "
+                        f"Optimiser), got {optimiser!r}")
     return replace(optimiser, **{
         name: _scaled(name, getattr(optimiser, name), a**power, b**power)
         for name, power in optimiser.powers.items()})
@@ -71,8 +78,8 @@ def _following(optimiser, a: float, b: float):
 
 def _scaled(name: str, value, for_A: float, for_B: float):
     """One number if it is the same for A and B, else the pair."""
-    values = (value, value) if np.ndim(value) == 0 else tuple(value)
-    if len(values) != 2:
+    if np.shape(value) not in ((), (2,)):
         raise ValueError(f"{name} must be one number or one each for A and B, got {value!r}")
-    pair = values[0] * for_A, values[1] * for_B
+    of_A, of_B = value if np.ndim(value) else (value, value)
+    pair = of_A * for_A, of_B * for_B
     return pair[0] if pair[0] == pair[1] else pair

@@ -183,10 +183,14 @@ ERRORS = [  # a row an argument: the call, the error, how it begins, and what it
     (lambda: equivalent(ADAPTER, "Adam", 2), TypeError, "optimiser must be", ["'Adam'"]),
     *((lambda name=name: equivalent(ADAPTER, Adam(), **{"a": 1} | {name: 0}), ValueError,
        f"{name} must be finite and greater than 1e-100 and less than 1e+100", []) for name in "ab"),
+    (lambda: equivalent(ADAPTER, Rebinds(0.1), 2), TypeError, "optimiser must have powers",
+     ["Rebinds(lr=0.1"]),
     (lambda: equivalent(ADAPTER, Clipped(Adam(0.1), 1.0), 1, 2), ValueError,
      "a and b must be equal when gradients are clipped", ["b = 2"]),
     (lambda: equivalent(ADAPTER, SGD((1, 2, 3)), 2), ValueError,
      "lr must be one number or one each for A and B, got (1", []),
+    (lambda: equivalent(ADAPTER, SGD(np.ones((2, 1, 1))), 2), ValueError,
+     "lr must be one number or one each for A and B", []),
 ]
 
 

@@ -16,7 +16,6 @@ from lora_edu import (
     Clipped,
     Momentum,
     Optimiser,
-    equivalent,
     initial,
     optimiser,
     scaling,
@@ -83,8 +82,6 @@ def test_an_optimiser_of_ones_own_needs_one_class():
         alone = train(PROBLEM, Adapter(A, B, 2.0), WarmSign(lr), 8)
         assert alone.loss[0] == alone.loss[1] != alone.loss[2]
         np.testing.assert_allclose(grid.select(lr=lr).loss.ravel(), alone.loss, rtol=1e-9)
-    with pytest.raises(AttributeError, match="'WarmSign' object has no attribute 'powers'"):
-        equivalent(Adapter(A, B, 2.0), WarmSign(0.01), 2)
 
 
 def test_a_sweep_takes_the_memory_of_its_result_and_of_a_piece_a_worker():
