@@ -1,5 +1,6 @@
 """Keyboards, screen readers, forced colours: the focus is seen, and all that acts has a name."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from lora_edu.explore.assets import npm_file
 from tests.book import sampled
 from tests.site.devices import AXE, TWO_FRAMES
-from tests.site.pages import all_pages
+from tests.site.pages import HTML, all_pages
 
 STEP_ZERO = "book/part1/step-zero.html"
 
@@ -24,6 +25,14 @@ def test_axe_finds_nothing(reader, page):
         here.page.emulate_media(forced_colors=forced)
         here.page.evaluate(TWO_FRAMES)
         assert here.page.evaluate(AXE, rules) == [], (theme, forced)
+
+
+@pytest.mark.parametrize("page", all_pages())
+def test_an_id_stands_once_and_so_does_the_viewport(page):
+    html = re.sub("<script.*?</script>", "", (HTML / page).read_text("utf-8"), flags=re.DOTALL)
+    ids = Counter(re.findall('<[a-z][^<>]* id="([^"]*)"', html))
+    assert [id_ for id_, count in ids.items() if count > 1] == []
+    assert html.count('<meta name="viewport"') == 1
 
 
 FOCUSED = """() => {

@@ -114,6 +114,9 @@ MENDS = [
     (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
     (re.compile('title="Toggle primary sidebar"'), 'title="Chapters"'),
     (re.compile('title="Toggle secondary sidebar"'), 'title="Sections of this page"'),
+    # an id stands once in a page, and so does the viewport, which Sphinx and docutils set too
+    (re.compile(r' id="(?:(?:exercise|solution|proof)-content|proof)"'), ""),
+    (re.compile(r'<meta name="viewport"[^>]* />\s*'), ""),
     # a list's children are its items; a cell without words heads nothing
     (re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry"'),
      r'\1 role="listitem"'),
