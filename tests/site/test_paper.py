@@ -45,6 +45,15 @@ def test_explorers_are_printed_whole_and_where_they_stand(visit, width, scheme):
     assert here.page.evaluate("document.documentElement.dataset.theme") == scheme
 
 
+def test_what_is_folded_is_printed_but_for_the_answers_to_questions(visit):
+    here = visit("book/part1/step-zero.html")
+    here.page.emulate_media(media="print")
+    seen = here.page.evaluate("""() => [...document.querySelectorAll(".sd-dropdown")].map(
+      (fold) => [fold.querySelector(".sd-card-body").checkVisibility(),
+                 fold.closest(".self-check") === null])""")
+    assert len(seen) > 3 and all(printed == proves for printed, proves in seen)
+
+
 CUT = """(width) => [...document.querySelectorAll("article *")].filter((e) => {
   const box = e.getBoundingClientRect();
   const clipped = /auto|scroll|hidden/.test(getComputedStyle(e).overflowX);
