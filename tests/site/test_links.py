@@ -41,6 +41,30 @@ def test_a_link_moves_the_explorer_in_place(reader, page):
         assert went["jump"] == 0
 
 
+LINKS = """() => {
+  const links = [...document.querySelectorAll("article a[href]:not(.headerlink)")];
+  const plain = links.filter((link) => !link.querySelector("img, .std-term"));
+  return plain.map((link) => ({
+    colour: getComputedStyle(link).color, moves: link.matches(".explorer-link[href^='#']"),
+    mark: getComputedStyle(link, "::after").content.match(/[▸→]/)?.[0] || "",
+    opens: link.matches(".explorer-link:not([href^='#'])") }));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", ["part4/answers", "part1/step-zero", "laboratory/planted-faults"])
+def test_links_have_one_colour_and_a_mark_that_says_where_they_lead(visit, page, scheme):
+    """In text, tables and lists: ▸ moves a plot of the page, → opens one of another."""
+    here = visit(f"book/{page}.html", color_scheme=scheme)
+    links = here.page.evaluate(LINKS)
+    assert len({link["colour"] for link in links}) == 1
+    assert [link["mark"] for link in links] == [
+        "▸" if link["moves"] else "→" if link["opens"] else "" for link in links]
+    first = here.page.locator("article p a.reference:visible").first
+    first.hover()
+    assert first.evaluate("(link) => getComputedStyle(link).color") == links[0]["colour"]
+
+
 def line(r=1, far=False):
     """One line."""
     return {"data": [{"x": [0, 1], "y": [0, r], "mode": "lines"}],
