@@ -52,6 +52,16 @@ def test_nothing_sticks_out_of_a_phone(reader, page):
         here.resize(1280, 900)
 
 
+@pytest.mark.parametrize("page", ["laboratory/planted-faults", "part4/your-settings"])
+def test_a_long_column_has_the_width_of_a_phone(visit, page):
+    here = visit(f"book/{page}.html", "phone")
+    shares = here.page.evaluate("""() => [...document.querySelectorAll(
+      "#planted-faults table, #your-settings #the-table table")].flatMap((table) =>
+      [...table.querySelectorAll("td:nth-child(2)")].map(
+        (cell) => cell.scrollWidth / table.parentElement.clientWidth))""")
+    assert shares and min(shares) > 0.9 and max(shares) <= 1
+
+
 def test_the_site_works_from_files(visit):
     here = visit(FIRST, base=HTML.as_uri() + "/")
     here.read_through(FIRST)
