@@ -140,6 +140,8 @@ FAULTS = r"""async (root) => {
       ".explorer-controls, .explorer-headline, .explorer-buttons, table")) {
       if (each.scrollWidth > each.clientWidth + 1) all.push(["cut", each.className]);
     }
+    const view = root.querySelector(".explorer-view"); // the caption follows it
+    if (view.scrollHeight > view.clientHeight) all.push(["over", "controls", "caption"]);
     return all;
   };
   const positions = [explorer.start, ...explorer.controls.flatMap(

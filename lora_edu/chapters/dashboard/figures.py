@@ -57,20 +57,24 @@ def _over_steps(*settings) -> dict:
              "ticktext": [str(tick) for tick in TICKS], "title": {"text": "step"}}
     return _figure(traces, [heading(*QUANTITIES),
                             heading("loss", text="   " + coloured("┅ useful part", "delta"))],
-                   [xaxis, xaxis], [scale.axis(), {"range": [-0.15, 2.3]}], _says_steps(*settings))
+                   [xaxis, xaxis], [scale.axis(), {"range": [-0.15, 2.3]}],
+                   f"‖ΔW‖ is {number(run.delta_norm[1])} after one step, and "
+                   f"{_end(settings[0], run.loss)}", _says_steps(*settings))
 
 
 def _against_rank(r, *others) -> dict:
     """‖ΔW‖ (left) and its useful part (right) after one step; the chosen rule in front."""
     alpha, start, optimiser, rule, lr = others
     scale, traces = ZeroLogAxis(-3, 3, every=2), []
+    changes = []  # of the chosen rule, which comes last, from the first rank to the last
     for panel, quantity in enumerate(("delta_norm", "useful"), start=1):
         for name in [other for other in SCALE_RULES if other != rule] + [rule]:
             values = runs.ranks_of(quantity, alpha, start, optimiser, name, lr)
             traces.append(SCALE_LOOKS[name].curve(
                 np.log2(runs.RANKS), scale.place(np.maximum(values, 0)), name, width=4, size=12,
                 panel=panel, values=values, opacity=1.0 if name == rule else BESIDE))
-        here = values[runs.RANKS.index(r)]  # of the chosen rule, which came last
+        changes.append(f"from {number(values[0])} to {number(values[-1])}")
+        here = values[runs.RANKS.index(r)]
         traces.append(marks([np.log2(r)], scale.place(max(here, 0)), "B", "square-open", 26,
                             panel=panel, stroke=3, name="this run"))
     xaxis = {"range": [-0.4, 6.4], "tickvals": np.log2(runs.RANKS).tolist(),
@@ -78,12 +82,14 @@ def _against_rank(r, *others) -> dict:
     yaxis = scale.axis()
     below = {**yaxis, "ticktext": ["≤ 0", *yaxis["ticktext"][1:]]}
     return _figure(traces, ["‖ΔW‖,  " + scale_legend(), "useful part"], [xaxis, xaxis],
-                   [yaxis, below], _says_ranks(r, *others))
+                   [yaxis, below],
+                   f"From r = {runs.RANKS[0]} to {runs.RANKS[-1]} ‖ΔW‖ goes {changes[0]}, and its "
+                   f"useful part {changes[1]}", _says_ranks(r, *others))
 
 
-def _figure(traces, headings, xaxes, yaxes, said: str) -> dict:
+def _figure(traces, headings, xaxes, yaxes, title: str, reading: str) -> dict:
     """The two panels with large headings."""
-    made = figure(traces, "", xaxes, yaxes, said, headings=headings)
+    made = figure(traces, title, xaxes, yaxes, reading, headings=headings)
     for note in made["layout"]["annotations"]:
         note["font"] = {"size": LARGE}
     return made
