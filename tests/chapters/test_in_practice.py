@@ -38,6 +38,14 @@ def test_the_explorers_carry_that_number_and_say_the_account():
 
 # --- memory
 
+def test_no_line_crosses_the_names_of_the_precisions():
+    """They stand to the left of the first tokens, where only the cards' dashes could reach."""
+    traces = figures.memory()["data"]
+    (names,) = (trace for trace in traces if trace["mode"] == "text")
+    cards = [trace for trace in traces if trace.get("name") == "card"]
+    assert len(cards) == 2 and min(min(card["x"]) for card in cards) >= max(names["x"])
+
+
 exactly = pytest.mark.skipif(transformers.__version__ < "5", reason="its Llama keeps other tensors")
 TWO_TEXTS = torch.zeros((2, 96), dtype=torch.long)
 

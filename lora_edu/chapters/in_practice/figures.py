@@ -62,9 +62,9 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
                                  size=8 if name == precision else 5, panel=2,
                                  hovertemplate=f"{name}: %{{y:.3s}}B<extra></extra>"))
     traces.append(say({(TOKENS[0], 10**place): name for name, place in zip(
-        names, apart(list(names.values()), 0.11 * (ends[1] - ends[0])), strict=True)},
+        names, apart(list(names.values()), 0.13 * (ends[1] - ends[0])), strict=True)},
         "middle left", panel=2))
-    traces += [level(card, [TOKENS[0] / 8, 2 * TOKENS[-1]], panel=2, name="card",
+    traces += [level(card, [TOKENS[0], 2 * TOKENS[-1]], panel=2, name="card",
                      hovertemplate=f"a card of {card / 1e9:.0f} GB<extra></extra>")
                for card in CARDS]
     total = sum(found.values())
