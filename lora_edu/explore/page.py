@@ -14,7 +14,7 @@ from lora_edu.explore.table import table
 # Added to the longest headline when the page reserves room: a shorter one can still wrap to one
 # more line.
 SLACK = " 00000000"
-LONG = 100  # letters of a sentence that is too long to be bold
+LONG = 150  # letters of a sentence that is too long to be bold
 PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshortcuts="p"></button>'
 PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
