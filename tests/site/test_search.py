@@ -14,7 +14,9 @@ WANTED = {  # what people type → the page, or the place in it, that should be 
     "QLoRA": "part3/in-practice#cit-qlora", "saddle": "part1/step-zero",
     "alpha when rank goes from 8 to 64": "part4/answers#answer-other-ranks",
     "warmup": "part4/answers#answer-warm-up", "4bit": "part3/in-practice#a-base-in-four-bits",
-    "target_modules": "part3/in-peft",
+    "target_modules": "part3/in-peft", "quantization": "part3/in-practice",
+    "GPU memory 24GB": "laboratory/memory", "stable diffusion": "part4/your-settings",
+    "loss does not go down": "part4/answers",
 }
 HITS = """() => [...document.querySelectorAll("ul.search li")].map((hit) => ({
   href: hit.querySelector("a").getAttribute("href"),

@@ -11,7 +11,11 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     [/\bqlora\b/g, "qlora four bits"], [/\bcatastrophic\w*/g, ""], [/\bforgot(ten)?\b/g, "forget"],
     [/\binit(iali[sz]\w+)?\b|\bstarts?\b/g, "start"], [/\bloraplus\b|\blora plus\b/g, "lora+"],
     [/\b[48][ -]?bits?\b/g, "four bits"], [/\bwarm-?up\b/g, "warm up"], [/\bepsilon\b/g, "ε"],
-    [/\bfine-?tun/g, "fine tun"], [/\boptimiz/g, "optimis"], [/\bnormaliz/g, "normalis"],
+    [/\bfine-?tun/g, "fine tun"],
+    [/\b(optim|normal|quant|regular|general|minim|random|stabil|reparametr)iz/g, "$1is"],
+    [/\b(behavi|col|fav|neighb)or/g, "$1our"], [/\b(gpus?|vram)( memory)?\b/g, "memory counted"],
+    [/\b\d+ ?gb\b/g, ""], [/\bstable[ -]?diffusion\b|\bsdxl\b/g, "kohya"],
+    [/\bloss (does not|doesn't|is not|isn't|not) (go|fall|decreas|improv)\w*( down)?\b/g, "training nothing"],
   ];
   const EMPTY = new Set([..."a an and are as at be but by can do does for how i if in into is it my no not of on or so the then these they this to was what when where which who why will with from go goes should use get much many need must we our than too very".split(" ")]);
   const ASIDE = { bibliography: 40, changelog: 40, claims: 30, api: 20, tested: 20, cite: 20,
