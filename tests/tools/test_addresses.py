@@ -8,7 +8,7 @@ import pytest
 
 from book._extensions.notebooks.wheel import wheel_name
 from book._extensions.site import addresses
-from tests.book import REPOSITORY
+from tests.book import REPOSITORY, source
 from tests.small_book import NOTEBOOK, build, cell, write
 
 CONF = f"""
@@ -22,7 +22,7 @@ from book._extensions.content import claims
 claims.warn_of_problems = lambda app: None  # of the whole book's register
 """
 PAGES = {
-    "book/index.md": "# A book\n\n```{toctree}\n:caption: Part I\n\none\nquestions\n```\n",
+    "book/index.md": "# A book\n\n```{toctree}\n:caption: Part I\n\none\nquestions\nreading\n```\n",
     "book/one.md": NOTEBOOK.replace("\n---\n", """
 myst: {html_meta: {description: "What one is."}}
 ---
@@ -31,6 +31,7 @@ myst: {html_meta: {description: "What one is."}}
 A chapter [of the book](index.md).
 """) + cell('from lora_edu import Adapter\nprint("one is", 1)'),
     "book/questions.md": "# Questions\n\n(answer-alpha-one)=\n## \"They set α = 1\"\n\nNo.\n",
+    "book/reading.md": source("book/reading"),
     "book/references.bib": "",
 }
 REPO, SITE = "https://github.com/someone/book", "https://someone.example.org/book"
@@ -71,6 +72,12 @@ def test_with_the_repositorys_address_a_chapter_leads_to_binder_its_source_and_i
     assert "mybinder" not in html and "download-notebook-button" not in html
 
 
+def test_a_page_speaks_of_the_buttons_that_the_site_has(built):
+    """Of that to Binder, but not of that for Python: NumPy for browsers is not in this folder."""
+    html = text_of(built, "book/reading.html")
+    assert "The rocket" in html and "Run this page" not in html
+
+
 def test_with_the_sites_address_pages_say_where_they_are_and_ask_nobody(built):
     html = text_of(built, "book/one.html")
     assert f'<meta property="og:url" content="{SITE}/book/one.html" />' in html
@@ -79,7 +86,7 @@ def test_with_the_sites_address_pages_say_where_they_are_and_ask_nobody(built):
     picture = re.search(rf'<meta property="og:image" content="{SITE}/(.*?)" />', html)[1]
     assert (built / picture).is_file() and "summary_large_image" in html
     assert re.findall("<loc>(.*?)</loc>", text_of(built, "sitemap.xml")) == [
-        f"{SITE}/book/{page}.html" for page in ("index", "one", "questions")]
+        f"{SITE}/book/{page}.html" for page in ("index", "one", "questions", "reading")]
 
 
 def test_the_404_page_stands_alone_on_the_sites_folder(built):

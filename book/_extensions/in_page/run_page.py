@@ -78,6 +78,7 @@ def bundle_scripts(app) -> None:
     for name in ("cells.css", "boot.js"):
         shutil.copyfile(SOURCES / name, target / name)
     made = b"".join(file.read_bytes() for file in sorted(target.iterdir()))
+    app.tags.add("run_page")  # for what a page says of the button
     app.run_page = Runtime(hashlib.sha256(made).hexdigest()[:12], root, numpy_wheel(root))
 
 

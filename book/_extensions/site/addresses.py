@@ -31,6 +31,7 @@ def set_options(app, config) -> None:
     """Settings of the theme and of the extensions. (No Colab button: Colab reads only notebooks
     that lie in a repository; ours are made by the build, and offered as downloads.)"""
     if app.lora_repository:
+        app.tags.add("launch_buttons")  # for what a page says of them
         branch = os.environ.get("LORA_EDU_BRANCH", "")
         config.html_theme_options |= {
             "repository_url": app.lora_repository, "use_repository_button": True,
