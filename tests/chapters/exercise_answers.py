@@ -71,13 +71,12 @@ def in_torch(right):
 
 
 (project, cheap, dropout, three, adamw, partner, rate, scale, matching, settings, draw, embed, undo,
- convert, enlarge, largest, attend, file_scale) = map(RIGHT.get, (
+ convert, enlarge, attend, file_scale) = map(RIGHT.get, (
      checks.best_approximation, checks.largest_cheap_rank, checks.dropout_backward,
      checks.three_factor_gradients, checks.adamw_step, checks.equivalent_adamw,
      checks.same_first_step, checks.flat_scale, checks.matching_rate, checks.first_r_settings,
      checks.undo_wide_draw, checks.embedding_forward, checks.undo_change, checks.converted_adapter,
-     checks.enlarged_adapter, checks.largest_eigenvalue, checks.adapted_attention,
-     checks.scale_in_file))
+     checks.enlarged_adapter, checks.adapted_attention, checks.scale_in_file))
 
 
 def with_svd(M, r):
@@ -133,8 +132,6 @@ OTHER = {
     checks.converted_adapter: convert_by_svd,
     checks.enlarged_adapter: lambda A, B, a, r1: (  # zeros in A, not in B
         np.eye(r1, len(A)) @ A, np.hstack([B, np.eye(len(B), r1 - len(A))]), a * r1 / len(A)),
-    checks.largest_eigenvalue: lambda product, n, bound: np.linalg.eigvalsh(
-        np.array([product(e) for e in np.eye(n)]))[-1],
     checks.adapted_attention: attend_by_torch,
     audit.checkpoint: {"mb": 37.7, "mib": 36},
     audit.reductions: {"r1": 37_140, "r4": 9_290, "r8": 4_640},
@@ -240,12 +237,6 @@ WRONG = {
         "the pattern of any layer": (lambda c, name: file_scale(c | {"rank_pattern": {
             name: next(iter(c["rank_pattern"].values()), c["r"])}}, name), "'up'"),
         "an unknown field": (lambda c, name: c["alpha"], "KeyError")},
-    checks.largest_eigenvalue: {
-        "no shift": (lambda product, n, bound: largest(product, n, 0.0), "4, 1, -2, -9, 0.5"),
-        "the shift left in": (lambda product, n, bound: largest(product, n, bound) + bound,
-                              "off by one factor, 2"),
-        "the least": (lambda product, n, bound: -largest(lambda v: -product(v), n, bound),
-                      "the largest of the eigenvalues")},
     checks.adapted_attention: {
         "no mask": (lambda *a: attend_by_torch(*a, causal=False), "those after it"),
         "no root": (lambda X, Wq, Wk, *a: attend(X, Wq, len(Wk)**0.5 * Wk, *a), "√C"),

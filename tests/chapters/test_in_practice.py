@@ -19,7 +19,7 @@ from lora_edu.chapters.small_gpt import DATA, fit, load_base, loss_on, part, res
 from lora_edu.nn import inject, load_adapter, lora_layers, merge_and_unload
 from tests.book import notebook
 
-PAGE = "book/laboratory/keeping-adapters"
+PAGE = "book/laboratory/files-and-faults"
 pytestmark = pytest.mark.filterwarnings(  # transformers calls an old name of its own
     "ignore:`is_gradient_checkpointing` is deprecated")
 
@@ -97,7 +97,7 @@ def test_where_logits_are_few_the_peak_lies_elsewhere():
 @pytest.mark.claim("obs-peak", "obs-kept")
 @pytest.mark.parametrize(("name", "r", "own", "total"), [
     ("mixed", 16, 0.64e9, 15.9e9), ("4-bit base", 16, 0.64e9, 6.2e9),
-    ("mixed", 256, 10.2e9, 10.2e9 * 5 / 2), ("4-bit base", 256, 10.2e9, 10.2e9 * 3 / 2)])
+    ("mixed", 256, 10.2e9, 10.2e9 * 5 / 2)])
 def test_the_totals_for_llama_7b(name, r, own, total):
     """7B and 2,048 tokens with checkpointing. own: A, B, their gradients and moments."""
     size = LLAMAS["7B"]
@@ -123,23 +123,20 @@ def error(M, W):
     return np.linalg.norm(M - W) / np.linalg.norm(W)
 
 
-def nearest_of(W, levels, block):
-    """W rounded by trying every level."""
-    rows = W.reshape(-1, block)
+def nearest_of_table(W):
+    """W rounded in blocks of 64 by trying every level."""
+    rows = W.reshape(-1, 64)
     constants = np.abs(rows).max(axis=1, keepdims=True)
-    tried = np.abs(rows[..., None] / constants[..., None] - levels)
-    return (levels[tried.argmin(-1)] * constants).reshape(W.shape)
+    tried = np.abs(rows[..., None] / constants[..., None] - TABLE)
+    return (TABLE[tried.argmin(-1)] * constants).reshape(W.shape)
 
 
 @pytest.mark.claim("obs-nf4")
 @pytest.mark.parametrize("seed", range(3))
 def test_what_rounding_costs(seed):
     W = np.random.default_rng(seed).normal(0, 0.02, (512, 512))
-    np.testing.assert_allclose(nf4.in_four_bits(W, double=False), nearest_of(W, TABLE, 64),
-                               atol=1e-7)
+    np.testing.assert_allclose(nf4.in_four_bits(W, double=False), nearest_of_table(W), atol=1e-7)
     assert error(nf4.in_four_bits(W), W) == pytest.approx(0.092, abs=0.0005)
-    assert error(nearest_of(W, np.linspace(-1, 1, 16), 64), W) == pytest.approx(0.101, abs=0.001)
-    assert 0.12 < error(nearest_of(W, TABLE, W.size), W) < 0.132
     assert 8 * PRECISIONS["4-bit base"].linear == pytest.approx(4.127, abs=0.0005)
 
 
@@ -186,7 +183,6 @@ def test_training_on_four_bits():
         assert min(bases - found) > 10 * abs(gaps[-1])
     assert min(np.abs(gaps)) == pytest.approx(0.003, abs=0.001)
     assert max(np.abs(gaps)) == pytest.approx(0.010, abs=0.001)
-    assert sum(gap < 0 for gap in gaps) == 1
 
 
 @pytest.mark.claim("obs-four-bits-merge")

@@ -235,20 +235,10 @@ def test_with_adam_most_do_well_at_the_defaults_rate(task, rate, exceptions):
         exceptions, abs=0.06)
     least = by_start(loss.min(axis=1) / loss[0].min())
     if task == "digits":
-        assert [least[name] for name in ("LoRA-GA", "PiSSA", "CorDA")] == pytest.approx(
-            [0.006, 0.06, 4.5], rel=0.05)
+        assert min(least, key=least.get) == "LoRA-GA" and max(least, key=least.get) == "CorDA"
+        assert [least["LoRA-GA"], least["CorDA"]] == pytest.approx([0.006, 4.5], rel=0.05)
     else:
         assert min(least[name] for name in ("PiSSA", "OLoRA", "CorDA")) > 20_000
-
-
-def test_the_digits_curvature_is_mostly_the_saddles():
-    drawn = tasks.draw_task("digits", 0)
-    leaves = [W.clone().requires_grad_() for W in drawn.weights]
-    lengths = [2 * torch.linalg.svdvals(G)[0].item() for G in
-               torch.autograd.grad(drawn.loss(leaves), leaves)]
-    curvature = rates.stored()["digits curvature"]
-    assert curvature[0, 0] == pytest.approx(max(lengths), rel=1e-3)
-    assert sum(mean(curvature) < 25.1) == 8 and sum(mean(curvature) < 33) == 12
 
 
 @pytest.mark.claim("cor-moved-reach")
@@ -262,8 +252,6 @@ def test_a_start_whose_base_has_moved_ends_at_the_least_loss(name, seed):
     ends = rates.stored()["regression Adam ends"][COMPARED_STARTS.index(name), seed]
     floor = (sizes[8:]**2).sum() / 2
     assert ends.min() == pytest.approx(floor, rel=1e-4)
-    wide = (rates.RATES["Adam"] >= 2**-11) & (rates.RATES["Adam"] <= 2**-6)
-    assert (ends[wide] < 1.01 * floor).all()
 
 
 @pytest.mark.claim("obs-small-start")
@@ -276,9 +264,6 @@ def test_a_small_start_on_the_regression():
     small, default = (curves[COMPARED_STARTS.index(name), 0, 0]
                       for name in ("both small", "default"))
     assert small / default == pytest.approx(1.04, abs=0.01)
-    start = tasks.draw_start("both small", "regression", 0)
-    assert torch.linalg.norm(2 * start.B[0] @ start.A[0]).item() == pytest.approx(0.19, abs=0.01)
-    assert torch.linalg.norm(start.base[0]).item() == pytest.approx(8, abs=0.1)
 
 
 @pytest.mark.claim("obs-small-start")
@@ -290,7 +275,6 @@ def test_a_small_start_on_the_digits():
         assert max(least[size], least[f"{size}, subtracted"]) < least["default"]
         assert least[f"{size}, subtracted"] == pytest.approx(least[size], rel=0.25)
     for start, other, low, high in (("both small, subtracted", "both small", 0.56, 1.21),
-                                    ("both random, subtracted", "both random", 0.99, 1.96),
-                                    ("LoRA-GA", "default", 0.0033, 0.0146)):
+                                    ("both random, subtracted", "both random", 0.99, 1.96)):
         ratio = each[start] / each[other]
         assert [ratio.min(), ratio.max()] == pytest.approx([low, high], rel=0.02)

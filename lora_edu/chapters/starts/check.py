@@ -27,21 +27,3 @@ def converted_adapter(convert) -> str:
         agree({"ΔW on the original weight": want}, [alpha1 / len(A1) * (B1 @ A1)],
               "what is alpha1 divided by?")
     return "on the original weight it is the trained model, for two shapes."
-
-
-@check
-def largest_eigenvalue(largest) -> str:
-    """Check a function (product, n, bound) → the largest eigenvalue of an unseen symmetric matrix.
-
-    The matrices are made from their eigenvalues, so that these are known.
-    """
-    rng = np.random.default_rng(0)
-    for values in ((5.0, 3.0, 1.0, 0.0), (4.0, 1.0, -2.0, -9.0, 0.5), (3.0, -3.0, 1.0),
-                   (-1.0, -2.0, -5.0)):
-        n = len(values)
-        Q = np.linalg.qr(rng.normal(size=(n, n)))[0]
-        H = (Q * values) @ Q.T
-        given = ask(largest, lambda v, H=H: H @ v, n, max(map(abs, values)))
-        agree({f"the largest of the eigenvalues {', '.join(f'{v:g}' for v in values)}":
-               max(values)}, [given], tol=1e-3)
-    return "also where the most negative one is larger in size."
