@@ -52,7 +52,7 @@ def test_nothing_sticks_out_of_a_phone(reader, page):
         here.resize(1280, 900)
 
 
-@pytest.mark.parametrize("page", ["laboratory/planted-faults", "part4/your-settings"])
+@pytest.mark.parametrize("page", ["laboratory/files-and-faults", "part4/your-settings"])
 def test_a_long_column_has_the_width_of_a_phone(visit, page):
     here = visit(f"book/{page}.html", "phone")
     shares = here.page.evaluate("""() => [...document.querySelectorAll(
