@@ -11,6 +11,7 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 
+from lora_edu.chapters.in_practice.memory import LLAMAS
 from lora_edu.chapters.language_models import figures, make_data, runs
 from tests.chapters.figure_words import headline
 
@@ -258,6 +259,17 @@ def test_one_rate_serves_all():
     assert len(losses) == 122
     assert round(100 * sum(loss < 0.005 for loss in losses) / 122) == 89
     assert max(losses) == pytest.approx(0.020, abs=5e-4)
+
+    at_sixteen = [best(searched[16]) for searched in SEARCHED.values() if 16 in searched]
+    assert (len(at_sixteen), at_sixteen.count(1e-3), max(at_sixteen)) == (24, 7, 1e-3)
+
+
+@pytest.mark.claim("cit-rank-from-tokens")
+def test_a_7b_llama_has_two_and_a_half_million_numbers_a_rank():
+    width, inner, layers = 4096, 11008, 32
+    a_layer = 4 * (width + width) + 3 * (width + inner)
+    counted = LLAMAS["7B"].trainable("q, k, v, o, gate, up, down", 1)
+    assert layers * a_layer == counted == pytest.approx(2.5e6, rel=1e-3)
 
 
 @pytest.mark.claim("cit-peft-scale")
