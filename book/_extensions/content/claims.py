@@ -7,7 +7,6 @@ stands ``chapter.claims.yml``, with an entry a label:
     obs-some-name:
       says: the claim in one line of Markdown, no stronger than its block
       setup: task, seeds and spread            (observed only)
-      corrected: what was once said, and when  (only where it was said wrongly)
 
 A test names what it holds: ``@pytest.mark.claim("obs-some-name")``. A cited claim is held by its
 source, which its block cites. ``{claims}`` shows the register; ``problems`` says what is missing.
@@ -90,9 +89,9 @@ class Register:
                     yield f"{page}.claims.yml: no block is labelled {label}"
                     continue
                 needed = {"says", "setup"} if kind(label) == "observed" else {"says"}
-                if not needed <= set(fields) <= needed | {"corrected"}:
-                    yield (f"{page}.claims.yml: {label} must have {' and '.join(sorted(needed))}, "
-                           f"and may have corrected; it has {', '.join(sorted(fields))}")
+                if set(fields) != needed:
+                    yield (f"{page}.claims.yml: {label} must have {' and '.join(sorted(needed))}; "
+                           f"it has {', '.join(sorted(fields))}")
 
     def _blocks_and_tests(self):
         for label, (page, block) in self.blocks.items():
@@ -156,8 +155,6 @@ def chapter(register: Register, page: str, claims: dict[str, dict[str, str]]):
         yield f"- {{prf:ref}}`{label}` · *{block.title}* · {kind(label)}. {fields['says']}"
         if "setup" in fields:
             yield f"\n  Set-up: {fields['setup']}\n"
-        if "corrected" in fields:
-            yield f"\n  Corrected: {fields['corrected']}\n"
         if kind(label) == "cited":
             keys = ",".join(dict.fromkeys(CITED.findall(block.body)))
             yield f"\n  Source: {{cite:t}}`{keys}`.\n"

@@ -18,7 +18,7 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     [/\bloss (does not|doesn't|is not|isn't|not) (go|fall|decreas|improv)\w*( down)?\b/g, "training nothing"],
   ];
   const EMPTY = new Set([..."a an and are as at be but by can do does for how i if in into is it my no not of on or so the then these they this to was what when where which who why will with from go goes should use get much many need must we our than too very".split(" ")]);
-  const ASIDE = { bibliography: 40, changelog: 40, claims: 30, api: 20, tested: 20, cite: 20,
+  const ASIDE = { bibliography: 40, claims: 30, api: 20, tested: 20, cite: 20,
                   "test-yourself": 20, notation: 10, glossary: 5, index: 5 };  // pages about the pages
   const WORDS = /[\p{L}\p{N}_]+\+?/gu;
   let stemmer, stems;
