@@ -184,18 +184,6 @@ def test_which_rule_is_flattest_for_adam(inputs, count, flattest, power, error):
     assert found[flattest] == pytest.approx((power, error), abs=0.006)
 
 
-@pytest.mark.claim("cor-sgd-limit")
-@pytest.mark.parametrize(("r", "draws"), [(2, 2000), (16, 600), (1024, 40)])
-def test_sgd_with_the_root_of_r_tends_to_a_full_step(r, draws):
-    task, alpha = regression("half zero"), 1.3
-    full = -ETA * alpha**2 * SIGMA**2 * task.gradient(task.W0)
-    deltas = steps(task, "SGD", r, draws, s=alpha / math.sqrt(r))
-    off = np.linalg.norm(deltas - full, axis=(1, 2)) / np.linalg.norm(full)
-    assert math.sqrt(np.mean(off**2)) == pytest.approx(math.sqrt((K + 1) / r), rel=0.08)
-    mean = np.linalg.norm(deltas.mean(axis=0) - full) / np.linalg.norm(full)
-    assert mean < 2 * math.sqrt((K + 1) / r / draws)
-
-
 @pytest.mark.claim("thm-learning-scale")
 @pytest.mark.parametrize(("scale", "power"), [
     (lambda r: 1.7 / r, 0), (lambda r: 1.7 * r**-0.5, -0.5), (lambda r: 1.7, -1),
