@@ -13,7 +13,8 @@ import torch
 
 import lora_edu
 from lora_edu.chapters.audit import check as audit
-from lora_edu.chapters.which_zero import runs_wide_layer as wide
+from lora_edu.chapters.shared.tasks import task_32, task_64
+from lora_edu.chapters.step_zero import runs as step_zero
 from tests.book import NOTEBOOKS, checks, folded_solutions
 from tests.chapters.exercise_answers import OTHER, RIGHT, WRONG, forms
 
@@ -80,9 +81,15 @@ def test_every_slip_is_named_as_it_stands(check, monkeypatch):
             assert not right and any(why in said for same, why in slips if same == value)
 
 
+def names_of_step_zero():
+    G = task_64().gradient(task_64().W0)
+    eta = step_zero.LEARNING_RATE["SGD"]
+    return {**vars(step_zero), "growth": 1 + eta * 2 * np.linalg.svd(G, compute_uv=False)[0]}
+
+
 UNCHECKED = {  # a solution that a check does not ask for: what its page has defined before
-    "ex-few-out": lambda: {**vars(lora_edu), "rates": np.geomspace(0.003, 0.5, 16).round(4)},
-    "ex-their-rate": lambda: {**vars(lora_edu), "wide": wide}}
+    "ex-sooner": names_of_step_zero,
+    "ex-row-space": lambda: {**vars(lora_edu), "task": task_32(), "r": 8, "s": 2.0}}
 
 
 def numbers(text):

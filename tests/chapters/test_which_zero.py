@@ -143,33 +143,6 @@ def test_the_useful_part_of_the_first_step_is_the_sum_of_the_norms(start, axis):
     assert useful == pytest.approx(0.01 * 1.5 * 0.3 * r * math.sqrt(2 / math.pi) * norms, rel=0.01)
 
 
-def first_rate(n, seed, random):
-    """σ·n times the rate that is best for the first step: where the loss's parabola is least."""
-    rates = np.array([1.0, 2.0, 3.0]) / math.sqrt(n)
-    square, linear, _ = np.polyfit(rates, losses_at(n, seed, random, NARROW, rates), 2)
-    return -linear / (2 * square) * math.sqrt(n)
-
-
-def limit_rate(seed):
-    rng = np.random.default_rng(seed)
-    Y, T = rng.normal(size=(wide.R, wide.N_ENDS)), rng.normal(size=(wide.N_ENDS, wide.N_ENDS))
-    V = T @ Y.T
-    R = math.sqrt(2 / math.pi) * (V / np.linalg.norm(V, axis=0)) @ Y
-    return np.vdot(T, R) / np.vdot(R, R)
-
-
-@pytest.mark.claim("thm-wide-step")
-@EITHER
-def test_the_best_first_rate_has_the_limit_of_the_theorem(random):
-    limit = np.log([limit_rate(i) for i in range(2000)])
-    found = np.log([[first_rate(n, i, random) for i in range(200)] for n in (64, 256, 2048)])
-    means = found.mean(axis=1)
-    assert means[-1] == pytest.approx(limit.mean(), abs=3.5 * limit.std() / math.sqrt(200))
-    assert ks_2samp(found[-1], limit).pvalue > 0.001
-    # Readouts disturb each other at small widths: "some hundredths" in the slope.
-    assert 0.01 < np.polyfit(np.log([64, 256, 2048]), means, 1)[0] < 0.07
-
-
 @EITHER
 @pytest.mark.parametrize("ratio", [1.0, 8.0])
 def test_a_stack_of_wide_runs_is_each_run_trained_alone(random, ratio):
