@@ -1,7 +1,5 @@
 """The chapter Beside full fine-tuning."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -52,11 +50,11 @@ def lora(A, s, optimiser, steps=6):
     return np.array(deltas[1:])
 
 
-def whole(move, steps=6):
-    """W − W0 after each of the steps, where a step subtracts ``move`` of the gradient."""
+def whole(lr, steps=6):
+    """W − W0 after each step of SGD on W."""
     task, path = Batches(), [np.zeros((D, K))]
     for t in range(steps):
-        path.append(path[-1] - move(task.at(task.W0 + path[-1], t)[1]))
+        path.append(path[-1] - lr * task.at(task.W0 + path[-1], t)[1])
     return np.array(path[1:])
 
 
@@ -116,18 +114,12 @@ DRAWS = {"normal": lambda rng, shape: rng.normal(0, SIGMA, shape),
          "skew": lambda rng, shape: SIGMA * (rng.exponential(1, shape) - 1)}
 
 
-FROZEN = Adam((0.02 * many.STILL, 0.02), betas=(0, 0), eps=1e-30)
-
-
-@pytest.mark.claim("cor-many-ranks-sgd", "cor-unit-rows")
-@pytest.mark.parametrize(("draw", "power", "rule", "move"), [
-    *((draw, 0.5, SGD(0.5), lambda G: 0.5 * (ALPHA * SIGMA)**2 * G) for draw in DRAWS),
-    ("normal", 1, FROZEN, lambda G: 0.02 * ALPHA * SIGMA * np.sqrt(2 / np.pi)
-     * G / np.linalg.norm(G, axis=1, keepdims=True))])
-def test_at_many_ranks_a_run_becomes_its_limit(draw, power, rule, move):
-    ranks, limit = np.array([256, 2048, 16384]), whole(move)
+@pytest.mark.claim("cor-many-ranks-sgd")
+@pytest.mark.parametrize("draw", DRAWS)
+def test_at_many_ranks_a_run_of_sgd_becomes_full_fine_tuning(draw):
+    ranks, limit = np.array([256, 2048, 16384]), whole(0.5 * (ALPHA * SIGMA)**2)
     gaps = np.array([[apart(lora(DRAWS[draw](np.random.default_rng(seed), (r, K)),
-                                 ALPHA / r**power, rule), limit)
+                                 ALPHA / r**0.5, SGD(0.5)), limit)
                       for seed in range(8)] for r in ranks])
     found, error = exponent(ranks, gaps)
     assert found == pytest.approx(-0.5, abs=max(0.1, 3 * error)) and error < 0.08
@@ -161,7 +153,7 @@ def test_the_first_step_has_rows_along_g(eps_bar, least, most):
 def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
     """Their gradients are given by a large run. An Adam of its own, without a rank in it."""
     r, lr, eps_bar, steps, task = 16384, 0.1, 0.05, 6, Batches()
-    run = adam_run(r, 0, eps_bar, (lr * many.STILL, lr) if frozen else lr)
+    run = adam_run(r, 0, eps_bar, (lr * turn.STILL, lr) if frozen else lr)
     a, b = normal(60_000, 99), np.zeros((60_000, D))
     m, v = ([np.zeros_like(a), np.zeros_like(b)] for _ in range(2))
     W = np.concatenate(([np.zeros((D, K))], run))  # at the start, and after each step
@@ -173,62 +165,24 @@ def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
                  / (np.sqrt(v[i] / (1 - 0.999**(t + 1))) + eps_bar) for i in range(2)]
         a, b = a - (0 if frozen else moves[0]), b - moves[1]
         assert apart(ALPHA * b.T @ a / len(a), run[t]) < 0.035
-    other = adam_run(r, 0, eps_bar, lr if frozen else (lr * many.STILL, lr))
+    other = adam_run(r, 0, eps_bar, lr if frozen else (lr * turn.STILL, lr))
     assert apart(other[-1], run[-1]) > 0.1  # whether A moves can be seen
 
 
-@pytest.mark.claim("lem-a-adds")
-@pytest.mark.parametrize(("betas", "t"), [((0.9, 0.999), 40), ((0.5, 0.9), 7), ((0.0, 0.9), 3)])
-def test_the_bound_on_what_a_adds(betas, t):
-    """The quotient reaches c where Cauchy and Schwarz are equal; a run stays below α(cηt)²."""
-    back = np.arange(t)[::-1].astype(float)
-    w = (1 - betas[0]) * betas[0]**back / (1 - betas[0]**t)
-    u = (1 - betas[1]) * betas[1]**back / (1 - betas[1]**t)
-    c, optimiser, p = np.sqrt(np.sum(w**2 / u)), Adam(1.0, betas=betas, eps=1e-30), [np.zeros(1)]
-    state = optimiser.init(p)
-    for g in w / u:
-        before, (p, state) = p, optimiser.step(p, [np.array([g])], state)
-    assert abs(p[0] - before[0]).item() == pytest.approx(c, rel=1e-6)
-    added = {}
-    for r in (64, 4096):
-        A, lr = normal(r, 0), 0.02
-        end = train(Batches(), Adapter(A, np.zeros((D, r)), ALPHA / r),
-                    Adam(lr, betas=betas, eps=1e-30), t).adapter
-        added[r] = np.abs(end.scaling * end.B @ (end.A - A)).max()
-    assert 0.5 * added[64] < added[4096] <= ALPHA * (c * lr * t)**2
-
-
-@pytest.mark.claim("lem-a-adds")
-@pytest.mark.parametrize(("r", "betas"), [(1, (0.9, 0.999)), (300, (0.9, 0.999)), (5, (0.3, 0.8))])
-def test_with_one_output_it_is_known(r, betas):
-    rng = np.random.default_rng(r)
-    g, A, lr = rng.normal(size=(1, K)), normal(r, r), 0.05
-    line = SimpleNamespace(W0=0 * g, loss_and_gradient=lambda W: (np.vdot(g, W), g))
-    end = train(line, Adapter(A, np.zeros((1, r)), ALPHA / r),
-                Adam(lr, betas=betas, eps=1e-30), 2).adapter
-    q = np.sqrt(1 + betas[1]) / (1 + betas[0])
-    np.testing.assert_allclose(end.scaling * end.B @ (end.A - A),
-                               -2 * q * ALPHA * lr**2 * np.sign(g), rtol=1e-9)
-
-
 @pytest.mark.claim("obs-many-ranks")
-def test_two_gaps_fall_and_two_stay():
-    found = {lr: many.adam_gaps(lr) for lr in many.ADAM_RATES}
-    for gaps in (many.sgd_gaps(), *map(many.sign_gaps, many.ADAM_RATES)):
-        for t in range(len(many.STEPS)):
-            assert -0.53 < exponent(many.RANKS[3:], gaps[3:, :, t])[0] < -0.49
+def test_one_gap_falls_and_the_other_stays():
+    sgd, adam = many.sgd_gaps(), np.array([many.adam_gaps(lr) for lr in many.ADAM_RATES])
+    for t in range(len(many.STEPS)):
+        assert -0.53 < exponent(many.RANKS[3:], sgd[3:, :, t])[0] < -0.49
     square = many.RANKS.index(32)  # where every update can be reached
-    there = [many.sgd_gaps()[square, :, -1].mean(),
-             *(gaps["full"][square, :, -1].mean() for gaps in found.values())]
+    there = [gaps[square, :, -1].mean() for gaps in (sgd, *adam)]
     assert there == pytest.approx([0.30, 0.77, 0.63, 0.24], abs=0.006)
-    assert [gaps["Adam"][-1, :, 0].mean() for gaps in found.values()] == pytest.approx(
-        [0.10] * 3, abs=0.005)
-    assert found[0.002]["Adam"][-1, :, -1].mean() == pytest.approx(1.1, abs=0.02)
-    near = np.array([gaps["full"][-1].mean(axis=0) for gaps in found.values()]).ravel()
+    near = adam[:, -1].mean(axis=1).ravel()
     assert near[-1] == pytest.approx(0.19, abs=0.01)
     assert (near[:-1].min(), near[:-1].max()) == pytest.approx((0.46, 0.56), abs=0.007)
     G = task_32().gradient(task_32().W0)
-    rows, signs = many.unit_rows(G), np.sign(G)  # the first steps for r → ∞, by the theorem
+    rows = G / np.linalg.norm(G, axis=1, keepdims=True)  # the first steps for r → ∞
+    signs = np.sign(G)
     cosine = np.vdot(rows, signs) / np.linalg.norm(rows) / np.linalg.norm(signs)
     assert np.sqrt(1 - cosine**2) == pytest.approx(0.557, abs=0.001)
 
@@ -242,12 +196,12 @@ def test_with_more_steps_both_fit_and_the_distance_goes():
     far = [np.mean([apart(many.without_factors(A, many.ALPHA / 32**0.5, lr, 400)[-1], limit)
                     for A in starts])]
     for lr in many.ADAM_RATES:
-        ends = [many.adam_path(A, many.ALPHA / 32, lr, False, steps=400)[-1] for A in starts]
+        ends = [many.adam_path(A, many.ALPHA / 32, lr, steps=400)[-1] for A in starts]
         gaps = np.array([[apart(other, end) for other in full] for end in ends])
         assert set(gaps.argmin(axis=1)).isdisjoint({0, len(full) - 1})
         far.append(gaps.min(axis=1).mean())
     assert max(far[0], far[2], far[3]) < 0.02 and far[1] == pytest.approx(0.17, abs=0.006)
-    end = many.adam_path(many.start(4096, 0), many.ALPHA / 4096, lr, False)[-1]
+    end = many.adam_path(many.start(4096, 0), many.ALPHA / 4096, lr)[-1]
     left = task.loss(task.W0 + end) / task.loss(task.W0)  # after thirty steps
     assert left == pytest.approx(0.02, abs=0.005)
 
@@ -347,29 +301,11 @@ def test_what_the_ratio_depends_on():
     assert every[:, 0, 1:, 0].max() < 1
     assert (every[:, 0, 1, 0] < every[:, 0, 1, 2]).all()  # r = 1, α = 8: rises with the length
     assert (few[:, 0, 0, 0] > few[:, 0, 0, 2]).all()
-    at_one = np.array([found.argmin(axis=1) == 0 for found in (few, every)])  # …, steps
-    assert at_one[..., :4].mean(axis=(0, 1, 2)).min() > 0.9 > 0.5 > at_one[..., 4].mean()
     spread = rates.ratios().max(axis=-1) / rates.ratios().min(axis=-1)
-    assert np.median(spread) == pytest.approx(1.9, abs=0.05) and np.quantile(spread, 0.9) > 4
+    assert np.median(spread) == pytest.approx(1.9, abs=0.05)
 
 
 # --- what A does
-
-@pytest.mark.claim("thm-turning")
-@pytest.mark.parametrize("r", [1, 4])
-def test_a_turns_by_the_formula(r):
-    rng, eta, s, steps = np.random.default_rng(2), 0.05, 1.3, 40
-    G, A = rng.normal(size=(D, K)), rng.normal(size=(r, K))  # K > D: directions that G lacks
-    line = SimpleNamespace(W0=0 * G, loss_and_gradient=lambda W: (np.vdot(G, W), G))
-    end = train(line, Adapter(A, np.zeros((D, r)), s), SGD(eta), steps).adapter.A
-    _, sigma, Vt = np.linalg.svd(G)
-    x = np.append(eta * s * sigma, np.zeros(K - D))
-    factors = ((1 + x)**steps + (1 - x)**steps) / 2
-    np.testing.assert_allclose(end @ Vt.T, (A @ Vt.T) * factors, rtol=1e-8, atol=1e-10)
-    far = train(line, Adapter(A, np.zeros((D, r)), s), SGD(eta), 600).adapter.A
-    cosines = np.abs(far @ Vt[0]) / np.linalg.norm(far, axis=1)
-    assert (cosines > 0.999).all()
-
 
 @pytest.mark.claim("cor-frozen-knob")
 @pytest.mark.parametrize(("make", "power"), [
@@ -405,15 +341,6 @@ def test_how_far_a_turns():
         assert min(ends(name, ALL, r)[1].min() for r in turn.RANKS[1:]) >= 0.885
         means = [ends(name, FEW, r)[1].mean() for r in (1, 2, 4)]
         assert 0.385 < min(means) < max(means) < 0.615
-    for name, least, most in (("SGD", 0.25, 0.94), ("Adam", 0.74, 0.92)):
-        alone = ends(name, ALL, 1)[1]
-        assert (alone.min(), alone.max()) == pytest.approx((least, most), abs=0.006)
-    for name, last in (("Adam", 0.78), ("SGD", 0.88)):
-        start, end, _ = ends(name, FEW, 16)
-        assert (start.mean(), end.mean()) == pytest.approx((0.77, last), abs=0.006)
-    pulls = [np.mean([run.pull[3] for run in turn.tuned(name, inputs, 4, False)])
-             for inputs in (FEW, ALL) for name in ("SGD", "Adam")]
-    assert pulls == pytest.approx([0.13, 0.39, 0.56, 0.61], abs=0.006)
 
 
 @pytest.mark.claim("obs-frozen")
@@ -449,10 +376,8 @@ def test_the_first_steps_are_those_of_train(r):
 
 
 def test_the_explorers_say_what_was_measured():
-    full, lora = many.sgd_gaps()[-1, :, -1], many.adam_gaps(0.002)["full"][-1, :, -1]
+    full, lora = many.sgd_gaps()[-1, :, -1], many.adam_gaps(0.002)[-1, :, -1]
     assert f"SGD {geometric(full):.2g}, Adam {geometric(lora):.2g}" in headline(many_ranks())
-    rows = many.sign_gaps(0.002)[-1, :, -1]
-    assert f"frozen {geometric(rows):.2g}" in headline(many_ranks("unit rows"))
     ends_ = geometric(rates.ratios()[0, rates.WIDTHS.index(128), 2, 1])[[0, -1]]  # r = 4, α = 8
     assert "× {:.2g} at 1 step, × {:.2g} at 100".format(*ends_) in headline(ratio())
     _, end, left = ends("Adam", FEW, 4)

@@ -28,7 +28,6 @@ RATIOS = {0.03: "0.03", 0.1: "0.1", 0.3: "0.3", 1: "1", 3: "3", 10: "10", 30: "3
 LOSSES = {"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "ticktext": ["0.03", "0.1", "0.3", "1"],
           "range": [-1.6, 0.3]}
 SPAN = {"few directions": (0.085, 230), "all directions": (0.02, 70)}  # holds every ratio
-GOALS = "full fine-tuning", "unit rows"  # what the distance is measured to
 
 
 def first_steps(r: int = 16, times: int = 1) -> dict:
@@ -131,19 +130,17 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
         f"fine-tuning, at r = 4: {middle} · √(k/α) = {number(rule)}")
 
 
-def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict:
-    """How far runs of LoRA are from what they might tend to, against the rank.
+def many_ranks(steps: int = 30, lr: float = 0.002) -> dict:
+    """How far runs of LoRA are from full fine-tuning, against the rank.
+
+    SGD with α/√r from SGD on W, and Adam with α/r from the nearest run of Adam on W.
 
     Args:
-        goal: One of GOALS. Full fine-tuning: SGD with α/√r from SGD on W, and Adam with α/r from
-            the nearest run of Adam on W. Unit rows: sign descent on B, and Adam on A and B, both
-            with α/r, from descent with rows of length one.
         steps: The length of the runs.
-        lr: The learning rate of Adam and of sign descent.
+        lr: The learning rate of Adam.
     """
-    at, gaps = many.STEPS.index(steps), many.adam_gaps(lr)
-    lines = ({"SGD": ("A", many.sgd_gaps()), "Adam": ("B", gaps["full"])} if goal == GOALS[0] else
-             {"frozen": ("A", many.sign_gaps(lr)), "trained": ("B", gaps["Adam"])})
+    at = many.STEPS.index(steps)
+    lines = {"SGD": ("A", many.sgd_gaps()), "Adam": ("B", many.adam_gaps(lr))}
     traces = [line([SIDE, SIDE], [10**-2.1, 10**0.75], "frozen", width=1, dash="dash"),
               words([3.2], [10**0.87], ["dashed: r reaches every update"],
                     textposition="middle right",
@@ -164,7 +161,7 @@ def many_ranks(goal: str = GOALS[0], steps: int = 30, lr: float = 0.002) -> dict
         [{**power_ticks(-2, 0), "range": [-2.1, 1.05],
           "title": {"text": "distance, in updates"}}],
         f"{steps_done(steps)}, η = {short(lr)} under Adam, r = {many.RANKS[-1]:,}: the distance "
-        f"from {goal}, in parts of its update · {' · '.join(said)}")
+        f"from full fine-tuning, in parts of its update · {' · '.join(said)}")
 
 
 def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4) -> dict:

@@ -17,22 +17,11 @@ ALPHA, SIGMA = 4.0, 32**-0.5
 SGD_RATE = 0.2  # of LoRA with α/√r
 ADAM_RATES = (0.0005, 0.002, 0.008)  # of LoRA with α/r
 FULL_RATES = np.geomspace(1e-5, 0.1, 81)[:, None, None]  # of full fine-tuning under Adam
-STILL = 1e-30  # times the rate: a step that is lost beside any entry of A
 
 
-def full(optimiser, change=lambda G: G, steps: int = max(STEPS)) -> np.ndarray:
+def full(optimiser, steps: int = max(STEPS)) -> np.ndarray:
     """W − W0 at every step, (steps + 1, …, d, k), where W itself is trained; see whole_paths."""
-    return np.array([D.copy() for D in whole_paths(task_32(), optimiser, steps, change)])
-
-
-def unit_rows(G: np.ndarray) -> np.ndarray:
-    """G with each row at length one."""
-    return G / np.linalg.norm(G, axis=-1, keepdims=True)
-
-
-def normalised(lr: float) -> np.ndarray:
-    """Descent with rows of length one at the rate of the theorem, (steps + 1, d, k)."""
-    return full(SGD(lr * ALPHA * SIGMA * np.sqrt(2 / np.pi)), unit_rows)
+    return np.array([D.copy() for D in whole_paths(task_32(), optimiser, steps)])
 
 
 def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)) -> np.ndarray:
@@ -54,15 +43,11 @@ def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)
     return np.array(path)
 
 
-def adam_path(A: np.ndarray, s: float, lr: float, frozen: bool, betas=(0.9, 0.999),
-              steps: int = max(STEPS)) -> np.ndarray:
-    """ΔW at every step of LoRA under Adam from B = 0, (steps + 1, d, k).
-
-    A: its start, (r, k). frozen: whether it stays.
-    """
+def adam_path(A: np.ndarray, s: float, lr: float, steps: int = max(STEPS)) -> np.ndarray:
+    """ΔW at every step of LoRA under Adam from B = 0, (steps + 1, d, k). A: its start, (r, k)."""
     task, deltas = task_32(), []
-    rule = Adam((lr * STILL if frozen else lr, lr), betas=betas, eps=1e-30)
-    train(task, Adapter(A, np.zeros((len(task.W0), len(A))), s), rule, steps,
+    start_at = Adapter(A, np.zeros((len(task.W0), len(A))), s)
+    train(task, start_at, Adam(lr, eps=1e-30), steps,
           watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
     return np.array(deltas)
 
@@ -88,21 +73,15 @@ def sgd_gaps() -> np.ndarray:
 
 
 @cache
-def adam_gaps(lr: float) -> dict[str, np.ndarray]:
-    """How far Adam on A and B with α/r is from what, (ranks, seeds, steps) each.
+def adam_gaps(lr: float) -> np.ndarray:
+    """How far Adam on A and B with α/r is from full fine-tuning, (ranks, seeds, steps).
 
-    "Adam": from descent with normalised rows. "full": from the nearest run of full fine-tuning
-    under Adam, a rate for each step, in parts of its own length.
+    That is from the nearest run of Adam on W, a rate for each step, in parts of its own length.
     """
-    rows, whole = normalised(lr), full(Adam(FULL_RATES, eps=1e-30)).swapaxes(0, 1)
-    paths = [[adam_path(start(r, seed), ALPHA / r, lr, False) for seed in SEEDS] for r in RANKS]
-    return {"Adam": np.array([[apart(path, rows) for path in seeds] for seeds in paths]),
-            "full": np.array([[np.min([apart(other, path) for other in whole], axis=0)
-                               for path in seeds] for seeds in paths])}
+    whole = full(Adam(FULL_RATES, eps=1e-30)).swapaxes(0, 1)
 
+    def gap(r, seed):
+        path = adam_path(start(r, seed), ALPHA / r, lr)
+        return np.min([apart(other, path) for other in whole], axis=0)
 
-@cache
-def sign_gaps(lr: float) -> np.ndarray:
-    """How far sign descent with α/r and A frozen is from normalised rows, (ranks, seeds, steps)."""
-    return np.array([[apart(adam_path(start(r, seed), ALPHA / r, lr, True, (0.0, 0.0)),
-                            normalised(lr)) for seed in SEEDS] for r in RANKS])
+    return np.array([[gap(r, seed) for seed in SEEDS] for r in RANKS])

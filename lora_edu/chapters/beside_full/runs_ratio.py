@@ -24,19 +24,17 @@ def task(inputs: str, k: int, seed: int) -> Regression:
     return teacher_student(k, k, spectrum=INPUTS[inputs], rng=np.random.default_rng(seed))
 
 
-def whole_paths(problem: Regression, optimiser, steps: int, change=lambda G: G):
+def whole_paths(problem: Regression, optimiser, steps: int):
     """W − W0 after 0, 1, … steps, (…, d, k), where W itself is trained; each in the same array.
 
-    Args:
-        optimiser: One whose rate has the shape (R, 1, 1) trains R copies.
-        change: What is done to the gradient first.
+    An optimiser whose rate has the shape (R, 1, 1) trains R copies.
     """
     shift, C = problem.W_star - problem.W0, problem.covariance
     D = np.zeros(np.broadcast_shapes(np.shape(optimiser.lr), shift.shape))
     state = optimiser.init([D])
     for _ in range(steps + 1):
         yield D
-        state = optimiser.update([D], [change((D - shift) @ C)], state)
+        state = optimiser.update([D], [(D - shift) @ C], state)
 
 
 def search(inputs: str, k: int, seed: int, alphas=ALPHAS, ranks=RANKS, steps=STEPS):

@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 
 from lora_edu import OPTIMISERS, Adapter, initial, optimiser, stacked_runs, train
-from lora_edu.chapters.beside_full.runs_many_ranks import STILL
 from lora_edu.chapters.beside_full.runs_ratio import task
 
 SIDE, ALPHA, STEPS = 32, 8.0, 30
+STILL = 1e-30  # times the rate: a step that is lost beside any entry of A
 RANKS, SEEDS = (1, 2, 4, 8, 16), tuple(range(6))
 RATES = {"Adam": 2.0 ** np.arange(-11, 1.1, 0.5), "SGD": 2.0 ** np.arange(-8, 6.1, 0.5)}
 
@@ -23,13 +23,11 @@ class Tuned:
         loss: Over the start's, (steps + 1,).
         aligned: The cosine between the leading right singular vector of G at W0 and the row space
             of A, (steps + 1,).
-        pull: ‖G·that vector‖ at the current weight, over its start, (steps + 1,).
     """
 
     at: int
     loss: np.ndarray
     aligned: np.ndarray
-    pull: np.ndarray
 
 
 @cache
@@ -53,16 +51,10 @@ def _tuned(name, inputs, r, frozen, steps, seed) -> Tuned:
                               OPTIMISERS[name](lr=_pair(each, frozen)), steps)[:, 0]
     at = int(losses[:, -1].argmin())
     leading = np.linalg.svd(problem.gradient(problem.W0))[2][0]
-    seen = []
-
-    def watch(t, adapter, loss):
-        G = problem.gradient(adapter.merge(problem.W0))
-        seen.append((share(adapter.A, leading), np.linalg.norm(G @ leading)))
-
+    aligned = []
     end = train(problem, Adapter(A, B, ALPHA / r), optimiser(name, lr=_pair(rates[at], frozen)),
-                steps, watch=watch)
-    aligned, pull = np.array(seen).T
-    return Tuned(at, end.loss / end.loss[0], aligned, pull / pull[0])
+                steps, watch=lambda t, adapter, loss: aligned.append(share(adapter.A, leading)))
+    return Tuned(at, end.loss / end.loss[0], np.array(aligned))
 
 
 def _pair(lr, frozen: bool) -> tuple:
