@@ -7,7 +7,7 @@ from tests.small_book import write
 
 CLAIM = "```{{prf:{kind}}} Its title\n:label: {label}\n\nWords. {body}\n```\n"
 OBSERVATION = CLAIM.format(kind="observation", label="obs-one", body="")
-SUMMARY = OBSERVATION + "\n## In three lines\n\n- {prf:ref}`obs-one`\n- %s\n\n## A\n"
+SUMMARY = OBSERVATION + "\n```{admonition} The answer\n:name: a-answer\nNo reference.\n```\n"
 WELL = {"_toc.yml": "root: book/part1/a\nchapters:\n- file: book/part4/answers",
         "book/part1/a.md": OBSERVATION,
         "book/part1/a.claims.yml": "obs-one: {says: It holds., setup: one seed}",
@@ -37,7 +37,7 @@ WRONG = {  # what is changed, and what is said of it
         {"book/part1/a.md": OBSERVATION + CLAIM.format(kind="remark", label="cit-a", body=""),
          "book/part1/a.claims.yml": WELL["book/part1/a.claims.yml"] + "\ncit-a: {says: So.}"},
         "book/part1/a: cit-a cites nothing"),
-    "a line of a summary": ({"book/part1/a.md": SUMMARY % "No reference."}, "rests on no claim"),
+    "a summary": ({"book/part1/a.md": SUMMARY}, "book/part1/a: a-answer rests on no claim"),
     "an answer": ({"book/part4/answers.md": "### Why?\n\nSo.\n"}, "rests on no claim: Why?"),
 }
 
