@@ -21,7 +21,7 @@ from lora_edu import (
     sweep,
     train,
 )
-from lora_edu.chapters.hundred_steps.figures import SHOWN, drawn, hundred_steps, spectrum
+from lora_edu.chapters.hundred_steps.figures import drawn, spectrum
 from lora_edu.chapters.hundred_steps.runs import WORD_RATES, spectrum_path
 from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.low_rank_update.runs_word import STEPS as WORD_STEPS
@@ -176,26 +176,6 @@ def test_the_bars_are_the_singular_values_of_a_run_by_hand(t):
             assert t < 30 or max(share) < 1.1
     said = " ".join(text for each in figure["data"] for text in each.get("text", ()))
     assert said.count("only B has moved") == 2 * (t == 1)
-
-
-@pytest.mark.parametrize(("kind", "zero"), [
-    (STARTS[0], {"‖∇A‖": (0,), "‖ΔW‖": (0,)}), (STARTS[1], {"‖∇B‖": (0,), "‖ΔW‖": (0,)}),
-    ("both zero", dict.fromkeys(("‖∇A‖", "‖∇B‖", "‖ΔW‖"), SHOWN))])
-def test_a_curve_begins_where_it_is_no_longer_exactly_zero(kind, zero):
-    figure = hundred_steps(start=kind)
-    drawn, said = traces(figure), figure["layout"]["meta"]["reading"]
-    for name in "AB":
-        late = (0,) if f"∇{name} is there from step 1 on" in said else ()
-        assert ("stay so" in said and kind == "both zero") or late == zero.get(f"‖∇{name}‖", ())
-    for name in ("‖∇A‖", "‖∇B‖", "‖ΔW‖"):
-        assert tuple(drawn[f"{name}, exactly 0"]["text"]) == zero.get(name, ())
-        assert (*zero.get(name, ()), *drawn[name]["text"]) == SHOWN
-
-
-def test_a_run_that_diverges_is_cut_and_said():
-    figure = hundred_steps(1, 64, STARTS[0], "SGD", 0.03)
-    assert "diverges" in figure["layout"]["meta"]["reading"]
-    assert max(traces(figure)["loss"]["customdata"]) < 1e6
 
 
 @pytest.mark.claim("thm-column-space")

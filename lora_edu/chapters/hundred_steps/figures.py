@@ -1,4 +1,4 @@
-"""The first hundred steps: a word being written, one run, and the singular values of ΔW."""
+"""The first hundred steps: a word being written, and the singular values of ΔW."""
 
 import numpy as np
 
@@ -7,22 +7,11 @@ from lora_edu.chapters.hundred_steps import runs
 from lora_edu.chapters.low_rank_update.runs_word import loss_left, written
 from lora_edu.chapters.low_rank_update.runs_word import task as word_task
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    NAMES,
-    ZeroLogAxis,
-    curve,
-    figure,
-    heading,
-    level,
-)
+from lora_edu.chapters.shared.style import COLOURS, curve, figure, level
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.explore.words import number
 
-SHOWN = (*range(13), *range(16, runs.STEPS + 1, 6))  # every step first, then every sixth
-STEP_TICKS = (0, 1, 2, 5, 10, 20, 50, 100)
 RANK = 7  # of the word
-ASIDE = {"A": -0.15, "B": 0, "delta": 0.15}  # of marks at exactly 0, so that none hides another
 
 
 def drawn(t: int = 0) -> dict:
@@ -53,54 +42,6 @@ def drawn(t: int = 0) -> dict:
     return map_drawing(
         parts, f"step {t}: {found}", (-1, k + 18), (-3.2, 33),
         f"Step {t}. Of the frozen model’s loss there is left: {', '.join(left)}")
-
-
-def hundred_steps(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "Adam",
-                  lr: float = 0.01) -> dict:
-    """‖∇A‖, ‖∇B‖, ‖ΔW‖ (left, log scale) and the loss (right) over a hundred steps, s = α/r."""
-    history = runs.run(r, alpha, start, optimiser, lr)
-    frozen, scale = task_32().loss(task_32().W0), ZeroLogAxis(-4, 2)
-    shown = np.array([step for step in SHOWN if step < usable(history)])
-    hover = "step %{text}: %{customdata:.3g}<extra></extra>"
-    traces, first = [], {}
-    for quantity, values in (("A", history.grad_A_norm), ("B", history.grad_B_norm),
-                             ("delta", history.delta_norm)):
-        for steps, mode, kind in ((shown[values[shown] > 0], "lines", ""),
-                                  (shown[values[shown] == 0], "markers", ", exactly 0")):
-            x = place(steps) + (ASIDE[quantity] if kind else 0)
-            traces.append(curve(quantity, x, scale.place(values[steps]), values=values[steps],
-                                name=NAMES[quantity] + kind, mode=mode, text=steps,
-                                hovertemplate=hover))
-        first[quantity] = next(iter(np.flatnonzero(values)), None)
-    loss = history.loss[shown]
-    traces += [curve("loss", place(shown), np.minimum(loss, 2 * frozen), panel=2, values=loss,
-                     mode="lines", text=shown, hovertemplate=hover),
-               level(frozen, [0, place(runs.STEPS)], panel=2, name="frozen model")]
-    found = ("all stay exactly 0: " + heading(*first) if None in first.values() else
-             "not 0 from step: " + " · ".join(f"{heading(q)} {n}" for q, n in first.items()))
-    last = usable(history) - 1
-    end = (f"loss {number(history.loss[0])} → {number(history.loss[last])}"
-           if last == runs.STEPS else f"diverges after step {last}")
-    said = ("both gradients are exactly 0 and stay so" if None in first.values() else
-            ", ".join(f"{name} is there from {f'step {n}' if n else 'the start'} on"
-                      for n, name in sorted((first[q], f"∇{q}") for q in "AB")))
-    xaxis = {"range": [-0.3, place(runs.STEPS) + 0.1], "title": {"text": "step"},
-             "tickvals": place(STEP_TICKS).round(4).tolist(),
-             "ticktext": [str(tick) for tick in STEP_TICKS]}
-    return figure(
-        traces, "", [xaxis, xaxis], [scale.axis(), {"range": [0, 2.05 * frozen]}],
-        said if last == runs.STEPS else f"{said}, and the run diverges", headings=[found, end])
-
-
-def place(steps) -> np.ndarray:
-    """Where steps stand on their axis, which gives most room to the first ones."""
-    return np.log2(1 + np.asarray(steps))
-
-
-def usable(history) -> int:
-    """How many records to draw: all, or those before the loss is a million times its start."""
-    lost = np.flatnonzero(history.loss > 1e6 * history.loss[0])
-    return int(lost[0]) if lost.size else len(history.loss)
 
 
 def spectrum(r: int = 8, optimiser: str = runs.OPTIMISERS[0]) -> dict:

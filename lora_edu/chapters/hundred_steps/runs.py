@@ -1,24 +1,16 @@
-"""The first hundred steps: one run, and the singular values of ΔW on the way."""
+"""The first hundred steps: the singular values of ΔW on the way."""
 
 from functools import cache
 
 import numpy as np
 
-from lora_edu import Adapter, History, initial, optimiser, scaling, train
+from lora_edu import Adapter, initial, optimiser, train
 from lora_edu.chapters.shared.tasks import task_32
 
-STEPS = 100
 OPTIMISERS = ("SGD", "Momentum", "Adam")
 SPECTRUM_STEPS = 60
 SPECTRUM_RATES = dict(zip(OPTIMISERS, (0.1, 0.02, 0.01), strict=True))
 WORD_RATES = {"SGD": 0.06, "Adam": 0.15}  # of the runs that write the word LoRA
-
-
-def run(r: int, alpha: float, start: str, optimiser_name: str, lr: float) -> History:
-    """The History of one run; one that diverges ends early."""
-    A, B = initial(*task_32().shape, r, start, rng=np.random.default_rng(1))
-    return train(task_32(), Adapter(A, B, scaling(r, alpha)), optimiser(optimiser_name, lr=lr),
-                 STEPS, allow_divergence=True)
 
 
 @cache
