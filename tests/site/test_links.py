@@ -52,7 +52,8 @@ LINKS = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["part4/answers", "part1/step-zero", "laboratory/files-and-faults"])
+@pytest.mark.parametrize("page", ["part4/answers", "part1/step-zero",
+                                  "laboratory/files-and-faults"])
 def test_links_have_one_colour_and_a_mark_that_says_where_they_lead(visit, page, scheme):
     """In text, tables and lists: ▸ moves a plot of the page, → opens one of another."""
     here = visit(f"book/{page}.html", color_scheme=scheme)
