@@ -1,6 +1,7 @@
 """The button that plays a slider: how it goes on, ends and pauses, and a wish for less motion."""
 
 import pytest
+from playwright.sync_api import expect
 
 from lora_edu.explore import explore
 from tests.site.devices import TWO_FRAMES
@@ -16,11 +17,11 @@ def walk(step=0, up=True):
 @pytest.fixture
 def playing(opened):
     """``playing(steps, …)`` → (Visit, explorer, button) of a page with one explorer, drawn."""
-    def start(steps=40, once=False, function=walk, **options):
+    def start(steps=40, once=False, function=walk, drawn=True, **options):
         html = explore(function, name="walk", step=range(steps), up=bool, play="step",
                        play_once=once).html()
         here = opened(html + "<p style='height: 3000px'>", **options)
-        root = here.show("walk")
+        root = here.show("walk") if drawn else here.page.locator("#explorer-walk")
         return here, root, root.locator(".explorer-play")
 
     return start
@@ -81,11 +82,49 @@ def test_it_plays_once_by_itself(playing):
     here.page.evaluate("() => { scrollTo(0, 2500); }")
     here.page.evaluate("() => { scrollTo(0, 0); }")
     assert rests(here, root, button)
+    assert here.page.evaluate("location.hash") == ""  # the reader has found nothing to keep
     for case in ({"reduced_motion": "reduce"}, {"script": """addEventListener("pointermove", () =>
             document.querySelector("[type=checkbox]")?.click());"""}):
         here, root, button = playing(4, once=True, **case)
         here.page.wait_for_timeout(800)
         assert at(root) == 0
+
+
+def by_mouse(here, button):
+    """Move there as a hand does, and press."""
+    at = button.bounding_box()
+    here.page.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2, steps=20)
+    here.page.mouse.down()
+    here.page.mouse.up()
+
+
+def by_finger(here, button):
+    here.page.mouse.wheel(0, 1)  # the page scrolls a little under the finger before
+    button.tap()
+
+
+@pytest.mark.parametrize(("device", "press"), [("desk", by_mouse), ("phone", by_finger)])
+@pytest.mark.parametrize("late", [0, 700])
+def test_who_presses_play_gets_a_film_that_plays(playing, device, press, late):
+    """Though it begins by itself as soon as the reader moves, ``late`` ms before the press."""
+    here, root, button = playing(once=True, drawn=False, device=device)
+    if late:
+        here.show("walk")
+        wait_for(here, root, 1)
+        here.page.wait_for_timeout(late)
+    press(here, button)
+    before = at(root)
+    wait_for(here, root, before + 2)
+    expect(button).to_have_attribute("aria-label", "pause step")
+    press(here, button)
+    assert rests(here, root, button)
+
+
+def test_what_plays_by_itself_is_soon_paused_by_one_press(playing):
+    here, root, button = playing(once=True)
+    expect(button).to_have_attribute("aria-label", "pause step")
+    button.click()
+    assert rests(here, root, button)
 
 
 # What a reader does meanwhile → where the slider then stands, if it is said.
@@ -116,4 +155,4 @@ def test_less_motion_makes_each_press_one_step(playing):
         button.click()
         assert at(root) == step
         here.page.wait_for_timeout(450)
-        assert at(root) == step
+        assert at(root) == step and f"step={step}&" in here.page.evaluate("location.hash")

@@ -115,6 +115,7 @@ class StoredExplorer extends Explorer {
 
   changed() {
     super.changed();
+    if (!this.touched) return; // it plays by itself
     clearTimeout(sharing); // browsers limit how often the address may change
     sharing = setTimeout(() => this.share(), QUIET);
   }
@@ -160,7 +161,7 @@ function playOnce(explorer) {
     sight.disconnect();
     explorer.load();
     explorer.drawing.then(() => {
-      if (!explorer.touched && !explorer.player.timer) explorer.player.press();
+      if (!explorer.touched && !explorer.busy) explorer.player.begin();
     });
   }, { threshold: IN_SIGHT });
   firstInput.then(() => sight.observe(explorer.box));

@@ -3,10 +3,12 @@
 
 const PACE = [350, 1600]; // ms from one step to the next: the shortest and the longest
 const WHOLE = 9000; // ms that a slider of few steps takes from end to end
+const GRACE = 3000; // ms after it has begun by itself, in which a press was meant to begin it
 const STILL = matchMedia("(prefers-reduced-motion: reduce)"); // then each press is one step
 
 class Player {
   timer = 0; // 0: at rest
+  grace = 0; // a timer, while the button still says "play"
   unplayed = true;
 
   constructor(explorer, button) {
@@ -36,22 +38,48 @@ class Player {
   }
 
   name() {
-    const word = STILL.matches ? "step" : this.timer ? "pause" : "play";
-    this.button.textContent = `${this.timer ? "❚❚" : "▶\ufe0e"} ${word}`;
+    const pauses = this.timer && !this.grace;
+    const resting = STILL.matches ? "step" : "play";
+    const word = pauses ? "pause" : resting;
+    this.button.textContent = `${pauses ? "❚❚" : "▶\ufe0e"} ${word}`;
     this.button.setAttribute("aria-label", `${word} ${this.control.text}`);
     this.button.title = `${word} (key p)`;
   }
 
+  // Without a press. A reader who was about to press the button finds it as it was.
+  begin() {
+    this.rewind();
+    this.play();
+    if (!this.timer) return;
+    this.grace = setTimeout(() => this.endGrace(), GRACE);
+    this.name();
+  }
+
+  endGrace() {
+    clearTimeout(this.grace);
+    this.grace = 0;
+    this.name();
+  }
+
   press() {
-    if (this.timer) return this.pause();
-    const { control, explorer } = this;
-    explorer.bringIntoSight();
-    if (!STILL.matches) {
-      // It opened with a later step: nobody has seen the first ones yet.
-      if (this.unplayed && !explorer.touched && control.get() > 0) control.set(control.count - 1);
-      this.wait();
-    }
+    if (!this.timer) this.rewind();
+    this.explorer.touched = true;
+    if (this.grace) this.endGrace();
+    else if (this.timer) this.pause();
+    else this.play();
+  }
+
+  // It opened with a later step: nobody has seen the first ones yet.
+  rewind() {
+    const { control } = this;
+    if (STILL.matches || !this.unplayed || this.explorer.touched) return;
+    if (control.get() > 0) control.set(control.count - 1);
+  }
+
+  play() {
     this.unplayed = false;
+    this.explorer.bringIntoSight();
+    if (!STILL.matches) this.wait();
     if (!this.forward()) this.pause();
     this.name();
   }
@@ -75,7 +103,7 @@ class Player {
     if (!this.timer) return;
     clearTimeout(this.timer);
     this.timer = 0;
-    this.name();
+    this.endGrace();
     this.explorer.settle();
   }
 
