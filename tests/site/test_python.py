@@ -225,6 +225,66 @@ def test_own_values_are_computed(visit):
     expect(root.locator(".explorer-headline > span")).to_have_text(headline(want))
 
 
+REFUSED = {  # what is typed into the box of r, or of α → what the page says
+    ("r", "1e9"): "Here is r = 6 again. With r = 1000000000: ",
+    ("r", "2.5"): "Here is r = 6 again: it must be a whole number, at least 1.",
+    ("α", ""): "Here is α = 2.5 again: it must be a number.",
+    ("α", "-1"): "Here is α = 2.5 again. With α = -1: ValueError: alpha must be",
+}
+
+
+def test_a_number_that_is_refused_or_fails_does_not_stay(page):
+    """Boxes, sliders, sentence, plot and link are those of the last one that was computed."""
+    root = page.locator(f"#explorer-{NAME}")
+    root.get_by_role("button", name="own values").click()
+    headline, told = root.locator(".explorer-headline > span"), root.locator(".explorer-failed")
+
+    def type_into(label, text):
+        box = root.get_by_role("spinbutton", name=f"{label}, any number")
+        box.fill(text)
+        box.press("Enter")
+
+    def state():
+        return root.evaluate("""(root) => ({
+          boxes: [...root.querySelectorAll(".py-own")].map((box) => box.value),
+          sliders: [...root.querySelectorAll("[type=range]")].map((each) => each.ariaValueText),
+          said: root.querySelector(".explorer-headline > span").textContent,
+          label: root.querySelector(".explorer-plot").ariaLabel,
+          link: root.explorer.link(), address: location.hash })""")
+
+    before = headline.inner_text()
+    type_into("r", "6")
+    type_into("α", "2.5")
+    expect(root.locator("[aria-busy=true]")).to_have_count(0)
+    expect(headline).not_to_have_text(before)
+    page.wait_for_url("**r=6&alpha=2.5**")
+    good = state()
+    assert good["boxes"] == good["sliders"] == ["6", "2.5"] and good["link"] == good["address"]
+    for (label, text), words in REFUSED.items():
+        type_into(label, text)
+        expect(told).to_contain_text(words)
+        assert state() == good
+    type_into("r", "3")
+    expect(told).to_have_count(0)
+    root.get_by_role("button", name="own values").click()
+    expect(root.get_by_role("slider").first).to_have_attribute("aria-valuetext", "2")
+
+
+def test_own_values_of_a_cell_s_own_function(visit):
+    """Though the cell shows another explorer too."""
+    page = begin(visit("book/sliders.html").page)
+    number = next(i for i, source in enumerate(sources("book/sliders.html"))
+                  if "explore(wave" in source)
+    write(page, number, "\n".join([
+        "from IPython.display import display", "from lora_edu.explore import explore",
+        "def other(a=1): return {'data': [], 'layout': {'meta': {'reading': 'another'}}}",
+        "display(explore(wave, frequency=(1, 8), phase=[0.0, 0.5, 1.0]), explore(other, a=[1]))"]))
+    root = page.locator("#explorer-wave").first
+    root.get_by_role("button", name="own values", include_hidden=True).evaluate("(b) => b.click()")
+    root.evaluate("(root) => root.explorer.go({ frequency: '11' })")
+    expect(root.locator(".explorer-headline > span")).to_have_text("22 zeros")
+
+
 def test_the_editor_can_be_left_by_keyboard(page):
     cell(page, TASK).locator(".cm-content").focus()
     page.keyboard.press("Control+Home")

@@ -156,7 +156,7 @@ export class Cell {
     this.setBusy(false);
     if (error) print(this.shown, { kind: "error", text: error });
     const same = !error && await this.same(), took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
-    this.handles = this.figures.map(({ handle }) => handle);
+    this.handles = Object.fromEntries(this.figures.map(({ root, handle }) => [root.dataset.name, handle]));
     if (!this.edited && same) {
       this.showBuilt();
       this.say("same", `Run${took}: the same as in the book.`);

@@ -9,10 +9,17 @@ export function button(text, act) {
   return made;
 }
 
-// Asks Python for an explorer's figures, one at a time; of those that wait the newest alone.
+// Asks Python for an explorer's figures, one at a time; of those that wait the newest alone. Where one
+// fails, the controls go back to the position of the figure that is shown.
 export class Asker {
   constructor(page, explorer) {
     Object.assign(this, { page, explorer });
+    this.shown();
+  }
+
+  // The figure that is shown is that of this position, a key for each control.
+  shown(keys = keysOf(this.explorer)) {
+    this.keys = keys;
   }
 
   // request(): a promise of what page.figure takes. wanted(): whether its answer still is.
@@ -20,20 +27,42 @@ export class Asker {
     this.next = request;
     if (this.asking) return;
     this.asking = true;
-    const { root } = this.explorer;
+    const { explorer } = this;
     while (this.next) {
       const now = this.next;
       this.next = null;
-      const slow = setTimeout(() => root.setAttribute("aria-busy", "true"), PATIENCE);
+      const keys = keysOf(explorer);
+      const slow = setTimeout(() => explorer.root.setAttribute("aria-busy", "true"), PATIENCE);
       const { figure, error } = await now().then((given) => this.page.figure(given)).catch(({ message }) => ({ error: message }));
       clearTimeout(slow);
-      root.setAttribute("aria-busy", "false");
+      explorer.root.setAttribute("aria-busy", "false");
       if (!wanted()) continue;
-      this.explorer.fail("python", error);
-      if (figure) this.explorer.show(figure);
+      if (figure) {
+        this.shown(keys);
+        explorer.fail("python", "");
+        explorer.show(figure);
+      } else if (!this.next) {
+        this.goBack(keys, error);
+      }
     }
     this.asking = false;
   }
+
+  // keys: of the position that fails.
+  goBack(keys, error) {
+    const { controls } = this.explorer;
+    const moved = controls.map((_, i) => i).filter((i) => keys[i] !== this.keys[i]);
+    const inWords = () => moved.map((i) => `${controls[i].text} = ${controls[i].said()}`).join(", ");
+    const failing = inWords();
+    controls.forEach((control, i) => control.take(this.keys[i]));
+    this.explorer.label();
+    this.explorer.share();
+    this.explorer.fail("python", moved.length ? `Here is ${inWords()} again. With ${failing}: ${error}` : error);
+  }
+}
+
+function keysOf(explorer) {
+  return explorer.controls.map((control) => control.key());
 }
 
 export function positionsOf(explorer) {
@@ -55,10 +84,10 @@ export class LiveFigure {
   start() {
     const { Explorer, explorers, loadPlotly } = globalThis.loraExplore;
     const { page, python, handle } = this;
-    const ask = (explorer) => {
-      if (!python.worker) return explorer.fail("python", "Python was started anew: run this cell again.");
-      this.asker.ask(async () => ({ handle, positions: positionsOf(explorer) }));
-    };
+    const ask = (explorer) => this.asker.ask(async () => {
+      if (!python.worker) throw new Error("Python was started anew: run this cell again.");
+      return { handle, positions: positionsOf(explorer) };
+    });
     class Live extends Explorer {
       loadPlotly() { return loadPlotly(); }
       ask() { ask(this); }

@@ -1,5 +1,6 @@
 // Values of the reader's own for an explorer of the page: a box beside each slider takes any number,
-// and the function that drew the stored figures computes the one for it.
+// and the function that drew the stored figures computes the one for it. A number that it cannot take
+// does not stay: box, sentence, plot and link are always of one position.
 
 import { Asker, button, positionsOf } from "./live_figures.js";
 
@@ -18,8 +19,9 @@ export class OwnValues {
     this.button.setAttribute("aria-pressed", "true");
     this.stored = explorer.controls;
     explorer.controls = this.stored.map((control, i) =>
-      (explorer.data.own.includes(control.name) ? this.field(control, explorer.data.controls[i]) : control));
+      (control.name in explorer.data.own ? this.field(control, explorer.data.controls[i]) : control));
     this.fields = explorer.controls.filter(({ box }) => box);
+    this.asker.shown();
     this.fields[0].box.scrollIntoView({ block: "nearest" });
     explorer.load();
     this.ask();
@@ -29,40 +31,59 @@ export class OwnValues {
     const { explorer } = this;
     explorer.own = null;
     this.button.setAttribute("aria-pressed", "false");
-    for (const { box, output } of this.fields) { box.remove(); output.hidden = false; }
+    for (const { box, output } of this.fields) {
+      box.remove();
+      output.hidden = false;
+      output.textContent = ""; // for the slider to say where it stands
+    }
     explorer.controls = this.stored;
     explorer.fail("python", "");
     explorer.moved();
   }
 
   // A control that takes any number: the explorer's own slider, with a box to type into at its end.
-  field(control, { label, values }) {
-    const { explorer } = this, row = explorer.root.querySelector(`[data-control="${control.name}"]`);
+  field(control, { label, values, keys, texts }) {
+    const { explorer } = this;
+    const row = explorer.root.querySelector(`[data-control="${control.name}"]`);
     const [range, output] = row.querySelectorAll("input, output");
     const box = Object.assign(document.createElement("input"), { type: "number", className: "py-own", step: "any" });
-    if (values.every(Number.isInteger) && control.name !== "alpha") { // what counts is whole; LoRA's α may be a fraction
+    let allowed = "a number";
+    if (explorer.data.own[control.name] === "whole") {
       Object.assign(box, { step: 1, min: Math.min(1, ...values) });
+      allowed = `a whole number, at least ${box.min}`;
     }
     box.setAttribute("aria-label", `${label}, any number`);
+
+    // The number that counts; the box may meanwhile hold one that is being typed.
+    let number = null;
+    const put = (typed) => {
+      box.value = typed;
+      const fits = box.value !== "" && box.checkValidity();
+      if (fits) {
+        number = Number(box.value);
+        control.set(control.nearest(number));
+      }
+      box.value = number;
+      return fits;
+    };
+    const said = () => texts[values.indexOf(number)] ?? String(number);
     box.addEventListener("input", (event) => event.stopPropagation()); // until the number is whole
-    box.addEventListener("change", () => { if (box.value !== "" && box.reportValidity()) explorer.moved(); });
-    const follow = () => { box.value = values[control.get()]; };
+    box.addEventListener("change", () => {
+      if (put(box.value)) explorer.moved();
+      else explorer.fail("python", `Here is ${label} = ${said()} again: it must be ${allowed}.`);
+    });
+    const follow = () => put(values[control.get()]);
     range.oninput = follow;
     follow();
     output.hidden = true;
     output.after(box);
     return {
-      ...control, box, output,
-      value: () => Number(box.value),
-      key: () => box.value,
-      take: (key) => {
-        const before = box.value;
-        box.value = values[control.keys.indexOf(key)] ?? key;
-        const fits = box.value !== "" && box.checkValidity();
-        if (!fits) box.value = before;
-        return fits;
-      },
-      set: (to) => { control.set(to); follow(); },
+      ...control, box, output, said,
+      value: () => number,
+      key: () => String(number),
+      take: (key) => put(values[keys.indexOf(key)] ?? key),
+      set: (to) => put(values[to]),
+      label: () => range.setAttribute("aria-valuetext", said()),
     };
   }
 
@@ -70,14 +91,12 @@ export class OwnValues {
     const { explorer } = this, { controls, source } = explorer.data;
     explorer.box.classList.add("explorer-picture-old");
     this.asker.ask(async () => {
+      const positions = positionsOf(explorer);
+      const values = Object.fromEntries(controls.map(({ name, values: all }) => [name, all[positions[name]]]));
+      const own = Object.fromEntries(this.fields.map(({ name, value }) => [name, value()]));
       const handle = source.startsWith("__main__:") ? await this.page.handleOf(explorer) : null;
       if (handle === undefined) throw new Error("Its cell, or one above, stops with an error.");
-      const positions = positionsOf(explorer);
-      return {
-        handle, positions, source,
-        values: Object.fromEntries(controls.map(({ name, values }) => [name, values[positions[name]]])),
-        own: Object.fromEntries(this.fields.map(({ name, value }) => [name, value()])),
-      };
+      return { handle, positions, source, values, own };
     }, () => explorer.own === this);
   }
 }

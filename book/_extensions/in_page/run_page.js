@@ -79,12 +79,11 @@ class Page {
   offerOwnValues() {
     const wanted = /^#([^?]+)\?(.*\bown=1\b.*)$/.exec(this.line.dataset.link);
     for (const [name, explorer] of globalThis.loraExplore.explorers) {
-      if (!explorer.data.own.length) continue;
+      if (!Object.keys(explorer.data.own).length) continue;
       const own = new OwnValues(explorer, this);
       if (wanted?.[1] !== name) continue;
       own.open();
-      explorer.go(Object.fromEntries(new URLSearchParams(wanted[2])));
-      explorer.root.scrollIntoView({ block: "start" });
+      explorer.follow(Object.fromEntries(new URLSearchParams(wanted[2])));
     }
   }
 
@@ -92,7 +91,7 @@ class Page {
   async handleOf(explorer) {
     const cell = this.cells.find(({ root }) => root.contains(explorer.root));
     if (cell.ranText !== cell.text) await this.run(cell);
-    return cell.handles?.at(-1);
+    return cell.handles?.[explorer.name];
   }
 
   heard({ text, shown }) {

@@ -2,8 +2,9 @@
 // Plain functions, no imports: these files are joined into one script (see assets.py).
 
 // One interface to the three kinds of HTML control. key(): what a link says of where it stands;
-// take(key): stand there, and whether there is such a position; said(): the same for the reader.
-function readControl(element, { name, label: text, kind, keys, texts }) {
+// take(key): stand there, and whether there is such a position; said(): the same for the reader;
+// nearest(number): the position whose value is.
+function readControl(element, { name, label: text, kind, keys, texts, values }) {
   const inputs = [...element.querySelectorAll("input, option")];
   const chosen = element.querySelector("option") ? "selected" : "checked";
   const output = element.querySelector("output");
@@ -24,8 +25,12 @@ function readControl(element, { name, label: text, kind, keys, texts }) {
     if (at >= 0) set(at);
     return at >= 0;
   };
+  const nearest = (number) => {
+    const apart = values.map((value) => Math.abs(value - number));
+    return apart.indexOf(Math.min(...apart));
+  };
   return {
-    name, text, keys, get, set, said, take, key: () => keys[get()], count: keys.length,
+    name, text, keys, get, set, said, take, nearest, key: () => keys[get()], count: keys.length,
     label: () => {
       const text = said();
       if (!output || output.textContent === text) return;

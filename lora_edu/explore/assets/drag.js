@@ -20,10 +20,7 @@ class Drag {
       });
     };
     const put = (event) => {
-      for (const { control, values, at } of sides(event)) {
-        const apart = values.map((value) => Math.abs(value - at));
-        control.set(apart.indexOf(Math.min(...apart)));
-      }
+      for (const { control, at } of sides(event)) control.set(control.nearest(at));
       explorer.moved();
     };
     // With one slider there is no point to take hold of, and a finger scrolls.
