@@ -10,8 +10,10 @@ import re
 import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
 
 from lora_edu.chapters.audit import check as audit
+from lora_edu.chapters.shared import verdict as shared
 from tests.book import checks
 from tests.chapters.exercise_answers import OTHER, RIGHT, WRONG, forms
 
@@ -138,4 +140,22 @@ def test_a_function_that_fails_or_cannot_be_called_is_told_so(check):
             (3.0, "What you gave cannot be called")):
         right, said = verdict(check, answer)
         assert not right and said.startswith("Not yet. ") and words in said
-    assert verdict(check, {"r_4": 1})[1].startswith("The check does not take what it was")
+    assert "The check does not take what it was given" in verdict(check, {"r_4": 1})[1]
+
+
+def test_a_notebook_shows_the_text_of_a_verdict_and_a_page_knows_its_parts(monkeypatch):
+    shown = []
+    monkeypatch.setattr(shared, "display", shown.append)
+
+    @shared.check
+    def two(value):
+        shared.agree({"a": 2.0}, [shared.ask(lambda: value)])
+        return "it is two."
+
+    for value, *parts in ((2, True, "✓", "Right"), (1, False, "✗", "Not yet"),
+                          (None, False, "○", "Not answered yet")):
+        two(value)
+        data, _ = DisplayFormatter().format(shown[-1])
+        is_right, sign, word, text = data[shared.KIND].values()
+        assert [is_right, sign, word] == parts
+        assert data["text/plain"] == text and text.startswith(word)

@@ -111,13 +111,19 @@ def test_run_all_counts_the_cells_that_agree(visit):
         re.compile(r"^(\d+) of \1 cells give the same as in the book.$"))
 
 
-def test_a_typed_answer_is_judged(page):
-    right = "s * M.T @ B.T @ G, s * B.T @ G @ A.T, s * G @ A.T @ M.T"
-    for answer, begins in ((right, "Right:"), ("'no'", "Not yet.")):
-        text = sources(FIRST)[EXERCISE].replace("return None", f"return {answer}")
-        write(page, EXERCISE, text)
-        assert run(page, EXERCISE, "own").startswith(begins)
-        expect(said(page, EXERCISE)).to_have_text(re.compile(f"^. {begins[:-1]}[.] Run"))
+@pytest.mark.parametrize(("answer", "short", "begins"), [
+    ("s * M.T @ B.T @ G, s * B.T @ G @ A.T, s * G @ A.T @ M.T", "✓ Right", "Right: all three"),
+    ("'no'", "✗ Not yet", "Not yet. It must return 3 things"),
+    ("None  # yet", "○ Not answered yet", "Not answered yet: put")])
+def test_a_typed_answer_is_judged(page, answer, short, begins):
+    """Whatever else the cell prints."""
+    text = sources(FIRST)[EXERCISE].replace("return None", f"print('Right'); return {answer}")
+    write(page, EXERCISE, text)
+    printed, judged = run(page, EXERCISE, "own").strip().split("\n", 1)
+    assert printed == "Right" and judged.strip().startswith(begins)
+    expect(said(page, EXERCISE)).to_have_text(re.compile(f"^{short}[.] Run"))
+    cell(page, EXERCISE).locator(".py-reset").click()
+    run(page, EXERCISE, "same")
 
 
 def test_a_change_runs_and_goes_back(page):
@@ -152,6 +158,7 @@ def test_an_error_shows_the_readers_lines(page):
 def test_outputs_look_and_move_as_in_the_book(page):
     write(page, TASK, "\n".join([
         "from IPython.display import Markdown, display", "print('one')",
+        "display(1, 2)",
         "display(Markdown('| a |\\n|---|\\n| **3** $\\\\alpha$ |'))",
         "from lora_edu.explore import explore", "def wave(n=2):",
         "    return {'data': [{'y': [0, 10 * n]}], 'layout': {'meta': {'reading': f'n is {n}'}}}",
@@ -159,6 +166,7 @@ def test_outputs_look_and_move_as_in_the_book(page):
     run(page, TASK, "own")
     shown = cell(page, TASK).locator(".py-output")
     assert shown.locator(".stdout pre").inner_text().strip() == "one"
+    assert shown.locator(".text_plain pre").inner_text().split() == ["1", "2"]
     assert shown.locator("table.table td strong").inner_text() == "3"
     assert shown.locator(".katex").count() == 1
     explorer = shown.locator(".explorer")

@@ -15,6 +15,7 @@ function element(tag, className) {
 export class Cell {
   ranText = null; // the text that it was last run with, while what stands above has not changed
   figures = [];
+  verdicts = []; // of an exercise's check, as shared/verdict.py gives them
 
   // page: hears run(cell), stop(), changed(cell), and draws explorers. needsMore: than a browser
   // has, so that it keeps what the build gave.
@@ -103,7 +104,6 @@ export class Cell {
 
   showBuilt() {
     this.clear();
-    delete this.root.dataset.judged;
     this.shown.hidden = true;
     if (this.built) this.built.hidden = false;
   }
@@ -116,6 +116,7 @@ export class Cell {
   clear() {
     this.figures.forEach((figure) => figure.destroy());
     this.figures = [];
+    this.verdicts = [];
     this.shown.replaceChildren();
   }
 
@@ -143,8 +144,11 @@ export class Cell {
         const figure = new LiveFigure(what, this.page, views += 1);
         this.figures.push(figure);
         this.shown.append(figure.root);
+      } else if (what.kind === "verdict") {
+        this.verdicts.push(what);
+        print(this.shown, { kind: what.is_right ? "verdict-right" : "verdict-open", text: `${what.text}\n` });
       } else if (what.kind === "text") {
-        print(this.shown, { kind: "text_plain", text: what.text });
+        print(this.shown, { kind: "text_plain", text: `${what.text}\n` });
       } else {
         this.shown.append(what.kind === "markdown" ? await rendered(what.text) : Object.assign(element("div", "output text_html"), { innerHTML: what.text }));
       }
@@ -164,11 +168,15 @@ export class Cell {
     }
     this.showOwn();
     this.figures.forEach((figure) => figure.start());
-    const judged = !error && /^(Right|Not yet)(?=[:.])/.exec(this.shown.textContent.trim())?.[0];
-    this.root.dataset.judged = judged || "";
     if (error) this.say("error", "Stopped by an error.");
     else if (!this.edited) this.say("differs", `Run${took}: not to the digit what the book has.`);
-    else this.say("own", `${judged ? `${judged === "Right" ? "✓" : "✗"} ${judged}. ` : ""}Run${took}, as you have changed it.`);
+    else this.say("own", `${this.verdict()}Run${took}, as you have changed it.`);
+  }
+
+  // The verdict in short: of several the last, unless one before is worse.
+  verdict() {
+    const verdict = this.verdicts.find((each) => !each.is_right) ?? this.verdicts.at(-1);
+    return verdict ? `${verdict.sign} ${verdict.word}. ` : "";
   }
 
   fail(text) {

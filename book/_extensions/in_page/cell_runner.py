@@ -23,6 +23,7 @@ from lora_edu.explore.page import live_fragment
 from lora_edu.explore.plain_figure import plain_figure
 
 MOST = 200_000  # characters that a cell may print
+VERDICT = "application/vnd.lora-edu.verdict+json"  # of lora_edu/chapters/shared/verdict.py
 names = __main__.__dict__
 # Number of a cell → the names after it; None: before the first.
 kept = {None: {"__name__": "__main__", "__builtins__": __builtins__}}
@@ -88,6 +89,10 @@ def _as_shown(value) -> dict:
                                                 for c in value.controls}))
         return {"kind": "explorer", "handle": handle, "figure": figure,
                 "html": live_fragment(value, figure)}
+    if represent := getattr(value, "_repr_mimebundle_", None):
+        data = represent()
+        if VERDICT in data:
+            return {"kind": "verdict", **data[VERDICT]}
     for kind in ("html", "markdown"):
         if represent := getattr(value, f"_repr_{kind}_", None):
             return {"kind": kind, "text": represent()}

@@ -1,50 +1,83 @@
 """Helpers for exercise checks: the reader's function gets copies, numbers may come in any form, and
-whatever else comes back has a sentence of its own."""
+whatever else comes back has a sentence of its own.
+
+A check displays a Verdict. A notebook shows its text, as it shows what is printed; Python in the
+page takes sign, word and whether it is right from the data of the kind KIND. Only this file knows
+which verdicts there are.
+"""
 
 import copy
 import functools
 import inspect
 import reprlib
 import traceback
+from dataclasses import asdict, dataclass
 
 import numpy as np
+from IPython.display import display
 
 TOL = 1e-5  # of the largest entry: single precision passes, and so do six digits
+KIND = "application/vnd.lora-edu.verdict+json"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says. text: the whole, in sentences. word: the same in short."""
+
+    is_right: bool
+    sign: str
+    word: str
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return {KIND: asdict(self), "text/plain": self.text}
 
 
 class NotYet(Exception):
     """What is wrong with an answer, in sentences for the reader."""
 
+    sign = "✗"
+    word = "Not yet"
+
     def __str__(self) -> str:
-        return f"Not yet. {' '.join(self.args)}"
+        return f"{self.word}. {' '.join(self.args)}"
 
 
 class NotAnswered(NotYet):
     """Nothing stands in place of None; or, beside answers, not for the names given."""
 
+    sign = "○"
+    word = "Not answered yet"
+
     def __str__(self) -> str:
         missing = f" Missing: {', '.join(self.args)}." if self.args else ""
-        return f"Not answered yet: put your answer in place of None.{missing}"
+        return f"{self.word}: put your answer in place of None.{missing}"
 
 
 def check(judge):
-    """A check from a function that returns its praise or raises NotYet. The check prints
-    "Right: …" or what is wrong, and returns True or False."""
+    """A check from a function that returns its praise or raises NotYet. The check displays a
+    Verdict, "Right: …" or what is wrong, and returns True or False."""
     @functools.wraps(judge)
     def checked(*answers, **named) -> bool:
         try:
-            inspect.signature(judge).bind(*answers, **named)
-        except TypeError as error:
-            print(f"The check does not take what it was given: {error}.")
-            return False
-        try:
-            print(f"Right: {judge(*answers, **named)}")
+            _bind(judge, answers, named)
+            verdict = Verdict(True, "✓", "Right", f"Right: {judge(*answers, **named)}")
         except NotYet as problem:
-            print(problem)
-            return False
-        return True
+            verdict = Verdict(False, problem.sign, problem.word, str(problem))
+        display(verdict)  # which prints where there is no notebook
+        return verdict.is_right
 
     return checked
+
+
+def _bind(judge, answers: tuple, named: dict) -> None:
+    try:
+        inspect.signature(judge).bind(*answers, **named)
+    except TypeError as error:
+        raise NotYet(f"The check does not take what it was given: {error}.") from None
 
 
 def ask(function, *inputs):
