@@ -8,7 +8,7 @@ import pytest
 from lora_edu.explore.assets import npm_file
 from tests.book import sampled
 from tests.site.devices import AXE, TWO_FRAMES
-from tests.site.pages import HTML, all_pages
+from tests.site.pages import HTML, PAGES, all_pages
 
 STEP_ZERO = "book/part1/step-zero.html"
 
@@ -33,6 +33,19 @@ def test_an_id_stands_once_and_so_does_the_viewport(page):
     ids = Counter(re.findall('<[a-z][^<>]* id="([^"]*)"', html))
     assert [id_ for id_, count in ids.items() if count > 1] == []
     assert html.count('<meta name="viewport"') == 1
+
+
+PRESSED = "button, summary, select, label, textarea, input:not(label *)"
+NARROW = """(pressed) => [...document.querySelectorAll(pressed)]
+  .filter((each) => each.checkVisibility({ visibilityProperty: true, opacityProperty: true }))
+  .filter((each) => [each.offsetWidth, each.offsetHeight].some((px) => px && px < 24))
+  .map((each) => each.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("page", sampled(PAGES))
+def test_a_finger_meets_what_it_presses(reader, page):
+    """Which is 24 px wide and high at least, or has a label around it that is."""
+    assert reader(page, "phone").page.evaluate(NARROW, PRESSED) == []
 
 
 FOCUSED = """() => {

@@ -25,8 +25,8 @@ def line(r=1):
 @pytest.fixture
 def troubled(opened):
     """``troubled(damage, …)`` → (Visit, root) of a page with one explorer, its HTML damaged."""
-    def start(damage=lambda html: html, **options):
-        here = opened(damage(explore(line, r=[1, 2, 3]).html()), script=UNHANDLED, **options)
+    def start(damage=lambda html: html, script=UNHANDLED, **options):
+        here = opened(damage(explore(line, r=[1, 2, 3]).html()), script=script, **options)
         return here, here.page.locator("#explorer-line")
 
     return start
@@ -93,11 +93,35 @@ def test_until_plotly_comes_the_plot_is_loading(troubled):
     assert [trace["y"][0] for trace in here.drawn(root)[0]] == [2, 1]
 
 
-def test_unreadable_positions_leave_the_first(troubled):
-    _, root = troubled(lambda html: STORED.sub(lambda found: found[1] + found[2][:40], html))
+@pytest.mark.parametrize(("damage", "script", "why"), [
+    (lambda html: STORED.sub(lambda found: found[1] + found[2][:40], html), "",
+     "what came in their place is damaged. Loading the page again may help."),
+    (lambda html: html, "delete globalThis.DecompressionStream;",
+     "this browser is too old to unpack them.")])
+def test_unreadable_positions_leave_the_first(troubled, damage, script, why):
+    _, root = troubled(damage, script=UNHANDLED + script)
     root.locator("input").press("ArrowRight")
-    assert "The positions of this plot are not here: " in failure(root)
+    assert failure(root) == f"The positions of this plot are not here: {why}"
     expect(root.locator("input")).to_have_value("0")
+    reads(root, "r = 1")
+    assert root.locator(".explorer-frame").is_visible()
+
+
+@pytest.mark.parametrize(("trouble", "problem"), [
+    ({"answer": {"**/explore.js*": lambda route: route.abort()}}, "console: Failed to load"),
+    ({"script": "delete globalThis.IntersectionObserver;"}, "error: IntersectionObserver is not")])
+def test_controls_that_do_not_come_are_missed_in_words(troubled, trouble, problem):
+    """After a while, in their place."""
+    here, root = troubled(device="phone", **trouble)
+    here.expect(problem)
+    before, after, room = root.locator(".explorer-controls").evaluate("""(controls) => {
+      const words = getComputedStyle(controls, "::after");
+      const seen = [words.visibility];
+      document.getAnimations().forEach((each) => each.finish());
+      return [...seen, words.visibility, controls.scrollHeight - controls.clientHeight];
+    }""")
+    assert (before, after) == ("hidden", "visible")
+    assert room < 8  # px: the caption keeps a distance
     reads(root, "r = 1")
     assert root.locator(".explorer-frame").is_visible()
 

@@ -59,6 +59,10 @@ def test_without_scripts_plots_have_words(visit, page):
         if built.controls:
             assert "controls need JavaScript" in root.locator("noscript p").text_content()
         assert not any(box.bounding_box() for box in root.locator(".explorer-controls").all())
+    for fold in here.page.locator(".explorer-code").all():
+        triangles = fold.locator("summary, p:visible").evaluate_all(
+            "(all) => all.filter((each) => getComputedStyle(each).display === 'list-item')")
+        assert len(triangles) == 1
 
 
 SPOKEN = """globalThis.spoken = [];

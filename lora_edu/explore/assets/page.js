@@ -76,16 +76,27 @@ class StoredExplorer extends Explorer {
 
   async loadStates() {
     try {
-      this.states = await decodeStates(await this.fetch());
+      this.states = await this.unpack();
     } catch (error) {
       this.loadingStates = null;
       this.put(this.start);
       this.ask();
-      this.fail("states", `The positions of this plot are not here: ${error.message}.${this.hope}`);
+      this.fail("states", `The positions of this plot are not here: ${error.message}`);
       throw error;
     }
     this.fail("states", "");
     this.update();
+  }
+
+  // Its errors are whole sentences.
+  async unpack() {
+    if (!globalThis.DecompressionStream) throw new Error("this browser is too old to unpack them.");
+    const packedStates = await this.fetch().catch(({ message }) => {
+      throw new Error(`${message}.${this.hope}`);
+    });
+    return decodeStates(packedStates).catch(() => {
+      throw new Error("what came in their place is damaged. Loading the page again may help.");
+    });
   }
 
   loadPlotly() {
