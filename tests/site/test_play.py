@@ -90,6 +90,15 @@ def test_it_plays_once_by_itself(playing):
         assert at(root) == 0
 
 
+def test_what_plays_by_itself_leaves_the_page_where_it_is(playing):
+    here, root, _ = playing(once=True, drawn=False)
+    here.page.evaluate("""() => scrollTo({ behavior: "instant",
+        top: document.querySelector(".explorer-plot").getBoundingClientRect().top - 5 })""")
+    before = here.page.evaluate("scrollY")
+    wait_for(here, root, 2)
+    assert here.page.evaluate("scrollY") == before > 0
+
+
 def by_mouse(here, button):
     """Move there as a hand does, and press."""
     at = button.bounding_box()

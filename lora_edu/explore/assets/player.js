@@ -37,11 +37,15 @@ class Player {
     return this.explorer.controls.find(({ name }) => name === this.explorer.data.play);
   }
 
+  // What the button is: a press pauses, or begins.
+  get isPause() {
+    return this.timer !== 0 && this.grace === 0;
+  }
+
   name() {
-    const pauses = this.timer && !this.grace;
-    const resting = STILL.matches ? "step" : "play";
-    const word = pauses ? "pause" : resting;
-    this.button.textContent = `${pauses ? "❚❚" : "▶\ufe0e"} ${word}`;
+    const begins = STILL.matches ? "step" : "play";
+    const word = this.isPause ? "pause" : begins;
+    this.button.textContent = `${this.isPause ? "❚❚" : "▶\ufe0e"} ${word}`;
     this.button.setAttribute("aria-label", `${word} ${this.control.text}`);
     this.button.title = `${word} (key p)`;
   }
@@ -62,10 +66,11 @@ class Player {
   }
 
   press() {
+    if (this.isPause) return this.pause();
+    this.explorer.bringIntoSight();
     if (!this.timer) this.rewind();
     this.explorer.touched = true;
     if (this.grace) this.endGrace();
-    else if (this.timer) this.pause();
     else this.play();
   }
 
@@ -78,7 +83,6 @@ class Player {
 
   play() {
     this.unplayed = false;
-    this.explorer.bringIntoSight();
     if (!STILL.matches) this.wait();
     if (!this.forward()) this.pause();
     this.name();
