@@ -128,7 +128,7 @@ def wrong_rate_costs(smaller: bool = True) -> np.ndarray:
     costs = []
     for model in models():
         for r in model.ranks:
-            rates, losses = _tried(model, r)
+            rates, losses = tried(model, r)
             best = int(losses.argmin())
             other = best - 1 if smaller else best + 1
             if 0 <= other < len(rates) and 2.4 < _factor(rates[best], rates[other]) < 3.4:
@@ -136,7 +136,7 @@ def wrong_rate_costs(smaller: bool = True) -> np.ndarray:
     return np.array(costs)
 
 
-def _tried(model: Model, r: int) -> tuple[np.ndarray, np.ndarray]:
+def tried(model: Model, r: int) -> tuple[np.ndarray, np.ndarray]:
     """The rates that were run at a rank and their losses, inf where they diverged."""
     losses = model.losses[model.ranks.index(r)]
     run = ~np.isnan(losses)
