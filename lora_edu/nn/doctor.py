@@ -189,6 +189,23 @@ def not_given(case: Case):
     return missing, {"missing": len(missing), "all": len(ours)}
 
 
+def full_at_lora_rate(case: Case):
+    if any(getattr(part.weight, "requires_grad", False) for part in case.parts):
+        return []  # base-trains says so
+    ours = {id(p) for part in case.parts for p in part.parameters}
+    rates = {_peak(group) for group in case.optimiser.param_groups
+             if any(id(p) in ours for p in group["params"])}
+    at_these = {id(p) for group in case.optimiser.param_groups if _peak(group) in rates
+                for p in group["params"]}
+    return [name.rpartition(".")[0] for name, p in case.model.named_parameters()
+            if p.requires_grad and p.ndim >= 2 and id(p) in at_these - ours]
+
+
+def _peak(group: Mapping) -> float:
+    """A group's rate before a scheduler changed it."""
+    return float(group.get("initial_lr", group["lr"]))
+
+
 def stuck(case: Case):
     return [part for part in case.learning
             if any(case.steps.get(p, 0) >= 2 and not p.any() for p in (part.A, part.B))]
@@ -384,6 +401,14 @@ TESTS = (
         cause="the optimiser was made before the adapter was put in, or for another copy of the "
               "model, or the parameters were chosen by name or while another adapter was active",
         remedy="make the optimiser after the adapter, of all parameters with requires_grad"),
+    Test(
+        "full-at-lora-rate", "note", needs=("training", "optimiser"),
+        find=full_at_lora_rate,
+        symptom="whole matrices train at the adapter's rate",
+        cause="all that trains was given to the optimiser in one group; what is trained in full "
+              "keeps the rate of full fine-tuning, often some ten times smaller",
+        remedy="nothing, if you tuned it so; else give them a group of their own with a smaller "
+               "lr, and begin at a tenth"),
     Test(
         "stuck", "error", needs=("training", "steps"),
         find=stuck,

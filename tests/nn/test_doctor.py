@@ -113,11 +113,29 @@ HEALTHY = {
 }
 
 
+def with_head(lr, *, warm_up=False):
+    """A head that trains in full, at a rate of its own; in a warm-up all rates begin at zero."""
+    model = pefts(modules_to_save=["head"])
+    optimiser = adam(in_groups(model, lr))
+    if warm_up:
+        torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: step / 10)
+    return {"model": model, "optimiser": optimiser}
+
+
+def in_groups(model, lr=1e-4):
+    """All that trains, what PEFT trains in full beside the adapter at a rate of its own."""
+    whole = [p for name, p in model.named_parameters()
+             if "modules_to_save" in name and p.requires_grad]
+    ids = {id(p) for p in whole}
+    groups = [{"params": [p for p in trained(model) if id(p) not in ids]}]
+    return groups + ([{"params": whole, "lr": lr}] if whole else [])
+
+
 @pytest.mark.claim("obs-doctor")
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_silent_on_a_healthy_model_before_training_after_some_and_in_use(kind):
     model = HEALTHY[kind]().train()
-    optimiser = adam(trained(model))
+    optimiser = adam(in_groups(model))
     assert names(doctor(model)) == names(doctor(model, batch(), optimiser)) == []
     for _ in range(3):
         optimiser.zero_grad()
@@ -252,6 +270,9 @@ TABLE = {  # what the doctor is asked; the finding, and words of it
     "one B is missing": (lambda: given(ours(), "blocks.0.q.adapters.default.lora_B"),
                          "not-in-optimiser", "1 of 8 matrices", "where:  blocks.0.q"),
     "in use": (lambda: given(ours(), "lora_B", training=False), ""),
+    "a group of the same rate": (lambda: with_head(1e-3), "full-at-lora-rate", "note: ",
+                                 "where:  base_model.model.head.modules_to_save.default"),
+    "in a warm-up": (lambda: with_head(1e-4, warm_up=True), ""),
     "LoRA+": (lambda: {"model": (model := ours()), "optimiser": torch.optim.AdamW(
         loraplus_groups(model, 1e-3, 16))}, ""),
     "DoRA's lengths": (lambda: given(pefts(use_dora=True), "magnitude"), "not-in-optimiser"),

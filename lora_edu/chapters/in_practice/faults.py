@@ -127,6 +127,16 @@ def alpha_of_one(mended=False):
     return {"model": ours("A random, B zero", r=64, alpha=64 if mended else 1)}
 
 
+@fault(LESS, "full-at-lora-rate", "the loss jumps once a head or embeddings train too",
+       "axolotl-ai-cloud/axolotl/pull/1910")
+def head_in_the_adapters_group(mended=False):
+    model = pefts(modules_to_save=["head"])
+    head = [p for name, p in model.named_parameters() if "head" in name and p.requires_grad]
+    adapter = [p for name, p in model.named_parameters() if "lora_" in name]
+    groups = [{"params": adapter}, {"params": head, "lr": 1e-4}]
+    return {"model": model, "optimiser": adam(groups if mended else trained(model))}
+
+
 @fault(LESS, "base-trains",
        "memory as for full fine-tuning; the saved adapter alone is not the model")
 def thawed(mended=False):
