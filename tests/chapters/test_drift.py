@@ -8,7 +8,7 @@ import pytest
 
 from lora_edu.chapters.first_r import make_data, runs_models
 from lora_edu.chapters.language_models import figures, runs_crossover, runs_drift
-from lora_edu.chapters.shared import digits
+from lora_edu.chapters.shared import digits, rate_maps
 from lora_edu.chapters.shared.mlp import MLP
 from tests.chapters.figure_words import headline
 from tests.chapters.test_language_models import SEARCHED, vertex
@@ -173,6 +173,21 @@ def test_it_is_the_steps_of_a_that_make_the_drift_slow(inputs, r_c, one, trained
         assert (min(powers[1:]), max(powers[1:])) == pytest.approx((low, high), abs=0.006)
     published = runs_drift.published()[runs_drift.PUBLISHED_RANKS.index(64)]
     assert math.log(published) / math.log(64) == pytest.approx(0.19, abs=0.005)
+
+
+@pytest.mark.claim("obs-drift")
+@pytest.mark.parametrize(("log", "rise"), [("small_gpt", 0.9), ("small_gpt_frozen", 2.8)])
+def test_the_small_gpt_drifts_as_one_step_would_where_a_is_frozen(log, rise):
+    assert runs_drift.rise_of_gpt(log) == pytest.approx(rise, abs=0.05)
+    means = {}
+    for line in (rate_maps.FOLDER / f"{log}.log").read_text("utf-8").splitlines():
+        if line.startswith(("bible lora 1 ", "bible lora 64 ")):
+            r, _, rate, loss = line.split()[2:]
+            means.setdefault(r, {}).setdefault(float(rate), []).append(float(loss))
+    lowest = {r: min(rates, key=lambda rate: sum(rates[rate])) for r, rates in means.items()}
+    octaves = {"small_gpt": 0, "small_gpt_frozen": 1}[log]
+    assert lowest["64"] / lowest["1"] == 2**octaves
+    assert all(min(rates) < lowest[r] < max(rates) for r, rates in means.items())
 
 
 def test_the_figure_says_the_powers():

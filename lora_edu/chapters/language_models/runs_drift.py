@@ -10,6 +10,7 @@ import numpy as np
 from lora_edu import Adam, sweep, teacher_student
 from lora_edu.chapters.divide_by_r.runs_rate import crossover
 from lora_edu.chapters.language_models import runs
+from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import geometric_mean, vertex
 
 PUBLISHED_RANKS = (1, 4, 16, 64, 128)
@@ -102,3 +103,12 @@ def mean_crossover(inputs: str) -> float:
     tasks = [task(inputs, seed) for seed in range(TASKS)]
     return float(np.mean([crossover(one.gradient(one.W0), one.covariance, "Adam")
                           for one in tasks]))
+
+
+def rise_of_gpt(log: str) -> float:
+    """The best η of the small GPT at r = 64 over that at r = 1, from the mean losses of a log."""
+    best = []
+    for r in (1, 64):
+        rates, losses = rate_maps.curve(log, "bible", "lora", r)
+        best.append(vertex(np.log(rates), losses.mean(axis=0)))
+    return float(np.exp(best[1] - best[0]))

@@ -36,7 +36,8 @@ def fit(model, ids: torch.Tensor, *, steps: int, lr: float, rng: np.random.Gener
     Args:
         lr: The peak; it rises over ``warmup`` steps and falls to zero like a half cosine.
         rng: Draws the windows.
-        optimiser: Makes one of torch's kind from the parameters; default: AdamW.
+        optimiser: Makes one of torch's kind from the parameters; default: AdamW. A parameter group
+            with a number under "times" has that times the rate.
         after_step: Called with (step, loss).
     """
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -45,7 +46,8 @@ def fit(model, ids: torch.Tensor, *, steps: int, lr: float, rng: np.random.Gener
     T, losses = model.size.context, []
     model.train()
     for step in range(steps):
-        rule.param_groups[0]["lr"] = lr * rate(step, steps, warmup)
+        for group in rule.param_groups:
+            group["lr"] = lr * group.get("times", 1.0) * rate(step, steps, warmup)
         starts = rng.integers(0, len(ids) - T, batch)  # (B,)
         windows = torch.stack([ids[i:i + T + 1] for i in starts])  # (B, T + 1)
         loss = F.cross_entropy(model(windows[:, :-1]).flatten(0, 1), windows[:, 1:].flatten())
