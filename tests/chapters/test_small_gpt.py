@@ -106,13 +106,6 @@ def test_the_loss_falls_with_the_rank_ever_more_slowly(style, gains):
     assert [round(100 * gain / full) for gain in won] == gains
 
 
-@pytest.mark.claim("obs-gpt-scratch")
-def test_from_scratch_is_worse_than_the_base_untouched():
-    scratch = results.row("bible", "scratch")["test"]
-    assert np.mean(scratch) == pytest.approx(2.24, abs=0.005) and np.ptp(scratch) < 0.009
-    assert results.read()["base"]["bible"]["test"] == pytest.approx(1.70, abs=0.005)
-
-
 @pytest.mark.claim("obs-gpt-forgetting")
 @pytest.mark.parametrize(("style", "ends"), [("bible", (0.23, 0.32)), ("devil", (0.41, 0.49))])
 def test_a_larger_rank_forgets_more_on_average_and_full_fine_tuning_most(style, ends):
@@ -124,7 +117,7 @@ def test_a_larger_rank_forgets_more_on_average_and_full_fine_tuning_most(style, 
     full = results.row(style, "full")
     for row in results.read()["rows"]:
         assert min(row["shakespeare"]) > before
-        if row["style"] == style and row["method"] not in ("full", "scratch"):
+        if row["style"] == style and row["method"] != "full":
             assert max(row["shakespeare"]) < min(full["shakespeare"]) and apart(full, row)
 
 
@@ -143,7 +136,6 @@ def test_with_one_budget_q_and_v_beat_one_matrix_and_the_perceptron_beats_them()
                for worse in (more, attention))
     assert apart(attention, qv) and np.mean(attention["test"]) > np.mean(qv["test"]) - 0.01
     assert not apart(perceptron, everything) and not apart(everything, perceptron)
-    assert max(everything["shakespeare"]) < min(more["shakespeare"])
     counts = [row[name]["trained"] for name in make_data.BUDGET]
     assert 11_500 < min(counts) < max(counts) < 14_000 and more["trained"] == 24_576
 
@@ -184,12 +176,10 @@ def test_less_than_half_of_the_gain_sits_outside_letters(base, style, characters
 
 @pytest.mark.claim("obs-gpt-files")
 def test_an_adapter_is_a_thirty_fifth_of_the_base():
-    sizes = {r: (DATA / "adapters" / f"bible-r{r}" / "adapter_model.safetensors").stat().st_size
-             for r in RANKS}
     base = (DATA / "base.safetensors").stat().st_size
-    assert (round(base, -3), round(sizes[8], -3)) == (930_000, 26_000)
-    assert round(base / sizes[8]) == 35
-    assert round(sizes[1], -2) == 4900 and 1 / 3 < (sizes[1] - 2 * 1536) / sizes[1] < 0.4
+    adapter = (DATA / "adapters" / "bible-r8" / "adapter_model.safetensors").stat().st_size
+    assert (round(base, -3), round(adapter, -3)) == (930_000, 26_000)
+    assert round(base / adapter) == 35
 
 
 @pytest.mark.claim("obs-gpt-cost")
@@ -237,7 +227,6 @@ def test_the_best_rate_stays_with_alpha_over_r_and_moves_without():
     roots = {r: found("rslora", r) for r in ranks}
     assert max(price(roots[r1], roots[r]) for r1, r in itertools.permutations(RANKS, 2)) < 0.03
     assert price(roots[8], roots[64]) == pytest.approx(0.005, abs=5e-4)
-    assert [row["lr"] for row in on_q_and_v("devil")] == [0.032, 0.016, 0.032, 0.032]
 
 
 @pytest.mark.claim("obs-gpt-first-r")

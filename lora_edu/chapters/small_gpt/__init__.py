@@ -7,7 +7,7 @@ learning rates in ``shared/maps``; ``results`` reads the one, ``figures`` draws 
 
 from lora_edu.chapters.small_gpt.model import GPT, Size
 from lora_edu.chapters.small_gpt.text import ALPHABET, DATA, STYLES, decode, encode, part, read
-from lora_edu.chapters.small_gpt.training import fit, load_base, loss_on, surprise, untrained, write
+from lora_edu.chapters.small_gpt.training import fit, load_base, loss_on, surprise, write
 
 __all__ = ["ALPHABET", "DATA", "GPT", "STYLES", "Size", "decode", "encode", "fit", "load_base",
-           "loss_on", "part", "read", "surprise", "untrained", "write"]
+           "loss_on", "part", "read", "surprise", "write"]

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 
 from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.small_gpt import fit, load_base, loss_on, results, surprise, untrained, write
+from lora_edu.chapters.small_gpt import fit, load_base, loss_on, results, surprise, write
 from lora_edu.chapters.small_gpt.model import GPT, Size
 from lora_edu.chapters.small_gpt.text import ALPHABET, BLOCK, DATA, STYLES, decode, part
 from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, set_adapter
@@ -61,21 +61,21 @@ STEPS, BATCH, ALPHA, SEEDS = 150, 16, 8, (0, 1, 2)
 ALL = ("q", "k", "v", "out", "up", "down")
 PROMPTS = ("And God said", "LOVE, n.", "MACBETH.\n", "The king ")
 LENGTH, TEMPERATURE = 270, 0.6
-# name → (modules, r); no modules: all weights train, from the base or from scratch
+# name → (modules, r); no modules: all weights train
 QV = {f"q, v, r = {r}": (("q", "v"), r) for r in results.RANKS}
-OTHERS = {"all, r = 8": (ALL, 8), "full": ((), 0), "scratch": ((), 0)}
+OTHERS = {"all, r = 8": (ALL, 8), "full": ((), 0)}
 BUDGET = {"q, r = 16": (("q",), 16), "k, r = 16": (("k",), 16), "v, r = 16": (("v",), 16),
           "q, k, v, out, r = 4": (("q", "k", "v", "out"), 4),
           "up, down, r = 3": (("up", "down"), 3), "all, r = 2": (ALL, 2)}
 METHODS = QV | OTHERS | BUDGET
-GUESS = {"full": 2e-3, "scratch": 8e-3}  # where the search for the learning rate begins
+GUESS = {"full": 2e-3}  # where the search for the learning rate begins
 
 
 def adapt(style: str, method: str, lr: float, seed: int) -> torch.nn.Module:
     """Train one of METHODS on a text."""
     modules, r = METHODS[method]
     rng = np.random.default_rng(seed)
-    model = untrained(seed) if method == "scratch" else load_base()
+    model = load_base()
     if modules:
         inject(model, modules, r, ALPHA, rng=rng)
     fit(model, part(style, "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH)

@@ -16,14 +16,9 @@ from lora_edu.chapters.small_gpt.text import ALPHABET, DATA, decode, encode
 
 def load_base() -> GPT:
     """The small GPT pretrained on Shakespeare, in float32 and evaluation mode."""
-    model = untrained(0)
+    model = GPT(Size(len(ALPHABET)), generator=torch.Generator().manual_seed(0))
     model.load_state_dict(load_file(DATA / "base.safetensors"))  # float16, widened on the way
     return model.eval()
-
-
-def untrained(seed: int) -> GPT:
-    """A small GPT with random weights."""
-    return GPT(Size(len(ALPHABET)), generator=torch.Generator().manual_seed(seed))
 
 
 def fit(model, ids: torch.Tensor, *, steps: int, lr: float, rng: np.random.Generator,
