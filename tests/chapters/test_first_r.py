@@ -148,7 +148,7 @@ def carried_from_one(task, rates, rule, r):
 
 @pytest.mark.claim("obs-white-inputs")
 def test_with_white_inputs_a_small_first_rank_can_lose():
-    rates, last = 2.0 ** np.arange(-9, 2, 0.5), {}
+    rates = 2.0 ** np.arange(-9, 2, 0.5)
     tasks = [teacher_student(32, 32, spectrum=0.0, rng=np.random.default_rng(i)) for i in range(4)]
     for rule, r, span in ((KEPT, 8, (1.0, 1.3)), (RSLORA, 8, (1.0, 1.1)), (SAME, 8, (1.0, 1.2)),
                           (KEPT, 64, (1.2, 2.2)), (RSLORA, 64, (1.0, 1.2)), (SAME, 64, (2.5, 16))):
@@ -157,10 +157,8 @@ def test_with_white_inputs_a_small_first_rank_can_lose():
         assert np.abs(np.log2(moved[:, 0] / asked)).max() < 0.5  # after one step, as the theorem
         assert (rule, r) != (KEPT, 64) or min(*asked, *moved[:, 0]) > 20
         assert (rule, r) != (SAME, 8) or np.abs(np.log2(moved[:, 0])).max() <= 0.51
-        last[rule, r] = costs[:, 1]
-        assert (last[rule, r].min(), last[rule, r].max()) == pytest.approx(span, abs=0.07)
-    equal = np.abs(last[KEPT, 64] / last[RSLORA, 64] - 1) < 0.05
-    assert equal.sum() == 1
+        after_ten = costs[:, 1]
+        assert (after_ten.min(), after_ten.max()) == pytest.approx(span, abs=0.07)
 
 
 @pytest.mark.claim("obs-two-readings")
@@ -288,28 +286,6 @@ def test_the_powers_of_the_best_rate_lie_where_the_page_says(model):
         np.testing.assert_allclose(line["y"], means / means[runs_models.ranks(model).index(8)])
 
 
-@pytest.mark.claim("obs-scale-worth")
-@pytest.mark.parametrize("model", runs_models.MODELS)
-def test_a_larger_scale_trains_further_on_all_but_minilm_and_much_on_two(model):
-    r, least = runs_models.ranks(model)[-1], {}
-    for rule in ("LoRA", "unscaled"):
-        _, losses = runs_models.curve(model, rule, r)
-        least[rule] = losses[:, np.log(losses).mean(axis=0).argmin()]  # of each seed
-    ratio = np.exp(np.log(least["unscaled"] / least["LoRA"]).mean())
-    assert (least["unscaled"] < least["LoRA"]).all() == (model != "MiniLM")
-    if model == "small GPT":
-        assert (least["LoRA"] - least["unscaled"]).mean() == pytest.approx(0.01, abs=5e-4)
-    else:
-        assert ratio > 1 if model == "MiniLM" else 0.57 <= round(ratio, 2) <= 0.70
-    if model == "MiniLM":
-        means = [np.exp(np.log(each).mean()) for each in (least["unscaled"], least["LoRA"])]
-        assert means == pytest.approx([0.364, 0.329], abs=6e-4)
-        beside = [abs(np.diff(np.log(runs_models.curve(model, rule, r)[1]).mean(axis=0)))
-                  for rule in ("LoRA", "unscaled")]
-        assert np.exp([np.min(np.hstack(beside)), np.max(np.hstack(beside))]) == pytest.approx(
-            [1.1, 5.45], abs=0.05)
-
-
 @pytest.mark.claim("obs-five-models")
 @pytest.mark.parametrize(("model", "first", "other", "factor"), [
     ("small GPT", 1, 8, 1), ("small GPT", 8, 64, 1),
@@ -334,7 +310,5 @@ def test_the_set_up_is_the_one_told():
         assert [rates[0], rates[-1]] == pytest.approx(ends, rel=0.03)
         step = 2 if model in runs_models.LOGS else 2**0.5
         np.testing.assert_allclose(rates[1:] / rates[:-1], step)
-    means = np.exp(np.log(runs_models.curve("MiniLM", "LoRA", 1)[1]).mean(axis=0))
-    assert sorted(means)[:2] == pytest.approx([0.823, 0.830], abs=6e-4)
     assert (runs_models.STEPS, minilm.STEPS, minilm.BATCH, minilm.TRAINED) == (30, 24, 8, 64)
     assert minilm.EACH * len(WORKS) - minilm.TRAINED == 636
