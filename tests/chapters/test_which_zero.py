@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from scipy.stats import ks_2samp
 
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, Regression, initial, sweep, train
@@ -264,15 +263,6 @@ def test_the_mirror_shows_a_run_of_train_and_its_transpose(zero):
     np.testing.assert_array_equal(seen["delta"], seen["delta′"].T)
     assert (seen["delta"] > 0)[S == 1].all() and not run[0][zero == "B"].any()
     assert "the same, bit by bit" in shown["layout"]["meta"]["reading"]
-
-
-@pytest.mark.parametrize(("k", "r"), [(64, 64), (1024, 4)])
-def test_the_two_draws_are_torchs_and_their_steps_go_with_them(k, r):
-    for name, shape in (("A", (r, k)), ("B", (k, r))):
-        theirs = torch.nn.init.kaiming_uniform_(torch.empty(shape), a=5**0.5)
-        assert swap.first_steps(k, r)[name][0].std() == pytest.approx(float(theirs.std()), rel=0.05)
-    one, other = (bar["x1"] for bar in figures.two_draws(k, r)["layout"]["shapes"])
-    assert one == 1 and other == pytest.approx(math.sqrt(k / r), rel=0.04)
 
 
 def test_the_figures_say_what_the_study_found():

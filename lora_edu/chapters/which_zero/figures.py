@@ -1,13 +1,12 @@
-"""Which matrix is zero: a run and its mirror image, what a library draws, and the best learning
-rate against the width. The study trains for some seconds the first time; after that every state is
-a look-up."""
+"""Which matrix is zero: a run and its mirror image, and the best learning rate against the width.
+The study trains for some seconds the first time; after that every state is a look-up."""
 
 import numpy as np
 
-from lora_edu.chapters.shared.drawing import box, cell_map, fill, frame, map_drawing, say
+from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
-from lora_edu.chapters.shared.style import COLOURS, STILL, coloured, figure, line, words
+from lora_edu.chapters.shared.style import COLOURS, coloured, figure, line, words
 from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.chapters.which_zero import runs_wide_layer as wide
 from lora_edu.explore.words import power, short
@@ -56,35 +55,7 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
     return shown
 
 
-def two_draws(k: int = 256, r: int = 16) -> dict:
-    """What one call draws for A and for B, and the first step of Adam from either.
-
-    A histogram for each, to its own height, and a bar for each. k: the width of a square layer.
-    """
-    steps, traces, shapes, ends = swap.first_steps(k, r), [], [], {}
-    unit = steps["A"][1]
-    for row, (name, (entries, length)) in zip((1.5, 0), steps.items(), strict=True):
-        counts, edges = np.histogram(entries, bins=np.linspace(-0.56, 0.56, 113))
-        heights = row + np.concatenate([[0], np.repeat(counts / counts.max(), 2), [0]])
-        traces += [line(np.repeat(edges, 2), heights, name, width=1.5, fill="tozeroy" if not row
-                        else "toself", fillcolor=fill(name, 0.6), name=name),
-                   say({(-0.58, row + 1.2): coloured(f"random {name}", name)}, "middle right", 15)]
-        shapes.append(box(0, row + 0.15, length / unit, 0.6, COLOURS[name], panel=2))
-        ends[length / unit, row + 0.45] = f"  × {length / unit:.3g}"
-    traces.append(say(ends, "middle right", 16, panel=2))
-    spread, stride = steps["B"][0].std() / steps["A"][0].std(), steps["B"][1] / unit
-    still = {**STILL, "range": [-0.05, 2.9]}
-    return figure(traces, f"B beside A: entries × {spread:.3g}, Adam’s first step × {stride:.3g}",
-                  [{"range": [-0.6, 0.6], "tickvals": [-0.5, 0, 0.5],
-                    "title": {"text": "value of an entry"}},
-                   {"range": [0, 22], "tickvals": [0, 1, 4, 8, 16],
-                    "title": {"text": "its length, from A it is 1"}}], [still, still],
-                  f"k = {k}, r = {r}: the entries of B are {spread:.3g} times as large as those of "
-                  f"A, and Adam’s first step is {stride:.3g} times as long",
-                  headings=["what the call draws", "the first step of W"], shapes=shapes)
-
-
-def which_zero(n: int = 2048, steps: int = 8) -> dict:
+def which_zero(n: int = 1024, steps: int = 1) -> dict:
     """The loss of the wide layer against the learning rate, from three starts.
 
     A random and B random with numbers of one size, and B random with those that a library draws.

@@ -1,5 +1,5 @@
-"""The swap, three times: on a word and on the word turned on its side, with the numbers that one
-library call draws for A and for B, and on tasks whose inputs fill few directions."""
+"""The swap, twice: on a word and on the word turned on its side, and on tasks whose inputs fill few
+directions."""
 
 from functools import cache
 
@@ -49,23 +49,6 @@ def both(zero: str = "B") -> tuple[list[tuple], list[tuple]]:
 
 
 @cache
-def first_steps(k: int, r: int) -> dict[str, tuple[np.ndarray, float]]:
-    """What the usual call draws for A and for B, and the first step of W that each makes.
-
-    The call draws from U(−1/√f, 1/√f), where f is the number of columns: k for A, r for B. The
-    layer is k × k, and its gradient has normal entries.
-
-    Returns:
-        ``"A"`` and ``"B"`` → (the matrix, (r, k) or (k, r); ‖ΔW‖ after Adam's first step with
-        η = 1 and s = 1, the other matrix being zero).
-    """
-    rng = np.random.default_rng(0)
-    G = rng.normal(size=(k, k))
-    A, B = rng.uniform(-1, 1, (r, k)) / np.sqrt(k), rng.uniform(-1, 1, (k, r)) / np.sqrt(r)
-    return {"A": (A, float(np.linalg.norm(np.sign(G @ A.T) @ A))),
-            "B": (B, float(np.linalg.norm(B @ np.sign(B.T @ G))))}
-
-
 def narrow_task(m: int, seed: int, d: int = SIDE, k: int = SIDE) -> Regression:
     """A d × k task of rank 4 whose inputs fill m of the k directions, all alike."""
     rng = np.random.default_rng(seed)
