@@ -16,7 +16,7 @@ class Drag {
         if (names[i] === null) return [];
         const control = explorer.controls.find(({ name }) => name === names[i]);
         const { values } = explorer.data.controls.find(({ name }) => name === names[i]);
-        return { control, values, at: axis.p2d(px - axis._offset), away: px - axis._offset - axis.d2p(values[control.get()]) };
+        return { control, at: axis.p2d(px - axis._offset), away: px - axis._offset - axis.d2p(values[control.get()]) };
       });
     };
     const put = (event) => {
