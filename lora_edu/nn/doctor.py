@@ -405,10 +405,10 @@ TESTS = (
         "full-at-lora-rate", "note", needs=("training", "optimiser"),
         find=full_at_lora_rate,
         symptom="whole matrices train at the adapter's rate",
-        cause="all that trains was given to the optimiser in one group; what is trained in full "
-              "keeps the rate of full fine-tuning, often some ten times smaller",
+        cause="all that trains was given to the optimiser in one group, and a matrix that trains "
+              "in full mostly wants a rate two to ten times smaller",
         remedy="nothing, if you tuned it so; else give them a group of their own with a smaller "
-               "lr, and begin at a tenth"),
+               "lr, and begin at a quarter"),
     Test(
         "stuck", "error", needs=("training", "steps"),
         find=stuck,

@@ -1,5 +1,6 @@
 """The claims of the chapter A small GPT: the transformer, its checkpoint, its adapters."""
 
+import copy
 import hashlib
 import itertools
 import re
@@ -11,7 +12,15 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.small_gpt import figures, load_base, loss_on, make_data, results, surprise
+from lora_edu.chapters.small_gpt import (
+    figures,
+    fit,
+    load_base,
+    loss_on,
+    make_data,
+    results,
+    surprise,
+)
 from lora_edu.chapters.small_gpt.text import DATA, PARTS, STYLES, decode, encode, part, read
 from lora_edu.nn import inject, load_adapter, set_adapter
 
@@ -258,3 +267,34 @@ def test_the_plots_show_what_was_measured():
     assert f"{won[0] / won[1]:.0%} of what" in ways["layout"]["meta"]["reading"]
     bars = [bar["x1"] for bar in figures.budget()["layout"]["shapes"]]
     assert bars == sorted(bars) and bars[3] == pytest.approx(0.64, abs=0.005)
+
+
+@pytest.mark.claim("obs-full-beside")
+def test_what_one_rate_for_the_adapter_and_whole_matrices_costs():
+    rows = [line.split() for line in
+            (rate_maps.FOLDER / "small_gpt_beside.log").read_text("utf-8").splitlines()[2:]]
+    losses = {pair: np.mean([float(row[3]) for row in rows if tuple(row[1:3]) == pair])
+              for pair in {tuple(row[1:3]) for row in rows}}
+    assert all(sum(tuple(row[1:3]) == pair for row in rows) == 3 for pair in losses)
+    told = {("0.032", "0"): 1.489, ("0.032", "0.002"): 1.445, ("0.032", "0.032"): 1.450,
+            ("0.016", "0.016"): 1.434}
+    for pair, loss in told.items():
+        assert losses[pair] == pytest.approx(loss, abs=6e-4)
+    good = [losses["0.032", rate] for rate in ("0.004", "0.008", "0.016")]
+    assert (min(good), max(good)) == pytest.approx((1.432, 1.434), abs=6e-4)
+    assert results.row("bible", "full")["lr"] == 0.002
+
+
+@pytest.mark.claim("obs-full-beside")
+def test_a_group_of_parameters_has_a_rate_of_its_own(base):
+    model, rates = copy.deepcopy(base), []
+
+    def make(trained):
+        rule = torch.optim.SGD([{"params": trained[:1]}, {"params": trained[1:], "times": 0.25}])
+        step = rule.step
+        rule.step = lambda: (rates.append([group["lr"] for group in rule.param_groups]), step())
+        return rule
+
+    fit(model, part("bible", "train"), steps=3, lr=0.2, rng=np.random.default_rng(0), batch=2,
+        warmup=2, optimiser=make)
+    np.testing.assert_allclose(rates, [[0.1, 0.025], [0.2, 0.05], [0.2, 0.05]])

@@ -221,6 +221,42 @@ def map_frozen() -> None:
     (rate_maps.FOLDER / f"{NAME}_frozen.log").write_text("\n".join(lines) + "\n", "utf-8")
 
 
+BESIDE = ("head", "characters")  # the modules that train in full beside the adapter
+PAIRS = [(0.032, lr) for lr in (0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)]
+PAIRS += [(0.016, 0.016), (0.008, 0.008)]  # rates of the adapter and of BESIDE
+
+
+def loss_beside(adapter_lr: float, lr: float, seed: int) -> float:
+    """The validation loss with q and v adapted, r = 8, and BESIDE trained in full at lr.
+
+    At 0 they are frozen.
+    """
+    rng, model = np.random.default_rng(seed), load_base()
+    inject(model, ["q", "v"], 8, ALPHA, rng=rng)
+    whole = [p for name in BESIDE for p in getattr(model, name).parameters()]
+    groups = [{"params": [p for p in model.parameters() if p.requires_grad]}]
+    if lr:
+        groups.append({"params": whole, "times": lr / adapter_lr})
+        for p in whole:
+            p.requires_grad_(True)
+
+    def make(trained):
+        return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
+
+    fit(model, part("bible", "train"), steps=STEPS, lr=adapter_lr, rng=rng, batch=BATCH,
+        optimiser=make)
+    return loss_on(model, part("bible", "validation"))
+
+
+def map_beside() -> None:
+    """The log of runs with BESIDE trained at rates of their own."""
+    lines = [f"# q and v, r = 8; {' and '.join(BESIDE)} in full; torch {torch.__version__}",
+             "# seed adapter_lr lr validation_loss"]
+    lines += [f"{seed} {adapter_lr:g} {lr:g} {loss_beside(adapter_lr, lr, seed):.4f}"
+              for seed in SEEDS for adapter_lr, lr in PAIRS]
+    (rate_maps.FOLDER / f"{NAME}_beside.log").write_text("\n".join(lines) + "\n", "utf-8")
+
+
 def main() -> None:
     torch.set_num_threads(1)
     pretrain()
@@ -231,6 +267,7 @@ def main() -> None:
         head=f"# q and v, {STEPS} steps, batch {BATCH}, torch {torch.__version__}\n"
         "# task rule r seed lr validation_loss\n")
     map_frozen()
+    map_beside()
 
 
 if __name__ == "__main__":
