@@ -70,7 +70,7 @@ TOOLS = {
     "MLX": Tool(
         r=8, alpha=20.0, writes="rank: {r}, scale: {scale:g}",
         unsaid="the scale is 20 at every rank; with its η of 1e-5, its Adam's first stride is that "
-               "of s = 1 at 6.3e-4 elsewhere, but A moves 20 times less",
+               "of s = 1 at 6.3e-4 elsewhere, but A moves far less",
         source="mlx-lm 0.32.2, lora.py:50, 63, 77; tuner/lora.py:84–98; mlx 0.32.2, "
                "optimizers/optimizers.py:498, 580",
         adam_step=0.1 / math.sqrt(0.001)),  # (1 − β₁)/√(1 − β₂), as no bias is corrected
