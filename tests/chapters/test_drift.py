@@ -163,8 +163,8 @@ def test_the_best_rates_of_a_task_by_another_loop(optimiser):
 
 @pytest.mark.claim("obs-drift")
 @pytest.mark.parametrize(("inputs", "r_c", "one", "trained", "frozen"), [
-    ("all directions", 45, 0.79, (0.16, 0.31), (0.78, 0.99)),
-    ("about ten", 10, 0.54, (0.12, 0.16), (0.54, 0.89))])
+    ("all directions", 45, 0.78, (0.16, 0.31), (0.78, 0.99)),
+    ("about ten", 10, 0.53, (0.12, 0.16), (0.54, 0.89))])
 def test_it_is_the_steps_of_a_that_make_the_drift_slow(inputs, r_c, one, trained, frozen):
     assert runs_drift.mean_crossover(inputs) == pytest.approx(r_c, abs=0.3)
     for optimiser, (low, high) in (("A trained", trained), ("A frozen", frozen)):
