@@ -154,7 +154,7 @@ def test_the_best_rates_of_a_task_by_another_loop(optimiser):
             near = np.log(stored[row, column])
             at = int(np.abs(np.log(runs_drift.RATES) - near).argmin())
             rates = runs_drift.RATES[at - 2:at + 3]
-            losses = [np.log(np.mean([own_run(task, r, lr, seed, optimiser == "A frozen")[steps - 1]
+            losses = [np.log(np.mean([own_run(task, r, lr, seed, optimiser == "frozen")[steps - 1]
                                       for seed in runs_drift.SEEDS])) for lr in rates]
             best = int(np.argmin(losses))
             bend = np.polyfit(np.log(rates[best - 1:best + 2]), losses[best - 1:best + 2], 2)
@@ -167,7 +167,7 @@ def test_the_best_rates_of_a_task_by_another_loop(optimiser):
     ("about ten", 10, 0.53, (0.12, 0.16), (0.54, 0.89))])
 def test_it_is_the_steps_of_a_that_make_the_drift_slow(inputs, r_c, one, trained, frozen):
     assert runs_drift.mean_crossover(inputs) == pytest.approx(r_c, abs=0.3)
-    for optimiser, (low, high) in (("A trained", trained), ("A frozen", frozen)):
+    for optimiser, (low, high) in (("trained", trained), ("frozen", frozen)):
         powers = [runs_drift.power(best) for best in runs_drift.best_after(inputs, optimiser)]
         assert powers[0] == pytest.approx(one, abs=0.006)
         assert (min(powers[1:]), max(powers[1:])) == pytest.approx((low, high), abs=0.006)
@@ -191,5 +191,5 @@ def test_the_small_gpt_drifts_as_one_step_would_where_a_is_frozen(log, rise):
 
 
 def test_the_figure_says_the_powers():
-    assert headline(figures.drift("all directions", "A trained", 2)) == (
-        "A trained, 2 steps: the best η goes like r^0.23, that of language models like r^0.19")
+    assert headline(figures.drift("all directions", "trained", 2)) == (
+        "A trained, 2 steps: r^0.23 beside r^0.19 of language models")

@@ -268,10 +268,10 @@ def _published(rule: str):
             yield short_name(model), list(best), list(best.values())
 
 
-def drift(inputs: str = "all directions", A: str = "A trained", steps: int = 1) -> dict:
+def drift(inputs: str = "all directions", a: str = "trained", steps: int = 1) -> dict:
     """The best η of single regressions against the rank, beside that of the language models, both
     as multiples of what they are at r = 1. Dashed: by the theorem for one step."""
-    best = runs_drift.best_after(inputs, A)[runs_drift.STEPS.index(steps)]
+    best = runs_drift.best_after(inputs, a)[runs_drift.STEPS.index(steps)]
     rises = best / best[:, :1]
     theorem = runs_drift.one_crossover(runs_drift.RANKS, runs_drift.mean_crossover(inputs))
     published = runs_drift.published()
@@ -287,8 +287,8 @@ def drift(inputs: str = "all directions", A: str = "A trained", steps: int = 1) 
                         **said("the mean of the tasks", middle)))
 
     of_models = np.log(published[runs_drift.PUBLISHED_RANKS.index(64)]) / np.log(64)
-    headline = (f"{A}, {steps_done(steps)}: the best η goes like r^{runs_drift.power(best):.2f}, "
-                f"that of language models like r^{of_models:.2f}")
+    headline = (f"A {a}, {steps_done(steps)}: r^{runs_drift.power(best):.2f} beside r^{of_models:.2f} "
+                "of language models")
     return figure(
         traces, headline, [named_ticks(runs_drift.PUBLISHED_RANKS, "rank r")],
         [{**power_ticks(-1, 2), "range": [-0.15, 1.95],

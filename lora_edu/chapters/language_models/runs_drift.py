@@ -32,7 +32,7 @@ class AdamOnB(Adam):
         return super().update(params, [np.zeros_like(grad_A), grad_B], state)
 
 
-OPTIMISERS = {"A trained": Adam, "A frozen": AdamOnB}
+OPTIMISERS = {"trained": Adam, "frozen": AdamOnB}  # of A
 
 
 def best_rate(model: runs.Model, r: int) -> float:
