@@ -287,8 +287,8 @@ def drift(inputs: str = "all directions", a: str = "trained", steps: int = 1) ->
                         **said("the mean of the tasks", middle)))
 
     of_models = np.log(published[runs_drift.PUBLISHED_RANKS.index(64)]) / np.log(64)
-    headline = (f"A {a}, {steps_done(steps)}: r^{runs_drift.power(best):.2f} beside r^{of_models:.2f} "
-                "of language models")
+    headline = (f"A {a}, {steps_done(steps)}: r^{runs_drift.power(best):.2f} beside "
+                f"r^{of_models:.2f} of language models")
     return figure(
         traces, headline, [named_ticks(runs_drift.PUBLISHED_RANKS, "rank r")],
         [{**power_ticks(-1, 2), "range": [-0.15, 1.95],
