@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from lora_edu import Adam, initial
-from lora_edu.chapters.first_r import make_data
 from lora_edu.chapters.shared import digits
 from lora_edu.chapters.shared.fits import geometric_mean, vertex
 from lora_edu.chapters.shared.mlp import MLP, MLPRuns
@@ -38,6 +37,8 @@ def train(r: int, batch: int, rates, seeds) -> list[float]:
 
     η falls linearly to 0. A layer that trains in full is W + B·A with A the identity, which stays.
     """
+    from lora_edu.chapters.first_r import make_data  # only here: it needs tqdm, the page does not
+
     data = digits.load(ANGLE)
     X = data.X_train.astype(np.float32)
     model = make_data.model()
