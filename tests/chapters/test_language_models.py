@@ -167,6 +167,10 @@ def test_what_a_carried_rate_costs():
         assert len(losses) == count
         assert statistics.median(losses) == pytest.approx(median, abs=6e-5)
         assert max(losses) == pytest.approx(most, abs=6e-5)
+    llama = {r: min(SEARCHED["Llama-3.1-8B"][r].values()) for r in (16, 64)}
+    assert max(carried(16, 64)) / (llama[16] - llama[64]) == pytest.approx(1 / 3, abs=0.03)
+    assert bottom("Llama-3.1-8B", 64)[1] + max(carried(16, 64)) == pytest.approx(
+        smooth(SEARCHED["Llama-3.1-8B"][64], bottom("Llama-3.1-8B", 16)[0]))
 
 
 @pytest.mark.claim("cit-tinker-carry")
@@ -302,6 +306,6 @@ def test_the_figures_say_what_the_rows_say():
     assert headline(figures.valleys()).endswith("costs 0.0041 nats at r = 64")
     assert "0.0031 nats in the median" in headline(figures.costs("1 → 64"))
     assert "× 1.09 measured" in headline(figures.one_stride("rsLoRA"))
-    assert headline(figures.two_rules()).endswith("rises on 28, falls on 0")
+    assert headline(figures.two_rules(figures.KEPT)).endswith("rises on 28, falls on 0")
     middle = "20 to 35 billion"
     assert headline(figures.rank_buys(middle)).startswith(f"{middle}: from r = 1 to 4")

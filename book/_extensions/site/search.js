@@ -13,7 +13,7 @@ var Scorer = { objNameMatch: 11, objPartialMatch: 6, objPrio: {}, objPrioDefault
     [/\b[48][ -]?bits?\b/g, "four bits"], [/\bwarm-?up\b/g, "warm up"], [/\bepsilon\b/g, "ε"],
     [/\bfine-?tun/g, "fine tun"],
     [/\b(optim|normal|quant|regular|general|minim|random|stabil|reparametr)iz/g, "$1is"],
-    [/\b(behavi|col|fav|neighb)or/g, "$1our"], [/\b(gpus?|vram)( memory)?\b/g, "memory counted"],
+    [/\b(behavi|col|fav|neighb)or/g, "$1our"], [/\b(gpus?|vram)( memory)?\b/g, "memory four bits"],
     [/\b\d+ ?gb\b/g, ""], [/\bstable[ -]?diffusion\b|\bsdxl\b/g, "kohya"],
     [/\bloss (does not|doesn't|is not|isn't|not) (go|fall|decreas|improv)\w*( down)?\b/g, "training nothing"],
   ];
