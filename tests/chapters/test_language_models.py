@@ -167,8 +167,8 @@ def test_what_a_carried_rate_costs():
         assert len(losses) == count
         assert statistics.median(losses) == pytest.approx(median, abs=6e-5)
         assert max(losses) == pytest.approx(most, abs=6e-5)
-    llama = {r: min(SEARCHED["Llama-3.1-8B"][r].values()) for r in (16, 64)}
-    assert max(carried(16, 64)) / (llama[16] - llama[64]) == pytest.approx(1 / 3, abs=0.03)
+    bought = bottom("Llama-3.1-8B", 16)[1] - bottom("Llama-3.1-8B", 64)[1]
+    assert max(carried(16, 64)) / bought == pytest.approx(0.2, abs=0.02)
     assert bottom("Llama-3.1-8B", 64)[1] + max(carried(16, 64)) == pytest.approx(
         smooth(SEARCHED["Llama-3.1-8B"][64], bottom("Llama-3.1-8B", 16)[0]))
 
@@ -264,8 +264,9 @@ def test_one_rate_serves_all():
     assert round(100 * sum(loss < 0.005 for loss in losses) / 122) == 89
     assert max(losses) == pytest.approx(0.020, abs=5e-4)
 
-    at_sixteen = [best(searched[16]) for searched in SEARCHED.values() if 16 in searched]
-    assert (len(at_sixteen), at_sixteen.count(1e-3), max(at_sixteen)) == (24, 7, 1e-3)
+    at_sixteen = [best(searched[16]) for searched in SEARCHED.values()
+                  if 1e-3 in searched.get(16, {})]
+    assert (len(at_sixteen), at_sixteen.count(1e-3), max(at_sixteen)) == (20, 7, 1e-3)
 
 
 @pytest.mark.claim("cit-rank-from-tokens")
