@@ -68,7 +68,8 @@ def test_all_linear_is_what_it_is_in_peft(word, exclude):
 @pytest.mark.parametrize("settings", [*CONFIGS, {"target_modules": {"q", "v"}}, {
     "r": np.int64(4), "lora_alpha": np.float32(8), "lora_dropout": np.float64(0.5),
     "use_rslora": np.bool_(True), "rank_pattern": {"q": np.int32(2)},
-    "alpha_pattern": {"q": np.int64(5)}, "exclude_modules": ("0.q",)}], ids=lambda settings: " ".join(sorted(settings)))
+    "alpha_pattern": {"q": np.int64(5)}, "exclude_modules": ("0.q",)}],
+    ids=lambda settings: " ".join(sorted(settings)))
 def test_its_text_says_all_of_it(settings):
     """Also which of several patterns comes first, and so counts."""
     settings = {"r": 4, "lora_alpha": 8, "target_modules": TARGETS} | settings
