@@ -33,7 +33,9 @@ def build_wheel(root: Path, folder: Path) -> Path:
         RuntimeError: setuptools fails.
     """
     made, package = folder / wheel_name(root), root / "lora_edu"
-    newest = max(file.stat().st_mtime for file in package.rglob("*") if file.suffix != ".pyc")
+    sources = [file for file in package.rglob("*") if file.suffix != ".pyc"]
+    sources += [root / name for name in SOURCES]
+    newest = max(file.stat().st_mtime for file in sources)
     if made.is_file() and made.stat().st_mtime > newest:
         return made
     shutil.rmtree(folder, ignore_errors=True)
