@@ -146,7 +146,7 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
           "ticktext": ["1", "3", "10", "30", "100", "300", "1000"],
           "range": [np.log10(end) for end in ends], "title": {"text": "billions of parameters"}}],
         [{"type": "log", "tickvals": [1e-5, 1e-4, 1e-3, 1e-2],
-          "ticktext": ["≤ 0.00001", "0.0001", "0.001", "0.01"], "range": [-5.2, -1.2],
+          "ticktext": ["≤ 10⁻⁵", "0.0001", "0.001", "0.01"], "range": [-5.2, -1.2],
           "title": {"text": "nats lost"}}],
         headline)
 
