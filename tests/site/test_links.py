@@ -52,7 +52,7 @@ LINKS = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["part4/answers", "part1/step-zero",
+@pytest.mark.parametrize("page", ["answers/scale", "part1/step-zero",
                                   "laboratory/files-and-faults"])
 def test_links_have_one_colour_and_a_mark_that_says_where_they_lead(visit, page, scheme):
     """In text, tables and lists: ▸ moves a plot of the page, → opens one of another."""

@@ -8,10 +8,10 @@ from tests.small_book import write
 CLAIM = "```{{prf:{kind}}} Its title\n:label: {label}\n\nWords. {body}\n```\n"
 OBSERVATION = CLAIM.format(kind="observation", label="obs-one", body="")
 SUMMARY = OBSERVATION + "\n```{admonition} The answer\n:name: a-answer\nNo reference.\n```\n"
-WELL = {"_toc.yml": "root: book/part1/a\nchapters:\n- file: book/part4/answers",
+WELL = {"_toc.yml": "root: book/part1/a\nchapters:\n- file: book/answers/scale",
         "book/part1/a.md": OBSERVATION,
         "book/part1/a.claims.yml": "obs-one: {says: It holds., setup: one seed}",
-        "book/part4/answers.md": "### Why not?\n\n{prf:ref}`obs-one`\n",
+        "book/answers/scale.md": "### Why not?\n\n{prf:ref}`obs-one`\n",
         "tests/test_a.py": '@pytest.mark.claim("obs-one")\ndef test_one(): ...'}
 
 
@@ -38,7 +38,7 @@ WRONG = {  # what is changed, and what is said of it
          "book/part1/a.claims.yml": WELL["book/part1/a.claims.yml"] + "\ncit-a: {says: So.}"},
         "book/part1/a: cit-a cites nothing"),
     "a summary": ({"book/part1/a.md": SUMMARY}, "book/part1/a: a-answer rests on no claim"),
-    "an answer": ({"book/part4/answers.md": "### Why?\n\nSo.\n"}, "rests on no claim: Why?"),
+    "an answer": ({"book/answers/scale.md": "### Why?\n\nSo.\n"}, "rests on no claim: Why?"),
 }
 
 

@@ -106,15 +106,16 @@ class Register:
                 yield f"{tests[0][0]}: {tests[0][1]} names {label}, which no block has"
 
     def _answers(self):
-        """The answer of each chapter, and each of the page of answers, rests on a claim."""
+        """The answer of each chapter, and each on the pages of answers, rests on a claim."""
         for page, text in self.pages.items():
             for name, answer in ANSWER.findall(text):
                 if not self.rests(answer):
                     yield f"{page}: {name} rests on no claim"
-        answers = self.pages.get("book/part4/answers", "")
-        for question in re.split(r"^### ", answers, flags=re.M)[1:]:
-            if not self.rests(question):
-                yield f"book/part4/answers: rests on no claim: {question.splitlines()[0]}"
+            if not page.startswith("book/answers/"):
+                continue
+            for question in re.split(r"^### ", text, flags=re.M)[1:]:
+                if not self.rests(question):
+                    yield f"{page}: rests on no claim: {question.splitlines()[0]}"
 
     def rests(self, text: str) -> bool:
         """Whether a text refers to a claim."""
