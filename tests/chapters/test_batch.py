@@ -1,4 +1,4 @@
-"""The best rates of LoRA and of full fine-tuning with the batch."""
+"""The best rates of LoRA and of full fine-tuning, and LoRA's best α, with the batch."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,9 @@ from lora_edu.chapters.first_r import make_data
 from lora_edu.chapters.shared import digits
 
 
-def by_torch(r, batch, lr, seed):
-    """The test loss of one run, by torch's modules and Adam."""
+def by_torch(r, batch, lr, seed, alpha=8):
+    """The test loss of one run by torch's modules and Adam, and how far each A moved in lengths of
+    its start."""
     model = make_data.model()
     data = digits.load(45)
     rng = np.random.default_rng(seed)
@@ -22,7 +23,7 @@ def by_torch(r, batch, lr, seed):
     def logits(X):
         X = torch.tensor(X)
         for i, (W, b) in enumerate(zip(model.weights, model.biases, strict=True)):
-            weight = torch.tensor(W) + 8 / r * B[i] @ A[i] if r else B[i]
+            weight = torch.tensor(W) + alpha / r * B[i] @ A[i] if r else B[i]
             X = torch.nn.functional.linear(X if i == 0 else X.relu(), weight, torch.tensor(b))
         return X
 
@@ -35,7 +36,25 @@ def by_torch(r, batch, lr, seed):
         loss.backward()
         optimiser.step()
         schedule.step()
-    return torch.nn.functional.cross_entropy(logits(data.X_test), torch.tensor(data.y_test)).item()
+    loss = torch.nn.functional.cross_entropy(logits(data.X_test), torch.tensor(data.y_test)).item()
+    moves = [np.linalg.norm(end.detach().numpy() - start) / np.linalg.norm(start)
+             for end, (start, _) in zip(A, pairs, strict=True)]
+    return loss, moves
+
+
+def best_of(values, losses):
+    """The best value, (methods, batches), with the vertices by polynomial fits."""
+    logs = np.log(values)
+    best = np.empty(losses.shape[:2])
+    for place in np.ndindex(best.shape):
+        vertices = []
+        for curve in np.log(losses[place]).T:
+            at = int(curve.argmin())
+            assert 0 < at < len(curve) - 1
+            a, b, _ = np.polyfit(logs[at - 1:at + 2], curve[at - 1:at + 2], 2)
+            vertices.append(-b / 2 / a)
+        best[place] = np.exp(np.mean(vertices))
+    return best
 
 
 @pytest.mark.claim("obs-batch")
@@ -44,23 +63,13 @@ def by_torch(r, batch, lr, seed):
 def test_a_sample_of_the_stored_losses_by_torch(method, batch, octave):
     place = [*runs_batch.METHODS].index(method), runs_batch.BATCHES.index(batch), octave + 9, 2
     assert runs_batch.RATES[octave + 9] == 2.0**octave
-    again = by_torch(runs_batch.METHODS[method], batch, 2.0**octave, seed=2)
+    again, _ = by_torch(runs_batch.METHODS[method], batch, 2.0**octave, seed=2)
     assert again == pytest.approx(runs_batch.losses()[place], rel=0.03)
 
 
 @pytest.mark.claim("obs-batch")
 def test_how_the_best_rates_move_with_the_batch():
-    log_rates = np.log(runs_batch.RATES)
-    best = np.empty((4, 4))
-    for place in np.ndindex(4, 4):
-        vertices = []
-        for curve in np.log(runs_batch.losses()[place]).T:
-            at = int(curve.argmin())
-            assert 0 < at < len(curve) - 1
-            a, b, _ = np.polyfit(log_rates[at - 1:at + 2], curve[at - 1:at + 2], 2)
-            vertices.append(-b / 2 / a)
-        best[place] = np.exp(np.mean(vertices))
-
+    best = best_of(runs_batch.RATES, runs_batch.losses())
     rises = best[:, 2] / best[:, 0]
     assert rises[0] == pytest.approx(2.7, abs=0.06)
     assert (min(rises[1:]), max(rises[1:])) == pytest.approx((2.7, 3.5), abs=0.06)
@@ -71,3 +80,30 @@ def test_how_the_best_rates_move_with_the_batch():
         assert (ratios[:, columns].min(), ratios[:, columns].max()) == pytest.approx(ends, abs=0.05)
     least = np.exp(np.log(runs_batch.losses()).mean(axis=-1).min(axis=-1))
     assert least[:, 3] / least[:, 2] == pytest.approx((4.0, 2.3, 4.8, 5.5), abs=0.05)
+
+
+@pytest.mark.claim("obs-batch-alpha")
+@pytest.mark.parametrize(("lr", "alpha", "far"), [(1 / 32, 16, True), (1 / 128, 128, False)])
+def test_a_sample_of_the_losses_with_alpha_tuned_by_torch(lr, alpha, far):
+    place = [*runs_batch.ALPHAS].index(lr), 1, 2, list(runs_batch.ALPHAS[lr]).index(alpha), 2
+    again, moves = by_torch(8, 64, lr, seed=2, alpha=alpha)
+    assert again == pytest.approx(runs_batch.losses("alpha")[place], rel=0.03)
+    assert all((move > 1) == far for move in moves)
+
+
+@pytest.mark.claim("obs-batch-alpha")
+def test_how_the_best_alpha_moves_with_the_batch():
+    by_eta = np.exp(np.log(runs_batch.losses()).mean(axis=-1))
+    assert (by_eta[1:, 1:].argmin(axis=-1) == list(runs_batch.RATES).index(1 / 32)).all()
+    least = np.exp(np.log(runs_batch.losses("alpha")).mean(axis=-1).min(axis=-1))
+    ratios = least / by_eta[1:].min(axis=-1)
+
+    for i, (alphas, ends) in enumerate(zip(
+            runs_batch.ALPHAS.values(), ((11.2, 16.8), (3.1, 7.5)), strict=True)):
+        best = best_of(alphas, runs_batch.losses("alpha")[i])
+        rises = best[:, 2] / best[:, 0]
+        assert (rises.min(), rises.max()) == pytest.approx(ends, abs=0.06)
+    for part, ends in ((ratios[0], (0.63, 1.09)), (ratios[1, 0], (0.97, 1.18)),
+                       (ratios[1, 1:], (0.27, 0.95))):
+        assert (part.min(), part.max()) == pytest.approx(ends, abs=0.006)
+    assert least[1, 1:, 3] / least[1, 1:, 2] == pytest.approx((3.2, 2.6), abs=0.05)
