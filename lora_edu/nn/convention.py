@@ -1,7 +1,7 @@
 """What a tool's settings mean: the scale, A's start, the first stride, the same run elsewhere.
 
 Each tool is a row of one table, with the place in its source that says so, as read in November
-2026. Versions are those of PyPI; kohya's sd-scripts and diffusers' scripts are named by commit.
+2026. Versions are those of PyPI; what is not there is named by commit.
 """
 
 from __future__ import annotations
@@ -93,6 +93,20 @@ TOOLS = {
     "Unsloth": Tool(
         r=16, alpha=16, writes="r={r}, lora_alpha={alpha:g}", unsaid="α is 16 at every rank",
         source="unsloth 2026.10.9, models/llama.py:4571–4584 (PEFT)", has_rslora=True),
+    "Tinker": Tool(
+        r=32, alpha=32, writes="rank={r}",
+        unsaid="α is no setting, and its notes on merging have 32; the service's code is not open, "
+               "so A is only taken to start as PEFT's",
+        source="tinker_cookbook/supervised/train.py:125; weights/README.md:57 at 9dfcc3a"),
+    "verl": Tool(
+        r=None, alpha=16, writes="lora_rank={r} lora_alpha={alpha:g}",
+        unsaid="α is 16 at every rank, with Megatron 32",
+        source="verl/trainer/config/model/hf_model.yaml:46; ppo_megatron_trainer.yaml:56; "
+               "workers/fsdp_workers.py:466 (PEFT) at b178a3c"),
+    "OneTrainer": Tool(
+        r=16, alpha=1, writes="lora_rank: {r}, lora_alpha: {alpha:g}", unsaid="α is 1",
+        source="modules/util/config/TrainConfig.py:1231, 1232; modules/module/LoRAModule.py:563, "
+               "581 at 23df383"),
     "a plain scale": Tool(
         r=None, alpha=None, writes="r={r}, s={scale:g}", unsaid="",
         source="the formula W0 + s·B·A"),
@@ -131,7 +145,7 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
         tool: One of :data:`TOOLS`.
         r: The rank; None is the tool's default.
         alpha: What the tool calls α; None is its default. MLX and a plain scale have none, nor have
-            diffusers' scripts for SD.
+            diffusers' scripts for SD and Tinker.
         scale: s itself, in place of alpha.
         rslora: Whether s = α/√r.
         optimiser: ``"Adam"``, ``"AdamW"``, ``"Lion"``, ``"SGD"`` or ``"Momentum"``, in capitals or
@@ -214,7 +228,7 @@ def _when_r_changes(row: Tool, power: int, rslora: bool, start: str) -> str:
     """What keeps the useful part of the first step, which goes like r·(s σ)^power."""
     if row.asks_for == "scale":
         kept, fall = "the scale", 0.0
-    elif row.asks_for is None:
+    elif row.asks_for is None and row.alpha == "r":
         kept, fall = "α = r", 0.0
     elif rslora:
         kept, fall = "α", 0.5
@@ -234,8 +248,10 @@ def _when_r_changes(row: Tool, power: int, rslora: bool, start: str) -> str:
 def _written(row: Tool, r: int, scale: float, rslora: bool, sigma: float, k: int,
              optimiser: str) -> str:
     """The settings that give this scale in another tool, and how its A starts."""
-    if row.asks_for is None and not math.isclose(scale, 1):
-        return "none: its scale is 1"
+    if row.asks_for is None:
+        own_scale, _ = _scale("", row, r, None, None, rslora=False)
+        if not math.isclose(scale, own_scale):
+            return f"none: its scale is {own_scale:g}"
     rule = "rslora" if rslora and row.has_rslora else "lora"
     text = row.writes.format(r=r, alpha=scale / scaling(r, 1, rule), scale=scale)
     if rule == "rslora":

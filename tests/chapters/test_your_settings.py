@@ -11,8 +11,9 @@ def test_the_words_of_each_tool_give_the_scale_of_the_line(tool, r, alpha):
     yours, unsaid, _, words = settings(tool, r, alpha)["data"]
     want = {"MLX": alpha, "PEFT, rsLoRA": alpha / r**0.5}.get(tool, alpha / r)
     for name, text in zip(ROWS, words["text"], strict=True):
-        if name == "diffusers, SD":
-            assert text.startswith("only s = 1")
+        if name in ("diffusers, SD", "Tinker"):
+            own = 1 if name != "Tinker" else 32 / r
+            assert text.startswith(f"only s = {own:g}")
             continue
         kind, number = text.split(", ")[0].split()
         divisor = 1 if kind == "scale" else r**0.5 if "rsLoRA" in text else r

@@ -13,7 +13,8 @@ from lora_edu.nn import TOOLS, convention, inject
 
 SCALES = {"PEFT": 8 / 16, "kohya": 1 / 16, "diffusers": 4 / 16, "diffusers, SD": 1, "MLX": 20,
           "torchtune": 1, "LlamaFactory": 2, "Keras": 1, "loralib": 1 / 16,
-          "Unsloth": 1}  # at r = 16, with nothing else said
+          "Unsloth": 1, "Tinker": 2, "verl": 1,
+          "OneTrainer": 1 / 16}  # at r = 16, with nothing else said
 
 
 def step(tool, optimiser, params):
@@ -104,6 +105,7 @@ def test_what_to_do_when_r_changes():
                         ({"start": "peft_gaussian"}, "keep α and multiply η by (new r / old r)"),
                         ({"tool": "MLX"}, "keep the scale and multiply η by (old r / new r)"),
                         ({"tool": "diffusers, SD"}, "keep α = r and η"),
+                        ({"tool": "Tinker"}, "keep α and η"),
                         ({}, "keep α and η")):
         assert convention(**{"tool": "PEFT"} | given).when_r_changes == said
 
@@ -118,6 +120,8 @@ def test_the_same_run_elsewhere():
     assert elsewhere["Keras"] == "rank=16, lora_alpha=32; A's σ is 2.45 times as large"
     assert elsewhere["diffusers, SD"] == "none: its scale is 1"
     assert convention("diffusers", 16, 16).elsewhere["diffusers, SD"] == "--rank=16"
+    assert elsewhere["Tinker"] == "rank=16"
+    assert convention("PEFT", 16, 16).elsewhere["Tinker"] == "none: its scale is 2"
 
 
 def test_errors():

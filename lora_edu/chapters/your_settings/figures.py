@@ -66,7 +66,7 @@ def _short(yours: Convention, name: str, rslora: bool) -> str:
     """How the scale is written in a tool, and how much wider its A starts."""
     row = TOOLS[name]
     if row.asks_for is None:
-        text = "only s = 1"
+        text = f"only s = {number(convention(name, yours.r).scale)}"
     elif row.asks_for == "scale":
         text = f"scale {number(yours.scale)}"
     elif rslora and row.has_rslora:
