@@ -7,11 +7,11 @@ In the order of a first reading: ``layer`` (A, B, s; the formula; several adapte
 """
 
 try:
-    from lora_edu.nn.config import AdapterConfig
+    from lora_edu.formats.config import AdapterConfig
 except ModuleNotFoundError as error:
     error.add_note('what lora_edu.nn needs: pip install "lora_edu[nn]"')
     raise
-from lora_edu.nn.convention import TOOLS, convention
+from lora_edu.formats.convention import TOOLS, convention
 from lora_edu.nn.convert import convert
 from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter

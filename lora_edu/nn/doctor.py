@@ -16,8 +16,8 @@ from torch import nn
 
 from lora_edu import checks
 from lora_edu.adapter import scaling
-from lora_edu.nn.config import AdapterConfig
-from lora_edu.nn.files import PREFIX
+from lora_edu.formats.config import AdapterConfig
+from lora_edu.formats.layouts import PREFIX
 from lora_edu.nn.layer import LoRALayer
 
 SEVERITIES = ("error", "warning", "note")  # cannot work; hardly meant; look whether it is meant

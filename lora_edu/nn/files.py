@@ -10,6 +10,7 @@ import os
 import shutil
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,17 +20,16 @@ from safetensors.torch import save
 from torch import nn
 
 from lora_edu import checks
-from lora_edu.nn.config import AdapterConfig
+from lora_edu.formats.config import AdapterConfig, whole
+from lora_edu.formats.layouts import CONFIG, PREFIX, WEIGHTS
+from lora_edu.formats.names import matches
 from lora_edu.nn.inject import add
-from lora_edu.nn.layer import DTYPES, LoRALayer, plain
+from lora_edu.nn.layer import DTYPES, LoRALayer, LowRank, plain
 from lora_edu.nn.model import inner, lora_layers
-from lora_edu.nn.targets import check_places, select
+from lora_edu.nn.targets import check_places, select, walk
 
-CONFIG = "adapter_config.json"
-WEIGHTS = "adapter_model.safetensors"
 DIGEST = "lora_edu_settings"  # in the metadata of the weights
 ASIDE = ".saving."  # what the names of folders begin with in which files wait to be renamed
-PREFIX = "base_model.model."  # PEFT's path to the model that an adapter belongs to
 
 
 def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "default") -> None:
@@ -66,7 +66,7 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
     if "" in layers:
         raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
     adapters = {path: layer.adapters[name] for path, layer in layers.items()}
-    config = AdapterConfig.of(model, adapters)
+    config = _config_of(model, adapters)
     tensors = {key: matrix.detach().clone(memory_format=torch.contiguous_format)
                for path, adapter in adapters.items()
                for key, matrix in zip(_keys(path, layers[path]), (adapter.lora_A, adapter.lora_B),
@@ -127,13 +127,38 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
             module.check_new_name(name)
 
     def settings_of(path: str) -> dict:
+        is_embedding = isinstance(plain(layers[path]), nn.Embedding)
         A, B = (tensors.pop(key) for key in _keys(path, layers[path]))  # they leave the memory
         wide = torch.promote_types(A.dtype, torch.float32)
-        return {**config.settings(path, layers[path]), "matrices": (A, B),
+        return {**config.settings(path, is_embedding), "matrices": (A, B),
                 "dtype": torch.promote_types(wide, plain(layers[path]).weight.dtype)}
 
     add(model, layers, name, settings_of)
     return list(layers)
+
+
+def _config_of(model: nn.Module, adapters: dict[str, LowRank]) -> AdapterConfig:
+    """The settings of {layer's name: adapter} in ``model``.
+
+    Raises ValueError for layers that disagree about rsLoRA or dropout: one value holds for all.
+    """
+    shared = {(adapter.rule == "rslora", adapter.dropout) for adapter in adapters.values()}
+    if len(shared) > 1:
+        raise ValueError("the layers must agree about rsLoRA and dropout to go into one file, "
+                         f"got (rsLoRA, dropout) = {sorted(shared)}")
+    [(use_rslora, dropout)] = shared
+    ranks = {path: adapter.r for path, adapter in adapters.items()}
+    alphas = {path: _pefts_alpha(adapter) for path, adapter in adapters.items()}
+    config = AdapterConfig.of_layers(ranks, alphas, use_rslora=use_rslora, lora_dropout=dropout)
+    targets = sorted(adapters)
+    if {path for path, _ in walk(model) if matches(path, targets)} == set(targets):
+        return replace(config, target_modules=targets)
+    return config
+
+
+def _pefts_alpha(adapter: LowRank) -> float:
+    """The alpha that gives the adapter's scaling under PEFT's rules: α/r, or α/√r for rsLoRA."""
+    return whole(adapter.alpha * adapter.r if adapter.rule == "none" else adapter.alpha)
 
 
 def _keys(path: str, layer: nn.Module) -> tuple[str, str]:

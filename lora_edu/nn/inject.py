@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from lora_edu import checks
-from lora_edu.nn.config import AdapterConfig
-from lora_edu.nn.layer import LAYERS, SETTINGS, Draws, LoRALayer
+from lora_edu.formats.config import AdapterConfig
+from lora_edu.formats.names import Targets, checked
+from lora_edu.nn.layer import LAYERS, SETTINGS, Draws, LoRALayer, plain
 from lora_edu.nn.model import replace, set_adapter
-from lora_edu.nn.targets import Targets, check_each_matches, checked, select
+from lora_edu.nn.targets import check_each_matches, select
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -77,7 +78,8 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
     found = select(model, targets, exclude)
     check_each_matches(model, targets, exclude, found)
     add(model, found, name, lambda path: {"rng": rng, **(
-        config.settings(path, found[path]) if config else {"r": r, "alpha": alpha}), **settings})
+        config.settings(path, isinstance(plain(found[path]), nn.Embedding))
+        if config else {"r": r, "alpha": alpha}), **settings})
     return list(found)
 
 

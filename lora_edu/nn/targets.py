@@ -1,14 +1,13 @@
 """Which layers of a model: chosen by name, as PEFT matches ``target_modules``."""
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from torch import nn
 
+from lora_edu.formats.names import Targets, matches
 from lora_edu.nn.layer import LAYERS, LoRALayer, LoRALinear, plain
 
-Targets = str | Collection[str]
 ALL_LINEAR = "all-linear"  # PEFT's word for all of them but the output head
 
 
@@ -60,13 +59,6 @@ def check_places(model: nn.Module, found: dict[str, nn.Module]) -> None:
                              f"first, {path!r} is in {places[module]} places")
 
 
-def matches(path: str, targets: Targets) -> bool:
-    """Whether a layer's name is one that targets choose (see :func:`lora_edu.nn.inject`)."""
-    if isinstance(targets, str):
-        return re.fullmatch(targets, path) is not None
-    return any(path == target or path.endswith("." + target) for target in targets)
-
-
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """(name, module) for all modules below ``module``, without looking into LoRA layers, or PEFT's.
 
@@ -78,23 +70,6 @@ def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]
         if child is not None:
             yield prefix + name, child
             yield from walk(child, f"{prefix}{name}.")
-
-
-def checked(argument: str, targets: Targets, may_be_empty: bool = False) -> str | list[str]:
-    """targets, as a string or a list; TypeError or ValueError for what can choose no layer."""
-    if isinstance(targets, str):
-        try:
-            re.compile(targets)
-        except re.error as error:
-            raise ValueError(f"{argument} must be a regular expression or a list of names, "
-                             f"got {targets!r}: {error}") from None
-        return targets
-    if not isinstance(targets, Collection) or not all(isinstance(t, str) for t in targets):
-        raise TypeError(f"{argument} must be a list of names or one regular expression, "
-                        f"got {targets!r}")
-    if not len(targets) and not may_be_empty:
-        raise ValueError(f"{argument} must be a list of at least one name, got {targets!r}")
-    return list(targets)
 
 
 def _chosen(model: nn.Module, targets: Targets) -> Iterator[tuple[str, nn.Module]]:

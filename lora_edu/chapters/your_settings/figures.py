@@ -4,8 +4,8 @@ import math
 
 from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, line, marks, words
 from lora_edu.explore.words import number
+from lora_edu.formats.convention import A_STARTS, Convention
 from lora_edu.nn import TOOLS, convention
-from lora_edu.nn.convention import A_STARTS, Convention
 
 ROWS = [name for name in TOOLS if name != "a plain scale"]
 RSLORA = "PEFT, rsLoRA"

@@ -13,9 +13,9 @@ from pathlib import Path
 from torch import nn
 
 from lora_edu import checks
-from lora_edu.nn.config import whole
+from lora_edu.formats.config import whole
+from lora_edu.formats.layouts import LAYOUTS, with_dots
 from lora_edu.nn.convert.base import base_of, check_complete, check_fits
-from lora_edu.nn.convert.layouts import LAYOUTS, with_dots
 from lora_edu.nn.convert.reading import Adapter, Pair, read
 from lora_edu.nn.convert.writing import contents
 from lora_edu.nn.files import replace_files

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from lora_edu import checks
-from lora_edu.nn.config import AdapterConfig
+from lora_edu.formats.config import AdapterConfig
+from lora_edu.formats.names import matches
 from lora_edu.nn.convert.reading import Pair
 from lora_edu.nn.layer import plain
 from lora_edu.nn.model import inner
-from lora_edu.nn.targets import matches
 
 Base = Mapping[str, nn.Module | torch.Tensor | None]
 

@@ -15,17 +15,20 @@ import torch
 
 from lora_edu import checks
 from lora_edu.adapter import scaling
-from lora_edu.nn.config import AdapterConfig, whole
-from lora_edu.nn.convert.layouts import (
+from lora_edu.formats.config import AdapterConfig, whole
+from lora_edu.formats.layouts import (
     ALPHA,
+    CONFIG,
     LAYOUTS,
     METADATA,
+    PREFIX,
+    WEIGHTS,
     diffusers_settings,
     is_embedding,
     mlx_scales,
     split_key,
 )
-from lora_edu.nn.files import CONFIG, PREFIX, WEIGHTS, read_folder, read_tensors
+from lora_edu.nn.files import read_folder, read_tensors
 from lora_edu.nn.layer import DTYPES
 
 FLOAT8 = (torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save
 
 from lora_edu import checks
-from lora_edu.nn.config import CONSTANT, AdapterConfig
-from lora_edu.nn.convert.layouts import ALPHA, LAYOUTS, METADATA
+from lora_edu.formats.config import CONSTANT, AdapterConfig
+from lora_edu.formats.layouts import ALPHA, CONFIG, LAYOUTS, METADATA
 from lora_edu.nn.convert.reading import Pair
-from lora_edu.nn.files import CONFIG, pefts_files
+from lora_edu.nn.files import pefts_files
 
 
 def contents(to: str, pairs: dict[str, Pair], model: str) -> dict[str, bytes]:

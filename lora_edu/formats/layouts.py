@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from lora_edu import checks
 
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+PREFIX = "base_model.model."  # PEFT's path to the model that an adapter belongs to
 ALPHA = ".alpha"
 METADATA = "lora_adapter_metadata"  # in diffusers' files: PEFT's settings, each after "unet." or so
 OTHER_KINDS = {"hada_": "LoHa", "lokr_": "LoKr", "lora_mid": "a convolution in three factors",
@@ -41,7 +44,7 @@ class Layout(NamedTuple):
 
 
 LAYOUTS = {
-    "peft": Layout("adapter_model.safetensors", ".lora_A.weight", ".lora_B.weight", ".",
+    "peft": Layout(WEIGHTS, ".lora_A.weight", ".lora_B.weight", ".",
                    ("base_model.model",)),
     "kohya": Layout("lora.safetensors", ".lora_down.weight", ".lora_up.weight", "_",
                     ("lora_unet", "lora_transformer", "lora_te", "lora_te1", "lora_te2",

@@ -10,15 +10,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
 from lora_edu import checks
-from lora_edu.nn.layer import LowRank, plain
-from lora_edu.nn.targets import Targets, checked, matches, walk
+from lora_edu.formats.names import Targets, checked, matches
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -97,11 +94,11 @@ class AdapterConfig:
         return (_by_pattern(self.rank_pattern, path, self.r),
                 _by_pattern(self.alpha_pattern, path, self.lora_alpha))
 
-    def settings(self, path: str, layer: nn.Module) -> dict[str, Any]:
-        """The settings of :class:`LowRank` for the layer with this name."""
+    def settings(self, path: str, is_embedding: bool) -> dict[str, Any]:
+        """The settings of an adapter for the layer with this name."""
         r, alpha = self.for_layer(path)
         of_linear, of_embedding = INIT_LORA_WEIGHTS[self.init_lora_weights]
-        start = of_embedding if isinstance(plain(layer), nn.Embedding) else of_linear
+        start = of_embedding if is_embedding else of_linear
         return {"r": r, "alpha": alpha, "rule": "rslora" if self.use_rslora else "lora",
                 "dropout": self.lora_dropout, **start}
 
@@ -165,25 +162,6 @@ class AdapterConfig:
         return cls(**{key: on[key] for key in on.keys() & known})
 
     @classmethod
-    def of(cls, model: nn.Module, adapters: dict[str, LowRank]) -> AdapterConfig:
-        """The settings of {layer's name: adapter} in ``model``.
-
-        Raises ValueError for layers that disagree about rsLoRA or dropout: one value holds for all.
-        """
-        shared = {(adapter.rule == "rslora", adapter.dropout) for adapter in adapters.values()}
-        if len(shared) > 1:
-            raise ValueError("the layers must agree about rsLoRA and dropout to go into one file, "
-                             f"got (rsLoRA, dropout) = {sorted(shared)}")
-        [(use_rslora, dropout)] = shared
-        ranks = {path: adapter.r for path, adapter in adapters.items()}
-        alphas = {path: _pefts_alpha(adapter) for path, adapter in adapters.items()}
-        config = cls.of_layers(ranks, alphas, use_rslora=use_rslora, lora_dropout=dropout)
-        targets = sorted(adapters)
-        if {path for path, _ in walk(model) if matches(path, targets)} == set(targets):
-            return replace(config, target_modules=targets)
-        return config
-
-    @classmethod
     def of_layers(cls, ranks: dict[str, int], alphas: dict[str, float],
                   **settings) -> AdapterConfig:
         """The settings of layers with these ranks and alphas, by name.
@@ -194,11 +172,6 @@ class AdapterConfig:
         return cls(r=r, lora_alpha=alpha, target_modules="|".join(map(re.escape, sorted(ranks))),
                    rank_pattern=_exceptions(ranks, r), alpha_pattern=_exceptions(alphas, alpha),
                    **settings)
-
-
-def _pefts_alpha(adapter: LowRank) -> float:
-    """The alpha that gives the adapter's scaling under PEFT's rules: α/r, or α/√r for rsLoRA."""
-    return whole(adapter.alpha * adapter.r if adapter.rule == "none" else adapter.alpha)
 
 
 def whole(alpha: float) -> float:

@@ -1,0 +1,1 @@
+"""What LoRA files hold, in NumPy and text alone: names, settings, layouts, what settings mean."""
