@@ -1,62 +1,28 @@
 """Diagnose common LoRA faults, with or without running the model.
 
-In the order of reading: what is reported, what is looked at, what the tests ask, the table of
-tests, and ``doctor``, which makes them. PEFT's layers are known by their structure.
+In the order of reading: what is looked at, what the tests ask, the table of tests, and ``doctor``,
+which makes them. PEFT's layers are known by their structure.
 """
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 
 from lora_edu import checks
 from lora_edu.adapter import scaling
+from lora_edu.findings import BOTH_ZERO, IDLE, SCALE, Diagnosis, Test, diagnose, is_unusual
 from lora_edu.formats.config import AdapterConfig
 from lora_edu.formats.layouts import PREFIX
 from lora_edu.nn.layer import LoRALayer
 
-SEVERITIES = ("error", "warning", "note")  # cannot work; hardly meant; look whether it is meant
 HALF = (torch.bfloat16, torch.float16)
 OF_PEFTS_LAYER = ("base_layer", "lora_A", "lora_B", "scaling", "active_adapters")
-
-
-# What is reported
-
-class Finding(NamedTuple):
-    """One thing that is, or may be, wrong. symptom: what was seen. where: names of modules."""
-
-    name: str
-    severity: str
-    symptom: str
-    cause: str
-    remedy: str
-    where: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        more = f" and {len(self.where) - 3} more" if len(self.where) > 3 else ""
-        return (f"{self.severity}: {self.symptom} [{self.name}]\n"
-                f"  cause:  {self.cause}\n  remedy: {self.remedy}\n"
-                f"  where:  {', '.join(self.where[:3])}{more}")
-
-
-class Diagnosis(list[Finding]):
-    """The findings, the worst first. ``tested``: the names of what was looked for."""
-
-    def __init__(self, findings: Iterable[Finding], tested: Iterable[str]):
-        super().__init__(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
-        self.tested = tuple(dict.fromkeys(tested))
-
-    def __str__(self) -> str:
-        sum_of_all = (f"{len(self) or 'nothing'} found of {len(self.tested)} looked for: "
-                      f"{', '.join(self.tested)}")
-        return "\n".join([*map(str, self), sum_of_all])
-
-    __repr__ = __str__
 
 
 # What is looked at
@@ -178,7 +144,7 @@ def other_scaling(case: Case):
 
 
 def unusual_scale(case: Case):
-    parts = [part for part in case.active if not 1 / 32 < abs(part.scaling) < 32]
+    parts = [part for part in case.active if is_unusual(part.scaling)]
     return parts, {"s": ", ".join(f"{s:.3g}" for s in sorted({part.scaling for part in parts}))}
 
 
@@ -302,18 +268,6 @@ def _less_mean(logits: torch.Tensor) -> torch.Tensor:
 
 # The table of tests
 
-class Test(NamedTuple):
-    """It is made only where there is what it needs: training, use, or an argument."""
-
-    name: str
-    severity: str
-    needs: tuple[str, ...]
-    find: Callable[[Case], Any]
-    symptom: str
-    cause: str
-    remedy: str
-
-
 TESTS = (
     Test(
         "no-adapter", "error", needs=("training",),
@@ -365,19 +319,10 @@ TESTS = (
               "twice",
         remedy="load the base again (or unload); for a second adapter call add_adapter"),
     Test(
-        "both-zero", "error", needs=("training",),
-        find=lambda case: [p for p in case.learning if not p.A.any() and not p.B.any()],
-        symptom="A and B are both zero: both gradients are zero, at every step",
-        cause="an initialisation of all parameters (init.zeros_, empty weights) ran over the "
-              "adapter",
-        remedy="draw A again: reset_lora_parameters in PEFT, inject again here"),
-    Test(
-        "idle", "error", needs=("use",),
-        find=zero_update,
-        symptom="BA is exactly zero: with the adapter the layer computes what it does without",
-        cause="it was never trained, or its file's names did not fit the model's and were passed "
-              "over",
-        remedy="compare the file's keys with the model's; look for “missing keys” in the log"),
+        "both-zero", "error", ("training",),
+        lambda case: [p for p in case.learning if not p.A.any() and not p.B.any()],
+        *BOTH_ZERO),
+    Test("idle", "error", ("use",), zero_update, *IDLE),
     Test(
         "scaling", "warning", needs=(),
         find=other_scaling,
@@ -386,14 +331,7 @@ TESTS = (
               "later",
         remedy="load the adapter with its own adapter_config.json, and serve with the rule that "
                "it was trained with; where a program knows α/r alone, give it α·√r for α/√r"),
-    Test(
-        "scale", "note", needs=(),
-        find=unusual_scale,
-        symptom="s is {s}: it multiplies all that BA adds, and so Adam's first step",
-        cause="α was left at a default, or r was changed and α kept, or α/√r came with the α of "
-              "α/r",
-        remedy="nothing, if the rate was tuned with it; else set α so that s is near 1, or "
-               "search again"),
+    Test("scale", "note", (), unusual_scale, *SCALE),
     Test(
         "not-in-optimiser", "error", needs=("training", "optimiser"),
         find=not_given,
@@ -493,9 +431,7 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
     available = {"training" if training else "use"} | {
         name for name in ("batch", "optimiser", "steps", "reference")
         if getattr(case, name) is not None}
-    tests = [test for test in TESTS if available.issuperset(test.needs)]
-    return Diagnosis([finding for test in tests for finding in _findings(test, case)],
-                     [test.name for test in tests])
+    return diagnose(TESTS, case, available)
 
 
 def _check_arguments(model, batch, optimiser, loss_fn, training, config, reference) -> None:
@@ -516,14 +452,3 @@ def _check_arguments(model, batch, optimiser, loss_fn, training, config, referen
                         f"lora_alpha, got {config!r:.100}")
     if reference is not None:
         checks.instance("reference", reference, torch.Tensor)
-
-
-def _findings(test: Test, case: Case) -> Iterator[Finding]:
-    """What a test finds, if anything, in its words."""
-    result = test.find(case)
-    parts, words = result if isinstance(result, tuple) else (result, {})
-    if parts:
-        texts = [words.get(key, getattr(test, key)).format(**words)
-                 for key in ("severity", "symptom", "cause", "remedy")]
-        where = dict.fromkeys(getattr(part, "layer", part) for part in parts)
-        yield Finding(test.name, *texts, tuple(where))

@@ -1,0 +1,98 @@
+"""What a test of an adapter finds, in one form and in the same words for all who look.
+
+``lora_edu.nn.doctor`` looks at a model, ``lora_edu.examine`` at a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+SEVERITIES = ("error", "warning", "note")  # cannot work; hardly meant; look whether it is meant
+
+
+class Finding(NamedTuple):
+    """One thing that is, or may be, wrong. symptom: what was seen. where: names of modules."""
+
+    name: str
+    severity: str
+    symptom: str
+    cause: str
+    remedy: str
+    where: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        more = f" and {len(self.where) - 3} more" if len(self.where) > 3 else ""
+        return (f"{self.severity}: {self.symptom} [{self.name}]\n"
+                f"  cause:  {self.cause}\n  remedy: {self.remedy}\n"
+                f"  where:  {', '.join(self.where[:3])}{more}")
+
+
+class Diagnosis(list[Finding]):
+    """The findings, the worst first. ``tested``: the names of what was looked for."""
+
+    def __init__(self, findings: Iterable[Finding], tested: Iterable[str]):
+        super().__init__(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+        self.tested = tuple(dict.fromkeys(tested))
+
+    def __str__(self) -> str:
+        sum_of_all = (f"{len(self) or 'nothing'} found of {len(self.tested)} looked for: "
+                      f"{', '.join(self.tested)}")
+        return "\n".join([*map(str, self), sum_of_all])
+
+    __repr__ = __str__
+
+
+class Test(NamedTuple):
+    """It is made only where there is what it needs.
+
+    find: a function of the case that returns a list of the parts, or of the names of modules, that
+    show the fault; or (list, {placeholder: text}), where words differ from case to case.
+    """
+
+    name: str
+    severity: str
+    needs: tuple[str, ...]
+    find: Callable[[Any], Any]
+    symptom: str
+    cause: str
+    remedy: str
+
+
+def diagnose(tests: Iterable[Test], case: Any, available: Collection[str]) -> Diagnosis:
+    """Make those tests for which there is what they need."""
+    tests = [test for test in tests if set(available).issuperset(test.needs)]
+    return Diagnosis([finding for test in tests for finding in _findings(test, case)],
+                     [test.name for test in tests])
+
+
+def _findings(test: Test, case: Any) -> Iterator[Finding]:
+    """What a test finds, if anything, in its words."""
+    result = test.find(case)
+    parts, words = result if isinstance(result, tuple) else (result, {})
+    if parts:
+        texts = [words.get(key, getattr(test, key)).format(**words)
+                 for key in ("severity", "symptom", "cause", "remedy")]
+        where = dict.fromkeys(getattr(part, "layer", part) for part in parts)
+        yield Finding(test.name, *texts, tuple(where))
+
+
+# Symptom, cause and remedy of what both look for
+
+BOTH_ZERO = (
+    "A and B are both zero: both gradients are zero, at every step",
+    "an initialisation of all parameters (init.zeros_, empty weights) ran over the adapter",
+    "draw A again: reset_lora_parameters in PEFT, inject again here")
+IDLE = (
+    "BA is exactly zero: with the adapter the layer computes what it does without",
+    "it was never trained, or its file's names did not fit the model's and were passed over",
+    "compare the file's keys with the model's; look for “missing keys” in the log")
+SCALE = (
+    "s is {s}: it multiplies all that BA adds, and so Adam's first step",
+    "α was left at a default, or r was changed and α kept, or α/√r came with the α of α/r",
+    "nothing, if the rate was tuned with it; else set α so that s is near 1, or search again")
+
+
+def is_unusual(scale: float) -> bool:
+    """Whether s is so far from one that it is hardly meant."""
+    return not 1 / 32 < abs(scale) < 32
