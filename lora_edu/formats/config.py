@@ -94,6 +94,10 @@ class AdapterConfig:
         return (_by_pattern(self.rank_pattern, path, self.r),
                 _by_pattern(self.alpha_pattern, path, self.lora_alpha))
 
+    def chooses(self, path: str) -> bool:
+        """Whether the layer with this name is to have an adapter."""
+        return matches(path, self.target_modules) and not matches(path, self.exclude_modules)
+
     def settings(self, path: str, is_embedding: bool) -> dict[str, Any]:
         """The settings of an adapter for the layer with this name."""
         r, alpha = self.for_layer(path)
@@ -150,16 +154,19 @@ class AdapterConfig:
 
     @classmethod
     def _from(cls, settings: dict[str, Any]) -> AdapterConfig:
-        """From PEFT's settings by name."""
-        on = {key: value for key, value in settings.items()
-              if (value and value != "none") or key == "init_lora_weights"}  # False is a start, too
-        known = {f.name for f in fields(cls)}
-        for key in on.keys() - known - WITHOUT_EFFECT:
-            raise ValueError(f"{key} must be off, it has no counterpart here, got {on[key]!r}")
+        """From PEFT's settings by name; ValueError for one that has no counterpart here."""
+        for key, value in beyond_plain(settings).items():
+            raise ValueError(f"{key} must be off, it has no counterpart here, got {value!r}")
+        return cls.plain_part(settings)
+
+    @classmethod
+    def plain_part(cls, settings: dict[str, Any]) -> AdapterConfig:
+        """From those of PEFT's settings by name that have a counterpart here."""
+        on = _switched_on(settings)
         for key in ("r", "lora_alpha", "target_modules"):
             if key not in on:
                 raise ValueError(f"{key} must be given, got {settings.get(key)!r}")
-        return cls(**{key: on[key] for key in on.keys() & known})
+        return cls(**{f.name: on[f.name] for f in fields(cls) if f.name in on})
 
     @classmethod
     def of_layers(cls, ranks: dict[str, int], alphas: dict[str, float],
@@ -199,10 +206,27 @@ def _patterns(argument: str, patterns) -> list[tuple[str, Any]]:
     return list(patterns.items())
 
 
+def beyond_plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """PEFT's settings that are on and change what is computed, and are no part of plain LoRA."""
+    known = {f.name for f in fields(AdapterConfig)} | WITHOUT_EFFECT
+    return {key: value for key, value in _switched_on(settings).items() if key not in known}
+
+
+def _switched_on(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that are not off; False is a start, too."""
+    return {key: value for key, value in settings.items()
+            if (value and value != "none") or key == "init_lora_weights"}
+
+
+def matching(patterns: dict[str, Any], path: str) -> dict[str, Any]:
+    """The patterns that match a layer's name as PEFT looks them up, of which the first counts."""
+    return {pattern: value for pattern, value in patterns.items()
+            if matches(path, _ending(pattern))}
+
+
 def _by_pattern(patterns: dict, path: str, otherwise):
-    """The value of the first pattern that matches a layer's name, as PEFT looks it up."""
-    return next((value for pattern, value in patterns.items()
-                 if matches(path, _ending(pattern))), otherwise)
+    """The value of the first pattern that matches a layer's name."""
+    return next(iter(matching(patterns, path).values()), otherwise)
 
 
 def _ending(pattern: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from lora_edu import checks
@@ -13,6 +15,7 @@ CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."  # PEFT's path to the model that an adapter belongs to
 ALPHA = ".alpha"
+DIGEST = "lora_edu_settings"  # in the metadata of weights that lora_edu saved
 METADATA = "lora_adapter_metadata"  # in diffusers' files: PEFT's settings, each after "unet." or so
 OTHER_KINDS = {"hada_": "LoHa", "lokr_": "LoKr", "lora_mid": "a convolution in three factors",
                "dora_scale": "DoRA", "magnitude": "DoRA", "embedding": "an embedding's adapter",
@@ -53,6 +56,47 @@ LAYOUTS = {
                         ("unet", "transformer", "transformer_2", "text_encoder", "text_encoder_2",
                          "text_encoder_3", "diffusion_model"), has_alpha_keys=True),
     "mlx": Layout("adapters.safetensors", ".lora_a", ".lora_b", ".", ("",))}
+
+
+def located(source: Path) -> tuple[str | None, Path]:
+    """(layout, file) of a source; None for a file whose name does not say its layout."""
+    if re.search(r"-\d+-of-\d+$", source.stem):
+        raise ValueError(f"source must be a whole file, got {str(source)!r}, one of several")
+    if not source.is_dir():
+        of_name = [name for name in ("peft", "mlx") if LAYOUTS[name].file == source.name]
+        return next(iter(of_name), None), source
+    present = [name for name, row in LAYOUTS.items() if (source / row.file).is_file()]
+    if len(present) != 1:
+        raise ValueError("source must be a file, or a folder with one of "
+                         f"{[row.file for row in LAYOUTS.values()]}, got {str(source)!r} with "
+                         f"{[LAYOUTS[name].file for name in present] or 'none'}")
+    [layout] = present
+    return layout, source / LAYOUTS[layout].file
+
+
+def layout_of(keys: Iterable[str]) -> str:
+    """The layout of a file by its keys."""
+    keys = list(keys)
+    if any(key.startswith(PREFIX) for key in keys):
+        return "peft"
+    if any(".lora_A." in key or "lora.down" in key for key in keys):
+        return "diffusers"
+    return "mlx" if any(key.endswith(LAYOUTS["mlx"].A) for key in keys) else "kohya"
+
+
+def is_doubtful(layout: str, model: str) -> bool:
+    """Whether a key for α is one that diffusers' loader of a UNet would pass over.
+
+    Names that begin with "diffusion_model" are ComfyUI's, which reads such keys.
+    """
+    return layout == "diffusers" and model != "diffusion_model"
+
+
+def fit(A: tuple[int, ...], B: tuple[int, ...]) -> bool:
+    """Whether shapes of A and B have one rank, and the sides of a linear layer or a convolution."""
+    if len(A) < 2 or len(A) != len(B) or 0 in (*A, *B):
+        return False
+    return A[0] == B[1] and all(side == 1 for side in B[2:])
 
 
 def split_key(key: str, layout: str, only: str | None = None) -> tuple[str, str, str]:

@@ -7,16 +7,16 @@ In the order of a first reading: ``layer`` (A, B, s; the formula; several adapte
 """
 
 try:
-    from lora_edu.formats.config import AdapterConfig
+    from lora_edu.nn.layer import LoRAEmbedding, LoRALayer, LoRALinear, LowRank
 except ModuleNotFoundError as error:
     error.add_note('what lora_edu.nn needs: pip install "lora_edu[nn]"')
     raise
+from lora_edu.formats.config import AdapterConfig
 from lora_edu.formats.convention import TOOLS, convention
 from lora_edu.nn.convert import convert
 from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter
 from lora_edu.nn.inject import inject
-from lora_edu.nn.layer import LoRAEmbedding, LoRALayer, LoRALinear, LowRank
 from lora_edu.nn.model import (
     delete_adapter,
     lora_layers,

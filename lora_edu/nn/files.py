@@ -21,14 +21,13 @@ from torch import nn
 
 from lora_edu import checks
 from lora_edu.formats.config import AdapterConfig, whole
-from lora_edu.formats.layouts import CONFIG, PREFIX, WEIGHTS
+from lora_edu.formats.layouts import CONFIG, DIGEST, PREFIX, WEIGHTS
 from lora_edu.formats.names import matches
 from lora_edu.nn.inject import add
 from lora_edu.nn.layer import DTYPES, LoRALayer, LowRank, plain
 from lora_edu.nn.model import inner, lora_layers
 from lora_edu.nn.targets import check_places, select, walk
 
-DIGEST = "lora_edu_settings"  # in the metadata of the weights
 ASIDE = ".saving."  # what the names of folders begin with in which files wait to be renamed
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from lora_edu import checks
 from lora_edu.formats.config import whole
-from lora_edu.formats.layouts import LAYOUTS, with_dots
+from lora_edu.formats.layouts import LAYOUTS, is_doubtful, with_dots
 from lora_edu.nn.convert.base import base_of, check_complete, check_fits
 from lora_edu.nn.convert.reading import Adapter, Pair, read
 from lora_edu.nn.convert.writing import contents
@@ -103,11 +103,9 @@ def _prefix(prefix: str | None, to: str, adapter: Adapter) -> str:
 
 
 def _trusted(adapter: Adapter, alpha: float | str | None) -> dict[str, Pair]:
-    """The pairs, without an α that diffusers' loader of a UNet would pass over, unless it is asked
-    for. (Names that begin with "diffusion_model" are ComfyUI's, which reads such keys.)"""
+    """The pairs, without an α that a loader would pass over, unless it is asked for."""
     pairs = adapter.pairs
-    doubtful = (adapter.layout == "diffusers" and adapter.config is None
-                and adapter.model != "diffusion_model"
+    doubtful = (is_doubtful(adapter.layout, adapter.model) and adapter.config is None
                 and any(pair.alpha is not None for pair in pairs.values()))
     if not doubtful or alpha == "file":
         return pairs

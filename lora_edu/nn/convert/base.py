@@ -9,7 +9,6 @@ from torch import nn
 
 from lora_edu import checks
 from lora_edu.formats.config import AdapterConfig
-from lora_edu.formats.names import matches
 from lora_edu.nn.convert.reading import Pair
 from lora_edu.nn.layer import plain
 from lora_edu.nn.model import inner
@@ -48,9 +47,7 @@ def check_fits(pairs: dict[str, Pair], base: Base) -> None:
 
 def check_complete(pairs: dict[str, Pair], config: AdapterConfig, base: Base) -> None:
     """Raise ValueError where the settings choose a module of the base that has no pair."""
-    missing = [name for name in base
-               if name not in pairs and matches(name, config.target_modules)
-               and not matches(name, config.exclude_modules)]
+    missing = [name for name in base if name not in pairs and config.chooses(name)]
     if missing:
         raise ValueError(f"source must have an adapter for each module that target_modules "
                          f"chooses in names, it has none for {missing}")

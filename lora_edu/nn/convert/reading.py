@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +14,18 @@ import torch
 
 from lora_edu import checks
 from lora_edu.adapter import scaling
-from lora_edu.formats.config import AdapterConfig, whole
+from lora_edu.formats.config import AdapterConfig, matching, whole
 from lora_edu.formats.layouts import (
     ALPHA,
     CONFIG,
     LAYOUTS,
     METADATA,
-    PREFIX,
     WEIGHTS,
     diffusers_settings,
+    fit,
     is_embedding,
+    layout_of,
+    located,
     mlx_scales,
     split_key,
 )
@@ -58,7 +59,7 @@ class Adapter(NamedTuple):
 
 def read(source: Path, only: str | None = None) -> Adapter:
     """The adapter in a file or folder; of one for several models that for ``only``."""
-    layout, file = _located(source)
+    layout, file = located(source)
     config = None
     metadata = {}
     if layout == "peft":
@@ -88,28 +89,13 @@ def read(source: Path, only: str | None = None) -> Adapter:
     return Adapter(layout, model, pairs, config, files)
 
 
-def _located(source: Path) -> tuple[str | None, Path]:
-    """(layout, file) of a source; None for a file whose name does not say its layout."""
-    if re.search(r"-\d+-of-\d+$", source.stem):
-        raise ValueError(f"source must be a whole file, got {str(source)!r}, one of several")
-    if not source.is_dir():
-        of_name = [name for name in ("peft", "mlx") if LAYOUTS[name].file == source.name]
-        return next(iter(of_name), None), source
-    present = [name for name, row in LAYOUTS.items() if (source / row.file).is_file()]
-    if len(present) != 1:
-        raise ValueError("source must be a file, or a folder with one of "
-                         f"{[row.file for row in LAYOUTS.values()]}, got {str(source)!r} with "
-                         f"{[LAYOUTS[name].file for name in present] or 'none'}")
-    [layout] = present
-    return layout, source / LAYOUTS[layout].file
-
-
 def _layout_of(tensors: dict[str, torch.Tensor], file: Path) -> str:
-    """kohya's or diffusers', whose files may have any name."""
-    if any(key.startswith(PREFIX) for key in tensors):
+    """The layout of a file of any name, which is not PEFT's."""
+    layout = layout_of(tensors)
+    if layout == "peft":
         raise ValueError(f"source must be the folder with PEFT's {WEIGHTS} and {CONFIG}, which "
                          f"has the α, got {str(file)!r}")
-    return "diffusers" if any(".lora_A." in key for key in tensors) else "kohya"
+    return layout
 
 
 def _models(tensors: dict[str, torch.Tensor], layout: str,
@@ -129,7 +115,8 @@ def _pair(module: str, parts: dict[str, torch.Tensor], layout: str) -> Pair:
     """A module's tensors, by what their keys end in, checked."""
     row = LAYOUTS[layout]
     A, B, alpha = (parts.get(end) for end in (row.A, row.B, ALPHA))
-    fits = A is not None and B is not None and _fit(A, B)
+    fits = (A is not None and B is not None and A.ndim in (2, 4)
+            and fit(A.shape, B.shape))
     if not fits or (alpha is not None and alpha.numel() != 1):
         raise ValueError(f"{module!r} must have A (r, k) and B (d, r), for a convolution "
                          "A (r, k, h, w) and B (d, r, 1, 1), and one α, if any, got "
@@ -137,13 +124,6 @@ def _pair(module: str, parts: dict[str, torch.Tensor], layout: str) -> Pair:
     if alpha is not None:
         alpha = whole(checks.number(f"alpha of {module!r}", alpha.item(), above=0.0))
     return Pair(_numbers(module + row.A, A), _numbers(module + row.B, B), alpha)
-
-
-def _fit(A: torch.Tensor, B: torch.Tensor) -> bool:
-    """Whether A and B have one rank, and the sides of a linear layer's or a convolution's."""
-    if A.ndim not in (2, 4) or B.ndim != A.ndim or 0 in (*A.shape, *B.shape):
-        return False
-    return len(A) == B.shape[1] and all(side == 1 for side in B.shape[2:])
 
 
 def _numbers(key: str, matrix: torch.Tensor) -> torch.Tensor:
@@ -184,8 +164,7 @@ def _with_settings(pairs: dict[str, Pair], config: AdapterConfig) -> dict[str, P
 
 def _check_one_alpha(config: AdapterConfig, name: str) -> None:
     """Raise ValueError where patterns with two values match: PEFT's files have lost their order."""
-    values = {pattern: alpha for pattern, alpha in config.alpha_pattern.items()
-              if re.fullmatch(rf"(.*\.)?({pattern})", name)}
+    values = matching(config.alpha_pattern, name)
     if len(set(values.values())) > 1:
         raise ValueError(f"alpha_pattern must have one value for {name!r}, got {values}: leave the "
                          "one that was first in training, which PEFT's file does not say")
