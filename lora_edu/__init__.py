@@ -7,6 +7,7 @@ behind the book's chapters is ``lora_edu.chapters``.
 
 from lora_edu.adapter import RULES, Adapter, scaling
 from lora_edu.clipping import Clipped
+from lora_edu.examine import examine
 from lora_edu.grids import sweep
 from lora_edu.init import DISTRIBUTIONS, STARTS, initial
 from lora_edu.invariance import equivalent
@@ -22,6 +23,6 @@ __version__ = "0.2.0"
 __all__ = [
     "DISTRIBUTIONS", "OPTIMISERS", "RULES", "SGD", "STARTS", "Adafactor", "Adam", "AdamW",
     "Adapter", "Clipped", "History", "Lion", "Momentum", "Muon", "Optimiser", "Regression",
-    "SignSGD", "Sweep", "effective_rank", "equivalent", "initial", "optimiser", "scaling", "sweep",
-    "teacher_student", "train",
+    "SignSGD", "Sweep", "effective_rank", "equivalent", "examine", "initial", "optimiser",
+    "scaling", "sweep", "teacher_student", "train",
 ]

@@ -1,0 +1,169 @@
+"""A LoRA file, examined: what each module learned, what its scale is, and what is wrong.
+
+With NumPy alone, so that it runs in a browser as well: ``reading`` is what a file holds, ``rows``
+the numbers of a module, ``base`` what the base's weights add, ``faults`` what is looked for, and
+``report`` the text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lora_edu.examine.base import read_base
+from lora_edu.examine.faults import TESTS, Case
+from lora_edu.examine.reading import Source, is_whole, read
+from lora_edu.examine.report import as_text
+from lora_edu.examine.rows import Row, row_of, row_without_numbers
+from lora_edu.findings import Diagnosis, diagnose
+from lora_edu.formats.convention import convention
+
+__all__ = ["Examination", "Stopped", "examine"]
+
+METHODS_OF_BA = ("LoRA", "DoRA")  # of which s·B·A is at least a part
+
+
+class Stopped(Exception):
+    """Somebody stopped an examination: ``progress`` returned False."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What :func:`examine` returns; it prints as a report.
+
+    rows: one a module, in the file's order. findings: what may be wrong, the worst first. layout:
+    ``"peft"``, ``"kohya"``, ``"diffusers"`` or ``"mlx"``. settings, metadata: as they stand there.
+    """
+
+    name: str
+    layout: str
+    rows: tuple[Row, ...]
+    findings: Diagnosis
+    settings: dict[str, Any]
+    metadata: dict[str, str]
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether there is an error or a warning; notes are none."""
+        return any(finding.severity != "note" for finding in self.findings)
+
+    def map(self) -> tuple[list[str], list[str], np.ndarray]:
+        """(blocks, parts, ‖ΔW‖ of each, NaN where there is none): where it learned."""
+        blocks = list(dict.fromkeys(row.block for row in self.rows))
+        parts = list(dict.fromkeys(row.part for row in self.rows))
+        norms = np.full((len(blocks), len(parts)), np.nan)
+        for row in self.rows:
+            norms[blocks.index(row.block), parts.index(row.part)] = row.norm
+        return blocks, parts, norms
+
+    def scales(self) -> list[tuple[int, float, str, int]]:
+        """(r, s, rule, how many modules), the commonest first; without those of unknown s."""
+        counted = Counter((row.r, row.scale, row.rule) for row in self.rows if row.scale)
+        return [(*key, number) for key, number in counted.most_common()]
+
+    def elsewhere(self) -> dict[str, str]:
+        """{tool: the settings that give the commonest rank and scale there}; see convention."""
+        scales = [(r, s) for r, s, _, _ in self.scales() if s > 0]
+        if not scales:
+            return {}
+        r, s = scales[0]
+        return convention("a plain scale", r, scale=s).elsewhere
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it; None for what is not known."""
+        rows = [{**vars(row), "norm": row.norm, "stable_rank": row.stable_rank,
+                 "rank_90": row.rank_holding(0.9), "rank_99": row.rank_holding(0.99),
+                 "sigma": row.sigma} for row in self.rows]
+        return _plain({"name": self.name, "layout": self.layout, "settings": self.settings,
+                       "metadata": self.metadata, "elsewhere": self.elsewhere(), "rows": rows,
+                       "findings": [finding._asdict() for finding in self.findings]})
+
+    def report(self) -> str:
+        """The findings, and the numbers in words and tables."""
+        return as_text(self)
+
+    __str__ = report
+
+
+def examine(source: str | os.PathLike | bytes, config: Any = None, *,
+            base: str | os.PathLike | None = None,
+            progress: Callable[[int, int], Any] | None = None) -> Examination:
+    """Read a LoRA file of PEFT, kohya, diffusers or MLX, and say what is in it and what is wrong.
+
+    ΔW is never formed. A file is mapped into memory and read one module at a time.
+
+    Args:
+        source: A folder, a ``.safetensors`` file, or its bytes.
+        config: The settings, for a file or bytes in PEFT's or MLX's layout: the path of
+            adapter_config.json, its bytes, or a dict. None takes what lies beside the file.
+        base: The weights of the model that the adapter is for, a ``.safetensors`` or a folder with
+            some: for names, shapes, and what a merge into bfloat16 would round away.
+        progress: Called with (modules done, of how many). If it returns False, :class:`Stopped` is
+            raised.
+
+    Returns:
+        An examination, which prints as a report. ``findings``: what may be wrong, the worst first,
+        in the doctor's form; ``is_wrong``: whether more than notes. ``rows``: one a module, with
+        ``layer``, ``r``, ``alpha``, ``scale`` (None where the file does not say, and then the
+        numbers are those of s = 1), ``rule``, ``shape``, ``dtypes``, ``norm_A``, ``norm_B``,
+        ``norm``, ``singular_values``, ``energy`` (the share of ‖ΔW‖² in the first 1, 2, …),
+        ``stable_rank``, ``rank_holding(share)``, ``sigma`` (the spread of A), ``starts`` (that of
+        each known start) and ``moved(start)``. ``map()``: ‖ΔW‖ by block and part. ``elsewhere()``:
+        what to write in other tools. ``as_dict()``: all of it for JSON.
+
+    Raises:
+        OSError: For a file that is not there or cannot be read.
+        TypeError: For an argument of another kind.
+        ValueError: For what is no safetensors file (a pickle, a page, a pointer of Git LFS), is cut
+            off, has a header that does not fit, or no matrices of an adapter. The message says
+            which.
+        Stopped: See ``progress``.
+
+    Example:
+        >>> from importlib.resources import files
+        >>> small_gpt = files("lora_edu.chapters") / "small_gpt/data"
+        >>> examination = examine(small_gpt / "adapters/bible-r8",
+        ...                       base=small_gpt / "base.safetensors")
+        >>> row = examination.rows[0]
+        >>> row.layer, row.r, row.scale, round(row.norm, 2), row.rank_holding(0.9)
+        ('blocks.0.attention.q', 8, 1.0, 8.79, 4)
+        >>> [finding.name for finding in examination.findings]
+        []
+    """
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress must be a function of (done, all), got {progress!r:.100}")
+    held = read(source, config)
+    weights = None if base is None else read_base(base)
+    rows = tuple(_rows(held, progress))
+    available = set() if base is None else {"base"}
+    findings = diagnose(TESTS, Case(held, rows, weights), available)
+    return Examination(held.name, held.layout, rows, findings, held.settings, held.metadata)
+
+
+def _rows(held: Source, progress: Callable[[int, int], Any] | None) -> Iterator[Row]:
+    """The numbers of each module."""
+    for done, (name, module) in enumerate(held.modules.items()):
+        if progress is not None and progress(done, len(held.modules)) is False:
+            raise Stopped(f"stopped after {done} of {len(held.modules)} modules")
+        if module.method in METHODS_OF_BA and is_whole(module, held.layout):
+            yield row_of(name, module, held.scale_of(module), held.layout == "mlx")
+        else:
+            yield row_without_numbers(name, module)
+    if progress is not None:
+        progress(len(held.modules), len(held.modules))
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value

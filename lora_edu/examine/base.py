@@ -1,0 +1,100 @@
+"""What the base's weights say about an adapter: names, shapes, and what a merge rounds away."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from lora_edu.examine.reading import Module
+from lora_edu.examine.rows import Row, tall
+from lora_edu.formats import tensors
+from lora_edu.formats.tensors import Tensor
+
+ROWS = 32  # of W0 that are looked at for a merge, spread over all
+COLUMNS = 4096
+
+
+def read_base(folder: str | os.PathLike) -> dict[str, Tensor]:
+    """{module's name: its weight} of a .safetensors, or of all in a folder.
+
+    Raises ValueError where there is none.
+    """
+    folder = Path(folder)
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else [folder]
+    if not files:
+        raise ValueError(f"base must be a .safetensors or a folder with some, got {str(folder)!r}")
+    weights = {}
+    for file in files:
+        try:
+            held, _ = tensors.read(file)
+        except ValueError as error:
+            raise ValueError(f"base: {file}: {error}") from None
+        weights |= {key.removesuffix(".weight"): weight for key, weight in held.items()
+                    if key.endswith(".weight")}
+    return weights
+
+
+def pairing(names: list[str], base: Iterable[str]) -> dict[str, str]:
+    """{a module's name: the base's for it}, for those that have just one.
+
+    Underscores stand for dots, as in kohya's layout, and one of the two may be the other's end, for
+    a checkpoint may lack the name of the whole model.
+    """
+    with_end = defaultdict(list)
+    for name in base:
+        for end in _ends(name):
+            with_end[end].append(name)
+    pairs = {}
+    for name in names:
+        whole, *shorter = _ends(name)
+        candidates = with_end[whole] or next(
+            (with_end[end] for end in shorter if end in map(_flat, with_end[end])), [])
+        exact = [other for other in candidates if _flat(other) == whole] or candidates
+        if len(exact) == 1:
+            pairs[name] = exact[0]
+    return pairs
+
+
+def _flat(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _ends(name: str) -> list[str]:
+    """A name with underscores for dots, and what is left of it without its first words."""
+    words = _flat(name).split("_")
+    return ["_".join(words[start:]) for start in range(len(words))]
+
+
+def has_shape(row: Row, weight: Tensor) -> bool:
+    """Whether ΔW fits a weight, some of which are kept transposed; True for a packed one."""
+    if weight.dtype not in tensors.FLOATS:
+        return True
+    d, *sides = weight.shape
+    shape = (d, math.prod(sides))
+    return row.shape in (shape, shape[::-1])
+
+
+def lost_in_merge(row: Row, module: Module, weight: Tensor, is_mlx: bool) -> float:
+    """The share of ‖ΔW‖² by which a merge into bfloat16 is wrong, from a sample of rows."""
+    W0 = weight.raw()
+    W0 = W0.reshape(len(W0), -1)
+    if W0.shape != row.shape:
+        W0 = W0.T
+    rows = _sample(W0.shape[0], ROWS)
+    columns = _sample(W0.shape[1], COLUMNS)
+    B = tensors.wide(tall(module.B, columns=is_mlx)[rows], module.B.dtype)
+    A = tensors.wide(tall(module.A, columns=not is_mlx)[columns], module.A.dtype)
+    delta = row.scale * (B @ A.T)
+    before = tensors.to_bfloat16(tensors.wide(W0[np.ix_(rows, columns)], weight.dtype))
+    after = tensors.to_bfloat16(before + delta)
+    return float(np.sum((after - before - delta)**2) / np.sum(delta**2))
+
+
+def _sample(size: int, most: int) -> np.ndarray:
+    """At most so many places, spread over all."""
+    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(int))

@@ -1,0 +1,310 @@
+"""The numbers of a file beside PEFT's own ΔW, and what is refused."""
+
+import json
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors import safe_open
+from safetensors.torch import load_file, save, save_file
+from torch import nn
+
+from lora_edu import examine
+from lora_edu.chapters.starts.runs_saved_files import train_and_save
+from lora_edu.examine import Stopped
+from lora_edu.formats import tensors
+from tests.examine.lora_files import DTYPES, PREFIX, SIDES, in_peft, updates, write
+
+MIXED = {"r": 4, "lora_alpha": 6, "rank_pattern": {"k": 2, r"layers\.1\.up": 8},
+         "alpha_pattern": {r"layers\.1\..*": 3}}
+RULES = {"lora": {}, "rslora": {"use_rslora": True}}
+
+
+def names_in(layout, update):
+    """What modules are called in a layout."""
+    if layout == "kohya":
+        return "lora_unet_" + update.replace(".", "_")
+    return f"{PREFIX[layout]}.{update}" if layout == "diffusers" else update
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("layout", ["peft", "kohya", "diffusers", "mlx"])
+def test_the_numbers_are_those_of_pefts_update(tmp_path, layout, rule, dtype):
+    settings = {"r": 4, "lora_alpha": 6} if layout == "mlx" else MIXED  # which has one rank
+    model = in_peft(dtype, **settings | RULES[rule])
+    examination = examine(write(tmp_path, model, layout, dtype))
+    want = updates(model)
+    rows = {row.layer: row for row in examination.rows}
+    assert examination.layout == layout
+    assert set(rows) == {names_in(layout, name) for name in want}
+    for name, update in want.items():
+        row = rows[names_in(layout, name)]
+        values = np.linalg.svd(update, compute_uv=False)[:row.r]
+        np.testing.assert_allclose(row.singular_values, values, rtol=1e-6, atol=1e-7 * values[0])
+        assert row.norm == pytest.approx(np.linalg.norm(update), rel=1e-6)
+        energy = np.cumsum(values**2) / np.sum(values**2)
+        np.testing.assert_allclose(row.energy, energy, atol=1e-6)
+        assert row.rank_holding(0.9) == 1 + np.searchsorted(energy, 0.9)
+        assert row.stable_rank == pytest.approx(np.sum(values**2) / values[0]**2, rel=1e-5)
+        assert (row.shape, row.dtypes) == (update.shape, (dtype, dtype))
+        assert row.part == name.rpartition(".")[2]
+        layer = model.base_model.model.get_submodule(name)
+        assert (row.r, row.scale) == (layer.r["default"],
+                                      pytest.approx(layer.scaling["default"], rel=1e-6))
+        A = layer.lora_A["default"].weight.detach().numpy()
+        assert row.sigma == pytest.approx(np.sqrt(np.mean(A**2)))
+    assert not examination.is_wrong
+
+
+def test_a_convolution_and_an_embedding(tmp_path):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3)
+            self.tokens = nn.Embedding(50, 8)
+
+    config = LoraConfig(r=2, lora_alpha=4, target_modules=["conv", "tokens"])
+    model = get_peft_model(Net(), config)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            nn.init.normal_(parameter)
+    model.save_pretrained(tmp_path)
+    rows = {row.layer: row for row in examine(tmp_path).rows}
+    conv, tokens = (model.base_model.model.get_submodule(name).get_delta_weight("default").detach()
+                    for name in ("conv", "tokens"))
+    for name, update in (("conv", conv.flatten(1)), ("tokens", tokens.T)):
+        values = np.linalg.svd(update.numpy(), compute_uv=False)[:2]
+        np.testing.assert_allclose(rows[name].singular_values, values, rtol=1e-5)
+        assert rows[name].shape == update.shape
+    assert rows["conv"].starts["kaiming_uniform"] == pytest.approx(1 / np.sqrt(3 * 27))
+    assert not rows["tokens"].starts  # its A starts at zero
+
+
+def test_dora_and_loha_are_named_and_no_number_is_wrong(tmp_path):
+    model = in_peft(use_dora=True)
+    examination = examine(write(tmp_path, model))
+    for row in examination.rows:
+        update = updates(model)[row.layer]
+        assert row.method == "DoRA"
+        assert row.norm == pytest.approx(np.linalg.norm(update), rel=1e-6)
+    assert [finding.name for finding in examination.findings] == ["other-method"]
+    loha = {f"lora_unet_up.hada_w{i}_{part}": torch.ones(2, 2) for i in (1, 2) for part in "ab"}
+    examination = examine(save(loha | {"lora_unet_up.alpha": torch.tensor(2.0)}))
+    [row] = examination.rows
+    assert (row.method, row.alpha, row.scale) == ("LoHa", 2.0, None)
+    assert np.isnan(row.norm) and examination.as_dict()["rows"][0]["norm"] is None
+
+
+def test_how_far_A_went():
+    rng = np.random.default_rng(0)
+    bound = 1 / np.sqrt(400)
+    A = rng.uniform(-bound, bound, (16, 400))
+    step = 0.5 * bound / np.sqrt(3) * rng.choice([-1, 1], A.shape)
+    cases = (A, 0, None), (A + step, np.sqrt(1.25) - 1, 0.5), (0.5 * A, 0.5, None)
+    for have, least, about in cases:
+        [row] = examine(save({"lora_unet_q.lora_down.weight": torch.tensor(have),
+                              "lora_unet_q.lora_up.weight": torch.ones(8, 16)})).rows
+        at_least, seen = row.moved("kaiming_uniform")
+        assert at_least == pytest.approx(least, abs=0.02)
+        assert seen == pytest.approx(np.nan if about is None else about, abs=0.05, nan_ok=True)
+        way = np.linalg.norm(have - A) / np.linalg.norm(A)
+        assert at_least <= way + 0.02
+
+
+@pytest.mark.filterwarnings("ignore:`eva_config` specified")
+@pytest.mark.parametrize("start, name, r", [(True, "kaiming_uniform", 8),
+                                            ("gaussian", "peft_gaussian", 32)])
+def test_how_far_A_went_in_a_run_of_peft(tmp_path, start, name, r):
+    """Not quite at a right angle to its start."""
+    train_and_save(start, r, tmp_path)
+    matrices = []
+    for folder in ("start", "adapter"):
+        held = load_file(tmp_path / folder / "adapter_model.safetensors")
+        matrices += [value for key, value in held.items() if "lora_A" in key]
+    began, ended = matrices
+    way = ((ended - began).norm() / began.norm()).item()
+    [row] = examine(tmp_path / "adapter").rows
+    at_least, about = row.moved(name)
+    assert at_least <= way and about == pytest.approx(way, rel=0.25)
+
+
+@pytest.mark.parametrize("name, block, part", [
+    ("model.layers.3.self_attn.q_proj", "model.layers.3", "self_attn.q_proj"),
+    ("transformer.h.11.attn.c_attn", "transformer.h.11", "attn.c_attn"),
+    ("bert.encoder.layer.0.attention.self.query", "bert.encoder.layer.0", "attention.self.query"),
+    ("model.layers.3.mlp.experts.5.up_proj", "model.layers.3.mlp.experts.5", "up_proj"),
+    ("lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_out_0",
+     "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0", "attn1_to_out_0"),
+    ("transformer_blocks.2.ff.net.0.proj", "transformer_blocks.2", "ff.net.0.proj"),
+    ("lm_head", "", "lm_head")])
+def test_a_module_has_its_place_in_the_map(name, block, part):
+    [row] = examine(save({f"{name}.lora_A.weight": torch.ones(1, 2),
+                          f"{name}.lora_B.weight": torch.ones(2, 1)})).rows
+    assert (row.block, row.part) == (block, part)
+
+
+def test_the_map_has_each_norm_once(tmp_path):
+    model = in_peft()
+    blocks, parts, norms = examine(write(tmp_path, model)).map()
+    assert (blocks, parts) == ([f"layers.{i}" for i in range(3)], sorted(SIDES))
+    for i, block in enumerate(blocks):
+        for j, part in enumerate(parts):
+            update = updates(model)[f"{block}.{part}"]
+            assert norms[i, j] == pytest.approx(np.linalg.norm(update), rel=1e-6)
+
+
+def test_settings_and_bytes_may_be_given(tmp_path):
+    folder = write(tmp_path, in_peft(lora_alpha=8))
+    file = folder / "adapter_model.safetensors"
+    settings = folder / "adapter_config.json"
+    text = settings.read_bytes()
+    for source in (file, file.read_bytes(), bytearray(file.read_bytes())):
+        for config in (settings, text, json.loads(text)):
+            assert {row.scale for row in examine(source, config).rows} == {2.0}
+    for config in (settings, text, json.loads(text)):
+        bare = {key.removeprefix("base_model.model."): value
+                for key, value in load_file(file).items()}
+        assert {row.scale for row in examine(save(bare), config).rows} == {2.0}
+    assert {row.scale for row in examine(file).rows} == {2.0}
+    assert {row.scale for row in examine(file.read_bytes()).rows} == {None}
+
+
+def test_what_goes_to_other_tools_is_the_same_scale(tmp_path):
+    examination = examine(write(tmp_path, in_peft(r=4, lora_alpha=6, use_rslora=True)))
+    assert examination.scales() == [(4, 3.0, "α/√r", 9)]
+    assert examination.elsewhere()["kohya"] == "--network_dim=4 --network_alpha=12"
+    text = str(examination)
+    assert "r = 4, s = 3 by α/√r: 9 modules" in text and "layers.2.up" in text
+    assert "kaiming_uniform (PEFT, kohya" in text and "network_alpha=12" in text
+    json.dumps(examination.as_dict(), allow_nan=False)
+
+
+def test_it_tells_how_far_it_is_and_can_be_stopped(tmp_path):
+    folder = write(tmp_path, in_peft())
+    calls = []
+    examine(folder, progress=lambda done, of: calls.append((done, of)))
+    assert calls == [(done, 9) for done in range(10)]
+    with pytest.raises(Stopped, match="after 3 of 9"):
+        examine(folder, progress=lambda done, of: done < 3)
+
+
+def test_memory_is_less_than_three_files(tmp_path):
+    r = 64
+    large = {f"lora_unet_{i}.lora_down.weight": torch.randn(r, 40_000).bfloat16() for i in "ab"}
+    small = {f"lora_unet_{i}.lora_up.weight": torch.randn(256, r).bfloat16() for i in "ab"}
+    file = tmp_path / "one.safetensors"
+    save_file(large | small, file)
+    examine(file)
+    tracemalloc.start()
+    examine(file)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * file.stat().st_size  # beside the mapped file
+
+
+# The reader
+
+def test_it_reads_what_the_library_wrote(tmp_path):
+    every = torch.arange(256, dtype=torch.uint8)
+    values = {dtype: torch.randn(3, 5).to(kind) for dtype, kind in DTYPES.items()}
+    values |= {"all of F8_E4M3": every.view(torch.float8_e4m3fn), "I64": torch.arange(3),
+               "all of F8_E5M2": every.clone().view(torch.float8_e5m2),
+               "BOOL": torch.tensor([True]), "one": torch.tensor(2.0),
+               "none": torch.ones(0, 3)}
+    save_file(values, tmp_path / "file.safetensors", {"key": "text"})
+    held, metadata = tensors.read(tmp_path / "file.safetensors")
+    assert metadata == {"key": "text"}
+    with safe_open(tmp_path / "file.safetensors", "pt") as library:
+        assert set(held) == set(library.keys())
+        for name, tensor in held.items():
+            want = library.get_tensor(name).double().numpy()
+            np.testing.assert_array_equal(tensors.wide(tensor.raw(), tensor.dtype), want)
+
+
+def test_rounding_to_bfloat16_is_torchs():
+    numbers = np.concatenate([np.random.default_rng(0).normal(size=1000), [0, -0.0, 1 + 2**-8,
+                              1 + 3 * 2**-8, 3e38, 1e-40]]).astype(np.float32)
+    want = torch.tensor(numbers).bfloat16().double().numpy()
+    np.testing.assert_array_equal(tensors.to_bfloat16(numbers), want)
+
+
+GOOD = {"a.lora_down.weight": torch.ones(2, 4), "a.lora_up.weight": torch.ones(3, 2)}
+
+
+def file_of(header, numbers=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + numbers
+
+
+def entry(begin=0, end=4, dtype="F32", shape=(1,)):
+    return {"dtype": dtype, "shape": shape, "data_offsets": (begin, end)}
+
+
+DAMAGED = {  # the bytes, and words of the error
+    "nothing": (b"", "cut off"),
+    "half a header": (save(GOOD)[:60], "cut off"),
+    "half the numbers": (save(GOOD)[:-8], "must begin where .* cut off"),
+    "a length beyond the file": (struct.pack("<Q", 2**60) + b"{}", "its header would end at"),
+    "100 MB of JSON": (file_of(b" " * 100_000_000), "at most 25000000 bytes, got 100000000"),
+    "JSON of 100,000 brackets": (file_of(b'{"a":' + b"[" * 100_000), "header must be JSON"),
+    "no JSON": (file_of(b"{oops"), "header must be JSON"),
+    "a list": (file_of([1]), "must be an object"),
+    "a name twice": (file_of(b'{"a": 1, "a": 2}'), "a name occurs twice"),
+    "letters of another kind": (file_of(b'{"\xff": 1}'), "header must be JSON"),
+    "tensors that overlap": (file_of({"a": entry(), "b": entry(2, 6)}, b"123456"),
+                             "'b' must begin where the tensor before it ends, at 4"),
+    "a gap": (file_of({"a": entry(), "b": entry(6, 10)}, b"1" * 10), "'b' must begin where"),
+    "too much": (file_of({"a": entry()}, b"12345"), "1 bytes are left"),
+    "an end before the begin": (file_of({"a": entry(4, 0)}, b"1234"), "as many bytes as"),
+    "a shape that does not fit": (file_of({"a": entry(shape=(3, 1))}, b"1234"), "as many bytes"),
+    "a side below zero": (file_of({"a": entry(shape=(-1, -1))}, b"1234"), "as many bytes"),
+    "an unknown type": (file_of({"a": entry(dtype="F4")}, b"1234"), "must have a dtype of F64"),
+    "an entry of another kind": (file_of({"a": 1}), "must have a dtype"),
+    "metadata of another kind": (file_of({"__metadata__": {"a": 1}}), "metadata must be text"),
+    "an archive of torch": (b"PK\x03\x04" + b"0" * 99, r"a pickle .*\.pt.*not opened.*weights_on"),
+    "a pickle": (b"\x80\x02}q\x00." + b"0" * 99, "a pickle .*not opened"),
+    "a pointer of LFS": (b"version https://git-lfs.github.com/spec/v1\noid ", "git lfs pull"),
+    "a GGUF": (b"GGUF\x03" + b"\0" * 99, "a GGUF"),
+    "a page": (b"<!DOCTYPE html><html></html>", "a web page"),
+    "no adapter": (save({"weight": torch.ones(2, 2)}), r"matrices of one adapter.*\['weight'\]"),
+    "two adapters": (save({f"q.lora_A.{name}.weight": torch.ones(2, 2) for name in ("a", "b")}),
+                     r"one adapter, .* got those of 2 .*\['a', 'b'\]"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_file_is_refused_by_what_is_wrong(tmp_path, case):
+    content, message = DAMAGED[case]
+    file = tmp_path / "damaged.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=f"damaged.safetensors: .*{message}"):
+        examine(file)
+    with pytest.raises(ValueError, match=message):
+        examine(content)
+
+
+@pytest.mark.parametrize("length", [256 + 60, 256 + 128, 75 * 256 + 80])
+def test_no_length_of_a_header_is_taken_for_another_kind_of_file(length):
+    """Its first bytes are "<", how a pickle begins, and "PK"."""
+    content = save(GOOD)
+    begin = int.from_bytes(content[:8], "little")
+    header = content[8:8 + begin].ljust(length)
+    assert len(examine(struct.pack("<Q", length) + header + content[8 + begin:]).rows) == 1
+
+
+@pytest.mark.parametrize("asked, error, message", [
+    ({"source": 5}, TypeError, "source must be a path or bytes, got 5"),
+    ({"config": {"r": 2}}, ValueError, "config must be left out for kohya's layout"),
+    ({"config": 5}, TypeError, "config, unless it is a dict, must be a path or bytes, got 5"),
+    ({"progress": 5}, TypeError, "progress must be a function"),
+    ({"source": "absent.safetensors"}, FileNotFoundError, "absent.safetensors"),
+    ({"source": "tests"}, ValueError, "a folder with one of"),
+    ({"source": "a-00001-of-00002.safetensors"}, ValueError, "one of several"),
+    ({"base": "tests"}, ValueError, "base must be a .safetensors or a folder with some")])
+def test_bad_arguments(asked, error, message):
+    with pytest.raises(error, match=message):
+        examine(**{"source": save(GOOD)} | asked)

@@ -1,0 +1,198 @@
+"""Faults that people report, planted in files one by one; and a hundred sound files."""
+
+import itertools
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lora_edu import examine
+from lora_edu.examine.faults import TESTS
+from tests.examine.lora_files import base_file, in_peft, updates, write
+
+SETTINGS_OF_ANOTHER = {"lora_edu_settings": "0" * 64}
+KOHYA = {"ss_network_dim": "4", "ss_network_alpha": "1"}
+
+
+def each(word, change):
+    """A change of every tensor whose key has a word; None takes it away."""
+    def change_all(tensors):
+        changed = {key: change(value) if word in key else value for key, value in tensors.items()}
+        return {key: value for key, value in changed.items() if value is not None}
+    return change_all
+
+
+def without(word):
+    return each(word, lambda tensor: None)
+
+
+def renamed(old, new):
+    return lambda tensors: {key.replace(old, new): value for key, value in tensors.items()}
+
+
+def beside(**more):
+    return lambda tensors: tensors | {key.replace("__", "."): value for key, value in more.items()}
+
+
+def both(*changes):
+    def change_all(tensors):
+        for change in changes:
+            tensors = change(tensors)
+        return tensors
+    return change_all
+
+
+def spoiled(number):
+    def change(tensor):
+        tensor = tensor.clone()
+        tensor[0, 0] = number
+        return tensor
+    return change
+
+
+def zero(tensor):
+    return torch.zeros_like(tensor)
+
+
+FAULTS = {  # PEFT's settings, how the file is written, and the finding
+    "α of 8 at r = 64": ({"r": 64, "lora_alpha": 8}, {}, "default-alpha"),
+    "α of 16 at r = 256": ({"r": 256, "lora_alpha": 16}, {}, "default-alpha"),
+    "kohya's α of 1 at r = 32": ({"r": 32, "lora_alpha": 1}, {"layout": "kohya"}, "default-alpha"),
+    "diffusers' α of 4 at r = 64": ({"r": 64, "lora_alpha": 4}, {"layout": "diffusers"},
+                                    "default-alpha"),
+    "MLX's scale of 20": ({"r": 4, "lora_alpha": 80}, {"layout": "mlx"}, "default-alpha"),
+    "rsLoRA with α = 2r": ({"r": 64, "lora_alpha": 128, "use_rslora": True}, {}, "other-rule"),
+    "rsLoRA with α = r": ({"r": 32, "lora_alpha": 32, "use_rslora": True}, {}, "other-rule"),
+    "rsLoRA with α = 4r": ({"r": 16, "lora_alpha": 64, "use_rslora": True}, {}, "other-rule"),
+    "a scale of 64": ({"r": 4, "lora_alpha": 256}, {}, "scale"),
+    "a scale of 1/64": ({"r": 32, "lora_alpha": 0.5}, {}, "scale"),
+    "a scale of 0": ({}, {"layout": "kohya", "change": each(".alpha", zero)}, "idle"),
+    "B zero": ({}, {"change": each("lora_B", zero)}, "idle"),
+    "A zero": ({}, {"change": each("lora_A", zero)}, "idle"),
+    "B zero, kohya": ({}, {"layout": "kohya", "change": each("lora_up", zero)}, "idle"),
+    "B zero in one block": ({}, {"change": each("layers.1", zero)}, "idle"),
+    "both zero": ({}, {"change": each("lora", zero)}, "both-zero"),
+    "a rate of 1e-9": ({}, {"change": each("lora_B", lambda B: B * 1e-6)}, "barely-moved"),
+    "NaN": ({}, {"change": each("1.q.lora_B", spoiled(torch.nan))}, "not-finite"),
+    "infinity in float16": ({}, {"dtype": "F16", "change": each("lora_A", spoiled(torch.inf))},
+                            "not-finite"),
+    "two precisions": ({}, {"change": each("layers.2", lambda x: x.half())}, "mixed-precision"),
+    "an A without its B": ({}, {"change": without("1.q.lora_B")}, "incomplete"),
+    "ZeRO-3": ({}, {"change": each("lora_B", lambda B: torch.ones(0))}, "incomplete"),
+    "another r in the settings": ({}, {"settings": {"r": 8}}, "rank"),
+    "α taken away": ({}, {"settings": {"lora_alpha": None}}, "settings"),
+    "an α of 0": ({}, {"settings": {"lora_alpha": 0}}, "settings"),
+    "an α in letters": ({}, {"settings": {"lora_alpha": "16"}}, "settings"),
+    "another method's settings": ({}, {"settings": {"peft_type": "IA3"}}, "settings"),
+    "settings of another adapter": ({}, {"metadata": SETTINGS_OF_ANOTHER}, "settings"),
+    "a pattern for α that matches nothing": ({}, {"settings": {"alpha_pattern": {"query": 4}}},
+                                             "unmatched-names"),
+    "a pattern for r that matches nothing": ({}, {"settings": {"rank_pattern": {"mlp.up": 4}}},
+                                             "unmatched-names"),
+    "a target that was not reached": ({}, {"settings": {"target_modules": ["q", "k", "up", "o"]}},
+                                      "unmatched-names"),
+    "two patterns": ({}, {"settings": {"alpha_pattern": {"q": 4, r"layers\.1\.q": 8}}},
+                     "two-patterns"),
+    "a head that was not saved": ({}, {"settings": {"modules_to_save": ["head"]}}, "not-saved"),
+    "PiSSA": ({}, {"settings": {"init_lora_weights": "pissa"}}, "moved-base"),
+    "OLoRA": ({}, {"settings": {"init_lora_weights": "olora"}}, "moved-base"),
+    "LoftQ": ({}, {"settings": {"init_lora_weights": "loftq"}}, "moved-base"),
+    "DoRA": ({"use_dora": True}, {}, "other-method"),
+    "a setting that few programs know": ({}, {"settings": {"layer_replication": [[0, 2], [1, 3]]}},
+                                         "beyond-lora"),
+    "trained biases": ({}, {"change": beside(base_model__model__q__bias=torch.ones(2))},
+                       "trained-in-full"),
+    "a head trained in full": ({"modules_to_save": ["head"]}, {
+        "change": beside(base_model__model__head__weight=torch.ones(2, 2))}, "trained-in-full"),
+    "a state_dict": ({}, {"change": renamed("lora_A.", "lora_A.default.")}, "other-keys"),
+    "keys without PEFT's prefix": ({}, {"change": renamed("base_model.model.", "")}, "other-keys"),
+    "experts": ({}, {"settings": {"target_parameters": ["up"], "rank_pattern": {"up": 2}}},
+                "other-method"),
+    "no keys for α, kohya": ({}, {"layout": "kohya", "change": without(".alpha")}, "no-alpha"),
+    "α in the metadata alone": ({}, {"layout": "diffusers", "metadata": {
+        "transformer.r": "4", "transformer.lora_alpha": "16"}}, "alpha-in-metadata"),
+    "a rescaled kohya": ({"lora_alpha": 4}, {"layout": "kohya", "metadata": KOHYA}, "scaling"),
+    "α in keys that a loader passes over": ({}, {
+        "layout": "kohya", "change": both(
+            renamed("lora_unet_", "unet."), renamed(".lora_down.", ".lora_A."),
+            renamed(".lora_up.", ".lora_B."), each(".alpha", lambda alpha: alpha * 2))},
+        "doubtful-alpha"),
+    "ranks unused": ({"r": 16, "lora_alpha": 16, "decay": 1e-2}, {}, "unused-rank"),
+    "one module ran away": ({}, {"change": each("1.q.lora_B", lambda B: B * 100)}, "outlier"),
+}
+OF_BASE = {  # the base, what is changed, and the finding
+    "another model": ({}, {"change": renamed("layers", "h")}, "unknown-name"),
+    "a layer that the base has not": ({"blocks": 2}, {}, "unknown-name"),
+    "another width": ({}, {"change": each("q.lora_B", lambda B: B[:12].contiguous())},
+                      "other-shape"),
+    "a module without an adapter": ({}, {"change": without("1.q.lora")}, "no-adapter"),
+    "a short step beside bfloat16": ({"dtype": "BF16"}, {
+        "change": each("lora_B", lambda B: B * 1e-2)}, "merge"),
+}
+
+
+def in_file(tmp_path, peft, written):
+    """What is to be examined."""
+    settings = {**peft}
+    saved = settings.pop("modules_to_save", None)
+    model = in_peft(**settings)
+    if saved:
+        written = written | {"settings": {"modules_to_save": saved}}
+    return write(tmp_path, model, **written)
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_fault_is_found(tmp_path, case):
+    peft, written, name = FAULTS[case]
+    examination = examine(in_file(tmp_path, peft, written))
+    assert name in [finding.name for finding in examination.findings]
+    assert len(examination.findings) <= 2
+    str(examination)
+    json.dumps(examination.as_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("case", OF_BASE)
+def test_a_fault_beside_the_base_is_found(tmp_path, case):
+    base, written, name = OF_BASE[case]
+    source = in_file(tmp_path, {}, written)
+    found = examine(source, base=base_file(tmp_path, **base)).findings
+    assert [finding.name for finding in found] == [name]
+
+
+def test_each_thing_that_is_looked_for_is_planted_here():
+    planted = {name for *_, name in [*FAULTS.values(), *OF_BASE.values()]}
+    assert {test.name for test in TESTS} == planted | {"no-scale"}
+
+
+def test_without_settings_the_numbers_are_those_of_s_1(tmp_path):
+    model = in_peft(lora_alpha=8)
+    content = (write(tmp_path, model) / "adapter_model.safetensors").read_bytes()
+    examination = examine(content)
+    assert [finding.name for finding in examination.findings] == ["no-scale"]
+    for row in examination.rows:
+        assert row.norm == pytest.approx(float((updates(model)[row.layer]**2).sum()**0.5) / 2)
+
+
+SOUND = list(itertools.islice(itertools.product(
+    ("peft", "kohya", "diffusers", "mlx"), (4, 8, 16), (0.5, 1, 2), ("F32", "BF16", "F16")), 100))
+
+
+@pytest.mark.parametrize("layout, r, s, dtype", SOUND)
+def test_no_false_alarm_in_a_sound_file(tmp_path, layout, r, s, dtype):
+    """Beside a base in bfloat16, with a ΔW of a usual size."""
+    rslora = layout == "peft" and dtype == "F16"
+    model = in_peft(dtype, decay=0.7, r=r, use_rslora=rslora,
+                    lora_alpha=s * r**0.5 if rslora else s * r)
+    source = write(tmp_path, model, layout, dtype)
+    examination = examine(source, base=base_file(tmp_path, "BF16"))
+    assert examination.findings == []
+
+
+def test_a_base_may_lack_the_name_of_the_whole_model_and_be_transposed(tmp_path):
+    """As GPT-2's."""
+    source = write(tmp_path, in_peft(), change=renamed("layers", "transformer.layers"),
+                   settings={"fan_in_fan_out": True})
+    base = base_file(tmp_path)
+    save_file({key: weight.T.contiguous() for key, weight in load_file(base).items()}, base)
+    assert examine(source, base=base).findings == []
