@@ -110,6 +110,17 @@ def test_the_totals_for_llama_7b(name, r, own, total):
     assert sum(terms.values()) == pytest.approx(total, rel=0.008 if r == 16 else 0.07)
 
 
+@pytest.mark.parametrize(("checkpointing", "fit"), [
+    (True, ["8-bit base", "4-bit base"]), (False, [])])
+def test_which_precisions_of_13b_fit_into_24_gb(checkpointing, fit):
+    """At r = 16 and r = 64, with 2,048 tokens and a tenth of the card free."""
+    for r in (16, 64):
+        sums = {name: sum(account(LLAMAS["13B"], "all seven", r, precision, 2048,
+                                  checkpointing).values())
+                for name, precision in PRECISIONS.items()}
+        assert [name for name, size in sums.items() if size < 0.9 * 24e9] == fit
+
+
 # --- four bits
 
 TABLE = np.array((  # bitsandbytes' levels

@@ -84,6 +84,9 @@ def test_at_the_best_rate_for_the_new_task_the_old_one_is_forgotten():
     # but not at any η: at 0.003 full fine-tuning learns as much and keeps more; a head, at 0.001
     (_, new, old) = np.median(runs.tried("rotated", "full"), axis=1)[runs.RATES.index(0.003)]
     assert new > 0.9 and 0.4 < old < 0.6
+    for place in (FIRST, ALL):  # LoRA keeps most at 0.003, more than at 0.001
+        kept = np.median(runs.tried("rotated", place, 8), axis=1)[:, OLD]
+        assert runs.RATES[kept.argmax()] == 0.003
     assert min(np.median(runs.tried("new classes", "head")[0], axis=0)[[TEST, OLD]]) > 0.6
 
 
