@@ -9,10 +9,10 @@ from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full import runs_turning as turn
 from lora_edu.chapters.beside_full.figures import first_steps, many_ranks, ratio, row_step, turning
-from lora_edu.chapters.low_rank_update.runs import picture
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.fits import geometric_mean as geometric
 from lora_edu.chapters.shared.tasks import task_32
+from lora_edu.chapters.shared.word import picture
 from lora_edu.explore.words import number
 from tests.chapters.figure_words import headline
 

@@ -8,7 +8,7 @@ import torch
 
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, train
 from lora_edu.chapters.decay_clipping_dropout import figures, runs
-from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.chapters.shared import word_run as word
 from lora_edu.explore.words import number
 
 START, WANTED = word.written()[0], word.task().W_star

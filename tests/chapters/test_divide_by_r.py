@@ -20,12 +20,12 @@ from lora_edu import (
     train,
 )
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
-from lora_edu.chapters.divide_by_r.figures import DIVISORS, best_rate, first_step, one_rate
+from lora_edu.chapters.divide_by_r.figures import best_rate, first_step, one_rate
 from lora_edu.chapters.divide_by_r.figures import growth as growth_figure
-from lora_edu.chapters.first_r import runs as first_r
-from lora_edu.chapters.low_rank_update.runs import word
-from lora_edu.chapters.shared.fits import exponent
-from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+from lora_edu.chapters.shared import digits_map as first_r
+from lora_edu.chapters.shared.fits import exponent, geometric_mean
+from lora_edu.chapters.shared.scale_rules import DIVISORS, SCALE_RULES
+from lora_edu.chapters.shared.word import word
 from lora_edu.explore.words import signed
 
 D, K, S, ETA, SIGMA = 32, 24, 0.7, 1e-3, 0.1
@@ -280,9 +280,9 @@ def test_adam_sees_every_rotation_that_is_no_signed_permutation(eps):
 def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
     task, drawn = f"{angle}, Adam", [one_rate(angle, tuned)["data"] for tuned in (False, True)]
     small = first_r.tuned(task, 8, 1.0) - 4  # half octaves
-    assert first_r.mean(first_r.losses(task, 8, 1.0))[small] == pytest.approx(shared, abs=5e-4)
+    assert geometric_mean(first_r.losses(task, 8, 1.0))[small] == pytest.approx(shared, abs=5e-4)
     for rule, s, want in (("LoRA", 8 / 64, kept), ("rsLoRA", (8 / 64)**0.5, root)):
-        found = first_r.mean(first_r.losses(task, 64, s))
+        found = geometric_mean(first_r.losses(task, 64, s))
         assert (found[small], found.min()) == pytest.approx(want, abs=5e-4)
         assert not first_r.at_an_end(task, 64, s)
         ends = [trace["y"][-1] for data in drawn for trace in data if trace.get("name") == rule]

@@ -11,12 +11,12 @@ import torch
 from lora_edu import effective_rank, sweep, teacher_student
 from lora_edu.chapters.divide_by_r.runs_rate import crossover
 from lora_edu.chapters.first_r import make_data, runs_models
-from lora_edu.chapters.first_r import runs as first_r
 from lora_edu.chapters.first_r.figures import best_rates, five_models, readings, regrets
 from lora_edu.chapters.minilm import make_data as minilm
 from lora_edu.chapters.minilm.passages import WORKS
 from lora_edu.chapters.shared import digits, rate_maps
-from lora_edu.chapters.shared.fits import exponent, vertex
+from lora_edu.chapters.shared import digits_map as first_r
+from lora_edu.chapters.shared.fits import exponent, geometric_mean, vertex
 from lora_edu.chapters.shared.scale_rules import FORMULAS
 from tests.chapters.figure_words import reading
 from tests.chapters.test_small_gpt import price
@@ -71,20 +71,20 @@ def test_the_useful_part_of_the_first_step_at_a_carried_rate(scale, power):
 @pytest.mark.parametrize(("task", "mean", "worst"), [(ADAM, 1.25, 1.5), (NINETY, 1, 1)])
 def test_what_each_rule_costs_under_adam(task, mean, worst):
     for r1 in first_r.FIRST_RANKS:
-        assert (first_r.mean(first_r.regrets(task, RULES[KEPT], r1)) < 1.25).all()
+        assert (geometric_mean(first_r.regrets(task, RULES[KEPT], r1)) < 1.25).all()
     kept = first_r.regrets(task, RULES[KEPT], 8)
     assert (kept[0].mean(), kept[0].max()) == pytest.approx((mean, worst), abs=0.05)
-    assert (first_r.mean(kept[1:3]) < 1.1).all() and (first_r.mean(kept[3:]) == 1).all()
-    assert first_r.mean(regret(task, RSLORA, 64)) == pytest.approx(2.1, abs=0.1)
+    assert (geometric_mean(kept[1:3]) < 1.1).all() and (geometric_mean(kept[3:]) == 1).all()
+    assert geometric_mean(regret(task, RSLORA, 64)) == pytest.approx(2.1, abs=0.1)
     for rule in (SAME, TWICE):
-        assert (regret(task, rule, 64) > 3).all() and first_r.mean(regret(task, rule, 64)) > 6
+        assert (regret(task, rule, 64) > 3).all() and geometric_mean(regret(task, rule, 64)) > 6
 
 
 @pytest.mark.claim("obs-switch-to-two")
 @pytest.mark.parametrize(("task", "factors"), [(ADAM, (1.3, 6, 45)), (NINETY, (1.5, 4, 29))])
 def test_an_eta_tuned_with_alpha_r_does_not_suit_alpha_2r(task, factors):
     found = first_r.regrets(task, RULES[TWICE], 8, (8, 16, 64), s1=1.0)
-    assert first_r.mean(found) == pytest.approx(factors, rel=0.1)
+    assert geometric_mean(found) == pytest.approx(factors, rel=0.1)
 
 
 @pytest.mark.claim("obs-power", "obs-sgd-carry")
@@ -110,7 +110,7 @@ def test_the_best_alpha_at_a_given_eta_stays_from_rank_eight_up():
 @pytest.mark.claim("obs-flattest-not-best")
 @ANGLES
 def test_flattest_is_not_best(task):
-    least = {rule: first_r.mean(first_r.losses(task, 64, scale(64, 8))).min()
+    least = {rule: geometric_mean(first_r.losses(task, 64, scale(64, 8))).min()
              for rule, scale in RULES.items()}
     assert list(least) == sorted(least, key=least.get, reverse=True)
     assert 0.5 < least[TWICE] / least[KEPT] < 0.6
@@ -186,7 +186,7 @@ def test_at_rank_one_the_valley_is_level():
     (1, 0.453, 0.441, False), (8, 0.131, 0.077, True), (64, 0.099, 0.035, False)])
 def test_what_the_second_knob_is_worth(r, tuned_eta, tuned_both, largest):
     plane = first_r.plane(r)
-    one = first_r.mean(first_r.losses(ADAM, r, 8 / r)).min()
+    one = geometric_mean(first_r.losses(ADAM, r, 8 / r)).min()
     assert (one, plane.min()) == pytest.approx((tuned_eta, tuned_both), abs=5e-4)
     assert (plane.min(axis=0).argmin() == len(first_r.PLANE) - 1) == largest
 
@@ -211,10 +211,10 @@ def test_what_carrying_costs_is_drawn_and_said(task, r1):
     drawn = {trace["name"]: trace["customdata"] for trace in regrets(task, r1)["data"]
              if "customdata" in trace}
     for rule, scale in RULES.items():
-        tuned = first_r.mean(first_r.losses(task, r1, scale(r1, r1))).argmin()
+        tuned = geometric_mean(first_r.losses(task, r1, scale(r1, r1))).argmin()
         for r, value in zip(first_r.RANKS, drawn[rule], strict=True):
             losses = first_r.losses(task, r, scale(r, r1))
-            want = first_r.mean(losses[tuned]) / first_r.mean(losses).min()
+            want = geometric_mean(losses[tuned]) / geometric_mean(losses).min()
             assert value == pytest.approx(want) or (losses[tuned] == first_r.LOST).any()
     lost = np.isinf(first_r.regrets(task, RULES[KEPT], r1)).sum(axis=1).max()
     assert (f"{lost} of 5 lost with α kept" if lost else
@@ -226,7 +226,7 @@ def test_the_plane_is_darkest_where_the_loss_is_least(r):
     figure, plane = readings(r, 0.03), first_r.plane(r)
     z = np.array(figure["data"][0]["z"])
     assert plane.flat[z.argmin()] == pytest.approx(plane.min(), rel=0.01)
-    found = first_r.mean(first_r.losses(ADAM, r, 8 / r))[first_r.tuned(ADAM, 8, 1.0)]
+    found = geometric_mean(first_r.losses(ADAM, r, 8 / r))[first_r.tuned(ADAM, 8, 1.0)]
     assert f"α = 8: {found / plane.min():.2g}\N{NO-BREAK SPACE}×" in reading(figure)
 
 

@@ -23,10 +23,10 @@ from lora_edu import (
 )
 from lora_edu.chapters.hundred_steps.figures import drawn, spectrum
 from lora_edu.chapters.hundred_steps.runs import WORD_RATES, spectrum_path
-from lora_edu.chapters.low_rank_update.runs import word
-from lora_edu.chapters.low_rank_update.runs_word import STEPS as WORD_STEPS
 from lora_edu.chapters.shared.style import COLOURS
 from lora_edu.chapters.shared.tasks import task_32
+from lora_edu.chapters.shared.word import word
+from lora_edu.chapters.shared.word_run import STEPS as WORD_STEPS
 from tests.chapters.test_thirty_minutes import by_hand
 
 TASK = task_32()

@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from book._extensions.content.claims import HOME
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, equivalent, initial
 from lora_edu.chapters.invariance import figures, runs, runs_slide
-from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.chapters.shared import word_run as word
 from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.explore.plain_figure import plain_figure
 from tests.chapters.figure_words import reading

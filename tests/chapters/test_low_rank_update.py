@@ -6,7 +6,8 @@ import sympy
 
 from lora_edu import effective_rank, teacher_student
 from lora_edu.chapters.low_rank_update.figures import low_rank, parameters, singular_values
-from lora_edu.chapters.low_rank_update.runs import picture, terms
+from lora_edu.chapters.low_rank_update.runs import terms
+from lora_edu.chapters.shared.word import picture
 from tests.chapters.figure_words import reading
 
 

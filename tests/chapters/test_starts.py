@@ -8,10 +8,10 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
+from lora_edu.chapters.shared.norm_board import LEARNING_RATE
 from lora_edu.chapters.starts import figures
 from lora_edu.chapters.starts.runs import MORE_STARTS, PEFT_STARTS, ROUNDING, WIDTHS, board
 from lora_edu.chapters.starts.runs_saved_files import off, original, train_and_save
-from lora_edu.chapters.step_zero.runs import LEARNING_RATE
 from lora_edu.nn import inject, load_adapter
 from tests.chapters.peft_layer import TASK, W0, adapted, train, trained
 from tests.nn import models

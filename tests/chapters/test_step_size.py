@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lora_edu import OPTIMISERS, SGD, Adam, Adapter, initial, sweep, train
-from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.chapters.shared import word_run as word
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.chapters.step_size import runs
 from lora_edu.chapters.step_size.figures import step_size, three_alphas

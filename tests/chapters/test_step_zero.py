@@ -21,12 +21,13 @@ from lora_edu import (
     teacher_student,
     train,
 )
-from lora_edu.chapters.low_rank_update.runs import word
-from lora_edu.chapters.low_rank_update.runs_word import written
+from lora_edu.chapters.shared.norm_board import LEARNING_RATE
 from lora_edu.chapters.shared.style import ZeroLogAxis
 from lora_edu.chapters.shared.tasks import task_64
+from lora_edu.chapters.shared.word import word
+from lora_edu.chapters.shared.word_run import written
 from lora_edu.chapters.step_zero.figures import saddle, step_zero, two_gradients
-from lora_edu.chapters.step_zero.runs import LEARNING_RATE, escape_step, from_noise
+from lora_edu.chapters.step_zero.runs import escape_step, from_noise
 
 D, K, R = 5, 7, 4
 PROBLEM = teacher_student(D, K, n=20, spectrum=1.0, rng=np.random.default_rng(0))

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from lora_edu import STARTS
-from lora_edu.chapters.low_rank_update import runs_word
-from lora_edu.chapters.low_rank_update.runs import word as the_word
+from lora_edu.chapters.first_r.figures import carried
+from lora_edu.chapters.shared import word_run
+from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.style import COLOURS
+from lora_edu.chapters.shared.word import word as the_word
 from lora_edu.chapters.step_zero.figures import starts_board
 from lora_edu.chapters.thirty_minutes import figures, runs
 from lora_edu.explore.plain_figure import plain_figure
@@ -26,9 +28,9 @@ def trace(figure, name):
 
 def by_hand(start, lr, s, adam=True):
     """[{A, B, ΔW}] of a loop that shares with the package only where it begins."""
-    first = runs_word.written(start)[0]
+    first = word_run.written(start)[0]
     parts, m, v, seen = [first.A, first.B], [0, 0], [0, 0], []
-    for t in range(1, runs_word.STEPS[-1] + 2):
+    for t in range(1, word_run.STEPS[-1] + 2):
         A, B = parts
         seen.append({"A": A, "B": B, "ΔW": s * B @ A})
         error, parts = s * B @ A - the_word(), []
@@ -41,9 +43,9 @@ def by_hand(start, lr, s, adam=True):
 
 @pytest.mark.parametrize("start", STARTS[:4])
 def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
-    seen = by_hand(start, runs_word.LR, 1.0)
-    for t in runs_word.STEPS:
-        figure, run = figures.word(start, t), runs_word.written(start)[t]
+    seen = by_hand(start, word_run.LR, 1.0)
+    for t in word_run.STEPS:
+        figure, run = figures.word(start, t), word_run.written(start)[t]
         said, frames = headline(figure), [s["line"]["color"] for s in figure["layout"]["shapes"]]
         moved = {name: (now != seen[max(t - 1, 0)][name]).any() for name, now in seen[t].items()}
         assert [colour == COLOURS["delta"] for colour in frames] == list(moved.values())
@@ -70,9 +72,9 @@ def test_the_first_stride_goes_with_alpha_squared_under_sgd_and_with_alpha_under
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
 def test_four_times_alpha_and_four_times_eta_part(name):
-    lr, adam = runs_word.SLOW[name], name == "Adam"
+    lr, adam = word_run.SLOW[name], name == "Adam"
     ways = by_hand(STARTS[0], lr, 4.0, adam), by_hand(STARTS[0], 4 * lr, 1.0, adam)
-    for t in runs_word.STEPS[1:]:
+    for t in word_run.STEPS[1:]:
         figure, start = figures.two_ways(name, t), ways[0][0]["A"]
         upper, lower = (way[t]["ΔW"] for way in ways)
         gap = np.linalg.norm(upper - lower) / np.linalg.norm(upper)
@@ -87,13 +89,13 @@ def test_four_times_alpha_and_four_times_eta_part(name):
 
 
 def test_in_a_smaller_unit_adam_takes_the_same_step():
-    now, h = runs_word.written()[3], np.zeros((runs_word.R, 46))
+    now, h = word_run.written()[3], np.zeros((word_run.R, 46))
     h[runs.ENTRY] = 1e-5
     up, down = (np.sum((now.B @ A - the_word())**2) / 2 for A in (now.A + h, now.A - h))
     value, slope = now.A[runs.ENTRY], (up - down) / 2e-5
     for c in range(2, 7):
         assert runs.measured(float(c)) == pytest.approx(
-            (c * value, slope / c, -runs_word.LR * np.sign(slope)), rel=1e-5)
+            (c * value, slope / c, -word_run.LR * np.sign(slope)), rel=1e-5)
         widths = [shape["x1"] for shape in figures.units(c)["layout"]["shapes"]]
         assert widths == pytest.approx([1, c, 1, 1 / c, 1, 1, c], rel=1e-6)
 
@@ -139,12 +141,12 @@ def test_the_board_answers_the_first_rows():
 
 
 def test_a_carried_rate_costs_nothing_with_alpha_kept_and_much_with_alpha_r():
-    from lora_edu.chapters.first_r import runs as stored
+    from lora_edu.chapters.shared import digits_map as stored
 
     for alpha, at in (("kept", lambda r: 8 / r), ("= r", lambda r: 1.0)):
-        first, later = (stored.mean(stored.losses("45°, Adam", r, at(r))) for r in (8, 64))
+        first, later = (geometric_mean(stored.losses("45°, Adam", r, at(r))) for r in (8, 64))
         cost = later[first.argmin()] / later.min()
-        said = headline(figures.carried(alpha, 64))
+        said = headline(carried(alpha, 64))
         assert ("costs nothing" in said) == (cost < 1.005) == (alpha == "kept")
-        assert alpha == "kept" or numbers(figures.carried(alpha, 64))[-1] == pytest.approx(
+        assert alpha == "kept" or numbers(carried(alpha, 64))[-1] == pytest.approx(
             cost, rel=0.01)

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import ks_2samp
 
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, Regression, initial, sweep, train
-from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.shared.fits import exponent
+from lora_edu.chapters.shared.word import word
 from lora_edu.chapters.which_zero import figures
 from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.chapters.which_zero import runs_wide_layer as wide

@@ -9,8 +9,8 @@ import pytest
 
 from book._extensions import myst
 from lora_edu import SGD, Adam, Adapter, train
-from lora_edu.chapters.low_rank_update.runs import LETTERS
 from lora_edu.chapters.shared.tasks import task_16
+from lora_edu.chapters.shared.word import LETTERS
 from tests.book import in_toc, source
 from tests.small_book import build, write
 

@@ -7,9 +7,8 @@ from lora_edu.chapters.beside_full import runs_first_step as first
 from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full.runs_turning import SIDE, tuned
-from lora_edu.chapters.low_rank_update.runs import picture
 from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing, say
-from lora_edu.chapters.shared.fits import geometric_mean as mean
+from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import apart, steps_done
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -22,6 +21,7 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
+from lora_edu.chapters.shared.word import picture
 from lora_edu.explore.words import number, short
 
 RATIOS = {0.03: "0.03", 0.1: "0.1", 0.3: "0.3", 1: "1", 3: "3", 10: "10", 30: "30", 100: "100"}
@@ -105,7 +105,7 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
     found = rates.ratios()[list(rates.INPUTS).index(inputs), rates.WIDTHS.index(width), :,
                            rates.ALPHAS.index(alpha)]  # ranks, steps, seeds
     ranks, rule = (1, 4, 16), (width / alpha)**0.5
-    paths = [mean(found[rates.RANKS.index(r)]) for r in ranks]
+    paths = [geometric_mean(found[rates.RANKS.index(r)]) for r in ranks]
     low, high = np.log10(SPAN[inputs])
     traces = [level(1, [0.9, 110]), level(rule, [25, 110], name="√(k/α)")]
     for r, path, opacity in zip(ranks, paths, (0.7, 0.85, 1), strict=True):
@@ -147,7 +147,7 @@ def many_ranks(steps: int = 30, lr: float = 0.002) -> dict:
                     textfont={"color": COLOURS["frozen"]})]
     said = []
     for name, (quantity, found) in lines.items():
-        path = mean(found[..., at])
+        path = geometric_mean(found[..., at])
         traces += [marks(np.repeat(many.RANKS, len(many.SEEDS)), found[..., at].ravel(), quantity,
                          "circle", 4),
                    curve(quantity, many.RANKS, path, name=name),
@@ -181,9 +181,9 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
     for runs, colour, dash, name in ((free, "loss", "solid", "A trained"),
                                      (still, "frozen", "dash", "A frozen")):
         losses = np.array([run.loss for run in runs])
-        ends.append(mean(losses[:, -1]))
-        traces.append(line(steps, mean(losses, axis=0), colour, width=3.5, dash=dash, panel=2,
-                           name=name,
+        ends.append(geometric_mean(losses[:, -1]))
+        traces.append(line(steps, geometric_mean(losses, axis=0), colour, width=3.5, dash=dash,
+                           panel=2, name=name,
                            hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
     axis = {"range": [-0.5, steps[-1] + 0.5], "title": {"text": "step"}}
     return figure(

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu.chapters.low_rank_update.runs import picture
+from lora_edu.chapters.shared.word import picture
 
 ALPHA = 8.0
 RANKS, TIMES = (1, 4, 16, 64, 256, 4096), (1, 2, 4, 8, 16)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from lora_edu.chapters.by_hand import runs
-from lora_edu.chapters.low_rank_update.figures import beside
 from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, map_drawing, say
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.style import (
@@ -15,6 +14,7 @@ from lora_edu.chapters.shared.style import (
     marks,
     words,
 )
+from lora_edu.chapters.shared.word_pictures import beside
 from lora_edu.explore.words import number, power
 
 SCHEME_COLOURS = dict(zip(runs.SCHEMES, (COLOURS[q] for q in ("A", "B", "delta")), strict=True))

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu import Adapter, initial
-from lora_edu.chapters.low_rank_update.runs import word
+from lora_edu.chapters.shared.word import word
 
 SCHEMES = ("forward difference", "central difference", "complex step")
 EXPONENTS = tuple(range(-16, 0))

@@ -4,7 +4,6 @@
 import numpy as np
 
 from lora_edu.chapters.decay_clipping_dropout.runs import BAD, STEPS, lowered, with_a_bad_batch
-from lora_edu.chapters.low_rank_update.runs_word import R
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -16,6 +15,7 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
+from lora_edu.chapters.shared.word_run import R
 from lora_edu.explore.words import number, short
 
 SHOWN, FLOOR, APART = 7, 29, 6.6  # singular values; where their bars stand, and how far apart

@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 
 from lora_edu import SGD, Adam, Clipped
-from lora_edu.chapters.low_rank_update import runs_word
-from lora_edu.chapters.low_rank_update.runs import word
+from lora_edu.chapters.shared import word_run
+from lora_edu.chapters.shared.word import word
 
 STEPS, BAD, LENGTH = 60, 15, 50  # of a run; the step with the bad batch, and how long that is
-RULES = {"Adam": Adam(runs_word.LR), "SGD": SGD(runs_word.SLOW["SGD"])}
+RULES = {"Adam": Adam(word_run.LR), "SGD": SGD(word_run.SLOW["SGD"])}
 
 
 def lowered(threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -33,11 +33,11 @@ def with_a_bad_batch(optimiser: str, limit: float | None, seed: int = 2
         Norms before clipping and losses as parts of the first, each (STEPS,).
     """
     rule = RULES[optimiser] if limit is None else Clipped(RULES[optimiser], limit)
-    A, B = runs_word.written()[0].A, runs_word.written()[0].B
-    noise = np.random.default_rng(seed).normal(size=runs_word.task().shape)
+    A, B = word_run.written()[0].A, word_run.written()[0].B
+    noise = np.random.default_rng(seed).normal(size=word_run.task().shape)
     state, norms, losses = rule.init([A, B]), [], []
     for step in range(STEPS):
-        loss, G = runs_word.task().loss_and_gradient(B @ A)
+        loss, G = word_run.task().loss_and_gradient(B @ A)
         if step == BAD:
             G = LENGTH * np.linalg.norm(G) / np.linalg.norm(noise) * noise
         grads = [B.T @ G, G @ A.T]

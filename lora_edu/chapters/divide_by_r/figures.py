@@ -5,13 +5,12 @@ from functools import cache
 import numpy as np
 
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
-from lora_edu.chapters.first_r import runs as first_r
+from lora_edu.chapters.shared import digits_map
 from lora_edu.chapters.shared.drawing import box, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import apart, named_ticks, roomy, said, seeds, steps_done
-from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
+from lora_edu.chapters.shared.scale_rules import DIVISORS, FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_edu.chapters.shared.style import COLOURS, coloured, figure, heat, marks, power_ticks
-from lora_edu.chapters.thirty_minutes.figures import DIVISORS
 from lora_edu.explore.words import signed
 
 BRIGHTEST = 1.2  # of the word's cells at the largest r, the value with the full colour
@@ -126,11 +125,11 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
 
     tuned: whether η is the best at each rank, or one small η for all.
     """
-    task, ranks, traces, ends = f"{angle}, Adam", first_r.RANKS[3:], [], {}
-    small = first_r.tuned(task, ranks[0], 1.0) - 4  # half octaves: a quarter of the tuned η
+    task, ranks, traces, ends = f"{angle}, Adam", digits_map.RANKS[3:], [], {}
+    small = digits_map.tuned(task, ranks[0], 1.0) - 4  # half octaves: a quarter of the tuned η
     for rule, name in (("LoRA", "α kept"), ("rsLoRA", "rsLoRA")):
-        scale = first_r.ALPHA_RULES[name]
-        found = [first_r.mean(first_r.losses(task, r, scale(r, ranks[0]))) for r in ranks]
+        scale = digits_map.ALPHA_RULES[name]
+        found = [geometric_mean(digits_map.losses(task, r, scale(r, ranks[0]))) for r in ranks]
         losses = [each.min() if tuned else each[small] for each in found]
         ends[rule] = losses[-1]
         traces.append(SCALE_LOOKS[rule].curve(ranks, losses, rule))

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 
 from lora_edu import STARTS, sweep, teacher_student
-from lora_edu.chapters.low_rank_update.runs import word
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+from lora_edu.chapters.shared.word import word
 
 TERMS = (1, 4, 16, 64, 256, 1024)  # of the step towards the word
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lora_edu.chapters.invariance.runs import STEPS
+from lora_edu.chapters.shared.factor_bars import times
 from lora_edu.chapters.shared.style import coloured, figure, line, marks
-from lora_edu.chapters.thirty_minutes.figures import times
+from lora_edu.chapters.shared.two_runs import STEPS
 from lora_edu.explore.words import number
 
 DATA = Path(__file__).with_name("data") / "rules.json"

@@ -10,8 +10,8 @@ from torch import optim
 from transformers.optimization import Adafactor as Unscaled
 
 from lora_edu import initial
-from lora_edu.chapters.invariance.runs import SCALING, STEPS, R, relative_gap
 from lora_edu.chapters.shared.tasks import task_16
+from lora_edu.chapters.shared.two_runs import SCALING, STEPS, R, relative_gap
 
 C = 4.0  # the unit's factor: α × C² in the first run
 TORCH = f"torch {torch.__version__.split('+')[0]}"

@@ -3,10 +3,11 @@ three searches, and the best rates of five tasks."""
 
 import numpy as np
 
-from lora_edu.chapters.first_r import runs, runs_models
-from lora_edu.chapters.shared import digits
+from lora_edu.chapters.first_r import runs_models
+from lora_edu.chapters.shared import digits, digits_map
 from lora_edu.chapters.shared.digit_rows import digit_rows
 from lora_edu.chapters.shared.drawing import say
+from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, legend, named_ticks, said
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
 from lora_edu.chapters.shared.style import (
@@ -26,12 +27,13 @@ RULE_LOOKS = {"α kept": Look(COLOURS["delta"], "diamond"), "rsLoRA": Look(COLOU
 CHOICES = dict(zip(("kept", "rsLoRA", "= r", "= 2r"), RULE_LOOKS, strict=True))  # for α
 LOW, HIGH = 0.03, 20.0  # of the losses shown
 MOST_REGRET = 60.0  # that is shown
+TUNED_AT = 8  # the rank whose η is carried
 EDGE = 1.06  # what lies above is drawn this far below the top
 
-SEARCH_LOOKS = dict(zip(runs.SEARCHES, (
+SEARCH_LOOKS = dict(zip(digits_map.SEARCHES, (
     Look(COLOURS["delta"], "diamond"), Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
     strict=True))
-SHORT = dict(zip(runs.SEARCHES, ("α = 8", "α = 1", "tuned α"), strict=True))
+SHORT = dict(zip(digits_map.SEARCHES, ("α = 8", "α = 1", "tuned α"), strict=True))
 SHOWN = {"regression": (-2.8, 0.5), "digits, 45°": (-1.6, 1.0), "digits, 90°": (-1.8, 1.0),
          "small GPT": (0.15, 0.5), "MiniLM": (-0.8, 0.5)}  # powers of ten of the losses
 RAMP = ("#6151c4", "#c98bb0", "#f3e3a8")  # from the best loss of the plane to ten times it
@@ -49,21 +51,23 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     """What an η costs that was tuned at r1, against r: the loss over the least one, each rule."""
     traces, names, partly = [], {}, {}
     for rule, look in RULE_LOOKS.items():
-        found = runs.regrets(task, runs.ALPHA_RULES[rule], r1)
-        means, lost = runs.mean(found), np.isinf(found).sum(axis=1)
+        found = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
+        means, lost = geometric_mean(found), np.isinf(found).sum(axis=1)
         drawn = _inside(means, MOST_REGRET)
-        traces.append(look.curve(runs.RANKS, drawn, rule, values=np.minimum(means, runs.LOST)))
+        traces.append(look.curve(digits_map.RANKS, drawn, rule,
+                                 values=np.minimum(means, digits_map.LOST)))
         shares = [f"{n}/{found.shape[1]}" if 0 < n < found.shape[1] else "" for n in lost]
         partly |= {(r, top): coloured(share, look.colour)
-                   for r, share, top in zip(runs.RANKS[:-1], shares, drawn, strict=False) if share}
+                   for r, share, top in zip(digits_map.RANKS[:-1], shares, drawn, strict=False)
+                   if share}
         names[", ".join(filter(None, (rule, shares[-1])))] = np.log10(drawn[-1])
     places = apart(list(names.values()), 0.13)
-    traces.append(say({(runs.RANKS[-1], 10**place): coloured(f"  {name}", look.colour)
+    traces.append(say({(digits_map.RANKS[-1], 10**place): coloured(f"  {name}", look.colour)
                        for name, place, look in zip(names, places, RULE_LOOKS.values(),
                                                     strict=True)}, "middle right", 14))
     traces += [say(partly, "top center", 12)] if partly else []
     costs = ", ".join(_cost(rule, task, r1) for rule in ("α kept", "α = r"))
-    axis = named_ticks(runs.RANKS, "rank r")
+    axis = named_ticks(digits_map.RANKS, "rank r")
     axis["range"][1] += 0.6  # room for the names
     return figure(
         traces, f"worst: {costs}", [axis],
@@ -74,16 +78,20 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
 
 
 def _cost(rule: str, task: str, r1: int) -> str:
-    found = runs.regrets(task, runs.ALPHA_RULES[rule], r1)
-    lost, most = np.isinf(found).sum(axis=1).max(), runs.mean(found).max()
-    return (f"{lost} of {len(runs.SEEDS)} lost" if lost else f"{most:.2g} ×") + f" with {rule}"
+    found = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
+    lost, most = np.isinf(found).sum(axis=1).max(), geometric_mean(found).max()
+    cost = f"{lost} of {len(digits_map.SEEDS)} lost" if lost else f"{most:.2g} ×"
+    return f"{cost} with {rule}"
 
 
 def valleys(task: str, rule: str, r1: int, r: int) -> list[dict]:
     """Loss against η at both ranks; rings where η is best, a cross at r where it is carried to."""
-    rates, scale, colour = runs.TASKS[task].rates, runs.ALPHA_RULES[rule], RULE_LOOKS[rule].colour
-    first, later = (runs.mean(runs.losses(task, rank, scale(rank, r1))) for rank in (r1, r))
-    at, best = (runs.tuned(task, rank, scale(rank, r1)) for rank in (r1, r))
+    rates = digits_map.TASKS[task].rates
+    scale = digits_map.ALPHA_RULES[rule]
+    colour = RULE_LOOKS[rule].colour
+    first, later = (geometric_mean(digits_map.losses(task, rank, scale(rank, r1)))
+                    for rank in (r1, r))
+    at, best = (digits_map.tuned(task, rank, scale(rank, r1)) for rank in (r1, r))
     traces = [line([rates[at]] * 2, [LOW, HIGH], "frozen", width=1.5, dash="dash",
                    name="the η tuned at r₁")]
     for values, hue, rank in ((first, "frozen", r1), (later, colour, r)):
@@ -99,33 +107,69 @@ def valleys(task: str, rule: str, r1: int, r: int) -> list[dict]:
     return traces
 
 
+def carried(alpha: str = "kept", r: int = 8) -> dict:
+    """Loss on rotated digits against η at r = 8 and at r, and where the rate tuned at 8 ends up.
+
+    At r = 8, where it opens, nothing is carried yet, and a reader can guess.
+    """
+    task, choice = "45°, Adam", CHOICES[alpha]
+    scale = digits_map.ALPHA_RULES[choice]
+    rates = digits_map.TASKS[task].rates
+    cost = float(geometric_mean(digits_map.regrets(task, scale, TUNED_AT))[
+        digits_map.RANKS.index(r)])
+    found = "costs nothing" if cost < 1.005 else f"leaves {cost:.3g} × the least loss"
+    names = {rank: float(geometric_mean(digits_map.losses(task, rank, scale(rank, TUNED_AT)))[0])
+             for rank in (r, TUNED_AT)}
+    spread = 1.5 if abs(np.log(names[r] / names[TUNED_AT])) < 0.4 else 1
+    names[max(names, key=names.get)] *= spread
+    traces = valleys(task, choice, TUNED_AT, r)
+    traces += [say({(rates[0], value): coloured(
+        f"r = {rank} ", "frozen" if rank == TUNED_AT else RULE_LOOKS[choice].colour)},
+        "middle left", 14) for rank, value in names.items()]
+    rule = alpha if alpha == "rsLoRA" else f"α {alpha}"
+    said = f"{rule}, r = {r}: " + (
+        "η is tuned here" if r == TUNED_AT else f"carried η {found}")
+    return figure(
+        traces, said,
+        [{**power_ticks(-3, 1), "title": {"text": "learning rate η"},
+          "range": [np.log10(rates[0]) - 0.6, np.log10(rates[-1]) + 0.1]}],
+        [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
+          "range": [np.log10(LOW), np.log10(HIGH)],
+          "title": {"text": "training loss"}}],
+        f"{rule}: at r = {r} the learning rate " + (
+            "is tuned" if r == TUNED_AT else f"tuned at r = 8 {found}"))
+
+
 def _inside(values, top: float) -> np.ndarray:
     """Values above an axis are drawn at its top edge."""
     return np.minimum(np.atleast_1d(values), top / EDGE)
 
 
-def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
+def readings(r: int = 1, eta: float = digits_map.ETAS[1]) -> dict:
     """The loss over s and η at rank r, dark where it is least, and where three searches end.
 
     eta: at which the third search looks for α.
     """
-    rates, losses, ends, names = runs.PLANE_RATES, runs.plane(r), runs.searches(eta), {}
+    rates = digits_map.PLANE_RATES
+    losses = digits_map.plane(r)
+    ends = digits_map.searches(eta)
+    names = {}
     traces = [heat(100 * np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
               *_searched(r, eta)]
     for name, (alpha, rate) in ends.items():
-        look, at = SEARCH_LOOKS[name], ([runs.PLANE.index(alpha / r)], [rates.index(rate)])
-        loss = runs.loss_at(r, alpha, rate)
+        look, at = SEARCH_LOOKS[name], ([digits_map.PLANE.index(alpha / r)], [rates.index(rate)])
+        loss = digits_map.loss_at(r, alpha, rate)
         traces += [marks(*at, "#ffffff", look.symbol + "-open", 16, stroke=5, **said(name, [loss])),
                    marks(*at, look.colour, look.symbol, 12, name=name)]
         names[f"{SHORT[name]}: {loss / losses.min():.2g}\N{NO-BREAK SPACE}×"] = look
-    columns, rows = range(0, len(runs.PLANE), 3), (1, 5, 9, 13)
-    most = ends[runs.SEARCHES[-1]][0] == max(runs.PLANE)
+    columns, rows = range(0, len(digits_map.PLANE), 3), (1, 5, 9, 13)
+    most = ends[digits_map.SEARCHES[-1]][0] == max(digits_map.PLANE)
     left = loss / losses.min()  # by the last search
     return figure(
         traces, f"r = {r}: the tuned α leaves {left:.2g}\N{NO-BREAK SPACE}× the least"
                 + ", at the end of its grid" * most,
-        [{"range": [-0.5, len(runs.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
-          "ticktext": [_plain(runs.PLANE[i]) for i in columns],
+        [{"range": [-0.5, len(digits_map.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
+          "ticktext": [_plain(digits_map.PLANE[i]) for i in columns],
           "title": {"text": f"scale s at r = {r}"}}],
         [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
           "ticktext": [f"{rates[i]:.3f}" for i in rows], "title": {"text": "learning rate η"}}],
@@ -135,9 +179,9 @@ def readings(r: int = 1, eta: float = runs.ETAS[1]) -> dict:
 
 def _searched(r: int, eta: float) -> list[dict]:
     """The line that each search has to itself at rank r."""
-    eta_row = runs.PLANE_RATES.index(runs.nearest(eta))
-    top, right = len(runs.PLANE_RATES) - 0.5, len(runs.PLANE) - 0.5
-    ends = (*(([runs.PLANE.index(alpha / r)] * 2, [-0.5, top]) for alpha in (8, 1)),
+    eta_row = digits_map.PLANE_RATES.index(digits_map.nearest(eta))
+    top, right = len(digits_map.PLANE_RATES) - 0.5, len(digits_map.PLANE) - 0.5
+    ends = (*(([digits_map.PLANE.index(alpha / r)] * 2, [-0.5, top]) for alpha in (8, 1)),
             ([-0.5, right], [eta_row] * 2))
     return [line(x, y, look.colour, width=2, dash="dot", name="its line")
             for (x, y), look in zip(ends, SEARCH_LOOKS.values(), strict=True)]
@@ -152,7 +196,7 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     top, colour, traces, least = 10.0 ** SHOWN[model][1], SCALE_LOOKS[rule].colour, [], {}
     for r in runs_models.ranks(model):
         rates, losses = runs_models.curve(model, rule, r)
-        means = runs.mean(losses.T)
+        means = geometric_mean(losses.T)
         traces.append(line(rates, np.minimum(means, 2 * top), colour, width=1.5 + 0.5 * (r == 8),
                            **said(f"r = {r}: loss", means)))
         least[r] = rates[means.argmin()], means.min()
@@ -184,7 +228,7 @@ def five_models() -> dict:
         powers[rule] = [runs_models.power(model, rule)[0] for model in runs_models.MODELS]
         for model in runs_models.MODELS:
             ranks = runs_models.ranks(model)
-            means = runs.mean(runs_models.best(model, rule))
+            means = geometric_mean(runs_models.best(model, rule))
             shares = means / means[ranks.index(runs_models.REFERENCE_RANK)]
             traces.append(line(ranks, shares, look.colour, width=1.5, opacity=0.4,
                                **said(f"{FORMULAS[rule]}, {model}", means)))
@@ -194,7 +238,7 @@ def five_models() -> dict:
                        "middle right", 15)]
     found = {FORMULAS[rule]: f"{signed(min(each))} to {signed(max(each))}"
              for rule, each in powers.items()}
-    axis = named_ticks(runs.RANKS, "rank r")
+    axis = named_ticks(digits_map.RANKS, "rank r")
     axis["range"][1] += 0.35
     return figure(
         traces, f"under α/r the best η goes like r to the power {found['α/r']}", [axis],

@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 from tqdm import tqdm
 
-from lora_edu.chapters.first_r.runs import FILE, LOST, SEEDS, TASKS, keys
 from lora_edu.chapters.shared import digits, mlp
+from lora_edu.chapters.shared.digits_map import FILE, LOST, SEEDS, TASKS, keys
 
 
 @cache

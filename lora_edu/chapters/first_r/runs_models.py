@@ -5,8 +5,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu import sweep, teacher_student
-from lora_edu.chapters.first_r import runs
-from lora_edu.chapters.shared import rate_maps
+from lora_edu.chapters.shared import digits_map, rate_maps
 from lora_edu.chapters.shared.fits import exponent, vertex
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
@@ -20,7 +19,7 @@ STEPS = 30  # of the regression
 
 def ranks(model: str) -> tuple[int, ...]:
     """The ranks that were trained."""
-    return rate_maps.ranks(*LOGS[model]) if model in LOGS else runs.RANKS
+    return rate_maps.ranks(*LOGS[model]) if model in LOGS else digits_map.RANKS
 
 
 @cache
@@ -29,9 +28,9 @@ def curve(model: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
     if model in LOGS:
         return rate_maps.curve(*LOGS[model], SCALE_RULES[rule], r)
     if model in DIGITS:
-        scale = runs.ALPHA_RULES[TO_ALPHA_RULE[rule]](r, REFERENCE_RANK)
-        return (np.array(runs.TASKS[DIGITS[model]].rates),
-                runs.losses(DIGITS[model], r, scale).T)
+        scale = digits_map.ALPHA_RULES[TO_ALPHA_RULE[rule]](r, REFERENCE_RANK)
+        return (np.array(digits_map.TASKS[DIGITS[model]].rates),
+                digits_map.losses(DIGITS[model], r, scale).T)
     task = teacher_student(32, 32, spectrum=2.0, rng=np.random.default_rng(0))
     rates, name = 2.0 ** np.arange(-10, 1.5, 0.5), SCALE_RULES[rule]
     found = sweep(task, r=r, alpha=rate_maps.ALPHAS[name], rule=name, lr=rates, seed=range(5),

@@ -4,8 +4,7 @@ import numpy as np
 
 from lora_edu import STARTS
 from lora_edu.chapters.hundred_steps import runs
-from lora_edu.chapters.low_rank_update.runs_word import loss_left, written
-from lora_edu.chapters.low_rank_update.runs_word import task as word_task
+from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.style import COLOURS, curve, figure, level
 from lora_edu.chapters.shared.tasks import task_32
@@ -19,12 +18,12 @@ def drawn(t: int = 0) -> dict:
 
     Dotted: the word's singular values. SGD and Adam at their ``WORD_RATES``, r = 8, s = 1.
     """
-    target = np.linalg.svd(word_task().W_star, compute_uv=False)[:RANK]
-    k, parts, left = word_task().shape[1], [], []
+    target = np.linalg.svd(word_run.task().W_star, compute_uv=False)[:RANK]
+    k, parts, left = word_run.task().shape[1], [], []
     for row, (name, lr) in enumerate(runs.WORD_RATES.items()):
-        run, top, bars = written(STARTS[0], name, lr), row * 18, k + 1
+        run, top, bars = word_run.written(STARTS[0], name, lr), row * 18, k + 1
         delta = run[t].delta()
-        left.append(f"{name} {100 * loss_left(run[t]):.0f} %")
+        left.append(f"{name} {100 * word_run.loss_left(run[t]):.0f} %")
         parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top)]
         values = runs.singular_values(delta, RANK)
         for i, (now, want) in enumerate(zip(values, target, strict=True)):

@@ -5,7 +5,7 @@ import numpy as np
 from lora_edu import OPTIMISERS
 from lora_edu.chapters.invariance import runs
 from lora_edu.chapters.invariance.runs_slide import worth
-from lora_edu.chapters.low_rank_update.runs_word import loss_left
+from lora_edu.chapters.shared.factor_bars import factor_bars, times
 from lora_edu.chapters.shared.style import (
     MARGIN,
     ZeroLogAxis,
@@ -17,7 +17,9 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
-from lora_edu.chapters.thirty_minutes.figures import bars, progress, times
+from lora_edu.chapters.shared.two_runs import STEPS, relative_gap
+from lora_edu.chapters.shared.word_pictures import progress
+from lora_edu.chapters.shared.word_run import loss_left
 from lora_edu.explore.words import number
 
 
@@ -35,7 +37,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
           optimiser: str = "AdamW") -> dict:
     """The gap between a run with α × 16 and one with α in which the ticked settings follow."""
     second = runs.followed(optimiser, lr=eta, start=start, eps=eps, weight_decay=decay)
-    gap = runs.relative_gap(runs.large_path(optimiser), runs.path(*second)[1])
+    gap = relative_gap(runs.large_path(optimiser), runs.path(*second)[1])
     scale = ZeroLogAxis(-9, 1, every=2)
     powers = {"start": 1, **OPTIMISERS[optimiser].powers}
     follows = [f"{name} {times(4.0**powers[setting])}" for setting, name, on in (
@@ -44,9 +46,9 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     found = ("exactly 0: the same bits" if not gap.any() else
              f"they differ by up to {100 * gap.max():.0f} % of the update" if gap.max() > 0.005 else
              f"gap up to {number(gap.max())} × the update")
-    shown = curve("delta", np.arange(1, runs.STEPS + 1), scale.place(gap[1:]), values=gap[1:],
+    shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap[1:]), values=gap[1:],
                   name="gap", sizes=6)
-    return figure([shown], found, [{"range": [-1.5, runs.STEPS + 1], "title": {"text": "step"}}],
+    return figure([shown], found, [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
                   [scale.axis("gap between the updates")],
                   f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
                   f"{found}", margin={**MARGIN, "l": 76, "t": 12})
@@ -55,7 +57,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
 def two_numbers(change: str = "α × 16") -> dict:
     """What a change does to the first stride of W, and to how far A's first step turns A."""
     stride, turning = runs.two_sizes(change)
-    return bars({"turning": turning, "stride": stride},
+    return factor_bars({"turning": turning, "stride": stride},
                 f"stride s·σ·η: {times(stride)}, turning η/σ: {times(turning)}",
                 "beside the run without the change", "dotted: as it was",
                 f"{change}: the first step of W is {times(stride)}, the part of its length by "

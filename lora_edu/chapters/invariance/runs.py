@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 
 from lora_edu import OPTIMISERS, Adam, AdamW, Adapter, Clipped, equivalent, initial, train
-from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.tasks import task_16
+from lora_edu.chapters.shared.two_runs import SCALING, STEPS, R, relative_gap
 
-R, STEPS, SCALING = 4, 60, 0.5
 SETTINGS = {"Momentum": {"lr": 0.02, "weight_decay": 0.01},
             "AdamW": {"lr": 0.01, "weight_decay": 0.5}}
 CHANGES = {"α × 16": (16, 1, 1), "η × 4, start × 4": (1, 4, 4), "η × 16": (1, 16, 1),
@@ -55,12 +55,6 @@ def followed(optimiser_name: str, **follows: bool) -> tuple:
                                     if not on and hasattr(optimiser, name)})
 
 
-def relative_gap(deltas: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """‖ΔW − ΔW′‖ / ‖ΔW‖ at every step, (n,); 0 where the two are equal."""
-    gap = np.linalg.norm(deltas - others, axis=(1, 2))
-    return np.divide(gap, np.linalg.norm(deltas, axis=(1, 2)), out=gap, where=gap > 0)
-
-
 @cache
 def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """{what stays: (largest relative gaps, last ones, last losses)} of runs with α × 16 and their
@@ -87,10 +81,10 @@ def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
 @cache
 def three_words() -> dict[str, list[Adapter]]:
     """Adam learns the word with some α, with α × 16, and with α × 16 and the rest made to fit."""
-    usual, fitted = word.written(), []
-    train(word.task(), *equivalent(usual[0], Adam(word.LR), 1 / 4),
-          word.STEPS[-1], watch=lambda step, adapter, loss: fitted.append(adapter))
-    return {"α": usual, "α × 16": word.written(alpha=16 * word.R),
+    usual, fitted = word_run.written(), []
+    train(word_run.task(), *equivalent(usual[0], Adam(word_run.LR), 1 / 4),
+          word_run.STEPS[-1], watch=lambda step, adapter, loss: fitted.append(adapter))
+    return {"α": usual, "α × 16": word_run.written(alpha=16 * word_run.R),
             "α × 16,\nothers too": fitted}
 
 
@@ -100,9 +94,9 @@ def two_sizes(change: str) -> tuple[float, float]:
     These are ‖ΔW₁‖ and ‖A₂ − A₀‖/‖A₀‖ (A's first move is made in step two).
     """
     def sizes(scale, eta, start):
-        first, seen = word.written()[0], []
-        train(word.task(), Adapter(start * first.A, first.B, scale * first.scaling),
-              Adam(eta * word.SLOW["Adam"]), 2, watch=lambda *now: seen.append(now[1]))
+        first, seen = word_run.written()[0], []
+        train(word_run.task(), Adapter(start * first.A, first.B, scale * first.scaling),
+              Adam(eta * word_run.SLOW["Adam"]), 2, watch=lambda *now: seen.append(now[1]))
         return np.array([np.linalg.norm(seen[1].delta()),
                          np.linalg.norm(seen[2].A - seen[0].A) / np.linalg.norm(seen[0].A)])
 

@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from lora_edu.chapters.low_rank_update.runs import picture, terms, word
+from lora_edu.chapters.low_rank_update.runs import terms
 from lora_edu.chapters.shared.drawing import box, cells, drawing, map_drawing, say
 from lora_edu.chapters.shared.models import SIZES, size_text
 from lora_edu.chapters.shared.style import (
     COLOURS,
-    PALE,
     coloured,
     figure,
-    heat,
     level,
     line,
     marks,
     words,
 )
+from lora_edu.chapters.shared.word import picture, word
+from lora_edu.chapters.shared.word_pictures import beside
 from lora_edu.explore.words import number, power
 
 VIEWS = ("sum of r terms", "term number r", "what is missing")
@@ -99,23 +99,6 @@ def singular_values() -> dict:
                     "title": {"text": "singular value"}}],
                   f"The singular values of the picture: {', '.join(f'{v:.2g}' for v in values)}. "
                   f"The largest of its noise alone is {noise[0]:.2g}", shapes=shapes)
-
-
-def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:
-    """A picture, columns in B's colour on its left and rows in A's colour above it.
-
-    Args:
-        columns: (d, r), of sizes up to 1. What is negative becomes grey.
-        rows: (r, k), likewise.
-        picture: (d, k), likewise. Its upper left cell is at (0, 0), and y goes down.
-        names: what the columns and the rows are called.
-    """
-    r, k = rows.shape
-    places = (("delta", picture, 0, 0), ("B", columns, -1 - r, 0), ("A", rows, 0, -1 - r))
-    maps = [heat(100 * values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]],
-                 name=quantity, x0=x, y0=y) for quantity, values, x, y in places]
-    labels = [coloured(name, quantity) for name, quantity in zip(names, "BA", strict=True)]
-    return [*maps, words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15})]
 
 
 def parameters(model: str = "GPT-3", r: int = 4) -> dict:

@@ -4,6 +4,7 @@ import numpy as np
 
 from lora_edu.chapters.shared.style import ZeroLogAxis, curve, heading
 
+LEARNING_RATE = {"SGD": 0.1, "Momentum": 0.1, "Adam": 0.003, "AdamW": 0.003}  # of the step
 TITLE = heading("A", "B", "delta", text="   (log scale)")
 STEPS = {"tickvals": [0, 1], "ticktext": ["step 0", "after 1 step"], "range": [-0.22, 1.22],
          "showgrid": False}  # the axis

@@ -16,6 +16,7 @@ COLOURS = {"A": "#3b82c4", "B": "#d55e00", "delta": "#009e73", "loss": "#aa6bc0"
            "frozen": "#808080"}
 SYMBOLS = {"A": "circle", "B": "square", "delta": "diamond", "loss": "circle"}
 MARKS = {"A": "●", "B": "■", "delta": "◆", "loss": "●"}
+MATRIX_COLOURS = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}
 NAMES = {"A": "‖∇A‖", "B": "‖∇B‖", "delta": "‖ΔW‖", "loss": "loss"}
 MARGIN = {"l": 62, "r": 14, "t": 34, "b": 46}
 STILL = {"showticklabels": False, "ticks": "", "showgrid": False}  # an axis that shows nothing

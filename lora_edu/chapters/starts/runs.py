@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 
 from lora_edu import Regression
+from lora_edu.chapters.shared.norm_board import LEARNING_RATE
 from lora_edu.chapters.shared.tasks import task_64
-from lora_edu.chapters.step_zero.runs import LEARNING_RATE
 
 PEFT_STARTS = ("True", "gaussian", "eva", "orthogonal", "False", "pissa", "olora")  # the board's
 MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # left out of the board

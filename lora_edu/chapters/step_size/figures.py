@@ -5,11 +5,11 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu.chapters.low_rank_update import runs_word as word
+from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, heat, line, marks
+from lora_edu.chapters.shared.word_pictures import progress
 from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, losses
-from lora_edu.chapters.thirty_minutes.figures import progress
 from lora_edu.explore.words import number, short
 
 WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
@@ -20,11 +20,11 @@ RAMP = ("#f3e3a8", "#c98bb0", "#6151c4")  # from worst to best
 
 def three_alphas(t: int = 5) -> dict:
     """ΔW at step t of Adam for three α: one start, one η. The wanted ΔW is the word LoRA."""
-    adapters = {f"α = {alpha}": word.written(alpha=alpha)[t] for alpha in (1, 8, 64)}
-    left = [100 * word.loss_left(adapter) for adapter in adapters.values()]
+    adapters = {f"α = {alpha}": word_run.written(alpha=alpha)[t] for alpha in (1, 8, 64)}
+    left = [100 * word_run.loss_left(adapter) for adapter in adapters.values()]
     return progress(adapters, "step {}: {:.0f}, {:.0f} and {:.0f} % of the loss left".format(
         t, *left), "Adam, η = {}, one start. Step {}: of the loss α = 1 has {:.3g} % left, α = 8 "
-        "{:.3g} %, α = 64 {:.3g} %".format(short(word.LR), t, *left), beside=13)
+        "{:.3g} %, α = 64 {:.3g} %".format(short(word_run.LR), t, *left), beside=13)
 
 
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:

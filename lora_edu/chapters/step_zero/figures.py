@@ -3,11 +3,11 @@
 import numpy as np
 
 from lora_edu import STARTS, Adapter, initial
-from lora_edu.chapters.low_rank_update.runs_word import task as word_task
-from lora_edu.chapters.low_rank_update.runs_word import written
+from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.drawing import box, cell_map, drawing, fill, frame, map_drawing, say
 from lora_edu.chapters.shared.norm_board import STEPS, norm_curves
 from lora_edu.chapters.shared.style import (
+    MATRIX_COLOURS,
     NAMES,
     ZeroLogAxis,
     coloured,
@@ -22,7 +22,6 @@ from lora_edu.chapters.step_zero import runs
 from lora_edu.explore.words import number, short
 
 TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
-MATRICES = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}  # and their colours
 
 
 def starts_board(row: int = 0) -> dict:
@@ -45,12 +44,12 @@ def starts_board(row: int = 0) -> dict:
             if at <= row or name in ("A", "B"):
                 top = at - height * filled.shape[0] / 2
                 parts += [box(x + width * j, top + height * i, width, height,
-                              fill(MATRICES[name], float(filled[i, j])))
+                              fill(MATRIX_COLOURS[name], float(filled[i, j])))
                           for i, j in np.ndindex(filled.shape)]
             else:
                 questions[x + whole / 2, at] = "?"
             if at == 1:
-                parts.append(say({(x + whole / 2, 0.42): name}, colour=MATRICES[name]))
+                parts.append(say({(x + whole / 2, 0.42): name}, colour=MATRIX_COLOURS[name]))
             x += whole
     parts.append(say(names, "middle left"))
     return drawing([*parts, *([say(questions)] if questions else [])], title,
@@ -138,15 +137,15 @@ def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
     The four stand as in a product of matrices: each row of ∇A is in line with one of A, each
     column of ∇B with one of B. Gradients are coloured as shares of their largest entry.
     """
-    now = written(start)[t]
-    G = word_task().gradient(now.delta())
+    now = word_run.written(start)[t]
+    G = word_run.task().gradient(now.delta())
     grad_A, grad_B = now.gradients(G)
     near, far = now.r + 1, 2 * (now.r + 1)  # of A and B, of the picture
     placed = {"∇A": (_share(grad_A), far, 0), "A": (now.A, far, near),
               "∇B": (_share(grad_B), 0, far), "B": (now.B, near, far), "−G": (-G, far, far)}
     parts = []
     for name, (values, x, y) in placed.items():
-        parts += [cell_map(values, x, y, MATRICES.get(name, "delta"), name),
+        parts += [cell_map(values, x, y, MATRIX_COLOURS.get(name, "delta"), name),
                   frame(values, x, y, lit=name[0] == "∇" and values.any())]
         if not values.any():
             rows, columns = values.shape
@@ -168,11 +167,11 @@ def _share(matrix: np.ndarray) -> np.ndarray:
 
 
 def _found(start: str, t: int, grad_A: np.ndarray, grad_B: np.ndarray) -> str:
-    zero = [name for name in "AB" if not getattr(written(start)[0], name).any()]
+    zero = [name for name in "AB" if not getattr(word_run.written(start)[0], name).any()]
     if not (grad_A.any() or grad_B.any()):
         return "both are 0, so nothing moves, ever"
     if not zero:
-        unchanged = not written(start)[t].delta().any()
+        unchanged = not word_run.written(start)[t].delta().any()
         return "neither is 0, so both move" + ("" if t else ", but ΔW is 0" if unchanged else
                                                ", and ΔW is not 0")
     other = "B" if zero == ["A"] else "A"

@@ -6,11 +6,11 @@ with one standard deviation, so that the two one-zero starts are mirror images."
 import numpy as np
 
 from lora_edu import Adapter, History, initial, optimiser, scaling, train
+from lora_edu.chapters.shared.norm_board import LEARNING_RATE
 from lora_edu.chapters.shared.tasks import task_64
 
 SIDE = 64
 SIGMA = 1 / np.sqrt(3 * SIDE)  # PEFT's default spread of A at k = 64
-LEARNING_RATE = {"SGD": 0.1, "Momentum": 0.1, "Adam": 0.003, "AdamW": 0.003}
 NOISE_STEPS = 150  # of the runs that start as noise
 
 
@@ -38,13 +38,3 @@ def escape_step(history: History) -> int | None:
     """The first step at which the loss is below 90 % of its start, or None."""
     below = np.flatnonzero(history.loss < 0.9 * history.loss[0])
     return int(below[0]) if below.size else None
-
-
-def descend(a: float, b: float, lr: float, steps: int) -> np.ndarray:
-    """The path (steps + 1, 2) of gradient descent on L(a, b) = (1 − ab)²/2."""
-    path = [(a, b)]
-    for _ in range(steps):
-        error = 1 - a * b
-        a, b = a + lr * error * b, b + lr * error * a
-        path.append((a, b))
-    return np.array(path)

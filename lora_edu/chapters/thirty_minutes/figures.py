@@ -2,36 +2,35 @@
 
 import numpy as np
 
-from lora_edu import STARTS, Adapter
-from lora_edu.chapters.first_r import figures as first_r
-from lora_edu.chapters.first_r import runs as first_r_runs
-from lora_edu.chapters.low_rank_update import runs_word
-from lora_edu.chapters.low_rank_update.runs_word import R
+from lora_edu import STARTS
+from lora_edu.chapters.first_r.figures import carried  # noqa: F401
+from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
+from lora_edu.chapters.shared.factor_bars import factor_bars, times
+from lora_edu.chapters.shared.scale_rules import DIVISORS
 from lora_edu.chapters.shared.style import (
     COLOURS,
+    MATRIX_COLOURS,
     STILL,
     coloured,
     figure,
     line,
     marks,
-    power_ticks,
     words,
 )
-from lora_edu.chapters.step_zero.figures import MATRICES
-from lora_edu.chapters.step_zero.runs import descend
+from lora_edu.chapters.shared.word_pictures import pictures
+from lora_edu.chapters.shared.word_run import R
 from lora_edu.chapters.thirty_minutes import runs
 
 ALPHAS = 4, 8, 16, 24, 32
 RANKS = tuple(2**i for i in range(7))
-DIVISORS = {"nothing": 0, "√r (rsLoRA)": 0.5, "r (LoRA)": 1}  # the power of r that each is
 LEARNING_RATE, ENOUGH = 0.1, 1e-3  # of the ball, and the loss at which it has arrived
 EDGE = 1.75  # of the ball's plane
 
 
 def word(start: str = STARTS[0], t: int = 0) -> dict:
     """A, B and ΔW = BA at step t, coloured by value; the wanted ΔW is the word LoRA."""
-    run = runs_word.written(start)
+    run = word_run.written(start)
     now, before = run[t], run[max(t - 1, 0)]
     has_moved = {name: not np.array_equal(getattr(now, name), getattr(before, name))
                  for name in "AB"}
@@ -39,7 +38,7 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     blocks = {"A": (now.A, R + 1, 0), "B": (now.B, 0, R + 1), "ΔW": (now.delta(), R + 1, R + 1)}
     parts, zeros = [], {}
     for name, (values, x, y) in blocks.items():
-        parts += [cell_map(values, x, y, MATRICES[name], name),
+        parts += [cell_map(values, x, y, MATRIX_COLOURS[name], name),
                   frame(values, x, y, lit=has_moved[name])]
         if not values.any():
             rows, columns = values.shape
@@ -63,7 +62,7 @@ def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
     for one, other in ("AB", "BA"):
         if not has_moved[one]:
             return f"step {t}: {other} has moved, {one} has not"
-    left = 100 * runs_word.loss_left(now)
+    left = 100 * word_run.loss_left(now)
     return f"step {t}: both move, {left:.{int(left < 10)}f} % of the loss left"
 
 
@@ -73,41 +72,20 @@ def strides(alpha: float = 8) -> dict:
     said = {name: times(factor) for name, factor in factors.items()}
     headline = (f"α {times(alpha / R)}: stride {said['SGD']} under SGD, {said['Adam']} under Adam"
                 if alpha != R else "α = 8: the stride to compare with")
-    return bars(factors, headline, "length of the first step, at α = 8 it is 1",
+    return factor_bars(factors, headline, "length of the first step, at α = 8 it is 1",
                 "dotted: the step at α = 8",
                 f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
                 f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
 
 
-def bars(factors: dict[str, float], headline: str, axis: str, note: str, reading: str) -> dict:
-    """A bar for each of two factors, up to 16, with its size beside it; dotted, a factor of one.
-
-    Args:
-        factors: Name → factor, from below.
-        headline, axis, note, reading: What is found, the axis' title, what is dotted, and the
-            sentence under the plot.
-    """
-    shapes = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
-              for at, factor in enumerate(factors.values())]
-    shapes += [{**box(0, at - 0.36, 1, 0.72, "rgba(0,0,0,0)"),
-                "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
-    traces = [say({(max(factor, 1), at): f" {times(factor)}"
-                   for at, factor in enumerate(factors.values())}, "middle right", 16),
-              say({(0, -0.56): note}, "middle right", 12)]
-    return figure(traces, headline,
-                  [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16], "title": {"text": axis}}],
-                  [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
-                    "ticktext": [f"{name} " for name in factors]}], reading, shapes=shapes)
-
-
 def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
-    lr = runs_word.SLOW[optimiser]
-    ways = {"α × 4": runs_word.written(STARTS[0], optimiser, lr, 4 * R),
-            "η × 4": runs_word.written(STARTS[0], optimiser, 4 * lr)}
+    lr = word_run.SLOW[optimiser]
+    ways = {"α × 4": word_run.written(STARTS[0], optimiser, lr, 4 * R),
+            "η × 4": word_run.written(STARTS[0], optimiser, 4 * lr)}
     rows = {}
     for name, run in ways.items():
-        moved = runs_word.moved(run[t])
+        moved = word_run.moved(run[t])
         said = f"moved by {100 * moved:.0f} %" if moved else "not moved"
         rows[name] = run[t].delta(), 8 * moved, "A", f"A has {said}"
     (upper, alphas, *_), (lower, etas, *_) = rows.values()
@@ -118,40 +96,7 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     return pictures(rows, f"{optimiser}, step {t}: {found}", f"{optimiser}, step {t}: " + (
         "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
         if t > 1 else "A has not moved in either run").format(*(
-            100 * runs_word.moved(run[t]) for run in ways.values())))
-
-
-def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
-    """Pictures of ΔW, one above the other, each with its name (perhaps of two lines) and, below it,
-    a bar and words.
-
-    Args:
-        rows: Name → (ΔW (d, k), the bar's length in cells, the name of its colour, its words).
-        headline, reading: What is found, and the sentence under the plot.
-        beside: Cells that the names may take.
-    """
-    (d, k), parts = runs_word.task().shape, []
-    for row, (name, (delta, length, colour, said)) in enumerate(rows.items()):
-        top = row * (d + 6)
-        lines = name.split("\n")
-        middle = top + d / 2 - 0.5 - 1.5 * (len(lines) - 1)
-        parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top),
-                  say({(-1, middle + 3 * i): text for i, text in enumerate(lines)},
-                      "middle left", 15),
-                  box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]),
-                  say({(length, top + d + 1.7): coloured(said, colour)}, "middle right")]
-    return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, len(rows) * (d + 6) - 2.5),
-                       reading)
-
-
-def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
-    """The pictures of several runs, each above what is left of its loss; the rest as pictures."""
-    left = {name: runs_word.loss_left(adapter) for name, adapter in adapters.items()}
-    return pictures({name: (
-        adapter.delta(), 14 * min(left[name], 1.35), "loss",  # the arrow: it is longer
-        f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.35 else
-        f"→ {left[name]:.1f} times the loss") for name, adapter in adapters.items()},
-        headline, reading, beside)
+            100 * word_run.moved(run[t]) for run in ways.values())))
 
 
 def units(c: float = 4) -> dict:
@@ -201,42 +146,9 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
                   f"{found}; typical across: {_short(np.sqrt(r) * size, 2)}")
 
 
-def carried(alpha: str = "kept", r: int = 8) -> dict:
-    """Loss on rotated digits against η at r = 8 and at r, and where the rate tuned at 8 ends up.
-
-    At r = 8, where it opens, nothing is carried yet, and a reader can guess.
-    """
-    task, choice = "45°, Adam", first_r.CHOICES[alpha]
-    scale = first_r_runs.ALPHA_RULES[choice]
-    rates = first_r_runs.TASKS[task].rates
-    cost = float(first_r_runs.mean(first_r_runs.regrets(task, scale, R))[
-        first_r_runs.RANKS.index(r)])
-    found = "costs nothing" if cost < 1.005 else f"leaves {cost:.3g} × the least loss"
-    names = {rank: float(first_r_runs.mean(first_r_runs.losses(task, rank, scale(rank, R)))[0])
-             for rank in (r, R)}
-    spread = 1.5 if abs(np.log(names[r] / names[R])) < 0.4 else 1
-    names[max(names, key=names.get)] *= spread
-    traces = first_r.valleys(task, choice, R, r)
-    traces += [say({(rates[0], value): coloured(
-        f"r = {rank} ", "frozen" if rank == R else first_r.RULE_LOOKS[choice].colour)},
-        "middle left", 14) for rank, value in names.items()]
-    rule = alpha if alpha == "rsLoRA" else f"α {alpha}"
-    said = f"{rule}, r = {r}: " + (
-        "η is tuned here" if r == R else f"carried η {found}")
-    return figure(
-        traces, said,
-        [{**power_ticks(-3, 1), "title": {"text": "learning rate η"},
-          "range": [np.log10(rates[0]) - 0.6, np.log10(rates[-1]) + 0.1]}],
-        [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
-          "range": [np.log10(first_r.LOW), np.log10(first_r.HIGH)],
-          "title": {"text": "training loss"}}],
-        f"{rule}: at r = {r} the learning rate " + (
-            "is tuned" if r == R else f"tuned at r = 8 {found}"))
-
-
 def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     """A ball that rolls down (1 − ab)²/2 from (a, b): one number for A and one for B."""
-    way = descend(a, b, LEARNING_RATE, 100)
+    way = runs.descend(a, b, LEARNING_RATE, 100)
     there = np.flatnonzero((1 - way.prod(axis=1))**2 / 2 < ENOUGH)
     steps = int(there[0]) if there.size else None
     way = way[:None if steps is None else steps + 1]
@@ -263,11 +175,6 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     return figure(traces, found, [{**axis, "title": {"text": "a (for A)"}}],
                   [{**axis, "title": {"text": "b (for B)"}}],
                   f"From a = {_short(a)}, b = {_short(b)}: {found}")
-
-
-def times(factor: float) -> str:
-    """16 → "× 16", 0.25 → "÷ 4"."""
-    return f"× {factor:.3g}" if factor > 0.999 else f"÷ {1 / factor:.3g}"
 
 
 def _short(value: float, digits: int = 3) -> str:

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu import STARTS, Adam, equivalent, train
-from lora_edu.chapters.low_rank_update.runs_word import LR, SLOW, task, written
+from lora_edu.chapters.shared.word_run import LR, SLOW, task, written
 
 ENTRY = 0, 11  # of A, for the ruler
 ARROWS = 64
@@ -33,3 +33,13 @@ def measured(c: float) -> tuple[float, float, float]:
 def across(seed: int = 303) -> np.ndarray:
     """The sums (64,) of the first 1, 2, … random steps across; the default is a typical draw."""
     return np.cumsum(np.random.default_rng(seed).normal(size=ARROWS))
+
+
+def descend(a: float, b: float, lr: float, steps: int) -> np.ndarray:
+    """The path (steps + 1, 2) of gradient descent on L(a, b) = (1 − ab)²/2."""
+    path = [(a, b)]
+    for _ in range(steps):
+        error = 1 - a * b
+        a, b = a + lr * error * b, b + lr * error * a
+        path.append((a, b))
+    return np.array(path)

@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 
 from lora_edu import STARTS, Adam, Regression, sweep
-from lora_edu.chapters.low_rank_update.runs import word
-from lora_edu.chapters.low_rank_update.runs_word import LR, SIGMA, STEPS, R
+from lora_edu.chapters.shared.word import word
+from lora_edu.chapters.shared.word_run import LR, SIGMA, STEPS, R
 
 SIDE, DIRECTIONS, TASKS = 64, (4, 8, 16, 32, 64), 12
 RATES = np.geomspace(0.003, 0.5, 16).round(4)

@@ -1,0 +1,58 @@
+"""Pictures of ΔW, whose wanted value is the word LoRA: with words under them, or with A and B."""
+
+import numpy as np
+
+from lora_edu import Adapter
+from lora_edu.chapters.shared import word_run
+from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
+from lora_edu.chapters.shared.style import COLOURS, PALE, coloured, heat, words
+
+
+def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
+    """Pictures of ΔW, one above the other, each with its name (perhaps of two lines) and, below it,
+    a bar and words.
+
+    Args:
+        rows: Name → (ΔW (d, k), the bar's length in cells, the name of its colour, its words).
+        headline, reading: What is found, and the sentence under the plot.
+        beside: Cells that the names may take.
+    """
+    (d, k), parts = word_run.task().shape, []
+    for row, (name, (delta, length, colour, said)) in enumerate(rows.items()):
+        top = row * (d + 6)
+        lines = name.split("\n")
+        middle = top + d / 2 - 0.5 - 1.5 * (len(lines) - 1)
+        parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top),
+                  say({(-1, middle + 3 * i): text for i, text in enumerate(lines)},
+                      "middle left", 15),
+                  box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]),
+                  say({(length, top + d + 1.7): coloured(said, colour)}, "middle right")]
+    return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, len(rows) * (d + 6) - 2.5),
+                       reading)
+
+
+def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
+    """The pictures of several runs, each above what is left of its loss; the rest as pictures."""
+    left = {name: word_run.loss_left(adapter) for name, adapter in adapters.items()}
+    return pictures({name: (
+        adapter.delta(), 14 * min(left[name], 1.35), "loss",  # the arrow: it is longer
+        f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.35 else
+        f"→ {left[name]:.1f} times the loss") for name, adapter in adapters.items()},
+        headline, reading, beside)
+
+
+def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:
+    """A picture, columns in B's colour on its left and rows in A's colour above it.
+
+    Args:
+        columns: (d, r), of sizes up to 1. What is negative becomes grey.
+        rows: (r, k), likewise.
+        picture: (d, k), likewise. Its upper left cell is at (0, 0), and y goes down.
+        names: what the columns and the rows are called.
+    """
+    r, k = rows.shape
+    places = (("delta", picture, 0, 0), ("B", columns, -1 - r, 0), ("A", rows, 0, -1 - r))
+    maps = [heat(100 * values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]],
+                 name=quantity, x0=x, y0=y) for quantity, values, x, y in places]
+    labels = [coloured(name, quantity) for name, quantity in zip(names, "BA", strict=True)]
+    return [*maps, words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15})]
