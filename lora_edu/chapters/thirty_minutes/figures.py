@@ -3,7 +3,6 @@
 import numpy as np
 
 from lora_edu import STARTS
-from lora_edu.chapters.first_r.figures import carried  # noqa: F401
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.factor_bars import factor_bars, times

@@ -1,1 +1,0 @@
-from lora_edu.chapters.shared.word_run import *  # noqa: F403
