@@ -14,7 +14,8 @@ TWICE = "twice as much: two matrices a layer are adapted, each with one A and on
 @check
 def gpt3_rows(r1=None, r4=None, r8=None) -> str:
     """GPT-3's trainable parameters with q and v adapted, at r = 1, 4 and 8."""
-    want, slips = {}, {}
+    want = {}
+    slips = {}
     for name, r, printed in (("r1", 1, 4.7e6), ("r4", 4, 18e6), ("r8", 8, 37.7e6)):
         count = want[name] = _count(96, 2, 12_288, r)
         slips[name] = [
@@ -47,7 +48,8 @@ def checkpoint(mb=None, mib=None) -> str:
 @check
 def reductions(r1=None, r4=None, r8=None) -> str:
     """How many times fewer GPT-3 trains with q and v adapted than in full, at r = 1, 4 and 8."""
-    want, slips = {}, {}
+    want = {}
+    slips = {}
     for name, r in (("r1", 1), ("r4", 4), ("r8", 8)):
         count = _count(96, 2, 12_288, r)
         ratio = want[name] = GPT3 / count
@@ -108,7 +110,8 @@ def deberta(count=None, r=None) -> str:
 @check
 def speed(more_tokens=None, less_time=None) -> str:
     """From 32.5 to 43.1 tokens a second: more tokens a second, less time a token, in per cent."""
-    before, after = 32.5, 43.1
+    before = 32.5
+    after = 43.1
     want = {"more_tokens": 100 * (after / before - 1), "less_time": 100 * (1 - before / after)}
     slips = {
         "more_tokens": [(want["less_time"], "the time saved: divide by the speed before"),
@@ -149,7 +152,11 @@ def training_memory(full_tb=None, lora_gb=None) -> str:
 @check
 def latency(adapter_l=None, adapter_h=None, merged=None, apart=None) -> str:
     """What adapter layers add to 19.8 ms, what merged LoRA adds, and LoRA's products kept apart."""
-    plain, low, high, d, r = 19.8, 23.9, 25.8, 1024, 4
+    plain = 19.8
+    low = 23.9
+    high = 25.8
+    d = 1024
+    r = 4
     want = {"adapter_l": 100 * (low / plain - 1), "adapter_h": 100 * (high / plain - 1),
             "merged": 0.0, "apart": 100 * r * (d + d) / (d * d)}
     slips = {name: [(100 * (1 - plain / time), "the share of the slower time: divide by 19.8 ms"),
@@ -184,7 +191,8 @@ def _judge(given: dict, want: dict, slips: dict, praise: str,
     """Compare each number with the right one; say of a wrong one what it is nearest to."""
     problems = []
     for name, value in zip(given, parts(list(given.values()), *given), strict=True):
-        value, right = number(name, value), want[name]
+        value = number(name, value)
+        right = want[name]
         if close(value, right, rtol[name] if isinstance(rtol, dict) else rtol):
             continue
         known = [(right, "close to it: more digits, please"), *slips[name]]

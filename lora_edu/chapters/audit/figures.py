@@ -22,7 +22,8 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
           precision: str = "16 bits") -> dict:
     """Left: trainable parameters against r. Right: bytes, full fine-tuning beside LoRA."""
     size = MODELS[model]
-    total, count = float(size.total), size.trainable(targets, r)
+    total = float(size.total)
+    count = size.trainable(targets, r)
     traces = [
         level(total, [0.8, 80], width=2.5, name="all parameters",
               hovertemplate="all parameters: %{y:,.0f}<extra></extra>"),

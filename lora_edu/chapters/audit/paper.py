@@ -41,7 +41,9 @@ PRECISIONS = {
     "mixed": Bytes(2, 8, 16, 2),  # and a copy of the weight: 2 + 2 + 4 + 4 + 4
     "mixed, 4-bit base": Bytes(2, 8, 16, 0.5),  # without the constants of its blocks
 }
-CHECKPOINTS, IN_TRAINING = (350e9, 35e6), (1.2e12, 350e9)  # GPT-3, section 4.2: full, LoRA
+# GPT-3, section 4.2: full, LoRA
+CHECKPOINTS = (350e9, 35e6)
+IN_TRAINING = (1.2e12, 350e9)
 
 
 def memory(model: str, trained: int, full: bool, precision: str = "16 bits"
@@ -51,6 +53,7 @@ def memory(model: str, trained: int, full: bool, precision: str = "16 bits"
     Everything: what goes with each number that trains, and the frozen weights. Activations are
     not counted.
     """
-    total, each = MODELS[model].total, PRECISIONS[precision]
+    total = MODELS[model].total
+    each = PRECISIONS[precision]
     train, frozen = (total, 0) if full else (trained, total)
     return each.saved * train, each.moments * train, each.training * train + each.frozen * frozen

@@ -35,7 +35,8 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
 
     times: LoRA's learning rate, over that of full fine-tuning.
     """
-    step, parts = times * first.lora_step(r), []
+    step = times * first.lora_step(r)
+    parts = []
     use, harm = first.compared(step)
     rate = "the same η" if times == 1 else f"η × {times}"
     for row, (name, values) in enumerate((("wanted", picture()),
@@ -57,8 +58,10 @@ def row_step(angle: int = 20) -> dict:
     """
     turn = np.deg2rad(angle)
     downhill = np.array([np.cos(turn), np.sin(turn)]).round(12)
-    full, radius = np.sign(downhill), 2 * 6**-0.5 * (2 / np.pi)**0.5  # α·σ·√(2/π), k = 2
-    lora, arc = radius * downhill, np.linspace(0, np.pi / 2, 46)
+    full = np.sign(downhill)
+    radius = 2 * 6**-0.5 * (2 / np.pi)**0.5  # α·σ·√(2/π), k = 2
+    lora = radius * downhill
+    arc = np.linspace(0, np.pi / 2, 46)
     traces = [line([0, 1.6 * downhill[0]], [0, 1.6 * downhill[1]], "frozen", dash="dash"),
               line([0, 1, 1], [1, 1, 0], "A", width=1.5, dash="dot"),
               line(radius * np.cos(arc), radius * np.sin(arc), "B", width=1.5, dash="dot")]
@@ -104,7 +107,8 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
     """
     found = rates.ratios()[list(rates.INPUTS).index(inputs), rates.WIDTHS.index(width), :,
                            rates.ALPHAS.index(alpha)]  # ranks, steps, seeds
-    ranks, rule = (1, 4, 16), (width / alpha)**0.5
+    ranks = (1, 4, 16)
+    rule = (width / alpha)**0.5
     paths = [geometric_mean(found[rates.RANKS.index(r)]) for r in ranks]
     low, high = np.log10(SPAN[inputs])
     traces = [level(1, [0.9, 110]), level(rule, [25, 110], name="√(k/α)")]

@@ -7,7 +7,8 @@ import numpy as np
 from lora_edu.chapters.shared.word import picture
 
 ALPHA = 8.0
-RANKS, TIMES = (1, 4, 16, 64, 256, 4096), (1, 2, 4, 8, 16)
+RANKS = (1, 4, 16, 64, 256, 4096)
+TIMES = (1, 2, 4, 8, 16)
 
 
 def full_step() -> np.ndarray:

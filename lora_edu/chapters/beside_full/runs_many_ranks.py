@@ -11,9 +11,11 @@ from lora_edu import SGD, Adam, Adapter, initial, train
 from lora_edu.chapters.beside_full.runs_ratio import whole_paths
 from lora_edu.chapters.shared.tasks import task_32
 
-RANKS, SEEDS = (4, 16, 32, 64, 256, 1024, 4096), (0, 1, 2)
+RANKS = (4, 16, 32, 64, 256, 1024, 4096)
+SEEDS = (0, 1, 2)
 STEPS = (1, 2, 5, 10, 30)  # where the runs are looked at
-ALPHA, SIGMA = 4.0, 32**-0.5
+ALPHA = 4.0
+SIGMA = 32**-0.5
 SGD_RATE = 0.2  # of LoRA with α/√r
 ADAM_RATES = (0.0005, 0.002, 0.008)  # of LoRA with α/r
 FULL_RATES = np.geomspace(1e-5, 0.1, 81)[:, None, None]  # of full fine-tuning under Adam
@@ -30,12 +32,16 @@ def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)
     What is kept is ΔW, M = s²AᵀA and N = s²BBᵀ, so that a step costs the same at every rank.
     A0: the start of A, (r, k).
     """
-    task, q = task_32(), lr * s**2
-    D, M, N = np.zeros(task.shape), s**2 * A0.T @ A0, np.zeros((len(task.W0),) * 2)
+    task = task_32()
+    q = lr * s**2
+    D = np.zeros(task.shape)
+    M = s**2 * A0.T @ A0
+    N = np.zeros((len(task.W0),) * 2)
     path = [D]
     for _ in range(steps):
         G = task.gradient(task.W0 + D)
-        P, Q = D.T @ G, D @ G.T
+        P = D.T @ G
+        Q = D @ G.T
         D, M, N = (D - lr * (G @ M + N @ G) + lr * q * G @ P,
                    M - q * (P + P.T) + lr * q * G.T @ N @ G,
                    N - q * (Q + Q.T) + lr * q * G @ M @ G.T)
@@ -45,7 +51,8 @@ def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)
 
 def adam_path(A: np.ndarray, s: float, lr: float, steps: int = max(STEPS)) -> np.ndarray:
     """ΔW at every step of LoRA under Adam from B = 0, (steps + 1, d, k). A: its start, (r, k)."""
-    task, deltas = task_32(), []
+    task = task_32()
+    deltas = []
     start_at = Adapter(A, np.zeros((len(task.W0), len(A))), s)
     train(task, start_at, Adam(lr, eps=1e-30), steps,
           watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
@@ -59,7 +66,8 @@ def start(r: int, seed: int) -> np.ndarray:
 
 def apart(path: np.ndarray, other: np.ndarray) -> np.ndarray:
     """‖ΔW − ΔW′‖ / ‖ΔW′‖ at each of STEPS, (…, steps): paths with their steps first."""
-    path, other = path[list(STEPS)], other[list(STEPS)]
+    path = path[list(STEPS)]
+    other = other[list(STEPS)]
     gap = np.linalg.norm(path - other, axis=(-2, -1)) / np.linalg.norm(other, axis=(-2, -1))
     return np.moveaxis(gap, 0, -1)
 

@@ -11,10 +11,14 @@ import numpy as np
 from lora_edu import STARTS, Adam, Regression, sweep, teacher_student
 from lora_edu.chapters.shared.fits import vertex
 
-WIDTHS, ALPHAS, RANKS = (16, 32, 64, 128), (2, 8, 32), (1, 2, 4, 8, 16)
-STEPS, SEEDS = (1, 3, 10, 30, 100), tuple(range(8))
+WIDTHS = (16, 32, 64, 128)
+ALPHAS = (2, 8, 32)
+RANKS = (1, 2, 4, 8, 16)
+STEPS = (1, 3, 10, 30, 100)
+SEEDS = tuple(range(8))
 INPUTS = {"few directions": 2.0, "all directions": 0.0}  # how the variances fall off
-LORA_RATES, FULL_RATES = 2.0 ** np.arange(-13, 5.1, 0.5), 2.0 ** np.arange(-15, 0.1, 0.5)
+LORA_RATES = 2.0 ** np.arange(-13, 5.1, 0.5)
+FULL_RATES = 2.0 ** np.arange(-15, 0.1, 0.5)
 FILE = Path(__file__).with_name("ratio.npz")
 
 
@@ -29,7 +33,8 @@ def whole_paths(problem: Regression, optimiser, steps: int):
 
     An optimiser whose rate has the shape (R, 1, 1) trains R copies.
     """
-    shift, C = problem.W_star - problem.W0, problem.covariance
+    shift = problem.W_star - problem.W0
+    C = problem.covariance
     D = np.zeros(np.broadcast_shapes(np.shape(optimiser.lr), shift.shape))
     state = optimiser.init([D])
     for _ in range(steps + 1):
@@ -44,7 +49,8 @@ def search(inputs: str, k: int, seed: int, alphas=ALPHAS, ranks=RANKS, steps=STE
     lies at an end of its rates.
     """
     problem = task(inputs, k, seed)
-    shift, C = problem.W_star - problem.W0, problem.covariance
+    shift = problem.W_star - problem.W0
+    C = problem.covariance
     whole = np.array([0.5 * np.sum((D - shift) @ C * (D - shift), axis=(1, 2)) for D in whole_paths(
         problem, Adam(FULL_RATES[:, None, None]), max(steps))])[list(steps)]  # steps, rates
     runs = sweep(problem, r=ranks, alpha=alphas, lr=LORA_RATES, seed=seed, steps=max(steps))
@@ -67,8 +73,12 @@ def first_step(inputs: str, k: int, seed: int, r, alpha) -> np.ndarray:
     Only for these tasks: it takes W to be square, and no row of its gradient to be zero.
     """
     problem = task(inputs, k, seed)
-    G, C, sigma, s = problem.gradient(problem.W0), problem.covariance, (3 * k)**-0.5, alpha / r
-    lengths, signs = np.linalg.norm(G, axis=1), np.sign(G)
+    G = problem.gradient(problem.W0)
+    C = problem.covariance
+    sigma = (3 * k)**-0.5
+    s = alpha / r
+    lengths = np.linalg.norm(G, axis=1)
+    signs = np.sign(G)
     unit = G / lengths[:, None]
     use = s * sigma * np.sqrt(2 / np.pi) * r * lengths.sum()
     harm = (s * sigma)**2 * (r * k * np.trace(C)

@@ -8,9 +8,12 @@ import numpy as np
 from lora_edu import OPTIMISERS, Adapter, initial, optimiser, stacked_runs, train
 from lora_edu.chapters.beside_full.runs_ratio import task
 
-SIDE, ALPHA, STEPS = 32, 8.0, 30
+SIDE = 32
+ALPHA = 8.0
+STEPS = 30
 STILL = 1e-30  # times the rate: a step that is lost beside any entry of A
-RANKS, SEEDS = (1, 2, 4, 8, 16), tuple(range(6))
+RANKS = (1, 2, 4, 8, 16)
+SEEDS = tuple(range(6))
 RATES = {"Adam": 2.0 ** np.arange(-11, 1.1, 0.5), "SGD": 2.0 ** np.arange(-8, 6.1, 0.5)}
 
 
@@ -41,7 +44,8 @@ def tuned(name: str, inputs: str, r: int, frozen: bool, steps: int = STEPS) -> l
 
 
 def _tuned(name, inputs, r, frozen, steps, seed) -> Tuned:
-    problem, rates = task(inputs, SIDE, seed), RATES[name]
+    problem = task(inputs, SIDE, seed)
+    rates = RATES[name]
     A, B = initial(SIDE, SIDE, r, rng=np.random.default_rng(seed))
     runs = stacked_runs.RegressionRuns(np.full(len(rates), ALPHA / r), problem.covariance,
                                 problem.W_star - problem.W0)

@@ -13,16 +13,24 @@ def dropout_backward(backward) -> str:
     oracle is the complex step, applied to the forward pass.
     """
     rng = np.random.default_rng(0)
-    n, d, k, r, s = 4, 5, 6, 2, 0.7
-    X, W0, D = rng.normal(size=(n, k)), rng.normal(size=(d, k)), rng.normal(size=(n, d))
-    A, B = rng.normal(size=(r, k)), rng.normal(size=(d, r))
+    n = 4
+    d = 5
+    k = 6
+    r = 2
+    s = 0.7
+    X = rng.normal(size=(n, k))
+    W0 = rng.normal(size=(d, k))
+    D = rng.normal(size=(n, d))
+    A = rng.normal(size=(r, k))
+    B = rng.normal(size=(d, r))
     mask = (rng.random((n, k)) < 0.7) / 0.7
     given = parts(ask(backward, D, X, mask, W0, A, B, s), "∇A", "∇B", "∇X")
 
     def loss(A, B, X):
         return (D * (X @ W0.T + s * (mask * X) @ A.T @ B.T)).sum()
 
-    want, places = {}, {"A": A, "B": B, "X": X}
+    want = {}
+    places = {"A": A, "B": B, "X": X}
     for name, matrix in places.items():
         gradient = want[f"∇{name}"] = np.empty_like(matrix)
         for index in np.ndindex(matrix.shape):

@@ -48,7 +48,9 @@ def two_paths(line: int = 0) -> dict:
     headline, reads, makes, text = LINES[line]
     names = {name: name for name in LAYER} | ({"H": "D"} if line else {})
     names |= ({"U": "∇U"} if line > 1 else {}) | ({makes: f"∇{makes}"} if makes else {})
-    parts, said, below = _wires(), {}, {}
+    parts = _wires()
+    said = {}
+    below = {}
     for name, (left, centre, width, height, shape, quantity) in LAYER.items():
         lit = name in reads or name == makes
         block = box(left, centre - height / 2, width, height, fill(quantity, 0.7 if lit else 0))

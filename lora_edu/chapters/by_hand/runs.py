@@ -36,7 +36,8 @@ def exact_gradient() -> np.ndarray:
 
 def numerical_gradient(scheme: str, h: float) -> np.ndarray:
     """∇A entry by entry from values of the loss, (r, k)."""
-    A, B = small_layer()[0].A, small_layer()[0].B
+    A = small_layer()[0].A
+    B = small_layer()[0].B
     result = np.empty_like(A)
     for index in np.ndindex(A.shape):
         step = np.zeros_like(A)

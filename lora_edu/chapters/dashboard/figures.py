@@ -35,9 +35,12 @@ def dashboard(r: int = 4, alpha: float = 16, start: str = STARTS[0], optimiser: 
 
 def _over_steps(*settings) -> dict:
     """Left: the three norms, log scale. Right: the loss, and the useful part of ΔW."""
-    run, scale = runs.one_run(*settings), ZeroLogAxis(-6, 3, every=3)
+    run = runs.one_run(*settings)
+    scale = ZeroLogAxis(-6, 3, every=3)
     shown = [step for step in SHOWN if run.delta_norm[step] < 1e30 and run.loss[step] < 1e30]
-    x, texts, traces = np.sqrt(shown), [str(step) for step in shown], []
+    x = np.sqrt(shown)
+    texts = [str(step) for step in shown]
+    traces = []
     for quantity, name in QUANTITIES.items():
         values = getattr(run, name)[shown]
         traces.append(curve(quantity, x, scale.place(values), values=values, text=texts,
@@ -65,7 +68,8 @@ def _over_steps(*settings) -> dict:
 def _against_rank(r, *others) -> dict:
     """‖ΔW‖ (left) and its useful part (right) after one step; the chosen rule in front."""
     alpha, start, optimiser, rule, lr = others
-    scale, traces = ZeroLogAxis(-3, 3, every=2), []
+    scale = ZeroLogAxis(-3, 3, every=2)
+    traces = []
     changes = []  # of the chosen rule, which comes last, from the first rank to the last
     for panel, quantity in enumerate(("delta_norm", "useful"), start=1):
         for name in [other for other in SCALE_RULES if other != rule] + [rule]:
@@ -116,7 +120,8 @@ def _end(r, loss) -> str:
         return "the run flies apart"
     if loss[-1] >= loss[0]:
         return "the loss does not fall"
-    left, least = loss[-1] / runs.frozen_loss(), runs.least_loss(r)
+    left = loss[-1] / runs.frozen_loss()
+    least = runs.least_loss(r)
     end = f"in {runs.STEPS} steps the loss falls to {number(left)} of the frozen model's"
     return end + (f" (rank {r} can leave {number(least)}, not less)" if least > 1e-6 else "")
 

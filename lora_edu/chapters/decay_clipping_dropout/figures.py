@@ -18,7 +18,9 @@ from lora_edu.chapters.shared.style import (
 from lora_edu.chapters.shared.word_run import R
 from lora_edu.explore.words import number, short
 
-SHOWN, FLOOR, APART = 7, 29, 6.6  # singular values; where their bars stand, and how far apart
+SHOWN = 7  # singular values
+FLOOR = 29  # where their bars stand
+APART = 6.6  # from one bar to the next
 
 
 def penalty(alpha: float = 8, lam: float = 1) -> dict:
@@ -26,7 +28,8 @@ def penalty(alpha: float = 8, lam: float = 1) -> dict:
     threshold = lam * R / alpha
     delta, left = lowered(threshold)
     delta = np.round(delta, 9)  # where it is blank an SVD leaves the last bits of a sum
-    parts, numbers = [cell_map(delta, 0, 0, "delta", "ΔW"), frame(delta, 0, 0)], {}
+    parts = [cell_map(delta, 0, 0, "delta", "ΔW"), frame(delta, 0, 0)]
+    numbers = {}
     values, targets = (np.round(all_of[:SHOWN], 3) for all_of in (left, lowered(0)[1]))
     for i, (value, wanted) in enumerate(zip(values, targets, strict=True)):
         parts += [box(APART * i, FLOOR - value, 5, value, COLOURS["delta"]),
@@ -42,7 +45,8 @@ def penalty(alpha: float = 8, lam: float = 1) -> dict:
 def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:
     """The norm that the log shows and the loss, with a limit and, in grey, without one."""
     (norms, losses), (_, free) = (with_a_bad_batch(optimiser, at) for at in (limit, None))
-    steps, clipped = np.arange(STEPS), int((norms > limit).sum())
+    steps = np.arange(STEPS)
+    clipped = int((norms > limit).sum())
     sizes = [100 * of(values[BAD + 1:]) for values in (losses, free) for of in (max, min)]
     traces = [curve("B", steps, norms, name="norm", sizes=5),
               level(limit, [0, STEPS]),

@@ -8,7 +8,9 @@ from lora_edu import SGD, Adam, Clipped
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.word import word
 
-STEPS, BAD, LENGTH = 60, 15, 50  # of a run; the step with the bad batch, and how long that is
+STEPS = 60  # of a run
+BAD = 15  # the step with the bad batch
+LENGTH = 50  # of its gradient, beside the right one's
 RULES = {"Adam": Adam(word_run.LR), "SGD": SGD(word_run.SLOW["SGD"])}
 
 
@@ -33,9 +35,12 @@ def with_a_bad_batch(optimiser: str, limit: float | None, seed: int = 2
         Norms before clipping and losses as parts of the first, each (STEPS,).
     """
     rule = RULES[optimiser] if limit is None else Clipped(RULES[optimiser], limit)
-    A, B = word_run.written()[0].A, word_run.written()[0].B
+    A = word_run.written()[0].A
+    B = word_run.written()[0].B
     noise = np.random.default_rng(seed).normal(size=word_run.task().shape)
-    state, norms, losses = rule.init([A, B]), [], []
+    state = rule.init([A, B])
+    norms = []
+    losses = []
     for step in range(STEPS):
         loss, G = word_run.task().loss_and_gradient(B @ A)
         if step == BAD:

@@ -25,7 +25,8 @@ def flat_scale(scale) -> str:
 def _useful(optimiser: str, r: int, s: float) -> float:
     """The mean of −⟨ΔW, G⟩ after the first step, η = 1, over draws of A that share their rows."""
     rng = np.random.default_rng(0)
-    G, draws = rng.normal(size=(6, 10)), rng.normal(size=(64 // r, r, 10))
+    G = rng.normal(size=(6, 10))
+    draws = rng.normal(size=(64 // r, r, 10))
     total = 0.0
     for A in draws:
         B = -s * G @ A.T

@@ -43,7 +43,9 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
 
 def growth(optimiser: str = "Adam", step: int = 1) -> dict:
     """The useful part of ΔW and its length after some steps against r, under each rule."""
-    traces, headings, ranks = [], [], runs_growth.RANKS
+    traces = []
+    headings = []
+    ranks = runs_growth.RANKS
     for panel, (quantity, name) in enumerate(QUANTITIES.items(), start=1):
         slopes = {}
         for rule, look in SCALE_LOOKS.items():
@@ -76,7 +78,8 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
 
     inputs: how they vary, one of ``runs_rate.INPUTS``.
     """
-    traces, slopes = [], {}
+    traces = []
+    slopes = {}
     for rule in SCALE_RULES:
         values = runs_rate.best_rates(rule, optimiser, inputs, steps)
         theory = runs_rate.predicted(rule, optimiser, inputs) if steps == 1 else []
@@ -96,7 +99,8 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
 
 
 def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
-    look, ranks = SCALE_LOOKS[rule], runs_rate.RANKS
+    look = SCALE_LOOKS[rule]
+    ranks = runs_rate.RANKS
     means = geometric_mean(values)
     crosses = marks(ranks[:len(theory)], theory, look.colour, "x-thin-open", 13, stroke=2.5,
                     **said(f"{rule}, theorem"))
@@ -106,7 +110,9 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
 
 def second_moves() -> dict:
     """How far A moves in the second step of Adam against r, the first being equally useful."""
-    ranks, traces, ends = tuple(4**i for i in range(6)), [], {}
+    ranks = tuple(4**i for i in range(6))
+    traces = []
+    ends = {}
     for rule, look in SCALE_LOOKS.items():
         moves = [runs_rate.second_move(rule, r) for r in ranks]
         ends[FORMULAS[rule]] = moves[-1] / moves[0]
@@ -125,7 +131,10 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
 
     tuned: whether η is the best at each rank, or one small η for all.
     """
-    task, ranks, traces, ends = f"{angle}, Adam", digits_map.RANKS[3:], [], {}
+    task = f"{angle}, Adam"
+    ranks = digits_map.RANKS[3:]
+    traces = []
+    ends = {}
     small = digits_map.tuned(task, ranks[0], 1.0) - 4  # half octaves: a quarter of the tuned η
     for rule, name in (("LoRA", "α kept"), ("rsLoRA", "rsLoRA")):
         scale = digits_map.ALPHA_RULES[name]

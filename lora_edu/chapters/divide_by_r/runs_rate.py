@@ -18,7 +18,9 @@ from lora_edu import (
 from lora_edu.chapters.shared.fits import vertex
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
-SIDE, RANKS, SEEDS = 32, (2, 4, 8, 16, 32), tuple(range(5))
+SIDE = 32
+RANKS = (2, 4, 8, 16, 32)
+SEEDS = tuple(range(5))
 STEPS = [1, 30]
 INPUTS = {"one direction": 3.0, "about ten": 1.0, "all directions": 0.0}  # how variances fall off
 SPAN = {"Adam": (-3.5, 1.1), "SGD": (-1.6, 3.5)}  # log 10 of the rates tried
@@ -55,7 +57,8 @@ def best_first(task: Regression, optimiser_name: str, r, s, sigma: float):
 
     r, s: ranks and their scales, numbers or arrays. sigma: the standard deviation of A's entries.
     """
-    G, C = task.gradient(task.W0), task.covariance
+    G = task.gradient(task.W0)
+    C = task.covariance
     r_c = crossover(G, C, optimiser_name)
     if optimiser_name == "SGD":
         return np.vdot(G, G) / (s**2 * sigma**2 * np.vdot(G, G @ C) * (r - 1 + r_c))
@@ -77,7 +80,8 @@ def second_move(rule: str, r: int, useful: float = 0.1) -> float:
 
 def predicted(rule: str, optimiser_name: str, inputs: str) -> np.ndarray:
     """``best_first`` at every rank under one of the rules, (ranks,), with kaiming's σ."""
-    task, r = task_with_inputs(inputs), np.array(RANKS)
+    task = task_with_inputs(inputs)
+    r = np.array(RANKS)
     s = np.array([scaling(rank, 1.0, SCALE_RULES[rule]) for rank in RANKS])
     return best_first(task, optimiser_name, r, s, (3 * SIDE)**-0.5)
 

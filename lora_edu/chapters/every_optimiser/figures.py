@@ -28,8 +28,11 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
     """The losses of a run with α × 16 and of a partner with α, to which some settings follow."""
     found = results()[optimiser]
     which = FOLLOWS.index(follows)
-    gap, large, partner = found["gaps"][which], found["losses"][0], found["losses"][1 + which]
-    steps, top = np.arange(0, STEPS + 1, 2), 0.66
+    gap = found["gaps"][which]
+    large = found["losses"][0]
+    partner = found["losses"][1 + which]
+    steps = np.arange(0, STEPS + 1, 2)
+    top = 0.66
     said = gap_in_words(gap)
     rule = rule_in_words(found)
     traces = [line(steps, np.minimum(large, top), "loss", width=9, opacity=0.45, name="α × 16"),

@@ -67,14 +67,17 @@ RULES = {
 
 def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float = 1.0) -> tuple:
     """(losses (STEPS + 1,), ΔW (STEPS + 1, d, k)). start, lr: factors of A's start and of η."""
-    task, (A0, B0) = task_16(), initial(*task_16().shape, R, rng=np.random.default_rng(1))
+    task = task_16()
+    A0, B0 = initial(*task_16().shape, R, rng=np.random.default_rng(1))
     A, B = (torch.nn.Parameter(torch.tensor(M, dtype=rule.dtype)) for M in (start * A0, B0))
     optimiser = rule.make([A, B], lr * rule.lr, c)
     if hasattr(optimiser, "train"):  # schedule-free rules have two points
         optimiser.train()
-    losses, deltas = [], []
+    losses = []
+    deltas = []
     for _ in range(STEPS + 1):
-        a, b = A.detach().double().numpy(), B.detach().double().numpy()
+        a = A.detach().double().numpy()
+        b = B.detach().double().numpy()
         deltas.append(scale * (b @ a))
         loss, G = task.loss_and_gradient(task.W0 + deltas[-1])
         losses.append(loss)

@@ -32,7 +32,8 @@ def _problem(rule: str, power: float, r: int, r_first: int, alpha: float, lr: fl
                 f"{alpha / root:g}.")
     if r == r_first and not close(s, 1.0):
         return f"at the first rank s must be 1, not {s:g}."
-    grown, want = (s * r) / r_first, (r / r_first) ** power
+    grown = (s * r) / r_first
+    want = (r / r_first) ** power
     if not close(grown, want):
         return (f"the useful part of Adam's first step, ∝ η·s·r, is {grown:.3g} times that of the "
                 f"first rank; this rule makes it {want:.3g} times.")

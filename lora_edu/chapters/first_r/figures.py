@@ -25,7 +25,8 @@ from lora_edu.explore.words import signed
 RULE_LOOKS = {"α kept": Look(COLOURS["delta"], "diamond"), "rsLoRA": Look(COLOURS["A"], "circle"),
               "α = r": Look(COLOURS["B"], "square"), "α = 2r": Look(COLOURS["loss"], "triangle-up")}
 CHOICES = dict(zip(("kept", "rsLoRA", "= r", "= 2r"), RULE_LOOKS, strict=True))  # for α
-LOW, HIGH = 0.03, 20.0  # of the losses shown
+LOW = 0.03  # of the losses shown
+HIGH = 20.0
 MOST_REGRET = 60.0  # that is shown
 TUNED_AT = 8  # the rank whose η is carried
 EDGE = 1.06  # what lies above is drawn this far below the top
@@ -49,10 +50,13 @@ def pictures(angles=(0, 45, 90)) -> dict:
 
 def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     """What an η costs that was tuned at r1, against r: the loss over the least one, each rule."""
-    traces, names, partly = [], {}, {}
+    traces = []
+    names = {}
+    partly = {}
     for rule, look in RULE_LOOKS.items():
         found = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
-        means, lost = geometric_mean(found), np.isinf(found).sum(axis=1)
+        means = geometric_mean(found)
+        lost = np.isinf(found).sum(axis=1)
         drawn = _inside(means, MOST_REGRET)
         traces.append(look.curve(digits_map.RANKS, drawn, rule,
                                  values=np.minimum(means, digits_map.LOST)))
@@ -79,7 +83,8 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
 
 def _cost(rule: str, task: str, r1: int) -> str:
     found = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
-    lost, most = np.isinf(found).sum(axis=1).max(), geometric_mean(found).max()
+    lost = np.isinf(found).sum(axis=1).max()
+    most = geometric_mean(found).max()
     cost = f"{lost} of {len(digits_map.SEEDS)} lost" if lost else f"{most:.2g} ×"
     return f"{cost} with {rule}"
 
@@ -112,7 +117,8 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
 
     At r = 8, where it opens, nothing is carried yet, and a reader can guess.
     """
-    task, choice = "45°, Adam", CHOICES[alpha]
+    task = "45°, Adam"
+    choice = CHOICES[alpha]
     scale = digits_map.ALPHA_RULES[choice]
     rates = digits_map.TASKS[task].rates
     cost = float(geometric_mean(digits_map.regrets(task, scale, TUNED_AT))[
@@ -157,12 +163,14 @@ def readings(r: int = 1, eta: float = digits_map.ETAS[1]) -> dict:
     traces = [heat(100 * np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
               *_searched(r, eta)]
     for name, (alpha, rate) in ends.items():
-        look, at = SEARCH_LOOKS[name], ([digits_map.PLANE.index(alpha / r)], [rates.index(rate)])
+        look = SEARCH_LOOKS[name]
+        at = ([digits_map.PLANE.index(alpha / r)], [rates.index(rate)])
         loss = digits_map.loss_at(r, alpha, rate)
         traces += [marks(*at, "#ffffff", look.symbol + "-open", 16, stroke=5, **said(name, [loss])),
                    marks(*at, look.colour, look.symbol, 12, name=name)]
         names[f"{SHORT[name]}: {loss / losses.min():.2g}\N{NO-BREAK SPACE}×"] = look
-    columns, rows = range(0, len(digits_map.PLANE), 3), (1, 5, 9, 13)
+    columns = range(0, len(digits_map.PLANE), 3)
+    rows = (1, 5, 9, 13)
     most = ends[digits_map.SEARCHES[-1]][0] == max(digits_map.PLANE)
     left = loss / losses.min()  # by the last search
     return figure(
@@ -180,7 +188,8 @@ def readings(r: int = 1, eta: float = digits_map.ETAS[1]) -> dict:
 def _searched(r: int, eta: float) -> list[dict]:
     """The line that each search has to itself at rank r."""
     eta_row = digits_map.PLANE_RATES.index(digits_map.nearest(eta))
-    top, right = len(digits_map.PLANE_RATES) - 0.5, len(digits_map.PLANE) - 0.5
+    top = len(digits_map.PLANE_RATES) - 0.5
+    right = len(digits_map.PLANE) - 0.5
     ends = (*(([digits_map.PLANE.index(alpha / r)] * 2, [-0.5, top]) for alpha in (8, 1)),
             ([-0.5, right], [eta_row] * 2))
     return [line(x, y, look.colour, width=2, dash="dot", name="its line")
@@ -193,7 +202,10 @@ def _plain(power_of_2: float) -> str:
 
 def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     """Loss against η, a curve a rank, geometric means over the seeds; a ring where it is least."""
-    top, colour, traces, least = 10.0 ** SHOWN[model][1], SCALE_LOOKS[rule].colour, [], {}
+    top = 10.0 ** SHOWN[model][1]
+    colour = SCALE_LOOKS[rule].colour
+    traces = []
+    least = {}
     for r in runs_models.ranks(model):
         rates, losses = runs_models.curve(model, rule, r)
         means = geometric_mean(losses.T)
@@ -223,7 +235,8 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
 def five_models() -> dict:
     """The best η against r, that at rank 8 being one: a colour a rule, a thin line a task, and a
     thick one with the mean of the tasks' powers."""
-    traces, powers = [], {}
+    traces = []
+    powers = {}
     for rule, look in SCALE_LOOKS.items():
         powers[rule] = [runs_models.power(model, rule)[0] for model in runs_models.MODELS]
         for model in runs_models.MODELS:

@@ -25,7 +25,8 @@ def train(task: str, r: int, s: float, rates=None, seeds=SEEDS, optimiser=None) 
     Defaults of rates and optimiser are the task's.
     """
     this = TASKS[task]
-    rates, data = this.rates if rates is None else rates, digits.load(this.angle)
+    rates = this.rates if rates is None else rates
+    data = digits.load(this.angle)
     scale, lr, seed = zip(*((s, lr, seed) for lr in rates for seed in seeds), strict=True)
     ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=scale, lr=lr, seed=seed,
                      decay=this.decay, optimiser=optimiser or this.optimiser, dtype=np.float32)

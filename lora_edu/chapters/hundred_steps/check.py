@@ -13,9 +13,16 @@ def adamw_step(step) -> str:
     from 1. The oracle writes the moments as sums over all gradients so far, without recursion.
     """
     rng = np.random.default_rng(0)
-    lr, beta1, beta2, eps, decay = 0.1, 0.9, 0.99, 1e-3, 0.2
-    want, gradients = rng.normal(size=4), rng.normal(size=(3, 4))
-    p, m, v = want, np.zeros(4), np.zeros(4)
+    lr = 0.1
+    beta1 = 0.9
+    beta2 = 0.99
+    eps = 1e-3
+    decay = 0.2
+    want = rng.normal(size=4)
+    gradients = rng.normal(size=(3, 4))
+    p = want
+    m = np.zeros(4)
+    v = np.zeros(4)
     for t in range(1, 4):
         answer = ask(step, p, gradients[t - 1], m, v, t, lr, beta1, beta2, eps, decay)
         p, m, v = map(array, "pmv", parts(answer, "p", "m", "v"))

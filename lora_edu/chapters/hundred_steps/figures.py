@@ -19,9 +19,13 @@ def drawn(t: int = 0) -> dict:
     Dotted: the word's singular values. SGD and Adam at their ``WORD_RATES``, r = 8, s = 1.
     """
     target = np.linalg.svd(word_run.task().W_star, compute_uv=False)[:RANK]
-    k, parts, left = word_run.task().shape[1], [], []
+    k = word_run.task().shape[1]
+    parts = []
+    left = []
     for row, (name, lr) in enumerate(runs.WORD_RATES.items()):
-        run, top, bars = word_run.written(STARTS[0], name, lr), row * 18, k + 1
+        run = word_run.written(STARTS[0], name, lr)
+        top = row * 18
+        bars = k + 1
         delta = run[t].delta()
         left.append(f"{name} {100 * word_run.loss_left(run[t]):.0f} %")
         parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top)]
@@ -47,7 +51,8 @@ def spectrum(r: int = 8, optimiser: str = runs.OPTIMISERS[0]) -> dict:
     """The singular values of ΔW over sixty steps; dashed, those of the target shift."""
     path = runs.spectrum_path(optimiser, r)
     target = runs.singular_values(task_32().W_star - task_32().W0, 4)
-    steps, last = np.arange(len(path)), path[-1]
+    steps = np.arange(len(path))
+    last = path[-1]
     traces = [curve("delta", steps, path[:, i].round(6), mode="lines", name=f"σ{i + 1}",
                     hovertemplate=f"σ{i + 1} at step %{{x}}: %{{y:.3g}}<extra></extra>")
               for i in range(r)]

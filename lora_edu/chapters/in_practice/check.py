@@ -14,9 +14,12 @@ def enlarged_adapter(enlarge) -> str:
     """
     rng = np.random.default_rng(0)
     for d, k, r, r1, alpha in ((5, 7, 2, 5, 3.0), (6, 4, 1, 3, 8.0)):
-        A, B = rng.normal(size=(r, k)), rng.normal(size=(d, r))
+        A = rng.normal(size=(r, k))
+        B = rng.normal(size=(d, r))
         A1, B1, alpha1 = parts(ask(enlarge, A, B, alpha, r1), "A1", "B1", "alpha1")
-        A1, B1, alpha1 = array("A1", A1), array("B1", B1), positive("alpha1", alpha1)
+        A1 = array("A1", A1)
+        B1 = array("B1", B1)
+        alpha1 = positive("alpha1", alpha1)
         if A1.shape != (r1, k) or B1.shape != (d, r1):
             raise NotYet(f"A1 and B1 must be ({r1}, {k}) and ({d}, {r1}); they are {A1.shape} and "
                          f"{B1.shape}.")

@@ -90,7 +90,8 @@ def checkpointed(mended=False):
 @fault(LESS, "nested", "what was learned is gone after a cell ran twice",
        "huggingface/peft/pull/2306")
 def wrapped_twice(mended=False):
-    model, config = pefts(), LoraConfig(r=4, target_modules=TARGETS)
+    model = pefts()
+    config = LoraConfig(r=4, target_modules=TARGETS)
     if mended:
         model.add_adapter("second", config)
         return {"model": model}
@@ -179,8 +180,10 @@ def served_with_alpha_over_r(mended=False):
 
 @fault(USE, "reference", "overdone after merging and loading again")
 def merged_and_loaded_again(mended=False):
-    base, model = TinyChat(), ours()
-    want, loaded = answer(model), copy.deepcopy(model)
+    base = TinyChat()
+    model = ours()
+    want = answer(model)
+    loaded = copy.deepcopy(model)
     merge_and_unload(loaded)
     with tempfile.TemporaryDirectory() as folder:
         save_adapter(model, folder)

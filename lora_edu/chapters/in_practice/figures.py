@@ -43,12 +43,14 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
 
     The colour of the precision has the adapter's own terms too.
     """
-    size, chosen = LLAMAS[model], LOOKS[precision].colour
+    size = LLAMAS[model]
+    chosen = LOOKS[precision].colour
     found = account(size, modules, r, PRECISIONS[precision], tokens, checkpointing)
     least = account(size, "q, v", 4, PRECISIONS["4-bit base"], TOKENS[0], True)
     largest = account(size, "all seven", 256, PRECISIONS["mixed"], TOKENS[-1], False)
     ends = [np.log10(sum(each.values())) for each in (least, largest)]
-    traces, names = [], {}
+    traces = []
+    names = {}
     for at, term in enumerate(TERMS[::-1]):
         colour = chosen if term in OWN else "frozen"
         traces += [line([1e6, max(found[term], 1e6)], [at, at], colour, width=6),
@@ -103,7 +105,8 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
     traces.append(say({(RANKS[-1], rate_at(RANKS[-1], name)):
                        coloured(f"   {FORMULAS[name]}", look.colour)
                        for name, look in SCALE_LOOKS.items()}, "middle right", 14))
-    s, rate = scaling(r, alpha, SCALE_RULES[rule]), rate_at(r, rule)
+    s = scaling(r, alpha, SCALE_RULES[rule])
+    rate = rate_at(r, rule)
     traces += [level(RECIPE["lr"], [RANKS[0] / 1.5, RANKS[-1]], name="the recipe's rate",
                      hovertemplate="the recipe’s η = %{y:.2g}<extra></extra>"),
                marks([r], [rate], SCALE_LOOKS[rule].colour, "circle-open", 18, stroke=3,
@@ -132,7 +135,8 @@ def _merges() -> list[tuple[float, float]]:
     delta *= np.linalg.norm(base) / np.linalg.norm(delta)
     found = []
     for size in SIZES:
-        moved, wanted = nf4.in_four_bits(base + size * delta) - base, size * delta
+        moved = nf4.in_four_bits(base + size * delta) - base
+        wanted = size * delta
         found.append((np.vdot(moved, wanted) / np.vdot(wanted, wanted),
                       np.linalg.norm(moved - wanted) / np.linalg.norm(wanted)))
     return found

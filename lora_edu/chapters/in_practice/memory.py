@@ -65,8 +65,11 @@ PRECISIONS = {
 
 def kept(model: Llama, modules: str, r: int, precision: Precision) -> dict[str, float]:
     """Bytes that one layer saves of one token for the backward pass."""
-    names, b = MODULES[modules].split(", "), precision.number
-    d, kv, hidden = model.d, model.shapes["k"][0], model.shapes["up"][0]
+    names = MODULES[modules].split(", ")
+    b = precision.number
+    d = model.d
+    kv = model.shapes["k"][0]
+    hidden = model.shapes["up"][0]
     if precision.copies:  # every adapter has a copy of its input
         inputs = sum(model.shapes[name][1] for name in names)
     else:  # shared; o's input is kept by attention anyway

@@ -10,7 +10,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-BLOCK, CONSTANTS = 64, 256  # numbers that share a constant; constants that share a second one
+BLOCK = 64  # numbers that share a constant
+CONSTANTS = 256  # constants that share a second one
 
 
 @cache

@@ -15,7 +15,8 @@ def adapted(model: Llama, modules: str, r: int, precision: Precision,
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
-    kv, hidden = model.shapes["k"][0], model.shapes["up"][0]
+    kv = model.shapes["k"][0]
+    hidden = model.shapes["up"][0]
     made = LlamaForCausalLM(LlamaConfig(
         vocab_size=model.vocabulary, hidden_size=model.d, intermediate_size=hidden,
         num_hidden_layers=model.layers, num_attention_heads=model.heads,
@@ -57,7 +58,9 @@ class _Live(TorchDispatchMode):
 
     def __init__(self, tensors):
         super().__init__()
-        self.held, self.most, self.peak = {}, 0, 0
+        self.held = {}
+        self.most = 0
+        self.peak = 0
         for tensor in tensors:
             self.see(tensor)
 

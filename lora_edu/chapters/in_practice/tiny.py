@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-PAD, END, IGNORED = 0, 2, -100
+PAD = 0
+END = 2
+IGNORED = -100
 
 
 class Block(nn.Module):
@@ -15,7 +17,8 @@ class Block(nn.Module):
 
     def __init__(self, d):
         super().__init__()
-        self.q, self.v = nn.Linear(d, d), nn.Linear(d, d)
+        self.q = nn.Linear(d, d)
+        self.v = nn.Linear(d, d)
 
     def forward(self, x):
         return self.v(torch.tanh(self.q(x)))
@@ -35,7 +38,8 @@ class TinyChat(nn.Module):
             self.tokens = nn.Embedding(16, d)
             self.blocks = nn.ModuleList([Block(d), Block(d)])
             self.head = nn.Linear(d, 16, bias=False)
-        self.gate, self.gradient_checkpointing = 1.0, False
+        self.gate = 1.0
+        self.gradient_checkpointing = False
 
     def forward(self, input_ids, attention_mask=None, labels=None):
         x = self.tokens(input_ids)

@@ -31,7 +31,8 @@ def equivalent_adamw(partner) -> str:
 def _run(alpha, sigma, lr, eps, weight_decay):
     """ΔW after twenty steps of AdamW from one draw of A, on one random regression."""
     rng = np.random.default_rng(0)
-    A, W0 = sigma * rng.normal(size=(2, 5)), np.zeros((4, 5))
+    A = sigma * rng.normal(size=(2, 5))
+    W0 = np.zeros((4, 5))
     task = Regression(W0, rng.normal(size=(4, 5)), rng.normal(size=(9, 5)))
     optimiser = AdamW(lr, eps=eps, weight_decay=weight_decay)
     start = Adapter(A, np.zeros((4, 2)), alpha / 2)

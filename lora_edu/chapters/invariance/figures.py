@@ -67,7 +67,8 @@ def two_numbers(change: str = "α × 16") -> dict:
 def roughly() -> dict:
     """How far two runs part that should be one, where one setting does not follow (log scale)."""
     sizes = {name: gaps for name, (gaps, *_) in runs.left_behind().items() if gaps.any()}
-    rows, middles = np.arange(len(sizes))[::-1], [np.median(gaps) for gaps in sizes.values()]
+    rows = np.arange(len(sizes))[::-1]
+    middles = [np.median(gaps) for gaps in sizes.values()]
     percent = [f"   {100 * middle:.2g} %" if middle < 1 else f"   {100 * middle:.0f} %"
                for middle in middles]
     traces = [marks(middles, rows, "delta", "diamond", 11),

@@ -62,15 +62,16 @@ def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """
     found = {}
     for what, (optimiser, settings) in LEFT.items():
-        gaps, ends = [], []
+        gaps = []
+        ends = []
         for seed in range(1, 6):
             A, B = initial(*task_16().shape, R, rng=np.random.default_rng(seed))
             first = Adapter(A, B, 16 * SCALING)
             partner, changed = equivalent(first, optimiser, 4)
             if settings is None:
                 partner = Adapter(A, B, partner.scaling)
-            (loss, delta), (loss2, delta2) = path(first, optimiser), path(
-                partner, replace(changed, **settings or {}))
+            loss, delta = path(first, optimiser)
+            loss2, delta2 = path(partner, replace(changed, **settings or {}))
             gap = relative_gap(delta, delta2)
             gaps.append((gap.max(), gap[-1]))
             ends.append((loss[-1], loss2[-1]))
@@ -81,7 +82,8 @@ def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
 @cache
 def three_words() -> dict[str, list[Adapter]]:
     """Adam learns the word with some α, with α × 16, and with α × 16 and the rest made to fit."""
-    usual, fitted = word_run.written(), []
+    usual = word_run.written()
+    fitted = []
     train(word_run.task(), *equivalent(usual[0], Adam(word_run.LR), 1 / 4),
           word_run.STEPS[-1], watch=lambda step, adapter, loss: fitted.append(adapter))
     return {"α": usual, "α × 16": word_run.written(alpha=16 * word_run.R),
@@ -94,7 +96,8 @@ def two_sizes(change: str) -> tuple[float, float]:
     These are ‖ΔW₁‖ and ‖A₂ − A₀‖/‖A₀‖ (A's first move is made in step two).
     """
     def sizes(scale, eta, start):
-        first, seen = word_run.written()[0], []
+        first = word_run.written()[0]
+        seen = []
         train(word_run.task(), Adapter(start * first.A, first.B, scale * first.scaling),
               Adam(eta * word_run.SLOW["Adam"]), 2, watch=lambda *now: seen.append(now[1]))
         return np.array([np.linalg.norm(seen[1].delta()),

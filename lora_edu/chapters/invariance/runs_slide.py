@@ -7,7 +7,9 @@ import numpy as np
 
 from lora_edu import Adam, Adapter, initial, train
 
-SIDE, R, STEPS = 32, 8, 50
+SIDE = 32
+R = 8
+STEPS = 50
 RATES = np.logspace(-5.5, 1, 53)
 
 
@@ -31,7 +33,8 @@ def useful_parts(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def worth(factor: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(‖A − A0‖/‖A0‖, μ): α × factor has the useful part of η × μ, as far as RATES reach."""
     useful, moved = useful_parts(seed)
-    logs, rates = np.log(useful), np.log(RATES)
+    logs = np.log(useful)
+    rates = np.log(RATES)
     inside = logs + np.log(factor) <= logs[-1]
     m = np.exp(np.interp(logs[inside] + np.log(factor), logs, rates) - rates[inside])
     return moved[inside], m

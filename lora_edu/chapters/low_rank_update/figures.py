@@ -27,9 +27,11 @@ TWO_TERMS = ([[1, 0], [2, 1], [0, 3]], [[1, 1, 0, 2], [0, 1, 1, 0]])  # B and A
 def outer_products() -> dict:
     """The outer products of the columns and rows of ``TWO_TERMS``, in cells, and their sum BA."""
     B, A = map(np.array, TWO_TERMS)
-    (d, r), k = B.shape, A.shape[1]
+    d, r = B.shape
+    k = A.shape[1]
     groups = [(B[:, [i]], A[[i]], f"term {i + 1}") for i in range(r)] + [(B, A, "BA")]
-    parts, left = [], 0.0
+    parts = []
+    left = 0.0
     numbers = {}
     for column, row, name in groups:
         n = column.shape[1]
@@ -55,17 +57,21 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
 
     view: one of ``VIEWS``: which picture is shown.
     """
-    M, (B, A) = picture(), terms(picture())
-    (d, k), best = M.shape, B[:, :r] @ A[:r]
+    M = picture()
+    B, A = terms(picture())
+    d, k = M.shape
+    best = B[:, :r] @ A[:r]
     missing = np.linalg.norm(M - best) / np.linalg.norm(M)
-    stored, last = r * (d + k), np.arange(r) == r - 1
+    stored = r * (d + k)
+    last = np.arange(r) == r - 1
     lit = last if view == VIEWS[1] else np.full(r, True)
     shown, found = {
         VIEWS[0]: (best, f"{r} × ({d} + {k}) = {stored} numbers make this"),
         VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"term {r} alone: one column times one row"),
         VIEWS[2]: (M - best, f"what {r} term{'s' * (r > 1)} leave{'s' * (r == 1)} out")}[view]
     drawn = beside(B[:, :r] * lit / abs(B).max(), (A[:r].T * lit).T / abs(A).max(), shown / 1.2)
-    unit, left = k / M.size, -1.5 - d  # of the bars: the picture's numbers are as long as it is
+    unit = k / M.size  # of the bars: the picture's numbers are as long as it is
+    left = -1.5 - d
     parts = [box(left, 17, d * r * unit, 2, COLOURS["B"]),
              box(left + d * r * unit, 17, k * r * unit, 2, COLOURS["A"]),
              box(left, 22.5, missing * k, 2, COLOURS["loss"]),
@@ -105,8 +111,10 @@ def parameters(model: str = "GPT-3", r: int = 4) -> dict:
     """Trainable parameters against the rank, beside those of the adapted matrices, q and v."""
     size = SIZES[model]
     counts = np.array([size.trainable("q, v", rank) for rank in RANKS])
-    count, full = size.trainable("q, v", r), size.frozen("q, v")
-    ticks, hover = list(range(4, 12)), "%{customdata:,}<extra></extra>"
+    count = size.trainable("q, v", r)
+    full = size.frozen("q, v")
+    ticks = list(range(4, 12))
+    hover = "%{customdata:,}<extra></extra>"
     compared = (f"{number(full / count)} times fewer than" if count < full else
                 "just as many as" if count == full else f"{number(count / full)} times as many as")
     traces = [

@@ -34,9 +34,14 @@ from lora_edu.nn import inject
 NAME = "minilm"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-RANKS, SEEDS = (1, 8, 64), (0, 1)
-EACH, TRAINED = 100, 64  # passages a work; of all of them, those that are trained on
-TOKENS, STEPS, BATCH, WARMUP = 16, 24, 8, 3
+RANKS = (1, 8, 64)
+SEEDS = (0, 1)
+EACH = 100  # passages a work
+TRAINED = 64  # of all passages, those that are trained on
+TOKENS = 16
+STEPS = 24
+BATCH = 8
+WARMUP = 3
 BEGIN = 2  # octaves: η = 0.016
 
 
@@ -62,7 +67,8 @@ class Task:
         texts, works = passages(EACH)
         tokens = AutoTokenizer.from_pretrained(folder)(
             texts, padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt")
-        self.tokens, self.works = dict(tokens), torch.tensor(works)
+        self.tokens = dict(tokens)
+        self.works = torch.tensor(works)
         with torch.no_grad():
             states = torch.cat([self.states(self.base, rows)
                                 for rows in torch.arange(len(texts)).split(64)]).numpy()
@@ -81,7 +87,8 @@ class Task:
 
     def train(self, task: str, rule: str, r: int, lr: float, seed: int) -> float:
         """The loss over all passages that are trained on, after training."""
-        rng, encoder = np.random.default_rng(seed), deepcopy(self.base)
+        rng = np.random.default_rng(seed)
+        encoder = deepcopy(self.base)
         inject(encoder, ["query", "value"], r, rate_maps.ALPHAS[rule], rule=rule, rng=rng)
         trained = [p for p in encoder.parameters() if p.requires_grad]
         optimiser = torch.optim.AdamW(trained, betas=(0.9, 0.99), weight_decay=0.0)

@@ -19,7 +19,8 @@ WORKS = {  # work → its text, and how it begins there
 
 def passages(each: int) -> tuple[list[str], np.ndarray]:
     """``each`` passages of every work, shuffled, and the number of each one's work."""
-    rng, found = np.random.default_rng(0), []
+    rng = np.random.default_rng(0)
+    found = []
     for number, work in enumerate(WORKS):
         words = words_of(work)
         starts = WORDS * rng.permutation(len(words) // WORDS)[:each]

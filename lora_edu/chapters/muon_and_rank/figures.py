@@ -23,7 +23,8 @@ def first_step(gradient: str = "of rank 8", rule: str = "LoRA") -> dict:
         gradient: One of ``runs.GRADIENTS``.
         rule: One of SCALE_RULES.
     """
-    ranks, values = np.array(runs.RANKS), runs.GRADIENTS[gradient]
+    ranks = np.array(runs.RANKS)
+    values = runs.GRADIENTS[gradient]
     s = np.array([runs.scale(rule, r) for r in runs.RANKS])
     found = s * runs.useful(gradient)
     ends = {"∝ s·r": s * ranks * np.linalg.norm(values),
@@ -54,9 +55,13 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
         task: One of ``runs.TASKS``.
         rule: One of SCALE_RULES.
     """
-    traces, ends, powers, last = [], {}, {}, []
+    traces = []
+    ends = {}
+    powers = {}
+    last = []
     for name in runs.optimisers(task):
-        found, ranks = runs.best(task, name, rule), runs.ranks(task, name)
+        found = runs.best(task, name, rule)
+        ranks = runs.ranks(task, name)
         means = geometric_mean(found)
         unit = means[ranks.index(MIDDLE)]
         traces += [seeds(ranks, found / unit, LOOKS[name].colour),

@@ -24,7 +24,9 @@ def digits_losses(optimiser: str, rule: str, r: int, rates) -> np.ndarray:
     return train(runs.ADAM, r, runs.scale(rule, r), rates, optimiser=runs.MAKE[optimiser]).T
 
 
-STEPS, BATCH, GPT_SEEDS = 150, 16, (0, 1)
+STEPS = 150
+BATCH = 16
+GPT_SEEDS = (0, 1)
 BEGIN = {"Muon": 4, "Lion": 1, "Adafactor": 3}  # the octave of η where a search begins
 
 
@@ -50,7 +52,8 @@ MAKE = {"Muon": lambda params: torch.optim.Muon(params, weight_decay=0.0), "Lion
 
 def gpt_loss(optimiser: str, rule: str, r: int, lr: float, seed: int) -> float:
     """Adapt the small GPT's q and v to the Bible, and measure on the validation part."""
-    rng, model = np.random.default_rng(seed), load_base()
+    rng = np.random.default_rng(seed)
+    model = load_base()
     inject(model, ["q", "v"], r, rate_maps.ALPHAS[rule], rule=rule, rng=rng)
     fit(model, part("bible", "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH,
         optimiser=MAKE[optimiser])

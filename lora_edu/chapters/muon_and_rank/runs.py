@@ -17,7 +17,9 @@ from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
 # The first step
 
-SIDE, ROWS, RANKS = 256, 1024, tuple(2**i for i in range(9))  # ROWS of A are drawn at each rank
+SIDE = 256
+ROWS = 1024  # of A, drawn at each rank
+RANKS = tuple(2**i for i in range(9))
 GRADIENTS = {"of rank 8": np.ones(8), "falling like 1/i": 1 / np.arange(1, SIDE + 1),
              "white": np.linalg.svd(np.random.default_rng(0).normal(size=(SIDE, SIDE)),
                                     compute_uv=False)}  # their singular values
@@ -26,7 +28,8 @@ GRADIENTS = {"of rank 8": np.ones(8), "falling like 1/i": 1 / np.arange(1, SIDE 
 @cache
 def useful(gradient: str) -> np.ndarray:
     """Mean ‖GAᵀ‖_* at each of RANKS, for an A of independent entries from N(0, 1)."""
-    rng, values = np.random.default_rng(0), GRADIENTS[gradient]
+    rng = np.random.default_rng(0)
+    values = GRADIENTS[gradient]
     return np.array([np.linalg.svd(
         values[:, None] * rng.normal(size=(ROWS // r, len(values), r)), compute_uv=False
     ).sum(axis=1).mean() for r in RANKS])
@@ -34,7 +37,8 @@ def useful(gradient: str) -> np.ndarray:
 
 # Whole runs
 
-DIGITS, GPT = "digits, 45°", "small GPT"
+DIGITS = "digits, 45°"
+GPT = "small GPT"
 TASKS = DIGITS, GPT
 FILE = Path(__file__).with_name("digits.npz")
 ADAM = "45°, Adam"  # the part of the map of The first r you try that is run with others

@@ -12,7 +12,9 @@ def undo_change(undo) -> str:
     undo: function (W0, b0, M, t) → (ΔW, Δb), for inputs that come as M·x + t.
     """
     rng = np.random.default_rng(0)
-    W0, b0, X = rng.normal(size=(5, 4)), rng.normal(size=5), rng.normal(size=(20, 4))
+    W0 = rng.normal(size=(5, 4))
+    b0 = rng.normal(size=5)
+    X = rng.normal(size=(20, 4))
     changes = {"an inversion": (-np.eye(4), np.ones(4)),
                "a permutation": (np.eye(4)[[1, 2, 3, 0]], np.zeros(4)),
                "a general change": (np.eye(4) + 0.3 * rng.normal(size=(4, 4)), rng.normal(size=4))}

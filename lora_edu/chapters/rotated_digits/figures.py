@@ -22,7 +22,9 @@ from lora_edu.explore.words import short
 OLD = {"new classes": "digits 0–4"}  # what the base was trained on, where not "upright digits"
 DASHES = {"full": "solid", "head": "dash", "base": "dot"}
 SHARE = {"range": [-0.06, 1.04], "tickformat": ".0%", "dtick": 0.2}
-ACROSS, WIDE, HIGH = 8, digits.SIDE + 2, digits.SIDE + 6  # pictures in a row, and their places
+ACROSS = 8  # pictures in a row
+WIDE = digits.SIDE + 2  # a picture's place
+HIGH = digits.SIDE + 6
 
 
 def names(task: str = "rotated", r: int = 0) -> dict:
@@ -30,7 +32,8 @@ def names(task: str = "rotated", r: int = 0) -> dict:
 
     Green names are right, orange ones wrong. r: 0 is the base without an adapter.
     """
-    shown, side = digits.load(), digits.SIDE
+    shown = digits.load()
+    side = digits.SIDE
     pictures, truth = (part[:runs.PICTURES] for part in (shown.X_test, shown.y_test))
     pictures = digits.rotate(pictures, 90) if task == "rotated" else 1 - pictures
     called = runs.shipped()["named"][runs.NAMED.index(task), runs.NAMED_RANKS.index(r)]
@@ -46,7 +49,8 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     share = (np.median(runs.tried(task, runs.PLACES[0], r)[runs.RATES.index(runs.SHOWN_RATE), :, 1])
              if r else runs.shipped()["frozen"][runs.TASKS.index(task), 1])
     who = f"rank {r}" if r else "no adapter"
-    count, still = np.sum(called == truth), {**STILL, "constrain": "domain"}
+    count = np.sum(called == truth)
+    still = {**STILL, "constrain": "domain"}
     return figure(
         traces, f"{who.capitalize()}: {count} of {runs.PICTURES} are read rightly",
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
@@ -64,7 +68,8 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     """
     t = runs.TASKS.index(task)
     values = runs.shipped()["lora"][t, runs.PLACES.index(place)]  # (r, η, seeds, 3)
-    at_rank, at_rate = runs.RANKS.index(r), runs.RATES.index(lr)
+    at_rank = runs.RANKS.index(r)
+    at_rate = runs.RATES.index(lr)
     levels = {method: np.median(runs.chosen(task, method)[1][:, 1]) for method in ("full", "head")}
     levels["base"] = runs.shipped()["frozen"][t, 1]
     traces = [line([runs.RANKS[0] * 0.8, runs.RANKS[-1] * 1.25], [height] * 2, "frozen", width=2,

@@ -79,14 +79,16 @@ def on_base(task: str, base_seed: int, split: int, share: float, lr: float, seed
 def main() -> None:
     """All runs, as counts of pictures; axes in the order of the constants of ``runs``."""
     torch.set_num_threads(1)
-    tasks, others_of = len(runs.TASKS), (runs.METHODS, runs.RATES, range(runs.SEEDS))
+    tasks = len(runs.TASKS)
+    others_of = (runs.METHODS, runs.RATES, range(runs.SEEDS))
     lora_of = (runs.PLACES, runs.RANKS, runs.RATES, range(runs.SEEDS))
     lora, others = (np.zeros((tasks, *map(len, axes), 3), "u2") for axes in (lora_of, others_of))
     frozen, sizes = np.zeros((2, tasks, 3), "u2")
     for t, task in enumerate(runs.TASKS):
         base, parts = training.base_for(task)
         for i, which in enumerate(("val", "test", "old")):
-            frozen[t, i], sizes[t, i] = training.right(base, parts[which]), len(parts[which][1])
+            frozen[t, i] = training.right(base, parts[which])
+            sizes[t, i] = len(parts[which][1])
         for at in tqdm(list(np.ndindex(others.shape[1:-1])), desc=f"{task}, others"):
             method, lr, seed = (list(axis)[i] for axis, i in zip(others_of, at, strict=True))
             others[t, *at] = fit(task, method, lr, seed)

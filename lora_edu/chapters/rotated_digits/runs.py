@@ -17,19 +17,25 @@ METHODS = ("head", "full", "first W")  # what else is trained; the last: all of 
 RANKS = (1, 2, 4, 8, 16, 64)
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3)
 SEEDS = 5
-NAMED, NAMED_RANKS, PICTURES = ("rotated", "inverted"), (0, *RANKS), 24
+NAMED = ("rotated", "inverted")
+NAMED_RANKS = (0, *RANKS)
+PICTURES = 24
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the mean picture, taken off the inputs
 TRAINED = {"r = 1": 1, "r = 4": 4, "r = 16": 16, "r = 64": 64, "all of W": None}
-SHOWN, SHOWN_RATE, UNITS = tuple(range(0, 201, 10)), 0.03, 128
+SHOWN = tuple(range(0, 201, 10))
+SHOWN_RATE = 0.03
+UNITS = 128
 # LoRA of rank 16 in the first layer, on inverted digits, with biases trained along …
 BIASES = {"none": (), "the first": ("0",), "all three": ("0", "2", "4")}
-BIAS_RATES, BIAS_SEEDS = (0.01, 0.03, 0.05, 0.1, 0.2), 30
+BIAS_RATES = (0.01, 0.03, 0.05, 0.1, 0.2)
+BIAS_SEEDS = 30
 # … or in another way: optimiser, η, steps …
 ATTEMPTS = (("Adam", 1e-3, 2000), ("Adam", 3e-4, 6000), ("Adam", 1e-4, 6000),
             *(("Adam, warm-up", lr, 1000) for lr in (1e-3, 3e-3, 1e-2, 3e-2)),
             ("SGD", 3e-5, 10000), ("SGD", 1e-4, 10000), ("SGD", 1e-3, 1000), ("SGD", 1e-2, 1000))
 # … or on other bases: seed of the base, seed of the split
-BASES, BASES_SEEDS = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (0, 2)), 3
+BASES = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (0, 2))
+BASES_SEEDS = 3
 
 
 @cache

@@ -11,7 +11,10 @@ from torch import nn
 from lora_edu.chapters.shared.digits import CLASSES, Digits, load, rotate
 from lora_edu.nn import inject
 
-BATCH, STEPS, BASE_STEPS, BASE_LR = 64, 200, 1500, 1e-3
+BATCH = 64
+STEPS = 200
+BASE_STEPS = 1500
+BASE_LR = 1e-3
 LAYERS = {"first layer": ["0"], "all layers": ["0", "2", "4"]}
 
 Part = tuple[torch.Tensor, torch.Tensor]  # pictures (n, 64) and labels (n,)
@@ -19,7 +22,8 @@ Part = tuple[torch.Tensor, torch.Tensor]  # pictures (n, 64) and labels (n,)
 
 def part(digits: Digits, which: str, change=None, classes=range(CLASSES)) -> Part:
     """The pictures of one part ("train", "val", "test") that show ``classes``, changed."""
-    X, y = getattr(digits, f"X_{which}"), getattr(digits, f"y_{which}")
+    X = getattr(digits, f"X_{which}")
+    y = getattr(digits, f"y_{which}")
     shown = np.isin(y, classes)
     X = X[shown] if change is None else change(X[shown])
     return torch.tensor(X, dtype=torch.float32), torch.tensor(y[shown])
@@ -52,7 +56,8 @@ def train(model: nn.Module, data: Part, lr: float, steps: int = STEPS, seed: int
     for step, batch in enumerate(torch.randint(len(x), (steps, BATCH), generator=draw)):
         watch(step)
         if optimiser == "Adam, warm-up":
-            rise, fall = 5 * (step + 1) / steps, (1 + math.cos(math.pi * step / steps)) / 2
+            rise = 5 * (step + 1) / steps
+            fall = (1 + math.cos(math.pi * step / steps)) / 2
             stepper.param_groups[0]["lr"] = lr * min(1, rise) * fall
         stepper.zero_grad()
         nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
@@ -115,9 +120,12 @@ def base_for(task: str, seed: int = 0, split: int = 0) -> tuple[nn.Module, dict[
     """
     if task == "inverted, centred":
         return centred(*base_for("inverted", seed, split))
-    digits, new, old = load(seed=split), range(CLASSES), range(CLASSES)
+    digits = load(seed=split)
+    new = range(CLASSES)
+    old = range(CLASSES)
     if task == "new classes":
-        new, old = range(5, CLASSES), range(5)
+        new = range(5, CLASSES)
+        old = range(5)
     change = {"rotated": lambda X: rotate(X, 90), "inverted": lambda X: 1 - X}.get(task)
     parts = {which: part(digits, which, change, new) for which in ("train", "val", "test")}
     parts["old"] = part(digits, "test", classes=old)

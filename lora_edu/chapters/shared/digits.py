@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SIDE, CLASSES = 8, 10
-TRAIN, VAL = 1200, 297  # the other 300 of the 1,797 are the test set
+SIDE = 8
+CLASSES = 10
+TRAIN = 1200  # of 1,797
+VAL = 297  # the other 300 are the test set
 
 
 @dataclass(frozen=True, eq=False)

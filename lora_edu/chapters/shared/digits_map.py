@@ -47,7 +47,9 @@ ALPHA_RULES = {  # what becomes of α: s at rank r when r1 is the first rank tri
     "α = r": lambda r, r1: 1.0,
     "α = 2r": lambda r, r1: 2.0,
 }
-PLANE_TASK, PLANE_RANKS = "45°, Adam", (1, 8, 64)  # here the map holds every s of PLANE
+# where the map holds every s of PLANE
+PLANE_TASK = "45°, Adam"
+PLANE_RANKS = (1, 8, 64)
 PLANE = tuple(2.0**e for e in range(-6, 7))
 PLANE_RATES = TASKS[PLANE_TASK].rates
 ETAS = (0.002, 0.004, 0.008, 0.016, 0.03, 0.06)  # to tune α at; the nearest of the rates is meant
@@ -89,7 +91,8 @@ def regrets(task: str, scale, r1: int, ranks=RANKS, s1: float | None = None) -> 
         (ranks, seeds), the loss at this η over the loss at the η tuned at the rank itself. 1 means
         that the search gains nothing; a seed may fall below 1, and one that diverges has inf.
     """
-    first, rows = tuned(task, r1, scale(r1, r1) if s1 is None else s1), []
+    first = tuned(task, r1, scale(r1, r1) if s1 is None else s1)
+    rows = []
     for r in ranks:
         s = scale(r, r1)
         found = losses(task, r, s)

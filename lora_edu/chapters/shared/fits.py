@@ -16,14 +16,16 @@ def vertex(log_rates, losses) -> np.ndarray:
     Raises:
         ValueError: Where a least point lies at an end: the minimum was not among the rates.
     """
-    x, y = np.asarray(log_rates, dtype=float), np.asarray(losses, dtype=float)
+    x = np.asarray(log_rates, dtype=float)
+    y = np.asarray(losses, dtype=float)
     least = y.argmin(axis=-1)
     ends = np.unique(x[least[(least == 0) | (least == len(x) - 1)]])
     if ends.size:
         raise ValueError("the best rate lies at an end of the rates tried, "
                          f"{', '.join(f'{rate:.3g}' for rate in np.exp(ends))}: try more")
     three = least[..., None] + np.arange(-1, 2)
-    x, y = x[three], np.take_along_axis(y, three, axis=-1)
+    x = x[three]
+    y = np.take_along_axis(y, three, axis=-1)
     falls, rises = np.moveaxis(np.diff(y) / np.diff(x), -1, 0)  # falls < 0 ≤ rises
     bend = (rises - falls) / (x[..., 2] - x[..., 0])
     with np.errstate(invalid="ignore"):

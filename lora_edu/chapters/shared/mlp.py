@@ -45,7 +45,8 @@ def pretrain(X: np.ndarray, y: np.ndarray, *, steps: int = 400) -> MLP:
     rng = np.random.default_rng(0)
     params = [rng.normal(0.0, math.sqrt(2 / k), (d, k)) for k, d in itertools.pairwise(SIZES)]
     params += [np.zeros(d) for d in SIZES[1:]]
-    layers, adam = len(SIZES) - 1, optim.Adam(3e-3)
+    layers = len(SIZES) - 1
+    adam = optim.Adam(3e-3)
     state = adam.init(params)
     for batch in _batches(len(X), steps, rng):
         model = MLP(tuple(params[:layers]), tuple(params[layers:]))
@@ -53,7 +54,8 @@ def pretrain(X: np.ndarray, y: np.ndarray, *, steps: int = 400) -> MLP:
         D = cross_entropy(H[-1], y[batch])[1]  # (64, d): ∂L/∂Z of the layer
         grads: list = [None] * len(params)
         for i in reversed(range(layers)):
-            grads[i], grads[layers + i] = D.T @ H[i], D.sum(axis=0)
+            grads[i] = D.T @ H[i]
+            grads[layers + i] = D.sum(axis=0)
             D = (D @ model.weights[i]) * (H[i] > 0)
         params, state = adam.step(params, grads, state)
     return MLP(tuple(params[:layers]), tuple(params[layers:]))
@@ -76,8 +78,9 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
     """
     make = optim.OPTIMISERS.get(optimiser, optimiser)
     draws = {one: _draw(model, len(X), r, steps, one) for one in set(seed)}
-    X, model = X.astype(dtype), MLP(*(tuple(part.astype(dtype) for part in parts)
-                                      for parts in (model.weights, model.biases)))
+    X = X.astype(dtype)
+    model = MLP(*(tuple(part.astype(dtype) for part in parts)
+                  for parts in (model.weights, model.biases)))
     runs = list(zip(s, lr, seed, strict=True))
     return [end for i in range(0, len(runs), CHUNK)
             for end in _train(model, X, y, runs[i:i + CHUNK], draws, decay, make)]
@@ -90,7 +93,8 @@ def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list
                     np.array(s, dtype=X.dtype))
     seen = np.array([draws[one][1] for one in seed])  # (R, steps, 64)
     rates = np.array(lr, dtype=X.dtype)[:, None, None]
-    optimiser, steps = make(lr=rates), seen.shape[1]
+    optimiser = make(lr=rates)
+    steps = seen.shape[1]
     state = optimiser.init(stack.params)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps):
@@ -113,7 +117,9 @@ class MLPRuns:
 
     def __init__(self, weights: tuple, biases: tuple, starts: list, s: np.ndarray):
         """weights, biases: of the frozen layers. starts: a run's list of (A, B). s: (R,)."""
-        self.weights, self.biases, self.s = weights, biases, s[:, None, None]
+        self.weights = weights
+        self.biases = biases
+        self.s = s[:, None, None]
         layers = list(zip(*starts, strict=True))  # of each layer every run's (A, B)
         self.A = [np.array([A for A, _ in runs], dtype=s.dtype) for runs in layers]
         self.Bt = [np.array([B.T for _, B in runs], dtype=s.dtype) for runs in layers]
@@ -125,7 +131,9 @@ class MLPRuns:
 
     def gradients(self, X: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
         """The gradients of ``params``. X: (R, n, k). y: (R, n)."""
-        H, low, last = [X], [], len(self.A) - 1
+        H = [X]
+        low = []
+        last = len(self.A) - 1
         for i, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             low.append(self.s * (H[i] @ self.A[i].transpose(0, 2, 1)))  # (R, n, r)
             Z = times_shared(H[i], W.T)
@@ -133,7 +141,8 @@ class MLPRuns:
             Z += b  # (R, n, d)
             H.append(np.maximum(Z, 0, out=Z) if i < last else Z)
         D = cross_entropy(H[-1], y)[1]  # (R, n, d)
-        grad_A, grad_Bt = [], []
+        grad_A = []
+        grad_Bt = []
         for i in range(last, -1, -1):
             grad_Bt.append(low[i].transpose(0, 2, 1) @ D)
             E = self.s * (D @ self.Bt[i].transpose(0, 2, 1))  # (R, n, r)

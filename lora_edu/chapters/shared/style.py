@@ -130,7 +130,8 @@ def _line(colour: str, width: float, dash: str) -> dict:
 def power_ticks(low: int, high: int, every: int = 1) -> dict:
     """The part of a log axis that names powers of ten from 10^low to 10^high: as plain numbers, if
     all lie between 0.001 and 1000."""
-    exponents, plain = range(low, high + 1, every), low >= -3 and high <= 3
+    exponents = range(low, high + 1, every)
+    plain = low >= -3 and high <= 3
     return {"type": "log", "tickvals": [10.0**e for e in exponents],
             "ticktext": [f"{10.0**e:g}" if plain else power(e) for e in exponents]}
 
@@ -139,7 +140,9 @@ class ZeroLogAxis:
     """A log axis over 10^low … 10^high with a place of its own, below, for exactly zero."""
 
     def __init__(self, low: int, high: int, every: int = 1):
-        self.low, self.high, self.every = low, high, every
+        self.low = low
+        self.high = high
+        self.every = every
         self.zero = low - 0.09 * (high - low) - 0.3  # where an exact zero is drawn
 
     def place(self, values) -> np.ndarray:

@@ -17,7 +17,8 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
         headline, reading: What is found, and the sentence under the plot.
         beside: Cells that the names may take.
     """
-    (d, k), parts = word_run.task().shape, []
+    d, k = word_run.task().shape
+    parts = []
     for row, (name, (delta, length, colour, said)) in enumerate(rows.items()):
         top = row * (d + 6)
         lines = name.split("\n")

@@ -41,7 +41,8 @@ def adapted_attention(attention) -> str:
 def _oracle(X, Ws, pairs, s: float = S, mask: bool = True, root: bool = True,
             on: str = "qv") -> np.ndarray:
     """One character at a time. on: the matrices that get the two updates, "-" for none."""
-    (T, C), W = X.shape, dict(zip("qkv-", (*Ws, 0.0), strict=True))
+    T, C = X.shape
+    W = dict(zip("qkv-", (*Ws, 0.0), strict=True))
     for name, (A, B) in zip(on, pairs, strict=False):
         W[name] = W[name] + s * B @ A
     out = np.zeros((T, C))

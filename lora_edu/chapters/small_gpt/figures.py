@@ -22,7 +22,8 @@ from lora_edu.chapters.small_gpt.results import RANKS
 
 ADAPTERS = {"none": "shakespeare", "Bible": "bible", "Devil's Dictionary": "devil"}
 NAMES = {style: name for name, style in ADAPTERS.items()} | {"shakespeare": "Shakespeare"}
-COLUMNS, ROWS = 28, 12  # of characters
+COLUMNS = 28  # of characters
+ROWS = 12
 SPAN = (800, 650_000)  # of numbers trained
 HEIGHTS = {"bible": [1.25, 1.8], "devil": [1.62, 2.28]}
 LABELS = {"k, r = 16": "k alone", "q, r = 16": "q alone", "v, r = 16": "v alone",
@@ -35,19 +36,24 @@ SURPRISE = (CLEAR, "rgba(170,107,192,0.9)")
 
 def places(text: str) -> list[tuple[int, int]]:
     """(row, column) of each character in lines of COLUMNS, broken between words."""
-    found, row, column = [], 0, 0
+    found = []
+    row = 0
+    column = 0
     for paragraph in text.split("\n"):
         for word in paragraph.split(" "):
             if column and column + len(word) > COLUMNS:
-                row, column = row + 1, 0
+                row = row + 1
+                column = 0
             for _ in word:
                 if column >= COLUMNS:  # a word longer than a line
-                    row, column = row + 1, 0
+                    row = row + 1
+                    column = 0
                 found.append((row, column))
                 column += 1
             found.append((row, column))  # the space, or the line break; off the page at its edge
             column += 1
-        row, column = row + 1, 0
+        row = row + 1
+        column = 0
     return found[:-1]
 
 
@@ -83,7 +89,8 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
     """
     style = ADAPTERS[adapter]
     made = results.sample(style, r if style != "shakespeare" else 0, prompt)
-    start, text = made["prompt"], made["text"]
+    start = made["prompt"]
+    text = made["text"]
     gain = np.array(made.get("gain", [0.0] * len(text)))
     traces = page(start + text, [0.0] * len(start) + list(gain), GAIN, 3.0, given=len(start))
     if style == "shakespeare":
@@ -102,7 +109,9 @@ def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
     """
     passage = next(p for p in results.read()["passages"] if NAMES[p["style"]] == text)
     values = passage["surprise"]["none" if adapter == "none" else f"{ADAPTERS[adapter]}-r{r}"]
-    base, letters, most = np.mean(passage["surprise"]["none"]), passage["text"], np.argmax(values)
+    base = np.mean(passage["surprise"]["none"])
+    letters = passage["text"]
+    most = np.argmax(values)
     before = letters[max(0, most - 8):most + 1].replace("\n", " ")
     traces = page(letters, [0.0, *values], SURPRISE, 5.0, given=1)
     beside = f", {base:.2f} without the adapter" if adapter != "none" else ""
@@ -119,13 +128,19 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
 
     Dashed: no adapter. The diamond: everything trained. r: the rank on q and v that is ringed.
     """
-    style, base = ADAPTERS[text], results.read()["base"]
+    style = ADAPTERS[text]
+    base = results.read()["base"]
     rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]
-    full, here, traces, ends = results.row(style, "full"), RANKS.index(r), [], []
+    full = results.row(style, "full")
+    here = RANKS.index(r)
+    traces = []
+    ends = []
     for panel, colour, key, of in ((1, "loss", "test", style),
                                    (2, "A", "shakespeare", "shakespeare")):
-        x, y = [row["trained"] for row in rows], [float(np.mean(row[key])) for row in rows]
-        before, after = base[of]["test"], float(np.mean(full[key]))
+        x = [row["trained"] for row in rows]
+        y = [float(np.mean(row[key])) for row in rows]
+        before = base[of]["test"]
+        after = float(np.mean(full[key]))
         ends.append((before, y[here], after))
         traces += [
             level(before, SPAN, panel=panel),

@@ -24,7 +24,8 @@ from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, set_ada
 
 # Pretraining
 
-PRETRAINING_STEPS, DROPOUT = 6000, 0.1
+PRETRAINING_STEPS = 6000
+DROPOUT = 0.1
 PRETRAINING = {"lr": 2e-3, "batch": 32, "warmup": 100, "weight_decay": 0.1}
 
 
@@ -57,10 +58,14 @@ def pretrain() -> None:
 
 # The comparison
 
-STEPS, BATCH, ALPHA, SEEDS = 150, 16, 8, (0, 1, 2)
+STEPS = 150
+BATCH = 16
+ALPHA = 8
+SEEDS = (0, 1, 2)
 ALL = ("q", "k", "v", "out", "up", "down")
 PROMPTS = ("And God said", "LOVE, n.", "MACBETH.\n", "The king ")
-LENGTH, TEMPERATURE = 270, 0.6
+LENGTH = 270
+TEMPERATURE = 0.6
 # name → (modules, r); no modules: all weights train
 QV = {f"q, v, r = {r}": (("q", "v"), r) for r in results.RANKS}
 OTHERS = {"all, r = 8": (ALL, 8), "full": ((), 0)}
@@ -87,7 +92,8 @@ def best_rate(style: str, method: str) -> tuple[dict[float, float], torch.nn.Mod
 
     Rates double from one to the next; the seed is the first of SEEDS.
     """
-    losses, models = {}, {}
+    losses = {}
+    models = {}
     at = GUESS.get(method, 8e-3)
     while True:
         for lr in (at / 2, at, at * 2):
@@ -189,13 +195,16 @@ def compare() -> None:
 
 # The map of learning rates: which is best at which rank, under three rules for the scale s
 
-NAME, RANKS, BEGIN = "small_gpt", (1, 4, 8, 16, 64), 3  # begins at octave 3: η = 0.032
+NAME = "small_gpt"
+RANKS = (1, 4, 8, 16, 64)
+BEGIN = 3  # the octave: η = 0.032
 
 
 def validation_loss(style: str, rule: str, r: int, lr: float, seed: int,
                     frozen: bool = False) -> float:
     """Adapt the base to a text with q and v, and measure. frozen: whether A stays as it is."""
-    rng, model = np.random.default_rng(seed), load_base()
+    rng = np.random.default_rng(seed)
+    model = load_base()
     inject(model, ["q", "v"], r, rate_maps.ALPHAS[rule], rule=rule, rng=rng)
     if frozen:
         for name, p in model.named_parameters():
@@ -231,7 +240,8 @@ def loss_beside(adapter_lr: float, lr: float, seed: int) -> float:
 
     At 0 they are frozen.
     """
-    rng, model = np.random.default_rng(seed), load_base()
+    rng = np.random.default_rng(seed)
+    model = load_base()
     inject(model, ["q", "v"], 8, ALPHA, rng=rng)
     whole = [p for name in BESIDE for p in getattr(model, name).parameters()]
     groups = [{"params": [p for p in model.parameters() if p.requires_grad]}]

@@ -27,7 +27,8 @@ class Attention(nn.Module):
 
     def __init__(self, size: Size, dropout: float):
         super().__init__()
-        self.heads, self.dropout = size.heads, dropout
+        self.heads = size.heads
+        self.dropout = dropout
         self.q, self.k, self.v, self.out = (nn.Linear(size.width, size.width, bias=False)
                                             for _ in range(4))
 
@@ -47,7 +48,8 @@ class Block(nn.Module):
 
     def __init__(self, size: Size, dropout: float):
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(size.width), nn.LayerNorm(size.width)
+        self.norm1 = nn.LayerNorm(size.width)
+        self.norm2 = nn.LayerNorm(size.width)
         self.attention = Attention(size, dropout)
         self.up = nn.Linear(size.width, 4 * size.width, bias=False)
         self.down = nn.Linear(4 * size.width, size.width, bias=False)

@@ -13,7 +13,8 @@ STYLES = {"shakespeare": "Shakespeare", "bible": "King James Bible",
           "devil": "The Devil's Dictionary"}
 ALPHABET = "\n !\"'(),-.:;?[]ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PARTS = ("train", "validation", "test")
-BLOCK, CYCLE = 2000, 20  # of every 20 blocks of 2,000 characters one validates and one tests
+BLOCK = 2000  # characters
+CYCLE = 20  # blocks, of which one validates and one tests
 
 
 def encode(text: str) -> torch.Tensor:
@@ -40,7 +41,9 @@ def part(style: str, name: str) -> torch.Tensor:
 
     Blocks from all over the text, joined in their order, so that the parts are alike.
     """
-    text, validation, test = read(style), CYCLE // 2 - 1, CYCLE - 1
+    text = read(style)
+    validation = CYCLE // 2 - 1
+    test = CYCLE - 1
     wanted = {"train": set(range(CYCLE)) - {validation, test}, "validation": {validation},
               "test": {test}}[name]
     blocks = [text[i:i + BLOCK] for i in range(0, len(text), BLOCK)]

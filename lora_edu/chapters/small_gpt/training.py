@@ -38,7 +38,8 @@ def fit(model, ids: torch.Tensor, *, steps: int, lr: float, rng: np.random.Gener
     trained = [p for p in model.parameters() if p.requires_grad]
     rule = optimiser(trained) if optimiser else torch.optim.AdamW(
         trained, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)
-    T, losses = model.size.context, []
+    T = model.size.context
+    losses = []
     model.train()
     for step in range(steps):
         for group in rule.param_groups:
@@ -67,7 +68,8 @@ def rate(step: int, steps: int, warmup: int) -> float:
 @torch.no_grad()
 def loss_on(model, ids: torch.Tensor) -> float:
     """The mean loss over ids, cut into windows of the model's context. No dropout."""
-    T, was_training = model.size.context, model.training
+    T = model.size.context
+    was_training = model.training
     model.eval()
     count = (len(ids) - 1) // T
     x, y = (ids[i:i + count * T].view(count, T) for i in (0, 1))
@@ -93,7 +95,8 @@ def write(model, prompt: str, length: int, *, rng: np.random.Generator,
 @torch.no_grad()
 def surprise(model, text: str) -> np.ndarray:
     """−log p of each character but the first, given those before it (as many as fit), in nats."""
-    ids, T = encode(text), model.size.context
+    ids = encode(text)
+    T = model.size.context
     head = model(ids[None, :-1][:, :T])[0]  # the places with less than T characters before them
     starts = range(1, len(ids) - T)
     tail = [model(ids[None, i:i + T])[0, -1:] for i in starts]

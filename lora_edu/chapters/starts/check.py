@@ -16,7 +16,9 @@ def converted_adapter(convert) -> str:
     for d, k, r, alpha in ((5, 7, 2, 3.0), (6, 4, 3, 8.0)):
         A, B, A0, B0 = (rng.normal(size=shape) for shape in ((r, k), (d, r)) * 2)
         A1, B1, alpha1 = parts(ask(convert, A, B, A0, B0, alpha), "A1", "B1", "alpha1")
-        A1, B1, alpha1 = array("A1", A1), array("B1", B1), positive("alpha1", alpha1)
+        A1 = array("A1", A1)
+        B1 = array("B1", B1)
+        alpha1 = positive("alpha1", alpha1)
         if A1.ndim != 2 or not len(A1) or A1.shape[1] != k or B1.shape != (d, len(A1)):
             raise NotYet(f"A1 and B1 must be (r1, {k}) and ({d}, r1), with one rank r1; they are "
                          f"{A1.shape} and {B1.shape}.")

@@ -124,8 +124,10 @@ SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of t
 
 def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regression") -> dict:
     """Left: each start's best rate against its curvature. Right: losses at two rates."""
-    curvature, best = rates.stored()[f"{task} curvature"], rates.best(task, optimiser)
-    at, default = COMPARED_STARTS.index(start), COMPARED_STARTS.index("default")
+    curvature = rates.stored()[f"{task} curvature"]
+    best = rates.best(task, optimiser)
+    at = COMPARED_STARTS.index(start)
+    default = COMPARED_STARTS.index("default")
     means = [geometric_mean(values) for values in (curvature, best)]
     traces = []
     if optimiser == "SGD":
@@ -146,7 +148,8 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
     said = []
     for who, rate, colour, dash in ((default, tried[0], "A", "solid"), (at, tried[0], "B", "dot"),
                                     (at, tried[1], "B", "solid")):
-        losses, eta = found[who, rate], rates.RATES[optimiser][rate]
+        losses = found[who, rate]
+        eta = rates.RATES[optimiser][rate]
         name = f"{COMPARED_STARTS[who]}, η = {short(eta)}"
         traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,
                            dash=dash, name=name, customdata=losses,

@@ -18,12 +18,14 @@ from lora_edu.optim import OPTIMISERS
 
 def losses(task: str, start: str, optimiser: str, seed: int, rates=None) -> np.ndarray:
     """Losses at every EVERYth step, (rates, points), of one run for each of ``rates``."""
-    drawn, first = draw_task(task, seed), draw_start(start, task, seed)
+    drawn = draw_task(task, seed)
+    first = draw_start(start, task, seed)
     rates = RATES[optimiser] if rates is None else np.asarray(rates)
     params = [part.repeat(len(rates), 1, 1).requires_grad_() for part in (*first.A, *first.B)]
     arrays = [part.detach().numpy() for part in params]  # the same numbers
     stepper = OPTIMISERS[optimiser](lr=rates[:, None, None].astype(arrays[0].dtype))
-    state, kept = stepper.init(arrays), []
+    state = stepper.init(arrays)
+    kept = []
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(STEPS + 1):
             loss = loss_with(drawn, first, params)
@@ -37,7 +39,8 @@ def losses(task: str, start: str, optimiser: str, seed: int, rates=None) -> np.n
 
 def curvature(task: str, start: str, seed: int) -> float:
     """The largest eigenvalue of the Hessian with respect to all A and B, at the start."""
-    drawn, first = draw_task(task, seed), draw_start(start, task, seed)
+    drawn = draw_task(task, seed)
+    first = draw_start(start, task, seed)
     return top_curvature(partial(loss_with, drawn, first), [*first.A, *first.B])
 
 

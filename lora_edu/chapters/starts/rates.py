@@ -12,7 +12,8 @@ from lora_edu.chapters.shared.fits import vertex
 
 TASKS = {"regression": 5, "digits": 3}  # name: seeds
 RATES = {"SGD": 2.0 ** np.arange(-21, 3), "Adam": 2.0 ** np.arange(-17, 1)}
-STEPS, EVERY = 100, 10  # a run; a loss is kept for each of these steps
+STEPS = 100  # a run
+EVERY = 10  # steps a loss is kept
 LOST = 1e4  # a loss above this, or none
 FILE = Path(__file__).with_name("data") / "rates.npz"
 

@@ -17,7 +17,8 @@ from lora_edu.chapters.shared.tasks import task_64
 
 PEFT_STARTS = ("True", "gaussian", "eva", "orthogonal", "False", "pissa", "olora")  # the board's
 MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # left out of the board
-RANKS, ALPHAS = (1, 2, 4, 8, 16, 32, 64), (1, 4, 8, 16, 64)
+RANKS = (1, 2, 4, 8, 16, 32, 64)
+ALPHAS = (1, 4, 8, 16, 64)
 WIDTHS = (64, 192, 768, 3072)
 SPREAD_RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
 ROUNDING = 1e-5  # what is smaller, on this task, is float32's rounding of numbers about 1
@@ -56,7 +57,8 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
         W0 = model[0].weight.detach().double().clone()
         model = adapt(model, start, r, alpha, X, loss_of)
         layer = model.base_model.model[0]
-        A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        A = layer.lora_A["default"].weight
+        B = layer.lora_B["default"].weight
         optimiser = torch.optim.Adam([p for p in (A, B) if p.requires_grad], LEARNING_RATE["Adam"])
         rows = []
         for _ in range(2):

@@ -13,7 +13,9 @@ from lora_edu import teacher_student
 from lora_edu.chapters.rotated_digits.training import base_for
 from lora_edu.chapters.starts.runs import adapt, as_model, one_thread, quiet_peft
 
-R, ALPHA, S = 8, 16, 2.0
+R = 8
+ALPHA = 16
+S = 2.0
 PICTURES = 200  # of the rotated ones, all in each step
 
 
@@ -65,8 +67,10 @@ def _regression(seed: int) -> Task:
 def _digits(seed: int) -> Task:
     base, parts = base_for("rotated", seed)
     X, y = (part[:PICTURES] for part in parts["train"])
-    b0, b1 = base[0].bias.detach(), base[2].bias.detach()
-    head, b2 = base[4].weight.detach(), base[4].bias.detach()
+    b0 = base[0].bias.detach()
+    b1 = base[2].bias.detach()
+    head = base[4].weight.detach()
+    b2 = base[4].bias.detach()
 
     def loss(weights):
         W0, W1 = weights
@@ -90,7 +94,8 @@ def draw_start(name: str, task_name: str, seed: int) -> Start:
     """One of COMPARED_STARTS on a task, r = 8 and s = 2, both drawn with ``seed``."""
     task = draw_task(task_name, seed)
     rng = torch.Generator().manual_seed(seed)
-    kind, subtracted = name.removesuffix(", subtracted"), name.endswith(", subtracted")
+    kind = name.removesuffix(", subtracted")
+    subtracted = name.endswith(", subtracted")
     if kind in PEFT_NAMES:
         start = _from_peft(task, PEFT_NAMES[kind], seed)
     else:
@@ -105,7 +110,8 @@ def draw_start(name: str, task_name: str, seed: int) -> Start:
 def loss_with(task: Task, start: Start, matrices: list[torch.Tensor]) -> torch.Tensor:
     """The loss with every layer's A, (…, r, k), then every layer's B, (…, d, r), in matrices."""
     n = len(start.A)
-    A, B = matrices[:n], matrices[n:]
+    A = matrices[:n]
+    B = matrices[n:]
     return task.loss([W + S * b @ a for W, a, b in zip(start.base, A, B, strict=True)])
 
 

@@ -13,7 +13,8 @@ def same_first_step(rate) -> str:
     """
     rng = np.random.default_rng(0)
     r = 3
-    A, G = rng.normal(size=(r, 7)), rng.normal(size=(5, 7))
+    A = rng.normal(size=(r, 7))
+    G = rng.normal(size=(5, 7))
     for optimiser in ("SGD", "Adam"):
         for alpha, lr, new_alpha in ((4.0, 0.1, 16.0), (10.0, 0.02, 3.0)):
             answer = positive("The learning rate", ask(rate, optimiser, alpha, lr, new_alpha))

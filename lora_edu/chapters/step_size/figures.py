@@ -12,7 +12,9 @@ from lora_edu.chapters.shared.word_pictures import progress
 from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, losses
 from lora_edu.explore.words import number, short
 
-WORST, BEST = 1.0, 1e-3  # the range of the colours, in parts of the frozen model's loss
+# the range of the colours, in parts of the frozen model's loss
+WORST = 1.0
+BEST = 1e-3
 TOP = 1.2  # of the right panel: what is above it is drawn at it
 OFF = 1e6  # a run whose loss is this many times its start is drawn no further
 RAMP = ("#f3e3a8", "#c98bb0", "#6151c4")  # from worst to best
@@ -29,8 +31,10 @@ def three_alphas(t: int = 5) -> dict:
 
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:
     """Left: the loss after the last step over α and η. Right: the runs on the marked line."""
-    grid, power = losses(optimiser), POWER[optimiser]
-    i, j = ALPHAS.index(alpha), LRS.index(lr)
+    grid = losses(optimiser)
+    power = POWER[optimiser]
+    i = ALPHAS.index(alpha)
+    j = LRS.index(lr)
     equal = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
     mates = [(a, b) for a, b in equal if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
     x = np.array([-0.6, 6.6])
@@ -43,9 +47,11 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
     places = _label_places({mate: min(grid[mate][-1], TOP) for mate in (mates[0], mates[-1])
                             if (grid[mate] <= OFF).all()})
     for a, b in [mate for mate in mates if mate != (i, j)] + [(i, j)]:
-        here, place = (a, b) == (i, j), places.get((a, b))
+        here = (a, b) == (i, j)
+        place = places.get((a, b))
         values = grid[a, b]
-        steps, shown = np.flatnonzero(values <= OFF), values[values <= OFF]
+        steps = np.flatnonzero(values <= OFF)
+        shown = values[values <= OFF]
         traces.append(curve(
             "loss", steps, np.minimum(shown, TOP), panel=2, values=shown,
             mode="lines+text" if place else "lines",

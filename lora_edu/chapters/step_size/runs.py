@@ -7,7 +7,9 @@ import numpy as np
 from lora_edu import STARTS, sweep
 from lora_edu.chapters.shared.tasks import task_32
 
-R, STEPS, SEED = 8, 50, 1
+R = 8
+STEPS = 50
+SEED = 1
 ALPHAS = tuple(2**i for i in range(7))
 LRS = tuple(0.001 * 2.0**i for i in range(-3, 10))
 POWER = {"SGD": 2, "Adam": 1}  # the first step in W goes with s to this power

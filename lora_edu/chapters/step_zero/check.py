@@ -16,7 +16,10 @@ def three_factor_gradients(gradients) -> str:
     others of that matrix are 0 is that entry of the gradient.
     """
     rng = np.random.default_rng(0)
-    d, k, r, s = 5, 7, 3, 0.7
+    d = 5
+    k = 7
+    r = 3
+    s = 0.7
     factors = {"A": rng.normal(size=(r, k)), "M": rng.normal(size=(r, r)),
                "B": rng.normal(size=(d, r))}
     G = rng.normal(size=(d, k))

@@ -28,10 +28,15 @@ def starts_board(row: int = 0) -> dict:
     """A and B at each start, r = 2, as boxes: full, or empty where all is exactly zero. The first
     rows are answered: the gradients and ΔW are shown too, elsewhere a question mark for each."""
     side = 0.75  # of W; rows have a distance of one, and row 1 stands at y = 1
-    parts, said, names, questions, x = [], [], {}, {}, 0.0
+    parts = []
+    said = []
+    names = {}
+    questions = {}
+    x = 0.0
     title = "Which of ∇A, ∇B and ΔW are exactly zero?"
     for at, start in enumerate(STARTS, start=1):
-        parts_of_start, x = filled_parts(start), 0.0
+        parts_of_start = filled_parts(start)
+        x = 0.0
         full = {name: filled.any() for name, filled in parts_of_start.items()}
         said.append(f"{start}: zero are {', '.join(n for n in full if not full[n]) or 'none'}")
         if at == row:
@@ -82,7 +87,8 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
     """
     frozen = task_64().loss(task_64().W0)
-    scale, top = ZeroLogAxis(-5, 3, every=2), 2 * frozen
+    scale = ZeroLogAxis(-5, 3, every=2)
+    top = 2 * frozen
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
 
@@ -95,7 +101,8 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
                      "the product of two vectors is zero only if one of them is zero")
     history = runs.one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
-    loss, off = history.loss, history.loss > top
+    loss = history.loss
+    off = history.loss > top
     traces = norm_curves(*norms.values(), scale)
     traces.append(curve(
         "loss", [0, 1], np.minimum(loss, top), panel=2, values=loss, mode="lines+markers+text",
@@ -114,7 +121,8 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
 def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
     """The loss and ‖ΔW‖ over the steps of a run whose A and B start as noise of size tau."""
     history = runs.from_noise(tau, optimiser)
-    left, steps = runs.escape_step(history), np.arange(runs.NOISE_STEPS + 1)
+    left = runs.escape_step(history)
+    steps = np.arange(runs.NOISE_STEPS + 1)
     scale = ZeroLogAxis(-34, 1, every=4)
     hover = "step %{x}: %{customdata:.3g}<extra></extra>"
     traces = [curve("loss", steps, history.loss, values=history.loss, mode="lines",
@@ -140,7 +148,8 @@ def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
     now = word_run.written(start)[t]
     G = word_run.task().gradient(now.delta())
     grad_A, grad_B = now.gradients(G)
-    near, far = now.r + 1, 2 * (now.r + 1)  # of A and B, of the picture
+    near = now.r + 1  # of A and B
+    far = 2 * near  # of the picture
     placed = {"∇A": (_share(grad_A), far, 0), "A": (now.A, far, near),
               "∇B": (_share(grad_B), 0, far), "B": (now.B, near, far), "−G": (-G, far, far)}
     parts = []

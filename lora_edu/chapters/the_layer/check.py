@@ -16,8 +16,13 @@ def embedding_forward(embed) -> str:
     embed: function (ids, W0, A, B, s) → (n, d).
     """
     rng = np.random.default_rng(0)
-    d, r, k, s = 12, 6, 20, 1.5
-    W0, A, B = rng.normal(size=(d, k)), rng.normal(size=(r, k)), rng.normal(size=(d, r))
+    d = 12
+    r = 6
+    k = 20
+    s = 1.5
+    W0 = rng.normal(size=(d, k))
+    A = rng.normal(size=(r, k))
+    B = rng.normal(size=(d, r))
     ids = np.array([3, 0, 3, 8])
     want = [W0[:, i] + s * sum(B[:, j] * A[j, i] for j in range(r)) for i in ids]
     agree({"The output": want}, [ask(embed, ids, W0, A, B, s)], "is s there, once?")

@@ -26,8 +26,11 @@ def rulers(size: float = 0.005) -> dict:
 
     A row an entry. Along x: per cent of a standard deviation. size: the same Δw for every entry.
     """
-    unit, rows = 1 / np.sqrt(K), range(len(ENTRIES), 0, -1)
-    x, y, stored = [], [], []
+    unit = 1 / np.sqrt(K)
+    rows = range(len(ENTRIES), 0, -1)
+    x = []
+    y = []
+    stored = []
     for row, entry in zip(rows, ENTRIES, strict=True):
         w = rounded(np.array([entry * unit]), "bfloat16")[0]
         beside = np.unique(rounded(w + unit * np.linspace(-0.003, 0.023, 2000), "bfloat16"))

@@ -23,19 +23,22 @@ from lora_edu.chapters.thirty_minutes import runs
 
 ALPHAS = 4, 8, 16, 24, 32
 RANKS = tuple(2**i for i in range(7))
-LEARNING_RATE, ENOUGH = 0.1, 1e-3  # of the ball, and the loss at which it has arrived
+LEARNING_RATE = 0.1  # of the ball
+ENOUGH = 1e-3  # the loss at which it has arrived
 EDGE = 1.75  # of the ball's plane
 
 
 def word(start: str = STARTS[0], t: int = 0) -> dict:
     """A, B and ΔW = BA at step t, coloured by value; the wanted ΔW is the word LoRA."""
     run = word_run.written(start)
-    now, before = run[t], run[max(t - 1, 0)]
+    now = run[t]
+    before = run[max(t - 1, 0)]
     has_moved = {name: not np.array_equal(getattr(now, name), getattr(before, name))
                  for name in "AB"}
     has_moved["ΔW"] = any(has_moved.values())
     blocks = {"A": (now.A, R + 1, 0), "B": (now.B, 0, R + 1), "ΔW": (now.delta(), R + 1, R + 1)}
-    parts, zeros = [], {}
+    parts = []
+    zeros = {}
     for name, (values, x, y) in blocks.items():
         parts += [cell_map(values, x, y, MATRIX_COLOURS[name], name),
                   frame(values, x, y, lit=has_moved[name])]
@@ -100,11 +103,14 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
 
 def units(c: float = 4) -> dict:
     """Value, gradient and Adam's step of one entry of A, in a unit and in one c times smaller."""
-    shapes, said, changes = [], {}, []
+    shapes = []
+    said = {}
+    changes = []
     for row, (name, old, new) in enumerate(zip(
             ("value", "gradient", "Adam’s step"), runs.measured(1.0), runs.measured(c),
             strict=True)):
-        y, factor = -3.4 * row, new / old
+        y = -3.4 * row
+        factor = new / old
         changes.append(f"{name} " + ("the same" if abs(factor - 1) < 1e-6 else times(factor)))
         shapes += [box(0, y - 0.8, 1, 0.7, COLOURS["frozen"]),
                    box(0, y - 1.7, factor, 0.7, COLOURS["A"])]
@@ -125,10 +131,13 @@ def units(c: float = 4) -> dict:
 def arrows(r: int = 16, divide: str = "nothing") -> dict:
     """r arrows head to tail: each one along, and a random step across; their sum in two parts."""
     power = DIVISORS[divide]
-    size, most = r**-power, runs.ARROWS**(1 - power)
+    size = r**-power
+    most = runs.ARROWS**(1 - power)
     aside = size * np.append(0, runs.across()[:r])
-    straight, off = size * np.arange(r + 1), aside[-1]
-    end, room = straight[-1], 0.15 * max(most, 3)
+    straight = size * np.arange(r + 1)
+    off = aside[-1]
+    end = straight[-1]
+    room = 0.15 * max(most, 3)
     traces = [
         line(straight, aside, "frozen", width=2, mode="lines+markers", name="arrows",
              marker={"size": 4, "color": COLOURS["frozen"], "symbol": "circle"}),
@@ -153,7 +162,8 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     way = way[:None if steps is None else steps + 1]
     traces = []
     for product in (-2, -1.5, -1, -0.5, 0.5, 1.5, 2, 1):  # where the loss is the same; at 1 it is 0
-        at, least = np.geomspace(abs(product) / EDGE, EDGE, 30).round(3), product == 1
+        at = np.geomspace(abs(product) / EDGE, EDGE, 30).round(3)
+        least = product == 1
         traces.append(line([*at, None, *-at], [*product / at, None, *-product / at], "loss",
                            width=4 if least else 1.5, name="loss 0" if least else None,
                            opacity=1 if least else 0.62 - 0.14 * abs(1 - product)))

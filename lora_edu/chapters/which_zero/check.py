@@ -16,12 +16,18 @@ def undo_wide_draw(settings) -> str:
     with Adam, A zero, on a small quadratic loss, and compares ΔW after each of four steps.
     """
     rng = np.random.default_rng(0)
-    d, k, r, lr, eps = 5, 6, 2, 0.03, 0.02
-    B, W_star = 0.4 * rng.normal(size=(d, r)), rng.normal(size=(d, k))
+    d = 5
+    k = 6
+    r = 2
+    lr = 0.03
+    eps = 0.02
+    B = 0.4 * rng.normal(size=(d, r))
+    W_star = rng.normal(size=(d, k))
     task = Regression(np.zeros((d, k)), W_star, k**0.5 * np.eye(k))
     for c in (4.0, 1.7):
         answer = list(map(positive, NAMES, parts(ask(settings, lr, eps, c), *NAMES)))
-        want, given = _path(task, B, lr, eps), _path(task, c * B, answer[:2], answer[2:])
+        want = _path(task, B, lr, eps)
+        given = _path(task, c * B, answer[:2], answer[2:])
         for step, (W, right) in enumerate(zip(given, want, strict=True), start=1):
             agree({f"with c = {c:g}, ΔW after step {step}": right}, [W])
     return "ΔW is that of the right draw in every step, for two values of c."

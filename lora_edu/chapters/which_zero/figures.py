@@ -18,7 +18,8 @@ LOOKS = dict(zip(wide.MATRICES, (Look(COLOURS["A"], "circle"), Look(COLOURS["B"]
                  strict=True))
 DASH = dict(zip(wide.SPREADS, ("solid", "dot"), strict=True))
 LOG_WIDTHS = np.log2(wide.WIDTHS)
-LOWEST, HIGHEST = 0.08, 10.0  # shares of the loss that are shown
+LOWEST = 0.08  # shares of the loss that are shown
+HIGHEST = 10.0
 MOST = 1e6  # the largest share that is said
 QUANTITIES = {"best η": ("best", [1e-4, 1e-3, 1e-2, 1e-1], (-4.2, -0.6)),
               "loss left": ("least", [0.1, 0.2, 0.5, 1], (-1.15, 0.05)),
@@ -30,9 +31,13 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
 
     zero: the matrix that starts at zero in the first run. A stands above BA, and B on its left.
     """
-    parts, zeros, deltas = [], {}, []
+    parts = []
+    zeros = {}
+    deltas = []
     for left, run, mark in zip((0, 60), swap.both(zero), ("", "′"), strict=True):
-        (A, B), before, far = run[t], run[max(t - 1, 0)], left + swap.R + 1
+        A, B = run[t]
+        before = run[max(t - 1, 0)]
+        far = left + swap.R + 1
         deltas.append(swap.in_order(B, A))
         for name, values, x, y, moved in (("A", A, far, 0, (before[0] != A).any()),
                                           ("B", B, left, swap.R + 1, (before[1] != B).any()),
@@ -44,7 +49,8 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
         parts += [say({(left + swap.R - 2, 1): "A" + mark}, size=16, colour="A"),
                   say({(left + swap.R / 2 - 0.5, swap.R - 1): "B" + mark}, size=16, colour="B")]
     parts += [say(zeros, size=16)] if zeros else []
-    gap, other = np.abs(deltas[1] - deltas[0].T).max(), {"A": "B", "B": "A"}[zero]
+    gap = np.abs(deltas[1] - deltas[0].T).max()
+    other = {"A": "B", "B": "A"}[zero]
     same = "the same, bit by bit" if gap == 0 else f"apart by {gap:.0e}"
     shown = map_drawing(parts, f"step {t}, turned: {same}", (-1, 83.5), (-1.5, 55.5),
                         f"Step {t}: {zero} began at zero, {other} at random; on the turned word "
@@ -61,8 +67,10 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
     A random and B random with numbers of one size, and B random with those that a library draws.
     n: the width of the layer.
     """
-    row, after = wide.WIDTHS.index(n), wide.after(steps)
-    curves, best = after["curve"][row], geometric_mean(after["best"][row])
+    row = wide.WIDTHS.index(n)
+    after = wide.after(steps)
+    curves = after["curve"][row]
+    best = geometric_mean(after["best"][row])
     traces = []
     for (random, spread), width in ((A_NARROW, 6), (B_NARROW, 2.5), (B_BROAD, 3)):
         shares = curves[index(random, spread)]
@@ -74,7 +82,8 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
     traces.append(say({(-4.05, np.log10(6)): coloured("━ A", "A") + "  "
                        + coloured("━ B", "B") + "  σ = 1/√n",
                        (-4.05, np.log10(3)): coloured("┅ B, σ = 1/√r", "B")}, "middle right", 14))
-    narrow, broad = index(*B_NARROW), index(*B_BROAD)
+    narrow = index(*B_NARROW)
+    broad = index(*B_BROAD)
     least = geometric_mean(after["least"][row])
     cost = least[broad] / least[narrow]
     said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
@@ -92,7 +101,8 @@ def preference(steps: int = 10) -> dict:
     """The loss left by A random and by B random, each at its own best rate, against the directions
     that the inputs fill."""
     left = geometric_mean(swap.losses_left(steps), axis=1)  # (directions, starts)
-    ratio, traces = left[0, 1] / left[0, 0], []
+    ratio = left[0, 1] / left[0, 0]
+    traces = []
     for path, (name, look), side in zip(left.T, LOOKS.items(), ("bottom", "top"), strict=True):
         traces += [look.curve(swap.DIRECTIONS, path, name),
                    say({(swap.DIRECTIONS[1], path[1]): coloured(f" <br>{name}<br> ", look.colour)},
@@ -114,10 +124,13 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     quantity: one of QUANTITIES.
     """
     key, ticks, span = QUANTITIES[quantity]
-    traces, places, said = [], [], []
+    traces = []
+    places = []
+    said = []
     for random, spread in DRAWS:
         found = wide.after(steps)[key][:, *index(random, spread)]  # (widths, tasks)
-        values, look = geometric_mean(found), LOOKS[random]
+        values = geometric_mean(found)
+        look = LOOKS[random]
         name = f"{random[0]}, {spread}"
         traces.append(look.curve(
             LOG_WIDTHS, np.log10(values), f"{quantity}, {name}", size=8, values=values,

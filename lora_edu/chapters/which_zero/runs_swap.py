@@ -9,7 +9,9 @@ from lora_edu import STARTS, Adam, Regression, sweep
 from lora_edu.chapters.shared.word import word
 from lora_edu.chapters.shared.word_run import LR, SIGMA, STEPS, R
 
-SIDE, DIRECTIONS, TASKS = 64, (4, 8, 16, 32, 64), 12
+SIDE = 64
+DIRECTIONS = (4, 8, 16, 32, 64)
+TASKS = 12
 RATES = np.geomspace(0.003, 0.5, 16).round(4)
 
 
@@ -27,7 +29,8 @@ def learn(A: np.ndarray, B: np.ndarray, wanted: np.ndarray, optimiser) -> list[t
 
     A, B, wanted: (r, k), (d, r) and (d, k). optimiser: an optimiser of ``lora_edu``.
     """
-    state, seen = optimiser.init([A, B]), [(A, B)]
+    state = optimiser.init([A, B])
+    seen = [(A, B)]
     for _ in range(STEPS[-1]):
         G = in_order(B, A) - wanted
         (A, B), state = optimiser.step([A, B], [in_order(B.T, G), in_order(G, A.T)], state)
@@ -41,9 +44,12 @@ def both(zero: str = "B") -> tuple[list[tuple], list[tuple]]:
 
     Each is trained by itself, as :func:`learn` does.
     """
-    wanted, rng = word(), np.random.default_rng(1)
-    (d, k), optimiser = wanted.shape, Adam(LR)
-    A, B = rng.normal(0, SIGMA, (R, k)), rng.normal(0, SIGMA, (d, R))
+    wanted = word()
+    rng = np.random.default_rng(1)
+    d, k = wanted.shape
+    optimiser = Adam(LR)
+    A = rng.normal(0, SIGMA, (R, k))
+    B = rng.normal(0, SIGMA, (d, R))
     A, B = (A, 0 * B) if zero == "B" else (0 * A, B)
     return learn(A, B, wanted, optimiser), learn(B.T, A.T, wanted.T, optimiser)
 

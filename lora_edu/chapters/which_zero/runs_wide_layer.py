@@ -14,7 +14,9 @@ from lora_edu.chapters.shared.fits import vertex
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 N_ENDS = 8  # inputs of the layer, and as many readouts
-R, STEPS, N_SEEDS = 4, 32, 10
+R = 4
+STEPS = 32
+N_SEEDS = 10
 RATES = tuple(float(f"{digits}e{decade}") for decade in (-4, -3, -2, -1)
               for digits in (1, 1.5, 2.2, 3.3, 4.7, 6.8) if digits * 10.0**decade < 0.4)
 MATRICES = ("A random", "B random")
@@ -54,7 +56,8 @@ def draw_task(n: int, seed: int) -> tuple[WideLayer, np.ndarray]:
     Its inputs and targets are N(0, 1) and its readouts N(0, 1/n).
     """
     rng = np.random.default_rng(seed)
-    X, P = rng.normal(size=(N_ENDS, n)), rng.normal(size=(N_ENDS, n)) / np.sqrt(n)
+    X = rng.normal(size=(N_ENDS, n))
+    P = rng.normal(size=(N_ENDS, n)) / np.sqrt(n)
     return WideLayer(X, P, rng.normal(size=(N_ENDS, N_ENDS))), rng.normal(size=(R, n))
 
 
@@ -75,12 +78,17 @@ class _WideRuns:
     """
 
     def __init__(self, layer: WideLayer):
-        self.layer, self.reach, self.pairs = layer, [], None
+        self.layer = layer
+        self.reach = []
+        self.pairs = None
 
     def measure(self, A, Bt) -> tuple:
         self.pairs = A, Bt
-        X, P, m = self.layer.X, self.layer.P, len(self.layer.X)
-        AX, BP = A @ X.T, Bt @ P.T  # (R, r, m), (R, r, p)
+        X = self.layer.X
+        P = self.layer.P
+        m = len(self.layer.X)
+        AX = A @ X.T  # (R, r, m)
+        BP = Bt @ P.T  # (R, r, p)
         error = BP.transpose(0, 2, 1) @ AX - self.layer.target  # (R, p, m)
         self.reach.append(np.sqrt((AX**2).mean(axis=(1, 2))))
         loss = (error**2).sum(axis=(1, 2)) / (2 * m)
@@ -95,7 +103,8 @@ def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
     They are inf from where a run stops being finite. rates: A's. ratio: B's rates over A's.
     """
     chunk = stacked_runs.runs_per_stack(A.size + B.size)
-    losses, reaches = [], []
+    losses = []
+    reaches = []
     for i in range(0, len(rates), chunk):
         runs, loss = _train(layer, A, B, rates[i:i + chunk], steps, ratio)
         losses.append(loss)
@@ -111,7 +120,8 @@ def trained_pair(layer: WideLayer, A, B, lr: float,
 
 
 def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[_WideRuns, np.ndarray]:
-    runs, lr = _WideRuns(layer), np.array(rates)[:, None, None]
+    runs = _WideRuns(layer)
+    lr = np.array(rates)[:, None, None]
     start = np.repeat(A[None], len(rates), 0), np.repeat(B.T[None], len(rates), 0)
     return runs, stacked_runs.train_runs(runs, *start, Adam((lr, ratio * lr)), steps)[:, 0]
 
@@ -137,7 +147,8 @@ def study() -> Study:
             return train_rates(layer, *start_pair(MATRICES[random], SPREADS[spread], Z), RATES)
 
     for index, (losses, reaches) in parallel.outcomes(trained, np.ndindex(shape)):
-        loss[index], reach[index] = losses / losses[:1, :1], reaches
+        loss[index] = losses / losses[:1, :1]
+        reach[index] = reaches
     return Study(loss, reach)
 
 
@@ -154,7 +165,8 @@ def after(steps: int) -> dict[str, np.ndarray]:
     ``best``: the best rate of each task. ``least`` and ``reach``: loss and rms(A·x) at the
     best rate of the grid. (widths, matrices, spreads, seeds) each.
     """
-    loss, reach = study().loss[..., steps], study().reach[..., steps]
+    loss = study().loss[..., steps]
+    reach = study().reach[..., steps]
     at = loss.argmin(axis=-1)[..., None]
     return {"curve": np.median(loss, axis=3), "best": best_rates(loss),
             "least": np.take_along_axis(loss, at, -1)[..., 0],
