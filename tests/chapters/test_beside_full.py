@@ -153,7 +153,7 @@ def test_the_first_step_has_rows_along_g(eps_bar, least, most):
 def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
     """Their gradients are given by a large run. An Adam of its own, without a rank in it."""
     r, lr, eps_bar, steps, task = 16384, 0.1, 0.05, 6, Batches()
-    run = adam_run(r, 0, eps_bar, (lr * turn.STILL, lr) if frozen else lr)
+    run = adam_run(r, 0, eps_bar, (lr * turn.FROZEN_RATE, lr) if frozen else lr)
     a, b = normal(60_000, 99), np.zeros((60_000, D))
     m, v = ([np.zeros_like(a), np.zeros_like(b)] for _ in range(2))
     W = np.concatenate(([np.zeros((D, K))], run))  # at the start, and after each step
@@ -165,7 +165,7 @@ def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
                  / (np.sqrt(v[i] / (1 - 0.999**(t + 1))) + eps_bar) for i in range(2)]
         a, b = a - (0 if frozen else moves[0]), b - moves[1]
         assert apart(ALPHA * b.T @ a / len(a), run[t]) < 0.035
-    other = adam_run(r, 0, eps_bar, lr if frozen else (lr * turn.STILL, lr))
+    other = adam_run(r, 0, eps_bar, lr if frozen else (lr * turn.FROZEN_RATE, lr))
     assert apart(other[-1], run[-1]) > 0.1  # whether A moves can be seen
 
 

@@ -120,10 +120,10 @@ def speed(more_tokens=None, less_time=None) -> str:
         "less_time": [(want["more_tokens"], "the tokens gained: divide by the speed after"),
                       (100 * before / after, "the time that is left"),
                       (25, "the paper's round figure: one digit more, please")]}
-    for name, found in slips.items():
-        found += [(want[name] / 100, "a fraction: in per cent, please"),
-                  (1 + want[name] / 100, "a ratio: what is gained, in per cent?"),
-                  (after - before, "a difference in tokens a second")]
+    for name, known_slips in slips.items():
+        known_slips += [(want[name] / 100, "a fraction: in per cent, please"),
+                        (1 + want[name] / 100, "a ratio: what is gained, in per cent?"),
+                        (after - before, "a difference in tokens a second")]
     return _judge({"more_tokens": more_tokens, "less_time": less_time}, want, slips,
                   "a quarter less time a token is a third more tokens a second.", rtol=4e-3)
 

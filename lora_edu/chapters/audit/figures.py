@@ -62,9 +62,10 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
 
 def _beside(model: str, targets: str, r: int, count: int) -> str:
     """What the paper prints for this setting, and how far it is from the count."""
-    found = [printed for *where, printed in PRINTED[model] if where == [targets, r]]
+    matches = [printed for *where, printed in PRINTED[model] if where == [targets, r]]
     return "".join(f" (printed: {printed / 1e6:g} million, "
-                   f"{100 * (printed / count - 1):+.1f} %)".replace("-", "−") for printed in found)
+                   f"{100 * (printed / count - 1):+.1f} %)".replace("-", "−")
+                   for printed in matches)
 
 
 def _marks(name: str, x, y, quantity: str, symbol: str, size: int, panel: int = 1,
@@ -80,8 +81,8 @@ def _printed(model: str, targets: str) -> list[dict]:
     """What the paper prints for this model: for these matrices, and smaller for others."""
     traces = []
     for mine in (False, True):
-        found = [(r, count) for which, r, count in PRINTED[model] if (which == targets) == mine]
+        points = [(r, count) for which, r, count in PRINTED[model] if (which == targets) == mine]
         traces.append(_marks("printed" if mine else "printed for other matrices",
-                             [r for r, _ in found], [count for _, count in found], "A",
+                             [r for r, _ in points], [count for _, count in points], "A",
                              "square-open", 18 if mine else 9, opacity=1.0 if mine else BESIDE))
     return traces

@@ -45,9 +45,9 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
         top = row * 18
         parts += [cell_map(values, 0, top, "delta", name), frame(values, 0, top),
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
-    found = f"{use:.2g} × full’s use, {harm:.2g} × its harm"
-    return map_drawing(parts, f"LoRA’s step: {found}", (-1, 46), (-3.5, 50.5),
-                       f"r = {r:,}, {rate}, α = 8: {found}. Its best η is "
+    comparison = f"{use:.2g} × full’s use, {harm:.2g} × its harm"
+    return map_drawing(parts, f"LoRA’s step: {comparison}", (-1, 46), (-3.5, 50.5),
+                       f"r = {r:,}, {rate}, α = 8: {comparison}. Its best η is "
                        f"{number(use / harm * times)} × full’s")
 
 
@@ -105,11 +105,11 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
     For r = 1, 4 and 16, and at one step what the theorem says. inputs: a name of
     ``runs_ratio.INPUTS``. width: of the square layer.
     """
-    found = rates.ratios()[list(rates.INPUTS).index(inputs), rates.WIDTHS.index(width), :,
-                           rates.ALPHAS.index(alpha)]  # ranks, steps, seeds
+    ratios = rates.ratios()[list(rates.INPUTS).index(inputs), rates.WIDTHS.index(width), :,
+                            rates.ALPHAS.index(alpha)]  # ranks, steps, seeds
     ranks = (1, 4, 16)
     rule = (width / alpha)**0.5
-    paths = [geometric_mean(found[rates.RANKS.index(r)]) for r in ranks]
+    paths = [geometric_mean(ratios[rates.RANKS.index(r)]) for r in ranks]
     low, high = np.log10(SPAN[inputs])
     traces = [level(1, [0.9, 110]), level(rule, [25, 110], name="√(k/α)")]
     for r, path, opacity in zip(ranks, paths, (0.7, 0.85, 1), strict=True):
@@ -149,23 +149,23 @@ def many_ranks(steps: int = 30, lr: float = 0.002) -> dict:
               words([3.2], [10**0.87], ["dashed: r reaches every update"],
                     textposition="middle right",
                     textfont={"color": COLOURS["frozen"]})]
-    said = []
-    for name, (quantity, found) in lines.items():
-        path = geometric_mean(found[..., at])
-        traces += [marks(np.repeat(many.RANKS, len(many.SEEDS)), found[..., at].ravel(), quantity,
+    distances = []
+    for name, (quantity, gaps) in lines.items():
+        path = geometric_mean(gaps[..., at])
+        traces += [marks(np.repeat(many.RANKS, len(many.SEEDS)), gaps[..., at].ravel(), quantity,
                          "circle", 4),
                    curve(quantity, many.RANKS, path, name=name),
                    say({(many.RANKS[-1] * 1.3, path[-1]): coloured(name, quantity)},
                        "middle right", 15)]
-        said.append(f"{name} {path[-1]:.2g}")
+        distances.append(f"{name} {path[-1]:.2g}")
     return figure(
-        traces, f"r = {many.RANKS[-1]:,}: {', '.join(said)} away",
+        traces, f"r = {many.RANKS[-1]:,}: {', '.join(distances)} away",
         [{"type": "log", "tickvals": [4, 32, 256, 4096], "ticktext": ["4", "32", "256", "4096"],
           "title": {"text": "rank r"}, "range": [0.45, 4.8]}],
         [{**power_ticks(-2, 0), "range": [-2.1, 1.05],
           "title": {"text": "distance, in updates"}}],
         f"{steps_done(steps)}, η = {short(lr)} under Adam, r = {many.RANKS[-1]:,}: the distance "
-        f"from full fine-tuning, in parts of its update · {' · '.join(said)}")
+        f"from full fine-tuning, in parts of its update · {' · '.join(distances)}")
 
 
 def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4) -> dict:

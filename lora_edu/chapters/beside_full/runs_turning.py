@@ -11,7 +11,7 @@ from lora_edu.chapters.beside_full.runs_ratio import task
 SIDE = 32
 ALPHA = 8.0
 STEPS = 30
-STILL = 1e-30  # times the rate: a step that is lost beside any entry of A
+FROZEN_RATE = 1e-30  # times the rate: a step that is lost beside any entry of A
 RANKS = (1, 2, 4, 8, 16)
 SEEDS = tuple(range(6))
 RATES = {"Adam": 2.0 ** np.arange(-11, 1.1, 0.5), "SGD": 2.0 ** np.arange(-8, 6.1, 0.5)}
@@ -63,7 +63,7 @@ def _tuned(name, inputs, r, frozen, steps, seed) -> Tuned:
 
 def _pair(lr, frozen: bool) -> tuple:
     """The rates of A and of B."""
-    return (lr * STILL if frozen else lr, lr)
+    return (lr * FROZEN_RATE if frozen else lr, lr)
 
 
 def share(A: np.ndarray, direction: np.ndarray) -> float:

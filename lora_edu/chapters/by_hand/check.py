@@ -24,7 +24,7 @@ def dropout_backward(backward) -> str:
     A = rng.normal(size=(r, k))
     B = rng.normal(size=(d, r))
     mask = (rng.random((n, k)) < 0.7) / 0.7
-    given = parts(ask(backward, D, X, mask, W0, A, B, s), "∇A", "∇B", "∇X")
+    answer = parts(ask(backward, D, X, mask, W0, A, B, s), "∇A", "∇B", "∇X")
 
     def loss(A, B, X):
         return (D * (X @ W0.T + s * (mask * X) @ A.T @ B.T)).sum()
@@ -37,5 +37,5 @@ def dropout_backward(backward) -> str:
             moved = matrix.astype(complex)
             moved[index] += 1e-20j
             gradient[index] = loss(**{**places, name: moved}).imag / 1e-20
-    agree(want, given, "has s its place?")
+    agree(want, answer, "has s its place?")
     return "all three gradients agree with the complex step."

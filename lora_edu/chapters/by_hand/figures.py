@@ -49,7 +49,7 @@ def two_paths(line: int = 0) -> dict:
     names = {name: name for name in LAYER} | ({"H": "D"} if line else {})
     names |= ({"U": "∇U"} if line > 1 else {}) | ({makes: f"∇{makes}"} if makes else {})
     parts = _wires()
-    said = {}
+    labels = {}
     below = {}
     for name, (left, centre, width, height, shape, quantity) in LAYER.items():
         lit = name in reads or name == makes
@@ -58,10 +58,10 @@ def two_paths(line: int = 0) -> dict:
             block["line"] = {"color": COLOURS["delta"], "width": 4}
         parts.append(block)
         above = 0 if min(width, height) > 1 else height / 2 + 0.9  # what is thin has no room
-        said[left + width / 2, centre + above] = names[name]
+        labels[left + width / 2, centre + above] = names[name]
         below[left + width / 2, centre - height / 2 - 0.9] = (
             "no ∇W₀" if line and name == "W₀" else shape)
-    parts += [say(said, size=15), say(below, size=12),
+    parts += [say(labels, size=15), say(below, size=12),
               say(dict.fromkeys([(8.3, 3), (8.3, -3.5), (24.3, 0)], "◂" if line else "▸"), size=15)]
     return drawing(parts, headline, (-0.6, 29.6), (-7.3, 5.7), text)
 

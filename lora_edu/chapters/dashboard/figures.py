@@ -78,8 +78,8 @@ def _against_rank(r, *others) -> dict:
                 np.log2(runs.RANKS), scale.place(np.maximum(values, 0)), name, width=4, size=12,
                 panel=panel, values=values, opacity=1.0 if name == rule else BESIDE))
         changes.append(f"from {number(values[0])} to {number(values[-1])}")
-        here = values[runs.RANKS.index(r)]
-        traces.append(marks([np.log2(r)], scale.place(max(here, 0)), "B", "square-open", 26,
+        value = values[runs.RANKS.index(r)]
+        traces.append(marks([np.log2(r)], scale.place(max(value, 0)), "B", "square-open", 26,
                             panel=panel, stroke=3, name="this run"))
     xaxis = {"range": [-0.4, 6.4], "tickvals": np.log2(runs.RANKS).tolist(),
              "ticktext": [str(rank) for rank in runs.RANKS], "title": {"text": "r"}}
@@ -93,10 +93,10 @@ def _against_rank(r, *others) -> dict:
 
 def _figure(traces, headings, xaxes, yaxes, title: str, reading: str) -> dict:
     """The two panels with large headings."""
-    made = figure(traces, title, xaxes, yaxes, reading, headings=headings)
-    for note in made["layout"]["annotations"]:
+    drawn = figure(traces, title, xaxes, yaxes, reading, headings=headings)
+    for note in drawn["layout"]["annotations"]:
         note["font"] = {"size": LARGE}
-    return made
+    return drawn
 
 
 def _set_up(r, alpha, start, optimiser, rule, lr) -> str:

@@ -36,10 +36,10 @@ def penalty(alpha: float = 8, lam: float = 1) -> dict:
                   {**box(APART * i, FLOOR - wanted, 5, wanted, "rgba(0,0,0,0)"),
                    "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}}]
         numbers[APART * i + 2.5, FLOOR + 1.6] = f"{value:.1f}"
-    many = int((left > 1e-9).sum())
-    found = f"each singular value lowered by {short(threshold)}, {many} of {SHOWN} left"
-    return map_drawing([*parts, say(numbers)], f"α = {alpha}: {found}", (-1, 46.5), (-1.5, 32),
-                       f"α = {alpha}, λ = {short(lam)}: {found}. Dotted: without the penalty")
+    count = int((left > 1e-9).sum())
+    headline = f"each singular value lowered by {short(threshold)}, {count} of {SHOWN} left"
+    return map_drawing([*parts, say(numbers)], f"α = {alpha}: {headline}", (-1, 46.5), (-1.5, 32),
+                       f"α = {alpha}, λ = {short(lam)}: {headline}. Dotted: without the penalty")
 
 
 def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:
@@ -53,14 +53,14 @@ def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:
               words([STEPS], [limit], [f"limit {short(limit)}"], textposition="bottom left"),
               line(steps, 100 * free, "frozen", panel=2, name="no limit"),
               line(steps, 100 * losses, "loss", panel=2, width=3.5, name="limit")]
-    said = (f"{optimiser}, {clipped} of {STEPS} gradients clipped: after the bad batch the loss "
-            "peaks at {} % and comes down to {} %, without a limit {} and {} %").format(
+    reading = (f"{optimiser}, {clipped} of {STEPS} gradients clipped: after the bad batch the loss "
+               "peaks at {} % and comes down to {} %, without a limit {} and {} %").format(
                 *map(number, sizes))
     across = {"range": [-2, STEPS + 2], "title": {"text": "step"}}
     return figure(
         traces, f"After the bad batch: loss up to {number(sizes[0])} %, "
         f"without a limit {number(sizes[2])} %",
         [across, across], [{**power_ticks(-2, 3), "range": [-2.8, 3]},
-                           {**power_ticks(-1, 2), "range": [-0.9, 2.2]}], said,
+                           {**power_ticks(-1, 2), "range": [-0.9, 2.2]}], reading,
         headings=[coloured("the norm that is logged", "B"),
                   f"loss, % {coloured('with', 'loss')} / {coloured('without', 'frozen')} a limit"])

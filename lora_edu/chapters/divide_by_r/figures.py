@@ -35,10 +35,10 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
     texts = say({(unit * length, y + 0.8): coloured(f"{name} {_short(length)}", hue)
                  for name, (length, hue, y) in bars.items()}, "middle right")
     by = "" if power == 0 else f" ÷ {divide.split()[0]}"
-    found = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} the rest"
+    headline = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} the rest"
     colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
-    return map_drawing([heat(100 * cells, -100, 100, colours, name="ΔW"), texts, *shapes], found,
-                       (-1, k), (-1, d + 9.5), f"{found}, where one term agrees by 1 on average")
+    return map_drawing([heat(100 * cells, -100, 100, colours, name="ΔW"), texts, *shapes], headline,
+                       (-1, k), (-1, d + 9.5), f"{headline}, where one term agrees by 1 on average")
 
 
 def growth(optimiser: str = "Adam", step: int = 1) -> dict:
@@ -117,13 +117,13 @@ def second_moves() -> dict:
         moves = [runs_rate.second_move(rule, r) for r in ranks]
         ends[FORMULAS[rule]] = moves[-1] / moves[0]
         traces += [look.curve(ranks, moves, rule), _name_line(rule, ranks[-1], moves[-1])]
-    said = ", ".join(f"{ratio:.3g} under {rule}" for rule, ratio in ends.items())
+    factors = ", ".join(f"{ratio:.3g} under {rule}" for rule, ratio in ends.items())
     return figure(
         traces, "only under α/r does A move equally far at every rank",
         [roomy(named_ticks(ranks, "rank r"), 0.8)],
         [{**power_ticks(-3, 0), "range": [-3.4, 0.2],
           "title": {"text": "move of an entry of A, in σ"}}],
-        f"From r = 1 to {ranks[-1]:,} the second step’s move of A is multiplied by {said}")
+        f"From r = 1 to {ranks[-1]:,} the second step’s move of A is multiplied by {factors}")
 
 
 def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
@@ -138,8 +138,8 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
     small = digits_map.tuned(task, ranks[0], 1.0) - 4  # half octaves: a quarter of the tuned η
     for rule, name in (("LoRA", "α kept"), ("rsLoRA", "rsLoRA")):
         scale = digits_map.ALPHA_RULES[name]
-        found = [geometric_mean(digits_map.losses(task, r, scale(r, ranks[0]))) for r in ranks]
-        losses = [each.min() if tuned else each[small] for each in found]
+        curves = [geometric_mean(digits_map.losses(task, r, scale(r, ranks[0]))) for r in ranks]
+        losses = [each.min() if tuned else each[small] for each in curves]
         ends[rule] = losses[-1]
         traces.append(SCALE_LOOKS[rule].curve(ranks, losses, rule))
     heights = 10.0 ** apart(np.log10(list(ends.values())), 0.07)

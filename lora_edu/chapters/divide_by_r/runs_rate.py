@@ -98,5 +98,5 @@ def losses(rule: str, optimiser_name: str, inputs: str):
 
 def best_rates(rule: str, optimiser_name: str, inputs: str, steps: int) -> np.ndarray:
     """The learning rate with the lowest loss after ``steps`` steps, (ranks, seeds)."""
-    rates, found = losses(rule, optimiser_name, inputs)
-    return np.exp(vertex(np.log(rates), np.log(np.moveaxis(found[..., steps], 1, -1))))
+    rates, run_losses = losses(rule, optimiser_name, inputs)
+    return np.exp(vertex(np.log(rates), np.log(np.moveaxis(run_losses[..., steps], 1, -1))))

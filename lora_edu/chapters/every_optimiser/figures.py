@@ -19,39 +19,39 @@ UNITS = {2: "× c²", 1: "× c", 0: "stays", -1: "÷ c", -2: "÷ c²"}
 @cache
 def results() -> dict[str, dict]:
     """Rule → what ``runs.compare`` found of it, as ``make_data`` has stored it."""
-    found = json.loads(DATA.read_text(encoding="utf-8"))
+    stored = json.loads(DATA.read_text(encoding="utf-8"))
     order = 1, 2, 0, None
-    return dict(sorted(found.items(), key=lambda item: order.index(item[1]["power"])))
+    return dict(sorted(stored.items(), key=lambda item: order.index(item[1]["power"])))
 
 
 def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
     """The losses of a run with α × 16 and of a partner with α, to which some settings follow."""
-    found = results()[optimiser]
+    result = results()[optimiser]
     which = FOLLOWS.index(follows)
-    gap = found["gaps"][which]
-    large = found["losses"][0]
-    partner = found["losses"][1 + which]
+    gap = result["gaps"][which]
+    large = result["losses"][0]
+    partner = result["losses"][1 + which]
     steps = np.arange(0, STEPS + 1, 2)
     top = 0.66
-    said = gap_in_words(gap)
-    rule = rule_in_words(found)
+    gap_text = gap_in_words(gap)
+    rule = rule_in_words(result)
     traces = [line(steps, np.minimum(large, top), "loss", width=9, opacity=0.45, name="α × 16"),
               marks(steps, np.minimum(partner, top), "delta", "diamond", 7)]
-    return figure(traces, f"{rule}; with {follows} the gap is {said}",
+    return figure(traces, f"{rule}; with {follows} the gap is {gap_text}",
                   [{"range": [-2, STEPS + 1], "title": {"text": "step"}}],
                   [{"range": [-0.04, 0.7], "tickvals": [0, 0.2, 0.4, 0.6],
                     "title": {"text": "loss"}}],
-                  f"{optimiser} ({found['by']}): {rule}. α × 16 alone makes the first stride "
-                  f"{times(found['stride'])}. With {follows} the gap is {said}",
+                  f"{optimiser} ({result['by']}): {rule}. α × 16 alone makes the first stride "
+                  f"{times(result['stride'])}. With {follows} the gap is {gap_text}",
                   headings=[f"{coloured('▬ α × 16', 'loss')}   {coloured('◆ plain α', 'delta')}"])
 
 
-def rule_in_words(found: dict) -> str:
+def rule_in_words(result: dict) -> str:
     """What a change of unit by c asks of η and of the constants: "η × c, ε ÷ c"."""
-    if found["power"] is None:
+    if result["power"] is None:
         return "no power of η"
     return ", ".join(f"{name} {UNITS[power]}"
-                     for name, power in {"η": found["power"], **found["follows"]}.items())
+                     for name, power in {"η": result["power"], **result["follows"]}.items())
 
 
 def gap_in_words(gap: float) -> str:
@@ -61,8 +61,10 @@ def gap_in_words(gap: float) -> str:
 def table() -> str:
     """All optimisers as a table in Markdown."""
     unbroken = str.maketrans(" ", "\N{NO-BREAK SPACE}")
-    rows = [(name, ", ".join(part.translate(unbroken) for part in rule_in_words(found).split(", ")),
-             *map(gap_in_words, found["gaps"][:0:-1]), found["by"])
-            for name, found in results().items()]
+    rows = []
+    for name, result in results().items():
+        follows = rule_in_words(result).translate(unbroken).replace(",\N{NO-BREAK SPACE}", ", ")
+        gaps = map(gap_in_words, result["gaps"][:0:-1])
+        rows.append((name, follows, *gaps, result["by"]))
     head = "optimiser", "what follows", "gap, all follows", "gap, constants stay", "as in"
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))

@@ -54,13 +54,13 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     names = {}
     partly = {}
     for rule, look in RULE_LOOKS.items():
-        found = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
-        means = geometric_mean(found)
-        lost = np.isinf(found).sum(axis=1)
+        ratios = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
+        means = geometric_mean(ratios)
+        lost = np.isinf(ratios).sum(axis=1)
         drawn = _inside(means, MOST_REGRET)
         traces.append(look.curve(digits_map.RANKS, drawn, rule,
                                  values=np.minimum(means, digits_map.LOST)))
-        shares = [f"{n}/{found.shape[1]}" if 0 < n < found.shape[1] else "" for n in lost]
+        shares = [f"{n}/{ratios.shape[1]}" if 0 < n < ratios.shape[1] else "" for n in lost]
         partly |= {(r, top): coloured(share, look.colour)
                    for r, share, top in zip(digits_map.RANKS[:-1], shares, drawn, strict=False)
                    if share}
@@ -82,9 +82,9 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
 
 
 def _cost(rule: str, task: str, r1: int) -> str:
-    found = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
-    lost = np.isinf(found).sum(axis=1).max()
-    most = geometric_mean(found).max()
+    ratios = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
+    lost = np.isinf(ratios).sum(axis=1).max()
+    most = geometric_mean(ratios).max()
     cost = f"{lost} of {len(digits_map.SEEDS)} lost" if lost else f"{most:.2g} ×"
     return f"{cost} with {rule}"
 
@@ -123,7 +123,7 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
     rates = digits_map.TASKS[task].rates
     cost = float(geometric_mean(digits_map.regrets(task, scale, TUNED_AT))[
         digits_map.RANKS.index(r)])
-    found = "costs nothing" if cost < 1.005 else f"leaves {cost:.3g} × the least loss"
+    outcome = "costs nothing" if cost < 1.005 else f"leaves {cost:.3g} × the least loss"
     names = {rank: float(geometric_mean(digits_map.losses(task, rank, scale(rank, TUNED_AT)))[0])
              for rank in (r, TUNED_AT)}
     spread = 1.5 if abs(np.log(names[r] / names[TUNED_AT])) < 0.4 else 1
@@ -133,17 +133,17 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
         f"r = {rank} ", "frozen" if rank == TUNED_AT else RULE_LOOKS[choice].colour)},
         "middle left", 14) for rank, value in names.items()]
     rule = alpha if alpha == "rsLoRA" else f"α {alpha}"
-    said = f"{rule}, r = {r}: " + (
-        "η is tuned here" if r == TUNED_AT else f"carried η {found}")
+    headline = f"{rule}, r = {r}: " + (
+        "η is tuned here" if r == TUNED_AT else f"carried η {outcome}")
     return figure(
-        traces, said,
+        traces, headline,
         [{**power_ticks(-3, 1), "title": {"text": "learning rate η"},
           "range": [np.log10(rates[0]) - 0.6, np.log10(rates[-1]) + 0.1]}],
         [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
           "range": [np.log10(LOW), np.log10(HIGH)],
           "title": {"text": "training loss"}}],
         f"{rule}: at r = {r} the learning rate " + (
-            "is tuned" if r == TUNED_AT else f"tuned at r = 8 {found}"))
+            "is tuned" if r == TUNED_AT else f"tuned at r = 8 {outcome}"))
 
 
 def _inside(values, top: float) -> np.ndarray:
@@ -249,13 +249,13 @@ def five_models() -> dict:
         traces += [line([1, 64], mean, look.colour, width=4, hoverinfo="skip"),
                    say({(64, mean[1]): coloured(f"  {FORMULAS[rule]}", look.colour)},
                        "middle right", 15)]
-    found = {FORMULAS[rule]: f"{signed(min(each))} to {signed(max(each))}"
+    spans = {FORMULAS[rule]: f"{signed(min(each))} to {signed(max(each))}"
              for rule, each in powers.items()}
     axis = named_ticks(digits_map.RANKS, "rank r")
     axis["range"][1] += 0.35
     return figure(
-        traces, f"under α/r the best η goes like r to the power {found['α/r']}", [axis],
+        traces, f"under α/r the best η goes like r to the power {spans['α/r']}", [axis],
         [{"type": "log", "range": [-0.75, 0.6], "tickvals": [0.25, 0.5, 1, 2],
           "ticktext": ["¼", "½", "1", "2"], "title": {"text": "best η, at r = 8 it is 1"}}],
         "Five tasks: the best η goes with these powers of r: " + "; ".join(
-            f"{span} under {formula}" for formula, span in found.items()))
+            f"{span} under {formula}" for formula, span in spans.items()))

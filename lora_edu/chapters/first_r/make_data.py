@@ -31,17 +31,17 @@ def train(task: str, r: int, s: float, rates=None, seeds=SEEDS, optimiser=None) 
     ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=scale, lr=lr, seed=seed,
                      decay=this.decay, optimiser=optimiser or this.optimiser, dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        found = np.array([end.loss(data.X_train, data.y_train) for end in ends], dtype=float)
-    found = np.where(np.isfinite(found), np.minimum(found, LOST), LOST)
-    return found.reshape(len(rates), len(seeds))
+        losses = np.array([end.loss(data.X_train, data.y_train) for end in ends], dtype=float)
+    losses = np.where(np.isfinite(losses), np.minimum(losses, LOST), LOST)
+    return losses.reshape(len(rates), len(seeds))
 
 
 def main() -> None:
     """Train the whole map and write it, as float16: three digits are enough."""
     saved = {}
     for i, task in enumerate(TASKS):
-        found = [train(task, r, s) for r, s in tqdm(keys(task), desc=task)]
-        saved[f"task{i}"] = np.array(found, dtype=np.float16)
+        losses = [train(task, r, s) for r, s in tqdm(keys(task), desc=task)]
+        saved[f"task{i}"] = np.array(losses, dtype=np.float16)
         np.savez_compressed(FILE, **saved)
 
 

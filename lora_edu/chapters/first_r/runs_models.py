@@ -34,9 +34,9 @@ def curve(model: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
     task = teacher_student(32, 32, spectrum=2.0, rng=np.random.default_rng(0))
     rates = 2.0 ** np.arange(-10, 1.5, 0.5)
     name = SCALE_RULES[rule]
-    found = sweep(task, r=r, alpha=rate_maps.ALPHAS[name], rule=name, lr=rates, seed=range(5),
-                  steps=STEPS).loss[0, 0, :, 0, :, -1]
-    return rates, found.T
+    losses = sweep(task, r=r, alpha=rate_maps.ALPHAS[name], rule=name, lr=rates, seed=range(5),
+                   steps=STEPS).loss[0, 0, :, 0, :, -1]
+    return rates, losses.T
 
 
 @cache

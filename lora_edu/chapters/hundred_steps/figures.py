@@ -40,10 +40,10 @@ def drawn(t: int = 0) -> dict:
         for x, side, text in ((-0.5, "middle right", f"{name}: {state}"),
                               (k + 17.5, "middle left", "singular values")):
             parts.append(say({(x, top - 1.7): text}, side))
-    found = ("nothing is written yet" if t == 0 else "ΔW is nothing but stripes" if t == 1 else
-             f"loss left: {', '.join(left)}")
+    outcome = ("nothing is written yet" if t == 0 else "ΔW is nothing but stripes" if t == 1 else
+               f"loss left: {', '.join(left)}")
     return map_drawing(
-        parts, f"step {t}: {found}", (-1, k + 18), (-3.2, 33),
+        parts, f"step {t}: {outcome}", (-1, k + 18), (-3.2, 33),
         f"Step {t}. Of the frozen model’s loss there is left: {', '.join(left)}")
 
 

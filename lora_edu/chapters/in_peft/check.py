@@ -22,6 +22,6 @@ def scale_in_file(scale) -> str:
     """
     for settings, layer, want in CASES:
         config = PLAIN | settings
-        given = ask(scale, config, layer)
-        agree({f"the scale of '{layer}' in {settings or 'a plain file'}": want}, [given])
+        answer = ask(scale, config, layer)
+        agree({f"the scale of '{layer}' in {settings or 'a plain file'}": want}, [answer])
     return "for plain files, rsLoRA, and layers with an r or an α of their own."

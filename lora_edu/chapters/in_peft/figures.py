@@ -28,11 +28,11 @@ def _found(draws: str, r: int, weight: float, kind: str) -> tuple[np.ndarray, fl
 def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     """Left: how much of each adapter arrives, by kind. Right: the distance from the sum."""
     traces = [level(1.0, [-0.5, 2.5]), level(weight, [-0.5, 2.5])]
-    said = []
+    sentences = []
     for x, kind in enumerate(KINDS):
         shares, gap = _found(draws, r, weight, kind)
-        said.append(f"“{kind}” {_two_digits(shares[0])} and {_two_digits(shares[1])}, off by "
-                    f"{number(gap) if gap > 1e-9 else '0'}")
+        sentences.append(f"“{kind}” {_two_digits(shares[0])} and {_two_digits(shares[1])}, off by "
+                         f"{number(gap) if gap > 1e-9 else '0'}")
         for aside, share, which, filling in ((-0.12, shares[0], "the first", ""),
                                              (0.12, shares[1], "the second", "-open")):
             traces.append(marks([x + aside], [share], LOOKS[kind][0], LOOKS[kind][1] + filling, 13,
@@ -57,5 +57,5 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
         [{"range": [-1.4, 3.7], "title": {"text": "of it arrives"}},
          {"range": [-0.1, 2.2], "title": {"text": "off by"}}],
         f"{draws} of A, r = {r}, weights 1 and {weight:g}: of the two arrives "
-        f"{' · '.join(said)} of the sum",
+        f"{' · '.join(sentences)} of the sum",
         headings=["filled: the first, open: the second", legend])

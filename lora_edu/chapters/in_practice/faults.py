@@ -19,12 +19,12 @@ from lora_edu.chapters.in_practice.planting import (
 from lora_edu.chapters.in_practice.tiny import TinyChat, batch
 from lora_edu.nn import load_adapter, merge_and_unload, save_adapter
 
-STILL: list[Fault] = []
-LESS: list[Fault] = []
-USE: list[Fault] = []
+STANDS_STILL: list[Fault] = []
+LEARNS_LESS: list[Fault] = []
+OTHER_IN_USE: list[Fault] = []
 
 
-@fault(STILL, "frozen", "“trainable params: 0” after loading",
+@fault(STANDS_STILL, "frozen", "“trainable params: 0” after loading",
        "huggingface/peft/issues/282")
 def loaded_to_be_used(mended=False):
     with tempfile.TemporaryDirectory() as folder:
@@ -32,14 +32,14 @@ def loaded_to_be_used(mended=False):
         return {"model": PeftModel.from_pretrained(TinyChat(), folder, is_trainable=mended)}
 
 
-@fault(STILL, "no-adapter", "the model that is looked at never changes")
+@fault(STANDS_STILL, "no-adapter", "the model that is looked at never changes")
 def another_copy(mended=False):
     model = TinyChat()
     adapted = ours(model=model if mended else copy.deepcopy(model))
     return {"model": model, "optimiser": adam(trained(adapted))}
 
 
-@fault(STILL, "inactive", "the saved adapter is as it was at the start")
+@fault(STANDS_STILL, "inactive", "the saved adapter is as it was at the start")
 def another_is_active(mended=False):
     model = pefts()
     model.add_adapter("second", LoraConfig(r=4, target_modules=TARGETS))
@@ -50,7 +50,7 @@ def another_is_active(mended=False):
     return {"model": model}
 
 
-@fault(STILL, "merged", "backward fails, or nothing moves, after the first evaluation")
+@fault(STANDS_STILL, "merged", "backward fails, or nothing moves, after the first evaluation")
 def merged_for_an_evaluation(mended=False):
     model = pefts()
     model.merge_adapter()
@@ -59,13 +59,13 @@ def merged_for_an_evaluation(mended=False):
     return {"model": model, "batch": batch()}
 
 
-@fault(STILL, "both-zero", "grad_norm is 0 from the first step on")
+@fault(STANDS_STILL, "both-zero", "grad_norm is 0 from the first step on")
 def zeroed(mended=False):
     start = "A random, B zero" if mended else "both zero"
     return {"model": ours(start), "batch": batch()}
 
 
-@fault(STILL, "not-in-optimiser", "the gradients are there, and nothing moves",
+@fault(STANDS_STILL, "not-in-optimiser", "the gradients are there, and nothing moves",
        "adapter-hub/adapters/issues/260")
 def optimiser_too_early(mended=False):
     model = TinyChat()
@@ -75,7 +75,7 @@ def optimiser_too_early(mended=False):
             "optimiser": adam(trained(model)) if mended else early}
 
 
-@fault(STILL, "no-gradient",
+@fault(STANDS_STILL, "no-gradient",
        "“element 0 of tensors does not require grad”, or no error and lora_B stays 0",
        "huggingface/peft/issues/137")
 def checkpointed(mended=False):
@@ -87,7 +87,7 @@ def checkpointed(mended=False):
     return {"model": model, "batch": batch()}
 
 
-@fault(LESS, "nested", "what was learned is gone after a cell ran twice",
+@fault(LEARNS_LESS, "nested", "what was learned is gone after a cell ran twice",
        "huggingface/peft/pull/2306")
 def wrapped_twice(mended=False):
     model = pefts()
@@ -100,7 +100,7 @@ def wrapped_twice(mended=False):
         return {"model": get_peft_model(model, config)}
 
 
-@fault(LESS, "stuck", "lora_B is 0 in the saved file, the optimiser has it",
+@fault(LEARNS_LESS, "stuck", "lora_B is 0 in the saved file, the optimiser has it",
        "huggingface/peft/issues/1402")
 def nothing_ever_moved(mended=False):
     model = ours("A random, B zero")
@@ -113,7 +113,7 @@ def nothing_ever_moved(mended=False):
     return {"model": model, "optimiser": optimiser}
 
 
-@fault(LESS, "half-precision", "A is as it was drawn after thousands of steps",
+@fault(LEARNS_LESS, "half-precision", "A is as it was drawn after thousands of steps",
        "Lorenzo-Mazza/VersatIL/pull/5")
 def all_in_bfloat16(mended=False):
     model = ours(model=TinyChat().bfloat16())
@@ -122,13 +122,13 @@ def all_in_bfloat16(mended=False):
     return {"model": model, "optimiser": adam(trained(model), lr=1e-5)}
 
 
-@fault(LESS, "scale", "barely a difference at the usual learning rate",
+@fault(LEARNS_LESS, "scale", "barely a difference at the usual learning rate",
        "kohya-ss/sd-scripts/issues/98")
 def alpha_of_one(mended=False):
     return {"model": ours("A random, B zero", r=64, alpha=64 if mended else 1)}
 
 
-@fault(LESS, "full-at-lora-rate", "the loss jumps once a head or embeddings train too",
+@fault(LEARNS_LESS, "full-at-lora-rate", "the loss jumps once a head or embeddings train too",
        "axolotl-ai-cloud/axolotl/pull/1910")
 def head_in_the_adapters_group(mended=False):
     model = pefts(modules_to_save=["head"])
@@ -138,7 +138,7 @@ def head_in_the_adapters_group(mended=False):
     return {"model": model, "optimiser": adam(groups if mended else trained(model))}
 
 
-@fault(LESS, "base-trains",
+@fault(LEARNS_LESS, "base-trains",
        "memory as for full fine-tuning; the saved adapter alone is not the model")
 def thawed(mended=False):
     model = ours()
@@ -147,7 +147,7 @@ def thawed(mended=False):
     return {"model": model, "optimiser": adam(trained(model))}
 
 
-@fault(USE, "idle", "the loaded adapter changes nothing",
+@fault(OTHER_IN_USE, "idle", "the loaded adapter changes nothing",
        "huggingface/transformers/issues/36594")
 def names_that_do_not_fit(mended=False):
     source = pefts(init_lora_weights=False)
@@ -161,7 +161,7 @@ def names_that_do_not_fit(mended=False):
     return {"model": target, "training": False}
 
 
-@fault(USE, "scaling", "much weaker, or stronger, than in training",
+@fault(OTHER_IN_USE, "scaling", "much weaker, or stronger, than in training",
        "NVIDIA/TensorRT-LLM/issues/1668")
 def settings_say_rslora(mended=False):
     settings = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_rslora": True,
@@ -170,7 +170,7 @@ def settings_say_rslora(mended=False):
             "training": False}
 
 
-@fault(USE, "reference", "much weaker where it is served",
+@fault(OTHER_IN_USE, "reference", "much weaker where it is served",
        "sgl-project/sglang/issues/40835")
 def served_with_alpha_over_r(mended=False):
     want = answer(ours(rule="rslora"))
@@ -178,7 +178,7 @@ def served_with_alpha_over_r(mended=False):
             "reference": want, "training": False}
 
 
-@fault(USE, "reference", "overdone after merging and loading again")
+@fault(OTHER_IN_USE, "reference", "overdone after merging and loading again")
 def merged_and_loaded_again(mended=False):
     base = TinyChat()
     model = ours()
@@ -192,7 +192,7 @@ def merged_and_loaded_again(mended=False):
     return {"model": on, "batch": batch(), "reference": want, "training": False}
 
 
-@fault(USE, "reference", "it loads without complaint and answers nonsense")
+@fault(OTHER_IN_USE, "reference", "it loads without complaint and answers nonsense")
 def another_base(mended=False):
     model = ours()
     other = ours(model=TinyChat(seed=0 if mended else 7))
@@ -200,8 +200,8 @@ def another_base(mended=False):
 
 
 GROUPS = {
-    "The loss stands still": STILL,
-    "It learns, but less than it should": LESS,
-    "In use it is another model": USE,
+    "The loss stands still": STANDS_STILL,
+    "It learns, but less than it should": LEARNS_LESS,
+    "In use it is another model": OTHER_IN_USE,
 }
 FAULTS = [fault for group in GROUPS.values() for fault in group]

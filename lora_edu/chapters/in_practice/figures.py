@@ -133,13 +133,13 @@ def _merges() -> list[tuple[float, float]]:
     base = nf4.in_four_bits(rng.normal(0, 0.02, (512, 512))).astype(float)
     delta = rng.normal(size=(512, 8)) @ rng.normal(size=(8, 512))
     delta *= np.linalg.norm(base) / np.linalg.norm(delta)
-    found = []
+    results = []
     for size in SIZES:
         moved = nf4.in_four_bits(base + size * delta) - base
         wanted = size * delta
-        found.append((np.vdot(moved, wanted) / np.vdot(wanted, wanted),
-                      np.linalg.norm(moved - wanted) / np.linalg.norm(wanted)))
-    return found
+        results.append((np.vdot(moved, wanted) / np.vdot(wanted, wanted),
+                        np.linalg.norm(moved - wanted) / np.linalg.norm(wanted)))
+    return results
 
 
 def merged(size: float = 0.03) -> dict:

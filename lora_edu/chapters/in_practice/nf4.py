@@ -20,8 +20,8 @@ def levels() -> np.ndarray:
     outermost = 1 - (1 / 32 + 1 / 30) / 2  # between the last of 16 and of 15 parts
     above, below = (np.linspace(outermost, 0.5, n + 1)[:-1] for n in (8, 7))
     quantile = np.vectorize(NormalDist().inv_cdf)
-    found = np.concatenate([-quantile(below), [0.0], np.sort(quantile(above))])
-    return (found / found.max()).astype(np.float32)
+    quantiles = np.concatenate([-quantile(below), [0.0], np.sort(quantile(above))])
+    return (quantiles / quantiles.max()).astype(np.float32)
 
 
 @cache

@@ -17,39 +17,39 @@ def adapted(model: Llama, modules: str, r: int, precision: Precision,
     torch.manual_seed(0)
     kv = model.shapes["k"][0]
     hidden = model.shapes["up"][0]
-    made = LlamaForCausalLM(LlamaConfig(
+    llama = LlamaForCausalLM(LlamaConfig(
         vocab_size=model.vocabulary, hidden_size=model.d, intermediate_size=hidden,
         num_hidden_layers=model.layers, num_attention_heads=model.heads,
         num_key_value_heads=kv * model.heads // model.d, attn_implementation="sdpa"))
-    made = made.to({2: torch.bfloat16, 4: torch.float32}[precision.number])
+    llama = llama.to({2: torch.bfloat16, 4: torch.float32}[precision.number])
     if checkpointing:
-        enable = getattr(made, "activation_checkpointing_enable",  # its name from version 5 on
-                         made.gradient_checkpointing_enable)
+        enable = getattr(llama, "activation_checkpointing_enable",  # its name from version 5 on
+                         llama.gradient_checkpointing_enable)
         enable({"use_reentrant": False})
-        made.enable_input_require_grads()
+        llama.enable_input_require_grads()
     names = [f"{name}_proj" for name in MODULES[modules].split(", ")]
-    return get_peft_model(made, LoraConfig(r=r, target_modules=names),
+    return get_peft_model(llama, LoraConfig(r=r, target_modules=names),
                           autocast_adapter_dtype=precision.weight == 4).train()
 
 
-def loss_of(made, ids: torch.Tensor, precision: Precision) -> torch.Tensor:
+def loss_of(model, ids: torch.Tensor, precision: Precision) -> torch.Tensor:
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision.copies):
-        return made(input_ids=ids, labels=ids, use_cache=False).loss
+        return model(input_ids=ids, labels=ids, use_cache=False).loss
 
 
-def saved(made, ids: torch.Tensor, precision: Precision) -> int:
+def saved(model, ids: torch.Tensor, precision: Precision) -> int:
     """Bytes that autograd saves for the backward pass, without parameters and buffers."""
-    own = {p.untyped_storage().data_ptr() for p in (*made.parameters(), *made.buffers())}
+    of_model = {p.untyped_storage().data_ptr() for p in (*model.parameters(), *model.buffers())}
     held = {}  # the tensors themselves, so that no address is used twice
 
     def keep(tensor):
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
+        if storage.data_ptr() not in of_model:
             held[storage.data_ptr()] = (storage.nbytes(), tensor)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss_of(made, ids, precision)
+        loss_of(model, ids, precision)
     return sum(size for size, _ in held.values())
 
 
@@ -71,24 +71,24 @@ class _Live(TorchDispatchMode):
         self.held[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        made = function(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
+        output = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(output):
             if isinstance(tensor, torch.Tensor):
                 self.see(tensor)
         if self.most > self.peak:  # drop what has been freed since
             self.held = {key: one for key, one in self.held.items() if not one[0].expired()}
             self.most = sum(size for _, size in self.held.values())
             self.peak = max(self.peak, self.most)
-        return made
+        return output
 
 
-def peak(made, ids: torch.Tensor, precision: Precision) -> int:
+def peak(model, ids: torch.Tensor, precision: Precision) -> int:
     """The peak of the bytes held at once in a second step of AdamW."""
-    optimiser = torch.optim.AdamW([p for p in made.parameters() if p.requires_grad], foreach=False)
-    with _Live((*made.parameters(), *made.buffers(), ids)) as live:
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], foreach=False)
+    with _Live((*model.parameters(), *model.buffers(), ids)) as live:
         for _ in range(2):
             live.peak = 0
-            loss_of(made, ids, precision).backward()
+            loss_of(model, ids, precision).backward()
             optimiser.step()
             optimiser.zero_grad()
     return live.peak

@@ -27,8 +27,8 @@ def three_runs(t: int = 5) -> dict:
     """ΔW at step t: of a run of Adam, of α × 16 alone, and of α × 16 with what makes up for it."""
     adapters = {name: run[t] for name, run in runs.three_words().items()}
     left = [100 * loss_left(adapter) for adapter in adapters.values()]
-    found = "the first and the last are one picture" if t else "nothing is written yet"
-    return progress(adapters, f"step {t}: {found}", (
+    outcome = "the first and the last are one picture" if t else "nothing is written yet"
+    return progress(adapters, f"step {t}: {outcome}", (
         "Adam, step {}: {:.3g} % of the loss is left with α, {:.3g} % with α × 16, {:.3g} % with "
         "α × 16 and the other settings changed").format(t, *left), beside=15)
 
@@ -43,15 +43,18 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     follows = [f"{name} {times(4.0**powers[setting])}" for setting, name, on in (
         ("lr", "η", eta), ("start", "A’s start", start), ("eps", "ε", eps),
         ("weight_decay", "decay", decay)) if on and setting in powers]
-    found = ("exactly 0: the same bits" if not gap.any() else
-             f"they differ by up to {100 * gap.max():.0f} % of the update" if gap.max() > 0.005 else
-             f"gap up to {number(gap.max())} × the update")
+    if not gap.any():
+        gap_text = "exactly 0: the same bits"
+    elif gap.max() > 0.005:
+        gap_text = f"they differ by up to {100 * gap.max():.0f} % of the update"
+    else:
+        gap_text = f"gap up to {number(gap.max())} × the update"
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap[1:]), values=gap[1:],
                   name="gap", sizes=6)
-    return figure([shown], found, [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
+    return figure([shown], gap_text, [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
                   [scale.axis("gap between the updates")],
                   f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
-                  f"{found}", margin={**MARGIN, "l": 76, "t": 12})
+                  f"{gap_text}", margin={**MARGIN, "l": 76, "t": 12})
 
 
 def two_numbers(change: str = "α × 16") -> dict:
@@ -80,8 +83,8 @@ def roughly() -> dict:
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
                     "showgrid": False}],
                   "The runs part by " + ", ".join(
-                      f"{said.strip()} ({name})"
-                      for name, said in zip(sizes, percent, strict=True)),
+                      f"{size_text.strip()} ({name})"
+                      for name, size_text in zip(sizes, percent, strict=True)),
                   margin={**MARGIN, "l": 118, "t": 12})
 
 

@@ -25,9 +25,9 @@ LEFT = {"nothing": (Adam(0.01), {}),  # what stays behind, in which run (None: t
 
 def path(adapter: Adapter, optimiser) -> tuple[np.ndarray, np.ndarray]:
     """The losses (n,) and the updates ΔW (n, d, k) before, between and after STEPS steps."""
-    seen = []
-    train(task_16(), adapter, optimiser, STEPS, watch=lambda *now: seen.append(now))
-    return np.array([now[2] for now in seen]), np.array([now[1].delta() for now in seen])
+    records = []
+    train(task_16(), adapter, optimiser, STEPS, watch=lambda *now: records.append(now))
+    return np.array([now[2] for now in records]), np.array([now[1].delta() for now in records])
 
 
 def large(optimiser_name: str) -> tuple:
@@ -60,8 +60,8 @@ def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """{what stays: (largest relative gaps, last ones, last losses)} of runs with α × 16 and their
     partners: for each of LEFT and five draws of A, (5,), (5,) and the losses of both runs, (5, 2).
     """
-    found = {}
-    for what, (optimiser, settings) in LEFT.items():
+    results = {}
+    for setting, (optimiser, settings) in LEFT.items():
         gaps = []
         ends = []
         for seed in range(1, 6):
@@ -75,8 +75,8 @@ def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
             gap = relative_gap(delta, delta2)
             gaps.append((gap.max(), gap[-1]))
             ends.append((loss[-1], loss2[-1]))
-        found[what] = (*np.array(gaps).T, np.array(ends))
-    return found
+        results[setting] = (*np.array(gaps).T, np.array(ends))
+    return results
 
 
 @cache
@@ -97,11 +97,12 @@ def two_sizes(change: str) -> tuple[float, float]:
     """
     def sizes(scale, eta, start):
         first = word_run.written()[0]
-        seen = []
+        adapters = []
         train(word_run.task(), Adapter(start * first.A, first.B, scale * first.scaling),
-              Adam(eta * word_run.SLOW["Adam"]), 2, watch=lambda *now: seen.append(now[1]))
-        return np.array([np.linalg.norm(seen[1].delta()),
-                         np.linalg.norm(seen[2].A - seen[0].A) / np.linalg.norm(seen[0].A)])
+              Adam(eta * word_run.SLOW["Adam"]), 2, watch=lambda *now: adapters.append(now[1]))
+        start_A = adapters[0].A
+        moved = np.linalg.norm(adapters[2].A - start_A) / np.linalg.norm(start_A)
+        return np.array([np.linalg.norm(adapters[1].delta()), moved])
 
     stride, turning = sizes(*CHANGES[change]) / sizes(1, 1, 1)
     return float(stride), float(turning)

@@ -20,15 +20,15 @@ def best_approximation(approximate) -> str:
     for (d, k), r in (((6, 9), 2), ((8, 5), 3), ((6, 9), 1)):
         M = (3.0 ** -np.arange(d))[:, None] * rng.normal(size=(d, k))
         with mock.patch.object(np.linalg, "svd", side_effect=forbidden):
-            given = array("The result", ask(approximate, M, r))
-        if given.shape != M.shape:
-            raise NotYet(f"The result has shape {given.shape}, it must have {M.shape}.")
+            answer = array("The result", ask(approximate, M, r))
+        if answer.shape != M.shape:
+            raise NotYet(f"The result has shape {answer.shape}, it must have {M.shape}.")
         slack = TOL * np.linalg.norm(M)
-        rank = np.linalg.matrix_rank(given, tol=slack)
+        rank = np.linalg.matrix_rank(answer, tol=slack)
         if rank > r:
             raise NotYet(f"For r = {r} the result has rank {rank}, at most {r} is allowed.")
         least = np.sqrt(np.sort(np.linalg.eigvalsh(M @ M.T))[:-r].clip(0).sum())
-        error = np.linalg.norm(M - given)
+        error = np.linalg.norm(M - answer)
         if error > least + slack:
             raise NotYet(f"For r = {r} its error is {error:.3g}, the least possible is "
                          f"{least:.3g}.")

@@ -65,7 +65,7 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     stored = r * (d + k)
     last = np.arange(r) == r - 1
     lit = last if view == VIEWS[1] else np.full(r, True)
-    shown, found = {
+    shown, headline = {
         VIEWS[0]: (best, f"{r} × ({d} + {k}) = {stored} numbers make this"),
         VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"term {r} alone: one column times one row"),
         VIEWS[2]: (M - best, f"what {r} term{'s' * (r > 1)} leave{'s' * (r == 1)} out")}[view]
@@ -80,12 +80,12 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
                for width, place in ((2, (left, 17, k, 2)), (2, (left, 22.5, k, 2)),
                                     (1, (-0.5, -1.5 - d, k, d)), (1, (left, -0.5, d, d))))]
     so_far = " so far" if view == VIEWS[1] and r > 1 else ""
-    said = {(left, 15.7): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
-            (left, 21.2): f"left out{so_far}: {100 * missing:.0f} % of the picture’s length"}
+    texts = {(left, 15.7): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
+             (left, 21.2): f"left out{so_far}: {100 * missing:.0f} % of the picture’s length"}
     if r < 10:  # what a full rank would take
         drawn.append(say({(0, -d - 0.4): f"room for A’s rows up to r = {d}"}, "middle right", 12,
                          colour="frozen"))
-    return map_drawing([*drawn, say(said, "middle right"), *parts], found,
+    return map_drawing([*drawn, say(texts, "middle right"), *parts], headline,
                        (left - 0.5, k + 0.5), (-4 - d, 25),
                        f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
                        f"{100 * missing:.2f} % of the picture")

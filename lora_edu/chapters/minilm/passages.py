@@ -20,12 +20,12 @@ WORKS = {  # work → its text, and how it begins there
 def passages(each: int) -> tuple[list[str], np.ndarray]:
     """``each`` passages of every work, shuffled, and the number of each one's work."""
     rng = np.random.default_rng(0)
-    found = []
+    labelled = []
     for number, work in enumerate(WORKS):
         words = words_of(work)
         starts = WORDS * rng.permutation(len(words) // WORDS)[:each]
-        found += [(" ".join(words[i:i + WORDS]), number) for i in starts]
-    texts, works = zip(*(found[i] for i in rng.permutation(len(found))), strict=True)
+        labelled += [(" ".join(words[i:i + WORDS]), number) for i in starts]
+    texts, works = zip(*(labelled[i] for i in rng.permutation(len(labelled))), strict=True)
     return list(texts), np.array(works)
 
 

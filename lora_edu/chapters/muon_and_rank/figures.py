@@ -26,26 +26,27 @@ def first_step(gradient: str = "of rank 8", rule: str = "LoRA") -> dict:
     ranks = np.array(runs.RANKS)
     values = runs.GRADIENTS[gradient]
     s = np.array([runs.scale(rule, r) for r in runs.RANKS])
-    found = s * runs.useful(gradient)
+    useful = s * runs.useful(gradient)
     ends = {"∝ s·r": s * ranks * np.linalg.norm(values),
             "∝ s·√r": s * np.sqrt(ranks) * values.sum()}
-    traces = [line(ranks, (each / found[0]).clip(0.01, 1000), "frozen", width=1.5, dash="dash",
+    traces = [line(ranks, (each / useful[0]).clip(0.01, 1000), "frozen", width=1.5, dash="dash",
                    name=name) for name, each in ends.items()]
-    places = apart([np.log10(each[-1] / found[0]) for each in ends.values()], 0.25)
+    places = apart([np.log10(each[-1] / useful[0]) for each in ends.values()], 0.25)
     traces.append(say({(ranks[-1], 10**place): f"  {name}"
                        for name, place in zip(ends, places, strict=True)}, "middle right",
                       colour="frozen"))
-    traces.append(SCALE_LOOKS[rule].curve(ranks, found / found[0], "useful part"))
-    small, large = (round(np.log2(found[i + 2] / found[i]) / 2, 2) + 0.0  # no −0.00
+    traces.append(SCALE_LOOKS[rule].curve(ranks, useful / useful[0], "useful part"))
+    small, large = (round(np.log2(useful[i + 2] / useful[i]) / 2, 2) + 0.0  # no −0.00
                     for i in (0, len(ranks) - 3))
-    said = (f"power {signed(small)} from r = 1 to {ranks[2]}, "
-            f"{signed(large)} from {ranks[-3]} to {ranks[-1]}")
+    exponents = (f"power {signed(small)} from r = 1 to {ranks[2]}, "
+                 f"{signed(large)} from {ranks[-3]} to {ranks[-1]}")
     return figure(
-        traces, f"{FORMULAS[rule]}: {said}",
+        traces, f"{FORMULAS[rule]}: {exponents}",
         [roomy(named_ticks(ranks, "rank r", named=ranks[::2]), 0.6)],
         [{**power_ticks(-1, 2), "range": [-1.2, 2.8],
           "title": {"text": "useful part, at r = 1 it is 1"}}],
-        f"G {gradient}, s = {FORMULAS[rule]}: the useful part of Muon's first step has the {said}")
+        f"G {gradient}, s = {FORMULAS[rule]}: the useful part of Muon's first step has the "
+        f"{exponents}")
 
 
 def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
@@ -60,11 +61,11 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
     powers = {}
     last = []
     for name in runs.optimisers(task):
-        found = runs.best(task, name, rule)
+        rates = runs.best(task, name, rule)
         ranks = runs.ranks(task, name)
-        means = geometric_mean(found)
+        means = geometric_mean(rates)
         unit = means[ranks.index(MIDDLE)]
-        traces += [seeds(ranks, found / unit, LOOKS[name].colour),
+        traces += [seeds(ranks, rates / unit, LOOKS[name].colour),
                    LOOKS[name].curve(ranks, means / unit, name, values=means)]
         ends[name] = np.log10(means[-1] / unit)
         powers[name] = runs.power(task, name, rule)[0]
@@ -75,10 +76,10 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
         textposition="middle right", textfont={"size": 12}))
     axis = named_ticks(runs.ranks(task, "Adam"), "rank r")
     axis["range"][1] += 1.2  # room for the names
-    said = ", ".join(f"{name} {signed(power)}" for name, power in powers.items())
+    exponents = ", ".join(f"{name} {signed(power)}" for name, power in powers.items())
     return figure(
         traces, f"under {FORMULAS[rule]} Muon's best η goes like r to the power "
                 f"{signed(powers[runs.MUON])}", [axis],
         [{"type": "log", "range": [-0.8, 0.8], "tickvals": [0.25, 0.5, 1, 2, 4],
           "ticktext": ["¼", "½", "1", "2", "4"], "title": {"text": "best η, at r = 4 it is 1"}}],
-        f"{task}, s = {FORMULAS[rule]}: the powers of r in the best η are {said}")
+        f"{task}, s = {FORMULAS[rule]}: the powers of r in the best η are {exponents}")

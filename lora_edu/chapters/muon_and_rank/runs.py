@@ -68,8 +68,8 @@ def curve(task: str, optimiser: str, rule: str, r: int) -> tuple[np.ndarray, np.
     if task == GPT:
         return rate_maps.curve("optimisers", optimiser, SCALE_RULES[rule], r)
     with np.load(FILE) as stored:
-        found = stored[optimiser][list(SCALE_RULES).index(rule), ranks(task, optimiser).index(r)]
-    return RATES[optimiser], found.astype(float)
+        losses = stored[optimiser][list(SCALE_RULES).index(rule), ranks(task, optimiser).index(r)]
+    return RATES[optimiser], losses.astype(float)
 
 
 def scale(rule: str, r: int) -> float:

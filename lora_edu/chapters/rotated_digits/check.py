@@ -24,8 +24,8 @@ def undo_change(undo) -> str:
             raise NotYet(f"{name}: ΔW must have shape {W0.shape} and Δb {b0.shape}, they have "
                          f"{dW.shape} and {db.shape}.")
         want = np.array([W0 @ x + b0 for x in X])
-        given = np.array([(W0 + dW) @ (M @ x + t) + b0 + db for x in X])
-        if not close(given, want):
+        outputs = np.array([(W0 + dW) @ (M @ x + t) + b0 + db for x in X])
+        if not close(outputs, want):
             raise NotYet(f"{name}: the outputs differ from the old ones by up to "
-                         f"{np.abs(given - want).max():.2g}.")
+                         f"{np.abs(outputs - want).max():.2g}.")
     return "the layer computes from the changed inputs what it computed before."

@@ -6,9 +6,9 @@ from lora_edu.chapters.rotated_digits import runs
 from lora_edu.chapters.shared import digits
 from lora_edu.chapters.shared.looks import apart, named_ticks, said, seeds
 from lora_edu.chapters.shared.style import (
+    BLANK_AXIS,
     COLOURS,
     PALE,
-    STILL,
     coloured,
     curve,
     figure,
@@ -50,7 +50,7 @@ def names(task: str = "rotated", r: int = 0) -> dict:
              if r else runs.shipped()["frozen"][runs.TASKS.index(task), 1])
     who = f"rank {r}" if r else "no adapter"
     count = np.sum(called == truth)
-    still = {**STILL, "constrain": "domain"}
+    still = {**BLANK_AXIS, "constrain": "domain"}
     return figure(
         traces, f"{who.capitalize()}: {count} of {runs.PICTURES} are read rightly",
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
@@ -119,11 +119,11 @@ def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
                            **said(name)))
     steps = {"range": [-4, 204], "title": {"text": "step"}}
     accuracy, passing = middle[-1]
-    what = f"LoRA, {trained}" if runs.TRAINED[trained] else "all of the first W trained"
+    method = f"LoRA, {trained}" if runs.TRAINED[trained] else "all of the first W trained"
     return figure(
         traces, f"{accuracy:.0%} read rightly, {passing:.0%} still passed on", [steps, steps],
         [SHARE, SHARE],
-        f"{what}, {share:.0%} of the mean picture taken off: after {runs.SHOWN[-1]} steps "
+        f"{method}, {share:.0%} of the mean picture taken off: after {runs.SHOWN[-1]} steps "
         f"{accuracy:.0%} of the test pictures right, {passing:.0%} of the pairs of unit and "
         "picture pass (medians of five seeds)",
         headings=[coloured("read rightly", "delta"), coloured("still passed on", "A")])

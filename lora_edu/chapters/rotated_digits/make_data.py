@@ -39,15 +39,15 @@ def path(share: float, trained: str, seed: int) -> list[list[int]]:
     base, parts = training.centred(*training.base_for("inverted"), share)
     r = runs.TRAINED[trained]
     model = training.prepare(base, "first layer" if r else "first W", r or 8, seed=seed)
-    seen = []
+    states = []
 
     def watch(step):
         if step in runs.SHOWN:
-            seen.append(state(model, parts))
+            states.append(state(model, parts))
 
     training.train(model, parts["train"], runs.SHOWN_RATE, seed=seed, watch=watch)
     watch(training.STEPS)
-    return seen
+    return states
 
 
 def with_biases(layers: tuple[str, ...], lr: float, seed: int) -> int:

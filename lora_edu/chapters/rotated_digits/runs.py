@@ -80,6 +80,6 @@ def chosen(task: str, method: str, r: int = 8) -> tuple[float, np.ndarray]:
 
     Of equal rates the least.
     """
-    found = tried(task, method, r)
-    best = int(np.median(found[..., 0], axis=1).argmax())
-    return RATES[best], found[best]
+    accuracies = tried(task, method, r)
+    best = int(np.median(accuracies[..., 0], axis=1).argmax())
+    return RATES[best], accuracies[best]

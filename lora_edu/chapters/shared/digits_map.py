@@ -95,8 +95,8 @@ def regrets(task: str, scale, r1: int, ranks=RANKS, s1: float | None = None) -> 
     rows = []
     for r in ranks:
         s = scale(r, r1)
-        found = losses(task, r, s)
-        rows.append(np.where(found[first] < LOST, found[first] / found[tuned(task, r, s)], np.inf))
+        ends = losses(task, r, s)
+        rows.append(np.where(ends[first] < LOST, ends[first] / ends[tuned(task, r, s)], np.inf))
     return np.array(rows)
 
 
@@ -138,5 +138,5 @@ def _read() -> dict:
     """task → {(r, s): (rates, seeds)}, from the file."""
     with np.load(FILE) as saved:
         maps = [saved[f"task{i}"].astype(float) for i in range(len(TASKS))]
-    return {task: dict(zip(keys(task), found, strict=True))
-            for task, found in zip(TASKS, maps, strict=True)}
+    return {task: dict(zip(keys(task), arrays, strict=True))
+            for task, arrays in zip(TASKS, maps, strict=True)}

@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 
-from lora_edu.chapters.shared.style import COLOURS, PALE, STILL, figure, heat, words
+from lora_edu.chapters.shared.style import BLANK_AXIS, COLOURS, PALE, figure, heat, words
 
 EDGE = {"color": "rgba(128,128,128,0.7)", "width": 1}
 STRONGEST = 0.75  # opacity of the fill of a drawing's largest entry: words on it can be read
@@ -17,7 +17,7 @@ DEEPEST = 8  # levels of a colour in a map of cells, on either side of 0
 
 def drawing(parts: list[dict], title: str, across: tuple, up: tuple, reading: str) -> dict:
     """The figure of shapes (``box``, ``connect``) and words (``say``). across, up: ends of x, y."""
-    blank = {**STILL, "constrain": "domain"}
+    blank = {**BLANK_AXIS, "constrain": "domain"}
     return _in_one_panel(
         parts, title, {**blank, "range": list(across)},
         {**blank, "range": list(up), "scaleanchor": "x", "scaleratio": 1}, reading,
@@ -29,8 +29,8 @@ def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, readi
 
     across, down: the ends of its x and of its y, in cells.
     """
-    return _in_one_panel(parts, title, {**STILL, "range": list(across)},
-                         {**STILL, "range": list(down)[::-1]}, reading,
+    return _in_one_panel(parts, title, {**BLANK_AXIS, "range": list(across)},
+                         {**BLANK_AXIS, "range": list(down)[::-1]}, reading,
                          {"l": 4, "r": 4, "t": 4, "b": 4})
 
 
@@ -76,11 +76,11 @@ def cell_map(values: np.ndarray, left: float, top: float, quantity: str, name: s
         name: of the trace.
     """
     depths = np.linspace(0.16, 1, DEEPEST)
-    grey, own = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
-                  for depth in depths] for q in ("frozen", quantity))
+    grey, colours = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
+                      for depth in depths] for q in ("frozen", quantity))
     depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
     return heat(np.sign(values) * depth, -DEEPEST, DEEPEST,
-                [*grey[::-1], "rgba(128, 128, 128, 0)", *own], name=name, x0=left, y0=top)
+                [*grey[::-1], "rgba(128, 128, 128, 0)", *colours], name=name, x0=left, y0=top)
 
 
 def frame(values: np.ndarray, left: float, top: float, *, lit: bool = False) -> dict:

@@ -29,8 +29,8 @@ def vertex(log_rates, losses) -> np.ndarray:
     falls, rises = np.moveaxis(np.diff(y) / np.diff(x), -1, 0)  # falls < 0 ≤ rises
     bend = (rises - falls) / (x[..., 2] - x[..., 0])
     with np.errstate(invalid="ignore"):
-        found = (x[..., 0] + x[..., 1]) / 2 - falls / (2 * bend)
-    return np.where(np.isfinite(bend), found, x[..., 1])
+        lowest = (x[..., 0] + x[..., 1]) / 2 - falls / (2 * bend)
+    return np.where(np.isfinite(bend), lowest, x[..., 1])
 
 
 def geometric_mean(values, axis: int = -1) -> np.ndarray:

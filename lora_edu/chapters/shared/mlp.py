@@ -25,11 +25,11 @@ class MLP:
 
     def features(self, X: np.ndarray) -> list[np.ndarray]:
         """What each layer receives, and the logits last: (n, 64), (n, 128), (n, 128), (n, 10)."""
-        seen = [X]
+        inputs = [X]
         for W, b in zip(self.weights, self.biases, strict=True):
-            Z = seen[-1] @ W.T + b
-            seen.append(np.maximum(Z, 0) if len(seen) < len(self.weights) else Z)
-        return seen
+            Z = inputs[-1] @ W.T + b
+            inputs.append(np.maximum(Z, 0) if len(inputs) < len(self.weights) else Z)
+        return inputs
 
     def loss(self, X: np.ndarray, y: np.ndarray) -> float:
         """The mean cross entropy. X: (n, 64). y: (n,), whole numbers from 0 to 9."""
@@ -91,14 +91,14 @@ def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list
     s, lr, seed = zip(*runs, strict=True)
     stack = MLPRuns(model.weights, model.biases, [draws[one][0] for one in seed],
                     np.array(s, dtype=X.dtype))
-    seen = np.array([draws[one][1] for one in seed])  # (R, steps, 64)
+    batches = np.array([draws[one][1] for one in seed])  # (R, steps, 64)
     rates = np.array(lr, dtype=X.dtype)[:, None, None]
     optimiser = make(lr=rates)
-    steps = seen.shape[1]
+    steps = batches.shape[1]
     state = optimiser.init(stack.params)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps):
-            grads = stack.gradients(X[seen[:, t]], y[seen[:, t]])
+            grads = stack.gradients(X[batches[:, t]], y[batches[:, t]])
             if decay:
                 optimiser = replace(optimiser, lr=rates * X.dtype.type(1 - t / steps))
             state = optimiser.update(stack.params, grads, state)

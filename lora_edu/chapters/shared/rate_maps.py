@@ -47,17 +47,17 @@ def search(file: Path, train, *, tasks, ranks, seeds, begin: int, head: str) -> 
                         log.flush()
 
 
-def _missing(found: dict, guess: int, begin: int, seeds) -> list[tuple[int, int]]:
+def _missing(trained: dict, guess: int, begin: int, seeds) -> list[tuple[int, int]]:
     """The (octave, seed) that a search would train next; none if it is at its end."""
     def lacking(octaves) -> list[tuple[int, int]]:
         return [(octave, seed) for octave in sorted(octaves) for seed in seeds
-                if seed not in found.get(octave, {})]
+                if seed not in trained.get(octave, {})]
 
     first = lacking({begin, guess - 1, guess, guess + 1})
     if first:
         return first
-    octaves = [octave for octave in sorted(found) if set(seeds) <= set(found[octave])]
-    losses = np.array([[found[octave][seed] for seed in seeds] for octave in octaves])
+    octaves = [octave for octave in sorted(trained) if set(seeds) <= set(trained[octave])]
+    losses = np.array([[trained[octave][seed] for seed in seeds] for octave in octaves])
     bests = {octaves[at] for at in (losses.mean(axis=1).argmin(), *losses.argmin(axis=0))}
     return lacking({best + step for best in bests for step in (-1, 1)})
 
@@ -79,11 +79,11 @@ def ranks(name: str, task: str) -> tuple[int, ...]:
 
 def _read(file: Path) -> dict[tuple[str, str, int], dict[int, dict[int, float]]]:
     """(task, rule, r) → octave → seed → loss."""
-    found: dict = {}
+    runs: dict = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             continue
         task, rule, r, seed, lr, loss = line.split()
         octave = round(math.log2(float(lr) / BASE))
-        found.setdefault((task, rule, int(r)), {}).setdefault(octave, {})[int(seed)] = float(loss)
-    return found
+        runs.setdefault((task, rule, int(r)), {}).setdefault(octave, {})[int(seed)] = float(loss)
+    return runs

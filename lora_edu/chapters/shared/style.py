@@ -19,7 +19,7 @@ MARKS = {"A": "●", "B": "■", "delta": "◆", "loss": "●"}
 MATRIX_COLOURS = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}
 NAMES = {"A": "‖∇A‖", "B": "‖∇B‖", "delta": "‖ΔW‖", "loss": "loss"}
 MARGIN = {"l": 62, "r": 14, "t": 34, "b": 46}
-STILL = {"showticklabels": False, "ticks": "", "showgrid": False}  # an axis that shows nothing
+BLANK_AXIS = {"showticklabels": False, "ticks": "", "showgrid": False}
 
 
 def coloured(text: str, colour: str) -> str:

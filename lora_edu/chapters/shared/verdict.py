@@ -89,12 +89,14 @@ def ask(function, *inputs):
     except NotYet:
         raise
     except Exception as error:
-        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         frames = traceback.extract_tb(error.__traceback__)[1:]
         if not frames:
-            raise NotYet(f"What you gave cannot be called as the exercise says. {what}") from None
-        own = [frame for frame in frames if frame.filename == frames[0].filename][-1]
-        raise NotYet(f"Your function stopped in line {own.lineno}, `{own.line}`. {what}") from None
+            raise NotYet("What you gave cannot be called as the exercise says. "
+                         f"{problem}") from None
+        theirs = [frame for frame in frames if frame.filename == frames[0].filename][-1]
+        raise NotYet(f"Your function stopped in line {theirs.lineno}, `{theirs.line}`. "
+                     f"{problem}") from None
     if unanswered(answer):
         raise NotAnswered
     return answer
@@ -107,48 +109,48 @@ def unanswered(value) -> bool:
 def parts(answer, *names: str) -> list:
     """The things of these names that a function returns together."""
     try:
-        found = [] if isinstance(answer, (str, bytes, dict, set)) else list(answer)
+        values = [] if isinstance(answer, (str, bytes, dict, set)) else list(answer)
     except Exception:  # one number, a tensor of one, a generator that stops
-        found = []
-    if len(found) != len(names):
+        values = []
+    if len(values) != len(names):
         raise NotYet(f"It must return {len(names)} things, {', '.join(names)}; it returned "
-                     f"{len(found) or f'one, of type {type(answer).__name__}'}.")
-    missing = [name for name, value in zip(names, found, strict=True) if unanswered(value)]
+                     f"{len(values) or f'one, of type {type(answer).__name__}'}.")
+    missing = [name for name, value in zip(names, values, strict=True) if unanswered(value)]
     if missing:
         raise NotAnswered(*(missing if len(missing) < len(names) else ()))
-    return found
+    return values
 
 
 def array(name: str, value) -> np.ndarray:
     """Numbers as float64, whether they come as lists, arrays or tensors."""
     try:
-        found = np.asarray(_plain(value))
-        if found.dtype.kind not in "iufO" or any(map(unanswered, found.flat)):
+        numbers = np.asarray(_plain(value))
+        if numbers.dtype.kind not in "iufO" or any(map(unanswered, numbers.flat)):
             raise TypeError
-        found = found.astype(float)
+        numbers = numbers.astype(float)
     except Exception:  # NumPy and torch have many
         raise NotYet(f"{name} must be a real number or an array of them; it is "
                      f"{reprlib.repr(value)}.") from None
-    if not np.isfinite(found).all():
-        raise NotYet(f"{name} is infinite or not a number in {np.sum(~np.isfinite(found))} of "
-                     f"{found.size} entries.")
-    return found
+    if not np.isfinite(numbers).all():
+        raise NotYet(f"{name} is infinite or not a number in {np.sum(~np.isfinite(numbers))} of "
+                     f"{numbers.size} entries.")
+    return numbers
 
 
 def number(name: str, value) -> float:
     """One number."""
-    found = array(name, value)
-    if found.shape:
-        raise NotYet(f"{name} must be one number, it has shape {found.shape}.")
-    return float(found)
+    numbers = array(name, value)
+    if numbers.shape:
+        raise NotYet(f"{name} must be one number, it has shape {numbers.shape}.")
+    return float(numbers)
 
 
 def positive(name: str, value) -> float:
     """One number above zero, of a size that can be computed with."""
-    found = number(name, value)
-    if not 0 < found < 1e100:
-        raise NotYet(f"{name} must be more than zero, and less than 1e100; it is {found:g}.")
-    return found
+    result = number(name, value)
+    if not 0 < result < 1e100:
+        raise NotYet(f"{name} must be more than zero, and less than 1e100; it is {result:g}.")
+    return result
 
 
 def close(given, want, tol: float = TOL) -> bool:
@@ -160,10 +162,10 @@ def wrong(given, want, tol: float) -> np.ndarray:
     return ~(np.abs(given - want) <= tol * np.abs(want).max())  # what is not a number is wrong
 
 
-def agree(want: dict, given, hint: str = "", tol: float = TOL) -> None:
+def agree(want: dict, answers, hint: str = "", tol: float = TOL) -> None:
     """Compare what is given with what is wanted, name by name; NotYet says where they differ."""
     problems = []
-    for (name, right), value in zip(want.items(), given, strict=True):
+    for (name, right), value in zip(want.items(), answers, strict=True):
         right = np.asarray(right, dtype=float)
         value = array(name, value if right.ndim else number(name, value))
         if value.shape != right.shape:
@@ -171,12 +173,12 @@ def agree(want: dict, given, hint: str = "", tol: float = TOL) -> None:
         elif not close(value, right, tol):
             factor = np.vdot(value, right) / np.vdot(right, right)
             if right.ndim and close(value, right, 1e-3):
-                found = "right to a few digits only: is a small term missing?"
+                finding = "right to a few digits only: is a small term missing?"
             elif close(value, factor * right):
-                found = f"off by one factor, {factor:.6g}{': ' + hint if hint else '.'}"
+                finding = f"off by one factor, {factor:.6g}{': ' + hint if hint else '.'}"
             else:
-                found = f"wrong in {wrong(value, right, tol).sum()} of {right.size} entries."
-            problems.append(f"{name} is {found}")
+                finding = f"wrong in {wrong(value, right, tol).sum()} of {right.size} entries."
+            problems.append(f"{name} is {finding}")
     if problems:
         raise NotYet(*problems)
 

@@ -19,7 +19,7 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
     """
     d, k = word_run.task().shape
     parts = []
-    for row, (name, (delta, length, colour, said)) in enumerate(rows.items()):
+    for row, (name, (delta, length, colour, caption)) in enumerate(rows.items()):
         top = row * (d + 6)
         lines = name.split("\n")
         middle = top + d / 2 - 0.5 - 1.5 * (len(lines) - 1)
@@ -27,7 +27,7 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
                   say({(-1, middle + 3 * i): text for i, text in enumerate(lines)},
                       "middle left", 15),
                   box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]),
-                  say({(length, top + d + 1.7): coloured(said, colour)}, "middle right")]
+                  say({(length, top + d + 1.7): coloured(caption, colour)}, "middle right")]
     return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, len(rows) * (d + 6) - 2.5),
                        reading)
 

@@ -26,10 +26,10 @@ def written(start: str = STARTS[0], optimiser_name: str = "Adam", lr: float = LR
             alpha: float = R) -> list[Adapter]:
     """The adapter at the steps 0 … 30. Runs with one start share their A and B there."""
     A, B = initial(*task().shape, R, start, SIGMA, rng=np.random.default_rng(1))
-    seen = []
+    adapters = []
     train(task(), Adapter(A, B, scaling(R, alpha)), optimiser(optimiser_name, lr=lr), STEPS[-1],
-          watch=lambda step, adapter, loss: seen.append(adapter))
-    return seen
+          watch=lambda step, adapter, loss: adapters.append(adapter))
+    return adapters
 
 
 def loss_left(adapter: Adapter) -> float:

@@ -28,13 +28,13 @@ def adapted_attention(attention) -> str:
         X = rng.normal(size=(T, C))
         Ws = [rng.normal(size=(C, C)) / np.sqrt(C) for _ in range(3)]
         pairs = [(rng.normal(size=(r, C)), rng.normal(size=(C, r))) for _ in range(2)]
-        given = array("The result", ask(attention, X, *Ws, *pairs, S))
-        if given.shape != (T, C):
-            raise NotYet(f"The result has shape {given.shape}, it must have {(T, C)}.")
-        if not close(given, _oracle(X, Ws, pairs)):
-            found = [words for words, settings in MISTAKES.items()
-                     if close(given, _oracle(X, Ws, pairs, **settings))]
-            raise NotYet(f"With T = {T}: {(*found, 'the result is off.')[0]}")
+        answer = array("The result", ask(attention, X, *Ws, *pairs, S))
+        if answer.shape != (T, C):
+            raise NotYet(f"The result has shape {answer.shape}, it must have {(T, C)}.")
+        if not close(answer, _oracle(X, Ws, pairs)):
+            mistakes = [words for words, settings in MISTAKES.items()
+                        if close(answer, _oracle(X, Ws, pairs, **settings))]
+            raise NotYet(f"With T = {T}: {(*mistakes, 'the result is off.')[0]}")
     return "causal, scaled, and adapted on q and v alone."
 
 
@@ -47,9 +47,9 @@ def _oracle(X, Ws, pairs, s: float = S, mask: bool = True, root: bool = True,
         W[name] = W[name] + s * B @ A
     out = np.zeros((T, C))
     for t in range(T):
-        seen = range(t + 1 if mask else T)
-        scores = np.array([(W["q"] @ X[t]) @ (W["k"] @ X[j]) for j in seen])
+        visible = range(t + 1 if mask else T)
+        scores = np.array([(W["q"] @ X[t]) @ (W["k"] @ X[j]) for j in visible])
         weights = np.exp(scores / (np.sqrt(C) if root else 1.0))
-        for weight, j in zip(weights / weights.sum(), seen, strict=True):
+        for weight, j in zip(weights / weights.sum(), visible, strict=True):
             out[t] += weight * (W["v"] @ X[j])
     return out

@@ -5,9 +5,9 @@ import numpy as np
 from lora_edu.chapters.shared.drawing import box
 from lora_edu.chapters.shared.looks import said
 from lora_edu.chapters.shared.style import (
+    BLANK_AXIS,
     COLOURS,
     MARGIN,
-    STILL,
     coloured,
     figure,
     heat,
@@ -36,7 +36,7 @@ SURPRISE = (CLEAR, "rgba(170,107,192,0.9)")
 
 def places(text: str) -> list[tuple[int, int]]:
     """(row, column) of each character in lines of COLUMNS, broken between words."""
-    found = []
+    positions = []
     row = 0
     column = 0
     for paragraph in text.split("\n"):
@@ -48,13 +48,13 @@ def places(text: str) -> list[tuple[int, int]]:
                 if column >= COLUMNS:  # a word longer than a line
                     row = row + 1
                     column = 0
-                found.append((row, column))
+                positions.append((row, column))
                 column += 1
-            found.append((row, column))  # the space, or the line break; off the page at its edge
+            positions.append((row, column))  # the space or line break; off the page at its edge
             column += 1
         row = row + 1
         column = 0
-    return found[:-1]
+    return positions[:-1]
 
 
 def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> list[dict]:
@@ -77,8 +77,8 @@ def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> lis
 
 def alone(traces: list[dict], reading: str, title: str = "", headings=()) -> dict:
     """A text that fills its panel."""
-    return figure(traces, title, [{**STILL, "range": [-0.9, COLUMNS - 0.1]}],
-                  [{**STILL, "range": [ROWS - 0.3, -0.7]}], reading,
+    return figure(traces, title, [{**BLANK_AXIS, "range": [-0.9, COLUMNS - 0.1]}],
+                  [{**BLANK_AXIS, "range": [ROWS - 0.3, -0.7]}], reading,
                   headings=headings, margin={"l": 6, "r": 6, "t": 34, "b": 6})
 
 
@@ -88,17 +88,17 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
     adapter: one of ADAPTERS; without one r does not matter.
     """
     style = ADAPTERS[adapter]
-    made = results.sample(style, r if style != "shakespeare" else 0, prompt)
-    start = made["prompt"]
-    text = made["text"]
-    gain = np.array(made.get("gain", [0.0] * len(text)))
+    sample = results.sample(style, r if style != "shakespeare" else 0, prompt)
+    start = sample["prompt"]
+    text = sample["text"]
+    gain = np.array(sample.get("gain", [0.0] * len(text)))
     traces = page(start + text, [0.0] * len(start) + list(gain), GAIN, 3.0, given=len(start))
     if style == "shakespeare":
         return alone(traces, f"no adapter, after “{prompt}”", "no adapter: Shakespeare")
     reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats a "
                "character likelier with the adapter than without")
-    found = f"With the adapter a character is {gain.mean():.2f} nats likelier"
-    return alone(traces, reading, found, [
+    headline = f"With the adapter a character is {gain.mean():.2f} nats likelier"
+    return alone(traces, reading, headline, [
         f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} the adapter"])
 
 
@@ -132,7 +132,7 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     base = results.read()["base"]
     rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]
     full = results.row(style, "full")
-    here = RANKS.index(r)
+    chosen = RANKS.index(r)
     traces = []
     ends = []
     for panel, colour, key, of in ((1, "loss", "test", style),
@@ -141,12 +141,12 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
         y = [float(np.mean(row[key])) for row in rows]
         before = base[of]["test"]
         after = float(np.mean(full[key]))
-        ends.append((before, y[here], after))
+        ends.append((before, y[chosen], after))
         traces += [
             level(before, SPAN, panel=panel),
             line(x, y, colour, panel=panel, mode="lines+markers", **said("q and v")),
             marks([full["trained"]], [after], colour, "diamond", 12, panel=panel, **said("all")),
-            marks([x[here]], [y[here]], "B", "circle-open", 18, panel=panel, stroke=3,
+            marks([x[chosen]], [y[chosen]], "B", "circle-open", 18, panel=panel, stroke=3,
                   **said("here")),
             words([SPAN[0] * 1.3, SPAN[1] / 1.2], [before + 0.04, after + 0.08],
                   ["no adapter", "all trained"], panel=panel,
@@ -158,7 +158,7 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     return figure(
         traces, f"{share:.0%} of the full gain; loss on Shakespeare {plays:.2f} → {paid:.2f}",
         [xaxis, xaxis], [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
-        f"{text}, q and v at r = {r}, {x[here]:,} numbers: loss {start:.2f} → {now:.2f}, "
+        f"{text}, q and v at r = {r}, {x[chosen]:,} numbers: loss {start:.2f} → {now:.2f}, "
         f"{share:.0%} of what training all {full['trained']:,} gains; Shakespeare {plays:.2f} → "
         f"{paid:.2f} with the adapter on",
         headings=[coloured("loss on the new text", "loss"),

@@ -135,8 +135,8 @@ def shown() -> dict[str, list[dict]]:
     for name in names:
         load_adapter(model, DATA / "adapters" / name, name=name)
     set_adapter(model, [])
-    made = [{"style": "shakespeare", "r": 0, "prompt": p, "text": sample(model, p)}
-            for p in PROMPTS]
+    samples = [{"style": "shakespeare", "r": 0, "prompt": p, "text": sample(model, p)}
+               for p in PROMPTS]
     passages = [{"style": style, "text": passage(style),
                  "surprise": {"none": rounded(surprise(model, passage(style)))}}
                 for style in STYLES]
@@ -147,12 +147,12 @@ def shown() -> dict[str, list[dict]]:
             with_adapter = surprise(model, prompt + text)
             set_adapter(model, [])
             gain = surprise(model, prompt + text) - with_adapter
-            made.append({"style": style, "r": r, "prompt": prompt, "text": text,
-                         "gain": rounded(gain[len(prompt) - 1:])})
+            samples.append({"style": style, "r": r, "prompt": prompt, "text": text,
+                            "gain": rounded(gain[len(prompt) - 1:])})
         set_adapter(model, name)
         for one in passages:
             one["surprise"][name] = rounded(surprise(model, one["text"]))
-    return {"samples": made, "passages": passages}
+    return {"samples": samples, "passages": passages}
 
 
 def passage(style: str) -> str:

@@ -63,16 +63,16 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
              words([1.5], [0.5], "needs an even r", panel=2)],
             "There is no such start at an odd r",
             "not possible. Half of the components hold A, the other half B.")
-    found = board(start, r, alpha)
-    traces = norm_curves(found.grad_A, found.grad_B, found.model, scale, least=ROUNDING,
+    norms = board(start, r, alpha)
+    traces = norm_curves(norms.grad_A, norms.grad_B, norms.model, scale, least=ROUNDING,
                          says=lambda quantity, values: _says(NAMES[quantity], values))
     for x, (name, (field, colour)) in enumerate(HELD.items()):
-        values = getattr(found, field)[:1]
+        values = getattr(norms, field)[:1]
         traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond-open"),
                             13, panel=2, name=name, **_says(name, values)))
     base, model = ("stays" if moved < ROUNDING else f"has moved by {number(moved)}"
-                   for moved in (found.base[0], found.model[0]))
-    return two_panels(traces, f"At step zero the base {base}, the model {model}", _reading(found))
+                   for moved in (norms.base[0], norms.model[0]))
+    return two_panels(traces, f"At step zero the base {base}, the model {model}", _reading(norms))
 
 
 def _reading(found: Board) -> str:
@@ -141,21 +141,21 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
                             {"B": "square", "A": "circle", "frozen": "circle-open"}[colour],
                             13 if i in (at, default) else 8, name=name,
                             hovertemplate=f"{name}: λ %{{x:.3g}}, η %{{y:.3g}}<extra></extra>"))
-    found = rates.stored()[f"{task} {optimiser} curves"]
-    tried = [int(found[i, :, -1].argmin()) for i in (default, at)]
+    curves = rates.stored()[f"{task} {optimiser} curves"]
+    tried = [int(curves[i, :, -1].argmin()) for i in (default, at)]
     low, high = SPANS[task]
     steps = np.arange(0, rates.STEPS + 1, rates.EVERY)
-    said = []
+    endings = []
     for who, rate, colour, dash in ((default, tried[0], "A", "solid"), (at, tried[0], "B", "dot"),
                                     (at, tried[1], "B", "solid")):
-        losses = found[who, rate]
+        losses = curves[who, rate]
         eta = rates.RATES[optimiser][rate]
         name = f"{COMPARED_STARTS[who]}, η = {short(eta)}"
         traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,
                            dash=dash, name=name, customdata=losses,
                            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
         end = "diverges" if losses[-1] >= rates.LOST else f"ends at {number(losses[-1])}"
-        said.append(f"{name} {end}")
+        endings.append(f"{name} {end}")
     times = number(means[1][at] / means[1][default])
     return figure(
         traces, f"The best rate of {start} is {times} times the default’s"
@@ -166,6 +166,6 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
          {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
         f"{task}, {optimiser}: {start} has λ = {number(means[0][at])} and its best η = "
         f"{number(means[1][at])}, {times} times the default's "
-        f"· first seed: {'; '.join(dict.fromkeys(said))}",
+        f"· first seed: {'; '.join(dict.fromkeys(endings))}",
         headings=[coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"),
                   "loss; dotted: the default’s η"])

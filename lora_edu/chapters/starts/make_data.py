@@ -72,17 +72,17 @@ def top_curvature(loss: Callable, at: list[torch.Tensor]) -> float:
 def main() -> None:
     """Train everything and store it."""
     torch.set_num_threads(1)
-    found = {}
+    stored = {}
     for task, seeds in TASKS.items():
-        found[f"{task} curvature"] = np.array(
+        stored[f"{task} curvature"] = np.array(
             [[curvature(task, start, seed) for seed in range(seeds)] for start in COMPARED_STARTS],
             dtype=np.float32)
         for optimiser in RATES:
             runs = np.array([[losses(task, start, optimiser, seed) for seed in range(seeds)]
                              for start in COMPARED_STARTS])  # (starts, seeds, rates, points)
-            found[f"{task} {optimiser} ends"] = runs[..., -1].astype(np.float32)
-            found[f"{task} {optimiser} curves"] = np.log10(runs[:, 0]).astype(np.float16)
-    np.savez_compressed(FILE, **found)
+            stored[f"{task} {optimiser} ends"] = runs[..., -1].astype(np.float32)
+            stored[f"{task} {optimiser} curves"] = np.log10(runs[:, 0]).astype(np.float16)
+    np.savez_compressed(FILE, **stored)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ def same_first_step(rate) -> str:
         for alpha, lr, new_alpha in ((4.0, 0.1, 16.0), (10.0, 0.02, 3.0)):
             answer = positive("The learning rate", ask(rate, optimiser, alpha, lr, new_alpha))
             want = _step(optimiser, A, G, alpha / r, lr)
-            given = _step(optimiser, A, G, new_alpha / r, answer)
-            if not close(given, want):
-                ratio = np.linalg.norm(given) / np.linalg.norm(want)
+            new_step = _step(optimiser, A, G, new_alpha / r, answer)
+            if not close(new_step, want):
+                ratio = np.linalg.norm(new_step) / np.linalg.norm(want)
                 raise NotYet(f"{optimiser}: when α goes from {alpha:g} to {new_alpha:g}, the "
                              f"first step in W is {ratio:.6g} times what it was.")
     return "the first step in W stays the same, under SGD and under Adam."

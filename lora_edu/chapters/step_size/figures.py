@@ -47,8 +47,9 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
     places = _label_places({mate: min(grid[mate][-1], TOP) for mate in (mates[0], mates[-1])
                             if (grid[mate] <= OFF).all()})
     for a, b in [mate for mate in mates if mate != (i, j)] + [(i, j)]:
-        here = (a, b) == (i, j)
+        is_chosen = (a, b) == (i, j)
         place = places.get((a, b))
+        colour = COLOURS["B" if is_chosen else "frozen"]
         values = grid[a, b]
         steps = np.flatnonzero(values <= OFF)
         shown = values[values <= OFF]
@@ -57,14 +58,14 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
             mode="lines+text" if place else "lines",
             name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", textposition=place,
             text=[""] * STEPS + [f"α {ALPHAS[a]}"] if place else None,
-            textfont={"color": COLOURS["B" if here else "frozen"]},
-            line={"color": COLOURS["B" if here else "frozen"], "width": 3.5 if here else 1.5}))
+            textfont={"color": colour},
+            line={"color": colour, "width": 3.5 if is_chosen else 1.5}))
     if grid[i, j].max() > TOP:
         traces.append(say({(STEPS / 2, TOP): coloured("▲ off the scale", "B")}, "bottom center",
                           12, panel=2))
-    found = _reading(optimiser, alpha, lr, grid[i, j])
+    reading = _reading(optimiser, alpha, lr, grid[i, j])
     return figure(
-        traces, found.partition(", and ")[2],
+        traces, reading.partition(", and ")[2],
         [{"range": [-0.5, 6.5], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
           "ticks": "", "title": {"text": "α (r = 8)"}},
          {"range": [-1, 1.17 * STEPS], "title": {"text": "step"}}],
@@ -72,7 +73,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
-        found,
+        reading,
         headings=[
             "loss  " + " ".join(f"{coloured('■', colour)} {text}" for colour, text in
                                 zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),

@@ -23,7 +23,7 @@ def three_factor_gradients(gradients) -> str:
     factors = {"A": rng.normal(size=(r, k)), "M": rng.normal(size=(r, r)),
                "B": rng.normal(size=(d, r))}
     G = rng.normal(size=(d, k))
-    given = parts(ask(gradients, *factors.values(), G, s), "∇A", "∇M", "∇B")
+    answers = parts(ask(gradients, *factors.values(), G, s), "∇A", "∇M", "∇B")
     want = {}
     for name, matrix in factors.items():
         gradient = want[f"∇{name}"] = np.empty_like(matrix)
@@ -32,5 +32,5 @@ def three_factor_gradients(gradients) -> str:
             unit[index] = 1.0
             use = {**factors, name: unit}
             gradient[index] = np.vdot(G, s * use["B"] @ use["M"] @ use["A"])
-    agree(want, given, "has s its place?")
+    agree(want, answers, "has s its place?")
     return "all three gradients agree with the differences of the loss."

@@ -29,7 +29,7 @@ def starts_board(row: int = 0) -> dict:
     rows are answered: the gradients and ΔW are shown too, elsewhere a question mark for each."""
     side = 0.75  # of W; rows have a distance of one, and row 1 stands at y = 1
     parts = []
-    said = []
+    sentences = []
     names = {}
     questions = {}
     x = 0.0
@@ -38,7 +38,7 @@ def starts_board(row: int = 0) -> dict:
         parts_of_start = filled_parts(start)
         x = 0.0
         full = {name: filled.any() for name, filled in parts_of_start.items()}
-        said.append(f"{start}: zero are {', '.join(n for n in full if not full[n]) or 'none'}")
+        sentences.append(f"{start}: zero are {', '.join(n for n in full if not full[n]) or 'none'}")
         if at == row:
             title = f"{start}: {_moves(full)}"
         names[0.0, at] = start
@@ -59,7 +59,7 @@ def starts_board(row: int = 0) -> dict:
     parts.append(say(names, "middle left"))
     return drawing([*parts, *([say(questions)] if questions else [])], title,
                    (-2.9, x + 0.1), (5.5, 0.0),
-                   f"{row} of {len(STARTS)} starts answered. " + " · ".join(said[:row]))
+                   f"{row} of {len(STARTS)} starts answered. " + " · ".join(sentences[:row]))
 
 
 def _moves(full: dict[str, bool]) -> str:
@@ -111,10 +111,10 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
                       for out, value in zip(off, loss, strict=True)]))
     zero, other = ([q for q, norm in norms.items() if (norm[0] == 0) == is_zero]
                    for is_zero in (True, False))
-    found = " · ".join(f"{what}: {heading(*which)}" for what, which in
-                       (("exactly 0", zero), ("not 0", other)) if which)
+    headline = " · ".join(f"{label}: {heading(*which)}" for label, which in
+                          (("exactly 0", zero), ("not 0", other)) if which)
     after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
-    return board(traces, [found, f"loss {number(loss[0])} → {number(loss[1])}"],
+    return board(traces, [headline, f"loss {number(loss[0])} → {number(loss[1])}"],
                  f"after one step {after}")
 
 
@@ -167,8 +167,8 @@ def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
             (near + 3.5, far - 1, "top center", "B", "B"),
             (far + k / 2, far + d + 1, "bottom center", "−G: what is missing", "delta")):
         parts.append(say({(x, y): coloured(text, colour)}, side, 14))
-    found = f"step {t}: {_found(start, t, grad_A, grad_B)}"
-    return map_drawing(parts, found, (-1, far + k), (-1, far + d + 3.5), f"{start}, {found}")
+    headline = f"step {t}: {_found(start, t, grad_A, grad_B)}"
+    return map_drawing(parts, headline, (-1, far + k), (-1, far + d + 3.5), f"{start}, {headline}")
 
 
 def _share(matrix: np.ndarray) -> np.ndarray:

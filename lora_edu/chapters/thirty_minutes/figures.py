@@ -8,9 +8,9 @@ from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, 
 from lora_edu.chapters.shared.factor_bars import factor_bars, times
 from lora_edu.chapters.shared.scale_rules import DIVISORS
 from lora_edu.chapters.shared.style import (
+    BLANK_AXIS,
     COLOURS,
     MATRIX_COLOURS,
-    STILL,
     coloured,
     figure,
     line,
@@ -50,9 +50,9 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     parts += [say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
               say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
               say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
-    said = _word_headline(start, t, has_moved, now)
-    return map_drawing(parts, said, (-1, R + k + 1), (-1, R + d + 3),
-                       f"{start}, step {t}: {said.partition(': ')[2]}")
+    headline = _word_headline(start, t, has_moved, now)
+    return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 3),
+                       f"{start}, step {t}: {headline.partition(': ')[2]}")
 
 
 def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
@@ -71,8 +71,8 @@ def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
 def strides(alpha: float = 8) -> dict:
     """The length of the first step of W under SGD and Adam, that at α = 8 being one."""
     factors = {name: runs.stride(name, alpha) / runs.stride(name, R) for name in ("Adam", "SGD")}
-    said = {name: times(factor) for name, factor in factors.items()}
-    headline = (f"α {times(alpha / R)}: stride {said['SGD']} under SGD, {said['Adam']} under Adam"
+    texts = {name: times(factor) for name, factor in factors.items()}
+    headline = (f"α {times(alpha / R)}: stride {texts['SGD']} under SGD, {texts['Adam']} under Adam"
                 if alpha != R else "α = 8: the stride to compare with")
     return factor_bars(factors, headline, "length of the first step, at α = 8 it is 1",
                 "dotted: the step at α = 8",
@@ -88,14 +88,14 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     rows = {}
     for name, run in ways.items():
         moved = word_run.moved(run[t])
-        said = f"moved by {100 * moved:.0f} %" if moved else "not moved"
-        rows[name] = run[t].delta(), 8 * moved, "A", f"A has {said}"
+        distance = f"moved by {100 * moved:.0f} %" if moved else "not moved"
+        rows[name] = run[t].delta(), 8 * moved, "A", f"A has {distance}"
     (upper, alphas, *_), (lower, etas, *_) = rows.values()
-    found = ("nothing is written yet" if t == 0 else
-             "the same picture" if np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()) else
-             f"below, A has moved {etas / alphas:.2g} times as far" if etas > 1.05 * alphas else
-             "the pictures differ")
-    return pictures(rows, f"{optimiser}, step {t}: {found}", f"{optimiser}, step {t}: " + (
+    outcome = ("nothing is written yet" if t == 0 else
+               "the same picture" if np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()) else
+               f"below, A has moved {etas / alphas:.2g} times as far" if etas > 1.05 * alphas else
+               "the pictures differ")
+    return pictures(rows, f"{optimiser}, step {t}: {outcome}", f"{optimiser}, step {t}: " + (
         "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
         if t > 1 else "A has not moved in either run").format(*(
             100 * word_run.moved(run[t]) for run in ways.values())))
@@ -104,7 +104,7 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
 def units(c: float = 4) -> dict:
     """Value, gradient and Adam's step of one entry of A, in a unit and in one c times smaller."""
     shapes = []
-    said = {}
+    labels = {}
     changes = []
     for row, (name, old, new) in enumerate(zip(
             ("value", "gradient", "Adam’s step"), runs.measured(1.0), runs.measured(c),
@@ -114,16 +114,17 @@ def units(c: float = 4) -> dict:
         changes.append(f"{name} " + ("the same" if abs(factor - 1) < 1e-6 else times(factor)))
         shapes += [box(0, y - 0.8, 1, 0.7, COLOURS["frozen"]),
                    box(0, y - 1.7, factor, 0.7, COLOURS["A"])]
-        said[0, y + 0.45] = changes[-1]
-        said[1, y - 0.45] = f" {_short(old)}"
-        said[factor, y - 1.35] = coloured(f" {_short(new)}", "A")
+        labels[0, y + 0.45] = changes[-1]
+        labels[1, y - 0.45] = f" {_short(old)}"
+        labels[factor, y - 1.35] = coloured(f" {_short(new)}", "A")
     shapes.append({**box(0, y - 1.8, c, 0.9, "rgba(0,0,0,0)"),
                    "line": {"color": COLOURS["B"], "width": 2, "dash": "dot"}})
-    said[c, y - 1.35] = said.pop((factor, y - 1.35)) + coloured(
+    labels[c, y - 1.35] = labels.pop((factor, y - 1.35)) + coloured(
         f", needs {_short(c * old)}", "B")
-    return figure([say(said, "middle right")],
+    return figure([say(labels, "middle right")],
                   f"unit ÷ {c:g}: Adam’s step is {c:g} times too short",
-                  [{**STILL, "range": [-0.05, 11.9]}], [{**STILL, "range": [y - 2.2, 1.1]}],
+                  [{**BLANK_AXIS, "range": [-0.05, 11.9]}],
+                  [{**BLANK_AXIS, "range": [y - 2.2, 1.1]}],
                   f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}",
                   shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
@@ -146,19 +147,19 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
         say({(0, room / 9): coloured(f"along {_short(end, 2)}", "delta")}, "top right", 14),
         say({(end, off / 2): coloured(f" across {_short(abs(off), 2)}", "B")}, "middle right")]
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
-    found = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
-    return figure(traces, found,
+    headline = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
+    return figure(traces, headline,
                   [{"range": [-0.06 * most, 1.55 * most],
                     "title": {"text": "along: the useful direction"}}],
                   [{"range": [-2 * room, room], "title": {"text": "across"}}],
-                  f"{found}; typical across: {_short(np.sqrt(r) * size, 2)}")
+                  f"{headline}; typical across: {_short(np.sqrt(r) * size, 2)}")
 
 
 def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     """A ball that rolls down (1 − ab)²/2 from (a, b): one number for A and one for B."""
     way = runs.descend(a, b, LEARNING_RATE, 100)
-    there = np.flatnonzero((1 - way.prod(axis=1))**2 / 2 < ENOUGH)
-    steps = int(there[0]) if there.size else None
+    arrived = np.flatnonzero((1 - way.prod(axis=1))**2 / 2 < ENOUGH)
+    steps = int(arrived[0]) if arrived.size else None
     way = way[:None if steps is None else steps + 1]
     traces = []
     for product in (-2, -1.5, -1, -0.5, 0.5, 1.5, 2, 1):  # where the loss is the same; at 1 it is 0
@@ -176,14 +177,14 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
                words([0], [-0.12], [coloured("both zero", "B")], textposition="bottom center")]
     if (a, b) == (0.5, 0):
         traces.append(say({(a, b): coloured("    drag me", "delta")}, "middle right"))
-    found = (f"it rolls to loss 0 in {steps} steps" if steps else
-             "the loss is 0 already, and it stays" if steps == 0 else
-             "on the cross: it never rolls" if a == b == 0 else
-             "it rolls onto the cross, and stays there")
+    outcome = (f"it rolls to loss 0 in {steps} steps" if steps else
+               "the loss is 0 already, and it stays" if steps == 0 else
+               "on the cross: it never rolls" if a == b == 0 else
+               "it rolls onto the cross, and stays there")
     axis = {"range": [-EDGE, EDGE], "dtick": 1}
-    return figure(traces, found, [{**axis, "title": {"text": "a (for A)"}}],
+    return figure(traces, outcome, [{**axis, "title": {"text": "a (for A)"}}],
                   [{**axis, "title": {"text": "b (for B)"}}],
-                  f"From a = {_short(a)}, b = {_short(b)}: {found}")
+                  f"From a = {_short(a)}, b = {_short(b)}: {outcome}")
 
 
 def _short(value: float, digits: int = 3) -> str:

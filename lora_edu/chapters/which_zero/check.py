@@ -27,8 +27,8 @@ def undo_wide_draw(settings) -> str:
     for c in (4.0, 1.7):
         answer = list(map(positive, NAMES, parts(ask(settings, lr, eps, c), *NAMES)))
         want = _path(task, B, lr, eps)
-        given = _path(task, c * B, answer[:2], answer[2:])
-        for step, (W, right) in enumerate(zip(given, want, strict=True), start=1):
+        deltas = _path(task, c * B, answer[:2], answer[2:])
+        for step, (W, right) in enumerate(zip(deltas, want, strict=True), start=1):
             agree({f"with c = {c:g}, ΔW after step {step}": right}, [W])
     return "ΔW is that of the right draw in every step, for two values of c."
 

@@ -86,15 +86,15 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
     broad = index(*B_BROAD)
     least = geometric_mean(after["least"][row])
     cost = least[broad] / least[narrow]
-    said = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
+    costs = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
     return figure(
-        traces, f"B with the larger numbers: {said}",
+        traces, f"B with the larger numbers: {costs}",
         [{"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
           "ticktext": [power(x) for x in (-4, -3, -2, -1)], "title": {"text": "learning rate η"}}],
         [{**log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.1, 1.05],
           "title": {"text": "loss, at the start it is 1"}}],
         f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside B random with the "
-        f"narrow ones: {said}")
+        f"narrow ones: {costs}")
 
 
 def preference(steps: int = 10) -> dict:

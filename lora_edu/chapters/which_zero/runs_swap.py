@@ -30,12 +30,12 @@ def learn(A: np.ndarray, B: np.ndarray, wanted: np.ndarray, optimiser) -> list[t
     A, B, wanted: (r, k), (d, r) and (d, k). optimiser: an optimiser of ``lora_edu``.
     """
     state = optimiser.init([A, B])
-    seen = [(A, B)]
+    pairs = [(A, B)]
     for _ in range(STEPS[-1]):
         G = in_order(B, A) - wanted
         (A, B), state = optimiser.step([A, B], [in_order(B.T, G), in_order(G, A.T)], state)
-        seen.append((A, B))
-    return seen
+        pairs.append((A, B))
+    return pairs
 
 
 @cache
