@@ -4,6 +4,7 @@ import numpy as np
 
 from lora_edu.chapters.audit import paper
 from lora_edu.chapters.audit.paper import MODELS, PRINTED, RANKS, memory
+from lora_edu.chapters.shared.axes import log_labelled
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.models import size_text
 from lora_edu.chapters.shared.style import (
@@ -43,8 +44,7 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
                              opacity=1.0 if chosen else BESIDE))
     return figure(
         traces, "",
-        [{"type": "log", "range": [-0.1, 1.91], "tickvals": list(RANKS),
-          "ticktext": [str(rank) for rank in RANKS], "title": {"text": "r"}},
+        [log_labelled("r", -0.1, 1.91, RANKS),
          {"range": [-0.4, 2.4], "tickvals": [0, 1, 2],
           "ticktext": ["checkpoint", "moments", "in training"]}],
         [{**power_ticks(4, 12, every=2), "range": [3.9, 11.9]},

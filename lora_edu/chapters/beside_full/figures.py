@@ -7,9 +7,10 @@ from lora_edu.chapters.beside_full import runs_first_step as first
 from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full.runs_turning import SIDE, tuned
+from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import apart, steps_done
+from lora_edu.chapters.shared.looks import apart, end_labels, steps_done
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
@@ -24,7 +25,7 @@ from lora_edu.chapters.shared.style import (
 from lora_edu.chapters.shared.word import picture
 from lora_edu.explore.words import number, short
 
-RATIOS = {0.03: "0.03", 0.1: "0.1", 0.3: "0.3", 1: "1", 3: "3", 10: "10", 30: "30", 100: "100"}
+RATIOS = (0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 LOSSES = {"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "ticktext": ["0.03", "0.1", "0.3", "1"],
           "range": [-1.6, 0.3]}
 SPAN = {"few directions": (0.085, 230), "all directions": (0.02, 70)}  # holds every ratio
@@ -73,8 +74,8 @@ def row_step(angle: int = 20) -> dict:
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(
         traces, f"downhill is {angle}°: full goes {ways[0]}°, LoRA {ways[1]}°",
-        [{**axis, "range": [-0.1, 2.1], "title": {"text": "move of one entry"}}],
-        [{**axis, "range": [-0.25, 1.4], "scaleanchor": "x", "title": {"text": "of the other"}}],
+        [labelled("move of one entry", -0.1, 2.1, **axis)],
+        [labelled("of the other", -0.25, 1.4, **axis, scaleanchor="x")],
         f"Downhill is at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
         f"far at {ways[0]}°, LoRA {radius:.2f} η far at {ways[1]}°")
 
@@ -86,15 +87,12 @@ def same_use() -> dict:
     traces = [level(10, [55, 4700], name="ten times")]
     for alpha, factors in needed.items():
         traces += [curve("delta", widths, factors, name=f"α = {alpha}", sizes=8),
-                   say({(widths[-1], factors[-1]): coloured(f"  α = {alpha}", "delta")},
-                       "middle right", 14)]
+                   end_labels(widths[-1], {f"α = {alpha}": (factors[-1], "delta")}, pad=2)]
     most = needed[32][-1]
     return figure(
         traces, f"4,096 wide, α = 32: η × {most:.0f} for the same use",
-        [{"type": "log", "tickvals": [64, 256, 1024, 4096], "range": [1.74, 4.35],
-          "ticktext": ["64", "256", "1024", "4096"], "title": {"text": "width"}}],
-        [{"type": "log", "tickvals": [1, 10, 100, 1000], "range": [0.3, 3.2],
-          "ticktext": ["1", "10", "100", "1000"], "title": {"text": "LoRA’s η over full’s"}}],
+        [log_labelled("width", 1.74, 4.35, [64, 256, 1024, 4096])],
+        [log_labelled("LoRA’s η over full’s", 0.3, 3.2, [1, 10, 100, 1000])],
         f"For an equally useful first step at width 4,096 LoRA’s η must be {needed[8][-1]:.0f} "
         f"times that of full fine-tuning at α = 8, {most:.0f} times at α = 32")
 
@@ -126,10 +124,8 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
     middle = f"× {paths[1][0]:.2g} at 1 step, × {paths[1][-1]:.2g} at 100"
     return figure(
         traces, f"r = 4: {middle}",
-        [{"type": "log", "tickvals": list(rates.STEPS), "ticktext": list(map(str, rates.STEPS)),
-          "range": [-0.85, 2.85], "title": {"text": "steps of training"}}],
-        [{"type": "log", "tickvals": list(RATIOS), "ticktext": list(RATIOS.values()),
-          "range": [float(low), float(high)], "title": {"text": "LoRA’s best η over full’s"}}],
+        [log_labelled("steps of training", -0.85, 2.85, rates.STEPS)],
+        [log_labelled("LoRA’s best η over full’s", float(low), float(high), RATIOS)],
         f"{inputs}, {width} × {width}, α = {alpha}: LoRA’s best η over that of full "
         f"fine-tuning, at r = 4: {middle} · √(k/α) = {number(rule)}")
 
@@ -155,15 +151,12 @@ def many_ranks(steps: int = 30, lr: float = 0.002) -> dict:
         traces += [marks(np.repeat(many.RANKS, len(many.SEEDS)), gaps[..., at].ravel(), quantity,
                          "circle", 4),
                    curve(quantity, many.RANKS, path, name=name),
-                   say({(many.RANKS[-1] * 1.3, path[-1]): coloured(name, quantity)},
-                       "middle right", 15)]
+                   end_labels(1.3 * many.RANKS[-1], {name: (path[-1], quantity)}, pad=0, size=15)]
         distances.append(f"{name} {path[-1]:.2g}")
     return figure(
         traces, f"r = {many.RANKS[-1]:,}: {', '.join(distances)} away",
-        [{"type": "log", "tickvals": [4, 32, 256, 4096], "ticktext": ["4", "32", "256", "4096"],
-          "title": {"text": "rank r"}, "range": [0.45, 4.8]}],
-        [{**power_ticks(-2, 0), "range": [-2.1, 1.05],
-          "title": {"text": "distance, in updates"}}],
+        [log_labelled("rank r", 0.45, 4.8, [4, 32, 256, 4096])],
+        [labelled("distance, in updates", -2.1, 1.05, **power_ticks(-2, 0))],
         f"{steps_done(steps)}, η = {short(lr)} under Adam, r = {many.RANKS[-1]:,}: the distance "
         f"from full fine-tuning, in parts of its update · {' · '.join(distances)}")
 
@@ -189,7 +182,7 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
         traces.append(line(steps, geometric_mean(losses, axis=0), colour, width=3.5, dash=dash,
                            panel=2, name=name,
                            hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
-    axis = {"range": [-0.5, steps[-1] + 0.5], "title": {"text": "step"}}
+    axis = labelled("step", -0.5, steps[-1] + 0.5)
     return figure(
         traces, f"The cosine goes from {cosines[:, 0].mean():.2f} to {cosines[:, -1].mean():.2f}, "
         f"{number(ends[0])} of the loss is left",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lora_edu.chapters.by_hand import runs
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, map_drawing, say
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.style import (
@@ -106,8 +107,7 @@ def v_curve(scheme: str = runs.SCHEMES[1], h: float = 1e-5) -> dict:
     ticks = list(range(-16, 0, 3))
     return figure(
         traces, f"h = {power(runs.EXPONENTS[at])}: error {number(error)} of the gradient",
-        [{"range": [-16.5, -0.5], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
-          "title": {"text": "step size h"}}],
+        [labelled("step size h", -16.5, -0.5, tickvals=ticks, ticktext=[power(t) for t in ticks])],
         [axis.axis("relative error of ∇A")],
         f"{scheme}: largest error {number(error)} of the largest entry of ∇A, and "
         f"{number(runs.errors(scheme).min())} at the best step size")

@@ -4,6 +4,7 @@ import numpy as np
 
 from lora_edu import STARTS, scaling
 from lora_edu.chapters.dashboard import runs
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES, scale_legend
 from lora_edu.chapters.shared.style import (
@@ -56,8 +57,8 @@ def _over_steps(*settings) -> dict:
                            hovertemplate="step %{text}: %{y:.3g}<extra></extra>"))
     traces.append(line([0, runs.STEPS**0.5], [1, 1], "frozen", panel=2, width=2, dash="dot",
                        name="frozen model"))
-    xaxis = {"range": [-0.5, runs.STEPS**0.5 + 0.4], "tickvals": np.sqrt(TICKS).round(4).tolist(),
-             "ticktext": [str(tick) for tick in TICKS], "title": {"text": "step"}}
+    xaxis = labelled("step", -0.5, runs.STEPS**0.5 + 0.4, tickvals=np.sqrt(TICKS).round(4).tolist(),
+                     ticktext=[str(tick) for tick in TICKS])
     return _figure(traces, [heading(*QUANTITIES),
                             heading("loss", text="   " + coloured("┅ useful part", "delta"))],
                    [xaxis, xaxis], [scale.axis(), {"range": [-0.15, 2.3]}],
@@ -81,8 +82,8 @@ def _against_rank(r, *others) -> dict:
         value = values[runs.RANKS.index(r)]
         traces.append(marks([np.log2(r)], scale.place(max(value, 0)), "B", "square-open", 26,
                             panel=panel, stroke=3, name="this run"))
-    xaxis = {"range": [-0.4, 6.4], "tickvals": np.log2(runs.RANKS).tolist(),
-             "ticktext": [str(rank) for rank in runs.RANKS], "title": {"text": "r"}}
+    xaxis = labelled("r", -0.4, 6.4, tickvals=np.log2(runs.RANKS).tolist(),
+                     ticktext=[str(rank) for rank in runs.RANKS])
     yaxis = scale.axis()
     below = {**yaxis, "ticktext": ["≤ 0", *yaxis["ticktext"][1:]]}
     return _figure(traces, ["‖ΔW‖,  " + scale_legend(), "useful part"], [xaxis, xaxis],

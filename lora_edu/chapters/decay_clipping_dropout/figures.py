@@ -4,6 +4,7 @@
 import numpy as np
 
 from lora_edu.chapters.decay_clipping_dropout.runs import BAD, STEPS, lowered, with_a_bad_batch
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -56,7 +57,7 @@ def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:
     reading = (f"{optimiser}, {clipped} of {STEPS} gradients clipped: after the bad batch the loss "
                "peaks at {} % and comes down to {} %, without a limit {} and {} %").format(
                 *map(number, sizes))
-    across = {"range": [-2, STEPS + 2], "title": {"text": "step"}}
+    across = labelled("step", -2, STEPS + 2)
     return figure(
         traces, f"After the bad batch: loss up to {number(sizes[0])} %, "
         f"without a limit {number(sizes[2])} %",

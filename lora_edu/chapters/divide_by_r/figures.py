@@ -6,9 +6,18 @@ import numpy as np
 
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
 from lora_edu.chapters.shared import digits_map
+from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import box, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
-from lora_edu.chapters.shared.looks import apart, named_ticks, roomy, said, seeds, steps_done
+from lora_edu.chapters.shared.looks import (
+    apart,
+    end_labels,
+    named_ticks,
+    roomy,
+    said,
+    seeds,
+    steps_done,
+)
 from lora_edu.chapters.shared.scale_rules import DIVISORS, FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_edu.chapters.shared.style import COLOURS, coloured, figure, heat, marks, power_ticks
 from lora_edu.explore.words import signed
@@ -52,7 +61,8 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
             values = getattr(runs_growth.grown(rule, optimiser), quantity)[..., step]
             middle = np.median(values, axis=1)
             traces += [look.curve(ranks, middle, rule, panel=panel),
-                       _name_line(rule, ranks[-1], middle[-1], panel)]
+                       end_labels(ranks[-1], {FORMULAS[rule]: (middle[-1], look.colour)},
+                                  panel=panel)]
             slopes[rule] = abs(exponent(ranks[:6], values[:6])[0])
         least = min(slopes, key=slopes.get)
         headings.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
@@ -93,8 +103,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     return figure(
         traces, f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest",
         [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
-        [{**power_ticks(-3, 3), "range": list(runs_rate.SPAN[optimiser]),
-          "title": {"text": "best learning rate η"}}],
+        [labelled("best learning rate η", *runs_rate.SPAN[optimiser], **power_ticks(-3, 3))],
         f"{optimiser}, {steps_done(steps)}: the best η goes with these powers of r: {powers}")
 
 
@@ -105,7 +114,7 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
     crosses = marks(ranks[:len(theory)], theory, look.colour, "x-thin-open", 13, stroke=2.5,
                     **said(f"{rule}, theorem"))
     return [seeds(ranks, values, look.colour), look.curve(ranks, means, rule, size=10), crosses,
-            _name_line(rule, ranks[-1], means[-1])]
+            end_labels(ranks[-1], {FORMULAS[rule]: (means[-1], look.colour)})]
 
 
 def second_moves() -> dict:
@@ -116,13 +125,13 @@ def second_moves() -> dict:
     for rule, look in SCALE_LOOKS.items():
         moves = [runs_rate.second_move(rule, r) for r in ranks]
         ends[FORMULAS[rule]] = moves[-1] / moves[0]
-        traces += [look.curve(ranks, moves, rule), _name_line(rule, ranks[-1], moves[-1])]
+        traces += [look.curve(ranks, moves, rule),
+                   end_labels(ranks[-1], {FORMULAS[rule]: (moves[-1], look.colour)})]
     factors = ", ".join(f"{ratio:.3g} under {rule}" for rule, ratio in ends.items())
     return figure(
         traces, "only under α/r does A move equally far at every rank",
         [roomy(named_ticks(ranks, "rank r"), 0.8)],
-        [{**power_ticks(-3, 0), "range": [-3.4, 0.2],
-          "title": {"text": "move of an entry of A, in σ"}}],
+        [labelled("move of an entry of A, in σ", -3.4, 0.2, **power_ticks(-3, 0))],
         f"From r = 1 to {ranks[-1]:,} the second step’s move of A is multiplied by {factors}")
 
 
@@ -143,21 +152,15 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
         ends[rule] = losses[-1]
         traces.append(SCALE_LOOKS[rule].curve(ranks, losses, rule))
     heights = 10.0 ** apart(np.log10(list(ends.values())), 0.07)
-    traces += [_name_line(rule, ranks[-1], y) for rule, y in zip(ends, heights, strict=True)]
+    traces += [end_labels(ranks[-1], {FORMULAS[rule]: (height, SCALE_LOOKS[rule].colour)})
+               for rule, height in zip(ends, heights, strict=True)]
     ratio = ends["rsLoRA"] / ends["LoRA"]
     title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
              f"at r = 64 α/√r leaves {ratio:.2f} of the loss of α/r")
     return figure(
         traces, title, [roomy(named_ticks(ranks, "rank r"), 0.15)],
-        [{"type": "log", "range": [-1.2, -0.25], "tickvals": [0.1, 0.2, 0.4],
-          "ticktext": ["0.1", "0.2", "0.4"], "title": {"text": "training loss"}}],
+        [log_labelled("training loss", -1.2, -0.25, [0.1, 0.2, 0.4])],
         f"Digits rotated by {angle}, {title}")
-
-
-def _name_line(rule: str, x, y, panel: int = 1) -> dict:
-    """The formula of a rule, at the right end of its line."""
-    return say({(x, y): coloured(f"   {FORMULAS[rule]}", SCALE_LOOKS[rule].colour)},
-               "middle right", 14, panel=panel)
 
 
 def _short(value: float) -> str:

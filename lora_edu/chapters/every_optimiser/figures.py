@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.factor_bars import times
 from lora_edu.chapters.shared.style import coloured, figure, line, marks
 from lora_edu.chapters.shared.two_runs import STEPS
@@ -38,9 +39,8 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
     traces = [line(steps, np.minimum(large, top), "loss", width=9, opacity=0.45, name="α × 16"),
               marks(steps, np.minimum(partner, top), "delta", "diamond", 7)]
     return figure(traces, f"{rule}; with {follows} the gap is {gap_text}",
-                  [{"range": [-2, STEPS + 1], "title": {"text": "step"}}],
-                  [{"range": [-0.04, 0.7], "tickvals": [0, 0.2, 0.4, 0.6],
-                    "title": {"text": "loss"}}],
+                  [labelled("step", -2, STEPS + 1)],
+                  [labelled("loss", -0.04, 0.7, tickvals=[0, 0.2, 0.4, 0.6])],
                   f"{optimiser} ({result['by']}): {rule}. α × 16 alone makes the first stride "
                   f"{times(result['stride'])}. With {follows} the gap is {gap_text}",
                   headings=[f"{coloured('▬ α × 16', 'loss')}   {coloured('◆ plain α', 'delta')}"])

@@ -5,10 +5,11 @@ import numpy as np
 
 from lora_edu.chapters.first_r import runs_models
 from lora_edu.chapters.shared import digits, digits_map
+from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.digit_rows import digit_rows
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import Look, apart, legend, named_ticks, said
+from lora_edu.chapters.shared.looks import Look, apart, end_labels, legend, named_ticks, said
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -75,9 +76,9 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     axis["range"][1] += 0.6  # room for the names
     return figure(
         traces, f"worst: {costs}", [axis],
-        [{"type": "log", "tickvals": [1, 3, 10, 30, MOST_REGRET / EDGE],
-          "ticktext": ["1", "3", "10", "30", "more"], "title": {"text": "regret"},
-          "range": [-0.34, np.log10(MOST_REGRET) + 0.2]}],
+        [labelled("regret", -0.34, np.log10(MOST_REGRET) + 0.2, type="log",
+                  tickvals=[1, 3, 10, 30, MOST_REGRET / EDGE],
+                  ticktext=["1", "3", "10", "30", "more"])],
         f"{task}, η tuned at r = {r1} and carried; at its worst rank {costs}")
 
 
@@ -137,11 +138,9 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
         "η is tuned here" if r == TUNED_AT else f"carried η {outcome}")
     return figure(
         traces, headline,
-        [{**power_ticks(-3, 1), "title": {"text": "learning rate η"},
-          "range": [np.log10(rates[0]) - 0.6, np.log10(rates[-1]) + 0.1]}],
-        [{"type": "log", "tickvals": [0.1, 1, 10], "ticktext": ["0.1", "1", "10"],
-          "range": [np.log10(LOW), np.log10(HIGH)],
-          "title": {"text": "training loss"}}],
+        [labelled("learning rate η", np.log10(rates[0]) - 0.6, np.log10(rates[-1]) + 0.1,
+                  **power_ticks(-3, 1))],
+        [log_labelled("training loss", np.log10(LOW), np.log10(HIGH), [0.1, 1, 10])],
         f"{rule}: at r = {r} the learning rate " + (
             "is tuned" if r == TUNED_AT else f"tuned at r = 8 {outcome}"))
 
@@ -176,11 +175,10 @@ def readings(r: int = 1, eta: float = digits_map.ETAS[1]) -> dict:
     return figure(
         traces, f"r = {r}: the tuned α leaves {left:.2g}\N{NO-BREAK SPACE}× the least"
                 + ", at the end of its grid" * most,
-        [{"range": [-0.5, len(digits_map.PLANE) - 0.5], "tickvals": list(columns), "ticks": "",
-          "ticktext": [_plain(digits_map.PLANE[i]) for i in columns],
-          "title": {"text": f"scale s at r = {r}"}}],
-        [{"range": [-0.5, len(rates) - 0.5], "tickvals": list(rows), "ticks": "",
-          "ticktext": [f"{rates[i]:.3f}" for i in rows], "title": {"text": "learning rate η"}}],
+        [labelled(f"scale s at r = {r}", -0.5, len(digits_map.PLANE) - 0.5, tickvals=list(columns),
+                  ticks="", ticktext=[_plain(digits_map.PLANE[i]) for i in columns])],
+        [labelled("learning rate η", -0.5, len(rates) - 0.5, tickvals=list(rows), ticks="",
+                  ticktext=[f"{rates[i]:.3f}" for i in rows])],
         f"r = {r}, loss over the least; {', '.join(names)}" + ", the largest α tried" * most,
         headings=[legend(names, between="  ")])
 
@@ -225,9 +223,8 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     moved = f"goes × {x[-1] / x[0]:.2g}" if x[-1] != x[0] else "stays"
     return figure(
         traces, f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η {moved}",
-        [{**power_ticks(-3, 0), "title": {"text": "learning rate η"}, "range": [-3.2, 0.3]}],
-        [{"type": "log", "range": [low - 0.05 * (high - low), high], "tickvals": inside,
-          "ticktext": [f"{value:g}" for value in inside], "title": {"text": "loss"}}],
+        [labelled("learning rate η", -3.2, 0.3, **power_ticks(-3, 0))],
+        [log_labelled("loss", low - 0.05 * (high - low), high, inside)],
         f"{model}, s = {FORMULAS[rule]}: the best η goes with the power {signed(power)} "
         f"(± {error:.2f}) of r")
 
@@ -247,15 +244,14 @@ def five_models() -> dict:
                                **said(f"{FORMULAS[rule]}, {model}", means)))
         mean = (np.array([1, 64]) / runs_models.REFERENCE_RANK) ** np.mean(powers[rule])
         traces += [line([1, 64], mean, look.colour, width=4, hoverinfo="skip"),
-                   say({(64, mean[1]): coloured(f"  {FORMULAS[rule]}", look.colour)},
-                       "middle right", 15)]
+                   end_labels(64, {FORMULAS[rule]: (mean[1], look.colour)}, pad=2, size=15)]
     spans = {FORMULAS[rule]: f"{signed(min(each))} to {signed(max(each))}"
              for rule, each in powers.items()}
     axis = named_ticks(digits_map.RANKS, "rank r")
     axis["range"][1] += 0.35
     return figure(
         traces, f"under α/r the best η goes like r to the power {spans['α/r']}", [axis],
-        [{"type": "log", "range": [-0.75, 0.6], "tickvals": [0.25, 0.5, 1, 2],
-          "ticktext": ["¼", "½", "1", "2"], "title": {"text": "best η, at r = 8 it is 1"}}],
+        [log_labelled("best η, at r = 8 it is 1", -0.75, 0.6, [0.25, 0.5, 1, 2],
+                      texts=["¼", "½", "1", "2"])],
         "Five tasks: the best η goes with these powers of r: " + "; ".join(
             f"{span} under {formula}" for formula, span in spans.items()))

@@ -5,6 +5,7 @@ import numpy as np
 from lora_edu import STARTS
 from lora_edu.chapters.hundred_steps import runs
 from lora_edu.chapters.shared import word_run
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.style import COLOURS, curve, figure, level
 from lora_edu.chapters.shared.tasks import task_32
@@ -62,6 +63,6 @@ def spectrum(r: int = 8, optimiser: str = runs.OPTIMISERS[0]) -> dict:
                         for i, s in enumerate(last[:5]))
     return figure(
         traces, f"{optimiser}, r = {r}: {grown} grow, and 4 are wanted (dashed)",
-        [{"range": [0, steps[-1]], "title": {"text": "step"}}],
-        [{"range": [-0.02, 0.8], "title": {"text": "singular values of ΔW"}}],
+        [labelled("step", 0, steps[-1])],
+        [labelled("singular values of ΔW", -0.02, 0.8)],
         f"{optimiser}, r = {r}, after {steps[-1]} steps: {values}")

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu.chapters.in_peft.runs import KINDS, arrives, combined, pair
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, level, marks
 from lora_edu.explore.words import number
 
@@ -53,9 +54,9 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
         f"With “linear” {first} and {second} of the two arrive, off by {gap:.2g} of the sum",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
-         {"tickvals": list(WEIGHTS), "range": [-1.2, 2.2], "title": {"text": "second weight"}}],
-        [{"range": [-1.4, 3.7], "title": {"text": "of it arrives"}},
-         {"range": [-0.1, 2.2], "title": {"text": "off by"}}],
+         labelled("second weight", -1.2, 2.2, tickvals=list(WEIGHTS))],
+        [labelled("of it arrives", -1.4, 3.7),
+         labelled("off by", -0.1, 2.2)],
         f"{draws} of A, r = {r}, weights 1 and {weight:g}: of the two arrives "
         f"{' · '.join(sentences)} of the sum",
         headings=["filled: the first, open: the second", legend])

@@ -7,8 +7,9 @@ import numpy as np
 from lora_edu import scaling
 from lora_edu.chapters.in_practice import nf4
 from lora_edu.chapters.in_practice.memory import LLAMAS, PRECISIONS, account, file
+from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import say
-from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy
+from lora_edu.chapters.shared.looks import Look, apart, end_labels, named_ticks, ring, roomy
 from lora_edu.chapters.shared.models import size_text
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_edu.chapters.shared.style import (
@@ -43,52 +44,59 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
 
     The colour of the precision has the adapter's own terms too.
     """
-    size = LLAMAS[model]
+    llama = LLAMAS[model]
+    terms = account(llama, modules, r, PRECISIONS[precision], tokens, checkpointing)
+    total = sum(terms.values())
+    adapters = sum(terms[name] for name in OWN)
+    sums = {name: [sum(account(llama, modules, r, PRECISIONS[name], count, checkpointing).values())
+                   for count in TOKENS] for name in LOOKS}
+    least = account(llama, "q, v", 4, PRECISIONS["4-bit base"], TOKENS[0], True)
+    largest = account(llama, "all seven", 256, PRECISIONS["mixed"], TOKENS[-1], False)
+    low, high = (np.log10(sum(each.values())) for each in (least, largest))
+
     chosen = LOOKS[precision].colour
-    found = account(size, modules, r, PRECISIONS[precision], tokens, checkpointing)
-    least = account(size, "q, v", 4, PRECISIONS["4-bit base"], TOKENS[0], True)
-    largest = account(size, "all seven", 256, PRECISIONS["mixed"], TOKENS[-1], False)
-    ends = [np.log10(sum(each.values())) for each in (least, largest)]
-    traces = []
-    names = {}
-    for at, term in enumerate(TERMS[::-1]):
-        colour = chosen if term in OWN else "frozen"
-        traces += [line([1e6, max(found[term], 1e6)], [at, at], colour, width=6),
-                   marks([found[term]], [at], colour, "circle", 13, name=term,
-                         hovertemplate=f"{term}: %{{x:.3s}}B<extra></extra>")]
+    traces = _term_lines(terms, chosen)
     for name, look in LOOKS.items():
-        sums = [sum(account(size, modules, r, PRECISIONS[name], n, checkpointing).values())
-                for n in TOKENS]
-        names[coloured(f"{name.removesuffix(' base')}  ", look.colour)] = np.log10(sums[0])
-        traces.append(look.curve(TOKENS, sums, name, width=3.5 if name == precision else 1.5,
-                                 size=8 if name == precision else 5, panel=2,
+        is_chosen = name == precision
+        traces.append(look.curve(TOKENS, sums[name], name, width=3.5 if is_chosen else 1.5,
+                                 size=8 if is_chosen else 5, panel=2,
                                  hovertemplate=f"{name}: %{{y:.3s}}B<extra></extra>"))
-    traces.append(say({(TOKENS[0], 10**place): name for name, place in zip(
-        names, apart(list(names.values()), 0.13 * (ends[1] - ends[0])), strict=True)},
-        "middle left", panel=2))
+    places = apart([np.log10(values[0]) for values in sums.values()], 0.13 * (high - low))
+    traces.append(say({(TOKENS[0], 10**place): coloured(f"{name.removesuffix(' base')}  ",
+                                                        LOOKS[name].colour)
+                       for name, place in zip(sums, places, strict=True)}, "middle left", panel=2))
     traces += [level(card, [TOKENS[0], 2 * TOKENS[-1]], panel=2, name="card",
                      hovertemplate=f"a card of {card / 1e9:.0f} GB<extra></extra>")
                for card in CARDS]
-    total = sum(found.values())
-    traces.append(marks([tokens], [total], chosen, "circle-open", 18, panel=2,
-                        stroke=3, name="here", hovertemplate="%{y:.3s}B<extra></extra>"))
-    own = sum(found[term] for term in OWN)
+    traces.append(ring(tokens, total, chosen, panel=2, text="%{y:.3s}B"))
+
     tokens_axis = named_ticks(TOKENS, title="tokens in a step", margin=0.15)
     tokens_axis["range"][0] -= 0.6  # room for the names
+    said_terms = ", ".join(f"{name} {size_text(size)}" for name, size in terms.items())
     return figure(
-        traces, f"{size_text(total)} in all, {size_text(own)} of them the adapter’s own",
-        [{**BYTES, "range": [6, ends[1]]}, tokens_axis],
+        traces, f"{size_text(total)} in all, {size_text(adapters)} of them the adapter’s own",
+        [{**BYTES, "range": [6, high]}, tokens_axis],
         [{"range": [-0.6, 5.6], "tickvals": list(range(6)), "ticktext": TERMS[::-1],
           "showgrid": False},
          {"type": "log", "tickvals": [1e9, 1e10, 24e9, 80e9, 1e12],
           "ticktext": ["1 GB", "10 GB", "24 GB", "80 GB", "1 TB"],
-          "range": [ends[0] - 0.15, ends[1] + 0.1]}],
+          "range": [low - 0.15, high + 0.1]}],
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
-        f"{'on' if checkpointing else 'off'}: counted {size_text(total)}, "
-        + ", ".join(f"{name} {size_text(size)}" for name, size in found.items())
-        + f" · file {size_text(file(size, modules, r, PRECISIONS[precision]))}",
+        f"{'on' if checkpointing else 'off'}: counted {size_text(total)}, {said_terms}"
+        f" · file {size_text(file(llama, modules, r, PRECISIONS[precision]))}",
         headings=["bytes of each term, " + coloured("adapter’s own", chosen), "their sum"],
         margin={**MARGIN, "l": 92})  # room for the terms' names
+
+
+def _term_lines(terms: dict[str, float], chosen: str) -> list[dict]:
+    """A line from 1 MB to the bytes of each term; the adapter's own in the chosen colour."""
+    traces = []
+    for at, name in enumerate(TERMS[::-1]):
+        colour = chosen if name in OWN else "frozen"
+        traces += [line([1e6, max(terms[name], 1e6)], [at, at], colour, width=6),
+                   marks([terms[name]], [at], colour, "circle", 13, name=name,
+                         hovertemplate=f"{name}: %{{x:.3s}}B<extra></extra>")]
+    return traces
 
 
 def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
@@ -98,32 +106,31 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
     def rate_at(rank: int, name: str) -> float:
         return carries / (scaling(rank, alpha, SCALE_RULES[name]) * rank)
 
+    s = scaling(r, alpha, SCALE_RULES[rule])
+    rate = rate_at(r, rule)
+    times = number(RECIPE["lr"] / rate)
+    useful = "as useful as before" if times == "1" else f"{times} times as useful"
+    rounded_rate = short(float(f"{rate:.2g}"))
+
     traces = [look.curve(RANKS, np.array([rate_at(rank, name) for rank in RANKS]), FORMULAS[name],
                          width=3.5 if name == rule else 1.5, size=9 if name == rule else 5,
                          hovertemplate=f"{FORMULAS[name]}: η = %{{y:.2g}}<extra></extra>")
               for name, look in SCALE_LOOKS.items()]
-    traces.append(say({(RANKS[-1], rate_at(RANKS[-1], name)):
-                       coloured(f"   {FORMULAS[name]}", look.colour)
-                       for name, look in SCALE_LOOKS.items()}, "middle right", 14))
-    s = scaling(r, alpha, SCALE_RULES[rule])
-    rate = rate_at(r, rule)
-    traces += [level(RECIPE["lr"], [RANKS[0] / 1.5, RANKS[-1]], name="the recipe's rate",
+    traces += [end_labels(RANKS[-1], {FORMULAS[name]: (rate_at(RANKS[-1], name), look.colour)
+                                      for name, look in SCALE_LOOKS.items()}),
+               level(RECIPE["lr"], [RANKS[0] / 1.5, RANKS[-1]], name="the recipe's rate",
                      hovertemplate="the recipe’s η = %{y:.2g}<extra></extra>"),
-               marks([r], [rate], SCALE_LOOKS[rule].colour, "circle-open", 18, stroke=3,
-                     name="here", hovertemplate="η = %{y:.2g}<extra></extra>")]
-    times = number(RECIPE["lr"] / rate)
-    useful = "as useful as before" if times == "1" else f"{times} times as useful"
-    tuned = float(f"{rate:.2g}")
-    ticks = [1e-6, 1e-5, 1e-4, 1e-3]
+               ring(r, rate, SCALE_LOOKS[rule].colour, text="η = %{y:.2g}")]
+
     return figure(
-        traces, f"At the recipe’s η the first step is {useful}, equal at η = {short(tuned)}",
+        traces, f"At the recipe’s η the first step is {useful}, equal at η = {rounded_rate}",
         [roomy(named_ticks(RANKS, "rank r", named=RANKS[::2], margin=0.15), 0.5)],
-        [{"type": "log", "tickvals": ticks, "ticktext": [power(e) for e in range(-6, -2)],
-          "range": [-6.9, -2.7], "title": {"text": "η for an equally useful first step"}}],
+        [log_labelled("η for an equally useful first step", -6.9, -2.7, [1e-6, 1e-5, 1e-4, 1e-3],
+                      texts=[power(e) for e in range(-6, -2)])],
         f"r = {RECIPE['r']}, α = {RECIPE['alpha']}, α/r, η = {RECIPE['lr']:g} → r = {r}, "
         f"α = {alpha}, {FORMULAS[rule]}: the scale goes from "
         f"{number(RECIPE['alpha'] / RECIPE['r'])} to {number(s)}; at the same η Adam’s first step "
-        f"is {useful}; equally useful at η = {short(tuned)}")
+        f"is {useful}; equally useful at η = {rounded_rate}")
 
 
 @cache
@@ -149,14 +156,12 @@ def merged(size: float = 0.03) -> dict:
     traces = [level(1.0, [SIZES[0] / 1.4, SIZES[-1]])]
     for colour, values, name in (("delta", arrives, "arrives"), ("B", error, "error")):
         traces += [curve(colour, SIZES, values, name=name),
-                   say({(SIZES[-1], values[-1]): coloured(f"   {name}", colour)}, "middle right",
-                       14),
-                   marks([size], [values[at]], colour, "circle-open", 20, stroke=3, name="here",
-                         hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>")]
+                   end_labels(SIZES[-1], {name: (values[-1], colour)}),
+                   ring(size, values[at], colour, size=20, text=f"{name}: %{{y:.2f}}")]
     return figure(
         traces,
         f"{100 * arrives[at]:.0f} % arrives, and the error is {error[at]:.2f} of the update",
         [roomy(named_ticks(SIZES, title="‖ΔW‖/‖W‖", named=(0.01, 0.03, 0.1, 0.3, 1)), 0.6)],
-        [{"range": [-0.05, 1.25], "title": {"text": "in parts of the update"}}],
+        [labelled("in parts of the update", -0.05, 1.25)],
         f"of an update of {size:g} of the weight {100 * arrives[at]:.0f} % arrives; the error is "
         f"{error[at]:.2f} times as long as the update")

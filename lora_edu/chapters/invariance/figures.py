@@ -5,6 +5,7 @@ import numpy as np
 from lora_edu import OPTIMISERS
 from lora_edu.chapters.invariance import runs
 from lora_edu.chapters.invariance.runs_slide import worth
+from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.factor_bars import factor_bars, times
 from lora_edu.chapters.shared.style import (
     MARGIN,
@@ -51,7 +52,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
         gap_text = f"gap up to {number(gap.max())} × the update"
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap[1:]), values=gap[1:],
                   name="gap", sizes=6)
-    return figure([shown], gap_text, [{"range": [-1.5, STEPS + 1], "title": {"text": "step"}}],
+    return figure([shown], gap_text, [labelled("step", -1.5, STEPS + 1)],
                   [scale.axis("gap between the updates")],
                   f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
                   f"{gap_text}", margin={**MARGIN, "l": 76, "t": 12})
@@ -77,9 +78,8 @@ def roughly() -> dict:
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, percent, textposition="middle right", textfont={"size": 14})]
     return figure(traces, "one setting stays behind, and the runs part",
-                  [{"type": "log", "range": [-6.5, 3.6], "tickvals": [1e-6, 0.01, 1],
-                    "ticktext": ["0.0001 %", "1 %", "100 %"],
-                    "title": {"text": "gap, as a share of the update"}}],
+                  [log_labelled("gap, as a share of the update", -6.5, 3.6, [1e-6, 0.01, 1],
+                                texts=["0.0001 %", "1 %", "100 %"])],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
                     "showgrid": False}],
                   "The runs part by " + ", ".join(
@@ -103,9 +103,8 @@ def slide(factor: int = 16) -> dict:
           for where in (0.01, 0.1, 1, 10)}
     return figure(
         traces, f"α × {factor} is worth η × {factor} at first, η × {root:g} at last",
-        [{**power_ticks(-3, 2), "range": [-3.2, 2.2],
-          "title": {"text": "A has moved, in lengths of its start"}}],
-        [{"range": [-0.3, 6.6], "tickvals": list(range(7)),
-          "ticktext": [f"× {2**e}" for e in range(7)], "title": {"text": "worth in η"}}],
+        [labelled("A has moved, in lengths of its start", -3.2, 2.2, **power_ticks(-3, 2))],
+        [labelled("worth in η", -0.3, 6.6, tickvals=list(range(7)),
+                  ticktext=[f"× {2**e}" for e in range(7)])],
         f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its start: η × {value:.3g}"
                                        for where, value in at.items()))

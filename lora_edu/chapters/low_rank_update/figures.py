@@ -3,6 +3,7 @@
 import numpy as np
 
 from lora_edu.chapters.low_rank_update.runs import terms
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, cells, drawing, map_drawing, say
 from lora_edu.chapters.shared.models import SIZES, size_text
 from lora_edu.chapters.shared.style import (
@@ -99,10 +100,9 @@ def singular_values() -> dict:
               for i, value in enumerate(values, start=1)]
     return figure([level(noise[0], [0.3, len(values) + 0.7], width=2, name="noise")],
                   f"{above} stand above the noise",
-                  [{"range": [0.3, len(values) + 0.7], "tickvals": [1, 4, 7, 10, 14],
-                    "showgrid": False, "title": {"text": "number of the pair"}}],
-                  [{"range": [0, 1.08 * values[0]], "showgrid": False,
-                    "title": {"text": "singular value"}}],
+                  [labelled("number of the pair", 0.3, len(values) + 0.7,
+                            tickvals=[1, 4, 7, 10, 14], showgrid=False)],
+                  [labelled("singular value", 0, 1.08 * values[0], showgrid=False)],
                   f"The singular values of the picture: {', '.join(f'{v:.2g}' for v in values)}. "
                   f"The largest of its noise alone is {noise[0]:.2g}", shapes=shapes)
 
@@ -129,9 +129,9 @@ def parameters(model: str = "GPT-3", r: int = 4) -> dict:
               customdata=[count], hovertemplate=hover)]
     return figure(
         traces, f"r = {r}: {compared} q and v have",
-        [{"range": [-0.4, 11.4], "tickvals": list(range(0, 12, 2)),  # every other fits a phone
-          "ticktext": [str(rank) for rank in RANKS[::2]], "title": {"text": "rank r"}}],
-        [{"range": [ticks[0], ticks[-1]], "tickvals": ticks, "ticktext": [power(t) for t in ticks],
-          "title": {"text": "numbers to train"}}],
+        [labelled("rank r", -0.4, 11.4, tickvals=list(range(0, 12, 2)),  # what fits a phone
+                  ticktext=[str(rank) for rank in RANKS[::2]])],
+        [labelled("numbers to train", ticks[0], ticks[-1], tickvals=ticks,
+                  ticktext=[power(t) for t in ticks])],
         f"{model}, q and v, r = {r}: {count:,} trainable instead of {full:,}, "
         f"{size_text(2 * count, least='MB')} in 16-bit numbers")

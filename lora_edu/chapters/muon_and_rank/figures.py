@@ -3,6 +3,7 @@
 import numpy as np
 
 from lora_edu.chapters.muon_and_rank import runs
+from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy, seeds
@@ -43,8 +44,7 @@ def first_step(gradient: str = "of rank 8", rule: str = "LoRA") -> dict:
     return figure(
         traces, f"{FORMULAS[rule]}: {exponents}",
         [roomy(named_ticks(ranks, "rank r", named=ranks[::2]), 0.6)],
-        [{**power_ticks(-1, 2), "range": [-1.2, 2.8],
-          "title": {"text": "useful part, at r = 1 it is 1"}}],
+        [labelled("useful part, at r = 1 it is 1", -1.2, 2.8, **power_ticks(-1, 2))],
         f"G {gradient}, s = {FORMULAS[rule]}: the useful part of Muon's first step has the "
         f"{exponents}")
 
@@ -80,6 +80,6 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
     return figure(
         traces, f"under {FORMULAS[rule]} Muon's best η goes like r to the power "
                 f"{signed(powers[runs.MUON])}", [axis],
-        [{"type": "log", "range": [-0.8, 0.8], "tickvals": [0.25, 0.5, 1, 2, 4],
-          "ticktext": ["¼", "½", "1", "2", "4"], "title": {"text": "best η, at r = 4 it is 1"}}],
+        [log_labelled("best η, at r = 4 it is 1", -0.8, 0.8, [0.25, 0.5, 1, 2, 4],
+                      texts=["¼", "½", "1", "2", "4"])],
         f"{task}, s = {FORMULAS[rule]}: the powers of r in the best η are {exponents}")

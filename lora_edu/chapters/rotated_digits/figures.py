@@ -4,7 +4,8 @@ import numpy as np
 
 from lora_edu.chapters.rotated_digits import runs
 from lora_edu.chapters.shared import digits
-from lora_edu.chapters.shared.looks import apart, named_ticks, said, seeds
+from lora_edu.chapters.shared.axes import labelled
+from lora_edu.chapters.shared.looks import apart, named_ticks, ring, said, seeds
 from lora_edu.chapters.shared.style import (
     BLANK_AXIS,
     COLOURS,
@@ -14,7 +15,6 @@ from lora_edu.chapters.shared.style import (
     figure,
     heat,
     line,
-    marks,
     words,
 )
 from lora_edu.explore.words import short
@@ -94,13 +94,14 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
                   f"{coloured('new task', 'delta')}   {coloured('old task', 'loss')}"])
 
 
-def _curve(quantity: str, name: str, x, values: np.ndarray, here: int, panel: int) -> list[dict]:
+def _curve(quantity: str, name: str, x, values: np.ndarray, chosen: int, panel: int) -> list[dict]:
     """All seeds as dots, their median as a line, and a ring around the chosen place."""
     middle = np.median(values, axis=1)
-    ring = marks([x[here]], [middle[here]], "B", "circle-open", 18, panel=panel, stroke=3,
-                 **said("here"))
-    return [seeds(x, values, quantity, panel=panel),
-            curve(quantity, x, middle, panel=panel, name=name), *[ring] * (name != "old task")]
+    traces = [seeds(x, values, quantity, panel=panel),
+              curve(quantity, x, middle, panel=panel, name=name)]
+    if name == "new task":
+        traces.append(ring(x[chosen], middle[chosen], panel=panel))
+    return traces
 
 
 def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
@@ -117,7 +118,7 @@ def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
                         name="each seed") for seed in values[..., i]]
         traces.append(line(runs.SHOWN, middle[:, i], quantity, panel=i + 1, width=3.5,
                            **said(name)))
-    steps = {"range": [-4, 204], "title": {"text": "step"}}
+    steps = labelled("step", -4, 204)
     accuracy, passing = middle[-1]
     method = f"LoRA, {trained}" if runs.TRAINED[trained] else "all of the first W trained"
     return figure(

@@ -1,5 +1,6 @@
 """Two factors as bars, and a factor in words."""
 
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, say
 from lora_edu.chapters.shared.style import COLOURS, figure
 
@@ -21,7 +22,7 @@ def factor_bars(factors: dict[str, float], headline: str, axis: str, note: str, 
                    for at, factor in enumerate(factors.values())}, "middle right", 16),
               say({(0, -0.56): note}, "middle right", 12)]
     return figure(traces, headline,
-                  [{"range": [0, 21], "tickvals": [0, 1, 4, 8, 12, 16], "title": {"text": axis}}],
+                  [labelled(axis, 0, 21, tickvals=[0, 1, 4, 8, 12, 16])],
                   [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
                     "ticktext": [f"{name} " for name in factors]}], reading, shapes=shapes)
 

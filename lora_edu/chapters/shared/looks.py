@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.style import coloured, marks
 
 BESIDE = 0.6  # opacity of what is drawn beside the chosen one: seen on light and dark
@@ -36,6 +37,27 @@ def said(name: str, values=None) -> dict:
         return {"name": name, "hovertemplate": f"{name} = %{{y:.3g}}<extra></extra>"}
     return {"name": name, "hovertemplate": f"{name} = %{{customdata:.3g}}<extra></extra>",
             "customdata": values}
+
+
+def end_labels(x: float, ends: dict[str, tuple[float, str]], *, pad: int = 3, size: int = 14,
+               gap: float = 0, panel: int = 1) -> dict:
+    """The names of lines at their right ends: {name: (height, colour)} of those that end at x.
+
+    pad: spaces before a name. gap: powers of ten between two names on a log axis, which step aside.
+    """
+    heights = [height for height, _ in ends.values()]
+    if gap:
+        heights = 10.0 ** apart(np.log10(heights), gap)
+    return say({(x, height): coloured(" " * pad + name, colour)
+                for height, (name, (_, colour)) in zip(heights, ends.items(), strict=True)},
+               "middle right", size, panel=panel)
+
+
+def ring(x: float, y: float, colour: str = "B", *, size: float = 18, panel: int = 1,
+         text: str = "here = %{y:.3g}") -> dict:
+    """You are here. text: what the ring says when it is pointed at."""
+    return marks([x], [y], colour, "circle-open", size, panel=panel, stroke=3, name="here",
+                 hovertemplate=f"{text}<extra></extra>")
 
 
 def seeds(x, values: np.ndarray, colour: str, **more) -> dict:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box
-from lora_edu.chapters.shared.looks import said
+from lora_edu.chapters.shared.looks import ring, said
 from lora_edu.chapters.shared.style import (
     BLANK_AXIS,
     COLOURS,
@@ -146,15 +147,13 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
             level(before, SPAN, panel=panel),
             line(x, y, colour, panel=panel, mode="lines+markers", **said("q and v")),
             marks([full["trained"]], [after], colour, "diamond", 12, panel=panel, **said("all")),
-            marks([x[chosen]], [y[chosen]], "B", "circle-open", 18, panel=panel, stroke=3,
-                  **said("here")),
+            ring(x[chosen], y[chosen], panel=panel),
             words([SPAN[0] * 1.3, SPAN[1] / 1.2], [before + 0.04, after + 0.08],
                   ["no adapter", "all trained"], panel=panel,
                   textposition=["middle right", "middle left"])]
     (start, now, best), (plays, paid, _) = ends
     share = (start - now) / (start - best)
-    xaxis = {**power_ticks(3, 5), "range": np.log10(SPAN).tolist(),
-             "title": {"text": "numbers trained"}}
+    xaxis = labelled("numbers trained", *np.log10(SPAN).tolist(), **power_ticks(3, 5))
     return figure(
         traces, f"{share:.0%} of the full gain; loss on Shakespeare {plays:.2f} → {paid:.2f}",
         [xaxis, xaxis], [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
@@ -178,8 +177,7 @@ def budget() -> dict:
     return figure(
         traces, f"q and v get {gains['q and v']:.0%} of the gain, the perceptron alone "
         f"{gains['perceptron']:.0%}",
-        [{"range": [0, 1.08], "tickformat": ".0%", "showgrid": False,
-          "title": {"text": "of the gain of training everything"}}],
+        [labelled("of the gain of training everything", 0, 1.08, tickformat=".0%", showgrid=False)],
         [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
           "ticktext": list(gains), "showgrid": False}],
         "Of the full gain one budget gets: "

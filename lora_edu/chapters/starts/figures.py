@@ -3,6 +3,7 @@ learning rate of each start."""
 
 import numpy as np
 
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy
@@ -112,8 +113,8 @@ def spread(k: int = 768) -> dict:
     return figure(
         traces, f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below",
         [roomy(named_ticks(SPREAD_RANKS, "rank r", margin=0.08), 0.95)],
-        [{"type": "log", "tickvals": [0.01, 0.1, 1], "ticktext": [power(-2), power(-1), "1"],
-          "range": [-2.3, 0.15], "title": {"text": "spread of A’s entries"}}],
+        [labelled("spread of A’s entries", -2.3, 0.15, type="log", tickvals=[0.01, 0.1, 1],
+                  ticktext=[power(-2), power(-1), "1"])],
         f"k = {k}: the default has spread {number(default)} at every r; “gaussian” crosses it at "
         f"r = √(3k) = {number(1 / default)}; at r = 16 “gaussian” is {number(gaussian / default)} "
         f"times as wide, and (k, r) {number(stored / default)} times")
@@ -160,9 +161,9 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
     return figure(
         traces, f"The best rate of {start} is {times} times the default’s"
         if start != "default" else "The default at its best rate",
-        [{**power_ticks(0, 4), "range": [0.4, 5.2], "title": {"text": "λ at the start"}},
-         {"range": [0, rates.STEPS], "title": {"text": "step"}}],
-        [{**power_ticks(-5, 0), "range": [-5.6, 0.4], "title": {"text": "best η"}},
+        [labelled("λ at the start", 0.4, 5.2, **power_ticks(0, 4)),
+         labelled("step", 0, rates.STEPS)],
+        [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),
          {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
         f"{task}, {optimiser}: {start} has λ = {number(means[0][at])} and its best η = "
         f"{number(means[1][at])}, {times} times the default's "

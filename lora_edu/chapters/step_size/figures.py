@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from lora_edu.chapters.shared import word_run
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, heat, line, marks
 from lora_edu.chapters.shared.word_pictures import progress
@@ -33,51 +34,60 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
     """Left: the loss after the last step over α and η. Right: the runs on the marked line."""
     grid = losses(optimiser)
     power = POWER[optimiser]
-    i = ALPHAS.index(alpha)
-    j = LRS.index(lr)
-    equal = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
-    mates = [(a, b) for a, b in equal if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
+    chosen = (ALPHAS.index(alpha), LRS.index(lr))
+    reading = _reading(optimiser, alpha, lr, grid[chosen])
+
     x = np.array([-0.6, 6.6])
     traces = [*_plane(optimiser),
               line(x, math.log2(lr) - power * (x - math.log2(alpha)), "B", width=2, dash="dot",
-                   name="equal first step"),
-              *(marks([math.log2(alpha)], [math.log2(lr)], colour, "square-open", 15,
-                      stroke=stroke, name="this run") for colour, stroke in
-                (("#ffffff", 6), ("B", 3)))]
-    places = _label_places({mate: min(grid[mate][-1], TOP) for mate in (mates[0], mates[-1])
-                            if (grid[mate] <= OFF).all()})
-    for a, b in [mate for mate in mates if mate != (i, j)] + [(i, j)]:
-        is_chosen = (a, b) == (i, j)
-        place = places.get((a, b))
-        colour = COLOURS["B" if is_chosen else "frozen"]
-        values = grid[a, b]
-        steps = np.flatnonzero(values <= OFF)
-        shown = values[values <= OFF]
-        traces.append(curve(
-            "loss", steps, np.minimum(shown, TOP), panel=2, values=shown,
-            mode="lines+text" if place else "lines",
-            name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", textposition=place,
-            text=[""] * STEPS + [f"α {ALPHAS[a]}"] if place else None,
-            textfont={"color": colour},
-            line={"color": colour, "width": 3.5 if is_chosen else 1.5}))
-    if grid[i, j].max() > TOP:
+                   name="equal first step")]
+    traces += [marks([math.log2(alpha)], [math.log2(lr)], colour, "square-open", 15,
+                     stroke=stroke, name="this run")
+               for colour, stroke in (("#ffffff", 6), ("B", 3))]
+    traces += _runs_on_the_line(grid, chosen, power)
+    if grid[chosen].max() > TOP:
         traces.append(say({(STEPS / 2, TOP): coloured("▲ off the scale", "B")}, "bottom center",
                           12, panel=2))
-    reading = _reading(optimiser, alpha, lr, grid[i, j])
+
+    key = " ".join(f"{coloured('■', colour)} {text}"
+                   for colour, text in zip(RAMP, ("start", "3 %", "0.1 %"), strict=True))
     return figure(
         traces, reading.partition(", and ")[2],
-        [{"range": [-0.5, 6.5], "tickvals": list(range(7)), "ticktext": [str(a) for a in ALPHAS],
-          "ticks": "", "title": {"text": "α (r = 8)"}},
-         {"range": [-1, 1.17 * STEPS], "title": {"text": "step"}}],
+        [labelled("α (r = 8)", -0.5, 6.5, tickvals=list(range(7)),
+                  ticktext=[str(a) for a in ALPHAS], ticks=""),
+         labelled("step", -1, 1.17 * STEPS)],
         [{"range": [math.log2(LRS[0]) - 0.5, math.log2(LRS[-1]) + 0.5], "ticks": "",
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
         reading,
         headings=[
-            "loss  " + " ".join(f"{coloured('■', colour)} {text}" for colour, text in
-                                zip(RAMP, ("start", "3 %", "0.1 %"), strict=True)),
+            f"loss  {key}",
             f"loss / start   {coloured('━ this run', 'B')}   {coloured('━ same line', 'frozen')}"])
+
+
+def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> list[dict]:
+    """The losses of the runs whose first step is as long as the chosen one's, which comes last."""
+    i, j = chosen
+    line_of_runs = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
+    runs = [(a, b) for a, b in line_of_runs if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
+    places = _label_places({run: min(grid[run][-1], TOP) for run in (runs[0], runs[-1])
+                            if (grid[run] <= OFF).all()})
+    traces = []
+    for run in [other for other in runs if other != chosen] + [chosen]:
+        values = grid[run]
+        shown = values[values <= OFF]
+        place = places.get(run)
+        colour = COLOURS["B" if run == chosen else "frozen"]
+        a, b = run
+        traces.append(curve(
+            "loss", np.flatnonzero(values <= OFF), np.minimum(shown, TOP), panel=2, values=shown,
+            mode="lines+text" if place else "lines",
+            name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", textposition=place,
+            text=[""] * STEPS + [f"α {ALPHAS[a]}"] if place else None,
+            textfont={"color": colour},
+            line={"color": colour, "width": 3.5 if run == chosen else 1.5}))
+    return traces
 
 
 def _label_places(ends: dict) -> dict:

@@ -4,6 +4,7 @@ import numpy as np
 
 from lora_edu import STARTS, Adapter, initial
 from lora_edu.chapters.shared import word_run
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, cell_map, drawing, fill, frame, map_drawing, say
 from lora_edu.chapters.shared.norm_board import STEPS, norm_curves
 from lora_edu.chapters.shared.style import (
@@ -129,7 +130,7 @@ def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
                     hovertemplate=hover),
               curve("delta", steps, scale.place(history.delta_norm), panel=2,
                     values=history.delta_norm, mode="lines", hovertemplate=hover)]
-    xaxis = {"range": [-4, runs.NOISE_STEPS], "title": {"text": "step"}}
+    xaxis = labelled("step", -4, runs.NOISE_STEPS)
     return figure(
         traces, "", [xaxis, xaxis],
         [{"range": [0, 1.15 * task_64().loss(task_64().W0)]}, scale.axis()],

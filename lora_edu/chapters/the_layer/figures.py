@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from lora_edu.chapters.shared.looks import said
+from lora_edu.chapters.shared.axes import labelled
+from lora_edu.chapters.shared.looks import ring, said
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
@@ -42,8 +43,7 @@ def rulers(size: float = 0.005) -> dict:
         [line(x, y, "frozen", width=1.5, **said("bfloat16")),
          line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **said("w + Δw")),
          marks(stored, list(rows), "B", "circle", 12, **said("stored"))], "",
-        [{"range": [-0.35, 2.35], "title": {"text": "change, in % of a typical entry"},
-          "tickvals": [0, 0.5, 1, 1.5, 2]}],
+        [labelled("change, in % of a typical entry", -0.35, 2.35, tickvals=[0, 0.5, 1, 1.5, 2])],
         [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
           "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
         f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
@@ -64,8 +64,7 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
                 SIZES, arrivals(name)[which], quantity, panel=panel, dash=DASHES[name],
                 width=3.5 if name == dtype else 2, opacity=1.0 if name == dtype else 0.55,
                 **said(name)))
-        traces.append(marks([size], [arrivals(dtype)[which][at]], "B", "circle-open", 13,
-                            panel=panel, stroke=3, **said("here")))
+        traces.append(ring(size, arrivals(dtype)[which][at], size=13, panel=panel))
     for y, (name, ends) in zip((0.2, 0.06), TRAINED.items(), strict=True):
         traces += [line(ends, [y, y], "A", width=8, **said(name)),
                    words([ends[0] / 1.3], [y], [name], textposition="middle left",
@@ -73,8 +72,7 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     traces += [words([2.4e-5, 5e-3], [0.5, 0.5], ["fp16", "bf16"]),
                words([0.1] * 3, [5e-3, 6e-5, 1e-7], ["bf16", "fp16", "fp32"], panel=2)]
     kept, error, moved = (values[at] for values in arrivals(dtype))
-    xaxis = {**power_ticks(-4, 0, every=2), "range": [-5.2, 0.4],
-             "title": {"text": "‖ΔW‖ / ‖W₀‖"}}
+    xaxis = labelled("‖ΔW‖ / ‖W₀‖", -5.2, 0.4, **power_ticks(-4, 0, every=2))
     return figure(
         traces, f"{100 * kept:.0f} % of ΔW arrives, and outputs are off by {number(moved)}",
         [xaxis, xaxis],

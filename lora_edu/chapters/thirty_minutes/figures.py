@@ -4,6 +4,7 @@ import numpy as np
 
 from lora_edu import STARTS
 from lora_edu.chapters.shared import word_run
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.factor_bars import factor_bars, times
 from lora_edu.chapters.shared.scale_rules import DIVISORS
@@ -149,9 +150,8 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
     headline = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
     return figure(traces, headline,
-                  [{"range": [-0.06 * most, 1.55 * most],
-                    "title": {"text": "along: the useful direction"}}],
-                  [{"range": [-2 * room, room], "title": {"text": "across"}}],
+                  [labelled("along: the useful direction", -0.06 * most, 1.55 * most)],
+                  [labelled("across", -2 * room, room)],
                   f"{headline}; typical across: {_short(np.sqrt(r) * size, 2)}")
 
 

@@ -3,6 +3,7 @@ The study trains for some seconds the first time; after that every state is a lo
 
 import numpy as np
 
+from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
@@ -89,10 +90,9 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
     costs = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
     return figure(
         traces, f"B with the larger numbers: {costs}",
-        [{"range": [-4.1, -0.4], "tickvals": [-4, -3, -2, -1],
-          "ticktext": [power(x) for x in (-4, -3, -2, -1)], "title": {"text": "learning rate η"}}],
-        [{**log_axis([0.1, 0.3, 1, 3, HIGHEST]), "range": [-1.1, 1.05],
-          "title": {"text": "loss, at the start it is 1"}}],
+        [labelled("learning rate η", -4.1, -0.4, tickvals=[-4, -3, -2, -1],
+                  ticktext=[power(x) for x in (-4, -3, -2, -1)])],
+        [labelled("loss, at the start it is 1", -1.1, 1.05, **log_axis([0.1, 0.3, 1, 3, HIGHEST]))],
         f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside B random with the "
         f"narrow ones: {costs}")
 
@@ -109,11 +109,8 @@ def preference(steps: int = 10) -> dict:
                        f"{side} center", 14)]
     return figure(
         traces, f"4 directions: B random leaves {ratio:.2g} × the loss",
-        [{"type": "log", "tickvals": list(swap.DIRECTIONS), "range": [0.5, 1.9],
-          "ticktext": [str(m) for m in swap.DIRECTIONS],
-          "title": {"text": "directions that the inputs fill, of 64"}}],
-        [{"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "range": [-1.8, 0.6],
-          "ticktext": ["0.03", "0.1", "0.3", "1"], "title": {"text": "share of the loss left"}}],
+        [log_labelled("directions that the inputs fill, of 64", 0.5, 1.9, list(swap.DIRECTIONS))],
+        [log_labelled("share of the loss left", -1.8, 0.6, [0.03, 0.1, 0.3, 1])],
         f"{steps_done(steps)}: where inputs fill 4 directions B random leaves {ratio:.2g} times "
         f"the loss of A random, where they fill all {left[-1, 1] / left[-1, 0]:.2g} times")
 
@@ -147,9 +144,9 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     found = f"{quantity} " + (f"× {broad:.2g}" if broad > 1 else f"÷ {1 / broad:.2g}")
     return figure(
         traces, f"n = {wide.WIDTHS[-1]}, {'AB'[one]} with the larger numbers: {found}",
-        [{"range": [LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4], "title": {"text": "width n"},
-          "tickvals": LOG_WIDTHS.tolist(), "ticktext": [str(n) for n in wide.WIDTHS]}],
-        [{**log_axis(ticks), "range": span, "title": {"text": quantity}}],
+        [labelled("width n", LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4,
+                  tickvals=LOG_WIDTHS.tolist(), ticktext=[str(n) for n in wide.WIDTHS])],
+        [labelled(quantity, *span, **log_axis(ticks))],
         f"{steps_done(steps)}, the exponent of n in {quantity} · " + " · ".join(said))
 
 

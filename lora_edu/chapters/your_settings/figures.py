@@ -2,6 +2,7 @@
 
 import math
 
+from lora_edu.chapters.shared.axes import log_labelled
 from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, line, marks, words
 from lora_edu.explore.words import number
 from lora_edu.formats.convention import A_STARTS, Convention
@@ -37,8 +38,7 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
     return figure(
         traces,
         _headline(yours, optimiser),
-        [{"type": "log", "range": [-2.4, 5.6], "title": {"text": "scale s"},
-          "tickvals": [0.01, 0.1, 1, 10], "ticktext": ["0.01", "0.1", "1", "10"]}],
+        [log_labelled("scale s", -2.4, 5.6, [0.01, 0.1, 1, 10])],
         [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(heights.values()),
           "ticktext": ROWS, "showgrid": False}],
         f"{tool}, r = {r}, {'α' if asked == 'alpha' else 'scale'} = {alpha}: "
