@@ -15,11 +15,13 @@ from pathlib import Path
 from .content import claims, formulas, self_check, symbols
 from .in_page import run_page
 from .notebooks import download, execute
+from .search import answers, index
 from .site import addresses, sharing, slim, theme
 
 HERE = Path(__file__).parent
 OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
-             *HERE.glob("content/*.js"), HERE / "site/touch-icon.png",
+             *HERE.glob("content/*.js"), HERE / "search/search.css",
+             HERE / "site/touch-icon.png",
              HERE.parent / "images" / addresses.PICTURE]
 EARLY, LATE = 100, 900  # before and after the theme's own steps, which have Sphinx's 500
 
@@ -33,6 +35,7 @@ def setup(app):
     app.config.napoleon_use_param = False  # arguments that share a meaning stay together
     app.config.toc_object_entries_show_parents = "hide"
     app.add_directive("claims", claims.Claims)
+    app.add_directive("answers", answers.Answers)
     app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
     app.add_transform(sharing.ExplicitHeadingIds)
     for transform in (self_check.SelfChecks, theme.KeepTogether, theme.MarkColumns):
@@ -47,17 +50,18 @@ def setup(app):
     in_turn(app, "config-inited", LATE, theme.set_options, addresses.set_options,
             sharing.add_404_page, formulas.use_katex)
     in_turn(app, "builder-inited", EARLY, claims.warn_of_problems, copy_own_files,
-            run_page.bundle_scripts)
+            run_page.bundle_scripts, index.check_tools)
     in_turn(app, "env-before-read-docs", LATE, execute.execute_ahead)
     in_turn(app, "doctree-read", LATE, download.keep_outputs)
     app.connect("env-updated", pages_to_write_again)
     in_turn(app, "html-page-context", EARLY, download.offer_notebook, sharing.add_titles,
-            addresses.add_meta)
+            addresses.add_meta, index.keep_places)
     in_turn(app, "html-page-context", LATE, symbols.colour_symbols, self_check.add_script,
             download.write_notebook, run_page.add_button, theme.add_icon, theme.add_script,
             theme.drop_scripts, slim.link_one_sheet)
     in_turn(app, "build-finished", LATE, download.write_wheel, run_page.write_runtime,
-            formulas.copy_katex, sharing.write_redirect, theme.mend_pages, slim.write_one_sheet)
+            formulas.copy_katex, sharing.write_redirect, theme.mend_pages, index.write_search,
+            slim.write_one_sheet)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -85,11 +89,11 @@ def copy_own_files(app) -> None:
 
 
 def pages_to_write_again(app, env) -> list[str]:
-    """All pages if one of our scripts or style sheets has changed; else those with ``{index}``,
-    whose words Sphinx's search has only if it writes the page."""
+    """All pages if one of our scripts or style sheets has changed; else those of which the search
+    knows nothing yet."""
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in OWN_FILES)).hexdigest()
     digest += app.run_page.version if app.run_page else ""
     before, env.own_files = getattr(env, "own_files", digest), digest
     if before != digest:
         return sorted(env.found_docs)
-    return [page for page, words in env.get_domain("index").entries.items() if words]
+    return index.pages_without_places(app)

@@ -9,6 +9,7 @@ from tests.site.devices import DEVICES
 from tests.site.pages import EXPLORERS, HTML, MOVABLE, PAGES, all_pages, weights
 
 HEAVIEST = 250_000  # bytes, gzipped, before any interaction
+HEAVIEST_ANSWERS = 120_000  # of a page of answers, which people open on the way; without pictures
 # the pages whose explorers all have a first frame; on others plotly may be fetched at once
 STILL = [page for page in PAGES if all(built.is_still for built in EXPLORERS if built.page == page)]
 FIRST = "book/part1/step-zero.html"
@@ -40,6 +41,8 @@ def test_a_page_weighs_little(reader, page):
     assert len(about_plotly(here.requests_when_read)) == (page in PAGES)
     fetched = weights(set(here.requests_at_rest) - set(early), here.base)
     assert sum(fetched.values()) <= HEAVIEST, fetched
+    words = [size for file, size in fetched.items() if not file.endswith(".png")]
+    assert "answers" not in page or sum(words) <= HEAVIEST_ANSWERS, fetched
 
 
 @pytest.mark.parametrize("page", all_pages())

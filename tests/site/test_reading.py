@@ -125,4 +125,4 @@ def test_a_reader_finds_the_way(visit):
     here.page.locator('input[name="q"]:visible').first.fill("gradient")
     here.page.keyboard.press("Enter")
     here.page.wait_for_url("**/search.html?q=gradient**")
-    here.page.locator("#search-results li a").first.wait_for()
+    here.page.locator("main [role=option]").first.wait_for()

@@ -1,43 +1,109 @@
-"""Searching leads to the page, or the place in it, that one wants."""
+"""What people type leads to what they want: in Node for a table of queries, and in the fields."""
 
-import re
-from urllib.parse import quote
+import json
+import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
+from playwright.sync_api import expect
 
-WANTED = {  # what people type → the page, or the place in it, that should be among three hits
-    "alpha": "part2/step-size", "η": "part2/step-size", "lr": "part2/step-size",
-    "learning rate": "part4/answers", "rslora": "part2/divide-by-r", "LoRA+": "part4/answers",
-    "merging": "part3/the-layer", "weight decay": "part4/answers#answer-weight-decay",
-    "conv2d": "part4/answers",
-    "why is B zero": "part4/answers#answer-why-zero", "NaN": "part4/answers#answer-nan",
-    "QLoRA": "part3/in-practice#cit-qlora", "saddle": "part1/step-zero",
-    "alpha when rank goes from 8 to 64": "part4/answers#answer-other-ranks",
-    "warmup": "part4/answers#answer-warm-up", "4bit": "part3/in-practice#a-base-in-four-bits",
-    "target_modules": "part3/in-peft", "quantization": "part3/in-practice",
-    "GPU memory 24GB": "laboratory/memory", "stable diffusion": "part4/your-settings",
-    "loss does not go down": "part4/answers",
-}
-HITS = """() => [...document.querySelectorAll("ul.search li")].map((hit) => ({
-  href: hit.querySelector("a").getAttribute("href"),
-  said: hit.querySelector("p.context")?.textContent || "" }))"""
-SHOWN = """() => document.querySelector(".search-summary")?.textContent
-  && [...document.querySelectorAll("ul.search li")].every((hit) => hit.querySelector("p, span"))"""
+from book._extensions.node import node_binary
+from book._extensions.search.answers import FOLDER, entries
+from lora_edu.explore.assets import npm_file
+from tests.book import REPOSITORY, in_toc, source
+from tests.site.devices import AXE, DEVICES
+from tests.site.pages import HTML
+
+HERE = Path(__file__).parent
+THEMES = yaml.safe_load((HERE / "queries.yml").read_text("utf-8"))
+WANTED = {query: places for theme in THEMES.values() for query, places in theme.items()}
+ANSWERS = "book/part4/answers.html"
 
 
-def search(visit, query):
-    page = visit(f"search.html?q={quote(query)}").page
-    page.wait_for_function(SHOWN)
-    return page.evaluate(HITS)
+@pytest.fixture(scope="module")
+def hits():
+    """Query → its three best places."""
+    done = subprocess.run([node_binary(), HERE / "search.mjs", HTML], input=json.dumps([*WANTED]),
+                          capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    return dict(zip(WANTED, json.loads(done.stdout), strict=True))
+
+
+def names(place):
+    """The three names that the table may give a place."""
+    page = place["page"].removeprefix("book/")
+    return {page, f"{page}#{place['id']}", place["id"]}
 
 
 @pytest.mark.parametrize("query", WANTED)
-def test_a_query_finds_its_page(visit, query):
-    page, _, place = WANTED[query].partition("#")
-    hits = [re.sub(r"^.*?book/", "", hit["href"]) for hit in search(visit, query)[:3]]
-    assert any(hit.startswith(f"{page}.html") and hit.endswith(place) for hit in hits), hits
+def test_a_query_finds_its_place(hits, query):
+    found = [names(place) for place in hits[query]]
+    assert any(wanted in place for place in found for wanted in WANTED[query]), found
 
 
-def test_a_hit_has_readable_words(visit):
-    said = " ".join(hit["said"] for hit in search(visit, "saddle"))
-    assert "≠0" in said and not re.search(r"\\|Link to this|A=0A=0|A = 0A=0", said)
+def test_every_place_is_there_and_says_something():
+    pages = {}
+    for place in json.loads((HTML / "_static/search.json").read_text("utf-8")):
+        page = place["page"]
+        pages[page] = pages.get(page) or (HTML / f"{page}.html").read_text("utf-8")
+        assert place["title"] and len(place["text"]) > 10, place
+        assert not place["id"] or f'id="{place["id"]}"' in pages[page], place
+
+
+def answers_field(visit, device):
+    here = visit(ANSWERS, device)
+    here.page.wait_for_load_state("networkidle")
+    assert not [url for url in here.requests if "search" in url]  # all places: when they are needed
+    return here, here.page.get_by_label("Your question")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_questions_appear_with_their_verdicts_while_one_types(visit, device):
+    here, field = answers_field(visit, device)
+    field.press_sequentially("lerning rat", delay=20)
+    options = here.page.get_by_role("option")
+    options.first.wait_for()
+    assert here.page.locator("[role=option] strong").count() > 4
+    here.page.wait_for_timeout(600)
+    assert here.page.evaluate("shifts") == []
+    here.page.add_script_tag(path=npm_file("axe-core/axe.min.js"))
+    for key, chosen in (("ArrowDown", 0), ("ArrowDown", 1), ("ArrowUp", 0), ("ArrowUp", 7)):
+        field.press(key)
+        expect(options.nth(chosen)).to_have_attribute("aria-selected", "true")
+        id_ = options.nth(chosen).get_attribute("id")
+        expect(field).to_have_attribute("aria-activedescendant", id_)
+    assert here.page.evaluate(AXE, None) == []
+    field.fill("xyzzyx")
+    expect(here.page.get_by_role("status")).to_have_text("Nothing in the book has these words.")
+    field.fill("")
+    expect(here.page.get_by_role("option")).to_have_count(0)
+
+
+@pytest.mark.parametrize("how", ["Enter", "tap"])
+def test_an_answer_opens(visit, how):
+    here, field = answers_field(visit, "phone")
+    field.press_sequentially("alpha = 2r")
+    answer = here.page.get_by_role("option").first
+    if how == "tap":
+        answer.tap()
+    else:
+        answer.wait_for()
+        field.press("Enter")
+    here.page.wait_for_url("**/book/answers/scale.html#answer-two-r")
+
+
+def test_without_scripts_all_questions_stand_there_with_their_verdicts(visit):
+    page = visit(ANSWERS, java_script_enabled=False).page
+    written = [entry for name in in_toc() if name.startswith(FOLDER)
+               for entry in entries(source(name))]
+    assert page.locator(".answers li > p > a:visible").count() == len(written) > 80
+    assert page.locator(".answers li > p > strong:visible").count() == len(written)
+    expect(page.locator(".answers-field")).to_be_hidden()
+
+
+@pytest.mark.parametrize("as_files", [False, True])
+def test_the_search_page_calls_a_false_claim_one(visit, as_files):
+    options = {"base": HTML.as_uri() + "/"} if as_files else {}
+    page = visit("search.html?q=scale by alpha times r", **options).page
+    claim = page.get_by_role("option").filter(has_text="Scale by α times r")
+    assert claim.inner_text().startswith("A false claim: ")

@@ -90,10 +90,10 @@ def test_a_pages_plain_text_has_every_formula_and_word_and_no_markup_of_myst(pag
     before, after = "\n\n".join(cells(page)), converted(page)
     assert formulas(after) == formulas(before)
     words = [line.strip() for line in before.splitlines()
-             if not re.search(r"[\[\](){}$<]|^\s*[`:]", line)]
+             if not re.search(r"[\[\](){}$<]|^\s*[`:%]", line)]
     assert len(words) > 5 and [line for line in words if line not in after] == []
     shown = re.sub(r"^(`{3,})\w+\n.*?^\1$", "", after, flags=re.MULTILINE | re.DOTALL)
-    assert re.findall(r"\{[\w:-]+\}`|^\s*(?:`{3,}|:{3,})\{|^:\w+:|^\([\w-]+\)=|^: ",
+    assert re.findall(r"\{[\w:-]+\}`|^\s*(?:`{3,}|:{3,})\{|^:\w+:|^\([\w-]+\)=|^: |^% ",
                       shown, re.MULTILINE) == []
     links = re.findall(r"\]\(([^()\s]+)\)", converted(page, site=""))
     assert [link for link in links if not re.match(r"https://|#[\w-]+\?", link)] == []

@@ -15,7 +15,7 @@ from pybtex.database import Entry, parse_file
 from ..myst import Part, directives, parts
 
 ROOT = Path(__file__).parents[3]  # where the pages' names begin
-TARGET = re.compile(r"^\([\w-]+\)=\n?", re.MULTILINE)
+TARGET = re.compile(r"^(?:\([\w-]+\)=|% .*)\n?", re.MULTILINE)  # or a comment
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
 LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!\w+:)([^()\s]+)\)")
 DEFINITION = re.compile(r"^(\S.*)\n: +", re.MULTILINE)

@@ -76,8 +76,20 @@ function keepFocus() {
   }
 }
 
+// What finds places in the book weighs as much as a page, and comes when a field for it is used.
+function bringSearch() {
+  if (!("search" in early.dataset)) return;
+  delete early.dataset.search;
+  document.head.append(Object.assign(document.createElement("script"), { src: new URL("search.js", early.src) }));
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   keepFocus();
-  document.querySelector("main form.bd-search input")?.focus(); // on the search page
+  document.querySelector(".bd-search-container input")?.focus(); // on the search page
+  if (new URLSearchParams(location.search).has("q")) bringSearch();
+  for (const field of document.querySelectorAll("form.bd-search input")) {
+    field.addEventListener("focus", bringSearch);
+    field.addEventListener("input", bringSearch);
+  }
   setTimeout(nameSolutions); // after the script that makes their buttons
 });

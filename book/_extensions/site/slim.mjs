@@ -14,7 +14,7 @@ const attributes = theirs.flatMap((sheet) => readFileSync(sheet, "utf8").match(/
 
 const purged = await new PurgeCSS().purge({
   css: theirs,
-  content: [`${site}/**/*.html`, `${folder}/**/!(plotly*).js`],
+  content: [`${site}/**/*.html`, `${folder}/**/!(plotly*|search).js`],
   safelist: readers,
   dynamicAttributes: attributes,
 });

@@ -2,6 +2,7 @@
 and screen readers miss, and elements that only cost time."""
 
 import re
+from html.entities import html5
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,26 +17,35 @@ ICON = "data:image/svg+xml," + quote(
     '<rect x="1" y="1" width="4" height="14" rx="1" fill="#d55e00"/>'
     '<rect x="7" y="1" width="8" height="4" rx="1" fill="#3b82c4"/></svg>')  # B tall, A wide
 
+FOLD = re.compile("<details.*?</details>", re.DOTALL)
+USED_BY = {"copybutton|clipboard": 'class="highlight', "design-tabs": "sd-tab"}
+
 
 def set_options(app, config) -> None:
-    """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's; hits of
-    a search are ranked by search.js."""
+    """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's."""
     config.html_theme_options["navbar_persistent"] = []
     config.html_theme_options["use_fullscreen_button"] = False
     config.html_context["default_mode"] = "auto"
-    config.html_search_scorer = str(Path(__file__).parent / "search.js")
 
 
 def add_script(app, pagename, templatename, context, doctree) -> None:
-    """book.js, the first script of every page; it is told whether fonts of formulas are wanted."""
-    formulas = {"data-formulas": ""} if 'class="katex"' in context.get("body", "") else {}
-    app.add_js_file("book.js", priority=1, **{"data-early": ""}, **formulas)
+    """book.js, the first script of every page; it is told whether fonts of formulas are wanted at
+    once, and whether the search is our own."""
+    told = {"data-early": ""}
+    if 'class="katex"' in FOLD.sub("", context.get("body", "")):
+        told["data-formulas"] = ""
+    if app.own_search:
+        told["data-search"] = ""
+    app.add_js_file("book.js", priority=1, **told)
 
 
 def drop_scripts(app, pagename, templatename, context, doctree) -> None:
     """Leave out Thebe (a kernel in the page, fetched from a third party), what marks the words that
-    were searched for, also in controls and formulas, and repetitions."""
-    dropped = "thebe" if pagename == "search" else "thebe|sphinx_highlight"
+    were searched for, also in formulas, what the page does not use, and repetitions."""
+    dropped = "thebe" if pagename == "search" and not app.own_search else "thebe|sphinx_highlight"
+    for script, used_by in USED_BY.items():
+        if used_by not in context.get("body", ""):
+            dropped += f"|{script}"
     kept: dict[str, object] = {}
     for file in context["script_files"]:
         described = f"{file.filename} {file.attributes}"
@@ -167,9 +177,30 @@ def name_formula(found: re.Match) -> str:
     tex = re.search(r'<annotation encoding="application/x-tex">(.*?)</annotation>', rest, re.DOTALL)
     if tex is None or rest.count('class="katex"') != 1 or "<math aria-label" in rest:
         return found[0]
-    words = re.sub(r"\\(?:d|t)?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2", tex[1])
-    words = re.sub(r"\\(?:[lr]?Vert|\|)", "‖", words).replace("\\sqrt", "√")
-    words = re.sub(r"\\(?:mathrm|text|left|right|operatorname)\b|\\(?=[A-Za-z])|\\.|[{}^~]", "",
-                   words)
-    return start + rest.replace("<math ", f'<math aria-label="{" ".join(words.split())}" ', 1)
+    label = in_words(tex[1])
+    return start + rest.replace("<math ", f'<math aria-label="{label}" ', 1)
+
+
+SIGNS = {"sqrt": "√", "cdot": "·", "to": "→", "infty": "∞", "ldots": "…", "dots": "…", "neq": "≠",
+         "|": "‖", "lVert": "‖", "rVert": "‖"}  # that HTML calls otherwise than TeX
+LOOKS = {"left", "right", "mathrm", "text", "operatorname", "mathbf"}
+
+
+def in_words(tex: str) -> str:
+    """A formula as one writes it in a line.
+
+    >>> in_words(r"\\Delta W = \\frac{\\alpha}{r} BA")
+    'ΔW = α/r BA'
+    """
+    def sign(command: re.Match) -> str:
+        name = command[1]
+        if name in SIGNS:
+            return SIGNS[name]
+        if name in LOOKS or not name.isalpha():
+            return ""
+        return html5.get(f"{name};", name)
+
+    words = re.sub(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2", tex)
+    words = re.sub(r"\\([A-Za-z]+|.) ?", sign, words)
+    return " ".join(re.sub(r"[{}~]", "", words).split())
 

@@ -1,0 +1,82 @@
+// The fields for searching: what is typed is answered below the field, by a list that arrows, Enter
+// and taps open (the combobox pattern of ARIA). book.js brings this file when a field is first used.
+
+import places from "search.json";
+import { finder } from "./rank.mjs";
+
+const site = new URL("..", document.currentScript.src);
+const ready = finder(places);
+const EXCERPT = 160; // letters
+
+function element(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+/** The first words of a text, or of the sentence that has what is asked for. */
+function excerpt(text, query) {
+  const at = text.toLowerCase().indexOf(query.toLowerCase());
+  const rest = at > EXCERPT ? text.slice(text.lastIndexOf(". ", at) + 2) : text;
+  return rest.length > EXCERPT ? `${rest.slice(0, rest.lastIndexOf(" ", EXCERPT))} …` : rest;
+}
+
+/** A hit as a link: its title, the page's, and its verdict or some words. */
+function option(place, query, id) {
+  const title = place.kind === "false" ? `A false claim: ${place.title}` : place.title;
+  const href = new URL(`${place.page}.html#${place.id}`, site);
+  const words = place.verdict ? element("strong", {}, place.verdict) : excerpt(place.text, query);
+  return element("a", { role: "option", id, href, tabindex: -1, "aria-selected": false },
+    element("span", { class: "hit-title" }, title), " ", element("small", {}, place.of), element("div", {}, words));
+}
+
+function attach(field, number) {
+  const list = element("div", { role: "listbox", id: `hits-${number}`, "aria-label": "Hits", hidden: "" });
+  const status = element("p", { role: "status" });
+  const onItsPage = field.closest(".bd-search-container");
+  const onAnswers = field.closest(".answers-field");
+  let active = -1;
+
+  function activate(next) {
+    list.children[active]?.setAttribute("aria-selected", false);
+    active = next;
+    const chosen = list.children[active];
+    chosen?.setAttribute("aria-selected", true);
+    chosen?.scrollIntoView({ block: "nearest" });
+    field.setAttribute("aria-activedescendant", chosen?.id ?? "");
+  }
+
+  async function answer() {
+    const find = await ready;
+    const query = field.value.trim();
+    const hits = find(query, onItsPage ? 40 : 8);
+    list.replaceChildren(...hits.map((place, i) => option(place, query, `hit-${number}-${i}`)));
+    list.hidden = !hits.length;
+    field.setAttribute("aria-expanded", hits.length > 0);
+    activate(-1);
+    status.classList.toggle("spoken", hits.length);
+    status.textContent = hits.length ? `${hits.length} places` : query && "Nothing in the book has these words.";
+  }
+
+  function steer(event) {
+    const { length } = list.children;
+    if (event.key === "ArrowDown") activate((active + 1) % length);
+    else if (event.key === "ArrowUp") activate((active > 0 ? active : length) - 1);
+    else if (event.key === "Enter" && (active >= 0 || (onAnswers && length))) list.children[Math.max(active, 0)].click();
+    else return;
+    event.preventDefault();
+  }
+
+  for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id })) {
+    field.setAttribute(name, value);
+  }
+  field.form.after(element("div", { class: "hits" }, status, list));
+  field.addEventListener("input", answer);
+  field.addEventListener("keydown", steer);
+  list.addEventListener("click", () => field.closest("dialog")?.close());
+  if (onItsPage) field.value ||= new URLSearchParams(location.search).get("q");
+  answer();
+}
+
+document.querySelectorAll("form.bd-search input").forEach(attach);
