@@ -6,7 +6,7 @@ PAGE = "book/part1/step-zero.html"
 
 
 @pytest.mark.parametrize(("start", "begins"), [
-    ("../glossary.html#term-rank", "rank"), ("../bibliography.html#id", "["),
+    ("../glossary.html#term-rank", "rank"), ("../glossary.html#id", "["),
     ("#equation-eq-gradients", ""), ("#thm-step-zero", "THEOREM")])
 def test_a_preview_shows_the_block(visit, start, begins):
     here = visit(PAGE)

@@ -1,5 +1,4 @@
-"""Questions in the page: a word on each choice, progress that stays, plots that wait, and the
-folded answers without scripts."""
+"""Questions in the page: a word on each choice, answers that stay, and plots that wait."""
 
 import re
 
@@ -10,7 +9,8 @@ from tests.book import sampled
 from tests.site.pages import HTML, all_pages
 
 TEXTS = {page: (HTML / page).read_text("utf-8") for page in all_pages()}
-TEST = "book/part4/test-yourself.html"
+ASKING_MANY = "book/part1/step-zero.html"
+UNFOLD = "(folds) => folds.forEach((fold) => { fold.open = true; })"
 ASKING = [page for page, text in TEXTS.items() if 'class="self-check"' in text]
 COVERED, COVER = next((page, found[1]) for page, text in TEXTS.items()
                       if (found := re.search(r'class="[^"]*\bcovers-([\w-]+)', text)))
@@ -26,6 +26,7 @@ def choose(box, number):
 @pytest.mark.parametrize("page", sampled(ASKING))
 def test_each_choice_is_answered_with_its_reason(visit, page):
     here = visit(page)
+    here.page.locator("details").evaluate_all(UNFOLD)
     for box in here.page.locator(".self-check[data-right]").all():
         right, said = int(box.get_attribute("data-right")), box.get_by_role("status")
         reasons = box.locator(".self-check-reasons > li").all_text_contents()
@@ -36,47 +37,23 @@ def test_each_choice_is_answered_with_its_reason(visit, page):
             expect(said).to_have_text(reason if number == right else wrong, use_inner_text=False)
 
 
-def test_first_tries_are_counted_and_kept(visit):
-    here = visit(TEST)
-    boxes, count = here.page.locator(".self-check"), here.page.locator(".self-check-count")
-    end = here.page.locator(".self-check-end")
-    expect(count).to_have_text("0 of 40 answered, 0 right at the first try.")
-    expect(end).to_be_hidden()
-    boxes.nth(0).get_by_role("button", name="Check").click()
-    expect(boxes.nth(0).get_by_role("status")).to_have_text("Choose one first.")
-    for number, first in ((0, True), (1, False)):
-        box = boxes.nth(number)
-        right = int(box.get_attribute("data-right"))
-        if not first:
-            choose(box, (right + 1) % 3)
-        choose(box, right)
+def test_answers_are_kept(visit):
+    here = visit(ASKING_MANY)
+    here.page.locator("details").evaluate_all(UNFOLD)
+    boxes = here.page.locator(".self-check[data-right]")
+    first, second = boxes.nth(0), boxes.nth(1)
+    first.get_by_role("button", name="Check").click()
+    expect(first.get_by_role("status")).to_have_text("Choose one first.")
+    right = int(second.get_attribute("data-right"))
+    choose(second, right)
     free = here.page.locator(".self-check:not([data-right])").first
-    free.locator("summary").click()
     free.get_by_role("button", name="I had it").click()
-    boxes.nth(4).locator("summary").click()  # looked up
-    told = "4 of 40 answered, 2 right at the first try."
-    expect(count).to_contain_text(told)
     here.page.reload()
-    expect(count).to_contain_text(told)
-    expect(boxes.nth(0).get_by_role("status")).to_contain_text("Right.")
-    expect(end.locator("p")).to_have_text("Not right at the first try: 2, 5.")
-    boxes.nth(1).locator("input:not(:checked)").first.check()  # what was said is not of it
-    expect(boxes.nth(1).get_by_role("status")).to_have_text("")
-    end.get_by_role("button", name="Start again").click()
-    expect(count).to_contain_text(told)
-    end.get_by_role("button", name="Forget all answers?").click()
-    here.page.reload()
-    expect(count).to_contain_text("0 of 40 answered")
-    assert here.page.locator(".self-check input:checked").count() == 0
-
-
-def test_a_link_shows_what_it_leads_to(visit):
-    """Below the count, which sticks to the top."""
-    here = visit(TEST)
-    for target in here.page.locator(".self-check-count ~ section, .self-check").all():
-        here.page.evaluate("(id) => { location.hash = id; }", target.get_attribute("id"))
-        bottom = here.page.locator(".self-check-count").bounding_box()
-        assert target.bounding_box()["y"] >= bottom["y"] + bottom["height"]
+    here.page.locator("details").evaluate_all(UNFOLD)
+    expect(second.get_by_role("status")).to_contain_text("Right.")
+    expect(free.get_by_role("button", name="I had it")).to_have_attribute("aria-pressed", "true")
+    second.locator("input:not(:checked)").first.check()  # what was said is not of it
+    expect(second.get_by_role("status")).to_have_text("")
 
 
 def test_a_plot_waits_for_the_answers(visit):

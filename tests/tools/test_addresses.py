@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
+from book._extensions.myst import parts
 from book._extensions.notebooks.wheel import wheel_name
 from book._extensions.site import addresses
 from tests.book import REPOSITORY, source
@@ -31,7 +32,8 @@ myst: {html_meta: {description: "What one is."}}
 A chapter [of the book](index.md).
 """) + cell('from lora_edu import Adapter\nprint("one is", 1)'),
     "book/questions.md": "# Questions\n\n(answer-alpha-one)=\n## \"They set α = 1\"\n\nNo.\n",
-    "book/reading.md": source("book/reading"),
+    "book/reading.md": "# Running the book\n\n" + "\n\n".join(
+        part.text for part in parts(source("book/api")) if part.name == "only"),
     "book/references.bib": "",
 }
 REPO, SITE = "https://github.com/someone/book", "https://someone.example.org/book"

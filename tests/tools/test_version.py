@@ -1,11 +1,12 @@
-"""One version everywhere: of the package, in the citation and in the changelog."""
+"""One version everywhere: of the package, in the citation, on the page of words and in the
+changelog."""
 
 import re
 
 import yaml
 
 import lora_edu
-from tests.book import REPOSITORY
+from tests.book import REPOSITORY, source
 
 
 def test_one_version_everywhere():
@@ -14,5 +15,10 @@ def test_one_version_everywhere():
     changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     newest, state = re.search(r"^## (\S+) \((.+)\)$", changelog, re.MULTILINE).groups()
     assert citation["version"] == lora_edu.__version__
+    bibtex = dict(re.findall(r"^  (\w+) += \{\{?([^}]+)\}", source("book/glossary"), re.MULTILINE))
+    assert bibtex["version"] == citation["version"]
+    assert bibtex["title"] == citation["title"]
+    assert bibtex["author"] == citation["authors"][0]["name"]
+    assert bibtex["year"] == str(citation["date-released"].year)
     if state != "in preparation":
         assert (newest, state) == (lora_edu.__version__, str(citation["date-released"]))

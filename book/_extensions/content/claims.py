@@ -14,6 +14,7 @@ source, which its block cites. ``{claims}`` shows the register; ``problems`` say
 
 import ast
 import re
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +30,7 @@ HOME = Path(__file__).parents[3]
 KINDS = {"thm": "proved", "cor": "proved", "lem": "proved", "obs": "observed", "cit": "cited"}
 REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`")
 CITED = re.compile(r"\{cite(?::t)?\}`([^`]+)`")
+TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 ANSWER = re.compile(r"^:name: ([\w-]+-answer)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -134,7 +136,7 @@ def warn_of_problems(app) -> None:
 
 
 class Claims(SphinxDirective):
-    """``{claims}``: the whole register, page by page."""
+    """``{claims}``: the whole register, a fold a page."""
 
     def run(self) -> list[nodes.Node]:
         register = Register()
@@ -149,8 +151,11 @@ class Claims(SphinxDirective):
 
 
 def chapter(register: Register, page: str, claims: dict[str, dict[str, str]]):
-    """The register's lines for one page, in Markdown."""
-    yield f"\n**[](/{page}.md)**\n"
+    """The register's lines for one page, in Markdown: a fold that counts them."""
+    title = TITLE.search(register.pages[page])[1]
+    numbers = Counter(map(kind, claims))
+    counted = ", ".join(f"{number} {name}" for name, number in sorted(numbers.items(), reverse=True))
+    yield f"\n:::{{dropdown}} {title}: {counted}\n[{title}](/{page}.md)\n"
     for label, fields in sorted(claims.items(), key=lambda c: list(register.blocks).index(c[0])):
         _, block = register.blocks[label]
         yield f"- {{prf:ref}}`{label}` · *{block.title}* · {kind(label)}. {fields['says']}"
@@ -163,3 +168,4 @@ def chapter(register: Register, page: str, claims: dict[str, dict[str, str]]):
             tests = ", ".join(f"`{name}`" for _, name in dict.fromkeys(register.tests[label]))
             files = ", ".join(sorted({f"`{file}`" for file, _ in register.tests[label]}))
             yield f"\n  Test: {tests} in {files}.\n"
+    yield ":::"

@@ -1,20 +1,14 @@
-// Self-checks (see self_check.py): what is chosen, what is said of it, and how far a reader is.
-// Imports nothing. Kept in this browser: of each question, by its key, whether the first try was
-// right and what was chosen last.
+// Self-checks (see self_check.py): what is chosen, and what is said of it. Imports nothing. Kept in
+// this browser: of each question, by its key, what was chosen last; null where it was looked up.
 (() => {
-  const KEY = "self-check", CHOOSE = "Choose one first.", SURE = "Forget all answers?", make = (tag, more) => Object.assign(document.createElement(tag), more);
+  const KEY = "self-check", CHOOSE = "Choose one first.", make = (tag, more) => Object.assign(document.createElement(tag), more);
   const boxes = [...document.querySelectorAll(".self-check")];
   const kept = JSON.parse(localStorage.getItem(KEY)) || {};
 
-  function keep(box, first, last) {
-    const before = kept[box.dataset.key];
-    kept[box.dataset.key] = { first: before ? before.first : first, last };
+  function keep(box, last) {
+    kept[box.dataset.key] = { last };
     show(box);
-    save();
-  }
-  function save() {
     localStorage.setItem(KEY, JSON.stringify(kept));
-    tell();
   }
 
   // What a box shows of what is kept of it.
@@ -35,23 +29,11 @@
     box.dataset.last = last === null ? "" : last === +right ? "right" : "wrong";
   }
 
-  function tell() {
-    const done = boxes.filter((box) => kept[box.dataset.key]);
-    const missed = done.filter((box) => !kept[box.dataset.key].first);
-    for (const count of document.querySelectorAll(".self-check-count")) {
-      count.textContent = `${done.length} of ${boxes.length} answered, ${done.length - missed.length} right at the first try.`;
-    }
-    for (const end of document.querySelectorAll(".self-check-end")) {
-      end.hidden = !done.length;
-      end.firstElementChild.innerHTML = missed.length ? `Not right at the first try: ${missed.map(({ id }) => `<a href="#${id}">${id.slice(9)}</a>`).join(", ")}.` : "";
-    }
-  }
-
   for (const box of boxes) {
     const { right } = box.dataset, [yes, no] = box.querySelectorAll(".self-check-buttons button");
     if (right === undefined) {
-      yes.onclick = () => keep(box, true, 0);
-      no.onclick = () => keep(box, false, 1);
+      yes.onclick = () => keep(box, 0);
+      no.onclick = () => keep(box, 1);
     } else {
       const chosen = () => box.querySelector("input:checked"), said = box.querySelector(".self-check-said");
       box.addEventListener("change", () => { // what was said is not of this choice
@@ -59,43 +41,17 @@
         box.dataset.last = "";
       });
       const check = () => {
-        if (chosen()) keep(box, chosen().value === right, +chosen().value);
+        if (chosen()) keep(box, +chosen().value);
         else said.textContent = CHOOSE;
       };
       yes.onclick = check;
       box.addEventListener("keydown", ({ key, target }) => { if (key === "Enter" && target.type === "radio") check(); });
-      box.querySelector("summary").addEventListener("click", () => { if (!kept[box.dataset.key]) keep(box, false, null); });
+      box.querySelector("summary").addEventListener("click", () => { if (!kept[box.dataset.key]) keep(box, null); });
       const { last } = kept[box.dataset.key] || {};
       if (last != null) box.querySelectorAll("input")[last].checked = true;
     }
     if (kept[box.dataset.key]) show(box);
   }
-
-  for (const line of document.querySelectorAll(".self-check-progress")) {
-    const again = make("button", { type: "button", textContent: "Start again" });
-    const end = make("div", { className: "self-check-end" });
-    again.onclick = () => {
-      if (again.textContent !== SURE) {
-        again.textContent = SURE;
-        return;
-      }
-      again.textContent = "Start again";
-      for (const box of boxes) {
-        delete kept[box.dataset.key];
-        box.querySelectorAll("input").forEach((input) => { input.checked = false; });
-        box.querySelector("details").open = false;
-        show(box);
-      }
-      save();
-      boxes[0].querySelector("input, summary").focus();
-    };
-    again.onblur = () => { again.textContent = "Start again"; };
-    boxes.forEach((box, i) => { box.id = `question-${i + 1}`; });
-    end.append(make("p"), again);
-    boxes.at(-1).after(end);
-    line.after(make("div", { className: "self-check-count" }));
-  }
-  tell();
 
   // An explorer that would tell the answer is blurred until it is asked for: by an answer, a touch
   // of its controls, a link that moves it, or the button.

@@ -16,8 +16,7 @@ of choices, and a folded answer with a reason or a mistake for each choice, by t
 On the page the choices become radio buttons; without scripts the answer unfolds. A free question
 is a paragraph and any other answer, and the reader says whether it was known. An admonition of the
 class ``covers-NAME`` covers the explorer NAME until the questions in it are answered, or the reader
-asks to see it. A paragraph below ``{.self-check-progress}`` counts the questions of its page, whose
-end lists the missed ones. Links after a → in the right answer's reason follow each wrong one's.
+asks to see it. Links after a → in the right answer's reason follow each wrong one's.
 """
 
 import hashlib

@@ -8,7 +8,7 @@ reader moves a slider stay as they are.
 
 import re
 
-PAGES = {"book/index", "book/dashboard", "book/notation", "book/part1/step-zero",
+PAGES = {"book/index", "book/dashboard", "book/glossary", "book/part1/step-zero",
          "book/part1/hundred-steps", "book/part2/invariance"}
 NAMES = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}
 LETTER = '<span class="mord mathnormal"(?: style="[^"]*")?>'

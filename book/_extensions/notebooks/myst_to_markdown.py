@@ -92,8 +92,9 @@ class Page:
         if name == "solution":
             what = "Solution: " + self.names.titles[title].partition(" ")[2].strip("*")
             return folded(what, self.plain(part.body))
-        if name == "include":
-            return self.plain(((ROOT / self.name).parent / title).read_text("utf-8"))
+        if name in ("include", "literalinclude"):
+            text = ((ROOT / self.name).parent / title).read_text("utf-8")
+            return self.plain(text) if name == "include" else f"```\n{text}```"
         if name == "glossary":
             return self.plain(re.sub(r"^(\S.*)\n +", r"**\1**: ", part.body, flags=re.MULTILINE))
         body = self.plain(part.body)

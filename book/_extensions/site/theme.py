@@ -25,6 +25,7 @@ def set_options(app, config) -> None:
     """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's."""
     config.html_theme_options["navbar_persistent"] = []
     config.html_theme_options["use_fullscreen_button"] = False
+    config.html_theme_options["footer_content_items"] = ["copyright.html", "cite.html"]
     config.html_context["default_mode"] = "auto"
 
 
