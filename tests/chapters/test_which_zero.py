@@ -12,6 +12,7 @@ from lora_edu.chapters.shared.word import word
 from lora_edu.chapters.which_zero import figures
 from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.chapters.which_zero import runs_wide_layer as wide
+from lora_edu.chapters.which_zero.make_data import trained
 
 (A_RANDOM, B_RANDOM), (NARROW, BROAD) = wide.MATRICES, wide.SPREADS
 EITHER = pytest.mark.parametrize("random", wide.MATRICES)
@@ -154,6 +155,14 @@ def test_a_stack_of_wide_runs_is_each_run_trained_alone(random, ratio):
     assert reach[-1] == pytest.approx(np.sqrt((AX**2).mean()), rel=1e-9)
 
 
+@pytest.mark.parametrize("index", [(0, 0, 0, 3), (2, 1, 1, 0), (3, 0, 1, 9), (4, 1, 0, 5)])
+def test_the_stored_study_is_what_training_gives(index):
+    loss, reach = trained(index)
+    kept = wide.stored()
+    np.testing.assert_allclose(kept["loss"][index], loss.clip(max=wide.LOST), rtol=1e-4)
+    np.testing.assert_allclose(kept["reach"][index], reach, rtol=1e-4)
+
+
 @pytest.mark.claim("obs-width-rates", "obs-eight-steps")
 @pytest.mark.parametrize(("quantity", "steps", "start", "low", "high"), [
     *(("best", 1, (random, NARROW), -0.52, -0.41) for random in wide.MATRICES),
@@ -224,12 +233,12 @@ def test_after_32_steps_the_draws_have_nearly_one_rate_and_two_losses():
 @pytest.mark.claim("obs-eight-steps")
 @pytest.mark.parametrize("i", [0, 1])
 def test_the_broad_draw_leaves_twice_the_loss_at_either_rate_and_catches_up(i):
-    loss = wide.study().loss[-1]  # n = 2048: (matrices, spreads, seeds, rates, steps + 1)
-    tuned = loss[0, 0, :, :, 8].argmin(axis=-1)[:, None]
-    own = np.median(loss[..., 8].min(axis=-1), axis=-1)  # (matrices, spreads)
-    borrowed = np.median(np.take_along_axis(loss[i, 1, :, :, 8], tuned, axis=1))
+    loss = wide.left(8)[-1]  # n = 2048: (matrices, spreads, seeds, rates)
+    tuned = loss[0, 0].argmin(axis=-1)[:, None]
+    own = np.median(loss.min(axis=-1), axis=-1)  # (matrices, spreads)
+    borrowed = np.median(np.take_along_axis(loss[i, 1], tuned, axis=1))
     assert 1.7 < own[i, 1] / own[0, 0] <= borrowed / own[0, 0] < 2.7
-    small, late = np.median(wide.study().loss[[0, -1], i, ..., 32].min(axis=-1), axis=-1)
+    small, late = np.median(wide.left(32)[[0, -1], i].min(axis=-1), axis=-1)
     assert small[1] / small[0] < 1.1 < late[1] / late[0] < 1.7
 
 
@@ -266,7 +275,7 @@ def test_the_mirror_shows_a_run_of_train_and_its_transpose(zero):
 
 
 def test_the_figures_say_what_the_study_found():
-    study = wide.study().loss[-1, ..., 32]  # n = 2048: (matrices, spreads, seeds, rates)
+    study = wide.left(32)[-1]  # n = 2048: (matrices, spreads, seeds, rates)
     best = np.exp(np.log(wide.best_rates(study)).mean(axis=-1))
     after = np.log(wide.after(32)["least"][-1]).mean(axis=-1)  # (matrices, spreads)
     ratio = np.exp(after[1, 1] - after[1, 0])

@@ -1,5 +1,4 @@
-"""Which matrix is zero: a run and its mirror image, and the best learning rate against the width.
-The study trains for some seconds the first time; after that every state is a look-up."""
+"""Which matrix is zero: a run and its mirror image, and the best rate against the width."""
 
 import numpy as np
 

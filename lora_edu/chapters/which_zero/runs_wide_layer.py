@@ -5,11 +5,11 @@ readouts; with p = m their law is the same, and so the task has no preference fo
 
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 
-from lora_edu import Adam, parallel, stacked_runs
+from lora_edu import Adam, stacked_runs
 from lora_edu.chapters.shared.fits import vertex
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
@@ -17,6 +17,9 @@ N_ENDS = 8  # inputs of the layer, and as many readouts
 R = 4
 STEPS = 32
 N_SEEDS = 10
+KEPT = (1, 2, 4, 8, 16, 32)  # steps after which the losses are stored
+LOST = 1e30  # what is stored of a loss that is larger, or not finite
+FILE = Path(__file__).parent / "data" / "wide.npz"
 RATES = tuple(float(f"{digits}e{decade}") for decade in (-4, -3, -2, -1)
               for digits in (1, 1.5, 2.2, 3.3, 4.7, 6.8) if digits * 10.0**decade < 0.4)
 MATRICES = ("A random", "B random")
@@ -126,30 +129,22 @@ def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[_WideRuns, np.ndarray]
     return runs, stacked_runs.train_runs(runs, *start, Adam((lr, ratio * lr)), steps)[:, 0]
 
 
-class Study(NamedTuple):
-    """The loss of all runs as a share of its start, in the order of the constants: (widths,
-    matrices, spreads, seeds, rates, steps + 1); and rms(A·x), likewise."""
-
-    loss: np.ndarray
-    reach: np.ndarray
-
-
 @cache
-def study() -> Study:
-    """Train every width, matrix, spread, seed and rate; some seconds the first time."""
-    shape = (len(WIDTHS), len(MATRICES), len(SPREADS), N_SEEDS)
-    loss, reach = np.empty((2, *shape, len(RATES), STEPS + 1))
+def stored() -> dict[str, np.ndarray]:
+    """What ``make_data.py`` has stored, after each of KEPT's steps.
 
-    def trained(index):
-        width, random, spread, seed = index
-        layer, Z = draw_task(WIDTHS[width], seed)
-        with parallel.one_blas_thread():
-            return train_rates(layer, *start_pair(MATRICES[random], SPREADS[spread], Z), RATES)
+    ``loss``: of all runs, as a share of its start, in the order of the constants: (widths,
+    matrices, spreads, seeds, rates, KEPT). ``reach``: rms(A·x) of the run of least loss,
+    (widths, matrices, spreads, seeds, KEPT).
+    """
+    with np.load(FILE) as data:
+        return {name: data[name].astype(float) for name in data}
 
-    for index, (losses, reaches) in parallel.outcomes(trained, np.ndindex(shape)):
-        loss[index] = losses / losses[:1, :1]
-        reach[index] = reaches
-    return Study(loss, reach)
+
+def left(steps: int) -> np.ndarray:
+    """The share of the loss left after so many steps, one of KEPT: (widths, matrices, spreads,
+    seeds, rates)."""
+    return stored()["loss"][..., KEPT.index(steps)]
 
 
 def best_rates(loss: np.ndarray) -> np.ndarray:
@@ -159,15 +154,12 @@ def best_rates(loss: np.ndarray) -> np.ndarray:
 
 @cache
 def after(steps: int) -> dict[str, np.ndarray]:
-    """What the study says after so many steps, up to STEPS.
+    """What the study says after so many steps, one of KEPT.
 
     ``curve``: the median loss as a share of its start, (widths, matrices, spreads, rates).
     ``best``: the best rate of each task. ``least`` and ``reach``: loss and rms(A·x) at the
     best rate of the grid. (widths, matrices, spreads, seeds) each.
     """
-    loss = study().loss[..., steps]
-    reach = study().reach[..., steps]
-    at = loss.argmin(axis=-1)[..., None]
+    loss = left(steps)
     return {"curve": np.median(loss, axis=3), "best": best_rates(loss),
-            "least": np.take_along_axis(loss, at, -1)[..., 0],
-            "reach": np.take_along_axis(reach, at, -1)[..., 0]}
+            "least": loss.min(axis=-1), "reach": stored()["reach"][..., KEPT.index(steps)]}
