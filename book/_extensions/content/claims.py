@@ -154,7 +154,7 @@ def chapter(register: Register, page: str, claims: dict[str, dict[str, str]]):
     """The register's lines for one page, in Markdown: a fold that counts them."""
     title = TITLE.search(register.pages[page])[1]
     numbers = Counter(map(kind, claims))
-    counted = ", ".join(f"{number} {name}" for name, number in sorted(numbers.items(), reverse=True))
+    counted = ", ".join(f"{numbers[name]} {name}" for name in sorted(numbers, reverse=True))
     yield f"\n:::{{dropdown}} {title}: {counted}\n[{title}](/{page}.md)\n"
     for label, fields in sorted(claims.items(), key=lambda c: list(register.blocks).index(c[0])):
         _, block = register.blocks[label]
