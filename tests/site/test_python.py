@@ -280,17 +280,18 @@ def test_a_number_that_is_refused_or_fails_does_not_stay(page):
 
 def test_own_values_of_a_cell_s_own_function(visit):
     """Though the cell shows another explorer too."""
-    page = begin(visit("book/sliders.html").page)
-    number = next(i for i, source in enumerate(sources("book/sliders.html"))
-                  if "explore(wave" in source)
-    write(page, number, "\n".join([
-        "from IPython.display import display", "from lora_edu.explore import explore",
+    place = "book/own-experiments.html"
+    page = begin(visit(place).page)
+    number, source = next((i, source) for i, source in enumerate(sources(place))
+                          if "explore(losses" in source)
+    write(page, number, source.replace("explore(losses", "shown = explore(losses") + "\n".join([
+        "", "from IPython.display import display",
         "def other(a=1): return {'data': [], 'layout': {'meta': {'reading': 'another'}}}",
-        "display(explore(wave, frequency=(1, 8), phase=[0.0, 0.5, 1.0]), explore(other, a=[1]))"]))
-    root = page.locator("#explorer-wave").first
+        "display(shown, explore(other, a=[1]))"]))
+    root = page.locator("#explorer-sign-descent").first
     root.get_by_role("button", name="own values", include_hidden=True).evaluate("(b) => b.click()")
-    root.evaluate("(root) => root.explorer.go({ frequency: '11' })")
-    expect(root.locator(".explorer-headline > span")).to_have_text("22 zeros")
+    root.evaluate("(root) => root.explorer.go({ r: '3' })")
+    expect(root.locator(".explorer-headline > span")).to_have_text(re.compile("^r = 3, "))
 
 
 def test_the_editor_can_be_left_by_keyboard(page):
