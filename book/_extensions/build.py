@@ -12,6 +12,9 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from pybtex.backends.plaintext import Backend
+from pybtex.plugin import register_plugin
+
 from .content import claims, formulas, self_check, symbols
 from .in_page import run_page
 from .notebooks import download, execute
@@ -29,6 +32,8 @@ EARLY, LATE = 100, 900  # before and after the theme's own steps, which have Sph
 def setup(app):
     addresses.setup(app)
     formulas.setup(app)
+    # Asked for at each citation, and otherwise looked for among all packages each time.
+    register_plugin("pybtex.backends", "plaintext", Backend, force=True)
     for extension in ("sphinx.ext.autodoc", "sphinx.ext.napoleon"):  # docstrings on "The library"
         app.setup_extension(extension)
     app.config.autodoc_typehints = "none"  # the words give them

@@ -7,6 +7,7 @@ it. Python's own modules are left out of what other modules import.
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]  # of the book
@@ -22,7 +23,7 @@ def imported(source: str, in_functions: bool = False) -> set[str]:
     unread = list(names)
     while unread:
         for file in _files(unread.pop()):
-            of_file = set(_imports(file.read_text("utf-8"), in_functions))
+            of_file = _imports(file.read_text("utf-8"), in_functions)
             new_names = {name for name in of_file - names
                          if name.partition(".")[0] not in sys.stdlib_module_names}
             names |= new_names
@@ -36,17 +37,18 @@ def _files(module: str) -> list[Path]:
     return [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
 
 
-def _imports(source: str, in_functions: bool) -> Iterator[str]:
+@cache
+def _imports(source: str, in_functions: bool) -> frozenset[str]:
     """What a source imports itself; of ``from a import b`` also a.b, if that is a module."""
+    names = set()
     for node in _statements(ast.parse(source), in_functions):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            for alias in node.names:
-                submodule = f"{node.module}.{alias.name}"
-                if _files(submodule):
-                    yield submodule
+            names.add(node.module)
+            submodules = (f"{node.module}.{alias.name}" for alias in node.names)
+            names.update(filter(_files, submodules))
+    return frozenset(names)
 
 
 def _statements(tree: ast.Module, in_functions: bool) -> Iterator[ast.AST]:

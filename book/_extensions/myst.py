@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -55,13 +56,16 @@ def directive(text: str, token) -> Part:
     return Part(found[1], text, found[2], "\n".join(body[len(options):]).strip("\n"), options)
 
 
-def directives(text: str) -> Iterator[Part]:
+@cache
+def directives(text: str) -> tuple[Part, ...]:
     """All directives of a text, those inside others after them."""
+    found = []
     for part in parts(text):
         if part.name:
-            yield part
+            found.append(part)
             if part.name not in ("code-cell", "math", "raw", "eval-rst"):
-                yield from directives(part.body)
+                found += directives(part.body)
+    return tuple(found)
 
 
 def has_cells(text: str) -> bool:

@@ -8,7 +8,6 @@ import zipfile
 
 import pytest
 
-from book._extensions.notebooks.download import READS_REPOSITORY
 from book._extensions.notebooks.first_cell import extra_for, first_cell
 from book._extensions.notebooks.myst_to_markdown import Names, Page, collect_names
 from book._extensions.notebooks.wheel import build_wheel, wheel_name
@@ -17,7 +16,6 @@ from tests.book import NOTEBOOKS, REPOSITORY, code, in_toc, notebook
 SITE = "https://book.example.org/"
 BOOK = collect_names([REPOSITORY / f"{page}.md" for page in in_toc()],
                      REPOSITORY / "book/references.bib", SITE)
-OFFERED = [page for page in NOTEBOOKS if READS_REPOSITORY not in code(page)]
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|^`{3,}\{math\}\n:label: [^\n]*\n(.+?)\n`{3,}",
                      re.DOTALL | re.MULTILINE)
 
@@ -63,7 +61,7 @@ for page, imports in %r:
 @pytest.mark.parametrize("extra", LACKING)
 def test_what_pages_import_does_without_the_extras_that_they_do_not_ask_for(extra):
     pages = [(page, "\n".join(re.findall(r"^(?:from|import) (?:.*\([^)]*\)|.*)", code(page), re.M)))
-             for page in OFFERED if extra_for(code(page)) == extra]
+             for page in NOTEBOOKS if extra_for(code(page)) == extra]
     assert pages and [page for page, imports in pages if not imports] == []
     program = WITHOUT % (LACKING[extra], pages)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -85,7 +83,7 @@ def formulas(text):
     return [re.sub(r"\\tag\{\d+\}|\s", "", formula) for formula in found]
 
 
-@pytest.mark.parametrize("page", OFFERED)
+@pytest.mark.parametrize("page", NOTEBOOKS)
 def test_a_pages_plain_text_has_every_formula_and_word_and_no_markup_of_myst(page):
     before, after = "\n\n".join(cells(page)), converted(page)
     assert formulas(after) == formulas(before)

@@ -107,8 +107,7 @@ def in_browsers(module: str) -> bool:
 
 def add_button(app, pagename, templatename, context, doctree) -> None:
     """Give a page the button, and its script, if at least half of its cells run in a browser; else
-    tell its reader why not. A page that a reader cannot run alone, or that leaves a cell out, has
-    neither."""
+    tell its reader why not. A page that leaves a cell out has neither."""
     if not app.run_page or not context.get("ipynb_source"):
         return
     notebook = nbformat.read(executed(app, pagename), as_version=4)

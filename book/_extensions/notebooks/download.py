@@ -22,7 +22,6 @@ from .first_cell import first_cell
 from .myst_to_markdown import Names, collect_names, rewrite
 from .wheel import FOLDER, build_wheel, wheel_name
 
-READS_REPOSITORY = "lora_edu.__file__"  # in a cell: it looks for files beside the package
 KEPT = ("kernelspec", "language_info")
 EXPLORER = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
 INVITE = "Run the cells down to this one, and the plot stands here."
@@ -57,13 +56,8 @@ def keep_outputs(app, doctree) -> None:
 
 
 def offer_notebook(app, pagename, templatename, context, doctree) -> None:
-    """Tell the theme which pages offer a notebook and Binder: not those about the repository,
-    which a reader cannot run alone."""
-    if doctree is None or not executed(app, pagename).is_file():
-        return
-    if READS_REPOSITORY in executed(app, pagename).read_text(encoding="utf-8"):
-        app.env.metadata[pagename].pop("kernelspec", None)  # by which the theme knows a notebook
-    else:
+    """Tell the theme which pages offer a notebook and Binder."""
+    if doctree is not None and executed(app, pagename).is_file():
         context["ipynb_source"] = f"{pagename}.ipynb"
 
 
