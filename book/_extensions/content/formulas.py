@@ -8,7 +8,7 @@ from pathlib import Path
 from lora_edu.explore.sphinx_ext import say_fallback
 
 from ..node import missing, node_binary
-from ..site.slim import cut_font
+from ..site.slim import cut_font, fonts_folder
 
 
 def katex_folder(app) -> Path:
@@ -62,5 +62,5 @@ def copy_katex(app) -> None:
     for font in (katex_folder(app) / "fonts").glob("*.woff2"):
         copied = target / "fonts" / font.name
         shutil.copyfile(font, copied)
-        cut_font(copied, used)
+        cut_font(copied, used, fonts_folder(app))
     (target / "katex.min.css").write_text(style, encoding="utf-8")

@@ -8,6 +8,7 @@ the site stays as it is.
 import hashlib
 import logging
 import re
+import shutil
 from pathlib import Path
 
 from fontTools import subset
@@ -35,6 +36,11 @@ def check_tools(app) -> None:
         app.add_css_file(PAGES)
 
 
+def fonts_folder(app) -> Path:
+    """Where cut fonts are kept."""
+    return Path(app.doctreedir) / "fonts"
+
+
 def link_one_sheet(app, pagename, templatename, context, doctree) -> None:
     """Let a page ask for no other style sheet."""
     context["one_sheet"] = app.one_sheet
@@ -57,18 +63,30 @@ def write_one_sheet(app) -> None:
     sheet = (site / "_static" / PAGES).read_text(encoding="utf-8")
     icons = {int(code, 16) if code else ord(icon) for code, icon in ICON.findall(sheet)}
     for font in (site / "_static").glob(FONTS):
-        cut_font(font, icons)
+        cut_font(font, icons, fonts_folder(app))
     version = hashlib.sha256(sheet.encode()).hexdigest()[:8]
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         page.write_text(re.sub(rf'/{PAGES}(\?v=\w+)?"', f'/{PAGES}?v={version}"', text), "utf-8")
 
 
-def cut_font(font: Path, characters: set[int]) -> None:
-    """Keep the characters of those code points in a woff2 font; it may lack some of them."""
+def cut_font(font: Path, characters: set[int], kept: Path) -> None:
+    """Keep the characters of those code points in a woff2 font; it may lack some of them.
+
+    kept: A folder where cut fonts lie from build to build, by what they were made from.
+    """
+    made_from = font.read_bytes() + repr(sorted(characters)).encode()
+    cut = kept / hashlib.sha256(made_from).hexdigest()
+    if not cut.is_file():
+        kept.mkdir(parents=True, exist_ok=True)
+        write_cut_font(font, characters, cut)
+    shutil.copyfile(cut, font)
+
+
+def write_cut_font(font: Path, characters: set[int], target: Path) -> None:
     options = subset.Options(flavor="woff2", layout_features=[], desubroutinize=True)
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=characters)
     with subset.load_font(str(font), options, lazy=False) as loaded:
         cutter.subset(loaded)
-        subset.save_font(loaded, str(font), options)
+        subset.save_font(loaded, str(target), options)
