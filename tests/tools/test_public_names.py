@@ -35,7 +35,7 @@ def test_the_page_of_the_library_has_every_public_name_once():
 
 def test_the_example_on_the_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    code = re.search(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
     names = {}
     exec(code, names)
     assert [type(layer).__name__ for layer in names["model"]] == ["Linear", "ReLU", "Linear"]
