@@ -29,12 +29,21 @@ def missing(root, package: str) -> str:
 
 def run_node(root, script, *arguments) -> None:
     """Run a script of Node in the repository at ``root``. Raises RuntimeError with what it says."""
-    done = subprocess.run([node_binary(), script, *arguments], cwd=root, text=True,
-                          capture_output=True)
+    _run(root, Path(script).name, node_binary(), script, *arguments)
+
+
+def _run(root, name: str, *command) -> None:
+    done = subprocess.run(command, cwd=root, text=True, capture_output=True)
     if done.returncode:
-        raise RuntimeError(f"{Path(script).name}: {done.stderr}")
+        raise RuntimeError(f"{name}: {done.stderr}")
 
 
 def esbuild(root, *arguments) -> None:
-    """Run npm's esbuild. Raises RuntimeError with what it says."""
-    run_node(root, "node_modules/esbuild/bin/esbuild", "--log-level=warning", *arguments)
+    """Run npm's esbuild. Raises RuntimeError with what it says.
+
+    Where npm runs scripts of packages, esbuild's puts a program in the place of its own script.
+    """
+    file = Path(root) / "node_modules/esbuild/bin/esbuild"
+    is_script = file.read_bytes()[:2] == b"#!"
+    command = [node_binary(), file] if is_script else [file]
+    _run(root, "esbuild", *command, "--log-level=warning", *arguments)
