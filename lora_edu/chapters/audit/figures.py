@@ -24,24 +24,27 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
     """Left: trainable parameters against r. Right: bytes, full fine-tuning beside LoRA."""
     size = MODELS[model]
     total = float(size.total)
-    count = size.trainable(targets, r)
+    counts = {rank: size.trainable(targets, rank) for rank in (*RANKS, r)}
+    count = counts[r]
+    full, low = (memory(model, count, in_full, precision) for in_full in (True, False))
+
     traces = [
         level(total, [0.8, 80], width=2.5, name="all parameters",
               hovertemplate="all parameters: %{y:,.0f}<extra></extra>"),
-        line(RANKS, np.array([size.trainable(targets, rank) for rank in RANKS], float), "delta",
+        line(RANKS, np.array([counts[rank] for rank in RANKS], float), "delta",
              mode="lines+markers", marker={"size": 7, "color": COLOURS["delta"]}, name="adapters",
              hovertemplate="adapters: %{y:,.0f}<extra></extra>"),
         *_printed(model, targets),
-        _marks("this rank", [r], [count], "B", "diamond", 13)]
-    full, low = (memory(model, count, which, precision) for which in (True, False))
-    for quantity, name, sizes, symbol in (("frozen", "full fine-tuning", full, "circle"),
-                                          ("delta", "LoRA", low, "diamond")):
-        traces.append(_marks(name, [0, 1, 2], sizes, quantity, symbol, 13, panel=2))
-    chosen = (targets, r, precision) == ("q, v", 4, "16 bits")
-    for which, name in ((0, "paper, full"), (1, "paper, LoRA")):
-        printed = (paper.CHECKPOINTS[which], paper.IN_TRAINING[which]) if model == "GPT-3" else ()
-        traces.append(_marks(name, [0, 2][:len(printed)], printed, "A", "square-open", 20, panel=2,
-                             opacity=1.0 if chosen else BESIDE))
+        _marks("this rank", [r], [count], "B", "diamond", 13),
+        _marks("full fine-tuning", [0, 1, 2], full, "frozen", "circle", 13, panel=2),
+        _marks("LoRA", [0, 1, 2], low, "delta", "diamond", 13, panel=2)]
+    is_papers = (targets, r, precision) == ("q, v", 4, "16 bits")
+    for name, *bytes_printed in zip(("paper, full", "paper, LoRA"), paper.CHECKPOINTS,
+                                    paper.IN_TRAINING, strict=True):
+        places, sizes = ([0, 2], bytes_printed) if model == "GPT-3" else ([], [])
+        traces.append(_marks(name, places, sizes, "A", "square-open", 20, panel=2,
+                             opacity=1.0 if is_papers else BESIDE))
+
     return figure(
         traces, "",
         [log_labelled("r", -0.1, 1.91, RANKS),
@@ -55,8 +58,8 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
         f"checkpoint {size_text(full[0])} → {size_text(low[0])} · "
         f"in training {size_text(full[2])} → {size_text(low[2])}, "
         f"{full[2] / low[2]:.1f} times less",
-        headings=["   ".join((coloured("● trained", "delta"), coloured("┅ model", "frozen"),
-                              coloured("□ paper", "A"))),
+        headings=[f"{coloured('● trained', 'delta')}   {coloured('┅ model', 'frozen')}   "
+                  f"{coloured('□ paper', 'A')}",
                   f"bytes:   {coloured('● full', 'frozen')}   {coloured('◆ LoRA', 'delta')}"])
 
 

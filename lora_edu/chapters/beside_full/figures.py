@@ -8,7 +8,7 @@ from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full.runs_turning import SIDE, tuned
 from lora_edu.chapters.shared.axes import labelled, log_labelled
-from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing, say
+from lora_edu.chapters.shared.drawing import framed, map_drawing, say
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import apart, end_labels, steps_done
 from lora_edu.chapters.shared.style import (
@@ -44,7 +44,7 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
                                           ("full fine-tuning", first.full_step()),
                                           (f"LoRA, r = {r:,}, {rate}", step))):
         top = row * 18
-        parts += [cell_map(values, 0, top, "delta", name), frame(values, 0, top),
+        parts += [*framed(values, 0, top, "delta", name),
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
     comparison = f"{use:.2g} × full’s use, {harm:.2g} × its harm"
     return map_drawing(parts, f"LoRA’s step: {comparison}", (-1, 46), (-3.5, 50.5),

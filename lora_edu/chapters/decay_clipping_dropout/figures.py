@@ -5,7 +5,7 @@ import numpy as np
 
 from lora_edu.chapters.decay_clipping_dropout.runs import BAD, STEPS, lowered, with_a_bad_batch
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
+from lora_edu.chapters.shared.drawing import box, dotted, framed, map_drawing, say
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
@@ -29,13 +29,12 @@ def penalty(alpha: float = 8, lam: float = 1) -> dict:
     threshold = lam * R / alpha
     delta, left = lowered(threshold)
     delta = np.round(delta, 9)  # where it is blank an SVD leaves the last bits of a sum
-    parts = [cell_map(delta, 0, 0, "delta", "ΔW"), frame(delta, 0, 0)]
+    parts = framed(delta, 0, 0, "delta", "ΔW")
     numbers = {}
     values, targets = (np.round(all_of[:SHOWN], 3) for all_of in (left, lowered(0)[1]))
     for i, (value, wanted) in enumerate(zip(values, targets, strict=True)):
         parts += [box(APART * i, FLOOR - value, 5, value, COLOURS["delta"]),
-                  {**box(APART * i, FLOOR - wanted, 5, wanted, "rgba(0,0,0,0)"),
-                   "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}}]
+                  dotted(APART * i, FLOOR - wanted, 5, wanted)]
         numbers[APART * i + 2.5, FLOOR + 1.6] = f"{value:.1f}"
     count = int((left > 1e-9).sum())
     headline = f"each singular value lowered by {short(threshold)}, {count} of {SHOWN} left"

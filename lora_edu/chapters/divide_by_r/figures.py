@@ -11,6 +11,7 @@ from lora_edu.chapters.shared.drawing import box, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import (
     apart,
+    counted,
     end_labels,
     named_ticks,
     roomy,
@@ -44,7 +45,7 @@ def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
     texts = say({(unit * length, y + 0.8): coloured(f"{name} {_short(length)}", hue)
                  for name, (length, hue, y) in bars.items()}, "middle right")
     by = "" if power == 0 else f" ÷ {divide.split()[0]}"
-    headline = f"{r} term{'s' * (r > 1)}{by}: {_short(along)} agreed, {_short(across)} the rest"
+    headline = f"{counted(r, 'term')}{by}: {_short(along)} agreed, {_short(across)} the rest"
     colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
     return map_drawing([heat(100 * cells, -100, 100, colours, name="ΔW"), texts, *shapes], headline,
                        (-1, k), (-1, d + 9.5), f"{headline}, where one term agrees by 1 on average")

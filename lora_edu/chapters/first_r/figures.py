@@ -9,7 +9,7 @@ from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.digit_rows import digit_rows
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import Look, apart, end_labels, legend, named_ticks, said
+from lora_edu.chapters.shared.looks import Look, end_labels, legend, named_ticks, roomy, said
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -51,34 +51,30 @@ def pictures(angles=(0, 45, 90)) -> dict:
 
 def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     """What an η costs that was tuned at r1, against r: the loss over the least one, each rule."""
+    ranks = digits_map.RANKS
     traces = []
-    names = {}
-    partly = {}
+    ends = {}
+    some_lost = {}
     for rule, look in RULE_LOOKS.items():
         ratios = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
         means = geometric_mean(ratios)
-        lost = np.isinf(ratios).sum(axis=1)
         drawn = _inside(means, MOST_REGRET)
-        traces.append(look.curve(digits_map.RANKS, drawn, rule,
-                                 values=np.minimum(means, digits_map.LOST)))
-        shares = [f"{n}/{ratios.shape[1]}" if 0 < n < ratios.shape[1] else "" for n in lost]
-        partly |= {(r, top): coloured(share, look.colour)
-                   for r, share, top in zip(digits_map.RANKS[:-1], shares, drawn, strict=False)
-                   if share}
-        names[", ".join(filter(None, (rule, shares[-1])))] = np.log10(drawn[-1])
-    places = apart(list(names.values()), 0.13)
-    traces.append(say({(digits_map.RANKS[-1], 10**place): coloured(f"  {name}", look.colour)
-                       for name, place, look in zip(names, places, RULE_LOOKS.values(),
-                                                    strict=True)}, "middle right", 14))
-    traces += [say(partly, "top center", 12)] if partly else []
+        traces.append(look.curve(ranks, drawn, rule, values=np.minimum(means, digits_map.LOST)))
+        seeds = ratios.shape[1]
+        shares = [f"{lost}/{seeds}" if 0 < lost < seeds else ""
+                  for lost in np.isinf(ratios).sum(axis=1)]
+        some_lost |= {(r, height): coloured(share, look.colour)
+                      for r, share, height in zip(ranks[:-1], shares, drawn, strict=False) if share}
+        ends[f"{rule}, {shares[-1]}" if shares[-1] else rule] = (drawn[-1], look.colour)
+    traces.append(end_labels(ranks[-1], ends, pad=2, gap=0.13))
+    if some_lost:
+        traces.append(say(some_lost, "top center", 12))
+
     costs = ", ".join(_cost(rule, task, r1) for rule in ("α kept", "α = r"))
-    axis = named_ticks(digits_map.RANKS, "rank r")
-    axis["range"][1] += 0.6  # room for the names
     return figure(
-        traces, f"worst: {costs}", [axis],
-        [labelled("regret", -0.34, np.log10(MOST_REGRET) + 0.2, type="log",
-                  tickvals=[1, 3, 10, 30, MOST_REGRET / EDGE],
-                  ticktext=["1", "3", "10", "30", "more"])],
+        traces, f"worst: {costs}", [roomy(named_ticks(ranks, "rank r"), 0.6)],
+        [log_labelled("regret", -0.34, np.log10(MOST_REGRET) + 0.2,
+                      [1, 3, 10, 30, MOST_REGRET / EDGE], texts=["1", "3", "10", "30", "more"])],
         f"{task}, η tuned at r = {r1} and carried; at its worst rank {costs}")
 
 
@@ -122,27 +118,29 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
     choice = CHOICES[alpha]
     scale = digits_map.ALPHA_RULES[choice]
     rates = digits_map.TASKS[task].rates
-    cost = float(geometric_mean(digits_map.regrets(task, scale, TUNED_AT))[
-        digits_map.RANKS.index(r)])
+    costs = geometric_mean(digits_map.regrets(task, scale, TUNED_AT))
+    cost = float(costs[digits_map.RANKS.index(r)])
     outcome = "costs nothing" if cost < 1.005 else f"leaves {cost:.3g} × the least loss"
-    names = {rank: float(geometric_mean(digits_map.losses(task, rank, scale(rank, TUNED_AT)))[0])
-             for rank in (r, TUNED_AT)}
-    spread = 1.5 if abs(np.log(names[r] / names[TUNED_AT])) < 0.4 else 1
-    names[max(names, key=names.get)] *= spread
-    traces = valleys(task, choice, TUNED_AT, r)
-    traces += [say({(rates[0], value): coloured(
-        f"r = {rank} ", "frozen" if rank == TUNED_AT else RULE_LOOKS[choice].colour)},
-        "middle left", 14) for rank, value in names.items()]
     rule = alpha if alpha == "rsLoRA" else f"α {alpha}"
-    headline = f"{rule}, r = {r}: " + (
-        "η is tuned here" if r == TUNED_AT else f"carried η {outcome}")
+
+    starts = {rank: float(geometric_mean(digits_map.losses(task, rank, scale(rank, TUNED_AT)))[0])
+              for rank in (r, TUNED_AT)}  # of the curves, where their names stand
+    if abs(np.log(starts[r] / starts[TUNED_AT])) < 0.4:
+        starts[max(starts, key=starts.get)] *= 1.5
+    traces = valleys(task, choice, TUNED_AT, r)
+    for rank, height in starts.items():
+        colour = "frozen" if rank == TUNED_AT else RULE_LOOKS[choice].colour
+        traces.append(say({(rates[0], height): coloured(f"r = {rank} ", colour)}, "middle left",
+                          14))
+
+    is_tuned = r == TUNED_AT
     return figure(
-        traces, headline,
+        traces, f"{rule}, r = {r}: {'η is tuned here' if is_tuned else f'carried η {outcome}'}",
         [labelled("learning rate η", np.log10(rates[0]) - 0.6, np.log10(rates[-1]) + 0.1,
                   **power_ticks(-3, 1))],
         [log_labelled("training loss", np.log10(LOW), np.log10(HIGH), [0.1, 1, 10])],
-        f"{rule}: at r = {r} the learning rate " + (
-            "is tuned" if r == TUNED_AT else f"tuned at r = 8 {outcome}"))
+        f"{rule}: at r = {r} the learning rate "
+        f"{'is tuned' if is_tuned else f'tuned at r = 8 {outcome}'}")
 
 
 def _inside(values, top: float) -> np.ndarray:
@@ -247,10 +245,9 @@ def five_models() -> dict:
                    end_labels(64, {FORMULAS[rule]: (mean[1], look.colour)}, pad=2, size=15)]
     spans = {FORMULAS[rule]: f"{signed(min(each))} to {signed(max(each))}"
              for rule, each in powers.items()}
-    axis = named_ticks(digits_map.RANKS, "rank r")
-    axis["range"][1] += 0.35
     return figure(
-        traces, f"under α/r the best η goes like r to the power {spans['α/r']}", [axis],
+        traces, f"under α/r the best η goes like r to the power {spans['α/r']}",
+        [roomy(named_ticks(digits_map.RANKS, "rank r"), 0.35)],
         [log_labelled("best η, at r = 8 it is 1", -0.75, 0.6, [0.25, 0.5, 1, 2],
                       texts=["¼", "½", "1", "2"])],
         "Five tasks: the best η goes with these powers of r: " + "; ".join(

@@ -6,7 +6,7 @@ from lora_edu import STARTS
 from lora_edu.chapters.hundred_steps import runs
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
+from lora_edu.chapters.shared.drawing import box, dotted, framed, map_drawing, say
 from lora_edu.chapters.shared.style import COLOURS, curve, figure, level
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.explore.words import number
@@ -29,12 +29,11 @@ def drawn(t: int = 0) -> dict:
         bars = k + 1
         delta = run[t].delta()
         left.append(f"{name} {100 * word_run.loss_left(run[t]):.0f} %")
-        parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top)]
+        parts += framed(delta, 0, top, "delta", name)
         values = runs.singular_values(delta, RANK)
         for i, (now, want) in enumerate(zip(values, target, strict=True)):
             parts += [box(bars, top - 0.3 + 2 * i, now, 1.6, COLOURS["delta"]),
-                      {**box(bars, top - 0.3 + 2 * i, want, 1.6, "rgba(0,0,0,0)"),
-                       "line": {"color": COLOURS["frozen"], "width": 1.5, "dash": "dot"}}]
+                      dotted(bars, top - 0.3 + 2 * i, want, 1.6, thick=1.5)]
         moved = [which for which in "AB"
                  if not np.array_equal(getattr(run[t], which), getattr(run[0], which))]
         state = ("nothing has moved", "only B has moved", "both have moved")[len(moved)]

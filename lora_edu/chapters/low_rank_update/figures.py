@@ -4,7 +4,7 @@ import numpy as np
 
 from lora_edu.chapters.low_rank_update.runs import terms
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import box, cells, drawing, map_drawing, say
+from lora_edu.chapters.shared.drawing import box, cells, dotted, drawing, map_drawing, say
 from lora_edu.chapters.shared.models import SIZES, size_text
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -59,35 +59,37 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     view: one of ``VIEWS``: which picture is shown.
     """
     M = picture()
-    B, A = terms(picture())
     d, k = M.shape
+    B, A = terms(M)
     best = B[:, :r] @ A[:r]
     missing = np.linalg.norm(M - best) / np.linalg.norm(M)
     stored = r * (d + k)
-    last = np.arange(r) == r - 1
-    lit = last if view == VIEWS[1] else np.full(r, True)
+    leave = "1 term leaves" if r == 1 else f"{r} terms leave"
     shown, headline = {
         VIEWS[0]: (best, f"{r} × ({d} + {k}) = {stored} numbers make this"),
         VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"term {r} alone: one column times one row"),
-        VIEWS[2]: (M - best, f"what {r} term{'s' * (r > 1)} leave{'s' * (r == 1)} out")}[view]
-    drawn = beside(B[:, :r] * lit / abs(B).max(), (A[:r].T * lit).T / abs(A).max(), shown / 1.2)
+        VIEWS[2]: (M - best, f"what {leave} out")}[view]
+
+    is_last = np.arange(r) == r - 1
+    lit = is_last if view == VIEWS[1] else np.full(r, True)
+    parts = beside(B[:, :r] * lit / abs(B).max(), (A[:r].T * lit).T / abs(A).max(), shown / 1.2)
+    if r < 10:  # what a full rank would take
+        parts.append(say({(0, -d - 0.4): f"room for A’s rows up to r = {d}"}, "middle right", 12,
+                         colour="frozen"))
     unit = k / M.size  # of the bars: the picture's numbers are as long as it is
     left = -1.5 - d
-    parts = [box(left, 17, d * r * unit, 2, COLOURS["B"]),
-             box(left + d * r * unit, 17, k * r * unit, 2, COLOURS["A"]),
-             box(left, 22.5, missing * k, 2, COLOURS["loss"]),
-             *({**box(*place, "rgba(0,0,0,0)"),
-                "line": {"color": COLOURS["frozen"], "width": width, "dash": "dot"}}
-               for width, place in ((2, (left, 17, k, 2)), (2, (left, 22.5, k, 2)),
-                                    (1, (-0.5, -1.5 - d, k, d)), (1, (left, -0.5, d, d))))]
     so_far = " so far" if view == VIEWS[1] and r > 1 else ""
-    texts = {(left, 15.7): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
-             (left, 21.2): f"left out{so_far}: {100 * missing:.0f} % of the picture’s length"}
-    if r < 10:  # what a full rank would take
-        drawn.append(say({(0, -d - 0.4): f"room for A’s rows up to r = {d}"}, "middle right", 12,
-                         colour="frozen"))
-    return map_drawing([*drawn, say(texts, "middle right"), *parts], headline,
-                       (left - 0.5, k + 0.5), (-4 - d, 25),
+    parts.append(say({
+        (left, 15.7): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
+        (left, 21.2): f"left out{so_far}: {100 * missing:.0f} % of the picture’s length"},
+        "middle right"))
+    parts += [box(left, 17, d * r * unit, 2, COLOURS["B"]),
+              box(left + d * r * unit, 17, k * r * unit, 2, COLOURS["A"]),
+              box(left, 22.5, missing * k, 2, COLOURS["loss"]),
+              dotted(left, 17, k, 2), dotted(left, 22.5, k, 2),
+              dotted(-0.5, -1.5 - d, k, d, thick=1), dotted(left, -0.5, d, d, thick=1)]
+
+    return map_drawing(parts, headline, (left - 0.5, k + 0.5), (-4 - d, 25),
                        f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
                        f"{100 * missing:.2f} % of the picture")
 

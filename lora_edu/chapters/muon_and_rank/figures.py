@@ -56,30 +56,27 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
         task: One of ``runs.TASKS``.
         rule: One of SCALE_RULES.
     """
+    powers = {name: signed(runs.power(task, name, rule)[0]) for name in runs.optimisers(task)}
     traces = []
-    ends = {}
-    powers = {}
-    last = []
-    for name in runs.optimisers(task):
+    last_ranks = []
+    ends = []
+    for name in powers:
         rates = runs.best(task, name, rule)
         ranks = runs.ranks(task, name)
         means = geometric_mean(rates)
         unit = means[ranks.index(MIDDLE)]
         traces += [seeds(ranks, rates / unit, LOOKS[name].colour),
                    LOOKS[name].curve(ranks, means / unit, name, values=means)]
-        ends[name] = np.log10(means[-1] / unit)
-        powers[name] = runs.power(task, name, rule)[0]
-        last.append(ranks[-1])
-    places = 10 ** apart(list(ends.values()), 0.1)
-    traces.append(words(last, places, [
-        coloured(f"  {name}", LOOKS[name].colour) for name in ends],
-        textposition="middle right", textfont={"size": 12}))
-    axis = named_ticks(runs.ranks(task, "Adam"), "rank r")
-    axis["range"][1] += 1.2  # room for the names
-    exponents = ", ".join(f"{name} {signed(power)}" for name, power in powers.items())
+        last_ranks.append(ranks[-1])
+        ends.append(np.log10(means[-1] / unit))
+    traces.append(words(last_ranks, 10 ** apart(ends, 0.1),
+                        [coloured(f"  {name}", LOOKS[name].colour) for name in powers],
+                        textposition="middle right", textfont={"size": 12}))
+    exponents = ", ".join(f"{name} {power}" for name, power in powers.items())
     return figure(
-        traces, f"under {FORMULAS[rule]} Muon's best η goes like r to the power "
-                f"{signed(powers[runs.MUON])}", [axis],
+        traces,
+        f"under {FORMULAS[rule]} Muon's best η goes like r to the power {powers[runs.MUON]}",
+        [roomy(named_ticks(runs.ranks(task, "Adam"), "rank r"), 1.2)],
         [log_labelled("best η, at r = 4 it is 1", -0.8, 0.8, [0.25, 0.5, 1, 2, 4],
                       texts=["¼", "½", "1", "2", "4"])],
         f"{task}, s = {FORMULAS[rule]}: the powers of r in the best η are {exponents}")

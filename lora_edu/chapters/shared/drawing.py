@@ -10,6 +10,7 @@ import numpy as np
 
 from lora_edu.chapters.shared.style import BLANK_AXIS, COLOURS, PALE, figure, heat, words
 
+CLEAR = "rgba(0,0,0,0)"
 EDGE = {"color": "rgba(128,128,128,0.7)", "width": 1}
 STRONGEST = 0.75  # opacity of the fill of a drawing's largest entry: words on it can be read
 DEEPEST = 8  # levels of a colour in a map of cells, on either side of 0
@@ -89,6 +90,26 @@ def frame(values: np.ndarray, left: float, top: float, *, lit: bool = False) -> 
     return {**_shape("rect", left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5, 1,
                      {"line": {"color": COLOURS["delta" if lit else "frozen"],
                                "width": 3 if lit else 1}}), "layer": "above"}
+
+
+def framed(values: np.ndarray, left: float, top: float, quantity: str, name: str, *,
+           lit: bool = False) -> list[dict]:
+    """A :func:`cell_map` in its :func:`frame`."""
+    return [cell_map(values, left, top, quantity, name), frame(values, left, top, lit=lit)]
+
+
+def zero_signs(maps, side: str | None = None) -> list[dict]:
+    """A 0 in the middle of each map of zeros. maps: of (values, left, top). side: as in ``say``."""
+    middles = [(left + (values.shape[1] - 1) / 2, top + (values.shape[0] - 1) / 2)
+               for values, left, top in maps if not values.any()]
+    return [say(dict.fromkeys(middles, "0"), side, 16)] if middles else []
+
+
+def dotted(left: float, low: float, width: float, height: float, *, colour: str = "frozen",
+           thick: float = 2) -> dict:
+    """The dotted outline of a rectangle: what is compared with."""
+    return {**box(left, low, width, height, CLEAR),
+            "line": {"color": COLOURS[colour], "width": thick, "dash": "dot"}}
 
 
 def connect(*points: tuple) -> list[dict]:

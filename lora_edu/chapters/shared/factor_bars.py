@@ -1,7 +1,7 @@
 """Two factors as bars, and a factor in words."""
 
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import box, say
+from lora_edu.chapters.shared.drawing import box, dotted, say
 from lora_edu.chapters.shared.style import COLOURS, figure
 
 
@@ -16,8 +16,7 @@ def factor_bars(factors: dict[str, float], headline: str, axis: str, note: str, 
     """
     shapes = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
               for at, factor in enumerate(factors.values())]
-    shapes += [{**box(0, at - 0.36, 1, 0.72, "rgba(0,0,0,0)"),
-                "line": {"color": COLOURS["frozen"], "width": 2, "dash": "dot"}} for at in (0, 1)]
+    shapes += [dotted(0, at - 0.36, 1, 0.72) for at in (0, 1)]
     traces = [say({(max(factor, 1), at): f" {times(factor)}"
                    for at, factor in enumerate(factors.values())}, "middle right", 16),
               say({(0, -0.56): note}, "middle right", 12)]

@@ -4,7 +4,7 @@ import numpy as np
 
 from lora_edu import Adapter
 from lora_edu.chapters.shared import word_run
-from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
+from lora_edu.chapters.shared.drawing import box, framed, map_drawing, say
 from lora_edu.chapters.shared.style import COLOURS, PALE, coloured, heat, words
 
 
@@ -23,7 +23,7 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
         top = row * (d + 6)
         lines = name.split("\n")
         middle = top + d / 2 - 0.5 - 1.5 * (len(lines) - 1)
-        parts += [cell_map(delta, 0, top, "delta", name), frame(delta, 0, top),
+        parts += [*framed(delta, 0, top, "delta", name),
                   say({(-1, middle + 3 * i): text for i, text in enumerate(lines)},
                       "middle left", 15),
                   box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]),

@@ -133,33 +133,34 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     base = results.read()["base"]
     rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]
     full = results.row(style, "full")
-    chosen = RANKS.index(r)
+    chosen = rows[RANKS.index(r)]
+    before = base[style]["test"]
+    after, best = (float(np.mean(row["test"])) for row in (chosen, full))
+    share = (before - after) / (before - best)
+    old = f"{base['shakespeare']['test']:.2f} → {np.mean(chosen['shakespeare']):.2f}"
+
     traces = []
-    ends = []
     for panel, colour, key, of in ((1, "loss", "test", style),
                                    (2, "A", "shakespeare", "shakespeare")):
-        x = [row["trained"] for row in rows]
-        y = [float(np.mean(row[key])) for row in rows]
-        before = base[of]["test"]
-        after = float(np.mean(full[key]))
-        ends.append((before, y[chosen], after))
+        untrained = base[of]["test"]
+        in_full = float(np.mean(full[key]))
         traces += [
-            level(before, SPAN, panel=panel),
-            line(x, y, colour, panel=panel, mode="lines+markers", **said("q and v")),
-            marks([full["trained"]], [after], colour, "diamond", 12, panel=panel, **said("all")),
-            ring(x[chosen], y[chosen], panel=panel),
-            words([SPAN[0] * 1.3, SPAN[1] / 1.2], [before + 0.04, after + 0.08],
+            level(untrained, SPAN, panel=panel),
+            line([row["trained"] for row in rows], [float(np.mean(row[key])) for row in rows],
+                 colour, panel=panel, mode="lines+markers", **said("q and v")),
+            marks([full["trained"]], [in_full], colour, "diamond", 12, panel=panel, **said("all")),
+            ring(chosen["trained"], float(np.mean(chosen[key])), panel=panel),
+            words([SPAN[0] * 1.3, SPAN[1] / 1.2], [untrained + 0.04, in_full + 0.08],
                   ["no adapter", "all trained"], panel=panel,
                   textposition=["middle right", "middle left"])]
-    (start, now, best), (plays, paid, _) = ends
-    share = (start - now) / (start - best)
+
     xaxis = labelled("numbers trained", *np.log10(SPAN).tolist(), **power_ticks(3, 5))
     return figure(
-        traces, f"{share:.0%} of the full gain; loss on Shakespeare {plays:.2f} → {paid:.2f}",
+        traces, f"{share:.0%} of the full gain; loss on Shakespeare {old}",
         [xaxis, xaxis], [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
-        f"{text}, q and v at r = {r}, {x[chosen]:,} numbers: loss {start:.2f} → {now:.2f}, "
-        f"{share:.0%} of what training all {full['trained']:,} gains; Shakespeare {plays:.2f} → "
-        f"{paid:.2f} with the adapter on",
+        f"{text}, q and v at r = {r}, {chosen['trained']:,} numbers: loss {before:.2f} → "
+        f"{after:.2f}, {share:.0%} of what training all {full['trained']:,} gains; Shakespeare "
+        f"{old} with the adapter on",
         headings=[coloured("loss on the new text", "loss"),
                   coloured("loss on Shakespeare", "A")])
 

@@ -3,10 +3,9 @@ learning rate of each start."""
 
 import numpy as np
 
-from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import say
+from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy
+from lora_edu.chapters.shared.looks import Look, end_labels, named_ticks, roomy
 from lora_edu.chapters.shared.norm_board import STEPS, TITLE, norm_curves
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -105,16 +104,15 @@ def spread(k: int = 768) -> dict:
     traces = [look.curve(SPREAD_RANKS, y, name,
                          line={"color": look.colour, "width": 2.5, "dash": dash})
               for (name, (look, dash)), y in zip(looks.items(), values, strict=True)]
-    ends = 10 ** apart(np.log10(values[:, -1]), 0.14)
-    traces.append(say({(SPREAD_RANKS[-1], y): coloured(f"   {name}", look.colour)
-                       for (name, (look, _)), y in zip(looks.items(), ends, strict=True)},
-                      "middle right", 14))
+    traces.append(end_labels(SPREAD_RANKS[-1], {
+        name: (path[-1], look.colour)
+        for (name, (look, _)), path in zip(looks.items(), values, strict=True)}, gap=0.14))
     default, gaussian, stored = values[:, SPREAD_RANKS.index(16)]
     return figure(
         traces, f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below",
         [roomy(named_ticks(SPREAD_RANKS, "rank r", margin=0.08), 0.95)],
-        [labelled("spread of A’s entries", -2.3, 0.15, type="log", tickvals=[0.01, 0.1, 1],
-                  ticktext=[power(-2), power(-1), "1"])],
+        [log_labelled("spread of A’s entries", -2.3, 0.15, [0.01, 0.1, 1],
+                      texts=[power(-2), power(-1), "1"])],
         f"k = {k}: the default has spread {number(default)} at every r; “gaussian” crosses it at "
         f"r = √(3k) = {number(1 / default)}; at r = 16 “gaussian” is {number(gaussian / default)} "
         f"times as wide, and (k, r) {number(stored / default)} times")
@@ -125,48 +123,65 @@ SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of t
 
 def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regression") -> dict:
     """Left: each start's best rate against its curvature. Right: losses at two rates."""
+    chosen = COMPARED_STARTS.index(start)
+    default = COMPARED_STARTS.index("default")
+    curvature = geometric_mean(rates.stored()[f"{task} curvature"])
+    best = geometric_mean(rates.best(task, optimiser))
+    times = number(best[chosen] / best[default])
+    losses, endings = _at_two_rates(task, optimiser, chosen, default)
+
+    low, high = SPANS[task]
+    title = f"The best rate of {start} is {times} times the default’s"
+    return figure(
+        [*_rate_of_each(task, optimiser, chosen, default), *losses],
+        title if start != "default" else "The default at its best rate",
+        [labelled("λ at the start", 0.4, 5.2, **power_ticks(0, 4)),
+         labelled("step", 0, rates.STEPS)],
+        [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),
+         {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
+        f"{task}, {optimiser}: {start} has λ = {number(curvature[chosen])} and its best η = "
+        f"{number(best[chosen])}, {times} times the default's "
+        f"· first seed: {'; '.join(dict.fromkeys(endings))}",
+        headings=[coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"),
+                  "loss; dotted: the default’s η"])
+
+
+def _rate_of_each(task: str, optimiser: str, chosen: int, default: int) -> list[dict]:
+    """The best rate of every start against its curvature, with the chosen one's seeds."""
     curvature = rates.stored()[f"{task} curvature"]
     best = rates.best(task, optimiser)
-    at = COMPARED_STARTS.index(start)
-    default = COMPARED_STARTS.index("default")
-    means = [geometric_mean(values) for values in (curvature, best)]
     traces = []
     if optimiser == "SGD":
         ends = np.array([3.0, 1e5])
         traces.append(line(ends, 2 / ends, "frozen", width=1.5, dash="dash", name="2/λ",
                            hovertemplate="2/λ<extra></extra>"))
-    traces.append(marks(curvature[at], best[at], "B", "circle", 4, name="seeds"))
+    traces.append(marks(curvature[chosen], best[chosen], "B", "circle", 4, name="seeds"))
+    looks = {default: ("A", "circle", 13), chosen: ("B", "square", 13)}
     for i, name in enumerate(COMPARED_STARTS):
-        colour = "B" if i == at else "A" if i == default else "frozen"
-        traces.append(marks([means[0][i]], [means[1][i]], colour,
-                            {"B": "square", "A": "circle", "frozen": "circle-open"}[colour],
-                            13 if i in (at, default) else 8, name=name,
+        traces.append(marks([geometric_mean(curvature[i])], [geometric_mean(best[i])],
+                            *looks.get(i, ("frozen", "circle-open", 8)), name=name,
                             hovertemplate=f"{name}: λ %{{x:.3g}}, η %{{y:.3g}}<extra></extra>"))
+    return traces
+
+
+def _at_two_rates(task: str, optimiser: str, chosen: int, default: int
+                  ) -> tuple[list[dict], list[str]]:
+    """The first seed's losses at the default's best rate, and the chosen start's also at its own;
+    and how each run ends."""
     curves = rates.stored()[f"{task} {optimiser} curves"]
-    tried = [int(curves[i, :, -1].argmin()) for i in (default, at)]
+    default_rate, own_rate = (int(curves[i, :, -1].argmin()) for i in (default, chosen))
     low, high = SPANS[task]
     steps = np.arange(0, rates.STEPS + 1, rates.EVERY)
+    traces = []
     endings = []
-    for who, rate, colour, dash in ((default, tried[0], "A", "solid"), (at, tried[0], "B", "dot"),
-                                    (at, tried[1], "B", "solid")):
-        losses = curves[who, rate]
-        eta = rates.RATES[optimiser][rate]
-        name = f"{COMPARED_STARTS[who]}, η = {short(eta)}"
+    for i, rate, colour, dash in ((default, default_rate, "A", "solid"),
+                                  (chosen, default_rate, "B", "dot"),
+                                  (chosen, own_rate, "B", "solid")):
+        losses = curves[i, rate]
+        name = f"{COMPARED_STARTS[i]}, η = {short(rates.RATES[optimiser][rate])}"
         traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,
                            dash=dash, name=name, customdata=losses,
                            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
         end = "diverges" if losses[-1] >= rates.LOST else f"ends at {number(losses[-1])}"
         endings.append(f"{name} {end}")
-    times = number(means[1][at] / means[1][default])
-    return figure(
-        traces, f"The best rate of {start} is {times} times the default’s"
-        if start != "default" else "The default at its best rate",
-        [labelled("λ at the start", 0.4, 5.2, **power_ticks(0, 4)),
-         labelled("step", 0, rates.STEPS)],
-        [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),
-         {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
-        f"{task}, {optimiser}: {start} has λ = {number(means[0][at])} and its best η = "
-        f"{number(means[1][at])}, {times} times the default's "
-        f"· first seed: {'; '.join(dict.fromkeys(endings))}",
-        headings=[coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"),
-                  "loss; dotted: the default’s η"])
+    return traces, endings

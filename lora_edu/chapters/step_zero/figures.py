@@ -5,7 +5,15 @@ import numpy as np
 from lora_edu import STARTS, Adapter, initial
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import box, cell_map, drawing, fill, frame, map_drawing, say
+from lora_edu.chapters.shared.drawing import (
+    box,
+    drawing,
+    fill,
+    framed,
+    map_drawing,
+    say,
+    zero_signs,
+)
 from lora_edu.chapters.shared.norm_board import STEPS, norm_curves
 from lora_edu.chapters.shared.style import (
     MATRIX_COLOURS,
@@ -22,45 +30,45 @@ from lora_edu.chapters.shared.tasks import task_64
 from lora_edu.chapters.step_zero import runs
 from lora_edu.explore.words import number, short
 
+SIDE = 0.75  # of W on the board, whose rows have a distance of one
 TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
 
 
 def starts_board(row: int = 0) -> dict:
     """A and B at each start, r = 2, as boxes: full, or empty where all is exactly zero. The first
     rows are answered: the gradients and ΔW are shown too, elsewhere a question mark for each."""
-    side = 0.75  # of W; rows have a distance of one, and row 1 stands at y = 1
-    parts = []
-    sentences = []
-    names = {}
-    questions = {}
-    x = 0.0
+    filled = {start: filled_parts(start) for start in STARTS}
     title = "Which of ∇A, ∇B and ΔW are exactly zero?"
+    answers = []
+    for start in STARTS[:row]:
+        full = {name: part.any() for name, part in filled[start].items()}
+        title = f"{start}: {_moves(full)}"
+        zero = ", ".join(name for name in full if not full[name])
+        answers.append(f"{start}: zero are {zero or 'none'}")
+
+    parts = []
+    questions = {}
     for at, start in enumerate(STARTS, start=1):
-        parts_of_start = filled_parts(start)
-        x = 0.0
-        full = {name: filled.any() for name, filled in parts_of_start.items()}
-        sentences.append(f"{start}: zero are {', '.join(n for n in full if not full[n]) or 'none'}")
-        if at == row:
-            title = f"{start}: {_moves(full)}"
-        names[0.0, at] = start
-        for name, filled in parts_of_start.items():
-            height, width = (side / 2 / n if n == 2 else side for n in filled.shape)
-            x += 0.56 if name in ("A", "∇A", "ΔW") else 0.25
-            whole = width * filled.shape[1]
-            if at <= row or name in ("A", "B"):
-                top = at - height * filled.shape[0] / 2
-                parts += [box(x + width * j, top + height * i, width, height,
-                              fill(MATRIX_COLOURS[name], float(filled[i, j])))
-                          for i, j in np.ndindex(filled.shape)]
-            else:
-                questions[x + whole / 2, at] = "?"
+        right = 0.0
+        for name, part in filled[start].items():
+            height, width = (SIDE / 2 / n if n == 2 else SIDE for n in part.shape)
+            left = right + (0.56 if name in ("A", "∇A", "ΔW") else 0.25)
+            right = left + width * part.shape[1]
+            middle = (left + right) / 2
             if at == 1:
-                parts.append(say({(x + whole / 2, 0.42): name}, colour=MATRIX_COLOURS[name]))
-            x += whole
-    parts.append(say(names, "middle left"))
-    return drawing([*parts, *([say(questions)] if questions else [])], title,
-                   (-2.9, x + 0.1), (5.5, 0.0),
-                   f"{row} of {len(STARTS)} starts answered. " + " · ".join(sentences[:row]))
+                parts.append(say({(middle, 0.42): name}, colour=MATRIX_COLOURS[name]))
+            if at > row and name not in ("A", "B"):
+                questions[middle, at] = "?"
+                continue
+            top = at - height * part.shape[0] / 2
+            parts += [box(left + width * j, top + height * i, width, height,
+                          fill(MATRIX_COLOURS[name], float(part[i, j])))
+                      for i, j in np.ndindex(part.shape)]
+    parts.append(say({(0.0, at): start for at, start in enumerate(STARTS, start=1)}, "middle left"))
+    if questions:
+        parts.append(say(questions))
+    return drawing(parts, title, (-2.9, right + 0.1), (5.5, 0.0),
+                   f"{row} of {len(STARTS)} starts answered. " + " · ".join(answers))
 
 
 def _moves(full: dict[str, bool]) -> str:
@@ -68,7 +76,7 @@ def _moves(full: dict[str, bool]) -> str:
     moving = [name for name in "AB" if full[f"∇{name}"]]
     if len(moving) < 2:
         return f"only {moving[0]} moves" if moving else "nothing moves"
-    return "both move, " + ("but ΔW is not 0" if full["ΔW"] else "and ΔW is 0")
+    return "both move, but ΔW is not 0" if full["ΔW"] else "both move, and ΔW is 0"
 
 
 def filled_parts(start: str) -> dict[str, np.ndarray]:
@@ -103,15 +111,16 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     history = runs.one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
     loss = history.loss
-    off = history.loss > top
+    off = loss > top
     traces = norm_curves(*norms.values(), scale)
     traces.append(curve(
         "loss", [0, 1], np.minimum(loss, top), panel=2, values=loss, mode="lines+markers+text",
         text=[f"▲ {number(v)}" if out else number(v) for v, out in zip(loss, off, strict=True)],
         textposition=["bottom center" if out or value < frozen else "top center"
                       for out, value in zip(off, loss, strict=True)]))
-    zero, other = ([q for q, norm in norms.items() if (norm[0] == 0) == is_zero]
-                   for is_zero in (True, False))
+
+    zero = [q for q, norm in norms.items() if norm[0] == 0]
+    other = [q for q in norms if q not in zero]
     headline = " · ".join(f"{label}: {heading(*which)}" for label, which in
                           (("exactly 0", zero), ("not 0", other)) if which)
     after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
@@ -155,11 +164,9 @@ def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
               "∇B": (_share(grad_B), 0, far), "B": (now.B, near, far), "−G": (-G, far, far)}
     parts = []
     for name, (values, x, y) in placed.items():
-        parts += [cell_map(values, x, y, MATRIX_COLOURS.get(name, "delta"), name),
-                  frame(values, x, y, lit=name[0] == "∇" and values.any())]
-        if not values.any():
-            rows, columns = values.shape
-            parts.append(say({(x + (columns - 1) / 2, y + (rows - 1) / 2): "0"}, size=16))
+        parts += framed(values, x, y, MATRIX_COLOURS.get(name, "delta"), name,
+                        lit=name[0] == "∇" and values.any())
+        parts += zero_signs([(values, x, y)])
     d, k = G.shape
     for x, y, side, text, colour in (
             (far - 1, 3.5, "middle left", "∇A = Bᵀ·G", "A"),

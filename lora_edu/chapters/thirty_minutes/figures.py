@@ -5,8 +5,9 @@ import numpy as np
 from lora_edu import STARTS
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import box, cell_map, frame, map_drawing, say
+from lora_edu.chapters.shared.drawing import box, dotted, framed, map_drawing, say, zero_signs
 from lora_edu.chapters.shared.factor_bars import factor_bars, times
+from lora_edu.chapters.shared.looks import counted
 from lora_edu.chapters.shared.scale_rules import DIVISORS
 from lora_edu.chapters.shared.style import (
     BLANK_AXIS,
@@ -39,14 +40,9 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     has_moved["ΔW"] = any(has_moved.values())
     blocks = {"A": (now.A, R + 1, 0), "B": (now.B, 0, R + 1), "ΔW": (now.delta(), R + 1, R + 1)}
     parts = []
-    zeros = {}
-    for name, (values, x, y) in blocks.items():
-        parts += [cell_map(values, x, y, MATRIX_COLOURS[name], name),
-                  frame(values, x, y, lit=has_moved[name])]
-        if not values.any():
-            rows, columns = values.shape
-            zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
-    parts += [say(zeros, "middle center", 16)] if zeros else []
+    for name, block in blocks.items():
+        parts += framed(*block, MATRIX_COLOURS[name], name, lit=has_moved[name])
+    parts += zero_signs(blocks.values(), "middle center")
     d, k = now.shape
     parts += [say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
               say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
@@ -118,8 +114,7 @@ def units(c: float = 4) -> dict:
         labels[0, y + 0.45] = changes[-1]
         labels[1, y - 0.45] = f" {_short(old)}"
         labels[factor, y - 1.35] = coloured(f" {_short(new)}", "A")
-    shapes.append({**box(0, y - 1.8, c, 0.9, "rgba(0,0,0,0)"),
-                   "line": {"color": COLOURS["B"], "width": 2, "dash": "dot"}})
+    shapes.append(dotted(0, y - 1.8, c, 0.9, colour="B"))
     labels[c, y - 1.35] = labels.pop((factor, y - 1.35)) + coloured(
         f", needs {_short(c * old)}", "B")
     return figure([say(labels, "middle right")],
@@ -148,7 +143,7 @@ def arrows(r: int = 16, divide: str = "nothing") -> dict:
         say({(0, room / 9): coloured(f"along {_short(end, 2)}", "delta")}, "top right", 14),
         say({(end, off / 2): coloured(f" across {_short(abs(off), 2)}", "B")}, "middle right")]
     by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
-    headline = f"{r} arrow{'s' * (r > 1)}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
+    headline = f"{counted(r, 'arrow')}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
     return figure(traces, headline,
                   [labelled("along: the useful direction", -0.06 * most, 1.55 * most)],
                   [labelled("across", -2 * room, room)],

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lora_edu.chapters.shared.axes import labelled, log_labelled
-from lora_edu.chapters.shared.drawing import cell_map, frame, map_drawing, say
+from lora_edu.chapters.shared.drawing import framed, map_drawing, say, zero_signs
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
 from lora_edu.chapters.shared.style import COLOURS, coloured, figure, line, words
@@ -32,7 +32,7 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
     zero: the matrix that starts at zero in the first run. A stands above BA, and B on its left.
     """
     parts = []
-    zeros = {}
+    maps = []
     deltas = []
     for left, run, mark in zip((0, 60), swap.both(zero), ("", "′"), strict=True):
         A, B = run[t]
@@ -42,13 +42,11 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
         for name, values, x, y, moved in (("A", A, far, 0, (before[0] != A).any()),
                                           ("B", B, left, swap.R + 1, (before[1] != B).any()),
                                           ("delta", deltas[-1], far, swap.R + 1, False)):
-            rows, columns = values.shape
-            parts += [cell_map(values, x, y, name, name + mark), frame(values, x, y, lit=moved)]
-            if not values.any():
-                zeros[x + (columns - 1) / 2, y + (rows - 1) / 2] = "0"
+            parts += framed(values, x, y, name, name + mark, lit=moved)
+            maps.append((values, x, y))
         parts += [say({(left + swap.R - 2, 1): "A" + mark}, size=16, colour="A"),
                   say({(left + swap.R / 2 - 0.5, swap.R - 1): "B" + mark}, size=16, colour="B")]
-    parts += [say(zeros, size=16)] if zeros else []
+    parts += zero_signs(maps)
     gap = np.abs(deltas[1] - deltas[0].T).max()
     other = {"A": "B", "B": "A"}[zero]
     same = "the same, bit by bit" if gap == 0 else f"apart by {gap:.0e}"
@@ -68,29 +66,29 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
     n: the width of the layer.
     """
     row = wide.WIDTHS.index(n)
-    after = wide.after(steps)
-    curves = after["curve"][row]
-    best = geometric_mean(after["best"][row])
+    after = {name: values[row] for name, values in wide.after(steps).items()}
+    best, least = (geometric_mean(after[name]) for name in ("best", "least"))
+    narrow = index(*B_NARROW)
+    broad = index(*B_BROAD)
+    costs = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {least[broad] / least[narrow]:.2g}"
+
     traces = []
     for (random, spread), width in ((A_NARROW, 6), (B_NARROW, 2.5), (B_BROAD, 3)):
-        shares = curves[index(random, spread)]
+        shares = after["curve"][index(random, spread)]
         traces.append(line(np.log10(wide.RATES), place(shares), LOOKS[random].colour, width=width,
                            dash=DASH[spread], name=f"{random}, σ = {spread}",
                            customdata=shares.clip(max=MOST),
                            hovertemplate=f"{random}, σ = {spread}: %{{customdata:.3g}}"
                                          "<extra></extra>"))
-    traces.append(say({(-4.05, np.log10(6)): coloured("━ A", "A") + "  "
-                       + coloured("━ B", "B") + "  σ = 1/√n",
-                       (-4.05, np.log10(3)): coloured("┅ B, σ = 1/√r", "B")}, "middle right", 14))
-    narrow = index(*B_NARROW)
-    broad = index(*B_BROAD)
-    least = geometric_mean(after["least"][row])
-    cost = least[broad] / least[narrow]
-    costs = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {cost:.2g}"
+    traces.append(say({
+        (-4.05, np.log10(6)): f"{coloured('━ A', 'A')}  {coloured('━ B', 'B')}  σ = 1/√n",
+        (-4.05, np.log10(3)): coloured("┅ B, σ = 1/√r", "B")}, "middle right", 14))
+
+    decades = range(-4, 0)
     return figure(
         traces, f"B with the larger numbers: {costs}",
-        [labelled("learning rate η", -4.1, -0.4, tickvals=[-4, -3, -2, -1],
-                  ticktext=[power(x) for x in (-4, -3, -2, -1)])],
+        [labelled("learning rate η", -4.1, -0.4, tickvals=list(decades),
+                  ticktext=[power(decade) for decade in decades])],
         [labelled("loss, at the start it is 1", -1.1, 1.05, **log_axis([0.1, 0.3, 1, 3, HIGHEST]))],
         f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside B random with the "
         f"narrow ones: {costs}")
@@ -120,33 +118,36 @@ def widths(quantity: str = "best η", steps: int = 8) -> dict:
     quantity: one of QUANTITIES.
     """
     key, ticks, span = QUANTITIES[quantity]
+    values = {draw: wide.after(steps)[key][:, *index(*draw)] for draw in DRAWS}  # (widths, tasks)
+    means = {draw: geometric_mean(values[draw]) for draw in DRAWS}
+    names = {(random, spread): f"{random[0]}, {spread}" for random, spread in DRAWS}
+    narrow, broad = (A_NARROW, A_BROAD) if key == "reach" else (B_NARROW, B_BROAD)
+    factor = 10**(np.log10(means[broad][-1]) - np.log10(means[narrow][-1]))  # at the largest width
+    growth = f"× {factor:.2g}" if factor > 1 else f"÷ {1 / factor:.2g}"
+
     traces = []
-    places = []
-    said = []
+    exponents = []
     for random, spread in DRAWS:
-        found = wide.after(steps)[key][:, *index(random, spread)]  # (widths, tasks)
-        values = geometric_mean(found)
+        draw = (random, spread)
         look = LOOKS[random]
-        name = f"{random[0]}, {spread}"
         traces.append(look.curve(
-            LOG_WIDTHS, np.log10(values), f"{quantity}, {name}", size=8, values=values,
-            line={"color": look.colour, "dash": DASH[spread], "width": 2.5},
-            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
-        places.append(np.log10(values[-1]))
-        power_of_n, error = exponent(wide.WIDTHS, found)
-        said.append(f"{name}: {power_of_n:.2f} ± {error:.2f}".replace("-", "−"))
-    traces.append(words([LOG_WIDTHS[-1] + 0.15] * 4, apart(places, 0.08 * (span[1] - span[0])),
-                        [coloured(f"{random[0]}, {spread}", LOOKS[random].colour)
-                         for random, spread in DRAWS], textposition="middle right"))
-    one = 0 if key == "reach" else 1  # A or B, at the largest width
-    broad = 10**(places[2 + one] - places[one])
-    found = f"{quantity} " + (f"× {broad:.2g}" if broad > 1 else f"÷ {1 / broad:.2g}")
+            LOG_WIDTHS, np.log10(means[draw]), f"{quantity}, {names[draw]}", size=8,
+            values=means[draw], line={"color": look.colour, "dash": DASH[spread], "width": 2.5},
+            hovertemplate=f"{names[draw]}: %{{customdata:.3g}}<extra></extra>"))
+        power_of_n, error = exponent(wide.WIDTHS, values[draw])
+        exponents.append(f"{names[draw]}: {power_of_n:.2f} ± {error:.2f}".replace("-", "−"))
+    heights = apart([np.log10(means[draw][-1]) for draw in DRAWS], 0.08 * (span[1] - span[0]))
+    traces.append(words([LOG_WIDTHS[-1] + 0.15] * 4, heights,
+                        [coloured(names[draw], LOOKS[draw[0]].colour) for draw in DRAWS],
+                        textposition="middle right"))
+
     return figure(
-        traces, f"n = {wide.WIDTHS[-1]}, {'AB'[one]} with the larger numbers: {found}",
+        traces,
+        f"n = {wide.WIDTHS[-1]}, {broad[0][0]} with the larger numbers: {quantity} {growth}",
         [labelled("width n", LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4,
                   tickvals=LOG_WIDTHS.tolist(), ticktext=[str(n) for n in wide.WIDTHS])],
         [labelled(quantity, *span, **log_axis(ticks))],
-        f"{steps_done(steps)}, the exponent of n in {quantity} · " + " · ".join(said))
+        f"{steps_done(steps)}, the exponent of n in {quantity} · " + " · ".join(exponents))
 
 
 def index(random: str, spread: str) -> tuple[int, int]:
