@@ -7,8 +7,9 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import SGD, Adam, Adapter, initial, train
+from lora_edu import SGD, Adam, Adapter, initial
 from lora_edu.chapters.beside_full.runs_ratio import whole_paths
+from lora_edu.chapters.shared.path import adapters_of
 from lora_edu.chapters.shared.tasks import task_32
 
 RANKS = (4, 16, 32, 64, 256, 1024, 4096)
@@ -51,12 +52,9 @@ def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)
 
 def adam_path(A: np.ndarray, s: float, lr: float, steps: int = max(STEPS)) -> np.ndarray:
     """ΔW at every step of LoRA under Adam from B = 0, (steps + 1, d, k). A: its start, (r, k)."""
-    task = task_32()
-    deltas = []
-    start_at = Adapter(A, np.zeros((len(task.W0), len(A))), s)
-    train(task, start_at, Adam(lr, eps=1e-30), steps,
-          watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
-    return np.array(deltas)
+    first = Adapter(A, np.zeros((len(task_32().W0), len(A))), s)
+    path = adapters_of(task_32(), first, Adam(lr, eps=1e-30), steps)
+    return np.array([adapter.delta() for adapter in path])
 
 
 def start(r: int, seed: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lora_edu import STARTS, Adam, Regression, sweep, teacher_student
-from lora_edu.chapters.shared.fits import vertex
+from lora_edu.chapters.shared.fits import best_rate
 
 WIDTHS = (16, 32, 64, 128)
 ALPHAS = (2, 8, 32)
@@ -55,8 +55,7 @@ def search(inputs: str, k: int, seed: int, alphas=ALPHAS, ranks=RANKS, steps=STE
         problem, Adam(FULL_RATES[:, None, None]), max(steps))])[list(steps)]  # steps, rates
     runs = sweep(problem, r=ranks, alpha=alphas, lr=LORA_RATES, seed=seed, steps=max(steps))
     lora = runs.select(start=STARTS[0], seed=seed).loss[..., steps]  # ranks, alphas, rates, steps
-    return (np.exp(vertex(np.log(FULL_RATES), np.log(whole))),
-            np.exp(vertex(np.log(LORA_RATES), np.log(np.moveaxis(lora, 2, -1)))))
+    return best_rate(FULL_RATES, whole), best_rate(LORA_RATES, np.moveaxis(lora, 2, -1))
 
 
 @cache

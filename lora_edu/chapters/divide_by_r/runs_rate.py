@@ -15,7 +15,7 @@ from lora_edu import (
     teacher_student,
     train,
 )
-from lora_edu.chapters.shared.fits import vertex
+from lora_edu.chapters.shared.fits import best_rate
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
 SIDE = 32
@@ -99,4 +99,4 @@ def losses(rule: str, optimiser_name: str, inputs: str):
 def best_rates(rule: str, optimiser_name: str, inputs: str, steps: int) -> np.ndarray:
     """The learning rate with the lowest loss after ``steps`` steps, (ranks, seeds)."""
     rates, run_losses = losses(rule, optimiser_name, inputs)
-    return np.exp(vertex(np.log(rates), np.log(np.moveaxis(run_losses[..., steps], 1, -1))))
+    return best_rate(rates, np.moveaxis(run_losses[..., steps], 1, -1))

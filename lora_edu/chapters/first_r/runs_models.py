@@ -6,7 +6,7 @@ import numpy as np
 
 from lora_edu import sweep, teacher_student
 from lora_edu.chapters.shared import digits_map, rate_maps
-from lora_edu.chapters.shared.fits import exponent, vertex
+from lora_edu.chapters.shared.fits import best_rate, exponent
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
 REFERENCE_RANK = rate_maps.FIRST  # at which all rules have s = 1
@@ -46,8 +46,7 @@ def best(model: str, rule: str) -> np.ndarray:
     That is the vertex of a parabola in logarithms. ValueError where a best rate lies at an end of
     those tried.
     """
-    curves = [curve(model, rule, r) for r in ranks(model)]
-    return np.exp([vertex(np.log(rates), np.log(losses)) for rates, losses in curves])
+    return np.array([best_rate(*curve(model, rule, r)) for r in ranks(model)])
 
 
 def power(model: str, rule: str) -> tuple[float, float]:

@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import Adapter, initial, optimiser, train
+from lora_edu import Adapter, initial, optimiser
+from lora_edu.chapters.shared.path import adapters_of
 from lora_edu.chapters.shared.tasks import task_32
 
 OPTIMISERS = ("SGD", "Momentum", "Adam")
@@ -18,14 +19,9 @@ def spectrum_path(optimiser_name: str, r: int) -> np.ndarray:
     """Singular values of ΔW at steps 0 … SPECTRUM_STEPS, (steps + 1, r), from the paper's start,
     s = 2, at the optimiser's SPECTRUM_RATES."""
     A, B = initial(*task_32().shape, r, rng=np.random.default_rng(1))
-    path = []
-
-    def watch(step, adapter, loss):
-        path.append(singular_values(adapter.delta(), r))
-
-    train(task_32(), Adapter(A, B, 2.0), optimiser(
-        optimiser_name, lr=SPECTRUM_RATES[optimiser_name]), SPECTRUM_STEPS, watch=watch)
-    return np.array(path)
+    path = adapters_of(task_32(), Adapter(A, B, 2.0), optimiser(
+        optimiser_name, lr=SPECTRUM_RATES[optimiser_name]), SPECTRUM_STEPS)
+    return np.array([singular_values(adapter.delta(), r) for adapter in path])
 
 
 def singular_values(matrix: np.ndarray, count: int) -> np.ndarray:

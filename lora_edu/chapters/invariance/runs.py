@@ -7,6 +7,7 @@ import numpy as np
 
 from lora_edu import OPTIMISERS, Adam, AdamW, Adapter, Clipped, equivalent, initial, train
 from lora_edu.chapters.shared import word_run
+from lora_edu.chapters.shared.path import adapters_of
 from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.chapters.shared.two_runs import SCALING, STEPS, R, relative_gap
 
@@ -83,9 +84,8 @@ def left_behind() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
 def three_words() -> dict[str, list[Adapter]]:
     """Adam learns the word with some α, with α × 16, and with α × 16 and the rest made to fit."""
     usual = word_run.written()
-    fitted = []
-    train(word_run.task(), *equivalent(usual[0], Adam(word_run.LR), 1 / 4),
-          word_run.STEPS[-1], watch=lambda step, adapter, loss: fitted.append(adapter))
+    fitted = adapters_of(word_run.task(), *equivalent(usual[0], Adam(word_run.LR), 1 / 4),
+                         word_run.STEPS[-1])
     return {"α": usual, "α × 16": word_run.written(alpha=16 * word_run.R),
             "α × 16,\nothers too": fitted}
 
@@ -97,12 +97,11 @@ def two_sizes(change: str) -> tuple[float, float]:
     """
     def sizes(scale, eta, start):
         first = word_run.written()[0]
-        adapters = []
-        train(word_run.task(), Adapter(start * first.A, first.B, scale * first.scaling),
-              Adam(eta * word_run.SLOW["Adam"]), 2, watch=lambda *now: adapters.append(now[1]))
-        start_A = adapters[0].A
-        moved = np.linalg.norm(adapters[2].A - start_A) / np.linalg.norm(start_A)
-        return np.array([np.linalg.norm(adapters[1].delta()), moved])
+        at_0, at_1, at_2 = adapters_of(
+            word_run.task(), Adapter(start * first.A, first.B, scale * first.scaling),
+            Adam(eta * word_run.SLOW["Adam"]), 2)
+        return np.array([np.linalg.norm(at_1.delta()),
+                         np.linalg.norm(at_2.A - at_0.A) / np.linalg.norm(at_0.A)])
 
     stride, turning = sizes(*CHANGES[change]) / sizes(1, 1, 1)
     return float(stride), float(turning)

@@ -12,7 +12,7 @@ import numpy as np
 from lora_edu import optim
 from lora_edu.chapters.first_r import runs_models
 from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.shared.fits import exponent, vertex
+from lora_edu.chapters.shared.fits import best_rate, exponent
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 
 # The first step
@@ -80,8 +80,7 @@ def scale(rule: str, r: int) -> float:
 @cache
 def best(task: str, optimiser: str, rule: str) -> np.ndarray:
     """The best η of each seed at each rank, (ranks, seeds); ValueError where one is at an end."""
-    curves = [curve(task, optimiser, rule, r) for r in ranks(task, optimiser)]
-    return np.exp([vertex(np.log(rates), np.log(losses)) for rates, losses in curves])
+    return np.array([best_rate(*curve(task, optimiser, rule, r)) for r in ranks(task, optimiser)])
 
 
 def power(task: str, optimiser: str, rule: str) -> tuple[float, float]:

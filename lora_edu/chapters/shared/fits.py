@@ -1,4 +1,4 @@
-"""Two fits of measured curves: where they are least, and the power that they follow."""
+"""Fits of measured curves: where they are least, and the power that they follow."""
 
 import numpy as np
 
@@ -31,6 +31,11 @@ def vertex(log_rates, losses) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         lowest = (x[..., 0] + x[..., 1]) / 2 - falls / (2 * bend)
     return np.where(np.isfinite(bend), lowest, x[..., 1])
+
+
+def best_rate(rates, losses) -> np.ndarray:
+    """The learning rate with the least loss, between the rates tried: ``vertex`` in logarithms."""
+    return np.exp(vertex(np.log(rates), np.log(losses)))
 
 
 def geometric_mean(values, axis: int = -1) -> np.ndarray:

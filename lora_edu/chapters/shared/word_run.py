@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from lora_edu import STARTS, Adapter, Regression, initial, optimiser, scaling, train
+from lora_edu import STARTS, Adapter, Regression, initial, optimiser, scaling
+from lora_edu.chapters.shared.path import adapters_of
 from lora_edu.chapters.shared.word import word
 
 R = 8
@@ -26,10 +27,8 @@ def written(start: str = STARTS[0], optimiser_name: str = "Adam", lr: float = LR
             alpha: float = R) -> list[Adapter]:
     """The adapter at the steps 0 … 30. Runs with one start share their A and B there."""
     A, B = initial(*task().shape, R, start, SIGMA, rng=np.random.default_rng(1))
-    adapters = []
-    train(task(), Adapter(A, B, scaling(R, alpha)), optimiser(optimiser_name, lr=lr), STEPS[-1],
-          watch=lambda step, adapter, loss: adapters.append(adapter))
-    return adapters
+    return adapters_of(task(), Adapter(A, B, scaling(R, alpha)), optimiser(optimiser_name, lr=lr),
+                       STEPS[-1])
 
 
 def loss_left(adapter: Adapter) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lora_edu.chapters.shared.fits import vertex
+from lora_edu.chapters.shared.fits import best_rate
 
 TASKS = {"regression": 5, "digits": 3}  # name: seeds
 RATES = {"SGD": 2.0 ** np.arange(-21, 3), "Adam": 2.0 ** np.arange(-17, 1)}
@@ -34,5 +34,4 @@ def best(task: str, optimiser: str) -> np.ndarray:
     ValueError where one lies at an end of them.
     """
     ends = stored()[f"{task} {optimiser} ends"]
-    logs = np.log(np.where(ends < LOST, ends, np.inf))
-    return np.exp(vertex(np.log(RATES[optimiser]), logs))
+    return best_rate(RATES[optimiser], np.where(ends < LOST, ends, np.inf))

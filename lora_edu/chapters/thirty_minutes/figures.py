@@ -47,15 +47,16 @@ def word(start: str = STARTS[0], t: int = 0) -> dict:
     parts += [say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
               say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
               say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
-    headline = _word_headline(start, t, has_moved, now)
+    headline = _word_headline(t, has_moved, now)
     return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 3),
                        f"{start}, step {t}: {headline.partition(': ')[2]}")
 
 
-def _word_headline(start: str, t: int, has_moved: dict, now) -> str:
+def _word_headline(t: int, has_moved: dict, now) -> str:
     if t == 0:
-        return "step 0: ΔW is " + ("not 0: the model is changed" if now.delta().any() else
-                                   "exactly 0: nothing is written yet")
+        if now.delta().any():
+            return "step 0: ΔW is not 0: the model is changed"
+        return "step 0: ΔW is exactly 0: nothing is written yet"
     if not has_moved["ΔW"]:
         return f"step {t}: nothing has moved, and nothing will"
     for one, other in ("AB", "BA"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lora_edu import Adam, stacked_runs
-from lora_edu.chapters.shared.fits import vertex
+from lora_edu.chapters.shared.fits import best_rate
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 N_ENDS = 8  # inputs of the layer, and as many readouts
@@ -149,7 +149,7 @@ def left(steps: int) -> np.ndarray:
 
 def best_rates(loss: np.ndarray) -> np.ndarray:
     """The rate of least loss for each curve (…, rates), by a parabola in log η and log loss."""
-    return np.exp(vertex(np.log(RATES), np.log(np.clip(loss, 1e-12, 1e6))))
+    return best_rate(RATES, np.clip(loss, 1e-12, 1e6))
 
 
 @cache
