@@ -155,30 +155,33 @@ def readings(r: int = 1, eta: float = digits_map.ETAS[1]) -> dict:
     """
     rates = digits_map.PLANE_RATES
     losses = digits_map.plane(r)
-    ends = digits_map.searches(eta)
     names = {}
     traces = [heat(100 * np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
               *_searched(r, eta)]
-    for name, (alpha, rate) in ends.items():
+    for name, (alpha, rate) in digits_map.searches(eta).items():
         look = SEARCH_LOOKS[name]
         at = ([digits_map.PLANE.index(alpha / r)], [rates.index(rate)])
         loss = digits_map.loss_at(r, alpha, rate)
-        traces += [marks(*at, "#ffffff", look.symbol + "-open", 16, stroke=5, **said(name, [loss])),
+        left = f"{loss / losses.min():.2g}\N{NO-BREAK SPACE}×"
+        traces += [marks(*at, "#ffffff", f"{look.symbol}-open", 16, stroke=5,
+                         **said(name, [loss])),
                    marks(*at, look.colour, look.symbol, 12, name=name)]
-        names[f"{SHORT[name]}: {loss / losses.min():.2g}\N{NO-BREAK SPACE}×"] = look
+        names[f"{SHORT[name]}: {left}"] = look
+    title = f"r = {r}: the tuned α leaves {left} the least"  # of the last search, as alpha is
+    reading = f"r = {r}, loss over the least; {', '.join(names)}"
+    if alpha == max(digits_map.PLANE):
+        title += ", at the end of its grid"
+        reading += ", the largest α tried"
+
     columns = range(0, len(digits_map.PLANE), 3)
     rows = (1, 5, 9, 13)
-    most = ends[digits_map.SEARCHES[-1]][0] == max(digits_map.PLANE)
-    left = loss / losses.min()  # by the last search
     return figure(
-        traces, f"r = {r}: the tuned α leaves {left:.2g}\N{NO-BREAK SPACE}× the least"
-                + ", at the end of its grid" * most,
+        traces, title,
         [labelled(f"scale s at r = {r}", -0.5, len(digits_map.PLANE) - 0.5, tickvals=list(columns),
                   ticks="", ticktext=[_plain(digits_map.PLANE[i]) for i in columns])],
         [labelled("learning rate η", -0.5, len(rates) - 0.5, tickvals=list(rows), ticks="",
                   ticktext=[f"{rates[i]:.3f}" for i in rows])],
-        f"r = {r}, loss over the least; {', '.join(names)}" + ", the largest α tried" * most,
-        headings=[legend(names, between="  ")])
+        reading, headings=[legend(names, between="  ")])
 
 
 def _searched(r: int, eta: float) -> list[dict]:
@@ -205,7 +208,7 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     for r in runs_models.ranks(model):
         rates, losses = runs_models.curve(model, rule, r)
         means = geometric_mean(losses.T)
-        traces.append(line(rates, np.minimum(means, 2 * top), colour, width=1.5 + 0.5 * (r == 8),
+        traces.append(line(rates, np.minimum(means, 2 * top), colour, width=2 if r == 8 else 1.5,
                            **said(f"r = {r}: loss", means)))
         least[r] = rates[means.argmin()], means.min()
     x, y = zip(*least.values(), strict=True)

@@ -26,22 +26,20 @@ def drawn(t: int = 0) -> dict:
     for row, (name, lr) in enumerate(runs.WORD_RATES.items()):
         run = word_run.written(STARTS[0], name, lr)
         top = row * 18
-        bars = k + 1
         delta = run[t].delta()
         left.append(f"{name} {100 * word_run.loss_left(run[t]):.0f} %")
         parts += framed(delta, 0, top, "delta", name)
         values = runs.singular_values(delta, RANK)
         for i, (now, want) in enumerate(zip(values, target, strict=True)):
-            parts += [box(bars, top - 0.3 + 2 * i, now, 1.6, COLOURS["delta"]),
-                      dotted(bars, top - 0.3 + 2 * i, want, 1.6, thick=1.5)]
+            parts += [box(k + 1, top - 0.3 + 2 * i, now, 1.6, COLOURS["delta"]),
+                      dotted(k + 1, top - 0.3 + 2 * i, want, 1.6, thick=1.5)]
         moved = [which for which in "AB"
                  if not np.array_equal(getattr(run[t], which), getattr(run[0], which))]
         state = ("nothing has moved", "only B has moved", "both have moved")[len(moved)]
-        for x, side, text in ((-0.5, "middle right", f"{name}: {state}"),
-                              (k + 17.5, "middle left", "singular values")):
-            parts.append(say({(x, top - 1.7): text}, side))
-    outcome = ("nothing is written yet" if t == 0 else "ΔW is nothing but stripes" if t == 1 else
-               f"loss left: {', '.join(left)}")
+        parts += [say({(-0.5, top - 1.7): f"{name}: {state}"}, "middle right"),
+                  say({(k + 17.5, top - 1.7): "singular values"}, "middle left")]
+    early = {0: "nothing is written yet", 1: "ΔW is nothing but stripes"}
+    outcome = early.get(t, f"loss left: {', '.join(left)}")
     return map_drawing(
         parts, f"step {t}: {outcome}", (-1, k + 18), (-3.2, 33),
         f"Step {t}. Of the frozen model’s loss there is left: {', '.join(left)}")

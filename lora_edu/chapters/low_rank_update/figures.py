@@ -117,8 +117,12 @@ def parameters(model: str = "GPT-3", r: int = 4) -> dict:
     full = size.frozen("q, v")
     ticks = list(range(4, 12))
     hover = "%{customdata:,}<extra></extra>"
-    compared = (f"{number(full / count)} times fewer than" if count < full else
-                "just as many as" if count == full else f"{number(count / full)} times as many as")
+    if count < full:
+        compared = f"{number(full / count)} times fewer than"
+    elif count == full:
+        compared = "just as many as"
+    else:
+        compared = f"{number(count / full)} times as many as"
     traces = [
         line(np.log2(RANKS), np.log10(counts), "delta", mode="lines+markers", name="adapters",
              customdata=counts, hovertemplate=hover),

@@ -175,7 +175,7 @@ def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
             (near + 3.5, far - 1, "top center", "B", "B"),
             (far + k / 2, far + d + 1, "bottom center", "−G: what is missing", "delta")):
         parts.append(say({(x, y): coloured(text, colour)}, side, 14))
-    headline = f"step {t}: {_found(start, t, grad_A, grad_B)}"
+    headline = f"step {t}: {_what_moves(start, t, grad_A, grad_B)}"
     return map_drawing(parts, headline, (-1, far + k), (-1, far + d + 3.5), f"{start}, {headline}")
 
 
@@ -183,14 +183,16 @@ def _share(matrix: np.ndarray) -> np.ndarray:
     return matrix / (np.abs(matrix).max() or 1)
 
 
-def _found(start: str, t: int, grad_A: np.ndarray, grad_B: np.ndarray) -> str:
+def _what_moves(start: str, t: int, grad_A: np.ndarray, grad_B: np.ndarray) -> str:
     zero = [name for name in "AB" if not getattr(word_run.written(start)[0], name).any()]
     if not (grad_A.any() or grad_B.any()):
         return "both are 0, so nothing moves, ever"
     if not zero:
-        unchanged = not word_run.written(start)[t].delta().any()
-        return "neither is 0, so both move" + ("" if t else ", but ΔW is 0" if unchanged else
-                                               ", and ΔW is not 0")
+        both_move = "neither is 0, so both move"
+        if t:
+            return both_move
+        changed = word_run.written(start)[0].delta().any()
+        return f"{both_move}, and ΔW is not 0" if changed else f"{both_move}, but ΔW is 0"
     other = "B" if zero == ["A"] else "A"
     return (f"{zero[0]} is no longer 0, so {other} moves too" if t else
             f"{zero[0]} is 0, so {other} gets no gradient")

@@ -83,20 +83,26 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     lr = word_run.SLOW[optimiser]
     ways = {"α × 4": word_run.written(STARTS[0], optimiser, lr, 4 * R),
             "η × 4": word_run.written(STARTS[0], optimiser, 4 * lr)}
+    upper, lower = (run[t].delta() for run in ways.values())
+    with_alpha, with_eta = (word_run.moved(run[t]) for run in ways.values())
+    if t == 0:
+        outcome = "nothing is written yet"
+    elif np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()):
+        outcome = "the same picture"
+    elif with_eta > 1.05 * with_alpha:
+        outcome = f"below, A has moved {with_eta / with_alpha:.2g} times as far"
+    else:
+        outcome = "the pictures differ"
+    distances = "A has not moved in either run" if t <= 1 else (
+        f"A has moved by {100 * with_alpha:.0f} % of its start with α × 4, "
+        f"by {100 * with_eta:.0f} % with η × 4")
+
     rows = {}
-    for name, run in ways.items():
-        moved = word_run.moved(run[t])
-        distance = f"moved by {100 * moved:.0f} %" if moved else "not moved"
-        rows[name] = run[t].delta(), 8 * moved, "A", f"A has {distance}"
-    (upper, alphas, *_), (lower, etas, *_) = rows.values()
-    outcome = ("nothing is written yet" if t == 0 else
-               "the same picture" if np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()) else
-               f"below, A has moved {etas / alphas:.2g} times as far" if etas > 1.05 * alphas else
-               "the pictures differ")
-    return pictures(rows, f"{optimiser}, step {t}: {outcome}", f"{optimiser}, step {t}: " + (
-        "A has moved by {:.0f} % of its start with α × 4, by {:.0f} % with η × 4"
-        if t > 1 else "A has not moved in either run").format(*(
-            100 * word_run.moved(run[t]) for run in ways.values())))
+    for name, delta, moved in zip(ways, (upper, lower), (with_alpha, with_eta), strict=True):
+        text = f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved"
+        rows[name] = delta, 8 * moved, "A", text
+    return pictures(rows, f"{optimiser}, step {t}: {outcome}",
+                    f"{optimiser}, step {t}: {distances}")
 
 
 def units(c: float = 4) -> dict:
@@ -173,13 +179,16 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
                words([0], [-0.12], [coloured("both zero", "B")], textposition="bottom center")]
     if (a, b) == (0.5, 0):
         traces.append(say({(a, b): coloured("    drag me", "delta")}, "middle right"))
-    outcome = (f"it rolls to loss 0 in {steps} steps" if steps else
-               "the loss is 0 already, and it stays" if steps == 0 else
-               "on the cross: it never rolls" if a == b == 0 else
-               "it rolls onto the cross, and stays there")
-    axis = {"range": [-EDGE, EDGE], "dtick": 1}
-    return figure(traces, outcome, [{**axis, "title": {"text": "a (for A)"}}],
-                  [{**axis, "title": {"text": "b (for B)"}}],
+    if steps:
+        outcome = f"it rolls to loss 0 in {steps} steps"
+    elif steps == 0:
+        outcome = "the loss is 0 already, and it stays"
+    elif a == b == 0:
+        outcome = "on the cross: it never rolls"
+    else:
+        outcome = "it rolls onto the cross, and stays there"
+    return figure(traces, outcome, [labelled("a (for A)", -EDGE, EDGE, dtick=1)],
+                  [labelled("b (for B)", -EDGE, EDGE, dtick=1)],
                   f"From a = {_short(a)}, b = {_short(b)}: {outcome}")
 
 
