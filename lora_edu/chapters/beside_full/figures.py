@@ -167,30 +167,30 @@ def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4)
     The cosine of that direction and A's rows, and the loss with A trained and with A frozen.
     inputs: a name of ``runs_ratio.INPUTS``.
     """
-    free, still = (tuned(optimiser, inputs, r, frozen) for frozen in (False, True))
-    steps = np.arange(len(free[0].loss))
-    cosines = np.array([run.aligned for run in free])
+    runs = {is_frozen: tuned(optimiser, inputs, r, is_frozen) for is_frozen in (False, True)}
+    cosines = np.array([run.aligned for run in runs[False]])
+    losses = {is_frozen: geometric_mean([run.loss for run in runs[is_frozen]], axis=0)
+              for is_frozen in runs}
+    first, last = (cosines[:, at] for at in (0, -1))
+    goes = f"cosine goes from {first.mean():.2f} to {last.mean():.2f}"
+    left, left_frozen = (number(losses[is_frozen][-1]) for is_frozen in runs)
+
+    steps = np.arange(cosines.shape[1])
     traces = [line(steps, each, "A", width=1, opacity=0.4) for each in cosines]
     traces += [line(steps, cosines.mean(axis=0), "A", width=4, name="cosine",
                     hovertemplate="cosine %{y:.2f}<extra></extra>"),
                level((r / SIDE)**0.5, [0, steps[-1]])]
-    ends = []
-    for runs, colour, dash, name in ((free, "loss", "solid", "A trained"),
-                                     (still, "frozen", "dash", "A frozen")):
-        losses = np.array([run.loss for run in runs])
-        ends.append(geometric_mean(losses[:, -1]))
-        traces.append(line(steps, geometric_mean(losses, axis=0), colour, width=3.5, dash=dash,
-                           panel=2, name=name,
-                           hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
+    for is_frozen, colour, dash, name in ((False, "loss", "solid", "A trained"),
+                                          (True, "frozen", "dash", "A frozen")):
+        traces.append(line(steps, losses[is_frozen], colour, width=3.5, dash=dash, panel=2,
+                           name=name, hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
+
     axis = labelled("step", -0.5, steps[-1] + 0.5)
     return figure(
-        traces, f"The cosine goes from {cosines[:, 0].mean():.2f} to {cosines[:, -1].mean():.2f}, "
-        f"{number(ends[0])} of the loss is left",
+        traces, f"The {goes}, {left} of the loss is left",
         [axis, axis], [{"range": [-0.04, 1.03]}, LOSSES],
-        f"{optimiser}, {inputs}, r = {r}: the cosine goes from {cosines[:, 0].mean():.2f} to "
-        f"{cosines[:, -1].mean():.2f} (seeds {cosines[:, -1].min():.2f} to "
-        f"{cosines[:, -1].max():.2f}) · what is left of the loss is {number(ends[0])}, with A "
-        f"frozen {number(ends[1])}",
+        f"{optimiser}, {inputs}, r = {r}: the {goes} (seeds {last.min():.2f} to {last.max():.2f}) "
+        f"· what is left of the loss is {left}, with A frozen {left_frozen}",
         headings=[
             coloured("━ cos(A, leading direction)", "A"),
             f"{coloured('━ loss / start', 'loss')}   {coloured('┅ with A frozen', 'frozen')}"])
