@@ -4,7 +4,7 @@ import numpy as np
 
 from lora_edu.chapters.audit import paper
 from lora_edu.chapters.audit.paper import MODELS, PRINTED, RANKS, memory
-from lora_edu.chapters.shared.axes import log_labelled
+from lora_edu.chapters.shared.axes import BYTES, log_labelled
 from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.models import size_text
 from lora_edu.chapters.shared.style import (
@@ -51,8 +51,7 @@ def audit(model: str = "GPT-3", targets: str = "q, v", r: int = 4,
          {"range": [-0.4, 2.4], "tickvals": [0, 1, 2],
           "ticktext": ["checkpoint", "moments", "in training"]}],
         [{**power_ticks(4, 12, every=2), "range": [3.9, 11.9]},
-         {"type": "log", "range": [4.3, 13], "tickvals": [1e6, 1e8, 1e10, 1e12],
-          "ticktext": ["1 MB", "100 MB", "10 GB", "1 TB"]}],
+         {**BYTES, "range": [4.3, 13]}],
         f"{model}, {targets}, r = {r}, {precision}: {count:,} trainable, "
         f"{number(total / count)} times fewer{_beside(model, targets, r, count)} · "
         f"checkpoint {size_text(full[0])} → {size_text(low[0])} · "

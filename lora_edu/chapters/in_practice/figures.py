@@ -7,7 +7,7 @@ import numpy as np
 from lora_edu import scaling
 from lora_edu.chapters.in_practice import nf4
 from lora_edu.chapters.in_practice.memory import LLAMAS, PRECISIONS, account, file
-from lora_edu.chapters.shared.axes import labelled, log_labelled
+from lora_edu.chapters.shared.axes import BYTES, labelled, log_labelled
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.looks import Look, apart, end_labels, named_ticks, ring, roomy
 from lora_edu.chapters.shared.models import size_text
@@ -31,8 +31,6 @@ CARDS = (24e9, 80e9)
 LOOKS = {"16 bits": Look(COLOURS["B"], "square"), "mixed": Look(COLOURS["A"], "circle"),
          "8-bit base": Look(COLOURS["loss"], "triangle-up"),
          "4-bit base": Look(COLOURS["delta"], "diamond")}
-BYTES = {"type": "log", "tickvals": [1e6, 1e8, 1e10, 1e12],
-         "ticktext": ["1 MB", "100 MB", "10 GB", "1 TB"]}
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SIZES = (0.01, 0.03, 0.06, 0.1, 0.3, 1.0)  # of an update, in lengths of the weight
 RECIPE = {"r": 16, "alpha": 32, "lr": 2e-4}  # what is carried, under α/r

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import torch
 from torch import nn
 
-from lora_edu import teacher_student
 from lora_edu.chapters.rotated_digits.training import base_for
+from lora_edu.chapters.shared.tasks import task_64
 from lora_edu.chapters.starts.runs import adapt, as_model, one_thread, quiet_peft
 
 R = 8
@@ -52,8 +51,7 @@ def draw_task(name: str, seed: int) -> Task:
 
 
 def _regression(seed: int) -> Task:
-    task = teacher_student(64, 64, n=256, shift_rank=4, spectrum=1.0,
-                           rng=np.random.default_rng(seed))
+    task = task_64(seed)
     W0, W_star, C = (torch.tensor(part) for part in (task.W0, task.W_star, task.covariance))
     _, torch_loss, X = as_model(task, torch.float32)
 
