@@ -13,9 +13,9 @@ from lora_edu.chapters.shared.looks import (
     apart,
     counted,
     end_labels,
+    named,
     named_ticks,
     roomy,
-    said,
     seeds,
     steps_done,
 )
@@ -113,7 +113,7 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
     ranks = runs_rate.RANKS
     means = geometric_mean(values)
     crosses = marks(ranks[:len(theory)], theory, look.colour, "x-thin-open", 13, stroke=2.5,
-                    **said(f"{rule}, theorem"))
+                    **named(f"{rule}, theorem"))
     return [seeds(ranks, values, look.colour), look.curve(ranks, means, rule, size=10), crosses,
             end_labels(ranks[-1], {FORMULAS[rule]: (means[-1], look.colour)})]
 

@@ -9,7 +9,7 @@ from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.digit_rows import digit_rows
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import Look, end_labels, legend, named_ticks, roomy, said
+from lora_edu.chapters.shared.looks import Look, end_labels, legend, named, named_ticks, roomy
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -98,14 +98,14 @@ def valleys(task: str, rule: str, r1: int, r: int) -> list[dict]:
                    name="the η tuned at r₁")]
     for values, hue, rank in ((first, "frozen", r1), (later, colour, r)):
         traces.append(line(rates, np.minimum(values, 10 * HIGH), hue, width=3,
-                           **said(f"r = {rank}: loss", values)))
+                           **named(f"r = {rank}: loss", values)))
     for rate, value, symbol, hue, name in (
             (at, first[at], "circle-open", "frozen", "tuned at r₁"),
             (best, later[best], "circle-open", colour, "tuned anew"),
             (at, later[at], "x", colour, "carried")):
         size, stroke = (10, 0) if symbol == "x" else (17, 2.5)
         traces.append(marks([rates[rate]], _inside(value, HIGH), hue, symbol, size, stroke=stroke,
-                            **said(name, [value])))
+                            **named(name, [value])))
     return traces
 
 
@@ -164,7 +164,7 @@ def readings(r: int = 1, eta: float = digits_map.ETAS[1]) -> dict:
         loss = digits_map.loss_at(r, alpha, rate)
         left = f"{loss / losses.min():.2g}\N{NO-BREAK SPACE}×"
         traces += [marks(*at, "#ffffff", f"{look.symbol}-open", 16, stroke=5,
-                         **said(name, [loss])),
+                         **named(name, [loss])),
                    marks(*at, look.colour, look.symbol, 12, name=name)]
         names[f"{SHORT[name]}: {left}"] = look
     title = f"r = {r}: the tuned α leaves {left} the least"  # of the last search, as alpha is
@@ -209,7 +209,7 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
         rates, losses = runs_models.curve(model, rule, r)
         means = geometric_mean(losses.T)
         traces.append(line(rates, np.minimum(means, 2 * top), colour, width=2 if r == 8 else 1.5,
-                           **said(f"r = {r}: loss", means)))
+                           **named(f"r = {r}: loss", means)))
         least[r] = rates[means.argmin()], means.min()
     x, y = zip(*least.values(), strict=True)
     traces.append(marks(x, y, colour, "circle-open", 9, stroke=2, name="least"))
@@ -242,7 +242,7 @@ def five_models() -> dict:
             means = geometric_mean(runs_models.best(model, rule))
             shares = means / means[ranks.index(runs_models.REFERENCE_RANK)]
             traces.append(line(ranks, shares, look.colour, width=1.5, opacity=0.4,
-                               **said(f"{FORMULAS[rule]}, {model}", means)))
+                               **named(f"{FORMULAS[rule]}, {model}", means)))
         mean = (np.array([1, 64]) / runs_models.REFERENCE_RANK) ** np.mean(powers[rule])
         traces += [line([1, 64], mean, look.colour, width=4, hoverinfo="skip"),
                    end_labels(64, {FORMULAS[rule]: (mean[1], look.colour)}, pad=2, size=15)]

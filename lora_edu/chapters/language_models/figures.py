@@ -7,7 +7,7 @@ import numpy as np
 from lora_edu.chapters.first_r import runs_models
 from lora_edu.chapters.language_models import runs, runs_drift
 from lora_edu.chapters.shared.drawing import say
-from lora_edu.chapters.shared.looks import named_ticks, said, steps_done
+from lora_edu.chapters.shared.looks import named, named_ticks, steps_done
 from lora_edu.chapters.shared.scale_rules import FORMULAS
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -73,13 +73,13 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
         above = losses - floor
         traces.append(marks(rates, _below_edge(above), colour, "circle", 6, mode="lines+markers",
                             line={"color": colour, "width": 2.5},
-                            **said(f"r = {r}: nats above the least", above)))
+                            **named(f"r = {r}: nats above the least", above)))
         traces.append(marks([this.best(r)], [this.least(r) - floor], colour, "circle-open", 16,
                             stroke=2.5, name="best at this rank"))
         if r != r1 and np.isfinite(this.loss(r, carried)):
             loss = this.loss(r, carried) - floor
             crosses.append(marks([carried], [_below_edge(loss)], colour, "x", 14,
-                                 **said("carried", [loss])))
+                                 **named("carried", [loss])))
         names.append(coloured(f"● r = {r}", colour))
 
     traces += crosses
@@ -156,7 +156,7 @@ def one_stride(rule: str = "LoRA") -> dict:
     factors = {model: strides for model in runs.models() if (strides := runs.strides(model))}
     ranks = np.array(RANKS)
     traces = [line(list(strides), list(strides.values()), "delta", width=1.5, opacity=0.45,
-                   **said(short_name(model), list(strides.values())))
+                   **named(short_name(model), list(strides.values())))
               for model, strides in factors.items()]
     names = {}
     for name, power in STRIDE_POWERS.items():
@@ -165,7 +165,7 @@ def one_stride(rule: str = "LoRA") -> dict:
         predicted = ranks.astype(float) ** power
         traces.append(line(ranks, predicted, colour, width=4 if chosen else 1.5,
                            dash="solid" if chosen else "dash",
-                           **said(FORMULAS[name], predicted)))
+                           **named(FORMULAS[name], predicted)))
         names[RANKS[-1], float(predicted[-1])] = coloured(f"  {FORMULAS[name]}", colour)
     traces.append(say(names, "middle right", 14))
     from_one = [strides[64] for strides in factors.values() if {1, 64} <= set(strides)]
@@ -197,11 +197,11 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
         chosen = np.array([low_size <= model.billions < high_size for model in models])
         for group, colour, width in ((~chosen, "frozen", 7), (chosen, "delta", 10)):
             traces.append(marks(places[group], gains[group], colour, "circle", width,
-                                **said("nats", gains[group])))
+                                **named("nats", gains[group])))
         medians.append(float(np.median(gains)))
         of_class += [(column, float(np.median(gains[chosen])))] if chosen.any() else []
         traces.append(line([column - 0.35, column + 0.35], [medians[-1]] * 2, "A", width=4,
-                           **said("median of all", [medians[-1]] * 2)))
+                           **named("median of all", [medians[-1]] * 2)))
     traces.append(say({(column, LOWEST_GAIN): coloured(f"{value:.4f}", "A")
                        for column, value in enumerate(medians)}, "middle center", 13))
     names = [f"{low} → {high}" for low, high in steps]
@@ -236,7 +236,7 @@ def two_rules(rule: str = GROWS) -> dict:
         ranks = np.array(runs_models.ranks(task))
         best = np.exp(np.log(runs_models.best(task, BOOKS_RULE[rule])).mean(axis=1))
         traces.append(line(ranks / ranks[0], best / best[0], "frozen", width=2, opacity=0.7,
-                           **said(task, best / best[0])))
+                           **named(task, best / best[0])))
     published_colour = "delta" if rule == KEPT else "B"
     rises = falls = lines = 0
     for name, ranks, best in _published(rule):
@@ -246,7 +246,7 @@ def two_rules(rule: str = GROWS) -> dict:
         rises += best[-1] > best[0]
         falls += best[-1] < best[0]
         traces.append(line(ranks / ranks[0], best / best[0], published_colour, width=2,
-                           mode="lines+markers", opacity=0.6, **said(name, best / best[0])))
+                           mode="lines+markers", opacity=0.6, **named(name, best / best[0])))
     headline = f"{rule}, on {lines} language models: the best η rises on {rises}, falls on {falls}"
     if rule == GROWS:
         headline = f"{rule}, in {lines} searches: the best η rises in {rises}, falls in {falls}"
@@ -280,15 +280,15 @@ def drift(inputs: str = "all directions", a: str = "trained", steps: int = 1) ->
     theorem = runs_drift.one_crossover(runs_drift.RANKS, runs_drift.mean_crossover(inputs))
     published = runs_drift.published()
     traces = [line(runs_drift.RANKS, theorem, "frozen", width=1.5, dash="dash",
-                   **said("one step, by the theorem", theorem)),
+                   **named("one step, by the theorem", theorem)),
               marks(runs_drift.PUBLISHED_RANKS, published, "delta", "diamond", 10,
-                    mode="lines+markers", **said("language models", published)),
-              *(line(runs_drift.RANKS, rise, "A", width=1.5, opacity=0.45, **said("a task", rise))
+                    mode="lines+markers", **named("language models", published)),
+              *(line(runs_drift.RANKS, rise, "A", width=1.5, opacity=0.45, **named("a task", rise))
                 for rise in rises)]
     middle = np.exp(np.log(rises).mean(axis=0))
     traces.append(marks(runs_drift.RANKS, middle, "A", "circle", 10, mode="lines+markers",
                         line={"color": COLOURS["A"], "width": 3},
-                        **said("the mean of the tasks", middle)))
+                        **named("the mean of the tasks", middle)))
 
     of_models = np.log(published[runs_drift.PUBLISHED_RANKS.index(64)]) / np.log(64)
     headline = (f"A {a}, {steps_done(steps)}: r^{runs_drift.power(best):.2f} beside "

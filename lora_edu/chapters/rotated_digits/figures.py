@@ -5,7 +5,7 @@ import numpy as np
 from lora_edu.chapters.rotated_digits import runs
 from lora_edu.chapters.shared import digits
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.looks import apart, named_ticks, ring, said, seeds
+from lora_edu.chapters.shared.looks import apart, named, named_ticks, ring, seeds
 from lora_edu.chapters.shared.style import (
     BLANK_AXIS,
     COLOURS,
@@ -73,7 +73,7 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     levels = {method: np.median(runs.chosen(task, method)[1][:, 1]) for method in ("full", "head")}
     levels["base"] = runs.shipped()["frozen"][t, 1]
     traces = [line([runs.RANKS[0] * 0.8, runs.RANKS[-1] * 1.25], [height] * 2, "frozen", width=2,
-                   dash=DASHES[name], **said(name)) for name, height in levels.items()]
+                   dash=DASHES[name], **named(name)) for name, height in levels.items()]
     heights = apart(np.add([*levels.values()], [-0.08, -0.08, 0.08]), 0.16)
     traces.append(words([0.85 * runs.RANKS[0]] * 3, heights, list(levels), name="names",
                         textposition="middle right"))
@@ -117,7 +117,7 @@ def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
         traces += [line(runs.SHOWN, seed, quantity, panel=i + 1, width=1.5, opacity=0.4,
                         name="each seed") for seed in values[..., i]]
         traces.append(line(runs.SHOWN, middle[:, i], quantity, panel=i + 1, width=3.5,
-                           **said(name)))
+                           **named(name)))
     steps = labelled("step", -4, 204)
     accuracy, passing = middle[-1]
     method = f"LoRA, {trained}" if runs.TRAINED[trained] else "all of the first W trained"

@@ -22,7 +22,7 @@ class Look:
               **more) -> dict:
         """A line with marks. values: the true values, where y is not."""
         return marks(x, y, self.colour, self.symbol, size, mode="lines+markers", **{
-            "line": {"color": self.colour, "width": width}, **said(name, values), **more})
+            "line": {"color": self.colour, "width": width}, **named(name, values), **more})
 
 
 def legend(looks: dict[str, Look], between: str = "   ") -> str:
@@ -31,7 +31,7 @@ def legend(looks: dict[str, Look], between: str = "   ") -> str:
                         for name, look in looks.items())
 
 
-def said(name: str, values=None) -> dict:
+def named(name: str, values=None) -> dict:
     """A trace's name and what it says when it is pointed at: y, or the true ``values``."""
     if values is None:
         return {"name": name, "hovertemplate": f"{name} = %{{y:.3g}}<extra></extra>"}

@@ -4,7 +4,7 @@ import numpy as np
 
 from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box
-from lora_edu.chapters.shared.looks import ring, said
+from lora_edu.chapters.shared.looks import named, ring
 from lora_edu.chapters.shared.style import (
     BLANK_AXIS,
     COLOURS,
@@ -147,8 +147,8 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
         traces += [
             level(untrained, SPAN, panel=panel),
             line([row["trained"] for row in rows], [float(np.mean(row[key])) for row in rows],
-                 colour, panel=panel, mode="lines+markers", **said("q and v")),
-            marks([full["trained"]], [in_full], colour, "diamond", 12, panel=panel, **said("all")),
+                 colour, panel=panel, mode="lines+markers", **named("q and v")),
+            marks([full["trained"]], [in_full], colour, "diamond", 12, panel=panel, **named("all")),
             ring(chosen["trained"], float(np.mean(chosen[key])), panel=panel),
             words([SPAN[0] * 1.3, SPAN[1] / 1.2], [untrained + 0.04, in_full + 0.08],
                   ["no adapter", "all trained"], panel=panel,

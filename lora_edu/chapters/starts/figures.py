@@ -50,11 +50,11 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
              "showgrid": False}
     scale = RoundingAxis()
 
-    def two_panels(traces: list[dict], title: str, said: str) -> dict:
+    def two_panels(traces: list[dict], title: str, reading: str) -> dict:
         option = start if start in ("True", "False") else repr(start)
         return figure(
             traces, title, [STEPS, names], [scale.axis(), scale.axis()],
-            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {said}",
+            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {reading}",
             headings=[TITLE, "norms at step 0   (log scale)"])
 
     if start == "orthogonal" and r % 2:

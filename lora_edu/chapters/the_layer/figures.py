@@ -3,7 +3,7 @@
 import numpy as np
 
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.looks import ring, said
+from lora_edu.chapters.shared.looks import named, ring
 from lora_edu.chapters.shared.style import (
     COLOURS,
     coloured,
@@ -40,9 +40,9 @@ def rulers(size: float = 0.005) -> dict:
             y += [row - 0.3, row + 0.3, None]
         stored.append(100 * (rounded(np.array([w + size * unit]), "bfloat16")[0] - w) / unit)
     return figure(
-        [line(x, y, "frozen", width=1.5, **said("bfloat16")),
-         line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **said("w + Δw")),
-         marks(stored, list(rows), "B", "circle", 12, **said("stored"))], "",
+        [line(x, y, "frozen", width=1.5, **named("bfloat16")),
+         line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **named("w + Δw")),
+         marks(stored, list(rows), "B", "circle", 12, **named("stored"))], "",
         [labelled("change, in % of a typical entry", -0.35, 2.35, tickvals=[0, 0.5, 1, 1.5, 2])],
         [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
           "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
@@ -63,10 +63,10 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
             traces.append(line(
                 SIZES, arrivals(name)[which], quantity, panel=panel, dash=DASHES[name],
                 width=3.5 if name == dtype else 2, opacity=1.0 if name == dtype else 0.55,
-                **said(name)))
+                **named(name)))
         traces.append(ring(size, arrivals(dtype)[which][at], size=13, panel=panel))
     for y, (name, ends) in zip((0.2, 0.06), TRAINED.items(), strict=True):
-        traces += [line(ends, [y, y], "A", width=8, **said(name)),
+        traces += [line(ends, [y, y], "A", width=8, **named(name)),
                    words([ends[0] / 1.3], [y], [name], textposition="middle left",
                          textfont={"color": COLOURS["A"]})]
     traces += [words([2.4e-5, 5e-3], [0.5, 0.5], ["fp16", "bf16"]),
