@@ -48,11 +48,10 @@ def _tuned(name, inputs, r, frozen, steps, seed) -> Tuned:
     rates = RATES[name]
     A, B = initial(SIDE, SIDE, r, rng=np.random.default_rng(seed))
     runs = stacked_runs.RegressionRuns(np.full(len(rates), ALPHA / r), problem.covariance,
-                                problem.W_star - problem.W0)
-    each = rates[:, None, None]
-    losses = stacked_runs.train_runs(runs, np.repeat(A[None], len(rates), axis=0),
-                              np.repeat(B.T[None], len(rates), axis=0),
-                              OPTIMISERS[name](lr=_pair(each, frozen)), steps)[:, 0]
+                                       problem.W_star - problem.W0)
+    As, Bts = (np.repeat(matrix[None], len(rates), axis=0) for matrix in (A, B.T))
+    each = OPTIMISERS[name](lr=_pair(rates[:, None, None], frozen))
+    losses = stacked_runs.train_runs(runs, As, Bts, each, steps)[:, 0]
     at = int(losses[:, -1].argmin())
     leading = np.linalg.svd(problem.gradient(problem.W0))[2][0]
     aligned = []

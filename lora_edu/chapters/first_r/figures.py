@@ -32,9 +32,8 @@ MOST_REGRET = 60.0  # that is shown
 TUNED_AT = 8  # the rank whose η is carried
 EDGE = 1.06  # what lies above is drawn this far below the top
 
-SEARCH_LOOKS = dict(zip(digits_map.SEARCHES, (
-    Look(COLOURS["delta"], "diamond"), Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
-    strict=True))
+SEARCH_LOOKS = dict(zip(digits_map.SEARCHES, [
+    RULE_LOOKS[rule] for rule in ("α kept", "rsLoRA", "α = r")], strict=True))
 SHORT = dict(zip(digits_map.SEARCHES, ("α = 8", "α = 1", "tuned α"), strict=True))
 SHOWN = {"regression": (-2.8, 0.5), "digits, 45°": (-1.6, 1.0), "digits, 90°": (-1.8, 1.0),
          "small GPT": (0.15, 0.5), "MiniLM": (-0.8, 0.5)}  # powers of ten of the losses

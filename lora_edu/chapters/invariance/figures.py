@@ -27,11 +27,11 @@ from lora_edu.explore.words import number
 def three_runs(t: int = 5) -> dict:
     """ΔW at step t: of a run of Adam, of α × 16 alone, and of α × 16 with what makes up for it."""
     adapters = {name: run[t] for name, run in runs.three_words().items()}
-    left = [100 * loss_left(adapter) for adapter in adapters.values()]
+    usual, large, fitted = (f"{100 * loss_left(adapter):.3g} %" for adapter in adapters.values())
     outcome = "the first and the last are one picture" if t else "nothing is written yet"
-    return progress(adapters, f"step {t}: {outcome}", (
-        "Adam, step {}: {:.3g} % of the loss is left with α, {:.3g} % with α × 16, {:.3g} % with "
-        "α × 16 and the other settings changed").format(t, *left), beside=15)
+    return progress(adapters, f"step {t}: {outcome}",
+                    f"Adam, step {t}: {usual} of the loss is left with α, {large} with α × 16, "
+                    f"{fitted} with α × 16 and the other settings changed", beside=15)
 
 
 def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False,
@@ -61,11 +61,12 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
 def two_numbers(change: str = "α × 16") -> dict:
     """What a change does to the first stride of W, and to how far A's first step turns A."""
     stride, turning = runs.two_sizes(change)
-    return factor_bars({"turning": turning, "stride": stride},
-                f"stride s·σ·η: {times(stride)}, turning η/σ: {times(turning)}",
-                "beside the run without the change", "dotted: as it was",
-                f"{change}: the first step of W is {times(stride)}, the part of its length by "
-                f"which A's first move turns A is {times(turning)}")
+    return factor_bars(
+        {"turning": turning, "stride": stride},
+        f"stride s·σ·η: {times(stride)}, turning η/σ: {times(turning)}",
+        "beside the run without the change", "dotted: as it was",
+        f"{change}: the first step of W is {times(stride)}, the part of its length by "
+        f"which A's first move turns A is {times(turning)}")
 
 
 def roughly() -> dict:

@@ -34,12 +34,14 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
 
 def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
     """The pictures of several runs, each above what is left of its loss; the rest as pictures."""
-    left = {name: word_run.loss_left(adapter) for name, adapter in adapters.items()}
-    return pictures({name: (
-        adapter.delta(), 14 * min(left[name], 1.35), "loss",  # the arrow: it is longer
-        f"{100 * left[name]:.0f} % of the loss left" if left[name] < 1.35 else
-        f"→ {left[name]:.1f} times the loss") for name, adapter in adapters.items()},
-        headline, reading, beside)
+    longest = 1.35  # bar that is drawn, as a share of the loss
+    rows = {}
+    for name, adapter in adapters.items():
+        left = word_run.loss_left(adapter)
+        caption = (f"{100 * left:.0f} % of the loss left" if left < longest else
+                   f"→ {left:.1f} times the loss")
+        rows[name] = adapter.delta(), 14 * min(left, longest), "loss", caption
+    return pictures(rows, headline, reading, beside)
 
 
 def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:

@@ -24,10 +24,11 @@ RAMP = ("#f3e3a8", "#c98bb0", "#6151c4")  # from worst to best
 def three_alphas(t: int = 5) -> dict:
     """ΔW at step t of Adam for three α: one start, one η. The wanted ΔW is the word LoRA."""
     adapters = {f"α = {alpha}": word_run.written(alpha=alpha)[t] for alpha in (1, 8, 64)}
-    left = [100 * word_run.loss_left(adapter) for adapter in adapters.values()]
-    return progress(adapters, "step {}: {:.0f}, {:.0f} and {:.0f} % of the loss left".format(
-        t, *left), "Adam, η = {}, one start. Step {}: of the loss α = 1 has {:.3g} % left, α = 8 "
-        "{:.3g} %, α = 64 {:.3g} %".format(short(word_run.LR), t, *left), beside=13)
+    small, middle, large = (100 * word_run.loss_left(adapter) for adapter in adapters.values())
+    return progress(
+        adapters, f"step {t}: {small:.0f}, {middle:.0f} and {large:.0f} % of the loss left",
+        f"Adam, η = {short(word_run.LR)}, one start. Step {t}: of the loss α = 1 has {small:.3g} % "
+        f"left, α = 8 {middle:.3g} %, α = 64 {large:.3g} %", beside=13)
 
 
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:

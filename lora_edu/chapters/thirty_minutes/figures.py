@@ -63,7 +63,8 @@ def _word_headline(t: int, has_moved: dict, now) -> str:
         if not has_moved[one]:
             return f"step {t}: {other} has moved, {one} has not"
     left = 100 * word_run.loss_left(now)
-    return f"step {t}: both move, {left:.{int(left < 10)}f} % of the loss left"
+    digits = 1 if left < 10 else 0
+    return f"step {t}: both move, {left:.{digits}f} % of the loss left"
 
 
 def strides(alpha: float = 8) -> dict:
@@ -72,10 +73,11 @@ def strides(alpha: float = 8) -> dict:
     texts = {name: times(factor) for name, factor in factors.items()}
     headline = (f"α {times(alpha / R)}: stride {texts['SGD']} under SGD, {texts['Adam']} under Adam"
                 if alpha != R else "α = 8: the stride to compare with")
-    return factor_bars(factors, headline, "length of the first step, at α = 8 it is 1",
-                "dotted: the step at α = 8",
-                f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
-                f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
+    return factor_bars(
+        factors, headline, "length of the first step, at α = 8 it is 1",
+        "dotted: the step at α = 8",
+        f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
+        f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
 
 
 def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
