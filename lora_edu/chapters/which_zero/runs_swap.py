@@ -11,7 +11,7 @@ from lora_edu.chapters.shared.word_run import LR, SIGMA, STEPS, R
 
 SIDE = 64
 DIRECTIONS = (4, 8, 16, 32, 64)
-TASKS = 12
+N_TASKS = 12
 RATES = np.geomspace(0.003, 0.5, 16).round(4)
 
 
@@ -68,9 +68,9 @@ def losses_left(steps: int) -> np.ndarray:
     """The loss that A random and B random leave on :func:`narrow_task`, as a share of its start.
 
     After steps of Adam, with r = 4 and σ = 1/8 for both, at each start's own best of RATES:
-    (DIRECTIONS, TASKS, 2).
+    (DIRECTIONS, N_TASKS, 2).
     """
-    left = np.empty((len(DIRECTIONS), TASKS, 2))
+    left = np.empty((len(DIRECTIONS), N_TASKS, 2))
     for i, seed in np.ndindex(left.shape[:2]):
         runs = sweep(narrow_task(DIRECTIONS[i], seed), r=4, alpha=4, lr=RATES, start=STARTS[:2],
                      seed=100 + seed, distribution=SIDE**-0.5, steps=steps)
