@@ -45,22 +45,24 @@ def penalty(alpha: float = 8, lam: float = 1) -> dict:
 def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:
     """The norm that the log shows and the loss, with a limit and, in grey, without one."""
     (norms, losses), (_, free) = (with_a_bad_batch(optimiser, at) for at in (limit, None))
-    steps = np.arange(STEPS)
     clipped = int((norms > limit).sum())
-    sizes = [100 * of(values[BAD + 1:]) for values in (losses, free) for of in (max, min)]
+    after = [100 * path[BAD + 1:] for path in (losses, free)]
+    (peak, free_peak), (end, free_end) = ([number(of(path)) for path in after]
+                                          for of in (max, min))
+
+    steps = np.arange(STEPS)
     traces = [curve("B", steps, norms, name="norm", sizes=5),
               level(limit, [0, STEPS]),
               words([STEPS], [limit], [f"limit {short(limit)}"], textposition="bottom left"),
               line(steps, 100 * free, "frozen", panel=2, name="no limit"),
               line(steps, 100 * losses, "loss", panel=2, width=3.5, name="limit")]
-    reading = (f"{optimiser}, {clipped} of {STEPS} gradients clipped: after the bad batch the loss "
-               "peaks at {} % and comes down to {} %, without a limit {} and {} %").format(
-                *map(number, sizes))
+
     across = labelled("step", -2, STEPS + 2)
     return figure(
-        traces, f"After the bad batch: loss up to {number(sizes[0])} %, "
-        f"without a limit {number(sizes[2])} %",
+        traces, f"After the bad batch: loss up to {peak} %, without a limit {free_peak} %",
         [across, across], [{**power_ticks(-2, 3), "range": [-2.8, 3]},
-                           {**power_ticks(-1, 2), "range": [-0.9, 2.2]}], reading,
+                           {**power_ticks(-1, 2), "range": [-0.9, 2.2]}],
+        f"{optimiser}, {clipped} of {STEPS} gradients clipped: after the bad batch the loss peaks "
+        f"at {peak} % and comes down to {end} %, without a limit {free_peak} and {free_end} %",
         headings=[coloured("the norm that is logged", "B"),
                   f"loss, % {coloured('with', 'loss')} / {coloured('without', 'frozen')} a limit"])
