@@ -207,7 +207,7 @@ def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
     for r in runs_models.ranks(model):
         rates, losses = runs_models.curve(model, rule, r)
         means = geometric_mean(losses.T)
-        traces.append(line(rates, np.minimum(means, 2 * top), colour, width=2 if r == 8 else 1.5,
+        traces.append(line(rates, np.minimum(means, 2 * top), colour, width=2.0 if r == 8 else 1.5,
                            **named(f"r = {r}: loss", means)))
         least[r] = rates[means.argmin()], means.min()
     x, y = zip(*least.values(), strict=True)
