@@ -44,14 +44,16 @@ def test_update_forward_pass_and_gradients_are_torchs(case):
 
 
 def test_what_was_checked_cannot_be_changed_afterwards():
-    A, B = np.ones((1, 2)), np.ones((3, 1))
-    adapter, task = Adapter(A, B, 1.0), Regression(B @ A, B @ A, A)
+    A = np.ones((1, 2))
+    B = np.ones((3, 1))
+    adapter = Adapter(A, B, 1.0)
+    task = Regression(B @ A, B @ A, A)
     A[:] = np.nan
     assert adapter.A.tolist() == [[1.0, 1.0]]
-    for keep in (lambda one: one, copy.copy, copy.deepcopy,
-                 lambda one: pickle.loads(pickle.dumps(one))):
-        kept = vars(keep(adapter)) | vars(keep(task))
-        assert kept.pop("scaling") == 1.0
-        for array in kept.values():
-            with pytest.raises(ValueError, match="read-only"):
-                array *= 2
+    for original in (adapter, task):
+        for one in (original, copy.copy(original), copy.deepcopy(original),
+                    pickle.loads(pickle.dumps(original))):
+            for array in vars(one).values():
+                if isinstance(array, np.ndarray):
+                    with pytest.raises(ValueError, match="read-only"):
+                        array *= 2

@@ -49,8 +49,11 @@ def start(seed=0, r=4, name="A random, B zero"):
 
 def weights(problem, adapter, optimiser, steps=60, states=None):
     """ΔW at every step, (steps + 1, d, k), by the plainest loop there is; its states in a list."""
-    A, B, s = adapter.A, adapter.B, adapter.scaling
-    state, path = optimiser.init([A, B]), []
+    A = adapter.A
+    B = adapter.B
+    s = adapter.scaling
+    state = optimiser.init([A, B])
+    path = []
     for _ in range(steps + 1):
         path.append(s * (B @ A))
         G = problem.gradient(problem.W0 + path[-1])
@@ -77,7 +80,8 @@ def test_powers_of_two_give_the_same_bits(name, a, b):
        b=st.floats(0.05, 20), seed=st.integers(0, 100))
 def test_other_numbers_agree_to_rounding(name, a, b, seed):
     problem, adapter = start(seed)
-    optimiser, b = (OPTIMISERS | CLIPPED)[name], a if name in CLIPPED else b
+    optimiser = (OPTIMISERS | CLIPPED)[name]
+    b = a if name in CLIPPED else b
     ours = weights(problem, adapter, optimiser, steps=30)
     theirs = weights(problem, *equivalent(adapter, optimiser, a, b), steps=30)
     # Muon and Adafactor amplify rounding where they step to and fro about a minimum.

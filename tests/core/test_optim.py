@@ -12,6 +12,7 @@ from lora_edu import SGD, Adafactor, Adam, AdamW, Clipped, Lion, Momentum, Muon,
 
 torch.set_num_threads(1)
 
+
 class LionByHand(torch.optim.SGD):
     """torch's SGD, to which the sign of a mean of gradients is handed as its gradient."""
 
@@ -25,51 +26,53 @@ class LionByHand(torch.optim.SGD):
         super().step()
 
 
-SHAPES, MATRICES = [(3, 5), (4, 3), (6,)], [(3, 5), (4, 3), (2, 2)]
+SHAPES = [(3, 5), (4, 3), (6,)]
+MATRICES = [(3, 5), (4, 3), (2, 2)]
 # torch has them since 2.9 and 2.5.
-MUON, ADAFACTOR = (getattr(torch.optim, name, None) for name in ("Muon", "Adafactor"))
-UNSCALED = {"scale_parameter": False, "relative_step": False}
+MUON = getattr(torch.optim, "Muon", None)
+ADAFACTOR = getattr(torch.optim, "Adafactor", None)
+RATES = (0.01, 0.1, 0.5)  # one number per array here, one parameter group per array in torch
+DECAYS = (0.3, 0.0, 0.1)
+BETAS = (0.5, 0.8)
+
+
+def form(ours, theirs, torchs_alone=None, **settings):
+    """Our optimiser, torch's class, and its settings: ours, and what only torch has to be told."""
+    return ours(**settings), theirs, settings | (torchs_alone or {})
+
+
 FORMS = {
-    "SGD": (SGD(0.03), torch.optim.SGD, {"lr": 0.03}),
-    "Momentum": (Momentum(0.03), torch.optim.SGD, {"lr": 0.03, "momentum": 0.9}),
-    "Momentum with L2": (Momentum(0.03, momentum=0.7, weight_decay=0.2), torch.optim.SGD,
-                         {"lr": 0.03, "momentum": 0.7, "weight_decay": 0.2}),
-    "Nesterov with L2": (
-        Momentum(0.03, nesterov=True, weight_decay=0.2), torch.optim.SGD,
-        {"lr": 0.03, "momentum": 0.9, "nesterov": True, "weight_decay": 0.2}),
-    "Adam": (Adam(), torch.optim.Adam, {}),
-    "Adam, other betas": (Adam(0.03, betas=(0.5, 0.8), eps=1e-3), torch.optim.Adam,
-                          {"lr": 0.03, "betas": (0.5, 0.8), "eps": 1e-3}),
-    "AdamW": (AdamW(0.03), torch.optim.AdamW, {"lr": 0.03}),
-    "Adam, eps = 0": (Adam(0.03, eps=0.0), torch.optim.Adam, {"lr": 0.03, "eps": 0.0}),
-    # one number per array here, one parameter group per array in torch
-    "SGD per array": (SGD((0.01, 0.1, 0.5), (0.3, 0.0, 0.1)), torch.optim.SGD,
-                      {"lr": (0.01, 0.1, 0.5), "weight_decay": (0.3, 0.0, 0.1)}),
-    "Adam per array": (Adam((0.01, 0.1, 0.5), eps=(1e-8, 1e-2, 1.0), weight_decay=(0.3, 0.0, 0.1)),
-                       torch.optim.Adam, {"lr": (0.01, 0.1, 0.5), "eps": (1e-8, 1e-2, 1.0),
-                                          "weight_decay": (0.3, 0.0, 0.1)}),
-    "AdamW per array": (AdamW(np.array([0.01, 0.1, 0.5]), eps=(0.0, 1e-2, 1.0)), torch.optim.AdamW,
-                        {"lr": (0.01, 0.1, 0.5), "eps": (0.0, 1e-2, 1.0)}),
-    "signs": (SignSGD(0.03), LionByHand, {"lr": 0.03, "betas": (0.0, 0.0)}),
-    "Lion": (Lion(), LionByHand, {"lr": 1e-4, "betas": (0.9, 0.99)}),
-    "Lion per array": (Lion((0.01, 0.1, 0.5), (0.5, 0.8), weight_decay=(0.3, 0.0, 0.1)),
-                       LionByHand, {"lr": (0.01, 0.1, 0.5), "betas": (0.5, 0.8),
-                                    "weight_decay": (0.3, 0.0, 0.1)}),
-    "Muon": (Muon(), MUON, {}),
-    "Muon, other settings": (
-        Muon((0.01, 0.1, 0.5), 0.3, 0.8, False, (1e-7, 1.0, 10.0), "match_rms_adamw"),
-        MUON, {"lr": (0.01, 0.1, 0.5), "weight_decay": 0.3, "momentum": 0.8, "nesterov": False,
-               "eps": (1e-7, 1.0, 10.0), "adjust_lr_fn": "match_rms_adamw"}),
-    "Adafactor": (Adafactor(), ADAFACTOR, {}),
-    "Adafactor, other settings": (  # its eps is a pair
-        Adafactor((0.01, 0.1, 0.5), -0.6, 1e-3, 0.5, 2.0, (0.3, 0.0, 0.1)), ADAFACTOR,
-        {"lr": (0.01, 0.1, 0.5), "beta2_decay": -0.6, "eps": (1e-3, 0.5), "d": 2.0,
-         "weight_decay": (0.3, 0.0, 0.1)}),
+    "SGD": form(SGD, torch.optim.SGD, lr=0.03),
+    "SGD per array": form(SGD, torch.optim.SGD, lr=RATES, weight_decay=DECAYS),
+    "SGD, clipped": (Clipped(SGD(0.03), 7), torch.optim.SGD, {"lr": 0.03}),
+    "Momentum": form(Momentum, torch.optim.SGD, {"momentum": 0.9}, lr=0.03),
+    "Momentum with L2": form(
+        Momentum, torch.optim.SGD, lr=0.03, momentum=0.7, weight_decay=0.2),
+    "Nesterov with L2": form(
+        Momentum, torch.optim.SGD, {"momentum": 0.9}, lr=0.03, nesterov=True, weight_decay=0.2),
+    "Adam": form(Adam, torch.optim.Adam),
+    "Adam, other betas": form(Adam, torch.optim.Adam, lr=0.03, betas=BETAS, eps=1e-3),
+    "Adam, eps = 0": form(Adam, torch.optim.Adam, lr=0.03, eps=0.0),
+    "Adam per array": form(
+        Adam, torch.optim.Adam, lr=RATES, eps=(1e-8, 1e-2, 1.0), weight_decay=DECAYS),
+    "Adam, clipped": (Clipped(Adam(0.03), np.float64(0.1)), torch.optim.Adam, {"lr": 0.03}),
+    "AdamW": form(AdamW, torch.optim.AdamW, lr=0.03),
+    "AdamW per array": form(AdamW, torch.optim.AdamW, lr=np.array(RATES), eps=(0.0, 1e-2, 1.0)),
+    "signs": form(SignSGD, LionByHand, {"betas": (0.0, 0.0)}, lr=0.03),
+    "Lion": form(Lion, LionByHand, {"lr": 1e-4, "betas": (0.9, 0.99)}),
+    "Lion per array": form(Lion, LionByHand, lr=RATES, betas=BETAS, weight_decay=DECAYS),
+    "Muon": form(Muon, MUON),
+    "Muon, other settings": form(
+        Muon, MUON, lr=RATES, weight_decay=0.3, momentum=0.8, nesterov=False,
+        eps=(1e-7, 1.0, 10.0), adjust_lr_fn="match_rms_adamw"),
+    "Adafactor": form(Adafactor, ADAFACTOR),
+    "Adafactor, other settings": (
+        Adafactor(RATES, -0.6, 1e-3, 0.5, 2.0, DECAYS), ADAFACTOR,
+        {"lr": RATES, "beta2_decay": -0.6, "eps": (1e-3, 0.5), "d": 2.0, "weight_decay": DECAYS}),
     "Adafactor, unscaled": (
         Adafactor(0.03, eps1=1e-30, weight_decay=0.3, scale_parameter=False),
-        transformers.Adafactor, {"lr": 0.03, "weight_decay": 0.3, **UNSCALED}),
-    "SGD, clipped": (Clipped(SGD(0.03), 7), torch.optim.SGD, {"lr": 0.03}),
-    "Adam, clipped": (Clipped(Adam(0.03), np.float64(0.1)), torch.optim.Adam, {"lr": 0.03}),
+        transformers.Adafactor,
+        {"lr": 0.03, "weight_decay": 0.3, "scale_parameter": False, "relative_step": False}),
 }
 
 
@@ -96,7 +99,8 @@ def test_it_takes_torchs_steps_in_the_arrays_own_precision(name, dtype, toleranc
     groups = [{"params": [tensor], **{key: value[i] if np.shape(value) == (3,) else value
                                       for key, value in settings.items()}}
               for i, tensor in enumerate(tensors)]
-    theirs, state = torch_class(groups), ours.init(params)
+    theirs = torch_class(groups)
+    state = ours.init(params)
     for _ in range(80):
         grads = [dtype(10 ** rng.uniform(-4, 2)) * g for g in draw(rng, name, dtype)]
         params, state = ours.step(params, grads, state)
@@ -112,20 +116,21 @@ def test_it_takes_torchs_steps_in_the_arrays_own_precision(name, dtype, toleranc
 
 @pytest.mark.parametrize("name", FORMS)
 def test_a_step_changes_nothing_it_was_given(name):
-    ours, rng = FORMS[name][0], np.random.default_rng(2)
-    params, grads = draw(rng, name), draw(rng, name)
+    ours = FORMS[name][0]
+    rng = np.random.default_rng(2)
+    params = draw(rng, name)
     _, state = ours.step(params, draw(rng, name), ours.init(params))
-    given = params, grads, state
-    before = copy.deepcopy(given)
-    first, first_state = ours.step(*given)
-    again, again_state = ours.step(*given)
-    np.testing.assert_equal(given, before)
-    np.testing.assert_equal((again, again_state), (first, first_state))
-    assert all((new != old).all() for new, old in zip(first, params, strict=True))
+    arguments = params, draw(rng, name), state
+    before = copy.deepcopy(arguments)
+    first = ours.step(*arguments)
+    np.testing.assert_equal(arguments, before)
+    np.testing.assert_equal(ours.step(*arguments), first)
+    assert all((new != old).all() for new, old in zip(first[0], params, strict=True))
 
 
 def test_adafactor_without_a_gradient_moves_nothing_in_float32_either():
-    ours, params = Adafactor(eps1=1e-30), [np.ones((2, 3), np.float32)]
+    ours = Adafactor(eps1=1e-30)
+    params = [np.ones((2, 3), np.float32)]
     [moved], _ = ours.step(params, [0 * params[0]], ours.init(params))
     assert np.array_equal(moved, params[0])
 
@@ -161,12 +166,13 @@ def test_one_nan_makes_all_clipped_gradients_nan_as_in_torch():
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize(("eps", "dtype"), [(0.0, float), (1e-50, np.float32)])
 def test_without_eps_an_entry_that_never_had_a_gradient_cannot_be_moved(kind, steps, eps, dtype):
-    params, grads = [np.ones(4, dtype)], [np.array([1, 2, 0, 0], dtype)]
-    ours, state = kind(0.1, eps=eps), kind(0.1).init(params)
+    params = [np.ones(4, dtype)]
+    grads = [np.array([1, 2, 0, 0], dtype)]
+    state = kind(0.1).init(params)
     for _ in range(steps - 1):
         _, state = kind(0.1).step(params, grads, state)
     with pytest.raises(ValueError, match=rf"eps .* got {eps}: at step {steps} 2 entries"):
-        ours.step(params, grads, state)
+        kind(0.1, eps=eps).step(params, grads, state)
 
 
 def test_without_eps_an_entry_that_once_had_a_gradient_can_be_moved():

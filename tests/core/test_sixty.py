@@ -10,7 +10,8 @@ from lora_edu.sixty import LoRA
 from lora_edu.sixty import train as sixty_train
 
 RNG = np.random.default_rng(3)
-W0, W_STAR, X = RNG.normal(size=(5, 7)), RNG.normal(size=(5, 7)), RNG.normal(size=(20, 7))
+W0, W_STAR = RNG.normal(size=(2, 5, 7))
+X = RNG.normal(size=(20, 7))
 
 
 def test_its_run_is_the_packages():
@@ -23,5 +24,6 @@ def test_its_run_is_the_packages():
 
 
 def test_it_runs_as_a_program():
-    said = subprocess.run([sys.executable, "-m", "lora_edu.sixty"], capture_output=True, text=True)
-    assert said.stdout == "the loss falls from 60.13 to 0.0000\n" and said.stderr == ""
+    command = [sys.executable, "-W", "error", "-m", "lora_edu.sixty"]
+    printed = subprocess.check_output(command, text=True)
+    assert printed == "the loss falls from 60.13 to 0.0000\n"

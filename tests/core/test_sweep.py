@@ -2,7 +2,7 @@
 
 import os
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,6 @@ import pytest
 
 from lora_edu import (
     STARTS,
-    Adam,
     AdamW,
     Adapter,
     Clipped,
@@ -24,25 +23,29 @@ from lora_edu import (
     train,
 )
 from lora_edu.records import RECORDED
+from tests.core.test_invariance import CLIPPED, OPTIMISERS
 
 PROBLEM = teacher_student(12, 9, n=40, shift_rank=3, spectrum=1.0, rng=np.random.default_rng(0))
-OPTIMISERS = [
-    ("SGD", {}), ("SGD", {"weight_decay": 0.1}), ("Momentum", {}),
-    ("Momentum", {"nesterov": True, "weight_decay": 0.1, "momentum": 0.8}), ("Adam", {}),
-    ("Adam", {"weight_decay": 0.1, "betas": (0.8, 0.99), "eps": 1e-4}), ("AdamW", {}),
-    ("AdamW", {"weight_decay": 0.3}), ("SignSGD", {}), ("Lion", {"weight_decay": 0.3}),
-    ("muon", {}), ("Muon", {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}),
-    ("Adafactor", {}), ("Adafactor", {"scale_parameter": False, "weight_decay": 0.3}),
-    (lambda lr, momentum: Clipped(Momentum(lr, momentum), 0.3), {"momentum": 0.8}),
-    (lambda lr: Clipped(Adam(lr, eps=0.01), 0.3), {}), (lambda lr: AdamW((lr, 4 * lr)), {}),
-]
 
 
-@pytest.mark.parametrize(("name", "settings"), OPTIMISERS)
-def test_every_run_of_a_sweep_is_that_run_trained_alone(name, settings):
+def with_rate(rule, lr):
+    if isinstance(rule, Clipped):
+        return replace(rule, optimiser=with_rate(rule.optimiser, lr))
+    return replace(rule, lr=lr)
+
+
+FORMS = {name: (partial(with_rate, rule), {}) for name, rule in (OPTIMISERS | CLIPPED).items()} | {
+    "by name": ("muon", {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}),
+    "settings": (lambda lr, momentum: Clipped(Momentum(lr, momentum), 0.3), {"momentum": 0.8}),
+    "LoRA+": (lambda lr: AdamW((lr, 4 * lr)), {})}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_run_of_a_sweep_is_that_run_trained_alone(form):
+    make, settings = FORMS[form]
     grid = sweep(PROBLEM, r=[2, 9], alpha=[1, 2], lr=[0.003, 0.01], start=STARTS, seed=[0, 5],
-                 steps=20, optimiser=name, rule="rslora", distribution="gaussian", **settings)
-    make = partial(optimiser, name) if isinstance(name, str) else name
+                 steps=20, optimiser=make, rule="rslora", distribution="gaussian", **settings)
+    make = partial(optimiser, make) if isinstance(make, str) else make
     assert not grid.diverged.any()
     assert len(grid.rows()) == 2 * 2 * 2 * len(STARTS) * 2
     for row in grid.rows():
