@@ -53,6 +53,7 @@ def test_what_was_checked_cannot_be_changed_afterwards():
     for original in (adapter, task):
         for one in (original, copy.copy(original), copy.deepcopy(original),
                     pickle.loads(pickle.dumps(original))):
+            assert [*vars(one)] == [*vars(original)]
             for array in vars(one).values():
                 if isinstance(array, np.ndarray):
                     with pytest.raises(ValueError, match="read-only"):

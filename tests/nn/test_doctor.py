@@ -35,15 +35,16 @@ LOOKED_FOR = {test.name for test in TESTS}
 PLANTED = [fault for fault in FAULTS if fault.finding in LOOKED_FOR]
 
 
-def names(found):
-    return [finding.name for finding in found]
+def names(findings):
+    return [finding.name for finding in findings]
 
 
 @pytest.mark.claim("obs-doctor", "obs-doctor-trace")
 @pytest.mark.parametrize("fault", PLANTED, ids=lambda fault: fault.plant.__name__)
 def test_each_planted_fault_is_found_and_after_its_remedy_nothing(fault):
     asked = fault.plant()
-    before, data = fingerprint(asked["model"]), copy.deepcopy(asked.get("batch"))
+    before = fingerprint(asked["model"])
+    data = copy.deepcopy(asked.get("batch"))
     assert names(doctor(**asked)) == [fault.finding]
     assert_unchanged(asked["model"], before)
     assert data is None or all(same_bits(data[key], asked["batch"][key]) for key in data)
@@ -170,7 +171,8 @@ def test_nothing_is_changed_also_by_a_run_that_fails(asked):
     optimiser = adam(trained(model))
     square(model, x).backward()
     optimiser.step()
-    before, state = fingerprint(model), copy.deepcopy(optimiser.state_dict())
+    before = fingerprint(model)
+    state = copy.deepcopy(optimiser.state_dict())
     gradients = [(p.grad, copy.deepcopy(p.grad)) for p in model.parameters()]
     random = torch.get_rng_state()
     with contextlib.suppress(RuntimeError):
@@ -219,16 +221,6 @@ def given(model, *left_out, **settings):
         if p.requires_grad and not any(part in name for part in left_out)), **settings}
 
 
-def after(steps):
-    """Steps without a gradient; after one of them B may be zero in any run."""
-    model = ours("A random, B zero")
-    model.gate, optimiser = 0.0, adam(trained(model))
-    for _ in range(steps):
-        model(**batch()).loss.backward()
-        optimiser.step()
-    return {"model": model, "optimiser": optimiser}
-
-
 def in_use(model, reference, times=1.0):
     return {"model": model, "batch": batch(), "training": False,
             "reference": times * answer(reference)}
@@ -249,19 +241,17 @@ def with_nan():
 
 
 SETTINGS = {"r": 9, "lora_alpha": 8, "rank_pattern": {"q|v": 4}, "target_modules": ["q", "v"]}
-TABLE = {  # what the doctor is asked; the finding, and words of it
-    "wrappers side by side": (lambda: {"model": nn.ModuleDict(
-        {"encoder": pefts(), "encoder2": pefts()})}, ""),
-    "beside an active one": (lambda: {"model": both_train()}, "inactive", "warning: ['default']"),
+TABLE = {  # the model, or all that the doctor is asked; the finding, and words of it
+    "wrappers side by side": (lambda: nn.ModuleDict({"encoder": pefts(), "encoder2": pefts()}), ""),
+    "beside an active one": (both_train, "inactive", "warning: ['default']"),
     "merged, in use": (lambda: in_use(merged(), ours()), ""),
     "merged by PEFT": (lambda: in_use(pefts(init_lora_weights=False).merge_and_unload(),
                                       pefts(init_lora_weights=False)), ""),
     "merged, not rescaled": (lambda: in_use(merged(), ours(rule="rslora")), "reference",
                              "another adapter"),
-    "statistics": (lambda: {"model": with_norm(gathers=True)}, "base-trains", "statistics",
-                   "where:  1"),
-    "at rest": (lambda: {"model": with_norm(gathers=False)}, ""),
-    "a scale that was set": (lambda: {"model": with_pattern(3)}, "scaling",
+    "statistics": (lambda: with_norm(True), "base-trains", "statistics", "where:  1"),
+    "at rest": (lambda: with_norm(False), ""),
+    "a scale that was set": (lambda: with_pattern(3), "scaling",
                              "s is 6, by the settings it is 2", "where:  base_model.model.blocks"),
     "settings": (lambda: {"model": ours(), "config": AdapterConfig(**SETTINGS)}, ""),
     "settings of PEFT": (lambda: {"model": ours(), "config": LoraConfig(**SETTINGS)}, ""),
@@ -276,7 +266,6 @@ TABLE = {  # what the doctor is asked; the finding, and words of it
     "LoRA+": (lambda: {"model": (model := ours()), "optimiser": torch.optim.AdamW(
         loraplus_groups(model, 1e-3, 16))}, ""),
     "DoRA's lengths": (lambda: given(pefts(use_dora=True), "magnitude"), "not-in-optimiser"),
-    "one step": (lambda: after(1), ""), "two steps": (lambda: after(2), "stuck"),
     "another rule": (lambda: in_use(ours(rule="rslora"), ours()), "reference", "α by √r"),
     "counts twice": (lambda: in_use(ours(), TinyChat()), "reference", "the update counts twice"),
     "another α": (lambda: in_use(ours(), ours(alpha=3)), "reference", "error", "another adapter"),
@@ -293,10 +282,11 @@ TABLE = {  # what the doctor is asked; the finding, and words of it
 @pytest.mark.claim("obs-doctor")
 @pytest.mark.parametrize("kind", TABLE)
 def test_what_is_found(kind):
-    asked, name, *words = TABLE[kind]
-    found = doctor(**asked())
-    assert names(found) == ([name] if name else [])
-    assert all(word in str(found[0]) for word in words)
+    plant, name, *words = TABLE[kind]
+    asked = plant()
+    findings = doctor(**asked if isinstance(asked, dict) else {"model": asked})
+    assert names(findings) == ([name] if name else [])
+    assert all(word in str(findings[0]) for word in words)
 
 
 def test_an_offset_hides_no_lost_update():
@@ -312,30 +302,32 @@ def test_an_offset_hides_no_lost_update():
 
 def test_what_is_printed():
     model = ours("both zero", alpha=1, r=64)
-    found = doctor(model, optimiser=adam(TinyChat().parameters()))
-    assert names(found) == ["both-zero", "not-in-optimiser", "scale"]  # the worst first
-    text = str(found).splitlines()
+    findings = doctor(model, optimiser=adam(TinyChat().parameters()))
+    assert names(findings) == ["both-zero", "not-in-optimiser", "scale"]  # the worst first
+    text = str(findings).splitlines()
     assert text[0] == ("error: A and B are both zero: both gradients are zero, at every step "
                        "[both-zero]")
     assert text[3] == "  where:  blocks.0.q, blocks.0.v, blocks.1.q and 1 more"
-    assert text[-1].startswith(f"3 found of {len(found.tested)} looked for: no-adapter, frozen, ")
+    assert text[-1].startswith(f"3 found of {len(findings.tested)} looked for: no-adapter, froze")
     assert repr(doctor(ours())).startswith("nothing found of ")
     assert {"idle", "no-gradient"}.isdisjoint(doctor(ours()).tested)
     assert "idle" in doctor(ours(), training=False).tested
 
 
-@pytest.mark.parametrize("optimiser, looked_for", [
-    (torch.optim.AdamW, True), (torch.optim.SGD, False),
-    (partial(torch.optim.SGD, momentum=0.9), False)])
-def test_what_cannot_move_is_looked_for_where_the_optimiser_counts_its_steps(optimiser, looked_for):
+@pytest.mark.parametrize("optimiser, steps, looked_for, findings", [
+    (torch.optim.AdamW, 1, True, []),  # after one step B may be zero in any run
+    (torch.optim.AdamW, 2, True, ["stuck"]), (torch.optim.SGD, 2, False, []),
+    (partial(torch.optim.SGD, momentum=0.9), 2, False, [])])
+def test_what_cannot_move_is_looked_for_where_the_optimiser_counts_its_steps(
+        optimiser, steps, looked_for, findings):
     model = ours("A random, B zero")
     model.gate = 0.0
     rule = optimiser(trained(model), lr=0.1)
-    for _ in range(2):
+    for _ in range(steps):
         model(**batch()).loss.backward()
         rule.step()
-    found = doctor(model, optimiser=rule)
-    assert ("stuck" in names(found)) == ("stuck" in found.tested) == looked_for
+    report = doctor(model, optimiser=rule)
+    assert names(report) == findings and ("stuck" in report.tested) == looked_for
 
 
 def of_reference(change):
@@ -348,14 +340,12 @@ def of_reference(change):
     ({"model": ours().state_dict()}, TypeError, "^model must be a Module, got .{100}$"),
     ({"optimiser": ours().state_dict()}, TypeError, "optimiser must be one of torch's"),
     ({"config": 3}, TypeError, "config must be PEFT's settings, .* got 3"),
-    ({"config": ours().state_dict()}, TypeError, "config must be PEFT's settings"),
     ({"training": None}, TypeError, "training must be True or False, got None"),
     ({"batch": batch(), "loss_fn": 3}, TypeError, "loss_fn must be a function .*, got 3"),
     ({"batch": torch.ones(2)}, ValueError, "loss_fn must be given for a batch that is no dict"),
     (of_reference(np.asarray), TypeError, "reference must be a Tensor, got array"),
     (of_reference(lambda right: right[0]), ValueError,
      r"reference must have the shape of the model's output, \(\d, \d, 16\), got \(\d, 16\)"),
-    (of_reference(lambda right: right[None]), ValueError, "reference must have the shape"),
     (of_reference(lambda right: right.log()), ValueError, r"reference must be finite, got \d+ non"),
     (of_reference(torch.zeros_like), ValueError, "reference must not be one number all along"),
     (of_reference(lambda right: right * 0 + right[..., :1]), ValueError,

@@ -32,107 +32,116 @@ class Shouting(nn.Linear):
         return 10 * super().forward(x)
 
 
-def layer(words, error=ValueError, **bad):
+def layer(**bad):
     """A setting refused alike by a layer and by inject."""
     settings = {"r": 2, "alpha": 4, "name": "c"} | bad
-    return [(lambda m, p: LoRALinear(p.head, **settings), error, words),
-            (lambda m, p: inject(m, ["v", "tokens"], **settings), error, words)]
+    return [lambda m, p: LoRALinear(p.head, **settings),
+            lambda m, p: inject(m, ["v", "tokens"], **settings)]
 
 
-def base(words, kind):
-    return (lambda m, p: LoRALinear(kind, 2, 4), TypeError, f"base_layer must be .*{words}")
+def base(layer):
+    return lambda m, p: LoRALinear(layer, 2, 4)
 
 
-def targets(words, targets, error=ValueError, r=2, alpha=4, **more):
-    return (lambda m, p: inject(p, targets, r, alpha, **more), error, words)
+def targets(targets, r=2, alpha=4, **more):
+    return lambda m, p: inject(p, targets, r, alpha, **more)
 
 
-def config(words, **bad):
-    return (lambda m, p: inject(p, LoraConfig(**CONFIG | bad)), ValueError, words)
+def config(**bad):
+    return lambda m, p: inject(p, LoraConfig(**CONFIG | bad))
 
 
-def field(name, value, error=ValueError):
-    return (lambda m, p: AdapterConfig(**CONFIG | {name: value}), error, f"^{name}")
+def field(**bad):
+    return lambda m, p: AdapterConfig(**CONFIG | bad)
 
 
-def whole(call):
-    return (lambda m, p: call(p), ValueError, r"model must have LoRA layers .* got a Net")
+def without_model(*calls):
+    return [lambda m, p, call=call: call(p) for call in calls]
 
 
-def saved(change, words):
+def saved(change):
     def call(m, p):
         fresh = adapted()[0]
         change(fresh)
         save_adapter(fresh, "/nowhere/at/all")
-    return (call, ValueError, words)
+    return call
 
 
-def set_A(model, values):
-    model.blocks[0].q.adapters["default"].lora_A.data = values
+def set_A(values):
+    def change(model):
+        model.blocks[0].q.adapters["default"].lora_A.data = values
+    return change
 
 
-MANY = [lora_layers, merge, unmerge, unload, merge_and_unload, lambda m: set_adapter(m, "default"),
-        lambda m: delete_adapter(m, "default"), lambda m: loraplus_groups(m, 0.1, 4)]
-BAD = [
-    *layer("^r must be at least 1, got 0", r=0), *layer("^alpha must be finite", alpha=np.nan),
-    *layer("^rule must be one of 'lora', 'rslora', 'none', got 'rs'", rule="rs"),
-    *layer("^start must be one of .*'BA zero', got 'zeros'", start="zeros"),
-    *layer("^distribution must", distribution="xavier"),
-    *layer("^dropout must be finite and .* less than 1, got 1", dropout=1),
-    *layer("^dtype must be a floating torch.dtype", TypeError, dtype=torch.int64),
-    (lambda m, p: LoRALinear(p.head, 2, 4, matrices=(torch.ones(3, 8), torch.ones(5, 3))),
-     ValueError, r"^matrices must have shapes \(2, 8\) and \(5, 2\), got \(3, 8\)"),
-    *layer("^rng must be a numpy.random.Generator", TypeError, rng=np.random.RandomState),
-    *layer("^name must be a string without dots", name="a.b"),
-    (lambda m, p: m.blocks[0].q.add_adapter("b", 2, 4), ValueError,
-     r"^name must not be .*\['default', 'b'\], .*got 'b'"),
-    (lambda m, p: inject(p, ["q"], 2, lora_alpha=4), TypeError,
-     "lora_alpha: unknown, .*rule, start.*AdapterConfig"),
-    base("got Embedding", nn.Embedding(7, 5)), base("got Shouting", Shouting(7, 5)),
-    (lambda m, p: LoRALinear(nn.Linear(7, 5, device="meta"), 2, 4), ValueError,
-     "base_layer must hold its numbers"),
-    (lambda m, p: LoRAEmbedding(nn.Embedding(7, 5, sparse=True), 2, 4), ValueError,
-     "base_layer must be without sparse"),
-    targets(r"nothing matches 'query' .*called \['tokens', 'q', 'v', 'head'\]", ["q", "query"]),
-    targets("'blocks.0.act' is a torch.nn.modules.activation.Tanh", ["q", "act"], TypeError),
-    targets(r"targets must be a regular expression .*'blocks\('", "blocks("),
-    targets(r"exclude must leave a layer that \['q', 'v'\] chooses", ["q", "v"],
-            exclude=r".*\.[qv]"),
-    targets("^r, alpha, exclude, rule and dropout must be", AdapterConfig(**CONFIG), TypeError, 0),
-    targets("^r, alpha, exclude, rule and dropout must be", AdapterConfig(**CONFIG), TypeError,
-            None, 0),
-    config("use_dora must be off", use_dora=True),
-    config("init_lora_weights must be one of True, False, 'gauss", init_lora_weights="pissa"),
-    config("task_type must not be one for which PEFT trains the", task_type="SEQ_CLS"),
-    (lambda m, p: inject(p, IA3Config(target_modules=["q"], feedforward_modules=[])), ValueError,
-     "config must be a LoraConfig, got IA3Config"),
-    field("r", 0), field("lora_alpha", 0), field("target_modules", []),
-    field("exclude_modules", "("), field("use_rslora", "no", TypeError),
-    field("lora_dropout", 1.0), field("init_lora_weights", "pissa"),
-    field("rank_pattern", [2], TypeError),
-    *map(whole, MANY),
-    (lambda m, p: merge(None), TypeError, "model must be a Module, got None"),
-    *[(lambda m, p, call=call: call(m, "c"), ValueError,
-       "name must be one of 'default', 'b', got 'c'")
-      for call in (set_adapter, delete_adapter, lora_layers)],
-    *[(lambda m, p, call=call: call(make_layer()), ValueError, r"model must contain .*base_layer")
-      for call in (unload, merge_and_unload, lambda m: delete_adapter(m, "default"))],
-    (lambda m, p: loraplus_groups(m, 0, 4), ValueError, "lr must be .*got 0"),
-    (lambda m, p: loraplus_groups(m, 0.1, None), TypeError, "ratio must be .*got None"),
-    (lambda m, p: save_adapter(make_layer(), "/nowhere/at/all"), ValueError,
-     "model must contain the LoRA layer, not be it"),
-    saved(lambda m: set_A(m, torch.full((4, 8), torch.nan)), "32 non-finite entries of 32"),
-    saved(lambda m: set_A(m, torch.ones(4, 9)), r"must have shape \(4, 8\)"),
-    saved(lambda m: inject(m, ["head"], 4, 8, rule="rslora"), "must agree about rsLoRA"),
-]
+def delete_default(model):
+    delete_adapter(model, "default")
 
 
-@pytest.mark.parametrize("case", range(len(BAD)))
-def test_a_bad_call_is_refused_by_name_and_changes_nothing(case):
-    call, error, words = BAD[case]
+OURS = AdapterConfig(**CONFIG)
+VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
+    "^r must be at least 1, got 0": [*layer(r=0), field(r=0)],
+    "^alpha must be finite": layer(alpha=np.nan),
+    "^rule must be one of 'lora', 'rslora', 'none', got 'rs'": layer(rule="rs"),
+    "^start must be one of .*'BA zero', got 'zeros'": layer(start="zeros"),
+    "^distribution must": layer(distribution="xavier"),
+    "^dropout must be finite and .* less than 1, got 1": layer(dropout=1),
+    "^name must be a string without dots": layer(name="a.b"),
+    r"^matrices must have shapes \(2, 8\) and \(5, 2\), got \(3, 8\)": [
+        lambda m, p: LoRALinear(p.head, 2, 4, matrices=(torch.ones(3, 8), torch.ones(5, 3)))],
+    r"^name must not be .*\['default', 'b'\], .*got 'b'": [
+        lambda m, p: m.blocks[0].q.add_adapter("b", 2, 4)],
+    "base_layer must hold its numbers": [base(nn.Linear(7, 5, device="meta"))],
+    "base_layer must be without sparse": [
+        lambda m, p: LoRAEmbedding(nn.Embedding(7, 5, sparse=True), 2, 4)],
+    r"nothing matches 'query' .*called \['tokens', 'q', 'v', 'head'\]": [targets(["q", "query"])],
+    r"targets must be a regular expression .*'blocks\('": [targets("blocks(")],
+    r"exclude must leave a layer that \['q', 'v'\] chooses": [
+        targets(["q", "v"], exclude=r".*\.[qv]")],
+    "use_dora must be off": [config(use_dora=True)],
+    "init_lora_weights must be one of True, False, 'gauss": [config(init_lora_weights="pissa")],
+    "task_type must not be one for which PEFT trains the": [config(task_type="SEQ_CLS")],
+    "config must be a LoraConfig, got IA3Config": [
+        targets(IA3Config(target_modules=["q"], feedforward_modules=[]), None, None)],
+    "^lora_alpha": [field(lora_alpha=0)], "^target_modules": [field(target_modules=[])],
+    "^exclude_modules": [field(exclude_modules="(")], "^lora_dropout": [field(lora_dropout=1.0)],
+    "^init_lora_weights": [field(init_lora_weights="pissa")],
+    r"model must have LoRA layers .* got a Net": without_model(
+        lora_layers, merge, unmerge, unload, merge_and_unload, delete_default,
+        lambda m: set_adapter(m, "default"), lambda m: loraplus_groups(m, 0.1, 4)),
+    "name must be one of 'default', 'b', got 'c'": [
+        lambda m, p, call=call: call(m, "c")
+        for call in (set_adapter, delete_adapter, lora_layers)],
+    "model must contain .*base_layer": [
+        lambda m, p, call=call: call(make_layer())
+        for call in (unload, merge_and_unload, delete_default)],
+    "lr must be .*got 0": [lambda m, p: loraplus_groups(m, 0, 4)],
+    "model must contain the LoRA layer, not be it": [
+        lambda m, p: save_adapter(make_layer(), "/nowhere/at/all")],
+    "32 non-finite entries of 32": [saved(set_A(torch.full((4, 8), torch.nan)))],
+    r"must have shape \(4, 8\)": [saved(set_A(torch.ones(4, 9)))],
+    "must agree about rsLoRA": [saved(lambda m: inject(m, ["head"], 4, 8, rule="rslora"))],
+}
+TYPES = {  # and a TypeError
+    "^dtype must be a floating torch.dtype": layer(dtype=torch.int64),
+    "^rng must be a numpy.random.Generator": layer(rng=np.random.RandomState),
+    "lora_alpha: unknown, .*rule, start.*AdapterConfig": [targets(["q"], alpha=None, lora_alpha=4)],
+    "base_layer must be .*got Embedding": [base(nn.Embedding(7, 5))],
+    "base_layer must be .*got Shouting": [base(Shouting(7, 5))],
+    "'blocks.0.act' is a torch.nn.modules.activation.Tanh": [targets(["q", "act"])],
+    "^r, alpha, exclude, rule and dropout must be": [targets(OURS, 0), targets(OURS, None, 0)],
+    "^use_rslora": [field(use_rslora="no")], "^rank_pattern": [field(rank_pattern=[2])],
+    "model must be a Module, got None": [lambda m, p: merge(None)],
+    "ratio must be .*got None": [lambda m, p: loraplus_groups(m, 0.1, None)],
+}
+
+
+@pytest.mark.parametrize(("words", "error", "call"), [
+    (words, error, call) for error, table in ((ValueError, VALUES), (TypeError, TYPES))
+    for words, calls in table.items() for call in calls])
+def test_a_bad_call_is_refused_by_name_and_changes_nothing(words, error, call):
     model, plain = adapted(targets=["q", "head"])
     inject(model, ["q"], 2, 6, name="b")
-    before = fingerprint(model), fingerprint(plain)
+    before = [fingerprint(each) for each in (model, plain)]
     with pytest.raises(error, match=words):
         call(model, plain)
     assert_unchanged(model, before[0])
