@@ -10,7 +10,13 @@ let wayBack = null; // there is one at most
 function offerWayBack(link, plot, leave = () => wayBack.come()) {
   wayBack?.end();
   const button = document.createElement("button");
-  Object.assign(button, { type: "button", className: "explorer-return", textContent: "↩ back to the text", title: "or Escape", onclick: leave });
+  Object.assign(button, {
+    type: "button",
+    className: "explorer-return",
+    textContent: "↩ back to the text",
+    title: "or Escape",
+    onclick: leave,
+  });
   const escape = ({ key, target }) => { // in a dialog or an editor the key means something else
     if (key === "Escape" && !target.closest?.("dialog, [contenteditable=true]")) leave();
   };

@@ -1,4 +1,4 @@
-// The controls of an explorer as they stand in the HTML that page.py writes, and as a link names them.
+// The controls of an explorer, as they stand in the HTML of page.py and as a link names them.
 // Plain functions, no imports: these files are joined into one script (see assets.py).
 
 // One interface to the three kinds of HTML control. key(): what a link says of where it stands;
@@ -21,7 +21,8 @@ function readControl(element, { name, label: text, kind, keys, texts, values }) 
   const said = () => texts[get()];
   // Puts a link's key, if there is one such position; a number may be written in any way: 2.0 is 2.
   const take = (key) => {
-    const at = Math.max(keys.indexOf(key), key ? keys.findIndex((own) => Number(own) === Number(key)) : -1);
+    let at = keys.indexOf(key);
+    if (at < 0 && key) at = keys.findIndex((own) => Number(own) === Number(key));
     if (at >= 0) set(at);
     return at >= 0;
   };
@@ -42,8 +43,8 @@ function readControl(element, { name, label: text, kind, keys, texts, values }) 
 
 // "…#name?r=8&start=both-zero" -> {name, positions}, or null if it is no such link.
 function parseLink(address) {
-  const found = /#([^?]+)\?(.*)$/.exec(address || "");
-  if (!found) return null;
-  const [name] = new URLSearchParams(found[1]).keys(); // decodes, and never throws
-  return { name, positions: Object.fromEntries(new URLSearchParams(found[2])) };
+  const parts = /#([^?]+)\?(.*)$/.exec(address || "");
+  if (!parts) return null;
+  const [name] = new URLSearchParams(parts[1]).keys(); // decodes, and never throws
+  return { name, positions: Object.fromEntries(new URLSearchParams(parts[2])) };
 }

@@ -18,7 +18,12 @@ async function decodeStates(packed) {
     const numbers = expandPlanes(block.subarray(offset, offset + 4 * total), header.dropped);
     offset += 4 * total;
     let start = 0;
-    const values = sizes.map((size, i) => ({ numbers: numbers.subarray(start, (start += size)), shape: shapes[i] }));
+    const values = sizes.map((size, i) => {
+      const end = start + size;
+      const value = { numbers: numbers.subarray(start, end), shape: shapes[i] };
+      start = end;
+      return value;
+    });
     return { index: column.index, values };
   });
   return {
@@ -35,9 +40,10 @@ async function inflate(bytes) {
 // Byte planes -> zigzag -> differences of differences -> float32 bits.
 function expandPlanes(planes, dropped) {
   const total = planes.length / 4;
+  const byte = (plane, i) => planes[plane * total + i] << (8 * plane);
   const bits = new Uint32Array(total);
   for (let i = 0; i < total; i++) {
-    const zigzag = planes[i] | (planes[total + i] << 8) | (planes[2 * total + i] << 16) | (planes[3 * total + i] << 24);
+    const zigzag = byte(0, i) | byte(1, i) | byte(2, i) | byte(3, i);
     bits[i] = (zigzag >>> 1) ^ -(zigzag & 1);
   }
   for (let pass = 0; pass < 2; pass++) {
@@ -60,12 +66,13 @@ function fill(skeleton, columns, state) {
   if (typeof skeleton !== "string" || !skeleton.startsWith(HOLE)) return skeleton;
   const column = columns[+skeleton.slice(1)];
   const value = column.values[column.index[state]];
-  if (value !== null && typeof value === "object" && value.numbers) return rows(value.numbers, value.shape);
+  if (value?.numbers) return rows(value.numbers, value.shape);
   return structuredClone(value);
 }
 
 function rows(numbers, shape) {
   if (shape.length === 1) return numbers.slice();
   const width = numbers.length / shape[0];
-  return Array.from({ length: shape[0] }, (_, i) => rows(numbers.subarray(i * width, (i + 1) * width), shape.slice(1)));
+  const row = (_, i) => rows(numbers.subarray(i * width, (i + 1) * width), shape.slice(1));
+  return Array.from({ length: shape[0] }, row);
 }

@@ -10,13 +10,15 @@ class Drag {
     let held = false;
     box.classList.add("explorer-drag");
     const sides = ({ clientX, clientY }) => {
-      const { xaxis, yaxis } = box._fullLayout || {}, { left, top } = box.getBoundingClientRect();
+      const { xaxis, yaxis } = box._fullLayout || {};
       if (!xaxis) return []; // not drawn yet
+      const { left, top } = box.getBoundingClientRect();
       return [[xaxis, clientX - left], [yaxis, clientY - top]].flatMap(([axis, px], i) => {
         if (names[i] === null) return [];
         const control = explorer.controls.find(({ name }) => name === names[i]);
         const { values } = explorer.data.controls.find(({ name }) => name === names[i]);
-        return { control, at: axis.p2d(px - axis._offset), away: px - axis._offset - axis.d2p(values[control.get()]) };
+        const along = px - axis._offset;
+        return { control, at: axis.p2d(along), away: along - axis.d2p(values[control.get()]) };
       });
     };
     const put = (event) => {
@@ -24,7 +26,10 @@ class Drag {
       explorer.moved();
     };
     // With one slider there is no point to take hold of, and a finger scrolls.
-    const near = (event) => !names.includes(null) && Math.hypot(...sides(event).map(({ away }) => away)) < REACH;
+    const near = (event) => {
+      if (names.includes(null)) return false;
+      return Math.hypot(...sides(event).map(({ away }) => away)) < REACH;
+    };
     box.addEventListener("pointerdown", (event) => {
       held = event.button === 0 && (event.pointerType === "mouse" || near(event));
       if (!held) return;
@@ -32,8 +37,11 @@ class Drag {
       put(event);
     });
     box.addEventListener("pointermove", (event) => held && put(event));
-    for (const type of ["pointerup", "pointercancel"]) box.addEventListener(type, () => { held = false; });
-    box.addEventListener("touchstart", (event) => { if (held) event.preventDefault(); }, { passive: false });
+    const release = () => { held = false; };
+    box.addEventListener("pointerup", release);
+    box.addEventListener("pointercancel", release);
+    const onTouch = (event) => { if (held) event.preventDefault(); };
+    box.addEventListener("touchstart", onTouch, { passive: false });
     // A tap elsewhere; plotly makes clicks of its own, which have no place.
     box.addEventListener("click", (event) => event.isTrusted && put(event));
   }

@@ -6,9 +6,10 @@ const QUIET = 400; // ms after the last move: the controls have come to rest
 const IN_SIGHT = 0.97; // of a plot: where less of it can be seen, a link scrolls there
 const ABOVE = 56; // px: the page's bar
 
-// A move, from the widest step to the narrowest: follow() [a link's; scrolls] → go() [to named
-// positions] → moved() [by the reader; stops the player] → changed() [also by the player; fetches
-// plotly with load()] → update() [labels] → ask() [a subclass finds the figure] → show() [draws it].
+// A move, from the widest step to the narrowest:
+// follow() [a link's; scrolls] → go() [to named positions] → moved() [by the reader; stops the
+// player] → changed() [also by the player; fetches plotly with load()] → update() [labels] →
+// ask() [a subclass finds the figure] → show() [draws it].
 class Explorer {
   // Subclasses implement loadPlotly(), returning a promise of plotly, and ask(), which calls show()
   // with the figure of the controls' position, now or later.
@@ -24,7 +25,8 @@ class Explorer {
     this.headline = root.querySelector(".explorer-headline");
     this.start = this.data.controls.map((control) => control.start);
     this.plot = createPlot(this.box, () => this.loadPlotly(), (types, ghosts) => {
-      this.fail("traces", types.length && `plotly.js, as it is loaded here, cannot draw ${types.join(", ")}.`);
+      const undrawn = `plotly.js, as it is loaded here, cannot draw ${types.join(", ")}.`;
+      this.fail("traces", types.length && undrawn);
       this.tellPinned(ghosts);
     });
     this.controls = this.data.controls.map((control) => {
@@ -60,10 +62,14 @@ class Explorer {
   load() {
     if (this.drawing) return;
     this.box.setAttribute("aria-busy", "true");
-    this.drawing = this.ready.then(() => this.plot.load()).then(() => this.fail("plotly", ""), (error) => {
+    const onError = (error) => {
       this.drawing = null;
       if (this.figure) this.fail("plotly", `The plot is not drawn: ${error.message}.${this.hope}`);
-    }).finally(() => this.box.removeAttribute("aria-busy"));
+    };
+    this.drawing = this.ready
+      .then(() => this.plot.load())
+      .then(() => this.fail("plotly", ""), onError)
+      .finally(() => this.box.removeAttribute("aria-busy"));
   }
 
   get hope() {
@@ -74,8 +80,8 @@ class Explorer {
   settle() {
     clearTimeout(this.settling);
     if (this.player?.timer) return; // it calls this when it pauses
-    const said = () => [this.figure && reading(this.figure), ...Object.values(this.faults)];
-    this.settling = setTimeout(() => this.say(said().filter(Boolean).join(" ")), QUIET);
+    const sentences = () => [this.figure && reading(this.figure), ...Object.values(this.faults)];
+    this.settling = setTimeout(() => this.say(sentences().filter(Boolean).join(" ")), QUIET);
   }
 
   say(text) {
@@ -104,11 +110,11 @@ class Explorer {
     if (this.figure) this.settle();
     this.figure = figure;
     this.plot.show(figure);
-    const said = reading(figure);
-    this.box.setAttribute("aria-label", said || this.data.caption || this.name);
+    this.box.setAttribute("aria-label", reading(figure) || this.data.caption || this.name);
     this.numbers?.show();
     if (!this.headline) return;
-    const head = headline(figure), { dataset } = this.headline;
+    const head = headline(figure);
+    const { dataset } = this.headline;
     this.headline.firstElementChild.textContent = head;
     if (head.length > dataset.longest.length) dataset.longest = head;
   }
@@ -142,7 +148,8 @@ class Explorer {
 
   // What a link in the text does: it also brings the plot into sight, and outlines it for a moment.
   follow(positions, link) {
-    const asked = this.go(positions).map(([name, key]) => `${name} = ${key}`).join(", ").slice(0, 80);
+    const strange = this.go(positions).map(([name, key]) => `${name} = ${key}`);
+    const asked = strange.join(", ").slice(0, 80);
     this.fail("link", asked && `The link asks for ${asked}: this plot has no such position.`);
     this.bringIntoSight(link);
     this.root.classList.remove("explorer-moved");
@@ -150,15 +157,18 @@ class Explorer {
     this.root.classList.add("explorer-moved");
   }
 
-  // Scroll to plot and controls unless the plot is in sight. A way back leads to `link`, if there is one.
+  // Scroll to plot and controls unless the plot is in sight. A way back leads to `link`, where
+  // there is one.
   bringIntoSight(link) {
     const view = this.box.parentElement; // with the headline, which says what is found
-    new IntersectionObserver(([{ intersectionRect: seen, boundingClientRect: whole, rootBounds }], observer) => {
+    const onSight = ([{ intersectionRect, boundingClientRect, rootBounds }], observer) => {
       observer.disconnect();
-      if (seen.height >= IN_SIGHT * Math.min(whole.height, rootBounds.height)) return;
+      const most = Math.min(boundingClientRect.height, rootBounds.height);
+      if (intersectionRect.height >= IN_SIGHT * most) return;
       if (link) this.leave(link);
       view.scrollIntoView({ block: "center", behavior: scrolling() });
-    }, { rootMargin: `-${ABOVE}px 0px 0px` }).observe(view);
+    };
+    new IntersectionObserver(onSight, { rootMargin: `-${ABOVE}px 0px 0px` }).observe(view);
   }
 
   leave(link) {
@@ -206,7 +216,8 @@ class Explorer {
     });
     link.addEventListener("click", async () => {
       const text = this.share();
-      link.textContent = await navigator.clipboard?.writeText(text).then(() => "copied", () => "") || this.notCopied;
+      const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+      link.textContent = copied ? "copied" : this.notCopied;
       this.say(link.textContent);
       setTimeout(() => { link.textContent = "link"; }, 1500);
     });

@@ -21,12 +21,15 @@ function holderOf(model) {
 async function loadFrom(model) {
   if (globalThis.Plotly) return globalThis.Plotly;
   const holder = await holderOf(model);
-  const stream = new Blob([holder.get("gzipped")]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const gunzip = new DecompressionStream("gzip");
+  const stream = new Blob([holder.get("gzipped")]).stream().pipeThrough(gunzip);
   const source = await new Response(stream).blob();
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   await new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    Object.assign(script, { src: url, onload: resolve, onerror: () => reject(new Error("plotly did not load")) });
+    script.src = url;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error("plotly did not load"));
     document.head.append(script);
   });
   URL.revokeObjectURL(url);
@@ -100,11 +103,14 @@ function render({ model, el }) {
   const root = el.firstElementChild;
   views += 1; // two views of one explorer have their own radio buttons
   root.querySelectorAll("[type=radio]").forEach((input) => { input.name += `-${views}`; });
-  root.querySelectorAll("input, select, .explorer-play").forEach((input) => input.setAttribute("data-lm-suppress-shortcuts", "")); // arrow keys are ours, not JupyterLab's
+  for (const input of root.querySelectorAll("input, select, .explorer-play")) {
+    input.setAttribute("data-lm-suppress-shortcuts", ""); // arrow keys are ours, not JupyterLab's
+  }
   const explorer = root.explorer = new LiveExplorer(root, model);
-  // A link in the text, such as #step-zero?r=8, moves the explorer of that name in the same notebook.
+  // A link in the text, such as #step-zero?r=8, moves the explorer of that name in its notebook.
   const onLink = (event) => {
-    const anchor = event.target.closest?.('a[href*="#"]'), link = parseLink(anchor?.getAttribute("href"));
+    const anchor = event.target.closest?.('a[href*="#"]');
+    const link = parseLink(anchor?.getAttribute("href"));
     if (link?.name !== explorer.name || explorer.lost || !isPlain(event)) return;
     const notebook = el.closest(".jp-NotebookPanel");
     if (notebook && !notebook.contains(event.target)) return;
@@ -112,7 +118,8 @@ function render({ model, el }) {
     event.stopImmediatePropagation();
     explorer.follow(link.positions, anchor);
   };
-  const followed = () => explorer.followed(), answered = () => explorer.answered();
+  const followed = () => explorer.followed();
+  const answered = () => explorer.answered();
   document.addEventListener("click", onLink, true);
   model.on("change:position", followed);
   model.on("change:answer", answered);

@@ -4,8 +4,12 @@
 class Numbers {
   constructor(explorer, button) {
     this.explorer = explorer;
-    this.box = Object.assign(document.createElement("div"), { className: "explorer-numbers", hidden: true });
-    this.box.innerHTML = `<textarea readonly rows="8" aria-label="the numbers of this figure, comma-separated"></textarea><a download="${explorer.name}.csv">download</a>`;
+    this.box = document.createElement("div");
+    this.box.className = "explorer-numbers";
+    this.box.hidden = true;
+    const label = "the numbers of this figure, comma-separated";
+    this.box.innerHTML = `<textarea readonly rows="8" aria-label="${label}"></textarea>`
+      + `<a download="${explorer.name}.csv">download</a>`;
     [this.text, this.file] = this.box.children;
     this.text.addEventListener("focus", () => this.text.select()); // to be copied
     button.addEventListener("click", () => {
@@ -20,7 +24,8 @@ class Numbers {
     if (this.box.hidden || !this.explorer.figure) return;
     this.text.value = csvOf(this.explorer.figure);
     this.file.href = `data:text/csv;charset=utf-8,${encodeURIComponent(this.text.value)}`;
-    if (!this.box.isConnected) this.explorer.root.append(this.box); // a link leads somewhere from its first moment
+    // Only now: a link leads somewhere from its first moment.
+    if (!this.box.isConnected) this.explorer.root.append(this.box);
   }
 }
 
@@ -29,11 +34,17 @@ class Numbers {
 function csvOf({ data }) {
   const rows = data.flatMap(({ name, z, x, y, x0 = 0, y0 = 0, customdata: own, text }, i) => {
     const curve = name || `curve ${i + 1}`;
-    if (z) return numbersOf(z).flatMap((row, j) => numbersOf(row).map((value, k) => [curve, x0 + k, y0 + j, value, ""]));
+    if (z) {
+      return numbersOf(z).flatMap((row, j) =>
+        numbersOf(row).map((value, k) => [curve, x0 + k, y0 + j, value, ""]));
+    }
     const [across, up, values, words] = [x, y, own, text].map(numbersOf);
-    return (up.length ? up : across).map((_, k) => [curve, across[k] ?? k, up[k] ?? k, values[k] ?? "", words[k] ?? ""]);
+    const point = (_, k) =>
+      [curve, across[k] ?? k, up[k] ?? k, values[k] ?? "", words[k] ?? ""];
+    return (up.length ? up : across).map(point);
   });
-  const used = [0, 1, 2, 3, 4].filter((column) => column < 3 || rows.some((row) => row[column] !== ""));
+  const isUsed = (column) => column < 3 || rows.some((row) => row[column] !== "");
+  const used = [0, 1, 2, 3, 4].filter(isUsed);
   const table = [["curve", "x", "y", "value", "text"], ...rows];
   return table.map((row) => used.map((column) => cellOf(row[column])).join(",")).join("\n");
 }
@@ -45,7 +56,9 @@ function numbersOf(value) {
 
 // Numbers with all the digits that are stored: of a float32, eight.
 function cellOf(value) {
-  if (typeof value === "number") return String(Math.fround(value) === value ? Number(value.toPrecision(8)) : value);
+  if (typeof value === "number") {
+    return String(Math.fround(value) === value ? Number(value.toPrecision(8)) : value);
+  }
   const words = bare(value ?? "");
   return /[",\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words;
 }

@@ -9,7 +9,10 @@ let sharing = null; // the address is the last moved explorer's, written once th
 
 // Resolves at the first thing the reader does, whatever it is, or when a link calls `begin`.
 // (Browsers also report a pointer that rests while the page is laid out below it.)
-const INPUTS = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin", "input", "click", "hashchange"];
+const INPUTS = [
+  "pointermove", "pointerdown", "touchstart", "wheel", "scroll",
+  "keydown", "focusin", "input", "click", "hashchange",
+];
 let begin = null;
 const firstInput = new Promise((resolve) => { begin = resolve; });
 const listeners = new AbortController();
@@ -18,7 +21,9 @@ const onFirstInput = ({ type, movementX, movementY }) => {
   listeners.abort();
   begin();
 };
-for (const type of INPUTS) addEventListener(type, onFirstInput, { passive: true, signal: listeners.signal });
+for (const type of INPUTS) {
+  addEventListener(type, onFirstInput, { passive: true, signal: listeners.signal });
+}
 
 // Runs a script from beside this one; resolves with what found() then gives, if it is there.
 function fetchScript(file, found) {
@@ -38,7 +43,8 @@ function fetchScript(file, found) {
 // of the page is made of its traces. BUNDLES is put in front of this file by assets.py.
 function fetchPlotly() {
   const traces = [...explorers.values()].flatMap((explorer) => explorer.data.traces);
-  const bundle = traces.every((trace) => ["scatter", "bar"].includes(trace)) ? BUNDLES.basic : BUNDLES.cartesian;
+  const isBasic = traces.every((trace) => ["scatter", "bar"].includes(trace));
+  const bundle = isBasic ? BUNDLES.basic : BUNDLES.cartesian;
   loading ||= fetchScript(bundle, () => globalThis.Plotly).catch((error) => {
     loading = null;
     throw error;
@@ -61,10 +67,12 @@ class StoredExplorer extends Explorer {
     this.stored = root.querySelector(".explorer-states");
   }
 
-  // The packed states: they stand in the page, or in a file, which is fetched once a reader is near.
+  // The packed states stand in the page, or in a file, which is fetched once a reader is near.
   fetch() {
     const { src } = this.stored.dataset;
-    this.fetching ||= src ? fetchScript(src, () => packed.get(src)) : Promise.resolve(this.stored.textContent);
+    this.fetching ||= src
+      ? fetchScript(src, () => packed.get(src))
+      : Promise.resolve(this.stored.textContent);
     this.fetching.catch(() => { this.fetching = null; });
     return this.fetching;
   }
@@ -110,10 +118,13 @@ class StoredExplorer extends Explorer {
 
   ask() {
     if (this.own) return this.own.ask();
-    const moved = this.state() !== this.startState; // the still picture shows the first position only
+    // The still picture shows the first position only.
+    const moved = this.state() !== this.startState;
     this.box.classList.toggle("explorer-picture-old", moved);
     if (this.states) this.show(this.states.figure(this.state()));
-    else if (this.headline) this.headline.firstElementChild.textContent = moved ? "" : this.firstHeadline;
+    else if (this.headline) {
+      this.headline.firstElementChild.textContent = moved ? "" : this.firstHeadline;
+    }
   }
 
   go({ own, ...positions }) {
@@ -142,7 +153,8 @@ class StoredExplorer extends Explorer {
     history.replaceState({ explorer: "left" }, "");
     history.pushState({ explorer: "reached" }, "", this.link());
     offerWayBack(link, this.box, () => {
-      if (history.state?.explorer === "reached") history.back(); else wayBack.come();
+      if (history.state?.explorer === "reached") history.back();
+      else wayBack.come();
     });
   }
 }
@@ -197,14 +209,17 @@ function startPage() {
   }
   document.addEventListener("click", (event) => {
     const from = event.target.closest?.('a[href^="#"]');
-    if (from && isPlain(event) && follow(from.getAttribute("href"), { from })) event.preventDefault();
+    if (!from || !isPlain(event)) return;
+    if (follow(from.getAttribute("href"), { from })) event.preventDefault();
   });
   addEventListener("popstate", ({ state }) => {
     if (state?.explorer === "left") requestAnimationFrame(() => wayBack?.come());
   });
-  addEventListener("hashchange", () => { if (history.state?.explorer !== "left") follow(location.hash); });
-  // A page that Back leads to may be as it was left, but for controls, which WebKit resets: to where
-  // they were left.
+  addEventListener("hashchange", () => {
+    if (history.state?.explorer !== "left") follow(location.hash);
+  });
+  // A page that Back leads to may be as it was left, but for controls, which WebKit resets: to
+  // where they were left.
   addEventListener("pagehide", () => {
     for (const input of document.querySelectorAll(".explorer input")) {
       input.defaultValue = input.value;

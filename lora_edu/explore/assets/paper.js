@@ -5,7 +5,8 @@ function onPaper(begins) {
   document.documentElement.classList.toggle("explorer-paper", begins);
   for (const { root, box, plot, controls } of explorers.values()) {
     const place = root.querySelector(".explorer-position");
-    if (place) place.textContent = controls.map(({ text, said }) => `${text} = ${said()}`).join(", ");
+    const positions = controls.map(({ text, said }) => `${text} = ${said()}`);
+    if (place) place.textContent = positions.join(", ");
     if (box.dataset.drawn) plot.load(); // draws at once, for plotly is there
   }
 }

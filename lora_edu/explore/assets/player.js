@@ -25,11 +25,14 @@ class Player {
     // Whatever else the reader takes hold of, or that is out of sight, ends it.
     for (const type of ["pointerdown", "click", "input"]) {
       root.addEventListener(type, ({ target }) => {
-        if (!button.contains(target) && target.closest("label, input, select, button")) this.pause();
+        if (button.contains(target)) return;
+        if (target.closest("label, input, select, button")) this.pause();
       });
     }
-    this.seen = new IntersectionObserver(([{ isIntersecting }]) => { if (!isIntersecting) this.pause(); });
-    this.seen.observe(explorer.box);
+    this.sight = new IntersectionObserver(([{ isIntersecting }]) => {
+      if (!isIntersecting) this.pause();
+    });
+    this.sight.observe(explorer.box);
     this.name();
   }
 
@@ -91,7 +94,8 @@ class Player {
   wait() {
     this.timer = setTimeout(() => {
       // Until the last step is drawn the next one waits.
-      if (this.explorer.busy || this.forward()) this.wait(); else this.pause();
+      if (this.explorer.busy || this.forward()) this.wait();
+      else this.pause();
     }, Math.min(PACE[1], Math.max(PACE[0], WHOLE / this.control.count)));
   }
 
@@ -113,6 +117,6 @@ class Player {
 
   destroy() {
     this.pause();
-    this.seen.disconnect();
+    this.sight.disconnect();
   }
 }

@@ -6,18 +6,31 @@ const SMALL = 300; // px: below this width letters are smaller
 const MARGIN = { l: 56, r: 20, t: 32, b: 52 }; // px, at the sides for which a figure gives none
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const CONFIG = { displayModeBar: false, doubleClick: "reset", showTips: false };
-// What may change in a trace that plotly draws alone, without the rest of the plot, which is fastest. Only
-// scatter traces are: a bar or an error bar that is added would get no style, stacked bars be confused.
-const MOVES = { numbers: ["x", "y"], words: ["name", "text", "textposition", "customdata", "hovertemplate"] };
-const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
+// What may change in a trace that plotly draws alone, without the rest of the plot, which is
+// fastest. Only scatter traces are: a bar or an error bar that is added would get no style, stacked
+// bars be confused.
+const MOVES = {
+  numbers: ["x", "y"],
+  words: ["name", "text", "textposition", "customdata", "hovertemplate"],
+};
+const AT_ONCE = {
+  mode: "immediate",
+  transition: { duration: 0 },
+  frame: { duration: 0, redraw: false },
+};
 
 // A plot in `box` that draws the newest figure it was given, at most once a frame. loadPlotly()
 // promises plotly. After each drawing tell(types, ghosts) gets the types of trace that this plotly
 // cannot draw, and how many of the pinned curves were drawn.
 function createPlot(box, loadPlotly, tell) {
-  let plotly = null, figure = null, drawn = null, ghost = null, frame = 0, drawnInFrame = false;
+  let plotly = null;
+  let figure = null;
+  let drawn = null;
+  let ghost = null;
+  let frame = 0;
+  let drawnInFrame = false;
   let surroundings = null; // what the page gives: size, colours
-  let drawnFixedPart = null; // of the drawn figure; where the next one's is equal, only curves are drawn
+  let drawnFixedPart = null; // where the next figure's is equal, only curves are drawn
   let gone = false;
 
   const draw = () => {
@@ -30,13 +43,18 @@ function createPlot(box, loadPlotly, tell) {
     requestAnimationFrame(() => { drawnInFrame = false; });
     const ghosts = ghost ? comparable(ghost, figure) : [];
     const { data, layout } = prepare(figure, surroundings, ghosts);
-    const before = drawnFixedPart, next = fixedPartOf(data, layout);
+    const before = drawnFixedPart;
+    const next = fixedPartOf(data, layout);
     drawnFixedPart = null; // should drawing fail, the next one draws all
     if (next && next === before && isFixed(box)) moveTraces(plotly, box, data);
-    else plotly.react(box, data, layout, CONFIG).then(() => box.querySelector(".explorer-frame")?.remove());
+    else {
+      plotly.react(box, data, layout, CONFIG)
+        .then(() => box.querySelector(".explorer-frame")?.remove());
+    }
     drawnFixedPart = next;
     box.dataset.drawn = String(1 + Number(box.dataset.drawn || 0));
-    tell(data.map(({ type }) => type).filter((type, i) => type !== box._fullData[i]?.type), ghosts.length);
+    const types = data.map(({ type }) => type);
+    tell(types.filter((type, i) => type !== box._fullData[i]?.type), ghosts.length);
   };
   const request = () => { frame ||= requestAnimationFrame(draw); };
   const invalidate = () => { surroundings = drawnFixedPart = null; request(); };
@@ -44,7 +62,7 @@ function createPlot(box, loadPlotly, tell) {
   resized.observe(box);
   const themed = new MutationObserver(invalidate);
   for (const node of [document.documentElement, document.body]) {
-    themed.observe(node, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light"] });
+    themed.observe(node, { attributeFilter: ["class", "data-theme", "data-jp-theme-light"] });
   }
   DARK.addEventListener("change", invalidate);
 
@@ -52,7 +70,9 @@ function createPlot(box, loadPlotly, tell) {
     // Draw at once, or at the next frame if this frame has been drawn already.
     show(next) {
       figure = next;
-      if (drawnInFrame) request(); else { cancelAnimationFrame(frame); draw(); }
+      if (drawnInFrame) return request();
+      cancelAnimationFrame(frame);
+      draw();
     },
     // Draw all, at once: animate() waits for a frame, and paper has none.
     async load() {
@@ -84,15 +104,18 @@ function look(box) {
   return { width: box.clientWidth, height: box.clientHeight, text, grid, surface, font, still };
 }
 
-// The figure with the page's colours and size, and the pinned curves; copied where plotly writes into it.
+// The figure with the page's colours and size, and the pinned curves; copied where plotly writes
+// into it.
 function prepare(figure, surroundings, ghosts) {
   const { width, height, still } = surroundings;
   const layout = { ...figure.layout, title: undefined }; // it stands above the plot
   const narrow = width < NARROW;
   if (narrow && layout.yaxis2 && layout.xaxis2) stackPanels(layout, height);
-  if (narrow && layout.annotations) layout.annotations = layout.annotations.map((note) => headings(note, layout));
-  for (const key of Object.keys(layout)) {
-    if (/^[xy]axis\d*$/.test(key)) layout[key] = { ...layout[key], fixedrange: still || layout[key].fixedrange };
+  if (narrow && layout.annotations) {
+    layout.annotations = layout.annotations.map((note) => headings(note, layout));
+  }
+  for (const key of axesIn(layout)) {
+    layout[key] = { ...layout[key], fixedrange: still || layout[key].fixedrange };
   }
   Object.assign(layout, {
     width,
@@ -108,7 +131,8 @@ function prepare(figure, surroundings, ghosts) {
 // Draw the traces, and nothing else, before the next frame.
 function moveTraces(plotly, box, data) {
   plotly.animate(box, { data, traces: data.map((_, i) => i) }, AT_ONCE).catch((error) => {
-    if (error && box._fullLayout) throw error; // none where a newer move came first, or the plot has gone
+    // There is none where a newer move came first, and no layout where the plot has gone.
+    if (error && box._fullLayout) throw error;
   });
 }
 
@@ -117,26 +141,33 @@ function moveTraces(plotly, box, data) {
 function fixedPartOf(data, layout) {
   const traces = data.map(({ type = "scatter", error_x = {}, error_y = {}, ...trace }) => {
     const followed = /%{meta/.test(trace.hovertemplate); // words that follow the reading
-    if (type !== "scatter" || followed || Object.keys({ ...error_x, ...error_y }).length) return null;
+    const hasErrorBars = Object.keys({ ...error_x, ...error_y }).length > 0;
+    if (type !== "scatter" || followed || hasErrorBars) return null;
     for (const key of MOVES.numbers) if (key in trace) trace[key] = kind(trace[key]);
     for (const key of MOVES.words) if (trace[key]) trace[key] = "words";
     const { marker } = trace;
-    return marker && "size" in marker ? { ...trace, marker: { ...marker, size: kind(marker.size) } } : trace;
+    if (!marker || !("size" in marker)) return trace;
+    return { ...trace, marker: { ...marker, size: kind(marker.size) } };
   });
   const text = JSON.stringify([traces, { ...layout, meta: { ...layout.meta, reading: "" } }]);
   return traces.includes(null) || text.includes("%{meta") ? null : text;
 }
 
-// "numbers" for an array of numbers, since any may take another's place. Other values stand for themselves:
-// texts as coordinates may make another kind of axis, and what is null or empty is not drawn at all.
+// "numbers" for an array of numbers, since any may take another's place. Other values stand for
+// themselves: texts as coordinates may make another kind of axis, and what is null or empty is not
+// drawn at all.
 function kind(value) {
   const first = Array.isArray(value) || ArrayBuffer.isView(value) ? value[0] : value;
   return typeof first === "number" ? "numbers" : value;
 }
 
+function axesIn(layout) {
+  return Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key));
+}
+
 // Whether nothing around the traces depends on them: no legend, and axes with ends of their own.
 function isFixed({ _fullLayout: layout }) {
-  const axes = Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key)).map((key) => layout[key]);
+  const axes = axesIn(layout).map((key) => layout[key]);
   return !layout.showlegend && axes.every(({ autorange, type, rangeslider }) =>
     !autorange && !type.endsWith("category") && !rangeslider?.visible);
 }
@@ -144,7 +175,8 @@ function isFixed({ _fullLayout: layout }) {
 // Two panels side by side become two rows: each axis pair keeps its own half of the height, and
 // between them is as much as is left below and above the whole.
 function stackPanels(layout, height) {
-  const { t, b } = { ...MARGIN, ...layout.margin }, gap = (t + b) / 2 / (height - t - b);
+  const { t, b } = { ...MARGIN, ...layout.margin };
+  const gap = (t + b) / 2 / (height - t - b);
   layout.xaxis = { ...layout.xaxis, domain: [0, 1] };
   layout.xaxis2 = { ...layout.xaxis2, domain: [0, 1] };
   layout.yaxis = { ...layout.yaxis, domain: [0.5 + gap, 1] };
@@ -153,7 +185,8 @@ function stackPanels(layout, height) {
 
 // A panel's heading begins at the plot's left edge, where it has the whole width.
 function headings(note, { margin }) {
-  const heads = note.x === 0 && note.y === 1 && note.xref?.endsWith(" domain") && note.yanchor === "bottom";
+  const isAtCorner = note.x === 0 && note.y === 1 && note.xref?.endsWith(" domain");
+  const heads = isAtCorner && note.yanchor === "bottom";
   return heads ? { ...note, xshift: 2 - { ...MARGIN, ...margin }.l } : note;
 }
 
@@ -162,7 +195,8 @@ function theme({ text, grid, surface, font, width }, { margin }) {
   const less = width < SMALL ? 2 : 0; // px by which letters are smaller
   const axis = {
     gridcolor: grid, linecolor: line, zerolinecolor: line, tickcolor: line,
-    automargin: !margin, // a figure that gives its margin spares measuring every label in every frame
+    // A figure that gives its margin spares measuring every label in every frame.
+    automargin: !margin,
     ticklabeloverflow: "allow",
     title: { font: { size: 13 - less } }, tickfont: { size: 12 - less },
   };
