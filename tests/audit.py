@@ -16,7 +16,7 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
-from lora_edu.explore.assets import npm_file
+from lora_edu.explore.bundle import npm_file
 from tests.benchmarks.site import measure, said
 from tests.book import REPOSITORY
 from tests.browser import FLAGS, executable, launch

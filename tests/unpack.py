@@ -6,7 +6,7 @@ from functools import cache
 from subprocess import PIPE, Popen
 
 from book._extensions.node import node_binary
-from lora_edu.explore import assets
+from lora_edu.explore import bundle
 
 ANSWER = """
 require("readline").createInterface({ input: process.stdin }).on("line", async (packed) => {
@@ -20,7 +20,7 @@ require("readline").createInterface({ input: process.stdin }).on("line", async (
 @cache
 def decoder() -> Popen:
     """A process that answers each packed string with its states, a line each."""
-    started = Popen([node_binary(), "-e", assets.read("decode.js") + ANSWER], stdin=PIPE,
+    started = Popen([node_binary(), "-e", bundle.read("decode.js") + ANSWER], stdin=PIPE,
                     stdout=PIPE, text=True, encoding="utf-8")
     atexit.register(started.communicate)
     return started

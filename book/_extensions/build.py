@@ -15,6 +15,7 @@ from pathlib import Path
 from pybtex.backends.plaintext import Backend
 from pybtex.plugin import register_plugin
 
+from . import sources
 from .content import claims, formulas, self_check, symbols
 from .in_page import run_page
 from .notebooks import download, execute
@@ -56,6 +57,7 @@ def setup(app):
             sharing.add_404_page, formulas.use_katex)
     in_turn(app, "builder-inited", EARLY, claims.warn_of_problems, copy_own_files,
             run_page.bundle_scripts, index.check_tools)
+    app.connect("env-get-outdated", sources.pages_with_old_code)
     in_turn(app, "env-before-read-docs", LATE, execute.execute_ahead)
     in_turn(app, "doctree-read", LATE, download.keep_outputs)
     app.connect("env-updated", pages_to_write_again)

@@ -6,7 +6,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from lora_edu.explore import assets, page
+from lora_edu.explore import bundle, page
 from lora_edu.explore.controls import describe
 from lora_edu.explore.plain_figure import as_lists, paths
 from lora_edu.explore.states import evaluate_one
@@ -28,7 +28,7 @@ def shared_bundle() -> PlotlyBundle:
     """The one PlotlyBundle of this kernel."""
     global _bundle
     if _bundle is None or _bundle.comm is None:
-        _bundle = PlotlyBundle(gzipped=assets.gzipped_plotly())
+        _bundle = PlotlyBundle(gzipped=bundle.gzipped_plotly())
     return _bundle
 
 
@@ -39,8 +39,8 @@ class LiveExplorer(anywidget.AnyWidget):
     position that it was asked for, and what went wrong there, if anything.
     """
 
-    _esm = assets.live_module()
-    _css = assets.read("explore.css")
+    _esm = bundle.live_module()
+    _css = bundle.read("explore.css")
     bundle = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     html = traitlets.Unicode().tag(sync=True)
     position = traitlets.List(traitlets.Int()).tag(sync=True)

@@ -4,11 +4,14 @@
 - The explorers' scripts and plotly.js go into the site, and are added to pages that have one.
 - The states of explorers go into files of their own (see page_data.py).
 - Links such as ``#step-zero?r=8`` are checked: a wrong name, control or value is a warning.
-- A page is read again when the code behind it has changed (see sources.py).
+- A page is read again when its explorers, or the modules beside it, have changed.
 - The cell that stopped a build is named, with why; where no cell is run there is a warning.
 """
 
+import hashlib
 import os
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -17,11 +20,11 @@ from sphinx.addnodes import pending_xref
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from lora_edu.explore import assets, page_data
+from lora_edu.explore import bundle, page_data
 from lora_edu.explore.explorer import STATIC
-from lora_edu.explore.sources import digests
 
 logger = logging.getLogger(__name__)
+HERE = Path(__file__).parent
 
 
 def setup(app):
@@ -78,30 +81,46 @@ def write_scripts(app) -> None:
     puts the checksum of what is there into the page."""
     if app.builder.format != "html":
         return
-    plotly = assets.plotly_files(Path(app.confdir))
-    assets.write(Path(app.outdir) / "_static", plotly)
-    if assets.python_plotly() in plotly.values():
+    plotly = bundle.plotly_files(Path(app.confdir))
+    bundle.write(Path(app.outdir) / "_static", plotly)
+    if bundle.python_plotly() in plotly.values():
         from plotly.offline import get_plotlyjs_version
 
         wanted = " ".join(f"{file.split('/')[0]}@{get_plotlyjs_version()}"
-                          for file in assets.NPM_FILES.values())
+                          for file in bundle.NPM_FILES.values())
         say_fallback(f"explorers: npm files are missing (npm install {wanted} brings them): pages "
                      "fall back on plotly.py's full plotly.js, which is some four times larger")
 
 
 def pages_with_old_code(app, env, added, changed, removed):
     """The pages with other code behind their cells than they were built with."""
-    pages = {page: Path(env.doc2path(page)) for page in env.found_docs - removed}
-    digest_of = digests(pages.values())
-    now = {page: digest_of[file] for page, file in pages.items()}
-    before, env.lora_sources = getattr(env, "lora_sources", {}), now
+    own = digest(HERE.rglob("*.py"))
+    beside = cache(lambda folder: digest(folder.glob("*.py")))
+    return with_another_digest(env, "lora_sources", {
+        page: own + beside(Path(env.doc2path(page)).parent) for page in env.found_docs - removed})
+
+
+def digest(files: Iterable[Path]) -> str:
+    """One digest of the names and contents of files."""
+    whole = hashlib.sha256()
+    for file in sorted(files):
+        whole.update(str(file).encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def with_another_digest(env, memory: str, now: dict[str, str]) -> list[str]:
+    """The pages whose digest is not that of the last build, which is kept with the environment
+    under the name ``memory``."""
+    before = getattr(env, memory, {})
+    setattr(env, memory, now)
     return [page for page in now if before.get(page, now[page]) != now[page]]
 
 
 def pages_with_old_scripts(app, env) -> list[str]:
     """The pages to write again: all with an explorer, where its scripts have changed."""
-    now = assets.digest()
-    before, env.lora_scripts = getattr(env, "lora_scripts", now), now
+    now = bundle.digest()
+    before = getattr(env, "lora_scripts", now)
+    env.lora_scripts = now
     return sorted(explorers_by_page(env)) if before != now else []
 
 
@@ -174,15 +193,15 @@ def link_problem(explorers: dict, name: str, query: str) -> str:
         keys = explorers[name].get(control)
         if keys is None:
             return f"no control {control!r}, only {', '.join(explorers[name])}"
-        if not any(_same(key, own) for own in keys):
+        if not any(_same(key, position) for position in keys):
             return f"{control} has no position {key!r}, only {', '.join(keys)}"
     return ""
 
 
-def _same(key: str, own: str) -> bool:
+def _same(key: str, position: str) -> bool:
     """Whether a link's key names a position; a number may be written in any way: 2.0 is 2."""
     try:
-        return key == own or float(key) == float(own)
+        return key == position or float(key) == float(position)
     except ValueError:
         return False
 

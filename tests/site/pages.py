@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from lora_edu.explore import assets
+from lora_edu.explore import bundle
 from lora_edu.explore.controls import Control, grid
 from lora_edu.explore.page_data import data_of_explorers
 from lora_edu.explore.states import evaluate
@@ -89,10 +89,10 @@ def served(folder: Path):
 
 def bare_page(folder: Path, name: str, *fragments: str) -> None:
     """Write a page that holds explorers and nothing else, with the site's own scripts beside it."""
-    assets.write(folder)
+    bundle.write(folder)
     (folder / name).write_text(
         '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<style>body {{ max-width: 45rem }} {assets.page_style()}</style>'
+        f'<style>body {{ max-width: 45rem }} {bundle.page_style()}</style>'
         f'<body>{"".join(fragments)}<script src="explore.js"></script></body>', encoding="utf-8")
 
 

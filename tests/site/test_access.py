@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from lora_edu.explore.assets import npm_file
+from lora_edu.explore.bundle import npm_file
 from tests.book import sampled
 from tests.site.devices import AXE, TWO_FRAMES
 from tests.site.pages import HTML, PAGES, all_pages

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from book._extensions.imports import imported
 from book._extensions.in_page.run_page import in_browsers
-from lora_edu.explore.assets import npm_file
+from lora_edu.explore.bundle import npm_file
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import plain_figure
 from tests.book import figure_function, notebook

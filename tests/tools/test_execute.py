@@ -14,12 +14,12 @@ CONF = """
 from pathlib import Path
 from book._extensions import build
 from book._extensions.notebooks import execute
-from lora_edu.explore import assets
+from lora_edu.explore import bundle
 
 extensions, html_theme = ["myst_nb", "lora_edu.explore.sphinx_ext"], "basic"
 nb_execution_mode, nb_execution_raise_on_error, exclude_patterns = "cache", True, ["_out"]
-ours, here = assets.page_script, Path(__file__).parent
-assets.page_script = lambda bundles: ours(bundles) + (here / "word").read_text()
+ours, here = bundle.page_script, Path(__file__).parent
+bundle.page_script = lambda bundles: ours(bundles) + (here / "word").read_text()
 build.OWN_FILES = [here / "own.css"]
 
 def setup(app):

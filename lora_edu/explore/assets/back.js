@@ -1,6 +1,6 @@
 // The way back from a plot to the link that led there: a button at the foot of the window, Escape,
 // and, on a page, the browser's own Back (see page.js).
-// Joined with its neighbours into one script (see assets.py).
+// Joined with its neighbours into one script (see bundle.py).
 
 const LONGEST = 1500; // ms that a browser takes to scroll smoothly
 let wayBack = null; // there is one at most

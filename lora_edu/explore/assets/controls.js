@@ -1,5 +1,5 @@
 // The controls of an explorer, as they stand in the HTML of page.py and as a link names them.
-// Plain functions, no imports: these files are joined into one script (see assets.py).
+// Plain functions, no imports: these files are joined into one script (see bundle.py).
 
 // One interface to the three kinds of HTML control. key(): what a link says of where it stands;
 // take(key): stand there, and whether there is such a position; said(): the same for the reader;

@@ -1,5 +1,5 @@
 // Unpack the states of an explorer: the counterpart of codec.py, which describes the format.
-// Plain functions, no imports: these files are joined into one script (see assets.py).
+// Plain functions, no imports: these files are joined into one script (see bundle.py).
 
 const HOLE = "\u0000";
 

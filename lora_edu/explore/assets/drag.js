@@ -1,5 +1,5 @@
 // A point of the plot that can be dragged, or put by a click or a tap: its place sets two sliders.
-// Joined with its neighbours into one script (see assets.py).
+// Joined with its neighbours into one script (see bundle.py).
 
 const REACH = 36; // px around the point: a finger that begins there drags it, elsewhere it scrolls
 

@@ -1,6 +1,6 @@
 // An explorer: controls, plot, sentence, pin, reset, links and faults around the HTML that page.py
 // writes. One class for the static page and for a notebook; what differs is in page.js and live.js.
-// Joined with its neighbours into one script (see assets.py).
+// Joined with its neighbours into one script (see bundle.py).
 
 const QUIET = 400; // ms after the last move: the controls have come to rest
 const IN_SIGHT = 0.97; // of a plot: where less of it can be seen, a link scrolls there

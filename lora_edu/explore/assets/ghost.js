@@ -1,5 +1,5 @@
 // The pinned copy of a figure: its curves as thin dashed lines and open marks, in their colours.
-// Plain functions, no imports: these files are joined into one script (see assets.py).
+// Plain functions, no imports: these files are joined into one script (see bundle.py).
 
 // Where a trace has no colour.
 const COLORWAY = ["#3b82c4", "#d55e00", "#009e73", "#aa6bc0", "#808080"];

@@ -1,5 +1,5 @@
 // The notebook view: an explorer whose figures come from the kernel, through anywidget's model.
-// Other scripts are put in front of this file to make one module (see assets.py).
+// Other scripts are put in front of this file to make one module (see bundle.py).
 
 const PATIENCE = 300; // ms after which a view says that the kernel is computing
 let views = 0;

@@ -1,5 +1,5 @@
 // The numbers of the shown figure, as a table to copy or to download.
-// Joined with its neighbours into one script (see assets.py).
+// Joined with its neighbours into one script (see bundle.py).
 
 class Numbers {
   constructor(explorer, button) {

@@ -1,6 +1,6 @@
 // The static page: stored figures, the address, and lazy loading. Until the reader does something,
 // the first frame that Python has drawn stands for the plot, and plotly is not fetched.
-// Joined with decode.js, render.js and explorer.js into one script (see assets.py).
+// Joined with decode.js, render.js and explorer.js into one script (see bundle.py).
 
 const BASE = document.currentScript.src.replace(/[^/]*$/, "");
 const explorers = new Map();
@@ -40,7 +40,7 @@ function fetchScript(file, found) {
 }
 
 // plotly is fetched once, for the first explorer that needs it: the basic bundle where every figure
-// of the page is made of its traces. BUNDLES is put in front of this file by assets.py.
+// of the page is made of its traces. BUNDLES is put in front of this file by bundle.py.
 function fetchPlotly() {
   const traces = [...explorers.values()].flatMap((explorer) => explorer.data.traces);
   const isBasic = traces.every((trace) => ["scatter", "bar"].includes(trace));

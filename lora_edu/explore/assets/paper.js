@@ -1,5 +1,5 @@
 // On paper: every explorer as it stands, drawn for the width of a sheet, its position in words.
-// Joined with its neighbours into one script (see assets.py).
+// Joined with its neighbours into one script (see bundle.py).
 
 function onPaper(begins) {
   document.documentElement.classList.toggle("explorer-paper", begins);

@@ -1,5 +1,5 @@
 // Play the slider that counts steps: a button, the key p, and when it pauses.
-// Joined with its neighbours into one script (see assets.py).
+// Joined with its neighbours into one script (see bundle.py).
 
 const PACE = [350, 1600]; // ms from one step to the next: the shortest and the longest
 const WHOLE = 9000; // ms that a slider of few steps takes from end to end

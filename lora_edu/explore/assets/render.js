@@ -1,5 +1,5 @@
 // Draw a figure into an element: the one renderer, used by the page and by the notebook.
-// Plain functions, no imports: these files are joined into one script (see assets.py).
+// Plain functions, no imports: these files are joined into one script (see bundle.py).
 
 const NARROW = 560; // px: below this width the two panels of a figure stand one above the other
 const SMALL = 300; // px: below this width letters are smaller
