@@ -12,23 +12,20 @@ from lora_edu.explore.plain_figure import plain_figure
 from lora_edu.explore.rounding import FINE
 from tests.unpack import unpack
 
-NUMBERS = st.one_of(st.just(0.0), st.integers(-300, 300).map(float),
-                    st.floats(allow_nan=False, allow_infinity=False))
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.one_of(st.just(0.0), st.integers(-300, 300).map(float), FINITE)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 KEYS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)
-SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-2**50, 2**50), st.floats(allow_nan=False,
-    allow_infinity=False), TEXT)
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-2**50, 2**50), FINITE, TEXT)
 EXACT = st.one_of(SCALARS, st.lists(SCALARS, max_size=4))
-ARRAYS = hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=5),
-                    elements=NUMBERS)
+SHAPES = hnp.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=6)
+ARRAYS = hnp.arrays(np.float64, SHAPES, elements=NUMBERS)
 
 
 @st.composite
 def varying(draw, count, arrays=True):
     """One place of a figure: its value in each of ``count`` states."""
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=6))
-    alike = hnp.arrays(np.float64, shape, elements=NUMBERS)
+    alike = hnp.arrays(np.float64, draw(SHAPES), elements=NUMBERS)
     kinds = [ARRAYS, alike, st.one_of(EXACT, ARRAYS)] if arrays else []
     kind = draw(st.sampled_from([EXACT, *kinds]))
     if draw(st.booleans()):
@@ -162,8 +159,8 @@ def test_what_plotly_writes_out_keeps_all_digits_but_where_few_are_written(trace
 def test_what_never_varies_is_stored_once_and_an_odd_state_costs_little():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=500)
-    one, many = ([{"y": noise, "i": i} for i in range(count)] for count in (1, 100))
-    assert len(pack(many)) < len(pack(one)) + 800
+    states = [{"y": noise, "i": i} for i in range(100)]
+    assert len(pack(states)) < len(pack(states[:1])) + 800
     alike = [{"data": [{"y": rng.normal(size=100)}], "layout": {"i": i}} for i in range(50)]
     odd = {"data": [], "layout": {"title": "not possible"}}
     assert len(pack([*alike[:25], odd, *alike[25:]])) < len(pack(alike)) + 400

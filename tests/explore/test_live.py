@@ -32,8 +32,8 @@ def live(calls):
 
 def answer(live):
     """(position, reading, error) that the view is given."""
-    said = json.loads(live.answer)
-    return said["position"], said["figure"]["layout"]["meta"]["reading"], said["error"]
+    view = json.loads(live.answer)
+    return view["position"], view["figure"]["layout"]["meta"]["reading"], view["error"]
 
 
 def test_a_position_is_computed_once_and_answered(live, calls, monkeypatch):
@@ -50,8 +50,8 @@ def test_a_position_is_computed_once_and_answered(live, calls, monkeypatch):
     ([2, 1, 0], "state (r = 3, start = two, log = off): interrupted")])
 def test_an_error_is_said_with_the_last_good_figure_and_goes(live, position, said):
     live.position = position
-    there, reading, error = answer(live)
-    assert (there, reading) == (position, "2 one False") and error.startswith(said)
+    *shown, error = answer(live)
+    assert shown == [position, "2 one False"] and error.startswith(said)
     live.position = [2, 0, 0]
     assert answer(live) == ([2, 0, 0], "3 one False", "")
 

@@ -29,23 +29,19 @@ def explorer(**changes):
 
 def tags(html, name=""):
     """The attributes of every element of that name; each element must be closed in turn."""
-    found, still_open, parser = [], [], HTMLParser()
+    elements = []
+    still_open = []
+    parser = HTMLParser()
     parser.handle_endtag = lambda tag: still_open.pop() == tag or 1 / 0
 
     def start(tag, attributes):
-        found.append((tag, dict(attributes)))
+        elements.append((tag, dict(attributes)))
         still_open.extend([tag] if tag != "input" else [])
 
     parser.handle_starttag = start
     parser.feed(html)
     assert still_open == []
-    return [attributes for tag, attributes in found if tag == name] if name else found
-
-
-def data(made):
-    """What the explorer's HTML says of itself to a program."""
-    (found,) = data_of_explorers(made.html())
-    return found
+    return [attributes for tag, attributes in elements if tag == name] if name else elements
 
 
 def test_captions_labels_and_values_are_escaped():
@@ -69,10 +65,11 @@ def test_an_explorer_has_an_id_and_says_how_much_room_it_needs():
     ({"title": {"text": "one"}, "meta": {"reading": "r = 1"}}, "one", "r = 1")])
 def test_the_headline_is_the_title_or_the_reading(layout, head, read):
     html = show({"data": [{"y": [1]}], "layout": layout}, name="still").html()
+    [data] = data_of_explorers(html)
+    assert "title" not in data["lack"]
     shown = re.search(r'explorer-headline" data-longest="[^"]*"><span>(.*?)</span>', html)
     assert unescape(shown[1] if shown else "") == head
     assert unescape(re.search('aria-label="(.*?)"', html)[1]) == (read or "still")
-    assert "title" not in data(show({"data": [], "layout": layout}, name="still"))["lack"]
 
 
 MARGIN = {"l": 60, "r": 14, "t": 30, "b": 40}  # leaves 250 px for 5 units: 50 px each

@@ -54,17 +54,18 @@ def book(tmp_path_factory):
 
 
 def test_a_link_leads_to_a_slider_that_moves(book, browser):
-    page, problems = browser.new_page(), []
+    page = browser.new_page()
+    problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     with served(book / "_out" / "html") as address:
         page.goto(address + "more/about.html")
         page.locator('a.explorer-link[href="../index.html#wave?frequency=3.0"]').click()
         root = page.locator("#explorer-wave")
-        for said in (3, 4):
+        for frequency in (3, 4):
             root.locator(".explorer-plot[data-drawn]").wait_for()
-            assert root.locator(".explorer-headline > span").inner_text() == f"{said} waves"
+            assert root.locator(".explorer-headline > span").inner_text() == f"{frequency} waves"
             y = root.evaluate("(root) => [...root.querySelector('.explorer-plot').data[0].y]")
-            np.testing.assert_allclose(y, np.sin(said * np.linspace(0, 6, 50)), atol=1e-4)
+            np.testing.assert_allclose(y, np.sin(frequency * np.linspace(0, 6, 50)), atol=1e-4)
             root.locator("input[type=range]").press("ArrowRight")
         assert "vnd.jupyter.widget" not in page.content()
     page.close()

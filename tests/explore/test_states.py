@@ -16,9 +16,9 @@ def scatter(layout=None, **trace):
 
 
 def test_every_state_is_there_with_the_last_control_fastest():
-    found = explore(lambda r, start: scatter(y=[r, 1], name=start), name="a", r=[1, 2],
-                    start=["this", "that"]).states()
-    assert [(state["data"][0]["y"], state["data"][0]["name"]) for state in found] == [
+    figures = explore(lambda r, start: scatter(y=[r, 1], name=start), name="a", r=[1, 2],
+                      start=["this", "that"]).states()
+    assert [(figure["data"][0]["y"], figure["data"][0]["name"]) for figure in figures] == [
         ([1, 1], "this"), ([1, 1], "that"), ([2, 1], "this"), ([2, 1], "that")]
 
 
@@ -33,8 +33,8 @@ def test_every_state_is_there_with_the_last_control_fastest():
     ([np.array(0.5), np.float32(2)], np.array([0.5, 2.0])),
 ])
 def test_values_become_plain(given, plain):
-    made = scatter(customdata=given)
-    for figure in (made, go.Figure(made.to_dict())):  # a stored figure has its arrays in base64
+    new = scatter(customdata=given)
+    for figure in (new, go.Figure(new.to_dict())):  # a stored figure has its arrays in base64
         (trace,) = plain_figure(figure)["data"]
         assert type(trace["customdata"]) is type(plain)
         np.testing.assert_array_equal(trace["customdata"], plain)
@@ -52,17 +52,17 @@ def test_a_figure_may_be_a_dict_and_its_template_is_left_to_the_page():
 def test_lists_that_are_filled_at_some_positions_may_be_empty():
     line = {"type": "line", "x0": 0, "x1": 1, "y0": 0, "y1": 1}
     empty = {"shapes": [], "annotations": [], "images": []}
-    found = explore(lambda r: {"data": [], "layout": {**empty, "shapes": [line] * r}}, name="a",
-                    r=[0, 1]).states()
-    assert [state["layout"] for state in found] == [empty, {**empty, "shapes": [line]}]
+    figures = explore(lambda r: {"data": [], "layout": {**empty, "shapes": [line] * r}}, name="a",
+                      r=[0, 1]).states()
+    assert [figure["layout"] for figure in figures] == [empty, {**empty, "shapes": [line]}]
 
 
 def test_plotly_sees_each_form_of_a_functions_figures_and_not_all(monkeypatch):
-    seen = []
-    monkeypatch.setattr(states, "validate", lambda figure, where: seen.append(where))
+    validated = []
+    monkeypatch.setattr(states, "validate", lambda figure, where: validated.append(where))
     explore(lambda r: {"data": [{"y": [r], **({"name": "far"} if r > 2 else {})}]}, name="a",
             r=[1, 2, 3, 4]).states()
-    assert seen == ["state (r = 1)", "state (r = 3)"]
+    assert validated == ["state (r = 1)", "state (r = 3)"]
 
 
 def test_the_figure_itself_is_left_as_it_was():
