@@ -66,7 +66,8 @@ def choice(name: str, value, allowed, *, any_case: bool = False):
     With ``any_case`` names are the same in capitals and in small letters.
     """
     allowed = tuple(allowed)
-    key, keys = value, allowed
+    key = value
+    keys = allowed
     if any_case and isinstance(value, str):
         key = value.lower()
         keys = [one.lower() for one in allowed]

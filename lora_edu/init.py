@@ -69,7 +69,8 @@ def initial(d: int, k: int, r: int, start: str = "A random, B zero",
     checks.choice("start", start, STARTS)
     checks.generator("rng", rng)
     draw = _distribution(distribution)
-    A, B = draw(r, k, r, rng), draw(d, r, r, rng)
+    A = draw(r, k, r, rng)
+    B = draw(d, r, r, rng)
     if start in ("A zero, B random", "both zero"):
         A = np.zeros_like(A)
     if start in ("A random, B zero", "both zero"):

@@ -133,8 +133,10 @@ class Adam(Optimiser):
 
     def _move(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
         rates, eps = spread(params, lr=self.lr, eps=self.eps)
-        (beta1, beta2), t = self.betas, state[0] + 1
-        correct1, correct2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
+        t = state[0] + 1
+        beta1, beta2 = self.betas
+        correct1 = 1 - beta1**t
+        correct2 = math.sqrt(1 - beta2**t)
         for p, g, m, v, rate, e in zip(params, grads, *state[1:], rates, eps, strict=True):
             # One array holds what is between: allocating more would cost as much as the arithmetic.
             work = np.subtract(g, m, out=np.empty_like(m))

@@ -141,11 +141,11 @@ def _rates(name: str, value, **bounds) -> float | np.ndarray:
 
 def spread(params: Arrays, **settings: PerArray) -> list[tuple]:
     """Each setting as a tuple, one value per array."""
-    found = []
+    spread_out = []
     for name, value in settings.items():
         values = value if isinstance(value, tuple) else (value,) * len(params)
         if len(values) != len(params):
             raise ValueError(f"{name} must be one number or one per array ({len(params)}), "
                              f"got {len(values)} numbers")
-        found.append(values)
-    return found
+        spread_out.append(values)
+    return spread_out

@@ -21,13 +21,16 @@ class RegressionRuns:
 
     def __init__(self, s: np.ndarray, covariance: np.ndarray, shift: np.ndarray):
         """s: (R,). covariance: (k, k). shift = W_star − W0: (d, k)."""
-        self.s, self.covariance, self.shift = s[:, None, None], covariance, shift
+        self.s = s[:, None, None]
+        self.covariance = covariance
+        self.shift = shift
         self.target = shift @ covariance  # (d, k): −G at W0
         self.start_loss = 0.5 * np.vdot(shift, self.target)
 
     def measure(self, A: np.ndarray, Bt: np.ndarray) -> tuple:
         """(∇A, ∇B), shaped as A and Bt, to step by, and (loss, ‖ΔW‖², −⟨ΔW, G0⟩), each (R,)."""
-        r, k, d = A.shape[1], A.shape[2], Bt.shape[2]
+        _, r, k = A.shape
+        d = Bt.shape[2]
         # The multiplications that each of the two ways takes for a run.
         factored = r * (k * k + 2 * d * k) + 4 * r * r * (d + k)
         direct = d * k * k + 3 * d * r * k
@@ -39,7 +42,8 @@ class RegressionRuns:
         BS = times_shared(Bt, self.target)  # (R, r, k)
         BB = Bt @ Bt.transpose(0, 2, 1)  # (R, r, r), symmetric
         ACA = AC @ A.transpose(0, 2, 1)  # (R, r, r), symmetric
-        grad_A, grad_B = self.s * BB @ AC, self.s * ACA @ Bt
+        grad_A = self.s * BB @ AC
+        grad_B = self.s * ACA @ Bt
         grad_A -= BS
         grad_B -= times_shared(A, self.target.T)
         grad_A *= self.s

@@ -49,7 +49,9 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
         raise ValueError(f"adapter must have the shape of W0 {W0.shape}, got {adapter.shape}")
     _, G0 = _loss_and_gradient(problem, W0.copy())
     G0 = G0.copy()  # a problem may use its arrays again
-    A, B, s = adapter.A, adapter.B, adapter.scaling
+    A = adapter.A
+    B = adapter.B
+    s = adapter.scaling
     state = optimiser.init([A, B])
     rows = []
     moved = False
@@ -58,7 +60,8 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
         with np.errstate(over="ignore", invalid="ignore"):  # checked just below
             delta = s * (B @ A)  # (d, k)
             loss, G = _loss_and_gradient(problem, W0 + delta)
-            grad_A, grad_B = s * (B.T @ G), s * (G @ A.T)  # (r, k), (d, r)
+            grad_A = s * (B.T @ G)  # (r, k)
+            grad_B = s * (G @ A.T)  # (d, r)
             row = (loss, np.linalg.norm(delta), np.linalg.norm(grad_A), np.linalg.norm(grad_B),
                    -np.vdot(delta, G0))
         if not np.isfinite(row).all():

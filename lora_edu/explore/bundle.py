@@ -68,8 +68,8 @@ def python_plotly() -> Path:
 def plotly_files(start: Path | None = None) -> dict[str, Path]:
     """"basic" and "cartesian" → file: the slim npm bundles if both are found from ``start``, else
     plotly.py's own."""
-    found = {kind: npm_file(path, start) for kind, path in NPM_FILES.items()}
-    return found if all(found.values()) else dict.fromkeys(found, python_plotly())
+    slim = {kind: npm_file(path, start) for kind, path in NPM_FILES.items()}
+    return slim if all(slim.values()) else dict.fromkeys(slim, python_plotly())
 
 
 def write(folder: Path, plotly: dict[str, Path] | None = None) -> None:

@@ -36,7 +36,8 @@ def pack(states: list[dict]) -> str:
     """The packed string of a list of plain figures (see plain_figure.py)."""
     columns: list[dict] = []
     skeleton = _split([with_digits_kept(state) for state in states], columns)
-    header, planes = [], []
+    header = []
+    planes = []
     for column in columns:
         distinct, index = _distinct(column["values"])
         entry = {"index": index}
@@ -100,15 +101,16 @@ def _holds_parts(value: list) -> bool:
 
 def _distinct(values: list) -> tuple[list, list[int]]:
     """The distinct values in order of appearance, and each state's number among them."""
-    seen: dict = {}
-    distinct, index = [], []
+    numbers: dict = {}
+    distinct = []
+    index = []
     for value in values:
         key = ((value.shape, value.tobytes()) if isinstance(value, np.ndarray)
                else json.dumps(value, sort_keys=True))
-        if key not in seen:
-            seen[key] = len(distinct)
+        if key not in numbers:
+            numbers[key] = len(distinct)
             distinct.append(value)
-        index.append(seen[key])
+        index.append(numbers[key])
     return distinct, index
 
 

@@ -91,8 +91,10 @@ def describe(controls: tuple[Control, ...], values: dict) -> str:
 
 def _position(control: Control, value) -> int:
     """Where a value stands; values of a dict may be arrays, which are not compared."""
-    same = [i for i, own in enumerate(control.values) if own is value]
-    return same[0] if same else control.values.index(value)
+    for i, position in enumerate(control.values):
+        if position is value:
+            return i
+    return control.values.index(value)
 
 
 def _label(name: str) -> str:

@@ -135,11 +135,11 @@ def explore(function, *, name: str | None = None, caption: str = "",
     if taken:
         raise TypeError(f"{taken[0]} is an option of explore, and cannot be an argument of the "
                         "function as well: rename it there")
-    made = make_controls(function, controls, labels or {})
-    sliders = [control.name for control in made
+    control_parts = make_controls(function, controls, labels or {})
+    sliders = [control.name for control in control_parts
                if control.kind == "slider" and len(control.values) > 1]
-    own = sliders if own is True else own or []
-    for option, names in (("play", [play]), ("own", own), ("drag", drag or [])):
+    typed = sliders if own is True else own or []
+    for option, names in (("play", [play]), ("own", typed), ("drag", drag or [])):
         if not (isinstance(names, (list, tuple))
                 and all(name is None or name in sliders for name in names)):
             raise ValueError(f"{option} must name sliders with two positions or more "
@@ -151,8 +151,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
         raise ValueError("play_once must come with the slider that it plays, play=, which is None")
     if name is None:
         name = getattr(function, "__name__", type(function).__name__)
-    return Explorer(function, made, name=name, caption=caption, height=height, play=play,
-                    own=tuple(own), play_once=play_once, drag=tuple(drag or ()),
+    return Explorer(function, control_parts, name=name, caption=caption, height=height, play=play,
+                    own=tuple(typed), play_once=play_once, drag=tuple(drag or ()),
                     source=f"{getattr(function, '__module__', '')}:"
                            f"{getattr(function, '__qualname__', '')}")
 

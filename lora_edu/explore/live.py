@@ -47,7 +47,8 @@ class LiveExplorer(anywidget.AnyWidget):
     answer = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, explorer):
-        self.explorer, self.figure = explorer, explorer.start()
+        self.explorer = explorer
+        self.figure = explorer.start()
         self._validated = paths(self.figure)
         position = [control.start for control in explorer.controls]
         super().__init__(
@@ -62,7 +63,8 @@ class LiveExplorer(anywidget.AnyWidget):
 
     def _compute(self) -> None:
         """Show the figure of the present position, or report why it cannot be drawn."""
-        controls, error = self.explorer.controls, ""
+        controls = self.explorer.controls
+        error = ""
         try:
             values = self.values()
             self.figure = evaluate_one(self.explorer.function, controls, values, self._validated)
@@ -74,5 +76,5 @@ class LiveExplorer(anywidget.AnyWidget):
         self.answer = self._answer(self.position, error)
 
     def _answer(self, position: list[int], error: str = "") -> str:
-        said = {"figure": as_lists(self.figure), "position": position, "error": error}
-        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        answer = {"figure": as_lists(self.figure), "position": position, "error": error}
+        return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))

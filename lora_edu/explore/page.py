@@ -20,7 +20,8 @@ PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button"
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
 MOST_BUTTONS = 6  # choices that stand side by side; more are a menu
 PHONE = WIDTHS["narrow"]
-LETTER, AROUND = 7, 16  # px of a letter, and around the text, of a choice on a phone
+LETTER = 7  # px of a letter of a choice on a phone
+AROUND = 16  # px around its text
 STACKED = 1.25, 480  # two panels stacked on a phone: 1.25 × the height, at most 480 px
 GONE = "The kernel behind this view is gone: run this cell again."
 NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
@@ -48,8 +49,8 @@ def narrow_height(height: int, figure: dict) -> int:
     if not ({"scaleanchor", "range"} <= y.keys() and "range" in x and len(margin) == 4):
         return height
     unit = (PHONE - margin["l"] - margin["r"]) / abs(x["range"][1] - x["range"][0])
-    own = unit * y.get("scaleratio", 1) * abs(y["range"][1] - y["range"][0])
-    return min(height, round(own + margin["t"] + margin["b"]))
+    plot = unit * y.get("scaleratio", 1) * abs(y["range"][1] - y["range"][0])
+    return min(height, round(plot + margin["t"] + margin["b"]))
 
 
 def fragment(explorer, states: list[dict]) -> str:

@@ -42,10 +42,12 @@ def plain_figure(figure, where: str = "the figure") -> dict:
         raise ExploreError(f"{where}: the figure has frames, plotly's animation, which no page "
                            "shows; let what they vary be a control (play= plays it)")
     if isinstance(figure, dict) and set(figure) <= {"data", "layout", "frames"}:
-        data, layout = figure.get("data", []), figure.get("layout", {})
+        data = figure.get("data", [])
+        layout = figure.get("layout", {})
     elif hasattr(figure, "data") and hasattr(figure, "layout"):
         # part by part: the figure as a whole would write its arrays in base64 first
-        data, layout = [t.to_plotly_json() for t in figure.data], figure.layout.to_plotly_json()
+        data = [trace.to_plotly_json() for trace in figure.data]
+        layout = figure.layout.to_plotly_json()
     else:
         raise ExploreError(f"{where}: the function must return a plotly figure, or a dict of its "
                            f"data and layout, got {type(figure).__name__}")
@@ -104,10 +106,10 @@ def paths(value, path: str = "") -> set[str]:
     """The places in a figure that hold something: "layout.title.text", or an empty list:
     "layout.shapes[]"."""
     if isinstance(value, dict):
-        return {found for key, entry in value.items()
-                for found in paths(entry, f"{path}.{key}".strip("."))}
+        return {place for key, entry in value.items()
+                for place in paths(entry, f"{path}.{key}".strip("."))}
     if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
-        return {found for i, entry in enumerate(value) for found in paths(entry, f"{path}[{i}]")}
+        return {place for i, entry in enumerate(value) for place in paths(entry, f"{path}[{i}]")}
     if isinstance(value, list) and not value:
         return {f"{path}[]"}
     return set() if value is None else {path}

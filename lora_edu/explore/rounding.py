@@ -12,7 +12,8 @@ from lora_edu.explore.plain_figure import as_lists
 
 FINE = 2000  # no number may be wrong by more than 1/FINE of what is shown, less than a pixel
 ROUNDED = 2.0**-17  # the codec's largest relative error
-SMALLEST, LARGEST = 1.2e-38, 3.3e38  # what float32 holds with all its digits
+SMALLEST = 1.2e-38  # from here to
+LARGEST = 3.3e38  # here float32 has all its digits
 WRITTEN = {"text", "hovertext", "ids", "labels", "cells", "header"}  # plotly writes out all digits
 CUSTOM = re.compile(r"%{customdata([^}]*)}")  # how a template writes customdata
 FEW_DIGITS = re.compile(r"[^:]*:\.[0-4][eg]")

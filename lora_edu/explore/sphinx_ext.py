@@ -94,10 +94,11 @@ def write_scripts(app) -> None:
 
 def pages_with_old_code(app, env, added, changed, removed):
     """The pages with other code behind their cells than they were built with."""
-    own = digest(HERE.rglob("*.py"))
+    of_explore = digest(HERE.rglob("*.py"))
     beside = cache(lambda folder: digest(folder.glob("*.py")))
     return with_another_digest(env, "lora_sources", {
-        page: own + beside(Path(env.doc2path(page)).parent) for page in env.found_docs - removed})
+        page: of_explore + beside(Path(env.doc2path(page)).parent)
+        for page in env.found_docs - removed})
 
 
 def digest(files: Iterable[Path]) -> str:

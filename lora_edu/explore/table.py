@@ -35,17 +35,17 @@ def _table(layout: dict, number: str, rows: dict[str, list]) -> str:
 
 def _points(trace: dict, layout: dict) -> list[tuple[str, str]]:
     """(x, value) in words of the first, middle and last point of which both can be said."""
-    x, y, own = (trace.get(key) for key in ("x", "y", "customdata"))
+    x, y, custom = (trace.get(key) for key in ("x", "y", "customdata"))
     if y is None or len(y) == 0:
         return []
     if x is None:
         x = range(len(y))
-    if own is not None and any(isinstance(value, (list, np.ndarray)) for value in own):
+    if custom is not None and any(isinstance(value, (list, np.ndarray)) for value in custom):
         return []  # of several values at a point none is known to be y's
     x_axis, y_axis = (layout.get(f"{letter}axis" + trace.get(f"{letter}axis", letter)[1:], {})
                       for letter in "xy")
-    values = [_said(height, y_axis) for height in y] if own is None else [*map(_cell, own)]
-    places = [_said(place, x_axis) for place in x]
+    values = [_place(value, y_axis) for value in y] if custom is None else [*map(_cell, custom)]
+    places = [_place(value, x_axis) for value in x]
     # As plotly does, leave out what has no partner.
     points = [(x, value) for x, value, _ in zip(places, values, y, strict=False) if x and value]
     if not points and len(set(values)) == 1 and values[0]:
@@ -53,9 +53,10 @@ def _points(trace: dict, layout: dict) -> list[tuple[str, str]]:
     return [points[i] for i in sorted({0, len(points) // 2, len(points) - 1})] if points else []
 
 
-def _said(value, axis: dict) -> str:
+def _place(value, axis: dict) -> str:
     """A place on an axis in words: those of the tick there, where its ticks have words."""
-    ticks, texts = axis.get("tickvals"), axis.get("ticktext")
+    ticks = axis.get("tickvals")
+    texts = axis.get("ticktext")
     if not ticks or not texts or axis.get("type") == "log" or value is None or (
             isinstance(value, str) or [_cell(tick) for tick in ticks] == [*texts]):
         return _cell(value)

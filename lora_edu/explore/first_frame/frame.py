@@ -62,7 +62,9 @@ class Axis:
     """An axis named as in the layout, such as "yaxis2", with the traces that stand on it."""
 
     def __init__(self, name: str, spec: dict, traces: list[dict]):
-        self.name, self.spec, self.letter = name, require_known(spec, "axis"), name[0]
+        self.name = name
+        self.letter = name[0]
+        self.spec = require_known(spec, "axis")
         self.title = require_known(spec.get("title"), "title").get("text", "")
         self.log = spec.get("type") == "log"
         self.low, self.high = spec["range"]
@@ -88,8 +90,9 @@ class Axis:
         """(place, label) of the ticks on an axis of that length in px."""
         values = self.spec.get("tickvals") or self._even(length)
         texts = self.spec.get("ticktext") or [self._label(value) for value in values]
-        found = [(self.place(value), label) for value, label in zip(values, texts, strict=True)]
-        return [(at, label) for at, label in found if -1e-4 <= at <= 1 + 1e-4]
+        places = map(self.place, values)
+        return [(at, label) for at, label in zip(places, texts, strict=True)
+                if -1e-4 <= at <= 1 + 1e-4]
 
     def _even(self, length: float) -> list[float]:
         """The multiples of dtick, or of the 1, 2 or 5 times a power of ten that plotly takes."""
@@ -106,7 +109,8 @@ class Axis:
                                         math.floor(high / step + slack) + 1)]
 
     def _label(self, value: float) -> str:
-        pattern, largest = self.spec.get("tickformat", ""), max(abs(self.low), abs(self.high))
+        pattern = self.spec.get("tickformat", "")
+        largest = max(abs(self.low), abs(self.high))
         if self.log or pattern not in ("", ".0%"):
             raise Unknown(f"{self.name}: a log scale or tickformat {pattern!r}, and no ticktext")
         if not 1.1e-3 < largest < 9.7e3:
@@ -163,13 +167,18 @@ class Panel:
 
     def surroundings(self, width, height, left, right, low, high, margin_below) -> str:
         """Grid, tick labels and titles, for a plot area of that size in px."""
-        width, tall = width * (right - left), height * (high - low)
+        width *= right - left
+        tall = height * (high - low)
         below = margin_below + height * low
         if self.ratio:
-            width, whole, tall = min(width, tall * self.ratio), tall, min(tall, width / self.ratio)
-            below += (whole - tall) / 2
-        x, y = self.x, self.y
-        columns, rows = x.ticks(width), y.ticks(tall)
+            as_tall = width / self.ratio
+            width = min(width, tall * self.ratio)
+            below += max(tall - as_tall, 0) / 2
+            tall = min(tall, as_tall)
+        x = self.x
+        y = self.y
+        columns = x.ticks(width)
+        rows = y.ticks(tall)
         grid = labels = titles = ""
         if x.spec.get("showgrid", True):
             grid += "".join(f'<line x1="{share(a)}" x2="{share(a)}" y2="100%"/>'

@@ -48,9 +48,9 @@ class Unknown(Exception):
 def require_known(part: dict | None, kind: str) -> dict:
     """``part``, if all that it says is known for its kind and what is needed is there; else
     Unknown is raised."""
-    part, needed = part or {}, NEEDED.get(kind, {})
+    part = part or {}
     strange = part.keys() - KNOWN[kind] - UNSEEN
-    strange |= {key for key, value in needed.items() if part.get(key) != value}
+    strange |= {key for key, value in NEEDED.get(kind, {}).items() if part.get(key) != value}
     if strange:
         raise Unknown(f"{kind}.{min(strange)}")
     return part
@@ -79,7 +79,8 @@ def attributes(**values) -> str:
 
 def text(line, x, y, font: dict | None = None, **more) -> str:
     """An SVG text; of plotly's markup it may hold coloured spans."""
-    font, body = require_known(font, "font"), ""
+    font = require_known(font, "font")
+    body = ""
     for part in re.split(r"(<[^<>]*>)", str(line)):
         span = re.fullmatch(r'<span style="color: ?([^";]*);?">', part)
         if span:
@@ -97,7 +98,8 @@ def text(line, x, y, font: dict | None = None, **more) -> str:
 def scatter(trace: dict, x, y) -> str:
     """Line, marks and words of a scatter trace."""
     line, marker = (require_known(trace.get(part), part) for part in ("line", "marker"))
-    mode, colour = trace["mode"], line.get("color", marker.get("color"))
+    mode = trace["mode"]
+    colour = line.get("color", marker.get("color"))
     points = [(x.place(a), y.place(b)) for a, b in zip(trace["x"], trace["y"], strict=True)]
     spots = [(i, share(a), share(1 - b)) for i, (a, b) in enumerate(points) if None not in (a, b)]
     parts = curve(points, line, colour) if "lines" in mode else ""
@@ -111,14 +113,16 @@ def scatter(trace: dict, x, y) -> str:
 
 def curve(points: list, line: dict, colour: str) -> str:
     """A line through places from 0 to 1, with a gap where there is None."""
-    path, last = "", None
+    path = ""
+    last = None
     for a, b in points:
-        here = None if None in (a, b) else (round(SIDE * a), round(SIDE * (1 - b)))
-        if last is None and here is not None:
-            path += f"M{here[0]} {here[1]}"
-        elif here is not None:
-            path += f"l{here[0] - last[0]} {here[1] - last[1]}"
-        last = here
+        if None in (a, b):
+            last = None
+            continue
+        x = round(SIDE * a)
+        y = round(SIDE * (1 - b))
+        path += f"l{x - last[0]} {y - last[1]}" if last else f"M{x} {y}"
+        last = x, y
     return (f'<svg viewBox="0 0 {SIDE} {SIDE}" preserveAspectRatio="none">'
             f'<path d="{path}"{stroke(line, colour)}/></svg>')
 
@@ -135,7 +139,8 @@ def stroke(line: dict, colour) -> str:
 
 def mark(marker: dict, colour, i: int, x: str, y: str) -> str:
     """The i-th mark. Where sizes are a list, plotly makes marks paler and rims them with white."""
-    sizes, colour = marker.get("size", 6), each(marker.get("color", colour), i)
+    sizes = marker.get("size", 6)
+    colour = each(marker.get("color", colour), i)
     symbol, hollow, _ = each(marker.get("symbol", "circle"), i).partition("-open")
     if not isinstance(colour, str):
         raise Unknown(f"marker.color {colour}")
@@ -155,7 +160,8 @@ def mark(marker: dict, colour, i: int, x: str, y: str) -> str:
 
 def words(trace: dict, marker: dict | None, i: int, x: str, y: str) -> str:
     """The words at the i-th point, beside its mark if it has one."""
-    font, aside = require_known(trace.get("textfont"), "font"), 0
+    font = require_known(trace.get("textfont"), "font")
+    aside = 0
     if marker is not None:
         aside = each(marker.get("size", 6), i) / 1.6 + 1
     row, _, column = each(trace.get("textposition", "middle center"), i).partition(" ")
@@ -183,7 +189,8 @@ def shape(shape: dict, x, y) -> str:
 
 def rectangle(across, up, looks: str, tag: str = "rect") -> str:
     """An element between two places from 0 to 1 on each axis."""
-    left, right, low, high = *sorted(across), *sorted(up)
+    left, right = sorted(across)
+    low, high = sorted(up)
     place = attributes(x=share(left), y=share(1 - high), width=share(right - left),
                        height=share(high - low))
     return f"<{tag}{place}{looks}/>"
