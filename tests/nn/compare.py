@@ -25,9 +25,8 @@ def assert_unchanged(model, before):
 
 def same_bits(a, b):
     """Equal to the last bit: shape, dtype and values, with −0.0 ≠ 0.0."""
-    a, b = a.detach().contiguous(), b.detach().contiguous()
-    return (a.dtype, a.shape) == (b.dtype, b.shape) and torch.equal(
-        a.view(-1).view(torch.uint8), b.view(-1).view(torch.uint8))
+    bits = [x.detach().contiguous().view(-1).view(torch.uint8) for x in (a, b)]
+    return (a.dtype, a.shape) == (b.dtype, b.shape) and torch.equal(*bits)
 
 
 def assert_rounding_apart(have, want, tolerance=1e-5):

@@ -19,7 +19,9 @@ class Block(nn.Module):
 
     def __init__(self, d):
         super().__init__()
-        self.q, self.v, self.act = nn.Linear(d, d + 1), nn.Linear(d + 1, d, bias=False), nn.Tanh()
+        self.q = nn.Linear(d, d + 1)
+        self.v = nn.Linear(d + 1, d, bias=False)
+        self.act = nn.Tanh()
 
     def forward(self, x):
         return x + self.v(self.act(self.q(x)))
@@ -77,11 +79,18 @@ def peft_twin(model, plain, **config):
     return twin
 
 
+def llama(model_type=LlamaForCausalLM, **settings):
+    """A tiny Llama, the same each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return model_type(LlamaConfig(**{
+            "vocab_size": 16, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
+            "num_attention_heads": 2} | settings))
+
+
 def tied_in_peft():
     """A Llama of PEFT whose embedding and output head share their adapter, and q of its block."""
-    tied = LlamaForCausalLM(LlamaConfig(
-        vocab_size=9, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
-        num_attention_heads=2, tie_word_embeddings=True))
+    tied = llama(vocab_size=9, hidden_size=8, num_hidden_layers=1, tie_word_embeddings=True)
     return get_peft_model(tied, LoraConfig(
         r=2, target_modules=["embed_tokens", "q_proj", "lm_head"], ensure_weight_tying=True))
 
@@ -110,5 +119,6 @@ def make_layer(kind="Linear", k=7, d=5, r=3, alpha=6.0, seed=0, dtype=None, **se
 
 def inputs(kind="Linear", k=7, dtype=torch.float32, shape=(4, 3)):
     rng = np.random.default_rng(9)
-    return torch.tensor(rng.integers(0, k, shape)) if kind == "Embedding" else \
-        torch.tensor(rng.normal(size=(*shape, k)), dtype=dtype)
+    if kind == "Embedding":
+        return torch.tensor(rng.integers(0, k, shape))
+    return torch.tensor(rng.normal(size=(*shape, k)), dtype=dtype)

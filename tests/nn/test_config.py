@@ -6,9 +6,10 @@ import copy
 import numpy as np
 import pytest
 from peft import LoraConfig, get_peft_model
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaModel
 
 from lora_edu.nn import AdapterConfig, inject, lora_layers
-from tests.nn.models import TARGETS, net, peft_matrices
+from tests.nn.models import TARGETS, llama, net, peft_matrices
 
 CONFIGS = [
     {}, {"use_rslora": True}, {"lora_dropout": 0.2}, {"exclude_modules": ["0.q"]},
@@ -16,12 +17,13 @@ CONFIGS = [
     {"target_modules": ["0.q", "v"], "exclude_modules": r".*\.1.*"},
     {"rank_pattern": {"q": 2}, "alpha_pattern": {"^blocks.0.v": 5.0, "v": 6.0}},
     {"init_lora_weights": False}, {"init_lora_weights": "gaussian"},
-    {"exclude_modules": ["v"]},  # which leaves nothing of one of the names
-    {"alpha_pattern": {"blocks.0.q": 23, ".*q": 26}}, {"rank_pattern": {"q": 1, "0.q": 2}}]
+    {"exclude_modules": ["v"]}]  # which leaves nothing of one of the names
+# Whose order counts, which PEFT's files lose.
+PATTERNS = [{"alpha_pattern": {"blocks.0.q": 23, ".*q": 26}}, {"rank_pattern": {"q": 1, "0.q": 2}}]
 
 
 @pytest.mark.parametrize("form", ["ours", "PEFT's"])
-@pytest.mark.parametrize("settings", CONFIGS, ids=str)
+@pytest.mark.parametrize("settings", CONFIGS + PATTERNS, ids=str)
 def test_a_config_makes_the_layers_that_it_makes_in_peft(settings, form):
     settings = {"r": 4, "lora_alpha": 8, "target_modules": TARGETS} | settings
     twin = get_peft_model(net(), LoraConfig(**copy.deepcopy(settings)))
@@ -30,7 +32,8 @@ def test_a_config_makes_the_layers_that_it_makes_in_peft(settings, form):
     names = inject(model, config, name="b")
     assert sorted(names) == sorted(twin.targeted_module_names)
     for name, layer in lora_layers(model).items():
-        theirs, adapter = twin.base_model.model.get_submodule(name), layer.adapters["b"]
+        theirs = twin.base_model.model.get_submodule(name)
+        adapter = layer.adapters["b"]
         assert adapter.scaling == pytest.approx(theirs.scaling["default"], rel=1e-15)
         assert adapter.dropout == getattr(theirs.lora_dropout["default"], "p", 0.0)
         for have, want in zip((adapter.lora_A, adapter.lora_B), peft_matrices(twin, name),
@@ -41,31 +44,22 @@ def test_a_config_makes_the_layers_that_it_makes_in_peft(settings, form):
     assert len(trains) == 2 * len(names) and all(".b.lora_" in name for name in trains)
 
 
-def transformers_models():
-    import transformers as hf
-
-    llama = hf.LlamaConfig(vocab_size=32, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
-                           num_attention_heads=2, num_key_value_heads=2)
-    gpt2 = hf.GPT2Config(vocab_size=32, n_positions=8, n_embd=16, n_layer=1, n_head=2)
-    return hf.LlamaForCausalLM(llama), hf.LlamaModel(llama), hf.GPT2LMHeadModel(gpt2)
-
-
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # transformers
 @pytest.mark.parametrize(("word", "exclude"), [
     ("all-linear", []), ("All-Linear", ["o_proj", "down_proj"])])
 def test_all_linear_is_what_it_is_in_peft(word, exclude):
-    with_head, without, conv1d = transformers_models()
-    for model in (with_head, without, net()):
+    for model in (llama(), llama(LlamaModel), net()):
         config = LoraConfig(target_modules=word, exclude_modules=exclude)
         theirs = get_peft_model(copy.deepcopy(model), config).targeted_module_names
         assert sorted(inject(model, word, 2, 4, exclude=exclude)) == sorted(theirs)
         inject(model, word, 2, 4, exclude=exclude, name="again")
         assert sorted(lora_layers(model, "again")) == sorted(theirs)
     with pytest.raises(TypeError, match=r"'transformer.h.0.attn.c_attn' is a trans.*\.Conv1D"):
-        inject(conv1d, word, 2, 4)  # PEFT can: a loud no is better than the few others alone
+        # PEFT can: a loud no is better than the few others alone.
+        inject(GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=1, n_head=2)), word, 2, 4)
 
 
-@pytest.mark.parametrize("settings", [*CONFIGS, {"target_modules": {"q", "v"}}, {
+@pytest.mark.parametrize("settings", [*CONFIGS, *PATTERNS, {"target_modules": {"q", "v"}}, {
     "r": np.int64(4), "lora_alpha": np.float32(8), "lora_dropout": np.float64(0.5),
     "use_rslora": np.bool_(True), "rank_pattern": {"q": np.int32(2)},
     "alpha_pattern": {"q": np.int64(5)}, "exclude_modules": ("0.q",)}],

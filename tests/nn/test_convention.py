@@ -39,9 +39,9 @@ def test_the_scale_when_nothing_is_said(tool):
         with pytest.raises(ValueError, match=f"alpha or scale must be given, {tool} has no"):
             convention(tool, r=16)
         return
-    found = convention(tool, r=16, optimiser="Lion")
-    assert (found.scale, found.stride) == (SCALES[tool],) * 2 and found.warnings
-    assert not convention("PEFT", 16, found.scale * 16).warnings
+    reading = convention(tool, r=16, optimiser="Lion")
+    assert reading.scale == reading.stride == SCALES[tool] and reading.warnings
+    assert not convention("PEFT", 16, reading.scale * 16).warnings
 
 
 INSTALLED = {  # where (r, α) stand when nothing is said; MLX: the scale
@@ -88,26 +88,27 @@ def test_the_first_stride(tool, optimiser, alpha):
 def test_an_adam_that_corrects_no_bias_is_told_of_and_corrected_elsewhere():
     first, tenth = ((1 - 0.9**t) / (1 - 0.999**t)**0.5 for t in (1, 10))
     for optimiser in ("Adam", "AdamW"):
-        found = convention("MLX", 16, scale=1, optimiser=optimiser)
+        reading = convention("MLX", 16, scale=1, optimiser=optimiser)
         correction = f"optimizer_config: {{{optimiser.lower()}: {{bias_correction: true}}}}"
-        [warning] = found.warnings
+        [warning] = reading.warnings
         assert f"first step is {first:.2f} times" in warning
         assert f"tenth {tenth:.2f} times" in warning and correction in warning
-        assert found.stride == pytest.approx(first)
-        there = convention("PEFT", 16, 32, optimiser=optimiser).elsewhere["MLX"]
-        assert there == f"rank: 16, scale: 2, {correction}"
+        assert reading.stride == pytest.approx(first)
+        in_mlx = convention("PEFT", 16, 32, optimiser=optimiser).elsewhere["MLX"]
+        assert in_mlx == f"rank: 16, scale: 2, {correction}"
     assert not convention("MLX", 16, scale=1, optimiser="SGD").warnings
 
 
-def test_what_to_do_when_r_changes():
-    for given, said in (({"rslora": True}, "keep α and multiply η by (old r / new r)^0.5"),
-                        ({"optimiser": "SGD"}, "keep α and multiply η by (new r / old r)"),
-                        ({"start": "peft_gaussian"}, "keep α and multiply η by (new r / old r)"),
-                        ({"tool": "MLX"}, "keep the scale and multiply η by (old r / new r)"),
-                        ({"tool": "diffusers, SD"}, "keep α = r and η"),
-                        ({"tool": "Tinker"}, "keep α and η"),
-                        ({}, "keep α and η")):
-        assert convention(**{"tool": "PEFT"} | given).when_r_changes == said
+@pytest.mark.parametrize("tool, settings, words", [
+    ("PEFT", {"rslora": True}, "keep α and multiply η by (old r / new r)^0.5"),
+    ("PEFT", {"optimiser": "SGD"}, "keep α and multiply η by (new r / old r)"),
+    ("PEFT", {"start": "peft_gaussian"}, "keep α and multiply η by (new r / old r)"),
+    ("MLX", {}, "keep the scale and multiply η by (old r / new r)"),
+    ("diffusers, SD", {}, "keep α = r and η"),
+    ("Tinker", {}, "keep α and η"),
+    ("PEFT", {}, "keep α and η")])
+def test_what_to_do_when_r_changes(tool, settings, words):
+    assert convention(tool, **settings).when_r_changes == words
 
 
 def test_the_same_run_elsewhere():
@@ -124,13 +125,14 @@ def test_the_same_run_elsewhere():
     assert convention("PEFT", 16, 16).elsewhere["Tinker"] == "none: its scale is 2"
 
 
-def test_errors():
-    for given, said in (({"tool": "JAX"}, "tool must be one of 'PEFT'"),
-                        ({"tool": "Keras"}, "r must be given, Keras has no default rank"),
-                        ({"tool": "kohya", "rslora": True}, "rslora must be False for kohya"),
-                        ({"tool": "MLX", "alpha": 8}, "alpha must be left out where there is a"),
-                        ({"tool": "diffusers, SD", "alpha": 8}, "alpha and scale must be left out"),
-                        ({"optimiser": "Muon"}, "optimiser must be one of 'Adam', .*'Muon'"),
-                        ({"optimiser": None}, "optimiser must be one of 'Adam', .*None")):
-        with pytest.raises(ValueError, match=said):
-            convention(**{"tool": "PEFT"} | given)
+@pytest.mark.parametrize("tool, settings, words", [
+    ("JAX", {}, "tool must be one of 'PEFT'"),
+    ("Keras", {}, "r must be given, Keras has no default rank"),
+    ("kohya", {"rslora": True}, "rslora must be False for kohya"),
+    ("MLX", {"alpha": 8}, "alpha must be left out where there is a"),
+    ("diffusers, SD", {"alpha": 8}, "alpha and scale must be left out"),
+    ("PEFT", {"optimiser": "Muon"}, "optimiser must be one of 'Adam', .*'Muon'"),
+    ("PEFT", {"optimiser": None}, "optimiser must be one of 'Adam', .*None")])
+def test_errors(tool, settings, words):
+    with pytest.raises(ValueError, match=words):
+        convention(tool, **settings)

@@ -84,9 +84,9 @@ RIGHT = {  # how the file is written, what is said, and the scales of its module
 
 @pytest.mark.parametrize("case", RIGHT)
 def test_what_peft_loads_is_the_update_that_was_in_the_file(tmp_path, case):
-    written, said, scales = RIGHT[case]
+    written, options, scales = RIGHT[case]
     source = write(tmp_path, **written)
-    convert(source, "peft", tmp_path / "out", **{"names": net()} | said)
+    convert(source, "peft", tmp_path / "out", **{"names": net()} | options)
     twin = PeftModel.from_pretrained(net(), tmp_path / "out")
     want = updates(scales, **FLOAT8 if case == "float8" else {})
     assert set(want) == set(twin.targeted_module_names)

@@ -36,9 +36,9 @@ def mlx_embedding(name):
     return mlx() | {"more": {f"{name}.lora_{part}": torch.ones(2, 2) for part in "ab"}}
 
 
-def case(written, **said):
+def case(written, **options):
     """How a file is written, and what is said of it."""
-    return written, said
+    return written, options
 
 
 REFUSED = {  # the message, and its case
@@ -108,10 +108,10 @@ REFUSED = {  # the message, and its case
 
 @pytest.mark.parametrize("message", REFUSED)
 def test_nothing_is_guessed_and_nothing_written(tmp_path, message):
-    written, said = REFUSED[message]
+    written, options = REFUSED[message]
     source = write(tmp_path, **written)
     with pytest.raises((OSError, TypeError, ValueError), match=message):
-        convert(source, **{"to": "peft", "out": tmp_path / "out", "names": net()} | said)
+        convert(source, **{"to": "peft", "out": tmp_path / "out", "names": net()} | options)
     assert not (tmp_path / "out").exists()
 
 

@@ -15,7 +15,8 @@ from lora_edu.nn import LoRAEmbedding, LoRALinear
 def cases(draw):
     """(layer, X): sides from 1 to 6, ranks that may exceed both, every rule and start."""
     d, k, n = (draw(st.integers(1, 6)) for _ in range(3))
-    r, start = draw(st.integers(2, 9)), draw(st.sampled_from(STARTS))
+    r = draw(st.integers(2, 9))
+    start = draw(st.sampled_from(STARTS))
     base = nn.Linear(k, d, bias=False, dtype=torch.float64)
     layer = LoRALinear(base, r, draw(st.floats(0.01, 100)), start=start,
                        rule=draw(st.sampled_from(sorted(RULES))),
@@ -28,7 +29,8 @@ def cases(draw):
 def test_gradients_are_the_cores(case):
     layer, X = case
     [adapter] = layer.active
-    A, B = adapter.lora_A, adapter.lora_B
+    A = adapter.lora_A
+    B = adapter.lora_B
     W = layer.base_layer.weight.detach().clone().requires_grad_(True)
     merged = W + adapter.delta().detach()
     torch.logsumexp(torch.tensor(X) @ merged.T, 1).sum().backward()

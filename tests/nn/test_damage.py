@@ -10,7 +10,8 @@ from lora_edu.nn import inject, load_adapter, merge, save_adapter
 from tests.nn.compare import assert_unchanged, fingerprint
 from tests.nn.models import adapted, rng
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
 Q0 = "base_model.model.blocks.0.q.lora_A.weight"
 
 
@@ -85,9 +86,9 @@ def test_what_is_damaged_is_refused_by_name_and_changes_nothing(tmp_path, damage
 
 @pytest.mark.parametrize("file", [CONFIG, WEIGHTS])
 def test_files_of_two_adapters_are_refused(tmp_path, file):
-    (first, plain), (second, _) = adapted(4, 8), adapted(4, 32)
-    save_adapter(first, tmp_path)
-    save_adapter(second, tmp_path / "second")
+    model, plain = adapted(4, 8)
+    save_adapter(model, tmp_path)
+    save_adapter(adapted(4, 32)[0], tmp_path / "second")
     (tmp_path / "second" / file).replace(tmp_path / file)
     with pytest.raises(ValueError, match=f"{CONFIG}: these are not the settings that {WEIGHTS}"):
         load_adapter(plain, tmp_path)

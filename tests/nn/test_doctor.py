@@ -9,11 +9,11 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from lora_edu.chapters.in_practice.faults import FAULTS
 from lora_edu.chapters.in_practice.planting import adam, answer, ours, pefts, trained
-from lora_edu.chapters.in_practice.tiny import END, TinyChat, batch
+from lora_edu.chapters.in_practice.tiny import TinyChat, batch
 from lora_edu.nn import (
     AdapterConfig,
     doctor,
@@ -25,6 +25,7 @@ from lora_edu.nn import (
 )
 from lora_edu.nn.doctor import TESTS
 from tests.nn.compare import assert_unchanged, fingerprint, same_bits
+from tests.nn.models import llama
 
 # transformers calls an old name of its own when PEFT asks it about checkpointing
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated",
@@ -60,17 +61,13 @@ def test_every_finding_is_planted():
 
 def gpt2():
     torch.manual_seed(0)
-    return get_peft_model(GPT2LMHeadModel(GPT2Config(
-        vocab_size=16, n_embd=16, n_layer=2, n_head=2, n_positions=16, bos_token_id=None,
-        eos_token_id=END)), LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True))
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=16, n_embd=16, n_layer=2, n_head=2))
+    return get_peft_model(model, LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True))
 
 
-def llama(checkpointing=False):
-    torch.manual_seed(0)
-    model = get_peft_model(LlamaForCausalLM(LlamaConfig(
-        vocab_size=16, hidden_size=16, intermediate_size=32, num_hidden_layers=2,
-        num_attention_heads=2, max_position_embeddings=16, bos_token_id=None, eos_token_id=END,
-        pad_token_id=0)), LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+def llama_in_peft(checkpointing=False):
+    model = get_peft_model(llama(), LoraConfig(
+        r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
     if checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return model
@@ -108,7 +105,8 @@ HEALTHY = {
     "ours, beside bfloat16": lambda: ours(model=TinyChat().bfloat16()),
     "ours, two": two_of_ours,
     "ours, two active": lambda: two_of_ours(["default", "second"]),
-    "Llama": llama, "Llama, checkpointing": lambda: llama(checkpointing=True), "GPT-2": gpt2,
+    "Llama": llama_in_peft, "GPT-2": gpt2,
+    "Llama, checkpointing": lambda: llama_in_peft(checkpointing=True),
     "PEFT, without a wrapper": lambda: inject_adapter_in_model(
         LoraConfig(r=2, target_modules=["q", "v"]), TinyChat()),
 }

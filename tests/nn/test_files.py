@@ -14,10 +14,12 @@ from torch import nn
 
 from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, unload
 from tests.nn.compare import assert_rounding_apart, same_bits
-from tests.nn.models import LAYERS, TARGETS, adapted, net, peft_matrices, rng, token_ids
+from tests.nn.models import LAYERS, TARGETS, adapted, llama, net, peft_matrices, rng, token_ids
+from tests.nn.test_config import CONFIGS
 
 IDS = token_ids(3, 7)
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
 
 
 def assert_pefts(model, twin):
@@ -52,17 +54,13 @@ def test_a_saved_adapter_loads_to_the_same_bits_here_and_in_peft(tmp_path, r, al
 
 @pytest.mark.claim("obs-same-as-peft", "obs-peft-files")
 @pytest.mark.parametrize("config", [
-    {}, {"use_rslora": True}, {"lora_alpha": 3, "r": 5, "lora_dropout": 0.2},
-    {"target_modules": r"blocks\.\d\.q|tokens"}, {"exclude_modules": ["blocks.1.q"]},
-    {"rank_pattern": {"q": 2}, "alpha_pattern": {"^blocks.0.v": 5, "v": 6}},
-    {"init_lora_weights": "gaussian"}, {"init_lora_weights": "orthogonal", "target_modules": ["q"]},
-    {"init_lora_weights": "mica", "target_modules": ["q"]},
-], ids=str)
+    *CONFIGS, *({"init_lora_weights": start, "target_modules": ["q"]}
+                for start in ("orthogonal", "mica"))], ids=str)
 def test_we_load_what_peft_saves(tmp_path, config):
     torch.manual_seed(0)
     plain = net()
     twin = get_peft_model(copy.deepcopy(plain), LoraConfig(**{
-        "r": 4, "lora_alpha": 16, "target_modules": TARGETS, "init_lora_weights": False} | config))
+        "r": 6, "lora_alpha": 4, "target_modules": TARGETS, "init_lora_weights": False} | config))
     with torch.no_grad():  # the saved adapter has been trained: none of it is zero
         for parameter in twin.parameters():
             parameter.add_(torch.randn_like(parameter) * parameter.requires_grad)
@@ -76,20 +74,14 @@ def test_we_load_what_peft_saves(tmp_path, config):
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PEFT, transformers
 def test_a_transformers_model_with_its_embedding_saved_by_peft(tmp_path):
     """There PEFT writes the embedding's W0 too, which is fine as long as it is the model's."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    plain = LlamaForCausalLM(LlamaConfig(
-        vocab_size=32, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=2)).eval()
+    plain = llama().eval()
     twin = get_peft_model(copy.deepcopy(plain), LoraConfig(
         r=2, target_modules=["embed_tokens", "q_proj"], init_lora_weights=False)).eval()
     twin.save_pretrained(tmp_path)
     key = "base_model.model.model.embed_tokens.base_layer.weight"
     assert key in load_file(tmp_path / WEIGHTS)
-    ids = torch.arange(12)[None]
     load_adapter(plain, tmp_path)
-    assert_rounding_apart(plain(ids).logits, twin(ids).logits)
+    assert_rounding_apart(plain(IDS).logits, twin(IDS).logits)
     unload(plain)
     with torch.no_grad():
         plain.model.embed_tokens.weight[3, 4] += 1
@@ -104,10 +96,10 @@ def test_no_bit_of_the_file_is_lost_in_a_base_of_another_dtype(tmp_path, file_dt
     save_adapter(model, tmp_path)
     load_adapter(plain.to(base_dtype), tmp_path)
     for name, layer in lora_layers(plain).items():
-        have, want = layer.active[0].lora_A, lora_layers(model)[name].active[0].lora_A
+        have = layer.active[0].lora_A
         assert have.dtype == (torch.float64 if torch.float64 in (file_dtype, base_dtype)
                               else torch.float32)
-        assert same_bits(have.to(file_dtype), want)
+        assert same_bits(have.to(file_dtype), lora_layers(model)[name].active[0].lora_A)
     assert plain(IDS).dtype == base_dtype
 
 
@@ -130,11 +122,11 @@ def test_ranks_and_alphas_may_differ_from_layer_to_layer(tmp_path):
 
 def test_a_name_that_is_an_ending_of_another_is_saved_so_that_it_finds_one_layer(tmp_path):
     model = nn.ModuleDict({"q": nn.Linear(4, 4), "inner": nn.ModuleDict({"q": nn.Linear(4, 4)})})
-    plain, other = copy.deepcopy(model), copy.deepcopy(model)
+    plain = copy.deepcopy(model)
     assert inject(model, "q", 2, 4, rng=rng(), start="both random") == ["q"]
     save_adapter(model, tmp_path)
+    twin = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path)
     load_adapter(plain, tmp_path)
-    twin = PeftModel.from_pretrained(other, tmp_path)
     assert twin.targeted_module_names == ["q"]
     assert_pefts(plain, twin)
 

@@ -40,7 +40,8 @@ class Tied(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.tokens, self.out = nn.Embedding(32, 16), nn.Linear(16, 32, bias=False)
+        self.tokens = nn.Embedding(32, 16)
+        self.out = nn.Linear(16, 32, bias=False)
         self.out.weight = self.tokens.weight
 
     def forward(self, ids):

@@ -27,12 +27,14 @@ def test_the_padding_row_of_an_embedding_gets_no_gradient():
 
 
 def test_adapters_add_up():
-    layer, x, outputs = make_layer(), inputs(), []
+    layer = make_layer()
     layer.add_adapter("b", 2, 4, start="both random", rng=np.random.default_rng(1))
-    for names in ("default", "b", ["b", "default", "b"]):
+
+    def added_by(names):
         layer.set_adapter(names)
-        outputs.append(layer(x) - layer.base_layer(x))
-    assert_rounding_apart(outputs[0] + outputs[1], outputs[2])
+        return layer(inputs()) - layer.base_layer(inputs())
+
+    assert_rounding_apart(added_by("default") + added_by("b"), added_by(["b", "default", "b"]))
 
 
 # Merging
@@ -50,8 +52,10 @@ def merging(draw):
 @pytest.mark.claim("obs-no-trace", "obs-merge-rounding")
 @given(merging())
 def test_unmerging_gives_back_every_bit_and_w0_is_never_touched(layer):
-    W0, kind = layer.base_layer.weight, type(layer.base_layer).__name__
-    before, pointer, version = W0.detach().clone(), W0.data_ptr(), W0._version
+    W0 = layer.base_layer.weight
+    kind = type(layer.base_layer).__name__
+    before = W0.detach().clone()
+    place = W0.data_ptr(), W0._version
     x = inputs(kind, W0.shape[0 if kind == "Embedding" else 1], W0.dtype)
     want = layer(x)
     for _ in range(2):
@@ -63,7 +67,7 @@ def test_unmerging_gives_back_every_bit_and_w0_is_never_touched(layer):
         layer.unmerge()
     assert not layer.merged and same_bits(layer(x), want)
     assert layer.base_layer.weight is W0
-    assert (W0.data_ptr(), W0._version) == (pointer, version) and same_bits(W0, before)
+    assert (W0.data_ptr(), W0._version) == place and same_bits(W0, before)
 
 
 def test_a_change_of_adapters_unmerges():
@@ -97,7 +101,8 @@ def test_a_copy_is_equal_and_separate(kind, merged):
 @of_each_kind
 @merged_or_not
 def test_a_state_dict_holds_w0_and_the_adapters_merged_or_not(kind, merged):
-    layer, other = make_layer(kind), make_layer(kind, seed=5)
+    layer = make_layer(kind)
+    other = make_layer(kind, seed=5)
     if merged:
         layer.merge()
         other.merge()
@@ -111,7 +116,8 @@ def test_a_state_dict_holds_w0_and_the_adapters_merged_or_not(kind, merged):
 @of_each_kind
 def test_torch_compile_computes_the_same_without_a_graph_break(kind):
     torch.compiler.reset()
-    layer, x = make_layer(kind, dtype=torch.float64), inputs(kind, dtype=torch.float64)
+    layer = make_layer(kind, dtype=torch.float64)
+    x = inputs(kind, dtype=torch.float64)
     compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
     for prepare in (lambda: None, layer.merge, layer.unmerge, lambda: layer.set_adapter([])):
         prepare()

@@ -31,16 +31,22 @@ def loss_of(model, ids):
     return torch.logsumexp(model(ids).float(), -1).sum()
 
 
-def gradients(model, ids):
-    """{(layer, "A" or "B"): gradient} of a loss that bends."""
-    model.zero_grad()
-    loss_of(model, ids).backward()
-    if hasattr(model, "base_model"):
-        return {(name, which): matrix.grad for name in LAYERS
-                for which, matrix in zip("AB", peft_matrices(model, name), strict=True)}
-    return {(name, which): matrix.grad for name, layer in lora_layers(model).items()
-            for adapter in layer.active
-            for which, matrix in (("A", adapter.lora_A), ("B", adapter.lora_B))}
+def matrices(model, twin):
+    """(ours, PEFT's) for each A and B of the two models."""
+    layers = lora_layers(model)
+    assert [*layers] == LAYERS
+    for name, layer in layers.items():
+        [adapter] = layer.active
+        yield from zip(adapter.parameters(), peft_matrices(twin, name), strict=True)
+
+
+def assert_same_gradients(model, twin, ids):
+    """Raise AssertionError unless the gradients of a loss that bends are the same to the bit."""
+    for one in (model, twin):
+        one.zero_grad()
+        loss_of(one, ids).backward()
+    for have, want in matrices(model, twin):
+        assert want.grad.any() and same_bits(have.grad, want.grad)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -50,10 +56,7 @@ def test_forward_and_gradients_are_pefts_to_the_bit(r, alpha, rule, shape, dtype
     model, twin = both(r, alpha, rule, dtype)
     ids = token_ids(*shape)
     assert same_bits(model(ids), twin(ids))
-    have, want = gradients(model, ids), gradients(twin, ids)
-    assert have.keys() == want.keys() and len(have) == 2 * len(LAYERS)
-    assert all(same_bits(have[key], want[key]) for key in want)
-    assert all(want[key].any() for key in want)
+    assert_same_gradients(model, twin, ids)
 
 
 def test_dropout_drops_what_pefts_drops():
@@ -77,10 +80,9 @@ def half(request):
     inject(model, TARGETS, 4, 8, rng=np.random.default_rng(1), start="both random")
     twin = get_peft_model(copy.deepcopy(plain), LoraConfig(
         r=4, lora_alpha=8, target_modules=TARGETS))
-    for name, layer in lora_layers(model).items():
-        for have, want in zip(peft_matrices(twin, name), layer.active[0].parameters(), strict=True):
-            assert have.dtype == want.dtype == torch.float32
-            have.data.copy_(want)
+    for ours, theirs in matrices(model, twin):
+        assert ours.dtype == theirs.dtype == torch.float32
+        theirs.data.copy_(ours)
     return model, twin, plain
 
 
@@ -90,17 +92,15 @@ def test_beside_half_precision_a_and_b_are_float32_and_train_as_pefts_to_the_bit
     model, twin, plain = half
     ids = token_ids(3, 7)
     assert model(ids).dtype == plain(ids).dtype and same_bits(model(ids), twin(ids))
-    have, want = gradients(model, ids), gradients(twin, ids)
-    assert all(same_bits(have[key], want[key]) and want[key].any() for key in want)
+    assert_same_gradients(model, twin, ids)
     for one in (model, twin):
         optimiser = torch.optim.AdamW([p for p in one.parameters() if p.requires_grad], lr=0.01)
         for _ in range(3):
             optimiser.zero_grad()
             loss_of(one, ids).backward()
             optimiser.step()
-    for name, layer in lora_layers(model).items():
-        for have, want in zip(layer.active[0].parameters(), peft_matrices(twin, name), strict=True):
-            assert have.dtype == torch.float32 and same_bits(have, want)
+    for ours, theirs in matrices(model, twin):
+        assert ours.dtype == torch.float32 and same_bits(ours, theirs)
     assert same_bits(model(ids), twin(ids))
 
 
@@ -127,7 +127,8 @@ def test_beside_half_precision_files_and_merged_weights_are_pefts_to_the_bit(hal
     for name, layer in lora_layers(model).items():
         theirs, rounded = (one.base_model.model.get_submodule(name).base_layer.weight
                            for one in (twin, safe))
-        W0, [adapter] = layer.base_layer.weight, layer.active
+        W0 = layer.base_layer.weight
+        [adapter] = layer.active
         assert layer.merged_weight.dtype == W0.dtype
         delta = layer.as_weight(adapter.delta())
         assert same_bits(layer.merged_weight, (W0.float() + delta).to(W0.dtype))

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from book._extensions.node import node_binary
 from book._extensions.search.answers import FOLDER, entries
-from lora_edu.explore.assets import npm_file
+from lora_edu.explore.bundle import npm_file
 from tests.book import REPOSITORY, in_toc, source
 from tests.site.devices import AXE, DEVICES
 from tests.site.pages import HTML
