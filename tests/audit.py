@@ -35,7 +35,7 @@ def lighthouse(url: str, runs: int) -> dict[str, float]:
     command = npm_file(".bin/lighthouse", start=REPOSITORY / "tests" / "benchmarks")
     if not command:
         sys.exit("lighthouse is missing: npm install --ignore-scripts, in tests/benchmarks")
-    found = []
+    measured = []
     for _ in range(runs):
         done = subprocess.run(
             [command, url, "--output=json", "--quiet", f"--only-categories={','.join(CATEGORIES)}",
@@ -47,8 +47,9 @@ def lighthouse(url: str, runs: int) -> dict[str, float]:
             for part in result["categories"][name]["auditRefs"] if scores[name] < 1 else ():
                 if part["weight"] and result["audits"][part["id"]]["score"] not in (None, 1):
                     print(f"  {url}: {part['id']}", file=sys.stderr)
-        found.append(scores | {"blocked": result["audits"]["total-blocking-time"]["numericValue"]})
-    return {what: statistics.median(each[what] for each in found) for what in found[0]}
+        blocked = result["audits"]["total-blocking-time"]["numericValue"]
+        measured.append(scores | {"blocked": blocked})
+    return {name: statistics.median(run[name] for run in measured) for name in measured[0]}
 
 
 def weight(browser, address: str, page: str) -> int:
@@ -90,7 +91,8 @@ def main() -> None:
     parser.add_argument("pages", nargs="*", help="such as book/index.html (default: all)")
     parser.add_argument("--runs", type=int, default=3, help="of Lighthouse a page")
     options = parser.parse_args()
-    old, missed = read(), []
+    old = read()
+    missed = []
     lines = {page: old[shown(page)] for page in all_pages() if shown(page) in old}
     with served(HTML) as address, sync_playwright() as playwright:
         browser = launch(playwright)

@@ -54,19 +54,20 @@ def code(page: str) -> str:
 
 def folded_solutions(page: str) -> dict[str, tuple[str, str]]:
     """Label → (code, text) of the solutions of a page that have code."""
-    found = {}
+    solutions = {}
     for solution in myst.directives(source(page)):
         parts = list(myst.parts(solution.body)) if solution.name == "solution" else ()
         code = "".join(part.body for part in parts if part.name == "" and part.title == "python")
         if code:
             words = "\n".join(part.text for part in parts if part.name is None)
-            found[solution.title] = code, words
-    return found
+            solutions[solution.title] = code, words
+    return solutions
 
 
 def solution_code(label: str) -> str:
     """The code that a chapter prints as the solution to an exercise."""
-    (code,) = (found[label][0] for found in map(folded_solutions, NOTEBOOKS) if label in found)
+    [code] = (solutions[label][0] for solutions in map(folded_solutions, NOTEBOOKS)
+              if label in solutions)
     return code
 
 

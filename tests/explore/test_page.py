@@ -54,9 +54,12 @@ def test_captions_labels_and_values_are_escaped():
 
 
 def test_an_explorer_has_an_id_and_says_how_much_room_it_needs():
-    (root,) = tags(explorer(name="My board", height=300).html(), "figure")
+    html = explorer(name="My board", height=300).html()
+    [root] = tags(html, "figure")
     assert root["id"] == "explorer-my-board"
     assert root["style"] == "--rows:4;--explorer-height:300px;--explorer-height-narrow:375px"
+    [data] = data_of_explorers(html)
+    assert data["reading"] == "r = 2, one <&>"  # of the position shown first
 
 
 @pytest.mark.parametrize("layout, head, read", [

@@ -51,42 +51,49 @@ def test_there_and_back_no_bit_is_lost(tmp_path, layout, r, alpha, rule):
 
 
 FLOAT8 = {"dtypes": (torch.float8_e4m3fn, torch.float8_e5m2)}
-RIGHT = {  # how the file is written, what is said, and the scales of its modules
-    "α of other dtypes": ({"alphas": (torch.tensor(3), torch.ones(1, dtype=torch.bfloat16))}, {},
-                          (3 / 4, 1 / 2)),
-    "one α filled in": ({"alphas": (2.0,)}, {"alpha": 5}, (2 / 4, 5 / 2)),
-    "the rank of each": ({}, {"alpha": "r", "names": net().state_dict()}, (1, 1)),
-    "float8": ({"alphas": (2.0, 3.0), **FLOAT8}, {}, (2 / 4, 3 / 2)),
-    "one of two models": ({"alphas": (2.0, 3.0), "more": {
+ALPHAS = {"alphas": (2.0, 3.0)}
+OWN = (2 / 4, 3 / 2)  # the scales that these give
+RANKS = (1, 1)  # where α is the rank of each
+DIFFUSERS = ALPHAS | {"layout": "diffusers"}
+
+
+def case(scales, written, **options):
+    """The scales of a file's modules, how it is written, and what is said of it."""
+    return scales, written, {"names": net()} | options
+
+
+RIGHT = {
+    "α of other dtypes": case((3 / 4, 1 / 2), {
+        "alphas": (torch.tensor(3), torch.ones(1, dtype=torch.bfloat16))}),
+    "one α filled in": case((2 / 4, 5 / 2), {"alphas": (2.0,)}, alpha=5),
+    "the rank of each": case(RANKS, {}, alpha="r", names=net().state_dict()),
+    "float8": case(OWN, ALPHAS | FLOAT8),
+    "one of two models": case(OWN, ALPHAS | {"more": {
         "lora_te_a.lora_up.weight": torch.ones(2, 1),
-        "lora_te_a.lora_down.weight": torch.ones(1, 2)}}, {"only": "lora_unet"}, (2 / 4, 3 / 2)),
-    "OneTrainer": ({"alphas": (2.0, 3.0), "begin": "lora_transformer_"}, {}, (2 / 4, 3 / 2)),
-    "diffusers' settings": ({"layout": "diffusers", "settings": {
-        "use_rslora": True, "alpha_pattern": {"v": 3}}}, {}, (8 / 4**0.5, 3 / 2**0.5)),
-    "keys for α, as ComfyUI reads them": (
-        {"layout": "diffusers", "alphas": (2.0, 3.0)}, {"alpha": "file"}, (2 / 4, 3 / 2)),
-    "keys for α, as diffusers' UNet reads them": (
-        {"layout": "diffusers", "alphas": (2.0, 3.0)}, {"alpha": "r"}, (1, 1)),
-    "keys for α, of ComfyUI": ({"layout": "diffusers", "alphas": (2.0, 3.0),
-                                "begin": "diffusion_model."}, {}, (2 / 4, 3 / 2)),
-    "keys for α that agree with settings": ({"layout": "diffusers", "alphas": (8.0, 8.0),
-                                             "settings": {}}, {}, (8 / 4, 8 / 2)),
-    "a prefix that is said": ({"layout": "diffusers", "begin": "prior."},
-                              {"only": "prior", "alpha": "r"}, (1, 1)),
-    "MLX's scale, and Unsloth's of a module": ({"layout": "mlx", "settings": {
-        "lora_parameters": {"scale": 20.0}, "unsloth_mlx_lora_module_scales": {"blocks.1.v": 0.5}}},
-        {}, (20, 0.5)),
-    "MLX without a scale": ({"layout": "mlx", "settings": {}}, {"alpha": 4}, (4 / 4, 4 / 2)),
-    "PEFT's patterns": ({"layout": "peft", "settings": {"alpha_pattern": {"^blocks.1": 1, "v": 3}}},
-                        {}, (8 / 4, 3 / 2)),
+        "lora_te_a.lora_down.weight": torch.ones(1, 2)}}, only="lora_unet"),
+    "OneTrainer": case(OWN, ALPHAS | {"begin": "lora_transformer_"}),
+    "diffusers' settings": case((8 / 4**0.5, 3 / 2**0.5), {
+        "layout": "diffusers", "settings": {"use_rslora": True, "alpha_pattern": {"v": 3}}}),
+    "keys for α, as ComfyUI reads them": case(OWN, DIFFUSERS, alpha="file"),
+    "keys for α, as diffusers' UNet reads them": case(RANKS, DIFFUSERS, alpha="r"),
+    "keys for α, of ComfyUI": case(OWN, DIFFUSERS | {"begin": "diffusion_model."}),
+    "keys for α that agree with settings": case(
+        (8 / 4, 8 / 2), DIFFUSERS | {"alphas": (8.0, 8.0), "settings": {}}),
+    "a prefix that is said": case(
+        RANKS, {"layout": "diffusers", "begin": "prior."}, only="prior", alpha="r"),
+    "MLX's scale, and Unsloth's of a module": case((20, 0.5), {"layout": "mlx", "settings": {
+        "lora_parameters": {"scale": 20.0},
+        "unsloth_mlx_lora_module_scales": {"blocks.1.v": 0.5}}}),
+    "MLX without a scale": case((4 / 4, 4 / 2), {"layout": "mlx", "settings": {}}, alpha=4),
+    "PEFT's patterns": case((8 / 4, 3 / 2), {
+        "layout": "peft", "settings": {"alpha_pattern": {"^blocks.1": 1, "v": 3}}}),
 }
 
 
 @pytest.mark.parametrize("case", RIGHT)
 def test_what_peft_loads_is_the_update_that_was_in_the_file(tmp_path, case):
-    written, options, scales = RIGHT[case]
-    source = write(tmp_path, **written)
-    convert(source, "peft", tmp_path / "out", **{"names": net()} | options)
+    scales, written, options = RIGHT[case]
+    convert(write(tmp_path, **written), "peft", tmp_path / "out", **options)
     twin = PeftModel.from_pretrained(net(), tmp_path / "out")
     want = updates(scales, **FLOAT8 if case == "float8" else {})
     assert set(want) == set(twin.targeted_module_names)

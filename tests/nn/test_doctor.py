@@ -328,30 +328,37 @@ def test_what_cannot_move_is_looked_for_where_the_optimiser_counts_its_steps(
     assert names(report) == findings and ("stuck" in report.tested) == looked_for
 
 
-def of_reference(change):
+def beside_reference(change):
     """Asked with a reference that is changed."""
     return {"batch": batch(), "training": False, "reference": change(answer(ours()))}
 
 
-@pytest.mark.parametrize("asked, error, message", [
-    ({"model": 3}, TypeError, "model must be a Module, got 3"),
-    ({"model": ours().state_dict()}, TypeError, "^model must be a Module, got .{100}$"),
-    ({"optimiser": ours().state_dict()}, TypeError, "optimiser must be one of torch's"),
-    ({"config": 3}, TypeError, "config must be PEFT's settings, .* got 3"),
-    ({"training": None}, TypeError, "training must be True or False, got None"),
-    ({"batch": batch(), "loss_fn": 3}, TypeError, "loss_fn must be a function .*, got 3"),
-    ({"batch": torch.ones(2)}, ValueError, "loss_fn must be given for a batch that is no dict"),
-    (of_reference(np.asarray), TypeError, "reference must be a Tensor, got array"),
-    (of_reference(lambda right: right[0]), ValueError,
-     r"reference must have the shape of the model's output, \(\d, \d, 16\), got \(\d, 16\)"),
-    (of_reference(lambda right: right.log()), ValueError, r"reference must be finite, got \d+ non"),
-    (of_reference(torch.zeros_like), ValueError, "reference must not be one number all along"),
-    (of_reference(lambda right: right * 0 + right[..., :1]), ValueError,
-     "reference must not be one number all along"),
-    ({"model": ours().to("meta")}, ValueError, "model must hold its adapters' numbers"),
-    ({"loss_fn": len}, ValueError, "batch must be given with loss_fn or reference, got None"),
-    ({"batch": {"input_ids": torch.ones(1, 2, dtype=int)}}, TypeError,
-     "the loss must be a tensor of one number, got NoneType")])
-def test_bad_input(asked, error, message):
+VALUES = {  # what a ValueError says, and what is asked
+    "loss_fn must be given for a batch that is no dict": {"batch": torch.ones(2)},
+    r"reference must have the shape of the model's output, \(\d, \d, 16\), got \(\d, 16\)":
+        beside_reference(lambda right: right[0]),
+    r"reference must be finite, got \d+ non": beside_reference(lambda right: right.log()),
+    "reference must not be one number all along": beside_reference(torch.zeros_like),
+    "not be one number all along each": beside_reference(lambda right: right * 0 + right[..., :1]),
+    "model must hold its adapters' numbers": {"model": ours().to("meta")},
+    "batch must be given with loss_fn or reference, got None": {"loss_fn": len},
+}
+TYPES = {  # and a TypeError
+    "model must be a Module, got 3": {"model": 3},
+    "^model must be a Module, got .{100}$": {"model": ours().state_dict()},
+    "optimiser must be one of torch's": {"optimiser": ours().state_dict()},
+    "config must be PEFT's settings, .* got 3": {"config": 3},
+    "training must be True or False, got None": {"training": None},
+    "loss_fn must be a function .*, got 3": {"batch": batch(), "loss_fn": 3},
+    "reference must be a Tensor, got array": beside_reference(np.asarray),
+    "the loss must be a tensor of one number, got NoneType":
+        {"batch": {"input_ids": torch.ones(1, 2, dtype=int)}},
+}
+
+
+@pytest.mark.parametrize(("message", "error", "asked"), [
+    (message, error, asked) for error, table in ((ValueError, VALUES), (TypeError, TYPES))
+    for message, asked in table.items()])
+def test_bad_input(message, error, asked):
     with pytest.raises(error, match=message):
         doctor(**{"model": ours()} | asked)
