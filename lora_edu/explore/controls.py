@@ -90,11 +90,8 @@ def describe(controls: tuple[Control, ...], values: dict) -> str:
 
 
 def _position(control: Control, value) -> int:
-    """Where a value stands; values of a dict may be arrays, which are not compared."""
-    for i, position in enumerate(control.values):
-        if position is value:
-            return i
-    return control.values.index(value)
+    """Where one of the control's own values stands; it may be an array, which is not compared."""
+    return next(i for i, position in enumerate(control.values) if position is value)
 
 
 def _label(name: str) -> str:
