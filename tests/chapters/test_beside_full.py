@@ -364,9 +364,9 @@ def test_a_trained_beside_a_frozen():
 @pytest.mark.parametrize("r", first.RANKS[:4])
 def test_the_first_steps_are_those_of_train(r):
     S, eta = picture(), 1e-3
-    task = Regression(0 * S, S, np.sqrt(46) * np.eye(46))
-    A = np.random.default_rng(11).normal(0, 138**-0.5, (r, 46))
-    run = train(task, Adapter(A, np.zeros((14, r)), 8 / r), Adam(eta, eps=1e-30), 1).adapter
+    task = Regression(0 * S, S, np.sqrt(48) * np.eye(48))
+    A = np.random.default_rng(31).normal(0, 144**-0.5, (r, 48))
+    run = train(task, Adapter(A, np.zeros((16, r)), 8 / r), Adam(eta, eps=1e-30), 1).adapter
     np.testing.assert_allclose(first.lora_step(r), run.delta() / eta, atol=1e-9)
     far = [(task.loss(t * eta * step) - task.loss(0 * S)) / eta
            for step in (8 * first.lora_step(r), np.sign(S)) for t in (-1, 1)]

@@ -60,7 +60,7 @@ def test_decay_alone_multiplies_ba_by_the_square_of_its_factors():
 
 @pytest.mark.claim("obs-decay-taken-back")
 @pytest.mark.parametrize(("eta", "steps", "alone", "least", "most"), [
-    (5e-5, 3_000, 0.3, 0.125, 0.135), (2e-4, 10_000, 3.9, 0, 0.01)])
+    (5e-5, 3_000, 0.3, 0.135, 0.145), (2e-4, 10_000, 3.9, 0, 0.01)])
 def test_the_run_loses_less_to_decay_than_decay_alone_would_take(eta, steps, alone, least, most):
     free, decayed = (train(word.task(), START, AdamW(eta, weight_decay=decay),
                            steps).adapter.delta() for decay in (0, 0.01))
@@ -84,13 +84,13 @@ def test_two_limits_that_always_act_make_one_run(rule):
 def test_one_bad_batch_hurts_adam_long_and_clipped_adam_briefly(seed):
     free, one, hundredth = (runs.with_a_bad_batch("Adam", limit, seed)[1]
                             for limit in (None, 1, 0.01))
-    for losses, low, high, last in ((free, 0.55, 0.745, 28), (one, 0.09, 0.11, 4)):
+    for losses, low, high, last in ((free, 0.62, 0.72, 29), (one, 0.11, 0.135, 4)):
         before, later = losses[runs.BAD], losses[runs.BAD + 1:]
-        assert 0.075 < before < 0.085 and low < later.max() < high
-        assert last - 3 < (later < before).argmax() + 1 <= last
+        assert 0.08 < before < 0.095 and low < later.max() < high
+        assert last - 4 < (later < before).argmax() + 1 <= last
     assert np.abs(one - hundredth).max() < 0.002
     free, one = (runs.with_a_bad_batch("SGD", limit, seed)[1][-1] for limit in (None, 1))
-    assert 0.375 < free < 0.495 and one > 0.965
+    assert 0.385 < free < 0.495 and one > 0.975
 
 
 def test_the_explorers_curves_are_torchs():

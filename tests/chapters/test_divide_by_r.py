@@ -312,7 +312,7 @@ def test_the_word_comes_out_of_a_sum_of_terms(r):
         heat, said = first_step(r, divide)["data"]
         along, across = (float(re.search(r"[\d.]+(?=<)", text)[0]) for text in said["text"])
         assert along * r**power == pytest.approx(r, rel=0.12)
-        assert across * r**power == pytest.approx(math.sqrt(r * (46 * math.pi / 2 - 1)), rel=0.12)
+        assert across * r**power == pytest.approx(math.sqrt(r * (48 * math.pi / 2 - 1)), rel=0.12)
     letters, ground = (np.array(heat["z"])[word() == ink] for ink in (1, 0))
     assert abs(ground.mean()) < 0.2 * letters.mean() or r < 16
     assert (letters.mean() - ground.mean() > 2 * ground.std()) == (r >= 256)

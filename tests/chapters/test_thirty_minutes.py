@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from lora_edu import STARTS
+from lora_edu import STARTS, Adam, Adapter, initial, train
 from lora_edu.chapters.first_r.figures import carried
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.fits import geometric_mean
@@ -60,7 +60,22 @@ def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
         assert ("nothing has moved, and nothing will" in said) == (start == "both zero" and t > 0)
         left = 100 * np.sum((seen[t]["ΔW"] - the_word())**2) / np.sum(the_word()**2)
         if moved["A"] and moved["B"]:
-            assert numbers(figure)[1] == pytest.approx(left, rel=0.03) and (t < 30 or left < 2.5)
+            assert numbers(figure)[1] == pytest.approx(left, rel=0.03, abs=0.05)
+            assert t < 30 or left < 2.5
+
+
+def test_neither_start_writes_the_word_better():
+    loss, wrong = np.empty((2, 2, 16))
+    for i, seed in np.ndindex(loss.shape):
+        A, B = initial(16, 48, word_run.R, STARTS[i], word_run.SIGMA,
+                       rng=np.random.default_rng(seed))
+        end = train(word_run.task(), Adapter(A, B, 1.0), Adam(word_run.LR), 30).adapter
+        loss[i, seed] = word_run.loss_left(end)
+        wrong[i, seed] = np.abs(end.delta() - the_word()).max()
+    for by_start, most in ((loss, 0.016), (wrong, 0.26)):
+        first, second = by_start.mean(axis=1)
+        assert first < most
+        assert first == pytest.approx(second, rel=0.15)
 
 
 def test_the_first_stride_goes_with_alpha_squared_under_sgd_and_with_alpha_under_adam():
@@ -89,7 +104,8 @@ def test_four_times_alpha_and_four_times_eta_part(name):
 
 
 def test_in_a_smaller_unit_adam_takes_the_same_step():
-    now, h = word_run.written()[3], np.zeros((word_run.R, 46))
+    now = word_run.written()[3]
+    h = np.zeros_like(now.A)
     h[runs.ENTRY] = 1e-5
     up, down = (np.sum((now.B @ A - the_word())**2) / 2 for A in (now.A + h, now.A - h))
     value, slope = now.A[runs.ENTRY], (up - down) / 2e-5
@@ -97,7 +113,7 @@ def test_in_a_smaller_unit_adam_takes_the_same_step():
         assert runs.measured(float(c)) == pytest.approx(
             (c * value, slope / c, -word_run.LR * np.sign(slope)), rel=1e-5)
         widths = [shape["x1"] for shape in figures.units(c)["layout"]["shapes"]]
-        assert widths == pytest.approx([1, c, 1, 1 / c, 1, 1, c], rel=1e-6)
+        assert widths == pytest.approx([1, c, 1, 1 / c, 1, 1, c], rel=1e-5)
 
 
 @pytest.mark.parametrize("r", figures.RANKS)

@@ -265,7 +265,7 @@ def test_a_ratio_of_the_rates_wins_little_and_a_ratio_of_n_loses():
 @pytest.mark.parametrize("zero", ["A", "B"])
 def test_the_mirror_shows_a_run_of_train_and_its_transpose(zero):
     shown, run, S = figures.mirror(zero, 30), swap.both(zero)[0], word()
-    end = train(Regression(0 * S, S, np.sqrt(46) * np.eye(46)), Adapter(*run[0], 1.0),
+    end = train(Regression(0 * S, S, np.sqrt(48) * np.eye(48)), Adapter(*run[0], 1.0),
                 Adam(swap.LR), 30).adapter
     np.testing.assert_allclose(run[-1][1] @ run[-1][0], end.delta(), atol=1e-8)
     seen = {trace["name"]: trace["z"] for trace in shown["data"] if trace["type"] == "heatmap"}

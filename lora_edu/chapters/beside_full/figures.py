@@ -37,17 +37,18 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
     times: LoRA's learning rate, over that of full fine-tuning.
     """
     step = times * first.lora_step(r)
+    d, k = step.shape
     parts = []
     use, harm = first.compared(step)
     rate = "the same η" if times == 1 else f"η × {times}"
     for row, (name, values) in enumerate((("wanted", picture()),
                                           ("full fine-tuning", first.full_step()),
                                           (f"LoRA, r = {r:,}, {rate}", step))):
-        top = row * 18
+        top = row * (d + 4)
         parts += [*framed(values, 0, top, "delta", name),
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
     comparison = f"{use:.2g} × full’s use, {harm:.2g} × its harm"
-    return map_drawing(parts, f"LoRA’s step: {comparison}", (-1, 46), (-3.5, 50.5),
+    return map_drawing(parts, f"LoRA’s step: {comparison}", (-1, k), (-3.5, 3 * d + 8.5),
                        f"r = {r:,}, {rate}, α = 8: {comparison}. Its best η is "
                        f"{number(use / harm * times)} × full’s")
 

@@ -23,7 +23,7 @@ def lora_step(r: int) -> np.ndarray:
     A is normal with PEFT's σ = 1/√(3k), and B is zero.
     """
     S = picture()
-    A = np.random.default_rng(11).normal(0, (3 * S.shape[1])**-0.5, (r, S.shape[1]))
+    A = np.random.default_rng(31).normal(0, (3 * S.shape[1])**-0.5, (r, S.shape[1]))
     return ALPHA / r * np.sign(S @ A.T) @ A
 
 

@@ -19,17 +19,18 @@ LRS = {"SGD": 0.003, "Adam": 1e-4}
 
 @cache
 def agreed() -> np.ndarray:
-    """What one term of Adam's first step towards the word adds on average, (14, 46); η = s = 1.
+    """What one term of Adam's first step towards the word adds on average, (d, k); η = s = 1.
 
-    That is √(2/π)σ times the word with all its rows at length one.
+    That is √(2/π)σ times the word with all its rows at length one, but for the blank ones.
     """
-    rows = word() / np.linalg.norm(word(), axis=1, keepdims=True)
+    lengths = np.linalg.norm(word(), axis=1, keepdims=True)
+    rows = word() / np.where(lengths, lengths, 1)
     return np.sqrt(2 / np.pi / word().shape[1]) * rows
 
 
 @cache
-def first_step(r: int, seed: int = 164) -> tuple[np.ndarray, float, float]:
-    """Adam's first ΔW towards the word, (14, 46), with A's standard deviation 1/√k and η = s = 1;
+def first_step(r: int, seed: int = 165) -> tuple[np.ndarray, float, float]:
+    """Adam's first ΔW towards the word, (d, k), with A's standard deviation 1/√k and η = s = 1;
     and how far it goes along ``agreed`` and across it, in lengths of ``agreed``.
 
     The ranks share their rows of A. The seed is that of a typical draw.

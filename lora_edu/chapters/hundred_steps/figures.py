@@ -25,7 +25,7 @@ def drawn(t: int = 0) -> dict:
     left = []
     for row, (name, lr) in enumerate(runs.WORD_RATES.items()):
         run = word_run.written(STARTS[0], name, lr)
-        top = row * 18
+        top = row * (len(run[t].B) + 4)
         delta = run[t].delta()
         left.append(f"{name} {100 * word_run.loss_left(run[t]):.0f} %")
         parts += framed(delta, 0, top, "delta", name)
@@ -41,7 +41,7 @@ def drawn(t: int = 0) -> dict:
     early = {0: "nothing is written yet", 1: "ΔW is nothing but stripes"}
     outcome = early.get(t, f"loss left: {', '.join(left)}")
     return map_drawing(
-        parts, f"step {t}: {outcome}", (-1, k + 18), (-3.2, 33),
+        parts, f"step {t}: {outcome}", (-1, k + 18), (-3.2, 37),
         f"Step {t}. Of the frozen model’s loss there is left: {', '.join(left)}")
 
 

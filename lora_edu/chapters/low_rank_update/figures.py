@@ -78,18 +78,20 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
                          colour="frozen"))
     unit = k / M.size  # of the bars: the picture's numbers are as long as it is
     left = -1.5 - d
+    stored_bar = d + 3
+    missing_bar = d + 8.5
     so_far = " so far" if view == VIEWS[1] and r > 1 else ""
+    left_out = f"{100 * missing:.0f} % of the picture’s length"
     parts.append(say({
-        (left, 15.7): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
-        (left, 21.2): f"left out{so_far}: {100 * missing:.0f} % of the picture’s length"},
-        "middle right"))
-    parts += [box(left, 17, d * r * unit, 2, COLOURS["B"]),
-              box(left + d * r * unit, 17, k * r * unit, 2, COLOURS["A"]),
-              box(left, 22.5, missing * k, 2, COLOURS["loss"]),
-              dotted(left, 17, k, 2), dotted(left, 22.5, k, 2),
+        (left, stored_bar - 1.3): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
+        (left, missing_bar - 1.3): f"left out{so_far}: {left_out}"}, "middle right"))
+    parts += [box(left, stored_bar, d * r * unit, 2, COLOURS["B"]),
+              box(left + d * r * unit, stored_bar, k * r * unit, 2, COLOURS["A"]),
+              box(left, missing_bar, missing * k, 2, COLOURS["loss"]),
+              dotted(left, stored_bar, k, 2), dotted(left, missing_bar, k, 2),
               dotted(-0.5, -1.5 - d, k, d, thick=1), dotted(left, -0.5, d, d, thick=1)]
 
-    return map_drawing(parts, headline, (left - 0.5, k + 0.5), (-4 - d, 25),
+    return map_drawing(parts, headline, (left - 0.5, k + 0.5), (-4 - d, d + 11),
                        f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
                        f"{100 * missing:.2f} % of the picture")
 
@@ -103,7 +105,7 @@ def singular_values() -> dict:
     return figure([level(noise[0], [0.3, len(values) + 0.7], width=2, name="noise")],
                   f"{above} stand above the noise",
                   [labelled("number of the pair", 0.3, len(values) + 0.7,
-                            tickvals=[1, 4, 7, 10, 14], showgrid=False)],
+                            tickvals=[1, 4, 7, 10, 13, 16], showgrid=False)],
                   [labelled("singular value", 0, 1.08 * values[0], showgrid=False)],
                   f"The singular values of the picture: {', '.join(f'{v:.2g}' for v in values)}. "
                   f"The largest of its noise alone is {noise[0]:.2g}", shapes=shapes)

@@ -14,10 +14,10 @@ LETTERS = {  # seven rows of five pixels each
 
 @cache
 def word() -> np.ndarray:
-    """A (14, 46) matrix of 0 and 1: the word LoRA, seven distinct rows of pixels."""
+    """A (16, 48) matrix of 0 and 1: the word LoRA with a margin of one cell; its rank is seven."""
     rows = ["0".join(LETTERS[letter].split()[i] for letter in "LoRA") for i in range(7)]
     pixels = np.array([[float(pixel) for pixel in row] for row in rows])
-    return np.kron(pixels, np.ones((2, 2)))
+    return np.pad(np.kron(pixels, np.ones((2, 2))), 1)
 
 
 @cache

@@ -9,7 +9,7 @@ from lora_edu.chapters.shared.path import adapters_of
 from lora_edu.chapters.shared.word import word
 
 R = 8
-SIGMA = 0.4  # the standard deviation of what starts at random
+SIGMA = 0.2  # the standard deviation of what starts at random
 STEPS = (0, 1, 2, 3, 5, 8, 12, 20, 30)  # that are shown
 LR = 0.15  # of Adam, where the word is written
 SLOW = {"SGD": 0.004, "Adam": 0.03}  # of runs that are compared: four times as much is no harm

@@ -34,7 +34,7 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
     parts = []
     maps = []
     deltas = []
-    for left, run, mark in zip((0, 60), swap.both(zero), ("", "′"), strict=True):
+    for left, run, mark in zip((0, 62), swap.both(zero), ("", "′"), strict=True):
         A, B = run[t]
         before = run[max(t - 1, 0)]
         far = left + swap.R + 1
@@ -50,7 +50,7 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
     gap = np.abs(deltas[1] - deltas[0].T).max()
     other = {"A": "B", "B": "A"}[zero]
     same = "the same, bit by bit" if gap == 0 else f"apart by {gap:.0e}"
-    shown = map_drawing(parts, f"step {t}, turned: {same}", (-1, 83.5), (-1.5, 55.5),
+    shown = map_drawing(parts, f"step {t}, turned: {same}", (-1, 87.5), (-1.5, 57.5),
                         f"Step {t}: {zero} began at zero, {other} at random; on the turned word "
                         f"{other}′ at zero, {zero}′ at random. Turned, {same}")
     shown["layout"]["yaxis"]["scaleanchor"] = "x"  # the turned picture has the same cells
