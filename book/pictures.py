@@ -1,8 +1,10 @@
-"""The film at the top of README and the small pictures of The answers, taken from the built site:
+"""The film at the top of README, the picture that a shared link shows, and the small pictures of
+The answers, taken from the built site:
 
     make book && .venv/bin/python -m book.pictures
 
-They lie in book/images. Each frame is an explorer at a position, as a link to it names it.
+They lie in book/images. Each frame is an explorer at a position, as a link to it names it; what a
+shared link shows is the top of Home.
 """
 
 import io
@@ -11,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from book._extensions.site import addresses
 from tests.browser import launch
 from tests.site.pages import HTML, served
 
@@ -29,6 +32,7 @@ PICTURES = {"why-scale": ROAD + "strides?alpha=32",
             "two-readings": "part2/first-r#readings?r=1&eta=0.004",
             "why-zero": ROAD + "mirror?zero=b&t=5",
             "both-zero": ROAD + "saddle-point?a=0&b=0"}
+CARD = ".bd-header-article, .explorer-controls, figcaption { display: none !important }"
 
 
 def main() -> None:
@@ -36,6 +40,7 @@ def main() -> None:
         site = f"{address}book/"
         browser = launch(playwright)
         write_film(browser.new_page(viewport={"width": 720, "height": 900}), site)
+        write_card(browser.new_page(viewport={"width": 1200, "height": 630}), site)
         small = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=1.5)
         for label, position in PICTURES.items():
             picture = taken(small, site, position, ".explorer-controls { display: none }")
@@ -53,6 +58,12 @@ def write_film(page: Page, site: str) -> None:
         frames.append(canvas.quantize(128))
     frames[0].save(IMAGES / "film.gif", save_all=True, append_images=frames[1:], loop=0,
                    duration=[time for _, time in shown], optimize=True)
+
+
+def write_card(page: Page, site: str) -> None:
+    page.goto(f"{site}index.html")
+    card = Image.open(io.BytesIO(page.screenshot(style=CARD))).convert("RGB")
+    card.quantize(128).save(IMAGES / addresses.PICTURE, optimize=True)
 
 
 def taken(page: Page, site: str, position: str, style: str = "") -> Image.Image:

@@ -34,7 +34,7 @@ class Explorer:
 
     def __init__(self, function, controls, *, name: str, caption: str, height: int,
                  source: str = "", play: str | None = None, own: tuple[str, ...] = (),
-                 play_once: bool = False, drag: tuple[str | None, ...] = ()):
+                 drag: tuple[str | None, ...] = ()):
         if not isinstance(caption, str):
             raise TypeError(f"caption must be a text, got {caption!r}")
         if not (isinstance(height, numbers.Real) and 0 < height < math.inf):
@@ -46,7 +46,6 @@ class Explorer:
         self.source = source
         self.controls = controls
         self.play = play
-        self.play_once = play_once
         self.own = own
         self.drag = drag
         self._live = None
@@ -93,7 +92,7 @@ class Explorer:
 
 def explore(function, *, name: str | None = None, caption: str = "",
             labels: dict[str, str] | None = None, height: int = 380, play: str | None = None,
-            play_once: bool = False, own: bool | list[str] = False,
+            own: bool | list[str] = False,
             drag: tuple[str | None, str | None] | None = None, **controls) -> Explorer:
     """Let a reader move the arguments of a figure function.
 
@@ -108,7 +107,6 @@ def explore(function, *, name: str | None = None, caption: str = "",
         labels: control → what the reader sees (``alpha`` is α already).
         height: of the plot, in px.
         play: the slider that counts steps: a button beside it plays them.
-        play_once: whether, on a page, they also play by themselves when a reader first sees them.
         own: the sliders for which the function takes any number, or True for all: where Python
             runs in the page, a reader may type one.
         drag: the slider of x and that of y, which a click on the plot sets to the values nearest
@@ -147,12 +145,10 @@ def explore(function, *, name: str | None = None, caption: str = "",
     if drag and (len(drag) != 2 or drag[0] == drag[1]):
         raise ValueError("drag must be two: the slider of x and that of y, or None in the place of "
                          f"one of them, got {drag!r}")
-    if play_once and play is None:
-        raise ValueError("play_once must come with the slider that it plays, play=, which is None")
     if name is None:
         name = getattr(function, "__name__", type(function).__name__)
     return Explorer(function, control_parts, name=name, caption=caption, height=height, play=play,
-                    own=tuple(typed), play_once=play_once, drag=tuple(drag or ()),
+                    own=tuple(typed), drag=tuple(drag or ()),
                     source=f"{getattr(function, '__module__', '')}:"
                            f"{getattr(function, '__qualname__', '')}")
 

@@ -41,7 +41,7 @@ def data_script(explorer, start: dict, **more) -> str:
             "reading": reading(start), "play": explorer.play,
             "own": {c.name: _takes(explorer.function, c) for c in explorer.controls
                     if c.name in explorer.own},
-            "once": explorer.play_once, "drag": explorer.drag, **more,
+            "drag": explorer.drag, **more,
             "controls": [asdict(control) for control in explorer.controls]}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=repr)
     return ('<script type="application/json" class="explorer-data">'
@@ -61,10 +61,10 @@ def data_of_explorers(html: str) -> list[dict]:
     """The data of every explorer in a page or a part of one, in order.
 
     Each has its name, source (``module:function``), caption, reading (of the first position), play
-    (the slider that is played, or None), once (whether it plays by itself), own (the sliders for
-    which other numbers may be given → "whole" or "any"), drag (those that a place on the plot sets)
-    and controls (dicts with the fields of Control); on a page also traces (their types), lack (why
-    there is no first frame, or ""), and states, packed as :func:`codec.pack` does.
+    (the slider that is played, or None), own (the sliders for which other numbers may be given →
+    "whole" or "any"), drag (those that a place on the plot sets) and controls (dicts with the
+    fields of Control); on a page also traces (their types), lack (why there is no first frame, or
+    ""), and states, packed as :func:`codec.pack` does.
     """
     explorers: list[dict] = []
     for kind, text in SCRIPT.findall(html):

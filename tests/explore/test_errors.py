@@ -44,7 +44,6 @@ VALUES = {  # words of a ValueError, and the call
     "height must be a number of px above 0, got '380'": lambda: show({}, name="a", height="380"),
     "play must name sliders with two positions or more (r), got ['start']":
         lambda: explore(figure, start=["a", "both zero"], r=[2, 8], play="start"),
-    "play_once must come with the slider": lambda: explore(figure, r=[2, 8], play_once=True),
     "own must name sliders with two positions or more (there is none)":
         lambda: explore(figure, log=bool, own=["log"]),
     "(r), got 'r'": lambda: explore(figure, r=[2, 8], own="r"),

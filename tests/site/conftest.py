@@ -94,6 +94,7 @@ class Visit:
         root.locator(".explorer-plot").evaluate(
             "(box) => box.scrollIntoView({ block: 'center', behavior: 'instant' })")
         root.locator(".explorer-plot[data-drawn]").wait_for()
+        root.dispatch_event("pointerdown")
         return root
 
     def start(self, name: str):

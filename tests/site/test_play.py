@@ -1,7 +1,6 @@
 """The button that plays a slider: how it goes on, ends and pauses, and a wish for less motion."""
 
 import pytest
-from playwright.sync_api import expect
 
 from lora_edu.explore import explore
 from tests.site.devices import TWO_FRAMES
@@ -17,11 +16,10 @@ def walk(step=0, up=True):
 @pytest.fixture
 def playing(opened):
     """``playing(steps, …)`` → (Visit, explorer, button) of a page with one explorer, drawn."""
-    def start(steps=40, once=False, function=walk, drawn=True, **options):
-        html = explore(function, name="walk", step=range(steps), up=bool, play="step",
-                       play_once=once).html()
+    def start(steps=40, function=walk, **options):
+        html = explore(function, name="walk", step=range(steps), up=bool, play="step").html()
         here = opened(html + "<p style='height: 3000px'>", **options)
-        root = here.show("walk") if drawn else here.page.locator("#explorer-walk")
+        root = here.show("walk")
         return here, root, root.locator(".explorer-play")
 
     return start
@@ -73,67 +71,6 @@ def test_it_begins_with_the_first_step(playing):
         assert at(root) == (3 if touch else 2)
         button.click()
         assert at(root) == first
-
-
-def test_it_plays_once_by_itself(playing):
-    """When a reader is there, and not after a touch."""
-    here, root, button = playing(4, once=True)
-    wait_for(here, root, 3)
-    here.page.evaluate("() => { scrollTo(0, 2500); }")
-    here.page.evaluate("() => { scrollTo(0, 0); }")
-    assert rests(here, root, button)
-    assert here.page.evaluate("location.hash") == ""  # the reader has found nothing to keep
-    for case in ({"reduced_motion": "reduce"}, {"script": """addEventListener("pointermove", () =>
-            document.querySelector("[type=checkbox]")?.click());"""}):
-        here, root, button = playing(4, once=True, **case)
-        here.page.wait_for_timeout(800)
-        assert at(root) == 0
-
-
-def test_what_plays_by_itself_leaves_the_page_where_it_is(playing):
-    here, root, _ = playing(once=True, drawn=False)
-    here.page.evaluate("""() => scrollTo({ behavior: "instant",
-        top: document.querySelector(".explorer-plot").getBoundingClientRect().top - 5 })""")
-    before = here.page.evaluate("scrollY")
-    wait_for(here, root, 2)
-    assert here.page.evaluate("scrollY") == before > 0
-
-
-def by_mouse(here, button):
-    """Move there as a hand does, and press."""
-    at = button.bounding_box()
-    here.page.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2, steps=20)
-    here.page.mouse.down()
-    here.page.mouse.up()
-
-
-def by_finger(here, button):
-    here.page.mouse.wheel(0, 1)  # the page scrolls a little under the finger before
-    button.tap()
-
-
-@pytest.mark.parametrize(("device", "press"), [("desk", by_mouse), ("phone", by_finger)])
-@pytest.mark.parametrize("late", [0, 700])
-def test_who_presses_play_gets_a_film_that_plays(playing, device, press, late):
-    """Though it begins by itself as soon as the reader moves, ``late`` ms before the press."""
-    here, root, button = playing(once=True, drawn=False, device=device)
-    if late:
-        here.show("walk")
-        wait_for(here, root, 1)
-        here.page.wait_for_timeout(late)
-    press(here, button)
-    before = at(root)
-    wait_for(here, root, before + 2)
-    expect(button).to_have_attribute("aria-label", "pause step")
-    press(here, button)
-    assert rests(here, root, button)
-
-
-def test_what_plays_by_itself_is_soon_paused_by_one_press(playing):
-    here, root, button = playing(once=True)
-    expect(button).to_have_attribute("aria-label", "pause step")
-    button.click()
-    assert rests(here, root, button)
 
 
 # What a reader does meanwhile → where the slider then stands, if it is said.

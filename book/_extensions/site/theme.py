@@ -25,6 +25,8 @@ def set_options(app, config) -> None:
     """The sidebar toggles need an empty ``navbar_persistent``; colours follow the system's."""
     config.html_theme_options["navbar_persistent"] = []
     config.html_theme_options["use_fullscreen_button"] = False
+    config.html_theme_options["article_header_start"] = ["toggle-primary-sidebar.html",
+                                                        "navbar-logo.html"]
     config.html_theme_options["footer_content_items"] = ["copyright.html", "cite.html"]
     config.html_context["default_mode"] = "auto"
 
@@ -120,6 +122,9 @@ MENDS = [
                 re.DOTALL),
      lambda found: f'<details class="part"{" open" * bool(found[3])}><summary>{found[1]}</summary>'
                    f"{found[2]}</details>"),
+    # Home begins without it
+    (re.compile(r'(<body class="home".*? class="bd-sidebar-primary bd-sidebar)', re.DOTALL),
+     r"\1 pst-sidebar-hidden"),
     # what is read aloud is what is seen
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="Search"'), r"\1"),
     (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),

@@ -25,13 +25,18 @@ def drawing(parts: list[dict], title: str, across: tuple, up: tuple, reading: st
         {"l": 4, "r": 4, "t": 6, "b": 6})
 
 
-def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, reading: str) -> dict:
+def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, reading: str, *,
+                square: bool = False) -> dict:
     """The figure of maps (``cell_map``, ``frame``), boxes and words, in any order; y goes down.
 
-    across, down: the ends of its x and of its y, in cells.
+    across, down: the ends of its x and of its y, in cells, which are squares if so wanted.
     """
-    return _in_one_panel(parts, title, {**BLANK_AXIS, "range": list(across)},
-                         {**BLANK_AXIS, "range": list(down)[::-1]}, reading,
+    x = {**BLANK_AXIS, "range": list(across)}
+    y = {**BLANK_AXIS, "range": list(down)[::-1]}
+    if square:
+        x |= {"constrain": "domain"}
+        y |= {"constrain": "domain", "scaleanchor": "x"}
+    return _in_one_panel(parts, title, x, y, reading,
                          {"l": 4, "r": 4, "t": 4, "b": 4})
 
 

@@ -5,16 +5,24 @@ import numpy as np
 from lora_edu import STARTS
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import box, dotted, framed, map_drawing, say, zero_signs
+from lora_edu.chapters.shared.drawing import (
+    box,
+    cell_map,
+    dotted,
+    frame,
+    map_drawing,
+    say,
+    zero_signs,
+)
 from lora_edu.chapters.shared.factor_bars import factor_bars, times
 from lora_edu.chapters.shared.looks import counted
 from lora_edu.chapters.shared.scale_rules import DIVISORS
 from lora_edu.chapters.shared.style import (
     BLANK_AXIS,
     COLOURS,
-    MATRIX_COLOURS,
     coloured,
     figure,
+    heat,
     line,
     marks,
     words,
@@ -30,26 +38,28 @@ ENOUGH = 1e-3  # the loss at which it has arrived
 EDGE = 1.75  # of the ball's plane
 
 
-def word(start: str = STARTS[0], t: int = 0) -> dict:
+def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
     """A, B and ΔW = BA at step t, coloured by value; the wanted ΔW is the word LoRA."""
     run = word_run.written(start)
     now = run[t]
     before = run[max(t - 1, 0)]
     has_moved = {name: not np.array_equal(getattr(now, name), getattr(before, name))
                  for name in "AB"}
-    has_moved["ΔW"] = any(has_moved.values())
-    blocks = {"A": (now.A, R + 1, 0), "B": (now.B, 0, R + 1), "ΔW": (now.delta(), R + 1, R + 1)}
-    parts = []
-    for name, block in blocks.items():
-        parts += framed(*block, MATRIX_COLOURS[name], name, lit=has_moved[name])
-    parts += zero_signs(blocks.values(), "middle center")
-    d, k = now.shape
+    delta = now.delta()
+    d, k = delta.shape
+    ink = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
+    blocks = [(now.A, R + 1, 0), (now.B, 0, R + 1), (delta, R + 1, R + 1)]
+    parts = [cell_map(*blocks[0], "A", "A"),
+             cell_map(*blocks[1], "B", "B"),
+             heat(100 * delta, -100, 100, ink, name="ΔW", x0=R + 1, y0=R + 1)]
+    parts += [frame(*block) for block in blocks]
+    parts += zero_signs(blocks, "middle center")
     parts += [say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
               say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
               say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
     headline = _word_headline(t, has_moved, now)
-    return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 3),
-                       f"{start}, step {t}: {headline.partition(': ')[2]}")
+    return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 2.8),
+                       f"{start}, step {t}: {headline.partition(': ')[2]}", square=True)
 
 
 def _word_headline(t: int, has_moved: dict, now) -> str:
@@ -57,7 +67,7 @@ def _word_headline(t: int, has_moved: dict, now) -> str:
         if now.delta().any():
             return "step 0: ΔW is not 0: the model is changed"
         return "step 0: ΔW is exactly 0: nothing is written yet"
-    if not has_moved["ΔW"]:
+    if not any(has_moved.values()):
         return f"step {t}: nothing has moved, and nothing will"
     for one, other in ("AB", "BA"):
         if not has_moved[one]:

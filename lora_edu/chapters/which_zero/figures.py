@@ -50,13 +50,9 @@ def mirror(zero: str = "B", t: int = 0) -> dict:
     gap = np.abs(deltas[1] - deltas[0].T).max()
     other = {"A": "B", "B": "A"}[zero]
     same = "the same, bit by bit" if gap == 0 else f"apart by {gap:.0e}"
-    shown = map_drawing(parts, f"step {t}, turned: {same}", (-1, 87.5), (-1.5, 57.5),
-                        f"Step {t}: {zero} began at zero, {other} at random; on the turned word "
-                        f"{other}′ at zero, {zero}′ at random. Turned, {same}")
-    shown["layout"]["yaxis"]["scaleanchor"] = "x"  # the turned picture has the same cells
-    for axis in ("xaxis", "yaxis"):
-        shown["layout"][axis]["constrain"] = "domain"
-    return shown
+    return map_drawing(parts, f"step {t}, turned: {same}", (-1, 87.5), (-1.5, 57.5),
+                       f"Step {t}: {zero} began at zero, {other} at random; on the turned word "
+                       f"{other}′ at zero, {zero}′ at random. Turned, {same}", square=True)
 
 
 def which_zero(n: int = 1024, steps: int = 1) -> dict:

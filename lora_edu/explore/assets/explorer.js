@@ -40,6 +40,7 @@ class Explorer {
     this.spoken.setAttribute("role", "status");
     root.append(this.spoken);
     root.classList.add("explorer-alive");
+    for (const type of ["pointerdown", "focusin"]) root.addEventListener(type, () => this.meet());
   }
 
   // Resolves once a figure is available.
@@ -131,9 +132,15 @@ class Explorer {
     this.load();
   }
 
+  // Somebody takes hold of it: from now on its tools are seen.
+  meet() {
+    this.root.classList.add("explorer-met");
+  }
+
   // By the reader or a link, which also stops the player.
   moved() {
     this.touched = true;
+    this.meet();
     this.player?.pause();
     this.changed();
   }

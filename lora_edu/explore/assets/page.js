@@ -137,7 +137,6 @@ class StoredExplorer extends Explorer {
 
   changed() {
     super.changed();
-    if (!this.touched) return; // it plays by itself
     clearTimeout(sharing); // browsers limit how often the address may change
     sharing = setTimeout(() => this.share(), QUIET);
   }
@@ -177,19 +176,6 @@ function arrive(root) {
   root.scrollIntoView({ block: "start" });
 }
 
-// Play by itself, once, when it is seen by a reader who has not touched it.
-function playOnce(explorer) {
-  const sight = new IntersectionObserver(([{ intersectionRatio: seen }]) => {
-    if (seen < IN_SIGHT) return;
-    sight.disconnect();
-    explorer.load();
-    explorer.drawing.then(() => {
-      if (!explorer.touched && !explorer.busy) explorer.player.begin();
-    });
-  }, { threshold: IN_SIGHT });
-  firstInput.then(() => sight.observe(explorer.box));
-}
-
 function startPage() {
   const near = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -199,7 +185,6 @@ function startPage() {
       explorer.fetch().catch(() => {}); // said when the reader asks for them
       const asked = explorer.box.querySelector(".explorer-frame") ? firstInput : null;
       Promise.resolve(asked).then(() => explorer.load());
-      if (explorer.data.once && !STILL.matches) playOnce(explorer);
     }
   }, { rootMargin: "300px 0px" });
   for (const root of document.querySelectorAll(".explorer")) {

@@ -3,12 +3,10 @@
 
 const PACE = [350, 1600]; // ms from one step to the next: the shortest and the longest
 const WHOLE = 9000; // ms that a slider of few steps takes from end to end
-const GRACE = 3000; // ms after it has begun by itself, in which a press was meant to begin it
 const STILL = matchMedia("(prefers-reduced-motion: reduce)"); // then each press is one step
 
 class Player {
   timer = 0; // 0: at rest
-  grace = 0; // a timer, while the button still says "play"
   unplayed = true;
 
   constructor(explorer, button) {
@@ -40,41 +38,20 @@ class Player {
     return this.explorer.controls.find(({ name }) => name === this.explorer.data.play);
   }
 
-  // What the button is: a press pauses, or begins.
-  get isPause() {
-    return this.timer !== 0 && this.grace === 0;
-  }
-
   name() {
     const begins = STILL.matches ? "step" : "play";
-    const word = this.isPause ? "pause" : begins;
-    this.button.textContent = `${this.isPause ? "❚❚" : "▶\ufe0e"} ${word}`;
+    const word = this.timer ? "pause" : begins;
+    this.button.textContent = `${this.timer ? "❚❚" : "▶\ufe0e"} ${word}`;
     this.button.setAttribute("aria-label", `${word} ${this.control.text}`);
     this.button.title = `${word} (key p)`;
   }
 
-  // Without a press. A reader who was about to press the button finds it as it was.
-  begin() {
-    this.rewind();
-    this.play();
-    if (!this.timer) return;
-    this.grace = setTimeout(() => this.endGrace(), GRACE);
-    this.name();
-  }
-
-  endGrace() {
-    clearTimeout(this.grace);
-    this.grace = 0;
-    this.name();
-  }
-
   press() {
-    if (this.isPause) return this.pause();
+    if (this.timer) return this.pause();
     this.explorer.bringIntoSight();
-    if (!this.timer) this.rewind();
+    this.rewind();
     this.explorer.touched = true;
-    if (this.grace) this.endGrace();
-    else this.play();
+    this.play();
   }
 
   // It opened with a later step: nobody has seen the first ones yet.
@@ -111,7 +88,7 @@ class Player {
     if (!this.timer) return;
     clearTimeout(this.timer);
     this.timer = 0;
-    this.endGrace();
+    this.name();
     this.explorer.settle();
   }
 
