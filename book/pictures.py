@@ -32,7 +32,8 @@ PICTURES = {"why-scale": ROAD + "strides?alpha=32",
             "two-readings": "part2/first-r#readings?r=1&eta=0.004",
             "why-zero": ROAD + "mirror?zero=b&t=5",
             "both-zero": ROAD + "saddle-point?a=0&b=0"}
-CARD = ".bd-header-article, .explorer-controls, figcaption { display: none !important }"
+CARD = (".bd-header-article, .explorer-controls, figcaption { display: none !important }"
+        ".cell + ul { visibility: hidden }")
 
 
 def main() -> None:

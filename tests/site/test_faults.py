@@ -81,6 +81,7 @@ def test_until_plotly_comes_the_plot_is_loading(troubled):
     here.page.mouse.move(2, 2)
     here.page.wait_for_function("() => document.querySelector('.explorer-plot[aria-busy]')")
     assert loading(root) == ["true", "none"]
+    root.dispatch_event("pointerdown")
     root.locator('[data-do="pin"]').click()
     root.locator("input").press("ArrowRight")
     assert loading(root) == WAITING

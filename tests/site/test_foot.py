@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from lora_edu.explore import explore, show
 from tests.site.pages import HTML, MOVABLE
@@ -38,6 +39,18 @@ def test_the_numbers_are_those_that_are_shown(opened):
     assert "a%2C%20b" in link.get_attribute("href")
 
 
+@pytest.mark.parametrize("touch", [
+    "(root) => root.querySelector('input').focus()",
+    "(root) => root.querySelector('.explorer-plot').dispatchEvent(new Event('pointerdown', "
+    "{ bubbles: true }))", "() => { location.hash = '#board?r=2'; }"])
+def test_tools_are_seen_once_the_figure_is_touched(opened, touch):
+    root = opened(explore(board, r=[1, 2]).html()).page.locator("#explorer-board")
+    pin = root.locator('[data-do="pin"]')
+    expect(pin).to_be_hidden()
+    root.evaluate(touch)
+    expect(pin).to_be_visible()
+
+
 def test_a_figure_without_controls_has_its_numbers(opened):
     root = opened(show(board(), name="still").html()).show("still")
     root.locator('[data-do="numbers"]').click()
@@ -55,6 +68,7 @@ def test_the_code_is_folded_at_the_foot(visit, page):
     root = fold.locator("xpath=..").locator(".explorer").last
     assert fold.evaluate("(fold) => !fold.nextElementSibling")  # below the figure
     assert not fold.locator("summary").is_visible() and not fold.locator("pre").is_visible()
+    root.dispatch_event("pointerdown")
     root.locator('[data-do="code"]').click()
     assert "explore" in fold.locator("pre").inner_text()
     plain = visit(page, java_script_enabled=False).page.locator(".explorer-code > summary").first

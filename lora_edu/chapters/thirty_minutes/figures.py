@@ -58,7 +58,7 @@ def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
               say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
               say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
     headline = _word_headline(t, has_moved, now)
-    return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 2.8),
+    return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 3.4),
                        f"{start}, step {t}: {headline.partition(': ')[2]}", square=True)
 
 

@@ -7,7 +7,6 @@ const STILL = matchMedia("(prefers-reduced-motion: reduce)"); // then each press
 
 class Player {
   timer = 0; // 0: at rest
-  unplayed = true;
 
   constructor(explorer, button) {
     this.explorer = explorer;
@@ -57,12 +56,11 @@ class Player {
   // It opened with a later step: nobody has seen the first ones yet.
   rewind() {
     const { control } = this;
-    if (STILL.matches || !this.unplayed || this.explorer.touched) return;
+    if (STILL.matches || this.explorer.touched) return;
     if (control.get() > 0) control.set(control.count - 1);
   }
 
   play() {
-    this.unplayed = false;
     if (!STILL.matches) this.wait();
     if (!this.forward()) this.pause();
     this.name();
