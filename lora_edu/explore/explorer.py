@@ -100,6 +100,7 @@ def explore(function, *, name: str | None = None, caption: str = "",
         function: a pure function, values → plotly Figure, or a dict of its data and layout.
             The words of ``layout.title`` stand above the plot; ``layout.meta["reading"]`` is the
             sentence for those who do not see it, and stands there where no title is.
+            ``layout.meta["roll"]`` may name a path and the ball at its end, which then rolls there.
             ``customdata`` may hold the true values where y is only a coordinate. Two panels (axes
             x, y and x2, y2) are stacked on a phone.
         name: what links call it, ``#name?r=8`` (default: the function's name).

@@ -78,3 +78,38 @@ def swipe(here, touch, start, end):
             {axis: a + at * (b - a) for axis, a, b in zip("xy", start, end, strict=True)}]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     here.page.wait_for_timeout(300)
+
+
+def rolling(a=0, b=0):
+    """A path from the place to the right edge, with a ball at its end."""
+    axis = {"range": [-2, 3], "zeroline": False}
+    return {"data": [{"x": [a + (3 - a) * part / 20 for part in range(21)], "y": [b] * 21,
+                      "mode": "lines", "name": "path"},
+                     {"x": [3], "y": [b], "mode": "markers", "name": "ball"}],
+            "layout": {"xaxis": axis, "yaxis": axis, "showlegend": False,
+                       "meta": {"roll": ["path", "ball"]}}}
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_the_ball_rolls_along_its_path_and_the_last_paths_stay(opened, still):
+    html = explore(rolling, a=VALUES, b=VALUES, drag=("a", "b")).html()
+    here = opened(html, reduced_motion="reduce" if still else "no-preference")
+    root = here.show("rolling")
+    places = root.evaluate("""async ({ explorer }) => {
+        const places = [];
+        const look = () => places.push(explorer.box.data.map(({ x }) => Array.from(x)));
+        for (const place of [[0, 0], [1, 2]]) {
+            explorer.put(place);
+            explorer.moved();
+            await new Promise((done) => setTimeout(done, 500));
+            look();
+            await new Promise((done) => setTimeout(done, 1000));
+            look();
+        }
+        return places;
+    }""")
+    for (path, ball), end in zip([traces[-2:] for traces in places], (-1, None) * 2, strict=True):
+        assert ball == path[-1:]
+        assert (path[-1] < 3 and len(path) < 21) == (end == -1 and not still)
+    assert [len(traces) for traces in places] == ([2] * 4 if still else [2, 2, 3, 3])
+    assert still or places[-1][0] == places[1][0]

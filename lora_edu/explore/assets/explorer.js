@@ -29,6 +29,7 @@ class Explorer {
       this.fail("traces", types.length && undrawn);
       this.tellPinned(ghosts);
     });
+    this.roll = new Roll(this.plot);
     this.controls = this.data.controls.map((control) => {
       const element = root.querySelector(`[data-control="${control.name}"]`);
       element.addEventListener("input", () => this.moved());
@@ -110,7 +111,7 @@ class Explorer {
   show(figure) {
     if (this.figure) this.settle();
     this.figure = figure;
-    this.plot.show(figure);
+    this.roll.show(figure, this.touched);
     this.box.setAttribute("aria-label", reading(figure) || this.data.caption || this.name);
     this.numbers?.show();
     if (!this.headline) return;
