@@ -103,8 +103,8 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
             adapter_config.json, its bytes, or a dict. None takes what lies beside the file.
         base: The weights of the model that the adapter is for, a ``.safetensors`` or a folder with
             some: for names, shapes, and what a merge into bfloat16 would round away.
-        progress: Called with (modules done, of how many). If it returns False, :class:`~lora_edu.examine.Stopped` is
-            raised.
+        progress: Called with (modules done, of how many). If it returns False, it raises
+            :class:`~lora_edu.examine.Stopped`.
 
     Returns:
         An examination, which prints as a report. ``findings``: what may be wrong, the worst first,

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import re
 
 import numpy as np
 import pytest
@@ -20,12 +19,11 @@ from lora_edu import (
     train,
 )
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
-from lora_edu.chapters.divide_by_r.figures import best_rate, first_step, one_rate
+from lora_edu.chapters.divide_by_r.figures import best_rate, one_rate
 from lora_edu.chapters.divide_by_r.figures import growth as growth_figure
 from lora_edu.chapters.shared import digits_map as first_r
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
-from lora_edu.chapters.shared.scale_rules import DIVISORS, SCALE_RULES
-from lora_edu.chapters.shared.word import word
+from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 from lora_edu.explore.words import signed
 
 D, K, S, ETA, SIGMA = 32, 24, 0.7, 1e-3, 0.1
@@ -304,15 +302,3 @@ def test_the_explorers_draw_and_say_what_they_find(name, rule):
     power, error = powers(name, "one direction", 1)[rule]
     said = best_rate(name)["layout"]["meta"]["reading"]
     assert f"{signed(power)} (± {error:.2f})" in said
-
-
-@pytest.mark.parametrize("r", runs_growth.TERMS)
-def test_the_word_comes_out_of_a_sum_of_terms(r):
-    for divide, power in DIVISORS.items():
-        heat, said = first_step(r, divide)["data"]
-        along, across = (float(re.search(r"[\d.]+(?=<)", text)[0]) for text in said["text"])
-        assert along * r**power == pytest.approx(r, rel=0.12)
-        assert across * r**power == pytest.approx(math.sqrt(r * (48 * math.pi / 2 - 1)), rel=0.12)
-    letters, ground = (np.array(heat["z"])[word() == ink] for ink in (1, 0))
-    assert abs(ground.mean()) < 0.2 * letters.mean() or r < 16
-    assert (letters.mean() - ground.mean() > 2 * ground.std()) == (r >= 256)

@@ -1,18 +1,21 @@
 """Section 4.1 in thirty minutes: each plot shows what a computation of its own finds."""
 
 import itertools
+import math
 import re
 
 import numpy as np
 import pytest
 
-from lora_edu import STARTS, Adam, Adapter, initial, train
+from lora_edu import STARTS, Adam, Adapter, Regression, initial, train
+from lora_edu.chapters.divide_by_r.runs_growth import TERMS
 from lora_edu.chapters.first_r.figures import carried
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.fits import geometric_mean
+from lora_edu.chapters.shared.style import COLOURS
 from lora_edu.chapters.shared.word import word as the_word
-from lora_edu.chapters.step_zero.figures import starts_board
-from lora_edu.chapters.thirty_minutes import figures, runs
+from lora_edu.chapters.thirty_minutes import figures, ideas, runs
+from lora_edu.chapters.which_zero.runs_swap import both
 from lora_edu.explore.plain_figure import plain_figure
 from tests.chapters.figure_words import headline
 
@@ -23,6 +26,10 @@ def numbers(figure):
 
 def trace(figure, name):
     return next(t for t in plain_figure(figure)["data"] if t.get("name") == name)
+
+
+def cells(figure, name):
+    return np.array(trace(figure, name)["z"])
 
 
 def by_hand(start, lr, s, adam=True):
@@ -80,13 +87,6 @@ def test_neither_start_writes_the_word_better():
         assert first == pytest.approx(second, rel=0.15)
 
 
-def test_the_first_stride_goes_with_alpha_squared_under_sgd_and_with_alpha_under_adam():
-    for alpha in figures.ALPHAS:
-        adam, sgd, *_ = (bar["x1"] for bar in figures.strides(alpha)["layout"]["shapes"])
-        assert (sgd, adam) == pytest.approx(((alpha / 8)**2, alpha / 8), rel=1e-5)
-    assert headline(figures.strides(32)) == "α × 4: stride × 16 under SGD, × 4 under Adam"
-
-
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
 def test_four_times_alpha_and_four_times_eta_part(name):
     lr, adam = word_run.SLOW[name], name == "Adam"
@@ -103,32 +103,6 @@ def test_four_times_alpha_and_four_times_eta_part(name):
         assert ("the same picture" in headline(figure)) == same == (gap < 1e-5)
         if far[1] > 1.05 * far[0]:
             assert numbers(figure)[1] == pytest.approx(far[1] / far[0], rel=0.05)
-
-
-def test_in_a_smaller_unit_adam_takes_the_same_step():
-    now = word_run.written()[3]
-    h = np.zeros_like(now.A)
-    h[runs.ENTRY] = 1e-5
-    up, down = (np.sum((now.B @ A - the_word())**2) / 2 for A in (now.A + h, now.A - h))
-    value, slope = now.A[runs.ENTRY], (up - down) / 2e-5
-    for c in range(2, 7):
-        assert runs.measured(float(c)) == pytest.approx(
-            (c * value, slope / c, -word_run.LR * np.sign(slope)), rel=1e-5)
-        widths = [shape["x1"] for shape in figures.units(c)["layout"]["shapes"]]
-        assert widths == pytest.approx([1, c, 1, 1 / c, 1, 1, c], rel=1e-5)
-
-
-@pytest.mark.parametrize("r", figures.RANKS)
-def test_arrows_agree_along_and_not_across(r):
-    for divide, power in figures.DIVISORS.items():
-        figure, by = figures.arrows(r, divide), r**power
-        steps, (_, off) = trace(figure, "arrows"), trace(figure, "across")["y"]
-        np.testing.assert_allclose(np.diff(steps["x"]) * by, 1)
-        assert trace(figure, "along")["x"][1] == pytest.approx(r / by)
-        assert steps["y"][-1] == off and 0.5 * r**0.5 < abs(off) * by < 1.5 * r**0.5
-        assert numbers(figure)[-2:] == pytest.approx([r / by, abs(off)], rel=0.05)
-    sums = np.std([runs.across(seed)[r - 1] for seed in range(400)])
-    assert sums == pytest.approx(r**0.5, rel=0.15)
 
 
 @pytest.mark.parametrize(("a", "b"), list(itertools.product(np.arange(-6, 7) / 4, repeat=2)))
@@ -149,15 +123,6 @@ def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to
         assert np.ptp([(1 - x * y)**2 / 2 for x, y in places if x is not None]) < 1e-9
 
 
-def test_the_board_answers_the_first_rows():
-    verdicts = ("only B moves", "only A moves", "nothing moves", "both move, but ΔW is not 0",
-                "both move, and ΔW is 0")
-    for row, figure in enumerate(map(starts_board, range(6))):
-        assert sum(each["text"].count("?") for each in figure["data"]) == 3 * (5 - row)
-        assert len(figure["layout"]["shapes"]) == 4 * 5 + 5 * row
-        assert not row or headline(figure) == f"{STARTS[row - 1]}: {verdicts[row - 1]}"
-
-
 def test_a_carried_rate_costs_nothing_with_alpha_kept_and_much_with_alpha_r():
     from lora_edu.chapters.shared import digits_map as stored
 
@@ -168,3 +133,127 @@ def test_a_carried_rate_costs_nothing_with_alpha_kept_and_much_with_alpha_r():
         assert ("costs nothing" in said) == (cost < 1.005) == (alpha == "kept")
         assert alpha == "kept" or numbers(carried(alpha, 64))[-1] == pytest.approx(
             cost, rel=0.01)
+
+
+@pytest.mark.parametrize(("start", "verdict"), [
+    ("A random, B zero", "only B moves, and ΔW is 0"),
+    ("A zero, B random", "only A moves, and ΔW is 0"),
+    ("both zero", "both valves are closed: nothing moves, ever"),
+    ("both random", "both move, but the model is changed"),
+    ("BA zero", "both move, and ΔW is 0")])
+def test_what_reaches_a_matrix_passes_a_valve_that_the_other_holds(start, verdict):
+    figure = ideas.valves(start)
+    first = word_run.written(start)[0]
+    error = first.B @ first.A - the_word()
+    gradients = {"A": (first.B.T @ error).any(axis=1), "B": (error @ first.A.T).any(axis=0)}
+    matrices = {"A": first.A.any(axis=1), "B": first.B.any(axis=0)}
+    boxes = figure["layout"]["shapes"]
+    assert headline(figure) == verdict
+    for name, holder, low, closed in (("A", "B", 6.3, 6.15), ("B", "A", 0.9, 0.75)):
+        water = [box["y1"] - box["y0"] for box in boxes if (box["x0"], box["y0"]) == (5.2, low)
+                 and box["fillcolor"] == COLOURS["loss"]]
+        assert sum(water) == pytest.approx(0.8 * gradients[name].mean())
+        (gate,) = (box for box in boxes
+                   if box["x0"] == 5 and box["fillcolor"] == COLOURS[holder])
+        assert abs(gate["y0"] - closed) == pytest.approx(1.1 * matrices[holder].mean())
+    assert ("the model is changed" in verdict) == (first.B @ first.A).any()
+
+
+@pytest.mark.parametrize("alpha", figures.ALPHAS)
+def test_the_first_stride_passes_two_amplifiers_and_adam_replaces_the_first(alpha):
+    figure = figures.strides(alpha)
+    s = alpha / 8
+    bars = [shape["x1"] for shape in figure["layout"]["shapes"]]
+    assert bars == pytest.approx([s * s, s], rel=1e-5)
+    wires = [t["line"]["width"] - 1 for t in figure["data"] if len(t.get("x", ())) == 2
+             and t["mode"] == "lines"]
+    assert wires == pytest.approx([1, s, s * s, 1, 1, s], rel=1e-5)
+    if alpha == 32:
+        assert headline(figure) == "α × 4: stride × 16 under SGD, × 4 under Adam"
+
+
+@pytest.mark.parametrize("c", range(2, 7))
+def test_a_ruler_in_a_smaller_unit_reads_more_and_adams_step_is_one_tick_on_either(c):
+    now = word_run.written()[3]
+    value, slope, step = runs.measured(1.0)
+    entry = np.argwhere(value == now.A)[0]
+    nudge = np.zeros_like(now.A)
+    nudge[tuple(entry)] = 1e-5
+    up, down = (np.sum((now.B @ A - the_word())**2) / 2 for A in (now.A + nudge, now.A - nudge))
+    assert slope == pytest.approx((up - down) / 2e-5, rel=1e-4)
+    assert step == pytest.approx(word_run.LR, rel=1e-6)
+    assert runs.measured(float(c)) == pytest.approx((c * value, slope / c, step), rel=1e-6)
+    drawn = {name: [t["x"] for t in figures.units(c)["data"] if t.get("name") == name]
+             for name in ("entry", "step", "needed")}
+    tip = value / word_run.LR  # in ticks of the old unit
+    assert [end for _, end in drawn["entry"]] == pytest.approx([tip, tip])
+    assert [np.ptp(ends) for ends in drawn["step"]] == pytest.approx([1, 1 / c], rel=1e-6)
+    assert np.ptp(drawn["needed"]) == pytest.approx(1)
+
+
+def adamw(A, s, lr, decay, eps):
+    """ΔW after 30 steps from B = 0, with an own loop."""
+    parts = [A, np.zeros((len(the_word()), len(A)))]
+    m, v = [0, 0], [0, 0]
+    for t in range(1, 31):
+        A, B = parts
+        error = s * B @ A - the_word()
+        parts = []
+        for i, (p, g) in enumerate(((A, s * B.T @ error), (B, s * error @ A.T))):
+            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g * g
+            move = m[i] / (1 - 0.9**t) / (np.sqrt(v[i] / (1 - 0.999**t)) + eps)
+            parts.append((1 - lr * decay) * p - lr * move)
+    return s * parts[1] @ parts[0]
+
+
+@pytest.mark.parametrize("ticked", [*itertools.product((False, True), repeat=4)])
+def test_with_all_four_ticks_and_no_fewer_the_difference_is_blank(ticked):
+    eta, start, decay, eps = (4.0**on for on in ticked)
+    A, lr = word_run.written()[0].A / 4, word_run.LR / 4
+    first = adamw(A, 16, lr, runs.DECAY, 1e-8)
+    second = adamw(A * start, 1, lr * eta, runs.DECAY / decay, 1e-8 / eps)
+    figure = ideas.ticks(*ticked)
+    assert cells(figure, "gap").any() != all(ticked)
+    np.testing.assert_array_equal(np.sign(cells(figure, "α × 16")), np.sign(first))
+    largest = np.abs(first - second).max()
+    if "%" in headline(figure):
+        assert numbers(figure) == pytest.approx([100 * largest], abs=0.6)
+    else:
+        assert largest < 1e-3 and all(ticked[:3])
+
+
+@pytest.mark.parametrize("r", TERMS)
+def test_the_word_rises_out_of_a_sum_of_terms(r):
+    figure = ideas.rising(r)
+    k = the_word().shape[1]
+    drawn = np.reshape([t["x"][0] for t in figure["data"] if t.get("name") in ("delta", "B")],
+                       (3, 2))  # (divisors, parts)
+    sizes = 10 ** ((drawn / k - 0.36) / 0.155)
+    expected = np.array([r, math.sqrt(r * (k * math.pi / 2 - 1))])
+    for size, power in zip(sizes, (0, 0.5, 1), strict=True):
+        assert size * r**power == pytest.approx(expected, rel=0.13)
+    assert numbers(figure)[1:] == pytest.approx(sizes[0], rel=0.05)
+    letters, ground = (cells(figure, "ΔW")[the_word() == ink] for ink in (1, 0))
+    assert abs(ground.mean()) < 0.2 * letters.mean() or r < 16
+    assert (letters.mean() - ground.mean() > 2 * ground.std()) == (r >= 256)
+
+
+def test_the_folded_halves_are_one_run_and_its_mirror_image():
+    (A, B), turned = (run[-1] for run in both())
+    S = the_word()
+    end = train(Regression(0 * S, S, np.sqrt(S.shape[1]) * np.eye(S.shape[1])),
+                Adapter(*both()[0][0], 1.0), Adam(word_run.LR), 30).adapter
+    np.testing.assert_allclose(B @ A, end.delta(), atol=1e-8)
+    open_, folded = ideas.fold(30, 0), ideas.fold(30, 180)
+    for name, twin in ("AB", "BA", ("ΔW", "ΔW")):
+        here, there, on_it = trace(open_, name), trace(open_, f"{twin}′"), trace(folded, f"{twin}′")
+        np.testing.assert_array_equal(here["z"], np.transpose(there["z"]))
+        assert here["z"] == on_it["z"]
+        assert (here["x0"], here["y0"]) == (there["y0"], there["x0"]) == (on_it["x0"], on_it["y0"])
+    assert "the same to the bit" in headline(folded)
+    points = trace(ideas.fold(30, 60), "A′")
+    corner = trace(open_, "A′")["y0"], trace(open_, "A′")["x0"]
+    flat = np.argwhere(turned[0] > ideas.FAINT * turned[0].max()) + np.array(corner)
+    along, away = flat.sum(axis=1), np.diff(flat).ravel()  # the diagonal, and from it
+    np.testing.assert_allclose(points["x"] + points["y"], along, atol=0.02)
+    np.testing.assert_allclose(points["x"] - points["y"], away * 0.5, atol=0.02)

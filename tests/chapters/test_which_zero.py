@@ -8,7 +8,6 @@ from scipy.stats import ks_2samp
 
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, Regression, initial, sweep, train
 from lora_edu.chapters.shared.fits import exponent
-from lora_edu.chapters.shared.word import word
 from lora_edu.chapters.which_zero import figures
 from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.chapters.which_zero import runs_wide_layer as wide
@@ -260,18 +259,6 @@ def test_a_ratio_of_the_rates_wins_little_and_a_ratio_of_n_loses():
     assert sixteen[0] > 1.2 and sixteen[1:].min() > 0.935 and sixteen[1:].max() < 1.065
     assert sixty_four[:2].min() > 1.3 and sixty_four[2] == pytest.approx(1.06, abs=0.1)
     assert (np.diff(sixty_four) < 0).all() and width.min() > 1.7 and width.max() < 2.5
-
-
-@pytest.mark.parametrize("zero", ["A", "B"])
-def test_the_mirror_shows_a_run_of_train_and_its_transpose(zero):
-    shown, run, S = figures.mirror(zero, 30), swap.both(zero)[0], word()
-    end = train(Regression(0 * S, S, np.sqrt(48) * np.eye(48)), Adapter(*run[0], 1.0),
-                Adam(swap.LR), 30).adapter
-    np.testing.assert_allclose(run[-1][1] @ run[-1][0], end.delta(), atol=1e-8)
-    seen = {trace["name"]: trace["z"] for trace in shown["data"] if trace["type"] == "heatmap"}
-    np.testing.assert_array_equal(seen["delta"], seen["delta′"].T)
-    assert (seen["delta"] > 0)[S == 1].all() and not run[0][zero == "B"].any()
-    assert "the same, bit by bit" in shown["layout"]["meta"]["reading"]
 
 
 def test_the_figures_say_what_the_study_found():

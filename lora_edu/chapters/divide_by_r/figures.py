@@ -7,11 +7,9 @@ import numpy as np
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
 from lora_edu.chapters.shared import digits_map
 from lora_edu.chapters.shared.axes import labelled, log_labelled
-from lora_edu.chapters.shared.drawing import box, map_drawing, say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import (
     apart,
-    counted,
     end_labels,
     named,
     named_ticks,
@@ -19,36 +17,12 @@ from lora_edu.chapters.shared.looks import (
     seeds,
     steps_done,
 )
-from lora_edu.chapters.shared.scale_rules import DIVISORS, FORMULAS, SCALE_LOOKS, SCALE_RULES
-from lora_edu.chapters.shared.style import COLOURS, coloured, figure, heat, marks, power_ticks
+from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
+from lora_edu.chapters.shared.style import figure, marks, power_ticks
 from lora_edu.explore.words import signed
 
-BRIGHTEST = 1.2  # of the word's cells at the largest r, the value with the full colour
 QUANTITIES = {"useful": "useful part", "delta_norm": "length"}  # of ΔW, as records have them
 KEPT = 0.15  # powers of r below this count as none
-
-
-def first_step(r: int = 1, divide: str = "r (LoRA)") -> dict:
-    """Adam's first ΔW towards the word, coloured by value; below it, its two parts.
-
-    r: the number of terms. divide: what s is, one of DIVISORS.
-    """
-    power = DIVISORS[divide]
-    delta, along, across = (part / r**power for part in runs_growth.first_step(r))
-    most = max(runs_growth.TERMS)**(1 - power)  # of what is agreed, among the positions
-    cells = np.clip(delta / (BRIGHTEST * most * runs_growth.agreed().max()), -1, 1)
-    d, k = delta.shape
-    unit = 0.7 * k / max(most, runs_growth.first_step(1)[2])
-    bars = {"agreed": (along, "delta", d + 3), "the rest": (across, "B", d + 7)}
-    shapes = [box(-0.5, -0.5, k, d, "rgba(0,0,0,0)")]
-    shapes += [box(-0.5, y, unit * length, 1.6, COLOURS[hue]) for length, hue, y in bars.values()]
-    texts = say({(unit * length, y + 0.8): coloured(f"{name} {_short(length)}", hue)
-                 for name, (length, hue, y) in bars.items()}, "middle right")
-    by = "" if power == 0 else f" ÷ {divide.split()[0]}"
-    headline = f"{counted(r, 'term')}{by}: {_short(along)} agreed, {_short(across)} the rest"
-    colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
-    return map_drawing([heat(100 * cells, -100, 100, colours, name="ΔW"), texts, *shapes], headline,
-                       (-1, k), (-1, d + 9.5), f"{headline}, where one term agrees by 1 on average")
 
 
 def growth(optimiser: str = "Adam", step: int = 1) -> dict:
@@ -162,8 +136,3 @@ def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
         traces, title, [roomy(named_ticks(ranks, "rank r"), 0.15)],
         [log_labelled("training loss", -1.2, -0.25, [0.1, 0.2, 0.4])],
         f"Digits rotated by {angle}, {title}")
-
-
-def _short(value: float) -> str:
-    """Two digits below ten, whole numbers above."""
-    return f"{value:.2g}" if value < 10 else f"{value:.0f}"

@@ -8,8 +8,6 @@ FORMULAS = {"unscaled": "α", "rsLoRA": "α/√r", "LoRA": "α/r"}
 SCALE_LOOKS = {"unscaled": Look(COLOURS["B"], "square"), "rsLoRA": Look(COLOURS["A"], "circle"),
                "LoRA": Look(COLOURS["delta"], "diamond")}
 
-DIVISORS = {"nothing": 0, "√r (rsLoRA)": 0.5, "r (LoRA)": 1}  # the power of r that each is
-
 
 def scale_legend() -> str:
     """The three formulas with their colours and marks."""

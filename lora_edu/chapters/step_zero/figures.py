@@ -1,19 +1,11 @@
-"""The board of the five starting points, and the saddle where both matrices are zero."""
+"""Two gradients at each start, and the saddle where both matrices are zero."""
 
 import numpy as np
 
-from lora_edu import STARTS, Adapter, initial
+from lora_edu import STARTS
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import (
-    box,
-    drawing,
-    fill,
-    framed,
-    map_drawing,
-    say,
-    zero_signs,
-)
+from lora_edu.chapters.shared.drawing import framed, map_drawing, say, zero_signs
 from lora_edu.chapters.shared.norm_board import STEPS, norm_curves
 from lora_edu.chapters.shared.style import (
     MATRIX_COLOURS,
@@ -32,61 +24,6 @@ from lora_edu.explore.words import number, short
 
 SIDE = 0.75  # of W on the board, whose rows have a distance of one
 TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
-
-
-def starts_board(row: int = 0) -> dict:
-    """A and B at each start, r = 2, as boxes: full, or empty where all is exactly zero. The first
-    rows are answered: the gradients and ΔW are shown too, elsewhere a question mark for each."""
-    filled = {start: filled_parts(start) for start in STARTS}
-    title = "Which of ∇A, ∇B and ΔW are exactly zero?"
-    answers = []
-    for start in STARTS[:row]:
-        full = {name: part.any() for name, part in filled[start].items()}
-        title = f"{start}: {_moves(full)}"
-        zero = ", ".join(name for name in full if not full[name])
-        answers.append(f"{start}: zero are {zero or 'none'}")
-
-    parts = []
-    questions = {}
-    for at, start in enumerate(STARTS, start=1):
-        right = 0.0
-        for name, part in filled[start].items():
-            height, width = (SIDE / 2 / n if n == 2 else SIDE for n in part.shape)
-            left = right + (0.56 if name in ("A", "∇A", "ΔW") else 0.25)
-            right = left + width * part.shape[1]
-            middle = (left + right) / 2
-            if at == 1:
-                parts.append(say({(middle, 0.42): name}, colour=MATRIX_COLOURS[name]))
-            if at > row and name not in ("A", "B"):
-                questions[middle, at] = "?"
-                continue
-            top = at - height * part.shape[0] / 2
-            parts += [box(left + width * j, top + height * i, width, height,
-                          fill(MATRIX_COLOURS[name], float(part[i, j])))
-                      for i, j in np.ndindex(part.shape)]
-    parts.append(say({(0.0, at): start for at, start in enumerate(STARTS, start=1)}, "middle left"))
-    if questions:
-        parts.append(say(questions))
-    return drawing(parts, title, (-2.9, right + 0.1), (5.5, 0.0),
-                   f"{row} of {len(STARTS)} starts answered. " + " · ".join(answers))
-
-
-def _moves(full: dict[str, bool]) -> str:
-    """Which matrices the gradients move at first, from what is not exactly zero."""
-    moving = [name for name in "AB" if full[f"∇{name}"]]
-    if len(moving) < 2:
-        return f"only {moving[0]} moves" if moving else "nothing moves"
-    return "both move, but ΔW is not 0" if full["ΔW"] else "both move, and ΔW is 0"
-
-
-def filled_parts(start: str) -> dict[str, np.ndarray]:
-    """Which rows of A and ∇A, columns of B and ∇B have a number that is not zero at r = 2; ΔW."""
-    A, B = initial(runs.SIDE, runs.SIDE, 2, start, runs.SIGMA, rng=np.random.default_rng(1))
-    adapter = Adapter(A, B, 1.0)
-    grad_A, grad_B = adapter.gradients(task_64().gradient(adapter.merge(task_64().W0)))
-    return {"A": A.any(axis=1)[:, None], "B": B.any(axis=0)[None],
-            "∇A": grad_A.any(axis=1)[:, None], "∇B": grad_B.any(axis=0)[None],
-            "ΔW": np.array([[adapter.delta().any()]])}
 
 
 def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "SGD"

@@ -8,31 +8,28 @@ from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import (
     box,
     cell_map,
-    dotted,
+    connect,
     frame,
     map_drawing,
     say,
     zero_signs,
 )
-from lora_edu.chapters.shared.factor_bars import factor_bars, times
-from lora_edu.chapters.shared.looks import counted
-from lora_edu.chapters.shared.scale_rules import DIVISORS
+from lora_edu.chapters.shared.factor_bars import times
 from lora_edu.chapters.shared.style import (
     BLANK_AXIS,
     COLOURS,
+    PALE,
     coloured,
     figure,
     heat,
     line,
     marks,
-    words,
 )
 from lora_edu.chapters.shared.word_pictures import pictures
 from lora_edu.chapters.shared.word_run import R
 from lora_edu.chapters.thirty_minutes import runs
 
 ALPHAS = 4, 8, 16, 24, 32
-RANKS = tuple(2**i for i in range(7))
 LEARNING_RATE = 0.1  # of the ball
 ENOUGH = 1e-3  # the loss at which it has arrived
 EDGE = 1.75  # of the ball's plane
@@ -78,16 +75,33 @@ def _word_headline(t: int, has_moved: dict, now) -> str:
 
 
 def strides(alpha: float = 8) -> dict:
-    """The length of the first step of W under SGD and Adam, that at α = 8 being one."""
-    factors = {name: runs.stride(name, alpha) / runs.stride(name, R) for name in ("Adam", "SGD")}
-    texts = {name: times(factor) for name, factor in factors.items()}
-    headline = (f"α {times(alpha / R)}: stride {texts['SGD']} under SGD, {texts['Adam']} under Adam"
-                if alpha != R else "α = 8: the stride to compare with")
-    return factor_bars(
-        factors, headline, "length of the first step, at α = 8 it is 1",
-        "dotted: the step at α = 8",
-        f"α = {alpha:g}: the first step is {factors['SGD']:.3g} times as long as at "
-        f"α = 8 under SGD, {factors['Adam']:.3g} times under Adam")
+    """From G to the first step of W, through two amplifiers: each number beside that at α = 8."""
+    traces = []
+    texts = {(-0.6, 0): "G", (-0.6, -2.6): "G"}
+    shapes = []
+    bars = {}
+    lengths = {}
+    factor = times(alpha / R)
+    for top, name, first in ((0, "SGD", factor), (-2.6, "Adam", "sign")):
+        numbers = [1, *runs.strides(name, alpha) / runs.strides(name, R)]
+        for left, size in zip((0, 6.4, 12.8), numbers, strict=True):
+            traces.append(line([left, left + 3.4], [top, top], "frozen", width=1 + size))
+            texts[left + 1.7, top + 0.65] = _short(size)
+        for left, inside, colour in ((3.4, first, "B"), (9.8, factor, "delta")):
+            traces.append(line([left, left, left + 3, left], [top - 0.8, top + 0.8, top, top - 0.8],
+                               colour, width=2))
+            texts[left + 1, top] = inside
+        texts |= {(-2.2, top - 1.25): name, (17.3, top): "ΔW"}
+        lengths[name] = times(numbers[-1])
+        shapes.append(box(0, top - 1.5, numbers[-1], 0.5, COLOURS["delta"]))
+        bars[numbers[-1], top - 1.25] = f" {lengths[name]}"
+    headline = f"α {factor}: stride {lengths['SGD']} under SGD, {lengths['Adam']} under Adam"
+    return figure([*traces, say(texts, size=12), say(bars, "middle right", 16)],
+                  headline if alpha != R else "α = 8: the stride to compare with",
+                  [labelled("first step of W, at α = 8 it is 1", -3.8, 19.6,
+                            tickvals=[0, 1, 4, 8, 12, 16])],
+                  [{**BLANK_AXIS, "range": [-4.4, 1.2]}], headline, shapes=shapes,
+                  margin={"l": 4, "r": 4, "t": 4, "b": 46})
 
 
 def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
@@ -118,55 +132,40 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
 
 
 def units(c: float = 4) -> dict:
-    """Value, gradient and Adam's step of one entry of A, in a unit and in one c times smaller."""
+    """One entry of A as an arrow, on a ruler in a unit and on one in a unit c times smaller.
+
+    A tick is as far as Adam's step moves the number. The arrow's green end is that step.
+    """
+    rate = runs.LR
+    reach = 5  # ticks of the old unit
     shapes = []
-    labels = {}
-    changes = []
-    for row, (name, old, new) in enumerate(zip(
-            ("value", "gradient", "Adam’s step"), runs.measured(1.0), runs.measured(c),
-            strict=True)):
-        y = -3.4 * row
-        factor = new / old
-        changes.append(f"{name} " + ("the same" if abs(factor - 1) < 1e-6 else times(factor)))
-        shapes += [box(0, y - 0.8, 1, 0.7, COLOURS["frozen"]),
-                   box(0, y - 1.7, factor, 0.7, COLOURS["A"])]
-        labels[0, y + 0.45] = changes[-1]
-        labels[1, y - 0.45] = f" {_short(old)}"
-        labels[factor, y - 1.35] = coloured(f" {_short(new)}", "A")
-    shapes.append(dotted(0, y - 1.8, c, 0.9, colour="B"))
-    labels[c, y - 1.35] = labels.pop((factor, y - 1.35)) + coloured(
-        f", needs {_short(c * old)}", "B")
-    return figure([say(labels, "middle right")],
-                  f"unit ÷ {c:g}: Adam’s step is {c:g} times too short",
-                  [{**BLANK_AXIS, "range": [-0.05, 11.9]}],
-                  [{**BLANK_AXIS, "range": [y - 2.2, 1.1]}],
-                  f"One entry of A, grey in the old unit, blue in the new: {', '.join(changes)}",
-                  shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
-
-
-def arrows(r: int = 16, divide: str = "nothing") -> dict:
-    """r arrows head to tail: each one along, and a random step across; their sum in two parts."""
-    power = DIVISORS[divide]
-    size = r**-power
-    most = runs.ARROWS**(1 - power)
-    aside = size * np.append(0, runs.across()[:r])
-    straight = size * np.arange(r + 1)
-    off = aside[-1]
-    end = straight[-1]
-    room = 0.15 * max(most, 3)
-    traces = [
-        line(straight, aside, "frozen", width=2, mode="lines+markers", name="arrows",
-             marker={"size": 4, "color": COLOURS["frozen"], "symbol": "circle"}),
-        line([0, end], [0, 0], "delta", width=6, name="along"),
-        line([end, end], [0, off], "B", width=6, name="across"),
-        say({(0, room / 9): coloured(f"along {_short(end, 2)}", "delta")}, "top right", 14),
-        say({(end, off / 2): coloured(f" across {_short(abs(off), 2)}", "B")}, "middle right")]
-    by = "" if divide == "nothing" else f" divided by {divide.split()[0]}"
-    headline = f"{counted(r, 'arrow')}{by}: {_short(end, 2)} along, {_short(abs(off), 2)} across"
+    traces = []
+    numbers = {}
+    facts = {}
+    for low, name, factor in ((2.2, "old unit", 1), (-1.2, f"unit ÷ {c:g}", c)):
+        value, slope, step = runs.measured(float(factor))
+        tip = value / factor / rate
+        shapes.append(box(0, low, reach, 1, PALE))
+        for tick in np.arange(1, factor * reach) / factor:
+            shapes += connect((tick, low + 1), (tick, low + 0.7))
+        traces += [line([0, tip], [low + 1.35] * 2, "A", width=7, name="entry"),
+                   line([tip, tip + step / factor / rate], [low + 1.35] * 2, "delta", width=7,
+                        name="step")]
+        for tick in range(reach):
+            numbers[tick, low + 0.32] = f"{tick * factor * rate:.3g}"
+        facts[reach + 0.15, low + 1.35] = coloured(name, "A")
+        facts[reach + 0.15, low + 0.75] = f"reads {_short(value)}"
+        facts[reach + 0.15, low + 0.15] = f"gradient {_short(slope, 2)}"
+    traces += [line([tip, tip + 1], [low + 1.75] * 2, "B", width=2, dash="dot", name="needed"),
+               say({(tip + 1, low + 1.75): coloured(f" η × {c:g}", "B"),
+                    (0, 4): coloured("an entry of A", "A"),
+                    (tip, 4): coloured("Adam’s step: one tick", "delta")}, "middle right"),
+               say(numbers, size=11), say(facts, "middle right")]
+    headline = f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"
     return figure(traces, headline,
-                  [labelled("along: the useful direction", -0.06 * most, 1.55 * most)],
-                  [labelled("across", -2 * room, room)],
-                  f"{headline}; typical across: {_short(np.sqrt(r) * size, 2)}")
+                  [{**BLANK_AXIS, "range": [-0.3, 8]}], [{**BLANK_AXIS, "range": [-1.4, 4.4]}],
+                  f"{headline}. Beside the old ruler the new one reads {c:g} times as much",
+                  shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
 
 def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
@@ -186,11 +185,10 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
                line(way[:, 0].round(3), way[:, 1].round(3), "delta", width=3, name="path",
                     mode="lines+markers",
                     marker={"size": 5, "color": COLOURS["delta"], "symbol": "circle"}),
-               marks([a], [b], "delta", "circle", 18, name="ball"),
-               words([1], [1], [coloured("  loss 0", "loss")], textposition="top right"),
-               words([0], [-0.12], [coloured("both zero", "B")], textposition="bottom center")]
-    if (a, b) == (0.5, 0):
-        traces.append(say({(a, b): coloured("    drag me", "delta")}, "middle right"))
+               marks([a], [b], "delta", "circle-open", 18, stroke=2, name="dropped"),
+               marks(way[-1:, 0], way[-1:, 1], "delta", "circle", 18, name="ball"),
+               say({(1.2, 1.62): coloured("loss 0", "loss"),
+                    (-0.12, 0.14): coloured("both zero", "B")}, "middle left")]
     if steps:
         outcome = f"it rolls to loss 0 in {steps} steps"
     elif steps == 0:
@@ -199,9 +197,11 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
         outcome = "on the cross: it never rolls"
     else:
         outcome = "it rolls onto the cross, and stays there"
-    return figure(traces, outcome, [labelled("a (for A)", -EDGE, EDGE, dtick=1)],
-                  [labelled("b (for B)", -EDGE, EDGE, dtick=1)],
-                  f"From a = {_short(a)}, b = {_short(b)}: {outcome}")
+    shown = figure(traces, outcome, [labelled("a (for A)", -EDGE, EDGE, dtick=1)],
+                   [labelled("b (for B)", -EDGE, EDGE, dtick=1)],
+                   f"From a = {_short(a)}, b = {_short(b)}: {outcome}")
+    shown["layout"]["meta"]["roll"] = ["path", "ball"]
+    return shown
 
 
 def _short(value: float, digits: int = 3) -> str:

@@ -1,9 +1,9 @@
-"""Which matrix is zero: a run and its mirror image, and the best rate against the width."""
+"""Which matrix is zero: what each start leaves, and the best rate against the width."""
 
 import numpy as np
 
 from lora_edu.chapters.shared.axes import labelled, log_labelled
-from lora_edu.chapters.shared.drawing import framed, map_drawing, say, zero_signs
+from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, steps_done
 from lora_edu.chapters.shared.style import COLOURS, coloured, figure, line, words
@@ -24,35 +24,6 @@ MOST = 1e6  # the largest share that is said
 QUANTITIES = {"best η": ("best", [1e-4, 1e-3, 1e-2, 1e-1], (-4.2, -0.6)),
               "loss left": ("least", [0.1, 0.2, 0.5, 1], (-1.15, 0.05)),
               "size of A·x": ("reach", [0.3, 1, 3, 10, 30], (-0.6, 1.6))}  # key, ticks, range
-
-
-def mirror(zero: str = "B", t: int = 0) -> dict:
-    """A LoRA that learns the word, at step t, and beside it the run on the word on its side.
-
-    zero: the matrix that starts at zero in the first run. A stands above BA, and B on its left.
-    """
-    parts = []
-    maps = []
-    deltas = []
-    for left, run, mark in zip((0, 62), swap.both(zero), ("", "′"), strict=True):
-        A, B = run[t]
-        before = run[max(t - 1, 0)]
-        far = left + swap.R + 1
-        deltas.append(swap.in_order(B, A))
-        for name, values, x, y, moved in (("A", A, far, 0, (before[0] != A).any()),
-                                          ("B", B, left, swap.R + 1, (before[1] != B).any()),
-                                          ("delta", deltas[-1], far, swap.R + 1, False)):
-            parts += framed(values, x, y, name, name + mark, lit=moved)
-            maps.append((values, x, y))
-        parts += [say({(left + swap.R - 2, 1): "A" + mark}, size=16, colour="A"),
-                  say({(left + swap.R / 2 - 0.5, swap.R - 1): "B" + mark}, size=16, colour="B")]
-    parts += zero_signs(maps)
-    gap = np.abs(deltas[1] - deltas[0].T).max()
-    other = {"A": "B", "B": "A"}[zero]
-    same = "the same, bit by bit" if gap == 0 else f"apart by {gap:.0e}"
-    return map_drawing(parts, f"step {t}, turned: {same}", (-1, 87.5), (-1.5, 57.5),
-                       f"Step {t}: {zero} began at zero, {other} at random; on the turned word "
-                       f"{other}′ at zero, {zero}′ at random. Turned, {same}", square=True)
 
 
 def which_zero(n: int = 1024, steps: int = 1) -> dict:

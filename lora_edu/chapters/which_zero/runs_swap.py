@@ -39,18 +39,16 @@ def learn(A: np.ndarray, B: np.ndarray, wanted: np.ndarray, optimiser) -> list[t
 
 
 @cache
-def both(zero: str = "B") -> tuple[list[tuple], list[tuple]]:
-    """The run from ``zero`` at zero, the other random, and that from (Bᵀ, Aᵀ) on the turned word.
+def both() -> tuple[list[tuple], list[tuple]]:
+    """The run from A random and B zero, and that from (Bᵀ, Aᵀ) on the turned word.
 
     Each is trained by itself, as :func:`learn` does.
     """
     wanted = word()
-    rng = np.random.default_rng(1)
     d, k = wanted.shape
     optimiser = Adam(LR)
-    A = rng.normal(0, SIGMA, (R, k))
-    B = rng.normal(0, SIGMA, (d, R))
-    A, B = (A, 0 * B) if zero == "B" else (0 * A, B)
+    A = np.random.default_rng(1).normal(0, SIGMA, (R, k))
+    B = np.zeros((d, R))
     return learn(A, B, wanted, optimiser), learn(B.T, A.T, wanted.T, optimiser)
 
 

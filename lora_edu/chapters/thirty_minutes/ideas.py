@@ -1,0 +1,192 @@
+"""Four drawings of the road: two valves, two words and what they differ by, a sum, a fold."""
+
+import numpy as np
+
+from lora_edu import STARTS
+from lora_edu.chapters.divide_by_r.runs_growth import agreed, first_step
+from lora_edu.chapters.shared.drawing import (
+    box,
+    cell_map,
+    drawing,
+    fill,
+    frame,
+    map_drawing,
+    say,
+)
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    MATRIX_COLOURS,
+    PALE,
+    SYMBOLS,
+    coloured,
+    heat,
+    line,
+    marks,
+)
+from lora_edu.chapters.shared.word_run import STEPS, R
+from lora_edu.chapters.thirty_minutes import runs
+from lora_edu.chapters.which_zero.runs_swap import both, in_order
+from lora_edu.explore.words import number
+
+PIPE = 0.8  # how wide it is
+ANGLES = tuple(range(0, 181, 30))  # of the fold, in degrees
+FAINT = 0.3  # of the largest entry: smaller ones are not drawn while a matrix is folded
+DIVIDED = {"by nothing": 0, "by √r": 0.5, "by r": 1}  # the power of r that each is
+
+
+def valves(start: str = STARTS[0]) -> dict:
+    """What G sends to A passes a valve that B holds, and conversely; ΔW = s·BA between the two."""
+    share = runs.filled(start)
+    water = COLOURS["loss"]
+    parts = [box(1.2, 0.9, PIPE, 6.2, water), box(0.7, 3.2, 1.8, 1.6, water)]
+    texts = {(1.6, 4): "G"}
+    # Each path ends in a matrix. Its valve opens towards the middle, from where it is pulled.
+    for name, holder, low, pull in (("A", "B", 6.3, -1), ("B", "A", 0.9, 1)):
+        parts += [box(1.2, low, 3.8, PIPE, water), box(5.2, low, 4.3, PIPE, PALE)]
+        if share[f"∇{name}"]:
+            parts.append(box(5.2, low, 4.3, PIPE * share[f"∇{name}"], water))
+        gate = low - 0.15 + 1.1 * pull * share[holder]
+        held_at = gate + 0.55 + 0.55 * pull
+        parts += [box(5, gate, 0.3, 1.1, COLOURS[holder]),
+                  line([5.15, 9.5], [held_at, 4 + 1.8 * pull], holder,
+                       width=3 if share[holder] else 1.5, dash="solid" if share[holder] else "dot"),
+                  *_matrix(name, low - 0.5, share[name])]
+        texts[5.15, low + 0.4 - 0.85 * pull] = coloured(f"valve held by {holder}", holder)
+        texts[10.5, low + 0.4 - 1.4 * pull] = (
+            f"{name} moves" if share[f"∇{name}"] else "gets nothing")
+    headline = _first_moves(share)
+    return drawing([*parts, *_matrix("ΔW", 3.1, share["ΔW"]), say(texts, size=14)], headline,
+                   (0.3, 12.2), (-0.6, 8.6), f"{start}: {headline}")
+
+
+def _first_moves(share: dict[str, float]) -> str:
+    """Which matrices the gradients move at first, and whether ΔW is 0, from what is not zero."""
+    moving = [name for name in "AB" if share[f"∇{name}"]]
+    if not moving:
+        return "both valves are closed: nothing moves, ever"
+    if len(moving) == 1:
+        return f"only {moving[0]} moves, and ΔW is 0"
+    return "both move, " + ("but the model is changed" if share["ΔW"] else "and ΔW is 0")
+
+
+def _matrix(name: str, low: float, share: float) -> list[dict]:
+    """A box at the right that is filled to a share, with the name of a matrix."""
+    left = 9.5
+    height = 1.8
+    colour = MATRIX_COLOURS[name]
+    outline = box(left, low, 2, height, "rgba(0,0,0,0)")
+    outline["line"] = {"color": COLOURS[colour], "width": 2}
+    text = {0: f"{name} = 0", 0.5: f"half of {name}"}.get(share, name)
+    return [box(left, low, 2, height * share, fill(colour, share)), outline,
+            say({(left + 1, low + height / 2 * (share or 1)): text})]
+
+
+def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool = False) -> dict:
+    """ΔW of a run with α × 16, of one with α in which the ticked settings follow, and what is left
+    of their difference, whose largest entry has the full colour."""
+    first, second = runs.two_words(lr=eta, start=start, weight_decay=decay, eps=eps)
+    gap = first - second
+    largest = np.abs(gap).max()
+    d, k = gap.shape
+    rows = {"α × 16": (first, "delta"), "α, ticks": (second, "delta"),
+            "gap": (gap / (largest or 1), "loss")}
+    parts = []
+    for row, (name, (values, colour)) in enumerate(rows.items()):
+        top = row * (d + 2)
+        parts += [cell_map(values, 0, top, colour, name), frame(values, 0, top),
+                  say({(-1, top + d / 2): name}, "middle left", 14)]
+    if largest > 0.01:
+        note = ""
+        headline = f"the words differ by up to {100 * largest:.0f} % of a letter"
+    elif largest:
+        note = f"enlarged {float(f'{1 / largest:.1g}'):,.0f} times"
+        headline = "nearly: what is left is far too small to see"
+    else:
+        note = "blank"
+        headline = "exactly 0: the same run, to the last bit"
+    parts.append(say({(k / 2, 3 * (d + 2)): note}, size=14))
+    return map_drawing(parts, headline, (-12, k), (-1, 3 * (d + 2) + 1.5),
+                       f"{headline}; the largest difference is {number(largest)}")
+
+
+def rising(r: int = 1) -> dict:
+    """The mean of r terms of Adam's first step towards the word. Below, on a log axis, how far
+    their sum goes along what they agree on and across it, from where one term does."""
+    delta, *sizes = first_step(r)
+    d, k = delta.shape
+    unit = 0.155 * k  # a power of ten
+    one = 0.36 * k  # where 1 stands
+    cells = np.clip(delta / r / (1.2 * agreed().max()), -1, 1)
+    colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
+    parts = [heat(100 * cells, -100, 100, colours, name="ΔW"),
+             box(-0.5, -0.5, k, d, "rgba(0,0,0,0)")]
+    names = {(-0.5, d + 1.5): coloured("◆ what the terms agree on", "delta") + "   "
+             + coloured("■ the rest", "B")}
+    ticks = {(one + unit * power, d + 17): f"{10.0**power:g}" for power in range(-1, 4)}
+    parts += [line([x, x], [d + 3, d + 15.5], "frozen", width=0.5) for x, _ in ticks]
+    for row, (name, power) in enumerate(DIVIDED.items()):
+        y = d + 4.5 + 4.5 * row
+        names[-0.5, y] = name
+        for quantity, aside, first, size in zip(("delta", "B"), (-0.8, 0.8), first_step(1)[1:],
+                                                sizes, strict=True):
+            x = one + unit * np.log10([first, size / r**power])
+            parts += [line(x, [y + aside] * 2, quantity, width=4),
+                      marks(x[1:], [y + aside], quantity, SYMBOLS[quantity], 11, name=quantity)]
+    along, across = (f"{size:.2g}" if size < 10 else f"{size:.0f}" for size in sizes)
+    headline = f"sum of {r}: {along} agreed, {across} the rest"
+    return map_drawing([*parts, say(names, "middle right"), say(ticks, size=11)], headline,
+                       (-1, k), (-1, d + 18), headline)
+
+
+def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
+    """A run above the diagonal of a square, and below it the run on the word turned on its side.
+
+    angle: one of ANGLES, by which the lower half is folded along the diagonal. At 180 it lies on
+    the upper half.
+    """
+    (A, B), (A_turned, B_turned) = (run[t] for run in both())
+    d = len(B)
+    k = A.shape[1]
+    left = d + 2 * R + 2  # of A and ΔW: all of the run lies above the diagonal
+    side = left + k
+    blocks = (("A", B_turned, A, left, 0), ("B", A_turned, B, left - R - 1, R + 1),
+              ("ΔW", in_order(B_turned, A_turned), in_order(B, A), left, R + 1))
+    twins = {"A": "B", "B": "A", "ΔW": "ΔW"}
+    parts = [line([0, side], [0, side], "frozen", width=1, dash="dash")]
+    for name, turned, values, x, y in blocks:
+        rows, columns = values.shape
+        colour = MATRIX_COLOURS[twins[name]]
+        if angle < 180:
+            parts.append(cell_map(values, x, y, MATRIX_COLOURS[name], name))
+        if angle == 0:
+            parts.append(cell_map(turned, y, x, colour, f"{twins[name]}′"))
+        elif angle == 180:
+            parts.append(cell_map(turned.T, x, y, colour, f"{twins[name]}′"))
+        else:
+            down, across = np.nonzero(turned > FAINT * turned.max())
+            parts.append(marks(*_folded(across + y, down + x, angle), colour, "square", 4,
+                               name=f"{twins[name]}′"))
+        outline = _folded(y - 0.5 + np.array([0, rows, rows, 0, 0]),
+                          x - 0.5 + np.array([0, 0, columns, columns, 0]), angle)
+        parts += [frame(values, x, y), line(*outline, "frozen", width=1)]
+    gap = max(np.abs(values - turned.T).max() for _, turned, values, *_ in blocks)
+    texts = {(left - 3, 3): "A", (left - 6, R - 2): "B", (left + k / 2, d + R + 4): "ΔW"}
+    if angle == 0:
+        texts |= {(y, x): f"{twins[name]}′" for (x, y), name in texts.items()}
+    if angle == 180:
+        texts[side / 4, 0.75 * side] = f"difference {gap:g}"
+        headline = f"step {t}, folded: " + (f"apart by {gap:.0e}" if gap else "the same to the bit")
+    else:
+        headline = f"step {t}: fold the square"
+    shown = map_drawing([*parts, say(texts, size=15)], headline, (-1, side), (-1, side), headline)
+    shown["layout"]["yaxis"]["scaleanchor"] = "x"
+    for axis in ("xaxis", "yaxis"):
+        shown["layout"][axis]["constrain"] = "domain"
+    return shown
+
+
+def _folded(x: np.ndarray, y: np.ndarray, angle: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places that are turned about the diagonal x = y by an angle, seen from above."""
+    middle = (x + y) / 2
+    across = np.cos(np.radians(angle)) * (x - y) / 2
+    return (middle + across).round(2), (middle - across).round(2)
