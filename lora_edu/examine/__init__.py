@@ -66,6 +66,20 @@ class Examination:
         counted = Counter((row.r, row.scale, row.rule) for row in self.rows if row.scale)
         return [(*key, number) for key, number in counted.most_common()]
 
+    def way(self, start: str) -> tuple[float, float, float]:
+        """(The spread of A in that of a start, how far A is from such a start: at least, about).
+
+        Medians over the modules, NaN where there are none; see :meth:`Row.moved`.
+        """
+        rows = [row for row in self.rows if row.is_known and row.norm_A > 0 and row.starts]
+        if not rows:
+            return np.nan, np.nan, np.nan
+        at_least, about = np.transpose([row.moved(start) for row in rows])
+        is_told = np.isfinite(about)
+        return (float(np.median([row.sigma / row.starts[start] for row in rows])),
+                float(np.median(at_least)),
+                float(np.median(about[is_told])) if is_told.mean() > 1 / 2 else np.nan)
+
     def elsewhere(self) -> dict[str, str]:
         """{tool: the settings that give the commonest rank and scale there}; see convention."""
         scales = [(r, s) for r, s, _, _ in self.scales() if s > 0]
@@ -113,8 +127,8 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
         numbers are those of s = 1), ``rule``, ``shape``, ``dtypes``, ``norm_A``, ``norm_B``,
         ``norm``, ``singular_values``, ``energy`` (the share of ‖ΔW‖² in the first 1, 2, …),
         ``stable_rank``, ``rank_holding(share)``, ``sigma`` (the spread of A), ``starts`` (that of
-        each known start) and ``moved(start)``. ``map()``: ‖ΔW‖ by block and part. ``elsewhere()``:
-        what to write in other tools. ``as_dict()``: all of it for JSON.
+        each known start) and ``moved(start)``. ``map()``: ‖ΔW‖ by block and part. ``way(start)``:
+        how far A went. ``elsewhere()``: what to write in other tools. ``as_dict()``: all for JSON.
 
     Raises:
         OSError: For a file that is not there or cannot be read.

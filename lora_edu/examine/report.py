@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lora_edu.formats.convention import TOOLS
+from lora_edu.formats.convention import A_STARTS, TOOLS
 
 if TYPE_CHECKING:
     from lora_edu.examine import Examination
@@ -19,13 +19,13 @@ TABLE = "{:<52}{:>5}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}{:>9}"
 
 def as_text(examination: Examination) -> str:
     """The report."""
-    parts = [_head(examination), [str(examination.findings)], _where(examination),
+    parts = [head(examination), [str(examination.findings)], _where(examination),
              _spread(examination), _elsewhere(examination), _training(examination),
              _modules(examination)]
     return "\n\n".join("\n".join(part) for part in map(list, parts) if part)
 
 
-def _head(examination: Examination) -> Iterator[str]:
+def head(examination: Examination) -> Iterator[str]:
     rows = examination.rows
     dtypes = sorted({dtype for row in rows for dtype in row.dtypes})
     numbers = sum(row.r * sum(row.shape) for row in rows if row.shape)
@@ -49,20 +49,16 @@ def _where(examination: Examination) -> Iterator[str]:
 
 
 def _spread(examination: Examination) -> Iterator[str]:
-    """A beside the starts, over the modules that have one."""
-    rows = [row for row in examination.rows if row.is_known and row.norm_A > 0 and row.starts]
-    if not rows:
+    """A beside the starts."""
+    ways = {start: examination.way(start) for start in A_STARTS}
+    if not any(np.isfinite(ratio) for ratio, _, _ in ways.values()):
         return
     yield "How far A went: its spread, in that of a start (median), and the way from it if it was"
-    for start in rows[0].starts:
-        ratio = np.median([row.sigma / row.starts[start] for row in rows])
-        ways = [row.moved(start) for row in rows]
-        least = np.median([at_least for at_least, _ in ways])
-        known = [about for _, about in ways if np.isfinite(about)]
+    for start, (ratio, at_least, about) in ways.items():
         tools = ", ".join(name for name, tool in TOOLS.items() if tool.start == start)
-        way = f"at least {least:.0%} of its length"
-        if len(known) > len(ways) / 2:
-            way += f", about {np.median(known):.0%}"
+        way = f"at least {at_least:.0%} of its length"
+        if np.isfinite(about):
+            way += f", about {about:.0%}"
         yield f"  {start} ({tools}): {ratio:.3g}; {way}"
     yield "  (about: if A moved at a right angle to its start)"
 

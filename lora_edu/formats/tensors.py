@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +85,7 @@ def read(source: str | os.PathLike | bytes) -> tuple[dict[str, Tensor], dict[str
         ValueError: For what is no safetensors file, says which, and for a header that does not fit.
     """
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        content = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
+        content = _content(Path(source))
     else:
         content = np.frombuffer(source, np.uint8)
     start = content[:64].tobytes()
@@ -105,6 +105,13 @@ def read(source: str | os.PathLike | bytes) -> tuple[dict[str, Tensor], dict[str
         raise ValueError("the header's metadata must be text by name, it is not")
     numbers = content[8 + length:]
     return dict(_tensors(header, numbers)), metadata
+
+
+def _content(path: Path) -> np.ndarray:
+    """The bytes of a file, mapped where that can be: no browser does it, and nobody an empty one."""
+    if sys.platform == "emscripten" or path.stat().st_size == 0:
+        return np.fromfile(path, np.uint8)
+    return np.memmap(path, np.uint8, "r")
 
 
 def _may_be_header(start: bytes) -> bool:

@@ -10,16 +10,28 @@
   const explorer = wanted && document.getElementById(`explorer-${wanted[1]}`)?.explorer;
   explorer?.fail("link", "This link has values that the page does not store: press “Run this page”, and Python computes them here.");
 
-  button.addEventListener("click", async () => {
+  const input = document.querySelector(".py-files input"); // on the page that reads a file
+  let page = null;
+  const begin = async () => {
+    if (page) return;
     button.disabled = true;
     try {
       if (location.protocol === "file:") throw new Error("a page opened as a file cannot; it needs a server, such as `make serve`");
       if (!globalThis.WebAssembly) throw new Error("this browser has no WebAssembly");
       const { start } = await import(`${base}_static/page-python/run_page.js?v=${line.dataset.version}`);
-      if (await start(line, base)) button.remove();
+      page = await start(line, base);
+      if (page) button.remove();
     } catch (error) {
       say(`Python does not run here: ${error.message}. The page is as it was.`);
     }
     button.disabled = false;
+  };
+  button.addEventListener("click", begin);
+  input?.addEventListener("change", async () => {
+    input.disabled = true;
+    await begin();
+    await page?.read([...input.files]);
+    input.disabled = false;
+    input.value = ""; // so that the same file can be opened again
   });
 })();

@@ -157,6 +157,7 @@ export class Cell {
 
   async end({ error, seconds }) {
     await this.drawing;
+    this.error = error;
     this.setBusy(false);
     if (error) print(this.shown, { kind: "error", text: error });
     const same = !error && await this.same(), took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
@@ -164,13 +165,14 @@ export class Cell {
     if (!this.edited && same) {
       this.showBuilt();
       this.say("same", `Run${took}: the same as in the book.`);
-      return;
+    } else {
+      this.showOwn();
+      this.figures.forEach((figure) => figure.start());
+      if (error) this.say("error", "Stopped by an error.");
+      else if (!this.edited) this.say("differs", `Run${took}: not to the digit what the book has.`);
+      else this.say("own", `${this.verdict()}Run${took}, as you have changed it.`);
     }
-    this.showOwn();
-    this.figures.forEach((figure) => figure.start());
-    if (error) this.say("error", "Stopped by an error.");
-    else if (!this.edited) this.say("differs", `Run${took}: not to the digit what the book has.`);
-    else this.say("own", `${this.verdict()}Run${took}, as you have changed it.`);
+    if (this.page.own && !error) this.say("own", `Run${took}, with your file.`);
   }
 
   // The verdict in short: of several the last, unless one before is worse.

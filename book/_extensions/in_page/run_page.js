@@ -17,38 +17,74 @@ function savedTexts() {
 
 class Page {
   queue = Promise.resolve(); // of cells to run
+  own = null; // the reader's files, on a page that reads some
   turn = 0; // counts Stops, so that a cell that was waiting at one is not run
 
   constructor(line, base) {
-    Object.assign(this, { line, base });
+    Object.assign(this, { line, base, files: document.querySelector(".py-files") });
     const withoutBrowser = line.dataset.elsewhere.split(" ").filter(Boolean).map(Number);
     this.cells = [...document.querySelectorAll("div.cell")].map((root, i) => new Cell(root, i, this, withoutBrowser.includes(i)));
   }
 
-  // Load Python, with a bar that says how far it is, and a way out.
-  async load() {
+  // A bar that says how far Python is, with a way out. label: what it does.
+  waiting(label, exit) {
     const box = Object.assign(document.createElement("div"), { className: "py-loading" });
     const bar = document.createElement("progress"), word = document.createElement("span");
-    bar.setAttribute("aria-label", "Loading Python");
+    bar.setAttribute("aria-label", label);
+    this.progress = ({ loaded, total, name }) => {
+      Object.assign(bar, { max: total, value: loaded });
+      word.textContent = name ? `${label} ${name}: ${Math.round(100 * loaded / total)} %` : "Starting …";
+    };
+    box.append(bar, word, button(exit, () => this.stop()));
+    (this.files || this.line).after(box);
+    box.scrollIntoView({ block: "nearest" });
+    return box;
+  }
+
+  async load() {
     const folder = `${this.base}_static/page-python`;
     this.python = new Python(`${folder}/worker.js?v=${this.line.dataset.version}`, (said) => {
-      if (!said.progress) return this.heard(said);
-      const { loaded, total, name } = said.progress;
-      Object.assign(bar, { max: total, value: loaded });
-      word.textContent = name ? `Loading ${name}: ${Math.round(100 * loaded / total)} %` : "Starting …";
+      if (said.progress) this.progress(said.progress); else this.heard(said);
     });
-    box.append(bar, word, button("Cancel", () => this.python.end()));
-    this.line.after(box);
     this.line.hidden = true;
-    box.scrollIntoView({ block: "nearest" });
+    const box = this.waiting("Loading", "Cancel");
     try {
       await this.python.ask("start", { manifest: `${folder}/files.json` });
+      if (this.own) await this.python.ask("open", this.own);
     } catch (error) {
       this.python.end(error);
       throw error;
     } finally {
       box.remove();
     }
+  }
+
+  // Run the page on the reader's files in place of its sample. Where that fails, the sample is back.
+  async read(files) {
+    const tell = (text) => { this.files.querySelector("[role=status]").textContent = text; };
+    const [file, ...others] = files.filter(({ name }) => !name.endsWith(".json"));
+    if (!file || others.length) return tell(`Choose one adapter, and its adapter_config.json if it has one. Of ${files.length} files ${others.length + Boolean(file)} are no settings.`);
+    const { name } = file;
+    const blobs = files.map((data) => ({ name: data === file ? name : "adapter_config.json", data }));
+    tell("");
+    this.own = { blobs, name };
+    const runs = this.cells.filter((cell) => cell.runs);
+    let box = null, why = "Stopped";
+    try {
+      await this.awake();
+      await this.python.ask("open", this.own);
+      box = this.waiting("Reading", "Stop");
+      if (await this.run(runs.at(-1), true)) return tell(`All on this page is now of ${name}. It has not left this machine.`);
+      why = runs.find(({ error }) => error)?.error.replace(/^(.*\n)*?\w*Error: (\/opened\/)?/, "") || why;
+    } catch (error) {
+      if (!(error instanceof Stopped)) why = error.message;
+    } finally {
+      box?.remove();
+    }
+    this.own = null;
+    if (this.python.worker) await this.python.ask("open", {});
+    this.resetAll();
+    tell(`${why}. The page shows its sample.`);
   }
 
   // Resolves once Python runs; after a Stop it is started again.
@@ -190,7 +226,7 @@ function addFile(tag, how) {
   });
 }
 
-// Load Python and open the page; false if the reader has stopped the loading.
+// Load Python and open the page, which is returned; null if the reader has stopped the loading.
 export async function start(line, base) {
   await addFile("link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${line.dataset.version}` });
   if (!globalThis.loraExplore) await addFile("script", { src: `${base}_static/explore.js` }); // a page without an explorer
@@ -198,9 +234,9 @@ export async function start(line, base) {
   try {
     await page.load();
   } catch (error) {
-    if (error instanceof Stopped) return false;
+    if (error instanceof Stopped) return null;
     throw error;
   }
   page.open();
-  return true;
+  return page;
 }

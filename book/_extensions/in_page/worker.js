@@ -3,7 +3,16 @@
 import runner from "./cell_runner.py";
 
 const fetchNow = globalThis.fetch;
+const FOLDER = "/opened"; // of the reader's files
 let python = null;
+
+// What Python sees as the module browser_page. opened: the path of the reader's file.
+const page = {
+  text: (kind, text) => postMessage({ text: { kind, text } }),
+  shown: (json) => postMessage({ shown: JSON.parse(json) }),
+  progress: (loaded, total) => postMessage({ progress: { loaded, total, name: page.opened?.slice(FOLDER.length + 1) } }),
+  opened: null,
+};
 
 // A file whose bytes are counted as they come.
 async function counted({ url, name }, count) {
@@ -43,12 +52,18 @@ async function load({ manifest }) {
   python.unpackArchive(await (await coming.get(address(wheel))).arrayBuffer(), "wheel");
   globalThis.fetch = fetchNow;
   postMessage({ progress: { loaded: total, total, name: "" } });
-  python.registerJsModule("browser_page", {
-    text: (kind, text) => postMessage({ text: { kind, text } }),
-    shown: (json) => postMessage({ shown: JSON.parse(json) }),
-  });
+  python.registerJsModule("browser_page", page);
   python.FS.writeFile("/home/pyodide/cell_runner.py", runner);
   python.pyimport("cell_runner");
+}
+
+// Show Python the reader's files, which are read where they lie. None: it sees the sample again.
+function open({ blobs, name }) {
+  const { FS } = python;
+  if (page.opened) FS.unmount(FOLDER);
+  else if (!FS.analyzePath(FOLDER).exists) FS.mkdir(FOLDER);
+  page.opened = name && `${FOLDER}/${name}`;
+  if (name) FS.mount(FS.filesystems.WORKERFS, { blobs }, FOLDER);
 }
 
 function call(name, given) {
@@ -59,7 +74,8 @@ addEventListener("unhandledrejection", (event) => event.preventDefault()); // Py
 
 onmessage = async ({ data: { id, task, given } }) => {
   try {
-    postMessage({ id, result: task === "start" ? await load(given) : call(task, given) });
+    const own = { start: load, open }[task];
+    postMessage({ id, result: own ? await own(given) : call(task, given) });
   } catch (error) {
     postMessage({ id, error: String(error.message || error).trim().split("\n").at(-1) });
   }

@@ -23,7 +23,7 @@ MATH = re.compile(r"(\${1,2})(.+?)\1", re.DOTALL)
 KINDS = {"prf:theorem": "Theorem", "prf:corollary": "Corollary", "prf:lemma": "Lemma",
          "prf:observation": "Observation", "prf:remark": "Remark", "exercise": "Exercise"}
 FOLDED = {"hide-input", "hide-cell", "remove-input"}  # the tags of cells that a page folds
-LEFT_OUT = ("raw", "contents", "eval-rst", "claims", "bibliography")  # only the site has them
+LEFT_OUT = ("raw", "only", "contents", "eval-rst", "claims", "bibliography")  # only the site has them
 
 
 @dataclass(frozen=True)

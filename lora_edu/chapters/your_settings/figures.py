@@ -1,14 +1,15 @@
 """The scale of some settings beside what each tool takes when nothing is said."""
 
 import math
+from collections.abc import Sequence
 
 from lora_edu.chapters.shared.axes import log_labelled
 from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, line, marks, words
 from lora_edu.explore.words import number
-from lora_edu.formats.convention import A_STARTS, Convention
-from lora_edu.nn import TOOLS, convention
+from lora_edu.formats.convention import A_STARTS, TOOLS, Convention, convention
 
 ROWS = [name for name in TOOLS if name != "a plain scale"]
+HEIGHTS = {row: len(ROWS) - 1 - i for i, row in enumerate(ROWS)}
 RSLORA = "PEFT, rsLoRA"
 CHOICES = ["PEFT", RSLORA, *[name for name in ROWS[1:] if TOOLS[name].asks_for]]
 ALPHAS = [1, 4, 8, 16, 20, 32, 64, 128]
@@ -21,31 +22,35 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
     asked = TOOLS[name].asks_for
     yours = convention(name, r, **{asked: alpha}, rslora=tool == RSLORA, optimiser=optimiser,
                        k=WIDTH)
-    heights = {row: len(ROWS) - 1 - i for i, row in enumerate(ROWS)}
     unsaid = {row: convention(row, r).scale for row in ROWS if TOOLS[row].alpha is not None}
-
-    traces = [
-        line([yours.scale] * 2, [-0.5, len(ROWS) - 0.5], "delta", name="your scale"),
-        marks(list(unsaid.values()), [heights[row] for row in unsaid], "frozen", "circle-open",
+    more = [
+        marks(list(unsaid.values()), [HEIGHTS[row] for row in unsaid], "frozen", "circle-open",
               11, stroke=2.5, name="nothing said", text=list(unsaid),
               hovertemplate="%{text} with nothing said: s = %{x:.3g}<extra></extra>"),
-        marks([yours.scale], [heights[name]], "delta", "diamond", 15, name="your settings",
-              hovertemplate="your s = %{x:.3g}<extra></extra>"),
-        words([250] * len(ROWS), list(heights.values()),
-              [_short(yours, row, tool == RSLORA) for row in ROWS], textposition="middle right",
-              textfont={"color": COLOURS["delta"], "size": 11})]
-
-    return figure(
-        traces,
+        marks([yours.scale], [HEIGHTS[name]], "delta", "diamond", 15, name="your settings",
+              hovertemplate="your s = %{x:.3g}<extra></extra>")]
+    return tools(
+        yours.scale, [_short(yours, row, tool == RSLORA) for row in ROWS],
         _headline(yours, optimiser),
-        [log_labelled("scale s", -2.4, 5.6, [0.01, 0.1, 1, 10])],
-        [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(heights.values()),
-          "ticktext": ROWS, "showgrid": False}],
         f"{tool}, r = {r}, {'α' if asked == 'alpha' else 'scale'} = {alpha}: "
         f"s = {number(yours.scale)}; A starts at a standard deviation of {number(yours.sigma)} "
         f"for inputs of width {WIDTH:,}, and B at zero; for another r {yours.when_r_changes}; the "
-        "green words are the same run there",
-        margin={**MARGIN, "t": 12, "l": 88, "r": 4})
+        "green words are the same run there", more)
+
+
+def tools(scale: float, texts: list[str], title: str, reading: str, more: Sequence = ()) -> dict:
+    """A row a tool with its text, and a scale as a line through them all."""
+    traces = [
+        line([scale] * 2, [-0.5, len(ROWS) - 0.5], "delta", name="your scale"),
+        *more,
+        words([250] * len(ROWS), list(HEIGHTS.values()), texts, textposition="middle right",
+              textfont={"color": COLOURS["delta"], "size": 11})]
+    return figure(
+        traces, title,
+        [log_labelled("scale s", -2.4, 5.6, [0.01, 0.1, 1, 10])],
+        [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(HEIGHTS.values()),
+          "ticktext": ROWS, "showgrid": False}],
+        reading, margin={**MARGIN, "t": 12, "l": 88, "r": 4})
 
 
 def _headline(yours: Convention, optimiser: str) -> str:
@@ -62,16 +67,21 @@ def _headline(yours: Convention, optimiser: str) -> str:
     return text
 
 
-def _short(yours: Convention, name: str, rslora: bool) -> str:
-    """How the scale is written in a tool, and how much wider its A starts."""
+def written(yours: Convention, name: str, rslora: bool = False) -> str:
+    """How the scale is written in a tool."""
     row = TOOLS[name]
     if row.asks_for is None:
-        text = f"only s = {number(convention(name, yours.r).scale)}"
-    elif row.asks_for == "scale":
-        text = f"scale {number(yours.scale)}"
-    elif rslora and row.has_rslora:
-        text = f"α {number(yours.alpha)}, rsLoRA"
-    else:
-        text = f"α {number(yours.scale * yours.r)}"
+        return f"only s = {number(convention(name, yours.r).scale)}"
+    if row.asks_for == "scale":
+        return f"scale {number(yours.scale)}"
+    if rslora and row.has_rslora:
+        return f"α {number(yours.alpha)}, rsLoRA"
+    return f"α {number(yours.scale * yours.r)}"
+
+
+def _short(yours: Convention, name: str, rslora: bool) -> str:
+    """The same, and how much wider its A starts."""
+    row = TOOLS[name]
+    text = written(yours, name, rslora)
     wider = A_STARTS[row.start](yours.r, WIDTH) / yours.sigma
     return text if math.isclose(wider, 1) else f"{text}, A × {wider:.2g}"

@@ -1,0 +1,219 @@
+"""A LoRA file in words and in four figures, for the sample and for a reader's own file."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from lora_edu.chapters.shared.style import (
+    COLOURS,
+    MARGIN,
+    PALE,
+    figure,
+    heat,
+    level,
+    marks,
+)
+from lora_edu.chapters.your_adapter import SAMPLE
+from lora_edu.chapters.your_settings.figures import ROWS, tools, written
+from lora_edu.examine import Examination, Row, examine
+from lora_edu.examine.report import head
+from lora_edu.explore.words import number
+from lora_edu.formats.convention import convention
+
+STARTS = {"most tools": "kaiming_uniform", "diffusers": "peft_gaussian", "Keras": "he_uniform"}
+STRENGTHS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
+LONGEST = 18  # letters of a name beside the map
+LETTER = 7  # px
+ROW = 24  # px of the map
+ROOM = 1.5  # times, above and below what is drawn of A
+TICKS = [times * 10.0**power for power in range(-6, 7) for times in (1, 2, 5)]
+
+
+def adapter(path: str | os.PathLike | None = None) -> Examination:
+    """Examine a file or a folder; None is what the page has opened, and else the sample."""
+    try:
+        from browser_page import opened, progress  # Python in the page has it, and nobody else
+    except ModuleNotFoundError:
+        opened = progress = None
+    examination = examine(path or opened or SAMPLE, progress=progress)
+    return replace(examination, name=Path(examination.name).name)
+
+
+def findings(adapter: Examination) -> str:
+    """What the file is and what may be wrong, and the report to save, as HTML."""
+    items = "".join(
+        f"<li><p><b>{escape(found.severity)}: {escape(found.symptom)}.</b> "
+        f"Likely cause: {escape(found.cause)}. <em>So</em> {escape(found.remedy)}.</p>"
+        f"<p>Where: {escape(_some(found.where))}</p></li>" for found in adapter.findings)
+    if not items:
+        items = f"<li>Of {len(adapter.findings.tested)} faults looked for there is none.</li>"
+    first, *more = head(adapter)
+    lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
+    return (f"<p>{lines}</p><ul>{items}</ul>"
+            f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
+            f'{quote(adapter.report())}">Save the whole report as text</a></p>')
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def places(names: list) -> list[int]:
+    """The positions of a slider over names, one at least."""
+    return list(range(max(1, len(names))))
+
+
+def with_numbers(adapter: Examination) -> list[Row]:
+    """The modules that have numbers, in the file's order."""
+    return [row for row in adapter.rows if row.is_known]
+
+
+def ranks(adapter: Examination) -> list[int]:
+    """How many components can be kept."""
+    most = max((len(row.singular_values) for row in with_numbers(adapter)), default=1)
+    return list(range(1, most + 1))
+
+
+def height(adapter: Examination) -> int:
+    """Of the map, in px."""
+    _, parts, _ = adapter.map()
+    return min(max(280, ROW * len(parts) + 100), 640)
+
+
+def taps(adapter: Examination) -> tuple[str | None, str | None] | None:
+    """The sliders that a tap on the map sets."""
+    blocks, parts, _ = adapter.map()
+    names = ("block" if len(blocks) > 1 else None, "part" if len(parts) > 1 else None)
+    return names if any(names) else None
+
+
+def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
+    """‖ΔW‖ by block and part of a block, and one of the modules in words."""
+    blocks, parts, norms = adapter.map()
+    strongest = np.nanmax(norms, initial=0.0) or 1.0
+    known = with_numbers(adapter)
+    row = next((row for row in adapter.rows
+                if (row.block, row.part) == (blocks[block], parts[part])), None)
+    if row is None:
+        title = f"{blocks[block]} has no adapter on {parts[part]}"
+    elif not row.is_known:
+        title = f"{row.layer} has no numbers: see what is found above"
+    else:
+        share = row.norm**2 / (np.nansum(norms**2) or 1.0)
+        title = (f"Module {known.index(row)}, {row.layer}: ‖ΔW‖ = {number(row.norm)}, "
+                 f"{_percent(share)} of the square of all")
+    names = [name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}" for name in parts]
+    margin = {**MARGIN, "t": 12, "l": 24 + LETTER * max(map(len, names))}
+    traces = [
+        heat(100 * np.nan_to_num(norms.T) / strongest, 0, 100, [PALE, COLOURS["delta"]],
+             name="‖ΔW‖"),
+        marks([block], [part], COLOURS["B"], "square-open", 16, stroke=3, name="chosen")]
+    return figure(
+        traces, title,
+        [{"range": [-0.5, len(blocks) - 0.5], "title": {"text": "block"}, "showgrid": False,
+          "ticks": "", **_ticks(range(len(blocks)), 10)}],
+        [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "",
+          **_ticks(names, 25)}],
+        f"{title}. The strongest of {len(known)} modules has ‖ΔW‖ = {number(strongest)}",
+        margin=margin)
+
+
+def _ticks(names: Sequence, most: int, first: int = 0) -> dict:
+    """The part of an axis that names whole numbers from the first, so many at most."""
+    every = -(-len(names) // most)
+    return {"tickvals": list(range(first, first + len(names), every)),
+            "ticktext": [str(name) for name in names[::every]]}
+
+
+def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
+    """The singular values of a module's ΔW, and what is lost where only some are kept."""
+    rows = with_numbers(adapter)
+    if not rows or rows[module].norm == 0:
+        return _empty("ΔW is zero here: there is nothing to keep" if rows else
+                      "No module has numbers")
+    row = rows[module]
+    values = row.singular_values
+    lost = _lost([row], keep)
+    title = (f"{row.layer}: {min(keep, len(values))} of {len(values)} kept. Lost are "
+             f"{_percent(lost)} of ‖ΔW‖², {_percent(np.sqrt(lost))} of ‖ΔW‖; over all modules "
+             f"{_percent(_lost(rows, keep))} of the square")
+    at = np.arange(1, len(values) + 1)
+    symbols = np.where(at <= keep, "diamond", "diamond-open").tolist()
+    trace = marks(at, values, "delta", symbols, 11, stroke=2, name="σ",
+                  hovertemplate="σ%{x} = %{y:.3g}<extra></extra>")
+    return figure(
+        [trace], title,
+        [{"range": [0.5, max(ranks(adapter)) + 0.5], "title": {"text": "component"},
+          **_ticks(ranks(adapter), 10, first=1)}],
+        [{"range": [0, 1.08 * float(values[0])], "title": {"text": "singular value of ΔW"}}],
+        title)
+
+
+def _lost(rows: list[Row], keep: int) -> float:
+    """The share of the square that is beyond the first components of each module."""
+    whole = sum(row.norm**2 for row in rows)
+    return sum(float(np.sum(row.singular_values[keep:]**2)) for row in rows) / whole
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
+    """The spread of A of each module in that of a start."""
+    rows = [row for row in with_numbers(adapter) if row.norm_A > 0 and row.starts]
+    if not rows:
+        return _empty("No module has an A that is drawn")
+    ratios = np.array([row.sigma / row.starts[start] for row in rows])
+    ratio, at_least, about = adapter.way(start)
+    title = (f"A is {number(ratio)} times as wide as this start (median over modules). If it "
+             "began so, ")
+    if at_least == 0:
+        title += "its length does not tell how far it went"
+    elif ratio < 1:
+        title += f"it became shorter, and went at least {_percent(at_least)} of the start’s length"
+    else:
+        title += f"it went at least {_percent(at_least)} of the start’s length"
+    if np.isfinite(about):
+        title += f", and {_percent(about)} at a right angle"
+    low = min(1.0, ratios.min())
+    high = max(1.0, ratios.max())
+    ticks = [tick for tick in TICKS if low / ROOM < tick < high * ROOM]
+    known = with_numbers(adapter)
+    trace = marks([known.index(row) for row in rows], ratios, "A", "circle", 9, name="A",
+                  text=[row.layer for row in rows],
+                  hovertemplate="%{text}: %{y:.3g} times the start<extra></extra>")
+    return figure(
+        [level(1, [-0.5, len(known) - 0.5]), trace], title,
+        [{"range": [-0.5, len(known) - 0.5], "title": {"text": "module"},
+          **_ticks(range(len(known)), 10)}],
+        [{"type": "log", "range": np.log10([low / ROOM, high * ROOM]).tolist(),
+          "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks],
+          "title": {"text": "spread ÷ start’s"}}],
+        title)
+
+
+def strength(adapter: Examination, strength: float = 1.0) -> dict:
+    """The scale at a strength, and how each tool is told to have it."""
+    scales = [(r, s) for r, s, _, _ in adapter.scales() if s > 0]
+    if not scales:
+        return _empty("The file does not say s: see what is found above")
+    r, s = scales[0]
+    yours = convention("a plain scale", r, scale=s * strength)
+    norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
+    title = (f"r = {r}, s = {number(s)}: at strength {strength:g} it acts as "
+             f"{number(yours.scale)}, and ‖ΔW‖ of all is {number(strength * norm)}")
+    if len(scales) > 1:
+        title += f". Other modules have other r or s, {len(scales)} pairs in all"
+    return tools(yours.scale, [written(yours, name) for name in ROWS], title,
+                 f"{title}. The green words are what each tool is told")
+
+
+def _empty(title: str) -> dict:
+    return figure([], title, [{"range": [0, 1]}], [{"range": [0, 1]}], title)
