@@ -20,7 +20,7 @@ from .content import claims, formulas, self_check, symbols
 from .in_page import run_page
 from .notebooks import download, execute
 from .search import answers, index
-from .site import addresses, sharing, slim, theme
+from .site import addresses, for_programs, sharing, slim, theme
 
 HERE = Path(__file__).parent
 OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
@@ -68,7 +68,7 @@ def setup(app):
             theme.drop_scripts, slim.link_one_sheet)
     in_turn(app, "build-finished", LATE, download.write_wheel, run_page.write_runtime,
             formulas.copy_katex, sharing.write_redirect, theme.mend_pages, index.write_search,
-            slim.write_one_sheet)
+            slim.write_one_sheet, for_programs.write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -108,7 +108,7 @@ def read(source: str | os.PathLike | bytes) -> tuple[dict[str, Tensor], dict[str
 
 
 def _content(path: Path) -> np.ndarray:
-    """The bytes of a file, mapped where that can be: no browser does it, and nobody an empty one."""
+    """The bytes of a file, mapped where that can be: not in a browser, nor where there are none."""
     if sys.platform == "emscripten" or path.stat().st_size == 0:
         return np.fromfile(path, np.uint8)
     return np.memmap(path, np.uint8, "r")

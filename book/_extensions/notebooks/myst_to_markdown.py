@@ -23,19 +23,21 @@ MATH = re.compile(r"(\${1,2})(.+?)\1", re.DOTALL)
 KINDS = {"prf:theorem": "Theorem", "prf:corollary": "Corollary", "prf:lemma": "Lemma",
          "prf:observation": "Observation", "prf:remark": "Remark", "exercise": "Exercise"}
 FOLDED = {"hide-input", "hide-cell", "remove-input"}  # the tags of cells that a page folds
-LEFT_OUT = ("raw", "only", "contents", "eval-rst", "claims", "bibliography")  # only the site has them
+# what only the site has
+LEFT_OUT = ("raw", "only", "contents", "eval-rst", "claims", "bibliography")
 
 
 @dataclass(frozen=True)
 class Names:
     """What a book's roles refer to. titles: label → "Theorem *Its title*". sources: key →
     (authors, year, address). site: the website's address with a slash at its end, or "".
-    beside: the pages whose notebooks lie beside each other."""
+    beside: the pages that lie beside each other, in files with that ending."""
 
     titles: dict[str, str] = field(default_factory=dict)
     sources: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     site: str = ""
     beside: frozenset[str] = frozenset()
+    ending: str = ".ipynb"
 
 
 def collect_names(pages: Iterable[Path], bibliography: Path, site: str = "", beside=()) -> Names:
@@ -92,9 +94,11 @@ class Page:
         if name == "solution":
             what = "Solution: " + self.names.titles[title].partition(" ")[2].strip("*")
             return folded(what, self.plain(part.body))
-        if name in ("include", "literalinclude"):
-            text = ((ROOT / self.name).parent / title).read_text("utf-8")
-            return self.plain(text) if name == "include" else f"```\n{text}```"
+        if name == "literalinclude":
+            file = (ROOT / self.name).parent / title
+            return f"```{part.options['language']}\n{file.read_text('utf-8')}```"
+        if name == "include":
+            return self.plain(((ROOT / self.name).parent / title).read_text("utf-8"))
         if name == "glossary":
             return self.plain(re.sub(r"^(\S.*)\n +", r"**\1**: ", part.body, flags=re.MULTILINE))
         body = self.plain(part.body)
@@ -152,7 +156,8 @@ class Page:
         there = posixpath.join(posixpath.dirname(self.name), path) if path else self.name
         page = posixpath.normpath(there).removesuffix(".md")
         if page in self.names.beside:
-            return f"[{words}]({path.removesuffix('.md') + '.ipynb' if path else ''}{place})"
+            file = path.removesuffix(".md") + self.names.ending if path else ""
+            return f"[{words}]({file}{place})"
         return f"[{words}]({self.names.site}{page}.html{place})" if self.names.site else words
 
 

@@ -54,9 +54,9 @@ def findings(adapter: Examination) -> str:
         items = f"<li>Of {len(adapter.findings.tested)} faults looked for there is none.</li>"
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
-    return (f"<p>{lines}</p><ul>{items}</ul>"
+    return (f'<div class="findings"><p>{lines}</p><ul>{items}</ul>'
             f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
-            f'{quote(adapter.report())}">Save the whole report as text</a></p>')
+            f'{quote(adapter.report())}">Save the whole report as text</a></p></div>')
 
 
 def _some(names: tuple[str, ...]) -> str:

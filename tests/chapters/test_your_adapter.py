@@ -1,0 +1,116 @@
+"""The figures of Your adapter, against NumPy's own ΔW of the sample; and files that lack something."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from lora_edu.chapters.your_adapter import SAMPLE, figures
+from lora_edu.explore.plain_figure import validate
+from lora_edu.formats.convention import A_STARTS
+
+SETTINGS = json.loads((SAMPLE / "adapter_config.json").read_text())
+R = SETTINGS["r"]
+TENSORS = load_file(SAMPLE / "adapter_model.safetensors")
+NAMES = [key.removesuffix(".lora_A.weight") for key in TENSORS if "lora_A" in key]
+
+
+def delta(name):
+    """s·B·A of a module."""
+    A = TENSORS[f"{name}.lora_A.weight"].astype(float)
+    B = TENSORS[f"{name}.lora_B.weight"].astype(float)
+    return SETTINGS["lora_alpha"] / R * B @ A
+
+
+NORMS = {name.removeprefix("base_model.model."): np.linalg.norm(delta(name)) for name in NAMES}
+
+
+def title(figure):
+    return figure["layout"]["title"]["text"]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return figures.adapter()
+
+
+def test_the_map_has_each_norm_in_its_cell(sample):
+    blocks, parts, _ = sample.map()
+    for i, block in enumerate(blocks):
+        for j, part in enumerate(parts):
+            norm = NORMS[f"{block}.{part}"]
+            shown = figures.where(sample, i, j)
+            assert shown["data"][0]["z"][j, i] == round(100 * norm / max(NORMS.values()))
+            share = 100 * norm**2 / sum(value**2 for value in NORMS.values())
+            assert f"{block}.{part}: ‖ΔW‖ = {norm:.3g}, {share:.3g} % " in title(shown)
+
+
+@pytest.mark.parametrize("keep", range(1, R + 1))
+def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
+    row = figures.with_numbers(sample)[3]
+    U, values, Vt = np.linalg.svd(delta(f"base_model.model.{row.layer}"))
+    kept = (U[:, :keep] * values[:keep]) @ Vt[:keep]
+    lost = np.linalg.norm(delta(f"base_model.model.{row.layer}") - kept) / np.sqrt(np.sum(values**2))
+    shown = figures.components(sample, 3, keep)
+    np.testing.assert_allclose(shown["data"][0]["y"], values[:R], rtol=1e-6)
+    assert shown["data"][0]["marker"]["symbol"].count("diamond") == keep
+    if keep < R:
+        assert f"{100 * lost**2:.3g} % of ‖ΔW‖², {100 * lost:.3g} % of" in title(shown)
+    else:
+        assert "Lost are 0 % of ‖ΔW‖², 0 % of ‖ΔW‖" in title(shown)
+
+
+@pytest.mark.parametrize("start", figures.STARTS.values())
+def test_the_spread_of_A_is_that_of_its_entries(sample, start):
+    A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
+    ratios = {name: np.sqrt(np.mean(a**2)) / A_STARTS[start](R, a.shape[1])
+              for name, a in zip(NAMES, A, strict=True)}
+    shown = figures.spread(sample, start)["data"][1]
+    want = [ratios[f"base_model.model.{layer}"] for layer in shown["text"]]
+    np.testing.assert_allclose(shown["y"], want, rtol=1e-6)
+    assert f"{np.median(want):.3g} times" in title(figures.spread(sample, start))
+
+
+def test_a_strength_multiplies_the_scale(sample):
+    norm = np.sqrt(sum(value**2 for value in NORMS.values()))
+    for strength in figures.STRENGTHS:
+        shown = figures.strength(sample, strength)
+        s = strength * SETTINGS["lora_alpha"] / R
+        assert shown["data"][0]["x"] == [s, s]
+        assert title(shown).endswith(f"acts as {s:.3g}, and ‖ΔW‖ of all is {strength * norm:.3g}")
+        assert f"α {s * R:.3g}" in shown["data"][1]["text"]
+
+
+ZERO_B = {"lora_B": lambda values: 0 * values}
+BROKEN_A = {"lora_A": lambda values: np.nan * values}
+
+
+@pytest.mark.parametrize(("change", "settings", "words"), [
+    (ZERO_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "times", "is 0 exactly"]),
+    (BROKEN_A, SETTINGS, ["has no numbers", "No module has numbers", "No module has an A", "0 exactly"]),
+    ({}, {}, ["‖ΔW‖", "kept", "times", "does not say s"])])
+def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
+    tensors = {key: next((make(values) for part, make in change.items() if part in key), values)
+               for key, values in TENSORS.items()}
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    if settings:
+        (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
+    adapter = figures.adapter(tmp_path)
+    drawn = [figures.where(adapter), figures.components(adapter), figures.spread(adapter),
+             figures.strength(adapter)]
+    for shown, text in zip(drawn, words, strict=True):
+        validate(shown)
+        assert text in title(shown)
+    assert "<li><p><b>" in figures.findings(adapter)
+
+
+def test_the_findings_show_a_file_s_words_and_run_none(tmp_path):
+    """And the report to save is the whole one."""
+    save_file(TENSORS, tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_text(json.dumps(
+        SETTINGS | {"modules_to_save": ["<img src=x onerror=alert(1)>"]}))
+    adapter = figures.adapter(tmp_path)
+    html = figures.findings(adapter)
+    assert "<img" not in html and "&lt;img" in html
+    assert figures.quote(adapter.report()) in html

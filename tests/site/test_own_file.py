@@ -1,0 +1,95 @@
+"""The page that reads a reader's own file: opened through its input, drawn, refused, stopped."""
+
+import pytest
+import torch
+from playwright.sync_api import expect
+
+from lora_edu.explore.assets import npm_file
+from tests.benchmarks.examine import write as write_large
+from tests.examine.lora_files import in_peft, write
+from tests.site.devices import AXE
+from tests.site.pages import HTML
+
+PAGE = "book/part4/your-adapter.html"
+pytestmark = pytest.mark.skipif('class="page-python ' not in (HTML / PAGE).read_text("utf-8"),
+                                reason="built without NumPy for browsers")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """What to open, by name."""
+    folder = tmp_path_factory.mktemp("files")
+    for name in ("peft", "kohya", "large"):
+        (folder / name).mkdir()
+    model = in_peft(r=4, lora_alpha=2)
+    write(folder / "peft", model)
+    torch.save({"weight": torch.zeros(3)}, folder / "style.bin")
+    write_large(folder / "large")
+    return {"kohya": [write(folder / "kohya", model, "kohya")],
+            "peft": [folder / "peft/adapter_config.json",
+                     folder / "peft/adapter_model.safetensors"],
+            "pickle": [folder / "style.bin"],
+            "settings": [folder / "peft/adapter_config.json"],
+            "large": [folder / "large/adapter_model.safetensors",
+                      folder / "large/adapter_config.json"]}
+
+
+def open_files(page, files, tells: str):
+    page.locator(".py-files input").set_input_files(files)
+    expect(page.locator(".py-files [role=status]")).to_contain_text(tells, timeout=300_000)
+
+
+def headlines(page) -> list[str]:
+    """What the four figures say that can be seen."""
+    said = page.locator(".explorer-headline > span")
+    return [each.inner_text() for each in said.all() if each.is_visible()]
+
+
+def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
+    here = visit(PAGE)
+    page = here.page
+    sample = headlines(page)
+    assert len(sample) == 4
+    for name, layer in (("kohya", "lora_unet_layers_0_k"), ("peft", "layers.0.k")):
+        open_files(page, files[name], f"now of {files[name][-1].name}.")
+        said = headlines(page)
+        assert len(said) == 4 and f"Module 0, {layer}: " in said[0]
+        assert "r = 4, s = 0.5: at strength 1 it acts as 0.5" in said[3]
+    page.locator("figure[data-name=strength]:visible input[type=range]").press("End")
+    expect(page.locator("figure[data-name=strength]:visible .explorer-headline")).to_contain_text(
+        "at strength 2 it acts as 1,")
+    open_files(page, files["settings"], "Choose one adapter, and its adapter_config.json")
+    open_files(page, files["pickle"], "style.bin: this must be a safetensors file, it is a pickle")
+    assert headlines(page) == sample
+    assert not [url for url in here.requests if "127.0.0.1" not in url and "blob:" not in url]
+
+
+def test_a_tap_on_the_map_chooses_a_module(visit):
+    page = visit(PAGE, "phone").page
+    page.locator("#explorer-learned .explorer-plot").scroll_into_view_if_needed()
+    plot = page.locator("#explorer-learned .explorer-plot[data-drawn]")
+    place = plot.evaluate("""({ _fullLayout: { xaxis, yaxis } }) => (
+        { x: xaxis._offset + xaxis.d2p(3), y: yaxis._offset + yaxis.d2p(2) })""")
+    plot.tap(position=place)
+    expect(page.locator("#explorer-learned .explorer-headline")).to_contain_text(
+        "blocks.3.attention.q: ")
+
+
+def test_reading_shows_how_far_it_is_and_can_be_stopped(visit, files):
+    page = visit(PAGE).page
+    sample = headlines(page)
+    page.locator(".py-files input").set_input_files(files["large"])
+    page.locator(".py-loading", has_text="Reading adapter_model").wait_for(timeout=300_000)
+    assert page.locator(".py-loading progress").evaluate("({ max }) => max") == 224
+    page.get_by_role("button", name="Stop", exact=True).first.click()
+    expect(page.locator(".py-files [role=status]")).to_have_text("Stopped. The page shows its sample.")
+    assert headlines(page) == sample
+    open_files(page, files["peft"], "now of adapter_model.safetensors")
+
+
+def test_axe_finds_nothing_with_a_file_open(visit, files):
+    page = visit(PAGE, "phone", color_scheme="dark").page
+    open_files(page, files["peft"], "now of")
+    page.add_script_tag(path=npm_file("axe-core/axe.min.js"))
+    assert page.evaluate(AXE, None) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
