@@ -21,11 +21,15 @@ class Finding(NamedTuple):
     remedy: str
     where: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    @property
+    def places(self) -> str:
+        """Where it is, in words."""
         more = f" and {len(self.where) - 3} more" if len(self.where) > 3 else ""
+        return ", ".join(self.where[:3]) + more
+
+    def __str__(self) -> str:
         return (f"{self.severity}: {self.symptom} [{self.name}]\n"
-                f"  cause:  {self.cause}\n  remedy: {self.remedy}\n"
-                f"  where:  {', '.join(self.where[:3])}{more}")
+                f"  cause:  {self.cause}\n  remedy: {self.remedy}\n  where:  {self.places}")
 
 
 class Diagnosis(list[Finding]):

@@ -82,7 +82,8 @@ def test_reading_shows_how_far_it_is_and_can_be_stopped(visit, files):
     page.locator(".py-loading", has_text="Reading adapter_model").wait_for(timeout=300_000)
     assert page.locator(".py-loading progress").evaluate("({ max }) => max") == 224
     page.get_by_role("button", name="Stop", exact=True).first.click()
-    expect(page.locator(".py-files [role=status]")).to_have_text("Stopped. The page shows its sample.")
+    expect(page.locator(".py-files [role=status]")).to_have_text(
+        "Stopped. The page shows its sample.")
     assert headlines(page) == sample
     open_files(page, files["peft"], "now of adapter_model.safetensors")
 

@@ -1,4 +1,4 @@
-"""llms.txt and the pages in Markdown: the verdicts are the book's own, and nothing of a page is lost."""
+"""llms.txt and the pages in Markdown: the verdicts are the book's, and nothing is lost."""
 
 import re
 from dataclasses import replace

@@ -63,7 +63,7 @@ class Page {
   async read(files) {
     const tell = (text) => { this.files.querySelector("[role=status]").textContent = text; };
     const [file, ...others] = files.filter(({ name }) => !name.endsWith(".json"));
-    if (!file || others.length) return tell(`Choose one adapter, and its adapter_config.json if it has one. Of ${files.length} files ${others.length + Boolean(file)} are no settings.`);
+    if (!file || others.length) return tell("Choose one adapter, and its adapter_config.json if it has one.");
     const { name } = file;
     const blobs = files.map((data) => ({ name: data === file ? name : "adapter_config.json", data }));
     tell("");

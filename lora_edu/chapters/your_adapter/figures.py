@@ -30,8 +30,6 @@ STRENGTHS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
 LONGEST = 18  # letters of a name beside the map
 LETTER = 7  # px
 ROW = 24  # px of the map
-ROOM = 1.5  # times, above and below what is drawn of A
-TICKS = [times * 10.0**power for power in range(-6, 7) for times in (1, 2, 5)]
 
 
 def adapter(path: str | os.PathLike | None = None) -> Examination:
@@ -49,7 +47,7 @@ def findings(adapter: Examination) -> str:
     items = "".join(
         f"<li><p><b>{escape(found.severity)}: {escape(found.symptom)}.</b> "
         f"Likely cause: {escape(found.cause)}. <em>So</em> {escape(found.remedy)}.</p>"
-        f"<p>Where: {escape(_some(found.where))}</p></li>" for found in adapter.findings)
+        f"<p>Where: {escape(found.places)}</p></li>" for found in adapter.findings)
     if not items:
         items = f"<li>Of {len(adapter.findings.tested)} faults looked for there is none.</li>"
     first, *more = head(adapter)
@@ -57,11 +55,6 @@ def findings(adapter: Examination) -> str:
     return (f'<div class="findings"><p>{lines}</p><ul>{items}</ul>'
             f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
             f'{quote(adapter.report())}">Save the whole report as text</a></p></div>')
-
-
-def _some(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
 
 
 def places(names: list) -> list[int]:
@@ -182,9 +175,6 @@ def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
         title += f"it went at least {_percent(at_least)} of the start’s length"
     if np.isfinite(about):
         title += f", and {_percent(about)} at a right angle"
-    low = min(1.0, ratios.min())
-    high = max(1.0, ratios.max())
-    ticks = [tick for tick in TICKS if low / ROOM < tick < high * ROOM]
     known = with_numbers(adapter)
     trace = marks([known.index(row) for row in rows], ratios, "A", "circle", 9, name="A",
                   text=[row.layer for row in rows],
@@ -193,9 +183,7 @@ def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
         [level(1, [-0.5, len(known) - 0.5]), trace], title,
         [{"range": [-0.5, len(known) - 0.5], "title": {"text": "module"},
           **_ticks(range(len(known)), 10)}],
-        [{"type": "log", "range": np.log10([low / ROOM, high * ROOM]).tolist(),
-          "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks],
-          "title": {"text": "spread ÷ start’s"}}],
+        [{"range": [0, 1.1 * max(1.0, ratios.max())], "title": {"text": "spread ÷ start’s"}}],
         title)
 
 
