@@ -137,11 +137,13 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
              f"{_percent(lost)} of ‖ΔW‖², {_percent(np.sqrt(lost))} of ‖ΔW‖; over all modules "
              f"{_percent(_lost(rows, keep))} of the square")
     at = np.arange(1, len(values) + 1)
-    symbols = np.where(at <= keep, "diamond", "diamond-open").tolist()
-    trace = marks(at, values, "delta", symbols, 11, stroke=2, name="σ",
-                  hovertemplate="σ%{x} = %{y:.3g}<extra></extra>")
+    hover = "σ%{x} = %{y:.3g}<extra></extra>"
+    traces = [
+        marks(at[:keep], values[:keep], "delta", "diamond", 12, name="kept", hovertemplate=hover),
+        marks(at[keep:], values[keep:], "delta", "diamond-open", 11, stroke=2, name="lost",
+              hovertemplate=hover)]
     return figure(
-        [trace], title,
+        traces, title,
         [{"range": [0.5, max(ranks(adapter)) + 0.5], "title": {"text": "component"},
           **_ticks(ranks(adapter), 10, first=1)}],
         [{"range": [0, 1.08 * float(values[0])], "title": {"text": "singular value of ΔW"}}],
