@@ -79,11 +79,9 @@ def height(adapter: Examination) -> int:
     return min(max(280, ROW * len(parts) + 100), 640)
 
 
-def taps(adapter: Examination) -> tuple[str | None, str | None] | None:
-    """The sliders that a tap on the map sets."""
-    blocks, parts, _ = adapter.map()
-    names = ("block" if len(blocks) > 1 else None, "part" if len(parts) > 1 else None)
-    return names if any(names) else None
+def taps(adapter: Examination) -> tuple[str, str] | None:
+    """The sliders that a tap on the map sets, where both have a choice."""
+    return ("block", "part") if min(adapter.map()[2].shape) > 1 else None
 
 
 def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
