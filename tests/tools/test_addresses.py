@@ -122,3 +122,9 @@ def test_the_download_asks_the_site_for_the_wheel(built):
     assert f"{SITE}/wheels/{wheel_name(REPOSITORY)}" in made.cells[0].source
     assert (built / "wheels" / wheel_name(REPOSITORY)).is_file()
     assert f"[of the book]({SITE}/book/index.html)" in made.cells[1].source
+
+
+def test_programs_find_every_page_as_markdown(built):
+    pages = re.findall(r"^- \[.+\]\((.+)\): ", text_of(built, "llms.txt"), re.MULTILINE)
+    assert pages == [f"{SITE}/book/{name}.md" for name in ("index", "one", "questions", "reading")]
+    assert "```text\none is 1\n```" in text_of(built, "book/one.md")

@@ -24,7 +24,7 @@ KINDS = {"prf:theorem": "Theorem", "prf:corollary": "Corollary", "prf:lemma": "L
          "prf:observation": "Observation", "prf:remark": "Remark", "exercise": "Exercise"}
 FOLDED = {"hide-input", "hide-cell", "remove-input"}  # the tags of cells that a page folds
 # what only the site has
-LEFT_OUT = ("raw", "only", "contents", "eval-rst", "claims", "bibliography")
+LEFT_OUT = ("raw", "only", "toctree", "contents", "eval-rst", "claims", "bibliography")
 
 
 @dataclass(frozen=True)

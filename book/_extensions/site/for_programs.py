@@ -10,7 +10,6 @@ import yaml
 
 from lora_edu.explore.page_data import data_of_explorers
 
-from ..myst import page_names
 from ..notebooks.download import executed, names_of
 from ..notebooks.myst_to_markdown import Names, Page
 
@@ -35,10 +34,9 @@ Each page below is plain Markdown; with .html in place of .md it is the page wit
 
 def write(app) -> None:
     """Write llms.txt, and a file of Markdown beside each page."""
-    root = Path(app.confdir)
-    pages = [page for page in page_names(root) if page in app.env.found_docs]
+    pages = list(_in_order(app.env.toctree_includes, app.config.root_doc))
     names = replace(names_of(app), beside=frozenset(pages), ending=".md")
-    sources = {page: (root / f"{page}.md").read_text("utf-8") for page in pages}
+    sources = {page: Path(app.env.doc2path(page)).read_text("utf-8") for page in pages}
     for page, source in sources.items():
         target = Path(app.outdir) / f"{page}.md"
         target.write_text("\n\n".join(plain(executed(app, page), page, source, names)) + "\n",
@@ -48,8 +46,15 @@ def write(app) -> None:
     (Path(app.outdir) / "llms.txt").write_text(text, encoding="utf-8")
 
 
+def _in_order(includes: dict[str, list[str]], page: str) -> Iterator[str]:
+    """A page, and those below it."""
+    yield page
+    for below in includes.get(page, ()):
+        yield from _in_order(includes, below)
+
+
 def llms(titles: dict[str, str], sources: dict[str, str], names: Names) -> str:
-    """The text of llms.txt. Raises KeyError where no answer has a label of VERDICTS."""
+    """The text of llms.txt, with those of VERDICTS that the pages have."""
     links = {page: f"[{title}]({names.site}{page}.md)" for page, title in titles.items()}
     about = {page: _description(source) for page, source in sources.items()}
     without_links = replace(names, beside=frozenset(), site="")
@@ -61,7 +66,7 @@ def llms(titles: dict[str, str], sources: dict[str, str], names: Names) -> str:
             answers[label] = f"- {words} {links[page]}"
     home = next(iter(titles))
     lines = [HEAD.format(title=titles[home], description=about[home])]
-    lines += [answers[label] for label in VERDICTS]
+    lines += [answers[label] for label in VERDICTS if label in answers]
     lines += ["", "## Pages", ""]
     lines += [f"- {link}: {about[page]}" for page, link in links.items()]
     return "\n".join(lines) + "\n"
@@ -69,7 +74,8 @@ def llms(titles: dict[str, str], sources: dict[str, str], names: Names) -> str:
 
 def _description(source: str) -> str:
     front = FRONT.match(source)
-    meta = yaml.safe_load(front[1])["myst"]["html_meta"] if front else {}
+    settings = yaml.safe_load(front[1]) if front else {}
+    meta = settings.get("myst", {}).get("html_meta", {})
     return meta.get("description", "").strip()
 
 
