@@ -2,7 +2,8 @@
 
 import pytest
 
-from lora_edu.chapters.your_settings.figures import CHOICES, ROWS, settings
+from lora_edu.chapters.shared.tool_rows import ROWS
+from lora_edu.chapters.your_settings.figures import CHOICES, settings
 
 
 @pytest.mark.parametrize("tool", CHOICES)

@@ -18,8 +18,8 @@ from lora_edu.chapters.shared.style import (
     level,
     marks,
 )
+from lora_edu.chapters.shared.tool_rows import ROWS, tools, written
 from lora_edu.chapters.your_adapter import SAMPLE
-from lora_edu.chapters.your_settings.figures import ROWS, tools, written
 from lora_edu.examine import Examination, Row, examine
 from lora_edu.examine.report import head
 from lora_edu.explore.words import number

@@ -1,15 +1,12 @@
 """The scale of some settings beside what each tool takes when nothing is said."""
 
 import math
-from collections.abc import Sequence
 
-from lora_edu.chapters.shared.axes import log_labelled
-from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, line, marks, words
+from lora_edu.chapters.shared.style import marks
+from lora_edu.chapters.shared.tool_rows import HEIGHTS, ROWS, tools, written
 from lora_edu.explore.words import number
 from lora_edu.formats.convention import A_STARTS, TOOLS, Convention, convention
 
-ROWS = [name for name in TOOLS if name != "a plain scale"]
-HEIGHTS = {row: len(ROWS) - 1 - i for i, row in enumerate(ROWS)}
 RSLORA = "PEFT, rsLoRA"
 CHOICES = ["PEFT", RSLORA, *[name for name in ROWS[1:] if TOOLS[name].asks_for]]
 ALPHAS = [1, 4, 8, 16, 20, 32, 64, 128]
@@ -38,21 +35,6 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
         "green words are the same run there", more)
 
 
-def tools(scale: float, texts: list[str], title: str, reading: str, more: Sequence = ()) -> dict:
-    """A row a tool with its text, and a scale as a line through them all."""
-    traces = [
-        line([scale] * 2, [-0.5, len(ROWS) - 0.5], "delta", name="your scale"),
-        *more,
-        words([250] * len(ROWS), list(HEIGHTS.values()), texts, textposition="middle right",
-              textfont={"color": COLOURS["delta"], "size": 11})]
-    return figure(
-        traces, title,
-        [log_labelled("scale s", -2.4, 5.6, [0.01, 0.1, 1, 10])],
-        [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(HEIGHTS.values()),
-          "ticktext": ROWS, "showgrid": False}],
-        reading, margin={**MARGIN, "t": 12, "l": 88, "r": 4})
-
-
 def _headline(yours: Convention, optimiser: str) -> str:
     """What the scale does to the first stride, and why it is not simply the scale."""
     text = (f"The scale is {number(yours.scale)}, so {optimiser}’s first stride is "
@@ -65,18 +47,6 @@ def _headline(yours: Convention, optimiser: str) -> str:
     if not math.isclose(wider, 1):
         text += f", with an A {wider:.2g} times as wide as PEFT’s"
     return text
-
-
-def written(yours: Convention, name: str, rslora: bool = False) -> str:
-    """How the scale is written in a tool."""
-    row = TOOLS[name]
-    if row.asks_for is None:
-        return f"only s = {number(convention(name, yours.r).scale)}"
-    if row.asks_for == "scale":
-        return f"scale {number(yours.scale)}"
-    if rslora and row.has_rslora:
-        return f"α {number(yours.alpha)}, rsLoRA"
-    return f"α {number(yours.scale * yours.r)}"
 
 
 def _short(yours: Convention, name: str, rslora: bool) -> str:
