@@ -117,8 +117,8 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
             adapter_config.json, its bytes, or a dict. None takes what lies beside the file.
         base: The weights of the model that the adapter is for, a ``.safetensors`` or a folder with
             some: for names, shapes, and what a merge into bfloat16 would round away.
-        progress: Called with (modules done, of how many). If it returns False, it raises
-            :class:`~lora_edu.examine.Stopped`.
+        progress: Called with (modules done, of how many). If it returns False,
+            ``lora_edu.examine.Stopped`` is raised.
 
     Returns:
         An examination, which prints as a report. ``findings``: what may be wrong, the worst first,
@@ -136,7 +136,6 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
         ValueError: For what is no safetensors file (a pickle, a page, a pointer of Git LFS), is cut
             off, has a header that does not fit, or no matrices of an adapter. The message says
             which.
-        lora_edu.examine.Stopped: See ``progress``.
 
     Example:
         >>> from importlib.resources import files

@@ -13,6 +13,7 @@ from pathlib import Path
 from pybtex.database import Entry, parse_file
 
 from ..myst import Part, directives, parts
+from ..search.answers import FOLDER, entries
 
 ROOT = Path(__file__).parents[3]  # where the pages' names begin
 TARGET = re.compile(r"^(?:\([\w-]+\)=|% .*)\n?", re.MULTILINE)  # or a comment
@@ -101,6 +102,9 @@ class Page:
             return self.plain(((ROOT / self.name).parent / title).read_text("utf-8"))
         if name == "glossary":
             return self.plain(re.sub(r"^(\S.*)\n +", r"**\1**: ", part.body, flags=re.MULTILINE))
+        if name == "answers":
+            text = (ROOT / f"{FOLDER}/{title}.md").read_text("utf-8")
+            return "\n".join(f"- {question} {verdict}" for _, question, verdict in entries(text))
         body = self.plain(part.body)
         if name == "dropdown":
             return folded(title, body) if body else ""
