@@ -12,6 +12,7 @@ import torch
 
 from lora_edu.chapters.audit import check as audit
 from tests.book import NOTEBOOKS, checks, folded_solutions, printed_solution
+from tests.chapters.oracles import of_rank
 
 LABELS = {vars(checks)[name]: label for page in NOTEBOOKS  # check: the exercise that calls it
           for label, (code, _) in folded_solutions(page).items()
@@ -25,8 +26,8 @@ with contextlib.redirect_stdout(io.StringIO()):
 def through(form, solution):
     """A solution whose answer, or each part of it, is put into another form."""
     def answer(*inputs):
-        found = solution(*inputs)
-        return type(found)(map(form, found)) if isinstance(found, tuple) else form(found)
+        value = solution(*inputs)
+        return tuple(map(form, value)) if isinstance(value, tuple) else form(value)
     return answer
 
 
@@ -41,10 +42,10 @@ def single(value):
 def forms(right) -> dict:
     """The same answer in the forms that libraries and readers give it."""
     if isinstance(right, dict):  # numbers by name
-        made = {"floats": float, "NumPy": np.float64, "single precision": np.float32,
-                "fractions": Fraction, "tensors": torch.tensor}
+        types = {"floats": float, "NumPy": np.float64, "single precision": np.float32,
+                 "fractions": Fraction, "tensors": torch.tensor}
         return {name: {key: form(value) for key, value in right.items()}
-                for name, form in made.items()}
+                for name, form in types.items()}
     return {"as printed": right,
             "in single precision from the start": lambda *given: right(*map(single, given)),
             **{name: through(form, right) for name, form in {
@@ -57,10 +58,11 @@ def forms(right) -> dict:
 def but(check, **changes):
     """The printed solution, with its parts _0, _1, … changed by functions of (part, *inputs)."""
     def answer(*inputs):
-        found = list(RIGHT[check](*inputs))
-        for i, change in changes.items():
-            found[int(i[1:])] = change(found[int(i[1:])], *inputs)
-        return tuple(found)
+        parts = list(RIGHT[check](*inputs))
+        for name, change in changes.items():
+            i = int(name[1:])
+            parts[i] = change(parts[i], *inputs)
+        return tuple(parts)
     return answer
 
 
@@ -77,11 +79,6 @@ def in_torch(right):
      checks.same_first_step, checks.flat_scale, checks.matching_rate, checks.first_r_settings,
      checks.undo_wide_draw, checks.embedding_forward, checks.undo_change, checks.converted_adapter,
      checks.enlarged_adapter, checks.adapted_attention, checks.scale_in_file))
-
-
-def with_svd(M, r):
-    U, sigma, Vt = np.linalg.svd(M, full_matrices=False)
-    return (U[:, :r] * sigma[:r]) @ Vt[:r]
 
 
 def from_the_right(M, r):
@@ -142,7 +139,7 @@ OTHER = {
 
 WRONG = {
     checks.best_approximation: {
-        "NumPy's SVD": (with_svd, "yet. The exercise asks for it without np.linalg.svd"),
+        "NumPy's SVD": (of_rank, "yet. The exercise asks for it without np.linalg.svd"),
         "rank 2 whatever r": (lambda M, r: project(M, 2), "For r = 3 its error"),
         "one too many": (lambda M, r: project(M, r + 1), "rank 3"),
         "transposed": (lambda M, r: project(M, r).T, "shape (9, 6)")},
@@ -154,20 +151,16 @@ WRONG = {
         "the mask without its scale": (
             lambda D, X, mask, *a: dropout(D, X, mask > 0, *a), "∇A is off by one factor, 0.7")},
     checks.three_factor_gradients: {
-        "sign of descent": (lambda *a: tuple(-g for g in three(*a)), "off by one factor, -1"),
         "M not transposed": (lambda A, M, B, G, s: three(A, M.T, B, G, s), "is wrong in"),
         "order": (lambda *a: three(*a)[::-1], "shape")},
     checks.adamw_step: {
         "L2 instead of decay": (lambda p, g, *a: adamw(p, g + a[-1] * p, *a[:-1], 0), "wrong in"),
         "no bias correction": (lambda p, g, m, v, t, *a: adamw(p, g, m, v, 10**9, *a), "wrong in"),
-        "decay without the learning rate": (
-            lambda *a: adamw(*a[:-1], a[-1] / a[5]), "is wrong in"),
         "ε forgotten": (lambda *a: adamw(*a[:-2], 0, a[-1]), "is a small term missing")},
     checks.same_first_step: {
         "Adam's power for SGD": (lambda o, a, lr, b: lr * a / b, "SGD: when α goes from 4 to 16"),
         "SGD's power for Adam": (
-            lambda o, a, lr, b: lr * (a / b) ** 2, "Adam: when α goes from 4 to 16"),
-        "four digits": (lambda *a: round(rate(*a), 4), "is 1.008 times what it was")},
+            lambda o, a, lr, b: lr * (a / b) ** 2, "Adam: when α goes from 4 to 16")},
     checks.flat_scale: {
         "1/r for both": (lambda o, r, q, s: s * q / r, "SGD, from r = 4 to 16"),
         "1/√r for both": (lambda o, r, q, s: s * (q / r) ** 0.5, "Adam, from r = 4 to 16"),
@@ -176,7 +169,6 @@ WRONG = {
     checks.matching_rate: {
         "without √(2/π)": (
             lambda *a: matching(*a) / (2 / np.pi) ** 0.5, "is 1.25331 times as useful"),
-        "columns": (lambda G, *a: matching(G.T, *a), "times as useful as LoRA's"),
         "unit rows": (np.errstate(invalid="ignore")(  # where a row is zero
             lambda G, *a: matching(G / np.linalg.norm(G, axis=1, keepdims=True), *a)),
             "is infinite or not a number"),
@@ -193,29 +185,23 @@ WRONG = {
         "SGD's power": (but(checks.equivalent_adamw, _1=lambda lr, alpha, _, old, *a: lr**2 / old),
                         "lr is 2 times"),
         "a run that overflows": (lambda *a: (0.3, 1e90, 0.01, 0.4), "lr is 2.5e+91 times"),
-        "too large": (lambda *a: (1e200, 0.02, 0.01, 0.4), "sigma must be more than zero, and l"),
-        "three digits": (lambda *a: np.round(partner(*a), 3), "eps is 0.981495 times")},
+        "too large": (lambda *a: (1e200, 0.02, 0.01, 0.4), "sigma must be more than zero, and l")},
     checks.undo_wide_draw: {
-        "the wrong way": (lambda lr, eps, c: draw(lr, eps, 1 / c), "after step 1"),
         "ε forgotten": (lambda lr, eps, c: (lr / c, lr * c, eps, eps), "is wrong in"),
         "B's rate left": (lambda lr, eps, c: (lr / c, lr, eps * c, eps), "after step 2"),
         "right for one c": (lambda lr, eps, c: draw(lr, eps, 4), "with c = 1.7")},
     checks.embedding_forward: {
         "s forgotten": (lambda *a: embed(*a[:4], 1), "is wrong in"),
-        "not transposed": (lambda *a: embed(*a).T, "has shape (12, 4)"),
         "BA formed": (lambda ids, W0, A, B, s: (W0 + s * B @ A)[:, ids].T, "BA is formed"),
         "BA formed in torch": (
             in_torch(lambda ids, W0, A, B, s: (W0 + s * B @ A)[:, ids].T), "BA is formed")},
     checks.undo_change: {
         "no bias": (but(checks.undo_change, _1=lambda b, *a: 0 * b), "an inversion"),
-        "W instead of ΔW": (but(checks.undo_change, _0=lambda W, W0, *a: W0 + W), "an inversion"),
         "M, not its inverse": (lambda W0, b0, M, t: (W0 @ M - W0, -W0 @ M @ t), "a permutation"),
         "M transposed": (lambda W0, b0, M, t: (W0 @ M.T - W0, -W0 @ M.T @ t), "a general change")},
     checks.converted_adapter: {
         "A and B alone": (lambda A, B, A0, B0, a: (A, B, a), "is wrong in"),
         "alpha kept": (but(checks.converted_adapter, _2=lambda _, *a: a[-1]), "one factor, 0.5"),
-        "stacked the other way": (lambda A, B, A0, B0, a: (
-            np.hstack([A, A0]), np.vstack([B, -B0]), 2 * a), "must be (r1, 7)"),
         "rank zero": (lambda A, B, A0, B0, a: (A[:0], B[:, :0], a), "with one rank r1"),
         "the whole matrix": (lambda A, B, A0, B0, a: (
             np.eye(A.shape[1]), a / len(A) * (B @ A - B0 @ A0), A.shape[1]), "is enough")},
@@ -225,18 +211,14 @@ WRONG = {
         "alpha kept": (but(checks.enlarged_adapter, _2=lambda _, A, B, a, r1: a),
                        "one factor, 0.4"),
         "a component split": (split, "stay copies"),
-        "the old rank": (lambda A, B, a, r1: (A, B, a), "must be (5, 7)"),
-        "alpha zero": (but(checks.enlarged_adapter, _2=lambda *_: 0), "alpha1 must be more")},
+        "the old rank": (lambda A, B, a, r1: (A, B, a), "must be (5, 7)")},
     checks.scale_in_file: {
         "rsLoRA ignored": (lambda c, name: file_scale(c | {"use_rslora": False}, name),
                            "off by one factor, 0.25"),
         "rsLoRA always": (lambda c, name: file_scale(c | {"use_rslora": True}, name),
                           "a plain file is off by one factor"),
-        "patterns ignored": (lambda c, name: file_scale(
-            c | {"rank_pattern": {}, "alpha_pattern": {}}, name), "rank_pattern"),
         "the pattern of any layer": (lambda c, name: file_scale(c | {"rank_pattern": {
-            name: next(iter(c["rank_pattern"].values()), c["r"])}}, name), "'up'"),
-        "an unknown field": (lambda c, name: c["alpha"], "KeyError")},
+            name: next(iter(c["rank_pattern"].values()), c["r"])}}, name), "'up'")},
     checks.adapted_attention: {
         "no mask": (lambda *a: attend_by_torch(*a, causal=False), "those after it"),
         "no root": (lambda X, Wq, Wk, *a: attend(X, Wq, len(Wk)**0.5 * Wk, *a), "√C"),
@@ -245,7 +227,7 @@ WRONG = {
             X, Wq, Wk + s * v[1] @ v[0], Wv, q, off(v), s), "v's update"),
         "q alone": (lambda *a: attend(*a[:5], off(a[5]), a[6]), "v lacks"),
         "v alone": (lambda *a: attend(*a[:4], off(a[4]), *a[5:]), "q lacks"),
-        "neither": (lambda *a: attend(*a[:4], off(a[4]), off(a[5]), a[6]), "neither"),
+        "neither": (lambda *a: attend(*a[:6], 0), "neither"),
         "pairs swapped": (lambda *a: attend(*a[:4], a[5], a[4], a[6]), "off")},
     audit.gpt3_rows: {  # its slips, and those of the other counts, are tested as they stand
         "one off": ({"r4": 18_874_369}, "more digits"),

@@ -8,6 +8,8 @@ from lora_edu import initial
 from lora_edu.chapters.beside_full import runs_batch
 from lora_edu.chapters.first_r import make_data
 from lora_edu.chapters.shared import digits
+from lora_edu.chapters.shared.fits import geometric_mean
+from tests.chapters.oracles import span
 
 
 def by_torch(r, batch, lr, seed, alpha=8):
@@ -29,9 +31,9 @@ def by_torch(r, batch, lr, seed, alpha=8):
 
     optimiser = torch.optim.Adam([*A, *B] if r else B, lr=lr)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda t: 1 - t / (6400 // batch))
-    for seen in rng.integers(len(data.X_train), size=(6400 // batch, batch)):
-        loss = torch.nn.functional.cross_entropy(logits(data.X_train[seen]),
-                                                 torch.tensor(data.y_train[seen]))
+    for pictures in rng.integers(len(data.X_train), size=(6400 // batch, batch)):
+        loss = torch.nn.functional.cross_entropy(logits(data.X_train[pictures]),
+                                                 torch.tensor(data.y_train[pictures]))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -40,21 +42,6 @@ def by_torch(r, batch, lr, seed, alpha=8):
     moves = [np.linalg.norm(end.detach().numpy() - start) / np.linalg.norm(start)
              for end, (start, _) in zip(A, pairs, strict=True)]
     return loss, moves
-
-
-def best_of(values, losses):
-    """The best value, (methods, batches), with the vertices by polynomial fits."""
-    logs = np.log(values)
-    best = np.empty(losses.shape[:2])
-    for place in np.ndindex(best.shape):
-        vertices = []
-        for curve in np.log(losses[place]).T:
-            at = int(curve.argmin())
-            assert 0 < at < len(curve) - 1
-            a, b, _ = np.polyfit(logs[at - 1:at + 2], curve[at - 1:at + 2], 2)
-            vertices.append(-b / 2 / a)
-        best[place] = np.exp(np.mean(vertices))
-    return best
 
 
 @pytest.mark.claim("obs-batch")
@@ -69,16 +56,14 @@ def test_a_sample_of_the_stored_losses_by_torch(method, batch, octave):
 
 @pytest.mark.claim("obs-batch")
 def test_how_the_best_rates_move_with_the_batch():
-    best = best_of(runs_batch.RATES, runs_batch.losses())
+    best, least = runs_batch.best(runs_batch.RATES, runs_batch.losses())
     rises = best[:, 2] / best[:, 0]
     assert rises[0] == pytest.approx(2.7, abs=0.06)
-    assert (min(rises[1:]), max(rises[1:])) == pytest.approx((2.7, 3.5), abs=0.06)
-    powers = np.log(rises) / np.log(16)
-    assert (min(powers), max(powers)) == pytest.approx((0.35, 0.45), abs=0.006)
+    assert span(rises[1:]) == pytest.approx((2.7, 3.5), abs=0.06)
+    assert span(np.log(rises) / np.log(16)) == pytest.approx((0.35, 0.45), abs=0.006)
     ratios = best[1:] / best[0]
     for columns, ends in ((slice(3), (1.2, 2.0)), (3, (2.8, 3.8))):
-        assert (ratios[:, columns].min(), ratios[:, columns].max()) == pytest.approx(ends, abs=0.05)
-    least = np.exp(np.log(runs_batch.losses()).mean(axis=-1).min(axis=-1))
+        assert span(ratios[:, columns]) == pytest.approx(ends, abs=0.05)
     assert least[:, 3] / least[:, 2] == pytest.approx((4.0, 2.3, 4.8, 5.5), abs=0.05)
 
 
@@ -93,17 +78,16 @@ def test_a_sample_of_the_losses_with_alpha_tuned_by_torch(lr, alpha, far):
 
 @pytest.mark.claim("obs-batch-alpha")
 def test_how_the_best_alpha_moves_with_the_batch():
-    by_eta = np.exp(np.log(runs_batch.losses()).mean(axis=-1))
+    by_eta = geometric_mean(runs_batch.losses())
     assert (by_eta[1:, 1:].argmin(axis=-1) == list(runs_batch.RATES).index(1 / 32)).all()
-    least = np.exp(np.log(runs_batch.losses("alpha")).mean(axis=-1).min(axis=-1))
+    least = geometric_mean(runs_batch.losses("alpha")).min(axis=-1)
     ratios = least / by_eta[1:].min(axis=-1)
 
     for i, (alphas, ends) in enumerate(zip(
             runs_batch.ALPHAS.values(), ((11.2, 16.8), (3.1, 7.5)), strict=True)):
-        best = best_of(alphas, runs_batch.losses("alpha")[i])
-        rises = best[:, 2] / best[:, 0]
-        assert (rises.min(), rises.max()) == pytest.approx(ends, abs=0.06)
+        best, _ = runs_batch.best(alphas, runs_batch.losses("alpha")[i])
+        assert span(best[:, 2] / best[:, 0]) == pytest.approx(ends, abs=0.06)
     for part, ends in ((ratios[0], (0.63, 1.09)), (ratios[1, 0], (0.97, 1.18)),
                        (ratios[1, 1:], (0.27, 0.95))):
-        assert (part.min(), part.max()) == pytest.approx(ends, abs=0.006)
+        assert span(part) == pytest.approx(ends, abs=0.006)
     assert least[1, 1:, 3] / least[1, 1:, 2] == pytest.approx((3.2, 2.6), abs=0.05)

@@ -45,11 +45,11 @@ def test_a_right_answer_is_right_in_every_form(check):
 def spoiling(solution):
     """A solution that leaves nothing of the arrays that it was given."""
     def answer(*inputs):
-        found = copy.deepcopy(solution(*inputs))
+        result = copy.deepcopy(solution(*inputs))
         for value in inputs:
             if isinstance(value, np.ndarray):
                 value[...] = 0
-        return found
+        return result
     return answer
 
 
@@ -93,7 +93,7 @@ def test_no_answer_has_one_wording(check):
             assert verdict(check, one) == (False, f"{UNANSWERED} Missing: {names[1]}.")
             continue
         assert verdict(check, nothing) == (False, UNANSWERED)
-        assert verdict(check, lambda *inputs, found=nothing: found) == (False, UNANSWERED)
+        assert verdict(check, lambda *inputs, value=nothing: value) == (False, UNANSWERED)
         several = re.search(r"must return \d things, (.*?),", verdict(check, lambda *a: ())[1])
         if several:
             assert verdict(check, replaced(check, nothing)) == (
@@ -106,8 +106,8 @@ def replaced(check, value):
         return {**RIGHT[check], next(iter(RIGHT[check])): value}
 
     def answer(*inputs):
-        found = RIGHT[check](*inputs)
-        return (value, *found[1:]) if isinstance(found, tuple) else value
+        right = RIGHT[check](*inputs)
+        return (value, *right[1:]) if isinstance(right, tuple) else value
     return answer
 
 

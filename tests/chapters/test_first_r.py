@@ -35,8 +35,8 @@ def regret(task, rule, r, r1=8):
     return first_r.regrets(task, RULES[rule], r1, (r,))[0]
 
 
-def crossovers(model, X, y, seen):
-    """r_c of each layer, with G from autograd on (X, y), for what it receives, seen."""
+def crossovers(model, X, y, received):
+    """r_c of each layer, with G from autograd on (X, y), for what it receives."""
     weights = [torch.tensor(W, requires_grad=True) for W in model.weights]
     H = torch.tensor(X)
     for W, b in zip(weights, model.biases, strict=True):
@@ -44,19 +44,19 @@ def crossovers(model, X, y, seen):
         H = torch.relu(Z)
     torch.nn.functional.cross_entropy(Z, torch.tensor(y)).backward()
     return [crossover(W.grad.numpy(), h.T @ h / len(h), "Adam")
-            for W, h in zip(weights, seen, strict=True)]
+            for W, h in zip(weights, received, strict=True)]
 
 
 @pytest.mark.claim("obs-few-directions")
 def test_the_crossover_rank_of_every_layer_is_below_three():
     model, data = make_data.model(), digits.load(45)
-    X, y, seen = data.X_train, data.y_train, model.features(data.X_train)[:3]
-    of_all = crossovers(model, X, y, seen)
-    assert max(map(effective_rank, seen)) < 2
-    assert min(of_all) > 1.95 and max(of_all) < 2.55
-    moved = [np.abs(np.subtract(crossovers(model, X[i:i + 64], y[i:i + 64], seen), of_all))
-             for i in range(0, 1152, 64)]
-    assert np.max(moved) == pytest.approx(0.3, abs=0.01)
+    X, y = data.X_train, data.y_train
+    received = model.features(X)[:3]
+    of_all = crossovers(model, X, y, received)
+    assert max(map(effective_rank, received)) < 2
+    assert span(of_all) == pytest.approx((2.0, 2.5), abs=0.05)
+    batches = [crossovers(model, X[i:i + 64], y[i:i + 64], received) for i in range(0, 1152, 64)]
+    assert np.abs(np.subtract(batches, of_all)).max() == pytest.approx(0.3, abs=0.01)
 
 
 @pytest.mark.claim("thm-kept")
@@ -212,11 +212,8 @@ def test_what_carrying_costs_is_drawn_and_said(task, r1):
     drawn = {trace["name"]: trace["customdata"] for trace in regrets(task, r1)["data"]
              if "customdata" in trace}
     for rule, scale in RULES.items():
-        tuned = geometric_mean(first_r.losses(task, r1, scale(r1, r1))).argmin()
-        for r, value in zip(first_r.RANKS, drawn[rule], strict=True):
-            losses = first_r.losses(task, r, scale(r, r1))
-            want = geometric_mean(losses[tuned]) / geometric_mean(losses).min()
-            assert value == pytest.approx(want) or (losses[tuned] == first_r.LOST).any()
+        means = geometric_mean(first_r.regrets(task, scale, r1))
+        np.testing.assert_allclose(drawn[rule], np.minimum(means, first_r.LOST))
     lost = np.isinf(first_r.regrets(task, RULES[KEPT], r1)).sum(axis=1).max()
     assert (f"{lost} of 5 lost with α kept" if lost else
             f"rank {max(drawn[KEPT]):.2g} × with α kept") in reading(regrets(task, r1))

@@ -1,18 +1,16 @@
-"""The chapter On language models: what published sweeps say, recomputed from their stored rows with
-dicts, loops and NumPy's own parabolas, which the chapter's code does not use."""
+"""The chapter On language models: what published sweeps say. Statements on the rates that were run
+are recomputed from the stored rows, those between rates by the chapter's curves."""
 
 import json
 import math
 import statistics
-from bisect import bisect
-from functools import cache
 from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
 
 from lora_edu.chapters.in_practice.memory import LLAMAS
-from lora_edu.chapters.language_models import figures, make_data, runs
+from lora_edu.chapters.language_models import figures, make_data, runs, runs_drift
 from tests.chapters.figure_words import headline
 
 STORED = json.loads((runs.FOLDER / "sweep.json").read_text("utf-8"))
@@ -20,18 +18,17 @@ SMALL = 4e-5
 
 
 def cells(model):
-    """{rank: {rate: losses}} of a stored model; a loss of 1.72 counts as diverged."""
-    found = {}
+    """{rank: {rate: loss}} of a stored model; a loss of 1.72 counts as diverged."""
+    losses = {}
     for r, rate, loss in model["runs"]:
         if loss < 1:
-            found.setdefault(r, {}).setdefault(rate, []).append(loss)
+            losses.setdefault(r, {}).setdefault(rate, []).append(loss)
     return {r: {rate: sum(each) / len(each) for rate, each in sorted(rates.items())}
-            for r, rates in sorted(found.items())}
+            for r, rates in sorted(losses.items())}
 
 
 SWEEP = {model["name"]: cells(model) for model in STORED}
-DIVERGED = {(model["name"], r, rate) for model in STORED for r, rate in model["lost"]} | {
-    (model["name"], r, rate) for model in STORED for r, rate, loss in model["runs"] if loss >= 1}
+LOST = {(model["name"], r, rate) for model in STORED for r, rate in model["lost"]}
 SEARCHED = {name: {r: rates for r, rates in cell.items() if len(rates) > 1}
             for name, cell in SWEEP.items()}
 
@@ -40,71 +37,31 @@ def best(rates):
     return min(rates, key=rates.get)
 
 
-def lost_rates(name, r):
-    return [rate for model, rank, rate in DIVERGED if (model, rank) == (name, r)]
+def searched_ranks(model):
+    return [r for r in model.ranks if len(model.at(r)[0]) > 1]
 
 
-def vertex(name, r):
-    """The lowest point of the parabola through the best rate and its neighbours; None at an end of
-    the rates that were run, and beside one that diverged."""
-    rates = SEARCHED[name][r]
-    top = best(rates)
-    tried = sorted({*rates, *lost_rates(name, r)})
-    place = tried.index(top)
-    three = tried[max(place - 1, 0):place + 2]
-    if len(three) < 3 or place == 0 or not set(three) <= set(rates):
-        return None
-    a, b, _ = np.polyfit(np.log(three), [rates[rate] for rate in three], 2)
-    return math.exp(-b / (2 * a))
-
-
-def parabola(x, y, at):
-    """The parabola through three points, by Lagrange's formula."""
-    (a, b, c), (u, v, w) = x, y
-    return (u * (at - b) * (at - c) / ((a - b) * (a - c))
-            + v * (at - a) * (at - c) / ((b - a) * (b - c))
-            + w * (at - a) * (at - b) / ((c - a) * (c - b)))
-
-
-def smooth(rates, rate):
-    """The loss between two rates: the parabolas through three rates on either side, mixed by how
-    near each is; None outside."""
-    x = [math.log(each) for each in sorted(rates)]
-    y = [rates[each] for each in sorted(rates)]
-    at = math.log(rate)
-    if not x[0] - 1e-9 <= at <= x[-1] + 1e-9:
-        return None
-    if len(x) == 2:
-        return y[0] + (y[1] - y[0]) * (at - x[0]) / (x[1] - x[0])
-    left = min(max(bisect(x, at) - 1, 0), len(x) - 2)
-    share = (at - x[left]) / (x[left + 1] - x[left])
-    before = parabola(x[left - 1:left + 2], y[left - 1:left + 2], at) if left else None
-    after = parabola(x[left:left + 3], y[left:left + 3], at) if left < len(x) - 2 else None
-    if before is None or after is None:
-        return before if after is None else after
-    return (1 - share) * before + share * after
-
-
-@cache
-def bottom(name, r):
-    """The lowest of a thousand points of the valley, its loss, and whether it is inside."""
-    rates = SEARCHED[name][r]
-    points = [min(rates) * (max(rates) / min(rates))**(i / 1000) for i in range(1001)]
-    losses = [smooth(rates, point) for point in points]
-    lowest = losses.index(min(loss for loss in losses if loss is not None))
-    return points[lowest], losses[lowest], 0 < lowest < 1000
-
-
-def carried(r1, r, power=0.0):
+def carried(r1, r):
     """What the rate at the bottom of r1 loses at r, a number a model."""
-    losses = []
-    for name, searched in SEARCHED.items():
-        if {r1, r} <= set(searched):
-            rate, _, inside = bottom(name, r1)
-            loss = smooth(searched[r], rate * (r / r1)**power) if inside else None
-            if loss is not None:
-                losses.append(loss - bottom(name, r)[1])
-    return losses
+    losses = [runs.regret(model, r1, r) for model in runs.having(r1, r)]
+    return [loss for loss in losses if math.isfinite(loss)]
+
+
+def test_curves_follow_a_parabola_and_end_where_the_runs_do():
+    rates = (1e-5, 4e-5, 1e-4, 3e-4, 2e-3)
+    bottoms = {1: 7e-5, 4: 1.5e-4, 16: 1e-2}  # the last lies outside
+    losses = np.array([0.5 + 0.01 * np.log(np.divide(rates, rate))**2 for rate in bottoms.values()])
+    model = runs.Model("parabolas", 1, tuple(bottoms), rates, losses, ())
+    for r in (1, 4):
+        assert runs.bottom(model, r) == pytest.approx((bottoms[r], 0.5))
+        assert runs_drift.best_rate(model, r) == pytest.approx(bottoms[r])
+    carried_rate = 7e-5 * 4**0.25
+    assert runs.regret(model, 1, 4, 0.25) == pytest.approx(
+        0.01 * math.log(carried_rate / bottoms[4])**2)
+    losses[1, 3] = np.inf  # beside the best rate
+    nowhere = [runs.bottom(model, 16)[0], runs.regret(model, 16, 4),
+               *(runs_drift.best_rate(model, r) for r in (4, 16))]
+    assert np.isnan(nowhere).all()
 
 
 def test_the_counts_of_the_sweep():
@@ -140,7 +97,7 @@ def test_what_a_carried_rate_costs():
     for name, searched in SEARCHED.items():
         for r1, r in permutations(searched, 2):
             rate = best(searched[r1])
-            assert (name, r, rate) not in DIVERGED
+            assert (name, r, rate) not in LOST
             if rate in searched[r]:
                 losses.append(searched[r][rate] - min(searched[r].values()))
     shares = [sum(loss < bound for loss in losses) / len(losses) for bound in (1e-9, 1e-3, 5e-3)]
@@ -148,18 +105,10 @@ def test_what_a_carried_rate_costs():
     assert [round(100 * share) for share in shares] == [73, 80, 96]
     assert max(losses) == pytest.approx(0.0087)
 
-    down, up = [], []
-    for name, searched in SEARCHED.items():
-        for r, rates in searched.items():
-            tried = dict(sorted({**dict.fromkeys(lost_rates(name, r), math.inf), **rates}.items()))
-            for low, high in pairwise(tried):
-                if 2.4 < high / low < 3.4 and best(tried) in (low, high):
-                    (down if best(tried) == high else up).append(
-                        tried[low if best(tried) == high else high] - min(tried.values()))
-    finite = [cost for cost in up if cost < math.inf]
-    assert (len(down), len(up), len(up) - len(finite)) == (112, 104, 23)
-    assert statistics.median(down) == pytest.approx(0.0042, abs=5e-5)
-    assert statistics.median(up) == pytest.approx(0.0096, abs=5e-5)
+    down, up = runs.wrong_rate_costs(), runs.wrong_rate_costs(smaller=False)
+    assert (len(down), len(up), np.isinf(up).sum()) == (112, 104, 23)
+    assert np.median(down) == pytest.approx(0.0042, abs=5e-5)
+    assert np.median(up) == pytest.approx(0.0096, abs=5e-5)
 
     for r1, r, count, median, most in ((16, 64, 18, 0.0002, 0.0008), (4, 64, 19, 0.0010, 0.0043),
                                        (1, 64, 11, 0.0031, 0.0069)):
@@ -167,10 +116,10 @@ def test_what_a_carried_rate_costs():
         assert len(losses) == count
         assert statistics.median(losses) == pytest.approx(median, abs=6e-5)
         assert max(losses) == pytest.approx(most, abs=6e-5)
-    bought = bottom("Llama-3.1-8B", 16)[1] - bottom("Llama-3.1-8B", 64)[1]
+    llama = next(model for model in runs.models() if model.name == "Llama-3.1-8B")
+    bought = runs.bottom(llama, 16)[1] - runs.bottom(llama, 64)[1]
     assert max(carried(16, 64)) / bought == pytest.approx(0.2, abs=0.02)
-    assert bottom("Llama-3.1-8B", 64)[1] + max(carried(16, 64)) == pytest.approx(
-        smooth(SEARCHED["Llama-3.1-8B"][64], bottom("Llama-3.1-8B", 16)[0]))
+    assert max(carried(16, 64)) == runs.regret(llama, 16, 64)
 
 
 @pytest.mark.claim("cit-tinker-carry")
@@ -189,12 +138,11 @@ def test_runs_of_one_setting_hardly_differ():
 def test_a_little_more_with_the_rank_halves_what_carrying_costs():
     powers = (-0.25, 0, 0.1, 0.15, 0.2, 0.25, 0.3)  # pairs at which all of these can be judged
     pairs = []
-    for name, searched in SEARCHED.items():
-        for r1, r in permutations(searched, 2):
-            rate, _, inside = bottom(name, r1)
-            losses = [smooth(searched[r], rate * (r / r1)**power) for power in powers]
-            if inside and None not in losses:
-                pairs.append(np.array(losses) - bottom(name, r)[1])
+    for model in runs.models():
+        for r1, r in permutations(searched_ranks(model), 2):
+            losses = [runs.regret(model, r1, r, power) for power in powers]
+            if np.isfinite(losses).all():
+                pairs.append(losses)
     means = dict(zip(powers, np.mean(pairs, axis=0), strict=True))
     assert len(pairs) == 217
     assert means[0] == pytest.approx(0.0010, abs=5e-5)
@@ -222,18 +170,20 @@ def test_the_loss_at_a_small_rate_hardly_knows_the_rank():
 def test_the_best_rate_drifts_upwards():
     for low, high, factor, count in ((1, 4, 1.36, 17), (4, 16, 1.30, 14), (16, 64, 1.24, 13),
                                      (64, 128, 1.04, 5)):
-        ratios = [vertex(name, high) / vertex(name, low) for name, searched in SEARCHED.items()
-                  if {low, high} <= set(searched) and vertex(name, low) and vertex(name, high)]
+        ratios = [runs_drift.best_rate(model, high) / runs_drift.best_rate(model, low)
+                  for model in runs.having(low, high)]
+        ratios = [ratio for ratio in ratios if math.isfinite(ratio)]
         assert len(ratios) == count
         assert math.exp(statistics.mean(map(math.log, ratios))) == pytest.approx(factor, abs=0.005)
 
     rising, all_steps = 0, 0
     moves = []
-    for name, searched in SEARCHED.items():
-        located = [vertex(name, r) for r in searched if vertex(name, r)]
+    for model in runs.models():
+        best_rates = [runs_drift.best_rate(model, r) for r in searched_ranks(model)]
+        located = [rate for rate in best_rates if math.isfinite(rate)]
         rising += sum(before < after for before, after in pairwise(located))
         all_steps += len(located) - 1 if located else 0
-        rates = [best(rates) for rates in searched.values()]
+        rates = [best(rates) for rates in SEARCHED[model.name].values()]
         assert rates == sorted(rates)
         moves.append(len(set(rates)) > 1)
     assert (rising, all_steps) == (56, 58)
@@ -258,8 +208,9 @@ def test_what_a_rank_is_worth():
 
 @pytest.mark.claim("cit-tinker-one-eta")
 def test_one_rate_serves_all():
-    losses = [smooth(rates, 3e-4) - bottom(name, r)[1] for name, searched in SEARCHED.items()
-              for r, rates in searched.items() if smooth(rates, 3e-4) is not None]
+    losses = [runs.valley(model, r)(math.log(3e-4)) - runs.bottom(model, r)[1]
+              for model in runs.models() for r in searched_ranks(model)]
+    losses = [loss for loss in losses if math.isfinite(loss)]
     assert len(losses) == 122
     assert round(100 * sum(loss < 0.005 for loss in losses) / 122) == 89
     assert max(losses) == pytest.approx(0.020, abs=5e-4)
