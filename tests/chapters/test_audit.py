@@ -6,6 +6,8 @@ import pytest
 from lora_edu.chapters.audit import paper
 from lora_edu.chapters.audit.figures import audit
 from lora_edu.chapters.shared.models import SIZES
+from tests.chapters.figure_words import reading
+from tests.chapters.oracles import span
 
 SIZE = paper.MODELS["GPT-3"]
 Q_V_4 = SIZE.trainable("q, v", 4)
@@ -32,9 +34,9 @@ def test_gpt3s_printed_counts_are_the_counted_ones_cut_off():
         assert printed / 1e6 == (cut if (targets, r) != ("q, k, v, o", 64) else 2 * 301.9)
     twice = 2 * SIZE.trainable("q, k, v, o", 2)  # D.4 prints it for r = 2
     assert twice == SIZE.trainable("q, v", 8) and int(twice / 1e5) / 10 == 37.7
-    fewer = [size.total / printed for model, size in paper.MODELS.items()
-             for _, _, printed in paper.PRINTED[model]]  # hundreds to tens of thousands
-    assert 200 < min(fewer) < 400 and 20_000 < max(fewer) < 40_000
+    low, high = span([size.total / printed for model, size in paper.MODELS.items()
+                      for _, _, printed in paper.PRINTED[model]])
+    assert 200 < low < 400 and 20_000 < high < 40_000  # hundreds to tens of thousands
 
 
 @pytest.mark.claim("obs-printed-counts")
@@ -84,5 +86,5 @@ def test_the_frozen_weights_bound_what_is_saved(precision, trained, bound, near)
 
 
 def test_the_figure_says_what_the_paper_prints():
-    said = audit("GPT-3", "q, k, v, o", 2)["layout"]["meta"]["reading"]
-    assert "printed: 18.8 million, −0.4 %" in said and "1.4 TB → 351 GB" in said
+    words = reading(audit("GPT-3", "q, k, v, o", 2))
+    assert "printed: 18.8 million, −0.4 %" in words and "1.4 TB → 351 GB" in words

@@ -7,6 +7,7 @@ from lora_edu import STARTS
 from lora_edu.chapters.dashboard import figures, runs
 from lora_edu.chapters.shared.style import ZeroLogAxis
 from lora_edu.chapters.shared.tasks import task_32
+from tests.chapters.figure_words import reading
 
 PAPER, SWAPPED, BOTH_ZERO, BOTH_RANDOM = STARTS[:4]
 
@@ -43,5 +44,5 @@ def test_the_rank_bounds_the_loss_and_the_promise_is_twice_what_is_delivered():
     assert one.loss[-1] / runs.frozen_loss() == pytest.approx(best, rel=1e-3) and best > 0.5
     assert four.loss[-1] / runs.frozen_loss() < 1e-3
     assert four.useful[-1] / runs.frozen_loss() == pytest.approx(2, abs=0.02)
-    reading = figures.dashboard(r=1, lr=0.03)["layout"]["meta"]["reading"]
-    assert f"(rank 1 can leave {best:.3g}, not less)" in reading
+    words = reading(figures.dashboard(r=1, lr=0.03))
+    assert f"(rank 1 can leave {best:.3g}, not less)" in words

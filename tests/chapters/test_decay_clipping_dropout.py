@@ -10,6 +10,8 @@ from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, train
 from lora_edu.chapters.decay_clipping_dropout import figures, runs
 from lora_edu.chapters.shared import word_run as word
 from lora_edu.explore.words import number
+from tests.chapters.figure_words import headline, reading
+from tests.chapters.oracles import span
 
 START, WANTED = word.written()[0], word.task().W_star
 RNG = np.random.default_rng(0)
@@ -39,8 +41,8 @@ def test_a_trained_word_has_lost_lambda_over_s_of_each_singular_value(alpha, lam
     assert np.linalg.svd(trained, compute_uv=False) == pytest.approx(left, abs=0.02)
     shown, values = runs.lowered(lam / s)
     assert np.abs(shown - trained).max() < 0.02 and values == pytest.approx(left)
-    found = f"lowered by {lam / s:g}, {(left > 0).sum()} of 7 left"
-    assert found in figures.penalty(alpha, lam)["layout"]["title"]["text"]
+    words = f"lowered by {lam / s:g}, {(left > 0).sum()} of 7 left"
+    assert words in headline(figures.penalty(alpha, lam))
 
 
 @pytest.mark.claim("thm-decay-share")
@@ -94,24 +96,29 @@ def test_one_bad_batch_hurts_adam_long_and_clipped_adam_briefly(seed):
 
 
 def test_the_explorers_curves_are_torchs():
-    A, B = both = [torch.tensor(M, requires_grad=True) for M in (START.A, START.B)]
-    noise, norms, losses = np.random.default_rng(2).normal(size=WANTED.shape), [], []
-    optimiser = torch.optim.Adam(both, 0.15)
+    A, B = (torch.tensor(M, requires_grad=True) for M in (START.A, START.B))
+    noise = np.random.default_rng(2).normal(size=WANTED.shape)
+    optimiser = torch.optim.Adam([A, B], 0.15)
+    norms, losses = [], []
     for step in range(60):
         optimiser.zero_grad()
         error = B @ A - torch.tensor(WANTED)
         losses.append(error.square().sum().item())
-        length = 50 * error.detach().norm() / np.linalg.norm(noise)
-        (length * (torch.tensor(noise) * error).sum() if step == 15
-         else error.square().sum() / 2).backward()
-        norms.append(torch.nn.utils.clip_grad_norm_(both, 10.0).item())
+        if step == 15:
+            G = 50 * error.detach().norm() / np.linalg.norm(noise) * torch.tensor(noise)
+        else:
+            G = error.detach()
+        error.backward(G)
+        norms.append(torch.nn.utils.clip_grad_norm_([A, B], 10.0).item())
         optimiser.step()
-    shown = figures.bad_batch(10, "Adam")
-    assert shown["data"][0]["y"] == pytest.approx(norms)
-    assert shown["data"][4]["y"] == pytest.approx(100 * np.array(losses) / losses[0])
-    said, later = shown["layout"]["meta"]["reading"], 100 * np.array(losses[16:]) / losses[0]
-    assert f"{sum(norm > 10 for norm in norms)} of 60" in said
-    assert f"peaks at {number(max(later))} % and comes down to {number(min(later))} %" in said
+    shares = 100 * np.array(losses) / losses[0]
+    figure = figures.bad_batch(10, "Adam")
+    assert figure["data"][0]["y"] == pytest.approx(norms)
+    assert figure["data"][4]["y"] == pytest.approx(shares)
+    words = reading(figure)
+    assert f"{sum(norm > 10 for norm in norms)} of 60" in words
+    low, high = map(number, span(shares[16:]))
+    assert f"peaks at {high} % and comes down to {low} %" in words
 
 
 @pytest.mark.claim("thm-dropout-ridge")
