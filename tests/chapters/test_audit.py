@@ -19,7 +19,8 @@ def test_counts_are_those_of_matrices(r=3):
     def entries(layer):
         return sum(np.zeros((r, k)).size + np.zeros((d, r)).size for d, k in layer)
 
-    d, llama = 1280, [(4096, 4096), (1024, 4096)]  # its k and v have a quarter of the rows
+    d = 1280
+    llama = [(4096, 4096), (1024, 4096)]  # its v has a quarter of the rows
     six = 36 * entries([(d, d)] * 4 + [(4 * d, d), (d, 4 * d)])
     assert paper.MODELS["GPT-2 L"].trainable("all six", r) == six == 36 * 18 * d * r
     assert SIZES["Llama-3-8B-like"].trainable("q, v", r) == 32 * entries(llama)

@@ -17,7 +17,10 @@ from lora_edu.explore.words import number
 from tests.chapters.figure_words import headline, reading
 from tests.chapters.oracles import adam_step, apart, span
 
-D, K, ALPHA, SIGMA = 5, 7, 3.0, 0.4
+D = 5
+K = 7
+ALPHA = 3.0
+SIGMA = 0.4
 
 
 @pytest.mark.parametrize("alpha", (8, 32))
@@ -30,8 +33,10 @@ class Batches:
 
     def __init__(self, seed=0):
         rng = np.random.default_rng(seed)
-        self.W0, self.calls = rng.normal(size=(D, K)) / K, 0
-        self.X, self.Y = rng.normal(size=(40, K)), rng.normal(size=(40, D))
+        self.W0 = rng.normal(size=(D, K)) / K
+        self.calls = 0
+        self.X = rng.normal(size=(40, K))
+        self.Y = rng.normal(size=(40, D))
 
     def at(self, W, step):
         part = slice(8 * (step % 5), 8 * (step % 5) + 8)
@@ -53,7 +58,8 @@ def lora(A, s, optimiser, steps=6):
 
 def whole(lr, steps=6):
     """W − W0 after each step of SGD on W."""
-    task, path = Batches(), [np.zeros((D, K))]
+    task = Batches()
+    path = [np.zeros((D, K))]
     for t in range(steps):
         path.append(path[-1] - lr * task.at(task.W0 + path[-1], t)[1])
     return np.array(path[1:])
@@ -71,7 +77,8 @@ def test_dimensions_by_differences(d, k):
     """All d·k of them at r = min(d, k): there every update is reached."""
     rng = np.random.default_rng(0)
     for r in range(1, min(d, k) + 1):
-        A, B = rng.normal(size=(r, k)), rng.normal(size=(d, r))
+        A = rng.normal(size=(r, k))
+        B = rng.normal(size=(d, r))
         moves = [(B @ E.reshape(r, k)).ravel() for E in np.eye(r * k)]
         moves += [(E.reshape(d, r) @ A).ravel() for E in np.eye(d * r)]
         assert np.linalg.matrix_rank(moves) == d * k - (d - r) * (k - r)
@@ -82,7 +89,9 @@ def test_dimensions_by_differences(d, k):
 @pytest.mark.claim("thm-three-matrices")
 @pytest.mark.parametrize("r", [1, 3, 100])
 def test_runs_of_sgd_without_factors_are_those_of_train(r):
-    A, s, deltas = many.start(r, 0), 2 / r, []
+    A = many.start(r, 0)
+    s = 2 / r
+    deltas = []
     train(task_32(), Adapter(A, np.zeros((32, r)), s), SGD(0.1), 30,
           watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
     np.testing.assert_allclose(many.without_factors(A, s, 0.1), deltas, atol=1e-13)
@@ -96,7 +105,8 @@ DRAWS = {"normal": lambda rng, shape: rng.normal(0, SIGMA, shape),
 @pytest.mark.claim("cor-many-ranks-sgd")
 @pytest.mark.parametrize("draw", DRAWS)
 def test_at_many_ranks_a_run_of_sgd_becomes_full_fine_tuning(draw):
-    ranks, limit = np.array([256, 2048, 16384]), whole(0.5 * (ALPHA * SIGMA)**2)
+    ranks = np.array([256, 2048, 16384])
+    limit = whole(0.5 * (ALPHA * SIGMA)**2)
     gaps = np.array([[apart(lora(DRAWS[draw](np.random.default_rng(seed), (r, K)),
                                  ALPHA / r**0.5, SGD(0.5)), limit)
                       for seed in range(8)] for r in ranks])
@@ -118,7 +128,8 @@ def test_the_first_step_has_rows_along_g(eps_bar, least, most):
     """Against φ by quadrature, and with ε → 0 against σ√(2/π)."""
     G = Batches().at(Batches().W0, 0)[1]
     first = np.mean([adam_run(4096, seed, eps_bar)[0] for seed in range(30)], axis=0)
-    y, lengths = np.linspace(-12, 12, 400_001) * SIGMA, np.linalg.norm(G, axis=1)
+    y = np.linspace(-12, 12, 400_001) * SIGMA
+    lengths = np.linalg.norm(G, axis=1)
     phi = np.array([np.average(u * y**2 / (u * np.abs(y) + eps_bar),
                                weights=np.exp(-0.5 * (y / SIGMA)**2)) for u in lengths])
     limit = -0.02 * ALPHA * (phi / lengths)[:, None] * G
@@ -131,10 +142,13 @@ def test_the_first_step_has_rows_along_g(eps_bar, least, most):
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
     """Their gradients are given by a large run. An Adam of its own, without a rank in it."""
-    r, lr, eps_bar = 16384, 0.1, 0.05
+    r = 16384
+    lr = 0.1
+    eps_bar = 0.05
     run = adam_run(r, 0, eps_bar, (lr * turn.FROZEN_RATE, lr) if frozen else lr)
     task = Batches()
-    a, b = normal(60_000, 99), np.zeros((60_000, D))
+    a = normal(60_000, 99)
+    b = np.zeros((60_000, D))
     memory = [[0, 0], [0, 0]]
     W = task.W0
     for t, limit in enumerate(run):
@@ -150,7 +164,8 @@ def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
 
 @pytest.mark.claim("obs-many-ranks")
 def test_one_gap_falls_and_the_other_stays():
-    sgd, adam = many.sgd_gaps(), np.array([many.adam_gaps(lr) for lr in many.ADAM_RATES])
+    sgd = many.sgd_gaps()
+    adam = np.array([many.adam_gaps(lr) for lr in many.ADAM_RATES])
     for t in range(len(many.STEPS)):
         assert -0.53 < exponent(many.RANKS[3:], sgd[3:, :, t])[0] < -0.49
     square = many.RANKS.index(32)  # where every update can be reached
@@ -186,7 +201,8 @@ def test_with_more_steps_both_fit_and_the_distance_goes():
 
 def two_ratios(G, C, r):
     """The theorem's, times ασ: for the same use, and for the best rates."""
-    lengths, signs = np.linalg.norm(G, axis=1), np.sign(G)
+    lengths = np.linalg.norm(G, axis=1)
+    signs = np.sign(G)
     unit = G[lengths > 0] / lengths[lengths > 0, None]
     r_c = np.pi / 2 * np.trace(C) / np.mean(np.sum((unit @ C) * unit, axis=1))
     u = np.sqrt(2 / np.pi) * lengths.sum() / np.abs(G).sum()
@@ -200,7 +216,8 @@ def two_ratios(G, C, r):
 def test_the_ratio_after_one_step(r):
     """Both best rates from losses at steps of three lengths, with zero rows in G."""
     rng = np.random.default_rng(3)
-    W0, shift = rng.normal(size=(8, K)), rng.normal(size=(8, K))
+    W0 = rng.normal(size=(8, K))
+    shift = rng.normal(size=(8, K))
     shift[::4] = 0
     task = Regression(W0, W0 + shift, rng.normal(size=(60, K)) / np.arange(1, K + 1))
     G = task.gradient(W0)
@@ -221,7 +238,9 @@ def test_the_ratio_after_one_step(r):
 def test_it_need_not_grow_with_the_width(k):
     """White inputs and inputs along one direction, in units of √3/α."""
     rng = np.random.default_rng(k)
-    G, v, x = rng.normal(size=(k, k)), rng.normal(size=k), rng.normal(size=k)
+    G = rng.normal(size=(k, k))
+    v = rng.normal(size=k)
+    x = rng.normal(size=k)
     for gradient, C, ends in ((G, np.eye(k), [1, np.pi / 2 * k]),
                               (np.outer(x, v), np.outer(v, v), [2 / np.pi * k, k])):
         ratios = [two_ratios(gradient, C, r)[1] * np.sqrt(k) for r in (1, 10**9)]
@@ -335,14 +354,16 @@ def test_a_trained_beside_a_frozen():
 
 @pytest.mark.parametrize("r", first.RANKS[:4])
 def test_the_first_steps_are_those_of_train(r):
-    S, eta = picture(), 1e-3
+    S = picture()
+    eta = 1e-3
     task = Regression(0 * S, S, np.sqrt(48) * np.eye(48))
     A = np.random.default_rng(31).normal(0, 144**-0.5, (r, 48))
     run = train(task, Adapter(A, np.zeros((16, r)), 8 / r), Adam(eta, eps=1e-30), 1).adapter
     np.testing.assert_allclose(first.lora_step(r), run.delta() / eta, atol=1e-9)
     far = [(task.loss(t * eta * step) - task.loss(0 * S)) / eta
            for step in (8 * first.lora_step(r), np.sign(S)) for t in (-1, 1)]
-    use, harm = ((far[0] - far[1]) / (far[2] - far[3]), (far[0] + far[1]) / (far[2] + far[3]))
+    use = (far[0] - far[1]) / (far[2] - far[3])
+    harm = (far[0] + far[1]) / (far[2] + far[3])
     assert f"{use:.2g} × full’s use, {harm:.2g} × its harm" in headline(first_steps(r, 8))
 
 

@@ -40,7 +40,8 @@ def test_the_printed_backward_pass_is_torchs(page, n, d, k, r):
         tensor.retain_grad()
     torch.logsumexp(tH, 1).sum().backward()
     H, U = page.forward(X, W0, A, B, s)
-    D, G = tH.grad.numpy(), tW0.grad.numpy()
+    D = tH.grad.numpy()
+    G = tW0.grad.numpy()
     grad_A, grad_B, grad_X = page.backward(D, X, U, W0, A, B, s)
     for mine, theirs in ((H, tH.detach()), (s * D @ B, tU.grad), (D.T @ X, G), (grad_X, tX.grad),
                          (grad_A, tA.grad), (s * B.T @ G, tA.grad),
@@ -63,7 +64,8 @@ def test_differences_have_a_best_step_and_the_complex_step_has_none():
 
 @pytest.mark.claim("obs-v-curve")
 def test_at_the_smallest_step_the_losses_cannot_differ():
-    A, B = runs.small_layer()[0].A, runs.small_layer()[0].B
+    A = runs.small_layer()[0].A
+    B = runs.small_layer()[0].B
     change_of_A = (A + 1e-16) - (A - 1e-16)
     assert change_of_A.all()
     largest_change = change_of_A.max() * np.abs(runs.exact_gradient()).max()
@@ -101,7 +103,8 @@ def test_the_multiplications_of_a_step(page, d, r, n):
 
 @pytest.mark.claim("obs-memory")
 def test_what_is_kept_is_what_is_counted(page):
-    kept, measured = runs.memory(768, 768, 512, 8), []
+    kept = runs.memory(768, 768, 512, 8)
+    measured = []
     for counts, make in zip(kept.values(), (page.full_memory, page.lora_memory), strict=True):
         tracemalloc.start()
         held = make()

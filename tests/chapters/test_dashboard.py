@@ -17,7 +17,8 @@ PAPER, SWAPPED, BOTH_ZERO, BOTH_RANDOM = STARTS[:4]
     (BOTH_ZERO, {"‖∇A‖", "‖∇B‖", "‖ΔW‖"}), (BOTH_RANDOM, set())])
 def test_the_marks_at_exactly_zero_are_the_right_ones(start, zeros):
     """Demonstration 1: at step 0, and after one step only where both are zero."""
-    traces, foot = figures.dashboard(start=start)["data"][:3], ZeroLogAxis(-6, 3).zero
+    traces = figures.dashboard(start=start)["data"][:3]
+    foot = ZeroLogAxis(-6, 3).zero
     for step, want in ((0, zeros), (1, zeros if start == BOTH_ZERO else set())):
         assert {t["name"] for t in traces if t["y"][step] == foot} == want
 

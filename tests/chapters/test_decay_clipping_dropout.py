@@ -13,7 +13,8 @@ from lora_edu.explore.words import number
 from tests.chapters.figure_words import headline, reading
 from tests.chapters.oracles import span
 
-START, WANTED = word.written()[0], word.task().W_star
+START = word.written()[0]
+WANTED = word.task().W_star
 RNG = np.random.default_rng(0)
 
 
@@ -21,12 +22,14 @@ RNG = np.random.default_rng(0)
 @pytest.mark.parametrize("s", (0.25, 1, 8))
 def test_l2_on_a_and_b_is_at_least_its_price_on_delta_w(s):
     for _ in range(20):
-        B, A = RNG.normal(size=(5, 3)), RNG.normal(size=(3, 7)) * RNG.uniform(0.1, 10)
+        B = RNG.normal(size=(5, 3))
+        A = RNG.normal(size=(3, 7)) * RNG.uniform(0.1, 10)
         price = np.linalg.norm(s * B @ A, "nuc") / s
         assert (np.vdot(A, A) + np.vdot(B, B)) / 2 > price
         U, sigma, Vt = np.linalg.svd(B @ A)
         root = np.diag(np.sqrt(sigma[:3]))
-        B, A = U[:, :3] @ root, root @ Vt[:3]
+        B = U[:, :3] @ root
+        A = root @ Vt[:3]
         assert (np.vdot(A, A) + np.vdot(B, B)) / 2 == pytest.approx(price)
 
 
@@ -47,11 +50,14 @@ def test_a_trained_word_has_lost_lambda_over_s_of_each_singular_value(alpha, lam
 
 @pytest.mark.claim("thm-decay-share")
 def test_decay_alone_multiplies_ba_by_the_square_of_its_factors():
-    rates, decay = np.linspace(0.001, 0.1, 40), 0.3
+    rates = np.linspace(0.001, 0.1, 40)
+    decay = 0.3
     A, B = (torch.nn.Parameter(torch.from_numpy(RNG.normal(size=(3, 3)))) for _ in "AB")
-    before, optimiser = (B @ A).detach(), torch.optim.AdamW([A, B], weight_decay=decay)
+    before = (B @ A).detach()
+    optimiser = torch.optim.AdamW([A, B], weight_decay=decay)
     for rate in rates:
-        A.grad, B.grad = torch.zeros_like(A), torch.zeros_like(B)
+        A.grad = torch.zeros_like(A)
+        B.grad = torch.zeros_like(B)
         optimiser.param_groups[0]["lr"] = rate
         optimiser.step()
     share = ((B @ A) / before).detach().numpy()
@@ -87,7 +93,8 @@ def test_one_bad_batch_hurts_adam_long_and_clipped_adam_briefly(seed):
     free, one, hundredth = (runs.with_a_bad_batch("Adam", limit, seed)[1]
                             for limit in (None, 1, 0.01))
     for losses, low, high, last in ((free, 0.62, 0.72, 29), (one, 0.11, 0.135, 4)):
-        before, later = losses[runs.BAD], losses[runs.BAD + 1:]
+        before = losses[runs.BAD]
+        later = losses[runs.BAD + 1:]
         assert 0.08 < before < 0.095 and low < later.max() < high
         assert last - 4 < (later < before).argmax() + 1 <= last
     assert np.abs(one - hundredth).max() < 0.002
@@ -99,7 +106,8 @@ def test_the_explorers_curves_are_torchs():
     A, B = (torch.tensor(M, requires_grad=True) for M in (START.A, START.B))
     noise = np.random.default_rng(2).normal(size=WANTED.shape)
     optimiser = torch.optim.Adam([A, B], 0.15)
-    norms, losses = [], []
+    norms = []
+    losses = []
     for step in range(60):
         optimiser.zero_grad()
         error = B @ A - torch.tensor(WANTED)
@@ -125,7 +133,9 @@ def test_the_explorers_curves_are_torchs():
 @pytest.mark.parametrize("p", (0.1, 0.5))
 def test_dropouts_mean_loss_is_the_loss_and_a_ridge(p):
     """Over all masks of four inputs, each with its chance."""
-    x, e, delta = RNG.normal(size=4), RNG.normal(size=3), RNG.normal(size=(3, 4))
+    x = RNG.normal(size=4)
+    e = RNG.normal(size=3)
+    delta = RNG.normal(size=(3, 4))
     mean = 0.0
     for dropped in product((True, False), repeat=4):
         chance = np.prod(np.where(dropped, p, 1 - p))

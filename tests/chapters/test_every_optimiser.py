@@ -25,7 +25,9 @@ def with_autograd(make, s, seed=1, start=1, steps=60, dtype=torch.float64):
     A, B = (torch.tensor(M, dtype=dtype, requires_grad=True)
             for M in initial(16, 16, 4, rng=np.random.default_rng(seed)))
     A.data *= start
-    rule, losses, deltas = make([A, B]), [], []
+    rule = make([A, B])
+    losses = []
+    deltas = []
     if hasattr(rule, "train"):  # schedule-free rules have two points
         rule.train()
     for _ in range(steps + 1):
@@ -73,7 +75,8 @@ def rule_of(name):
 @pytest.mark.claim("obs-every-optimiser")
 @pytest.mark.parametrize(("name", "dtype", "c"), CASES)
 def test_one_power_of_eta_or_none_makes_the_runs_the_same(name, dtype, c):
-    rule, stored = rule_of(name), figures.results()[name]
+    rule = rule_of(name)
+    stored = figures.results()[name]
 
     def run(s, start=1, lr=1, unit=1):
         return with_autograd(lambda p: rule.make(p, lr * rule.lr, unit), s, start=start,
@@ -89,7 +92,8 @@ def test_one_power_of_eta_or_none_makes_the_runs_the_same(name, dtype, c):
         assert best == rule.power
         assert least <= gaps[best] <= most
     if (dtype, c) == (rule.dtype, 4):  # as in the table
-        alone, stays = run(0.5), run(0.5, c, c**best)
+        alone = run(0.5)
+        stays = run(0.5, c, c**best)
         first = np.flatnonzero(large.any(axis=(1, 2)))[0]  # some rules begin by looking
         stride = np.linalg.norm(large[first]) / np.linalg.norm(alone[first])
         assert stride == pytest.approx(stored["stride"])

@@ -38,8 +38,8 @@ def test_a_right_answer_is_right_in_every_form(check):
     if check in FUNCTIONS:
         answers["in place"] = spoiling(RIGHT[check])
     for form, answer in answers.items():
-        right, said = verdict(check, answer)
-        assert right and re.match("Right: .{25}", said) and "None" not in said, (form, said)
+        right, text = verdict(check, answer)
+        assert right and re.match("Right: .{25}", text) and "None" not in text, (form, text)
 
 
 def spoiling(solution):
@@ -62,9 +62,9 @@ def test_a_plausible_mistake_is_refused_and_named(check, case):
     if check in NUMBERS:  # the other numbers are right, and nothing is said of them
         others = [name for name in RIGHT[check] if name not in answer]
         answer = {**RIGHT[check], **answer}
-    right, said = verdict(check, answer)
-    assert not right and words in said and said.startswith("Not yet. ")
-    assert not [name for name in others if f"{name}:" in said]
+    right, text = verdict(check, answer)
+    assert not right and words in text and text.startswith("Not yet. ")
+    assert not [name for name in others if f"{name}:" in text]
 
 
 @pytest.mark.parametrize("check", NUMBERS, ids=lambda check: check.__name__)
@@ -76,8 +76,8 @@ def test_every_slip_is_named_as_it_stands(check, monkeypatch):
         verdict(check, RIGHT[check])
     for name, slips in tables[0].items():
         for value, _ in slips:
-            right, said = verdict(check, {**RIGHT[check], name: value})
-            assert not right and any(why in said for same, why in slips if same == value)
+            right, text = verdict(check, {**RIGHT[check], name: value})
+            assert not right and any(why in text for same, why in slips if same == value)
 
 
 UNANSWERED = "Not answered yet: put your answer in place of None."
@@ -117,8 +117,8 @@ def replaced(check, value):
     (1j, "must be a real number"), ([None, 1.0], "it is [None, 1.0]"), ([1.0, 2.0], "(2,)"),
     (torch.ones(2, device="meta"), "must be a real number")], ids=str)
 def test_what_is_no_number_has_a_sentence_of_its_own(check, value, words):
-    right, said = verdict(check, replaced(check, value))
-    assert not right and said.startswith("Not yet. ") and words in said
+    right, text = verdict(check, replaced(check, value))
+    assert not right and text.startswith("Not yet. ") and words in text
 
 
 def stops(*inputs):
@@ -138,8 +138,8 @@ def test_a_function_that_fails_or_cannot_be_called_is_told_so(check):
             (stops, "LinAlgError: Singular matrix"), (stopping_generator, "generator"),
             (lambda: 0, "cannot be called as the exercise says"),
             (3.0, "What you gave cannot be called")):
-        right, said = verdict(check, answer)
-        assert not right and said.startswith("Not yet. ") and words in said
+        right, text = verdict(check, answer)
+        assert not right and text.startswith("Not yet. ") and words in text
     assert "The check does not take what it was given" in verdict(check, {"r_4": 1})[1]
 
 

@@ -49,8 +49,10 @@ def crossovers(model, X, y, received):
 
 @pytest.mark.claim("obs-few-directions")
 def test_the_crossover_rank_of_every_layer_is_below_three():
-    model, data = make_data.model(), digits.load(45)
-    X, y = data.X_train, data.y_train
+    model = make_data.model()
+    data = digits.load(45)
+    X = data.X_train
+    y = data.y_train
     received = model.features(X)[:3]
     of_all = crossovers(model, X, y, received)
     assert max(map(effective_rank, received)) < 2
@@ -164,7 +166,8 @@ def test_with_white_inputs_a_small_first_rank_can_lose():
 
 @pytest.mark.claim("obs-two-readings")
 def test_at_rank_one_the_valley_is_level():
-    alphas, rates = np.array([1, 2, 4, 8, 16]), first_r.PLANE_RATES
+    alphas = np.array([1, 2, 4, 8, 16])
+    rates = first_r.PLANE_RATES
     best = np.array([rates[first_r.tuned(ADAM, 1, alpha)] for alpha in alphas])
     np.testing.assert_allclose(best * alphas**0.5, best[0])
     first, later = ([first_r.loss_at(r, *pair) for pair in zip(alphas, best, strict=True)]
@@ -221,7 +224,8 @@ def test_what_carrying_costs_is_drawn_and_said(task, r1):
 
 @pytest.mark.parametrize("r", first_r.PLANE_RANKS)
 def test_the_plane_is_darkest_where_the_loss_is_least(r):
-    figure, plane = readings(r, 0.03), first_r.plane(r)
+    figure = readings(r, 0.03)
+    plane = first_r.plane(r)
     z = np.array(figure["data"][0]["z"])
     assert plane.flat[z.argmin()] == pytest.approx(plane.min(), rel=0.01)
     papers = geometric_mean(first_r.losses(ADAM, r, 8 / r))[first_r.tuned(ADAM, 8, 1.0)]
@@ -232,7 +236,8 @@ def test_the_plane_is_darkest_where_the_loss_is_least(r):
 
 def test_a_search_goes_on_until_no_best_rate_stands_at_an_end(tmp_path, monkeypatch):
     """Of runs whose loss is least at a known octave."""
-    where, trained = {("lora", 1): 7, ("none", 64): -6}, []
+    where = {("lora", 1): 7, ("none", 64): -6}
+    trained = []
 
     def train(task, rule, r, lr, seed):
         trained.append((task, rule, r, lr, seed))

@@ -61,7 +61,8 @@ def test_after_a_zero_gradient_torchs_adam_moves_by_the_same_whatever_the_second
 @pytest.mark.claim("cor-wake-decay")
 @pytest.mark.parametrize("decay", [1e-3, 0.1])
 def test_weight_decay_moves_A_in_the_first_step(decay):
-    A, eta = start().A, 0.01
+    A = start().A
+    eta = 0.01
     first = train(TASK, start(), Adam(eta, eps=1e-30, weight_decay=decay), 1).adapter
     np.testing.assert_allclose(first.A - A, -eta * np.sign(A), rtol=1e-9)
     one, two = (train(TASK, start(), AdamW(eta, eps=1e-30, weight_decay=decay), steps).adapter
@@ -176,6 +177,7 @@ def test_the_bars_are_the_singular_values_of_a_run_by_hand(t):
 @pytest.mark.claim("thm-column-space")
 @pytest.mark.parametrize(("name", "grown"), [("SGD", 4), ("Momentum", 4), ("Adam", 8)])
 def test_the_spectrum_counts_what_grows(name, grown):
-    path, figure = spectrum_path(name, 8), spectrum(8, name)
+    path = spectrum_path(name, 8)
+    figure = spectrum(8, name)
     assert f"{grown} grow" in headline(figure)
     assert (path.max(axis=0) > 1e-14).sum() == grown and path[-1, 3] > 0.1

@@ -129,7 +129,8 @@ def test_a_copy_is_right_for_plain_lora_only(setting):
     model, layer = square(**({setting: True} if setting else {}))
     x = torch.randn(50, 64)
     with torch.no_grad():
-        base, before = layer.base_layer(x), model(x)
+        base = layer.base_layer(x)
+        before = model(x)
         model.add_weighted_adapter(["default"], [1.0], "copy")
         model.set_adapter("copy")
         after = model(x)
@@ -168,7 +169,8 @@ def combined_by_peft(kind, adapters, weights):
 def test_what_linear_gives_by_peft(one_draw):
     """The formula with its cross terms, and the one for a common A; the explorer has PEFT's."""
     (A1, B1), (A2, B2) = pair = runs.pair(8, one_draw, np.random.default_rng(2))
-    u, v = 0.25, 2.25
+    u = 0.25
+    v = 2.25
     change = combined_by_peft("linear", pair, [u, v])
     wanted = u * B1 @ A1 + v * B2 @ A2 + (u * v)**0.5 * (B1 @ A2 + B2 @ A1)
     np.testing.assert_allclose(change, wanted, atol=1e-5)
@@ -192,7 +194,8 @@ def test_an_rslora_file_is_a_plain_one_with_another_alpha(tmp_path):
     model, _ = adapted(r=16, lora_alpha=4, use_rslora=True, init_lora_weights=False)
     model.save_pretrained(tmp_path)
     file = tmp_path / "adapter_config.json"
-    settings, base = json.loads(file.read_text()), original()(X)
+    settings = json.loads(file.read_text())
+    base = original()(X)
 
     def served(**changed):
         file.write_text(json.dumps(settings | changed))
@@ -216,7 +219,8 @@ def test_dora_starts_as_lora_and_is_the_formula(r, alpha):
         LOSS_OF(model).backward()
     for name in ("lora_A", "lora_B"):
         assert torch.equal(*(getattr(one, name)["default"].weight.grad for one in (layer, twin)))
-    A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+    A = layer.lora_A["default"].weight
+    B = layer.lora_B["default"].weight
     m = layer.lora_magnitude_vector["default"].weight
     assert m.shape == (64,) and m.grad.norm() > 0.1
     with torch.no_grad():
@@ -239,7 +243,8 @@ def test_loraplus_in_peft_is_alpha_to_the_bit(ratio):
         train(model, optimiser, steps=50)
         return layer.get_delta_weight("default")
 
-    plain, kept = run(8 * ratio, 1, False), run(8, ratio, False)
+    plain = run(8 * ratio, 1, False)
+    kept = run(8, ratio, False)
     assert torch.equal(run(8, ratio, True), plain)
     assert not torch.equal(kept, plain) and (kept - plain).norm() < 1e-5 * plain.norm()
 

@@ -105,7 +105,8 @@ def test_what_a_carried_rate_costs():
     assert [round(100 * share) for share in shares] == [73, 80, 96]
     assert max(losses) == pytest.approx(0.0087)
 
-    down, up = runs.wrong_rate_costs(), runs.wrong_rate_costs(smaller=False)
+    down = runs.wrong_rate_costs()
+    up = runs.wrong_rate_costs(smaller=False)
     assert (len(down), len(up), np.isinf(up).sum()) == (112, 104, 23)
     assert np.median(down) == pytest.approx(0.0042, abs=5e-5)
     assert np.median(up) == pytest.approx(0.0096, abs=5e-5)
@@ -176,7 +177,8 @@ def test_the_best_rate_drifts_upwards():
         assert len(ratios) == count
         assert math.exp(statistics.mean(map(math.log, ratios))) == pytest.approx(factor, abs=0.005)
 
-    rising, all_steps = 0, 0
+    rising = 0
+    all_steps = 0
     moves = []
     for model in runs.models():
         best_rates = [runs_drift.best_rate(model, r) for r in searched_ranks(model)]
@@ -222,7 +224,9 @@ def test_one_rate_serves_all():
 
 @pytest.mark.claim("cit-rank-from-tokens")
 def test_a_7b_llama_has_two_and_a_half_million_numbers_a_rank():
-    width, inner, layers = 4096, 11008, 32
+    width = 4096
+    inner = 11008
+    layers = 32
     a_layer = 4 * (width + width) + 3 * (width + inner)
     counted = LLAMAS["7B"].trainable("q, k, v, o, gate, up, down", 1)
     assert layers * a_layer == counted == pytest.approx(2.5e6, rel=1e-3)
