@@ -279,8 +279,6 @@ def test_the_powers_of_the_best_rate_lie_where_the_page_says(model):
         assert low <= power.round(2) <= high and round(abs(power - theory), 2) <= far
     assert (np.diff(np.abs(powers)) > 0).all()
     assert all(0.19 <= gap.round(2) <= 0.27 for gap in -np.diff(powers))
-    power, error = fits["LoRA"]
-    assert (abs(power) < 2 * error) == (model == "small GPT")  # MiniLM has two seeds
     drawn = {trace["name"]: trace for trace in five_models()["data"] if "name" in trace}
     for rule, (power, error) in fits.items():
         assert f"{abs(power):.2f} (± {error:.2f}) of r" in reading(best_rates(model, rule))

@@ -89,7 +89,7 @@ def test_where_logits_are_few_the_peak_lies_elsewhere():
     assert ratio == pytest.approx(0.98, abs=0.005)
 
 
-@pytest.mark.claim("obs-peak")
+@pytest.mark.claim("obs-peak", "obs-kept")
 @pytest.mark.parametrize(("name", "r", "adapters", "total"), [
     ("mixed", 16, 0.64e9, 15.9e9), ("4-bit base", 16, 0.64e9, 6.2e9),
     ("mixed", 256, 10.2e9, 10.2e9 * 5 / 2)])
@@ -97,6 +97,8 @@ def test_the_totals_for_llama_7b(name, r, adapters, total):
     """With 2,048 tokens and checkpointing. adapters: A, B, their gradients and moments."""
     size = LLAMAS["7B"]
     assert size.linear + size.rest == 6_738_415_616
+    of_a_layer = sum(kept(size, "all seven", 16, PRECISIONS["mixed"]).values())
+    assert of_a_layer == pytest.approx(203_000, rel=1e-3)
     terms = account(size, "all seven", r, PRECISIONS[name], 2048, True)
     trained = terms["A and B"] + terms["gradients"] + terms["moments"]
     assert trained == pytest.approx(adapters, rel=0.01)

