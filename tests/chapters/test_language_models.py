@@ -123,14 +123,7 @@ def test_what_a_carried_rate_costs():
 
 @pytest.mark.claim("cit-tinker-carry")
 def test_runs_of_one_setting_hardly_differ():
-    settings = {}
-    for model in STORED:
-        for r, rate, loss in model["runs"]:
-            settings.setdefault((model["name"], r, rate), []).append(loss)
-    gaps = [each[0] - each[1] for (_, _, rate), each in settings.items()
-            if len(each) == 2 and rate < 3e-3]
-    spread = math.sqrt(sum(gap**2 for gap in gaps) / len(gaps) / 2)
-    assert len(gaps) == 63 and spread == pytest.approx(0.00013, abs=5e-6)
+    assert runs.noise() == pytest.approx(0.00013, abs=5e-6)
 
 
 @pytest.mark.claim("cit-tinker-carry")
@@ -231,14 +224,13 @@ def test_a_7b_llama_has_two_and_a_half_million_numbers_a_rank():
 
 @pytest.mark.claim("cit-peft-scale")
 def test_doubling_the_rank_buys_what_doubling_the_scale_buys():
-    stored = json.loads((runs.FOLDER / "peft.json").read_text("utf-8"))
-    ends = [run["losses"]["5000"] for run in stored]
-    assert [(run["r"], run["alpha"], run["use_rslora"]) for run in stored] == [
-        (32, 64, False), (64, 128, False), (64, 64, True)]
+    compared = runs.peft_runs()
+    assert [(run["r"], run["alpha"], run["s"]) for run in compared] == [
+        (32, 64, 2), (64, 128, 2), (64, 64, 8)]
+    ends = [run["losses"][5000] for run in compared]
     assert [round(end, 4) for end in ends] == [0.6068, 0.5931, 0.5663]
     assert ends[0] - ends[1] == pytest.approx(0.0138, abs=5e-5)
     assert (ends[1] - ends[2]) / 2 == pytest.approx(0.0134, abs=5e-5)  # from s = 2 to 8
-    assert [run["s"] for run in runs.peft_runs()] == [2, 2, 8]
 
 
 @pytest.mark.claim("cit-grpo-ranks")
