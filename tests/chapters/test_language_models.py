@@ -28,7 +28,8 @@ def cells(model):
 
 
 SWEEP = {model["name"]: cells(model) for model in STORED}
-LOST = {(model["name"], r, rate) for model in STORED for r, rate in model["lost"]}
+LOST = {(model["name"], r, rate) for model in STORED for r, rate in model["lost"]} | {
+    (model["name"], r, rate) for model in STORED for r, rate, loss in model["runs"] if loss >= 1}
 SEARCHED = {name: {r: rates for r, rates in cell.items() if len(rates) > 1}
             for name, cell in SWEEP.items()}
 
