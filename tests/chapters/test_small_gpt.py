@@ -114,6 +114,7 @@ def test_the_loss_falls_with_the_rank_ever_more_slowly(style, shares):
     assert all(apart(larger, smaller) for smaller, larger in itertools.pairwise(by_rank))
     assert (np.diff([0, *gains], 2) < 0).all()
     assert [round(100 * gain / full) for gain in gains] == shares
+    assert by_rank[0]["trained"] == 1536
 
 
 @pytest.mark.claim("obs-gpt-forgetting")
@@ -137,12 +138,17 @@ def test_a_larger_rank_forgets_more_on_average_and_full_fine_tuning_most(style, 
 def test_with_one_budget_q_and_v_beat_one_matrix_and_the_perceptron_beats_them():
     row = {name: results.row("bible", name) for name in make_data.BUDGET | make_data.QV}
     qv = row["q, v, r = 8"]
+    v = row["v, r = 16"]
+    attention = row["q, k, v, out, r = 4"]
+    wider = row["up, down, r = 3"], row["all, r = 2"]
     assert all(apart(qv, row[f"{matrix}, r = 16"]) for matrix in "qkv")  # v too, by little:
-    lead = np.subtract(row["v, r = 16"]["test"], qv["test"])
+    lead = np.subtract(v["test"], qv["test"])
     assert lead.mean() == pytest.approx(0.0105, abs=5e-5)
-    for wider in ("up, down, r = 3", "all, r = 2"):
-        for attention in ("q, v, r = 16", "q, k, v, out, r = 4"):
-            assert apart(row[wider], row[attention])
+    assert lead.min() > max(np.ptp(qv["test"]), np.ptp(v["test"]))
+    assert apart(attention, qv) and np.mean(attention["test"]) > np.mean(qv["test"]) - 0.01
+    for better, worse in itertools.product(wider, (row["q, v, r = 16"], attention)):
+        assert apart(better, worse)
+    assert not apart(*wider) and not apart(*wider[::-1])
     assert all(11_500 < row[name]["trained"] < 14_000 for name in make_data.BUDGET)
 
 
@@ -227,7 +233,8 @@ def price(first, used):
 def test_the_best_rate_stays_with_alpha_over_r_and_moves_without():
     ranks = make_data.RANKS
     assert [best("lora", r)[0] for r in ranks] == [0.032] * 5
-    assert sorted(np.concatenate([best("lora", r)[1] for r in ranks])) == [*[0.032] * 14, 0.064]
+    first, *others = (best("lora", r)[1].tolist() for r in ranks)
+    assert sorted(first) == [0.032, 0.032, 0.064] and others == [[0.032] * 3] * 4
     for rule, r, rates in (("none", 1, {0.064, 0.128}), ("none", 16, {0.016}),
                            ("none", 64, {0.008, 0.016}), ("rslora", 64, {0.016})):
         assert set(best(rule, r)[1]) == rates
@@ -274,16 +281,12 @@ def test_the_plots_show_what_was_measured():
 @pytest.mark.claim("obs-full-beside")
 def test_what_one_rate_for_the_adapter_and_whole_matrices_costs():
     losses = {rates: np.mean(seeds) for rates, seeds in beside().items()}
-    by_rate = {rate: loss for (adapter_rate, rate), loss in losses.items() if adapter_rate == 0.032}
     assert {len(seeds) for seeds in beside().values()} == {3}
-    least = sorted(by_rate, key=by_rate.get)[:3]
-    assert sorted(least) == [0.032 / 8, 0.032 / 4, 0.032 / 2]
-    best = min(by_rate.values())
-    assert by_rate[least[-1]] - best < 0.002
-    gain = by_rate[0] - best
-    assert gain == pytest.approx(0.057, abs=1e-3)
-    assert by_rate[0.032] - best == pytest.approx(gain / 3, abs=2e-3)
-    assert losses[0.016, 0.016] - best == pytest.approx(0.002, abs=6e-4)
+    assert results.row("bible", "full")["lr"] == 0.002
+    told = {(0.032, 0): 1.489, (0.032, 0.002): 1.445, (0.032, 0.004): 1.433,
+            (0.032, 0.008): 1.433, (0.032, 0.016): 1.433, (0.032, 0.032): 1.450,
+            (0.016, 0.016): 1.434}
+    assert {rates: losses[rates] for rates in told} == pytest.approx(told, abs=1.6e-3)
 
 
 @pytest.mark.claim("obs-full-beside")
