@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -54,19 +55,19 @@ def test_the_chapter_s_layer_has_the_gradients_derived_by_hand(chapter):
 @pytest.mark.claim("obs-merge-rounding")
 @pytest.mark.parametrize(("dtype", "matrices", "between", "merged", "unmerged"), [
     (torch.float32, torch.float32, 0, 0, 0), (torch.bfloat16, torch.bfloat16, 0.01, 0.007, 0.007),
-    (torch.bfloat16, torch.float32, None, 0.007, 0.005)])
+    (torch.bfloat16, torch.float32, 0.0085, 0.007, 0.005)])
 def test_merged_and_unmerged_are_both_rounded(chapter, dtype, matrices, between, merged, unmerged):
-    model, x = copy.deepcopy(chapter["model"]).to(dtype), chapter["data"].to(dtype)
+    model = copy.deepcopy(chapter["model"]).to(dtype)
+    x = chapter["data"].to(dtype)
     for layer in lora_layers(model).values():
         layer.adapters.to(matrices)
     with torch.no_grad():
-        exact, apart = copy.deepcopy(model).double()(x.double()), model(x).double()
+        exact = copy.deepcopy(model).double()(x.double())
+        apart = model(x).double()
         merge(model)
         one = model(x).double()
-    far = [norm(a - b) / norm(exact) for a, b in ((one, apart), (one, exact), (apart, exact))]
-    assert far[1:] == pytest.approx([merged, unmerged], rel=0.2, abs=1e-6)
-    if between is not None:
-        assert far[0] == pytest.approx(between, rel=0.3, abs=1e-6)
+    gaps = [norm(a - b) / norm(exact) for a, b in ((one, apart), (one, exact), (apart, exact))]
+    assert gaps == pytest.approx([between, merged, unmerged], rel=0.2, abs=1e-6)
 
 
 def arriving(W0, delta, dtype):
@@ -76,51 +77,53 @@ def arriving(W0, delta, dtype):
             norm(received - delta) / norm(delta))
 
 
-NORMAL, UNIFORM, TAILS = (
-    lambda rng: rng.normal(size=(128, 128)), lambda rng: rng.uniform(-1, 1, (128, 128)),
-    lambda rng: rng.standard_t(3, (128, 128)))
-ALL, ANY = (0.99, 1.01), (0, 1)
+DRAWS = {"normal": lambda rng: rng.normal(size=(128, 128)),
+         "uniform": lambda rng: rng.uniform(-1, 1, (128, 128)),
+         "long tails": lambda rng: rng.standard_t(3, (128, 128))}
+WHOLE = (0.99, 1.01)
 
 
 @pytest.mark.claim("obs-small-update")
 @pytest.mark.parametrize(("draw", "dtype", "size", "kept", "error"), [
-    *((NORMAL, "bfloat16", size, ALL, (0, 0.17)) for size in (0.01, 0.03, 0.1, 0.3, 1)),
-    (NORMAL, "bfloat16", 0.001, (0.53, 0.58), (0.77, 0.80)),
-    (NORMAL, "bfloat16", 0.0001, (0, 0.08), ANY), (NORMAL, "float16", 0.001, ALL, ANY),
-    (NORMAL, "float32", 0.00001, ALL, ANY), (UNIFORM, "bfloat16", 0.001, (0.435, 0.485), ANY),
-    (TAILS, "bfloat16", 0.001, (0.65, 0.95), ANY)])
+    *(("normal", "bfloat16", size, WHOLE, (0, 0.17)) for size in (0.01, 0.03, 0.1, 0.3, 1)),
+    ("normal", "bfloat16", 0.001, (0.53, 0.58), (0.77, 0.80)),
+    ("normal", "bfloat16", 0.0001, (0, 0.08), (0, 1)),
+    ("normal", "float16", 0.001, WHOLE, (0, 1)), ("normal", "float32", 0.00001, WHOLE, (0, 1)),
+    ("uniform", "bfloat16", 0.001, (0.435, 0.485), (0, 1)),
+    ("long tails", "bfloat16", 0.001, (0.65, 0.95), (0, 1))])
 def test_how_much_of_a_short_update_arrives(draw, dtype, size, kept, error):
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        W0 = torch.tensor(draw(rng)).to(FORMATS[dtype]).double()
+        W0 = torch.tensor(DRAWS[draw](rng)).to(FORMATS[dtype]).double()
         delta = torch.tensor(rng.normal(size=(128, 8)) @ rng.normal(size=(8, 128)))
-        found = arriving(W0, delta * (size * norm(W0) / norm(delta)), FORMATS[dtype])
-        assert kept[0] < found[0] < kept[1] and error[0] < found[1] < error[1]
+        along, missing = arriving(W0, delta * (size * norm(W0) / norm(delta)), FORMATS[dtype])
+        assert kept[0] < along < kept[1] and error[0] < missing < error[1]
 
 
 @pytest.mark.claim("obs-delta-size")
 def test_the_shipped_updates_are_not_short_and_survive_bfloat16():
     lengths = []
-    for name in [f"{text}-r{r}" for text in ("bible", "devil") for r in (1, 4, 8, 16)]:
+    for style, r in itertools.product(("bible", "devil"), (1, 4, 8, 16)):
         model = load_base()
-        load_adapter(model, DATA / "adapters" / name)
+        load_adapter(model, DATA / "adapters" / f"{style}-r{r}")
         for layer in lora_layers(model).values():
             W0 = layer.base_layer.weight.detach()
             A, B = (p.detach().double() for p in layer.active[0].parameters())
-            delta = 8 / len(A) * B @ A
+            delta = 8 / r * B @ A
             lengths.append(norm(delta) / norm(W0))
             assert arriving(W0.bfloat16().double(), delta, torch.bfloat16)[0] > 0.999
     assert len(lengths) == 64 and min(lengths) > 0.3 and max(lengths) < 2
 
 
 @pytest.mark.claim("obs-subtract")
-def test_subtracting_gives_back_a_part_of_the_entries():
-    for size, low, high in ((0.01, 0.97, 0.98), (0.1, 0.88, 0.89), (1, 0.64, 0.65)):
-        for seed in range(20):
-            rng = torch.Generator().manual_seed(seed)
-            W0 = torch.randn(256, 256, generator=rng).bfloat16()
-            delta = (size * torch.randn(256, 256, generator=rng)).bfloat16()
-            assert low - 0.002 < ((W0 + delta) - delta == W0).float().mean() < high + 0.002
+@pytest.mark.parametrize(("size", "low", "high"), [
+    (0.01, 0.97, 0.98), (0.1, 0.88, 0.89), (1, 0.64, 0.65)])
+def test_subtracting_gives_back_a_part_of_the_entries(size, low, high):
+    for seed in range(20):
+        rng = torch.Generator().manual_seed(seed)
+        W0 = torch.randn(256, 256, generator=rng).bfloat16()
+        delta = (size * torch.randn(256, 256, generator=rng)).bfloat16()
+        assert low - 0.002 < ((W0 + delta) - delta == W0).float().mean() < high + 0.002
 
 
 def products(step):
@@ -133,32 +136,33 @@ def products(step):
 @pytest.mark.claim("thm-layer-cost")
 @pytest.mark.parametrize("n, d, k, r", [(256, 768, 768, 8), (3, 7, 11, 5)])
 def test_the_products_of_a_step_are_those_counted(n, d, k, r):
-    rng = np.random.default_rng(0)
-    full, adapted = nn.Linear(k, d), LoRALinear(nn.Linear(k, d), r, 8, rng=rng)
+    full = nn.Linear(k, d)
+    adapted = LoRALinear(nn.Linear(k, d), r, 8, rng=np.random.default_rng(0))
     x = torch.randn(n, k, requires_grad=True)
     three, ours = (products(lambda m=m: m(x).sum().backward()) for m in (full, adapted))
     assert three == 3 * n * d * k
     assert ours == 2 * n * d * k + 3 * n * r * (d + k) > 2 / 3 * three
     # below the first adapter only the forward product is left, and in it B·A's five products
     model = nn.Sequential(nn.Linear(k, k), nn.Linear(k, k))
-    inject(model, ["1"], r, 4, rng=rng)
+    inject(model, ["1"], r, 4, rng=np.random.default_rng(0))
     ours = products(lambda: model(x.detach()).sum().backward())
     assert ours == 2 * n * k * k + 5 * n * r * k
 
 
 @pytest.mark.claim("thm-layer-cost")
 @pytest.mark.parametrize("n", [1, 256])
-def test_with_its_optimiser_a_step_is_not_bound_to_one_and_a_half(n, d=768, r=1, c=10):
+def test_with_its_optimiser_a_step_is_not_bound_to_one_and_a_half(n):
     """AdamW passes over the numbers of the formula; on each it spends c, the moments alone six."""
-    trained = []
-    for layer in (nn.Linear(d, d, bias=False),
-                  LoRALinear(nn.Linear(d, d, bias=False), r, 8, rng=np.random.default_rng(0))):
-        optimiser = torch.optim.AdamW([p for p in layer.parameters() if p.requires_grad])
-        layer(torch.randn(2, d)).sum().backward()
-        optimiser.step()
-        trained.append(sum(state["exp_avg"].numel() for state in optimiser.state.values()))
-    assert trained == [d * d, 2 * r * d]
-    full, ours = 3 * n * d * d + c * trained[0], 2 * n * d * d + 6 * n * r * d + c * trained[1]
+    d = 768
+    c = 10
+    layer = LoRALinear(nn.Linear(d, d, bias=False), 1, 8, rng=np.random.default_rng(0))
+    trained = [p for p in layer.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained)
+    layer(torch.randn(2, d)).sum().backward()
+    optimiser.step()
+    assert sum(state["exp_avg"].numel() for state in optimiser.state.values()) == 2 * d
+    full = (3 * n + c) * d * d
+    ours = 2 * n * d * d + (3 * n + c) * 2 * d
     assert 0.97 * (1.5 + c / (2 * n)) < full / ours < 1.5 + c / (2 * n)
 
 
@@ -175,15 +179,14 @@ def test_an_entry_becomes_the_nearest_number_of_bfloat16(size):
 
 @pytest.mark.parametrize("name", runs.FORMATS)
 def test_the_figure_rounds_as_torch_does_and_shows_what_arrives(name):
-    given = np.random.default_rng(0).normal(size=4000) * np.geomspace(1e-9, 1e3, 4000)
-    given[:8] = 1 + (np.arange(8) + 0.5) * torch.finfo(FORMATS[name]).eps  # ties
-    given = np.float32(given).astype(float)
-    np.testing.assert_array_equal(runs.rounded(given, name),
-                                  torch.tensor(given).to(FORMATS[name]).double().numpy())
+    values = np.random.default_rng(0).normal(size=4000) * np.geomspace(1e-9, 1e3, 4000)
+    values[:8] = 1 + (np.arange(8) + 0.5) * torch.finfo(FORMATS[name]).eps  # ties
+    values = np.float32(values).astype(float)
+    np.testing.assert_array_equal(runs.rounded(values, name),
+                                  torch.tensor(values).to(FORMATS[name]).double().numpy())
     W0, delta, X = (torch.tensor(m) for m in runs.matrices(name))
-    for size, *found, moved in zip(runs.SIZES, *runs.arrivals(name), strict=True):
-        W = (W0 + size * delta).to(FORMATS[name]).double()
-        exact = X @ (W0 + size * delta).T
+    for size, *shares, moved in zip(runs.SIZES, *runs.arrivals(name), strict=True):
+        error = X @ ((W0 + size * delta).to(FORMATS[name]).double() - W0 - size * delta).T
         # torch rounds by way of float32: one entry in many thousands differs
-        assert found == pytest.approx(arriving(W0, size * delta, FORMATS[name]), rel=1e-3)
-        assert moved == pytest.approx(norm(X @ W.T - exact) / norm(exact), rel=1e-3)
+        assert shares == pytest.approx(arriving(W0, size * delta, FORMATS[name]), rel=1e-3)
+        assert moved == pytest.approx(norm(error) / norm(X @ (W0 + size * delta).T), rel=1e-3)
