@@ -8,7 +8,9 @@ from lora_edu import effective_rank, teacher_student
 from lora_edu.chapters.low_rank_update.figures import low_rank, parameters, singular_values
 from lora_edu.chapters.low_rank_update.runs import terms
 from lora_edu.chapters.shared.word import picture
-from tests.chapters.figure_words import reading
+from tests.chapters.figure_words import headline, reading
+
+SQUARES = np.linalg.eigvalsh(picture() @ picture().T)[::-1].clip(0)  # of the singular values
 
 
 def whole(rng, *shape):
@@ -19,8 +21,10 @@ def whole(rng, *shape):
 @pytest.mark.claim("thm-products")
 @pytest.mark.parametrize("r", [2, 4, 9])
 def test_products_are_the_matrices_of_rank_r_at_most(r):
-    rng, (d, k) = np.random.default_rng(r), (5, 7)
-    A, B = whole(rng, r, k), whole(rng, d, r)
+    rng = np.random.default_rng(r)
+    d, k = 5, 7
+    A = whole(rng, r, k)
+    B = whole(rng, d, r)
     assert (B * A).rank() <= r
     for rank in range(1, min(r, d) + 1):
         M = whole(rng, d, rank) * whole(rng, rank, k)
@@ -53,48 +57,47 @@ def test_no_matrix_of_the_rank_is_nearer_than_the_first_terms(shape):
         error = ((M - best) ** 2).sum()
         assert np.linalg.matrix_rank(best, tol=1e-9) == r
         assert error == pytest.approx(squares[r:].clip(0).sum(), abs=1e-12)
-        found = min(((M - alternating(M, r, rng)) ** 2).sum() for _ in range(5))
-        assert found >= error - 1e-12
-        assert found == pytest.approx(error, rel=1e-3, abs=1e-12)
+        least = min(((M - alternating(M, r, rng)) ** 2).sum() for _ in range(5))
+        assert least >= error - 1e-12
+        assert least == pytest.approx(error, rel=1e-3, abs=1e-12)
 
 
 @pytest.mark.claim("obs-low-rank-update")
 @pytest.mark.parametrize("seed", range(5))
-def test_an_early_stop_and_few_directions_keep_the_update_low_rank(seed):
-    for spectrum in (2.0, 0.0):
-        task = teacher_student(64, 64, spectrum=spectrum, n=2000, rng=np.random.default_rng(seed))
-        assert np.linalg.matrix_rank(task.W_star - task.W0) == 64
-        assert np.linalg.matrix_rank(task.gradient(task.W0)) == 64  # of the first step
-        values, vectors = np.linalg.eigh(task.covariance)
-        learned = (task.W_star - task.W0) @ vectors * (1 - (1 - 0.02 * values) ** 10_000)
-        ideal = effective_rank(task.W_star - task.W0)
-        assert effective_rank(learned) == pytest.approx(ideal, rel=0.01)
-        W, ranks = task.W0.copy(), []
-        for _ in range(50 if spectrum else 1000):
-            W -= 0.02 * task.gradient(W)
-            ranks.append(effective_rank(W - task.W0))
-        if spectrum:
-            assert ranks[0] < 1.5 and ranks[49] < 8
-        else:
-            assert ranks == pytest.approx([ideal] * 1000, rel=0.1)
+@pytest.mark.parametrize(("spectrum", "steps"), [(2.0, 50), (0.0, 1000)])
+def test_an_early_stop_and_few_directions_keep_the_update_low_rank(seed, spectrum, steps):
+    task = teacher_student(64, 64, spectrum=spectrum, n=2000, rng=np.random.default_rng(seed))
+    shift = task.W_star - task.W0
+    assert np.linalg.matrix_rank(shift) == np.linalg.matrix_rank(task.gradient(task.W0)) == 64
+    ideal = effective_rank(shift)
+    values, vectors = np.linalg.eigh(task.covariance)
+    learned = shift @ vectors * (1 - (1 - 0.02 * values) ** 10_000)
+    assert effective_rank(learned) == pytest.approx(ideal, rel=0.01)
+    W = task.W0.copy()
+    ranks = []
+    for _ in range(steps):
+        W -= 0.02 * task.gradient(W)
+        ranks.append(effective_rank(W - task.W0))
+    if spectrum:
+        assert ranks[0] < 1.5 and ranks[49] < 8
+    else:
+        assert ranks == pytest.approx([ideal] * steps, rel=0.1)
 
 
 @pytest.mark.parametrize("r", [1, 7, 16])
 def test_what_is_shown_is_made_of_what_is_stored(r):
     shown, B, A = (np.array(part["z"]) for part in low_rank(r)["data"][:3])  # units of their own
     assert B.size + A.size == r * (16 + 48)
-    made = B @ A * np.abs(shown).max() / np.abs(B @ A).max()
-    np.testing.assert_allclose(made, shown, atol=4)  # of 100: B and A are rounded
-    squares = np.sort(np.linalg.eigvalsh(picture() @ picture().T)).clip(0)
-    left = np.sqrt(squares[:16 - r].sum() / squares.sum())
+    product = B @ A * np.abs(shown).max() / np.abs(B @ A).max()
+    np.testing.assert_allclose(product, shown, atol=4)  # of 100: B and A are rounded
+    left = np.sqrt(SQUARES[r:].sum() / SQUARES.sum())
     assert f"the error is {100 * left:.2f} %" in reading(low_rank(r))
 
 
 def test_the_bars_are_the_singular_values():
-    squares = np.linalg.eigvalsh(picture() @ picture().T)[::-1]
     tops = [bar["y1"] for bar in singular_values()["layout"]["shapes"]]
-    np.testing.assert_allclose(tops, np.sqrt(squares), rtol=0.01)
-    assert singular_values()["layout"]["title"]["text"] == "7 stand above the noise"
+    np.testing.assert_allclose(tops, np.sqrt(SQUARES), rtol=0.01)
+    assert headline(singular_values()) == "7 stand above the noise"
 
 
 @pytest.mark.parametrize(("model", "r", "count"), [

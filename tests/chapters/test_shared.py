@@ -35,19 +35,22 @@ def forward(X, weights, biases):
     (32, "SGD", True, (0.3, 0.1, 0.01))])
 def test_every_run_of_a_stack_follows_a_torch_loop(task, r, optimiser, decay, lr):
     X, y = task
-    model, steps, s, seeds = mlp.pretrain(X, y, steps=5), 25, (0.25, 1.0, 4.0), (0, 7, 0)
-    runs = mlp.adapt(model, X, 9 - y, r=r, s=s, lr=lr, seed=seeds, steps=steps, decay=decay,
+    model = mlp.pretrain(X, y, steps=5)
+    steps = 25
+    scales = (0.25, 1.0, 4.0)
+    seeds = (0, 7, 0)
+    runs = mlp.adapt(model, X, 9 - y, r=r, s=scales, lr=lr, seed=seeds, steps=steps, decay=decay,
                      optimiser=optimiser)
-    biases, frozen = tensors(model.biases), tensors(model.weights)
-    for run, scale, rate, seed in zip(runs, s, lr, seeds, strict=True):
+    frozen = tensors(model.weights)
+    for run, scale, rate, seed in zip(runs, scales, lr, seeds, strict=True):
         rng = np.random.default_rng(seed)
-        pairs = [tensors(initial(*W.shape, r, rng=rng), grad=True) for W in model.weights]
+        pairs = [tensors(initial(*W.shape, r, rng=rng), grad=True) for W in frozen]
         stepper = getattr(torch.optim, optimiser)([p for pair in pairs for p in pair], lr=rate)
         for t, batch in enumerate(rng.integers(200, size=(steps, 64))):
             stepper.param_groups[0]["lr"] = rate * (1 - t / steps) if decay else rate
             stepper.zero_grad()
             weights = [W + scale * B @ A for W, (A, B) in zip(frozen, pairs, strict=True)]
-            cross_entropy(forward(torch.tensor(X[batch]), weights, biases),
+            cross_entropy(forward(torch.tensor(X[batch]), weights, tensors(model.biases)),
                           torch.tensor(9 - y[batch])).backward()
             stepper.step()
         for have, W, (A, B) in zip(run.weights, frozen, pairs, strict=True):
@@ -73,7 +76,8 @@ def test_the_parts_hold_every_picture_once_between_0_and_1():
 
 @pytest.mark.parametrize("quarters", [1, 2, -1])
 def test_quarter_turns_move_pixels_anticlockwise(quarters):
-    upright, turned = digits.load(), digits.load(90 * quarters)
+    upright = digits.load()
+    turned = digits.load(90 * quarters)
     want = np.rot90(upright.X_test.reshape(-1, 8, 8), quarters, axes=(1, 2)).reshape(-1, 64)
     np.testing.assert_allclose(turned.X_test, want, atol=1e-12)
     assert np.array_equal(upright.y_test, turned.y_test)
@@ -81,7 +85,8 @@ def test_quarter_turns_move_pixels_anticlockwise(quarters):
 
 def test_the_vertex_of_parabolas_on_uneven_rates():
     """Beside an infinite loss it is the least point itself; one at an end is refused."""
-    rates, at = np.log([0.1, 0.2, 0.5, 1, 2, 4, 10]), np.array([[-0.9, -0.2], [0.3, 0.7]])
+    rates = np.log([0.1, 0.2, 0.5, 1, 2, 4, 10])
+    at = np.array([[-0.9, -0.2], [0.3, 0.7]])
     curves = 3 + 0.5 * (rates - at[..., None])**2
     np.testing.assert_allclose(vertex(rates, curves), at, rtol=1e-12)
     above = np.array([9, 8, 7, 6, np.inf, np.inf, np.inf])
@@ -92,8 +97,8 @@ def test_the_vertex_of_parabolas_on_uneven_rates():
 
 def test_the_exponent_of_powers_and_its_standard_error():
     x = np.array([2.0, 4, 16])
-    found = exponent(x, np.stack([5 * x**0.5, x**0.7], axis=1))
-    assert found == pytest.approx((0.6, 0.1))  # half the distance of two
+    power = exponent(x, np.stack([5 * x**0.5, x**0.7], axis=1))
+    assert power == pytest.approx((0.6, 0.1))  # half the distance of two
 
 
 def test_a_positive_value_is_never_drawn_as_zero():

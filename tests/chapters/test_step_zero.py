@@ -28,32 +28,28 @@ from lora_edu.chapters.shared.word import word
 from lora_edu.chapters.shared.word_run import written
 from lora_edu.chapters.step_zero.figures import saddle, step_zero, two_gradients
 from lora_edu.chapters.step_zero.runs import escape_step, from_noise
+from tests.chapters.figure_words import headline, reading
 
 D, K, R = 5, 7, 4
 PROBLEM = teacher_student(D, K, n=20, spectrum=1.0, rng=np.random.default_rng(0))
-W0, G0 = PROBLEM.W0, PROBLEM.gradient(PROBLEM.W0)
+W0 = PROBLEM.W0
+G0 = PROBLEM.gradient(W0)
 ZERO = {  # what is exactly zero at each start
     "A random, B zero": {"∇A", "ΔW"}, "A zero, B random": {"∇B", "ΔW"},
     "both zero": {"∇A", "∇B", "ΔW"}, "both random": set(), "BA zero": {"ΔW"}}
-
-
-def adapter_at(start, s=2.0):
-    return Adapter(*initial(D, K, R, start, rng=np.random.default_rng(1)), s)
-
-
-def gradients_of(adapter):
-    return adapter.gradients(PROBLEM.gradient(adapter.merge(W0)))
 
 
 @pytest.mark.claim("thm-step-zero")
 @pytest.mark.parametrize("i", [None, *range(R)])  # the row of A, the column of B that is another
 def test_the_other_gradient_is_zero_only_for_orthogonal_rows_or_columns(i):
     G, A, B = np.zeros((D, K)), np.zeros((R, K)), np.zeros((D, R))
-    G[:3, :4], A[:, 4:], B[3:] = G0[:3, :4], 1.0, 1.0  # orthogonal to all rows, all columns of G
+    G[:3, :4] = G0[:3, :4]
+    A[:, 4:] = 1.0  # orthogonal to all rows of G
+    B[3:] = 1.0  # and to all its columns
     if i is not None:
         A[i, 0] = B[0, i] = 1e-3
-    grad_B = Adapter(A, np.zeros((D, R)), 2.0).gradients(G)[1]
-    grad_A = Adapter(np.zeros((R, K)), B, 2.0).gradients(G)[0]
+    grad_B = Adapter(A, 0 * B, 2.0).gradients(G)[1]
+    grad_A = Adapter(0 * A, B, 2.0).gradients(G)[0]
     np.testing.assert_allclose(grad_B, np.outer(2e-3 * G[:, 0], np.arange(R) == i))
     np.testing.assert_allclose(grad_A, np.outer(np.arange(R) == i, 2e-3 * G[0]))
 
@@ -76,15 +72,18 @@ RULES = {"SGD": SGD(0.1), "momentum": Momentum(0.1, nesterov=True, weight_decay=
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
 def test_the_gradient_of_A_after_one_step(name, s):
     """With B₁ from the definition of the optimiser, and ∇A = s·B₁ᵀG₁."""
-    start, lr = adapter_at("A random, B zero", s), 0.01
-    history = train(PROBLEM, start, SGD(lr) if name == "SGD" else Adam(lr, eps=1e-30), 1)
-    step = s * G0 @ start.A.T if name == "SGD" else np.sign(G0 @ start.A.T)
-    delta = -lr * s * step @ start.A
-    want = -lr * s * step.T @ PROBLEM.gradient(W0 + delta)
-    np.testing.assert_array_equal(history.adapter.A, start.A)
+    A = initial(D, K, R, rng=np.random.default_rng(1))[0]
+    lr = 0.01
+    optimiser = SGD(lr) if name == "SGD" else Adam(lr, eps=1e-30)
+    history = train(PROBLEM, Adapter(A, np.zeros((D, R)), s), optimiser, 1)
+    step = s * G0 @ A.T if name == "SGD" else np.sign(G0 @ A.T)
+    delta = -lr * s * step @ A
+    G1 = PROBLEM.gradient(W0 + delta)
+    grad_A = -lr * s * step.T @ G1
+    np.testing.assert_array_equal(history.adapter.A, A)
     np.testing.assert_allclose(history.adapter.delta(), delta, rtol=1e-8)
-    np.testing.assert_allclose(gradients_of(history.adapter)[0], want, rtol=1e-8)
-    assert history.grad_A_norm == pytest.approx([0.0, np.linalg.norm(want)], rel=1e-10)
+    np.testing.assert_allclose(history.adapter.gradients(G1)[0], grad_A, rtol=1e-8)
+    assert history.grad_A_norm == pytest.approx([0.0, np.linalg.norm(grad_A)], rel=1e-10)
 
 
 def left_over(d, k, spread, lr, tasks):
@@ -121,7 +120,8 @@ def test_what_the_swap_does_on_one_task(d, k, spread, lr, tasks, low, high):
 @pytest.mark.parametrize("name", RULES)
 def test_from_both_zero_the_outputs_stay_the_frozen_model_s(name):
     """Also where the loss is another one at every step."""
-    task, rng = task_64(), np.random.default_rng(0)
+    task = task_64()
+    rng = np.random.default_rng(0)
     X = rng.normal(size=(256, 64))
     start = Adapter(*initial(64, 64, 8, "both zero", rng=np.random.default_rng(1)), 2.0)
     batches = SimpleNamespace(W0=task.W0, loss_and_gradient=lambda W: Regression(
@@ -162,9 +162,8 @@ PULL = 2.0 * SINGULAR[0]  # s·σ₁ on the board
 
 def steps_to_leave(name, taus, steps=150, **settings):
     """For eight noises of each size: (8, sizes), nan where one never leaves."""
-    found = [[escape_step(from_noise(tau, name, steps=steps, seed=seed, **settings))
-              for tau in taus] for seed in range(8)]
-    return np.array(found, dtype=float)
+    return np.array([[escape_step(from_noise(tau, name, steps=steps, seed=seed, **settings))
+                      for tau in taus] for seed in range(8)], dtype=float)
 
 
 @pytest.mark.claim("obs-escape")
@@ -181,18 +180,18 @@ def test_noise_leaves_at_the_rate_of_the_first_singular_value():
     assert (rates > 6.55).all() and (rates < 6.75).all()
     for optimiser in ("SGD", "Momentum", "Adam"):
         assert escape_step(from_noise(0.0, optimiser)) is None
-        loss = saddle(1e-8, optimiser)["data"][0]["y"]
-        left = next(t for t, value in enumerate(loss) if value < 0.9 * loss[0])
-        said = saddle(1e-8, optimiser)["layout"]["meta"]["reading"]
-        assert said == f"noise of size 10⁻⁸ leaves the saddle at step {left}"
+        figure = saddle(1e-8, optimiser)
+        loss = figure["data"][0]["y"]
+        left = np.flatnonzero(loss < 0.9 * loss[0])[0]
+        assert reading(figure) == f"noise of size 10⁻⁸ leaves the saddle at step {left}"
 
 
 @pytest.mark.claim("obs-escape-adam")
 def test_what_eps_and_weight_decay_do_to_the_escape():
     taus = (1e-4, 1e-8, 1e-12, 1e-16)
     for name, settings in (("Adam", {}), ("AdamW", {"weight_decay": 1.0})):
-        found = steps_to_leave(name, taus, 20, **settings)
-        assert found.max() == 8 and found[1].max() == 6  # the second stands in the table
+        steps = steps_to_leave(name, taus, 20, **settings)
+        assert steps.max() == 8 and steps[1].max() == 6  # the second stands in the table
     slow = np.diff(steps_to_leave("Adam", taus, eps=0.01)) / 4  # per decade
     assert (slow > 6).all() and (slow < 8).all()
     held = steps_to_leave("SGD", taus, 200, weight_decay=2.0)
@@ -207,24 +206,28 @@ def test_what_eps_and_weight_decay_do_to_the_escape():
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("t", range(4))
 def test_each_gradient_is_the_others_product_with_the_picture(start, t):
-    figure, now = two_gradients(start, t), written(start)[t]
+    figure = two_gradients(start, t)
+    now = written(start)[t]
     G = now.B @ now.A - word()
     cells = {trace["name"]: trace["z"] for trace in figure["data"] if "z" in trace}
-    want = {"A": now.A, "B": now.B, "∇A": now.B.T @ G, "∇B": G @ now.A.T, "−G": -G}
-    for name, matrix in want.items():
+    shown = {"A": now.A, "B": now.B, "∇A": now.B.T @ G, "∇B": G @ now.A.T, "−G": -G}
+    for name, matrix in shown.items():
         np.testing.assert_array_equal(np.sign(cells[name]), np.sign(matrix.round(12)))
     lit = [outline["line"]["width"] == 3 for outline in figure["layout"]["shapes"]]
     assert lit == [cells[name].any() and name[0] == "∇" for name in cells]
-    said = figure["layout"]["title"]["text"]
-    assert ("B gets no gradient" in said) == (not cells["∇B"].any() and cells["∇A"].any())
-    assert ("A gets no gradient" in said) == (not cells["∇A"].any() and cells["∇B"].any())
-    assert ("nothing moves, ever" in said) == (start == "both zero")
+    moves = {letter for letter in "AB" if cells[f"∇{letter}"].any()}
+    for letter in "AB":
+        assert (f"{letter} gets no gradient" in headline(figure)) == (moves == set("AB") - {letter})
+    assert ("nothing moves, ever" in headline(figure)) == (start == "both zero")
+
 
 @pytest.mark.parametrize("optimiser", ["SGD", "Adam"])
 @pytest.mark.parametrize("start", STARTS)
 def test_the_board_puts_exactly_the_zero_marks_at_zero(start, optimiser):
-    norms = {trace["name"].strip("‖"): trace for trace in step_zero(8, 16, start, optimiser)["data"]
+    figure = step_zero(8, 16, start, optimiser)
+    norms = {trace["name"].strip("‖"): trace for trace in figure["data"]
              if trace["name"].startswith("‖")}
     at_zero = {name for name, trace in norms.items() if trace["y"][0] == ZeroLogAxis(-5, 3).zero}
-    assert at_zero == ZERO[start] == {
-        name for name, trace in norms.items() if trace["customdata"][0] == 0}
+    zero_words = figure["layout"]["annotations"][0]["text"].partition("not 0")[0]
+    assert at_zero == ZERO[start] == {name for name in norms if name in zero_words}
+    assert at_zero == {name for name, trace in norms.items() if trace["customdata"][0] == 0}

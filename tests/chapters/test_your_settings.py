@@ -4,6 +4,7 @@ import pytest
 
 from lora_edu.chapters.shared.tool_rows import ROWS
 from lora_edu.chapters.your_settings.figures import CHOICES, settings
+from tests.chapters.figure_words import headline
 
 
 @pytest.mark.parametrize("tool", CHOICES)
@@ -13,8 +14,8 @@ def test_the_words_of_each_tool_give_the_scale_of_the_line(tool, r, alpha):
     want = {"MLX": alpha, "PEFT, rsLoRA": alpha / r**0.5}.get(tool, alpha / r)
     for name, text in zip(ROWS, words["text"], strict=True):
         if name in ("diffusers, SD", "Tinker"):
-            own = 1 if name != "Tinker" else 32 / r
-            assert text.startswith(f"only s = {own:g}")
+            only = 32 / r if name == "Tinker" else 1
+            assert text.startswith(f"only s = {only:g}")
             continue
         kind, number = text.split(", ")[0].split()
         divisor = 1 if kind == "scale" else r**0.5 if "rsLoRA" in text else r
@@ -30,11 +31,12 @@ def test_whose_circle_stays_when_the_rank_changes():
         "MLX": 20, "LlamaFactory": 2, "Keras": 1, "diffusers, SD": 1}
 
 
-def test_the_headline_says_why_a_stride_is_not_the_scale():
+@pytest.mark.parametrize(("position", "sentence"), [
+    (("PEFT", 16, 32, "Lion"), "stride is 2 times that of scale 1"),
+    (("PEFT", 16, 32, "SGD"), "is 4 times that of scale 1, the scale squared"),
+    (("MLX", 16, 2, "AdamW"), "6.32 times that of scale 1 elsewhere, as MLX’s corrects no bias"),
+    (("MLX", 16, 2, "Lion"), "is 2 times that of scale 1"),
+    (("Keras", 16, 16, "Lion"), "with an A 2.4 times as wide as PEFT’s")])
+def test_the_headline_says_why_a_stride_is_not_the_scale(position, sentence):
     """And whether A starts wider."""
-    for said, words in ((("PEFT", 16, 32, "Lion"), "stride is 2 times that of scale 1<"),
-                        (("PEFT", 16, 32, "SGD"), "is 4 times that of scale 1, the scale squared<"),
-                        (("MLX", 16, 2, "AdamW"), "6.32 times that of scale 1 elsewhere, as MLX’s"),
-                        (("MLX", 16, 2, "Lion"), "is 2 times that of scale 1<"),
-                        (("Keras", 16, 16, "Lion"), "with an A 2.4 times as wide as PEFT’s<")):
-        assert words in settings(*said)["layout"]["title"]["text"] + "<"
+    assert headline(settings(*position)).endswith(sentence)
