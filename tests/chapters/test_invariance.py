@@ -3,6 +3,7 @@
 import itertools
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -199,16 +200,14 @@ def test_half_way_eta_times_eight_is_worth_alpha_times_sixteen():
 @pytest.mark.parametrize("factor", (4, 16, 64))
 def test_alpha_times_the_factor_does_what_that_rate_does(factor):
     """At rates between those of the grid, by running both; and at its ends."""
-    rng, side = np.random.default_rng(0), runs_slide.SIDE
-    A0, B0 = initial(side, side, runs_slide.R, rng=rng)
-    G = rng.normal(size=(side, side))
+    rng = np.random.default_rng(0)
+    A0, B0 = initial(runs_slide.SIDE, runs_slide.SIDE, runs_slide.R, rng=rng)
+    G = rng.normal(size=(runs_slide.SIDE, runs_slide.SIDE))
+    task = SimpleNamespace(W0=0 * G, gradient=lambda W: G)
 
     def useful(lr, s):
-        optimiser, A, B = Adam(lr, eps=1e-30), A0, B0
-        state = optimiser.init([A, B])
-        for _ in range(runs_slide.STEPS):
-            (A, B), state = optimiser.step([A, B], [s * B.T @ G, s * G @ A.T], state)
-        return -s * np.vdot(B @ A, G)
+        path = weights(task, Adapter(A0, B0, s), Adam(lr, eps=1e-30), runs_slide.STEPS)
+        return -np.vdot(path[-1], G)
 
     _, m = runs_slide.worth(factor)
     for lr in (2e-5, 7e-4, 0.03):

@@ -21,21 +21,6 @@ def starts(count):
     return [initial(32, 32, runs.R, rng=np.random.default_rng(seed)) for seed in range(count)]
 
 
-@pytest.mark.claim("thm-same-set")
-@pytest.mark.parametrize("s", (1e-3, 64.0))
-@pytest.mark.parametrize("r", (1, 3, 9))
-def test_every_scale_reaches_rank_r_and_no_more(r, s):
-    """Any M of rank ≤ r is s·BA; and s·BA has rank ≤ r. (9 is more than the sides, 7 × 5.)"""
-    rng = np.random.default_rng(0)
-    A = rng.normal(size=(r, 5))
-    B = rng.normal(size=(7, r))
-    assert np.linalg.matrix_rank(s * B @ A) <= r
-    for rank in range(min(r, 5) + 1):
-        M = rng.normal(size=(7, rank)) @ rng.normal(size=(rank, 5))
-        columns = np.linalg.svd(M)[0][:, :r]  # that span M's
-        np.testing.assert_allclose(s * (columns / s) @ (columns.T @ M), M, atol=1e-12)
-
-
 @pytest.mark.claim("thm-first-step", "cor-one-number")
 @pytest.mark.parametrize(("rule", "settings", "length"), [
     (torch.optim.SGD, {}, 1), (torch.optim.SGD, {"momentum": 0.9}, 1),
@@ -58,7 +43,7 @@ def test_the_first_step_is_torchs(rule, settings, length, s):
 
 @pytest.mark.claim("lem-balance")
 def test_under_gradient_flow_A_grows_as_much_as_B():
-    """The rates at which AAᵀ and BᵀB grow are equal, by autograd; SGD follows up to O(η)."""
+    """The rates at which AAᵀ and BᵀB grow are equal, by autograd."""
     torch.manual_seed(0)
     A, B = (torch.randn(shape, dtype=float, requires_grad=True) for shape in ((3, 6), (5, 3)))
     torch.logsumexp(torch.cos(1.5 * B @ A), 1).sum().backward()
@@ -66,12 +51,6 @@ def test_under_gradient_flow_A_grows_as_much_as_B():
     grown_B = -B.T @ B.grad
     assert grown_A.norm() > 0.5
     torch.testing.assert_close(grown_A + grown_A.T, grown_B + grown_B.T)
-    [(A, B)] = starts(1)
-    gaps = []
-    for eta in (0.02, 0.002):
-        end = train(task_32(), Adapter(A, B, 1.5), SGD(eta), round(2 / eta)).adapter
-        gaps.append(np.linalg.norm(end.A @ end.A.T - A @ A.T - end.B.T @ end.B))
-    assert gaps[0] / gaps[1] == pytest.approx(10, rel=0.3)
 
 
 def needed(rule, start, s, low, high):
