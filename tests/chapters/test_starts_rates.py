@@ -255,9 +255,9 @@ def test_with_adam_most_do_well_at_the_defaults_rate(task, exceptions):
         exceptions, abs=0.06)
     least = by_start(loss.min(axis=1) / loss[0].min())
     if task == "digits":
-        ends = [least["LoRA-GA"], least["CorDA"]]
-        assert ends == [min(least.values()), max(least.values())]
-        assert ends == pytest.approx([0.006, 4.5], rel=0.05)
+        extremes = [least["LoRA-GA"], least["CorDA"]]
+        assert extremes == [min(least.values()), max(least.values())]
+        assert extremes == pytest.approx([0.006, 4.5], rel=0.05)
     else:
         far = {start for start, value in least.items() if value > 20_000}
         assert far == {"PiSSA", "OLoRA", "CorDA", "both random, subtracted"}
