@@ -151,15 +151,14 @@ def test_the_starts_are_what_they_are_called(task, name):
     for W, A, B, base in zip(tasks.draw_task(task, 0).weights, start.A, start.B, start.base,
                              strict=True):
         assert A.shape == (8, W.shape[1])
-        moved = torch.linalg.norm(base - W).item()
         changed = torch.linalg.norm(base + 2 * B @ A - W) / torch.linalg.norm(W)
         assert changed > 0.01 if name in ("both random", "both small") else changed < 2e-6
         # on the regression LoRA-GA's gradient has rank 4, so that its B is rounding
         if (name, task) != ("LoRA-GA", "regression"):
-            assert (moved > 1e-3) == (name in MOVED or "subtracted" in name)
-        if name == "MiLoRA":
-            least = torch.linalg.svdvals(W)[-8:].norm().item()
-            assert moved == pytest.approx(least, rel=1e-3)
+            moved = name in MOVED or "subtracted" in name
+            assert (torch.linalg.norm(base - W) > 1e-3) == moved
+        if name == "MiLoRA":  # the least eight directions are gone
+            assert torch.linalg.svdvals(base)[-8] < 1e-5
         if name.startswith("A zero"):
             width = (3 * (8 if "wide" in name else W.shape[0]))**-0.5
             assert not A.any() and B.std().item() == pytest.approx(width, rel=0.1)
