@@ -38,7 +38,7 @@ def penalty(alpha: float = 8, lam: float = 1) -> dict:
         numbers[APART * i + 2.5, FLOOR + 1.6] = f"{value:.1f}"
     count = int((left > 1e-9).sum())
     headline = f"each singular value lowered by {short(threshold)}, {count} of {SHOWN} left"
-    return map_drawing([*parts, say(numbers)], f"α = {alpha}: {headline}", (-1, 46.5), (-1.5, 32),
+    return map_drawing([*parts, say(numbers)], f"α = {alpha}: {headline}", (-1, 48), (-1.5, 32),
                        f"α = {alpha}, λ = {short(lam)}: {headline}. Dotted: without the penalty")
 
 
