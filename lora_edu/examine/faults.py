@@ -351,7 +351,7 @@ TESTS = (
     Test(
         "no-alpha", "note", (), without_alpha,
         "there is no key for α: loaders take α = r, so s = 1",
-        "a converter left the keys out, or α was folded into A or B",
+        "the file is old, a converter left the keys out, or α was folded into A or B",
         "compare with the α of training; where it was another, write the keys"),
     Test(
         "alpha-in-metadata", "warning", (), alpha_in_metadata,
@@ -382,7 +382,7 @@ TESTS = (
         "two-patterns", "warning", (), ambiguous_patterns,
         "two patterns with two values match one module, and the file has lost their order",
         "PEFT takes the first, and sorts them when it saves",
-        "leave the one that was first in training"),
+        "keep only the one that was first in training"),
     Test(
         "not-saved", "warning", (), not_saved,
         "modules_to_save names a module whose weights are not in the file",
@@ -423,7 +423,7 @@ TESTS = (
         "unused-rank", "note", (), unused_ranks,
         "in {share} modules {kept} components hold 99 % of ‖ΔW‖²",
         "the task asks for less than the rank, or the run was short",
-        "cut it (energy says what is lost), or train with a smaller r and its own rate"),
+        "cut it (see its singular values), or train with a smaller r and its own rate"),
     Test(
         "outlier", "note", (), outliers,
         "‖ΔW‖ is {times} times the median",
