@@ -4,7 +4,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
-from lora_edu.explore.assets import npm_file
+from lora_edu.explore.bundle import npm_file
 from tests.benchmarks.examine import write as write_large
 from tests.examine.lora_files import in_peft, write
 from tests.site.devices import AXE

@@ -11,6 +11,7 @@ export class OwnValues {
     this.button.title = "type any number";
     this.button.setAttribute("aria-pressed", "false");
     explorer.root.querySelector(".explorer-buttons").append(this.button);
+    explorer.root.classList.add("explorer-met"); // who runs the page has met its plots
   }
 
   open() {

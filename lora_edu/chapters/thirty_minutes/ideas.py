@@ -170,7 +170,8 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
                           x - 0.5 + np.array([0, 0, columns, columns, 0]), angle)
         parts += [frame(values, x, y), line(*outline, "frozen", width=1)]
     gap = max(np.abs(values - turned.T).max() for _, turned, values, *_ in blocks)
-    texts = {(left - 3, 3): "A", (left - 6, R - 2): "B", (left + k / 2, d + R + 4): "ΔW"}
+    texts = {(left - 3, R / 2 - 0.5): "A", (left - R - 3, R + d / 2): "B",
+             (left + k / 2, d + R + 4): "ΔW"}
     if angle == 0:
         texts |= {(y, x): f"{twins[name]}′" for (x, y), name in texts.items()}
     if angle == 180:
