@@ -5,7 +5,7 @@
 #   make serve   serve it on this machine   make test     run the tests that need no browser
 #   make test-browser  the others: drive the built site and a real JupyterLab in Chromium
 #   make thorough  the tests that take longest, which make check leaves out
-#   make lint    ruff, and the storeys of the imports (lint-imports)
+#   make lint    ruff, the storeys of the imports (lint-imports), and Biome for JavaScript and CSS
 #   make check   what continuous integration runs: lint, tests, the build, browser tests
 #   make wheel   build lora_edu, with the chapters and their data, into dist
 #   make audit   Lighthouse, weight and speed of every page (an hour on a quiet machine)
@@ -75,9 +75,13 @@ DATA := $(filter-out %/language_models/make_data.py $(if $(MINILM_WHEEL),,%/mini
 data: $(VENV)/.ready
 	for file in $(DATA); do $(BIN)/python -m $$(echo $${file%.py} | tr / .) || exit 1; done
 
-lint: $(VENV)/.ready-dev
+# Biome is a program, of which npm brings the one for this machine, where there is one.
+lint: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	@set -- node_modules/@biomejs/cli-*/biome; \
+	if [ -x "$$1" ]; then echo "$$1 ci"; "$$1" ci; \
+	else echo "JavaScript and CSS are not checked: npm has brought no Biome for this machine."; fi
 
 # What takes long, or looks at every page where the other tests look at some: some half an hour.
 thorough: book $(VENV)/.ready-dev
