@@ -1,7 +1,9 @@
 // Self-checks (see self_check.py): what is chosen, and what is said of it. Imports nothing. Kept in
 // this browser: of each question, by its key, what was chosen last; null where it was looked up.
 (() => {
-  const KEY = "self-check", CHOOSE = "Choose one first.", make = (tag, more) => Object.assign(document.createElement(tag), more);
+  const KEY = "self-check";
+  const CHOOSE = "Choose one first.";
+  const make = (tag, more) => Object.assign(document.createElement(tag), more);
   const boxes = [...document.querySelectorAll(".self-check")];
   const kept = JSON.parse(localStorage.getItem(KEY)) || {};
 
@@ -13,16 +15,20 @@
 
   // What a box shows of what is kept of it.
   function show(box) {
-    const { last = null } = kept[box.dataset.key] || {}, { right } = box.dataset;
+    const { last = null } = kept[box.dataset.key] || {};
+    const { right } = box.dataset;
     const said = box.querySelector(".self-check-said");
     if (!said) {
-      box.querySelectorAll("button").forEach((button, i) => button.setAttribute("aria-pressed", last === i));
+      box.querySelectorAll("button").forEach((button, i) => {
+        button.setAttribute("aria-pressed", last === i);
+      });
       return;
     }
     const reasons = box.querySelector(".self-check-reasons").children;
     said.replaceChildren(...(last === null ? [] : reasons[last].cloneNode(true).childNodes));
     if (last !== null && last !== +right) {
-      const [, where] = reasons[right].firstElementChild.innerHTML.split("→"); // the links to what teaches it
+      // the links to what teaches it
+      const [, where] = reasons[right].firstElementChild.innerHTML.split("→");
       said.firstElementChild.prepend(make("strong", { textContent: "Not this. " }));
       if (where) said.firstElementChild.insertAdjacentHTML("beforeend", ` →${where}`);
     }
@@ -30,13 +36,16 @@
   }
 
   for (const box of boxes) {
-    const { right } = box.dataset, [yes, no] = box.querySelectorAll(".self-check-buttons button");
+    const { right } = box.dataset;
+    const [yes, no] = box.querySelectorAll(".self-check-buttons button");
     if (right === undefined) {
       yes.onclick = () => keep(box, 0);
       no.onclick = () => keep(box, 1);
     } else {
-      const chosen = () => box.querySelector("input:checked"), said = box.querySelector(".self-check-said");
-      box.addEventListener("change", () => { // what was said is not of this choice
+      const chosen = () => box.querySelector("input:checked");
+      const said = box.querySelector(".self-check-said");
+      // what was said is not of the new choice
+      box.addEventListener("change", () => {
         said.textContent = "";
         box.dataset.last = "";
       });
@@ -56,10 +65,13 @@
   // An explorer that would tell the answer is blurred until it is asked for: by an answer, a touch
   // of its controls, a link that moves it, or the button.
   for (const asking of document.querySelectorAll('.admonition[class*="covers-"]')) {
-    const [, name] = asking.className.match(/covers-([\w-]+)/), own = [...asking.querySelectorAll(".self-check")];
-    const figure = document.getElementById(`explorer-${name}`), plot = figure?.querySelector(".explorer-plot");
+    const [, name] = asking.className.match(/covers-([\w-]+)/);
+    const own = [...asking.querySelectorAll(".self-check")];
+    const figure = document.getElementById(`explorer-${name}`);
+    const plot = figure?.querySelector(".explorer-plot");
     if (!plot || location.hash.includes("?") || own.every((box) => kept[box.dataset.key])) continue;
-    const cover = make("div", { className: "self-check-cover" }), button = make("button", { type: "button", textContent: "Show me" });
+    const cover = make("div", { className: "self-check-cover" });
+    const button = make("button", { type: "button", textContent: "Show me" });
     const put = (covered) => {
       figure.classList.toggle("self-check-covered", covered);
       figure.querySelectorAll(".explorer-plot, .explorer-headline").forEach((part) => { part.inert = covered; });
@@ -74,10 +86,14 @@
     button.onclick = () => { uncover(); figure.querySelector("input")?.focus({ preventScroll: true }); };
     figure.addEventListener("input", uncover);
     figure.addEventListener("click", ({ target }) => { if (!cover.contains(target)) uncover(); });
-    for (const box of own) box.addEventListener("click", () => { if (own.every((each) => kept[each.dataset.key])) uncover(); });
-    for (const type of ["click", "hashchange"]) addEventListener(type, ({ target }) => {
-      const hash = type === "click" ? target.closest?.("a[href]")?.hash : location.hash;
-      if (hash?.startsWith(`#${name}?`)) uncover();
-    });
+    for (const box of own) {
+      box.addEventListener("click", () => { if (own.every((each) => kept[each.dataset.key])) uncover(); });
+    }
+    for (const type of ["click", "hashchange"]) {
+      addEventListener(type, ({ target }) => {
+        const hash = type === "click" ? target.closest?.("a[href]")?.hash : location.hash;
+        if (hash?.startsWith(`#${name}?`)) uncover();
+      });
+    }
   }
 })();

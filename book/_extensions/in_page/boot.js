@@ -1,14 +1,21 @@
 // The button "Run this page", on every page that has it. All else is fetched at its click.
 (() => {
-  const line = document.querySelector(".page-python"), button = document.querySelector(".btn-run-page");
+  const line = document.querySelector(".page-python");
+  const button = document.querySelector(".btn-run-page");
   const say = (text) => Object.assign(line, { textContent: text, hidden: false });
   const base = new URL(line.dataset.root, document.baseURI).href;
   const saved = Object.keys(JSON.parse(localStorage.getItem(`page-python ${location.pathname}`)) || {}).length;
-  if (saved) say(`Your changes of ${saved} cell${saved > 1 ? "s" : ""} are kept in this browser: “Run this page” opens them.`);
+  const cells = saved === 1 ? "1 cell" : `${saved} cells`;
+  if (saved) say(`Your changes of ${cells} are kept in this browser: “Run this page” opens them.`);
   const wanted = /^#([^?]+)\?.*\bown=1\b/.exec(location.hash);
-  line.dataset.link = wanted ? location.hash : ""; // the explorer soon writes its own into the address
+  // the explorer soon writes its own into the address
+  line.dataset.link = wanted ? location.hash : "";
   const explorer = wanted && document.getElementById(`explorer-${wanted[1]}`)?.explorer;
-  explorer?.fail("link", "This link has values that the page does not store: press “Run this page”, and Python computes them here.");
+  const NOT_STORED = [
+    "This link has values that the page does not store:",
+    "press “Run this page”, and Python computes them here.",
+  ];
+  explorer?.fail("link", NOT_STORED.join(" "));
 
   const input = document.querySelector(".py-files input"); // on the page that reads a file
   let page = null;

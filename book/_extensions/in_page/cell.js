@@ -114,7 +114,7 @@ export class Cell {
   }
 
   clear() {
-    this.figures.forEach((figure) => figure.destroy());
+    for (const figure of this.figures) figure.destroy();
     this.figures = [];
     this.verdicts = [];
     this.shown.replaceChildren();
@@ -141,7 +141,8 @@ export class Cell {
   show(what) {
     this.drawing = this.drawing.then(async () => {
       if (what.kind === "explorer") {
-        const figure = new LiveFigure(what, this.page, views += 1);
+        views += 1;
+        const figure = new LiveFigure(what, this.page, views);
         this.figures.push(figure);
         this.shown.append(figure.root);
       } else if (what.kind === "verdict") {
@@ -160,14 +161,15 @@ export class Cell {
     this.error = error;
     this.setBusy(false);
     if (error) print(this.shown, { kind: "error", text: error });
-    const same = !error && await this.same(), took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
+    const same = !error && await this.same();
+    const took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
     this.handles = Object.fromEntries(this.figures.map(({ root, handle }) => [root.dataset.name, handle]));
     if (!this.edited && same) {
       this.showBuilt();
       this.say("same", `Run${took}: the same as in the book.`);
     } else {
       this.showOwn();
-      this.figures.forEach((figure) => figure.start());
+      for (const figure of this.figures) figure.start();
       if (error) this.say("error", "Stopped by an error.");
       else if (!this.edited) this.say("differs", `Run${took}: not to the digit what the book has.`);
       else this.say("own", `${this.verdict()}Run${took}, as you have changed it.`);
@@ -199,5 +201,5 @@ export class Cell {
 
 // A figure with lists in the place of arrays.
 function plain(figure) {
-  return JSON.parse(JSON.stringify(figure, (key, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value)));
+  return JSON.parse(JSON.stringify(figure, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value)));
 }

@@ -30,7 +30,8 @@ export function createEditor(parent, { text, label, changed, run }) {
         history(), drawSelection(), bracketMatching(), indentOnInput(), indentUnit.of("    "),
         python(), syntaxHighlighting(style),
         EditorView.contentAttributes.of({ "aria-label": label, "aria-describedby": "py-keys", autocapitalize: "off", spellcheck: "false" }),
-        EditorView.domEventHandlers({ keydown(event) { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); } }), // a page has keys of its own, such as /
+        // a page has keys of its own, such as /
+        EditorView.domEventHandlers({ keydown(event) { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); } }),
         matchMedia("(max-width: 576px)").matches ? EditorView.lineWrapping : [],
         EditorView.updateListener.of((update) => { if (update.docChanged) changed(); }),
       ],

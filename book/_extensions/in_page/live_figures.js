@@ -9,8 +9,8 @@ export function button(text, act) {
   return made;
 }
 
-// Asks Python for an explorer's figures, one at a time; of those that wait the newest alone. Where one
-// fails, the controls go back to the position of the figure that is shown.
+// Asks Python for an explorer's figures, one at a time; of those that wait the newest alone. Where
+// one fails, the controls go back to the position of the figure that is shown.
 export class Asker {
   constructor(page, explorer) {
     Object.assign(this, { page, explorer });
@@ -54,7 +54,9 @@ export class Asker {
     const moved = controls.map((_, i) => i).filter((i) => keys[i] !== this.keys[i]);
     const inWords = () => moved.map((i) => `${controls[i].text} = ${controls[i].said()}`).join(", ");
     const failing = inWords();
-    controls.forEach((control, i) => control.take(this.keys[i]));
+    controls.forEach((control, i) => {
+      control.take(this.keys[i]);
+    });
     this.explorer.label();
     this.explorer.share();
     this.explorer.fail("python", moved.length ? `Here is ${inWords()} again. With ${failing}: ${error}` : error);
@@ -103,7 +105,8 @@ export class LiveFigure {
 
   destroy() {
     if (!this.explorer) return;
-    const { explorers } = globalThis.loraExplore, { name } = this.explorer;
+    const { explorers } = globalThis.loraExplore;
+    const { name } = this.explorer;
     if (this.replaced) explorers.set(name, this.replaced); else explorers.delete(name);
     this.explorer.plot.destroy();
   }

@@ -40,10 +40,12 @@ export function print(box, { kind, text }) {
   last.querySelector("pre").append(text);
 }
 
-// The words of an output, and its formulas as they are read aloud: what two outputs are compared by.
+// The words of an output, and its formulas as they are read
+// aloud: what two outputs are compared by.
 export function wordsOf(box) {
   const copy = box.cloneNode(true);
-  copy.querySelectorAll(".explorer, .katex-html, annotation, button").forEach((each) => each.remove());
+  const unread = copy.querySelectorAll(".explorer, .katex-html, annotation, button");
+  for (const each of unread) each.remove();
   return copy.textContent.replaceAll("\u2060", "").replace(/\s+/g, " ").trim();
 }
 

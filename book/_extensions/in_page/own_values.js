@@ -1,6 +1,6 @@
-// Values of the reader's own for an explorer of the page: a box beside each slider takes any number,
-// and the function that drew the stored figures computes the one for it. A number that it cannot take
-// does not stay: box, sentence, plot and link are always of one position.
+// Values of the reader's own for an explorer of the page: a box beside each slider takes any
+// number, and the function that drew the stored figures computes the one for it. A number that it
+// cannot take does not stay: box, sentence, plot and link are always of one position.
 
 import { Asker, button, positionsOf } from "./live_figures.js";
 
@@ -89,7 +89,8 @@ export class OwnValues {
   }
 
   ask() {
-    const { explorer } = this, { controls, source } = explorer.data;
+    const { explorer } = this;
+    const { controls, source } = explorer.data;
     explorer.box.classList.add("explorer-picture-old");
     this.asker.ask(async () => {
       const positions = positionsOf(explorer);

@@ -23,7 +23,8 @@ export class Python {
 
   ask(task, given) {
     if (!this.worker) return Promise.reject(new Stopped("Python has been stopped"));
-    const id = this.count += 1;
+    this.count += 1;
+    const id = this.count;
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
       this.worker.postMessage({ id, task, given });

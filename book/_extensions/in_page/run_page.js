@@ -8,9 +8,14 @@ import { OwnValues } from "./own_values.js";
 import { Python, Stopped } from "./python.js";
 
 const KEY = `page-python ${location.pathname}`;
-const KEYS = "Shift-Enter runs a cell, and what stands above it and has not run. Escape, then Tab leaves the editor. Large matrix products take much longer here than on your machine: Stop ends them.";
+const KEYS = [
+  "Shift-Enter runs a cell, and what stands above it and has not run.",
+  "Escape, then Tab leaves the editor.",
+  "Large matrix products take much longer here than on your machine: Stop ends them.",
+].join(" ");
 
-// The cells that the reader has changed, as this browser keeps them: text in the book → reader's text.
+// The cells that the reader has changed, as this browser
+// keeps them: text in the book → reader's text.
 function savedTexts() {
   return JSON.parse(localStorage.getItem(KEY)) || {};
 }
@@ -29,7 +34,8 @@ class Page {
   // A bar that says how far Python is, with a way out. label: what it does.
   waiting(label, exit) {
     const box = Object.assign(document.createElement("div"), { className: "py-loading" });
-    const bar = document.createElement("progress"), word = document.createElement("span");
+    const bar = document.createElement("progress");
+    const word = document.createElement("span");
     bar.setAttribute("aria-label", label);
     this.progress = ({ loaded, total, name }) => {
       Object.assign(bar, { max: total, value: loaded });
@@ -59,7 +65,8 @@ class Page {
     }
   }
 
-  // Run the page on the reader's files in place of its sample. Where that fails, the sample is back.
+  // Run the page on the reader's files in place of its
+  // sample. Where that fails, the sample is back.
   async read(files) {
     const tell = (text) => { this.files.querySelector("[role=status]").textContent = text; };
     const [file, ...others] = files.filter(({ name }) => !name.endsWith(".json"));
@@ -69,7 +76,8 @@ class Page {
     tell("");
     this.own = { blobs, name };
     const runs = this.cells.filter((cell) => cell.runs);
-    let box = null, why = "Stopped";
+    let box = null;
+    let why = "Stopped";
     try {
       await this.awake();
       await this.python.ask("open", this.own);
@@ -111,7 +119,8 @@ class Page {
     this.offerOwnValues();
   }
 
-  // Offer a box for any number at each explorer that has own=True, and open it where the address asks.
+  // Offer a box for any number at each explorer that has
+  // own=True, and open it where the address asks.
   offerOwnValues() {
     const wanted = /^#([^?]+)\?(.*\bown=1\b.*)$/.exec(this.line.dataset.link);
     for (const [name, explorer] of globalThis.loraExplore.explorers) {
@@ -175,7 +184,8 @@ class Page {
 
   // after: the number of the cell above, with whose names this one begins; null for the first.
   async runOne(cell, after) {
-    const source = cell.text, from = performance.now();
+    const source = cell.text;
+    const from = performance.now();
     this.running = cell;
     cell.begin();
     const { error } = await this.python.ask("run", { cell: cell.number, after, source });
@@ -229,7 +239,8 @@ function addFile(tag, how) {
 // Load Python and open the page, which is returned; null if the reader has stopped the loading.
 export async function start(line, base) {
   await addFile("link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${line.dataset.version}` });
-  if (!globalThis.loraExplore) await addFile("script", { src: `${base}_static/explore.js` }); // a page without an explorer
+  // a page without an explorer
+  if (!globalThis.loraExplore) await addFile("script", { src: `${base}_static/explore.js` });
   const page = new Page(line, base);
   try {
     await page.load();

@@ -34,7 +34,8 @@ async function load({ manifest }) {
   const { runtime, wheel, files } = await answer.json();
   const address = (path) => new URL(path, manifest).href;
   const total = files.reduce((sum, { size }) => sum + size, 0);
-  let loaded = 0, told = 0;
+  let loaded = 0;
+  let told = 0;
   const count = (bytes, name) => {
     loaded += bytes;
     if (performance.now() - told < 50) return;
@@ -48,7 +49,8 @@ async function load({ manifest }) {
     const { loadPyodide } = await import(address(`${runtime}pyodide.mjs`));
     python = await loadPyodide({ indexURL: address(runtime), packages: ["numpy"], stdin: () => null, stdout: () => {}, stderr: () => {} });
   };
-  await Promise.all([start(), ...coming.values()]); // Pyodide would wait for ever for a file that fails
+  // Pyodide would wait for ever for a file that fails
+  await Promise.all([start(), ...coming.values()]);
   python.unpackArchive(await (await coming.get(address(wheel))).arrayBuffer(), "wheel");
   globalThis.fetch = fetchNow;
   postMessage({ progress: { loaded: total, total, name: "" } });
@@ -70,9 +72,10 @@ function call(name, given) {
   return JSON.parse(python.pyimport("cell_runner").answer(name, JSON.stringify(given)));
 }
 
-addEventListener("unhandledrejection", (event) => event.preventDefault()); // Pyodide's own; `load` fails and says why
+// Pyodide's own; `load` fails and says why
+addEventListener("unhandledrejection", (event) => event.preventDefault());
 
-onmessage = async ({ data: { id, task, given } }) => {
+self.onmessage = async ({ data: { id, task, given } }) => {
   try {
     const own = { start: load, open }[task];
     postMessage({ id, result: own ? await own(given) : call(task, given) });

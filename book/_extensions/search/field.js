@@ -1,5 +1,6 @@
-// The fields for searching: what is typed is answered below the field, by a list that arrows, Enter
-// and taps open (the combobox pattern of ARIA). book.js brings this file when a field is first used.
+// The fields for searching: what is typed is answered below the field,
+// by a list that arrows, Enter and taps open (the combobox pattern of
+// ARIA). book.js brings this file when a field is first used.
 
 import places from "search.json";
 import { finder } from "./rank.mjs";

@@ -19,7 +19,10 @@ const ALSO = [
   [/\br\b|\bdims?\b/g, "$& rank"],
   [/\b(v?ram|oom|gpus?|\d+ ?gb)\b/g, "$& memory"],
 ];
-const EMPTY = new Set("a and are at be can do does for how i if in is it my not of on or s should t the this to use what with".split(" "));
+const EMPTY = new Set(
+  `a and are at be can do does for how i if in is it my not of on or s should t the this to use
+  what with`.split(/\s+/),
+);
 const WORDS = /\d+(?:\.\d+)+|\d+|\p{L}+/gu;
 
 /** The words of a text, without its signs. */
@@ -46,7 +49,7 @@ const WEIGHT = { answer: 1.6, section: 1, term: 0.7, false: 0.8, note: 0.5, code
 const SAID_SO = 2;
 const SAID_AMONG = 1.5;
 
-/** A function that gives the best places for a query, the best first. It takes a moment, in pieces. */
+/** A function that gives the best places for a query, best first. It takes a moment, in pieces. */
 export async function finder(places) {
   const phrases = places.map((place) => [place.title, ...place.asked].map(stems));
   const known = new Set();
@@ -63,7 +66,7 @@ export async function finder(places) {
       tokenize: asked,
       processTerm: stem,
       boost: { title: 4, asked: 3, verdict: 1.5 },
-      prefix: (term, i, terms) => i === terms.length - 1,
+      prefix: (_, i, terms) => i === terms.length - 1,
       fuzzy: (term) => !known.has(term) && term.length > 4 && 0.2, // a typo
       weights: { fuzzy: 0.3, prefix: 0.4 },
       boostTerm: (term) => (term === "lora" ? 0.2 : 1), // it stands everywhere

@@ -1,7 +1,9 @@
-// What a page of this book does before it is painted (storage, colours, the fonts' fetch) and, once
-// it is read, for keyboards, screen readers and paper. The first script of every page (see theme.py).
+// What a page of this book does before it is painted (storage, colours,
+// the fonts' fetch) and, once it is read, for keyboards, screen readers
+// and paper. The first script of every page (see theme.py).
 
-// Where the browser keeps nothing for us, what scripts keep lasts as long as the page: none of them asks.
+// Where the browser keeps nothing for us, what scripts keep
+// lasts as long as the page: none of them asks.
 for (const name of ["localStorage", "sessionStorage"]) {
   try {
     window[name].getItem("mode");
@@ -20,8 +22,8 @@ const page = document.documentElement;
 const mode = localStorage.getItem("mode") || "auto";
 page.dataset.mode = mode;
 page.dataset.theme = mode !== "auto" ? mode : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-// A font that comes late moves what stands beside it: that of the icons, and the two of nearly every
-// formula, are fetched early. A page opened as a file may not do so.
+// A font that comes late moves what stands beside it: that of the icons, and the two of nearly
+// every formula, are fetched early. A page opened as a file may not do so.
 const early = document.currentScript;
 if (location.protocol !== "file:") {
   const formulas = "formulas" in early.dataset ? ["Main-Regular", "Math-Italic"] : [];
@@ -47,13 +49,15 @@ function nameSolutions() {
     let before = button.closest(".solution");
     while (before && !before.matches(".exercise")) before = before.previousElementSibling;
     const title = before?.querySelector(".admonition-title")?.cloneNode(true);
-    title?.querySelectorAll(".katex-html, .headerlink").forEach((twice) => twice.remove());
+    const twice = title?.querySelectorAll(".katex-html, .headerlink") ?? [];
+    for (const each of twice) each.remove();
     button.setAttribute("aria-label", `Solution of ${title?.textContent.replace(/\s+/g, " ").trim()}`);
   }
 }
 
-// The theme's buttons let go of the focus when they are pressed, so that their tooltips vanish; one
-// that was pressed from the keyboard keeps it. The buttons of the sidebars say whether these are open.
+// The theme's buttons let go of the focus when they are pressed, so
+// that their tooltips vanish; one that was pressed from the keyboard
+// keeps it. The buttons of the sidebars say whether these are open.
 function keepFocus() {
   for (const button of document.querySelectorAll(".theme-switch-button, .search-button, .sidebar-toggle")) {
     button.blur = () => { if (!button.matches(":focus-visible")) HTMLElement.prototype.blur.call(button); };
@@ -61,7 +65,8 @@ function keepFocus() {
   const wide = matchMedia("(min-width: 992px)"); // else the sidebars are dialogs
   for (const side of ["primary", "secondary"]) {
     const button = document.querySelector(`.${side}-toggle`);
-    const bar = document.getElementById(`pst-${side}-sidebar`), dialog = document.getElementById(`pst-${side}-sidebar-modal`);
+    const bar = document.getElementById(`pst-${side}-sidebar`);
+    const dialog = document.getElementById(`pst-${side}-sidebar-modal`);
     if (!button || !bar || !dialog) continue;
     const beside = () => side === "primary" && wide.matches && !bar.classList.contains("pst-sidebar-hidden");
     const tell = () => button.setAttribute("aria-expanded", String(dialog.open || beside()));

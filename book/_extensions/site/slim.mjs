@@ -5,7 +5,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { PurgeCSS } from "purgecss";
 
-const [site, ...names] = process.argv.slice(2), folder = `${site}/_static`;
+const [site, ...names] = process.argv.slice(2);
+const folder = `${site}/_static`;
 const theirs = ["basic.css", ...names.filter((name) => /-theme\.css|sphinx-design|mystnb/.test(name))].map((name) => `${folder}/${name}`);
 // What a cell that a reader runs in the page may show, though no page does.
 const readers = ["blockquote", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "del", "ol"];

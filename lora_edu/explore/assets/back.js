@@ -17,7 +17,8 @@ function offerWayBack(link, plot, leave = () => wayBack.come()) {
     title: "or Escape",
     onclick: leave,
   });
-  const escape = ({ key, target }) => { // in a dialog or an editor the key means something else
+  // in a dialog or an editor the key means something else
+  const onEscape = ({ key, target }) => {
     if (key === "Escape" && !target.closest?.("dialog, [contenteditable=true]")) leave();
   };
   const began = performance.now();
@@ -37,12 +38,12 @@ function offerWayBack(link, plot, leave = () => wayBack.come()) {
   });
   sight.observe(link);
   goal.observe(plot);
-  addEventListener("keydown", escape);
+  addEventListener("keydown", onEscape);
   wayBack = {
     end() {
       sight.disconnect();
       goal.disconnect();
-      removeEventListener("keydown", escape);
+      removeEventListener("keydown", onEscape);
       button.remove();
       wayBack = null;
     },

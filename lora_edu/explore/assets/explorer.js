@@ -100,12 +100,14 @@ class Explorer {
   }
 
   put(position) {
-    this.controls.forEach((control, i) => control.set(position[i]));
+    this.controls.forEach((control, i) => {
+      control.set(position[i]);
+    });
     this.label();
   }
 
   label() {
-    this.controls.forEach((control) => control.label());
+    for (const control of this.controls) control.label();
   }
 
   show(figure) {

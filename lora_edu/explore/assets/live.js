@@ -106,7 +106,8 @@ function render({ model, el }) {
   for (const input of root.querySelectorAll("input, select, .explorer-play")) {
     input.setAttribute("data-lm-suppress-shortcuts", ""); // arrow keys are ours, not JupyterLab's
   }
-  const explorer = root.explorer = new LiveExplorer(root, model);
+  const explorer = new LiveExplorer(root, model);
+  root.explorer = explorer;
   // A link in the text, such as #step-zero?r=8, moves the explorer of that name in its notebook.
   const onLink = (event) => {
     const anchor = event.target.closest?.('a[href*="#"]');
