@@ -54,8 +54,12 @@
         else said.textContent = CHOOSE;
       };
       yes.onclick = check;
-      box.addEventListener("keydown", ({ key, target }) => { if (key === "Enter" && target.type === "radio") check(); });
-      box.querySelector("summary").addEventListener("click", () => { if (!kept[box.dataset.key]) keep(box, null); });
+      box.addEventListener("keydown", ({ key, target }) => {
+        if (key === "Enter" && target.type === "radio") check();
+      });
+      box.querySelector("summary").addEventListener("click", () => {
+        if (!kept[box.dataset.key]) keep(box, null);
+      });
       const { last } = kept[box.dataset.key] || {};
       if (last != null) box.querySelectorAll("input")[last].checked = true;
     }
@@ -74,20 +78,33 @@
     const button = make("button", { type: "button", textContent: "Show me" });
     const put = (covered) => {
       figure.classList.toggle("self-check-covered", covered);
-      figure.querySelectorAll(".explorer-plot, .explorer-headline").forEach((part) => { part.inert = covered; });
+      figure.querySelectorAll(".explorer-plot, .explorer-headline").forEach((part) => {
+        part.inert = covered;
+      });
     };
-    const uncover = () => { put(false); cover.remove(); };
+    const uncover = () => {
+      put(false);
+      cover.remove();
+    };
     cover.append("This plot holds the answer. Predict first, or ", button);
-    const lay = () => Object.assign(cover.style, { top: `${plot.offsetTop}px`, height: `${plot.offsetHeight}px` });
+    const lay = () =>
+      Object.assign(cover.style, { top: `${plot.offsetTop}px`, height: `${plot.offsetHeight}px` });
     put(true);
     plot.before(cover);
     lay();
     addEventListener("resize", lay);
-    button.onclick = () => { uncover(); figure.querySelector("input")?.focus({ preventScroll: true }); };
+    button.onclick = () => {
+      uncover();
+      figure.querySelector("input")?.focus({ preventScroll: true });
+    };
     figure.addEventListener("input", uncover);
-    figure.addEventListener("click", ({ target }) => { if (!cover.contains(target)) uncover(); });
+    figure.addEventListener("click", ({ target }) => {
+      if (!cover.contains(target)) uncover();
+    });
     for (const box of own) {
-      box.addEventListener("click", () => { if (own.every((each) => kept[each.dataset.key])) uncover(); });
+      box.addEventListener("click", () => {
+        if (own.every((each) => kept[each.dataset.key])) uncover();
+      });
     }
     for (const type of ["click", "hashchange"]) {
       addEventListener(type, ({ target }) => {

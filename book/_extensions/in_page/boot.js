@@ -4,7 +4,9 @@
   const button = document.querySelector(".btn-run-page");
   const say = (text) => Object.assign(line, { textContent: text, hidden: false });
   const base = new URL(line.dataset.root, document.baseURI).href;
-  const saved = Object.keys(JSON.parse(localStorage.getItem(`page-python ${location.pathname}`)) || {}).length;
+  const saved = Object.keys(
+    JSON.parse(localStorage.getItem(`page-python ${location.pathname}`)) || {},
+  ).length;
   const cells = saved === 1 ? "1 cell" : `${saved} cells`;
   if (saved) say(`Your changes of ${cells} are kept in this browser: “Run this page” opens them.`);
   const wanted = /^#([^?]+)\?.*\bown=1\b/.exec(location.hash);
@@ -23,9 +25,12 @@
     if (page) return;
     button.disabled = true;
     try {
-      if (location.protocol === "file:") throw new Error("a page opened as a file cannot; it needs a server, such as `make serve`");
+      if (location.protocol === "file:")
+        throw new Error("a page opened as a file cannot; it needs a server, such as `make serve`");
       if (!globalThis.WebAssembly) throw new Error("this browser has no WebAssembly");
-      const { start } = await import(`${base}_static/page-python/run_page.js?v=${line.dataset.version}`);
+      const { start } = await import(
+        `${base}_static/page-python/run_page.js?v=${line.dataset.version}`
+      );
       page = await start(line, base);
       if (page) button.remove();
     } catch (error) {

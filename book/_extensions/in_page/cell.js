@@ -53,7 +53,10 @@ export class Cell {
     this.button = button("Run", () => (this.busy ? this.page.stop() : this.page.run(this)));
     this.button.className = "py-run";
     this.button.title = "Shift-Enter in the cell";
-    this.reset = button("Reset", () => { this.toOriginal(); this.editor.focus(); });
+    this.reset = button("Reset", () => {
+      this.toOriginal();
+      this.editor.focus();
+    });
     this.reset.className = "py-reset";
     this.reset.setAttribute("aria-label", `Reset cell ${this.number + 1}`);
     this.setBusy(false);
@@ -65,8 +68,10 @@ export class Cell {
     this.shown.hidden = true;
     (this.built || this.root.lastElementChild).after(this.shown);
     this.editor = createEditor(box, {
-      text: text ?? this.original, label: `Cell ${this.number + 1}, Python`,
-      changed: () => this.changed(), run: () => this.page.run(this),
+      text: text ?? this.original,
+      label: `Cell ${this.number + 1}, Python`,
+      changed: () => this.changed(),
+      run: () => this.page.run(this),
     });
     this.changed();
   }
@@ -84,7 +89,8 @@ export class Cell {
 
   changed() {
     this.reset.hidden = !this.edited;
-    if (this.ranText !== this.text) this.say(this.edited ? "edited" : "", this.edited ? "Changed, not run yet." : "");
+    if (this.ranText !== this.text)
+      this.say(this.edited ? "edited" : "", this.edited ? "Changed, not run yet." : "");
     this.page.changed(this);
   }
 
@@ -147,11 +153,18 @@ export class Cell {
         this.shown.append(figure.root);
       } else if (what.kind === "verdict") {
         this.verdicts.push(what);
-        print(this.shown, { kind: what.is_right ? "verdict-right" : "verdict-open", text: `${what.text}\n` });
+        print(this.shown, {
+          kind: what.is_right ? "verdict-right" : "verdict-open",
+          text: `${what.text}\n`,
+        });
       } else if (what.kind === "text") {
         print(this.shown, { kind: "text_plain", text: `${what.text}\n` });
       } else {
-        this.shown.append(what.kind === "markdown" ? await rendered(what.text) : Object.assign(element("div", "output text_html"), { innerHTML: what.text }));
+        this.shown.append(
+          what.kind === "markdown"
+            ? await rendered(what.text)
+            : Object.assign(element("div", "output text_html"), { innerHTML: what.text }),
+        );
       }
     });
   }
@@ -161,9 +174,11 @@ export class Cell {
     this.error = error;
     this.setBusy(false);
     if (error) print(this.shown, { kind: "error", text: error });
-    const same = !error && await this.same();
+    const same = !error && (await this.same());
     const took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
-    this.handles = Object.fromEntries(this.figures.map(({ root, handle }) => [root.dataset.name, handle]));
+    this.handles = Object.fromEntries(
+      this.figures.map(({ root, handle }) => [root.dataset.name, handle]),
+    );
     if (!this.edited && same) {
       this.showBuilt();
       this.say("same", `Run${took}: the same as in the book.`);
@@ -191,15 +206,22 @@ export class Cell {
   // Whether what it shows is what the build had.
   async same() {
     const [here, there] = [this.shown, this.built].map((box) => (box ? wordsOf(box) : ""));
-    const stored = this.built ? [...this.built.querySelectorAll(".explorer")].map((root) => root.explorer) : [];
+    const stored = this.built
+      ? [...this.built.querySelectorAll(".explorer")].map((root) => root.explorer)
+      : [];
     if (!sameWords(here, there) || stored.length !== this.figures.length) return false;
     await Promise.all(stored.map((explorer) => explorer.ready)).catch(() => {}); // the page says so
-    return this.figures.every(({ figure }, i) => stored[i].states
-      && sameFigure(plain(stored[i].states.figure(stored[i].startState)), plain(figure)));
+    return this.figures.every(
+      ({ figure }, i) =>
+        stored[i].states &&
+        sameFigure(plain(stored[i].states.figure(stored[i].startState)), plain(figure)),
+    );
   }
 }
 
 // A figure with lists in the place of arrays.
 function plain(figure) {
-  return JSON.parse(JSON.stringify(figure, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value)));
+  return JSON.parse(
+    JSON.stringify(figure, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value)),
+  );
 }

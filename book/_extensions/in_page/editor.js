@@ -2,7 +2,13 @@
 
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { python } from "@codemirror/lang-python";
-import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import {
+  bracketMatching,
+  HighlightStyle,
+  indentOnInput,
+  indentUnit,
+  syntaxHighlighting,
+} from "@codemirror/language";
 import { EditorState, Prec } from "@codemirror/state";
 import { drawSelection, EditorView, keymap } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
@@ -25,21 +31,53 @@ export function createEditor(parent, { text, label, changed, run }) {
     state: EditorState.create({
       doc: text,
       extensions: [
-        Prec.highest(keymap.of([{ key: "Shift-Enter", run: () => { run(); return true; } }])),
+        Prec.highest(
+          keymap.of([
+            {
+              key: "Shift-Enter",
+              run: () => {
+                run();
+                return true;
+              },
+            },
+          ]),
+        ),
         keymap.of([indentWithTab, ...defaultKeymap, ...historyKeymap]),
-        history(), drawSelection(), bracketMatching(), indentOnInput(), indentUnit.of("    "),
-        python(), syntaxHighlighting(style),
-        EditorView.contentAttributes.of({ "aria-label": label, "aria-describedby": "py-keys", autocapitalize: "off", spellcheck: "false" }),
+        history(),
+        drawSelection(),
+        bracketMatching(),
+        indentOnInput(),
+        indentUnit.of("    "),
+        python(),
+        syntaxHighlighting(style),
+        EditorView.contentAttributes.of({
+          "aria-label": label,
+          "aria-describedby": "py-keys",
+          autocapitalize: "off",
+          spellcheck: "false",
+        }),
         // a page has keys of its own, such as /
-        EditorView.domEventHandlers({ keydown(event) { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); } }),
+        EditorView.domEventHandlers({
+          keydown(event) {
+            if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+          },
+        }),
         matchMedia("(max-width: 576px)").matches ? EditorView.lineWrapping : [],
-        EditorView.updateListener.of((update) => { if (update.docChanged) changed(); }),
+        EditorView.updateListener.of((update) => {
+          if (update.docChanged) changed();
+        }),
       ],
     }),
   });
   return {
-    get text() { return view.state.doc.toString(); },
-    set text(text) { view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } }); },
-    focus() { view.focus(); },
+    get text() {
+      return view.state.doc.toString();
+    },
+    set text(text) {
+      view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
+    },
+    focus() {
+      view.focus();
+    },
   };
 }

@@ -4,7 +4,10 @@
 const PATIENCE = 300; // ms after which an explorer says that Python is computing
 
 export function button(text, act) {
-  const made = Object.assign(document.createElement("button"), { type: "button", textContent: text });
+  const made = Object.assign(document.createElement("button"), {
+    type: "button",
+    textContent: text,
+  });
   made.addEventListener("click", act);
   return made;
 }
@@ -33,7 +36,9 @@ export class Asker {
       this.next = null;
       const keys = keysOf(explorer);
       const slow = setTimeout(() => explorer.root.setAttribute("aria-busy", "true"), PATIENCE);
-      const { figure, error } = await now().then((given) => this.page.figure(given)).catch(({ message }) => ({ error: message }));
+      const { figure, error } = await now()
+        .then((given) => this.page.figure(given))
+        .catch(({ message }) => ({ error: message }));
       clearTimeout(slow);
       explorer.root.setAttribute("aria-busy", "false");
       if (!wanted()) continue;
@@ -52,14 +57,18 @@ export class Asker {
   goBack(keys, error) {
     const { controls } = this.explorer;
     const moved = controls.map((_, i) => i).filter((i) => keys[i] !== this.keys[i]);
-    const inWords = () => moved.map((i) => `${controls[i].text} = ${controls[i].said()}`).join(", ");
+    const inWords = () =>
+      moved.map((i) => `${controls[i].text} = ${controls[i].said()}`).join(", ");
     const failing = inWords();
     controls.forEach((control, i) => {
       control.take(this.keys[i]);
     });
     this.explorer.label();
     this.explorer.share();
-    this.explorer.fail("python", moved.length ? `Here is ${inWords()} again. With ${failing}: ${error}` : error);
+    this.explorer.fail(
+      "python",
+      moved.length ? `Here is ${inWords()} again. With ${failing}: ${error}` : error,
+    );
   }
 }
 
@@ -79,20 +88,27 @@ export class LiveFigure {
     box.innerHTML = html;
     this.root = box.firstElementChild;
     this.root.classList.remove("explorer-live");
-    this.root.querySelectorAll("[type=radio]").forEach((input) => { input.name += `-own-${view}`; });
+    this.root.querySelectorAll("[type=radio]").forEach((input) => {
+      input.name += `-own-${view}`;
+    });
   }
 
   // Wire it, once it stands in the page.
   start() {
     const { Explorer, explorers, loadPlotly } = globalThis.loraExplore;
     const { page, python, handle } = this;
-    const ask = (explorer) => this.asker.ask(async () => {
-      if (!python.worker) throw new Error("Python was started anew: run this cell again.");
-      return { handle, positions: positionsOf(explorer) };
-    });
+    const ask = (explorer) =>
+      this.asker.ask(async () => {
+        if (!python.worker) throw new Error("Python was started anew: run this cell again.");
+        return { handle, positions: positionsOf(explorer) };
+      });
     class Live extends Explorer {
-      loadPlotly() { return loadPlotly(); }
-      ask() { ask(this); }
+      loadPlotly() {
+        return loadPlotly();
+      }
+      ask() {
+        ask(this);
+      }
     }
     this.explorer = this.root.explorer = new Live(this.root);
     this.asker = new Asker(page, this.explorer);
@@ -107,7 +123,8 @@ export class LiveFigure {
     if (!this.explorer) return;
     const { explorers } = globalThis.loraExplore;
     const { name } = this.explorer;
-    if (this.replaced) explorers.set(name, this.replaced); else explorers.delete(name);
+    if (this.replaced) explorers.set(name, this.replaced);
+    else explorers.delete(name);
     this.explorer.plot.destroy();
   }
 }

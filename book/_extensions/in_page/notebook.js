@@ -5,10 +5,15 @@ export async function notebookOf(cells, from) {
   const answer = await fetch(from);
   if (!answer.ok) throw new Error(`the notebook could not be loaded (${answer.status})`);
   const notebook = await answer.json();
-  const own = new Map(cells.filter((cell) => cell.runs && cell.edited).map((cell) => [cell.original.trim(), cell.text]));
+  const own = new Map(
+    cells
+      .filter((cell) => cell.runs && cell.edited)
+      .map((cell) => [cell.original.trim(), cell.text]),
+  );
   for (const cell of notebook.cells) {
     const text = own.get([cell.source].flat().join("").trim());
-    if (cell.cell_type === "code" && text !== undefined) Object.assign(cell, { source: text, outputs: [], execution_count: null });
+    if (cell.cell_type === "code" && text !== undefined)
+      Object.assign(cell, { source: text, outputs: [], execution_count: null });
   }
   return new Blob([JSON.stringify(notebook, null, 1)], { type: "application/x-ipynb+json" });
 }

@@ -13,7 +13,8 @@ markdown.inline.ruler.before("escape", "formula", (state, silent) => {
   state.pos += found[0].length;
   return true;
 });
-markdown.renderer.rules.formula = (tokens, i) => katex.renderToString(tokens[i].content, { throwOnError: false });
+markdown.renderer.rules.formula = (tokens, i) =>
+  katex.renderToString(tokens[i].content, { throwOnError: false });
 
 export async function rendered(text) {
   if (text.includes("$")) katex ||= (await import("katex/dist/katex.mjs")).default;
@@ -21,7 +22,9 @@ export async function rendered(text) {
   box.innerHTML = markdown.render(text);
   for (const table of box.querySelectorAll("table")) {
     table.classList.add("table");
-    const around = Object.assign(document.createElement("div"), { className: "pst-scrollable-table-container" });
+    const around = Object.assign(document.createElement("div"), {
+      className: "pst-scrollable-table-container",
+    });
     table.replaceWith(around);
     around.append(table);
   }
@@ -60,15 +63,23 @@ export function sameWords(one, other) {
     const [a, b] = [text, there[i]].map((number) => Number(number.replaceAll(",", "")));
     const [mantissa, exponent = 0] = text.replaceAll(",", "").split("e");
     const digit = 10 ** (Number(exponent) - (mantissa.split(".")[1] || "").length);
-    return a === b || Math.abs(a - b) <= Math.max(1e-8, text.includes(".") || exponent ? 1.01 * digit : 0);
+    return (
+      a === b ||
+      Math.abs(a - b) <= Math.max(1e-8, text.includes(".") || exponent ? 1.01 * digit : 0)
+    );
   });
 }
 
 // Whether two figures are the same to the rounding of float32, in which the page stores them.
 export function sameFigure(one, other) {
-  if (typeof one === "number" && typeof other === "number") return Math.abs(one - other) <= 1e-5 * Math.max(Math.abs(one), Math.abs(other), 1e-8);
+  if (typeof one === "number" && typeof other === "number")
+    return Math.abs(one - other) <= 1e-5 * Math.max(Math.abs(one), Math.abs(other), 1e-8);
   if (typeof one === "string" && typeof other === "string") return sameWords(one, other);
-  if (one === null || other === null || typeof one !== "object" || typeof other !== "object") return one === other;
+  if (one === null || other === null || typeof one !== "object" || typeof other !== "object")
+    return one === other;
   const keys = Object.keys(one);
-  return keys.length === Object.keys(other).length && keys.every((key) => key in other && sameFigure(one[key], other[key]));
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => key in other && sameFigure(one[key], other[key]))
+  );
 }

@@ -20,7 +20,8 @@ export class OwnValues {
     this.button.setAttribute("aria-pressed", "true");
     this.stored = explorer.controls;
     explorer.controls = this.stored.map((control, i) =>
-      (control.name in explorer.data.own ? this.field(control, explorer.data.controls[i]) : control));
+      control.name in explorer.data.own ? this.field(control, explorer.data.controls[i]) : control,
+    );
     this.fields = explorer.controls.filter(({ box }) => box);
     this.asker.shown();
     this.fields[0].box.scrollIntoView({ block: "nearest" });
@@ -47,7 +48,11 @@ export class OwnValues {
     const { explorer } = this;
     const row = explorer.root.querySelector(`[data-control="${control.name}"]`);
     const [range, output] = row.querySelectorAll("input, output");
-    const box = Object.assign(document.createElement("input"), { type: "number", className: "py-own", step: "any" });
+    const box = Object.assign(document.createElement("input"), {
+      type: "number",
+      className: "py-own",
+      step: "any",
+    });
     let allowed = "a number";
     if (explorer.data.own[control.name] === "whole") {
       Object.assign(box, { step: 1, min: Math.min(1, ...values) });
@@ -79,7 +84,10 @@ export class OwnValues {
     output.hidden = true;
     output.after(box);
     return {
-      ...control, box, output, said,
+      ...control,
+      box,
+      output,
+      said,
       value: () => number,
       key: () => String(number),
       take: (key) => put(values[keys.indexOf(key)] ?? key),
@@ -92,13 +100,18 @@ export class OwnValues {
     const { explorer } = this;
     const { controls, source } = explorer.data;
     explorer.box.classList.add("explorer-picture-old");
-    this.asker.ask(async () => {
-      const positions = positionsOf(explorer);
-      const values = Object.fromEntries(controls.map(({ name, values: all }) => [name, all[positions[name]]]));
-      const own = Object.fromEntries(this.fields.map(({ name, value }) => [name, value()]));
-      const handle = source.startsWith("__main__:") ? await this.page.handleOf(explorer) : null;
-      if (handle === undefined) throw new Error("Its cell, or one above, stops with an error.");
-      return { handle, positions, source, values, own };
-    }, () => explorer.own === this);
+    this.asker.ask(
+      async () => {
+        const positions = positionsOf(explorer);
+        const values = Object.fromEntries(
+          controls.map(({ name, values: all }) => [name, all[positions[name]]]),
+        );
+        const own = Object.fromEntries(this.fields.map(({ name, value }) => [name, value()]));
+        const handle = source.startsWith("__main__:") ? await this.page.handleOf(explorer) : null;
+        if (handle === undefined) throw new Error("Its cell, or one above, stops with an error.");
+        return { handle, positions, source, values, own };
+      },
+      () => explorer.own === this,
+    );
   }
 }

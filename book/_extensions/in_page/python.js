@@ -11,14 +11,16 @@ export class Python {
     this.tell = tell;
     this.worker = new Worker(worker, { type: "module" });
     this.worker.onmessage = ({ data }) => this.heard(data);
-    this.worker.onerror = () => this.end(new Error("the browser refuses its worker, or the worker broke off"));
+    this.worker.onerror = () =>
+      this.end(new Error("the browser refuses its worker, or the worker broke off"));
   }
 
   heard({ id, result, error, ...said }) {
     if (id === undefined) return this.tell(said);
     const { resolve, reject } = this.pending.get(id);
     this.pending.delete(id);
-    if (error === undefined) resolve(result); else reject(new Error(error));
+    if (error === undefined) resolve(result);
+    else reject(new Error(error));
   }
 
   ask(task, given) {

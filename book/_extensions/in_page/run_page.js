@@ -28,7 +28,9 @@ class Page {
   constructor(line, base) {
     Object.assign(this, { line, base, files: document.querySelector(".py-files") });
     const withoutBrowser = line.dataset.elsewhere.split(" ").filter(Boolean).map(Number);
-    this.cells = [...document.querySelectorAll("div.cell")].map((root, i) => new Cell(root, i, this, withoutBrowser.includes(i)));
+    this.cells = [...document.querySelectorAll("div.cell")].map(
+      (root, i) => new Cell(root, i, this, withoutBrowser.includes(i)),
+    );
   }
 
   // A bar that says how far Python is, with a way out. label: what it does.
@@ -39,9 +41,15 @@ class Page {
     bar.setAttribute("aria-label", label);
     this.progress = ({ loaded, total, name }) => {
       Object.assign(bar, { max: total, value: loaded });
-      word.textContent = name ? `${label} ${name}: ${Math.round(100 * loaded / total)} %` : "Starting …";
+      word.textContent = name
+        ? `${label} ${name}: ${Math.round((100 * loaded) / total)} %`
+        : "Starting …";
     };
-    box.append(bar, word, button(exit, () => this.stop()));
+    box.append(
+      bar,
+      word,
+      button(exit, () => this.stop()),
+    );
     (this.files || this.line).after(box);
     box.scrollIntoView({ block: "nearest" });
     return box;
@@ -50,7 +58,8 @@ class Page {
   async load() {
     const folder = `${this.base}_static/page-python`;
     this.python = new Python(`${folder}/worker.js?v=${this.line.dataset.version}`, (said) => {
-      if (said.progress) this.progress(said.progress); else this.heard(said);
+      if (said.progress) this.progress(said.progress);
+      else this.heard(said);
     });
     this.line.hidden = true;
     const box = this.waiting("Loading", "Cancel");
@@ -68,11 +77,17 @@ class Page {
   // Run the page on the reader's files in place of its
   // sample. Where that fails, the sample is back.
   async read(files) {
-    const tell = (text) => { this.files.querySelector("[role=status]").textContent = text; };
+    const tell = (text) => {
+      this.files.querySelector("[role=status]").textContent = text;
+    };
     const [file, ...others] = files.filter(({ name }) => !name.endsWith(".json"));
-    if (!file || others.length) return tell("Choose one adapter, and its adapter_config.json if it has one.");
+    if (!file || others.length)
+      return tell("Choose one adapter, and its adapter_config.json if it has one.");
     const { name } = file;
-    const blobs = files.map((data) => ({ name: data === file ? name : "adapter_config.json", data }));
+    const blobs = files.map((data) => ({
+      name: data === file ? name : "adapter_config.json",
+      data,
+    }));
     tell("");
     this.own = { blobs, name };
     const runs = this.cells.filter((cell) => cell.runs);
@@ -82,8 +97,11 @@ class Page {
       await this.awake();
       await this.python.ask("open", this.own);
       box = this.waiting("Reading", "Stop");
-      if (await this.run(runs.at(-1), true)) return tell(`All on this page is now of ${name}. It has not left this machine.`);
-      why = runs.find(({ error }) => error)?.error.replace(/^(.*\n)*?\w*Error: (\/opened\/)?/, "") || why;
+      if (await this.run(runs.at(-1), true))
+        return tell(`All on this page is now of ${name}. It has not left this machine.`);
+      why =
+        runs.find(({ error }) => error)?.error.replace(/^(.*\n)*?\w*Error: (\/opened\/)?/, "") ||
+        why;
     } catch (error) {
       if (!(error instanceof Stopped)) why = error.message;
     } finally {
@@ -110,8 +128,13 @@ class Page {
     this.said.setAttribute("role", "status");
     this.runner = button("Run all", () => (this.running ? this.stop() : this.runAll()));
     const word = Object.assign(document.createElement("p"), { id: "py-keys", textContent: KEYS });
-    bar.append(this.runner, button("Reset all", () => this.resetAll()),
-      button("Download notebook", () => this.download()), this.said, word);
+    bar.append(
+      this.runner,
+      button("Reset all", () => this.resetAll()),
+      button("Download notebook", () => this.download()),
+      this.said,
+      word,
+    );
     this.line.after(bar);
     const saved = savedTexts();
     for (const cell of this.cells) cell.open(saved[cell.original]);
@@ -147,8 +170,10 @@ class Page {
   changed(cell) {
     if (!this.opened) return;
     const now = savedTexts(); // another tab may have changed others
-    if (cell.edited) now[cell.original] = cell.text; else delete now[cell.original];
-    if (Object.keys(now).length) localStorage.setItem(KEY, JSON.stringify(now)); else localStorage.removeItem(KEY);
+    if (cell.edited) now[cell.original] = cell.text;
+    else delete now[cell.original];
+    if (Object.keys(now).length) localStorage.setItem(KEY, JSON.stringify(now));
+    else localStorage.removeItem(KEY);
   }
 
   // Run a cell, and above it all from the first that has not run with its present text, or with
@@ -163,9 +188,11 @@ class Page {
         this.running = cell;
         await this.awake();
         const above = this.cells.filter((each) => each.runs && each.number <= cell.number);
-        const first = whole ? 0 : above.findIndex((each) => each === cell || each.ranText !== each.text);
+        const first = whole
+          ? 0
+          : above.findIndex((each) => each === cell || each.ranText !== each.text);
         for (const [i, each] of above.entries()) {
-          if (i < first || await this.runOne(each, above[i - 1]?.number ?? null)) continue;
+          if (i < first || (await this.runOne(each, above[i - 1]?.number ?? null))) continue;
           if (each !== cell) cell.fail(`Cell ${each.number + 1} above stops with an error.`);
           return false;
         }
@@ -190,7 +217,8 @@ class Page {
     cell.begin();
     const { error } = await this.python.ask("run", { cell: cell.number, after, source });
     if (cell.ranText !== source) {
-      for (const each of this.cells) if (each.number > cell.number) each.outdate("What stands above has changed: run again.");
+      for (const each of this.cells)
+        if (each.number > cell.number) each.outdate("What stands above has changed: run again.");
     }
     cell.ranText = error ? null : source;
     await cell.end({ error, seconds: (performance.now() - from) / 1000 });
@@ -207,7 +235,8 @@ class Page {
     const own = this.cells.filter((cell) => cell.runs);
     const went = await this.run(own.at(-1), true);
     const same = own.filter((cell) => cell.root.dataset.python === "same").length;
-    if (went) this.said.textContent = `${same} of ${own.length} cells give the same as in the book.`;
+    if (went)
+      this.said.textContent = `${same} of ${own.length} cells give the same as in the book.`;
   }
 
   resetAll() {
@@ -222,8 +251,13 @@ class Page {
 
   async download() {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(await notebookOf(this.cells, `${this.base}${this.line.dataset.notebook}`));
-    link.download = `${location.pathname.split("/").at(-1).replace(/\.html$/, "")}.ipynb`;
+    link.href = URL.createObjectURL(
+      await notebookOf(this.cells, `${this.base}${this.line.dataset.notebook}`),
+    );
+    link.download = `${location.pathname
+      .split("/")
+      .at(-1)
+      .replace(/\.html$/, "")}.ipynb`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
@@ -232,13 +266,21 @@ class Page {
 // Put an element into the page that loads a file; resolves when the file is there.
 function addFile(tag, how) {
   return new Promise((onload, fail) => {
-    document.head.append(Object.assign(document.createElement(tag), how, { onload, onerror: () => fail(new Error("a file of the page could not be loaded")) }));
+    document.head.append(
+      Object.assign(document.createElement(tag), how, {
+        onload,
+        onerror: () => fail(new Error("a file of the page could not be loaded")),
+      }),
+    );
   });
 }
 
 // Load Python and open the page, which is returned; null if the reader has stopped the loading.
 export async function start(line, base) {
-  await addFile("link", { rel: "stylesheet", href: `${base}_static/page-python/cells.css?v=${line.dataset.version}` });
+  await addFile("link", {
+    rel: "stylesheet",
+    href: `${base}_static/page-python/cells.css?v=${line.dataset.version}`,
+  });
   // a page without an explorer
   if (!globalThis.loraExplore) await addFile("script", { src: `${base}_static/explore.js` });
   const page = new Page(line, base);

@@ -10,7 +10,8 @@ let python = null;
 const page = {
   text: (kind, text) => postMessage({ text: { kind, text } }),
   shown: (json) => postMessage({ shown: JSON.parse(json) }),
-  progress: (loaded, total) => postMessage({ progress: { loaded, total, name: page.opened?.slice(FOLDER.length + 1) } }),
+  progress: (loaded, total) =>
+    postMessage({ progress: { loaded, total, name: page.opened?.slice(FOLDER.length + 1) } }),
   opened: null,
 };
 
@@ -43,11 +44,20 @@ async function load({ manifest }) {
     postMessage({ progress: { loaded, total, name } });
   };
   // All come at once; what Pyodide then fetches itself is answered with them.
-  const coming = new Map(files.map(({ path, name }) => [address(path), counted({ url: address(path), name }, count)]));
-  globalThis.fetch = (url, options) => coming.get(new URL(url, address(runtime)).href) ?? fetchNow(url, options);
+  const coming = new Map(
+    files.map(({ path, name }) => [address(path), counted({ url: address(path), name }, count)]),
+  );
+  globalThis.fetch = (url, options) =>
+    coming.get(new URL(url, address(runtime)).href) ?? fetchNow(url, options);
   const start = async () => {
     const { loadPyodide } = await import(address(`${runtime}pyodide.mjs`));
-    python = await loadPyodide({ indexURL: address(runtime), packages: ["numpy"], stdin: () => null, stdout: () => {}, stderr: () => {} });
+    python = await loadPyodide({
+      indexURL: address(runtime),
+      packages: ["numpy"],
+      stdin: () => null,
+      stdout: () => {},
+      stderr: () => {},
+    });
   };
   // Pyodide would wait for ever for a file that fails
   await Promise.all([start(), ...coming.values()]);
@@ -80,6 +90,12 @@ self.onmessage = async ({ data: { id, task, given } }) => {
     const own = { start: load, open }[task];
     postMessage({ id, result: own ? await own(given) : call(task, given) });
   } catch (error) {
-    postMessage({ id, error: String(error.message || error).trim().split("\n").at(-1) });
+    postMessage({
+      id,
+      error: String(error.message || error)
+        .trim()
+        .split("\n")
+        .at(-1),
+    });
   }
 };

@@ -28,12 +28,23 @@ function option(place, query, id) {
   const title = place.kind === "false" ? `A false claim: ${place.title}` : place.title;
   const href = new URL(`${place.page}.html#${place.id}`, site);
   const words = place.verdict ? element("strong", {}, place.verdict) : excerpt(place.text, query);
-  return element("a", { role: "option", id, href, tabindex: -1, "aria-selected": false },
-    element("span", { class: "hit-title" }, title), " ", element("small", {}, place.of), element("div", {}, words));
+  return element(
+    "a",
+    { role: "option", id, href, tabindex: -1, "aria-selected": false },
+    element("span", { class: "hit-title" }, title),
+    " ",
+    element("small", {}, place.of),
+    element("div", {}, words),
+  );
 }
 
 function attach(field, number) {
-  const list = element("div", { role: "listbox", id: `hits-${number}`, "aria-label": "Hits", hidden: "" });
+  const list = element("div", {
+    role: "listbox",
+    id: `hits-${number}`,
+    "aria-label": "Hits",
+    hidden: "",
+  });
   const status = element("p", { role: "status" });
   const onItsPage = field.closest(".bd-search-container");
   const onAnswers = field.closest(".answers-field");
@@ -57,19 +68,26 @@ function attach(field, number) {
     field.setAttribute("aria-expanded", hits.length > 0);
     activate(-1);
     status.classList.toggle("spoken", hits.length);
-    status.textContent = hits.length ? `${hits.length} places` : query && "Nothing in the book has these words.";
+    status.textContent = hits.length
+      ? `${hits.length} places`
+      : query && "Nothing in the book has these words.";
   }
 
   function steer(event) {
     const { length } = list.children;
     if (event.key === "ArrowDown") activate((active + 1) % length);
     else if (event.key === "ArrowUp") activate((active > 0 ? active : length) - 1);
-    else if (event.key === "Enter" && (active >= 0 || (onAnswers && length))) list.children[Math.max(active, 0)].click();
+    else if (event.key === "Enter" && (active >= 0 || (onAnswers && length)))
+      list.children[Math.max(active, 0)].click();
     else return;
     event.preventDefault();
   }
 
-  for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id })) {
+  for (const [name, value] of Object.entries({
+    role: "combobox",
+    "aria-autocomplete": "list",
+    "aria-controls": list.id,
+  })) {
     field.setAttribute(name, value);
   }
   field.form.after(element("div", { class: "hits" }, status, list));

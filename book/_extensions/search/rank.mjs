@@ -72,7 +72,10 @@ export async function finder(places) {
       boostTerm: (term) => (term === "lora" ? 0.2 : 1), // it stands everywhere
     },
   });
-  await index.addAllAsync(places.map((place, id) => ({ ...place, id })), { chunkSize: 40 });
+  await index.addAllAsync(
+    places.map((place, id) => ({ ...place, id })),
+    { chunkSize: 40 },
+  );
 
   return (query, limit) => {
     const terms = stems(query);
@@ -82,6 +85,9 @@ export async function finder(places) {
       return having.length ? SAID_AMONG : 1;
     };
     const boostDocument = (id) => WEIGHT[places[id].kind] * said(id);
-    return index.search(query, { boostDocument }).slice(0, limit).map(({ id }) => places[id]);
+    return index
+      .search(query, { boostDocument })
+      .slice(0, limit)
+      .map(({ id }) => places[id]);
   };
 }

@@ -11,8 +11,12 @@ for (const name of ["localStorage", "sessionStorage"]) {
     const kept = new Map();
     const storage = {
       getItem: (key) => kept.get(key) ?? null,
-      setItem: (key, value) => { kept.set(key, String(value)); },
-      removeItem: (key) => { kept.delete(key); },
+      setItem: (key, value) => {
+        kept.set(key, String(value));
+      },
+      removeItem: (key) => {
+        kept.delete(key);
+      },
     };
     Object.defineProperty(window, name, { value: storage, configurable: true });
   }
@@ -21,15 +25,26 @@ for (const name of ["localStorage", "sessionStorage"]) {
 const page = document.documentElement;
 const mode = localStorage.getItem("mode") || "auto";
 page.dataset.mode = mode;
-page.dataset.theme = mode !== "auto" ? mode : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+page.dataset.theme =
+  mode !== "auto" ? mode : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 // A font that comes late moves what stands beside it: that of the icons, and the two of nearly
 // every formula, are fetched early. A page opened as a file may not do so.
 const early = document.currentScript;
 if (location.protocol !== "file:") {
   const formulas = "formulas" in early.dataset ? ["Main-Regular", "Math-Italic"] : [];
-  for (const font of ["vendor/fontawesome/webfonts/fa-solid-900", ...formulas.map((name) => `katex/fonts/KaTeX_${name}`)]) {
+  for (const font of [
+    "vendor/fontawesome/webfonts/fa-solid-900",
+    ...formulas.map((name) => `katex/fonts/KaTeX_${name}`),
+  ]) {
     const href = new URL(`${font}.woff2`, early.src).href;
-    document.head.append(Object.assign(document.createElement("link"), { rel: "preload", as: "font", crossOrigin: "", href }));
+    document.head.append(
+      Object.assign(document.createElement("link"), {
+        rel: "preload",
+        as: "font",
+        crossOrigin: "",
+        href,
+      }),
+    );
   }
 }
 
@@ -51,7 +66,10 @@ function nameSolutions() {
     const title = before?.querySelector(".admonition-title")?.cloneNode(true);
     const twice = title?.querySelectorAll(".katex-html, .headerlink") ?? [];
     for (const each of twice) each.remove();
-    button.setAttribute("aria-label", `Solution of ${title?.textContent.replace(/\s+/g, " ").trim()}`);
+    button.setAttribute(
+      "aria-label",
+      `Solution of ${title?.textContent.replace(/\s+/g, " ").trim()}`,
+    );
   }
 }
 
@@ -59,8 +77,12 @@ function nameSolutions() {
 // that their tooltips vanish; one that was pressed from the keyboard
 // keeps it. The buttons of the sidebars say whether these are open.
 function keepFocus() {
-  for (const button of document.querySelectorAll(".theme-switch-button, .search-button, .sidebar-toggle")) {
-    button.blur = () => { if (!button.matches(":focus-visible")) HTMLElement.prototype.blur.call(button); };
+  for (const button of document.querySelectorAll(
+    ".theme-switch-button, .search-button, .sidebar-toggle",
+  )) {
+    button.blur = () => {
+      if (!button.matches(":focus-visible")) HTMLElement.prototype.blur.call(button);
+    };
   }
   const wide = matchMedia("(min-width: 992px)"); // else the sidebars are dialogs
   for (const side of ["primary", "secondary"]) {
@@ -68,10 +90,17 @@ function keepFocus() {
     const bar = document.getElementById(`pst-${side}-sidebar`);
     const dialog = document.getElementById(`pst-${side}-sidebar-modal`);
     if (!button || !bar || !dialog) continue;
-    const beside = () => side === "primary" && wide.matches && !bar.classList.contains("pst-sidebar-hidden");
+    const beside = () =>
+      side === "primary" && wide.matches && !bar.classList.contains("pst-sidebar-hidden");
     const tell = () => button.setAttribute("aria-expanded", String(dialog.open || beside()));
-    document.addEventListener("click", ({ target }) => button.contains(target) && setTimeout(tell), true); // the theme stops it later
-    dialog.addEventListener("click", ({ target }) => { if (target.closest("a[href^='#']")) dialog.close(); });
+    document.addEventListener(
+      "click",
+      ({ target }) => button.contains(target) && setTimeout(tell),
+      true,
+    ); // the theme stops it later
+    dialog.addEventListener("click", ({ target }) => {
+      if (target.closest("a[href^='#']")) dialog.close();
+    });
     dialog.addEventListener("close", () => {
       tell();
       if (document.activeElement === document.body) button.focus();
@@ -85,7 +114,9 @@ function keepFocus() {
 function bringSearch() {
   if (!("search" in early.dataset)) return;
   delete early.dataset.search;
-  document.head.append(Object.assign(document.createElement("script"), { src: new URL("search.js", early.src) }));
+  document.head.append(
+    Object.assign(document.createElement("script"), { src: new URL("search.js", early.src) }),
+  );
 }
 
 document.addEventListener("DOMContentLoaded", () => {

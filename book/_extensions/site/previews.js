@@ -3,7 +3,10 @@
 (() => {
   const LINK = "article a.reference.internal[href*='#']";
   const KINDS = /#(?:(?:thm|cor|lem|obs|cit|term|equation)-|id\d+$)/;
-  const box = Object.assign(document.createElement("div"), { className: "preview", popover: "manual" });
+  const box = Object.assign(document.createElement("div"), {
+    className: "preview",
+    popover: "manual",
+  });
   let shown = null;
   let timer = 0;
 
@@ -12,7 +15,10 @@
     shown = link;
     link.removeAttribute("title"); // the browser's own preview of a source
     const [address, id] = link.href.split("#");
-    const html = await fetch(address).then((answer) => answer.text(), () => "");
+    const html = await fetch(address).then(
+      (answer) => answer.text(),
+      () => "",
+    );
     const parts = [new DOMParser().parseFromString(html, "text/html").getElementById(id)];
     if (link !== shown || !parts[0]) return;
     // words share an entry
@@ -54,7 +60,13 @@
     else if (link || box.contains(target)) clearTimeout(timer);
     else if (from ? linkOf(from) || box.contains(from) : shown) later(300, hide);
   });
-  document.addEventListener("focusin", ({ target }) => { if (linkOf(target)?.matches(":focus-visible")) show(target); });
-  document.addEventListener("focusout", ({ relatedTarget: to }) => { if (to && !box.contains(to)) hide(); });
-  addEventListener("keydown", ({ key }) => { if (key === "Escape") hide(); });
+  document.addEventListener("focusin", ({ target }) => {
+    if (linkOf(target)?.matches(":focus-visible")) show(target);
+  });
+  document.addEventListener("focusout", ({ relatedTarget: to }) => {
+    if (to && !box.contains(to)) hide();
+  });
+  addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") hide();
+  });
 })();

@@ -7,11 +7,30 @@ import { PurgeCSS } from "purgecss";
 
 const [site, ...names] = process.argv.slice(2);
 const folder = `${site}/_static`;
-const theirs = ["basic.css", ...names.filter((name) => /-theme\.css|sphinx-design|mystnb/.test(name))].map((name) => `${folder}/${name}`);
+const theirs = [
+  "basic.css",
+  ...names.filter((name) => /-theme\.css|sphinx-design|mystnb/.test(name)),
+].map((name) => `${folder}/${name}`);
 // What a cell that a reader runs in the page may show, though no page does.
-const readers = ["blockquote", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "del", "ol"];
+const readers = [
+  "blockquote",
+  "dl",
+  "dt",
+  "dd",
+  "h1",
+  "h2",
+  "h3",
+  "h4",
+  "h5",
+  "h6",
+  "hr",
+  "del",
+  "ol",
+];
 // A script may call data-mode `dataset.mode`: no attribute is missed.
-const attributes = theirs.flatMap((sheet) => readFileSync(sheet, "utf8").match(/(?<=\[)[\w-]+/g) || []);
+const attributes = theirs.flatMap(
+  (sheet) => readFileSync(sheet, "utf8").match(/(?<=\[)[\w-]+/g) || [],
+);
 
 const purged = await new PurgeCSS().purge({
   css: theirs,
@@ -23,8 +42,19 @@ for (const { file, css } of purged) writeFileSync(file, css);
 
 // What a sheet asks for is written once more where it lies, for so its place is found.
 await build({
-  stdin: { contents: names.map((name) => `@import "./${name}";`).join("\n"), resolveDir: folder, loader: "css" },
-  bundle: true, minify: true, outfile: `${folder}/pages.css`, outbase: folder, assetNames: "[dir]/[name]",
-  loader: Object.fromEntries(["woff2", "woff", "ttf", "svg", "png"].map((kind) => [`.${kind}`, "file"])),
-  allowOverwrite: true, logLevel: "silent",
+  stdin: {
+    contents: names.map((name) => `@import "./${name}";`).join("\n"),
+    resolveDir: folder,
+    loader: "css",
+  },
+  bundle: true,
+  minify: true,
+  outfile: `${folder}/pages.css`,
+  outbase: folder,
+  assetNames: "[dir]/[name]",
+  loader: Object.fromEntries(
+    ["woff2", "woff", "ttf", "svg", "png"].map((kind) => [`.${kind}`, "file"]),
+  ),
+  allowOverwrite: true,
+  logLevel: "silent",
 });

@@ -14,9 +14,15 @@ function readControl(element, { name, label: text, kind, keys, texts, values }) 
     switch: () => Number(inputs[0].checked),
   }[kind];
   const set = {
-    slider: (at) => { inputs[0].value = at; },
-    choice: (at) => { inputs[at][chosen] = true; },
-    switch: (at) => { inputs[0].checked = Boolean(at); },
+    slider: (at) => {
+      inputs[0].value = at;
+    },
+    choice: (at) => {
+      inputs[at][chosen] = true;
+    },
+    switch: (at) => {
+      inputs[0].checked = Boolean(at);
+    },
   }[kind];
   const said = () => texts[get()];
   // Puts a link's key, if there is one such position; a number may be written in any way: 2.0 is 2.
@@ -31,7 +37,16 @@ function readControl(element, { name, label: text, kind, keys, texts, values }) 
     return apart.indexOf(Math.min(...apart));
   };
   return {
-    name, text, keys, get, set, said, take, nearest, key: () => keys[get()], count: keys.length,
+    name,
+    text,
+    keys,
+    get,
+    set,
+    said,
+    take,
+    nearest,
+    key: () => keys[get()],
+    count: keys.length,
     label: () => {
       const text = said();
       if (!output || output.textContent === text) return;

@@ -13,7 +13,10 @@ class Drag {
       const { xaxis, yaxis } = box._fullLayout || {};
       if (!xaxis) return []; // not drawn yet
       const { left, top } = box.getBoundingClientRect();
-      return [[xaxis, clientX - left], [yaxis, clientY - top]].flatMap(([axis, px], i) => {
+      return [
+        [xaxis, clientX - left],
+        [yaxis, clientY - top],
+      ].flatMap(([axis, px], i) => {
         if (names[i] === null) return [];
         const control = explorer.controls.find(({ name }) => name === names[i]);
         const { values } = explorer.data.controls.find(({ name }) => name === names[i]);
@@ -37,10 +40,14 @@ class Drag {
       put(event);
     });
     box.addEventListener("pointermove", (event) => held && put(event));
-    const release = () => { held = false; };
+    const release = () => {
+      held = false;
+    };
     box.addEventListener("pointerup", release);
     box.addEventListener("pointercancel", release);
-    const onTouch = (event) => { if (held) event.preventDefault(); };
+    const onTouch = (event) => {
+      if (held) event.preventDefault();
+    };
     box.addEventListener("touchstart", onTouch, { passive: false });
     // A tap elsewhere; plotly makes clicks of its own, which have no place.
     box.addEventListener("click", (event) => event.isTrusted && put(event));

@@ -24,11 +24,15 @@ class Explorer {
     this.box = root.querySelector(".explorer-plot");
     this.headline = root.querySelector(".explorer-headline");
     this.start = this.data.controls.map((control) => control.start);
-    this.plot = createPlot(this.box, () => this.loadPlotly(), (types, ghosts) => {
-      const undrawn = `plotly.js, as it is loaded here, cannot draw ${types.join(", ")}.`;
-      this.fail("traces", types.length && undrawn);
-      this.tellPinned(ghosts);
-    });
+    this.plot = createPlot(
+      this.box,
+      () => this.loadPlotly(),
+      (types, ghosts) => {
+        const undrawn = `plotly.js, as it is loaded here, cannot draw ${types.join(", ")}.`;
+        this.fail("traces", types.length && undrawn);
+        this.tellPinned(ghosts);
+      },
+    );
     this.roll = new Roll(this.plot);
     this.controls = this.data.controls.map((control) => {
       const element = root.querySelector(`[data-control="${control.name}"]`);
@@ -197,12 +201,15 @@ class Explorer {
 
   wireButtons() {
     const { pin, unpin, reset, link, play, numbers, code } = Object.fromEntries(
-      [...this.root.querySelectorAll("[data-do]")].map((button) => [button.dataset.do, button]));
+      [...this.root.querySelectorAll("[data-do]")].map((button) => [button.dataset.do, button]),
+    );
     this.numbers = new Numbers(this, numbers);
     const fold = this.root.closest(".cell")?.querySelector(":scope > .explorer-code");
     code.hidden = !fold;
     fold?.addEventListener("toggle", () => code.setAttribute("aria-expanded", String(fold.open)));
-    code.addEventListener("click", () => { fold.open = !fold.open; });
+    code.addEventListener("click", () => {
+      fold.open = !fold.open;
+    });
     if (!pin) return;
     if (play) this.player = new Player(this, play);
     if (this.data.drag.length) new Drag(this, this.data.drag);
@@ -226,10 +233,15 @@ class Explorer {
     });
     link.addEventListener("click", async () => {
       const text = this.share();
-      const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+      const copied = await navigator.clipboard?.writeText(text).then(
+        () => true,
+        () => false,
+      );
       link.textContent = copied ? "copied" : this.notCopied;
       this.say(link.textContent);
-      setTimeout(() => { link.textContent = "link"; }, 1500);
+      setTimeout(() => {
+        link.textContent = "link";
+      }, 1500);
     });
   }
 

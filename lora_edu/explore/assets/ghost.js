@@ -9,14 +9,23 @@ const COLORWAY = ["#3b82c4", "#d55e00", "#009e73", "#aa6bc0", "#808080"];
 function ghostOf({ data, layout }) {
   return data.flatMap((trace, i) => {
     const { type = "scatter", mode = "lines", visible = true, opacity = 1, line, marker } = trace;
-    const drawn = mode.split("+").filter((part) => part !== "text" && part !== "none").join("+");
+    const drawn = mode
+      .split("+")
+      .filter((part) => part !== "text" && part !== "none")
+      .join("+");
     const faint = visible !== true || opacity < 1;
     if (type !== "scatter" || !drawn || trace.stackgroup || faint) return [];
     const colours = layout.colorway || COLORWAY;
     const color = marker?.color || colours[i % colours.length];
     const ofLine = typeof color === "string" ? color : undefined;
     const copy = {
-      ...trace, mode: drawn, text: null, fill: "none", error_x: {}, error_y: {}, zorder: -1,
+      ...trace,
+      mode: drawn,
+      text: null,
+      fill: "none",
+      error_x: {},
+      error_y: {},
+      zorder: -1,
       line: { color: ofLine, ...line, width: 1.5, dash: "4px,3px" },
       marker: {
         color: line?.color || color,
@@ -24,7 +33,9 @@ function ghostOf({ data, layout }) {
         symbol: hollow(marker?.symbol),
         line: { width: 1.5 },
       },
-      showlegend: false, hoverinfo: "skip", hovertemplate: null,
+      showlegend: false,
+      hoverinfo: "skip",
+      hovertemplate: null,
     };
     return [{ origin: curveOf(trace), axes: axesOf(trace, layout), i, trace: copy }];
   });
@@ -44,10 +55,12 @@ function curveOf({ x, y, line, marker, opacity } = {}) {
 }
 
 function axesOf({ xaxis = "x", yaxis = "y" }, layout) {
-  return JSON.stringify([xaxis, yaxis].map((axis) => {
-    const { type, title, ticktext } = layout[`${axis[0]}axis${axis.slice(1)}`] || {};
-    return [type, (title?.text || "").replace(/\(.*\)/, ""), type === "log" ? null : ticktext];
-  }));
+  return JSON.stringify(
+    [xaxis, yaxis].map((axis) => {
+      const { type, title, ticktext } = layout[`${axis[0]}axis${axis.slice(1)}`] || {};
+      return [type, (title?.text || "").replace(/\(.*\)/, ""), type === "log" ? null : ticktext];
+    }),
+  );
 }
 
 function hollow(symbol = "circle") {

@@ -102,7 +102,9 @@ function render({ model, el }) {
   el.innerHTML = model.get("html"); // of page.py
   const root = el.firstElementChild;
   views += 1; // two views of one explorer have their own radio buttons
-  root.querySelectorAll("[type=radio]").forEach((input) => { input.name += `-${views}`; });
+  root.querySelectorAll("[type=radio]").forEach((input) => {
+    input.name += `-${views}`;
+  });
   for (const input of root.querySelectorAll("input, select, .explorer-play")) {
     input.setAttribute("data-lm-suppress-shortcuts", ""); // arrow keys are ours, not JupyterLab's
   }

@@ -8,8 +8,9 @@ class Numbers {
     this.box.className = "explorer-numbers";
     this.box.hidden = true;
     const label = "the numbers of this figure, comma-separated";
-    this.box.innerHTML = `<textarea readonly rows="8" aria-label="${label}"></textarea>`
-      + `<a download="${explorer.name}.csv">download</a>`;
+    this.box.innerHTML =
+      `<textarea readonly rows="8" aria-label="${label}"></textarea>` +
+      `<a download="${explorer.name}.csv">download</a>`;
     [this.text, this.file] = this.box.children;
     this.text.addEventListener("focus", () => this.text.select()); // to be copied
     button.addEventListener("click", () => {
@@ -36,11 +37,11 @@ function csvOf({ data }) {
     const curve = name || `curve ${i + 1}`;
     if (z) {
       return numbersOf(z).flatMap((row, j) =>
-        numbersOf(row).map((value, k) => [curve, x0 + k, y0 + j, value, ""]));
+        numbersOf(row).map((value, k) => [curve, x0 + k, y0 + j, value, ""]),
+      );
     }
     const [across, up, values, words] = [x, y, own, text].map(numbersOf);
-    const point = (_, k) =>
-      [curve, across[k] ?? k, up[k] ?? k, values[k] ?? "", words[k] ?? ""];
+    const point = (_, k) => [curve, across[k] ?? k, up[k] ?? k, values[k] ?? "", words[k] ?? ""];
     return (up.length ? up : across).map(point);
   });
   const isUsed = (column) => column < 3 || rows.some((row) => row[column] !== "");

@@ -10,11 +10,21 @@ let sharing = null; // the address is the last moved explorer's, written once th
 // Resolves at the first thing the reader does, whatever it is, or when a link calls `begin`.
 // (Browsers also report a pointer that rests while the page is laid out below it.)
 const INPUTS = [
-  "pointermove", "pointerdown", "touchstart", "wheel", "scroll",
-  "keydown", "focusin", "input", "click", "hashchange",
+  "pointermove",
+  "pointerdown",
+  "touchstart",
+  "wheel",
+  "scroll",
+  "keydown",
+  "focusin",
+  "input",
+  "click",
+  "hashchange",
 ];
 let begin = null;
-const firstInput = new Promise((resolve) => { begin = resolve; });
+const firstInput = new Promise((resolve) => {
+  begin = resolve;
+});
 const listeners = new AbortController();
 const onFirstInput = ({ type, movementX, movementY }) => {
   if (type === "pointermove" && !movementX && !movementY) return;
@@ -54,7 +64,9 @@ function fetchPlotly() {
 
 // The files with states (see page_data.py) call this.
 const packed = new Map();
-globalThis.exploreStates = (name, text) => { packed.set(name, text); };
+globalThis.exploreStates = (name, text) => {
+  packed.set(name, text);
+};
 
 class StoredExplorer extends Explorer {
   notCopied = "in address bar";
@@ -73,7 +85,9 @@ class StoredExplorer extends Explorer {
     this.fetching ||= src
       ? fetchScript(src, () => packed.get(src))
       : Promise.resolve(this.stored.textContent);
-    this.fetching.catch(() => { this.fetching = null; });
+    this.fetching.catch(() => {
+      this.fetching = null;
+    });
     return this.fetching;
   }
 
@@ -177,16 +191,19 @@ function arrive(root) {
 }
 
 function startPage() {
-  const near = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      near.unobserve(target);
-      const { explorer } = target;
-      explorer.fetch().catch(() => {}); // said when the reader asks for them
-      const asked = explorer.box.querySelector(".explorer-frame") ? firstInput : null;
-      Promise.resolve(asked).then(() => explorer.load());
-    }
-  }, { rootMargin: "300px 0px" });
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        near.unobserve(target);
+        const { explorer } = target;
+        explorer.fetch().catch(() => {}); // said when the reader asks for them
+        const asked = explorer.box.querySelector(".explorer-frame") ? firstInput : null;
+        Promise.resolve(asked).then(() => explorer.load());
+      }
+    },
+    { rootMargin: "300px 0px" },
+  );
   for (const root of document.querySelectorAll(".explorer")) {
     root.explorer = new StoredExplorer(root);
     explorers.set(root.explorer.name, root.explorer);

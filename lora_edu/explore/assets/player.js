@@ -67,11 +67,14 @@ class Player {
   }
 
   wait() {
-    this.timer = setTimeout(() => {
-      // Until the last step is drawn the next one waits.
-      if (this.explorer.busy || this.forward()) this.wait();
-      else this.pause();
-    }, Math.min(PACE[1], Math.max(PACE[0], WHOLE / this.control.count)));
+    this.timer = setTimeout(
+      () => {
+        // Until the last step is drawn the next one waits.
+        if (this.explorer.busy || this.forward()) this.wait();
+        else this.pause();
+      },
+      Math.min(PACE[1], Math.max(PACE[0], WHOLE / this.control.count)),
+    );
   }
 
   // One step, from the last one to the first; whether there is a step after it.

@@ -40,7 +40,9 @@ function createPlot(box, loadPlotly, tell) {
     if (!surroundings.width) return; // not laid out yet: `resized` draws it
     drawnInFrame = true;
     drawn = figure;
-    requestAnimationFrame(() => { drawnInFrame = false; });
+    requestAnimationFrame(() => {
+      drawnInFrame = false;
+    });
     const ghosts = ghost ? comparable(ghost, figure) : [];
     const { data, layout } = prepare(figure, surroundings, ghosts);
     const before = drawnFixedPart;
@@ -48,16 +50,25 @@ function createPlot(box, loadPlotly, tell) {
     drawnFixedPart = null; // should drawing fail, the next one draws all
     if (next && next === before && isFixed(box)) moveTraces(plotly, box, data);
     else {
-      plotly.react(box, data, layout, CONFIG)
+      plotly
+        .react(box, data, layout, CONFIG)
         .then(() => box.querySelector(".explorer-frame")?.remove());
     }
     drawnFixedPart = next;
     box.dataset.drawn = String(1 + Number(box.dataset.drawn || 0));
     const types = data.map(({ type }) => type);
-    tell(types.filter((type, i) => type !== box._fullData[i]?.type), ghosts.length);
+    tell(
+      types.filter((type, i) => type !== box._fullData[i]?.type),
+      ghosts.length,
+    );
   };
-  const request = () => { frame ||= requestAnimationFrame(draw); };
-  const invalidate = () => { surroundings = drawnFixedPart = null; request(); };
+  const request = () => {
+    frame ||= requestAnimationFrame(draw);
+  };
+  const invalidate = () => {
+    surroundings = drawnFixedPart = null;
+    request();
+  };
   const resized = new ResizeObserver(invalidate);
   resized.observe(box);
   const themed = new MutationObserver(invalidate);
@@ -80,9 +91,17 @@ function createPlot(box, loadPlotly, tell) {
       surroundings = drawnFixedPart = null;
       draw();
     },
-    pin() { ghost = ghostOf(figure); request(); },
-    unpin() { ghost = null; request(); },
-    get current() { return drawn === figure; }, // whether the newest figure has been drawn
+    pin() {
+      ghost = ghostOf(figure);
+      request();
+    },
+    unpin() {
+      ghost = null;
+      request();
+    },
+    get current() {
+      return drawn === figure;
+    }, // whether the newest figure has been drawn
     destroy() {
       gone = true;
       resized.disconnect();
@@ -168,8 +187,13 @@ function axesIn(layout) {
 // Whether nothing around the traces depends on them: no legend, and axes with ends of their own.
 function isFixed({ _fullLayout: layout }) {
   const axes = axesIn(layout).map((key) => layout[key]);
-  return !layout.showlegend && axes.every(({ autorange, type, rangeslider }) =>
-    !autorange && !type.endsWith("category") && !rangeslider?.visible);
+  return (
+    !layout.showlegend &&
+    axes.every(
+      ({ autorange, type, rangeslider }) =>
+        !autorange && !type.endsWith("category") && !rangeslider?.visible,
+    )
+  );
 }
 
 // Two panels side by side become two rows: each axis pair keeps its own half of the height, and
@@ -194,11 +218,15 @@ function theme({ text, grid, surface, font, width }, { margin }) {
   const line = "rgba(128,128,128,0.7)"; // seen on light and dark
   const less = width < SMALL ? 2 : 0; // px by which letters are smaller
   const axis = {
-    gridcolor: grid, linecolor: line, zerolinecolor: line, tickcolor: line,
+    gridcolor: grid,
+    linecolor: line,
+    zerolinecolor: line,
+    tickcolor: line,
     // A figure that gives its margin spares measuring every label in every frame.
     automargin: !margin,
     ticklabeloverflow: "allow",
-    title: { font: { size: 13 - less } }, tickfont: { size: 12 - less },
+    title: { font: { size: 13 - less } },
+    tickfont: { size: 12 - less },
   };
   return {
     font: { color: text, family: font || "sans-serif", size: 13 - less },

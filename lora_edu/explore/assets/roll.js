@@ -25,7 +25,12 @@ class Roll {
       const share = Math.min(1, Math.max(0, now - begun) / ROLLS);
       const end = Math.round(share * (path.x.length - 1));
       const part = ({ x, y }, from) => ({ x: x.slice(from, end + 1), y: y.slice(from, end + 1) });
-      const data = [...faint, ...others, { ...path, ...part(path, 0) }, { ...ball, ...part(path, end) }];
+      const data = [
+        ...faint,
+        ...others,
+        { ...path, ...part(path, 0) },
+        { ...ball, ...part(path, end) },
+      ];
       this.plot.show({ ...figure, data });
       if (share < 1) this.frame = requestAnimationFrame(step);
       else this.paths = [...this.paths, path].slice(-KEPT);
