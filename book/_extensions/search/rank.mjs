@@ -10,6 +10,7 @@ const SAME = [
   [/√|\broot\b/g, " sqrt "],
   [/\bbf16\b/g, "bfloat16"],
   [/\bfour\b/g, "4"],
+  [/\bforg(ot|ets|etting|otten)\b/g, "forget"],
   [/\b(fine|warm)[ -](?=tun|up)/g, "$1"],
   [/\b\d+e-\d+\b/g, (number) => String(Number(number))],
 ];
@@ -21,7 +22,7 @@ const ALSO = [
 ];
 const EMPTY = new Set(
   `a and are at be can do does for how i if in is it my not of on or s should t the this to use
-  what with`.split(/\s+/),
+  was what will with`.split(/\s+/),
 );
 const WORDS = /\d+(?:\.\d+)+|\d+|\p{L}+/gu;
 
