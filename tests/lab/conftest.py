@@ -22,7 +22,7 @@ def context(browser):
 def server(tmp_path_factory):
     """A copy of the book, opened by its own command: the server's port and folder."""
     folder = tmp_path_factory.mktemp("lab")
-    for part in ("book", ".jupyter"):
+    for part in ("book", ".jupyter", "lora_edu"):  # a page shows a file of lora_edu
         shutil.copytree(REPOSITORY / part, folder / part)
     shutil.copy(REPOSITORY / "_toc.yml", folder)
     with jupyterlab(folder) as port:
