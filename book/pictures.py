@@ -42,10 +42,10 @@ def main() -> None:
         browser = launch(playwright)
         write_film(browser.new_page(viewport={"width": 720, "height": 900}), site)
         write_card(browser.new_page(viewport={"width": 1200, "height": 630}), site)
-        small = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=1.5)
+        small = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=1)
         for label, position in PICTURES.items():
             picture = taken(small, site, position, ".explorer-controls { display: none }")
-            picture.quantize(128).save(IMAGES / f"{label}.png", optimize=True)
+            picture.quantize(32).save(IMAGES / f"{label}.png", optimize=True)
 
 
 def write_film(page: Page, site: str) -> None:
