@@ -29,7 +29,6 @@ FILM = [*((f"{ROAD}word?start=b&t={t}", 1500 if t in (1, 30) else 450) for t in 
 PICTURES = {"why-scale": ROAD + "strides?alpha=32",
             "first-r": ROAD + "carried?alpha=kept&r=64",
             "tuning-alpha": ROAD + "ticks?eta=on",
-            "two-readings": "part2/first-r#readings?r=1&eta=0.004",
             "why-zero": ROAD + "fold?t=8&angle=0",
             "both-zero": ROAD + "saddle-point?a=0&b=0"}
 CARD = (".bd-header-article, .explorer-controls, figcaption { display: none !important }"
