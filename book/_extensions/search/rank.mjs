@@ -22,7 +22,7 @@ const ALSO = [
 ];
 const EMPTY = new Set(
   `a and are at be can do does for how i if in is it my not of on or s should t the this to use
-  was what will with`.split(/\s+/),
+  was what which will with`.split(/\s+/),
 );
 const WORDS = /\d+(?:\.\d+)+|\d+|\p{L}+/gu;
 
