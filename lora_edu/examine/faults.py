@@ -331,7 +331,7 @@ TESTS = (
         "default-alpha", "note", (), default_alpha,
         "s is {s}, with an α of {alpha}, which is a tool's default at every rank",
         "r was chosen and α was not",
-        "nothing, if the rate was tuned with it; else set α with r, or search the rate again"),
+        "nothing, if the rate was tuned with it; else search the rate again"),
     Test(
         "other-rule", "note", (), other_rule,
         "s is {s} by α/√r; by α/r it would be {other}",

@@ -21,9 +21,7 @@ HERE = Path(__file__).parent
 logger = logging.getLogger(__name__)
 
 NOTES = "book/laboratory/"
-ABOUT_THE_BOOK = {f"book/{page}" for page in (
-    "api", "bibliography", "cite", "claims", "dashboard", "notation", "own-experiments", "reading",
-    "sliders", "tested", "part4/test-yourself")}
+ABOUT_THE_BOOK = {f"book/{page}" for page in ("api", "claims", "dashboard", "own-experiments")}
 ASKED = "asked:"
 FALSE = "False claims"  # so begins the title of the sections that quote them
 UNREAD = (nodes.raw, nodes.comment, nodes.citation, nodes.literal_block, nodes.doctest_block,

@@ -1,6 +1,6 @@
 // A figure may name a path and the ball at its end (layout.meta.roll): when the reader moves it,
 // the ball rolls along the path, and the last paths stay, faint.
-// Joined with its neighbours into one script (see assets.py).
+// Joined with its neighbours into one script (see bundle.py).
 
 const ROLLS = 1000; // ms from the first place to the last
 const KEPT = 5; // paths that stay
