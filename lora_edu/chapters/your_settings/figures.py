@@ -32,7 +32,7 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
         f"{tool}, r = {r}, {'α' if asked == 'alpha' else 'scale'} = {alpha}: "
         f"s = {number(yours.scale)}; A starts at a standard deviation of {number(yours.sigma)} "
         f"for inputs of width {WIDTH:,}, and B at zero; for another r {yours.when_r_changes}; the "
-        "green words are the same run there", more)
+        "green words are the same scale there", more)
 
 
 def _headline(yours: Convention, optimiser: str) -> str:
