@@ -92,7 +92,7 @@ def test_two_limits_that_always_act_make_one_run(rule):
 def test_one_bad_batch_hurts_adam_long_and_clipped_adam_briefly(seed):
     free, one, hundredth = (runs.with_a_bad_batch("Adam", limit, seed)[1]
                             for limit in (None, 1, 0.01))
-    for losses, low, high, last in ((free, 0.62, 0.72, 29), (one, 0.11, 0.135, 4)):
+    for losses, low, high, last in ((free, 0.62, 0.715, 29), (one, 0.11, 0.135, 4)):
         before = losses[runs.BAD]
         later = losses[runs.BAD + 1:]
         assert 0.08 < before < 0.095 and low < later.max() < high
