@@ -1,6 +1,7 @@
 """What people type leads to what they want: in Node for a table of queries, and in the fields."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -24,9 +25,10 @@ ANSWERS = "book/part4/answers.html"
 @pytest.fixture(scope="module")
 def hits():
     """Query → its three best places."""
-    done = subprocess.run([node_binary(), HERE / "search.mjs", HTML], input=json.dumps([*WANTED]),
+    queries = [*WANTED, "how"]
+    done = subprocess.run([node_binary(), HERE / "search.mjs", HTML], input=json.dumps(queries),
                           capture_output=True, text=True, check=True, cwd=REPOSITORY)
-    return dict(zip(WANTED, json.loads(done.stdout), strict=True))
+    return dict(zip(queries, json.loads(done.stdout), strict=True))
 
 
 def names(place):
@@ -41,12 +43,18 @@ def test_a_query_finds_its_place(hits, query):
     assert any(wanted in place for place in found for wanted in WANTED[query]), found
 
 
+def test_a_word_that_says_nothing_leaves_the_hits_as_they_are(hits):
+    assert hits["how"] is None
+
+
 def test_every_place_is_there_and_says_something():
     pages = {}
     for place in json.loads((HTML / "_static/search.json").read_text("utf-8")):
         page = place["page"]
         pages[page] = pages.get(page) or (HTML / f"{page}.html").read_text("utf-8")
         assert place["title"] and len(place["text"]) > 10, place
+        assert place["of"] != place["title"]
+        assert not re.search(r"tfrac|mathbb|bigl|aligned|\\", place["text"]), place
         assert not place["id"] or f'id="{place["id"]}"' in pages[page], place
 
 

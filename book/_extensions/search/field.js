@@ -63,13 +63,14 @@ function attach(field, number) {
     const find = await ready;
     const query = field.value.trim();
     const hits = find(query, onItsPage ? 40 : 8);
+    if (!hits) return; // as at "how": the hits of "ho" stay until more is typed
     list.replaceChildren(...hits.map((place, i) => option(place, query, `hit-${number}-${i}`)));
     list.hidden = !hits.length;
     field.setAttribute("aria-expanded", hits.length > 0);
     activate(-1);
     status.classList.toggle("spoken", hits.length);
     status.textContent = hits.length
-      ? `${hits.length} places`
+      ? `Places: ${hits.length}`
       : query && "Nothing in the book has these words.";
   }
 

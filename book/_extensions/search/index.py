@@ -25,7 +25,8 @@ ABOUT_THE_BOOK = {f"book/{page}" for page in ("api", "claims", "dashboard", "own
 ASKED = "asked:"
 FALSE = "False claims"  # so begins the title of the sections that quote them
 UNREAD = (nodes.raw, nodes.comment, nodes.citation, nodes.literal_block, nodes.doctest_block,
-          nodes.field_list, addnodes.toctree, addnodes.index, addnodes.desc, addnodes.glossary)
+          nodes.math_block, nodes.field_list, addnodes.toctree, addnodes.index, addnodes.desc,
+          addnodes.glossary)
 UNREAD_CLASSES = {"answers", "cell_input", "claims", "dropdown", "bibliography"}
 
 
@@ -72,7 +73,8 @@ def write_search(app) -> None:
 
 def places(page: str, doctree: nodes.document):
     """What can be found on a page: a dict each, with its page, id (empty for the whole page), kind,
-    title, the title of its page, the other words that people ask with, verdict and text."""
+    title, the title of its page (empty for the whole page), the other words that people ask with,
+    verdict and text."""
     title = in_line(doctree.next_node(nodes.title))
     for section in filter(is_titled, doctree.findall(nodes.section)):
         heading, *body = section.children
@@ -80,8 +82,9 @@ def places(page: str, doctree: nodes.document):
         text = " ".join(map(in_line, body)).split()
         if text:
             yield {
-                "page": page, "id": "" if whole else section["ids"][0], "of": title,
-                "kind": kind(page, section), "title": in_line(heading), "asked": asked(section),
+                "page": page, "id": "" if whole else section["ids"][0],
+                "of": "" if whole else title, "kind": kind(page, section),
+                "title": in_line(heading), "asked": asked(section),
                 "verdict": verdict(page, section), "text": " ".join(text)}
     for anchor, kind_, name, definition in definitions(doctree):
         yield {"page": page, "id": anchor, "of": title, "kind": kind_, "title": name, "asked": [],
@@ -115,7 +118,7 @@ def in_line(node: nodes.Node) -> str:
     """The text of a node, without its subsections, folds and code."""
     if isinstance(node, nodes.Text):
         return str(node)
-    if isinstance(node, nodes.math | nodes.math_block):
+    if isinstance(node, nodes.math):
         return in_words(node.astext())
     unread = isinstance(node, UNREAD) or UNREAD_CLASSES & set(node.get("classes", ()))
     if unread or is_titled(node) or is_number(node):

@@ -10,7 +10,7 @@ const SAME = [
   [/√|\broot\b/g, " sqrt "],
   [/\bbf16\b/g, "bfloat16"],
   [/\bfour\b/g, "4"],
-  [/\bforg(ot|ets|etting|otten)\b/g, "forget"],
+  [/\bforgot(ten)?\b/g, "forget"],
   [/\b(fine|warm)[ -](?=tun|up)/g, "$1"],
   [/\b\d+e-\d+\b/g, (number) => String(Number(number))],
 ];
@@ -38,19 +38,30 @@ const asked = (query) => words(query, [...SAME, ...ALSO]);
 /** The stem of a word, roughly; null where it says nothing. */
 function stem(word) {
   if (EMPTY.has(word)) return null;
-  const root = word.replace(/i[sz](e|ed|ing|ations?)$/, "is").replace(/([^s])s$/, "$1");
-  return root.length > 4 ? root.replace(/(ing|ed|e)$/, "") : root;
+  const root = word.replace(/i[sz](e|ed|ing|ations?)$/, "iz").replace(/([^s])s$/, "$1");
+  return root.length > 4 ? root.replace(/(ing|ed|e)$/, "").replace(/(.)\1$/, "$1") : root;
 }
 
-const stems = (text) => new Set(asked(text).map(stem).filter(Boolean));
+const EVERYWHERE = "lora";
+const tells = (term) => term && term !== EVERYWHERE;
+const stems = (text) => [...new Set(asked(text).map(stem).filter(tells))];
 
-// What a hit of each kind counts beside a section of a chapter, and what one counts whose title, or
-// words that people ask with, are the query, or have it in them.
+/** How much of a phrase and of what is asked is the same, from 0 to 1. The last word may have begun
+ * only. */
+function likeness(phrase, terms) {
+  const last = terms.at(-1);
+  const common = phrase.filter((word) => terms.includes(word) || word.startsWith(last));
+  const all = phrase.length + terms.length;
+  return all ? (2 * common.length) / all : 1;
+}
+
+// What a hit of each kind counts beside a section of a chapter. One whose title, or words that people
+// ask with, are the query, counts six times.
 const WEIGHT = { answer: 1.6, section: 1, term: 0.7, false: 0.8, note: 0.5, code: 0.4, aside: 0.3 };
-const SAID_SO = 2;
-const SAID_AMONG = 1.5;
+const SAID_SO = 5;
 
-/** A function that gives the best places for a query, best first. It takes a moment, in pieces. */
+/** A function that gives the best places for a query, best first, and null where its words say
+ * nothing. It takes a moment, in pieces. */
 export async function finder(places) {
   const phrases = places.map((place) => [place.title, ...place.asked].map(stems));
   const known = new Set();
@@ -65,12 +76,15 @@ export async function finder(places) {
     },
     searchOptions: {
       tokenize: asked,
-      processTerm: stem,
+      processTerm: (word) => {
+        const term = stem(word);
+        return known.has(term) ? term : term?.replace(/(?<=.{4})t?in?$/, ""); // "-ing" has begun
+      },
       boost: { title: 4, asked: 3, verdict: 1.5 },
       prefix: (_, i, terms) => i === terms.length - 1,
       fuzzy: (term) => !known.has(term) && term.length > 4 && 0.2, // a typo
       weights: { fuzzy: 0.3, prefix: 0.4 },
-      boostTerm: (term) => (term === "lora" ? 0.2 : 1), // it stands everywhere
+      boostTerm: (term) => (term === EVERYWHERE ? 0.2 : 1), // it stands everywhere
     },
   });
   await index.addAllAsync(
@@ -79,13 +93,12 @@ export async function finder(places) {
   );
 
   return (query, limit) => {
+    if (query && !asked(query).some(stem)) return null;
     const terms = stems(query);
-    const said = (id) => {
-      const having = phrases[id].filter((phrase) => [...terms].every((term) => phrase.has(term)));
-      if (having.some(({ size }) => size === terms.size)) return SAID_SO;
-      return having.length ? SAID_AMONG : 1;
+    const boostDocument = (id) => {
+      const said = Math.max(...phrases[id].map((phrase) => likeness(phrase, terms)));
+      return WEIGHT[places[id].kind] * (1 + SAID_SO * said ** 2);
     };
-    const boostDocument = (id) => WEIGHT[places[id].kind] * said(id);
     return index
       .search(query, { boostDocument })
       .slice(0, limit)

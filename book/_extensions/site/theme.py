@@ -188,8 +188,11 @@ def name_formula(found: re.Match) -> str:
 
 
 SIGNS = {"sqrt": "√", "cdot": "·", "to": "→", "infty": "∞", "ldots": "…", "dots": "…", "neq": "≠",
-         "|": "‖", "lVert": "‖", "rVert": "‖"}  # that HTML calls otherwise than TeX
-LOOKS = {"left", "right", "mathrm", "text", "operatorname", "mathbf"}
+         "|": "‖", "lVert": "‖", "rVert": "‖",  # that HTML calls otherwise than TeX
+         "hat": " hat ", "bar": " bar "}
+LOOKS = {"left", "right", "mathrm", "text", "operatorname", "mathbf", "mathbb", "mathcal",
+         "bigl", "bigr", "Bigl", "Bigr", "big", "quad", "qquad", "textstyle", "displaystyle"}
+ARGUMENT = r"\{(?:[^{}]|\{[^{}]*\})*\}|\\[a-z]+ ?|\w"
 
 
 def in_words(tex: str) -> str:
@@ -197,6 +200,8 @@ def in_words(tex: str) -> str:
 
     >>> in_words(r"\\Delta W = \\frac{\\alpha}{r} BA")
     'ΔW = α/r BA'
+    >>> in_words(r"\\tfrac12\\hat L")
+    '1/2 hat L'
     """
     def sign(command: re.Match) -> str:
         name = command[1]
@@ -206,7 +211,7 @@ def in_words(tex: str) -> str:
             return ""
         return html5.get(f"{name};", name)
 
-    words = re.sub(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2", tex)
+    words = re.sub(rf"\\[dt]?frac ?({ARGUMENT})({ARGUMENT})", r"\1/\2", tex)
     words = re.sub(r"\\([A-Za-z]+|.) ?", sign, words)
     return " ".join(re.sub(r"[{}~]", "", words).split())
 
