@@ -16,18 +16,16 @@ function element(tag, attributes, ...children) {
   return made;
 }
 
-/** The first words of a text, or of the sentence that has what is asked for. */
-function excerpt(text, query) {
-  const at = text.toLowerCase().indexOf(query.toLowerCase());
-  const rest = at > EXCERPT ? text.slice(text.lastIndexOf(". ", at) + 2) : text;
-  return rest.length > EXCERPT ? `${rest.slice(0, rest.lastIndexOf(" ", EXCERPT))} …` : rest;
+/** The first words of a text. */
+function excerpt(text) {
+  return text.length > EXCERPT ? `${text.slice(0, text.lastIndexOf(" ", EXCERPT))} …` : text;
 }
 
 /** A hit as a link: its title, the page's, and its verdict or some words. */
-function option(place, query, id) {
+function option(place, id) {
   const title = place.kind === "false" ? `A false claim: ${place.title}` : place.title;
   const href = new URL(`${place.page}.html#${place.id}`, site);
-  const words = place.verdict ? element("strong", {}, place.verdict) : excerpt(place.text, query);
+  const words = place.verdict ? element("strong", {}, place.verdict) : excerpt(place.text);
   return element(
     "a",
     { role: "option", id, href, tabindex: -1, "aria-selected": false },
@@ -64,7 +62,7 @@ function attach(field, number) {
     const query = field.value.trim();
     const hits = find(query, onItsPage ? 40 : 8);
     if (!hits) return; // as at "how": the hits of "ho" stay until more is typed
-    list.replaceChildren(...hits.map((place, i) => option(place, query, `hit-${number}-${i}`)));
+    list.replaceChildren(...hits.map((place, i) => option(place, `hit-${number}-${i}`)));
     list.hidden = !hits.length;
     field.setAttribute("aria-expanded", hits.length > 0);
     activate(-1);

@@ -42,8 +42,7 @@ function stem(word) {
   return root.length > 4 ? root.replace(/(ing|ed|e)$/, "").replace(/(.)\1$/, "$1") : root;
 }
 
-const EVERYWHERE = "lora";
-const tells = (term) => term && term !== EVERYWHERE;
+const tells = (term) => term && term !== "lora"; // which stands everywhere
 const stems = (text) => [...new Set(asked(text).map(stem).filter(tells))];
 
 /** How much of a phrase and of what is asked is the same, from 0 to 1. The last word may have begun
@@ -68,7 +67,7 @@ export async function finder(places) {
   const index = new MiniSearch({
     fields: ["title", "asked", "verdict", "of", "text"],
     extractField: (place, field) => String(place[field]),
-    tokenize: (text) => new Set(words(text)), // faster, and ranks as well
+    tokenize: (text) => words(text),
     processTerm: (word) => {
       const term = stem(word);
       known.add(term);
@@ -80,11 +79,9 @@ export async function finder(places) {
         const term = stem(word);
         return known.has(term) ? term : term?.replace(/(?<=.{4})t?in?$/, ""); // "-ing" has begun
       },
-      boost: { title: 4, asked: 3, verdict: 1.5 },
+      boost: { title: 4, asked: 3 },
       prefix: (_, i, terms) => i === terms.length - 1,
       fuzzy: (term) => !known.has(term) && term.length > 4 && 0.2, // a typo
-      weights: { fuzzy: 0.3, prefix: 0.4 },
-      boostTerm: (term) => (term === EVERYWHERE ? 0.2 : 1), // it stands everywhere
     },
   });
   await index.addAllAsync(

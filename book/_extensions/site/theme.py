@@ -190,8 +190,8 @@ def name_formula(found: re.Match) -> str:
 SIGNS = {"sqrt": "√", "cdot": "·", "to": "→", "infty": "∞", "ldots": "…", "dots": "…", "neq": "≠",
          "|": "‖", "lVert": "‖", "rVert": "‖",  # that HTML calls otherwise than TeX
          "hat": " hat ", "bar": " bar "}
-LOOKS = {"left", "right", "mathrm", "text", "operatorname", "mathbf", "mathbb", "mathcal",
-         "bigl", "bigr", "Bigl", "Bigr", "big", "quad", "qquad", "textstyle", "displaystyle"}
+LOOKS = {"left", "right", "mathrm", "text", "operatorname", "mathbf", "mathbb", "big",
+         "bigl", "bigr", "quad", "qquad", "textstyle"}
 ARGUMENT = r"\{(?:[^{}]|\{[^{}]*\})*\}|\\[a-z]+ ?|\w"
 
 
