@@ -20,8 +20,7 @@ from .answers import FOLDER
 HERE = Path(__file__).parent
 logger = logging.getLogger(__name__)
 
-NOTES = "book/laboratory/"
-ABOUT_THE_BOOK = {f"book/{page}" for page in ("api", "claims", "dashboard", "own-experiments")}
+ASIDE = ("book/laboratory/", "book/api", "book/claims", "book/dashboard", "book/own-experiments")
 ASKED = "asked:"
 FALSE = "False claims"  # so begins the title of the sections that quote them
 UNREAD = (nodes.raw, nodes.comment, nodes.citation, nodes.literal_block, nodes.doctest_block,
@@ -101,7 +100,7 @@ def definitions(doctree: nodes.document):
         signature, content = described.children
         summary = content.next_node(nodes.paragraph)
         if signature["ids"] and summary:
-            yield signature["ids"][0], "code", signature["fullname"], summary
+            yield signature["ids"][0], "aside", signature["fullname"], summary
 
 
 def is_titled(node: nodes.Node) -> bool:
@@ -128,13 +127,11 @@ def in_line(node: nodes.Node) -> str:
 
 
 def kind(page: str, section: nodes.section) -> str:
-    """ "answer", "false", "note", "aside" or "section"."""
+    """ "answer", "false", "aside" or "section"."""
     if page.startswith(f"{FOLDER}/"):
         above = section.parent.next_node(nodes.title).astext()
         return "false" if above.startswith(FALSE) else "answer"
-    if page.startswith(NOTES):
-        return "note"
-    return "aside" if page in ABOUT_THE_BOOK else "section"
+    return "aside" if page.startswith(ASIDE) else "section"
 
 
 def verdict(page: str, section: nodes.section) -> str:

@@ -56,7 +56,7 @@ function likeness(phrase, terms) {
 
 // What a hit of each kind counts beside a section of a chapter. One whose title, or words that people
 // ask with, are the query, counts six times.
-const WEIGHT = { answer: 1.6, section: 1, term: 0.7, false: 0.8, note: 0.5, code: 0.4, aside: 0.3 };
+const WEIGHT = { answer: 1.6, section: 1, term: 0.7, false: 0.8, aside: 0.4 };
 const SAID_SO = 5;
 
 /** A function that gives the best places for a query, best first, and null where its words say
