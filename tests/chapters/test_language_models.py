@@ -86,8 +86,7 @@ def test_a_block_of_the_published_file_is_read_whole():
 > **Note:** 1 run(s) diverged (test_nll > 2.0) at lr={3e-03} with rank={1, 4} and are excluded."""
     assert make_data.read_model(block, {"Model-8B": 8.0}) == {
         "name": "Model-8B", "billions": 8.0, "ranks": [1, 4], "rates": [4e-5, 3e-3],
-        "runs": [[1, 4e-5, 0.609], [4, 4e-5, 0.6091], [4, 3e-3, 0.7]], "lost": [[1, 3e-3]],
-        "diverged": 1}
+        "runs": [[1, 4e-5, 0.609], [4, 4e-5, 0.6091], [4, 3e-3, 0.7]], "lost": [[1, 3e-3]]}
 
 
 @pytest.mark.claim("cit-tinker-carry")

@@ -17,8 +17,10 @@ FOLDER = Path(__file__).parent / "data"
 SWEEP = "tinker_cookbook/recipes/chat_sl/results/sft_sweep.md"
 SIZES = "tinker_cookbook/model_info.py"
 TITLE = re.compile(r"^## (?=\S+/\S+$)", re.MULTILINE)
+# | rate | rank | test loss | training loss | minutes |
 ROW = re.compile(r"^\| ([\de.-]+) \| (\d+) \| ([\d.]+) \| [\d.]+ \| \d+ \|$", re.MULTILINE)
-DIVERGED = re.compile(r"(\d+) run\(s\) diverged .* at lr=\{(.*?)\} with rank=\{(.*?)\}")
+DIVERGED = re.compile(r"diverged .* at lr=\{(.*?)\} with rank=\{(.*?)\}")
+# "Llama-3.2-1B": ModelAttributes(org, "…", "1B", …
 SIZE = re.compile(r'"([^"]+)": ModelAttributes\(\s*org, "[^"]+", "([\d.]+)([BT])')
 BILLIONS = {"B": 1.0, "T": 1000.0}
 COMPARISON = "method_comparison/MetaMathQA/results/lora--llama-3.2-3B-{}.json"
@@ -33,16 +35,13 @@ def read_model(block: str, billions: dict[str, float]) -> dict:
 
     # A note names rates and ranks at which runs diverged. Where a run beside them did not, it is
     # in the table.
-    count = 0
     lost = []
     if note := DIVERGED.search(block):
-        count = int(note[1])
-        ranks = [int(r) for r in note[3].split(",")]
-        rates = [float(rate) for rate in note[2].split(",")]
+        rates = [float(rate) for rate in note[1].split(",")]
+        ranks = [int(r) for r in note[2].split(",")]
         lost = [[r, rate] for r in ranks for rate in rates if (r, rate) not in reported]
     return {"name": name, "billions": billions[name], "ranks": _listed("LoRA ranks", block),
-            "rates": _listed("Learning rates", block), "runs": runs, "lost": lost,
-            "diverged": count}
+            "rates": _listed("Learning rates", block), "runs": runs, "lost": lost}
 
 
 def _listed(what: str, block: str) -> list:

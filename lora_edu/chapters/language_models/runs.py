@@ -19,7 +19,7 @@ class Model:
     """One model of the sweep.
 
     losses: (ranks, rates), means over repeated runs; inf where runs diverged, nan where none is
-    reported. repeats: pairs of losses of settings that were run twice, with their rate.
+    reported. repeats: (rate, loss, loss) of each setting that was run twice.
     """
 
     name: str
@@ -56,15 +56,14 @@ def models() -> tuple[Model, ...]:
     return tuple(_model(**model) for model in stored)
 
 
-def _model(name, billions, ranks, rates, runs, lost, diverged) -> Model:
-    del diverged
+def _model(name, billions, ranks, rates, runs, lost) -> Model:
     by_setting = {}
     for r, rate, loss in runs:
         by_setting.setdefault((r, rate), []).append(loss if loss < LOST else np.inf)
     losses = np.full((len(ranks), len(rates)), np.nan)
     for r, rate in lost:
         losses[ranks.index(r), rates.index(rate)] = np.inf
-    for (r, rate), values in by_setting.items():
+    for (r, rate), values in by_setting.items():  # inf where one of two runs diverged
         losses[ranks.index(r), rates.index(rate)] = np.mean(values)
     repeats = tuple((rate, *values) for (_, rate), values in by_setting.items()
                     if len(values) == 2)
@@ -72,15 +71,16 @@ def _model(name, billions, ranks, rates, runs, lost, diverged) -> Model:
 
 
 def having(*ranks: int) -> list[Model]:
-    """The models that were run at all these ranks and have losses there."""
+    """The models with at least two finite losses, which a curve needs, at each of these ranks."""
     return [model for model in models() if all(
         r in model.ranks and len(model.at(r)[0]) >= 2 for r in ranks)]
 
 
-def noise(below: float = 3e-3) -> float:
-    """The standard deviation of a run, from settings with smaller rates that were run twice."""
-    pairs = np.array([pair for model in models() for rate, *pair in model.repeats if rate < below])
-    return float(np.sqrt(np.mean(np.diff(pairs) ** 2) / 2))
+def noise() -> float:
+    """The standard deviation of a run, from settings that were run twice."""
+    # At 3e-3, near where runs diverge, two runs differ far more.
+    pairs = np.array([pair for model in models() for rate, *pair in model.repeats if rate < 3e-3])
+    return float(np.sqrt(np.mean(np.diff(pairs) ** 2) / 2))  # a difference varies twice as much
 
 
 def grid_regret(model: Model, r1: int, r: int) -> float:
@@ -96,7 +96,8 @@ def valley(model: Model, r: int) -> CubicHermiteSpline:
     """
     rates, losses = model.at(r)
     x = np.log(rates)
-    slopes = np.gradient(losses, x, edge_order=min(2, len(x) - 1))
+    order = min(2, len(x) - 1)  # two rates have a line, and no parabola
+    slopes = np.gradient(losses, x, edge_order=order)
     return CubicHermiteSpline(x, losses, slopes, extrapolate=False)
 
 
@@ -106,7 +107,7 @@ def bottom(model: Model, r: int) -> tuple[float, float]:
     an end of the finite rates, so that the best may lie beyond."""
     curve = valley(model, r)
     inside = [x for x in curve.derivative().roots() if curve.x[0] < x < curve.x[-1]]
-    places = np.array([curve.x[0], curve.x[-1], *inside])
+    places = np.array([curve.x[0], curve.x[-1], *inside])  # the ends come first
     losses = curve(places)
     lowest = int(losses.argmin())
     rate = np.exp(places[lowest]) if lowest > 1 else np.nan
@@ -123,8 +124,8 @@ def regret(model: Model, r1: int, r: int, power: float = 0.0) -> float:
 
 
 def wrong_rate_costs(smaller: bool = True) -> np.ndarray:
-    """What a step of the grid by a factor of 2.5 to 3.4 away from the best rate costs, one number
-    for each model and rank; inf where the larger rate diverges."""
+    """What a step of the grid, a factor of 2.5, 3 or 3.33, away from the best rate costs, one
+    number for each model and rank; inf where the larger rate diverges."""
     costs = []
     for model in models():
         for r in model.ranks:
@@ -162,7 +163,7 @@ def strides(model: Model) -> dict[int, float]:
     factors = {}
     for r, (at_small, _) in losses.items():
         drops = [losses[rank][0] - losses[rank][1] for rank in (first, r)]
-        slope = np.mean(drops) / np.log(next_rate / small)
+        slope = np.mean(drops) / np.log(next_rate / small)  # by how much log η lowers the loss
         factors[r] = float(np.exp((losses[first][0] - at_small) / slope))
     return factors if len(factors) > 1 else {}
 
