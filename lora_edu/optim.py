@@ -132,6 +132,7 @@ class Adam(Optimiser):
         return self._move(params, grads, state)
 
     def _move(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
+        """Adam's step without a decay; the state is what ``init`` returns."""
         rates, eps = spread(params, lr=self.lr, eps=self.eps)
         t = state[0] + 1
         beta1, beta2 = self.betas

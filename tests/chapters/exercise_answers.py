@@ -1,6 +1,6 @@
 """Right and wrong answers to the book's exercises with a check. RIGHT has check → what its page
 prints as the solution, OTHER check → another way to the same numbers, and WRONG check → mistakes
-and what the check must say of them."""
+and what the check must say of them. A dict is numbers by name, everything else a function."""
 
 import contextlib
 import io

@@ -23,19 +23,22 @@ def dropout_backward(backward) -> str:
     D = rng.normal(size=(n, d))
     A = rng.normal(size=(r, k))
     B = rng.normal(size=(d, r))
-    mask = (rng.random((n, k)) < 0.7) / 0.7
+    kept = 0.7  # the share of the inputs that dropout keeps
+    mask = (rng.random((n, k)) < kept) / kept
     answer = parts(ask(backward, D, X, mask, W0, A, B, s), "∇A", "∇B", "∇X")
 
     def loss(A, B, X):
         return (D * (X @ W0.T + s * (mask * X) @ A.T @ B.T)).sum()
 
     want = {}
-    places = {"A": A, "B": B, "X": X}
-    for name, matrix in places.items():
-        gradient = want[f"∇{name}"] = np.empty_like(matrix)
+    matrices = {"A": A, "B": B, "X": X}
+    step = 1e-20  # nothing is subtracted, so no step is too small
+    for name, matrix in matrices.items():
+        gradient = np.empty_like(matrix)
         for index in np.ndindex(matrix.shape):
             moved = matrix.astype(complex)
-            moved[index] += 1e-20j
-            gradient[index] = loss(**{**places, name: moved}).imag / 1e-20
+            moved[index] += step * 1j
+            gradient[index] = loss(**{**matrices, name: moved}).imag / step
+        want[f"∇{name}"] = gradient
     agree(want, answer, "has s its place?")
     return "all three gradients agree with the complex step."

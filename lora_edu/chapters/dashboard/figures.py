@@ -22,6 +22,8 @@ SHOWN = (0, 1, 2, 3, 5, 10, 20, 35, 60, 100)
 VIEWS = ("over the steps", "one step, against r")
 QUANTITIES = {"A": "grad_A_norm", "B": "grad_B_norm", "delta": "delta_norm"}
 TICKS = (0, 1, 5, 20, 50, 100)
+DRAWN = 1e30  # steps with a larger norm or loss, of a run that flies apart, are left out
+SIZES = {"A": 12, "B": 15, "delta": 22}  # px of the marks: at one place each shows its rim
 FAR = 1e3  # what lies further off is drawn at this distance, outside the axes
 LARGE = 16  # px of the panels' titles
 
@@ -38,16 +40,16 @@ def _over_steps(*settings) -> dict:
     """Left: the three norms, log scale. Right: the loss, and the useful part of ΔW."""
     run = runs.one_run(*settings)
     scale = ZeroLogAxis(-6, 3, every=3)
-    shown = [step for step in SHOWN if run.delta_norm[step] < 1e30 and run.loss[step] < 1e30]
-    x = np.sqrt(shown)
+    shown = [step for step in SHOWN if run.delta_norm[step] < DRAWN and run.loss[step] < DRAWN]
+    x = np.sqrt(shown)  # gives the first steps room
     texts = [str(step) for step in shown]
     traces = []
     for quantity, name in QUANTITIES.items():
         values = getattr(run, name)[shown]
+        sizes = [SIZES[quantity] if step < 2 or value == 0 else 0  # later steps are lines alone
+                 for step, value in zip(shown, values, strict=True)]
         traces.append(curve(quantity, x, scale.place(values), values=values, text=texts,
-                            sizes=[{"A": 12, "B": 15, "delta": 22}[quantity]
-                                   if step < 2 or value == 0 else 0
-                                   for step, value in zip(shown, values, strict=True)],
+                            sizes=sizes,
                             symbols="diamond-open" if quantity == "delta" else None,
                             hovertemplate="step %{text}: %{customdata:.3g}<extra></extra>"))
     for quantity, values, dash in (("loss", run.loss, "solid"), ("delta", run.useful, "dash")):
@@ -71,13 +73,14 @@ def _against_rank(r, *others) -> dict:
     alpha, start, optimiser, rule, lr = others
     scale = ZeroLogAxis(-3, 3, every=2)
     traces = []
-    changes = []  # of the chosen rule, which comes last, from the first rank to the last
+    changes = []  # of the chosen rule, from the first rank to the last
     for panel, quantity in enumerate(("delta_norm", "useful"), start=1):
         for name in [other for other in SCALE_RULES if other != rule] + [rule]:
             values = runs.ranks_of(quantity, alpha, start, optimiser, name, lr)
             traces.append(SCALE_LOOKS[name].curve(
                 np.log2(runs.RANKS), scale.place(np.maximum(values, 0)), name, width=4, size=12,
                 panel=panel, values=values, opacity=1.0 if name == rule else BESIDE))
+        # ``values`` are now the chosen rule's, which was drawn last.
         changes.append(f"from {number(values[0])} to {number(values[-1])}")
         value = values[runs.RANKS.index(r)]
         traces.append(marks([np.log2(r)], scale.place(max(value, 0)), "B", "square-open", 26,
@@ -85,9 +88,9 @@ def _against_rank(r, *others) -> dict:
     xaxis = labelled("r", -0.4, 6.4, tickvals=np.log2(runs.RANKS).tolist(),
                      ticktext=[str(rank) for rank in runs.RANKS])
     yaxis = scale.axis()
-    below = {**yaxis, "ticktext": ["≤ 0", *yaxis["ticktext"][1:]]}
+    useful_axis = {**yaxis, "ticktext": ["≤ 0", *yaxis["ticktext"][1:]]}  # for "exactly 0"
     return _figure(traces, ["‖ΔW‖,  " + scale_legend(), "useful part"], [xaxis, xaxis],
-                   [yaxis, below],
+                   [yaxis, useful_axis],
                    f"From r = {runs.RANKS[0]} to {runs.RANKS[-1]} ‖ΔW‖ goes {changes[0]}, and its "
                    f"useful part {changes[1]}", _says_ranks(r, *others))
 

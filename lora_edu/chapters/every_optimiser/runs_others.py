@@ -1,6 +1,8 @@
 """Optimisers of libraries that nothing else here needs:
 
     pip install -c constraints.txt -e ".[optimisers]"
+
+A :class:`Rule` is its maker, η, η's power, and the powers of the constants, in this order.
 """
 
 from dataclasses import replace

@@ -45,6 +45,7 @@ def another_is_active(mended=False):
     model.add_adapter("second", LoraConfig(r=4, target_modules=TARGETS))
     model.set_adapter("second" if mended else "default")
     if not mended:
+        # What trains, "second", is not what the forward pass uses.
         model.set_requires_grad("default", False)
         model.set_requires_grad("second", True)
     return {"model": model}
@@ -104,6 +105,7 @@ def wrapped_twice(mended=False):
        "huggingface/peft/issues/1402")
 def nothing_ever_moved(mended=False):
     model = ours("A random, B zero")
+    # With a gate of 0 the blocks reach nothing, and every gradient is zero.
     model.gate = 1.0 if mended else 0.0
     optimiser = adam(trained(model))
     for _ in range(3):
@@ -118,7 +120,7 @@ def nothing_ever_moved(mended=False):
 def all_in_bfloat16(mended=False):
     model = ours(model=TinyChat().bfloat16())
     if not mended:
-        model.bfloat16()
+        model.bfloat16()  # A and B too, which were in float32
     return {"model": model, "optimiser": adam(trained(model), lr=1e-5)}
 
 
@@ -150,20 +152,18 @@ def thawed(mended=False):
 @fault(OTHER_IN_USE, "idle", "the loaded adapter changes nothing",
        "huggingface/transformers/issues/36594")
 def names_that_do_not_fit(mended=False):
-    source = pefts(init_lora_weights=False)
+    source = pefts(init_lora_weights=False)  # so B is not zero
     state = {name: value for name, value in source.state_dict().items() if "lora_" in name}
     target = pefts().eval()
-    if mended:
-        target.load_state_dict(state, strict=False)
-    else:
-        target.load_state_dict({f"module.{name}": value for name, value in state.items()},
-                               strict=False)
+    prefix = "" if mended else "module."  # as DistributedDataParallel names them
+    target.load_state_dict({prefix + name: value for name, value in state.items()}, strict=False)
     return {"model": target, "training": False}
 
 
 @fault(OTHER_IN_USE, "scaling", "much weaker, or stronger, than in training",
        "NVIDIA/TensorRT-LLM/issues/1668")
 def settings_say_rslora(mended=False):
+    # ``ours`` has r and alpha by default.
     settings = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_rslora": True,
                 "target_modules": TARGETS}
     return {"model": ours(rule="rslora" if mended else "lora"), "config": settings,
@@ -187,9 +187,9 @@ def merged_and_loaded_again(mended=False):
     merge_and_unload(loaded)
     with tempfile.TemporaryDirectory() as folder:
         save_adapter(model, folder)
-        on = base if mended else loaded
-        load_adapter(on, folder)
-    return {"model": on, "batch": batch(), "reference": want, "training": False}
+        model = base if mended else loaded
+        load_adapter(model, folder)
+    return {"model": model, "batch": batch(), "reference": want, "training": False}
 
 
 @fault(OTHER_IN_USE, "reference", "it loads without complaint and answers nonsense")
@@ -204,4 +204,4 @@ GROUPS = {
     "It learns, but less than it should": LEARNS_LESS,
     "In use it is another model": OTHER_IN_USE,
 }
-FAULTS = [fault for group in GROUPS.values() for fault in group]
+FAULTS = [each for group in GROUPS.values() for each in group]

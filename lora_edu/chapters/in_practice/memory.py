@@ -2,7 +2,7 @@
 
 Shapes are those of Llama 7B and 13B and of Llama 2 70B (Touvron et al.
 2023). Activations are what PyTorch saves for the backward pass in the Llama of transformers 5 with
-PEFT's layers and an attention that keeps no scores; ``measured`` measures it.
+PEFT's layers and an attention that keeps no scores; ``runs_memory`` measures it.
 """
 
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ def adapted(model: Llama, modules: str, r: int, precision: Precision,
         vocab_size=model.vocabulary, hidden_size=model.d, intermediate_size=hidden,
         num_hidden_layers=model.layers, num_attention_heads=model.heads,
         num_key_value_heads=kv * model.heads // model.d, attn_implementation="sdpa"))
-    llama = llama.to({2: torch.bfloat16, 4: torch.float32}[precision.number])
+    llama = llama.to({2: torch.bfloat16, 4: torch.float32}[precision.number])  # by its bytes
     if checkpointing:
         enable = getattr(llama, "activation_checkpointing_enable",  # its name from version 5 on
                          llama.gradient_checkpointing_enable)
@@ -54,7 +54,11 @@ def saved(model, ids: torch.Tensor, precision: Precision) -> int:
 
 
 class _Live(TorchDispatchMode):
-    """Track every tensor that an operation returns until its memory is freed."""
+    """Track every tensor that an operation returns until its memory is freed.
+
+    held: a storage's address → (a weak reference to it, its bytes). most: the bytes of all in held,
+    of which some may be freed, so at least what is alive. peak: the most that was alive.
+    """
 
     def __init__(self, tensors):
         super().__init__()
@@ -75,8 +79,9 @@ class _Live(TorchDispatchMode):
         for tensor in tree_leaves(output):
             if isinstance(tensor, torch.Tensor):
                 self.see(tensor)
-        if self.most > self.peak:  # drop what has been freed since
-            self.held = {key: one for key, one in self.held.items() if not one[0].expired()}
+        if self.most > self.peak:  # perhaps a new peak: drop what has been freed, and count
+            self.held = {key: (reference, size) for key, (reference, size) in self.held.items()
+                         if not reference.expired()}
             self.most = sum(size for _, size in self.held.values())
             self.peak = max(self.peak, self.most)
         return output
@@ -86,7 +91,7 @@ def peak(model, ids: torch.Tensor, precision: Precision) -> int:
     """The peak of the bytes held at once in a second step of AdamW."""
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], foreach=False)
     with _Live((*model.parameters(), *model.buffers(), ids)) as live:
-        for _ in range(2):
+        for _ in range(2):  # the first step makes the moments
             live.peak = 0
             loss_of(model, ids, precision).backward()
             optimiser.step()

@@ -10,15 +10,15 @@ from lora_edu import Adam, Adapter, initial, train
 SIDE = 32
 R = 8
 STEPS = 50
-RATES = np.logspace(-5.5, 1, 53)
+RATES = np.logspace(-5.5, 1, 53)  # eight a decade
 
 
 @cache
 def useful_parts(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(−⟨BA, G⟩, ‖A − A0‖ / ‖A0‖) after STEPS steps of Adam for each of RATES, under a constant G.
 
-    With a constant G and a negligible ε the path of A and B does not depend on the scale, so
-    the useful part of ΔW = s·BA is s times the first of the two.
+    Two arrays, one number a rate. With a constant G and a negligible ε the path of A and B does
+    not depend on the scale, so the useful part of ΔW = s·BA is s times the first of the two.
     """
     rng = np.random.default_rng(seed)
     start = Adapter(*initial(SIDE, SIDE, R, rng=rng), scaling=1.0)
@@ -31,10 +31,14 @@ def useful_parts(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def worth(factor: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """(‖A − A0‖/‖A0‖, μ): α × factor has the useful part of η × μ, as far as RATES reach."""
+    """(‖A − A0‖/‖A0‖, μ): α × factor has the useful part of η × μ.
+
+    Two arrays, one number for each of RATES whose η × μ lies among them too.
+    """
     useful, moved = useful_parts(seed)
     logs = np.log(useful)
     rates = np.log(RATES)
-    inside = logs + np.log(factor) <= logs[-1]
-    m = np.exp(np.interp(logs[inside] + np.log(factor), logs, rates) - rates[inside])
-    return moved[inside], m
+    wanted = logs + np.log(factor)
+    inside = wanted <= logs[-1]
+    log_mu = np.interp(wanted[inside], logs, rates) - rates[inside]
+    return moved[inside], np.exp(log_mu)

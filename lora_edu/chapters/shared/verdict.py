@@ -3,7 +3,7 @@ whatever else comes back has a sentence of its own.
 
 A check displays a Verdict. A notebook shows its text, as it shows what is printed; Python in the
 page takes sign, word and whether it is right from the data of the kind KIND. Only this file knows
-which verdicts there are.
+which verdicts there are; the page colours what is right, and all else alike (``in_page/cell.js``).
 """
 
 import copy

@@ -31,7 +31,7 @@ def learn(A: np.ndarray, B: np.ndarray, wanted: np.ndarray, optimiser) -> list[t
     """
     state = optimiser.init([A, B])
     pairs = [(A, B)]
-    for _ in range(STEPS[-1]):
+    for _ in range(STEPS[-1]):  # STEPS are those that are shown
         G = in_order(B, A) - wanted
         (A, B), state = optimiser.step([A, B], [in_order(B.T, G), in_order(G, A.T)], state)
         pairs.append((A, B))
@@ -57,7 +57,8 @@ def narrow_task(m: int, seed: int, d: int = SIDE, k: int = SIDE) -> Regression:
     """A d × k task of rank 4 whose inputs fill m of the k directions, all alike."""
     rng = np.random.default_rng(seed)
     S = rng.normal(size=(d, 4)) @ rng.normal(size=(4, k))
-    X = np.sqrt(k) * np.linalg.qr(rng.normal(size=(k, m)))[0].T  # (m, k)
+    # (m, k): orthogonal inputs, each as long as a white one is in the mean.
+    X = np.sqrt(k) * np.linalg.qr(rng.normal(size=(k, m)))[0].T
     return Regression(np.zeros((d, k)), S / np.linalg.norm(S), X)
 
 
@@ -70,8 +71,9 @@ def losses_left(steps: int) -> np.ndarray:
     """
     left = np.empty((len(DIRECTIONS), N_TASKS, 2))
     for i, seed in np.ndindex(left.shape[:2]):
+        draw = 100 + seed  # other numbers than the task's
         runs = sweep(narrow_task(DIRECTIONS[i], seed), r=4, alpha=4, lr=RATES, start=STARTS[:2],
-                     seed=100 + seed, distribution=SIDE**-0.5, steps=steps)
-        loss = runs.select(r=4, alpha=4, seed=100 + seed).loss  # (rates, starts, steps + 1)
+                     seed=draw, distribution=SIDE**-0.5, steps=steps)
+        loss = runs.select(r=4, alpha=4, seed=draw).loss  # (rates, starts, steps + 1)
         left[i, seed] = (loss[..., -1] / loss[..., 0]).min(axis=0)
     return left

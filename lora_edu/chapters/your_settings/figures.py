@@ -8,6 +8,7 @@ from lora_edu.explore.words import number
 from lora_edu.formats.convention import A_STARTS, TOOLS, Convention, convention
 
 RSLORA = "PEFT, rsLoRA"
+# ROWS begins with PEFT, which stands here with both its rules.
 CHOICES = ["PEFT", RSLORA, *[name for name in ROWS[1:] if TOOLS[name].asks_for]]
 ALPHAS = [1, 4, 8, 16, 20, 32, 64, 128]
 WIDTH = 1024  # of the layer's input, for A's start
@@ -16,7 +17,7 @@ WIDTH = 1024  # of the layer's input, for A's start
 def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str = "AdamW") -> dict:
     """A row a tool: your scale (green), the tool's own (open), and how yours is written there."""
     name = "PEFT" if tool == RSLORA else tool
-    asked = TOOLS[name].asks_for
+    asked = TOOLS[name].asks_for  # "alpha" or "scale"
     yours = convention(name, r, **{asked: alpha}, rslora=tool == RSLORA, optimiser=optimiser,
                        k=WIDTH)
     unsaid = {row: convention(row, r).scale for row in ROWS if TOOLS[row].alpha is not None}
@@ -43,9 +44,9 @@ def _headline(yours: Convention, optimiser: str) -> str:
         text += ", the scale squared"
     elif yours.stride != yours.scale:
         text += f" elsewhere, as {yours.tool}’s corrects no bias"
-    wider = yours.sigma / A_STARTS["kaiming_uniform"](yours.r, WIDTH)
-    if not math.isclose(wider, 1):
-        text += f", with an A {wider:.2g} times as wide as PEFT’s"
+    beside_peft = yours.sigma / A_STARTS["kaiming_uniform"](yours.r, WIDTH)
+    if not math.isclose(beside_peft, 1):
+        text += f", with an A {beside_peft:.2g} times as wide as PEFT’s"
     return text
 
 
