@@ -21,7 +21,7 @@ from lora_edu.examine.reading import Source, is_whole, read
 from lora_edu.examine.report import as_text
 from lora_edu.examine.rows import Row, row_of, row_without_numbers
 from lora_edu.findings import Diagnosis, diagnose
-from lora_edu.formats.convention import convention
+from lora_edu.formats.convention import Convention, convention
 
 __all__ = ["Examination", "Stopped", "examine"]
 
@@ -63,7 +63,8 @@ class Examination:
 
     def scales(self) -> list[tuple[int, float, str, int]]:
         """(r, s, rule, how many modules), the commonest first; without those of unknown s."""
-        counted = Counter((row.r, row.scale, row.rule) for row in self.rows if row.scale)
+        counted = Counter((row.r, row.scale, row.rule) for row in self.rows
+                          if row.scale is not None)
         return [(*key, number) for key, number in counted.most_common()]
 
     def way(self, start: str) -> tuple[float, float, float]:
@@ -71,7 +72,7 @@ class Examination:
 
         Medians over the modules, NaN where there are none; see :meth:`Row.moved`.
         """
-        rows = [row for row in self.rows if row.is_known and row.norm_A > 0 and row.starts]
+        rows = [row for row in self.rows if row.starts]
         if not rows:
             return np.nan, np.nan, np.nan
         at_least, about = np.transpose([row.moved(start) for row in rows])
@@ -80,13 +81,17 @@ class Examination:
                 float(np.median(at_least)),
                 float(np.median(about[is_told])) if is_told.mean() > 1 / 2 else np.nan)
 
+    def commonest(self, strength: float = 1.0) -> Convention | None:
+        """The commonest rank, and its scale at a strength; None where no scale is above 0."""
+        for r, s, _, _ in self.scales():
+            if s > 0:
+                return convention("a plain scale", r, scale=s * strength)
+        return None
+
     def elsewhere(self) -> dict[str, str]:
         """{tool: the settings that give the commonest rank and scale there}; see convention."""
-        scales = [(r, s) for r, s, _, _ in self.scales() if s > 0]
-        if not scales:
-            return {}
-        r, s = scales[0]
-        return convention("a plain scale", r, scale=s).elsewhere
+        common = self.commonest()
+        return common.elsewhere if common else {}
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it; None for what is not known."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,29 +44,24 @@ def pairing(names: list[str], base: Iterable[str]) -> dict[str, str]:
     Underscores stand for dots, as in kohya's layout, and one of the two may be the other's end, for
     a checkpoint may lack the name of the whole model.
     """
-    with_end = defaultdict(list)
-    for name in base:
-        for end in _ends(name):
-            with_end[end].append(name)
+    of_base = {_flat(name): name for name in base}
     pairs = {}
     for name in names:
-        whole, *shorter = _ends(name)
-        candidates = with_end[whole] or next(
-            (with_end[end] for end in shorter if end in map(_flat, with_end[end])), [])
-        exact = [other for other in candidates if _flat(other) == whole] or candidates
-        if len(exact) == 1:
-            pairs[name] = exact[0]
+        flat = _flat(name)
+        longer = [other for other in of_base if other.endswith(flat)]
+        shorter = [other for other in of_base if flat.endswith(other)]
+        if flat in of_base:
+            pairs[name] = of_base[flat]
+        elif len(longer) == 1:
+            pairs[name] = of_base[longer[0]]
+        elif shorter and not longer:
+            pairs[name] = of_base[max(shorter, key=len)]
     return pairs
 
 
 def _flat(name: str) -> str:
-    return name.replace(".", "_")
-
-
-def _ends(name: str) -> list[str]:
-    """A name with underscores for dots, and what is left of it without its first words."""
-    words = _flat(name).split("_")
-    return ["_".join(words[start:]) for start in range(len(words))]
+    """With an underscore before each word."""
+    return f"_{name}".replace(".", "_")
 
 
 def has_shape(row: Row, weight: Tensor) -> bool:

@@ -5,22 +5,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from statistics import median
 
 from lora_edu.examine.base import has_shape, lost_in_merge, pairing
-from lora_edu.examine.reading import Module, Source
+from lora_edu.examine.reading import OTHER_RANK, Source
 from lora_edu.examine.rows import Row
 from lora_edu.findings import BOTH_ZERO, IDLE, SCALE, Test, is_unusual
 from lora_edu.formats.config import STARTS_THAT_KEEP_W0, beyond_plain, matching
 from lora_edu.formats.convention import TOOLS
-from lora_edu.formats.layouts import LAYOUTS, is_doubtful
+from lora_edu.formats.layouts import is_doubtful
 from lora_edu.formats.tensors import FLOATS, Tensor
 
 METADATA_ALPHAS = ("lora_alpha", "network_alpha", "ss_network_alpha", "alpha")
 DEFAULTS = {row.alpha for row in TOOLS.values() if isinstance(row.alpha, int)}
 DEFAULT_SCALE = TOOLS["MLX"].alpha
+NUMBER = re.compile(r"\d+(\.\d*)?")
 
 
 class Case:
@@ -33,89 +34,87 @@ class Case:
         self.known = [row for row in self.rows if row.is_known]
         self.modules = source.modules
         self.config = next(iter(source.configs.values()), None)
-        self.is_mlx = source.layout == "mlx"
+        self.patterns = []  # of the settings, {pattern: value}
+        if self.config is not None:
+            targets = self.config.target_modules
+            names = targets if isinstance(targets, list) else []
+            self.patterns = [self.config.rank_pattern, self.config.alpha_pattern,
+                             dict.fromkeys(map(re.escape, names))]
 
     @cached_property
     def paired(self) -> dict[str, str]:
         """{a module's name in the file: the base's for it}."""
-        names = {self.modules[row.layer].layer: row.layer for row in self.rows}
-        return {names[short]: of_base
-                for short, of_base in pairing(list(names), self.base).items()}
+        pairs = pairing([module.layer for module in self.modules.values()], self.base)
+        return {name: pairs[module.layer] for name, module in self.modules.items()
+                if module.layer in pairs}
 
     def weight(self, row: Row) -> Tensor | None:
         """The base's weight that a module is for."""
         return self.base.get(self.paired.get(row.layer))
 
 
-# What the tests ask
+# What the tests ask of a module with numbers
+
+def is_both_zero(row: Row) -> bool:
+    return row.norm_A == row.norm_B == 0
+
+
+def is_switched_off(row: Row) -> bool:
+    return row.scale == 0
+
+
+def has_barely_moved(row: Row) -> bool:
+    return 0 < row.norm_B < 1e-6 * (row.shape[0] * row.r)**0.5
+
+
+def has_default_alpha(row: Row) -> bool:
+    """Whether α is a tool's default, and too small for this rank."""
+    return row.rule == "α/r" and row.alpha in DEFAULTS and 0 < row.scale <= 1 / 8
+
+
+def has_default_scale(row: Row) -> bool:
+    return row.rule == "scale" and row.scale == DEFAULT_SCALE
+
+
+def has_alpha_of_other_rule(row: Row) -> bool:
+    """Whether α looks like one for α/r, where √r divides it."""
+    return row.rule == "α/√r" and row.scale > 4 and 1 / 2 <= row.alpha / row.r <= 4
+
+
+def has_unusual_scale(row: Row) -> bool:
+    return bool(row.scale) and is_unusual(row.scale) and not (
+        has_default_alpha(row) or has_alpha_of_other_rule(row))
+
+
+def has_other_rank(row: Row) -> bool:
+    return row.rule == OTHER_RANK
+
+
+def each(is_faulty: Callable[[Row], bool]) -> Callable:
+    """A test that finds such modules; its words may have their {s} and {alpha}."""
+    def find(case: Case):
+        rows = [row for row in case.known if is_faulty(row)]
+        return rows, {"s": _list(row.scale for row in rows),
+                      "alpha": _list(row.alpha for row in rows)}
+
+    return find
+
+
+# What they ask of the whole file
 
 def not_finite(case: Case):
     return [row for row in case.rows if row.shape and not row.is_known]
 
 
 def incomplete(case: Case):
-    broken = [row for row in case.rows if row.method in ("LoRA", "DoRA") and not row.shape]
-    words = {}
-    if any(_is_empty(case.modules[row.layer]) for row in broken):
-        words = {"cause": "the numbers were on other devices when the file was written, as with "
-                          "DeepSpeed's ZeRO-3 and FSDP",
-                 "remedy": "gather the weights before saving (zero_to_fp32.py, or "
-                           "stage3_gather_16bit_weights_on_model_save)"}
-    return broken, words
-
-
-def _is_empty(module: Module) -> bool:
-    return any(matrix is not None and 0 in matrix.shape for matrix in (module.A, module.B))
-
-
-def both_zero(case: Case):
-    return [row for row in case.known if row.norm_A == row.norm_B == 0]
+    return [row for row in case.rows if row.method in ("LoRA", "DoRA") and not row.shape]
 
 
 def idle(case: Case):
     # what is left of a product of zero is rounding
-    rows = [row for row in case.known
-            if row.norm <= 1e-13 * abs(row.scale or 1) * row.norm_A * row.norm_B]
+    rows = [row for row in case.known if row.scale != 0
+            and row.norm <= 1e-13 * abs(row.scale or 1) * row.norm_A * row.norm_B]
     return rows, {"severity": "error" if len(rows) == len(case.known) else "warning"}
-
-
-def barely_moved(case: Case):
-    moved = [row for row in case.known if row.norm_B > 0]
-    rows = [row for row in moved
-            if row.norm_B < 1e-6 * (row.shape[0] * row.r)**0.5 and row.norm_A > 0]
-    return rows if len(rows) == len(moved) else []
-
-
-def default_alpha(case: Case):
-    rows = [row for row in case.known if _is_default(row)]
-    words = {"s": _list(row.scale for row in rows), "alpha": _list(row.alpha for row in rows)}
-    if case.is_mlx:
-        words["symptom"] = "s is 20, MLX's default at every rank"
-    return rows, words
-
-
-def _is_default(row: Row) -> bool:
-    """Whether α is a tool's default, and too small for this rank; or MLX's scale its own."""
-    if row.rule == "scale":
-        return row.scale == DEFAULT_SCALE
-    return row.rule == "α/r" and row.alpha in DEFAULTS and 0 < row.scale <= 1 / 8
-
-
-def other_rule(case: Case):
-    rows = [row for row in case.known if _is_by_other_rule(row)]
-    return rows, {"s": _list(row.scale for row in rows),
-                  "other": _list(row.alpha / row.r for row in rows)}
-
-
-def _is_by_other_rule(row: Row) -> bool:
-    """Whether α looks like one for α/r, where √r divides it."""
-    return row.rule == "α/√r" and row.scale > 4 and 1 / 2 <= row.alpha / row.r <= 4
-
-
-def unusual_scale(case: Case):
-    rows = [row for row in case.known if row.scale and is_unusual(row.scale)
-            and not _is_default(row) and not _is_by_other_rule(row)]
-    return rows, {"s": _list(row.scale for row in rows)}
 
 
 def bad_settings(case: Case):
@@ -123,9 +122,8 @@ def bad_settings(case: Case):
 
 
 def without_scale(case: Case):
-    ranks_differ = {row.layer for row in other_rank(case)}
     return [] if case.source.fault else [
-        row for row in case.known if row.scale is None and row.layer not in ranks_differ]
+        row for row in case.known if row.scale is None and not has_other_rank(row)]
 
 
 def without_alpha(case: Case):
@@ -135,30 +133,21 @@ def without_alpha(case: Case):
 
 
 def alpha_in_metadata(case: Case):
-    alphas = [alpha for key in case.source.metadata
-              if key.rpartition(".")[2] in METADATA_ALPHAS
-              and (alpha := _number(case.source.metadata, key)) is not None]
-    rows = [row for row in case.known
-            if row.rule == "α = r" and alphas and row.r not in alphas]
-    return rows, {"alpha": _list(alphas)}
+    """Not of convolutions, which may have an α of their own."""
+    trained = _numbers(case, METADATA_ALPHAS)
+    ranks = _numbers(case, ["ss_network_dim"])
+    rows = [row for row in case.known if trained and not case.source.configs
+            and row.alpha is not None and (row.r in ranks or not ranks)
+            and len(case.modules[row.layer].B.shape) == 2
+            and not any(_near(row.alpha, alpha) for alpha in trained)]
+    return rows, {"alpha": _list(trained), "acts": _list(row.alpha for row in rows)}
 
 
-def two_alphas(case: Case):
-    rows = [row for row in case.known if _has_two_alphas(case, row)]
-    return rows, {"have": _list(case.modules[row.layer].alpha for row in rows)}
-
-
-def _has_two_alphas(case: Case, row: Row) -> bool:
-    """Whether a module's key says another α than the settings, or than kohya's metadata."""
-    module = case.modules[row.layer]
-    if module.alpha is None:
-        return False
-    if case.source.configs:
-        return row.scale is not None and not _near(module.alpha, row.scale * row.r)
-    is_linear = len(module.B.shape) == 2  # convolutions may have an α of their own
-    trained = _number(case.source.metadata, "ss_network_alpha")
-    of_these = row.r == _number(case.source.metadata, "ss_network_dim")
-    return is_linear and of_these and bool(trained) and not _near(module.alpha, trained)
+def _numbers(case: Case, names: Collection[str]) -> list[float]:
+    """Those that the metadata has under such names, or under such after a dot."""
+    values = [value for key, value in case.source.metadata.items()
+              if key.rpartition(".")[2] in names]
+    return [float(value) for value in values if NUMBER.fullmatch(value)]
 
 
 def _near(a: float, b: float) -> bool:
@@ -167,37 +156,17 @@ def _near(a: float, b: float) -> bool:
 
 def doubtful_alpha(case: Case):
     return [row for row in case.known if not case.source.configs and row.rule == "α/r"
-            and is_doubtful(case.source.layout, _model(case, row))]
-
-
-def _model(case: Case, row: Row) -> str:
-    return case.modules[row.layer].begin.removesuffix(LAYOUTS[case.source.layout].separator)
-
-
-def other_rank(case: Case):
-    configs = case.source.configs
-    modules = {row.layer: case.modules[row.layer] for row in case.rows if row.shape}
-    return [row for row in case.rows if row.shape
-            and (config := configs.get(modules[row.layer].begin)) is not None
-            and config.for_layer(modules[row.layer].layer)[0] != row.r]
+            and is_doubtful(case.source.layout, case.modules[row.layer].begin[:-1])]
 
 
 def unmatched_names(case: Case):
     names = [module.layer for module in case.modules.values()]
-    config = case.config
-    if config is None:
-        return []
-    targets = config.target_modules if isinstance(config.target_modules, list) else []
-    patterns = [*config.rank_pattern, *config.alpha_pattern, *map(re.escape, targets)]
-    return [pattern for pattern in patterns
+    return [pattern for patterns in case.patterns for pattern in patterns
             if not any(matching({pattern: 0}, name) for name in names)]
 
 
 def ambiguous_patterns(case: Case):
-    config = case.config
-    if config is None:
-        return []
-    return [row for row in case.rows for patterns in (config.rank_pattern, config.alpha_pattern)
+    return [row for row in case.rows for patterns in case.patterns
             if len({*matching(patterns, case.modules[row.layer].layer).values()}) > 1]
 
 
@@ -256,11 +225,7 @@ def outliers(case: Case):
 
 def unknown_names(case: Case):
     rows = [row for row in case.rows if row.layer not in case.paired]
-    if len(rows) < len(case.rows):
-        return rows
-    return rows, {"symptom": "no module of the base has one of these names",
-                  "cause": "the base is another model, or names are written otherwise there",
-                  "remedy": "give the weights of the model that it was trained on"}
+    return rows, {"share": f"{len(rows)} of {len(case.rows)}"}
 
 
 def other_shape(case: Case):
@@ -282,7 +247,8 @@ def lost_by_rounding(case: Case):
     for row in case.known:
         weight = case.weight(row)
         if weight is not None and _can_be_merged(row, weight):
-            lost[row] = lost_in_merge(row, case.modules[row.layer], weight, case.is_mlx)
+            lost[row] = lost_in_merge(row, case.modules[row.layer], weight,
+                                     case.source.layout == "mlx")
     rows = [row for row, share in lost.items() if share > 0.5]
     return rows, {"share": f"{max(lost.values(), default=0):.0%}"}
 
@@ -293,17 +259,9 @@ def _can_be_merged(row: Row, weight: Tensor) -> bool:
     return bool(is_there) and weight.dtype in FLOATS and has_shape(row, weight)
 
 
-def _number(metadata: dict[str, str], key: str) -> float | None:
-    """A number in the metadata, if it is one."""
-    try:
-        return float(metadata[key])
-    except (KeyError, ValueError):
-        return None
-
-
 def _list(numbers: Iterable[float]) -> str:
     """Different numbers, in few letters."""
-    texts = [f"{number:.3g}" for number in sorted({*numbers})]
+    texts = [f"{number:.3g}" for number in sorted({*numbers} - {None})]
     return ", ".join(texts if len(texts) <= 4 else [texts[0], "…", texts[-1]])
 
 
@@ -318,26 +276,38 @@ TESTS = (
     Test(
         "incomplete", "error", (), incomplete,
         "A and B are not both there, or are no two matrices of one rank",
-        "the file was put together by hand, or cut",
-        "save the adapter again from the program that trained it"),
-    Test("both-zero", "error", (), both_zero, *BOTH_ZERO),
+        "the file was put together by hand, or cut, or saved while the numbers were on other "
+        "devices, as with DeepSpeed's ZeRO-3 and FSDP",
+        "save it again from the program that trained it, and gather the weights before "
+        "(zero_to_fp32.py, or stage3_gather_16bit_weights_on_model_save)"),
+    Test(
+        "switched-off", "error", (), each(is_switched_off),
+        "s is 0, for α is 0: nothing is added, whatever A and B have learned",
+        "a strength of 0 was written into the file, or the α of a tool that takes 0 for r",
+        "write the α of training into the keys"),
+    Test("both-zero", "error", (), each(is_both_zero), *BOTH_ZERO),
     Test("idle", "error", (), idle, *IDLE),
     Test(
-        "barely-moved", "warning", (), barely_moved,
+        "barely-moved", "warning", (), each(has_barely_moved),
         "B's entries are about a millionth or less: it has hardly left its zero",
         "very few steps, or a learning rate far too small: Adam's first step alone is η",
         "look at the rate and at the number of steps in the log"),
     Test(
-        "default-alpha", "note", (), default_alpha,
+        "default-alpha", "note", (), each(has_default_alpha),
         "s is {s}, with an α of {alpha}, which is a tool's default at every rank",
         "r was chosen and α was not",
         "nothing, if the rate was tuned with it; else search the rate again"),
     Test(
-        "other-rule", "note", (), other_rule,
-        "s is {s} by α/√r; by α/r it would be {other}",
+        "default-alpha", "note", (), each(has_default_scale),
+        "s is 20, MLX's default at every rank",
+        "the scale was not chosen",
+        "nothing, if the rate was tuned with it; else search the rate again"),
+    Test(
+        "other-rule", "note", (), each(has_alpha_of_other_rule),
+        "s is {s} by α/√r, with an α of {alpha}",
         "rsLoRA was switched on, and α is as one sets it for α/r",
         "nothing, if it was tuned so; else divide α by √r, and serve with the rule of training"),
-    Test("scale", "note", (), unusual_scale, *SCALE),
+    Test("scale", "note", (), each(has_unusual_scale), *SCALE),
     Test(
         "settings", "error", (), bad_settings,
         "the settings cannot be used: {fault}",
@@ -355,21 +325,16 @@ TESTS = (
         "compare with the α of training; where it was another, write the keys"),
     Test(
         "alpha-in-metadata", "warning", (), alpha_in_metadata,
-        "the metadata says α = {alpha}, and there is no key for it: most loaders take α = r",
-        "the trainer writes α into the metadata alone",
-        "load with the strength α/r, or write the α of each module as a key"),
-    Test(
-        "scaling", "warning", (), two_alphas,
-        "a key says α = {have}, the settings or the metadata say another",
-        "the file was rescaled or converted, and one of the two was left as it was",
-        "find out which the training had; loaders differ in which they read"),
+        "the metadata says α = {alpha}, and loaders take {acts}: that of a key, or else r",
+        "the trainer writes α into the metadata alone, or the file was rescaled or converted",
+        "find out which the training had, and write it as the key of each module"),
     Test(
         "doubtful-alpha", "note", (), doubtful_alpha,
         "α stands in keys, which diffusers' own loader of a UNet passes over",
         "ComfyUI and others write such keys, and read them",
         "load it where they are read, or convert it (python -m lora_edu.nn.convert)"),
     Test(
-        "rank", "error", (), other_rank,
+        "rank", "error", (), each(has_other_rank),
         "the file has another rank than its settings: PEFT will not load it",
         "the settings are of another adapter, or r was edited",
         "take the settings that were saved with the weights"),
@@ -431,9 +396,9 @@ TESTS = (
         "look at their s, and try the adapter without them"),
     Test(
         "unknown-name", "error", ("base",), unknown_names,
-        "no module of the base has this name, so a loader passes it over",
-        "another version of the model, or names written otherwise",
-        "compare the names with the model's"),
+        "{share} modules are none of the base's by name, so a loader passes them over",
+        "another model, another version of it, or names written otherwise",
+        "compare the names with the model's, and give the model that it was trained on"),
     Test(
         "other-shape", "error", ("base",), other_shape,
         "the base's weight has another shape than ΔW",

@@ -21,7 +21,6 @@ from lora_edu.formats.config import AdapterConfig
 from lora_edu.formats.layouts import (
     ALPHA,
     CONFIG,
-    DIGEST,
     LAYOUTS,
     METADATA,
     OTHER_KINDS,
@@ -40,6 +39,7 @@ MATRIX = re.compile(
     r"(?:(?P<A>\.lora_(?:embedding_)?A|\.lora_down|[._]lora\.down|\.lora_linear_layer\.down|\.lora_a)"
     r"|(?:\.lora_(?:embedding_)?B|\.lora_up|[._]lora\.up|\.lora_linear_layer\.up|\.lora_b))"
     r"(?:\.(?!weight$|bias$)(?P<adapter>[^.]+))?(?:\.weight)?")
+OTHER_RANK = "of another rank"  # a rule: the settings are not this file's
 METHOD = re.compile(
     r"(?P<layer>.+?)\.(?P<method>hada_|lokr_|oft_|lora_mid|dora_scale|lora_magnitude).*")
 
@@ -97,7 +97,7 @@ class Source:
             want, alpha = config.for_layer(module.layer)
             rule = "rslora" if config.use_rslora else "lora"
             if want != r:
-                return Scale(None, alpha, "")
+                return Scale(None, alpha, OTHER_RANK)
             return Scale(scaling(r, alpha, rule), alpha, "α/√r" if config.use_rslora else "α/r")
         if self.layout == "mlx":
             common, own = self.scales
@@ -122,7 +122,7 @@ def read(source: str | os.PathLike | bytes, config: Any = None) -> Source:
     layout = None
     if isinstance(source, (str, os.PathLike)):
         layout, file = located(Path(source))
-        name = str(file)
+        name = file.name
         beside = file.parent / CONFIG
         if config is None and beside.is_file():
             settings = beside.read_bytes()
@@ -189,7 +189,7 @@ def _understood(settings: bytes | Mapping | None, layout: str, metadata: dict[st
                 configs = dict.fromkeys((PREFIX, ""), _config(values))
     except (TypeError, ValueError, RecursionError) as error:
         return values, {}, scales, str(error)
-    return values, configs, scales, _other_digest(configs, metadata)
+    return values, configs, scales, ""
 
 
 def _config(values: dict) -> AdapterConfig:
@@ -198,14 +198,6 @@ def _config(values: dict) -> AdapterConfig:
         raise ValueError(f"peft_type must be 'LORA', got {values['peft_type']!r}")
     return AdapterConfig.plain_part(values | {
         "init_lora_weights": True, "target_modules": values.get("target_modules") or ".*"})
-
-
-def _other_digest(configs: dict[str, AdapterConfig], metadata: dict[str, str]) -> str:
-    """What is wrong where lora_edu saved the weights with other settings."""
-    digests = {config.digest() for config in configs.values()}
-    if DIGEST in metadata and digests and metadata[DIGEST] not in digests:
-        return "they are not those that the weights were saved with"
-    return ""
 
 
 def _modules(held: dict[str, Tensor], layout: str) -> tuple:

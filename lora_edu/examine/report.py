@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lora_edu.examine import Examination
 
 OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "steps", "epoch",
-               "base_model")  # in names of the metadata that are worth a line
+               "base_model", "init_lora")  # in names of the metadata that are worth a line
 TABLE = "{:<52}{:>5}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}{:>9}"
 
 
@@ -73,12 +73,9 @@ def _elsewhere(examination: Examination) -> Iterator[str]:
 
 def _training(examination: Examination) -> Iterator[str]:
     """What the file says about its training."""
-    held = examination.metadata | {
-        key: examination.settings[key] for key in ("base_model_name_or_path", "init_lora_weights")
-        if key in examination.settings}
-    lines = [f"  {key}: {value}" for key, value in held.items()
-             if len(str(value)) <= 100 and (any(word in key for word in OF_TRAINING)
-                                            or key == "init_lora_weights")]
+    lines = [f"  {key}: {value}" for held in (examination.metadata, examination.settings)
+             for key, value in held.items()
+             if len(str(value)) <= 100 and any(word in key for word in OF_TRAINING)]
     return iter(["What it says of its training", *lines] if lines else [])
 
 

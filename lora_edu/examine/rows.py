@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +27,7 @@ class Row:
     scale: s, None where the file does not say, and then the numbers are those of s = 1.
     norm_A, norm_B: ‖A‖, ‖B‖ (Frobenius). singular_values: of ΔW = s·B·A, falling. They are NaN
     where A or B is not finite, and where it is no product of two matrices. starts: the spread with
-    which each start that the book knows would have drawn A; none for an embedding's, which is zero.
+    which each start that the book knows would have drawn A; none for an A that is zero or none.
     """
 
     layer: str
@@ -103,10 +102,11 @@ def row_of(name: str, module: Module, scale: Scale, is_mlx: bool) -> Row:
     if np.isfinite(R_A).all() and np.isfinite(R_B).all():
         s = 1.0 if scale.s is None else scale.s
         values = abs(s) * np.linalg.svd(R_B @ R_A.T, compute_uv=False)
-    starts = {start: spread(r, len(A)) for start, spread in A_STARTS.items()
-              if not module.is_embedding}
+    norm_A = float(np.linalg.norm(R_A))
+    is_drawn = norm_A > 0 and not module.is_embedding  # whose A begins at zero
+    starts = {start: spread(r, len(A)) for start, spread in A_STARTS.items() if is_drawn}
     return Row(name, *place_of(name), module.method, r, scale.alpha, scale.s, scale.rule,
-               (len(B), len(A)), (module.A.dtype, module.B.dtype), float(np.linalg.norm(R_A)),
+               (len(B), len(A)), (module.A.dtype, module.B.dtype), norm_A,
                float(np.linalg.norm(R_B)), values, starts)
 
 
@@ -130,16 +130,11 @@ def tall(matrix: Tensor, columns: bool) -> np.ndarray:
     return raw.T if columns else raw
 
 
-def _blocks(raw: np.ndarray, dtype: str) -> Iterator[np.ndarray]:
-    """The numbers in float64, a block of rows at a time."""
-    for start in range(0, len(raw), BLOCK):
-        yield tensors.wide(raw[start:start + BLOCK], dtype)
-
-
 def _r_factor(raw: np.ndarray, dtype: str) -> np.ndarray:
     """R of a thin QR factorisation of a tall matrix; NaN in it where the matrix is not finite."""
     R = np.zeros((0, raw.shape[1]))
-    for block in _blocks(raw, dtype):
+    for start in range(0, len(raw), BLOCK):
+        block = tensors.wide(raw[start:start + BLOCK], dtype)
         if not np.isfinite(block).all():
             return np.full((1, raw.shape[1]), np.nan)
         R = np.linalg.qr(np.vstack([R, block]), mode="r")

@@ -160,8 +160,7 @@ def _tensors(header: dict, numbers: np.ndarray) -> Iterator[tuple[str, Tensor]]:
                              f"and end by {len(numbers)}, where the file does, got {begin} to "
                              f"{end}: the file is cut off, or its header wrong")
         reached = end
-    if reached != len(numbers):
-        raise ValueError(f"the tensors must fill the file, {len(numbers) - reached} bytes are left")
-    for begin, end, name in places:
         entry = header[name]
         yield name, Tensor(entry["dtype"], tuple(entry["shape"]), numbers[begin:end])
+    if reached != len(numbers):
+        raise ValueError(f"the tensors must fill the file, {len(numbers) - reached} bytes are left")

@@ -11,7 +11,6 @@ from lora_edu import examine
 from lora_edu.examine.faults import TESTS
 from tests.examine.lora_files import base_file, in_peft, updates, write
 
-SETTINGS_OF_ANOTHER = {"lora_edu_settings": "0" * 64}
 KOHYA = {"ss_network_dim": "4", "ss_network_alpha": "1"}
 
 
@@ -67,7 +66,7 @@ FAULTS = {  # PEFT's settings, how the file is written, and the finding
     "rsLoRA with α = 4r": ({"r": 16, "lora_alpha": 64, "use_rslora": True}, {}, "other-rule"),
     "a scale of 64": ({"r": 4, "lora_alpha": 256}, {}, "scale"),
     "a scale of 1/64": ({"r": 32, "lora_alpha": 0.5}, {}, "scale"),
-    "a scale of 0": ({}, {"layout": "kohya", "change": each(".alpha", zero)}, "idle"),
+    "a scale of 0": ({}, {"layout": "kohya", "change": each(".alpha", zero)}, "switched-off"),
     "B zero": ({}, {"change": each("lora_B", zero)}, "idle"),
     "A zero": ({}, {"change": each("lora_A", zero)}, "idle"),
     "B zero, kohya": ({}, {"layout": "kohya", "change": each("lora_up", zero)}, "idle"),
@@ -85,7 +84,6 @@ FAULTS = {  # PEFT's settings, how the file is written, and the finding
     "an α of 0": ({}, {"settings": {"lora_alpha": 0}}, "settings"),
     "an α in letters": ({}, {"settings": {"lora_alpha": "16"}}, "settings"),
     "another method's settings": ({}, {"settings": {"peft_type": "IA3"}}, "settings"),
-    "settings of another adapter": ({}, {"metadata": SETTINGS_OF_ANOTHER}, "settings"),
     "a pattern for α that matches nothing": ({}, {"settings": {"alpha_pattern": {"query": 4}}},
                                              "unmatched-names"),
     "a pattern for r that matches nothing": ({}, {"settings": {"rank_pattern": {"mlp.up": 4}}},
@@ -112,7 +110,8 @@ FAULTS = {  # PEFT's settings, how the file is written, and the finding
     "no keys for α, kohya": ({}, {"layout": "kohya", "change": without(".alpha")}, "no-alpha"),
     "α in the metadata alone": ({}, {"layout": "diffusers", "metadata": {
         "transformer.r": "4", "transformer.lora_alpha": "16"}}, "alpha-in-metadata"),
-    "a rescaled kohya": ({"lora_alpha": 4}, {"layout": "kohya", "metadata": KOHYA}, "scaling"),
+    "a rescaled kohya": ({"lora_alpha": 4}, {"layout": "kohya", "metadata": KOHYA},
+                         "alpha-in-metadata"),
     "α in keys that a loader passes over": ({}, {
         "layout": "kohya", "change": both(
             renamed("lora_unet_", "unet."), renamed(".lora_down.", ".lora_A."),

@@ -2,9 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
-from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
@@ -23,7 +21,6 @@ from lora_edu.chapters.your_adapter import SAMPLE
 from lora_edu.examine import Examination, Row, examine
 from lora_edu.examine.report import head
 from lora_edu.explore.words import number
-from lora_edu.formats.convention import convention
 
 STARTS = {"most tools": "kaiming_uniform", "diffusers": "peft_gaussian", "Keras": "he_uniform"}
 STRENGTHS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
@@ -38,8 +35,7 @@ def adapter(path: str | os.PathLike | None = None) -> Examination:
         from browser_page import opened, progress  # Python in the page has it, and nobody else
     except ModuleNotFoundError:
         opened = progress = None
-    examination = examine(path or opened or SAMPLE, progress=progress)
-    return replace(examination, name=Path(examination.name).name)
+    return examine(path or opened or SAMPLE, progress=progress)
 
 
 def findings(adapter: Examination) -> str:
@@ -160,7 +156,7 @@ def _percent(share: float) -> str:
 
 def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
     """The spread of A of each module in that of a start."""
-    rows = [row for row in with_numbers(adapter) if row.norm_A > 0 and row.starts]
+    rows = [row for row in adapter.rows if row.starts]
     if not rows:
         return _empty("No module has an A that is drawn")
     ratios = np.array([row.sigma / row.starts[start] for row in rows])
@@ -169,8 +165,6 @@ def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
              "began so, ")
     if at_least == 0:
         title += "its length does not tell how far it went"
-    elif ratio < 1:
-        title += f"it became shorter, and went at least {_percent(at_least)} of the start’s length"
     else:
         title += f"it went at least {_percent(at_least)} of the start’s length"
     if np.isfinite(about):
@@ -189,14 +183,14 @@ def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
 
 def strength(adapter: Examination, strength: float = 1.0) -> dict:
     """The scale at a strength, and how each tool is told to have it."""
-    scales = [(r, s) for r, s, _, _ in adapter.scales() if s > 0]
-    if not scales:
-        return _empty("The file does not say s: see what is found above")
-    r, s = scales[0]
-    yours = convention("a plain scale", r, scale=s * strength)
+    yours = adapter.commonest(strength)
+    scales = adapter.scales()
+    if yours is None:
+        return _empty("No s is above 0: see what is found above" if scales else
+                      "The file does not say s: see what is found above")
     norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
-    title = (f"r = {r}, s = {number(s)}: at strength {strength:g} it acts as "
-             f"{number(yours.scale)}, and ‖ΔW‖ of all is {number(strength * norm)}")
+    title = (f"r = {yours.r}, s = {number(yours.scale / strength)}: at strength {strength:g} it "
+             f"acts as {number(yours.scale)}, and ‖ΔW‖ of all is {number(strength * norm)}")
     if len(scales) > 1:
         title += f". Other modules have other r or s, {len(scales)} pairs in all"
     return tools(yours.scale, [written(yours, name) for name in ROWS], title,
