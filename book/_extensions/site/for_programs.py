@@ -59,16 +59,20 @@ def llms(titles: dict[str, str], sources: dict[str, str], names: Names) -> str:
     about = {page: _description(source) for page, source in sources.items()}
     without_links = replace(names, beside=frozenset(), site="")
     answers = {}
+    others = {}  # {page: the questions whose verdicts stand on it alone}
     for page, source in sources.items():
         writer = Page(page, [], without_links)
         for label, *texts in ANSWER.findall(source):
-            words = " ".join(writer.inline(TO_PLOT.sub("", text)) for text in texts if text)
-            answers[label] = f"- {words} {links[page]}"
+            question, *answer = [writer.inline(TO_PLOT.sub("", text)) for text in texts if text]
+            answers[label] = f"- {' '.join([question, *answer])} {links[page]}"
+            if label not in VERDICTS:
+                others.setdefault(page, []).append(f"  - {question}")
     home = next(iter(titles))
     lines = [HEAD.format(title=titles[home], description=about[home])]
     lines += [answers[label] for label in VERDICTS if label in answers]
     lines += ["", "## Pages", ""]
-    lines += [f"- {link}: {about[page]}" for page, link in links.items()]
+    for page, link in links.items():
+        lines += [f"- {link}: {about[page]}", *others.get(page, [])]
     return "\n".join(lines) + "\n"
 
 
