@@ -4,7 +4,6 @@ in its words."""
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from statistics import median
@@ -200,13 +199,6 @@ def other_keys(case: Case):
     return [*case.source.adapters, *(name for name, module in modules if not module.begin)]
 
 
-def mixed_precision(case: Case):
-    counted = Counter(dtype for row in case.rows for dtype in row.dtypes)
-    common = {dtype for dtype, _ in counted.most_common(1)}
-    rows = [row for row in case.rows if {*row.dtypes} - common]
-    return rows, {"dtypes": ", ".join(sorted(counted))}
-
-
 def unused_ranks(case: Case):
     rows = [row for row in case.known if row.r >= 8 and row.norm > 0]
     wasted = [row for row in rows if row.rank_holding(0.99) <= row.r / 4]
@@ -379,11 +371,6 @@ TESTS = (
         "keys have an adapter's name in them, or lack base_model.model: PEFT would pass them over",
         "a state_dict was saved, not the adapter",
         "save with save_pretrained, or rename the keys"),
-    Test(
-        "mixed-precision", "note", (), mixed_precision,
-        "the matrices have several precisions: {dtypes}",
-        "two files were joined, or part of the model was cast",
-        "nothing, if it is meant"),
     Test(
         "unused-rank", "note", (), unused_ranks,
         "in {share} modules {kept} components hold 99 % of ‖ΔW‖²",

@@ -214,7 +214,7 @@ def _modules(held: dict[str, Tensor], layout: str) -> tuple:
         elif match := METHOD.fullmatch(key):
             parts[match["layer"]]["method"] = next(
                 kind for part, kind in OTHER_KINDS.items() if part in match["method"])
-        elif key.endswith(ALPHA) and tensor.data.size and max(tensor.shape, default=1) == 1:
+        elif key.endswith(ALPHA) and all(side == 1 for side in tensor.shape):
             number = tensors.wide(tensor.raw(), tensor.dtype).item()
             parts[key.removesuffix(ALPHA)]["alpha"] = number
         else:
@@ -241,7 +241,7 @@ def _module(name: str, fields: dict, layout: str) -> Module:
 def _of_experts(module: Module, configs: dict[str, AdapterConfig]) -> Module:
     """A module that has the A and B of several experts in one, where it is such."""
     config = configs.get(module.begin)
-    if config is None or module.A is None or len(module.A.data) == 0:
+    if config is None or module.A is None or 0 in module.A.shape:
         return module
     of_one = config.for_layer(module.layer)[0]
     return module if module.A.shape[0] == of_one else replace(module, method="LoRA of experts")

@@ -1,7 +1,7 @@
 """Read safetensors in NumPy: eight bytes with a length, a header of that length in JSON, numbers.
 
 The library of that name is compiled, so it cannot run in a browser. A file is mapped into memory,
-and nothing is copied before its numbers are asked for.
+or in a browser left where it is, and nothing is copied before its numbers are asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+CAN_MAP = sys.platform != "emscripten"  # a browser cannot map a file into memory
 LONGEST_HEADER = 25_000_000  # bytes; that of a model with 500 layers has a twentieth
 RAW = {  # NumPy's type for the bytes of each of the format's
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "F8_E4M3": "u1", "F8_E5M2": "u1",
@@ -33,17 +34,34 @@ NOT_SAFETENSORS = {  # how a file begins, and what it is then
     b"<": "a web page: the download went wrong"}
 
 
+class File:
+    """The bytes of a file that cannot be mapped; a slice of it is read when it is asked for."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.size = path.stat().st_size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        start, stop, _ = part.indices(self.size)
+        return np.fromfile(self.path, np.uint8, stop - start, offset=start)
+
+
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of a file. dtype: the format's word for it. data: its bytes."""
+    """One tensor of a file. dtype: the format's word for it. place: of its bytes in the content."""
 
     dtype: str
     shape: tuple[int, ...]
-    data: np.ndarray
+    content: np.ndarray | File
+    place: slice
 
     def raw(self) -> np.ndarray:
-        """Its numbers as they lie in the file, without a copy; see :func:`wide`."""
-        return self.data.view(RAW[self.dtype]).reshape(self.shape)
+        """Its numbers as they lie in the file, without a copy where it is mapped; see :func:`wide`.
+        """
+        return self.content[self.place].view(RAW[self.dtype]).reshape(self.shape)
 
 
 def wide(raw: np.ndarray, dtype: str) -> np.ndarray:
@@ -103,15 +121,13 @@ def read(source: str | os.PathLike | bytes) -> tuple[dict[str, Tensor], dict[str
     metadata = header.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(x, str) for x in metadata.values()):
         raise ValueError("the header's metadata must be text by name, it is not")
-    numbers = content[8 + length:]
-    return dict(_tensors(header, numbers)), metadata
+    return dict(_tensors(header, content, 8 + length)), metadata
 
 
-def _content(path: Path) -> np.ndarray:
-    """The bytes of a file, mapped where that can be: not in a browser, nor where there are none."""
-    if sys.platform == "emscripten" or path.stat().st_size == 0:
-        return np.fromfile(path, np.uint8)
-    return np.memmap(path, np.uint8, "r")
+def _content(path: Path) -> np.ndarray | File:
+    """The bytes of a file, mapped where that can be: not where there are none."""
+    file = File(path)
+    return np.memmap(path, np.uint8, "r") if CAN_MAP and file.size > 0 else file
 
 
 def _may_be_header(start: bytes) -> bool:
@@ -137,8 +153,10 @@ def _without_repetition(pairs: list[tuple]) -> dict:
     return names
 
 
-def _tensors(header: dict, numbers: np.ndarray) -> Iterator[tuple[str, Tensor]]:
-    """(name, tensor), checked: together they have each byte of the numbers once."""
+def _tensors(header: dict, content: np.ndarray | File, first: int) -> Iterator[tuple[str, Tensor]]:
+    """(name, tensor), checked: together they have each byte of the content from the first on once.
+    """
+    size = len(content) - first
     places = []
     for name, entry in header.items():
         try:
@@ -155,12 +173,13 @@ def _tensors(header: dict, numbers: np.ndarray) -> Iterator[tuple[str, Tensor]]:
 
     reached = 0
     for begin, end, name in sorted(places):
-        if begin != reached or end > len(numbers):
+        if begin != reached or end > size:
             raise ValueError(f"{name!r} must begin where the tensor before it ends, at {reached}, "
-                             f"and end by {len(numbers)}, where the file does, got {begin} to "
+                             f"and end by {size}, where the file does, got {begin} to "
                              f"{end}: the file is cut off, or its header wrong")
         reached = end
         entry = header[name]
-        yield name, Tensor(entry["dtype"], tuple(entry["shape"]), numbers[begin:end])
-    if reached != len(numbers):
-        raise ValueError(f"the tensors must fill the file, {len(numbers) - reached} bytes are left")
+        yield name, Tensor(entry["dtype"], tuple(entry["shape"]), content,
+                           slice(first + begin, first + end))
+    if reached != size:
+        raise ValueError(f"the tensors must fill the file, {size - reached} bytes are left")

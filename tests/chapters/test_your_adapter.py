@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 
 from lora_edu.chapters.your_adapter import SAMPLE, figures
 from lora_edu.explore.plain_figure import validate
@@ -106,6 +106,15 @@ def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change
         validate(shown)
         assert text in title(shown)
     assert "<li><p><b>" in figures.findings(adapter)
+
+
+def test_a_scale_of_zero_is_not_called_unknown():
+    adapter = figures.adapter(save({"lora_unet_q.lora_down.weight": np.ones((1, 2)),
+                                    "lora_unet_q.lora_up.weight": np.ones((2, 1)),
+                                    "lora_unet_q.alpha": np.zeros(())}))
+    assert title(figures.strength(adapter)).startswith("No s is above 0")
+    assert "r = 1, s = 0 by α/r: 1 modules" in adapter.report()
+    assert "nothing is added" in figures.findings(adapter)
 
 
 def test_the_findings_show_a_file_s_words_and_run_none(tmp_path):

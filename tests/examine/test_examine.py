@@ -208,7 +208,9 @@ def test_memory_is_less_than_three_files(tmp_path):
 
 # The reader
 
-def test_it_reads_what_the_library_wrote(tmp_path):
+@pytest.mark.parametrize("can_map", [True, False])
+def test_it_reads_what_the_library_wrote(tmp_path, monkeypatch, can_map):
+    monkeypatch.setattr(tensors, "CAN_MAP", can_map)
     every = torch.arange(256, dtype=torch.uint8)
     values = {dtype: torch.randn(3, 5).to(kind) for dtype, kind in DTYPES.items()}
     values |= {"all of F8_E4M3": every.view(torch.float8_e4m3fn), "I64": torch.arange(3),

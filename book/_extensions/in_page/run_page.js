@@ -99,9 +99,7 @@ class Page {
       box = this.waiting("Reading", "Stop");
       if (await this.run(runs.at(-1), true))
         return tell(`All on this page is now of ${name}. It has not left this machine.`);
-      why =
-        runs.find(({ error }) => error)?.error.replace(/^(.*\n)*?\w*Error: (\/opened\/)?/, "") ||
-        why;
+      why = runs.find(({ error }) => error)?.error.replace(/^(.*\n)*?\w*Error: /, "") || why;
     } catch (error) {
       if (!(error instanceof Stopped)) why = error.message;
     } finally {
