@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
-from statistics import median
+from statistics import median, mode
 
 from lora_edu.examine.base import has_shape, lost_in_merge, pairing
 from lora_edu.examine.reading import OTHER_RANK, Source
@@ -199,6 +199,11 @@ def other_keys(case: Case):
     return [*case.source.adapters, *(name for name, module in modules if not module.begin)]
 
 
+def mixed_precision(case: Case):
+    common = mode(row.dtypes for row in case.rows)
+    return [row for row in case.rows if not {*row.dtypes} <= {*common}]
+
+
 def unused_ranks(case: Case):
     rows = [row for row in case.known if row.r >= 8 and row.norm > 0]
     wasted = [row for row in rows if row.rank_holding(0.99) <= row.r / 4]
@@ -371,6 +376,11 @@ TESTS = (
         "keys have an adapter's name in them, or lack base_model.model: PEFT would pass them over",
         "a state_dict was saved, not the adapter",
         "save with save_pretrained, or rename the keys"),
+    Test(
+        "mixed-precision", "note", (), mixed_precision,
+        "these are in another precision than most",
+        "two files were joined, or part of the model was cast",
+        "nothing, if it is meant"),
     Test(
         "unused-rank", "note", (), unused_ranks,
         "in {share} modules {kept} components hold 99 % of ‖ΔW‖²",

@@ -76,6 +76,7 @@ FAULTS = {  # PEFT's settings, how the file is written, and the finding
     "NaN": ({}, {"change": each("1.q.lora_B", spoiled(torch.nan))}, "not-finite"),
     "infinity in float16": ({}, {"dtype": "F16", "change": each("lora_A", spoiled(torch.inf))},
                             "not-finite"),
+    "two precisions": ({}, {"change": each("layers.2", lambda x: x.half())}, "mixed-precision"),
     "an A without its B": ({}, {"change": without("1.q.lora_B")}, "incomplete"),
     "ZeRO-3": ({}, {"change": each("lora_B", lambda B: torch.ones(0))}, "incomplete"),
     "another r in the settings": ({}, {"settings": {"r": 8}}, "rank"),
