@@ -49,29 +49,6 @@ def test_the_printed_backward_pass_is_torchs(page, n, d, k, r):
         np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.claim("obs-v-curve")
-def test_differences_have_a_best_step_and_the_complex_step_has_none():
-    errors = [dict(zip(runs.EXPONENTS, runs.errors(name), strict=True)) for name in runs.SCHEMES]
-    for error, order in zip(errors, (1, 2, 2), strict=True):
-        slope = np.polyfit([-3, -2, -1], np.log10([error[e] for e in (-3, -2, -1)]), 1)[0]
-        assert slope == pytest.approx(order, abs=0.05)
-    for error, best, least in zip(errors, (-8, -5), (1e-7, 1e-10), strict=False):
-        assert min(error, key=error.get) == best and 0.3 < error[best] / least < 3
-        assert (np.diff([error[e] for e in range(best, -15, -2)]) > 0).all()
-        assert 0.5 < error[-16] < 10
-    assert max(errors[2][e] for e in range(-16, -7)) < 1e-15
-
-
-@pytest.mark.claim("obs-v-curve")
-def test_at_the_smallest_step_the_losses_cannot_differ():
-    A = runs.small_layer()[0].A
-    B = runs.small_layer()[0].B
-    change_of_A = (A + 1e-16) - (A - 1e-16)
-    assert change_of_A.all()
-    largest_change = change_of_A.max() * np.abs(runs.exact_gradient()).max()
-    assert largest_change < np.spacing(runs.loss(A, B)) / 2
-
-
 class Counted(np.ndarray):
     """An array that counts the multiplications of its matrix products."""
 

@@ -1,7 +1,6 @@
 """The chapter The first hundred steps."""
 
 from dataclasses import replace
-from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -118,22 +117,6 @@ def test_under_adam_all_directions_grow_first_and_those_too_many_die_out(seed, r
     early, late = (singular_values(start(seed, r), Adam(0.01), steps) for steps in (5, 200))
     assert early[r - 1] > 0.005 and early[4] > early[3] / 4
     assert late[4] < late[3] / 100
-
-
-@pytest.mark.claim("obs-pace")
-@pytest.mark.parametrize(("optimisers", "first", "least", "most"), [
-    ((SGD(0.01), SGD(0.03)), 16, (14.1, 10.6, 7.3), (15.0, 12.9, 10.2)),
-    ((Adam(0.0003), Adam(0.001)), 4, (3.7, 3.2, 2.0), (3.9, 3.6, 2.7))])
-def test_how_long_four_times_the_scale_lasts(optimisers, first, least, most):
-    factors = []
-    for optimiser, seed in product(optimisers, range(5)):
-        small, large = (train(TASK, start(seed, s=s), optimiser, 200).delta_norm
-                        for s in (0.5, 2.0))
-        assert large[1] / small[1] == pytest.approx(first, rel=1e-4)
-        at = [np.argmax(large >= part * np.linalg.norm(SHIFT)) for part in (0.1, 0.3, 0.6)]
-        factors.append(large[at] / small[at])
-    assert np.min(factors, axis=0) == pytest.approx(least, abs=0.06)
-    assert np.max(factors, axis=0) == pytest.approx(most, abs=0.06)
 
 
 @pytest.mark.claim("obs-alpha-eta")

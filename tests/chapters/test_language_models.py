@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lora_edu.chapters.in_practice.memory import LLAMAS
-from lora_edu.chapters.language_models import figures, make_data, runs, runs_drift
+from lora_edu.chapters.language_models import figures, make_data, runs
+from lora_edu.chapters.shared.fits import vertex
 from tests.chapters.figure_words import headline
 
 STORED = json.loads((runs.FOLDER / "sweep.json").read_text("utf-8"))
@@ -38,6 +39,17 @@ def best(rates):
     return min(rates, key=rates.get)
 
 
+def best_rate(model, r):
+    """The vertex of the parabola through the best rate and its neighbours; nan where one of the
+    two was not run or diverged."""
+    rates, losses = runs.tried(model, r)
+    best = int(losses.argmin())
+    neighbours = losses[max(best - 1, 0):best + 2]
+    if best == 0 or len(neighbours) < 3 or not np.isfinite(neighbours).all():
+        return math.nan
+    return math.exp(vertex(np.log(rates), losses))
+
+
 def searched_ranks(model):
     return [r for r in model.ranks if len(model.at(r)[0]) > 1]
 
@@ -55,13 +67,13 @@ def test_curves_follow_a_parabola_and_end_where_the_runs_do():
     model = runs.Model("parabolas", 1, tuple(bottoms), rates, losses, ())
     for r in (1, 4):
         assert runs.bottom(model, r) == pytest.approx((bottoms[r], 0.5))
-        assert runs_drift.best_rate(model, r) == pytest.approx(bottoms[r])
+        assert best_rate(model, r) == pytest.approx(bottoms[r])
     carried_rate = 7e-5 * 4**0.25
     assert runs.regret(model, 1, 4, 0.25) == pytest.approx(
         0.01 * math.log(carried_rate / bottoms[4])**2)
     losses[1, 3] = np.inf  # beside the best rate
     nowhere = [runs.bottom(model, 16)[0], runs.regret(model, 16, 4),
-               *(runs_drift.best_rate(model, r) for r in (4, 16))]
+               *(best_rate(model, r) for r in (4, 16))]
     assert np.isnan(nowhere).all()
 
 
@@ -161,7 +173,7 @@ def test_the_loss_at_a_small_rate_hardly_knows_the_rank():
 def test_the_best_rate_drifts_upwards():
     for low, high, factor, count in ((1, 4, 1.36, 17), (4, 16, 1.30, 14), (16, 64, 1.24, 13),
                                      (64, 128, 1.04, 5)):
-        ratios = [runs_drift.best_rate(model, high) / runs_drift.best_rate(model, low)
+        ratios = [best_rate(model, high) / best_rate(model, low)
                   for model in runs.having(low, high)]
         ratios = [ratio for ratio in ratios if math.isfinite(ratio)]
         assert len(ratios) == count
@@ -171,7 +183,7 @@ def test_the_best_rate_drifts_upwards():
     all_steps = 0
     moves = []
     for model in runs.models():
-        best_rates = [runs_drift.best_rate(model, r) for r in searched_ranks(model)]
+        best_rates = [best_rate(model, r) for r in searched_ranks(model)]
         located = [rate for rate in best_rates if math.isfinite(rate)]
         rising += sum(before < after for before, after in pairwise(located))
         all_steps += len(located) - 1 if located else 0

@@ -1,4 +1,4 @@
-"""Muon and the rank, in Every optimiser: the theorem, and the runs that it rests on."""
+"""The best rates of Muon, Lion and Adafactor against the rank, in Every optimiser."""
 
 import itertools
 
@@ -7,67 +7,10 @@ import pytest
 import torch
 
 from lora_edu.chapters.muon_and_rank import make_data, runs
-from lora_edu.chapters.muon_and_rank.figures import first_step
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
-from tests.chapters.figure_words import reading
 from tests.chapters.test_small_gpt import price
-
-SPECTRA = {"rank 2": np.array([3.0, 1.0]), "falling": 1 / np.arange(1, 25), "flat": np.ones(24)}
-RANKS, SIGMA, DRAWS, K = np.array([1, 2, 4, 16, 64, 256]), 0.7, 60, 40
-DISTRIBUTIONS = {  # of a row of A; the second is no normal one, and none of its entries is negative
-    "normal": lambda rng, r: rng.normal(0, SIGMA, (r, K)),
-    "sparse": lambda rng, r: rng.exponential(size=(r, K)) * (rng.random((r, K)) < 0.2)}
-
-
-def first_useful(G, A, s=0.3):
-    """−⟨ΔW, G⟩/s of a step from B = 0 along the orthogonal factor of B's gradient, by autograd."""
-    A = torch.as_tensor(A).requires_grad_()
-    B = torch.zeros(len(G), len(A), dtype=A.dtype, requires_grad=True)
-    (G * (s * B @ A)).sum().backward()
-    assert not A.grad.any()
-    U, S, Vh = torch.linalg.svd(B.grad, full_matrices=False)
-    kept = S / S[0] > 1e-9
-    return float((U[:, kept] @ Vh[kept] @ A.detach() * G).sum())
-
-
-@pytest.mark.claim("thm-muon-rank")
-@pytest.mark.parametrize("values", SPECTRA.values(), ids=SPECTRA)
-@pytest.mark.parametrize("rows", DISTRIBUTIONS)
-def test_how_muons_first_useful_part_grows(rows, values):
-    rng = np.random.default_rng(0)
-    U, V = (np.linalg.qr(rng.normal(size=(side, len(values))))[0] for side in (24, K))
-    G = torch.tensor(U * values @ V.T)
-    useful = np.array([[first_useful(G, DISTRIBUTIONS[rows](rng, r)) for _ in range(DRAWS)]
-                       for r in RANKS])
-    means = useful.mean(axis=1)
-    slack = 4 * useful.std(axis=1) / DRAWS**0.5
-    growth = means[1:] / means[:-1]
-    steps = RANKS[1:] / RANKS[:-1]
-    loose = 1 + (slack / means)[1:] + (slack / means)[:-1]
-    assert (growth < steps * loose).all() and (growth > np.sqrt(steps) / loose).all()
-    if rows == "normal":
-        small = RANKS * np.linalg.norm(values)
-        large = np.sqrt(RANKS) * values.sum()
-        effective = np.sum(values**2)**2 / np.sum(values**4)
-        least = np.maximum(small * (1 - (RANKS + 1) / (2 * effective)),
-                           large * (1 - (len(values) + 1) / (2 * RANKS)))
-        most = np.minimum(small, large)
-        assert (means > SIGMA * least - slack).all() and (means < SIGMA * most + slack).all()
-        assert (least > 0.9 * most).any()  # somewhere this leaves little
-
-
-@pytest.mark.claim("thm-muon-rank")
-@pytest.mark.parametrize(("gradient", "rule", "small", "large"), [
-    ("of rank 8", "LoRA", 0, -0.5), ("of rank 8", "rsLoRA", 0.5, 0), ("white", "unscaled", 1, 0.8)])
-def test_the_explorer_says_both_powers(gradient, rule, small, large):
-    figure = first_step(gradient, rule)
-    powers = [float(word.replace("−", "-")) for word in reading(figure).split() if word[0] in "+−"]
-    assert powers == pytest.approx([small, large], abs=0.06)
-    *ends, useful = (trace["y"] for trace in figure["data"] if trace["mode"] != "text")
-    share = useful / np.minimum(*ends)  # by the theorem less than one, and near it at an end
-    assert share.max() < 1.02 and share[0] > 0.8 and (share[-1] > 0.8 or gradient == "white")
 
 
 def powers(task, optimiser):

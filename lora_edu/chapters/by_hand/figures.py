@@ -1,24 +1,15 @@
-"""Forward and backward by hand: the error of numerical gradients, and what a step costs."""
+"""Forward and backward by hand: two paths, two gradients, and what a step costs."""
 
-import numpy as np
 
 from lora_edu.chapters.by_hand import runs
-from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, map_drawing, say
-from lora_edu.chapters.shared.looks import BESIDE
 from lora_edu.chapters.shared.style import (
     COLOURS,
-    ZeroLogAxis,
     coloured,
     figure,
-    line,
-    marks,
-    words,
 )
 from lora_edu.chapters.shared.word_pictures import beside
-from lora_edu.explore.words import number, power
 
-SCHEME_COLOURS = dict(zip(runs.SCHEMES, (COLOURS[q] for q in ("A", "B", "delta")), strict=True))
 PARTS = {"forward": "#808080", "weights": "#808080", "∇X": "#aa6bc0", "inputs kept": "#aa6bc0",
          "∇W": "#d55e00", "gradients": "#d55e00", "∇A and ∇B": "#3b82c4",
          "Adam's moments": "#009e73"}
@@ -86,31 +77,6 @@ def two_gradients(r: int = 4) -> dict:
         drawn, f"{r * (d + k)} numbers of gradient. G would have {d * k}", (-2 - d, k + 0.5),
         (-4 - d, d + 2.5),
         f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
-
-
-def v_curve(scheme: str = runs.SCHEMES[1], h: float = 1e-5) -> dict:
-    """The error of a numerical gradient against its step size, all schemes, one of them marked."""
-    axis = ZeroLogAxis(-18, 1, every=3)
-    traces = [line(runs.EXPONENTS, axis.place(runs.errors(name)), colour, name=name,
-                   mode="lines+markers", marker={"size": 6}, customdata=runs.errors(name),
-                   width=4 if name == scheme else 2, opacity=1.0 if name == scheme else BESIDE,
-                   hovertemplate=f"{name}: %{{customdata:.1e}}<extra></extra>")
-              for name, colour in SCHEME_COLOURS.items()]
-    at = runs.EXPONENTS.index(round(np.log10(h)))
-    error = runs.errors(scheme)[at]
-    traces.append(words([-6, -11.5, -12], [-1.7, -8, -13.7], [
-        coloured(name.removesuffix(" difference"), colour)
-        for name, colour in SCHEME_COLOURS.items()], textfont={"size": 14}))
-    traces.append(marks([runs.EXPONENTS[at]], axis.place(error), SCHEME_COLOURS[scheme],
-                        "diamond", 15, name="chosen", customdata=[error],
-                        hovertemplate="%{customdata:.1e}<extra></extra>"))
-    ticks = list(range(-16, 0, 3))
-    return figure(
-        traces, f"h = {power(runs.EXPONENTS[at])}: error {number(error)} of the gradient",
-        [labelled("step size h", -16.5, -0.5, tickvals=ticks, ticktext=[power(t) for t in ticks])],
-        [axis.axis("relative error of ∇A")],
-        f"{scheme}: largest error {number(error)} of the largest entry of ∇A, and "
-        f"{number(runs.errors(scheme).min())} at the best step size")
 
 
 def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:

@@ -1,22 +1,19 @@
 """The figures of the chapter On language models: the valleys of 35 models, what a carried learning
-rate costs, whether the scale was α/r, what a rank buys, two rules, and the drift of single layers
-beside that of the models."""
+rate costs, whether the scale was α/r, what a rank buys, and two rules."""
 
 import numpy as np
 
 from lora_edu.chapters.first_r import runs_models
-from lora_edu.chapters.language_models import runs, runs_drift
+from lora_edu.chapters.language_models import runs
 from lora_edu.chapters.shared.drawing import say
-from lora_edu.chapters.shared.looks import named, named_ticks, steps_done
+from lora_edu.chapters.shared.looks import named, named_ticks
 from lora_edu.chapters.shared.scale_rules import FORMULAS
 from lora_edu.chapters.shared.style import (
-    COLOURS,
     coloured,
     figure,
     level,
     line,
     marks,
-    power_ticks,
 )
 
 RANKS = (1, 2, 4, 16, 64, 128)
@@ -270,32 +267,3 @@ def _published(rule: str):
         best = {r: rate for r, rate in best.items() if np.isfinite(rate)}
         if len(best) > 1:
             yield short_name(model), list(best), list(best.values())
-
-
-def drift(inputs: str = "all directions", a: str = "trained", steps: int = 1) -> dict:
-    """The best η of single regressions against the rank, beside that of the language models, both
-    as multiples of what they are at r = 1. Dashed: by the theorem for one step."""
-    best = runs_drift.best_after(inputs, a)[runs_drift.STEPS.index(steps)]
-    rises = best / best[:, :1]
-    theorem = runs_drift.one_crossover(runs_drift.RANKS, runs_drift.mean_crossover(inputs))
-    published = runs_drift.published()
-    traces = [line(runs_drift.RANKS, theorem, "frozen", width=1.5, dash="dash",
-                   **named("one step, by the theorem", theorem)),
-              marks(runs_drift.PUBLISHED_RANKS, published, "delta", "diamond", 10,
-                    mode="lines+markers", **named("language models", published)),
-              *(line(runs_drift.RANKS, rise, "A", width=1.5, opacity=0.45, **named("a task", rise))
-                for rise in rises)]
-    middle = np.exp(np.log(rises).mean(axis=0))
-    traces.append(marks(runs_drift.RANKS, middle, "A", "circle", 10, mode="lines+markers",
-                        line={"color": COLOURS["A"], "width": 3},
-                        **named("the mean of the tasks", middle)))
-
-    of_models = np.log(published[runs_drift.PUBLISHED_RANKS.index(64)]) / np.log(64)
-    headline = (f"A {a}, {steps_done(steps)}: r^{runs_drift.power(best):.2f} beside "
-                f"r^{of_models:.2f} of language models")
-    return figure(
-        traces, headline, [named_ticks(runs_drift.PUBLISHED_RANKS, "rank r")],
-        [{**power_ticks(-1, 2), "range": [-0.15, 1.95],
-          "title": {"text": "times the best η of r = 1"}}],
-        headline, headings=[coloured("● one layer", "A") + "   "
-                            + coloured("◆ language models", "delta")])

@@ -19,9 +19,14 @@ from lora_edu.chapters.small_gpt.text import part
 from lora_edu.nn import inject
 
 
+def scale(rule: str, r: int) -> float:
+    """The scale s, which is 1 at rank 8 under each rule."""
+    return {"unscaled": 1.0, "rsLoRA": (8 / r)**0.5, "LoRA": 8 / r}[rule]
+
+
 def digits_losses(optimiser: str, rule: str, r: int, rates) -> np.ndarray:
     """Adapt the digits' network as the map of The first r you try does, (seeds, rates)."""
-    return train(runs.ADAM, r, runs.scale(rule, r), rates, optimiser=runs.MAKE[optimiser]).T
+    return train(runs.ADAM, r, scale(rule, r), rates, optimiser=runs.MAKE[optimiser]).T
 
 
 STEPS = 150

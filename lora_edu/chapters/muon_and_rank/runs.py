@@ -1,7 +1,7 @@
-"""Muon's first useful part against the rank, and the best rates of other optimisers than Adam.
+"""The best rates of other optimisers than Adam against the rank.
 
-``make_data.py`` makes what the second half reads: ``digits.npz``, and ``optimisers.log`` of the
-small GPT among the shared maps.
+``make_data.py`` makes what is read: ``digits.npz``, and ``optimisers.log`` of the small GPT among
+the shared maps.
 """
 
 from functools import cache, partial
@@ -14,28 +14,6 @@ from lora_edu.chapters.first_r import runs_models
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import best_rate, exponent
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
-
-# The first step
-
-SIDE = 256
-ROWS = 1024  # of A, drawn at each rank
-RANKS = tuple(2**i for i in range(9))
-GRADIENTS = {"of rank 8": np.ones(8), "falling like 1/i": 1 / np.arange(1, SIDE + 1),
-             "white": np.linalg.svd(np.random.default_rng(0).normal(size=(SIDE, SIDE)),
-                                    compute_uv=False)}  # their singular values
-
-
-@cache
-def useful(gradient: str) -> np.ndarray:
-    """Mean ‖GAᵀ‖_* at each of RANKS, for an A of independent entries from N(0, 1)."""
-    rng = np.random.default_rng(0)
-    values = GRADIENTS[gradient]
-    return np.array([np.linalg.svd(
-        values[:, None] * rng.normal(size=(ROWS // r, len(values), r)), compute_uv=False
-    ).sum(axis=1).mean() for r in RANKS])
-
-
-# Whole runs
 
 DIGITS = "digits, 45°"
 GPT = "small GPT"
@@ -70,11 +48,6 @@ def curve(task: str, optimiser: str, rule: str, r: int) -> tuple[np.ndarray, np.
     with np.load(FILE) as stored:
         losses = stored[optimiser][list(SCALE_RULES).index(rule), ranks(task, optimiser).index(r)]
     return RATES[optimiser], losses.astype(float)
-
-
-def scale(rule: str, r: int) -> float:
-    """The scale s, which is 1 at rank 8 under each rule."""
-    return {"unscaled": 1.0, "rsLoRA": (8 / r)**0.5, "LoRA": 8 / r}[rule]
 
 
 @cache

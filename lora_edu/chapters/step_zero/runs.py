@@ -21,17 +21,13 @@ def one_step(r: int, alpha: float, start: str, optimiser_name: str) -> History:
                  optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name]), 1)
 
 
-def from_noise(tau: float, optimiser_name: str, steps: int = NOISE_STEPS, seed: int = 1,
-               **settings) -> History:
-    """The History of a run with r = 8 and α = 16 whose A and B start as N(0, τ²) noise.
-
-    settings: of the optimiser, beside its LEARNING_RATE.
-    """
+def from_noise(tau: float, optimiser_name: str, seed: int = 1) -> History:
+    """The History of a run with r = 8 and α = 16 whose A and B start as N(0, τ²) noise."""
     rng = np.random.default_rng(seed)
     A = tau * rng.normal(size=(8, SIDE))
     B = tau * rng.normal(size=(SIDE, 8))
     return train(task_64(), Adapter(A, B, scaling(8, 16)), optimiser(
-        optimiser_name, lr=LEARNING_RATE[optimiser_name], **settings), steps)
+        optimiser_name, lr=LEARNING_RATE[optimiser_name]), NOISE_STEPS)
 
 
 def escape_step(history: History) -> int | None:
