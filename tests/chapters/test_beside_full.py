@@ -8,13 +8,12 @@ from lora_edu.chapters.beside_full import runs_first_step as first
 from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full import runs_turning as turn
-from lora_edu.chapters.beside_full.figures import first_steps, many_ranks, ratio, row_step, turning
+from lora_edu.chapters.beside_full.figures import first_steps, many_ranks, ratio, row_step
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.fits import geometric_mean as geometric
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.chapters.shared.word import picture
-from lora_edu.explore.words import number
-from tests.chapters.figure_words import headline, reading
+from tests.chapters.figure_words import headline
 from tests.chapters.oracles import adam_step, apart, span
 
 D = 5
@@ -313,31 +312,14 @@ def test_with_a_frozen_scale_and_rate_are_one_knob(make, power):
     assert apart(path(0.5, False), path(4.0, False)) > 0.03
 
 
-def ends(name, inputs, r, frozen=False, steps=turn.STEPS):
-    """(cosines at the start, at the end, loss left), (seeds,) each; none at an end of its grid."""
-    runs = turn.tuned(name, inputs, r, frozen, steps)
-    assert all(0 < run.at < len(turn.RATES[name]) - 1 for run in runs)
-    return np.array([(run.aligned[0], run.aligned[-1], run.loss[-1]) for run in runs]).T
-
-
 FEW, ALL = rates.INPUTS
-
-
-@pytest.mark.claim("obs-turning")
-def test_how_far_a_turns():
-    for r, begins, last in ((1, 0.16, 0.88), (16, 0.68, 0.97)):
-        start, end, _ = ends("Adam", ALL, r)
-        assert (start.mean(), end.mean()) == pytest.approx((begins, last), abs=0.006)
-    for name in turn.RATES:
-        assert min(ends(name, ALL, r)[1].min() for r in turn.RANKS[1:]) >= 0.885
-        means = [ends(name, FEW, r)[1].mean() for r in (1, 2, 4)]
-        assert 0.385 < min(means) < max(means) < 0.615
 
 
 @pytest.mark.claim("obs-frozen")
 def test_a_trained_beside_a_frozen():
     def gain(name, inputs, r, steps=turn.STEPS):
-        return ends(name, inputs, r, True, steps)[2] / ends(name, inputs, r, False, steps)[2]
+        return (turn.tuned(name, inputs, r, True, steps)
+                / turn.tuned(name, inputs, r, False, steps))
 
     for name in turn.RATES:
         for r, least, most in ((1, 1.08, 1.25), (16, 10, 14)):
@@ -372,10 +354,6 @@ def test_the_explorers_say_what_was_measured():
     assert f"SGD {sgd:.2g}, Adam {adam:.2g}" in headline(many_ranks())
     ratios = geometric(rates.ratios()[0, rates.WIDTHS.index(128), 2, 1])  # r = 4, α = 8
     assert f"× {ratios[0]:.2g} at 1 step, × {ratios[-1]:.2g} at 100" in headline(ratio())
-    _, end, left = ends("Adam", FEW, 4)
-    words = reading(turning())
-    assert f"to {end.mean():.2f} (seeds {end.min():.2f} to {end.max():.2f})" in words
-    assert f"what is left of the loss is {number(geometric(left))}" in words
 
 
 def test_full_goes_to_a_corner_and_lora_stays_on_a_circle():

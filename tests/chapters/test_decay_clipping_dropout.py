@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, train
+from lora_edu import Adam, AdamW, Clipped, train
 from lora_edu.chapters.decay_clipping_dropout import figures, runs
 from lora_edu.chapters.shared import word_run as word
 from lora_edu.explore.words import number
-from tests.chapters.figure_words import headline, reading
+from tests.chapters.figure_words import reading
 from tests.chapters.oracles import span
 
 START = word.written()[0]
@@ -31,21 +31,6 @@ def test_l2_on_a_and_b_is_at_least_its_price_on_delta_w(s):
         B = U[:, :3] @ root
         A = root @ Vt[:3]
         assert (np.vdot(A, A) + np.vdot(B, B)) / 2 == pytest.approx(price)
-
-
-@pytest.mark.claim("cor-lowered")
-@pytest.mark.parametrize(("alpha", "lam"), [(8, 1), (16, 2), (4, 0.5), (4, 1)])
-def test_a_trained_word_has_lost_lambda_over_s_of_each_singular_value(alpha, lam):
-    s = alpha / word.R
-    trained = train(word.task(), Adapter(START.A, START.B, s),
-                    SGD(0.02 / max(s, 1) ** 2, weight_decay=lam), 3000).adapter.delta()
-    sigma = np.linalg.svd(WANTED, compute_uv=False)
-    left = np.maximum(sigma - lam / s, 0)
-    assert np.linalg.svd(trained, compute_uv=False) == pytest.approx(left, abs=0.02)
-    shown, values = runs.lowered(lam / s)
-    assert np.abs(shown - trained).max() < 0.02 and values == pytest.approx(left)
-    words = f"lowered by {lam / s:g}, {(left > 0).sum()} of 7 left"
-    assert words in headline(figures.penalty(alpha, lam))
 
 
 @pytest.mark.claim("thm-decay-share")

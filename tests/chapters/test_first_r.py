@@ -101,15 +101,6 @@ def test_the_power_of_r_in_the_best_rate(task, rule, power, error):
     assert exponent(first_r.RANKS, best) == pytest.approx((power, error), abs=0.006)
 
 
-@pytest.mark.claim("obs-best-alpha")
-def test_the_best_alpha_at_a_given_eta_stays_from_rank_eight_up():
-    best = np.array([first_r.plane(r).argmin(axis=1) for r in first_r.PLANE_RANKS])
-    inside = ((best > 0) & (best < len(first_r.PLANE) - 1)).all(axis=0)
-    assert np.array(first_r.PLANE_RATES)[inside] == pytest.approx(2.0**(np.arange(-13, -6) / 2))
-    one, eight, last = (np.array(first_r.PLANE)[best[:, inside]].T * first_r.PLANE_RANKS).T
-    assert set(eight / one) == {2, 4} and sorted(last / eight) == [0.5, 1, 1, 1, 1, 1, 1]
-
-
 @pytest.mark.claim("obs-flattest-not-best")
 @ANGLES
 def test_flattest_is_not_best(task):

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from peft.helpers import rescale_adapter_scale
-from peft.utils.hotswap import hotswap_adapter
 from torch import nn
 
 from lora_edu import Adam, Adapter, train
@@ -230,60 +229,9 @@ def test_what_a_start_leaves():
         assert 0.73 < apart(rounded + low, W) / alone < 0.81
 
 
-@pytest.mark.claim("obs-four-bits-starts")
-def test_peft_refuses_pissa_on_what_is_not_a_float():
-    layer = nn.Linear(64, 64, bias=False)
-    layer.weight = nn.Parameter(torch.zeros(64, 64, dtype=torch.uint8), requires_grad=False)
-    with pytest.raises(TypeError, match="initialize PiSSA under float32"):
-        get_peft_model(nn.Sequential(layer), LoraConfig(
-            target_modules=["0"], init_lora_weights="pissa"))
-
-
-@pytest.mark.claim("obs-four-bits-starts")
-@pytest.mark.parametrize("start", [True, "olora"])
-def test_olora_moves_the_model_on_bitsandbytes(start):
-    """Where it is installed."""
-    bnb = pytest.importorskip("bitsandbytes")
-    layer = bnb.nn.Linear4bit(64, 64, bias=False, quant_type="nf4", compute_dtype=torch.bfloat16)
-    layer.weight = bnb.nn.Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4")
-    model = nn.Sequential(layer.to("cpu"))
-    x = torch.randn(5, 64)
-    before = model(x).detach()
-    config = LoraConfig(target_modules=["0"], init_lora_weights=start)
-    after = get_peft_model(model, config)(x).detach()
-    if start == "olora":
-        assert (after - before).norm() > 0.01 * before.norm()
-    else:
-        assert torch.equal(after, before)
-
-
 # --- many adapters, another rank
 
 FOLDERS = DATA / "adapters"
-
-
-@pytest.mark.claim("obs-many-adapters")
-@torch.no_grad()
-def test_a_mixed_batch_and_a_swap():
-    model = PeftModel.from_pretrained(load_base(), FOLDERS / "bible-r8", "bible").eval()
-    model.load_adapter(FOLDERS / "devil-r8", "devil")
-    ids = part("bible", "test")[:192].view(3, 64)
-    mixed = model(ids, adapter_names=["devil", "__base__", "bible"])
-    alone = [load_base() for _ in range(3)]  # by our layers
-    load_adapter(alone[0], FOLDERS / "devil-r8")
-    load_adapter(alone[2], FOLDERS / "bible-r8")
-    for row, model_of_row, text in zip(mixed, alone, ids, strict=True):
-        torch.testing.assert_close(row, model_of_row(text[None])[0], rtol=1e-4, atol=1e-4)
-    with model.disable_adapter():
-        assert torch.equal(mixed[1], model(ids)[1])
-    model.set_adapter("bible")
-    assert torch.equal(mixed[2], model(ids)[2])
-    model.set_adapter("devil")
-    devil = model(ids)
-    assert torch.equal(mixed[0], devil[0])
-    hotswap_adapter(model, str(FOLDERS / "devil-r8"), "bible", torch_device="cpu")
-    model.set_adapter("bible")
-    assert torch.equal(model(ids), devil)
 
 
 @pytest.mark.claim("obs-many-adapters")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu import OPTIMISERS, SGD, Adam, Adapter, initial, sweep, train
+from lora_edu import SGD, Adam, Adapter, initial, sweep, train
 from lora_edu.chapters.shared import word_run as word
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.chapters.step_size import runs
@@ -81,29 +81,18 @@ def test_the_trade_slides_between_its_two_ends(rule, power, bracket, ends, apart
 
 
 @pytest.mark.claim("obs-valley")
-@pytest.mark.parametrize(("name", "rates", "slopes", "ways"), [
-    ("SGD", 2.0 ** np.arange(-7, 3.1, 0.25), (-1.11, -1.02, -1.0), (0.54, 2.4)),
-    ("Adam", 2.0 ** np.arange(-9, -0.9, 0.25), (-0.64, -0.63, -0.57), (0.96, 3.7))])
-def test_the_valley_is_flatter_than_the_line(name, rates, slopes, ways):
-    """slopes: the least, the median and the most. ways: of A, over its length."""
+@pytest.mark.parametrize(("name", "rates", "slopes"), [
+    ("SGD", 2.0 ** np.arange(-7, 3.1, 0.5), (-1.11, -1.02, -1.0)),
+    ("Adam", 2.0 ** np.arange(-9, -0.9, 0.5), (-0.64, -0.63, -0.57))])
+def test_the_valley_is_flatter_than_the_line(name, rates, slopes):
+    """slopes: the least, the median and the most."""
     loss = sweep(task_32(), r=8, alpha=runs.ALPHAS, lr=rates, seed=range(5), steps=50,
                  optimiser=name).loss[0, :, :, 0, :, -1]  # (alphas, rates, seeds)
-
-    def slopes_of(step):
-        best = loss[:, ::step].argmin(axis=1)
-        assert ((best > 0) & (best < len(rates[::step]) - 1)).all()
-        return np.polyfit(np.log(runs.ALPHAS), np.log(rates[::step][best]), 1)[0]
-
-    halves = slopes_of(2)  # octaves, as printed
-    assert np.percentile(halves, (0, 50, 100)) == pytest.approx(slopes, abs=0.006)
-    assert halves.min() > -runs.POWER[name]  # flatter than the line of equal first steps
-    assert np.median(slopes_of(1)) == pytest.approx(slopes[1], abs=0.05)
-    moves = []
-    for (A, B), best in zip(starts(3), loss[:, ::2].argmin(axis=1).T, strict=False):
-        for alpha, lr in zip(runs.ALPHAS, rates[::2][best], strict=True):
-            end = train(task_32(), Adapter(A, B, alpha / 8), OPTIMISERS[name](lr), 50).adapter
-            moves.append(np.linalg.norm(end.A - A) / np.linalg.norm(A))
-    assert (min(moves), max(moves)) == pytest.approx(ways, rel=0.02)
+    best = loss.argmin(axis=1)
+    assert ((best > 0) & (best < len(rates) - 1)).all()
+    fitted = np.polyfit(np.log(runs.ALPHAS), np.log(rates[best]), 1)[0]
+    assert np.percentile(fitted, (0, 50, 100)) == pytest.approx(slopes, abs=0.006)
+    assert fitted.min() > -runs.POWER[name]  # flatter than the line of equal first steps
 
 
 @pytest.mark.claim("obs-far-out")

@@ -14,7 +14,7 @@ from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.chapters.which_zero import runs_wide_layer as wide
 from lora_edu.chapters.which_zero.figures import index
 from lora_edu.chapters.which_zero.make_data import trained
-from tests.chapters.figure_words import headline, reading
+from tests.chapters.figure_words import headline
 
 A_RANDOM, B_RANDOM = wide.MATRICES
 NARROW, BROAD = wide.SPREADS
@@ -120,7 +120,7 @@ def test_what_training_never_sees_stays_if_a_starts_at_zero(optimiser, on_an_axi
 def losses_at(n, seed, random, spread, rates, steps=1):
     """The losses after so many steps of Adam on a fresh wide layer, (rates,)."""
     layer, Z = wide.draw_task(n, seed)
-    return wide.train_rates(layer, *wide.start_pair(random, spread, Z), rates, steps)[0][:, -1]
+    return wide.train_rates(layer, *wide.start_pair(random, spread, Z), rates, steps)[:, -1]
 
 
 @pytest.mark.claim("thm-same-law")
@@ -153,80 +153,51 @@ def test_the_useful_part_of_the_first_step_is_the_sum_of_the_norms(start, axis):
 
 
 @EITHER
-@pytest.mark.parametrize("ratio", [1.0, 8.0])
-def test_a_stack_of_wide_runs_is_each_run_trained_alone(random, ratio):
+def test_a_stack_of_wide_runs_is_each_run_trained_alone(random):
     layer, Z = wide.draw_task(40, seed=2)
     A, B = wide.start_pair(random, BROAD, Z)
-    [loss], [reach] = wide.train_rates(layer, A, B, [0.01], 12, ratio)
-    alone = train(layer, Adapter(A, B, 1.0), Adam((0.01, ratio * 0.01)), 12)
+    [loss] = wide.train_rates(layer, A, B, [0.01], 12)
+    alone = train(layer, Adapter(A, B, 1.0), Adam(0.01), 12)
     np.testing.assert_allclose(loss, alone.loss, rtol=1e-9)
-    AX = alone.adapter.A @ layer.X.T
-    assert reach[-1] == pytest.approx(np.sqrt((AX**2).mean()), rel=1e-9)
 
 
 @pytest.mark.parametrize("index", [(0, 0, 0, 3), (2, 1, 1, 0), (3, 0, 1, 9), (4, 1, 0, 5)])
 def test_the_stored_study_is_what_training_gives(index):
-    loss, reach = trained(index)
-    kept = wide.stored()
-    np.testing.assert_allclose(kept["loss"][index], loss.clip(max=wide.LOST), rtol=1e-4)
-    np.testing.assert_allclose(kept["reach"][index], reach, rtol=1e-4)
+    loss = trained(index).clip(max=wide.LOST)
+    np.testing.assert_allclose(wide.stored()[index], loss, rtol=1e-4)
 
 
-@pytest.mark.claim("obs-width-rates", "obs-eight-steps")
-@pytest.mark.parametrize(("quantity", "letters", "spread", "ends"), [
-    ("best", "AB", NARROW, {1: (-0.52, -0.41)} | dict.fromkeys((2, 4, 8, 16, 32), (-0.83, -0.67))),
-    ("best", "AB", BROAD, {1: (-1.01, -0.92), 2: (-1.13, -1.01), 4: (-1.13, -1.01),
-                           32: (-0.78, -0.68)}),
-    ("reach", "AB", NARROW, {8: (0.19, 0.31)}), ("reach", "A", BROAD, {8: (0.44, 0.56)}),
-    ("reach", "B", BROAD, {8: (-0.06, 0.06)})])
-def test_the_powers_of_the_width_are_as_stated(quantity, letters, spread, ends):
-    for letter, (steps, (low, high)) in itertools.product(letters, ends.items()):
-        values = wide.after(steps)[quantity][:, *index(f"{letter} random", spread)]
+@pytest.mark.claim("obs-width-rates")
+@pytest.mark.parametrize(("spread", "ends"), [
+    (NARROW, {1: (-0.52, -0.41)} | dict.fromkeys((2, 4, 8, 16, 32), (-0.83, -0.67))),
+    (BROAD, {1: (-1.01, -0.92), 2: (-1.13, -1.01), 4: (-1.13, -1.01), 32: (-0.78, -0.68)})])
+def test_the_powers_of_the_width_are_as_stated(spread, ends):
+    for random, (steps, (low, high)) in itertools.product(wide.MATRICES, ends.items()):
+        values = wide.after(steps)["best"][:, *index(random, spread)]
         power, error = exponent(wide.WIDTHS, values)
         assert error <= 0.054 and low < power < high
 
 
 def moved(random, spread, n, steps):
-    """How far the random matrix and what the task sees of it (A·x, or B's readouts) have moved
-    over their lengths, and the cosine of the latter; means over the tasks, each at its best η."""
+    """How far the random matrix has moved over its length, the mean over the tasks, each at its
+    best η."""
     i = wide.MATRICES.index(random)
-    rows = []
+    ways = []
     rates = wide.after(steps)["best"][wide.WIDTHS.index(n), *index(random, spread)]
     for seed, lr in enumerate(rates):
         layer, Z = wide.draw_task(n, seed)
         pair = wide.start_pair(random, spread, Z)
         old = pair[i]
         new = wide.trained_pair(layer, *pair, lr, steps)[i]
-        old_seen, new_seen = (layer.P @ M if i else M @ layer.X.T for M in (old, new))
-        lengths = [np.linalg.norm(M) for M in (old_seen, new_seen)]
-        rows.append((np.linalg.norm(new - old) / np.linalg.norm(old),
-                     np.linalg.norm(new_seen - old_seen) / lengths[0],
-                     np.vdot(old_seen, new_seen) / np.prod(lengths)))
-    return np.mean(rows, axis=0)
+        ways.append(np.linalg.norm(new - old) / np.linalg.norm(old))
+    return np.mean(ways)
 
 
 @pytest.mark.claim("obs-eight-steps")
 @EITHER
 def test_the_broad_draw_moves_little_whatever_the_letter(random):
-    broad = moved(random, BROAD, 256, 8)
-    narrow = moved(random, NARROW, 256, 8)
-    assert broad[0] < 0.1
-    assert broad[1] == pytest.approx(0.43, abs=0.06)
-    assert narrow[0] == pytest.approx(0.4, abs=0.05)
-    assert narrow[1] > 1.5
-
-
-@pytest.mark.claim("obs-draw-remembered")
-@EITHER
-def test_after_32_steps_the_wide_draw_is_not_forgotten(random):
-    (_, broad, cosines), (_, narrow, _) = (
-        np.transpose([moved(random, spread, n, 32) for n in (64, 512, 2048)])
-        for spread in (BROAD, NARROW))
-    assert broad[[0, -1]] == pytest.approx([1.05, 0.73], abs=0.1)
-    assert (np.diff(broad) < 0).all()
-    assert cosines[-1] == pytest.approx(0.68, abs=0.08)
-    assert (np.diff(narrow) > 0).all()
-    assert narrow[0] > 1.6 and 3.5 < narrow[-1] < 4.8
+    assert moved(random, BROAD, 256, 8) < 0.1
+    assert moved(random, NARROW, 256, 8) == pytest.approx(0.4, abs=0.05)
 
 
 @pytest.mark.claim("obs-draw-remembered")
@@ -252,27 +223,6 @@ def test_the_broad_draw_leaves_twice_the_loss_at_either_rate():
         assert 1.7 < np.median(broad.min(axis=-1)) / narrow <= borrowed / narrow < 2.7
 
 
-@pytest.mark.claim("obs-loraplus-ratio")
-def test_a_ratio_of_the_rates_wins_little_and_a_ratio_of_n_loses():
-    changes = []
-    for n in (64, 256, 1024):
-        losses = []
-        for seed in range(10):
-            layer, Z = wide.draw_task(n, seed)
-            pair = wide.start_pair(A_RANDOM, NARROW, Z)
-            losses.append([wide.train_rates(layer, *pair, np.array(wide.RATES) / rho**0.5, 8, rho)[
-                0][:, 8] for rho in (1, 4, 16, 64, n)])
-        wide.best_rates(np.array(losses))  # raises if one is at the edge
-        logs = np.log(np.min(losses, axis=2))  # (tasks, ratios)
-        changes.append(np.exp((logs[:, 1:] - logs[:, :1]).mean(axis=0)))
-    four, sixteen, sixty_four, width = np.transpose(changes)
-    assert four.min() > 0.935 and four.max() < 1.03
-    assert sixteen[0] > 1.2
-    assert sixteen[1:].min() > 0.935 and sixteen[1:].max() < 1.065
-    assert sixty_four[:2].min() > 1.3 and sixty_four[2] == pytest.approx(1.06, abs=0.1)
-    assert width.min() > 1.7 and width.max() < 2.5
-
-
 def test_the_figures_say_what_the_study_found():
     loss = wide.left(32)[-1]  # n = 2048: (matrices, spreads, seeds, rates)
     _, (narrow, broad) = np.exp(np.log(wide.best_rates(loss)).mean(axis=-1))
@@ -280,5 +230,3 @@ def test_the_figures_say_what_the_study_found():
     ratio = np.exp(least[1] - least[0])
     assert f"best η ÷ {narrow / broad:.2g}, loss × {ratio:.2g}" in headline(
         figures.which_zero(2048, 32))
-    assert headline(figures.widths("loss left", 32)).endswith(f"× {ratio:.2g}")
-    assert "A, 1/√n: −0.81 ±" in reading(figures.widths())

@@ -1,12 +1,11 @@
-"""LoRA beside full fine-tuning: its first step, its best rate, its distance at many ranks, and what
-A does."""
+"""LoRA beside full fine-tuning: its first step, its best rate, and its distance at many ranks."""
 
 import numpy as np
 
 from lora_edu.chapters.beside_full import runs_first_step as first
 from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
-from lora_edu.chapters.beside_full.runs_turning import SIDE, tuned
+from lora_edu.chapters.beside_full.runs_turning import SIDE
 from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import framed, map_drawing, say
 from lora_edu.chapters.shared.fits import geometric_mean
@@ -26,8 +25,6 @@ from lora_edu.chapters.shared.word import picture
 from lora_edu.explore.words import number, short
 
 RATIOS = (0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
-LOSSES = {"type": "log", "tickvals": [0.03, 0.1, 0.3, 1], "ticktext": ["0.03", "0.1", "0.3", "1"],
-          "range": [-1.6, 0.3]}
 SPAN = {"few directions": (0.085, 230), "all directions": (0.02, 70)}  # holds every ratio
 
 
@@ -160,38 +157,3 @@ def many_ranks(steps: int = 30, lr: float = 0.002) -> dict:
         [labelled("distance, in updates", -2.1, 1.05, **power_ticks(-2, 0))],
         f"{steps_done(steps)}, η = {short(lr)} under Adam, r = {many.RANKS[-1]:,}: the distance "
         f"from full fine-tuning, in parts of its update · {' · '.join(distances)}")
-
-
-def turning(optimiser: str = "Adam", inputs: str = "few directions", r: int = 4) -> dict:
-    """How far A has turned to the leading direction of G, and what A's training is worth.
-
-    The cosine of that direction and A's rows, and the loss with A trained and with A frozen.
-    inputs: a name of ``runs_ratio.INPUTS``.
-    """
-    runs = {is_frozen: tuned(optimiser, inputs, r, is_frozen) for is_frozen in (False, True)}
-    cosines = np.array([run.aligned for run in runs[False]])
-    losses = {is_frozen: geometric_mean([run.loss for run in runs[is_frozen]], axis=0)
-              for is_frozen in runs}
-    first, last = (cosines[:, at] for at in (0, -1))
-    goes = f"cosine goes from {first.mean():.2f} to {last.mean():.2f}"
-    left, left_frozen = (number(losses[is_frozen][-1]) for is_frozen in runs)
-
-    steps = np.arange(cosines.shape[1])
-    traces = [line(steps, each, "A", width=1, opacity=0.4) for each in cosines]
-    traces += [line(steps, cosines.mean(axis=0), "A", width=4, name="cosine",
-                    hovertemplate="cosine %{y:.2f}<extra></extra>"),
-               level((r / SIDE)**0.5, [0, steps[-1]])]
-    for is_frozen, colour, dash, name in ((False, "loss", "solid", "A trained"),
-                                          (True, "frozen", "dash", "A frozen")):
-        traces.append(line(steps, losses[is_frozen], colour, width=3.5, dash=dash, panel=2,
-                           name=name, hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>"))
-
-    axis = labelled("step", -0.5, steps[-1] + 0.5)
-    return figure(
-        traces, f"The {goes}, {left} of the loss is left",
-        [axis, axis], [{"range": [-0.04, 1.03]}, LOSSES],
-        f"{optimiser}, {inputs}, r = {r}: the {goes} (seeds {last.min():.2f} to {last.max():.2f}) "
-        f"· what is left of the loss is {left}, with A frozen {left_frozen}",
-        headings=[
-            coloured("━ cos(A, leading direction)", "A"),
-            f"{coloured('━ loss / start', 'loss')}   {coloured('┅ with A frozen', 'frozen')}"])

@@ -1,13 +1,10 @@
-"""What L2 leaves of the word LoRA; a log with one bad batch, and the loss with and without a limit.
-"""
+"""A log with one bad batch, and the loss with and without a limit."""
 
 import numpy as np
 
-from lora_edu.chapters.decay_clipping_dropout.runs import BAD, STEPS, lowered, with_a_bad_batch
+from lora_edu.chapters.decay_clipping_dropout.runs import BAD, STEPS, with_a_bad_batch
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import box, dotted, framed, map_drawing, say
 from lora_edu.chapters.shared.style import (
-    COLOURS,
     coloured,
     curve,
     figure,
@@ -16,30 +13,7 @@ from lora_edu.chapters.shared.style import (
     power_ticks,
     words,
 )
-from lora_edu.chapters.shared.word_run import R
 from lora_edu.explore.words import number, short
-
-SHOWN = 7  # singular values
-FLOOR = 29  # where their bars stand
-APART = 6.6  # from one bar to the next
-
-
-def penalty(alpha: float = 8, lam: float = 1) -> dict:
-    """The word under an L2 penalty on A and B, and its singular values beside those wanted."""
-    threshold = lam * R / alpha
-    delta, left = lowered(threshold)
-    delta = np.round(delta, 9)  # where it is blank an SVD leaves the last bits of a sum
-    parts = framed(delta, 0, 0, "delta", "ΔW")
-    numbers = {}
-    values, targets = (np.round(all_of[:SHOWN], 3) for all_of in (left, lowered(0)[1]))
-    for i, (value, wanted) in enumerate(zip(values, targets, strict=True)):
-        parts += [box(APART * i, FLOOR - value, 5, value, COLOURS["delta"]),
-                  dotted(APART * i, FLOOR - wanted, 5, wanted)]
-        numbers[APART * i + 2.5, FLOOR + 1.6] = f"{value:.1f}"
-    count = int((left > 1e-9).sum())
-    headline = f"each singular value lowered by {short(threshold)}, {count} of {SHOWN} left"
-    return map_drawing([*parts, say(numbers)], f"α = {alpha}: {headline}", (-1, 48), (-1.5, 32),
-                       f"α = {alpha}, λ = {short(lam)}: {headline}. Dotted: without the penalty")
 
 
 def bad_batch(limit: float = 1, optimiser: str = "Adam") -> dict:

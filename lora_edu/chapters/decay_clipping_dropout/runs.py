@@ -1,4 +1,4 @@
-"""What a penalty leaves of the word LoRA, and what one bad batch does to a run that learns it."""
+"""What one bad batch does to a run that learns the word LoRA."""
 
 from functools import cache
 
@@ -6,19 +6,11 @@ import numpy as np
 
 from lora_edu import SGD, Adam, Clipped
 from lora_edu.chapters.shared import word_run
-from lora_edu.chapters.shared.word import word
 
 STEPS = 60  # of a run
 BAD = 15  # the step with the bad batch
 LENGTH = 50  # of its gradient, beside the right one's
 RULES = {"Adam": Adam(word_run.LR), "SGD": SGD(word_run.SLOW["SGD"])}
-
-
-def lowered(threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """The word with every singular value lowered, down to 0: (d, k), and the values left (d,)."""
-    U, sigma, Vt = np.linalg.svd(word(), full_matrices=False)
-    left = np.maximum(sigma - threshold, 0)
-    return U * left @ Vt, left
 
 
 @cache

@@ -4,26 +4,22 @@ import numpy as np
 
 from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import say
-from lora_edu.chapters.shared.fits import exponent, geometric_mean
-from lora_edu.chapters.shared.looks import Look, apart, steps_done
-from lora_edu.chapters.shared.style import COLOURS, coloured, figure, line, words
+from lora_edu.chapters.shared.fits import geometric_mean
+from lora_edu.chapters.shared.looks import Look, steps_done
+from lora_edu.chapters.shared.style import COLOURS, coloured, figure, line
 from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.chapters.which_zero import runs_wide_layer as wide
 from lora_edu.explore.words import power, short
 
 STEPS = (1, 2, 8, 32)
-DRAWS = A_NARROW, B_NARROW, A_BROAD, B_BROAD = tuple(
-    (random, spread) for spread in wide.SPREADS for random in wide.MATRICES)
+A_NARROW, B_NARROW = ((random, wide.SPREADS[0]) for random in wide.MATRICES)
+B_BROAD = wide.MATRICES[1], wide.SPREADS[1]
 LOOKS = dict(zip(wide.MATRICES, (Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
                  strict=True))
 DASH = dict(zip(wide.SPREADS, ("solid", "dot"), strict=True))
-LOG_WIDTHS = np.log2(wide.WIDTHS)
 LOWEST = 0.08  # shares of the loss that are shown
 HIGHEST = 10.0
 MOST = 1e6  # the largest share that is said
-QUANTITIES = {"best η": ("best", [1e-4, 1e-3, 1e-2, 1e-1], (-4.2, -0.6)),
-              "loss left": ("least", [0.1, 0.2, 0.5, 1], (-1.15, 0.05)),
-              "size of A·x": ("reach", [0.3, 1, 3, 10, 30], (-0.6, 1.6))}  # key, ticks, range
 
 
 def which_zero(n: int = 1024, steps: int = 1) -> dict:
@@ -77,44 +73,6 @@ def preference(steps: int = 10) -> dict:
         [log_labelled("share of the loss left", -1.8, 0.6, [0.03, 0.1, 0.3, 1])],
         f"{steps_done(steps)}: where inputs fill 4 directions B random leaves {ratio:.2g} times "
         f"the loss of A random, where they fill all {left[-1, 1] / left[-1, 0]:.2g} times")
-
-
-def widths(quantity: str = "best η", steps: int = 8) -> dict:
-    """What four starts of the wide layer find, each at its own best rate, against the width.
-
-    quantity: one of QUANTITIES.
-    """
-    key, ticks, span = QUANTITIES[quantity]
-    values = {draw: wide.after(steps)[key][:, *index(*draw)] for draw in DRAWS}  # (widths, tasks)
-    means = {draw: geometric_mean(values[draw]) for draw in DRAWS}
-    names = {(random, spread): f"{random[0]}, {spread}" for random, spread in DRAWS}
-    narrow, broad = (A_NARROW, A_BROAD) if key == "reach" else (B_NARROW, B_BROAD)
-    factor = 10**(np.log10(means[broad][-1]) - np.log10(means[narrow][-1]))  # at the largest width
-    growth = f"× {factor:.2g}" if factor > 1 else f"÷ {1 / factor:.2g}"
-
-    traces = []
-    exponents = []
-    for random, spread in DRAWS:
-        draw = (random, spread)
-        look = LOOKS[random]
-        traces.append(look.curve(
-            LOG_WIDTHS, np.log10(means[draw]), f"{quantity}, {names[draw]}", size=8,
-            values=means[draw], line={"color": look.colour, "dash": DASH[spread], "width": 2.5},
-            hovertemplate=f"{names[draw]}: %{{customdata:.3g}}<extra></extra>"))
-        power_of_n, error = exponent(wide.WIDTHS, values[draw])
-        exponents.append(f"{names[draw]}: {power_of_n:.2f} ± {error:.2f}".replace("-", "−"))
-    heights = apart([np.log10(means[draw][-1]) for draw in DRAWS], 0.08 * (span[1] - span[0]))
-    traces.append(words([LOG_WIDTHS[-1] + 0.15] * 4, heights,
-                        [coloured(names[draw], LOOKS[draw[0]].colour) for draw in DRAWS],
-                        textposition="middle right"))
-
-    return figure(
-        traces,
-        f"n = {wide.WIDTHS[-1]}, {broad[0][0]} with the larger numbers: {quantity} {growth}",
-        [labelled("width n", LOG_WIDTHS[0] - 0.3, LOG_WIDTHS[-1] + 1.4,
-                  tickvals=LOG_WIDTHS.tolist(), ticktext=[str(n) for n in wide.WIDTHS])],
-        [labelled(quantity, *span, **log_axis(ticks))],
-        f"{steps_done(steps)}, the exponent of n in {quantity} · " + " · ".join(exponents))
 
 
 def index(random: str, spread: str) -> tuple[int, int]:

@@ -77,12 +77,11 @@ def start_pair(random: str, spread: str, Z: np.ndarray) -> tuple[np.ndarray, np.
 class _WideRuns:
     """For ``stacked_runs.train_runs``: R runs of one layer, s = 1, without an (n, n) matrix.
 
-    ``reach`` collects rms(A·x) at each step, and ``pairs`` is the last A and Bᵀ, (R, r, n) each.
+    ``pairs`` is the last A and Bᵀ, (R, r, n) each.
     """
 
     def __init__(self, layer: WideLayer):
         self.layer = layer
-        self.reach = []
         self.pairs = None
 
     def measure(self, A, Bt) -> tuple:
@@ -93,26 +92,19 @@ class _WideRuns:
         AX = A @ X.T  # (R, r, m)
         BP = Bt @ P.T  # (R, r, p)
         error = BP.transpose(0, 2, 1) @ AX - self.layer.target  # (R, p, m)
-        self.reach.append(np.sqrt((AX**2).mean(axis=(1, 2))))
         loss = (error**2).sum(axis=(1, 2)) / (2 * m)
         return (((BP @ error) @ X / m, (AX @ error.transpose(0, 2, 1)) @ P / m),
                 (loss, 0 * loss, 0 * loss))  # nobody asks for ‖ΔW‖ and the useful part
 
 
-def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS,
-                ratio: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """The loss and rms(A·x) under Adam and s = 1 at every rate, (rates, steps + 1) each.
+def train_rates(layer: WideLayer, A, B, rates, steps: int = STEPS) -> np.ndarray:
+    """The loss under Adam and s = 1 at every rate, (rates, steps + 1).
 
-    They are inf from where a run stops being finite. rates: A's. ratio: B's rates over A's.
+    It is inf from where a run stops being finite.
     """
     chunk = stacked_runs.runs_per_stack(A.size + B.size)
-    losses = []
-    reaches = []
-    for i in range(0, len(rates), chunk):
-        runs, loss = _train(layer, A, B, rates[i:i + chunk], steps, ratio)
-        losses.append(loss)
-        reaches.append(np.where(np.isfinite(loss), np.array(runs.reach).T, np.inf))
-    return np.concatenate(losses), np.concatenate(reaches)
+    return np.concatenate([_train(layer, A, B, rates[i:i + chunk], steps)[1]
+                           for i in range(0, len(rates), chunk)])
 
 
 def trained_pair(layer: WideLayer, A, B, lr: float,
@@ -122,29 +114,25 @@ def trained_pair(layer: WideLayer, A, B, lr: float,
     return A[0], Bt[0].T
 
 
-def _train(layer, A, B, rates, steps, ratio=1.0) -> tuple[_WideRuns, np.ndarray]:
+def _train(layer, A, B, rates, steps) -> tuple[_WideRuns, np.ndarray]:
     runs = _WideRuns(layer)
     lr = np.array(rates)[:, None, None]
     start = np.repeat(A[None], len(rates), 0), np.repeat(B.T[None], len(rates), 0)
-    return runs, stacked_runs.train_runs(runs, *start, Adam((lr, ratio * lr)), steps)[:, 0]
+    return runs, stacked_runs.train_runs(runs, *start, Adam(lr), steps)[:, 0]
 
 
 @cache
-def stored() -> dict[str, np.ndarray]:
-    """What ``make_data.py`` has stored, after each of KEPT's steps.
-
-    ``loss``: of all runs, as a share of its start, in the order of the constants: (widths,
-    matrices, spreads, seeds, rates, KEPT). ``reach``: rms(A·x) of the run of least loss,
-    (widths, matrices, spreads, seeds, KEPT).
-    """
+def stored() -> np.ndarray:
+    """The losses that ``make_data.py`` has stored, each as a share of its start, after each of
+    KEPT's steps: (widths, matrices, spreads, seeds, rates, KEPT)."""
     with np.load(FILE) as data:
-        return {name: data[name].astype(float) for name in data}
+        return data["loss"].astype(float)
 
 
 def left(steps: int) -> np.ndarray:
     """The share of the loss left after so many steps, one of KEPT: (widths, matrices, spreads,
     seeds, rates)."""
-    return stored()["loss"][..., KEPT.index(steps)]
+    return stored()[..., KEPT.index(steps)]
 
 
 def best_rates(loss: np.ndarray) -> np.ndarray:
@@ -157,9 +145,9 @@ def after(steps: int) -> dict[str, np.ndarray]:
     """What the study says after so many steps, one of KEPT.
 
     ``curve``: the median loss as a share of its start, (widths, matrices, spreads, rates).
-    ``best``: the best rate of each task. ``least`` and ``reach``: loss and rms(A·x) at the
-    best rate of the grid. (widths, matrices, spreads, seeds) each.
+    ``best``: the best rate of each task. ``least``: the loss at the best rate of the grid.
+    (widths, matrices, spreads, seeds) each.
     """
     loss = left(steps)
     return {"curve": np.median(loss, axis=3), "best": best_rates(loss),
-            "least": loss.min(axis=-1), "reach": stored()["reach"][..., KEPT.index(steps)]}
+            "least": loss.min(axis=-1)}
