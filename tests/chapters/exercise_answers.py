@@ -72,13 +72,13 @@ def in_torch(right):
                                   for value in given))
 
 
-(project, cheap, dropout, three, adamw, partner, rate, scale, matching, settings, draw, embed, undo,
- convert, enlarge, attend, file_scale) = map(RIGHT.get, (
-     checks.best_approximation, checks.largest_cheap_rank, checks.dropout_backward,
+(project, dropout, three, adamw, partner, rate, scale, matching, settings, draw, embed, undo,
+ convert, enlarge, file_scale) = map(RIGHT.get, (
+     checks.best_approximation, checks.dropout_backward,
      checks.three_factor_gradients, checks.adamw_step, checks.equivalent_adamw,
      checks.same_first_step, checks.flat_scale, checks.matching_rate, checks.first_r_settings,
      checks.undo_wide_draw, checks.embedding_forward, checks.undo_change, checks.converted_adapter,
-     checks.enlarged_adapter, checks.adapted_attention, checks.scale_in_file))
+     checks.enlarged_adapter, checks.scale_in_file))
 
 
 def from_the_right(M, r):
@@ -109,27 +109,14 @@ def split(A, B, alpha, r1):
     return A[copies], B[:, copies] / np.bincount(copies)[copies], alpha * r1 / len(A)
 
 
-def attend_by_torch(X, Wq, Wk, Wv, q, v, s, causal=True):
-    Q, K, V = (torch.tensor(X @ W.T)[None] for W in (
-        Wq + s * q[1] @ q[0], Wk, Wv + s * v[1] @ v[0]))
-    return torch.nn.functional.scaled_dot_product_attention(Q, K, V, is_causal=causal)[0]
-
-
-def off(pair):
-    """An adapter (A, B) without an update."""
-    return pair[0], 0 * pair[1]
-
-
 OTHER = {
     checks.best_approximation: from_the_right,
-    checks.largest_cheap_rank: lambda d, k: int(np.ceil(d * k / (d + k))) - 1,
     checks.dropout_backward: in_torch(dropout),
     checks.adamw_step: adamw_by_torch,
     checks.embedding_forward: in_torch(embed),
     checks.converted_adapter: convert_by_svd,
     checks.enlarged_adapter: lambda A, B, a, r1: (  # zeros in A, not in B
         np.eye(r1, len(A)) @ A, np.hstack([B, np.eye(len(B), r1 - len(A))]), a * r1 / len(A)),
-    checks.adapted_attention: attend_by_torch,
     audit.checkpoint: {"mb": 37.7, "mib": 36},
     audit.reductions: {"r1": 37_140, "r4": 9_290, "r8": 4_640},
     audit.speed: {"more_tokens": 32.6, "less_time": 24.6},
@@ -143,9 +130,6 @@ WRONG = {
         "rank 2 whatever r": (lambda M, r: project(M, 2), "For r = 3 its error"),
         "one too many": (lambda M, r: project(M, r + 1), "rank 3"),
         "transposed": (lambda M, r: project(M, r).T, "shape (9, 6)")},
-    checks.largest_cheap_rank: {
-        "half the shorter side": (lambda d, k: min(d, k) // 2, "off by"),
-        "as many as the matrix has": (lambda d, k: d * k // (d + k), "For a 12 × 12 matrix")},
     checks.dropout_backward: {
         "no mask": (lambda D, X, mask, *a: dropout(D, X, mask > -1, *a), "∇X is wrong in"),
         "the mask without its scale": (
@@ -219,16 +203,6 @@ WRONG = {
                           "a plain file is off by one factor"),
         "the pattern of any layer": (lambda c, name: file_scale(c | {"rank_pattern": {
             name: next(iter(c["rank_pattern"].values()), c["r"])}}, name), "'up'")},
-    checks.adapted_attention: {
-        "no mask": (lambda *a: attend_by_torch(*a, causal=False), "those after it"),
-        "no root": (lambda X, Wq, Wk, *a: attend(X, Wq, len(Wk)**0.5 * Wk, *a), "√C"),
-        "no scale": (lambda *a: attend(*a[:6], 1.0), "scale"),
-        "on k": (lambda X, Wq, Wk, Wv, q, v, s: attend(
-            X, Wq, Wk + s * v[1] @ v[0], Wv, q, off(v), s), "v's update"),
-        "q alone": (lambda *a: attend(*a[:5], off(a[5]), a[6]), "v lacks"),
-        "v alone": (lambda *a: attend(*a[:4], off(a[4]), *a[5:]), "q lacks"),
-        "neither": (lambda *a: attend(*a[:6], 0), "neither"),
-        "pairs swapped": (lambda *a: attend(*a[:4], a[5], a[4], a[6]), "off")},
     audit.gpt3_rows: {  # its slips, and those of the other counts, are tested as they stand
         "one off": ({"r4": 18_874_369}, "more digits"),
         "text": ({"r4": "18,874,368"}, "it is '18,874,368'"),

@@ -281,15 +281,11 @@ def test_what_the_ratio_depends_on():
         assert fitted(ratios, over, axis) == pytest.approx(powers, abs=0.055)
     shrinks = few[..., 1] / few[..., -1]
     assert span(shrinks[:, 2:]) == pytest.approx((2.3, 6.1), abs=0.05)
-    grows = np.diff(few[:, 2:], axis=-1) > 0  # from each length to the next
-    assert grows.sum(axis=(0, 1, 2)).tolist() == [18, 0, 0, 0] and grows[:, :, 2, 0].all()
+    assert (np.diff(few[:, 2:, :, 1:], axis=-1) < 0).all()  # from each length to the next
     rule = np.sqrt(np.divide.outer(rates.WIDTHS, rates.ALPHAS))[:, None]
     assert (np.abs(np.log2(few[:, 1:, :, -1] / rule)) < 1).all()
-    for ratios, rises in ((few, 0), (every, 2)):  # of 200 steps from one α to the next
+    for ratios in (few, every):
         assert (ratios[:, :, -1] < ratios[:, :, 0]).all()
-        assert (np.diff(ratios, axis=2) > 0).sum() == rises
-    logs = np.diff(np.log(rates.ratios()[1]), axis=2)[np.diff(every, axis=2) > 0]
-    assert (logs.mean(axis=1) < 1.1 * logs.std(axis=1, ddof=1) / np.sqrt(8)).all()
     assert every[:, 0, 1:, 0].max() < 1
     spread = rates.ratios().max(axis=-1) / rates.ratios().min(axis=-1)
     assert np.median(spread) == pytest.approx(1.9, abs=0.05)

@@ -1,10 +1,10 @@
-"""The checks of the chapter A low-rank update."""
+"""The check of the chapter A low-rank update."""
 
 from unittest import mock
 
 import numpy as np
 
-from lora_edu.chapters.shared.verdict import TOL, NotYet, agree, array, ask, check
+from lora_edu.chapters.shared.verdict import TOL, NotYet, array, ask, check
 
 
 @check
@@ -33,17 +33,3 @@ def best_approximation(approximate) -> str:
             raise NotYet(f"For r = {r} its error is {error:.3g}, the least possible is "
                          f"{least:.3g}.")
     return "of the rank that is allowed, and no matrix of that rank has a smaller error."
-
-
-@check
-def largest_cheap_rank(largest) -> str:
-    """Check a function (d, k) → the largest r at which B and A have fewer entries than W.
-
-    The oracle makes the matrices rank after rank, and counts their entries.
-    """
-    for d, k in ((7, 7), (64, 16), (12, 12), (5, 90)):
-        fewer = [r for r in range(1, d + k)
-                 if np.zeros((d, r)).size + np.zeros((r, k)).size < np.zeros((d, k)).size]
-        agree({f"For a {d} × {k} matrix, the largest rank": fewer[-1]}, [ask(largest, d, k)],
-              "one rank more must cost as much as the matrix or more", tol=1e-9)
-    return "the rank agrees for square and for oblong matrices."

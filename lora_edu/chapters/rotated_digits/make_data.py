@@ -50,24 +50,6 @@ def path(share: float, trained: str, seed: int) -> list[list[int]]:
     return states
 
 
-def with_biases(layers: tuple[str, ...], lr: float, seed: int) -> int:
-    """Inverted digits, LoRA of rank 16 in the first layer and these biases: correct of "test"."""
-    base, parts = training.base_for("inverted")
-    model = training.prepare(base, "first layer", 16, seed=seed)
-    for name, values in model.named_parameters():
-        if name.endswith("bias") and name[0] in layers:
-            values.requires_grad_(True)
-    return training.right(training.train(model, parts["train"], lr, seed=seed), parts["test"])
-
-
-def attempt(optimiser: str, lr: float, steps: int, seed: int) -> list[int]:
-    """Inverted digits, LoRA of rank 16 in the first layer, trained in another way: its state."""
-    base, parts = training.base_for("inverted")
-    model = training.prepare(base, "first layer", 16, seed=seed)
-    training.train(model, parts["train"], lr, steps, seed, optimiser=optimiser)
-    return state(model, parts)
-
-
 def on_base(task: str, base_seed: int, split: int, share: float, lr: float, seed: int) -> list[int]:
     """LoRA of rank 16 in the first layer, on another base or split: "val" and the state."""
     base, parts = training.centred(*training.base_for(task, base_seed, split), share)
@@ -97,18 +79,13 @@ def main() -> None:
             lora[t, *at] = fit(task, place, lr, seed, r)
     paths = [[[path(share, trained, seed) for seed in range(runs.SEEDS)]
               for trained in runs.TRAINED] for share in tqdm(runs.SHARES, "a share of the mean")]
-    biases = [[[with_biases(layers, lr, seed) for seed in range(runs.BIAS_SEEDS)]
-               for lr in runs.BIAS_RATES] for layers in tqdm(runs.BIASES.values(), "biases")]
-    attempts = [[attempt(*way, seed) for seed in range(runs.SEEDS)]
-                for way in tqdm(runs.ATTEMPTS, "attempts")]
     bases = [[[[[on_base(task, *base, share, lr, seed) for seed in range(runs.BASES_SEEDS)]
                 for lr in runs.RATES] for share in (0, 1)] for task in ("rotated", "inverted")]
              for base in tqdm(runs.BASES, "bases")]
     names = [[named(task, r) for r in runs.NAMED_RANKS] for task in runs.NAMED]
     np.savez_compressed(runs.DATA, lora=lora, others=others, frozen=frozen, sizes=sizes,
-                        named=np.array(names, "u1"),
-                        paths=np.array(paths, "u4"), biases=np.array(biases, "u2"),
-                        attempts=np.array(attempts, "u4"), bases=np.array(bases, "u4"))
+                        named=np.array(names, "u1"), paths=np.array(paths, "u4"),
+                        bases=np.array(bases, "u4"))
 
 
 if __name__ == "__main__":

@@ -25,15 +25,7 @@ TRAINED = {"r = 1": 1, "r = 4": 4, "r = 16": 16, "r = 64": 64, "all of W": None}
 SHOWN = tuple(range(0, 201, 10))
 SHOWN_RATE = 0.03
 UNITS = 128
-# LoRA of rank 16 in the first layer, on inverted digits, with biases trained along …
-BIASES = {"none": (), "the first": ("0",), "all three": ("0", "2", "4")}
-BIAS_RATES = (0.01, 0.03, 0.05, 0.1, 0.2)
-BIAS_SEEDS = 30
-# … or in another way: optimiser, η, steps …
-ATTEMPTS = (("Adam", 1e-3, 2000), ("Adam", 3e-4, 6000), ("Adam", 1e-4, 6000),
-            *(("Adam, warm-up", lr, 1000) for lr in (1e-3, 3e-3, 1e-2, 3e-2)),
-            ("SGD", 3e-5, 10000), ("SGD", 1e-4, 10000), ("SGD", 1e-3, 1000), ("SGD", 1e-2, 1000))
-# … or on other bases: seed of the base, seed of the split
+# LoRA of rank 16 in the first layer on other bases: seed of the base, seed of the split
 BASES = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (0, 2))
 BASES_SEEDS = 3
 
@@ -47,8 +39,7 @@ def shipped() -> dict[str, np.ndarray]:
     first seed at SHOWN_RATE calls the first test pictures; r = 0 is the base.
 
     Of inverted digits, a *state* being accuracy on "test", the share of silent units, and the
-    share of (unit, picture) pairs that pass: "paths" (shares, trained, seeds, steps) and "attempts"
-    (attempts, seeds), states; "biases" (biases, their rates, their seeds), accuracy on "test".
+    share of (unit, picture) pairs that pass: "paths" (shares, trained, seeds, steps), states;
     "bases" (bases, "rotated" and "inverted", mean left in and taken off, rates, seeds, 4), accuracy
     on "val" and the state.
     """
@@ -60,7 +51,6 @@ def shipped() -> dict[str, np.ndarray]:
         state = np.array([test, UNITS, UNITS * TRAIN])
         return {"lora": lora, "others": others, "frozen": data["frozen"] / sizes,
                 "named": data["named"], "paths": data["paths"] / state,
-                "attempts": data["attempts"] / state, "biases": data["biases"] / test,
                 "bases": data["bases"] / np.array([val, *state])}
 
 

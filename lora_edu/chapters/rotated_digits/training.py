@@ -1,7 +1,6 @@
 """The tasks of the chapter Rotated digits, and how a model is adapted to them."""
 
 import copy
-import math
 from functools import cache
 
 import numpy as np
@@ -38,30 +37,21 @@ def make_model(seed: int = 0) -> nn.Sequential:
 
 
 def train(model: nn.Module, data: Part, lr: float, steps: int = STEPS, seed: int = 0,
-          watch=lambda step: None, optimiser: str = "Adam") -> nn.Module:
-    """Batches of 64 drawn with ``seed``; trains what is not frozen. Returns the model.
+          watch=lambda step: None) -> nn.Module:
+    """Batches of 64 drawn with ``seed``; Adam trains what is not frozen. Returns the model.
 
     Args:
         watch: Called with the number of steps done, before each step.
-        optimiser: "Adam", "SGD" (with momentum 0.9), or "Adam, warm-up" (linear over a fifth of the
-            steps, then a cosine to 0).
     """
     x, y = data
     trained = [p for p in model.parameters() if p.requires_grad]
-    if optimiser == "SGD":
-        stepper = torch.optim.SGD(trained, lr=lr, momentum=0.9)
-    else:
-        stepper = torch.optim.Adam(trained, lr=lr, fused=True)
+    optimiser = torch.optim.Adam(trained, lr=lr, fused=True)
     draw = torch.Generator().manual_seed(seed)
     for step, batch in enumerate(torch.randint(len(x), (steps, BATCH), generator=draw)):
         watch(step)
-        if optimiser == "Adam, warm-up":
-            rise = 5 * (step + 1) / steps
-            fall = (1 + math.cos(math.pi * step / steps)) / 2
-            stepper.param_groups[0]["lr"] = lr * min(1, rise) * fall
-        stepper.zero_grad()
+        optimiser.zero_grad()
         nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
-        stepper.step()
+        optimiser.step()
     return model
 
 
