@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from lora_edu.chapters.beside_full.runs_whole import beside
 from lora_edu.chapters.shared import rate_maps
@@ -23,7 +24,6 @@ from lora_edu.chapters.small_gpt import (
 from lora_edu.chapters.small_gpt.text import DATA, PARTS, STYLES, decode, encode, part, read
 from lora_edu.nn import inject, load_adapter, set_adapter
 from tests.chapters.figure_words import reading
-from tests.chapters.test_the_layer import products
 
 RANKS = results.RANKS
 
@@ -170,6 +170,13 @@ def test_an_adapter_is_a_thirty_fifth_of_the_base():
     adapter = (DATA / "adapters" / "bible-r8" / "adapter_model.safetensors").stat().st_size
     assert (round(base, -3), round(adapter, -3)) == (930_000, 26_000)
     assert round(base / adapter) == 35
+
+
+def products(step):
+    """The multiplications in the matrix products of a function."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops() // 2  # it counts multiplications and additions
 
 
 @pytest.mark.claim("obs-gpt-cost")
