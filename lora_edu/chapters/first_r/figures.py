@@ -19,7 +19,6 @@ from lora_edu.chapters.shared.style import (
     line,
     marks,
     power_ticks,
-    words,
 )
 from lora_edu.explore.words import signed
 
@@ -35,8 +34,6 @@ EDGE = 1.06  # what lies above is drawn this far below the top
 SEARCH_LOOKS = dict(zip(digits_map.SEARCHES, [
     RULE_LOOKS[rule] for rule in ("α kept", "rsLoRA", "α = r")], strict=True))
 SHORT = dict(zip(digits_map.SEARCHES, ("α = 8", "α = 1", "tuned α"), strict=True))
-SHOWN = {"regression": (-2.8, 0.5), "digits, 45°": (-1.6, 1.0), "digits, 90°": (-1.8, 1.0),
-         "small GPT": (0.15, 0.5), "MiniLM": (-0.8, 0.5)}  # powers of ten of the losses
 RAMP = ("#6151c4", "#c98bb0", "#f3e3a8")  # from the best loss of the plane to ten times it
 
 
@@ -196,37 +193,6 @@ def _searched(r: int, eta: float) -> list[dict]:
 
 def _plain(power_of_2: float) -> str:
     return f"{power_of_2:g}" if power_of_2 >= 1 else f"1/{1 / power_of_2:g}"
-
-
-def best_rates(model: str = "small GPT", rule: str = "LoRA") -> dict:
-    """Loss against η, a curve a rank, geometric means over the seeds; a ring where it is least."""
-    top = 10.0 ** SHOWN[model][1]
-    colour = SCALE_LOOKS[rule].colour
-    traces = []
-    least = {}
-    for r in runs_models.ranks(model):
-        rates, losses = runs_models.curve(model, rule, r)
-        means = geometric_mean(losses.T)
-        traces.append(line(rates, np.minimum(means, 2 * top), colour, width=2.0 if r == 8 else 1.5,
-                           **named(f"r = {r}: loss", means)))
-        least[r] = rates[means.argmin()], means.min()
-    x, y = zip(*least.values(), strict=True)
-    traces.append(marks(x, y, colour, "circle-open", 9, stroke=2, name="least"))
-    ranks = list(least)
-    sides = ["top center", "middle left" if x[-1] < x[0] else "bottom left"]
-    traces.append(words([x[0], x[-1]], [y[0], y[-1]],
-                        [f"r = {ranks[0]}", f"r = {ranks[-1]}  "], textposition=sides))
-    low, high = SHOWN[model]
-    ticks = [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] if high - low > 1 else [1.5, 2, 2.5, 3]
-    inside = [value for value in ticks if 10**low <= value <= 10**high]
-    power, error = runs_models.power(model, rule)
-    moved = f"goes × {x[-1] / x[0]:.2g}" if x[-1] != x[0] else "stays"
-    return figure(
-        traces, f"s = {FORMULAS[rule]}, r = {ranks[0]} to {ranks[-1]}: the best η {moved}",
-        [labelled("learning rate η", -3.2, 0.3, **power_ticks(-3, 0))],
-        [log_labelled("loss", low - 0.05 * (high - low), high, inside)],
-        f"{model}, s = {FORMULAS[rule]}: the best η goes with the power {signed(power)} "
-        f"(± {error:.2f}) of r")
 
 
 def five_models() -> dict:
