@@ -1,4 +1,4 @@
-"""The best rates of LoRA and of full fine-tuning with the batch."""
+"""The best rates of LoRA and of full fine-tuning, and LoRA's best α, with the batch."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,13 @@ from lora_edu import initial
 from lora_edu.chapters.beside_full import runs_batch
 from lora_edu.chapters.first_r import make_data
 from lora_edu.chapters.shared import digits
+from lora_edu.chapters.shared.fits import geometric_mean
 from tests.chapters.oracles import span
 
 
-def by_torch(r, batch, lr, seed):
-    """The test loss of one run by torch's modules and Adam."""
+def by_torch(r, batch, lr, seed, alpha=8):
+    """The test loss of one run by torch's modules and Adam, and how far each A moved in lengths of
+    its start."""
     model = make_data.model()
     data = digits.load(45)
     rng = np.random.default_rng(seed)
@@ -23,7 +25,7 @@ def by_torch(r, batch, lr, seed):
     def logits(X):
         X = torch.tensor(X)
         for i, (W, b) in enumerate(zip(model.weights, model.biases, strict=True)):
-            weight = torch.tensor(W) + 8 / r * B[i] @ A[i] if r else B[i]
+            weight = torch.tensor(W) + alpha / r * B[i] @ A[i] if r else B[i]
             X = torch.nn.functional.linear(X if i == 0 else X.relu(), weight, torch.tensor(b))
         return X
 
@@ -36,7 +38,10 @@ def by_torch(r, batch, lr, seed):
         loss.backward()
         optimiser.step()
         schedule.step()
-    return torch.nn.functional.cross_entropy(logits(data.X_test), torch.tensor(data.y_test)).item()
+    loss = torch.nn.functional.cross_entropy(logits(data.X_test), torch.tensor(data.y_test)).item()
+    moves = [np.linalg.norm(end.detach().numpy() - start) / np.linalg.norm(start)
+             for end, (start, _) in zip(A, pairs, strict=True)]
+    return loss, moves
 
 
 @pytest.mark.claim("obs-batch")
@@ -45,7 +50,7 @@ def by_torch(r, batch, lr, seed):
 def test_a_sample_of_the_stored_losses_by_torch(method, batch, octave):
     place = [*runs_batch.METHODS].index(method), runs_batch.BATCHES.index(batch), octave + 9, 2
     assert runs_batch.RATES[octave + 9] == 2.0**octave
-    again = by_torch(runs_batch.METHODS[method], batch, 2.0**octave, seed=2)
+    again, _ = by_torch(runs_batch.METHODS[method], batch, 2.0**octave, seed=2)
     assert again == pytest.approx(runs_batch.losses()[place], rel=0.03)
 
 
@@ -60,3 +65,29 @@ def test_how_the_best_rates_move_with_the_batch():
     for columns, ends in ((slice(3), (1.2, 2.0)), (3, (2.8, 3.8))):
         assert span(ratios[:, columns]) == pytest.approx(ends, abs=0.05)
     assert least[:, 3] / least[:, 2] == pytest.approx((4.0, 2.3, 4.8, 5.5), abs=0.05)
+
+
+@pytest.mark.claim("obs-batch-alpha")
+@pytest.mark.parametrize(("lr", "alpha", "far"), [(1 / 32, 16, True), (1 / 128, 128, False)])
+def test_a_sample_of_the_losses_with_alpha_tuned_by_torch(lr, alpha, far):
+    place = [*runs_batch.ALPHAS].index(lr), 1, 2, list(runs_batch.ALPHAS[lr]).index(alpha), 2
+    again, moves = by_torch(8, 64, lr, seed=2, alpha=alpha)
+    assert again == pytest.approx(runs_batch.losses("alpha")[place], rel=0.03)
+    assert all((move > 1) == far for move in moves)
+
+
+@pytest.mark.claim("obs-batch-alpha")
+def test_how_the_best_alpha_moves_with_the_batch():
+    by_eta = geometric_mean(runs_batch.losses())
+    assert (by_eta[1:, 1:].argmin(axis=-1) == list(runs_batch.RATES).index(1 / 32)).all()
+    least = geometric_mean(runs_batch.losses("alpha")).min(axis=-1)
+    ratios = least / by_eta[1:].min(axis=-1)
+
+    for i, (alphas, ends) in enumerate(zip(
+            runs_batch.ALPHAS.values(), ((11.2, 16.8), (3.1, 7.5)), strict=True)):
+        best, _ = runs_batch.best(alphas, runs_batch.losses("alpha")[i])
+        assert span(best[:, 2] / best[:, 0]) == pytest.approx(ends, abs=0.06)
+    for part, ends in ((ratios[0], (0.63, 1.09)), (ratios[1, 0], (0.97, 1.18)),
+                       (ratios[1, 1:], (0.27, 0.95))):
+        assert span(part) == pytest.approx(ends, abs=0.006)
+    assert least[1, 1:, 3] / least[1, 1:, 2] == pytest.approx((3.2, 2.6), abs=0.05)

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from lora_edu.chapters.in_practice.memory import LLAMAS
-from lora_edu.chapters.language_models import figures, make_data, runs
-from lora_edu.chapters.shared.fits import vertex
+from lora_edu.chapters.language_models import figures, make_data, runs, runs_drift
 from tests.chapters.figure_words import headline
 
 STORED = json.loads((runs.FOLDER / "sweep.json").read_text("utf-8"))
@@ -39,17 +38,6 @@ def best(rates):
     return min(rates, key=rates.get)
 
 
-def best_rate(model, r):
-    """The vertex of the parabola through the best rate and its neighbours; nan where one of the
-    two was not run or diverged."""
-    rates, losses = runs.tried(model, r)
-    best = int(losses.argmin())
-    neighbours = losses[max(best - 1, 0):best + 2]
-    if best == 0 or len(neighbours) < 3 or not np.isfinite(neighbours).all():
-        return math.nan
-    return math.exp(vertex(np.log(rates), losses))
-
-
 def searched_ranks(model):
     return [r for r in model.ranks if len(model.at(r)[0]) > 1]
 
@@ -67,13 +55,13 @@ def test_curves_follow_a_parabola_and_end_where_the_runs_do():
     model = runs.Model("parabolas", 1, tuple(bottoms), rates, losses, ())
     for r in (1, 4):
         assert runs.bottom(model, r) == pytest.approx((bottoms[r], 0.5))
-        assert best_rate(model, r) == pytest.approx(bottoms[r])
+        assert runs_drift.best_rate(model, r) == pytest.approx(bottoms[r])
     carried_rate = 7e-5 * 4**0.25
     assert runs.regret(model, 1, 4, 0.25) == pytest.approx(
         0.01 * math.log(carried_rate / bottoms[4])**2)
     losses[1, 3] = np.inf  # beside the best rate
     nowhere = [runs.bottom(model, 16)[0], runs.regret(model, 16, 4),
-               *(best_rate(model, r) for r in (4, 16))]
+               *(runs_drift.best_rate(model, r) for r in (4, 16))]
     assert np.isnan(nowhere).all()
 
 
@@ -173,7 +161,7 @@ def test_the_loss_at_a_small_rate_hardly_knows_the_rank():
 def test_the_best_rate_drifts_upwards():
     for low, high, factor, count in ((1, 4, 1.36, 17), (4, 16, 1.30, 14), (16, 64, 1.24, 13),
                                      (64, 128, 1.04, 5)):
-        ratios = [best_rate(model, high) / best_rate(model, low)
+        ratios = [runs_drift.best_rate(model, high) / runs_drift.best_rate(model, low)
                   for model in runs.having(low, high)]
         ratios = [ratio for ratio in ratios if math.isfinite(ratio)]
         assert len(ratios) == count
@@ -183,7 +171,7 @@ def test_the_best_rate_drifts_upwards():
     all_steps = 0
     moves = []
     for model in runs.models():
-        best_rates = [best_rate(model, r) for r in searched_ranks(model)]
+        best_rates = [runs_drift.best_rate(model, r) for r in searched_ranks(model)]
         located = [rate for rate in best_rates if math.isfinite(rate)]
         rising += sum(before < after for before, after in pairwise(located))
         all_steps += len(located) - 1 if located else 0
@@ -252,7 +240,17 @@ def test_the_error_of_an_accuracy_on_a_thousand_problems():
         assert math.sqrt(share * (1 - share) / 1000) == pytest.approx(0.01, abs=1e-3)
 
 
+@pytest.mark.claim("cit-alpha-r-drift")
+def test_with_alpha_equal_r_the_best_rate_does_not_rise():
+    steps = [later / first for first, later in figures.ALPHA_IS_R.values()]
+    assert sorted(round(step, 2) for step in steps) == [0.3, 0.33, 0.33, 1, 1]
+    assert headline(figures.two_rules(figures.GROWS)).endswith("rises in 0, falls in 3")
+
+
 def test_the_figures_say_what_the_rows_say():
     assert headline(figures.valleys()).endswith("costs 0.0041 nats at r = 64")
     assert "0.0031 nats in the median" in headline(figures.costs("1 → 64"))
     assert "× 1.09 measured" in headline(figures.one_stride("rsLoRA"))
+    assert headline(figures.two_rules(figures.KEPT)).endswith("rises on 28, falls on 0")
+    middle = "20 to 35 billion"
+    assert headline(figures.rank_buys(middle)).startswith(f"{middle}: from r = 1 to 4")

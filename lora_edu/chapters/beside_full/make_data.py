@@ -20,10 +20,14 @@ def main() -> None:
 
 
 def train_batches() -> None:
-    """Train the digits with each method, batch and rate."""
+    """Train the digits with each method, batch and rate, and with each α at the fixed rates."""
+    ranks = runs_batch.METHODS.values()
     eta = [[[runs_batch.train(r, batch, lr) for lr in runs_batch.RATES]
-            for batch in runs_batch.BATCHES] for r in runs_batch.METHODS.values()]
-    np.savez_compressed(runs_batch.FILE, eta=np.float32(eta))
+            for batch in runs_batch.BATCHES] for r in ranks]
+    alpha = [[[[runs_batch.train(r, batch, lr, alpha) for alpha in alphas]
+               for batch in runs_batch.BATCHES] for r in ranks if r]
+             for lr, alphas in runs_batch.ALPHAS.items()]
+    np.savez_compressed(runs_batch.FILE, eta=np.float32(eta), alpha=np.float32(alpha))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""How the best learning rates of LoRA and of full fine-tuning move with the batch, on rotated
-digits. All runs see as many pictures, so larger batches have fewer steps.
+"""How the best learning rates of LoRA and of full fine-tuning move with the batch, and the best α
+at a fixed rate, on rotated digits. All runs see as many pictures, so larger batches have fewer
+steps.
 
 The losses are stored in ``batch.npz``, which ``make_data.py`` makes.
 """
@@ -21,18 +22,20 @@ METHODS = {"in full": 0, "r = 1": 1, "r = 8": 8, "r = 64": 64}  # ranks
 ALPHA = 8
 ANGLE = 45
 RATES = 2.0 ** np.arange(-9, -2.5)
+ALPHAS = {1 / 32: 2.0 ** np.arange(-3, 6.5), 1 / 128: 2.0 ** np.arange(1, 10.5)}  # at a fixed η
 SEEDS = range(5)
 FILE = Path(__file__).with_name("batch.npz")
 
 
 @cache
-def losses() -> np.ndarray:
-    """The test losses at the end, (METHODS, BATCHES, RATES, SEEDS)."""
+def losses(tuned: str = "eta") -> np.ndarray:
+    """The test losses at the end. tuned: "eta" for (METHODS, BATCHES, RATES, SEEDS), or "alpha" for
+    (ALPHAS, METHODS of LoRA, BATCHES, values of α, SEEDS)."""
     with np.load(FILE) as stored:
-        return stored["eta"]
+        return stored[tuned]
 
 
-def train(r: int, batch: int, lr: float) -> list[float]:
+def train(r: int, batch: int, lr: float, alpha: float = ALPHA) -> list[float]:
     """The test losses of the runs with these settings, one a seed. r: 0 for full fine-tuning.
 
     η falls linearly to 0. A layer that trains in full is W + B·A with A the identity, which stays.
@@ -54,7 +57,7 @@ def train(r: int, batch: int, lr: float) -> list[float]:
         starts.append([initial(*W.shape, r, rng=rng) for W in weights] if r else whole)
         order.append(rng.integers(len(X), size=(steps, batch)))
     order = np.array(order)
-    s = np.full(len(SEEDS), ALPHA / r if r else 1.0, dtype=np.float32)
+    s = np.full(len(SEEDS), alpha / r if r else 1.0, dtype=np.float32)
     stack = MLPRuns(weights, biases, starts, s)
 
     trained = slice(0 if r else len(weights), None)  # of every A and then every B
@@ -71,7 +74,7 @@ def train(r: int, batch: int, lr: float) -> list[float]:
 
 
 def best(values, losses) -> tuple[np.ndarray, np.ndarray]:
-    """The best η of those tried, geometric means over the seeds, and the least mean losses.
+    """The best η or α of those tried, geometric means over the seeds, and the least mean losses.
 
     values: (n,). losses: (…, n, seeds). Returns two arrays (…).
     """

@@ -168,6 +168,11 @@ def strides(model: Model) -> dict[int, float]:
     return factors if len(factors) > 1 else {}
 
 
+def gains(low: int, high: int) -> np.ndarray:
+    """By how much the least loss is lower at the higher of two ranks, one number a model."""
+    return np.array([model.least(low) - model.least(high) for model in having(low, high)])
+
+
 def peft_runs() -> list[dict]:
     """Three runs of PEFT's own comparison: r, alpha, use_rslora, lr, losses by step, and s."""
     compared = json.loads((FOLDER / "peft.json").read_text("utf-8"))

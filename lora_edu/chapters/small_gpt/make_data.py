@@ -200,13 +200,34 @@ RANKS = (1, 4, 8, 16, 64)
 BEGIN = 3  # the octave: η = 0.032
 
 
-def validation_loss(style: str, rule: str, r: int, lr: float, seed: int) -> float:
-    """Adapt the base to a text with q and v, and measure."""
+def validation_loss(style: str, rule: str, r: int, lr: float, seed: int,
+                    frozen: bool = False) -> float:
+    """Adapt the base to a text with q and v, and measure. frozen: whether A stays as it is."""
     rng = np.random.default_rng(seed)
     model = load_base()
     inject(model, ["q", "v"], r, rate_maps.ALPHAS[rule], rule=rule, rng=rng)
+    if frozen:
+        for name, p in model.named_parameters():
+            if name.endswith("lora_A"):
+                p.requires_grad_(False)
     fit(model, part(style, "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH)
     return loss_on(model, part(style, "validation"))
+
+
+FROZEN = {1: (3, 4, 5), 64: (4, 5, 6)}  # the octaves around the best rate where A is frozen
+
+
+def map_frozen() -> None:
+    """The log of runs with A frozen, at the smallest and the largest rank."""
+    lines = [f"# A frozen; q and v, {STEPS} steps, batch {BATCH}, torch {torch.__version__}",
+             "# task rule r seed lr validation_loss"]
+    for r, octaves in FROZEN.items():
+        for octave in octaves:
+            for seed in SEEDS:
+                lr = rate_maps.rate(octave)
+                loss = validation_loss("bible", "lora", r, lr, seed, frozen=True)
+                lines.append(f"bible lora {r} {seed} {lr:g} {loss:.4f}")
+    (rate_maps.FOLDER / f"{NAME}_frozen.log").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 BESIDE = ("head", "characters")  # the modules that train in full beside the adapter
@@ -255,6 +276,7 @@ def main() -> None:
         seeds=SEEDS, begin=BEGIN,
         head=f"# q and v, {STEPS} steps, batch {BATCH}, torch {torch.__version__}\n"
         "# task rule r seed lr validation_loss\n")
+    map_frozen()
     map_beside()
 
 

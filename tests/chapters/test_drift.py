@@ -1,0 +1,176 @@
+"""The drift of the best rate: the law of one step for layers that share η, and what breaks it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lora_edu.chapters.first_r import make_data, runs_models
+from lora_edu.chapters.language_models import figures, runs, runs_crossover, runs_drift
+from lora_edu.chapters.shared import digits
+from lora_edu.chapters.shared.mlp import MLP
+from tests.chapters.figure_words import headline
+from tests.chapters.oracles import adam_step, span
+
+DRAWS = 4000
+
+
+@pytest.mark.claim("cor-shared-rate")
+def test_layers_that_share_a_rate_have_one_crossover():
+    """Two layers of 3 × 4 in one quadratic loss whose curvature couples all of their entries."""
+    rng = np.random.default_rng(0)
+    G = rng.normal(size=(2, 3, 4))
+    root = rng.normal(size=(24, 24)) + 2 * np.sign(G).ravel()  # it favours the common direction
+    H = root.T @ root
+
+    def harm(steps):
+        flat = steps.reshape(len(steps), 24)
+        return np.einsum("ni,ij,nj->n", flat, H, flat).mean()
+
+    mean = math.sqrt(2 / math.pi) * G / np.linalg.norm(G, axis=-1, keepdims=True)
+    of_mean = harm(mean[None])
+    best = []
+    for r in (1, 4, 16):
+        A = rng.normal(size=(DRAWS, 2, r, 4))
+        signs = np.sign(np.einsum("ldk,nlrk->nldr", G, A))
+        T = signs @ A  # (draws, layers, 3, 4): one step of Adam, over ηs
+        best.append(r * np.vdot(mean, G) * r / harm(T))  # η with s = 1/r
+        if r == 1:
+            of_one = harm(T)
+            alone = [harm(T * np.eye(2)[layer][:, None, None]) for layer in (0, 1)]
+            means = [harm(mean[None] * np.eye(2)[layer][:, None, None]) for layer in (0, 1)]
+    r_c = of_one / of_mean
+    between = of_mean - sum(means)
+    assert between > 0
+    assert r_c == pytest.approx((sum(alone) + between) / (sum(means) + between), rel=0.02)
+    assert r_c < min(one / other for one, other in zip(alone, means, strict=True))
+    assert np.divide(best, best[0]) == pytest.approx(
+        [r_c * r / (r - 1 + r_c) for r in (1, 4, 16)], rel=0.03)
+    assert runs_drift.falls(best)[0] == pytest.approx(0.25, abs=0.05)
+
+
+def second_difference(model, steps, size=1e-4):
+    """The second derivative of the loss of the digits' network along steps of its layers."""
+    data = digits.load(45)
+    losses = [MLP(tuple(W + h * T for W, T in zip(model.weights, steps, strict=True)),
+                  model.biases).loss(data.X_train, data.y_train) for h in (-size, 0, size)]
+    return (losses[0] - 2 * losses[1] + losses[2]) / size**2
+
+
+@pytest.mark.claim("obs-shared-crossover")
+def test_the_crossover_of_all_layers_by_differences_of_losses():
+    model = make_data.model()
+    network = runs_crossover.digits_network(45)
+    loss = runs_crossover.loss(network[0], *network[2:])
+    loss.backward()
+    gradients = [layer.weight.grad.numpy() for layer in network[1]]
+    rng = np.random.default_rng(1)
+    count = 100
+    draws = []
+    for _ in range(count):
+        rows = [rng.uniform(-1, 1, G.shape[1]) / G.shape[1]**0.5 for G in gradients]
+        draws.append([np.outer(np.sign(G @ a), a) for G, a in zip(gradients, rows, strict=True)])
+
+    of_one = np.mean([second_difference(model, draw) for draw in draws])
+    of_average = second_difference(model, [sum(each) / count for each in zip(*draws, strict=True)])
+    # An average keeps 1/count of what differs from draw to draw.
+    of_mean = of_average - (of_one - of_average) / (count - 1)
+    r_c, error = runs_crossover.together(*network, draws=100)
+    assert of_one / of_mean == pytest.approx(r_c, abs=4 * error)
+
+
+@pytest.mark.claim("obs-shared-crossover")
+@pytest.mark.parametrize(("task", "network", "draws", "least", "most", "shared"), [
+    ("digits, 45°", lambda: runs_crossover.digits_network(45), 300, 2.0, 2.5, 1.4),
+    ("digits, 90°", lambda: runs_crossover.digits_network(90), 300, 1.8, 2.8, 1.2),
+    ("small GPT", lambda: runs_crossover.small_gpt(("q", "v")), 32, 21, 49, 2.2),
+    (None, lambda: runs_crossover.small_gpt(("q", "k", "v", "out", "up", "down")), 32, 21, 55,
+     1.4)])
+def test_layers_together_have_a_lower_crossover_than_each(task, network, draws, least, most,
+                                                          shared):
+    parts = network()
+    of_each = runs_crossover.apart(*parts)
+    r_c, error = runs_crossover.together(*parts, draws=draws)
+    assert span(of_each) == pytest.approx((least, most), rel=0.03)
+    assert r_c == pytest.approx(shared, abs=0.08) and error < 0.2
+    if task:
+        best = np.exp(np.log(runs_models.best(task, "LoRA")).mean(axis=1))
+        rise = {"digits, 45°": 1.59, "digits, 90°": 1.17, "small GPT": 0.88}[task]
+        assert best[-1] / best[0] == pytest.approx(rise, abs=0.005)
+
+
+@pytest.mark.claim("obs-drift")
+def test_no_single_crossover_fits_the_language_models():
+    rises = runs_drift.published()[1:] / runs_drift.published()[:-1]
+    assert rises == pytest.approx([1.36, 1.30, 1.24, 1.04], abs=0.005)  # as On language models has
+    assert runs_drift.falls(runs_drift.published()) == pytest.approx((0.63, 0.67, 0.14), abs=0.005)
+    exact = runs_drift.one_crossover(runs_drift.PUBLISHED_RANKS, 7.0)
+    assert runs_drift.falls(exact) == pytest.approx((1 / 4, 1 / 4, 1 / 6))
+
+    shares = []
+    for model in runs.models():
+        for first in (1, 4):
+            ranks = first, 4 * first, 16 * first
+            if model in runs.having(*ranks):
+                best = [runs_drift.best_rate(model, r) for r in ranks]
+                shares += list(runs_drift.falls(best)) if np.isfinite(best).all() else []
+    assert (len(shares), sum(share > 0.25 for share in shares)) == (21, 18)
+    assert np.median(shares) == pytest.approx(0.80, abs=0.005)
+
+
+def losses_of_ten_steps(task, r, lr, seed, frozen):
+    """Of Adam, written out, with the whole gradient of W."""
+    A = np.random.default_rng(seed).uniform(-1, 1, (r, 32)) / 32**0.5
+    B = np.zeros((32, r))
+    memory = [[0, 0], [0, 0]]
+    losses = []
+    for t in range(1, 11):
+        G = task.gradient(task.W0 + B @ A / r)
+        step_A, step_B = adam_step(memory, (B.T @ G / r, G @ A.T / r), t, lr, 1e-8)
+        A = A if frozen else A + step_A
+        B = B + step_B
+        losses.append(task.loss(task.W0 + B @ A / r))
+    return losses
+
+
+@pytest.mark.claim("obs-drift")
+@pytest.mark.parametrize("optimiser", runs_drift.OPTIMISERS)
+def test_the_best_rates_of_a_task_by_another_loop(optimiser):
+    task = runs_drift.task("all directions", 0)
+    stored = runs_drift.best_after("all directions", optimiser)[:, 0]
+    for column, r in enumerate(runs_drift.RANKS[:3]):
+        for row, steps in enumerate(runs_drift.STEPS):
+            near = np.log(stored[row, column])
+            at = int(np.abs(np.log(runs_drift.RATES) - near).argmin())
+            rates = runs_drift.RATES[at - 2:at + 3]
+            losses = [np.log(np.mean([
+                losses_of_ten_steps(task, r, lr, seed, optimiser == "frozen")[steps - 1]
+                for seed in runs_drift.SEEDS])) for lr in rates]
+            best = int(np.argmin(losses))
+            bend = np.polyfit(np.log(rates[best - 1:best + 2]), losses[best - 1:best + 2], 2)
+            assert -bend[1] / 2 / bend[0] == pytest.approx(near, abs=1e-6)
+
+
+@pytest.mark.claim("obs-drift")
+@pytest.mark.parametrize(("inputs", "r_c", "one", "trained", "frozen"), [
+    ("all directions", 45, 0.78, (0.16, 0.31), (0.78, 0.99)),
+    ("about ten", 10, 0.53, (0.12, 0.16), (0.54, 0.89))])
+def test_it_is_the_steps_of_a_that_make_the_drift_slow(inputs, r_c, one, trained, frozen):
+    assert runs_drift.mean_crossover(inputs) == pytest.approx(r_c, abs=0.3)
+    for optimiser, ends in (("trained", trained), ("frozen", frozen)):
+        powers = [runs_drift.power(best) for best in runs_drift.best_after(inputs, optimiser)]
+        assert powers[0] == pytest.approx(one, abs=0.006)
+        assert span(powers[1:]) == pytest.approx(ends, abs=0.006)
+    published = runs_drift.published()[runs_drift.PUBLISHED_RANKS.index(64)]
+    assert math.log(published) / math.log(64) == pytest.approx(0.19, abs=0.005)
+
+
+@pytest.mark.claim("obs-drift")
+@pytest.mark.parametrize(("log", "rise"), [("small_gpt", 0.9), ("small_gpt_frozen", 2.8)])
+def test_the_small_gpt_drifts_as_one_step_would_where_a_is_frozen(log, rise):
+    assert runs_drift.rise_of_gpt(log) == pytest.approx(rise, abs=0.05)
+
+
+def test_the_figure_says_the_powers():
+    assert headline(figures.drift("all directions", "trained", 2)) == (
+        "A trained, 2 steps: r^0.23 beside r^0.19 of language models")
