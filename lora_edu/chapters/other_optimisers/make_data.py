@@ -1,6 +1,6 @@
 """Makes the page's data anew, in forty minutes of one core:
 
-    python -m lora_edu.chapters.muon_and_rank.make_data
+    python -m lora_edu.chapters.other_optimisers.make_data
 
 ``digits.npz``, and in ``shared/maps`` the log of the small GPT, of which only what is missing is
 trained.
@@ -11,7 +11,7 @@ import torch
 from transformers.optimization import Adafactor
 
 from lora_edu.chapters.first_r.make_data import train
-from lora_edu.chapters.muon_and_rank import runs
+from lora_edu.chapters.other_optimisers import runs
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 from lora_edu.chapters.small_gpt import fit, load_base, loss_on

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lora_edu.chapters.muon_and_rank import runs
+from lora_edu.chapters.other_optimisers import runs
 from lora_edu.chapters.shared.axes import log_labelled
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy, seeds

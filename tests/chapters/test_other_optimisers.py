@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu.chapters.muon_and_rank import make_data, runs
+from lora_edu.chapters.other_optimisers import make_data, runs
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
