@@ -139,6 +139,7 @@ def test_a_little_more_with_the_rank_halves_what_carrying_costs():
     assert len(pairs) == 217
     assert means[0] == pytest.approx(0.0010, abs=5e-5)
     assert means[0.15] == pytest.approx(0.0005, abs=5e-5)
+    assert min(means, key=means.get) == 0.15
 
 
 @pytest.mark.claim("cit-tinker-stride")

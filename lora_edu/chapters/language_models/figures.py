@@ -117,7 +117,7 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
     billions = np.array([model.billions for model in tuned])
     names = np.array([short_name(model) for model in tuned])
     third = float(np.median(runs.wrong_rate_costs()))
-    ends = [0.7, 1400]
+    ends = [0.7, 10_000]  # beyond the largest model there is room for two names
 
     shown = np.maximum(losses[~outside], LEAST_SHOWN)
     hover = [f"{name}: {loss:.4f} nats" for name, loss in zip(names, losses, strict=True)]
@@ -129,9 +129,8 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
               marks(billions[outside], np.full(outside.sum(), TOP_SHOWN), "B", "triangle-up", 10,
                     text=list(names[outside]), name="outside the rates",
                     hovertemplate="%{text}: outside the rates<extra></extra>"),
-              say({(ends[1], third): f"a third of the best η: {third:.4f}",
-                   (ends[1], runs.noise()): f"repeated runs: {runs.noise():.5f}"},
-                  "top left", 12)]
+              say({(ends[1], third): f"η ÷ 3<br>{third:.4f}",
+                   (ends[1], runs.noise()): f"repeats<br>{runs.noise():.5f}"}, "top left", 12)]
 
     moved = "η kept" if power == 0 else f"η × {(r / r1)**power:.2g}"
     if outside.mean() > 0.5:
