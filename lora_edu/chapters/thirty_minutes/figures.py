@@ -90,7 +90,7 @@ def strides(alpha: float = 8) -> dict:
         for left, inside, colour in ((3.4, first, "B"), (9.8, factor, "delta")):
             traces.append(line([left, left, left + 3, left], [top - 0.8, top + 0.8, top, top - 0.8],
                                colour, width=2))
-            texts[left + 1, top] = inside
+            texts[left + 1.15, top] = inside
         texts |= {(-2.2, top - 1.25): name, (17.3, top): "ΔW"}
         lengths[name] = times(numbers[-1])
         shapes.append(box(0, top - 1.5, numbers[-1], 0.5, COLOURS["delta"]))
@@ -98,10 +98,8 @@ def strides(alpha: float = 8) -> dict:
     headline = f"α {factor}: stride {lengths['SGD']} under SGD, {lengths['Adam']} under Adam"
     return figure([*traces, say(texts, size=12), say(bars, "middle right", 16)],
                   headline if alpha != R else "α = 8: the stride to compare with",
-                  [labelled("first step of W, at α = 8 it is 1", -3.8, 19.6,
-                            tickvals=[0, 1, 4, 8, 12, 16])],
-                  [{**BLANK_AXIS, "range": [-4.4, 1.2]}], headline, shapes=shapes,
-                  margin={"l": 4, "r": 4, "t": 4, "b": 46})
+                  [{**BLANK_AXIS, "range": [-3.8, 19.6]}], [{**BLANK_AXIS, "range": [-4.4, 1.2]}],
+                  headline, shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
 
 def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
