@@ -44,7 +44,8 @@ def setup(app):
     app.add_directive("answers", answers.Answers)
     app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
     app.add_transform(sharing.ExplicitHeadingIds)
-    for transform in (self_check.SelfChecks, theme.KeepTogether, theme.MarkColumns):
+    for transform in (self_check.SelfChecks, theme.KeepTogether, theme.MarkColumns,
+                      theme.SizePictures):
         app.add_post_transform(transform)
     slim.check_tools(app)
     for sheet in ("book.css", "search.css"):
