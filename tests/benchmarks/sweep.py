@@ -1,9 +1,7 @@
 """How fast ``sweep`` is, beside a torch loop over PEFT layers: python -m tests.benchmarks.sweep
 
 The same trajectories both ways: d = k = 64, 200 Adam steps, float64, five quantities recorded at
-every step. Also the share of the machine's peak that the sweep's matrix products reach: their
-floating-point operations, against a 1024 × 1024 float64 product timed in the same run; and the
-time of one live trajectory (d = k = 32, 100 steps), which a slider trains at every move.
+every step.
 """
 
 import warnings
@@ -12,9 +10,8 @@ from time import perf_counter
 import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
-from threadpoolctl import threadpool_limits
 
-from lora_edu import Adam, Adapter, initial, scaling, sweep, teacher_student, train
+from lora_edu import initial, sweep, teacher_student
 
 D, STEPS, RUNS = 64, 200, {4: 800, 8: 400, 16: 240, 64: 80}
 warnings.filterwarnings("ignore", category=UserWarning)
@@ -28,12 +25,6 @@ def best(function, repeats=3):
         function()
         times.append(perf_counter() - begin)
     return min(times)
-
-
-def product_flops(r):
-    """Floating-point operations of one run's matrix products in one step (see stacked_runs.py)."""
-    factored = r * 3 * D * D + 2 * r * r * 2 * D + 3 * r * r * D
-    return 2 * min(factored, D**3 + 3 * D * r * D)
 
 
 def peft_run(problem, A, B, r, alpha, lr, steps):
@@ -68,29 +59,13 @@ def peft_run(problem, A, B, r, alpha, lr, steps):
 def main():
     torch.set_num_threads(1)
     problem = teacher_student(D, D, shift_rank=4, rng=np.random.default_rng(0))
-    M = np.random.default_rng(0).normal(size=(1024, 1024))
-    peak = 2 * 1024**3 / best(lambda: M @ M, 5)
-    with threadpool_limits(1, user_api="blas"):
-        single = 2 * 1024**3 / best(lambda: M @ M, 5)
-    print(f"peak of a float64 product: {peak / 1e9:.0f} GFLOP/s, one thread {single / 1e9:.0f}\n")
-    print("  r   sweep runs/s   PEFT loop runs/s   ratio   products GFLOP/s   of peak")
+    print("  r   sweep runs/s   PEFT loop runs/s   ratio")
     for r, runs in RUNS.items():
         rate = runs / best(lambda r=r, runs=runs: sweep(problem, r=r, alpha=16, lr=1e-3,
                                                         seed=range(runs), steps=STEPS))
         A, B = initial(D, D, r, rng=np.random.default_rng(0))
         loop = 1 / best(lambda r=r, A=A, B=B: peft_run(problem, A, B, r, 16, 1e-3, STEPS), 5)
-        flops = rate * STEPS * product_flops(r)
-        print(f"{r:3}   {rate:12.0f}   {loop:16.2f}   {rate / loop:4.0f}×   {flops / 1e9:16.1f}"
-              f"   {flops / peak:6.0%}")
-    small = teacher_student(32, 32, shift_rank=4, rng=np.random.default_rng(0))
-    print()
-    for r in (1, 8, 32):
-        adapter = Adapter(*initial(32, 32, r, rng=np.random.default_rng(1)), scaling(r, 16))
-        with threadpool_limits(1, user_api="blas"):
-            times = [best(lambda a=adapter: train(small, a, Adam(0.003), 100), 1)
-                     for _ in range(21)]
-        print(f"one live trajectory, d = k = 32, 100 steps, r = {r}: median "
-              f"{1e3 * np.median(times):.1f} ms on one thread")
+        print(f"{r:3}   {rate:12.0f}   {loop:16.2f}   {rate / loop:4.0f}×")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """The page that reads a reader's own file: opened through its input, drawn, refused, stopped."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
 from playwright.sync_api import expect
+from safetensors.numpy import save_file
 
 from lora_edu.explore.bundle import npm_file
-from tests.benchmarks.examine import write as write_large
 from tests.examine.lora_files import in_peft, write
 from tests.site.devices import AXE
 from tests.site.pages import HTML
@@ -13,6 +16,17 @@ from tests.site.pages import HTML
 PAGE = "book/part4/your-adapter.html"
 pytestmark = pytest.mark.skipif('class="page-python ' not in (HTML / PAGE).read_text("utf-8"),
                                 reason="built without NumPy for browsers")
+
+
+def write_large(folder):
+    """An adapter of 224 modules, which takes a while to read."""
+    rng = np.random.default_rng(0)
+    parts = {f"base_model.model.layers.{i}.q_proj.lora_{letter}.weight":
+             rng.normal(0, 0.01, shape).astype(np.float16)
+             for i in range(224) for letter, shape in (("A", (16, 4096)), ("B", (4096, 16)))}
+    save_file(parts, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(json.dumps(
+        {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "target_modules": ["q_proj"]}))
 
 
 @pytest.fixture(scope="module")
