@@ -1,54 +1,43 @@
 """Which of lora_edu's code a page is made with: when it changes, the page is built again.
 
-Behind a page stand lora_edu, and of its chapters those that the page names and those that these
-name. Imports are not followed further: a change in lora_edu itself builds all pages again. The
-modules beside a page are looked after by lora_edu.explore.sphinx_ext.
+Behind a page stand lora_edu, and of its chapters those that the page imports, with their data, and
+those that these import. Imports are not followed elsewhere: a change in lora_edu itself builds all
+pages again. The modules beside a page are looked after by lora_edu.explore.sphinx_ext.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-import lora_edu
 from lora_edu.explore.sphinx_ext import digest, with_another_digest
 
-PACKAGE = Path(lora_edu.__file__).parent
-NAMED = re.compile(r"lora_edu\.chapters(?:\.| import )(\w+)")
+from . import imports, myst
+
+CHAPTERS = "lora_edu.chapters."
 
 
 def pages_with_old_code(app, env, added, changed, removed) -> list[str]:
     """The pages with other code behind their cells than they were built with."""
-    pages = {page: Path(env.doc2path(page)) for page in env.found_docs - removed}
-    return with_another_digest(env, "book_sources", digests(pages))
+    library = imports.ROOT / "lora_edu"
+    of_library = digest(file for file in files(library)
+                        if library / "chapters" not in file.parents)
+    of_folder = cache(lambda folder: digest(files(folder)))
+    now = {}
+    for page in env.found_docs - removed:
+        text = Path(env.doc2path(page)).read_text(encoding="utf-8")
+        now[page] = " ".join([of_library, *map(of_folder, chapters_behind(text))])
+    return with_another_digest(env, "book_sources", now)
 
 
-def digests(pages: dict[str, Path]) -> dict[str, str]:
-    """Page → the digest of all files behind it; each file is read once."""
-    chapters = {folder.name: folder for folder in (PACKAGE / "chapters").glob("[a-z]*")
-                if folder.is_dir()}
-    library = digest(file for file in files(PACKAGE)
-                     if not any(folder in file.parents for folder in chapters.values()))
-    digest_of = {name: digest(files(folder)) for name, folder in chapters.items()}
-    naming = {name: named(*folder.glob("*.py")) for name, folder in chapters.items()}
-
-    def of(page: Path) -> str:
-        behind: set[str] = set()
-        waiting = named(page) & chapters.keys()
-        while waiting:
-            name = waiting.pop()
-            behind.add(name)
-            waiting |= (naming[name] & chapters.keys()) - behind
-        return " ".join([library, *(digest_of[name] for name in sorted(behind))])
-
-    return {page: of(file) for page, file in pages.items()}
+def chapters_behind(text: str) -> list[Path]:
+    """The folders of the chapters that a page's cells import."""
+    code = "\n".join(part.body for part in myst.directives(text) if part.name == "code-cell")
+    names = {name.split(".")[2] for name in imports.imported(code, in_functions=True)
+             if name.startswith(CHAPTERS)}
+    return [imports.ROOT / "lora_edu/chapters" / name for name in sorted(names)]
 
 
-def named(*sources: Path) -> set[str]:
-    """The chapters that pages or modules name."""
-    return {name for file in sources for name in NAMED.findall(file.read_text(encoding="utf-8"))}
-
-
-def files(folder: Path) -> Iterable[Path]:
+def files(folder: Path) -> Iterator[Path]:
     """The files in a folder, at any depth, but for a page's looks and what Python has compiled."""
     return (file for file in folder.rglob("*") if file.is_file()
             and file.suffix not in (".js", ".css", ".pyc"))

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from book._extensions import sources
-from tests.small_book import write
+from book._extensions import imports, sources
+from tests.small_book import cell, write
 
 
 @pytest.fixture
@@ -15,10 +15,11 @@ def book(tmp_path, monkeypatch):
              "lora_edu/chapters/alpha/figures.py": "import lora_edu.chapters.shared.style",
              "lora_edu/chapters/alpha/data/runs.npz": "", "lora_edu/chapters/beta/figures.py": "",
              "lora_edu/explore/looks.css": "",
-             "book/alpha.md": "from lora_edu.chapters.alpha import a",
-             "book/beta.md": "from lora_edu.chapters import beta", "book/waves.md": "no chapter"}
+             "book/alpha.md": cell("from lora_edu.chapters.alpha import figures"),
+             "book/beta.md": cell("from lora_edu.chapters.beta.figures import one"),
+             "book/waves.md": "no chapter"}
     write(tmp_path, files)
-    monkeypatch.setattr(sources, "PACKAGE", tmp_path / "lora_edu")
+    monkeypatch.setattr(imports, "ROOT", tmp_path)
     return tmp_path
 
 
