@@ -18,7 +18,7 @@ TEXTS = {page: source(page) for page in in_toc()}
 
 
 def questions(text):
-    """The choices and their reasons of each question in a text; no choices where it is free."""
+    """The choices and their reasons of each answer in a text; none where it is an open one."""
     found, before = [], ""
     for part in myst.parts(text):
         if part.name == "dropdown" and part.title == "Answer":
@@ -90,8 +90,8 @@ Which *matrix* moves first?
 
 """
 BAD = [  # one page of three questions that cannot be made, and what is said of them
-    (GOOD.replace("**Right.**", "Right:"), "an answer needs the paragraph"),
-    (GOOD.replace("1. It has B as a factor.\n2.", "1."), "a question needs a numbered list"),
+    (GOOD.replace("**Right.**", "Right:"), "a question needs a paragraph"),
+    (GOOD.replace("1. It has B as a factor.\n2.", "1."), "a question needs a paragraph"),
     (":::{admonition} Predict\n:class: covers-none\nIt.\n:::\n",
      "covers-none: no explorer of that name here, only none")]
 

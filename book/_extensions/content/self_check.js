@@ -8,22 +8,18 @@
   const kept = JSON.parse(localStorage.getItem(KEY)) || {};
 
   function keep(box, last) {
-    kept[box.dataset.key] = { last };
+    kept[box.dataset.key] = last;
     show(box);
     localStorage.setItem(KEY, JSON.stringify(kept));
   }
 
+  const isKept = (box) => box.dataset.key in kept;
+
   // What a box shows of what is kept of it.
   function show(box) {
-    const { last = null } = kept[box.dataset.key] || {};
+    const last = kept[box.dataset.key];
     const { right } = box.dataset;
     const said = box.querySelector(".self-check-said");
-    if (!said) {
-      box.querySelectorAll("button").forEach((button, i) => {
-        button.setAttribute("aria-pressed", last === i);
-      });
-      return;
-    }
     const reasons = box.querySelector(".self-check-reasons").children;
     said.replaceChildren(...(last === null ? [] : reasons[last].cloneNode(true).childNodes));
     if (last !== null && last !== +right) {
@@ -36,34 +32,27 @@
   }
 
   for (const box of boxes) {
-    const { right } = box.dataset;
-    const [yes, no] = box.querySelectorAll(".self-check-buttons button");
-    if (right === undefined) {
-      yes.onclick = () => keep(box, 0);
-      no.onclick = () => keep(box, 1);
-    } else {
-      const chosen = () => box.querySelector("input:checked");
-      const said = box.querySelector(".self-check-said");
-      // what was said is not of the new choice
-      box.addEventListener("change", () => {
-        said.textContent = "";
-        box.dataset.last = "";
-      });
-      const check = () => {
-        if (chosen()) keep(box, +chosen().value);
-        else said.textContent = CHOOSE;
-      };
-      yes.onclick = check;
-      box.addEventListener("keydown", ({ key, target }) => {
-        if (key === "Enter" && target.type === "radio") check();
-      });
-      box.querySelector("summary").addEventListener("click", () => {
-        if (!kept[box.dataset.key]) keep(box, null);
-      });
-      const { last } = kept[box.dataset.key] || {};
-      if (last != null) box.querySelectorAll("input")[last].checked = true;
-    }
-    if (kept[box.dataset.key]) show(box);
+    const chosen = () => box.querySelector("input:checked");
+    // what was said is not of the new choice
+    box.addEventListener("change", () => {
+      box.querySelector(".self-check-said").textContent = "";
+      box.dataset.last = "";
+    });
+    const check = () => {
+      if (chosen()) keep(box, +chosen().value);
+      else box.querySelector(".self-check-said").textContent = CHOOSE;
+    };
+    box.querySelector(".self-check-buttons button").onclick = check;
+    box.addEventListener("keydown", ({ key, target }) => {
+      if (key === "Enter" && target.type === "radio") check();
+    });
+    box.querySelector("summary").addEventListener("click", () => {
+      if (!isKept(box)) keep(box, null);
+    });
+    if (!isKept(box)) continue;
+    const last = kept[box.dataset.key];
+    if (last !== null) box.querySelectorAll("input")[last].checked = true;
+    show(box);
   }
 
   // An explorer that would tell the answer is blurred until it is asked for: by an answer, a touch
@@ -73,7 +62,7 @@
     const own = [...asking.querySelectorAll(".self-check")];
     const figure = document.getElementById(`explorer-${name}`);
     const plot = figure?.querySelector(".explorer-plot");
-    if (!plot || location.hash.includes("?") || own.every((box) => kept[box.dataset.key])) continue;
+    if (!plot || location.hash.includes("?") || own.every(isKept)) continue;
     const cover = make("div", { className: "self-check-cover" });
     const button = make("button", { type: "button", textContent: "Show me" });
     const put = (covered) => {
@@ -103,7 +92,7 @@
     });
     for (const box of own) {
       box.addEventListener("click", () => {
-        if (own.every((each) => kept[each.dataset.key])) uncover();
+        if (own.every(isKept)) uncover();
       });
     }
     for (const type of ["click", "hashchange"]) {

@@ -13,10 +13,10 @@ of choices, and a folded answer with a reason or a mistake for each choice, by t
     2. **Right.** Its gradient holds A, which is not.
     :::
 
-On the page the choices become radio buttons; without scripts the answer unfolds. A free question
-is a paragraph and any other answer, and the reader says whether it was known. An admonition of the
-class ``covers-NAME`` covers the explorer NAME until the questions in it are answered, or the reader
-asks to see it. Links after a → in the right answer's reason follow each wrong one's.
+On the page the choices become radio buttons; without scripts the answer unfolds, as an answer
+without reasons does always. An admonition of the class ``covers-NAME`` covers the explorer NAME
+until the questions in it are answered, or the reader asks to see it. Links after a → in the right
+answer's reason follow each wrong one's.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ class SelfChecks(SphinxPostTransform):
                    if node.get("design_component") == "dropdown" and node.children
                    and node[0].astext() == "Answer"]
         for answer in answers:
-            question(answer)
+            make_question(answer)
         explorers = explorers_by_page(self.env).get(self.env.docname, {})
         for box in self.document.findall(nodes.Admonition):
             for name in box["classes"]:
@@ -69,49 +69,39 @@ class SelfChecks(SphinxPostTransform):
                                    ", ".join(explorers) or "none", location=box)
 
 
-def question(answer: nodes.container) -> None:
-    """Change a folded answer, and the question and the choices before it, into a self-check."""
-    parent, at = answer.parent, answer.parent.index(answer)
-    said = next((node for node in answer if isinstance(node, nodes.enumerated_list)), None)
-    right = [number for number, item in enumerate(said or ()) if item.astext().startswith(RIGHT)]
-    size = 2 if right else 1  # parts: a paragraph, with or without choices
-    asked = parent[max(at - size, 0):at]
-    if len(asked) < size or not isinstance(asked[0], nodes.paragraph):
-        logger.warning("an answer needs the paragraph of its question before it", location=answer)
+def make_question(answer: nodes.container) -> None:
+    """Change a folded answer with a numbered list of reasons, and the paragraph and the choices
+    before it, into a self-check."""
+    reasons = next((node for node in answer if isinstance(node, nodes.enumerated_list)), None)
+    if reasons is None:
+        return
+    parent = answer.parent
+    end = parent.index(answer)
+    asked, choices = [None, None, *parent[:end]][-2:]
+    right = [number for number, item in enumerate(reasons) if item.astext().startswith(RIGHT)]
+    if (len(right) != 1 or not isinstance(asked, nodes.paragraph)
+            or not isinstance(choices, nodes.enumerated_list) or len(choices) != len(reasons)
+            or any([type(part) for part in item] != [nodes.paragraph] for item in choices)):
+        logger.warning("a question needs a paragraph, then a numbered list of choices, a paragraph "
+                       "each, then an answer with as many numbers, one of which begins with %r",
+                       f"**{RIGHT}**", location=answer)
         return
     # A browser keeps answers by this key, so a question with a new text is asked again.
-    key = hashlib.sha256(asked[0].astext().encode()).hexdigest()[:8]
-    box = tag("div", class_="self-check", data_key=key)
-    if right:
-        choices = asked[1]
-        if (len(right) != 1 or not isinstance(choices, nodes.enumerated_list)
-                or len(choices) != len(said)
-                or any([type(part) for part in item] != [nodes.paragraph] for item in choices)):
-            logger.warning("a question needs a numbered list of choices, a paragraph each, then an "
-                           "answer with as many numbers, one of which begins with %r",
-                           f"**{RIGHT}**", location=answer)
-            return
-        said["enumtype"] = "loweralpha"
-        said["classes"].append("self-check-reasons")
-        box["given"]["data-right"] = str(right[0])
-        box += [tag("fieldset", tag("legend", *asked[0].children),
-                    *(choice(item, number, key) for number, item in enumerate(choices))),
-                buttons("Check"), tag("div", class_="self-check-said", role="status"), answer]
-    else:
-        box += [*asked, answer]
-        answer += buttons("I had it", "I had not")
-    parent[at - size:at + 1] = [box]
+    key = hashlib.sha256(asked.astext().encode()).hexdigest()[:8]
+    reasons["enumtype"] = "loweralpha"
+    reasons["classes"].append("self-check-reasons")
+    fieldset = tag("fieldset", tag("legend", *asked.children),
+                   *(choice(item, number, key) for number, item in enumerate(choices)))
+    check = tag("p", tag("button", nodes.Text("Check"), type="button"), class_="self-check-buttons")
+    verdict = tag("div", class_="self-check-said", role="status")
+    parent[end - 2:end + 1] = [tag("div", fieldset, check, verdict, answer, class_="self-check",
+                                   data_key=key, data_right=str(right[0]))]
 
 
 def choice(item: nodes.list_item, number: int, key: str) -> Tag:
     """A radio button with a letter and the text of a choice."""
     return tag("label", tag("input", type="radio", name=key, value=str(number)),
                tag("span", nodes.Text(f"{chr(97 + number)}.")), tag("span", *item[0].children))
-
-
-def buttons(*names: str) -> Tag:
-    return tag("p", *(tag("button", nodes.Text(name), type="button") for name in names),
-               class_="self-check-buttons")
 
 
 def add_script(app, pagename, templatename, context, doctree) -> None:
