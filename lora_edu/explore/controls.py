@@ -13,8 +13,7 @@ import numpy as np
 
 from lora_edu.explore.words import short
 
-MOST = 100_000  # positions of one control; a page stores fewer (see states.py)
-
+MOST_STEPS = 100_000  # of a range; a page stores fewer positions (see states.py)
 
 @dataclass(frozen=True)
 class Control:
@@ -127,13 +126,12 @@ def _values(name: str, given) -> tuple[tuple[str, ...], tuple]:
     if isinstance(given, Mapping):
         entries = [(text, _number(value)) for text, value in given.items()]
     else:
-        entries = [_number(value) for value in itertools.islice(given, MOST + 1)]
+        entries = [_number(value) for value in given]
         numbers = all(type(value) in (int, float) for value in entries)
         if isinstance(given, tuple) and len(given) in (2, 3) and numbers:
             return (), _range(name, *entries)
-    if not 0 < len(entries) <= MOST:
-        raise ValueError(f"{name} must have at least one value and at most {MOST:,}, "
-                         f"got {'more' if entries else 'none'}")
+    if not entries:
+        raise ValueError(f"{name} must have at least one value, got none")
     if all(isinstance(entry, tuple) and len(entry) == 2 for entry in entries):
         texts, values = zip(*entries, strict=True)
         return tuple(map(str, texts)), values
@@ -149,9 +147,9 @@ def _range(name: str, low, high, step=None) -> tuple:
     """What ``(min, max)`` and ``(min, max, step)`` mean in ipywidgets; steps are 1 or 0.1."""
     whole = all(isinstance(value, int) for value in (low, high, step or 1))
     step = step if step is not None else 1 if whole else 0.1
-    if not (low < high and 0 < step <= high - low < MOST * step):
-        raise ValueError(f"{name} must be (min, max) or (min, max, step) with min < max and "
-                         f"0 < step ≤ max − min < {MOST:,} steps (a list holds separate values), "
+    if not (low < high and 0 < step <= high - low < MOST_STEPS * step):
+        raise ValueError(f"{name} must be (min, max) or (min, max, step) with min < max and 0 < step "
+                         f"≤ max − min < {MOST_STEPS:,} steps (a list holds separate values), "
                          f"got {(low, high, step)!r}")
     count = math.floor((high - low) / step + 1e-9) + 1
     return tuple(low + i * step if whole else round(low + i * step, 12) for i in range(count))

@@ -2,7 +2,6 @@
 allowed."""
 
 import inspect
-import itertools
 import re
 
 import numpy as np
@@ -28,7 +27,6 @@ VALUES = {  # words of a ValueError, and the call
     "min < max": lambda: explore(figure, r=(8, 1)),
     "0 < step ≤ max − min": lambda: explore(figure, r=(5, 6, 3)),
     "< 100,000 steps": lambda: explore(figure, r=(1, 10**9)),
-    "100,000, got more": lambda: explore(figure, r=itertools.count()),
     "in six digits, for links to name them (a dict gives them names)":
         lambda: explore(figure, alpha=[100000.25, 100000.5]),
     "labels must be a dict from controls (r) to texts, got {'q'":
