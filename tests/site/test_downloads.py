@@ -1,4 +1,4 @@
-"""Each chapter's page offers its executed notebook; nothing leads nowhere; 404.html leads back."""
+"""Each chapter's page offers its executed notebook, and nothing leads nowhere."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from book._extensions.notebooks.download import INVITE
 from book._extensions.notebooks.first_cell import extra_for
 from book._extensions.notebooks.wheel import wheel_name
 from tests.book import NOTEBOOKS, REPOSITORY, code
-from tests.site.pages import EXPLORERS, HTML, all_pages, served
+from tests.site.pages import EXPLORERS, HTML, all_pages
 
 BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()]
 BUTTON = re.compile(r'<a href="([^"]+)\.(?:ipynb|zip)"[^>]*btn-download-notebook-button')
@@ -89,14 +89,3 @@ def test_every_link_finds_its_file(page):
     own = re.findall(r'<a\b[^>]*href="((?!\w+:|#|/)[^"]+)"', text)
     files = {(HTML / page).parent / re.split("[?#]", link)[0] for link in own}
     assert [file for file in files if not file.is_file()] == []
-
-
-def test_404_leads_into_the_book(visit):
-    """Wherever the book lies, also where the build did not know."""
-    lost = {"**/gone.html": lambda route: route.fulfill(path=HTML / "404.html", status=404)}
-    with served(HTML.parent) as address:
-        here = visit(f"{HTML.name}/book/part1/gone.html", base=address, answer=lost)
-        here.page.get_by_role("heading", name="No such page").wait_for()
-        here.page.get_by_role("link", name="the book begins here").click()
-        here.page.wait_for_url(f"{address}{HTML.name}/book/index.html")
-        here.expect("console: Failed to load resource: the server responded with a status of 404")
