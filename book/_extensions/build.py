@@ -5,7 +5,8 @@ read it, content/ changes what was read, the theme writes HTML from it, and the 
 what is written. See ARCHITECTURE.md for the picture.
 
 Modules keep on app what several steps need: addresses.setup sets lora_repository and lora_site,
-slim.check_tools one_sheet (a bool), run_page.bundle_scripts run_page (a Runtime or None).
+check_tools npm (whether its packages run), run_page.bundle_scripts run_page (a Runtime or None); at
+the end slim.write_one_sheet sheet_version, and finish.finish_pages characters (of all pages).
 """
 
 import hashlib
@@ -15,12 +16,15 @@ from pathlib import Path
 from pybtex.backends.plaintext import Backend
 from pybtex.plugin import register_plugin
 
+from lora_edu.explore.sphinx_ext import say_fallback
+
 from . import sources
-from .content import claims, formulas, self_check, symbols
+from .content import claims, formulas, self_check
 from .in_page import run_page
+from .node import missing
 from .notebooks import download, execute
 from .search import answers, index
-from .site import addresses, for_programs, sharing, slim, theme
+from .site import addresses, finish, for_programs, sharing, slim, theme
 
 HERE = Path(__file__).parent
 OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
@@ -32,6 +36,7 @@ EARLY, LATE = 100, 900  # before and after the theme's own steps, which have Sph
 
 def setup(app):
     addresses.setup(app)
+    check_tools(app)
     formulas.setup(app)
     # Asked for at each citation, and otherwise looked for among all packages each time.
     register_plugin("pybtex.backends", "plaintext", Backend, force=True)
@@ -47,29 +52,30 @@ def setup(app):
     for transform in (self_check.SelfChecks, theme.KeepTogether, theme.MarkColumns,
                       theme.SizePictures):
         app.add_post_transform(transform)
-    slim.check_tools(app)
     for sheet in ("book.css", "search.css"):
         app.add_css_file(sheet)
     for sheet in ("explore.css", "self_check.css"):
         app.add_css_file(sheet, priority=LATE)
+    if app.npm:
+        app.add_css_file(slim.PAGES)
     app.add_js_file("previews.js", loading_method="defer")
 
     in_turn(app, "config-inited", LATE, theme.set_options, addresses.set_options,
             sharing.add_404_page, formulas.use_katex)
     in_turn(app, "builder-inited", EARLY, claims.warn_of_problems, copy_own_files,
-            run_page.bundle_scripts, index.check_tools)
+            run_page.bundle_scripts, index.replace_search)
     app.connect("env-get-outdated", sources.pages_with_old_code)
     in_turn(app, "env-before-read-docs", LATE, execute.execute_ahead)
     in_turn(app, "doctree-read", LATE, download.keep_outputs)
     app.connect("env-updated", pages_to_write_again)
     in_turn(app, "html-page-context", EARLY, download.offer_notebook, sharing.add_titles,
             addresses.add_meta, index.keep_places)
-    in_turn(app, "html-page-context", LATE, symbols.colour_symbols, self_check.add_script,
-            download.write_notebook, run_page.add_button, theme.add_icon, theme.add_script,
-            theme.drop_scripts, slim.link_one_sheet)
+    in_turn(app, "html-page-context", LATE, self_check.add_script, download.write_notebook,
+            run_page.add_button, theme.add_icon, theme.add_script, theme.drop_scripts,
+            slim.link_one_sheet)
     in_turn(app, "build-finished", LATE, download.write_wheel, run_page.write_runtime,
-            formulas.copy_katex, sharing.write_redirect, theme.mend_pages, index.write_search,
-            slim.write_one_sheet, for_programs.write)
+            formulas.copy_katex, slim.write_one_sheet, finish.finish_pages, formulas.cut_fonts,
+            index.write_search, for_programs.write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -85,6 +91,16 @@ def in_turn(app, event: str, priority: int, *steps) -> None:
             step(app, *arguments)
 
     app.connect(event, run, priority=priority)
+
+
+def check_tools(app) -> None:
+    """Find out whether npm's packages run; else say in one line what the site lacks."""
+    lacks = missing(app.confdir)
+    app.npm = not lacks
+    if lacks:
+        say_fallback(f"{lacks} missing: formulas are drawn by MathJax, which the reader's browser "
+                     "fetches from a third party, the search is Sphinx's, style sheets are whole "
+                     "and many, and no page has a button to run it")
 
 
 def copy_own_files(app) -> None:

@@ -19,12 +19,11 @@ def node_binary() -> str | None:
     return next((str(path) for path in candidates if path.is_file()), None)
 
 
-def missing(root, package: str) -> str:
-    """What is not there that running a package of ``root``'s npm files needs, in words, or ""."""
+def missing(root) -> str:
+    """What is not there that running ``root``'s npm files needs, in words, or ""."""
     if node_binary() is None:
         return "Node"
-    there = (Path(root) / "node_modules" / package).is_dir()
-    return "" if there else "npm files (npm ci brings them)"
+    return "" if (Path(root) / "node_modules").is_dir() else "npm files (npm ci brings them)"
 
 
 def run_node(root, script, *arguments) -> None:

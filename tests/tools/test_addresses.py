@@ -82,10 +82,10 @@ def test_a_page_speaks_of_the_buttons_that_the_site_has(built):
 
 def test_with_the_sites_address_pages_say_where_they_are_and_ask_nobody(built):
     html = text_of(built, "book/one.html")
-    assert f'<meta property="og:url" content="{SITE}/book/one.html" />' in html
-    assert '<meta property="og:description" content="What one is." />' in html
+    assert f'<meta property="og:url" content="{SITE}/book/one.html"/>' in html
+    assert '<meta property="og:description" content="What one is."/>' in html
     assert f'<link rel="canonical" href="{SITE}/book/one.html"' in html
-    picture = re.search(rf'<meta property="og:image" content="{SITE}/(.*?)" />', html)[1]
+    picture = re.search(rf'<meta property="og:image" content="{SITE}/(.*?)"/>', html)[1]
     assert (built / picture).is_file() and "summary_large_image" in html
     assert re.findall("<loc>(.*?)</loc>", text_of(built, "sitemap.xml")) == [
         f"{SITE}/book/{page}.html" for page in ("index", "one", "questions", "reading")]
@@ -104,7 +104,7 @@ def test_the_sites_root_leads_home_and_helper_pages_are_not_listed(built):
     assert '<meta http-equiv="refresh" content="0; url=book/index.html">' in root
     assert 'property="og:title"' in root and "canonical" in root
     assert "<title>A book: low-rank adaptation explained</title>" in root
-    assert '<meta name="robots" content="noindex">' in text_of(built, "search.html")
+    assert '<meta name="robots" content="noindex"/>' in text_of(built, "search.html")
     assert "noindex" not in text_of(built, "book/one.html")
 
 

@@ -24,7 +24,7 @@ build.OWN_FILES = [here / "own.css"]
 
 def setup(app):
     app.run_page = None
-    app.own_search = False
+    app.npm = False
     app.connect("builder-inited", build.copy_own_files)
     app.connect("env-before-read-docs", execute.execute_ahead)
     app.connect("env-updated", build.pages_to_write_again)

@@ -4,12 +4,20 @@ whether they can be read.)"""
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 
-from book._extensions.content.symbols import coloured
+from book._extensions.content.symbols import colour
 
 
 def letter(name, style=""):
     return f'<span class="mord mathnormal"{style}>{name}</span>'
+
+
+def coloured(html):
+    """The HTML with its symbols coloured."""
+    page = BeautifulSoup(html, "html.parser")
+    colour(page)
+    return str(page)
 
 
 def marked(html):
@@ -30,7 +38,7 @@ def test_symbols_are_found_in_words_and_in_formulas(html, found):
 
 @pytest.mark.parametrize("html", [
     "<p>A and B are matrices. A start.</p>", f'<span class="mord">Δ</span>{letter("k")}',
-    '<a href="#x">∇A</a>', "<h2>∇A<a>#</a></h2>", "<pre>∇A</pre>", '<img alt="∇A and ΔW">',
+    '<a href="#x">∇A</a>', "<h2>∇A<a>#</a></h2>", "<pre>∇A</pre>", '<img alt="∇A and ΔW"/>',
     "<svg><svg><text>‖∇A‖</text></svg><text>ΔW</text></svg>", "<script>ΔW < 1</script>",
     '<p class="explorer-headline"><span>‖∇A‖ 0</span></p>'])
 def test_what_is_no_symbol_or_has_a_look_of_its_own_stays_as_it_is(html):

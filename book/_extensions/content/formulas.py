@@ -2,12 +2,10 @@
 
 import re
 import shutil
-from html import unescape
+from html.entities import html5
 from pathlib import Path
 
-from lora_edu.explore.sphinx_ext import say_fallback
-
-from ..node import missing, node_binary
+from ..node import node_binary
 from ..site.slim import cut_font, fonts_folder
 
 
@@ -16,10 +14,8 @@ def katex_folder(app) -> Path:
 
 
 def setup(app) -> None:
-    """Set KaTeX up if it can run; else say in one line what is lost."""
-    if lacks := missing(app.confdir, "katex"):
-        say_fallback(f"formulas: {lacks} missing: pages fall back on MathJax, which the reader's "
-                     "browser fetches from a third party")
+    """Set KaTeX up if it can run."""
+    if not app.npm:
         return
     from sphinxcontrib import katex
 
@@ -40,27 +36,56 @@ def setup(app) -> None:
 
 
 def use_katex(app, config) -> None:
-    if "sphinxcontrib.katex" not in app.extensions:
-        return
-    config.html_math_renderer = "katex"
-    config.katex_prerender = True
-    config.katex_css_path = "katex/katex.min.css"
+    if app.npm:
+        config.html_math_renderer = "katex"
+        config.katex_prerender = True
+        config.katex_css_path = "katex/katex.min.css"
 
 
 def copy_katex(app) -> None:
-    """The stylesheet and its woff2 fonts (every browser that runs the page reads those), cut down
-    to the characters of the site's pages. book.js fetches the two of nearly every formula early.
-    """
-    if "sphinxcontrib.katex" not in app.extensions:
+    """The stylesheet and its woff2 fonts, which every browser that runs the page reads."""
+    if not app.npm:
         return
     target = Path(app.outdir) / "_static" / "katex"
     (target / "fonts").mkdir(parents=True, exist_ok=True)
     style = (katex_folder(app) / "katex.min.css").read_text(encoding="utf-8")
     style = re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[a-z]+"\)', "", style)
-    used = {ord(c) for page in Path(app.outdir).rglob("*.html")
-            for c in set(unescape(page.read_text(encoding="utf-8")))}
     for font in (katex_folder(app) / "fonts").glob("*.woff2"):
-        copied = target / "fonts" / font.name
-        shutil.copyfile(font, copied)
-        cut_font(copied, used, fonts_folder(app))
+        shutil.copyfile(font, target / "fonts" / font.name)
     (target / "katex.min.css").write_text(style, encoding="utf-8")
+
+
+def cut_fonts(app) -> None:
+    """Leave in KaTeX's fonts the characters of the site's pages. book.js fetches the two of nearly
+    every formula early."""
+    for font in Path(app.outdir).glob("_static/katex/fonts/*.woff2"):
+        cut_font(font, app.characters, fonts_folder(app))
+
+
+SIGNS = {"sqrt": "√", "cdot": "·", "to": "→", "infty": "∞", "ldots": "…", "dots": "…", "neq": "≠",
+         "|": "‖", "lVert": "‖", "rVert": "‖",  # that HTML calls otherwise than TeX
+         "hat": " hat ", "bar": " bar "}
+LOOKS = {"left", "right", "mathrm", "text", "operatorname", "mathbf", "mathbb", "big",
+         "bigl", "bigr", "quad", "qquad", "textstyle"}
+ARGUMENT = r"\{(?:[^{}]|\{[^{}]*\})*\}|\\[a-z]+ ?|\w"
+
+
+def in_words(tex: str) -> str:
+    """A formula as one writes it in a line.
+
+    >>> in_words(r"\\Delta W = \\frac{\\alpha}{r} BA")
+    'ΔW = α/r BA'
+    >>> in_words(r"\\tfrac12\\hat L")
+    '1/2 hat L'
+    """
+    def sign(command: re.Match) -> str:
+        name = command[1]
+        if name in SIGNS:
+            return SIGNS[name]
+        if name in LOOKS or not name.isalpha():
+            return ""
+        return html5.get(f"{name};", name)
+
+    words = re.sub(rf"\\[dt]?frac ?({ARGUMENT})({ARGUMENT})", r"\1/\2", tex)
+    words = re.sub(r"\\([A-Za-z]+|.) ?", sign, words)
+    return " ".join(re.sub(r"[{}~]", "", words).split())

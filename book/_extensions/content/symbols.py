@@ -1,50 +1,57 @@
 """On pages whose plots show A, B and ΔW, the text writes them in their colours.
 
-In formulas these are the letters A and B, with their gradients, and ΔW; in words
-the gradients and ΔW alone, for "A" may begin a sentence. The colours are in book.css: those of the
-curves, darker on light ground and lighter on dark. Links, headings, code and what changes while a
-reader moves a slider stay as they are.
+In formulas these are the letters A and B, with their gradients, and ΔW; in words the gradients and
+ΔW alone, for "A" may begin a sentence. The colours are in book.css: those of the curves, darker on
+light ground and lighter on dark. Links, headings, code and what changes while a reader moves a
+slider stay as they are.
 """
 
 import re
 
+from bs4 import NavigableString, Tag
+
 PAGES = {"book/index", "book/dashboard", "book/glossary", "book/part1/step-zero",
          "book/part1/hundred-steps", "book/part2/invariance"}
-NAMES = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}
-LETTER = '<span class="mord mathnormal"(?: style="[^"]*")?>'
-FOUND = re.compile(
-    # what is left alone, whole, and every other tag but those of a letter
-    r'(?P<left><(script|style|pre|code|a|h[1-6]|text|math|button|label)\b.*?</\2>'
-    r'|<p class="(?:explorer-headline|admonition-title)[" ].*?</p>)'
-    rf'|<span class="mord">(?P<sign>[∇Δ])</span>(?:<span class="mord">)?'
-    rf'{LETTER}(?P<signed>[ABW])</span>'
-    rf'|{LETTER}(?P<letter>[AB])</span>'
-    r'|(?P<tag><[^>]*>)|‖(?P<norm>∇A|∇B|ΔW)‖|(?P<word>∇A|∇B|ΔW)', re.DOTALL)
+CLASSES = {"A": "of-A", "B": "of-B", "∇A": "of-A", "∇B": "of-B", "ΔW": "of-delta"}
+WORD = re.compile("(‖(?:∇A|∇B|ΔW)‖|∇A|∇B|ΔW)")
+LEFT_ALONE = {"script", "style", "pre", "code", "a", "h1", "h2", "h3", "h4", "h5", "h6", "text",
+              "math", "button", "label"}
+LEFT_CLASSES = {"explorer-headline", "admonition-title"}
 
 
-def colour_symbols(app, pagename, templatename, context, doctree) -> None:
-    if pagename in PAGES and "body" in context:
-        context["body"] = coloured(context["body"])
+def colour(article: Tag) -> None:
+    """Give each symbol in a part of a page its class."""
+    for text in article.find_all(string=WORD):
+        if not is_left_alone(text):
+            text.replace_with(*map(coloured, filter(None, WORD.split(text))))
+    for letter in article.find_all("span", class_="mathnormal"):
+        if letter["class"] == ["mord", "mathnormal"] and not is_left_alone(letter):
+            colour_letter(letter)
 
 
-def coloured(html: str) -> str:
-    """The HTML of a page with a class "of-A", "of-B" or "of-delta" on each symbol.
-
-    >>> coloured("<p>‖∇A‖ is 0</p>")
-    '<p><span class="of-A">‖∇A‖</span> is 0</p>'
-    """
-    return FOUND.sub(_replace, html)
+def is_left_alone(node: NavigableString | Tag) -> bool:
+    return any(parent.name in LEFT_ALONE or LEFT_CLASSES & set(parent.get("class", ()))
+               for parent in node.parents)
 
 
-def _replace(match: re.Match) -> str:
-    whole, part = match[0], match.groupdict()
-    name = part["letter"] or part["norm"] or part["word"] or (
-        part["sign"] and part["sign"] + part["signed"])
-    if name not in NAMES:
-        return whole
-    mark = f"of-{NAMES[name]}"
-    if part["norm"] or part["word"]:
-        return f'<span class="{mark}">{whole}</span>'
-    return (whole.replace('<span class="mord">' + (part["sign"] or "\0"),
-                          f'<span class="mord {mark}">{part["sign"]}')
-            .replace('class="mord mathnormal', f'class="mord mathnormal {mark}'))
+def coloured(piece: str) -> NavigableString | Tag:
+    """A piece of a text; in a span where it is a symbol."""
+    if not WORD.fullmatch(piece):
+        return NavigableString(piece)
+    span = Tag(name="span", attrs={"class": CLASSES[piece.strip("‖")]})
+    span.string = piece
+    return span
+
+
+def colour_letter(letter: Tag) -> None:
+    """Colour a letter of a formula, and the sign of the gradient or the change before it."""
+    before = letter.previous_sibling
+    if before is None and letter.parent.get("class") == ["mord"]:
+        before = letter.parent.previous_sibling
+    signed = [letter]
+    if isinstance(before, Tag) and before.get("class") == ["mord"] and before.string in ("∇", "Δ"):
+        signed = [before, letter]
+    name = "".join(part.get_text() for part in signed)
+    for part in signed:
+        if name in CLASSES:
+            part["class"].append(CLASSES[name])

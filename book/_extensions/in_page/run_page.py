@@ -23,7 +23,7 @@ import nbformat
 from sphinx.util import logging
 
 from ..imports import imported
-from ..node import esbuild, missing
+from ..node import esbuild
 from ..notebooks.download import download_button, executed, offered
 from ..notebooks.wheel import FOLDER, build_wheel
 from .pyodide_wheel import PACKAGE, lock_of, numpy_wheel
@@ -65,10 +65,11 @@ def bundle_scripts(app) -> None:
     """Bundle the scripts, where all is there that a page needs; else say what is missing."""
     app.run_page = None
     root = Path(app.confdir)
-    lacks = missing(root, "esbuild") or missing(root, Path(PACKAGE).name) or (
-        "" if numpy_wheel(root).is_file() else "NumPy's wheel (make book asks for it)")
-    if lacks:
-        logger.info(f"Python in the page: {lacks} missing: no page has a button to run it")
+    if not app.npm:
+        return
+    if not numpy_wheel(root).is_file():
+        logger.info("Python in the page: NumPy's wheel is missing (make book asks for it): no page "
+                    "has a button to run it")
         return
     target = Path(app.outdir) / "_static" / "page-python"
     shutil.rmtree(target, ignore_errors=True)

@@ -11,14 +11,12 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
-from sphinx.util import logging
 
-from ..node import esbuild, missing
-from ..site.theme import in_words
+from ..content.formulas import in_words
+from ..node import esbuild
 from .answers import FOLDER
 
 HERE = Path(__file__).parent
-logger = logging.getLogger(__name__)
 
 ASIDE = ("book/laboratory/", "book/api", "book/claims", "book/dashboard", "book/own-experiments")
 ASKED = "asked:"
@@ -29,20 +27,16 @@ UNREAD = (nodes.raw, nodes.comment, nodes.citation, nodes.literal_block, nodes.d
 UNREAD_CLASSES = {"answers", "cell_input", "claims", "dropdown", "bibliography"}
 
 
-def check_tools(app) -> None:
-    """Replace Sphinx's search, where all is there that ours needs."""
-    lacks = missing(app.confdir, "minisearch")
-    app.own_search = not lacks
-    if lacks:
-        logger.info(f"the search is Sphinx's: {lacks} missing")
-        return
-    app.builder.search = False
-    app.config.html_additional_pages["search"] = "find.html"
+def replace_search(app) -> None:
+    """Replace Sphinx's search, where ours can be bundled."""
+    if app.npm:
+        app.builder.search = False
+        app.config.html_additional_pages["search"] = "find.html"
 
 
 def keep_places(app, pagename, templatename, context, doctree) -> None:
     """Leave the places of a page in its file."""
-    if app.own_search and doctree is not None:
+    if app.npm and doctree is not None:
         file = places_file(app, pagename)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(list(places(pagename, doctree)), ensure_ascii=False), "utf-8")
@@ -54,12 +48,12 @@ def places_file(app, page: str) -> Path:
 
 def pages_without_places(app) -> list[str]:
     return [page for page in sorted(app.env.found_docs)
-            if app.own_search and not places_file(app, page).is_file()]
+            if app.npm and not places_file(app, page).is_file()]
 
 
 def write_search(app) -> None:
     """Join the places of all pages, and bundle the script that knows them."""
-    if not app.own_search:
+    if not app.npm:
         return
     joined = [place for page in sorted(app.env.found_docs)
               for place in json.loads(places_file(app, page).read_text("utf-8"))]

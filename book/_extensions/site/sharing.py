@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from bs4 import Tag
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
@@ -10,6 +11,8 @@ SUBJECT = "low-rank adaptation"
 HELPERS = {"search", "404"}
 ANSWER = "answer-"
 ICON = "touch-icon.png"
+SHARED = """title, meta[name="description"], meta[property^="og:"], meta[name^="twitter:"],
+            link[rel="canonical"]"""
 
 
 def add_404_page(app, config) -> None:
@@ -39,16 +42,12 @@ def add_titles(app, pagename, templatename, context, doctree) -> None:
     context["touch_icon"], context["home"] = ICON, app.config.root_doc
 
 
-SHARED = re.compile(
-    r'<title>.*?</title>|<meta [^>]*(?:name="description"|(?:property|name)="(?:og|twitter):)[^>]*>'
-    r'|<link rel="canonical"[^>]*>', re.DOTALL)
-
-
-def write_redirect(app) -> None:
-    """index.html, where the book does not begin there: Home's meta tags, and a redirect to it."""
+def write_redirect(app, head: Tag) -> None:
+    """index.html, where the book does not begin there: a redirect to Home, and what a shared link
+    shows, from Home's head."""
     home = f"{app.config.root_doc}.html"
     if home != "index.html":
-        meta = "\n".join(SHARED.findall((Path(app.outdir) / home).read_text(encoding="utf-8")))
+        meta = "\n".join(map(str, head.select(SHARED)))
         (Path(app.outdir) / "index.html").write_text(
             f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n{meta}\n'
             f'<meta http-equiv="refresh" content="0; url={home}">\n'

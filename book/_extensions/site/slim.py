@@ -11,29 +11,18 @@ import re
 import shutil
 from pathlib import Path
 
+from bs4 import BeautifulSoup
 from fontTools import subset
-from sphinx.util import logging as sphinx_logging
 
-from ..node import missing, run_node
+from ..node import run_node
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table it leaves out
-logger = sphinx_logging.getLogger(__name__)
 
 PAGES = "pages.css"  # the one style sheet
 FIRST = ("styles/theme.css", "styles/pydata-sphinx-theme.css")  # those of the theme's templates
 LEFT_OUT = (PAGES, "sphinx-thebe.css")
 FONTS = "vendor/fontawesome/webfonts/*.woff2"
 ICON = re.compile(r'(?:content|--[\w-]+):"(?:\\([ef][0-9a-f]{3})|([\ue000-\uf8ff]))')
-
-
-def check_tools(app) -> None:
-    """Find out whether there is what makes a site slim."""
-    lack = missing(app.confdir, "purgecss")
-    app.one_sheet = not lack
-    if lack:
-        logger.info(f"style sheets stay apart and whole: {lack} missing")
-    else:
-        app.add_css_file(PAGES)
 
 
 def fonts_folder(app) -> Path:
@@ -43,16 +32,17 @@ def fonts_folder(app) -> Path:
 
 def link_one_sheet(app, pagename, templatename, context, doctree) -> None:
     """Let a page ask for no other style sheet."""
-    context["one_sheet"] = app.one_sheet
-    if app.one_sheet:
+    context["one_sheet"] = app.npm
+    if app.npm:
         context["css_files"] = [sheet for sheet in context["css_files"]
                                 if sheet.filename == f"_static/{PAGES}"]
 
 
 def write_one_sheet(app) -> None:
-    """Write the one sheet, keep of the icon fonts what it shows, and put its version into the links
-    of all pages, so that no browser shows an old one. Raises RuntimeError where Node fails."""
-    if not app.one_sheet:
+    """Write the one sheet, and keep of the icon fonts what it shows. Raises RuntimeError where Node
+    fails."""
+    app.sheet_version = ""
+    if not app.npm:
         return
     site = Path(app.outdir)
     added = [sheet.filename.removeprefix("_static/")
@@ -64,10 +54,13 @@ def write_one_sheet(app) -> None:
     icons = {int(code, 16) if code else ord(icon) for code, icon in ICON.findall(sheet)}
     for font in (site / "_static").glob(FONTS):
         cut_font(font, icons, fonts_folder(app))
-    version = hashlib.sha256(sheet.encode()).hexdigest()[:8]
-    for page in site.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(re.sub(rf'/{PAGES}(\?v=\w+)?"', f'/{PAGES}?v={version}"', text), "utf-8")
+    app.sheet_version = hashlib.sha256(sheet.encode()).hexdigest()[:8]
+
+
+def name_version(page: BeautifulSoup, version: str) -> None:
+    """Put the sheet's version into a page's link to it, so that no browser shows an old one."""
+    for link in page("link", href=re.compile(f"/{PAGES}")):
+        link["href"] = link["href"].partition("?")[0] + f"?v={version}"
 
 
 def cut_font(font: Path, characters: set[int], kept: Path) -> None:
