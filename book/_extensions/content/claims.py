@@ -63,7 +63,7 @@ class Register:
     @cached_property
     def tests(self) -> dict[str, list[tuple[str, str]]]:
         """Label → (file, function), of the tests that name it."""
-        found: dict[str, list[tuple[str, str]]] = {}
+        tests: dict[str, list[tuple[str, str]]] = {}
         for file in sorted((self.home / "tests").rglob("test_*.py")):
             text = file.read_text("utf-8")
             if "mark.claim(" not in text:
@@ -72,9 +72,9 @@ class Register:
                 for mark in getattr(function, "decorator_list", ()):
                     if ast.unparse(mark).startswith("pytest.mark.claim("):
                         for label in mark.args:
-                            found.setdefault(ast.literal_eval(label), []).append(
+                            tests.setdefault(ast.literal_eval(label), []).append(
                                 (file.relative_to(self.home).as_posix(), function.name))
-        return found
+        return tests
 
     def problems(self) -> list[str]:
         """What keeps the register from being complete and true to the pages, a line each."""

@@ -32,17 +32,17 @@ logger = logging.getLogger(__name__)
 
 
 class Tag(nodes.General, nodes.TextElement):
-    """An HTML element: its name in ``tag``, its attributes in ``given``."""
+    """An HTML element: its name in ``tag``, its attributes in ``html_attributes``."""
 
 
-def tag(element: str, /, *children: nodes.Node, **given: str) -> Tag:
+def tag(element: str, /, *children: nodes.Node, **attributes: str) -> Tag:
     """An HTML element; underscores in the names of attributes become dashes."""
-    given = {key.strip("_").replace("_", "-"): value for key, value in given.items()}
-    return Tag("", "", *children, tag=element, given=given)
+    attributes = {key.strip("_").replace("_", "-"): value for key, value in attributes.items()}
+    return Tag("", "", *children, tag=element, html_attributes=attributes)
 
 
 def visit(writer, node: Tag) -> None:
-    writer.body.append(writer.starttag(node, node["tag"], "", **node["given"]))
+    writer.body.append(writer.starttag(node, node["tag"], "", **node["html_attributes"]))
 
 
 def depart(writer, node: Tag) -> None:

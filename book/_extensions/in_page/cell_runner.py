@@ -34,7 +34,9 @@ class Output:
     """What a cell prints, on its way to the page: ten times a second at most, and not endlessly."""
 
     def __init__(self):
-        self.waiting, self.left, self.told = [], MOST, 0.0
+        self.waiting = []
+        self.left = MOST
+        self.told = 0.0
 
     def stream(self, kind: str) -> types.SimpleNamespace:
         """What takes the place of sys.stdout, or of another of that kind."""
@@ -54,7 +56,8 @@ class Output:
     def flush(self) -> None:
         for kind, pieces in itertools.groupby(self.waiting, key=lambda piece: piece[0]):
             browser_page.text(kind, "".join(text for _, text in pieces))
-        self.waiting, self.told = [], time.monotonic()
+        self.waiting = []
+        self.told = time.monotonic()
 
 
 class Words:
@@ -114,7 +117,8 @@ def run(cell: int, after: int | None, source: str) -> dict:
     names.clear()
     names.update(_copies(kept[after]))
     output = Output()
-    sys.stdout, sys.stderr = output.stream("stdout"), output.stream("stderr")
+    sys.stdout = output.stream("stdout")
+    sys.stderr = output.stream("stderr")
     name = f"cell {cell + 1}"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     trace = ""
@@ -150,7 +154,8 @@ def _cut(error: BaseException) -> str:
 
 def _copies(them: dict) -> dict:
     """The same names for copies of their values, as far as these can be copied."""
-    memo, copies = {}, {}
+    memo = {}
+    copies = {}
     for name, value in them.items():
         try:
             copies[name] = value if name == "__builtins__" else copy.deepcopy(value, memo)

@@ -42,7 +42,8 @@ def fetch(root: Path, folder: str = "") -> Path:
         OSError: neither has it.
         ValueError: what came is another file than the lock file says.
     """
-    target, lock = numpy_wheel(root), lock_of(root)
+    target = numpy_wheel(root)
+    lock = lock_of(root)
     if target.is_file():
         return target
     local = Path(folder, target.name)
@@ -52,7 +53,8 @@ def fetch(root: Path, folder: str = "") -> Path:
         address = RELEASE.format(version=lock["info"]["version"], file=target.name)
         with urllib.request.urlopen(address, timeout=10) as answer:
             content = answer.read()
-    digest, wanted = hashlib.sha256(content).hexdigest(), lock["packages"]["numpy"]["sha256"]
+    digest = hashlib.sha256(content).hexdigest()
+    wanted = lock["packages"]["numpy"]["sha256"]
     if digest != wanted:
         raise ValueError(f"{target.name} has the sha256 {digest}, and Pyodide's lock file says "
                          f"{wanted}: it is not used")

@@ -78,15 +78,17 @@ def bundle_scripts(app) -> None:
             f"--outdir={target}")
     for name in ("cells.css", "boot.js"):
         shutil.copyfile(SOURCES / name, target / name)
-    made = b"".join(file.read_bytes() for file in sorted(target.iterdir()))
+    scripts = b"".join(file.read_bytes() for file in sorted(target.iterdir()))
     app.tags.add("run_page")  # for what a page says of the button
-    app.run_page = Runtime(hashlib.sha256(made).hexdigest()[:12], root, numpy_wheel(root))
+    app.run_page = Runtime(hashlib.sha256(scripts).hexdigest()[:12], root, numpy_wheel(root))
 
 
 def cells_without_browser(cells: list) -> list[int]:
     """The numbers of the cells that no browser runs: they import what is not there, take minutes
     there (tag "not-in-page"), or use a name that only such a cell binds."""
-    numbers, lost_names, bound_names = [], set(), set()
+    numbers = []
+    lost_names = set()
+    bound_names = set()
     for number, cell in enumerate(cells):
         used = {node.id for node in ast.walk(ast.parse(cell.source))
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
@@ -135,7 +137,8 @@ def write_runtime(app) -> None:
     """Put Pyodide, NumPy and the list of what a worker loads onto the site."""
     if not app.run_page:
         return
-    static, root = Path(app.outdir) / "_static", app.run_page.root
+    static = Path(app.outdir) / "_static"
+    root = app.run_page.root
     lock = lock_of(root)
     runtime = static / f"pyodide-{lock['info']['version']}"
     runtime.mkdir(exist_ok=True)
@@ -145,11 +148,11 @@ def write_runtime(app) -> None:
     (runtime / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
     wheel = build_wheel(root, Path(app.outdir) / FOLDER)
     version = hashlib.sha256(wheel.read_bytes()).hexdigest()[:12]  # its name stays, as it changes
-    own = f"../../{FOLDER}/{wheel.name}?v={version}"
-    loaded = {f"../{runtime.name}/{name}": (runtime / name, said)
-              for name, said in {**FILES, app.run_page.wheel.name: "NumPy"}.items()}
-    loaded[own] = (wheel, "the book's code")
+    own_wheel = f"../../{FOLDER}/{wheel.name}?v={version}"
+    loaded = {f"../{runtime.name}/{name}": (runtime / name, words)
+              for name, words in {**FILES, app.run_page.wheel.name: "NumPy"}.items()}
+    loaded[own_wheel] = (wheel, "the book's code")
     (static / "page-python" / "files.json").write_text(json.dumps({
-        "runtime": f"../{runtime.name}/", "wheel": own,
-        "files": [{"path": path, "size": file.stat().st_size, "name": said}
-                  for path, (file, said) in loaded.items()]}), encoding="utf-8")
+        "runtime": f"../{runtime.name}/", "wheel": own_wheel,
+        "files": [{"path": path, "size": file.stat().st_size, "name": words}
+                  for path, (file, words) in loaded.items()]}), encoding="utf-8")

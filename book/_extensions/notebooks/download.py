@@ -40,7 +40,8 @@ def offered(app, pagename) -> Path:
 def keep_outputs(app, doctree) -> None:
     """Put the outputs of a page that has been read into its notebook, and number its cells, which
     run in their order: MyST-NB takes outputs from the cache for the page alone."""
-    settings, file = app.env.mystnb_config, executed(app, app.env.docname)
+    settings = app.env.mystnb_config
+    file = executed(app, app.env.docname)
     if settings.execution_mode != "cache" or not file.is_file():
         return
     try:
@@ -51,7 +52,8 @@ def keep_outputs(app, doctree) -> None:
         return
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, start=1):
-        cell.execution_count, cell.outputs = count, coalesce_streams(cell.outputs)
+        cell.execution_count = count
+        cell.outputs = coalesce_streams(cell.outputs)
     nbformat.write(notebook, file)
 
 
@@ -76,7 +78,8 @@ def write_notebook(app, pagename, templatename, context, doctree) -> None:
     button = download_button(context)
     if not app.lora_site:
         button["url"] = button["url"].removesuffix(".ipynb") + ".zip"
-        button["text"], button["tooltip"] = ".ipynb (zip)", "Download notebook and its code"
+        button["text"] = ".ipynb (zip)"
+        button["tooltip"] = "Download notebook and its code"
 
 
 def download_button(context) -> dict:
@@ -105,9 +108,9 @@ def write_wheel(app) -> None:
         return
     wheel = build_wheel(Path(app.confdir), Path(app.outdir) / FOLDER)
     for notebook in notebooks if not app.lora_site else ():
-        with ZipFile(notebook.with_suffix(".zip"), "w", ZIP_DEFLATED) as made:
+        with ZipFile(notebook.with_suffix(".zip"), "w", ZIP_DEFLATED) as zipped:
             for file in (notebook, wheel):
-                made.write(file, f"{notebook.stem}/{file.name}")
+                zipped.write(file, f"{notebook.stem}/{file.name}")
 
 
 @cache

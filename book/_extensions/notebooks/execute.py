@@ -47,7 +47,8 @@ def execute_ahead(app, env, docnames) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = {page: pool.submit(execute, page) for page in notebooks}
         for page, done in running.items():
-            result, path = done.result(), str(env.doc2path(page))
+            result = done.result()
+            path = str(env.doc2path(page))
             if result.err is not None:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise SphinxError(f"a cell of {path} failed") from result.err

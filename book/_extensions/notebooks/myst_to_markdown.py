@@ -64,9 +64,9 @@ def rewrite(notebook, page: str, names: Names) -> None:
         if FOLDED & set(cell.metadata.get("tags", ())):
             cell.metadata["jupyter"] = {"source_hidden": True}
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-    made = Page(page, [cell.source for cell in cells], names)
+    converter = Page(page, [cell.source for cell in cells], names)
     for cell in cells:
-        cell.source = made.plain(cell.source)
+        cell.source = converter.plain(cell.source)
 
 
 class Page:
@@ -74,7 +74,8 @@ class Page:
 
     def __init__(self, name: str, cells: list[str], names: Names):
         """name: the page's path in the book, without an ending. cells: all its Markdown cells."""
-        self.name, self.names = name, names
+        self.name = name
+        self.names = names
         labels = [part.label for cell in cells for part in directives(cell)
                   if part.name == "math" and part.label]
         self.equations = {label: number for number, label in enumerate(labels, 1)}
@@ -87,14 +88,15 @@ class Page:
 
     def directive(self, part: Part) -> str:
         """One directive."""
-        name, title = part.name, self.inline(part.title)
+        name = part.name
+        title = self.inline(part.title)
         if name in LEFT_OUT:
             return ""
         if name == "math":
             return f"$$\n{part.body}\n\\tag{{{self.equations[part.label]}}}\n$$"
         if name == "solution":
-            what = "Solution: " + self.names.titles[title].partition(" ")[2].strip("*")
-            return folded(what, self.plain(part.body))
+            heading = "Solution: " + self.names.titles[title].partition(" ")[2].strip("*")
+            return folded(heading, self.plain(part.body))
         if name == "literalinclude":
             file = (ROOT / self.name).parent / title
             return f"```{part.options['language']}\n{file.read_text('utf-8')}```"
@@ -143,9 +145,9 @@ class Page:
         raise ValueError(f"{self.name}: no plain form for the role {name!r}")
 
     def cited(self, keys: str, form: str) -> str:
-        found = [self.source(key.strip()) for key in keys.split(",")]
+        sources = [self.source(key.strip()) for key in keys.split(",")]
         return "; ".join(f"[{form.format(who, year)}]({address})" if address
-                         else form.format(who, year) for who, year, address in found)
+                         else form.format(who, year) for who, year, address in sources)
 
     def source(self, key: str) -> tuple[str, str, str]:
         if key not in self.names.sources:
@@ -154,11 +156,12 @@ class Page:
 
     def link(self, link: re.Match) -> str:
         """A slider position of this page stays: a live explorer listens for it."""
-        words, (path, place) = link[1], re.fullmatch(r"([^#?]*)(.*)", link[2]).groups()
+        words = link[1]
+        path, place = re.fullmatch(r"([^#?]*)(.*)", link[2]).groups()
         if not path and "?" in place:
             return link[0]
-        there = posixpath.join(posixpath.dirname(self.name), path) if path else self.name
-        page = posixpath.normpath(there).removesuffix(".md")
+        target = posixpath.join(posixpath.dirname(self.name), path) if path else self.name
+        page = posixpath.normpath(target).removesuffix(".md")
         if page in self.names.beside:
             file = path.removesuffix(".md") + self.names.ending if path else ""
             return f"[{words}]({file}{place})"

@@ -32,12 +32,13 @@ def build_wheel(root: Path, folder: Path) -> Path:
     Raises:
         RuntimeError: setuptools fails.
     """
-    made, package = folder / wheel_name(root), root / "lora_edu"
+    wheel = folder / wheel_name(root)
+    package = root / "lora_edu"
     sources = [file for file in package.rglob("*") if file.suffix != ".pyc"]
     sources += [root / name for name in SOURCES]
     newest = max(file.stat().st_mtime for file in sources)
-    if made.is_file() and made.stat().st_mtime > newest:
-        return made
+    if wheel.is_file() and wheel.stat().st_mtime > newest:
+        return wheel
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as copy:
@@ -48,5 +49,5 @@ def build_wheel(root: Path, folder: Path) -> Path:
         done = subprocess.run([sys.executable, "-c", BUILD, folder.resolve()], cwd=copy, text=True,
                               capture_output=True)
     if done.returncode:
-        raise RuntimeError(f"the wheel {made.name} was not built: {done.stderr}")
-    return made
+        raise RuntimeError(f"the wheel {wheel.name} was not built: {done.stderr}")
+    return wheel

@@ -41,18 +41,22 @@ def set_options(app, config) -> None:
                                "notebook_interface": "jupyterlab"}}
     if app.lora_site:
         config.html_baseurl = config.ogp_site_url = app.lora_site
-        config.ogp_site_name, config.ogp_type = config.html_title, "article"
-        config.ogp_image, config.ogp_image_alt = f"_static/{PICTURE}", PICTURE_ALT
+        config.ogp_site_name = config.html_title
+        config.ogp_type = "article"
+        config.ogp_image = f"_static/{PICTURE}"
+        config.ogp_image_alt = PICTURE_ALT
         config.ogp_custom_meta_tags = ['<meta name="twitter:card" content="summary_large_image" />']
         config.ogp_social_cards = {"enable": False}  # they need matplotlib
-        config.sitemap_url_scheme, config.sitemap_excludes = "{link}", NO_CHAPTERS
+        config.sitemap_url_scheme = "{link}"
+        config.sitemap_excludes = NO_CHAPTERS
 
 
 def add_meta(app, pagename, templatename, context, doctree) -> None:
     """A shared link shows the page's own description; 404.html knows its folder on the host, for it
     is served at any address."""
     if pagename == "404":
-        context["site_prefix"], context["pageurl"] = urlsplit(app.lora_site).path or "/", None
+        context["site_prefix"] = urlsplit(app.lora_site).path or "/"
+        context["pageurl"] = None
     for node in doctree.findall(nodes.meta) if app.lora_site and doctree is not None else ():
         if node.get("name") == "description":
             context["meta"] = (context.get("meta") or {}) | {"og:description": node["content"]}

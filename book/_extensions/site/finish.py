@@ -68,7 +68,9 @@ def finish(page: BeautifulSoup, needs_search: bool = False) -> None:
             MENDS[tag.name](tag)
     for script in page("script"):
         mend_script(script, needs_search)
-    sidebar = page.find(id="pst-primary-sidebar")
+    sidebar = page.find(id="pst-primary-sidebar")  # a landmark, or a dialog: either with a name
+    sidebar["role"] = "region"
+    sidebar["aria-label"] = page.find(id="pst-primary-sidebar-modal")["aria-label"] = "Chapters"
     for caption in sidebar("p", class_="caption"):
         fold_part(page, caption)
     if page.find("body", class_="home"):  # which begins without it
@@ -89,19 +91,10 @@ def mend_icon_or_code(tag: Tag) -> None:
         tag.unwrap()
 
 
-def mend_block(block: Tag) -> None:
-    """The sidebar is a landmark with a name; a list's children are its items."""
-    if block.get("id") == "pst-primary-sidebar":
-        block["role"] = "region"
-        block["aria-label"] = "Chapters"
-    elif block.get("role") == "doc-biblioentry":
+def mend_source(block: Tag) -> None:
+    """A list's children are its items, also in the list of sources."""
+    if block.get("role") == "doc-biblioentry":
         block["role"] = "listitem"
-
-
-def mend_dialog(dialog: Tag) -> None:
-    """So it is where the sidebar is a dialog."""
-    if dialog.get("id") == "pst-primary-sidebar-modal":
-        dialog["aria-label"] = "Chapters"
 
 
 def mend_summary(summary: Tag) -> None:
@@ -175,6 +168,6 @@ def fold_part(page: BeautifulSoup, caption: Tag) -> None:
     fold.extend([summary, chapters])
 
 
-MENDS = {"img": mend_image, "i": mend_icon_or_code, "span": mend_icon_or_code, "div": mend_block,
-         "dialog": mend_dialog, "summary": mend_summary, "button": mend_button, "th": mend_head,
-         "a": mend_link, "semantics": mend_semantics}
+MENDS = {"img": mend_image, "i": mend_icon_or_code, "span": mend_icon_or_code, "div": mend_source,
+         "summary": mend_summary, "button": mend_button, "th": mend_head, "a": mend_link,
+         "semantics": mend_semantics}

@@ -35,11 +35,12 @@ class ExplicitHeadingIds(SphinxTransform):
 def add_titles(app, pagename, templatename, context, doctree) -> None:
     """The words of the browser's tab, and whether search engines may list the page."""
     book = app.config.html_title
-    own = re.sub("<[^>]*>", "", context.get("title") or "")
+    title = re.sub("<[^>]*>", "", context.get("title") or "")
     context["page_title"] = (f"{book}: {SUBJECT} explained" if pagename == app.config.root_doc
-                             else f"{own} — {book} ({SUBJECT})")
+                             else f"{title} — {book} ({SUBJECT})")
     context["unlisted"] = pagename in HELPERS
-    context["touch_icon"], context["home"] = ICON, app.config.root_doc
+    context["touch_icon"] = ICON
+    context["home"] = app.config.root_doc
 
 
 def write_redirect(app, head: Tag) -> None:
