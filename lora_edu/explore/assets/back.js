@@ -56,7 +56,7 @@ function offerWayBack(link, plot, leave = () => wayBack.come()) {
 }
 
 function scrolling() {
-  return STILL.matches ? "instant" : "smooth";
+  return LESS_MOTION.matches ? "instant" : "smooth";
 }
 
 // A click that means: here, and not in a new tab or window.

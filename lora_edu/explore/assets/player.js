@@ -3,7 +3,7 @@
 
 const PACE = [350, 1600]; // ms from one step to the next: the shortest and the longest
 const WHOLE = 9000; // ms that a slider of few steps takes from end to end
-const STILL = matchMedia("(prefers-reduced-motion: reduce)"); // then each press is one step
+const LESS_MOTION = matchMedia("(prefers-reduced-motion: reduce)"); // then each press is one step
 
 class Player {
   timer = 0; // 0: at rest
@@ -38,7 +38,7 @@ class Player {
   }
 
   name() {
-    const begins = STILL.matches ? "step" : "play";
+    const begins = LESS_MOTION.matches ? "step" : "play";
     const word = this.timer ? "pause" : begins;
     this.button.textContent = `${this.timer ? "❚❚" : "▶\ufe0e"} ${word}`;
     this.button.setAttribute("aria-label", `${word} ${this.control.text}`);
@@ -56,12 +56,12 @@ class Player {
   // It opened with a later step: nobody has seen the first ones yet.
   rewind() {
     const { control } = this;
-    if (STILL.matches || this.explorer.touched) return;
+    if (LESS_MOTION.matches || this.explorer.touched) return;
     if (control.get() > 0) control.set(control.count - 1);
   }
 
   play() {
-    if (!STILL.matches) this.wait();
+    if (!LESS_MOTION.matches) this.wait();
     if (!this.forward()) this.pause();
     this.name();
   }

@@ -15,7 +15,7 @@ class Roll {
   show(figure, moved) {
     cancelAnimationFrame(this.frame);
     const { roll } = figure.layout.meta || {};
-    if (!roll || !moved || STILL.matches) return this.plot.show(figure);
+    if (!roll || !moved || LESS_MOTION.matches) return this.plot.show(figure);
     const path = figure.data.find(({ name }) => name === roll[0]);
     const others = figure.data.filter(({ name }) => !roll.includes(name));
     const ball = figure.data.find(({ name }) => name === roll[1]);
