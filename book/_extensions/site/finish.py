@@ -87,7 +87,7 @@ def mend_icon_or_code(tag: Tag) -> None:
     classes = tag.get("class") or [""]
     if classes[0].startswith("fa"):
         tag["aria-hidden"] = "true"
-    elif len(classes) == 1 and classes[0] in PLAIN:
+    elif len(classes) == 1 and classes[0] in PLAIN and not tag.find(True):
         tag.unwrap()
 
 
