@@ -123,19 +123,15 @@ def _values(name: str, given) -> tuple[tuple[str, ...], tuple]:
     if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
         raise TypeError(f"{name} must be a list of numbers or strings, (min, max) or (min, max, "
                         f"step), a dict from texts to values, or bool, got {given!r}")
-    if isinstance(given, Mapping):
-        entries = [(text, _number(value)) for text, value in given.items()]
-    else:
-        entries = [_number(value) for value in given]
-        numbers = all(type(value) in (int, float) for value in entries)
-        if isinstance(given, tuple) and len(given) in (2, 3) and numbers:
-            return (), _range(name, *entries)
-    if not entries:
+    values = tuple(map(_number, given.values() if isinstance(given, Mapping) else given))
+    if not values:
         raise ValueError(f"{name} must have at least one value, got none")
-    if all(isinstance(entry, tuple) and len(entry) == 2 for entry in entries):
-        texts, values = zip(*entries, strict=True)
-        return tuple(map(str, texts)), values
-    return (), tuple(entries)
+    if isinstance(given, Mapping):
+        return tuple(map(str, given)), values
+    are_numbers = all(type(value) in (int, float) for value in values)
+    if isinstance(given, tuple) and len(given) in (2, 3) and are_numbers:
+        return (), _range(name, *values)
+    return (), values
 
 
 def _number(value):
@@ -148,9 +144,9 @@ def _range(name: str, low, high, step=None) -> tuple:
     whole = all(isinstance(value, int) for value in (low, high, step or 1))
     step = step if step is not None else 1 if whole else 0.1
     if not (low < high and 0 < step <= high - low < MOST_STEPS * step):
-        raise ValueError(f"{name} must be (min, max) or (min, max, step) with min < max and 0 < step "
-                         f"≤ max − min < {MOST_STEPS:,} steps (a list holds separate values), "
-                         f"got {(low, high, step)!r}")
+        raise ValueError(f"{name} must be (min, max) or (min, max, step) with min < max and "
+                         f"0 < step ≤ max − min < {MOST_STEPS:,} steps (a list holds separate "
+                         f"values), got {(low, high, step)!r}")
     count = math.floor((high - low) / step + 1e-9) + 1
     return tuple(low + i * step if whole else round(low + i * step, 12) for i in range(count))
 

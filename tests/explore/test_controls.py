@@ -25,7 +25,6 @@ def test_a_list_becomes_the_control_that_fits_it():
     ((8, 10), (8, 9, 10), ("8", "9", "10")), ((2, 8, 3), (2, 5, 8), ("2", "5", "8")),
     ((5, 8, 3), (5, 8), ("5", "8")), ((7.8, 8.0), (7.8, 7.9, 8.0), ("7.8", "7.9", "8")),
     ({"few": 2, "many": 8}, (2, 8), ("few", "many")),
-    ([("few", 2), ("many", 8)], (2, 8), ("few", "many")),
 ])
 def test_values_may_come_as_interact_takes_them(given, values, texts):
     [control] = make_controls(figure, {"r": given}, {})
