@@ -7,6 +7,8 @@ before a page is HTML is changed in content/ and in theme.py.
 """
 
 import re
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from html import unescape
 from pathlib import Path
 
@@ -37,23 +39,29 @@ class AsWritten(HTMLFormatter):
 
 
 def finish_pages(app) -> None:
-    """Finish each page that this build has written; note which characters the site has."""
-    site = Path(app.outdir)
-    app.characters = set()
-    for file in site.rglob("*.html"):
-        text = file.read_text(encoding="utf-8")
-        app.characters.update(map(ord, set(unescape(text))))
-        if UNFINISHED not in text:
-            continue
+    """Finish each page that this build has written, on all cores; note which characters the site
+    has."""
+    files = list(Path(app.outdir).rglob("*.html"))
+    each = partial(finish_file, site=Path(app.outdir), sheet_version=app.sheet_version,
+                   home=app.config.root_doc, title=app.config.html_title)
+    with ProcessPoolExecutor() as pool:
+        app.characters = set().union(*pool.map(each, files))
+
+
+def finish_file(file: Path, site: Path, sheet_version: str, home: str, title: str) -> set[int]:
+    """Finish a page, unless an earlier build did. Returns its characters."""
+    text = file.read_text(encoding="utf-8")
+    if UNFINISHED in text:
         page = BeautifulSoup(text, "html.parser")
         finish(page, needs_search=file.name == "search.html")
-        slim.name_version(page, app.sheet_version)
+        slim.name_version(page, sheet_version)
         name = file.relative_to(site).with_suffix("").as_posix()
         if name in symbols.PAGES:
             symbols.colour(page.article)
-        if name == app.config.root_doc:
-            sharing.write_redirect(app, page.head)
+        if name == home:
+            sharing.write_redirect(site, home, title, page.head)
         file.write_text(page.decode(formatter=AsWritten()), encoding="utf-8")
+    return set(map(ord, set(unescape(text))))
 
 
 def finish(page: BeautifulSoup, needs_search: bool = False) -> None:

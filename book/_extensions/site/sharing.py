@@ -43,13 +43,12 @@ def add_titles(app, pagename, templatename, context, doctree) -> None:
     context["home"] = app.config.root_doc
 
 
-def write_redirect(app, head: Tag) -> None:
+def write_redirect(site: Path, home: str, title: str, head: Tag) -> None:
     """index.html, where the book does not begin there: a redirect to Home, and what a shared link
     shows, from Home's head."""
-    home = f"{app.config.root_doc}.html"
-    if home != "index.html":
+    if home != "index":
         meta = "\n".join(map(str, head.select(SHARED)))
-        (Path(app.outdir) / "index.html").write_text(
+        (site / "index.html").write_text(
             f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n{meta}\n'
-            f'<meta http-equiv="refresh" content="0; url={home}">\n'
-            f'<p><a href="{home}">{app.config.html_title}</a></p>\n', encoding="utf-8")
+            f'<meta http-equiv="refresh" content="0; url={home}.html">\n'
+            f'<p><a href="{home}.html">{title}</a></p>\n', encoding="utf-8")
