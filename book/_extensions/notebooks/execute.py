@@ -18,6 +18,9 @@ from myst_nb.core.read import create_nb_reader
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
+from ..imports import imported
+from .kernels import with_imported
+
 logger = logging.getLogger(__name__)
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -43,8 +46,11 @@ def execute_ahead(app, env, docnames) -> None:
                                    settings.execution_timeout, settings.execution_allow_errors,
                                    coalesce_streams=True, extra_arguments=["--log-level=ERROR"])
 
+    code = "\n".join(cell.source for notebook in notebooks.values() for cell in notebook.cells
+                     if cell.cell_type == "code")
     # Threads are enough, because each only waits for its kernel's process.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with (with_imported(imported(code, in_functions=True)),
+          ThreadPoolExecutor(os.cpu_count()) as pool):
         running = {page: pool.submit(execute, page) for page in notebooks}
         for page, done in running.items():
             result = done.result()
