@@ -1,9 +1,8 @@
 """What is changed in a finished page, and that all else stays as it was written."""
 
 import pytest
-from bs4 import BeautifulSoup
 
-from book._extensions.site.finish import AsWritten, finish
+from book._extensions.site.finish import AsWritten, as_tree, finish
 
 PAGE = ('<html data-theme="auto"><body><dialog id="pst-primary-sidebar-modal"></dialog>'
         '<div class="bar" id="pst-primary-sidebar">{sidebar}</div><article>{article}</article>'
@@ -13,7 +12,7 @@ MATH = '<span class="math"><math><semantics><mrow><mi>r</mi></mrow><annotation>{
 
 
 def finished(article="", sidebar=""):
-    page = BeautifulSoup(PAGE.format(article=article, sidebar=sidebar), "html.parser")
+    page = as_tree(PAGE.format(article=article, sidebar=sidebar))
     finish(page)
     return page
 
@@ -31,6 +30,7 @@ def finished(article="", sidebar=""):
     ('<a class="reference" href="#x">by <b>x</b></a>', None),
     ('<script src="a.js"></script>', '<script src="a.js" defer=""></script>'),
     ('<script type="module">DOCUMENTATION_OPTIONS.a = 1 < 2;</script>', ""),
+    ("<svg><text><tspan>a</tspan>   <tspan>b</tspan></text></svg>", None),
     ("<script>let a = 1 < 2;</script>", None)])
 def test_an_element_is_mended(before, after):
     written = finished(before).article.decode_contents(formatter=AsWritten())

@@ -52,7 +52,7 @@ def finish_file(file: Path, site: Path, sheet_version: str, home: str, title: st
     """Finish a page, unless an earlier build did. Returns its characters."""
     text = file.read_text(encoding="utf-8")
     if UNFINISHED in text:
-        page = BeautifulSoup(text, "html.parser")
+        page = as_tree(text)
         finish(page, needs_search=file.name == "search.html")
         slim.name_version(page, sheet_version)
         name = file.relative_to(site).with_suffix("").as_posix()
@@ -62,6 +62,11 @@ def finish_file(file: Path, site: Path, sheet_version: str, home: str, title: st
             sharing.write_redirect(site, home, title, page.head)
         file.write_text(page.decode(formatter=AsWritten()), encoding="utf-8")
     return set(map(ord, set(unescape(text))))
+
+
+def as_tree(text: str) -> BeautifulSoup:
+    """A page, with all its blanks: in a drawing several stand between two words."""
+    return BeautifulSoup(text, "html.parser", preserve_whitespace_tags={"html"})
 
 
 def finish(page: BeautifulSoup, needs_search: bool = False) -> None:
