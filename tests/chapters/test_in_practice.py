@@ -9,10 +9,11 @@ import torch
 import transformers
 from peft import PeftModel
 from peft.helpers import rescale_adapter_scale
+from safetensors.torch import load_file
 from torch import nn
 
 from lora_edu import Adam, Adapter, train
-from lora_edu.chapters.in_practice import figures, nf4, runs_memory
+from lora_edu.chapters.in_practice import figures, memory, nf4, runs_memory
 from lora_edu.chapters.in_practice.memory import LLAMAS, MODULES, PRECISIONS, account, kept, llama
 from lora_edu.chapters.small_gpt import DATA, fit, load_base, loss_on, part, results
 from lora_edu.nn import inject, load_adapter, lora_layers, merge_and_unload
@@ -35,9 +36,18 @@ def test_the_explorers_carry_that_number_and_say_the_account():
         assert chosen["y"][0] * s * 32 == pytest.approx(before)
     words = reading(figures.memory())
     assert "counted 15.9 GB" in words and "base 13.5 GB" in words
+    assert "file 160 MB" in words and "file 33.6 MB" in reading(figures.memory(modules="q, v"))
 
 
 # --- memory
+
+@pytest.mark.parametrize("name", ["16 bits", "mixed"])
+def test_a_file_has_the_bytes_that_are_counted(name, tmp_path):
+    setting = llama(2, 64, 160, 4, 32, vocabulary=50), "all seven", 4, PRECISIONS[name]
+    runs_memory.adapted(*setting).save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "adapter_model.safetensors")
+    assert sum(tensor.nbytes for tensor in tensors.values()) == memory.file(*setting)
+
 
 exactly = pytest.mark.skipif(transformers.__version__ < "5", reason="its Llama keeps other tensors")
 TWO_TEXTS = torch.zeros((2, 96), dtype=torch.long)

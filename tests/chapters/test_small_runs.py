@@ -32,7 +32,7 @@ def test_a_b_that_was_zero_gets_the_rank_of_the_batch(page):
 
 
 def test_too_long_a_step_is_nan_in_float16_and_large_elsewhere(page):
-    """The answer to "With α above 1 I get NaN": the step is too long in every precision."""
+    """The answer on NaN: the step is too long in every precision."""
     three_steps = page[0]["three_steps"]
     for dtype in (torch.float32, torch.bfloat16):
         largest, loss = three_steps(dtype, 64, 0.1)
