@@ -98,6 +98,8 @@ def test_an_answer_opens(visit, how):
         answer.wait_for()
         field.press("Enter")
     here.page.wait_for_url("**/book/answers/scale.html#answer-two-r")
+    here.page.go_back()
+    answer.wait_for()
 
 
 def test_without_scripts_all_questions_stand_there_with_their_verdicts(visit):

@@ -9,9 +9,13 @@ const site = new URL("..", document.currentScript.src);
 const ready = finder(places);
 const EXCERPT = 160; // letters
 
+function mark(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+
 function element(tag, attributes, ...children) {
   const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  mark(made, attributes);
   made.append(...children);
   return made;
 }
@@ -46,6 +50,7 @@ function attach(field, number) {
   const status = element("p", { role: "status" });
   const onItsPage = field.closest(".bd-search-container");
   const onAnswers = field.closest(".answers-field");
+  const dialog = field.closest("dialog");
   let active = -1;
 
   function activate(next) {
@@ -82,18 +87,22 @@ function attach(field, number) {
     event.preventDefault();
   }
 
-  for (const [name, value] of Object.entries({
-    role: "combobox",
-    "aria-autocomplete": "list",
-    "aria-controls": list.id,
-  })) {
-    field.setAttribute(name, value);
-  }
+  mark(field, { role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id });
   field.form.after(element("div", { class: "hits" }, status, list));
   field.addEventListener("input", answer);
   field.addEventListener("keydown", steer);
-  list.addEventListener("click", () => field.closest("dialog")?.close());
-  if (onItsPage) field.value ||= new URLSearchParams(location.search).get("q");
+  list.addEventListener("click", () => {
+    history.replaceState({ search: [number, field.value] }, ""); // for whoever comes back
+    dialog?.close();
+  });
+  const [asking, query] = history.state?.search ?? [];
+  if (asking === number) {
+    field.value = query;
+    dialog?.showModal();
+    history.replaceState(null, ""); // a later reload shows the page
+  } else if (onItsPage) {
+    field.value ||= new URLSearchParams(location.search).get("q");
+  }
   answer();
 }
 

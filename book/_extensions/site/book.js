@@ -122,7 +122,7 @@ function bringSearch() {
 document.addEventListener("DOMContentLoaded", () => {
   keepFocus();
   document.querySelector(".bd-search-container input")?.focus(); // on the search page
-  if (new URLSearchParams(location.search).has("q")) bringSearch();
+  if (history.state?.search || new URLSearchParams(location.search).has("q")) bringSearch();
   for (const field of document.querySelectorAll("form.bd-search input")) {
     field.addEventListener("focus", bringSearch);
     field.addEventListener("input", bringSearch);
