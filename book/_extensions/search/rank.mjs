@@ -10,7 +10,6 @@ const SAME = [
   [/√|\broot\b/g, " sqrt "],
   [/\bbf16\b/g, "bfloat16"],
   [/\bfour\b/g, "4"],
-  [/\bforgot(ten)?\b/g, "forget"],
   [/\b(fine|warm)[ -](?=tun|up)/g, "$1"],
   [/\b\d+e-\d+\b/g, (number) => String(Number(number))],
 ];
