@@ -19,7 +19,7 @@ from lora_edu.examine.base import read_base
 from lora_edu.examine.faults import TESTS, Case
 from lora_edu.examine.reading import Source, is_whole, read
 from lora_edu.examine.report import as_text
-from lora_edu.examine.rows import Row, row_of, row_without_numbers
+from lora_edu.examine.rows import Row, natural, row_of, row_without_numbers
 from lora_edu.findings import Diagnosis, diagnose
 from lora_edu.formats.convention import Convention, convention
 
@@ -36,7 +36,7 @@ class Stopped(Exception):
 class Examination:
     """What :func:`examine` returns; it prints as a report.
 
-    rows: one a module, in the file's order. findings: what may be wrong, the worst first. layout:
+    rows: one a module, by name, 2 before 10. findings: what may be wrong, the worst first. layout:
     ``"peft"``, ``"kohya"``, ``"diffusers"`` or ``"mlx"``. settings, metadata: as they stand there.
     """
 
@@ -61,9 +61,9 @@ class Examination:
             norms[blocks.index(row.block), parts.index(row.part)] = row.norm
         return blocks, parts, norms
 
-    def scales(self) -> list[tuple[int, float, str, int]]:
-        """(r, s, rule, how many modules), the commonest first; without those of unknown s."""
-        counted = Counter((row.r, row.scale, row.rule) for row in self.rows
+    def scales(self) -> list[tuple[int, float, float, str, int]]:
+        """(r, α, s, rule, how many modules), the commonest first; without those of unknown s."""
+        counted = Counter((row.r, row.alpha, row.scale, row.rule) for row in self.rows
                           if row.scale is not None)
         return [(*key, number) for key, number in counted.most_common()]
 
@@ -83,7 +83,7 @@ class Examination:
 
     def commonest(self, strength: float = 1.0) -> Convention | None:
         """The commonest rank, and its scale at a strength; None where no scale is above 0."""
-        for r, s, _, _ in self.scales():
+        for r, _, s, _, _ in self.scales():
             if s > 0:
                 return convention("a plain scale", r, scale=s * strength)
         return None
@@ -157,7 +157,7 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
         raise TypeError(f"progress must be a function of (done, all), got {progress!r:.100}")
     held = read(source, config)
     weights = None if base is None else read_base(base)
-    rows = tuple(_rows(held, progress))
+    rows = tuple(sorted(_rows(held, progress), key=natural))
     available = set() if base is None else {"base"}
     findings = diagnose(TESTS, Case(held, rows, weights), available)
     return Examination(held.name, held.layout, rows, findings, held.settings, held.metadata)
@@ -182,6 +182,6 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(item) for item in value]
-    if isinstance(value, (float, np.floating)):
+    if isinstance(value, float):
         return float(value) if np.isfinite(value) else None
     return value

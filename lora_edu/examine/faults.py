@@ -6,11 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
+from math import isclose
 from statistics import median, mode
 
 from lora_edu.examine.base import has_shape, lost_in_merge, pairing
 from lora_edu.examine.reading import OTHER_RANK, Source
-from lora_edu.examine.rows import Row
+from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import BOTH_ZERO, IDLE, SCALE, Test, is_unusual
 from lora_edu.formats.config import STARTS_THAT_KEEP_W0, beyond_plain, matching
 from lora_edu.formats.convention import TOOLS
@@ -18,6 +19,11 @@ from lora_edu.formats.layouts import is_doubtful
 from lora_edu.formats.tensors import FLOATS, Tensor
 
 METADATA_ALPHAS = ("lora_alpha", "network_alpha", "ss_network_alpha", "alpha")
+IDLE_IN_PART = {
+    "severity": "warning",
+    "cause": "no gradient reached these: they were frozen, or the loss does not depend on them, as "
+             "on the last layers of a text encoder with clip skip",
+    "remedy": "nothing, if it was meant, and they can be dropped; else look at what was trained"}
 DEFAULTS = {row.alpha for row in TOOLS.values() if isinstance(row.alpha, int)}
 DEFAULT_SCALE = TOOLS["MLX"].alpha
 NUMBER = re.compile(r"\d+(\.\d*)?")
@@ -26,9 +32,9 @@ NUMBER = re.compile(r"\d+(\.\d*)?")
 class Case:
     """A file, the numbers of its modules, and the weights of its base, if there are any."""
 
-    def __init__(self, source: Source, rows: Iterable[Row], base: dict[str, Tensor] | None):
+    def __init__(self, source: Source, rows: tuple[Row, ...], base: dict[str, Tensor] | None):
         self.source = source
-        self.rows = list(rows)
+        self.rows = rows
         self.base = base
         self.known = [row for row in self.rows if row.is_known]
         self.modules = source.modules
@@ -113,7 +119,7 @@ def idle(case: Case):
     # what is left of a product of zero is rounding
     rows = [row for row in case.known if row.scale != 0
             and row.norm <= 1e-13 * abs(row.scale or 1) * row.norm_A * row.norm_B]
-    return rows, {"severity": "error" if len(rows) == len(case.known) else "warning"}
+    return rows, {} if len(rows) == len(case.known) else IDLE_IN_PART
 
 
 def bad_settings(case: Case):
@@ -138,7 +144,8 @@ def alpha_in_metadata(case: Case):
     rows = [row for row in case.known if trained and not case.source.configs
             and row.alpha is not None and (row.r in ranks or not ranks)
             and len(case.modules[row.layer].B.shape) == 2
-            and not any(_near(row.alpha, alpha) for alpha in trained)]
+            # bfloat16 keeps eight bits
+            and not any(isclose(row.alpha, alpha, rel_tol=1e-2) for alpha in trained)]
     return rows, {"alpha": _list(trained), "acts": _list(row.alpha for row in rows)}
 
 
@@ -147,10 +154,6 @@ def _numbers(case: Case, names: Collection[str]) -> list[float]:
     values = [value for key, value in case.source.metadata.items()
               if key.rpartition(".")[2] in names]
     return [float(value) for value in values if NUMBER.fullmatch(value)]
-
-
-def _near(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-2 * abs(b)  # bfloat16 keeps eight bits
 
 
 def doubtful_alpha(case: Case):
@@ -209,15 +212,20 @@ def unused_ranks(case: Case):
     wasted = [row for row in rows if row.rank_holding(0.99) <= row.r / 4]
     if len(wasted) <= len(rows) / 2:
         return []
-    return wasted, {"share": f"{len(wasted)} of {len(rows)}",
-                    "kept": _list(row.rank_holding(0.99) for row in wasted)}
+    ranks = [row.rank_holding(0.99) for row in wasted]
+    r = max(ranks)
+    return wasted, {"share": f"{len(wasted)} of {len(rows)}", "kept": _list(ranks), "r": r,
+                    "alpha": _list(r * row.scale for row in wasted if row.scale) or "s·r",
+                    "lost": f"{100 * lost(case.known, r):.2g} %"}
 
 
 def outliers(case: Case):
     norms = [row.norm for row in case.known if row.norm > 0]
-    rows = [row for row in case.known
-            if len(norms) >= 8 and row.norm > 30 * median(norms)]
-    return rows, {"times": _list(row.norm / median(norms) for row in rows)}
+    if len(norms) < 8:
+        return []
+    usual = median(norms)
+    rows = [row for row in case.known if row.norm > 30 * usual]
+    return rows, {"times": _list(row.norm / usual for row in rows)}
 
 
 def unknown_names(case: Case):
@@ -240,26 +248,24 @@ def without_adapter(case: Case):
 
 
 def lost_by_rounding(case: Case):
-    lost = {}
-    for row in case.known:
-        weight = case.weight(row)
-        if weight is not None and _can_be_merged(row, weight):
-            lost[row] = lost_in_merge(row, case.modules[row.layer], weight,
-                                     case.source.layout == "mlx")
-    rows = [row for row, share in lost.items() if share > 0.5]
-    return rows, {"share": f"{max(lost.values(), default=0):.0%}"}
+    is_mlx = case.source.layout == "mlx"
+    shares = {row: lost_in_merge(row, case.modules[row.layer], case.weight(row), is_mlx)
+              for row in case.known if _can_be_merged(row, case.weight(row))}
+    rows = [row for row, share in shares.items() if share > 0.5]
+    return rows, {"share": f"{max(shares.values(), default=0):.0%}"}
 
 
-def _can_be_merged(row: Row, weight: Tensor) -> bool:
+def _can_be_merged(row: Row, weight: Tensor | None) -> bool:
     """Whether W0 + s·B·A can be reckoned, and is another than W0."""
-    is_there = row.scale and row.norm > 0 and row.method == "LoRA"
-    return bool(is_there) and weight.dtype in FLOATS and has_shape(row, weight)
+    if weight is None or row.scale is None or row.norm == 0 or row.method != "LoRA":
+        return False
+    return weight.dtype in FLOATS and has_shape(row, weight)
 
 
 def _list(numbers: Iterable[float]) -> str:
     """Different numbers, in few letters."""
     texts = [f"{number:.3g}" for number in sorted({*numbers} - {None})]
-    return ", ".join(texts if len(texts) <= 4 else [texts[0], "…", texts[-1]])
+    return ", ".join(texts if len(texts) <= 2 else [f"{texts[0]} to {texts[-1]}"])
 
 
 # The table of tests
@@ -385,7 +391,8 @@ TESTS = (
         "unused-rank", "note", (), unused_ranks,
         "in {share} modules {kept} components hold 99 % of ‖ΔW‖²",
         "the task asks for less than the rank, or the run was short",
-        "cut it (see its singular values), or train with a smaller r and its own rate"),
+        "cut it: r = {r} with α = {alpha} keeps s (by α/r) and loses {lost} of ‖ΔW‖²; or train "
+        "with a smaller r and its own rate"),
     Test(
         "outlier", "note", (), outliers,
         "‖ΔW‖ is {times} times the median",

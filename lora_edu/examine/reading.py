@@ -91,7 +91,7 @@ class Source:
 
     def scale_of(self, module: Module) -> Scale:
         """s of a module, as the program reads it that the file is for."""
-        r = rank(module, self.layout)
+        r = module.A.shape[1 if self.layout == "mlx" else 0]
         config = self.configs.get(module.begin)
         if config is not None:
             want, alpha = config.for_layer(module.layer)
@@ -108,11 +108,6 @@ class Source:
         if self.layout == "peft" or self.fault:
             return Scale(None, None, "")
         return Scale(1.0, float(r), "α = r")  # as kohya's and diffusers' loaders take it
-
-
-def rank(module: Module, layout: str) -> int:
-    """r of a module."""
-    return module.A.shape[1 if layout == "mlx" else 0]
 
 
 def read(source: str | os.PathLike | bytes, config: Any = None) -> Source:
@@ -221,12 +216,11 @@ def _modules(held: dict[str, Tensor], layout: str) -> tuple:
             whole.append(key)
     modules = {}
     for key, fields in parts.items():
+        module = _module(key, fields, layout)
         if fields.keys() == {"alpha"}:
             whole.append(key + ALPHA)
-            continue
-        module = _module(key, fields, layout)
-        name = module.layer if layout == "peft" else key
-        modules[name] = module
+        else:
+            modules[module.layer if layout == "peft" else key] = module
     return modules, tuple(whole), tuple(sorted(adapters - {None}))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "steps", "epoch",
                "base_model", "init_lora")  # in names of the metadata that are worth a line
-TABLE = "{:<52}{:>5}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}{:>9}"
+TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
 
 
 def as_text(examination: Examination) -> str:
@@ -32,8 +32,8 @@ def head(examination: Examination) -> Iterator[str]:
     yield examination.name
     yield (f"layout {examination.layout}, {len(rows)} modules, {numbers:,} numbers in A and B, "
            f"{', '.join(dtypes)}")
-    for r, s, rule, count in examination.scales():
-        yield f"r = {r}, s = {s:.4g} by {rule}: {count} modules"
+    for r, alpha, s, rule, count in examination.scales():
+        yield f"r = {r}, α = {alpha:.4g}, s = {s:.4g} by {rule}: {count} modules"
 
 
 def _where(examination: Examination) -> Iterator[str]:
@@ -41,26 +41,32 @@ def _where(examination: Examination) -> Iterator[str]:
     blocks, parts, norms = examination.map()
     yield "Where it learned: ‖ΔW‖ over the blocks, smallest, median, largest"
     for part, column in zip(parts, norms.T, strict=True):
-        known = column[np.isfinite(column)]
-        if len(known):
-            strongest = blocks[int(np.nanargmax(column))]
-            yield (f"  {part:<40} {known.min():.3g}, {np.median(known):.3g}, {known.max():.3g} "
-                   f"({strongest})")
+        if np.isfinite(column).any():
+            yield (f"  {part:<40} {np.nanmin(column):.3g}, {np.nanmedian(column):.3g}, "
+                   f"{np.nanmax(column):.3g} ({blocks[np.nanargmax(column)]})")
 
 
 def _spread(examination: Examination) -> Iterator[str]:
     """A beside the starts."""
-    ways = {start: examination.way(start) for start in A_STARTS}
-    if not any(np.isfinite(ratio) for ratio, _, _ in ways.values()):
+    if not any(row.starts for row in examination.rows):
         return
-    yield "How far A went: its spread, in that of a start (median), and the way from it if it was"
-    for start, (ratio, at_least, about) in ways.items():
+    yield "How far A went"
+    for start in A_STARTS:
         tools = ", ".join(name for name, tool in TOOLS.items() if tool.start == start)
-        way = f"at least {at_least:.0%} of its length"
-        if np.isfinite(about):
-            way += f", about {about:.0%}"
-        yield f"  {start} ({tools}): {ratio:.3g}; {way}"
-    yield "  (about: if A moved at a right angle to its start)"
+        yield f"  {start} ({tools}): {way(examination, start)}"
+
+
+def way(examination: Examination, start: str) -> str:
+    """How wide A is beside such a start, and how far it went if it began so."""
+    ratio, at_least, about = examination.way(start)
+    text = f"{ratio:.3g} times as wide as this start (median over modules). If it began so, "
+    if at_least == 0:
+        text += "its length does not tell how far it went"
+    else:
+        text += f"it went at least {100 * at_least:.3g} % of the start’s length"
+    if np.isfinite(about):
+        text += f", and {100 * about:.3g} % at a right angle"
+    return text
 
 
 def _elsewhere(examination: Examination) -> Iterator[str]:
@@ -71,20 +77,19 @@ def _elsewhere(examination: Examination) -> Iterator[str]:
         yield f"  {tool}: {settings}"
 
 
-def _training(examination: Examination) -> Iterator[str]:
+def _training(examination: Examination) -> list[str]:
     """What the file says about its training."""
     lines = [f"  {key}: {value}" for held in (examination.metadata, examination.settings)
              for key, value in held.items()
              if len(str(value)) <= 100 and any(word in key for word in OF_TRAINING)]
-    return iter(["What it says of its training", *lines] if lines else [])
+    return ["What it says of its training", *lines] if lines else []
 
 
 def _modules(examination: Examination) -> Iterator[str]:
-    yield TABLE.format("module", "r", "s", "‖A‖", "‖B‖", "‖ΔW‖", "stable", "90 %", "99 %", "type")
+    yield TABLE.format("r", "s", "‖A‖", "‖B‖", "‖ΔW‖", "stable", "90 %", "99 %", "type", "module")
     for row in examination.rows:
-        numbers = [f"{number:.3g}" for number in (row.norm_A, row.norm_B, row.norm)]
-        ranks = [f"{row.stable_rank:.1f}", row.rank_holding(0.9), row.rank_holding(0.99)]
-        s = "?" if row.scale is None else f"{row.scale:.3g}"
+        numbers = np.array([row.scale, row.norm_A, row.norm_B, row.norm, row.stable_rank], float)
+        texts = [f"{number:.3g}".replace("nan", "–") for number in numbers]
         dtypes = "/".join(dict.fromkeys(row.dtypes)) if row.method == "LoRA" else row.method
-        name = row.layer if len(row.layer) <= 51 else "…" + row.layer[-50:]
-        yield TABLE.format(name, row.r or "?", s, *numbers, *ranks, dtypes)
+        yield TABLE.format(row.r or "–", *texts, row.rank_holding(0.9), row.rank_holding(0.99),
+                           dtypes, row.layer)

@@ -98,10 +98,11 @@ def row_of(name: str, module: Module, scale: Scale, is_mlx: bool) -> Row:
     r = A.shape[1]
     R_A = _r_factor(A, module.A.dtype)
     R_B = _r_factor(B, module.B.dtype)
+    core = R_B @ R_A.T
     values = np.full(min(r, len(A), len(B)), np.nan)
-    if np.isfinite(R_A).all() and np.isfinite(R_B).all():
+    if np.isfinite(core).all():
         s = 1.0 if scale.s is None else scale.s
-        values = abs(s) * np.linalg.svd(R_B @ R_A.T, compute_uv=False)
+        values = abs(s) * np.linalg.svd(core, compute_uv=False)
     norm_A = float(np.linalg.norm(R_A))
     is_drawn = norm_A > 0 and not module.is_embedding  # whose A begins at zero
     starts = {start: spread(r, len(A)) for start, spread in A_STARTS.items() if is_drawn}
@@ -121,6 +122,17 @@ def place_of(name: str) -> tuple[str, str]:
     """(block, part) of a module's name; no block where nothing in it counts layers."""
     match = PLACE.fullmatch(name)
     return (match[1], match[2]) if match else ("", name)
+
+
+def natural(row: Row) -> str:
+    """What rows are sorted by, so that layer 2 stands before layer 10."""
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(6), row.layer)
+
+
+def lost(rows: list[Row], keep: int) -> float:
+    """The share of the square of all that is beyond the first components of each."""
+    whole = sum(row.norm**2 for row in rows)
+    return sum(np.sum(row.singular_values[keep:]**2) for row in rows) / whole
 
 
 def tall(matrix: Tensor, columns: bool) -> np.ndarray:

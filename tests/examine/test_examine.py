@@ -157,6 +157,14 @@ def test_the_map_has_each_norm_once(tmp_path):
             assert norms[i, j] == pytest.approx(np.linalg.norm(update), rel=1e-6)
 
 
+def test_layer_2_stands_before_layer_10_and_no_name_is_cut():
+    names = [f"lora_unet_{'middle_' * 9}blocks_{i}_q" for i in (2, 10)]
+    examination = examine(save({f"{name}.lora_{side}.weight": torch.ones(2, 2)
+                                for name in names for side in ("down", "up")}))
+    assert [row.layer for row in examination.rows] == names
+    assert all(name in str(examination).rpartition("module\n")[2] for name in names)
+
+
 def test_settings_and_bytes_may_be_given(tmp_path):
     folder = write(tmp_path, in_peft(lora_alpha=8))
     file = folder / "adapter_model.safetensors"
@@ -175,10 +183,10 @@ def test_settings_and_bytes_may_be_given(tmp_path):
 
 def test_what_goes_to_other_tools_is_the_same_scale(tmp_path):
     examination = examine(write(tmp_path, in_peft(r=4, lora_alpha=6, use_rslora=True)))
-    assert examination.scales() == [(4, 3.0, "α/√r", 9)]
+    assert examination.scales() == [(4, 6, 3.0, "α/√r", 9)]
     assert examination.elsewhere()["kohya"] == "--network_dim=4 --network_alpha=12"
     text = str(examination)
-    assert "r = 4, s = 3 by α/√r: 9 modules" in text and "layers.2.up" in text
+    assert "r = 4, α = 6, s = 3 by α/√r: 9 modules" in text and "layers.2.up" in text
     assert "kaiming_uniform (PEFT, kohya" in text and "network_alpha=12" in text
     json.dumps(examination.as_dict(), allow_nan=False)
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -56,21 +57,16 @@ def zero(tensor):
 
 FAULTS = {  # PEFT's settings, how the file is written, and the finding
     "α of 8 at r = 64": ({"r": 64, "lora_alpha": 8}, {}, "default-alpha"),
-    "α of 16 at r = 256": ({"r": 256, "lora_alpha": 16}, {}, "default-alpha"),
     "kohya's α of 1 at r = 32": ({"r": 32, "lora_alpha": 1}, {"layout": "kohya"}, "default-alpha"),
-    "diffusers' α of 4 at r = 64": ({"r": 64, "lora_alpha": 4}, {"layout": "diffusers"},
-                                    "default-alpha"),
     "MLX's scale of 20": ({"r": 4, "lora_alpha": 80}, {"layout": "mlx"}, "default-alpha"),
     "rsLoRA with α = 2r": ({"r": 64, "lora_alpha": 128, "use_rslora": True}, {}, "other-rule"),
-    "rsLoRA with α = r": ({"r": 32, "lora_alpha": 32, "use_rslora": True}, {}, "other-rule"),
     "rsLoRA with α = 4r": ({"r": 16, "lora_alpha": 64, "use_rslora": True}, {}, "other-rule"),
     "a scale of 64": ({"r": 4, "lora_alpha": 256}, {}, "scale"),
     "a scale of 1/64": ({"r": 32, "lora_alpha": 0.5}, {}, "scale"),
     "a scale of 0": ({}, {"layout": "kohya", "change": each(".alpha", zero)}, "switched-off"),
     "B zero": ({}, {"change": each("lora_B", zero)}, "idle"),
     "A zero": ({}, {"change": each("lora_A", zero)}, "idle"),
-    "B zero, kohya": ({}, {"layout": "kohya", "change": each("lora_up", zero)}, "idle"),
-    "B zero in one block": ({}, {"change": each("layers.1", zero)}, "idle"),
+    "B zero in one module": ({}, {"change": each("1.q.lora_B", zero)}, "idle"),
     "both zero": ({}, {"change": each("lora", zero)}, "both-zero"),
     "a rate of 1e-9": ({}, {"change": each("lora_B", lambda B: B * 1e-6)}, "barely-moved"),
     "NaN": ({}, {"change": each("1.q.lora_B", spoiled(torch.nan))}, "not-finite"),
@@ -94,8 +90,6 @@ FAULTS = {  # PEFT's settings, how the file is written, and the finding
                      "two-patterns"),
     "a head that was not saved": ({}, {"settings": {"modules_to_save": ["head"]}}, "not-saved"),
     "PiSSA": ({}, {"settings": {"init_lora_weights": "pissa"}}, "moved-base"),
-    "OLoRA": ({}, {"settings": {"init_lora_weights": "olora"}}, "moved-base"),
-    "LoftQ": ({}, {"settings": {"init_lora_weights": "loftq"}}, "moved-base"),
     "DoRA": ({"use_dora": True}, {}, "other-method"),
     "a setting that few programs know": ({}, {"settings": {"layer_replication": [[0, 2], [1, 3]]}},
                                          "beyond-lora"),
@@ -147,7 +141,7 @@ def test_a_fault_is_found(tmp_path, case):
     examination = examine(in_file(tmp_path, peft, written))
     assert name in [finding.name for finding in examination.findings]
     assert len(examination.findings) <= 2
-    str(examination)
+    assert "nan" not in str(examination)
     json.dumps(examination.as_dict(), allow_nan=False)
 
 
@@ -157,6 +151,22 @@ def test_a_fault_beside_the_base_is_found(tmp_path, case):
     source = in_file(tmp_path, {}, written)
     found = examine(source, base=base_file(tmp_path, **base)).findings
     assert [finding.name for finding in found] == [name]
+
+
+def test_a_part_that_is_idle_was_not_reached(tmp_path):
+    peft, written, _ = FAULTS["B zero in one module"]
+    [found] = examine(in_file(tmp_path, peft, written)).findings
+    assert found.severity == "warning" and "no gradient reached" in found.cause
+
+
+def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
+    model = in_peft(r=16, lora_alpha=8, decay=1e-2)
+    squares = [np.linalg.svd(update, compute_uv=False)**2 for update in updates(model).values()]
+    r = 1 + max(np.searchsorted(of_one.cumsum(), 0.99 * of_one.sum()) for of_one in squares)
+    lost = sum(of_one[r:].sum() for of_one in squares) / sum(map(sum, squares))
+    [found] = examine(write(tmp_path, model)).findings
+    assert f"r = {r} with α = {r / 2:g} keeps s" in found.remedy
+    assert f"loses {100 * lost:.2g} %" in found.remedy
 
 
 def test_each_thing_that_is_looked_for_is_planted_here():
@@ -173,8 +183,8 @@ def test_without_settings_the_numbers_are_those_of_s_1(tmp_path):
         assert row.norm == pytest.approx(float((updates(model)[row.layer]**2).sum()**0.5) / 2)
 
 
-SOUND = list(itertools.islice(itertools.product(
-    ("peft", "kohya", "diffusers", "mlx"), (4, 8, 16), (0.5, 1, 2), ("F32", "BF16", "F16")), 100))
+SOUND = list(itertools.product(
+    ("peft", "kohya", "diffusers", "mlx"), (4, 8, 16), (0.5, 1, 2), ("F32", "BF16", "F16")))
 
 
 @pytest.mark.parametrize("layout, r, s, dtype", SOUND)

@@ -1,6 +1,7 @@
 """A LoRA file in words and in four figures, for the sample and for a reader's own file."""
 
 import os
+import re
 from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
@@ -9,24 +10,28 @@ import numpy as np
 
 from lora_edu.chapters.shared.style import (
     COLOURS,
-    MARGIN,
     PALE,
     figure,
     heat,
     level,
     marks,
+    words,
 )
 from lora_edu.chapters.shared.tool_rows import ROWS, tools, written
 from lora_edu.chapters.your_adapter import SAMPLE
 from lora_edu.examine import Examination, Row, examine
-from lora_edu.examine.report import head
+from lora_edu.examine.report import head, way
+from lora_edu.examine.rows import lost
 from lora_edu.explore.words import number
 
-STARTS = {"most tools": "kaiming_uniform", "diffusers": "peft_gaussian", "Keras": "he_uniform"}
+STARTS = {"kohya, PEFT, MLX": "kaiming_uniform", "diffusers": "peft_gaussian",
+          "Keras": "he_uniform"}
 STRENGTHS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
 LONGEST = 18  # letters of a name beside the map
-LETTER = 7  # px
 ROW = 24  # px of the map
+# What tells a block from others: its numbers, and the part of the model where there are several
+TELLING = re.compile(r"(?<!text_model.)(?<![a-z])(?:te\d?|text_encoder|encoder|decoder|down|mid|up|"
+                     r"input|middle|output|double|single)(?![a-z])|\d+")
 
 
 def adapter(path: str | os.PathLike | None = None) -> Examination:
@@ -44,35 +49,38 @@ def findings(adapter: Examination) -> str:
         f"<li><p><b>{escape(found.severity)}: {escape(found.symptom)}.</b> "
         f"Likely cause: {escape(found.cause)}. <em>So</em> {escape(found.remedy)}.</p>"
         f"<p>Where: {escape(found.places)}</p></li>" for found in adapter.findings)
-    if not items:
-        items = f"<li>Of {len(adapter.findings.tested)} faults looked for there is none.</li>"
+    none = f"<li>Of {len(adapter.findings.tested)} faults looked for there is none.</li>"
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
-    return (f'<div class="findings"><p>{lines}</p><ul>{items}</ul>'
+    return (f'<div class="findings"><p>{lines}</p><ul>{items or none}</ul>'
             f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
             f'{quote(adapter.report())}">Save the whole report as text</a></p></div>')
 
 
 def places(names: list) -> list[int]:
     """The positions of a slider over names, one at least."""
-    return list(range(max(1, len(names))))
+    return list(range(len(names) or 1))
 
 
 def with_numbers(adapter: Examination) -> list[Row]:
-    """The modules that have numbers, in the file's order."""
+    """The modules that have numbers, by name."""
     return [row for row in adapter.rows if row.is_known]
+
+
+def strongest(adapter: Examination) -> int:
+    """Where among them the longest ΔW is; 0 where there are none."""
+    return int(np.argmax([row.norm for row in with_numbers(adapter)] or [0]))
 
 
 def ranks(adapter: Examination) -> list[int]:
     """How many components can be kept."""
-    most = max((len(row.singular_values) for row in with_numbers(adapter)), default=1)
-    return list(range(1, most + 1))
+    counts = [len(row.singular_values) for row in with_numbers(adapter)]
+    return list(range(1, 1 + max(counts, default=1)))
 
 
 def height(adapter: Examination) -> int:
     """Of the map, in px."""
-    _, parts, _ = adapter.map()
-    return min(max(280, ROW * len(parts) + 100), 640)
+    return min(max(280, ROW * len(adapter.map()[1]) + 140), 640)
 
 
 def taps(adapter: Examination) -> tuple[str, str] | None:
@@ -83,7 +91,7 @@ def taps(adapter: Examination) -> tuple[str, str] | None:
 def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     """‖ΔW‖ by block and part of a block, and one of the modules in words."""
     blocks, parts, norms = adapter.map()
-    strongest = np.nanmax(norms, initial=0.0) or 1.0
+    longest = np.nanmax(norms, initial=0.0) or 1.0
     known = with_numbers(adapter)
     row = next((row for row in adapter.rows
                 if (row.block, row.part) == (blocks[block], parts[part])), None)
@@ -96,26 +104,26 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
         title = (f"Module {known.index(row)}, {row.layer}: ‖ΔW‖ = {number(row.norm)}, "
                  f"{_percent(share)} of the square of all")
     names = [name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}" for name in parts]
-    margin = {**MARGIN, "t": 12, "l": 24 + LETTER * max(map(len, names))}
+    short = ["<br>".join(TELLING.findall(block)) for block in blocks]
+    # below 0 is clear: no module, or none with numbers
+    shades = np.nan_to_num(100 * norms.T / longest, nan=-100)
     traces = [
-        heat(100 * np.nan_to_num(norms.T) / strongest, 0, 100, [PALE, COLOURS["delta"]],
-             name="‖ΔW‖"),
+        heat(shades, -100, 100, ["rgba(0,0,0,0)", PALE, COLOURS["delta"]], name="‖ΔW‖"),
+        words(*np.argwhere(norms == 0).T, "0"),
         marks([block], [part], COLOURS["B"], "square-open", 16, stroke=3, name="chosen")]
     return figure(
         traces, title,
-        [{"range": [-0.5, len(blocks) - 0.5], "title": {"text": "block"}, "showgrid": False,
-          "ticks": "", **_ticks(range(len(blocks)), 10)}],
-        [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "",
+        [{"range": [-0.5, len(blocks) - 0.5], "showgrid": False, "ticks": "", "tickangle": 0,
+          "automargin": True, **_ticks(short, 10)}],
+        [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
           **_ticks(names, 25)}],
-        f"{title}. The strongest of {len(known)} modules has ‖ΔW‖ = {number(strongest)}",
-        margin=margin)
+        f"{title}. The strongest of {len(known)} modules has ‖ΔW‖ = {number(longest)}")
 
 
-def _ticks(names: Sequence, most: int, first: int = 0) -> dict:
-    """The part of an axis that names whole numbers from the first, so many at most."""
+def _ticks(names: Sequence[str], most: int) -> dict:
+    """The part of an axis that names whole numbers, so many at most."""
     every = -(-len(names) // most)
-    return {"tickvals": list(range(first, first + len(names), every)),
-            "ticktext": [str(name) for name in names[::every]]}
+    return {"tickvals": list(range(0, len(names), every)), "ticktext": names[::every]}
 
 
 def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
@@ -126,11 +134,12 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
                       "No module has numbers")
     row = rows[module]
     values = row.singular_values
-    lost = _lost([row], keep)
+    share = lost([row], keep)
     title = (f"{row.layer}: {min(keep, len(values))} of {len(values)} kept. Lost are "
-             f"{_percent(lost)} of ‖ΔW‖², {_percent(np.sqrt(lost))} of ‖ΔW‖; over all modules "
-             f"{_percent(_lost(rows, keep))} of the square")
+             f"{_percent(share)} of ‖ΔW‖², {_percent(np.sqrt(share))} of ‖ΔW‖; over all modules "
+             f"{_percent(lost(rows, keep))} of the square")
     at = np.arange(1, len(values) + 1)
+    most = len(ranks(adapter))
     hover = "σ%{x} = %{y:.3g}<extra></extra>"
     traces = [
         marks(at[:keep], values[:keep], "delta", "diamond", 12, name="kept", hovertemplate=hover),
@@ -138,16 +147,9 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
               hovertemplate=hover)]
     return figure(
         traces, title,
-        [{"range": [0.5, max(ranks(adapter)) + 0.5], "title": {"text": "component"},
-          **_ticks(ranks(adapter), 10, first=1)}],
+        [{"range": [0.5, most + 0.5], "title": {"text": "component"}, "dtick": most // 10 + 1}],
         [{"range": [0, 1.08 * float(values[0])], "title": {"text": "singular value of ΔW"}}],
         title)
-
-
-def _lost(rows: list[Row], keep: int) -> float:
-    """The share of the square that is beyond the first components of each module."""
-    whole = sum(row.norm**2 for row in rows)
-    return sum(float(np.sum(row.singular_values[keep:]**2)) for row in rows) / whole
 
 
 def _percent(share: float) -> str:
@@ -160,23 +162,16 @@ def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
     if not rows:
         return _empty("No module has an A that is drawn")
     ratios = np.array([row.sigma / row.starts[start] for row in rows])
-    ratio, at_least, about = adapter.way(start)
-    title = (f"A is {number(ratio)} times as wide as this start (median over modules). If it "
-             "began so, ")
-    if at_least == 0:
-        title += "its length does not tell how far it went"
-    else:
-        title += f"it went at least {_percent(at_least)} of the start’s length"
-    if np.isfinite(about):
-        title += f", and {_percent(about)} at a right angle"
+    title = f"A is {way(adapter, start)}"
     known = with_numbers(adapter)
+    ends = [-0.5, len(known) - 0.5]
     trace = marks([known.index(row) for row in rows], ratios, "A", "circle", 9, name="A",
                   text=[row.layer for row in rows],
                   hovertemplate="%{text}: %{y:.3g} times the start<extra></extra>")
     return figure(
-        [level(1, [-0.5, len(known) - 0.5]), trace], title,
-        [{"range": [-0.5, len(known) - 0.5], "title": {"text": "module"},
-          **_ticks(range(len(known)), 10)}],
+        [level(1, ends), trace], title,
+        [{"range": ends, "title": {"text": "module"},
+          "dtick": len(known) // 10 + 1}],
         [{"range": [0, 1.1 * max(1.0, ratios.max())], "title": {"text": "spread ÷ start’s"}}],
         title)
 
