@@ -132,7 +132,7 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
     is_tuned = r == TUNED_AT
     return figure(
         traces, f"{rule}, r = {r}: {'η is tuned here' if is_tuned else f'carried η {outcome}'}",
-        [labelled("learning rate η", np.log10(rates[0]) - 0.6, np.log10(rates[-1]) + 0.1,
+        [labelled("learning rate η", np.log10(rates[0]) - 0.75, np.log10(rates[-1]) + 0.1,
                   **power_ticks(-3, 1))],
         [log_labelled("training loss", np.log10(LOW), np.log10(HIGH), [0.1, 1, 10])],
         f"{rule}: at r = {r} the learning rate "

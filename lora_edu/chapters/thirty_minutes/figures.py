@@ -9,6 +9,7 @@ from lora_edu.chapters.shared.drawing import (
     box,
     cell_map,
     connect,
+    fill,
     frame,
     map_drawing,
     say,
@@ -123,7 +124,7 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
 
     rows = {}
     for name, delta, moved in zip(ways, (upper, lower), (with_alpha, with_eta), strict=True):
-        text = f"A has moved by {100 * moved:.0f} %" if moved else "A has not moved"
+        text = f"A moved by {100 * moved:.0f} %" if moved else "A has not moved"
         rows[name] = delta, 8 * moved, "A", text
     return pictures(rows, f"{optimiser}, step {t}: {outcome}",
                     f"{optimiser}, step {t}: {distances}")
@@ -156,12 +157,12 @@ def units(c: float = 4) -> dict:
         facts[reach + 0.15, low + 0.15] = f"gradient {_short(slope, 2)}"
     traces += [line([tip, tip + 1], [low + 1.75] * 2, "B", width=2, dash="dot", name="needed"),
                say({(tip + 1, low + 1.75): coloured(f" η × {c:g}", "B"),
-                    (0, 4): coloured("an entry of A", "A"),
+                    (0, 4): coloured("entry of A", "A"),
                     (tip, 4): coloured("Adam’s step: one tick", "delta")}, "middle right"),
                say(numbers, size=11), say(facts, "middle right")]
     headline = f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"
     return figure(traces, headline,
-                  [{**BLANK_AXIS, "range": [-0.3, 8]}], [{**BLANK_AXIS, "range": [-1.4, 4.4]}],
+                  [{**BLANK_AXIS, "range": [-0.3, 8.6]}], [{**BLANK_AXIS, "range": [-1.4, 4.4]}],
                   f"{headline}. Beside the old ruler the new one reads {c:g} times as much",
                   shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
@@ -172,20 +173,16 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     arrived = np.flatnonzero((1 - way.prod(axis=1))**2 / 2 < ENOUGH)
     steps = int(arrived[0]) if arrived.size else None
     way = way[:None if steps is None else steps + 1]
-    traces = []
-    for product in (-2, -1.5, -1, -0.5, 0.5, 1.5, 2, 1):  # where the loss is the same; at 1 it is 0
-        at = np.geomspace(abs(product) / EDGE, EDGE, 30).round(3)
-        least = product == 1
-        traces.append(line([*at, None, *-at], [*product / at, None, *-product / at], "loss",
-                           width=4 if least else 1.5, name="loss 0" if least else None,
-                           opacity=1 if least else 0.62 - 0.14 * abs(1 - product)))
-    traces += [marks([0], [0], "B", "x", 14, name="both zero"),
+    traces = [_same_loss(product, fill("loss", 1 - abs(1 - product) / 3.5), width=1.5)
+              for product in (-2, -1.5, -1, -0.5, 0.5, 1.5, 2)]
+    traces += [_same_loss(1, "loss", width=4, name="loss 0"),
+               marks([0], [0], "B", "x", 14, name="both zero"),
                line(way[:, 0].round(3), way[:, 1].round(3), "delta", width=3, name="path",
                     mode="lines+markers",
                     marker={"size": 5, "color": COLOURS["delta"], "symbol": "circle"}),
                marks([a], [b], "delta", "circle-open", 18, stroke=2, name="dropped"),
                marks(way[-1:, 0], way[-1:, 1], "delta", "circle", 18, name="ball"),
-               say({(1.2, 1.62): coloured("loss 0", "loss"),
+               say({(1.73, 0.47): coloured("loss 0", "loss"),
                     (-0.12, 0.14): coloured("both zero", "B")}, "middle left")]
     if steps:
         outcome = f"it rolls to loss 0 in {steps} steps"
@@ -200,6 +197,12 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
                    f"From a = {_short(a)}, b = {_short(b)}: {outcome}")
     shown["layout"]["meta"]["roll"] = ["path", "ball"]
     return shown
+
+
+def _same_loss(product: float, colour: str, **looks) -> dict:
+    """The two branches of ab = product, along which the loss (1 − ab)²/2 is the same."""
+    at = np.geomspace(abs(product) / EDGE, EDGE, 30).round(3)
+    return line([*at, None, *-at], [*product / at, None, *-product / at], colour, **looks)
 
 
 def _short(value: float, digits: int = 3) -> str:

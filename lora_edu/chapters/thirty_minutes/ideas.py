@@ -31,7 +31,7 @@ from lora_edu.explore.words import number
 PIPE = 0.8  # how wide it is
 ANGLES = tuple(range(0, 181, 30))  # of the fold, in degrees
 FAINT = 0.3  # of the largest entry: smaller ones are not drawn while a matrix is folded
-DIVIDED = {"by nothing": 0, "by √r": 0.5, "by r": 1}  # the power of r that each is
+DIVIDED = {"by 1": 0, "by √r": 0.5, "by r": 1}  # the power of r that each is
 
 
 def valves(start: str = STARTS[0]) -> dict:
@@ -52,8 +52,7 @@ def valves(start: str = STARTS[0]) -> dict:
                        width=3 if share[holder] else 1.5, dash="solid" if share[holder] else "dot"),
                   *_matrix(name, low - 0.5, share[name])]
         texts[5.15, low + 0.4 - 0.85 * pull] = coloured(f"valve held by {holder}", holder)
-        texts[10.5, low + 0.4 - 1.4 * pull] = (
-            f"{name} moves" if share[f"∇{name}"] else "gets nothing")
+        texts[10.5, low + 0.4 - 1.4 * pull] = f"{name} {'moves' if share[f'∇{name}'] else 'stays'}"
     headline = _first_moves(share)
     return drawing([*parts, *_matrix("ΔW", 3.1, share["ΔW"]), say(texts, size=14)], headline,
                    (0.3, 12.2), (-0.6, 8.6), f"{start}: {headline}")
@@ -70,15 +69,23 @@ def _first_moves(share: dict[str, float]) -> str:
 
 
 def _matrix(name: str, low: float, share: float) -> list[dict]:
-    """A box at the right that is filled to a share, with the name of a matrix."""
+    """A box at the right with the name of a matrix, filled to a share: A's rows or B's columns.
+
+    Where half is filled, it is A's upper half and B's right one, as in the start "BA zero".
+    """
     left = 9.5
+    width = 2
     height = 1.8
     colour = MATRIX_COLOURS[name]
-    outline = box(left, low, 2, height, "rgba(0,0,0,0)")
+    outline = box(left, low, width, height, "rgba(0,0,0,0)")
     outline["line"] = {"color": COLOURS[colour], "width": 2}
-    text = {0: f"{name} = 0", 0.5: f"half of {name}"}.get(share, name)
-    return [box(left, low, 2, height * share, fill(colour, share)), outline,
-            say({(left + 1, low + height / 2 * (share or 1)): text})]
+    empty = 1 - share
+    if name == "B":
+        inside = box(left + width * empty, low, width * share, height, fill(colour, share))
+    else:
+        inside = box(left, low + height * empty, width, height * share, fill(colour, share))
+    text = name if share else f"{name} = 0"
+    return [inside, outline, say({(left + width / 2, low + height / 2): text})]
 
 
 def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool = False) -> dict:
@@ -170,11 +177,12 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
                           x - 0.5 + np.array([0, 0, columns, columns, 0]), angle)
         parts += [frame(values, x, y), line(*outline, "frozen", width=1)]
     gap = max(np.abs(values - turned.T).max() for _, turned, values, *_ in blocks)
-    texts = {(left - 3, R / 2 - 0.5): "A", (left - R - 3, R + d / 2): "B",
+    texts = {(left - 3, R / 2 - 0.5): "A", (left - R - 4, R + d / 2): "B",
              (left + k / 2, d + R + 4): "ΔW"}
     if angle == 0:
         texts |= {(y, x): f"{twins[name]}′" for (x, y), name in texts.items()}
     if angle == 180:
+        texts = {at: f"{twins[name]}′" for at, name in texts.items()}
         texts[side / 4, 0.75 * side] = f"difference {gap:g}"
         headline = f"step {t}, folded: " + (f"apart by {gap:.0e}" if gap else "the same to the bit")
     else:
