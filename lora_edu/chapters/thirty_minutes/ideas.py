@@ -79,11 +79,9 @@ def _matrix(name: str, low: float, share: float) -> list[dict]:
     colour = MATRIX_COLOURS[name]
     outline = box(left, low, width, height, "rgba(0,0,0,0)")
     outline["line"] = {"color": COLOURS[colour], "width": 2}
-    empty = 1 - share
-    if name == "B":
-        inside = box(left + width * empty, low, width * share, height, fill(colour, share))
-    else:
-        inside = box(left, low + height * empty, width, height * share, fill(colour, share))
+    across = width * share if name == "B" else width
+    up = height if name == "B" else height * share
+    inside = box(left + width - across, low + height - up, across, up, fill(colour, share))
     text = name if share else f"{name} = 0"
     return [inside, outline, say({(left + width / 2, low + height / 2): text})]
 
