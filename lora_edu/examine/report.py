@@ -33,7 +33,8 @@ def head(examination: Examination) -> Iterator[str]:
     yield (f"layout {examination.layout}, {len(rows)} modules, {numbers:,} numbers in A and B, "
            f"{', '.join(dtypes)}")
     for r, alpha, s, rule, count in examination.scales():
-        yield f"r = {r}, α = {alpha:.4g}, s = {s:.4g} by {rule}: {count} modules"
+        of_alpha = "" if rule == "scale" else f"α = {alpha:.4g}, "  # MLX's files say s alone
+        yield f"r = {r}, {of_alpha}s = {s:.4g} by {rule}: {count} modules"
 
 
 def _where(examination: Examination) -> Iterator[str]:
