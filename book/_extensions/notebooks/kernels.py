@@ -88,6 +88,7 @@ def be_original(address: str) -> None:
 
 def ask(address: str, arguments: list[str]) -> None:
     """Ask for a copy that is a kernel in this folder, and wait until it has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Jupyter sends it before it ends a kernel
     with socket.socket(socket.AF_UNIX) as original:
         original.connect(address)
         original.sendall(json.dumps([os.getcwd(), *arguments]).encode())
