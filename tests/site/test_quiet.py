@@ -157,7 +157,8 @@ FAULTS = r"""async (root) => {
   };
   const positions = [explorer.start, ...explorer.controls.flatMap(
     ({ count }, i) => [0, count - 1].map((at) => explorer.start.with(i, at)))];
-  while (plot._fullLayout.width !== plot.clientWidth) await frame(); // drawn for this window
+  root.scrollIntoView(); // it is drawn as it comes near
+  while (plot._fullLayout?.width !== plot.clientWidth) await frame(); // drawn for this window
   for (const position of positions) {
     explorer.put(position);
     explorer.ask();
