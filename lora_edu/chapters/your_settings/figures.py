@@ -55,4 +55,6 @@ def _short(yours: Convention, name: str, rslora: bool) -> str:
     row = TOOLS[name]
     text = written(yours, name, rslora)
     wider = A_STARTS[row.start](yours.r, WIDTH) / yours.sigma
-    return text if math.isclose(wider, 1) else f"{text}, A × {wider:.2g}"
+    if not math.isclose(wider, 1):
+        text += f", A×{wider:.2g}"  # without blanks, for which a phone has no room
+    return text
