@@ -43,8 +43,11 @@ def with_imported(modules: Iterable[str]) -> Iterator[None]:
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             print(*modules, file=original.stdin, flush=True)
-            while original.stdout.readline().strip() not in (READY, ""):
-                pass  # what a library prints as it is imported
+            for line in original.stdout:  # a library may print as it is imported
+                if line.strip() == READY:
+                    break
+            else:
+                raise RuntimeError("the process that kernels are copied from has ended")
             yield
         finally:
             original.terminate()
@@ -74,6 +77,7 @@ def be_original(address: str) -> None:
     listener.bind(address)
     listener.listen()
     print(READY, flush=True)
+    os.dup2(2, 1)  # nobody reads on
     while True:
         asker, _ = listener.accept()
         if os.fork() == 0:
