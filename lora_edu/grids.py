@@ -145,6 +145,8 @@ def _train_piece(piece: tuple[int, list[Run]], covariance, shift, rule, distribu
     Bt = np.array([B.T for _, B in starts])
     s = np.array([scaling(rank, run.alpha, rule) for run in runs])
     lr = np.array([run.lr for run in runs], dtype=float)[:, None, None]
+    if np.ptp(lr) == 0:
+        lr = lr.item(0)  # a number multiplies faster than an array of equal ones
     with parallel.one_blas_thread():
         return stacked_runs.train_runs(
             stacked_runs.RegressionRuns(s, covariance, shift), A, Bt, make(lr=lr), steps)

@@ -135,30 +135,32 @@ class Adam(Optimiser):
         """Adam's step without a decay; the state is what ``init`` returns."""
         rates, eps = spread(params, lr=self.lr, eps=self.eps)
         t = state[0] + 1
-        beta1, beta2 = self.betas
-        correct1 = 1 - beta1**t
-        correct2 = math.sqrt(1 - beta2**t)
         for p, g, m, v, rate, e in zip(params, grads, *state[1:], rates, eps, strict=True):
-            # One array holds what is between: allocating more would cost as much as the arithmetic.
-            work = np.subtract(g, m, out=np.empty_like(m))
-            work *= 1 - beta1
-            m += work  # m + (1 − β₁)·(g − m)
-            np.multiply(g, 1 - beta2, out=work)
-            work *= g
-            v *= beta2
-            v += work  # β₂·v + (1 − β₂)·g²
-            denominator = np.sqrt(v, out=work)
-            denominator /= correct2
-            denominator += e
-            if e < np.finfo(v.dtype).tiny and not denominator.all():
-                raise ValueError(
-                    f"eps must be greater than 0 here, got {e!r}: at step {t} "
-                    f"{np.sum(denominator == 0)} entries have had a zero gradient at every step, "
-                    "and Adam would move them by 0/0")
-            move = np.divide(m, denominator, out=work)
-            move *= rate / correct1
-            p -= move
+            p -= self._stride(t, g, m, v, rate, e)
         return t, *state[1:]
+
+    def _stride(self, t: int, g, m, v, rate, eps) -> np.ndarray:
+        """What one array moves by; renews its moments m and v in place."""
+        beta1, beta2 = self.betas
+        # One array holds what is between: allocating more would cost as much as the arithmetic.
+        work = np.subtract(g, m, out=np.empty_like(m))
+        work *= 1 - beta1
+        m += work  # m + (1 − β₁)·(g − m)
+        np.multiply(g, 1 - beta2, out=work)
+        work *= g
+        v *= beta2
+        v += work  # β₂·v + (1 − β₂)·g²
+        denominator = np.sqrt(v, out=work)
+        denominator /= math.sqrt(1 - beta2**t)
+        denominator += eps
+        if eps < np.finfo(v.dtype).tiny and not denominator.all():
+            raise ValueError(
+                f"eps must be greater than 0 here, got {eps!r}: at step {t} "
+                f"{np.sum(denominator == 0)} entries have had a zero gradient at every step, "
+                "and Adam would move them by 0/0")
+        stride = np.divide(m, denominator, out=work)
+        stride *= rate / (1 - beta1**t)
+        return stride
 
 
 @dataclass(frozen=True)

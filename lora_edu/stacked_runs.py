@@ -26,24 +26,32 @@ class RegressionRuns:
         self.shift = shift
         self.target = shift @ covariance  # (d, k): −G at W0
         self.start_loss = 0.5 * np.vdot(shift, self.target)
+        self.grads = None  # the same two arrays at every step, so that they stay in the cache
 
     def measure(self, A: np.ndarray, Bt: np.ndarray) -> tuple:
-        """(∇A, ∇B), shaped as A and Bt, to step by, and (loss, ‖ΔW‖², −⟨ΔW, G0⟩), each (R,)."""
+        """(∇A, ∇B), shaped as A and Bt, to step by, and (loss, ‖ΔW‖², −⟨ΔW, G0⟩), each (R,).
+
+        The next call overwrites the gradients.
+        """
+        if self.grads is None:
+            self.grads = np.empty_like(A), np.empty_like(Bt)
         _, r, k = A.shape
         d = Bt.shape[2]
         # The multiplications that each of the two ways takes for a run.
         factored = r * (k * k + 2 * d * k) + 4 * r * r * (d + k)
         direct = d * k * k + 3 * d * r * k
-        return self._factored(A, Bt) if factored < direct else self._direct(A, Bt)
+        measured = self._factored if factored < direct else self._direct
+        return self.grads, measured(A, Bt, *self.grads)
 
-    def _factored(self, A, Bt) -> tuple:
+    def _factored(self, A, Bt, grad_A, grad_B) -> tuple:
+        """(loss, ‖ΔW‖², −⟨ΔW, G0⟩); writes the two gradients."""
         s = self.s[:, 0, 0]
         AC = times_shared(A, self.covariance)  # (R, r, k)
         BS = times_shared(Bt, self.target)  # (R, r, k)
         BB = Bt @ Bt.transpose(0, 2, 1)  # (R, r, r), symmetric
         ACA = AC @ A.transpose(0, 2, 1)  # (R, r, r), symmetric
-        grad_A = self.s * BB @ AC
-        grad_B = self.s * ACA @ Bt
+        np.matmul(self.s * BB, AC, out=grad_A)
+        np.matmul(self.s * ACA, Bt, out=grad_B)
         grad_A -= BS
         grad_B -= times_shared(A, self.target.T)
         grad_A *= self.s
@@ -51,9 +59,10 @@ class RegressionRuns:
         useful = s * inner(BS, A)
         loss = 0.5 * s**2 * inner(BB, ACA) - useful + self.start_loss
         square = s**2 * inner(BB, A @ A.transpose(0, 2, 1))
-        return (grad_A, grad_B), (loss, square, useful)
+        return loss, square, useful
 
-    def _direct(self, A, Bt) -> tuple:
+    def _direct(self, A, Bt, grad_A, grad_B) -> tuple:
+        """As :meth:`_factored`, by way of the gradient of W itself."""
         delta = Bt.transpose(0, 2, 1) @ A  # (R, d, k)
         delta *= self.s
         square = inner(delta, delta)
@@ -61,11 +70,10 @@ class RegressionRuns:
         error = np.subtract(delta, self.shift, out=delta)
         G = times_shared(error, self.covariance)  # (R, d, k)
         loss = 0.5 * inner(error, G)
-        grad_A = Bt @ G
-        grad_B = A @ G.transpose(0, 2, 1)
-        grad_A *= self.s
-        grad_B *= self.s
-        return (grad_A, grad_B), (loss, square, useful)
+        G *= self.s
+        np.matmul(Bt, G, out=grad_A)
+        np.matmul(A, G.transpose(0, 2, 1), out=grad_B)
+        return loss, square, useful
 
 
 def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np.ndarray:
