@@ -2,7 +2,8 @@
 // the ball rolls along the path, and the last paths stay, faint.
 // Joined with its neighbours into one script (see bundle.py).
 
-const ROLLS = 1000; // ms from the first place to the last
+const ROLL_STEP = 90; // ms from a place to the next
+const LONGEST_ROLL = 3000; // ms, for the whole path
 const KEPT = 5; // paths that stay
 
 class Roll {
@@ -21,18 +22,23 @@ class Roll {
     const ball = figure.data.find(({ name }) => name === roll[1]);
     const faint = this.paths.map((trace) => ({ ...trace, mode: "lines", opacity: 0.35 }));
     const begun = performance.now();
+    const last = path.x.length - 1;
+    const pace = Math.max(1 / ROLL_STEP, last / LONGEST_ROLL);
     const step = (now) => {
-      const share = Math.min(1, Math.max(0, now - begun) / ROLLS);
-      const end = Math.round(share * (path.x.length - 1));
-      const part = ({ x, y }, from) => ({ x: x.slice(from, end + 1), y: y.slice(from, end + 1) });
+      const at = Math.min(last, Math.max(0, (now - begun) * pace));
+      const before = Math.floor(at);
+      const after = Math.ceil(at);
+      // The ball, which may be between two places, and its way.
+      const here = (places) => places[before] + (at - before) * (places[after] - places[before]);
+      const way = (places) => [...places.slice(0, after), here(places)];
       const data = [
         ...faint,
         ...others,
-        { ...path, ...part(path, 0) },
-        { ...ball, ...part(path, end) },
+        { ...path, x: way(path.x), y: way(path.y) },
+        { ...ball, x: [here(path.x)], y: [here(path.y)] },
       ];
       this.plot.show({ ...figure, data });
-      if (share < 1) this.frame = requestAnimationFrame(step);
+      if (at < last) this.frame = requestAnimationFrame(step);
       else this.paths = [...this.paths, path].slice(-KEPT);
     };
     step(begun);
