@@ -13,16 +13,16 @@ def letter(name, style=""):
     return f'<span class="mord mathnormal"{style}>{name}</span>'
 
 
-def coloured(html):
+def coloured(html, **options):
     """The HTML with its symbols coloured."""
     page = BeautifulSoup(html, "html.parser")
-    colour(page)
+    colour(page, **options)
     return str(page)
 
 
-def marked(html):
+def marked(html, **options):
     """[(class, text)] of what was coloured."""
-    return re.findall(r'of-(\w+)"[^>]*>([^<]*)<', coloured(html))
+    return re.findall(r'of-(\w+)"[^>]*>([^<]*)<', coloured(html, **options))
 
 
 @pytest.mark.parametrize(("html", "found"), [
@@ -34,6 +34,15 @@ def marked(html):
                                                                      ("delta", "W")])])
 def test_symbols_are_found_in_words_and_in_formulas(html, found):
     assert marked(html) == found
+
+
+@pytest.mark.parametrize(("html", "found"), [
+    ("<p>Why does A start random, and B at zero? B and A</p>", "AB"),
+    ("<p>A random A holds B’s valve. A ring is no matrix. A moves</p>", "AB"),
+    ("<p>A meets</p><p>A <b>large</b> B, BA, Bᵀ</p><td>A, B</td>", "BAB"),
+    ('<p><a>B</a> of <span class="of-A">A</span>, not A</p><h2>Take A</h2>', "A")])
+def test_words_name_each_letter_once_a_paragraph(html, found):
+    assert marked(html, letters=True) == [(name, name) for name in found]
 
 
 @pytest.mark.parametrize("html", [

@@ -1,32 +1,40 @@
 """On pages whose plots show A, B and ΔW, the text writes them in their colours.
 
 In formulas these are the letters A and B, with their gradients, and ΔW; in words the gradients and
-ΔW alone, for "A" may begin a sentence. The colours are in book.css: those of the curves, darker on
-light ground and lighter on dark. Links, headings, code and what changes while a reader moves a
-slider stay as they are.
+ΔW. Where readers begin, words name A and B too, once a paragraph: an "A" only where it is no
+article. The colours are in book.css: those of the curves, darker on light ground and lighter on
+dark. Links, headings, code and what changes while a reader moves a slider stay as they are.
 """
 
 import re
+from collections.abc import Iterator
 
 from bs4 import NavigableString, Tag
 
-PAGES = {"book/index", "book/dashboard", "book/glossary", "book/part1/step-zero",
-         "book/part1/hundred-steps", "book/part2/invariance"}
+FIRST = {"book/index", "book/thirty-minutes"}
+PAGES = FIRST | {"book/dashboard", "book/glossary", "book/part1/step-zero",
+                 "book/part1/hundred-steps", "book/part2/invariance"}
 CLASSES = {"A": "of-A", "B": "of-B", "∇A": "of-A", "∇B": "of-B", "ΔW": "of-delta"}
 WORD = re.compile("(‖(?:∇A|∇B|ΔW)‖|∇A|∇B|ΔW)")
+LETTER = re.compile(r"((?<=[a-z,] )A\b|\bA(?=[’',]| (?:and|or|is|does|moves|takes)\b)|\bB\b)")
 LEFT_ALONE = {"script", "style", "pre", "code", "a", "h1", "h2", "h3", "h4", "h5", "h6", "text",
               "math", "button", "label"}
 LEFT_CLASSES = {"explorer-headline", "admonition-title"}
 
 
-def colour(article: Tag) -> None:
-    """Give each symbol in a part of a page its class."""
+def colour(article: Tag, letters: bool = False) -> None:
+    """Give each symbol in a part of a page its class. letters: words name A and B, too."""
     for text in article.find_all(string=WORD):
         if not is_left_alone(text):
-            text.replace_with(*map(coloured, filter(None, WORD.split(text))))
+            text.replace_with(*coloured(WORD.split(text), set(CLASSES)))
     for letter in article.find_all("span", class_="mathnormal"):
         if letter["class"] == ["mord", "mathnormal"] and not is_left_alone(letter):
             colour_letter(letter)
+    for paragraph in article(["p", "td"]) if letters else ():
+        for text in paragraph.find_all(string=LETTER):
+            if not is_left_alone(text):
+                already = {span.string for span in paragraph("span", class_=["of-A", "of-B"])}
+                text.replace_with(*coloured(LETTER.split(text), {"A", "B"} - already))
 
 
 def is_left_alone(node: NavigableString | Tag) -> bool:
@@ -34,13 +42,18 @@ def is_left_alone(node: NavigableString | Tag) -> bool:
                for parent in node.parents)
 
 
-def coloured(piece: str) -> NavigableString | Tag:
-    """A piece of a text; in a span where it is a symbol."""
-    if not WORD.fullmatch(piece):
-        return NavigableString(piece)
-    span = Tag(name="span", attrs={"class": CLASSES[piece.strip("‖")]})
-    span.string = piece
-    return span
+def coloured(pieces: list[str], wanted: set[str]) -> Iterator[NavigableString | Tag]:
+    """Every other piece is a symbol; of those that are wanted each stands in a span."""
+    for i, piece in enumerate(pieces):
+        name = piece.strip("‖")
+        if i % 2 and name in wanted:
+            span = Tag(name="span", attrs={"class": CLASSES[name]})
+            span.string = piece
+            yield span
+            if name in "AB":
+                wanted.remove(name)  # once is enough
+        else:
+            yield NavigableString(piece)
 
 
 def colour_letter(letter: Tag) -> None:
