@@ -62,8 +62,8 @@ def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
             else:
                 np.testing.assert_array_equal(np.sign(shown), np.sign(have))
             assert have.any() == want.any()  # exactly 0 in both
-        assert sum(each.get("text", []).count("0") for each in figure["data"]) == sum(
-            not values.any() for values in seen[t].values())
+        zeros = [each["text"] for each in figure["data"] if {*each.get("text", ())} == {"0"}]
+        assert sum(map(len, zeros)) == sum(not values.any() for values in seen[t].values())
         for one, other in ("AB", "BA"):
             assert (f"{one} has moved, {other} has not" in said) == (moved[one] > moved[other])
         assert ("nothing has moved, and nothing will" in said) == (start == "both zero" and t > 0)
@@ -71,6 +71,17 @@ def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
         if moved["A"] and moved["B"]:
             assert numbers(figure)[1] == pytest.approx(left, rel=0.03, abs=0.05)
             assert t < 30 or left < 2.5
+
+
+def test_the_key_of_the_colours_runs_from_the_deepest_grey_over_nothing_to_the_deepest_colour():
+    maps = plain_figure(figures.word())["data"]
+    keys = [each for each in maps if each.get("name") == "key"]
+    assert [key["colorscale"] for key in keys[:2]] == [
+        trace(figures.word(), name)["colorscale"] for name in "AB"]
+    for key in keys:
+        (values,) = key["z"]
+        assert values == sorted(values)
+        assert (values[0], values[4], values[-1]) == (key["zmin"], 0, key["zmax"])
 
 
 def test_neither_start_writes_the_word_better():
@@ -118,6 +129,8 @@ def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to
     path = trace(figure, "path")
     assert (path["x"][-1], path["y"][-1]) == pytest.approx((x, y), abs=6e-4)
     assert any((path["x"] != a) | (path["y"] != b)) == (steps > 0 and (a, b) != (0, 0))
+    across = trace(figure, "b = −a")
+    np.testing.assert_array_equal(across["x"], -np.array(across["y"]))
     for level in figure["data"][:8]:
         places = zip(level["x"], level["y"], strict=True)
         assert np.ptp([(1 - x * y)**2 / 2 for x, y in places if x is not None]) < 1e-9
@@ -167,13 +180,14 @@ def test_what_reaches_a_matrix_passes_a_valve_that_the_other_holds(start, verdic
 def test_the_first_stride_passes_two_amplifiers_and_adam_replaces_the_first(alpha):
     figure = figures.strides(alpha)
     s = alpha / 8
-    bars = [shape["x1"] for shape in figure["layout"]["shapes"]]
-    assert bars == pytest.approx([s * s, s], rel=1e-5)
-    wires = [t["line"]["width"] - 1 for t in figure["data"] if len(t.get("x", ())) == 2
-             and t["mode"] == "lines"]
-    assert wires == pytest.approx([1, s, s * s, 1, 1, s], rel=1e-5)
+    bars = figure["layout"]["shapes"]
+    assert [bar["x1"] - bar["x0"] for bar in bars] == pytest.approx([0.64 * s * s, 0.64 * s])
+    wires = [t for t in figure["data"] if len(t["x"]) == 2 and t["mode"] == "lines"]
+    widths = np.maximum(1.6 * np.array([1, s, s * s, 1, 1, s]), 0.6)
+    assert [wire["line"]["width"] for wire in wires] == pytest.approx(widths)
+    assert {bar["x0"] for bar in bars} == {wire["x"][1] for wire in wires[2::3]}
     if alpha == 32:
-        assert headline(figure) == "α × 4: stride × 16 under SGD, × 4 under Adam"
+        assert headline(figure) == "α × 4: SGD’s stride × 16, Adam’s × 4"
 
 
 @pytest.mark.parametrize("c", range(2, 7))
@@ -187,12 +201,12 @@ def test_a_ruler_in_a_smaller_unit_reads_more_and_adams_step_is_one_tick_on_eith
     assert slope == pytest.approx((up - down) / 2e-5, rel=1e-4)
     assert step == pytest.approx(word_run.LR, rel=1e-6)
     assert runs.measured(float(c)) == pytest.approx((c * value, slope / c, step), rel=1e-6)
-    drawn = {name: [t["x"] for t in figures.units(c)["data"] if t.get("name") == name]
-             for name in ("entry", "step", "needed")}
+    drawn = [shape for shape in figures.units(c)["layout"]["shapes"] if shape["type"] == "rect"]
     tip = value / word_run.LR  # in ticks of the old unit
-    assert [end for _, end in drawn["entry"]] == pytest.approx([tip, tip])
-    assert [np.ptp(ends) for ends in drawn["step"]] == pytest.approx([1, 1 / c], rel=1e-6)
-    assert np.ptp(drawn["needed"]) == pytest.approx(1)
+    ends = [0, 5], [tip, tip + 1], [0, 5], [tip, tip + 1 / c], [0, tip], [tip, tip + 1]
+    np.testing.assert_allclose([[shape["x0"], shape["x1"]] for shape in drawn], ends)
+    upper, _, lower, _, entry, _ = drawn
+    assert (upper["y0"], lower["y0"]) == (entry["y1"], entry["y0"])  # both rulers lie at the entry
 
 
 def adamw(A, s, lr, decay, eps):

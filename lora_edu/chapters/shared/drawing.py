@@ -89,6 +89,15 @@ def cell_map(values: np.ndarray, left: float, top: float, quantity: str, name: s
                 [*grey[::-1], "rgba(128, 128, 128, 0)", *colours], name=name, x0=left, y0=top)
 
 
+def sign_key(left: float, top: float, *quantities: str) -> list[dict]:
+    """What the colours of :func:`cell_map` say, a row a quantity: "−", grey, "0", colours, "+"."""
+    ramp = np.array([[-1, -0.45, -0.12, 0, 0, 0, 0.12, 0.45, 1]])
+    middle = top + (len(quantities) - 1) / 2
+    signs = {(left - 2, middle): "−", (left + 4, middle): "0", (left + 10, middle): "+"}
+    return [*(cell_map(ramp, left, top + row, quantity, "key")
+              for row, quantity in enumerate(quantities)), say(signs, size=12)]
+
+
 def frame(values: np.ndarray, left: float, top: float, *, lit: bool = False) -> dict:
     """The outline of a :func:`cell_map`; green and thick where it is lit."""
     rows, columns = values.shape

@@ -4,7 +4,7 @@ import numpy as np
 
 from lora_edu import Adapter
 from lora_edu.chapters.shared import word_run
-from lora_edu.chapters.shared.drawing import box, framed, map_drawing, say
+from lora_edu.chapters.shared.drawing import box, framed, map_drawing, say, sign_key
 from lora_edu.chapters.shared.style import COLOURS, PALE, coloured, heat, words
 
 
@@ -28,8 +28,9 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
                       "middle left", 15),
                   box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]),
                   say({(length, top + d + 1.7): coloured(caption, colour)}, "middle right")]
-    return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, len(rows) * (d + 6) - 2.5),
-                       reading)
+    end = len(rows) * (d + 6) - 2.5
+    parts += sign_key(k - 11, end - 1.5, "delta")
+    return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, end), reading)
 
 
 def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:

@@ -5,7 +5,7 @@ import numpy as np
 from lora_edu import STARTS
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.drawing import framed, map_drawing, say, zero_signs
+from lora_edu.chapters.shared.drawing import framed, map_drawing, say, sign_key, zero_signs
 from lora_edu.chapters.shared.norm_board import STEPS, norm_curves
 from lora_edu.chapters.shared.style import (
     MATRIX_COLOURS,
@@ -112,6 +112,7 @@ def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
             (near + 3.5, far - 1, "top center", "B", "B"),
             (far + k / 2, far + d + 1, "bottom center", "−G: what is missing", "delta")):
         parts.append(say({(x, y): coloured(text, colour)}, side, 14))
+    parts += sign_key(1, near + 1, "A", "B", "delta")
     headline = f"step {t}: {_what_moves(start, t, grad_A, grad_B)}"
     return map_drawing(parts, headline, (-1, far + k), (-1, far + d + 3.5), f"{start}, {headline}")
 

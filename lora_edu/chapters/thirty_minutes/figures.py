@@ -9,10 +9,12 @@ from lora_edu.chapters.shared.drawing import (
     box,
     cell_map,
     connect,
+    dotted,
     fill,
     frame,
     map_drawing,
     say,
+    sign_key,
     zero_signs,
 )
 from lora_edu.chapters.shared.factor_bars import times
@@ -55,8 +57,9 @@ def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
     parts += [say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
               say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
               say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
+    parts += sign_key(2, R + d + 1.8, "A", "B", "delta")
     headline = _word_headline(t, has_moved, now)
-    return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 3.4),
+    return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 4.4),
                        f"{start}, step {t}: {headline.partition(': ')[2]}", square=True)
 
 
@@ -75,32 +78,46 @@ def _word_headline(t: int, has_moved: dict, now) -> str:
     return f"step {t}: both move, {left:.{digits}f} % of the loss left"
 
 
-def strides(alpha: float = 8) -> dict:
-    """From G to the first step of W, through two amplifiers: each number beside that at α = 8."""
-    traces = []
-    texts = {(-0.6, 0): "G", (-0.6, -2.6): "G"}
-    shapes = []
-    bars = {}
-    lengths = {}
+def strides(alpha: float = 16) -> dict:
+    """From G to the first step of W, through two amplifiers: each number beside that at α = 8.
+
+    A wire is as thick, and a bar as long, as the number is large. Adam's first is no amplifier.
+    """
     factor = times(alpha / R)
-    for top, name, first in ((0, "SGD", factor), (-2.6, "Adam", "sign")):
-        numbers = [1, *runs.strides(name, alpha) / runs.strides(name, R)]
-        for left, size in zip((0, 6.4, 12.8), numbers, strict=True):
-            traces.append(line([left, left + 3.4], [top, top], "frozen", width=1 + size))
-            texts[left + 1.7, top + 0.65] = _short(size)
-        for left, inside, colour in ((3.4, first, "B"), (9.8, factor, "delta")):
-            traces.append(line([left, left, left + 3, left], [top - 0.8, top + 0.8, top, top - 0.8],
-                               colour, width=2))
-            texts[left + 1.15, top] = inside
-        texts |= {(-2.2, top - 1.25): name, (17.3, top): "ΔW"}
-        lengths[name] = times(numbers[-1])
-        shapes.append(box(0, top - 1.5, numbers[-1], 0.5, COLOURS["delta"]))
-        bars[numbers[-1], top - 1.25] = f" {lengths[name]}"
-    headline = f"α {factor}: stride {lengths['SGD']} under SGD, {lengths['Adam']} under Adam"
-    return figure([*traces, say(texts, size=12), say(bars, "middle right", 16)],
+    traces = []
+    texts = {}
+    lengths = {}
+    shapes = []
+    for y, name in ((0, "SGD"), (-3, "Adam")):
+        at_B, at_W = runs.strides(name, alpha) / runs.strides(name, R)
+        for left, right, size, colour in ((5.2, 8, 1, "frozen"), (12.2, 15.4, at_B, "B"),
+                                          (19.6, 21.2, at_W, "delta")):
+            width = max(1.6 * size, 0.6)  # px
+            traces.append(line([left, right], [y, y], colour, width=width))
+        if name == "SGD":
+            traces.append(_outline([8, 8, 12.2], [y - 0.9, y + 0.9, y], "B"))
+            texts[9.4, y] = factor
+        else:
+            traces.append(_outline([8, 8, 12.2, 12.2], y + np.array([-0.5, 0.5, 0.5, -0.5]), "B"))
+            texts[10.1, y] = "sign"
+        traces.append(_outline([15.4, 15.4, 19.6], [y - 0.9, y + 0.9, y], "delta"))
+        texts |= {(6.5, y + 0.66): "1", (6.5, y - 0.66): coloured("G", "frozen"),
+                  (13.7, y + 0.66): _short(at_B), (13.7, y - 0.66): coloured("B", "B"),
+                  (16.8, y): factor}
+        lengths[name] = times(at_W)
+        shapes.append(box(21.2, y - 0.35, 0.64 * at_W, 0.7, COLOURS["delta"]))
+        names = {(0, y): name, (21.2, y + 0.8): f"{coloured('ΔW', 'delta')} {lengths[name]}"}
+        traces.append(say(names, "middle right", 15))
+    headline = f"α {factor}: SGD’s stride {lengths['SGD']}, Adam’s {lengths['Adam']}"
+    return figure([*traces, say(texts, size=12)],
                   headline if alpha != R else "α = 8: the stride to compare with",
-                  [{**BLANK_AXIS, "range": [-3.8, 19.6]}], [{**BLANK_AXIS, "range": [-4.4, 1.2]}],
+                  [{**BLANK_AXIS, "range": [0, 31.6]}], [{**BLANK_AXIS, "range": [-4.1, 1.3]}],
                   headline, shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+
+
+def _outline(x, y, colour: str) -> dict:
+    """Straight lines from corner to corner, and back to the first."""
+    return line([*x, x[0]], [*y, y[0]], colour, width=2)
 
 
 def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
@@ -131,38 +148,37 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
 
 
 def units(c: float = 4) -> dict:
-    """One entry of A as an arrow, on a ruler in a unit and on one in a unit c times smaller.
+    """One entry of A as a bar, between a ruler in a unit and one in a unit c times smaller.
 
-    A tick is as far as Adam's step moves the number. The arrow's green end is that step.
+    A tick is as far as Adam's step moves the number. The bar's green ends are that step.
     """
     rate = runs.LR
     reach = 5  # ticks of the old unit
+    half = 0.4  # of the bar's height
     shapes = []
-    traces = []
     numbers = {}
     facts = {}
-    for low, name, factor in ((2.2, "old unit", 1), (-1.2, f"unit ÷ {c:g}", c)):
+    for side, name, factor in ((1, "old unit", 1), (-1, f"unit ÷ {c:g}", c)):
         value, slope, step = runs.measured(float(factor))
         tip = value / factor / rate
-        shapes.append(box(0, low, reach, 1, PALE))
+        edge = side * half
+        shapes += [box(0, edge, reach, side, PALE),
+                   box(tip, 0, step / factor / rate, edge, COLOURS["delta"])]
         for tick in np.arange(1, factor * reach) / factor:
-            shapes += connect((tick, low + 1), (tick, low + 0.7))
-        traces += [line([0, tip], [low + 1.35] * 2, "A", width=7, name="entry"),
-                   line([tip, tip + step / factor / rate], [low + 1.35] * 2, "delta", width=7,
-                        name="step")]
+            shapes += connect((tick, edge), (tick, edge + 0.28 * side))
         for tick in range(reach):
-            numbers[tick, low + 0.32] = f"{tick * factor * rate:.3g}"
-        facts[reach + 0.15, low + 1.35] = coloured(name, "A")
-        facts[reach + 0.15, low + 0.75] = f"reads {_short(value)}"
-        facts[reach + 0.15, low + 0.15] = f"gradient {_short(slope, 2)}"
-    traces += [line([tip, tip + 1], [low + 1.75] * 2, "B", width=2, dash="dot", name="needed"),
-               say({(tip + 1, low + 1.75): coloured(f" η × {c:g}", "B"),
-                    (0, 4): coloured("entry of A", "A"),
-                    (tip, 4): coloured("Adam’s step: one tick", "delta")}, "middle right"),
-               say(numbers, size=11), say(facts, "middle right")]
+            numbers[tick or 0.12, edge + 0.65 * side] = f"{tick * factor * rate:.3g}"
+        about = (name, f"reads {_short(value)}", f"gradient {_short(slope, 2)}")
+        for row, text in enumerate(about):
+            facts[reach + 0.15, edge + 0.56 * side + 0.32 - 0.32 * row] = text
+    shapes += [box(0, -half, tip, 2 * half, fill("A", 1)),
+               dotted(tip, -half, 1, half, colour="delta")]
+    facts |= {(0.1, 0): "entry of A",
+              (tip + 1.05, 0.5 * half): coloured("Adam’s step: one tick", "delta"),
+              (tip + 1.05, -0.5 * half): coloured(f"needed: η × {c:g}", "delta")}
     headline = f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"
-    return figure(traces, headline,
-                  [{**BLANK_AXIS, "range": [-0.3, 8.6]}], [{**BLANK_AXIS, "range": [-1.4, 4.4]}],
+    return figure([say(numbers, size=11), say(facts, "middle right")], headline,
+                  [{**BLANK_AXIS, "range": [-0.1, 8.7]}], [{**BLANK_AXIS, "range": [-1.5, 1.5]}],
                   f"{headline}. Beside the old ruler the new one reads {c:g} times as much",
                   shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
@@ -176,14 +192,13 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     traces = [_same_loss(product, fill("loss", 1 - abs(1 - product) / 3.5), width=1.5)
               for product in (-2, -1.5, -1, -0.5, 0.5, 1.5, 2)]
     traces += [_same_loss(1, "loss", width=4, name="loss 0"),
+               line([-EDGE, EDGE], [EDGE, -EDGE], "frozen", width=1.5, dash="dash", name="b = −a"),
                marks([0], [0], "B", "x", 14, name="both zero"),
                line(way[:, 0].round(3), way[:, 1].round(3), "delta", width=3, name="path",
                     mode="lines+markers",
                     marker={"size": 5, "color": COLOURS["delta"], "symbol": "circle"}),
                marks([a], [b], "delta", "circle-open", 18, stroke=2, name="dropped"),
-               marks(way[-1:, 0], way[-1:, 1], "delta", "circle", 18, name="ball"),
-               say({(1.73, 0.47): coloured("loss 0", "loss"),
-                    (-0.12, 0.14): coloured("both zero", "B")}, "middle left")]
+               marks(way[-1:, 0], way[-1:, 1], "delta", "circle", 18, name="ball")]
     if steps:
         outcome = f"it rolls to loss 0 in {steps} steps"
     elif steps == 0:
@@ -192,17 +207,22 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
         outcome = "on the cross: it never rolls"
     else:
         outcome = "it rolls onto the cross, and stays there"
-    shown = figure(traces, outcome, [labelled("a (for A)", -EDGE, EDGE, dtick=1)],
-                   [labelled("b (for B)", -EDGE, EDGE, dtick=1)],
-                   f"From a = {_short(a)}, b = {_short(b)}: {outcome}")
+    key = "   ".join(coloured(text, colour) for text, colour in (
+        ("✖ both zero", "B"), ("━ loss 0", "loss"), ("┅ b = −a", "frozen")))
+    square = {"dtick": 1, "constrain": "domain"}
+    shown = figure(traces, outcome, [labelled("a (for A)", -EDGE, EDGE, **square)],
+                   [labelled("b (for B)", -EDGE, EDGE, **square, scaleanchor="x")],
+                   f"From a = {_short(a)}, b = {_short(b)}: {outcome}", headings=[key])
     shown["layout"]["meta"]["roll"] = ["path", "ball"]
     return shown
 
 
-def _same_loss(product: float, colour: str, **looks) -> dict:
+def _same_loss(product: float, colour: str, width: float, **looks) -> dict:
     """The two branches of ab = product, along which the loss (1 − ab)²/2 is the same."""
     at = np.geomspace(abs(product) / EDGE, EDGE, 30).round(3)
-    return line([*at, None, *-at], [*product / at, None, *-product / at], colour, **looks)
+    smooth = {"color": COLOURS.get(colour, colour), "width": width, "simplify": False}
+    return line([*at, None, *-at], [*product / at, None, *-product / at], colour, line=smooth,
+                **looks)
 
 
 def _short(value: float, digits: int = 3) -> str:

@@ -12,6 +12,7 @@ from lora_edu.chapters.shared.drawing import (
     frame,
     map_drawing,
     say,
+    sign_key,
 )
 from lora_edu.chapters.shared.style import (
     COLOURS,
@@ -109,8 +110,9 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
     else:
         note = "blank"
         headline = "exactly 0: the same run, to the last bit"
-    parts.append(say({(k / 2, 3 * (d + 2)): note}, size=14))
-    return map_drawing(parts, headline, (-12, k), (-1, 3 * (d + 2) + 1.5),
+    low = 3 * (d + 2)
+    parts += [say({(k / 2, low): note}, size=14), *sign_key(-9.8, low - 0.3, "delta", "loss")]
+    return map_drawing(parts, headline, (-12, k), (-1, low + 1.5),
                        f"{headline}; the largest difference is {number(largest)}")
 
 
@@ -176,7 +178,7 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
         parts += [frame(values, x, y), line(*outline, "frozen", width=1)]
     gap = max(np.abs(values - turned.T).max() for _, turned, values, *_ in blocks)
     texts = {(left - 3, R / 2 - 0.5): "A", (left - R - 4, R + d / 2): "B",
-             (left + k / 2, d + R + 4): "ΔW"}
+             (left + k / 2, d + R + 5.5): "ΔW"}
     if angle == 0:
         texts |= {(y, x): f"{twins[name]}′" for (x, y), name in texts.items()}
     if angle == 180:

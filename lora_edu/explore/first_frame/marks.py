@@ -15,7 +15,7 @@ import numpy as np
 
 UNSEEN = {"type", "name", "xaxis", "yaxis", "customdata", "meta", "showlegend", "hovertemplate",
           "hoverinfo", "hovertext", "hovermode", "hoverlabel", "hoverformat", "fixedrange",
-          "legendgroup", "anchor"}  # keys that change nothing at rest
+          "legendgroup", "anchor", "simplify"}  # keys that change nothing at rest
 KNOWN = {kind: set(keys.split()) for kind, keys in {
     "layout": "margin annotations shapes", "margin": "l r t b", "title": "text",
     "axis": "range domain title tickvals ticktext dtick tickformat ticks zeroline showgrid "
