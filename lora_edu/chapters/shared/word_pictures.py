@@ -59,4 +59,5 @@ def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA
     maps = [heat(100 * values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]],
                  name=quantity, x0=x, y0=y) for quantity, values, x, y in places]
     labels = [coloured(name, quantity) for name, quantity in zip(names, "BA", strict=True)]
-    return [*maps, words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15})]
+    return [*maps, *sign_key(-14, -12, "A", "B", "delta"),
+            words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15})]
