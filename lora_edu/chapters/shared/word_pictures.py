@@ -29,8 +29,8 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
                   box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]),
                   say({(length, top + d + 1.7): coloured(caption, colour)}, "middle right")]
     end = len(rows) * (d + 6) - 2.5
-    parts += sign_key(k - 11, end - 1.5, "delta")
-    return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, end), reading)
+    parts += sign_key(k - 11, end + 1.2, "delta")
+    return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, end + 2.6), reading)
 
 
 def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:

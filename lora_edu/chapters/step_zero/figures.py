@@ -112,7 +112,7 @@ def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
             (near + 3.5, far - 1, "top center", "B", "B"),
             (far + k / 2, far + d + 1, "bottom center", "−G: what is missing", "delta")):
         parts.append(say({(x, y): coloured(text, colour)}, side, 14))
-    parts += sign_key(1, near + 1, "A", "B", "delta")
+    parts += sign_key(2.5, near + 1, "A", "B", "delta")
     headline = f"step {t}: {_what_moves(start, t, grad_A, grad_B)}"
     return map_drawing(parts, headline, (-1, far + k), (-1, far + d + 3.5), f"{start}, {headline}")
 

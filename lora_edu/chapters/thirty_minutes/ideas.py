@@ -111,7 +111,7 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
         note = "blank"
         headline = "exactly 0: the same run, to the last bit"
     low = 3 * (d + 2)
-    parts += [say({(k / 2, low): note}, size=14), *sign_key(-9.8, low - 0.3, "delta", "loss")]
+    parts += [say({(k / 2, low): note}, size=14), *sign_key(-8.5, low - 0.3, "delta", "loss")]
     return map_drawing(parts, headline, (-12, k), (-1, low + 1.5),
                        f"{headline}; the largest difference is {number(largest)}")
 
