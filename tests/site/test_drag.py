@@ -103,7 +103,7 @@ def test_the_ball_rolls_along_its_path_and_the_last_paths_stay(opened, still):
             explorer.moved();
             await new Promise((done) => setTimeout(done, 500));
             look();
-            await new Promise((done) => setTimeout(done, 1000));
+            await new Promise((done) => setTimeout(done, 2000));
             look();
         }
         return places;
