@@ -180,7 +180,7 @@ class Explorer {
       const most = Math.min(boundingClientRect.height, rootBounds.height);
       if (intersectionRect.height >= IN_SIGHT * most) return;
       if (link) this.leave(link);
-      view.scrollIntoView({ block: "center", behavior: scrolling() });
+      view.scrollIntoView({ block: "nearest", behavior: scrolling() });
     };
     new IntersectionObserver(onSight, { rootMargin: `-${ABOVE}px 0px 0px` }).observe(view);
   }
