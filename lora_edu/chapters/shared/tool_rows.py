@@ -20,10 +20,10 @@ def tools(scale: float, texts: list[str], title: str, reading: str, more: Sequen
               textfont={"color": COLOURS["delta"], "size": 11})]
     return figure(
         traces, title,
-        [log_labelled("scale s", -2.4, 6.6, [0.01, 0.1, 1, 10])],
+        [log_labelled("scale s", -2.4, 6.9, [0.01, 0.1, 1, 10])],
         [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(HEIGHTS.values()),
           "ticktext": ROWS, "showgrid": False}],
-        reading, margin={**MARGIN, "t": 12, "l": 88, "r": 4})
+        reading, margin={**MARGIN, "t": 12, "l": 82, "r": 4})
 
 
 def written(yours: Convention, name: str, rslora: bool = False) -> str:
