@@ -39,6 +39,10 @@ def test_the_numbers_are_those_that_are_shown(opened):
     assert "a%2C%20b" in link.get_attribute("href")
 
 
+BELOW_CAPTION = """(root) => root.getBoundingClientRect().bottom
+  - root.querySelector("figcaption").getBoundingClientRect().bottom"""
+
+
 @pytest.mark.parametrize("touch", [
     "(root) => root.querySelector('input').focus()",
     "(root) => root.querySelector('.explorer-plot').dispatchEvent(new Event('pointerdown', "
@@ -49,6 +53,7 @@ def test_tools_are_seen_once_the_figure_is_touched(opened, touch):
     expect(pin).to_be_hidden()
     root.evaluate(touch)
     expect(pin).to_be_visible()
+    assert root.evaluate(BELOW_CAPTION) < 20  # px: no row is kept for them
 
 
 def test_a_figure_without_controls_has_its_numbers(opened):
