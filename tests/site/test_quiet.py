@@ -2,6 +2,7 @@
 or lies on other words."""
 
 import pytest
+from playwright.sync_api import expect
 
 from lora_edu.explore import explore
 from tests.book import sampled
@@ -48,11 +49,27 @@ def test_a_page_weighs_little(reader, page):
 @pytest.mark.parametrize("page", all_pages())
 def test_nothing_sticks_out_of_a_phone(reader, page):
     here = reader(page)
-    here.resize(390, 844)
+    here.resize(360, 740)
     try:
-        assert here.page.evaluate("document.scrollingElement.scrollWidth") <= 390
+        assert here.page.evaluate("document.scrollingElement.scrollWidth") <= 360
     finally:
         here.resize(1280, 900)
+
+
+@pytest.mark.parametrize(("width", "least"), [(1280, 880), (1440, 760)])
+def test_a_plot_is_wide_and_the_sections_are_a_click_away(visit, width, least):
+    page = visit(FIRST, viewport={"width": width, "height": 900}).page
+    assert page.locator(".explorer").first.bounding_box()["width"] >= least
+    button = page.locator(".secondary-toggle")
+    if button.is_visible():
+        button.click()
+    expect(page.locator(".bd-toc .nav-link").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844), (360, 740)])
+def test_the_doors_stand_on_the_first_screen(visit, width, height):
+    page = visit("book/index.html", viewport={"width": width, "height": height}).page
+    expect(page.locator(".cell + ul li").last).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("page", ["laboratory/files-and-faults", "part4/your-settings"])
