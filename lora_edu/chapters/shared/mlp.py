@@ -48,7 +48,7 @@ def pretrain(X: np.ndarray, y: np.ndarray, *, steps: int = 400) -> MLP:
     layers = len(SIZES) - 1
     adam = optim.Adam(3e-3)
     state = adam.init(params)
-    for batch in _batches(len(X), steps, rng):
+    for batch in _batches(len(X), steps, BATCH, rng):
         model = MLP(tuple(params[:layers]), tuple(params[layers:]))
         H = model.features(X[batch])
         D = cross_entropy(H[-1], y[batch])[1]  # (64, d): ∂L/∂Z of the layer
@@ -62,13 +62,14 @@ def pretrain(X: np.ndarray, y: np.ndarray, *, steps: int = 400) -> MLP:
 
 
 def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, steps: int = 100,
-          decay: bool = True, optimiser="Adam", dtype=np.float64) -> list[MLP]:
+          batch: int = BATCH, decay: bool = True, optimiser="Adam", dtype=np.float64) -> list[MLP]:
     """Train adapters of rank r on all layers; one run for each (s, lr, seed).
 
     Args:
         X, y: (n, 64) and (n,).
+        r: The rank; 0 trains all of W, as W + B·A with A the identity, which stays (and s = 1).
         s, lr, seed: Sequences of equal length. A run's seed draws its A (PEFT's start, B = 0) and
-            then its batches of 64.
+            then its batches.
         decay: Whether η falls linearly to 0, as η·(1 − t/steps).
         optimiser: A name of ``optim.OPTIMISERS``, with its own defaults, or what makes one of lr.
         dtype: Of all numbers.
@@ -77,16 +78,17 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
         The merged models. Weights of a run that diverges are not finite.
     """
     make = optim.OPTIMISERS.get(optimiser, optimiser)
-    draws = {one: _draw(model, len(X), r, steps, one) for one in set(seed)}
+    draws = {one: _draw(model, r, (len(X), steps, batch), one) for one in set(seed)}
     X = X.astype(dtype)
     model = MLP(*(tuple(part.astype(dtype) for part in parts)
                   for parts in (model.weights, model.biases)))
     runs = list(zip(s, lr, seed, strict=True))
     return [end for i in range(0, len(runs), CHUNK)
-            for end in _train(model, X, y, runs[i:i + CHUNK], draws, decay, make)]
+            for end in _train(model, X, y, runs[i:i + CHUNK], draws, decay, make, r == 0)]
 
 
-def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list[MLP]:
+def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make, in_full: bool
+           ) -> list[MLP]:
     """One stack of runs (s, lr, seed), trained and merged. make: an optimiser class."""
     s, lr, seed = zip(*runs, strict=True)
     stack = MLPRuns(model.weights, model.biases, [draws[one][0] for one in seed],
@@ -95,13 +97,14 @@ def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make) -> list
     rates = np.array(lr, dtype=X.dtype)[:, None, None]
     optimiser = make(lr=rates)
     steps = batches.shape[1]
-    state = optimiser.init(stack.params)
+    trained = slice(len(model.weights) if in_full else 0, None)  # of every A and then every B
+    state = optimiser.init(stack.params[trained])
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps):
             grads = stack.gradients(X[batches[:, t]], y[batches[:, t]])
             if decay:
                 optimiser = replace(optimiser, lr=rates * X.dtype.type(1 - t / steps))
-            state = optimiser.update(stack.params, grads, state)
+            state = optimiser.update(stack.params[trained], grads[trained], state)
         return [MLP(stack.merged(i), model.biases) for i in range(len(runs))]
 
 
@@ -172,12 +175,14 @@ def cross_entropy(Z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return loss.mean(axis=(-2, -1)), P / Z.shape[-2]
 
 
-def _draw(model: MLP, n: int, r: int, steps: int, seed: int) -> tuple[list, np.ndarray]:
-    """A run's starts (A, B), one a layer, and its batches."""
+def _draw(model: MLP, r: int, sizes: tuple[int, int, int], seed: int) -> tuple[list, np.ndarray]:
+    """A run's starts (A, B), one a layer, and its batches. sizes: see :func:`_batches`."""
     rng = np.random.default_rng(seed)
-    return [initial(*W.shape, r, rng=rng) for W in model.weights], _batches(n, steps, rng)
+    starts = [initial(*W.shape, r, rng=rng) if r else (np.eye(W.shape[1]), np.zeros(W.shape))
+              for W in model.weights]
+    return starts, _batches(*sizes, rng)
 
 
-def _batches(n: int, steps: int, rng: np.random.Generator) -> np.ndarray:
-    """Which of n pictures each step sees, (steps, 64), drawn with replacement."""
-    return rng.integers(n, size=(steps, BATCH))
+def _batches(n: int, steps: int, batch: int, rng: np.random.Generator) -> np.ndarray:
+    """Which of n pictures each step sees, (steps, batch), drawn with replacement."""
+    return rng.integers(n, size=(steps, batch))
