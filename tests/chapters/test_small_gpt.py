@@ -17,6 +17,7 @@ from lora_edu.chapters.small_gpt import (
     load_base,
     loss_on,
     make_data,
+    make_maps,
     results,
     surprise,
 )
@@ -192,7 +193,7 @@ def price(first, used):
 
 @pytest.mark.claim("obs-gpt-first-r")
 def test_the_best_rate_stays_with_alpha_over_r_and_moves_without():
-    ranks = make_data.RANKS
+    ranks = make_maps.RANKS
     assert [best("lora", r)[0] for r in ranks] == [0.032] * 5
     first, *others = (best("lora", r)[1].tolist() for r in ranks)
     assert sorted(first) == [0.032, 0.032, 0.064] and others == [[0.032] * 3] * 4
@@ -212,7 +213,7 @@ def test_the_best_rate_stays_with_alpha_over_r_and_moves_without():
 @pytest.mark.claim("obs-gpt-first-r")
 def test_one_run_of_the_first_r_comes_out_again():
     rates, losses = curve("none", 16)
-    again = make_data.validation_loss("bible", "none", 16, 0.016, 0)
+    again = make_maps.validation_loss("bible", "none", 16, 0.016, 0)
     assert again == pytest.approx(losses[0][rates == 0.016].item(), abs=0.01)
 
 

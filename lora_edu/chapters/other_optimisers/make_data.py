@@ -14,9 +14,7 @@ from lora_edu.chapters.first_r.make_data import train
 from lora_edu.chapters.other_optimisers import runs
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
-from lora_edu.chapters.small_gpt import fit, load_base, loss_on
-from lora_edu.chapters.small_gpt.text import part
-from lora_edu.nn import inject
+from lora_edu.chapters.small_gpt.make_maps import SET_UP, validation_loss
 
 
 def scale(rule: str, r: int) -> float:
@@ -29,8 +27,6 @@ def digits_losses(optimiser: str, rule: str, r: int, rates) -> np.ndarray:
     return train(runs.ADAM, r, scale(rule, r), rates, optimiser=runs.MAKE[optimiser]).T
 
 
-STEPS = 150
-BATCH = 16
 GPT_SEEDS = (0, 1)
 BEGIN = {"Muon": 4, "Lion": 1, "Adafactor": 3}  # the octave of η where a search begins
 
@@ -57,12 +53,7 @@ MAKE = {"Muon": lambda params: torch.optim.Muon(params, weight_decay=0.0), "Lion
 
 def gpt_loss(optimiser: str, rule: str, r: int, lr: float, seed: int) -> float:
     """Adapt the small GPT's q and v to the Bible, and measure on the validation part."""
-    rng = np.random.default_rng(seed)
-    model = load_base()
-    inject(model, ["q", "v"], r, rate_maps.ALPHAS[rule], rule=rule, rng=rng)
-    fit(model, part("bible", "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH,
-        optimiser=MAKE[optimiser])
-    return loss_on(model, part("bible", "validation"))
+    return validation_loss("bible", rule, r, lr, seed, optimiser=MAKE[optimiser])
 
 
 def main() -> None:
@@ -73,10 +64,9 @@ def main() -> None:
                             dtype=np.float16) for optimiser, rates in runs.RATES.items()})
     for optimiser, begin in BEGIN.items():
         rate_maps.search(
-            rate_maps.FOLDER / "optimisers.log", gpt_loss, tasks=[optimiser],
+            "optimisers.log", gpt_loss, tasks=[optimiser],
             ranks=runs.ranks(runs.GPT, optimiser), seeds=GPT_SEEDS, begin=begin,
-            head=f"# the small GPT, Bible, q and v, {STEPS} steps, batch {BATCH}, "
-            f"torch {torch.__version__}\n# optimiser rule r seed lr validation_loss\n")
+            head=f"# the small GPT, Bible, {SET_UP}\n# optimiser rule r seed lr validation_loss\n")
 
 
 if __name__ == "__main__":

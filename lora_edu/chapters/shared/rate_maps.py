@@ -6,6 +6,7 @@ logs pass their training to :func:`search`; whoever draws them needs only :func:
 
 import math
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +23,23 @@ def rate(octave: int) -> float:
     return BASE * 2.0**octave
 
 
-def search(file: Path, train, *, tasks, ranks, seeds, begin: int, head: str) -> None:
+def search(name: str, train, *, tasks, ranks, seeds, begin: int, head: str, rules=ALPHAS) -> None:
     """Train what a map lacks, and append it to its log, a line a run.
 
     The search ends when neither the rate that is best on average nor the best of any seed stands
     at an end of those tried.
 
     Args:
+        name: Of the log.
         train: Function (task, rule, r, lr, seed) → loss.
         begin: The octave at which it begins at rank ``FIRST``; it is tried at every rank.
+        head: What a new log begins with.
     """
+    file = FOLDER / name
     if not file.exists():
         file.write_text(head, encoding="utf-8")
     for task in tasks:
-        for rule, r in ((rule, r) for rule in ALPHAS for r in ranks):
+        for rule, r in product(rules, ranks):
             if r == FIRST and rule != "lora":
                 continue
             guess = round(begin - POWERS[rule] * math.log2(r / FIRST))

@@ -3,9 +3,8 @@
     python -m lora_edu.chapters.small_gpt.make_data
 
 ``data/base.safetensors`` and its log, the small GPT pretrained on Shakespeare; ``data/adapters``
-and ``data/results.json``, what adapts it to the two other texts; and in ``shared/maps`` the log of
-learning rates against the rank, of which only what is missing is trained. Another version of torch,
-or another processor, gives other bits and nearly the same losses.
+and ``data/results.json``, what adapts it to the two other texts; and the maps of ``make_maps``.
+Another version of torch, or another processor, gives other bits and nearly the same losses.
 """
 
 import hashlib
@@ -16,11 +15,11 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.small_gpt import fit, load_base, loss_on, results, surprise, write
+from lora_edu.chapters.small_gpt import fit, load_base, loss_on, make_maps, results, surprise, write
+from lora_edu.chapters.small_gpt.adapting import adapted
 from lora_edu.chapters.small_gpt.model import GPT, Size
 from lora_edu.chapters.small_gpt.text import ALPHABET, BLOCK, DATA, STYLES, decode, part
-from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, set_adapter
+from lora_edu.nn import load_adapter, lora_layers, save_adapter, set_adapter
 
 # Pretraining
 
@@ -58,8 +57,6 @@ def pretrain() -> None:
 
 # The comparison
 
-STEPS = 150
-BATCH = 16
 ALPHA = 8
 SEEDS = (0, 1, 2)
 ALL = ("q", "k", "v", "out", "up", "down")
@@ -79,12 +76,7 @@ GUESS = {"full": 2e-3}  # where the search for the learning rate begins
 def adapt(style: str, method: str, lr: float, seed: int) -> torch.nn.Module:
     """Train one of METHODS on a text."""
     modules, r = METHODS[method]
-    rng = np.random.default_rng(seed)
-    model = load_base()
-    if modules:
-        inject(model, modules, r, ALPHA, rng=rng)
-    fit(model, part(style, "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH)
-    return model
+    return adapted(style, modules, r, ALPHA, lr, seed)
 
 
 def best_rate(style: str, method: str) -> tuple[dict[float, float], torch.nn.Module]:
@@ -193,91 +185,11 @@ def compare() -> None:
     dump({"base": losses, "rows": rows, **shown()}, DATA / "results.json")
 
 
-# The map of learning rates: which is best at which rank, under three rules for the scale s
-
-NAME = "small_gpt"
-RANKS = (1, 4, 8, 16, 64)
-BEGIN = 3  # the octave: η = 0.032
-
-
-def validation_loss(style: str, rule: str, r: int, lr: float, seed: int,
-                    frozen: bool = False) -> float:
-    """Adapt the base to a text with q and v, and measure. frozen: whether A stays as it is."""
-    rng = np.random.default_rng(seed)
-    model = load_base()
-    inject(model, ["q", "v"], r, rate_maps.ALPHAS[rule], rule=rule, rng=rng)
-    if frozen:
-        for name, p in model.named_parameters():
-            if name.endswith("lora_A"):
-                p.requires_grad_(False)
-    fit(model, part(style, "train"), steps=STEPS, lr=lr, rng=rng, batch=BATCH)
-    return loss_on(model, part(style, "validation"))
-
-
-FROZEN = {1: (3, 4, 5), 64: (4, 5, 6)}  # the octaves around the best rate where A is frozen
-
-
-def map_frozen() -> None:
-    """The log of runs with A frozen, at the smallest and the largest rank."""
-    lines = [f"# A frozen; q and v, {STEPS} steps, batch {BATCH}, torch {torch.__version__}",
-             "# task rule r seed lr validation_loss"]
-    for r, octaves in FROZEN.items():
-        for octave in octaves:
-            for seed in SEEDS:
-                lr = rate_maps.rate(octave)
-                loss = validation_loss("bible", "lora", r, lr, seed, frozen=True)
-                lines.append(f"bible lora {r} {seed} {lr:g} {loss:.4f}")
-    (rate_maps.FOLDER / f"{NAME}_frozen.log").write_text("\n".join(lines) + "\n", "utf-8")
-
-
-BESIDE = ("head", "characters")  # the modules that train in full beside the adapter
-PAIRS = [(0.032, lr) for lr in (0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)]
-PAIRS += [(0.016, 0.016), (0.008, 0.008)]  # rates of the adapter and of BESIDE
-
-
-def loss_beside(adapter_lr: float, lr: float, seed: int) -> float:
-    """The validation loss with q and v adapted, r = 8, and BESIDE trained in full at lr.
-
-    At 0 they are frozen.
-    """
-    rng = np.random.default_rng(seed)
-    model = load_base()
-    inject(model, ["q", "v"], 8, ALPHA, rng=rng)
-    whole = [p for name in BESIDE for p in getattr(model, name).parameters()]
-    groups = [{"params": [p for p in model.parameters() if p.requires_grad]}]
-    if lr:
-        groups.append({"params": whole, "times": lr / adapter_lr})
-        for p in whole:
-            p.requires_grad_(True)
-
-    def make(trained):
-        return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
-
-    fit(model, part("bible", "train"), steps=STEPS, lr=adapter_lr, rng=rng, batch=BATCH,
-        optimiser=make)
-    return loss_on(model, part("bible", "validation"))
-
-
-def map_beside() -> None:
-    """The log of runs with BESIDE trained at rates of their own."""
-    lines = [f"# q and v, r = 8; {' and '.join(BESIDE)} in full; torch {torch.__version__}",
-             "# seed adapter_lr lr validation_loss"]
-    lines += [f"{seed} {adapter_lr:g} {lr:g} {loss_beside(adapter_lr, lr, seed):.4f}"
-              for seed in SEEDS for adapter_lr, lr in PAIRS]
-    (rate_maps.FOLDER / f"{NAME}_beside.log").write_text("\n".join(lines) + "\n", "utf-8")
-
-
 def main() -> None:
     torch.set_num_threads(1)
     pretrain()
     compare()
-    rate_maps.search(
-        rate_maps.FOLDER / f"{NAME}.log", validation_loss, tasks=["bible"], ranks=RANKS,
-        seeds=SEEDS, begin=BEGIN,
-        head=f"# q and v, {STEPS} steps, batch {BATCH}, torch {torch.__version__}\n"
-        "# task rule r seed lr validation_loss\n")
-    map_frozen()
-    map_beside()
+    make_maps.main()
 
 
 if __name__ == "__main__":
