@@ -32,7 +32,7 @@ def middle(task, method, r=8, which=TEST):
 def test_a_run_made_again_is_the_shipped_one(task, method, r, lr, seed):
     _, parts = training.base_for(task)
     sizes = [len(parts[which][1]) for which in ("val", "test", "old")]
-    again = np.array(make_data.fit(task, method, lr, seed, r)) / sizes
+    again = np.array(make_data.fit(task, method, r, lr, seed)) / sizes
     shipped = runs.tried(task, method, r)[runs.RATES.index(lr), seed]
     np.testing.assert_allclose(again, shipped, atol=0.05)
 
@@ -42,7 +42,7 @@ def test_what_was_tried_on_inverted_digits_made_again_is_the_shipped_one():
     """At rates at which no run hangs by a thread."""
     shipped = runs.shipped()
     for again, kept in (
-            (make_data.on_base("inverted", 3, 0, 1, 0.03, 0)[1:],
+            (make_data.on_base((3, 0), "inverted", 1, 0.03, 0)[1:],
              shipped["bases"][3, 1, 1, runs.RATES.index(0.03), 0, 1:]),
             (make_data.path(1.0, "r = 16", 0)[-1], shipped["paths"][-1, 2, 0, -1])):
         np.testing.assert_allclose(again / STATE, kept, atol=0.1)

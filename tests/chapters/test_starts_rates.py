@@ -140,7 +140,7 @@ def test_ten_steps_are_those_of_the_two_gradients(eta):
     """One run of a stack of two."""
     drawn = tasks.draw_task("regression", 0)
     start = tasks.draw_start("default", "regression", 0)
-    losses = make_data.losses("regression", "default", "SGD", 0, rates=[eta, 1e-9])
+    losses = make_data.losses("regression", "SGD", "default", 0, rates=[eta, 1e-9])
     A, B = start.A[0], start.B[0]
     for _ in range(10):
         G = torch.func.grad(lambda W: drawn.loss([W]))(start.base[0] + 2 * B @ A)
@@ -168,7 +168,7 @@ def test_the_stored_losses_are_found_again(task, start, optimiser):
     ends, curves = (rates.stored()[f"{task} {optimiser} {kind}"][COMPARED_STARTS.index(start)]
                     for kind in ("ends", "curves"))
     at = ends[0].argmin() - np.array([4, 2])  # not at the cliff
-    losses = make_data.losses(task, start, optimiser, 0, rates=rates.RATES[optimiser][at])
+    losses = make_data.losses(task, optimiser, start, 0, rates=rates.RATES[optimiser][at])
     np.testing.assert_allclose(losses[:, -1], ends[0, at], rtol=0.02)
     np.testing.assert_allclose(losses, curves[at], rtol=0.03)
 

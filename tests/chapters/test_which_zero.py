@@ -163,7 +163,9 @@ def test_a_stack_of_wide_runs_is_each_run_trained_alone(random):
 
 @pytest.mark.parametrize("index", [(0, 0, 0, 3), (2, 1, 1, 0), (3, 0, 1, 9), (4, 1, 0, 5)])
 def test_the_stored_study_is_what_training_gives(index):
-    loss = trained(index).clip(max=wide.LOST)
+    width, random, spread, seed = index
+    loss = trained(wide.WIDTHS[width], wide.MATRICES[random], wide.SPREADS[spread], seed)
+    loss = loss.clip(max=wide.LOST)
     np.testing.assert_allclose(wide.stored()[index], loss, rtol=1e-4)
 
 

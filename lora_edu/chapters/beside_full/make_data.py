@@ -8,6 +8,7 @@ import numpy as np
 
 from lora_edu.chapters.beside_full import runs_batch
 from lora_edu.chapters.beside_full.runs_ratio import FILE, INPUTS, SEEDS, WIDTHS, search
+from lora_edu.chapters.shared.all_runs import all_runs
 
 
 def main() -> None:
@@ -21,11 +22,9 @@ def main() -> None:
 
 def train_batches() -> None:
     """Train the digits with each method, batch and rate, and with each α at the fixed rates."""
-    ranks = runs_batch.METHODS.values()
-    eta = [[[runs_batch.train(r, batch, lr) for lr in runs_batch.RATES]
-            for batch in runs_batch.BATCHES] for r in ranks]
-    alpha = [[[[runs_batch.train(r, batch, lr, alpha) for alpha in alphas]
-               for batch in runs_batch.BATCHES] for r in ranks if r]
+    in_full, *ranks = runs_batch.METHODS.values()
+    eta = all_runs(runs_batch.train, [in_full, *ranks], runs_batch.BATCHES, runs_batch.RATES)
+    alpha = [all_runs(runs_batch.train, ranks, runs_batch.BATCHES, [lr], alphas)[:, :, 0]
              for lr, alphas in runs_batch.ALPHAS.items()]
     np.savez_compressed(runs_batch.FILE, eta=np.float32(eta), alpha=np.float32(alpha))
 

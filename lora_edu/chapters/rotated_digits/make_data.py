@@ -6,12 +6,12 @@
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from lora_edu.chapters.rotated_digits import runs, training
+from lora_edu.chapters.shared.all_runs import all_runs
 
 
-def fit(task: str, method: str, lr: float, seed: int, r: int = 8) -> list[int]:
+def fit(task: str, method: str, r: int, lr: float, seed: int) -> list[int]:
     """One run: correct pictures of "val", "test" and "old" (with the adapter on)."""
     base, parts = training.base_for(task)
     model = training.prepare(base, method, r, seed)
@@ -50,9 +50,12 @@ def path(share: float, trained: str, seed: int) -> list[list[int]]:
     return states
 
 
-def on_base(task: str, base_seed: int, split: int, share: float, lr: float, seed: int) -> list[int]:
-    """LoRA of rank 16 in the first layer, on another base or split: "val" and the state."""
-    base, parts = training.centred(*training.base_for(task, base_seed, split), share)
+def on_base(seeds: tuple[int, int], task: str, share: float, lr: float, seed: int) -> list[int]:
+    """LoRA of rank 16 in the first layer, on another base or split: "val" and the state.
+
+    seeds: of the base and of the split.
+    """
+    base, parts = training.centred(*training.base_for(task, *seeds), share)
     model = training.prepare(base, "first layer", 16, seed=seed)
     training.train(model, parts["train"], lr, seed=seed)
     return [training.right(model, parts["val"]), *state(model, parts)]
@@ -61,31 +64,24 @@ def on_base(task: str, base_seed: int, split: int, share: float, lr: float, seed
 def main() -> None:
     """All runs, as counts of pictures; axes in the order of the constants of ``runs``."""
     torch.set_num_threads(1)
-    tasks = len(runs.TASKS)
-    others_of = (runs.METHODS, runs.RATES, range(runs.SEEDS))
-    lora_of = (runs.PLACES, runs.RANKS, runs.RATES, range(runs.SEEDS))
-    lora, others = (np.zeros((tasks, *map(len, axes), 3), "u2") for axes in (lora_of, others_of))
-    frozen, sizes = np.zeros((2, tasks, 3), "u2")
-    for t, task in enumerate(runs.TASKS):
+    seeds = range(runs.SEEDS)
+    frozen = []
+    sizes = []
+    for task in runs.TASKS:
         base, parts = training.base_for(task)
-        for i, which in enumerate(("val", "test", "old")):
-            frozen[t, i] = training.right(base, parts[which])
-            sizes[t, i] = len(parts[which][1])
-        for at in tqdm(list(np.ndindex(others.shape[1:-1])), desc=f"{task}, others"):
-            method, lr, seed = (list(axis)[i] for axis, i in zip(others_of, at, strict=True))
-            others[t, *at] = fit(task, method, lr, seed)
-        for at in tqdm(list(np.ndindex(lora.shape[1:-1])), desc=f"{task}, LoRA"):
-            place, r, lr, seed = (list(axis)[i] for axis, i in zip(lora_of, at, strict=True))
-            lora[t, *at] = fit(task, place, lr, seed, r)
-    paths = [[[path(share, trained, seed) for seed in range(runs.SEEDS)]
-              for trained in runs.TRAINED] for share in tqdm(runs.SHARES, "a share of the mean")]
-    bases = [[[[[on_base(task, *base, share, lr, seed) for seed in range(runs.BASES_SEEDS)]
-                for lr in runs.RATES] for share in (0, 1)] for task in ("rotated", "inverted")]
-             for base in tqdm(runs.BASES, "bases")]
-    names = [[named(task, r) for r in runs.NAMED_RANKS] for task in runs.NAMED]
-    np.savez_compressed(runs.DATA, lora=lora, others=others, frozen=frozen, sizes=sizes,
-                        named=np.array(names, "u1"), paths=np.array(paths, "u4"),
-                        bases=np.array(bases, "u4"))
+        measured = [parts[which] for which in ("val", "test", "old")]
+        frozen.append([training.right(base, part) for part in measured])
+        sizes.append([len(part[1]) for part in measured])
+    lora = all_runs(fit, runs.TASKS, runs.PLACES, runs.RANKS, runs.RATES, seeds, name="LoRA")
+    others = all_runs(fit, runs.TASKS, runs.METHODS, [None], runs.RATES, seeds, name="others")
+    paths = all_runs(path, runs.SHARES, runs.TRAINED, seeds, name="a share of the mean")
+    bases = all_runs(on_base, runs.BASES, ("rotated", "inverted"), (0, 1), runs.RATES,
+                     range(runs.BASES_SEEDS), name="bases")
+    named_digits = all_runs(named, runs.NAMED, runs.NAMED_RANKS, name="names")
+    np.savez_compressed(runs.DATA, lora=lora.astype("u2"), others=others[:, :, 0].astype("u2"),
+                        frozen=np.array(frozen, "u2"), sizes=np.array(sizes, "u2"),
+                        named=named_digits.astype("u1"), paths=paths.astype("u4"),
+                        bases=bases.astype("u4"))
 
 
 if __name__ == "__main__":

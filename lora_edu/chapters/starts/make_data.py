@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from lora_edu.chapters.shared.all_runs import all_runs
 from lora_edu.chapters.starts import COMPARED_STARTS
 from lora_edu.chapters.starts.rates import EVERY, FILE, LOST, RATES, STEPS, TASKS
 from lora_edu.chapters.starts.tasks import draw_start, draw_task, loss_with
 from lora_edu.optim import OPTIMISERS
 
 
-def losses(task: str, start: str, optimiser: str, seed: int, rates=None) -> np.ndarray:
+def losses(task: str, optimiser: str, start: str, seed: int, rates=None) -> np.ndarray:
     """Losses at every EVERYth step, (rates, points), of one run for each of ``rates``."""
     drawn = draw_task(task, seed)
     first = draw_start(start, task, seed)
@@ -74,12 +75,11 @@ def main() -> None:
     torch.set_num_threads(1)
     stored = {}
     for task, seeds in TASKS.items():
-        stored[f"{task} curvature"] = np.array(
-            [[curvature(task, start, seed) for seed in range(seeds)] for start in COMPARED_STARTS],
-            dtype=np.float32)
+        curvatures = all_runs(curvature, [task], COMPARED_STARTS, range(seeds), name=task)
+        stored[f"{task} curvature"] = curvatures[0].astype(np.float32)
         for optimiser in RATES:
-            runs = np.array([[losses(task, start, optimiser, seed) for seed in range(seeds)]
-                             for start in COMPARED_STARTS])  # (starts, seeds, rates, points)
+            [runs] = all_runs(losses, [task], [optimiser], COMPARED_STARTS, range(seeds),
+                              name=f"{task}, {optimiser}")[0]  # (starts, seeds, rates, points)
             stored[f"{task} {optimiser} ends"] = runs[..., -1].astype(np.float32)
             stored[f"{task} {optimiser} curves"] = np.log10(runs[:, 0]).astype(np.float16)
     np.savez_compressed(FILE, **stored)
