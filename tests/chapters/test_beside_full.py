@@ -11,6 +11,7 @@ from lora_edu.chapters.beside_full import runs_turning as turn
 from lora_edu.chapters.beside_full.figures import first_steps, many_ranks, ratio, row_step
 from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.fits import geometric_mean as geometric
+from lora_edu.chapters.shared.frozen import LOST
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.chapters.shared.word import picture
 from tests.chapters.figure_words import headline
@@ -144,7 +145,7 @@ def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
     r = 16384
     lr = 0.1
     eps_bar = 0.05
-    run = adam_run(r, 0, eps_bar, (lr * turn.FROZEN_RATE, lr) if frozen else lr)
+    run = adam_run(r, 0, eps_bar, (lr * LOST, lr) if frozen else lr)
     task = Batches()
     a = normal(60_000, 99)
     b = np.zeros((60_000, D))
@@ -157,7 +158,7 @@ def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
         b = b + step_b
         assert apart(ALPHA * b.T @ a / len(a), limit) < 0.035
         W = task.W0 + limit
-    other = adam_run(r, 0, eps_bar, lr if frozen else (lr * turn.FROZEN_RATE, lr))
+    other = adam_run(r, 0, eps_bar, lr if frozen else (lr * LOST, lr))
     assert apart(other[-1], run[-1]) > 0.1  # whether A moves can be seen
 
 

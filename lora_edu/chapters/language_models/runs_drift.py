@@ -1,7 +1,6 @@
 """The drift of the best learning rate with the rank: that of the published sweep, and that of
 single regressions, with A trained and with A frozen. α/r is the rule throughout."""
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ from lora_edu.chapters.divide_by_r.runs_rate import crossover
 from lora_edu.chapters.language_models import runs
 from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import geometric_mean, vertex
+from lora_edu.chapters.shared.frozen import on_B
 
 PUBLISHED_RANKS = (1, 4, 16, 64, 128)
 RANKS = (1, 4, 16, 64)
@@ -21,18 +21,7 @@ TASKS = 4
 SEEDS = range(4)
 RATES = 2.0 ** np.arange(-9, 2.5, 0.5)
 SIDE = 32
-
-
-@dataclass(frozen=True)
-class AdamOnB(Adam):
-    """Adam that leaves A where it starts."""
-
-    def update(self, params, grads, state):
-        grad_A, grad_B = grads
-        return super().update(params, [np.zeros_like(grad_A), grad_B], state)
-
-
-OPTIMISERS = {"trained": Adam, "frozen": AdamOnB}  # of A
+OPTIMISERS = {"trained": Adam, "frozen": on_B(Adam)}  # of A
 
 
 def best_rate(model: runs.Model, r: int) -> float:
