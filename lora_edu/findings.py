@@ -48,7 +48,7 @@ class Diagnosis(list[Finding]):
 
 
 class Test(NamedTuple):
-    """It is made only where there is what it needs.
+    """It is made only where there is what it needs, such as ``("training", "batch")``.
 
     find: a function of the case that returns a list of the parts, or of the names of modules, that
     show the fault; or (list, {placeholder: text}), where words differ from case to case.
@@ -56,11 +56,11 @@ class Test(NamedTuple):
 
     name: str
     severity: str
-    needs: tuple[str, ...]
     find: Callable[[Any], Any]
     symptom: str
     cause: str
     remedy: str
+    needs: tuple[str, ...] = ()
 
 
 def diagnose(tests: Iterable[Test], case: Any, available: Collection[str]) -> Diagnosis:

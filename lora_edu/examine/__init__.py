@@ -1,8 +1,8 @@
 """A LoRA file, examined: what each module learned, what its scale is, and what is wrong.
 
 With NumPy alone, so that it runs in a browser as well: ``reading`` is what a file holds, ``rows``
-the numbers of a module, ``base`` what the base's weights add, ``faults`` what is looked for, and
-``report`` the text.
+the numbers of a module, ``base`` what the base's weights add, ``faults`` what is looked for,
+``questions`` how, and ``report`` the text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from lora_edu.examine.base import read_base
-from lora_edu.examine.faults import TESTS, Case
+from lora_edu.examine.faults import TESTS
+from lora_edu.examine.questions import Case
 from lora_edu.examine.reading import Source, is_whole, read
 from lora_edu.examine.report import as_text
 from lora_edu.examine.rows import Row, natural, row_of, row_without_numbers

@@ -64,6 +64,42 @@ def _flat(name: str) -> str:
     return f"_{name}".replace(".", "_")
 
 
+# What the tests ask of a ``questions.Case`` that has a base
+
+def unknown_names(case):
+    rows = [row for row in case.rows if row.layer not in case.paired]
+    return rows, {"share": f"{len(rows)} of {len(case.rows)}"}
+
+
+def other_shape(case):
+    return [row for row in case.rows if row.shape and (weight := case.weight(row)) is not None
+            and not has_shape(row, weight)]
+
+
+def without_adapter(case):
+    some_layers = case.source.settings.get("layers_to_transform")
+    if case.config is None or some_layers is not None or not case.paired:
+        return []
+    have = {*case.paired.values()}
+    return [name for name, weight in case.base.items()
+            if len(weight.shape) > 1 and name not in have and case.config.chooses(name)]
+
+
+def lost_by_rounding(case):
+    is_mlx = case.source.layout == "mlx"
+    shares = {row: lost_in_merge(row, case.modules[row.layer], case.weight(row), is_mlx)
+              for row in case.known if _can_be_merged(row, case.weight(row))}
+    rows = [row for row, share in shares.items() if share > 0.5]
+    return rows, {"share": f"{max(shares.values(), default=0):.0%}"}
+
+
+def _can_be_merged(row: Row, weight: Tensor | None) -> bool:
+    """Whether W0 + s·B·A can be reckoned, and is another than W0."""
+    if weight is None or row.scale is None or row.norm == 0 or row.method != "LoRA":
+        return False
+    return weight.dtype in tensors.FLOATS and has_shape(row, weight)
+
+
 def has_shape(row: Row, weight: Tensor) -> bool:
     """Whether ΔW fits a weight, some of which are kept transposed; True for a packed one."""
     if weight.dtype not in tensors.FLOATS:

@@ -1,0 +1,235 @@
+"""What is asked of a file: which of its modules, or what else in it, show a fault.
+
+Each question returns what a :class:`lora_edu.findings.Test` wants of ``find``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from functools import cached_property
+from math import isclose
+from statistics import median, mode
+
+from lora_edu.examine.base import pairing
+from lora_edu.examine.reading import OTHER_RANK, Source
+from lora_edu.examine.rows import Row, lost
+from lora_edu.findings import is_unusual
+from lora_edu.formats.config import STARTS_THAT_KEEP_W0, beyond_plain, matching
+from lora_edu.formats.convention import TOOLS
+from lora_edu.formats.layouts import is_doubtful
+from lora_edu.formats.tensors import Tensor
+
+METADATA_ALPHAS = ("lora_alpha", "network_alpha", "ss_network_alpha", "alpha")
+IDLE_IN_PART = {
+    "severity": "warning",
+    "cause": "no gradient reached these: they were frozen, or the loss does not depend on them, as "
+             "on the last layers of a text encoder with clip skip",
+    "remedy": "nothing, if it was meant, and they can be dropped; else look at what was trained"}
+DEFAULTS = {row.alpha for row in TOOLS.values() if isinstance(row.alpha, int)}
+DEFAULT_SCALE = TOOLS["MLX"].alpha
+NUMBER = re.compile(r"\d+(\.\d*)?")
+
+
+class Case:
+    """A file, the numbers of its modules, and the weights of its base, if there are any."""
+
+    def __init__(self, source: Source, rows: tuple[Row, ...], base: dict[str, Tensor] | None):
+        self.source = source
+        self.rows = rows
+        self.base = base
+        self.known = [row for row in self.rows if row.is_known]
+        self.modules = source.modules
+        self.config = next(iter(source.configs.values()), None)
+        self.patterns = []  # of the settings, {pattern: value}
+        if self.config is not None:
+            targets = self.config.target_modules
+            names = targets if isinstance(targets, list) else []
+            self.patterns = [self.config.rank_pattern, self.config.alpha_pattern,
+                             dict.fromkeys(map(re.escape, names))]
+
+    @cached_property
+    def paired(self) -> dict[str, str]:
+        """{a module's name in the file: the base's for it}."""
+        pairs = pairing([module.layer for module in self.modules.values()], self.base)
+        return {name: pairs[module.layer] for name, module in self.modules.items()
+                if module.layer in pairs}
+
+    def weight(self, row: Row) -> Tensor | None:
+        """The base's weight that a module is for."""
+        return self.base.get(self.paired.get(row.layer))
+
+
+# What the tests ask of a module with numbers
+
+def is_both_zero(row: Row) -> bool:
+    return row.norm_A == row.norm_B == 0
+
+
+def is_switched_off(row: Row) -> bool:
+    return row.scale == 0
+
+
+def has_barely_moved(row: Row) -> bool:
+    return 0 < row.norm_B < 1e-6 * (row.shape[0] * row.r)**0.5
+
+
+def has_default_alpha(row: Row) -> bool:
+    """Whether α is a tool's default, and too small for this rank."""
+    return row.rule == "α/r" and row.alpha in DEFAULTS and 0 < row.scale <= 1 / 8
+
+
+def has_default_scale(row: Row) -> bool:
+    return row.rule == "scale" and row.scale == DEFAULT_SCALE
+
+
+def has_alpha_of_other_rule(row: Row) -> bool:
+    """Whether α looks like one for α/r, where √r divides it."""
+    return row.rule == "α/√r" and row.scale > 4 and 1 / 2 <= row.alpha / row.r <= 4
+
+
+def has_unusual_scale(row: Row) -> bool:
+    return bool(row.scale) and is_unusual(row.scale) and not (
+        has_default_alpha(row) or has_alpha_of_other_rule(row))
+
+
+def has_other_rank(row: Row) -> bool:
+    return row.rule == OTHER_RANK
+
+
+def each(is_faulty: Callable[[Row], bool]) -> Callable:
+    """A test that finds such modules; its words may have their {s} and {alpha}."""
+    def find(case: Case):
+        rows = [row for row in case.known if is_faulty(row)]
+        return rows, {"s": _list(row.scale for row in rows),
+                      "alpha": _list(row.alpha for row in rows)}
+
+    return find
+
+
+# What they ask of the whole file; of its base, see ``base``
+
+def not_finite(case: Case):
+    return [row for row in case.rows if row.shape and not row.is_known]
+
+
+def incomplete(case: Case):
+    return [row for row in case.rows if row.method in ("LoRA", "DoRA") and not row.shape]
+
+
+def idle(case: Case):
+    # what is left of a product of zero is rounding
+    rows = [row for row in case.known if row.scale != 0
+            and row.norm <= 1e-13 * abs(row.scale or 1) * row.norm_A * row.norm_B]
+    return rows, {} if len(rows) == len(case.known) else IDLE_IN_PART
+
+
+def bad_settings(case: Case):
+    return ["the settings"] if case.source.fault else [], {"fault": case.source.fault}
+
+
+def without_scale(case: Case):
+    return [] if case.source.fault else [
+        row for row in case.known if row.scale is None and not has_other_rank(row)]
+
+
+def without_alpha(case: Case):
+    """diffusers' own trainers write none where α is r; kohya's always do."""
+    kohya = case.source.layout == "kohya"
+    return [row for row in case.known if kohya and row.rule == "α = r"]
+
+
+def alpha_in_metadata(case: Case):
+    """Not of convolutions, which may have an α of their own."""
+    trained = _numbers(case, METADATA_ALPHAS)
+    ranks = _numbers(case, ["ss_network_dim"])
+    rows = [row for row in case.known if trained and not case.source.configs
+            and row.alpha is not None and (row.r in ranks or not ranks)
+            and len(case.modules[row.layer].B.shape) == 2
+            # bfloat16 keeps eight bits
+            and not any(isclose(row.alpha, alpha, rel_tol=1e-2) for alpha in trained)]
+    return rows, {"alpha": _list(trained), "acts": _list(row.alpha for row in rows)}
+
+
+def _numbers(case: Case, names: Collection[str]) -> list[float]:
+    """Those that the metadata has under such names, or under such after a dot."""
+    values = [value for key, value in case.source.metadata.items()
+              if key.rpartition(".")[2] in names]
+    return [float(value) for value in values if NUMBER.fullmatch(value)]
+
+
+def doubtful_alpha(case: Case):
+    return [row for row in case.known if not case.source.configs and row.rule == "α/r"
+            and is_doubtful(case.source.layout, case.modules[row.layer].begin[:-1])]
+
+
+def unmatched_names(case: Case):
+    names = [module.layer for module in case.modules.values()]
+    return [pattern for patterns in case.patterns for pattern in patterns
+            if not any(matching({pattern: 0}, name) for name in names)]
+
+
+def ambiguous_patterns(case: Case):
+    return [row for row in case.rows for patterns in case.patterns
+            if len({*matching(patterns, case.modules[row.layer].layer).values()}) > 1]
+
+
+def not_saved(case: Case):
+    listed = case.source.settings.get("modules_to_save")
+    keys = [*case.source.whole, *case.modules]
+    return [name for name in (listed if isinstance(listed, list) else [])
+            if not any(f".{name}." in f".{key}." for key in keys)]
+
+
+def moved_base(case: Case):
+    start = case.source.settings.get("init_lora_weights", True)
+    return ["W0"] if case.config and start not in STARTS_THAT_KEEP_W0 else []
+
+
+def other_method(case: Case):
+    rows = [row for row in case.rows if row.method != "LoRA"]
+    return rows, {"methods": ", ".join(sorted({row.method for row in rows}))}
+
+
+def beyond_lora(case: Case):
+    """Settings that say more than the file's keys do."""
+    seen_otherwise = {"modules_to_save", "bias", "use_dora", "fan_in_fan_out"}
+    settings = beyond_plain(case.source.settings) if case.config else {}
+    return sorted(settings.keys() - seen_otherwise)
+
+
+def other_keys(case: Case):
+    """Keys that PEFT would pass over."""
+    modules = case.modules.items() if case.source.layout == "peft" else ()
+    return [*case.source.adapters, *(name for name, module in modules if not module.begin)]
+
+
+def mixed_precision(case: Case):
+    common = mode(row.dtypes for row in case.rows)
+    return [row for row in case.rows if not {*row.dtypes} <= {*common}]
+
+
+def unused_ranks(case: Case):
+    rows = [row for row in case.known if row.r >= 8 and row.norm > 0]
+    wasted = [row for row in rows if row.rank_holding(0.99) <= row.r / 4]
+    if len(wasted) <= len(rows) / 2:
+        return []
+    ranks = [row.rank_holding(0.99) for row in wasted]
+    r = max(ranks)
+    return wasted, {"share": f"{len(wasted)} of {len(rows)}", "kept": _list(ranks), "r": r,
+                    "alpha": _list(r * row.scale for row in wasted if row.scale) or "s·r",
+                    "lost": f"{100 * lost(case.known, r):.2g} %"}
+
+
+def outliers(case: Case):
+    norms = [row.norm for row in case.known if row.norm > 0]
+    if len(norms) < 8:
+        return []
+    usual = median(norms)
+    rows = [row for row in case.known if row.norm > 30 * usual]
+    return rows, {"times": _list(row.norm / usual for row in rows)}
+
+
+def _list(numbers: Iterable[float]) -> str:
+    """Different numbers, in few letters."""
+    texts = [f"{number:.3g}" for number in sorted({*numbers} - {None})]
+    return ", ".join(texts if len(texts) <= 2 else [f"{texts[0]} to {texts[-1]}"])
