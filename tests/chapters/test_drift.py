@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lora_edu.chapters.first_r import make_data, runs_models
-from lora_edu.chapters.language_models import figures, runs, runs_crossover, runs_drift
+from lora_edu.chapters.language_models import figures_drift, runs, runs_crossover, runs_drift
 from lora_edu.chapters.shared import digits
 from lora_edu.chapters.shared.mlp import MLP
 from tests.chapters.figure_words import headline
@@ -169,5 +169,5 @@ def test_the_small_gpt_drifts_as_one_step_would_where_a_is_frozen(log, rise):
 
 
 def test_the_figure_says_the_powers():
-    assert headline(figures.drift("all directions", "trained", 2)) == (
+    assert headline(figures_drift.drift("all directions", "trained", 2)) == (
         "A trained, 2 steps: r^0.23 beside r^0.19 of language models")

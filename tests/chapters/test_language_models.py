@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lora_edu.chapters.in_practice.memory import LLAMAS
-from lora_edu.chapters.language_models import figures, make_data, runs, runs_drift
+from lora_edu.chapters.language_models import figures, make_data, runs, runs_drift, runs_two_rules
 from tests.chapters.figure_words import headline
 
 STORED = json.loads((runs.FOLDER / "sweep.json").read_text("utf-8"))
@@ -243,7 +243,7 @@ def test_the_error_of_an_accuracy_on_a_thousand_problems():
 
 @pytest.mark.claim("cit-alpha-r-drift")
 def test_with_alpha_equal_r_the_best_rate_does_not_rise():
-    steps = [later / first for first, later in figures.ALPHA_IS_R.values()]
+    steps = [later / first for first, later in runs_two_rules.ALPHA_IS_R.values()]
     assert sorted(round(step, 2) for step in steps) == [0.3, 0.33, 0.33, 1, 1]
     assert headline(figures.two_rules(figures.GROWS)).endswith("rises in 0, falls in 3")
 

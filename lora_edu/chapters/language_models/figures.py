@@ -1,23 +1,17 @@
 """The figures of the chapter On language models: the valleys of 35 models, what a carried learning
-rate costs, whether the scale was α/r, what a rank buys, two rules, and the drift of single layers
-beside that of the models."""
+rate costs, whether the scale was α/r, what a rank buys, and two rules."""
 
 import numpy as np
 
 from lora_edu.chapters.first_r import runs_models
-from lora_edu.chapters.language_models import runs, runs_drift
+from lora_edu.chapters.language_models import runs, runs_two_rules
+from lora_edu.chapters.language_models.runs_two_rules import GROWS, KEPT
+from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import say
-from lora_edu.chapters.shared.looks import named, named_ticks, steps_done
+from lora_edu.chapters.shared.fits import geometric_mean
+from lora_edu.chapters.shared.looks import named, named_ticks, roomy
 from lora_edu.chapters.shared.scale_rules import FORMULAS
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    coloured,
-    figure,
-    level,
-    line,
-    marks,
-    power_ticks,
-)
+from lora_edu.chapters.shared.style import coloured, figure, level, line, marks
 
 RANKS = (1, 2, 4, 16, 64, 128)
 # From the smallest rank to the largest.
@@ -26,8 +20,6 @@ RANK_COLOURS = dict(zip(RANKS, ("#c98bb0", "#aa6bc0", "#3b82c4", "#009e73", "#c0
 TUNED_AT = ("the smallest rank", "the largest rank")
 HIGHEST = 0.045  # loss above the least of a model that is shown, in nats
 EDGE = 0.044  # where what lies above is drawn
-RATE_TICKS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
-RATE_NAMES = ("0.00003", "0.0001", "0.0003", "0.001", "0.003")
 
 PAIRS = {"1 → 4": (1, 4), "1 → 16": (1, 16), "1 → 64": (1, 64), "4 → 16": (4, 16),
          "4 → 64": (4, 64), "4 → 128": (4, 128), "16 → 64": (16, 64), "64 → 4": (64, 4),
@@ -42,13 +34,7 @@ LOWEST_GAIN = -0.0022  # where the medians are written, in nats
 SIZES = {"1 to 9 billion": (0, 10), "20 to 35 billion": (20, 40), "70 billion and more": (70, 2000)}
 
 
-def short_name(model: runs.Model) -> str:
-    """A model's name without what all of its family have in common."""
-    name = model.name.removeprefix("NVIDIA-").removesuffix("-BF16")
-    return name.removesuffix("-2507").replace("-Instruct", " Instruct").replace("-Base", " Base")
-
-
-NAMES = {short_name(model): model for model in runs.models()}
+NAMES = {model.short_name: model for model in runs.models()}
 
 
 def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
@@ -57,9 +43,9 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
     model: by its short name. tuned: at which of its ranks the carried η was found.
     """
     this = NAMES[model]
-    ranks = [r for r in this.ranks if len(this.at(r)[0]) >= 2]
-    r1 = ranks[0] if tuned == TUNED_AT[0] else ranks[-1]
-    last = ranks[-1] if tuned == TUNED_AT[0] else ranks[0]
+    ranks = this.ranks_with_curves
+    ends = (ranks[0], ranks[-1])
+    r1, last = ends if tuned == TUNED_AT[0] else ends[::-1]
     carried = this.best(r1)
     floor = min(this.least(r) for r in ranks)
 
@@ -90,10 +76,11 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
     headline = f"{model}: η tuned at r = {r1} {outcome}"
     return figure(
         traces, headline,
-        [{"type": "log", "tickvals": list(RATE_TICKS), "ticktext": list(RATE_NAMES),
-          "range": [np.log10(1.8e-5), np.log10(3.4e-3)], "title": {"text": "learning rate η"}}],
-        [{"range": [-0.0015, HIGHEST], "tickvals": [0, 0.01, 0.02, 0.03, 0.04],
-          "title": {"text": "test loss above the least (nats)"}}],
+        [log_labelled("learning rate η", np.log10(1.8e-5), np.log10(3.4e-3),
+                      [3e-5, 1e-4, 3e-4, 1e-3, 3e-3],
+                      texts=["0.00003", "0.0001", "0.0003", "0.001", "0.003"])],
+        [labelled("test loss above the least (nats)", -0.0015, HIGHEST,
+                  tickvals=[0, 0.01, 0.02, 0.03, 0.04])],
         headline, headings=["   ".join(names)])
 
 
@@ -115,7 +102,7 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
     losses = np.array([runs.regret(model, r1, r, power) for model in tuned])
     outside = np.isnan(losses)
     billions = np.array([model.billions for model in tuned])
-    names = np.array([short_name(model) for model in tuned])
+    names = np.array([model.short_name for model in tuned])
     third = float(np.median(runs.wrong_rate_costs()))
     ends = [0.7, 10_000]  # beyond the largest model there is room for two names
 
@@ -141,12 +128,9 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
     headline = f"r = {pair}, {moved}: {outcome}"
     return figure(
         traces, headline,
-        [{"type": "log", "tickvals": [1, 3, 10, 30, 100, 300, 1000],
-          "ticktext": ["1", "3", "10", "30", "100", "300", "1000"],
-          "range": [np.log10(end) for end in ends], "title": {"text": "billions of parameters"}}],
-        [{"type": "log", "tickvals": [1e-5, 1e-4, 1e-3, 1e-2],
-          "ticktext": ["≤ 10⁻⁵", "0.0001", "0.001", "0.01"], "range": [-5.2, -1.2],
-          "title": {"text": "nats lost"}}],
+        [log_labelled("billions of parameters", *np.log10(ends), [1, 3, 10, 30, 100, 300, 1000])],
+        [log_labelled("nats lost", -5.2, -1.2, [1e-5, 1e-4, 1e-3, 1e-2],
+                      texts=["≤ 10⁻⁵", "0.0001", "0.001", "0.01"])],
         headline)
 
 
@@ -155,7 +139,7 @@ def one_stride(rule: str = "LoRA") -> dict:
     factors = {model: strides for model in runs.models() if (strides := runs.strides(model))}
     ranks = np.array(RANKS)
     traces = [line(list(strides), list(strides.values()), "delta", width=1.5, opacity=0.45,
-                   **named(short_name(model), list(strides.values())))
+                   **named(model.short_name, list(strides.values())))
               for model, strides in factors.items()]
     names = {}
     for name, power in STRIDE_POWERS.items():
@@ -170,14 +154,10 @@ def one_stride(rule: str = "LoRA") -> dict:
     from_one = [strides[64] for strides in factors.values() if {1, 64} <= set(strides)]
     measured = float(np.median(from_one))
     promised = 64 ** STRIDE_POWERS[rule]
-    axis = named_ticks(RANKS, "rank r")
-    axis["range"][1] += 0.45
     headline = f"from r = 1 to 64: × {promised:g} under {FORMULAS[rule]}, × {measured:.2f} measured"
     return figure(
-        traces, headline, [axis],
-        [{"type": "log", "tickvals": [1, 3, 10, 30, 100], "range": [-0.35, 2.2],
-          "ticktext": ["1", "3", "10", "30", "100"], "title": {"text": "length of the stride"}}],
-        headline)
+        traces, headline, [roomy(named_ticks(RANKS, "rank r"), 0.45)],
+        [log_labelled("length of the stride", -0.35, 2.2, [1, 3, 10, 30, 100])], headline)
 
 
 def rank_buys(size: str = "1 to 9 billion") -> dict:
@@ -209,19 +189,12 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
         traces, f"{size}: from r = {' to '.join(map(str, steps[column]))} the loss falls by "
                 f"{value:.4f} nats",
         [{"range": [-0.5, 3.5], "tickvals": [0, 1, 2, 3], "ticks": "", "ticktext": names}],
-        [{"range": [-0.0032, 0.0235], "tickvals": [0, 0.005, 0.01, 0.015, 0.02],
-          "title": {"text": "nats gained"}}],
+        [labelled("nats gained", -0.0032, 0.0235, tickvals=[0, 0.005, 0.01, 0.015, 0.02])],
         f"{size}; medians of all models, from rank to rank: "
         + ", ".join(f"{low} to {high} {value:.4f}"
                     for (low, high), value in zip(steps, medians, strict=True)))
 
 
-# AdamW's best rates at r = 64 and 256 with α = r, in a grid of about three, one run each: OLMo-2-1B
-# on three data sets, Llama-3.2-1B on two. See the claim cit-alpha-r-drift.
-ALPHA_IS_R = {"OLMo-2-1B, code": (3e-4, 1e-4), "OLMo-2-1B, mathematics": (3e-4, 1e-4),
-              "OLMo-2-1B, conversations": (1e-4, 1e-4), "Llama-3.2-1B, code": (1e-4, 3e-5),
-              "Llama-3.2-1B, mathematics": (1e-4, 1e-4)}
-KEPT, GROWS = "α kept", "α = r"
 BOOKS_RULE = {KEPT: "LoRA", GROWS: "unscaled"}  # what the book's own tasks call these
 
 
@@ -233,68 +206,25 @@ def two_rules(rule: str = GROWS) -> dict:
     traces = []
     for task in runs_models.MODELS:
         ranks = np.array(runs_models.ranks(task))
-        best = np.exp(np.log(runs_models.best(task, BOOKS_RULE[rule])).mean(axis=1))
+        best = geometric_mean(runs_models.best(task, BOOKS_RULE[rule]))
         traces.append(line(ranks / ranks[0], best / best[0], "frozen", width=2, opacity=0.7,
                            **named(task, best / best[0])))
     published_colour = "delta" if rule == KEPT else "B"
-    rises = falls = lines = 0
-    for name, ranks, best in _published(rule):
-        ranks = np.array(ranks)
-        best = np.array(best)
-        lines += 1
-        rises += best[-1] > best[0]
-        falls += best[-1] < best[0]
-        traces.append(line(ranks / ranks[0], best / best[0], published_colour, width=2,
-                           mode="lines+markers", opacity=0.6, **named(name, best / best[0])))
-    headline = f"{rule}, on {lines} language models: the best η rises on {rises}, falls on {falls}"
+    changes = []
+    for name, best in runs_two_rules.published(rule).items():
+        ranks = np.array(list(best))
+        rates = np.array(list(best.values()))
+        changes.append(rates[-1] - rates[0])
+        traces.append(line(ranks / ranks[0], rates / rates[0], published_colour, width=2,
+                           mode="lines+markers", opacity=0.6, **named(name, rates / rates[0])))
+    rises, falls = (np.count_nonzero(np.sign(changes) == sign) for sign in (1, -1))
+    headline = (f"{rule}, on {len(changes)} language models: the best η rises on {rises}, "
+                f"falls on {falls}")
     if rule == GROWS:
-        headline = f"{rule}, in {lines} searches: the best η rises in {rises}, falls in {falls}"
-    axis = named_ticks((1, 4, 16, 64), "times the smallest rank")
+        headline = (f"{rule}, in {len(changes)} searches: the best η rises in {rises}, "
+                    f"falls in {falls}")
     return figure(
-        traces, headline, [axis],
-        [{"type": "log", "range": [-1.1, 0.75], "tickvals": [0.1, 0.3, 1, 3],
-          "ticktext": ["0.1", "0.3", "1", "3"], "title": {"text": "times its best η"}}],
+        traces, headline, [named_ticks((1, 4, 16, 64), "times the smallest rank")],
+        [log_labelled("times its best η", -1.1, 0.75, [0.1, 0.3, 1, 3])],
         headline, headings=[coloured("● language models", published_colour) + "   "
                             + coloured("● this book's tasks", "frozen")])
-
-
-def _published(rule: str):
-    """Name, ranks and best rates of each published line of a rule."""
-    if rule == GROWS:
-        for name, best in ALPHA_IS_R.items():
-            yield name, (64, 256), best
-        return
-    for model in runs.models():
-        best = {r: runs.bottom(model, r)[0] for r in model.ranks if len(model.at(r)[0]) >= 2}
-        best = {r: rate for r, rate in best.items() if np.isfinite(rate)}
-        if len(best) > 1:
-            yield short_name(model), list(best), list(best.values())
-
-
-def drift(inputs: str = "all directions", a: str = "trained", steps: int = 1) -> dict:
-    """The best η of single regressions against the rank, beside that of the language models, both
-    as multiples of what they are at r = 1. Dashed: by the theorem for one step."""
-    best = runs_drift.best_after(inputs, a)[runs_drift.STEPS.index(steps)]
-    rises = best / best[:, :1]
-    theorem = runs_drift.one_crossover(runs_drift.RANKS, runs_drift.mean_crossover(inputs))
-    published = runs_drift.published()
-    traces = [line(runs_drift.RANKS, theorem, "frozen", width=1.5, dash="dash",
-                   **named("one step, by the theorem", theorem)),
-              marks(runs_drift.PUBLISHED_RANKS, published, "delta", "diamond", 10,
-                    mode="lines+markers", **named("language models", published)),
-              *(line(runs_drift.RANKS, rise, "A", width=1.5, opacity=0.45, **named("a task", rise))
-                for rise in rises)]
-    middle = np.exp(np.log(rises).mean(axis=0))
-    traces.append(marks(runs_drift.RANKS, middle, "A", "circle", 10, mode="lines+markers",
-                        line={"color": COLOURS["A"], "width": 3},
-                        **named("the mean of the tasks", middle)))
-
-    of_models = np.log(published[runs_drift.PUBLISHED_RANKS.index(64)]) / np.log(64)
-    headline = (f"A {a}, {steps_done(steps)}: r^{runs_drift.power(best):.2f} beside "
-                f"r^{of_models:.2f} of language models")
-    return figure(
-        traces, headline, [named_ticks(runs_drift.PUBLISHED_RANKS, "rank r")],
-        [{**power_ticks(-1, 2), "range": [-0.15, 1.95],
-          "title": {"text": "times the best η of r = 1"}}],
-        headline, headings=[coloured("● one layer", "A") + "   "
-                            + coloured("◆ language models", "delta")])

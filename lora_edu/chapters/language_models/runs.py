@@ -29,6 +29,17 @@ class Model:
     losses: np.ndarray
     repeats: tuple[tuple[float, float, float], ...]
 
+    @property
+    def short_name(self) -> str:
+        """The name without what all of its family have in common."""
+        name = self.name.removeprefix("NVIDIA-").removesuffix("-BF16").removesuffix("-2507")
+        return name.replace("-Instruct", " Instruct").replace("-Base", " Base")
+
+    @property
+    def ranks_with_curves(self) -> list[int]:
+        """The ranks with at least two finite losses."""
+        return [r for r in self.ranks if len(self.at(r)[0]) >= 2]
+
     def at(self, r: int) -> tuple[np.ndarray, np.ndarray]:
         """The rates with a finite loss at a rank, and their losses."""
         losses = self.losses[self.ranks.index(r)]
@@ -71,9 +82,8 @@ def _model(name, billions, ranks, rates, runs, lost) -> Model:
 
 
 def having(*ranks: int) -> list[Model]:
-    """The models with at least two finite losses, which a curve needs, at each of these ranks."""
-    return [model for model in models() if all(
-        r in model.ranks and len(model.at(r)[0]) >= 2 for r in ranks)]
+    """The models that have a curve at each of these ranks."""
+    return [model for model in models() if set(ranks) <= set(model.ranks_with_curves)]
 
 
 def noise() -> float:
