@@ -55,10 +55,9 @@ def fill(quantity: str, strength: float) -> str:
     return f"rgba({red},{green},{blue},{0.15 + (STRONGEST - 0.15) * strength:.2f})"
 
 
-def box(left: float, low: float, width: float, height: float, colour: str, *, panel: int = 1
-        ) -> dict:
+def box(left: float, low: float, width: float, height: float, colour: str) -> dict:
     """A rectangle. colour: of its inside, as ``fill`` gives it."""
-    return _shape("rect", left, low, left + width, low + height, panel,
+    return _shape("rect", left, low, left + width, low + height,
                   {"fillcolor": colour, "line": EDGE})
 
 
@@ -101,7 +100,7 @@ def sign_key(left: float, top: float, *quantities: str) -> list[dict]:
 def frame(values: np.ndarray, left: float, top: float, *, lit: bool = False) -> dict:
     """The outline of a :func:`cell_map`; green and thick where it is lit."""
     rows, columns = values.shape
-    return {**_shape("rect", left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5, 1,
+    return {**_shape("rect", left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5,
                      {"line": {"color": COLOURS["delta" if lit else "frozen"],
                                "width": 3 if lit else 1}}), "layer": "above"}
 
@@ -119,16 +118,15 @@ def zero_signs(maps, side: str | None = None) -> list[dict]:
     return [say(dict.fromkeys(middles, "0"), side, 16)] if middles else []
 
 
-def dotted(left: float, low: float, width: float, height: float, *, colour: str = "frozen",
-           thick: float = 2) -> dict:
+def dotted(left: float, low: float, width: float, height: float, *, thick: float = 2) -> dict:
     """The dotted outline of a rectangle: what is compared with."""
     return {**box(left, low, width, height, CLEAR),
-            "line": {"color": COLOURS[colour], "width": thick, "dash": "dot"}}
+            "line": {"color": COLOURS["frozen"], "width": thick, "dash": "dot"}}
 
 
 def connect(*points: tuple) -> list[dict]:
     """Straight lines from point to point."""
-    return [_shape("line", *start, *end, 1, {"line": {**EDGE, "width": 1.5}})
+    return [_shape("line", *start, *end, {"line": {**EDGE, "width": 1.5}})
             for start, end in itertools.pairwise(points)]
 
 
@@ -144,7 +142,6 @@ def say(texts: dict[tuple, str], side: str | None = None, size: int = 13, *, pan
                  textfont=font)
 
 
-def _shape(kind: str, x0, y0, x1, y1, panel: int, looks: dict) -> dict:
-    n = "" if panel == 1 else str(panel)
-    return {"type": kind, "x0": x0, "x1": x1, "y0": y0, "y1": y1, "xref": f"x{n}",
-            "yref": f"y{n}", "layer": "below", **looks}
+def _shape(kind: str, x0, y0, x1, y1, looks: dict) -> dict:
+    return {"type": kind, "x0": x0, "x1": x1, "y0": y0, "y1": y1, "xref": "x", "yref": "y",
+            "layer": "below", **looks}

@@ -162,7 +162,7 @@ def wrong(given, want, tol: float) -> np.ndarray:
     return ~(np.abs(given - want) <= tol * np.abs(want).max())  # what is not a number is wrong
 
 
-def agree(want: dict, answers, hint: str = "", tol: float = TOL) -> None:
+def agree(want: dict, answers, hint: str = "") -> None:
     """Compare what is given with what is wanted, name by name; NotYet says where they differ."""
     problems = []
     for (name, right), value in zip(want.items(), answers, strict=True):
@@ -170,14 +170,14 @@ def agree(want: dict, answers, hint: str = "", tol: float = TOL) -> None:
         value = array(name, value if right.ndim else number(name, value))
         if value.shape != right.shape:
             problems.append(f"{name} has shape {value.shape}, it must have {right.shape}.")
-        elif not close(value, right, tol):
+        elif not close(value, right):
             factor = np.vdot(value, right) / np.vdot(right, right)
             if right.ndim and close(value, right, 1e-3):
                 finding = "right to a few digits only: is a small term missing?"
             elif close(value, factor * right):
                 finding = f"off by one factor, {factor:.6g}{': ' + hint if hint else '.'}"
             else:
-                finding = f"wrong in {wrong(value, right, tol).sum()} of {right.size} entries."
+                finding = f"wrong in {wrong(value, right, TOL).sum()} of {right.size} entries."
             problems.append(f"{name} is {finding}")
     if problems:
         raise NotYet(*problems)

@@ -22,7 +22,6 @@ from lora_edu.chapters.shared.tasks import task_64
 from lora_edu.chapters.step_zero import runs
 from lora_edu.explore.words import number, short
 
-SIDE = 0.75  # of W on the board, whose rows have a distance of one
 TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
 
 
