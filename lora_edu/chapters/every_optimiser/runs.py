@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,51 +18,66 @@ C = 4.0  # the unit's factor: α × C² in the first run
 TORCH = f"torch {torch.__version__.split('+')[0]}"
 
 
+SYMBOLS = {"eps": "ε", "eps1": "ε₁", "eps2": "ε₂", "matrix_eps": "ε", "weight_decay": "decay",
+           "limit": "limits", "d0": "d₀"}
+
+
 @dataclass(frozen=True)
 class Rule:
     """An optimiser, and how its settings follow when A and B are written c times larger.
 
-    make: (parameters, lr, c) → the optimiser, whose constants have followed by c. power: η follows
-    by c to it; None where no power is right. follows: constant → its power. dtype: that of A and B.
+    kind: (parameters, lr=…, …) → the optimiser. power: η follows by c to it; None where no power is
+    right. constants: keyword of kind → (value, the power by which it follows). dtype: of A and B.
     """
 
-    make: Callable
+    kind: Callable
     lr: float
     power: int | None = 1
-    follows: dict[str, int] = field(default_factory=dict)
+    constants: dict[str, tuple[float, int]] = field(default_factory=dict)
     by: str = TORCH
     dtype: torch.dtype = torch.float64
 
+    def make(self, parameters: list, lr: float, c: float):
+        """The optimiser, whose constants have followed by c."""
+        return self.kind(parameters, lr=lr, **{
+            name: value * c**power for name, (value, power) in self.constants.items()})
 
-def with_eps(kind: Callable, lr: float, eps: float = 1e-8, power: int | None = 1) -> Rule:
-    """A rule whose only constant is an ε that stands beside a gradient."""
-    return Rule(lambda p, eta, c: kind(p, lr=eta, eps=eps / c), lr, power, {"ε": -1})
+    @property
+    def follows(self) -> dict[str, int]:
+        """Constant → its power."""
+        return {SYMBOLS[name]: power for name, (_, power) in self.constants.items()}
 
 
-DECAY = {"ε": -1, "decay": -1}
+def rprop(parameters, lr: float, limit: float):
+    """Rprop with torch's limits of its steps, in units of the smaller one."""
+    return optim.Rprop(parameters, lr, step_sizes=(limit, 5e7 * limit))
+
+
+def adafactor(parameters, lr: float, eps2: float):
+    return optim.Adafactor(parameters, lr, eps=(None, eps2))
+
+
+EPS = {"eps": (1e-8, -1)}
+DECAY = {"weight_decay": (0.1, -1)}
+MUONS = {"eps": (1e-7, -1)} | DECAY
 RULES = {
-    "SGD": Rule(lambda p, lr, c: optim.SGD(p, lr), 0.02, 2),
-    "SGD with momentum": Rule(lambda p, lr, c: optim.SGD(p, lr, momentum=0.9), 0.002, 2),
-    "Adam": with_eps(optim.Adam, 0.01),
-    "AdamW": Rule(lambda p, lr, c: optim.AdamW(p, lr, eps=1e-8 / c, weight_decay=0.1 / c), 0.01, 1,
-                  DECAY),
-    "NAdam": with_eps(optim.NAdam, 0.01),
-    "Adamax": with_eps(optim.Adamax, 0.01),
-    "RMSprop": with_eps(optim.RMSprop, 0.001),
-    "Adagrad": with_eps(optim.Adagrad, 0.01, eps=1e-10),
-    "Rprop": Rule(lambda p, lr, c: optim.Rprop(p, lr, step_sizes=(1e-6 * c, 50 * c)), 0.001, 1,
-                  {"limits": 1}),
-    "Muon": Rule(lambda p, lr, c: optim.Muon(p, lr, 0.1 / c, eps=1e-7 / c), 0.01, 1, DECAY),
-    "Muon, AdamW’s rms": Rule(
-        lambda p, lr, c: optim.Muon(p, lr, 0.1 / c, eps=1e-7 / c, adjust_lr_fn="match_rms_adamw"),
-        0.01, 1, DECAY),
-    "Adafactor": Rule(lambda p, lr, c: optim.Adafactor(p, lr, eps=(None, 1e-3 * c)), 0.01, 0,
-                      {"ε₂": 1}),
+    "SGD": Rule(optim.SGD, 0.02, 2),
+    "SGD with momentum": Rule(partial(optim.SGD, momentum=0.9), 0.002, 2),
+    "Adam": Rule(optim.Adam, 0.01, 1, EPS),
+    "AdamW": Rule(optim.AdamW, 0.01, 1, EPS | DECAY),
+    "NAdam": Rule(optim.NAdam, 0.01, 1, EPS),
+    "Adamax": Rule(optim.Adamax, 0.01, 1, EPS),
+    "RMSprop": Rule(optim.RMSprop, 0.001, 1, EPS),
+    "Adagrad": Rule(optim.Adagrad, 0.01, 1, {"eps": (1e-10, -1)}),
+    "Rprop": Rule(rprop, 0.001, 1, {"limit": (1e-6, 1)}),
+    "Muon": Rule(optim.Muon, 0.01, 1, MUONS),
+    "Muon, AdamW’s rms": Rule(partial(optim.Muon, adjust_lr_fn="match_rms_adamw"), 0.01, 1, MUONS),
+    "Adafactor": Rule(adafactor, 0.01, 0, {"eps2": (1e-3, 1)}),
     "Adafactor, unscaled": Rule(
-        lambda p, lr, c: Unscaled(p, lr, scale_parameter=False, relative_step=False), 0.01,
+        partial(Unscaled, scale_parameter=False, relative_step=False), 0.01,
         by=f"transformers {transformers.__version__}"),
-    "RAdam": with_eps(optim.RAdam, 0.01, power=None),
-    "Adadelta": Rule(lambda p, lr, c: optim.Adadelta(p, lr), 1.0, None),
+    "RAdam": Rule(optim.RAdam, 0.01, None, EPS),
+    "Adadelta": Rule(optim.Adadelta, 1.0, None),
 }
 
 
