@@ -112,12 +112,12 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     model, directory = inner(checks.instance("model", model, nn.Module)), Path(directory)
     config_file, weights_file = directory / CONFIG, directory / WEIGHTS
     config, tensors = read_folder(directory)
-    with _in(config_file):
+    with naming(config_file):
         layers = select(model, config.target_modules, config.exclude_modules)
         if not layers:
             raise ValueError("target_modules must match layers of the model, nothing matches "
                              f"{config.target_modules!r}")
-    with _in(weights_file):
+    with naming(weights_file):
         _check_tensors(tensors, layers, config)
     check_places(model, layers)
     # On any layer: add() would join the file to an adapter of this name elsewhere in the model.
@@ -196,7 +196,7 @@ def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterC
 def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]]:
     """The settings and the tensors of an adapter in PEFT's format; see :func:`load_adapter`."""
     tensors, metadata = read_tensors(directory / WEIGHTS)
-    with _in(directory / CONFIG):
+    with naming(directory / CONFIG):
         config = AdapterConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
         if metadata.get(DIGEST) not in (None, config.digest()):  # PEFT writes no digest
             raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
@@ -205,7 +205,7 @@ def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]
 
 def read_tensors(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The tensors of a safetensors file, and its metadata."""
-    with _in(file), safe_open(file, "pt") as opened:
+    with naming(file), safe_open(file, "pt") as opened:
         keys = opened.keys()
         return {key: opened.get_tensor(key) for key in keys}, opened.metadata() or {}
 
@@ -251,9 +251,9 @@ def _clear_remains(directory: Path) -> None:
 
 
 @contextmanager
-def _in(file: Path):
-    """Say in which file it was that something did not fit."""
+def naming(place: object):
+    """Say where, as in which file, it was that something did not fit."""
     try:
         yield
     except (OverflowError, TypeError, ValueError, SafetensorError) as error:
-        raise ValueError(f"{file}: {error}") from error
+        raise ValueError(f"{place}: {error}") from error

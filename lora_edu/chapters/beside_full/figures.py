@@ -110,8 +110,8 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
     traces = [level(1, [0.9, 110]), level(rule, [25, 110], name="√(k/α)")]
     for r, path, opacity in zip(ranks, paths, (0.7, 0.85, 1), strict=True):
         traces.append(curve("delta", rates.STEPS, path, name=f"r = {r}", opacity=opacity, sizes=8))
-    proved = [np.exp(np.mean([np.log(rates.first_step(inputs, width, seed, r, alpha))
-                              for seed in rates.SEEDS])) for r in ranks]
+    proved = [geometric_mean([rates.first_step(inputs, width, seed, r, alpha)
+                              for seed in rates.SEEDS]) for r in ranks]
     traces.append(marks([1] * len(ranks), proved, "B", "x-thin-open", 14, stroke=2.5,
                         name="theorem", hovertemplate="theorem: %{y:.3g}<extra></extra>"))
     heights = apart([np.log10(path[0]) for path in paths], 0.06 * (high - low))

@@ -59,11 +59,3 @@ def best(task: str, optimiser: str, rule: str) -> np.ndarray:
 def power(task: str, optimiser: str, rule: str) -> tuple[float, float]:
     """The power of r that the best η follows: mean over the seeds, standard error."""
     return exponent(ranks(task, optimiser), best(task, optimiser, rule))
-
-
-def price(task: str, optimiser: str, rule: str, r1: int, r2: int) -> float:
-    """The loss at r2 with the η that is best at r1, over the least one, geometric means."""
-    (rates, first), (others, second) = (curve(task, optimiser, rule, r) for r in (r1, r2))
-    means = np.log(second).mean(axis=0)
-    tuned = rates[np.log(first).mean(axis=0).argmin()]
-    return float(np.exp(means[list(others).index(tuned)] - means.min()))

@@ -8,15 +8,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    PALE,
-    figure,
-    heat,
-    level,
-    marks,
-    words,
-)
+from lora_edu.chapters.shared.axes import labelled
+from lora_edu.chapters.shared.style import COLOURS, PALE, figure, heat, level, marks, words
 from lora_edu.chapters.shared.tool_rows import ROWS, tools, written
 from lora_edu.chapters.your_adapter import SAMPLE
 from lora_edu.examine import Examination, Row, examine
@@ -147,8 +140,8 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
               hovertemplate=hover)]
     return figure(
         traces, title,
-        [{"range": [0.5, most + 0.5], "title": {"text": "component"}, "dtick": most // 10 + 1}],
-        [{"range": [0, 1.08 * float(values[0])], "title": {"text": "singular value of ΔW"}}],
+        [labelled("component", 0.5, most + 0.5, dtick=most // 10 + 1)],
+        [labelled("singular value of ΔW", 0, 1.08 * float(values[0]))],
         title)
 
 
@@ -170,9 +163,8 @@ def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
                   hovertemplate="%{text}: %{y:.3g} times the start<extra></extra>")
     return figure(
         [level(1, ends), trace], title,
-        [{"range": ends, "title": {"text": "module"},
-          "dtick": len(known) // 10 + 1}],
-        [{"range": [0, 1.1 * max(1.0, ratios.max())], "title": {"text": "spread ÷ start’s"}}],
+        [labelled("module", *ends, dtick=len(known) // 10 + 1)],
+        [labelled("spread ÷ start’s", 0, 1.1 * max(1.0, ratios.max()))],
         title)
 
 

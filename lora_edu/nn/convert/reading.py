@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +27,7 @@ from lora_edu.formats.layouts import (
     mlx_scales,
     split_key,
 )
-from lora_edu.nn.files import read_folder, read_tensors
+from lora_edu.nn.files import naming, read_folder, read_tensors
 from lora_edu.nn.layer import DTYPES
 
 FLOAT8 = (torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
@@ -140,7 +138,7 @@ def _numbers(key: str, matrix: torch.Tensor) -> torch.Tensor:
 
 def _of_metadata(text: str, model: str, file: Path) -> AdapterConfig | None:
     """The settings of one model in the metadata of diffusers' file, if they are there."""
-    with _in(f"{file}, {METADATA} in its metadata"):
+    with naming(f"{file}, {METADATA} in its metadata"):
         settings = diffusers_settings(text)
         return AdapterConfig.from_json(json.dumps(settings[model])) if model in settings else None
 
@@ -172,7 +170,7 @@ def _check_one_alpha(config: AdapterConfig, name: str) -> None:
 
 def _with_scales(pairs: dict[str, Pair], config_file: Path) -> dict[str, Pair]:
     """MLX's pairs with α = scale·r, and None without a scale."""
-    with _in(config_file):
+    with naming(config_file):
         common, own = mlx_scales(config_file.read_text(encoding="utf-8"))
     scaled = {}
     for name, (A, B, _) in pairs.items():
@@ -181,12 +179,3 @@ def _with_scales(pairs: dict[str, Pair], config_file: Path) -> dict[str, Pair]:
         scale = own.get(name, common)
         scaled[name] = Pair(A, B, None if scale is None else whole(scale * len(A)))
     return scaled
-
-
-@contextmanager
-def _in(place: object) -> Iterator[None]:
-    """Say where it was that something did not fit."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{place}: {error}") from error
