@@ -1,13 +1,13 @@
 """LoRA in PyTorch: layers with adapters, put into any model, merged, switched, saved and loaded.
 
-In the order of a first reading: ``layer`` (A, B, s; the formula; several adapters, merging),
-``targets`` (layers by name), ``config`` (PEFT's settings), ``inject`` (into a model), ``model``
-(all layers at once), ``files`` (PEFT's format), ``convert`` (that of other tools), ``convention``
-(what their settings mean), ``doctor`` (what is wrong with a model).
+In the order of a first reading: ``low_rank`` (A, B, s), ``layer`` (the formula; several adapters,
+merging), ``targets`` (layers by name), ``inject`` (into a model), ``model`` (all layers at once),
+``files`` (PEFT's format), ``convert`` (that of other tools), ``doctor`` (what is wrong with a
+model, by the ``questions`` that it asks of its ``parts``).
 """
 
 try:
-    from lora_edu.nn.layer import LoRAEmbedding, LoRALayer, LoRALinear, LowRank
+    from lora_edu.nn.layer import LoRAEmbedding, LoRALayer, LoRALinear
 except ModuleNotFoundError as error:
     error.add_note('what lora_edu.nn needs: pip install "lora_edu[nn]"')
     raise
@@ -17,6 +17,7 @@ from lora_edu.nn.convert import convert
 from lora_edu.nn.doctor import doctor
 from lora_edu.nn.files import load_adapter, save_adapter
 from lora_edu.nn.inject import inject
+from lora_edu.nn.low_rank import LowRank
 from lora_edu.nn.model import (
     delete_adapter,
     lora_layers,

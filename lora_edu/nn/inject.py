@@ -10,7 +10,8 @@ from torch import nn
 from lora_edu import checks
 from lora_edu.formats.config import AdapterConfig
 from lora_edu.formats.names import Targets, checked
-from lora_edu.nn.layer import LAYERS, SETTINGS, Draws, LoRALayer, plain
+from lora_edu.nn.layer import LAYERS, SETTINGS, LoRALayer, plain
+from lora_edu.nn.low_rank import Draws
 from lora_edu.nn.model import replace, set_adapter
 from lora_edu.nn.targets import check_each_matches, select
 

@@ -26,9 +26,10 @@ LEFT = {"nothing": (Adam(0.01), {}),  # what stays behind, in which run (None: t
 
 def path(adapter: Adapter, optimiser) -> tuple[np.ndarray, np.ndarray]:
     """The losses (n,) and the updates ΔW (n, d, k) before, between and after STEPS steps."""
-    records = []
-    train(task_16(), adapter, optimiser, STEPS, watch=lambda *now: records.append(now))
-    return np.array([now[2] for now in records]), np.array([now[1].delta() for now in records])
+    deltas = []
+    history = train(task_16(), adapter, optimiser, STEPS,
+                    watch=lambda step, adapter, loss: deltas.append(adapter.delta()))
+    return history.loss, np.array(deltas)
 
 
 def large(optimiser_name: str) -> tuple:

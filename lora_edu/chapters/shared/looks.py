@@ -66,14 +66,9 @@ def seeds(x, values: np.ndarray, colour: str, **more) -> dict:
                  name="each seed", **more)
 
 
-def counted(count: int, noun: str) -> str:
-    """(1, "step") → "1 step", (8, "step") → "8 steps"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def steps_done(count: int) -> str:
     """1 → "1 step", 8 → "8 steps"."""
-    return counted(count, "step")
+    return "1 step" if count == 1 else f"{count} steps"
 
 
 def apart(places, gap: float) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What the small GPT writes with and without its adapters, and what they gain and cost."""
 
+import re
+
 import numpy as np
 
 from lora_edu.chapters.shared.axes import labelled
@@ -40,22 +42,20 @@ def places(text: str) -> list[tuple[int, int]]:
     positions = []
     row = 0
     column = 0
-    for paragraph in text.split("\n"):
-        for word in paragraph.split(" "):
-            if column and column + len(word) > COLUMNS:
-                row = row + 1
+    for word in re.split(r"(?<=[ \n])", text):  # each with its space or line break
+        if column and column + len(word.rstrip()) > COLUMNS:
+            row += 1
+            column = 0
+        for character in word:
+            if column >= COLUMNS and not character.isspace():  # of a word longer than a line
+                row += 1
                 column = 0
-            for _ in word:
-                if column >= COLUMNS:  # a word longer than a line
-                    row = row + 1
-                    column = 0
-                positions.append((row, column))
-                column += 1
-            positions.append((row, column))  # the space or line break; off the page at its edge
+            positions.append((row, column))  # a space may be off the page, at its edge
             column += 1
-        row = row + 1
-        column = 0
-    return positions[:-1]
+        if word.endswith("\n"):
+            row += 1
+            column = 0
+    return positions
 
 
 def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> list[dict]:

@@ -12,7 +12,6 @@ DATA = Path(__file__).with_name("data")
 STYLES = {"shakespeare": "Shakespeare", "bible": "King James Bible",
           "devil": "The Devil's Dictionary"}
 ALPHABET = "\n !\"'(),-.:;?[]ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-PARTS = ("train", "validation", "test")
 BLOCK = 2000  # characters
 CYCLE = 20  # blocks, of which one validates and one tests
 
@@ -37,7 +36,7 @@ def read(style: str) -> str:
 
 @cache
 def part(style: str, name: str) -> torch.Tensor:
-    """The ids of one of PARTS of a text: 90 % to train on, 5 % to choose by, 5 % to report.
+    """The ids of a part of a text: 90 % to "train" on, 5 % for "validation", 5 % to "test".
 
     Blocks from all over the text, joined in their order, so that the parts are alike.
     """

@@ -28,7 +28,7 @@ from lora_edu.formats.layouts import (
     split_key,
 )
 from lora_edu.nn.files import naming, read_folder, read_tensors
-from lora_edu.nn.layer import DTYPES
+from lora_edu.nn.low_rank import DTYPES
 
 FLOAT8 = (torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
 
