@@ -1,5 +1,7 @@
 """Whole matrices that train beside an adapter: losses of the small GPT, which
-``small_gpt.make_data`` stored."""
+``small_gpt.make_maps`` stored."""
+
+import numpy as np
 
 from lora_edu.chapters.shared import rate_maps
 
@@ -11,8 +13,6 @@ def beside() -> dict[tuple[float, float], list[float]]:
     seed.
     """
     losses = {}
-    for line in (rate_maps.FOLDER / "small_gpt_beside.log").read_text("utf-8").splitlines():
-        if not line.startswith("#"):
-            _, adapter_lr, lr, loss = map(float, line.split())
-            losses.setdefault((adapter_lr, lr), []).append(loss)
+    for _, *rates, loss in np.loadtxt(rate_maps.FOLDER / "small_gpt_beside.log").tolist():
+        losses.setdefault(tuple(rates), []).append(loss)
     return losses

@@ -84,10 +84,8 @@ def ranks(name: str, task: str) -> tuple[int, ...]:
 def _read(file: Path) -> dict[tuple[str, str, int], dict[int, dict[int, float]]]:
     """(task, rule, r) → octave → seed → loss."""
     runs: dict = {}
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
-            continue
-        task, rule, r, seed, lr, loss = line.split()
+    lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("#")]
+    for task, rule, r, seed, lr, loss in map(str.split, lines):
         octave = round(math.log2(float(lr) / BASE))
         runs.setdefault((task, rule, int(r)), {}).setdefault(octave, {})[int(seed)] = float(loss)
     return runs
