@@ -82,31 +82,9 @@ def _cost(rule: str, task: str, r1: int) -> str:
     return f"{cost} with {rule}"
 
 
-def valleys(task: str, rule: str, r1: int, r: int) -> list[dict]:
-    """Loss against η at both ranks; rings where η is best, a cross at r where it is carried to."""
-    rates = digits_map.TASKS[task].rates
-    scale = digits_map.ALPHA_RULES[rule]
-    colour = RULE_LOOKS[rule].colour
-    first, later = (geometric_mean(digits_map.losses(task, rank, scale(rank, r1)))
-                    for rank in (r1, r))
-    at, best = (digits_map.tuned(task, rank, scale(rank, r1)) for rank in (r1, r))
-    traces = [line([rates[at]] * 2, [LOW, HIGH], "frozen", width=1.5, dash="dash",
-                   name="the η tuned at r₁")]
-    for values, hue, rank in ((first, "frozen", r1), (later, colour, r)):
-        traces.append(line(rates, np.minimum(values, 10 * HIGH), hue, width=3,
-                           **named(f"r = {rank}: loss", values)))
-    for rate, value, symbol, hue, name in (
-            (at, first[at], "circle-open", "frozen", "tuned at r₁"),
-            (best, later[best], "circle-open", colour, "tuned anew"),
-            (at, later[at], "x", colour, "carried")):
-        size, stroke = (10, 0) if symbol == "x" else (17, 2.5)
-        traces.append(marks([rates[rate]], _inside(value, HIGH), hue, symbol, size, stroke=stroke,
-                            **named(name, [value])))
-    return traces
-
-
 def carried(alpha: str = "kept", r: int = 8) -> dict:
-    """Loss on rotated digits against η at r = 8 and at r, and where the rate tuned at 8 ends up.
+    """Loss on rotated digits against η at r = 8 and at r; rings where η is best, and a cross where
+    the rate tuned at 8 ends up.
 
     At r = 8, where it opens, nothing is carried yet, and a reader can guess.
     """
@@ -114,21 +92,33 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
     choice = CHOICES[alpha]
     scale = digits_map.ALPHA_RULES[choice]
     rates = digits_map.TASKS[task].rates
+    curves = {rank: geometric_mean(digits_map.losses(task, rank, scale(rank, TUNED_AT)))
+              for rank in (r, TUNED_AT)}
+    at, best = (digits_map.tuned(task, rank, scale(rank, TUNED_AT)) for rank in (TUNED_AT, r))
     costs = geometric_mean(digits_map.regrets(task, scale, TUNED_AT))
     cost = float(costs[digits_map.RANKS.index(r)])
+
+    colour = RULE_LOOKS[choice].colour
+    traces = [line([rates[at]] * 2, [LOW, HIGH], "frozen", width=1.5, dash="dash",
+                   name="the η tuned at r₁")]
+    for rank, hue in ((TUNED_AT, "frozen"), (r, colour)):
+        traces.append(line(rates, np.minimum(curves[rank], 10 * HIGH), hue, width=3,
+                           **named(f"r = {rank}: loss", curves[rank])))
+    for place, rank, hue, name in ((at, TUNED_AT, "frozen", "tuned at r₁"),
+                                   (best, r, colour, "tuned anew"), (at, r, colour, "carried")):
+        loss = curves[rank][place]
+        look = ("x", 10) if name == "carried" else ("circle-open", 17)
+        traces.append(marks([rates[place]], _inside(loss, HIGH), hue, *look,
+                            stroke=0 if name == "carried" else 2.5, **named(name, [loss])))
+    heights = {rank: float(losses[0]) for rank, losses in curves.items()}  # of the curves' names
+    if abs(np.log(heights[r] / heights[TUNED_AT])) < 0.4:
+        heights[max(heights, key=heights.get)] *= 1.5
+    for rank, height in heights.items():
+        name = coloured(f"r = {rank} ", "frozen" if rank == TUNED_AT else colour)
+        traces.append(say({(rates[0], height): name}, "middle left", 14))
+
     outcome = "costs nothing" if cost < 1.005 else f"leaves {cost:.3g} × the least loss"
     rule = alpha if alpha == "rsLoRA" else f"α {alpha}"
-
-    starts = {rank: float(geometric_mean(digits_map.losses(task, rank, scale(rank, TUNED_AT)))[0])
-              for rank in (r, TUNED_AT)}  # of the curves, where their names stand
-    if abs(np.log(starts[r] / starts[TUNED_AT])) < 0.4:
-        starts[max(starts, key=starts.get)] *= 1.5
-    traces = valleys(task, choice, TUNED_AT, r)
-    for rank, height in starts.items():
-        colour = "frozen" if rank == TUNED_AT else RULE_LOOKS[choice].colour
-        traces.append(say({(rates[0], height): coloured(f"r = {rank} ", colour)}, "middle left",
-                          14))
-
     is_tuned = r == TUNED_AT
     return figure(
         traces, f"{rule}, r = {r}: {'η is tuned here' if is_tuned else f'carried η {outcome}'}",
