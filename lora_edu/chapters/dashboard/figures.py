@@ -61,11 +61,15 @@ def _over_steps(*settings) -> dict:
                        name="frozen model"))
     xaxis = labelled("step", -0.5, runs.STEPS**0.5 + 0.4, tickvals=np.sqrt(TICKS).round(4).tolist(),
                      ticktext=[str(tick) for tick in TICKS])
+    end = _end(settings[0], run.loss)
+    first_step = ", ".join(
+        f"‖{label}‖ {number(values[0])} → {number(values[1])}" for label, values in
+        (("∇A", run.grad_A_norm), ("∇B", run.grad_B_norm), ("ΔW", run.delta_norm)))
     return _figure(traces, [heading(*QUANTITIES),
                             heading("loss", text="   " + coloured("┅ useful part", "delta"))],
                    [xaxis, xaxis], [scale.axis(), {"range": [-0.15, 2.3]}],
-                   f"‖ΔW‖ is {number(run.delta_norm[1])} after one step, and "
-                   f"{_end(settings[0], run.loss)}", _says_steps(*settings))
+                   f"‖ΔW‖ is {number(run.delta_norm[1])} after one step, and {end}",
+                   f"{_set_up(*settings)}. In one step {first_step}; {end}.")
 
 
 def _against_rank(r, *others) -> dict:
@@ -74,7 +78,9 @@ def _against_rank(r, *others) -> dict:
     scale = ZeroLogAxis(-3, 3, every=2)
     traces = []
     changes = []  # of the chosen rule, from the first rank to the last
-    for panel, quantity in enumerate(("delta_norm", "useful"), start=1):
+    factors = []  # the same, at every rank
+    for panel, (quantity, label) in enumerate(
+            (("delta_norm", "‖ΔW‖"), ("useful", "useful part")), start=1):
         for name in [other for other in SCALE_RULES if other != rule] + [rule]:
             values = runs.ranks_of(quantity, alpha, start, optimiser, name, lr)
             traces.append(SCALE_LOOKS[name].curve(
@@ -82,6 +88,7 @@ def _against_rank(r, *others) -> dict:
                 panel=panel, values=values, opacity=1.0 if name == rule else BESIDE))
         # ``values`` are now the chosen rule's, which was drawn last.
         changes.append(f"from {number(values[0])} to {number(values[-1])}")
+        factors.append(f"{label} × {', '.join(map(number, values))}")
         value = values[runs.RANKS.index(r)]
         traces.append(marks([np.log2(r)], scale.place(max(value, 0)), "B", "square-open", 26,
                             panel=panel, stroke=3, name="this run"))
@@ -92,7 +99,10 @@ def _against_rank(r, *others) -> dict:
     return _figure(traces, ["‖ΔW‖,  " + scale_legend(), "useful part"], [xaxis, xaxis],
                    [yaxis, useful_axis],
                    f"From r = {runs.RANKS[0]} to {runs.RANKS[-1]} ‖ΔW‖ goes {changes[0]}, and its "
-                   f"useful part {changes[1]}", _says_ranks(r, *others))
+                   f"useful part {changes[1]}",
+                   f"{_set_up(r, *others)}. After one step, for r = "
+                   f"{', '.join(map(str, runs.RANKS))}: {'; '.join(factors)} (of the paper's "
+                   "start at r = 1).")
 
 
 def _figure(traces, headings, xaxes, yaxes, title: str, reading: str) -> dict:
@@ -108,17 +118,6 @@ def _set_up(r, alpha, start, optimiser, rule, lr) -> str:
     return f"{optimiser}, η = {short(lr)}, r = {r}, s = {FORMULAS[rule]} = {short(s)}, {start}"
 
 
-def _says_steps(*settings) -> str:
-    run = runs.one_run(*settings)
-
-    def pair(values):
-        return f"{number(values[0])} → {number(values[1])}"
-
-    return (f"{_set_up(*settings)}. In one step ‖∇A‖ {pair(run.grad_A_norm)}, ‖∇B‖ "
-            f"{pair(run.grad_B_norm)}, ‖ΔW‖ {pair(run.delta_norm)}; "
-            f"{_end(settings[0], run.loss)}.")
-
-
 def _end(r, loss) -> str:
     if not np.isfinite(loss[-1]):
         return "the run flies apart"
@@ -128,12 +127,3 @@ def _end(r, loss) -> str:
     least = runs.least_loss(r)
     end = f"in {runs.STEPS} steps the loss falls to {number(left)} of the frozen model's"
     return end + (f" (rank {r} can leave {number(least)}, not less)" if least > 1e-6 else "")
-
-
-def _says_ranks(r, *others) -> str:
-    parts = []
-    for label, quantity in (("‖ΔW‖", "delta_norm"), ("useful part", "useful")):
-        values = runs.ranks_of(quantity, *others)
-        parts.append(f"{label} × " + ", ".join(number(value) for value in values))
-    return (f"{_set_up(r, *others)}. After one step, for r = {', '.join(map(str, runs.RANKS))}: "
-            f"{'; '.join(parts)} (of the paper's start at r = 1).")
