@@ -78,7 +78,7 @@ def _chosen(model: nn.Module, targets: Targets) -> Iterator[tuple[str, nn.Module
     "all-linear" means what PEFT calls linear (GPT-2's Conv1D is), but for the layer that a
     transformers model itself names as its output head.
     """
-    if not _is_all_linear(targets):
+    if not isinstance(targets, str) or targets.lower() != ALL_LINEAR:
         yield from ((path, module) for path, module in walk(model) if matches(path, targets))
         return
     output = getattr(model, "get_output_embeddings", None)
@@ -87,7 +87,3 @@ def _chosen(model: nn.Module, targets: Targets) -> Iterator[tuple[str, nn.Module
         linear = isinstance(module, (nn.Linear, LoRALinear)) or type(module).__name__ == "Conv1D"
         if linear and module is not head:
             yield path, module
-
-
-def _is_all_linear(targets: Targets) -> bool:
-    return isinstance(targets, str) and targets.lower() == ALL_LINEAR

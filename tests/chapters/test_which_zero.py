@@ -12,7 +12,6 @@ from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.which_zero import figures
 from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.chapters.which_zero import runs_wide_layer as wide
-from lora_edu.chapters.which_zero.figures import index
 from lora_edu.chapters.which_zero.make_data import trained
 from tests.chapters.figure_words import headline
 
@@ -169,13 +168,18 @@ def test_the_stored_study_is_what_training_gives(index):
     np.testing.assert_allclose(wide.stored()[index], loss, rtol=1e-4)
 
 
+def best_rates(random, spread, steps):
+    """Of a start, (widths, seeds)."""
+    return wide.after(steps)["best"][:, wide.MATRICES.index(random), wide.SPREADS.index(spread)]
+
+
 @pytest.mark.claim("obs-width-rates")
 @pytest.mark.parametrize(("spread", "ends"), [
     (NARROW, {1: (-0.52, -0.41)} | dict.fromkeys((2, 4, 8, 16, 32), (-0.83, -0.67))),
     (BROAD, {1: (-1.01, -0.92), 2: (-1.13, -1.01), 4: (-1.13, -1.01), 32: (-0.78, -0.68)})])
 def test_the_powers_of_the_width_are_as_stated(spread, ends):
     for random, (steps, (low, high)) in itertools.product(wide.MATRICES, ends.items()):
-        values = wide.after(steps)["best"][:, *index(random, spread)]
+        values = best_rates(random, spread, steps)
         power, error = exponent(wide.WIDTHS, values)
         assert error <= 0.054 and low < power < high
 
@@ -185,7 +189,7 @@ def moved(random, spread, n, steps):
     best η."""
     i = wide.MATRICES.index(random)
     ways = []
-    rates = wide.after(steps)["best"][wide.WIDTHS.index(n), *index(random, spread)]
+    rates = best_rates(random, spread, steps)[wide.WIDTHS.index(n)]
     for seed, lr in enumerate(rates):
         layer, Z = wide.draw_task(n, seed)
         pair = wide.start_pair(random, spread, Z)

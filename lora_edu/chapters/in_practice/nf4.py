@@ -41,18 +41,13 @@ def nearest(x: np.ndarray, code: np.ndarray) -> np.ndarray:
     return np.searchsorted(middles, x, side="left").astype(np.uint8)
 
 
-def blocks(x: np.ndarray, size: int) -> np.ndarray:
-    """x in rows of ``size`` numbers, the last row padded with zeros."""
-    flat = np.asarray(x, dtype=np.float32).ravel()
-    return np.pad(flat, (0, -len(flat) % size)).reshape(-1, size)
-
-
 def quantised(x: np.ndarray, code: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """(codes, constants): of x in blocks, (blocks, size), and the largest size in each, (blocks,).
 
     A block of zeros has the constant 0.
     """
-    rows = blocks(x, size)
+    flat = np.asarray(x, dtype=np.float32).ravel()
+    rows = np.pad(flat, (0, -len(flat) % size)).reshape(-1, size)  # zeros fill the last
     constants = np.abs(rows).max(axis=1)
     return nearest(rows / np.where(constants, constants, 1)[:, None], code), constants
 

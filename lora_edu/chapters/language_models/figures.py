@@ -69,7 +69,7 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
         names.append(coloured(f"● r = {r}", colour))
 
     traces += crosses
-    cost = runs.grid_regret(this, r1, last)
+    cost = this.loss(last, carried) - this.least(last)  # nan where it was not run, inf: diverged
     outcome = f"was not run at {last}"
     if np.isfinite(cost):
         outcome = f"costs {_nats(cost)} at r = {last}"
@@ -171,7 +171,7 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
     rng = np.random.default_rng(0)  # the dots of a column stand beside each other
     for column, (low, high) in enumerate(steps):
         models = runs.having(low, high)
-        gains = runs.gains(low, high)
+        gains = np.array([model.least(low) - model.least(high) for model in models])
         places = column + rng.uniform(-0.25, 0.25, len(models))
         chosen = np.array([low_size <= model.billions < high_size for model in models])
         for group, colour, width in ((~chosen, "frozen", 7), (chosen, "delta", 10)):

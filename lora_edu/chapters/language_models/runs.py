@@ -93,11 +93,6 @@ def noise() -> float:
     return float(np.sqrt(np.mean(np.diff(pairs) ** 2) / 2))  # a difference varies twice as much
 
 
-def grid_regret(model: Model, r1: int, r: int) -> float:
-    """What the grid's best rate at r1 loses at r: inf where it diverges, nan if it was not run."""
-    return model.loss(r, model.best(r1)) - model.least(r)
-
-
 @cache
 def valley(model: Model, r: int) -> CubicHermiteSpline:
     """The loss at a rank as a smooth function of log η, through all finite losses.
@@ -142,8 +137,10 @@ def wrong_rate_costs(smaller: bool = True) -> np.ndarray:
             rates, losses = tried(model, r)
             best = int(losses.argmin())
             other = best - 1 if smaller else best + 1
-            if 0 <= other < len(rates) and 2.4 < _factor(rates[best], rates[other]) < 3.4:
-                costs.append(losses[other] - losses[best])
+            if 0 <= other < len(rates):
+                ratio = rates[other] / rates[best]
+                if 2.4 < max(ratio, 1 / ratio) < 3.4:
+                    costs.append(losses[other] - losses[best])
     return np.array(costs)
 
 
@@ -152,10 +149,6 @@ def tried(model: Model, r: int) -> tuple[np.ndarray, np.ndarray]:
     losses = model.losses[model.ranks.index(r)]
     run = ~np.isnan(losses)
     return np.array(model.rates)[run], losses[run]
-
-
-def _factor(one: float, other: float) -> float:
-    return max(one, other) / min(one, other)
 
 
 def strides(model: Model) -> dict[int, float]:
@@ -176,11 +169,6 @@ def strides(model: Model) -> dict[int, float]:
         slope = np.mean(drops) / np.log(next_rate / small)  # by how much log η lowers the loss
         factors[r] = float(np.exp((losses[first][0] - at_small) / slope))
     return factors if len(factors) > 1 else {}
-
-
-def gains(low: int, high: int) -> np.ndarray:
-    """By how much the least loss is lower at the higher of two ranks, one number a model."""
-    return np.array([model.least(low) - model.least(high) for model in having(low, high)])
 
 
 def peft_runs() -> list[dict]:

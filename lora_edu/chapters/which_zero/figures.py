@@ -12,13 +12,16 @@ from lora_edu.chapters.which_zero import runs_wide_layer as wide
 from lora_edu.explore.words import power, short
 
 STEPS = (1, 2, 8, 32)
-A_NARROW, B_NARROW = ((random, wide.SPREADS[0]) for random in wide.MATRICES)
-B_BROAD = wide.MATRICES[1], wide.SPREADS[1]
+# Places in the study's arrays: of one of MATRICES, and of one of SPREADS.
+A_NARROW = (0, 0)
+B_NARROW = (1, 0)
+B_BROAD = (1, 1)
 LOOKS = dict(zip(wide.MATRICES, (Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
                  strict=True))
 DASH = dict(zip(wide.SPREADS, ("solid", "dot"), strict=True))
 LOWEST = 0.08  # shares of the loss that are shown
 HIGHEST = 10.0
+SHARES = (0.1, 0.3, 1, 3, HIGHEST)  # that are named
 MOST = 1e6  # the largest share that is said
 
 
@@ -31,13 +34,14 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
     row = wide.WIDTHS.index(n)
     after = {name: values[row] for name, values in wide.after(steps).items()}
     best, least = (geometric_mean(after[name]) for name in ("best", "least"))
-    narrow = index(*B_NARROW)
-    broad = index(*B_BROAD)
-    costs = f"best η ÷ {best[narrow] / best[broad]:.2g}, loss × {least[broad] / least[narrow]:.2g}"
+    costs = (f"best η ÷ {best[B_NARROW] / best[B_BROAD]:.2g}, "
+             f"loss × {least[B_BROAD] / least[B_NARROW]:.2g}")
 
     traces = []
-    for (random, spread), width in ((A_NARROW, 6), (B_NARROW, 2.5), (B_BROAD, 3)):
-        shares = after["curve"][index(random, spread)]
+    for start, width in ((A_NARROW, 6), (B_NARROW, 2.5), (B_BROAD, 3)):
+        random = wide.MATRICES[start[0]]
+        spread = wide.SPREADS[start[1]]
+        shares = after["curve"][start]
         traces.append(line(np.log10(wide.RATES), place(shares), LOOKS[random].colour, width=width,
                            dash=DASH[spread], name=f"{random}, σ = {spread}",
                            customdata=shares.clip(max=MOST),
@@ -52,7 +56,8 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
         traces, f"B with the larger numbers: {costs}",
         [labelled("learning rate η", -4.1, -0.4, tickvals=list(decades),
                   ticktext=[power(decade) for decade in decades])],
-        [labelled("loss, at the start it is 1", -1.1, 1.05, **log_axis([0.1, 0.3, 1, 3, HIGHEST]))],
+        [labelled("loss, at the start it is 1", -1.1, 1.05, ticktext=list(map(short, SHARES)),
+                  tickvals=np.log10(SHARES).round(4).tolist())],
         f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside B random with the "
         f"narrow ones: {costs}")
 
@@ -75,16 +80,6 @@ def preference(steps: int = 10) -> dict:
         f"the loss of A random, where they fill all {left[-1, 1] / left[-1, 0]:.2g} times")
 
 
-def index(random: str, spread: str) -> tuple[int, int]:
-    """Where a start stands in the study's arrays."""
-    return wide.MATRICES.index(random), wide.SPREADS.index(spread)
-
-
 def place(shares) -> np.ndarray:
     """Where shares of the loss are drawn: the explosions at the upper edge."""
     return np.log10(np.clip(shares, LOWEST, HIGHEST))
-
-
-def log_axis(ticks: list[float]) -> dict:
-    """An axis of logarithms that names the values at its ticks."""
-    return {"tickvals": np.log10(ticks).round(4).tolist(), "ticktext": [short(t) for t in ticks]}
