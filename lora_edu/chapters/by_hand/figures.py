@@ -3,11 +3,7 @@
 
 from lora_edu.chapters.by_hand import runs
 from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, map_drawing, say
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    coloured,
-    figure,
-)
+from lora_edu.chapters.shared.style import COLOURS, coloured, figure
 from lora_edu.chapters.shared.word_pictures import beside
 
 PARTS = {"forward": "#808080", "weights": "#808080", "∇X": "#aa6bc0", "inputs kept": "#aa6bc0",

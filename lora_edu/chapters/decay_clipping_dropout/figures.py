@@ -4,15 +4,7 @@ import numpy as np
 
 from lora_edu.chapters.decay_clipping_dropout.runs import BAD, STEPS, with_a_bad_batch
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.style import (
-    coloured,
-    curve,
-    figure,
-    level,
-    line,
-    power_ticks,
-    words,
-)
+from lora_edu.chapters.shared.style import coloured, curve, figure, level, line, power_ticks, words
 from lora_edu.explore.words import number, short
 
 

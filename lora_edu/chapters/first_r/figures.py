@@ -11,19 +11,11 @@ from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import Look, end_labels, legend, named, named_ticks, roomy
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    coloured,
-    figure,
-    heat,
-    line,
-    marks,
-    power_ticks,
-)
+from lora_edu.chapters.shared.style import coloured, figure, heat, line, marks, power_ticks
 from lora_edu.explore.words import signed
 
-RULE_LOOKS = {"α kept": Look(COLOURS["delta"], "diamond"), "rsLoRA": Look(COLOURS["A"], "circle"),
-              "α = r": Look(COLOURS["B"], "square"), "α = 2r": Look(COLOURS["loss"], "triangle-up")}
+RULE_LOOKS = {"α kept": Look("delta", "diamond"), "rsLoRA": Look("A", "circle"),
+              "α = r": Look("B", "square"), "α = 2r": Look("loss", "triangle-up")}
 CHOICES = dict(zip(("kept", "rsLoRA", "= r", "= 2r"), RULE_LOOKS, strict=True))  # for α
 LOW = 0.03  # of the losses shown
 HIGH = 20.0

@@ -7,7 +7,7 @@ from lora_edu.chapters.hundred_steps import runs
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, dotted, framed, map_drawing, say
-from lora_edu.chapters.shared.style import COLOURS, curve, figure, level
+from lora_edu.chapters.shared.style import curve, figure, level
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.explore.words import number
 
@@ -31,7 +31,7 @@ def drawn(t: int = 0) -> dict:
         parts += framed(delta, 0, top, "delta", name)
         values = runs.singular_values(delta, RANK)
         for i, (now, want) in enumerate(zip(values, target, strict=True)):
-            parts += [box(k + 1, top - 0.3 + 2 * i, now, 1.6, COLOURS["delta"]),
+            parts += [box(k + 1, top - 0.3 + 2 * i, now, 1.6, "delta"),
                       dotted(k + 1, top - 0.3 + 2 * i, want, 1.6, thick=1.5)]
         moved = [which for which in "AB"
                  if not np.array_equal(getattr(run[t], which), getattr(run[0], which))]

@@ -12,25 +12,16 @@ from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.looks import Look, apart, end_labels, named_ticks, ring, roomy
 from lora_edu.chapters.shared.models import size_text
 from lora_edu.chapters.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    MARGIN,
-    coloured,
-    curve,
-    figure,
-    level,
-    line,
-    marks,
-)
+from lora_edu.chapters.shared.style import MARGIN, coloured, curve, figure, level, line, marks
 from lora_edu.explore.words import number, power, short
 
 TERMS = ("base", "A and B", "gradients", "moments", "activations", "logits")  # from the top
 OWN = TERMS[1:4]  # the adapter's
 TOKENS = (512, 2048, 8192, 32_768)
 CARDS = (24e9, 80e9)
-LOOKS = {"16 bits": Look(COLOURS["B"], "square"), "mixed": Look(COLOURS["A"], "circle"),
-         "8-bit base": Look(COLOURS["loss"], "triangle-up"),
-         "4-bit base": Look(COLOURS["delta"], "diamond")}
+LOOKS = {"16 bits": Look("B", "square"), "mixed": Look("A", "circle"),
+         "8-bit base": Look("loss", "triangle-up"),
+         "4-bit base": Look("delta", "diamond")}
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SIZES = (0.01, 0.03, 0.06, 0.1, 0.3, 1.0)  # of an update, in lengths of the weight
 RECIPE = {"r": 16, "alpha": 32, "lr": 2e-4}  # what is carried, under α/r

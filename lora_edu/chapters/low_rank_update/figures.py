@@ -6,15 +6,7 @@ from lora_edu.chapters.low_rank_update.runs import terms
 from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, cells, dotted, drawing, map_drawing, say
 from lora_edu.chapters.shared.models import SIZES, size_text
-from lora_edu.chapters.shared.style import (
-    COLOURS,
-    coloured,
-    figure,
-    level,
-    line,
-    marks,
-    words,
-)
+from lora_edu.chapters.shared.style import coloured, figure, level, line, marks, words
 from lora_edu.chapters.shared.word import picture, word
 from lora_edu.chapters.shared.word_pictures import beside
 from lora_edu.explore.words import number, power
@@ -85,9 +77,9 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     parts.append(say({
         (left, stored_bar - 1.3): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
         (left, missing_bar - 1.3): f"left out{so_far}: {left_out}"}, "middle right"))
-    parts += [box(left, stored_bar, d * r * unit, 2, COLOURS["B"]),
-              box(left + d * r * unit, stored_bar, k * r * unit, 2, COLOURS["A"]),
-              box(left, missing_bar, missing * k, 2, COLOURS["loss"]),
+    parts += [box(left, stored_bar, d * r * unit, 2, "B"),
+              box(left + d * r * unit, stored_bar, k * r * unit, 2, "A"),
+              box(left, missing_bar, missing * k, 2, "loss"),
               dotted(left, stored_bar, k, 2), dotted(left, missing_bar, k, 2),
               dotted(-0.5, -1.5 - d, k, d, thick=1), dotted(left, -0.5, d, d, thick=1)]
 
@@ -100,7 +92,7 @@ def singular_values() -> dict:
     """A bar for each singular value of the picture; dashed, the largest of its noise alone."""
     values, noise = (np.linalg.svd(M, compute_uv=False) for M in (picture(), picture() - word()))
     above = int((values > noise[0]).sum())
-    shapes = [box(i - 0.38, 0, 0.76, value, COLOURS["delta" if i <= above else "loss"])
+    shapes = [box(i - 0.38, 0, 0.76, value, "delta" if i <= above else "loss")
               for i, value in enumerate(values, start=1)]
     return figure([level(noise[0], [0.3, len(values) + 0.7], width=2, name="noise")],
                   f"{above} stand above the noise",

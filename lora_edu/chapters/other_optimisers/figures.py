@@ -7,12 +7,12 @@ from lora_edu.chapters.shared.axes import log_labelled
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy, seeds
 from lora_edu.chapters.shared.scale_rules import FORMULAS
-from lora_edu.chapters.shared.style import COLOURS, coloured, figure, words
+from lora_edu.chapters.shared.style import coloured, figure, words
 from lora_edu.explore.words import signed
 
-LOOKS = {"Adam": Look(COLOURS["frozen"], "circle"), "Lion": Look(COLOURS["B"], "square"),
-         "Adafactor": Look(COLOURS["A"], "circle"), runs.MUON: Look(COLOURS["delta"], "diamond"),
-         "Muon, match": Look(COLOURS["loss"], "triangle-up")}
+LOOKS = {"Adam": Look("frozen", "circle"), "Lion": Look("B", "square"),
+         "Adafactor": Look("A", "circle"), runs.MUON: Look("delta", "diamond"),
+         "Muon, match": Look("loss", "triangle-up")}
 MIDDLE = 4  # the rank at which the best η is drawn as 1
 
 

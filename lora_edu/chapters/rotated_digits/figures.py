@@ -41,7 +41,7 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     places = [(WIDE * (i % ACROSS), HIGH * (i // ACROSS)) for i in range(runs.PICTURES)]
     for (x, y), picture in zip(places, pictures, strict=True):
         sheet[y:y + side, x:x + side] = picture.reshape(side, side)
-    traces = [heat(100 * sheet, 0, 100, [PALE, COLOURS["A"]], name="ink")]
+    traces = [heat(100 * sheet, 0, 100, [PALE, "A"], name="ink")]
     for quantity, which in (("delta", called == truth), ("B", called != truth)):
         at = np.array(places)[which] + (3.5, side + 1.8)
         traces.append(words(*at.T.tolist(), [str(digit) for digit in called[which]],

@@ -56,9 +56,9 @@ def fill(quantity: str, strength: float) -> str:
 
 
 def box(left: float, low: float, width: float, height: float, colour: str) -> dict:
-    """A rectangle. colour: of its inside, as ``fill`` gives it."""
+    """A rectangle. colour: of its inside, a quantity's or as ``fill`` gives it."""
     return _shape("rect", left, low, left + width, low + height,
-                  {"fillcolor": colour, "line": EDGE})
+                  {"fillcolor": COLOURS.get(colour, colour), "line": EDGE})
 
 
 def cells(matrix: np.ndarray, left: float, top: float, quantity: str, largest: float

@@ -2,7 +2,7 @@
 
 from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, dotted, say
-from lora_edu.chapters.shared.style import COLOURS, figure
+from lora_edu.chapters.shared.style import figure
 
 
 def factor_bars(factors: dict[str, float], headline: str, axis: str, note: str, reading: str
@@ -14,7 +14,7 @@ def factor_bars(factors: dict[str, float], headline: str, axis: str, note: str, 
         headline, axis, note, reading: What is found, the axis' title, what is dotted, and the
             sentence under the plot.
     """
-    shapes = [box(0, at - 0.28, factor, 0.56, COLOURS["delta"])
+    shapes = [box(0, at - 0.28, factor, 0.56, "delta")
               for at, factor in enumerate(factors.values())]
     shapes += [dotted(0, at - 0.36, 1, 0.72) for at in (0, 1)]
     traces = [say({(max(factor, 1), at): f" {times(factor)}"

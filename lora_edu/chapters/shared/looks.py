@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lora_edu.chapters.shared.drawing import say
-from lora_edu.chapters.shared.style import coloured, marks
+from lora_edu.chapters.shared.style import COLOURS, coloured, marks
 
 BESIDE = 0.6  # opacity of what is drawn beside the chosen one: seen on light and dark
 SIGNS = {"square": "■", "circle": "●", "diamond": "◆", "triangle-up": "▲"}
@@ -13,7 +13,8 @@ SIGNS = {"square": "■", "circle": "●", "diamond": "◆", "triangle-up": "▲
 
 @dataclass(frozen=True)
 class Look:
-    """How one of several compared things is drawn. symbol: plotly's name of its mark."""
+    """How one of several compared things is drawn. colour: a name of ``COLOURS``. symbol: plotly's
+    name of its mark."""
 
     colour: str
     symbol: str
@@ -22,7 +23,7 @@ class Look:
               **more) -> dict:
         """A line with marks. values: the true values, where y is not."""
         return marks(x, y, self.colour, self.symbol, size, mode="lines+markers", **{
-            "line": {"color": self.colour, "width": width}, **named(name, values), **more})
+            "line": {"color": COLOURS[self.colour], "width": width}, **named(name, values), **more})
 
 
 def legend(looks: dict[str, Look], between: str = "   ") -> str:

@@ -5,7 +5,7 @@ import numpy as np
 from lora_edu import Adapter
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.drawing import box, framed, map_drawing, say, sign_key
-from lora_edu.chapters.shared.style import COLOURS, PALE, coloured, heat, words
+from lora_edu.chapters.shared.style import PALE, coloured, heat, words
 
 
 def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
@@ -26,7 +26,7 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
         parts += [*framed(delta, 0, top, "delta", name),
                   say({(-1, middle + 3 * i): text for i, text in enumerate(lines)},
                       "middle left", 15),
-                  box(-0.5, top + d + 0.6, length, 2.2, COLOURS[colour]),
+                  box(-0.5, top + d + 0.6, length, 2.2, colour),
                   say({(length, top + d + 1.7): coloured(caption, colour)}, "middle right")]
     end = len(rows) * (d + 6) - 2.5
     parts += sign_key(k - 11, end + 1.2, "delta")
@@ -56,7 +56,7 @@ def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA
     """
     r, k = rows.shape
     places = (("delta", picture, 0, 0), ("B", columns, -1 - r, 0), ("A", rows, 0, -1 - r))
-    maps = [heat(100 * values, -100, 100, [COLOURS["frozen"], PALE, COLOURS[quantity]],
+    maps = [heat(100 * values, -100, 100, ["frozen", PALE, quantity],
                  name=quantity, x0=x, y0=y) for quantity, values, x, y in places]
     labels = [coloured(name, quantity) for name, quantity in zip(names, "BA", strict=True)]
     return [*maps, *sign_key(-14, -12, "A", "B", "delta"),

@@ -171,7 +171,7 @@ def budget() -> dict:
     full = base - np.mean(results.row("bible", "full")["test"])
     gains = {name: (base - np.mean(results.row("bible", method)["test"])) / full
              for method, name in LABELS.items()}
-    shapes = [box(0, at - 0.32, gain, 0.64, COLOURS["A" if name == "q and v" else "loss"])
+    shapes = [box(0, at - 0.32, gain, 0.64, "A" if name == "q and v" else "loss")
               for at, (name, gain) in enumerate(gains.items())]
     traces = [words([*gains.values()], list(range(len(gains))),
                     [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]

@@ -96,13 +96,13 @@ def _word(value: float) -> str:
 
 def spread(k: int = 768) -> dict:
     """The standard deviation of A's entries against r: PEFT's default, "gaussian", and (k, r)."""
-    looks = {"default": (Look(COLOURS["A"], "circle"), "solid"),
-             "gaussian": (Look(COLOURS["B"], "square"), "solid"),
-             "(k, r)": (Look(COLOURS["frozen"], "x"), "dash")}
+    looks = {"default": (Look("A", "circle"), "solid"),
+             "gaussian": (Look("B", "square"), "solid"),
+             "(k, r)": (Look("frozen", "x"), "dash")}
     r = np.array(SPREAD_RANKS)
     values = np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
     traces = [look.curve(SPREAD_RANKS, y, name,
-                         line={"color": look.colour, "width": 2.5, "dash": dash})
+                         line={"color": COLOURS[look.colour], "width": 2.5, "dash": dash})
               for (name, (look, dash)), y in zip(looks.items(), values, strict=True)]
     traces.append(end_labels(SPREAD_RANKS[-1], {
         name: (path[-1], look.colour)

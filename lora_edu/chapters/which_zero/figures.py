@@ -6,7 +6,7 @@ from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.looks import Look, steps_done
-from lora_edu.chapters.shared.style import COLOURS, coloured, figure, line
+from lora_edu.chapters.shared.style import coloured, figure, line
 from lora_edu.chapters.which_zero import runs_swap as swap
 from lora_edu.chapters.which_zero import runs_wide_layer as wide
 from lora_edu.explore.words import power, short
@@ -16,7 +16,7 @@ STEPS = (1, 2, 8, 32)
 A_NARROW = (0, 0)
 B_NARROW = (1, 0)
 B_BROAD = (1, 1)
-LOOKS = dict(zip(wide.MATRICES, (Look(COLOURS["A"], "circle"), Look(COLOURS["B"], "square")),
+LOOKS = dict(zip(wide.MATRICES, (Look("A", "circle"), Look("B", "square")),
                  strict=True))
 DASH = dict(zip(wide.SPREADS, ("solid", "dot"), strict=True))
 LOWEST = 0.08  # shares of the loss that are shown

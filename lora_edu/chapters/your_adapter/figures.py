@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.style import COLOURS, PALE, figure, heat, level, marks, words
+from lora_edu.chapters.shared.style import PALE, figure, heat, level, marks, words
 from lora_edu.chapters.shared.tool_rows import ROWS, tools, written
 from lora_edu.chapters.your_adapter import SAMPLE
 from lora_edu.examine import Examination, Row, examine
@@ -101,9 +101,9 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     # below 0 is clear: no module, or none with numbers
     shades = np.nan_to_num(100 * norms.T / longest, nan=-100)
     traces = [
-        heat(shades, -100, 100, ["rgba(0,0,0,0)", PALE, COLOURS["delta"]], name="‖ΔW‖"),
+        heat(shades, -100, 100, ["rgba(0,0,0,0)", PALE, "delta"], name="‖ΔW‖"),
         words(*np.argwhere(norms == 0).T, "0"),
-        marks([block], [part], COLOURS["B"], "square-open", 16, stroke=3, name="chosen")]
+        marks([block], [part], "B", "square-open", 16, stroke=3, name="chosen")]
     return figure(
         traces, title,
         [{"range": [-0.5, len(blocks) - 0.5], "showgrid": False, "ticks": "", "tickangle": 0,
