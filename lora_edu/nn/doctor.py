@@ -155,18 +155,6 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
         >>> [(finding.name, finding.where) for finding in doctor(model, optimiser=optimiser)]
         [('not-in-optimiser', ('0', '2'))]
     """
-    _check_arguments(model, batch, optimiser, loss_fn, training, config, reference)
-    case = ask.Case(model, batch, optimiser, loss_fn, reference, config)
-    if any(p.is_meta for part in case.parts for p in part.parameters):
-        raise ValueError("model must hold its adapters' numbers, they are on the device meta")
-    available = {"training" if training else "use"} | {
-        name for name in ("batch", "optimiser", "steps", "reference")
-        if getattr(case, name) is not None}
-    return diagnose(TESTS, case, available)
-
-
-def _check_arguments(model, batch, optimiser, loss_fn, training, config, reference) -> None:
-    """Raise TypeError or ValueError for what the doctor cannot ask."""
     checks.instance("model", model, nn.Module)
     checks.flag("training", training)
     if batch is None and (loss_fn is not None or reference is not None):
@@ -183,3 +171,11 @@ def _check_arguments(model, batch, optimiser, loss_fn, training, config, referen
                         f"lora_alpha, got {config!r:.100}")
     if reference is not None:
         checks.instance("reference", reference, torch.Tensor)
+
+    case = ask.Case(model, batch, optimiser, loss_fn, reference, config)
+    if any(p.is_meta for part in case.parts for p in part.parameters):
+        raise ValueError("model must hold its adapters' numbers, they are on the device meta")
+    available = {"training" if training else "use"} | {
+        name for name in ("batch", "optimiser", "steps", "reference")
+        if getattr(case, name) is not None}
+    return diagnose(TESTS, case, available)
