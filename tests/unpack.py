@@ -9,24 +9,22 @@ from book._extensions.node import node_binary
 from lora_edu.explore import bundle
 
 ANSWER = """
-require("readline").createInterface({ input: process.stdin }).on("line", async (packed) => {
-  const { count, figure } = await decodeStates(packed);
-  const states = Array.from({ length: count }, (_, i) => figure(i));
-  console.log(JSON.stringify(
-    states, (key, value) => ArrayBuffer.isView(value) ? [...value] : value));
+require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
+  const [count, joined] = JSON.parse(line);
+  console.log(JSON.stringify(Array.from({ length: count }, (_, i) => figureOf(joined, i))));
 });"""
 
 
 @cache
 def decoder() -> Popen:
-    """A process that answers each packed string with its states, a line each."""
+    """A process that answers [number of states, what is packed] with the states, a line each."""
     started = Popen([node_binary(), "-e", bundle.read("decode.js") + ANSWER], stdin=PIPE,
                     stdout=PIPE, text=True, encoding="utf-8")
     atexit.register(started.communicate)
     return started
 
 
-def unpack(packed: str) -> list[dict]:
-    """The states in ``packed``, arrays as lists and all numbers as floats."""
-    print(packed, file=decoder().stdin, flush=True)
+def unpack(packed: str, count: int) -> list[dict]:
+    """The ``count`` states in ``packed``, arrays as lists and all numbers as floats."""
+    print(f"[{count}, {packed}]", file=decoder().stdin, flush=True)
     return json.loads(decoder().stdout.readline(), parse_int=float)

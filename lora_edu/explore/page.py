@@ -56,11 +56,11 @@ def narrow_height(height: int, figure: dict) -> int:
 def fragment(explorer, states: list[dict]) -> str:
     """The HTML of an explorer, or of a plain figure when there are no controls, with its states.
 
-    Raises ExploreError when the packed states take more than MAX_PAYLOAD bytes.
+    Raises ExploreError when the states take more than MAX_PAYLOAD letters.
     """
     packed = pack(states)
     if len(packed) > MAX_PAYLOAD:
-        raise ExploreError(f"{explorer.name}: {len(states)} states take {len(packed):,} bytes of "
+        raise ExploreError(f"{explorer.name}: {len(states)} states take {len(packed):,} letters of "
                            f"the page, at most {MAX_PAYLOAD:,} are allowed; give the controls "
                            "fewer values or the traces fewer points")
     start = states[start_index(explorer.controls)]

@@ -1,4 +1,4 @@
-"""What a program may want to know of an explorer, as JSON in its HTML, and its packed states.
+"""What a program may want to know of an explorer, as JSON in its HTML, and its states.
 
 The browser's scripts, the build and the tests read the same. In a book the states stand in files
 beside the page, which fetches them when a reader comes near. Such a file is a script, for a page
@@ -64,7 +64,7 @@ def data_of_explorers(html: str) -> list[dict]:
     (the slider that is played, or None), own (the sliders for which other numbers may be given →
     "whole" or "any"), drag (those that a place on the plot sets) and controls (dicts with the
     fields of Control); on a page also traces (their types), lack (why there is no first frame, or
-    ""), and states, packed as :func:`codec.pack` does.
+    ""), and states, as :func:`codec.pack` writes them.
     """
     explorers: list[dict] = []
     for kind, text in SCRIPT.findall(html):
@@ -83,7 +83,7 @@ def move_states_to_files(html: str, folder: Path) -> tuple[str, set[str]]:
     def move(states: re.Match) -> str:
         name = hashlib.sha256(states[1].encode()).hexdigest()[:16] + ".js"
         folder.mkdir(parents=True, exist_ok=True)
-        text = f'exploreStates("{FOLDER}/{name}", "{states[1]}");\n'
+        text = f'exploreStates("{FOLDER}/{name}", {states[1]});'
         (folder / name).write_text(text, encoding="ascii")
         names.add(name)
         return f'{TAG} data-src="{FOLDER}/{name}"></script>'

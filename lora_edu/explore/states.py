@@ -6,7 +6,7 @@ from lora_edu.explore.controls import Control, describe, grid
 from lora_edu.explore.plain_figure import ExploreError, paths, plain_figure, validate
 
 MAX_STATES = 4096
-MAX_PAYLOAD = 400_000  # bytes of packed states in the HTML of one explorer
+MAX_PAYLOAD = 1_500_000  # letters in which one explorer's states are written
 
 
 def evaluate(function, controls: tuple[Control, ...]) -> list[dict]:

@@ -1,5 +1,5 @@
-"""Packing loses at most 2⁻¹⁷ of a number in an array, and 1/2000 of what is shown of that array; of
-anything else nothing."""
+"""Packing keeps five digits of a number in an array, and moves it by at most 1/2000 of what is
+shown of that array; of anything else it loses nothing."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from lora_edu.explore.plain_figure import plain_figure
 from lora_edu.explore.rounding import FINE
 from tests.unpack import unpack
 
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
+FINITE = st.floats(-1e300, 1e300)
 NUMBERS = st.one_of(st.just(0.0), st.integers(-300, 300).map(float), FINITE)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 KEYS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)
@@ -49,10 +49,10 @@ def figures(draw):
 
 
 def check_same(have, want):
-    """Exact, also what is true and what is 1; arrays to 2⁻¹⁷ of each number."""
+    """Exact, also what is true and what is 1; arrays to five digits of each number."""
     if isinstance(want, np.ndarray):
         have = np.reshape(have, want.shape)
-        assert (np.abs(have - want) <= 2.0**-17 * np.abs(want)).all()
+        assert (np.abs(have - want) <= 5e-5 * np.abs(want)).all()
         assert ((have == 0) == (want == 0)).all()
     elif isinstance(want, (dict, list)):
         assert type(have) is type(want) and len(have) == len(want)
@@ -64,19 +64,11 @@ def check_same(have, want):
 
 @given(figures())
 @example([{"data": [], "layout": {"a": True}}, {"data": [], "layout": {"a": 1}}])
-@example([{"data": [{"y": np.array([1 + 2.0**-17 - 2.0**-26])}], "layout": {}}])
-@example([{"data": [{"y": np.array([0.5]), "text": ["\0" + "0"], "name": "\0" + "0"}]}] * 2)
+@example([{"data": [{"y": np.array([0.5]), "text": ["\0"], "name": "\0</script>"}]}] * 2)
 @example([{"data": [{"y": np.array([1e-50, 1.0]), "customdata": np.array([1e300, 1.0])}]}])
 def test_what_is_packed_comes_back(states):
-    for have, want in zip(unpack(pack(states)), states, strict=True):
+    for have, want in zip(unpack(pack(states), len(states)), states, strict=True):
         check_same(have, want)
-
-
-def shown(values, axis):
-    """Places along an axis, in units of what is shown of it."""
-    places = np.log10(values) if axis.get("type") == "log" else np.asarray(values)
-    low, high = axis.get("range", (places.min(), places.max()))
-    return places / (high - low or 2.0)
 
 
 @given(st.sampled_from(["linear", "log"]), st.floats(-1e30, 1e30), st.integers(0, 15),
@@ -91,40 +83,41 @@ def test_no_number_stands_farther_off_than_a_2000th_of_its_axis(kind, middle, cl
     axis = {"type": kind}
     if kind == "log":
         y = np.abs(y) + 1e-300
+    place = np.log10 if kind == "log" else np.asarray
+    low, high = place(y).min(), place(y).max()
     if ends:
-        places = np.log10(y) if kind == "log" else y
-        axis["range"] = [places.min(), places.max()]
-    (back,) = unpack(pack([{"data": [{"y": y}], "layout": {"yaxis": axis}}]))
-    off = np.abs(shown(back["data"][0]["y"], axis) - shown(y, axis))
+        axis["range"] = [low, high]
+    (back,) = unpack(pack([{"data": [{"y": y}], "layout": {"yaxis": axis}}]), 1)
+    off = np.abs(place(back["data"][0]["y"]) - place(y)) / (high - low or 2.0)
     assert (off <= (1 + 1e-6) / FINE).all()
 
 
 def test_a_given_range_of_dates_or_of_one_end_is_heeded():
     for ends in (["2021-06-17", "2021-06-18"], [1e6, None]):
         x = np.array([0, 1e6 + 0.25, 1e6 + 1])
-        (back,) = unpack(pack([{"data": [{"x": x}], "layout": {"xaxis": {"range": ends}}}]))
+        (back,) = unpack(pack([{"data": [{"x": x}], "layout": {"xaxis": {"range": ends}}}]), 1)
         assert abs(back["data"][0]["x"][1] - x[1]) <= 1 / FINE
 
 
-TENTHS = np.arange(1.0, 101.0).reshape(10, 10) / 10
+THIRDS = np.arange(1.0, 101.0).reshape(10, 10) / 3
 FEW = "%{customdata:.3g}, %{customdata[0]:.1e}"
 
 
 @pytest.mark.parametrize("trace, exact", [
-    ({"z": TENTHS}, False), ({"z": TENTHS + 50_000}, True), ({"text": TENTHS}, True),
-    ({"customdata": TENTHS, "hovertemplate": "%{customdata}"}, True),
-    ({"customdata": TENTHS, "hovertemplate": FEW}, False),
-    ({"low": TENTHS + 50_000}, True)])
+    ({"z": THIRDS}, False), ({"z": THIRDS + 50_000}, False), ({"text": THIRDS}, True),
+    ({"customdata": THIRDS, "hovertemplate": "%{customdata}"}, True),
+    ({"customdata": THIRDS, "hovertemplate": FEW}, False),
+    ({"low": THIRDS + 50_000}, True)])
 def test_what_is_no_place_or_is_written_out_keeps_all_digits(trace, exact):
     key, want = next(iter(trace.items()))
-    (back,) = unpack(pack([plain_figure({"data": [trace]})]))
+    (back,) = unpack(pack([plain_figure({"data": [trace]})]), 1)
     assert (np.array(back["data"][0][key]) == want).all() == exact
 
 
 def test_what_never_varies_is_stored_once_and_an_odd_state_costs_little():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=500)
-    states = [{"y": noise, "i": i} for i in range(100)]
+    states = [{"data": [{"y": noise}], "layout": {"i": i}} for i in range(100)]
     assert len(pack(states)) < len(pack(states[:1])) + 800
     alike = [{"data": [{"y": rng.normal(size=100)}], "layout": {"i": i}} for i in range(50)]
     odd = {"data": [], "layout": {"title": "not possible"}}

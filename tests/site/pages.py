@@ -131,7 +131,7 @@ class Built:
         return not self.data["lack"]
 
     def packed(self) -> list[dict]:
-        return unpack(self.data["states"])
+        return unpack(self.data["states"], len(list(grid(self.controls))))
 
     def number(self, values: dict) -> int:
         """The number of the state at ``values``."""
@@ -153,8 +153,8 @@ def all_pages() -> list[str]:
 def whole(html: str) -> str:
     """A page with the states of its explorers in place, which lie in files beside it."""
     def back(found: re.Match) -> str:
-        packed = (HTML / "_static" / found[1]).read_text("ascii").split('"')[3]
-        return f">{packed}</script>"
+        call = (HTML / "_static" / found[1]).read_text("ascii")
+        return f">{call.partition(', ')[2].removesuffix(');')}</script>"
 
     return STATES.sub(back, html)
 
@@ -173,7 +173,7 @@ def weights(urls: list[str], base: str) -> dict[str, int]:
             else len(gzipped(file, file.stat().st_mtime_ns)) for path, file in files.items()}
 
 
-def check_figure(have, want, rtol: float = 1e-5, where: str = "") -> None:
+def check_figure(have, want, rtol: float = 6e-5, where: str = "") -> None:
     """``have`` from the page against ``want`` from Python: zeros exact, numbers to ``rtol``.
 
     Of a dict, ``have`` may hold more keys: plotly writes some of its own.

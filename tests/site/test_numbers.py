@@ -5,7 +5,6 @@ import json
 import pytest
 
 from lora_edu.explore.page_data import headline
-from tests.site.devices import AS_JSON
 from tests.site.pages import EXPLORERS, check_figure, computed
 
 
@@ -13,11 +12,12 @@ from tests.site.pages import EXPLORERS, check_figure, computed
 def test_every_state_is_the_functions_figure(reader, built):
     here = reader(built.page)
     root = here.page.locator(f"#explorer-{built.name}")
-    text = root.evaluate(f"""async (root) => {{
+    text = root.evaluate("""async (root) => {
       await root.explorer.ready;
-      const {{ states }} = root.explorer;
-      return ({AS_JSON})(Array.from({{length: states.count}}, (_, i) => states.figure(i)));
-    }}""")
+      const { controls } = root.explorer;
+      const length = controls.reduce((count, control) => count * control.count, 1);
+      return JSON.stringify(Array.from({ length }, (_, i) => root.explorer.figureAt(i)));
+    }""")
     check_figure(json.loads(text, parse_int=float), computed(built))
 
 

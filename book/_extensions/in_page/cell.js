@@ -214,14 +214,7 @@ export class Cell {
     return this.figures.every(
       ({ figure }, i) =>
         stored[i].states &&
-        sameFigure(plain(stored[i].states.figure(stored[i].startState)), plain(figure)),
+        sameFigure(stored[i].figureAt(stored[i].startState), figure),
     );
   }
-}
-
-// A figure with lists in the place of arrays.
-function plain(figure) {
-  return JSON.parse(
-    JSON.stringify(figure, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value)),
-  );
 }

@@ -70,10 +70,10 @@ export function sameWords(one, other) {
   });
 }
 
-// Whether two figures are the same to the rounding of float32, in which the page stores them.
+// Whether two figures are the same to the five digits that the page stores at least.
 export function sameFigure(one, other) {
   if (typeof one === "number" && typeof other === "number")
-    return Math.abs(one - other) <= 1e-5 * Math.max(Math.abs(one), Math.abs(other), 1e-8);
+    return Math.abs(one - other) <= 1e-4 * Math.max(Math.abs(one), Math.abs(other), 1e-8);
   if (typeof one === "string" && typeof other === "string") return sameWords(one, other);
   if (one === null || other === null || typeof one !== "object" || typeof other !== "object")
     return one === other;

@@ -36,11 +36,9 @@ function csvOf({ data }) {
   const rows = data.flatMap(({ name, z, x, y, x0 = 0, y0 = 0, customdata: own, text }, i) => {
     const curve = name || `curve ${i + 1}`;
     if (z) {
-      return numbersOf(z).flatMap((row, j) =>
-        numbersOf(row).map((value, k) => [curve, x0 + k, y0 + j, value, ""]),
-      );
+      return z.flatMap((row, j) => row.map((value, k) => [curve, x0 + k, y0 + j, value, ""]));
     }
-    const [across, up, values, words] = [x, y, own, text].map(numbersOf);
+    const [across, up, values, words] = [x, y, own, text].map((column) => (Array.isArray(column) ? column : []));
     const point = (_, k) => [curve, across[k] ?? k, up[k] ?? k, values[k] ?? "", words[k] ?? ""];
     return (up.length ? up : across).map(point);
   });
@@ -50,16 +48,7 @@ function csvOf({ data }) {
   return table.map((row) => used.map((column) => cellOf(row[column])).join(",")).join("\n");
 }
 
-// A list of what may be a list, an array of numbers, or nothing of the kind.
-function numbersOf(value) {
-  return typeof value === "object" && value ? Array.from(value) : [];
-}
-
-// Numbers with all the digits that are stored: of a float32, eight.
 function cellOf(value) {
-  if (typeof value === "number") {
-    return String(Math.fround(value) === value ? Number(value.toPrecision(8)) : value);
-  }
   const words = bare(value ?? "");
   return /[",\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words;
 }

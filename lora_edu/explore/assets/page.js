@@ -63,9 +63,9 @@ function fetchPlotly() {
 }
 
 // The files with states (see page_data.py) call this.
-const packed = new Map();
-globalThis.exploreStates = (name, text) => {
-  packed.set(name, text);
+const files = new Map();
+globalThis.exploreStates = (name, states) => {
+  files.set(name, states);
 };
 
 class StoredExplorer extends Explorer {
@@ -79,16 +79,18 @@ class StoredExplorer extends Explorer {
     this.stored = root.querySelector(".explorer-states");
   }
 
-  // The packed states stand in the page, or in a file, which is fetched once a reader is near.
+  // The states stand in the page, or in a file, which is fetched once a reader is near.
   fetch() {
-    const { src } = this.stored.dataset;
-    this.fetching ||= src
-      ? fetchScript(src, () => packed.get(src))
-      : Promise.resolve(this.stored.textContent);
+    this.fetching ||= this.fetchStates();
     this.fetching.catch(() => {
       this.fetching = null;
     });
     return this.fetching;
+  }
+
+  async fetchStates() {
+    const { src } = this.stored.dataset;
+    return src ? fetchScript(src, () => files.get(src)) : JSON.parse(this.stored.textContent);
   }
 
   get ready() {
@@ -98,27 +100,16 @@ class StoredExplorer extends Explorer {
 
   async loadStates() {
     try {
-      this.states = await this.unpack();
+      this.states = await this.fetch();
     } catch (error) {
       this.loadingStates = null;
       this.put(this.start);
       this.ask();
-      this.fail("states", `The positions of this plot are not here: ${error.message}`);
+      this.fail("states", `The positions of this plot are not here: ${error.message}.${this.hope}`);
       throw error;
     }
     this.fail("states", "");
     this.update();
-  }
-
-  // Its errors are whole sentences.
-  async unpack() {
-    if (!globalThis.DecompressionStream) throw new Error("this browser is too old to unpack them.");
-    const packedStates = await this.fetch().catch(({ message }) => {
-      throw new Error(`${message}.${this.hope}`);
-    });
-    return decodeStates(packedStates).catch(() => {
-      throw new Error("what came in their place is damaged. Loading the page again may help.");
-    });
   }
 
   loadPlotly() {
@@ -130,12 +121,16 @@ class StoredExplorer extends Explorer {
     return this.controls.reduce((state, control) => state * control.count + control.get(), 0);
   }
 
+  figureAt(state) {
+    return figureOf(this.states, state);
+  }
+
   ask() {
     if (this.own) return this.own.ask();
     // The still picture shows the first position only.
     const moved = this.state() !== this.startState;
     this.box.classList.toggle("explorer-picture-old", moved);
-    if (this.states) this.show(this.states.figure(this.state()));
+    if (this.states) this.show(this.figureAt(this.state()));
     else if (this.headline) {
       this.headline.firstElementChild.textContent = moved ? "" : this.firstHeadline;
     }

@@ -176,7 +176,7 @@ function fixedPartOf(data, layout) {
 // themselves: texts as coordinates may make another kind of axis, and what is null or empty is not
 // drawn at all.
 function kind(value) {
-  const first = Array.isArray(value) || ArrayBuffer.isView(value) ? value[0] : value;
+  const first = Array.isArray(value) ? value[0] : value;
   return typeof first === "number" ? "numbers" : value;
 }
 
