@@ -28,7 +28,7 @@ from .site import addresses, finish, for_programs, sharing, slim, theme
 
 HERE = Path(__file__).parent
 OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
-             *HERE.glob("content/*.js"), HERE / "search/search.css",
+             *HERE.glob("content/*.js"), HERE / "search/search.css", HERE / "in_page/cells.css",
              HERE / "site/touch-icon.png",
              HERE.parent / "images" / addresses.PICTURE]
 # before and after the theme's own steps, which have Sphinx's 500
@@ -56,7 +56,7 @@ def setup(app):
         app.add_post_transform(transform)
     for sheet in ("book.css", "search.css"):
         app.add_css_file(sheet)
-    for sheet in ("explore.css", "self_check.css"):
+    for sheet in ("explore.css", "self_check.css", "cells.css"):
         app.add_css_file(sheet, priority=LATE)
     if app.npm:
         app.add_css_file(slim.PAGES)

@@ -228,7 +228,7 @@ def test_own_values_are_computed(visit):
     page = visit(FIRST + link).page
     root = page.locator(f"#explorer-{NAME}")
     expect(root.locator(".explorer-failed")).to_have_text(re.compile(
-        "^This link has values.*Run this page[^.]*[.]$"))
+        "alpha = 11.5: this plot has no such position until .*Run this page”[.]$"))
     begin(page)
     expect(root.locator(".explorer-headline > span")).to_have_text(headline(want))
 

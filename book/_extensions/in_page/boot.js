@@ -9,16 +9,6 @@
   ).length;
   const cells = saved === 1 ? "1 cell" : `${saved} cells`;
   if (saved) say(`Your changes of ${cells} are kept in this browser: “Run this page” opens them.`);
-  const wanted = /^#([^?]+)\?.*\bown=1\b/.exec(location.hash);
-  // the explorer soon writes its own into the address
-  line.dataset.link = wanted ? location.hash : "";
-  const explorer = wanted && document.getElementById(`explorer-${wanted[1]}`)?.explorer;
-  const NOT_STORED = [
-    "This link has values that the page does not store:",
-    "press “Run this page”, and Python computes them here.",
-  ];
-  explorer?.fail("link", NOT_STORED.join(" "));
-
   const input = document.querySelector(".py-files input"); // on the page that reads a file
   let page = null;
   const begin = async () => {

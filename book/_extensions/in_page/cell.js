@@ -1,16 +1,12 @@
 // A cell of the page: its editor, its buttons, what it shows, and whether that is what the build
 // had. The build's own output stays where it is as long as the cell gives the same.
 
+import { button, element } from "./dom.js";
 import { createEditor } from "./editor.js";
-import { button, LiveFigure } from "./live_figures.js";
+import { LiveFigure } from "./live_figures.js";
 import { print, rendered, sameFigure, sameWords, wordsOf } from "./outputs.js";
 
 const NOT_IN_BROWSER = "This cell needs what no browser has: it keeps the output of the book.";
-let views = 0;
-
-function element(tag, className) {
-  return Object.assign(document.createElement(tag), { className });
-}
 
 export class Cell {
   ranText = null; // the text that it was last run with, while what stands above has not changed
@@ -41,31 +37,29 @@ export class Cell {
 
   // Put the editor and its buttons in the place of the code. text: as the reader has left it.
   open(text) {
-    const bar = element("div", "py-bar d-print-none");
-    this.said = element("span", "py-said");
-    this.said.setAttribute("role", "status");
+    this.said = element("span", { className: "py-said", role: "status" });
+    const bar = element("div", { className: "py-bar d-print-none" }, this.said);
     if (!this.runs) {
       this.say("not-in-browser", NOT_IN_BROWSER);
-      bar.append(this.said);
       this.input?.append(bar);
       return;
     }
-    this.button = button("Run", () => (this.busy ? this.page.stop() : this.page.run(this)));
-    this.button.className = "py-run";
+    const runOrStop = () => (this.busy ? this.page.stop() : this.page.run(this));
+    this.button = button("Run", runOrStop, "py-run");
     this.button.title = "Shift-Enter in the cell";
-    this.reset = button("Reset", () => {
+    const toOriginal = () => {
       this.toOriginal();
       this.editor.focus();
-    });
-    this.reset.className = "py-reset";
-    this.reset.setAttribute("aria-label", `Reset cell ${this.number + 1}`);
+    };
+    this.reset = button("Reset", toOriginal, "py-reset");
+    this.reset.ariaLabel = `Reset cell ${this.number + 1}`;
     this.setBusy(false);
-    bar.append(this.button, this.reset, this.said);
-    const box = element("div", "py-editor highlight");
+    bar.prepend(this.button, this.reset);
+    const box = element("div", { className: "py-editor highlight" });
     this.code.hidden = true;
     this.input.append(box, bar);
-    this.shown = element("div", "cell_output docutils container py-output");
-    this.shown.hidden = true;
+    const className = "cell_output docutils container py-output";
+    this.shown = element("div", { className, hidden: true });
     (this.built || this.root.lastElementChild).after(this.shown);
     this.editor = createEditor(box, {
       text: text ?? this.original,
@@ -84,7 +78,7 @@ export class Cell {
   setBusy(busy) {
     this.busy = busy;
     this.button.textContent = busy ? "Stop" : "Run";
-    this.button.setAttribute("aria-label", `${this.button.textContent} cell ${this.number + 1}`);
+    this.button.ariaLabel = `${this.button.textContent} cell ${this.number + 1}`;
   }
 
   changed() {
@@ -147,8 +141,7 @@ export class Cell {
   show(what) {
     this.drawing = this.drawing.then(async () => {
       if (what.kind === "explorer") {
-        views += 1;
-        const figure = new LiveFigure(what, this.page, views);
+        const figure = new LiveFigure(what, this.page);
         this.figures.push(figure);
         this.shown.append(figure.root);
       } else if (what.kind === "verdict") {
@@ -163,7 +156,7 @@ export class Cell {
         this.shown.append(
           what.kind === "markdown"
             ? await rendered(what.text)
-            : Object.assign(element("div", "output text_html"), { innerHTML: what.text }),
+            : element("div", { className: "output text_html", innerHTML: what.text }),
         );
       }
     });
@@ -213,8 +206,7 @@ export class Cell {
     await Promise.all(stored.map((explorer) => explorer.ready)).catch(() => {}); // the page says so
     return this.figures.every(
       ({ figure }, i) =>
-        stored[i].states &&
-        sameFigure(stored[i].figureAt(stored[i].startState), figure),
+        stored[i].states && sameFigure(stored[i].figureAt(stored[i].startState), figure),
     );
   }
 }

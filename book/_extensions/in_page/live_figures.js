@@ -1,16 +1,9 @@
 // Explorers with Python behind them: those that a changed cell shows, and values of the reader's
 // own for those of the page. explore.js gives the class, on pages that have an explorer.
 
-const PATIENCE = 300; // ms after which an explorer says that Python is computing
+import { element } from "./dom.js";
 
-export function button(text, act) {
-  const made = Object.assign(document.createElement("button"), {
-    type: "button",
-    textContent: text,
-  });
-  made.addEventListener("click", act);
-  return made;
-}
+const PATIENCE = 300; // ms after which an explorer says that Python is computing
 
 // Asks Python for an explorer's figures, one at a time; of those that wait the newest alone. Where
 // one fails, the controls go back to the position of the figure that is shown.
@@ -82,15 +75,12 @@ export function positionsOf(explorer) {
 
 // A figure, or an explorer, that a cell has shown.
 export class LiveFigure {
-  constructor({ html, figure, handle }, page, view) {
+  constructor({ html, figure, handle }, page) {
     Object.assign(this, { figure, handle, page, python: page.python });
-    const box = document.createElement("div");
-    box.innerHTML = html;
-    this.root = box.firstElementChild;
+    this.root = element("div", { innerHTML: html }).firstElementChild;
     this.root.classList.remove("explorer-live");
-    this.root.querySelectorAll("[type=radio]").forEach((input) => {
-      input.name += `-own-${view}`;
-    });
+    const own = Math.random(); // of the page's radio buttons those of this figure stay apart
+    for (const input of this.root.querySelectorAll("[type=radio]")) input.name += own;
   }
 
   // Wire it, once it stands in the page.

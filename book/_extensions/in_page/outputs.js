@@ -1,6 +1,7 @@
 // What a cell shows, in the dress of the page: texts, tables, figures.
 
 import markdownit from "markdown-it";
+import { element } from "./dom.js";
 
 const markdown = markdownit({ html: true });
 let katex = null;
@@ -18,13 +19,10 @@ markdown.renderer.rules.formula = (tokens, i) =>
 
 export async function rendered(text) {
   if (text.includes("$")) katex ||= (await import("katex/dist/katex.mjs")).default;
-  const box = document.createElement("div");
-  box.innerHTML = markdown.render(text);
+  const box = element("div", { innerHTML: markdown.render(text) });
   for (const table of box.querySelectorAll("table")) {
     table.classList.add("table");
-    const around = Object.assign(document.createElement("div"), {
-      className: "pst-scrollable-table-container",
-    });
+    const around = element("div", { className: "pst-scrollable-table-container" });
     table.replaceWith(around);
     around.append(table);
   }
@@ -35,9 +33,9 @@ export async function rendered(text) {
 export function print(box, { kind, text }) {
   let last = box.lastElementChild;
   if (!last?.classList.contains(kind)) {
-    last = document.createElement("div");
-    last.className = `output ${kind} highlight-myst-ansi notranslate`;
-    last.innerHTML = '<div class="highlight"><pre tabindex="0"></pre></div>';
+    const className = `output ${kind} highlight-myst-ansi notranslate`;
+    const innerHTML = '<div class="highlight"><pre tabindex="0"></pre></div>';
+    last = element("div", { className, innerHTML });
     box.append(last);
   }
   last.querySelector("pre").append(text);

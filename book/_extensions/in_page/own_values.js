@@ -2,14 +2,15 @@
 // number, and the function that drew the stored figures computes the one for it. A number that it
 // cannot take does not stay: box, sentence, plot and link are always of one position.
 
-import { Asker, button, positionsOf } from "./live_figures.js";
+import { button, element } from "./dom.js";
+import { Asker, positionsOf } from "./live_figures.js";
 
 export class OwnValues {
   constructor(explorer, page) {
     Object.assign(this, { explorer, page, asker: new Asker(page, explorer) });
     this.button = button("own values", () => (explorer.own ? this.close() : this.open()));
     this.button.title = "type any number";
-    this.button.setAttribute("aria-pressed", "false");
+    this.button.ariaPressed = "false";
     explorer.root.querySelector(".explorer-buttons").append(this.button);
     explorer.root.classList.add("explorer-met"); // who runs the page has met its plots
   }
@@ -17,7 +18,7 @@ export class OwnValues {
   open() {
     const { explorer } = this;
     explorer.own = this;
-    this.button.setAttribute("aria-pressed", "true");
+    this.button.ariaPressed = "true";
     this.stored = explorer.controls;
     explorer.controls = this.stored.map((control, i) =>
       control.name in explorer.data.own ? this.field(control, explorer.data.controls[i]) : control,
@@ -32,7 +33,7 @@ export class OwnValues {
   close() {
     const { explorer } = this;
     explorer.own = null;
-    this.button.setAttribute("aria-pressed", "false");
+    this.button.ariaPressed = "false";
     for (const { box, output } of this.fields) {
       box.remove();
       output.hidden = false;
@@ -48,17 +49,13 @@ export class OwnValues {
     const { explorer } = this;
     const row = explorer.root.querySelector(`[data-control="${control.name}"]`);
     const [range, output] = row.querySelectorAll("input, output");
-    const box = Object.assign(document.createElement("input"), {
-      type: "number",
-      className: "py-own",
-      step: "any",
-    });
+    const ariaLabel = `${label}, any number`;
+    const box = element("input", { type: "number", className: "py-own", step: "any", ariaLabel });
     let allowed = "a number";
     if (explorer.data.own[control.name] === "whole") {
       Object.assign(box, { step: 1, min: Math.min(1, ...values) });
       allowed = `a whole number, at least ${box.min}`;
     }
-    box.setAttribute("aria-label", `${label}, any number`);
 
     // The number that counts; the box may meanwhile hold one that is being typed.
     let number = null;
@@ -92,7 +89,9 @@ export class OwnValues {
       key: () => String(number),
       take: (key) => put(values[keys.indexOf(key)] ?? key),
       set: (to) => put(values[to]),
-      label: () => range.setAttribute("aria-valuetext", said()),
+      label: () => {
+        range.ariaValueText = said();
+      },
     };
   }
 

@@ -2,7 +2,7 @@
 // run_page.py puts the button and what it tells this script into the page.
 
 import { Cell } from "./cell.js";
-import { button } from "./live_figures.js";
+import { button, element } from "./dom.js";
 import { notebookOf } from "./notebook.js";
 import { OwnValues } from "./own_values.js";
 import { Python, Stopped } from "./python.js";
@@ -35,21 +35,16 @@ class Page {
 
   // A bar that says how far Python is, with a way out. label: what it does.
   waiting(label, exit) {
-    const box = Object.assign(document.createElement("div"), { className: "py-loading" });
-    const bar = document.createElement("progress");
-    const word = document.createElement("span");
-    bar.setAttribute("aria-label", label);
+    const bar = element("progress", { ariaLabel: label });
+    const word = element("span");
+    const stop = button(exit, () => this.stop());
+    const box = element("div", { className: "py-loading" }, bar, word, stop);
     this.progress = ({ loaded, total, name }) => {
       Object.assign(bar, { max: total, value: loaded });
       word.textContent = name
         ? `${label} ${name}: ${Math.round((100 * loaded) / total)} %`
         : "Starting …";
     };
-    box.append(
-      bar,
-      word,
-      button(exit, () => this.stop()),
-    );
     (this.files || this.line).after(box);
     box.scrollIntoView({ block: "nearest" });
     return box;
@@ -121,17 +116,16 @@ class Page {
   }
 
   open() {
-    const bar = Object.assign(document.createElement("div"), { className: "py-page d-print-none" });
-    this.said = Object.assign(document.createElement("span"), { className: "py-said" });
-    this.said.setAttribute("role", "status");
+    this.said = element("span", { className: "py-said", role: "status" });
     this.runner = button("Run all", () => (this.running ? this.stop() : this.runAll()));
-    const word = Object.assign(document.createElement("p"), { id: "py-keys", textContent: KEYS });
-    bar.append(
+    const bar = element(
+      "div",
+      { className: "py-page d-print-none" },
       this.runner,
       button("Reset all", () => this.resetAll()),
       button("Download notebook", () => this.download()),
       this.said,
-      word,
+      element("p", { id: "py-keys", textContent: KEYS }),
     );
     this.line.after(bar);
     const saved = savedTexts();
@@ -141,15 +135,15 @@ class Page {
   }
 
   // Offer a box for any number at each explorer that has
-  // own=True, and open it where the address asks.
+  // own=True, and open it where a link asked for such numbers.
   offerOwnValues() {
-    const wanted = /^#([^?]+)\?(.*\bown=1\b.*)$/.exec(this.line.dataset.link);
-    for (const [name, explorer] of globalThis.loraExplore.explorers) {
+    for (const explorer of globalThis.loraExplore.explorers.values()) {
       if (!Object.keys(explorer.data.own).length) continue;
       const own = new OwnValues(explorer, this);
-      if (wanted?.[1] !== name) continue;
+      const { wanted } = explorer;
+      if (!wanted) continue;
       own.open();
-      explorer.follow(Object.fromEntries(new URLSearchParams(wanted[2])));
+      explorer.follow(wanted);
     }
   }
 
@@ -248,39 +242,14 @@ class Page {
   }
 
   async download() {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(
-      await notebookOf(this.cells, `${this.base}${this.line.dataset.notebook}`),
-    );
-    link.download = `${location.pathname
-      .split("/")
-      .at(-1)
-      .replace(/\.html$/, "")}.ipynb`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    const { notebook } = this.line.dataset;
+    const href = URL.createObjectURL(await notebookOf(this.cells, this.base + notebook));
+    element("a", { href, download: notebook.split("/").at(-1) }).click();
   }
-}
-
-// Put an element into the page that loads a file; resolves when the file is there.
-function addFile(tag, how) {
-  return new Promise((onload, fail) => {
-    document.head.append(
-      Object.assign(document.createElement(tag), how, {
-        onload,
-        onerror: () => fail(new Error("a file of the page could not be loaded")),
-      }),
-    );
-  });
 }
 
 // Load Python and open the page, which is returned; null if the reader has stopped the loading.
 export async function start(line, base) {
-  await addFile("link", {
-    rel: "stylesheet",
-    href: `${base}_static/page-python/cells.css?v=${line.dataset.version}`,
-  });
-  // a page without an explorer
-  if (!globalThis.loraExplore) await addFile("script", { src: `${base}_static/explore.js` });
   const page = new Page(line, base);
   try {
     await page.load();

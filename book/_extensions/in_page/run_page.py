@@ -76,8 +76,7 @@ def bundle_scripts(app) -> None:
     esbuild(root, SOURCES / "run_page.js", SOURCES / "worker.js", "--bundle", "--minify",
             "--format=esm", "--splitting", "--target=es2022", "--loader:.py=text",
             f"--outdir={target}")
-    for name in ("cells.css", "boot.js"):
-        shutil.copyfile(SOURCES / name, target / name)
+    shutil.copyfile(SOURCES / "boot.js", target / "boot.js")
     scripts = b"".join(file.read_bytes() for file in sorted(target.iterdir()))
     app.tags.add("run_page")  # for what a page says of the button
     app.run_page = Runtime(hashlib.sha256(scripts).hexdigest()[:12], root, numpy_wheel(root))
@@ -130,7 +129,8 @@ def add_button(app, pagename, templatename, context, doctree) -> None:
         context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
         context["header_buttons"].insert(
             0, BUTTON | {"tooltip": WHAT.format(mega=app.run_page.mega)})
-        app.add_js_file("page-python/boot.js", loading_method="defer")
+        for script in ("explore.js", "page-python/boot.js"):
+            app.add_js_file(script, loading_method="defer")
 
 
 def write_runtime(app) -> None:

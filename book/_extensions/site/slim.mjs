@@ -49,6 +49,7 @@ await build({
   },
   bundle: true,
   minify: true,
+  target: ["chrome105", "firefox110", "safari16"], // which know no rule inside another
   outfile: `${folder}/pages.css`,
   outbase: folder,
   assetNames: "[dir]/[name]",

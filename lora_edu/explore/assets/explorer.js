@@ -164,7 +164,11 @@ class Explorer {
   follow(positions, link) {
     const strange = this.go(positions).map(([name, key]) => `${name} = ${key}`);
     const asked = strange.join(", ").slice(0, 80);
-    this.fail("link", asked && `The link asks for ${asked}: this plot has no such position.`);
+    const hope = this.wanted ? " until you press “Run this page”" : "";
+    this.fail(
+      "link",
+      asked && `The link asks for ${asked}: this plot has no such position${hope}.`,
+    );
     this.bringIntoSight(link);
     this.root.classList.remove("explorer-moved");
     void this.root.offsetWidth; // restart the outline's animation

@@ -38,7 +38,9 @@ function csvOf({ data }) {
     if (z) {
       return z.flatMap((row, j) => row.map((value, k) => [curve, x0 + k, y0 + j, value, ""]));
     }
-    const [across, up, values, words] = [x, y, own, text].map((column) => (Array.isArray(column) ? column : []));
+    const [across, up, values, words] = [x, y, own, text].map((column) =>
+      Array.isArray(column) ? column : [],
+    );
     const point = (_, k) => [curve, across[k] ?? k, up[k] ?? k, values[k] ?? "", words[k] ?? ""];
     return (up.length ? up : across).map(point);
   });

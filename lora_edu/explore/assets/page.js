@@ -136,8 +136,10 @@ class StoredExplorer extends Explorer {
     }
   }
 
+  // own: the link has numbers that only Python computes.
   go({ own, ...positions }) {
-    return super.go(own && !this.own ? { ...positions, own } : positions);
+    this.wanted = own && !this.own ? positions : null;
+    return super.go(positions);
   }
 
   link() {
