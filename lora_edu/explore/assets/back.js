@@ -2,7 +2,6 @@
 // and, on a page, the browser's own Back (see page.js).
 // Joined with its neighbours into one script (see bundle.py).
 
-const LONGEST = 1500; // ms that a browser takes to scroll smoothly
 let wayBack = null; // there is one at most
 
 // leave: what the button does; call `wayBack.come()` to return from code. The offer ends where the
@@ -21,20 +20,14 @@ function offerWayBack(link, plot, leave = () => wayBack.come()) {
   const onEscape = ({ key, target }) => {
     if (key === "Escape" && !target.closest?.("dialog, [contenteditable=true]")) leave();
   };
-  const began = performance.now();
-  let away = false; // the button is there while the link is out of sight
   let reached = false;
   const goal = new IntersectionObserver(([{ isIntersecting }]) => {
     if (reached && !isIntersecting) wayBack?.end();
     reached = isIntersecting;
   });
   const sight = new IntersectionObserver(([{ isIntersecting }]) => {
-    const returned = away && isIntersecting;
-    // The move left the link in sight: it is the reader who now scrolls on.
-    const scrolledAway = !away && !isIntersecting && performance.now() - began > LONGEST;
-    if (returned || scrolledAway) return wayBack?.end();
-    away = !isIntersecting;
-    if (away) document.body.append(button);
+    if (!isIntersecting) document.body.append(button);
+    else if (button.isConnected) wayBack?.end();
   });
   sight.observe(link);
   goal.observe(plot);

@@ -40,6 +40,7 @@ function readControl(element, { name, label: text, kind, keys, texts, values }) 
     name,
     text,
     keys,
+    values,
     get,
     set,
     said,

@@ -19,9 +19,12 @@ class Drag {
       ].flatMap(([axis, px], i) => {
         if (names[i] === null) return [];
         const control = explorer.controls.find(({ name }) => name === names[i]);
-        const { values } = explorer.data.controls.find(({ name }) => name === names[i]);
         const along = px - axis._offset;
-        return { control, at: axis.p2d(along), away: along - axis.d2p(values[control.get()]) };
+        return {
+          control,
+          at: axis.p2d(along),
+          away: along - axis.d2p(control.values[control.get()]),
+        };
       });
     };
     const put = (event) => {

@@ -179,14 +179,11 @@ class Explorer {
   // there is one.
   bringIntoSight(link) {
     const view = this.box.parentElement; // with the headline, which says what is found
-    const onSight = ([{ intersectionRect, boundingClientRect, rootBounds }], observer) => {
-      observer.disconnect();
-      const most = Math.min(boundingClientRect.height, rootBounds.height);
-      if (intersectionRect.height >= IN_SIGHT * most) return;
-      if (link) this.leave(link);
-      view.scrollIntoView({ block: "nearest", behavior: scrolling() });
-    };
-    new IntersectionObserver(onSight, { rootMargin: `-${ABOVE}px 0px 0px` }).observe(view);
+    const { top, bottom, height } = view.getBoundingClientRect();
+    const seen = Math.min(bottom, innerHeight) - Math.max(top, ABOVE);
+    if (seen >= IN_SIGHT * Math.min(height, innerHeight - ABOVE)) return;
+    if (link) this.leave(link);
+    view.scrollIntoView({ block: "nearest", behavior: scrolling() });
   }
 
   leave(link) {

@@ -6,11 +6,8 @@ let views = 0;
 
 // plotly arrives once a kernel, gzipped, in a model of its own; it becomes a script once a page.
 function plotlyFrom(model) {
-  globalThis.__loraEduPlotly ||= loadFrom(model).catch((error) => {
-    globalThis.__loraEduPlotly = null; // the next move or view tries again
-    throw error;
-  });
-  return globalThis.__loraEduPlotly;
+  globalThis.__loraEduPlotly ||= once(loadFrom);
+  return globalThis.__loraEduPlotly(model);
 }
 
 // The model that holds plotly: a whole one, where anywidget hands a view a part of its own.
@@ -23,17 +20,9 @@ async function loadFrom(model) {
   const holder = await holderOf(model);
   const gunzip = new DecompressionStream("gzip");
   const stream = new Blob([holder.get("gzipped")]).stream().pipeThrough(gunzip);
-  const source = await new Response(stream).blob();
-  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  await new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = resolve;
-    script.onerror = () => reject(new Error("plotly did not load"));
-    document.head.append(script);
-  });
-  URL.revokeObjectURL(url);
-  return globalThis.Plotly;
+  const headers = { "Content-Type": "text/javascript" };
+  const url = URL.createObjectURL(await new Response(stream, { headers }).blob());
+  return loadScript(url, () => globalThis.Plotly);
 }
 
 // The model holds the position asked for and the last answer. While the kernel is busy its manager

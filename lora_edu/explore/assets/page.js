@@ -4,23 +4,11 @@
 
 const BASE = document.currentScript.src.replace(/[^/]*$/, "");
 const explorers = new Map();
-let loading = null;
 let sharing = null; // the address is the last moved explorer's, written once the reader rests
 
 // Resolves at the first thing the reader does, whatever it is, or when a link calls `begin`.
 // (Browsers also report a pointer that rests while the page is laid out below it.)
-const INPUTS = [
-  "pointermove",
-  "pointerdown",
-  "touchstart",
-  "wheel",
-  "scroll",
-  "keydown",
-  "focusin",
-  "input",
-  "click",
-  "hashchange",
-];
+const INPUTS = ["pointermove", "pointerdown", "wheel", "scroll", "keydown", "focusin", "click"];
 let begin = null;
 const firstInput = new Promise((resolve) => {
   begin = resolve;
@@ -35,32 +23,14 @@ for (const type of INPUTS) {
   addEventListener(type, onFirstInput, { passive: true, signal: listeners.signal });
 }
 
-// Runs a script from beside this one; resolves with what found() then gives, if it is there.
-function fetchScript(file, found) {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = BASE + file;
-    script.onload = script.onerror = () => {
-      if (found()) return resolve(found());
-      script.remove(); // the next move tries again
-      reject(new Error(`could not load ${script.src}`));
-    };
-    document.head.append(script);
-  });
-}
-
 // plotly is fetched once, for the first explorer that needs it: the basic bundle where every figure
 // of the page is made of its traces. BUNDLES is put in front of this file by bundle.py.
-function fetchPlotly() {
+const fetchPlotly = once(() => {
   const traces = [...explorers.values()].flatMap((explorer) => explorer.data.traces);
   const isBasic = traces.every((trace) => ["scatter", "bar"].includes(trace));
   const bundle = isBasic ? BUNDLES.basic : BUNDLES.cartesian;
-  loading ||= fetchScript(bundle, () => globalThis.Plotly).catch((error) => {
-    loading = null;
-    throw error;
-  });
-  return loading;
-}
+  return loadScript(BASE + bundle, () => globalThis.Plotly);
+});
 
 // The files with states (see page_data.py) call this.
 const files = new Map();
@@ -80,29 +50,15 @@ class StoredExplorer extends Explorer {
   }
 
   // The states stand in the page, or in a file, which is fetched once a reader is near.
-  fetch() {
-    this.fetching ||= this.fetchStates();
-    this.fetching.catch(() => {
-      this.fetching = null;
-    });
-    return this.fetching;
-  }
-
-  async fetchStates() {
+  fetch = once(async () => {
     const { src } = this.stored.dataset;
-    return src ? fetchScript(src, () => files.get(src)) : JSON.parse(this.stored.textContent);
-  }
+    return src ? loadScript(BASE + src, () => files.get(src)) : JSON.parse(this.stored.textContent);
+  });
 
-  get ready() {
-    this.loadingStates ||= this.loadStates();
-    return this.loadingStates;
-  }
-
-  async loadStates() {
+  loadStates = once(async () => {
     try {
       this.states = await this.fetch();
     } catch (error) {
-      this.loadingStates = null;
       this.put(this.start);
       this.ask();
       this.fail("states", `The positions of this plot are not here: ${error.message}.${this.hope}`);
@@ -110,6 +66,10 @@ class StoredExplorer extends Explorer {
     }
     this.fail("states", "");
     this.update();
+  });
+
+  get ready() {
+    return this.loadStates();
   }
 
   loadPlotly() {

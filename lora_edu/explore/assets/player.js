@@ -47,34 +47,20 @@ class Player {
 
   press() {
     if (this.timer) return this.pause();
-    this.explorer.bringIntoSight();
-    this.rewind();
-    this.explorer.touched = true;
-    this.play();
-  }
-
-  // It opened with a later step: nobody has seen the first ones yet.
-  rewind() {
-    const { control } = this;
-    if (LESS_MOTION.matches || this.explorer.touched) return;
-    if (control.get() > 0) control.set(control.count - 1);
-  }
-
-  play() {
-    if (!LESS_MOTION.matches) this.wait();
+    const { control, explorer } = this;
+    explorer.bringIntoSight();
+    if (!LESS_MOTION.matches) {
+      // It opened with a later step: nobody has seen the first ones yet.
+      if (!explorer.touched && control.get() > 0) control.set(control.count - 1);
+      const pace = Math.min(PACE[1], Math.max(PACE[0], WHOLE / control.count));
+      this.timer = setInterval(() => {
+        // Until the last step is drawn the next one waits.
+        if (!explorer.busy && !this.forward()) this.pause();
+      }, pace);
+    }
+    explorer.touched = true;
     if (!this.forward()) this.pause();
     this.name();
-  }
-
-  wait() {
-    this.timer = setTimeout(
-      () => {
-        // Until the last step is drawn the next one waits.
-        if (this.explorer.busy || this.forward()) this.wait();
-        else this.pause();
-      },
-      Math.min(PACE[1], Math.max(PACE[0], WHOLE / this.control.count)),
-    );
   }
 
   // One step, from the last one to the first; whether there is a step after it.
@@ -87,7 +73,7 @@ class Player {
 
   pause() {
     if (!this.timer) return;
-    clearTimeout(this.timer);
+    clearInterval(this.timer);
     this.timer = 0;
     this.name();
     this.explorer.settle();
