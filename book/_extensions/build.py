@@ -9,14 +9,13 @@ check_tools npm (whether its packages run), run_page.bundle_scripts run_page (a 
 the end slim.write_one_sheet sheet_version, and finish.finish_pages characters (of all pages).
 """
 
-import hashlib
 import shutil
 from pathlib import Path
 
 from pybtex.backends.plaintext import Backend
 from pybtex.plugin import register_plugin
 
-from lora_edu.explore.sphinx_ext import say_fallback
+from lora_edu.explore.sphinx_ext import digest, say_fallback, with_another_digest
 
 from . import sources
 from .content import claims, formulas, self_check
@@ -115,12 +114,8 @@ def copy_own_files(app) -> None:
 
 
 def pages_to_write_again(app, env) -> list[str]:
-    """All pages if one of our scripts or style sheets has changed; else those of which the search
+    """All pages if one of our scripts or style sheets has changed, and those of which the search
     knows nothing yet."""
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in OWN_FILES)).hexdigest()
-    digest += app.run_page.version if app.run_page else ""
-    before = getattr(env, "own_files", digest)
-    env.own_files = digest
-    if before != digest:
-        return sorted(env.found_docs)
-    return index.pages_without_places(app)
+    version = app.run_page.version if app.run_page else ""
+    now = dict.fromkeys(env.found_docs, digest(OWN_FILES) + version)
+    return [*with_another_digest(env, "own_files", now), *index.pages_without_places(app)]

@@ -119,10 +119,8 @@ def with_another_digest(env, memory: str, now: dict[str, str]) -> list[str]:
 
 def pages_with_old_scripts(app, env) -> list[str]:
     """The pages to write again: all with an explorer, where its scripts have changed."""
-    now = bundle.digest()
-    before = getattr(env, "lora_scripts", now)
-    env.lora_scripts = now
-    return sorted(explorers_by_page(env)) if before != now else []
+    return with_another_digest(env, "lora_scripts",
+                               dict.fromkeys(explorers_by_page(env), bundle.digest()))
 
 
 def collect_explorers(app, doctree) -> None:

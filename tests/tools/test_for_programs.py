@@ -24,8 +24,8 @@ def test_it_has_a_line_for_each_page_and_each_verdict():
     answers = [line for line in asked.splitlines() if line.startswith("- ")]
     assert len(answers) == len(set(for_programs.VERDICTS)) == 20
     for label, line in zip(for_programs.VERDICTS, answers, strict=True):
-        [text] = [text for text in SOURCES.values() if f"(answer-{label})=" in text]
-        of_label = text.partition(f"(answer-{label})=")[2]
+        [text] = [text for text in SOURCES.values() if f"({label})=" in text]
+        of_label = text.partition(f"({label})=")[2]
         verdict = re.search(r"^\*\*(.+?)\*\*", of_label, re.MULTILINE)[1]
         assert verdict in line and "{" not in line
     lines = pages.strip().splitlines()

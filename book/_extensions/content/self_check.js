@@ -86,19 +86,10 @@
       uncover();
       figure.querySelector("input")?.focus({ preventScroll: true });
     };
-    figure.addEventListener("input", uncover);
-    figure.addEventListener("click", ({ target }) => {
-      if (!cover.contains(target)) uncover();
-    });
+    figure.addEventListener("change", uncover); // also by a link or the player
     for (const box of own) {
       box.addEventListener("click", () => {
         if (own.every(isKept)) uncover();
-      });
-    }
-    for (const type of ["click", "hashchange"]) {
-      addEventListener(type, ({ target }) => {
-        const hash = type === "click" ? target.closest?.("a[href]")?.hash : location.hash;
-        if (hash?.startsWith(`#${name}?`)) uncover();
       });
     }
   }

@@ -16,7 +16,6 @@ import symtable
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 
 import nbformat
@@ -35,7 +34,8 @@ SCRIPTS = ("pyodide.mjs", "pyodide.asm.js")  # which the browser fetches as modu
 FILES = {"pyodide.asm.wasm": "Python", "python_stdlib.zip": "Python's library"}
 MODULES = {"numpy", "lora_edu", "IPython", *sys.stdlib_module_names} - {
     "concurrent", "multiprocessing", "subprocess", "tracemalloc"}  # no processes; no traces
-LINE = '<p class="page-python d-print-none" hidden {data}></p>'
+LINE = ('<p class="page-python d-print-none" hidden data-root="{root}" data-version="{version}" '
+        'data-elsewhere="{left_out}" data-notebook="{notebook}"></p>')
 BUTTON = {"type": "javascript", "javascript": "", "text": "Run this page", "label": "run-page",
           "classes": "pst-js-only"}
 WHAT = "Change the cells and run them, here in your browser: {mega:.0f} MB, once"
@@ -120,12 +120,9 @@ def add_button(app, pagename, templatename, context, doctree) -> None:
     if 2 * len(left_out) > len(cells):
         download_button(context)["tooltip"] += WHY_NOT
     else:
-        data = {"data-root": "../" * pagename.count("/") or "./",
-                "data-version": app.run_page.version,
-                "data-elsewhere": " ".join(map(str, left_out)),
-                "data-notebook": offered(app, pagename).relative_to(app.outdir).as_posix()}
-        line = LINE.format(data=" ".join(f'{name}="{escape(value)}"'
-                                         for name, value in data.items()))
+        line = LINE.format(root="../" * pagename.count("/") or "./",
+                           version=app.run_page.version, left_out=" ".join(map(str, left_out)),
+                           notebook=offered(app, pagename).relative_to(app.outdir).as_posix())
         context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
         context["header_buttons"].insert(
             0, BUTTON | {"tooltip": WHAT.format(mega=app.run_page.mega)})

@@ -106,7 +106,8 @@ class Page:
             return self.plain(re.sub(r"^(\S.*)\n +", r"**\1**: ", part.body, flags=re.MULTILINE))
         if name == "answers":
             text = (ROOT / f"{FOLDER}/{title}.md").read_text("utf-8")
-            return "\n".join(f"- {question} {verdict}" for _, question, verdict in entries(text))
+            return "\n".join(f"- {question} {verdict}"
+                             for _, question, _, verdict, _ in entries(text))
         body = self.plain(part.body)
         if name == "dropdown":
             return folded(title, body) if body else ""

@@ -8,20 +8,21 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 FOLDER = "book/answers"
-LABEL = re.compile(r"^\(([\w-]+)\)=\n(?=### )", re.MULTILINE)
-QUESTION = re.compile(r"### (.*)\n")
-VERDICT = re.compile(r"^\*\*.+?\*\*", re.MULTILINE | re.DOTALL)
+LABEL = re.compile(r"^\((answer-[\w-]+)\)=\n(?=### )", re.MULTILINE)
+# the question, comments, a paragraph that begins with the verdict, and perhaps advice
+ANSWER = re.compile(r"### (.*)\n(?:%.*\n)*\n((?s:(\*\*.+?\*\*)).*)(?:\n\n(\*So\*.+))?")
 
 
 def entries(text: str):
-    """(Label, question, verdict with its asterisks) of each answer in a page's Markdown. Raises
-    ValueError where a label's question has no verdict."""
+    """(Label, question, paragraph, its verdict with asterisks, advice or None) of each answer in a
+    page's Markdown. Raises ValueError where a label's question has no verdict."""
     _, *parts = LABEL.split(text)
     for label, body in zip(parts[::2], parts[1::2], strict=True):
-        verdict = VERDICT.search(body)
-        if verdict is None:
+        answer = ANSWER.match(body)
+        if answer is None:
             raise ValueError(f"{label} has no verdict: a paragraph that begins in bold")
-        yield label, QUESTION.match(body)[1], " ".join(verdict[0].split())
+        question, paragraph, verdict, advice = answer.groups()
+        yield label, question, paragraph, " ".join(verdict.split()), advice
 
 
 class Answers(SphinxDirective):
@@ -34,7 +35,7 @@ class Answers(SphinxDirective):
         file = Path(self.env.srcdir, page)
         self.env.note_dependency(str(file))
         lines = []
-        for label, question, verdict in entries(file.read_text(encoding="utf-8")):
+        for label, question, _, verdict, _ in entries(file.read_text(encoding="utf-8")):
             lines += [f"- [{question}](#{label})\\", f"  {verdict}"]
         node = nodes.container(classes=["answers"])
         self.state.nested_parse(StringList(lines), self.content_offset, node)

@@ -12,14 +12,15 @@ from lora_edu.explore.page_data import data_of_explorers
 
 from ..notebooks.download import executed, names_of
 from ..notebooks.myst_to_markdown import Names, Page
+from ..search.answers import entries
 
 # Labels of the answers that llms.txt holds itself.
-VERDICTS = ("why-scale", "first-r", "tuning-alpha", "alpha-16", "which-rank", "other-ranks",
-            "rslora", "served-weak", "halve-alpha", "ten-times", "as-good-as-full", "raised-rank",
-            "weight-decay", "why-zero", "both-zero", "b-stays-zero", "strength", "bfloat16",
-            "no-alpha-keys", "which-modules")
-ANSWER = re.compile(r"^\(answer-([\w-]+)\)=\n#+ (.+)\n(?:%.*\n)*\n(\*\*.+)(?:\n\n(\*So\*.+))?",
-                    re.MULTILINE)
+VERDICTS = ("answer-why-scale", "answer-first-r", "answer-tuning-alpha", "answer-alpha-16",
+            "answer-which-rank", "answer-other-ranks", "answer-rslora", "answer-served-weak",
+            "answer-halve-alpha", "answer-ten-times", "answer-as-good-as-full",
+            "answer-raised-rank", "answer-weight-decay", "answer-why-zero", "answer-both-zero",
+            "answer-b-stays-zero", "answer-strength", "answer-bfloat16", "answer-no-alpha-keys",
+            "answer-which-modules")
 TO_PLOT = re.compile(r" *\[[^\]]+\]\([^)]+\)$")  # at the end of a piece of advice
 FRONT = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
 HEAD = """# {title}
@@ -62,8 +63,9 @@ def llms(titles: dict[str, str], sources: dict[str, str], names: Names) -> str:
     others = {}  # {page: the questions whose verdicts stand on it alone}
     for page, source in sources.items():
         writer = Page(page, [], without_links)
-        for label, *texts in ANSWER.findall(source):
-            question, *answer = [writer.inline(TO_PLOT.sub("", text)) for text in texts if text]
+        for label, *texts, _, advice in entries(source):
+            question, *answer = [writer.inline(TO_PLOT.sub("", text))
+                                 for text in (*texts, advice) if text]
             answers[label] = f"- {' '.join([question, *answer])} {links[page]}"
             if label not in VERDICTS:
                 others.setdefault(page, []).append(f"  - {question}")

@@ -134,6 +134,7 @@ class Explorer {
 
   // The controls have changed, by the player, the reader or a link.
   changed() {
+    this.root.dispatchEvent(new Event("change"));
     this.fail("link", "");
     this.update();
     this.load();

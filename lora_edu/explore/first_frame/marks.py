@@ -30,14 +30,11 @@ NEEDED = {  # without these plotly would draw more
     "annotation": {"showarrow": False}, "heatmap": {"showscale": False}}
 SIDE = 2000  # of the square on which curves are drawn
 DASHES = {"solid": (), "dot": (1,), "dash": (3,)}
-SYMBOLS = {  # the polygons of a mark of radius 1
-    "square": [[(1, 1), (-1, 1), (-1, -1), (1, -1)]],
-    "diamond": [[(1.3, 0), (0, 1.3), (-1.3, 0), (0, -1.3)]],
-    "triangle-up": [[(-1.155, 0.5), (1.155, 0.5), (0, -1)]],
-    "x": [[(0.566 * a, 0.566 * b) for a, b in (
-        (0, 1), (1, 2), (2, 1), (1, 0), (2, -1), (1, -2), (0, -1), (-1, -2), (-2, -1), (-1, 0),
-        (-2, 1), (-1, 2))]],
-    "x-thin": [[(1, 1), (-1, -1)], [(1, -1), (-1, 1)]],
+SYMBOLS = {  # the outline of a mark of radius 1, as SVG has it
+    "square": "M1 1H-1V-1H1Z", "diamond": "M1.3 0L0 1.3L-1.3 0L0-1.3Z",
+    "triangle-up": "M-1.155.5H1.155L0-1Z", "x-thin": "M1 1L-1-1ZM1-1L-1 1Z",
+    "x": "M0 .566l.566 .566l.566-.566l-.566-.566l.566-.566l-.566-.566l-.566 .566"
+         "l-.566-.566l-.566 .566l.566 .566l-.566 .566l.566 .566Z",
 }
 
 
@@ -152,10 +149,9 @@ def mark(marker: dict, colour, i: int, x: str, y: str) -> str:
         return ""
     if symbol == "circle":
         return f"<circle{attributes(cx=x, cy=y, r=two_decimals(radius), **looks)}/>"
-    path = "".join(
-        "M" + "L".join(f"{two_decimals(radius * a)} {two_decimals(radius * b)}"
-                       for a, b in polygon) + "Z" for polygon in SYMBOLS[symbol])
-    return f'<svg x="{x}" y="{y}"><path d="{path}"{attributes(**looks)}/></svg>'
+    outline = attributes(d=SYMBOLS[symbol], transform=f"scale({radius})",
+                         vector_effect="non-scaling-stroke", **looks)
+    return f'<svg x="{x}" y="{y}"><path{outline}/></svg>'
 
 
 def words(trace: dict, marker: dict | None, i: int, x: str, y: str) -> str:
