@@ -7,7 +7,6 @@ from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
-import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.colon_fence import colon_fence_plugin
 
@@ -81,11 +80,6 @@ def page_names(root: Path) -> list[str]:
         >>> page_names(Path(__file__).parents[2])[:2]
         ['book/index', 'book/thirty-minutes']
     """
-    def names(entry) -> list[str]:
-        if isinstance(entry, list):
-            return [name for part in entry for name in names(part)]
-        pages = [entry[key] for key in ("root", "file") if key in entry]
-        return pages + [name for key in ("parts", "chapters", "sections")
-                      for name in names(entry.get(key, []))]
+    from sphinx_external_toc.parsing import parse_toc_yaml
 
-    return names(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))
+    return list(parse_toc_yaml(root / "_toc.yml"))

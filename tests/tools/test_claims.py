@@ -8,7 +8,7 @@ from tests.small_book import write
 CLAIM = "```{{prf:{kind}}} Its title\n:label: {label}\n\nWords. {body}\n```\n"
 OBSERVATION = CLAIM.format(kind="observation", label="obs-one", body="")
 SUMMARY = OBSERVATION + "\n```{admonition} The answer\n:name: a-answer\nNo reference.\n```\n"
-WELL = {"_toc.yml": "root: book/part1/a\nchapters:\n- file: book/answers/scale",
+WELL = {"_toc.yml": "format: jb-book\nroot: book/part1/a\nchapters:\n- file: book/answers/scale",
         "book/part1/a.md": OBSERVATION,
         "book/part1/a.claims.yml": "obs-one: {says: It holds., setup: one seed}",
         "book/answers/scale.md": "### Why not?\n\n{prf:ref}`obs-one`\n",

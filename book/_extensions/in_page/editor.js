@@ -9,7 +9,7 @@ import {
   indentUnit,
   syntaxHighlighting,
 } from "@codemirror/language";
-import { EditorState, Prec } from "@codemirror/state";
+import { EditorState } from "@codemirror/state";
 import { drawSelection, EditorView, keymap } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
@@ -26,23 +26,19 @@ const style = HighlightStyle.define([
 
 // label: what it is called when read aloud. changed(): after each change. run(): at Shift-Enter.
 export function createEditor(parent, { text, label, changed, run }) {
+  const onShiftEnter = {
+    key: "Shift-Enter",
+    run: () => {
+      run();
+      return true;
+    },
+  };
   const view = new EditorView({
     parent,
     state: EditorState.create({
       doc: text,
       extensions: [
-        Prec.highest(
-          keymap.of([
-            {
-              key: "Shift-Enter",
-              run: () => {
-                run();
-                return true;
-              },
-            },
-          ]),
-        ),
-        keymap.of([indentWithTab, ...defaultKeymap, ...historyKeymap]),
+        keymap.of([onShiftEnter, indentWithTab, ...defaultKeymap, ...historyKeymap]),
         history(),
         drawSelection(),
         bracketMatching(),

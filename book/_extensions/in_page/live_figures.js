@@ -28,12 +28,14 @@ export class Asker {
       const now = this.next;
       this.next = null;
       const keys = keysOf(explorer);
-      const slow = setTimeout(() => explorer.root.setAttribute("aria-busy", "true"), PATIENCE);
+      const slow = setTimeout(() => {
+        explorer.root.ariaBusy = "true";
+      }, PATIENCE);
       const { figure, error } = await now()
         .then((given) => this.page.figure(given))
         .catch(({ message }) => ({ error: message }));
       clearTimeout(slow);
-      explorer.root.setAttribute("aria-busy", "false");
+      explorer.root.ariaBusy = null;
       if (!wanted()) continue;
       if (figure) {
         this.shown(keys);

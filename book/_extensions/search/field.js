@@ -9,13 +9,8 @@ const site = new URL("..", document.currentScript.src);
 const ready = finder(places);
 const EXCERPT = 160; // letters
 
-function mark(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-}
-
-function element(tag, attributes, ...children) {
-  const made = document.createElement(tag);
-  mark(made, attributes);
+function element(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
   return made;
 }
@@ -32,8 +27,8 @@ function option(place, id) {
   const words = place.verdict ? element("strong", {}, place.verdict) : excerpt(place.text);
   return element(
     "a",
-    { role: "option", id, href, tabindex: -1, "aria-selected": false },
-    element("span", { class: "hit-title" }, title),
+    { role: "option", id, href, tabIndex: -1, ariaSelected: false },
+    element("span", { className: "hit-title" }, title),
     " ",
     element("small", {}, place.of),
     element("div", {}, words),
@@ -44,8 +39,8 @@ function attach(field, number) {
   const list = element("div", {
     role: "listbox",
     id: `hits-${number}`,
-    "aria-label": "Hits",
-    hidden: "",
+    ariaLabel: "Hits",
+    hidden: true,
   });
   const status = element("p", { role: "status" });
   const onItsPage = field.closest(".bd-search-container");
@@ -54,10 +49,9 @@ function attach(field, number) {
   let active = -1;
 
   function activate(next) {
-    list.children[active]?.setAttribute("aria-selected", false);
+    for (const [i, hit] of [...list.children].entries()) hit.ariaSelected = i === next;
     active = next;
     const chosen = list.children[active];
-    chosen?.setAttribute("aria-selected", true);
     chosen?.scrollIntoView({ block: "nearest" });
     field.setAttribute("aria-activedescendant", chosen?.id ?? "");
   }
@@ -69,7 +63,7 @@ function attach(field, number) {
     if (!hits) return; // as at "how": the hits of "ho" stay until more is typed
     list.replaceChildren(...hits.map((place, i) => option(place, `hit-${number}-${i}`)));
     list.hidden = !hits.length;
-    field.setAttribute("aria-expanded", hits.length > 0);
+    field.ariaExpanded = hits.length > 0;
     activate(-1);
     status.classList.toggle("spoken", hits.length);
     status.textContent = hits.length
@@ -87,8 +81,9 @@ function attach(field, number) {
     event.preventDefault();
   }
 
-  mark(field, { role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id });
-  field.form.after(element("div", { class: "hits" }, status, list));
+  Object.assign(field, { role: "combobox", ariaAutoComplete: "list" });
+  field.setAttribute("aria-controls", list.id);
+  field.form.after(element("div", { className: "hits" }, status, list));
   field.addEventListener("input", answer);
   field.addEventListener("keydown", steer);
   list.addEventListener("click", () => {

@@ -10,6 +10,7 @@ import yaml
 
 from lora_edu.explore.page_data import data_of_explorers
 
+from ..myst import page_names
 from ..notebooks.download import executed, names_of
 from ..notebooks.myst_to_markdown import Names, Page
 from ..search.answers import entries
@@ -35,7 +36,7 @@ Each page below is plain Markdown; with .html in place of .md it is the page wit
 
 def write(app) -> None:
     """Write llms.txt, and a file of Markdown beside each page."""
-    pages = list(_in_order(app.env.toctree_includes, app.config.root_doc))
+    pages = page_names(Path(app.confdir))
     names = replace(names_of(app), beside=frozenset(pages), ending=".md")
     sources = {page: Path(app.env.doc2path(page)).read_text("utf-8") for page in pages}
     for page, source in sources.items():
@@ -45,13 +46,6 @@ def write(app) -> None:
     titles = {page: app.env.titles[page].astext() for page in pages}
     text = llms(titles, sources, names)
     (Path(app.outdir) / "llms.txt").write_text(text, encoding="utf-8")
-
-
-def _in_order(includes: dict[str, list[str]], page: str) -> Iterator[str]:
-    """A page, and those below it."""
-    yield page
-    for below in includes.get(page, ()):
-        yield from _in_order(includes, below)
 
 
 def llms(titles: dict[str, str], sources: dict[str, str], names: Names) -> str:

@@ -52,7 +52,7 @@ function readControl(element, { name, label: text, kind, keys, texts, values }) 
       const text = said();
       if (!output || output.textContent === text) return;
       output.textContent = text;
-      inputs[0].setAttribute("aria-valuetext", text);
+      inputs[0].ariaValueText = text;
     },
   };
 }

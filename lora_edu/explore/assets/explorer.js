@@ -40,9 +40,11 @@ class Explorer {
       return readControl(element, control);
     });
     this.wireButtons();
-    this.spoken = document.createElement("p"); // read out by screen readers, seen by nobody
-    this.spoken.className = "explorer-spoken";
-    this.spoken.setAttribute("role", "status");
+    // read out by screen readers, seen by nobody
+    this.spoken = Object.assign(document.createElement("p"), {
+      className: "explorer-spoken",
+      role: "status",
+    });
     root.append(this.spoken);
     root.classList.add("explorer-alive");
     for (const type of ["pointerdown", "focusin"]) root.addEventListener(type, () => this.meet());
@@ -67,7 +69,7 @@ class Explorer {
   // Fetch plotly and draw; after a failure the next move tries again. Until then the box is busy.
   load() {
     if (this.drawing) return;
-    this.box.setAttribute("aria-busy", "true");
+    this.box.ariaBusy = "true";
     const onError = (error) => {
       this.drawing = null;
       if (this.figure) this.fail("plotly", `The plot is not drawn: ${error.message}.${this.hope}`);
@@ -75,7 +77,9 @@ class Explorer {
     this.drawing = this.ready
       .then(() => this.plot.load())
       .then(() => this.fail("plotly", ""), onError)
-      .finally(() => this.box.removeAttribute("aria-busy"));
+      .finally(() => {
+        this.box.ariaBusy = null;
+      });
   }
 
   get hope() {
@@ -118,7 +122,7 @@ class Explorer {
     if (this.figure) this.settle();
     this.figure = figure;
     this.roll.show(figure, this.touched);
-    this.box.setAttribute("aria-label", reading(figure) || this.data.caption || this.name);
+    this.box.ariaLabel = reading(figure) || this.data.caption || this.name;
     this.numbers?.show();
     if (!this.headline) return;
     const head = headline(figure);
@@ -208,7 +212,9 @@ class Explorer {
     this.numbers = new Numbers(this, numbers);
     const fold = this.root.closest(".cell")?.querySelector(":scope > .explorer-code");
     code.hidden = !fold;
-    fold?.addEventListener("toggle", () => code.setAttribute("aria-expanded", String(fold.open)));
+    fold?.addEventListener("toggle", () => {
+      code.ariaExpanded = fold.open;
+    });
     code.addEventListener("click", () => {
       fold.open = !fold.open;
     });

@@ -72,7 +72,9 @@ class LiveExplorer extends Explorer {
   // The position has changed, here or in Python or in another view.
   followed() {
     this.put(this.model.get("position"));
-    this.waiting ||= setTimeout(() => this.root.setAttribute("aria-busy", "true"), PATIENCE);
+    this.waiting ||= setTimeout(() => {
+      this.root.ariaBusy = "true";
+    }, PATIENCE);
   }
 
   answered() {
@@ -83,7 +85,7 @@ class LiveExplorer extends Explorer {
     if (!this.lost && String(position) !== String(this.model.get("position"))) return;
     clearTimeout(this.waiting);
     this.waiting = null;
-    this.root.removeAttribute("aria-busy");
+    this.root.ariaBusy = null;
   }
 }
 
@@ -95,7 +97,7 @@ function render({ model, el }) {
     input.name += `-${views}`;
   });
   for (const input of root.querySelectorAll("input, select, .explorer-play")) {
-    input.setAttribute("data-lm-suppress-shortcuts", ""); // arrow keys are ours, not JupyterLab's
+    input.dataset.lmSuppressShortcuts = ""; // arrow keys are ours, not JupyterLab's
   }
   const explorer = new LiveExplorer(root, model);
   root.explorer = explorer;

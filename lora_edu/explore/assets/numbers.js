@@ -15,7 +15,7 @@ class Numbers {
     this.text.addEventListener("focus", () => this.text.select()); // to be copied
     button.addEventListener("click", () => {
       this.box.hidden = !this.box.hidden;
-      button.setAttribute("aria-expanded", String(!this.box.hidden));
+      button.ariaExpanded = !this.box.hidden;
       explorer.load();
       this.show();
     });

@@ -41,7 +41,7 @@ class Player {
     const begins = LESS_MOTION.matches ? "step" : "play";
     const word = this.timer ? "pause" : begins;
     this.button.textContent = `${this.timer ? "❚❚" : "▶\ufe0e"} ${word}`;
-    this.button.setAttribute("aria-label", `${word} ${this.control.text}`);
+    this.button.ariaLabel = `${word} ${this.control.text}`;
     this.button.title = `${word} (key p)`;
   }
 
