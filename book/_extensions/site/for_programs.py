@@ -10,7 +10,6 @@ import yaml
 
 from lora_edu.explore.page_data import data_of_explorers
 
-from ..myst import page_names
 from ..notebooks.download import executed, names_of
 from ..notebooks.myst_to_markdown import Names, Page
 from ..search.answers import entries
@@ -36,7 +35,7 @@ Each page below is plain Markdown; with .html in place of .md it is the page wit
 
 def write(app) -> None:
     """Write llms.txt, and a file of Markdown beside each page."""
-    pages = page_names(Path(app.confdir))
+    pages = list(app.env.collect_relations())  # in the order of the table of contents
     names = replace(names_of(app), beside=frozenset(pages), ending=".md")
     sources = {page: Path(app.env.doc2path(page)).read_text("utf-8") for page in pages}
     for page, source in sources.items():
