@@ -7,15 +7,18 @@ import inspect
 import math
 import numbers
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from lora_edu.explore import page
-from lora_edu.explore.controls import make_controls, slug
+from lora_edu.explore.controls import Control, make_controls, slug
 from lora_edu.explore.plain_figure import extra
 from lora_edu.explore.states import evaluate, evaluate_one
 
 STATIC = "LORA_EDU_STATIC"  # set by sphinx_ext before the kernels start: no widget is made then
 
 
+@dataclass(eq=False, repr=False)
 class Explorer:
     """What :func:`explore` and :func:`show` return; displaying it is all there is to do.
 
@@ -32,23 +35,23 @@ class Explorer:
         [[0, 1], [0, 2], [0, 4]]
     """
 
-    def __init__(self, function, controls, *, name: str, caption: str, height: int,
-                 source: str = "", play: str | None = None, own: tuple[str, ...] = (),
-                 drag: tuple[str | None, ...] = ()):
-        if not isinstance(caption, str):
-            raise TypeError(f"caption must be a text, got {caption!r}")
-        if not (isinstance(height, numbers.Real) and 0 < height < math.inf):
-            raise ValueError(f"height must be a number of px above 0, got {height!r}")
-        self.name = _name(name)
-        self.caption = caption
-        self.height = height
-        self.function = function
-        self.source = source
-        self.controls = controls
-        self.play = play
-        self.own = own
-        self.drag = drag
-        self._live = None
+    function: Callable
+    controls: tuple[Control, ...]
+    name: str
+    caption: str
+    height: float
+    source: str = ""
+    play: str | None = None
+    own: tuple[str, ...] = ()
+    drag: tuple[str | None, ...] = ()
+    _live = None
+
+    def __post_init__(self):
+        if not isinstance(self.caption, str):
+            raise TypeError(f"caption must be a text, got {self.caption!r}")
+        if not (isinstance(self.height, numbers.Real) and 0 < self.height < math.inf):
+            raise ValueError(f"height must be a number of px above 0, got {self.height!r}")
+        self.name = _name(self.name)
 
     def start(self) -> dict:
         """The plain figure of the position shown first."""

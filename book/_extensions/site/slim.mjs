@@ -12,21 +12,7 @@ const theirs = [
   ...names.filter((name) => /-theme\.css|sphinx-design|mystnb/.test(name)),
 ].map((name) => `${folder}/${name}`);
 // What a cell that a reader runs in the page may show, though no page does.
-const readers = [
-  "blockquote",
-  "dl",
-  "dt",
-  "dd",
-  "h1",
-  "h2",
-  "h3",
-  "h4",
-  "h5",
-  "h6",
-  "hr",
-  "del",
-  "ol",
-];
+const readers = "blockquote dl dt dd h1 h2 h3 h4 h5 h6 hr del ol".split(" ");
 // A script may call data-mode `dataset.mode`: no attribute is missed.
 const attributes = theirs.flatMap(
   (sheet) => readFileSync(sheet, "utf8").match(/(?<=\[)[\w-]+/g) || [],

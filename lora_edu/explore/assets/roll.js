@@ -17,9 +17,8 @@ class Roll {
     cancelAnimationFrame(this.frame);
     const { roll } = figure.layout.meta || {};
     if (!roll || !moved || LESS_MOTION.matches) return this.plot.show(figure);
-    const path = figure.data.find(({ name }) => name === roll[0]);
+    const [path, ball] = roll.map((part) => figure.data.find(({ name }) => name === part));
     const others = figure.data.filter(({ name }) => !roll.includes(name));
-    const ball = figure.data.find(({ name }) => name === roll[1]);
     const faint = this.paths.map((trace) => ({ ...trace, mode: "lines", opacity: 0.35 }));
     const begun = performance.now();
     const last = path.x.length - 1;
