@@ -6,24 +6,16 @@
 // nearest(number): the position whose value is.
 function readControl(element, { name, label: text, kind, keys, texts, values }) {
   const inputs = [...element.querySelectorAll("input, option")];
-  const chosen = element.querySelector("option") ? "selected" : "checked";
   const output = element.querySelector("output");
-  const get = {
-    slider: () => Number(inputs[0].value),
-    choice: () => inputs.findIndex((input) => input[chosen]),
-    switch: () => Number(inputs[0].checked),
-  }[kind];
-  const set = {
-    slider: (at) => {
-      inputs[0].value = at;
-    },
-    choice: (at) => {
-      inputs[at][chosen] = true;
-    },
-    switch: (at) => {
-      inputs[0].checked = Boolean(at);
-    },
-  }[kind];
+  const isChoice = kind === "choice";
+  const chosen = inputs[0].tagName === "OPTION" ? "selected" : "checked";
+  const property = kind === "slider" ? "value" : chosen;
+  const get = () =>
+    isChoice ? inputs.findIndex((input) => input[chosen]) : Number(inputs[0][property]);
+  const set = (at) => {
+    if (isChoice) inputs[at][chosen] = true;
+    else inputs[0][property] = at;
+  };
   const said = () => texts[get()];
   // Puts a link's key, if there is one such position; a number may be written in any way: 2.0 is 2.
   const take = (key) => {

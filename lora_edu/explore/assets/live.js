@@ -70,14 +70,14 @@ class LiveExplorer extends Explorer {
   }
 
   // The position has changed, here or in Python or in another view.
-  followed() {
+  followed = () => {
     this.put(this.model.get("position"));
     this.waiting ||= setTimeout(() => {
       this.root.ariaBusy = "true";
     }, PATIENCE);
-  }
+  };
 
-  answered() {
+  answered = () => {
     const { position, figure, error } = JSON.parse(this.model.get("answer"));
     if (this.lost) this.put(position);
     this.show(figure);
@@ -86,7 +86,7 @@ class LiveExplorer extends Explorer {
     clearTimeout(this.waiting);
     this.waiting = null;
     this.root.ariaBusy = null;
-  }
+  };
 }
 
 function render({ model, el }) {
@@ -112,15 +112,13 @@ function render({ model, el }) {
     event.stopImmediatePropagation();
     explorer.follow(link.positions, anchor);
   };
-  const followed = () => explorer.followed();
-  const answered = () => explorer.answered();
   document.addEventListener("click", onLink, true);
-  model.on("change:position", followed);
-  model.on("change:answer", answered);
+  model.on("change:position", explorer.followed);
+  model.on("change:answer", explorer.answered);
   return () => {
     document.removeEventListener("click", onLink, true);
-    model.off("change:position", followed);
-    model.off("change:answer", answered);
+    model.off("change:position", explorer.followed);
+    model.off("change:answer", explorer.answered);
     explorer.destroy();
   };
 }
