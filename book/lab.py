@@ -115,21 +115,12 @@ def write(notebook, file: Path) -> None:
     aside.replace(file)
 
 
-def find_home() -> None:
-    """Give Jupyter a home folder in the environment, where the user's cannot be written."""
-    if not os.access(Path.home(), os.W_OK):
-        home = Path(sys.prefix) / "home"
-        home.mkdir(exist_ok=True)
-        os.environ["HOME"] = str(home)
-
-
 def main() -> None:
     """Make the copies, and start JupyterLab with the options of the command line."""
     for line in update():
         print(line)
     if sys.argv[1:] == ["--copies"]:
         return
-    find_home()
     paths = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     from jupyterlab.labapp import LabApp

@@ -20,7 +20,7 @@ export class Cell {
     this.input = root.querySelector(".cell_input");
     this.code = this.input?.firstElementChild;
     this.original = this.code?.querySelector("pre").textContent.replace(/\n$/, "") ?? null;
-    this.built = root.querySelector(":scope > .cell_output");
+    this.built = root.querySelector(":scope > .cell_output") ?? root.appendChild(element("div"));
   }
 
   get runs() {
@@ -60,7 +60,7 @@ export class Cell {
     this.input.append(box, bar);
     const className = "cell_output docutils container py-output";
     this.shown = element("div", { className, hidden: true });
-    (this.built || this.root.lastElementChild).after(this.shown);
+    this.built.after(this.shown);
     this.editor = createEditor(box, {
       text: text ?? this.original,
       label: `Cell ${this.number + 1}, Python`,
@@ -105,11 +105,11 @@ export class Cell {
   showBuilt() {
     this.clear();
     this.shown.hidden = true;
-    if (this.built) this.built.hidden = false;
+    this.built.hidden = false;
   }
 
   showOwn() {
-    if (this.built) this.built.hidden = true;
+    this.built.hidden = true;
     this.shown.hidden = false;
   }
 
@@ -133,9 +133,9 @@ export class Cell {
     this.drawing = Promise.resolve();
   }
 
-  printed(text) {
-    this.drawing = this.drawing.then(() => print(this.shown, text));
-    if (this.edited || !this.built) this.showOwn();
+  printed({ kind, text }) {
+    this.drawing = this.drawing.then(() => print(this.shown, kind, text));
+    if (this.edited || !this.built.firstChild) this.showOwn();
   }
 
   show(what) {
@@ -146,12 +146,9 @@ export class Cell {
         this.shown.append(figure.root);
       } else if (what.kind === "verdict") {
         this.verdicts.push(what);
-        print(this.shown, {
-          kind: what.is_right ? "verdict-right" : "verdict-open",
-          text: `${what.text}\n`,
-        });
+        print(this.shown, what.is_right ? "verdict-right" : "verdict-open", `${what.text}\n`);
       } else if (what.kind === "text") {
-        print(this.shown, { kind: "text_plain", text: `${what.text}\n` });
+        print(this.shown, "text_plain", `${what.text}\n`);
       } else {
         this.shown.append(
           what.kind === "markdown"
@@ -166,7 +163,7 @@ export class Cell {
     await this.drawing;
     this.error = error;
     this.setBusy(false);
-    if (error) print(this.shown, { kind: "error", text: error });
+    if (error) print(this.shown, "error", error);
     const same = !error && (await this.same());
     const took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
     this.handles = Object.fromEntries(
@@ -198,10 +195,8 @@ export class Cell {
 
   // Whether what it shows is what the build had.
   async same() {
-    const [here, there] = [this.shown, this.built].map((box) => (box ? wordsOf(box) : ""));
-    const stored = this.built
-      ? [...this.built.querySelectorAll(".explorer")].map((root) => root.explorer)
-      : [];
+    const [here, there] = [this.shown, this.built].map(wordsOf);
+    const stored = [...this.built.querySelectorAll(".explorer")].map(({ explorer }) => explorer);
     if (!sameWords(here, there) || stored.length !== this.figures.length) return false;
     await Promise.all(stored.map((explorer) => explorer.ready)).catch(() => {}); // the page says so
     return this.figures.every(

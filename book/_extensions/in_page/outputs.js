@@ -30,7 +30,7 @@ export async function rendered(text) {
 }
 
 // A text as the page shows printed output; what is printed next is appended to the same one.
-export function print(box, { kind, text }) {
+export function print(box, kind, text) {
   let last = box.lastElementChild;
   if (!last?.classList.contains(kind)) {
     const className = `output ${kind} highlight-myst-ansi notranslate`;
