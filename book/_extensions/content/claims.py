@@ -20,7 +20,6 @@ from pathlib import Path
 
 import yaml
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
@@ -143,11 +142,10 @@ class Claims(SphinxDirective):
         for pattern in ("book/**/*.md", "book/**/*.claims.yml", "tests/**/test_*.py"):
             for file in HOME.glob(pattern):
                 self.env.note_dependency(str(file))
-        text = "\n".join(line for page, claims in register.entries.items()
-                         for line in chapter(register, page, claims))
-        node = nodes.container(classes=["claims"])
-        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), 0, node)
-        return [node]
+        lines = (line for page, claims in register.entries.items()
+                 for line in chapter(register, page, claims))
+        parsed = self.parse_text_to_nodes("\n".join(lines))
+        return [nodes.container("", *parsed, classes=["claims"])]
 
 
 def chapter(register: Register, page: str, claims: dict[str, dict[str, str]]):

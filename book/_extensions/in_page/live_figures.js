@@ -88,27 +88,20 @@ export class LiveFigure {
   // Wire it, once it stands in the page.
   start() {
     const { Explorer, explorers, loadPlotly } = globalThis.loraExplore;
-    const { page, python, handle } = this;
-    const ask = (explorer) =>
-      this.asker.ask(async () => {
-        if (!python.worker) throw new Error("Python was started anew: run this cell again.");
-        return { handle, positions: positionsOf(explorer) };
-      });
-    class Live extends Explorer {
-      loadPlotly() {
-        return loadPlotly();
-      }
-      ask() {
-        ask(this);
-      }
-    }
-    this.explorer = this.root.explorer = new Live(this.root);
-    this.asker = new Asker(page, this.explorer);
-    this.explorer.label();
-    this.explorer.show(this.figure);
-    this.explorer.load();
-    this.replaced = explorers.get(this.explorer.name);
-    explorers.set(this.explorer.name, this.explorer);
+    const { python, handle } = this;
+    const explorer = new Explorer(this.root);
+    const asker = new Asker(this.page, explorer);
+    const request = async () => {
+      if (!python.worker) throw new Error("Python was started anew: run this cell again.");
+      return { handle, positions: positionsOf(explorer) };
+    };
+    Object.assign(explorer, { loadPlotly, ask: () => asker.ask(request) });
+    this.explorer = this.root.explorer = explorer;
+    explorer.label();
+    explorer.show(this.figure);
+    explorer.load();
+    this.replaced = explorers.get(explorer.name);
+    explorers.set(explorer.name, explorer);
   }
 
   destroy() {

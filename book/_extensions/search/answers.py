@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 FOLDER = "book/answers"
@@ -37,6 +36,5 @@ class Answers(SphinxDirective):
         lines = []
         for label, question, _, verdict, _ in entries(file.read_text(encoding="utf-8")):
             lines += [f"- [{question}](#{label})\\", f"  {verdict}"]
-        node = nodes.container(classes=["answers"])
-        self.state.nested_parse(StringList(lines), self.content_offset, node)
-        return [node]
+        parsed = self.parse_text_to_nodes("\n".join(lines))
+        return [nodes.container("", *parsed, classes=["answers"])]
