@@ -93,9 +93,9 @@ def move_states_to_files(html: str, folder: Path) -> tuple[str, set[str]]:
 
 def publish_states(names: set[str], source: Path, target: Path) -> None:
     """Copy the files ``names`` from ``source`` to ``target``, and delete all others in both."""
-    target.mkdir(parents=True, exist_ok=True)
-    for file in (*source.glob("*.js"), *target.glob("*.js")):
+    for file in source.glob("*.js"):
         if file.name not in names:
             file.unlink()
-    for name in names:
-        shutil.copyfile(source / name, target / name)
+    shutil.rmtree(target, ignore_errors=True)
+    if names:
+        shutil.copytree(source, target)
