@@ -31,8 +31,8 @@ def test_the_same_use_needs_about_root_three_k_over_alpha(alpha):
 class Batches:
     """Losses that are no parabolas, Σ log cosh(x·w − y), on another minibatch at each step."""
 
-    def __init__(self, seed=0):
-        rng = np.random.default_rng(seed)
+    def __init__(self):
+        rng = np.random.default_rng(0)
         self.W0 = rng.normal(size=(D, K)) / K
         self.calls = 0
         self.X = rng.normal(size=(40, K))
@@ -48,21 +48,13 @@ class Batches:
         return self.at(W, max(self.calls - 2, 0))
 
 
-def lora(A, s, optimiser, steps=6):
+def lora(A, s, optimiser, steps=6, task=None):
     """ΔW after each of the steps, from B = 0, (steps, d, k)."""
+    task = task or Batches()
     deltas = []
-    train(Batches(), Adapter(A, np.zeros((D, len(A))), s), optimiser, steps,
+    train(task, Adapter(A, np.zeros((len(task.W0), len(A))), s), optimiser, steps,
           watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
     return np.array(deltas[1:])
-
-
-def whole(lr, steps=6):
-    """W − W0 after each step of SGD on W."""
-    task = Batches()
-    path = [np.zeros((D, K))]
-    for t in range(steps):
-        path.append(path[-1] - lr * task.at(task.W0 + path[-1], t)[1])
-    return np.array(path[1:])
 
 
 def normal(r, seed):
@@ -91,25 +83,26 @@ def test_dimensions_by_differences(d, k):
 def test_runs_of_sgd_without_factors_are_those_of_train(r):
     A = many.start(r, 0)
     s = 2 / r
-    deltas = []
-    train(task_32(), Adapter(A, np.zeros((32, r)), s), SGD(0.1), 30,
-          watch=lambda t, adapter, loss: deltas.append(adapter.delta()))
-    np.testing.assert_allclose(many.without_factors(A, s, 0.1), deltas, atol=1e-13)
-
-
-DRAWS = {"normal": lambda rng, shape: rng.normal(0, SIGMA, shape),
-         "signs": lambda rng, shape: SIGMA * rng.choice([-1.0, 1.0], shape),
-         "skew": lambda rng, shape: SIGMA * (rng.exponential(1, shape) - 1)}
+    deltas = lora(A, s, SGD(0.1), 30, task_32())
+    np.testing.assert_allclose(many.without_factors(A, s, 0.1)[1:], deltas, atol=1e-13)
 
 
 @pytest.mark.claim("cor-many-ranks-sgd")
-@pytest.mark.parametrize("draw", DRAWS)
-def test_at_many_ranks_a_run_of_sgd_becomes_full_fine_tuning(draw):
+def test_at_many_ranks_a_run_of_sgd_becomes_full_fine_tuning():
+    """From a skew draw of A, on another minibatch at each step."""
+    task = Batches()
+    W = task.W0
+    limit = []
+    for t in range(6):
+        W = W - 0.5 * (ALPHA * SIGMA)**2 * task.at(W, t)[1]
+        limit.append(W - task.W0)
+
+    def gap(r, seed):
+        A = SIGMA * (np.random.default_rng(seed).exponential(size=(r, K)) - 1)
+        return apart(lora(A, ALPHA / r**0.5, SGD(0.5)), limit)
+
     ranks = np.array([256, 2048, 16384])
-    limit = whole(0.5 * (ALPHA * SIGMA)**2)
-    gaps = np.array([[apart(lora(DRAWS[draw](np.random.default_rng(seed), (r, K)),
-                                 ALPHA / r**0.5, SGD(0.5)), limit)
-                      for seed in range(8)] for r in ranks])
+    gaps = np.array([[gap(r, seed) for seed in range(8)] for r in ranks])
     power, error = exponent(ranks, gaps)
     assert power == pytest.approx(-0.5, abs=max(0.1, 3 * error)) and error < 0.08
     assert gaps[-1].mean() < 0.03
@@ -142,10 +135,9 @@ def test_the_first_step_has_rows_along_g(eps_bar, least, most):
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
     """Their gradients are given by a large run. An Adam of its own, without a rank in it."""
-    r = 16384
     lr = 0.1
     eps_bar = 0.05
-    run = adam_run(r, 0, eps_bar, (lr * LOST, lr) if frozen else lr)
+    run = adam_run(16384, 0, eps_bar, (lr * LOST, lr) if frozen else lr)
     task = Batches()
     a = normal(60_000, 99)
     b = np.zeros((60_000, D))
@@ -158,8 +150,6 @@ def test_the_limit_is_the_mean_of_components_that_do_not_meet(frozen):
         b = b + step_b
         assert apart(ALPHA * b.T @ a / len(a), limit) < 0.035
         W = task.W0 + limit
-    other = adam_run(r, 0, eps_bar, lr if frozen else (lr * LOST, lr))
-    assert apart(other[-1], run[-1]) > 0.1  # whether A moves can be seen
 
 
 @pytest.mark.claim("obs-many-ranks")
@@ -211,10 +201,16 @@ def two_ratios(G, C, r):
     return 1 / u, r / (1 + (r - 1) / r_c) * u * h
 
 
+def use_and_harm(task, step):
+    """Twice the odd and twice the even part of the change of a loss that is a parabola."""
+    ahead, start, back = (task.loss(task.W0 + t * step) for t in (1, 0, -1))
+    return np.array([back - ahead, ahead + back - 2 * start])
+
+
 @pytest.mark.claim("thm-first-ratio")
 @pytest.mark.parametrize("r", [1, 6])
 def test_the_ratio_after_one_step(r):
-    """Both best rates from losses at steps of three lengths, with zero rows in G."""
+    """Both best rates from losses there and back, with zero rows in G."""
     rng = np.random.default_rng(3)
     W0 = rng.normal(size=(8, K))
     shift = rng.normal(size=(8, K))
@@ -222,13 +218,9 @@ def test_the_ratio_after_one_step(r):
     task = Regression(W0, W0 + shift, rng.normal(size=(60, K)) / np.arange(1, K + 1))
     G = task.gradient(W0)
 
-    def parabola(step):
-        losses = [task.loss(W0 - t * step) for t in (0.0, 0.1, 0.2)]
-        return np.polyfit((0.0, 0.1, 0.2), losses, 2)[:2]
-
-    A = np.random.default_rng(0).normal(0, SIGMA, (6000, r, K))
-    steps = [ALPHA / r * np.sign(G @ a.T) @ a for a in A]
-    harm, use = np.mean([parabola(step) for step in steps], axis=0) / parabola(np.sign(G))
+    draws = np.random.default_rng(0).normal(0, SIGMA, (6000, r, K))
+    parts = [use_and_harm(task, -ALPHA / r * np.sign(G @ A.T) @ A) for A in draws]
+    use, harm = np.mean(parts, axis=0) / use_and_harm(task, -np.sign(G))
     proved = two_ratios(G, task.covariance, r)
     assert np.array([1 / use, use / harm]) * ALPHA * SIGMA == pytest.approx(proved, rel=0.04)
 
@@ -258,9 +250,9 @@ def test_the_stored_map_is_what_a_search_finds(inputs, k, seed):
     """A search refuses a best rate at an end of its grid."""
     whole_rates, lora_rates = rates.search(inputs, k, seed)
     stored = rates.ratios()[list(rates.INPUTS).index(inputs), rates.WIDTHS.index(k), ..., seed]
-    again = lora_rates / whole_rates
-    assert np.median(np.abs(np.log(again / stored))) < 1e-4
-    assert np.mean(np.abs(np.log(again / stored)) < 1e-3) > 0.95  # flat valleys may tip over
+    off = np.abs(np.log(lora_rates / whole_rates / stored))
+    assert np.median(off) < 1e-4
+    assert np.mean(off < 1e-3) > 0.95  # flat valleys may tip over
 
 
 def fitted(values, over, axis):
@@ -272,8 +264,7 @@ def fitted(values, over, axis):
 @pytest.mark.claim("obs-ratio")
 def test_what_the_ratio_depends_on():
     few, every = geometric(rates.ratios())  # widths, ranks, alphas, steps
-    least, most = span([few, every])
-    assert least == pytest.approx(0.05, abs=0.005) and most == pytest.approx(103, abs=0.5)
+    assert span([few, every]) == pytest.approx((0.05, 103), rel=0.02)
     for ratios, over, axis, powers in (
             (few, rates.WIDTHS, 0, (0.4, 1.2)), (every, rates.WIDTHS, 0, (-0.7, 1.3)),
             (every, rates.RANKS, 1, (0.2, 1.4)), (every[..., -1], rates.ALPHAS, 2, (-0.6, -0.1)),
@@ -331,18 +322,14 @@ def test_a_trained_beside_a_frozen():
 
 # --- the explorers
 
-@pytest.mark.parametrize("r", first.RANKS[:4])
+@pytest.mark.parametrize("r", (1, 64))
 def test_the_first_steps_are_those_of_train(r):
     S = picture()
-    eta = 1e-3
     task = Regression(0 * S, S, np.sqrt(48) * np.eye(48))
     A = np.random.default_rng(31).normal(0, 144**-0.5, (r, 48))
-    run = train(task, Adapter(A, np.zeros((16, r)), 8 / r), Adam(eta, eps=1e-30), 1).adapter
-    np.testing.assert_allclose(first.lora_step(r), run.delta() / eta, atol=1e-9)
-    far = [(task.loss(t * eta * step) - task.loss(0 * S)) / eta
-           for step in (8 * first.lora_step(r), np.sign(S)) for t in (-1, 1)]
-    use = (far[0] - far[1]) / (far[2] - far[3])
-    harm = (far[0] + far[1]) / (far[2] + far[3])
+    [step] = lora(A, 8 / r, Adam(1, eps=1e-30), 1, task)
+    np.testing.assert_allclose(first.lora_step(r), step, atol=1e-9)
+    use, harm = use_and_harm(task, 8 * step) / use_and_harm(task, np.sign(S))
     assert f"{use:.2g} × full’s use, {harm:.2g} × its harm" in headline(first_steps(r, 8))
 
 
