@@ -8,11 +8,10 @@ import pytest
 from lora_edu.chapters.first_r import make_data, runs_models
 from lora_edu.chapters.language_models import figures_drift, runs, runs_crossover, runs_drift
 from lora_edu.chapters.shared import digits
+from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.mlp import MLP
 from tests.chapters.figure_words import headline
 from tests.chapters.oracles import adam_step, span
-
-DRAWS = 4000
 
 
 @pytest.mark.claim("cor-shared-rate")
@@ -21,31 +20,30 @@ def test_layers_that_share_a_rate_have_one_crossover():
     rng = np.random.default_rng(0)
     G = rng.normal(size=(2, 3, 4))
     root = rng.normal(size=(24, 24)) + 2 * np.sign(G).ravel()  # it favours the common direction
-    H = root.T @ root
 
     def harm(steps):
-        flat = steps.reshape(len(steps), 24)
-        return np.einsum("ni,ij,nj->n", flat, H, flat).mean()
+        """The mean of H[T], H = rootᵀ·root."""
+        return np.sum((steps.reshape(-1, 24) @ root.T)**2, axis=1).mean()
+
+    def steps(r):
+        """One step of Adam, over ηs: (draws, layers, 3, 4)."""
+        A = rng.normal(size=(4000, 2, r, 4))
+        return np.sign(G @ A.swapaxes(2, 3)) @ A
 
     mean = math.sqrt(2 / math.pi) * G / np.linalg.norm(G, axis=-1, keepdims=True)
-    of_mean = harm(mean[None])
-    best = []
-    for r in (1, 4, 16):
-        A = rng.normal(size=(DRAWS, 2, r, 4))
-        signs = np.sign(np.einsum("ldk,nlrk->nldr", G, A))
-        T = signs @ A  # (draws, layers, 3, 4): one step of Adam, over ηs
-        best.append(r * np.vdot(mean, G) * r / harm(T))  # η with s = 1/r
-        if r == 1:
-            of_one = harm(T)
-            alone = [harm(T * np.eye(2)[layer][:, None, None]) for layer in (0, 1)]
-            means = [harm(mean[None] * np.eye(2)[layer][:, None, None]) for layer in (0, 1)]
-    r_c = of_one / of_mean
-    between = of_mean - sum(means)
+    layers = np.eye(2)[:, :, None, None]
+    one = steps(1)
+    r_c = harm(one) / harm(mean)
+    alone = np.array([harm(layer * one) for layer in layers])
+    means = np.array([harm(layer * mean) for layer in layers])
+    between = harm(mean) - means.sum()
     assert between > 0
-    assert r_c == pytest.approx((sum(alone) + between) / (sum(means) + between), rel=0.02)
-    assert r_c < min(one / other for one, other in zip(alone, means, strict=True))
-    assert np.divide(best, best[0]) == pytest.approx(
-        [r_c * r / (r - 1 + r_c) for r in (1, 4, 16)], rel=0.03)
+    assert r_c == pytest.approx((alone.sum() + between) / (means.sum() + between), rel=0.02)
+    assert r_c < (alone / means).min()
+
+    ranks = np.array([1, 4, 16])
+    best = [r**2 / harm(steps(r)) for r in ranks]  # η with s = 1/r, but for what is useful
+    assert np.divide(best, best[0]) == pytest.approx(r_c * ranks / (ranks - 1 + r_c), rel=0.03)
     assert runs_drift.falls(best)[0] == pytest.approx(0.25, abs=0.05)
 
 
@@ -65,34 +63,29 @@ def test_the_crossover_of_all_layers_by_differences_of_losses():
     loss.backward()
     gradients = [layer.weight.grad.numpy() for layer in network[1]]
     rng = np.random.default_rng(1)
-    count = 100
     draws = []
-    for _ in range(count):
+    for _ in range(100):
         rows = [rng.uniform(-1, 1, G.shape[1]) / G.shape[1]**0.5 for G in gradients]
         draws.append([np.outer(np.sign(G @ a), a) for G, a in zip(gradients, rows, strict=True)])
-
     of_one = np.mean([second_difference(model, draw) for draw in draws])
-    of_average = second_difference(model, [sum(each) / count for each in zip(*draws, strict=True)])
-    # An average keeps 1/count of what differs from draw to draw.
-    of_mean = of_average - (of_one - of_average) / (count - 1)
+    of_average = second_difference(model, [sum(each) / 100 for each in zip(*draws, strict=True)])
+    # An average keeps a hundredth of what differs from draw to draw.
+    of_mean = of_average - (of_one - of_average) / 99
     r_c, error = runs_crossover.together(*network, draws=100)
     assert of_one / of_mean == pytest.approx(r_c, abs=4 * error)
 
 
 @pytest.mark.claim("obs-shared-crossover")
-@pytest.mark.parametrize(("task", "network", "draws", "least", "most", "shared"), [
-    ("digits, 45°", lambda: runs_crossover.digits_network(45), 300, 2.0, 2.5, 1.4),
-    ("digits, 90°", lambda: runs_crossover.digits_network(90), 300, 1.8, 2.8, 1.2),
-    ("small GPT", runs_crossover.small_gpt, 32, 21, 49, 2.2)])
-def test_layers_together_have_a_lower_crossover_than_each(task, network, draws, least, most,
-                                                          shared):
+@pytest.mark.parametrize(("task", "network", "draws", "ends", "shared", "rise"), [
+    ("digits, 45°", lambda: runs_crossover.digits_network(45), 300, (2.0, 2.5), 1.4, 1.59),
+    ("digits, 90°", lambda: runs_crossover.digits_network(90), 300, (1.8, 2.8), 1.2, 1.17),
+    ("small GPT", runs_crossover.small_gpt, 32, (21, 49), 2.2, 0.88)])
+def test_layers_together_have_a_lower_crossover_than_each(task, network, draws, ends, shared, rise):
     parts = network()
-    of_each = runs_crossover.apart(*parts)
     r_c, error = runs_crossover.together(*parts, draws=draws)
-    assert span(of_each) == pytest.approx((least, most), rel=0.03)
+    assert span(runs_crossover.apart(*parts)) == pytest.approx(ends, rel=0.03)
     assert r_c == pytest.approx(shared, abs=0.08) and error < 0.2
-    best = np.exp(np.log(runs_models.best(task, "LoRA")).mean(axis=1))
-    rise = {"digits, 45°": 1.59, "digits, 90°": 1.17, "small GPT": 0.88}[task]
+    best = geometric_mean(runs_models.best(task, "LoRA"))
     assert best[-1] / best[0] == pytest.approx(rise, abs=0.005)
 
 
@@ -134,18 +127,16 @@ def losses_of_ten_steps(task, r, lr, seed, frozen):
 @pytest.mark.parametrize("optimiser", runs_drift.OPTIMISERS)
 def test_the_best_rates_of_a_task_by_another_loop(optimiser):
     task = runs_drift.task("all directions", 0)
+    logs = np.log(runs_drift.RATES)
     stored = runs_drift.best_after("all directions", optimiser)[:, 0]
-    for column, r in enumerate(runs_drift.RANKS[:3]):
-        for row, steps in enumerate(runs_drift.STEPS):
-            near = np.log(stored[row, column])
-            at = int(np.abs(np.log(runs_drift.RATES) - near).argmin())
-            rates = runs_drift.RATES[at - 2:at + 3]
-            losses = [np.log(np.mean([
-                losses_of_ten_steps(task, r, lr, seed, optimiser == "frozen")[steps - 1]
-                for seed in runs_drift.SEEDS])) for lr in rates]
-            best = int(np.argmin(losses))
-            bend = np.polyfit(np.log(rates[best - 1:best + 2]), losses[best - 1:best + 2], 2)
-            assert -bend[1] / 2 / bend[0] == pytest.approx(near, abs=1e-6)
+    for r, best_rates in zip(runs_drift.RANKS[:3], stored.T[:3], strict=True):
+        losses = np.mean([[losses_of_ten_steps(task, r, lr, seed, optimiser == "frozen")
+                           for lr in runs_drift.RATES] for seed in runs_drift.SEEDS], axis=0)
+        for steps, rate in zip(runs_drift.STEPS, best_rates, strict=True):
+            least = losses[:, steps - 1].argmin()
+            three = slice(least - 1, least + 2)
+            bend, slope, _ = np.polyfit(logs[three], np.log(losses[three, steps - 1]), 2)
+            assert -slope / 2 / bend == pytest.approx(np.log(rate), abs=1e-6)
 
 
 @pytest.mark.claim("obs-drift")
