@@ -31,12 +31,6 @@ def through(form, solution):
     return answer
 
 
-def single(value):
-    """Arrays in single precision."""
-    is_real = isinstance(value, np.ndarray) and value.dtype.kind == "f"
-    return np.float32(value) if is_real else value
-
-
 def forms(right) -> dict:
     """The same answer in the forms that libraries and readers give it."""
     if isinstance(right, dict):  # numbers by name
@@ -44,7 +38,6 @@ def forms(right) -> dict:
         return {name: {key: form(value) for key, value in right.items()}
                 for name, form in types.items()}
     return {"as printed": right,
-            "in single precision from the start": lambda *given: right(*map(single, given)),
             **{name: through(form, right) for name, form in {
                 "single precision": np.float32, "lists": lambda value: np.asarray(value).tolist(),
                 "six digits": lambda value: np.round(value, 6),

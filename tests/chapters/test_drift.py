@@ -91,8 +91,6 @@ def test_layers_together_have_a_lower_crossover_than_each(task, network, draws, 
 
 @pytest.mark.claim("obs-drift")
 def test_no_single_crossover_fits_the_language_models():
-    rises = runs_drift.published()[1:] / runs_drift.published()[:-1]
-    assert rises == pytest.approx([1.36, 1.30, 1.24, 1.04], abs=0.005)  # as On language models has
     assert runs_drift.falls(runs_drift.published()) == pytest.approx((0.63, 0.67, 0.14), abs=0.005)
     exact = runs_drift.one_crossover(runs_drift.PUBLISHED_RANKS, 7.0)
     assert runs_drift.falls(exact) == pytest.approx((1 / 4, 1 / 4, 1 / 6))
@@ -149,8 +147,6 @@ def test_it_is_the_steps_of_a_that_make_the_drift_slow(inputs, r_c, one, trained
         powers = [runs_drift.power(best) for best in runs_drift.best_after(inputs, optimiser)]
         assert powers[0] == pytest.approx(one, abs=0.006)
         assert span(powers[1:]) == pytest.approx(ends, abs=0.006)
-    published = runs_drift.published()[runs_drift.PUBLISHED_RANKS.index(64)]
-    assert math.log(published) / math.log(64) == pytest.approx(0.19, abs=0.005)
 
 
 @pytest.mark.claim("obs-drift")
@@ -159,6 +155,7 @@ def test_the_small_gpt_drifts_as_one_step_would_where_a_is_frozen(log, rise):
     assert runs_drift.rise_of_gpt(log) == pytest.approx(rise, abs=0.05)
 
 
+@pytest.mark.claim("obs-drift")
 def test_the_figure_says_the_powers():
     assert headline(figures_drift.drift("all directions", "trained", 2)) == (
         "A trained, 2 steps: r^0.23 beside r^0.19 of language models")

@@ -12,10 +12,11 @@ from lora_edu import effective_rank, sweep, teacher_student
 from lora_edu.chapters.divide_by_r.runs_rate import crossover
 from lora_edu.chapters.first_r import make_data, runs_models
 from lora_edu.chapters.first_r.figures import five_models, readings, regrets
+from lora_edu.chapters.language_models.runs_crossover import digits_network
 from lora_edu.chapters.minilm import make_data as minilm
 from lora_edu.chapters.minilm.passages import WORKS
-from lora_edu.chapters.shared import digits, rate_maps
 from lora_edu.chapters.shared import digits_map as first_r
+from lora_edu.chapters.shared import rate_maps
 from lora_edu.chapters.shared.fits import exponent, geometric_mean, vertex
 from lora_edu.chapters.shared.scale_rules import FORMULAS
 from tests.chapters.figure_words import reading
@@ -34,29 +35,22 @@ def regret(task, rule, r, r1=8):
     return first_r.regrets(task, RULES[rule], r1, (r,))[0]
 
 
-def crossovers(model, X, y, received):
-    """r_c of each layer, with G from autograd on (X, y), for what it receives."""
-    weights = [torch.tensor(W, requires_grad=True) for W in model.weights]
-    H = torch.tensor(X)
-    for W, b in zip(weights, model.biases, strict=True):
-        Z = H @ W.T + torch.tensor(b)
-        H = torch.relu(Z)
-    torch.nn.functional.cross_entropy(Z, torch.tensor(y)).backward()
-    return [crossover(W.grad.numpy(), h.T @ h / len(h), "Adam")
-            for W, h in zip(weights, received, strict=True)]
-
-
 @pytest.mark.claim("obs-few-directions")
 def test_the_crossover_rank_of_every_layer_is_below_three():
-    model = make_data.model()
-    data = digits.load(45)
-    X = data.X_train
-    y = data.y_train
-    received = model.features(X)[:3]
-    of_all = crossovers(model, X, y, received)
+    network, layers, X, y = digits_network(45)
+    received = make_data.model().features(X.numpy())[:3]
     assert max(map(effective_rank, received)) < 2
+
+    def crossovers(part):
+        """r_c of each layer, with G from autograd on some pictures, for what it receives of all."""
+        loss = torch.nn.functional.cross_entropy(network(X[part]), y[part])
+        gradients = torch.autograd.grad(loss, [layer.weight for layer in layers])
+        return [crossover(G.numpy(), h.T @ h / len(h), "Adam")
+                for G, h in zip(gradients, received, strict=True)]
+
+    of_all = crossovers(slice(None))
     assert span(of_all) == pytest.approx((2.0, 2.5), abs=0.05)
-    batches = [crossovers(model, X[i:i + 64], y[i:i + 64], received) for i in range(0, 1152, 64)]
+    batches = [crossovers(slice(i, i + 64)) for i in range(0, 1152, 64)]
     assert np.abs(np.subtract(batches, of_all)).max() == pytest.approx(0.3, abs=0.01)
 
 
