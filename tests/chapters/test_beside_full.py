@@ -64,7 +64,7 @@ def normal(r, seed):
 # --- what can be reached
 
 @pytest.mark.claim("thm-reach")
-@pytest.mark.parametrize(("d", "k"), [(4, 6), (5, 5), (7, 3)])
+@pytest.mark.parametrize(("d", "k"), [(4, 6), (7, 3)])
 def test_dimensions_by_differences(d, k):
     """All d·k of them at r = min(d, k): there every update is reached."""
     rng = np.random.default_rng(0)
@@ -121,14 +121,14 @@ def test_the_first_step_has_rows_along_g(eps_bar, least, most):
     """Against φ by quadrature, and with ε → 0 against σ√(2/π)."""
     G = Batches().at(Batches().W0, 0)[1]
     first = np.mean([adam_run(4096, seed, eps_bar)[0] for seed in range(30)], axis=0)
-    y = np.linspace(-12, 12, 400_001) * SIGMA
-    lengths = np.linalg.norm(G, axis=1)
-    phi = np.array([np.average(u * y**2 / (u * np.abs(y) + eps_bar),
-                               weights=np.exp(-0.5 * (y / SIGMA)**2)) for u in lengths])
-    limit = -0.02 * ALPHA * (phi / lengths)[:, None] * G
-    assert apart(first, limit) < 0.02
+    z = np.linspace(-12, 12, 400_001)
+    y = SIGMA * z
+    lengths = np.linalg.norm(G, axis=1, keepdims=True)
+    phi = np.average(lengths * y**2 / (lengths * np.abs(y) + eps_bar), axis=1,
+                     weights=np.exp(-(z**2) / 2))
+    assert apart(first, -0.02 * ALPHA * phi[:, None] * G / lengths) < 0.02
     shares = phi / (SIGMA * np.sqrt(2 / np.pi))
-    assert (shares > least).all() and (shares < most).all()
+    assert least < shares.min() and shares.max() < most
 
 
 @pytest.mark.claim("thm-many-ranks-adam")
@@ -171,16 +171,18 @@ def test_with_more_steps_both_fit_and_the_distance_goes():
     """r = 32, 400 steps, means over the draws; the nearest full run has none of the end rates."""
     starts = [many.start(32, seed) for seed in many.SEEDS]
     lr = many.SGD_RATE
-    full = many.full(Adam(many.FULL_RATES, eps=1e-30), steps=400)[-1]
     limit = many.full(SGD(lr * (many.ALPHA * many.SIGMA)**2), steps=400)[-1]
-    far = [np.mean([apart(many.without_factors(A, many.ALPHA / 32**0.5, lr, 400)[-1], limit)
-                    for A in starts])]
+    ends = [many.without_factors(A, many.ALPHA / 32**0.5, lr, 400)[-1] for A in starts]
+    assert np.mean([apart(end, limit) for end in ends]) < 0.02
+
+    full = many.full(Adam(many.FULL_RATES, eps=1e-30), steps=400)[-1]
+    far = []
     for lr in many.ADAM_RATES:
         ends = [many.adam_path(A, many.ALPHA / 32, lr, steps=400)[-1] for A in starts]
         gaps = np.array([[apart(other, end) for other in full] for end in ends])
         assert set(gaps.argmin(axis=1)).isdisjoint({0, len(full) - 1})
         far.append(gaps.min(axis=1).mean())
-    assert max(far[0], far[2], far[3]) < 0.02 and far[1] == pytest.approx(0.17, abs=0.006)
+    assert far[0] == pytest.approx(0.17, abs=0.006) and max(far[1:]) < 0.02
     task = task_32()
     end = many.adam_path(many.start(4096, 0), many.ALPHA / 4096, lr)[-1]
     left = task.loss(task.W0 + end) / task.loss(task.W0)  # after thirty steps

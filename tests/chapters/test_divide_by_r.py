@@ -10,8 +10,7 @@ from lora_edu import SGD, Adam, Adapter, Regression, initial, scaling, train
 from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
 from lora_edu.chapters.divide_by_r.figures import best_rate, one_rate
 from lora_edu.chapters.divide_by_r.figures import growth as growth_figure
-from lora_edu.chapters.shared import digits_map as first_r
-from lora_edu.chapters.shared.fits import exponent, geometric_mean
+from lora_edu.chapters.shared.fits import exponent
 from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 from lora_edu.explore.words import signed
 from tests.chapters.figure_words import reading
@@ -180,16 +179,11 @@ def test_the_second_moves_are_the_theorem_s(rule, power):
 @pytest.mark.parametrize(("angle", "shared", "kept", "root"), [
     ("45°", 0.387, (0.368, 0.099), (0.158, 0.081)), ("90°", 0.504, (0.413, 0.132), (0.185, 0.130))])
 def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
-    task = f"{angle}, Adam"
-    drawn = [one_rate(angle, tuned)["data"] for tuned in (False, True)]
-    small = first_r.tuned(task, 8, 1.0) - 4  # half octaves
-    assert geometric_mean(first_r.losses(task, 8, 1.0))[small] == pytest.approx(shared, abs=5e-4)
-    for rule, s, want in (("LoRA", 8 / 64, kept), ("rsLoRA", (8 / 64)**0.5, root)):
-        losses = geometric_mean(first_r.losses(task, 64, s))
-        assert (losses[small], losses.min()) == pytest.approx(want, abs=5e-4)
-        assert not first_r.at_an_end(task, 64, s)
-        ends = [trace["y"][-1] for data in drawn for trace in data if trace.get("name") == rule]
-        assert ends == pytest.approx([losses[small], losses.min()])
+    small, tuned = ({trace.get("name"): trace["y"] for trace in one_rate(angle, is_tuned)["data"]}
+                    for is_tuned in (False, True))
+    assert small["LoRA"][0] == pytest.approx(shared, abs=5e-4)
+    for rule, ends in (("LoRA", kept), ("rsLoRA", root)):
+        assert (small[rule][-1], tuned[rule][-1]) == pytest.approx(ends, abs=5e-4)
 
 
 @BOTH
