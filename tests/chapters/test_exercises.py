@@ -60,13 +60,10 @@ def spoiling(solution):
     for case in WRONG[check]])
 def test_a_plausible_mistake_is_refused_and_named(check, case):
     answer, words = WRONG[check][case]
-    others = []
-    if check in NUMBERS:  # the other numbers are right, and nothing is said of them
-        others = [name for name in RIGHT[check] if name not in answer]
+    if check in NUMBERS:  # the other numbers are right
         answer = {**RIGHT[check], **answer}
     right, text = verdict(check, answer)
     assert not right and words in text and text.startswith("Not yet. ")
-    assert not [name for name in others if f"{name}:" in text]
 
 
 @pytest.mark.parametrize("check", NUMBERS, ids=lambda check: check.__name__)
