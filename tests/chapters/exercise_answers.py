@@ -14,13 +14,11 @@ from lora_edu.chapters.audit import check as audit
 from tests.book import NOTEBOOKS, checks, folded_solutions, printed_solution
 from tests.chapters.oracles import of_rank
 
-LABELS = {vars(checks)[name]: label for page in NOTEBOOKS  # check: the exercise that calls it
-          for label, (code, _) in folded_solutions(page).items()
-          for name in re.findall(r"(\w+)\((?:\*\*)?solution\)", code) if name in vars(checks)}
 with contextlib.redirect_stdout(io.StringIO()):
-    RIGHT = {check: printed_solution(label, check=audit, formula=(
-        lambda layers, matrices, d, r: 2 * layers * matrices * d * r))
-        for check, label in LABELS.items()}
+    RIGHT = {vars(checks)[name]: printed_solution(label, check=audit, formula=(
+        lambda layers, matrices, d, r: 2 * layers * matrices * d * r)) for page in NOTEBOOKS
+        for label, (code, _) in folded_solutions(page).items()
+        for name in re.findall(r"(\w+)\((?:\*\*)?solution\)", code) if name in vars(checks)}
 
 
 def through(form, solution):

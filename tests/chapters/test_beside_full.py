@@ -9,8 +9,7 @@ from lora_edu.chapters.beside_full import runs_many_ranks as many
 from lora_edu.chapters.beside_full import runs_ratio as rates
 from lora_edu.chapters.beside_full import runs_turning as turn
 from lora_edu.chapters.beside_full.figures import first_steps, many_ranks, ratio, row_step
-from lora_edu.chapters.shared.fits import exponent
-from lora_edu.chapters.shared.fits import geometric_mean as geometric
+from lora_edu.chapters.shared.fits import exponent, geometric_mean
 from lora_edu.chapters.shared.frozen import LOST
 from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.chapters.shared.word import picture
@@ -263,7 +262,7 @@ def fitted(values, over, axis):
 
 @pytest.mark.claim("obs-ratio")
 def test_what_the_ratio_depends_on():
-    means = geometric(rates.ratios())
+    means = geometric_mean(rates.ratios())
     few, every = means  # widths, ranks, alphas, steps
     assert span(means) == pytest.approx((0.05, 103), rel=0.02)
     for ratios, over, axis, powers in (
@@ -333,15 +332,16 @@ def test_the_first_steps_are_those_of_train(r):
 
 
 def test_the_explorers_say_what_was_measured():
-    sgd, adam = (geometric(gaps[-1, :, -1]) for gaps in (many.sgd_gaps(), many.adam_gaps(0.002)))
+    sgd = geometric_mean(many.sgd_gaps()[-1, :, -1])
+    adam = geometric_mean(many.adam_gaps(0.002)[-1, :, -1])
     assert f"SGD {sgd:.2g}, Adam {adam:.2g}" in headline(many_ranks())
-    ratios = geometric(rates.ratios()[0, rates.WIDTHS.index(128), 2, 1])  # r = 4, α = 8
+    ratios = geometric_mean(rates.ratios()[0, rates.WIDTHS.index(128), 2, 1])  # r = 4, α = 8
     assert f"× {ratios[0]:.2g} at 1 step, × {ratios[-1]:.2g} at 100" in headline(ratio())
 
 
 def test_full_goes_to_a_corner_and_lora_stays_on_a_circle():
-    places = np.array([[trace["x"] + trace["y"] for trace in row_step(angle)["data"]
-                        if trace["mode"] == "markers"] for angle in (20, 70)])
-    np.testing.assert_array_equal(places[:, 0], [[1, 1], [1, 1]])
-    radii = np.linalg.norm(places[:, 1], axis=1)
-    np.testing.assert_allclose(radii, 2 * 6**-0.5 * (2 / np.pi)**0.5)
+    for angle in (20, 70):
+        full, low = (trace["x"] + trace["y"] for trace in row_step(angle)["data"]
+                     if trace["mode"] == "markers")
+        assert full == [1, 1]
+        assert np.linalg.norm(low) == pytest.approx(2 * 6**-0.5 * (2 / np.pi)**0.5)

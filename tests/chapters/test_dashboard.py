@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import sqrtm
 
 from lora_edu import STARTS
 from lora_edu.chapters.dashboard import figures, runs
@@ -37,8 +38,7 @@ def test_the_useful_part_is_flat_where_the_norm_falls(name, flat, rising):
 def test_the_rank_bounds_the_loss_and_the_promise_is_twice_what_is_delivered():
     """Demonstrations 5 and 6: the best of rank one, from singular values weighted by the inputs."""
     task = task_32()
-    values, vectors = np.linalg.eigh(task.covariance)
-    root = vectors * np.sqrt(values) @ vectors.T
+    root = sqrtm(task.covariance)
     squares = np.linalg.svd((task.W_star - task.W0) @ root, compute_uv=False) ** 2
     best = squares[1:].sum() / squares.sum()
     one, four = (runs.one_run(r, 16, PAPER, "Adam", "LoRA", 0.03) for r in (1, 4))

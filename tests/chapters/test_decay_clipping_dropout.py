@@ -14,7 +14,6 @@ from tests.chapters.figure_words import reading
 from tests.chapters.oracles import span
 
 START = word.written()[0]
-WANTED = word.task().W_star
 RNG = np.random.default_rng(0)
 
 
@@ -89,13 +88,14 @@ def test_one_bad_batch_hurts_adam_long_and_clipped_adam_briefly(seed):
 
 def test_the_explorers_curves_are_torchs():
     A, B = (torch.tensor(M, requires_grad=True) for M in (START.A, START.B))
-    noise = np.random.default_rng(2).normal(size=WANTED.shape)
+    wanted = torch.tensor(word.task().W_star)
+    noise = np.random.default_rng(2).normal(size=wanted.shape)
     optimiser = torch.optim.Adam([A, B], 0.15)
     norms = []
     losses = []
     for step in range(60):
         optimiser.zero_grad()
-        error = B @ A - torch.tensor(WANTED)
+        error = B @ A - wanted
         losses.append(error.square().sum().item())
         bad = 50 * error.detach().norm() * torch.tensor(noise / np.linalg.norm(noise))
         error.backward(bad if step == 15 else error.detach())
