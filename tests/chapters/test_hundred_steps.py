@@ -9,7 +9,6 @@ import torch
 
 from lora_edu import (
     SGD,
-    STARTS,
     Adam,
     AdamW,
     Adapter,
@@ -27,7 +26,7 @@ from lora_edu.chapters.shared.tasks import task_32
 from lora_edu.chapters.shared.word import word
 from lora_edu.chapters.shared.word_run import STEPS as WORD_STEPS
 from tests.chapters.figure_words import headline, reading
-from tests.chapters.test_thirty_minutes import by_hand
+from tests.chapters.test_thirty_minutes import by_hand, started
 
 TASK = task_32()
 SHIFT = TASK.W_star - TASK.W0  # of rank 4
@@ -146,7 +145,7 @@ def test_the_bars_are_the_singular_values_of_a_run_by_hand(t):
             if bar.get("fillcolor") == COLOURS["delta"]]
     maps = {trace["name"]: trace["z"] for trace in figure["data"] if "name" in trace}
     for name, values in (("SGD", bars[:7]), ("Adam", bars[7:])):
-        delta = by_hand(STARTS[0], WORD_RATES[name], 1.0, name == "Adam")[t]["ΔW"]
+        delta = by_hand(*started(), 1.0, WORD_RATES[name], name == "Adam")[t][2]
         np.testing.assert_allclose(
             values, np.linalg.svd(delta, compute_uv=False)[:7], rtol=1e-5, atol=1e-5)
         assert (maps[name] > 0).sum() == (delta > 0).sum()

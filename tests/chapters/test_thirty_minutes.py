@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from lora_edu import STARTS, Adam, Adapter, Regression, initial, train
+from lora_edu import STARTS, Adam, Adapter, initial, train
 from lora_edu.chapters.divide_by_r.runs_growth import TERMS
 from lora_edu.chapters.first_r.figures import carried
-from lora_edu.chapters.shared import word_run
+from lora_edu.chapters.shared import digits_map, word_run
 from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.shared.style import COLOURS
 from lora_edu.chapters.shared.word import word as the_word
@@ -18,10 +18,11 @@ from lora_edu.chapters.thirty_minutes import figures, ideas, runs
 from lora_edu.chapters.which_zero.runs_swap import both
 from lora_edu.explore.plain_figure import plain_figure
 from tests.chapters.figure_words import headline
+from tests.chapters.oracles import adam_step, apart
 
 
 def numbers(figure):
-    return [float(found) for found in re.findall(r"\d+\.?\d*", headline(figure))]
+    return [float(number) for number in re.findall(r"\d+\.?\d*", headline(figure))]
 
 
 def trace(figure, name):
@@ -32,43 +33,50 @@ def cells(figure, name):
     return np.array(trace(figure, name)["z"])
 
 
-def by_hand(start, lr, s, adam=True):
-    """[{A, B, ΔW}] of a loop that shares with the package only where it begins."""
+def by_hand(A, B, s, lr, adam=True, decay=0.0, eps=1e-8):
+    """[(A, B, ΔW)] of the steps 0 … 30 towards the word, in a loop of its own."""
+    memory = [[0, 0], [0, 0]]
+    path = [(A, B, s * B @ A)]
+    for t in range(1, word_run.STEPS[-1] + 1):
+        error = path[-1][2] - the_word()
+        gradients = s * B.T @ error, s * error @ A.T
+        if adam:
+            steps = adam_step(memory, gradients, t, lr, eps)
+        else:
+            steps = [-lr * gradient for gradient in gradients]
+        A = (1 - lr * decay) * A + steps[0]
+        B = (1 - lr * decay) * B + steps[1]
+        path.append((A, B, s * B @ A))
+    return path
+
+
+def started(start=STARTS[0]):
+    """(A, B) where the runs begin."""
     first = word_run.written(start)[0]
-    parts, m, v, seen = [first.A, first.B], [0, 0], [0, 0], []
-    for t in range(1, word_run.STEPS[-1] + 2):
-        A, B = parts
-        seen.append({"A": A, "B": B, "ΔW": s * B @ A})
-        error, parts = s * B @ A - the_word(), []
-        for i, (p, g) in enumerate(((A, s * B.T @ error), (B, s * error @ A.T))):
-            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g * g
-            move = m[i] / (1 - 0.9**t) / (np.sqrt(v[i] / (1 - 0.999**t)) + 1e-8) if adam else g
-            parts.append(p - lr * move)
-    return seen
+    return first.A, first.B
 
 
 @pytest.mark.parametrize("start", STARTS[:4])
 def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
-    seen = by_hand(start, word_run.LR, 1.0)
+    path = by_hand(*started(start), 1.0, word_run.LR)
     for t in word_run.STEPS:
-        figure, run = figures.word(start, t), word_run.written(start)[t]
-        said = headline(figure)
-        moved = {name: (now != seen[max(t - 1, 0)][name]).any() for name, now in seen[t].items()}
-        for (name, want), have in zip(seen[t].items(), (run.A, run.B, run.delta()), strict=True):
-            np.testing.assert_allclose(have, want, rtol=1e-6, atol=1e-6)
-            shown = np.array(trace(figure, name)["z"])
-            if name == "ΔW":
-                np.testing.assert_allclose(shown, 100 * have, atol=0.5)
-            else:
-                np.testing.assert_array_equal(np.sign(shown), np.sign(have))
-            assert have.any() == want.any()  # exactly 0 in both
+        figure = figures.word(start, t)
+        A, B, delta = path[t]
+        np.testing.assert_allclose(cells(figure, "ΔW"), 100 * delta, atol=0.5)
+        for name, matrix in (("A", A), ("B", B)):
+            np.testing.assert_array_equal(np.sign(cells(figure, name)), np.sign(matrix))
         zeros = [each["text"] for each in figure["data"] if {*each.get("text", ())} == {"0"}]
-        assert sum(map(len, zeros)) == sum(not values.any() for values in seen[t].values())
-        for one, other in ("AB", "BA"):
-            assert (f"{one} has moved, {other} has not" in said) == (moved[one] > moved[other])
-        assert ("nothing has moved, and nothing will" in said) == (start == "both zero" and t > 0)
-        left = 100 * np.sum((seen[t]["ΔW"] - the_word())**2) / np.sum(the_word()**2)
-        if moved["A"] and moved["B"]:
+        assert sum(map(len, zeros)) == sum(not matrix.any() for matrix in path[t])
+
+        A_before, B_before, _ = path[max(t - 1, 0)]
+        A_moved = not np.array_equal(A, A_before)
+        B_moved = not np.array_equal(B, B_before)
+        words = headline(figure)
+        assert ("A has moved, B has not" in words) == (A_moved > B_moved)
+        assert ("B has moved, A has not" in words) == (B_moved > A_moved)
+        assert ("nothing has moved, and nothing will" in words) == (start == "both zero" and t > 0)
+        if A_moved and B_moved:
+            left = 100 * np.sum((delta - the_word())**2) / np.sum(the_word()**2)
             assert numbers(figure)[1] == pytest.approx(left, rel=0.03, abs=0.05)
             assert t < 30 or left < 2.5
 
@@ -100,18 +108,19 @@ def test_neither_start_writes_the_word_better():
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
 def test_four_times_alpha_and_four_times_eta_part(name):
-    lr, adam = word_run.SLOW[name], name == "Adam"
-    ways = by_hand(STARTS[0], lr, 4.0, adam), by_hand(STARTS[0], 4 * lr, 1.0, adam)
+    lr = word_run.SLOW[name]
+    adam = name == "Adam"
+    A, B = started()
+    ways = by_hand(A, B, 4.0, lr, adam), by_hand(A, B, 1.0, 4 * lr, adam)
     for t in word_run.STEPS[1:]:
-        figure, start = figures.two_ways(name, t), ways[0][0]["A"]
-        upper, lower = (way[t]["ΔW"] for way in ways)
-        gap = np.linalg.norm(upper - lower) / np.linalg.norm(upper)
-        far = [np.linalg.norm(way[t]["A"] - start) / np.linalg.norm(start) for way in ways]
+        figure = figures.two_ways(name, t)
+        upper, lower = (way[t][2] for way in ways)
+        far = [apart(way[t][0], A) for way in ways]
         bars = [(bar["x1"] + 0.5) / 8 for bar in figure["layout"]["shapes"][1::2]]
         assert bars == pytest.approx(far, rel=1e-6)
         assert far[0] < far[1] or t == 1
         same = adam and t == 1
-        assert ("the same picture" in headline(figure)) == same == (gap < 1e-5)
+        assert ("the same picture" in headline(figure)) == same == (apart(lower, upper) < 1e-5)
         if far[1] > 1.05 * far[0]:
             assert numbers(figure)[1] == pytest.approx(far[1] / far[0], rel=0.05)
 
@@ -137,15 +146,11 @@ def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to
 
 
 def test_a_carried_rate_costs_nothing_with_alpha_kept_and_much_with_alpha_r():
-    from lora_edu.chapters.shared import digits_map as stored
-
-    for alpha, at in (("kept", lambda r: 8 / r), ("= r", lambda r: 1.0)):
-        first, later = (geometric_mean(stored.losses("45°, Adam", r, at(r))) for r in (8, 64))
-        cost = later[first.argmin()] / later.min()
-        said = headline(carried(alpha, 64))
-        assert ("costs nothing" in said) == (cost < 1.005) == (alpha == "kept")
-        assert alpha == "kept" or numbers(carried(alpha, 64))[-1] == pytest.approx(
-            cost, rel=0.01)
+    first, *later = (geometric_mean(digits_map.losses("45°, Adam", r, s))
+                     for r, s in ((8, 1.0), (64, 1 / 8), (64, 1.0)))
+    kept, grown = (loss[first.argmin()] / loss.min() for loss in later)
+    assert kept < 1.005 and "costs nothing" in headline(carried("kept", 64))
+    assert numbers(carried("= r", 64))[-1] == pytest.approx(grown, rel=0.01)
 
 
 @pytest.mark.parametrize(("start", "verdict"), [
@@ -156,24 +161,20 @@ def test_a_carried_rate_costs_nothing_with_alpha_kept_and_much_with_alpha_r():
     ("BA zero", "both move, and ΔW is 0")])
 def test_what_reaches_a_matrix_passes_a_valve_that_the_other_holds(start, verdict):
     figure = ideas.valves(start)
-    first = word_run.written(start)[0]
-    error = first.B @ first.A - the_word()
-    gradients = {"A": (first.B.T @ error).any(axis=1), "B": (error @ first.A.T).any(axis=0)}
-    matrices = {"A": first.A.any(axis=1), "B": first.B.any(axis=0)}
-    boxes = figure["layout"]["shapes"]
+    A, B = started(start)
+    error = B @ A - the_word()
     assert headline(figure) == verdict
-    for name, holder, low, closed in (("A", "B", 6.3, 6.15), ("B", "A", 0.9, 0.75)):
+    assert ("the model is changed" in verdict) == (B @ A).any()
+    boxes = figure["layout"]["shapes"]
+    for holder, held, gradient, low, closed in (
+            ("B", B.any(axis=0), (B.T @ error).any(axis=1), 6.3, 6.15),
+            ("A", A.any(axis=1), (error @ A.T).any(axis=0), 0.9, 0.75)):
         water = [box["y1"] - box["y0"] for box in boxes if (box["x0"], box["y0"]) == (5.2, low)
                  and box["fillcolor"] == COLOURS["loss"]]
-        assert sum(water) == pytest.approx(0.8 * gradients[name].mean())
-        (gate,) = (box for box in boxes
-                   if box["x0"] == 5 and box["fillcolor"] == COLOURS[holder])
-        assert abs(gate["y0"] - closed) == pytest.approx(1.1 * matrices[holder].mean())
-    if start == "BA zero":
-        A, _, B, *_ = (box for box in boxes if box["x0"] >= 9.5)
-        assert (A["y0"], B["x0"]) == pytest.approx((6.7, 10.5))  # its upper half, its right half
-        assert matrices["A"][:4].all() and matrices["B"][4:].all()
-    assert ("the model is changed" in verdict) == (first.B @ first.A).any()
+        assert sum(water) == pytest.approx(0.8 * gradient.mean())
+        [gate] = (box for box in boxes
+                  if box["x0"] == 5 and box["fillcolor"] == COLOURS[holder])
+        assert abs(gate["y0"] - closed) == pytest.approx(1.1 * held.mean())
 
 
 @pytest.mark.parametrize("alpha", figures.ALPHAS)
@@ -209,27 +210,14 @@ def test_a_ruler_in_a_smaller_unit_reads_more_and_adams_step_is_one_tick_on_eith
     assert (upper["y0"], lower["y0"]) == (entry["y1"], entry["y0"])  # both rulers lie at the entry
 
 
-def adamw(A, s, lr, decay, eps):
-    """ΔW after 30 steps from B = 0, with an own loop."""
-    parts = [A, np.zeros((len(the_word()), len(A)))]
-    m, v = [0, 0], [0, 0]
-    for t in range(1, 31):
-        A, B = parts
-        error = s * B @ A - the_word()
-        parts = []
-        for i, (p, g) in enumerate(((A, s * B.T @ error), (B, s * error @ A.T))):
-            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g * g
-            move = m[i] / (1 - 0.9**t) / (np.sqrt(v[i] / (1 - 0.999**t)) + eps)
-            parts.append((1 - lr * decay) * p - lr * move)
-    return s * parts[1] @ parts[0]
-
-
 @pytest.mark.parametrize("ticked", [*itertools.product((False, True), repeat=4)])
 def test_with_all_four_ticks_and_no_fewer_the_difference_is_blank(ticked):
     eta, start, decay, eps = (4.0**on for on in ticked)
-    A, lr = word_run.written()[0].A / 4, word_run.LR / 4
-    first = adamw(A, 16, lr, runs.DECAY, 1e-8)
-    second = adamw(A * start, 1, lr * eta, runs.DECAY / decay, 1e-8 / eps)
+    A, B = started()
+    lr = word_run.LR / 4
+    first = by_hand(A / 4, B, 16, lr, decay=runs.DECAY)[-1][2]
+    second = by_hand(A / 4 * start, B, 1, lr * eta, decay=runs.DECAY / decay,
+                     eps=1e-8 / eps)[-1][2]
     figure = ideas.ticks(*ticked)
     assert cells(figure, "gap").any() != all(ticked)
     np.testing.assert_array_equal(np.sign(cells(figure, "α × 16")), np.sign(first))
@@ -257,23 +245,19 @@ def test_the_word_rises_out_of_a_sum_of_terms(r):
 
 
 def test_the_folded_halves_are_one_run_and_its_mirror_image():
-    (A, B), turned = (run[-1] for run in both())
-    S = the_word()
-    end = train(Regression(0 * S, S, np.sqrt(S.shape[1]) * np.eye(S.shape[1])),
-                Adapter(*both()[0][0], 1.0), Adam(word_run.LR), 30).adapter
-    np.testing.assert_allclose(B @ A, end.delta(), atol=1e-8)
-    open_, folded = ideas.fold(30, 0), ideas.fold(30, 180)
-    for name, twin in ("AB", "BA", ("ΔW", "ΔW")):
-        here, there, on_it = trace(open_, name), trace(open_, f"{twin}′"), trace(folded, f"{twin}′")
-        np.testing.assert_array_equal(here["z"], np.transpose(there["z"]))
-        assert here["z"] == on_it["z"]
-        assert (here["x0"], here["y0"]) == (there["y0"], there["x0"]) == (on_it["x0"], on_it["y0"])
+    run, _ = both()
+    A, B = run[-1]
+    np.testing.assert_allclose(B @ A, by_hand(*run[0], 1.0, word_run.LR)[-1][2], atol=1e-6)
+    flat = ideas.fold(30, 0)
+    folded = ideas.fold(30, 180)
+    for name, twin in (("A", "B′"), ("B", "A′"), ("ΔW", "ΔW′")):
+        upper = trace(flat, name)
+        lower = trace(flat, twin)
+        on_it = trace(folded, twin)
+        np.testing.assert_array_equal(upper["z"], np.transpose(lower["z"]))
+        assert upper["z"] == on_it["z"]
+        corner = upper["x0"], upper["y0"]
+        assert corner == (lower["y0"], lower["x0"]) == (on_it["x0"], on_it["y0"])
     assert "the same to the bit" in headline(folded)
-    labels, after = (figure["data"][-1]["text"] for figure in (open_, folded))
-    assert (labels[:2], after[:2]) == (["A", "B"], ["B′", "A′"])  # the colours' names
-    points = trace(ideas.fold(30, 60), "A′")
-    corner = trace(open_, "A′")["y0"], trace(open_, "A′")["x0"]
-    flat = np.argwhere(turned[0] > ideas.FAINT * turned[0].max()) + np.array(corner)
-    along, away = flat.sum(axis=1), np.diff(flat).ravel()  # the diagonal, and from it
-    np.testing.assert_allclose(points["x"] + points["y"], along, atol=0.02)
-    np.testing.assert_allclose(points["x"] - points["y"], away * 0.5, atol=0.02)
+    half_way = trace(ideas.fold(30, 90), "A′")
+    np.testing.assert_allclose(half_way["x"], half_way["y"], atol=0.02)  # on the diagonal
