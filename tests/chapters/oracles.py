@@ -1,6 +1,10 @@
 """What several tests of the chapters measure with."""
 
+from types import SimpleNamespace
+
 import numpy as np
+
+from lora_edu import Regression
 
 
 def span(values) -> tuple[float, float]:
@@ -29,3 +33,14 @@ def adam_step(memory, gradients, t, lr, eps) -> list:
         square = moments[1] / (1 - 0.999**t)
         steps.append(-lr * mean / (np.sqrt(square) + eps))
     return steps
+
+
+def minibatches(task, size):
+    """A regression as a problem whose every call has other ``size`` of its inputs."""
+    rng = np.random.default_rng(0)
+
+    def loss_and_gradient(W):
+        X = task.X[rng.integers(len(task.X), size=size)]
+        return Regression(task.W0, task.W_star, X).loss_and_gradient(W)
+
+    return SimpleNamespace(W0=task.W0, loss_and_gradient=loss_and_gradient)
