@@ -12,30 +12,30 @@ from lora_edu.chapters.starts.figures import own_rate
 from lora_edu.chapters.starts.make_data import top_curvature
 from lora_edu.explore.words import number
 from tests.chapters.figure_words import reading
+from tests.chapters.oracles import span
 from tests.chapters.test_low_rank_update import alternating
 
 D, K, RANK, S = 4, 5, 2, 1.5
 
 
-class Tiny:
-    """A layer of 4 × 5 under two losses, in float64. lengths: factors on A and B."""
+def tiny(kind, seed=0, lengths=(1, 1)):
+    """(A loss of a weight, the weight, A, B), in float64. lengths: factors on A and B."""
+    rng = np.random.default_rng(seed)
+    W, x, y, A, B = (torch.tensor(rng.normal(size=shape)) for shape in (
+        (D, K), (7, K), (7, D), (RANK, K), (D, RANK)))
 
-    def __init__(self, kind: str, seed: int = 0, lengths=(1, 1)):
-        rng = np.random.default_rng(seed)
-        self.kind = kind
-        self.W, self.x, self.y, A, B = (torch.tensor(rng.normal(size=shape)) for shape in (
-            (D, K), (7, K), (7, D), (RANK, K), (D, RANK)))
-        self.A, self.B = lengths[0] * A, lengths[1] * B
-
-    def of_weight(self, W):
-        Z = self.x @ W.T
-        if self.kind == "regression":
-            return ((Z - self.y)**2).sum() / (2 * len(self.x))
+    def loss(W):
+        Z = x @ W.T
+        if kind == "regression":
+            return ((Z - y)**2).sum() / (2 * len(x))
         return (torch.logsumexp(Z, dim=1) - Z[:, 0]).mean()
 
-    def loss(self, pair):
-        """Of A and B beside a base from which s·BA of the start has been taken."""
-        return self.of_weight(self.W + S * (pair[1] @ pair[0] - self.B @ self.A))
+    return loss, W, lengths[0] * A, lengths[1] * B
+
+
+def of_pair(loss, W, A, B):
+    """The loss of [A, B] beside a base from which s·BA of the start has been taken."""
+    return lambda pair: loss(W + S * (pair[1] @ pair[0] - B @ A))
 
 
 def whole_hessian(loss, at):
@@ -46,16 +46,18 @@ def whole_hessian(loss, at):
 
 
 def bent(p):
+    """Its most negative curvature is larger in size than its largest."""
     return (torch.tensor([-9.0, 2.0, 1.0, 0.5], dtype=torch.float64) * p[0]**2).sum() / 2
+
+
+CLASSES = tiny("classes")
+SADDLE = tiny("regression", lengths=(0, 0))  # whose curvatures come in pairs ±
 
 
 @pytest.mark.claim("obs-own-rate")
 @pytest.mark.parametrize(("loss", "at"), [
-    ((one := Tiny("regression")).loss, [one.A, one.B]),
-    ((two := Tiny("classes")).loss, [two.A, two.B]),
-    ((saddle := Tiny("regression", lengths=(0, 0))).loss, [saddle.A, saddle.B]),  # pairs ±
-    (bent, [torch.ones(4, dtype=torch.float64)])],  # its most negative one is larger in size
-    ids=["regression", "classes", "saddle", "bent"])
+    (of_pair(*CLASSES), CLASSES[2:]), (of_pair(*SADDLE), SADDLE[2:]),
+    (bent, [torch.ones(4, dtype=torch.float64)])], ids=["classes", "saddle", "bent"])
 def test_the_curvature_is_the_largest_eigenvalue(loss, at):
     largest = np.linalg.eigvalsh(whole_hessian(loss, at))[-1]
     assert top_curvature(loss, at) == pytest.approx(largest, rel=1e-4)
@@ -66,12 +68,10 @@ def test_the_curvature_is_the_largest_eigenvalue(loss, at):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("lengths", [(1, 1), (0, 1), (1, 0), (0.1, 3)])
 def test_the_form_and_its_bounds(kind, seed, lengths):
-    tiny = Tiny(kind, seed, lengths)
-    A = tiny.A.numpy()
-    B = tiny.B.numpy()
-    G = torch.func.grad(tiny.of_weight)(tiny.W).numpy()
-    H = hessian(tiny.of_weight, tiny.W).reshape(D * K, D * K).numpy()
-    dense = whole_hessian(tiny.loss, [tiny.A, tiny.B])
+    loss, W, A, B = tiny(kind, seed, lengths)
+    H = hessian(loss, W).reshape(D * K, D * K).numpy()
+    dense = whole_hessian(of_pair(loss, W, A, B), [A, B])
+    G, A, B = (part.numpy() for part in (torch.func.grad(loss)(W), A, B))
     rng = np.random.default_rng(seed)
     dA = rng.normal(size=A.shape)
     dB = rng.normal(size=B.shape)
@@ -80,20 +80,18 @@ def test_the_form_and_its_bounds(kind, seed, lengths):
     q = S**2 * change @ H @ change + 2 * S * np.vdot(G, dB @ dA)
     assert q == pytest.approx(v @ dense @ v)
 
-    h_least, *_, h = np.linalg.eigvalsh(H)
-    assert h_least > -1e-9  # H ≥ 0, so that h is its largest value
+    h = np.linalg.norm(H, 2)
     least, *_, largest = np.linalg.eigvalsh(dense)
     a, b, g = (np.linalg.norm(part, 2) for part in (A, B, G))
-    slack = 1e-9 * max(1, largest)
-    assert largest <= S**2 * h * (a**2 + b**2) + S * g + slack
-    assert least >= -S * g - slack and largest >= S * g - slack
-    blocks = [np.linalg.eigvalsh(dense[part, part])[-1]
-              for part in (slice(RANK * K, None), slice(RANK * K))]  # B's own, and A's own
-    assert largest >= max(blocks) - slack
+    own = [np.linalg.eigvalsh(dense[part, part])[-1]
+           for part in (slice(A.size), slice(A.size, None))]
+    rounding = 1e-9 * max(1, largest)
+    assert max(S * g, *own) - rounding < largest < S**2 * h * (a**2 + b**2) + S * g + rounding
+    assert least > -S * g - rounding
     if kind == "regression":
-        C = (tiny.x.T @ tiny.x / len(tiny.x)).numpy()
-        known = [S**2 * np.linalg.norm(A @ C @ A.T, 2), S**2 * b**2 * np.linalg.norm(C, 2)]
-        np.testing.assert_allclose(blocks, known, atol=1e-9)
+        C = H[:K, :K]
+        known = S**2 * b**2 * np.linalg.norm(C, 2), S**2 * np.linalg.norm(A @ C @ A.T, 2)
+        np.testing.assert_allclose(own, known, atol=1e-9)
 
 
 @pytest.mark.claim("cor-moved-reach")
@@ -126,8 +124,7 @@ def test_the_starts_are_what_they_are_called(task, name):
         assert changed > 0.01 if name in ("both random", "both small") else changed < 2e-6
         # on the regression LoRA-GA's gradient has rank 4, so that its B is rounding
         if (name, task) != ("LoRA-GA", "regression"):
-            moved = name in MOVED or "subtracted" in name
-            assert (torch.linalg.norm(base - W) > 1e-3) == moved
+            assert (torch.linalg.norm(base - W) > 1e-3) == (name in MOVED or "subtracted" in name)
         if name == "MiLoRA":  # the least eight directions are gone
             assert torch.linalg.svdvals(base)[-8] < 1e-5
         if name.startswith("A zero"):
@@ -135,9 +132,9 @@ def test_the_starts_are_what_they_are_called(task, name):
             assert not A.any() and B.std().item() == pytest.approx(width, rel=0.1)
 
 
-@pytest.mark.parametrize("eta", [0.01, 0.1])
-def test_ten_steps_are_those_of_the_two_gradients(eta):
+def test_ten_steps_are_those_of_the_two_gradients():
     """One run of a stack of two."""
+    eta = 0.1
     drawn = tasks.draw_task("regression", 0)
     start = tasks.draw_start("default", "regression", 0)
     losses = make_data.losses("regression", "SGD", "default", 0, rates=[eta, 1e-9])
@@ -153,8 +150,7 @@ def test_ten_steps_are_those_of_the_two_gradients(eta):
 
 @pytest.mark.claim("obs-own-rate")
 @pytest.mark.parametrize(("task", "start", "seed"), [
-    ("regression", "PiSSA", 1), ("regression", "EVA", 4), ("digits", "PiSSA", 1),
-    ("digits", "OLoRA", 2)])
+    ("regression", "EVA", 4), ("digits", "PiSSA", 1)])
 def test_the_stored_curvature_is_found_again(task, start, seed):
     stored = rates.stored()[f"{task} curvature"][COMPARED_STARTS.index(start), seed]
     assert make_data.curvature(task, start, seed) == pytest.approx(stored, rel=2e-3)
@@ -162,8 +158,7 @@ def test_the_stored_curvature_is_found_again(task, start, seed):
 
 @pytest.mark.claim("obs-own-rate", "obs-small-start")
 @pytest.mark.parametrize(("task", "start", "optimiser"), [
-    ("regression", "default", "SGD"), ("regression", "both small", "Adam"),
-    ("digits", "PiSSA", "SGD"), ("digits", "default", "Adam")])
+    ("regression", "both small", "Adam"), ("digits", "PiSSA", "SGD")])
 def test_the_stored_losses_are_found_again(task, start, optimiser):
     ends, curves = (rates.stored()[f"{task} {optimiser} {kind}"][COMPARED_STARTS.index(start)]
                     for kind in ("ends", "curves"))
@@ -184,8 +179,8 @@ def test_under_sgd_two_over_the_curvature_is_near_the_best_rate(task, curvatures
     curvature = mean(rates.stored()[f"{task} curvature"])
     best = mean(rates.best(task, "SGD"))
     share = best * curvature / 2
-    assert (curvature.min(), curvature.max()) == pytest.approx(curvatures, rel=0.1)
-    assert (share.min(), share.max()) == pytest.approx(shares, abs=0.05)
+    assert span(curvature) == pytest.approx(curvatures, rel=0.1)
+    assert span(share) == pytest.approx(shares, abs=0.05)
     ends = rates.stored()[f"{task} SGD ends"]  # starts, seeds, rates
     lost = by_start((ends[:, :, at_the_defaults(task, "SGD")] == rates.LOST).any(axis=1))
     assert sum(lost.values()) == diverge and lost["PiSSA"] and lost["OLoRA"]
@@ -225,9 +220,8 @@ def test_with_adam_most_do_well_at_the_defaults_rate(task, exceptions):
         exceptions, abs=0.06)
     least = by_start(loss.min(axis=1) / loss[0].min())
     if task == "digits":
-        extremes = [least["LoRA-GA"], least["CorDA"]]
-        assert extremes == [min(least.values()), max(least.values())]
-        assert extremes == pytest.approx([0.006, 4.5], rel=0.05)
+        extremes = least["LoRA-GA"], least["CorDA"]
+        assert extremes == span([*least.values()]) == pytest.approx((0.006, 4.5), rel=0.05)
     else:
         far = {start for start, value in least.items() if value > 20_000}
         assert far == {"PiSSA", "OLoRA", "CorDA", "both random, subtracted"}
@@ -253,4 +247,4 @@ def test_a_small_start_on_the_digits(size, ends):
     assert least[f"{size}, subtracted"] == pytest.approx(least[size], rel=0.25)
     each = by_start(losses.min(axis=2))
     ratio = each[f"{size}, subtracted"] / each[size]
-    assert (ratio.min(), ratio.max()) == pytest.approx(ends, rel=0.02)
+    assert span(ratio) == pytest.approx(ends, rel=0.02)
