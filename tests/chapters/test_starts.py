@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from scipy.stats import kstest
 from torch import nn
 
 from lora_edu.chapters.shared.norm_board import LEARNING_RATE
@@ -38,7 +39,7 @@ def by_numpy(start, r, s):
     return root[:, None] * Vt[:r], U[:, :r] * root
 
 
-@pytest.mark.claim("obs-peft-starts")
+@pytest.mark.claim("obs-peft-starts", "thm-moved-base")
 @pytest.mark.parametrize("start, r, alpha", [
     ("pissa", 2, 4), ("pissa", 16, 4), ("olora", 2, 4), ("eva", 16, 4), ("lora_ga", 2, 4)])
 def test_the_board_beside_the_start_in_numpy(start, r, alpha):
@@ -125,14 +126,11 @@ def test_the_useful_part_of_adams_first_step(start, power):
 @pytest.mark.parametrize("k", WIDTHS)
 @pytest.mark.parametrize("r", [4, 64])
 def test_the_spreads_are_those_that_are_drawn(k, r):
-    stored_wrong = torch.empty(k, r)
-    torch.manual_seed(0)
-    nn.init.kaiming_uniform_(stored_wrong, a=5**0.5)
-    draws = [stored_wrong]
-    for start in ("gaussian", True):
-        model = get_peft_model(nn.Sequential(nn.Linear(k, 4)), LoraConfig(
-            r=r, target_modules=["0"], init_lora_weights=start))
-        draws.insert(0, model.base_model.model[0].lora_A["default"].weight.detach())
+    draws = []
+    for start in (True, "gaussian"):
+        _, layer = adapted(model=nn.Sequential(nn.Linear(k, 4)), r=r, init_lora_weights=start)
+        draws.append(layer.lora_A["default"].weight.detach())
+    draws.append(nn.init.kaiming_uniform_(torch.empty(k, r), a=5**0.5))  # stored the wrong way
     for A, curve in zip(draws, figures.spread(k)["data"], strict=False):  # then their names
         shown = curve["y"][curve["x"].index(r)]
         assert A.std().item() == pytest.approx(shown, rel=4 / (2 * k * r) ** 0.5)
@@ -150,15 +148,15 @@ def test_an_embedding_starts_at_zero_and_learns_by_columns(by):
     else:
         inject(model, ["0"], 32, 8, rng=np.random.default_rng(0))
         A, B = model[0].active[0].parameters()
-    assert not A.any() and B.std().item() == pytest.approx(1, rel=0.03)
-    assert (B.abs() < 1).float().mean().item() == pytest.approx(0.6827, abs=0.015)
+    assert not A.any() and kstest(B.detach().ravel(), "norm").pvalue > 0.01
     model(torch.tensor([3, 14, 15, 3])).square().sum().backward()
     assert A.grad.any(dim=0).nonzero().ravel().tolist() == [3, 14, 15]
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
 def test_where_the_head_shares_an_embeddings_adapter_every_token_gets_a_gradient():
-    model, ids = models.tied_in_peft(), torch.tensor([[3, 1, 4, 1]])
+    model = models.tied_in_peft()
+    ids = torch.tensor([[3, 1, 4, 1]])
     model(input_ids=ids, labels=ids).loss.backward()
     matrices = dict(model.named_parameters())
     A = matrices["base_model.model.model.embed_tokens.lora_embedding_A.default"]
@@ -167,27 +165,6 @@ def test_where_the_head_shares_an_embeddings_adapter_every_token_gets_a_gradient
 
 
 # A base that has moved
-
-
-@pytest.mark.claim("thm-moved-base")
-def test_a_start_that_moves_the_base():
-    """All three parts, with autograd for the gradients and any A and B for the trained ones."""
-    s = 1.5
-    rng = np.random.default_rng(0)
-    W, A0, B0, A, B, x = (torch.tensor(rng.normal(size=shape)) for shape in (
-        (5, 7), (2, 7), (5, 2), (2, 7), (5, 2), (9, 7)))
-    frozen = W - s * B0 @ A0
-
-    def loss(weight):
-        return torch.logsumexp(x @ weight.T, dim=1).sum()
-
-    G = torch.func.grad(loss)(W)
-    gradients = torch.func.grad(lambda a, b: loss(frozen + s * b @ a), argnums=(0, 1))(A0, B0)
-    torch.testing.assert_close(gradients, (s * B0.T @ G, s * G @ A0.T))
-    layer = frozen + s * B @ A
-    stacked = torch.cat([B, -B0], dim=1) @ torch.cat([A, A0])
-    torch.testing.assert_close(W + s * stacked, layer)
-    torch.testing.assert_close(W + s * B @ A - layer, s * B0 @ A0)
 
 
 def load(folder, seed=1, draws=0):
