@@ -1,6 +1,7 @@
 """Using PEFT: the same numbers as ours, its fields, its other LoRAs, merging and combining."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,37 +19,33 @@ from tests.nn import models
 
 # The same numbers
 
-def apart(ours, theirs):
-    """Largest relative difference of two lists of tensors; 0 only where every bit agrees."""
-    return max(0.0 if torch.equal(a, b) else max(((a - b).norm() / b.norm()).item(), 1e-12)
-               for a, b in zip(ours, theirs, strict=True))
-
-
 @pytest.mark.claim("obs-same-as-peft")
-@pytest.mark.parametrize("r, alpha, rule, bits", [
-    (4, 8, "lora", True), (4, 1, "rslora", True), (3, 8, "lora", False), (16, 7, "rslora", False)])
-def test_a_file_of_ours_trains_in_peft_as_here(r, alpha, rule, bits, tmp_path):
+@pytest.mark.parametrize("r, alpha, rule, tolerance", [
+    (4, 8, "lora", 0), (4, 1, "rslora", 0), (3, 8, "lora", 1e-4), (16, 7, "rslora", 1e-4)])
+def test_a_file_of_ours_trains_in_peft_as_here(r, alpha, rule, tolerance, tmp_path):
     """Ten steps of AdamW: A, B, their gradients, outputs and merged weights."""
     ids = models.token_ids(5, 8)
     ours, plain = models.adapted(r, alpha, rule=rule)  # both matrices random
     save_adapter(ours, tmp_path)
     theirs = PeftModel.from_pretrained(plain, tmp_path, is_trainable=True)
-    matrices = ([p for layer in lora_layers(ours).values() for p in layer.active[0].parameters()],
-                [p for name in models.LAYERS for p in models.peft_matrices(theirs, name)])
+    pairs = [pair for name, layer in lora_layers(ours).items() for pair in zip(
+        layer.active[0].parameters(), models.peft_matrices(theirs, name), strict=True)]
     for model in (ours, theirs):
         optimiser = torch.optim.AdamW(trained(model), lr=0.01)
         for _ in range(10):
             optimiser.zero_grad()
             torch.logsumexp(model(ids), -1).sum().backward()
             optimiser.step()
-    gaps = [apart(*matrices), apart(*([p.grad for p in side] for side in matrices)),
-            apart([ours(ids)], [theirs(ids)])]
+    close = partial(torch.testing.assert_close, rtol=tolerance, atol=tolerance)
+    for one, other in pairs:
+        close(one, other)
+        close(one.grad, other.grad)
+    close(ours(ids), theirs(ids))
     merge(ours)
     theirs.merge_adapter()
-    gaps.append(apart(
-        [ours.get_submodule(name).merged_weight for name in models.LAYERS],
-        [theirs.base_model.model.get_submodule(name).base_layer.weight for name in models.LAYERS]))
-    assert max(gaps) == 0 if bits else max(gaps) < 1e-4
+    for name, layer in lora_layers(ours).items():
+        close(layer.merged_weight,
+              theirs.base_model.model.get_submodule(name).base_layer.weight.data)
 
 
 @pytest.mark.claim("obs-default-alpha")
@@ -117,12 +114,14 @@ def test_a_copy_is_right_for_plain_lora_only(setting):
         torch.testing.assert_close(after, base + times * (before - base) - lost,
                                    rtol=1e-4, atol=1e-4)
     assert not setting or (after - before).norm() > 0.2 * (before - base).norm()
-    model.set_adapter("default")
-    if setting == "use_rslora":  # merging is right
-        model.add_weighted_adapter(["default"] * 2, [1.0, 1.0], "twice", combination_type="cat")
-        twice, once = (layer.get_delta_weight(name) for name in ("twice", "default"))
-        torch.testing.assert_close(twice, 32**0.5 * 2 * once)  # the root of the combined rank
-        torch.testing.assert_close(model.merge_and_unload()(x), before, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.claim("obs-combine")
+def test_merging_is_right_for_rslora():
+    model, _ = square(use_rslora=True)
+    x = torch.randn(50, 64)
+    before = model(x)
+    torch.testing.assert_close(model.merge_and_unload()(x), before, rtol=1e-4, atol=1e-4)
 
 
 def combined_by_peft(kind, adapters, weights):
@@ -218,9 +217,6 @@ def test_pefts_loraplus_has_a_rate_for_embeddings():
         assert {group["weight_decay"] for group in groups(**{setting: 0.1})} == decays
     inject(ours, ["0", "1"], 2, 8, rng=np.random.default_rng(0))
     assert rates(ours, loraplus_groups(ours, lr=1e-3, ratio=16)) == [1e-3, 1.6e-2, 1e-3, 1.6e-2]
-    model = get_peft_model(nn.Sequential(nn.Linear(8, 8)), LoraConfig(
-        target_modules=["0"], use_dora=True, bias="lora_only"))
-    assert sorted(rates(model, groups())) == [1e-3, 1.6e-2, 1.6e-2, 1.6e-2]  # A, and all else
 
 
 @pytest.mark.claim("obs-float32-adapters")

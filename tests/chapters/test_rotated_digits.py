@@ -11,6 +11,7 @@ from lora_edu.chapters.rotated_digits import figures, make_data, runs, training
 from lora_edu.chapters.shared.digits import load
 from tests.book import printed_solution
 from tests.chapters.figure_words import reading
+from tests.chapters.oracles import of_rank
 
 FIRST, ALL = runs.PLACES
 TEST, OLD = 1, 2
@@ -53,7 +54,7 @@ def test_accuracy_rises_with_the_rank_and_comes_near_full():
     by_rank = [middle("rotated", FIRST, r) for r in (1, 2, 4, 8)]
     assert all(b > a + 0.02 for a, b in pairwise(by_rank))
     assert 0.45 < by_rank[0] < 0.6
-    for way in (("full", 8), ("head", 8), *((FIRST, r) for r in runs.RANKS)):
+    for way in (("full",), ("head",), *((FIRST, r) for r in runs.RANKS)):
         assert runs.chosen("rotated", *way)[0] in runs.RATES[1:-1]
     full = middle("rotated", "full")
     least = max(full - 0.05, middle("rotated", "head") + 0.1)
@@ -74,8 +75,8 @@ def test_at_one_rank_all_layers_win_and_at_one_count_the_first():
 def test_at_the_best_rate_for_the_new_task_the_old_one_is_forgotten():
     assert runs.shipped()["frozen"][0, OLD] == pytest.approx(0.98, abs=0.01)
     ways = [("head", 8), ("full", 8), *((at, r) for at in (FIRST, ALL) for r in runs.RANKS)]
-    learned = [way for way in ways if middle("rotated", *way) >= 0.7]
-    assert learned == [way for way in ways if way != (FIRST, 1)]
+    learned = [way for way in ways if way != (FIRST, 1)]
+    assert min(middle("rotated", *way) for way in learned) >= 0.7
     assert max(middle("rotated", *way, which=OLD) for way in learned) < 0.4
     for way in (("head", 8), ("full", 8), *((ALL, r) for r in (1, 2, 4, 8, 16))):
         assert middle("new classes", *way) > 0.6 and middle("new classes", *way, which=OLD) < 0.02
@@ -108,12 +109,14 @@ def test_the_undo_is_exact_for_any_invertible_change(seed):
 def test_a_matrix_of_rank_16_does_it(bias):
     """The exact answer, −2·W0 and the sums of its rows, cut; every picture's first entry is 1."""
     base, parts = training.base_for("inverted")
-    W0, model = base[0].weight.detach(), copy.deepcopy(base)
-    delta_b = W0.sum(1)
-    U, sigma, Vt = torch.linalg.svd(-2 * W0 + (not bias) * torch.outer(delta_b, torch.eye(64)[0]))
-    with torch.no_grad():
-        model[0].weight += (U[:, :16] * sigma[:16]) @ Vt[:16]
-        model[0].bias += bias * delta_b
+    model = copy.deepcopy(base)
+    W0 = base[0].weight.detach()
+    delta = -2 * W0
+    if bias:
+        model[0].bias.data += W0.sum(dim=1)
+    else:
+        delta[:, 0] += W0.sum(dim=1)
+    model[0].weight.data += torch.tensor(of_rank(delta.numpy(), 16))
     assert training.right(model, parts["test"]) > 0.9 * 300
 
 
@@ -176,14 +179,13 @@ def test_units_that_cannot_fall_silent_do_better():
 
 
 def test_the_explorers_draw_the_runs_and_say_them():
-    figure = figures.rotated_digits("rotated", FIRST, 4, 0.03)
-    value = np.median(runs.tried("rotated", FIRST, 4)[runs.RATES.index(0.03), :, TEST])
-    by_rank, by_rate = (t["y"] for t in figure["data"] if t["name"] == "new task")
-    assert by_rank[runs.RANKS.index(4)] == by_rate[runs.RATES.index(0.03)] == value
-    assert f"{value:.0%} of the test pictures" in reading(figure)
-    accuracy = runs.shipped()["paths"][-1, list(runs.TRAINED).index("r = 4"), ..., 0]
-    shown = figures.moving_zero(1.0, "r = 4")["data"][runs.SEEDS]
-    np.testing.assert_array_equal(shown["y"], np.median(accuracy, axis=0))
+    right = np.median(runs.tried("rotated", FIRST, 4)[runs.RATES.index(0.03), :, TEST])
+    words = reading(figures.rotated_digits("rotated", FIRST, 4, 0.03))
+    assert f"{right:.0%} of the test pictures" in words
+    states = runs.shipped()["paths"][-1, list(runs.TRAINED).index("r = 4"), :, -1]
+    right, _, passing = np.median(states, axis=0)
+    words = reading(figures.moving_zero(1.0, "r = 4"))
+    assert f"{right:.0%} of the test pictures right, {passing:.0%} of the pairs" in words
 
 
 @pytest.mark.parametrize(("task", "change"), [
@@ -195,7 +197,7 @@ def test_the_pictures_stand_over_what_the_base_calls_them(task, change):
                                atol=0.011)
     base, parts = training.base_for(task)
     called = base(parts["test"][0][:24]).argmax(dim=1).numpy()
-    texts = [named for trace in (right, wrong)
-             for named in zip(trace["y"], trace["x"], trace["text"], strict=True)]
-    assert [int(text) for *_, text in sorted(texts)] == called.tolist()  # row by row
-    assert len(right["text"]) == (called == data.y_test[:24]).sum()
+    for trace, which in ((right, called == data.y_test[:24]), (wrong, called != data.y_test[:24])):
+        assert [int(text) for text in trace["text"]] == called[which].tolist()
+        places = list(zip(trace["y"], trace["x"], strict=True))
+        assert places == sorted(places)  # row by row
