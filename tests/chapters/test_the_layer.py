@@ -84,7 +84,7 @@ WHOLE = (0.99, 1.01)
 
 @pytest.mark.claim("obs-small-update")
 @pytest.mark.parametrize(("draw", "dtype", "size", "kept", "error"), [
-    *(("normal", "bfloat16", size, WHOLE, (0, 0.17)) for size in (0.01, 0.03, 0.1, 0.3, 1)),
+    *(("normal", "bfloat16", size, WHOLE, (0, 0.17)) for size in (0.01, 1)),
     ("normal", "bfloat16", 0.001, (0.53, 0.58), (0.77, 0.80)),
     ("normal", "bfloat16", 0.0001, (0, 0.08), (0, 1)),
     ("normal", "float16", 0.001, WHOLE, (0, 1)), ("normal", "float32", 0.00001, WHOLE, (0, 1)),
