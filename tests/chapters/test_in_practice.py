@@ -108,9 +108,9 @@ def test_the_totals_for_llama_7b(name, r, adapters, total):
 def test_which_precisions_of_13b_fit_into_24_gb(r):
     """With 2,048 tokens and a tenth of the card free."""
     for checkpointing, fitting in ((True, ["8-bit base", "4-bit base"]), (False, [])):
-        sizes = {name: account(LLAMAS["13B"], "all seven", r, precision, 2048, checkpointing)
+        terms = {name: account(LLAMAS["13B"], "all seven", r, precision, 2048, checkpointing)
                  for name, precision in PRECISIONS.items()}
-        assert [name for name, terms in sizes.items() if sum(terms.values()) < 0.9 * 24e9] == fitting
+        assert [name for name in terms if sum(terms[name].values()) < 0.9 * 24e9] == fitting
 
 
 # --- four bits

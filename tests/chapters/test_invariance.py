@@ -148,16 +148,14 @@ def test_the_same_bits_with_torch(kind, settings, powers, dtype):
         A, B = (torch.nn.Parameter((width or c) * first) for first in (A0, B0))
         optimiser = kind([A, B], **{name: value * c**powers.get(name, 0)
                                     for name, value in settings.items()})
-        draw = torch.Generator().manual_seed(masks)
-        path = []
-        for _ in range(50):
+        masks = torch.rand(50, 32, 9, generator=torch.Generator().manual_seed(masks)) > 0.25
+        outputs = []
+        for kept in X * masks:
             optimiser.zero_grad()
-            kept = X * (torch.rand(X.shape, generator=draw) > 0.25)
-            out = X @ W0.T + (kept @ A.T @ B.T) * (0.5 / c**2)
-            ((out - Y) ** 2).mean().backward()
+            outputs.append(X @ W0.T + (kept @ A.T @ B.T) * (0.5 / c**2))
+            ((outputs[-1] - Y) ** 2).mean().backward()
             optimiser.step()
-            path.append(out.detach())
-        return torch.stack(path)
+        return torch.stack(outputs)
 
     ours = run(1)
     assert torch.isfinite(ours).all() and not torch.equal(ours[0], ours[-1])

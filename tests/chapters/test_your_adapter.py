@@ -9,6 +9,8 @@ from safetensors.numpy import load_file, save, save_file
 from lora_edu.chapters.your_adapter import SAMPLE, figures
 from lora_edu.explore.plain_figure import validate
 from lora_edu.formats.convention import A_STARTS
+from tests.chapters.figure_words import headline
+from tests.chapters.oracles import apart, of_rank
 
 SETTINGS = json.loads((SAMPLE / "adapter_config.json").read_text())
 R = SETTINGS["r"]
@@ -26,10 +28,6 @@ def delta(name):
 NORMS = {name.removeprefix("base_model.model."): np.linalg.norm(delta(name)) for name in NAMES}
 
 
-def title(figure):
-    return figure["layout"]["title"]["text"]
-
-
 @pytest.fixture(scope="module")
 def sample():
     return figures.adapter()
@@ -43,24 +41,22 @@ def test_the_map_has_each_norm_in_its_cell(sample):
             shown = figures.where(sample, i, j)
             assert shown["data"][0]["z"][j, i] == round(100 * norm / max(NORMS.values()))
             share = 100 * norm**2 / sum(value**2 for value in NORMS.values())
-            assert f"{block}.{part}: ‖ΔW‖ = {norm:.3g}, {share:.3g} % " in title(shown)
+            assert f"{block}.{part}: ‖ΔW‖ = {norm:.3g}, {share:.3g} % " in headline(shown)
 
 
 @pytest.mark.parametrize("keep", range(1, R + 1))
 def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
     row = figures.with_numbers(sample)[3]
     update = delta(f"base_model.model.{row.layer}")
-    U, values, Vt = np.linalg.svd(update)
-    kept = (U[:, :keep] * values[:keep]) @ Vt[:keep]
-    lost = np.linalg.norm(update - kept) / np.linalg.norm(update)
+    values = np.linalg.svd(update, compute_uv=False)
+    lost = apart(of_rank(update, keep), update)
     shown = figures.components(sample, 3, keep)
     of_kept, of_lost = shown["data"]
     np.testing.assert_allclose(of_kept["y"], values[:keep], rtol=1e-6)
     np.testing.assert_allclose(of_lost["y"], values[keep:R], rtol=1e-6)
-    if keep < R:
-        assert f"{100 * lost**2:.3g} % of ‖ΔW‖², {100 * lost:.3g} % of" in title(shown)
-    else:
-        assert "Lost are 0 % of ‖ΔW‖², 0 % of ‖ΔW‖" in title(shown)
+    in_words = (f"{100 * lost**2:.3g} % of ‖ΔW‖², {100 * lost:.3g} % of" if keep < R else
+                "Lost are 0 % of ‖ΔW‖², 0 % of ‖ΔW‖")
+    assert in_words in headline(shown)
 
 
 @pytest.mark.parametrize("start", figures.STARTS.values())
@@ -71,7 +67,7 @@ def test_the_spread_of_A_is_that_of_its_entries(sample, start):
     shown = figures.spread(sample, start)["data"][1]
     want = [ratios[f"base_model.model.{layer}"] for layer in shown["text"]]
     np.testing.assert_allclose(shown["y"], want, rtol=1e-6)
-    assert f"{np.median(want):.3g} times" in title(figures.spread(sample, start))
+    assert f"{np.median(want):.3g} times" in headline(figures.spread(sample, start))
 
 
 def test_a_strength_multiplies_the_scale(sample):
@@ -80,31 +76,38 @@ def test_a_strength_multiplies_the_scale(sample):
         shown = figures.strength(sample, strength)
         s = strength * SETTINGS["lora_alpha"] / R
         assert shown["data"][0]["x"] == [s, s]
-        assert title(shown).endswith(f"acts as {s:.3g}, and ‖ΔW‖ of all is {strength * norm:.3g}")
+        assert headline(shown).endswith(
+            f"acts as {s:.3g}, and ‖ΔW‖ of all is {strength * norm:.3g}")
         assert f"α {s * R:.3g}" in shown["data"][1]["text"]
 
 
-ZERO_B = {"lora_B": lambda values: 0 * values}
-BROKEN_A = {"lora_A": lambda values: np.nan * values}
+def zero_B(key, values):
+    return 0 * values if "lora_B" in key else values
+
+
+def broken_A(key, values):
+    return np.nan * values if "lora_A" in key else values
+
+
+def unchanged(key, values):
+    return values
 
 
 @pytest.mark.parametrize(("change", "settings", "words"), [
-    (ZERO_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "times", "is 0 exactly"]),
-    (BROKEN_A, SETTINGS, ["has no numbers", "No module has numbers", "No module has an A",
+    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "times", "is 0 exactly"]),
+    (broken_A, SETTINGS, ["has no numbers", "No module has numbers", "No module has an A",
                           "is 0 exactly"]),
-    ({}, {}, ["‖ΔW‖", "kept", "times", "does not say s"])])
+    (unchanged, {}, ["‖ΔW‖", "kept", "times", "does not say s"])])
 def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
-    tensors = {key: next((make(values) for part, make in change.items() if part in key), values)
-               for key, values in TENSORS.items()}
-    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    save_file({key: change(key, values) for key, values in TENSORS.items()},
+              tmp_path / "adapter_model.safetensors")
     if settings:
         (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
     adapter = figures.adapter(tmp_path)
-    drawn = [figures.where(adapter), figures.components(adapter), figures.spread(adapter),
-             figures.strength(adapter)]
-    for shown, text in zip(drawn, words, strict=True):
-        validate(shown)
-        assert text in title(shown)
+    for draw, text in zip((figures.where, figures.components, figures.spread, figures.strength),
+                          words, strict=True):
+        validate(draw(adapter))
+        assert text in headline(draw(adapter))
     assert "<li><p><b>" in figures.findings(adapter)
 
 
@@ -128,7 +131,7 @@ def test_a_scale_of_zero_is_not_called_unknown():
     adapter = figures.adapter(save({"lora_unet_q.lora_down.weight": np.ones((1, 2)),
                                     "lora_unet_q.lora_up.weight": np.ones((2, 1)),
                                     "lora_unet_q.alpha": np.zeros(())}))
-    assert title(figures.strength(adapter)).startswith("No s is above 0")
+    assert headline(figures.strength(adapter)).startswith("No s is above 0")
     assert "r = 1, α = 0, s = 0 by α/r: 1 modules" in adapter.report()
     assert "nothing is added" in figures.findings(adapter)
 
