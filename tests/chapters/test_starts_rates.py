@@ -172,6 +172,11 @@ def by_start(values):
     return dict(zip(COMPARED_STARTS, values, strict=True))
 
 
+def under_adam(task):
+    """The mean loss of each start at each rate, (starts, rates)."""
+    return mean(rates.stored()[f"{task} Adam ends"].swapaxes(1, 2))
+
+
 @pytest.mark.claim("obs-own-rate")
 @pytest.mark.parametrize(("task", "curvatures", "shares", "diverge"), [
     ("regression", (5, 4900), (0.4, 1.8), 10), ("digits", (23, 27000), (1.0, 2.5), 6)])
@@ -211,10 +216,9 @@ def test_the_best_rates_are_ordered_by_the_curvature_under_sgd_alone(task, optim
     ("regression", {"A zero, wide": 1.7, "both random": 3.8}),
     ("digits", {"EVA": 3.0, "A zero, wide": 1.5, "LoRA-GA": 1.7, "CorDA": 22.9})])
 def test_with_adam_most_do_well_at_the_defaults_rate(task, exceptions):
-    ends = rates.stored()[f"{task} Adam ends"]
     at = at_the_defaults(task, "Adam")
-    assert (ends[:, :, at] < rates.LOST).all()
-    loss = mean(ends.swapaxes(1, 2))  # starts, rates
+    assert (rates.stored()[f"{task} Adam ends"][:, :, at] < rates.LOST).all()
+    loss = under_adam(task)
     price = by_start(loss[:, at] / loss.min(axis=1))
     assert {start: value for start, value in price.items() if value > 1.02} == pytest.approx(
         exceptions, abs=0.06)
@@ -229,7 +233,7 @@ def test_with_adam_most_do_well_at_the_defaults_rate(task, exceptions):
 
 @pytest.mark.claim("obs-small-start")
 def test_a_small_start_on_the_regression():
-    least = by_start(mean(rates.stored()["regression Adam ends"].swapaxes(1, 2)).min(axis=1))
+    least = by_start(under_adam("regression").min(axis=1))
     assert least["both small"] == pytest.approx(least["default"], rel=0.1)
     assert least["both small, subtracted"] == pytest.approx(400 * least["both small"], rel=0.1)
     assert least["default"] < least["both random"] < 0.01 * least["both random, subtracted"]
@@ -241,10 +245,9 @@ def test_a_small_start_on_the_regression():
 @pytest.mark.parametrize(("size", "ends"), [
     ("both small", (0.56, 1.21)), ("both random", (0.99, 1.96))])
 def test_a_small_start_on_the_digits(size, ends):
-    losses = rates.stored()["digits Adam ends"]
-    least = by_start(mean(losses.swapaxes(1, 2)).min(axis=1))
+    least = by_start(under_adam("digits").min(axis=1))
     assert max(least[size], least[f"{size}, subtracted"]) < least["default"]
     assert least[f"{size}, subtracted"] == pytest.approx(least[size], rel=0.25)
-    each = by_start(losses.min(axis=2))
+    each = by_start(rates.stored()["digits Adam ends"].min(axis=2))  # of each seed
     ratio = each[f"{size}, subtracted"] / each[size]
     assert span(ratio) == pytest.approx(ends, rel=0.02)
