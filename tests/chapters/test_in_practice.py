@@ -67,22 +67,31 @@ def test_a_layer_keeps_what_is_counted(modules, name):
         assert of_a_token == sum(kept(sizes[0], modules, 4, precision).values())
 
 
-@exactly
-@pytest.mark.claim("obs-peak")
-@pytest.mark.parametrize(("modules", "name", "checkpointing", "size", "ends"), [
-    *((modules, name, checkpointing, size, (1, 1.25 if checkpointing else 1.03))
-      for modules, size in (("q, v", llama(4, 256, 704, 4, 128, vocabulary=2000)),
-                            ("q, k, v, o", llama(3, 192, 512, 4, 96, vocabulary=1500)),
-                            ("all seven", llama(3, 192, 512, 4, 96, vocabulary=1500)))
-      for name in ("16 bits", "mixed") for checkpointing in (False, True)),
-    ("all seven", "mixed", False, llama(3, 192, 512, 4, 96, vocabulary=200), (0.975, 0.985))])
-def test_the_account_bounds_the_peak(modules, name, checkpointing, size, ends):
-    """Where logits are few the peak lies elsewhere."""
+def ratio_to_the_peak(size, modules, name, checkpointing):
+    """The bytes of the account over those held at once, in a step on 192 tokens."""
     precision = PRECISIONS[name]
     model = runs_memory.adapted(size, modules, 8, precision, checkpointing)
     counted = account(size, modules, 8, precision, TWO_TEXTS.numel(), checkpointing)
-    ratio = sum(counted.values()) / runs_memory.peak(model, TWO_TEXTS, precision)
-    assert ends[0] < ratio < ends[1]
+    return sum(counted.values()) / runs_memory.peak(model, TWO_TEXTS, precision)
+
+
+@exactly
+@pytest.mark.claim("obs-peak")
+@pytest.mark.parametrize(("checkpointing", "most"), [(False, 1.03), (True, 1.25)])
+@pytest.mark.parametrize("name", ["16 bits", "mixed"])
+@pytest.mark.parametrize("modules", MODULES)
+def test_the_account_bounds_the_peak(modules, name, checkpointing, most):
+    size = (llama(4, 256, 704, 4, 128, vocabulary=2000) if modules == "q, v" else
+            llama(3, 192, 512, 4, 96, vocabulary=1500))
+    assert 1 < ratio_to_the_peak(size, modules, name, checkpointing) < most
+
+
+@exactly
+@pytest.mark.claim("obs-peak")
+def test_where_logits_are_few_the_peak_lies_elsewhere():
+    size = llama(3, 192, 512, 4, 96, vocabulary=200)
+    ratio = ratio_to_the_peak(size, "all seven", "mixed", checkpointing=False)
+    assert ratio == pytest.approx(0.98, abs=0.005)
 
 
 @pytest.mark.claim("obs-peak", "obs-kept")

@@ -74,15 +74,6 @@ def test_the_parts_hold_every_picture_once_between_0_and_1():
     assert np.array_equal(*(M[np.lexsort(M.T)] for M in (X, load_digits().data / 16)))
 
 
-@pytest.mark.parametrize("quarters", [1, 2, -1])
-def test_quarter_turns_move_pixels_anticlockwise(quarters):
-    upright = digits.load()
-    turned = digits.load(90 * quarters)
-    want = np.rot90(upright.X_test.reshape(-1, 8, 8), quarters, axes=(1, 2)).reshape(-1, 64)
-    np.testing.assert_allclose(turned.X_test, want, atol=1e-12)
-    assert np.array_equal(upright.y_test, turned.y_test)
-
-
 def test_the_vertex_of_parabolas_on_uneven_rates():
     """Beside an infinite loss it is the least point itself; one at an end is refused."""
     rates = np.log([0.1, 0.2, 0.5, 1, 2, 4, 10])

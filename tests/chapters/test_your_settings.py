@@ -32,7 +32,6 @@ def test_whose_circle_stays_when_the_rank_changes():
 
 
 @pytest.mark.parametrize(("position", "sentence"), [
-    (("PEFT", 16, 32, "Lion"), "stride is 2 times that of scale 1"),
     (("PEFT", 16, 32, "SGD"), "is 4 times that of scale 1, the scale squared"),
     (("MLX", 16, 2, "AdamW"), "6.32 times that of scale 1 elsewhere, as MLX’s corrects no bias"),
     (("MLX", 16, 2, "Lion"), "is 2 times that of scale 1"),
