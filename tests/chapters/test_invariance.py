@@ -231,6 +231,7 @@ def test_one_run_is_written_twice_and_alpha_times_16_is_another():
     one, other, fitted = (trace["z"] for trace in figures.three_runs(8)["data"][::3])
     assert np.array_equal(one, fitted)
     assert not np.array_equal(one, other)
+    assert [run[0].scaling for run in runs.three_words().values()] == [1, 16, 16]
     np.testing.assert_array_equal(np.sign(other), np.sign(large))
 
 

@@ -59,6 +59,9 @@ def test_what_a_frozen_draw_catches(gamma, r, flat):
 @pytest.mark.claim("obs-few-inputs")
 def test_few_directions_in_put_a_random_a_ahead_the_fewer_the_more(monkeypatch):
     left = swap.losses_left(10)  # m = 4, …, 64; tasks; A random and B random
+    one_start = Adapter(*initial(64, 64, 4, STARTS[0], 1 / 8, rng=np.random.default_rng(100)), 1.0)
+    losses = [train(swap.narrow_task(4, 0), one_start, Adam(lr), 10).loss for lr in swap.RATES]
+    assert left[0, 0, 0] == pytest.approx(min(loss[-1] / loss[0] for loss in losses))
     monkeypatch.setattr(swap, "RATES", swap.RATES[1:-1])
     assert np.array_equal(left, swap.losses_left.__wrapped__(10))  # no best rate is at an end
     gaps = np.diff(np.log(left))[..., 0]
