@@ -84,7 +84,6 @@ VALUES = {  # what a ValueError says, in order, and the call
     "r must be at least 1, got 0": lambda: scaling(0, 16),
     "alpha must be finite and greater than 0, got 0": lambda: scaling(8, 0),
     "rule must be one of 'lora', 'rslora', 'none', got 'rs'": lambda: scaling(8, 16, "rs"),
-    "rule must be one of … array": lambda: scaling(8, 16, ONES),
     "rule must be one of … tensor": lambda: scaling(8, 16, torch.ones(2)),
     "alpha must be large enough … r = 8, got 5e-324": lambda: scaling(8, 5e-324),
     "alpha must be finite and greater than 0, got 1000": lambda: scaling(8, 10**400),
@@ -106,7 +105,6 @@ VALUES = {  # what a ValueError says, in order, and the call
     "X must not be all zero": lambda: effective_rank(0 * ONES),
     "lr[1] must be finite and greater than 0, got 0": lambda: SGD((0.1, 0)),
     "momentum must be finite and at least 0 and less than 1, got 1": lambda: Momentum(0.1, 1),
-    "eps must be finite and at least 0, got -1": lambda: Adam(eps=-1),
     "betas[0] must be … got 1.0": lambda: Adam(betas=(1.0, 0.9)),
     "betas must be two numbers, got 0.9": lambda: Adam(betas=0.9),
     "eps must be finite and greater than 0": lambda: optimiser("Muon", eps=0),
@@ -124,7 +122,6 @@ VALUES = {  # what a ValueError says, in order, and the call
     "adapter must have the shape of W0 (5, 7) … (2, 3)": lambda: trained(adapter=TWO_BY_THREE),
     "steps must be at least 0, got -1": lambda: trained(steps=-1),
     "steps must be at least 0, got -2": lambda: grid(steps=-2),
-    "alpha must be finite": lambda: grid(alpha=math.nan),
     "seed must be one value or a sequence of distinct": lambda: grid(seed=()),
     "lr must be one value or a sequence of distinct": lambda: grid(lr=[0.1, 0.1]),
     "seed must be at least 0, got -1": lambda: grid(seed=[0, -1]),
@@ -138,8 +135,6 @@ VALUES = {  # what a ValueError says, in order, and the call
     "a and b must be equal when gradients are clipped … b = 3":
         lambda: follow(Clipped(Adam(), 1.0), b=3),
     "lr must be one number or one each for A and B, got (1": lambda: follow(SGD((1, 2, 3))),
-    "lr must be one number or one each for A and B":
-        lambda: follow(SGD(np.ones((2, 1, 1)))),
 }
 TYPES = {  # and a TypeError
     "A must be … mask": lambda: Adapter(np.ma.masked_equal(ONE, 1), ONE, 1),
@@ -158,7 +153,7 @@ TYPES = {  # and a TypeError
     "optimiser must be … SGD": lambda: trained(optimiser=SGD),
     "problem must be a Regression, got Own": lambda: grid(problem=OwnLoss(ONES, ONES, ONES)),
     "r must be a whole number, got 2.5": lambda: grid(r=[1, 2.5]),
-    "alpha must be a number": lambda: grid(alpha=[ONE, ONE]),
+    "step must be a whole number, got slice(1": lambda: grid().rows(slice(1, 2)),
     "optimiser must be an optimiser such as": lambda: grid(optimiser=dict),
     "optimiser must be a name, or … lambda lr: Clipped(Adam(lr), 1.0)":
         lambda: grid(optimiser=Clipped),
@@ -189,23 +184,17 @@ def test_a_size_is_at_least_one(draw, names):
 
 
 @pytest.mark.parametrize(("setting", "value", "error", "words"), [
-    ("lr", ONES * -0.5, ValueError, "got -0.5"), ("lr", ONES * math.nan, ValueError, "got nan"),
-    ("lr", ONES * 0, ValueError, "got 0.0"), ("lr", ONES > 0, TypeError, "dtype bool"),
+    ("lr", ONES * math.nan, ValueError, "got nan"), ("lr", ONES * 0, ValueError, "got 0.0"),
+    ("lr", ONES > 0, TypeError, "dtype bool"),
     ("lr", ONES[:0], ValueError, r"\(0, 3\)"), ("lr", (), ValueError, r"got \(\)"),
     ("lr", [[0.1, 0.2]], TypeError, "must be a number"),
     ("weight_decay", ONES, TypeError, "must be a number"),
-    ("weight_decay", -1, ValueError, "got -1"), ("eps", ONES, TypeError, "must be a number")])
+    ("weight_decay", -1, ValueError, "got -1"), ("eps", -1, ValueError, "got -1")])
 def test_every_optimiser_checks_its_settings(setting, value, error, words):
     for kind in OPTIMISERS.values():
         if setting in kind.__dataclass_fields__:
             with pytest.raises(error, match=f"(?s)^{setting}.*{words}"):
                 kind(**{"lr": 0.1, setting: value})
-
-
-@pytest.mark.parametrize("step", [slice(1, 2), [0, 1], None, True, 1.0], ids=repr)
-def test_a_row_is_of_one_step(step):
-    with pytest.raises(TypeError, match=re.escape(f"step must be a whole number, got {step!r}")):
-        grid().rows(step)
 
 
 def test_a_sweep_checks_all_before_its_first_run(monkeypatch):

@@ -42,21 +42,18 @@ def form(ours, theirs, torchs_alone=None, **settings):
 
 
 FORMS = {
-    "SGD": form(SGD, torch.optim.SGD, lr=0.03),
     "SGD per array": form(SGD, torch.optim.SGD, lr=RATES, weight_decay=DECAYS),
     "SGD, clipped": (Clipped(SGD(0.03), 7), torch.optim.SGD, {"lr": 0.03}),
-    "Momentum": form(Momentum, torch.optim.SGD, {"momentum": 0.9}, lr=0.03),
     "Momentum with L2": form(
         Momentum, torch.optim.SGD, lr=0.03, momentum=0.7, weight_decay=0.2),
     "Nesterov with L2": form(
         Momentum, torch.optim.SGD, {"momentum": 0.9}, lr=0.03, nesterov=True, weight_decay=0.2),
     "Adam": form(Adam, torch.optim.Adam),
-    "Adam, other betas": form(Adam, torch.optim.Adam, lr=0.03, betas=BETAS, eps=1e-3),
     "Adam, eps = 0": form(Adam, torch.optim.Adam, lr=0.03, eps=0.0),
     "Adam per array": form(
-        Adam, torch.optim.Adam, lr=RATES, eps=(1e-8, 1e-2, 1.0), weight_decay=DECAYS),
+        Adam, torch.optim.Adam, lr=RATES, betas=BETAS, eps=(1e-8, 1e-2, 1.0),
+        weight_decay=DECAYS),
     "Adam, clipped": (Clipped(Adam(0.03), np.float64(0.1)), torch.optim.Adam, {"lr": 0.03}),
-    "AdamW": form(AdamW, torch.optim.AdamW, lr=0.03),
     "AdamW per array": form(AdamW, torch.optim.AdamW, lr=np.array(RATES), eps=(0.0, 1e-2, 1.0)),
     "signs": form(SignSGD, LionByHand, {"betas": (0.0, 0.0)}, lr=0.03),
     "Lion": form(Lion, LionByHand, {"lr": 1e-4, "betas": (0.9, 0.99)}),
@@ -150,16 +147,10 @@ def test_gradients_whose_squares_their_dtype_cannot_hold(name, dtype, unit):
             np.testing.assert_allclose(have, want, tolerance, tolerance)
 
 
-def test_one_nan_makes_all_clipped_gradients_nan_as_in_torch():
+def test_one_nan_makes_all_clipped_gradients_nan_as_torchs_does():
     grads = [np.array([1.0, math.nan, 2.0]), np.ones((2, 2))]
-    tensors = [torch.zeros(g.shape, requires_grad=True) for g in grads]
-    for tensor, g in zip(tensors, grads, strict=True):
-        tensor.grad = torch.tensor(g, dtype=tensor.dtype)
-    torch.nn.utils.clip_grad_norm_(tensors, 1.0)
-    moved, _ = Clipped(SGD(1.0), 1.0).step([np.zeros_like(g) for g in grads], grads, ())
-    for have, tensor in zip(moved, tensors, strict=True):
-        np.testing.assert_array_equal(have, -tensor.grad.numpy())
-        assert np.isnan(have).all()
+    moved, _ = Clipped(SGD(1.0), 1.0).step([np.zeros(3), np.zeros((2, 2))], grads, ())
+    assert all(np.isnan(array).all() for array in moved)
 
 
 @pytest.mark.parametrize("kind", [Adam, AdamW])

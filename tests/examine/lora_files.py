@@ -4,6 +4,7 @@ import json
 
 import torch
 from peft import LoraConfig, get_peft_model
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -72,7 +73,8 @@ def write(folder, model, layout="peft", dtype="F32", change=None, metadata=None,
     if change is not None:
         tensors = change(tensors) or tensors
     if layout == "diffusers" and metadata is None:
-        metadata = metadata_of(file)
+        with safe_open(file, "pt") as opened:
+            metadata = opened.metadata()
     save_file(tensors, file, metadata)
     config_file = folder / "adapter_config.json"
     if settings is not None:
@@ -80,12 +82,6 @@ def write(folder, model, layout="peft", dtype="F32", change=None, metadata=None,
         config_file.write_text(json.dumps({key: value for key, value in values.items()
                                            if value is not None}))
     return folder if layout in FOLDERS else file
-
-
-def metadata_of(file):
-    """What diffusers' layout keeps its settings in."""
-    length = int.from_bytes(file.read_bytes()[:8], "little")
-    return json.loads(file.read_bytes()[8:8 + length])["__metadata__"]
 
 
 def base_file(folder, dtype="F32", blocks=3, size=0.05):

@@ -13,10 +13,9 @@ from safetensors.torch import load_file, save, save_file
 from torch import nn
 
 from lora_edu import examine
-from lora_edu.chapters.starts.runs_saved_files import train_and_save
 from lora_edu.examine import Stopped
 from lora_edu.formats import tensors
-from tests.examine.lora_files import DTYPES, PREFIX, SIDES, in_peft, updates, write
+from tests.examine.lora_files import DTYPES, PREFIX, in_peft, updates, write
 
 MIXED = {"r": 4, "lora_alpha": 6, "rank_pattern": {"k": 2, r"layers\.1\.up": 8},
          "alpha_pattern": {r"layers\.1\..*": 3}}
@@ -115,23 +114,6 @@ def test_how_far_A_went():
         assert at_least <= way + 0.02
 
 
-@pytest.mark.filterwarnings("ignore:`eva_config` specified")
-@pytest.mark.parametrize("start, name, r", [(True, "kaiming_uniform", 8),
-                                            ("gaussian", "peft_gaussian", 32)])
-def test_how_far_A_went_in_a_run_of_peft(tmp_path, start, name, r):
-    """Not quite at a right angle to its start."""
-    train_and_save(start, r, tmp_path)
-    matrices = []
-    for folder in ("start", "adapter"):
-        held = load_file(tmp_path / folder / "adapter_model.safetensors")
-        matrices += [value for key, value in held.items() if "lora_A" in key]
-    began, ended = matrices
-    way = ((ended - began).norm() / began.norm()).item()
-    [row] = examine(tmp_path / "adapter").rows
-    at_least, about = row.moved(name)
-    assert at_least <= way and about == pytest.approx(way, rel=0.25)
-
-
 @pytest.mark.parametrize("name, block, part", [
     ("model.layers.3.self_attn.q_proj", "model.layers.3", "self_attn.q_proj"),
     ("transformer.h.11.attn.c_attn", "transformer.h.11", "attn.c_attn"),
@@ -147,16 +129,6 @@ def test_a_module_has_its_place_in_the_map(name, block, part):
     assert (row.block, row.part) == (block, part)
 
 
-def test_the_map_has_each_norm_once(tmp_path):
-    model = in_peft()
-    blocks, parts, norms = examine(write(tmp_path, model)).map()
-    assert (blocks, parts) == ([f"layers.{i}" for i in range(3)], sorted(SIDES))
-    for i, block in enumerate(blocks):
-        for j, part in enumerate(parts):
-            update = updates(model)[f"{block}.{part}"]
-            assert norms[i, j] == pytest.approx(np.linalg.norm(update), rel=1e-6)
-
-
 def test_layer_2_stands_before_layer_10_and_no_name_is_cut():
     names = [f"lora_unet_{'middle_' * 9}blocks_{i}_q" for i in (2, 10)]
     examination = examine(save({f"{name}.lora_{side}.weight": torch.ones(2, 2)
@@ -170,15 +142,11 @@ def test_settings_and_bytes_may_be_given(tmp_path):
     file = folder / "adapter_model.safetensors"
     settings = folder / "adapter_config.json"
     text = settings.read_bytes()
-    for source in (file, file.read_bytes(), bytearray(file.read_bytes())):
+    bare = {key.removeprefix("base_model.model."): value for key, value in load_file(file).items()}
+    for source in (file, file.read_bytes(), bytearray(file.read_bytes()), save(bare)):
         for config in (settings, text, json.loads(text)):
             assert {row.scale for row in examine(source, config).rows} == {2.0}
-    for config in (settings, text, json.loads(text)):
-        bare = {key.removeprefix("base_model.model."): value
-                for key, value in load_file(file).items()}
-        assert {row.scale for row in examine(save(bare), config).rows} == {2.0}
     assert {row.scale for row in examine(file).rows} == {2.0}
-    assert {row.scale for row in examine(file.read_bytes()).rows} == {None}
 
 
 def test_what_goes_to_other_tools_is_the_same_scale(tmp_path):
@@ -201,11 +169,10 @@ def test_it_tells_how_far_it_is_and_can_be_stopped(tmp_path):
 
 
 def test_memory_is_less_than_three_files(tmp_path):
-    r = 64
-    large = {f"lora_unet_{i}.lora_down.weight": torch.randn(r, 40_000).bfloat16() for i in "ab"}
-    small = {f"lora_unet_{i}.lora_up.weight": torch.randn(256, r).bfloat16() for i in "ab"}
+    sides = {"down": (64, 40_000), "up": (256, 64)}
     file = tmp_path / "one.safetensors"
-    save_file(large | small, file)
+    save_file({f"lora_unet_{name}.lora_{side}.weight": torch.randn(shape).bfloat16()
+               for name in "ab" for side, shape in sides.items()}, file)
     examine(file)
     tracemalloc.start()
     examine(file)
@@ -258,18 +225,14 @@ DAMAGED = {  # the bytes, and words of the error
     "nothing": (b"", "cut off"),
     "half a header": (save(GOOD)[:60], "cut off"),
     "half the numbers": (save(GOOD)[:-8], "must begin where .* cut off"),
-    "a length beyond the file": (struct.pack("<Q", 2**60) + b"{}", "its header would end at"),
     "100 MB of JSON": (file_of(b" " * 100_000_000), "at most 25000000 bytes, got 100000000"),
     "JSON of 100,000 brackets": (file_of(b'{"a":' + b"[" * 100_000), "header must be JSON"),
     "no JSON": (file_of(b"{oops"), "header must be JSON"),
     "a list": (file_of([1]), "must be an object"),
     "a name twice": (file_of(b'{"a": 1, "a": 2}'), "a name occurs twice"),
-    "letters of another kind": (file_of(b'{"\xff": 1}'), "header must be JSON"),
     "tensors that overlap": (file_of({"a": entry(), "b": entry(2, 6)}, b"123456"),
                              "'b' must begin where the tensor before it ends, at 4"),
-    "a gap": (file_of({"a": entry(), "b": entry(6, 10)}, b"1" * 10), "'b' must begin where"),
     "too much": (file_of({"a": entry()}, b"12345"), "1 bytes are left"),
-    "an end before the begin": (file_of({"a": entry(4, 0)}, b"1234"), "as many bytes as"),
     "a shape that does not fit": (file_of({"a": entry(shape=(3, 1))}, b"1234"), "as many bytes"),
     "a side below zero": (file_of({"a": entry(shape=(-1, -1))}, b"1234"), "as many bytes"),
     "an unknown type": (file_of({"a": entry(dtype="F4")}, b"1234"), "must have a dtype of F64"),
