@@ -38,7 +38,6 @@ VALUES = {  # words of a ValueError, and the call
     "name must be a text that begins with a letter, got '1st'": lambda: show({}, name="1st"),
     "name must be a text that begins with a letter, got 5": lambda: show({}, name=5),
     "height must be a number of px above 0, got -5": lambda: show({}, name="a", height=-5),
-    "height must be a number of px above 0, got nan": lambda: show({}, name="a", height=np.nan),
     "height must be a number of px above 0, got '380'": lambda: show({}, name="a", height="380"),
     "play must name sliders with two positions or more (r), got ['start']":
         lambda: explore(figure, start=["a", "both zero"], r=[2, 8], play="start"),
@@ -49,8 +48,6 @@ VALUES = {  # words of a ValueError, and the call
         lambda: explore(figure, r=[2, 8], drag=("r", "log")),
     "drag must name sliders with two positions or more (a, t), got 'at'":
         lambda: explore(lambda a, t: 0, a=[1, 2], t=[1, 2], drag="at"),
-    "drag must be two: the slider of x and that of y":
-        lambda: explore(figure, r=[2, 8], drag=("r",)),
     "one of them, got ('r', None, None)":
         lambda: explore(figure, r=[2, 8], drag=("r", None, None)),
     "one of them, got (None, None)": lambda: explore(figure, r=[2, 8], drag=(None, None)),
@@ -93,8 +90,7 @@ STATES = {  # words of the message, and what the function returns
     "must return a plotly figure, or a dict of its data": lambda: {"traces": []},
     "layout.meta must be a dict": lambda: scatter({"meta": ["so"]}),
     "whose reading is a text": lambda: scatter({"meta": {"reading": 1}}),
-    "data[0].y[1] is nan; figures must be fin": lambda: scatter(y=np.array([1, np.nan])),
-    "data[0].z[1][1] is nan":
+    "data[0].z[1][1] is nan; figures must be fin":
         lambda: {"data": [{"type": "heatmap", "z": np.array([[1, 2], [3, np.nan]])}]},
     "layout.xaxis.range[1] is": lambda: scatter({"xaxis": {"range": [0, np.inf]}}),
     "data[0].customdata[0] is 1j of type complex": lambda: scatter(customdata=[1j]),

@@ -32,6 +32,11 @@ def updates(scales, **dtypes):
             for scale, (name, (A, B)) in zip(scales, matrices(**dtypes).items(), strict=True)}
 
 
+def a_and_b(name="lora_unet_a", A=(1, 2), B=(2, 1)):
+    """The tensors of one module of kohya's, of these shapes."""
+    return {f"{name}.lora_down.weight": torch.ones(A), f"{name}.lora_up.weight": torch.ones(B)}
+
+
 def write(folder, layout="kohya", *, alphas=(), begin=None, settings=None, more=None,
           file="in.safetensors", **dtypes):
     """A file, and where it has settings these; returns what is to be converted.

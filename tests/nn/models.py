@@ -1,14 +1,14 @@
 """Layers and a small model for the tests of lora_edu.nn, and the model's twin in PEFT."""
 
-import copy
-
 import numpy as np
+import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from lora_edu.nn import LoRAEmbedding, LoRALinear, inject, lora_layers
+from tests.nn.compare import same_bits
 
 TARGETS = ["tokens", "q", "v"]
 LAYERS = ["tokens", "blocks.0.q", "blocks.0.v", "blocks.1.q", "blocks.1.v"]
@@ -17,10 +17,10 @@ LAYERS = ["tokens", "blocks.0.q", "blocks.0.v", "blocks.1.q", "blocks.1.v"]
 class Block(nn.Module):
     """Two linear layers, one with a bias and one without, and something that is neither."""
 
-    def __init__(self, d):
+    def __init__(self):
         super().__init__()
-        self.q = nn.Linear(d, d + 1)
-        self.v = nn.Linear(d + 1, d, bias=False)
+        self.q = nn.Linear(8, 9)
+        self.v = nn.Linear(9, 8, bias=False)
         self.act = nn.Tanh()
 
     def forward(self, x):
@@ -30,11 +30,11 @@ class Block(nn.Module):
 class Net(nn.Module):
     """ids (…) → logits (…, 5): an embedding of 13 tokens (0 is padding), two blocks, a head."""
 
-    def __init__(self, d=8):
+    def __init__(self):
         super().__init__()
-        self.tokens = nn.Embedding(13, d, padding_idx=0)
-        self.blocks = nn.ModuleList([Block(d), Block(d)])
-        self.head = nn.Linear(d, 5)
+        self.tokens = nn.Embedding(13, 8, padding_idx=0)
+        self.blocks = nn.ModuleList([Block(), Block()])
+        self.head = nn.Linear(8, 5)
 
     def forward(self, ids):
         x = self.tokens(ids)
@@ -43,40 +43,29 @@ class Net(nn.Module):
         return self.head(x)
 
 
-def net(seed=0, dtype=torch.float32):
-    """The same bits for the same seed; torch's global generator is left as it was."""
+def net():
+    """The same bits each time; torch's global generator is left as it was."""
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return Net().to(dtype)
+        torch.manual_seed(0)
+        return Net()
 
 
 def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def token_ids(*shape, seed=0):
-    return torch.tensor(rng(seed).integers(0, 13, shape))
+def token_ids(*shape):
+    return torch.tensor(rng().integers(0, 13, shape))
 
 
-def adapted(r=4, alpha=8, targets=TARGETS, seed=1, start="both random", **settings):
-    """(a Net with an adapter that is not zero, the plain Net it was made from)."""
-    plain = net()
-    model = copy.deepcopy(plain)
-    inject(model, targets, r, alpha, rng=np.random.default_rng(seed), start=start, **settings)
-    return model, plain
+IDS = token_ids(3, 7)  # with some padding
 
 
-def peft_twin(model, plain, **config):
-    """``plain`` in PEFT, with the matrices of ``model``'s active adapter copied in."""
-    twin = get_peft_model(copy.deepcopy(plain), LoraConfig(
-        **{"target_modules": TARGETS} | config), autocast_adapter_dtype=False)
-    for name, layer in lora_layers(model).items():
-        [adapter] = layer.active
-        A, B = peft_matrices(twin, name)
-        with torch.no_grad():
-            A.copy_(adapter.lora_A)
-            B.copy_(adapter.lora_B)
-    return twin
+def adapted(r=4, alpha=8, targets=TARGETS, seed=1, **settings):
+    """(a Net with an adapter that is not zero, the plain Net)."""
+    model = net()
+    inject(model, targets, r, alpha, rng=rng(seed), start="both random", **settings)
+    return model, net()
 
 
 def llama(model_type=LlamaForCausalLM, **settings):
@@ -103,6 +92,24 @@ def peft_matrices(twin, name):
     return layer.lora_A["default"].weight, layer.lora_B["default"].weight
 
 
+def matrices(model, twin):
+    """(ours, PEFT's) for each A and B of the two models."""
+    for name, layer in lora_layers(model).items():
+        [adapter] = layer.active
+        yield from zip(adapter.parameters(), peft_matrices(twin, name), strict=True)
+
+
+def assert_pefts(model, twin, tolerance=1e-15):
+    """Raise AssertionError unless A, B and s of every layer are PEFT's; A and B to the bit."""
+    layers = lora_layers(model)
+    assert sorted(layers) == sorted(twin.targeted_module_names)
+    for have, want in matrices(model, twin):
+        assert same_bits(have, want)
+    for name, layer in layers.items():
+        theirs = twin.base_model.model.get_submodule(name)
+        assert theirs.scaling["default"] == pytest.approx(layer.active[0].scaling, rel=tolerance)
+
+
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 KINDS = {"Linear": (nn.Linear, LoRALinear), "Embedding": (nn.Embedding, LoRAEmbedding)}
 
@@ -113,12 +120,10 @@ def make_layer(kind="Linear", k=7, d=5, r=3, alpha=6.0, seed=0, dtype=None, **se
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         base = base_type(k, d).to(dtype)
-    return layer_type(base, r, alpha, **{"start": "both random",
-                                         "rng": np.random.default_rng(seed)} | settings)
+    return layer_type(base, r, alpha, rng=rng(seed), start="both random", **settings)
 
 
-def inputs(kind="Linear", k=7, dtype=torch.float32, shape=(4, 3)):
-    rng = np.random.default_rng(9)
+def inputs(kind="Linear", k=7, dtype=torch.float32):
     if kind == "Embedding":
-        return torch.tensor(rng.integers(0, k, shape))
-    return torch.tensor(rng.normal(size=(*shape, k)), dtype=dtype)
+        return torch.tensor(rng().integers(0, k, (4, 3)))
+    return torch.tensor(rng().normal(size=(4, 3, k)), dtype=dtype)

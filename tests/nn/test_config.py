@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaModel
 
 from lora_edu.nn import AdapterConfig, inject, lora_layers
-from tests.nn.models import TARGETS, llama, net, peft_matrices
+from tests.nn.models import TARGETS, llama, matrices, net
 
 CONFIGS = [
     {}, {"use_rslora": True}, {"lora_dropout": 0.2}, {"exclude_modules": ["0.q"]},
@@ -36,10 +36,9 @@ def test_a_config_makes_the_layers_that_it_makes_in_peft(settings, form):
         adapter = layer.adapters["b"]
         assert adapter.scaling == pytest.approx(theirs.scaling["default"], rel=1e-15)
         assert adapter.dropout == getattr(theirs.lora_dropout["default"], "p", 0.0)
-        for have, want in zip((adapter.lora_A, adapter.lora_B), peft_matrices(twin, name),
-                              strict=True):
-            assert (have.shape, have.dtype) == (want.shape, want.dtype)
-            assert bool(have.any()) == bool(want.any())
+    for have, want in matrices(model, twin):
+        assert (have.shape, have.dtype) == (want.shape, want.dtype)
+        assert bool(have.any()) == bool(want.any())
     trains = {name for name, p in model.named_parameters() if p.requires_grad}
     assert len(trains) == 2 * len(names) and all(".b.lora_" in name for name in trains)
 

@@ -1,8 +1,6 @@
 """What a tool's settings mean: the scale, and the first stride, which a step of torch's shows."""
 
 import copy
-import importlib
-import inspect
 
 import numpy as np
 import pytest
@@ -42,27 +40,6 @@ def test_the_scale_when_nothing_is_said(tool):
     reading = convention(tool, r=16, optimiser="Lion")
     assert reading.scale == reading.stride == SCALES[tool] and reading.warnings
     assert not convention("PEFT", 16, reading.scale * 16).warnings
-
-
-INSTALLED = {  # where (r, α) stand when nothing is said; MLX: the scale
-    "PEFT": ("peft", lambda peft: (peft.LoraConfig().r, peft.LoraConfig().lora_alpha)),
-    "torchtune": ("torchtune.models.llama3", lambda models: tuple(
-        inspect.signature(models.lora_llama3_8b).parameters[name].default
-        for name in ("lora_rank", "lora_alpha"))),
-    "MLX": ("mlx_lm.lora", lambda lora: (
-        lora.CONFIG_DEFAULTS["lora_parameters"]["rank"],
-        lora.CONFIG_DEFAULTS["lora_parameters"]["scale"])),
-    "loralib": ("loralib", lambda loralib: (
-        None, inspect.signature(loralib.Linear).parameters["lora_alpha"].default)),
-}
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("tool", INSTALLED)
-def test_a_row_is_what_the_installed_tool_says(tool):
-    module, read = INSTALLED[tool]
-    pytest.importorskip(module.partition(".")[0])
-    assert read(importlib.import_module(module)) == (TOOLS[tool].r, TOOLS[tool].alpha)
 
 
 @pytest.mark.claim("cor-lion-first-step")

@@ -11,8 +11,8 @@ from torch import nn
 
 from lora_edu.nn import convert, inject, lora_layers, save_adapter
 from tests.nn.compare import assert_rounding_apart, same_bits
-from tests.nn.lora_files import updates, write
-from tests.nn.models import adapted, net, peft_matrices
+from tests.nn.lora_files import a_and_b, updates, write
+from tests.nn.models import adapted, assert_pefts, net
 
 PREFIX = {"kohya": "lora_unet", "diffusers": "unet", "mlx": None}
 
@@ -40,13 +40,10 @@ def test_there_and_back_no_bit_is_lost(tmp_path, layout, r, alpha, rule):
     convert(tmp_path / "in", layout, tmp_path / "out", prefix=PREFIX[layout], names=plain)
     convert(tmp_path / "out", "peft", tmp_path / "back", names=plain)
     twin = PeftModel.from_pretrained(plain, tmp_path / "back")
-    for name, layer in lora_layers(model).items():
-        [pair] = layer.active
-        for have, want in zip(peft_matrices(twin, name), pair.parameters(), strict=True):
-            assert same_bits(have, want)
-        scaling = twin.base_model.model.get_submodule(name).scaling["default"]
-        assert scaling == pytest.approx(pair.scaling, rel=1e-7)
-        if layout != "diffusers":  # which hands its settings to PEFT
+    assert_pefts(model, twin, tolerance=1e-7)
+    if layout != "diffusers":  # which hands its settings to PEFT
+        for name, layer in lora_layers(model).items():
+            [pair] = layer.active
             assert_rounding_apart(update_in(layout, tmp_path / "out", name), pair.delta())
 
 
@@ -68,9 +65,7 @@ RIGHT = {
     "one α filled in": case((2 / 4, 5 / 2), {"alphas": (2.0,)}, alpha=5),
     "the rank of each": case(RANKS, {}, alpha="r", names=net().state_dict()),
     "float8": case(OWN, ALPHAS | FLOAT8),
-    "one of two models": case(OWN, ALPHAS | {"more": {
-        "lora_te_a.lora_up.weight": torch.ones(2, 1),
-        "lora_te_a.lora_down.weight": torch.ones(1, 2)}}, only="lora_unet"),
+    "one of two models": case(OWN, ALPHAS | {"more": a_and_b("lora_te_a")}, only="lora_unet"),
     "OneTrainer": case(OWN, ALPHAS | {"begin": "lora_transformer_"}),
     "diffusers' settings": case((8 / 4**0.5, 3 / 2**0.5), {
         "layout": "diffusers", "settings": {"use_rslora": True, "alpha_pattern": {"v": 3}}}),

@@ -9,7 +9,7 @@ import pytest
 from peft import PeftModel
 from safetensors.torch import save_file
 
-from tests.nn.lora_files import write
+from tests.nn.lora_files import a_and_b, write
 from tests.nn.models import net
 
 
@@ -62,9 +62,7 @@ def test_an_error_names_the_option_and_the_file(tmp_path, monkeypatch, capsys, o
 
 
 def test_names_of_any_letters_are_written_on_any_console(tmp_path, monkeypatch):
-    save_file({"lora_unet_größe.lora_down.weight": net().head.weight[:2, :2].contiguous(),
-               "lora_unet_größe.lora_up.weight": net().head.weight[:3, :2].contiguous()},
-              tmp_path / "in.safetensors")
+    save_file(a_and_b("lora_unet_größe"), tmp_path / "in.safetensors")
     (tmp_path / "names.txt").write_text("größe", encoding="utf-8")
     assert r"(gr\xf6\xdfe, ...)" in convert(
         monkeypatch, tmp_path / "in.safetensors", "--to", "peft", "--alpha", "r",

@@ -7,25 +7,19 @@ from safetensors.torch import save_file
 from torch import nn
 
 from lora_edu.nn import convert, inject, save_adapter
-from tests.nn.lora_files import write
+from tests.nn.lora_files import a_and_b, write
 from tests.nn.models import net
 
 ONE = torch.ones(1)
+UP = "lora_unet_blocks_0_q.lora_up.weight"
 ALPHAS = {"alphas": (2.0, 3.0)}
 DIFFUSERS = {"layout": "diffusers"}
 PEFT = {"layout": "peft", "settings": {}}
 
 
-def a_and_b(name="lora_unet_a", A=(1, 2), B=(2, 1)):
-    return {f"{name}.lora_down.weight": torch.ones(A), f"{name}.lora_up.weight": torch.ones(B)}
-
-
-def kohya(key="", tensor=ONE, others=()):
+def kohya(tensors):
     """A file of kohya's with further tensors; with None in the place of one it is left out."""
-    more = dict(others)
-    if key:
-        more[f"lora_unet_{key}"] = tensor
-    return ALPHAS | {"more": more}
+    return ALPHAS | {"more": tensors}
 
 
 def mlx(**settings):
@@ -42,10 +36,9 @@ def case(written, **options):
 
 
 REFUSED = {  # the message, and its case
-    "lora_unet_a.hada_w1_a' is .*: LoHa": case(kohya("a.hada_w1_a")),
-    "lokr_w1' is not of plain .*: LoKr": case(kohya("a.lokr_w1")),
-    "dora_scale.*: DoRA": case(kohya("blocks_0_q.dora_scale")),
-    "lora_mid.*convolution in three": case(kohya("a.lora_mid.weight")),
+    "lora_unet_a.hada_w1_a' is .*: LoHa": case(kohya({"lora_unet_a.hada_w1_a": ONE})),
+    "dora_scale.*: DoRA": case(kohya({"lora_unet_blocks_0_q.dora_scale": ONE})),
+    "lora_mid.*convolution in three": case(kohya({"lora_unet_a.lora_mid.weight": ONE})),
     "q.alpha' is not of plain LoRA in the layout of peft": case(
         PEFT | {"more": {"base_model.model.blocks.0.q.alpha": ONE}}),
     "names must be given.*'blocks_0_q'": case(ALPHAS, names=None),
@@ -59,10 +52,10 @@ REFUSED = {  # the message, and its case
     "alpha must be given, the file has none for 2 of 2": case({}),
     "alpha must be left out, .* its own, got 'r'": case(ALPHAS, alpha="r"),
     "alpha, unless it is a number, must be .* got '16'": case(ALPHAS, alpha="16"),
-    "alpha of 'a' must be .* got 0.0": case(kohya("a.alpha", 0 * ONE, a_and_b())),
+    "alpha of 'a' must be .* got 0.0": case(kohya(a_and_b() | {"lora_unet_a.alpha": 0 * ONE})),
     "alpha of 'blocks.0.q', a float32 .* at least 1.17.*got 1e-46": case(
         PEFT | {"settings": {"lora_alpha": 1e-46}}, to="kohya", prefix="lora_unet"),
-    "'a' must have .* one α": case(kohya("a.alpha", torch.ones(2), a_and_b())),
+    "'a' must have .* one α": case(kohya(a_and_b() | {"lora_unet_a.alpha": torch.ones(2)})),
     "alpha must be given: .* Say 'file'": case(DIFFUSERS | ALPHAS),
     "'blocks.0.q' must have one α, got 2 from its key and 8 from": case(
         DIFFUSERS | ALPHAS | {"settings": {}}),
@@ -82,20 +75,19 @@ REFUSED = {  # the message, and its case
     "'transformer.wte' is an embedding": case(mlx_embedding("transformer.wte")),
     r"MLX has one .*\[\(2, 1.5\), \(4, 0.5\)\]": case(ALPHAS, to="mlx"),
     "prefix must be one of 'unet', .* got None": case(ALPHAS, to="diffusers"),
-    "prefix must .* got 5": case(ALPHAS, to="diffusers", prefix=5),
     "prefix must be left out for peft": case(ALPHAS, prefix="lora_te"),
     "only must be a str, got 5": case(ALPHAS, only=5),
     "only must be one of 'lora_te', 'lora_unet', got None": case(
-        kohya(others=a_and_b("lora_te_a"))),
+        kohya(a_and_b("lora_te_a"))),
     "'blocks.0.q.lora_A.weight' must begin with the model .* say only=''": case(
         DIFFUSERS | {"begin": ""}, alpha="r"),
     "'head.lora_A.weight' must begin with the model": case(  # but with a part of a name
         DIFFUSERS | {"begin": "", "more": {"head.lora_A.weight": ONE}}, alpha="r", only="blocks"),
-    "'a' must have A .* for a convolution": case(kohya(others=a_and_b(B=(2, 1, 1, 1)))),
-    "'a' must have A": case(kohya(others=a_and_b(A=(0, 2), B=(2, 0)))),
-    "'blocks_0_q' must have A": case(kohya("blocks_0_q.lora_up.weight", None)),
+    "'a' must have A .* for a convolution": case(kohya(a_and_b(B=(2, 1, 1, 1)))),
+    "'a' must have A": case(kohya(a_and_b(A=(0, 2), B=(2, 0)))),
+    "'blocks_0_q' must have A": case(kohya({UP: None})),
     "'blocks_0_q.lora_up.weight' must be finite, got 36 non-finite entries of 36": case(
-        kohya("blocks_0_q.lora_up.weight", torch.full((9, 4), torch.nan))),
+        kohya({UP: torch.full((9, 4), torch.nan)})),
     "must have a floating dtype, got torch.int8": case(ALPHAS | {"dtypes": [torch.int8] * 2}),
     "must be the folder with PEFT": case({"more": {"base_model.model.a.lora_A.weight": ONE}}),
     r"target_modules chooses in names, it has none for .*'blocks.1.v'": case(

@@ -45,7 +45,6 @@ DAMAGE = {  # the file to be named: words of the message, in order, and what hap
         "": cut(WEIGHTS, -4),
         f"{Q0} … (4, 8)": tensors(lambda t: t.pop(Q0)),
         "'extra' … (2, 3)": tensors(lambda t: t.update(extra=torch.ones(2, 3))),
-        f"{Q0} … (4, 8) … (4, 9)": tensors(lambda t: t.update({Q0: torch.ones(4, 9)})),
         f"{Q0} … 1 non-finite entries of 32": tensors(
             lambda t: t[Q0].view(-1)[:1].fill_(torch.nan)),
         "must have shape (5, … got (4,": config(r=5),

@@ -252,7 +252,6 @@ TABLE = {  # the model, or all that the doctor is asked; the finding, and words 
     "a scale that was set": (lambda: with_pattern(3), "scaling",
                              "s is 6, by the settings it is 2", "where:  base_model.model.blocks"),
     "settings": (lambda: {"model": ours(), "config": AdapterConfig(**SETTINGS)}, ""),
-    "settings of PEFT": (lambda: {"model": ours(), "config": LoraConfig(**SETTINGS)}, ""),
     "of AdaLoRA": (lambda: {"model": ours(rule="rslora"),
                             "config": SETTINGS | {"peft_type": "ADALORA"}}, ""),
     "one B is missing": (lambda: given(ours(), "blocks.0.q.adapters.default.lora_B"),
@@ -303,8 +302,6 @@ def test_what_is_printed():
     findings = doctor(model, optimiser=adam(TinyChat().parameters()))
     assert names(findings) == ["both-zero", "not-in-optimiser", "scale"]  # the worst first
     text = str(findings).splitlines()
-    assert text[0] == ("error: A and B are both zero: both gradients are zero, at every step "
-                       "[both-zero]")
     assert text[3] == "  where:  blocks.0.q, blocks.0.v, blocks.1.q and 1 more"
     assert text[-1].startswith(f"3 found of {len(findings.tested)} looked for: no-adapter, froze")
     assert repr(doctor(ours())).startswith("nothing found of ")
@@ -314,7 +311,7 @@ def test_what_is_printed():
 
 @pytest.mark.parametrize("optimiser, steps, looked_for, findings", [
     (torch.optim.AdamW, 1, True, []),  # after one step B may be zero in any run
-    (torch.optim.AdamW, 2, True, ["stuck"]), (torch.optim.SGD, 2, False, []),
+    (torch.optim.AdamW, 2, True, ["stuck"]),
     (partial(torch.optim.SGD, momentum=0.9), 2, False, [])])
 def test_what_cannot_move_is_looked_for_where_the_optimiser_counts_its_steps(
         optimiser, steps, looked_for, findings):

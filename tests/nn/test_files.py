@@ -1,7 +1,6 @@
 """An adapter on disk: there and back without losing a bit, by us and by PEFT."""
 
 import copy
-import json
 import os
 import time
 from pathlib import Path
@@ -14,24 +13,11 @@ from torch import nn
 
 from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, unload
 from tests.nn.compare import assert_rounding_apart, same_bits
-from tests.nn.models import LAYERS, TARGETS, adapted, llama, net, peft_matrices, rng, token_ids
+from tests.nn.models import IDS, LAYERS, TARGETS, adapted, assert_pefts, llama, net, rng
 from tests.nn.test_config import CONFIGS
 
-IDS = token_ids(3, 7)
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-
-
-def assert_pefts(model, twin):
-    """Raise AssertionError unless A, B and s of every layer are PEFT's; A and B to the bit."""
-    layers = lora_layers(model)
-    assert sorted(layers) == sorted(twin.targeted_module_names)
-    for name, layer in layers.items():
-        [adapter] = layer.active
-        for have, want in zip(adapter.parameters(), peft_matrices(twin, name), strict=True):
-            assert same_bits(have, want)
-        theirs = twin.base_model.model.get_submodule(name)
-        assert theirs.scaling["default"] == pytest.approx(adapter.scaling, rel=1e-15)
 
 
 @pytest.mark.claim("obs-same-as-peft", "obs-peft-files")
@@ -109,10 +95,6 @@ def test_ranks_and_alphas_may_differ_from_layer_to_layer(tmp_path):
     inject(model, ["0.v"], 3, 4, rng=rng(3), start="both random")
     inject(model, ["1.v"], 2, 5, rng=rng(4), start="both random")
     save_adapter(model, tmp_path)
-    config = json.loads((tmp_path / CONFIG).read_text())
-    assert (config["r"], config["lora_alpha"]) == (2, 4)
-    assert config["rank_pattern"] == {r"^blocks\.0\.v": 3}
-    assert config["alpha_pattern"] == {r"^blocks\.1\.v": 5}
     twin = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path)
     assert_pefts(model, twin)
     assert_rounding_apart(twin(IDS), model(IDS))

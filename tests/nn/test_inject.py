@@ -9,9 +9,7 @@ from torch import nn
 
 from lora_edu.nn import LoRALinear, inject, unload
 from tests.nn.compare import same_bits
-from tests.nn.models import TARGETS, net, rng, token_ids
-
-IDS = token_ids(3, 7)
+from tests.nn.models import IDS, TARGETS, net, rng
 
 
 @pytest.mark.claim("obs-no-trace")

@@ -16,25 +16,18 @@ from lora_edu.nn import (
     unmerge,
 )
 from tests.nn.compare import assert_rounding_apart, assert_unchanged, fingerprint, same_bits
-from tests.nn.models import TARGETS, adapted, net, rng, token_ids
-
-IDS = token_ids(3, 7)
+from tests.nn.models import IDS, TARGETS, adapted, net, rng
 
 
 def trainable(model):
     return [name for name, p in model.named_parameters() if p.requires_grad]
 
 
-def two_adapters():
+@pytest.mark.claim("obs-no-trace")
+def test_adapters_are_switched_and_the_base_is_still_there():
     model, plain = adapted(targets=["q", "v"])
     first = model(IDS)
     inject(model, ["v", "head"], 2, 6, rng=rng(5), name="b", start="both random")
-    return model, plain, first
-
-
-@pytest.mark.claim("obs-no-trace")
-def test_adapters_are_switched_and_the_base_is_still_there():
-    model, plain, first = two_adapters()
     second = model(IDS)
     assert all(".b." in name for name in trainable(model)) and len(trainable(model)) == 6
     set_adapter(model, "default")

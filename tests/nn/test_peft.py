@@ -6,24 +6,25 @@ scaling, so the bits must agree. Another s, training and merging: tests/chapters
 
 import copy
 
-import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from lora_edu.nn import inject, load_adapter, lora_layers, merge, save_adapter
 from tests.nn.compare import same_bits
-from tests.nn.models import LAYERS, TARGETS, adapted, net, peft_matrices, peft_twin, token_ids
+from tests.nn.models import IDS, TARGETS, adapted, matrices, net, rng, token_ids
 
 POWER_OF_TWO = [(4, 8, "lora"), (8, 8, "lora"), (2, 1, "lora"), (4, 1, "rslora")]
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 
 
-def both(r, alpha, rule, dtype=torch.float32, **settings):
+def both(r, alpha, rule, dtype=torch.float32, dropout=0.0):
     """(our model, PEFT's) with the same adapter."""
-    model, plain = adapted(r, alpha, rule=rule, **settings)
-    twin = peft_twin(model, plain, r=r, lora_alpha=alpha, use_rslora=rule == "rslora",
-                     lora_dropout=settings.get("dropout", 0.0))
+    model, plain = adapted(r, alpha, rule=rule, dropout=dropout)
+    twin = get_peft_model(plain, LoraConfig(
+        r=r, lora_alpha=alpha, target_modules=TARGETS, use_rslora=rule == "rslora",
+        lora_dropout=dropout))
+    copy_over(model, twin)
     return model.to(dtype), twin.to(dtype)
 
 
@@ -31,16 +32,12 @@ def loss_of(model, ids):
     return torch.logsumexp(model(ids).float(), -1).sum()
 
 
-def matrices(model, twin):
-    """(ours, PEFT's) for each A and B of the two models."""
-    layers = lora_layers(model)
-    assert [*layers] == LAYERS
-    for name, layer in layers.items():
-        [adapter] = layer.active
-        yield from zip(adapter.parameters(), peft_matrices(twin, name), strict=True)
+def copy_over(model, twin):
+    for ours, theirs in matrices(model, twin):
+        theirs.data.copy_(ours)
 
 
-def assert_same_gradients(model, twin, ids):
+def assert_same_gradients(model, twin, ids=IDS):
     """Raise AssertionError unless the gradients of a loss that bends are the same to the bit."""
     for one in (model, twin):
         one.zero_grad()
@@ -61,15 +58,14 @@ def test_forward_and_gradients_are_pefts_to_the_bit(r, alpha, rule, shape, dtype
 
 def test_dropout_drops_what_pefts_drops():
     model, twin = both(4, 8, "lora", dropout=0.5)
-    ids = token_ids(3, 7)
     outputs = []
     for one in (model, twin):
         torch.manual_seed(5)
-        outputs.append(one(ids))
+        outputs.append(one(IDS))
     assert same_bits(*outputs)
-    assert not torch.equal(outputs[0], model(ids))  # another draw: it does drop
+    assert not torch.equal(outputs[0], model(IDS))  # another draw: it does drop
     model.eval(), twin.eval()
-    assert same_bits(model(ids), twin(ids)) and same_bits(model(ids), model(ids))
+    assert same_bits(model(IDS), twin(IDS)) and same_bits(model(IDS), model(IDS))
 
 
 @pytest.fixture(params=[torch.bfloat16, torch.float16])
@@ -77,12 +73,10 @@ def half(request):
     """(our model, PEFT's, the plain one), in half precision, by each library's own default."""
     plain = net().to(request.param)
     model = copy.deepcopy(plain)
-    inject(model, TARGETS, 4, 8, rng=np.random.default_rng(1), start="both random")
+    inject(model, TARGETS, 4, 8, rng=rng(1), start="both random")
     twin = get_peft_model(copy.deepcopy(plain), LoraConfig(
         r=4, lora_alpha=8, target_modules=TARGETS))
-    for ours, theirs in matrices(model, twin):
-        assert ours.dtype == theirs.dtype == torch.float32
-        theirs.data.copy_(ours)
+    copy_over(model, twin)
     return model, twin, plain
 
 
@@ -90,18 +84,17 @@ def half(request):
 def test_beside_half_precision_a_and_b_are_float32_and_train_as_pefts_to_the_bit(half):
     """The input is cast up for A and B, the sum back to the base's dtype; no autocast."""
     model, twin, plain = half
-    ids = token_ids(3, 7)
-    assert model(ids).dtype == plain(ids).dtype and same_bits(model(ids), twin(ids))
-    assert_same_gradients(model, twin, ids)
+    assert model(IDS).dtype == plain(IDS).dtype and same_bits(model(IDS), twin(IDS))
+    assert_same_gradients(model, twin)
     for one in (model, twin):
         optimiser = torch.optim.AdamW([p for p in one.parameters() if p.requires_grad], lr=0.01)
         for _ in range(3):
             optimiser.zero_grad()
-            loss_of(one, ids).backward()
+            loss_of(one, IDS).backward()
             optimiser.step()
     for ours, theirs in matrices(model, twin):
         assert ours.dtype == torch.float32 and same_bits(ours, theirs)
-    assert same_bits(model(ids), twin(ids))
+    assert same_bits(model(IDS), twin(IDS))
 
 
 @pytest.mark.claim("obs-float32-adapters")
@@ -109,17 +102,16 @@ def test_beside_half_precision_files_and_merged_weights_are_pefts_to_the_bit(hal
     """Merged: of Linear layers. PEFT rounds an Embedding's ΔW, and each with safe_merge, before it
     is added."""
     model, twin, plain = half
-    ids = token_ids(3, 7)
-    want = model(ids)
+    want = model(IDS)
     save_adapter(model, tmp_path / "ours")
     twin.save_pretrained(tmp_path / "theirs")
     for folder in ("ours", "theirs"):
         loaded = copy.deepcopy(plain)
         load_adapter(loaded, tmp_path / folder)
         assert {p.dtype for p in loaded.parameters() if p.requires_grad} == {torch.float32}
-        assert same_bits(loaded(ids), want)
+        assert same_bits(loaded(IDS), want)
         peft_loaded = PeftModel.from_pretrained(copy.deepcopy(plain), tmp_path / folder)
-        assert same_bits(peft_loaded(ids), want)
+        assert same_bits(peft_loaded(IDS), want)
     merge(model)
     safe = copy.deepcopy(twin)
     safe.merge_adapter(safe_merge=True)
