@@ -34,12 +34,12 @@ class Tiny(nn.Module):
         self.layers = nn.ModuleList(Block() for _ in range(blocks))
 
 
-def in_peft(dtype="F32", decay=0.5, seed=0, **settings):
+def in_peft(dtype="F32", decay=0.5, **settings):
     """A Tiny in PEFT and in float64, whose A is as at its start and whose B has learned.
 
     The numbers are those that dtype has. decay: how much of B the next component has.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     config = {"r": 4, "lora_alpha": 4, "target_modules": list(SIDES)} | settings
     model = get_peft_model(Tiny(), LoraConfig(**config)).double()
     for name, parameter in model.named_parameters():
@@ -67,12 +67,12 @@ def write(folder, model, layout="peft", dtype="F32", change=None, metadata=None,
     if layout != "peft":
         convert(folder, layout, folder / layout, prefix=PREFIX.get(layout))
         folder = folder / layout
-    [file] = folder.glob("*adapter*.safetensors") if layout in FOLDERS else folder.glob("*.safet*")
+    [file] = folder.glob("*.safetensors")
     tensors = {key: value if key.endswith(".alpha") else value.to(DTYPES[dtype])
                for key, value in load_file(file).items()}
     if change is not None:
-        tensors = change(tensors) or tensors
-    if layout == "diffusers" and metadata is None:
+        tensors = change(tensors)
+    if metadata is None:
         with safe_open(file, "pt") as opened:
             metadata = opened.metadata()
     save_file(tensors, file, metadata)
@@ -84,10 +84,10 @@ def write(folder, model, layout="peft", dtype="F32", change=None, metadata=None,
     return folder if layout in FOLDERS else file
 
 
-def base_file(folder, dtype="F32", blocks=3, size=0.05):
+def base_file(folder, dtype="F32", blocks=3):
     """The weights of a Tiny."""
     generator = torch.Generator().manual_seed(1)
-    weights = {name: (size * torch.randn(weight.shape, generator=generator)).to(DTYPES[dtype])
+    weights = {name: (0.05 * torch.randn(weight.shape, generator=generator)).to(DTYPES[dtype])
                for name, weight in Tiny(blocks).state_dict().items()}
     save_file(weights, folder / "base.safetensors")
     return folder / "base.safetensors"

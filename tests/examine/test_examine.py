@@ -16,6 +16,7 @@ from lora_edu import examine
 from lora_edu.examine import Stopped
 from lora_edu.formats import tensors
 from tests.examine.lora_files import DTYPES, PREFIX, in_peft, updates, write
+from tests.nn.lora_files import a_and_b
 
 MIXED = {"r": 4, "lora_alpha": 6, "rank_pattern": {"k": 2, r"layers\.1\.up": 8},
          "alpha_pattern": {r"layers\.1\..*": 3}}
@@ -209,7 +210,7 @@ def test_rounding_to_bfloat16_is_torchs():
     np.testing.assert_array_equal(tensors.to_bfloat16(numbers), want)
 
 
-GOOD = {"a.lora_down.weight": torch.ones(2, 4), "a.lora_up.weight": torch.ones(3, 2)}
+GOOD = a_and_b()
 
 
 def file_of(header, numbers=b""):

@@ -55,88 +55,83 @@ def zero(tensor):
     return torch.zeros_like(tensor)
 
 
-FAULTS = {  # PEFT's settings, how the file is written, and the finding
-    "α of 8 at r = 64": ({"r": 64, "lora_alpha": 8}, {}, "default-alpha"),
-    "kohya's α of 1 at r = 32": ({"r": 32, "lora_alpha": 1}, {"layout": "kohya"}, "default-alpha"),
-    "MLX's scale of 20": ({"r": 4, "lora_alpha": 80}, {"layout": "mlx"}, "default-alpha"),
-    "rsLoRA with α = 4r": ({"r": 16, "lora_alpha": 64, "use_rslora": True}, {}, "other-rule"),
-    "a scale of 64": ({"r": 4, "lora_alpha": 256}, {}, "scale"),
-    "a scale of 1/64": ({"r": 32, "lora_alpha": 0.5}, {}, "scale"),
-    "a scale of 0": ({}, {"layout": "kohya", "change": each(".alpha", zero)}, "switched-off"),
-    "B zero": ({}, {"change": each("lora_B", zero)}, "idle"),
-    "A zero": ({}, {"change": each("lora_A", zero)}, "idle"),
-    "B zero in one module": ({}, {"change": each("1.q.lora_B", zero)}, "idle"),
-    "both zero": ({}, {"change": each("lora", zero)}, "both-zero"),
-    "a rate of 1e-9": ({}, {"change": each("lora_B", lambda B: B * 1e-6)}, "barely-moved"),
-    "NaN": ({}, {"change": each("1.q.lora_B", spoiled(torch.nan))}, "not-finite"),
-    "infinity in float16": ({}, {"dtype": "F16", "change": each("lora_A", spoiled(torch.inf))},
-                            "not-finite"),
-    "two precisions": ({}, {"change": each("layers.2", lambda x: x.half())}, "mixed-precision"),
-    "an A without its B": ({}, {"change": without("1.q.lora_B")}, "incomplete"),
-    "ZeRO-3": ({}, {"change": each("lora_B", lambda B: torch.ones(0))}, "incomplete"),
-    "another r in the settings": ({}, {"settings": {"r": 8}}, "rank"),
-    "α taken away": ({}, {"settings": {"lora_alpha": None}}, "settings"),
-    "an α in letters": ({}, {"settings": {"lora_alpha": "16"}}, "settings"),
-    "another method's settings": ({}, {"settings": {"peft_type": "IA3"}}, "settings"),
-    "a pattern for α that matches nothing": ({}, {"settings": {"alpha_pattern": {"query": 4}}},
-                                             "unmatched-names"),
-    "a pattern for r that matches nothing": ({}, {"settings": {"rank_pattern": {"mlp.up": 4}}},
-                                             "unmatched-names"),
-    "a target that was not reached": ({}, {"settings": {"target_modules": ["q", "k", "up", "o"]}},
-                                      "unmatched-names"),
-    "two patterns": ({}, {"settings": {"alpha_pattern": {"q": 4, r"layers\.1\.q": 8}}},
-                     "two-patterns"),
-    "a head that was not saved": ({}, {"settings": {"modules_to_save": ["head"]}}, "not-saved"),
-    "PiSSA": ({}, {"settings": {"init_lora_weights": "pissa"}}, "moved-base"),
-    "DoRA": ({"use_dora": True}, {}, "other-method"),
-    "a setting that few programs know": ({}, {"settings": {"layer_replication": [[0, 2], [1, 3]]}},
-                                         "beyond-lora"),
-    "trained biases": ({}, {"change": beside(base_model__model__q__bias=torch.ones(2))},
-                       "trained-in-full"),
-    "a head trained in full": ({"modules_to_save": ["head"]}, {
-        "change": beside(base_model__model__head__weight=torch.ones(2, 2))}, "trained-in-full"),
-    "a state_dict": ({}, {"change": renamed("lora_A.", "lora_A.default.")}, "other-keys"),
-    "keys without PEFT's prefix": ({}, {"change": renamed("base_model.model.", "")}, "other-keys"),
-    "experts": ({}, {"settings": {"target_parameters": ["up"], "rank_pattern": {"up": 2}}},
-                "other-method"),
-    "no keys for α, kohya": ({}, {"layout": "kohya", "change": without(".alpha")}, "no-alpha"),
-    "α in the metadata alone": ({}, {"layout": "diffusers", "metadata": {
-        "transformer.r": "4", "transformer.lora_alpha": "16"}}, "alpha-in-metadata"),
-    "a rescaled kohya": ({"lora_alpha": 4}, {"layout": "kohya", "metadata": KOHYA},
-                         "alpha-in-metadata"),
-    "α in keys that a loader passes over": ({}, {
-        "layout": "kohya", "change": both(
+def case(finding, setting=None, **written):
+    """What is found, where PEFT or the base has this setting, in a file that is so written."""
+    return finding, setting or {}, written
+
+
+FAULTS = {
+    "α of 8 at r = 64": case("default-alpha", {"r": 64, "lora_alpha": 8}),
+    "kohya's α of 1 at r = 32": case("default-alpha", {"r": 32, "lora_alpha": 1}, layout="kohya"),
+    "MLX's scale of 20": case("default-alpha", {"r": 4, "lora_alpha": 80}, layout="mlx"),
+    "rsLoRA with α = 4r": case("other-rule", {"r": 16, "lora_alpha": 64, "use_rslora": True}),
+    "a scale of 64": case("scale", {"r": 4, "lora_alpha": 256}),
+    "a scale of 1/64": case("scale", {"r": 32, "lora_alpha": 0.5}),
+    "a scale of 0": case("switched-off", layout="kohya", change=each(".alpha", zero)),
+    "B zero": case("idle", change=each("lora_B", zero)),
+    "A zero": case("idle", change=each("lora_A", zero)),
+    "B zero in one module": case("idle", change=each("1.q.lora_B", zero)),
+    "both zero": case("both-zero", change=each("lora", zero)),
+    "a rate of 1e-9": case("barely-moved", change=each("lora_B", lambda B: B * 1e-6)),
+    "NaN": case("not-finite", change=each("1.q.lora_B", spoiled(torch.nan))),
+    "infinity in float16": case("not-finite", dtype="F16",
+                                change=each("lora_A", spoiled(torch.inf))),
+    "two precisions": case("mixed-precision", change=each("layers.2", lambda x: x.half())),
+    "an A without its B": case("incomplete", change=without("1.q.lora_B")),
+    "ZeRO-3": case("incomplete", change=each("lora_B", lambda B: torch.ones(0))),
+    "another r in the settings": case("rank", settings={"r": 8}),
+    "α taken away": case("settings", settings={"lora_alpha": None}),
+    "an α in letters": case("settings", settings={"lora_alpha": "16"}),
+    "another method's settings": case("settings", settings={"peft_type": "IA3"}),
+    "a pattern for α that matches nothing": case(
+        "unmatched-names", settings={"alpha_pattern": {"query": 4}}),
+    "a pattern for r that matches nothing": case(
+        "unmatched-names", settings={"rank_pattern": {"mlp.up": 4}}),
+    "a target that was not reached": case(
+        "unmatched-names", settings={"target_modules": ["q", "k", "up", "o"]}),
+    "two patterns": case(
+        "two-patterns", settings={"alpha_pattern": {"q": 4, r"layers\.1\.q": 8}}),
+    "a head that was not saved": case("not-saved", settings={"modules_to_save": ["head"]}),
+    "PiSSA": case("moved-base", settings={"init_lora_weights": "pissa"}),
+    "DoRA": case("other-method", {"use_dora": True}),
+    "a setting that few programs know": case(
+        "beyond-lora", settings={"layer_replication": [[0, 2], [1, 3]]}),
+    "trained biases": case(
+        "trained-in-full", change=beside(base_model__model__q__bias=torch.ones(2))),
+    "a head trained in full": case(
+        "trained-in-full", settings={"modules_to_save": ["head"]},
+        change=beside(base_model__model__head__weight=torch.ones(2, 2))),
+    "a state_dict": case("other-keys", change=renamed("lora_A.", "lora_A.default.")),
+    "keys without PEFT's prefix": case("other-keys", change=renamed("base_model.model.", "")),
+    "experts": case(
+        "other-method", settings={"target_parameters": ["up"], "rank_pattern": {"up": 2}}),
+    "no keys for α, kohya": case("no-alpha", layout="kohya", change=without(".alpha")),
+    "α in the metadata alone": case(
+        "alpha-in-metadata", layout="diffusers",
+        metadata={"transformer.r": "4", "transformer.lora_alpha": "16"}),
+    "a rescaled kohya": case(
+        "alpha-in-metadata", {"lora_alpha": 4}, layout="kohya", metadata=KOHYA),
+    "α in keys that a loader passes over": case(
+        "doubtful-alpha", layout="kohya", change=both(
             renamed("lora_unet_", "unet."), renamed(".lora_down.", ".lora_A."),
-            renamed(".lora_up.", ".lora_B."), each(".alpha", lambda alpha: alpha * 2))},
-        "doubtful-alpha"),
-    "ranks unused": ({"r": 16, "lora_alpha": 16, "decay": 1e-2}, {}, "unused-rank"),
-    "one module ran away": ({}, {"change": each("1.q.lora_B", lambda B: B * 100)}, "outlier"),
+            renamed(".lora_up.", ".lora_B."), each(".alpha", lambda alpha: alpha * 2))),
+    "ranks unused": case("unused-rank", {"r": 16, "lora_alpha": 16, "decay": 1e-2}),
+    "one module ran away": case("outlier", change=each("1.q.lora_B", lambda B: B * 100)),
 }
-OF_BASE = {  # the base, what is changed, and the finding
-    "another model": ({}, {"change": renamed("layers", "h")}, "unknown-name"),
-    "a layer that the base has not": ({"blocks": 2}, {}, "unknown-name"),
-    "another width": ({}, {"change": each("q.lora_B", lambda B: B[:12].contiguous())},
-                      "other-shape"),
-    "a module without an adapter": ({}, {"change": without("1.q.lora")}, "no-adapter"),
-    "a short step beside bfloat16": ({"dtype": "BF16"}, {
-        "change": each("lora_B", lambda B: B * 1e-2)}, "merge"),
+OF_BASE = {
+    "another model": case("unknown-name", change=renamed("layers", "h")),
+    "a layer that the base has not": case("unknown-name", {"blocks": 2}),
+    "another width": case("other-shape", change=each("q.lora_B", lambda B: B[:12].contiguous())),
+    "a module without an adapter": case("no-adapter", change=without("1.q.lora")),
+    "a short step beside bfloat16": case(
+        "merge", {"dtype": "BF16"}, change=each("lora_B", lambda B: B * 1e-2)),
 }
-
-
-def in_file(tmp_path, peft, written):
-    """What is to be examined."""
-    settings = {**peft}
-    saved = settings.pop("modules_to_save", None)
-    model = in_peft(**settings)
-    if saved:
-        written = written | {"settings": {"modules_to_save": saved}}
-    return write(tmp_path, model, **written)
 
 
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_fault_is_found(tmp_path, case):
-    peft, written, name = FAULTS[case]
-    examination = examine(in_file(tmp_path, peft, written))
+    name, peft, written = FAULTS[case]
+    examination = examine(write(tmp_path, in_peft(**peft), **written))
     assert name in [finding.name for finding in examination.findings]
     assert len(examination.findings) <= 2
     assert "nan" not in str(examination)
@@ -145,15 +140,15 @@ def test_a_fault_is_found(tmp_path, case):
 
 @pytest.mark.parametrize("case", OF_BASE)
 def test_a_fault_beside_the_base_is_found(tmp_path, case):
-    base, written, name = OF_BASE[case]
-    source = in_file(tmp_path, {}, written)
+    name, base, written = OF_BASE[case]
+    source = write(tmp_path, in_peft(), **written)
     found = examine(source, base=base_file(tmp_path, **base)).findings
     assert [finding.name for finding in found] == [name]
 
 
 def test_a_part_that_is_idle_was_not_reached(tmp_path):
-    peft, written, _ = FAULTS["B zero in one module"]
-    [found] = examine(in_file(tmp_path, peft, written)).findings
+    source = write(tmp_path, in_peft(), change=each("1.q.lora_B", zero))
+    [found] = examine(source).findings
     assert found.severity == "warning" and "no gradient reached" in found.cause
 
 
@@ -168,7 +163,7 @@ def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
 
 
 def test_each_thing_that_is_looked_for_is_planted_here():
-    planted = {name for *_, name in [*FAULTS.values(), *OF_BASE.values()]}
+    planted = {name for name, *_ in [*FAULTS.values(), *OF_BASE.values()]}
     assert {test.name for test in TESTS} == planted | {"no-scale"}
 
 

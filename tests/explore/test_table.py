@@ -46,9 +46,8 @@ HEAD = ["curve", "at", "value"]
       {"name": "c", "y": [1], "customdata": [7, 8]}, {"name": "d", "x": [1], "y": None},
       {"name": "e", "x": None, "y": [3]}], {},
      [HEAD, ["a", "4", "1"], ["a", "5", "2"], ["b", "4", "1"], ["c", "0", "7"], ["e", "0", "3"]]),
-    ([{"name": "<a>", "y": [1]}], {}, [HEAD, ["<a>", "0", "1"]]),
-    ([{"name": "a", "x": [0], "y": [1]}], {"xaxis": {"tickvals": [0], "ticktext": ["<a>"]}},
-     [HEAD, ["a", "<a>", "1"]]),
+    ([{"name": "<a>", "x": [0], "y": [1]}], {"xaxis": {"tickvals": [0], "ticktext": ["<a>"]}},
+     [HEAD, ["<a>", "<a>", "1"]]),
 ])
 def test_a_table_says_true_values_at_named_places(data, layout, want):
     html = table({"data": data, "layout": layout})
