@@ -1,7 +1,5 @@
 """Which layers of a model get an adapter, and what happens to the rest of it."""
 
-import warnings
-
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -69,11 +67,3 @@ def test_a_module_of_ones_own_may_have_a_base_layer(targets):
     with_peft = nn.Sequential(get_peft_model(nn.Sequential(nn.Linear(4, 4)), LoraConfig(
         target_modules=["0"])), nn.Linear(4, 4))
     assert inject(with_peft, "all-linear", 2, 4) == ["1"]
-
-
-def test_a_quantised_layer_is_called_by_its_whole_name():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch moves its quantisation elsewhere
-        model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)))
-    with pytest.raises(TypeError, match=r"'0' is a torch\.ao\.nn\.quantized\.dynamic.*\.Linear"):
-        inject(model, ["0"], 2, 4)
