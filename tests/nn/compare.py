@@ -6,13 +6,16 @@ import torch
 
 
 def fingerprint(model):
-    """All that ``model`` is: its modules, every bit of its tensors, what trains, what is active."""
+    """All that ``model`` is: its modules, every bit of its tensors and gradients, what trains, what
+    is active."""
     modules = {name: (id(module), type(module), module.training,
                       tuple(getattr(module, "active_adapters", ())))
                for name, module in model.named_modules()}
     tensors = {name: (id(p), p.requires_grad, bits(p))
                for name, p in [*model.named_parameters(), *model.named_buffers()]}
-    return modules, tensors
+    gradients = {name: (id(p.grad), bits(p.grad)) for name, p in model.named_parameters()
+                 if p.grad is not None}
+    return modules, tensors, gradients
 
 
 def bits(tensor):

@@ -37,8 +37,7 @@ def a_and_b(name="lora_unet_a", A=(1, 2), B=(2, 1)):
     return {f"{name}.lora_down.weight": torch.ones(A), f"{name}.lora_up.weight": torch.ones(B)}
 
 
-def write(folder, layout="kohya", *, alphas=(), begin=None, settings=None, more=None,
-          file="in.safetensors", **dtypes):
+def write(folder, layout="kohya", *, alphas=(), begin=None, settings=None, more=None, **dtypes):
     """A file, and where it has settings these; returns what is to be converted.
 
     settings: PEFT's that differ from SETTINGS, MLX's, or a text. more: tensors by key, None for one
@@ -63,6 +62,6 @@ def write(folder, layout="kohya", *, alphas=(), begin=None, settings=None, more=
         metadata = {"lora_adapter_metadata": settings}
     elif settings is not None:
         (folder / "adapter_config.json").write_text(json.dumps(settings))
-    source = folder / FILE.get(layout, file)
+    source = folder / FILE.get(layout, "in.safetensors")
     save_file(tensors, source, metadata)
     return folder if layout in FILE else source

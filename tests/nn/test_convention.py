@@ -19,11 +19,11 @@ def step(tool, optimiser, params):
     """One step of η = 0.1; Lion's by its definition, with m = 0 (Chen et al. 2023, algorithm 2)."""
     if optimiser == "Lion":
         for p in params:
-            p.data -= 0.1 * torch.sign(0.9 * 0 + 0.1 * p.grad)
+            p.data -= 0.1 * torch.sign(0.1 * p.grad)
     elif optimiser in ("Adam", "adamw") and tool == "MLX":
         for p in params:  # the moments as they are
-            m = 0.9 * 0 + 0.1 * p.grad
-            v = 0.999 * 0 + 0.001 * p.grad**2
+            m = 0.1 * p.grad
+            v = 0.001 * p.grad**2
             p.data -= 0.1 * m / (v.sqrt() + 1e-30)
     elif optimiser in ("Adam", "adamw"):
         torch.optim.Adam(params, lr=0.1, eps=1e-30).step()

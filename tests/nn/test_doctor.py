@@ -171,14 +171,11 @@ def test_nothing_is_changed_also_by_a_run_that_fails(asked):
     optimiser.step()
     before = fingerprint(model)
     state = copy.deepcopy(optimiser.state_dict())
-    gradients = [(p.grad, copy.deepcopy(p.grad)) for p in model.parameters()]
     random = torch.get_rng_state()
     with contextlib.suppress(RuntimeError):
         doctor(model, x, optimiser, **asked)
     assert torch.equal(torch.get_rng_state(), random)
     assert fingerprint(model) == before
-    for p, (gradient, values) in zip(model.parameters(), gradients, strict=True):
-        assert p.grad is gradient and (values is None or same_bits(gradient, values))
     torch.testing.assert_close(optimiser.state_dict(), state, rtol=0, atol=0)
 
 

@@ -81,9 +81,6 @@ OURS = AdapterConfig(**CONFIG)
 VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
     "^r must be at least 1, got 0": [*layer(r=0), field(r=0)],
     "^alpha must be finite": layer(alpha=np.nan),
-    "^rule must be one of 'lora', 'rslora', 'none', got 'rs'": layer(rule="rs"),
-    "^start must be one of .*'BA zero', got 'zeros'": layer(start="zeros"),
-    "^distribution must": layer(distribution="xavier"),
     "^dropout must be finite and .* less than 1, got 1": layer(dropout=1),
     "^name must be a string without dots": layer(name="a.b"),
     r"^matrices must have shapes \(2, 8\) and \(5, 2\), got \(3, 8\)": [
