@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from lora_edu.explore import ExploreError, explore, show
+from lora_edu.explore import ExploreError, explore
 from lora_edu.explore.states import MAX_PAYLOAD, MAX_STATES
 
 
@@ -20,54 +20,51 @@ def needs_two(r, alpha):
     """No defaults."""
 
 
-VALUES = {  # words of a ValueError, and the call
-    "r must have at least one value": lambda: explore(figure, r=[]),
-    "r must have values that differ": lambda: explore(figure, r=[1, 2, 1]),
-    "differ in letters or": lambda: explore(figure, start=["A, B", "a b"]),
-    "min < max": lambda: explore(figure, r=(8, 1)),
-    "0 < step ≤ max − min": lambda: explore(figure, r=(5, 6, 3)),
-    "< 100,000 steps": lambda: explore(figure, r=(1, 10**9)),
+VALUES = {  # words of a ValueError, and the arguments of explore
+    "r must have at least one value": {"r": []},
+    "r must have values that differ": {"r": [1, 2, 1]},
+    "differ in letters or": {"start": ["A, B", "a b"]},
+    "min < max": {"r": (8, 1)},
+    "0 < step ≤ max − min": {"r": (5, 6, 3)},
+    "< 100,000 steps": {"r": (1, 10**9)},
     "in six digits, for links to name them (a dict gives them names)":
-        lambda: explore(figure, alpha=[100000.25, 100000.5]),
+        {"alpha": [100000.25, 100000.5]},
     "labels must be a dict from controls (r) to texts, got {'q'":
-        lambda: explore(figure, labels={"q": "rank"}, r=[1]),
-    "labels must be a dict from controls (r) to texts, got {'r'":
-        lambda: explore(figure, labels={"r": None}, r=[1]),
-    "labels must be a dict from controls (r) to texts, got ['r'":
-        lambda: explore(figure, labels=["r"], r=[1]),
-    "name must be a text that begins with a letter, got '1st'": lambda: show({}, name="1st"),
-    "name must be a text that begins with a letter, got 5": lambda: show({}, name=5),
-    "height must be a number of px above 0, got -5": lambda: show({}, name="a", height=-5),
-    "height must be a number of px above 0, got '380'": lambda: show({}, name="a", height="380"),
+        {"labels": {"q": "rank"}, "r": [1]},
+    "labels must be a dict from controls (r) to texts, got {'r'": {"labels": {"r": None}, "r": [1]},
+    "labels must be a dict from controls (r) to texts, got ['r'": {"labels": ["r"], "r": [1]},
+    "name must be a text that begins with a letter, got '1st'": {"name": "1st"},
+    "name must be a text that begins with a letter, got 5": {"name": 5},
+    "height must be a number of px above 0, got -5": {"height": -5},
+    "height must be a number of px above 0, got '380'": {"height": "380"},
     "play must name sliders with two positions or more (r), got ['start']":
-        lambda: explore(figure, start=["a", "both zero"], r=[2, 8], play="start"),
+        {"start": ["a", "both zero"], "r": [2, 8], "play": "start"},
     "own must name sliders with two positions or more (there is none)":
-        lambda: explore(figure, log=bool, own=["log"]),
-    "(r), got 'r'": lambda: explore(figure, r=[2, 8], own="r"),
+        {"log": bool, "own": ["log"]},
+    "(r), got 'r'": {"r": [2, 8], "own": "r"},
     "drag must name sliders with two positions or more (r), got ('r', 'log')":
-        lambda: explore(figure, r=[2, 8], drag=("r", "log")),
+        {"r": [2, 8], "drag": ("r", "log")},
     "drag must name sliders with two positions or more (a, t), got 'at'":
-        lambda: explore(lambda a, t: 0, a=[1, 2], t=[1, 2], drag="at"),
-    "one of them, got ('r', None, None)":
-        lambda: explore(figure, r=[2, 8], drag=("r", None, None)),
-    "one of them, got (None, None)": lambda: explore(figure, r=[2, 8], drag=(None, None)),
+        {"function": lambda a, t: 0, "a": [1, 2], "t": [1, 2], "drag": "at"},
+    "one of them, got ('r', None, None)": {"r": [2, 8], "drag": ("r", None, None)},
+    "one of them, got (None, None)": {"r": [2, 8], "drag": (None, None)},
 }
 TYPES = {  # and of a TypeError
     "arguments of figure(r=8, alpha=16.0, start='both zero', log=False): "
-    "got an unexpected keyword argument 'rank'": lambda: explore(figure, rank=[1]),
-    "missing a required argument: 'al": lambda: explore(needs_two, r=[1]),
-    "r must be a list of numbers": lambda: explore(figure, r=8),
-    "r must be all numbers": lambda: explore(figure, r=[1, "2"]),
-    "caption must be": lambda: show({}, name="a", caption=None),
+    "got an unexpected keyword argument 'rank'": {"rank": [1]},
+    "missing a required argument: 'al": {"function": needs_two, "r": [1]},
+    "r must be a list of numbers": {"r": 8},
+    "r must be all numbers": {"r": [1, "2"]},
+    "caption must be": {"caption": None},
 }
 
 
-@pytest.mark.parametrize(("words", "error", "call"), [
-    (words, error, call) for error, calls in ((ValueError, VALUES), (TypeError, TYPES))
-    for words, call in calls.items()])
-def test_a_call_that_cannot_be_meant_is_refused(words, error, call):
+@pytest.mark.parametrize(("words", "error", "arguments"), [
+    (words, error, arguments) for error, table in ((ValueError, VALUES), (TypeError, TYPES))
+    for words, arguments in table.items()])
+def test_a_call_that_cannot_be_meant_is_refused(words, error, arguments):
     with pytest.raises(error, match=re.escape(words)):
-        call()
+        explore(**{"function": figure} | arguments)
 
 
 @pytest.mark.parametrize("option", sorted({*inspect.signature(explore).parameters} - {"controls"}))

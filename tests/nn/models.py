@@ -114,13 +114,14 @@ DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 KINDS = {"Linear": (nn.Linear, LoRALinear), "Embedding": (nn.Embedding, LoRAEmbedding)}
 
 
-def make_layer(kind="Linear", k=7, d=5, r=3, alpha=6.0, seed=0, dtype=None, **settings):
-    """A LoRA layer whose adapter is not zero; ``dtype`` is its base's."""
+def make_layer(kind="Linear", k=7, d=5, r=3, alpha=6.0, seed=0, dtype=None, start="both random",
+               **settings):
+    """A LoRA layer; ``dtype`` is its base's."""
     base_type, layer_type = KINDS[kind]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         base = base_type(k, d).to(dtype)
-    return layer_type(base, r, alpha, rng=rng(seed), start="both random", **settings)
+    return layer_type(base, r, alpha, rng=rng(seed), start=start, **settings)
 
 
 def inputs(kind="Linear", k=7, dtype=torch.float32):

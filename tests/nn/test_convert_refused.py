@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from torch import nn
 
-from lora_edu.nn import convert, inject, save_adapter
+from lora_edu.nn import convert
 from tests.nn.lora_files import a_and_b, write
 from tests.nn.models import net
 
@@ -89,6 +88,15 @@ REFUSED = {  # the message, and its case
     "'blocks_0_q.lora_up.weight' must be finite, got 36 non-finite entries of 36": case(
         kohya({UP: torch.full((9, 4), torch.nan)})),
     "must have a floating dtype, got torch.int8": case(ALPHAS | {"dtypes": [torch.int8] * 2}),
+    "a Linear or a Conv2d called 'tokens', it has a Emb": case(
+        kohya(a_and_b("lora_unet_tokens")), alpha="r"),
+    "a Linear or a Conv2d called 'blocks', it has a Mod": case(
+        kohya(a_and_b("lora_unet_blocks")), alpha="r"),
+    "'a.base_layer.out_proj' is a name in PEFT's wrapper": case(  # of MultiheadAttention
+        PEFT | {"more": {"base_model.model.a.base_layer.out_proj.lora_A.weight": ONE}}),
+    "two modules would have one name": case(PEFT | {"more": {
+        f"base_model.model.blocks_0.q.lora_{part}.weight": torch.ones(4, 4) for part in "AB"}},
+        to="kohya", prefix="lora_unet", names=None),
     "must be the folder with PEFT": case({"more": {"base_model.model.a.lora_A.weight": ONE}}),
     r"target_modules chooses in names, it has none for .*'blocks.1.v'": case(
         PEFT | {"more": dict.fromkeys(
@@ -123,29 +131,6 @@ def test_shapes_are_those_of_the_model(tmp_path, case):
     for names in (model, model.state_dict()):
         with pytest.raises(ValueError, match="'a' must have A"):
             convert(file, "peft", None, alpha="r", names=names)
-
-
-@pytest.mark.parametrize("layer", [nn.ModuleDict(), nn.Embedding(2, 2)])
-def test_a_module_is_one_that_can_have_an_adapter(tmp_path, layer):
-    file = tmp_path / "in.safetensors"
-    save_file(a_and_b(), file)
-    with pytest.raises(ValueError, match="a Linear or a Conv2d called 'a', it has a "):
-        convert(file, "peft", None, alpha="r", names=nn.ModuleDict({"a": layer}))
-
-
-def test_a_name_of_pefts_wrapper_is_none_of_the_model(tmp_path):
-    model = nn.ModuleDict({"a": nn.MultiheadAttention(4, 2)})
-    get_peft_model(model, LoraConfig(r=2, target_modules=["a"])).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r"'a.base_layer.out_proj' is a name in PEFT's wrapper"):
-        convert(tmp_path, "kohya", None, prefix="lora_te")
-
-
-def test_no_module_is_lost_where_two_would_have_one_name(tmp_path):
-    model = nn.ModuleDict({"a": nn.ModuleDict({"b": nn.Linear(2, 2)}), "a_b": nn.Linear(2, 2)})
-    inject(model, ["b", "a_b"], 1, 1)
-    save_adapter(model, tmp_path)
-    with pytest.raises(ValueError, match="two modules would have one name"):
-        convert(tmp_path, "kohya", tmp_path / "out", prefix="lora_unet")
 
 
 def test_no_file_is_lost(tmp_path):

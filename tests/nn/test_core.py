@@ -5,10 +5,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
 
 from lora_edu import RULES, STARTS, Adapter, initial
-from lora_edu.nn import LoRAEmbedding, LoRALinear
+from tests.nn.models import KINDS, inputs, make_layer, rng
 
 SIDES = st.integers(1, 6)
 
@@ -18,14 +17,13 @@ SIDES = st.integers(1, 6)
        st.sampled_from(sorted(RULES)), st.integers(0, 2**32 - 1))
 def test_gradients_are_the_cores(d, k, n, r, alpha, start, rule, seed):
     """Ranks may exceed both sides."""
-    X = torch.tensor(np.random.default_rng(0).normal(size=(n, k)))
-    layer = LoRALinear(nn.Linear(k, d, bias=False, dtype=torch.float64), r, alpha, start=start,
-                       rule=rule, rng=np.random.default_rng(seed))
+    X = inputs(k=k, dtype=torch.float64).flatten(0, 1)[:n]
+    layer = make_layer("Linear", k, d, r, alpha, seed, torch.float64, start, rule=rule)
     [adapter] = layer.active
     A, B = adapter.parameters()
     W = layer.base_layer.weight.detach().clone().requires_grad_(True)
     merged = W + adapter.delta().detach()
-    torch.logsumexp(X @ merged.T, 1).sum().backward()
+    torch.logsumexp(X @ merged.T + layer.bias, 1).sum().backward()
     torch.logsumexp(layer(X), 1).sum().backward()
     core = Adapter(A.detach().numpy(), B.detach().numpy(), adapter.scaling)
     for have, want in zip((A.grad, B.grad), core.gradients(W.grad.numpy()), strict=True):
@@ -34,12 +32,9 @@ def test_gradients_are_the_cores(d, k, n, r, alpha, start, rule, seed):
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("distribution", ["kaiming_uniform", "gaussian", "peft_gaussian", 0.3])
-@pytest.mark.parametrize("base, layer_type", [
-    (nn.Linear(5, 6, dtype=torch.float64), LoRALinear),
-    (nn.Embedding(5, 6, dtype=torch.float64), LoRAEmbedding)], ids=["Linear", "Embedding"])
-def test_a_layer_starts_with_the_matrices_of_the_core(base, layer_type, start, distribution):
-    layer = layer_type(base, 4, 8, start=start, distribution=distribution,
-                       rng=np.random.default_rng(3))
-    A, B = initial(6, 5, 4, start, distribution, rng=np.random.default_rng(3))
-    np.testing.assert_array_equal(layer.active[0].lora_A.detach(), A)
-    np.testing.assert_array_equal(layer.active[0].lora_B.detach(), B)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_layer_starts_with_the_matrices_of_the_core(kind, start, distribution):
+    layer = make_layer(kind, 5, 6, 4, 8, 3, torch.float64, start, distribution=distribution)
+    want = initial(6, 5, 4, start, distribution, rng=rng(3))
+    for matrix, drawn in zip(layer.active[0].parameters(), want, strict=True):
+        np.testing.assert_array_equal(matrix.detach(), drawn)
