@@ -34,10 +34,25 @@ def with_rate(rule, lr):
     return replace(rule, lr=lr)
 
 
+@dataclass(frozen=True)
+class WarmSign(Optimiser):
+    """p ← p − lr·sign(g), but for the first step: an optimiser that the package does not have."""
+
+    lr: float
+
+    def init(self, params):
+        return (0,)
+
+    def update(self, params, grads, state):
+        for p, g in zip(params, grads, strict=True):
+            p -= bool(state[0]) * self.lr * np.sign(g)
+        return (state[0] + 1,)
+
+
 FORMS = {name: (partial(with_rate, rule), {}) for name, rule in (OPTIMISERS | CLIPPED).items()} | {
     "by name": ("muon", {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}),
     "settings": (lambda lr, momentum: Clipped(Momentum(lr, momentum), 0.3), {"momentum": 0.8}),
-    "LoRA+": (lambda lr: AdamW((lr, 4 * lr)), {})}
+    "LoRA+": (lambda lr: AdamW((lr, 4 * lr)), {}), "one's own class": (WarmSign, {})}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -61,30 +76,6 @@ def test_every_run_of_a_sweep_is_that_run_trained_alone(form):
             assert row[quantity] == getattr(run, quantity)[-1]
         if row["start"] == "both zero":
             assert not run.grad_A_norm.any() and not run.delta_norm.any()  # exactly
-
-
-@dataclass(frozen=True)
-class WarmSign(Optimiser):
-    """p ← p − lr·sign(g), but for the first step: an optimiser that the package does not have."""
-
-    lr: float
-
-    def init(self, params):
-        return (0,)
-
-    def update(self, params, grads, state):
-        for p, g in zip(params, grads, strict=True):
-            p -= bool(state[0]) * self.lr * np.sign(g)
-        return (state[0] + 1,)
-
-
-def test_an_optimiser_of_ones_own_needs_one_class():
-    grid = sweep(PROBLEM, r=2, alpha=4, lr=[0.01, 0.02], steps=8, optimiser=WarmSign)
-    for lr in (0.01, 0.02):
-        A, B = initial(12, 9, 2, rng=np.random.default_rng(0))
-        alone = train(PROBLEM, Adapter(A, B, 2.0), WarmSign(lr), 8)
-        assert alone.loss[0] == alone.loss[1] != alone.loss[2]
-        np.testing.assert_allclose(grid.select(lr=lr).loss.ravel(), alone.loss, rtol=1e-9)
 
 
 def test_a_sweep_takes_the_memory_of_its_result_and_of_a_piece_a_worker():

@@ -153,7 +153,7 @@ def test_a_part_that_is_idle_was_not_reached(tmp_path):
 
 
 def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
-    model = in_peft(r=16, lora_alpha=8, decay=1e-2)
+    model = in_peft(r=16, lora_alpha=8, decay=0.1)
     squares = [np.linalg.svd(update, compute_uv=False)**2 for update in updates(model).values()]
     r = 1 + max(np.searchsorted(of_one.cumsum(), 0.99 * of_one.sum()) for of_one in squares)
     lost = sum(of_one[r:].sum() for of_one in squares) / sum(map(sum, squares))

@@ -27,7 +27,7 @@ def explorer(**changes):
                               "caption": HOSTILE, "labels": {"r": HOSTILE}, **changes})
 
 
-def tags(html, name=""):
+def tags(html, name):
     """The attributes of every element of that name; each element must be closed in turn."""
     elements = []
     still_open = []
@@ -35,20 +35,19 @@ def tags(html, name=""):
     parser.handle_endtag = lambda tag: still_open.pop() == tag or 1 / 0
 
     def start(tag, attributes):
-        elements.append((tag, dict(attributes)))
+        if tag == name:
+            elements.append(dict(attributes))
         still_open.extend([tag] if tag != "input" else [])
 
     parser.handle_starttag = start
     parser.feed(html)
     assert still_open == []
-    return [attributes for tag, attributes in elements if tag == name] if name else elements
+    return elements
 
 
 def test_captions_labels_and_values_are_escaped():
     html = explorer().html()
-    assert {tag for tag, _ in tags(html)} == {
-        "figure", "div", "label", "b", "input", "output", "fieldset", "legend", "span", "button",
-        "p", "figcaption", "noscript", "table", "thead", "tbody", "tr", "th", "td", "script"}
+    assert '<b>"quoted' not in html
     assert html.count("<script") == html.count("</script>") == 2
     assert unescape(re.search("<figcaption>(.*?)</figcaption>", html)[1]) == HOSTILE
 

@@ -84,6 +84,8 @@ REFUSED = {  # the message, and its case
         DIFFUSERS | {"begin": "", "more": {"head.lora_A.weight": ONE}}, alpha="r", only="blocks"),
     "'a' must have A .* for a convolution": case(kohya(a_and_b(B=(2, 1, 1, 1)))),
     "'a' must have A": case(kohya(a_and_b(A=(0, 2), B=(2, 0)))),
+    r"'a' must have A .*\(2, 2\)": case(kohya(a_and_b(A=(2, 2)))),
+    r"'a' must have A .*\(1, 2, 3, 3\)": case(kohya(a_and_b(A=(1, 2, 3, 3), B=(2, 1, 3, 3)))),
     "'blocks_0_q' must have A": case(kohya({UP: None})),
     "'blocks_0_q.lora_up.weight' must be finite, got 36 non-finite entries of 36": case(
         kohya({UP: torch.full((9, 4), torch.nan)})),
