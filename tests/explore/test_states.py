@@ -16,10 +16,11 @@ def scatter(layout=None, **trace):
 
 
 def test_every_state_is_there_with_the_last_control_fastest():
-    figures = explore(lambda r, start: scatter(y=[r, 1], name=start), name="a", r=[1, 2],
+    figures = explore(lambda r, start: scatter(y=[r], name=start), name="a", r=[1, 2],
                       start=["this", "that"]).states()
-    assert [(figure["data"][0]["y"], figure["data"][0]["name"]) for figure in figures] == [
-        ([1, 1], "this"), ([1, 1], "that"), ([2, 1], "this"), ([2, 1], "that")]
+    traces = [figure["data"][0] for figure in figures]
+    assert [(*trace["y"], trace["name"]) for trace in traces] == [
+        (1, "this"), (1, "that"), (2, "this"), (2, "that")]
 
 
 @pytest.mark.parametrize("given, plain", [

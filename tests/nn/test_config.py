@@ -18,10 +18,12 @@ CONFIGS = [
     {"rank_pattern": {"q": 2}, "alpha_pattern": {"^blocks.0.v": 5.0, "v": 6.0}},
     {"init_lora_weights": False}, {"init_lora_weights": "gaussian"},
     {"exclude_modules": ["v"]}]  # which leaves nothing of one of the names
-# Whose order counts, which PEFT's files lose.
-PATTERNS = [{"alpha_pattern": {"blocks.0.q": 23, ".*q": 26}}, {"rank_pattern": {"q": 1, "0.q": 2}}]
+# Whose order counts, which PEFT's files lose; and the end of a name that no dot parts.
+PATTERNS = [{"alpha_pattern": {"blocks.0.q": 23, ".*q": 26}}, {"rank_pattern": {"q": 1, "0.q": 2}},
+            {"rank_pattern": {"kens": 1}}]
 
 
+@pytest.mark.filterwarnings("ignore:The following rank_pattern keys did not match")
 @pytest.mark.parametrize("form", ["ours", "PEFT's"])
 @pytest.mark.parametrize("settings", CONFIGS + PATTERNS, ids=str)
 def test_a_config_makes_the_layers_that_it_makes_in_peft(settings, form):

@@ -74,6 +74,8 @@ RIGHT = {
     "keys for α, of ComfyUI": case(OWN, DIFFUSERS | {"begin": "diffusion_model."}),
     "keys for α that agree with settings": case(
         (8 / 4, 8 / 2), DIFFUSERS | {"alphas": (8.0, 8.0), "settings": {}}),
+    "settings of another model": case(RANKS, {
+        "layout": "diffusers", "begin": "transformer.", "settings": '{"unet.r": 4}'}, alpha="r"),
     "a prefix that is said": case(
         RANKS, {"layout": "diffusers", "begin": "prior."}, only="prior", alpha="r"),
     "MLX's scale, and Unsloth's of a module": case((20, 0.5), {"layout": "mlx", "settings": {
