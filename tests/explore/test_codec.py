@@ -51,9 +51,7 @@ def figures(draw):
 def check_same(have, want):
     """Exact, also what is true and what is 1; arrays to five digits of each number."""
     if isinstance(want, np.ndarray):
-        have = np.reshape(have, want.shape)
-        assert (np.abs(have - want) <= 5e-5 * np.abs(want)).all()
-        assert ((have == 0) == (want == 0)).all()
+        np.testing.assert_allclose(np.reshape(have, want.shape), want, rtol=5e-5)
     elif isinstance(want, (dict, list)):
         assert type(have) is type(want) and len(have) == len(want)
         for key in want if isinstance(want, dict) else range(len(want)):

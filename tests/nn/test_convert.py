@@ -83,7 +83,9 @@ RIGHT = {
         "unsloth_mlx_lora_module_scales": {"blocks.1.v": 0.5}}}),
     "MLX without a scale": case((4 / 4, 4 / 2), {"layout": "mlx", "settings": {}}, alpha=4),
     "PEFT's patterns": case((8 / 4, 3 / 2), {
-        "layout": "peft", "settings": {"alpha_pattern": {"^blocks.1": 1, "v": 3}}}),
+        "layout": "peft", "settings": {
+            "alpha_pattern": {"^blocks.1": 1, "v": 3}, "target_modules": ["q", "v"],
+            "exclude_modules": ["0.v", "1.q"]}}),
 }
 
 
