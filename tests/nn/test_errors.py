@@ -90,7 +90,7 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
     "base_layer must hold its numbers": [base(nn.Linear(7, 5, device="meta"))],
     "base_layer must be without sparse": [
         lambda m, p: LoRAEmbedding(nn.Embedding(7, 5, sparse=True), 2, 4)],
-    r"nothing matches 'query' .*called \['tokens', 'q', 'v', 'head'\]": [targets(["q", "query"])],
+    r"nothing matches 'kens' .*called \['tokens', 'q', 'v', 'head'\]": [targets(["q", "kens"])],
     r"targets must be a regular expression .*'blocks\('": [targets("blocks(")],
     r"exclude must leave a layer that \['q', 'v'\] chooses": [
         targets(["q", "v"], exclude=r".*\.[qv]")],
