@@ -64,17 +64,12 @@ def folded_solutions(page: str) -> dict[str, tuple[str, str]]:
     return solutions
 
 
-def solution_code(label: str) -> str:
-    """The code that a chapter prints as the solution to an exercise."""
-    [code] = (solutions[label][0] for solutions in map(folded_solutions, NOTEBOOKS)
-              if label in solutions)
-    return code
-
-
 def printed_solution(label: str, **names):
     """What a chapter prints as ``solution``; its code may use NumPy, the checks and ``names``."""
+    [code] = (solutions[label][0] for solutions in map(folded_solutions, NOTEBOOKS)
+              if label in solutions)
     namespace = {"np": np, **vars(checks), **names}
-    exec(solution_code(label), namespace)
+    exec(code, namespace)
     return namespace["solution"]
 
 

@@ -65,53 +65,45 @@ def text_of(built, name):
     return (built / name).read_text(encoding="utf-8")
 
 
-def test_with_the_repositorys_address_a_chapter_leads_to_binder_its_source_and_its_editor(built):
-    assert {
-        REPO, f"{REPO}/edit/main/book/one.md", f"{REPO}/blob/main/book/one.md?plain=1",
-        "https://mybinder.org/v2/gh/someone/book/main?urlpath=lab/tree/notebooks/one.ipynb",
-    } <= set(re.findall(r'href="(https?://[^"]*)"', text_of(built, "book/one.html")))
-    html = text_of(built, "book/index.html")  # it has no cells
-    assert "mybinder" not in html and "download-notebook-button" not in html
+HOME = '<meta http-equiv="refresh" content="0; url=book/index.html">'
 
 
-def test_a_page_speaks_of_the_buttons_that_the_site_has(built):
-    """Of that to Binder, but not of that for Python: NumPy for browsers is not in this folder."""
-    html = text_of(built, "book/reading.html")
-    assert "The rocket" in html and "Run this page" not in html
+@pytest.mark.parametrize(("file", "holds", "lacks"), [
+    ("book/one.html", [
+        f'"{REPO}"', f'"{REPO}/edit/main/book/one.md"', f'"{REPO}/blob/main/book/one.md?plain=1"',
+        '"https://mybinder.org/v2/gh/someone/book/main?urlpath=lab/tree/notebooks/one.ipynb"',
+        f'<meta property="og:url" content="{SITE}/book/one.html"/>',
+        '<meta property="og:description" content="What one is."/>',
+        f'<link rel="canonical" href="{SITE}/book/one.html"', "summary_large_image"], ["noindex"]),
+    ("book/index.html", [], ["mybinder", "download-notebook-button"]),  # it has no cells
+    # of the buttons those that the site has: NumPy for browsers is not in this folder
+    ("book/reading.html", ["The rocket"], ["Run this page"]),
+    ("book/questions.html", [  # an answer's link is its name
+        '<section id="answer-alpha-one">', 'class="headerlink" href="#answer-alpha-one"'],
+     ['"#they-set-1"']),
+    ("index.html", [HOME, 'property="og:title"', "canonical"], []),
+    ("404.html", ['<base href="/book/">'], ["canonical", "stylesheet"]),
+    ("search.html", ['<meta name="robots" content="noindex"/>'], []),
+    ("book/one.md", ["```text\none is 1\n```"], [])])
+def test_a_page_has_what_the_addresses_call_for(built, file, holds, lacks):
+    text = text_of(built, file)
+    assert [words for words in holds if words not in text] == []
+    assert [words for words in lacks if words in text] == []
 
 
-def test_with_the_sites_address_pages_say_where_they_are_and_ask_nobody(built):
-    html = text_of(built, "book/one.html")
-    assert f'<meta property="og:url" content="{SITE}/book/one.html"/>' in html
-    assert '<meta property="og:description" content="What one is."/>' in html
-    assert f'<link rel="canonical" href="{SITE}/book/one.html"' in html
-    picture = re.search(rf'<meta property="og:image" content="{SITE}/(.*?)"/>', html)[1]
-    assert (built / picture).is_file() and "summary_large_image" in html
-    assert re.findall("<loc>(.*?)</loc>", text_of(built, "sitemap.xml")) == [
-        f"{SITE}/book/{page}.html" for page in ("index", "one", "questions", "reading")]
-
-
-def test_the_404_page_stands_alone_on_the_sites_folder(built):
-    html = text_of(built, "404.html")
-    assert '<base href="/book/">' in html and "canonical" not in html and "stylesheet" not in html
-    own = re.findall(r'(?:href|src)="((?!https?:|data:|#|/)[^"]*)"', html)
+def test_what_a_page_names_is_there(built):
+    """Its picture, of which other sites are told; and what the 404 page asks for, by its base."""
+    picture = re.search(rf'"og:image" content="{SITE}/(.*?)"', text_of(built, "book/one.html"))[1]
+    own = re.findall(r'(?:href|src)="((?!https?:|data:|#|/)[^"]*)"', text_of(built, "404.html"))
     assert {"book/index.html", "search.html"} <= set(own)
-    assert [file for file in own if not (built / file).is_file()] == []
+    assert [file for file in [picture, *own] if not (built / file).is_file()] == []
 
 
-def test_the_sites_root_leads_home_and_helper_pages_are_not_listed(built):
-    root = text_of(built, "index.html")
-    assert '<meta http-equiv="refresh" content="0; url=book/index.html">' in root
-    assert 'property="og:title"' in root and "canonical" in root
-    assert "<title>A book: low-rank adaptation explained</title>" in root
-    assert '<meta name="robots" content="noindex"/>' in text_of(built, "search.html")
-    assert "noindex" not in text_of(built, "book/one.html")
-
-
-def test_an_answers_link_is_its_name(built):
-    html = text_of(built, "book/questions.html")
-    assert '<section id="answer-alpha-one">' in html
-    assert 'class="headerlink" href="#answer-alpha-one"' in html and '"#they-set-1"' not in html
+@pytest.mark.parametrize(("file", "link", "ending"), [
+    ("sitemap.xml", "<loc>(.*?)</loc>", ".html"), ("llms.txt", r"^- \[.+\]\((.+)\): ", ".md")])
+def test_every_page_is_listed(built, file, link, ending):
+    assert re.findall(link, text_of(built, file), re.MULTILINE) == [
+        f"{SITE}/book/{page}{ending}" for page in ("index", "one", "questions", "reading")]
 
 
 def test_the_download_asks_the_site_for_the_wheel(built):
@@ -122,9 +114,3 @@ def test_the_download_asks_the_site_for_the_wheel(built):
     assert f"{SITE}/wheels/{wheel_name(REPOSITORY)}" in made.cells[0].source
     assert (built / "wheels" / wheel_name(REPOSITORY)).is_file()
     assert f"[of the book]({SITE}/book/index.html)" in made.cells[1].source
-
-
-def test_programs_find_every_page_as_markdown(built):
-    pages = re.findall(r"^- \[.+\]\((.+)\): ", text_of(built, "llms.txt"), re.MULTILINE)
-    assert pages == [f"{SITE}/book/{name}.md" for name in ("index", "one", "questions", "reading")]
-    assert "```text\none is 1\n```" in text_of(built, "book/one.md")

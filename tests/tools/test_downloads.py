@@ -2,20 +2,19 @@
 with nothing lost."""
 
 import re
-import subprocess
-import sys
 import zipfile
 
 import pytest
 
-from book._extensions.notebooks.first_cell import extra_for, first_cell
+from book._extensions.notebooks.first_cell import first_cell
 from book._extensions.notebooks.myst_to_markdown import Names, Page, collect_names
 from book._extensions.notebooks.wheel import build_wheel, wheel_name
-from tests.book import NOTEBOOKS, REPOSITORY, code, in_toc, notebook
+from tests.book import REPOSITORY, in_toc, source
 
 SITE = "https://book.example.org/"
 BOOK = collect_names([REPOSITORY / f"{page}.md" for page in in_toc()],
                      REPOSITORY / "book/references.bib", SITE)
+PAGES = [page for page in in_toc() if "{eval-rst}" not in source(page)]
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|^`{3,}\{math\}\n:label: [^\n]*\n(.+?)\n`{3,}",
                      re.DOTALL | re.MULTILINE)
 
@@ -44,37 +43,15 @@ def test_a_notebook_installs_the_extra_that_its_code_needs(source, extra):
     assert ("whl/cpu" in there) == (extra != "chapters")
 
 
-# What an extra does not bring: to import one of them fails.
-LACKING = {"chapters": ["torch", "safetensors", "peft", "transformers"],
-           "torch": ["peft", "transformers"]}
-WITHOUT = """
-import sys
-sys.modules |= dict.fromkeys(%r)
-for page, imports in %r:
-    try:
-        exec(imports)
-    except ImportError as error:
-        print(page, error)
-"""
-
-
-@pytest.mark.parametrize("extra", LACKING)
-def test_what_pages_import_does_without_the_extras_that_they_do_not_ask_for(extra):
-    pages = [(page, "\n".join(re.findall(r"^(?:from|import) (?:.*\([^)]*\)|.*)", code(page), re.M)))
-             for page in NOTEBOOKS if extra_for(code(page)) == extra]
-    assert pages and [page for page, imports in pages if not imports] == []
-    program = WITHOUT % (LACKING[extra], pages)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "" and done.returncode == 0, done.stdout + done.stderr
-
-
-def cells(page):
-    return [cell.source for cell in notebook(page).cells if cell.cell_type == "markdown"]
+def written(page):
+    """What stands on a page beside its code."""
+    return re.sub(r"\A---\n.*?\n---\n|^```\{code-cell\}.*?^```$", "", source(page),
+                  flags=re.DOTALL | re.MULTILINE)
 
 
 def converted(page, site=SITE):
-    made = Page(page, cells(page), Names(BOOK.titles, BOOK.sources, site))
-    return "\n\n".join(map(made.plain, cells(page)))
+    text = written(page)
+    return Page(page, [text], Names(BOOK.titles, BOOK.sources, site)).plain(text)
 
 
 def formulas(text):
@@ -83,9 +60,10 @@ def formulas(text):
     return [re.sub(r"\\tag\{\d+\}|\s", "", formula) for formula in found]
 
 
-@pytest.mark.parametrize("page", NOTEBOOKS)
+@pytest.mark.parametrize("page", PAGES)
 def test_a_pages_plain_text_has_every_formula_and_word_and_no_markup_of_myst(page):
-    before, after = "\n\n".join(cells(page)), converted(page)
+    before = written(page)
+    after = converted(page)
     assert formulas(after) == formulas(before)
     words = [line.strip() for line in before.splitlines()
              if not re.search(r"[\[\](){}$<]|^\s*[`:%]", line)]
@@ -93,7 +71,7 @@ def test_a_pages_plain_text_has_every_formula_and_word_and_no_markup_of_myst(pag
     shown = re.sub(r"^(`{3,})\w+\n.*?^\1$", "", after, flags=re.MULTILINE | re.DOTALL)
     assert re.findall(r"\{[\w:-]+\}`|^\s*(?:`{3,}|:{3,})\{|^:\w+:|^\([\w-]+\)=|^: |^% ",
                       shown, re.MULTILINE) == []
-    links = re.findall(r"\]\(([^()\s]+)\)", converted(page, site=""))
+    links = re.findall(r"(?<!!)\[[^\[\]]+\]\(([^()\s]+)\)", converted(page, site=""))
     assert [link for link in links if not re.match(r"https://|#[\w-]+\?", link)] == []
 
 

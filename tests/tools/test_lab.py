@@ -7,6 +7,7 @@ import pytest
 from book import lab
 from tests.small_book import write
 
+ONE = "notebooks/one.ipynb"
 PAGE = """\
 ---
 kernelspec: {{name: python3, display_name: Python 3}}
@@ -39,7 +40,7 @@ def update(small):
 
 def work(small, source):
     """The reader types into the copy's cell and runs it, and JupyterLab adds an empty one."""
-    file = small / "notebooks" / "one.ipynb"
+    file = small / ONE
     made = nbformat.read(file, as_version=4)
     made.cells[-1].source = source
     made.cells[-1].outputs = [nbformat.v4.new_output("stream", text="4\n")]
@@ -50,8 +51,8 @@ def work(small, source):
 
 def test_copies_are_made_and_lead_to_each_other(small):
     (said,) = update(small)
-    assert "2 notebooks" in said and not (small / "notebooks" / "list.ipynb").exists()
-    made = nbformat.read(small / "notebooks" / "one.ipynb", as_version=4)
+    assert "2 notebooks" in said and not (small / "notebooks/list.ipynb").exists()
+    made = nbformat.read(small / ONE, as_version=4)
     text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
     assert ("[The other](sub/two.ipynb#place), the list, [the site](https://example.org/a.md)."
             in text)
@@ -63,9 +64,9 @@ def test_copies_are_made_and_lead_to_each_other(small):
     ("answer = 4", "so have you", True), ("answer = None", "1 notebooks", False)])
 def test_a_copy_follows_the_book_unless_the_reader_changed_it(small, typed, told, kept):
     update(small)
-    was, file = work(small, typed), small / "notebooks" / "one.ipynb"
+    was, file = work(small, typed), small / ONE
     assert update(small) == []
-    (small / "book" / "one.md").write_text(PAGE.format(title="Another"), "utf-8")
+    (small / "book/one.md").write_text(PAGE.format(title="Another"), "utf-8")
     (said,) = update(small)
     assert told in said and (file.read_bytes() == was) == kept
     assert ("# Another" in file.read_text("utf-8")) == (not kept)
@@ -73,14 +74,14 @@ def test_a_copy_follows_the_book_unless_the_reader_changed_it(small, typed, told
 
 def test_a_notebook_of_the_readers_own_is_kept(small):
     (small / "notebooks").mkdir()
-    nbformat.write(nbformat.v4.new_notebook(), small / "notebooks" / "one.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(), small / ONE)
     assert any("one.ipynb" in line and "yours stays" in line for line in update(small))
 
 
 @pytest.mark.parametrize("damage", ["", "<<<<<<< HEAD\n", '{"cells": 5}'])
 def test_a_damaged_copy_is_named_set_aside_and_made_anew(small, damage):
     update(small)
-    file = small / "notebooks" / "one.ipynb"
+    file = small / ONE
     whole = nbformat.read(file, as_version=4)
     file.write_text(damage, "utf-8")
     lines = update(small)
