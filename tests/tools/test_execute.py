@@ -70,4 +70,7 @@ def test_pages_run_side_by_side_and_anew_whenever_they_are_read(tmp_path):
                      **page("two", "one", text="The same cells.")})
     told, said = built(tmp_path)
     assert said == ["first", "second"]
+    static = tmp_path / "_out/html/_static"
+    assert (static / "own.css").read_text() == "b {}"
+    assert "second" in (static / "explore.js").read_text()
     assert "executed two" in told and "executed one" not in told
