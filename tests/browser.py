@@ -1,7 +1,8 @@
-"""Chromium for the tests that look at a page. Imports the standard library only."""
+"""Chromium for the tests that look at a page, and patience. Imports the standard library only."""
 
 import os
 import shutil
+import time
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -19,3 +20,15 @@ def executable() -> str | None:
 def launch(playwright):
     """That browser: headless, asking nobody anything."""
     return playwright.chromium.launch(executable_path=executable(), args=FLAGS)
+
+
+def patiently(ask, seconds: float = 150):
+    """What ``ask()`` gives as soon as it gives anything: the machine may be busy."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except (OSError, TypeError, AssertionError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)

@@ -6,27 +6,24 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
-import nbformat
 import plotly.graph_objects as go
 
 from lora_edu.explore.codec import as_lists
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import plain_figure
+from tests.book import REPOSITORY
+from tests.browser import patiently
 
 QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
-         "--ServerApp.password=", "--LabApp.expose_app_in_browser=True",
+         "--ServerApp.password=", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
          # servers in several processes start kernels at once, which over TCP may choose one port
          "--KernelManager.transport=ipc"]
-REPOSITORY = Path(__file__).parents[2]
 CELLS = "[...jupyterapp.shell.currentWidget.content.model.cells]"
 WIDGET = "application/vnd.jupyter.widget-view+json"
-NEWS = "@jupyterlab/apputils-extension:announcements"
 ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 DATA = """box => JSON.stringify(box.data || [], (key, value) => key.startsWith("_") ? undefined
           : ArrayBuffer.isView(value) ? [...value] : value)"""
@@ -39,9 +36,6 @@ def jupyterlab(folder):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     own = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA")}
-    settings = folder / ".CONFIG" / "labconfig" / "page_config.json"
-    settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"disabledExtensions": {NEWS: True}}))
     with open(folder / ".log", "wb") as log, TemporaryDirectory(prefix="lab") as runtime:
         server = subprocess.Popen(
             [sys.executable, "-m", "book.lab", *QUIET, f"--port={port}"], cwd=folder,
@@ -50,10 +44,7 @@ def jupyterlab(folder):
                  "NODE_PATH": str(REPOSITORY / "node_modules")},
             stdout=log, stderr=subprocess.STDOUT)
         try:
-            end = time.monotonic() + 180  # the machine may be busy
-            while not answers(port):
-                assert server.poll() is None and time.monotonic() < end, log.name
-                time.sleep(0.1)
+            patiently(lambda: urlopen(f"http://127.0.0.1:{port}/api", timeout=5).close())
             yield port
         finally:  # now and then its process waits for ever for an idle thread of anyio
             server.terminate()
@@ -62,23 +53,6 @@ def jupyterlab(folder):
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
-
-
-def answers(port: int) -> bool:
-    """Whether a server listens."""
-    try:
-        urlopen(f"http://127.0.0.1:{port}/api", timeout=5).close()
-    except OSError:
-        return False
-    return True
-
-
-def write_notebook(file, cells: list[str]) -> None:
-    """A notebook of code cells; a text that begins with "%" becomes a Markdown cell."""
-    made = [nbformat.v4.new_markdown_cell(text[1:]) if text.startswith("%")
-            else nbformat.v4.new_code_cell(text) for text in cells]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel}), file)
 
 
 class Lab:
@@ -108,20 +82,13 @@ class Lab:
             "window.ended || document.querySelector('.jp-Dialog')?.innerText", timeout=300_000)
         assert ended.json_value() == "well"
 
-    def run(self, cell: int) -> None:
-        """Run one cell."""
-        self.page.evaluate(
-            "i => { jupyterapp.shell.currentWidget.content.activeCellIndex = i }", cell)
-        self.command("notebook:run-cell")
-
     def wait_for_no_kernel(self) -> None:
-        """Wait until the server runs no kernel, for at most a minute."""
-        for _ in range(600):
+        """Wait until the server runs no kernel."""
+        def ask():
             with urlopen(f"http://127.0.0.1:{self.port}/api/kernels") as answer:
-                if not (running := json.load(answer)):
-                    return
-            self.page.wait_for_timeout(100)
-        raise AssertionError(f"still there: {running}")
+                assert json.load(answer) == []
+
+        patiently(ask)
 
     def close(self) -> None:
         """Stop the kernel and close the tab."""
@@ -162,14 +129,13 @@ class Lab:
 
 def agree(root, figure: dict) -> None:
     """The plot and the headline of an explorer, given as a locator, come to be those of a figure
-    within a minute, for the machine may be busy."""
+    soon."""
     expected = as_lists(plain_figure(go.Figure(figure["data"]))["data"])  # as what is drawn is read
     wanted = headline(figure)
-    for _ in range(1200):
+
+    def ask():
         drawn = json.loads(root.locator(".explorer-plot").evaluate(DATA))
-        found = as_lists(plain_figure(go.Figure(drawn))["data"])
-        said = root.locator(".explorer-headline").text_content()
-        if (found, said) == (expected, wanted):
-            return
-        time.sleep(0.05)
-    assert (found, said) == (expected, wanted)
+        assert as_lists(plain_figure(go.Figure(drawn))["data"]) == expected
+        assert root.locator(".explorer-headline").text_content() == wanted
+
+    patiently(ask)
