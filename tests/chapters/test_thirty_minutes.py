@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from lora_edu import STARTS
+from lora_edu import STARTS, Adam, Adapter, initial, train
 from lora_edu.chapters.divide_by_r.runs_growth import TERMS
 from lora_edu.chapters.first_r.figures import carried
 from lora_edu.chapters.shared import digits_map, word_run

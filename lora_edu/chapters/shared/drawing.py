@@ -118,10 +118,11 @@ def zero_signs(maps, side: str | None = None) -> list[dict]:
     return [say(dict.fromkeys(middles, "0"), side, 16)] if middles else []
 
 
-def dotted(left: float, low: float, width: float, height: float, *, thick: float = 2) -> dict:
+def dotted(left: float, low: float, width: float, height: float, *, colour: str = "frozen",
+           thick: float = 2) -> dict:
     """The dotted outline of a rectangle: what is compared with."""
     return {**box(left, low, width, height, CLEAR),
-            "line": {"color": COLOURS["frozen"], "width": thick, "dash": "dot"}}
+            "line": {"color": COLOURS[colour], "width": thick, "dash": "dot"}}
 
 
 def connect(*points: tuple) -> list[dict]:
