@@ -58,8 +58,11 @@ def top_curvature(loss: Callable, at: list[torch.Tensor]) -> float:
         vector = torch.from_numpy(v.ravel()).to(at[0].dtype)
         move = [part.view_as(one) for part, one in
                 zip(vector.split([part.numel() for part in at]), at, strict=True)]
-        _, products = torch.func.jvp(gradient, (at,), (move,))
-        return torch.cat([part.flatten() for part in products]).double().numpy()
+
+        def along(params):  # ⟨∇L, v⟩, whose gradient is the Hessian times v
+            return sum((a * b).sum() for a, b in zip(gradient(params), move, strict=True))
+
+        return torch.cat([part.flatten() for part in torch.func.grad(along)(at)]).double().numpy()
 
     start = np.random.default_rng(0).normal(size=size)  # eigsh would draw one by itself
     operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
