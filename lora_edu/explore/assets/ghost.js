@@ -23,8 +23,8 @@ function ghostOf({ data, layout }) {
       mode: drawn,
       text: null,
       fill: "none",
-      error_x: {},
-      error_y: {},
+      error_x: undefined,
+      error_y: undefined,
       zorder: -1,
       line: { color: ofLine, ...line, width: 1.5, dash: "4px,3px" },
       marker: {

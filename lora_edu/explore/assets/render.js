@@ -158,18 +158,16 @@ function moveTraces(plotly, box, data) {
 // JSON of a figure without what MOVES lists and the sizes of marks; null where the curves cannot be
 // drawn alone.
 function fixedPartOf(data, layout) {
-  const traces = data.map(({ type = "scatter", error_x = {}, error_y = {}, ...trace }) => {
-    const followed = /%{meta/.test(trace.hovertemplate); // words that follow the reading
-    const hasErrorBars = Object.keys({ ...error_x, ...error_y }).length > 0;
-    if (type !== "scatter" || followed || hasErrorBars) return null;
-    for (const key of MOVES.numbers) if (key in trace) trace[key] = kind(trace[key]);
-    for (const key of MOVES.words) if (trace[key]) trace[key] = "words";
-    const { marker } = trace;
-    if (!marker || !("size" in marker)) return trace;
-    return { ...trace, marker: { ...marker, size: kind(marker.size) } };
-  });
-  const text = JSON.stringify([traces, { ...layout, meta: { ...layout.meta, reading: "" } }]);
-  return traces.includes(null) || text.includes("%{meta") ? null : text;
+  const withoutMoves = (key, value) => {
+    if (MOVES.numbers.includes(key)) return kind(value);
+    if (key === "marker" && value) return { ...value, size: kind(value.size) };
+    return MOVES.words.includes(key) && value ? "words" : value;
+  };
+  const around = JSON.stringify({ ...layout, meta: { ...layout.meta, reading: "" } });
+  const text = JSON.stringify(data, withoutMoves) + around;
+  const isLine = ({ type = "scatter", error_x, error_y, hovertemplate }) =>
+    type === "scatter" && !error_x && !error_y && !/%{meta/.test(hovertemplate);
+  return data.every(isLine) && !text.includes("%{meta") ? text : null;
 }
 
 // "numbers" for an array of numbers, since any may take another's place. Other values stand for
