@@ -18,6 +18,7 @@ from lora_edu import (
     initial,
     optimiser,
     scaling,
+    stacked_runs,
     sweep,
     teacher_student,
     train,
@@ -56,7 +57,9 @@ FORMS = {name: (partial(with_rate, rule), {}) for name, rule in (OPTIMISERS | CL
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_run_of_a_sweep_is_that_run_trained_alone(form):
+def test_every_run_of_a_sweep_is_that_run_trained_alone(form, monkeypatch):
+    # pieces of several rates, and of one
+    monkeypatch.setattr(stacked_runs, "runs_per_stack", lambda numbers: 15)
     make, settings = FORMS[form]
     grid = sweep(PROBLEM, r=[2, 9], alpha=[1, 2], lr=[0.003, 0.01], start=STARTS, seed=[0, 5],
                  steps=20, optimiser=make, rule="rslora", distribution="gaussian", **settings)
