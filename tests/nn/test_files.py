@@ -113,6 +113,14 @@ def test_a_name_that_is_an_ending_of_another_is_saved_so_that_it_finds_one_layer
     assert_pefts(plain, twin)
 
 
+def test_a_file_joins_no_adapter_of_its_name_on_other_layers(tmp_path):
+    model, plain = adapted()
+    save_adapter(model, tmp_path)
+    inject(plain, ["head"], 2, 4)
+    with pytest.raises(ValueError, match="name must not be one of the adapters"):
+        load_adapter(plain, tmp_path)
+
+
 def test_a_failed_save_leaves_the_old_files_and_nothing_else(tmp_path, monkeypatch):
     def files():
         return {file.name: file.read_bytes() for file in tmp_path.iterdir()}
