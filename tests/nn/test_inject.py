@@ -61,8 +61,9 @@ class Wrapper(nn.Module):
 
 @pytest.mark.parametrize("targets", ["all-linear", ["base_layer"]])
 def test_a_module_of_ones_own_may_have_a_base_layer(targets):
-    model = nn.Sequential(nn.Sequential(Wrapper()), nn.Tanh())
+    model = nn.Sequential(nn.Sequential(Wrapper()), nn.Tanh()).eval()
     assert inject(model, targets, 2, 4) == ["0.0.base_layer"]
+    assert not any(module.training for module in model.modules())
     inject(model, targets, 2, 4, name="again")
     with_peft = nn.Sequential(get_peft_model(nn.Sequential(nn.Linear(4, 4)), LoraConfig(
         target_modules=["0"])), nn.Linear(4, 4))

@@ -72,6 +72,7 @@ def test_merge_and_unload_leaves_a_plain_model_that_computes_the_same(merged):
         unmerge(model)
         assert fingerprint(model) == before
         merge(model)
+        assert_rounding_apart(model(IDS), want)
     merge_and_unload(model)
     assert [(name, type(module)) for name, module in model.named_modules()] == [
         (name, type(module)) for name, module in plain.named_modules()]
@@ -81,12 +82,15 @@ def test_merge_and_unload_leaves_a_plain_model_that_computes_the_same(merged):
     assert same_bits(plain(IDS), model(IDS))
 
 
-def test_a_base_that_a_hook_has_changed_is_not_merged():
+@pytest.mark.parametrize("change, message", [
+    (lambda base: prune.l1_unstructured(base, "weight", 0.5), "must hold its weight"),
+    (lambda base: base.register_forward_hook(print), "must have no forward hooks")])
+def test_a_base_that_a_hook_has_changed_is_not_merged(change, message):
     """Merged, its hooks would be passed over; unloaded, they would act on another weight."""
     model, _ = adapted(targets=["q"])
-    prune.l1_unstructured(model.blocks[1].q.base_layer, "weight", 0.5)
+    change(model.blocks[1].q.base_layer)
     before = fingerprint(model)
     for call in (merge, merge_and_unload):
-        with pytest.raises(ValueError, match="base_layer must"):
+        with pytest.raises(ValueError, match=f"base_layer {message}"):
             call(model)
         assert fingerprint(model) == before
