@@ -10,13 +10,6 @@ settings.register_profile("repeatable", deadline=None, derandomize=True, max_exa
 settings.load_profile("repeatable")
 
 
-def page_of(item) -> str:
-    """The page that a case of a test is about, as _toc.yml names it, or ""."""
-    arguments = item.callspec.params if hasattr(item, "callspec") else {}
-    page = arguments.get("page") or getattr(arguments.get("built"), "page", "")
-    return page.removesuffix(".html") if isinstance(page, str) else ""  # no page has what it tests
-
-
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
     """What asks for a browser is marked so, wherever it lies."""

@@ -1,30 +1,31 @@
 """The built site on a port of this machine, and pages that may ask nobody else for anything."""
 
-import json
 import re
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import page_of
+from lora_edu.explore.bundle import npm_file
 from tests.site import devices
+from tests.site.explorers import is_drawn, press
 from tests.site.pages import EXPLORERS, HTML, bare_page, served
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
+
+
+def place(item) -> tuple[str, str]:
+    """The page that a case of a test is about, or "", and the device."""
+    case = item.callspec.params if hasattr(item, "callspec") else {}
+    page = str(case.get("page") or getattr(case.get("built"), "page", ""))
+    return page.removesuffix(".html"), case.get("device", "desk")
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
     """Page by page and device by device, so that ``reader`` loads each page once a device; of
     several processes that share the tests, one has all tests of a page."""
-    def place(item):
-        device = item.callspec.params.get("device", "desk") if hasattr(item, "callspec") else "desk"
-        return page_of(item), device
-
-    here = [i for i, item in enumerate(items) if item.path.parent == Path(__file__).parent]
-    for i, item in zip(here, sorted((items[i] for i in here), key=place), strict=True):
-        items[i] = item
-        item.add_marker(pytest.mark.xdist_group(page_of(item) or "any"))
+    items.sort(key=place)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(place(item)[0] or "any"))
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +65,11 @@ class Visit:
         """Take back the problems that a test has caused itself."""
         self.problems = [problem for problem in self.problems if not re.match(pattern, problem)]
 
+    def no_problems(self) -> None:
+        """Fail, once, if there were any."""
+        problems, self.problems = self.problems, []
+        assert problems == []
+
     def open(self, path: str, until: str = "load") -> None:
         self.page.goto("about:blank")  # so that an address that differs in its hash is loaded too
         self.page.goto(self.base + path, wait_until=until)
@@ -93,38 +99,20 @@ class Visit:
         root = self.page.locator(f"#explorer-{name}")
         root.locator(".explorer-plot").evaluate(
             "(box) => box.scrollIntoView({ block: 'center', behavior: 'instant' })")
-        root.locator(".explorer-plot[data-drawn]").wait_for()
+        is_drawn(root)
         root.dispatch_event("pointerdown")
         return root
 
     def start(self, name: str):
-        """The same, at its first position and with nothing pinned."""
+        """The same, at its first position."""
         root = self.show(name)
-        root.evaluate("""(root) => root.querySelectorAll(
-            '.explorer-pinned:not([hidden]) [data-do="unpin"], [data-do="reset"]').forEach(
-            (button) => button.click())""")
+        press(root, "reset")
         return root
 
-    def drawn(self, root) -> tuple[list, dict, str]:
-        """(traces that plotly holds, the ranges of its axes, the headline)."""
-        self.page.evaluate(devices.TWO_FRAMES)
-        return json.loads(root.evaluate(f"""(root) => {{
-          const {{ data, _fullLayout: full }} = root.querySelector(".explorer-plot");
-          const axes = Object.keys(full).filter((key) => /^[xy]axis\\d*$/.test(key));
-          const ranges = Object.fromEntries(axes.map((axis) => [axis, full[axis].range]));
-          const said = root.querySelector(".explorer-headline > span")?.textContent || "";
-          return ({devices.AS_JSON})([data, ranges, said]);
-        }}"""), parse_int=float)
-
-    def looks(self, root, anew: bool = False) -> list[str]:
-        """What plotly has painted; anew: from nothing, when it has forgotten the plot."""
-        if anew:
-            root.evaluate("""(root) => {
-              const box = root.querySelector(".explorer-plot"), { data, layout, _context } = box;
-              return Plotly.newPlot(box, data, layout, { ..._context });
-            }""")
-        self.page.evaluate(devices.TWO_FRAMES)
-        return root.evaluate(devices.PAINTED)
+    def axe(self, only: str | None = None) -> list[str]:
+        """What axe finds on the page, a line a rule; only: of these rules."""
+        self.page.add_script_tag(path=npm_file("axe-core/axe.min.js"))
+        return self.page.evaluate(devices.AXE, only)
 
 
 @pytest.fixture
@@ -141,7 +129,7 @@ def visit(browser, site):
     yield start
     for each in visits:
         each.context.close()
-    assert [problem for each in visits for problem in each.problems] == []
+        each.no_problems()
 
 
 @pytest.fixture(scope="session")
@@ -176,14 +164,12 @@ def reader(browser, site, left_open):
     """``reader(page, device)`` → a Visit that has read through the page; tests share it."""
     def again(page: str, device: str = "desk") -> Visit:
         if (page, device) not in left_open:
-            for key in list(left_open):
-                left_open.pop(key).context.close()
+            while left_open:
+                left_open.popitem()[1].context.close()
             left_open[page, device] = Visit(browser, site, device)
             left_open[page, device].read_through(page)
         return left_open[page, device]
 
     yield again
-    problems = [problem for here in left_open.values() for problem in here.problems]
     for here in left_open.values():
-        here.problems.clear()
-    assert problems == []
+        here.no_problems()

@@ -15,7 +15,6 @@ from book._extensions.notebooks.wheel import wheel_name
 from tests.book import NOTEBOOKS, REPOSITORY, code
 from tests.site.pages import EXPLORERS, HTML, all_pages
 
-BUILT = [page for page in NOTEBOOKS if (HTML / f"{page}.html").is_file()]
 BUTTON = re.compile(r'<a href="([^"]+)\.(?:ipynb|zip)"[^>]*btn-download-notebook-button')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -26,7 +25,7 @@ def offered(page):
     return nbformat.read((HTML / f"{page}.html").parent / f"{link}.ipynb", as_version=4)
 
 
-@pytest.mark.parametrize("page", BUILT)
+@pytest.mark.parametrize("page", NOTEBOOKS)
 def test_a_chapter_offers_its_notebook(page):
     made = offered(page)
     nbformat.validate(made)
@@ -34,23 +33,15 @@ def test_a_chapter_offers_its_notebook(page):
     assert made.cells[0] is first and "%pip install" in first.source
     outputs = [output for cell in cells for output in cell.outputs]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    for cell in cells:  # what was printed in pieces stands there once
-        streams = [output.name for output in cell.outputs if output.output_type == "stream"]
-        assert len(set(streams)) == len(streams)
-    assert outputs and not [o for o in outputs if o.output_type == "error" or
-                            WIDGET in o.get("data", {})]
+    streams = [(cell.execution_count, output.name) for cell in cells for output in cell.outputs
+               if output.output_type == "stream"]
+    assert len(set(streams)) == len(streams)  # what was printed in pieces stands there once
+    assert outputs and not [o for o in outputs if WIDGET in o.get("data", {})]
     assert "widgets" not in made.metadata
     html = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
     assert "<svg" not in html and "explorer-" not in html
     explorers = sum(built.page == f"{page}.html" for built in EXPLORERS)
     assert html.count(INVITE) == explorers
-
-
-def test_a_download_runs_in_an_empty_folder(tmp_path):
-    """The cells of all chapters run alone in tests/lab; this is one as it is handed out."""
-    made = offered(BUILT[-1])
-    NotebookClient(made, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
-    assert [cell.execution_count for cell in made.cells if cell.cell_type == "code"]
 
 
 @pytest.mark.thorough
@@ -65,7 +56,7 @@ def test_every_download_runs_in_a_bare_environment(extra, tmp_path, monkeypatch)
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share" / "jupyter"))
     monkeypatch.delenv("PYTHONPATH", raising=False)
 
-    for page in (page for page in BUILT if extra_for(code(page)) == extra):
+    for page in (page for page in NOTEBOOKS if extra_for(code(page)) == extra):
         (zipped,) = (HTML / "_sources").rglob(f"{page}.zip")
         with ZipFile(zipped) as files:
             files.extractall(tmp_path)
@@ -77,7 +68,7 @@ def test_every_download_runs_in_a_bare_environment(extra, tmp_path, monkeypatch)
 
 def test_zip_files_hold_the_wheel():
     zipped = sorted((HTML / "_sources").rglob("*.zip"))
-    assert len(zipped) in (0, len(BUILT))  # none where the site's address is known
+    assert len(zipped) in (0, len(NOTEBOOKS))  # none where the site's address is known
     for file in zipped:
         names = {name.partition("/")[2] for name in ZipFile(file).namelist()}
         assert names == {file.with_suffix(".ipynb").name, wheel_name(REPOSITORY)}

@@ -7,25 +7,17 @@ from playwright.sync_api import expect
 
 from lora_edu.explore import explore, page_data
 from tests.site.devices import TWO_FRAMES
+from tests.site.explorers import drawn, is_drawn, line, press, reads
 
 STORED = re.compile(r'(class="explorer-states">)([^<]+)')
 UNHANDLED = """addEventListener("unhandledrejection",
   ({ reason }) => console.error(`unhandled: ${reason}`));"""
 
 
-def line(r=1):
-    """A line through r, in words that a first frame knows."""
-    axis = {"range": [-4, 40], "zeroline": False}
-    trace = {"x": [0, 30], "y": [r, r], "mode": "lines", "name": "r", "line": {"color": "red"}}
-    return {"data": [trace], "layout": {
-        "showlegend": False, "margin": {"l": 60, "r": 40, "t": 60, "b": 40}, "xaxis": axis,
-        "yaxis": axis, "meta": {"reading": f"r = {r}"}}}
-
-
 @pytest.fixture
 def troubled(opened):
     """``troubled(damage, …)`` → (Visit, root) of a page with one explorer, its HTML damaged."""
-    def start(damage=lambda html: html, script=UNHANDLED, **options):
+    def start(damage=str, script=UNHANDLED, **options):
         here = opened(damage(explore(line, r=[1, 2, 3]).html()), script=script, **options)
         return here, here.page.locator("#explorer-line")
 
@@ -33,12 +25,7 @@ def troubled(opened):
 
 
 def failure(root):
-    root.locator(".explorer-failed").wait_for()
-    return root.locator(".explorer-failed").inner_text()
-
-
-def reads(root, sentence):
-    expect(root.locator(".explorer-headline > span")).to_have_text(sentence)
+    return root.locator(".explorer-failed")
 
 
 def loading(root):
@@ -59,18 +46,19 @@ def test_without_plotly_nothing_false_is_shown(troubled):
     root.locator("input").press("ArrowRight")
     assert not frame.is_visible()
     reads(root, "r = 2")  # once its states are unpacked
-    assert re.search("not drawn: could not load .*plotly.*The next move tries", failure(root))
+    expect(failure(root)).to_contain_text(
+        re.compile("not drawn: could not load .*plotly.*The next move tries"))
     assert loading(root) == QUIET
     root.locator("input").press("ArrowLeft")  # to the position of the first frame
-    assert frame.is_visible() and "not drawn" in failure(root)
+    assert frame.is_visible()
+    expect(failure(root)).to_contain_text("not drawn")
     reads(root, "r = 1")
-    here.page.wait_for_function("(root) => !root.querySelector('[aria-busy]')",
-                                arg=root.element_handle())
+    expect(root.locator("[aria-busy]")).to_have_count(0)
     here.page.unroute("**/plotly*")
     here.expect("console: Failed to load resource")
     root.locator("input").press("End")
-    root.locator(".explorer-plot[data-drawn]").wait_for()
-    assert root.locator(".explorer-failed").count() == 0
+    is_drawn(root)
+    expect(failure(root)).to_have_count(0)
     reads(root, "r = 3")
 
 
@@ -79,25 +67,25 @@ def test_until_plotly_comes_the_plot_is_loading(troubled):
     held = []
     here, root = troubled(answer={"**/plotly*": lambda route: held.append(route)})
     here.page.mouse.move(2, 2)
-    here.page.wait_for_function("() => document.querySelector('.explorer-plot[aria-busy]')")
+    root.locator(".explorer-plot[aria-busy]").wait_for()
     assert loading(root) == ["true", "none"]
     root.dispatch_event("pointerdown")
-    root.locator('[data-do="pin"]').click()
+    press(root, "pin")
     root.locator("input").press("ArrowRight")
     assert loading(root) == WAITING
     assert root.locator(".explorer-frame:visible").count() == 0
     reads(root, "r = 2")
     held[0].continue_()
-    root.locator(".explorer-plot[data-drawn]").wait_for()
+    is_drawn(root)
     here.page.evaluate(TWO_FRAMES)
     assert loading(root) == QUIET
-    assert [trace["y"][0] for trace in here.drawn(root)[0]] == [2, 1]
+    assert [trace["y"][0] for trace in drawn(root)[0]] == [2, 1]
 
 
 def test_unreadable_positions_leave_the_first(troubled):
     _, root = troubled(lambda html: STORED.sub(lambda found: found[1] + found[2][:40], html))
     root.locator("input").press("ArrowRight")
-    assert failure(root).startswith("The positions of this plot are not here: ")
+    expect(failure(root)).to_contain_text("The positions of this plot are not here: ")
     expect(root.locator("input")).to_have_value("0")
     reads(root, "r = 1")
     assert root.locator(".explorer-frame").is_visible()
@@ -131,13 +119,13 @@ def test_without_its_file_a_plot_stays(troubled, folder, tmp_path):
 
     here, root = troubled(moved, answer={f"**/{page_data.FOLDER}/*": lambda route: route.abort()})
     root.locator("input").press("ArrowRight")
-    expect(root.locator(".explorer-failed")).to_contain_text(
+    expect(failure(root)).to_contain_text(
         re.compile("not here: could not load .*The next move tries again"))
     expect(root.locator("input")).to_have_value("0")  # the key and its move may each have tried
     reads(root, "r = 1")
     here.page.unroute(f"**/{page_data.FOLDER}/*")
     here.expect("console: Failed to load resource")
     root.locator("input").press("ArrowRight")
-    root.locator(".explorer-plot[data-drawn]").wait_for()
+    is_drawn(root)
     reads(root, "r = 2")
-    assert root.locator(".explorer-failed").count() == 0
+    expect(failure(root)).to_have_count(0)

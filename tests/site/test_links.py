@@ -8,12 +8,11 @@ from playwright.sync_api import expect
 from lora_edu.explore import explore
 from tests.book import sampled
 from tests.site.devices import TWO_FRAMES
+from tests.site.explorers import drawn, is_drawn, line, press
 from tests.site.pages import MOVABLE, PAGES, check_figure, computed
 
 POSITION = """(root) => Object.fromEntries(
   root.explorer.controls.map((control) => [control.name, control.keys[control.get()]]))"""
-START = """(root) => Object.fromEntries(root.explorer.controls.map(
-  (control, i) => [control.name, control.keys[root.explorer.start[i]]]))"""
 FOLLOW = """async (link) => {
   const [name, query] = link.getAttribute("href").slice(1).split("?");
   const root = document.getElementById(`explorer-${name}`);
@@ -51,46 +50,36 @@ LINKS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", ["answers/scale", "part1/step-zero",
                                   "laboratory/files-and-faults"])
-def test_links_have_one_colour_and_a_mark_that_says_where_they_lead(visit, page, scheme):
+def test_links_have_one_colour_and_a_mark_that_says_where_they_lead(visit, page):
     """In text, tables and lists: ▸ moves a plot of the page, → opens one of another."""
-    here = visit(f"book/{page}.html", color_scheme=scheme)
+    here = visit(f"book/{page}.html")
     links = here.page.evaluate(LINKS)
     assert len({link["colour"] for link in links}) == 1
     assert [link["mark"] for link in links] == [
         "▸" if link["moves"] else "→" if link["opens"] else "" for link in links]
-    first = here.page.locator("article p a.reference:visible").first
-    first.hover()
-    assert first.evaluate("(link) => getComputedStyle(link).color") == links[0]["colour"]
-
-
-def line(r=1, far=False):
-    """One line."""
-    return {"data": [{"x": [0, 1], "y": [0, r], "mode": "lines"}],
-            "layout": {"yaxis": {"range": [0, 3]}, "meta": {"reading": f"r = {r}"}}}
 
 
 @pytest.fixture
 def apart(opened):
-    """(Visit, link, root): a link far below the plot that it moves."""
+    """(Visit, link, root, the way back): far below a plot, a link has moved it."""
     far = "<div style='height: 3000px'></div>"
     here = opened(explore(line, r=[1, 2, 3]).html()
                   + f"{far}<p>See <a href='#line?r=3.0'>three</a></p>{far}")
+    here.page.evaluate("() => history.replaceState(null, '', '#line?r=1')")
     link = here.page.get_by_role("link", name="three")
-    link.scroll_into_view_if_needed()
-    return here, link, here.page.locator("#explorer-line")
+    link.click()
+    root = here.page.locator("#explorer-line")
+    expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
+    button = here.page.get_by_role("button", name="back to the text")
+    button.wait_for()
+    return here, link, root, button
 
 
 @pytest.mark.parametrize("way", ["button", "Escape", "Back"])
 def test_there_is_a_way_back_to_the_link(apart, way):
-    here, link, root = apart
-    here.page.evaluate("() => history.replaceState(null, '', '#line?r=1')")
-    link.click()
-    expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
-    button = here.page.get_by_role("button", name="back to the text")
-    button.wait_for()
+    here, link, root, button = apart
     assert root.locator("input").input_value() == "2"
     root.locator("input").press("ArrowLeft")
     here.page.wait_for_timeout(600)  # the address is written again
@@ -106,11 +95,7 @@ def test_there_is_a_way_back_to_the_link(apart, way):
 
 
 def test_the_way_back_is_offered_until_the_reader_reads_on(apart):
-    here, link, root = apart
-    link.click()
-    expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
-    button = here.page.get_by_role("button", name="back to the text")
-    button.wait_for()
+    here, _, _, button = apart
     here.page.wait_for_timeout(600)  # until it stands
     here.page.mouse.wheel(0, 1500)
     expect(button).to_have_count(0)
@@ -128,10 +113,7 @@ def test_a_link_leaves_its_sentence_in_sight_where_both_have_room(opened):
 
 
 def test_escape_closes_a_dialog_and_leads_nowhere(apart):
-    here, link, _ = apart
-    link.click()
-    button = here.page.get_by_role("button", name="back to the text")
-    button.wait_for()
+    here, _, _, button = apart
     here.page.evaluate("""() => {
       document.body.insertAdjacentHTML("beforeend", "<dialog><input></dialog>");
       document.querySelector("dialog").showModal();
@@ -141,22 +123,22 @@ def test_escape_closes_a_dialog_and_leads_nowhere(apart):
     assert button.count() == 1 and here.page.url.endswith("#line?r=3")
 
 
-@pytest.mark.parametrize("built", sampled(MOVABLE)[:3])
-def test_an_address_holds_a_position(reader, built):
+def test_an_address_holds_a_position(reader):
     """And reset goes back to the start."""
+    built = next(each for each in MOVABLE if each.name == "step-zero")
     here = reader(built.page)
     root = here.start(built.name)
-    start = root.evaluate(START)
+    start = {control.name: control.keys[control.start] for control in built.controls}
     wanted = {control.name: control.keys[-1] for control in built.controls}
     assert root.evaluate(POSITION) == start
     root.evaluate("(root, wanted) => root.explorer.go(wanted)", wanted)
     root.locator('[data-do="link"]').dispatch_event("click")  # which Home does not show
     assert unquote(here.page.evaluate("location.hash")) == link_to(built.name, wanted)
     here.open(built.page + link_to(built.name, wanted))
-    root.locator(".explorer-plot[data-drawn]").wait_for()
+    is_drawn(root)
     assert root.evaluate(POSITION) == wanted
-    check_figure(here.drawn(root)[0], computed(built)[-1]["data"])
-    assert 0 <= root.evaluate("(root) => root.getBoundingClientRect().top") < 300
+    check_figure(drawn(root)[0], computed(built)[-1]["data"])
+    expect(root.locator(".explorer-headline")).to_be_in_viewport()
     here.page.keyboard.press("Tab")  # from the plot on, not from the top of the page
     assert root.evaluate("(root) => root.contains(document.activeElement)")
     root.locator('[data-do="reset"]').dispatch_event("click")

@@ -3,25 +3,23 @@
 import pytest
 
 from lora_edu.explore import explore
+from tests.site.explorers import looks
 
 
 def curve(r, **keys):
     return {"x": [1, 2, 3], "y": [r, r + 1, 2 * r], **keys}
 
 
-# Name → (traces at r, what the layout has at r beside ranges that are fixed). Of the first, plotly
-# is given new numbers only; the others need more.
+# Name → r → (traces, what the layout has beside ranges that are fixed). Of the first, plotly is
+# given new numbers only; the others need more.
 CASES = {
-    "numbers": (lambda r: [curve(r, mode="lines+markers+text", text=[f"r {r}", "", "end"]),
+    "numbers": lambda r: ([curve(r, mode="lines+markers+text", text=[f"r {r}", "", "end"]),
                            curve(r + 1, fill="tonexty", line={"color": "#808080"})], {}),
-    "own-ends": (lambda r: [curve(r)], {"yaxis": lambda r: {}}),
-    "legend": (lambda r: [curve(r, name=f"r = {r}"), curve(3)], {"showlegend": lambda r: True}),
-    "curves": (lambda r: [curve(i) for i in range(1, 2 + r)], {}),
-    "bars": (lambda r: [{"type": "bar", "x": list(range(r)), "y": list(range(1, 1 + r))}], {}),
-    "map": (lambda r: [{"type": "heatmap", "z": [[r, 2]], "showscale": False}, curve(r)], {}),
-    "colour": (lambda r: [curve(r, line={"dash": ["dot", "dash", "solid"][r - 1]})], {}),
-    "note": (lambda r: [curve(r)],
-             {"annotations": lambda r: [{"x": r, "y": r, "text": f"here {r}"}]}),
+    "own-ends": lambda r: ([curve(r)], {"yaxis": {}}),
+    "legend": lambda r: ([curve(r, name=f"r = {r}"), curve(3)], {"showlegend": True}),
+    "bars": lambda r: ([{"type": "bar", "x": list(range(r)), "y": list(range(1, 1 + r))}], {}),
+    "colour": lambda r: ([curve(r, line={"dash": ["dot", "dash", "solid"][r - 1]})], {}),
+    "note": lambda r: ([curve(r)], {"annotations": [{"x": r, "y": r, "text": f"here {r}"}]}),
 }
 FIXED = {"xaxis": {"range": [0, 5]}, "yaxis": {"range": [0, 9]}, "showlegend": False}
 
@@ -29,21 +27,20 @@ FIXED = {"xaxis": {"range": [0, 5]}, "yaxis": {"range": [0, 9]}, "showlegend": F
 @pytest.mark.parametrize("name", CASES)
 def test_moves_look_as_drawn_anew(opened, name):
     def figure(r=1):
-        traces, layout = CASES[name]
-        return {"data": traces(r),
-                "layout": FIXED | {key: of_r(r) for key, of_r in layout.items()}}
+        traces, layout = CASES[name](r)
+        return {"data": traces, "layout": FIXED | layout}
 
-    here = opened(explore(figure, r=[1, 2, 3], name="moved").html(), color_scheme="light")
-    root = here.show("moved")
-    here.page.evaluate("""() => {
+    html = explore(figure, r=[1, 2, 3], name="moved").html()
+    root = opened(html, color_scheme="light").show("moved")
+    root.page.evaluate("""() => {
       globalThis.whole = 0;
       const { react } = Plotly;
       Plotly.react = (...given) => { whole += 1; return react(...given); };
     }""")
-    seen = [here.looks(root)]
+    seen = [looks(root)]
     for key in ("End", "Home", "ArrowRight"):
         root.get_by_role("slider").press(key)
-        seen.append(here.looks(root))
-    assert here.page.evaluate("whole") == (0 if name == "numbers" else 3)
+        seen.append(looks(root))
+    assert root.page.evaluate("whole") == (0 if name == "numbers" else 3)
     assert seen[0] == seen[2] != seen[1] != seen[3] != seen[0]
-    assert here.looks(root, anew=True) == seen[3]
+    assert looks(root, anew=True) == seen[3]

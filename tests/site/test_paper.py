@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.site.pages import EXPLORERS, PAGES, all_pages
+from tests.site.pages import MOVABLE, PAGES, all_pages
 
 # a page of figures, one of heat maps, one with the widest sentence, one with code that is long
 PRINTED = [page for page in PAGES if page.split("/")[-1] in (
@@ -13,6 +13,7 @@ WATCH_PAPER = """addEventListener("DOMContentLoaded", () => addEventListener("be
   globalThis.printed = {
     theme: document.documentElement.dataset.theme,
     explorers: [...document.querySelectorAll(".explorer")].map((root) => ({
+      name: root.dataset.name,
       position: root.querySelector(".explorer-position")?.textContent,
       widths: [...root.querySelectorAll(".explorer-plot, .main-svg")].map((e) => e.clientWidth),
       ink: getComputedStyle(root.querySelector(".explorer-plot")).color,
@@ -24,24 +25,21 @@ SHEET = 676  # px: A4 without its margins, as Chromium lays it out
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
 def test_explorers_are_printed_whole_and_where_they_stand(visit, width, scheme):
-    page = PRINTED[0]
-    here = visit(page, script=WATCH_PAPER, viewport={"width": width, "height": 800},
+    built = next(each for each in MOVABLE if each.page == PRINTED[0])
+    here = visit(built.page, script=WATCH_PAPER, viewport={"width": width, "height": 800},
                  color_scheme=scheme)
-    own = [built for built in EXPLORERS if built.page == page]
-    at = next(i for i, built in enumerate(own) if built.controls)
-    first = here.start(own[at].name)
-    for choice in first.locator("[data-control]").all():
-        choice.locator("input").last.press("ArrowRight")
+    here.start(built.name).evaluate("(root, keys) => root.explorer.go(keys)",
+                                    {control.name: control.keys[-1] for control in built.controls})
     here.page.pdf(format="A4")
     printed = here.page.evaluate("printed")
     assert printed["theme"] == "light"
     for explorer in printed["explorers"]:
         assert max(explorer["widths"]) <= SHEET
         assert sum(map(int, re.findall(r"\d+", explorer["ink"])[:3])) < 3 * 128
-    assert len(set(printed["explorers"][at]["widths"])) == 1  # plotly has drawn it for the sheet
-    assert printed["explorers"][at]["position"] == first.evaluate(
-        """(root) => root.explorer.data.controls.map((control, i) =>
-        `${control.label} = ${control.texts[root.explorer.controls[i].get()]}`).join(", ")""")
+    [moved] = [each for each in printed["explorers"] if each["name"] == built.name]
+    assert len(set(moved["widths"])) == 1  # plotly has drawn it for the sheet
+    assert moved["position"] == ", ".join(
+        f"{control.label} = {control.texts[-1]}" for control in built.controls)
     assert here.page.evaluate("document.documentElement.dataset.theme") == scheme
 
 

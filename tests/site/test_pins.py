@@ -3,6 +3,7 @@
 import pytest
 
 from lora_edu.explore import explore
+from tests.site.explorers import drawn, press
 from tests.site.pages import check_figure
 
 AXES = {"xaxis": {"range": [0, 3]}, "yaxis": {"range": [0, 9]},
@@ -25,31 +26,25 @@ def kinds(r=1, unit="steps"):
 
 
 @pytest.fixture
-def board(opened):
-    """(Visit, explorer) of a page with the figure of all kinds, drawn."""
-    here = opened(explore(kinds, r=[1, 2, 3], unit=["steps", "hours"]).html())
-    return here, here.show("kinds")
-
-
-def press(root, what):
-    root.locator(f'[data-do="{what}"]').click()
+def root(opened):
+    """The figure of all kinds, drawn."""
+    return opened(explore(kinds, r=[1, 2, 3], unit=["steps", "hours"]).html()).show("kinds")
 
 
 def note(root):
     return root.locator(".explorer-pinned > span").inner_text()
 
 
-def ghosts(here, root):
-    return [trace for trace in here.drawn(root)[0]
+def ghosts(root):
+    return [trace for trace in drawn(root)[0]
             if (trace.get("line") or {}).get("dash") == "4px,3px"]
 
 
-def test_moved_curves_are_kept_thin_dashed_and_open(board):
-    here, root = board
+def test_moved_curves_are_kept_thin_dashed_and_open(root):
     press(root, "pin")
     assert note(root) == "Pinned: r = 1"  # as long as the curves lie under the present ones
     root.locator("input").first.press("ArrowRight")
-    first, panel = ghosts(here, root)
+    first, panel = ghosts(root)
     assert (first["mode"], panel["mode"]) == ("lines+markers", "lines")
     assert (first["line"]["color"], first["line"]["width"]) == ("#d55e00", 1.5)
     assert first["marker"]["symbol"] == ["circle-open", "square-open"]
@@ -57,17 +52,16 @@ def test_moved_curves_are_kept_thin_dashed_and_open(board):
     check_figure([trace["y"] for trace in (first, panel)], [[1, 2]] * 2)
     assert note(root) == "Pinned (dashed): r = 1"
     root.locator("input").last.press("Space")  # the second panel's axis has another unit now
-    assert ["xaxis" in trace for trace in ghosts(here, root)] == [False]
+    assert ["xaxis" in trace for trace in ghosts(root)] == [False]
 
 
-def test_pin_pins_anew_and_lets_go(board):
-    here, root = board
+def test_pin_pins_anew_and_lets_go(root):
     for _ in range(2):
         press(root, "pin")
         root.locator("input").first.press("ArrowRight")
-    check_figure([trace["y"] for trace in ghosts(here, root)], [[2, 3]] * 2)
+    check_figure([trace["y"] for trace in ghosts(root)], [[2, 3]] * 2)
     press(root, "reset")  # the first position beside the pinned one
-    assert note(root) == "Pinned (dashed): r = 2" and len(ghosts(here, root)) == 2
+    assert note(root) == "Pinned (dashed): r = 2" and len(ghosts(root)) == 2
     root.locator('[data-do="unpin"]').press("Enter")
-    assert not root.locator(".explorer-pinned").is_visible() and ghosts(here, root) == []
+    assert not root.locator(".explorer-pinned").is_visible() and ghosts(root) == []
     assert root.evaluate("() => document.activeElement.dataset.do") == "pin"

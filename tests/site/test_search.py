@@ -11,9 +11,8 @@ from playwright.sync_api import expect
 
 from book._extensions.node import node_binary
 from book._extensions.search.answers import FOLDER, entries
-from lora_edu.explore.bundle import npm_file
 from tests.book import REPOSITORY, in_toc, source
-from tests.site.devices import AXE, DEVICES
+from tests.site.devices import DEVICES
 from tests.site.pages import HTML
 
 HERE = Path(__file__).parent
@@ -74,17 +73,16 @@ def test_questions_appear_with_their_verdicts_while_one_types(visit, device):
     assert here.page.locator("[role=option] strong").count() > 4
     here.page.wait_for_timeout(600)
     assert here.page.evaluate("shifts") == []
-    here.page.add_script_tag(path=npm_file("axe-core/axe.min.js"))
     for key, chosen in (("ArrowDown", 0), ("ArrowDown", 1), ("ArrowUp", 0), ("ArrowUp", 7)):
         field.press(key)
         expect(options.nth(chosen)).to_have_attribute("aria-selected", "true")
         id_ = options.nth(chosen).get_attribute("id")
         expect(field).to_have_attribute("aria-activedescendant", id_)
-    assert here.page.evaluate(AXE, None) == []
+    assert here.axe() == []
     field.fill("xyzzyx")
     expect(here.page.get_by_role("status")).to_have_text("Nothing in the book has these words.")
     field.fill("")
-    expect(here.page.get_by_role("option")).to_have_count(0)
+    expect(options).to_have_count(0)
 
 
 def test_enter_and_a_tap_open_an_answer_and_back_leads_to_the_hits(visit):
