@@ -20,32 +20,18 @@ from websocket import create_connection
 
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import plain_figure
+from tests.browser import patiently
 from tests.examine.lora_files import in_peft, write
 from tests.site.devices import AS_JSON
 from tests.site.pages import MOVABLE, check_figure
 
 pytestmark = [pytest.mark.thorough]
 PAGES = ["book/part1/step-zero.html", "book/part2/step-size.html", "book/dashboard.html"]
-FILE_INPUT = "input[type=file]"
 OWN_FILE = "book/part4/your-adapter.html"
-PATIENCE = 150  # s: the machine may be busy, and WebKit takes long to compile Python
-
-
-def patiently(ask):
-    """What ``ask()`` gives as soon as it gives anything."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return ask()
-        except (OSError, TypeError, AssertionError):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
 
 
 class Engine:
-    """A browser. Heirs give start(folder), open(address), evaluate(script), and choose(files) in
-    the page's input."""
+    """A browser. Heirs give start(folder), open(address) and evaluate(script)."""
 
     def __init__(self, folder, programs: ExitStack):
         self.programs = programs
@@ -68,6 +54,16 @@ class Engine:
             return found
 
         return patiently(ask)
+
+    def choose(self, files: list) -> None:
+        """Put files into the page's input."""
+        given = [[file.name, [*file.read_bytes()]] for file in files]
+        self.run(f"""
+            const chosen = new DataTransfer(), input = document.querySelector("input[type=file]");
+            for (const [name, bytes] of {given})
+                chosen.items.add(new File([new Uint8Array(bytes)], name));
+            input.files = chosen.files;
+            input.dispatchEvent(new Event("change", {{ bubbles: true }}));""")
 
 
 class Firefox(Engine):
@@ -100,12 +96,6 @@ class Firefox(Engine):
         return self.ask("script.evaluate", expression=script, target={"context": self.tab},
                         awaitPromise=False)["result"]["value"]
 
-    def choose(self, files: list) -> None:
-        [node] = self.ask("browsingContext.locateNodes", context=self.tab,
-                          locator={"type": "css", "value": FILE_INPUT})["nodes"]
-        self.ask("input.setFiles", context=self.tab, element={"sharedId": node["sharedId"]},
-                 files=[*map(str, files)])
-
 
 class WebKit(Engine):
     def start(self, folder):
@@ -135,10 +125,6 @@ class WebKit(Engine):
 
     def evaluate(self, script: str) -> str:
         return self.ask("/execute/sync", {"script": f"return {script}", "args": []})
-
-    def choose(self, files: list) -> None:
-        [node] = self.ask("/element", {"using": "css selector", "value": FILE_INPUT}).values()
-        self.ask(f"/element/{node}/value", {"text": "\n".join(map(str, files))})
 
 
 @pytest.fixture(scope="module")
@@ -205,15 +191,13 @@ def test_a_cell_runs_in_the_page(engine, site):
 
 def test_a_reader_s_own_files_are_drawn(engine, site, tmp_path):
     engine.open(site + OWN_FILE)
-    for layout in ("kohya", "peft"):
-        source = write(tmp_path, in_peft(r=4, lora_alpha=2), layout)
-        files = sorted(source.glob("adapter_*")) if source.is_dir() else [source]
-        engine.choose(files)
-        engine.until(f"""return document.querySelector(".py-files [role=status]").textContent
-            .startsWith("All on this page is now of {files[-1].name}.")""")
-        findings, strength = engine.run("""
-            const last = (css) => [...document.querySelectorAll(css)].filter(
-                (each) => each.checkVisibility()).at(-1).textContent;
-            return [last(".findings"), last(".explorer-headline")]""")
-        assert f"layout {layout}, 9 modules" in findings and "there is none" in findings
-        assert "r = 4, s = 0.5: at strength 1 it acts as 0.5" in strength
+    folder = write(tmp_path, in_peft(r=4, lora_alpha=2))
+    engine.choose(sorted(folder.glob("adapter_*")))
+    engine.until("""return document.querySelector(".py-files [role=status]").textContent
+        .startsWith("All on this page is now of adapter_model.safetensors.")""")
+    findings, strength = engine.run("""
+        const last = (css) => [...document.querySelectorAll(css)].filter(
+            (each) => each.checkVisibility()).at(-1).textContent;
+        return [last(".findings"), last(".explorer-headline")]""")
+    assert "layout peft, 9 modules" in findings and "there is none" in findings
+    assert "r = 4, s = 0.5: at strength 1 it acts as 0.5" in strength
