@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from lora_edu.explore import explore
 from tests.book import sampled
 from tests.site.devices import TWO_FRAMES
-from tests.site.explorers import drawn, is_drawn, line, press
+from tests.site.explorers import drawn, is_drawn, line
 from tests.site.pages import MOVABLE, PAGES, check_figure, computed
 
 POSITION = """(root) => Object.fromEntries(
