@@ -13,7 +13,7 @@ SOURCES = {page: source(page) for page in in_toc()}
 NAMES = collect_names([REPOSITORY / f"{page}.md" for page in SOURCES],
                       REPOSITORY / "book/references.bib", SITE)
 TITLES = {page: page.rpartition("/")[2] for page in SOURCES}
-ANSWER = re.compile(r"^\(answer-(.+)\)=\n(?:[#%].*\n)+\n\*\*(.+?)\*\*", re.MULTILINE)
+ANSWER = re.compile(r"^\((answer-.+)\)=\n(?:[#%].*\n)+\n\*\*(.+?)\*\*", re.MULTILINE)
 
 
 def test_it_has_a_line_for_each_page_and_each_verdict():

@@ -20,11 +20,10 @@ def fit(task: str, method: str, r: int, lr: float, seed: int) -> list[int]:
 
 
 def state(model: nn.Module, parts: dict[str, training.Part]) -> list[int]:
-    """Correct pictures of "test"; and of the first layer on "train" the silent units, 0 for every
-    picture, and the pairs (unit, picture) that pass, above 0."""
-    first = model[0](parts["train"][0])
-    return [training.right(model, parts["test"]), int((first <= 0).all(dim=0).sum()),
-            int((first > 0).sum())]
+    """Correct pictures of "test"; and of the first layer on "train" the silent units, and the pairs
+    (unit, picture) that pass, above 0."""
+    passing = int((model[0](parts["train"][0]) > 0).sum())
+    return [training.right(model, parts["test"]), training.silent(model, parts["train"]), passing]
 
 
 def named(task: str, r: int) -> list[int]:

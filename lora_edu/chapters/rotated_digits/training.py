@@ -77,6 +77,12 @@ def right(model: nn.Module, data: Part) -> int:
     return int((model(data[0]).argmax(dim=1) == data[1]).sum())
 
 
+@torch.no_grad()
+def silent(model: nn.Module, data: Part) -> int:
+    """How many units of the first layer are 0 for every picture."""
+    return int((model[0](data[0]) <= 0).all(dim=0).sum())
+
+
 def centred(base: nn.Module, parts: dict[str, Part], share: float = 1.0
             ) -> tuple[nn.Module, dict[str, Part]]:
     """Subtract a share of the mean training picture from the inputs, and correct the first bias.
