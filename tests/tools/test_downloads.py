@@ -94,6 +94,8 @@ NAMES = Names({"thm-a": "Theorem *A claim*", "ex-b": "Exercise *Try it*"},
     ("[a](#plot?r=1) [b](#part) [c](two.md#x) [d](../beside.md#y) [f](https://g.org)",
      "[a](#plot?r=1) [b](#part) [c](https://book.example.org/book/part1/two.html#x) "
      "[d](../beside.ipynb#y) [f](https://g.org)"),
+    ("[![Two bars](../bars.png){.plot width=9px}](two.md#plot?r=1)",
+     "[Two bars](https://book.example.org/book/part1/two.html#plot?r=1)"),
 ])
 def test_each_form(text, expected):
     assert Page("book/part1/one", [text], NAMES).plain(text) == expected

@@ -18,6 +18,7 @@ from ..search.answers import FOLDER, entries
 ROOT = Path(__file__).parents[3]  # where the pages' names begin
 TARGET = re.compile(r"^(?:\([\w-]+\)=|% .*)\n?", re.MULTILINE)  # or a comment
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
+PICTURE = re.compile(r"!\[([^\]]+)\]\([^)]+\)(?:\{[^}]+\})?")
 LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!\w+:)([^()\s]+)\)")
 DEFINITION = re.compile(r"^(\S.*)\n: +", re.MULTILINE)
 MATH = re.compile(r"(\${1,2})(.+?)\1", re.DOTALL)
@@ -124,8 +125,8 @@ class Page:
         raise ValueError(f"{self.name}: no plain form for the directive {name!r}")
 
     def inline(self, text: str) -> str:
-        """Definitions, roles and links."""
-        text = DEFINITION.sub(r"- **\1**: ", text)
+        """Definitions, roles and links; of a picture its words."""
+        text = DEFINITION.sub(r"- **\1**: ", PICTURE.sub(r"\1", text))
         return LINK.sub(self.link, ROLE.sub(self.role, text))
 
     def role(self, role: re.Match) -> str:
