@@ -1,6 +1,8 @@
 """The claims of the chapter In practice, but for the doctor's (tests/nn/test_doctor.py) and that of
 one number (test_divide_by_r.py)."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from peft.helpers import rescale_adapter_scale
 from safetensors.torch import load_file
 from torch import nn
 
+from lora_edu import Adam, Adapter, train
 from lora_edu.chapters.in_practice import figures, memory, nf4, runs_memory
 from lora_edu.chapters.in_practice.memory import LLAMAS, MODULES, PRECISIONS, account, kept, llama
 from lora_edu.chapters.small_gpt import DATA, fit, load_base, loss_on, part, results
@@ -262,6 +265,29 @@ def test_the_best_lower_rank(d, k, r):
         A1, B1 = shrunk(A, B, small)
         assert A1.shape == (small, k) and B1.shape == (d, small)
         np.testing.assert_allclose(B1 @ A1, of_rank(B @ A, small), atol=1e-10)
+
+
+@pytest.mark.claim("thm-change-rank")
+@pytest.mark.parametrize("side", ["A", "B"])
+def test_a_larger_rank_is_the_same_and_can_train(side):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(2, 7))
+    B = rng.normal(size=(5, 2))
+    G = rng.normal(size=(5, 7))
+    task = SimpleNamespace(W0=0 * G, loss_and_gradient=lambda W: (np.vdot(G, W), G))
+
+    def after(new_A, new_B, steps):
+        adapter = Adapter(np.vstack([A, new_A]), np.hstack([B, new_B]), 0.5)
+        return train(task, adapter, Adam(0.01), steps).adapter
+
+    rows = rng.normal(size=(3, 7))
+    columns = rng.normal(size=(5, 3))
+    new = (0 * rows, columns) if side == "A" else (rows, 0 * columns)
+    np.testing.assert_array_equal(after(*new, 0).delta(), 0.5 * B @ A)
+    moved = after(*new, 3)
+    assert moved.A[2:].any(axis=1).all() and moved.B[:, 2:].any(axis=0).all()
+    dead = after(0 * rows, 0 * columns, 20)
+    assert not dead.A[2:].any() and not dead.B[:, 2:].any()
 
 
 @pytest.mark.claim("obs-cut")
