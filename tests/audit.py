@@ -1,10 +1,10 @@
 """What audits say of every built page, in one table: python -m tests.audit [PAGE …]
 
 A page a line, into book/measured/audit.txt, which the book includes: Lighthouse as a phone (the
-median of three runs), the bytes that come before the reader does anything, and how soon the plots
-answer. Lines of pages that were not asked for stay as they are. Needs lighthouse (npm install
---ignore-scripts, in tests/benchmarks), Chromium, a built book and a quiet machine; asks no other
-server. Ends with 1 where a page misses an aim.
+median of three runs), the bytes that come before the reader does anything, and how soon its
+largest plot answers. Lines of pages that were not asked for stay as they are. Needs lighthouse
+(npm install --ignore-scripts, in tests/benchmarks), Chromium, a built book and a quiet machine;
+asks no other server. Ends with 1 where a page misses an aim.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Write the states of an explorer as one JSON text, in which nothing stands twice.
+"""Write the states of an explorer as one JSON text, in which no value of a place stands twice.
 
 The page's JavaScript (assets/decode.js) reads it. The text is a plain figure in which a place that
 varies from state to state holds ``{"\\0": index, "of": values}``: in state i stands there the value

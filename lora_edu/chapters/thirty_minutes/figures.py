@@ -81,7 +81,8 @@ def _word_headline(t: int, has_moved: dict, now) -> str:
 def strides(alpha: float = 16) -> dict:
     """From G to the first step of W, through two amplifiers: each number beside that at α = 8.
 
-    A wire is as thick, and a bar as long, as the number is large. Adam's first is no amplifier.
+    A bar is as long as the number is large, and a wire as thick, but never too thin to be seen.
+    Adam's first is no amplifier.
     """
     factor = times(alpha / R)
     traces = []
