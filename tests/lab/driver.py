@@ -12,9 +12,8 @@ from urllib.request import urlopen
 
 import plotly.graph_objects as go
 
-from lora_edu.explore.codec import as_lists
 from lora_edu.explore.page_data import headline
-from lora_edu.explore.plain_figure import plain_figure
+from lora_edu.explore.plain_figure import as_lists, plain_figure
 from tests.book import REPOSITORY
 from tests.browser import patiently
 

@@ -17,8 +17,7 @@ from tests.lab.driver import Lab, agree
 FIGURES = """
 import gc, json
 from lora_edu.explore import Explorer
-from lora_edu.explore.codec import as_lists
-from lora_edu.explore.plain_figure import plain_figure
+from lora_edu.explore.plain_figure import as_lists, plain_figure
 shown = [e for e in gc.get_objects() if type(e) is Explorer and e._live]
 print(json.dumps({e.name: as_lists(plain_figure(e.function(**e._live.values()))
                                    if e.controls else e.start()) for e in shown}))
