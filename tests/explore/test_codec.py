@@ -82,7 +82,8 @@ def test_no_number_stands_farther_off_than_a_2000th_of_its_axis(kind, middle, cl
     if kind == "log":
         y = np.abs(y) + 1e-300
     place = np.log10 if kind == "log" else np.asarray
-    low, high = place(y).min(), place(y).max()
+    low = place(y).min()
+    high = place(y).max()
     if ends:
         axis["range"] = [low, high]
     (back,) = unpack(pack([{"data": [{"y": y}], "layout": {"yaxis": axis}}]), 1)
