@@ -6,7 +6,7 @@ import pytest
 
 from lora_edu.explore.bundle import npm_file
 from tests.site import devices
-from tests.site.explorers import is_drawn, press
+from tests.site.explorers import is_drawn
 from tests.site.pages import EXPLORERS, HTML, bare_page, served
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
@@ -106,7 +106,7 @@ class Visit:
     def start(self, name: str):
         """The same, at its first position."""
         root = self.show(name)
-        press(root, "reset")
+        root.locator('[data-do="reset"]').dispatch_event("click")  # which Home does not show
         return root
 
     def axe(self, only: str | None = None) -> list[str]:

@@ -1,9 +1,9 @@
 """On pages whose plots show A, B and ΔW, the text writes them in their colours.
 
 In formulas these are the letters A and B, with their gradients, and ΔW; in words the gradients and
-ΔW. Where readers begin, words name A and B too, once a paragraph: an "A" only where it is no
-article. The colours are in book.css: those of the curves, darker on light ground and lighter on
-dark. Links, headings, code and what changes while a reader moves a slider stay as they are.
+ΔW. Where readers begin, words name A and B too: an "A" only where it is no article. The colours
+are in book.css: those of the curves, darker on light ground and lighter on dark. Links, headings,
+code and what changes while a reader moves a slider stay as they are.
 """
 
 import re
@@ -19,22 +19,21 @@ WORD = re.compile("(‖(?:∇A|∇B|ΔW)‖|∇A|∇B|ΔW)")
 LETTER = re.compile(r"((?<=[a-z,] )A\b|\bA(?=[’',]| (?:and|or|is|does|moves|takes)\b)|\bB\b)")
 LEFT_ALONE = {"script", "style", "pre", "code", "a", "h1", "h2", "h3", "h4", "h5", "h6", "text",
               "math", "button", "label"}
-LEFT_CLASSES = {"explorer-headline", "admonition-title"}
+LEFT_CLASSES = {"explorer-headline", "admonition-title", "mathnormal", "of-A", "of-B"}
 
 
 def colour(article: Tag, letters: bool = False) -> None:
     """Give each symbol in a part of a page its class. letters: words name A and B, too."""
     for text in article.find_all(string=WORD):
         if not is_left_alone(text):
-            text.replace_with(*coloured(WORD.split(text), set(CLASSES)))
+            text.replace_with(*coloured(WORD.split(text)))
     for letter in article.find_all("span", class_="mathnormal"):
         if letter["class"] == ["mord", "mathnormal"] and not is_left_alone(letter):
             colour_letter(letter)
     for paragraph in article(["p", "td"]) if letters else ():
         for text in paragraph.find_all(string=LETTER):
             if not is_left_alone(text):
-                already = {span.string for span in paragraph("span", class_=["of-A", "of-B"])}
-                text.replace_with(*coloured(LETTER.split(text), {"A", "B"} - already))
+                text.replace_with(*coloured(LETTER.split(text)))
 
 
 def is_left_alone(node: NavigableString | Tag) -> bool:
@@ -42,16 +41,13 @@ def is_left_alone(node: NavigableString | Tag) -> bool:
                for parent in node.parents)
 
 
-def coloured(pieces: list[str], wanted: set[str]) -> Iterator[NavigableString | Tag]:
-    """Every other piece is a symbol; of those that are wanted each stands in a span."""
+def coloured(pieces: list[str]) -> Iterator[NavigableString | Tag]:
+    """Every other piece is a symbol, and stands in a span."""
     for i, piece in enumerate(pieces):
-        name = piece.strip("‖")
-        if i % 2 and name in wanted:
-            span = Tag(name="span", attrs={"class": CLASSES[name]})
+        if i % 2:
+            span = Tag(name="span", attrs={"class": CLASSES[piece.strip("‖")]})
             span.string = piece
             yield span
-            if name in "AB":
-                wanted.remove(name)  # once is enough
         else:
             yield NavigableString(piece)
 

@@ -116,7 +116,7 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
                        f"{headline}; the largest difference is {number(largest)}")
 
 
-def rising(r: int = 1) -> dict:
+def rising(r: int = 64) -> dict:
     """The mean of r terms of Adam's first step towards the word. Below, on a log axis, how far
     their sum goes along what they agree on and across it, from where one term does."""
     delta, *sizes = first_step(r)

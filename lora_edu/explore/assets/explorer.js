@@ -186,7 +186,9 @@ class Explorer {
     const view = this.box.parentElement; // with the headline, which says what is found
     const { top, bottom, height } = view.getBoundingClientRect();
     const seen = Math.min(bottom, innerHeight) - Math.max(top, ABOVE);
-    if (seen >= IN_SIGHT * Math.min(height, innerHeight - ABOVE)) return;
+    const room = innerHeight - ABOVE;
+    const isHeadlineSeen = top >= ABOVE || height > room;
+    if (isHeadlineSeen && seen >= IN_SIGHT * Math.min(height, room)) return;
     if (link) this.leave(link);
     view.scrollIntoView({ block: "nearest", behavior: scrolling() });
   }
