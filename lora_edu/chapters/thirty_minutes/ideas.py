@@ -177,13 +177,19 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
                           x - 0.5 + np.array([0, 0, columns, columns, 0]), angle)
         parts += [frame(values, x, y), line(*outline, "frozen", width=1)]
     gap = max(np.abs(values - turned.T).max() for _, turned, values, *_ in blocks)
-    texts = {(left - 3, R / 2 - 0.5): "A", (left - R - 4, R + d / 2): "B",
+    # Beside the blocks stand two names, clear of the diagonal, or one.
+    beside = 6.5 if angle == 180 else 3
+    below = 2.5 if angle == 180 else d / 2
+    texts = {(left - beside, R / 2 - 0.5): "A", (left - R - 1 - beside, R + below): "B",
              (left + k / 2, d + R + 5.5): "ΔW"}
     if angle == 0:
         texts |= {(y, x): f"{twins[name]}′" for (x, y), name in texts.items()}
     if angle == 180:
-        texts = {at: f"{twins[name]}′" for at, name in texts.items()}
-        texts[side / 4, 0.75 * side] = f"difference {gap:g}"
+        texts = {at: f"{name}, {twins[name]}′" for at, name in texts.items()}
+        # Where the lower half lay is its difference from the upper one.
+        parts.append(frame(in_order(B_turned, A_turned), R + 1, left))
+        middle = left + (k - 1) / 2
+        texts |= {(R + d / 2 + 0.5, middle): f"{gap:g}", (R + d + 14, middle): "difference"}
         headline = f"step {t}, folded: " + (f"apart by {gap:.0e}" if gap else "the same to the bit")
     else:
         headline = f"step {t}: fold the square"
