@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from bs4 import NavigableString, Tag
 
 FIRST = {"book/index", "book/thirty-minutes"}
-PAGES = FIRST | {"book/dashboard", "book/glossary", "book/part1/step-zero",
-                 "book/part1/hundred-steps", "book/part2/invariance"}
+PAGES = FIRST | {"book/dashboard", "book/glossary", "book/part1/low-rank-update",
+                 "book/part1/by-hand", "book/part1/step-zero", "book/part1/hundred-steps",
+                 "book/part2/step-size", "book/part2/invariance", "book/part2/divide-by-r",
+                 "book/part2/which-zero"}
 CLASSES = {"A": "of-A", "B": "of-B", "∇A": "of-A", "∇B": "of-B", "ΔW": "of-delta"}
 WORD = re.compile("(‖(?:∇A|∇B|ΔW)‖|∇A|∇B|ΔW)")
 LETTER = re.compile(r"((?<=[a-z,] )A\b|\bA(?=[’',]| (?:and|or|is|does|moves|takes)\b)|\bB\b)")
