@@ -184,7 +184,7 @@ def test_the_first_stride_passes_two_amplifiers_and_adam_replaces_the_first(alph
     bars = figure["layout"]["shapes"]
     assert [bar["x1"] - bar["x0"] for bar in bars] == pytest.approx([0.64 * s * s, 0.64 * s])
     wires = [t for t in figure["data"] if len(t["x"]) == 2 and t["mode"] == "lines"]
-    widths = np.maximum(1.6 * np.array([1, s, s * s, 1, 1, s]), 0.6)
+    widths = np.maximum(0.8 * np.array([1, s, s * s, 1, 1, s]), 0.6)
     assert [wire["line"]["width"] for wire in wires] == pytest.approx(widths)
     assert {bar["x0"] for bar in bars} == {wire["x"][1] for wire in wires[2::3]}
     if alpha == 32:

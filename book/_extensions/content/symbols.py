@@ -1,9 +1,8 @@
 """On pages whose plots show A, B and ΔW, the text writes them in their colours.
 
-In formulas these are the letters A and B, with their gradients, and ΔW; in words the gradients and
-ΔW. Where readers begin, words name A and B too: an "A" only where it is no article. The colours
-are in book.css: those of the curves, darker on light ground and lighter on dark. Links, headings,
-code and what changes while a reader moves a slider stay as they are.
+These are A and B, with their gradients, and ΔW; in words an "A" only where it is no article. The
+colours are in book.css: those of the curves, darker on light ground and lighter on dark. Links,
+headings, code and what changes while a reader moves a slider stay as they are.
 """
 
 import re
@@ -11,11 +10,10 @@ from collections.abc import Iterator
 
 from bs4 import NavigableString, Tag
 
-FIRST = {"book/index", "book/thirty-minutes"}
-PAGES = FIRST | {"book/dashboard", "book/glossary", "book/part1/low-rank-update",
-                 "book/part1/by-hand", "book/part1/step-zero", "book/part1/hundred-steps",
-                 "book/part2/step-size", "book/part2/invariance", "book/part2/divide-by-r",
-                 "book/part2/which-zero"}
+PAGES = {"book/index", "book/thirty-minutes", "book/dashboard", "book/glossary",
+         "book/part1/low-rank-update", "book/part1/by-hand", "book/part1/step-zero",
+         "book/part1/hundred-steps", "book/part2/step-size", "book/part2/invariance",
+         "book/part2/divide-by-r", "book/part2/which-zero"}
 CLASSES = {"A": "of-A", "B": "of-B", "∇A": "of-A", "∇B": "of-B", "ΔW": "of-delta"}
 WORD = re.compile("(‖(?:∇A|∇B|ΔW)‖|∇A|∇B|ΔW)")
 LETTER = re.compile(r"((?<=[a-z,] )A\b|\bA(?=[’',]| (?:and|or|is|does|moves|takes)\b)|\bB\b)")
@@ -24,15 +22,15 @@ LEFT_ALONE = {"script", "style", "pre", "code", "a", "h1", "h2", "h3", "h4", "h5
 LEFT_CLASSES = {"explorer-headline", "admonition-title", "mathnormal", "of-A", "of-B"}
 
 
-def colour(article: Tag, letters: bool = False) -> None:
-    """Give each symbol in a part of a page its class. letters: words name A and B, too."""
+def colour(article: Tag) -> None:
+    """Give each symbol in a part of a page its class."""
     for text in article.find_all(string=WORD):
         if not is_left_alone(text):
             text.replace_with(*coloured(WORD.split(text)))
     for letter in article.find_all("span", class_="mathnormal"):
         if letter["class"] == ["mord", "mathnormal"] and not is_left_alone(letter):
             colour_letter(letter)
-    for paragraph in article(["p", "td"]) if letters else ():
+    for paragraph in article(["p", "td"]):
         for text in paragraph.find_all(string=LETTER):
             if not is_left_alone(text):
                 text.replace_with(*coloured(LETTER.split(text)))
@@ -47,7 +45,7 @@ def coloured(pieces: list[str]) -> Iterator[NavigableString | Tag]:
     """Every other piece is a symbol, and stands in a span."""
     for i, piece in enumerate(pieces):
         if i % 2:
-            span = Tag(name="span", attrs={"class": CLASSES[piece.strip("‖")]})
+            span = Tag(name="span", attrs={"class": [CLASSES[piece.strip("‖")]]})
             span.string = piece
             yield span
         else:

@@ -57,7 +57,7 @@ def finish_file(file: Path, site: Path, sheet_version: str, home: str, title: st
         slim.name_version(page, sheet_version)
         name = file.relative_to(site).with_suffix("").as_posix()
         if name in symbols.PAGES:
-            symbols.colour(page.article, letters=name in symbols.FIRST)
+            symbols.colour(page.article)
         if name == home:
             sharing.write_redirect(site, home, title, page.head)
         file.write_text(page.decode(formatter=AsWritten()), encoding="utf-8")

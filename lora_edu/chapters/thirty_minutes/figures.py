@@ -93,7 +93,7 @@ def strides(alpha: float = 16) -> dict:
         at_B, at_W = runs.strides(name, alpha) / runs.strides(name, R)
         for left, right, size, colour in ((5.2, 8, 1, "frozen"), (12.2, 15.4, at_B, "B"),
                                           (19.6, 21.2, at_W, "delta")):
-            width = max(1.6 * size, 0.6)  # px
+            width = max(0.8 * size, 0.6)  # px
             traces.append(line([left, right], [y, y], colour, width=width))
         if name == "SGD":
             traces.append(_outline([8, 8, 12.2], [y - 0.9, y + 0.9, y], "B"))
