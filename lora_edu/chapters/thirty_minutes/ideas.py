@@ -185,7 +185,10 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
     if angle == 0:
         texts |= {(y, x): f"{twins[name]}′" for (x, y), name in texts.items()}
     if angle == 180:
-        texts = {at: f"{name}, {twins[name]}′" for at, name in texts.items()}
+        texts = {at: f"{name} {twins[name]}′" for at, name in texts.items()}
+    texts = {at: ", ".join(coloured(name, MATRIX_COLOURS[name.rstrip("′")])
+                           for name in names.split()) for at, names in texts.items()}
+    if angle == 180:
         # Where the lower half lay is its difference from the upper one.
         parts.append(frame(in_order(B_turned, A_turned), R + 1, left))
         middle = left + (k - 1) / 2
