@@ -16,7 +16,7 @@ from lora_edu.nn.files import pefts_files
 
 
 def contents(to: str, pairs: dict[str, Pair], model: str) -> dict[str, bytes]:
-    """What is to be written, by file. model: what names begin with."""
+    """{file: its bytes} of the adapter in that layout. model: what names begin with."""
     row = LAYOUTS[to]
     tensors = _matrices(to, pairs, row.models[0] if to == "peft" else model)
     if to == "kohya":
