@@ -45,7 +45,7 @@ def test_without_plotly_nothing_false_is_shown(troubled):
     reads(root, "r = 1")
     root.locator("input").press("ArrowRight")
     assert not frame.is_visible()
-    reads(root, "r = 2")  # once its states are unpacked
+    reads(root, "r = 2")  # once its states have come
     expect(failure(root)).to_contain_text(
         re.compile("not drawn: could not load .*plotly.*The next move tries"))
     assert loading(root) == QUIET
