@@ -26,11 +26,13 @@ def picture(root):
 def unlike(one, other):
     """Of the 5 × 5 pixels of one picture with the fewest likes near them in the other: how many
     have none."""
-    height, width, _ = one.shape
+    apart = np.abs(one - other).max(2) > UNLIKE
+    rows, columns = np.nonzero(apart)  # few: only these have to look around
     around = np.pad(other, ((NEAR, NEAR), (NEAR, NEAR), (0, 0)), mode="edge")
-    apart = np.min([np.abs(one - around[y:y + height, x:x + width]).max(2)
-                    for y in range(2 * NEAR + 1) for x in range(2 * NEAR + 1)], axis=0)
-    squares = np.lib.stride_tricks.sliding_window_view(apart > UNLIKE, (5, 5))
+    likes = np.array([around[rows + y, columns + x]
+                      for y in range(2 * NEAR + 1) for x in range(2 * NEAR + 1)])
+    apart[rows, columns] = np.abs(one[rows, columns] - likes).max(2).min(0) > UNLIKE
+    squares = np.lib.stride_tricks.sliding_window_view(apart, (5, 5))
     return squares.sum((2, 3)).max()
 
 

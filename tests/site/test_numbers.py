@@ -5,11 +5,12 @@ import json
 import pytest
 
 from lora_edu.explore.page_data import headline
+from tests.book import sampled
 from tests.site.explorers import drawn
 from tests.site.pages import EXPLORERS, check_figure, computed
 
 
-@pytest.mark.parametrize("built", EXPLORERS, ids=[built.id for built in EXPLORERS])
+@pytest.mark.parametrize("built", sampled(EXPLORERS))
 def test_every_state_is_the_functions_figure(reader, built):
     here = reader(built.page)
     root = here.page.locator(f"#explorer-{built.name}")
