@@ -33,7 +33,7 @@ SOURCES = Path(__file__).parent
 SCRIPTS = ("pyodide.mjs", "pyodide.asm.js")  # which the browser fetches as modules
 FILES = {"pyodide.asm.wasm": "Python", "python_stdlib.zip": "Python's library"}
 MODULES = {"numpy", "lora_edu", "IPython", *sys.stdlib_module_names} - {
-    "concurrent", "multiprocessing", "subprocess", "tracemalloc"}  # no processes; no traces
+    "concurrent", "multiprocessing", "subprocess"}  # no processes
 LINE = ('<p class="page-python d-print-none" hidden data-root="{root}" data-version="{version}" '
         'data-elsewhere="{left_out}" data-notebook="{notebook}"></p>')
 BUTTON = {"type": "javascript", "javascript": "", "text": "Run this page", "label": "run-page",

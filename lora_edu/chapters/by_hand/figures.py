@@ -1,14 +1,10 @@
-"""Forward and backward by hand: two paths, two gradients, and what a step costs."""
-
+"""Forward and backward by hand: two paths and two gradients."""
 
 from lora_edu.chapters.by_hand import runs
 from lora_edu.chapters.shared.drawing import box, connect, drawing, fill, map_drawing, say
-from lora_edu.chapters.shared.style import COLOURS, coloured, figure
+from lora_edu.chapters.shared.style import COLOURS, coloured
 from lora_edu.chapters.shared.word_pictures import beside
 
-PARTS = {"forward": "#808080", "weights": "#808080", "∇X": "#aa6bc0", "inputs kept": "#aa6bc0",
-         "∇W": "#d55e00", "gradients": "#d55e00", "∇A and ∇B": "#3b82c4",
-         "Adam's moments": "#009e73"}
 LAYER = {  # left, centre, width and height to scale for n = 3, d = 4, k = 5, r = 1; shape; colour
     "X": (0, 0, 5, 3, "n × k", "frozen"),
     "W₀": (9, 3, 5, 4, "d × k", "frozen"),
@@ -73,34 +69,3 @@ def two_gradients(r: int = 4) -> dict:
         drawn, f"{r * (d + k)} numbers of gradient. G would have {d * k}", (-2 - d, k + 0.5),
         (-4 - d, d + 2.5),
         f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
-
-
-def costs(d: int = 1024, n: int = 1024, r: int = 8) -> dict:
-    """Stacked bars for a d × d layer: multiplications (left) and numbers kept (right).
-
-    n: the tokens of a step.
-    """
-    counted = {"": runs.multiplications(d, d, n, r), "2": runs.memory(d, d, n, r)}
-    totals = [sum(counts["LoRA"].values()) / sum(counts["full"].values())
-              for counts in counted.values()]
-    top = max(1.35, 1.05 * max(totals))
-    traces = []
-    for panel, counts in counted.items():
-        whole = sum(counts["full"].values())
-        for part in dict.fromkeys([*counts["full"], *counts["LoRA"]]):
-            values = [counts[way].get(part, 0) for way in ("full", "LoRA")]
-            traces.append({
-                "type": "bar", "x": ["full", "LoRA"], "y": [value / whole for value in values],
-                "customdata": values, "name": part, "xaxis": f"x{panel}", "yaxis": f"y{panel}",
-                "marker": {"color": PARTS[part]},
-                "text": [part.removeprefix("Adam's ") if value > 0.052 * top * whole else ""
-                         for value in values],
-                "textposition": "inside", "insidetextanchor": "middle", "constraintext": "none",
-                "textfont": {"size": 11, "color": "white"},
-                "hovertemplate": f"{part}: %{{customdata:,}}<extra></extra>"})
-    axis = {"range": [0, top], "tickformat": ".0%", "dtick": 0.25 if top < 2 else None}
-    return figure(
-        traces, "", [{}, {}], [axis, axis],
-        f"LoRA needs {totals[0]:.0%} of the multiplications and {totals[1]:.0%} of the memory "
-        "of full fine-tuning with Adam", barmode="stack",
-        headings=[f"{totals[0]:.0%} of the multiplications", f"{totals[1]:.0%} of the memory"])

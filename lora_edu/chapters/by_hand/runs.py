@@ -1,5 +1,4 @@
-"""Forward and backward by hand: two paths, two gradients, and what a step costs."""
-
+"""Forward and backward by hand: the two gradients."""
 
 import numpy as np
 
@@ -17,20 +16,3 @@ def word_gradients(r: int) -> tuple[np.ndarray, ...]:
     G = B @ A - word()
     grad_A, grad_B = Adapter(A, B, 1.0).gradients(G)
     return G, grad_B, grad_A
-
-
-def multiplications(d: int, k: int, n: int, r: int) -> dict[str, dict[str, int]]:
-    """Multiplications of one layer and one step: {"full": {part: count}, "LoRA": {…}}."""
-    adapter = n * r * (d + k)
-    return {"full": {"forward": n * d * k, "∇X": n * d * k, "∇W": n * d * k},
-            "LoRA": {"forward": n * d * k + adapter, "∇X": n * d * k + adapter,
-                     "∇A and ∇B": adapter}}
-
-
-def memory(d: int, k: int, n: int, r: int) -> dict[str, dict[str, int]]:
-    """Numbers kept for one layer and one Adam step: {"full": {part: count}, "LoRA": {…}}."""
-    small = r * (d + k)
-    return {"full": {"weights": d * k, "gradients": d * k, "Adam's moments": 2 * d * k,
-                     "inputs kept": n * k},
-            "LoRA": {"weights": d * k + small, "gradients": small, "Adam's moments": 2 * small,
-                     "inputs kept": n * (k + r)}}
