@@ -1,14 +1,11 @@
-"""PEFT's starting points on the board of Step zero, the spread of A under three rules, and the
-learning rate of each start."""
+"""PEFT's starting points on the board of Step zero, and the learning rate of each start."""
 
 import numpy as np
 
-from lora_edu.chapters.shared.axes import labelled, log_labelled
+from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import Look, end_labels, named_ticks, roomy
 from lora_edu.chapters.shared.norm_board import STEPS, TITLE, norm_curves
 from lora_edu.chapters.shared.style import (
-    COLOURS,
     NAMES,
     SYMBOLS,
     ZeroLogAxis,
@@ -20,8 +17,8 @@ from lora_edu.chapters.shared.style import (
     words,
 )
 from lora_edu.chapters.starts import COMPARED_STARTS, rates
-from lora_edu.chapters.starts.runs import ROUNDING, SPREAD_RANKS, Board, board
-from lora_edu.explore.words import number, power, short
+from lora_edu.chapters.starts.runs import ROUNDING, Board, board
+from lora_edu.explore.words import number, short
 
 HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "delta"),
         "base − W₀": ("base", "frozen")}  # name: (of a Board, colour)
@@ -92,30 +89,6 @@ def _says(name: str, values) -> dict:
 
 def _word(value: float) -> str:
     return "rounding" if 0 < value < ROUNDING else number(value)
-
-
-def spread(k: int = 768) -> dict:
-    """The standard deviation of A's entries against r: PEFT's default, "gaussian", and (k, r)."""
-    looks = {"default": (Look("A", "circle"), "solid"),
-             "gaussian": (Look("B", "square"), "solid"),
-             "(k, r)": (Look("frozen", "x"), "dash")}
-    r = np.array(SPREAD_RANKS)
-    values = np.array([np.full(len(r), 1 / np.sqrt(3 * k)), 1 / r, 1 / np.sqrt(3 * r)])
-    traces = [look.curve(SPREAD_RANKS, y, name,
-                         line={"color": COLOURS[look.colour], "width": 2.5, "dash": dash})
-              for (name, (look, dash)), y in zip(looks.items(), values, strict=True)]
-    traces.append(end_labels(SPREAD_RANKS[-1], {
-        name: (path[-1], look.colour)
-        for (name, (look, _)), path in zip(looks.items(), values, strict=True)}, gap=0.14))
-    default, gaussian, stored = values[:, SPREAD_RANKS.index(16)]
-    return figure(
-        traces, f"“gaussian” is as wide as the default at r = {number(1 / default)}, wider below",
-        [roomy(named_ticks(SPREAD_RANKS, "rank r", margin=0.08), 0.95)],
-        [log_labelled("spread of A’s entries", -2.3, 0.15, [0.01, 0.1, 1],
-                      texts=[power(-2), power(-1), "1"])],
-        f"k = {k}: the default has spread {number(default)} at every r; “gaussian” crosses it at "
-        f"r = √(3k) = {number(1 / default)}; at r = 16 “gaussian” is {number(gaussian / default)} "
-        f"times as wide, and (k, r) {number(stored / default)} times")
 
 
 SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of ten

@@ -19,8 +19,6 @@ PEFT_STARTS = ("True", "gaussian", "eva", "orthogonal", "False", "pissa", "olora
 MORE_STARTS = ("pissa_niter_4", "lora_ga", "corda", "mica")  # left out of the board
 RANKS = (1, 2, 4, 8, 16, 32, 64)
 ALPHAS = (1, 4, 8, 16, 64)
-WIDTHS = (64, 192, 768, 3072)
-SPREAD_RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
 ROUNDING = 1e-5  # what is smaller, on this task, is float32's rounding of numbers about 1
 
 
