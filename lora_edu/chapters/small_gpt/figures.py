@@ -24,7 +24,6 @@ from lora_edu.chapters.small_gpt import results
 from lora_edu.chapters.small_gpt.results import RANKS
 
 ADAPTERS = {"none": "shakespeare", "Bible": "bible", "Devil's Dictionary": "devil"}
-NAMES = {style: name for name, style in ADAPTERS.items()} | {"shakespeare": "Shakespeare"}
 COLUMNS = 28  # of characters
 ROWS = 12
 SPAN = (800, 650_000)  # of numbers trained
@@ -34,7 +33,7 @@ LABELS = {"k, r = 16": "k alone", "q, r = 16": "q alone", "v, r = 16": "v alone"
           "all, r = 2": "everywhere", "up, down, r = 3": "perceptron"}
 CLEAR = "rgba(128,128,128,0)"
 GAIN = ("rgba(213,94,0,0.75)", CLEAR, "rgba(0,158,115,0.75)")
-SURPRISE = (CLEAR, "rgba(170,107,192,0.9)")
+LARGEST = 3  # nats that have the full colour
 
 
 def places(text: str) -> list[tuple[int, int]]:
@@ -58,29 +57,24 @@ def places(text: str) -> list[tuple[int, int]]:
     return positions
 
 
-def page(text: str, values, scale: tuple, largest: float, given: int = 0) -> list[dict]:
-    """A text whose characters have coloured cells; the first ``given`` are grey."""
-    cells = np.zeros((ROWS, COLUMNS))  # in tenths of a nat
+def page(prompt: str, text: str, gain) -> list[dict]:
+    """A prompt, in grey, and a text whose characters have cells coloured by their gain."""
+    letters = prompt + text
+    tenths = np.round(10 * np.clip(gain, -LARGEST, LARGEST))  # of a nat
+    colours = [0.0] * len(prompt) + list(tenths)
+    cells = np.zeros((ROWS, COLUMNS))
     shown: dict[bool, list] = {True: [], False: []}
-    for i, (character, (row, column)) in enumerate(zip(text, places(text), strict=True)):
-        if row < ROWS and column < COLUMNS and i >= given:
-            cells[row, column] = round(10 * float(np.clip(values[i], -largest, largest)))
-        if row < ROWS and character not in " \n":
-            shown[i < given].append((column, row, character))
-    most = round(10 * largest)
-    traces = [heat(cells, -most if scale is GAIN else 0, most, scale)]
+    for i, (row, column) in enumerate(places(letters)):
+        if row < ROWS and column < COLUMNS:
+            cells[row, column] = colours[i]
+        if row < ROWS and letters[i] not in " \n":
+            shown[i < len(prompt)].append((column, row, letters[i]))
+    traces = [heat(cells, -10 * LARGEST, 10 * LARGEST, GAIN)]
     for grey, characters in shown.items():
         if characters:
             font = {"color": COLOURS["frozen"]} if grey else {}
             traces.append(words(*zip(*characters, strict=True), textfont=font))
     return traces
-
-
-def alone(traces: list[dict], reading: str, title: str = "", headings=()) -> dict:
-    """A text that fills its panel."""
-    return figure(traces, title, [{**BLANK_AXIS, "range": [-0.9, COLUMNS - 0.1]}],
-                  [{**BLANK_AXIS, "range": [ROWS - 0.3, -0.7]}], reading,
-                  headings=headings, margin={"l": 6, "r": 6, "t": 34, "b": 6})
 
 
 def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) -> dict:
@@ -90,38 +84,22 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
     """
     style = ADAPTERS[adapter]
     sample = results.sample(style, r if style != "shakespeare" else 0, prompt)
-    start = sample["prompt"]
     text = sample["text"]
     gain = np.array(sample.get("gain", [0.0] * len(text)))
-    traces = page(start + text, [0.0] * len(start) + list(gain), GAIN, 3.0, given=len(start))
     if style == "shakespeare":
-        return alone(traces, f"no adapter, after “{prompt}”", "no adapter: Shakespeare")
-    reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats a "
-               "character likelier with the adapter than without")
-    headline = f"With the adapter a character is {gain.mean():.2f} nats likelier"
-    return alone(traces, reading, headline, [
-        f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} the adapter"])
-
-
-def verse(text: str = "Bible", adapter: str = "none", r: int = 8) -> dict:
-    """Held-out text, each character coloured by its surprise.
-
-    text: one of the values of NAMES. adapter: one of ADAPTERS.
-    """
-    passage = next(p for p in results.read()["passages"] if NAMES[p["style"]] == text)
-    values = passage["surprise"]["none" if adapter == "none" else f"{ADAPTERS[adapter]}-r{r}"]
-    base = np.mean(passage["surprise"]["none"])
-    letters = passage["text"]
-    most = np.argmax(values)
-    before = letters[max(0, most - 8):most + 1].replace("\n", " ")
-    traces = page(letters, [0.0, *values], SURPRISE, 5.0, given=1)
-    beside = f", {base:.2f} without the adapter" if adapter != "none" else ""
-    return alone(
-        traces, f"{text}, with {f'{adapter}, r = {r}' if adapter != 'none' else 'no adapter'}: "
-        f"{np.mean(values):.2f} nats a character (without an adapter {base:.2f}); least expected: "
-        f"“{letters[most + 1]}” after “{before}”, {values[most]:.1f} nats",
-        f"Surprise {np.mean(values):.2f} nats a character{beside}",
-        [coloured("■ surprise", "loss")])
+        reading = f"no adapter, after “{prompt}”"
+        headline = "no adapter: Shakespeare"
+        headings = ()
+    else:
+        reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats "
+                   "a character likelier with the adapter than without")
+        headline = f"With the adapter a character is {gain.mean():.2f} nats likelier"
+        headings = [
+            f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} the adapter"]
+    return figure(page(sample["prompt"], text, gain), headline,
+                  [{**BLANK_AXIS, "range": [-0.9, COLUMNS - 0.1]}],
+                  [{**BLANK_AXIS, "range": [ROWS - 0.3, -0.7]}], reading,
+                  headings=headings, margin={"l": 6, "r": 6, "t": 34, "b": 6})
 
 
 def ways(text: str = "Bible", r: int = 8) -> dict:

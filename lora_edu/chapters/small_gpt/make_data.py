@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from lora_edu.chapters.small_gpt import fit, load_base, loss_on, make_maps, results, surprise, write
 from lora_edu.chapters.small_gpt.adapting import adapted
 from lora_edu.chapters.small_gpt.model import GPT, Size
-from lora_edu.chapters.small_gpt.text import ALPHABET, BLOCK, DATA, STYLES, decode, part
+from lora_edu.chapters.small_gpt.text import ALPHABET, DATA, STYLES, part
 from lora_edu.nn import load_adapter, lora_layers, save_adapter, set_adapter
 
 # Pretraining
@@ -117,21 +117,18 @@ def sample(model: torch.nn.Module, prompt: str) -> str:
     return write(model, prompt, LENGTH, rng=np.random.default_rng(0), temperature=TEMPERATURE)
 
 
-def shown() -> dict[str, list[dict]]:
-    """What the explorers show: samples by the base and by each adapter, and held-out passages.
+def samples() -> list[dict]:
+    """What the explorer shows: samples by the base and by each adapter.
 
-    ``gain``: log p(adapter) − log p(base) of each character, ``surprise``: −log p, in nats.
+    ``gain``: log p(adapter) − log p(base) of each character, in nats.
     """
     model = load_base()
     names = {f"{style}-r{r}": (style, r) for style in ("bible", "devil") for r in results.RANKS}
     for name in names:
         load_adapter(model, DATA / "adapters" / name, name=name)
     set_adapter(model, [])
-    samples = [{"style": "shakespeare", "r": 0, "prompt": p, "text": sample(model, p)}
+    written = [{"style": "shakespeare", "r": 0, "prompt": p, "text": sample(model, p)}
                for p in PROMPTS]
-    passages = [{"style": style, "text": passage(style),
-                 "surprise": {"none": rounded(surprise(model, passage(style)))}}
-                for style in STYLES]
     for name, (style, r) in names.items():
         for prompt in PROMPTS:
             set_adapter(model, name)
@@ -139,30 +136,16 @@ def shown() -> dict[str, list[dict]]:
             with_adapter = surprise(model, prompt + text)
             set_adapter(model, [])
             gain = surprise(model, prompt + text) - with_adapter
-            samples.append({"style": style, "r": r, "prompt": prompt, "text": text,
-                            "gain": rounded(gain[len(prompt) - 1:])})
-        set_adapter(model, name)
-        for one in passages:
-            one["surprise"][name] = rounded(surprise(model, one["text"]))
-    return {"samples": samples, "passages": passages}
-
-
-def passage(style: str) -> str:
-    """LENGTH characters of the test part, from the beginning of a line."""
-    text = decode(part(style, "test"))
-    begin = text.index("\n", BLOCK) + 1
-    return text[begin:begin + LENGTH]
-
-
-def rounded(values: np.ndarray) -> list[float]:
-    return [round(float(value), 2) for value in values]
+            written.append({"style": style, "r": r, "prompt": prompt, "text": text,
+                            "gain": [round(float(value), 2) for value in gain[len(prompt) - 1:]]})
+    return written
 
 
 def dump(result: dict, file: Path) -> None:
-    """JSON with a line for each row, sample and passage."""
+    """JSON with a line for each row and sample."""
     parts = [f'"base": {json.dumps(result["base"])}']
     parts += [f'"{key}": [\n' + ",\n".join(map(json.dumps, result[key])) + "\n]"
-              for key in ("rows", "samples", "passages")]
+              for key in ("rows", "samples")]
     file.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
 
@@ -182,7 +165,7 @@ def compare() -> None:
             for layer in lora_layers(model).values():
                 layer.adapters["default"].half()
             save_adapter(model, DATA / "adapters" / f"{style}-r{QV[method][1]}")
-    dump({"base": losses, "rows": rows, **shown()}, DATA / "results.json")
+    dump({"base": losses, "rows": rows, "samples": samples()}, DATA / "results.json")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ RANKS = (1, 4, 8, 16)
 
 @cache
 def read() -> dict:
-    """All measurements: "base", "rows", "samples" and "passages"."""
+    """All measurements: "base", "rows" and "samples"."""
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
