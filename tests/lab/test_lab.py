@@ -17,7 +17,7 @@ import time
 import plotly.graph_objects as go
 from lora_edu import STARTS
 from lora_edu.explore import explore
-from lora_edu.chapters.step_zero.figures import saddle, step_zero
+from lora_edu.chapters.step_zero.figures import step_zero
 
 calls, pause = [], 0.5
 def slow(n: int = 0):
@@ -28,7 +28,7 @@ def slow(n: int = 0):
 EXPLORERS = {
     "step-zero": "explore(step_zero, r=[1, 2, 4, 8, 16, 32, 64], alpha=[1, 4, 16, 64],"
                  " start=STARTS, optimiser=['SGD', 'Momentum', 'Adam'])",
-    "twice": "explore(saddle, name='twice', tau=[0.0, 1e-8, 1e-2])",
+    "twice": "explore(step_zero, name='twice', alpha=[4, 16, 64])",
 }
 VIEWS = len(EXPLORERS) + 2  # one is shown twice; the slow one
 CELL = {name: number for number, name in enumerate(EXPLORERS, start=1)}
@@ -103,12 +103,12 @@ def test_a_held_key_computes_the_newest_position_and_says_that_it_does(lab):
 
 
 def test_python_moves_the_views_and_is_told_of_moves(lab):
-    assert lab.ask("twice.live().position = [1]") == ""
-    check(lab, "twice", 0, tau=1e-8)
-    check(lab, "twice", 1, tau=1e-8)
-    press(lab, "twice", "tau", "Home", view=1)
-    check(lab, "twice", 0, tau=0.0)
-    assert lab.ask("print(twice.live().values()['tau'])") == "0.0\n"
+    assert lab.ask("twice.live().position = [2]") == ""
+    check(lab, "twice", 0, alpha=64)
+    check(lab, "twice", 1, alpha=64)
+    press(lab, "twice", "alpha", "Home", view=1)
+    check(lab, "twice", 0, alpha=4)
+    assert lab.ask("print(twice.live().values()['alpha'])") == "4\n"
 
 
 def test_a_link_moves_the_explorer_in_place(lab):

@@ -1,19 +1,15 @@
-"""A picture rebuilt from outer products, and the price of a rank in parameters."""
+"""A picture rebuilt from outer products."""
 
 import numpy as np
 
 from lora_edu.chapters.low_rank_update.runs import terms
 from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import box, cells, dotted, drawing, map_drawing, say
-from lora_edu.chapters.shared.models import SIZES, size_text
-from lora_edu.chapters.shared.style import coloured, figure, level, line, marks, words
+from lora_edu.chapters.shared.style import figure, level
 from lora_edu.chapters.shared.word import picture, word
 from lora_edu.chapters.shared.word_pictures import beside
-from lora_edu.explore.words import number, power
 
 VIEWS = ("sum of r terms", "term number r", "what is missing")
-MODELS = ("GPT-2 small", "GPT-2 medium", "Llama-3-8B-like", "GPT-3")
-RANKS = tuple(2**i for i in range(12))
 TWO_TERMS = ([[1, 0], [2, 1], [0, 3]], [[1, 1, 0, 2], [0, 1, 1, 0]])  # B and A
 
 
@@ -101,37 +97,3 @@ def singular_values() -> dict:
                   [labelled("singular value", 0, 1.08 * values[0], showgrid=False)],
                   f"The singular values of the picture: {', '.join(f'{v:.2g}' for v in values)}. "
                   f"The largest of its noise alone is {noise[0]:.2g}", shapes=shapes)
-
-
-def parameters(model: str = "GPT-3", r: int = 4) -> dict:
-    """Trainable parameters against the rank, beside those of the adapted matrices, q and v."""
-    size = SIZES[model]
-    counts = np.array([size.trainable("q, v", rank) for rank in RANKS])
-    count = size.trainable("q, v", r)
-    full = size.frozen("q, v")
-    ticks = list(range(4, 12))
-    hover = "%{customdata:,}<extra></extra>"
-    if count < full:
-        compared = f"{number(full / count)} times fewer than"
-    elif count == full:
-        compared = "just as many as"
-    else:
-        compared = f"{number(count / full)} times as many as"
-    traces = [
-        line(np.log2(RANKS), np.log10(counts), "delta", mode="lines+markers", name="adapters",
-             customdata=counts, hovertemplate=hover),
-        level(np.log10(full), [-0.4, 11.4], width=2, name="the adapted matrices",
-              customdata=[full, full], hovertemplate=hover),
-        words([-0.3, 4.2], [np.log10(full) + 0.35, np.log10(counts[4]) - 0.4],
-              [coloured("all of q and v", "frozen"), coloured("their adapters", "delta")],
-              textposition=["middle right"] * 2, textfont={"size": 14}),
-        marks([np.log2(r)], [np.log10(count)], "B", "diamond", 14, name="this rank",
-              customdata=[count], hovertemplate=hover)]
-    return figure(
-        traces, f"r = {r}: {compared} q and v have",
-        [labelled("rank r", -0.4, 11.4, tickvals=list(range(0, 12, 2)),  # what fits a phone
-                  ticktext=[str(rank) for rank in RANKS[::2]])],
-        [labelled("numbers to train", ticks[0], ticks[-1], tickvals=ticks,
-                  ticktext=[power(t) for t in ticks])],
-        f"{model}, q and v, r = {r}: {count:,} trainable instead of {full:,}, "
-        f"{size_text(2 * count, least='MB')} in 16-bit numbers")

@@ -58,11 +58,8 @@ SIZES = {
 }
 
 
-def size_text(size: float, least: str = "kB") -> str:
-    """Bytes in words, in powers of a thousand: ``37748736`` → "37.7 MB".
-
-    least: the smallest unit that is used.
-    """
+def size_text(size: float) -> str:
+    """Bytes in words, in powers of a thousand: ``37748736`` → "37.7 MB"."""
     units = {"TB": 1e12, "GB": 1e9, "MB": 1e6, "kB": 1e3}
-    name = next(name for name, unit in units.items() if size >= unit or name == least)
+    name = next(name for name, unit in units.items() if size >= unit or name == "kB")
     return f"{number(size / units[name])} {name}"

@@ -1,10 +1,9 @@
-"""Two gradients at each start, and the saddle where both matrices are zero."""
+"""The board of step zero, and two gradients at each start."""
 
 import numpy as np
 
 from lora_edu import STARTS
 from lora_edu.chapters.shared import word_run
-from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import framed, map_drawing, say, sign_key, zero_signs
 from lora_edu.chapters.shared.norm_board import STEPS, norm_curves
 from lora_edu.chapters.shared.style import (
@@ -20,9 +19,7 @@ from lora_edu.chapters.shared.style import (
 )
 from lora_edu.chapters.shared.tasks import task_64
 from lora_edu.chapters.step_zero import runs
-from lora_edu.explore.words import number, short
-
-TAUS = (0.0, 1e-16, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
+from lora_edu.explore.words import number
 
 
 def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "SGD"
@@ -62,27 +59,6 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
     return board(traces, [headline, f"loss {number(loss[0])} → {number(loss[1])}"],
                  f"after one step {after}")
-
-
-def saddle(tau: float = 1e-8, optimiser: str = "SGD") -> dict:
-    """The loss and ‖ΔW‖ over the steps of a run whose A and B start as noise of size tau."""
-    history = runs.from_noise(tau, optimiser)
-    left = runs.escape_step(history)
-    steps = np.arange(runs.NOISE_STEPS + 1)
-    scale = ZeroLogAxis(-34, 1, every=4)
-    hover = "step %{x}: %{customdata:.3g}<extra></extra>"
-    traces = [curve("loss", steps, history.loss, values=history.loss, mode="lines",
-                    hovertemplate=hover),
-              curve("delta", steps, scale.place(history.delta_norm), panel=2,
-                    values=history.delta_norm, mode="lines", hovertemplate=hover)]
-    xaxis = labelled("step", -4, runs.NOISE_STEPS)
-    return figure(
-        traces, "", [xaxis, xaxis],
-        [{"range": [0, 1.15 * task_64().loss(task_64().W0)]}, scale.axis()],
-        f"noise of size {short(tau)} " + (
-            "never leaves: the loss stays to the last bit" if left is None else
-            f"leaves the saddle at step {left}"),
-        headings=[heading("loss"), heading("delta", text="   (log scale)")])
 
 
 def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
