@@ -11,7 +11,7 @@ import torch
 from peft import LoraConfig
 
 from book._extensions.content.claims import HOME
-from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, equivalent, initial
+from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, initial
 from lora_edu.chapters.invariance import figures, runs, runs_slide
 from lora_edu.chapters.shared import word_run as word
 from lora_edu.chapters.shared.tasks import task_16
@@ -101,18 +101,14 @@ def test_loraplus_is_alpha():
 
 
 @pytest.mark.claim("obs-roughly")
-@pytest.mark.parametrize(("setting", "largest", "last"), [
-    ("the exponent of η", (300, 300), (9, 24)), ("A’s start", (75, 83), (8, 26)),
-    ("a decay of 0.5", (12, 21), (6, 21)), ("a clipping limit", (3.4, 5.6), (2.7, 3.9)),
-    ("an ε of 10⁻⁴", (0.67, 1.6), (0.3, 0.44)), ("ε at its default", (0, 2e-4), (0, 1e-4))])
-def test_the_size_of_each_roughly(setting, largest, last):
-    """The gap in % between α × 16 and the run with all settings but one, in sixty steps."""
-    *gaps, _ = runs.left_behind()[setting]
-    for gap, (low, high) in zip(gaps, (largest, last), strict=True):
-        if low:
-            assert span(100 * gap) == pytest.approx((low, high), rel=0.05)
-        else:
-            assert 0 < min(gap) < max(gap) < high / 100
+@pytest.mark.parametrize(("setting", "ends"), [
+    ("the exponent of η", (300, 300)), ("A’s start", (75, 83)), ("a decay of 0.5", (12, 21)),
+    ("a clipping limit", (3.4, 5.6)), ("an ε of 10⁻⁴", (0.67, 1.6)),
+    ("ε at its default", (0.92e-4, 1.8e-4))])
+def test_the_size_of_each_roughly(setting, ends):
+    """The largest gap in % between α × 16 and the run with all settings but one, in sixty steps."""
+    gaps = runs.left_behind()[setting]
+    assert span(100 * np.array(gaps)) == pytest.approx(ends, rel=0.05)
 
 
 CHAPTER = (HOME / "book/part2/invariance.md").read_text("utf-8")
@@ -162,17 +158,6 @@ def test_the_same_bits_with_torch(kind, settings, powers, dtype):
     assert torch.isfinite(ours).all() and not torch.equal(ours[0], ours[-1])
     assert all(torch.equal(ours, run(c)) for c in (1 / 4, 2, 4))
     assert not torch.equal(ours, run(4, width=1))  # with the start left behind
-
-
-@pytest.mark.claim("obs-same-bits")
-def test_other_factors_differ_by_rounding_only():
-    """Adam in float64, sixty steps."""
-    adapter = Adapter(*initial(16, 16, 4, rng=np.random.default_rng(1)), 8.0)
-    ours = weights(TASK, adapter, Adam(0.01))
-    gaps = {c: np.abs(ours - weights(TASK, *equivalent(adapter, Adam(0.01), c))).max()
-            for c in (2, 4, 1 / 8, 3, 0.7)}
-    assert gaps[2] == gaps[4] == gaps[1 / 8] == 0
-    assert 0 < gaps[3] < 1e-15 and 0 < gaps[0.7] < 1e-15
 
 
 # --- what α is worth where A's start stays ---
@@ -243,8 +228,7 @@ def test_stride_and_turning_tell_settings_apart(change, stride, turning):
 
 
 def test_each_setting_that_stays_behind_has_its_place():
-    nothing, *medians = (np.median(gaps) for gaps, *_ in runs.left_behind().values())
-    assert nothing == 0
+    medians = [np.median(gaps) for gaps in runs.left_behind().values()]
     places, texts = plain_figure(figures.roughly())["data"]
     assert list(places["x"]) == medians
     percent = [float(text.strip(" %")) for text in texts["text"]]

@@ -42,7 +42,7 @@ def test_the_scale_when_nothing_is_said(tool):
     assert not convention("PEFT", 16, reading.scale * 16).warnings
 
 
-@pytest.mark.claim("cor-lion-first-step")
+@pytest.mark.claim("thm-first-step")
 @pytest.mark.parametrize("alpha", [2, 12])
 @pytest.mark.parametrize("optimiser", ["Adam", "adamw", "Lion", "SGD", "momentum"])
 @pytest.mark.parametrize("tool", ["PEFT", "MLX"])

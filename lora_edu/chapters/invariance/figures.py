@@ -41,7 +41,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     """The gap between a run with α × 16 and one with α in which the settings that are true, which
     the reader ticks, follow."""
     second = runs.followed(optimiser, lr=eta, start=start, eps=eps, weight_decay=decay)
-    gap = relative_gap(runs.large_path(optimiser), runs.path(*second)[1])
+    gap = relative_gap(runs.large_path(optimiser), runs.path(*second))
     scale = ZeroLogAxis(-9, 1, every=2)
     powers = {"start": 1, **OPTIMISERS[optimiser].powers}
     follows = [f"{name} {times(UNIT**powers[setting])}" for setting, name, on in (
@@ -75,7 +75,7 @@ def two_numbers(change: str = "α × 16") -> dict:
 
 def roughly() -> dict:
     """How far two runs part that should be one, where one setting does not follow (log scale)."""
-    sizes = {name: gaps for name, (gaps, *_) in runs.left_behind().items() if gaps.any()}
+    sizes = runs.left_behind()
     rows = np.arange(len(sizes))[::-1]
     middles = [np.median(gaps) for gaps in sizes.values()]
     percent = [f"{100 * middle:.2g} %" if middle < 1 else f"{100 * middle:.0f} %"

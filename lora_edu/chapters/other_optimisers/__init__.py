@@ -1,1 +1,1 @@
-"""The code behind the laboratory's note *Every optimiser*, on the best rates against the rank."""
+"""The code behind the laboratory's note *Every optimiser*, on Muon's best rates."""

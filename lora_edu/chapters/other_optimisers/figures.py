@@ -1,17 +1,14 @@
-"""The best rates of several optimisers against the rank."""
-
-import numpy as np
+"""The best rates of Muon and of Adam against the rank."""
 
 from lora_edu.chapters.other_optimisers import runs
 from lora_edu.chapters.shared.axes import log_labelled
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import Look, apart, named_ticks, roomy, seeds
+from lora_edu.chapters.shared.looks import Look, end_labels, named_ticks, roomy, seeds
 from lora_edu.chapters.shared.scale_rules import FORMULAS
-from lora_edu.chapters.shared.style import coloured, figure, words
+from lora_edu.chapters.shared.style import figure
 from lora_edu.explore.words import signed
 
-LOOKS = {"Adam": Look("frozen", "circle"), "Lion": Look("B", "square"),
-         "Adafactor": Look("A", "circle"), runs.MUON: Look("delta", "diamond"),
+LOOKS = {"Adam": Look("frozen", "circle"), runs.MUON: Look("delta", "diamond"),
          "Muon, match": Look("loss", "triangle-up")}
 MIDDLE = 4  # the rank at which the best η is drawn as 1
 
@@ -25,25 +22,21 @@ def best_rates(task: str = runs.DIGITS, rule: str = "LoRA") -> dict:
     """
     powers = {name: signed(runs.power(task, name, rule)[0]) for name in runs.optimisers(task)}
     traces = []
-    last_ranks = []
-    ends = []
+    ends = {}
     for name in powers:
+        look = LOOKS[name]
         rates = runs.best(task, name, rule)
-        ranks = runs.ranks(task, name)
         means = geometric_mean(rates)
-        unit = means[ranks.index(MIDDLE)]
-        traces += [seeds(ranks, rates / unit, LOOKS[name].colour),
-                   LOOKS[name].curve(ranks, means / unit, name, values=means)]
-        last_ranks.append(ranks[-1])
-        ends.append(np.log10(means[-1] / unit))
-    traces.append(words(last_ranks, 10 ** apart(ends, 0.1),
-                        [coloured(f"  {name}", LOOKS[name].colour) for name in powers],
-                        textposition="middle right", textfont={"size": 12}))
+        unit = means[runs.RANKS.index(MIDDLE)]
+        traces += [seeds(runs.RANKS, rates / unit, look.colour),
+                   look.curve(runs.RANKS, means / unit, name, values=means)]
+        ends[name] = means[-1] / unit, look.colour
+    traces.append(end_labels(runs.RANKS[-1], ends, size=12, gap=0.1))
     exponents = ", ".join(f"{name} {power}" for name, power in powers.items())
     return figure(
         traces,
         f"under {FORMULAS[rule]} Muon's best η goes like r to the power {powers[runs.MUON]}",
-        [roomy(named_ticks(runs.ranks(task, "Adam"), "rank r"), 1.2)],
+        [roomy(named_ticks(runs.RANKS, "rank r"), 1.2)],
         [log_labelled("best η, at r = 4 it is 1", -0.8, 0.8, [0.25, 0.5, 1, 2, 4],
                       texts=["¼", "½", "1", "2", "4"])],
         f"{task}, s = {FORMULAS[rule]}: the powers of r in the best η are {exponents}")

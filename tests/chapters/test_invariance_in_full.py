@@ -7,11 +7,7 @@ import pytest
 import torch
 
 from lora_edu import Adam, AdamW, Clipped, train
-from lora_edu.chapters.decay_clipping_dropout import figures, runs
 from lora_edu.chapters.shared import word_run as word
-from lora_edu.explore.words import number
-from tests.chapters.figure_words import reading
-from tests.chapters.oracles import span
 
 START = word.written()[0]
 RNG = np.random.default_rng(0)
@@ -69,46 +65,6 @@ def test_two_limits_that_always_act_make_one_run(rule):
     assert np.hypot(one.grad_A_norm, one.grad_B_norm).min() > 1
     assert np.array_equal(one.adapter.delta(), tiny.adapter.delta())
     assert np.abs(one.adapter.delta() - high.adapter.delta()).max() > 0.01
-
-
-@pytest.mark.claim("obs-bad-batch")
-@pytest.mark.parametrize("seed", range(2, 7))
-def test_one_bad_batch_hurts_adam_long_and_clipped_adam_briefly(seed):
-    free, one, hundredth = (runs.with_a_bad_batch("Adam", limit, seed)[1]
-                            for limit in (None, 1, 0.01))
-    for losses, low, high, last in ((free, 0.62, 0.715, 29), (one, 0.11, 0.135, 4)):
-        before = losses[runs.BAD]
-        later = losses[runs.BAD + 1:]
-        assert 0.08 < before < 0.095 and low < later.max() < high
-        assert last - 4 < (later < before).argmax() + 1 <= last
-    assert np.abs(one - hundredth).max() < 0.002
-    free, one = (runs.with_a_bad_batch("SGD", limit, seed)[1][-1] for limit in (None, 1))
-    assert 0.385 < free < 0.495 and one > 0.975
-
-
-def test_the_explorers_curves_are_torchs():
-    A, B = (torch.tensor(M, requires_grad=True) for M in (START.A, START.B))
-    wanted = torch.tensor(word.task().W_star)
-    noise = np.random.default_rng(2).normal(size=wanted.shape)
-    optimiser = torch.optim.Adam([A, B], 0.15)
-    norms = []
-    losses = []
-    for step in range(60):
-        optimiser.zero_grad()
-        error = B @ A - wanted
-        losses.append(error.square().sum().item())
-        bad = 50 * error.detach().norm() * torch.tensor(noise / np.linalg.norm(noise))
-        error.backward(bad if step == 15 else error.detach())
-        norms.append(torch.nn.utils.clip_grad_norm_([A, B], 10.0).item())
-        optimiser.step()
-    shares = 100 * np.array(losses) / losses[0]
-    figure = figures.bad_batch(10, "Adam")
-    assert figure["data"][0]["y"] == pytest.approx(norms)
-    assert figure["data"][4]["y"] == pytest.approx(shares)
-    words = reading(figure)
-    assert f"{sum(norm > 10 for norm in norms)} of 60" in words
-    low, high = map(number, span(shares[16:]))
-    assert f"peaks at {high} % and comes down to {low} %" in words
 
 
 @pytest.mark.claim("thm-dropout-ridge")
