@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from lora_edu.chapters.shared.axes import labelled
-from lora_edu.chapters.shared.factor_bars import times
 from lora_edu.chapters.shared.style import coloured, figure, line, marks
 from lora_edu.chapters.shared.two_runs import STEPS
 from lora_edu.explore.words import number
@@ -41,8 +40,7 @@ def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
     return figure(traces, f"{rule}; with {follows} the gap is {gap_text}",
                   [labelled("step", -2, STEPS + 1)],
                   [labelled("loss", -0.04, 0.7, tickvals=[0, 0.2, 0.4, 0.6])],
-                  f"{optimiser} ({result['by']}): {rule}. α × 16 alone makes the first stride "
-                  f"{times(result['stride'])}. With {follows} the gap is {gap_text}",
+                  f"{optimiser} ({result['by']}): {rule}. With {follows} the gap is {gap_text}",
                   headings=[f"{coloured('▬ α × 16', 'loss')}   {coloured('◆ plain α', 'delta')}"])
 
 

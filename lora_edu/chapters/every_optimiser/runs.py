@@ -1,83 +1,97 @@
-"""One run with α × 16 beside one with α, under anybody's optimiser for PyTorch."""
+"""One run with α × 16 beside one with α, under anybody's optimiser for PyTorch.
 
-from collections.abc import Callable
+Those of libraries that nothing else here needs: pip install -c constraints.txt -e ".[optimisers]"
+"""
+
 from dataclasses import dataclass, field
-from functools import partial
+from importlib.metadata import version
+from pkgutil import resolve_name
 
 import numpy as np
 import torch
-import transformers
-from torch import optim
-from transformers.optimization import Adafactor as Unscaled
 
 from lora_edu import initial
 from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.chapters.shared.two_runs import SCALING, STEPS, R, relative_gap
 
 C = 4.0  # the unit's factor: α × C² in the first run
-TORCH = f"torch {torch.__version__.split('+')[0]}"
-
-
-SYMBOLS = {"eps": "ε", "eps1": "ε₁", "eps2": "ε₂", "matrix_eps": "ε", "weight_decay": "decay",
-           "limit": "limits", "d0": "d₀"}
 
 
 @dataclass(frozen=True)
 class Rule:
     """An optimiser, and how its settings follow when A and B are written c times larger.
 
-    kind: (parameters, lr=…, …) → the optimiser. power: η follows by c to it; None where no power is
-    right. constants: keyword of kind → (value, the power by which it follows). dtype: of A and B.
+    kind: where it is, library first. power: η follows by c to it; None where no power is right.
+    constants: symbol → (keyword, value, the power by which it follows). fixed: what else it is
+    given. dtype: of A and B.
     """
 
-    kind: Callable
+    kind: str
     lr: float
     power: int | None = 1
-    constants: dict[str, tuple[float, int]] = field(default_factory=dict)
-    by: str = TORCH
+    constants: dict[str, tuple] = field(default_factory=dict)
+    fixed: dict = field(default_factory=dict)
     dtype: torch.dtype = torch.float64
 
     def make(self, parameters: list, lr: float, c: float):
-        """The optimiser, whose constants have followed by c."""
-        return self.kind(parameters, lr=lr, **{
-            name: value * c**power for name, (value, power) in self.constants.items()})
+        """The optimiser, whose constants have followed by c.
+
+        Raises:
+            ModuleNotFoundError: Where its library is not installed.
+        """
+        settings = {keyword: _times(value, c**power)
+                    for keyword, value, power in self.constants.values()}
+        return resolve_name(self.kind)(parameters, lr=lr, **self.fixed, **settings)
 
     @property
-    def follows(self) -> dict[str, int]:
-        """Constant → its power."""
-        return {SYMBOLS[name]: power for name, (_, power) in self.constants.items()}
+    def library(self) -> str:
+        return self.kind.partition(".")[0]
 
 
-def rprop(parameters, lr: float, limit: float):
-    """Rprop with torch's limits of its steps, in units of the smaller one."""
-    return optim.Rprop(parameters, lr, step_sizes=(limit, 5e7 * limit))
+def _times(value, factor: float):
+    """A constant, or each of several (None stays), times the factor."""
+    if isinstance(value, tuple):
+        return tuple(part and part * factor for part in value)
+    return value * factor
 
 
-def adafactor(parameters, lr: float, eps2: float):
-    return optim.Adafactor(parameters, lr, eps=(None, eps2))
-
-
-EPS = {"eps": (1e-8, -1)}
-DECAY = {"weight_decay": (0.1, -1)}
-MUONS = {"eps": (1e-7, -1)} | DECAY
+EPS = {"ε": ("eps", 1e-8, -1)}
+DECAY = {"decay": ("weight_decay", 0.1, -1)}
+MUON = {"ε": ("eps", 1e-7, -1)} | DECAY
 RULES = {
-    "SGD": Rule(optim.SGD, 0.02, 2),
-    "SGD with momentum": Rule(partial(optim.SGD, momentum=0.9), 0.002, 2),
-    "Adam": Rule(optim.Adam, 0.01, 1, EPS),
-    "AdamW": Rule(optim.AdamW, 0.01, 1, EPS | DECAY),
-    "NAdam": Rule(optim.NAdam, 0.01, 1, EPS),
-    "Adamax": Rule(optim.Adamax, 0.01, 1, EPS),
-    "RMSprop": Rule(optim.RMSprop, 0.001, 1, EPS),
-    "Adagrad": Rule(optim.Adagrad, 0.01, 1, {"eps": (1e-10, -1)}),
-    "Rprop": Rule(rprop, 0.001, 1, {"limit": (1e-6, 1)}),
-    "Muon": Rule(optim.Muon, 0.01, 1, MUONS),
-    "Muon, AdamW’s rms": Rule(partial(optim.Muon, adjust_lr_fn="match_rms_adamw"), 0.01, 1, MUONS),
-    "Adafactor": Rule(adafactor, 0.01, 0, {"eps2": (1e-3, 1)}),
-    "Adafactor, unscaled": Rule(
-        partial(Unscaled, scale_parameter=False, relative_step=False), 0.01,
-        by=f"transformers {transformers.__version__}"),
-    "RAdam": Rule(optim.RAdam, 0.01, None, EPS),
-    "Adadelta": Rule(optim.Adadelta, 1.0, None),
+    "SGD": Rule("torch.optim.SGD", 0.02, 2),
+    "SGD with momentum": Rule("torch.optim.SGD", 0.002, 2, fixed={"momentum": 0.9}),
+    "Adam": Rule("torch.optim.Adam", 0.01, 1, EPS),
+    "AdamW": Rule("torch.optim.AdamW", 0.01, 1, EPS | DECAY),
+    "NAdam": Rule("torch.optim.NAdam", 0.01, 1, EPS),
+    "Adamax": Rule("torch.optim.Adamax", 0.01, 1, EPS),
+    "RMSprop": Rule("torch.optim.RMSprop", 0.001, 1, EPS),
+    "Adagrad": Rule("torch.optim.Adagrad", 0.01, 1, {"ε": ("eps", 1e-10, -1)}),
+    "Rprop": Rule("torch.optim.Rprop", 0.001, 1, {"limits": ("step_sizes", (1e-6, 50), 1)}),
+    "Muon": Rule("torch.optim.Muon", 0.01, 1, MUON),
+    "Muon, AdamW’s rms": Rule("torch.optim.Muon", 0.01, 1, MUON,
+                              {"adjust_lr_fn": "match_rms_adamw"}),
+    "Adafactor": Rule("torch.optim.Adafactor", 0.01, 0, {"ε₂": ("eps", (None, 1e-3), 1)}),
+    "Adafactor, unscaled": Rule("transformers.optimization.Adafactor", 0.01,
+                                fixed={"scale_parameter": False, "relative_step": False}),
+    "RAdam": Rule("torch.optim.RAdam", 0.01, None, EPS),
+    "Adadelta": Rule("torch.optim.Adadelta", 1.0, None),
+    "Lion": Rule("lion_pytorch.Lion", 0.001, 1, DECAY),
+    "schedule-free AdamW": Rule("schedulefree.AdamWScheduleFree", 0.01, 1, EPS | DECAY),
+    "Prodigy": Rule("prodigyopt.Prodigy", 1.0, 0, {"d₀": ("d0", 1e-6, 1)} | EPS),
+    "Adam in 8 bits": Rule("bitsandbytes.optim.Adam8bit", 0.01, 1, EPS, {"min_8bit_size": 1},
+                           torch.float32),
+    "SignSGD": Rule("pytorch_optimizer.SignSGD", 0.001, fixed={"momentum": 0.0}),
+    "Tiger": Rule("pytorch_optimizer.Tiger", 0.001, 1, DECAY),
+    "AdaBelief": Rule("pytorch_optimizer.AdaBelief", 0.01, 1, {"ε": ("eps", 1e-16, -2)}),
+    "Adan": Rule("pytorch_optimizer.Adan", 0.01, 1, EPS),
+    "ADOPT": Rule("pytorch_optimizer.ADOPT", 0.01, 1, {"ε": ("eps", 1e-6, -1)}),
+    "CAME": Rule("pytorch_optimizer.CAME", 0.001, 1, {"ε₁": ("eps1", 1e-30, -2)}),
+    "Shampoo": Rule("pytorch_optimizer.Shampoo", 0.01, 1, {"ε": ("matrix_eps", 1e-6, -2)}),
+    "SOAP": Rule("pytorch_optimizer.SOAP", 0.01, 1, EPS | DECAY),
+    "LARS": Rule("pytorch_optimizer.LARS", 0.01, None),
+    "LAMB": Rule("pytorch_optimizer.Lamb", 0.001, None, {"ε": ("eps", 1e-6, -1)}),
+    "MARS": Rule("pytorch_optimizer.MARS", 0.01, None, EPS),
 }
 
 
@@ -107,21 +121,21 @@ def compare(rule: Rule) -> dict:
     """A run with α × 16 beside three partners with α: nothing follows, η and A's start do, all do.
 
     Returns:
-        The rule's ``by``, ``power`` and ``follows``; ``stride``, the factor that α × 16 alone has
-        on the first move of W; for each partner the largest relative gap between the updates
-        (``gaps``); and every second of the ``losses`` of the four runs. Where no power is right, η
-        follows by the best of 0, 1 and 2.
+        ``by``, the library; the rule's ``power``; ``follows``, symbol → power; for each partner the
+        largest relative gap between the updates (``gaps``); and every second of the ``losses`` of
+        the four runs. Where no power is right, η follows by the best of 0, 1 and 2.
     """
     large, deltas = path(rule, C * C * SCALING)
     alone = path(rule, SCALING)
-    best = None
-    for power in (0, 1, 2) if rule.power is None else (rule.power,):
+
+    def beside(power: int) -> tuple[list, list]:
+        """The gaps, and the losses of all runs, where η follows by that power."""
         partners = [alone, *(path(rule, SCALING, C, C**power, c) for c in (1.0, C))]
         gaps = [float(relative_gap(deltas, other).max()) for _, other in partners]
-        if best is None or gaps[-1] < best[0][-1]:
-            best = gaps, [large, *(losses for losses, _ in partners)]
-    first = next(t for t in range(STEPS) if deltas[t].any())  # some rules begin by looking
-    return {"by": rule.by, "power": rule.power, "follows": rule.follows, "gaps": best[0],
-            "stride": float(np.linalg.norm(deltas[first]) / np.linalg.norm(alone[1][first])),
-            "losses": [losses[::2].round(4).tolist() for losses in best[1]]}
+        return gaps, [large, *(losses for losses, _ in partners)]
 
+    powers = (0, 1, 2) if rule.power is None else (rule.power,)
+    gaps, losses = min(map(beside, powers), key=lambda found: found[0][-1])
+    return {"by": f"{rule.library} {version(rule.library).partition('+')[0]}", "power": rule.power,
+            "follows": {symbol: power for symbol, (*_, power) in rule.constants.items()},
+            "gaps": gaps, "losses": [run[::2].round(4).tolist() for run in losses]}
