@@ -179,6 +179,7 @@ def adapted(model, seed=0, lr=0.032):
     return model
 
 
+@pytest.mark.thorough
 @pytest.mark.claim("obs-four-bits")
 def test_training_on_four_bits():
     test = part("bible", "test")
