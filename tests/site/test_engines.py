@@ -26,7 +26,7 @@ from tests.site.devices import AS_JSON
 from tests.site.pages import MOVABLE, check_figure
 
 pytestmark = [pytest.mark.thorough]
-PAGES = ["book/part1/step-zero.html", "book/part2/step-size.html", "book/dashboard.html"]
+PAGES = ["book/part1/step-zero.html", "book/part2/step-size.html"]
 OWN_FILE = "book/part4/your-adapter.html"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from bs4 import NavigableString, Tag
 
-PAGES = {"book/index", "book/thirty-minutes", "book/dashboard", "book/glossary",
+PAGES = {"book/index", "book/thirty-minutes", "book/glossary",
          "book/part1/low-rank-update", "book/part1/by-hand", "book/part1/step-zero",
          "book/part1/hundred-steps", "book/part2/step-size", "book/part2/invariance",
          "book/part2/divide-by-r", "book/part2/which-zero"}

@@ -18,7 +18,7 @@ from .answers import FOLDER
 
 HERE = Path(__file__).parent
 
-ASIDE = ("book/laboratory/", "book/api", "book/claims", "book/dashboard", "book/own-experiments")
+ASIDE = ("book/laboratory/", "book/api", "book/claims", "book/teaching", "book/own-experiments")
 ASKED = "asked:"
 FALSE = "False claims"  # so begins the title of the sections that quote them
 UNREAD = (nodes.raw, nodes.comment, nodes.citation, nodes.literal_block, nodes.doctest_block,

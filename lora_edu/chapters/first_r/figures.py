@@ -159,7 +159,7 @@ def readings(r: int = 1, eta: float = digits_map.ETAS[1]) -> dict:
                   ticks="", ticktext=[_plain(digits_map.PLANE[i]) for i in columns])],
         [labelled("learning rate η", -0.5, len(rates) - 0.5, tickvals=list(rows), ticks="",
                   ticktext=[f"{rates[i]:.3f}" for i in rows])],
-        reading, headings=[legend(names, between="  ")])
+        reading, headings=[legend(names)])
 
 
 def _searched(r: int, eta: float) -> list[dict]:

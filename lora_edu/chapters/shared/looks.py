@@ -26,10 +26,10 @@ class Look:
             "line": {"color": COLOURS[self.colour], "width": width}, **named(name, values), **more})
 
 
-def legend(looks: dict[str, Look], between: str = "   ") -> str:
+def legend(looks: dict[str, Look]) -> str:
     """The names in ``looks``, each with its mark and in its colour."""
-    return between.join(coloured(f"{SIGNS[look.symbol]} {name}", look.colour)
-                        for name, look in looks.items())
+    return "  ".join(coloured(f"{SIGNS[look.symbol]} {name}", look.colour)
+                     for name, look in looks.items())
 
 
 def named(name: str, values=None) -> dict:

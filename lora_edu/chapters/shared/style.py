@@ -57,7 +57,7 @@ def figure(traces: list[dict], title: str, xaxes: list[dict], yaxes: list[dict],
 
 
 def curve(quantity: str, x, y, *, panel: int = 1, values=None,
-          symbols: str | list[str] | None = None, sizes: int | list[int] = 10, dash: str = "solid",
+          symbols: str | list[str] | None = None, sizes: int = 10, dash: str = "solid",
           **more) -> dict:
     """A line with marks in the quantity's colour. ``values``: the true values, where y is not.
 
