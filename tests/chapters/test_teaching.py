@@ -1,0 +1,19 @@
+"""What *For teachers* says that a class will see is what the linked plots say."""
+
+import pytest
+
+from lora_edu.chapters.first_r.figures import carried
+from lora_edu.chapters.language_models.figures import costs, valleys
+from lora_edu.chapters.thirty_minutes.ideas import rising
+from tests.chapters.figure_words import reading
+
+
+@pytest.mark.parametrize(("figure", "words"), [
+    (rising(1), "0.97 agreed, 8 the rest"),
+    (rising(64), "63 agreed, 74 the rest"),
+    (carried("kept", 64), "costs nothing"),
+    (carried("= r", 64), "leaves 30 × the least loss"),
+    (valleys("Qwen3-30B-A3B", "the smallest rank"), "r = 1 costs 0.0041 nats at r = 64"),
+    (costs("16 → 64", 0), "0.0002 nats in the median")])
+def test_a_class_sees_what_its_teacher_is_told(figure, words):
+    assert words in reading(figure)
