@@ -30,7 +30,10 @@ myst: {html_meta: {description: "What one is."}}
 # One
 
 A chapter [of the book](index.md).
-""") + cell('from lora_edu import Adapter\nprint("one is", 1)'),
+""") + cell("""from IPython.display import HTML, Markdown
+from lora_edu import Adapter
+print("one is", 1)
+display(Markdown("| a |"), HTML("<p>2</p>"))"""),
     "book/questions.md": "# Questions\n\n(answer-alpha-one)=\n## \"They set α = 1\"\n\nNo.\n",
     "book/reading.md": "# Running the book\n\n" + "\n\n".join(
         part.text for part in parts(source("book/api")) if part.name == "only"),
@@ -84,7 +87,7 @@ HOME = '<meta http-equiv="refresh" content="0; url=book/index.html">'
     ("index.html", [HOME, 'property="og:title"', "canonical"], []),
     ("404.html", ['<base href="/book/">'], ["canonical", "stylesheet"]),
     ("search.html", ['<meta name="robots" content="noindex"/>'], []),
-    ("book/one.md", ["```text\none is 1\n```"], [])])
+    ("book/one.md", ["```text\none is 1\n```\n\n| a |"], ["\n<p>2"])])
 def test_a_page_has_what_the_addresses_call_for(built, file, holds, lacks):
     text = text_of(built, file)
     assert [words for words in holds if words not in text] == []

@@ -1,55 +1,11 @@
-"""Questions with choices: no look gives the right one away, what their answers state, and what
-cannot be made a question of. (tests/site/test_self_check.py answers them.)"""
-
-import re
-from collections import Counter
+"""Questions with choices: what an answer states, and what cannot be made a question of.
+(tests/site/test_self_check.py answers them.)"""
 
 import numpy as np
-import pytest
 
-from book._extensions import myst
 from lora_edu import SGD, Adam, Adapter, train
 from lora_edu.chapters.shared.tasks import task_16
-from lora_edu.chapters.shared.word import LETTERS
-from tests.book import in_toc, source
 from tests.small_book import build, write
-
-TEXTS = {page: source(page) for page in in_toc()}
-
-
-def questions(text):
-    """The choices and their reasons of each answer in a text; none where it is an open one."""
-    answers = []
-    before = ""
-    for part in myst.parts(text):
-        if part.name == "dropdown" and part.title == "Answer":
-            choices = re.findall(r"^\d+\. (.*)", before.split("\n\n")[-1], re.MULTILINE)
-            answers.append((choices, re.findall(r"^\d+\. (.*)", part.body, re.MULTILINE)))
-        before = part.text.rstrip()
-    return answers
-
-
-def right(reasons):
-    """The number of the right choice."""
-    return next(i for i, reason in enumerate(reasons) if reason.startswith("**Right.** "))
-
-
-PREDICTIONS = [questions(part.body) for text in TEXTS.values() for part in myst.directives(text)
-               if part.name == "admonition" and part.title == "Predict first"]
-ASKED = [questions(part.body) for text in TEXTS.values() for part in myst.directives(text)
-         if part.name == "dropdown" and "more question" in part.title]
-
-
-@pytest.mark.parametrize(("groups", "share"), [(ASKED, 1 / 3), ([*ASKED, *PREDICTIONS], 0.45)])
-def test_neither_its_place_nor_its_length_tells_the_right_choice(groups, share):
-    known = [(choices, right(reasons)) for asked in groups for choices, reasons in asked if choices]
-    places = Counter(place for _, place in known)
-    longest = sum(choices[place] == max(choices, key=len) for choices, place in known)
-    assert max(longest, *places.values()) < share * len(known)
-
-def test_the_letters_of_the_first_prediction_take_seven_products():
-    rows = ["0".join(LETTERS[letter].split()[i] for letter in "LoRA") for i in range(7)]
-    assert np.linalg.matrix_rank([[int(pixel) for pixel in row] for row in rows]) == 7
 
 
 def test_equal_rows_of_a_do_no_more_than_rank_1():

@@ -1,7 +1,7 @@
 // One style sheet for the whole site: node slim.mjs SITE SHEET … (run by slim.py)
 // Of the theme's sheets stay the rules whose words stand somewhere in a page or a script.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { PurgeCSS } from "purgecss";
 
@@ -11,18 +11,10 @@ const theirs = [
   "basic.css",
   ...names.filter((name) => /-theme\.css|sphinx-design|mystnb/.test(name)),
 ].map((name) => `${folder}/${name}`);
-// What a cell that a reader runs in the page may show, though no page does.
-const readers = "blockquote dl dt dd h1 h2 h3 h4 h5 h6 hr del ol".split(" ");
-// A script may call data-mode `dataset.mode`: no attribute is missed.
-const attributes = theirs.flatMap(
-  (sheet) => readFileSync(sheet, "utf8").match(/(?<=\[)[\w-]+/g) || [],
-);
 
 const purged = await new PurgeCSS().purge({
   css: theirs,
   content: [`${site}/**/*.html`, `${folder}/**/!(plotly*|search).js`],
-  safelist: readers,
-  dynamicAttributes: attributes,
 });
 for (const { file, css } of purged) writeFileSync(file, css);
 
