@@ -110,7 +110,7 @@ class Visit:
         return root
 
     def axe(self, only: str | None = None) -> list[str]:
-        """What axe finds on the page, a line a rule; only: of these rules."""
+        """What axe finds on the page, a line a rule; only: of this rule."""
         self.page.add_script_tag(path=npm_file("axe-core/axe.min.js"))
         return self.page.evaluate(devices.AXE, only)
 
@@ -144,32 +144,26 @@ def folder(tmp_path_factory):
 def opened(folder, visit):
     """``opened(html, …)`` → a Visit, as visit gives it, of a page that holds this alone."""
     def start(html: str, **options):
-        bare_page(folder[0], "page.html", html)
+        bare_page(folder[0], html)
         return visit("page.html", base=folder[1], **options)
 
     return start
 
 
-@pytest.fixture(scope="session")
-def left_open():
-    """What ``reader`` was asked last → the Visit it gave."""
-    kept = {}
-    yield kept
-    for here in kept.values():
-        here.context.close()
+LEFT_OPEN = {}  # what ``reader`` was asked last → the Visit it gave
 
 
 @pytest.fixture
-def reader(browser, site, left_open):
+def reader(browser, site):
     """``reader(page, device)`` → a Visit that has read through the page; tests share it."""
     def again(page: str, device: str = "desk") -> Visit:
-        if (page, device) not in left_open:
-            while left_open:
-                left_open.popitem()[1].context.close()
-            left_open[page, device] = Visit(browser, site, device)
-            left_open[page, device].read_through(page)
-        return left_open[page, device]
+        if (page, device) not in LEFT_OPEN:
+            while LEFT_OPEN:
+                LEFT_OPEN.popitem()[1].context.close()
+            LEFT_OPEN[page, device] = Visit(browser, site, device)
+            LEFT_OPEN[page, device].read_through(page)
+        return LEFT_OPEN[page, device]
 
     yield again
-    for here in left_open.values():
+    for here in LEFT_OPEN.values():
         here.no_problems()

@@ -80,20 +80,18 @@ def served(folder: Path):
     """Serve a folder on a free port of this machine; yields its address, ending in a slash."""
     with Server(("127.0.0.1", 0), partial(Host, directory=folder)) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-        thread.join()
 
 
-def bare_page(folder: Path, name: str, *fragments: str) -> None:
-    """Write a page that holds explorers and nothing else, with the site's own scripts beside it."""
+def bare_page(folder: Path, html: str) -> None:
+    """Write page.html, which holds this alone, with the site's own scripts beside it."""
     bundle.write(folder)
-    (folder / name).write_text(
+    (folder / "page.html").write_text(
         '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f'<style>body {{ max-width: 45rem }} {bundle.page_style()}</style>'
-        f'<body>{"".join(fragments)}<script src="explore.js"></script></body>', encoding="utf-8")
+        f'<body>{html}<script src="explore.js"></script></body>', encoding="utf-8")
 
 
 @dataclass(frozen=True)

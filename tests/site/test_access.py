@@ -5,9 +5,8 @@ from collections import Counter
 
 import pytest
 
-from lora_edu.explore.bundle import npm_file
 from tests.book import sampled
-from tests.site.devices import AXE, TWO_FRAMES
+from tests.site.devices import TWO_FRAMES
 from tests.site.pages import HTML, PAGES, all_pages
 
 STEP_ZERO = "book/part1/step-zero.html"
@@ -17,14 +16,13 @@ STEP_ZERO = "book/part1/step-zero.html"
 def test_axe_finds_nothing(reader, page):
     """In light, dark and forced colours, with every explorer drawn."""
     here = reader(page)
-    here.page.add_script_tag(path=npm_file("axe-core/axe.min.js"))
     here.page.add_style_tag(content="* { transition: none !important }")  # colours half-way
     for theme, forced, rules in (("dark", "none", "color-contrast"),
                                  ("light", "active", "color-contrast"), ("light", "none", None)):
         here.page.evaluate("(name) => { document.documentElement.dataset.theme = name; }", theme)
         here.page.emulate_media(forced_colors=forced)
         here.page.evaluate(TWO_FRAMES)
-        assert here.page.evaluate(AXE, rules) == [], (theme, forced)
+        assert here.axe(rules) == [], (theme, forced)
 
 
 @pytest.mark.parametrize("page", all_pages())
