@@ -15,14 +15,6 @@ def scatter(layout=None, **trace):
     return go.Figure(go.Scatter(**trace), layout=layout)
 
 
-def test_every_state_is_there_with_the_last_control_fastest():
-    figures = explore(lambda r, start: scatter(y=[r], name=start), name="a", r=[1, 2],
-                      start=["this", "that"]).states()
-    traces = [figure["data"][0] for figure in figures]
-    assert [(*trace["y"], trace["name"]) for trace in traces] == [
-        (1, "this"), (1, "that"), (2, "this"), (2, "that")]
-
-
 @pytest.mark.parametrize("given, plain", [
     (np.array([[0.5, 1.5], [2.5, 3.5]]), np.array([[0.5, 1.5], [2.5, 3.5]])),
     (np.array([-0.0, 1.0]), np.array([0.0, 1.0])),
