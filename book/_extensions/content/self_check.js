@@ -63,7 +63,7 @@
     const figure = document.getElementById(`explorer-${name}`);
     const plot = figure?.querySelector(".explorer-plot");
     if (!plot || location.hash.includes("?") || own.every(isKept)) continue;
-    const cover = make("div", { className: "self-check-cover" });
+    const cover = make("div", { className: "self-check-cover d-print-none" });
     const button = make("button", { type: "button", textContent: "Show me" });
     const put = (covered) => {
       figure.classList.toggle("self-check-covered", covered);

@@ -92,8 +92,9 @@ def make_question(answer: nodes.container) -> None:
     reasons["classes"].append("self-check-reasons")
     fieldset = tag("fieldset", tag("legend", *asked.children),
                    *(choice(item, number, key) for number, item in enumerate(choices)))
-    check = tag("p", tag("button", nodes.Text("Check"), type="button"), class_="self-check-buttons")
-    verdict = tag("div", class_="self-check-said", role="status")
+    check = tag("p", tag("button", nodes.Text("Check"), type="button"),
+                class_="self-check-buttons d-print-none")
+    verdict = tag("div", class_="self-check-said d-print-none", role="status")
     parent[end - 2:end + 1] = [tag("div", fieldset, check, verdict, answer, class_="self-check",
                                    data_key=key, data_right=str(right[0]))]
 

@@ -11,7 +11,7 @@ export async function notebookOf(cells, from) {
       .map((cell) => [cell.original.trim(), cell.text]),
   );
   for (const cell of notebook.cells) {
-    const text = own.get([cell.source].flat().join("").trim());
+    const text = own.get(cell.source.join("").trim());
     if (cell.cell_type === "code" && text !== undefined)
       Object.assign(cell, { source: text, outputs: [], execution_count: null });
   }

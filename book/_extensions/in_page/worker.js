@@ -90,12 +90,6 @@ self.onmessage = async ({ data: { id, task, given } }) => {
     const own = { start: load, open }[task];
     postMessage({ id, result: own ? await own(given) : call(task, given) });
   } catch (error) {
-    postMessage({
-      id,
-      error: String(error.message || error)
-        .trim()
-        .split("\n")
-        .at(-1),
-    });
+    postMessage({ id, error: error.message.trim().split("\n").at(-1) });
   }
 };

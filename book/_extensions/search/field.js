@@ -3,17 +3,12 @@
 // ARIA). book.js brings this file when a field is first used.
 
 import places from "search.json";
+import { element } from "../in_page/dom.js";
 import { finder } from "./rank.mjs";
 
 const site = new URL("..", document.currentScript.src);
 const ready = finder(places);
 const EXCERPT = 160; // letters
-
-function element(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
 
 /** The first words of a text. */
 function excerpt(text) {

@@ -62,14 +62,10 @@ addEventListener("afterprint", () => {
 function nameSolutions() {
   for (const button of document.querySelectorAll(".solution .toggle-button")) {
     let before = button.closest(".solution");
-    while (before && !before.matches(".exercise")) before = before.previousElementSibling;
-    const title = before?.querySelector(".admonition-title")?.cloneNode(true);
-    const twice = title?.querySelectorAll(".katex-html, .headerlink") ?? [];
-    for (const each of twice) each.remove();
-    button.setAttribute(
-      "aria-label",
-      `Solution of ${title?.textContent.replace(/\s+/g, " ").trim()}`,
-    );
+    while (!before.matches(".exercise")) before = before.previousElementSibling;
+    const title = before.querySelector(".admonition-title").cloneNode(true);
+    for (const twice of title.querySelectorAll(".katex-html, .headerlink")) twice.remove();
+    button.ariaLabel = `Solution of ${title.textContent.replace(/\s+/g, " ").trim()}`;
   }
 }
 

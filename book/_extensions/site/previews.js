@@ -4,7 +4,7 @@
   const LINK = "article a.reference.internal[href*='#']";
   const KINDS = /#(?:(?:thm|cor|lem|obs|cit|term|equation)-|id\d+$)/;
   const box = Object.assign(document.createElement("div"), {
-    className: "preview",
+    className: "preview d-print-none",
     popover: "manual",
   });
   let shown = null;

@@ -258,7 +258,7 @@ class Explorer {
   // The line that says what is pinned, and, where curves of it are drawn, how they look.
   tellPinned(ghosts) {
     const note = this.root.querySelector(".explorer-pinned");
-    if (!note || (note.hidden && this.pinned === null)) return;
+    if (!note) return;
     note.hidden = this.pinned === null;
     note.firstElementChild.textContent = `Pinned${ghosts ? " (dashed)" : ""}: ${this.pinned}`;
   }

@@ -64,8 +64,6 @@ function axesOf({ xaxis = "x", yaxis = "y" }, layout) {
 }
 
 function hollow(symbol = "circle") {
-  if (typeof symbol === "number") return symbol % 200 < 100 ? symbol + 100 : symbol;
-  if (typeof symbol !== "string") return Array.from(symbol, hollow);
-  if (symbol.includes("-open")) return symbol;
-  return symbol.includes("-dot") ? symbol.replace("-dot", "-open-dot") : `${symbol}-open`;
+  if (Array.isArray(symbol)) return symbol.map((each) => hollow(each));
+  return /-open/.test(symbol) ? symbol : `${symbol}-open`;
 }

@@ -191,5 +191,4 @@ function startPage() {
 // For scripts that show figures of their own on the page.
 globalThis.loraExplore = { Explorer, explorers, loadPlotly: fetchPlotly };
 
-if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startPage);
-else startPage();
+startPage(); // the script is deferred, or stands below what it moves

@@ -227,7 +227,7 @@ function theme({ text, grid, surface, font, width }, { margin }) {
     tickfont: { size: 12 - less },
   };
   return {
-    font: { color: text, family: font || "sans-serif", size: 13 - less },
+    font: { color: text, family: font, size: 13 - less },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     xaxis: axis,
