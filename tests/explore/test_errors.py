@@ -22,7 +22,6 @@ def needs_two(r, alpha):
 
 VALUES = {  # words of a ValueError, and the arguments of explore
     "r must have at least one value": {"r": []},
-    "r must have values that differ": {"r": [1, 2, 1]},
     "differ in letters or": {"start": ["A, B", "a b"]},
     "min < max": {"r": (8, 1)},
     "0 < step ≤ max − min": {"r": (5, 6, 3)},
@@ -44,8 +43,6 @@ VALUES = {  # words of a ValueError, and the arguments of explore
     "(r), got 'r'": {"r": [2, 8], "own": "r"},
     "drag must name sliders with two positions or more (r), got ('r', 'log')":
         {"r": [2, 8], "drag": ("r", "log")},
-    "drag must name sliders with two positions or more (a, t), got 'at'":
-        {"function": lambda a, t: 0, "a": [1, 2], "t": [1, 2], "drag": "at"},
     "one of them, got ('r', None, None)": {"r": [2, 8], "drag": ("r", None, None)},
     "one of them, got (None, None)": {"r": [2, 8], "drag": (None, None)},
 }
