@@ -38,14 +38,13 @@ HEAD = ["curve", "at", "value"]
     # a table a panel, each name once; nothing of maps, empty or nameless traces, or pairs
     ([{"name": "seed", "y": [0]}, {"name": "seed", "y": [1]},
       {"name": "seed", "y": [9], "xaxis": "x2"}, {"name": "map", "z": [[1, 2]]},
-      {"name": "none yet", "y": []}, {"y": [1]}, {"name": "two", "y": [1], "customdata": [[1, 2]]}],
+      {"name": "none yet", "y": []}, {"y": [1]}, {"name": "two", "y": [1], "customdata": [[1, 2]]},
+      {"name": "three", "y": [1], "customdata": np.array([[1.0, 2.0, 3.0]])}],
      {}, [HEAD, ["seed", "0", "0"], HEAD, ["seed", "0", "9"]]),
-    ([{"name": "two", "y": [1, 2], "customdata": np.array([[1.0, 2.0], [3.0, 4.0]])}], {}, []),
     # of x and y of unlike length what plotly draws
     ([{"name": "a", "x": [4, 5, 6], "y": [1, 2]}, {"name": "b", "x": [4], "y": [1, 2]},
-      {"name": "c", "y": [1], "customdata": [7, 8]}, {"name": "d", "x": [1], "y": None},
-      {"name": "e", "x": None, "y": [3]}], {},
-     [HEAD, ["a", "4", "1"], ["a", "5", "2"], ["b", "4", "1"], ["c", "0", "7"], ["e", "0", "3"]]),
+      {"name": "c", "y": [1], "customdata": [7, 8]}], {},
+     [HEAD, ["a", "4", "1"], ["a", "5", "2"], ["b", "4", "1"], ["c", "0", "7"]]),
     ([{"name": "<a>", "x": [0], "y": [1]}], {"xaxis": {"tickvals": [0], "ticktext": ["<a>"]}},
      [HEAD, ["<a>", "<a>", "1"]]),
 ])
