@@ -8,7 +8,7 @@ from tests.site.pages import MOVABLE, PAGES, all_pages
 
 # a page of figures, one of heat maps, one with the widest sentence, one with code that is long
 PRINTED = [page for page in PAGES if page.split("/")[-1] in (
-    "step-zero.html", "low-rank-update.html", "audit.html", "small-gpt.html")]
+    "step-zero.html", "low-rank-update.html", "small-gpt.html")]
 WATCH_PAPER = """addEventListener("DOMContentLoaded", () => addEventListener("beforeprint", () => {
   globalThis.printed = {
     theme: document.documentElement.dataset.theme,
