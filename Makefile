@@ -61,7 +61,7 @@ test: $(VENV)/.ready-dev
 	$(BIN)/pytest -n 2 -m "not thorough and not browser" --ignore=tests/site --ignore=tests/lab
 
 test-browser: test-site test-lab
-	$(BIN)/pytest -m "browser and not thorough" --ignore=tests/site --ignore=tests/lab
+	$(BIN)/pytest -m "browser and not thorough" tests/explore
 
 # The site is built first, so that no old page is tested; with nothing changed that takes seconds.
 test-site: book $(VENV)/.ready-dev
