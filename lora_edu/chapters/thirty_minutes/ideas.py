@@ -108,7 +108,7 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
         note = f"enlarged {float(f'{1 / largest:.1g}'):,.0f} times"
         headline = "nearly: what is left is far too small to see"
     else:
-        note = "blank"
+        note = "0 everywhere"
         headline = "exactly 0: the same run, to the last bit"
     low = 3 * (d + 2)
     parts += [say({(k / 2, low): note}, size=14), *sign_key(-8.5, low - 0.3, "delta", "loss")]
