@@ -113,7 +113,7 @@ def test_the_best_first_rate_is_the_theorems(name, r, s):
     etas = np.array([0.0, 1.0, 2.0]) / (s * r)  # a parabola: three points are enough
     losses = [np.mean([TASK.loss(W0 + eta * delta) for delta in deltas]) for eta in etas]
     square, linear, _ = np.polyfit(etas, losses, 2)
-    proved = runs_rate.best_first(TASK, name, r, s, SIGMA)
+    proved = runs_rate.best_first_rate(TASK, name, r, s, SIGMA)
     assert -linear / (2 * square) == pytest.approx(proved, rel=0.05)
 
 

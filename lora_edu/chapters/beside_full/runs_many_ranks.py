@@ -30,14 +30,14 @@ def full(optimiser, steps: int = max(STEPS)) -> np.ndarray:
 def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)) -> np.ndarray:
     """ΔW at every step of a LoRA run of SGD from B = 0, (steps + 1, d, k), without A and B.
 
-    What is kept is ΔW, M = s²AᵀA and N = s²BBᵀ, so that a step costs the same at every rank.
-    A0: the start of A, (r, k).
+    What is kept is ΔW, M = s²AᵀA and N = s²BBᵀ, so that a step costs the same at every rank. A
+    step is A − η·s·BᵀG and B − η·s·GAᵀ, multiplied out. A0: the start of A, (r, k).
     """
     task = task_32()
     q = lr * s**2
     D = np.zeros(task.shape)
     M = s**2 * A0.T @ A0
-    N = np.zeros((len(task.W0),) * 2)
+    N = np.zeros((len(D), len(D)))
     path = [D]
     for _ in range(steps):
         G = task.gradient(task.W0 + D)
@@ -82,9 +82,9 @@ def sgd_gaps() -> np.ndarray:
 def adam_gaps(lr: float) -> np.ndarray:
     """How far Adam on A and B with α/r is from full fine-tuning, (ranks, seeds, steps).
 
-    That is from the nearest run of Adam on W, a rate for each step, in parts of its own length.
+    That is to the nearest of FULL_RATES, chosen anew for each of STEPS, in parts of LoRA's ‖ΔW‖.
     """
-    whole = full(Adam(FULL_RATES, eps=1e-30)).swapaxes(0, 1)
+    whole = full(Adam(FULL_RATES, eps=1e-30)).swapaxes(0, 1)  # rates, steps + 1, d, k
 
     def gap(r, seed):
         path = adam_path(start(r, seed), ALPHA / r, lr)

@@ -42,7 +42,7 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
         least = min(slopes, key=slopes.get)
         headings.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
                                        else "no rule keeps it"))
-    axis = roomy(named_ticks(ranks, "rank r", named=ranks[::2], margin=0.12), 0.6)
+    axis = roomy(named_ticks(ranks, "rank r", ticks=ranks[::2], margin=0.12), 0.6)
     powers = power_ticks(-8, 2, every=2)
     return figure(
         traces, "", [axis, axis],

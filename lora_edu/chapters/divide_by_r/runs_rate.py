@@ -52,7 +52,7 @@ def crossover(G: np.ndarray, C: np.ndarray, optimiser_name: str) -> float:
     return float(np.pi / 2 * len(rows) * np.trace(C) / np.vdot(directions, directions @ C))
 
 
-def best_first(task: Regression, optimiser_name: str, r, s, sigma: float):
+def best_first_rate(task: Regression, optimiser_name: str, r, s, sigma: float):
     """The η with the least expected loss after one step from a normal A and B = 0, as r and s.
 
     r, s: ranks and their scales, numbers or arrays. sigma: the standard deviation of A's entries.
@@ -70,27 +70,28 @@ def best_first(task: Regression, optimiser_name: str, r, s, sigma: float):
 def second_move(rule: str, r: int, useful: float = 0.1) -> float:
     """How far an entry of A moves in two steps of Adam, in σ of its start. The first moves only B.
 
-    The rate is such that the first step is equally useful, in expectation, at every rank.
+    useful: r·s·η, with which the first step is equally useful, in expectation, at every rank.
     """
     s = scaling(r, 1.0, SCALE_RULES[rule])
     start = Adapter(*initial(SIDE, SIDE, r, rng=np.random.default_rng(0)), s)
     end = train(task_with_inputs("about ten"), start, Adam(useful / (s * r)), 2).adapter
-    return float(np.abs(end.A - start.A).mean() * np.sqrt(3 * SIDE))
+    return float(np.abs(end.A - start.A).mean() * np.sqrt(3 * SIDE))  # σ = 1/√(3·SIDE)
 
 
 def predicted(rule: str, optimiser_name: str, inputs: str) -> np.ndarray:
-    """``best_first`` at every rank under one of the rules, (ranks,), with kaiming's σ."""
+    """``best_first_rate`` at every rank under one of the rules, (ranks,), with kaiming's σ."""
     task = task_with_inputs(inputs)
     r = np.array(RANKS)
     s = np.array([scaling(rank, 1.0, SCALE_RULES[rule]) for rank in RANKS])
-    return best_first(task, optimiser_name, r, s, (3 * SIDE)**-0.5)
+    return best_first_rate(task, optimiser_name, r, s, (3 * SIDE)**-0.5)
 
 
 @cache
 def losses(rule: str, optimiser_name: str, inputs: str):
     """(rates tried, losses): (rates,) and (ranks, rates, seeds, steps + 1)."""
     low, high = SPAN[optimiser_name]
-    rates = tuple(float(x) for x in np.logspace(low, high, 1 + round((high - low) * 5)))
+    count = 1 + round((high - low) * 5)  # five a decade
+    rates = tuple(float(x) for x in np.logspace(low, high, count))
     runs = sweep(task_with_inputs(inputs), r=RANKS, alpha=1.0, lr=rates, seed=SEEDS,
                  steps=max(STEPS), optimiser=optimiser_name, rule=SCALE_RULES[rule])
     return np.array(rates), runs.select(alpha=1.0, start=STARTS[0]).loss

@@ -21,12 +21,12 @@ C = 4.0  # the unit's factor: α × C² in the first run
 class Rule:
     """An optimiser, and how its settings follow when A and B are written c times larger.
 
-    kind: where it is, library first. power: η follows by c to it; None where no power is right.
-    constants: symbol → (keyword, value, the power by which it follows). fixed: what else it is
-    given. dtype: of A and B.
+    class_path: where it is, library first. power: η follows by c to it; None where no power is
+    right. constants: symbol → (keyword, value, the power by which it follows). fixed: what else it
+    is given. dtype: of A and B.
     """
 
-    kind: str
+    class_path: str
     lr: float
     power: int | None = 1
     constants: dict[str, tuple] = field(default_factory=dict)
@@ -41,17 +41,17 @@ class Rule:
         """
         settings = {keyword: _times(value, c**power)
                     for keyword, value, power in self.constants.values()}
-        return resolve_name(self.kind)(parameters, lr=lr, **self.fixed, **settings)
+        return resolve_name(self.class_path)(parameters, lr=lr, **self.fixed, **settings)
 
     @property
     def library(self) -> str:
-        return self.kind.partition(".")[0]
+        return self.class_path.partition(".")[0]
 
 
 def _times(value, factor: float):
     """A constant, or each of several (None stays), times the factor."""
     if isinstance(value, tuple):
-        return tuple(part and part * factor for part in value)
+        return tuple(None if part is None else part * factor for part in value)
     return value * factor
 
 
@@ -96,10 +96,14 @@ RULES = {
 
 
 def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float = 1.0) -> tuple:
-    """(losses (STEPS + 1,), ΔW (STEPS + 1, d, k)). start, lr: factors of A's start and of η."""
+    """(losses (STEPS + 1,), ΔW (STEPS + 1, d, k)).
+
+    scale: s. start, lr: factors of A's start and of η. c: what the rule's constants follow by.
+    """
     task = task_16()
-    A0, B0 = initial(*task_16().shape, R, rng=np.random.default_rng(1))
-    A, B = (torch.nn.Parameter(torch.tensor(M, dtype=rule.dtype)) for M in (start * A0, B0))
+    A0, B0 = initial(*task.shape, R, rng=np.random.default_rng(1))
+    A = torch.nn.Parameter(torch.tensor(start * A0, dtype=rule.dtype))
+    B = torch.nn.Parameter(torch.tensor(B0, dtype=rule.dtype))
     optimiser = rule.make([A, B], lr * rule.lr, c)
     if hasattr(optimiser, "train"):  # schedule-free rules have two points
         optimiser.train()
@@ -111,8 +115,8 @@ def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float
         deltas.append(scale * (b @ a))
         loss, G = task.loss_and_gradient(task.W0 + deltas[-1])
         losses.append(loss)
-        A.grad, B.grad = (torch.tensor(g, dtype=rule.dtype)
-                          for g in (scale * (b.T @ G), scale * (G @ a.T)))
+        A.grad = torch.tensor(scale * (b.T @ G), dtype=rule.dtype)
+        B.grad = torch.tensor(scale * (G @ a.T), dtype=rule.dtype)
         optimiser.step()
     return np.array(losses), np.array(deltas)
 
@@ -125,17 +129,21 @@ def compare(rule: Rule) -> dict:
         largest relative gap between the updates (``gaps``); and every second of the ``losses`` of
         the four runs. Where no power is right, η follows by the best of 0, 1 and 2.
     """
-    large, deltas = path(rule, C * C * SCALING)
+    losses_large, deltas_large = path(rule, C**2 * SCALING)
     alone = path(rule, SCALING)
 
     def beside(power: int) -> tuple[list, list]:
         """The gaps, and the losses of all runs, where η follows by that power."""
-        partners = [alone, *(path(rule, SCALING, C, C**power, c) for c in (1.0, C))]
-        gaps = [float(relative_gap(deltas, other).max()) for _, other in partners]
-        return gaps, [large, *(losses for losses, _ in partners)]
+        partners = [alone,
+                    path(rule, SCALING, start=C, lr=C**power),
+                    path(rule, SCALING, start=C, lr=C**power, c=C)]
+        gaps = [float(relative_gap(deltas_large, deltas).max()) for _, deltas in partners]
+        return gaps, [losses_large, *(losses for losses, _ in partners)]
 
     powers = (0, 1, 2) if rule.power is None else (rule.power,)
-    gaps, losses = min(map(beside, powers), key=lambda found: found[0][-1])
-    return {"by": f"{rule.library} {version(rule.library).partition('+')[0]}", "power": rule.power,
+    found = [beside(power) for power in powers]
+    gaps, losses = min(found, key=lambda one: one[0][-1])  # the least gap where all follow
+    release, _, _ = version(rule.library).partition("+")  # of torch 2.13.0+cpu: 2.13.0
+    return {"by": f"{rule.library} {release}", "power": rule.power,
             "follows": {symbol: power for symbol, (*_, power) in rule.constants.items()},
             "gaps": gaps, "losses": [run[::2].round(4).tolist() for run in losses]}

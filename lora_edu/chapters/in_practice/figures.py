@@ -113,7 +113,7 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
 
     return figure(
         traces, f"At the recipe’s η the first step is {useful}, equal at η = {rounded_rate}",
-        [roomy(named_ticks(RANKS, "rank r", named=RANKS[::2], margin=0.15), 0.5)],
+        [roomy(named_ticks(RANKS, "rank r", ticks=RANKS[::2], margin=0.15), 0.5)],
         [log_labelled("η for an equally useful first step", -6.9, -2.7, [1e-6, 1e-5, 1e-4, 1e-3],
                       texts=[power(e) for e in range(-6, -2)])],
         f"r = {RECIPE['r']}, α = {RECIPE['alpha']}, α/r, η = {RECIPE['lr']:g} → r = {r}, "
@@ -150,7 +150,7 @@ def merged(size: float = 0.03) -> dict:
     return figure(
         traces,
         f"{100 * arrives[at]:.0f} % arrives, and the error is {error[at]:.2f} of the update",
-        [roomy(named_ticks(SIZES, title="‖ΔW‖/‖W‖", named=(0.01, 0.03, 0.1, 0.3, 1)), 0.6)],
+        [roomy(named_ticks(SIZES, title="‖ΔW‖/‖W‖", ticks=(0.01, 0.03, 0.1, 0.3, 1)), 0.6)],
         [labelled("in parts of the update", -0.05, 1.25)],
         f"of an update of {size:g} of the weight {100 * arrives[at]:.0f} % arrives; the error is "
         f"{error[at]:.2f} times as long as the update")

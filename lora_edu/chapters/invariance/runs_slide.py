@@ -36,9 +36,9 @@ def worth(factor: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     Two arrays, one number for each of RATES whose η × μ lies among them too.
     """
     useful, moved = useful_parts(seed)
-    logs = np.log(useful)
-    rates = np.log(RATES)
-    wanted = logs + np.log(factor)
-    inside = wanted <= logs[-1]
-    log_mu = np.interp(wanted[inside], logs, rates) - rates[inside]
+    log_useful = np.log(useful)  # rises with the rate
+    log_rates = np.log(RATES)
+    wanted = log_useful + np.log(factor)
+    inside = wanted <= log_useful[-1]
+    log_mu = np.interp(wanted[inside], log_useful, log_rates) - log_rates[inside]
     return moved[inside], np.exp(log_mu)

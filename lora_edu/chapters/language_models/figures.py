@@ -26,11 +26,12 @@ PAIRS = {"1 → 4": (1, 4), "1 → 16": (1, 16), "1 → 64": (1, 64), "4 → 16"
          "64 → 1": (64, 1)}
 POWERS = (-0.5, -0.25, 0.0, 0.15, 0.25, 0.5)
 LEAST_SHOWN = 1e-5  # nats; a smaller regret is drawn here
-TOP_SHOWN = 0.05
+TOP_SHOWN = 0.05  # where the triangles are drawn
 
 STRIDE_POWERS = {"LoRA": 0.0, "rsLoRA": 0.5, "unscaled": 1.0}  # how a stride grows with r
 
-LOWEST_GAIN = -0.0022  # where the medians are written, in nats
+MEDIANS_AT = -0.0022  # where the medians are written, in nats
+# From, and below, in billions of parameters.
 SIZES = {"1 to 9 billion": (0, 10), "20 to 35 billion": (20, 40), "70 billion and more": (70, 2000)}
 
 
@@ -44,8 +45,9 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
     """
     this = NAMES[model]
     ranks = this.ranks_with_curves
-    ends = (ranks[0], ranks[-1])
-    r1, last = ends if tuned == TUNED_AT[0] else ends[::-1]
+    r1, other = ranks[0], ranks[-1]
+    if tuned == TUNED_AT[1]:
+        r1, other = other, r1
     carried = this.best(r1)
     floor = min(this.least(r) for r in ranks)
 
@@ -69,10 +71,10 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
         names.append(coloured(f"● r = {r}", colour))
 
     traces += crosses
-    cost = this.loss(last, carried) - this.least(last)  # nan where it was not run, inf: diverged
-    outcome = f"was not run at {last}"
+    cost = this.loss(other, carried) - this.least(other)  # nan where it was not run
+    outcome = f"was not run at {other}"
     if np.isfinite(cost):
-        outcome = f"costs {_nats(cost)} at r = {last}"
+        outcome = f"costs {_nats(cost)} at r = {other}"
     headline = f"{model}: η tuned at r = {r1} {outcome}"
     return figure(
         traces, headline,
@@ -98,17 +100,18 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
     A triangle at the top: the η lies outside the rates that trained at r.
     """
     r1, r = PAIRS[pair]
+    # Without those whose best rate at r1 may lie beyond the rates tried.
     tuned = [model for model in runs.having(r1, r) if np.isfinite(runs.bottom(model, r1)[0])]
     losses = np.array([runs.regret(model, r1, r, power) for model in tuned])
     outside = np.isnan(losses)
     billions = np.array([model.billions for model in tuned])
     names = np.array([model.short_name for model in tuned])
-    third = float(np.median(runs.wrong_rate_costs()))
+    third_costs = float(np.median(runs.wrong_rate_costs()))
     ends = [0.7, 10_000]  # beyond the largest model there is room for two names
 
     shown = np.maximum(losses[~outside], LEAST_SHOWN)
     hover = [f"{name}: {loss:.4f} nats" for name, loss in zip(names, losses, strict=True)]
-    traces = [level(third, ends, name="a third of the best η"),
+    traces = [level(third_costs, ends, name="a third of the best η"),
               level(runs.noise(), ends, name="two runs of one setting"),
               marks(billions[~outside], shown, "delta", "diamond", 10,
                     text=list(np.array(hover)[~outside]),
@@ -116,7 +119,7 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
               marks(billions[outside], np.full(outside.sum(), TOP_SHOWN), "B", "triangle-up", 10,
                     text=list(names[outside]), name="outside the rates",
                     hovertemplate="%{text}: outside the rates<extra></extra>"),
-              say({(ends[1], third): f"η ÷ 3<br>{third:.4f}",
+              say({(ends[1], third_costs): f"η ÷ 3<br>{third_costs:.4f}",
                    (ends[1], runs.noise()): f"repeats<br>{runs.noise():.5f}"}, "top left", 12)]
 
     moved = "η kept" if power == 0 else f"η × {(r / r1)**power:.2g}"
@@ -174,20 +177,20 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
         gains = np.array([model.least(low) - model.least(high) for model in models])
         places = column + rng.uniform(-0.25, 0.25, len(models))
         chosen = np.array([low_size <= model.billions < high_size for model in models])
-        for group, colour, width in ((~chosen, "frozen", 7), (chosen, "delta", 10)):
-            traces.append(marks(places[group], gains[group], colour, "circle", width,
+        for group, colour, size_of_mark in ((~chosen, "frozen", 7), (chosen, "delta", 10)):
+            traces.append(marks(places[group], gains[group], colour, "circle", size_of_mark,
                                 **named("nats", gains[group])))
         medians.append(float(np.median(gains)))
-        of_class += [(column, float(np.median(gains[chosen])))] if chosen.any() else []
+        if chosen.any():
+            of_class.append((low, high, float(np.median(gains[chosen]))))
         traces.append(line([column - 0.35, column + 0.35], [medians[-1]] * 2, "A", width=4,
                            **named("median of all", [medians[-1]] * 2)))
-    traces.append(say({(column, LOWEST_GAIN): coloured(f"{value:.4f}", "A")
+    traces.append(say({(column, MEDIANS_AT): coloured(f"{value:.4f}", "A")
                        for column, value in enumerate(medians)}, "middle center", 13))
     names = [f"{low} → {high}" for low, high in steps]
-    column, value = of_class[0]
+    low, high, value = of_class[0]  # between the smallest ranks that the class has
     return figure(
-        traces, f"{size}: from r = {' to '.join(map(str, steps[column]))} the loss falls by "
-                f"{value:.4f} nats",
+        traces, f"{size}: from r = {low} to {high} the loss falls by {value:.4f} nats",
         [{"range": [-0.5, 3.5], "tickvals": [0, 1, 2, 3], "ticks": "", "ticktext": names}],
         [labelled("nats gained", -0.0032, 0.0235, tickvals=[0, 0.005, 0.01, 0.015, 0.02])],
         f"{size}; medians of all models, from rank to rank: "
@@ -217,7 +220,8 @@ def two_rules(rule: str = GROWS) -> dict:
         changes.append(rates[-1] - rates[0])
         traces.append(line(ranks / ranks[0], rates / rates[0], published_colour, width=2,
                            mode="lines+markers", opacity=0.6, **named(name, rates / rates[0])))
-    rises, falls = (np.count_nonzero(np.sign(changes) == sign) for sign in (1, -1))
+    rises = sum(change > 0 for change in changes)
+    falls = sum(change < 0 for change in changes)
     headline = (f"{rule}, on {len(changes)} language models: the best η rises on {rises}, "
                 f"falls on {falls}")
     if rule == GROWS:

@@ -25,7 +25,7 @@ def digits_losses(optimiser: str, rule: str, r: int, rates) -> np.ndarray:
     rule: as ``scaling`` has it.
     """
     s = scaling(r, rate_maps.ALPHAS[rule], rule)
-    return train(runs.ADAM, r, s, rates, optimiser=runs.MAKE[optimiser]).T
+    return train(runs.MAP_TASK, r, s, rates, optimiser=runs.MAKE[optimiser]).T
 
 
 def muon(params) -> torch.optim.Optimizer:
@@ -37,10 +37,12 @@ gpt_loss = partial(validation_loss, optimiser=muon)
 
 def main() -> None:
     torch.set_num_threads(1)
-    np.savez_compressed(runs.FILE, **{
-        optimiser: np.array([[digits_losses(optimiser, rule, r, rates) for r in runs.RANKS]
-                             for rule in SCALE_RULES.values()], dtype=np.float16)
-        for optimiser, rates in runs.RATES.items()})
+    saved = {}  # optimiser → (rules, ranks, seeds, rates)
+    for optimiser, rates in runs.RATES.items():
+        losses = [[digits_losses(optimiser, rule, r, rates) for r in runs.RANKS]
+                  for rule in SCALE_RULES.values()]
+        saved[optimiser] = np.array(losses, dtype=np.float16)
+    np.savez_compressed(runs.FILE, **saved)
     rate_maps.search(f"{runs.LOG}.log", gpt_loss, tasks=["bible"], ranks=runs.RANKS, seeds=(0, 1),
                      begin=4, head=f"# Muon; {SET_UP}\n{COLUMNS}\n")
 

@@ -21,12 +21,11 @@ TASKS = DIGITS, GPT
 RANKS = (1, 4, 16, 64)
 FILE = Path(__file__).with_name("digits.npz")
 LOG = "small_gpt_muon"
-ADAM = "45°, Adam"  # the part of the map of The first r you try that is run with Muon
+MAP_TASK = "45°, Adam"  # of the map of The first r you try; here it is run with Muon
 MUON = "Muon"  # with torch's own factor for the shape, √(d/r) for B
 MAKE = {MUON: partial(optim.Muon, weight_decay=0.0),
         "Muon, match": partial(optim.Muon, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")}
-RATES = {name: 2.0 ** np.arange(low, low + 8.1, 0.5) for name, low in
-         {MUON: -8, "Muon, match": -9}.items()}
+RATES = {MUON: 2.0 ** np.arange(-8, 0.1, 0.5), "Muon, match": 2.0 ** np.arange(-9, -0.9, 0.5)}
 
 
 def optimisers(task: str) -> tuple[str, ...]:

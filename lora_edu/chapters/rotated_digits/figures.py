@@ -85,7 +85,7 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     return figure(
         traces, f"{new:.0%} of the new task right, {old:.0%} of the old",
         [named_ticks(runs.RANKS, f"rank, at η = {short(lr)}"),
-         named_ticks(runs.RATES, f"η, at r = {r}", named=runs.RATES[::2], names=short)],
+         named_ticks(runs.RATES, f"η, at r = {r}", ticks=runs.RATES[::2], names=short)],
         [SHARE, SHARE],
         f"{task}, LoRA on {where}, r = {r}, η = {short(lr)}: {new:.0%} of the test pictures right; "
         f"of {OLD.get(task, 'upright digits')} {old:.0%} with the adapter, "

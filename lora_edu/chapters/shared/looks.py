@@ -21,9 +21,13 @@ class Look:
 
     def curve(self, x, y, name: str, *, width: float = 3, size: float = 9, values=None,
               **more) -> dict:
-        """A line with marks. values: the true values, where y is not."""
-        return marks(x, y, self.colour, self.symbol, size, mode="lines+markers", **{
-            "line": {"color": COLOURS[self.colour], "width": width}, **named(name, values), **more})
+        """A line with marks. values: the true values, where y is not.
+
+        more: of :func:`marks`, such as a ``hovertemplate`` in place of the usual one.
+        """
+        return marks(x, y, self.colour, self.symbol, size, mode="lines+markers",
+                     line={"color": COLOURS[self.colour], "width": width},
+                     **(named(name, values) | more))
 
 
 def legend(looks: dict[str, Look]) -> str:
@@ -82,17 +86,17 @@ def apart(places, gap: float) -> np.ndarray:
     return moved[np.argsort(order)]
 
 
-def named_ticks(values, title: str = "r", *, named=None, names=str, margin: float = 0.1) -> dict:
-    """A log axis from the first of ``values`` to the last. named: those with ticks (default: all).
+def named_ticks(values, title: str = "r", *, ticks=None, names=str, margin: float = 0.1) -> dict:
+    """A log axis from the first of ``values`` to the last. ticks: those with ticks (default: all).
 
     names: value → the text of its tick. margin: what is left at both ends, in powers of ten.
     """
-    named = values if named is None else named
-    return {"type": "log", "tickvals": list(named), "ticktext": [names(value) for value in named],
+    ticks = values if ticks is None else ticks
+    return {"type": "log", "tickvals": list(ticks), "ticktext": [names(value) for value in ticks],
             "range": [np.log10(values[0]) - margin, np.log10(values[-1]) + margin],
             "title": {"text": title}}
 
 
 def roomy(axis: dict, room: float) -> dict:
-    """The axis with room for the names of the lines at its end."""
+    """The axis with room, in powers of ten, for the names of the lines at its end."""
     return {**axis, "range": [axis["range"][0], axis["range"][1] + room]}

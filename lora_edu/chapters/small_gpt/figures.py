@@ -27,12 +27,13 @@ ADAPTERS = {"none": "shakespeare", "Bible": "bible", "Devil's Dictionary": "devi
 COLUMNS = 28  # of characters
 ROWS = 12
 SPAN = (800, 650_000)  # of numbers trained
+# Of the panel with the loss on the new text, in nats.
 HEIGHTS = {"bible": [1.25, 1.8], "devil": [1.62, 2.28]}
 LABELS = {"k, r = 16": "k alone", "q, r = 16": "q alone", "v, r = 16": "v alone",
           "q, v, r = 8": "q and v", "q, k, v, out, r = 4": "all of attention",
           "all, r = 2": "everywhere", "up, down, r = 3": "perceptron"}
 CLEAR = "rgba(128,128,128,0)"
-GAIN = ("rgba(213,94,0,0.75)", CLEAR, "rgba(0,158,115,0.75)")
+GAIN_COLOURS = ("rgba(213,94,0,0.75)", CLEAR, "rgba(0,158,115,0.75)")
 LARGEST = 3  # nats that have the full colour
 
 
@@ -63,17 +64,19 @@ def page(prompt: str, text: str, gain) -> list[dict]:
     tenths = np.round(10 * np.clip(gain, -LARGEST, LARGEST))  # of a nat
     colours = [0.0] * len(prompt) + list(tenths)
     cells = np.zeros((ROWS, COLUMNS))
-    shown: dict[bool, list] = {True: [], False: []}
+    in_prompt = []
+    in_text = []
     for i, (row, column) in enumerate(places(letters)):
         if row < ROWS and column < COLUMNS:
             cells[row, column] = colours[i]
         if row < ROWS and letters[i] not in " \n":
-            shown[i < len(prompt)].append((column, row, letters[i]))
-    traces = [heat(cells, -10 * LARGEST, 10 * LARGEST, GAIN)]
-    for grey, characters in shown.items():
+            characters = in_prompt if i < len(prompt) else in_text
+            characters.append((column, row, letters[i]))
+    traces = [heat(cells, -10 * LARGEST, 10 * LARGEST, GAIN_COLOURS)]
+    for characters, font in ((in_prompt, {"color": COLOURS["frozen"]}), (in_text, {})):
         if characters:
-            font = {"color": COLOURS["frozen"]} if grey else {}
-            traces.append(words(*zip(*characters, strict=True), textfont=font))
+            x, y, texts = zip(*characters, strict=True)
+            traces.append(words(x, y, texts, textfont=font))
     return traces
 
 
@@ -113,14 +116,15 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     full = results.row(style, "full")
     chosen = rows[RANKS.index(r)]
     before = base[style]["test"]
-    after, best = (float(np.mean(row["test"])) for row in (chosen, full))
-    share = (before - after) / (before - best)
+    after = float(np.mean(chosen["test"]))
+    after_full = float(np.mean(full["test"]))
+    share = (before - after) / (before - after_full)
     old = f"{base['shakespeare']['test']:.2f} → {np.mean(chosen['shakespeare']):.2f}"
 
     traces = []
-    for panel, colour, key, of in ((1, "loss", "test", style),
-                                   (2, "A", "shakespeare", "shakespeare")):
-        untrained = base[of]["test"]
+    for panel, colour, key, corpus in ((1, "loss", "test", style),
+                                       (2, "A", "shakespeare", "shakespeare")):
+        untrained = base[corpus]["test"]
         in_full = float(np.mean(full[key]))
         traces += [
             level(untrained, SPAN, panel=panel),

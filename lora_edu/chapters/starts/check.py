@@ -10,11 +10,14 @@ def converted_adapter(convert) -> str:
     """Check an adapter on W0 that equals one trained on W0 − s·B0·A0.
 
     convert: function (A, B, A0, B0, alpha) → (A1, B1, alpha1), to be scaled by alpha1 / its rank.
-    The oracle adds up each entry's two products.
+    The oracle is the difference of each entry's two products.
     """
     rng = np.random.default_rng(0)
     for d, k, r, alpha in ((5, 7, 2, 3.0), (6, 4, 3, 8.0)):
-        A, B, A0, B0 = (rng.normal(size=shape) for shape in ((r, k), (d, r)) * 2)
+        A = rng.normal(size=(r, k))
+        B = rng.normal(size=(d, r))
+        A0 = rng.normal(size=(r, k))
+        B0 = rng.normal(size=(d, r))
         A1, B1, alpha1 = parts(ask(convert, A, B, A0, B0, alpha), "A1", "B1", "alpha1")
         A1 = array("A1", A1)
         B1 = array("B1", B1)

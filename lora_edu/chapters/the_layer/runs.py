@@ -19,7 +19,7 @@ def rounded(values: np.ndarray, format_name: str) -> np.ndarray:
 
 @cache
 def matrices(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(W0, ΔW of W0's norm and rank 8, X): W0 representable in the format."""
+    """(W0, ΔW of W0's norm and rank 8, 64 inputs X): W0 representable in the format."""
     rng = np.random.default_rng(0)
     W0 = rounded(rng.normal(0, 1 / np.sqrt(K), (D, K)), format_name)
     delta = rng.normal(size=(D, 8)) @ rng.normal(size=(8, K))
@@ -28,18 +28,18 @@ def matrices(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @cache
 def arrivals(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(kept, error, moved) for each of SIZES; only the merged weight is rounded, sums are exact.
+    """What arrives of ΔW in a merged weight: (kept, error, moved), each of them for all SIZES.
 
-    With E = merged − (W0 + ΔW): kept = ⟨ΔW + E, ΔW⟩ / ‖ΔW‖², error = ‖E‖ / ‖ΔW‖,
-    moved = ‖X·Eᵀ‖ / ‖X·(W0 + ΔW)ᵀ‖.
+    Only the merged weight is rounded, sums are exact. With E = merged − (W0 + ΔW):
+    kept = ⟨ΔW + E, ΔW⟩ / ‖ΔW‖², error = ‖E‖ / ‖ΔW‖, moved = ‖X·Eᵀ‖ / ‖X·(W0 + ΔW)ᵀ‖.
     """
     W0, delta, X = matrices(format_name)
     rows = []
     for size in SIZES:
         update = size * delta
-        error = rounded(W0 + update, format_name) - (W0 + update)
+        E = rounded(W0 + update, format_name) - (W0 + update)
         square = np.vdot(update, update)
-        rows.append((1 + np.vdot(error, update) / square,
-                     np.sqrt(np.vdot(error, error) / square),
-                     np.linalg.norm(X @ error.T) / np.linalg.norm(X @ (W0 + update).T)))
+        rows.append((1 + np.vdot(E, update) / square,
+                     np.sqrt(np.vdot(E, E) / square),
+                     np.linalg.norm(X @ E.T) / np.linalg.norm(X @ (W0 + update).T)))
     return tuple(np.array(rows).T)

@@ -42,7 +42,7 @@ def _headline(yours: Convention, optimiser: str) -> str:
             f"{number(yours.stride)} times that of scale 1")
     if optimiser == "SGD":
         text += ", the scale squared"
-    elif yours.stride != yours.scale:
+    elif yours.stride != yours.scale:  # Adam under MLX
         text += f" elsewhere, as {yours.tool}’s corrects no bias"
     beside_peft = yours.sigma / A_STARTS["kaiming_uniform"](yours.r, WIDTH)
     if not math.isclose(beside_peft, 1):
@@ -51,7 +51,7 @@ def _headline(yours: Convention, optimiser: str) -> str:
 
 
 def _short(yours: Convention, name: str, rslora: bool) -> str:
-    """The same, and how much wider its A starts."""
+    """How your scale is written in a tool, and how much wider A starts there."""
     row = TOOLS[name]
     text = written(yours, name, rslora)
     wider = A_STARTS[row.start](yours.r, WIDTH) / yours.sigma
