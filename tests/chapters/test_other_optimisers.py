@@ -63,6 +63,7 @@ def test_a_sample_of_the_digits_trained_anew(optimiser, rule, r):
     assert np.median(off) < 0.01 and off.max() < 0.1
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch before 2.9 has no Muon")
 def test_a_sample_of_the_small_gpt_trained_anew():
     rates, losses = runs.curve(runs.GPT, "Muon", "LoRA", 16)

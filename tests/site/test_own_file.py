@@ -93,6 +93,7 @@ def test_reading_shows_how_far_it_is_and_can_be_stopped(visit, files):
     open_files(page, files["peft"], "now of adapter_model.safetensors")
 
 
+@pytest.mark.thorough
 def test_axe_finds_nothing_with_a_file_open(visit, files):
     here = visit(PAGE, "phone", color_scheme="dark")
     open_files(here.page, files["peft"], "now of")

@@ -315,6 +315,7 @@ def test_a_browser_that_cannot_says_so(visit):
     assert cell(page, TASK + 1).locator(".cell_output").is_visible()
 
 
+@pytest.mark.thorough
 def test_axe_finds_nothing_in_open_cells(visit):
     here = visit(FIRST, "phone", color_scheme="dark")
     page = begin(here.page)
