@@ -18,7 +18,7 @@ from lora_edu.problems import Regression, effective_rank, teacher_student
 from lora_edu.records import History, Sweep
 from lora_edu.training import train
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 
 __all__ = [
     "DISTRIBUTIONS", "OPTIMISERS", "RULES", "SGD", "STARTS", "Adafactor", "Adam", "AdamW",
