@@ -35,7 +35,7 @@ MEDIANS_AT = -0.0022  # where the medians are written, in nats
 SIZES = {"1 to 9 billion": (0, 10), "20 to 35 billion": (20, 40), "70 billion and more": (70, 2000)}
 
 
-NAMES = {model.short_name: model for model in runs.models()}
+MODELS = {model.short_name: model for model in runs.models()}
 
 
 def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
@@ -43,7 +43,7 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
 
     model: by its short name. tuned: at which of its ranks the carried η was found.
     """
-    this = NAMES[model]
+    this = MODELS[model]
     ranks = this.ranks_with_curves
     r1, other = ranks[0], ranks[-1]
     if tuned == TUNED_AT[1]:
