@@ -70,6 +70,12 @@ def as_lists(value):
     return [as_lists(entry) for entry in value] if isinstance(value, list) else value
 
 
+def axis_of(trace: dict, letter: str, layout: dict) -> dict:
+    """The axis of the layout on which a trace stands. letter: "x" or "y"."""
+    number = trace.get(f"{letter}axis", letter)[1:]  # "" or such as "2"
+    return layout.get(f"{letter}axis{number}") or {}
+
+
 @contextmanager
 def extra():
     """Name the command that installs a missing module."""

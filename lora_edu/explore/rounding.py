@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from lora_edu.explore.plain_figure import as_lists
+from lora_edu.explore.plain_figure import as_lists, axis_of
 
 FINE = 2000  # no number may be wrong by more than 1/FINE of what is shown, less than a pixel
 FEW = 5  # digits that are always kept
@@ -40,8 +40,7 @@ def digits(trace: dict, key: str, layout: dict) -> int:
         return FEW if all(map(FEW_DIGITS.fullmatch, CUSTOM.findall(templates))) else ALL
     if key not in ("x", "y", "z"):
         return ALL
-    axis = layout.get(f"{key}axis{trace.get(f'{key}axis', key)[1:]}") or {}
-    return digits_on(axis, trace[key])
+    return digits_on(axis_of(trace, key, layout), trace[key])
 
 
 def digits_on(axis: dict, values: np.ndarray) -> int:
@@ -55,7 +54,11 @@ def digits_on(axis: dict, values: np.ndarray) -> int:
     # where it is small on the same piece of a linear one.
     if axis.get("type") == "log":
         values = np.abs(values[values != 0])
-        low, high = (end if end is None else 10.0 ** min(end, 300) for end in (low, high))
+        # Floats end at 10 to the power 308.
+        if low is not None:
+            low = 10.0 ** min(low, 300)
+        if high is not None:
+            high = 10.0 ** min(high, 300)
     if not values.size:
         return FEW
     low = float(values.min()) if low is None else low

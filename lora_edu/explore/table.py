@@ -10,6 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from lora_edu.explore.plain_figure import axis_of
+
 
 def table(figure: dict) -> str:
     """The tables of a plain figure, one a panel; of each named trace its first, middle and last
@@ -35,15 +37,17 @@ def _table(layout: dict, number: str, rows: dict[str, list]) -> str:
 
 def _points(trace: dict, layout: dict) -> list[tuple[str, str]]:
     """(x, value) in words of the first, middle and last point of which both can be said."""
-    x, y, custom = (trace.get(key) for key in ("x", "y", "customdata"))
+    x = trace.get("x")
+    y = trace.get("y")
+    custom = trace.get("customdata")
     if y is None or len(y) == 0:
         return []
     if x is None:
         x = range(len(y))
     if custom is not None and any(isinstance(value, (list, np.ndarray)) for value in custom):
         return []  # of several values at a point none is known to be y's
-    x_axis, y_axis = (layout.get(f"{letter}axis" + trace.get(f"{letter}axis", letter)[1:], {})
-                      for letter in "xy")
+    x_axis = axis_of(trace, "x", layout)
+    y_axis = axis_of(trace, "y", layout)
     values = [_place(value, y_axis) for value in y] if custom is None else [*map(_cell, custom)]
     places = [_place(value, x_axis) for value in x]
     # As plotly does, leave out what has no partner.

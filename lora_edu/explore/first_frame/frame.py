@@ -123,14 +123,13 @@ class Panel:
 
     def __init__(self, figure: dict, number: str):
         layout = figure["layout"]
-        pair = f"x{number}", f"y{number}"
-        self.traces = [trace for trace in figure["data"] if pair == (
-            trace.get("xaxis", "x"), trace.get("yaxis", "y"))]
-        self.notes, self.shapes = ([part for part in layout.get(kind, ()) if pair == tuple(
-            part.get(ref, "").removesuffix(" domain") for ref in ("xref", "yref"))]
-            for kind in ("annotations", "shapes"))
-        self.x, self.y = (Axis(name, layout[name], self.traces)
-                          for name in (f"xaxis{number}", f"yaxis{number}"))
+        pair = (f"x{number}", f"y{number}")
+        self.traces = [trace for trace in figure["data"]
+                       if (trace.get("xaxis", "x"), trace.get("yaxis", "y")) == pair]
+        self.notes = [note for note in layout.get("annotations", ()) if _pair_of(note) == pair]
+        self.shapes = [part for part in layout.get("shapes", ()) if _pair_of(part) == pair]
+        self.x = Axis(f"xaxis{number}", layout[f"xaxis{number}"], self.traces)
+        self.y = Axis(f"yaxis{number}", layout[f"yaxis{number}"], self.traces)
         if pair != (self.y.spec.get("anchor", "x"), self.x.spec.get("anchor", "y")):
             raise Unknown(f"{self.x.name} or {self.y.name}: an anchor that is not the other")
         self.ratio = None  # width to height, where one scale is tied to the other
@@ -147,8 +146,8 @@ class Panel:
         low, high = self.y.spec.get("domain", (0, 1))
         wide = left, right, low, high
         narrow = (0, 1, *stacked) if stacked else wide
-        around = twice(*(self.surroundings(*plots[kind], *place, margin["b"])
-                         for kind, place in (("wide", wide), ("narrow", narrow))))
+        around = twice(self.surroundings(*plots["wide"], *wide, margin["b"]),
+                       self.surroundings(*plots["narrow"], *narrow, margin["b"]))
         fit = f' class="fit" style="--ratio:{self.ratio:.4f};' if self.ratio else ' style="'
         notes = "".join(self.note(note, margin["l"]) for note in self.notes)
         return (f'<div{fit}left:{share(left)};width:{share(right - left)};top:{share(1 - high)};'
@@ -207,12 +206,22 @@ class Panel:
         heads = (note["x"] == 0 and note["y"] == 1 and note["xref"].endswith(" domain")
                  and note["yanchor"] == "bottom")
         shift = note.get("xshift", 0)
-        return twice(*(text(note["text"], share(self.x.stand(note, "x")),
-                            share(1 - self.y.stand(note, "y")), note.get("font"),
-                            dx=two_decimals(aside + x),
-                            dy=two_decimals(BASELINES[note["yanchor"]] - note.get("yshift", 0)),
-                            text_anchor=anchor)
-                       for x in (shift, 2 - margin_left if heads else shift)))
+        narrow_shift = 2 - margin_left if heads else shift
+
+        def shifted(right: float) -> str:
+            return text(note["text"], share(self.x.stand(note, "x")),
+                        share(1 - self.y.stand(note, "y")), note.get("font"),
+                        dx=two_decimals(aside + right),
+                        dy=two_decimals(BASELINES[note["yanchor"]] - note.get("yshift", 0)),
+                        text_anchor=anchor)
+
+        return twice(shifted(shift), shifted(narrow_shift))
+
+
+def _pair_of(part: dict) -> tuple[str, str]:
+    """The axes that an annotation or a shape stands on, such as ("x2", "y2")."""
+    return (part.get("xref", "").removesuffix(" domain"),
+            part.get("yref", "").removesuffix(" domain"))
 
 
 def twice(wide: str, narrow: str) -> str:

@@ -169,18 +169,19 @@ def words(trace: dict, marker: dict | None, i: int, x: str, y: str) -> str:
                 dy=two_decimals(0.75 * size + down * aside + (down - 1) * size / 2))
 
 
-def shape(shape: dict, x, y) -> str:
+def shape(part: dict, x, y) -> str:
     """A straight line or a rectangle."""
-    line = require_known(require_known(shape, "shape").get("line"), "line")
-    across, down = ([axis.stand(shape, axis.letter + end) for end in "01"] for axis in (x, y))
-    looks = stroke(line, line.get("color", "#444")) + attributes(opacity=shape.get("opacity"))
-    if shape["type"] == "line":
+    line = require_known(require_known(part, "shape").get("line"), "line")
+    across = (x.stand(part, "x0"), x.stand(part, "x1"))
+    up = (y.stand(part, "y0"), y.stand(part, "y1"))
+    looks = stroke(line, line.get("color", "#444")) + attributes(opacity=part.get("opacity"))
+    if part["type"] == "line":
         ends = attributes(x1=share(across[0]), x2=share(across[1]),
-                          y1=share(1 - down[0]), y2=share(1 - down[1]))
+                          y1=share(1 - up[0]), y2=share(1 - up[1]))
         return f"<line{ends}{looks}/>"
-    if shape["type"] != "rect":
-        raise Unknown(f"shape.type {shape['type']}")
-    return rectangle(across, down, f"{attributes(fill=shape.get('fillcolor', 'none'))}{looks}")
+    if part["type"] != "rect":
+        raise Unknown(f"shape.type {part['type']}")
+    return rectangle(across, up, f"{attributes(fill=part.get('fillcolor', 'none'))}{looks}")
 
 
 def rectangle(across, up, looks: str, tag: str = "rect") -> str:
@@ -196,14 +197,19 @@ def heatmap(trace: dict, x, y) -> str:
     """The cells as a picture, one pixel each, stretched."""
     z = np.array(trace["z"], float)  # a gap is NaN
     position = (z - trace["zmin"]) / (trace["zmax"] - trace["zmin"])
-    stops, colours = zip(*((stop, rgba(colour)) for stop, colour in trace["colorscale"]),
-                         strict=True)
-    pixels = np.stack([np.interp(position, stops, channel)
-                       for channel in zip(*colours, strict=True)], axis=-1)
+    stops = [stop for stop, _ in trace["colorscale"]]
+    colours = np.array([rgba(colour) for _, colour in trace["colorscale"]])  # (stops, 4)
+    pixels = np.stack([np.interp(position, stops, channel) for channel in colours.T], axis=-1)
     pixels = np.round(np.nan_to_num(pixels)).astype(np.uint8)
-    across, up = ([axis.place(trace.get(axis.letter + "0", 0) + end - 0.5) for end in (0, cells)]
-                  for axis, cells in ((x, z.shape[1]), (y, z.shape[0])))
-    pixels = pixels[:: 1 if up[0] > up[1] else -1, :: 1 if across[0] < across[1] else -1]
+    rows, columns = z.shape
+    x0 = trace.get("x0", 0)  # the middle of the first cell
+    y0 = trace.get("y0", 0)
+    across = (x.place(x0 - 0.5), x.place(x0 + columns - 0.5))
+    up = (y.place(y0 - 0.5), y.place(y0 + rows - 0.5))
+    if across[0] > across[1]:  # a picture's first column is at the left
+        pixels = pixels[:, ::-1]
+    if up[0] < up[1]:  # and its first row on top
+        pixels = pixels[::-1]
     data = base64.b64encode(png(pixels)).decode()
     return rectangle(across, up, attributes(
         preserveAspectRatio="none", href=f"data:image/png;base64,{data}"), "image")
