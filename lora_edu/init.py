@@ -64,8 +64,9 @@ def initial(d: int, k: int, r: int, start: str = "A random, B zero",
         >>> A.shape, B.shape, bool(A.any()), bool(B.any())
         ((2, 5), (3, 2), True, False)
     """
-    d, k, r = (checks.integer(name, value, minimum=1)
-               for name, value in (("d", d), ("k", k), ("r", r)))
+    d = checks.integer("d", d, minimum=1)
+    k = checks.integer("k", k, minimum=1)
+    r = checks.integer("r", r, minimum=1)
     checks.choice("start", start, STARTS)
     checks.generator("rng", rng)
     draw = _distribution(distribution)

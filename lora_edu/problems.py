@@ -85,8 +85,9 @@ def teacher_student(d: int, k: int, *, rng: np.random.Generator, n: int = 256,
         >>> problem.shape, int(np.linalg.matrix_rank(problem.W_star - problem.W0))
         ((8, 6), 2)
     """
-    d, k, n = (checks.integer(name, value, minimum=1)
-               for name, value in (("d", d), ("k", k), ("n", n)))
+    d = checks.integer("d", d, minimum=1)
+    k = checks.integer("k", k, minimum=1)
+    n = checks.integer("n", n, minimum=1)
     checks.generator("rng", rng)
     rank = checks.integer("shift_rank", min(d, k) if shift_rank is None else shift_rank, minimum=1,
                           maximum=min(d, k))

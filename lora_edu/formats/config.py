@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
+from statistics import mode
 from typing import TYPE_CHECKING, Any
 
 from lora_edu import checks
@@ -175,7 +175,8 @@ class AdapterConfig:
 
         The targets are a pattern: a list of names would also match longer ones that end in them.
         """
-        r, alpha = (Counter(values.values()).most_common(1)[0][0] for values in (ranks, alphas))
+        r = mode(ranks.values())
+        alpha = mode(alphas.values())
         return cls(r=r, lora_alpha=alpha, target_modules="|".join(map(re.escape, sorted(ranks))),
                    rank_pattern=_exceptions(ranks, r), alpha_pattern=_exceptions(alphas, alpha),
                    **settings)

@@ -61,7 +61,8 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
         ...     sorted(os.listdir(folder))
         ['adapter_config.json', 'adapter_model.safetensors']
     """
-    model, directory = inner(model), Path(directory)
+    model = inner(model)
+    directory = Path(directory)
     layers = lora_layers(model, checks.instance("name", name, str))
     if "" in layers:
         raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
@@ -110,8 +111,10 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
         ...     load_adapter(model, folder, "as saved")
         ['0', '2']
     """
-    model, directory = inner(checks.instance("model", model, nn.Module)), Path(directory)
-    config_file, weights_file = directory / CONFIG, directory / WEIGHTS
+    model = inner(checks.instance("model", model, nn.Module))
+    directory = Path(directory)
+    config_file = directory / CONFIG
+    weights_file = directory / WEIGHTS
     config, tensors = read_folder(directory)
     with naming(config_file):
         layers = select(model, config.target_modules, config.exclude_modules)
@@ -170,9 +173,11 @@ def _keys(path: str, layer: nn.Module) -> tuple[str, str]:
 
 def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterConfig) -> None:
     """Raise ValueError unless the tensors are the A and B of these layers, and finite."""
-    shapes, bases = {}, {}
+    shapes = {}
+    bases = {}
     for path, module in layers.items():
-        r, (key_A, key_B) = config.for_layer(path)[0], _keys(path, module)
+        r, _ = config.for_layer(path)
+        key_A, key_B = _keys(path, module)
         weight = plain(module).weight
         d, k = weight.T.shape if isinstance(plain(module), nn.Embedding) else weight.shape
         shapes |= {key_A: (r, k), key_B: (d, r)}

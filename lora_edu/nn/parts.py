@@ -44,12 +44,18 @@ def parts_of(model: nn.Module) -> Iterator[Part]:
                 yield Part(path, name, pair.lora_A, pair.lora_B, list(pair.parameters()),
                            layer.base_layer.weight, pair.scaling, active, active and layer.merged)
         elif all(hasattr(layer, attribute) for attribute in OF_PEFTS_LAYER):
-            both = ({**layer.lora_A, **layer.lora_embedding_A},
-                    {**layer.lora_B, **layer.lora_embedding_B})
+            all_A = {**layer.lora_A, **layer.lora_embedding_A}
+            all_B = {**layer.lora_B, **layer.lora_embedding_B}
             on = () if layer.disable_adapters else layer.active_adapters
-            for name in both[0]:
-                A, B = (getattr(of[name], "weight", of[name]) for of in both)
+            for name in all_A:
+                A = _parameter(all_A[name])
+                B = _parameter(all_B[name])
                 own = [p for key, p in layer.named_parameters()  # lora_A.NAME.weight
                        if key.startswith("lora_") and key.split(".")[1] == name]
                 yield Part(path, name, A, B, own, getattr(layer.get_base_layer(), "weight", None),
                            layer.scaling[name], name in on, name in layer.merged_adapters)
+
+
+def _parameter(matrix: nn.Module | nn.Parameter) -> nn.Parameter:
+    """PEFT holds A and B as linear layers, and those of an embedding as they are."""
+    return getattr(matrix, "weight", matrix)

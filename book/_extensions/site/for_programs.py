@@ -57,10 +57,11 @@ def llms(titles: dict[str, str], sources: dict[str, str], names: Names) -> str:
     for page, source in sources.items():
         writer = Page(page, [], without_links)
         for label, *texts, _, advice in entries(source):
-            question, *answer = [writer.inline(TO_PLOT.sub("", text))
-                                 for text in (*texts, advice) if text]
-            answers[label] = f"- {' '.join([question, *answer])} {links[page]}"
+            sentences = [writer.inline(TO_PLOT.sub("", text))
+                         for text in (*texts, advice) if text]
+            answers[label] = f"- {' '.join(sentences)} {links[page]}"
             if label not in VERDICTS:
+                question = sentences[0]
                 others.setdefault(page, []).append(f"  - {question}")
     home = next(iter(titles))
     lines = [HEAD.format(title=titles[home], description=about[home])]

@@ -112,7 +112,9 @@ def _models(tensors: dict[str, torch.Tensor], layout: str,
 def _pair(module: str, parts: dict[str, torch.Tensor], layout: str) -> Pair:
     """A module's tensors, by what their keys end in, checked."""
     row = LAYOUTS[layout]
-    A, B, alpha = (parts.get(end) for end in (row.A, row.B, ALPHA))
+    A = parts.get(row.A)
+    B = parts.get(row.B)
+    alpha = parts.get(ALPHA)
     fits = (A is not None and B is not None and A.ndim in (2, 4)
             and fit(A.shape, B.shape))
     if not fits or (alpha is not None and alpha.numel() != 1):
