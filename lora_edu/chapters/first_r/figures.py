@@ -86,7 +86,8 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
     rates = digits_map.TASKS[task].rates
     curves = {rank: geometric_mean(digits_map.losses(task, rank, scale(rank, TUNED_AT)))
               for rank in (r, TUNED_AT)}
-    at, best = (digits_map.tuned(task, rank, scale(rank, TUNED_AT)) for rank in (TUNED_AT, r))
+    at = digits_map.tuned(task, TUNED_AT, scale(TUNED_AT, TUNED_AT))
+    best = digits_map.tuned(task, r, scale(r, TUNED_AT))
     costs = geometric_mean(digits_map.regrets(task, scale, TUNED_AT))
     cost = float(costs[digits_map.RANKS.index(r)])
 
@@ -103,7 +104,7 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
         traces.append(marks([rates[place]], _inside(loss, HIGH), hue, *look,
                             stroke=0 if name == "carried" else 2.5, **named(name, [loss])))
     heights = {rank: float(losses[0]) for rank, losses in curves.items()}  # of the curves' names
-    if abs(np.log(heights[r] / heights[TUNED_AT])) < 0.4:
+    if abs(np.log(heights[r] / heights[TUNED_AT])) < 0.4:  # the names would touch
         heights[max(heights, key=heights.get)] *= 1.5
     for rank, height in heights.items():
         name = coloured(f"r = {rank} ", "frozen" if rank == TUNED_AT else colour)
@@ -167,8 +168,11 @@ def _searched(r: int, eta: float) -> list[dict]:
     eta_row = digits_map.PLANE_RATES.index(digits_map.nearest(eta))
     top = len(digits_map.PLANE_RATES) - 0.5
     right = len(digits_map.PLANE) - 0.5
-    ends = (*(([digits_map.PLANE.index(alpha / r)] * 2, [-0.5, top]) for alpha in (8, 1)),
-            ([-0.5, right], [eta_row] * 2))
+    ends = []
+    for alpha in (8, 1):  # of the searches that tune η
+        column = digits_map.PLANE.index(alpha / r)
+        ends.append(([column, column], [-0.5, top]))
+    ends.append(([-0.5, right], [eta_row, eta_row]))
     return [line(x, y, look.colour, width=2, dash="dot", name="its line")
             for (x, y), look in zip(ends, SEARCH_LOOKS.values(), strict=True)]
 

@@ -22,7 +22,8 @@ def _two_digits(share: float) -> str:
 def _combination(draws: str, r: int, weight: float, kind: str) -> tuple[np.ndarray, float]:
     """(How much of each arrives, the distance from the weighted sum, in parts of it.)"""
     adapters = pair(r, draws == "one draw", np.random.default_rng(0))
-    change, total = (combined(each, adapters, [1.0, weight]) for each in (kind, "cat"))
+    change = combined(kind, adapters, [1.0, weight])
+    total = combined("cat", adapters, [1.0, weight])
     return arrives(change, adapters), np.linalg.norm(change - total) / np.linalg.norm(total)
 
 

@@ -8,9 +8,14 @@ KINDS = ("linear", "svd", "cat")
 
 def pair(r: int, one_draw: bool, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
     """Two adapters (A, B), (r, SIDE) and (SIDE, r), with B away from zero. one_draw: of A."""
-    A, other, *Bs = (rng.normal(size=shape) / SIDE**0.5
-                     for shape in ((r, SIDE), (r, SIDE), (SIDE, r), (SIDE, r)))
-    return [(A, Bs[0]), (A if one_draw else other, Bs[1])]
+    def draw(*shape: int) -> np.ndarray:
+        return rng.normal(size=shape) / SIDE**0.5
+
+    A1 = draw(r, SIDE)
+    A2 = draw(r, SIDE)  # always drawn, so that B1 and B2 are the same either way
+    B1 = draw(SIDE, r)
+    B2 = draw(SIDE, r)
+    return [(A1, B1), (A1 if one_draw else A2, B2)]
 
 
 def combined(kind: str, adapters: list, weights: list[float]) -> np.ndarray:

@@ -18,7 +18,7 @@ from lora_edu.explore.words import number, power, short
 TERMS = ("base", "A and B", "gradients", "moments", "activations", "logits")  # from the top
 OWN = TERMS[1:4]  # the adapter's
 TOKENS = (512, 2048, 8192, 32_768)
-CARDS = (24e9, 80e9)
+CARDS = (24e9, 80e9)  # bytes
 LOOKS = {"16 bits": Look("B", "square"), "mixed": Look("A", "circle"),
          "8-bit base": Look("loss", "triangle-up"),
          "4-bit base": Look("delta", "diamond")}
@@ -41,7 +41,8 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
                    for count in TOKENS] for name in LOOKS}
     least = account(llama, "q, v", 4, PRECISIONS["4-bit base"], TOKENS[0], True)
     largest = account(llama, "all seven", 256, PRECISIONS["mixed"], TOKENS[-1], False)
-    low, high = (np.log10(sum(each.values())) for each in (least, largest))
+    low = np.log10(sum(least.values()))
+    high = np.log10(sum(largest.values()))
 
     chosen = LOOKS[precision].colour
     traces = _term_lines(terms, chosen)
@@ -101,10 +102,13 @@ def carried(r: int = 64, alpha: int = 32, rule: str = "LoRA") -> dict:
     useful = "as useful as before" if times == "1" else f"{times} times as useful"
     rounded_rate = short(float(f"{rate:.2g}"))
 
-    traces = [look.curve(RANKS, np.array([rate_at(rank, name) for rank in RANKS]), FORMULAS[name],
-                         width=3.5 if name == rule else 1.5, size=9 if name == rule else 5,
-                         hovertemplate=f"{FORMULAS[name]}: η = %{{y:.2g}}<extra></extra>")
-              for name, look in SCALE_LOOKS.items()]
+    traces = []
+    for name, look in SCALE_LOOKS.items():
+        is_chosen = name == rule
+        rates = np.array([rate_at(rank, name) for rank in RANKS])
+        traces.append(look.curve(RANKS, rates, FORMULAS[name], width=3.5 if is_chosen else 1.5,
+                                 size=9 if is_chosen else 5,
+                                 hovertemplate=f"{FORMULAS[name]}: η = %{{y:.2g}}<extra></extra>"))
     traces += [end_labels(RANKS[-1], {FORMULAS[name]: (rate_at(RANKS[-1], name), look.colour)
                                       for name, look in SCALE_LOOKS.items()}),
                level(RECIPE["lr"], [RANKS[0] / 1.5, RANKS[-1]], name="the recipe's rate",
@@ -140,7 +144,8 @@ def _merges() -> list[tuple[float, float]]:
 
 def merged(size: float = 0.03) -> dict:
     """How much of an update arrives in a base in four bits, and the error, against its length."""
-    arrives, error = zip(*_merges(), strict=True)
+    arrives = [share for share, _ in _merges()]
+    error = [gap for _, gap in _merges()]
     at = SIZES.index(size)
     traces = [level(1.0, [SIZES[0] / 1.4, SIZES[-1]])]
     for colour, values, name in (("delta", arrives, "arrives"), ("B", error, "error")):

@@ -18,7 +18,8 @@ CONSTANTS = 256  # constants that share a second one
 def levels() -> np.ndarray:
     """The sixteen levels from −1 to 1, (16,): eight quantiles above zero, seven below, and zero."""
     outermost = 1 - (1 / 32 + 1 / 30) / 2  # between the last of 16 and of 15 parts
-    above, below = (np.linspace(outermost, 0.5, n + 1)[:-1] for n in (8, 7))
+    above = np.linspace(outermost, 0.5, 9)[:-1]  # 0.5 is left out: its quantile is zero
+    below = np.linspace(outermost, 0.5, 8)[:-1]
     quantile = np.vectorize(NormalDist().inv_cdf)
     quantiles = np.concatenate([-quantile(below), [0.0], np.sort(quantile(above))])
     return (quantiles / quantiles.max()).astype(np.float32)

@@ -35,10 +35,10 @@ def outer_products() -> dict:
         if name != "BA":
             numbers[corner + k + 0.75, -d / 2] = "=" if name == f"term {r}" else "+"
         left = corner + k + 1.5
-    *single, whole = (np.linalg.matrix_rank(column @ row) for column, row, _ in groups)
+    ranks = [str(np.linalg.matrix_rank(column @ row)) for column, row, _ in groups]
     return drawing([*parts, say(numbers, size=11)], "", (-0.3, left - 1.2), (-d - 1.4, r + 0.7),
                    f"{r} terms, each a column of B times a row of A, of rank "
-                   f"{' and '.join(map(str, single))}; their sum, BA, has rank {whole}")
+                   f"{' and '.join(ranks[:-1])}; their sum, BA, has rank {ranks[-1]}")
 
 
 def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
@@ -86,7 +86,8 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
 
 def singular_values() -> dict:
     """A bar for each singular value of the picture; dashed, the largest of its noise alone."""
-    values, noise = (np.linalg.svd(M, compute_uv=False) for M in (picture(), picture() - word()))
+    values = np.linalg.svd(picture(), compute_uv=False)
+    noise = np.linalg.svd(picture() - word(), compute_uv=False)
     above = int((values > noise[0]).sum())
     shapes = [box(i - 0.38, 0, 0.76, value, "delta" if i <= above else "loss")
               for i, value in enumerate(values, start=1)]

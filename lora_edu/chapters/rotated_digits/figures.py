@@ -23,7 +23,8 @@ OLD = {"new classes": "digits 0–4"}  # what the base was trained on, where not
 DASHES = {"full": "solid", "head": "dash", "base": "dot"}
 SHARE = {"range": [-0.06, 1.04], "tickformat": ".0%", "dtick": 0.2}
 ACROSS = 8  # pictures in a row
-WIDE = digits.SIDE + 2  # a picture's place
+# a picture's place, in its pixels
+WIDE = digits.SIDE + 2
 HIGH = digits.SIDE + 6
 
 
@@ -34,7 +35,8 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     """
     shown = digits.load()
     side = digits.SIDE
-    pictures, truth = (part[:runs.PICTURES] for part in (shown.X_test, shown.y_test))
+    pictures = shown.X_test[:runs.PICTURES]
+    truth = shown.y_test[:runs.PICTURES]
     pictures = digits.rotate(pictures, 90) if task == "rotated" else 1 - pictures
     called = runs.shipped()["named"][runs.NAMED.index(task), runs.NAMED_RANKS.index(r)]
     sheet = np.zeros((HIGH * runs.PICTURES // ACROSS, WIDE * ACROSS))

@@ -45,8 +45,9 @@ def shipped() -> dict[str, np.ndarray]:
     """
     with np.load(DATA) as data:
         sizes = data["sizes"].astype(float)  # (tasks, 3)
-        lora, others = (data[name] / sizes.reshape(len(TASKS), *(1,) * (data[name].ndim - 2), 3)
-                        for name in ("lora", "others"))
+        # between the task and the last axis: place, rank, rate, seed; method, rate, seed
+        lora = data["lora"] / sizes[:, None, None, None, None]
+        others = data["others"] / sizes[:, None, None, None]
         val, test, _ = sizes[TASKS.index("inverted")]
         state = np.array([test, UNITS, UNITS * TRAIN])
         return {"lora": lora, "others": others, "frozen": data["frozen"] / sizes,

@@ -103,9 +103,11 @@ def regrets(task: str, scale, r1: int, ranks=RANKS, s1: float | None = None) -> 
 def searches(eta: float) -> dict[str, tuple[float, float]]:
     """search → (α, η): the settings that each of SEARCHES finds; α from 1, 2, …, 64."""
     eta = nearest(eta)
-    paper, one = (PLANE_RATES[tuned(PLANE_TASK, r, 1.0)] for r in (8, 1))
-    least = min((s for s in PLANE if s >= 1), key=lambda alpha: loss_at(1, alpha, eta))
-    return dict(zip(SEARCHES, ((8.0, paper), (1.0, one), (least, eta)), strict=True))
+    at_8 = PLANE_RATES[tuned(PLANE_TASK, 8, 1.0)]
+    at_1 = PLANE_RATES[tuned(PLANE_TASK, 1, 1.0)]
+    # The third search is at r = 1, where α is s.
+    alpha = min((s for s in PLANE if s >= 1), key=lambda s: loss_at(1, s, eta))
+    return dict(zip(SEARCHES, ((8.0, at_8), (1.0, at_1), (alpha, eta)), strict=True))
 
 
 def nearest(eta: float) -> float:

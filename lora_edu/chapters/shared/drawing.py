@@ -51,7 +51,7 @@ def fill(quantity: str, strength: float) -> str:
     """A quantity's colour, the paler the smaller ``strength``, in [0, 1]; 0 is an empty place."""
     if strength == 0:
         return PALE
-    red, green, blue = (int(COLOURS[quantity][i:i + 2], 16) for i in (1, 3, 5))
+    red, green, blue = bytes.fromhex(COLOURS[quantity][1:])
     return f"rgba({red},{green},{blue},{0.15 + (STRONGEST - 0.15) * strength:.2f})"
 
 
@@ -80,12 +80,16 @@ def cell_map(values: np.ndarray, left: float, top: float, quantity: str, name: s
         quantity: whose colour stands for values above 0. Grey is below, exactly 0 is empty.
         name: of the trace.
     """
-    depths = np.linspace(0.16, 1, DEEPEST)
-    grey, colours = ([f"rgba({', '.join(map(str, bytes.fromhex(COLOURS[q][1:])))}, {depth:.2f})"
-                      for depth in depths] for q in ("frozen", quantity))
-    depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
-    return heat(np.sign(values) * depth, -DEEPEST, DEEPEST,
-                [*grey[::-1], "rgba(128, 128, 128, 0)", *colours], name=name, x0=left, y0=top)
+    level = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
+    colours = [*_shades("frozen")[::-1], "rgba(128, 128, 128, 0)", *_shades(quantity)]
+    return heat(np.sign(values) * level, -DEEPEST, DEEPEST, colours, name=name, x0=left, y0=top)
+
+
+def _shades(quantity: str) -> list[str]:
+    """A quantity's colour at each of DEEPEST levels, the palest first."""
+    red, green, blue = bytes.fromhex(COLOURS[quantity][1:])
+    return [f"rgba({red}, {green}, {blue}, {opacity:.2f})"
+            for opacity in np.linspace(0.16, 1, DEEPEST)]
 
 
 def sign_key(left: float, top: float, *quantities: str) -> list[dict]:
@@ -137,10 +141,12 @@ def say(texts: dict[tuple, str], side: str | None = None, size: int = 13, *, pan
 
     side: where they stand, seen from their place, such as "middle right" (default: centred on it).
     """
-    x, y = zip(*texts, strict=True)
-    font = {"size": size} | ({"color": COLOURS[colour]} if colour else {})
-    return words(list(x), list(y), list(texts.values()), panel=panel, textposition=side,
-                 textfont=font)
+    x = [x for x, _ in texts]
+    y = [y for _, y in texts]
+    font = {"size": size}
+    if colour:
+        font["color"] = COLOURS[colour]
+    return words(x, y, list(texts.values()), panel=panel, textposition=side, textfont=font)
 
 
 def _shape(kind: str, x0, y0, x1, y1, looks: dict) -> dict:

@@ -72,7 +72,8 @@ def loss_on(model, ids: torch.Tensor) -> float:
     was_training = model.training
     model.eval()
     count = (len(ids) - 1) // T
-    x, y = (ids[i:i + count * T].view(count, T) for i in (0, 1))
+    x = ids[:count * T].view(count, T)
+    y = ids[1:count * T + 1].view(count, T)  # the character after each
     total = sum(F.cross_entropy(model(a).flatten(0, 1), b.flatten(), reduction="sum").item()
                 for a, b in zip(x.split(64), y.split(64), strict=True))
     model.train(was_training)

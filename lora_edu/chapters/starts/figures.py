@@ -67,9 +67,12 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
         values = getattr(norms, field)[:1]
         traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond-open"),
                             13, panel=2, name=name, **_says(name, values)))
-    base, model = ("stays" if moved < ROUNDING else f"has moved by {number(moved)}"
-                   for moved in (norms.base[0], norms.model[0]))
-    return two_panels(traces, f"At step zero the base {base}, the model {model}", _reading(norms))
+    return two_panels(traces, f"At step zero the base {_verb(norms.base[0])}, "
+                              f"the model {_verb(norms.model[0])}", _reading(norms))
+
+
+def _verb(moved: float) -> str:
+    return "stays" if moved < ROUNDING else f"has moved by {number(moved)}"
 
 
 def _reading(found: Board) -> str:
@@ -142,14 +145,14 @@ def _at_two_rates(task: str, optimiser: str, chosen: int, default: int
     """The first seed's losses at the default's best rate, and the chosen start's also at its own;
     and how each run ends."""
     curves = rates.stored()[f"{task} {optimiser} curves"]
-    default_rate, own_rate = (int(curves[i, :, -1].argmin()) for i in (default, chosen))
+    best = curves[:, :, -1].argmin(axis=1)  # the place of each start's best rate
     low, high = SPANS[task]
     steps = np.arange(0, rates.STEPS + 1, rates.EVERY)
     traces = []
     endings = []
-    for i, rate, colour, dash in ((default, default_rate, "A", "solid"),
-                                  (chosen, default_rate, "B", "dot"),
-                                  (chosen, own_rate, "B", "solid")):
+    for i, rate, colour, dash in ((default, best[default], "A", "solid"),
+                                  (chosen, best[default], "B", "dot"),
+                                  (chosen, best[chosen], "B", "solid")):
         losses = curves[i, rate]
         name = f"{COMPARED_STARTS[i]}, η = {short(rates.RATES[optimiser][rate])}"
         traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,

@@ -65,12 +65,15 @@ def board(start: str, r: int, alpha: float, seed: int = 0, dtype: str = "float32
             loss.backward()
             update = layer.scaling["default"] * (B.detach().double() @ A.detach().double())
             moved = layer.base_layer.weight.detach().double() - W0
-            rows.append([*(matrix.norm().item() for matrix in (A, B)),
-                         *(np.nan if p.grad is None else p.grad.norm().item() for p in (A, B)),
-                         update.norm().item(), moved.norm().item(),
-                         (moved + update).norm().item(), loss.item()])
+            rows.append([_norm(A), _norm(B), _norm(A.grad), _norm(B.grad), _norm(update),
+                         _norm(moved), _norm(moved + update), loss.item()])
             optimiser.step()
-    return Board(*np.array(rows).T)
+    return Board(*np.array(rows).T)  # the rows are in the order of its fields
+
+
+def _norm(matrix) -> float:
+    """A tensor's norm; NaN for None, the gradient of what is frozen."""
+    return np.nan if matrix is None else matrix.norm().item()
 
 
 @contextmanager
@@ -134,7 +137,8 @@ def as_model(task: Regression, dtype):
     """(A model of one linear layer at W0, its loss on the task as a function of a model, X)."""
     import torch
 
-    X, W0 = (torch.tensor(values, dtype=dtype) for values in (task.X, task.W0))
+    X = torch.tensor(task.X, dtype=dtype)
+    W0 = torch.tensor(task.W0, dtype=dtype)
     target = torch.tensor(task.X @ task.W_star.T, dtype=torch.float32)
     model = torch.nn.Sequential(torch.nn.Linear(*W0.T.shape, bias=False, dtype=dtype))
     with torch.no_grad():

@@ -14,7 +14,7 @@ from lora_edu.chapters.starts.runs import adapt, as_model, one_thread, quiet_pef
 
 R = 8
 ALPHA = 16
-S = 2.0
+S = ALPHA / R
 PICTURES = 200  # of the rotated ones, all in each step
 
 
@@ -52,7 +52,9 @@ def draw_task(name: str, seed: int) -> Task:
 
 def _regression(seed: int) -> Task:
     task = task_64(seed)
-    W0, W_star, C = (torch.tensor(part) for part in (task.W0, task.W_star, task.covariance))
+    W0 = torch.tensor(task.W0)
+    W_star = torch.tensor(task.W_star)
+    C = torch.tensor(task.covariance)
     _, torch_loss, X = as_model(task, torch.float32)
 
     def loss(weights):
@@ -97,8 +99,8 @@ def draw_start(name: str, task_name: str, seed: int) -> Start:
     if kind in PEFT_NAMES:
         start = _from_peft(task, PEFT_NAMES[kind], seed)
     else:
-        A, B = zip(*(_by_hand(kind, W, rng) for W in task.weights), strict=True)
-        start = Start(list(A), list(B), task.weights)
+        pairs = [_by_hand(kind, W, rng) for W in task.weights]
+        start = Start([A for A, _ in pairs], [B for _, B in pairs], task.weights)
     if subtracted or kind == "MiLoRA":
         base = [W - S * b @ a for W, a, b in zip(task.weights, start.A, start.B, strict=True)]
         start = Start(start.A, start.B, base)
@@ -116,8 +118,12 @@ def loss_with(task: Task, start: Start, matrices: list[torch.Tensor]) -> torch.T
 def _by_hand(kind: str, W: torch.Tensor, rng: torch.Generator):
     """(A, B) of one layer, in W's dtype."""
     d, k = W.shape
-    A, B = ((2 * torch.rand(shape, generator=rng, dtype=W.dtype) - 1) for shape in
-            ((R, k), (d, R)))
+
+    def draw(*shape: int) -> torch.Tensor:
+        return 2 * torch.rand(shape, generator=rng, dtype=W.dtype) - 1  # from −1 to 1
+
+    A = draw(R, k)
+    B = draw(d, R)
     if kind == "A zero":
         return 0 * A, B / d**0.5
     if kind == "A zero, wide":
@@ -134,9 +140,10 @@ def _from_peft(task: Task, init: str, seed: int) -> Start:
         torch.manual_seed(seed)
         model = adapt(task.model(), init, R, ALPHA, task.X, task.torch_loss, task.names)
         layers = [model.base_model.model.get_submodule(name) for name in task.names]
-        dtype = task.weights[0].dtype
-        A, B, base = ([part.detach().to(dtype).clone() for part in parts] for parts in (
-            [layer.lora_A["default"].weight for layer in layers],
-            [layer.lora_B["default"].weight for layer in layers],
-            [layer.base_layer.weight for layer in layers]))
-    return Start(A, B, base)
+
+    def copy_of(weight: torch.Tensor) -> torch.Tensor:
+        return weight.detach().to(task.weights[0].dtype).clone()
+
+    return Start([copy_of(layer.lora_A["default"].weight) for layer in layers],
+                 [copy_of(layer.lora_B["default"].weight) for layer in layers],
+                 [copy_of(layer.base_layer.weight) for layer in layers])

@@ -72,8 +72,9 @@ def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> 
     i, j = chosen
     line_of_runs = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
     runs = [(a, b) for a, b in line_of_runs if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
-    places = _label_places({run: min(grid[run][-1], TOP) for run in (runs[0], runs[-1])
-                            if (grid[run] <= OFF).all()})
+    ends = {run: min(grid[run][-1], TOP) for run in (runs[0], runs[-1])
+            if (grid[run] <= OFF).all()}
+    places = _label_places(ends)
     traces = []
     for run in [other for other in runs if other != chosen] + [chosen]:
         values = grid[run]
@@ -81,11 +82,12 @@ def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> 
         place = places.get(run)
         colour = COLOURS["B" if run == chosen else "frozen"]
         a, b = run
+        texts = [""] * STEPS + [f"α {ALPHAS[a]}"]  # at the last step
         traces.append(curve(
             "loss", np.flatnonzero(values <= OFF), np.minimum(shown, TOP), panel=2, values=shown,
             mode="lines+text" if place else "lines",
             name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", textposition=place,
-            text=[""] * STEPS + [f"α {ALPHAS[a]}"] if place else None,
+            text=texts if place else None,
             textfont={"color": colour},
             line={"color": colour, "width": 3.5 if run == chosen else 1.5}))
     return traces

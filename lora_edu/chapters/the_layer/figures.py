@@ -58,6 +58,7 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     """
     at = SIZES.index(size)
     traces = []
+    # which: of kept, error and moved
     for panel, which, quantity in ((1, 0, "delta"), (2, 2, "loss")):
         for name in [other for other in FORMATS if other != dtype] + [dtype]:
             traces.append(line(

@@ -124,10 +124,12 @@ def _outline(x, y, colour: str) -> dict:
 def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
     lr = word_run.SLOW[optimiser]
-    ways = {"α × 4": word_run.written(STARTS[0], optimiser, lr, 4 * R),
-            "η × 4": word_run.written(STARTS[0], optimiser, 4 * lr)}
-    upper, lower = (run[t].delta() for run in ways.values())
-    with_alpha, with_eta = (word_run.moved(run[t]) for run in ways.values())
+    large_alpha = word_run.written(STARTS[0], optimiser, lr, 4 * R)[t]
+    large_eta = word_run.written(STARTS[0], optimiser, 4 * lr)[t]
+    upper = large_alpha.delta()
+    lower = large_eta.delta()
+    with_alpha = word_run.moved(large_alpha)
+    with_eta = word_run.moved(large_eta)
     if t == 0:
         outcome = "nothing is written yet"
     elif np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()):
@@ -141,9 +143,9 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
         f"by {100 * with_eta:.0f} % with η × 4")
 
     rows = {}
-    for name, delta, moved in zip(ways, (upper, lower), (with_alpha, with_eta), strict=True):
+    for name, delta, moved in (("α × 4", upper, with_alpha), ("η × 4", lower, with_eta)):
         text = f"A moved by {100 * moved:.0f} %" if moved else "A has not moved"
-        rows[name] = delta, 8 * moved, "A", text
+        rows[name] = delta, 8 * moved, "A", text  # 8 cells are the length of A's start
     return pictures(rows, f"{optimiser}, step {t}: {outcome}",
                     f"{optimiser}, step {t}: {distances}")
 

@@ -44,8 +44,9 @@ def valves(start: str = STARTS[0]) -> dict:
     # Each path ends in a matrix. Its valve opens towards the middle, from where it is pulled.
     for name, holder, low, pull in (("A", "B", 6.3, -1), ("B", "A", 0.9, 1)):
         parts += [box(1.2, low, 3.8, PIPE, water), box(5.2, low, 4.3, PIPE, PALE)]
-        if share[f"∇{name}"]:
-            parts.append(box(5.2, low, 4.3, PIPE * share[f"∇{name}"], water))
+        passes = share[f"∇{name}"]
+        if passes:
+            parts.append(box(5.2, low, 4.3, PIPE * passes, water))
         gate = low - 0.15 + 1.1 * pull * share[holder]
         held_at = gate + 0.55 + 0.55 * pull
         parts += [box(5, gate, 0.3, 1.1, COLOURS[holder]),
@@ -53,7 +54,7 @@ def valves(start: str = STARTS[0]) -> dict:
                        width=3 if share[holder] else 1.5, dash="solid" if share[holder] else "dot"),
                   *_matrix(name, low - 0.5, share[name])]
         texts[5.15, low + 0.4 - 0.85 * pull] = coloured(f"valve held by {holder}", holder)
-        texts[10.5, low + 0.4 - 1.4 * pull] = f"{name} {'moves' if share[f'∇{name}'] else 'stays'}"
+        texts[10.5, low + 0.4 - 1.4 * pull] = f"{name} {'moves' if passes else 'stays'}"
     headline = _first_moves(share)
     return drawing([*parts, *_matrix("ΔW", 3.1, share["ΔW"]), say(texts, size=14)], headline,
                    (0.3, 12.2), (-0.6, 8.6), f"{start}: {headline}")
@@ -129,8 +130,8 @@ def rising(r: int = 64) -> dict:
              box(-0.5, -0.5, k, d, "rgba(0,0,0,0)")]
     names = {(-0.5, d + 1.5): coloured("◆ what the terms agree on", "delta") + "   "
              + coloured("■ the rest", "B")}
-    ticks = {(one + unit * power, d + 17): f"{10.0**power:g}" for power in range(-1, 4)}
-    parts += [line([x, x], [d + 3, d + 15.5], "frozen", width=0.5) for x, _ in ticks]
+    decades = {(one + unit * power, d + 17): f"{10.0**power:g}" for power in range(-1, 4)}
+    parts += [line([x, x], [d + 3, d + 15.5], "frozen", width=0.5) for x, _ in decades]
     for row, (name, power) in enumerate(DIVIDED.items()):
         y = d + 4.5 + 4.5 * row
         names[-0.5, y] = name
@@ -139,10 +140,14 @@ def rising(r: int = 64) -> dict:
             x = one + unit * np.log10([first, size / r**power])
             parts += [line(x, [y + aside] * 2, quantity, width=4),
                       marks(x[1:], [y + aside], quantity, SYMBOLS[quantity], 11, name=quantity)]
-    along, across = (f"{size:.2g}" if size < 10 else f"{size:.0f}" for size in sizes)
+    along, across = map(_two_digits, sizes)
     headline = f"sum of {r}: {along} agreed, {across} the rest"
-    return map_drawing([*parts, say(names, "middle right"), say(ticks, size=11)], headline,
+    return map_drawing([*parts, say(names, "middle right"), say(decades, size=11)], headline,
                        (-1, k), (-1, d + 18), headline)
+
+
+def _two_digits(size: float) -> str:
+    return f"{size:.2g}" if size < 10 else f"{size:.0f}"  # .2g would write 150 as 1.5e+02
 
 
 def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
@@ -151,7 +156,9 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
     angle: one of ANGLES, by which the lower half is folded along the diagonal. At 180 it lies on
     the upper half.
     """
-    (A, B), (A_turned, B_turned) = (run[t] for run in both())
+    run, turned_run = both()
+    A, B = run[t]
+    A_turned, B_turned = turned_run[t]
     d = len(B)
     k = A.shape[1]
     left = d + 2 * R + 2  # of A and ΔW: all of the run lies above the diagonal

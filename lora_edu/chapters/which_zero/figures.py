@@ -33,7 +33,8 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
     """
     row = wide.WIDTHS.index(n)
     after = {name: values[row] for name, values in wide.after(steps).items()}
-    best, least = (geometric_mean(after[name]) for name in ("best", "least"))
+    best = geometric_mean(after["best"])
+    least = geometric_mean(after["least"])
     costs = (f"best η ÷ {best[B_NARROW] / best[B_BROAD]:.2g}, "
              f"loss × {least[B_BROAD] / least[B_NARROW]:.2g}")
 
