@@ -79,7 +79,8 @@ class KeepTogether(SphinxPostTransform):
             mark = isinstance(after, nodes.Text) and MARKS.match(after)
             if mark:
                 unbroken = nodes.inline("", "", classes=["nobreak"])
-                after.parent.replace(after, nodes.Text(after[mark.end():]))
+                place = formula.parent.index(formula) + 1  # of its text: others may be like it
+                formula.parent[place] = nodes.Text(after[mark.end():])
                 formula.replace_self(unbroken)
                 unbroken += [formula, nodes.Text(mark[0])]
 
