@@ -112,7 +112,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         [*_rate_of_each(task, optimiser, chosen, default), *losses],
         title if start != "default" else "The default at its best rate",
         [labelled("λ at the start", 0.4, 5.2, **power_ticks(0, 4)),
-         labelled("step", 0, rates.STEPS)],
+         labelled("step", 0, rates.STEPS, dtick=20)],
         [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),
          {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
         f"{task}, {optimiser}: {start} has λ = {number(curvature[chosen])} and its best η = "
