@@ -68,7 +68,7 @@ test-site: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not thorough" tests/site
 
 test-lab: $(VENV)/.ready-dev node_modules/.ready
-	$(BIN)/pytest -n 2 --dist loadfile -m "not thorough" tests/lab
+	$(BIN)/pytest -n 2 -m "not thorough" tests/lab
 
 DATA := $(filter-out %/language_models/make_data.py $(if $(MINILM_WHEEL),,%/minilm/make_data.py), \
 	$(wildcard lora_edu/chapters/*/make_data.py))
@@ -87,7 +87,7 @@ lint: $(VENV)/.ready-dev node_modules/.ready
 thorough: book $(VENV)/.ready-dev
 	$(BIN)/pytest -n 2 -m thorough --ignore=tests/site --ignore=tests/lab
 	$(BIN)/pytest -n 3 --dist loadgroup -m thorough tests/site
-	$(BIN)/pytest -n 2 --dist loadfile -m thorough tests/lab
+	$(BIN)/pytest -n 2 -m thorough tests/lab
 
 check: lint test test-browser
 

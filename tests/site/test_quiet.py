@@ -24,7 +24,7 @@ def about_plotly(requests):
     return [url for url in requests if "plotly" in url]
 
 
-@pytest.mark.parametrize("page", all_pages())
+@pytest.mark.parametrize("page", sampled(all_pages()))
 def test_a_page_asks_nobody_else(reader, page):
     here = reader(page)  # which fails the test for a request elsewhere and for a console error
     assert here.base + page in here.requests
@@ -33,7 +33,7 @@ def test_a_page_asks_nobody_else(reader, page):
         assert unwanted not in text
 
 
-@pytest.mark.parametrize("page", all_pages())
+@pytest.mark.parametrize("page", sampled(all_pages()))
 def test_a_page_weighs_little(reader, page):
     """And fetches plotly once, not before the reader does something."""
     here = reader(page)
@@ -46,7 +46,7 @@ def test_a_page_weighs_little(reader, page):
     assert "answers" not in page or sum(words) <= HEAVIEST_ANSWERS, fetched
 
 
-@pytest.mark.parametrize("page", all_pages())
+@pytest.mark.parametrize("page", sampled(all_pages()))
 def test_nothing_sticks_out_of_a_phone(reader, page):
     here = reader(page)
     here.resize(360, 740)
