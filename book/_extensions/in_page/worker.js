@@ -90,6 +90,7 @@ self.onmessage = async ({ data: { id, task, given } }) => {
     const own = { start: load, open }[task];
     postMessage({ id, result: own ? await own(given) : call(task, given) });
   } catch (error) {
-    postMessage({ id, error: error.message.trim().split("\n").at(-1) });
+    const message = String(error.message || error);
+    postMessage({ id, error: message.trim().split("\n").at(-1) });
   }
 };

@@ -64,6 +64,8 @@ function axesOf({ xaxis = "x", yaxis = "y" }, layout) {
 }
 
 function hollow(symbol = "circle") {
-  if (Array.isArray(symbol)) return symbol.map((each) => hollow(each));
-  return /-open/.test(symbol) ? symbol : `${symbol}-open`;
+  if (typeof symbol === "number") return symbol % 200 < 100 ? symbol + 100 : symbol;
+  if (typeof symbol !== "string") return Array.from(symbol, hollow);
+  if (symbol.includes("-open")) return symbol;
+  return symbol.includes("-dot") ? symbol.replace("-dot", "-open-dot") : `${symbol}-open`;
 }
