@@ -1,9 +1,11 @@
 """A move draws what it changes and no more, and never less."""
 
 import pytest
+from playwright.sync_api import expect
 
 from lora_edu.explore import explore
-from tests.site.explorers import looks
+from tests.site.devices import TWO_FRAMES
+from tests.site.explorers import drawn, is_drawn, line, looks
 
 
 def curve(r, **keys):
@@ -44,3 +46,23 @@ def test_moves_look_as_drawn_anew(opened, name):
     assert root.page.evaluate("whole") == (0 if name == "numbers" else 3)
     assert seen[0] == seen[2] != seen[1] != seen[3] != seen[0]
     assert looks(root, anew=True) == seen[3]
+
+
+def test_a_plot_taken_away_for_less_than_a_frame_is_drawn_again(opened):
+    """As a notebook does with a cell that scrolls: nobody is told of a new size."""
+    root = opened(explore(line, r=[1, 2], name="away").html()).show("away")
+    plot = is_drawn(root)
+    root.page.evaluate(TWO_FRAMES)
+    drawings = int(plot.get_attribute("data-drawn"))
+    root.evaluate("""async (root) => {
+      const place = document.createElement("i");
+      root.replaceWith(place);
+      document.body.classList.add("other-colours");
+      await null; // the class has been seen, and a drawing asked for
+      requestAnimationFrame(() => place.replaceWith(root));
+    }""")
+    root.page.evaluate(TWO_FRAMES)
+    expect(plot).to_have_attribute("data-drawn", str(drawings + 1), timeout=5000)
+    root.get_by_role("slider").press("End")
+    traces, _, _ = drawn(root)
+    assert traces[0]["y"] == [2, 2]

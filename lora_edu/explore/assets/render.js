@@ -30,6 +30,7 @@ function createPlot(box, loadPlotly, tell) {
   let frame = 0;
   let drawnInFrame = false;
   let surroundings = null; // what the page gives: size, colours
+  let reported = 0; // px: the width of which `resized` last told
   let drawnFixedPart = null; // where the next figure's is equal, only curves are drawn
   let gone = false;
 
@@ -37,7 +38,12 @@ function createPlot(box, loadPlotly, tell) {
     frame = 0;
     if (!plotly || !figure || gone) return;
     surroundings ||= look(box);
-    if (!surroundings.width) return; // not laid out yet: `resized` draws it
+    if (!surroundings.width) {
+      // Not laid out: `resized` draws it, unless its place is gone for less than a frame.
+      surroundings = null;
+      if (reported) request();
+      return;
+    }
     drawnInFrame = true;
     drawn = figure;
     requestAnimationFrame(() => {
@@ -69,7 +75,10 @@ function createPlot(box, loadPlotly, tell) {
     surroundings = drawnFixedPart = null;
     request();
   };
-  const resized = new ResizeObserver(invalidate);
+  const resized = new ResizeObserver(([{ contentRect }]) => {
+    reported = contentRect.width;
+    invalidate();
+  });
   resized.observe(box);
   const themed = new MutationObserver(invalidate);
   for (const node of [document.documentElement, document.body]) {
