@@ -6,7 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from tests.book import REPOSITORY
-from tests.lab.driver import jupyterlab
+
+pytest.register_assert_rewrite("tests.lab.driver")  # before its import: it then says what differs
+
+from tests.lab.driver import jupyterlab  # noqa: E402
 
 
 @pytest.fixture(scope="session")

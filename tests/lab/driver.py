@@ -133,8 +133,8 @@ def agree(root, figure: dict) -> None:
     wanted = headline(figure)
 
     def ask():
+        assert root.locator(".explorer-headline").text_content() == wanted
         drawn = json.loads(root.locator(".explorer-plot").evaluate(DATA))
         assert as_lists(plain_figure(go.Figure(drawn))["data"]) == expected
-        assert root.locator(".explorer-headline").text_content() == wanted
 
     patiently(ask)
