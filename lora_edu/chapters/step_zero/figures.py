@@ -30,27 +30,24 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     """
     frozen = task_64().loss(task_64().W0)
     scale = ZeroLogAxis(-5, 3, every=2)
-    top = 2 * frozen
     unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
                       hovertemplate="frozen model = %{y:.3g}<extra></extra>")
 
-    def board(traces: list[dict], headings: list[str], reading: str) -> dict:
+    def board(traces: list[dict], headings: list[str], reading: str, highest: float) -> dict:
         return figure([*traces, unchanged], "", [STEPS, STEPS],
-                      [scale.axis(), {"range": [0, 1.08 * top]}], reading, headings=headings)
+                      [scale.axis(), {"range": [0, 1.2 * max(highest, 1.8 * frozen)]}], reading,
+                      headings=headings)
 
     if start == "BA zero" and r == 1:
         return board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
-                     "the product of two vectors is zero only if one of them is zero")
+                     "the product of two vectors is zero only if one of them is zero", frozen)
     history = runs.one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
     loss = history.loss
-    off = loss > top
     traces = norm_curves(*norms.values(), scale)
     traces.append(curve(
-        "loss", [0, 1], np.minimum(loss, top), panel=2, values=loss, mode="lines+markers+text",
-        text=[f"▲ {number(v)}" if out else number(v) for v, out in zip(loss, off, strict=True)],
-        textposition=["bottom center" if out or value < frozen else "top center"
-                      for out, value in zip(off, loss, strict=True)]))
+        "loss", [0, 1], loss, panel=2, mode="lines+markers+text", text=list(map(number, loss)),
+        textposition=["bottom center" if value < frozen else "top center" for value in loss]))
 
     zero = [q for q, norm in norms.items() if norm[0] == 0]
     other = [q for q in norms if q not in zero]
@@ -58,7 +55,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
                           (("exactly 0", zero), ("not 0", other)) if which)
     after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
     return board(traces, [headline, f"loss {number(loss[0])} → {number(loss[1])}"],
-                 f"after one step {after}")
+                 f"after one step {after}", loss.max())
 
 
 def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:

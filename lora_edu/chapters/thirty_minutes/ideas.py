@@ -128,10 +128,10 @@ def rising(r: int = 64) -> dict:
     colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
     parts = [heat(100 * cells, -100, 100, colours, name="ΔW"),
              box(-0.5, -0.5, k, d, "rgba(0,0,0,0)")]
-    names = {(-0.5, d + 1.5): coloured("◆ what the terms agree on", "delta") + "   "
-             + coloured("■ the rest", "B")}
+    names = {(-0.5, d + 1.5): coloured("◆ agreed", "delta") + "   " + coloured("■ the rest", "B")}
     decades = {(one + unit * power, d + 17): f"{10.0**power:g}" for power in range(-1, 4)}
-    parts += [line([x, x], [d + 3, d + 15.5], "frozen", width=0.5) for x, _ in decades]
+    parts += [*sign_key(k - 12, d + 1.2, "delta"),
+              *(line([x, x], [d + 3, d + 15.5], "frozen", width=0.5) for x, _ in decades)]
     for row, (name, power) in enumerate(DIVIDED.items()):
         y = d + 4.5 + 4.5 * row
         names[-0.5, y] = name
@@ -166,7 +166,8 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
     blocks = (("A", B_turned, A, left, 0), ("B", A_turned, B, left - R - 1, R + 1),
               ("ΔW", in_order(B_turned, A_turned), in_order(B, A), left, R + 1))
     twins = {"A": "B", "B": "A", "ΔW": "ΔW"}
-    parts = [line([0, side], [0, side], "frozen", width=1, dash="dash")]
+    parts = [line([0, side], [0, side], "frozen", width=1, dash="dash"),
+             *sign_key(side / 2, side - 4, "A", "B", "delta")]
     for name, turned, values, x, y in blocks:
         rows, columns = values.shape
         colour = MATRIX_COLOURS[twins[name]]
