@@ -135,12 +135,21 @@ class Adam(Optimiser):
         """Adam's step without a decay; the state is what ``init`` returns."""
         rates, eps = spread(params, lr=self.lr, eps=self.eps)
         t = state[0] + 1
-        for p, g, m, v, rate, e in zip(params, grads, *state[1:], rates, eps, strict=True):
-            p -= self._stride(t, g, m, v, rate, e)
+        for p, g, rate, e, *memories in zip(params, grads, rates, eps, *state[1:], strict=True):
+            p -= self._stride(t, g, memories, rate, e)
         return t, *state[1:]
 
-    def _stride(self, t: int, g, m, v, rate, eps) -> np.ndarray:
-        """What one array moves by; renews its moments m and v in place."""
+    def _second_moment(self, memories: list[np.ndarray]) -> np.ndarray:
+        """What a stride is divided by the root of, once the moments are new.
+
+        memories: one array's own of each list in the state, m and v first. A subclass whose
+        ``init`` has one more list, as AMSGrad's largest v, renews that here, in place.
+        """
+        return memories[1]
+
+    def _stride(self, t: int, g, memories: list[np.ndarray], rate, eps) -> np.ndarray:
+        """What one array moves by; renews its memories in place."""
+        m, v = memories[:2]
         beta1, beta2 = self.betas
         # One array holds what is between: allocating more would cost as much as the arithmetic.
         work = np.subtract(g, m, out=np.empty_like(m))
@@ -150,7 +159,7 @@ class Adam(Optimiser):
         work *= g
         v *= beta2
         v += work  # β₂·v + (1 − β₂)·g²
-        denominator = np.sqrt(v, out=work)
+        denominator = np.sqrt(self._second_moment(memories), out=work)
         denominator /= math.sqrt(1 - beta2**t)
         denominator += eps
         if eps < np.finfo(v.dtype).tiny and not denominator.all():

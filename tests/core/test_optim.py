@@ -26,6 +26,18 @@ class LionByHand(torch.optim.SGD):
         super().step()
 
 
+class AMSGrad(Adam):
+    """Adam with a third memory: the largest second moment so far."""
+
+    def init(self, params):
+        steps, m, v = super().init(params)
+        return steps, m, v, [np.zeros_like(moment) for moment in v]
+
+    def _second_moment(self, memories):
+        _, v, largest = memories
+        return np.maximum(largest, v, out=largest)
+
+
 SHAPES = [(3, 5), (4, 3), (6,)]
 MATRICES = [(3, 5), (4, 3), (2, 2)]
 # torch has them since 2.9 and 2.5.
@@ -54,6 +66,7 @@ FORMS = {
         Adam, torch.optim.Adam, lr=RATES, betas=BETAS, eps=(1e-8, 1e-2, 1.0),
         weight_decay=DECAYS),
     "Adam, clipped": (Clipped(Adam(0.03), np.float64(0.1)), torch.optim.Adam, {"lr": 0.03}),
+    "AMSGrad": form(AMSGrad, torch.optim.Adam, {"amsgrad": True}, lr=0.03, betas=BETAS),
     "AdamW per array": form(AdamW, torch.optim.AdamW, lr=np.array(RATES), eps=(0.0, 1e-2, 1.0)),
     "signs": form(SignSGD, LionByHand, {"betas": (0.0, 0.0)}, lr=0.03),
     "Lion": form(Lion, LionByHand, {"lr": 1e-4, "betas": (0.9, 0.99)}),
