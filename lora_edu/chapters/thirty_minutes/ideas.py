@@ -1,5 +1,7 @@
 """Four drawings of the road: two valves, two words and what they differ by, a sum, a fold."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from lora_edu import STARTS
@@ -67,7 +69,9 @@ def _first_moves(share: dict[str, float]) -> str:
         return "both valves are closed: nothing moves, ever"
     if len(moving) == 1:
         return f"only {moving[0]} moves, and ΔW is 0"
-    return "both move, " + ("but the model is changed" if share["ΔW"] else "and ΔW is 0")
+    if share["ΔW"]:
+        return "both move, but the model is changed"
+    return "both move, and ΔW is 0"
 
 
 def _matrix(name: str, low: float, share: float) -> list[dict]:
@@ -150,6 +154,17 @@ def _two_digits(size: float) -> str:
     return f"{size:.2g}" if size < 10 else f"{size:.0f}"  # .2g would write 150 as 1.5e+02
 
 
+class _Block(NamedTuple):
+    """A matrix of the run, its first cell at (x, y), and its twin in the run on the turned word."""
+
+    name: str
+    values: np.ndarray
+    twin: str
+    turned: np.ndarray
+    x: int
+    y: int
+
+
 def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
     """A run above the diagonal of a square, and below it the run on the word turned on its side.
 
@@ -159,56 +174,73 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
     run, turned_run = both()
     A, B = run[t]
     A_turned, B_turned = turned_run[t]
-    d = len(B)
-    k = A.shape[1]
+    delta = in_order(B, A)
+    delta_turned = in_order(B_turned, A_turned)
+    d, k = delta.shape
     left = d + 2 * R + 2  # of A and ΔW: all of the run lies above the diagonal
     side = left + k
-    blocks = (("A", B_turned, A, left, 0), ("B", A_turned, B, left - R - 1, R + 1),
-              ("ΔW", in_order(B_turned, A_turned), in_order(B, A), left, R + 1))
-    twins = {"A": "B", "B": "A", "ΔW": "ΔW"}
+    blocks = [_Block("A", A, "B", B_turned, left, 0),
+              _Block("B", B, "A", A_turned, left - R - 1, R + 1),
+              _Block("ΔW", delta, "ΔW", delta_turned, left, R + 1)]
+    gap = max(np.abs(block.values - block.turned.T).max() for block in blocks)
+
     parts = [line([0, side], [0, side], "frozen", width=1, dash="dash"),
              *sign_key(side / 2, side - 4, "A", "B", "delta")]
-    for name, turned, values, x, y in blocks:
-        rows, columns = values.shape
-        colour = MATRIX_COLOURS[twins[name]]
-        if angle < 180:
-            parts.append(cell_map(values, x, y, MATRIX_COLOURS[name], name))
-        if angle == 0:
-            parts.append(cell_map(turned, y, x, colour, f"{twins[name]}′"))
-        elif angle == 180:
-            parts.append(cell_map(turned.T, x, y, colour, f"{twins[name]}′"))
-        else:
-            down, across = np.nonzero(turned > FAINT * turned.max())
-            parts.append(marks(*_folded(across + y, down + x, angle), colour, "square", 4,
-                               name=f"{twins[name]}′"))
-        outline = _folded(y - 0.5 + np.array([0, rows, rows, 0, 0]),
-                          x - 0.5 + np.array([0, 0, columns, columns, 0]), angle)
-        parts += [frame(values, x, y), line(*outline, "frozen", width=1)]
-    gap = max(np.abs(values - turned.T).max() for _, turned, values, *_ in blocks)
+    for block in blocks:
+        parts += _both_halves(block, angle)
+
+    texts = _fold_names(blocks, angle)
+    headline = f"step {t}: fold the square"
+    if angle == 180:
+        # Where the lower half lay is its difference from the upper one.
+        parts.append(frame(delta_turned, R + 1, left))
+        middle = left + (k - 1) / 2
+        texts |= {(R + d / 2 + 0.5, middle): f"{gap:g}", (R + d + 14, middle): "difference"}
+        outcome = f"apart by {gap:.0e}" if gap else "the same to the bit"
+        headline = f"step {t}, folded: {outcome}"
+    return map_drawing([*parts, say(texts, size=15)], headline, (-1, side), (-1, side), headline,
+                       square=True)
+
+
+def _both_halves(block: _Block, angle: int) -> list[dict]:
+    """A matrix and its twin, folded by the angle. At 180 the twin hides it."""
+    x = block.x
+    y = block.y
+    rows, columns = block.values.shape
+    colour = MATRIX_COLOURS[block.twin]
+    name = f"{block.twin}′"
+    parts = []
+    if angle < 180:
+        parts.append(cell_map(block.values, x, y, MATRIX_COLOURS[block.name], block.name))
+    if angle == 0:
+        parts.append(cell_map(block.turned, y, x, colour, name))
+    elif angle == 180:
+        parts.append(cell_map(block.turned.T, x, y, colour, name))
+    else:
+        down, across = np.nonzero(block.turned > FAINT * block.turned.max())
+        parts.append(marks(*_folded(across + y, down + x, angle), colour, "square", 4, name=name))
+    outline = _folded(y - 0.5 + np.array([0, rows, rows, 0, 0]),
+                      x - 0.5 + np.array([0, 0, columns, columns, 0]), angle)
+    return [*parts, frame(block.values, x, y), line(*outline, "frozen", width=1)]
+
+
+def _fold_names(blocks: list[_Block], angle: int) -> dict[tuple, str]:
+    """The names of the matrices that are seen, each at its place."""
+    A, B, delta = blocks
+    d, k = delta.values.shape
     # Beside the blocks stand two names, clear of the diagonal, or one.
     beside = 6.5 if angle == 180 else 3
     below = 2.5 if angle == 180 else d / 2
-    texts = {(left - beside, R / 2 - 0.5): "A", (left - R - 1 - beside, R + below): "B",
-             (left + k / 2, d + R + 5.5): "ΔW"}
+    places = [(A.x - beside, R / 2 - 0.5), (B.x - beside, R + below),
+              (delta.x + k / 2, d + R + 5.5)]
+    names = [coloured(block.name, MATRIX_COLOURS[block.name]) for block in blocks]
+    twins = [coloured(f"{block.twin}′", MATRIX_COLOURS[block.twin]) for block in blocks]
+    if angle == 180:
+        names = [f"{name}, {twin}" for name, twin in zip(names, twins, strict=True)]
+    texts = dict(zip(places, names, strict=True))
     if angle == 0:
-        texts |= {(y, x): f"{twins[name]}′" for (x, y), name in texts.items()}
-    if angle == 180:
-        texts = {at: f"{name} {twins[name]}′" for at, name in texts.items()}
-    texts = {at: ", ".join(coloured(name, MATRIX_COLOURS[name.rstrip("′")])
-                           for name in names.split()) for at, names in texts.items()}
-    if angle == 180:
-        # Where the lower half lay is its difference from the upper one.
-        parts.append(frame(in_order(B_turned, A_turned), R + 1, left))
-        middle = left + (k - 1) / 2
-        texts |= {(R + d / 2 + 0.5, middle): f"{gap:g}", (R + d + 14, middle): "difference"}
-        headline = f"step {t}, folded: " + (f"apart by {gap:.0e}" if gap else "the same to the bit")
-    else:
-        headline = f"step {t}: fold the square"
-    shown = map_drawing([*parts, say(texts, size=15)], headline, (-1, side), (-1, side), headline)
-    shown["layout"]["yaxis"]["scaleanchor"] = "x"
-    for axis in ("xaxis", "yaxis"):
-        shown["layout"][axis]["constrain"] = "domain"
-    return shown
+        texts |= {(y, x): twin for (x, y), twin in zip(places, twins, strict=True)}
+    return texts
 
 
 def _folded(x: np.ndarray, y: np.ndarray, angle: int) -> tuple[np.ndarray, np.ndarray]:
