@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lora_edu import STARTS
+from lora_edu import STARTS, Adapter
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import (
@@ -58,24 +58,24 @@ def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
               say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
               say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
     parts += sign_key(2, R + d + 1.8, "A", "B", "delta")
-    headline = _word_headline(t, has_moved, now)
+    headline = f"step {t}: {_outcome(t, has_moved, now)}"
     return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 4.4),
-                       f"{start}, step {t}: {headline.partition(': ')[2]}", square=True)
+                       f"{start}, {headline}", square=True)
 
 
-def _word_headline(t: int, has_moved: dict, now) -> str:
+def _outcome(t: int, has_moved: dict[str, bool], now: Adapter) -> str:
     if t == 0:
         if now.delta().any():
-            return "step 0: ΔW is not 0: the model is changed"
-        return "step 0: ΔW is exactly 0: nothing is written yet"
+            return "ΔW is not 0: the model is changed"
+        return "ΔW is exactly 0: nothing is written yet"
     if not any(has_moved.values()):
-        return f"step {t}: nothing has moved, and nothing will"
+        return "nothing has moved, and nothing will"
     for one, other in ("AB", "BA"):
         if not has_moved[one]:
-            return f"step {t}: {other} has moved, {one} has not"
+            return f"{other} has moved, {one} has not"
     left = 100 * word_run.loss_left(now)
     digits = 1 if left < 10 else 0
-    return f"step {t}: both move, {left:.{digits}f} % of the loss left"
+    return f"both move, {left:.{digits}f} % of the loss left"
 
 
 def strides(alpha: float = 16) -> dict:
@@ -85,35 +85,45 @@ def strides(alpha: float = 16) -> dict:
     Adam's first is no amplifier.
     """
     factor = times(alpha / R)
+    rows = {"SGD": 0, "Adam": -3}  # their heights
+    sizes = {name: runs.strides(name, alpha) / runs.strides(name, R) for name in rows}
+    lengths = {name: times(at_W) for name, (_, at_W) in sizes.items()}
+
     traces = []
-    texts = {}
-    lengths = {}
     shapes = []
-    for y, name in ((0, "SGD"), (-3, "Adam")):
-        at_B, at_W = runs.strides(name, alpha) / runs.strides(name, R)
-        for left, right, size, colour in ((5.2, 8, 1, "frozen"), (12.2, 15.4, at_B, "B"),
-                                          (19.6, 21.2, at_W, "delta")):
-            width = max(0.8 * size, 0.6)  # px
-            traces.append(line([left, right], [y, y], colour, width=width))
-        if name == "SGD":
-            traces.append(_outline([8, 8, 12.2], [y - 0.9, y + 0.9, y], "B"))
-            texts[9.4, y] = factor
-        else:
-            traces.append(_outline([8, 8, 12.2, 12.2], y + np.array([-0.5, 0.5, 0.5, -0.5]), "B"))
-            texts[10.1, y] = "sign"
-        traces.append(_outline([15.4, 15.4, 19.6], [y - 0.9, y + 0.9, y], "delta"))
-        texts |= {(6.5, y + 0.66): "1", (6.5, y - 0.66): coloured("G", "frozen"),
+    for name, y in rows.items():
+        at_B, at_W = sizes[name]
+        first = _amplifier(8, y, "B")
+        if name == "Adam":
+            first = _outline([8, 8, 12.2, 12.2], y + np.array([-0.5, 0.5, 0.5, -0.5]), "B")
+        ends = {(0, y): name, (21.2, y + 0.8): f"{coloured('ΔW', 'delta')} {lengths[name]}"}
+        traces += [_wire(5.2, 8, y, 1, "frozen"), _wire(12.2, 15.4, y, at_B, "B"),
+                   _wire(19.6, 21.2, y, at_W, "delta"),
+                   first, _amplifier(15.4, y, "delta"), say(ends, "middle right", 15)]
+        shapes.append(box(21.2, y - 0.35, 0.64 * at_W, 0.7, COLOURS["delta"]))
+
+    texts = {}
+    for name, y in rows.items():
+        at_B, _ = sizes[name]
+        first_word = {(9.4, y): factor} if name == "SGD" else {(10.1, y): "sign"}
+        texts |= {**first_word, (6.5, y + 0.66): "1", (6.5, y - 0.66): coloured("G", "frozen"),
                   (13.7, y + 0.66): _short(at_B), (13.7, y - 0.66): coloured("B", "B"),
                   (16.8, y): factor}
-        lengths[name] = times(at_W)
-        shapes.append(box(21.2, y - 0.35, 0.64 * at_W, 0.7, COLOURS["delta"]))
-        names = {(0, y): name, (21.2, y + 0.8): f"{coloured('ΔW', 'delta')} {lengths[name]}"}
-        traces.append(say(names, "middle right", 15))
+
     headline = f"α {factor}: SGD’s stride {lengths['SGD']}, Adam’s {lengths['Adam']}"
     return figure([*traces, say(texts, size=12)],
                   headline if alpha != R else "α = 8: the stride to compare with",
                   [{**BLANK_AXIS, "range": [0, 31.6]}], [{**BLANK_AXIS, "range": [-4.1, 1.3]}],
                   headline, shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+
+
+def _wire(left: float, right: float, y: float, size: float, colour: str) -> dict:
+    return line([left, right], [y, y], colour, width=max(0.8 * size, 0.6))  # px
+
+
+def _amplifier(left: float, y: float, colour: str) -> dict:
+    """A triangle that points to the right."""
+    return _outline([left, left, left + 4.2], [y - 0.9, y + 0.9, y], colour)
 
 
 def _outline(x, y, colour: str) -> dict:
