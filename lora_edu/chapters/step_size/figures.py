@@ -5,12 +5,13 @@ from functools import cache
 
 import numpy as np
 
+from lora_edu import OPTIMISERS
 from lora_edu.chapters.shared import word_run
 from lora_edu.chapters.shared.axes import labelled
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.style import COLOURS, coloured, curve, figure, heat, line, marks
 from lora_edu.chapters.shared.word_pictures import progress
-from lora_edu.chapters.step_size.runs import ALPHAS, LRS, POWER, STEPS, losses
+from lora_edu.chapters.step_size.runs import ALPHAS, LRS, STEPS, losses
 from lora_edu.explore.words import number, short
 
 # the range of the colours, in parts of the frozen model's loss
@@ -34,9 +35,10 @@ def three_alphas(t: int = 5) -> dict:
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:
     """Left: the loss after the last step over α and η. Right: the runs on the marked line."""
     grid = losses(optimiser)
-    power = POWER[optimiser]
+    power = OPTIMISERS[optimiser].powers["lr"]  # of s, with which the first step goes
     chosen = (ALPHAS.index(alpha), LRS.index(lr))
-    reading = _reading(optimiser, alpha, lr, grid[chosen])
+    outcome = _outcome(grid[chosen])
+    square = "²" if power == 2 else ""
 
     x = np.array([-0.6, 6.6])
     traces = [*_plane(optimiser),
@@ -53,7 +55,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
     key = " ".join(f"{coloured('■', colour)} {text}"
                    for colour, text in zip(RAMP, ("start", "3 %", "0.1 %"), strict=True))
     return figure(
-        traces, reading.partition(", and ")[2],
+        traces, outcome,
         [labelled("α (r = 8)", -0.5, 6.5, tickvals=list(range(7)),
                   ticktext=[str(a) for a in ALPHAS], ticks=""),
          labelled("step", -1, 1.17 * STEPS)],
@@ -61,7 +63,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
-        reading,
+        f"{optimiser}: η·α{square} is {number(lr * alpha**power)} on the line, and {outcome}",
         headings=[
             f"loss  {key}",
             f"loss / start   {coloured('━ this run', 'B')}   {coloured('━ same line', 'frozen')}"])
@@ -114,11 +116,11 @@ def _plane(optimiser_name: str) -> list[dict]:
                   8, name="above its start")]
 
 
-def _reading(optimiser_name: str, alpha: float, lr: float, values: np.ndarray) -> str:
+def _outcome(values: np.ndarray) -> str:
+    if values[-1] > OFF:
+        return "the loss runs off"
     times = "times" if values[-1] > 1 else "of"
-    end = f"ends at {number(values[-1])} {times} its start" if values[-1] <= OFF else "runs off"
-    if values[-1] <= OFF and values.max() > 2:
-        end = f"rises to {number(values.max())} times its start and {end}"
-    square = "²" if optimiser_name == "SGD" else ""
-    constant = number(lr * alpha ** POWER[optimiser_name])
-    return f"{optimiser_name}: η·α{square} is {constant} on the line, and the loss {end}"
+    end = f"ends at {number(values[-1])} {times} its start"
+    if values.max() > 2:
+        return f"the loss rises to {number(values.max())} times its start and {end}"
+    return f"the loss {end}"

@@ -12,7 +12,6 @@ STEPS = 50
 SEED = 1
 ALPHAS = tuple(2**i for i in range(7))
 LRS = tuple(0.001 * 2.0**i for i in range(-3, 10))
-POWER = {"SGD": 2, "Adam": 1}  # the first step in W goes with s to this power
 
 
 @cache
