@@ -9,7 +9,7 @@ from lora_edu.chapters.language_models.runs_two_rules import GROWS, KEPT
 from lora_edu.chapters.shared.axes import labelled, log_labelled
 from lora_edu.chapters.shared.drawing import say
 from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.looks import named, named_ticks, roomy
+from lora_edu.chapters.shared.looks import end_labels, named, named_ticks, roomy
 from lora_edu.chapters.shared.scale_rules import FORMULAS
 from lora_edu.chapters.shared.style import coloured, figure, level, line, marks
 
@@ -34,6 +34,7 @@ MEDIANS_AT = -0.0022  # where the medians are written, in nats
 # From, and below, in billions of parameters.
 SIZES = {"1 to 9 billion": (0, 10), "20 to 35 billion": (20, 40), "70 billion and more": (70, 2000)}
 
+BOOKS_RULE = {KEPT: "LoRA", GROWS: "unscaled"}  # what the book's own tasks call these
 
 MODELS = {model.short_name: model for model in runs.models()}
 
@@ -45,7 +46,8 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
     """
     this = MODELS[model]
     ranks = this.ranks_with_curves
-    r1, other = ranks[0], ranks[-1]
+    r1 = ranks[0]
+    other = ranks[-1]
     if tuned == TUNED_AT[1]:
         r1, other = other, r1
     carried = this.best(r1)
@@ -127,7 +129,8 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
         outcome = f"{outside.sum()} of {len(tuned)} models leave the rates that trained"
     else:
         outcome = f"{np.median(losses[~outside]):.4f} nats in the median"
-        outcome += f", {outside.sum()} outside" if outside.any() else ""
+        if outside.any():
+            outcome += f", {outside.sum()} outside"
     headline = f"r = {pair}, {moved}: {outcome}"
     return figure(
         traces, headline,
@@ -139,12 +142,16 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
 
 def one_stride(rule: str = "LoRA") -> dict:
     """The stride against the rank, read from the losses at the smallest rate: a line a model."""
-    factors = {model: strides for model in runs.models() if (strides := runs.strides(model))}
+    factors = {name: runs.strides(model) for name, model in MODELS.items()}
+    from_one = [strides[64] for strides in factors.values() if {1, 64} <= set(strides)]
+    measured = float(np.median(from_one))
+    promised = 64 ** STRIDE_POWERS[rule]
+
     ranks = np.array(RANKS)
     traces = [line(list(strides), list(strides.values()), "delta", width=1.5, opacity=0.45,
-                   **named(model.short_name, list(strides.values())))
-              for model, strides in factors.items()]
-    names = {}
+                   **named(name, list(strides.values())))
+              for name, strides in factors.items() if strides]
+    ends = {}
     for name, power in STRIDE_POWERS.items():
         chosen = name == rule
         colour = "A" if chosen else "frozen"
@@ -152,11 +159,8 @@ def one_stride(rule: str = "LoRA") -> dict:
         traces.append(line(ranks, predicted, colour, width=4 if chosen else 1.5,
                            dash="solid" if chosen else "dash",
                            **named(FORMULAS[name], predicted)))
-        names[RANKS[-1], float(predicted[-1])] = coloured(f"  {FORMULAS[name]}", colour)
-    traces.append(say(names, "middle right", 14))
-    from_one = [strides[64] for strides in factors.values() if {1, 64} <= set(strides)]
-    measured = float(np.median(from_one))
-    promised = 64 ** STRIDE_POWERS[rule]
+        ends[FORMULAS[name]] = float(predicted[-1]), colour
+    traces.append(end_labels(RANKS[-1], ends, pad=2))
     headline = f"from r = 1 to 64: × {promised:g} under {FORMULAS[rule]}, × {measured:.2f} measured"
     return figure(
         traces, headline, [roomy(named_ticks(RANKS, "rank r"), 0.45)],
@@ -169,8 +173,8 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
     low_size, high_size = SIZES[size]
     steps = ((1, 4), (4, 16), (16, 64), (64, 128))
     traces = []
-    medians = []
-    of_class = []
+    medians = {}
+    class_medians = {}
     rng = np.random.default_rng(0)  # the dots of a column stand beside each other
     for column, (low, high) in enumerate(steps):
         models = runs.having(low, high)
@@ -180,25 +184,23 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
         for group, colour, size_of_mark in ((~chosen, "frozen", 7), (chosen, "delta", 10)):
             traces.append(marks(places[group], gains[group], colour, "circle", size_of_mark,
                                 **named("nats", gains[group])))
-        medians.append(float(np.median(gains)))
+        pair = f"{low} to {high}"
+        medians[pair] = float(np.median(gains))
         if chosen.any():
-            of_class.append((low, high, float(np.median(gains[chosen]))))
-        traces.append(line([column - 0.35, column + 0.35], [medians[-1]] * 2, "A", width=4,
-                           **named("median of all", [medians[-1]] * 2)))
+            class_medians[pair] = float(np.median(gains[chosen]))
+        bar = [medians[pair]] * 2
+        traces.append(line([column - 0.35, column + 0.35], bar, "A", width=4,
+                           **named("median of all", bar)))
     traces.append(say({(column, MEDIANS_AT): coloured(f"{value:.4f}", "A")
-                       for column, value in enumerate(medians)}, "middle center", 13))
+                       for column, value in enumerate(medians.values())}, "middle center", 13))
     names = [f"{low} → {high}" for low, high in steps]
-    low, high, value = of_class[0]  # between the smallest ranks that the class has
+    first = next(iter(class_medians))  # the smallest ranks that the class has
     return figure(
-        traces, f"{size}: from r = {low} to {high} the loss falls by {value:.4f} nats",
+        traces, f"{size}: from r = {first} the loss falls by {class_medians[first]:.4f} nats",
         [{"range": [-0.5, 3.5], "tickvals": [0, 1, 2, 3], "ticks": "", "ticktext": names}],
         [labelled("nats gained", -0.0032, 0.0235, tickvals=[0, 0.005, 0.01, 0.015, 0.02])],
         f"{size}; medians of all models, from rank to rank: "
-        + ", ".join(f"{low} to {high} {value:.4f}"
-                    for (low, high), value in zip(steps, medians, strict=True)))
-
-
-BOOKS_RULE = {KEPT: "LoRA", GROWS: "unscaled"}  # what the book's own tasks call these
+        + ", ".join(f"{pair} {value:.4f}" for pair, value in medians.items()))
 
 
 def two_rules(rule: str = GROWS) -> dict:
@@ -207,11 +209,11 @@ def two_rules(rule: str = GROWS) -> dict:
     Language models in colour, the book's own five tasks in grey.
     """
     traces = []
-    for task in runs_models.MODELS:
-        ranks = np.array(runs_models.ranks(task))
-        best = geometric_mean(runs_models.best(task, BOOKS_RULE[rule]))
+    for model_name in runs_models.MODELS:
+        ranks = np.array(runs_models.ranks(model_name))
+        best = geometric_mean(runs_models.best(model_name, BOOKS_RULE[rule]))
         traces.append(line(ranks / ranks[0], best / best[0], "frozen", width=2, opacity=0.7,
-                           **named(task, best / best[0])))
+                           **named(model_name, best / best[0])))
     published_colour = "delta" if rule == KEPT else "B"
     changes = []
     for name, best in runs_two_rules.published(rule).items():
