@@ -115,10 +115,10 @@ def ratio(inputs: str = "few directions", alpha: int = 8, width: int = 128) -> d
     traces.append(marks([1] * len(ranks), proved, "B", "x-thin-open", 14, stroke=2.5,
                         name="theorem", hovertemplate="theorem: %{y:.3g}<extra></extra>"))
     heights = apart([np.log10(path[0]) for path in paths], 0.06 * (high - low))
-    traces += [words([0.85] * len(ranks), 10.0**heights,
-                     [coloured(f"r = {r} ", "delta") for r in ranks], textposition="middle left"),
-               words([115, 115], [rule, 1], [" √(k/α)", " as full’s"], textposition="middle right",
-                     textfont={"color": COLOURS["frozen"]})]
+    rank_names = [coloured(f"r = {r} ", "delta") for r in ranks]
+    traces.append(words([0.85] * len(ranks), 10.0**heights, rank_names, textposition="middle left"))
+    traces.append(words([115, 115], [rule, 1], [" √(k/α)", " as full’s"],
+                        textposition="middle right", textfont={"color": COLOURS["frozen"]}))
     middle = f"× {paths[1][0]:.2g} at 1 step, × {paths[1][-1]:.2g} at 100"
     return figure(
         traces, f"r = 4: {middle}",

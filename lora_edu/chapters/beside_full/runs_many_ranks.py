@@ -19,7 +19,8 @@ ALPHA = 4.0
 SIGMA = 32**-0.5
 SGD_RATE = 0.2  # of LoRA with α/√r
 ADAM_RATES = (0.0005, 0.002, 0.008)  # of LoRA with α/r
-FULL_RATES = np.geomspace(1e-5, 0.1, 81)[:, None, None]  # of full fine-tuning under Adam
+# Of full fine-tuning under Adam; (rates, 1, 1), so that all are run at once.
+FULL_RATES = np.geomspace(1e-5, 0.1, 81)[:, None, None]
 
 
 def full(optimiser, steps: int = max(STEPS)) -> np.ndarray:
@@ -31,7 +32,8 @@ def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)
     """ΔW at every step of a LoRA run of SGD from B = 0, (steps + 1, d, k), without A and B.
 
     What is kept is ΔW, M = s²AᵀA and N = s²BBᵀ, so that a step costs the same at every rank. A
-    step is A − η·s·BᵀG and B − η·s·GAᵀ, multiplied out. A0: the start of A, (r, k).
+    step is A − η·s·BᵀG and B − η·s·GAᵀ, multiplied out; P, Q and q are those of the theorem
+    thm-three-matrices. A0: the start of A, (r, k).
     """
     task = task_32()
     q = lr * s**2
@@ -43,9 +45,12 @@ def without_factors(A0: np.ndarray, s: float, lr: float, steps: int = max(STEPS)
         G = task.gradient(task.W0 + D)
         P = D.T @ G
         Q = D @ G.T
-        D, M, N = (D - lr * (G @ M + N @ G) + lr * q * G @ P,
-                   M - q * (P + P.T) + lr * q * G.T @ N @ G,
-                   N - q * (Q + Q.T) + lr * q * G @ M @ G.T)
+        new_D = D - lr * (G @ M + N @ G) + lr * q * G @ P
+        new_M = M - q * (P + P.T) + lr * q * G.T @ N @ G
+        new_N = N - q * (Q + Q.T) + lr * q * G @ M @ G.T
+        D = new_D
+        M = new_M
+        N = new_N
         path.append(D)
     return np.array(path)
 
@@ -62,7 +67,7 @@ def start(r: int, seed: int) -> np.ndarray:
     return initial(*task_32().shape, r, distribution=SIGMA, rng=np.random.default_rng(seed))[0]
 
 
-def apart(path: np.ndarray, other: np.ndarray) -> np.ndarray:
+def relative_distance(path: np.ndarray, other: np.ndarray) -> np.ndarray:
     """‖ΔW − ΔW′‖ / ‖ΔW′‖ at each of STEPS, (…, steps): paths with their steps first."""
     path = path[list(STEPS)]
     other = other[list(STEPS)]
@@ -74,8 +79,12 @@ def apart(path: np.ndarray, other: np.ndarray) -> np.ndarray:
 def sgd_gaps() -> np.ndarray:
     """How far SGD with α/√r is from full fine-tuning at ηα²σ², (ranks, seeds, steps)."""
     limit = full(SGD(SGD_RATE * (ALPHA * SIGMA)**2))
-    return np.array([[apart(without_factors(start(r, seed), ALPHA / r**0.5, SGD_RATE), limit)
-                      for seed in SEEDS] for r in RANKS])
+
+    def gap(r, seed):
+        path = without_factors(start(r, seed), ALPHA / r**0.5, SGD_RATE)
+        return relative_distance(path, limit)
+
+    return np.array([[gap(r, seed) for seed in SEEDS] for r in RANKS])
 
 
 @cache
@@ -88,6 +97,6 @@ def adam_gaps(lr: float) -> np.ndarray:
 
     def gap(r, seed):
         path = adam_path(start(r, seed), ALPHA / r, lr)
-        return np.min([apart(other, path) for other in whole], axis=0)
+        return np.min([relative_distance(other, path) for other in whole], axis=0)
 
     return np.array([[gap(r, seed) for seed in SEEDS] for r in RANKS])
