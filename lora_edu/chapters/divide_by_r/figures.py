@@ -40,8 +40,8 @@ def growth(optimiser: str = "Adam", step: int = 1) -> dict:
                                   panel=panel)]
             slopes[rule] = abs(exponent(ranks[:6], values[:6])[0])
         least = min(slopes, key=slopes.get)
-        headings.append(f"{name}: " + (f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT
-                                       else "no rule keeps it"))
+        verdict = f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT else "no rule keeps it"
+        headings.append(f"{name}: {verdict}")
     axis = roomy(named_ticks(ranks, "rank r", ticks=ranks[::2], margin=0.12), 0.6)
     powers = power_ticks(-8, 2, every=2)
     return figure(
@@ -71,8 +71,9 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
         traces += _rate_lines(rule, values, theory)
         slopes[rule] = exponent(runs_rate.RANKS, values)
     flattest = min(slopes, key=lambda rule: abs(slopes[rule][0]))
-    task = runs_rate.task_with_inputs(inputs)
-    r_c = runs_rate.crossover(task.gradient(task.W0), task.covariance, optimiser)
+    regression = runs_rate.task_with_inputs(inputs)
+    G = regression.gradient(regression.W0)
+    r_c = runs_rate.crossover(G, regression.covariance, optimiser)
     powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
                        for rule, (mean, error) in slopes.items())
     return figure(

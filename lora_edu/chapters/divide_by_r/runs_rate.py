@@ -60,11 +60,12 @@ def best_first_rate(task: Regression, optimiser_name: str, r, s, sigma: float):
     G = task.gradient(task.W0)
     C = task.covariance
     r_c = crossover(G, C, optimiser_name)
+    # U/V, as in the proof of thm-best-rate, without what cancels.
     if optimiser_name == "SGD":
         return np.vdot(G, G) / (s**2 * sigma**2 * np.vdot(G, G @ C) * (r - 1 + r_c))
     lengths = np.linalg.norm(G, axis=1)
-    top = np.sqrt(2 / np.pi) * lengths.sum() / sigma
-    return top / (s * np.count_nonzero(lengths) * np.trace(C) * (1 + (r - 1) / r_c))
+    numerator = np.sqrt(2 / np.pi) * lengths.sum() / sigma
+    return numerator / (s * np.count_nonzero(lengths) * np.trace(C) * (1 + (r - 1) / r_c))
 
 
 def second_move(rule: str, r: int, useful: float = 0.1) -> float:
