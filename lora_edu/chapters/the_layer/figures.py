@@ -58,14 +58,13 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     """
     at = SIZES.index(size)
     traces = []
-    # which: of kept, error and moved
-    for panel, which, quantity in ((1, 0, "delta"), (2, 2, "loss")):
+    for panel, field, quantity in ((1, "kept", "delta"), (2, "moved", "loss")):
         for name in [other for other in FORMATS if other != dtype] + [dtype]:
             traces.append(line(
-                SIZES, arrivals(name)[which], quantity, panel=panel, dash=DASHES[name],
+                SIZES, getattr(arrivals(name), field), quantity, panel=panel, dash=DASHES[name],
                 width=3.5 if name == dtype else 2, opacity=1.0 if name == dtype else 0.55,
                 **named(name)))
-        traces.append(ring(size, arrivals(dtype)[which][at], size=13, panel=panel))
+        traces.append(ring(size, getattr(arrivals(dtype), field)[at], size=13, panel=panel))
     for y, (name, ends) in zip((0.2, 0.06), TRAINED.items(), strict=True):
         traces += [line(ends, [y, y], "A", width=8, **named(name)),
                    words([ends[0] / 1.3], [y], [name], textposition="middle left",

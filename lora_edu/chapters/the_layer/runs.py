@@ -1,20 +1,30 @@
 """A weight merged with updates of many lengths and rounded to float32, float16 or bfloat16."""
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 D = K = 128
 SIZES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1)  # ‖ΔW‖ / ‖W0‖
-# bits of the mantissa, the hidden one too, and the exponent of the smallest number above zero
-FORMATS = {"float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133)}
+
+
+class Format(NamedTuple):
+    """bits: of the mantissa, the hidden one too. least: exponent of the least number above zero."""
+
+    bits: int
+    least: int
+
+
+FORMATS = {"float32": Format(24, -149), "float16": Format(11, -24), "bfloat16": Format(8, -133)}
 
 
 def rounded(values: np.ndarray, format_name: str) -> np.ndarray:
     """The nearest numbers of one of FORMATS, ties to even; there is no largest one."""
     bits, least = FORMATS[format_name]
-    exponent = np.maximum(np.frexp(values)[1] - bits, least)  # of the distance to the neighbours
-    return np.ldexp(np.round(np.ldexp(values, -exponent)), exponent)
+    _, exponent = np.frexp(values)
+    spacing = np.maximum(exponent - bits, least)  # the neighbours are 2**spacing away
+    return np.ldexp(np.round(np.ldexp(values, -spacing)), spacing)
 
 
 @cache
@@ -26,13 +36,20 @@ def matrices(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return W0, delta * np.linalg.norm(W0) / np.linalg.norm(delta), rng.normal(size=(64, K))
 
 
-@cache
-def arrivals(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What arrives of ΔW in a merged weight: (kept, error, moved), each of them for all SIZES.
+class Arrivals(NamedTuple):
+    """What arrives of ΔW in a merged weight, for all SIZES. With E = merged − (W0 + ΔW):
 
-    Only the merged weight is rounded, sums are exact. With E = merged − (W0 + ΔW):
     kept = ⟨ΔW + E, ΔW⟩ / ‖ΔW‖², error = ‖E‖ / ‖ΔW‖, moved = ‖X·Eᵀ‖ / ‖X·(W0 + ΔW)ᵀ‖.
     """
+
+    kept: np.ndarray
+    error: np.ndarray
+    moved: np.ndarray
+
+
+@cache
+def arrivals(format_name: str) -> Arrivals:
+    """The Arrivals where only the merged weight is rounded, and sums are exact."""
     W0, delta, X = matrices(format_name)
     rows = []
     for size in SIZES:
@@ -42,4 +59,4 @@ def arrivals(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows.append((1 + np.vdot(E, update) / square,
                      np.sqrt(np.vdot(E, E) / square),
                      np.linalg.norm(X @ E.T) / np.linalg.norm(X @ (W0 + update).T)))
-    return tuple(np.array(rows).T)
+    return Arrivals(*np.array(rows).T)
