@@ -105,7 +105,8 @@ def carried(alpha: str = "kept", r: int = 8) -> dict:
                             stroke=0 if name == "carried" else 2.5, **named(name, [loss])))
     heights = {rank: float(losses[0]) for rank, losses in curves.items()}  # of the curves' names
     if abs(np.log(heights[r] / heights[TUNED_AT])) < 0.4:  # the names would touch
-        heights[max(heights, key=heights.get)] *= 1.5
+        upper = max(heights, key=heights.get)
+        heights[upper] *= 1.5
     for rank, height in heights.items():
         name = coloured(f"r = {rank} ", "frozen" if rank == TUNED_AT else colour)
         traces.append(say({(rates[0], height): name}, "middle left", 14))

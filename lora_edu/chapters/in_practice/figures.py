@@ -52,9 +52,11 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
                                  size=8 if is_chosen else 5, panel=2,
                                  hovertemplate=f"{name}: %{{y:.3s}}B<extra></extra>"))
     places = apart([np.log10(values[0]) for values in sums.values()], 0.13 * (high - low))
-    traces.append(say({(TOKENS[0], 10**place): coloured(f"{name.removesuffix(' base')}  ",
-                                                        LOOKS[name].colour)
-                       for name, place in zip(sums, places, strict=True)}, "middle left", panel=2))
+    labels = {}
+    for name, place in zip(sums, places, strict=True):
+        short_name = name.removesuffix(" base")
+        labels[TOKENS[0], 10**place] = coloured(f"{short_name}  ", LOOKS[name].colour)
+    traces.append(say(labels, "middle left", panel=2))
     traces += [level(card, [TOKENS[0], 2 * TOKENS[-1]], panel=2, name="card",
                      hovertemplate=f"a card of {card / 1e9:.0f} GB<extra></extra>")
                for card in CARDS]

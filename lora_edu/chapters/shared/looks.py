@@ -50,12 +50,14 @@ def end_labels(x: float, ends: dict[str, tuple[float, str]], *, pad: int = 3, si
 
     pad: spaces before a name. gap: powers of ten between two names on a log axis, which step aside.
     """
-    heights = [height for height, _ in ends.values()]
+    heights, colours = zip(*ends.values(), strict=True)
     if gap:
         heights = 10.0 ** apart(np.log10(heights), gap)
-    return say({(x, height): coloured(" " * pad + name, colour)
-                for height, (name, (_, colour)) in zip(heights, ends.items(), strict=True)},
-               "middle right", size, panel=panel)
+    indent = " " * pad
+    labels = {}
+    for name, height, colour in zip(ends, heights, colours, strict=True):
+        labels[x, height] = coloured(f"{indent}{name}", colour)
+    return say(labels, "middle right", size, panel=panel)
 
 
 def ring(x: float, y: float, colour: str = "B", *, size: float = 18, panel: int = 1,
