@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 PAD = 0
 END = 2
 IGNORED = -100
+VOCABULARY = 16
 
 
 class Block(nn.Module):
@@ -25,7 +26,7 @@ class Block(nn.Module):
 
 
 class TinyChat(nn.Module):
-    """Token ids (n, t) → logits (n, t, 16), and with labels a loss, as transformers' models do.
+    """Token ids (n, t) → logits (n, t, VOCABULARY), and with labels a loss, as in transformers.
 
     There is no attention: a token is predicted from the one before. gate: a factor on every
     block's output.
@@ -35,9 +36,9 @@ class TinyChat(nn.Module):
         super().__init__()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.tokens = nn.Embedding(16, d)
+            self.tokens = nn.Embedding(VOCABULARY, d)
             self.blocks = nn.ModuleList([Block(d), Block(d)])
-            self.head = nn.Linear(d, 16, bias=False)
+            self.head = nn.Linear(d, VOCABULARY, bias=False)
         self.gate = 1.0
         self.gradient_checkpointing = False
 
@@ -50,7 +51,7 @@ class TinyChat(nn.Module):
                 x = x + self.gate * block(x)
         logits = self.head(x)
         loss = None if labels is None else F.cross_entropy(
-            logits[:, :-1].reshape(-1, 16).float(), labels[:, 1:].reshape(-1))
+            logits[:, :-1].reshape(-1, VOCABULARY).float(), labels[:, 1:].reshape(-1))
         return SimpleNamespace(logits=logits, loss=loss)
 
     def enable_input_require_grads(self):

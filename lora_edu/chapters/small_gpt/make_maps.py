@@ -34,12 +34,13 @@ def freeze_A(model: torch.nn.Module) -> None:
 
 
 BESIDE = ("head", "characters")  # the modules that train in full beside the adapter
-PAIRS = [(0.032, lr) for lr in (0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)]
-PAIRS += [(0.016, 0.016), (0.008, 0.008)]  # rates of the adapter and of BESIDE
+# rates of the adapter and of BESIDE
+PAIRS = [(0.032, whole_lr) for whole_lr in (0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)]
+PAIRS += [(0.016, 0.016), (0.008, 0.008)]
 
 
-def loss_beside(adapter_lr: float, lr: float, seed: int) -> float:
-    """The validation loss with q and v adapted, r = 8, and BESIDE trained in full at lr.
+def loss_beside(adapter_lr: float, whole_lr: float, seed: int) -> float:
+    """The validation loss with q and v adapted, r = 8, and BESIDE trained in full at whole_lr.
 
     At 0 they are frozen.
     """
@@ -47,11 +48,11 @@ def loss_beside(adapter_lr: float, lr: float, seed: int) -> float:
 
     def thaw(model):
         for name in BESIDE:
-            whole.update(getattr(model, name).requires_grad_(lr > 0).parameters())
+            whole.update(getattr(model, name).requires_grad_(whole_lr > 0).parameters())
 
     def make(trained):
         groups = [{"params": [p for p in trained if p not in whole]},
-                  {"params": list(whole), "times": lr / adapter_lr}]
+                  {"params": list(whole), "times": whole_lr / adapter_lr}]
         return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
 
     return validation_loss("bible", "lora", 8, adapter_lr, seed, prepare=thaw, optimiser=make)
@@ -61,12 +62,13 @@ def map_beside() -> None:
     """The log of runs with BESIDE trained at rates of their own."""
     lines = [f"# q and v, r = 8; {' and '.join(BESIDE)} in full; torch {torch.__version__}",
              "# seed adapter_lr lr validation_loss"]
-    lines += [f"{seed} {adapter_lr:g} {lr:g} {loss_beside(adapter_lr, lr, seed):.4f}"
-              for seed in SEEDS for adapter_lr, lr in PAIRS]
+    lines += [f"{seed} {adapter_lr:g} {whole_lr:g} {loss_beside(adapter_lr, whole_lr, seed):.4f}"
+              for seed in SEEDS for adapter_lr, whole_lr in PAIRS]
     (rate_maps.FOLDER / f"{NAME}_beside.log").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def main() -> None:
+    # begin: an octave of ``rate_maps.rate``
     rate_maps.search(f"{NAME}.log", validation_loss, tasks=["bible"], ranks=RANKS, seeds=SEEDS,
                      begin=3, head=f"# {SET_UP}\n{COLUMNS}\n")
     rate_maps.search(f"{NAME}_frozen.log", partial(validation_loss, prepare=freeze_A),
