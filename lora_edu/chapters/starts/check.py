@@ -22,13 +22,14 @@ def converted_adapter(convert) -> str:
         A1 = array("A1", A1)
         B1 = array("B1", B1)
         alpha1 = positive("alpha1", alpha1)
-        if A1.ndim != 2 or not len(A1) or A1.shape[1] != k or B1.shape != (d, len(A1)):
+        r1 = len(A1) if A1.ndim == 2 else 0
+        if r1 == 0 or A1.shape != (r1, k) or B1.shape != (d, r1):
             raise NotYet(f"A1 and B1 must be (r1, {k}) and ({d}, r1), with one rank r1; they are "
                          f"{A1.shape} and {B1.shape}.")
-        if len(A1) > 2 * r:
-            raise NotYet(f"The rank is {len(A1)}; {2 * r} is enough.")
+        if r1 > 2 * r:
+            raise NotYet(f"The rank is {r1}; {2 * r} is enough.")
         want = np.array([[alpha / r * (B[i] @ A[:, j] - B0[i] @ A0[:, j]) for j in range(k)]
                          for i in range(d)])
-        agree({"ΔW on the original weight": want}, [alpha1 / len(A1) * (B1 @ A1)],
+        agree({"ΔW on the original weight": want}, [alpha1 / r1 * (B1 @ A1)],
               "what is alpha1 divided by?")
     return "on the original weight it is the trained model, for two shapes."

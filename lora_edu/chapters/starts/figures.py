@@ -75,13 +75,13 @@ def _verb(moved: float) -> str:
     return "stays" if moved < ROUNDING else f"has moved by {number(moved)}"
 
 
-def _reading(found: Board) -> str:
+def _reading(norms: Board) -> str:
     def arrow(values):
         return " → ".join(_word(value) for value in values)
 
-    return (f"‖∇A‖ {arrow(found.grad_A)} · ‖∇B‖ {arrow(found.grad_B)} · "
-            f"‖ΔW‖ {arrow(found.model)} · base moved by {_word(found.base[0])} · "
-            f"loss {arrow(found.loss)}")
+    return (f"‖∇A‖ {arrow(norms.grad_A)} · ‖∇B‖ {arrow(norms.grad_B)} · "
+            f"‖ΔW‖ {arrow(norms.model)} · base moved by {_word(norms.base[0])} · "
+            f"loss {arrow(norms.loss)}")
 
 
 def _says(name: str, values) -> dict:

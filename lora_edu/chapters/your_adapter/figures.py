@@ -39,9 +39,9 @@ def adapter(path: str | os.PathLike | None = None) -> Examination:
 def findings(adapter: Examination) -> str:
     """What the file is and what may be wrong, and the report to save, as HTML."""
     items = "".join(
-        f"<li><p><b>{escape(found.severity)}: {escape(found.symptom)}.</b> "
-        f"Likely cause: {escape(found.cause)}. <em>So</em> {escape(found.remedy)}.</p>"
-        f"<p>Where: {escape(found.places)}</p></li>" for found in adapter.findings)
+        f"<li><p><b>{escape(finding.severity)}: {escape(finding.symptom)}.</b> "
+        f"Likely cause: {escape(finding.cause)}. <em>So</em> {escape(finding.remedy)}.</p>"
+        f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
     none = f"<li>Of {len(adapter.findings.tested)} faults looked for there is none.</li>"
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])

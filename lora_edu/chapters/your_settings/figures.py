@@ -15,11 +15,14 @@ WIDTH = 1024  # of the layer's input, for A's start
 
 
 def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str = "AdamW") -> dict:
-    """A row a tool: your scale (green), the tool's own (open), and how yours is written there."""
+    """A row a tool: your scale (green), the tool's own (open), and how yours is written there.
+
+    alpha: or the scale, where the tool asks for that.
+    """
     name = "PEFT" if tool == RSLORA else tool
     asked = TOOLS[name].asks_for  # "alpha" or "scale"
-    yours = convention(name, r, **{asked: alpha}, rslora=tool == RSLORA, optimiser=optimiser,
-                       k=WIDTH)
+    setting = {asked: alpha}
+    yours = convention(name, r, **setting, rslora=tool == RSLORA, optimiser=optimiser, k=WIDTH)
     unsaid = {row: convention(row, r).scale for row in ROWS if TOOLS[row].alpha is not None}
     more = [
         marks(list(unsaid.values()), [HEIGHTS[row] for row in unsaid], "frozen", "circle-open",
