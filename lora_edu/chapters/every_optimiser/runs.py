@@ -6,6 +6,7 @@ Those of libraries that nothing else here needs: pip install -c constraints.txt 
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pkgutil import resolve_name
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -95,13 +96,14 @@ RULES = {
 }
 
 
-def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float = 1.0) -> tuple:
+def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float = 1.0
+         ) -> tuple[np.ndarray, np.ndarray]:
     """(losses (STEPS + 1,), ΔW (STEPS + 1, d, k)).
 
     scale: s. start, lr: factors of A's start and of η. c: what the rule's constants follow by.
     """
-    task = task_16()
-    A0, B0 = initial(*task.shape, R, rng=np.random.default_rng(1))
+    regression = task_16()
+    A0, B0 = initial(*regression.shape, R, rng=np.random.default_rng(1))
     A = torch.nn.Parameter(torch.tensor(start * A0, dtype=rule.dtype))
     B = torch.nn.Parameter(torch.tensor(B0, dtype=rule.dtype))
     optimiser = rule.make([A, B], lr * rule.lr, c)
@@ -113,12 +115,19 @@ def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float
         a = A.detach().double().numpy()
         b = B.detach().double().numpy()
         deltas.append(scale * (b @ a))
-        loss, G = task.loss_and_gradient(task.W0 + deltas[-1])
+        loss, G = regression.loss_and_gradient(regression.W0 + deltas[-1])
         losses.append(loss)
         A.grad = torch.tensor(scale * (b.T @ G), dtype=rule.dtype)
         B.grad = torch.tensor(scale * (G @ a.T), dtype=rule.dtype)
         optimiser.step()
     return np.array(losses), np.array(deltas)
+
+
+class Runs(NamedTuple):
+    """gaps: of the three partners. losses: of all four runs."""
+
+    gaps: list[float]
+    losses: list[np.ndarray]
 
 
 def compare(rule: Rule) -> dict:
@@ -132,17 +141,17 @@ def compare(rule: Rule) -> dict:
     losses_large, deltas_large = path(rule, C**2 * SCALING)
     alone = path(rule, SCALING)
 
-    def beside(power: int) -> tuple[list, list]:
-        """The gaps, and the losses of all runs, where η follows by that power."""
+    def beside(power: int) -> Runs:
+        """Where η follows by that power."""
         partners = [alone,
                     path(rule, SCALING, start=C, lr=C**power),
                     path(rule, SCALING, start=C, lr=C**power, c=C)]
         gaps = [float(relative_gap(deltas_large, deltas).max()) for _, deltas in partners]
-        return gaps, [losses_large, *(losses for losses, _ in partners)]
+        return Runs(gaps, [losses_large, *(losses for losses, _ in partners)])
 
     powers = (0, 1, 2) if rule.power is None else (rule.power,)
-    found = [beside(power) for power in powers]
-    gaps, losses = min(found, key=lambda one: one[0][-1])  # the least gap where all follow
+    candidates = [beside(power) for power in powers]
+    gaps, losses = min(candidates, key=lambda runs: runs.gaps[-1])  # least gap where all follow
     release, _, _ = version(rule.library).partition("+")  # of torch 2.13.0+cpu: 2.13.0
     return {"by": f"{rule.library} {release}", "power": rule.power,
             "follows": {symbol: power for symbol, (*_, power) in rule.constants.items()},
