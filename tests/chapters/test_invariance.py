@@ -183,10 +183,10 @@ def test_alpha_times_the_factor_does_what_that_rate_does(factor):
     rng = np.random.default_rng(0)
     A0, B0 = initial(runs_slide.SIDE, runs_slide.SIDE, runs_slide.R, rng=rng)
     G = rng.normal(size=(runs_slide.SIDE, runs_slide.SIDE))
-    task = SimpleNamespace(W0=0 * G, gradient=lambda W: G)
+    problem = SimpleNamespace(W0=0 * G, gradient=lambda W: G)
 
     def useful(lr, s):
-        path = weights(task, Adapter(A0, B0, s), Adam(lr, eps=1e-30), runs_slide.STEPS)
+        path = weights(problem, Adapter(A0, B0, s), Adam(lr, eps=1e-30), runs_slide.STEPS)
         return -np.vdot(path[-1], G)
 
     _, m = runs_slide.worth(factor)

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 from torch.autograd.functional import hessian
 
-from lora_edu.chapters.shared.fits import geometric_mean as mean
+from lora_edu.chapters.shared.fits import geometric_mean
 from lora_edu.chapters.starts import COMPARED_STARTS, make_data, rates, tasks
 from lora_edu.chapters.starts.figures import own_rate
 from lora_edu.chapters.starts.make_data import top_curvature
@@ -174,15 +174,15 @@ def by_start(values):
 
 def under_adam(task):
     """The mean loss of each start at each rate, (starts, rates)."""
-    return mean(rates.stored()[f"{task} Adam ends"].swapaxes(1, 2))
+    return geometric_mean(rates.stored()[f"{task} Adam ends"].swapaxes(1, 2))
 
 
 @pytest.mark.claim("obs-own-rate")
 @pytest.mark.parametrize(("task", "curvatures", "shares", "diverge"), [
     ("regression", (5, 4900), (0.4, 1.8), 10), ("digits", (23, 27000), (1.0, 2.5), 6)])
 def test_under_sgd_two_over_the_curvature_is_near_the_best_rate(task, curvatures, shares, diverge):
-    curvature = mean(rates.stored()[f"{task} curvature"])
-    best = mean(rates.best(task, "SGD"))
+    curvature = geometric_mean(rates.stored()[f"{task} curvature"])
+    best = geometric_mean(rates.best(task, "SGD"))
     share = best * curvature / 2
     assert span(curvature) == pytest.approx(curvatures, rel=0.1)
     assert span(share) == pytest.approx(shares, abs=0.05)
@@ -198,7 +198,7 @@ def test_under_sgd_two_over_the_curvature_is_near_the_best_rate(task, curvatures
 
 def at_the_defaults(task, optimiser):
     """The place of the rate that is best for the default start."""
-    return mean(rates.stored()[f"{task} {optimiser} ends"][0].T).argmin()
+    return geometric_mean(rates.stored()[f"{task} {optimiser} ends"][0].T).argmin()
 
 
 @pytest.mark.claim("obs-own-rate")
@@ -207,7 +207,8 @@ def at_the_defaults(task, optimiser):
     ("digits", "SGD", -0.73, 2e-3), ("digits", "Adam", 0.14, 0.61)])
 def test_the_best_rates_are_ordered_by_the_curvature_under_sgd_alone(task, optimiser, statistic, p):
     pair = rates.stored()[f"{task} curvature"], rates.best(task, optimiser)
-    rank = spearmanr(*(np.log(mean(values)).round(6) for values in pair))  # ties but for noise
+    means = [geometric_mean(values) for values in pair]
+    rank = spearmanr(*np.log(means).round(6))  # ties but for noise
     assert (rank.statistic, rank.pvalue) == pytest.approx((statistic, p), abs=0.006)
 
 

@@ -24,12 +24,12 @@ def train(task: str, r: int, s: float, rates=None, seeds=SEEDS, optimiser=None) 
 
     Defaults of rates and optimiser are the task's.
     """
-    this = TASKS[task]
-    rates = this.rates if rates is None else rates
-    data = digits.load(this.angle)
+    part = TASKS[task]
+    rates = part.rates if rates is None else rates
+    data = digits.load(part.angle)
     scale, lr, seed = zip(*((s, lr, seed) for lr in rates for seed in seeds), strict=True)
     ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=scale, lr=lr, seed=seed,
-                     decay=this.decay, optimiser=optimiser or this.optimiser, dtype=np.float32)
+                     decay=part.decay, optimiser=optimiser or part.optimiser, dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         losses = np.array([end.loss(data.X_train, data.y_train) for end in ends], dtype=float)
     losses = np.where(np.isfinite(losses), np.minimum(losses, LOST), LOST)

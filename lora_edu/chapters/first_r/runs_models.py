@@ -31,11 +31,11 @@ def curve(model: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
         scale = digits_map.ALPHA_RULES[TO_ALPHA_RULE[rule]](r, REFERENCE_RANK)
         return (np.array(digits_map.TASKS[DIGITS[model]].rates),
                 digits_map.losses(DIGITS[model], r, scale).T)
-    task = teacher_student(32, 32, spectrum=2.0, rng=np.random.default_rng(0))
+    regression = teacher_student(32, 32, spectrum=2.0, rng=np.random.default_rng(0))
     rates = 2.0 ** np.arange(-10, 1.5, 0.5)
     name = SCALE_RULES[rule]
-    losses = sweep(task, r=r, alpha=rate_maps.ALPHAS[name], rule=name, lr=rates, seed=range(5),
-                   steps=STEPS).loss[0, 0, :, 0, :, -1]
+    losses = sweep(regression, r=r, alpha=rate_maps.ALPHAS[name], rule=name, lr=rates,
+                   seed=range(5), steps=STEPS).loss[0, 0, :, 0, :, -1]
     return rates, losses.T
 
 

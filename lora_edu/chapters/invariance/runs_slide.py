@@ -23,15 +23,16 @@ def useful_parts(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     start = Adapter(*initial(SIDE, SIDE, R, rng=rng), scaling=1.0)
     G = rng.normal(size=(SIDE, SIDE))
-    task = SimpleNamespace(W0=np.zeros_like(G),  # L(W) = ⟨G, W⟩
-                           loss_and_gradient=lambda W: (np.vdot(G, W), G))
-    runs = [train(task, start, Adam(float(lr), eps=1e-30), STEPS) for lr in RATES]
+    # what ``train`` asks of a problem, with L(W) = ⟨G, W⟩
+    problem = SimpleNamespace(W0=np.zeros_like(G),
+                              loss_and_gradient=lambda W: (np.vdot(G, W), G))
+    runs = [train(problem, start, Adam(float(lr), eps=1e-30), STEPS) for lr in RATES]
     moved = [np.linalg.norm(run.adapter.A - start.A) for run in runs]
     return np.array([run.useful[-1] for run in runs]), np.array(moved) / np.linalg.norm(start.A)
 
 
 def worth(factor: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """(‖A − A0‖/‖A0‖, μ): α × factor has the useful part of η × μ.
+    """(‖A − A0‖/‖A0‖, μ): with η × μ instead, the useful part is that of α × factor.
 
     Two arrays, one number for each of RATES whose η × μ lies among them too.
     """

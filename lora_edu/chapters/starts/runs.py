@@ -133,13 +133,13 @@ def adapt(model, start: str | bool, r: int, alpha: float, X, loss_of, names=("0"
     return model
 
 
-def as_model(task: Regression, dtype):
-    """(A model of one linear layer at W0, its loss on the task as a function of a model, X)."""
+def as_model(regression: Regression, dtype):
+    """(A model of one linear layer at W0, the regression's loss as a function of a model, X)."""
     import torch
 
-    X = torch.tensor(task.X, dtype=dtype)
-    W0 = torch.tensor(task.W0, dtype=dtype)
-    target = torch.tensor(task.X @ task.W_star.T, dtype=torch.float32)
+    X = torch.tensor(regression.X, dtype=dtype)
+    W0 = torch.tensor(regression.W0, dtype=dtype)
+    target = torch.tensor(regression.X @ regression.W_star.T, dtype=torch.float32)
     model = torch.nn.Sequential(torch.nn.Linear(*W0.T.shape, bias=False, dtype=dtype))
     with torch.no_grad():
         model[0].weight.copy_(W0)

@@ -19,7 +19,7 @@ PICTURES = 200  # of the rotated ones, all in each step
 
 
 @dataclass(frozen=True)
-class Task:
+class DrawnTask:
     """Layers to adapt, and the loss as a function of their weights.
 
     weights: list of (d, k). loss: list of (…, d, k) → (…). model: the same in torch, for PEFT, with
@@ -44,27 +44,28 @@ class Start:
 
 
 @cache
-def draw_task(name: str, seed: int) -> Task:
+def draw_task(task: str, seed: int) -> DrawnTask:
     """"regression": that of Step zero, drawn with ``seed``. "digits": rotated by 90°, adapted in
     the two hidden layers; the seed draws the pretrained base."""
-    return _regression(seed) if name == "regression" else _digits(seed)
+    return _regression(seed) if task == "regression" else _digits(seed)
 
 
-def _regression(seed: int) -> Task:
-    task = task_64(seed)
-    W0 = torch.tensor(task.W0)
-    W_star = torch.tensor(task.W_star)
-    C = torch.tensor(task.covariance)
-    _, torch_loss, X = as_model(task, torch.float32)
+def _regression(seed: int) -> DrawnTask:
+    regression = task_64(seed)
+    W0 = torch.tensor(regression.W0)
+    W_star = torch.tensor(regression.W_star)
+    C = torch.tensor(regression.covariance)
+    _, torch_loss, X = as_model(regression, torch.float32)
 
     def loss(weights):
         [W] = weights
         return 0.5 * ((W - W_star) @ C * (W - W_star)).sum(dim=(-2, -1))
 
-    return Task([W0], loss, lambda: as_model(task, torch.float32)[0], ("0",), X, torch_loss)
+    return DrawnTask([W0], loss, lambda: as_model(regression, torch.float32)[0], ("0",), X,
+                     torch_loss)
 
 
-def _digits(seed: int) -> Task:
+def _digits(seed: int) -> DrawnTask:
     base, parts = base_for("rotated", seed)
     X, y = (part[:PICTURES] for part in parts["train"])
     b0 = base[0].bias.detach()
@@ -79,9 +80,8 @@ def _digits(seed: int) -> Task:
         Z = H @ head.T + b2
         return (Z.logsumexp(dim=-1) - Z[..., torch.arange(len(y)), y]).mean(dim=-1)
 
-    return Task([base[i].weight.detach() for i in (0, 2)], loss, lambda: copy.deepcopy(base),
-                ("0", "2"), X,
-                lambda model: nn.functional.cross_entropy(model(X), y))
+    return DrawnTask([base[i].weight.detach() for i in (0, 2)], loss, lambda: copy.deepcopy(base),
+                     ("0", "2"), X, lambda model: nn.functional.cross_entropy(model(X), y))
 
 
 PEFT_NAMES = {"default": "True", "gaussian": "gaussian", "EVA": "eva", "orthogonal": "orthogonal",
@@ -90,29 +90,29 @@ PEFT_NAMES = {"default": "True", "gaussian": "gaussian", "EVA": "eva", "orthogon
 
 
 @cache
-def draw_start(name: str, task_name: str, seed: int) -> Start:
+def draw_start(name: str, task: str, seed: int) -> Start:
     """One of COMPARED_STARTS on a task, r = 8 and s = 2, both drawn with ``seed``."""
-    task = draw_task(task_name, seed)
+    drawn = draw_task(task, seed)
     rng = torch.Generator().manual_seed(seed)
     kind = name.removesuffix(", subtracted")
     subtracted = name.endswith(", subtracted")
     if kind in PEFT_NAMES:
-        start = _from_peft(task, PEFT_NAMES[kind], seed)
+        start = _from_peft(drawn, PEFT_NAMES[kind], seed)
     else:
-        pairs = [_by_hand(kind, W, rng) for W in task.weights]
-        start = Start([A for A, _ in pairs], [B for _, B in pairs], task.weights)
+        pairs = [_by_hand(kind, W, rng) for W in drawn.weights]
+        start = Start([A for A, _ in pairs], [B for _, B in pairs], drawn.weights)
     if subtracted or kind == "MiLoRA":
-        base = [W - S * b @ a for W, a, b in zip(task.weights, start.A, start.B, strict=True)]
+        base = [W - S * b @ a for W, a, b in zip(drawn.weights, start.A, start.B, strict=True)]
         start = Start(start.A, start.B, base)
     return start
 
 
-def loss_with(task: Task, start: Start, matrices: list[torch.Tensor]) -> torch.Tensor:
+def loss_with(drawn: DrawnTask, start: Start, matrices: list[torch.Tensor]) -> torch.Tensor:
     """The loss with every layer's A, (…, r, k), then every layer's B, (…, d, r), in matrices."""
     n = len(start.A)
     A = matrices[:n]
     B = matrices[n:]
-    return task.loss([W + S * b @ a for W, a, b in zip(start.base, A, B, strict=True)])
+    return drawn.loss([W + S * b @ a for W, a, b in zip(start.base, A, B, strict=True)])
 
 
 def _by_hand(kind: str, W: torch.Tensor, rng: torch.Generator):
@@ -135,14 +135,14 @@ def _by_hand(kind: str, W: torch.Tensor, rng: torch.Generator):
     return root[:, None] * Vt[-R:], U[:, -R:] * root
 
 
-def _from_peft(task: Task, init: str, seed: int) -> Start:
+def _from_peft(drawn: DrawnTask, init: str, seed: int) -> Start:
     with torch.random.fork_rng(), one_thread(), quiet_peft():
         torch.manual_seed(seed)
-        model = adapt(task.model(), init, R, ALPHA, task.X, task.torch_loss, task.names)
-        layers = [model.base_model.model.get_submodule(name) for name in task.names]
+        model = adapt(drawn.model(), init, R, ALPHA, drawn.X, drawn.torch_loss, drawn.names)
+        layers = [model.base_model.model.get_submodule(name) for name in drawn.names]
 
     def copy_of(weight: torch.Tensor) -> torch.Tensor:
-        return weight.detach().to(task.weights[0].dtype).clone()
+        return weight.detach().to(drawn.weights[0].dtype).clone()
 
     return Start([copy_of(layer.lora_A["default"].weight) for layer in layers],
                  [copy_of(layer.lora_B["default"].weight) for layer in layers],
