@@ -10,8 +10,9 @@ from tests.book import sampled
 from tests.site.devices import DEVICES, TWO_FRAMES
 from tests.site.pages import EXPLORERS, PAGES
 
-STILL = {page: [built.name for built in EXPLORERS if built.page == page and built.is_still]
-         for page in PAGES}
+STILL_EXPLORERS = {
+    page: [built.name for built in EXPLORERS if built.page == page and built.is_still]
+    for page in PAGES}
 NEAR = 3  # px that a pixel may lie beside its like
 UNLIKE = 80  # of 255: two colours that are not the same one, smoothed elsewhere
 MOST = 11  # pixels without a like in a square of 5 × 5; of a word that is missing there are more
@@ -37,14 +38,14 @@ def unlike(one, other):
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("page", sampled([page for page in PAGES if STILL[page]]))
+@pytest.mark.parametrize("page", sampled([page for page in PAGES if STILL_EXPLORERS[page]]))
 def test_the_first_frame_looks_like_plotlys_drawing(visit, page, device):
     held = []
     here = visit(page, device, answer={"**/plotly*": lambda route: held.append(route)},
                  until="domcontentloaded",  # the page is not loaded before plotly is
                  reduced_motion="reduce")  # none plays by itself
     here.page.mouse.move(2, 2)
-    roots = {name: here.page.locator(f"#explorer-{name}") for name in STILL[page]}
+    roots = {name: here.page.locator(f"#explorer-{name}") for name in STILL_EXPLORERS[page]}
     frames = {name: picture(root) for name, root in roots.items()}
     while not held:
         here.page.wait_for_timeout(50)

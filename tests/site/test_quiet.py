@@ -12,7 +12,8 @@ from tests.site.pages import EXPLORERS, HTML, MOVABLE, PAGES, all_pages, weights
 HEAVIEST = 250_000  # bytes, gzipped, before any interaction
 HEAVIEST_ANSWERS = 120_000  # of a page of answers, which people open on the way; without pictures
 # the pages whose explorers all have a first frame; on others plotly may be fetched at once
-STILL = [page for page in PAGES if all(built.is_still for built in EXPLORERS if built.page == page)]
+STILL_PAGES = [page for page in PAGES
+               if all(built.is_still for built in EXPLORERS if built.page == page)]
 FIRST = "book/part1/step-zero.html"
 
 
@@ -38,7 +39,7 @@ def test_a_page_weighs_little(reader, page):
     """And fetches plotly once, not before the reader does something."""
     here = reader(page)
     early = about_plotly(here.requests_at_rest)
-    assert early == [] or page not in STILL
+    assert early == [] or page not in STILL_PAGES
     assert len(about_plotly(here.requests_when_read)) == (page in PAGES)
     fetched = weights(set(here.requests_at_rest) - set(early), here.base)
     assert sum(fetched.values()) <= HEAVIEST, fetched
