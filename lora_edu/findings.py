@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, NamedTuple
 
+# A question's answer: the parts, or the names of modules, that show the fault; or
+# (list, {placeholder: text}), where the words differ from case to case
+Answer = list | tuple[list, dict[str, Any]]
 SEVERITIES = ("error", "warning", "note")  # cannot work; hardly meant; look whether it is meant
 
 
@@ -48,24 +51,23 @@ class Diagnosis(list[Finding]):
 
 
 class Test(NamedTuple):
-    """It is made only where there is what it needs, such as ``("training", "batch")``.
+    """It is made only where there is what it needs, such as ``{"training", "batch"}``.
 
-    find: a function of the case that returns a list of the parts, or of the names of modules, that
-    show the fault; or (list, {placeholder: text}), where words differ from case to case.
+    find: the question, a function of the case.
     """
 
     name: str
     severity: str
-    find: Callable[[Any], Any]
+    find: Callable[[Any], Answer]
     symptom: str
     cause: str
     remedy: str
-    needs: tuple[str, ...] = ()
+    needs: Set[str] = frozenset()
 
 
-def diagnose(tests: Iterable[Test], case: Any, available: Collection[str]) -> Diagnosis:
+def diagnose(tests: Iterable[Test], case: Any, available: Set[str]) -> Diagnosis:
     """Make those tests for which there is what they need."""
-    tests = [test for test in tests if set(available).issuperset(test.needs)]
+    tests = [test for test in tests if test.needs <= available]
     return Diagnosis([finding for test in tests for finding in _findings(test, case)],
                      [test.name for test in tests])
 
@@ -83,18 +85,22 @@ def _findings(test: Test, case: Any) -> Iterator[Finding]:
 
 # Symptom, cause and remedy of what both look for
 
-BOTH_ZERO = (
-    "A and B are both zero: both gradients are zero, at every step",
-    "an initialisation of all parameters (init.zeros_, empty weights) ran over the adapter",
-    "draw A again: reset_lora_parameters in PEFT, inject again here")
-IDLE = (
-    "BA is exactly zero: with the adapter the layer computes what it does without",
-    "it was never trained, or its file's names did not fit the model's and were passed over",
-    "compare the file's keys with the model's; look for “missing keys” in the log")
-SCALE = (
-    "s is {s}: it multiplies all that BA adds, and so Adam's first step",
-    "α was left at a default, or r was changed and α kept, or α/√r came with the α of α/r",
-    "nothing, if the rate was tuned with it; else set α so that s is near 1, or search again")
+BOTH_ZERO = {
+    "symptom": "A and B are both zero: both gradients are zero, at every step",
+    "cause": "an initialisation of all parameters (init.zeros_, empty weights) ran over the "
+             "adapter",
+    "remedy": "draw A again: reset_lora_parameters in PEFT, inject again here"}
+IDLE = {
+    "symptom": "BA is exactly zero: with the adapter the layer computes what it does without",
+    "cause": "it was never trained, or its file's names did not fit the model's and were passed "
+             "over",
+    "remedy": "compare the file's keys with the model's; look for “missing keys” in the log"}
+SCALE = {
+    "symptom": "s is {s}: it multiplies all that BA adds, and so Adam's first step",
+    "cause": "α was left at a default, or r was changed and α kept, or α/√r came with the α of "
+             "α/r",
+    "remedy": "nothing, if the rate was tuned with it; else set α so that s is near 1, or search "
+              "again"}
 
 
 def is_unusual(scale: float) -> bool:

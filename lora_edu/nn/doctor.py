@@ -15,101 +15,124 @@ from lora_edu.nn import questions as ask
 
 TESTS = (
     Test(
-        "no-adapter", "error", lambda case: [] if case.parts else [type(case.model).__name__],
-        "the model has no LoRA layer of PEFT or lora_edu: nothing of LoRA trains",
-        "the adapter went into another copy of the model, was not kept, or has been unloaded",
-        "train the model that get_peft_model returns, or that inject was called on", ("training",)),
+        "no-adapter", "error",
+        find=lambda case: [] if case.parts else [type(case.model).__name__],
+        symptom="the model has no LoRA layer of PEFT or lora_edu: nothing of LoRA trains",
+        cause="the adapter went into another copy of the model, was not kept, or has been unloaded",
+        remedy="train the model that get_peft_model returns, or that inject was called on",
+        needs={"training"}),
     Test(
         "frozen", "error",
-        lambda case: [] if any(part.trains for part in case.parts) else case.parts,
-        "no number of any adapter trains: requires_grad is off in all",
-        "from_pretrained loads an adapter to be used, or requires_grad_(False) came after it",
-        "load with is_trainable=True; or freeze first and put the adapter in then", ("training",)),
+        find=lambda case: [] if any(part.trains for part in case.parts) else case.parts,
+        symptom="no number of any adapter trains: requires_grad is off in all",
+        cause="from_pretrained loads an adapter to be used, or requires_grad_(False) came after it",
+        remedy="load with is_trainable=True; or freeze first and put the adapter in then",
+        needs={"training"}),
     Test(
-        "inactive", "error", ask.inactive,
-        "{idle} would train, but what counts in the output is {active}",
-        "another adapter was set or loaded, the adapters were disabled, or requires_grad was set "
-        "by hand",
-        "call set_adapter with the name that is to train", ("training",)),
+        "inactive", "error",
+        find=ask.inactive,
+        symptom="{idle} would train, but what counts in the output is {active}",
+        cause="another adapter was set or loaded, the adapters were disabled, or requires_grad "
+              "was set by hand",
+        remedy="call set_adapter with the name that is to train",
+        needs={"training"}),
     Test(
-        "merged", "error", lambda case: [p for p in case.parts if p.merged],
-        "the adapter is merged into the weight: A and B get no gradient",
-        "merge_adapter (lora_edu: merge) was called for an evaluation and not undone",
-        "call unmerge_adapter (lora_edu: unmerge) before training goes on", ("training",)),
-    Test(
-        "base-trains", "warning",
-        lambda case: [part for part in case.parts
-                      if getattr(part.weight, "requires_grad", False)],
-        "W0 trains as well: the saved adapter alone will not be the trained model",
-        "requires_grad_(True) was called on the model after the adapter was put in",
-        "call requires_grad_(False) on the base's layers, or save all weights", ("training",)),
+        "merged", "error",
+        find=lambda case: [p for p in case.parts if p.merged],
+        symptom="the adapter is merged into the weight: A and B get no gradient",
+        cause="merge_adapter (lora_edu: merge) was called for an evaluation and not undone",
+        remedy="call unmerge_adapter (lora_edu: unmerge) before training goes on",
+        needs={"training"}),
     Test(
         "base-trains", "warning",
-        lambda case: [name for name, module in case.model.named_modules()
-                      if module.training and getattr(module, "track_running_stats", False)],
-        "running statistics move: the adapter alone will not be the trained model",
-        "a BatchNorm in train mode gathers them, frozen too, and no file has them",
-        "call eval() on these modules for as long as the adapter trains", ("training",)),
+        find=lambda case: [part for part in case.parts
+                           if getattr(part.weight, "requires_grad", False)],
+        symptom="W0 trains as well: the saved adapter alone will not be the trained model",
+        cause="requires_grad_(True) was called on the model after the adapter was put in",
+        remedy="call requires_grad_(False) on the base's layers, or save all weights",
+        needs={"training"}),
     Test(
-        "nested", "error", ask.nested,
-        "a PeftModel was wrapped again: where the new adapter has the same name and layer, what "
-        "was learned is gone",
-        "get_peft_model ran on a model that had an adapter, as when a notebook's cell runs twice",
-        "load the base again (or unload); for a second adapter call add_adapter"),
+        "base-trains", "warning",
+        find=lambda case: [name for name, module in case.model.named_modules()
+                           if module.training and getattr(module, "track_running_stats", False)],
+        symptom="running statistics move: the adapter alone will not be the trained model",
+        cause="a BatchNorm in train mode gathers them, frozen too, and no file has them",
+        remedy="call eval() on these modules for as long as the adapter trains",
+        needs={"training"}),
+    Test(
+        "nested", "error",
+        find=ask.nested,
+        symptom="a PeftModel was wrapped again: where the new adapter has the same name and "
+                "layer, what was learned is gone",
+        cause="get_peft_model ran on a model that had an adapter, as when a notebook's cell runs "
+              "twice",
+        remedy="load the base again (or unload); for a second adapter call add_adapter"),
     Test(
         "both-zero", "error",
-        lambda case: [p for p in case.learning if not p.A.any() and not p.B.any()],
-        *BOTH_ZERO, ("training",)),
-    Test("idle", "error", ask.zero_update, *IDLE, ("use",)),
+        find=lambda case: [p for p in case.learning if not p.A.any() and not p.B.any()],
+        **BOTH_ZERO,
+        needs={"training"}),
+    Test("idle", "error", find=ask.zero_update, **IDLE, needs={"use"}),
     Test(
-        "scaling", "warning", ask.other_scaling,
-        "s is {have:g}, by the settings it is {want:g}",
-        "the settings are of another adapter, the rule is another, or the scaling was set later",
-        "load the adapter with its own adapter_config.json, and serve with the rule that it was "
-        "trained with; where a program knows α/r alone, give it α·√r for α/√r"),
-    Test("scale", "note", ask.unusual_scale, *SCALE),
+        "scaling", "warning",
+        find=ask.other_scaling,
+        symptom="s is {have:g}, by the settings it is {want:g}",
+        cause="the settings are of another adapter, the rule is another, or the scaling was set "
+              "later",
+        remedy="load the adapter with its own adapter_config.json, and serve with the rule that "
+               "it was trained with; where a program knows α/r alone, give it α·√r for α/√r"),
+    Test("scale", "note", find=ask.unusual_scale, **SCALE),
     Test(
-        "not-in-optimiser", "error", ask.not_given,
-        "{missing} of {all} matrices of the adapter are not in the optimiser",
-        "the optimiser was made before the adapter was put in, or for another copy of the model, "
-        "or the parameters were chosen by name or while another adapter was active",
-        "make the optimiser after the adapter, of all parameters with requires_grad",
-        ("training", "optimiser")),
+        "not-in-optimiser", "error",
+        find=ask.not_given,
+        symptom="{missing} of {all} matrices of the adapter are not in the optimiser",
+        cause="the optimiser was made before the adapter was put in, or for another copy of the "
+              "model, or the parameters were chosen by name or while another adapter was active",
+        remedy="make the optimiser after the adapter, of all parameters with requires_grad",
+        needs={"training", "optimiser"}),
     Test(
-        "full-at-lora-rate", "note", ask.full_at_lora_rate,
-        "whole matrices train at the adapter's rate",
-        "all that trains was given to the optimiser in one group, and a matrix that trains in "
-        "full mostly wants a rate two to ten times smaller",
-        "nothing, if you tuned it so; else give them a group of their own with a smaller lr, and "
-        "begin at a quarter", ("training", "optimiser")),
+        "full-at-lora-rate", "note",
+        find=ask.full_at_lora_rate,
+        symptom="whole matrices train at the adapter's rate",
+        cause="all that trains was given to the optimiser in one group, and a matrix that trains "
+              "in full mostly wants a rate two to ten times smaller",
+        remedy="nothing, if you tuned it so; else give them a group of their own with a smaller "
+               "lr, and begin at a quarter",
+        needs={"training", "optimiser"}),
     Test(
-        "stuck", "error", ask.stuck,
-        "after two steps or more a matrix is exactly zero still",
-        "its gradient or its rate was 0 in each step, or a copy trains that is not written back",
-        "give the doctor a batch; if the optimiser is sharded, gather the weights first",
-        ("training", "steps")),
+        "stuck", "error",
+        find=ask.stuck,
+        symptom="after two steps or more a matrix is exactly zero still",
+        cause="its gradient or its rate was 0 in each step, or a copy trains that is not written "
+              "back",
+        remedy="give the doctor a batch; if the optimiser is sharded, gather the weights first",
+        needs={"training", "steps"}),
     Test(
         "half-precision", "warning",
-        lambda case: [part for part in case.learning if part.A.dtype in ask.HALF],
-        "A and B train in half precision: a step below half their spacing is rounded away",
-        "the whole model was cast after the adapter was put in, or autocast_adapter_dtype is off",
-        "keep A and B in float32 (the default of PEFT and lora_edu), or round stochastically",
-        ("training",)),
+        find=lambda case: [part for part in case.learning if part.A.dtype in ask.HALF],
+        symptom="A and B train in half precision: a step below half their spacing is rounded away",
+        cause="the whole model was cast after the adapter was put in, or autocast_adapter_dtype "
+              "is off",
+        remedy="keep A and B in float32 (the default of PEFT and lora_edu), or round "
+               "stochastically",
+        needs={"training"}),
     Test(
-        "no-gradient", "error", ask.without_gradient,
-        "no gradient comes to the adapter in these layers",
-        "gradient checkpointing of the reentrant kind, and an input that needs no gradient (the "
-        "embedding is frozen); or the layer is not used, or its output is detached",
-        "model.enable_input_require_grads(), or checkpoints with use_reentrant=False; else look "
-        "for detach, no_grad, inference_mode, .data and .item() after the layer",
-        ("training", "batch")),
+        "no-gradient", "error",
+        find=ask.without_gradient,
+        symptom="no gradient comes to the adapter in these layers",
+        cause="gradient checkpointing of the reentrant kind, and an input that needs no gradient "
+              "(the embedding is frozen); or the layer is not used, or its output is detached",
+        remedy="model.enable_input_require_grads(), or checkpoints with use_reentrant=False; else "
+               "look for detach, no_grad, inference_mode, .data and .item() after the layer",
+        needs={"training", "batch"}),
     Test(
-        "reference", "error", ask.unlike_reference,
-        "the outputs are {far:.1%} of the reference's length away from it",
-        "a base with other weights of equal shapes, another adapter, or another input: the doctor "
-        "has tried s = 0, s·√r and s/√r",
-        "compare the outputs of the base alone (adapters disabled) first, then W0, A and B",
-        ("reference",)),
+        "reference", "error",
+        find=ask.unlike_reference,
+        symptom="the outputs are {far:.1%} of the reference's length away from it",
+        cause="a base with other weights of equal shapes, another adapter, or another input: the "
+              "doctor has tried s = 0, s·√r and s/√r",
+        remedy="compare the outputs of the base alone (adapters disabled) first, then W0, A and B",
+        needs={"reference"}),
 )
 
 
@@ -151,7 +174,7 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
         >>> from lora_edu.nn import inject
         >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
         >>> optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)  # too early
-        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> adapted = inject(model, ["0", "2"], r=2, alpha=4)
         >>> [(finding.name, finding.where) for finding in doctor(model, optimiser=optimiser)]
         [('not-in-optimiser', ('0', '2'))]
     """
