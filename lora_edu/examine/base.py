@@ -11,6 +11,7 @@ import numpy as np
 
 from lora_edu.examine.reading import Module
 from lora_edu.examine.rows import Row, tall
+from lora_edu.findings import Answer
 from lora_edu.formats import tensors
 from lora_edu.formats.tensors import Tensor
 
@@ -66,17 +67,17 @@ def _flat(name: str) -> str:
 
 # What the tests ask of a ``questions.Case`` that has a base
 
-def unknown_names(case):
+def unknown_names(case) -> Answer:
     rows = [row for row in case.rows if row.layer not in case.paired]
     return rows, {"share": f"{len(rows)} of {len(case.rows)}"}
 
 
-def other_shape(case):
+def other_shape(case) -> Answer:
     return [row for row in case.rows if row.shape and (weight := case.weight(row)) is not None
             and not has_shape(row, weight)]
 
 
-def without_adapter(case):
+def without_adapter(case) -> Answer:
     some_layers = case.source.settings.get("layers_to_transform")
     if case.config is None or some_layers is not None or not case.paired:
         return []
@@ -85,7 +86,7 @@ def without_adapter(case):
             if len(weight.shape) > 1 and name not in have and case.config.chooses(name)]
 
 
-def lost_by_rounding(case):
+def lost_by_rounding(case) -> Answer:
     is_mlx = case.source.layout == "mlx"
     shares = {row: lost_in_merge(row, case.modules[row.layer], case.weight(row), is_mlx)
               for row in case.known if _can_be_merged(row, case.weight(row))}

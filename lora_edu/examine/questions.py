@@ -1,6 +1,6 @@
 """What is asked of a file: which of its modules, or what else in it, show a fault.
 
-Each question returns what a :class:`lora_edu.findings.Test` wants of ``find``."""
+Each question is the ``find`` of a :class:`lora_edu.findings.Test`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from statistics import median, mode
 from lora_edu.examine.base import pairing
 from lora_edu.examine.reading import OTHER_RANK, Source
 from lora_edu.examine.rows import Row, lost
-from lora_edu.findings import is_unusual
+from lora_edu.findings import Answer, is_unusual
 from lora_edu.formats.config import STARTS_THAT_KEEP_W0, beyond_plain, matching
 from lora_edu.formats.convention import TOOLS
 from lora_edu.formats.layouts import is_doubtful
@@ -96,9 +96,9 @@ def has_other_rank(row: Row) -> bool:
     return row.rule == OTHER_RANK
 
 
-def each(is_faulty: Callable[[Row], bool]) -> Callable:
+def each(is_faulty: Callable[[Row], bool]) -> Callable[[Case], Answer]:
     """A test that finds such modules; its words may have their {s} and {alpha}."""
-    def find(case: Case):
+    def find(case: Case) -> Answer:
         rows = [row for row in case.known if is_faulty(row)]
         return rows, {"s": _list(row.scale for row in rows),
                       "alpha": _list(row.alpha for row in rows)}
@@ -108,37 +108,37 @@ def each(is_faulty: Callable[[Row], bool]) -> Callable:
 
 # What they ask of the whole file; of its base, see ``base``
 
-def not_finite(case: Case):
+def not_finite(case: Case) -> Answer:
     return [row for row in case.rows if row.shape and not row.is_known]
 
 
-def incomplete(case: Case):
+def incomplete(case: Case) -> Answer:
     return [row for row in case.rows if row.method in ("LoRA", "DoRA") and not row.shape]
 
 
-def idle(case: Case):
+def idle(case: Case) -> Answer:
     # what is left of a product of zero is rounding
     rows = [row for row in case.known if row.scale != 0
             and row.norm <= 1e-13 * abs(row.scale or 1) * row.norm_A * row.norm_B]
     return rows, {} if len(rows) == len(case.known) else IDLE_IN_PART
 
 
-def bad_settings(case: Case):
+def bad_settings(case: Case) -> Answer:
     return ["the settings"] if case.source.fault else [], {"fault": case.source.fault}
 
 
-def without_scale(case: Case):
+def without_scale(case: Case) -> Answer:
     return [] if case.source.fault else [
         row for row in case.known if row.scale is None and not has_other_rank(row)]
 
 
-def without_alpha(case: Case):
+def without_alpha(case: Case) -> Answer:
     """diffusers' own trainers write none where α is r; kohya's always do."""
     kohya = case.source.layout == "kohya"
     return [row for row in case.known if kohya and row.rule == "α = r"]
 
 
-def alpha_in_metadata(case: Case):
+def alpha_in_metadata(case: Case) -> Answer:
     """Not of convolutions, which may have an α of their own."""
     trained = _numbers(case, METADATA_ALPHAS)
     ranks = _numbers(case, ["ss_network_dim"])
@@ -157,58 +157,58 @@ def _numbers(case: Case, names: Collection[str]) -> list[float]:
     return [float(value) for value in values if NUMBER.fullmatch(value)]
 
 
-def doubtful_alpha(case: Case):
+def doubtful_alpha(case: Case) -> Answer:
     return [row for row in case.known if not case.source.configs and row.rule == "α/r"
             and is_doubtful(case.source.layout, case.modules[row.layer].begin[:-1])]
 
 
-def unmatched_names(case: Case):
+def unmatched_names(case: Case) -> Answer:
     names = [module.layer for module in case.modules.values()]
     return [pattern for patterns in case.patterns for pattern in patterns
             if not any(matching({pattern: 0}, name) for name in names)]
 
 
-def ambiguous_patterns(case: Case):
+def ambiguous_patterns(case: Case) -> Answer:
     return [row for row in case.rows for patterns in case.patterns
             if len({*matching(patterns, case.modules[row.layer].layer).values()}) > 1]
 
 
-def not_saved(case: Case):
+def not_saved(case: Case) -> Answer:
     listed = case.source.settings.get("modules_to_save")
     keys = [*case.source.whole, *case.modules]
     return [name for name in (listed if isinstance(listed, list) else [])
             if not any(f".{name}." in f".{key}." for key in keys)]
 
 
-def moved_base(case: Case):
+def moved_base(case: Case) -> Answer:
     start = case.source.settings.get("init_lora_weights", True)
     return ["W0"] if case.config and start not in STARTS_THAT_KEEP_W0 else []
 
 
-def other_method(case: Case):
+def other_method(case: Case) -> Answer:
     rows = [row for row in case.rows if row.method != "LoRA"]
     return rows, {"methods": ", ".join(sorted({row.method for row in rows}))}
 
 
-def beyond_lora(case: Case):
+def beyond_lora(case: Case) -> Answer:
     """Settings that say more than the file's keys do."""
     seen_otherwise = {"modules_to_save", "bias", "use_dora", "fan_in_fan_out"}
     settings = beyond_plain(case.source.settings) if case.config else {}
     return sorted(settings.keys() - seen_otherwise)
 
 
-def other_keys(case: Case):
+def other_keys(case: Case) -> Answer:
     """Keys that PEFT would pass over."""
     modules = case.modules.items() if case.source.layout == "peft" else ()
     return [*case.source.adapters, *(name for name, module in modules if not module.begin)]
 
 
-def mixed_precision(case: Case):
+def mixed_precision(case: Case) -> Answer:
     common = mode(row.dtypes for row in case.rows)
     return [row for row in case.rows if not {*row.dtypes} <= {*common}]
 
 
-def unused_ranks(case: Case):
+def unused_ranks(case: Case) -> Answer:
     rows = [row for row in case.known if row.r >= 8 and row.norm > 0]
     wasted = [row for row in rows if row.rank_holding(0.99) <= row.r / 4]
     if len(wasted) <= len(rows) / 2:
@@ -220,7 +220,7 @@ def unused_ranks(case: Case):
                     "lost": f"{100 * lost(case.known, r):.2g} %"}
 
 
-def outliers(case: Case):
+def outliers(case: Case) -> Answer:
     norms = [row.norm for row in case.known if row.norm > 0]
     if len(norms) < 8:
         return []

@@ -1,6 +1,6 @@
 """What the doctor asks of a model: which of its parts, or what else in it, show a fault.
 
-Each question returns what a :class:`lora_edu.findings.Test` wants of ``find``.
+Each question is the ``find`` of a :class:`lora_edu.findings.Test`.
 """
 
 import copy
@@ -13,7 +13,7 @@ from torch import nn
 
 from lora_edu import checks
 from lora_edu.adapter import scaling
-from lora_edu.findings import is_unusual
+from lora_edu.findings import Answer, is_unusual
 from lora_edu.formats.config import AdapterConfig
 from lora_edu.formats.layouts import PREFIX
 from lora_edu.nn.parts import parts_of
@@ -25,19 +25,28 @@ class Case:
     """What the doctor is asked about, and what is read from it once."""
 
     def __init__(self, model, batch, optimiser, loss_fn, reference, config):
-        self.model, self.batch, self.optimiser = model, batch, optimiser
-        self.loss_fn, self.reference = loss_fn, reference
+        self.model = model
+        self.batch = batch
+        self.optimiser = optimiser
+        self.loss_fn = loss_fn
+        self.reference = reference
         self.parts = list(parts_of(model))
         self.active = [part for part in self.parts if part.active]
         self.learning = [part for part in self.parts if part.learns]
-        held = {}
+
+        # {adapter: settings}, those that the model holds unless others are given
+        adapters = {part.adapter for part in self.parts}
+        configs = {}
         for module in model.modules():
-            held |= getattr(module, "peft_config", None) or {}
-        self.settings = {part.adapter: as_dict(held.get(part.adapter, {}) if config is None
-                                                else config) for part in self.parts}
+            configs |= getattr(module, "peft_config", None) or {}
+        if config is not None:
+            configs = dict.fromkeys(adapters, config)
+        self.settings = {adapter: as_dict(configs.get(adapter)) for adapter in adapters}
+
         # {parameter: steps taken}; None where the optimiser does not count them, as SGD
-        memories = optimiser.state.items() if optimiser is not None else ()
-        self.steps = {p: int(memory["step"]) for p, memory in memories if "step" in memory} or None
+        memories = optimiser.state if optimiser is not None else {}
+        steps = {p: int(memory["step"]) for p, memory in memories.items() if "step" in memory}
+        self.steps = steps or None
 
 
 def as_dict(settings) -> Mapping:
@@ -56,7 +65,8 @@ def _twin(model: nn.Module) -> Iterator[nn.Module]:
 
 # What the tests ask
 
-def inactive(case: Case):
+def inactive(case: Case) -> Answer:
+    """Adapters that would train and do not count: the worse, if no other trains."""
     learning = [part for part in case.parts if part.trains]
     idle = [part for part in learning if not part.active]
     return idle, {"severity": "warning" if len(idle) < len(learning) else "error",
@@ -64,57 +74,73 @@ def inactive(case: Case):
                   "active": sorted({part.adapter for part in case.active}) or "no adapter"}
 
 
-def nested(case: Case):
+def nested(case: Case) -> Answer:
+    """Wrappers inside others. Side by side, as of an encoder and a decoder, they are well."""
     wrappers = [name for name, module in case.model.named_modules()
                 if hasattr(module, "peft_config") and hasattr(type(module), "get_base_model")]
-    return [name for name in wrappers  # side by side, as of an encoder and a decoder, is well
-            if any(not outer or name.startswith(outer + ".") for outer in wrappers
-                   if outer != name)]
+    return [name for name in wrappers if any(is_inside(name, outer) for outer in wrappers)]
 
 
-def zero_update(case: Case):
+def is_inside(name: str, outer: str) -> bool:
+    """Whether one module is inside another, by their names; that of the model itself is ""."""
+    return name.startswith(f"{outer}.") if outer else name != ""
+
+
+def zero_update(case: Case) -> Answer:
     idle = [part for part in case.active if not part.A.any() or not part.B.any()]
     return idle, {"severity": "error" if len(idle) == len(case.active) else "warning"}
 
 
-def other_scaling(case: Case):
-    wrong = {}
+def other_scaling(case: Case) -> Answer:
+    """Where s is not that of the settings; the words are of the first such part."""
+    wanted = {}
     for part in case.parts:
         settings = case.settings[part.adapter]
         if settings.get("peft_type", "LORA") == "LORA" and {"r", "lora_alpha"} <= {*settings}:
-            r, alpha = AdapterConfig(
-                r=settings["r"], lora_alpha=settings["lora_alpha"], target_modules=[""],
-                rank_pattern=settings.get("rank_pattern") or {},
-                alpha_pattern=settings.get("alpha_pattern") or {},
-            ).for_layer(part.layer.rpartition(PREFIX)[2].removeprefix("module."))
-            want = scaling(r, alpha, "rslora" if settings.get("use_rslora") else "lora")
-            if abs(part.scaling - want) > 1e-6 * want:
-                wrong[part] = {"have": part.scaling, "want": want}
-    return list(wrong), next(iter(wrong.values()), {})
+            r, alpha = r_and_alpha(settings, part.layer)
+            wanted[part] = scaling(r, alpha, "rslora" if settings.get("use_rslora") else "lora")
+    wrong = [part for part, want in wanted.items() if abs(part.scaling - want) > 1e-6 * want]
+    if not wrong:
+        return []
+    first = wrong[0]
+    return wrong, {"have": first.scaling, "want": wanted[first]}
 
 
-def unusual_scale(case: Case):
+def r_and_alpha(settings: Mapping, layer: str) -> tuple[int, float]:
+    """What PEFT's settings say of a layer; raises for values that are not possible."""
+    name = layer.rpartition(PREFIX)[2]  # without the wrapper's
+    name = name.removeprefix("module.")  # nor DataParallel's
+    config = AdapterConfig(
+        r=settings["r"], lora_alpha=settings["lora_alpha"], target_modules=[name],
+        rank_pattern=settings.get("rank_pattern") or {},
+        alpha_pattern=settings.get("alpha_pattern") or {})
+    return config.for_layer(name)
+
+
+def unusual_scale(case: Case) -> Answer:
     parts = [part for part in case.active if is_unusual(part.scaling)]
     return parts, {"s": ", ".join(f"{s:.3g}" for s in sorted({part.scaling for part in parts}))}
 
 
-def not_given(case: Case):
-    given = {id(p) for group in case.optimiser.param_groups for p in group["params"]}
-    ours = [(part, p) for part in case.learning for p in part.parameters if p.requires_grad]
-    missing = [part for part, p in ours if id(p) not in given]
-    return missing, {"missing": len(missing), "all": len(ours)}
+def not_given(case: Case) -> Answer:
+    """Parts with a matrix that would train and is not in the optimiser."""
+    in_optimiser = {id(p) for group in case.optimiser.param_groups for p in group["params"]}
+    learning = [(part, p) for part in case.learning for p in part.parameters if p.requires_grad]
+    missing = [part for part, p in learning if id(p) not in in_optimiser]
+    return missing, {"missing": len(missing), "all": len(learning)}
 
 
-def full_at_lora_rate(case: Case):
+def full_at_lora_rate(case: Case) -> Answer:
+    """Matrices that train in full at a rate that an adapter has as well."""
     if any(getattr(part.weight, "requires_grad", False) for part in case.parts):
         return []  # base-trains says so
-    ours = {id(p) for part in case.parts for p in part.parameters}
+    of_adapters = {id(p) for part in case.parts for p in part.parameters}
     rates = {_peak(group) for group in case.optimiser.param_groups
-             if any(id(p) in ours for p in group["params"])}
-    at_these = {id(p) for group in case.optimiser.param_groups if _peak(group) in rates
-                for p in group["params"]}
+             if any(id(p) in of_adapters for p in group["params"])}
+    at_these_rates = {id(p) for group in case.optimiser.param_groups if _peak(group) in rates
+                      for p in group["params"]}
     return [name.rpartition(".")[0] for name, p in case.model.named_parameters()
-            if p.requires_grad and p.ndim >= 2 and id(p) in at_these - ours]
+            if p.requires_grad and p.ndim >= 2 and id(p) in at_these_rates - of_adapters]
 
 
 def _peak(group: Mapping) -> float:
@@ -122,12 +148,13 @@ def _peak(group: Mapping) -> float:
     return float(group.get("initial_lr", group["lr"]))
 
 
-def stuck(case: Case):
+def stuck(case: Case) -> Answer:
     return [part for part in case.learning
             if any(case.steps.get(p, 0) >= 2 and not p.any() for p in (part.A, part.B))]
 
 
-def without_gradient(case: Case):
+def without_gradient(case: Case) -> Answer:
+    """Parts to which a run of a copy, forwards and backwards, brings none; or a loss of NaN."""
     with torch.inference_mode(False), torch.enable_grad(), _twin(case.model) as model, \
             warnings.catch_warnings():
         warnings.filterwarnings("ignore", "None of the inputs have requires_grad")  # found below
@@ -143,7 +170,8 @@ def without_gradient(case: Case):
                 if any(p.grad is None for p in (part.A, part.B) if p.requires_grad)]
 
 
-def unlike_reference(case: Case):
+def unlike_reference(case: Case) -> Answer:
+    """The model, if its outputs are not the reference; with the cause, where another s mends it."""
     near = 0.02 if any(p.dtype in HALF for p in case.model.parameters()) else 0.001
     with _twin(case.model) as model, torch.no_grad():
         logits = _logits(case, model.eval())
@@ -154,10 +182,13 @@ def unlike_reference(case: Case):
         if far <= near:
             return []
         scales = CAUSES_OF_SCALE if any(not part.merged for part in case.active) else ()
-        words = next((words for times, words in scales
-                      if _distance(_logits(case, model, times), reference, near)
-                      <= max(near, far / 10)), {})
-    return [type(model).__name__], {"far": far, **words}
+        words = {"far": far}
+        for times, cause in scales:
+            distance = _distance(_logits(case, model, times), reference, near)
+            if distance <= max(near, far / 10):  # there, or ten times nearer: that is the cause
+                words |= cause
+                break
+    return [type(model).__name__], words
 
 
 NOT_FINITE = {
@@ -177,8 +208,12 @@ def _logits(case: Case, model: nn.Module, times=lambda r: 1.0) -> torch.Tensor:
     factors = {id(part.B): times(part.A.shape[0]) for part in parts_of(model)}
     changed = {name: p * factors[id(p)] for name, p in model.named_parameters()
                if factors.get(id(p), 1.0) != 1.0}
-    args, named = ((), dict(case.batch)) if isinstance(case.batch, Mapping) else ((case.batch,), {})
-    named.pop("labels", None)
+    if isinstance(case.batch, Mapping):
+        args = ()
+        named = {key: value for key, value in case.batch.items() if key != "labels"}
+    else:
+        args = (case.batch,)
+        named = {}
     outputs = torch.func.functional_call(model, changed, args, named)
     logits = getattr(outputs, "logits", outputs)
     return checks.instance("the model's output, or its .logits,", logits, torch.Tensor).double()
