@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,27 @@ METHODS_OF_BA = ("LoRA", "DoRA")  # of which s·B·A is at least a part
 
 class Stopped(Exception):
     """Somebody stopped an examination: ``progress`` returned False."""
+
+
+class SharedScale(NamedTuple):
+    """A rank and a scale, and how many modules have both, by the same α and rule."""
+
+    r: int
+    alpha: float
+    scale: float
+    rule: str
+    modules: int
+
+
+class BesideStart(NamedTuple):
+    """A beside a start: medians over the modules, NaN where there are none.
+
+    ratio: its spread in that of the start. at_least, about: how far it is from it, see Row.moved.
+    """
+
+    ratio: float
+    at_least: float
+    about: float
 
 
 @dataclass(frozen=True)
@@ -62,31 +83,28 @@ class Examination:
             norms[blocks.index(row.block), parts.index(row.part)] = row.norm
         return blocks, parts, norms
 
-    def scales(self) -> list[tuple[int, float, float, str, int]]:
-        """(r, α, s, rule, how many modules), the commonest first; without those of unknown s."""
+    def scales(self) -> list[SharedScale]:
+        """The commonest first; without those of unknown s."""
         counted = Counter((row.r, row.alpha, row.scale, row.rule) for row in self.rows
                           if row.scale is not None)
-        return [(*key, number) for key, number in counted.most_common()]
+        return [SharedScale(*key, modules) for key, modules in counted.most_common()]
 
-    def way(self, start: str) -> tuple[float, float, float]:
-        """(The spread of A in that of a start, how far A is from such a start: at least, about).
-
-        Medians over the modules, NaN where there are none; see :meth:`Row.moved`.
-        """
+    def beside_start(self, start: str) -> BesideStart:
+        """How wide A is beside such a start, and how far from it."""
         rows = [row for row in self.rows if row.starts]
         if not rows:
-            return np.nan, np.nan, np.nan
+            return BesideStart(np.nan, np.nan, np.nan)
+        ratios = [row.sigma / row.starts[start] for row in rows]
         at_least, about = np.transpose([row.moved(start) for row in rows])
         is_told = np.isfinite(about)
-        return (float(np.median([row.sigma / row.starts[start] for row in rows])),
-                float(np.median(at_least)),
-                float(np.median(about[is_told])) if is_told.mean() > 1 / 2 else np.nan)
+        usual = float(np.median(about[is_told])) if is_told.mean() > 1 / 2 else np.nan
+        return BesideStart(float(np.median(ratios)), float(np.median(at_least)), usual)
 
     def commonest(self, strength: float = 1.0) -> Convention | None:
         """The commonest rank, and its scale at a strength; None where no scale is above 0."""
-        for r, _, s, _, _ in self.scales():
-            if s > 0:
-                return convention("a plain scale", r, scale=s * strength)
+        for shared in self.scales():
+            if shared.scale > 0:
+                return convention("a plain scale", shared.r, scale=shared.scale * strength)
         return None
 
     def elsewhere(self) -> dict[str, str]:
@@ -133,8 +151,9 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
         numbers are those of s = 1), ``rule``, ``shape``, ``dtypes``, ``norm_A``, ``norm_B``,
         ``norm``, ``singular_values``, ``energy`` (the share of ‖ΔW‖² in the first 1, 2, …),
         ``stable_rank``, ``rank_holding(share)``, ``sigma`` (the spread of A), ``starts`` (that of
-        each known start) and ``moved(start)``. ``map()``: ‖ΔW‖ by block and part. ``way(start)``:
-        how far A went. ``elsewhere()``: what to write in other tools. ``as_dict()``: all for JSON.
+        each known start) and ``moved(start)``. ``map()``: ‖ΔW‖ by block and part.
+        ``beside_start(start)``: how far A went. ``elsewhere()``: what to write in other tools.
+        ``as_dict()``: all for JSON.
 
     Raises:
         OSError: For a file that is not there or cannot be read.

@@ -19,10 +19,10 @@ TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
 
 def as_text(examination: Examination) -> str:
     """The report."""
-    parts = [head(examination), [str(examination.findings)], _where(examination),
-             _spread(examination), _elsewhere(examination), _training(examination),
-             _modules(examination)]
-    return "\n\n".join("\n".join(part) for part in map(list, parts) if part)
+    sections = ["\n".join(lines) for lines in (
+        head(examination), [str(examination.findings)], _where(examination), _spread(examination),
+        _elsewhere(examination), _training(examination), _modules(examination))]
+    return "\n\n".join(section for section in sections if section)
 
 
 def head(examination: Examination) -> Iterator[str]:
@@ -32,9 +32,11 @@ def head(examination: Examination) -> Iterator[str]:
     yield examination.name
     yield (f"layout {examination.layout}, {len(rows)} modules, {numbers:,} numbers in A and B, "
            f"{', '.join(dtypes)}")
-    for r, alpha, s, rule, count in examination.scales():
-        of_alpha = "" if rule == "scale" else f"α = {alpha:.4g}, "  # MLX's files say s alone
-        yield f"r = {r}, {of_alpha}s = {s:.4g} by {rule}: {count} modules"
+    for shared in examination.scales():
+        # MLX's files say s alone
+        alpha = "" if shared.rule == "scale" else f"α = {shared.alpha:.4g}, "
+        yield (f"r = {shared.r}, {alpha}s = {shared.scale:.4g} by {shared.rule}: "
+               f"{shared.modules} modules")
 
 
 def _where(examination: Examination) -> Iterator[str]:
@@ -54,19 +56,19 @@ def _spread(examination: Examination) -> Iterator[str]:
     yield "How far A went"
     for start in A_STARTS:
         tools = ", ".join(name for name, tool in TOOLS.items() if tool.start == start)
-        yield f"  {start} ({tools}): {way(examination, start)}"
+        yield f"  {start} ({tools}): {beside_start(examination, start)}"
 
 
-def way(examination: Examination, start: str) -> str:
+def beside_start(examination: Examination, start: str) -> str:
     """How wide A is beside such a start, and how far it went if it began so."""
-    ratio, at_least, about = examination.way(start)
-    text = f"{ratio:.3g} times as wide as this start (median over modules). If it began so, "
-    if at_least == 0:
+    beside = examination.beside_start(start)
+    text = f"{beside.ratio:.3g} times as wide as this start (median over modules). If it began so, "
+    if beside.at_least == 0:
         text += "its length does not tell how far it went"
     else:
-        text += f"it went at least {100 * at_least:.3g} % of the start’s length"
-    if np.isfinite(about):
-        text += f", and {100 * about:.3g} % at a right angle"
+        text += f"it went at least {100 * beside.at_least:.3g} % of the start’s length"
+    if np.isfinite(beside.about):
+        text += f", and {100 * beside.about:.3g} % at a right angle"
     return text
 
 

@@ -13,7 +13,7 @@ from lora_edu.chapters.shared.style import PALE, figure, heat, level, marks, wor
 from lora_edu.chapters.shared.tool_rows import ROWS, tools, written
 from lora_edu.chapters.your_adapter import SAMPLE
 from lora_edu.examine import Examination, Row, examine
-from lora_edu.examine.report import head, way
+from lora_edu.examine.report import beside_start, head
 from lora_edu.examine.rows import lost
 from lora_edu.explore.words import number
 
@@ -155,7 +155,7 @@ def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
     if not rows:
         return _empty("No module has an A that is drawn")
     ratios = np.array([row.sigma / row.starts[start] for row in rows])
-    title = f"A is {way(adapter, start)}"
+    title = f"A is {beside_start(adapter, start)}"
     known = with_numbers(adapter)
     ends = [-0.5, len(known) - 0.5]
     trace = marks([known.index(row) for row in rows], ratios, "A", "circle", 9, name="A",
