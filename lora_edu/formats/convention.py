@@ -168,8 +168,8 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
             setting, and for one that must be given.
 
     Example:
-        >>> found = convention("kohya", r=16)
-        >>> found.scale, found.stride, found.warnings[0][:24]
+        >>> kohya = convention("kohya", r=16)
+        >>> kohya.scale, kohya.stride, kohya.warnings[0][:24]
         (0.0625, 0.0625, 'α is 1 in training (0 me')
         >>> convention("PEFT", r=16, alpha=32).elsewhere["MLX"]
         'rank: 16, scale: 2, optimizer_config: {adamw: {bias_correction: true}}'

@@ -55,7 +55,7 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
         >>> from tempfile import TemporaryDirectory
         >>> from lora_edu.nn import inject
         >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> adapted = inject(model, ["0", "2"], r=2, alpha=4)
         >>> with TemporaryDirectory() as folder:
         ...     save_adapter(model, folder)
         ...     sorted(os.listdir(folder))
@@ -105,7 +105,7 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
         >>> from tempfile import TemporaryDirectory
         >>> from lora_edu.nn import inject
         >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> adapted = inject(model, ["0", "2"], r=2, alpha=4)
         >>> with TemporaryDirectory() as folder:
         ...     save_adapter(model, folder)
         ...     load_adapter(model, folder, "as saved")

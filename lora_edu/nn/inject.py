@@ -72,33 +72,40 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
         if (r, alpha) != (None, None) or exclude or {"rule", "dropout"} & settings.keys():
             raise TypeError("r, alpha, exclude, rule and dropout must be in the config, if any")
         config = AdapterConfig.from_peft(targets)
-        targets, exclude = config.target_modules, config.exclude_modules
+        targets = config.target_modules
+        exclude = config.exclude_modules
     else:
         config = None
         targets = checked("targets", targets)
-    found = select(model, targets, exclude)
-    check_each_matches(model, targets, exclude, found)
-    add(model, found, name, lambda path: {"rng": rng, **(
-        config.settings(path, isinstance(plain(found[path]), nn.Embedding))
-        if config else {"r": r, "alpha": alpha}), **settings})
-    return list(found)
+    layers = select(model, targets, exclude)
+    check_each_matches(model, targets, exclude, layers)
+
+    def settings_of(path: str) -> dict:
+        of_layer = {"r": r, "alpha": alpha}
+        if config is not None:
+            is_embedding = isinstance(plain(layers[path]), nn.Embedding)
+            of_layer = config.settings(path, is_embedding)
+        return {"rng": rng, **of_layer, **settings}
+
+    add(model, layers, name, settings_of)
+    return list(layers)
 
 
-def add(model: nn.Module, found: dict[str, nn.Module], name: str,
+def add(model: nn.Module, layers: dict[str, nn.Module], name: str,
         settings_of: Callable[[str], dict]) -> None:
     """Give each layer an adapter, and make it the only one that counts and trains.
 
     A plain layer becomes the LoRA layer of its kind.
 
     Args:
-        found: {path: layer}.
+        layers: By path.
         settings_of: Path → the settings of its :class:`LowRank`.
     """
-    for module in found.values():
+    for module in layers.values():
         if isinstance(module, LoRALayer):
             module.check_new_name(name)
     new = {}
-    for path, module in found.items():
+    for path, module in layers.items():
         if isinstance(module, LoRALayer):
             module.add_adapter(name, **settings_of(path))
         else:

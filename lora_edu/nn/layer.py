@@ -95,9 +95,9 @@ class LoRALayer(nn.Module):
         d, k = self.as_weight(weight).shape
         pefts = {"start": self.start, "distribution": self.distribution,
                  "dtype": torch.promote_types(weight.dtype, torch.float32)}
-        given = {key: value for key, value in settings.items()
-                 if value is not None or key not in pefts}
-        self.adapters[name] = LowRank(d, k, r, alpha, device=weight.device, **pefts | given)
+        chosen = {key: value for key, value in settings.items()
+                  if value is not None or key not in pefts}
+        self.adapters[name] = LowRank(d, k, r, alpha, device=weight.device, **pefts | chosen)
         self.set_adapter(name)
 
     def check_new_name(self, name: str) -> None:
@@ -198,8 +198,13 @@ class LoRALinear(LoRALayer):
         torch.Size([3, 4])
     """
 
-    base_type, start, distribution = nn.Linear, "A random, B zero", "kaiming_uniform"
-    bias, in_features, out_features = map(of_base, ("bias", "in_features", "out_features"))
+    base_type = nn.Linear
+    start = "A random, B zero"
+    distribution = "kaiming_uniform"
+
+    bias = of_base("bias")
+    in_features = of_base("in_features")
+    out_features = of_base("out_features")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x: (…, k), in the base's dtype. Returns h: (…, d)."""
@@ -236,9 +241,13 @@ class LoRAEmbedding(LoRALayer):
         torch.Size([2, 4])
     """
 
-    base_type, start, distribution = nn.Embedding, "A zero, B random", 1.0
-    num_embeddings, embedding_dim, padding_idx = map(
-        of_base, ("num_embeddings", "embedding_dim", "padding_idx"))
+    base_type = nn.Embedding
+    start = "A zero, B random"
+    distribution = 1.0
+
+    num_embeddings = of_base("num_embeddings")
+    embedding_dim = of_base("embedding_dim")
+    padding_idx = of_base("padding_idx")
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """ids: (…), whole numbers below k. Returns h: (…, d)."""

@@ -46,7 +46,9 @@ class LowRank(nn.Module):
                  matrices: tuple[torch.Tensor, torch.Tensor] | None = None):
         super().__init__()
         self.scaling = scaling(r, alpha, rule)  # raises for a bad r, alpha or rule
-        self.r, self.alpha, self.rule = int(r), float(alpha), rule
+        self.r = int(r)
+        self.alpha = float(alpha)
+        self.rule = rule
         self.dropout = checks.number("dropout", dropout, minimum=0.0, below=1.0)
         if dtype not in DTYPES:
             raise TypeError(f"dtype must be a floating torch.dtype, one of {DTYPES}, got {dtype!r}")

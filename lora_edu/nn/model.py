@@ -19,7 +19,7 @@ def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRAL
     Example:
         >>> from lora_edu.nn import inject
         >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> adapted = inject(model, ["0", "2"], r=2, alpha=4)
         >>> {name: layer.active_adapters for name, layer in lora_layers(model).items()}
         {'0': ['default'], '2': ['default']}
     """
@@ -31,8 +31,8 @@ def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRAL
                          f"got a {type(model).__name__} without")
     if adapter is None:
         return layers
-    checks.choice("name", adapter, dict.fromkeys(n for layer in layers.values()
-                                                 for n in layer.adapters))
+    names = [name for layer in layers.values() for name in layer.adapters]
+    checks.choice("name", adapter, dict.fromkeys(names))
     return {name: layer for name, layer in layers.items() if adapter in layer.adapters}
 
 
@@ -65,7 +65,7 @@ def delete_adapter(model: nn.Module, name: str) -> None:
     Example:
         >>> from lora_edu.nn import inject
         >>> model = nn.Sequential(nn.Linear(6, 4))
-        >>> found = inject(model, ["0"], r=2, alpha=4, name="a")
+        >>> adapted = inject(model, ["0"], r=2, alpha=4, name="a")
         >>> delete_adapter(model, "a")
         >>> model[0]
         Linear(in_features=6, out_features=4, bias=True)
@@ -86,7 +86,7 @@ def unload(model: nn.Module) -> None:
     Example:
         >>> from lora_edu.nn import inject
         >>> model = nn.Sequential(nn.Linear(6, 4))
-        >>> found = inject(model, ["0"], r=2, alpha=4)
+        >>> adapted = inject(model, ["0"], r=2, alpha=4)
         >>> unload(model)
         >>> model[0]
         Linear(in_features=6, out_features=4, bias=True)
@@ -136,7 +136,7 @@ def merge_and_unload(model: nn.Module) -> None:
         >>> import torch
         >>> from lora_edu.nn import inject
         >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-        >>> found = inject(model, ["0"], r=2, alpha=4, start="both random")
+        >>> adapted = inject(model, ["0"], r=2, alpha=4, start="both random")
         >>> want = model(torch.ones(6))
         >>> merge_and_unload(model)
         >>> type(model[0]).__name__, torch.allclose(model(torch.ones(6)), want, atol=1e-5)
@@ -167,19 +167,20 @@ def loraplus_groups(model: nn.Module, lr: float, ratio: float) -> list[dict]:
         >>> import torch
         >>> from lora_edu.nn import inject
         >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> adapted = inject(model, ["0", "2"], r=2, alpha=4)
         >>> optimiser = torch.optim.AdamW(loraplus_groups(model, lr=0.001, ratio=16))
         >>> [(group["lr"], len(group["params"])) for group in optimiser.param_groups]
         [(0.001, 2), (0.016, 2)]
     """
-    lr, ratio = checks.number("lr", lr, above=0.0), checks.number("ratio", ratio, above=0.0)
+    lr = checks.number("lr", lr, above=0.0)
+    ratio = checks.number("ratio", ratio, above=0.0)
     B = [adapter.lora_B for layer in lora_layers(model).values()
          for adapter in layer.adapters.values() if adapter.lora_B.requires_grad]
     if not B:
         raise ValueError("model must have an adapter that trains (see set_adapter)")
     known = {id(p) for p in B}
-    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
-    return [{"params": rest, "lr": lr}, {"params": B, "lr": lr * ratio}]
+    others = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
+    return [{"params": others, "lr": lr}, {"params": B, "lr": lr * ratio}]
 
 
 def replace(model: nn.Module, new: Mapping[nn.Module, nn.Module]) -> None:

@@ -50,10 +50,11 @@ def parts_of(model: nn.Module) -> Iterator[Part]:
             for name in all_A:
                 A = _parameter(all_A[name])
                 B = _parameter(all_B[name])
-                own = [p for key, p in layer.named_parameters()  # lora_A.NAME.weight
-                       if key.startswith("lora_") and key.split(".")[1] == name]
-                yield Part(path, name, A, B, own, getattr(layer.get_base_layer(), "weight", None),
-                           layer.scaling[name], name in on, name in layer.merged_adapters)
+                parameters = [p for key, p in layer.named_parameters()  # lora_A.NAME.weight
+                              if key.startswith("lora_") and key.split(".")[1] == name]
+                weight = getattr(layer.get_base_layer(), "weight", None)
+                yield Part(path, name, A, B, parameters, weight, layer.scaling[name], name in on,
+                           name in layer.merged_adapters)
 
 
 def _parameter(matrix: nn.Module | nn.Parameter) -> nn.Parameter:

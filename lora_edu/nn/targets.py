@@ -16,44 +16,45 @@ def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[st
 
     Raises TypeError or ValueError for a match that cannot have an adapter.
     """
-    found, seen = {}, set()
+    layers = {}
+    chosen = set()
     for path, module in _chosen(model, targets):
-        if module in seen or matches(path, exclude):
+        if module in chosen or matches(path, exclude):
             continue
-        seen.add(module)
+        chosen.add(module)
         if not isinstance(module, LoRALayer):
             if type(module) not in LAYERS:
                 raise TypeError("targets must choose torch.nn.Linear and torch.nn.Embedding layers "
                                 f"(no subclasses), {path!r} is a {type(module).__module__}."
                                 f"{type(module).__qualname__}")
             LAYERS[type(module)].check_base(module)
-        found[path] = module
-    return found
+        layers[path] = module
+    return layers
 
 
 def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
-                       found: dict[str, nn.Module]) -> None:
+                       layers: dict[str, nn.Module]) -> None:
     """Raise ValueError unless the pattern, or each name of the list, chooses a layer, and exclude
     leaves one."""
     for target in [targets] if isinstance(targets, str) else [[name] for name in targets]:
         if any(_chosen(model, target)):
             continue
         pattern = target if isinstance(target, str) else target[0]
-        layers = [path for path, module in walk(model) if type(plain(module)) in LAYERS]
-        endings = list(dict.fromkeys(path.rpartition(".")[2] for path in layers))
+        paths = [path for path, module in walk(model) if type(plain(module)) in LAYERS]
+        endings = list(dict.fromkeys(path.rpartition(".")[2] for path in paths))
         raise ValueError(
             f"targets must match layers of the model, nothing matches {pattern!r} (a string is a "
             "regular expression for the whole name; a list is for its end); its Linear and "
-            f"Embedding layers are called {endings}, for instance {layers[:3]}")
-    if not found:
+            f"Embedding layers are called {endings}, for instance {paths[:3]}")
+    if not layers:
         raise ValueError(f"exclude must leave a layer that {targets!r} chooses, "
                          f"{exclude!r} leaves none")
 
 
-def check_places(model: nn.Module, found: dict[str, nn.Module]) -> None:
+def check_places(model: nn.Module, layers: dict[str, nn.Module]) -> None:
     """Raise ValueError where a layer hangs in two places: PEFT would adapt the first alone."""
     places = Counter(child for module in model.modules() for child in module._modules.values())
-    for path, module in found.items():
+    for path, module in layers.items():
         if places[module] > 1:
             raise ValueError("model must have each layer under one name, for PEFT adapts only the "
                              f"first, {path!r} is in {places[module]} places")

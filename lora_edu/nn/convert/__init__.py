@@ -61,7 +61,7 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
         >>> from tempfile import TemporaryDirectory
         >>> from lora_edu.nn import inject, save_adapter
         >>> model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
-        >>> found = inject(model, ["0", "2"], r=2, alpha=4)
+        >>> adapted = inject(model, ["0", "2"], r=2, alpha=4)
         >>> with TemporaryDirectory() as folder:
         ...     save_adapter(model, folder)
         ...     convert(folder, "kohya", folder, prefix="lora_unet")
