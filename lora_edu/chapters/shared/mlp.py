@@ -33,7 +33,8 @@ class MLP:
 
     def loss(self, X: np.ndarray, y: np.ndarray) -> float:
         """The mean cross entropy. X: (n, 64). y: (n,), whole numbers from 0 to 9."""
-        return float(cross_entropy(self.features(X)[-1], y)[0])
+        loss, _ = cross_entropy(self.features(X)[-1], y)
+        return float(loss)
 
     def accuracy(self, X: np.ndarray, y: np.ndarray) -> float:
         """The share of pictures whose largest logit is the right one."""
@@ -51,7 +52,7 @@ def pretrain(X: np.ndarray, y: np.ndarray, *, steps: int = 400) -> MLP:
     for batch in _batches(len(X), steps, BATCH, rng):
         model = MLP(tuple(params[:layers]), tuple(params[layers:]))
         H = model.features(X[batch])
-        D = cross_entropy(H[-1], y[batch])[1]  # (64, d): ∂L/∂Z of the layer
+        _, D = cross_entropy(H[-1], y[batch])  # (64, d): ∂L/∂Z of the layer
         grads: list = [None] * len(params)
         for i in reversed(range(layers)):
             grads[i] = D.T @ H[i]
@@ -78,26 +79,34 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
         The merged models. Weights of a run that diverges are not finite.
     """
     make = optim.OPTIMISERS.get(optimiser, optimiser)
-    draws = {one: _draw(model, r, (len(X), steps, batch), one) for one in set(seed)}
+    draws = {one: _draw(model, r, len(X), steps, batch, one) for one in set(seed)}
     X = X.astype(dtype)
-    model = MLP(*(tuple(part.astype(dtype) for part in parts)
-                  for parts in (model.weights, model.biases)))
+    weights = tuple(W.astype(dtype) for W in model.weights)
+    biases = tuple(b.astype(dtype) for b in model.biases)
+    model = MLP(weights, biases)
+
     runs = list(zip(s, lr, seed, strict=True))
-    return [end for i in range(0, len(runs), CHUNK)
-            for end in _train(model, X, y, runs[i:i + CHUNK], draws, decay, make, r == 0)]
+    ends = []
+    for i in range(0, len(runs), CHUNK):
+        ends += _train(model, X, y, runs[i:i + CHUNK], draws, decay, make, in_full=r == 0)
+    return ends
 
 
 def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make, in_full: bool
            ) -> list[MLP]:
-    """One stack of runs (s, lr, seed), trained and merged. make: an optimiser class."""
-    s, lr, seed = zip(*runs, strict=True)
-    stack = MLPRuns(model.weights, model.biases, [draws[one][0] for one in seed],
-                    np.array(s, dtype=X.dtype))
-    batches = np.array([draws[one][1] for one in seed])  # (R, steps, 64)
+    """One stack of runs (s, lr, seed), trained and merged.
+
+    draws: what _draw returns for each seed. make: an optimiser class. in_full: train all of W.
+    """
+    s, lr, seeds = zip(*runs, strict=True)
+    starts, batches = zip(*(draws[seed] for seed in seeds), strict=True)
+    stack = MLPRuns(model.weights, model.biases, starts, np.array(s, dtype=X.dtype))
+    batches = np.array(batches)  # (R, steps, 64)
     rates = np.array(lr, dtype=X.dtype)[:, None, None]
     optimiser = make(lr=rates)
     steps = batches.shape[1]
-    trained = slice(len(model.weights) if in_full else 0, None)  # of every A and then every B
+    # The parameters are every A and then every B. In full A is the identity and stays.
+    trained = slice(len(model.weights) if in_full else 0, None)
     state = optimiser.init(stack.params[trained])
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps):
@@ -143,7 +152,7 @@ class MLPRuns:
             Z += low[i] @ self.Bt[i]
             Z += b  # (R, n, d)
             H.append(np.maximum(Z, 0, out=Z) if i < last else Z)
-        D = cross_entropy(H[-1], y)[1]  # (R, n, d)
+        _, D = cross_entropy(H[-1], y)  # (R, n, d)
         grad_A = []
         grad_Bt = []
         for i in range(last, -1, -1):
@@ -175,12 +184,13 @@ def cross_entropy(Z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return loss.mean(axis=(-2, -1)), P / Z.shape[-2]
 
 
-def _draw(model: MLP, r: int, sizes: tuple[int, int, int], seed: int) -> tuple[list, np.ndarray]:
-    """A run's starts (A, B), one a layer, and its batches. sizes: see :func:`_batches`."""
+def _draw(model: MLP, r: int, n: int, steps: int, batch: int, seed: int
+          ) -> tuple[list, np.ndarray]:
+    """A run's starts (A, B), one a layer, and its batches."""
     rng = np.random.default_rng(seed)
     starts = [initial(*W.shape, r, rng=rng) if r else (np.eye(W.shape[1]), np.zeros(W.shape))
               for W in model.weights]
-    return starts, _batches(*sizes, rng)
+    return starts, _batches(n, steps, batch, rng)
 
 
 def _batches(n: int, steps: int, batch: int, rng: np.random.Generator) -> np.ndarray:
