@@ -26,9 +26,11 @@ def _useful(optimiser: str, r: int, s: float) -> float:
     """The mean of −⟨ΔW, G⟩ after the first step, η = 1, over draws of A that share their rows."""
     rng = np.random.default_rng(0)
     G = rng.normal(size=(6, 10))
-    draws = rng.normal(size=(64 // r, r, 10))
+    draws = rng.normal(size=(64 // r, r, 10))  # 64 rows, r to a draw
     total = 0.0
     for A in draws:
         B = -s * G @ A.T
-        total -= s * np.vdot((B if optimiser == "SGD" else np.sign(B)) @ A, G)
+        if optimiser == "Adam":
+            B = np.sign(B)
+        total -= s * np.vdot(B @ A, G)
     return total / len(draws)

@@ -12,20 +12,21 @@ def adamw_step(step) -> str:
     step: function (p, g, m, v, t, lr, beta1, beta2, eps, weight_decay) → (p, m, v), where t counts
     from 1. The oracle writes the moments as sums over all gradients so far, without recursion.
     """
+    names = ("p", "m", "v")
     rng = np.random.default_rng(0)
     lr = 0.1
     beta1 = 0.9
     beta2 = 0.99
     eps = 1e-3
     decay = 0.2
-    want = rng.normal(size=4)
+    p = rng.normal(size=4)
+    want = p
     gradients = rng.normal(size=(3, 4))
-    p = want
     m = np.zeros(4)
     v = np.zeros(4)
     for t in range(1, 4):
         answer = ask(step, p, gradients[t - 1], m, v, t, lr, beta1, beta2, eps, decay)
-        p, m, v = map(array, "pmv", parts(answer, "p", "m", "v"))
+        p, m, v = map(array, names, parts(answer, *names))
         ages = np.arange(t)[::-1]  # how many steps ago
         first = _average(gradients[:t], beta1**ages)
         second = _average(gradients[:t] ** 2, beta2**ages)

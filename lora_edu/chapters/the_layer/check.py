@@ -46,12 +46,13 @@ def _products(embed, ids, W0, A, B, s) -> int:
 
         __rmul__ = __mul__
 
+    counted_A = np.vectorize(Counted, otypes=[object])(A)
     with suppress(NotYet):  # a tensor cannot hold such entries
-        ask(embed, ids, W0, np.vectorize(Counted, [object])(A), B.astype(object), s)
+        ask(embed, ids, W0, counted_A, B.astype(object), s)
     if "torch" in sys.modules:
         from torch.utils.flop_counter import FlopCounterMode
 
         with FlopCounterMode(display=False) as flops:
             ask(embed, ids, W0, A, B, s)
-        count += flops.get_total_flops() // 2
+        count += flops.get_total_flops() // 2  # a product and a sum
     return count
