@@ -45,8 +45,9 @@ def ours(start: str = "both random", targets=TARGETS, model: TinyChat | None = N
 def pefts(targets=TARGETS, model: TinyChat | None = None, **settings):
     """A tiny model with an adapter of PEFT's."""
     torch.manual_seed(1)
-    return get_peft_model(TinyChat() if model is None else model, LoraConfig(
-        **{"r": 4, "lora_alpha": 8, "target_modules": targets} | settings))
+    model = TinyChat() if model is None else model
+    settings = {"r": 4, "lora_alpha": 8, "target_modules": targets} | settings
+    return get_peft_model(model, LoraConfig(**settings))
 
 
 def trained(model) -> list:

@@ -11,5 +11,6 @@ def terms(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         equally long, the root of its singular value, and the row's sum is not negative.
     """
     U, sigma, Vt = np.linalg.svd(M, full_matrices=False)
-    size = np.sqrt(sigma) * np.where(Vt.sum(axis=1) < 0, -1, 1)
-    return U * size, size[:, None] * Vt
+    sign = np.where(Vt.sum(axis=1) < 0, -1, 1)  # of column and row, so BA has it twice
+    factor = sign * np.sqrt(sigma)
+    return U * factor, factor[:, None] * Vt

@@ -15,9 +15,10 @@ LETTERS = {  # seven rows of five pixels each
 @cache
 def word() -> np.ndarray:
     """A (16, 48) matrix of 0 and 1: the word LoRA with a margin of one cell; its rank is seven."""
-    rows = ["0".join(LETTERS[letter].split()[i] for letter in "LoRA") for i in range(7)]
+    letters = [LETTERS[letter].split() for letter in "LoRA"]
+    rows = ["0".join(parts) for parts in zip(*letters, strict=True)]  # with gaps one pixel wide
     pixels = np.array([[float(pixel) for pixel in row] for row in rows])
-    return np.pad(np.kron(pixels, np.ones((2, 2))), 1)
+    return np.pad(np.kron(pixels, np.ones((2, 2))), 1)  # 2 × 2 cells a pixel
 
 
 @cache
