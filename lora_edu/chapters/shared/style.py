@@ -46,7 +46,7 @@ def figure(traces: list[dict], title: str, xaxes: list[dict], yaxes: list[dict],
         layout["title"] = {"text": title}
     over = headings or [""] * len(xaxes)
     for i, (text, x, y, domain) in enumerate(zip(over, xaxes, yaxes, domains, strict=True)):
-        n = "" if i == 0 else "2"
+        n = "" if i == 0 else "2"  # plotly's names: x and y, then x2 and y2
         layout[f"xaxis{n}"] = {"domain": domain, "anchor": f"y{n}", "zeroline": False, **x}
         layout[f"yaxis{n}"] = {"anchor": f"x{n}", "zeroline": False, **y}
         if text:
@@ -158,6 +158,7 @@ class ZeroLogAxis:
 
     def axis(self, title: str = "") -> dict:
         """The plotly axis: "0" at its place, and powers of ten that leave it room."""
+        # The first label is more than this many powers of ten above the zero's.
         room = max(0.45 * self.every, 0.12 * (self.high - self.zero))
         ticks = [t for t in range(math.ceil(self.low), self.high + 1, self.every)
                  if t - self.zero > room]

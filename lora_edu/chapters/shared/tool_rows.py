@@ -7,6 +7,7 @@ from lora_edu.chapters.shared.style import COLOURS, MARGIN, figure, line, words
 from lora_edu.explore.words import number
 from lora_edu.formats.convention import TOOLS, Convention, convention
 
+TEXTS_AT = 250  # on the axis of s, to the right of its labels
 ROWS = [name for name in TOOLS if name != "a plain scale"]
 HEIGHTS = {row: len(ROWS) - 1 - i for i, row in enumerate(ROWS)}
 
@@ -16,7 +17,7 @@ def tools(scale: float, texts: list[str], title: str, reading: str, more: Sequen
     traces = [
         line([scale] * 2, [-0.5, len(ROWS) - 0.5], "delta", name="your scale"),
         *more,
-        words([250] * len(ROWS), list(HEIGHTS.values()), texts, textposition="middle right",
+        words([TEXTS_AT] * len(ROWS), list(HEIGHTS.values()), texts, textposition="middle right",
               textfont={"color": COLOURS["delta"], "size": 11})]
     return figure(
         traces, title,
