@@ -19,7 +19,7 @@ SIZES = "tinker_cookbook/model_info.py"
 TITLE = re.compile(r"^## (?=\S+/\S+$)", re.MULTILINE)
 # | rate | rank | test loss | training loss | minutes |
 ROW = re.compile(r"^\| ([\de.-]+) \| (\d+) \| ([\d.]+) \| [\d.]+ \| \d+ \|$", re.MULTILINE)
-DIVERGED = re.compile(r"diverged .* at lr=\{(.*?)\} with rank=\{(.*?)\}")
+DIVERGED = re.compile(r"diverged .* at lr=\{(?P<rates>.*?)\} with rank=\{(?P<ranks>.*?)\}")
 # "Llama-3.2-1B": ModelAttributes(org, "…", "1B", …
 SIZE = re.compile(r'"([^"]+)": ModelAttributes\(\s*org, "[^"]+", "([\d.]+)([BT])')
 BILLIONS = {"B": 1.0, "T": 1000.0}
@@ -28,8 +28,11 @@ COMPARED = ("rank32", "rank64", "rank64-rslora")
 
 
 def read_model(block: str, billions: dict[str, float]) -> dict:
-    """What the sweep's file says of one model: its runs, and which of them diverged."""
-    name = block.split("\n", 1)[0].split("/")[1]
+    """What the sweep's file says of one model: its runs, and which of them diverged.
+
+    A run is [rank, rate, test loss], a lost one [rank, rate].
+    """
+    _, name = block.splitlines()[0].split("/")  # organisation/name
     runs = [[int(r), float(rate), float(loss)] for rate, r, loss in ROW.findall(block)]
     reported = {(r, rate) for r, rate, _ in runs}
 
@@ -37,8 +40,8 @@ def read_model(block: str, billions: dict[str, float]) -> dict:
     # in the table.
     lost = []
     if note := DIVERGED.search(block):
-        rates = [float(rate) for rate in note[1].split(",")]
-        ranks = [int(r) for r in note[2].split(",")]
+        rates = [float(rate) for rate in note["rates"].split(",")]
+        ranks = [int(r) for r in note["ranks"].split(",")]
         lost = [[r, rate] for r in ranks for rate in rates if (r, rate) not in reported]
     return {"name": name, "billions": billions[name], "ranks": _listed("LoRA ranks", block),
             "rates": _listed("Learning rates", block), "runs": runs, "lost": lost}
@@ -70,9 +73,10 @@ def main(cookbook: Path, peft: Path) -> None:
     """Write the sweep, from the smallest model to the largest, and PEFT's three runs."""
     billions = {name: float(number) * BILLIONS[unit]
                 for name, number, unit in SIZE.findall((cookbook / SIZES).read_text("utf-8"))}
-    blocks = TITLE.split((cookbook / SWEEP).read_text("utf-8"))[1:]
-    write_lines("sweep.json", sorted((read_model(block, billions) for block in blocks),
-                                     key=lambda model: (model["billions"], model["name"])))
+    _, *blocks = TITLE.split((cookbook / SWEEP).read_text("utf-8"))  # before the titles, a preface
+    models = [read_model(block, billions) for block in blocks]
+    models.sort(key=lambda model: (model["billions"], model["name"]))
+    write_lines("sweep.json", models)
     write_lines("peft.json",
                 [read_comparison(peft / COMPARISON.format(name)) for name in COMPARED])
 
