@@ -80,9 +80,18 @@ def cell_map(values: np.ndarray, left: float, top: float, quantity: str, name: s
         quantity: whose colour stands for values above 0. Grey is below, exactly 0 is empty.
         name: of the trace.
     """
-    level = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
-    colours = [*_shades("frozen")[::-1], "rgba(128, 128, 128, 0)", *_shades(quantity)]
-    return heat(np.sign(values) * level, -DEEPEST, DEEPEST, colours, name=name, x0=left, y0=top)
+    return heat(_levels(values), -DEEPEST, DEEPEST, _colours(quantity), name=name, x0=left, y0=top)
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    """Whole numbers from −DEEPEST to DEEPEST, each of which has a colour."""
+    depth = np.clip(np.ceil(DEEPEST * np.abs(values)**0.6), 0, DEEPEST)
+    return np.sign(values) * depth
+
+
+def _colours(quantity: str) -> list[str]:
+    """The colours of the levels, from the lowest to the highest."""
+    return [*_shades("frozen")[::-1], "rgba(128, 128, 128, 0)", *_shades(quantity)]
 
 
 def _shades(quantity: str) -> list[str]:
@@ -94,11 +103,15 @@ def _shades(quantity: str) -> list[str]:
 
 def sign_key(left: float, top: float, *quantities: str) -> list[dict]:
     """What the colours of :func:`cell_map` say, a row a quantity: "−", grey, "0", colours, "+"."""
-    ramp = np.array([[-1, -0.45, -0.12, 0, 0, 0, 0.12, 0.45, 1]])
+    ramp = _levels(np.array([-1, -0.45, -0.12, 0, 0, 0, 0.12, 0.45, 1]))
+    colours = [colour for quantity in quantities for colour in _colours(quantity)]
+    # One map, which is drawn sooner than several: each row has its own part of the colours.
+    lowest = (2 * DEEPEST + 1) * np.arange(len(quantities))
+    key = heat(lowest[:, np.newaxis] + ramp, -DEEPEST, len(colours) - DEEPEST - 1, colours,
+               name="key", x0=left, y0=top)
     middle = top + (len(quantities) - 1) / 2
     signs = {(left - 2, middle): "−", (left + 4, middle): "0", (left + 10, middle): "+"}
-    return [*(cell_map(ramp, left, top + row, quantity, "key")
-              for row, quantity in enumerate(quantities)), say(signs, size=12)]
+    return [key, say(signs, size=12)]
 
 
 def frame(values: np.ndarray, left: float, top: float, *, lit: bool = False) -> dict:
