@@ -23,6 +23,7 @@ from lora_edu.optim_base import (
     settle,
     settle_betas,
     settle_lr,
+    settle_one,
     spread,
     zeros,
 )
@@ -77,8 +78,8 @@ class Momentum(Optimiser):
 
     def __post_init__(self):
         settle_lr(self)
-        checks.number("momentum", self.momentum, minimum=0.0, below=1.0)
-        checks.flag("nesterov", self.nesterov)
+        settle_one(self, "momentum", minimum=0.0, below=1.0)
+        settle_one(self, "nesterov", checks.flag)
         settle(self, "weight_decay", minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:

@@ -115,6 +115,12 @@ def settle(optimiser, name: str, check=checks.number, **bounds) -> None:
     object.__setattr__(optimiser, name, settled)
 
 
+def settle_one(optimiser, name: str, check=checks.number, **allowed) -> None:
+    """Check a setting that is the same for all arrays, and keep it as Python's own."""
+    value = check(name, getattr(optimiser, name), **allowed)
+    object.__setattr__(optimiser, name, value)
+
+
 def settle_lr(optimiser) -> None:
     """Check and keep the learning rates; for a stack, an array may hold one for each run."""
     settle(optimiser, "lr", check=_rates, above=0.0)
@@ -136,7 +142,7 @@ def _rates(name: str, value, **bounds) -> float | np.ndarray:
         raise ValueError(f"{name} must hold a number for each run, got shape {rates.shape}")
     for extreme in (rates.min(), rates.max()):  # NaN is both
         checks.number(name, extreme.item(), **bounds)
-    return rates
+    return checks.read_only(rates)
 
 
 def spread(params: Arrays, **settings: PerArray) -> list[tuple]:

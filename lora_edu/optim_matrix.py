@@ -11,7 +11,16 @@ from typing import ClassVar
 import numpy as np
 
 from lora_edu import checks
-from lora_edu.optim_base import Arrays, Optimiser, PerArray, settle, settle_lr, spread, zeros
+from lora_edu.optim_base import (
+    Arrays,
+    Optimiser,
+    PerArray,
+    settle,
+    settle_lr,
+    settle_one,
+    spread,
+    zeros,
+)
 
 SHAPE_RULES = ("original", "match_rms_adamw")  # Muon's adjust_lr_fn
 NEWTON_SCHULZ = 3.4445, -4.7750, 2.0315  # of the quintic that pulls singular values towards 1
@@ -50,8 +59,8 @@ class Muon(Optimiser):
     def __post_init__(self):
         settle_lr(self)
         settle(self, "weight_decay", minimum=0.0)
-        checks.number("momentum", self.momentum, minimum=0.0, below=1.0)
-        checks.flag("nesterov", self.nesterov)
+        settle_one(self, "momentum", minimum=0.0, below=1.0)
+        settle_one(self, "nesterov", checks.flag)
         settle(self, "eps", above=0.0)
         checks.choice("adjust_lr_fn", self.adjust_lr_fn, SHAPE_RULES)
 
@@ -111,13 +120,13 @@ class Adafactor(Optimiser):
 
     def __post_init__(self):
         settle_lr(self)
-        checks.number("beta2_decay", self.beta2_decay, below=0.0)
+        settle_one(self, "beta2_decay", below=0.0)
         if self.eps1 is not None:
-            checks.number("eps1", self.eps1, above=0.0)
+            settle_one(self, "eps1", above=0.0)
         settle(self, "eps2", minimum=0.0)
-        checks.number("d", self.d, minimum=1.0)
+        settle_one(self, "d", minimum=1.0)
         settle(self, "weight_decay", minimum=0.0)
-        checks.flag("scale_parameter", self.scale_parameter)
+        settle_one(self, "scale_parameter", checks.flag)
 
     @property
     def powers(self) -> dict:

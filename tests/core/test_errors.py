@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -195,6 +195,26 @@ def test_every_optimiser_checks_its_settings(setting, value, error, words):
         if setting in kind.__dataclass_fields__:
             with pytest.raises(error, match=f"(?s)^{setting}.*{words}"):
                 kind(**{"lr": 0.1, setting: value})
+
+
+@pytest.mark.parametrize("rule", [
+    *(kind(lr=0.1) for kind in OPTIMISERS.values()),
+    optimiser("Adafactor", eps1=1e-4), Clipped(SGD(0.1), 1.0)], ids=repr)
+def test_a_setting_is_kept_as_pythons_own(rule):
+    settings = {name: value for name, value in vars(rule).items()
+                if isinstance(value, (float, bool))}
+    of_numpy = {name: np.array(value)[()] for name, value in settings.items()}
+    kept = vars(replace(rule, **of_numpy))
+    for name, value in settings.items():
+        assert type(kept[name]) is type(value), name
+        assert kept[name] == value
+
+
+def test_the_rates_of_a_stack_are_copied():
+    rates = np.full((2, 1, 1), 0.1)
+    rule = SGD(rates)
+    rates[:] = -1
+    assert rule.lr.tolist() == [[[0.1]], [[0.1]]]
 
 
 def test_a_sweep_checks_all_before_its_first_run(monkeypatch):
