@@ -61,7 +61,7 @@ class Optimiser:
         try:
             state = tuple([a.copy() for a in part] if isinstance(part, list) else part
                           for part in state)
-            return params, self.update(params, grads, state)
+            return params, checked_state(self, "update", self.update(params, grads, state))
         except Exception as error:
             error.add_note(f"in {self!r}.step, params and grads of shapes {shapes}, state = "
                            f"{state!r:.200}")
@@ -70,8 +70,18 @@ class Optimiser:
 
 def check_optimiser(name: str, value) -> None:
     """Raise a TypeError unless ``value`` is an optimiser, ready to step."""
-    if isinstance(value, type) or not all(hasattr(value, part) for part in ("init", "step")):
-        raise TypeError(f"{name} must be an optimiser such as Adam(lr=0.001), got {value!r}")
+    methods = ("init", "update", "step")
+    if isinstance(value, type) or not all(hasattr(value, method) for method in methods):
+        raise TypeError(f"{name} must be an optimiser such as Adam(lr=0.001), with the methods "
+                        f"{', '.join(methods)}, got {value!r}")
+
+
+def checked_state(optimiser, method: str, state) -> tuple:
+    """Return the state that a method of an optimiser has returned; TypeError for no tuple."""
+    if not isinstance(state, (tuple, list)):
+        raise TypeError(f"optimiser must return its state, a tuple, from {method}, and "
+                        f"{type(optimiser).__name__}.{method} returned {state!r:.100}")
+    return state
 
 
 def differ(before: Arrays, after: Arrays) -> bool:

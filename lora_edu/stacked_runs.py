@@ -7,7 +7,7 @@ rate. A is (R, r, k) and Bt = Bᵀ is (R, r, d), so that products run along rows
 
 import numpy as np
 
-from lora_edu.optim_base import differ, refuse_standstill
+from lora_edu.optim_base import checked_state, differ, refuse_standstill
 from lora_edu.records import RECORDED
 
 
@@ -87,7 +87,7 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
     moved = False
     params = [A, Bt.transpose(0, 2, 1)]  # views: what the optimiser moves is A and Bt
     records = np.empty((steps + 1, len(A), len(RECORDED)))
-    state = optimiser.init(params)
+    state = checked_state(optimiser, "init", optimiser.init(params))
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps + 1):
             (grad_A, grad_B), (loss, square, useful) = runs.measure(A, Bt)
@@ -96,7 +96,8 @@ def train_runs(runs, A: np.ndarray, Bt: np.ndarray, optimiser, steps: int) -> np
                 np.maximum(loss, 0.0), np.sqrt(np.maximum(square, 0.0)),
                 np.sqrt(inner(grad_A, grad_A)), np.sqrt(inner(grad_B, grad_B)), useful], axis=1)
             if t < steps:
-                state = optimiser.update(params, [grad_A, grad_B.transpose(0, 2, 1)], state)
+                grads = [grad_A, grad_B.transpose(0, 2, 1)]
+                state = checked_state(optimiser, "update", optimiser.update(params, grads, state))
                 moved = moved or differ(start, [A, Bt])
     if not moved:
         refuse_standstill(optimiser, records[:-1, :, 2:4])  # the norms of ∇A and ∇B, stepped by

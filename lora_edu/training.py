@@ -6,7 +6,7 @@ import numpy as np
 
 from lora_edu import checks
 from lora_edu.adapter import Adapter
-from lora_edu.optim_base import check_optimiser, differ, refuse_standstill
+from lora_edu.optim_base import check_optimiser, checked_state, differ, refuse_standstill
 from lora_edu.records import RECORDED, History
 
 
@@ -52,7 +52,7 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
     A = adapter.A
     B = adapter.B
     s = adapter.scaling
-    state = optimiser.init([A, B])
+    state = checked_state(optimiser, "init", optimiser.init([A, B]))
     rows = []
     moved = False
     diverged = False

@@ -53,6 +53,21 @@ class Rebinds(Optimiser):
         return state
 
 
+class Forgets(SGD):
+    def update(self, params, grads, state):
+        super().update(params, grads, state)
+
+
+class Starts(SGD):
+    def init(self, params):
+        pass
+
+
+@dataclass(frozen=True)
+class CannotStep(Optimiser):
+    lr: float
+
+
 def start(**changed):
     return initial(**{"d": 4, "k": 5, "r": 2, "rng": RNG} | changed)
 
@@ -151,6 +166,17 @@ TYPES = {  # and a TypeError
     "optimiser must change the params in place … Rebinds(lr=0.1":
         lambda: trained(optimiser=Rebinds(0.1)),
     "optimiser must be … SGD": lambda: trained(optimiser=SGD),
+    "optimiser must be … the methods init, update, step, got CannotStep(lr=0.1":
+        lambda: trained(optimiser=CannotStep(0.1)),
+    "optimiser must be … the methods init, update, step, got CannotStep":
+        lambda: grid(optimiser=CannotStep),
+    "optimiser must return its state, a tuple, from update, and Forgets.update returned None":
+        lambda: trained(optimiser=Forgets(0.1)),
+    "optimiser must return its state, a tuple, from update, and Forgets":
+        lambda: grid(optimiser=Forgets),
+    "optimiser must return its state, a tuple, from init, and Starts.init":
+        lambda: trained(optimiser=Starts(0.1)),
+    "optimiser must return its state, a tuple, from init": lambda: grid(optimiser=Starts),
     "problem must be a Regression, got Own": lambda: grid(problem=OwnLoss(ONES, ONES, ONES)),
     "r must be a whole number, got 2.5": lambda: grid(r=[1, 2.5]),
     "step must be a whole number, got slice(1": lambda: grid().rows(slice(1, 2)),
