@@ -54,8 +54,8 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
         rule: See :func:`scaling`.
         distribution: See :func:`initial`.
         executor: Any ``concurrent.futures.Executor``, such as a process pool or a Dask cluster's
-            ``client.get_executor()``; default: a thread a core, or none where threads are
-            unavailable. An error in a worker names the runs that it had.
+            ``client.get_executor()``; default: a thread for each core that the process may use,
+            or none where threads are unavailable. An error in a worker names the runs that it had.
         progress: Whether a bar counts the runs (tqdm).
         **settings: Other arguments (``betas=…``) of the optimiser or of that function.
 

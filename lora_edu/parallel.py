@@ -12,14 +12,14 @@ def outcomes(function: Callable, pieces: Iterable,
              executor: Executor | None = None) -> Iterator[tuple]:
     """(piece, function(piece)) for each piece, in the order in which they are done.
 
-    Without an executor there is a thread a core, or none in a browser, which has no threads. The
-    error of a piece that fails has a note that says which.
+    Without an executor there is a thread for each usable core, or none in a browser, which has no
+    threads. The error of a piece that fails has a note that says which.
     """
     if executor is None and sys.platform == "emscripten":
         yield from ((piece, function(piece)) for piece in pieces)
         return
     with (one_blas_thread(),
-          nullcontext(executor) if executor else ThreadPoolExecutor(os.cpu_count()) as pool):
+          nullcontext(executor) if executor else ThreadPoolExecutor(usable_cores()) as pool):
         pending = {pool.submit(function, piece): piece for piece in pieces}
         try:
             for future in as_completed(list(pending)):
@@ -33,6 +33,15 @@ def outcomes(function: Callable, pieces: Iterable,
         finally:
             for future in pending:
                 future.cancel()
+
+
+def usable_cores() -> int | None:
+    """How many cores this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13
+        return os.process_cpu_count()
+    if hasattr(os, "sched_getaffinity"):  # on Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
 def one_blas_thread() -> AbstractContextManager:

@@ -1,5 +1,6 @@
 """Pieces of work side by side: the same results on every engine, and what happens to a failure."""
 
+import os
 import re
 import sys
 import time
@@ -80,6 +81,16 @@ def test_blas_alone_has_one_thread_until_all_workers_are_done():
         for _, in_worker in parallel.outcomes(work, range(20)):
             assert in_worker == {1} and threads("openmp") == {2}
         assert threads("blas") == {2}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux limits a process")
+def test_a_process_uses_only_the_cores_that_it_may():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert parallel.usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def test_a_bar_counts_the_runs(capsys):

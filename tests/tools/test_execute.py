@@ -1,13 +1,13 @@
 """A build executes the pages that it reads, all of them, side by side; and a page asks for the
 scripts and style sheets that the site has, also where only these have changed."""
 
-import os
 import re
 import zlib
 from pathlib import Path
 
 import pytest
 
+from lora_edu.parallel import usable_cores
 from tests.small_book import NOTEBOOK, build, cell, write
 
 CONF = """
@@ -59,7 +59,7 @@ def built(folder: Path) -> tuple[str, list[str]]:
     return done.stdout, said
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core runs one page at a time")
+@pytest.mark.skipif(usable_cores() < 2, reason="one core runs one page at a time")
 def test_pages_run_side_by_side_and_anew_whenever_they_are_read(tmp_path):
     write(tmp_path, {"conf.py": CONF, "word": "first", "own.css": "p {}",
                      **page("one", "two"), **page("two", "one"),

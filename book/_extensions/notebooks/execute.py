@@ -18,6 +18,8 @@ from myst_nb.core.read import create_nb_reader
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
+from lora_edu.parallel import usable_cores
+
 from ..imports import imported
 from .kernels import with_imported
 
@@ -50,7 +52,7 @@ def execute_ahead(app, env, docnames) -> None:
                      if cell.cell_type == "code")
     # Threads are enough, because each only waits for its kernel's process.
     with (with_imported(imported(code, in_functions=True)),
-          ThreadPoolExecutor(os.cpu_count()) as pool):
+          ThreadPoolExecutor(usable_cores()) as pool):
         running = {page: pool.submit(execute, page) for page in notebooks}
         for page, done in running.items():
             result = done.result()
