@@ -53,9 +53,10 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
             ``lambda lr: AdamW((lr, 16 * lr))``.
         rule: See :func:`scaling`.
         distribution: See :func:`initial`.
-        executor: Any ``concurrent.futures.Executor``, such as a process pool or a Dask cluster's
-            ``client.get_executor()``; default: a thread for each core that the process may use,
-            or none where threads are unavailable. An error in a worker names the runs that it had.
+        executor: Any ``concurrent.futures.Executor``, such as a process pool, which cannot be sent
+            a lambda as the optimiser; or a Dask ``Client``. Default: a thread for each core that
+            the process may use, or none where threads are unavailable. An error in a worker names
+            the runs that it had.
         progress: Whether a bar counts the runs (tqdm).
         **settings: Other arguments (``betas=…``) of the optimiser or of that function.
 
@@ -71,8 +72,8 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
     """
     if type(problem) is not Regression:
         raise TypeError(f"problem must be a Regression, got {type(problem).__name__}")
-    if not (executor is None or hasattr(executor, "submit")):
-        raise TypeError(f"executor must be a concurrent.futures.Executor, got {executor!r}")
+    executor = parallel.as_executor(executor)
+    parallel.require_sendable("optimiser", optimiser, executor)
     steps = checks.integer("steps", steps, minimum=0)
     axes = {name: _axis(value) for name, value in
             zip(Run._fields, (r, alpha, lr, start, seed), strict=True)}

@@ -1,6 +1,7 @@
 """Pieces of work in parallel: in threads, in processes, on a cluster, or one after the other."""
 
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
@@ -42,6 +43,31 @@ def usable_cores() -> int | None:
     if hasattr(os, "sched_getaffinity"):  # on Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+def as_executor(executor) -> Executor | None:
+    """Return an executor, for a Dask Client that of its cluster; TypeError otherwise."""
+    if hasattr(executor, "get_executor") and not isinstance(executor, type):
+        executor = executor.get_executor()
+    if not (executor is None or isinstance(executor, Executor)):
+        raise TypeError("executor must be a concurrent.futures.Executor, such as "
+                        f"ThreadPoolExecutor(4), or a Dask Client, got {executor!r:.100}")
+    return executor
+
+
+def require_sendable(name: str, function, executor: Executor | None) -> None:
+    """Raise a TypeError for a function that the executor's processes cannot be sent."""
+    if executor is None:
+        return
+    from concurrent.futures import ProcessPoolExecutor  # a browser has none
+
+    if isinstance(executor, ProcessPoolExecutor):
+        try:
+            pickle.dumps(function)
+        except Exception as error:  # pickle has several
+            raise TypeError(f"{name} must be a name, or a class or a function at the top level of "
+                            "a module, when the executor is a ProcessPoolExecutor, got "
+                            f"{function!r:.100}: {error}") from None
 
 
 def one_blas_thread() -> AbstractContextManager:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -186,6 +187,10 @@ TYPES = {  # and a TypeError
     "optimiser must be a name, or": lambda: grid(optimiser=Clipped(Adam(), 1.0)),
     "optimiser must change the params in place": lambda: grid(optimiser=Rebinds),
     "executor must be a concurrent.futures.Executor … 2": lambda: grid(executor=2),
+    "executor must be … or a Dask Client, got <class … ThreadPoolExecutor'>":
+        lambda: grid(executor=ThreadPoolExecutor),
+    "optimiser must be a name, or a class or a function at the top level … lambda":
+        lambda: grid(optimiser=lambda lr: SGD(lr), executor=ProcessPoolExecutor(1)),
     "Adam.__init__() got an unexpected keyword … eps_": lambda: grid(eps_=1),
     "adapter must be an Adapter": lambda: follow(adapter=ONES),
     "optimiser must be … 'Adam'": lambda: follow("Adam"),

@@ -39,9 +39,10 @@ def test_a_dask_cluster_gives_the_bits_of_threads(in_threads):
     from distributed import Client, LocalCluster
 
     with (LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
-                       silence_logs=50) as cluster, Client(cluster) as client,
-          client.get_executor() as executor):
-        assert same_bits(sweep(PROBLEM, executor=executor, **GRID), in_threads)
+                       silence_logs=50) as cluster, Client(cluster) as client):
+        assert same_bits(sweep(PROBLEM, executor=client, **GRID), in_threads)
+        with client.get_executor() as executor:
+            assert same_bits(sweep(PROBLEM, executor=executor, **GRID), in_threads)
 
 
 def test_in_a_browser_the_runs_follow_each_other(in_threads, monkeypatch):
