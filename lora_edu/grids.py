@@ -74,6 +74,7 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
         raise TypeError(f"problem must be a Regression, got {type(problem).__name__}")
     executor = parallel.as_executor(executor)
     parallel.require_sendable("optimiser", optimiser, executor)
+    progress = checks.flag("progress", progress)
     steps = checks.integer("steps", steps, minimum=0)
     axes = {name: _axis(value) for name, value in
             zip(Run._fields, (r, alpha, lr, start, seed), strict=True)}

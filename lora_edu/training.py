@@ -41,6 +41,9 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
     checks.instance("adapter", adapter, Adapter)
     check_optimiser("optimiser", optimiser)
     steps = checks.integer("steps", steps, minimum=0)
+    allow_divergence = checks.flag("allow_divergence", allow_divergence)
+    if not (watch is None or callable(watch)):
+        raise TypeError(f"watch must be a function of step, adapter and loss, got {watch!r:.100}")
     if not all(hasattr(problem, part) for part in ("W0", "loss_and_gradient")):
         raise TypeError("problem must have W0 and loss_and_gradient, as a Regression has, got "
                         f"{problem!r:.100}")

@@ -191,6 +191,10 @@ TYPES = {  # and a TypeError
         lambda: grid(executor=ThreadPoolExecutor),
     "optimiser must be a name, or a class or a function at the top level … lambda":
         lambda: grid(optimiser=lambda lr: SGD(lr), executor=ProcessPoolExecutor(1)),
+    "progress must be True or False, got Ellipsis": lambda: grid(progress=...),
+    "allow_divergence must be True or False, got 'False'":
+        lambda: trained(allow_divergence="False"),
+    "watch must be a function of step, adapter and loss, got 5": lambda: trained(watch=5),
     "Adam.__init__() got an unexpected keyword … eps_": lambda: grid(eps_=1),
     "adapter must be an Adapter": lambda: follow(adapter=ONES),
     "optimiser must be … 'Adam'": lambda: follow("Adam"),
