@@ -25,10 +25,11 @@ def numbers(name: str, value, what: str = "an array of numbers") -> np.ndarray:
     return array
 
 
-def integer(name: str, value, *, minimum: int, maximum: float = sys.maxsize) -> int:
+def integer(name: str, value, *, minimum: int, maximum: float = sys.maxsize,
+            what: str = "a whole number") -> int:
     """Return ``value`` as an int in the given range; TypeError or ValueError otherwise."""
     if type(value) is not int:
-        _one(name, value, "iu", "a whole number")
+        _one(name, value, "iu", what)
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
     if value > maximum:
@@ -118,11 +119,15 @@ def instance(name: str, value, kind: type):
 
 
 def generator(name: str, value) -> np.random.Generator:
-    """Return ``value`` if it is a NumPy Generator; randomness is always passed in."""
-    if not isinstance(value, np.random.Generator):
-        raise TypeError(f"{name} must be a numpy.random.Generator "
-                        f"(such as numpy.random.default_rng(0)), got {value!r}")
-    return value
+    """What a draw comes from: a NumPy Generator, a new one with a whole number as its seed, or for
+    None a new one that nobody can foresee."""
+    if isinstance(value, np.random.Generator):
+        return value
+    if value is None:
+        return np.random.default_rng()
+    seed = integer(name, value, minimum=0, maximum=math.inf,
+                   what="a numpy.random.Generator, a seed (a whole number) or None")
+    return np.random.default_rng(seed)
 
 
 def _one(name: str, value, kinds: str, what: str) -> None:

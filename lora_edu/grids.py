@@ -44,8 +44,8 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
     Args:
         problem: A Regression, not a subclass, which would bring a loss of its own.
         r, alpha, lr, start, seed: One value or a sequence each. A run draws its start as
-            ``initial(d, k, r, start, distribution, rng=default_rng(seed))`` and follows the same
-            path as ``train`` does, to rounding.
+            ``initial(d, k, r, start, distribution, rng=seed)`` and follows the same path as
+            ``train`` does, to rounding.
         steps: Their number, 0 or more.
         optimiser: A name of ``OPTIMISERS``; an optimiser class, which may be your own, see
             :class:`Optimiser`; or a function of lr that returns an optimiser, such as
@@ -65,7 +65,7 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
 
     Example:
         >>> from lora_edu import teacher_student
-        >>> problem = teacher_student(6, 5, rng=np.random.default_rng(0))
+        >>> problem = teacher_student(6, 5, rng=0)
         >>> runs = sweep(problem, r=[1, 2], alpha=8, lr=[0.01, 0.1, 1.0], seed=range(4), steps=20)
         >>> runs.loss.shape  # r, alpha, lr, start, seed, steps
         (2, 1, 3, 1, 4, 21)
@@ -116,7 +116,7 @@ def _check_runs(axes, make, rule, distribution) -> None:
             scaling(rank, alpha, rule)
         # A layer of one row and one column is enough to refuse a wrong start.
         for start in axes["start"]:
-            initial(1, 1, rank, start, distribution, rng=np.random.default_rng(0))
+            initial(1, 1, rank, start, distribution)
     for name, values in axes.items():
         if not 0 < len(values) == len(set(values)):
             raise ValueError(f"{name} must be one value or a sequence of distinct ones, "
@@ -141,8 +141,8 @@ def _train_piece(piece: tuple[int, list[Run]], covariance, shift, rule, distribu
     """What the runs of a piece (see :func:`_pieces`) record, (R, 5, steps + 1)."""
     _, runs = piece
     rank = runs[0].r
-    starts = [initial(*shift.shape, rank, run.start, distribution,
-                      rng=np.random.default_rng(run.seed)) for run in runs]
+    starts = [initial(*shift.shape, rank, run.start, distribution, rng=run.seed)
+              for run in runs]
     A = np.array([A for A, _ in starts])
     Bt = np.array([B.T for _, B in starts])
     s = np.array([scaling(rank, run.alpha, rule) for run in runs])

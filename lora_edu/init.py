@@ -40,7 +40,7 @@ STARTS = ("A random, B zero", "A zero, B random", "both zero", "both random", "B
 
 def initial(d: int, k: int, r: int, start: str = "A random, B zero",
             distribution: str | float = "kaiming_uniform", *,
-            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            rng: np.random.Generator | int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Draw (A, B), shapes (r, k) and (d, r), at one of the five starting points:
 
     - ``"A random, B zero"``: the paper's; PEFT and loralib for Linear.
@@ -56,11 +56,12 @@ def initial(d: int, k: int, r: int, start: str = "A random, B zero",
             B·A = 0 forces one of the two vectors to be zero.
         start: One of :data:`STARTS`.
         distribution: One of :data:`DISTRIBUTIONS`, or a number σ > 0 for N(0, σ²).
-        rng: A ``numpy.random.Generator``; A and B are always both drawn, in this order, so that
-            two starts from the same seed share their random matrices.
+        rng: A ``numpy.random.Generator``; or the seed of a new one, a whole number; or None, which
+            draws different numbers at each call. A and B are always both drawn, in this order, so
+            that two starts from the same seed share their random matrices.
 
     Example:
-        >>> A, B = initial(d=3, k=5, r=2, rng=np.random.default_rng(0))
+        >>> A, B = initial(d=3, k=5, r=2, rng=0)
         >>> A.shape, B.shape, bool(A.any()), bool(B.any())
         ((2, 5), (3, 2), True, False)
     """
@@ -68,7 +69,7 @@ def initial(d: int, k: int, r: int, start: str = "A random, B zero",
     k = checks.integer("k", k, minimum=1)
     r = checks.integer("r", r, minimum=1)
     checks.choice("start", start, STARTS)
-    checks.generator("rng", rng)
+    rng = checks.generator("rng", rng)
     draw = _distribution(distribution)
     A = draw(r, k, r, rng)
     B = draw(d, r, r, rng)

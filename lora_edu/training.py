@@ -33,7 +33,7 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
     Example:
         >>> from lora_edu import Adam, Regression, initial
         >>> problem = Regression(W0=np.zeros((3, 4)), W_star=np.ones((3, 4)), X=np.eye(4))
-        >>> adapter = Adapter(*initial(3, 4, r=2, rng=np.random.default_rng(0)), scaling=2.0)
+        >>> adapter = Adapter(*initial(3, 4, r=2, rng=0), scaling=2.0)
         >>> history = train(problem, adapter, Adam(lr=0.1), steps=50)
         >>> bool(history.loss[-1] < 0.01 * history.loss[0]), bool(history.grad_A_norm[0])
         (True, False)

@@ -113,6 +113,7 @@ VALUES = {  # what a ValueError says, in order, and the call
     "start must be one of … got 'zeros'": lambda: start(start="zeros"),
     "start 'BA zero' needs r of at least 2": lambda: start(start="BA zero", r=1),
     "distribution must be one of … got 'xavier'": lambda: start(distribution="xavier"),
+    "rng must be at least 0, got -1": lambda: start(rng=-1),
     "spectrum must be finite and at least 0, got -1": lambda: teacher(spectrum=-1),
     "W_star must … (2, 3) … (3, 2)": lambda: Regression(ONES, ONES.T, ONES),
     "W_star must be finite, got 6": lambda: Regression(ONES, ONES * math.inf, ONES),
@@ -154,8 +155,10 @@ VALUES = {  # what a ValueError says, in order, and the call
 }
 TYPES = {  # and a TypeError
     "A must be … mask": lambda: Adapter(np.ma.masked_equal(ONE, 1), ONE, 1),
-    "rng must be a numpy.random.Generator … default_rng(0)": lambda: start(rng=0),
-    "rng must be a numpy.random.Generator": lambda: teacher(rng=0),
+    "rng must be a numpy.random.Generator, a seed (a whole number) or None, got True":
+        lambda: start(rng=True),
+    "rng must be a numpy.random.Generator, … got RandomState(":
+        lambda: teacher(rng=np.random.RandomState(0)),
     "nesterov must be True or False, got 1": lambda: Momentum(0.1, nesterov=1),
     "params must be a list of arrays": lambda: SGD(0.1).step(ONE, [ONE], ()),
     "optimiser must be an optimiser such as Adam(": lambda: Clipped(SGD, 1.0),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lora_edu import DISTRIBUTIONS, STARTS, initial
+from lora_edu import DISTRIBUTIONS, STARTS, initial, teacher_student
 
 D = 384
 K = 1024
@@ -57,3 +57,17 @@ def test_starts_from_one_seed_share_their_random_matrices(distribution):
     half_A, half_B = draw("BA zero", distribution)
     np.testing.assert_array_equal(half_A[:R // 2], A[:R // 2])
     np.testing.assert_array_equal(half_B[:, R // 2:], B[:, R // 2:])
+
+
+@pytest.mark.parametrize("drawn", [
+    lambda rng: initial(4, 5, 2, rng=rng)[0], lambda rng: teacher_student(4, 5, rng=rng).X],
+    ids=["initial", "teacher_student"])
+def test_a_seed_stands_for_its_generator_and_nothing_for_a_new_one(drawn):
+    for seed in (7, np.int64(7), 2**80):
+        np.testing.assert_array_equal(drawn(seed), drawn(np.random.default_rng(seed)))
+    assert (drawn(None) != drawn(None)).all()
+
+
+def test_with_one_seed_a_gaussian_A_is_the_first_rows_of_W0():
+    A, _ = initial(4, 5, 2, distribution="gaussian", rng=0)
+    np.testing.assert_array_equal(A, teacher_student(4, 5, rng=0).W0[:2])
