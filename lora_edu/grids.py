@@ -47,8 +47,8 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
             ``initial(d, k, r, start, distribution, rng=seed)`` and follows the same path as
             ``train`` does, to rounding.
         steps: Their number, 0 or more.
-        optimiser: A name of ``OPTIMISERS``; an optimiser class, which may be your own, see
-            :class:`Optimiser`; or a function of lr that returns an optimiser, such as
+        optimiser: A name of ``OPTIMISERS``, in capitals or small letters; an optimiser class, which
+            may be your own, see :class:`Optimiser`; or a function of lr that returns one, such as
             ``lambda lr: Clipped(Adam(lr), max_norm=1.0)``, or for LoRA+
             ``lambda lr: AdamW((lr, 16 * lr))``.
         rule: See :func:`scaling`.

@@ -4,25 +4,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lora_edu import checks
+from lora_edu import checks, optim
 from lora_edu.adapter import Adapter
 from lora_edu.optim_base import check_optimiser, checked_state, differ, refuse_standstill
 from lora_edu.records import RECORDED, History
 
 
 def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence: bool = False,
-          watch: Callable[[int, Adapter, float], object] | None = None) -> History:
+          watch: Callable[[int, Adapter, float], object] | None = None, **settings) -> History:
     """Train A and B with W0 frozen.
 
     Args:
         problem: Has ``W0`` (d, k) and ``loss_and_gradient(W) → (L, G)``, as a :class:`Regression`
             has; any object with these two will do.
         adapter: Of the same (d, k); it is not modified.
-        optimiser: Adam(lr=…) or another, or one of your own class, see :class:`Optimiser`.
+        optimiser: Adam(lr=…) or another, or one of your own class, see :class:`Optimiser`; or a
+            name of ``OPTIMISERS``, in capitals or small letters.
         steps: Their number, 0 or more.
         allow_divergence: Whether a run that stops being finite is kept up to its last finite step.
         watch: Called at each recorded step as ``watch(step, adapter, loss)``, to write down more
             than the History does; the run ends at the step at which it returns True.
+        **settings: Those of an optimiser that is named, ``lr=…`` among them. Without lr it has its
+            class's default, such as Adam's 0.001; SGD, Momentum and SignSGD have none.
 
     Raises:
         FloatingPointError: When the loss or a gradient stops being finite, unless
@@ -39,6 +42,11 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
         (True, False)
     """
     checks.instance("adapter", adapter, Adapter)
+    if isinstance(optimiser, str):
+        optimiser = optim.optimiser(optimiser, **settings)
+    elif settings:
+        raise TypeError(f"{', '.join(settings)} must be left out where the optimiser is not a "
+                        f"name, got {optimiser!r:.100}")
     check_optimiser("optimiser", optimiser)
     steps = checks.integer("steps", steps, minimum=0)
     allow_divergence = checks.flag("allow_divergence", allow_divergence)

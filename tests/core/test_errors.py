@@ -143,6 +143,7 @@ VALUES = {  # what a ValueError says, in order, and the call
     "lr must be one value or a sequence of distinct": lambda: grid(lr=[0.1, 0.1]),
     "seed must be at least 0, got -1": lambda: grid(seed=[0, -1]),
     "optimiser must be one of 'SGD', … 'adan'": lambda: grid(optimiser="adan"),
+    "optimiser must be one of 'SGD', … 'Adagrad'": lambda: trained(optimiser="Adagrad"),
     "r must be one of 2, got 3": lambda: grid().select(r=3),
     "setting must be one of 'r', 'alpha'": lambda: grid().select(eta=0.01),
     "step must be at most 2, got 3": lambda: grid().rows(3),
@@ -170,6 +171,9 @@ TYPES = {  # and a TypeError
     "optimiser must change the params in place … Rebinds(lr=0.1":
         lambda: trained(optimiser=Rebinds(0.1)),
     "optimiser must be … SGD": lambda: trained(optimiser=SGD),
+    "SGD.__init__() missing … 'lr'": lambda: trained(optimiser="sgd"),
+    "lr, eps must be left out where the optimiser is not a name, got SGD(lr=0.1":
+        lambda: trained(optimiser=SGD(0.1), lr=0.2, eps=1),
     "optimiser must be … the methods init, update, step, got CannotStep(lr=0.1":
         lambda: trained(optimiser=CannotStep(0.1)),
     "optimiser must be … the methods init, update, step, got CannotStep":
