@@ -40,7 +40,7 @@ def scaling(r: int, alpha: float, rule: str = "lora") -> float:
     return s
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Adapter(checks.ReadOnly):
     """A low-rank update ΔW = scaling · B · A of a frozen matrix.
 
@@ -53,6 +53,8 @@ class Adapter(checks.ReadOnly):
 
     Example:
         >>> adapter = Adapter(A=[[1.0, 2.0]], B=[[3.0], [0.0]], scaling=0.5)
+        >>> adapter
+        <Adapter of a (2, 2) matrix: r = 1, scaling = 0.5>
         >>> adapter.delta()
         array([[1.5, 3. ],
                [0. , 0. ]])
@@ -70,6 +72,9 @@ class Adapter(checks.ReadOnly):
         object.__setattr__(self, "A", checks.read_only(A))
         object.__setattr__(self, "B", checks.read_only(B))
         object.__setattr__(self, "scaling", checks.number("scaling", self.scaling, above=0.0))
+
+    def __repr__(self) -> str:
+        return f"<Adapter of a {self.shape} matrix: r = {self.r}, scaling = {self.scaling:g}>"
 
     @property
     def r(self) -> int:

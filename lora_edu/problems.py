@@ -10,7 +10,7 @@ import numpy as np
 from lora_edu import checks
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Regression(checks.ReadOnly):
     """Linear regression on a teacher: L(W) = ‖(W − W_star)·Xᵀ‖²_F / (2n).
 
@@ -24,6 +24,8 @@ class Regression(checks.ReadOnly):
 
     Example:
         >>> problem = Regression(W0=np.zeros((1, 2)), W_star=[[1.0, 0.0]], X=np.eye(2))
+        >>> problem
+        <Regression of a (1, 2) weight on 2 inputs>
         >>> problem.loss(problem.W0), problem.gradient(problem.W0)
         (0.25, array([[-0.5,  0. ]]))
     """
@@ -41,6 +43,9 @@ class Regression(checks.ReadOnly):
         covariance = X.T @ X / X.shape[0]  # (k, k)
         for name, array in (("W0", W0), ("W_star", W_star), ("X", X), ("covariance", covariance)):
             object.__setattr__(self, name, checks.read_only(array))
+
+    def __repr__(self) -> str:
+        return f"<Regression of a {self.shape} weight on {len(self.X)} inputs>"
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -11,9 +11,10 @@ from lora_edu import checks
 from lora_edu.adapter import Adapter
 
 RECORDED = ("loss", "delta_norm", "grad_A_norm", "grad_B_norm", "useful")
+SPELLED_OUT = 4  # values of an axis that a Sweep's repr has room for
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class History:
     """What :func:`train` recorded at steps 0 … T: arrays of length T + 1.
 
@@ -28,6 +29,8 @@ class History:
 
     Example:
         >>> history = History(*np.ones((5, 3)), adapter=Adapter([[1.0]], [[0.0]], 1.0))
+        >>> history
+        <History: steps 0 to 2, loss 1 → 1, adapter: r = 1, scaling = 1>
         >>> history.steps
         2
     """
@@ -40,13 +43,18 @@ class History:
     adapter: Adapter
     diverged: bool = False
 
+    def __repr__(self) -> str:
+        diverged = ", then diverged" if self.diverged else ""
+        return (f"<History: steps 0 to {self.steps}, loss {self.loss[0]:.4g} → {self.loss[-1]:.4g}"
+                f"{diverged}, adapter: r = {self.adapter.r}, scaling = {self.adapter.scaling:g}>")
+
     @property
     def steps(self) -> int:
         """Number of optimiser steps recorded."""
         return len(self.loss) - 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
     """What :func:`sweep` recorded: one array a quantity, one axis a setting, steps last.
 
@@ -60,6 +68,8 @@ class Sweep:
         >>> one_run = np.zeros((1, 1, 1, 1, 1, 2))
         >>> runs = Sweep({"r": (2,), "alpha": (4,), "lr": (0.1,), "start": ("both zero",),
         ...               "seed": (0,)}, *[one_run] * 5)
+        >>> runs.select(r=2, start="both zero")
+        <Sweep: alpha = 4; lr = 0.1; seed = 0; steps 0 to 1, lowest loss 0 → 0>
         >>> runs.select(r=2, start="both zero").loss.shape
         (1, 1, 1, 2)
         >>> runs.rows()[0]["r"]
@@ -72,6 +82,15 @@ class Sweep:
     grad_A_norm: np.ndarray
     grad_B_norm: np.ndarray
     useful: np.ndarray
+
+    def __repr__(self) -> str:
+        axes = [f"{name} = {_spelled(values)}" for name, values in self.axes.items()]
+        first = self.loss[..., 0].min()
+        last = self.loss[..., -1].min()
+        runs = f"steps 0 to {self.loss.shape[-1] - 1}, lowest loss {first:.4g} → {last:.4g}"
+        if self.diverged.any():
+            runs += f", {self.diverged.sum()} of {self.diverged.size} diverged"
+        return f"<Sweep: {'; '.join([*axes, runs])}>"
 
     @property
     def diverged(self) -> np.ndarray:
@@ -102,3 +121,9 @@ class Sweep:
         return [dict(zip(self.axes, settings, strict=True))
                 | {name: float(values[i]) for name, values in recorded.items()}
                 for i, settings in enumerate(product(*self.axes.values()))]
+
+
+def _spelled(values: tuple) -> str:
+    if len(values) <= SPELLED_OUT:
+        return ", ".join(map(repr, values))
+    return f"{values[0]!r} … {values[-1]!r} ({len(values)})"

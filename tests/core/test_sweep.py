@@ -1,6 +1,6 @@
 """A sweep is the same as its runs one by one, whatever their settings."""
 
-import os
+import re
 import tracemalloc
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +23,7 @@ from lora_edu import (
     teacher_student,
     train,
 )
+from lora_edu.parallel import usable_cores
 from lora_edu.records import RECORDED
 from tests.core.test_invariance import CLIPPED, OPTIMISERS
 
@@ -87,7 +88,7 @@ def test_a_sweep_takes_the_memory_of_its_result_and_of_a_piece_a_worker():
     grid = sweep(problem, r=64, alpha=16, lr=1e-3, seed=range(200), steps=3)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 5 * grid.loss.nbytes + 12 * 2**21 * (os.cpu_count() + 1)
+    assert peak < 5 * grid.loss.nbytes + 12 * 2**21 * (usable_cores() + 1)
 
 
 def test_a_diverged_run_is_inf_and_flagged_and_leaves_its_neighbours_alone():
@@ -97,3 +98,11 @@ def test_a_diverged_run_is_inf_and_flagged_and_leaves_its_neighbours_alone():
     lost = grid.select(lr=1e4)
     assert np.isinf(lost.loss.ravel()[-1]) and not np.isnan(lost.loss).any()
     assert np.isinf(lost.useful.ravel()[-1])
+    assert repr(lost).endswith("→ inf, 1 of 1 diverged>")
+
+
+def test_a_sweep_prints_its_axes_and_no_arrays():
+    runs = sweep(PROBLEM, r=[1, 2], alpha=8, lr=0.5, seed=range(100), steps=1)
+    assert re.fullmatch(
+        r"<Sweep: r = 1, 2; alpha = 8; lr = 0.5; start = 'A random, B zero'; "
+        r"seed = 0 … 99 \(100\); steps 0 to 1, lowest loss \S+ → \S+>", repr(runs))

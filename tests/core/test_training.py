@@ -75,7 +75,7 @@ def test_an_optimiser_may_be_named(name, settings, rule):
 def test_a_diverging_run_can_be_kept_up_to_its_last_finite_step():
     setting = PROBLEM, adapter_at("both random"), SGD(30.0)
     history = train(*setting, 500, allow_divergence=True)
-    assert history.diverged
+    assert history.diverged and "then diverged" in repr(history)
     with pytest.raises(FloatingPointError, match=(
             rf"at step {history.steps + 1} loss = .*; lower lr .*lr=30\.0")):
         train(*setting, 500)
