@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lora_edu.explore import page
 from lora_edu.explore.controls import Control, make_controls, slug
-from lora_edu.explore.plain_figure import extra
+from lora_edu.explore.plain_figure import extra, require_figure
 from lora_edu.explore.states import evaluate, evaluate_one
 
 STATIC = "LORA_EDU_STATIC"  # set by sphinx_ext before the kernels start: no widget is made then
@@ -132,6 +132,9 @@ def explore(function, *, name: str | None = None, caption: str = "",
         >>> len(explore(line, slope=(1, 8), steep=bool, caption="Where does it end?").states())
         16
     """
+    if not callable(function):
+        raise TypeError("function must be a function that returns a figure (show takes a figure "
+                        f"itself), got {function!r:.100}")
     options = inspect.signature(explore).parameters.keys() - {"controls"}
     taken = sorted(options & inspect.signature(function).parameters.keys())
     if taken:
@@ -166,10 +169,14 @@ def show(figure, *, name: str, caption: str = "", height: int = 380) -> Explorer
         caption: what to see.
         height: of the plot, in px.
 
+    Raises:
+        ExploreError: for anything that is no such figure.
+
     Example:
         >>> show({"data": [{"y": [1, 2]}]}, name="two points")
         <explorer two-points: one figure; its widget: .live()>
     """
+    require_figure(figure, "show")
     return Explorer(lambda: figure, (), name=name, caption=caption, height=height)
 
 

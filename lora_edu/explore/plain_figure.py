@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+FIGURE = "the figure must be a plotly Figure, or a dict of its data and layout"
+
 
 class ExploreError(ValueError):
     """An explorer that cannot be shown; the message names the state and what is wrong.
@@ -38,19 +40,17 @@ def plain_figure(figure, where: str = "the figure") -> dict:
             not a figure, for animation frames, and for a ``layout.meta`` that is no dict or whose
             reading is no text.
     """
+    require_figure(figure, where)
     if figure.get("frames") if isinstance(figure, dict) else getattr(figure, "frames", ()):
         raise ExploreError(f"{where}: the figure has frames, plotly's animation, which no page "
                            "shows; let what they vary be a control (play= plays it)")
-    if isinstance(figure, dict) and set(figure) <= {"data", "layout", "frames"}:
+    if isinstance(figure, dict):
         data = figure.get("data", [])
         layout = figure.get("layout", {})
-    elif hasattr(figure, "data") and hasattr(figure, "layout"):
+    else:
         # part by part: the figure as a whole would write its arrays in base64 first
         data = [trace.to_plotly_json() for trace in figure.data]
         layout = figure.layout.to_plotly_json()
-    else:
-        raise ExploreError(f"{where}: the function must return a plotly figure, or a dict of its "
-                           f"data and layout, got {type(figure).__name__}")
     meta = layout.get("meta") or {}
     if not isinstance(meta, dict) or not isinstance(meta.get("reading", ""), str):
         raise ExploreError(f"{where}: layout.meta must be a dict whose reading is a text, "
@@ -59,6 +59,22 @@ def plain_figure(figure, where: str = "the figure") -> dict:
     return {"data": [{"type": "scatter", **_plain(trace, where, f"data[{i}]")}
                      for i, trace in enumerate(data)],
             "layout": as_lists(_plain(layout, where, "layout"))}
+
+
+def require_figure(figure, where: str) -> None:
+    """Raise an ExploreError for what is neither a plotly Figure nor a dict of data and layout."""
+    if not isinstance(figure, dict):
+        if not (hasattr(figure, "data") and hasattr(figure, "layout")):
+            raise ExploreError(f"{where}: {FIGURE}, got {figure!r:.100}")
+        return
+    if not figure.keys() <= {"data", "layout", "frames"}:
+        raise ExploreError(f"{where}: {FIGURE}, got a dict of {', '.join(map(repr, figure))}")
+    data = figure.get("data", [])
+    if not (isinstance(data, (list, tuple)) and all(isinstance(trace, dict) for trace in data)):
+        raise ExploreError(f"{where}: data must be a list of traces, each a dict, got "
+                           f"{data!r:.100}")
+    if not isinstance(figure.get("layout", {}), dict):
+        raise ExploreError(f"{where}: layout must be a dict, got {figure['layout']!r:.100}")
 
 
 def as_lists(value):

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from lora_edu.explore import ExploreError, explore
+from lora_edu.explore import ExploreError, explore, show
 from lora_edu.explore.states import MAX_PAYLOAD, MAX_STATES
 
 
@@ -53,6 +53,9 @@ TYPES = {  # and of a TypeError
     "r must be a list of numbers": {"r": 8},
     "r must be all numbers": {"r": [1, "2"]},
     "caption must be": {"caption": None},
+    "function must be a function that returns a figure (show takes a figure itself), got Figure({":
+        {"function": go.Figure(), "r": [1]},
+    "function must be a function": {"function": {"data": []}},
 }
 
 
@@ -81,7 +84,13 @@ def scatter(layout=None, **trace):
 
 STATES = {  # words of the message, and what the function returns
     "making its figure raised ZeroDivisionError: division by zero": lambda: 1 / 0,
-    "must return a plotly figure, or a dict of its data": lambda: {"traces": []},
+    "the figure must be a plotly Figure, or a dict of its data and layout, got a dict of 'traces'":
+        lambda: {"traces": []},
+    "the figure must be a plotly Figure, or a dict of its data and layout, got None": lambda: None,
+    "data must be a list of traces, each a dict, got {'y': [1]}": lambda: {"data": {"y": [1]}},
+    "data must be a list of traces, each a dict, got [1]": lambda: {"data": [1]},
+    "data must be a list of traces, each a dict, got None": lambda: {"data": None},
+    "layout must be a dict, got None": lambda: {"data": [], "layout": None},
     "layout.meta must be a dict": lambda: scatter({"meta": ["so"]}),
     "whose reading is a text": lambda: scatter({"meta": {"reading": 1}}),
     "data[0].z[1][1] is nan; figures must be fin":
@@ -102,6 +111,13 @@ def test_a_state_that_cannot_be_shown_is_named(words):
     explorer = explore(bad_at_one_position, r=[1, 2], alpha=[1.0, 1e-6])
     with pytest.raises(ExploreError, match=r"^state \(r = 2, α = 10⁻⁶\): .*" + re.escape(words)):
         explorer.states()
+
+
+@pytest.mark.parametrize("words", [
+    words for words in STATES if words.startswith(("the figure must", "data must", "layout must"))])
+def test_show_refuses_at_once_what_is_no_figure(words):
+    with pytest.raises(ExploreError, match="^show: " + re.escape(words)):
+        show(STATES[words](), name="still")
 
 
 def test_too_many_states_are_refused_before_the_first_is_computed():
