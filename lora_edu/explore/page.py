@@ -40,17 +40,27 @@ def narrow_height(height: int, figure: dict) -> int:
 
     The style sheet may lower these, to keep controls and plot on one screen. The ticks of the
     first frame stay right, because plotly chooses the same ones for any height up to 480 px.
-    A panel whose scales are tied is as high as its width allows.
+    A panel whose scales are tied is as high as its width allows, if both ranges are known: those
+    of dates, and the ones that plotly widens because their ends are equal, are plotly's to measure.
     """
     times, most = STACKED
     if len({trace.get("yaxis", "y") for trace in figure["data"]}) > 1:
         return min(round(times * height), most)
     x, y, margin = (figure["layout"].get(name) or {} for name in ("xaxis", "yaxis", "margin"))
-    if not ({"scaleanchor", "range"} <= y.keys() and "range" in x and len(margin) == 4):
+    across = _length(x)
+    up = _length(y)
+    if not ("scaleanchor" in y and across and up and {"l", "r", "t", "b"} <= margin.keys()):
         return height
-    unit = (PHONE - margin["l"] - margin["r"]) / abs(x["range"][1] - x["range"][0])
-    plot = unit * y.get("scaleratio", 1) * abs(y["range"][1] - y["range"][0])
+    unit = (PHONE - margin["l"] - margin["r"]) / across
+    plot = unit * y.get("scaleratio", 1) * up
     return min(height, round(plot + margin["t"] + margin["b"]))
+
+
+def _length(axis: dict) -> float:
+    """How much an axis shows, in its own unit; 0 where its range is not two numbers."""
+    ends = axis.get("range") or ()
+    are_numbers = len(ends) == 2 and all(isinstance(end, (int, float)) for end in ends)
+    return abs(ends[1] - ends[0]) if are_numbers else 0
 
 
 def fragment(explorer, states: list[dict]) -> str:
