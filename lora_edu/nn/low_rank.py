@@ -55,6 +55,9 @@ class LowRank(nn.Module):
         if matrices is None:
             drawn = initial(d, k, r, start, distribution, rng=_generator(rng))
             matrices = tuple(torch.from_numpy(matrix).to(dtype) for matrix in drawn)
+        if not (isinstance(matrices, (tuple, list)) and len(matrices) == 2
+                and all(isinstance(matrix, torch.Tensor) for matrix in matrices)):
+            raise TypeError(f"matrices must be two tensors, A and B, got {matrices!r:.100}")
         A, B = matrices
         if (A.shape, B.shape) != ((r, k), (d, r)):
             raise ValueError(f"matrices must have shapes ({r}, {k}) and ({d}, {r}), got "

@@ -121,6 +121,9 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
 TYPES = {  # and a TypeError
     "^dtype must be a floating torch.dtype": layer(dtype=torch.int64),
     "^rng must be a numpy.random.Generator": layer(rng=np.random.RandomState),
+    "^matrices must be two tensors, A and B, got": [
+        lambda m, p, pair=pair: LoRALinear(p.head, 2, 4, matrices=pair)
+        for pair in (5, [torch.ones(2, 8)], np.ones((2, 2, 8)), (np.ones((2, 8)), None))],
     "lora_alpha: unknown, .*rule, start.*AdapterConfig": [targets(["q"], alpha=None, lora_alpha=4)],
     "base_layer must be .*got Embedding": [base(nn.Embedding(7, 5))],
     "base_layer must be .*got Shouting": [base(Shouting(7, 5))],
