@@ -118,15 +118,15 @@ def instance(name: str, value, kind: type):
     return value
 
 
-def generator(name: str, value) -> np.random.Generator:
+def generator(name: str, value, others: str = "") -> np.random.Generator:
     """What a draw comes from: a NumPy Generator, a new one with a whole number as its seed, or for
-    None a new one that nobody can foresee."""
+    None a new one that nobody can foresee. others: what else the caller takes, for the message."""
     if isinstance(value, np.random.Generator):
         return value
     if value is None:
         return np.random.default_rng()
     seed = integer(name, value, minimum=0, maximum=math.inf,
-                   what="a numpy.random.Generator, a seed (a whole number) or None")
+                   what=f"a numpy.random.Generator, {others}a seed (a whole number) or None")
     return np.random.default_rng(seed)
 
 

@@ -11,7 +11,7 @@ from lora_edu import checks
 from lora_edu.formats.config import AdapterConfig
 from lora_edu.formats.names import Targets, checked
 from lora_edu.nn.layer import LAYERS, SETTINGS, LoRALayer, plain
-from lora_edu.nn.low_rank import Draws
+from lora_edu.nn.low_rank import Draws, seeded
 from lora_edu.nn.model import replace, set_adapter
 from lora_edu.nn.targets import check_each_matches, select
 
@@ -64,6 +64,7 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
         ['0', '2']
     """
     checks.instance("model", model, nn.Module)
+    rng = seeded(rng)  # once, so that the layers do not all draw the same numbers
     if unknown := [key for key in settings if key not in SETTINGS]:
         raise TypeError(f"{', '.join(unknown)}: unknown, the settings are {', '.join(SETTINGS)}; "
                         "PEFT's names: inject(model, AdapterConfig(r=…, lora_alpha=…, …))")

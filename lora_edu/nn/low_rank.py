@@ -8,7 +8,7 @@ from lora_edu import checks
 from lora_edu.adapter import scaling
 from lora_edu.init import initial
 
-Draws = np.random.Generator | torch.Generator | None
+Draws = np.random.Generator | torch.Generator | int | None
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -20,8 +20,9 @@ class LowRank(nn.Module):
     Args:
         d, k: The shape of ΔW.
         r, alpha, rule: The rank, α and how s follows from them, see :func:`lora_edu.scaling`.
-        rng: A ``numpy.random.Generator``, from which A and B are drawn; or a ``torch.Generator``,
-            or None for torch's own (``torch.manual_seed``), which then seeds a NumPy generator.
+        rng: A ``numpy.random.Generator``, from which A and B are drawn, or the seed of a new one;
+            or a ``torch.Generator``, or None for torch's own (``torch.manual_seed``), which then
+            seeds a NumPy generator.
         start, distribution: See :func:`lora_edu.initial`, which draws A and B (in float64).
         dropout: The share of the layer's inputs that is zeroed on their way to A, while training.
         dtype, device: Of A and B; a floating dtype.
@@ -76,13 +77,18 @@ class LowRank(nn.Module):
                 f"dropout={self.dropout:g}")
 
 
+def seeded(rng: Draws) -> np.random.Generator | torch.Generator | None:
+    """``rng``, but in place of a seed the NumPy generator that begins with it."""
+    if rng is None or isinstance(rng, torch.Generator):
+        return rng
+    return checks.generator("rng", rng, others="a torch.Generator, ")
+
+
 def _generator(rng: Draws) -> np.random.Generator:
     """A NumPy generator, with a seed from torch's where none is given."""
+    rng = seeded(rng)
     if isinstance(rng, np.random.Generator):
         return rng
-    if rng is not None and not isinstance(rng, torch.Generator):
-        raise TypeError("rng must be a numpy.random.Generator, a torch.Generator, or None for "
-                        f"torch's own, got {rng!r}")
     device = "cpu" if rng is None else rng.device
     seed = torch.randint(2**63 - 1, (), generator=rng, device=device)
     return np.random.default_rng(seed.item())

@@ -120,7 +120,8 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
 }
 TYPES = {  # and a TypeError
     "^dtype must be a floating torch.dtype": layer(dtype=torch.int64),
-    "^rng must be a numpy.random.Generator": layer(rng=np.random.RandomState),
+    r"^rng must be a numpy.random.Generator, a torch.Generator, a seed \(a whole number\) or None":
+        [*layer(rng=np.random.RandomState(0)), *layer(rng=True)],
     "^matrices must be two tensors, A and B, got": [
         lambda m, p, pair=pair: LoRALinear(p.head, 2, 4, matrices=pair)
         for pair in (5, [torch.ones(2, 8)], np.ones((2, 2, 8)), (np.ones((2, 8)), None))],

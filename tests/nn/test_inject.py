@@ -25,12 +25,17 @@ def test_the_adapter_trains_and_nothing_else():
     assert [n for n, p in model.named_parameters() if not same_bits(p, before[n])] == trained
 
 
-def test_torchs_generator_decides_the_draw_where_none_is_given():
-    def drawn(rng):
-        model = net()
-        inject(model, TARGETS, 2, 4, rng=rng, start="both random")
-        return [p.detach().clone() for p in model.parameters() if p.requires_grad]
+def drawn(rng):
+    model = net()
+    inject(model, TARGETS, 2, 4, rng=rng, start="both random")
+    return [p.detach().clone() for p in model.parameters() if p.requires_grad]
 
+
+def test_a_seed_stands_for_the_one_generator_of_all_layers():
+    assert all(map(same_bits, drawn(5), drawn(rng(5))))
+
+
+def test_torchs_generator_decides_the_draw_where_none_is_given():
     want = drawn(torch.Generator().manual_seed(1))
     assert len({matrix.sum().item() for matrix in want}) == 10
     assert not any(map(same_bits, want, drawn(torch.Generator().manual_seed(2))))
