@@ -19,11 +19,11 @@ class Optimiser:
     - ``init(params)`` returns the state, a tuple. What it remembers of each array is a list in it.
       Without one the state is ``()``.
     - ``update(params, grads, state)`` changes the params in place (``p -= …``, not
-      ``p = p - …``) and returns the state. ``train`` and ``sweep`` raise a TypeError when nothing
-      has moved in a whole run, although there were gradients. In ``train`` the params are A (r, k)
-      and B (d, r). In ``sweep`` they are stacks of runs, (R, r, k) and (R, d, r), ``lr`` may be
-      (R, 1, 1), and a norm or a mean has to be taken of each run on its own, over the last two
-      axes.
+      ``p = p - …``) and returns the state. ``train`` and ``sweep`` raise a TypeError when no state
+      is returned, and when nothing has moved in a whole run, although there were gradients. In
+      ``train`` the params are A (r, k) and B (d, r). In ``sweep`` they are stacks of runs,
+      (R, r, k) and (R, d, r), ``lr`` may be (R, 1, 1), and a norm or a mean has to be taken of each
+      run on its own, over the last two axes.
     - ``powers`` is how the settings follow when an array is multiplied by c, such as {"lr": 1}:
       each is multiplied by c to this power. Only :func:`equivalent` needs it.
 

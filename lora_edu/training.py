@@ -30,8 +30,8 @@ def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence:
     Raises:
         FloatingPointError: When the loss or a gradient stops being finite, unless
             ``allow_divergence`` is set.
-        TypeError: For a problem without the two, and for an optimiser that moves nothing in the
-            whole run although there are gradients.
+        TypeError: For a problem without the two, and for an optimiser that returns no state, or
+            moves nothing in the whole run although there are gradients.
 
     Example:
         >>> from lora_edu import Adam, Regression, initial
