@@ -28,7 +28,7 @@ class Tool(NamedTuple):
 
     writes: how the settings are written. unsaid: what happens when α is not. source: where this
     stands. start: one of A_STARTS. has_rslora: whether it knows α/√r. adam_step: Adam's first step
-    of an entry, in η.
+    of an entry, in η. optimisers: how it writes each; None where the settings do not choose one.
     """
 
     r: int | None
@@ -39,6 +39,7 @@ class Tool(NamedTuple):
     start: str = "kaiming_uniform"
     has_rslora: bool = False
     adam_step: float = 1.0
+    optimisers: dict[str, str] | None = None
 
     @property
     def asks_for(self) -> str | None:
@@ -56,9 +57,10 @@ TOOLS = {
         source="sd-scripts 02298e3, networks/lora.py:71–77, 430, 432, 786"),
     "diffusers": Tool(
         r=4, alpha=4, writes="--rank={r} --lora_alpha={alpha:g}",
-        unsaid="α is 4 in the scripts for Flux, Qwen-Image and Sana; a file without α is loaded "
-               "with α = r, each module",
-        source="examples/dreambooth/train_dreambooth_lora_flux2.py:400, 406, 1266 at 79c1107; "
+        unsaid="α is 4 in the scripts for Flux, Qwen-Image and Sana (CogVideoX's has 128, and "
+               "PEFT's A); a file without α is loaded with α = r, each module",
+        source="examples/dreambooth/train_dreambooth_lora_flux2.py:400, 406, 1266; "
+               "examples/cogvideo/train_cogvideox_lora.py at 79c1107; "
                "diffusers 0.42.1, utils/peft_utils.py:158–174",
         start="peft_gaussian"),
     "diffusers, SD": Tool(
@@ -68,12 +70,17 @@ TOOLS = {
         source="examples/text_to_image/train_text_to_image_lora.py:423, 534, 535 at 79c1107",
         start="peft_gaussian"),
     "MLX": Tool(
-        r=8, alpha=20.0, writes="rank: {r}, scale: {scale:g}",
+        r=8, alpha=20.0, writes="lora_parameters: {{rank: {r}, scale: {scale:g}, dropout: 0.0}}",
         unsaid="the scale is 20 at every rank; with its η of 1e-5, its Adam's first stride is that "
                "of s = 1 at 6.3e-4 elsewhere, but A moves far less",
-        source="mlx-lm 0.32.2, lora.py:50, 63, 77; tuner/lora.py:84–98; mlx 0.32.2, "
+        source="mlx-lm 0.32.2, lora.py:49, 63, 77, 289; tuner/lora.py:84–98; mlx 0.32.2, "
                "optimizers/optimizers.py:498, 580",
-        adam_step=0.1 / math.sqrt(0.001)),  # (1 − β₁)/√(1 − β₂), as no bias is corrected
+        adam_step=0.1 / math.sqrt(0.001),  # (1 − β₁)/√(1 − β₂), as no bias is corrected
+        optimisers={
+            "Adam": "optimizer: adam, optimizer_config: {adam: {bias_correction: true}}",
+            "AdamW": "optimizer: adamw, optimizer_config: {adamw: {bias_correction: true}}",
+            "SGD": "optimizer: sgd",
+            "Momentum": "optimizer: sgd, optimizer_config: {sgd: {momentum: 0.9}}"}),
     "torchtune": Tool(
         r=8, alpha=16, writes="lora_rank: {r}, lora_alpha: {alpha:g}",
         unsaid="α is 16 at every rank, in the models' builders",
@@ -100,9 +107,10 @@ TOOLS = {
         source="tinker_cookbook/supervised/train.py:125; weights/README.md:57 at 9dfcc3a"),
     "verl": Tool(
         r=None, alpha=16, writes="lora_rank={r} lora_alpha={alpha:g}",
-        unsaid="α is 16 at every rank, with Megatron 32",
+        unsaid="α is 16 at every rank; with Megatron it is 32, and A starts 2.4 times as wide",
         source="verl/trainer/config/model/hf_model.yaml:46; ppo_megatron_trainer.yaml:56; "
-               "workers/fsdp_workers.py:466 (PEFT) at b178a3c"),
+               "workers/fsdp_workers.py:466 (PEFT) at b178a3c; Megatron-Bridge 0191fc5, "
+               "peft/lora_layers.py (Xavier)"),
     "OneTrainer": Tool(
         r=16, alpha=1, writes="lora_rank: {r}, lora_alpha: {alpha:g}", unsaid="α is 1",
         source="modules/util/config/TrainConfig.py:1231, 1232; modules/module/LoRAModule.py:563, "
@@ -155,13 +163,13 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
         k: The width of the layer's input, for sigma.
 
     Returns:
-        A frozen dataclass, which prints as a few lines. ``scale``: s in ΔW = s·B·A. ``sigma``: the
-        standard deviation of A's entries at the start, where B is zero. ``stride``: the first step
-        in W is η·stride times what s does not enter; it is s under Adam (ε → 0) and Lion, s² under
-        SGD, and 3.16·s under MLX's Adam, which corrects no bias. ``when_r_changes``: what keeps the
-        expected useful part of that step at another rank. ``elsewhere``: {tool: the settings that
-        give this scale there}, with a note where A starts wider. ``warnings``: what was not said,
-        and what follows.
+        Convention: A frozen dataclass, which prints as a few lines. ``scale``: s in ΔW = s·B·A.
+        ``sigma``: the standard deviation of A's entries at the start, where B is zero. ``stride``:
+        the first step in W is η·stride times what s does not enter; it is s under Adam (ε → 0) and
+        Lion, s² under SGD, and 3.16·s under MLX's Adam, which corrects no bias. ``when_r_changes``:
+        what keeps the expected useful part of that step at another rank. ``elsewhere``: {tool: the
+        settings that give this scale there}, with a note where A starts wider. ``warnings``: what
+        was not said, and what follows.
 
     Raises:
         TypeError, ValueError: For a value that is not possible, for a tool that has no such
@@ -171,8 +179,8 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
         >>> kohya = convention("kohya", r=16)
         >>> kohya.scale, kohya.stride, kohya.warnings[0][:24]
         (0.0625, 0.0625, 'α is 1 in training (0 me')
-        >>> convention("PEFT", r=16, alpha=32).elsewhere["MLX"]
-        'rank: 16, scale: 2, optimizer_config: {adamw: {bias_correction: true}}'
+        >>> convention("PEFT", r=16, alpha=32, optimiser="SGD").elsewhere["MLX"]
+        'optimizer: sgd, lora_parameters: {rank: 16, scale: 2, dropout: 0.0}'
     """
     row = TOOLS[checks.choice("tool", tool, TOOLS)]
     if r is None and row.r is None:
@@ -193,7 +201,7 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
         stride *= adam_step
         warnings += (f"{tool}'s {optimiser} corrects no bias, so its first step is {adam_step:.3g} "
                      "times as long as elsewhere, and its tenth 6.53 times; with "
-                     f"{_bias_correction(optimiser)} they are equal",)
+                     f"{row.optimisers[optimiser]} they are equal",)
 
     return Convention(
         tool, r, scale / scaling(r, 1, "rslora" if rslora else "lora"), scale, sigma, optimiser,
@@ -256,12 +264,9 @@ def _written(row: Tool, r: int, scale: float, rslora: bool, sigma: float, k: int
     text = row.writes.format(r=r, alpha=scale / scaling(r, 1, rule), scale=scale)
     if rule == "rslora":
         text += ", use_rslora: true" if ": {r}" in row.writes else ", use_rslora=True"
-    if row.adam_step != 1 and optimiser in ("Adam", "AdamW"):
-        text += f", {_bias_correction(optimiser)}"
+    if row.optimisers and optimiser in row.optimisers:
+        text = f"{row.optimisers[optimiser]}, {text}"
+    elif row.optimisers:
+        text += f"; it has no {optimiser}"
     wider = A_STARTS[row.start](r, k) / sigma
     return text if math.isclose(wider, 1) else f"{text}; A's σ is {wider:.3g} times as large"
-
-
-def _bias_correction(optimiser: str) -> str:
-    """What makes MLX's Adam that of the others."""
-    return f"optimizer_config: {{{optimiser.lower()}: {{bias_correction: true}}}}"

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import nn
 
 from lora_edu.nn import TOOLS, convention, inject
@@ -71,9 +72,21 @@ def test_an_adam_that_corrects_no_bias_is_told_of_and_corrected_elsewhere():
         assert f"first step is {first:.2f} times" in warning
         assert f"tenth {tenth:.2f} times" in warning and correction in warning
         assert reading.stride == pytest.approx(first)
-        in_mlx = convention("PEFT", 16, 32, optimiser=optimiser).elsewhere["MLX"]
-        assert in_mlx == f"rank: 16, scale: 2, {correction}"
     assert not convention("MLX", 16, scale=1, optimiser="SGD").warnings
+
+
+@pytest.mark.parametrize(("optimiser", "name", "config"), [
+    ("Adam", "adam", {"bias_correction": True}), ("AdamW", "adamw", {"bias_correction": True}),
+    ("SGD", "sgd", {}), ("Momentum", "sgd", {"momentum": 0.9}), ("Lion", "adam", {})])
+def test_what_mlx_reads(optimiser, name, config):
+    """By lora.py:289 and tuner/utils.py:78–82 of mlx-lm 0.32.2, where no key of LoRA's may lack."""
+    in_mlx = convention("PEFT", 16, 32, optimiser=optimiser).elsewhere["MLX"]
+    text, _, remark = in_mlx.partition(";")
+    settings = {"optimizer": "adam", "optimizer_config": {}} | yaml.safe_load("{" + text + "}")
+    assert settings["optimizer"] == name
+    assert settings["optimizer_config"].get(name, {}) == config
+    assert settings["lora_parameters"] == {"rank": 16, "scale": 2, "dropout": 0}
+    assert remark == (" it has no Lion" if optimiser == "Lion" else "")
 
 
 @pytest.mark.parametrize("tool, settings, words", [
