@@ -145,8 +145,8 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
             ``lora_edu.examine.Stopped`` is raised.
 
     Returns:
-        An examination, which prints as a report. ``findings``: what may be wrong, the worst first,
-        in the doctor's form; ``is_wrong``: whether more than notes. ``rows``: one a module, with
+        Examination: It prints as a report. ``findings``: what may be wrong, the worst first, in the
+        doctor's form; ``is_wrong``: whether more than notes. ``rows``: one a module, with
         ``layer``, ``r``, ``alpha``, ``scale`` (None where the file does not say, and then the
         numbers are those of s = 1), ``rule``, ``shape``, ``dtypes``, ``norm_A``, ``norm_B``,
         ``norm``, ``singular_values``, ``energy`` (the share of ‖ΔW‖² in the first 1, 2, …),

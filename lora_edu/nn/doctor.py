@@ -161,8 +161,8 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
             compared less the mean of each row, so that an offset hides no difference.
 
     Returns:
-        The list of findings, the worst first, which ``print`` shows: name, severity ("error",
-        "warning" or "note"), symptom, cause, remedy, and where, the modules' names.
+        The list of findings, the worst first, which ``print`` shows. Each has a name, a severity
+        ("error", "warning" or "note"), symptom, cause, remedy, and where, the modules' names.
 
     Raises:
         TypeError: For an argument of another kind, and a loss that is not a tensor of one number.

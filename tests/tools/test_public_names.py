@@ -21,6 +21,14 @@ def test_every_public_name_has_an_example(module, name):
     assert thing.__doc__ and ">>> " in thing.__doc__  # its own: a subclass inherits none
 
 
+@pytest.mark.parametrize("module, name", NAMES)
+def test_what_stands_before_a_colon_is_the_type_that_is_returned(module, name):
+    """Napoleon reads the first line so."""
+    thing = getattr(importlib.import_module(module), name)
+    for line in re.findall(r"Returns:\n +(.*)", thing.__doc__):
+        assert ":" not in line or re.match(r"\w+: ", line)
+
+
 def test_the_page_of_the_library_has_every_public_name_once():
     directives = re.findall(r"^\.\. (?:currentmodule:: (\S+)|(?:auto|py:)\w+:: (\S+))$", PAGE,
                             re.MULTILINE)
