@@ -1,4 +1,4 @@
-"""What a tool's settings mean: the scale, A's start, the first stride, the same run elsewhere.
+"""What a tool's settings mean: the scale, A's start, the first step, the same run elsewhere.
 
 Each tool is a row of one table, with the place in its source that says so, as read in November
 2026. Versions are those of PyPI; what is not there is named by commit.
@@ -18,7 +18,7 @@ A_STARTS = {  # the standard deviation of A's entries, for rank r and input widt
     "kaiming_uniform": lambda r, k: 1 / math.sqrt(3 * k),  # U(±1/√k)
     "peft_gaussian": lambda r, k: 1 / r,  # N(0, 1/r²)
     "he_uniform": lambda r, k: math.sqrt(2 / k)}  # U(±√(6/k))
-# Of s in the first stride: s can be moved into B, and with B' = sB the rate is η·s^power.
+# Of s in the first step: s can be moved into B, and with B' = sB the rate is η·s^power.
 POWERS = {name: OPTIMISERS[name].powers["lr"]
           for name in ("Adam", "AdamW", "Lion", "SGD", "Momentum")}
 
@@ -71,7 +71,7 @@ TOOLS = {
         start="peft_gaussian"),
     "MLX": Tool(
         r=8, alpha=20.0, writes="lora_parameters: {{rank: {r}, scale: {scale:g}, dropout: 0.0}}",
-        unsaid="the scale is 20 at every rank; with its η of 1e-5, its Adam's first stride is that "
+        unsaid="the scale is 20 at every rank; with its η of 1e-5, its Adam's first step is that "
                "of s = 1 at 6.3e-4 elsewhere, but A moves far less",
         source="mlx-lm 0.32.2, lora.py:49, 63, 77, 289; tuner/lora.py:84–98; mlx 0.32.2, "
                "optimizers/optimizers.py:498, 580",
@@ -139,7 +139,7 @@ class Convention:
     def __str__(self) -> str:
         return "\n".join([
             f"{self.tool}, r = {self.r}: s = {self.scale:.4g}, A starts at σ = {self.sigma:.3g}",
-            f"{self.optimiser}'s first stride in W is {self.stride:.4g}·η",
+            f"{self.optimiser}'s first step in W is {self.stride:.4g}·η",
             f"for another r: {self.when_r_changes}",
             *(f"warning: {text}" for text in self.warnings)])
 

@@ -1,4 +1,4 @@
-"""What a tool's settings mean: the scale, and the first stride, which a step of torch's shows."""
+"""What a tool's settings mean: the scale, and the first step, which a step of torch's shows."""
 
 import copy
 
