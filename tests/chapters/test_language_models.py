@@ -88,20 +88,26 @@ def test_a_block_of_the_published_file_is_read_whole():
 @pytest.mark.claim("cit-tinker-carry")
 def test_what_a_carried_rate_costs():
     losses = []
+    upwards = {1: [], 4: [], 16: []}
     for name, searched in SEARCHED.items():
         for r1, r in permutations(searched, 2):
             rate = best(searched[r1])
             assert (name, r, rate) not in LOST
             if rate in searched[r]:
                 losses.append(searched[r][rate] - min(searched[r].values()))
+                if r1 in upwards and r > r1:
+                    upwards[r1].append(losses[-1])
     shares = [sum(loss < bound for loss in losses) / len(losses) for bound in (1e-9, 1e-3, 5e-3)]
     assert len(losses) == 315
     assert [round(100 * share) for share in shares] == [73, 80, 96]
     assert max(losses) == pytest.approx(0.0087)
+    assert {r1: (len(each), round(100 * np.mean(np.array(each) < 5e-3)))
+            for r1, each in upwards.items()} == {1: (53, 89), 4: (56, 95), 16: (32, 100)}
 
     down = runs.wrong_rate_costs()
     up = runs.wrong_rate_costs(smaller=False)
     assert (len(down), len(up), np.isinf(up).sum()) == (112, 104, 23)
+    assert [round(100 * np.mean(costs < 5e-3)) for costs in (down, up)] == [55, 29]
     assert np.median(down) == pytest.approx(0.0042, abs=5e-5)
     assert np.median(up) == pytest.approx(0.0096, abs=5e-5)
 
@@ -120,6 +126,13 @@ def test_what_a_carried_rate_costs():
 @pytest.mark.claim("cit-tinker-carry")
 def test_runs_of_one_setting_hardly_differ():
     assert runs.noise() == pytest.approx(0.00013, abs=5e-6)
+    pairs = {}
+    for model in runs.models():
+        for rate, one, other in model.repeats:
+            pairs.setdefault(rate, []).append(one - other)
+    assert len(pairs[SMALL]) == 59
+    assert len(pairs[1e-3]) == 4
+    assert (np.square(pairs[1e-3]).mean() / 2)**0.5 == pytest.approx(0.0003, abs=5e-5)
 
 
 @pytest.mark.claim("cit-tinker-carry")
@@ -203,6 +216,9 @@ def test_one_rate_serves_all():
     assert len(losses) == 122
     assert round(100 * sum(loss < 0.005 for loss in losses) / 122) == 89
     assert max(losses) == pytest.approx(0.020, abs=5e-4)
+    small = [runs.valley(model, r)(math.log(3e-4)) - runs.bottom(model, r)[1]
+             for model in runs.models() if model.billions < 10 for r in searched_ranks(model)]
+    assert (len(small), round(100 * np.mean(np.array(small) < 0.005))) == (40, 78)
 
     at_sixteen = [best(searched[16]) for searched in SEARCHED.values()
                   if 1e-3 in searched.get(16, {})]

@@ -114,7 +114,7 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
     shown = np.maximum(losses[~outside], LEAST_SHOWN)
     hover = [f"{name}: {loss:.4f} nats" for name, loss in zip(names, losses, strict=True)]
     traces = [level(third_costs, ends, name="a third of the best η"),
-              level(runs.noise(), ends, name="two runs of one setting"),
+              level(runs.noise(), ends, name="standard deviation of a run"),
               marks(billions[~outside], shown, "delta", "diamond", 10,
                     text=list(np.array(hover)[~outside]),
                     hovertemplate="%{text}<extra></extra>", name="a model"),
@@ -164,7 +164,7 @@ def one_stride(rule: str = "LoRA") -> dict:
     headline = f"from r = 1 to 64: × {promised:g} under {FORMULAS[rule]}, × {measured:.2f} measured"
     return figure(
         traces, headline, [roomy(named_ticks(RANKS, "rank r"), 0.45)],
-        [log_labelled("length of the stride", -0.35, 2.2, [1, 3, 10, 30, 100])], headline)
+        [log_labelled("length of the step", -0.35, 2.2, [1, 3, 10, 30, 100])], headline)
 
 
 def rank_buys(size: str = "1 to 9 billion") -> dict:
