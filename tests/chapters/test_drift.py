@@ -136,12 +136,26 @@ def test_the_best_rates_of_a_task_by_another_loop(optimiser):
 @pytest.mark.parametrize(("inputs", "r_c", "one", "trained", "frozen"), [
     ("all directions", 45, 0.78, (0.16, 0.31), (0.78, 0.99)),
     ("about ten", 10, 0.53, (0.12, 0.16), (0.54, 0.89))])
-def test_it_is_the_steps_of_a_that_make_the_drift_slow(inputs, r_c, one, trained, frozen):
+def test_it_is_the_steps_of_a_that_make_the_drift_small(inputs, r_c, one, trained, frozen):
     assert runs_drift.mean_crossover(inputs) == pytest.approx(r_c, abs=0.3)
     for optimiser, ends in (("trained", trained), ("frozen", frozen)):
         powers = [runs_drift.power(best) for best in runs_drift.best_after(inputs, optimiser)]
         assert powers[0] == pytest.approx(one, abs=0.006)
         assert span(powers[1:]) == pytest.approx(ends, abs=0.006)
+
+
+@pytest.mark.claim("obs-drift")
+def test_what_is_left_of_the_rise_comes_early():
+    after_ten = {}
+    shares = []
+    for inputs in runs_drift.INPUTS:
+        means = [geometric_mean(best.T) for best in runs_drift.best_after(inputs, "trained")[1:]]
+        shares += [runs_drift.falls(rates)[0] for rates in means]
+        after_ten[inputs] = means[-1][1:] / means[-1][:-1]
+    assert after_ten["all directions"] == pytest.approx((1.93, 1.42, 1.30), abs=0.005)
+    assert after_ten["about ten"] == pytest.approx((1.54, 1.17, 1.06), abs=0.005)
+    assert len(shares) == 8
+    assert sum(share < 1 / 3 for share in shares) == 6
 
 
 @pytest.mark.claim("obs-drift")
