@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +44,16 @@ def test_a_dask_cluster_gives_the_bits_of_threads(in_threads):
         assert same_bits(sweep(PROBLEM, executor=client, **GRID), in_threads)
         with client.get_executor() as executor:
             assert same_bits(sweep(PROBLEM, executor=executor, **GRID), in_threads)
+
+
+def test_the_block_for_processes_on_the_page_of_own_experiments(monkeypatch):
+    """It is no cell; the pool is one of threads here."""
+    page = (Path(__file__).parents[2] / "book" / "own-experiments.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```python\n(from concurrent.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", ThreadPoolExecutor)
+    names = {"sweep": sweep, "task": PROBLEM, "rates": [0.01, 0.02]}
+    exec(block, names)
+    assert same_bits(names["runs"], sweep(PROBLEM, **names["settings"]))
 
 
 def test_in_a_browser_the_runs_follow_each_other(in_threads, monkeypatch):
