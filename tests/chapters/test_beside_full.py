@@ -266,7 +266,7 @@ def test_what_the_ratio_depends_on():
     few, every = means  # widths, ranks, alphas, steps
     assert span(means) == pytest.approx((0.05, 103), rel=0.02)
     for ratios, over, axis, powers in (
-            (few, rates.WIDTHS, 0, (0.4, 1.2)), (every, rates.WIDTHS, 0, (-0.7, 1.3)),
+            (few, rates.WIDTHS, 0, (0.4, 1.2)), (every, rates.WIDTHS, 0, (-0.75, 1.27)),
             (every, rates.RANKS, 1, (0.2, 1.4)), (every[..., -1], rates.ALPHAS, 2, (-0.6, -0.1)),
             (few[..., -1], rates.ALPHAS, 2, (-0.55, -0.28)),
             (means[..., 0], rates.ALPHAS, 3, (-1, -1))):
