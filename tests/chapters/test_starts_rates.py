@@ -232,6 +232,14 @@ def test_with_adam_most_do_well_at_the_defaults_rate(task, exceptions):
         assert far == {"PiSSA", "OLoRA", "CorDA", "both random, subtracted"}
 
 
+@pytest.mark.claim("obs-own-rate")
+def test_where_adam_wants_more_than_the_default():
+    digits = by_start(geometric_mean(rates.best("digits", "Adam")))
+    assert min(digits[name] for name in ("PiSSA", "OLoRA", "LoRA-GA")) > digits["default"]
+    regression = by_start(geometric_mean(rates.best("regression", "Adam")))
+    assert regression["both random"] / regression["default"] == pytest.approx(2.4, abs=0.05)
+
+
 @pytest.mark.claim("obs-small-start")
 def test_a_small_start_on_the_regression():
     least = by_start(under_adam("regression").min(axis=1))
