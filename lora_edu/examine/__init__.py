@@ -145,9 +145,9 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
             ``lora_edu.examine.Stopped`` is raised.
 
     Returns:
-        Examination: It prints as a report. ``findings``: what may be wrong, the worst first, in the
-        doctor's form; ``is_wrong``: whether more than notes. ``rows``: one a module, with
-        ``layer``, ``r``, ``alpha``, ``scale`` (None where the file does not say, and then the
+        An examination, which prints as a report. Its ``findings`` are what may be wrong, the worst
+        first, in the doctor's form; ``is_wrong``: whether more than notes. ``rows``: one a module,
+        with ``layer``, ``r``, ``alpha``, ``scale`` (None where the file does not say, and then the
         numbers are those of s = 1), ``rule``, ``shape``, ``dtypes``, ``norm_A``, ``norm_B``,
         ``norm``, ``singular_values``, ``energy`` (the share of ‖ΔW‖² in the first 1, 2, …),
         ``stable_rank``, ``rank_holding(share)``, ``sigma`` (the spread of A), ``starts`` (that of

@@ -163,7 +163,7 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
         k: The width of the layer's input, for sigma.
 
     Returns:
-        Convention: A frozen dataclass, which prints as a few lines. ``scale``: s in ΔW = s·B·A.
+        A frozen dataclass, which prints as a few lines. Its ``scale`` is s in ΔW = s·B·A.
         ``sigma``: the standard deviation of A's entries at the start, where B is zero. ``stride``:
         the first step in W is η·stride times what s does not enter; it is s under Adam (ε → 0) and
         Lion, s² under SGD, and 3.16·s under MLX's Adam, which corrects no bias. ``when_r_changes``:

@@ -22,11 +22,11 @@ def test_every_public_name_has_an_example(module, name):
 
 
 @pytest.mark.parametrize("module, name", NAMES)
-def test_what_stands_before_a_colon_is_the_type_that_is_returned(module, name):
-    """Napoleon reads the first line so."""
+def test_no_sentence_is_taken_for_the_type_that_is_returned(module, name):
+    """Napoleon takes what stands before a colon in the first line for the type."""
     thing = getattr(importlib.import_module(module), name)
     for line in re.findall(r"Returns:\n +(.*)", thing.__doc__):
-        assert ":" not in line or re.match(r"\w+: ", line)
+        assert ":" not in line
 
 
 def test_the_page_of_the_library_has_every_public_name_once():

@@ -48,7 +48,7 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
         overwrite: Whether to replace files that are in ``out`` already.
 
     Returns:
-        dict: The module's name in ``out`` → (r, α).
+        For each module's name in ``out`` its (r, α).
 
     Raises:
         OSError: For a file that is not there, which the message names, or cannot be written.
