@@ -190,14 +190,19 @@ def test_a_sample_of_the_map_trained_anew(task, r, s, at):
 @pytest.mark.parametrize("r1", first_r.FIRST_RANKS)
 @pytest.mark.parametrize("task", first_r.TASKS)
 def test_what_carrying_costs_is_drawn_and_said(task, r1):
-    drawn = {trace["name"]: trace["customdata"] for trace in regrets(task, r1)["data"]
+    figure = regrets(task, r1)
+    drawn = {trace["name"]: trace["customdata"] for trace in figure["data"]
              if "customdata" in trace}
     for rule, scale in RULES.items():
         means = geometric_mean(first_r.regrets(task, scale, r1))
         np.testing.assert_allclose(drawn[rule], np.minimum(means, first_r.LOST))
     lost = np.isinf(first_r.regrets(task, RULES[KEPT], r1)).sum(axis=1).max()
+    # Tuned at 1 and carried to 64, SGD's best rate is the last of those tried.
+    bound = "≥" if (task, r1) == (SGD, 1) else ""
     assert (f"{lost} of 5 lost with α kept" if lost else
-            f"rank {max(drawn[KEPT]):.2g} × with α kept") in reading(regrets(task, r1))
+            f"rank {bound}{max(drawn[KEPT]):.2g} × with α kept") in reading(figure)
+    assert any("α kept, ≥" in text for trace in figure["data"]
+               for text in trace.get("text", ())) == bool(bound)
 
 
 @pytest.mark.parametrize("r", first_r.PLANE_RANKS)

@@ -53,7 +53,8 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
                   for lost in np.isinf(ratios).sum(axis=1)]
         some_lost |= {(r, height): coloured(share, look.colour)
                       for r, share, height in zip(ranks[:-1], shares, drawn, strict=False) if share}
-        ends[f"{rule}, {shares[-1]}" if shares[-1] else rule] = (drawn[-1], look.colour)
+        notes = [rule, shares[-1], _bound(rule, task, r1, ranks[-1])]
+        ends[", ".join(filter(None, notes))] = (drawn[-1], look.colour)
     traces.append(end_labels(ranks[-1], ends, pad=2, gap=0.13))
     if some_lost:
         traces.append(say(some_lost, "top center", 12))
@@ -69,9 +70,18 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
 def _cost(rule: str, task: str, r1: int) -> str:
     ratios = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
     lost = np.isinf(ratios).sum(axis=1).max()
-    most = geometric_mean(ratios).max()
-    cost = f"{lost} of {len(digits_map.SEEDS)} lost" if lost else f"{most:.2g} ×"
-    return f"{cost} with {rule}"
+    if lost:
+        return f"{lost} of {len(digits_map.SEEDS)} lost with {rule}"
+    means = geometric_mean(ratios)
+    worst = digits_map.RANKS[means.argmax()]
+    return f"{_bound(rule, task, r1, worst)}{means.max():.2g} × with {rule}"
+
+
+def _bound(rule: str, task: str, r1: int, r: int) -> str:
+    """≥ where the best rate at r stands at an end of those tried, so that the least loss may be
+    lower still."""
+    s = digits_map.ALPHA_RULES[rule](r, r1)
+    return "≥" if digits_map.at_an_end(task, r, s) else ""
 
 
 def carried(alpha: str = "kept", r: int = 8) -> dict:
