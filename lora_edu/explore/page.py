@@ -205,5 +205,9 @@ def _switch(id_: str, control: Control) -> str:
 
 def words(explorer, figure: dict) -> str:
     """What stands in a notebook's output for viewers that draw no widget."""
-    return (f"<p>{escape(headline(figure))}</p>{table(figure)}"
-            f"<p>{escape(explorer.caption)}</p>")
+    before = "".join(_paragraph(line) for line in dict.fromkeys([headline(figure), reading(figure)]))
+    return before + table(figure) + _paragraph(explorer.caption)
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>" if text else ""

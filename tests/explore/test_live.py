@@ -64,11 +64,12 @@ def test_the_widgets_html_is_the_pages_without_states_and_first_frame(live):
 
 
 def test_a_viewer_without_widgets_gets_the_words():
-    plain = {"data": [{"y": [1, 2], "name": "line"}], "layout": {"meta": {"reading": "1 < 2"}}}
+    plain = {"data": [{"y": [1, 2], "name": "line"}],
+             "layout": {"title": {"text": "<b>Up</b>"}, "meta": {"reading": "1 < 2"}}}
     explorer = show(plain, name="still", caption="Look.")
     bundle, _ = explorer._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert bundle["text/html"].startswith("<p>1 &lt; 2</p><table>")
+    assert bundle["text/html"].startswith("<p>Up</p><p>1 &lt; 2</p><table>")
     assert bundle["text/html"].endswith("<p>Look.</p>")
     assert bundle["text/plain"] == repr(explorer)
 

@@ -6,6 +6,7 @@ it would come again before a slow save had ended, and ask what to do with a file
 """
 
 import json
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import expect
@@ -69,6 +70,8 @@ def test_a_readers_copy_is_kept(context, server):
     tab.command("application:close")
     tab.wait_for_no_kernel()
     tab.page.close()
+    with urlopen(f"http://127.0.0.1:{server.port}/nbconvert/html/{copy}") as exported:
+        assert "<table><thead>" in exported.read().decode()  # of a plot, without its widget
     cells = json.loads((server.folder / copy).read_text("utf-8"))["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert "# what I think" in "".join(code[0]["source"]) and any(c["outputs"] for c in code)

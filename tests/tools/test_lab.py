@@ -3,8 +3,11 @@ does."""
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
+from traitlets.config.loader import PyFileConfigLoader
 
 from book import lab
+from lora_edu.explore import show
 from tests.small_book import write
 
 ONE = "notebooks/one.ipynb"
@@ -101,3 +104,17 @@ def test_a_kill_while_copies_are_written_leaves_whole_notebooks(small, monkeypat
             update(small)
     assert "2 notebooks" in update(small)[0]
     assert len(update(small)) == 0
+
+
+def test_a_notebook_converted_to_html_shows_the_words_of_its_plots():
+    """Also where the widget's state has been saved, which nbconvert would prefer."""
+    data, metadata = show({"data": [{"y": [1]}]}, name="a", caption="Look.")._repr_mimebundle_()
+    view = "application/vnd.jupyter.widget-view+json"
+    output = nbformat.v4.new_output("display_data", data, metadata=metadata)
+    state = {"application/vnd.jupyter.widget-state+json": {
+        "version_major": 2, "version_minor": 0, "state": {data[view]["model_id"]: {}}}}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(outputs=[output])], metadata={"widgets": state})
+    settings = PyFileConfigLoader("jupyter_config.py", path=str(lab.SETTINGS)).load_config()
+    html, _ = HTMLExporter(config=settings).from_notebook_node(notebook)
+    assert data["text/html"] in html
