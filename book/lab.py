@@ -4,6 +4,7 @@ JupyterLab starts with the settings in .jupyter. What opens is a copy in the fol
 that the book's own pages stay as they are. With --copies alone the copies are made, and no more.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,45 +16,31 @@ import nbformat
 from ipykernel.ipkernel import IPythonKernel
 
 from book._extensions import myst
+from book._extensions.notebooks.copies import FOLDER, copy_names, stem
 from book._extensions.notebooks.myst_to_markdown import Names, collect_names, rewrite
 
-BOOK = Path(__file__).resolve().parent
-REPOSITORY = BOOK.parent
-COPIES = REPOSITORY / "notebooks"
+REPOSITORY = Path(__file__).resolve().parents[1]
 SETTINGS = REPOSITORY / ".jupyter"
 MARK = "lora_edu"  # the entry in a copy's metadata that says what it was made of
 FIRST = ("**Run ▸ Run All Cells** (or ▸▸ above) draws the plots. Then the links in the text move "
          "them; before that they lead nowhere.")
-# What a page opens with until it has run.
-PICTURES = {"book/index": "![The word LoRA, learned by A and B](../book/images/word.png)"}
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 # What JupyterLab writes into a notebook that it opens. Where it stands there already, a chapter
 # that was only read does not ask to be saved.
 OPENED = {"kernelspec": KERNEL, "language_info": IPythonKernel.language_info}
 
 
-def pages(book: Path = BOOK) -> list[str]:
-    """The pages that hold cells, such as "book/part1/step-zero"."""
-    return sorted(file.relative_to(book.parent).with_suffix("").as_posix()
-                  for file in book.rglob("*.md") if ".ipynb_checkpoints" not in file.parts
-                  and myst.has_cells(file.read_text(encoding="utf-8")))
-
-
-def names_of(book: Path = BOOK) -> Names:
-    """What the roles of the book refer to."""
-    return collect_names(sorted(book.rglob("*.md")), book / "references.bib", beside=pages(book))
-
-
-def as_notebook(page: str, names: Names, book: Path = BOOK):
+def as_notebook(page: str, names: Names, root: Path):
     """A page as a notebook in plain Markdown whose links lead to the other notebooks, with a first
-    cell that says how its plots are drawn, and a mark by which ``update`` knows what it was made
-    of."""
-    made = jupytext.read(book.parent / f"{page}.md", fmt="md:myst")
-    rewrite(made, page, names)
-    words = "\n\n".join(filter(None, (FIRST, PICTURES.get(page))))
-    made.cells.insert(0, nbformat.v4.new_markdown_cell(words, id="run-all-cells"))
-    made.metadata = {**OPENED, MARK: contents(made)}
-    return made
+    cell that says how its plots are drawn, if it has any, and a mark by which ``update`` knows what
+    it was made of."""
+    text = (root / f"{page}.md").read_text(encoding="utf-8")
+    notebook = jupytext.reads(text, fmt="md:myst")
+    rewrite(notebook, page, names)
+    if myst.has_cells(text):
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(FIRST, id="run-all-cells"))
+    notebook.metadata = {**OPENED, MARK: contents(notebook)}
+    return notebook
 
 
 def contents(notebook) -> str:
@@ -63,19 +50,25 @@ def contents(notebook) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def update(copies: Path = COPIES, book: Path = BOOK) -> list[str]:
+def update(root: Path) -> list[str]:
     """Make the copies that are missing, and renew those that are older than the book, unless the
     reader has changed their cells: these stay.
 
     Returns:
         What is to be told, in lines.
+
+    Raises:
+        OSError: a copy cannot be written; those before it are there.
     """
     told = []
     copied = 0
-    names = names_of(book)
-    for page in pages(book):
-        file = copies / f"{page.removeprefix('book/')}.ipynb"
-        fresh = as_notebook(page, names, book)
+    copies = root / FOLDER
+    files = copy_names(root)
+    names = collect_names(root, myst.page_names(root), files=files)
+    for page, name in files.items():
+        file = copies / name
+        told += remove_old_names(page, file)
+        fresh = as_notebook(page, names, root)
         kind = state(file, fresh.metadata[MARK])
         if kind == "current":
             continue
@@ -91,6 +84,26 @@ def update(copies: Path = COPIES, book: Path = BOOK) -> list[str]:
         write(fresh, file)
         copied += 1
     return [f"Copied into {copies}: {copied} notebooks", *told] if copied else told
+
+
+def remove_old_names(page: str, file: Path) -> list[str]:
+    """Remove copies of a page that have an older name than ``file``, unless the reader has changed
+    them; what is to be told of these."""
+    copies = file.parent
+    old_files = [copies / f"{page.removeprefix('book/')}.ipynb",
+                 *copies.glob(f"[0-9][0-9]-{stem(page)}.ipynb")]
+    told = []
+    for old in old_files:
+        if old == file or not old.exists():
+            continue
+        if state(old, mark="") == "older":
+            old.unlink()
+            with contextlib.suppress(OSError):  # what else lies in its folder stays
+                old.parent.rmdir()
+        else:
+            told.append(f"{old}: you have changed this copy, and it stays. The book's own is now "
+                        f"{file.name}, and links lead there.")
+    return told
 
 
 def state(file: Path, mark: str) -> str:
@@ -111,13 +124,21 @@ def write(notebook, file: Path) -> None:
     """Write a notebook beside its place and move it there, so that no half of one is ever left."""
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_suffix(".new")
-    nbformat.write(notebook, aside)
-    aside.replace(file)
+    try:
+        nbformat.write(notebook, aside)
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def main() -> None:
     """Make the copies, and start JupyterLab with the options of the command line."""
-    for line in update():
+    try:
+        lines = update(REPOSITORY)
+    except OSError as error:
+        sys.exit(f"The notebooks cannot be written into {REPOSITORY / FOLDER}: {error.strerror}. "
+                 "Make room there, or put the book where you may write, and start again.")
+    for line in lines:
         print(line)
     if sys.argv[1:] == ["--copies"]:
         return
@@ -125,8 +146,9 @@ def main() -> None:
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     from jupyterlab.labapp import LabApp
 
+    first = next(iter(copy_names(REPOSITORY).values()))
     LabApp.launch_instance([f"--ServerApp.root_dir={REPOSITORY}",
-                            f"--LabApp.default_url=/lab/tree/{COPIES.name}/index.ipynb",
+                            f"--LabApp.default_url=/lab/tree/{FOLDER}/{first}",
                             *sys.argv[1:]])
 
 

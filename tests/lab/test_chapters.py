@@ -11,7 +11,8 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect
 
-from tests.book import NOTEBOOKS, folded_solutions, sampled
+from book._extensions.notebooks.copies import copy_names
+from tests.book import NOTEBOOKS, REPOSITORY, folded_solutions, sampled
 from tests.lab.driver import Lab, agree
 
 # The figure of every explorer that is shown, as its function computes it at its present position.
@@ -28,7 +29,7 @@ MOVE = """for e in shown:
 
 
 def copy_of(page):
-    return f"notebooks/{page.removeprefix('book/')}.ipynb"
+    return f"notebooks/{copy_names(REPOSITORY)[page]}"
 
 
 @pytest.mark.parametrize("page", sampled(NOTEBOOKS))

@@ -38,6 +38,7 @@ display(Markdown("| a |"), HTML("<p>2</p>"))"""),
     "book/reading.md": "# Running the book\n\n" + "\n\n".join(
         part.text for part in parts(source("book/api")) if part.name == "only"),
     "book/references.bib": "",
+    "_toc.yml": "root: book/index\nchapters:\n- file: book/one\n",
 }
 REPO, SITE = "https://github.com/someone/book", "https://someone.example.org/book"
 KNOWN = {"LORA_EDU_REPOSITORY": REPO, "LORA_EDU_BRANCH": "main", "LORA_EDU_SITE": SITE}
@@ -74,7 +75,7 @@ HOME = '<meta http-equiv="refresh" content="0; url=book/index.html">'
 @pytest.mark.parametrize(("file", "holds", "lacks"), [
     ("book/one.html", [
         f'"{REPO}"', f'"{REPO}/edit/main/book/one.md"', f'"{REPO}/blob/main/book/one.md?plain=1"',
-        '"https://mybinder.org/v2/gh/someone/book/main?urlpath=lab/tree/notebooks/one.ipynb"',
+        '"https://mybinder.org/v2/gh/someone/book/main?urlpath=lab/tree/notebooks/01-one.ipynb"',
         f'<meta property="og:url" content="{SITE}/book/one.html"/>',
         '<meta property="og:description" content="What one is."/>',
         f'<link rel="canonical" href="{SITE}/book/one.html"', "summary_large_image"], ["noindex"]),

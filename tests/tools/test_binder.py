@@ -10,6 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from book._extensions.notebooks.copies import copy_names
 from tests.book import NOTEBOOKS, REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -58,6 +59,8 @@ def test_postbuild_makes_what_the_buttons_open(tmp_path):
     ours = REPOSITORY / ".jupyter/jupyter_server_config.py"
     config = tmp_path / "prefix/etc/jupyter/jupyter_server_config.py"
     assert config.read_text() == ours.read_text()
-    notebooks = tmp_path / "repository/notebooks"
-    for page in NOTEBOOKS:
-        assert (notebooks / f"{page.removeprefix('book/')}.ipynb").is_file()
+    assert (config.parent / "jupyter_config.py").is_file()
+    names = copy_names(REPOSITORY)
+    assert set(NOTEBOOKS) <= set(names)
+    for name in names.values():
+        assert (tmp_path / "repository/notebooks" / name).is_file()

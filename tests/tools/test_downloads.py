@@ -12,8 +12,7 @@ from book._extensions.notebooks.wheel import build_wheel, wheel_name
 from tests.book import REPOSITORY, in_toc, source
 
 SITE = "https://book.example.org/"
-BOOK = collect_names([REPOSITORY / f"{page}.md" for page in in_toc()],
-                     REPOSITORY / "book/references.bib", SITE)
+BOOK = collect_names(REPOSITORY, in_toc(), SITE)
 PAGES = [page for page in in_toc() if "{eval-rst}" not in source(page)]
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|^`{3,}\{math\}\n:label: [^\n]*\n(.+?)\n`{3,}",
                      re.DOTALL | re.MULTILINE)
@@ -77,7 +76,8 @@ def test_a_pages_plain_text_has_every_formula_and_word_and_no_markup_of_myst(pag
 
 NAMES = Names({"thm-a": "Theorem *A claim*", "ex-b": "Exercise *Try it*"},
               {"one": ("Hu et al.", "2022", "https://a.org/1"), "two": ("me", "2020", "")}, SITE,
-              frozenset({"book/part1/one", "book/beside"}))
+              files={"book/part1/one": "part1/one.ipynb", "book/beside": "02-beside.ipynb"},
+              homes={"own-part": "book/part1/one", "answer-b": "book/beside"})
 
 
 @pytest.mark.parametrize("text, expected", [
@@ -93,7 +93,8 @@ NAMES = Names({"thm-a": "Theorem *A claim*", "ex-b": "Exercise *Try it*"},
      "</details>"),
     ("[a](#plot?r=1) [b](#part) [c](two.md#x) [d](../beside.md#y) [f](https://g.org)",
      "[a](#plot?r=1) [b](#part) [c](https://book.example.org/book/part1/two.html#x) "
-     "[d](../beside.ipynb#y) [f](https://g.org)"),
+     "[d](../02-beside.ipynb#y) [f](https://g.org)"),
+    ("[a](#own-part) [b](#answer-b)", "[a](#own-part) [b](../02-beside.ipynb#answer-b)"),
     ("[![Two bars](../bars.png){.plot width=9px}](two.md#plot?r=1)",
      "[Two bars](https://book.example.org/book/part1/two.html#plot?r=1)"),
 ])

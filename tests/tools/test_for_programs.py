@@ -8,8 +8,7 @@ from tests.book import REPOSITORY, in_toc, source
 
 SITE = "https://book.example.org/"
 SOURCES = {page: source(page) for page in in_toc()}
-NAMES = collect_names([REPOSITORY / f"{page}.md" for page in SOURCES],
-                      REPOSITORY / "book/references.bib", SITE)
+NAMES = collect_names(REPOSITORY, SOURCES, SITE)
 TITLES = {page: page.rpartition("/")[2] for page in SOURCES}
 ANSWER = re.compile(r"^\((answer-.+)\)=\n(?:[#%].*\n)+\n\*\*(.+?)\*\*", re.MULTILINE)
 

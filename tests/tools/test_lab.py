@@ -10,7 +10,8 @@ from book import lab
 from lora_edu.explore import show
 from tests.small_book import write
 
-ONE = "notebooks/one.ipynb"
+ONE = "notebooks/00-one.ipynb"
+TOC = "root: book/one\nchapters:\n- file: book/sub/two\n- file: book/list\n- file: book/words\n"
 PAGE = """\
 ---
 kernelspec: {{name: python3, display_name: Python 3}}
@@ -18,7 +19,8 @@ kernelspec: {{name: python3, display_name: Python 3}}
 
 # {title}
 
-[The other](sub/two.md#place), [the list](list.md), [the site](https://example.org/a.md).
+[The other](sub/two.md#place), [the list](list.md), [a word](#answer-word),
+[the site](https://example.org/a.md).
 
 ```{{code-cell}} ipython3
 :tags: [hide-input]
@@ -30,15 +32,13 @@ answer = None
 
 @pytest.fixture
 def small(tmp_path):
-    """A book of two pages with cells, a glossary, and a list that only the site has."""
+    """A book of two pages with cells, one of words, and a list that only the site has."""
     write(tmp_path / "book", {
         "one.md": PAGE.format(title="One"), "sub/two.md": PAGE.format(title="Two"),
-        "list.md": "# List\n\n```{claims}\n```\n", "references.bib": ""})
+        "list.md": "# List\n\n```{claims}\n```\n", "references.bib": "",
+        "words.md": "# Words\n\n(answer-word)=\n### A word?\n"})
+    write(tmp_path, {"_toc.yml": TOC})
     return tmp_path
-
-
-def update(small):
-    return lab.update(small / "notebooks", small / "book")
 
 
 def work(small, source):
@@ -53,12 +53,14 @@ def work(small, source):
 
 
 def test_copies_are_made_and_lead_to_each_other(small):
-    (said,) = update(small)
-    assert "2 notebooks" in said and not (small / "notebooks/list.ipynb").exists()
+    (said,) = lab.update(small)
+    assert "3 notebooks" in said
+    names = [file.name for file in sorted((small / "notebooks").iterdir())]
+    assert names == ["00-one.ipynb", "01-two.ipynb", "02-words.ipynb"]  # in the book's order
     made = nbformat.read(small / ONE, as_version=4)
     text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
-    assert ("[The other](sub/two.ipynb#place), the list, [the site](https://example.org/a.md)."
-            in text)
+    assert ("[The other](01-two.ipynb#place), the list, [a word](02-words.ipynb#answer-word),\n"
+            "[the site](https://example.org/a.md)." in text)
     assert made.cells[-1].metadata.jupyter.source_hidden  # folded as on the page
     assert made.metadata.kernelspec.name == "python3" and "jupytext" not in made.metadata
 
@@ -66,11 +68,11 @@ def test_copies_are_made_and_lead_to_each_other(small):
 @pytest.mark.parametrize("typed, told, kept", [
     ("answer = 4", "so have you", True), ("answer = None", "1 notebooks", False)])
 def test_a_copy_follows_the_book_unless_the_reader_changed_it(small, typed, told, kept):
-    update(small)
+    lab.update(small)
     was, file = work(small, typed), small / ONE
-    assert update(small) == []
+    assert lab.update(small) == []
     (small / "book/one.md").write_text(PAGE.format(title="Another"), "utf-8")
-    (said,) = update(small)
+    (said,) = lab.update(small)
     assert told in said and (file.read_bytes() == was) == kept
     assert ("# Another" in file.read_text("utf-8")) == (not kept)
 
@@ -78,16 +80,45 @@ def test_a_copy_follows_the_book_unless_the_reader_changed_it(small, typed, told
 def test_a_notebook_of_the_readers_own_is_kept(small):
     (small / "notebooks").mkdir()
     nbformat.write(nbformat.v4.new_notebook(), small / ONE)
-    assert any("one.ipynb" in line and "yours stays" in line for line in update(small))
+    assert any("one.ipynb" in line and "yours stays" in line for line in lab.update(small))
+
+
+@pytest.mark.parametrize("old", ["sub/two.ipynb", "07-two.ipynb"])
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_a_copy_under_an_old_name_goes_unless_the_reader_changed_it(small, old, is_changed):
+    lab.update(small)
+    copies = small / "notebooks"
+    (copies / old).parent.mkdir(exist_ok=True)
+    (copies / "01-two.ipynb").rename(copies / old)
+    if is_changed:
+        copy = nbformat.read(copies / old, as_version=4)
+        copy.cells[-1].source = "answer = 4"
+        nbformat.write(copy, copies / old)
+    told = [line for line in lab.update(small) if old in line and "01-two.ipynb" in line]
+    assert (copies / old).exists() == bool(told) == is_changed
+    assert (copies / "01-two.ipynb").is_file()
+    assert (copies / "sub").exists() == (is_changed and old.startswith("sub"))
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_no_half_of_a_notebook(small, monkeypatch):
+    def full(notebook, file):
+        file.write_text('{"cells": [')
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(nbformat, "write", full)
+    monkeypatch.setattr(lab, "REPOSITORY", small)
+    with pytest.raises(SystemExit, match=r"cannot be written into .*notebooks: No space left"):
+        lab.main()
+    assert list((small / "notebooks").iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["", "<<<<<<< HEAD\n", '{"cells": 5}'])
 def test_a_damaged_copy_is_named_set_aside_and_made_anew(small, damage):
-    update(small)
+    lab.update(small)
     file = small / ONE
     whole = nbformat.read(file, as_version=4)
     file.write_text(damage, "utf-8")
-    lines = update(small)
+    lines = lab.update(small)
     assert [line for line in lines if line.startswith(str(file)) and "one.damaged" in line]
     assert nbformat.read(file, as_version=4).metadata == whole.metadata
     assert file.with_suffix(".damaged").read_text("utf-8") == damage
@@ -101,9 +132,9 @@ def test_a_kill_while_copies_are_written_leaves_whole_notebooks(small, monkeypat
     with monkeypatch.context() as patched:
         patched.setattr(nbformat, "write", killed)
         with pytest.raises(KeyboardInterrupt):
-            update(small)
-    assert "2 notebooks" in update(small)[0]
-    assert len(update(small)) == 0
+            lab.update(small)
+    assert "3 notebooks" in lab.update(small)[0]
+    assert len(lab.update(small)) == 0
 
 
 def test_a_notebook_converted_to_html_shows_the_words_of_its_plots():

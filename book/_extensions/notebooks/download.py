@@ -18,6 +18,8 @@ from myst_nb.core.utils import coalesce_streams
 
 from lora_edu.explore.page_data import data_of_explorers
 
+from .copies import FOLDER as COPIES
+from .copies import copy_names
 from .first_cell import first_cell
 from .myst_to_markdown import Names, collect_names, rewrite
 from .wheel import FOLDER, build_wheel, wheel_name
@@ -74,7 +76,7 @@ def write_notebook(app, pagename, templatename, context, doctree) -> None:
     nbformat.write(notebook, target)
     for button in every(context["header_buttons"]):
         if button.get("text") == "Binder":
-            open_copy(button, pagename)
+            open_copy(button, pagename, copy_names(Path(app.confdir)))
     button = download_button(context)
     if not app.lora_site:
         button["url"] = button["url"].removesuffix(".ipynb") + ".zip"
@@ -95,10 +97,9 @@ def every(buttons: list[dict]):
         yield from every(button.get("buttons", []))
 
 
-def open_copy(button: dict, pagename: str) -> None:
+def open_copy(button: dict, pagename: str, names: dict[str, str]) -> None:
     """Have the button for Binder lead to the copy of a page that postBuild makes."""
-    button["url"] = button["url"].replace(
-        f"/{pagename}.md", f"/notebooks/{pagename.removeprefix('book/')}.ipynb")
+    button["url"] = button["url"].replace(f"/{pagename}.md", f"/{COPIES}/{names[pagename]}")
 
 
 def write_wheel(app) -> None:
@@ -116,9 +117,7 @@ def write_wheel(app) -> None:
 @cache
 def names_of(app) -> Names:
     """What the roles of the book refer to, and the address of its site."""
-    bibliography = Path(app.confdir, *app.config.bibtex_bibfiles)
-    return collect_names((Path(app.env.doc2path(page)) for page in sorted(app.env.found_docs)),
-                         bibliography, app.lora_site)
+    return collect_names(Path(app.confdir), sorted(app.env.found_docs), app.lora_site)
 
 
 def make_alone(notebook, root: Path, page: str, names: Names) -> None:

@@ -16,6 +16,8 @@ from ..myst import Part, directives, parts
 from ..search.answers import FOLDER, entries
 
 ROOT = Path(__file__).parents[3]  # where the pages' names begin
+BIBLIOGRAPHY = "book/references.bib"
+LABEL = re.compile(r"^\(([\w-]+)\)=$", re.MULTILINE)
 TARGET = re.compile(r"^(?:\([\w-]+\)=|% .*)\n?", re.MULTILINE)  # or a comment
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
 PICTURE = re.compile(r"!\[([^\]]+)\]\([^)]+\)(?:\{[^}]+\})?")
@@ -33,22 +35,24 @@ LEFT_OUT = ("raw", "only", "toctree", "contents", "eval-rst", "claims", "bibliog
 class Names:
     """What a book's roles refer to. titles: label → "Theorem *Its title*". sources: key →
     (authors, year, address). site: the website's address with a slash at its end, or "".
-    beside: the pages that lie beside each other, in files with that ending."""
+    files: the pages that lie beside each other → their files. homes: label → the page it is on."""
 
     titles: dict[str, str] = field(default_factory=dict)
     sources: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     site: str = ""
-    beside: frozenset[str] = frozenset()
-    ending: str = ".ipynb"
+    files: dict[str, str] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)
 
 
-def collect_names(pages: Iterable[Path], bibliography: Path, site: str = "", beside=()) -> Names:
-    """What the roles of the pages refer to."""
-    titles = {part.label: f"{KINDS[part.name]} *{part.title}*" for page in pages
-              for part in directives(page.read_text(encoding="utf-8")) if part.name in KINDS}
+def collect_names(root: Path, pages: Iterable[str], site: str = "", files=None) -> Names:
+    """What the roles and links of the pages of the book at ``root`` refer to."""
+    texts = {page: (root / f"{page}.md").read_text(encoding="utf-8") for page in pages}
+    titles = {part.label: f"{KINDS[part.name]} *{part.title}*" for text in texts.values()
+              for part in directives(text) if part.name in KINDS}
+    homes = {label: page for page, text in texts.items() for label in LABEL.findall(text)}
     sources = {key: (authors(entry), entry.fields["year"], entry.fields.get("url", ""))
-               for key, entry in parse_file(str(bibliography)).entries.items()}
-    return Names(titles, sources, site, frozenset(beside))
+               for key, entry in parse_file(str(root / BIBLIOGRAPHY)).entries.items()}
+    return Names(titles, sources, site, files or {}, homes)
 
 
 def authors(entry: Entry) -> str:
@@ -107,8 +111,8 @@ class Page:
             return self.plain(re.sub(r"^(\S.*)\n +", r"**\1**: ", part.body, flags=re.MULTILINE))
         if name == "answers":
             text = (ROOT / f"{FOLDER}/{title}.md").read_text("utf-8")
-            return "\n".join(f"- {question} {verdict}"
-                             for _, question, _, verdict, _ in entries(text))
+            return self.inline("\n".join(f"- [{question}](#{label}) {verdict}"
+                                         for label, question, _, verdict, _ in entries(text)))
         body = self.plain(part.body)
         if name == "dropdown":
             return folded(title, body) if body else ""
@@ -162,12 +166,20 @@ class Page:
         path, place = re.fullmatch(r"([^#?]*)(.*)", link[2]).groups()
         if not path and "?" in place:
             return link[0]
-        target = posixpath.join(posixpath.dirname(self.name), path) if path else self.name
-        page = posixpath.normpath(target).removesuffix(".md")
-        if page in self.names.beside:
-            file = path.removesuffix(".md") + self.names.ending if path else ""
-            return f"[{words}]({file}{place})"
+        page = self.names.homes.get(place[1:], self.name)
+        if path:
+            target = posixpath.join(posixpath.dirname(self.name), path)
+            page = posixpath.normpath(target).removesuffix(".md")
+        if page in self.names.files:
+            return f"[{words}]({self.file_of(page)}{place})"
         return f"[{words}]({self.names.site}{page}.html{place})" if self.names.site else words
+
+    def file_of(self, page: str) -> str:
+        """The file of another page, as seen from the file of this one; "" for this one."""
+        if page == self.name:
+            return ""
+        folder = posixpath.dirname(self.names.files[self.name])
+        return posixpath.relpath(self.names.files[page], folder)
 
 
 def quoted(text: str) -> str:

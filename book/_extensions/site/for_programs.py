@@ -36,7 +36,7 @@ Each page below is plain Markdown; with .html in place of .md it is the page wit
 def write(app) -> None:
     """Write llms.txt, and a file of Markdown beside each page."""
     pages = list(app.env.collect_relations())  # in the order of the table of contents
-    names = replace(names_of(app), beside=frozenset(pages), ending=".md")
+    names = replace(names_of(app), files={page: f"{page}.md" for page in pages})
     sources = {page: Path(app.env.doc2path(page)).read_text("utf-8") for page in pages}
     for page, source in sources.items():
         target = Path(app.outdir) / f"{page}.md"
@@ -51,7 +51,7 @@ def llms(titles: dict[str, str], sources: dict[str, str], names: Names) -> str:
     """The text of llms.txt, with those of VERDICTS that the pages have."""
     links = {page: f"[{title}]({names.site}{page}.md)" for page, title in titles.items()}
     about = {page: _description(source) for page, source in sources.items()}
-    without_links = replace(names, beside=frozenset(), site="")
+    without_links = replace(names, files={}, site="")
     answers = {}
     others = {}  # {page: the questions whose verdicts stand on it alone}
     for page, source in sources.items():
