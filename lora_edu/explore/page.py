@@ -205,8 +205,9 @@ def _switch(id_: str, control: Control) -> str:
 
 def words(explorer, figure: dict) -> str:
     """What stands in a notebook's output for viewers that draw no widget."""
-    before = "".join(_paragraph(line) for line in dict.fromkeys([headline(figure), reading(figure)]))
-    return before + table(figure) + _paragraph(explorer.caption)
+    sentences = dict.fromkeys([headline(figure), reading(figure)])  # once, if they are the same
+    above = "".join(map(_paragraph, sentences))
+    return above + table(figure) + _paragraph(explorer.caption)
 
 
 def _paragraph(text: str) -> str:
