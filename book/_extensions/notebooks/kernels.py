@@ -21,6 +21,7 @@ from pathlib import Path
 
 CAN_FORK = sys.platform == "linux"  # elsewhere libraries do not survive it
 READY = "ready"
+SOCKET = "original"  # in a folder that is entered first: a longer path might be too long for Linux
 
 
 @contextlib.contextmanager
@@ -31,15 +32,14 @@ def with_imported(modules: Iterable[str]) -> Iterator[None]:
         return
 
     with tempfile.TemporaryDirectory() as folder:
-        address = f"{folder}/original"
         spec = Path(folder, "kernels/python3/kernel.json")
         spec.parent.mkdir(parents=True)
         spec.write_text(json.dumps({
-            "argv": [sys.executable, "-IS", __file__, address, "-f", "{connection_file}"],
+            "argv": [sys.executable, "-IS", __file__, folder, "-f", "{connection_file}"],
             "display_name": "Python 3 (ipykernel)", "language": "python"}))
         before = os.environ.get("JUPYTER_PATH")
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
-        original = subprocess.Popen([sys.executable, __file__, address], text=True,
+        original = subprocess.Popen([sys.executable, __file__, folder], text=True,
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             print(*modules, file=original.stdin, flush=True)
@@ -58,8 +58,9 @@ def with_imported(modules: Iterable[str]) -> Iterator[None]:
                 os.environ["JUPYTER_PATH"] = before
 
 
-def be_original(address: str) -> None:
-    """Import the modules that are named on a line of stdin; then become a kernel for whoever asks.
+def be_original(meeting: str) -> None:
+    """Import the modules that are named on a line of stdin; then become a kernel for whoever asks
+    by the socket in the folder ``meeting``.
 
     Returns in each copy, when its kernel has ended.
     """
@@ -74,7 +75,8 @@ def be_original(address: str) -> None:
     gc.freeze()  # else a copy's collector would touch, and so copy, what all share
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a copy ended
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    os.chdir(meeting)
+    listener.bind(SOCKET)
     listener.listen()
     print(READY, flush=True)
     os.dup2(2, 1)  # nobody reads on
@@ -90,18 +92,20 @@ def be_original(address: str) -> None:
         asker.close()
 
 
-def ask(address: str, arguments: list[str]) -> None:
+def ask(meeting: str, arguments: list[str]) -> None:
     """Ask for a copy that is a kernel in this folder, and wait until it has ended."""
+    folder = os.getcwd()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Jupyter sends it before it ends a kernel
     with socket.socket(socket.AF_UNIX) as original:
-        original.connect(address)
-        original.sendall(json.dumps([os.getcwd(), *arguments]).encode())
+        os.chdir(meeting)
+        original.connect(SOCKET)
+        original.sendall(json.dumps([folder, *arguments]).encode())
         original.recv(1)  # nothing is ever sent
 
 
 if __name__ == "__main__":
-    address, *arguments = sys.argv[1:]
+    meeting, *arguments = sys.argv[1:]
     if arguments:
-        ask(address, arguments)
+        ask(meeting, arguments)
     else:
-        be_original(address)
+        be_original(meeting)
