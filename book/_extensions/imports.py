@@ -8,6 +8,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import resolve_name
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]  # of the book
@@ -23,7 +24,8 @@ def imported(source: str, in_functions: bool = False) -> set[str]:
     unread = list(names)
     while unread:
         for file in _files(unread.pop()):
-            of_file = _imports(file.read_text("utf-8"), in_functions)
+            package = ".".join(file.parent.relative_to(ROOT).parts)
+            of_file = _imports(file.read_text("utf-8"), in_functions, package)
             new_names = {name for name in of_file - names
                          if name.partition(".")[0] not in sys.stdlib_module_names}
             names |= new_names
@@ -38,15 +40,19 @@ def _files(module: str) -> list[Path]:
 
 
 @cache
-def _imports(source: str, in_functions: bool) -> frozenset[str]:
-    """What a source imports itself; of ``from a import b`` also a.b, if that is a module."""
+def _imports(source: str, in_functions: bool, package: str = "") -> frozenset[str]:
+    """What a source imports itself; of ``from a import b`` also a.b, if that is a module.
+
+    package: what the source is in, where ``from . import b`` looks.
+    """
     names = set()
     for node in _statements(ast.parse(source), in_functions):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names.add(node.module)
-            submodules = (f"{node.module}.{alias.name}" for alias in node.names)
+            module = resolve_name("." * node.level + (node.module or ""), package)
+            names.add(module)
+            submodules = (f"{module}.{alias.name}" for alias in node.names)
             names.update(filter(_files, submodules))
     return frozenset(names)
 

@@ -13,7 +13,9 @@ def book(tmp_path, monkeypatch):
     """A folder with lora_edu in it and three pages; what is written there."""
     files = {"lora_edu/core.py": "", "lora_edu/chapters/shared/style.py": "",
              "lora_edu/chapters/alpha/figures.py": "import lora_edu.chapters.shared.style",
-             "lora_edu/chapters/alpha/data/runs.npz": "", "lora_edu/chapters/beta/figures.py": "",
+             "lora_edu/chapters/alpha/data/runs.npz": "",
+             "lora_edu/chapters/beta/figures.py": "from . import runs\nfrom .. import gamma",
+             "lora_edu/chapters/beta/runs.py": "", "lora_edu/chapters/gamma/__init__.py": "",
              "lora_edu/explore/looks.css": "",
              "book/alpha.md": cell("from lora_edu.chapters.alpha import figures"),
              "book/beta.md": cell("from lora_edu.chapters.beta.figures import one"),
@@ -29,6 +31,7 @@ def book(tmp_path, monkeypatch):
     ("lora_edu/chapters/alpha/data/runs.npz", {"alpha"}),
     ("lora_edu/chapters/shared/style.py", {"alpha"}),  # by way of alpha's figures
     ("lora_edu/chapters/beta/figures.py", {"beta"}),
+    ("lora_edu/chapters/gamma/__init__.py", {"beta"}),  # by a relative import
     ("lora_edu/explore/looks.css", set())])
 def test_a_changed_file_changes_the_pages_that_it_stands_behind(book, file, pages):
     env = SimpleNamespace(found_docs={"alpha", "beta", "waves", "gone"},
