@@ -3,11 +3,14 @@ does."""
 
 import nbformat
 import pytest
+import yaml
 from nbconvert import HTMLExporter
+from sphinx.util.matching import Matcher
 from traitlets.config.loader import PyFileConfigLoader
 
 from book import lab
 from lora_edu.explore import show
+from tests.book import REPOSITORY
 from tests.small_book import write
 
 ONE = "notebooks/00-one.ipynb"
@@ -149,3 +152,10 @@ def test_a_notebook_converted_to_html_shows_the_words_of_its_plots():
     settings = PyFileConfigLoader("jupyter_config.py", path=str(lab.SETTINGS)).load_config()
     html, _ = HTMLExporter(config=settings).from_notebook_node(notebook)
     assert data["text/html"] in html
+
+
+def test_a_build_does_not_look_at_the_copies():
+    """What it looks at and leaves out becomes part of its settings, and others execute all pages."""
+    settings = yaml.safe_load((REPOSITORY / "_config.yml").read_text(encoding="utf-8"))
+    is_left_out = Matcher(settings["exclude_patterns"])
+    assert is_left_out(lab.FOLDER) and is_left_out(f"{lab.FOLDER} of mine")
