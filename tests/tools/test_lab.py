@@ -155,7 +155,7 @@ def test_a_notebook_converted_to_html_shows_the_words_of_its_plots():
 
 
 def test_a_build_does_not_look_at_the_copies():
-    """What it looks at and leaves out becomes part of its settings, and others execute all pages."""
+    """What it finds and leaves out would be part of its settings, which execute all pages anew."""
     settings = yaml.safe_load((REPOSITORY / "_config.yml").read_text(encoding="utf-8"))
     is_left_out = Matcher(settings["exclude_patterns"])
     assert is_left_out(lab.FOLDER) and is_left_out(f"{lab.FOLDER} of mine")

@@ -1,10 +1,14 @@
 """NumPy's wheel for browsers is taken only if it is the one that Pyodide's lock file names."""
 
+import atexit
 import hashlib
 import json
+import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
+from book._extensions.in_page import run_page
 from book._extensions.in_page.pyodide_wheel import fetch, lock_of, numpy_wheel
 
 NAME = "numpy-2-wasm32.whl"
@@ -32,3 +36,18 @@ def test_another_file_is_refused(root):
     with pytest.raises(ValueError, match=r"has the sha256 .* it is not used"):
         fetch(root, str(root))
     assert not numpy_wheel(root).exists()
+
+
+def test_a_build_that_does_not_get_it_says_at_its_end_what_the_site_lacks(root, monkeypatch):
+    def no_network(address, timeout):
+        raise OSError(f"no way to {address}")
+
+    words = []
+    monkeypatch.setenv("PYODIDE_WHEELS", "/nowhere")
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    monkeypatch.setattr(atexit, "register", lambda _, text: words.append(text))
+    app = SimpleNamespace(confdir=root, npm=True)
+    run_page.bundle_scripts(app)
+    assert app.run_page is None
+    assert "no way to" in words[0] and f"0.1/full/{NAME}" in words[0]
+    assert "PYODIDE_WHEELS=FOLDER make book" in words[0]
