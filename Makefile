@@ -20,7 +20,7 @@
 # TORCH_INDEX: an index of packages from which PyTorch, and nothing else, is installed first. On
 # Linux it is the one of PyTorch without CUDA, which the book does not use; TORCH_INDEX= leaves it out.
 # PYODIDE_WHEELS: a folder where NumPy's wheel for Pyodide may lie (3 MB); else make book asks Pyodide's
-# release for it. Where neither has it the site has no button "Run this page", and a line says so.
+# release for it. Where neither has it no page runs Python, and the build says so at its end.
 # SPHINXOPTS: more options of the build. -n -W --keep-going makes its warnings errors; LORA_EDU_STRICT=1
 # beside it makes a warning of what the build does without.
 # OPTIONS: more options of JupyterLab, as in make lab OPTIONS="--no-browser --port 8899 --allow-root".
@@ -46,7 +46,6 @@ endif
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
-	@$(BIN)/python -m book._extensions.in_page.pyodide_wheel
 	$(BIN)/jupyter-book build . $(SPHINXOPTS)
 	@echo "The book is at $(CURDIR)/$(HTML)/index.html"
 

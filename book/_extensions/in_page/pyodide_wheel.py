@@ -1,13 +1,12 @@
 """NumPy for Python in the page, into the folder .pyodide.
 
-`make book` runs it. Pyodide itself comes from npm, which has no packages for it. The wheel comes
-from the folder that PYODIDE_WHEELS names, if it is there, else from where Pyodide's own release has
-it. It is taken only if its sha256 is the one in the npm package's lock file.
+Pyodide itself comes from npm, which has no packages for it. The wheel comes from the folder that
+PYODIDE_WHEELS names, if it is there, else from where Pyodide's own release has it. It is taken only
+if its sha256 is the one in the npm package's lock file.
 """
 
 import hashlib
 import json
-import os
 import urllib.request
 from pathlib import Path
 
@@ -24,8 +23,14 @@ def lock_of(root: Path) -> dict:
 
 
 def numpy_wheel(root: Path) -> Path:
-    """Where `make book` leaves NumPy's wheel for this Pyodide, if it gets it."""
+    """Where NumPy's wheel for this Pyodide lies, once it has come."""
     return root / FOLDER / lock_of(root)["packages"]["numpy"]["file_name"]
+
+
+def address(root: Path) -> str:
+    """Where Pyodide's release has the wheel."""
+    version = lock_of(root)["info"]["version"]
+    return RELEASE.format(version=version, file=numpy_wheel(root).name)
 
 
 def fetch(root: Path, folder: str = "") -> Path:
@@ -50,8 +55,7 @@ def fetch(root: Path, folder: str = "") -> Path:
     if folder and local.is_file():
         content = local.read_bytes()
     else:
-        address = RELEASE.format(version=lock["info"]["version"], file=target.name)
-        with urllib.request.urlopen(address, timeout=10) as answer:
+        with urllib.request.urlopen(address(root), timeout=10) as answer:
             content = answer.read()
     digest = hashlib.sha256(content).hexdigest()
     wanted = lock["packages"]["numpy"]["sha256"]
@@ -61,11 +65,3 @@ def fetch(root: Path, folder: str = "") -> Path:
     target.parent.mkdir(exist_ok=True)
     target.write_bytes(content)
     return target
-
-
-if __name__ == "__main__":
-    try:
-        print(fetch(Path.cwd(), os.environ.get("PYODIDE_WHEELS", "")))
-    except (OSError, ValueError) as error:
-        print("Python in the page: no NumPy for browsers, and so no button “Run this page” "
-              f"({error}). PYODIDE_WHEELS may name a folder that has it.")

@@ -3,14 +3,16 @@
 In the toolbar of such a page is a button, "Run this page", and the page has a script of two
 kilobytes; at its click come the editor, which esbuild puts into one file with CodeMirror, and a
 worker with Pyodide, NumPy and the book's wheel, all from the site itself. Where the cells of a page
-need PyTorch, the download's button says so. Without NumPy's wheel (`make book` asks for it) there
-is no button.
+need PyTorch, the download's button says so. Without NumPy's wheel there is no button, and the build
+says at its end what to do.
 """
 
 import ast
+import atexit
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import symtable
 import sys
@@ -19,15 +21,12 @@ from functools import cached_property
 from pathlib import Path
 
 import nbformat
-from sphinx.util import logging
 
 from ..imports import imported
 from ..node import esbuild
 from ..notebooks.download import download_button, executed, offered
 from ..notebooks.wheel import FOLDER, build_wheel
-from .pyodide_wheel import PACKAGE, lock_of, numpy_wheel
-
-logger = logging.getLogger(__name__)
+from .pyodide_wheel import PACKAGE, address, fetch, lock_of
 
 SOURCES = Path(__file__).parent
 SCRIPTS = ("pyodide.mjs", "pyodide.asm.js")  # which the browser fetches as modules
@@ -40,6 +39,14 @@ BUTTON = {"type": "javascript", "javascript": "", "text": "Run this page", "labe
           "classes": "pst-js-only"}
 WHAT = "Change the cells and run them, here in your browser: {mega:.0f} MB, once"
 WHY_NOT = "; its cells need PyTorch, which no browser runs"
+LACK = """
+This site lacks Python in its pages: no button “Run this page”, and on “Your adapter” no file can be
+opened. The build did not get NumPy for browsers:
+  {error}
+All else works. For the rest, fetch this file (3 MB), wherever you can,
+  {address}
+and build again with its folder in the variable PYODIDE_WHEELS: PYODIDE_WHEELS=FOLDER make book
+"""
 
 
 @dataclass(frozen=True)
@@ -62,14 +69,16 @@ class Runtime:
 
 
 def bundle_scripts(app) -> None:
-    """Bundle the scripts, where all is there that a page needs; else say what is missing."""
+    """Bundle the scripts, where all is there that a page needs; else say what is missing when the
+    build has ended, below what Jupyter Book says."""
     app.run_page = None
     root = Path(app.confdir)
     if not app.npm:
         return
-    if not numpy_wheel(root).is_file():
-        logger.info("Python in the page: NumPy's wheel is missing (make book asks for it): no page "
-                    "has a button to run it")
+    try:
+        wheel = fetch(root, os.environ.get("PYODIDE_WHEELS", ""))
+    except (OSError, ValueError) as error:
+        atexit.register(print, LACK.format(error=error, address=address(root)))
         return
     target = Path(app.outdir) / "_static" / "page-python"
     shutil.rmtree(target, ignore_errors=True)
@@ -79,7 +88,7 @@ def bundle_scripts(app) -> None:
     shutil.copyfile(SOURCES / "boot.js", target / "boot.js")
     scripts = b"".join(file.read_bytes() for file in sorted(target.iterdir()))
     app.tags.add("run_page")  # for what a page says of the button
-    app.run_page = Runtime(hashlib.sha256(scripts).hexdigest()[:12], root, numpy_wheel(root))
+    app.run_page = Runtime(hashlib.sha256(scripts).hexdigest()[:12], root, wheel)
 
 
 def cells_without_browser(cells: list) -> list[int]:
