@@ -1,4 +1,4 @@
-"""The README's examples run and print what they say."""
+"""The README's examples run and print what they say; LICENSE names whose data are here."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 from tests.book import in_toc
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+REPOSITORY = Path(__file__).parents[2]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -22,3 +23,10 @@ def test_an_example_prints_what_its_comments_say(code, capsys):
 def test_the_table_of_contents_has_every_chapter_in_its_order():
     listed = re.findall(r"^\| \[.*?\]\((book/part\d/\S+)\.md\) \|", README, re.MULTILINE)
     assert listed == [page for page in in_toc() if page.startswith("book/part")]
+
+
+def test_the_licence_names_each_folder_with_data_of_others():
+    licence = (REPOSITORY / "LICENSE").read_text(encoding="utf-8")
+    sources = REPOSITORY.glob("lora_edu/**/SOURCES.md")
+    folders = {file.parent.relative_to(REPOSITORY).as_posix() for file in sources}
+    assert set(re.findall(r"lora_edu/[\w/]*/data", licence)) == folders
