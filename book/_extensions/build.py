@@ -5,8 +5,9 @@ read it, content/ changes what was read, the theme writes HTML from it, and the 
 what is written. See ARCHITECTURE.md for the picture.
 
 Modules keep on app what several steps need: addresses.setup sets lora_repository and lora_site,
-check_tools npm (whether its packages run), run_page.bundle_scripts run_page (a Runtime or None); at
-the end slim.write_one_sheet sheet_version, and finish.finish_pages characters (of all pages).
+check_tools npm (whether its packages run) and bundled (those whose code is in our scripts),
+run_page.bundle_scripts run_page (a Runtime or None); at the end slim.write_one_sheet sheet_version,
+and finish.finish_pages characters (of all pages).
 """
 
 import shutil
@@ -23,7 +24,7 @@ from .in_page import run_page
 from .node import missing
 from .notebooks import download, execute
 from .search import answers, index
-from .site import addresses, finish, for_programs, sharing, slim, theme
+from .site import addresses, finish, for_programs, sharing, slim, theme, third_parties
 
 HERE = Path(__file__).parent
 OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
@@ -76,7 +77,7 @@ def setup(app):
             slim.link_one_sheet)
     in_turn(app, "build-finished", LATE, download.write_wheel, run_page.write_runtime,
             formulas.copy_katex, slim.write_one_sheet, finish.finish_pages, formulas.cut_fonts,
-            index.write_search, for_programs.write)
+            index.write_search, for_programs.write, third_parties.write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -98,6 +99,7 @@ def check_tools(app) -> None:
     """Find out whether npm's packages run; else say in one line what the site lacks."""
     lacks = missing(app.confdir)
     app.npm = not lacks
+    app.bundled = set()
     if lacks:
         say_fallback(f"{lacks} missing: formulas are drawn by MathJax, which the reader's browser "
                      "fetches from a third party, the search is Sphinx's, style sheets are whole "

@@ -1,8 +1,13 @@
 """Node, and the tools of npm that builds run on it."""
 
+import json
+import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
+
+PACKAGE = re.compile(r"((?:@[^/]+/)?[^/]+)/")
 
 
 def node_binary() -> str | None:
@@ -37,12 +42,21 @@ def _run(root, name: str, *command) -> None:
         raise RuntimeError(f"{name}: {done.stderr}")
 
 
-def esbuild(root, *arguments) -> None:
-    """Run npm's esbuild. Raises RuntimeError with what it says.
+def package_of(path: str) -> str:
+    """The npm package that a file in node_modules belongs to: "@lezer/lr" of "@lezer/lr/a.js"."""
+    return PACKAGE.match(path.rpartition("node_modules/")[2])[1]
+
+
+def esbuild(root, *arguments) -> set[str]:
+    """Run npm's esbuild: the npm packages that it bundles. Raises RuntimeError with what it says.
 
     Where npm runs scripts of packages, esbuild's puts a program in the place of its own script.
     """
     file = Path(root) / "node_modules/esbuild/bin/esbuild"
     is_script = file.read_bytes()[:2] == b"#!"
     command = [node_binary(), file] if is_script else [file]
-    _run(root, "esbuild", *command, "--log-level=warning", *arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder, "bundled.json")
+        _run(root, "esbuild", *command, "--log-level=warning", f"--metafile={told}", *arguments)
+        inputs = json.loads(told.read_text(encoding="utf-8"))["inputs"]
+    return {package_of(path) for path in inputs if "node_modules/" in path}

@@ -82,9 +82,10 @@ def bundle_scripts(app) -> None:
         return
     target = Path(app.outdir) / "_static" / "page-python"
     shutil.rmtree(target, ignore_errors=True)
-    esbuild(root, SOURCES / "run_page.js", SOURCES / "worker.js", "--bundle", "--minify",
-            "--format=esm", "--splitting", "--target=es2022", "--loader:.py=text",
-            f"--outdir={target}")
+    app.bundled |= esbuild(
+        root, SOURCES / "run_page.js", SOURCES / "worker.js", "--bundle", "--minify",
+        "--format=esm", "--splitting", "--target=es2022", "--loader:.py=text",
+        f"--outdir={target}")
     shutil.copyfile(SOURCES / "boot.js", target / "boot.js")
     scripts = b"".join(file.read_bytes() for file in sorted(target.iterdir()))
     app.tags.add("run_page")  # for what a page says of the button

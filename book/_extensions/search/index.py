@@ -60,8 +60,9 @@ def write_search(app) -> None:
     static = Path(app.outdir, "_static")
     index = static / "search.json"
     index.write_text(json.dumps(joined, ensure_ascii=False, separators=(",", ":")), "utf-8")
-    esbuild(app.confdir, HERE / "field.js", "--bundle", "--minify", "--format=iife",
-            "--target=es2022", f"--alias:search.json={index}", f"--outfile={static / 'search.js'}")
+    app.bundled |= esbuild(
+        app.confdir, HERE / "field.js", "--bundle", "--minify", "--format=iife", "--target=es2022",
+        f"--alias:search.json={index}", f"--outfile={static / 'search.js'}")
 
 
 def places(page: str, doctree: nodes.document):
