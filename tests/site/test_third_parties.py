@@ -22,13 +22,15 @@ def text():
 
 
 def installed():
-    """(Package, file) of everything that npm and pip have brought."""
-    for file in NPM.rglob("*"):
-        yield package_of(file.as_posix()) if file.parent != NPM else "", file
+    """(Package, file) of every such file that npm and pip have brought."""
+    for file in NPM.rglob("*.*"):
+        if file.suffix in SUFFIXES and file.is_file():
+            yield package_of(file.as_posix()), file
     for package in distributions():
-        for file in package.files or ():
-            if file.suffix in SUFFIXES:
-                yield package.metadata["Name"], Path(package.locate_file(file))
+        for name in package.files or ():
+            file = Path(package.locate_file(name))
+            if file.suffix in SUFFIXES and file.is_file():
+                yield package.metadata["Name"], file
 
 
 def test_each_file_that_a_package_brought_is_listed(text):
@@ -39,7 +41,7 @@ def test_each_file_that_a_package_brought_is_listed(text):
     sizes = {file.stat().st_size for file in shipped.values()}
     owners = {}
     for package, file in installed():
-        if file.suffix in SUFFIXES and file.is_file() and file.stat().st_size in sizes:
+        if file.stat().st_size in sizes:
             digest = hashlib.sha256(file.read_bytes()).digest()
             owners.setdefault(shipped.get(digest), set()).add(package)
     del owners[None]
