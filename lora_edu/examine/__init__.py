@@ -24,7 +24,7 @@ from lora_edu.examine.rows import Row, natural, row_of, row_without_numbers
 from lora_edu.findings import Diagnosis, diagnose
 from lora_edu.formats.convention import Convention, convention
 
-__all__ = ["Examination", "Stopped", "examine"]
+__all__ = ["examine"]
 
 METHODS_OF_BA = ("LoRA", "DoRA")  # of which s·B·A is at least a part
 

@@ -23,7 +23,7 @@ from lora_edu import checks
 from lora_edu.formats.config import AdapterConfig, whole
 from lora_edu.formats.layouts import CONFIG, DIGEST, PREFIX, WEIGHTS
 from lora_edu.formats.names import matches
-from lora_edu.nn.inject import add
+from lora_edu.nn.injection import add
 from lora_edu.nn.layer import LoRALayer, plain
 from lora_edu.nn.low_rank import DTYPES, LowRank
 from lora_edu.nn.model import inner, lora_layers

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from lora_edu.nn import convert
+from lora_edu.nn.convert import convert
 
 PREFIX = {"kohya": "lora_unet", "diffusers": "transformer"}
 FOLDERS = ("peft", "mlx")  # which have settings beside the weights

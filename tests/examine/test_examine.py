@@ -12,8 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save, save_file
 from torch import nn
 
-from lora_edu import examine
-from lora_edu.examine import Stopped
+from lora_edu.examine import Stopped, examine
 from lora_edu.formats import tensors
 from tests.examine.lora_files import DTYPES, in_peft, updates, write
 from tests.nn.lora_files import a_and_b

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lora_edu import examine
+from lora_edu.examine import examine
 from lora_edu.examine.faults import TESTS
 from tests.examine.lora_files import base_file, in_peft, updates, write
 

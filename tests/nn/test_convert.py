@@ -9,7 +9,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from torch import nn
 
-from lora_edu.nn import convert, inject, lora_layers, save_adapter
+from lora_edu.nn import inject, lora_layers, save_adapter
+from lora_edu.nn.convert import convert
 from tests.nn.compare import assert_rounding_apart, same_bits
 from tests.nn.lora_files import a_and_b, updates, write
 from tests.nn.models import adapted, assert_pefts, net

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lora_edu.nn import convert
+from lora_edu.nn.convert import convert
 from tests.nn.lora_files import a_and_b, write
 from tests.nn.models import net
 

@@ -23,7 +23,7 @@ from lora_edu.nn import (
     merge,
     set_adapter,
 )
-from lora_edu.nn.doctor import TESTS
+from lora_edu.nn.checkup import TESTS
 from tests.nn.compare import fingerprint, same_bits
 from tests.nn.models import llama
 

@@ -4,13 +4,18 @@ The examples themselves are run as doctests.
 """
 
 import importlib
+import pkgutil
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import lora_edu
+
 PAGE = (Path(__file__).parents[2] / "book" / "api.md").read_text(encoding="utf-8")
-MODULES = ["lora_edu", "lora_edu.nn", "lora_edu.explore"]
+MODULES = ["lora_edu", "lora_edu.examine", "lora_edu.nn", "lora_edu.nn.convert",
+           "lora_edu.explore"]
 NAMES = [(module, name) for module in MODULES for name in importlib.import_module(module).__all__
          if callable(getattr(importlib.import_module(module), name))]
 
@@ -39,6 +44,14 @@ def test_the_page_of_the_library_has_every_public_name_once():
             found.append((module, name))
     assert sorted(found) == sorted(
         (module, name) for module in MODULES for name in importlib.import_module(module).__all__)
+
+
+def test_no_module_is_hidden_by_a_function_of_its_name():
+    for module in pkgutil.walk_packages(lora_edu.__path__, "lora_edu."):
+        if module.name.rpartition(".")[2] != "__main__":
+            importlib.import_module(module.name)
+            package, _, name = module.name.rpartition(".")
+            assert isinstance(getattr(importlib.import_module(package), name), ModuleType)
 
 
 def test_the_example_on_the_page_runs(tmp_path, monkeypatch):

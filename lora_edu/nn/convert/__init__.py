@@ -20,7 +20,7 @@ from lora_edu.nn.convert.reading import Adapter, Pair, read
 from lora_edu.nn.convert.writing import contents
 from lora_edu.nn.files import replace_files
 
-__all__ = ["LAYOUTS", "convert"]
+__all__ = ["convert"]
 
 
 def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *,

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from lora_edu.nn.convert import LAYOUTS, convert
+from lora_edu.formats.layouts import LAYOUTS
+from lora_edu.nn.convert import convert
 
 
 def main() -> None:
