@@ -14,9 +14,10 @@ from lora_edu.examine.base import pairing
 from lora_edu.examine.reading import OTHER_RANK, Source
 from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import Answer, is_unusual
-from lora_edu.formats.config import STARTS_THAT_KEEP_W0, beyond_plain, matching
+from lora_edu.formats.config import STARTS_THAT_KEEP_W0, AdapterConfig, beyond_plain
 from lora_edu.formats.convention import TOOLS
 from lora_edu.formats.layouts import is_doubtful
+from lora_edu.formats.names import matches
 from lora_edu.formats.tensors import Tensor
 
 METADATA_ALPHAS = ("lora_alpha", "network_alpha", "ss_network_alpha", "alpha")
@@ -40,12 +41,9 @@ class Case:
         self.known = [row for row in self.rows if row.is_known]
         self.modules = source.modules
         self.config = next(iter(source.configs.values()), None)
-        self.patterns = []  # of the settings, {pattern: value}
+        self.patterns = []  # of the settings
         if self.config is not None:
-            targets = self.config.target_modules
-            names = targets if isinstance(targets, list) else []
-            self.patterns = [self.config.rank_pattern, self.config.alpha_pattern,
-                             dict.fromkeys(map(re.escape, names))]
+            self.patterns = [self.config.rank_pattern, self.config.alpha_pattern]
 
     @cached_property
     def paired(self) -> dict[str, str]:
@@ -164,13 +162,20 @@ def doubtful_alpha(case: Case) -> Answer:
 
 def unmatched_names(case: Case) -> Answer:
     names = [module.layer for module in case.modules.values()]
-    return [pattern for patterns in case.patterns for pattern in patterns
-            if not any(matching({pattern: 0}, name) for name in names)]
+    unmatched = [pattern for patterns in case.patterns for pattern in patterns
+                 if not any(patterns.match(pattern, name) for name in names)]
+    return unmatched + (_unmatched_targets(case.config, names) if case.config else [])
+
+
+def _unmatched_targets(config: AdapterConfig, names: list[str]) -> list[str]:
+    targets = config.target_modules
+    return [target for target in ([] if isinstance(targets, str) else targets)
+            if not any(matches(name, [target]) for name in names)]
 
 
 def ambiguous_patterns(case: Case) -> Answer:
     return [row for row in case.rows for patterns in case.patterns
-            if len({*matching(patterns, case.modules[row.layer].layer).values()}) > 1]
+            if len({*patterns.matching(case.modules[row.layer].layer).values()}) > 1]
 
 
 def not_saved(case: Case) -> Answer:

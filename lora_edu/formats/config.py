@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from statistics import mode
@@ -37,6 +37,32 @@ INIT_LORA_WEIGHTS = {
     True: ({}, {}), False: ({"start": "both random"}, {"start": "both random"}),
     "gaussian": ({"distribution": "peft_gaussian"}, {})}
 HEADS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS")  # tasks for which PEFT trains the head, too
+
+
+class Patterns(dict[str, Any]):
+    """{regular expression: value} for layers, looked up as PEFT does: the first match counts.
+
+    Each is compiled once: Python itself remembers no more than 512, and a file may have thousands.
+    """
+
+    def __init__(self, values: Iterable = ()):
+        super().__init__(values)
+        self._compiled = {}
+
+    def match(self, pattern: str, path: str) -> bool:
+        """Whether a pattern matches a whole name, or its end after a dot."""
+        if pattern not in self._compiled:
+            self._compiled[pattern] = re.compile(_ending(pattern))
+        return self._compiled[pattern].fullmatch(path) is not None
+
+    def matching(self, path: str) -> dict[str, Any]:
+        """Those that match a layer's name."""
+        return {pattern: value for pattern, value in self.items() if self.match(pattern, path)}
+
+    def first(self, path: str, otherwise: Any) -> Any:
+        """The value that counts for a layer's name."""
+        return next((value for pattern, value in self.items() if self.match(pattern, path)),
+                    otherwise)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,17 +108,17 @@ class AdapterConfig:
         keep("use_rslora", checks.flag("use_rslora", self.use_rslora))
         keep("lora_dropout", checks.number("lora_dropout", self.lora_dropout,
                                            minimum=0.0, below=1.0))
-        keep("rank_pattern", {key: checks.integer("r", r, minimum=1)
-                              for key, r in _patterns("rank_pattern", self.rank_pattern)})
-        keep("alpha_pattern", {key: _alpha(alpha)
-                               for key, alpha in _patterns("alpha_pattern", self.alpha_pattern)})
+        ranks = _patterns("rank_pattern", self.rank_pattern)
+        keep("rank_pattern", Patterns((key, checks.integer("r", r, minimum=1)) for key, r in ranks))
+        alphas = _patterns("alpha_pattern", self.alpha_pattern)
+        keep("alpha_pattern", Patterns((key, _alpha(alpha)) for key, alpha in alphas))
         keep("init_lora_weights", checks.choice("init_lora_weights", self.init_lora_weights,
                                                 INIT_LORA_WEIGHTS))
 
     def for_layer(self, path: str) -> tuple[int, float]:
         """(r, alpha) of the layer with this name."""
-        return (_by_pattern(self.rank_pattern, path, self.r),
-                _by_pattern(self.alpha_pattern, path, self.lora_alpha))
+        return (self.rank_pattern.first(path, self.r),
+                self.alpha_pattern.first(path, self.lora_alpha))
 
     def chooses(self, path: str) -> bool:
         """Whether the layer with this name is to have an adapter."""
@@ -217,17 +243,6 @@ def _switched_on(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that are not off; False is a start, too."""
     return {key: value for key, value in settings.items()
             if (value and value != "none") or key == "init_lora_weights"}
-
-
-def matching(patterns: dict[str, Any], path: str) -> dict[str, Any]:
-    """The patterns that match a layer's name as PEFT looks them up, of which the first counts."""
-    return {pattern: value for pattern, value in patterns.items()
-            if matches(path, _ending(pattern))}
-
-
-def _by_pattern(patterns: dict, path: str, otherwise):
-    """The value of the first pattern that matches a layer's name."""
-    return next(iter(matching(patterns, path).values()), otherwise)
 
 
 def _ending(pattern: str) -> str:

@@ -93,12 +93,9 @@ def zero_update(case: Case) -> Answer:
 
 def other_scaling(case: Case) -> Answer:
     """Where s is not that of the settings; the words are of the first such part."""
-    wanted = {}
-    for part in case.parts:
-        settings = case.settings[part.adapter]
-        if settings.get("peft_type", "LORA") == "LORA" and {"r", "lora_alpha"} <= {*settings}:
-            r, alpha = r_and_alpha(settings, part.layer)
-            wanted[part] = scaling(r, alpha, "rslora" if settings.get("use_rslora") else "lora")
+    configs = {adapter: _config(settings) for adapter, settings in case.settings.items()}
+    wanted = {part: _wanted_scaling(configs[part.adapter], part.layer) for part in case.parts
+              if configs[part.adapter] is not None}
     wrong = [part for part, want in wanted.items() if abs(part.scaling - want) > 1e-6 * want]
     if not wrong:
         return []
@@ -106,15 +103,22 @@ def other_scaling(case: Case) -> Answer:
     return wrong, {"have": first.scaling, "want": wanted[first]}
 
 
-def r_and_alpha(settings: Mapping, layer: str) -> tuple[int, float]:
-    """What PEFT's settings say of a layer; raises for values that are not possible."""
-    name = layer.rpartition(PREFIX)[2]  # without the wrapper's
-    name = name.removeprefix("module.")  # nor DataParallel's
-    config = AdapterConfig(
-        r=settings["r"], lora_alpha=settings["lora_alpha"], target_modules=[name],
+def _config(settings: Mapping) -> AdapterConfig | None:
+    """What decides s in PEFT's settings; raises for values that are not possible."""
+    if settings.get("peft_type", "LORA") != "LORA" or not {"r", "lora_alpha"} <= {*settings}:
+        return None
+    return AdapterConfig(
+        r=settings["r"], lora_alpha=settings["lora_alpha"], target_modules=".*",
+        use_rslora=bool(settings.get("use_rslora")),
         rank_pattern=settings.get("rank_pattern") or {},
         alpha_pattern=settings.get("alpha_pattern") or {})
-    return config.for_layer(name)
+
+
+def _wanted_scaling(config: AdapterConfig, layer: str) -> float:
+    """s of a layer by the settings."""
+    name = layer.rpartition(PREFIX)[2]  # without the wrapper's
+    name = name.removeprefix("module.")  # nor DataParallel's
+    return scaling(*config.for_layer(name), "rslora" if config.use_rslora else "lora")
 
 
 def unusual_scale(case: Case) -> Answer:

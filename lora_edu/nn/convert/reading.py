@@ -12,7 +12,7 @@ import torch
 
 from lora_edu import checks
 from lora_edu.adapter import scaling
-from lora_edu.formats.config import AdapterConfig, matching, whole
+from lora_edu.formats.config import AdapterConfig, whole
 from lora_edu.formats.layouts import (
     ALPHA,
     CONFIG,
@@ -164,7 +164,7 @@ def _with_settings(pairs: dict[str, Pair], config: AdapterConfig) -> dict[str, P
 
 def _check_one_alpha(config: AdapterConfig, name: str) -> None:
     """Raise ValueError where patterns with two values match: PEFT's files have lost their order."""
-    values = matching(config.alpha_pattern, name)
+    values = config.alpha_pattern.matching(name)
     if len(set(values.values())) > 1:
         raise ValueError(f"alpha_pattern must have one value for {name!r}, got {values}: leave the "
                          "one that was first in training, which PEFT's file does not say")
