@@ -168,9 +168,14 @@ def unmatched_names(case: Case) -> Answer:
 
 
 def _unmatched_targets(config: AdapterConfig, names: list[str]) -> list[str]:
+    """Without those whose modules exclude_modules may have left out."""
     targets = config.target_modules
-    return [target for target in ([] if isinstance(targets, str) else targets)
-            if not any(matches(name, [target]) for name in names)]
+    excluded = config.exclude_modules
+    if isinstance(targets, str) or isinstance(excluded, str):
+        return []
+    return [target for target in targets
+            if not any(matches(name, [target]) for name in [*names, *excluded])
+            and not matches(target, excluded)]
 
 
 def ambiguous_patterns(case: Case) -> Answer:

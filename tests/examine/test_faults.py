@@ -180,6 +180,14 @@ def test_no_false_alarm_in_a_sound_file(tmp_path, layout, r, s, dtype):
     assert examination.findings == []
 
 
+@pytest.mark.parametrize("excluded", [
+    ["up"], ["layers.0.up", "layers.1.up", "layers.2.up"], r".*\.up"])
+def test_what_peft_was_told_to_leave_out_is_not_missed(tmp_path, excluded):
+    model = in_peft(exclude_modules=excluded)
+    assert not any("up" in name for name in updates(model))
+    assert examine(write(tmp_path, model), base=base_file(tmp_path)).findings == []
+
+
 def test_a_base_may_lack_the_name_of_the_whole_model_and_be_transposed(tmp_path):
     """As GPT-2's."""
     source = write(tmp_path, in_peft(), change=renamed("layers", "transformer.layers"),
