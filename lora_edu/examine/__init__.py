@@ -59,7 +59,8 @@ class Examination:
     """What :func:`examine` returns; it prints as a report.
 
     rows: one a module, by name, 2 before 10. findings: what may be wrong, the worst first. layout:
-    ``"peft"``, ``"kohya"``, ``"diffusers"`` or ``"mlx"``. settings, metadata: as they stand there.
+    ``"peft"``, ``"kohya"``, ``"diffusers"``, ``"mlx"``, or ``"unknown"`` for the keys of another
+    library, which do not say s. settings, metadata: as they stand there.
     """
 
     name: str

@@ -141,7 +141,7 @@ TESTS = (
         find=ask.other_keys,
         symptom="keys have an adapter's name in them, or lack base_model.model: PEFT would pass "
                 "them over",
-        cause="a state_dict was saved, not the adapter",
+        cause="a state_dict was saved, not the adapter, or a library that writes other keys",
         remedy="save with save_pretrained, or rename the keys"),
     Test(
         "mixed-precision", "note",

@@ -16,7 +16,7 @@ from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import Answer, is_unusual
 from lora_edu.formats.config import STARTS_THAT_KEEP_W0, AdapterConfig, beyond_plain
 from lora_edu.formats.convention import TOOLS
-from lora_edu.formats.layouts import is_doubtful
+from lora_edu.formats.layouts import UNKNOWN, is_doubtful
 from lora_edu.formats.names import matches
 from lora_edu.formats.tensors import Tensor
 
@@ -209,7 +209,7 @@ def beyond_lora(case: Case) -> Answer:
 
 def other_keys(case: Case) -> Answer:
     """Keys that PEFT would pass over."""
-    modules = case.modules.items() if case.source.layout == "peft" else ()
+    modules = case.modules.items() if case.source.layout in ("peft", UNKNOWN) else ()
     return [*case.source.adapters, *(name for name, module in modules if not module.begin)]
 
 

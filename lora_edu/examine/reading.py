@@ -25,6 +25,7 @@ from lora_edu.formats.layouts import (
     METADATA,
     OTHER_KINDS,
     PREFIX,
+    UNKNOWN,
     diffusers_settings,
     fit,
     layout_of,
@@ -105,7 +106,7 @@ class Source:
             return Scale(s, None if s is None else s * r, "scale")
         if module.alpha is not None:
             return Scale(module.alpha / r, module.alpha, "α/r")
-        if self.layout == "peft" or self.fault:
+        if self.layout in ("peft", UNKNOWN) or self.fault:
             return Scale(None, None, "")
         return Scale(1.0, float(r), "α = r")  # as kohya's and diffusers' loaders take it
 
@@ -130,13 +131,13 @@ def read(source: str | os.PathLike | bytes, config: Any = None) -> Source:
         raise ValueError(f"{name}: {error}") from None
 
     if layout not in ("peft", "mlx"):  # other tools' files may have any name
-        layout = layout_of(held)
+        layout = layout_of(held, metadata)
     if config is not None and layout == "kohya":
         raise ValueError(f"config must be left out for kohya's layout, which has α in its keys, "
                          f"got {config!r:.100}")
-    if config is not None and layout == "diffusers":
+    if config is not None and layout in ("diffusers", UNKNOWN):
         layout = "peft"  # without its prefix
-    if layout in ("kohya", "diffusers"):
+    if layout not in ("peft", "mlx"):
         settings = None  # what lies beside such a file belongs to another
     modules, whole, adapters = _modules(held, layout)
     if not modules or len(adapters) > 1:
@@ -226,8 +227,8 @@ def _modules(held: dict[str, Tensor], layout: str) -> tuple:
 
 def _module(name: str, fields: dict, layout: str) -> Module:
     """A module by what the file has of it; its name parted from that of the model."""
-    row = LAYOUTS[layout]
-    begins = [row.begin(model) for model in row.models]
+    row = LAYOUTS.get(layout)
+    begins = [] if row is None else [row.begin(model) for model in row.models]
     begin = next((begin for begin in begins if begin and name.startswith(begin)), "")
     return Module(name.removeprefix(begin), begin, **fields)
 

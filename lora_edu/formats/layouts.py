@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ METADATA = "lora_adapter_metadata"  # in diffusers' files: PEFT's settings, each
 OTHER_KINDS = {"hada_": "LoHa", "lokr_": "LoKr", "lora_mid": "a convolution in three factors",
                "dora_scale": "DoRA", "magnitude": "DoRA", "embedding": "an embedding's adapter",
                "bias": "a trained bias", ".diff": "a whole difference", "oft_": "OFT"}
+
+KOHYAS = (".lora_down.", ".hada_", ".lokr_", ".oft_")  # in kohya's keys, and in LyCORIS's
+UNKNOWN = "unknown"  # a layout
 
 
 class Layout(NamedTuple):
@@ -74,14 +77,27 @@ def located(source: Path) -> tuple[str | None, Path]:
     return layout, source / LAYOUTS[layout].file
 
 
-def layout_of(keys: Iterable[str]) -> str:
-    """The layout of a file by its keys."""
+def layout_of(keys: Iterable[str], metadata: Mapping[str, str]) -> str:
+    """The layout of a file by its keys and metadata; UNKNOWN where they are no tool's known here.
+
+    loralib's keys are such, torchtune's, and those of a state_dict without PEFT's prefix.
+    """
     keys = list(keys)
     if any(key.startswith(PREFIX) for key in keys):
         return "peft"
-    if any(".lora_A." in key or "lora.down" in key for key in keys):
+    if METADATA in metadata or any(map(_is_diffusers, keys)):
         return "diffusers"
-    return "mlx" if any(key.endswith(LAYOUTS["mlx"].A) for key in keys) else "kohya"
+    if any(part in key for key in keys for part in KOHYAS):
+        return "kohya"
+    return "mlx" if any(key.endswith(LAYOUTS["mlx"].A) for key in keys) else UNKNOWN
+
+
+def _is_diffusers(key: str) -> bool:
+    """Whether diffusers writes such a key, or has written it once."""
+    row = LAYOUTS["diffusers"]
+    begins = tuple(row.begin(model) for model in row.models)
+    is_of_model = key.startswith(begins) and key.endswith(row.A)
+    return is_of_model or "lora.down" in key or "lora_linear_layer.down" in key
 
 
 def is_doubtful(layout: str, model: str) -> bool:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 
 from lora_edu.examine import examine
 from lora_edu.examine.faults import TESTS
@@ -163,6 +163,27 @@ def test_without_settings_the_numbers_are_those_of_s_1(tmp_path):
     assert [finding.name for finding in examination.findings] == ["no-scale"]
     for row in examination.rows:
         assert row.norm == pytest.approx(float((updates(model)[row.layer]**2).sum()**0.5) / 2)
+
+
+@pytest.mark.parametrize("ends", [
+    (".lora_A", ".lora_B"),  # loralib's
+    (".lora_a.weight", ".lora_b.weight"),  # torchtune's
+    (".lora_A.weight", ".lora_B.weight"), (".lora_A.default.weight", ".lora_B.default.weight")])
+def test_no_scale_is_invented_for_keys_of_an_unknown_layout(ends):
+    """Nor a tool; the numbers are right where the settings are given."""
+    A = torch.full((2, 3), 0.5)
+    B = torch.ones(4, 2)
+    content = save({f"h.0.q{ends[0]}": A, f"h.0.q{ends[1]}": B})
+    settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 6, "target_modules": ["q"]}
+    norm = np.linalg.norm(B.numpy() @ A.numpy())
+    for config, layout, scale in ((None, "unknown", None), (settings, "peft", 3.0)):
+        examination = examine(content, config)
+        assert examination.layout == layout and examination.is_wrong
+        names = [finding.name for finding in examination.findings]
+        assert names == ["no-scale"] * (scale is None) + ["other-keys"]
+        for row in examination.rows:
+            assert row.scale == scale
+            assert row.norm == pytest.approx((scale or 1) * norm)
 
 
 SOUND = list(itertools.product(

@@ -7,8 +7,9 @@ from safetensors.torch import save_file
 
 ENDS = {"peft": (".lora_A.weight", ".lora_B.weight"), "mlx": (".lora_a", ".lora_b"),
         "kohya": (".lora_down.weight", ".lora_up.weight"),
-        "diffusers": (".lora_A.weight", ".lora_B.weight")}
-BEGIN = {"peft": "base_model.model.", "mlx": "", "kohya": "lora_unet_", "diffusers": "unet."}
+        "diffusers": (".lora_A.weight", ".lora_B.weight"), "loralib": (".lora_A", ".lora_B")}
+BEGIN = {"peft": "base_model.model.", "mlx": "", "kohya": "lora_unet_", "diffusers": "unet.",
+         "loralib": ""}
 FILE = {"peft": "adapter_model.safetensors", "mlx": "adapters.safetensors"}
 SETTINGS = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "rank_pattern": {"v": 2},
             "target_modules": ["blocks.0.q", "blocks.1.v"]}

@@ -99,6 +99,8 @@ REFUSED = {  # the message, and its case
     "two modules would have one name": case(PEFT | {"more": {
         f"base_model.model.blocks_0.q.lora_{part}.weight": torch.ones(4, 4) for part in "AB"}},
         to="kohya", prefix="lora_unet", names=None),
+    r"adapter in the layout of peft, .* its keys are \['blocks.0.q.lora_A', ": case(
+        {"layout": "loralib"}, alpha="r"),
     "must be the folder with PEFT": case({"more": {"base_model.model.a.lora_A.weight": ONE}}),
     r"target_modules chooses in names, it has none for .*'blocks.1.v'": case(
         PEFT | {"more": dict.fromkeys(

@@ -18,6 +18,7 @@ from lora_edu.formats.layouts import (
     CONFIG,
     LAYOUTS,
     METADATA,
+    UNKNOWN,
     WEIGHTS,
     diffusers_settings,
     fit,
@@ -64,7 +65,7 @@ def read(source: Path, only: str | None = None) -> Adapter:
         config, tensors = read_folder(file.parent)
     else:
         tensors, metadata = read_tensors(file)
-        layout = layout or _layout_of(tensors, file)
+        layout = layout or _layout_of(tensors, metadata, file)
 
     models = _models(tensors, layout, only)
     if not models:
@@ -87,9 +88,15 @@ def read(source: Path, only: str | None = None) -> Adapter:
     return Adapter(layout, model, pairs, config, files)
 
 
-def _layout_of(tensors: dict[str, torch.Tensor], file: Path) -> str:
+def _layout_of(tensors: dict[str, torch.Tensor], metadata: dict[str, str], file: Path) -> str:
     """The layout of a file of any name, which is not PEFT's."""
-    layout = layout_of(tensors)
+    layout = layout_of(tensors, metadata)
+    if layout == UNKNOWN and any(key.endswith(LAYOUTS["diffusers"].A) for key in tensors):
+        layout = "diffusers"  # without its prefix, for which split_key asks
+    if layout == UNKNOWN:
+        raise ValueError("source must hold the matrices of an adapter in the layout of "
+                         f"{', '.join(LAYOUTS)}, {str(file)!r} has none, its keys are "
+                         f"{list(tensors)[:3] or 'none'}")
     if layout == "peft":
         raise ValueError(f"source must be the folder with PEFT's {WEIGHTS} and {CONFIG}, which "
                          f"has the α, got {str(file)!r}")
