@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lora_edu import checks
 from lora_edu.examine.base import read_base
 from lora_edu.examine.faults import TESTS
 from lora_edu.examine.questions import Case
@@ -22,7 +23,7 @@ from lora_edu.examine.reading import Source, is_whole, read
 from lora_edu.examine.report import as_text
 from lora_edu.examine.rows import Row, natural, row_of, row_without_numbers
 from lora_edu.findings import Diagnosis, diagnose
-from lora_edu.formats.convention import Convention, convention
+from lora_edu.formats.convention import A_STARTS, Convention, convention
 
 __all__ = ["examine"]
 
@@ -91,7 +92,11 @@ class Examination:
         return [SharedScale(*key, modules) for key, modules in counted.most_common()]
 
     def beside_start(self, start: str) -> BesideStart:
-        """How wide A is beside such a start, and how far from it."""
+        """How wide A is beside such a start, and how far from it.
+
+        Raises ValueError for an unknown start.
+        """
+        checks.choice("start", start, A_STARTS)
         rows = [row for row in self.rows if row.starts]
         if not rows:
             return BesideStart(np.nan, np.nan, np.nan)
@@ -103,6 +108,7 @@ class Examination:
 
     def commonest(self, strength: float = 1.0) -> Convention | None:
         """The commonest rank, and its scale at a strength; None where no scale is above 0."""
+        strength = checks.number("strength", strength, above=0.0)
         for shared in self.scales():
             if shared.scale > 0:
                 return convention("a plain scale", shared.r, scale=shared.scale * strength)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lora_edu import checks
 from lora_edu.examine.reading import Module, Scale
 from lora_edu.formats import tensors
 from lora_edu.formats.convention import A_STARTS
@@ -59,7 +60,8 @@ class Row:
     def energy(self) -> np.ndarray:
         """The share of ‖ΔW‖² that the first 1, 2, … r components hold; NaN for a ΔW of zero."""
         squares = (self.singular_values / (self.singular_values[0] or np.nan)) ** 2
-        return squares.cumsum() / squares.sum()
+        sums = squares.cumsum()
+        return sums / sums[-1]  # the sum in this order, so that all of them hold 1 exactly
 
     @property
     def stable_rank(self) -> float:
@@ -67,7 +69,12 @@ class Row:
         return float(1 / self.energy[0])
 
     def rank_holding(self, share: float) -> int:
-        """The fewest components that hold this share of ‖ΔW‖²; 0 for a ΔW of zero."""
+        """The fewest components that hold this share of ‖ΔW‖²; 0 for a ΔW of zero.
+
+        Raises TypeError or ValueError for a share that is not above 0 and at most 1.
+        """
+        if not 0 < checks.number("share", share) <= 1:
+            raise ValueError(f"share must be greater than 0 and at most 1, got {share!r}")
         return int(np.sum(self.energy < share)) + 1 if self.energy[0] > 0 else 0
 
     @property
@@ -81,8 +88,12 @@ class Row:
         At least: no shorter way changes the length so much. About: where A went at a right angle to
         its start, as it does when each entry is pushed without regard to what it was. It is NaN
         where the length does not tell it: where A is shorter than it was, as with weight decay, and
-        where the two lengths are as near as those of two draws (then at least is 0).
+        where the two lengths are as near as those of two draws (then at least is 0). Both are NaN
+        where there is no A that was drawn. Raises ValueError for an unknown start.
         """
+        checks.choice("start", start, A_STARTS)
+        if not self.starts:
+            return np.nan, np.nan
         ratio = self.sigma / self.starts[start]
         by_chance = 3 / np.sqrt(self.r * self.shape[1])  # twice what ‖A₀‖² of a draw is off
         if abs(ratio**2 - 1) <= by_chance:

@@ -166,6 +166,35 @@ def test_memory_is_less_than_three_files(tmp_path):
     assert peak < 2 * file.stat().st_size  # beside the mapped file
 
 
+def test_all_components_hold_all_of_the_update():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        [row] = examine(save({"lora_unet_q.lora_down.weight": torch.tensor(rng.normal(size=(4, 9))),
+                              "lora_unet_q.lora_up.weight": torch.tensor(rng.normal(size=(7, 4)))})
+                        ).rows
+        assert row.rank_holding(1.0) == 4
+
+
+@pytest.mark.parametrize("call, error, message", [
+    (lambda one: one.rows[0].rank_holding(90), ValueError, "share must be .* at most 1, got 90"),
+    (lambda one: one.rows[0].rank_holding(0), ValueError, "share must be greater than 0"),
+    (lambda one: one.rows[0].rank_holding("all"), TypeError, "share must be a number, got 'all'"),
+    (lambda one: one.rows[0].moved("kaiming"), ValueError, "start must be one of 'kaiming_uniform"),
+    (lambda one: one.beside_start("kaiming"), ValueError, "start must be one of 'kaiming_uniform"),
+    (lambda one: one.commonest("1"), TypeError, "strength must be a number, got '1'"),
+    (lambda one: one.commonest(0), ValueError, "strength must be .* greater than 0, got 0")])
+def test_a_bad_argument_is_refused_by_name(call, error, message):
+    with pytest.raises(error, match=message):
+        call(examine(save(GOOD)))
+
+
+def test_an_A_that_was_not_drawn_has_moved_by_no_known_way():
+    one = examine(save({"lora_unet_q.lora_down.weight": torch.zeros(1, 2),
+                        "lora_unet_q.lora_up.weight": torch.ones(2, 1)}))
+    assert np.isnan(one.rows[0].moved("kaiming_uniform")).all()
+    assert np.isnan(one.beside_start("kaiming_uniform")).all()
+
+
 # The reader
 
 @pytest.mark.parametrize("can_map", [True, False])
