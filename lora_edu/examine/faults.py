@@ -9,7 +9,8 @@ TESTS = (
     Test(
         "not-finite", "error",
         find=ask.not_finite,
-        symptom="A or B has numbers that are not finite: NaN or infinity comes out",
+        symptom="A or B has numbers that are not finite, or that overflow in BA: NaN or infinity "
+                "comes out",
         cause="training diverged, or numbers above 65,504 were written as float16",
         remedy="take an earlier checkpoint; train with a smaller rate, and save in bfloat16 or "
                "float32"),
@@ -27,6 +28,13 @@ TESTS = (
         symptom="s is 0, for α is 0: nothing is added, whatever A and B have learned",
         cause="a strength of 0 was written into the file, or the α of a tool that takes 0 for r",
         remedy="write the α of training into the keys"),
+    Test(
+        "unusable-alpha", "error",
+        find=ask.each(ask.has_unusable_alpha),
+        symptom="α is NaN or infinity, or makes s larger than 1e30 or smaller than 1e-30: the "
+                "numbers here are those of s = 1",
+        cause="the file is damaged, or a program that wrote it has divided by zero",
+        remedy="write the α of training in its place"),
     Test("both-zero", "error", find=ask.each(ask.is_both_zero), **BOTH_ZERO),
     Test("idle", "error", find=ask.idle, **IDLE),
     Test(

@@ -11,7 +11,7 @@ from math import isclose
 from statistics import median, mode
 
 from lora_edu.examine.base import pairing
-from lora_edu.examine.reading import OTHER_RANK, Source
+from lora_edu.examine.reading import OTHER_RANK, UNUSABLE, Source
 from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import Answer, is_unusual
 from lora_edu.formats.config import STARTS_THAT_KEEP_W0, AdapterConfig, beyond_plain
@@ -94,6 +94,10 @@ def has_other_rank(row: Row) -> bool:
     return row.rule == OTHER_RANK
 
 
+def has_unusable_alpha(row: Row) -> bool:
+    return row.rule == UNUSABLE
+
+
 def each(is_faulty: Callable[[Row], bool]) -> Callable[[Case], Answer]:
     """A test that finds such modules; its words may have their {s} and {alpha}."""
     def find(case: Case) -> Answer:
@@ -127,7 +131,8 @@ def bad_settings(case: Case) -> Answer:
 
 def without_scale(case: Case) -> Answer:
     return [] if case.source.fault else [
-        row for row in case.known if row.scale is None and not has_other_rank(row)]
+        row for row in case.known
+        if row.scale is None and row.rule not in (OTHER_RANK, UNUSABLE)]
 
 
 def without_alpha(case: Case) -> Answer:

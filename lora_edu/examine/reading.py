@@ -6,6 +6,7 @@ Where :mod:`lora_edu.nn.convert` refuses a key, this keeps it and says what it i
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections import defaultdict
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lora_edu import checks
-from lora_edu.adapter import scaling
 from lora_edu.formats import tensors
 from lora_edu.formats.config import AdapterConfig
 from lora_edu.formats.layouts import (
@@ -40,7 +40,10 @@ MATRIX = re.compile(
     r"(?:(?P<A>\.lora_(?:embedding_)?A|\.lora_down|[._]lora\.down|\.lora_linear_layer\.down|\.lora_a)"
     r"|(?:\.lora_(?:embedding_)?B|\.lora_up|[._]lora\.up|\.lora_linear_layer\.up|\.lora_b))"
     r"(?:\.(?!weight$|bias$)(?P<adapter>[^.]+))?(?:\.weight)?")
-OTHER_RANK = "of another rank"  # a rule: the settings are not this file's
+# Rules by which there is no s: the settings are not this file's, or α is nothing to reckon with
+OTHER_RANK = "of another rank"
+UNUSABLE = "by an unusable α"
+LARGEST = 1e30  # of s, and the least is its inverse: what is squared then stays a number
 METHOD = re.compile(
     r"(?P<layer>.+?)\.(?P<method>hada_|lokr_|oft_|lora_mid|dora_scale|lora_magnitude).*")
 
@@ -92,14 +95,20 @@ class Source:
 
     def scale_of(self, module: Module) -> Scale:
         """s of a module, as the program reads it that the file is for."""
+        scale = self._scale_of(module)
+        is_usable = scale.s in (None, 0) or 1 / LARGEST < abs(scale.s) < LARGEST
+        return scale if is_usable else Scale(None, None, UNUSABLE)
+
+    def _scale_of(self, module: Module) -> Scale:
         r = module.A.shape[1 if self.layout == "mlx" else 0]
         config = self.configs.get(module.begin)
         if config is not None:
             want, alpha = config.for_layer(module.layer)
-            rule = "rslora" if config.use_rslora else "lora"
             if want != r:
                 return Scale(None, alpha, OTHER_RANK)
-            return Scale(scaling(r, alpha, rule), alpha, "α/√r" if config.use_rslora else "α/r")
+            if config.use_rslora:
+                return Scale(alpha / math.sqrt(r), alpha, "α/√r")
+            return Scale(alpha / r, alpha, "α/r")
         if self.layout == "mlx":
             common, own = self.scales
             s = own.get(module.layer, common)

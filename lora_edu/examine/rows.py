@@ -13,6 +13,7 @@ from lora_edu.formats import tensors
 from lora_edu.formats.convention import A_STARTS
 from lora_edu.formats.tensors import Tensor
 
+LARGEST = 1e100  # of a core's numbers
 BLOCK = 4096  # rows of a tall matrix that are in the memory in float64 at one time
 # the last number that counts layers, as in "layers.3.", "h.3.", "attentions_0_"; not "to_out.0"
 PLACE = re.compile(r"(.*(?:s|layer|block|\bh)[._]\d+)[._](.+)")
@@ -27,7 +28,8 @@ class Row:
     shape: (d, k) of ΔW, a convolution's k being all that one output sees. dtypes: of A and B.
     scale: s, None where the file does not say, and then the numbers are those of s = 1.
     norm_A, norm_B: ‖A‖, ‖B‖ (Frobenius). singular_values: of ΔW = s·B·A, falling. They are NaN
-    where A or B is not finite, and where it is no product of two matrices. starts: the spread with
+    where A, B or BA is not finite (or above 1e100, whose squares would not be), and where it is no
+    product of two matrices. starts: the spread with
     which each start that the book knows would have drawn A; none for an A that is zero or none.
     """
 
@@ -109,17 +111,19 @@ def row_of(name: str, module: Module, scale: Scale, is_mlx: bool) -> Row:
     r = A.shape[1]
     R_A = _r_factor(A, module.A.dtype)
     R_B = _r_factor(B, module.B.dtype)
-    core = R_B @ R_A.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        core = R_B @ R_A.T
+        norm_A = float(np.linalg.norm(R_A))
+        norm_B = float(np.linalg.norm(R_B))
     values = np.full(min(r, len(A), len(B)), np.nan)
-    if np.isfinite(core).all():
+    if (abs(core) < LARGEST).all():
         s = 1.0 if scale.s is None else scale.s
         values = abs(s) * np.linalg.svd(core, compute_uv=False)
-    norm_A = float(np.linalg.norm(R_A))
     is_drawn = norm_A > 0 and not module.is_embedding  # whose A begins at zero
     starts = {start: spread(r, len(A)) for start, spread in A_STARTS.items() if is_drawn}
     return Row(name, *place_of(name), module.method, r, scale.alpha, scale.s, scale.rule,
                (len(B), len(A)), (module.A.dtype, module.B.dtype), norm_A,
-               float(np.linalg.norm(R_B)), values, starts)
+               norm_B, values, starts)
 
 
 def row_without_numbers(name: str, module: Module) -> Row:

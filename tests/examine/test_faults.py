@@ -62,11 +62,19 @@ FAULTS = {
     "a scale of 64": case("scale", {"r": 4, "lora_alpha": 256}),
     "a scale of 1/64": case("scale", {"r": 32, "lora_alpha": 0.5}),
     "a scale of 0": case("switched-off", layout="kohya", change=each(".alpha", zero)),
+    "an α of NaN": case(
+        "unusable-alpha", layout="kohya", change=each(".alpha", lambda alpha: alpha * torch.nan)),
+    "an α of infinity": case(
+        "unusable-alpha", layout="kohya", change=each(".alpha", lambda alpha: alpha / 0)),
+    "an α that makes ΔW no number": case("unusable-alpha", settings={"lora_alpha": 1e308}),
+    "an α of almost nothing": case("unusable-alpha", settings={"lora_alpha": 1e-300}),
     "B zero": case("idle", change=each("lora_B", zero)),
     "B zero in one module": case("idle", change=each("1.q.lora_B", zero)),
     "both zero": case("both-zero", change=each("lora", zero)),
     "a rate of 1e-9": case("barely-moved", change=each("lora_B", lambda B: B * 1e-6)),
     "NaN": case("not-finite", change=each("1.q.lora_B", spoiled)),
+    "numbers whose squares overflow": case(
+        "not-finite", dtype="F64", change=each("1.q.lora", lambda matrix: matrix * 1e200)),
     "two precisions": case("mixed-precision", change=each("layers.2", lambda x: x.half())),
     "an A without its B": case("incomplete", change=without("1.q.lora_B")),
     "ZeRO-3": case("incomplete", change=each("lora_B", lambda B: torch.ones(0))),
