@@ -8,13 +8,12 @@ import argparse
 import json
 import sys
 
+from lora_edu.console import show
 from lora_edu.examine import examine
 
 
 def main() -> None:
     """Examine, print, and leave with the status."""
-    # a console may know less than UTF-8
-    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(prog="python -m lora_edu.examine", description=__doc__)
     parser.add_argument("source", help="a folder of PEFT or MLX, or a .safetensors file")
     parser.add_argument("--config", help="adapter_config.json, where it is not beside the file")
@@ -26,9 +25,9 @@ def main() -> None:
     except (OSError, TypeError, ValueError) as error:
         parser.error(str(error))
     if arguments.json:
-        print(json.dumps(examination.as_dict(), indent=1))
+        show(json.dumps(examination.as_dict(), indent=1))
     else:
-        print(examination)
+        show(str(examination))
     sys.exit(1 if examination.is_wrong else 0)
 
 

@@ -1,6 +1,9 @@
 """The examination at the command line: what is printed, and the exit status."""
 
 import json
+import os
+import subprocess
+import sys
 from functools import partial
 
 from tests.examine.lora_files import base_file, in_peft, write
@@ -24,3 +27,13 @@ def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsy
     assert status == 1 and "error: the file has another rank" in text
     status, _ = examine(tmp_path / "absent.safetensors")
     assert status == 2 and "absent.safetensors" in capsys.readouterr().err
+
+
+def test_a_report_that_nobody_reads_to_its_end_is_no_error(tmp_path):
+    """As before `| head`."""
+    command = [sys.executable, "-m", "lora_edu.examine", write(tmp_path, in_peft())]
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    program = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True)
+    os.close(write_end)
+    assert (program.returncode, program.stderr) == (0, "")

@@ -1,7 +1,6 @@
 """python -m lora_edu.nn.convert: a LoRA file in the layout of another tool, at the command line."""
 
 import argparse
-import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,14 +8,13 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
+from lora_edu.console import show
 from lora_edu.formats.layouts import LAYOUTS
 from lora_edu.nn.convert import convert
 
 
 def main() -> None:
     """Convert, and say how many modules of which rank and α there are."""
-    # a console may know less than UTF-8, and what is done must not end in an error
-    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argument_parser()
     arguments = parser.parse_args()
     try:
@@ -27,8 +25,8 @@ def main() -> None:
     for name, settings in written.items():
         modules[settings].append(name)
     for (r, alpha), names in modules.items():
-        print(f"r = {r}, alpha = {alpha:g}, s = {alpha / r:g}: {len(names)} ({names[0]}, ...)")
-    print(f"written to {arguments.out}" if arguments.out else "nothing is written without --out")
+        show(f"r = {r}, alpha = {alpha:g}, s = {alpha / r:g}: {len(names)} ({names[0]}, ...)")
+    show(f"written to {arguments.out}" if arguments.out else "nothing is written without --out")
 
 
 def argument_parser() -> argparse.ArgumentParser:
