@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -77,6 +78,14 @@ def choice(name: str, value, allowed, *, any_case: bool = False):
     except (ValueError, RuntimeError):  # it is none of them, or an array of NumPy's or torch's
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, "
                          f"got {value!r}") from None
+
+
+def path(name: str, value, what: str = "a path") -> Path:
+    """Return ``value`` as a Path; TypeError for what names no file."""
+    try:
+        return Path(value)
+    except TypeError:
+        raise TypeError(f"{name} must be {what}, got {value!r:.100}") from None
 
 
 def matrix(name: str, value, shape: tuple[int | None, int | None] = (None, None), *,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
+from lora_edu import checks
 from lora_edu.examine.reading import Module
 from lora_edu.examine.rows import Row, tall
 from lora_edu.findings import Answer
@@ -22,9 +22,9 @@ COLUMNS = 4096
 def read_base(folder: str | os.PathLike) -> dict[str, Tensor]:
     """{module's name: its weight} of a .safetensors, or of all in a folder.
 
-    Raises ValueError where there is none.
+    Raises TypeError for what is no path, and ValueError where there is no such file.
     """
-    folder = Path(folder)
+    folder = checks.path("base", folder, "the path of a .safetensors, or of a folder with some")
     files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else [folder]
     if not files:
         raise ValueError(f"base must be a .safetensors or a folder with some, got {str(folder)!r}")
@@ -105,6 +105,8 @@ def has_shape(row: Row, weight: Tensor) -> bool:
     """Whether ΔW fits a weight, some of which are kept transposed; True for a packed one."""
     if weight.dtype not in tensors.FLOATS:
         return True
+    if not weight.shape:  # a number alone
+        return False
     d, *sides = weight.shape
     shape = (d, math.prod(sides))
     return row.shape in (shape, shape[::-1])

@@ -12,7 +12,6 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from lora_edu import checks
@@ -126,7 +125,7 @@ def read(source: str | os.PathLike | bytes, config: Any = None) -> Source:
     name = "the file"
     layout = None
     if isinstance(source, (str, os.PathLike)):
-        layout, file = located(Path(source))
+        layout, file = located(checks.path("source", source))
         name = file.name
         beside = file.parent / CONFIG
         if config is None and beside.is_file():
@@ -162,7 +161,7 @@ def read(source: str | os.PathLike | bytes, config: Any = None) -> Source:
 def _bytes(argument: str, value: Any) -> bytes:
     try:
         return memoryview(value).cast("B")
-    except TypeError:
+    except (TypeError, ValueError):  # an array of another kind
         raise TypeError(f"{argument} must be a path or bytes, got {value!r:.100}") from None
 
 
@@ -171,7 +170,7 @@ def _settings(config: Any) -> bytes | Mapping | None:
     if config is None or isinstance(config, Mapping):
         return config
     if isinstance(config, (str, os.PathLike)):
-        return Path(config).read_bytes()
+        return checks.path("config", config).read_bytes()
     return bytes(_bytes("config, unless it is a dict,", config))
 
 

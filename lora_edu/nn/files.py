@@ -45,6 +45,7 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
         name: The adapter.
 
     Raises:
+        TypeError: For an argument of another kind.
         ValueError: For an unknown name, for layers that disagree about rsLoRA or dropout (the file
             has one value for all), for a model that is itself a LoRA layer, for a layer under two
             names (PEFT adapts the first alone), and for an adapter that :func:`load_adapter` would
@@ -62,7 +63,7 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
         ['adapter_config.json', 'adapter_model.safetensors']
     """
     model = inner(model)
-    directory = Path(directory)
+    directory = checks.path("directory", directory)
     layers = lora_layers(model, checks.instance("name", name, str))
     if "" in layers:
         raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
@@ -96,6 +97,7 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
 
     Raises:
         FileNotFoundError: For a missing file, which the message names.
+        TypeError: For an argument of another kind.
         ValueError: For a name that is taken and for a file that is damaged, does not fit the model,
             does not belong to the other file, or asks for more than plain LoRA (DoRA, trained
             biases, a start that changes W0, …); the message names the file. Then the model is as it
@@ -112,7 +114,7 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
         ['0', '2']
     """
     model = inner(checks.instance("model", model, nn.Module))
-    directory = Path(directory)
+    directory = checks.path("directory", directory)
     config_file = directory / CONFIG
     weights_file = directory / WEIGHTS
     config, tensors = read_folder(directory)

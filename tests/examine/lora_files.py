@@ -84,10 +84,10 @@ def write(folder, model, layout="peft", dtype="F32", change=None, metadata=None,
     return folder if layout in FOLDERS else file
 
 
-def base_file(folder, dtype="F32", blocks=3):
-    """The weights of a Tiny."""
+def base_file(folder, dtype="F32", blocks=3, change=None):
+    """The weights of a Tiny; change: those that are others, by key."""
     generator = torch.Generator().manual_seed(1)
     weights = {name: (0.05 * torch.randn(weight.shape, generator=generator)).to(DTYPES[dtype])
                for name, weight in Tiny(blocks).state_dict().items()}
-    save_file(weights, folder / "base.safetensors")
+    save_file(weights | (change or {}), folder / "base.safetensors")
     return folder / "base.safetensors"

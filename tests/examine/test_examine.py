@@ -285,6 +285,10 @@ def test_no_length_of_a_header_is_taken_for_another_kind_of_file(length):
 
 @pytest.mark.parametrize("asked, error, message", [
     ({"source": 5}, TypeError, "source must be a path or bytes, got 5"),
+    ({"source": {"a": 1}}, TypeError, "source must be a path or bytes, got {'a': 1}"),
+    ({"source": np.zeros(1, "M8[s]")}, TypeError, "source must be a path or bytes, got array"),
+    ({"base": nn.Linear(2, 2)}, TypeError, "base must be the path of a .*, got Linear"),
+    ({"base": nn.Linear(2, 2).state_dict()}, TypeError, "base must be the path of .*, got Ordered"),
     ({"config": {"r": 2}}, ValueError, "config must be left out for kohya's layout"),
     ({"config": 5}, TypeError, "config, unless it is a dict, must be a path or bytes, got 5"),
     ({"progress": 5}, TypeError, "progress must be a function"),

@@ -119,6 +119,7 @@ OF_BASE = {
     "another model": case("unknown-name", change=renamed("layers", "h")),
     "a layer that the base has not": case("unknown-name", {"blocks": 2}),
     "another width": case("other-shape", change=each("q.lora_B", lambda B: B[:12].contiguous())),
+    "a number for a weight": case("other-shape", {"change": {"layers.0.q.weight": torch.ones(())}}),
     "a module without an adapter": case("no-adapter", change=without("1.q.lora")),
     "a short step beside bfloat16": case(
         "merge", {"dtype": "BF16"}, change=each("lora_B", lambda B: B * 1e-2)),

@@ -76,6 +76,8 @@ REFUSED = {  # the message, and its case
     "prefix must be one of 'unet', .* got None": case(ALPHAS, to="diffusers"),
     "prefix must be left out for peft": case(ALPHAS, prefix="lora_te"),
     "only must be a str, got 5": case(ALPHAS, only=5),
+    "source must be a path, got {'a': 1}": case(ALPHAS, source={"a": 1}),
+    "out must be a path, or None, got 5": case(ALPHAS, out=5),
     "only must be one of 'lora_te', 'lora_unet', got None": case(
         kohya(a_and_b("lora_te_a"))),
     "'blocks.0.q.lora_A.weight' must begin with the model .* say only=''": case(
@@ -113,7 +115,8 @@ def test_nothing_is_guessed_and_nothing_written(tmp_path, message):
     written, options = REFUSED[message]
     source = write(tmp_path, **written)
     with pytest.raises((OSError, TypeError, ValueError), match=message):
-        convert(source, **{"to": "peft", "out": tmp_path / "out", "names": net()} | options)
+        convert(**{"source": source, "to": "peft", "out": tmp_path / "out", "names": net()}
+                | options)
     assert not (tmp_path / "out").exists()
 
 

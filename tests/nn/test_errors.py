@@ -12,6 +12,7 @@ from lora_edu.nn import (
     LoRALinear,
     delete_adapter,
     inject,
+    load_adapter,
     lora_layers,
     loraplus_groups,
     merge,
@@ -132,6 +133,8 @@ TYPES = {  # and a TypeError
     "^r, alpha, exclude, rule and dropout must be": [targets(OURS, 0), targets(OURS, None, 0)],
     "^use_rslora": [field(use_rslora="no")], "^rank_pattern": [field(rank_pattern=[2])],
     "model must be a Module, got None": [lambda m, p: merge(None)],
+    "directory must be a path, got 5": [
+        lambda m, p: save_adapter(m, 5), lambda m, p: load_adapter(m, 5)],
     "ratio must be .*got None": [lambda m, p: loraplus_groups(m, 0.1, None)],
 }
 

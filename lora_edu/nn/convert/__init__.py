@@ -75,7 +75,9 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
         checks.choice("alpha, unless it is a number,", alpha, ("r", "file"))
     elif alpha is not None:
         alpha = whole(checks.number("alpha", alpha, above=0.0))
-    adapter = read(Path(source), only)
+    if out is not None:
+        out = checks.path("out", out, "a path, or None")
+    adapter = read(checks.path("source", source), only)
     prefix = _prefix(prefix, to, adapter)
     pairs = _filled(_trusted(adapter, alpha), alpha)
     pairs = _checked(pairs, adapter, to, names)
@@ -86,8 +88,8 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
                          f"underscores: {sorted(pairs)}")
     files = contents(to, pairs, prefix)
     if out is not None:
-        _check_out(Path(out), files, adapter, overwrite)
-        replace_files(Path(out), files)
+        _check_out(out, files, adapter, overwrite)
+        replace_files(out, files)
     return written
 
 
