@@ -26,7 +26,7 @@ from lora_edu.formats.names import matches
 from lora_edu.nn.injection import add
 from lora_edu.nn.layer import LoRALayer, plain
 from lora_edu.nn.low_rank import DTYPES, LowRank
-from lora_edu.nn.model import inner, lora_layers
+from lora_edu.nn.model import inner, lora_layers, with_adapter
 from lora_edu.nn.targets import check_places, select, walk
 
 ASIDE = ".saving."  # what the names of folders begin with in which files wait to be renamed
@@ -64,7 +64,7 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
     """
     model = inner(model)
     directory = checks.path("directory", directory)
-    layers = lora_layers(model, checks.instance("name", name, str))
+    layers = with_adapter(lora_layers(model), "name", checks.instance("name", name, str))
     if "" in layers:
         raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
     adapters = {path: layer.adapters[name] for path, layer in layers.items()}

@@ -115,7 +115,7 @@ class LoRALayer(nn.Module):
         """
         names = names_of(names)
         for name in names:
-            checks.choice("name", name, self.adapters)
+            checks.choice("each of names", name, self.adapters)
         self.unmerge()
         self.active_adapters = names
         for name, adapter in self.adapters.items():
@@ -287,7 +287,7 @@ def names_of(names: str | Iterable[str]) -> list[str]:
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, Iterable):
         raise TypeError(f"names must be a name or a list of names, got {names!r}")
-    return [checks.instance("name", name, str) for name in dict.fromkeys(names)]
+    return [checks.instance("each of names", name, str) for name in dict.fromkeys(names)]
 
 
 def _unmerge_after_loading(layer: LoRALayer, incompatible_keys) -> None:

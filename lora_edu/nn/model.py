@@ -29,11 +29,14 @@ def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRAL
     if not layers:
         raise ValueError("model must have LoRA layers (inject puts them in), "
                          f"got a {type(model).__name__} without")
-    if adapter is None:
-        return layers
+    return layers if adapter is None else with_adapter(layers, "adapter", adapter)
+
+
+def with_adapter(layers: dict[str, LoRALayer], argument: str, adapter: str) -> dict[str, LoRALayer]:
+    """Those that have an adapter; ValueError, of that argument, where none has."""
     names = [name for layer in layers.values() for name in layer.adapters]
-    checks.choice("name", adapter, dict.fromkeys(names))
-    return {name: layer for name, layer in layers.items() if adapter in layer.adapters}
+    checks.choice(argument, adapter, dict.fromkeys(names))
+    return {path: layer for path, layer in layers.items() if adapter in layer.adapters}
 
 
 def set_adapter(model: nn.Module, names: str | Iterable[str]) -> None:
@@ -51,9 +54,10 @@ def set_adapter(model: nn.Module, names: str | Iterable[str]) -> None:
         ['a', 'b']
     """
     names = names_of(names)
+    layers = lora_layers(model)
     for name in names:
-        lora_layers(model, name)
-    for layer in lora_layers(model).values():
+        with_adapter(layers, "each of names", name)
+    for layer in layers.values():
         layer.set_adapter([name for name in names if name in layer.adapters])
 
 
@@ -70,7 +74,8 @@ def delete_adapter(model: nn.Module, name: str) -> None:
         >>> model[0]
         Linear(in_features=6, out_features=4, bias=True)
     """
-    layers = lora_layers(model, checks.instance("name", name, str)).values()
+    checks.instance("name", name, str)
+    layers = with_adapter(lora_layers(model), "name", name).values()
     alone = [layer for layer in layers if list(layer.adapters) == [name]]
     replace(model, {layer: layer.base_layer for layer in alone})
     for layer in layers:

@@ -106,9 +106,11 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
     r"model must have LoRA layers .* got a Net": without_model(
         lora_layers, merge, unmerge, unload, merge_and_unload, delete_default,
         lambda m: set_adapter(m, "default"), lambda m: loraplus_groups(m, 0.1, 4)),
-    "name must be one of 'default', 'b', got 'c'": [
-        lambda m, p, call=call: call(m, "c")
-        for call in (set_adapter, delete_adapter, lora_layers)],
+    "^name must be one of 'default', 'b', got 'c'": [
+        lambda m, p: delete_adapter(m, "c"), lambda m, p: save_adapter(m, "/nowhere", "c")],
+    "^adapter must be one of 'default', 'b', got 'c'": [lambda m, p: lora_layers(m, "c")],
+    "^each of names must be one of 'default', 'b', got 'c'": [
+        lambda m, p: set_adapter(m, ["b", "c"]), lambda m, p: m.blocks[0].q.set_adapter("c")],
     "model must contain .*base_layer": [
         lambda m, p, call=call: call(make_layer())
         for call in (unload, merge_and_unload, delete_default)],
@@ -132,6 +134,7 @@ TYPES = {  # and a TypeError
     "'blocks.0.act' is a torch.nn.modules.activation.Tanh": [targets(["q", "act"])],
     "^r, alpha, exclude, rule and dropout must be": [targets(OURS, 0), targets(OURS, None, 0)],
     "^use_rslora": [field(use_rslora="no")], "^rank_pattern": [field(rank_pattern=[2])],
+    "^each of names must be a str, got 5": [lambda m, p: set_adapter(m, [5])],
     "model must be a Module, got None": [lambda m, p: merge(None)],
     "directory must be a path, got 5": [
         lambda m, p: save_adapter(m, 5), lambda m, p: load_adapter(m, 5)],
