@@ -17,7 +17,8 @@ from pathlib import Path
 FOLDER = "explorers"  # of the files with states, beside explore.js
 TAG = '<script type="text/plain" class="explorer-states"'
 SCRIPT = re.compile(r'<script [^>]*class="explorer-(data|states)"[^>]*>([^<]*)</script>')
-TAG_OF_WORDS = re.compile(r"</?[a-z][^>]*>")  # which plotly's titles may hold
+TAG_OF_WORDS = re.compile(  # which plotly's titles may hold; what else looks like one is words
+    r"</?(?:a|b|br|em|i|s|span|sub|sup|u)\b[^>]*>")
 STATES = re.compile(TAG + r">([^<]*)</script>")
 
 

@@ -64,6 +64,7 @@ def test_an_explorer_has_an_id_and_says_how_much_room_it_needs():
 @pytest.mark.parametrize("layout, head, read", [
     ({}, "", ""), ({"meta": {"reading": "r = 1"}}, "r = 1", "r = 1"),
     ({"title": {"text": "<b>one</b> < 2"}}, "one < 2", "one < 2"),
+    ({"title": {"text": "<em>a<sub>1</sub></em> of <module>"}}, "a1 of <module>", "a1 of <module>"),
     ({"title": {"text": "one"}, "meta": {"reading": "r = 1"}}, "one", "r = 1")])
 def test_the_headline_is_the_title_or_the_reading(layout, head, read):
     html = show({"data": [{"y": [1]}], "layout": layout}, name="still").html()

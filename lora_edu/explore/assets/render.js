@@ -262,7 +262,7 @@ function titleOf({ layout }) {
   return bare(layout.title?.text || "");
 }
 
-// A text of plotly's without its markup.
+// A text of plotly's without its markup; what else looks like a tag is words (see page_data.py).
 function bare(text) {
-  return String(text).replace(/<\/?[a-z][^>]*>/g, "");
+  return String(text).replace(/<\/?(?:a|b|br|em|i|s|span|sub|sup|u)\b[^>]*>/g, "");
 }
