@@ -28,11 +28,16 @@ class Finding(NamedTuple):
     def places(self) -> str:
         """Where it is, in words."""
         more = f" and {len(self.where) - 3} more" if len(self.where) > 3 else ""
-        return ", ".join(self.where[:3]) + more
+        return ", ".join(map(on_one_line, self.where[:3])) + more
 
     def __str__(self) -> str:
         return (f"{self.severity}: {self.symptom} [{self.name}]\n"
                 f"  cause:  {self.cause}\n  remedy: {self.remedy}\n  where:  {self.places}")
+
+
+def on_one_line(name: str) -> str:
+    """A name out of a file, with the escapes of what does not print, such as the end of a line."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
 
 
 class Diagnosis(list[Finding]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -140,7 +140,9 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
             progress: Callable[[int, int], Any] | None = None) -> Examination:
     """Read a LoRA file of PEFT, kohya, diffusers or MLX, and say what is in it and what is wrong.
 
-    ΔW is never formed. A file is mapped into memory and read one module at a time.
+    ΔW is never formed. A file is mapped into memory and read one module at a time. Patterns in its
+    settings are matched as PEFT does, so a stranger's can take for ever: run it where you can stop
+    it.
 
     Args:
         source: A folder, a ``.safetensors`` file, or its bytes.
@@ -205,10 +207,12 @@ def _rows(held: Source, progress: Callable[[int, int], Any] | None) -> Iterator[
 
 def _plain(value: Any) -> Any:
     """A value as JSON can hold it."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):  # as PEFT's to_dict has its targets
+        return sorted(map(str, value))
     if isinstance(value, float):
         return float(value) if np.isfinite(value) else None
-    return value
+    return value if isinstance(value, (str, int)) or value is None else str(value)

@@ -191,7 +191,7 @@ def ambiguous_patterns(case: Case) -> Answer:
 def not_saved(case: Case) -> Answer:
     listed = case.source.settings.get("modules_to_save")
     keys = [*case.source.whole, *case.modules]
-    return [name for name in (listed if isinstance(listed, list) else [])
+    return [str(name) for name in (listed if isinstance(listed, list) else [])
             if not any(f".{name}." in f".{key}." for key in keys)]
 
 

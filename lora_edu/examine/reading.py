@@ -38,13 +38,14 @@ MATRIX = re.compile(
     r"(?P<layer>.+?)"
     r"(?:(?P<A>\.lora_(?:embedding_)?A|\.lora_down|[._]lora\.down|\.lora_linear_layer\.down|\.lora_a)"
     r"|(?:\.lora_(?:embedding_)?B|\.lora_up|[._]lora\.up|\.lora_linear_layer\.up|\.lora_b))"
-    r"(?:\.(?!weight$|bias$)(?P<adapter>[^.]+))?(?:\.weight)?")
+    r"(?:\.(?!weight$|bias$)(?P<adapter>[^.]+))?(?:\.weight)?", re.DOTALL)
 # Rules by which there is no s: the settings are not this file's, or α is nothing to reckon with
 OTHER_RANK = "of another rank"
 UNUSABLE = "by an unusable α"
 LARGEST = 1e30  # of s, and the least is its inverse: what is squared then stays a number
 METHOD = re.compile(
-    r"(?P<layer>.+?)\.(?P<method>hada_|lokr_|oft_|lora_mid|dora_scale|lora_magnitude).*")
+    r"(?P<layer>.+?)\.(?P<method>hada_|lokr_|oft_|lora_mid|dora_scale|lora_magnitude).*",
+    re.DOTALL)
 
 
 class Scale(NamedTuple):
@@ -186,7 +187,8 @@ def _understood(settings: bytes | Mapping | None, layout: str, metadata: dict[st
         elif settings is not None:
             if not isinstance(settings, Mapping):
                 settings = json.loads(settings)
-            values = dict(checks.instance("the settings", settings, dict))
+            values = {checks.instance("each setting's name", name, str): value for name, value
+                      in checks.instance("the settings", settings, Mapping).items()}
             if layout == "mlx":
                 scales = mlx_scales(json.dumps(values))
             else:

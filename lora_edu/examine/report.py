@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import A_STARTS, TOOLS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def head(examination: Examination) -> Iterator[str]:
     rows = examination.rows
     dtypes = sorted({dtype for row in rows for dtype in row.dtypes})
     numbers = sum(row.r * sum(row.shape) for row in rows if row.shape)
-    yield examination.name
+    yield on_one_line(examination.name)
     yield (f"layout {examination.layout}, {len(rows)} modules, {numbers:,} numbers in A and B, "
            f"{', '.join(dtypes)}")
     for shared in examination.scales():
@@ -45,8 +46,9 @@ def _where(examination: Examination) -> Iterator[str]:
     yield "Where it learned: ‖ΔW‖ over the blocks, smallest, median, largest"
     for part, column in zip(parts, norms.T, strict=True):
         if np.isfinite(column).any():
-            yield (f"  {part:<40} {np.nanmin(column):.3g}, {np.nanmedian(column):.3g}, "
-                   f"{np.nanmax(column):.3g} ({blocks[np.nanargmax(column)]})")
+            strongest = on_one_line(blocks[np.nanargmax(column)])
+            low, middle, high = np.nanquantile(column, [0, 0.5, 1])
+            yield f"  {on_one_line(part):<40} {low:.3g}, {middle:.3g}, {high:.3g} ({strongest})"
 
 
 def _spread(examination: Examination) -> Iterator[str]:
@@ -82,8 +84,8 @@ def _elsewhere(examination: Examination) -> Iterator[str]:
 
 def _training(examination: Examination) -> list[str]:
     """What the file says about its training."""
-    lines = [f"  {key}: {value}" for held in (examination.metadata, examination.settings)
-             for key, value in held.items()
+    entries = [*examination.metadata.items(), *examination.settings.items()]
+    lines = [on_one_line(f"  {key}: {value}") for key, value in entries
              if len(str(value)) <= 100 and any(word in key for word in OF_TRAINING)]
     return ["What it says of its training", *lines] if lines else []
 
@@ -95,4 +97,4 @@ def _modules(examination: Examination) -> Iterator[str]:
         texts = [f"{number:.3g}".replace("nan", "–") for number in numbers]
         dtypes = "/".join(dict.fromkeys(row.dtypes)) if row.method == "LoRA" else row.method
         yield TABLE.format(row.r or "–", *texts, row.rank_holding(0.9), row.rank_holding(0.99),
-                           dtypes, row.layer)
+                           dtypes, on_one_line(row.layer))

@@ -16,7 +16,7 @@ from lora_edu.formats.tensors import Tensor
 LARGEST = 1e100  # of a core's numbers
 BLOCK = 4096  # rows of a tall matrix that are in the memory in float64 at one time
 # the last number that counts layers, as in "layers.3.", "h.3.", "attentions_0_"; not "to_out.0"
-PLACE = re.compile(r"(.*(?:s|layer|block|\bh)[._]\d+)[._](.+)")
+PLACE = re.compile(r"(.*(?:s|layer|block|\bh)[._]\d+)[._](.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)

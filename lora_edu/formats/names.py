@@ -18,7 +18,7 @@ def checked(argument: str, targets: Targets, may_be_empty: bool = False) -> str 
     if isinstance(targets, str):
         try:
             re.compile(targets)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:  # a{99999999999}, ((((…
             raise ValueError(f"{argument} must be a regular expression or a list of names, "
                              f"got {targets!r}: {error}") from None
         return targets

@@ -122,6 +122,24 @@ def test_layer_2_stands_before_layer_10_and_no_name_is_cut():
     assert all(name in str(examination).rpartition("module\n")[2] for name in names)
 
 
+def test_a_name_of_several_lines_is_a_module_on_one():
+    name = "layers.0.q\nproj"
+    examination = examine(save({f"{name}.lora_A.weight": torch.ones(1, 2),
+                                f"{name}.lora_B.weight": torch.ones(2, 1)}))
+    [row] = examination.rows
+    assert (row.layer, row.block, row.part) == (name, "layers.0", "q\nproj")
+    assert str(examination).endswith(r" layers.0.q\nproj")
+    assert r"where:  layers.0.q\nproj" in str(examination)
+
+
+def test_all_that_settings_hold_goes_into_json():
+    """What PEFT's own have as Python's objects, such as a set."""
+    settings = LoraConfig(r=1, lora_alpha=1, target_modules=["q"]).to_dict()
+    bare = {"q.lora_A.weight": torch.ones(1, 2), "q.lora_B.weight": torch.ones(2, 1)}
+    written = json.loads(json.dumps(examine(save(bare), settings).as_dict(), allow_nan=False))
+    assert written["settings"]["target_modules"] == ["q"]
+
+
 def test_settings_and_bytes_may_be_given(tmp_path):
     folder = write(tmp_path, in_peft(lora_alpha=8))
     file = folder / "adapter_model.safetensors"

@@ -91,6 +91,9 @@ FAULTS = {
     "two patterns": case(
         "two-patterns", settings={"alpha_pattern": {"q": 4, r"layers\.1\.q": 8}}),
     "a head that was not saved": case("not-saved", settings={"modules_to_save": ["head"]}),
+    "a head that is a number": case("not-saved", settings={"modules_to_save": [5]}),
+    "a pattern of more than Python counts": case(
+        "settings", settings={"target_modules": "a{99999999999}"}),
     "PiSSA": case("moved-base", settings={"init_lora_weights": "pissa"}),
     "DoRA": case("other-method", {"use_dora": True}),
     "a setting that few programs know": case(
