@@ -20,7 +20,7 @@ from lora_edu.examine.base import read_base
 from lora_edu.examine.faults import TESTS
 from lora_edu.examine.questions import Case
 from lora_edu.examine.reading import Source, is_whole, read
-from lora_edu.examine.report import as_text
+from lora_edu.examine.report import as_text, in_a_line
 from lora_edu.examine.rows import Row, natural, row_of, row_without_numbers
 from lora_edu.findings import Diagnosis, diagnose
 from lora_edu.formats.convention import A_STARTS, Convention, convention
@@ -55,9 +55,9 @@ class BesideStart(NamedTuple):
     about: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Examination:
-    """What :func:`examine` returns; it prints as a report.
+    """What :func:`examine` returns; it prints as a report, and is one line in a REPL.
 
     rows: one a module, by name, 2 before 10. findings: what may be wrong, the worst first. layout:
     ``"peft"``, ``"kohya"``, ``"diffusers"``, ``"mlx"``, or ``"unknown"`` for the keys of another
@@ -127,6 +127,9 @@ class Examination:
         return _plain({"name": self.name, "layout": self.layout, "settings": self.settings,
                        "metadata": self.metadata, "elsewhere": self.elsewhere(), "rows": rows,
                        "findings": [finding._asdict() for finding in self.findings]})
+
+    def __repr__(self) -> str:
+        return in_a_line(self)
 
     def report(self) -> str:
         """The findings, and the numbers in words and tables."""

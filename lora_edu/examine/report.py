@@ -26,6 +26,21 @@ def as_text(examination: Examination) -> str:
     return "\n\n".join(section for section in sections if section)
 
 
+def in_a_line(examination: Examination) -> str:
+    """What it is: the file, its modules and ranks, and the worst that is found."""
+    parts = [examination.layout, f"{len(examination.rows)} modules"]
+    ranks = sorted({row.r for row in examination.rows if row.r is not None})
+    if ranks:
+        ends = dict.fromkeys([ranks[0], ranks[-1]])  # one of them, where they are equal
+        parts.append(f"r = {' to '.join(map(str, ends))}")
+    if examination.findings:
+        worst = examination.findings[0]
+        parts.append(f"{len(examination.findings)} found, such as {worst.severity} {worst.name}")
+    else:
+        parts.append("nothing found")
+    return f"<Examination of {on_one_line(examination.name)}: {', '.join(parts)}>"
+
+
 def head(examination: Examination) -> Iterator[str]:
     rows = examination.rows
     dtypes = sorted({dtype for row in rows for dtype in row.dtypes})

@@ -9,6 +9,7 @@ import numpy as np
 
 from lora_edu import checks
 from lora_edu.examine.reading import Module, Scale
+from lora_edu.findings import on_one_line
 from lora_edu.formats import tensors
 from lora_edu.formats.convention import A_STARTS
 from lora_edu.formats.tensors import Tensor
@@ -19,7 +20,7 @@ BLOCK = 4096  # rows of a tall matrix that are in the memory in float64 at one t
 PLACE = re.compile(r"(.*(?:s|layer|block|\bh)[._]\d+)[._](.+)", re.DOTALL)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Row:
     """One module.
 
@@ -47,6 +48,11 @@ class Row:
     norm_B: float
     singular_values: np.ndarray
     starts: dict[str, float]
+
+    def __repr__(self) -> str:
+        s = "unknown" if self.scale is None else f"{self.scale:.4g}"
+        return (f"<Row {on_one_line(self.layer)}: {self.method}, shape = {self.shape}, "
+                f"r = {self.r}, s = {s}, norm = {self.norm:.3g}>")
 
     @property
     def norm(self) -> float:

@@ -132,6 +132,18 @@ def test_a_name_of_several_lines_is_a_module_on_one():
     assert r"where:  layers.0.q\nproj" in str(examination)
 
 
+def test_in_a_repl_it_is_one_line(tmp_path):
+    """Arrays are its attributes, and print shows the report."""
+    examination = examine(write(tmp_path, in_peft(**MIXED)))
+    assert repr(examination) == ("<Examination of adapter_model.safetensors: peft, 9 modules, "
+                                 "r = 2 to 8, nothing found>")
+    row = examination.rows[0]
+    assert repr(row) == (f"<Row layers.0.k: LoRA, shape = (12, 24), r = 2, s = 3, "
+                         f"norm = {row.norm:.3g}>")
+    assert repr(examine(save({"lora_unet_q.hada_w1_a": torch.ones(2, 2)}))) == (
+        "<Examination of the file: kohya, 1 modules, 1 found, such as note other-method>")
+
+
 def test_all_that_settings_hold_goes_into_json():
     """What PEFT's own have as Python's objects, such as a set."""
     settings = LoraConfig(r=1, lora_alpha=1, target_modules=["q"]).to_dict()
