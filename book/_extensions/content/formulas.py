@@ -64,7 +64,9 @@ def cut_fonts(app) -> None:
 
 SIGNS = {"sqrt": "√", "cdot": "·", "to": "→", "infty": "∞", "ldots": "…", "dots": "…", "neq": "≠",
          "|": "‖", "lVert": "‖", "rVert": "‖",  # that HTML calls otherwise than TeX
-         "hat": " hat ", "bar": " bar "}
+         "hat": " hat ", "bar": " bar ", "partial": "∂", "star": "⋆"}
+LOWERED = str.maketrans("0123456789+-⋆aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋⋆ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+RAISED = str.maketrans("0123456789+-⋆⊤jkn", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻*ᵀʲᵏⁿ")
 LOOKS = {"left", "right", "mathrm", "text", "operatorname", "mathbf", "mathbb", "big",
          "bigl", "bigr", "quad", "qquad", "textstyle"}
 ARGUMENT = r"\{(?:[^{}]|\{[^{}]*\})*\}|\\[a-z]+ ?|\w"
@@ -77,6 +79,8 @@ def in_words(tex: str) -> str:
     'ΔW = α/r BA'
     >>> in_words(r"\\tfrac12\\hat L")
     '1/2 hat L'
+    >>> in_words(r"W_0 + s^2 B^\\top \\ge \\eta_A\\,\\partial L")
+    'W₀ + s² Bᵀ ≥ η_A∂L'
     """
     def sign(command: re.Match) -> str:
         name = command[1]
@@ -86,6 +90,15 @@ def in_words(tex: str) -> str:
             return ""
         return html5.get(f"{name};", name)
 
+    def small(index: re.Match) -> str:
+        letters = LOWERED if index[1] == "_" else RAISED
+        text = index[2].strip("{}")
+        has_all = set(map(ord, text)) <= set(letters)
+        return text.translate(letters) if has_all else index[0]
+
     words = re.sub(rf"\\[dt]?frac ?({ARGUMENT})({ARGUMENT})", r"\1/\2", tex)
     words = re.sub(r"\\([A-Za-z]+|.) ?", sign, words)
+    words = re.sub(r"([_^])([^{])", small, words)
+    words = re.sub(r"([_^])(\{[^{}]*\})", small, words)
+    words = re.sub(" ?([≥≤≈∝→≠∈]) ?", r" \1 ", words)
     return " ".join(re.sub(r"[{}~]", "", words).split())

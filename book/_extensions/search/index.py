@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 
 ASIDE = ("book/laboratory/", "book/api", "book/claims", "book/teaching", "book/own-experiments")
 ASKED = "asked:"
+HEADS = ("symbol", "you see")  # of the first columns of tables whose rows are found one by one
 FALSE = "False claims"  # so begins the title of the sections that quote them
 UNREAD = (nodes.raw, nodes.comment, nodes.citation, nodes.literal_block, nodes.doctest_block,
           nodes.math_block, nodes.field_list, addnodes.toctree, addnodes.index, addnodes.desc,
@@ -80,22 +81,39 @@ def places(page: str, doctree: nodes.document):
                 "of": "" if whole else title, "kind": kind(page, section),
                 "title": in_line(heading), "asked": asked(section),
                 "verdict": verdict(page, section), "text": " ".join(text)}
-    for anchor, kind_, name, definition in definitions(doctree):
-        yield {"page": page, "id": anchor, "of": title, "kind": kind_, "title": name, "asked": [],
-               "verdict": "", "text": " ".join(in_line(definition).split())}
+    for anchor, kind_, names, definition in definitions(doctree):
+        name, *others = map(in_line, names)
+        yield {"page": page, "id": anchor, "of": title, "kind": kind_, "title": name,
+               "asked": others, "verdict": "", "text": " ".join(in_line(definition).split())}
 
 
 def definitions(doctree: nodes.document):
-    """(Id, kind, name, what is said of it) of the terms of a glossary and of a library's names."""
+    """(Id, kind, names, what is said of them) of the terms of a glossary, of its symbols, of what
+    one sees in a table of faults, and of a library's names."""
     for glossary in doctree.findall(addnodes.glossary):
         for item in glossary.findall(nodes.definition_list_item):
-            term = item.next_node(nodes.term)
-            yield term["ids"][0], "term", in_line(term), item.next_node(nodes.definition)
+            terms = list(item.findall(nodes.term))
+            yield terms[0]["ids"][0], "term", terms, item.next_node(nodes.definition)
+    for table in doctree.findall(is_read_by_rows):
+        section = section_of(table)
+        for row in table.next_node(nodes.tbody):
+            yield section["ids"][0], "term", row[:1], row[1]
     for described in doctree.findall(addnodes.desc):
         signature, content = described.children
         summary = content.next_node(nodes.paragraph)
         if signature["ids"] and summary:
-            yield signature["ids"][0], "aside", signature["fullname"], summary
+            yield signature["ids"][0], "aside", [nodes.Text(signature["fullname"])], summary
+
+
+def is_read_by_rows(node: nodes.Node) -> bool:
+    """Whether a node is a table each of whose rows says what its first cell is."""
+    return isinstance(node, nodes.table) and node.next_node(nodes.entry).astext() in HEADS
+
+
+def section_of(node: nodes.Node) -> nodes.section:
+    while not isinstance(node, nodes.section):
+        node = node.parent
+    return node
 
 
 def is_titled(node: nodes.Node) -> bool:
@@ -115,7 +133,7 @@ def in_line(node: nodes.Node) -> str:
     if isinstance(node, nodes.math):
         return in_words(node.astext())
     unread = isinstance(node, UNREAD) or UNREAD_CLASSES & set(node.get("classes", ()))
-    if unread or is_titled(node) or is_number(node):
+    if unread or is_titled(node) or is_number(node) or is_read_by_rows(node):
         return " "
     joint = "" if isinstance(node, nodes.TextElement) else " "
     return joint.join(map(in_line, node.children))

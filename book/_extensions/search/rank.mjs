@@ -4,11 +4,19 @@ import MiniSearch from "minisearch";
 
 // One thing has one word, in texts and in queries.
 const SAME = [
+  [/['’][st]\b/g, ""],
   [/lora(\+| ?plus)/g, " loraplus "],
   [/α/g, " alpha "],
-  [/η/g, " lr "],
+  [/η|\beta\b/g, " lr "],
+  [/(δ|\bdelta) ?w\b/g, " deltaw "],
+  [/σ/g, " sigma "],
+  [/ε|\beps\b/g, " epsilon "],
   [/√|\broot\b/g, " sqrt "],
   [/\bbf16\b/g, "bfloat16"],
+  [/(?<!\p{L})grads?(?!\p{L})/gu, "gradient"],
+  [/\bsd ?xl\b|\bstable diffusion\b|\bsd ?\d(\.\d)?\b/g, "sd"],
+  [/\bzeros?\b|\bnull\b/g, "0"],
+  [/\btwo\b/g, "2"],
   [/\bfour\b/g, "4"],
   [/\b(fine|warm)[ -](?=tun|up)/g, "$1"],
   [/\b\d+e-\d+\b/g, (number) => String(Number(number))],
@@ -16,87 +24,154 @@ const SAME = [
 // A query finds these, too.
 const ALSO = [
   [/\blr\b|\blearning rates?\b/g, "learning rate lr"],
-  [/\br\b|\bdims?\b/g, "$& rank"],
+  [/\blernrate\b|\btaux d'apprentissage\b|\btasa de aprendizaje\b/g, "learning rate lr"],
+  [/\br\b|\bdims?\b|\brangs?\b|\brango\b/g, "$& rank"],
+  [/\bspeicher\b|\bmémoire\b|\bmemoria\b/g, "memory"],
   [/\b(v?ram|oom|gpus?|\d+ ?gb)\b/g, "$& memory"],
 ];
+// In English, and in German, French and Spanish, as far as they are no English words.
 const EMPTY = new Set(
-  `a and are at be can do does for how i if in is it my not of on or s should t the this to use
-  was what which will with`.split(/\s+/),
+  `a am an and are as at be between by can difference do does for from good has have how i if in is it
+  me my not of on or should than that the there this to use vs was what when which will with
+  auf bei das dem den der die ein eine für ich ist kann macht man mein mit nicht oder sich und
+  von warum was welche welcher welches wenn wie wieso wieviel viel zu zum zwischen
+  au avec ce comment dans de des du elle est et la le les mon ou par pas pour pourquoi quel quelle
+  qu que un une
+  como con cual cuál cuándo el en es hay las lo los mi para pero por porque qué se sin su una y`.split(
+    /\s+/,
+  ),
 );
+// A question for the sentence that says what a word is.
+const DEFINES =
+  /^(what('s| is| are| does)|was (ist|sind|heißt|bedeutet)|qué es|que es|qu'est-ce que?|define)\b|\bmean(s|ing)?\b/g;
+// What Python prints around the words that tell one error from another.
+const ERROR = /\b\w+(error|exception|warning):|\bobject has no attribute\b/g;
 const WORDS = /\d+(?:\.\d+)+|\d+|\p{L}+/gu;
 
 /** The words of a text, without its signs. */
 function words(text, rules = SAME) {
-  let plain = text.toLowerCase();
+  let plain = text.normalize("NFKC").toLowerCase();
   for (const [pattern, word] of rules) plain = plain.replace(pattern, word);
   return plain.match(WORDS) ?? [];
 }
 
-const asked = (query) => words(query, [...SAME, ...ALSO]);
+const asked = (query) => words(query, [[ERROR, ""], ...SAME, ...ALSO]);
+
+/** Whether one letter more, less, changed, or swapped with the next makes the one word the other. */
+function isOneSlip(word, other) {
+  let same = 0;
+  while (same < word.length && word[same] === other[same]) same++;
+  const end = word.slice(same);
+  const otherEnd = other.slice(same);
+  const isSwapped = end[0] === otherEnd[1] && end[1] === otherEnd[0];
+  return (
+    end.slice(1) === otherEnd ||
+    end === otherEnd.slice(1) ||
+    end.slice(1) === otherEnd.slice(1) ||
+    (isSwapped && end.slice(2) === otherEnd.slice(2))
+  );
+}
 
 /** The stem of a word, roughly; null where it says nothing. */
 function stem(word) {
   if (EMPTY.has(word)) return null;
   const root = word.replace(/i[sz](e|ed|ing|ations?)$/, "iz").replace(/([^s])s$/, "$1");
-  return root.length > 4 ? root.replace(/(ing|ed|e)$/, "").replace(/(.)\1$/, "$1") : root;
+  return root.length > 4 ? root.replace(/(ing|ed|ly|e)$/, "").replace(/(.)\1$/, "$1") : root;
 }
 
 const tells = (term) => term && term !== "lora"; // which stands everywhere
 const stems = (text) => [...new Set(asked(text).map(stem).filter(tells))];
 
-/** How much of a phrase and of what is asked is the same, from 0 to 1. The last word may have begun
- * only. */
-function likeness(phrase, terms) {
-  const last = terms.at(-1);
-  const common = phrase.filter((word) => terms.includes(word) || word.startsWith(last));
-  const all = phrase.length + terms.length;
-  return all ? (2 * common.length) / all : 1;
+/** A function that gives the word of the book for a word of a query: itself, or the commonest that is
+ * one slip away. counts: how often the book has each. */
+function speller(counts) {
+  const known = [...counts.keys()];
+  return (term, isLast) => {
+    if (counts.has(term) || term.length < 5) return term;
+    if (isLast && known.some((word) => word.startsWith(term))) return term; // it has only begun
+    const begun = term.replace(/(?<=.{4})t?in?$/, ""); // "-ing" has begun
+    if (counts.has(begun)) return begun;
+    const near = known.filter((word) => isOneSlip(word, term));
+    return near.sort((one, other) => counts.get(other) - counts.get(one))[0] ?? term;
+  };
 }
+
+/** Whether a last word may be the beginning of another. 0 is no beginning of 0.0002. */
+const mayGrow = (term) => !/^\d/.test(term);
+
+/** A function that gives how much of a phrase and of what is asked is the same, from 0 to 1. The rarer
+ * a word is the more it counts. The last word may have begun only. */
+function likenessBy(counts) {
+  const rarity = (term) => Math.log(1 + RARE / (counts.get(term) ?? RARE));
+  const sum = (terms) => terms.reduce((total, term) => total + rarity(term), 0);
+  return (phrase, terms) => {
+    const begun = (word) => mayGrow(terms.at(-1)) && word.startsWith(terms.at(-1));
+    const common = phrase.filter((word) => terms.includes(word) || begun(word));
+    const all = sum(phrase) + sum(terms);
+    return all ? (2 * sum(common)) / all : 1;
+  };
+}
+
+/** The words, with one for all numbers: "rank 256" asks as "rank 64" does. */
+const vague = (terms) => [...new Set(terms.map((term) => (/^\d/.test(term) ? "16" : term)))];
 
 // What a hit of each kind counts beside a section of a chapter. One whose title, or words that people
 // ask with, are the query, counts six times.
 const WEIGHT = { answer: 1.6, section: 1, term: 0.7, false: 0.8, aside: 0.4 };
 const SAID_SO = 5;
+const RARE = 4000;
+const NEARLY = 0.9; // with another number
+const DEFINED = 8; // a term, where the query asks what a word means
 
 /** A function that gives the best places for a query, best first, and null where its words say
  * nothing. It takes a moment, in pieces. */
 export async function finder(places) {
   const phrases = places.map((place) => [place.title, ...place.asked].map(stems));
-  const known = new Set();
+  const counts = new Map();
   const index = new MiniSearch({
     fields: ["title", "asked", "verdict", "of", "text"],
     extractField: (place, field) => String(place[field]),
     tokenize: (text) => words(text),
     processTerm: (word) => {
       const term = stem(word);
-      known.add(term);
+      if (term) counts.set(term, (counts.get(term) ?? 0) + 1);
       return term;
     },
     searchOptions: {
-      tokenize: asked,
-      processTerm: (word) => {
-        const term = stem(word);
-        return known.has(term) ? term : term?.replace(/(?<=.{4})t?in?$/, ""); // "-ing" has begun
-      },
+      tokenize: (terms) => terms.split(" "),
+      processTerm: (term) => term,
       boost: { title: 4, asked: 3 },
-      prefix: (_, i, terms) => i === terms.length - 1,
-      fuzzy: (term) => !known.has(term) && term.length > 4 && 0.2, // a typo
+      prefix: (term, i, terms) => i === terms.length - 1 && mayGrow(term),
+      fuzzy: (term) => !counts.has(term) && term.length > 4 && 0.2, // more than one slip
     },
   });
   await index.addAllAsync(
     places.map((place, id) => ({ ...place, id })),
     { chunkSize: 40 },
   );
+  const spelled = speller(counts);
+  const likeness = likenessBy(counts);
 
   return (query, limit) => {
-    if (query && !asked(query).some(stem)) return null;
-    const terms = stems(query);
+    const plain = query.toLowerCase();
+    const topic = plain.replace(DEFINES, "");
+    const typed = asked(topic).map(stem).filter(Boolean);
+    if (query && !typed.length) return null;
+    const terms = typed.map((term, i) => spelled(term, i === typed.length - 1));
+    const telling = [...new Set(terms.filter(tells))];
+    const isShort = words(topic).filter(stem).length < 3;
+    const isDefined = telling.length && isShort && topic !== plain;
     const boostDocument = (id) => {
-      const said = Math.max(...phrases[id].map((phrase) => likeness(phrase, terms)));
-      return WEIGHT[places[id].kind] * (1 + SAID_SO * said ** 2);
+      const { kind } = places[id];
+      const said = Math.max(
+        ...phrases[id].map((phrase) => likeness(phrase, telling)),
+        ...phrases[id].map((phrase) => NEARLY * likeness(vague(phrase), vague(telling))),
+      );
+      const weight = WEIGHT[kind] * (isDefined && kind === "term" ? DEFINED : 1);
+      return weight + SAID_SO * said ** 2 * Math.max(weight, 1);
     };
     return index
-      .search(query, { boostDocument })
+      .search(terms.join(" "), { boostDocument })
       .slice(0, limit)
       .map(({ id }) => places[id]);
   };
