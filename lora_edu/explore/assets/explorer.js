@@ -67,8 +67,9 @@ class Explorer {
   }
 
   // Fetch plotly and draw; after a failure the next move tries again. Until then the box is busy.
+  // Resolves when that has ended, well or not.
   load() {
-    if (this.drawing) return;
+    if (this.drawing) return this.drawing;
     this.box.ariaBusy = "true";
     const onError = (error) => {
       this.drawing = null;
@@ -80,6 +81,7 @@ class Explorer {
       .finally(() => {
         this.box.ariaBusy = null;
       });
+    return this.drawing;
   }
 
   get hope() {
@@ -89,7 +91,7 @@ class Explorer {
   // Once the controls rest, what the plot says is read out: one announcement, however many moves.
   settle() {
     clearTimeout(this.settling);
-    if (this.player?.timer) return; // it calls this when it pauses
+    if (this.player?.playing) return; // it calls this when it pauses
     const sentences = () => [this.figure && reading(this.figure), ...Object.values(this.faults)];
     this.settling = setTimeout(() => this.say(sentences().filter(Boolean).join(" ")), QUIET);
   }

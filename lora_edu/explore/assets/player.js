@@ -6,7 +6,7 @@ const WHOLE = 9000; // ms that a slider of few steps takes from end to end
 const LESS_MOTION = matchMedia("(prefers-reduced-motion: reduce)"); // then each press is one step
 
 class Player {
-  timer = 0; // 0: at rest
+  playing = false;
 
   constructor(explorer, button) {
     this.explorer = explorer;
@@ -39,42 +39,51 @@ class Player {
 
   name() {
     const begins = LESS_MOTION.matches ? "step" : "play";
-    const word = this.timer ? "pause" : begins;
-    this.button.textContent = `${this.timer ? "❚❚" : "▶\ufe0e"} ${word}`;
+    const word = this.playing ? "pause" : begins;
+    this.button.textContent = `${this.playing ? "❚❚" : "▶\ufe0e"} ${word}`;
     this.button.ariaLabel = `${word} ${this.control.text}`;
     this.button.title = `${word} (key p)`;
   }
 
-  press() {
-    if (this.timer) return this.pause();
+  // The picture stays until the plot is loaded.
+  async press() {
+    if (this.playing) return this.pause();
     const { control, explorer } = this;
-    explorer.bringIntoSight();
-    if (!LESS_MOTION.matches) {
-      // It opened with a later step: nobody has seen the first ones yet.
-      if (!explorer.touched && control.get() > 0) control.set(control.count - 1);
-      const pace = Math.min(PACE[1], Math.max(PACE[0], WHOLE / control.count));
-      this.timer = setInterval(() => {
-        // Until the last step is drawn the next one waits.
-        if (!explorer.busy && !this.forward()) this.pause();
-      }, pace);
-    }
-    explorer.touched = true;
-    if (!this.forward()) this.pause();
+    this.playing = true;
     this.name();
+    explorer.bringIntoSight();
+    await explorer.load();
+    if (!this.playing) return;
+    if (!explorer.drawing) return this.pause(); // load() says why
+    const isUnseen = !explorer.touched; // it may have opened with a later step
+    explorer.touched = true;
+    if (LESS_MOTION.matches) {
+      this.put((control.get() + 1) % control.count);
+      return this.pause();
+    }
+    if (isUnseen || control.get() === control.count - 1) this.put(0);
+    const pace = Math.min(PACE[1], Math.max(PACE[0], WHOLE / control.count));
+    this.timer = setInterval(() => this.forward(), pace);
   }
 
-  // One step, from the last one to the first; whether there is a step after it.
-  forward() {
-    const next = (this.control.get() + 1) % this.control.count;
-    this.control.set(next);
+  put(step) {
+    this.control.set(step);
     this.explorer.changed();
-    return next < this.control.count - 1;
+  }
+
+  // One step, unless the one before is not drawn yet; the last one ends it.
+  forward() {
+    const { control, explorer } = this;
+    if (explorer.busy) return;
+    const step = Math.min(control.get() + 1, control.count - 1);
+    this.put(step);
+    if (step === control.count - 1) this.pause();
   }
 
   pause() {
-    if (!this.timer) return;
+    if (!this.playing) return;
     clearInterval(this.timer);
-    this.timer = 0;
+    this.playing = false;
     this.name();
     this.explorer.settle();
   }
