@@ -1,4 +1,5 @@
-"""A place on the plot sets two sliders, by mouse and by finger; elsewhere a finger scrolls."""
+"""A place on the plot sets two sliders, by mouse and by finger; elsewhere a finger scrolls. A mouse
+zooms into axes, and into no picture."""
 
 from functools import partial
 
@@ -6,6 +7,8 @@ import numpy as np
 import pytest
 
 from lora_edu.explore import explore
+from tests.site.explorers import drawn as state
+from tests.site.explorers import line, press
 
 VALUES = [-1, 0, 1, 2]
 
@@ -98,3 +101,43 @@ def test_the_ball_rolls_along_its_path_and_the_last_paths_stay(opened, still):
     assert ball == path[-1:]
     assert (len(path) < 21) == (path[-1] < 3) == (not still)
     assert second[:-2] == ([] if still else first[:1]) and len(first[0]) == 21
+
+
+def board(kind):
+    """A figure of a slider: a line, a map, or a line on axes that show nothing."""
+    def figure(r=0):
+        shown = line(r)
+        if kind == "map":
+            shown["data"] = [{"type": "heatmap", "z": [[r, 1], [2, 3]], "showscale": False}]
+        if kind == "drawing":
+            shown["layout"]["yaxis"] = {**shown["layout"]["yaxis"], "showticklabels": False}
+        return shown
+
+    return explore(figure, name="board", r=range(9), play="r").html()
+
+
+def zoomed(root):
+    """The ends of both axes after the mouse has drawn a box in the middle of the plot."""
+    left, top, width, height = root.locator(".explorer-plot").bounding_box().values()
+    drag(root.page, (left + 0.4 * width, top + 0.4 * height),
+         (left + 0.7 * width, top + 0.7 * height))
+    root.page.wait_for_timeout(500)
+    return state(root)[1]
+
+
+@pytest.mark.parametrize("kind", ["map", "drawing"])
+def test_no_mouse_zooms_into_a_picture(opened, kind):
+    root = opened(board(kind)).show("board")
+    whole = state(root)[1]
+    assert zoomed(root) == whole
+
+
+@pytest.mark.parametrize("button", ["reset", "play"])
+def test_reset_and_play_show_all_of_a_plot_again(opened, button):
+    root = opened(board("line")).show("board")
+    whole = state(root)[1]
+    assert zoomed(root) != whole
+    root.locator("input").press("ArrowRight")
+    assert state(root)[1] != whole  # as long as the reader looks at this part
+    press(root, button)
+    assert state(root)[1] == whole

@@ -241,6 +241,7 @@ class Explorer {
     });
     reset.addEventListener("click", () => {
       this.put(this.start);
+      this.plot.whole();
       this.moved();
     });
     link.addEventListener("click", async () => {

@@ -52,6 +52,7 @@ class Player {
     this.playing = true;
     this.name();
     explorer.bringIntoSight();
+    explorer.plot.whole();
     await explorer.load();
     if (!this.playing) return;
     if (!explorer.drawing) return this.pause(); // load() says why

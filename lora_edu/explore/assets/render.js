@@ -33,6 +33,7 @@ function createPlot(box, loadPlotly, tell) {
   let reported = 0; // px: the width of which `resized` last told
   let drawnFixedPart = null; // where the next figure's is equal, only curves are drawn
   let gone = false;
+  let view = 1; // counts how often the reader's zoom has been taken back
 
   const draw = () => {
     frame = 0;
@@ -50,7 +51,7 @@ function createPlot(box, loadPlotly, tell) {
       drawnInFrame = false;
     });
     const ghosts = ghost ? comparable(ghost, figure) : [];
-    const { data, layout } = prepare(figure, surroundings, ghosts);
+    const { data, layout } = prepare(figure, surroundings, ghosts, view);
     const before = drawnFixedPart;
     const next = fixedPartOf(data, layout);
     drawnFixedPart = null; // should drawing fail, the next one draws all
@@ -108,6 +109,11 @@ function createPlot(box, loadPlotly, tell) {
       ghost = null;
       request();
     },
+    // Take back the reader's zoom.
+    whole() {
+      view += 1;
+      request();
+    },
     get current() {
       return drawn === figure;
     }, // whether the newest figure has been drawn
@@ -133,9 +139,10 @@ function look(box) {
 }
 
 // The figure with the page's colours and size, and the pinned curves; copied where plotly writes
-// into it.
-function prepare(figure, surroundings, ghosts) {
-  const { width, height, still } = surroundings;
+// into it. view: as long as it stays, so does the reader's zoom.
+function prepare(figure, surroundings, ghosts, view) {
+  const { width, height } = surroundings;
+  const still = surroundings.still || isPicture(figure);
   const layout = { ...figure.layout, title: undefined }; // it stands above the plot
   const narrow = width < NARROW;
   if (narrow && layout.yaxis2 && layout.xaxis2) stackPanels(layout, height);
@@ -148,12 +155,18 @@ function prepare(figure, surroundings, ghosts) {
   Object.assign(layout, {
     width,
     height,
-    uirevision: "keep",
+    uirevision: view,
     dragmode: still ? false : "zoom",
     template: { layout: theme(surroundings, layout) },
   });
   const copy = ({ marker, ...trace }) => (marker ? { ...trace, marker: { ...marker } } : trace);
   return { data: [...figure.data, ...ghosts].map(copy), layout };
+}
+
+// A map, or a drawing on axes without numbers: a part of it says nothing, so no drag zooms into it.
+function isPicture({ data, layout }) {
+  const isBlank = (key) => layout[key].showticklabels === false;
+  return data.some(({ z }) => z) || axesIn(layout).some(isBlank);
 }
 
 // Draw the traces, and nothing else, before the next frame.
