@@ -27,6 +27,22 @@ def write_large(folder):
     return folder / "adapter_large.safetensors"
 
 
+def whole_folder(folder):
+    """All that PEFT saves beside an adapter; its settings are not the last file."""
+    for name, text in (("README.md", "# A"), ("tokenizer_config.json", "{}")):
+        (folder / name).write_text(text)
+    names = ("README.md", "adapter_config.json", "adapter_model.safetensors",
+             "tokenizer_config.json")
+    return [folder / name for name in names]
+
+
+def two_configs(folder):
+    """Two files, either of which may be the settings."""
+    for name in ("one.json", "two.json"):
+        (folder / name).write_text("{}")
+    return [folder / "one.json", folder / "two.json"]
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """What to open, by name."""
@@ -37,6 +53,8 @@ def files(tmp_path_factory):
     torch.save({"weight": torch.zeros(3)}, folder / "style.bin")
     return {"kohya": [write(folder, model, "kohya")],
             "peft": [settings, folder / "adapter_model.safetensors"],
+            "folder": whole_folder(folder),
+            "configs": [folder / "adapter_model.safetensors", *two_configs(folder)],
             "pickle": [folder / "style.bin"],
             "settings": [settings],
             "large": [write_large(folder), settings]}
@@ -57,15 +75,20 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
     page = visit(PAGE).page  # which fails the test for a request elsewhere
     sample = headlines(page)
     assert len(sample) == 4
-    for name, layer in (("kohya", "lora_unet_layers_0_k"), ("peft", "layers.0.k")):
-        open_files(page, files[name], f"now of {files[name][-1].name}.")
+    for name, layer in (("kohya", "lora_unet_layers_0_k"), ("peft", "layers.0.k"),
+                        ("folder", "layers.0.k")):
+        adapter = next(file for file in files[name] if file.suffix == ".safetensors")
+        open_files(page, files[name], f"now of {adapter.name}.")
         said = headlines(page)
         assert len(said) == 4 and f"Module 0, {layer}: " in said[0]
         assert "r = 4, s = 0.5: at strength 1 it acts as 0.5" in said[3]
+    expect(page.locator(".py-files [role=status]")).to_contain_text(
+        "Ignored: README.md, tokenizer_config.json.")
     strength = page.locator("figure[data-name=strength]:visible")
     strength.locator("input[type=range]").press("End")
     reads(strength, re.compile("at strength 2 it acts as 1,"))
     open_files(page, files["settings"], "Choose one adapter, and its adapter_config.json")
+    open_files(page, files["configs"], "Choose one of one.json, two.json.")
     open_files(page, files["pickle"], "style.bin: this must be a safetensors file, it is a pickle")
     assert headlines(page) == sample
 

@@ -8,6 +8,7 @@ import { OwnValues } from "./own_values.js";
 import { Python, Stopped } from "./python.js";
 
 const KEY = `page-python ${location.pathname}`;
+const SETTINGS = "adapter_config.json";
 const KEYS = [
   "Shift-Enter runs a cell, and what stands above it and has not run.",
   "Escape, then Tab leaves the editor.",
@@ -18,6 +19,23 @@ const KEYS = [
 // keeps them: text in the book → reader's text.
 function savedTexts() {
   return JSON.parse(localStorage.getItem(KEY)) || {};
+}
+
+// Of the files that the reader has chosen, such as all of a folder, the adapter and its settings;
+// or what to ask where there are several of either.
+function chosenFrom(files) {
+  const namesOf = (some) => some.map(({ name }) => name).join(", ");
+  const json = files.filter(({ name }) => name.endsWith(".json"));
+  const others = files.filter((file) => !json.includes(file));
+  const tensors = others.filter(({ name }) => name.endsWith(".safetensors"));
+  const adapters = tensors.length ? tensors : others;
+  if (!adapters.length)
+    return { question: `Choose one adapter, and its ${SETTINGS} if it has one.` };
+  if (adapters.length > 1) return { question: `Choose one adapter, not ${namesOf(adapters)}.` };
+  const settings = json.find(({ name }) => name === SETTINGS);
+  if (!settings && json.length > 1)
+    return { question: `Which is its ${SETTINGS}? Choose one of ${namesOf(json)}.` };
+  return { adapter: adapters[0], settings: settings ?? json[0] };
 }
 
 class Page {
@@ -75,14 +93,14 @@ class Page {
     const tell = (text) => {
       this.files.querySelector("[role=status]").textContent = text;
     };
-    const [file, ...others] = files.filter(({ name }) => !name.endsWith(".json"));
-    if (!file || others.length)
-      return tell("Choose one adapter, and its adapter_config.json if it has one.");
-    const { name } = file;
-    const blobs = files.map((data) => ({
-      name: data === file ? name : "adapter_config.json",
-      data,
-    }));
+    const { adapter, settings, question } = chosenFrom(files);
+    if (question) return tell(question);
+    const { name } = adapter;
+    const blobs = [{ name, data: adapter }];
+    if (settings) blobs.push({ name: SETTINGS, data: settings });
+    const ignored = files.filter((file) => file !== adapter && file !== settings);
+    const names = ignored.map((file) => file.name).join(", ");
+    const besides = names && ` Ignored: ${names}.`;
     tell("");
     this.own = { blobs, name };
     const runs = this.cells.filter((cell) => cell.runs);
@@ -93,7 +111,7 @@ class Page {
       await this.python.ask("open", this.own);
       box = this.waiting("Reading", "Stop");
       if (await this.run(runs.at(-1), true))
-        return tell(`All on this page is now of ${name}. It has not left this machine.`);
+        return tell(`All on this page is now of ${name}. It has not left this machine.${besides}`);
       why = runs.find(({ error }) => error)?.error.replace(/^(.*\n)*?\w*Error: /, "") || why;
     } catch (error) {
       if (!(error instanceof Stopped)) why = error.message;
