@@ -200,6 +200,15 @@ def test_an_endless_loop_is_stopped(page, below):
     assert run(below, "own").strip() == "on 64"
 
 
+def test_python_that_a_cell_has_ended_says_so_and_starts_anew(below):
+    write(below, "import os\nos._exit(0)")
+    below.locator(".py-run").click()
+    expect(said(below)).to_have_text(
+        "Python broke off: it has ended. The next run starts it anew.")
+    write(below, "print('on', d)")
+    assert run(below, "own").strip() == "on 64"
+
+
 def test_changes_survive_a_reload(visit):
     """Another tab's too; and they go into a notebook."""
     page = begin(visit(FIRST).page)

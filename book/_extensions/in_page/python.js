@@ -15,8 +15,9 @@ export class Python {
       this.end(new Error("the browser refuses its worker, or the worker broke off"));
   }
 
-  heard({ id, result, error, ...said }) {
+  heard({ id, result, error, ended, ...said }) {
     if (id === undefined) return this.tell(said);
+    if (ended) return this.end(new Error("it has ended. The next run starts it anew."));
     const { resolve, reject } = this.pending.get(id);
     this.pending.delete(id);
     if (error === undefined) resolve(result);

@@ -82,6 +82,15 @@ function call(name, given) {
   return JSON.parse(python.pyimport("cell_runner").answer(name, JSON.stringify(given)));
 }
 
+// Whether a cell has ended Python, or Python has failed: then it answers nothing any more.
+function hasEnded() {
+  try {
+    return python !== null && !python.pyimport;
+  } catch {
+    return true;
+  }
+}
+
 // Pyodide's own; `load` fails and says why
 addEventListener("unhandledrejection", (event) => event.preventDefault());
 
@@ -91,6 +100,6 @@ self.onmessage = async ({ data: { id, task, given } }) => {
     postMessage({ id, result: own ? await own(given) : call(task, given) });
   } catch (error) {
     const message = String(error.message || error);
-    postMessage({ id, error: message.trim().split("\n").at(-1) });
+    postMessage({ id, error: message.trim().split("\n").at(-1), ended: hasEnded() });
   }
 };
