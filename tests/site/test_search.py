@@ -25,10 +25,15 @@ ANSWERS = "book/part4/answers.html"
 @pytest.fixture(scope="module")
 def hits():
     """Query → its three best places."""
-    queries = [*WANTED, "how"]
+    queries = [*WANTED, *ELSEWHERE, "how"]
     done = subprocess.run([node_binary(), HERE / "search.mjs", HTML], input=json.dumps(queries),
                           capture_output=True, text=True, check=True, cwd=REPOSITORY)
     return dict(zip(queries, json.loads(done.stdout), strict=True))
+
+
+# What the book says nothing of, though some of its words stand there.
+ELSEWHERE = ["banana", "best pizza near me", "buy shoes online", "chocolate cake recipe",
+             "how old is the universe", "install python on windows", "javascript async await"]
 
 
 def names(place):
@@ -41,6 +46,11 @@ def names(place):
 def test_a_query_finds_its_place(hits, query):
     found = [names(place) for place in hits[query]]
     assert any(wanted in place for place in found for wanted in WANTED[query]), found
+
+
+@pytest.mark.parametrize("query", ELSEWHERE)
+def test_where_nothing_fits_there_are_no_hits(hits, query):
+    assert hits[query] == []
 
 
 def test_a_word_that_says_nothing_leaves_the_hits_as_they_are(hits):
@@ -74,14 +84,18 @@ def test_questions_appear_with_their_verdicts_while_one_types(visit, device):
     assert here.page.locator("[role=option] strong").count() > 4
     here.page.wait_for_timeout(600)
     assert here.page.evaluate("shifts") == []
-    for key, chosen in (("ArrowDown", 0), ("ArrowDown", 1), ("ArrowUp", 0), ("ArrowUp", 7)):
+    last = options.count() - 1
+    for key, chosen in (("ArrowDown", 0), ("ArrowDown", 1), ("ArrowUp", 0), ("ArrowUp", last)):
         field.press(key)
         expect(options.nth(chosen)).to_have_attribute("aria-selected", "true")
         id_ = options.nth(chosen).get_attribute("id")
         expect(field).to_have_attribute("aria-activedescendant", id_)
+    title, page = options.first.locator(".hit-title, small").all()
+    assert title.bounding_box()["y"] < page.bounding_box()["y"]
     assert here.axe() == []
     field.fill("xyzzyx")
-    expect(here.page.get_by_role("status")).to_have_text("Nothing in the book has these words.")
+    expect(here.page.get_by_role("status")).to_have_text(
+        "Nothing fits. Try other words, or see all questions.")
     field.fill("")
     expect(options).to_have_count(0)
 

@@ -8,6 +8,7 @@ import { finder } from "./rank.mjs";
 
 const site = new URL("..", document.currentScript.src);
 const ready = finder(places);
+const ANSWERS = new URL("book/part4/answers.html", site);
 const EXCERPT = 160; // letters
 
 /** The first words of a text. */
@@ -24,8 +25,7 @@ function option(place, id) {
     "a",
     { role: "option", id, href, tabIndex: -1, ariaSelected: false },
     element("span", { className: "hit-title" }, title),
-    " ",
-    element("small", {}, place.of),
+    element("small", {}, place.of && `in ${place.of}`),
     element("div", {}, words),
   );
 }
@@ -63,7 +63,9 @@ function attach(field, number) {
     status.classList.toggle("spoken", hits.length);
     status.textContent = hits.length
       ? `Places: ${hits.length}`
-      : query && "Nothing in the book has these words.";
+      : query && "Nothing fits. Try other words, or ";
+    if (query && !hits.length)
+      status.append(element("a", { href: ANSWERS }, "see all questions"), ".");
   }
 
   function steer(event) {
