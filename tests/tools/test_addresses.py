@@ -78,6 +78,7 @@ HOME = '<meta http-equiv="refresh" content="0; url=book/index.html">'
         '"https://mybinder.org/v2/gh/someone/book/main?urlpath=lab/tree/notebooks/01-one.ipynb"',
         f'<meta property="og:url" content="{SITE}/book/one.html"/>',
         '<meta property="og:description" content="What one is."/>',
+        f'"{REPO}/issues/new?title=book/one">Report a mistake',
         f'<link rel="canonical" href="{SITE}/book/one.html"', "summary_large_image"], ["noindex"]),
     ("book/index.html", [], ["mybinder", "download-notebook-button"]),  # it has no cells
     # of the buttons those that the site has: NumPy for browsers is not in this folder

@@ -39,6 +39,7 @@ def set_options(app, config) -> None:
             "use_edit_page_button": bool(branch), "use_source_button": bool(branch),
             "launch_buttons": {"binderhub_url": "https://mybinder.org",
                                "notebook_interface": "jupyterlab"}}
+        config.html_context["report"] = report_address(app.lora_repository)
     if app.lora_site:
         config.html_baseurl = config.ogp_site_url = app.lora_site
         config.ogp_site_name = config.html_title
@@ -49,6 +50,13 @@ def set_options(app, config) -> None:
         config.ogp_social_cards = {"enable": False}  # they need matplotlib
         config.sitemap_url_scheme = "{link}"
         config.sitemap_excludes = NO_CHAPTERS
+
+
+def report_address(repository: str) -> str:
+    """Where a reader reports a mistake; the name of the page is its title."""
+    is_gitlab = "gitlab" in urlsplit(repository).netloc
+    new = "-/issues/new?issue[title]=" if is_gitlab else "issues/new?title="
+    return f"{repository}/{new}"
 
 
 def add_meta(app, pagename, templatename, context, doctree) -> None:

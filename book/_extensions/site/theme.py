@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import imagesize
+import yaml
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
@@ -17,6 +18,7 @@ ICON = "data:image/svg+xml," + quote(
     '<rect x="1" y="1" width="4" height="14" rx="1" fill="#d55e00"/>'
     '<rect x="7" y="1" width="8" height="4" rx="1" fill="#3b82c4"/></svg>')  # B tall, A wide
 
+CITATION = Path(__file__).parents[3] / "CITATION.cff"
 FOLD = re.compile("<details.*?</details>", re.DOTALL)
 USED_BY = {"copybutton|clipboard": 'class="highlight', "design-tabs": "sd-tab"}
 
@@ -28,7 +30,15 @@ def set_options(app, config) -> None:
     config.html_theme_options["article_header_start"] = ["toggle-primary-sidebar.html",
                                                         "navbar-logo.html"]
     config.html_theme_options["footer_content_items"] = ["copyright.html", "cite.html"]
-    config.html_context["default_mode"] = "auto"
+    config.html_context |= {"default_mode": "auto", **edition()}
+
+
+def edition() -> dict:
+    """What stands at the foot of every page: authors, version and date, as they are to be cited."""
+    citation = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
+    day = citation["date-released"]
+    return {"authors": ", ".join(author["name"] for author in citation["authors"]),
+            "edition": citation["version"], "edition_date": f"{day.day} {day:%B %Y}"}
 
 
 def add_script(app, pagename, templatename, context, doctree) -> None:
