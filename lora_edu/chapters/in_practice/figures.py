@@ -157,7 +157,7 @@ def merged(size: float = 0.03) -> dict:
     return figure(
         traces,
         f"{100 * arrives[at]:.0f} % arrives, and the error is {error[at]:.2f} of the update",
-        [roomy(named_ticks(SIZES, title="‖ΔW‖/‖W‖", ticks=(0.01, 0.03, 0.1, 0.3, 1)), 0.6)],
+        [roomy(named_ticks(SIZES, title="‖ΔW‖/‖W‖", ticks=(0.01, 0.03, 0.1, 0.3, 1)), 0.85)],
         [labelled("in parts of the update", -0.05, 1.25)],
         f"of an update of {size:g} of the weight {100 * arrives[at]:.0f} % arrives; the error is "
         f"{error[at]:.2f} times as long as the update")

@@ -33,7 +33,7 @@ def three_runs(t: int = 5) -> dict:
     outcome = "the first and the last are one picture" if t else "nothing is written yet"
     return progress(adapters, f"step {t}: {outcome}",
                     f"Adam, step {t}: {usual} of the loss is left with α, {large} with α × 16, "
-                    f"{fitted} with α × 16 and the other settings changed", beside=15)
+                    f"{fitted} with α × 16 and the other settings changed", beside=19)
 
 
 def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False,
@@ -84,7 +84,7 @@ def roughly() -> dict:
               words(middles, rows, [f"   {text}" for text in percent],
                     textposition="middle right", textfont={"size": 14})]
     return figure(traces, "one setting stays behind, and the runs part",
-                  [log_labelled("gap, as a share of the update", -6.5, 3.6, [1e-6, 0.01, 1],
+                  [log_labelled("gap, as a share of the update", -6.5, 4.8, [1e-6, 0.01, 1],
                                 texts=["0.0001 %", "1 %", "100 %"])],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
                     "showgrid": False}],

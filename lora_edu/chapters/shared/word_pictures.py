@@ -60,4 +60,5 @@ def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA
                  name=quantity, x0=x, y0=y) for quantity, values, x, y in places]
     labels = [coloured(name, quantity) for name, quantity in zip(names, "BA", strict=True)]
     return [*maps, *sign_key(-14, -12, "A", "B", "delta"),
-            words([-1 - r / 2, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15})]
+            words([-1.5, k / 2], [-2.3, -2.6 - r], labels, textfont={"size": 15},
+                  textposition=["middle left", "middle center"])]
