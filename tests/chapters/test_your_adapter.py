@@ -89,6 +89,11 @@ def broken_A(key, values):
     return np.nan * values if "lora_A" in key else values
 
 
+def broken_B(key, values):
+    """In one module."""
+    return np.nan * values if key == f"{NAMES[1]}.lora_B.weight" else values
+
+
 def unchanged(key, values):
     return values
 
@@ -97,6 +102,9 @@ def unchanged(key, values):
     (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "times", "is 0 exactly"]),
     (broken_A, SETTINGS, ["has no numbers", "No module has numbers", "No module has an A",
                           "is 0 exactly"]),
+    (broken_B, SETTINGS, ["‖ΔW‖ =", "kept",
+                          f"Left out, without numbers: {list(NORMS)[1]}",
+                          "of all is"]),
     (unchanged, {}, ["‖ΔW‖", "kept", "times", "does not say s"])])
 def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
     save_file({key: change(key, values) for key, values in TENSORS.items()},

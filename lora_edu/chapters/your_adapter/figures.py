@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ STARTS = {"kohya, PEFT, MLX": "kaiming_uniform", "diffusers": "peft_gaussian",
 STRENGTHS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
 LONGEST = 18  # letters of a name beside the map
 ROW = 24  # px of the map
+NAMED = 3  # modules without numbers, in a headline
 # What tells a block from others: its numbers, and the part of the model where there are several
 TELLING = re.compile(r"(?<!text_model.)(?<![a-z])(?:te\d?|text_encoder|encoder|decoder|down|mid|up|"
                      r"input|middle|output|double|single)(?![a-z])|\d+")
@@ -150,13 +152,18 @@ def _percent(share: float) -> str:
 
 
 def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
-    """The spread of A of each module in that of a start."""
-    rows = [row for row in adapter.rows if row.starts]
+    """The spread of A of each module in that of a start; those without numbers are named."""
+    known = with_numbers(adapter)
+    rows = [row for row in known if row.starts]
     if not rows:
         return _empty("No module has an A that is drawn")
     ratios = np.array([row.sigma / row.starts[start] for row in rows])
-    title = f"A is {beside_start(adapter, start)}"
-    known = with_numbers(adapter)
+    title = f"A is {beside_start(replace(adapter, rows=tuple(known)), start)}"
+    unknown = [row.layer for row in adapter.rows if not row.is_known]
+    if unknown:
+        title += f". Left out, without numbers: {', '.join(unknown[:NAMED])}"
+    if len(unknown) > NAMED:
+        title += f" and {len(unknown) - NAMED} more"
     ends = [-0.5, len(known) - 0.5]
     trace = marks([known.index(row) for row in rows], ratios, "A", "circle", 9, name="A",
                   text=[row.layer for row in rows],
