@@ -37,7 +37,8 @@ def digits(trace: dict, key: str, layout: dict) -> int:
     """How many digits are seen of the array that a trace holds under a key."""
     if key == "customdata":
         templates = f"{trace.get('hovertemplate')}{trace.get('texttemplate')}"
-        return FEW if all(map(FEW_DIGITS.fullmatch, CUSTOM.findall(templates))) else ALL
+        formats = CUSTOM.findall(templates)
+        return FEW if formats and all(map(FEW_DIGITS.fullmatch, formats)) else ALL
     if key not in ("x", "y", "z"):
         return ALL
     return digits_on(axis_of(trace, key, layout), trace[key])

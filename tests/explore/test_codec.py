@@ -91,6 +91,7 @@ FEW = "%{customdata:.3g}, %{customdata[0]:.1e}"
 
 @pytest.mark.parametrize("trace, exact", [
     ({"z": THIRDS}, False), ({"z": THIRDS + 50_000}, False), ({"text": THIRDS}, True),
+    ({"customdata": THIRDS}, True),
     ({"customdata": THIRDS, "hovertemplate": "%{customdata}"}, True),
     ({"customdata": THIRDS, "hovertemplate": FEW}, False),
     ({"low": THIRDS + 50_000}, True)])

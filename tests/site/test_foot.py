@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from lora_edu.chapters.your_adapter import figures
 from lora_edu.explore import explore, show
 from tests.site.explorers import press
 
@@ -37,6 +38,52 @@ def test_the_numbers_are_those_that_are_shown(opened):
     link = root.get_by_role("link", name="download")
     assert link.get_attribute("download") == "board.csv"
     assert "a%2C%20b" in link.get_attribute("href")
+
+
+SQUARE = [[1, 2], [3, 4]]
+# A trace → its rows below the head, without the curve's name.
+FOREIGN = {
+    "centres": ({"z": SQUARE, "x": [10, 20], "y": [0.5, 2.5]},
+                ["10,0.5,1", "20,0.5,2", "10,2.5,3", "20,2.5,4"]),
+    "edges": ({"z": SQUARE, "x": [0, 10, 30], "y": ["low", "high"]},
+              ["5,low,1", "20,low,2", "5,high,3", "20,high,4"]),
+    "steps": ({"z": [SQUARE[0]], "x0": 5, "dx": 2.5}, ["5,0,1", "7.5,0,2"]),
+    "turned": ({"z": SQUARE, "x": [10, 20], "transpose": True},
+               ["10,0,1", "10,1,2", "20,0,3", "20,1,4"]),
+    "words": ({"z": [SQUARE[0]], "text": [["a", "b"]], "customdata": [[7, [8, 9]]]},
+              ["0,0,1,a; 7", "1,0,2,b; 8; 9"]),
+    "column": ({"z": [1, 2], "x": [4, 5], "y": [6, 7]}, ["4,6,1", "5,7,2"]),
+    "levels": ({"z": [SQUARE[0]], "meta": "levels"}, ["0,0,1", "1,0,2"]),
+    "values": ({"z": [SQUARE[0]], "meta": "levels", "customdata": [[0.125, None]]},
+               ["0,0,0.125", "1,0,"]),
+    "curve": ({"type": "scatter", "y": [4, 5], "x0": "2020-01-01", "dx": 86400000},
+              ["2020-01-01T00:00:00.000Z,4", "2020-01-02T00:00:00.000Z,5"]),
+    "whole": ({"type": "scatter", "y": [1, 2], "customdata": [1000123, 1000150.5]},
+              ["0,1,1000123", "1,2,1000150.5"]),
+    "formulas": ({"type": "scatter", "y": [-3, -1e-7], "text": ['=HYPERLINK("a")', "-3"]},
+                 ['0,-3,"\'=HYPERLINK(""a"")"', "1,-1e-7,-3"]),
+    "signs": ({"type": "scatter", "y": [1, 2], "text": ["@a", "-b\rc"]},
+              ["0,1,'@a", '1,2,"\'-b\rc"']),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_the_numbers_of_anybodys_figure_are_whole(opened, kind):
+    trace, rows = FOREIGN[kind]
+    figure = {"data": [{"type": "heatmap", "name": "here", **trace}], "layout": {}}
+    root = opened(show(figure, name="foreign").html()).show("foreign")
+    head, *lines = root.evaluate("({ explorer }) => csvOf(explorer.figure)").split("\n")
+    assert lines == [f"here,{row}" for row in rows]
+    assert ("colour" in head) == (kind == "levels")
+
+
+def test_the_map_of_a_file_gives_its_norms(opened):
+    """And not the levels of its colours."""
+    adapter = figures.adapter()
+    root = opened(show(figures.where(adapter), name="learned").html()).show("learned")
+    press(root, "numbers")
+    norms = {row[-1]: float(row[3]) for row in table(root) if row[0] == "‖ΔW‖" and row[3]}
+    assert norms == pytest.approx({row.layer: row.norm for row in adapter.rows}, rel=1e-3)
 
 
 BELOW_CAPTION = """(root) => root.getBoundingClientRect().bottom

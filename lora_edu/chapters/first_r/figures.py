@@ -146,7 +146,11 @@ def readings(r: int = 1, eta: float = digits_map.ETAS[1]) -> dict:
     rates = digits_map.PLANE_RATES
     losses = digits_map.plane(r)
     names = {}
-    traces = [heat(100 * np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss"),
+    places = [[f"s = {_plain(scale)}, η = {rate:.3g}" for scale in digits_map.PLANE]
+              for rate in rates]
+    traces = [heat(100 * np.log10(losses / losses.min()).clip(0, 1), 0, 100, RAMP, name="loss",
+                   customdata=losses, text=places,
+                   hovertemplate="%{text}: loss = %{customdata:.3g}<extra></extra>"),
               *_searched(r, eta)]
     for name, (alpha, rate) in digits_map.searches(eta).items():
         look = SEARCH_LOOKS[name]

@@ -104,12 +104,13 @@ def words(x, y, text, *, panel: int = 1, **more) -> dict:
 def heat(z: np.ndarray, low: int, high: int, colours: list, **more) -> dict:
     """A heat map. z: (rows, columns), rounded to whole numbers, which a page stores in few bytes.
 
-    colours: evenly spaced from low to high, a quantity's or others.
+    colours: evenly spaced from low to high, a quantity's or others. more: of plotly's trace; its
+    ``customdata`` are the true values, which the numbers below the figure then show.
     """
     scale = [[float(at), COLOURS.get(colour, colour)] for at, colour in
              zip(np.linspace(0, 1, len(colours)), colours, strict=True)]
     return {"type": "heatmap", "z": np.round(z).astype(int), "zmin": low, "zmax": high,
-            "showscale": False, "colorscale": scale, **_silent(more), **more}
+            "meta": "levels", "showscale": False, "colorscale": scale, **_silent(more), **more}
 
 
 def _scatter(mode: str, x, y, panel: int, more: dict) -> dict:

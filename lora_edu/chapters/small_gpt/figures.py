@@ -64,15 +64,18 @@ def page(prompt: str, text: str, gain) -> list[dict]:
     tenths = np.round(10 * np.clip(gain, -LARGEST, LARGEST))  # of a nat
     colours = [0.0] * len(prompt) + list(tenths)
     cells = np.zeros((ROWS, COLUMNS))
+    gains = np.full(cells.shape, None)  # in nats, where the text stands
     in_prompt = []
     in_text = []
     for i, (row, column) in enumerate(places(letters)):
         if row < ROWS and column < COLUMNS:
             cells[row, column] = colours[i]
+            if i >= len(prompt):
+                gains[row, column] = round(float(gain[i - len(prompt)]), 2)
         if row < ROWS and letters[i] not in " \n":
             characters = in_prompt if i < len(prompt) else in_text
             characters.append((column, row, letters[i]))
-    traces = [heat(cells, -10 * LARGEST, 10 * LARGEST, GAIN_COLOURS)]
+    traces = [heat(cells, -10 * LARGEST, 10 * LARGEST, GAIN_COLOURS, customdata=gains)]
     for characters, font in ((in_prompt, {"color": COLOURS["frozen"]}), (in_text, {})):
         if characters:
             x, y, texts = zip(*characters, strict=True)

@@ -108,10 +108,11 @@ def _plane(optimiser_name: str) -> list[dict]:
     """One cell a run, coloured by its last loss; a cross where that is above its start."""
     values = losses(optimiser_name)[..., -1]
     lost = np.argwhere(values > WORST)
+    places = [[f"α = {alpha:g}, η = {lr:.3g}" for alpha in ALPHAS] for lr in LRS]
     return [heat(100 * np.log10(values.clip(BEST, WORST)).T / math.log10(BEST), 0, 100, RAMP,
                  name="loss over start", y0=math.log2(LRS[0]),
-                 customdata=np.minimum(values, OFF).T,
-                 hovertemplate="loss / start = %{customdata:.3g}<extra></extra>"),
+                 customdata=np.minimum(values, OFF).T, text=places,
+                 hovertemplate="%{text}: loss / start = %{customdata:.3g}<extra></extra>"),
             marks(np.log2(ALPHAS)[lost[:, 0]], np.log2(LRS)[lost[:, 1]], "frozen", "x-thin-open",
                   8, name="above its start")]
 

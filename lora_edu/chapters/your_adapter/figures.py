@@ -102,8 +102,13 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     short = ["<br>".join(TELLING.findall(block)) for block in blocks]
     # below 0 is clear: no module, or none with numbers
     shades = np.nan_to_num(100 * norms.T / longest, nan=-100)
+    values = [[None if np.isnan(norm) else float(f"{norm:.4g}") for norm in part_norms]
+              for part_norms in norms.T]
+    layers = {(row.block, row.part): row.layer for row in adapter.rows}
+    cell_names = [[layers.get((block, part)) for block in blocks] for part in parts]
     traces = [
-        heat(shades, -100, 100, ["rgba(0,0,0,0)", PALE, "delta"], name="‖ΔW‖"),
+        heat(shades, -100, 100, ["rgba(0,0,0,0)", PALE, "delta"], name="‖ΔW‖",
+             customdata=values, text=cell_names),
         words(*np.argwhere(norms == 0).T, "0"),
         marks([block], [part], "B", "square-open", 16, stroke=3, name="chosen")]
     return figure(

@@ -30,27 +30,74 @@ class Numbers {
   }
 }
 
-// A row a point, or a cell of a map: the curve's name, where it stands, the value where y is only a
-// coordinate, and its words.
+const COLUMNS = ["curve", "x", "y", "value", "colour", "text"];
+const ALWAYS = COLUMNS.slice(0, 3);
+
+// A row a point, or a cell of a map.
 function csvOf({ data }) {
-  const rows = data.flatMap(({ name, z, x, y, x0 = 0, y0 = 0, customdata: own, text }, i) => {
-    const curve = name || `curve ${i + 1}`;
-    if (z) {
-      return z.flatMap((row, j) => row.map((value, k) => [curve, x0 + k, y0 + j, value, ""]));
-    }
-    const [across, up, values, words] = [x, y, own, text].map((column) =>
-      Array.isArray(column) ? column : [],
-    );
-    const point = (_, k) => [curve, across[k] ?? k, up[k] ?? k, values[k] ?? "", words[k] ?? ""];
-    return (up.length ? up : across).map(point);
+  const rows = data.flatMap((trace, i) => {
+    const curve = trace.name || `curve ${i + 1}`;
+    const places = Array.isArray(trace.z?.[0]) ? cellsOf(trace) : pointsOf(trace);
+    return places.map((place) => ({ curve, ...place }));
   });
-  const isUsed = (column) => column < 3 || rows.some((row) => row[column] !== "");
-  const used = [0, 1, 2, 3, 4].filter(isUsed);
-  const table = [["curve", "x", "y", "value", "text"], ...rows];
-  return table.map((row) => used.map((column) => cellOf(row[column])).join(",")).join("\n");
+  const isUsed = (name) => ALWAYS.includes(name) || rows.some((row) => textOf(row[name]));
+  const used = COLUMNS.filter(isUsed);
+  const lines = rows.map((row) => used.map((name) => cellOf(row[name])));
+  return [used, ...lines].join("\n");
 }
 
+// The value is customdata where y is only a coordinate.
+function pointsOf({ x, y, z, customdata, text, x0, dx, y0, dy }) {
+  const columns = [y, x].filter(Array.isArray);
+  const count = columns[0]?.length ?? 0;
+  const [values, words] = [z ?? customdata, text].map((column) =>
+    Array.isArray(column) ? column : [],
+  );
+  return Array.from({ length: count }, (_, k) => ({
+    x: along(x, k, count, x0, dx),
+    y: along(y, k, count, y0, dy),
+    value: values[k],
+    text: words[k],
+  }));
+}
+
+// Where meta says that z is only a level of colour, the values are customdata.
+function cellsOf({ z, x, y, customdata, text, meta, transpose, x0, dx, y0, dy }) {
+  const isColour = meta === "levels";
+  const cell = (level, j, k) => {
+    const [column, line] = transpose ? [j, k] : [k, j];
+    const [across, down] = transpose ? [z.length, z[0].length] : [z[0].length, z.length];
+    const value = customdata?.[j]?.[k];
+    const words = text?.[j]?.[k];
+    return {
+      x: along(x, column, across, x0, dx),
+      y: along(y, line, down, y0, dy),
+      value: isColour ? value : level,
+      colour: isColour && !customdata ? level : "",
+      text: isColour ? words : [words, value].flat().filter((part) => part != null),
+    };
+  };
+  return z.flatMap((levels, j) => levels.map((level, k) => cell(level, j, k)));
+}
+
+// A coordinate: of a list, in which cells may be given by their edges, or counted from the first.
+function along(places, index, count, first = 0, step = 1) {
+  if (!Array.isArray(places)) {
+    if (typeof first !== "string") return first + index * step;
+    return new Date(Date.parse(first) + index * step).toISOString();
+  }
+  const areEdges = places.length > count && typeof places[0] === "number";
+  return areEdges ? (places[index] + places[index + 1]) / 2 : places[index];
+}
+
+function textOf(value) {
+  return bare([value].flat().join("; "));
+}
+
+// A spreadsheet would take some texts for formulas; an apostrophe makes it a text.
 function cellOf(value) {
-  const words = bare(value ?? "");
-  return /[",\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words;
+  const text = textOf(value);
+  const isNumber = /^[-+]?[\d.]+(e[-+]?\d+)?$/i.test(text);
+  const safe = !isNumber && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

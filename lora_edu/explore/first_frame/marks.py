@@ -23,7 +23,7 @@ KNOWN = {kind: set(keys.split()) for kind, keys in {
     "annotation": "text x y xref yref xanchor yanchor xshift yshift showarrow font",
     "shape": "x0 x1 y0 y1 xref yref line layer fillcolor opacity",
     "scatter": "x y mode line marker text textposition textfont opacity",
-    "heatmap": "z x0 y0 zmin zmax colorscale showscale",
+    "heatmap": "z x0 y0 zmin zmax colorscale showscale text",
     "marker": "size symbol color line", "line": "color width dash", "font": "size color"}.items()}
 NEEDED = {  # without these plotly would draw more
     "layout": {"showlegend": False}, "axis": {"zeroline": False},
