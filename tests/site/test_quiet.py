@@ -190,11 +190,17 @@ FAULTS = r"""async (root) => {
 }"""
 
 
+WINDOWS = {"desk": [(1280, 900)], "phone": [(360, 740), (390, 844)]}  # px
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("page", sampled(PAGES))
 def test_every_word_can_be_read(reader, page, device):
-    for root in reader(page, device).page.locator(".explorer").all():
-        assert root.evaluate(FAULTS) == {}
+    here = reader(page, device)
+    for window in WINDOWS[device]:
+        here.resize(*window)
+        for root in here.page.locator(".explorer").all():
+            assert root.evaluate(FAULTS) == {}, window
 
 
 def bare(size=1.0):

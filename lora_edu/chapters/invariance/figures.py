@@ -84,8 +84,8 @@ def roughly() -> dict:
               words(middles, rows, [f"   {text}" for text in percent],
                     textposition="middle right", textfont={"size": 14})]
     return figure(traces, "one setting stays behind, and the runs part",
-                  [log_labelled("gap, as a share of the update", -6.5, 4.8, [1e-6, 0.01, 1],
-                                texts=["0.0001 %", "1 %", "100 %"])],
+                  [log_labelled("gap, as a share of the update", -6.5, 4.8, [1e-6, 1e-3, 1],
+                                texts=["0.0001 %", "0.1 %", "100 %"])],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
                     "showgrid": False}],
                   "The runs part by " + ", ".join(
