@@ -71,9 +71,9 @@ test-lab: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/pytest -n 2 -m "not thorough" tests/lab
 
 DATA := $(filter-out %/language_models/make_data.py $(if $(MINILM_WHEEL),,%/minilm/make_data.py), \
-	$(wildcard lora_edu/chapters/*/make_data.py))
+	$(wildcard book/lora_book/*/make_data.py))
 data: $(VENV)/.ready
-	for file in $(DATA); do $(BIN)/python -m $$(echo $${file%.py} | tr / .) || exit 1; done
+	for file in $(DATA:book/%.py=%); do $(BIN)/python -m $$(echo $$file | tr / .) || exit 1; done
 
 # Biome is a program, of which npm brings the one for this machine, where there is one.
 lint: $(VENV)/.ready-dev node_modules/.ready
@@ -126,7 +126,7 @@ tools:
 	$(PYTHON) -m venv --clear .venv-tools
 	[ -z "$(TORCH_INDEX)" ] || $(TOOLS)/pip install --quiet --disable-pip-version-check --no-deps \
 		--index-url $(TORCH_INDEX) $(TORCH) || $(NO_INDEX)
-	$(TOOLS)/pip install --quiet --disable-pip-version-check -e ".[tools]"
+	$(TOOLS)/pip install --quiet --disable-pip-version-check -e . -e "./book[tools]"
 	$(TOOLS)/pip install --quiet --disable-pip-version-check --no-deps \
 		llamafactory tinker-cookbook unsloth verl
 	$(TOOLS)/pip freeze
@@ -139,7 +139,7 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.ready: $(BIN)/python requirements.txt constraints.txt pyproject.toml
+$(VENV)/.ready: $(BIN)/python requirements.txt constraints.txt pyproject.toml book/pyproject.toml
 	@echo "Into $(VENV) come PyTorch, JupyterLab, Jupyter Book and what they need:" \
 		"some 420 MB to download, 1.9 GB on disk."
 	@[ -z "$(TORCH_INDEX)" ] || $(BIN)/pip install --disable-pip-version-check --no-deps --retries 1 \

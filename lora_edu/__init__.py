@@ -3,7 +3,7 @@
 The names below are the NumPy core; importing them loads NumPy and nothing else. The same in
 PyTorch is ``lora_edu.nn``, what is in a LoRA file says ``lora_edu.examine``, sliders are
 ``lora_edu.explore`` (plotly, ipywidgets), and the code behind the book's chapters is
-``lora_edu.chapters``.
+``lora_book``.
 """
 
 from lora_edu.adapter import RULES, Adapter, scaling

@@ -12,7 +12,7 @@ import jupytext
 import numpy as np
 import pytest
 
-import lora_edu.chapters
+import lora_book
 from book._extensions import myst
 
 REPOSITORY = Path(__file__).parents[1]
@@ -20,8 +20,8 @@ REPOSITORY = Path(__file__).parents[1]
 
 def check_modules() -> list[ModuleType]:
     """The module ``check`` of each chapter that has code exercises."""
-    folder = Path(lora_edu.chapters.__file__).parent
-    return [importlib.import_module(f"lora_edu.chapters.{file.parent.name}.check")
+    folder = Path(lora_book.__file__).parent
+    return [importlib.import_module(f"lora_book.{file.parent.name}.check")
             for file in sorted(folder.glob("*/check.py"))]
 
 

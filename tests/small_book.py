@@ -6,6 +6,7 @@ import sys
 
 from tests.book import REPOSITORY
 
+PATH = os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "book")))
 NOTEBOOK = "---\nfile_format: mystnb\nkernelspec: {name: python3, display_name: Python 3}\n---\n"
 
 
@@ -24,6 +25,6 @@ def build(folder, *options: str, **environment: str) -> subprocess.CompletedProc
     """Build the book in a folder, into _out/html; it may import what the repository has."""
     return subprocess.run(
         [sys.executable, "-m", "sphinx", *options, folder, folder / "_out/html"],
-        env=os.environ | {"NO_COLOR": "1", "TMPDIR": str(folder), "PYTHONPATH": str(REPOSITORY),
+        env=os.environ | {"NO_COLOR": "1", "TMPDIR": str(folder), "PYTHONPATH": PATH,
                           "LORA_EDU_STRICT": ""} | environment,
         capture_output=True, text=True, encoding="utf-8", timeout=300)

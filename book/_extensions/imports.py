@@ -23,8 +23,9 @@ def imported(source: str, in_functions: bool = False) -> set[str]:
     names = set(_imports(source, in_functions))
     unread = list(names)
     while unread:
-        for file in _files(unread.pop()):
-            package = ".".join(file.parent.relative_to(ROOT).parts)
+        module = unread.pop()
+        for file in _files(module):
+            package = module if file.stem == "__init__" else module.rpartition(".")[0]
             of_file = _imports(file.read_text("utf-8"), in_functions, package)
             new_names = {name for name in of_file - names
                          if name.partition(".")[0] not in sys.stdlib_module_names}
@@ -35,8 +36,10 @@ def imported(source: str, in_functions: bool = False) -> set[str]:
 
 def _files(module: str) -> list[Path]:
     """The files of one of the book's own modules: none for anybody else's."""
-    path = ROOT / module.replace(".", "/")
-    return [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
+    path = module.replace(".", "/")
+    names = (f"{path}.py", f"{path}/__init__.py")
+    files = [folder / name for folder in (ROOT, ROOT / "book") for name in names]
+    return [file for file in files if file.is_file()]
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Which of lora_edu's code a page is made with: when it changes, the page is built again.
+"""Which code a page is made with: when it changes, the page is built again.
 
-Behind a page stand lora_edu, and of its chapters those that the page imports, with their data, and
-those that these import. Imports are not followed elsewhere: a change in lora_edu itself builds all
+Behind a page stand lora_edu, and of lora_book the folders that the page imports, with their data,
+and those that these import. Imports are not followed elsewhere: a change in lora_edu builds all
 pages again. The modules beside a page are looked after by lora_edu.explore.sphinx_ext.
 """
 
@@ -13,28 +13,26 @@ from lora_edu.explore.sphinx_ext import digest, with_another_digest
 
 from . import imports, myst
 
-CHAPTERS = "lora_edu.chapters."
+BOOK = "lora_book."
 
 
 def pages_with_old_code(app, env, added, changed, removed) -> list[str]:
     """The pages with other code behind their cells than they were built with."""
-    library = imports.ROOT / "lora_edu"
-    of_library = digest(file for file in files(library)
-                        if library / "chapters" not in file.parents)
+    of_library = digest(files(imports.ROOT / "lora_edu"))
     of_folder = cache(lambda folder: digest(files(folder)))
     now = {}
     for page in env.found_docs - removed:
         text = Path(env.doc2path(page)).read_text(encoding="utf-8")
-        now[page] = " ".join([of_library, *map(of_folder, chapters_behind(text))])
+        now[page] = " ".join([of_library, *map(of_folder, folders_behind(text))])
     return with_another_digest(env, "book_sources", now)
 
 
-def chapters_behind(text: str) -> list[Path]:
-    """The folders of the chapters that a page's cells import."""
+def folders_behind(text: str) -> list[Path]:
+    """The folders of lora_book that a page's cells import."""
     code = "\n".join(part.body for part in myst.directives(text) if part.name == "code-cell")
-    names = {name.split(".")[2] for name in imports.imported(code, in_functions=True)
-             if name.startswith(CHAPTERS)}
-    return [imports.ROOT / "lora_edu/chapters" / name for name in sorted(names)]
+    names = {name.split(".")[1] for name in imports.imported(code, in_functions=True)
+             if name.startswith(BOOK)}
+    return [imports.ROOT / "book/lora_book" / name for name in sorted(names)]
 
 
 def files(folder: Path) -> Iterator[Path]:

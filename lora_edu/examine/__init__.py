@@ -175,15 +175,14 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
             which.
 
     Example:
-        >>> from importlib.resources import files
-        >>> small_gpt = files("lora_edu.chapters") / "small_gpt/data"
-        >>> examination = examine(small_gpt / "adapters/bible-r8",
-        ...                       base=small_gpt / "base.safetensors")
+        >>> from safetensors.numpy import save
+        >>> rng = np.random.default_rng(0)
+        >>> weights = {"base_model.model.q.lora_A.weight": rng.standard_normal((2, 8)),
+        ...            "base_model.model.q.lora_B.weight": rng.standard_normal((6, 2))}
+        >>> examination = examine(save(weights), {"r": 2, "lora_alpha": 4})
         >>> row = examination.rows[0]
         >>> row.layer, row.r, row.scale, round(row.norm, 2), row.rank_holding(0.9)
-        ('blocks.0.attention.q', 8, 1.0, 8.79, 4)
-        >>> [finding.name for finding in examination.findings]
-        []
+        ('q', 2, 2.0, 13.51, 2)
     """
     if progress is not None and not callable(progress):
         raise TypeError(f"progress must be a function of (done, all), got {progress!r:.100}")

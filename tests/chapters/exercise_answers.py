@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from lora_edu.chapters.audit import check as audit
+from lora_book.audit import check as audit
 from tests.book import NOTEBOOKS, checks, folded_solutions, printed_solution
 from tests.chapters.oracles import of_rank
 

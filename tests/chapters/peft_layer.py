@@ -3,8 +3,8 @@
 import torch
 from peft import LoraConfig, get_peft_model
 
-from lora_edu.chapters.shared.tasks import task_64
-from lora_edu.chapters.starts.runs_saved_files import loss_and_inputs, original
+from lora_book.shared.tasks import task_64
+from lora_book.starts.runs_saved_files import loss_and_inputs, original
 
 TASK = task_64()
 LOSS_OF, X = loss_and_inputs()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lora_edu.chapters.audit import paper
-from lora_edu.chapters.in_practice.memory import LLAMAS, PRECISIONS, account
-from lora_edu.chapters.shared.models import SIZES
+from lora_book.audit import paper
+from lora_book.in_practice.memory import LLAMAS, PRECISIONS, account
+from lora_book.shared.models import SIZES
 
 SIZE = paper.MODELS["GPT-3"]
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from lora_book.beside_full import runs_batch
+from lora_book.first_r import make_data
+from lora_book.shared import digits
+from lora_book.shared.fits import geometric_mean
 from lora_edu import initial
-from lora_edu.chapters.beside_full import runs_batch
-from lora_edu.chapters.first_r import make_data
-from lora_edu.chapters.shared import digits
-from lora_edu.chapters.shared.fits import geometric_mean
 from tests.chapters.oracles import apart, span
 
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
+from lora_book.beside_full import runs_first_step as first
+from lora_book.beside_full import runs_many_ranks as many
+from lora_book.beside_full import runs_ratio as rates
+from lora_book.beside_full import runs_turning as turn
+from lora_book.beside_full.figures import first_steps, many_ranks, ratio, row_step
+from lora_book.shared.fits import exponent, geometric_mean
+from lora_book.shared.frozen import LOST
+from lora_book.shared.tasks import task_32
+from lora_book.shared.word import picture
 from lora_edu import SGD, Adam, Adapter, Momentum, Regression, train
-from lora_edu.chapters.beside_full import runs_first_step as first
-from lora_edu.chapters.beside_full import runs_many_ranks as many
-from lora_edu.chapters.beside_full import runs_ratio as rates
-from lora_edu.chapters.beside_full import runs_turning as turn
-from lora_edu.chapters.beside_full.figures import first_steps, many_ranks, ratio, row_step
-from lora_edu.chapters.shared.fits import exponent, geometric_mean
-from lora_edu.chapters.shared.frozen import LOST
-from lora_edu.chapters.shared.tasks import task_32
-from lora_edu.chapters.shared.word import picture
 from tests.chapters.figure_words import headline
 from tests.chapters.oracles import adam_step, apart, span
 

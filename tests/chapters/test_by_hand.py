@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lora_edu.chapters.by_hand import runs
-from lora_edu.chapters.by_hand.figures import two_paths
+from lora_book.by_hand import runs
+from lora_book.by_hand.figures import two_paths
 from tests.book import notebook
 
 

@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
+from lora_book.divide_by_r import runs_growth, runs_rate
+from lora_book.divide_by_r.figures import best_rate, one_rate
+from lora_book.divide_by_r.figures import growth as growth_figure
+from lora_book.shared.fits import exponent
+from lora_book.shared.scale_rules import SCALE_RULES
 from lora_edu import SGD, Adam, Adapter, Regression, initial, scaling, train
-from lora_edu.chapters.divide_by_r import runs_growth, runs_rate
-from lora_edu.chapters.divide_by_r.figures import best_rate, one_rate
-from lora_edu.chapters.divide_by_r.figures import growth as growth_figure
-from lora_edu.chapters.shared.fits import exponent
-from lora_edu.chapters.shared.scale_rules import SCALE_RULES
 from lora_edu.explore.words import signed
 from tests.chapters.figure_words import reading
 

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from lora_edu.chapters.first_r import make_data, runs_models
-from lora_edu.chapters.language_models import figures_drift, runs, runs_crossover, runs_drift
-from lora_edu.chapters.shared import digits
-from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.mlp import MLP
+from lora_book.first_r import make_data, runs_models
+from lora_book.language_models import figures_drift, runs, runs_crossover, runs_drift
+from lora_book.shared import digits
+from lora_book.shared.fits import geometric_mean
+from lora_book.shared.mlp import MLP
 from tests.chapters.figure_words import headline
 from tests.chapters.oracles import adam_step, span
 

@@ -1,6 +1,6 @@
-"""The laboratory's page Every optimiser: the table's rows run again, and Adafactor from B = 0.
+"""The note Every optimiser: the table's rows run again, and Adafactor from B = 0.
 
-For the rows of other libraries: pip install -c constraints.txt -e ".[optimisers]"
+For the rows of other libraries: pip install -c constraints.txt -e "./book[optimisers]"
 """
 
 import itertools
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from lora_book.every_optimiser import figures, runs
 from lora_edu import initial
-from lora_edu.chapters.every_optimiser import figures, runs
 from lora_edu.explore.words import number
 from tests.chapters.figure_words import headline, reading
 from tests.chapters.oracles import span

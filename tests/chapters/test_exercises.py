@@ -12,8 +12,8 @@ import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
 
-from lora_edu.chapters.audit import check as audit
-from lora_edu.chapters.shared import verdict as shared
+from lora_book.audit import check as audit
+from lora_book.shared import verdict as shared
 from tests.book import checks
 from tests.chapters.exercise_answers import OTHER, RIGHT, WRONG, forms
 

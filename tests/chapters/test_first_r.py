@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from lora_book.divide_by_r.runs_rate import crossover
+from lora_book.first_r import make_data, runs_models
+from lora_book.first_r.figures import five_models, readings, regrets
+from lora_book.language_models.runs_crossover import digits_network
+from lora_book.minilm import make_data as minilm
+from lora_book.minilm.passages import WORKS
+from lora_book.shared import digits_map as first_r
+from lora_book.shared import rate_maps
+from lora_book.shared.fits import exponent, geometric_mean, vertex
+from lora_book.shared.scale_rules import FORMULAS
 from lora_edu import effective_rank, sweep, teacher_student
-from lora_edu.chapters.divide_by_r.runs_rate import crossover
-from lora_edu.chapters.first_r import make_data, runs_models
-from lora_edu.chapters.first_r.figures import five_models, readings, regrets
-from lora_edu.chapters.language_models.runs_crossover import digits_network
-from lora_edu.chapters.minilm import make_data as minilm
-from lora_edu.chapters.minilm.passages import WORKS
-from lora_edu.chapters.shared import digits_map as first_r
-from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.shared.fits import exponent, geometric_mean, vertex
-from lora_edu.chapters.shared.scale_rules import FORMULAS
 from tests.chapters.figure_words import reading
 from tests.chapters.oracles import span
 from tests.chapters.test_small_gpt import price

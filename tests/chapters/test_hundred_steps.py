@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from lora_book.hundred_steps.figures import drawn, spectrum
+from lora_book.hundred_steps.runs import WORD_RATES
+from lora_book.shared.style import COLOURS
+from lora_book.shared.tasks import task_32
+from lora_book.shared.word import word
+from lora_book.shared.word_run import STEPS as WORD_STEPS
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, initial, train
-from lora_edu.chapters.hundred_steps.figures import drawn, spectrum
-from lora_edu.chapters.hundred_steps.runs import WORD_RATES
-from lora_edu.chapters.shared.style import COLOURS
-from lora_edu.chapters.shared.tasks import task_32
-from lora_edu.chapters.shared.word import word
-from lora_edu.chapters.shared.word_run import STEPS as WORD_STEPS
 from tests.chapters.figure_words import headline, reading
 from tests.chapters.oracles import apart, minibatches
 from tests.chapters.test_thirty_minutes import by_hand, started

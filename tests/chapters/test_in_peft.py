@@ -10,8 +10,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from torch import nn
 
-from lora_edu.chapters.in_peft import figures, runs
-from lora_edu.chapters.starts.runs_saved_files import original
+from lora_book.in_peft import figures, runs
+from lora_book.starts.runs_saved_files import original
 from lora_edu.nn import inject, lora_layers, loraplus_groups, merge, save_adapter
 from tests.chapters.figure_words import reading
 from tests.chapters.peft_layer import X, adapted, train, trained

@@ -12,10 +12,10 @@ from peft.helpers import rescale_adapter_scale
 from safetensors.torch import load_file
 from torch import nn
 
+from lora_book.in_practice import figures, memory, nf4, runs_memory
+from lora_book.in_practice.memory import LLAMAS, MODULES, PRECISIONS, account, kept, llama
+from lora_book.small_gpt import DATA, fit, load_base, loss_on, part, results
 from lora_edu import Adam, Adapter, train
-from lora_edu.chapters.in_practice import figures, memory, nf4, runs_memory
-from lora_edu.chapters.in_practice.memory import LLAMAS, MODULES, PRECISIONS, account, kept, llama
-from lora_edu.chapters.small_gpt import DATA, fit, load_base, loss_on, part, results
 from lora_edu.nn import inject, load_adapter, lora_layers, merge_and_unload
 from tests.book import notebook
 from tests.chapters.figure_words import reading

@@ -11,10 +11,10 @@ import torch
 from peft import LoraConfig
 
 from book._extensions.content.claims import HOME
+from lora_book.invariance import figures, runs, runs_slide
+from lora_book.shared import word_run as word
+from lora_book.shared.tasks import task_16
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, initial
-from lora_edu.chapters.invariance import figures, runs, runs_slide
-from lora_edu.chapters.shared import word_run as word
-from lora_edu.chapters.shared.tasks import task_16
 from lora_edu.explore.plain_figure import plain_figure
 from tests.chapters.figure_words import reading
 from tests.chapters.oracles import span

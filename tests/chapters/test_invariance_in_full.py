@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from lora_book.shared import word_run as word
 from lora_edu import Adam, AdamW, Clipped, train
-from lora_edu.chapters.shared import word_run as word
 
 START = word.written()[0]
 RNG = np.random.default_rng(0)

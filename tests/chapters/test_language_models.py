@@ -9,8 +9,8 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 
-from lora_edu.chapters.in_practice.memory import LLAMAS
-from lora_edu.chapters.language_models import figures, make_data, runs, runs_drift, runs_two_rules
+from lora_book.in_practice.memory import LLAMAS
+from lora_book.language_models import figures, make_data, runs, runs_drift, runs_two_rules
 from tests.chapters.figure_words import headline
 
 STORED = json.loads((runs.FOLDER / "sweep.json").read_text("utf-8"))

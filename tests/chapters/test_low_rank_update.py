@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lora_edu.chapters.low_rank_update.figures import low_rank, singular_values
-from lora_edu.chapters.low_rank_update.runs import terms
-from lora_edu.chapters.shared.word import picture
+from lora_book.low_rank_update.figures import low_rank, singular_values
+from lora_book.low_rank_update.runs import terms
+from lora_book.shared.word import picture
 from tests.chapters.figure_words import headline, reading
 
 SQUARES = np.linalg.eigvalsh(picture() @ picture().T)[::-1].clip(0)  # of the singular values

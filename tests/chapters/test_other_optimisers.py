@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu.chapters.other_optimisers import make_data, runs
-from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.shared.scale_rules import SCALE_RULES
+from lora_book.other_optimisers import make_data, runs
+from lora_book.shared import rate_maps
+from lora_book.shared.scale_rules import SCALE_RULES
 from tests.chapters.test_small_gpt import price
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu.chapters.rotated_digits import figures, make_data, runs, training
-from lora_edu.chapters.shared.digits import load
+from lora_book.rotated_digits import figures, make_data, runs, training
+from lora_book.shared.digits import load
 from tests.book import printed_solution
 from tests.chapters.figure_words import reading
 from tests.chapters.oracles import of_rank

@@ -6,10 +6,10 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import cross_entropy
 
+from lora_book.shared import digits, mlp
+from lora_book.shared.fits import exponent, vertex
+from lora_book.shared.style import COLOURS, ZeroLogAxis
 from lora_edu import initial
-from lora_edu.chapters.shared import digits, mlp
-from lora_edu.chapters.shared.fits import exponent, vertex
-from lora_edu.chapters.shared.style import COLOURS, ZeroLogAxis
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from lora_edu.chapters.beside_full.runs_whole import beside
-from lora_edu.chapters.shared import rate_maps
-from lora_edu.chapters.small_gpt import (
+from lora_book.beside_full.runs_whole import beside
+from lora_book.shared import rate_maps
+from lora_book.small_gpt import (
     figures,
     fit,
     load_base,
@@ -21,7 +21,7 @@ from lora_edu.chapters.small_gpt import (
     results,
     surprise,
 )
-from lora_edu.chapters.small_gpt.text import DATA, STYLES, decode, encode, part, read
+from lora_book.small_gpt.text import DATA, STYLES, decode, encode, part, read
 from lora_edu.nn import load_adapter, set_adapter
 from tests.chapters.figure_words import reading
 

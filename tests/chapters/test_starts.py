@@ -9,10 +9,10 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from scipy.stats import kstest
 from torch import nn
 
-from lora_edu.chapters.shared.norm_board import LEARNING_RATE
-from lora_edu.chapters.starts import figures
-from lora_edu.chapters.starts.runs import MORE_STARTS, PEFT_STARTS, ROUNDING, board
-from lora_edu.chapters.starts.runs_saved_files import off, original, train_and_save
+from lora_book.shared.norm_board import LEARNING_RATE
+from lora_book.starts import figures
+from lora_book.starts.runs import MORE_STARTS, PEFT_STARTS, ROUNDING, board
+from lora_book.starts.runs_saved_files import off, original, train_and_save
 from lora_edu.nn import inject, load_adapter
 from tests.chapters.figure_words import reading
 from tests.chapters.peft_layer import TASK, W0, adapted, train, trained

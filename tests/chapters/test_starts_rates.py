@@ -6,10 +6,10 @@ import torch
 from scipy.stats import spearmanr
 from torch.autograd.functional import hessian
 
-from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.starts import COMPARED_STARTS, make_data, rates, tasks
-from lora_edu.chapters.starts.figures import own_rate
-from lora_edu.chapters.starts.make_data import top_curvature
+from lora_book.shared.fits import geometric_mean
+from lora_book.starts import COMPARED_STARTS, make_data, rates, tasks
+from lora_book.starts.figures import own_rate
+from lora_book.starts.make_data import top_curvature
 from lora_edu.explore.words import number
 from tests.chapters.figure_words import reading
 from tests.chapters.oracles import span

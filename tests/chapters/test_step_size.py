@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+from lora_book.shared import word_run as word
+from lora_book.shared.tasks import task_32
+from lora_book.step_size import runs
+from lora_book.step_size.figures import step_size, three_alphas
 from lora_edu import SGD, Adam, Adapter, Momentum, initial, sweep, train
-from lora_edu.chapters.shared import word_run as word
-from lora_edu.chapters.shared.tasks import task_32
-from lora_edu.chapters.step_size import runs
-from lora_edu.chapters.step_size.figures import step_size, three_alphas
 from tests.chapters.figure_words import headline, reading
 
 SCALES = 8.0 ** np.array([-8, -7, -6, -2, -1, 0, 1, 3, 4])

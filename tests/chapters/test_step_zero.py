@@ -7,6 +7,12 @@ import pytest
 import torch
 from scipy.stats import sem
 
+from lora_book.shared.style import ZeroLogAxis
+from lora_book.shared.tasks import task_64
+from lora_book.shared.word import word
+from lora_book.shared.word_run import written
+from lora_book.step_zero.figures import step_zero, two_gradients
+from lora_book.step_zero.runs import escape_step, from_noise
 from lora_edu import (
     SGD,
     STARTS,
@@ -20,12 +26,6 @@ from lora_edu import (
     teacher_student,
     train,
 )
-from lora_edu.chapters.shared.style import ZeroLogAxis
-from lora_edu.chapters.shared.tasks import task_64
-from lora_edu.chapters.shared.word import word
-from lora_edu.chapters.shared.word_run import written
-from lora_edu.chapters.step_zero.figures import step_zero, two_gradients
-from lora_edu.chapters.step_zero.runs import escape_step, from_noise
 from tests.chapters.figure_words import headline
 from tests.chapters.oracles import minibatches, span
 

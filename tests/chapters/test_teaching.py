@@ -2,9 +2,9 @@
 
 import pytest
 
-from lora_edu.chapters.first_r.figures import carried
-from lora_edu.chapters.language_models.figures import costs, valleys
-from lora_edu.chapters.thirty_minutes.ideas import rising
+from lora_book.first_r.figures import carried
+from lora_book.language_models.figures import costs, valleys
+from lora_book.thirty_minutes.ideas import rising
 from tests.chapters.figure_words import reading
 
 

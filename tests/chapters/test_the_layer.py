@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from lora_edu.chapters.small_gpt import DATA, load_base
-from lora_edu.chapters.the_layer import figures, runs
+from lora_book.small_gpt import DATA, load_base
+from lora_book.the_layer import figures, runs
 from lora_edu.nn import load_adapter, lora_layers, merge
 from tests.book import notebook
 

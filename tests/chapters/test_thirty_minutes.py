@@ -7,15 +7,15 @@ import re
 import numpy as np
 import pytest
 
+from lora_book.divide_by_r.runs_growth import TERMS
+from lora_book.first_r.figures import carried
+from lora_book.shared import digits_map, word_run
+from lora_book.shared.fits import geometric_mean
+from lora_book.shared.style import COLOURS
+from lora_book.shared.word import word as the_word
+from lora_book.thirty_minutes import figures, ideas, runs
+from lora_book.which_zero.runs_swap import both
 from lora_edu import STARTS, Adam, Adapter, initial, train
-from lora_edu.chapters.divide_by_r.runs_growth import TERMS
-from lora_edu.chapters.first_r.figures import carried
-from lora_edu.chapters.shared import digits_map, word_run
-from lora_edu.chapters.shared.fits import geometric_mean
-from lora_edu.chapters.shared.style import COLOURS
-from lora_edu.chapters.shared.word import word as the_word
-from lora_edu.chapters.thirty_minutes import figures, ideas, runs
-from lora_edu.chapters.which_zero.runs_swap import both
 from lora_edu.explore.plain_figure import plain_figure
 from tests.chapters.figure_words import headline
 from tests.chapters.oracles import adam_step, apart

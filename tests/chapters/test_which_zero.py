@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, sem
 
+from lora_book.shared.fits import exponent, geometric_mean
+from lora_book.which_zero import figures
+from lora_book.which_zero import runs_swap as swap
+from lora_book.which_zero import runs_wide_layer as wide
+from lora_book.which_zero.make_data import trained
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, Regression, initial, train
-from lora_edu.chapters.shared.fits import exponent, geometric_mean
-from lora_edu.chapters.which_zero import figures
-from lora_edu.chapters.which_zero import runs_swap as swap
-from lora_edu.chapters.which_zero import runs_wide_layer as wide
-from lora_edu.chapters.which_zero.make_data import trained
 from tests.chapters.figure_words import headline
 
 A_RANDOM, B_RANDOM = wide.MATRICES

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save, save_file
 
-from lora_edu.chapters.your_adapter import SAMPLE, figures
+from lora_book.your_adapter import SAMPLE, figures
 from lora_edu.explore.plain_figure import validate
 from lora_edu.formats.convention import A_STARTS
 from tests.chapters.figure_words import headline

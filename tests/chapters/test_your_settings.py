@@ -2,8 +2,8 @@
 
 import pytest
 
-from lora_edu.chapters.shared.tool_rows import ROWS
-from lora_edu.chapters.your_settings.figures import CHOICES, settings
+from lora_book.shared.tool_rows import ROWS
+from lora_book.your_settings.figures import CHOICES, settings
 from tests.chapters.figure_words import headline
 
 

@@ -24,13 +24,13 @@ def test_the_core_loads_numpy_and_nothing_else():
     added = {name.partition(".")[0] for name in loaded - modules_after("import numpy")}
     assert {f"lora_edu.{name}" for name in CORE} <= loaded | {"lora_edu.sixty"}  # stands alone
     assert added - sys.stdlib_module_names - {"numpy"} == {"lora_edu"}
-    assert not loaded & {"lora_edu.nn", "lora_edu.chapters", "lora_edu.explore"}
+    assert not loaded & {"lora_edu.nn", "lora_book", "lora_edu.explore"}
 
 
 def test_nn_loads_torch_and_safetensors_but_neither_figures_nor_peft():
     loaded = modules_after("import lora_edu.nn")
     assert {"torch", "safetensors", "lora_edu.nn.files"} <= loaded
-    assert not loaded & {"plotly", "ipywidgets", "peft", "transformers", "lora_edu.chapters"}
+    assert not loaded & {"plotly", "ipywidgets", "peft", "transformers", "lora_book"}
 
 
 @pytest.mark.parametrize(("missing", "call", "extra"), [

@@ -17,7 +17,7 @@ import time
 import plotly.graph_objects as go
 from lora_edu import STARTS
 from lora_edu.explore import explore
-from lora_edu.chapters.step_zero.figures import step_zero
+from lora_book.step_zero.figures import step_zero
 
 calls, pause = [], 0.5
 def slow(n: int = 0):

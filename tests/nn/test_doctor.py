@@ -11,9 +11,9 @@ from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from lora_edu.chapters.in_practice.faults import FAULTS
-from lora_edu.chapters.in_practice.planting import adam, answer, ours, pefts, trained
-from lora_edu.chapters.in_practice.tiny import TinyChat, batch
+from lora_book.in_practice.faults import FAULTS
+from lora_book.in_practice.planting import adam, answer, ours, pefts, trained
+from lora_book.in_practice.tiny import TinyChat, batch
 from lora_edu.nn import (
     AdapterConfig,
     doctor,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from lora_edu.chapters.your_adapter import figures
+from lora_book.your_adapter import figures
 from lora_edu.explore import explore, show
 from tests.site.explorers import press
 

@@ -106,7 +106,7 @@ def test_every_cell_gives_the_builds_output(visit, page):
 
 @pytest.mark.parametrize(("source", "runs"), [
     ("from lora_edu import sweep", True), ("import torch", False),
-    ("from lora_edu.chapters.small_gpt import results", False)])
+    ("from lora_book.small_gpt import results", False)])
 def test_a_cell_needs_what_the_book_s_modules_import(source, runs):
     assert all(map(in_browsers, imported(source))) == runs
 

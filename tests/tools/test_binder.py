@@ -13,10 +13,12 @@ from packaging.utils import canonicalize_name
 from book._extensions.notebooks.copies import copy_names
 from tests.book import NOTEBOOKS, REPOSITORY
 
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = PROJECT["optional-dependencies"]
-WANTED = [line for extra in EXTRAS.values() for line in map(Requirement, extra)
-          if line.name != PROJECT["name"]]
+PROJECTS = [tomllib.loads((REPOSITORY / name).read_text(encoding="utf-8"))["project"]
+            for name in ("pyproject.toml", "book/pyproject.toml")]
+OURS = {project["name"] for project in PROJECTS}
+WANTED = [line for project in PROJECTS
+          for lines in (project["dependencies"], *project["optional-dependencies"].values())
+          for line in map(Requirement, lines) if line.name not in OURS]
 
 
 def test_each_has_a_known_version():
@@ -54,7 +56,8 @@ def test_postbuild_makes_what_the_buttons_open(tmp_path):
     torch, package, copies, npm = run_post_build(tmp_path)
     assert "--no-deps --index-url" in torch
     assert torch.split()[-1] in {str(line) for line in WANTED}
-    assert package.endswith("-c constraints.txt -e .[peft,lab]") and "index" not in package
+    assert package.endswith("-c constraints.txt -e . -e ./book[peft,lab]")
+    assert "index" not in package
     assert copies == "python -m book.lab --copies" and npm.startswith("npm ci --ignore-scripts")
     ours = REPOSITORY / ".jupyter/jupyter_server_config.py"
     config = tmp_path / "prefix/etc/jupyter/jupyter_server_config.py"

@@ -28,11 +28,11 @@ def test_the_wheel_holds_the_package_with_chapters_and_data(tmp_path):
 
 @pytest.mark.parametrize("source, extra", [
     ("import numpy as np", "chapters"),
-    ("from lora_edu.chapters.step_zero import figures", "chapters"),
+    ("from lora_book.step_zero import figures", "chapters"),
     ("from lora_edu.nn import inject", "torch"),
-    ("from lora_edu.chapters.small_gpt.figures import losses", "torch"),  # imports it itself
+    ("from lora_book.small_gpt.figures import losses", "torch"),  # imports it itself
     ("from peft import LoraConfig", "peft"),
-    ("from lora_edu.chapters.in_practice.runs_memory import measure", "peft")])  # when called
+    ("from lora_book.in_practice.runs_memory import measure", "peft")])  # when called
 def test_a_notebook_installs_the_extra_that_its_code_needs(source, extra):
     wheel = wheel_name(REPOSITORY)
     there = first_cell(source, wheel, SITE)

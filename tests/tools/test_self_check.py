@@ -3,8 +3,8 @@
 
 import numpy as np
 
+from lora_book.shared.tasks import task_16
 from lora_edu import SGD, Adam, Adapter, train
-from lora_edu.chapters.shared.tasks import task_16
 from tests.small_book import build, write
 
 

@@ -1,4 +1,4 @@
-"""A page is built again when lora_edu or the chapters it names change."""
+"""A page is built again when lora_edu or what it imports of lora_book changes."""
 
 from types import SimpleNamespace
 
@@ -11,14 +11,14 @@ from tests.small_book import cell, write
 @pytest.fixture
 def book(tmp_path, monkeypatch):
     """A folder with lora_edu in it and three pages; what is written there."""
-    files = {"lora_edu/core.py": "", "lora_edu/chapters/shared/style.py": "",
-             "lora_edu/chapters/alpha/figures.py": "import lora_edu.chapters.shared.style",
-             "lora_edu/chapters/alpha/data/runs.npz": "",
-             "lora_edu/chapters/beta/figures.py": "from . import runs\nfrom .. import gamma",
-             "lora_edu/chapters/beta/runs.py": "", "lora_edu/chapters/gamma/__init__.py": "",
+    files = {"lora_edu/core.py": "", "book/lora_book/shared/style.py": "",
+             "book/lora_book/alpha/figures.py": "import lora_book.shared.style",
+             "book/lora_book/alpha/data/runs.npz": "",
+             "book/lora_book/beta/figures.py": "from . import runs\nfrom .. import gamma",
+             "book/lora_book/beta/runs.py": "", "book/lora_book/gamma/__init__.py": "",
              "lora_edu/explore/looks.css": "",
-             "book/alpha.md": cell("from lora_edu.chapters.alpha import figures"),
-             "book/beta.md": cell("from lora_edu.chapters.beta.figures import one"),
+             "book/alpha.md": cell("from lora_book.alpha import figures"),
+             "book/beta.md": cell("from lora_book.beta.figures import one"),
              "book/waves.md": "no chapter"}
     write(tmp_path, files)
     monkeypatch.setattr(imports, "ROOT", tmp_path)
@@ -27,11 +27,11 @@ def book(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("file, pages", [
     ("lora_edu/core.py", {"alpha", "beta", "waves"}),
-    ("lora_edu/chapters/alpha/figures.py", {"alpha"}),
-    ("lora_edu/chapters/alpha/data/runs.npz", {"alpha"}),
-    ("lora_edu/chapters/shared/style.py", {"alpha"}),  # by way of alpha's figures
-    ("lora_edu/chapters/beta/figures.py", {"beta"}),
-    ("lora_edu/chapters/gamma/__init__.py", {"beta"}),  # by a relative import
+    ("book/lora_book/alpha/figures.py", {"alpha"}),
+    ("book/lora_book/alpha/data/runs.npz", {"alpha"}),
+    ("book/lora_book/shared/style.py", {"alpha"}),  # by way of alpha's figures
+    ("book/lora_book/beta/figures.py", {"beta"}),
+    ("book/lora_book/gamma/__init__.py", {"beta"}),  # by a relative import
     ("lora_edu/explore/looks.css", set())])
 def test_a_changed_file_changes_the_pages_that_it_stands_behind(book, file, pages):
     env = SimpleNamespace(found_docs={"alpha", "beta", "waves", "gone"},

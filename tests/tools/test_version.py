@@ -1,7 +1,8 @@
-"""One version everywhere: of the package, in the citation, on the page of words and in the
+"""One version everywhere: of both packages, in the citation, on the page of words and in the
 changelog."""
 
 import re
+import tomllib
 
 import yaml
 
@@ -14,7 +15,8 @@ def test_one_version_everywhere():
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
     changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     newest, state = re.search(r"^## (\S+) \((.+)\)$", changelog, re.MULTILINE).groups()
-    assert citation["version"] == lora_edu.__version__
+    book = tomllib.loads((REPOSITORY / "book/pyproject.toml").read_text(encoding="utf-8"))
+    assert citation["version"] == lora_edu.__version__ == book["project"]["version"]
     bibtex = dict(re.findall(r"^  (\w+) += \{\{?([^}]+)\}", source("book/glossary"), re.MULTILINE))
     assert bibtex["version"] == citation["version"]
     assert bibtex["title"] == citation["title"]

@@ -23,7 +23,7 @@ from lora_edu.explore.page import live_fragment
 from lora_edu.explore.plain_figure import plain_figure
 
 MOST = 200_000  # characters that a cell may print
-VERDICT = "application/vnd.lora-edu.verdict+json"  # of lora_edu/chapters/shared/verdict.py
+VERDICT = "application/vnd.lora-edu.verdict+json"  # of book/lora_book/shared/verdict.py
 names = __main__.__dict__
 # Number of a cell → the names after it; None: before the first.
 kept = {None: {"__name__": "__main__", "__builtins__": __builtins__}}

@@ -31,7 +31,7 @@ from .pyodide_wheel import PACKAGE, address, fetch, lock_of
 SOURCES = Path(__file__).parent
 SCRIPTS = ("pyodide.mjs", "pyodide.asm.js")  # which the browser fetches as modules
 FILES = {"pyodide.asm.wasm": "Python", "python_stdlib.zip": "Python's library"}
-MODULES = {"numpy", "lora_edu", "IPython", *sys.stdlib_module_names} - {
+MODULES = {"numpy", "lora_edu", "lora_book", "IPython", *sys.stdlib_module_names} - {
     "concurrent", "multiprocessing", "subprocess"}  # no processes
 LINE = ('<p class="page-python d-print-none" hidden data-root="{root}" data-version="{version}" '
         'data-elsewhere="{left_out}" data-notebook="{notebook}"></p>')

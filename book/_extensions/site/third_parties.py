@@ -70,7 +70,7 @@ def _distributions(app) -> list[Distribution]:
 
 def _data(root: Path) -> Iterator[str]:
     """Where the data of the book's own wheel come from."""
-    for file in sorted(root.glob("lora_edu/chapters/*/data/SOURCES.md")):
+    for file in sorted(root.glob("book/lora_book/*/data/SOURCES.md")):
         yield _section(file.relative_to(root).as_posix(), [file.read_text(encoding="utf-8")])
 
 

@@ -1,0 +1,1 @@
+"""The code behind the pages of *LoRA, from scratch*: a folder a page, and what they share."""

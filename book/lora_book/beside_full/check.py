@@ -1,0 +1,31 @@
+"""The check of the chapter Beside full fine-tuning."""
+
+import numpy as np
+
+from lora_book.shared.verdict import NotYet, ask, check, close, positive
+
+
+@check
+def matching_rate(rate) -> str:
+    """Check the rate of full fine-tuning whose first Adam step is as useful as LoRA's on average.
+
+    rate: function (G, lr, alpha, sigma) → the learning rate. The mean over A is taken by
+    quadrature, component by component: it knows nothing of the closed form.
+    """
+    rng = np.random.default_rng(0)
+    for lr, alpha, sigma, shape in ((0.01, 8.0, 0.2, (3, 5)), (0.002, 32.0, 0.05, (4, 2))):
+        G = rng.normal(size=shape) * rng.uniform(0.1, 3, (shape[0], 1))
+        G[1] = 0  # a row of zeros
+        answer = positive("The learning rate", ask(rate, G, lr, alpha, sigma))
+        ratio = answer * np.sum(np.sign(G) * G) / (lr * alpha * _useful(G, sigma))
+        if not close(ratio, 1.0):
+            raise NotYet(f"α = {alpha:g}, σ = {sigma:g}: the step of full fine-tuning is "
+                         f"{ratio:.6g} times as useful as LoRA's.")
+    return "both first steps promise the same drop in loss."
+
+
+def _useful(G: np.ndarray, sigma: float) -> float:
+    """The mean of Σᵢ|gᵢ·a| over normal a: gᵢ·a is normal, and its size is averaged on a grid."""
+    z = np.linspace(-12, 12, 240_001)
+    size = np.sum(np.abs(z) * np.exp(-z**2 / 2)) / np.sum(np.exp(-z**2 / 2))
+    return sum(size * np.sqrt(np.sum((sigma * row)**2)) for row in G)

@@ -1,0 +1,68 @@
+"""Two adapters combined into one: how much of each arrives."""
+
+from functools import cache
+
+import numpy as np
+
+from lora_book.in_peft.runs import KINDS, arrives, combined, pair
+from lora_book.shared.axes import labelled
+from lora_book.shared.style import COLOURS, coloured, curve, figure, level, marks
+from lora_edu.explore.words import number
+
+DRAWS = ("two draws", "one draw")
+WEIGHTS = (-1.0, -0.5, 0.0, 0.5, 1.0, 2.0)  # of the second adapter
+LOOKS = {"linear": ("B", "square"), "svd": ("A", "circle"), "cat": ("delta", "diamond")}
+
+
+@cache
+def _two_digits(share: float) -> str:
+    return f"{round(share, 2) + 0:.2f}".replace("-", "−")
+
+
+def _combination(draws: str, r: int, weight: float, kind: str) -> tuple[np.ndarray, float]:
+    """(How much of each arrives, the distance from the weighted sum, in parts of it.)"""
+    adapters = pair(r, draws == "one draw", np.random.default_rng(0))
+    change = combined(kind, adapters, [1.0, weight])
+    total = combined("cat", adapters, [1.0, weight])
+    return arrives(change, adapters), np.linalg.norm(change - total) / np.linalg.norm(total)
+
+
+def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
+    """Left: how much of each adapter arrives, by kind. Right: the distance from the sum."""
+    combinations = {kind: _combination(draws, r, weight, kind) for kind in KINDS}
+    sentences = []
+    for kind, (shares, gap) in combinations.items():
+        first, second = map(_two_digits, shares)
+        gap_text = number(gap) if gap > 1e-9 else "0"
+        sentences.append(f"“{kind}” {first} and {second}, off by {gap_text}")
+
+    traces = [level(1.0, [-0.5, 2.5]), level(weight, [-0.5, 2.5])]
+    for x, (kind, (shares, _)) in enumerate(combinations.items()):
+        colour, symbol = LOOKS[kind]
+        for aside, share, which, is_open in ((-0.12, shares[0], "the first", False),
+                                             (0.12, shares[1], "the second", True)):
+            traces.append(marks([x + aside], [share], colour,
+                                f"{symbol}-open" if is_open else symbol, 13,
+                                stroke=2 if is_open else 0, name=f"{kind}, {which}",
+                                hovertemplate=f"{which}: %{{y:.3g}}<extra></extra>"))
+    for kind, (colour, symbol) in LOOKS.items():
+        gaps = [_combination(draws, r, each, kind)[1] for each in WEIGHTS]
+        traces.append(curve(colour, WEIGHTS, gaps, panel=2, name=kind, symbols=symbol, sizes=9))
+    traces.append(marks([weight] * 3, [gap for _, gap in combinations.values()],
+                        [COLOURS[LOOKS[kind][0]] for kind in KINDS],
+                        [LOOKS[kind][1] for kind in KINDS], 15, panel=2))
+
+    legend = "   ".join(coloured(f"{sign} {kind}", LOOKS[kind][0]) for kind, sign in
+                        zip(KINDS, "■●◆", strict=True))
+    shares, gap = combinations["linear"]
+    first, second = map(_two_digits, shares)
+    return figure(
+        traces,
+        f"With “linear” {first} and {second} of the two arrive, off by {gap:.2g} of the sum",
+        [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
+          "showgrid": False},
+         labelled("second weight", -1.2, 2.2, tickvals=list(WEIGHTS))],
+        [labelled("of it arrives", -1.4, 3.7), labelled("off by", -0.1, 2.2)],
+        f"{draws} of A, r = {r}, weights 1 and {weight:g}: of the two arrives "
+        f"{' · '.join(sentences)} of the sum",
+        headings=["filled: the first, open: the second", legend])

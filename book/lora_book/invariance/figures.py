@@ -1,0 +1,116 @@
+"""A run in three settings, what tells settings apart, and what is left behind by "roughly"."""
+
+import numpy as np
+
+from lora_book.invariance import runs
+from lora_book.invariance.runs_slide import worth
+from lora_book.shared.axes import labelled, log_labelled
+from lora_book.shared.factor_bars import factor_bars, times
+from lora_book.shared.style import (
+    MARGIN,
+    ZeroLogAxis,
+    curve,
+    figure,
+    level,
+    line,
+    marks,
+    power_ticks,
+    words,
+)
+from lora_book.shared.two_runs import STEPS, relative_gap
+from lora_book.shared.word_pictures import progress
+from lora_book.shared.word_run import loss_left
+from lora_edu import OPTIMISERS
+from lora_edu.explore.words import number
+
+UNIT = 4.0  # α × 16 is a change of units of A and B by √16
+
+
+def three_runs(t: int = 5) -> dict:
+    """ΔW at step t: of a run of Adam, of α × 16 alone, and of α × 16 with what makes up for it."""
+    adapters = {name: run[t] for name, run in runs.three_words().items()}
+    usual, large, fitted = (f"{100 * loss_left(adapter):.3g} %" for adapter in adapters.values())
+    outcome = "the first and the last are one picture" if t else "nothing is written yet"
+    return progress(adapters, f"step {t}: {outcome}",
+                    f"Adam, step {t}: {usual} of the loss is left with α, {large} with α × 16, "
+                    f"{fitted} with α × 16 and the other settings changed", beside=19)
+
+
+def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False,
+          optimiser: str = "AdamW") -> dict:
+    """The gap between a run with α × 16 and one with α in which the settings that are true, which
+    the reader ticks, follow."""
+    second = runs.followed(optimiser, lr=eta, start=start, eps=eps, weight_decay=decay)
+    gap = relative_gap(runs.large_path(optimiser), runs.path(*second))
+    scale = ZeroLogAxis(-9, 1, every=2)
+    powers = {"start": 1, **OPTIMISERS[optimiser].powers}
+    follows = [f"{name} {times(UNIT**powers[setting])}" for setting, name, on in (
+        ("lr", "η", eta), ("start", "A’s start", start), ("eps", "ε", eps),
+        ("weight_decay", "decay", decay)) if on and setting in powers]
+    if not gap.any():
+        gap_text = "exactly 0: the same bits"
+    elif gap.max() > 0.005:  # below it, whole per cents would say 0
+        gap_text = f"they differ by up to {100 * gap.max():.0f} % of the update"
+    else:
+        gap_text = f"gap up to {number(gap.max())} × the update"
+    gap = gap[1:]  # at step 0 there is none
+    shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap), values=gap,
+                  name="gap", sizes=6)
+    return figure([shown], gap_text, [labelled("step", -1.5, STEPS + 1)],
+                  [scale.axis("gap between the updates")],
+                  f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
+                  f"{gap_text}", margin={**MARGIN, "l": 76, "t": 12})
+
+
+def two_numbers(change: str = "α × 16") -> dict:
+    """What a change does to the first stride of W, and to how far A's first step turns A."""
+    stride, turning = runs.two_sizes(change)
+    return factor_bars(
+        {"turning": turning, "stride": stride},
+        f"stride s·σ·η: {times(stride)}, turning η/σ: {times(turning)}",
+        "beside the run without the change", "dotted: as it was",
+        f"{change}: the first step of W is {times(stride)}, the part of its length by "
+        f"which A's first move turns A is {times(turning)}")
+
+
+def roughly() -> dict:
+    """How far two runs part that should be one, where one setting does not follow (log scale)."""
+    sizes = runs.left_behind()
+    rows = np.arange(len(sizes))[::-1]
+    middles = [np.median(gaps) for gaps in sizes.values()]
+    percent = [f"{100 * middle:.2g} %" if middle < 1 else f"{100 * middle:.0f} %"
+               for middle in middles]  # .2g would write 150 % as 1.5e+02 %
+    traces = [marks(middles, rows, "delta", "diamond", 11),
+              words(middles, rows, [f"   {text}" for text in percent],
+                    textposition="middle right", textfont={"size": 14})]
+    return figure(traces, "one setting stays behind, and the runs part",
+                  [log_labelled("gap, as a share of the update", -6.5, 4.8, [1e-6, 1e-3, 1],
+                                texts=["0.0001 %", "0.1 %", "100 %"])],
+                  [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
+                    "showgrid": False}],
+                  "The runs part by " + ", ".join(
+                      f"{text} ({name})" for name, text in zip(sizes, percent, strict=True)),
+                  margin={**MARGIN, "l": 118, "t": 12})
+
+
+def slide(factor: int = 16) -> dict:
+    """The factor on η that a larger α is worth, against how far A has moved from its start."""
+    moved, worths = worth(factor)
+    root = factor**0.5
+    ends = {f"η × {factor}": np.log2(factor), f"η × {root:g}": np.log2(root)}
+    traces = [line(moved, np.log2(worths), "A", width=4, name="worth", customdata=worths,
+                   hovertemplate="A moved by %{x:.2g} of its start: η × %{customdata:.3g}"
+                                 "<extra></extra>"),
+              *(level(end, [1e-4, 1e3]) for end in ends.values()),
+              words([10**2.1] * 2,  # near the right edge
+                    [end + 0.12 for end in ends.values()], list(ends),
+                    textposition="top left")]
+    worth_at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
+                for where in (0.01, 0.1, 1, 10)}
+    return figure(
+        traces, f"α × {factor} is worth η × {factor} at first, η × {root:g} at last",
+        [labelled("A has moved, in lengths of its start", -3.2, 2.2, **power_ticks(-3, 2))],
+        [labelled("worth in η", -0.3, 6.6, tickvals=list(range(7)),
+                  ticktext=[f"× {2**e}" for e in range(7)])],
+        f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its start: η × {value:.3g}"
+                                       for where, value in worth_at.items()))

@@ -1,0 +1,236 @@
+"""The figures of the chapter On language models: the valleys of 35 models, what a carried learning
+rate costs, whether the scale was α/r, what a rank buys, and two rules."""
+
+import numpy as np
+
+from lora_book.first_r import runs_models
+from lora_book.language_models import runs, runs_two_rules
+from lora_book.language_models.runs_two_rules import GROWS, KEPT
+from lora_book.shared.axes import labelled, log_labelled
+from lora_book.shared.drawing import say
+from lora_book.shared.fits import geometric_mean
+from lora_book.shared.looks import end_labels, named, named_ticks, roomy
+from lora_book.shared.scale_rules import FORMULAS
+from lora_book.shared.style import coloured, figure, level, line, marks
+
+RANKS = (1, 2, 4, 16, 64, 128)
+# From the smallest rank to the largest.
+RANK_COLOURS = dict(zip(RANKS, ("#c98bb0", "#aa6bc0", "#3b82c4", "#009e73", "#c07f00", "#d55e00"),
+                        strict=True))
+TUNED_AT = ("the smallest rank", "the largest rank")
+HIGHEST = 0.045  # loss above the least of a model that is shown, in nats
+EDGE = 0.044  # where what lies above is drawn
+
+PAIRS = {"1 → 4": (1, 4), "1 → 16": (1, 16), "1 → 64": (1, 64), "4 → 16": (4, 16),
+         "4 → 64": (4, 64), "4 → 128": (4, 128), "16 → 64": (16, 64), "64 → 4": (64, 4),
+         "64 → 1": (64, 1)}
+POWERS = (-0.5, -0.25, 0.0, 0.15, 0.25, 0.5)
+LEAST_SHOWN = 1e-5  # nats; a smaller regret is drawn here
+TOP_SHOWN = 0.05  # where the triangles are drawn
+
+STRIDE_POWERS = {"LoRA": 0.0, "rsLoRA": 0.5, "unscaled": 1.0}  # how a stride grows with r
+
+MEDIANS_AT = -0.0022  # where the medians are written, in nats
+# From, and below, in billions of parameters.
+SIZES = {"1 to 9 billion": (0, 10), "20 to 35 billion": (20, 40), "70 billion and more": (70, 2000)}
+
+BOOKS_RULE = {KEPT: "LoRA", GROWS: "unscaled"}  # what the book's own tasks call these
+
+MODELS = {model.short_name: model for model in runs.models()}
+
+
+def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
+    """Loss against η, a curve a rank; rings at the best rates, crosses at one that is carried.
+
+    model: by its short name. tuned: at which of its ranks the carried η was found.
+    """
+    this = MODELS[model]
+    ranks = this.ranks_with_curves
+    r1 = ranks[0]
+    other = ranks[-1]
+    if tuned == TUNED_AT[1]:
+        r1, other = other, r1
+    carried = this.best(r1)
+    floor = min(this.least(r) for r in ranks)
+
+    traces = [line([carried, carried], [0, HIGHEST], "frozen", width=1.5, dash="dash",
+                   name="the η that is carried")]
+    names = []
+    crosses = []  # drawn last, above the curves
+    for r in ranks:
+        colour = RANK_COLOURS[r]
+        rates, losses = this.at(r)
+        above = losses - floor
+        traces.append(marks(rates, _below_edge(above), colour, "circle", 6, mode="lines+markers",
+                            line={"color": colour, "width": 2.5},
+                            **named(f"r = {r}: nats above the least", above)))
+        traces.append(marks([this.best(r)], [this.least(r) - floor], colour, "circle-open", 16,
+                            stroke=2.5, name="best at this rank"))
+        if r != r1 and np.isfinite(this.loss(r, carried)):
+            loss = this.loss(r, carried) - floor
+            crosses.append(marks([carried], [_below_edge(loss)], colour, "x", 14,
+                                 **named("carried", [loss])))
+        names.append(coloured(f"● r = {r}", colour))
+
+    traces += crosses
+    cost = this.loss(other, carried) - this.least(other)  # nan where it was not run
+    outcome = f"was not run at {other}"
+    if np.isfinite(cost):
+        outcome = f"costs {_nats(cost)} at r = {other}"
+    headline = f"{model}: η tuned at r = {r1} {outcome}"
+    return figure(
+        traces, headline,
+        [log_labelled("learning rate η", np.log10(1.8e-5), np.log10(3.4e-3),
+                      [3e-5, 1e-4, 3e-4, 1e-3, 3e-3],
+                      texts=["0.00003", "0.0001", "0.0003", "0.001", "0.003"])],
+        [labelled("test loss above the least (nats)", -0.0015, HIGHEST,
+                  tickvals=[0, 0.01, 0.02, 0.03, 0.04])],
+        headline, headings=["   ".join(names)])
+
+
+def _below_edge(values):
+    return np.minimum(values, EDGE)
+
+
+def _nats(value: float) -> str:
+    return "nothing" if abs(value) < 5e-5 else f"{value:.4f} nats"
+
+
+def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
+    """What a carried η loses, a dot a model by its size; η is multiplied by (r/r₁)^power.
+
+    A triangle at the top: the η lies outside the rates that trained at r.
+    """
+    r1, r = PAIRS[pair]
+    # Without those whose best rate at r1 may lie beyond the rates tried.
+    tuned = [model for model in runs.having(r1, r) if np.isfinite(runs.bottom(model, r1)[0])]
+    losses = np.array([runs.regret(model, r1, r, power) for model in tuned])
+    outside = np.isnan(losses)
+    billions = np.array([model.billions for model in tuned])
+    names = np.array([model.short_name for model in tuned])
+    third_costs = float(np.median(runs.wrong_rate_costs()))
+    ends = [0.7, 10_000]  # beyond the largest model there is room for two names
+
+    shown = np.maximum(losses[~outside], LEAST_SHOWN)
+    hover = [f"{name}: {loss:.4f} nats" for name, loss in zip(names, losses, strict=True)]
+    traces = [level(third_costs, ends, name="a third of the best η"),
+              level(runs.noise(), ends, name="standard deviation of a run"),
+              marks(billions[~outside], shown, "delta", "diamond", 10,
+                    text=list(np.array(hover)[~outside]),
+                    hovertemplate="%{text}<extra></extra>", name="a model"),
+              marks(billions[outside], np.full(outside.sum(), TOP_SHOWN), "B", "triangle-up", 10,
+                    text=list(names[outside]), name="outside the rates",
+                    hovertemplate="%{text}: outside the rates<extra></extra>"),
+              say({(ends[1], third_costs): f"η ÷ 3<br>{third_costs:.4f}",
+                   (ends[1], runs.noise()): f"repeats<br>{runs.noise():.5f}"}, "top left", 12)]
+
+    moved = "η kept" if power == 0 else f"η × {(r / r1)**power:.2g}"
+    if outside.mean() > 0.5:
+        outcome = f"{outside.sum()} of {len(tuned)} models leave the rates that trained"
+    else:
+        outcome = f"{np.median(losses[~outside]):.4f} nats in the median"
+        if outside.any():
+            outcome += f", {outside.sum()} outside"
+    headline = f"r = {pair}, {moved}: {outcome}"
+    return figure(
+        traces, headline,
+        [log_labelled("billions of parameters", *np.log10(ends), [1, 3, 10, 30, 100, 300, 1000])],
+        [log_labelled("nats lost", -5.2, -1.2, [1e-5, 1e-4, 1e-3, 1e-2],
+                      texts=["≤ 10⁻⁵", "0.0001", "0.001", "0.01"])],
+        headline)
+
+
+def one_stride(rule: str = "LoRA") -> dict:
+    """The stride against the rank, read from the losses at the smallest rate: a line a model."""
+    factors = {name: runs.strides(model) for name, model in MODELS.items()}
+    from_one = [strides[64] for strides in factors.values() if {1, 64} <= set(strides)]
+    measured = float(np.median(from_one))
+    promised = 64 ** STRIDE_POWERS[rule]
+
+    ranks = np.array(RANKS)
+    traces = [line(list(strides), list(strides.values()), "delta", width=1.5, opacity=0.45,
+                   **named(name, list(strides.values())))
+              for name, strides in factors.items() if strides]
+    ends = {}
+    for name, power in STRIDE_POWERS.items():
+        chosen = name == rule
+        colour = "A" if chosen else "frozen"
+        predicted = ranks.astype(float) ** power
+        traces.append(line(ranks, predicted, colour, width=4 if chosen else 1.5,
+                           dash="solid" if chosen else "dash",
+                           **named(FORMULAS[name], predicted)))
+        ends[FORMULAS[name]] = float(predicted[-1]), colour
+    traces.append(end_labels(RANKS[-1], ends, pad=2))
+    headline = f"from r = 1 to 64: × {promised:g} under {FORMULAS[rule]}, × {measured:.2f} measured"
+    return figure(
+        traces, headline, [roomy(named_ticks(RANKS, "rank r"), 0.45)],
+        [log_labelled("length of the step", -0.35, 2.2, [1, 3, 10, 30, 100])], headline)
+
+
+def rank_buys(size: str = "1 to 9 billion") -> dict:
+    """By how much the least loss falls from rank to rank, a dot a model; one size class stands
+    out, and a bar is the median of all models."""
+    low_size, high_size = SIZES[size]
+    steps = ((1, 4), (4, 16), (16, 64), (64, 128))
+    traces = []
+    medians = {}
+    class_medians = {}
+    rng = np.random.default_rng(0)  # the dots of a column stand beside each other
+    for column, (low, high) in enumerate(steps):
+        models = runs.having(low, high)
+        gains = np.array([model.least(low) - model.least(high) for model in models])
+        places = column + rng.uniform(-0.25, 0.25, len(models))
+        chosen = np.array([low_size <= model.billions < high_size for model in models])
+        for group, colour, size_of_mark in ((~chosen, "frozen", 7), (chosen, "delta", 10)):
+            traces.append(marks(places[group], gains[group], colour, "circle", size_of_mark,
+                                **named("nats", gains[group])))
+        pair = f"{low} to {high}"
+        medians[pair] = float(np.median(gains))
+        if chosen.any():
+            class_medians[pair] = float(np.median(gains[chosen]))
+        bar = [medians[pair]] * 2
+        traces.append(line([column - 0.35, column + 0.35], bar, "A", width=4,
+                           **named("median of all", bar)))
+    traces.append(say({(column, MEDIANS_AT): coloured(f"{value:.4f}", "A")
+                       for column, value in enumerate(medians.values())}, "middle center", 13))
+    names = [f"{low} → {high}" for low, high in steps]
+    first = next(iter(class_medians))  # the smallest ranks that the class has
+    return figure(
+        traces, f"{size}: from r = {first} the loss falls by {class_medians[first]:.4f} nats",
+        [{"range": [-0.5, 3.5], "tickvals": [0, 1, 2, 3], "ticks": "", "ticktext": names}],
+        [labelled("nats gained", -0.0032, 0.0235, tickvals=[0, 0.005, 0.01, 0.015, 0.02])],
+        f"{size}; medians of all models, from rank to rank: "
+        + ", ".join(f"{pair} {value:.4f}" for pair, value in medians.items()))
+
+
+def two_rules(rule: str = GROWS) -> dict:
+    """The best η against the rank, both as multiples of those where a line begins.
+
+    Language models in colour, the book's own five tasks in grey.
+    """
+    traces = []
+    for model_name in runs_models.MODELS:
+        ranks = np.array(runs_models.ranks(model_name))
+        best = geometric_mean(runs_models.best(model_name, BOOKS_RULE[rule]))
+        traces.append(line(ranks / ranks[0], best / best[0], "frozen", width=2, opacity=0.7,
+                           **named(model_name, best / best[0])))
+    published_colour = "delta" if rule == KEPT else "B"
+    changes = []
+    for name, best in runs_two_rules.published(rule).items():
+        ranks = np.array(list(best))
+        rates = np.array(list(best.values()))
+        changes.append(rates[-1] - rates[0])
+        traces.append(line(ranks / ranks[0], rates / rates[0], published_colour, width=2,
+                           mode="lines+markers", opacity=0.6, **named(name, rates / rates[0])))
+    rises = sum(change > 0 for change in changes)
+    falls = sum(change < 0 for change in changes)
+    headline = (f"{rule}, on {len(changes)} language models: the best η rises on {rises}, "
+                f"falls on {falls}")
+    if rule == GROWS:
+        headline = (f"{rule}, in {len(changes)} searches: the best η rises in {rises}, "
+                    f"falls in {falls}")
+    return figure(
+        traces, headline, [named_ticks((1, 4, 16, 64), "times the smallest rank")],
+        [log_labelled("times its best η", -1.1, 0.75, [0.1, 0.3, 1, 3])],
+        headline, headings=[coloured("● language models", published_colour) + "   "
+                            + coloured("● this book's tasks", "frozen")])

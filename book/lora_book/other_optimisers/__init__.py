@@ -1,0 +1,1 @@
+"""The code behind the note *Every optimiser*, on Muon's best rates."""

@@ -1,0 +1,132 @@
+"""Rotated digits: the pictures, and the explorers over the shipped runs."""
+
+import numpy as np
+
+from lora_book.rotated_digits import runs
+from lora_book.shared import digits
+from lora_book.shared.axes import labelled
+from lora_book.shared.looks import apart, named, named_ticks, ring, seeds
+from lora_book.shared.style import (
+    BLANK_AXIS,
+    COLOURS,
+    PALE,
+    coloured,
+    curve,
+    figure,
+    heat,
+    line,
+    words,
+)
+from lora_edu.explore.words import short
+
+OLD = {"new classes": "digits 0–4"}  # what the base was trained on, where not "upright digits"
+DASHES = {"full": "solid", "head": "dash", "base": "dot"}
+SHARE = {"range": [-0.06, 1.04], "tickformat": ".0%", "dtick": 0.2}
+ACROSS = 8  # pictures in a row
+# a picture's place, in its pixels
+WIDE = digits.SIDE + 2
+HIGH = digits.SIDE + 6
+
+
+def names(task: str = "rotated", r: int = 0) -> dict:
+    """Test pictures, and under each what LoRA of rank r in the first layer calls it.
+
+    Green names are right, orange ones wrong. r: 0 is the base without an adapter.
+    """
+    shown = digits.load()
+    side = digits.SIDE
+    pictures = shown.X_test[:runs.PICTURES]
+    truth = shown.y_test[:runs.PICTURES]
+    pictures = digits.rotate(pictures, 90) if task == "rotated" else 1 - pictures
+    called = runs.shipped()["named"][runs.NAMED.index(task), runs.NAMED_RANKS.index(r)]
+    sheet = np.zeros((HIGH * runs.PICTURES // ACROSS, WIDE * ACROSS))
+    places = [(WIDE * (i % ACROSS), HIGH * (i // ACROSS)) for i in range(runs.PICTURES)]
+    for (x, y), picture in zip(places, pictures, strict=True):
+        sheet[y:y + side, x:x + side] = picture.reshape(side, side)
+    traces = [heat(100 * sheet, 0, 100, [PALE, "A"], name="ink")]
+    for quantity, which in (("delta", called == truth), ("B", called != truth)):
+        at = np.array(places)[which] + (3.5, side + 1.8)
+        traces.append(words(*at.T.tolist(), [str(digit) for digit in called[which]],
+                            textfont={"size": 17, "color": COLOURS[quantity]}))
+    share = (np.median(runs.tried(task, runs.PLACES[0], r)[runs.RATES.index(runs.SHOWN_RATE), :, 1])
+             if r else runs.shipped()["frozen"][runs.TASKS.index(task), 1])
+    who = f"rank {r}" if r else "no adapter"
+    count = np.sum(called == truth)
+    still = {**BLANK_AXIS, "constrain": "domain"}
+    return figure(
+        traces, f"{who.capitalize()}: {count} of {runs.PICTURES} are read rightly",
+        [{**still, "range": [-1, sheet.shape[1] - 1]}],
+        [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
+        f"{task}, {who}: {count} of these {runs.PICTURES} test pictures are "
+        f"named rightly, and {share:.0%} of all 300 (with an adapter the median of five seeds)",
+        margin={"l": 4, "r": 4, "t": 4, "b": 4})
+
+
+def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4,
+                   lr: float = 0.03) -> dict:
+    """Test accuracy against r at this η (left), and against η at this r (right).
+
+    place: one of runs.PLACES, where the adapters are.
+    """
+    t = runs.TASKS.index(task)
+    values = runs.shipped()["lora"][t, runs.PLACES.index(place)]  # (r, η, seeds, 3)
+    at_rank = runs.RANKS.index(r)
+    at_rate = runs.RATES.index(lr)
+    levels = {method: np.median(runs.chosen(task, method)[1][:, 1]) for method in ("full", "head")}
+    levels["base"] = runs.shipped()["frozen"][t, 1]
+    traces = [line([runs.RANKS[0] * 0.8, runs.RANKS[-1] * 1.25], [height] * 2, "frozen", width=2,
+                   dash=DASHES[name], **named(name)) for name, height in levels.items()]
+    heights = apart(np.add([*levels.values()], [-0.08, -0.08, 0.08]), 0.16)
+    traces.append(words([0.85 * runs.RANKS[0]] * 3, heights, list(levels), name="names",
+                        textposition="middle right"))
+    traces += _curve("delta", "new task", runs.RANKS, values[:, at_rate, :, 1], at_rank, 1)
+    traces += _curve("loss", "old task", runs.RATES, values[at_rank, :, :, 2], at_rate, 2)
+    traces += _curve("delta", "new task", runs.RATES, values[at_rank, :, :, 1], at_rate, 2)
+    _, new, old = np.median(values[at_rank, at_rate], axis=0)
+    where = "the first layer" if place == runs.PLACES[0] else place
+    return figure(
+        traces, f"{new:.0%} of the new task right, {old:.0%} of the old",
+        [named_ticks(runs.RANKS, f"rank, at η = {short(lr)}"),
+         named_ticks(runs.RATES, f"η, at r = {r}", ticks=runs.RATES[::2], names=short)],
+        [SHARE, SHARE],
+        f"{task}, LoRA on {where}, r = {r}, η = {short(lr)}: {new:.0%} of the test pictures right; "
+        f"of {OLD.get(task, 'upright digits')} {old:.0%} with the adapter, "
+        f"{runs.shipped()['frozen'][t, 2]:.0%} without (medians of five seeds)",
+        headings=[coloured("new task", "delta"),
+                  f"{coloured('new task', 'delta')}   {coloured('old task', 'loss')}"])
+
+
+def _curve(quantity: str, name: str, x, values: np.ndarray, chosen: int, panel: int) -> list[dict]:
+    """All seeds as dots, their median as a line, and a ring around the chosen place."""
+    middle = np.median(values, axis=1)
+    traces = [seeds(x, values, quantity, panel=panel),
+              curve(quantity, x, middle, panel=panel, name=name)]
+    if name == "new task":
+        traces.append(ring(x[chosen], middle[chosen], panel=panel))
+    return traces
+
+
+def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
+    """Inverted digits over the steps: test accuracy (left), and what the first layer passes on.
+
+    share: of the mean picture that is taken off. trained: one of runs.TRAINED.
+    """
+    at = runs.SHARES.index(share), list(runs.TRAINED).index(trained)
+    values = runs.shipped()["paths"][at][..., [0, 2]]  # (seeds, n, 2): right, pairs that pass
+    middle = np.median(values, axis=0)  # (n, 2)
+    traces = []
+    for i, (quantity, name) in enumerate((("delta", "test accuracy"), ("A", "pairs that pass"))):
+        traces += [line(runs.SHOWN, seed, quantity, panel=i + 1, width=1.5, opacity=0.4,
+                        name="each seed") for seed in values[..., i]]
+        traces.append(line(runs.SHOWN, middle[:, i], quantity, panel=i + 1, width=3.5,
+                           **named(name)))
+    steps = labelled("step", -4, 204)
+    accuracy, passing = middle[-1]
+    method = f"LoRA, {trained}" if runs.TRAINED[trained] else "all of the first W trained"
+    return figure(
+        traces, f"{accuracy:.0%} read rightly, {passing:.0%} still passed on", [steps, steps],
+        [SHARE, SHARE],
+        f"{method}, {share:.0%} of the mean picture taken off: after {runs.SHOWN[-1]} steps "
+        f"{accuracy:.0%} of the test pictures right, {passing:.0%} of the pairs of unit and "
+        "picture pass (medians of five seeds)",
+        headings=[coloured("read rightly", "delta"), coloured("still passed on", "A")])

@@ -1,0 +1,171 @@
+"""What the small GPT writes with and without its adapters, and what they gain and cost."""
+
+import re
+
+import numpy as np
+
+from lora_book.shared.axes import labelled
+from lora_book.shared.drawing import box
+from lora_book.shared.looks import named, ring
+from lora_book.shared.style import (
+    BLANK_AXIS,
+    COLOURS,
+    MARGIN,
+    coloured,
+    figure,
+    heat,
+    level,
+    line,
+    marks,
+    power_ticks,
+    words,
+)
+from lora_book.small_gpt import results
+from lora_book.small_gpt.results import RANKS
+
+ADAPTERS = {"none": "shakespeare", "Bible": "bible", "Devil's Dictionary": "devil"}
+COLUMNS = 28  # of characters
+ROWS = 12
+SPAN = (800, 650_000)  # of numbers trained
+# Of the panel with the loss on the new text, in nats.
+HEIGHTS = {"bible": [1.25, 1.8], "devil": [1.62, 2.28]}
+LABELS = {"k, r = 16": "k alone", "q, r = 16": "q alone", "v, r = 16": "v alone",
+          "q, v, r = 8": "q and v", "q, k, v, out, r = 4": "all of attention",
+          "all, r = 2": "everywhere", "up, down, r = 3": "perceptron"}
+CLEAR = "rgba(128,128,128,0)"
+GAIN_COLOURS = ("rgba(213,94,0,0.75)", CLEAR, "rgba(0,158,115,0.75)")
+LARGEST = 3  # nats that have the full colour
+
+
+def places(text: str) -> list[tuple[int, int]]:
+    """(row, column) of each character in lines of COLUMNS, broken between words."""
+    positions = []
+    row = 0
+    column = 0
+    for word in re.split(r"(?<=[ \n])", text):  # each with its space or line break
+        if column and column + len(word.rstrip()) > COLUMNS:
+            row += 1
+            column = 0
+        for character in word:
+            if column >= COLUMNS and not character.isspace():  # of a word longer than a line
+                row += 1
+                column = 0
+            positions.append((row, column))  # a space may be off the page, at its edge
+            column += 1
+        if word.endswith("\n"):
+            row += 1
+            column = 0
+    return positions
+
+
+def page(prompt: str, text: str, gain) -> list[dict]:
+    """A prompt, in grey, and a text whose characters have cells coloured by their gain."""
+    letters = prompt + text
+    tenths = np.round(10 * np.clip(gain, -LARGEST, LARGEST))  # of a nat
+    colours = [0.0] * len(prompt) + list(tenths)
+    cells = np.zeros((ROWS, COLUMNS))
+    gains = np.full(cells.shape, None)  # in nats, where the text stands
+    in_prompt = []
+    in_text = []
+    for i, (row, column) in enumerate(places(letters)):
+        if row < ROWS and column < COLUMNS:
+            cells[row, column] = colours[i]
+            if i >= len(prompt):
+                gains[row, column] = round(float(gain[i - len(prompt)]), 2)
+        if row < ROWS and letters[i] not in " \n":
+            characters = in_prompt if i < len(prompt) else in_text
+            characters.append((column, row, letters[i]))
+    traces = [heat(cells, -10 * LARGEST, 10 * LARGEST, GAIN_COLOURS, customdata=gains)]
+    for characters, font in ((in_prompt, {"color": COLOURS["frozen"]}), (in_text, {})):
+        if characters:
+            x, y, texts = zip(*characters, strict=True)
+            traces.append(words(x, y, texts, textfont=font))
+    return traces
+
+
+def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) -> dict:
+    """A sample after a prompt, each character coloured by how much the adapter favoured it.
+
+    adapter: one of ADAPTERS; without one r does not matter.
+    """
+    style = ADAPTERS[adapter]
+    sample = results.sample(style, r if style != "shakespeare" else 0, prompt)
+    text = sample["text"]
+    gain = np.array(sample.get("gain", [0.0] * len(text)))
+    if style == "shakespeare":
+        reading = f"no adapter, after “{prompt}”"
+        headline = "no adapter: Shakespeare"
+        headings = ()
+    else:
+        reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats "
+                   "a character likelier with the adapter than without")
+        headline = f"With the adapter a character is {gain.mean():.2f} nats likelier"
+        headings = [
+            f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} the adapter"]
+    return figure(page(sample["prompt"], text, gain), headline,
+                  [{**BLANK_AXIS, "range": [-0.9, COLUMNS - 0.1]}],
+                  [{**BLANK_AXIS, "range": [ROWS - 0.3, -0.7]}], reading,
+                  headings=headings, margin={"l": 6, "r": 6, "t": 34, "b": 6})
+
+
+def ways(text: str = "Bible", r: int = 8) -> dict:
+    """Losses against how many numbers were trained: on the new text, and on Shakespeare.
+
+    Dashed: no adapter. The diamond: everything trained. r: the rank on q and v that is ringed.
+    """
+    style = ADAPTERS[text]
+    base = results.read()["base"]
+    rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]
+    full = results.row(style, "full")
+    chosen = rows[RANKS.index(r)]
+    before = base[style]["test"]
+    after = float(np.mean(chosen["test"]))
+    after_full = float(np.mean(full["test"]))
+    share = (before - after) / (before - after_full)
+    old = f"{base['shakespeare']['test']:.2f} → {np.mean(chosen['shakespeare']):.2f}"
+
+    traces = []
+    for panel, colour, key, corpus in ((1, "loss", "test", style),
+                                       (2, "A", "shakespeare", "shakespeare")):
+        untrained = base[corpus]["test"]
+        in_full = float(np.mean(full[key]))
+        traces += [
+            level(untrained, SPAN, panel=panel),
+            line([row["trained"] for row in rows], [float(np.mean(row[key])) for row in rows],
+                 colour, panel=panel, mode="lines+markers", **named("q and v")),
+            marks([full["trained"]], [in_full], colour, "diamond", 12, panel=panel, **named("all")),
+            ring(chosen["trained"], float(np.mean(chosen[key])), panel=panel),
+            words([SPAN[0] * 1.3, SPAN[1] / 1.2], [untrained + 0.04, in_full + 0.08],
+                  ["no adapter", "all trained"], panel=panel,
+                  textposition=["middle right", "middle left"])]
+
+    xaxis = labelled("numbers trained", *np.log10(SPAN).tolist(), **power_ticks(3, 5))
+    return figure(
+        traces, f"{share:.0%} of the full gain; loss on Shakespeare {old}",
+        [xaxis, xaxis], [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
+        f"{text}, q and v at r = {r}, {chosen['trained']:,} numbers: loss {before:.2f} → "
+        f"{after:.2f}, {share:.0%} of what training all {full['trained']:,} gains; Shakespeare "
+        f"{old} with the adapter on",
+        headings=[coloured("loss on the new text", "loss"),
+                  coloured("loss on Shakespeare", "A")])
+
+
+def budget() -> dict:
+    """What about 12,288 numbers gain on the Bible, spent on one set of matrices or another."""
+    base = results.read()["base"]["bible"]["test"]
+    full = base - np.mean(results.row("bible", "full")["test"])
+    gains = {name: (base - np.mean(results.row("bible", method)["test"])) / full
+             for method, name in LABELS.items()}
+    shapes = [box(0, at - 0.32, gain, 0.64, "A" if name == "q and v" else "loss")
+              for at, (name, gain) in enumerate(gains.items())]
+    traces = [words([*gains.values()], list(range(len(gains))),
+                    [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]
+    return figure(
+        traces, f"q and v get {gains['q and v']:.0%} of the gain, the perceptron alone "
+        f"{gains['perceptron']:.0%}",
+        [labelled("of the gain of training everything", 0, 1.08, tickformat=".0%", showgrid=False)],
+        [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
+          "ticktext": list(gains), "showgrid": False}],
+        "Of the full gain one budget gets: "
+        + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()),
+        shapes=shapes, margin={**MARGIN, "l": 120})

@@ -1,0 +1,77 @@
+"""Makes the logs of the small GPT's learning rates in ``shared/maps`` anew: which is best at which
+rank under three rules for the scale s, which with A frozen, and which beside whole matrices.
+
+Of the first two only what is missing is trained.
+"""
+
+from functools import partial
+
+import torch
+
+from lora_book.shared import rate_maps
+from lora_book.small_gpt.adapting import BATCH, STEPS, adapted
+from lora_book.small_gpt.text import part
+from lora_book.small_gpt.training import loss_on
+from lora_edu.nn import lora_layers
+
+NAME = "small_gpt"
+RANKS = (1, 4, 8, 16, 64)
+SEEDS = (0, 1, 2)
+SET_UP = f"q and v, {STEPS} steps, batch {BATCH}, torch {torch.__version__}"
+COLUMNS = "# task rule r seed lr validation_loss"
+
+
+def validation_loss(style: str, rule: str, r: int, lr: float, seed: int, **more) -> float:
+    """Adapt the base to a text with q and v, and measure. more: of :func:`adapted`."""
+    model = adapted(style, ("q", "v"), r, rate_maps.ALPHAS[rule], lr, seed, rule=rule, **more)
+    return loss_on(model, part(style, "validation"))
+
+
+def freeze_A(model: torch.nn.Module) -> None:
+    """Let B alone train."""
+    for layer in lora_layers(model).values():
+        layer.adapters["default"].lora_A.requires_grad_(False)
+
+
+BESIDE = ("head", "characters")  # the modules that train in full beside the adapter
+# rates of the adapter and of BESIDE
+PAIRS = [(0.032, whole_lr) for whole_lr in (0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)]
+PAIRS += [(0.016, 0.016), (0.008, 0.008)]
+
+
+def loss_beside(adapter_lr: float, whole_lr: float, seed: int) -> float:
+    """The validation loss with q and v adapted, r = 8, and BESIDE trained in full at whole_lr.
+
+    At 0 they are frozen.
+    """
+    whole = set()
+
+    def thaw(model):
+        for name in BESIDE:
+            whole.update(getattr(model, name).requires_grad_(whole_lr > 0).parameters())
+
+    def make(trained):
+        groups = [{"params": [p for p in trained if p not in whole]},
+                  {"params": list(whole), "times": whole_lr / adapter_lr}]
+        return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
+
+    return validation_loss("bible", "lora", 8, adapter_lr, seed, prepare=thaw, optimiser=make)
+
+
+def map_beside() -> None:
+    """The log of runs with BESIDE trained at rates of their own."""
+    lines = [f"# q and v, r = 8; {' and '.join(BESIDE)} in full; torch {torch.__version__}",
+             "# seed adapter_lr lr validation_loss"]
+    lines += [f"{seed} {adapter_lr:g} {whole_lr:g} {loss_beside(adapter_lr, whole_lr, seed):.4f}"
+              for seed in SEEDS for adapter_lr, whole_lr in PAIRS]
+    (rate_maps.FOLDER / f"{NAME}_beside.log").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def main() -> None:
+    # begin: an octave of ``rate_maps.rate``
+    rate_maps.search(f"{NAME}.log", validation_loss, tasks=["bible"], ranks=RANKS, seeds=SEEDS,
+                     begin=3, head=f"# {SET_UP}\n{COLUMNS}\n")
+    rate_maps.search(f"{NAME}_frozen.log", partial(validation_loss, prepare=freeze_A),
+                     tasks=["bible"], rules=["lora"], ranks=(1, 64), seeds=SEEDS, begin=4,
+                     head=f"# A frozen; {SET_UP}\n{COLUMNS}\n")
+    map_beside()

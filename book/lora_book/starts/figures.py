@@ -1,0 +1,163 @@
+"""PEFT's starting points on the board of Step zero, and the learning rate of each start."""
+
+import numpy as np
+
+from lora_book.shared.axes import labelled
+from lora_book.shared.fits import geometric_mean
+from lora_book.shared.norm_board import STEPS, TITLE, norm_curves
+from lora_book.shared.style import (
+    NAMES,
+    SYMBOLS,
+    ZeroLogAxis,
+    coloured,
+    figure,
+    line,
+    marks,
+    power_ticks,
+    words,
+)
+from lora_book.starts import COMPARED_STARTS, rates
+from lora_book.starts.runs import ROUNDING, Board, board
+from lora_edu.explore.words import number, short
+
+HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "delta"),
+        "base − W₀": ("base", "frozen")}  # name: (of a Board, colour)
+
+
+class RoundingAxis(ZeroLogAxis):
+    """A log axis with places for exactly zero and, above it, for what is only rounding."""
+
+    def __init__(self):
+        super().__init__(-4, 2)
+
+    def place(self, values) -> np.ndarray:
+        """Coordinates; rounding sits where 10⁻⁴ would be."""
+        values = np.asarray(values, dtype=float)
+        return super().place(np.where((values > 0) & (values < ROUNDING), 1e-4, values))
+
+    def axis(self, title: str = "") -> dict:
+        spec = super().axis(title)
+        spec["ticktext"][spec["tickvals"].index(-4)] = "rounding"
+        return spec
+
+
+def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
+    """Left: ‖∇A‖, ‖∇B‖, ‖ΔW‖ at step zero and after one step. Right: what the start is made of."""
+    names = {"tickvals": list(range(4)), "ticktext": list(HELD), "range": [-0.5, 3.5],
+             "showgrid": False}
+    scale = RoundingAxis()
+
+    def two_panels(traces: list[dict], title: str, reading: str) -> dict:
+        option = start if start in ("True", "False") else repr(start)
+        return figure(
+            traces, title, [STEPS, names], [scale.axis(), scale.axis()],
+            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {reading}",
+            headings=[TITLE, "norms at step 0   (log scale)"])
+
+    if start == "orthogonal" and r % 2:
+        return two_panels(
+            [words([0.5], [0.5], "needs an even r"),
+             words([1.5], [0.5], "needs an even r", panel=2)],
+            "There is no such start at an odd r",
+            "not possible. Half of the components hold A, the other half B.")
+    norms = board(start, r, alpha)
+    traces = norm_curves(norms.grad_A, norms.grad_B, norms.model, scale, least=ROUNDING,
+                         says=lambda quantity, values: _says(NAMES[quantity], values))
+    for x, (name, (field, colour)) in enumerate(HELD.items()):
+        values = getattr(norms, field)[:1]
+        traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond-open"),
+                            13, panel=2, name=name, **_says(name, values)))
+    return two_panels(traces, f"At step zero the base {_verb(norms.base[0])}, "
+                              f"the model {_verb(norms.model[0])}", _reading(norms))
+
+
+def _verb(moved: float) -> str:
+    return "stays" if moved < ROUNDING else f"has moved by {number(moved)}"
+
+
+def _reading(norms: Board) -> str:
+    def arrow(values):
+        return " → ".join(_word(value) for value in values)
+
+    return (f"‖∇A‖ {arrow(norms.grad_A)} · ‖∇B‖ {arrow(norms.grad_B)} · "
+            f"‖ΔW‖ {arrow(norms.model)} · base moved by {_word(norms.base[0])} · "
+            f"loss {arrow(norms.loss)}")
+
+
+def _says(name: str, values) -> dict:
+    """The hover text: the value, or that it is rounding."""
+    return {"customdata": [_word(value) for value in values],
+            "hovertemplate": f"{name}: %{{customdata}}<extra></extra>"}
+
+
+def _word(value: float) -> str:
+    return "rounding" if 0 < value < ROUNDING else number(value)
+
+
+SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of ten
+
+
+def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regression") -> dict:
+    """Left: each start's best rate against its curvature. Right: losses at two rates."""
+    chosen = COMPARED_STARTS.index(start)
+    default = COMPARED_STARTS.index("default")
+    curvature = geometric_mean(rates.stored()[f"{task} curvature"])
+    best = geometric_mean(rates.best(task, optimiser))
+    times = number(best[chosen] / best[default])
+    losses, endings = _at_two_rates(task, optimiser, chosen, default)
+
+    low, high = SPANS[task]
+    title = f"The best rate of {start} is {times} times the default’s"
+    return figure(
+        [*_rate_of_each(task, optimiser, chosen, default), *losses],
+        title if start != "default" else "The default at its best rate",
+        [labelled("λ at the start", 0.4, 5.2, **power_ticks(0, 4)),
+         labelled("step", 0, rates.STEPS, dtick=20)],
+        [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),
+         {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
+        f"{task}, {optimiser}: {start} has λ = {number(curvature[chosen])} and its best η = "
+        f"{number(best[chosen])}, {times} times the default's "
+        f"· first seed: {'; '.join(dict.fromkeys(endings))}",
+        headings=[coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"),
+                  "loss; dotted: the default’s η"])
+
+
+def _rate_of_each(task: str, optimiser: str, chosen: int, default: int) -> list[dict]:
+    """The best rate of every start against its curvature, with the chosen one's seeds."""
+    curvature = rates.stored()[f"{task} curvature"]
+    best = rates.best(task, optimiser)
+    traces = []
+    if optimiser == "SGD":
+        ends = np.array([3.0, 1e5])
+        traces.append(line(ends, 2 / ends, "frozen", width=1.5, dash="dash", name="2/λ",
+                           hovertemplate="2/λ<extra></extra>"))
+    traces.append(marks(curvature[chosen], best[chosen], "B", "circle", 4, name="seeds"))
+    looks = {default: ("A", "circle", 13), chosen: ("B", "square", 13)}
+    for i, name in enumerate(COMPARED_STARTS):
+        traces.append(marks([geometric_mean(curvature[i])], [geometric_mean(best[i])],
+                            *looks.get(i, ("frozen", "circle-open", 8)), name=name,
+                            hovertemplate=f"{name}: λ %{{x:.3g}}, η %{{y:.3g}}<extra></extra>"))
+    return traces
+
+
+def _at_two_rates(task: str, optimiser: str, chosen: int, default: int
+                  ) -> tuple[list[dict], list[str]]:
+    """The first seed's losses at the default's best rate, and the chosen start's also at its own;
+    and how each run ends."""
+    curves = rates.stored()[f"{task} {optimiser} curves"]
+    best = curves[:, :, -1].argmin(axis=1)  # the place of each start's best rate
+    low, high = SPANS[task]
+    steps = np.arange(0, rates.STEPS + 1, rates.EVERY)
+    traces = []
+    endings = []
+    for i, rate, colour, dash in ((default, best[default], "A", "solid"),
+                                  (chosen, best[default], "B", "dot"),
+                                  (chosen, best[chosen], "B", "solid")):
+        losses = curves[i, rate]
+        name = f"{COMPARED_STARTS[i]}, η = {short(rates.RATES[optimiser][rate])}"
+        traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,
+                           dash=dash, name=name, customdata=losses,
+                           hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
+        end = "diverges" if losses[-1] >= rates.LOST else f"ends at {number(losses[-1])}"
+        endings.append(f"{name} {end}")
+    return traces, endings

@@ -1,0 +1,127 @@
+"""α beside η: the loss over the (α, η) plane, and the runs on a line of equal first steps."""
+
+import math
+from functools import cache
+
+import numpy as np
+
+from lora_book.shared import word_run
+from lora_book.shared.axes import labelled
+from lora_book.shared.drawing import say
+from lora_book.shared.style import COLOURS, coloured, curve, figure, heat, line, marks
+from lora_book.shared.word_pictures import progress
+from lora_book.step_size.runs import ALPHAS, LRS, STEPS, losses
+from lora_edu import OPTIMISERS
+from lora_edu.explore.words import number, short
+
+# the range of the colours, in parts of the frozen model's loss
+WORST = 1.0
+BEST = 1e-3
+TOP = 1.2  # of the right panel: what is above it is drawn at it
+OFF = 1e6  # a run whose loss is this many times its start is drawn no further
+RAMP = ("#f3e3a8", "#c98bb0", "#6151c4")  # from worst to best
+
+
+def three_alphas(t: int = 5) -> dict:
+    """ΔW at step t of Adam for three α: one start, one η. The wanted ΔW is the word LoRA."""
+    adapters = {f"α = {alpha}": word_run.written(alpha=alpha)[t] for alpha in (1, 8, 64)}
+    small, middle, large = (100 * word_run.loss_left(adapter) for adapter in adapters.values())
+    return progress(
+        adapters, f"step {t}: {small:.0f}, {middle:.0f} and {large:.0f} % of the loss left",
+        f"Adam, η = {short(word_run.LR)}, one start. Step {t}: of the loss α = 1 has {small:.3g} % "
+        f"left, α = 8 {middle:.3g} %, α = 64 {large:.3g} %", beside=13)
+
+
+def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:
+    """Left: the loss after the last step over α and η. Right: the runs on the marked line."""
+    grid = losses(optimiser)
+    power = OPTIMISERS[optimiser].powers["lr"]  # of s, with which the first step goes
+    chosen = (ALPHAS.index(alpha), LRS.index(lr))
+    outcome = _outcome(grid[chosen])
+    square = "²" if power == 2 else ""
+
+    x = np.array([-0.6, 6.6])
+    traces = [*_plane(optimiser),
+              line(x, math.log2(lr) - power * (x - math.log2(alpha)), "B", width=2, dash="dot",
+                   name="equal first step")]
+    traces += [marks([math.log2(alpha)], [math.log2(lr)], colour, "square-open", 15,
+                     stroke=stroke, name="this run")
+               for colour, stroke in (("#ffffff", 6), ("B", 3))]
+    traces += _runs_on_the_line(grid, chosen, power)
+    if grid[chosen].max() > TOP:
+        traces.append(say({(STEPS / 2, TOP): coloured("▲ off the scale", "B")}, "bottom center",
+                          12, panel=2))
+
+    key = " ".join(f"{coloured('■', colour)} {text}"
+                   for colour, text in zip(RAMP, ("start", "3 %", "0.1 %"), strict=True))
+    return figure(
+        traces, outcome,
+        [labelled("α (r = 8)", -0.5, 6.5, tickvals=list(range(7)),
+                  ticktext=[str(a) for a in ALPHAS], ticks=""),
+         labelled("step", -1, 1.17 * STEPS)],
+        [{"range": [math.log2(LRS[0]) - 0.5, math.log2(LRS[-1]) + 0.5], "ticks": "",
+          "tickvals": [math.log2(value) for value in LRS[::2]],
+          "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
+         {"range": [-0.1, TOP + 0.09]}],
+        f"{optimiser}: η·α{square} is {number(lr * alpha**power)} on the line, and {outcome}",
+        headings=[
+            f"loss  {key}",
+            f"loss / start   {coloured('━ this run', 'B')}   {coloured('━ same line', 'frozen')}"])
+
+
+def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> list[dict]:
+    """The losses of the runs whose first step is as long as the chosen one's, which comes last."""
+    i, j = chosen
+    line_of_runs = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
+    runs = [(a, b) for a, b in line_of_runs if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
+    ends = {run: min(grid[run][-1], TOP) for run in (runs[0], runs[-1])
+            if (grid[run] <= OFF).all()}
+    places = _label_places(ends)
+    traces = []
+    for run in [other for other in runs if other != chosen] + [chosen]:
+        values = grid[run]
+        shown = values[values <= OFF]
+        place = places.get(run)
+        colour = COLOURS["B" if run == chosen else "frozen"]
+        a, b = run
+        texts = [""] * STEPS + [f"α {ALPHAS[a]}"]  # at the last step
+        traces.append(curve(
+            "loss", np.flatnonzero(values <= OFF), np.minimum(shown, TOP), panel=2, values=shown,
+            mode="lines+text" if place else "lines",
+            name=f"α = {ALPHAS[a]}, η = {short(LRS[b])}", textposition=place,
+            text=texts if place else None,
+            textfont={"color": colour},
+            line={"color": colour, "width": 3.5 if run == chosen else 1.5}))
+    return traces
+
+
+def _label_places(ends: dict) -> dict:
+    """{run: where its label stands, seen from the end of its curve}; two that meet step aside."""
+    if len(ends) < 2 or abs(np.subtract(*ends.values())) > 0.13:
+        return dict.fromkeys(ends, "middle right")
+    upper = max(ends, key=ends.get)
+    return {run: "top right" if run == upper else "bottom right" for run in ends}
+
+
+@cache
+def _plane(optimiser_name: str) -> list[dict]:
+    """One cell a run, coloured by its last loss; a cross where that is above its start."""
+    values = losses(optimiser_name)[..., -1]
+    lost = np.argwhere(values > WORST)
+    places = [[f"α = {alpha:g}, η = {lr:.3g}" for alpha in ALPHAS] for lr in LRS]
+    return [heat(100 * np.log10(values.clip(BEST, WORST)).T / math.log10(BEST), 0, 100, RAMP,
+                 name="loss over start", y0=math.log2(LRS[0]),
+                 customdata=np.minimum(values, OFF).T, text=places,
+                 hovertemplate="%{text}: loss / start = %{customdata:.3g}<extra></extra>"),
+            marks(np.log2(ALPHAS)[lost[:, 0]], np.log2(LRS)[lost[:, 1]], "frozen", "x-thin-open",
+                  8, name="above its start")]
+
+
+def _outcome(values: np.ndarray) -> str:
+    if values[-1] > OFF:
+        return "the loss runs off"
+    times = "times" if values[-1] > 1 else "of"
+    end = f"ends at {number(values[-1])} {times} its start"
+    if values.max() > 2:
+        return f"the loss rises to {number(values.max())} times its start and {end}"
+    return f"the loss {end}"

@@ -1,0 +1,108 @@
+"""The board of step zero, and two gradients at each start."""
+
+import numpy as np
+
+from lora_book.shared import word_run
+from lora_book.shared.drawing import framed, map_drawing, say, sign_key, zero_signs
+from lora_book.shared.norm_board import STEPS, norm_curves
+from lora_book.shared.style import (
+    MATRIX_COLOURS,
+    NAMES,
+    ZeroLogAxis,
+    coloured,
+    curve,
+    figure,
+    heading,
+    level,
+    words,
+)
+from lora_book.shared.tasks import task_64
+from lora_book.step_zero import runs
+from lora_edu import STARTS
+from lora_edu.explore.words import number
+
+
+def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: str = "SGD"
+              ) -> dict:
+    """The board: ‖∇A‖, ‖∇B‖, ‖ΔW‖ and the loss at step zero and after one step, s = α/r.
+
+    optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
+    """
+    frozen = task_64().loss(task_64().W0)
+    scale = ZeroLogAxis(-5, 3, every=2)
+    unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
+                      hovertemplate="frozen model = %{y:.3g}<extra></extra>")
+
+    def board(traces: list[dict], headings: list[str], reading: str, highest: float) -> dict:
+        return figure([*traces, unchanged], "", [STEPS, STEPS],
+                      [scale.axis(), {"range": [0, 1.2 * max(highest, 1.8 * frozen)]}], reading,
+                      headings=headings)
+
+    if start == "BA zero" and r == 1:
+        return board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
+                     "the product of two vectors is zero only if one of them is zero", frozen)
+    history = runs.one_step(r, alpha, start, optimiser)
+    norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
+    loss = history.loss
+    traces = norm_curves(*norms.values(), scale)
+    traces.append(curve(
+        "loss", [0, 1], loss, panel=2, mode="lines+markers+text", text=list(map(number, loss)),
+        textposition=["bottom center" if value < frozen else "top center" for value in loss]))
+
+    zero = [q for q, norm in norms.items() if norm[0] == 0]
+    other = [q for q in norms if q not in zero]
+    headline = " · ".join(f"{label}: {heading(*which)}" for label, which in
+                          (("exactly 0", zero), ("not 0", other)) if which)
+    after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
+    return board(traces, [headline, f"loss {number(loss[0])} → {number(loss[1])}"],
+                 f"after one step {after}", loss.max())
+
+
+def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
+    """A and B with their gradients around −G at step t of a run of Adam that writes the word LoRA.
+
+    The four stand as in a product of matrices: each row of ∇A is in line with one of A, each
+    column of ∇B with one of B. Gradients are coloured as shares of their largest entry.
+    """
+    now = word_run.written(start)[t]
+    G = word_run.task().gradient(now.delta())
+    grad_A, grad_B = now.gradients(G)
+    near = now.r + 1  # of A and B
+    far = 2 * near  # of the picture
+    placed = {"∇A": (_share(grad_A), far, 0), "A": (now.A, far, near),
+              "∇B": (_share(grad_B), 0, far), "B": (now.B, near, far), "−G": (-G, far, far)}
+    parts = []
+    for name, (values, x, y) in placed.items():
+        parts += framed(values, x, y, MATRIX_COLOURS.get(name, "delta"), name,
+                        lit=name[0] == "∇" and values.any())
+        parts += zero_signs([(values, x, y)])
+    d, k = G.shape
+    for x, y, side, text, colour in (
+            (far - 1, 3.5, "middle left", "∇A = Bᵀ·G", "A"),
+            (far - 1, near + 3.5, "middle left", "A", "A"),
+            (far / 2 - 0.5, far + d + 1, "bottom center", "∇B = G·Aᵀ", "B"),
+            (near + 3.5, far - 1, "top center", "B", "B"),
+            (far + k / 2, far + d + 1, "bottom center", "−G: what is missing", "delta")):
+        parts.append(say({(x, y): coloured(text, colour)}, side, 14))
+    parts += sign_key(2.5, near + 1, "A", "B", "delta")
+    headline = f"step {t}: {_what_moves(start, t, grad_A, grad_B)}"
+    return map_drawing(parts, headline, (-1, far + k), (-1, far + d + 3.5), f"{start}, {headline}")
+
+
+def _share(matrix: np.ndarray) -> np.ndarray:
+    return matrix / (np.abs(matrix).max() or 1)
+
+
+def _what_moves(start: str, t: int, grad_A: np.ndarray, grad_B: np.ndarray) -> str:
+    zero = [name for name in "AB" if not getattr(word_run.written(start)[0], name).any()]
+    if not (grad_A.any() or grad_B.any()):
+        return "both are 0, so nothing moves, ever"
+    if not zero:
+        both_move = "neither is 0, so both move"
+        if t:
+            return both_move
+        changed = word_run.written(start)[0].delta().any()
+        return f"{both_move}, and ΔW is not 0" if changed else f"{both_move}, but ΔW is 0"
+    other = "B" if zero == ["A"] else "A"
+    return (f"{zero[0]} is no longer 0, so {other} moves too" if t else
+            f"{zero[0]} is 0, so {other} gets no gradient")

@@ -1,0 +1,243 @@
+"""The figures of Section 4.1 in thirty minutes: one panel each, whose title says what is found."""
+
+import numpy as np
+
+from lora_book.shared import word_run
+from lora_book.shared.axes import labelled
+from lora_book.shared.drawing import (
+    box,
+    cell_map,
+    connect,
+    dotted,
+    fill,
+    frame,
+    map_drawing,
+    say,
+    sign_key,
+    zero_signs,
+)
+from lora_book.shared.factor_bars import times
+from lora_book.shared.style import (
+    BLANK_AXIS,
+    COLOURS,
+    PALE,
+    coloured,
+    figure,
+    heat,
+    line,
+    marks,
+)
+from lora_book.shared.word_pictures import pictures
+from lora_book.shared.word_run import R
+from lora_book.thirty_minutes import runs
+from lora_edu import STARTS, Adapter
+
+ALPHAS = 4, 8, 16, 24, 32
+LEARNING_RATE = 0.1  # of the ball
+ENOUGH = 1e-3  # the loss at which it has arrived
+EDGE = 1.75  # of the ball's plane
+
+
+def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
+    """A, B and ΔW = BA at step t, coloured by value; the wanted ΔW is the word LoRA."""
+    run = word_run.written(start)
+    now = run[t]
+    before = run[max(t - 1, 0)]
+    has_moved = {name: not np.array_equal(getattr(now, name), getattr(before, name))
+                 for name in "AB"}
+    delta = now.delta()
+    d, k = delta.shape
+    ink = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
+    blocks = [(now.A, R + 1, 0), (now.B, 0, R + 1), (delta, R + 1, R + 1)]
+    parts = [cell_map(*blocks[0], "A", "A"),
+             cell_map(*blocks[1], "B", "B"),
+             heat(100 * delta, -100, 100, ink, name="ΔW", x0=R + 1, y0=R + 1)]
+    parts += [frame(*block) for block in blocks]
+    parts += zero_signs(blocks, "middle center")
+    parts += [say({(R - 0.5, R / 2 - 0.5): coloured("A", "A")}, "middle left", 16),
+              say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
+              say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
+    parts += sign_key(2, R + d + 1.8, "A", "B", "delta")
+    headline = f"step {t}: {_outcome(t, has_moved, now)}"
+    return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 4.4),
+                       f"{start}, {headline}", square=True)
+
+
+def _outcome(t: int, has_moved: dict[str, bool], now: Adapter) -> str:
+    if t == 0:
+        if now.delta().any():
+            return "ΔW is not 0: the model is changed"
+        return "ΔW is exactly 0: nothing is written yet"
+    if not any(has_moved.values()):
+        return "nothing has moved, and nothing will"
+    for one, other in ("AB", "BA"):
+        if not has_moved[one]:
+            return f"{other} has moved, {one} has not"
+    left = 100 * word_run.loss_left(now)
+    digits = 1 if left < 10 else 0
+    return f"both move, {left:.{digits}f} % of the loss left"
+
+
+def strides(alpha: float = 16) -> dict:
+    """From G to the first step of W, through two amplifiers: each number beside that at α = 8.
+
+    A bar is as long as the number is large, and a wire as thick, but never too thin to be seen.
+    Adam's first is no amplifier.
+    """
+    factor = times(alpha / R)
+    rows = {"SGD": 0, "Adam": -3}  # their heights
+    sizes = {name: runs.strides(name, alpha) / runs.strides(name, R) for name in rows}
+    lengths = {name: times(at_W) for name, (_, at_W) in sizes.items()}
+
+    traces = []
+    shapes = []
+    for name, y in rows.items():
+        at_B, at_W = sizes[name]
+        first = _amplifier(8, y, "B")
+        if name == "Adam":
+            first = _outline([8, 8, 12.2, 12.2], y + np.array([-0.5, 0.5, 0.5, -0.5]), "B")
+        ends = {(0, y): name, (21.2, y + 0.8): f"{coloured('ΔW', 'delta')} {lengths[name]}"}
+        traces += [_wire(5.2, 8, y, 1, "frozen"), _wire(12.2, 15.4, y, at_B, "B"),
+                   _wire(19.6, 21.2, y, at_W, "delta"),
+                   first, _amplifier(15.4, y, "delta"), say(ends, "middle right", 15)]
+        shapes.append(box(21.2, y - 0.35, 0.64 * at_W, 0.7, COLOURS["delta"]))
+
+    texts = {}
+    for name, y in rows.items():
+        at_B, _ = sizes[name]
+        first_word = {(9.4, y): factor} if name == "SGD" else {(10.1, y): "sign"}
+        texts |= {**first_word, (6.5, y + 0.66): "1", (6.5, y - 0.66): coloured("G", "frozen"),
+                  (13.7, y + 0.66): _short(at_B), (13.7, y - 0.66): coloured("B", "B"),
+                  (16.8, y): factor}
+
+    headline = f"α {factor}: SGD’s stride {lengths['SGD']}, Adam’s {lengths['Adam']}"
+    return figure([*traces, say(texts, size=12)],
+                  headline if alpha != R else "α = 8: the stride to compare with",
+                  [{**BLANK_AXIS, "range": [0, 31.6]}], [{**BLANK_AXIS, "range": [-4.1, 1.3]}],
+                  headline, shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+
+
+def _wire(left: float, right: float, y: float, size: float, colour: str) -> dict:
+    return line([left, right], [y, y], colour, width=max(0.8 * size, 0.6))  # px
+
+
+def _amplifier(left: float, y: float, colour: str) -> dict:
+    """A triangle that points to the right."""
+    return _outline([left, left, left + 4.2], [y - 0.9, y + 0.9, y], colour)
+
+
+def _outline(x, y, colour: str) -> dict:
+    """Straight lines from corner to corner, and back to the first."""
+    return line([*x, x[0]], [*y, y[0]], colour, width=2)
+
+
+def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
+    """ΔW at step t with α × 4, and below it with η × 4; under each, how far A has moved."""
+    lr = word_run.SLOW[optimiser]
+    large_alpha = word_run.written(STARTS[0], optimiser, lr, 4 * R)[t]
+    large_eta = word_run.written(STARTS[0], optimiser, 4 * lr)[t]
+    upper = large_alpha.delta()
+    lower = large_eta.delta()
+    with_alpha = word_run.moved(large_alpha)
+    with_eta = word_run.moved(large_eta)
+    if t == 0:
+        outcome = "nothing is written yet"
+    elif np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()):
+        outcome = "the same picture"
+    elif with_eta > 1.05 * with_alpha:
+        outcome = f"below, A has moved {with_eta / with_alpha:.2g} times as far"
+    else:
+        outcome = "the pictures differ"
+    distances = "A has not moved in either run" if t <= 1 else (
+        f"A has moved by {100 * with_alpha:.0f} % of its start with α × 4, "
+        f"by {100 * with_eta:.0f} % with η × 4")
+
+    rows = {}
+    for name, delta, moved in (("α × 4", upper, with_alpha), ("η × 4", lower, with_eta)):
+        text = f"A moved by {100 * moved:.0f} %" if moved else "A has not moved"
+        rows[name] = delta, 8 * moved, "A", text  # 8 cells are the length of A's start
+    return pictures(rows, f"{optimiser}, step {t}: {outcome}",
+                    f"{optimiser}, step {t}: {distances}")
+
+
+def units(c: float = 4) -> dict:
+    """One entry of A as a bar, between a ruler in a unit and one in a unit c times smaller.
+
+    A tick is as far as Adam's step moves the number. The bar's green ends are that step.
+    """
+    rate = runs.LR
+    reach = 5  # ticks of the old unit
+    half = 0.4  # of the bar's height
+    shapes = []
+    numbers = {}
+    facts = {}
+    for side, name, factor in ((1, "old unit", 1), (-1, f"unit ÷ {c:g}", c)):
+        value, slope, step = runs.measured(float(factor))
+        tip = value / factor / rate
+        edge = side * half
+        shapes += [box(0, edge, reach, side, PALE),
+                   box(tip, 0, step / factor / rate, edge, COLOURS["delta"])]
+        for tick in np.arange(1, factor * reach) / factor:
+            shapes += connect((tick, edge), (tick, edge + 0.28 * side))
+        for tick in range(reach):
+            numbers[tick or 0.12, edge + 0.65 * side] = f"{tick * factor * rate:.3g}"
+        about = (name, f"reads {_short(value)}", f"gradient {_short(slope, 2)}")
+        for row, text in enumerate(about):
+            facts[reach + 0.15, edge + 0.56 * side + 0.32 - 0.32 * row] = text
+    shapes += [box(0, -half, tip, 2 * half, fill("A", 1)),
+               dotted(tip, -half, 1, half, colour="delta")]
+    facts |= {(0.1, 0): "entry of A",
+              (tip + 1.05, 0.5 * half): coloured("Adam’s step: one tick", "delta"),
+              (tip + 1.05, -0.5 * half): coloured(f"needed: η × {c:g}", "delta")}
+    headline = f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"
+    return figure([say(numbers, size=11), say(facts, "middle right")], headline,
+                  [{**BLANK_AXIS, "range": [-0.1, 8.7]}], [{**BLANK_AXIS, "range": [-1.5, 1.5]}],
+                  f"{headline}. Beside the old ruler the new one reads {c:g} times as much",
+                  shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+
+
+def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
+    """A ball that rolls down (1 − ab)²/2 from (a, b): one number for A and one for B."""
+    way = runs.descend(a, b, LEARNING_RATE, 100)
+    arrived = np.flatnonzero((1 - way.prod(axis=1))**2 / 2 < ENOUGH)
+    steps = int(arrived[0]) if arrived.size else None
+    way = way[:None if steps is None else steps + 1]
+    traces = [_same_loss(product, fill("loss", 1 - abs(1 - product) / 3.5), width=1.5)
+              for product in (-2, -1.5, -1, -0.5, 0.5, 1.5, 2)]
+    traces += [_same_loss(1, "loss", width=4, name="loss 0"),
+               line([-EDGE, EDGE], [EDGE, -EDGE], "frozen", width=1.5, dash="dash", name="b = −a"),
+               marks([0], [0], "B", "x", 14, name="both zero"),
+               line(way[:, 0].round(3), way[:, 1].round(3), "delta", width=3, name="path",
+                    mode="lines+markers",
+                    marker={"size": 5, "color": COLOURS["delta"], "symbol": "circle"}),
+               marks([a], [b], "delta", "circle-open", 18, stroke=2, name="dropped"),
+               marks(way[-1:, 0], way[-1:, 1], "delta", "circle", 18, name="ball")]
+    if steps:
+        outcome = f"it rolls to loss 0 in {steps} steps"
+    elif steps == 0:
+        outcome = "the loss is 0 already, and it stays"
+    elif a == b == 0:
+        outcome = "on the cross: it never rolls"
+    else:
+        outcome = "it rolls onto the cross, and stays there"
+    key = "   ".join(coloured(text, colour) for text, colour in (
+        ("✖ both zero", "B"), ("━ loss 0", "loss"), ("┅ b = −a", "frozen")))
+    square = {"dtick": 1, "constrain": "domain"}
+    shown = figure(traces, outcome, [labelled("a (for A)", -EDGE, EDGE, **square)],
+                   [labelled("b (for B)", -EDGE, EDGE, **square, scaleanchor="x")],
+                   f"From a = {_short(a)}, b = {_short(b)}: {outcome}", headings=[key])
+    shown["layout"]["meta"]["roll"] = ["path", "ball"]
+    return shown
+
+
+def _same_loss(product: float, colour: str, width: float, **looks) -> dict:
+    """The two branches of ab = product, along which the loss (1 − ab)²/2 is the same."""
+    at = np.geomspace(abs(product) / EDGE, EDGE, 30).round(3)
+    smooth = {"color": COLOURS.get(colour, colour), "width": width, "simplify": False}
+    return line([*at, None, *-at], [*product / at, None, *-product / at], colour, line=smooth,
+                **looks)
+
+
+def _short(value: float, digits: int = 3) -> str:
+    """At most so many digits: ``-0.09412`` → "−0.0941", 16 → "16"."""
+    return f"{value:.{digits}g}".replace("-", "−")

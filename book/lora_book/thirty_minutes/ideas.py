@@ -1,0 +1,250 @@
+"""Four drawings of the road: two valves, two words and what they differ by, a sum, a fold."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lora_book.divide_by_r.runs_growth import agreed, first_step
+from lora_book.shared.drawing import (
+    box,
+    cell_map,
+    drawing,
+    fill,
+    frame,
+    map_drawing,
+    say,
+    sign_key,
+)
+from lora_book.shared.style import (
+    COLOURS,
+    MATRIX_COLOURS,
+    PALE,
+    SYMBOLS,
+    coloured,
+    heat,
+    line,
+    marks,
+)
+from lora_book.shared.word_run import STEPS, R
+from lora_book.thirty_minutes import runs
+from lora_book.which_zero.runs_swap import both, in_order
+from lora_edu import STARTS
+from lora_edu.explore.words import number
+
+PIPE = 0.8  # how wide it is
+ANGLES = tuple(range(0, 181, 30))  # of the fold, in degrees
+FAINT = 0.3  # of the largest entry: smaller ones are not drawn while a matrix is folded
+DIVIDED = {"by 1": 0, "by √r": 0.5, "by r": 1}  # the power of r that each is
+
+
+def valves(start: str = STARTS[0]) -> dict:
+    """What G sends to A passes a valve that B holds, and conversely; ΔW = s·BA between the two."""
+    share = runs.filled(start)
+    water = COLOURS["loss"]
+    parts = [box(1.2, 0.9, PIPE, 6.2, water), box(0.7, 3.2, 1.8, 1.6, water)]
+    texts = {(1.6, 4): "G"}
+    # Each path ends in a matrix. Its valve opens towards the middle, from where it is pulled.
+    for name, holder, low, pull in (("A", "B", 6.3, -1), ("B", "A", 0.9, 1)):
+        parts += [box(1.2, low, 3.8, PIPE, water), box(5.2, low, 4.3, PIPE, PALE)]
+        passes = share[f"∇{name}"]
+        if passes:
+            parts.append(box(5.2, low, 4.3, PIPE * passes, water))
+        gate = low - 0.15 + 1.1 * pull * share[holder]
+        held_at = gate + 0.55 + 0.55 * pull
+        parts += [box(5, gate, 0.3, 1.1, COLOURS[holder]),
+                  line([5.15, 9.5], [held_at, 4 + 1.8 * pull], holder,
+                       width=3 if share[holder] else 1.5, dash="solid" if share[holder] else "dot"),
+                  *_matrix(name, low - 0.5, share[name])]
+        texts[5.15, low + 0.4 - 0.85 * pull] = coloured(f"valve held by {holder}", holder)
+        texts[10.5, low + 0.4 - 1.4 * pull] = f"{name} {'moves' if passes else 'stays'}"
+    headline = _first_moves(share)
+    return drawing([*parts, *_matrix("ΔW", 3.1, share["ΔW"]), say(texts, size=14)], headline,
+                   (0.3, 12.2), (-0.6, 8.6), f"{start}: {headline}")
+
+
+def _first_moves(share: dict[str, float]) -> str:
+    """Which matrices the gradients move at first, and whether ΔW is 0, from what is not zero."""
+    moving = [name for name in "AB" if share[f"∇{name}"]]
+    if not moving:
+        return "both valves are closed: nothing moves, ever"
+    if len(moving) == 1:
+        return f"only {moving[0]} moves, and ΔW is 0"
+    if share["ΔW"]:
+        return "both move, but the model is changed"
+    return "both move, and ΔW is 0"
+
+
+def _matrix(name: str, low: float, share: float) -> list[dict]:
+    """A box at the right with the name of a matrix, filled to a share: A's rows or B's columns.
+
+    Where half is filled, it is A's upper half and B's right one, as in the start "BA zero".
+    """
+    left = 9.5
+    width = 2
+    height = 1.8
+    colour = MATRIX_COLOURS[name]
+    outline = box(left, low, width, height, "rgba(0,0,0,0)")
+    outline["line"] = {"color": COLOURS[colour], "width": 2}
+    across = width * share if name == "B" else width
+    up = height if name == "B" else height * share
+    inside = box(left + width - across, low + height - up, across, up, fill(colour, share))
+    text = name if share else f"{name} = 0"
+    return [inside, outline, say({(left + width / 2, low + height / 2): text})]
+
+
+def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool = False) -> dict:
+    """ΔW of a run with α × 16, of one with α in which the ticked settings follow, and what is left
+    of their difference, whose largest entry has the full colour."""
+    first, second = runs.two_words(lr=eta, start=start, weight_decay=decay, eps=eps)
+    gap = first - second
+    largest = np.abs(gap).max()
+    d, k = gap.shape
+    rows = {"α × 16": (first, "delta"), "α, ticks": (second, "delta"),
+            "gap": (gap / (largest or 1), "loss")}
+    parts = []
+    for row, (name, (values, colour)) in enumerate(rows.items()):
+        top = row * (d + 2)
+        parts += [cell_map(values, 0, top, colour, name), frame(values, 0, top),
+                  say({(-1, top + d / 2): name}, "middle left", 14)]
+    if largest > 0.01:
+        note = ""
+        headline = f"the words differ by up to {100 * largest:.0f} % of a letter"
+    elif largest:
+        note = f"enlarged {float(f'{1 / largest:.1g}'):,.0f} times"
+        headline = "nearly: what is left is far too small to see"
+    else:
+        note = "0 everywhere"
+        headline = "exactly 0: the same run, to the last bit"
+    low = 3 * (d + 2)
+    parts += [say({(k / 2, low): note}, size=14), *sign_key(-8.5, low - 0.3, "delta", "loss")]
+    return map_drawing(parts, headline, (-12, k), (-1, low + 1.5),
+                       f"{headline}; the largest difference is {number(largest)}")
+
+
+def rising(r: int = 64) -> dict:
+    """The mean of r terms of Adam's first step towards the word. Below, on a log axis, how far
+    their sum goes along what they agree on and across it, from where one term does."""
+    delta, *sizes = first_step(r)
+    d, k = delta.shape
+    unit = 0.155 * k  # a power of ten
+    one = 0.36 * k  # where 1 stands
+    cells = np.clip(delta / r / (1.2 * agreed().max()), -1, 1)
+    colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
+    parts = [heat(100 * cells, -100, 100, colours, name="ΔW"),
+             box(-0.5, -0.5, k, d, "rgba(0,0,0,0)")]
+    names = {(-0.5, d + 1.5): coloured("◆ agreed", "delta") + "   " + coloured("■ the rest", "B")}
+    decades = {(one + unit * power, d + 17): f"{10.0**power:g}" for power in range(-1, 4)}
+    parts += [*sign_key(k - 12, d + 1.2, "delta"),
+              *(line([x, x], [d + 3, d + 15.5], "frozen", width=0.5) for x, _ in decades)]
+    for row, (name, power) in enumerate(DIVIDED.items()):
+        y = d + 4.5 + 4.5 * row
+        names[-0.5, y] = name
+        for quantity, aside, first, size in zip(("delta", "B"), (-0.8, 0.8), first_step(1)[1:],
+                                                sizes, strict=True):
+            x = one + unit * np.log10([first, size / r**power])
+            parts += [line(x, [y + aside] * 2, quantity, width=4),
+                      marks(x[1:], [y + aside], quantity, SYMBOLS[quantity], 11, name=quantity)]
+    along, across = map(_two_digits, sizes)
+    headline = f"sum of {r}: {along} agreed, {across} the rest"
+    return map_drawing([*parts, say(names, "middle right"), say(decades, size=11)], headline,
+                       (-1, k), (-1, d + 18), headline)
+
+
+def _two_digits(size: float) -> str:
+    return f"{size:.2g}" if size < 10 else f"{size:.0f}"  # .2g would write 150 as 1.5e+02
+
+
+class _Block(NamedTuple):
+    """A matrix of the run, its first cell at (x, y), and its twin in the run on the turned word."""
+
+    name: str
+    values: np.ndarray
+    twin: str
+    turned: np.ndarray
+    x: int
+    y: int
+
+
+def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
+    """A run above the diagonal of a square, and below it the run on the word turned on its side.
+
+    angle: one of ANGLES, by which the lower half is folded along the diagonal. At 180 it lies on
+    the upper half.
+    """
+    run, turned_run = both()
+    A, B = run[t]
+    A_turned, B_turned = turned_run[t]
+    delta = in_order(B, A)
+    delta_turned = in_order(B_turned, A_turned)
+    d, k = delta.shape
+    left = d + 2 * R + 2  # of A and ΔW: all of the run lies above the diagonal
+    side = left + k
+    blocks = [_Block("A", A, "B", B_turned, left, 0),
+              _Block("B", B, "A", A_turned, left - R - 1, R + 1),
+              _Block("ΔW", delta, "ΔW", delta_turned, left, R + 1)]
+    gap = max(np.abs(block.values - block.turned.T).max() for block in blocks)
+
+    parts = [line([0, side], [0, side], "frozen", width=1, dash="dash"),
+             *sign_key(side / 2, side - 4, "A", "B", "delta")]
+    for block in blocks:
+        parts += _both_halves(block, angle)
+
+    texts = _fold_names(blocks, angle)
+    headline = f"step {t}: fold the square"
+    if angle == 180:
+        # Where the lower half lay is its difference from the upper one.
+        parts.append(frame(delta_turned, R + 1, left))
+        middle = left + (k - 1) / 2
+        texts |= {(R + d / 2 + 0.5, middle): f"{gap:g}", (R + d + 14, middle): "difference"}
+        outcome = f"apart by {gap:.0e}" if gap else "the same to the bit"
+        headline = f"step {t}, folded: {outcome}"
+    return map_drawing([*parts, say(texts, size=15)], headline, (-1, side), (-1, side), headline,
+                       square=True)
+
+
+def _both_halves(block: _Block, angle: int) -> list[dict]:
+    """A matrix and its twin, folded by the angle. At 180 the twin hides it."""
+    x = block.x
+    y = block.y
+    rows, columns = block.values.shape
+    colour = MATRIX_COLOURS[block.twin]
+    name = f"{block.twin}′"
+    parts = []
+    if angle < 180:
+        parts.append(cell_map(block.values, x, y, MATRIX_COLOURS[block.name], block.name))
+    if angle == 0:
+        parts.append(cell_map(block.turned, y, x, colour, name))
+    elif angle == 180:
+        parts.append(cell_map(block.turned.T, x, y, colour, name))
+    else:
+        down, across = np.nonzero(block.turned > FAINT * block.turned.max())
+        parts.append(marks(*_folded(across + y, down + x, angle), colour, "square", 4, name=name))
+    outline = _folded(y - 0.5 + np.array([0, rows, rows, 0, 0]),
+                      x - 0.5 + np.array([0, 0, columns, columns, 0]), angle)
+    return [*parts, frame(block.values, x, y), line(*outline, "frozen", width=1)]
+
+
+def _fold_names(blocks: list[_Block], angle: int) -> dict[tuple, str]:
+    """The names of the matrices that are seen, each at its place."""
+    A, B, delta = blocks
+    d, k = delta.values.shape
+    # Beside the blocks stand two names, clear of the diagonal, or one.
+    beside = 6.5 if angle == 180 else 3
+    below = 2.5 if angle == 180 else d / 2
+    places = [(A.x - beside, R / 2 - 0.5), (B.x - beside, R + below),
+              (delta.x + k / 2, d + R + 5.5)]
+    names = [coloured(block.name, MATRIX_COLOURS[block.name]) for block in blocks]
+    twins = [coloured(f"{block.twin}′", MATRIX_COLOURS[block.twin]) for block in blocks]
+    if angle == 180:
+        names = [f"{name}, {twin}" for name, twin in zip(names, twins, strict=True)]
+    texts = dict(zip(places, names, strict=True))
+    if angle == 0:
+        texts |= {(y, x): twin for (x, y), twin in zip(places, twins, strict=True)}
+    return texts
+
+
+def _folded(x: np.ndarray, y: np.ndarray, angle: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places that are turned about the diagonal x = y by an angle, seen from above."""
+    middle = (x + y) / 2
+    across = np.cos(np.radians(angle)) * (x - y) / 2
+    return (middle + across).round(2), (middle - across).round(2)

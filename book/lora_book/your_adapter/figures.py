@@ -1,0 +1,200 @@
+"""A LoRA file in words and in four figures, for the sample and for a reader's own file."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+from urllib.parse import quote
+
+import numpy as np
+
+from lora_book.shared.axes import labelled
+from lora_book.shared.style import PALE, figure, heat, level, marks, words
+from lora_book.shared.tool_rows import ROWS, tools, written
+from lora_book.your_adapter import SAMPLE
+from lora_edu.examine import Examination, Row, examine
+from lora_edu.examine.report import beside_start, head
+from lora_edu.examine.rows import lost
+from lora_edu.explore.words import number
+
+STARTS = {"kohya, PEFT, MLX": "kaiming_uniform", "diffusers": "peft_gaussian",
+          "Keras": "he_uniform"}
+STRENGTHS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
+LONGEST = 18  # letters of a name beside the map
+ROW = 24  # px of the map
+NAMED = 3  # modules without numbers, in a headline
+# What tells a block from others: its numbers, and the part of the model where there are several
+TELLING = re.compile(r"(?<!text_model.)(?<![a-z])(?:te\d?|text_encoder|encoder|decoder|down|mid|up|"
+                     r"input|middle|output|double|single)(?![a-z])|\d+")
+
+
+def adapter(path: str | os.PathLike | None = None) -> Examination:
+    """Examine a file or a folder; None is what the page has opened, and else the sample."""
+    try:
+        from browser_page import opened, progress  # Python in the page has it, and nobody else
+    except ModuleNotFoundError:
+        opened = progress = None
+    return examine(path or opened or SAMPLE, progress=progress)
+
+
+def findings(adapter: Examination) -> str:
+    """What the file is and what may be wrong, and the report to save, as HTML."""
+    items = "".join(
+        f"<li><p><b>{escape(finding.severity)}: {escape(finding.symptom)}.</b> "
+        f"Likely cause: {escape(finding.cause)}. <em>So</em> {escape(finding.remedy)}.</p>"
+        f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
+    none = f"<li>Of {len(adapter.findings.tested)} faults looked for there is none.</li>"
+    first, *more = head(adapter)
+    lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
+    return (f'<div class="findings"><p>{lines}</p><ul>{items or none}</ul>'
+            f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
+            f'{quote(adapter.report())}">Save the whole report as text</a></p></div>')
+
+
+def places(names: list) -> list[int]:
+    """The positions of a slider over names, one at least."""
+    return list(range(len(names) or 1))
+
+
+def with_numbers(adapter: Examination) -> list[Row]:
+    """The modules that have numbers, by name."""
+    return [row for row in adapter.rows if row.is_known]
+
+
+def strongest(adapter: Examination) -> int:
+    """Where among them the longest ΔW is; 0 where there are none."""
+    return int(np.argmax([row.norm for row in with_numbers(adapter)] or [0]))
+
+
+def ranks(adapter: Examination) -> list[int]:
+    """How many components can be kept."""
+    counts = [len(row.singular_values) for row in with_numbers(adapter)]
+    return list(range(1, 1 + max(counts, default=1)))
+
+
+def height(adapter: Examination) -> int:
+    """Of the map, in px."""
+    return min(max(280, ROW * len(adapter.map()[1]) + 140), 640)
+
+
+def taps(adapter: Examination) -> tuple[str, str] | None:
+    """The sliders that a tap on the map sets, where both have a choice."""
+    return ("block", "part") if min(adapter.map()[2].shape) > 1 else None
+
+
+def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
+    """‖ΔW‖ by block and part of a block, and one of the modules in words."""
+    blocks, parts, norms = adapter.map()
+    longest = np.nanmax(norms, initial=0.0) or 1.0
+    known = with_numbers(adapter)
+    row = next((row for row in adapter.rows
+                if (row.block, row.part) == (blocks[block], parts[part])), None)
+    if row is None:
+        title = f"{blocks[block]} has no adapter on {parts[part]}"
+    elif not row.is_known:
+        title = f"{row.layer} has no numbers: see what is found above"
+    else:
+        share = row.norm**2 / (np.nansum(norms**2) or 1.0)
+        title = (f"Module {known.index(row)}, {row.layer}: ‖ΔW‖ = {number(row.norm)}, "
+                 f"{_percent(share)} of the square of all")
+    names = [name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}" for name in parts]
+    short = ["<br>".join(TELLING.findall(block)) for block in blocks]
+    # below 0 is clear: no module, or none with numbers
+    shades = np.nan_to_num(100 * norms.T / longest, nan=-100)
+    values = [[None if np.isnan(norm) else float(f"{norm:.4g}") for norm in part_norms]
+              for part_norms in norms.T]
+    layers = {(row.block, row.part): row.layer for row in adapter.rows}
+    cell_names = [[layers.get((block, part)) for block in blocks] for part in parts]
+    traces = [
+        heat(shades, -100, 100, ["rgba(0,0,0,0)", PALE, "delta"], name="‖ΔW‖",
+             customdata=values, text=cell_names),
+        words(*np.argwhere(norms == 0).T, "0"),
+        marks([block], [part], "B", "square-open", 16, stroke=3, name="chosen")]
+    return figure(
+        traces, title,
+        [{"range": [-0.5, len(blocks) - 0.5], "showgrid": False, "ticks": "", "tickangle": 0,
+          "automargin": True, **_ticks(short, 10)}],
+        [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
+          **_ticks(names, 25)}],
+        f"{title}. The strongest of {len(known)} modules has ‖ΔW‖ = {number(longest)}")
+
+
+def _ticks(names: Sequence[str], most: int) -> dict:
+    """The part of an axis that names whole numbers, so many at most."""
+    every = -(-len(names) // most)
+    return {"tickvals": list(range(0, len(names), every)), "ticktext": names[::every]}
+
+
+def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
+    """The singular values of a module's ΔW, and what is lost where only some are kept."""
+    rows = with_numbers(adapter)
+    if not rows or rows[module].norm == 0:
+        return _empty("ΔW is zero here: there is nothing to keep" if rows else
+                      "No module has numbers")
+    row = rows[module]
+    values = row.singular_values
+    share = lost([row], keep)
+    title = (f"{row.layer}: {min(keep, len(values))} of {len(values)} kept. Lost are "
+             f"{_percent(share)} of ‖ΔW‖², {_percent(np.sqrt(share))} of ‖ΔW‖; over all modules "
+             f"{_percent(lost(rows, keep))} of the square")
+    at = np.arange(1, len(values) + 1)
+    most = len(ranks(adapter))
+    hover = "σ%{x} = %{y:.3g}<extra></extra>"
+    traces = [
+        marks(at[:keep], values[:keep], "delta", "diamond", 12, name="kept", hovertemplate=hover),
+        marks(at[keep:], values[keep:], "delta", "diamond-open", 11, stroke=2, name="lost",
+              hovertemplate=hover)]
+    return figure(
+        traces, title,
+        [labelled("component", 0.5, most + 0.5, dtick=most // 10 + 1)],
+        [labelled("singular value of ΔW", 0, 1.08 * float(values[0]))],
+        title)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
+    """The spread of A of each module in that of a start; those without numbers are named."""
+    known = with_numbers(adapter)
+    rows = [row for row in known if row.starts]
+    if not rows:
+        return _empty("No module has an A that is drawn")
+    ratios = np.array([row.sigma / row.starts[start] for row in rows])
+    title = f"A is {beside_start(replace(adapter, rows=tuple(known)), start)}"
+    unknown = [row.layer for row in adapter.rows if not row.is_known]
+    if unknown:
+        title += f". Left out, without numbers: {', '.join(unknown[:NAMED])}"
+    if len(unknown) > NAMED:
+        title += f" and {len(unknown) - NAMED} more"
+    ends = [-0.5, len(known) - 0.5]
+    trace = marks([known.index(row) for row in rows], ratios, "A", "circle", 9, name="A",
+                  text=[row.layer for row in rows],
+                  hovertemplate="%{text}: %{y:.3g} times the start<extra></extra>")
+    return figure(
+        [level(1, ends), trace], title,
+        [labelled("module", *ends, dtick=len(known) // 10 + 1)],
+        [labelled("spread ÷ start’s", 0, 1.1 * max(1.0, ratios.max()))],
+        title)
+
+
+def strength(adapter: Examination, strength: float = 1.0) -> dict:
+    """The scale at a strength, and how each tool is told to have it."""
+    yours = adapter.commonest(strength)
+    scales = adapter.scales()
+    if yours is None:
+        return _empty("No s is above 0: see what is found above" if scales else
+                      "The file does not say s: see what is found above")
+    norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
+    title = (f"r = {yours.r}, s = {number(yours.scale / strength)}: at strength {strength:g} it "
+             f"acts as {number(yours.scale)}, and ‖ΔW‖ of all is {number(strength * norm)}")
+    if len(scales) > 1:
+        title += f". Other modules have other r or s, {len(scales)} pairs in all"
+    return tools(yours.scale, [written(yours, name) for name in ROWS], title,
+                 f"{title}. The green words are what each tool is told")
+
+
+def _empty(title: str) -> dict:
+    return figure([], title, [{"range": [0, 1]}], [{"range": [0, 1]}], title)

@@ -1,0 +1,63 @@
+"""The scale of some settings beside what each tool takes when nothing is said."""
+
+import math
+
+from lora_book.shared.style import marks
+from lora_book.shared.tool_rows import HEIGHTS, ROWS, tools, written
+from lora_edu.explore.words import number
+from lora_edu.formats.convention import A_STARTS, TOOLS, Convention, convention
+
+RSLORA = "PEFT, rsLoRA"
+# ROWS begins with PEFT, which stands here with both its rules.
+CHOICES = ["PEFT", RSLORA, *[name for name in ROWS[1:] if TOOLS[name].asks_for]]
+ALPHAS = [1, 4, 8, 16, 20, 32, 64, 128]
+WIDTH = 1024  # of the layer's input, for A's start
+
+
+def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str = "AdamW") -> dict:
+    """A row a tool: your scale (green), the tool's own (open), and how yours is written there.
+
+    alpha: or the scale, where the tool asks for that.
+    """
+    name = "PEFT" if tool == RSLORA else tool
+    asked = TOOLS[name].asks_for  # "alpha" or "scale"
+    setting = {asked: alpha}
+    yours = convention(name, r, **setting, rslora=tool == RSLORA, optimiser=optimiser, k=WIDTH)
+    unsaid = {row: convention(row, r).scale for row in ROWS if TOOLS[row].alpha is not None}
+    more = [
+        marks(list(unsaid.values()), [HEIGHTS[row] for row in unsaid], "frozen", "circle-open",
+              11, stroke=2.5, name="nothing said", text=list(unsaid),
+              hovertemplate="%{text} with nothing said: s = %{x:.3g}<extra></extra>"),
+        marks([yours.scale], [HEIGHTS[name]], "delta", "diamond", 15, name="your settings",
+              hovertemplate="your s = %{x:.3g}<extra></extra>")]
+    return tools(
+        yours.scale, [_short(yours, row, tool == RSLORA) for row in ROWS],
+        _headline(yours, optimiser),
+        f"{tool}, r = {r}, {'α' if asked == 'alpha' else 'scale'} = {alpha}: "
+        f"s = {number(yours.scale)}; A starts at a standard deviation of {number(yours.sigma)} "
+        f"for inputs of width {WIDTH:,}, and B at zero; for another r {yours.when_r_changes}; the "
+        "green words are the same scale there", more)
+
+
+def _headline(yours: Convention, optimiser: str) -> str:
+    """What the scale does to the first step, and why it is not simply the scale."""
+    text = (f"The scale is {number(yours.scale)}, so {optimiser}’s first step is "
+            f"{number(yours.stride)} times that of scale 1")
+    if optimiser == "SGD":
+        text += ", the scale squared"
+    elif yours.stride != yours.scale:  # Adam under MLX
+        text += f" elsewhere, as {yours.tool}’s corrects no bias"
+    beside_peft = yours.sigma / A_STARTS["kaiming_uniform"](yours.r, WIDTH)
+    if not math.isclose(beside_peft, 1):
+        text += f", with an A {beside_peft:.2g} times as wide as PEFT’s"
+    return text
+
+
+def _short(yours: Convention, name: str, rslora: bool) -> str:
+    """How your scale is written in a tool, and how much wider A starts there."""
+    row = TOOLS[name]
+    text = written(yours, name, rslora)
+    wider = A_STARTS[row.start](yours.r, WIDTH) / yours.sigma
+    if not math.isclose(wider, 1):
+        text += f", A×{wider:.2g}"  # without blanks, for which a phone has no room
+    return text

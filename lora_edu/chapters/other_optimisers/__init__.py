@@ -1,1 +1,0 @@
-"""The code behind the laboratory's note *Every optimiser*, on Muon's best rates."""
