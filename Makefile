@@ -7,7 +7,7 @@
 #   make thorough  the tests that take longest, which make check leaves out
 #   make lint    ruff, the storeys of the imports (lint-imports), and Biome for JavaScript and CSS
 #   make check   what continuous integration runs: lint, tests, the build, browser tests
-#   make wheel   build lora_edu, with the chapters and their data, into dist
+#   make wheel   build the library, and the code behind the pages with its data, into dist
 #   make audit   Lighthouse, weight and speed of every page (an hour on a quiet machine)
 #   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
@@ -91,11 +91,8 @@ thorough: book $(VENV)/.ready-dev
 
 check: lint test test-browser
 
-# pip leaves what it copied in build, and would take it up again.
-wheel: $(BIN)/python
-	rm -rf build dist
-	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
-	rm -rf build
+wheel: $(VENV)/.ready
+	$(BIN)/python -m book._extensions.notebooks.wheel dist
 
 # Lighthouse is installed where it is used, in tests/benchmarks.
 audit: book $(VENV)/.ready-dev
@@ -133,7 +130,7 @@ tools:
 	$(TOOLS)/pytest tests/nn/test_tools.py
 
 clean:
-	rm -rf _build build dist
+	rm -rf _build dist
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'

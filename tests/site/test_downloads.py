@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 from book._extensions.notebooks.download import INVITE
 from book._extensions.notebooks.first_cell import extra_for
-from book._extensions.notebooks.wheel import wheel_name
+from book._extensions.notebooks.wheel import wheel_names
 from tests.book import NOTEBOOKS, REPOSITORY, code
 from tests.site.pages import EXPLORERS, HTML, all_pages
 
@@ -45,7 +45,7 @@ def test_a_chapter_offers_its_notebook(page):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("extra", ["chapters", "torch", "peft"])
+@pytest.mark.parametrize("extra", ["", "torch", "peft"])
 def test_every_download_runs_in_a_bare_environment(extra, tmp_path, monkeypatch):
     """From its zip file, in an environment that has Jupyter's kernel and nothing else."""
     python = tmp_path / "bare" / "bin" / "python"
@@ -66,12 +66,12 @@ def test_every_download_runs_in_a_bare_environment(extra, tmp_path, monkeypatch)
         NotebookClient(made, timeout=1200, kernel_name="bare", resources=where).execute()
 
 
-def test_zip_files_hold_the_wheel():
+def test_zip_files_hold_the_wheels():
     zipped = sorted((HTML / "_sources").rglob("*.zip"))
     assert len(zipped) in (0, len(NOTEBOOKS))  # none where the site's address is known
     for file in zipped:
         names = {name.partition("/")[2] for name in ZipFile(file).namelist()}
-        assert names == {file.with_suffix(".ipynb").name, wheel_name(REPOSITORY)}
+        assert names == {file.with_suffix(".ipynb").name, *wheel_names(REPOSITORY)}
 
 
 @pytest.mark.parametrize("page", all_pages())

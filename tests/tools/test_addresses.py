@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from book._extensions.myst import parts
-from book._extensions.notebooks.wheel import wheel_name
+from book._extensions.notebooks.wheel import wheel_names
 from book._extensions.site import addresses
 from tests.book import REPOSITORY, source
 from tests.small_book import NOTEBOOK, build, cell, write
@@ -18,7 +18,8 @@ extensions = ["myst_nb", "sphinx_proof", "sphinx_design", "lora_edu.explore.sphi
 root_doc, templates_path = "book/index", [{str(REPOSITORY / "book/_templates")!r}]
 project, html_theme, nb_execution_mode = "book", "sphinx_book_theme", "cache"
 nb_execution_raise_on_error, bibtex_bibfiles = True, ["book/references.bib"]
-html_title, exclude_patterns = "A book", ["_out", "lora_edu", "node_modules", "README.md"]
+html_title, exclude_patterns = "A book", ["_out", "lora_edu", "book/lora_book", "node_modules",
+                                "README.md"]
 from book._extensions.content import claims
 claims.warn_of_problems = lambda app: None  # of the whole book's register
 """
@@ -57,9 +58,10 @@ def test_without_an_address_nothing_is_set_that_needs_one(monkeypatch):
 def built(tmp_path_factory):
     """The site of a small book, built with addresses, warnings as errors."""
     folder = tmp_path_factory.mktemp("book")
-    for part in ("lora_edu", "pyproject.toml", "README.md", "LICENSE"):
-        (folder / part).symlink_to(REPOSITORY / part)
     write(folder, {"conf.py": CONF, **PAGES})
+    for part in ("lora_edu", "pyproject.toml", "README.md", "LICENSE", "book/lora_book",
+                 "book/pyproject.toml"):
+        (folder / part).symlink_to(REPOSITORY / part)
     made = build(folder, "-qW", **KNOWN)
     assert made.returncode == 0, made.stderr
     return folder / "_out/html"
@@ -111,11 +113,12 @@ def test_every_page_is_listed(built, file, link, ending):
         f"{SITE}/book/{page}{ending}" for page in ("index", "one", "questions", "reading")]
 
 
-def test_the_download_asks_the_site_for_the_wheel(built):
-    """Where the address is unknown, a zip file brings it: tests/site/test_downloads.py."""
+def test_the_download_asks_the_site_for_the_wheels(built):
+    """Where the address is unknown, a zip file brings them: tests/site/test_downloads.py."""
     made = nbformat.read(built / "_sources/book/one.ipynb", as_version=4)
     assert made.metadata.keys() == {"kernelspec", "language_info"}
     assert made.cells[-1].outputs[0].text == "one is 1\n"
-    assert f"{SITE}/wheels/{wheel_name(REPOSITORY)}" in made.cells[0].source
-    assert (built / "wheels" / wheel_name(REPOSITORY)).is_file()
+    for wheel in wheel_names(REPOSITORY):
+        assert f"{SITE}/wheels/{wheel}" in made.cells[0].source
+        assert (built / "wheels" / wheel).is_file()
     assert f"[of the book]({SITE}/book/index.html)" in made.cells[1].source

@@ -1,4 +1,4 @@
-"""What leaves the repository: the wheel, complete; and notebooks in Markdown that any viewer shows,
+"""What leaves the repository: whole wheels; and notebooks in Markdown that any viewer shows,
 with nothing lost."""
 
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from book._extensions.notebooks.first_cell import first_cell
 from book._extensions.notebooks.myst_to_markdown import Names, Page, collect_names
-from book._extensions.notebooks.wheel import build_wheel, wheel_name
+from book._extensions.notebooks.wheel import build_wheels, wheel_names
 from tests.book import REPOSITORY, in_toc, source
 
 SITE = "https://book.example.org/"
@@ -18,28 +18,33 @@ FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|^`{3,}\{math\}\n:label: [^\n]*\n(
                      re.DOTALL | re.MULTILINE)
 
 
-def test_the_wheel_holds_the_package_with_chapters_and_data(tmp_path):
-    wheel = build_wheel(REPOSITORY, tmp_path)  # in a copy, without asking anybody
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    files = (REPOSITORY / "lora_edu").rglob("*")
-    assert held == {file.relative_to(REPOSITORY).as_posix() for file in files
-                    if file.is_file() and "__pycache__" not in file.parts}
+def test_each_wheel_holds_its_package_with_data_and_the_licence(tmp_path):
+    wheels = build_wheels(REPOSITORY, tmp_path)  # in a copy, without asking anybody
+    packages = (REPOSITORY / "lora_edu", REPOSITORY / "book/lora_book")
+    for wheel, package in zip(wheels, packages, strict=True):
+        names = zipfile.ZipFile(wheel).namelist()
+        held = {name for name in names if ".dist-info/" not in name}
+        assert held == {file.relative_to(package.parent).as_posix() for file in package.rglob("*")
+                        if file.is_file() and "__pycache__" not in file.parts}
+        assert [name for name in names if name.endswith("/LICENSE")]
 
 
 @pytest.mark.parametrize("source, extra", [
-    ("import numpy as np", "chapters"),
-    ("from lora_book.step_zero import figures", "chapters"),
+    ("import numpy as np", ""),
+    ("from lora_book.step_zero import figures", ""),
     ("from lora_edu.nn import inject", "torch"),
     ("from lora_book.small_gpt.figures import losses", "torch"),  # imports it itself
     ("from peft import LoraConfig", "peft"),
     ("from lora_book.in_practice.runs_memory import measure", "peft")])  # when called
 def test_a_notebook_installs_the_extra_that_its_code_needs(source, extra):
-    wheel = wheel_name(REPOSITORY)
-    there = first_cell(source, wheel, SITE)
-    beside = first_cell(source, wheel, "")
-    assert f'"lora_edu[{extra}] @ {SITE}wheels/{wheel}"' in there
-    assert f'"./{wheel}[{extra}]"' in beside
-    assert ("whl/cpu" in there) == (extra != "chapters")
+    library, book = wheel_names(REPOSITORY)
+    there = first_cell(source, [library, book], SITE)
+    beside = first_cell(source, [library, book], "")
+    brackets = f"[{extra}]" if extra else ""
+    assert f'"lora_edu @ {SITE}wheels/{library}" ' in there
+    assert f'"lora_book{brackets} @ {SITE}wheels/{book}"' in there
+    assert f'"./{library}" "./{book}{brackets}"' in beside
+    assert ("whl/cpu" in there) == bool(extra)
 
 
 def written(page):

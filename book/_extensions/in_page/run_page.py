@@ -2,7 +2,7 @@
 
 In the toolbar of such a page is a button, "Run this page", and the page has a script of two
 kilobytes; at its click come the editor, which esbuild puts into one file with CodeMirror, and a
-worker with Pyodide, NumPy and the book's wheel, all from the site itself. Where the cells of a page
+worker with Pyodide, NumPy and our wheels, all from the site itself. Where the cells of a page
 need PyTorch, the download's button says so. Without NumPy's wheel there is no button, and the build
 says at its end what to do.
 """
@@ -25,7 +25,7 @@ import nbformat
 from ..imports import imported
 from ..node import esbuild
 from ..notebooks.download import download_button, executed, offered
-from ..notebooks.wheel import FOLDER, build_wheel
+from ..notebooks.wheel import FOLDER, build_wheels
 from .pyodide_wheel import PACKAGE, address, fetch, lock_of
 
 SOURCES = Path(__file__).parent
@@ -153,13 +153,14 @@ def write_runtime(app) -> None:
         if not (runtime / file.name).is_file():
             shutil.copyfile(file, runtime / file.name)
     (runtime / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
-    wheel = build_wheel(root, Path(app.outdir) / FOLDER)
-    version = hashlib.sha256(wheel.read_bytes()).hexdigest()[:12]  # its name stays, as it changes
-    own_wheel = f"../../{FOLDER}/{wheel.name}?v={version}"
     loaded = {f"../{runtime.name}/{name}": (runtime / name, words)
               for name, words in {**FILES, app.run_page.wheel.name: "NumPy"}.items()}
-    loaded[own_wheel] = (wheel, "the book's code")
+    own_wheels = []
+    for wheel in build_wheels(root, Path(app.outdir) / FOLDER):
+        version = hashlib.sha256(wheel.read_bytes()).hexdigest()[:12]  # its name stays
+        own_wheels.append(f"../../{FOLDER}/{wheel.name}?v={version}")
+        loaded[own_wheels[-1]] = (wheel, "the book's code")
     (static / "page-python" / "files.json").write_text(json.dumps({
-        "runtime": f"../{runtime.name}/", "wheel": own_wheel,
+        "runtime": f"../{runtime.name}/", "wheels": own_wheels,
         "files": [{"path": path, "size": file.stat().st_size, "name": words}
                   for path, (file, words) in loaded.items()]}), encoding="utf-8")

@@ -1,4 +1,4 @@
-// The worker: Pyodide, NumPy and the book's wheel, and cell_runner.py, which does the rest.
+// The worker: Pyodide, NumPy and the book's wheels, and cell_runner.py, which does the rest.
 
 import runner from "./cell_runner.py";
 
@@ -32,7 +32,7 @@ async function counted({ url, name }, count) {
 async function load({ manifest }) {
   const answer = await fetchNow(manifest, { cache: "no-cache" });
   if (!answer.ok) throw new Error(`its list of files could not be loaded (${answer.status})`);
-  const { runtime, wheel, files } = await answer.json();
+  const { runtime, wheels, files } = await answer.json();
   const address = (path) => new URL(path, manifest).href;
   const total = files.reduce((sum, { size }) => sum + size, 0);
   let loaded = 0;
@@ -61,7 +61,8 @@ async function load({ manifest }) {
   };
   // Pyodide would wait for ever for a file that fails
   await Promise.all([start(), ...coming.values()]);
-  python.unpackArchive(await (await coming.get(address(wheel))).arrayBuffer(), "wheel");
+  for (const wheel of wheels)
+    python.unpackArchive(await (await coming.get(address(wheel))).arrayBuffer(), "wheel");
   globalThis.fetch = fetchNow;
   postMessage({ progress: { loaded: total, total, name: "" } });
   python.registerJsModule("browser_page", page);

@@ -2,8 +2,8 @@
 
 The notebook that a page offers is the one that the build has executed, with a first cell in front
 that installs what is missing, with its text in plain Markdown, and with words where only the site's
-scripts can draw. The site carries the wheel that the first cell installs. Where the build does not
-know the site's address, the page offers a zip file, of the notebook and the wheel.
+scripts can draw. The site carries the wheels that the first cell installs. Where the build does not
+know the site's address, the page offers a zip file, of the notebook and the wheels.
 """
 
 import re
@@ -22,7 +22,7 @@ from .copies import FOLDER as COPIES
 from .copies import copy_names
 from .first_cell import first_cell
 from .myst_to_markdown import Names, collect_names, rewrite
-from .wheel import FOLDER, build_wheel, wheel_name
+from .wheel import FOLDER, build_wheels, wheel_names
 
 KEPT = ("kernelspec", "language_info")
 EXPLORER = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
@@ -102,15 +102,15 @@ def open_copy(button: dict, pagename: str, names: dict[str, str]) -> None:
     button["url"] = button["url"].replace(f"/{pagename}.md", f"/{COPIES}/{names[pagename]}")
 
 
-def write_wheel(app) -> None:
-    """Put the wheel on the site, and, where its address is unknown, into zip files."""
+def write_wheels(app) -> None:
+    """Put the wheels on the site, and, where its address is unknown, into zip files."""
     notebooks = [file for page in app.env.found_docs if (file := offered(app, page)).is_file()]
     if not notebooks:
         return
-    wheel = build_wheel(Path(app.confdir), Path(app.outdir) / FOLDER)
+    wheels = build_wheels(Path(app.confdir), Path(app.outdir) / FOLDER)
     for notebook in notebooks if not app.lora_site else ():
         with ZipFile(notebook.with_suffix(".zip"), "w", ZIP_DEFLATED) as zipped:
-            for file in (notebook, wheel):
+            for file in (notebook, *wheels):
                 zipped.write(file, f"{notebook.stem}/{file.name}")
 
 
@@ -129,7 +129,7 @@ def make_alone(notebook, root: Path, page: str, names: Names) -> None:
         for output in cell.get("outputs", []):
             if html := output.get("data", {}).get("text/html"):
                 output.data["text/html"] = EXPLORER.sub(lambda found: in_words(found[0]), html)
-    cell = nbformat.v4.new_code_cell(first_cell(source, wheel_name(root), names.site),
+    cell = nbformat.v4.new_code_cell(first_cell(source, wheel_names(root), names.site),
                                      metadata={"jupyter": {"source_hidden": True}})
     cell.id = "install-what-is-missing"
     notebook.cells = [cell, *(cell for cell in notebook.cells if cell.source)]

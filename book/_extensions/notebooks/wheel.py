@@ -1,4 +1,7 @@
-"""The book's wheel on the site."""
+"""The wheels of the library and of the book's own code, for the site and for make wheel:
+
+    python -m book._extensions.notebooks.wheel dist
+"""
 
 import re
 import shutil
@@ -8,46 +11,50 @@ import tempfile
 from pathlib import Path
 
 FOLDER = "wheels"  # of the site
-BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-SOURCES = ("README.md", "LICENSE", "pyproject.toml")
+SOURCES = ("README.md", "LICENSE", "pyproject.toml", "lora_edu", "book/pyproject.toml",
+           "book/lora_book")
 
 
-def wheel_name(root: Path) -> str:
-    """The file name of the wheel of the repository at ``root``."""
+def wheel_names(root: Path) -> list[str]:
+    """The file names of the wheels of the repository at ``root``: lora_edu's and lora_book's."""
     text = (root / "lora_edu/__init__.py").read_text(encoding="utf-8")
     version = re.search(r'^__version__ = "(.+)"', text, re.MULTILINE)[1]
-    return f"lora_edu-{version}-py3-none-any.whl"
+    return [f"{package}-{version}-py3-none-any.whl" for package in ("lora_edu", "lora_book")]
 
 
-def build_wheel(root: Path, folder: Path) -> Path:
-    """Build the wheel, where it is not there or older than its sources, without asking anybody.
+def build_wheels(root: Path, folder: Path) -> list[Path]:
+    """Build the wheels, where one is not there or older than the sources, without asking anybody.
 
     Args:
-        root: the repository, of which setuptools gets a copy, for it writes beside what it reads.
-        folder: where the wheel goes; what else lies there is deleted.
+        root: the repository. pip gets a copy of it, because setuptools writes beside what it reads.
+        folder: where the wheels go; what else lies there is deleted.
 
     Returns:
-        The wheel.
+        The wheels: the library's and the book's.
 
     Raises:
-        RuntimeError: setuptools fails.
+        RuntimeError: pip fails.
     """
-    wheel = folder / wheel_name(root)
-    package = root / "lora_edu"
-    sources = [file for file in package.rglob("*") if file.suffix != ".pyc"]
-    sources += [root / name for name in SOURCES]
+    wheels = [folder / name for name in wheel_names(root)]
+    sources = [file for name in SOURCES for file in (root / name, *(root / name).rglob("*"))
+               if file.is_file() and file.suffix != ".pyc"]
     newest = max(file.stat().st_mtime for file in sources)
-    if wheel.is_file() and wheel.stat().st_mtime > newest:
-        return wheel
+    if all(wheel.is_file() and wheel.stat().st_mtime > newest for wheel in wheels):
+        return wheels
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as copy:
-        shutil.copytree(package, Path(copy, "lora_edu"),
-                        ignore=shutil.ignore_patterns("__pycache__"))
-        for name in SOURCES:
-            shutil.copy(root / name, copy)
-        done = subprocess.run([sys.executable, "-c", BUILD, folder.resolve()], cwd=copy, text=True,
-                              capture_output=True)
+        for file in sources:
+            target = Path(copy, file.relative_to(root))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+        shutil.copy(root / "LICENSE", Path(copy, "book"))
+        command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation",
+                   "--disable-pip-version-check", "--wheel-dir", folder.resolve(), ".", "./book"]
+        done = subprocess.run(command, cwd=copy, text=True, capture_output=True)
     if done.returncode:
-        raise RuntimeError(f"the wheel {wheel.name} was not built: {done.stderr}")
-    return wheel
+        raise RuntimeError(f"the wheels were not built: {done.stderr}")
+    return wheels
+
+
+if __name__ == "__main__":
+    print(*build_wheels(Path.cwd(), Path(sys.argv[1])), sep="\n")
