@@ -1,4 +1,4 @@
-"""Starting points and distributions, against their formulas (PEFT's: chapters/test_starts.py)."""
+"""Starting points and distributions, against their formulas (PEFT's: lora_book/test_starts.py)."""
 
 import math
 

@@ -1,7 +1,7 @@
 """The same numbers as PEFT's layers: forward, gradients, dropout, half precision.
 
 A and B are copied over, and s is a power of two: both run the same operations up to an exact
-scaling, so the bits must agree. Another s, training and merging: tests/chapters/test_in_peft.py.
+scaling, so the bits must agree. Another s, training and merging: tests/lora_book/test_in_peft.py.
 """
 
 import copy

@@ -23,7 +23,7 @@ from lora_book.small_gpt import (
 )
 from lora_book.small_gpt.text import DATA, STYLES, decode, encode, part, read
 from lora_edu.nn import load_adapter, set_adapter
-from tests.chapters.figure_words import reading
+from tests.lora_book.figure_words import reading
 
 RANKS = results.RANKS
 

@@ -12,7 +12,7 @@ import torch
 
 from lora_book.audit import check as audit
 from tests.book import NOTEBOOKS, checks, folded_solutions, printed_solution
-from tests.chapters.oracles import of_rank
+from tests.lora_book.oracles import of_rank
 
 with contextlib.redirect_stdout(io.StringIO()):
     RIGHT = {vars(checks)[name]: printed_solution(label, check=audit, formula=(

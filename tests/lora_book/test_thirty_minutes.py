@@ -17,8 +17,8 @@ from lora_book.thirty_minutes import figures, ideas, runs
 from lora_book.which_zero.runs_swap import both
 from lora_edu import STARTS, Adam, Adapter, initial, train
 from lora_edu.explore.plain_figure import plain_figure
-from tests.chapters.figure_words import headline
-from tests.chapters.oracles import adam_step, apart
+from tests.lora_book.figure_words import headline
+from tests.lora_book.oracles import adam_step, apart
 
 
 def numbers(figure):

@@ -13,7 +13,7 @@ from lora_book.which_zero import runs_swap as swap
 from lora_book.which_zero import runs_wide_layer as wide
 from lora_book.which_zero.make_data import trained
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, Regression, initial, train
-from tests.chapters.figure_words import headline
+from tests.lora_book.figure_words import headline
 
 A_RANDOM, B_RANDOM = wide.MATRICES
 NARROW, BROAD = wide.SPREADS

@@ -9,7 +9,7 @@ import torch
 from lora_book.other_optimisers import make_data, runs
 from lora_book.shared import rate_maps
 from lora_book.shared.scale_rules import SCALE_RULES
-from tests.chapters.test_small_gpt import price
+from tests.lora_book.test_small_gpt import price
 
 
 def powers(task, optimiser):

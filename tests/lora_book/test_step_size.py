@@ -12,7 +12,7 @@ from lora_book.shared.tasks import task_32
 from lora_book.step_size import runs
 from lora_book.step_size.figures import step_size, three_alphas
 from lora_edu import SGD, Adam, Adapter, Momentum, initial, sweep, train
-from tests.chapters.figure_words import headline, reading
+from tests.lora_book.figure_words import headline, reading
 
 SCALES = 8.0 ** np.array([-8, -7, -6, -2, -1, 0, 1, 3, 4])
 

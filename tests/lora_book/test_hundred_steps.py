@@ -11,9 +11,9 @@ from lora_book.shared.tasks import task_32
 from lora_book.shared.word import word
 from lora_book.shared.word_run import STEPS as WORD_STEPS
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, initial, train
-from tests.chapters.figure_words import headline, reading
-from tests.chapters.oracles import apart, minibatches
-from tests.chapters.test_thirty_minutes import by_hand, started
+from tests.lora_book.figure_words import headline, reading
+from tests.lora_book.oracles import apart, minibatches
+from tests.lora_book.test_thirty_minutes import by_hand, started
 
 TASK = task_32()
 SHIFT = TASK.W_star - TASK.W0  # of rank 4

@@ -11,9 +11,9 @@ from lora_book.starts import COMPARED_STARTS, make_data, rates, tasks
 from lora_book.starts.figures import own_rate
 from lora_book.starts.make_data import top_curvature
 from lora_edu.explore.words import number
-from tests.chapters.figure_words import reading
-from tests.chapters.oracles import span
-from tests.chapters.test_low_rank_update import alternating
+from tests.lora_book.figure_words import reading
+from tests.lora_book.oracles import span
+from tests.lora_book.test_low_rank_update import alternating
 
 D, K, RANK, S = 4, 5, 2, 1.5
 

@@ -10,8 +10,8 @@ from lora_book.language_models import figures_drift, runs, runs_crossover, runs_
 from lora_book.shared import digits
 from lora_book.shared.fits import geometric_mean
 from lora_book.shared.mlp import MLP
-from tests.chapters.figure_words import headline
-from tests.chapters.oracles import adam_step, span
+from tests.lora_book.figure_words import headline
+from tests.lora_book.oracles import adam_step, span
 
 
 @pytest.mark.claim("cor-shared-rate")

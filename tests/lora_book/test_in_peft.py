@@ -13,8 +13,8 @@ from torch import nn
 from lora_book.in_peft import figures, runs
 from lora_book.starts.runs_saved_files import original
 from lora_edu.nn import inject, lora_layers, loraplus_groups, merge, save_adapter
-from tests.chapters.figure_words import reading
-from tests.chapters.peft_layer import X, adapted, train, trained
+from tests.lora_book.figure_words import reading
+from tests.lora_book.peft_layer import X, adapted, train, trained
 from tests.nn import models
 
 # The same numbers

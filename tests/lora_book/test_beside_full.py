@@ -13,8 +13,8 @@ from lora_book.shared.frozen import LOST
 from lora_book.shared.tasks import task_32
 from lora_book.shared.word import picture
 from lora_edu import SGD, Adam, Adapter, Momentum, Regression, train
-from tests.chapters.figure_words import headline
-from tests.chapters.oracles import adam_step, apart, span
+from tests.lora_book.figure_words import headline
+from tests.lora_book.oracles import adam_step, apart, span
 
 D = 5
 K = 7

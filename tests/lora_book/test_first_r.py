@@ -19,9 +19,9 @@ from lora_book.shared import rate_maps
 from lora_book.shared.fits import exponent, geometric_mean, vertex
 from lora_book.shared.scale_rules import FORMULAS
 from lora_edu import effective_rank, sweep, teacher_student
-from tests.chapters.figure_words import reading
-from tests.chapters.oracles import span
-from tests.chapters.test_small_gpt import price
+from tests.lora_book.figure_words import reading
+from tests.lora_book.oracles import span
+from tests.lora_book.test_small_gpt import price
 
 WHEEL = os.environ.get("MINILM_WHEEL")
 

@@ -9,7 +9,7 @@ from lora_book.first_r import make_data
 from lora_book.shared import digits
 from lora_book.shared.fits import geometric_mean
 from lora_edu import initial
-from tests.chapters.oracles import apart, span
+from tests.lora_book.oracles import apart, span
 
 
 def by_torch(r, batch, lr, seed, alpha=8):

@@ -15,7 +15,7 @@ from IPython.core.formatters import DisplayFormatter
 from lora_book.audit import check as audit
 from lora_book.shared import verdict as shared
 from tests.book import checks
-from tests.chapters.exercise_answers import OTHER, RIGHT, WRONG, forms
+from tests.lora_book.exercise_answers import OTHER, RIGHT, WRONG, forms
 
 CHECKS = list(vars(checks).values())
 NUMBERS = [check for check in CHECKS if check.__module__ == audit.__name__]

@@ -4,7 +4,7 @@ import pytest
 
 from lora_book.shared.tool_rows import ROWS
 from lora_book.your_settings.figures import CHOICES, settings
-from tests.chapters.figure_words import headline
+from tests.lora_book.figure_words import headline
 
 
 @pytest.mark.parametrize("tool", CHOICES)

@@ -9,8 +9,8 @@ from safetensors.numpy import load_file, save, save_file
 from lora_book.your_adapter import SAMPLE, figures
 from lora_edu.explore.plain_figure import validate
 from lora_edu.formats.convention import A_STARTS
-from tests.chapters.figure_words import headline
-from tests.chapters.oracles import apart, of_rank
+from tests.lora_book.figure_words import headline
+from tests.lora_book.oracles import apart, of_rank
 
 SETTINGS = json.loads((SAMPLE / "adapter_config.json").read_text())
 R = SETTINGS["r"]

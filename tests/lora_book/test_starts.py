@@ -14,8 +14,8 @@ from lora_book.starts import figures
 from lora_book.starts.runs import MORE_STARTS, PEFT_STARTS, ROUNDING, board
 from lora_book.starts.runs_saved_files import off, original, train_and_save
 from lora_edu.nn import inject, load_adapter
-from tests.chapters.figure_words import reading
-from tests.chapters.peft_layer import TASK, W0, adapted, train, trained
+from tests.lora_book.figure_words import reading
+from tests.lora_book.peft_layer import TASK, W0, adapted, train, trained
 from tests.nn import models
 
 G0 = TASK.gradient(TASK.W0)

@@ -6,7 +6,7 @@ import pytest
 from lora_book.low_rank_update.figures import low_rank, singular_values
 from lora_book.low_rank_update.runs import terms
 from lora_book.shared.word import picture
-from tests.chapters.figure_words import headline, reading
+from tests.lora_book.figure_words import headline, reading
 
 SQUARES = np.linalg.eigvalsh(picture() @ picture().T)[::-1].clip(0)  # of the singular values
 

@@ -11,7 +11,7 @@ import pytest
 
 from lora_book.in_practice.memory import LLAMAS
 from lora_book.language_models import figures, make_data, runs, runs_drift, runs_two_rules
-from tests.chapters.figure_words import headline
+from tests.lora_book.figure_words import headline
 
 STORED = json.loads((runs.FOLDER / "sweep.json").read_text("utf-8"))
 SMALL = 4e-5

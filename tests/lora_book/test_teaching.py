@@ -5,7 +5,7 @@ import pytest
 from lora_book.first_r.figures import carried
 from lora_book.language_models.figures import costs, valleys
 from lora_book.thirty_minutes.ideas import rising
-from tests.chapters.figure_words import reading
+from tests.lora_book.figure_words import reading
 
 
 @pytest.mark.parametrize(("figure", "words"), [

@@ -26,8 +26,8 @@ from lora_edu import (
     teacher_student,
     train,
 )
-from tests.chapters.figure_words import headline
-from tests.chapters.oracles import minibatches, span
+from tests.lora_book.figure_words import headline
+from tests.lora_book.oracles import minibatches, span
 
 D, K, R = 5, 7, 4
 PROBLEM = teacher_student(D, K, n=20, spectrum=1.0, rng=np.random.default_rng(0))

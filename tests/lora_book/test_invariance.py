@@ -16,9 +16,9 @@ from lora_book.shared import word_run as word
 from lora_book.shared.tasks import task_16
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, initial
 from lora_edu.explore.plain_figure import plain_figure
-from tests.chapters.figure_words import reading
-from tests.chapters.oracles import span
 from tests.core.test_invariance import start, weights
+from tests.lora_book.figure_words import reading
+from tests.lora_book.oracles import span
 from tests.nn import models
 
 TASK = task_16()

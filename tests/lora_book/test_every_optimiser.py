@@ -13,9 +13,9 @@ import torch
 from lora_book.every_optimiser import figures, runs
 from lora_edu import initial
 from lora_edu.explore.words import number
-from tests.chapters.figure_words import headline, reading
-from tests.chapters.oracles import span
-from tests.chapters.test_invariance import TASK
+from tests.lora_book.figure_words import headline, reading
+from tests.lora_book.oracles import span
+from tests.lora_book.test_invariance import TASK
 
 pytestmark = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch before 2.9")
 

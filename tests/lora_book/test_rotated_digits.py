@@ -10,8 +10,8 @@ import torch
 from lora_book.rotated_digits import figures, make_data, runs, training
 from lora_book.shared.digits import load
 from tests.book import printed_solution
-from tests.chapters.figure_words import reading
-from tests.chapters.oracles import of_rank
+from tests.lora_book.figure_words import reading
+from tests.lora_book.oracles import of_rank
 
 FIRST, ALL = runs.PLACES
 TEST, OLD = 1, 2

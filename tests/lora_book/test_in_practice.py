@@ -18,8 +18,8 @@ from lora_book.small_gpt import DATA, fit, load_base, loss_on, part, results
 from lora_edu import Adam, Adapter, train
 from lora_edu.nn import inject, load_adapter, lora_layers, merge_and_unload
 from tests.book import notebook
-from tests.chapters.figure_words import reading
-from tests.chapters.oracles import apart, of_rank, span
+from tests.lora_book.figure_words import reading
+from tests.lora_book.oracles import apart, of_rank, span
 
 PAGE = "book/laboratory/files-and-faults"
 pytestmark = pytest.mark.filterwarnings(  # transformers calls an old name of its own

@@ -13,7 +13,7 @@ from lora_book.shared.fits import exponent
 from lora_book.shared.scale_rules import SCALE_RULES
 from lora_edu import SGD, Adam, Adapter, Regression, initial, scaling, train
 from lora_edu.explore.words import signed
-from tests.chapters.figure_words import reading
+from tests.lora_book.figure_words import reading
 
 K = 24
 SIGMA = 0.1
