@@ -14,8 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from book._extensions.site import addresses
-from tests.browser import launch
-from tests.site.pages import HTML, served
+from book.browser import HTML, launch, served
 
 IMAGES = Path(__file__).with_name("images")
 STEPS = (0, 1, 2, 3, 5, 8, 12, 20, 30)

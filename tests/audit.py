@@ -17,11 +17,11 @@ import sys
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from book.browser import FLAGS, HTML, executable, launch, served
 from lora_edu.explore.bundle import npm_file
 from tests.book import REPOSITORY
-from tests.browser import FLAGS, executable, launch
 from tests.site.conftest import Visit
-from tests.site.pages import HTML, MOVABLE, all_pages, served, weights
+from tests.site.pages import MOVABLE, all_pages, weights
 
 TABLE = REPOSITORY / "book" / "measured" / "audit.txt"
 HEAD = ("| page | speed | the other three | blocked | before a touch | a move / 95 % | "

@@ -23,7 +23,7 @@ def browser():
     """Chromium; started when the first test asks for it."""
     from playwright.sync_api import expect, sync_playwright
 
-    from tests.browser import launch
+    from book.browser import launch
 
     expect.set_options(timeout=120_000)  # ms: the machine may be busy, and WebAssembly slow
     with sync_playwright() as playwright:

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.site.pages import served
+from book.browser import served
 from tests.small_book import NOTEBOOK, build, cell, write
 
 CONF = """

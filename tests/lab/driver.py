@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import as_lists, plain_figure
 from tests.book import REPOSITORY
-from tests.browser import patiently
+from tests.patience import patiently
 
 QUIET = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
          "--ServerApp.password=", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",

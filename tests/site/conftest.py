@@ -4,10 +4,11 @@ import re
 
 import pytest
 
+from book.browser import HTML, served
 from lora_edu.explore.bundle import npm_file
 from tests.site import devices
 from tests.site.explorers import is_drawn
-from tests.site.pages import EXPLORERS, HTML, bare_page, served
+from tests.site.pages import EXPLORERS, bare_page
 
 collect_ignore_glob = [] if HTML.is_dir() else ["test_*.py"]  # `make test-browser` builds first
 

@@ -1,22 +1,17 @@
 """What the built site holds: its pages, their explorers, and the figures that Python computes.
 
-They are found, never listed. No browser, no pytest, for book/pictures.py uses it too.
+They are found, never listed. No browser, no pytest.
 """
 
-import gzip
-import os
 import re
-import sys
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from functools import cache, cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
+from book.browser import HTML, gzipped
 from lora_edu.explore import bundle
 from lora_edu.explore.controls import Control, grid
 from lora_edu.explore.page_data import data_of_explorers
@@ -24,65 +19,8 @@ from lora_edu.explore.states import evaluate
 from tests.book import figure_function
 from tests.unpack import unpack
 
-HTML = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" / "html")
 FRAGMENT = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
 STATES = re.compile(r' data-src="(explorers/\w+\.js)"></script>')
-
-# Where the site's own host will serve it: 404.html asks for its files below that path.
-ROOT = urlsplit(os.environ.get("LORA_EDU_SITE", "")).path.rstrip("/")
-
-
-@cache
-def gzipped(file: Path, changed: int) -> bytes:
-    """A file as it is sent; ``changed``: when it was last written."""
-    return gzip.compress(file.read_bytes(), compresslevel=6)
-
-
-class Host(SimpleHTTPRequestHandler):
-    """Serves text compressed, as a host of static pages does, and says nothing."""
-
-    protocol_version = "HTTP/1.1"
-
-    def translate_path(self, path):
-        below = path.removeprefix(ROOT) if path.startswith(f"{ROOT}/") else path
-        return super().translate_path(below)
-
-    def do_GET(self):
-        file = Path(self.translate_path(self.path))
-        if not file.is_file() or file.suffix not in (".html", ".js", ".css", ".svg", ".ipynb"):
-            super().do_GET()
-            return
-        body = gzipped(file, file.stat().st_mtime_ns)
-        self.send_response(200)
-        self.send_header("Content-Type", self.guess_type(str(file)))
-        self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "max-age=600")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    """Says nothing of a browser that has left."""
-
-    request_queue_size = 128  # of the usual 5, a busy machine loses some, and their pages hang
-
-    def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
-@contextmanager
-def served(folder: Path):
-    """Serve a folder on a free port of this machine; yields its address, ending in a slash."""
-    with Server(("127.0.0.1", 0), partial(Host, directory=folder)) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 def bare_page(folder: Path, html: str) -> None:

@@ -20,8 +20,8 @@ from websocket import create_connection
 
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import plain_figure
-from tests.browser import patiently
 from tests.examine.lora_files import in_peft, write
+from tests.patience import patiently
 from tests.site.devices import AS_JSON
 from tests.site.pages import MOVABLE, check_figure
 
