@@ -19,11 +19,11 @@ from pybtex.plugin import register_plugin
 from lora_edu.explore.sphinx_ext import digest, say_fallback, with_another_digest
 
 from . import sources
-from .content import claims, formulas, self_check
+from .content import answers, claims, formulas, self_check
 from .in_page import run_page
 from .node import missing
 from .notebooks import download, execute
-from .search import answers, index
+from .search import index
 from .site import addresses, finish, for_programs, sharing, slim, theme, third_parties
 
 HERE = Path(__file__).parent

@@ -21,7 +21,7 @@ from tests.book import notebook
 from tests.lora_book.figure_words import reading
 from tests.lora_book.oracles import apart, of_rank, span
 
-PAGE = "book/laboratory/files-and-faults"
+PAGE = "book/notes/files-and-faults"
 pytestmark = pytest.mark.filterwarnings(  # transformers calls an old name of its own
     "ignore:`is_gradient_checkpointing` is deprecated")
 

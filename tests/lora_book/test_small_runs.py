@@ -17,7 +17,7 @@ RUNS = ("def three_steps", "Regression(", "a.add_(1e-5)")  # each is in one cell
 @pytest.fixture(scope="module")
 def page():
     """(names, output) of the page's first cell, which imports, and of the cells of the runs."""
-    cells = [cell.source for cell in notebook("book/laboratory/digits-and-gpt").cells
+    cells = [cell.source for cell in notebook("book/notes/digits-and-gpt").cells
              if cell.cell_type == "code"]
     runs = [cell for cell in cells if any(part in cell for part in RUNS)]
     names, output = {}, StringIO()

@@ -79,7 +79,7 @@ MATHML = {"math": "Math", "mi": "Identifier", "mn": "Number", "mo": "Operator", 
 
 def test_a_screen_reader_meets_every_formula(visit):
     """As a formula of numbers, fractions and powers, and also far from what is in sight."""
-    here = visit("book/laboratory/beside-full-measured.html")
+    here = visit("book/notes/beside-full-measured.html")
     seen = here.page.evaluate("""(names) => Object.fromEntries(names.map((name) => [name,
         [...document.querySelectorAll(`.katex-mathml ${name}`)].filter(
             (part) => part.checkVisibility({ visibilityProperty: true })).length]))""", [*MATHML])

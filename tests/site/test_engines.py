@@ -27,7 +27,7 @@ from tests.site.pages import MOVABLE, check_figure
 
 pytestmark = [pytest.mark.thorough]
 PAGES = ["book/part1/step-zero.html", "book/part2/step-size.html"]
-OWN_FILE = "book/part4/your-adapter.html"
+OWN_FILE = "book/answers/your-adapter.html"
 
 
 class Engine:

@@ -51,7 +51,7 @@ LINKS = """() => {
 
 
 @pytest.mark.parametrize("page", ["answers/scale", "part1/step-zero",
-                                  "laboratory/files-and-faults"])
+                                  "notes/files-and-faults"])
 def test_links_have_one_colour_and_a_mark_that_says_where_they_lead(visit, page):
     """In text, tables and lists: ▸ moves a plot of the page, → opens one of another."""
     here = visit(f"book/{page}.html")

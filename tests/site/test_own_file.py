@@ -12,7 +12,7 @@ from tests.examine.lora_files import in_peft, write
 from tests.site.explorers import is_drawn, reads
 from tests.site.pages import HTML
 
-PAGE = "book/part4/your-adapter.html"
+PAGE = "book/answers/your-adapter.html"
 pytestmark = pytest.mark.skipif('class="page-python ' not in (HTML / PAGE).read_text("utf-8"),
                                 reason="built without NumPy for browsers")
 

@@ -73,7 +73,7 @@ def test_the_doors_stand_on_the_first_screen(visit, width, height):
     expect(page.locator(".cell + ul li").last).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize("page", ["laboratory/files-and-faults", "part4/your-settings"])
+@pytest.mark.parametrize("page", ["notes/files-and-faults", "answers/your-settings"])
 def test_a_long_column_has_the_width_of_a_phone(visit, page):
     here = visit(f"book/{page}.html", "phone")
     shares = here.page.evaluate("""() => [...document.querySelectorAll(

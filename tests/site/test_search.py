@@ -9,8 +9,8 @@ import pytest
 import yaml
 from playwright.sync_api import expect
 
+from book._extensions.content.answers import FOLDER, entries
 from book._extensions.node import node_binary
-from book._extensions.search.answers import FOLDER, entries
 from tests.book import REPOSITORY, in_toc, source
 from tests.site.devices import DEVICES
 from tests.site.pages import HTML
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 THEMES = yaml.safe_load((HERE / "queries.yml").read_text("utf-8"))
 WANTED = {query: places for theme in THEMES.values() for query, places in theme.items()}
 FORMULA = r"tfrac|mathbb|bigl|aligned|partial|\\|\b[A-Za-zα-ω](_\d|\^[\d⊤]\b(?![./]))"
-ANSWERS = "book/part4/answers.html"
+ANSWERS = "book/answers/answers.html"
 
 
 @pytest.fixture(scope="module")

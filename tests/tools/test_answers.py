@@ -2,7 +2,7 @@
 
 import pytest
 
-from book._extensions.search.answers import entries
+from book._extensions.content.answers import entries
 
 ENTRY = "(answer-one)=\n### Why α?\n% asked: dim, lr\n\n**Because of\nr.** A reason.\n"
 

@@ -24,6 +24,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from .. import myst
+from . import answers
 
 HOME = Path(__file__).parents[3]
 KINDS = {"thm": "proved", "cor": "proved", "lem": "proved", "obs": "observed", "cit": "cited"}
@@ -112,7 +113,7 @@ class Register:
             for name, answer in ANSWER.findall(text):
                 if not self.rests(answer):
                     yield f"{page}: {name} rests on no claim"
-            if not page.startswith("book/answers/"):
+            if page not in answers.PAGES:
                 continue
             for question in re.split(r"^### ", text, flags=re.M)[1:]:
                 if not self.rests(question):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pybtex.database import Entry, parse_file
 
+from ..content.answers import FOLDER, entries
 from ..myst import Part, directives, parts
-from ..search.answers import FOLDER, entries
 
 ROOT = Path(__file__).parents[3]  # where the pages' names begin
 BIBLIOGRAPHY = "book/references.bib"

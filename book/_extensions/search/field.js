@@ -8,7 +8,7 @@ import { finder } from "./rank.mjs";
 
 const site = new URL("..", document.currentScript.src);
 const ready = finder(places);
-const ANSWERS = new URL("book/part4/answers.html", site);
+const ANSWERS = new URL("book/answers/answers.html", site);
 const EXCERPT = 160; // letters
 
 /** The first words of a text. */

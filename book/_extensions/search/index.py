@@ -12,13 +12,13 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 
+from ..content.answers import PAGES
 from ..content.formulas import in_words
 from ..node import esbuild
-from .answers import FOLDER
 
 HERE = Path(__file__).parent
 
-ASIDE = ("book/laboratory/", "book/api", "book/claims", "book/teaching", "book/own-experiments")
+ASIDE = ("book/notes/", "book/api", "book/claims", "book/teaching", "book/own-experiments")
 ASKED = "asked:"
 HEADS = ("symbol", "you see")  # of the first columns of tables whose rows are found one by one
 FALSE = "False claims"  # so begins the title of the sections that quote them
@@ -141,7 +141,7 @@ def in_line(node: nodes.Node) -> str:
 
 def kind(page: str, section: nodes.section) -> str:
     """ "answer", "false", "aside" or "section"."""
-    if page.startswith(f"{FOLDER}/"):
+    if page in PAGES:
         above = section.parent.next_node(nodes.title).astext()
         return "false" if above.startswith(FALSE) else "answer"
     return "aside" if page.startswith(ASIDE) else "section"
@@ -149,7 +149,7 @@ def kind(page: str, section: nodes.section) -> str:
 
 def verdict(page: str, section: nodes.section) -> str:
     """The bold words with which an answer begins."""
-    first = section.next_node(nodes.strong) if page.startswith(f"{FOLDER}/") else None
+    first = section.next_node(nodes.strong) if page in PAGES else None
     return in_line(first) if first and first.parent.parent is section else ""
 
 

@@ -10,9 +10,9 @@ import yaml
 
 from lora_edu.explore.page_data import data_of_explorers
 
+from ..content.answers import entries
 from ..notebooks.download import executed, names_of
 from ..notebooks.myst_to_markdown import Names, Page
-from ..search.answers import entries
 
 # Labels of the answers that llms.txt holds itself.
 VERDICTS = ("answer-why-scale", "answer-first-r", "answer-tuning-alpha", "answer-alpha-16",

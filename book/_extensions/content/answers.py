@@ -7,6 +7,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 FOLDER = "book/answers"
+PAGES = [f"{FOLDER}/{name}" for name in ("scale", "rate", "start", "files", "models")]
 LABEL = re.compile(r"^\((answer-[\w-]+)\)=\n(?=### )", re.MULTILINE)
 # the question, comments, a paragraph that begins with the verdict, and perhaps advice
 ANSWER = re.compile(r"### (.*)\n(?:%.*\n)*\n((?s:(\*\*.+?\*\*)).*)(?:\n\n(\*So\*.+))?")
