@@ -1,0 +1,109 @@
+"""Call a reader's function with small inputs: on copies, in silence, and not for ever."""
+
+import contextlib
+import copy
+import io
+import reprlib
+import sys
+import time
+import traceback
+
+import numpy as np
+
+from lora_book.shared.verdict import NotAnswered, NotYet, unanswered
+
+from .file import HEADS, path
+
+SECONDS = 3.0  # for a call that takes a thousandth
+history = []  # (name, inputs, result) of the calls of a trial, for a sentence
+
+
+def call(function, *inputs, keeps: tuple[int, ...] | None = None):
+    """What a function returns for copies of the inputs.
+
+    Args:
+        keeps: the numbers of the inputs that it must leave as they are; all where not given.
+
+    Raises:
+        NotYet: where it fails, changes an input, or takes too long.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    copies = copy.deepcopy(inputs)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), limited(SECONDS):
+            result = function(*copies)
+    except TooLong:
+        raise NotYet(f"{name} had not come back after {SECONDS:.0f} seconds: does its loop "
+                     "end?") from None
+    except Exception as error:
+        message = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}."
+        if isinstance(error, NameError):
+            message += " A function may use what the file has, and what stands inside itself."
+        raise NotYet(f"{name} stopped{where(error)} {message}") from error
+    if unanswered(result):
+        raise NotAnswered
+    for number in range(len(inputs)) if keeps is None else keeps:
+        if isinstance(inputs[number], np.ndarray) and not np.array_equal(
+                inputs[number], copies[number]):
+            raise NotYet(f"{name} changes its argument number {number + 1}. Whoever calls it still "
+                         "needs that: make a new array.")
+    history.append((name, inputs, result))
+    return result
+
+
+def where(error: Exception) -> str:
+    """The line of the reader's text in which an error was raised, for a sentence."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if frame.filename in readers_files()]
+    if not frames:
+        return " when it was called."
+    return f" in line {frames[-1].lineno}, `{frames[-1].line}`."
+
+
+def readers_files() -> set[str]:
+    return {str(path(file)) for file in HEADS}
+
+
+class TooLong(BaseException):  # no Exception, so that no except clause of the reader's stops it
+    pass
+
+
+@contextlib.contextmanager
+def limited(seconds: float):
+    """Raise TooLong where what is run takes longer. By tracing, because a browser's Python has
+    neither alarms nor threads; by opcodes, because an empty loop has no new line."""
+    end = time.monotonic() + seconds
+    before = sys.gettrace()
+    files = readers_files()
+
+    def watch(frame, event, argument):
+        if frame.f_code.co_filename not in files:
+            return None
+        frame.f_trace_opcodes = True
+        if time.monotonic() > end:
+            raise TooLong
+        return watch
+
+    sys.settrace(watch)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def in_words(value, wanted) -> str:
+    """The call that gave a value: its inputs, what came, and what was wanted, if they are small."""
+    for name, inputs, result in history:
+        results = result if isinstance(result, (tuple, list)) else [result]
+        if any(part is value for part in results):
+            return (f"{name}({', '.join(map(_short, inputs))}) gave {_short(value)}; wanted "
+                    f"{_short(wanted)}.")
+    return ""
+
+
+def _short(value) -> str:
+    if np.size(value) > 12:
+        return f"<{' × '.join(map(str, np.shape(value)))}>"
+    if hasattr(value, "shape"):
+        return np.array2string(np.asarray(value), precision=3, separator=", ").replace("\n", "")
+    return getattr(value, "__name__", None) or reprlib.repr(value)

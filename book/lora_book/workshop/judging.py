@@ -1,0 +1,71 @@
+"""Judge a text of the reader's, step by step: what is run is the file as it would stand, never what
+a cell has defined."""
+
+import numpy as np
+
+from lora_book.shared.verdict import NotAnswered, NotYet, agree, array, close
+
+from . import calls
+from .file import books, completed, module_of
+from .slips import SLIPS
+from .steps import Step, whole
+from .trials import SHAPES, TRIALS
+
+TOLD_APART = (1, 2, 3, 4)  # the draws by which slips are told apart
+
+
+def judge(step: Step, text: str) -> None:
+    """Run a step's trial on a text, from the smallest shape on.
+
+    Raises:
+        NotYet: says what is wrong; NotAnswered where nothing stands there yet.
+    """
+    module = completed(text, step.file)
+    right = books(step.file)
+    for number in range(len(SHAPES)):
+        wanted = outcome(step, right, number)
+        calls.history.clear()
+        result = outcome(step, module, number)
+        if isinstance(result, NotAnswered):
+            raise result
+        if isinstance(result, NotYet) or not alike(result, wanted):
+            explain(step, module, result, wanted)
+
+
+def outcome(step: Step, module, number: int) -> dict | NotYet:
+    """What a trial gives, by name, or what stopped it."""
+    try:
+        return TRIALS[step.name](module, np.random.default_rng(number), SHAPES[number])
+    except NotYet as problem:
+        return problem
+
+
+def alike(one: dict | NotYet, other: dict | NotYet) -> bool:
+    """Whether two trials gave the same, or were stopped by the same error."""
+    if isinstance(one, NotYet) or isinstance(other, NotYet):
+        error = getattr(one, "__cause__", None)
+        return error is not None and repr(error) == repr(getattr(other, "__cause__", None))
+    try:
+        return all(close(array(name, one[name]), array(name, value))
+                   for name, value in other.items())
+    except NotYet:
+        return False
+
+
+def explain(step: Step, module, result: dict | NotYet, wanted: dict) -> None:
+    """Raise NotYet with the sentence of the slip that gives the same, else with what differs."""
+    if isinstance(result, NotYet) and result.__cause__ is None:
+        raise result
+    results = [outcome(step, module, number) for number in TOLD_APART]
+    for slip in SLIPS[step.name]:
+        wrong = module_of("slip", (f"a slip in {step.file}", slip.made_in(whole(step.file))))
+        if all(alike(own, outcome(step, wrong, number))
+               for number, own in zip(TOLD_APART, results, strict=True)):
+            raise NotYet(slip.sentence)
+    if isinstance(result, NotYet):
+        raise result
+    for name, value in wanted.items():
+        try:
+            agree({name: array(name, value)}, [result[name]])
+        except NotYet as problem:
+            raise NotYet(*problem.args, calls.in_words(result[name], value)) from None

@@ -1,0 +1,152 @@
+"""What each step's functions must give: one small trial a step, run on the reader's text and on the
+book's. A trial draws its numbers from ``rng`` and returns what came out, by name."""
+
+import itertools
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from lora_book.shared.verdict import NotYet, array, parts
+
+from .calls import call
+
+# n, d, k, r, all different but for the first, in the order of their size
+SHAPES = [(1, 1, 1, 1), (2, 3, 4, 1), (3, 4, 2, 5), *[(5, 7, 6, 2), (4, 3, 8, 5), (6, 9, 5, 3)] * 3]
+S = 0.7
+
+
+def drawn(rng, shape) -> dict:
+    """Numbers of every name that the steps use."""
+    n, d, k, r = shape
+    shapes = {"X": (n, k), "Y": (n, d), "D": (n, d), "W0": (d, k), "A": (r, k), "B": (d, r)}
+    return {name: rng.normal(size=size) for name, size in shapes.items()}
+
+
+def low_rank(lora, rng, shape):
+    at = drawn(rng, shape)
+    return {"delta": call(lora.delta, at["A"], at["B"], S),
+            "merge": call(lora.merge, at["W0"], at["A"], at["B"], S)}
+
+
+def by_hand(lora, rng, shape):
+    at = drawn(rng, shape)
+    X, D, W0, A, B = (at[name] for name in ("X", "D", "W0", "A", "B"))
+    H, U = parts(call(lora.forward, X, W0, A, B, S), "H", "U")
+    grads = parts(call(lora.backward, D, X, X @ A.T, W0, A, B, S), "∇A", "∇B", "∇X")
+    return {"H": H, "U": U} | dict(zip(("∇A", "∇B", "∇X"), grads, strict=True))
+
+
+def step_zero(lora, rng, shape):
+    n, d, k, r = shape
+    A, B = parts(call(lora.start, d, k, r, np.random.default_rng(n)), "A", "B")
+    largest = np.zeros((r, k)) + 1 / np.sqrt(k)
+    outside = array("A", A).shape != (r, k) or (np.abs(A) > largest + 1e-12).any()
+    again = [parts(call(lora.start, 20, 300, 40, np.random.default_rng(seed)), "A", "B")[0]
+             for seed in (1, 1, 2)]
+    wide = array("A", again[0]) * np.sqrt(300)
+    return {"B": B, "the shape of A": np.shape(A), "entries of A beyond ±1/√k": float(outside),
+            "the least and largest of A, and their standard deviation, times √k":
+                np.round([wide.min(), wide.max(), wide.std()], 1),
+            "whether one seed gives one A, and another seed another":
+                [float(np.array_equal(again[0], A)) for A in again[1:]]}
+
+
+def optimisers(lora, rng, shape):
+    gradients = rng.normal(size=(3, *shape[1:3])) * [[[1.0]], [[0.1]], [[3.0]]]
+    results = {}
+    for name, rule, settings in [("sgd", lora.sgd, ()), ("adam", lora.adam, ()),
+                                 ("adam", lora.adam, (0.8, 0.9, 0.3))]:
+        p = np.ones(shape[1:3])
+        state = None
+        for t, g in enumerate(gradients, 1):
+            answer = call(rule, p, g, state, 0.05, *settings, keeps=(0, 1))
+            if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+                raise NotYet(f"{name} must return two things, the parameter and the state.")
+            p, state = answer
+            results[f"{name}{settings or ''}, the parameter after step {t}"] = p
+    return results
+
+
+def training(lora, rng, shape):
+    at = drawn(rng, shape)
+    inputs = [at[name] for name in ("X", "Y", "W0", "A", "B")]
+    results = {}
+    for rule in (lora.adam, lora.sgd):
+        answer = parts(call(lora.train, *inputs, S, 0.03, 3, rule), "A", "B", "losses")
+        results |= {f"{name} with {rule.__name__}": value
+                    for name, value in zip(("A", "B", "the losses"), answer, strict=True)}
+    return results
+
+
+def scale(lora, rng, shape):
+    return {f"scale({alpha}, {r})": call(lora.scale, alpha, r)
+            for alpha, r in [(16, 8), (1, 4), (5, 2), (8, 8)]}
+
+
+def rules(lora, rng, shape):
+    return scale(lora, rng, shape) | {
+        f"scale({alpha}, {r}, {rule!r})": call(lora.scale, alpha, r, rule)
+        for rule in ("lora", "rslora", "none") for alpha, r in [(16, 9), (5, 2)]}
+
+
+def load(lora, rng, shape):
+    """Settings and numbers as PEFT saves them: two layers, the second with a rank and an α of its
+    own, the keys in an order of their own."""
+    _, d, k, r = shape
+    sizes = {"0": (d, k, r), "block.1.q": (k, d, r + 1)}
+    settings = {"peft_type": "LORA", "r": r, "lora_alpha": 5, "use_rslora": bool(shape[0] % 2),
+                "rank_pattern": {"1.q": r + 1}, "alpha_pattern": {"q": 3} if r > 1 else {}}
+    tensors = {}
+    for name, (rows, columns, rank) in sizes.items():
+        key = f"base_model.model.{name}"
+        tensors[f"{key}.lora_B.weight"] = rng.normal(size=(rows, rank)).astype(np.float32)
+        tensors[f"{key}.lora_A.weight"] = rng.normal(size=(rank, columns)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder), settings, tensors)
+        layers = call(lora.load, folder)
+    if not isinstance(layers, dict) or set(layers) != set(sizes):
+        raise NotYet(f"load must return a dict with the names {', '.join(sizes)}; it returned "
+                     f"{sorted(layers) if isinstance(layers, dict) else type(layers).__name__}.")
+    return {f"{part} of {name}": value for name in sizes for part, value in zip(
+        "ABs", parts(layers[name], "A", "B", "s"), strict=True)}
+
+
+def save(folder: Path, settings: dict, tensors: dict) -> None:
+    """Write an adapter as PEFT does."""
+    ends = itertools.accumulate((tensor.nbytes for tensor in tensors.values()), initial=0)
+    places = itertools.pairwise(ends)
+    header = json.dumps({"__metadata__": {"format": "pt"}} | {
+        key: {"dtype": "F32", "shape": tensor.shape, "data_offsets": place}
+        for (key, tensor), place in zip(tensors.items(), places, strict=True)}).encode()
+    content = b"".join(tensor.tobytes() for tensor in tensors.values())
+    folder.joinpath("adapter_config.json").write_text(json.dumps(settings))
+    folder.joinpath("adapter_model.safetensors").write_bytes(
+        len(header).to_bytes(8, "little") + header + content)
+
+
+def layer(lora, rng, shape):
+    import torch  # which only this step needs
+
+    at = drawn(rng, shape)
+    _, d, k, _ = shape
+    base = torch.nn.Linear(k, d, dtype=torch.float64)
+    with torch.no_grad():
+        base.weight.copy_(torch.tensor(at["W0"]))
+        base.bias.fill_(0.3)
+    module = call(lora.LoRALinear, base, at["A"], at["B"], S)
+    if not isinstance(module, torch.nn.Module):
+        raise NotYet("LoRALinear must be a torch.nn.Module.")
+    H = call(module, torch.tensor(at["X"]))
+    if not isinstance(H, torch.Tensor) or not H.requires_grad:
+        raise NotYet("The layer's output must be a tensor that depends on A and B.")
+    H.backward(torch.tensor(at["D"]))
+    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    return {"H": H, "the number of trained tensors": len(trained)} | {
+        f"the gradient of {name}": trained[name].grad if name in trained else 0.0 for name in "AB"}
+
+
+TRIALS = {"low-rank": low_rank, "by-hand": by_hand, "step-zero": step_zero,
+          "optimisers": optimisers, "training": training, "scale": scale, "rules": rules,
+          "load": load, "layer": layer}

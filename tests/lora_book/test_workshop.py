@@ -1,0 +1,344 @@
+"""The file that a reader writes: spliced and judged, and nothing wrong gets in."""
+
+import itertools
+import linecache
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import nn
+
+from lora_book.shared.complex_step import gradients
+from lora_book.shared.verdict import NotYet
+from lora_book.workshop import answer, check, file, restore, status, take, yours
+from lora_book.workshop.judging import judge
+from lora_book.workshop.slips import SLIPS
+from lora_book.workshop.splice import spliced
+from lora_book.workshop.steps import (
+    STEPS,
+    emptied,
+    lines,
+    named,
+    stub,
+    whole,
+)
+
+NUMBERS = itertools.count()
+BOOK = file.books("lora.py")
+TORCH = file.books("lora_torch.py")
+STEP = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_cell(text: str) -> None:
+    """Run a cell as a notebook does, so that its lines can be found."""
+    name = f"<cell {next(NUMBERS)}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    functional = torch.nn.functional
+    exec(compile(text, name, "exec"), {"np": np, "torch": torch, "nn": nn, "check": check,
+                                       "linear": functional.linear})
+
+
+def cell_of(step, parts: dict | None = None, options: str = "") -> str:
+    definitions = "\n\n".join((parts or lines(step)).values())
+    return f"{definitions}\ncheck({', '.join(step.functions)}{options})"
+
+
+def text_with(step, parts: dict) -> str:
+    """The book's whole text with other lines for one step."""
+    return spliced(whole(step.file), step, parts, "yours")
+
+
+# The book's text against what shares no code with it.
+
+def test_the_books_gradients_are_the_complex_steps():
+    rng = np.random.default_rng(0)
+    X, W0, A, B, D = (rng.normal(size=size) for size in [(4, 6), (5, 6), (2, 6), (5, 2), (4, 5)])
+
+    def loss(A, B, X):
+        return (D * BOOK.forward(X, W0, A, B, 0.7)[0]).sum()
+
+    wanted = gradients(loss, {"A": A, "B": B, "X": X})
+    got = BOOK.backward(D, X, X @ A.T, W0, A, B, 0.7)
+    for name, value in zip(wanted, got, strict=True):
+        np.testing.assert_allclose(value, wanted[name], rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("rule, optimiser", [("sgd", torch.optim.SGD), ("adam", torch.optim.Adam)])
+def test_the_books_runs_are_torchs(rule, optimiser):
+    rng = np.random.default_rng(0)
+    X, Y, W0, A, B = (rng.normal(size=size) for size in [(9, 6), (9, 5), (5, 6), (2, 6), (5, 2)])
+    got = BOOK.train(X, Y, W0, A, B, 0.7, 0.03, 20, getattr(BOOK, rule))
+    A, B = (torch.tensor(M, requires_grad=True) for M in (A, B))
+    stepper = optimiser([A, B], lr=0.03)
+    losses = []
+    for _ in range(20):
+        stepper.zero_grad()
+        H = torch.tensor(X) @ (torch.tensor(W0) + 0.7 * B @ A).T
+        loss = ((H - torch.tensor(Y))**2).sum(1).mean() / 2
+        loss.backward()
+        losses.append(loss.item())
+        stepper.step()
+    for value, wanted in zip(got, (A.detach(), B.detach(), losses), strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-10)
+
+
+def test_the_books_start_is_pefts():
+    A, B = BOOK.start(30, 400, 50, np.random.default_rng(0))
+    layer = get_peft_model(nn.Sequential(nn.Linear(400, 30)), LoraConfig(
+        r=50, target_modules=["0"])).base_model.model[0]
+    theirs = layer.lora_A["default"].weight.detach().numpy()
+    assert not B.any() and not layer.lora_B["default"].weight.any()
+    assert A.shape == theirs.shape and B.shape == (30, 50)
+    assert A.std() == pytest.approx(theirs.std(), rel=0.02)
+    assert abs(A).max() == pytest.approx(abs(theirs).max(), rel=0.01)
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Sequential(nn.Linear(7, 9), nn.ReLU(), nn.Linear(9, 5))
+        self.out = nn.Linear(5, 6, bias=False)
+
+    def forward(self, X):
+        return self.out(self.a(X))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_peft_saves_gives_its_outputs_to_the_bit(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    config = LoraConfig(
+        r=int(rng.integers(1, 9)), lora_alpha=float(rng.choice([1, 2.5, 5, 16])),
+        use_rslora=bool(seed % 2), target_modules=["a.0", "a.2", "out"], init_lora_weights=False,
+        rank_pattern={"a.0": 3} if seed % 3 else {}, alpha_pattern={"a.2": 7.5} if seed % 4 else {})
+    model = get_peft_model(Model(), config)
+    X = torch.randn(11, 7)
+    wanted = model(X)
+    model.save_pretrained(tmp_path)
+    torch.manual_seed(seed)
+    own = Model()
+    for name, (A, B, s) in BOOK.load(tmp_path).items():
+        place, _, last = name.rpartition(".")
+        parent = own.get_submodule(place)
+        setattr(parent, last, TORCH.LoRALinear(getattr(parent, last), A, B, s))
+    assert torch.equal(own(X), wanted)
+    layer = model.base_model.model.a[0]
+    H, _ = BOOK.forward(X.numpy(), layer.base_layer.weight.detach().numpy(),
+                        *BOOK.load(tmp_path)["a.0"])
+    theirs = (layer(X) - layer.base_layer.bias).detach().numpy()
+    assert abs(H - theirs).max() < 1e-6 * abs(theirs).max()
+
+
+def test_the_book_is_short():
+    written = [line for line in (whole() + whole("lora_torch.py")).splitlines() if line.strip()]
+    assert len(written) <= 105 and not re.search("lora_edu", whole())
+
+
+# What the check lets in, and what it does not.
+
+@STEP
+def test_a_step_is_judged_in_the_file(step, folder, capsys):
+    run_cell(stub(step))
+    assert "Not answered yet" in capsys.readouterr().out and not list(folder.iterdir())
+    run_cell(cell_of(step))
+    assert "Right" in capsys.readouterr().out
+    assert file.whose(step, file.read(step.file)) == "yours"
+
+
+@STEP
+def test_an_untouched_stub_is_never_right(step):
+    """Whatever stands in the book's text: it is the reader's that is judged."""
+    empty = {name: emptied(text) for name, text in lines(step).items()}
+    with pytest.raises(NotYet):
+        judge(step, text_with(step, empty))
+    with pytest.raises(NotYet):  # and one function of a step alone is not enough
+        first = {step.functions[-1]: empty[step.functions[-1]]}
+        judge(step, text_with(step, lines(step) | first))
+
+
+@pytest.mark.parametrize("name, slip", [(name, slip) for name in SLIPS for slip in SLIPS[name]])
+def test_each_slip_has_its_sentence(name, slip):
+    step = named(name)
+    with pytest.raises(NotYet) as problem:
+        judge(step, slip.made_in(whole(step.file)))
+    assert slip.sentence in str(problem.value)
+
+
+@STEP
+def test_each_step_has_four_slips_or_more(step):
+    assert len({slip.wrong for slip in SLIPS[step.name]}) >= 4
+
+
+def test_earlier_steps_are_judged_again(folder, capsys):
+    take("low-rank")
+    text = file.read()
+    folder.joinpath("lora.py").write_text(text.replace("(B @ A) * s", "B @ A"))
+    run_cell(cell_of(named("by-hand")))
+    printed = capsys.readouterr().out
+    assert "Step 1, A low-rank update. ΔW lacks the scale" in printed
+    assert "def forward" not in file.read()
+
+
+FIRST = named("low-rank")
+MERGE = "def merge(W0, A, B, s):\n    return W0 + delta(A, B, s)\n"
+
+
+@pytest.mark.parametrize("delta, words", [
+    ("def delta(A, B, s):\n    while True: pass", "had not come back"),
+    ("def delta(A, B, s):\n    while True:\n        try:\n            A = A\n        except "
+     "Exception:\n            pass", "had not come back"),
+    ("def delta(A, B):\n    return B @ A", "takes 2 positional arguments but 3 were given"),
+    ("def delta(A, B, s):\n    A *= s\n    return B @ A", "changes its argument number 1"),
+    ("def delta(A, B, s):\n    return helper(A, B)\ndef helper(A, B): return 1",
+     "may use what the file has"),
+    ("def delta(A, B, s=helper):\n    return 1", "does not run with these lines"),
+    ("def delta(A, B, s):\n    return 'ΔW'", "UFuncTypeError"),
+    ("def delta(A, B, s):\n    return 3 * B @ A * s", "gave [[")])
+def test_what_is_wrong_is_said(delta, words, capsys):
+    text = f"helper = None\n{delta}\n{MERGE}check(delta, merge)"
+    run_cell(text)
+    assert words in capsys.readouterr().out
+    assert "delta" not in file.read()
+
+
+@pytest.mark.parametrize("delta", [
+    "def delta(A, B, s):\n    print('here')\n    return (B @ A * s).tolist()",
+    "def delta(A, B, s):\n    return np.float32(s) * np.float32(B) @ np.float32(A)",
+    "def delta(*args):\n    A, B, s = args\n    return s * B @ A"])
+def test_other_ways_are_right(delta, capsys):
+    run_cell(f"{delta}\ndef merge(W0, A, B, s):\n    return W0 + np.array(delta(A, B, s))\n"
+             "check(delta, merge)")
+    assert "Right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("call, words", [
+    ("check(len)", "functions that a cell defines"), ("check(3)", "functions that a cell defines"),
+    ("check(delta)", "give check delta, merge")])
+def test_what_is_no_step_is_said(call, words, capsys):
+    run_cell(f"def delta(A, B, s):\n    return 1\n{call}")
+    assert words in capsys.readouterr().out
+
+
+def test_functions_of_two_steps_are_refused():
+    with pytest.raises(ValueError, match="functions of one step"):
+        run_cell("def delta(): pass\ndef start(): pass\ncheck(delta, start)")
+    with pytest.raises(ValueError, match="step must be one of low-rank"):
+        take("part 1")
+
+
+# The file, which is the reader's.
+
+def test_every_other_byte_stays(folder):
+    take("low-rank", "by-hand")
+    place = folder / "lora.py"
+    mine = place.read_text().replace("import numpy as np\n", "import numpy as np  # mine\nPI = 3\n")
+    place.write_text(mine + "\n\n# the end\n")
+    run_cell(cell_of(FIRST, {"delta": "def delta(A, B, s):\n    return s * (B @ A)\n",
+                             "merge": MERGE}))
+    text = place.read_text()
+    assert "# mine\nPI = 3\n" in text and text.endswith("# the end\n")
+    assert "return s * (B @ A)" in text and "(B @ A) * s" not in text
+
+
+def test_changes_by_hand_are_seen_and_kept(folder, capsys):
+    run_cell(cell_of(FIRST))
+    place = folder / "lora.py"
+    place.write_text(place.read_text().replace("(B @ A) * s", "s * (B @ A)  # by hand"))
+    run_cell(cell_of(FIRST))
+    assert "-    return s * (B @ A)  # by hand" in capsys.readouterr().out
+    assert "by hand" in place.read_text()
+    run_cell(cell_of(FIRST, options=", replace=True"))
+    assert "by hand" not in place.read_text()
+    assert "by hand" in (folder / "lora.before.py").read_text()
+
+
+def test_a_file_that_does_not_parse_is_said_and_comes_back(folder, capsys):
+    run_cell(cell_of(FIRST))
+    place = folder / "lora.py"
+    good = place.read_text()
+    place.write_text(good + "def broken(:\n")
+    run_cell(cell_of(named("by-hand")))
+    assert f"Line {good.count(chr(10)) + 1} of lora.py does not parse" in capsys.readouterr().out
+    with pytest.raises(SyntaxError):
+        yours()
+    restore()
+    assert place.read_text() == good
+    assert "broken" in (folder / "lora.before.py").read_text()
+
+
+def test_a_folder_that_takes_nothing_is_said(monkeypatch, capsys):
+    monkeypatch.chdir("/proc")
+    run_cell(cell_of(FIRST))
+    assert "memory alone" in capsys.readouterr().out
+    assert yours().delta(np.ones((1, 2)), np.ones((2, 1)), 3).shape == (2, 2)
+    file.unwritten.clear()
+
+
+def test_what_is_missing_is_the_books(capsys):
+    run_cell(cell_of(named("scale")))
+    assert yours().scale(8, 4, "rslora") == 4 and yours().scale(8, 4) == 2
+    assert yours().forward.__code__ == BOOK.forward.__code__
+    status()
+    printed = capsys.readouterr().out
+    assert "1 of 9 steps are yours." in printed and "missing" in printed
+
+
+def test_a_change_counts_at_the_next_call(folder):
+    run_cell(cell_of(FIRST))
+    place = folder / "lora.py"
+    ones = np.ones((1, 1))
+    before = yours().delta(ones, ones, 3.0)
+    place.write_text(place.read_text().replace("(B @ A) * s", "(B @ A) - s"))  # of equal size
+    assert before == 3 and yours().delta(ones, ones, 3.0) == -2
+
+
+def test_the_first_scale_does_not_come_back(folder, capsys):
+    run_cell(cell_of(named("rules")))
+    run_cell(cell_of(named("scale")))  # chapter 5 is run once more
+    assert "later version" in capsys.readouterr().out
+    assert "rule" in file.read()
+
+
+def test_an_answer_opens_when_it_is_right(capsys):
+    answer("by-hand")
+    assert "def forward" not in capsys.readouterr().out
+    run_cell(cell_of(named("by-hand")))
+    answer("by-hand")
+    assert "def forward" in capsys.readouterr().out
+
+
+def test_the_whole_runs_as_a_program(folder):
+    for step in STEPS[:8]:
+        run_cell(cell_of(step))
+    command = [sys.executable, "-W", "error", str(folder / "lora.py")]
+    assert subprocess.check_output(command, text=True) == "the loss falls from 60.22 to 0.0000\n"
+    titles = re.findall(r"^# (\d) .* · yours · \w{6}$", file.read(), re.M)
+    assert titles == ["1", "2", "3", "4", "5", "7", "8"]
+
+
+def test_no_reader_no_file(folder, monkeypatch, capsys):
+    monkeypatch.setenv(file.STATIC, "1")
+    run_cell(cell_of(FIRST))
+    take("by-hand")
+    assert not list(folder.iterdir()) and yours().delta.__code__ == BOOK.delta.__code__
+
+
+def test_two_notebooks_share_the_file(folder):
+    code = "from lora_book.workshop import take\ntake('{}')"
+    for name in ("low-rank", "step-zero"):
+        subprocess.run([sys.executable, "-c", code.format(name)], check=True, cwd=folder,
+                       env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                       stdout=subprocess.DEVNULL)
+    assert {"delta", "start"} <= set(vars(yours())) and "# 3 Step zero" in file.read()
+    assert file.read().count("def ") == 3
