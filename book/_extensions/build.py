@@ -19,7 +19,7 @@ from pybtex.plugin import register_plugin
 from lora_edu.explore.sphinx_ext import digest, say_fallback, with_another_digest
 
 from . import sources
-from .content import answers, claims, formulas, self_check
+from .content import answers, claims, formulas, lines, self_check
 from .in_page import run_page
 from .node import missing
 from .notebooks import download, execute
@@ -49,6 +49,7 @@ def setup(app):
     app.config.toc_object_entries_show_parents = "hide"
     app.add_directive("claims", claims.Claims)
     app.add_directive("answers", answers.Answers)
+    app.add_directive("lines", lines.Lines)
     app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
     app.add_transform(sharing.ExplicitHeadingIds)
     for transform in (self_check.SelfChecks, theme.KeepTogether, theme.MarkColumns,

@@ -27,6 +27,16 @@ export class Cell {
     return this.original !== null && !this.needsMore;
   }
 
+  // A step of lora.py, by the call that judges it.
+  get isStep() {
+    return this.root.nextElementSibling?.matches(".book-lines") ?? false;
+  }
+
+  // By what the reader's text is kept: a step's outlives new words in its cell.
+  get key() {
+    return this.isStep ? this.original.match(/^check\(.*/m)[0] : this.original;
+  }
+
   get text() {
     return this.editor.text;
   }
@@ -54,6 +64,7 @@ export class Cell {
     this.reset = button("Reset", toOriginal, "py-reset");
     this.reset.ariaLabel = `Reset cell ${this.number + 1}`;
     this.setBusy(false);
+    if (this.isStep) this.root.nextElementSibling.open = false;
     bar.prepend(this.button, this.reset);
     const box = element("div", { className: "py-editor highlight" });
     this.code.hidden = true;
@@ -163,6 +174,7 @@ export class Cell {
     await this.drawing;
     this.error = error;
     this.setBusy(false);
+    if (this.isStep && this.verdicts.at(-1)?.is_right) this.root.nextElementSibling.open = true;
     if (error) print(this.shown, "error", error);
     const same = !error && (await this.same());
     const took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;

@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 import types
+from pathlib import Path
 
 import browser_page  # made by worker.js: takes what is printed and shown
 
@@ -24,6 +25,7 @@ from lora_edu.explore.plain_figure import plain_figure
 
 MOST = 200_000  # characters that a cell may print
 VERDICT = "application/vnd.lora-edu.verdict+json"  # of book/lora_book/shared/verdict.py
+FILES = ("lora.py", ".lora.py", "lora.before.py")  # the last two keep earlier texts of the first
 names = __main__.__dict__
 # Number of a cell → the names after it; None: before the first.
 kept = {None: {"__name__": "__main__", "__builtins__": __builtins__}}
@@ -112,8 +114,16 @@ for _module, _own in {"IPython": {}, "IPython.display": {
     sys.modules[_module].__dict__.update(_own)
 
 
-def run(cell: int, after: int | None, source: str) -> dict:
-    """Run a cell with the names as they are after another: {"error": a traceback or ""}."""
+def run(cell: int, after: int | None, source: str, files: dict[str, str]) -> dict:
+    """Run a cell with the names as they are after another.
+
+    Args:
+        files: name → text of the reader's own files.
+
+    Returns:
+        {"error": a traceback or "", "files": as they are now}.
+    """
+    put(files)
     names.clear()
     names.update(_copies(kept[after]))
     output = Output()
@@ -129,7 +139,17 @@ def run(cell: int, after: int | None, source: str) -> dict:
     output.flush()
     if not trace:
         kept[cell] = _copies(names)
-    return {"error": trace}
+    return {"error": trace, "files": {name: Path(name).read_text("utf-8") for name in FILES
+                                      if Path(name).is_file()}}
+
+
+def put(files: dict[str, str]) -> None:
+    """Let the reader's own files be these."""
+    for name in FILES:
+        if name in files:
+            Path(name).write_text(files[name], "utf-8")
+        else:
+            Path(name).unlink(missing_ok=True)
 
 
 def _execute(source: str, name: str) -> None:

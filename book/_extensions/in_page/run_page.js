@@ -4,6 +4,7 @@
 import { Cell } from "./cell.js";
 import { button, element } from "./dom.js";
 import { notebookOf } from "./notebook.js";
+import { OwnFiles } from "./own_files.js";
 import { OwnValues } from "./own_values.js";
 import { Python, Stopped } from "./python.js";
 
@@ -16,7 +17,7 @@ const KEYS = [
 ].join(" ");
 
 // The cells that the reader has changed, as this browser
-// keeps them: text in the book → reader's text.
+// keeps them: key of the cell → reader's text.
 function savedTexts() {
   return JSON.parse(localStorage.getItem(KEY)) || {};
 }
@@ -45,6 +46,7 @@ class Page {
 
   constructor(line, base) {
     Object.assign(this, { line, base, files: document.querySelector(".py-files") });
+    this.ownFiles = new OwnFiles(base);
     const withoutBrowser = line.dataset.elsewhere.split(" ").filter(Boolean).map(Number);
     this.cells = [...document.querySelectorAll("div.cell")].map(
       (root, i) => new Cell(root, i, this, withoutBrowser.includes(i)),
@@ -146,8 +148,9 @@ class Page {
       element("p", { id: "py-keys", textContent: KEYS }),
     );
     this.line.after(bar);
+    if (this.cells.some((cell) => cell.isStep)) bar.after(this.ownFiles.bar());
     const saved = savedTexts();
-    for (const cell of this.cells) cell.open(saved[cell.original]);
+    for (const cell of this.cells) cell.open(saved[cell.key]);
     this.opened = true;
     this.offerOwnValues();
   }
@@ -180,8 +183,8 @@ class Page {
   changed(cell) {
     if (!this.opened) return;
     const now = savedTexts(); // another tab may have changed others
-    if (cell.edited) now[cell.original] = cell.text;
-    else delete now[cell.original];
+    if (cell.edited) now[cell.key] = cell.text;
+    else delete now[cell.key];
     if (Object.keys(now).length) localStorage.setItem(KEY, JSON.stringify(now));
     else localStorage.removeItem(KEY);
   }
@@ -225,7 +228,10 @@ class Page {
     const from = performance.now();
     this.running = cell;
     cell.begin();
-    const { error } = await this.python.ask("run", { cell: cell.number, after, source });
+    const files = this.ownFiles.texts;
+    const request = { cell: cell.number, after, source, files };
+    const { error, files: now } = await this.python.ask("run", request);
+    if (JSON.stringify(now) !== JSON.stringify(files)) this.ownFiles.keep(now);
     if (cell.ranText !== source) {
       for (const each of this.cells)
         if (each.number > cell.number) each.outdate("What stands above has changed: run again.");

@@ -105,6 +105,9 @@ class Page:
         if name == "literalinclude":
             file = (ROOT / self.name).parent / title
             return f"```{part.options['language']}\n{file.read_text('utf-8')}```"
+        if name == "lines":
+            return (f"`answer(\"{title}\")` prints the book's lines once yours are right, and "
+                    f"`take(\"{title}\")` puts them into your file.")
         if name == "include":
             return self.plain(((ROOT / self.name).parent / title).read_text("utf-8"))
         if name == "glossary":
