@@ -78,7 +78,7 @@ def answers_field(visit, device):
 @pytest.mark.parametrize("device", DEVICES)
 def test_questions_appear_with_their_verdicts_while_one_types(visit, device):
     here, field = answers_field(visit, device)
-    field.press_sequentially("lerning rat", delay=20)
+    field.press_sequentially("lerning rate", delay=20)
     options = here.page.get_by_role("option")
     options.first.wait_for()
     assert here.page.locator("[role=option] strong").count() > 4

@@ -61,7 +61,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
 
     costs = ", ".join(_cost(rule, task, r1) for rule in ("α kept", "α = r"))
     return figure(
-        traces, f"worst: {costs}", [roomy(named_ticks(ranks, "rank r"), 0.6)],
+        traces, f"worst: {costs}", [roomy(named_ticks(ranks, "rank r"), 0.75)],
         [log_labelled("regret", -0.34, np.log10(MOST_REGRET) + 0.2,
                       [1, 3, 10, 30, MOST_REGRET / EDGE], texts=["1", "3", "10", "30", "more"])],
         f"{task}, η tuned at r = {r1} and carried; at its worst rank {costs}")

@@ -63,7 +63,7 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
     traces.append(ring(tokens, total, chosen, panel=2, text="%{y:.3s}B"))
 
     tokens_axis = named_ticks(TOKENS, title="tokens in a step", margin=0.15)
-    tokens_axis["range"][0] -= 0.6  # room for the names
+    tokens_axis["range"][0] -= 0.8  # room for the names
     said_terms = ", ".join(f"{name} {size_text(size)}" for name, size in terms.items())
     return figure(
         traces, f"{size_text(total)} in all, {size_text(adapters)} of them the adapter’s own",

@@ -23,8 +23,9 @@ class Numbers {
 
   show() {
     if (this.box.hidden || !this.explorer.figure) return;
-    this.text.value = csvOf(this.explorer.figure);
-    this.file.href = `data:text/csv;charset=utf-8,${encodeURIComponent(this.text.value)}`;
+    const csv = csvOf(this.explorer.figure);
+    this.text.value = csv;
+    this.file.href = `data:text/csv;charset=utf-8,${encodeURIComponent(csv)}`;
     // Only now: a link leads somewhere from its first moment.
     if (!this.box.isConnected) this.explorer.root.append(this.box);
   }
