@@ -16,8 +16,10 @@ from tests.book import NOTEBOOKS, REPOSITORY
 PROJECTS = [tomllib.loads((REPOSITORY / name).read_text(encoding="utf-8"))["project"]
             for name in ("pyproject.toml", "book/pyproject.toml")]
 OURS = {project["name"] for project in PROJECTS}
-WANTED = [line for project in PROJECTS
-          for lines in (project["dependencies"], *project["optional-dependencies"].values())
+# The tools of Your settings have an environment of their own.
+EXTRAS = [lines for project in PROJECTS
+          for name, lines in project["optional-dependencies"].items() if name != "tools"]
+WANTED = [line for lines in (*(project["dependencies"] for project in PROJECTS), *EXTRAS)
           for line in map(Requirement, lines) if line.name not in OURS]
 
 

@@ -48,8 +48,8 @@ def test_a_notebook_installs_the_extra_that_its_code_needs(source, extra):
 
 
 def written(page):
-    """What stands on a page beside its code."""
-    return re.sub(r"\A---\n.*?\n---\n|^```\{code-cell\}.*?^```$", "", source(page),
+    """What stands on a page beside its code and beside what only a page has."""
+    return re.sub(r"\A---\n.*?\n---\n|^```\{(?:code-cell|only)\}.*?^```$", "", source(page),
                   flags=re.DOTALL | re.MULTILINE)
 
 
