@@ -80,7 +80,7 @@ def located(source: Path) -> tuple[str | None, Path]:
 def layout_of(keys: Iterable[str], metadata: Mapping[str, str]) -> str:
     """The layout of a file by its keys and metadata; UNKNOWN where they are no tool's known here.
 
-    loralib's keys are such, torchtune's, and those of a state_dict without PEFT's prefix.
+    loralib's keys are such, torchtune's, and mostly those of a state_dict without PEFT's prefix.
     """
     keys = list(keys)
     if any(key.startswith(PREFIX) for key in keys):
