@@ -4,14 +4,17 @@ import contextlib
 import copy
 import io
 import itertools
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from lora_book.small_gpt import DATA, load_base
 from lora_book.the_layer import figures, runs
+from lora_book.workshop.file import books
 from lora_edu.nn import load_adapter, lora_layers, merge
 from tests.book import notebook
 
@@ -36,19 +39,52 @@ def chapter():
 
 
 @pytest.mark.claim("obs-autograd")
-def test_the_chapter_s_layer_has_the_gradients_derived_by_hand(chapter):
+def test_the_book_s_layer_has_the_gradients_derived_by_hand():
     """G from a plain layer with the merged weight; then s·Bᵀ·G and s·G·Aᵀ."""
-    rng = torch.Generator().manual_seed(0)
-    layer = chapter["Layer"](nn.Linear(9, 5), r=2, alpha=3).double()
-    A, B = layer.lora_A, layer.lora_B
-    nn.init.normal_(B, generator=rng)
-    x = torch.randn(20, 9, generator=rng).double()
+    rng = np.random.default_rng(0)
+    s = 1.5
+    base = nn.Linear(9, 5).double()
+    layer = books("lora_torch.py").LoRALinear(
+        base, rng.normal(size=(2, 9)), rng.normal(size=(5, 2)), s)
+    A, B = layer.A, layer.B
+    x = torch.tensor(rng.normal(size=(20, 9)))
     torch.logsumexp(layer(x), 1).square().sum().backward()
-    W = (layer.base.weight + 3 / 2 * B @ A).detach().requires_grad_(True)
-    torch.logsumexp(x @ W.T + layer.base.bias, 1).square().sum().backward()
-    for have, want in ((A.grad, 3 / 2 * B.T @ W.grad), (B.grad, 3 / 2 * W.grad @ A.T)):
+    W = (base.weight + s * B @ A).detach().requires_grad_(True)
+    torch.logsumexp(x @ W.T + base.bias, 1).square().sum().backward()
+    for have, want in ((A.grad, s * B.T @ W.grad), (B.grad, s * W.grad @ A.T)):
         assert have.shape == want.shape and norm(have - want) < 1e-12 * norm(want)
-    assert layer.base.weight.grad is None
+    assert base.weight.grad is None
+
+
+@pytest.mark.claim("obs-built-is-peft")
+@pytest.mark.parametrize("patterns", [
+    {}, {"rank_pattern": {"first": 5}, "alpha_pattern": {"q": 7, "first": 3}}])
+@pytest.mark.parametrize("use_rslora", [False, True])
+def test_the_book_s_two_files_give_what_peft_gives(use_rslora, patterns, tmp_path):
+    lora = books("lora.py")
+    for seed in range(5):
+        torch.manual_seed(seed)
+        base = nn.Sequential(OrderedDict(
+            first=nn.Linear(24, 32), block=nn.Sequential(OrderedDict(q=nn.Linear(32, 16)))))
+        mine = copy.deepcopy(base)
+        pefts = get_peft_model(base, LoraConfig(
+            r=3, lora_alpha=5, target_modules=["first", "q"], init_lora_weights=False,
+            use_rslora=use_rslora, **patterns))
+        pefts.save_pretrained(tmp_path)
+        layers = lora.load(tmp_path)
+        X = torch.randn(10, 24)
+        H = X.numpy()
+        for name in ("first", "block.q"):
+            linear = mine.get_submodule(name)
+            H = lora.forward(H, linear.weight.detach().numpy(), *layers[name])[0]
+            H = H + linear.bias.detach().numpy()
+            parent, _, last = name.rpartition(".")
+            setattr(mine.get_submodule(parent), last,
+                    books("lora_torch.py").LoRALinear(linear, *layers[name]))
+        with torch.no_grad():
+            outputs = pefts(X)
+            assert torch.equal(mine(X), outputs)
+        assert np.abs(H - outputs.numpy()).max() < 1e-6 * outputs.abs().max()
 
 
 @pytest.mark.claim("obs-merge-rounding")
