@@ -8,7 +8,7 @@ import pytest
 
 import lora_edu
 
-APART = {"lora_edu.sixty", "lora_edu.findings", "lora_edu.console"}  # of files and commands
+APART = {"lora_edu.findings", "lora_edu.console"}  # of files and commands
 CORE = sorted({file.stem for file in Path(lora_edu.__file__).parent.glob("*.py")} - {"__init__"})
 
 
