@@ -76,9 +76,10 @@ def setup(app):
     in_turn(app, "html-page-context", LATE, self_check.add_script, download.write_notebook,
             run_page.add_button, theme.add_icon, theme.add_script, theme.drop_scripts,
             slim.link_one_sheet)
-    in_turn(app, "build-finished", LATE, download.write_wheels, run_page.write_runtime,
-            formulas.copy_katex, slim.write_one_sheet, finish.finish_pages, formulas.cut_fonts,
-            index.write_search, for_programs.write, third_parties.write)
+    in_turn(app, "build-finished", LATE, download.write_wheels, download.write_box,
+            run_page.write_runtime, formulas.copy_katex, slim.write_one_sheet,
+            finish.finish_pages, formulas.cut_fonts, index.write_search, for_programs.write,
+            third_parties.write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from book._extensions.notebooks.download import INVITE
+from book._extensions.notebooks.download import BOX, INVITE
 from book._extensions.notebooks.first_cell import extra_for
 from book._extensions.notebooks.wheel import wheel_names
 from tests.book import NOTEBOOKS, REPOSITORY, code
@@ -72,6 +72,12 @@ def test_zip_files_hold_the_wheels():
     for file in zipped:
         names = {name.partition("/")[2] for name in ZipFile(file).namelist()}
         assert names == {file.with_suffix(".ipynb").name, *wheel_names(REPOSITORY)}
+
+
+def test_the_assignment_for_a_class_has_its_four_files():
+    assert set(ZipFile(HTML / BOX).namelist()) == {
+        "lora-from-scratch.ipynb", "lora.py", "lora_torch.py", "test_lora.py"}
+    assert f'href="../{BOX}"' in (HTML / "book/teaching.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", all_pages())

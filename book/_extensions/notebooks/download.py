@@ -16,6 +16,7 @@ import nbformat
 from jupyter_cache import get_cache
 from myst_nb.core.utils import coalesce_streams
 
+from lora_book.workshop.assignment import make
 from lora_edu.explore.page_data import data_of_explorers
 
 from .copies import FOLDER as COPIES
@@ -26,6 +27,7 @@ from .wheel import FOLDER, build_wheels, wheel_names
 
 KEPT = ("kernelspec", "language_info")
 EXPLORER = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
+BOX = "lora-from-scratch.zip"  # which For teachers links
 INVITE = "Run the cells down to this one, and the plot stands here."
 
 
@@ -112,6 +114,11 @@ def write_wheels(app) -> None:
         with ZipFile(notebook.with_suffix(".zip"), "w", ZIP_DEFLATED) as zipped:
             for file in (notebook, *wheels):
                 zipped.write(file, f"{notebook.stem}/{file.name}")
+
+
+def write_box(app) -> None:
+    """Put the assignment for a class on the site."""
+    make.write_box(Path(app.outdir) / BOX)
 
 
 @cache
