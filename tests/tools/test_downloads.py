@@ -68,11 +68,11 @@ def formulas(text):
 def test_a_pages_plain_text_has_every_formula_and_word_and_no_markup_of_myst(page):
     before = written(page)
     after = converted(page)
-    assert formulas(after) == formulas(before)
+    shown = re.sub(r"^(`{3,})\w+\n.*?^\1$", "", after, flags=re.MULTILINE | re.DOTALL)
+    assert formulas(shown) == formulas(before)
     words = [line.strip() for line in before.splitlines()
              if not re.search(r"[\[\](){}$<]|^\s*[`:%]", line)]
     assert len(words) > 5 and [line for line in words if line not in after] == []
-    shown = re.sub(r"^(`{3,})\w+\n.*?^\1$", "", after, flags=re.MULTILINE | re.DOTALL)
     assert re.findall(r"\{[\w:-]+\}`|^\s*(?:`{3,}|:{3,})\{|^:\w+:|^\([\w-]+\)=|^: |^% ",
                       shown, re.MULTILINE) == []
     links = re.findall(r"(?<!!)\[[^\[\]]+\]\(([^()\s]+)\)", converted(page, site=""))
