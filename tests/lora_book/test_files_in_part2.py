@@ -1,0 +1,69 @@
+"""What part II says of the reader's file, on what its cells print with the book's lines."""
+
+import contextlib
+import io
+import re
+
+import numpy as np
+import pytest
+
+from lora_edu.explore.explorer import STATIC
+from tests.book import notebook
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    """page → what its cells print, those with figures left out."""
+    monkeypatch.setenv(STATIC, "1")  # nobody's lora.py is read
+
+    def of(page):
+        space = {}
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            for cell in notebook(f"book/part2/{page}").cells:
+                if cell.cell_type == "code" and not re.search(r"\b(explore|show)\(", cell.source):
+                    exec(cell.source, space)
+        return text.getvalue()
+    return of
+
+
+def numbers(text: str, line: str) -> list[tuple[float, ...]]:
+    """The groups of every line that a pattern finds."""
+    return [tuple(map(float, match.groups())) for match in re.finditer(line, text)]
+
+
+def test_the_first_step_sees_the_scale_twice_under_sgd_and_once_under_adam(printed):
+    steps = numbers(printed("step-size"), r"step (\S+) times as long, from 16 to 32 (\S+) times")
+    assert steps == [(4, 4), (2, 2)]
+
+
+def test_each_rule_keeps_what_the_table_says_and_without_r_the_best_rate_falls(printed):
+    text = printed("divide-by-r")
+    useful = numbers(text, r"useful part × +(\S+),")
+    assert np.array(useful).ravel() == pytest.approx([64, 8, 1], rel=0.03)
+    rates = np.array(numbers(text, r"best η (\S+)")).reshape(2, 4)
+    assert np.ptp(rates[0]) == 0
+    assert rates[1, 0] / rates[1, -1] == pytest.approx(64, rel=0.02)
+
+
+def test_another_unit_has_the_same_bits_and_a_decay_inside_adam_follows_twice(printed):
+    text = printed("invariance")
+    assert re.findall("same bits: (True|False)", text) == [*["True"] * 3, *["False"] * 3, "True"]
+    gaps = numbers(text, r"largest gap (\S+)")
+    assert max(gaps) < (1e-12,)
+
+
+def test_a_rate_is_carried_with_alpha_kept(printed):
+    rows = re.findall(r"r = +(\d+), (α.*?) *: regret +(\S+),", printed("first-r"))
+    regret = {(int(r), name): float(value) for r, name, value in rows}
+    assert max(regret[1, "α kept"], regret[64, "α kept"]) < 1.1
+    assert regret[64, "α = r"] > 2
+
+
+def test_the_turned_task_has_the_same_bits_under_both_rules(printed):
+    assert re.findall("the same bits: (.*)", printed("which-zero")) == ["True", "True"]
+
+
+def test_the_use_of_the_first_step_is_a_ninth_at_every_rank(printed):
+    steps = np.array(numbers(printed("beside-full"), r"use × (\S+), harm × (\S+)"))
+    assert steps[:, 0] == pytest.approx(1 / 9, abs=0.01)
+    assert (np.diff(steps[:, 1]) < 0).all()
