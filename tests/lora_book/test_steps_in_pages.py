@@ -12,7 +12,8 @@ NAMES = {name for step in STEPS for name in step.functions}
 IMPORT = "from lora_book.workshop import check, yours\n\n"
 LISTED = [(page, part.title) for page in NOTEBOOKS
           for part in myst.directives(source(page)) if part.name == "lines"]
-PLACED = [step for step in STEPS if step.number <= 5 or step.name in dict(map(reversed, LISTED))]
+NAMES_LISTED = {name for _, name in LISTED}
+PLACED = [step for step in STEPS if step.number <= 5 or step.name in NAMES_LISTED]
 NUMPY_CHAPTERS = [page for page in NOTEBOOKS if page.startswith(("book/part1/", "book/part2/"))]
 
 
