@@ -92,17 +92,19 @@ def rules(lora, rng, shape):
 
 
 def load(lora, rng, shape):
-    """Settings and numbers as PEFT saves them: two layers, the second with a rank and an α of its
-    own, the keys in an order of their own."""
+    """Settings and numbers as PEFT saves them: three layers, of which two have names that end alike
+    and the first of these a rank and an α of its own, the keys in an order of their own."""
     _, d, k, r = shape
-    sizes = {"0": (d, k, r), "block.1.q": (k, d, r + 1)}
+    sizes = {"0": (d, k, r), "block.1.q": (k, d, r + 1), "block.10.xq": (d, d, r)}
+    own_alpha = {"1.q": 3, "q": 2} if r > 1 else {}
     settings = {"peft_type": "LORA", "r": r, "lora_alpha": 5, "use_rslora": bool(shape[0] % 2),
-                "rank_pattern": {"1.q": r + 1}, "alpha_pattern": {"q": 3} if r > 1 else {}}
+                "rank_pattern": {"1.q": r + 1}, "alpha_pattern": own_alpha}
+    single = np.float16 if shape[0] % 3 == 0 else np.float32
     tensors = {}
     for name, (rows, columns, rank) in sizes.items():
         key = f"base_model.model.{name}"
-        tensors[f"{key}.lora_B.weight"] = rng.normal(size=(rows, rank)).astype(np.float32)
-        tensors[f"{key}.lora_A.weight"] = rng.normal(size=(rank, columns)).astype(np.float32)
+        tensors[f"{key}.lora_B.weight"] = rng.normal(size=(rows, rank)).astype(single)
+        tensors[f"{key}.lora_A.weight"] = rng.normal(size=(rank, columns)).astype(single)
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder), settings, tensors)
         layers = call(lora.load, folder)
@@ -118,7 +120,7 @@ def save(folder: Path, settings: dict, tensors: dict) -> None:
     ends = itertools.accumulate((tensor.nbytes for tensor in tensors.values()), initial=0)
     places = itertools.pairwise(ends)
     header = json.dumps({"__metadata__": {"format": "pt"}} | {
-        key: {"dtype": "F32", "shape": tensor.shape, "data_offsets": place}
+        key: {"dtype": f"F{8 * tensor.itemsize}", "shape": tensor.shape, "data_offsets": place}
         for (key, tensor), place in zip(tensors.items(), places, strict=True)}).encode()
     content = b"".join(tensor.tobytes() for tensor in tensors.values())
     folder.joinpath("adapter_config.json").write_text(json.dumps(settings))

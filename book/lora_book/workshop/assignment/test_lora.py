@@ -91,7 +91,8 @@ def our_backward(D, X, U, W0, A, B, s):
     return np.array(grad_A), np.array(grad_B), np.array(grad_X)
 
 
-def our_scale(alpha, r, rule="lora"):
+def our_scale(alpha, r, *rule, **named):
+    (rule,) = (*rule, *named.values()) or ("lora",)  # whatever you call it
     return {"lora": alpha / r, "rslora": alpha / math.sqrt(r), "none": alpha}[rule]
 
 
@@ -191,9 +192,10 @@ def test_rules():
 
 
 def saved(folder, use_rslora):
-    """An adapter as PEFT saves it: 0 has r = 2, and block.1.q a rank and an α of its own. All
-    entries are eighths, so that every order of adding them up gives the same bits."""
-    layers = {"0": (3, 5, 2), "block.1.q": (4, 3, 3)}
+    """An adapter as PEFT saves it: 0 has r = 2, and block.1.q a rank and an α of its own, which
+    block.10.xq does not have, though its name ends alike. All entries are eighths, so that every
+    order of adding them up gives the same bits."""
+    layers = {"0": (3, 5, 2), "block.1.q": (4, 3, 3), "block.10.xq": (3, 4, 2)}
     matrices = {}
     header = {"__metadata__": {"format": "pt"}}
     content = b""
@@ -210,7 +212,7 @@ def saved(folder, use_rslora):
         len(head).to_bytes(8, "little") + head + content)
     (folder / "adapter_config.json").write_text(json.dumps({
         "peft_type": "LORA", "r": 2, "lora_alpha": 8, "use_rslora": use_rslora,
-        "rank_pattern": {"1.q": 3}, "alpha_pattern": {"q": 6}}))
+        "rank_pattern": {"1.q": 3}, "alpha_pattern": {"1.q": 6, "q": 5}}))
     return matrices
 
 
@@ -218,13 +220,13 @@ def saved(folder, use_rslora):
 def test_load(tmp_path, use_rslora):
     matrices = saved(tmp_path, use_rslora)
     layers = called(function("load", scale=our_scale), str(tmp_path))
-    assert set(layers) == {"0", "block.1.q"}, "the names of the layers, without base_model.model."
-    scales = {"0": 8 / math.sqrt(2) if use_rslora else 4,
-              "block.1.q": 6 / math.sqrt(3) if use_rslora else 2}
+    alphas = {"0": 8, "block.1.q": 6, "block.10.xq": 8}
+    assert set(layers) == set(alphas), "the names of the layers, without base_model.model."
     for name, (A, B, s) in layers.items():
         assert np.array_equal(A, matrices[name, "A"]), f"A of {name}"
         assert np.array_equal(B, matrices[name, "B"]), f"B of {name}"
-        same(s, scales[name], f"s of {name}")
+        rule = "rslora" if use_rslora else "lora"
+        same(s, our_scale(alphas[name], len(A), rule), f"s of {name}")
 
 
 def test_layer():
@@ -237,12 +239,15 @@ def test_layer():
         base.bias.fill_(0.5)
     layer = LoRALinear(base, A, B, 0.7)
     H = layer(torch.tensor(X))
+    assert H is not None, "forward returns nothing yet"
     same(H.detach(), our_forward(X, W0, A, B, 0.7)[0] + 0.5, "the output")
     H.backward(torch.tensor(D))
     trained = {name: value for name, value in layer.named_parameters() if value.requires_grad}
     assert set(trained) == {"A", "B"}, "A and B train, and nothing else"
-    same(trained["B"].grad, times(0.7, product(transposed(D), product(X, transposed(A)))),
-         "the gradient of B")
+    grad_A, grad_B, _ = our_backward(D, X, X @ A.T, W0, A, B, 0.7)
+    for name, wanted in {"A": grad_A, "B": grad_B}.items():
+        assert trained[name].grad is not None, f"{name} gets no gradient"
+        same(trained[name].grad, wanted, f"the gradient of {name}")
 
 
 class Score:
