@@ -8,7 +8,8 @@ from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import box, dotted, framed, map_drawing, say
 from lora_book.shared.style import curve, figure, level
 from lora_book.shared.tasks import task_32
-from lora_edu import STARTS
+from lora_book.workshop.switch import CODES, chosen
+from lora_edu import STARTS, Adapter
 from lora_edu.explore.words import number
 
 RANK = 7  # of the word
@@ -19,30 +20,42 @@ def drawn(t: int = 0) -> dict:
 
     Dotted: the word's singular values. SGD and Adam at their ``WORD_RATES``, r = 8, s = 1.
     """
+    return _drawn(t, {name: word_run.written(STARTS[0], name, lr)[t]
+                      for name, lr in runs.WORD_RATES.items()})
+
+
+def drawn_by(code: str = CODES[0], t: int = 0) -> dict:
+    """The same, trained by lora.py, the book's or the reader's."""
+    lora, whose = chosen(code, "forward", "backward", "sgd", "adam", "train")
+    return _drawn(t, {name: runs.word_by(lora, name, t) for name in runs.WORD_RATES}, f"{whose}, ")
+
+
+def _drawn(t: int, adapters: dict[str, Adapter], whose: str = "") -> dict:
+    """adapters: optimiser → what it has at step t. whose: begins the words."""
+    first = word_run.written()[0]
     target = np.linalg.svd(word_run.task().W_star, compute_uv=False)[:RANK]
     k = word_run.task().shape[1]
     parts = []
     left = []
-    for row, (name, lr) in enumerate(runs.WORD_RATES.items()):
-        run = word_run.written(STARTS[0], name, lr)
-        top = row * (len(run[t].B) + 4)
-        delta = run[t].delta()
-        left.append(f"{name} {100 * word_run.loss_left(run[t]):.0f} %")
+    for row, (name, adapter) in enumerate(adapters.items()):
+        top = row * (len(adapter.B) + 4)
+        delta = adapter.delta()
+        left.append(f"{name} {100 * word_run.loss_left(adapter):.0f} %")
         parts += framed(delta, 0, top, "delta", name)
         values = runs.singular_values(delta, RANK)
         for i, (now, want) in enumerate(zip(values, target, strict=True)):
             parts += [box(k + 1, top - 0.3 + 2 * i, now, 1.6, "delta"),
                       dotted(k + 1, top - 0.3 + 2 * i, want, 1.6, thick=1.5)]
         moved = [which for which in "AB"
-                 if not np.array_equal(getattr(run[t], which), getattr(run[0], which))]
+                 if not np.array_equal(getattr(adapter, which), getattr(first, which))]
         state = ("nothing has moved", "only B has moved", "both have moved")[len(moved)]
         parts += [say({(-0.5, top - 1.7): f"{name}: {state}"}, "middle right"),
                   say({(k + 17.5, top - 1.7): "singular values"}, "middle left")]
-    early = {0: "nothing is written yet", 1: "ΔW is nothing but stripes"}
+    early = {} if whose else {0: "nothing is written yet", 1: "ΔW is nothing but stripes"}
     outcome = early.get(t, f"loss left: {', '.join(left)}")
     return map_drawing(
-        parts, f"step {t}: {outcome}", (-1, k + 18), (-3.2, 37),
-        f"Step {t}. Of the frozen model’s loss there is left: {', '.join(left)}")
+        parts, f"{whose}step {t}: {outcome}", (-1, k + 18), (-3.2, 37),
+        f"{whose}Step {t}. Of the frozen model’s loss there is left: {', '.join(left)}")
 
 
 def spectrum(r: int = 8, optimiser: str = runs.OPTIMISERS[0]) -> dict:

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 
+from lora_book.shared import word_run
 from lora_book.shared.path import adapters_of
 from lora_book.shared.tasks import task_32
 from lora_edu import Adapter, initial, optimiser
@@ -22,6 +23,21 @@ def spectrum_path(optimiser_name: str, r: int) -> np.ndarray:
     path = adapters_of(task_32(), Adapter(A, B, 2.0), optimiser(
         optimiser_name, lr=SPECTRUM_RATES[optimiser_name]), SPECTRUM_STEPS)
     return np.array([singular_values(adapter.delta(), r) for adapter in path])
+
+
+def word_by(lora, optimiser_name: str, t: int) -> Adapter:
+    """The adapter that writes the word, at step t, as a text of lora.py trains it from the same
+    start.
+
+    Raises:
+        ValueError: where its numbers are none.
+    """
+    task = word_run.task()
+    first = word_run.written()[0]
+    rule = {"SGD": lora.sgd, "Adam": lora.adam}[optimiser_name]
+    A, B, _ = lora.train(task.X.copy(), task.X @ task.W_star.T, task.W0.copy(), first.A.copy(),
+                         first.B.copy(), first.scaling, WORD_RATES[optimiser_name], t, rule)
+    return Adapter(A, B, first.scaling)
 
 
 def singular_values(matrix: np.ndarray, count: int) -> np.ndarray:

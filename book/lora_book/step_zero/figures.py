@@ -18,6 +18,7 @@ from lora_book.shared.style import (
 )
 from lora_book.shared.tasks import task_64
 from lora_book.step_zero import runs
+from lora_book.workshop.switch import CODES, chosen
 from lora_edu import STARTS
 from lora_edu.explore.words import number
 
@@ -28,23 +29,42 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
 
     optimiser: "SGD" or "Adam", at its ``LEARNING_RATE``.
     """
-    frozen = task_64().loss(task_64().W0)
-    scale = ZeroLogAxis(-5, 3, every=2)
-    unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
-                      hovertemplate="frozen model = %{y:.3g}<extra></extra>")
-
-    def board(traces: list[dict], headings: list[str], reading: str, highest: float) -> dict:
-        return figure([*traces, unchanged], "", [STEPS, STEPS],
-                      [scale.axis(), {"range": [0, 1.2 * max(highest, 1.8 * frozen)]}], reading,
-                      headings=headings)
-
     if start == "BA zero" and r == 1:
-        return board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
-                     "the product of two vectors is zero only if one of them is zero", frozen)
+        return _board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
+                      "the product of two vectors is zero only if one of them is zero")
     history = runs.one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
-    loss = history.loss
-    traces = norm_curves(*norms.values(), scale)
+    return _one_step(norms, history.loss)
+
+
+def step_zero_of(code: str = CODES[0], r: int = 8, alpha: float = 16, optimiser: str = "SGD"
+                 ) -> dict:
+    """The same board from the start that lora.py draws, the book's or the reader's.
+
+    optimiser: "SGD" or "Adam".
+    """
+    lora, whose = chosen(code, "delta", "forward", "backward", "start",
+                         {"SGD": "sgd", "Adam": "adam"}[optimiser])
+    norms = runs.one_step_of(lora, r, alpha, optimiser)
+    return _one_step(norms, norms.pop("loss"), f"{whose}: ")
+
+
+SCALE = ZeroLogAxis(-5, 3, every=2)  # of the norms
+
+
+def _board(traces: list[dict], headings: list[str], reading: str, highest: float = 0.0) -> dict:
+    frozen = task_64().loss(task_64().W0)
+    unchanged = level(frozen, [-0.22, 1.22], panel=2, name="frozen model",
+                      hovertemplate="frozen model = %{y:.3g}<extra></extra>")
+    return figure([*traces, unchanged], "", [STEPS, STEPS],
+                  [SCALE.axis(), {"range": [0, 1.2 * max(highest, 1.8 * frozen)]}], reading,
+                  headings=headings)
+
+
+def _one_step(norms: dict[str, np.ndarray], loss: np.ndarray, whose: str = "") -> dict:
+    """The board of a step. norms: "A", "B" and "delta" → (2,). whose: begins its words."""
+    frozen = task_64().loss(task_64().W0)
+    traces = norm_curves(*norms.values(), SCALE)
     traces.append(curve(
         "loss", [0, 1], loss, panel=2, mode="lines+markers+text", text=list(map(number, loss)),
         textposition=["bottom center" if value < frozen else "top center" for value in loss]))
@@ -54,8 +74,8 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     headline = " · ".join(f"{label}: {heading(*which)}" for label, which in
                           (("exactly 0", zero), ("not 0", other)) if which)
     after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
-    return board(traces, [headline, f"loss {number(loss[0])} → {number(loss[1])}"],
-                 f"after one step {after}", loss.max())
+    return _board(traces, [headline, f"loss {number(loss[0])} → {number(loss[1])}"],
+                  f"{whose}after one step {after}", loss.max())
 
 
 def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
