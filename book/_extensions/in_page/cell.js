@@ -27,14 +27,16 @@ export class Cell {
     return this.original !== null && !this.needsMore;
   }
 
-  // A step of lora.py, by the call that judges it.
-  get isStep() {
-    return this.root.nextElementSibling?.matches(".book-lines") ?? false;
+  // The book's lines, which follow the cell of a step of lora.py.
+  get bookLines() {
+    const next = this.root.nextElementSibling;
+    return next?.matches(".book-lines") ? next : null;
   }
 
-  // By what the reader's text is kept: a step's outlives new words in its cell.
+  // By what the reader's text is kept. Of a step it is the call that judges it, so that the text
+  // outlives new words in its cell.
   get key() {
-    return this.isStep ? this.original.match(/^check\(.*/m)[0] : this.original;
+    return this.bookLines ? this.original.match(/^check\(.*/m)[0] : this.original;
   }
 
   get text() {
@@ -64,7 +66,7 @@ export class Cell {
     this.reset = button("Reset", toOriginal, "py-reset");
     this.reset.ariaLabel = `Reset cell ${this.number + 1}`;
     this.setBusy(false);
-    if (this.isStep) this.root.nextElementSibling.open = false;
+    if (this.bookLines) this.bookLines.open = false;
     bar.prepend(this.button, this.reset);
     const box = element("div", { className: "py-editor highlight" });
     this.code.hidden = true;
@@ -102,6 +104,7 @@ export class Cell {
   toOriginal() {
     if (!this.runs) return;
     this.editor.text = this.original;
+    if (this.bookLines) this.bookLines.open = false;
     this.outdate("");
     this.showBuilt();
   }
@@ -174,7 +177,7 @@ export class Cell {
     await this.drawing;
     this.error = error;
     this.setBusy(false);
-    if (this.isStep && this.verdicts.at(-1)?.is_right) this.root.nextElementSibling.open = true;
+    if (this.bookLines && this.verdicts.at(-1)?.is_right) this.bookLines.open = true;
     if (error) print(this.shown, "error", error);
     const same = !error && (await this.same());
     const took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;

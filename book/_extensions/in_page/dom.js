@@ -6,6 +6,16 @@ export function element(tag, properties, ...children) {
   return made;
 }
 
+// Keep a text in this browser; false where it keeps nothing, or nothing beyond this page.
+export function keep(key, text) {
+  try {
+    localStorage.setItem(key, text);
+    return localStorage instanceof Storage; // else it is book.js's
+  } catch {
+    return false;
+  }
+}
+
 export function button(textContent, onclick, className = "") {
   return element("button", { type: "button", textContent, onclick, className });
 }

@@ -1,7 +1,7 @@
 // The reader's lora.py: this browser keeps it for all pages of the site, and Python gets it for
 // every run.
 
-import { button, element } from "./dom.js";
+import { button, element, keep } from "./dom.js";
 
 const NAME = "lora.py";
 const HEAD = /^def \w+\(/m; // what a file of functions has
@@ -9,8 +9,15 @@ const HEAD = /^def \w+\(/m; // what a file of functions has
 export class OwnFiles {
   memory = null; // the texts where the browser keeps none
 
-  constructor(base) {
+  // hearChange: called where anything but a cell has changed them.
+  constructor(base, hearChange) {
     this.key = `lora-files 1 ${new URL(base, location).pathname}`;
+    this.hearChange = hearChange;
+    addEventListener("storage", ({ key }) => {
+      if (key !== this.key) return; // else another tab has changed them
+      this.show();
+      this.hearChange();
+    });
   }
 
   // {"lora.py": its text, …}
@@ -19,11 +26,7 @@ export class OwnFiles {
   }
 
   keep(texts) {
-    try {
-      localStorage.setItem(this.key, JSON.stringify(texts));
-    } catch {
-      this.memory = texts;
-    }
+    this.memory = keep(this.key, JSON.stringify(texts)) ? null : texts;
     this.show();
   }
 
@@ -31,12 +34,15 @@ export class OwnFiles {
   bar() {
     this.said = element("span", { className: "py-said", role: "status" });
     const choice = element("input", { type: "file", accept: ".py", hidden: true });
-    choice.onchange = () => this.open(choice.files[0]);
+    choice.onchange = async () => {
+      await this.open(choice.files[0]);
+      choice.value = ""; // so that the same file can be opened again
+    };
     this.save = button("Download lora.py", () => this.download());
     this.restart = button("Start over", () => this.startOver());
     const open = button("Open lora.py", () => choice.click());
     this.show();
-    const className = "py-page d-print-none";
+    const className = "py-readers-file d-print-none";
     return element("div", { className }, this.save, open, this.restart, choice, this.said);
   }
 
@@ -59,11 +65,16 @@ export class OwnFiles {
   async open(file) {
     const text = await file.text();
     if (!HEAD.test(text)) return this.show(`${file.name} holds no function: nothing has changed.`);
-    this.keep({ ...this.texts, [NAME]: text, "lora.before.py": this.texts[NAME] ?? "" });
-    this.show(`${file.name} is your lora.py now. Run a cell, and it is judged.`);
+    const { [NAME]: before } = this.texts;
+    const copy = before === undefined ? {} : { "lora.before.py": before };
+    this.keep({ ...this.texts, ...copy, [NAME]: text });
+    this.show(`${file.name} is your lora.py now. check() in a cell judges it.`);
+    this.hearChange();
   }
 
   startOver() {
-    if (confirm("Delete your lora.py from this browser?")) this.keep({});
+    if (!confirm("Delete your lora.py from this browser?")) return;
+    this.keep({});
+    this.hearChange();
   }
 }

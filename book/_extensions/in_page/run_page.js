@@ -2,7 +2,7 @@
 // run_page.py puts the button and what it tells this script into the page.
 
 import { Cell } from "./cell.js";
-import { button, element } from "./dom.js";
+import { button, element, keep } from "./dom.js";
 import { notebookOf } from "./notebook.js";
 import { OwnFiles } from "./own_files.js";
 import { OwnValues } from "./own_values.js";
@@ -46,7 +46,7 @@ class Page {
 
   constructor(line, base) {
     Object.assign(this, { line, base, files: document.querySelector(".py-files") });
-    this.ownFiles = new OwnFiles(base);
+    this.ownFiles = new OwnFiles(base, () => this.outdate("Your lora.py has changed: run again."));
     const withoutBrowser = line.dataset.elsewhere.split(" ").filter(Boolean).map(Number);
     this.cells = [...document.querySelectorAll("div.cell")].map(
       (root, i) => new Cell(root, i, this, withoutBrowser.includes(i)),
@@ -129,10 +129,14 @@ class Page {
   // Resolves once Python runs; after a Stop it is started again.
   awake() {
     if (!this.python.worker) {
-      for (const cell of this.cells) cell.outdate("Python was started anew: run again.");
+      this.outdate("Python was started anew: run again.");
       this.waking = this.load();
     }
     return this.waking;
+  }
+
+  outdate(why) {
+    for (const cell of this.cells) cell.outdate(why);
   }
 
   open() {
@@ -148,7 +152,7 @@ class Page {
       element("p", { id: "py-keys", textContent: KEYS }),
     );
     this.line.after(bar);
-    if (this.cells.some((cell) => cell.isStep)) bar.after(this.ownFiles.bar());
+    if (this.cells.some((cell) => cell.bookLines)) bar.after(this.ownFiles.bar());
     const saved = savedTexts();
     for (const cell of this.cells) cell.open(saved[cell.key]);
     this.opened = true;
@@ -185,7 +189,7 @@ class Page {
     const now = savedTexts(); // another tab may have changed others
     if (cell.edited) now[cell.key] = cell.text;
     else delete now[cell.key];
-    if (Object.keys(now).length) localStorage.setItem(KEY, JSON.stringify(now));
+    if (Object.keys(now).length) keep(KEY, JSON.stringify(now));
     else localStorage.removeItem(KEY);
   }
 
