@@ -27,8 +27,9 @@ MOST = 200_000  # characters that a cell may print
 VERDICT = "application/vnd.lora-edu.verdict+json"  # of book/lora_book/shared/verdict.py
 FILES = ("lora.py", ".lora.py", "lora.before.py")  # the last two keep earlier texts of the first
 names = __main__.__dict__
-# Number of a cell → the names after it; None: before the first.
-kept = {None: {"__name__": "__main__", "__builtins__": __builtins__}}
+# Number of a cell → the names after it, and the names in modules that are not imported, such as the
+# reader's file; None: before the first.
+kept = {None: ({"__name__": "__main__", "__builtins__": __builtins__}, [])}
 explorers = {}  # handle → an explorer on the page
 
 
@@ -124,8 +125,12 @@ def run(cell: int, after: int | None, source: str, files: dict[str, str]) -> dic
         {"error": a traceback or "", "files": as they are now}.
     """
     put(files)
+    before, modules = kept[after]
     names.clear()
-    names.update(_copies(kept[after]))
+    names.update(_copies(before))
+    for module, values in modules:
+        vars(module).clear()
+        vars(module).update(values)
     output = Output()
     sys.stdout = output.stream("stdout")
     sys.stderr = output.stream("stderr")
@@ -138,7 +143,9 @@ def run(cell: int, after: int | None, source: str, files: dict[str, str]) -> dic
         trace = _cut(error)
     output.flush()
     if not trace:
-        kept[cell] = _copies(names)
+        kept[cell] = (_copies(names), [
+            (value, dict(vars(value))) for value in names.values()
+            if isinstance(value, types.ModuleType) and value.__name__ not in sys.modules])
     return {"error": trace, "files": {name: Path(name).read_text("utf-8") for name in FILES
                                       if Path(name).is_file()}}
 
@@ -164,9 +171,9 @@ def _execute(source: str, name: str) -> None:
 
 
 def _cut(error: BaseException) -> str:
-    """The traceback, of the lines that stand in cells."""
+    """The traceback, of the lines that stand in cells and in the reader's own files."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)
-              if frame.filename.startswith("cell ")]
+              if frame.filename.startswith("cell ") or Path(frame.filename).name in FILES]
     lines = traceback.format_list(frames)
     return "".join([*(["Traceback (most recent call last):\n"] if lines else []), *lines,
                     *traceback.format_exception_only(error)]).rstrip()
@@ -184,13 +191,14 @@ def _copies(them: dict) -> dict:
     return copies
 
 
-def figure(handle: int | None, positions: dict, source: str = "", values: dict | None = None,
-           own: dict | None = None) -> dict:
+def figure(handle: int | None, positions: dict, files: dict[str, str], source: str = "",
+           values: dict | None = None, own: dict | None = None) -> dict:
     """The figure of an explorer at a position, or at values of the reader's own.
 
     Args:
         handle: of an explorer that a cell has shown; None for one that the build has made.
         positions: control → the number of its value, for an explorer with a handle.
+        files: name → text of the reader's own files.
         source: the function of one without, as "module:function".
         values: control → its value, for that function.
         own: control → a number that takes the place of its value.
@@ -198,6 +206,7 @@ def figure(handle: int | None, positions: dict, source: str = "", values: dict |
     Returns:
         {"figure": the figure, or None where its function raises, "error": why, or ""}.
     """
+    put(files)
     if handle is None:
         module, _, name = source.partition(":")
         function = getattr(importlib.import_module(module), name)

@@ -266,7 +266,7 @@ class Page {
 
   async figure(request) {
     await this.awake();
-    return this.python.ask("figure", request);
+    return this.python.ask("figure", { ...request, files: this.ownFiles.texts });
   }
 
   async download() {
