@@ -18,7 +18,7 @@ from tests.site.pages import HTML
 HERE = Path(__file__).parent
 THEMES = yaml.safe_load((HERE / "queries.yml").read_text("utf-8"))
 WANTED = {query: places for theme in THEMES.values() for query, places in theme.items()}
-FORMULA = r"tfrac|mathbb|bigl|aligned|partial|\\|\b[A-Za-zα-ω](_\d|\^[\d⊤]\b(?![./]))"
+FORMULA = r"tfrac|mathbb|bigl|aligned|partial [A-Z]|\\|\b[A-Za-zα-ω](_\d|\^[\d⊤]\b(?![./]))"
 ANSWERS = "book/answers/answers.html"
 
 
@@ -78,7 +78,7 @@ def answers_field(visit, device):
 @pytest.mark.parametrize("device", DEVICES)
 def test_questions_appear_with_their_verdicts_while_one_types(visit, device):
     here, field = answers_field(visit, device)
-    field.press_sequentially("lerning rate", delay=20)
+    field.press_sequentially("learning rate", delay=20)
     options = here.page.get_by_role("option")
     options.first.wait_for()
     assert here.page.locator("[role=option] strong").count() > 4

@@ -122,10 +122,10 @@ const SAID_SO = 5;
 const RARE = 4000;
 const NEARLY = 0.9; // with another number
 const DEFINED = 8; // a term, where the query asks what a word means
-// A hit fits if its score for each word that is asked, times the share of these that it has, is as
-// high. Of all that tests/site/queries.yml wants the lowest is 29; words about other things stay
-// below 21. And it is no more than so many times below the best.
-const FITS = 25;
+// A hit fits if its score for each word that is asked, times the square of the share of these that it
+// has, is as high. Of all that tests/site/queries.yml wants the lowest is 15.8; words about other
+// things stay below 13.1. And it is no more than so many times below the best.
+const FITS = 14;
 const FAR_BELOW = 20;
 
 /** A function that gives the best places that fit a query, best first, and null where its words say
@@ -179,7 +179,7 @@ export async function finder(places) {
     const count = telling.length || 1;
     const fits = ({ score, queryTerms }) => {
       const met = queryTerms.filter(tells).length || 1;
-      return (score * met) / count ** 2 >= FITS && score >= hits[0].score / FAR_BELOW;
+      return (score * met ** 2) / count ** 3 >= FITS && score >= hits[0].score / FAR_BELOW;
     };
     const best = hits.filter(fits).slice(0, limit);
     return best.map(({ id }) => places[id]);
