@@ -119,14 +119,14 @@ def test_run_all_leaves_open_steps_quiet(page):
 
 def test_a_right_answer_opens_the_lines_and_is_there_on_other_pages(page, left_running):
     details = page.locator("div.cell:has(.py-bar) + .book-lines").first
-    expect(details).not_to_have_attribute("open", re.compile(""))
+    expect(details).to_have_js_property("open", False)
     write(step_cell(page), cell_text(FIRST, slip_of(FIRST)))
     assert SLIPS[FIRST.name][0].sentence in " ".join(run(step_cell(page), "own").split())
     assert file_of(page) == ""
-    expect(details).not_to_have_attribute("open", re.compile(""))
+    expect(details).to_have_js_property("open", False)
     assert "lora.py, which your browser keeps" in answer(page)
     expect(said(step_cell(page))).to_have_text(re.compile("^✓ Right[.]"))
-    expect(details).to_have_attribute("open", re.compile(""))
+    expect(details).to_have_js_property("open", True)
     assert MINE in file_of(page)
     other = left_running.context.new_page()
     other.set_default_timeout(60_000)
@@ -223,7 +223,10 @@ def test_start_over_asks_and_deletes(page):
 
 
 REFUSED = {
-    "full": "Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceeded') }",
+    "full": "const set = Storage.prototype.setItem;"
+            "Storage.prototype.setItem = function (key, value) {"
+            "  if (value.length > 100) throw new DOMException('', 'QuotaExceededError');"
+            "  set.call(this, key, value) }",
     "none": "Object.defineProperty(globalThis, 'localStorage', { configurable: true, "
             "get() { throw new DOMException('', 'SecurityError') } })"}
 
@@ -268,7 +271,7 @@ def test_a_figure_runs_the_file_as_it_now_is(page):
     reads(explorer, re.compile("^the book’s lines: after one step"))
     open_file(page, "def start(d, k, r, rng):\n    return np.ones((r, k)), np.zeros((d, r))\n"
                     "import numpy as np\n")
-    explorer.get_by_text("yours", exact=True).click()
+    explorer.get_by_label("yours", exact=True).check(force=True)
     reads(explorer, re.compile("^your file’s lines, and the book’s delta, forward, backward, sgd:"))
 
 

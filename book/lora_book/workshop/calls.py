@@ -44,7 +44,7 @@ def call(function, *inputs, keeps: tuple[int, ...] | None = None):
         raise NotAnswered
     for number in range(len(inputs)) if keeps is None else keeps:
         if isinstance(inputs[number], np.ndarray) and not np.array_equal(
-                inputs[number], copies[number]):
+                inputs[number], copies[number], equal_nan=True):
             raise NotYet(f"{name} changes its argument number {number + 1}. Whoever calls it still "
                          "needs that: make a new array.")
     history.append((name, inputs, result))
@@ -102,7 +102,7 @@ def in_words(value, wanted) -> str:
 
 
 def _short(value) -> str:
-    if np.size(value) > 12:
+    if getattr(value, "size", 1) > 12:
         return f"<{' × '.join(map(str, np.shape(value)))}>"
     if hasattr(value, "shape"):
         return np.array2string(np.asarray(value), precision=3, separator=", ").replace("\n", "")

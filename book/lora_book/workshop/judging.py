@@ -14,6 +14,7 @@ from .trials import SHAPES, TRIALS
 TOLD_APART = (1, 2, 3, 4)  # the draws by which slips are told apart
 
 
+@np.errstate(all="ignore")  # what is not a number is said in words
 def judge(step: Step, text: str) -> None:
     """Run a step's trial on a text, from the smallest shape on.
 

@@ -94,7 +94,7 @@ def load(folder):
             B = tensor(key.replace(".lora_A.", ".lora_B."))  # (d, r)
             alpha = settings["lora_alpha"]
             for pattern, value in (settings.get("alpha_pattern") or {}).items():
-                if re.match(rf"(.*\.)?({pattern})$", name):
+                if re.fullmatch(rf"(.*\.)?({pattern})", name):
                     alpha = value
                     break
             rule = "rslora" if settings.get("use_rslora") else "lora"

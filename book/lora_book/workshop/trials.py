@@ -99,6 +99,10 @@ def load(lora, rng, shape):
     own_alpha = {"1.q": 3, "q": 2} if r > 1 else {}
     settings = {"peft_type": "LORA", "r": r, "lora_alpha": 5, "use_rslora": bool(shape[0] % 2),
                 "rank_pattern": {"1.q": r + 1}, "alpha_pattern": own_alpha}
+    if r == 1:  # as in older files
+        del settings["alpha_pattern"]
+    if not settings["use_rslora"]:
+        del settings["use_rslora"]
     single = np.float16 if shape[0] % 3 == 0 else np.float32
     tensors = {}
     for name, (rows, columns, rank) in sizes.items():

@@ -210,9 +210,10 @@ def saved(folder, use_rslora):
     head = json.dumps(header).encode()
     (folder / "adapter_model.safetensors").write_bytes(
         len(head).to_bytes(8, "little") + head + content)
-    (folder / "adapter_config.json").write_text(json.dumps({
-        "peft_type": "LORA", "r": 2, "lora_alpha": 8, "use_rslora": use_rslora,
-        "rank_pattern": {"1.q": 3}, "alpha_pattern": {"1.q": 6, "q": 5}}))
+    settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 8, "rank_pattern": {"1.q": 3}}
+    if use_rslora:  # else the keys are missing, as in older files
+        settings |= {"use_rslora": True, "alpha_pattern": {"1.q": 6, "q": 5}}
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
     return matrices
 
 
@@ -220,7 +221,7 @@ def saved(folder, use_rslora):
 def test_load(tmp_path, use_rslora):
     matrices = saved(tmp_path, use_rslora)
     layers = called(function("load", scale=our_scale), str(tmp_path))
-    alphas = {"0": 8, "block.1.q": 6, "block.10.xq": 8}
+    alphas = {"0": 8, "block.1.q": 6 if use_rslora else 8, "block.10.xq": 8}
     assert set(layers) == set(alphas), "the names of the layers, without base_model.model."
     for name, (A, B, s) in layers.items():
         assert np.array_equal(A, matrices[name, "A"]), f"A of {name}"
