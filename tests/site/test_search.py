@@ -18,7 +18,7 @@ from tests.site.pages import HTML
 HERE = Path(__file__).parent
 THEMES = yaml.safe_load((HERE / "queries.yml").read_text("utf-8"))
 WANTED = {query: places for theme in THEMES.values() for query, places in theme.items()}
-FORMULA = r"tfrac|mathbb|bigl|aligned|partial [A-Z]|\\|\b[A-Za-zα-ω](_\d|\^[\d⊤]\b(?![./]))"
+FORMULA = r"tfrac|mathbb|bigl|aligned|partial [A-Z]|\\[a-zA-Z]|\b[A-Za-zα-ω](_\d|\^[\d⊤]\b(?![./]))"
 ANSWERS = "book/answers/answers.html"
 
 
