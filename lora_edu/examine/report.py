@@ -28,7 +28,7 @@ def as_text(examination: Examination) -> str:
 
 def in_a_line(examination: Examination) -> str:
     """What it is: the file, its modules and ranks, and the worst that is found."""
-    parts = [examination.layout, f"{len(examination.rows)} modules"]
+    parts = [examination.layout, _modules_in_words(len(examination.rows))]
     ranks = sorted({row.r for row in examination.rows if row.r is not None})
     if ranks:
         ends = dict.fromkeys([ranks[0], ranks[-1]])  # one of them, where they are equal
@@ -46,13 +46,17 @@ def head(examination: Examination) -> Iterator[str]:
     dtypes = sorted({dtype for row in rows for dtype in row.dtypes})
     numbers = sum(row.r * sum(row.shape) for row in rows if row.shape)
     yield on_one_line(examination.name)
-    yield (f"layout {examination.layout}, {len(rows)} modules, {numbers:,} numbers in A and B, "
-           f"{', '.join(dtypes)}")
+    yield (f"layout {examination.layout}, {_modules_in_words(len(rows))}, "
+           f"{numbers:,} numbers in A and B, {', '.join(dtypes)}")
     for shared in examination.scales():
         # MLX's files say s alone
         alpha = "" if shared.rule == "scale" else f"α = {shared.alpha:.4g}, "
         yield (f"r = {shared.r}, {alpha}s = {shared.scale:.4g} by {shared.rule}: "
-               f"{shared.modules} modules")
+               f"{_modules_in_words(shared.modules)}")
+
+
+def _modules_in_words(count: int) -> str:
+    return "1 module" if count == 1 else f"{count} modules"
 
 
 def _where(examination: Examination) -> Iterator[str]:

@@ -141,7 +141,7 @@ def test_in_a_repl_it_is_one_line(tmp_path):
     assert repr(row) == (f"<Row layers.0.k: LoRA, shape = (12, 24), r = 2, s = 3, "
                          f"norm = {row.norm:.3g}>")
     assert repr(examine(save({"lora_unet_q.hada_w1_a": torch.ones(2, 2)}))) == (
-        "<Examination of the file: kohya, 1 modules, 1 found, such as note other-method>")
+        "<Examination of the file: kohya, 1 module, 1 found, such as note other-method>")
 
 
 def test_all_that_settings_hold_goes_into_json():

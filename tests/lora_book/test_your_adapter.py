@@ -140,7 +140,7 @@ def test_a_scale_of_zero_is_not_called_unknown():
                                     "lora_unet_q.lora_up.weight": np.ones((2, 1)),
                                     "lora_unet_q.alpha": np.zeros(())}))
     assert headline(figures.strength(adapter)).startswith("No s is above 0")
-    assert "r = 1, α = 0, s = 0 by α/r: 1 modules" in adapter.report()
+    assert "r = 1, α = 0, s = 0 by α/r: 1 module\n" in adapter.report()
     assert "nothing is added" in figures.findings(adapter)
 
 
