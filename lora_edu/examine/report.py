@@ -62,12 +62,15 @@ def _modules_in_words(count: int) -> str:
 def _where(examination: Examination) -> Iterator[str]:
     """‖ΔW‖ by part, in the same order as the map."""
     blocks, parts, norms = examination.map()
-    yield "Where it learned: ‖ΔW‖ over the blocks, smallest, median, largest"
+    yield "Where it learned: ‖ΔW‖, and over several blocks its smallest, median, largest"
     for part, column in zip(parts, norms.T, strict=True):
-        if np.isfinite(column).any():
+        known = column[np.isfinite(column)]
+        if known.size:
+            quantiles = [0, 0.5, 1] if known.size > 1 else [1]
+            norms_in_words = ", ".join(f"{norm:.3g}" for norm in np.quantile(known, quantiles))
             strongest = on_one_line(blocks[np.nanargmax(column)])
-            low, middle, high = np.nanquantile(column, [0, 0.5, 1])
-            yield f"  {on_one_line(part):<40} {low:.3g}, {middle:.3g}, {high:.3g} ({strongest})"
+            of_block = f" ({strongest})" if strongest else ""
+            yield f"  {on_one_line(part):<40} {norms_in_words}{of_block}"
 
 
 def _spread(examination: Examination) -> Iterator[str]:

@@ -174,6 +174,19 @@ def test_what_goes_to_other_tools_is_the_same_scale(tmp_path):
     json.dumps(examination.as_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize("sizes, line", [
+    ({"q": 3}, "q 3"),  # in no block
+    ({"layers.0.q": 3}, "q 3 (layers.0)"),
+    ({"layers.0.q": 3, "layers.1.q": 4, "layers.2.q": 8}, "q 3, 4, 8 (layers.2)")])
+def test_where_it_learned_has_each_number_once(sizes, line):
+    tensors_by_key = {}
+    for name, size in sizes.items():
+        tensors_by_key[f"{name}.lora_A.weight"] = torch.ones(1, 1)
+        tensors_by_key[f"{name}.lora_B.weight"] = torch.full((1, 1), float(size))
+    _, _, section = str(examine(save(tensors_by_key))).partition("Where it learned")
+    assert section.splitlines()[1].split() == line.split()
+
+
 def test_it_tells_how_far_it_is_and_can_be_stopped(tmp_path):
     folder = write(tmp_path, in_peft())
     calls = []
