@@ -118,5 +118,5 @@ def _modules(examination: Examination) -> Iterator[str]:
         numbers = np.array([row.scale, row.norm_A, row.norm_B, row.norm, row.stable_rank], float)
         texts = [f"{number:.3g}".replace("nan", "–") for number in numbers]
         dtypes = "/".join(dict.fromkeys(row.dtypes)) if row.method == "LoRA" else row.method
-        yield TABLE.format(row.r or "–", *texts, row.rank_holding(0.9), row.rank_holding(0.99),
-                           dtypes, on_one_line(row.layer))
+        ranks = [row.rank_holding(0.9), row.rank_holding(0.99)] if row.is_known else ["–", "–"]
+        yield TABLE.format(row.r or "–", *texts, *ranks, dtypes, on_one_line(row.layer))

@@ -76,14 +76,17 @@ class Row:
         """‖ΔW‖²/σ₁²: how many directions of the strongest's strength it would take."""
         return float(1 / self.energy[0])
 
-    def rank_holding(self, share: float) -> int:
+    def rank_holding(self, share: float) -> int | None:
         """The fewest components that hold this share of ‖ΔW‖²; 0 for a ΔW of zero.
 
+        None where there are no numbers.
         Raises TypeError or ValueError for a share that is not above 0 and at most 1.
         """
         if not 0 < checks.number("share", share) <= 1:
             raise ValueError(f"share must be greater than 0 and at most 1, got {share!r}")
-        return int(np.sum(self.energy < share)) + 1 if self.energy[0] > 0 else 0
+        if not self.is_known:
+            return None
+        return int(np.sum(self.energy < share)) + 1 if self.norm > 0 else 0
 
     @property
     def sigma(self) -> float:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -151,6 +152,18 @@ def test_a_part_that_is_idle_was_not_reached(tmp_path):
     source = write(tmp_path, in_peft(), change=each("1.q.lora_B", zero))
     [found] = examine(source).findings
     assert found.severity == "warning" and "no gradient reached" in found.cause
+
+
+@pytest.mark.parametrize("change, ranks", [(spoiled, ("–", None)), (zero, ("0", 0))])
+def test_no_rank_holds_an_update_without_numbers(tmp_path, change, ranks):
+    """And none is needed for one of zero."""
+    examination = examine(write(tmp_path, in_peft(), change=each("1.q.lora_B", change)))
+    [line] = [line for line in str(examination).splitlines()
+              if re.search(r"F32 +layers\.1\.q$", line)]
+    in_table, in_json = ranks
+    assert line.split()[6:8] == [in_table, in_table]
+    [row] = [row for row in examination.as_dict()["rows"] if row["layer"] == "layers.1.q"]
+    assert (row["rank_90"], row["rank_99"]) == (in_json, in_json)
 
 
 def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
