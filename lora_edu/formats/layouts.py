@@ -70,9 +70,12 @@ def located(source: Path) -> tuple[str | None, Path]:
         return next(iter(of_name), None), source
     present = [name for name, row in LAYOUTS.items() if (source / row.file).is_file()]
     if len(present) != 1:
-        raise ValueError("source must be a file, or a folder with one of "
-                         f"{[row.file for row in LAYOUTS.values()]}, got {str(source)!r} with "
-                         f"{[LAYOUTS[name].file for name in present] or 'none'}")
+        files = [row.file for row in LAYOUTS.values()]
+        below = sorted({str(path.parent) for file in files for path in source.glob(f"*/{file}")})
+        hint = f"; give a folder in it, such as {', '.join(map(repr, below[:3]))}" if below else ""
+        raise ValueError(f"source must be a file, or a folder with one of {files}, "
+                         f"got {str(source)!r} with "
+                         f"{[LAYOUTS[name].file for name in present] or 'none'}{hint}")
     [layout] = present
     return layout, source / LAYOUTS[layout].file
 

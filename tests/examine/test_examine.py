@@ -238,6 +238,17 @@ def test_an_A_that_was_not_drawn_has_moved_by_no_known_way():
     assert np.isnan(one.beside_start("kaiming_uniform")).all()
 
 
+def test_a_folder_of_checkpoints_is_refused_by_naming_some(tmp_path):
+    """As the Trainer's output."""
+    (tmp_path / "runs").mkdir()
+    for name in ("checkpoint-10", "checkpoint-20"):
+        (tmp_path / name).mkdir()
+        save_file(GOOD, tmp_path / name / "adapter_model.safetensors")
+    with pytest.raises(ValueError, match=r"with none; give a folder in it, such as "
+                                         r"'.*checkpoint-10', '.*checkpoint-20'$"):
+        examine(tmp_path)
+
+
 # The reader
 
 @pytest.mark.parametrize("can_map", [True, False])
