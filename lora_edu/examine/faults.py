@@ -74,7 +74,8 @@ TESTS = (
         find=ask.without_scale,
         symptom="the file does not say s: the numbers here are those of s = 1",
         cause="its settings, adapter_config.json, are not beside it, or name no scale",
-        remedy="give the settings; without them any other program has to guess as well"),
+        remedy="give the settings of training: a JSON such as {settings}, as adapter_config.json "
+               "beside the file, --config, or config="),
     Test(
         "no-alpha", "note",
         find=ask.without_alpha,

@@ -28,6 +28,9 @@ IDLE_IN_PART = {
     "remedy": "nothing, if it was meant, and they can be dropped; else look at what was trained"}
 DEFAULTS = {row.alpha for row in TOOLS.values() if isinstance(row.alpha, int)}
 DEFAULT_SCALE = TOOLS["MLX"].alpha
+# How settings are written that say s
+SETTINGS = '{"r": 8, "lora_alpha": 16}'
+SETTINGS_OF_MLX = '{"lora_parameters": {"scale": 20}}'
 NUMBER = re.compile(r"\d+(\.\d*)?")
 
 
@@ -130,9 +133,9 @@ def bad_settings(case: Case) -> Answer:
 
 
 def without_scale(case: Case) -> Answer:
-    return [] if case.source.fault else [
-        row for row in case.known
-        if row.scale is None and row.rule not in (OTHER_RANK, UNUSABLE)]
+    rows = [row for row in case.known if not case.source.fault
+            and row.scale is None and row.rule not in (OTHER_RANK, UNUSABLE)]
+    return rows, {"settings": SETTINGS_OF_MLX if case.source.layout == "mlx" else SETTINGS}
 
 
 def without_alpha(case: Case) -> Answer:

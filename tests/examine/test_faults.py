@@ -211,6 +211,16 @@ def test_no_scale_is_invented_for_keys_of_an_unknown_layout(ends):
             assert row.norm == pytest.approx((scale or 1) * norm)
 
 
+@pytest.mark.parametrize("ends", [(".lora_A", ".lora_B"), (".lora_a", ".lora_b")])  # MLX's last
+def test_settings_as_the_remedy_writes_them_say_s(ends):
+    content = save({f"h.0.q{end}": torch.ones(8, 8) for end in ends})
+    [remedy] = [finding.remedy for finding in examine(content).findings
+                if finding.name == "no-scale"]
+    settings = json.loads(remedy[remedy.index("{"):remedy.rindex("}") + 1])
+    [row] = examine(content, settings).rows
+    assert row.scale == (20 if ends[0] == ".lora_a" else 16 / 8)
+
+
 SOUND = list(itertools.product(
     ("peft", "kohya", "diffusers", "mlx"), (4, 8, 16), (0.5, 1, 2), ("F32", "BF16", "F16")))
 
