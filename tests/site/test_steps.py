@@ -243,8 +243,9 @@ def test_a_browser_that_keeps_nothing_says_so(visit, script):
     assert MINE in Path(download.value.path()).read_text("utf-8")
 
 
-def test_what_a_cell_does_to_the_file_s_module_reaches_no_cell_above(page):
+def test_what_a_cell_does_to_the_file_s_module_reaches_no_cell_above(visit):
     """Nor a traceback that leaves out the reader's own lines."""
+    page = begin(visit(HOME).page)
     answer(page)
     first, second, third = (cell(page, number) for number in range(3))
     write(first, f"{IMPORT}lora = yours()")
