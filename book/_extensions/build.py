@@ -61,7 +61,6 @@ def setup(app):
         app.add_css_file(sheet, priority=LATE)
     if app.npm:
         app.add_css_file(slim.PAGES)
-    app.add_js_file("previews.js", loading_method="defer")
 
     in_turn(app, "config-inited", LATE, theme.set_options, addresses.set_options,
             sharing.add_404_page, formulas.use_katex)
