@@ -1,4 +1,4 @@
-"""On pages whose plots show A, B and ΔW, the text writes them in their colours.
+"""The text writes A, B and ΔW in the colours of their curves.
 
 These are A and B, with their gradients, and ΔW; in words an "A" only where it is no article. The
 colours are in book.css: those of the curves, darker on light ground and lighter on dark. Links,
@@ -10,10 +10,6 @@ from collections.abc import Iterator
 
 from bs4 import NavigableString, Tag
 
-PAGES = {"book/index", "book/thirty-minutes", "book/glossary",
-         "book/part1/low-rank-update", "book/part1/by-hand", "book/part1/step-zero",
-         "book/part1/hundred-steps", "book/part2/step-size", "book/part2/invariance",
-         "book/part2/divide-by-r", "book/part2/which-zero"}
 CLASSES = {"A": "of-A", "B": "of-B", "∇A": "of-A", "∇B": "of-B", "ΔW": "of-delta"}
 WORD = re.compile("(‖(?:∇A|∇B|ΔW)‖|∇A|∇B|ΔW)")
 LETTER = re.compile(r"((?<=[a-z,] )A\b|\bA(?=[’',]| (?:and|or|is|does|moves|takes)\b)|\bB\b)")

@@ -16,6 +16,8 @@ from bs4 import BeautifulSoup, Tag
 from bs4.dammit import EntitySubstitution
 from bs4.formatter import HTMLFormatter
 
+from lora_edu.parallel import usable_cores
+
 from ..content import symbols
 from ..content.formulas import in_words
 from . import sharing, slim
@@ -44,7 +46,7 @@ def finish_pages(app) -> None:
     files = list(Path(app.outdir).rglob("*.html"))
     each = partial(finish_file, site=Path(app.outdir), sheet_version=app.sheet_version,
                    home=app.config.root_doc, title=app.config.html_title)
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(usable_cores()) as pool:
         app.characters = set().union(*pool.map(each, files))
 
 
@@ -55,10 +57,9 @@ def finish_file(file: Path, site: Path, sheet_version: str, home: str, title: st
         page = as_tree(text)
         finish(page, needs_search=file.name == "search.html")
         slim.name_version(page, sheet_version)
-        name = file.relative_to(site).with_suffix("").as_posix()
-        if name in symbols.PAGES:
+        if page.article:
             symbols.colour(page.article)
-        if name == home:
+        if file == (site / home).with_suffix(".html"):
             sharing.write_redirect(site, home, title, page.head)
         file.write_text(page.decode(formatter=AsWritten()), encoding="utf-8")
     return set(map(ord, set(unescape(text))))
