@@ -19,6 +19,7 @@ from myst_nb.core.utils import coalesce_streams
 from lora_book.workshop.assignment import make
 from lora_edu.explore.page_data import data_of_explorers
 
+from ..myst import page_names
 from .copies import FOLDER as COPIES
 from .copies import copy_names
 from .first_cell import first_cell
@@ -124,7 +125,8 @@ def write_box(app) -> None:
 @cache
 def names_of(app) -> Names:
     """What the roles of the book refer to, and the address of its site."""
-    return collect_names(Path(app.confdir), sorted(app.env.found_docs), app.lora_site)
+    root = Path(app.confdir)
+    return collect_names(root, page_names(root), app.lora_site)
 
 
 def make_alone(notebook, root: Path, page: str, names: Names) -> None:
