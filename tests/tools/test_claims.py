@@ -30,12 +30,13 @@ WRONG = {  # what is changed, and what is said of it
     "a test of no claim": (
         {"tests/test_a.py": '@pytest.mark.claim("obs-one", "thm-gone")\ndef test_one(): ...'},
         "tests/test_a.py: test_one names thm-gone, which no block has"),
-    "no entry": ({"book/part1/a.claims.yml": "{}"}, "book/part1/a: obs-one has no entry"),
-    "a field too few": ({"book/part1/a.claims.yml": "obs-one: {says: It holds.}"},
-                        "obs-one must have says and setup"),
+    "no set-up": ({"book/part1/a.claims.yml": "{}"},
+                  "obs-one must have says and setup; it has says"),
+    "an entry of no claim": (
+        {"book/part1/a.claims.yml": WELL["book/part1/a.claims.yml"] + "\nthm-gone: {says: So.}"},
+        "no block is labelled thm-gone"),
     "no source": (
-        {"book/part1/a.md": OBSERVATION + CLAIM.format(kind="remark", label="cit-a", body=""),
-         "book/part1/a.claims.yml": WELL["book/part1/a.claims.yml"] + "\ncit-a: {says: So.}"},
+        {"book/part1/a.md": OBSERVATION + CLAIM.format(kind="remark", label="cit-a", body="")},
         "book/part1/a: cit-a cites nothing"),
     "a summary": ({"book/part1/a.md": SUMMARY}, "book/part1/a: a-answer rests on no claim"),
     "an answer": ({"book/answers/scale.md": "### Why?\n\nSo.\n"}, "rests on no claim: Why?"),

@@ -1,12 +1,12 @@
 """The register of claims, held against the chapters and the tests.
 
 A claim is a labelled block of a chapter: ``thm-…``, ``cor-…`` and ``lem-…`` are proved, ``obs-…``
-is observed (``{prf:observation}``), ``cit-…`` is cited (``{prf:remark}``). Beside ``chapter.md``
-stands ``chapter.claims.yml``, with an entry a label:
+is observed (``{prf:observation}``), ``cit-…`` is cited (``{prf:remark}``). What was observed has an
+entry in ``chapter.claims.yml``, beside ``chapter.md``; another claim may have one:
 
     obs-some-name:
-      says: the claim in one line of Markdown, no stronger than its block
-      setup: task, seeds and spread            (observed only)
+      setup: task, seeds and spread
+      says: the claim in a line, no stronger than its block   (else the block's first sentence)
 
 A test names what it holds: ``@pytest.mark.claim("obs-some-name")``. A cited claim is held by its
 source, which its block cites. ``{claims}`` shows the register; ``problems`` says what is missing.
@@ -29,6 +29,7 @@ from . import answers
 HOME = Path(__file__).parents[3]
 KINDS = {"thm": "proved", "cor": "proved", "lem": "proved", "obs": "observed", "cit": "cited"}
 REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`")
+FIRST = re.compile(r"^(.+?[.:])(?:\s|$)", re.DOTALL)  # sentence
 CITED = re.compile(r"\{cite(?::t)?\}`([^`]+)`")
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 ANSWER = re.compile(r"^:name: ([\w-]+-answer)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -56,9 +57,16 @@ class Register:
     @cached_property
     def entries(self) -> dict[str, dict[str, dict[str, str]]]:
         """Page → label → fields, of the files beside the pages."""
+        files = {page: self.home / f"{page}.claims.yml" for page in self.pages}
         return {page: yaml.safe_load(file.read_text("utf-8"))
-                for page in self.pages
-                if (file := self.home / f"{page}.claims.yml").is_file()}
+                for page, file in files.items() if file.is_file()}
+
+    def fields(self, label: str) -> dict[str, str]:
+        """What the register says of a claim."""
+        page, block = self.blocks[label]
+        first = FIRST.match(block.body.strip())
+        inferred = {"says": first[1]} if first else {}
+        return inferred | self.entries.get(page, {}).get(label, {})
 
     @cached_property
     def tests(self) -> dict[str, list[tuple[str, str]]]:
@@ -84,17 +92,15 @@ class Register:
         for label, (page, _) in self.blocks.items():
             if label.partition("-")[0] not in KINDS:
                 yield f"{page}: the label {label} must begin with one of {', '.join(KINDS)}"
-            elif label not in self.entries.get(page, ()):
-                yield f"{page}: {label} has no entry in {page}.claims.yml"
+                continue
+            needed = {"says", "setup"} if kind(label) == "observed" else {"says"}
+            fields = set(self.fields(label))
+            if fields != needed:
+                yield (f"{page}.claims.yml: {label} must have {' and '.join(sorted(needed))}; "
+                       f"it has {', '.join(sorted(fields))}")
         for page, claims in self.entries.items():
-            for label, fields in claims.items():
-                if label not in self.blocks:
-                    yield f"{page}.claims.yml: no block is labelled {label}"
-                    continue
-                needed = {"says", "setup"} if kind(label) == "observed" else {"says"}
-                if set(fields) != needed:
-                    yield (f"{page}.claims.yml: {label} must have {' and '.join(sorted(needed))}; "
-                           f"it has {', '.join(sorted(fields))}")
+            for label in claims.keys() - self.blocks.keys():
+                yield f"{page}.claims.yml: no block is labelled {label}"
 
     def _blocks_and_tests(self):
         for label, (page, block) in self.blocks.items():
@@ -143,20 +149,24 @@ class Claims(SphinxDirective):
         for pattern in ("book/**/*.md", "book/**/*.claims.yml", "tests/**/test_*.py"):
             for file in HOME.glob(pattern):
                 self.env.note_dependency(str(file))
-        lines = (line for page, claims in register.entries.items()
+        labels = {}
+        for label, (page, _) in register.blocks.items():
+            labels.setdefault(page, []).append(label)
+        lines = (line for page, claims in labels.items()
                  for line in chapter(register, page, claims))
         parsed = self.parse_text_to_nodes("\n".join(lines))
         return [nodes.container("", *parsed, classes=["claims"])]
 
 
-def chapter(register: Register, page: str, claims: dict[str, dict[str, str]]):
+def chapter(register: Register, page: str, labels: list[str]):
     """The register's lines for one page, in Markdown: a fold that counts them."""
     title = TITLE.search(register.pages[page])[1]
-    numbers = Counter(map(kind, claims))
+    numbers = Counter(map(kind, labels))
     counted = ", ".join(f"{numbers[name]} {name}" for name in sorted(numbers, reverse=True))
     yield f"\n:::{{dropdown}} {title}: {counted}\n[{title}](/{page}.md)\n"
-    for label, fields in sorted(claims.items(), key=lambda c: list(register.blocks).index(c[0])):
+    for label in labels:
         _, block = register.blocks[label]
+        fields = register.fields(label)
         yield f"- {{prf:ref}}`{label}` · *{block.title}* · {kind(label)}. {fields['says']}"
         if "setup" in fields:
             yield f"\n  Set-up: {fields['setup']}\n"
