@@ -106,15 +106,15 @@ def unanswered(value) -> bool:
     return value is None or value is ...
 
 
-def parts(answer, *names: str) -> list:
-    """The things of these names that a function returns together."""
+def parts(answer, *names: str, of: str = "It") -> list:
+    """The things of these names that a function returns together. of: its name, for a sentence."""
     try:
         values = [] if isinstance(answer, (str, bytes, dict, set)) else list(answer)
     except Exception:  # one number, a tensor of one, a generator that stops
         values = []
     if len(values) != len(names):
-        raise NotYet(f"It must return {len(names)} things, {', '.join(names)}; it returned "
-                     f"{len(values) or f'one, of type {type(answer).__name__}'}.")
+        raise NotYet(f"{of} must return {len(names)} things, {', '.join(names)}; it returned "
+                     f"{len(values) or 'one'}, of type {type(answer).__name__}.")
     missing = [name for name, value in zip(names, values, strict=True) if unanswered(value)]
     if missing:
         raise NotAnswered(*(missing if len(missing) < len(names) else ()))

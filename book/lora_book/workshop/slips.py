@@ -160,5 +160,7 @@ SLIPS = {
         Slip("return self.base(X) + linear(U, self.B) * self.s",
              "return (self.base(X) + linear(U, self.B)) * self.s",
              "The base's output is multiplied by s, too."),
+        Slip("linear(U, self.B) * self.s", "linear(U * self.s, self.B)",
+             "The last bits are not PEFT's: it multiplies by s last, after both products."),
         Slip("self.base(X)", "linear(X, self.base.weight)",
              "The base's bias is lost: call self.base(X).")]}

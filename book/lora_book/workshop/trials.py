@@ -33,18 +33,18 @@ def low_rank(lora, rng, shape):
 def by_hand(lora, rng, shape):
     at = drawn(rng, shape)
     X, D, W0, A, B = (at[name] for name in ("X", "D", "W0", "A", "B"))
-    H, U = parts(call(lora.forward, X, W0, A, B, S), "H", "U")
-    grads = parts(call(lora.backward, D, X, X @ A.T, W0, A, B, S), "∇A", "∇B", "∇X")
+    H, U = parts(call(lora.forward, X, W0, A, B, S), "H", "U", of="forward")
+    grads = parts(call(lora.backward, D, X, X @ A.T, W0, A, B, S), "∇A", "∇B", "∇X",
+                  of="backward")
     return {"H": H, "U": U} | dict(zip(("∇A", "∇B", "∇X"), grads, strict=True))
 
 
 def step_zero(lora, rng, shape):
     n, d, k, r = shape
-    A, B = parts(call(lora.start, d, k, r, np.random.default_rng(n)), "A", "B")
+    A, B = parts(call(lora.start, d, k, r, np.random.default_rng(n)), "A", "B", of="start")
     largest = np.zeros((r, k)) + 1 / np.sqrt(k)
     outside = array("A", A).shape != (r, k) or (np.abs(A) > largest + 1e-12).any()
-    again = [parts(call(lora.start, 20, 300, 40, np.random.default_rng(seed)), "A", "B")[0]
-             for seed in (1, 1, 2)]
+    again = [call(lora.start, 20, 300, 40, np.random.default_rng(seed))[0] for seed in (1, 1, 2)]
     wide = array("A", again[0]) * np.sqrt(300)
     return {"B": B, "the shape of A": np.shape(A), "entries of A beyond ±1/√k": float(outside),
             "the least and largest of A, and their standard deviation, times √k":
@@ -61,7 +61,7 @@ def optimisers(lora, rng, shape):
         p = np.ones(shape[1:3])
         state = None
         for t, g in enumerate(gradients, 1):
-            answer = call(rule, p, g, state, 0.05, *settings, keeps=(0, 1))
+            answer = call(rule, p, g, state, 0.05, *settings)
             if not isinstance(answer, (tuple, list)) or len(answer) != 2:
                 raise NotYet(f"{name} must return two things, the parameter and the state.")
             p, state = answer
@@ -74,7 +74,8 @@ def training(lora, rng, shape):
     inputs = [at[name] for name in ("X", "Y", "W0", "A", "B")]
     results = {}
     for rule in (lora.adam, lora.sgd):
-        answer = parts(call(lora.train, *inputs, S, 0.03, 3, rule), "A", "B", "losses")
+        answer = parts(call(lora.train, *inputs, S, 0.03, 3, rule), "A", "B", "losses",
+                       of="train")
         results |= {f"{name} with {rule.__name__}": value
                     for name, value in zip(("A", "B", "the losses"), answer, strict=True)}
     return results
@@ -116,7 +117,7 @@ def load(lora, rng, shape):
         raise NotYet(f"load must return a dict with the names {', '.join(sizes)}; it returned "
                      f"{sorted(layers) if isinstance(layers, dict) else type(layers).__name__}.")
     return {f"{part} of {name}": value for name in sizes for part, value in zip(
-        "ABs", parts(layers[name], "A", "B", "s"), strict=True)}
+        "ABs", parts(layers[name], "A", "B", "s", of=f"load, of {name},"), strict=True)}
 
 
 def save(folder: Path, settings: dict, tensors: dict) -> None:
@@ -135,12 +136,13 @@ def save(folder: Path, settings: dict, tensors: dict) -> None:
 def layer(lora, rng, shape):
     import torch  # which only this step needs
 
-    at = drawn(rng, shape)
+    # in eighths, so that every order of a sum gives the same bits
+    at = {name: np.round(8 * values) / 8 for name, values in drawn(rng, shape).items()}
     _, d, k, _ = shape
     base = torch.nn.Linear(k, d, dtype=torch.float64)
     with torch.no_grad():
         base.weight.copy_(torch.tensor(at["W0"]))
-        base.bias.fill_(0.3)
+        base.bias.fill_(0.5)
     module = call(lora.LoRALinear, base, at["A"], at["B"], S)
     if not isinstance(module, torch.nn.Module):
         raise NotYet("LoRALinear must be a torch.nn.Module.")
@@ -149,7 +151,9 @@ def layer(lora, rng, shape):
         raise NotYet("The layer's output must be a tensor that depends on A and B.")
     H.backward(torch.tensor(at["D"]))
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
-    return {"H": H, "the number of trained tensors": len(trained)} | {
+    bits = at["X"] @ at["W0"].T + 0.5 + (at["X"] @ at["A"].T @ at["B"].T) * S
+    return {"H": H, "whether H has PEFT's last bits": float(np.array_equal(H.detach(), bits)),
+            "the number of trained tensors": len(trained)} | {
         f"the gradient of {name}": trained[name].grad if name in trained else 0.0 for name in "AB"}
 
 

@@ -233,7 +233,8 @@ def test_load(tmp_path, use_rslora):
 def test_layer():
     torch = pytest.importorskip("torch", reason="step 9 needs PyTorch")
     LoRALinear = function("LoRALinear", "lora_torch.py")
-    X, _, D, W0, A, B = numbers((2, 3, 4, 5))
+    # in eighths, so that every order of a sum gives the same bits
+    X, _, D, W0, A, B = (np.round(8 * M) / 8 for M in numbers((2, 3, 4, 5)))
     base = torch.nn.Linear(4, 3, dtype=torch.float64)
     with torch.no_grad():
         base.weight.copy_(torch.tensor(W0))
@@ -241,7 +242,10 @@ def test_layer():
     layer = LoRALinear(base, A, B, 0.7)
     H = layer(torch.tensor(X))
     assert H is not None, "forward returns nothing yet"
-    same(H.detach(), our_forward(X, W0, A, B, 0.7)[0] + 0.5, "the output")
+    second = np.array(product(product(X, transposed(A)), transposed(B))) * 0.7
+    wanted = np.array(product(X, transposed(W0))) + 0.5 + second
+    same(H.detach(), wanted, "the output")
+    assert np.array_equal(H.detach(), wanted), "other last bits than PEFT's: multiply by s last"
     H.backward(torch.tensor(D))
     trained = {name: value for name, value in layer.named_parameters() if value.requires_grad}
     assert set(trained) == {"A", "B"}, "A and B train, and nothing else"
