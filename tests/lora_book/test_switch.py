@@ -44,8 +44,6 @@ def test_whose_lines_they_are_is_said(folder):
     take("step-zero")
     assert chosen("yours", "start")[1] == "your file’s lines"
     assert chosen("yours", "start", "sgd")[1] == "your file’s lines, and the book’s sgd"
-    with pytest.raises(ValueError, match="code must be one of the book's, yours, got 'mine'"):
-        chosen("mine")
     (folder / "lora.py").write_text("def start(:\n")
     with pytest.raises(SyntaxError, match="line 1"):
         chosen("yours", "start")
@@ -66,3 +64,7 @@ def test_an_edit_by_hand_counts_at_the_next_call(folder):
         figures.step_zero_of("yours")
     with pytest.raises(ValueError):
         hundred_steps.drawn_by("yours", 3)
+    place.write_text(place.read_text().replace("return p + np.nan * g", "while True: p = p"))
+    for draw in (figures.step_zero_of, hundred_steps.drawn_by):
+        with pytest.raises(TimeoutError, match=r"lora\.py had not come back after 3 seconds"):
+            draw("yours", 3)

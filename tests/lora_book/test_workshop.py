@@ -27,6 +27,7 @@ from lora_book.workshop.steps import (
     stub,
     whole,
 )
+from tests.steps import cell_of, with_slip
 
 NUMBERS = itertools.count()
 BOOK = file.books("lora.py")
@@ -47,11 +48,6 @@ def run_cell(text: str) -> None:
     functional = torch.nn.functional
     exec(compile(text, name, "exec"), {"np": np, "torch": torch, "nn": nn, "check": check,
                                        "linear": functional.linear})
-
-
-def cell_of(step, parts: dict | None = None, options: str = "") -> str:
-    definitions = "\n\n".join((parts or lines(step)).values())
-    return f"{definitions}\ncheck({', '.join(step.functions)}{options})"
 
 
 def text_with(step, parts: dict) -> str:
@@ -149,8 +145,11 @@ def test_the_book_is_short():
 
 @STEP
 def test_a_step_is_judged_in_the_file(step, folder, capsys):
+    """Sabotaged, too. (Of its page: tests/site/test_steps.py.)"""
     run_cell(stub(step))
-    assert "Not answered yet" in capsys.readouterr().out and not list(folder.iterdir())
+    assert "Not answered yet" in capsys.readouterr().out
+    run_cell(cell_of(step, with_slip(step)))
+    assert SLIPS[step.name][0].sentence in capsys.readouterr().out and not list(folder.iterdir())
     run_cell(cell_of(step))
     assert "Right" in capsys.readouterr().out
     assert file.whose(step, file.read(step.file)) == "yours"
@@ -224,15 +223,15 @@ def test_other_ways_are_right(delta, capsys):
 
 @pytest.mark.parametrize("call, words", [
     ("check(len)", "functions that a cell defines"), ("check(3)", "functions that a cell defines"),
-    ("check(delta)", "give check delta, merge")])
+    ("check(delta)", "give check delta, merge"),
+    ("check(delta, start)", "No step defines delta with start. The names are delta, merge"),
+    ("check(strat)", "No step defines strat. The names are")])
 def test_what_is_no_step_is_said(call, words, capsys):
-    run_cell(f"def delta(A, B, s):\n    return 1\n{call}")
+    run_cell("def delta(A, B, s):\n    return 1\n\n\ndef start(): pass\ndef strat(): pass\n" + call)
     assert words in capsys.readouterr().out
 
 
-def test_functions_of_two_steps_are_refused():
-    with pytest.raises(ValueError, match="functions of one step"):
-        run_cell("def delta(): pass\ndef start(): pass\ncheck(delta, start)")
+def test_a_name_of_no_step_is_refused():
     with pytest.raises(ValueError, match="step must be one of low-rank"):
         take("part 1")
 
@@ -287,6 +286,7 @@ def test_a_folder_that_takes_nothing_is_said(monkeypatch, capsys):
 
 def test_what_is_missing_is_the_books(capsys):
     run_cell(cell_of(named("scale")))
+    assert "Step 7, Why divide by r, is open" in capsys.readouterr().out
     assert yours().scale(8, 4, "rslora") == 4 and yours().scale(8, 4) == 2
     assert yours().forward.__code__ == BOOK.forward.__code__
     status()
@@ -305,7 +305,7 @@ def test_a_change_counts_at_the_next_call(folder):
 
 def test_the_first_scale_does_not_come_back(folder, capsys):
     run_cell(cell_of(named("rules")))
-    run_cell(cell_of(named("scale")))  # chapter 5 is run once more
+    run_cell(cell_of(named("scale")))  # its chapter is run once more
     assert "later version" in capsys.readouterr().out
     assert "rule" in file.read()
 

@@ -9,11 +9,12 @@ from playwright.sync_api import expect
 from lora_book.workshop.file import HEADS, whose
 from lora_book.workshop.slips import SLIPS
 from lora_book.workshop.splice import spliced
-from lora_book.workshop.steps import FIRST_SCALE, STEPS, lines, source, stub, whole
+from lora_book.workshop.steps import STEPS, lines, stub
 from tests.site.conftest import Visit
 from tests.site.explorers import reads
 from tests.site.test_python import FIRST as OTHER
 from tests.site.test_python import PAGES, TASK, begin, cell, run, said, sources, write
+from tests.steps import cell_of, with_slip
 
 IMPORT = "from lora_book.workshop import check, restore, status, take, yours\n\n"
 PLACES = {name: file.with_suffix(".html").as_posix() for file in Path("book").rglob("*.md")
@@ -37,18 +38,7 @@ def step_cell(page, step=FIRST):
 
 
 def cell_text(step, parts: dict | None = None) -> str:
-    """A step's cell with definitions, the book's where none are given."""
-    definitions = "\n\n".join((parts or lines(step)).values())
-    return f"{IMPORT}{definitions}\n\ncheck({', '.join(step.functions)});"
-
-
-def slip_of(step) -> dict:
-    """The step's definitions with its first slip."""
-    slip = SLIPS[step.name][0]
-    if step.name == "scale":
-        return {"scale": FIRST_SCALE.replace("return alpha / r", slip.wrong)}
-    text = slip.made_in(whole(step.file))
-    return {name: source(text, name) for name in step.functions}
+    return IMPORT + cell_of(step, parts)
 
 
 def answer(page, state: str = "own") -> str:
@@ -102,7 +92,7 @@ def test_each_step_is_judged_in_its_page(visit, page, step):
     own.locator(".cm-content").press("Shift+Enter")
     expect(own).to_have_attribute("data-python", "same")
     expect(own.locator(".cell_output").first).to_contain_text("Not answered yet")
-    write(own, cell_text(step, slip_of(step)))
+    write(own, cell_text(step, with_slip(step)))
     assert SLIPS[step.name][0].sentence in " ".join(run(own, "own").split())
     assert file_of(here) == ""
     write(own, cell_text(step))
@@ -120,7 +110,7 @@ def test_run_all_leaves_open_steps_quiet(page):
 def test_a_right_answer_opens_the_lines_and_is_there_on_other_pages(page, left_running):
     details = page.locator("div.cell:has(.py-bar) + .book-lines").first
     expect(details).to_have_js_property("open", False)
-    write(step_cell(page), cell_text(FIRST, slip_of(FIRST)))
+    write(step_cell(page), cell_text(FIRST, with_slip(FIRST)))
     assert SLIPS[FIRST.name][0].sentence in " ".join(run(step_cell(page), "own").split())
     assert file_of(page) == ""
     expect(details).to_have_js_property("open", False)
@@ -201,7 +191,7 @@ def test_a_file_is_opened_judged_and_downloaded(page):
 
 
 def test_a_wrong_file_that_is_opened_is_judged(page):
-    text = spliced(HEADS["lora.py"], FIRST, slip_of(FIRST), "yours")
+    text = spliced(HEADS["lora.py"], FIRST, with_slip(FIRST), "yours")
     open_file(page, text)
     shown = " ".join(judge_file(page).split())
     assert f"Step 1, {FIRST.title}. {SLIPS[FIRST.name][0].sentence}" in shown

@@ -8,6 +8,7 @@ from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import box, dotted, framed, map_drawing, say
 from lora_book.shared.style import curve, figure, level
 from lora_book.shared.tasks import task_32
+from lora_book.workshop.calls import limited
 from lora_book.workshop.switch import CODES, chosen
 from lora_edu import STARTS, Adapter
 from lora_edu.explore.words import number
@@ -26,8 +27,10 @@ def drawn(t: int = 0) -> dict:
 
 def drawn_by(code: str = CODES[0], t: int = 0) -> dict:
     """The same, trained by lora.py, the book's or the reader's."""
-    lora, whose = chosen(code, "forward", "backward", "sgd", "adam", "train")
-    return _drawn(t, {name: runs.word_by(lora, name, t) for name in runs.WORD_RATES}, f"{whose}, ")
+    with limited("lora.py"):
+        lora, whose = chosen(code, "forward", "backward", "sgd", "adam", "train")
+        adapters = {name: runs.word_by(lora, name, t) for name in runs.WORD_RATES}
+    return _drawn(t, adapters, f"{whose}, ")
 
 
 def _drawn(t: int, adapters: dict[str, Adapter], whose: str = "") -> dict:

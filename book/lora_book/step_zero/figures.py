@@ -18,6 +18,7 @@ from lora_book.shared.style import (
 )
 from lora_book.shared.tasks import task_64
 from lora_book.step_zero import runs
+from lora_book.workshop.calls import limited
 from lora_book.workshop.switch import CODES, chosen
 from lora_edu import STARTS
 from lora_edu.explore.words import number
@@ -43,9 +44,10 @@ def step_zero_of(code: str = CODES[0], r: int = 8, alpha: float = 16, optimiser:
 
     optimiser: "SGD" or "Adam".
     """
-    lora, whose = chosen(code, "delta", "forward", "backward", "start",
-                         {"SGD": "sgd", "Adam": "adam"}[optimiser])
-    norms = runs.one_step_of(lora, r, alpha, optimiser)
+    with limited("lora.py"):
+        lora, whose = chosen(code, "delta", "forward", "backward", "start",
+                             {"SGD": "sgd", "Adam": "adam"}[optimiser])
+        norms = runs.one_step_of(lora, r, alpha, optimiser)
     return _one_step(norms, norms.pop("loss"), f"{whose}: ")
 
 

@@ -9,19 +9,19 @@ import ast
 import difflib
 import linecache
 
-from IPython.display import display
-
-from lora_book.shared.verdict import NotAnswered, NotYet, Verdict
+from lora_book.shared import verdict
+from lora_book.shared.verdict import NotAnswered, NotYet
 
 from .file import completed, keep_copy, read, restore, whose, write
 from .judging import judge
-from .splice import spliced, with_program
-from .steps import STEPS, Step, definitions, lines, named, source, step_of
+from .splice import ORDER, spliced, with_program
+from .steps import STEPS, Step, definitions, lines, named
 
 __all__ = ["answer", "check", "restore", "status", "take", "yours"]
 
 
-def check(*functions, replace: bool = False) -> bool:
+@verdict.check
+def check(*functions, replace: bool = False) -> str:
     """Judge a step, and put it into the file where it is right.
 
     Args:
@@ -32,17 +32,9 @@ def check(*functions, replace: bool = False) -> bool:
 
     Returns:
         Whether all is right. What was found is displayed.
-
-    Raises:
-        ValueError: if the functions are not those of one step.
     """
-    try:
-        words = _taken_in(functions, replace) if functions else _file_judged()
-        verdict = Verdict(True, "✓", "Right", f"Right: {words} {_line()}")
-    except NotYet as problem:
-        verdict = Verdict(False, problem.sign, problem.word, str(problem))
-    display(verdict)
-    return verdict.is_right
+    words = _taken_in(functions, replace) if functions else _file_judged()
+    return f"{words} {_line()}"
 
 
 def take(*names: str) -> None:
@@ -81,25 +73,39 @@ def answer(name: str) -> None:
 
 def _taken_in(functions: tuple, replace: bool) -> str:
     parts = dict(map(_lines_of, functions))
-    step = step_of(set(parts), _parameters(*parts.values()))
-    missing = [name for name in step.functions if name not in parts]
-    if missing:
-        raise NotYet(f"This step has {len(step.functions)} functions: give check "
-                     f"{', '.join(step.functions)}.")
+    step = _step_of(parts)
     text = _readable(step.file)
-    _look_for_edits(step, text, parts, replace)
+    if replace:
+        keep_copy(step.file)
+    else:
+        _look_for_edits(step, text, parts)
     candidate = spliced(text, step, parts, "yours")
-    _judged(step, candidate)
-    for earlier in STEPS[:STEPS.index(step)]:
-        if earlier.file == step.file and whose(earlier, candidate) != "missing":
-            _judged(earlier, candidate)
-    if step.name == "scale" and whose(named("rules"), text) != "missing":
+    for each in [step, *STEPS[:STEPS.index(step)]]:
+        if each.file == step.file and each.stands_in(candidate):
+            _judged(each, candidate)
+    rules = named("rules")
+    if step.name == "scale" and rules.stands_in(text):
         return "your file has the later version, with rules, and keeps it."
-    return f"it is in {write(with_program(candidate, step.file), step.file)}."
+    place = write(with_program(candidate, step.file), step.file)
+    later = f"Step 7, {rules.title}, is open: there scale has a third argument, rule."
+    return f"it is in {place}. {later if step.name == 'scale' else ''}".strip()
+
+
+def _step_of(parts: dict[str, str]) -> Step:
+    """The step that asks for these definitions, of several the last."""
+    steps = [step for step in STEPS if set(parts) <= set(step.functions)]
+    if not steps:
+        raise NotYet(f"No step defines {' with '.join(parts)}. The names are {', '.join(ORDER)}.")
+    text = "\n".join(parts.values())
+    whole_steps = [step for step in steps if step.stands_in(text)]
+    if not whole_steps:
+        raise NotYet(f"This step has {len(steps[0].functions)} functions: give check "
+                     f"{', '.join(steps[0].functions)}.")
+    return whole_steps[-1]
 
 
 def _file_judged() -> str:
-    steps = [step for step in STEPS if whose(step, _readable(step.file)) != "missing"]
+    steps = [step for step in STEPS if step.stands_in(_readable(step.file))]
     for step in steps:
         _judged(step, _readable(step.file))
     return "every step in the file." if steps else "the file has no step yet."
@@ -121,19 +127,14 @@ def _judged(step: Step, text: str) -> None:
 def _lines_of(function) -> tuple[str, str]:
     """Name and lines of a definition, from the cell in which it stands."""
     name = getattr(function, "__name__", repr(function))
-    code = getattr(function, "__code__", None) or next(
-        (value.__code__ for value in vars(function).values() if hasattr(value, "__code__")), None
-    ) if hasattr(function, "__dict__") else None
-    text = "".join(linecache.getlines(code.co_filename)) if code else ""
-    if name not in (definitions(text) if text else ()):
+    methods = getattr(function, "__dict__", {}).values()  # if it is a class
+    codes = [part.__code__ for part in (function, *methods) if hasattr(part, "__code__")]
+    text = "".join(linecache.getlines(codes[0].co_filename)) if codes else ""
+    present = definitions(text)
+    if name not in present:
         raise NotYet(f"check takes functions that a cell defines, and {name} is none. If it stands "
                      "in the file, check() judges it there.")
-    return name, source(text, name)
-
-
-def _parameters(first: str, *_) -> int:
-    arguments = getattr(ast.parse(first).body[0], "args", None)
-    return len(arguments.args) if arguments else 0
+    return name, present[name].text
 
 
 def _readable(file: str) -> str:
@@ -147,28 +148,24 @@ def _readable(file: str) -> str:
     return text if text.endswith("\n") else text + "\n"
 
 
-def _look_for_edits(step: Step, text: str, parts: dict, replace: bool) -> None:
+def _look_for_edits(step: Step, text: str, parts: dict[str, str]) -> None:
     """Where the step's lines in the file are the reader's own by hand, show the difference."""
     if whose(step, text) != "edited":
         return
     present = definitions(text)
-    old = "".join(source(text, name) for name in step.functions if name in present)
+    old = "".join(present[name].text for name in step.functions)
     new = "".join(parts[name] for name in step.functions)
-    if old == new:
-        return
-    if replace:
-        keep_copy(step.file)
-        return
-    difference = difflib.unified_diff(old.splitlines(), new.splitlines(), step.file, "the cell",
-                                      lineterm="")
-    raise NotYet(f"You have changed these lines in {step.file} by hand. Call check(…, "
-                 "replace=True), and the cell's take their place; a copy is kept.\n"
-                 + "\n".join(difference) + "\n")
+    difference = "\n".join(difflib.unified_diff(
+        old.splitlines(), new.splitlines(), step.file, "the cell", lineterm=""))
+    if difference:
+        raise NotYet(f"You have changed these lines in {step.file} by hand. Call check(…, "
+                     f"replace=True), and the cell's take their place; a copy is kept.\n"
+                     f"{difference}\n")
 
 
 def _line() -> str:
     """Whose each step is, in one line."""
     owners = [whose(step, _readable(step.file)) for step in STEPS]
-    own = sum(owner in ("yours", "edited") for owner in owners)
     taken = owners.count("the book's")
+    own = len(STEPS) - taken - owners.count("missing")
     return f"{own} of {len(STEPS)} steps are yours" + (f", {taken} the book's." if taken else ".")

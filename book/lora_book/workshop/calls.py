@@ -18,11 +18,8 @@ SECONDS = 3.0  # for a call that takes a thousandth
 history = []  # (name, inputs, result) of the calls of a trial, for a sentence
 
 
-def call(function, *inputs, keeps: tuple[int, ...] | None = None):
+def call(function, *inputs):
     """What a function returns for copies of the inputs.
-
-    Args:
-        keeps: the numbers of the inputs that it must leave as they are; all where not given.
 
     Raises:
         NotYet: where it fails, changes an input, or takes too long.
@@ -30,11 +27,10 @@ def call(function, *inputs, keeps: tuple[int, ...] | None = None):
     name = getattr(function, "__name__", type(function).__name__)
     copies = copy.deepcopy(inputs)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), limited(SECONDS):
+        with contextlib.redirect_stdout(io.StringIO()), limited(name):
             result = function(*copies)
-    except TooLong:
-        raise NotYet(f"{name} had not come back after {SECONDS:.0f} seconds: does its loop "
-                     "end?") from None
+    except TimeoutError as error:
+        raise NotYet(str(error)) from None
     except Exception as error:
         message = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}."
         if isinstance(error, NameError):
@@ -42,10 +38,9 @@ def call(function, *inputs, keeps: tuple[int, ...] | None = None):
         raise NotYet(f"{name} stopped{where(error)} {message}") from error
     if unanswered(result):
         raise NotAnswered
-    for number in range(len(inputs)) if keeps is None else keeps:
-        if isinstance(inputs[number], np.ndarray) and not np.array_equal(
-                inputs[number], copies[number], equal_nan=True):
-            raise NotYet(f"{name} changes its argument number {number + 1}. Whoever calls it still "
+    for number, (old, new) in enumerate(zip(inputs, copies, strict=True), 1):
+        if isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
+            raise NotYet(f"{name} changes its argument number {number}. Whoever calls it still "
                          "needs that: make a new array.")
     history.append((name, inputs, result))
     return result
@@ -69,10 +64,15 @@ class TooLong(BaseException):  # no Exception, so that no except clause of the r
 
 
 @contextlib.contextmanager
-def limited(seconds: float):
-    """Raise TooLong where what is run takes longer. By tracing, because a browser's Python has
-    neither alarms nor threads; by opcodes, because an empty loop has no new line."""
-    end = time.monotonic() + seconds
+def limited(name: str):
+    """Raise TimeoutError where what is run takes longer than it may. By tracing, because a
+    browser's Python has neither alarms nor threads; by opcodes, because an empty loop has no new
+    line.
+
+    Args:
+        name: what is run, for a sentence.
+    """
+    end = time.monotonic() + SECONDS
     before = sys.gettrace()
     files = readers_files()
 
@@ -87,6 +87,9 @@ def limited(seconds: float):
     sys.settrace(watch)
     try:
         yield
+    except TooLong:
+        raise TimeoutError(f"{name} had not come back after {SECONDS:.0f} seconds: does its loop "
+                           "end?") from None
     finally:
         sys.settrace(before)
 

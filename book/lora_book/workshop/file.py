@@ -14,13 +14,9 @@ from pathlib import Path
 from lora_edu.explore.explorer import STATIC
 
 from .splice import digest, mark
-from .steps import definitions, whole
+from .steps import definitions, named, whole
 
-HEADS = {"lora.py": '"""LoRA from scratch, step by step: mine."""\n\nimport json\nimport re\n'
-                    "from pathlib import Path\n\nimport numpy as np\n",
-         "lora_torch.py": '"""My LoRA layer in PyTorch."""\n\nimport torch\nfrom torch import nn\n'
-                          "from torch.nn.functional import linear\n"}
-THREE = definitions(whole())["scale"]  # of three arguments
+HEADS = {file: whole(file).partition("\n\n\n#")[0] + "\n" for file in ("lora.py", "lora_torch.py")}
 unwritten = {}  # path → text, where the folder takes no file
 
 
@@ -32,9 +28,10 @@ def read(file: str = "lora.py") -> str:
     """The reader's text, or the head of one that is not begun."""
     if os.environ.get(STATIC):
         return HEADS[file]
-    with contextlib.suppress(FileNotFoundError):
-        return unwritten.get(path(file)) or path(file).read_text(encoding="utf-8")
-    return HEADS[file]
+    place = path(file)
+    if place in unwritten:
+        return unwritten[place]
+    return place.read_text(encoding="utf-8") if place.is_file() else HEADS[file]
 
 
 def write(text: str, file: str = "lora.py") -> str:
@@ -58,12 +55,11 @@ def write(text: str, file: str = "lora.py") -> str:
         return f"memory alone, because {place} cannot be written ({error.strerror})"
 
 
-def keep_copy(file: str = "lora.py") -> str:
-    """Keep the present text beside the file; the copy's name."""
+def keep_copy(file: str = "lora.py") -> None:
+    """Keep the present text beside the file, as lora.before.py."""
     copy = path(file).with_suffix(".before.py")
     with contextlib.suppress(OSError):
         copy.write_text(read(file), encoding="utf-8")
-    return copy.name
 
 
 def restore(file: str = "lora.py") -> None:
@@ -71,9 +67,10 @@ def restore(file: str = "lora.py") -> None:
     good = _good(path(file))
     if not good.is_file():
         raise FileNotFoundError(f"no check has written {path(file)}: there is nothing to restore")
-    copy = keep_copy(file)
+    keep_copy(file)
     place = write(good.read_text(encoding="utf-8"), file)
-    print(f"{place} is as the last check left it. What it was lies in {copy}.")
+    print(f"As the last check left it, it is in {place}. What it was lies beside it, in "
+          f"{path(file).stem}.before.py.")
 
 
 def _good(place: Path) -> Path:
@@ -101,7 +98,7 @@ def books(file: str) -> types.ModuleType:
 def completed(text: str, file: str) -> types.ModuleType:
     """A reader's text, run over the book's, so that the book's lines stand in where it has none."""
     module = module_of("lora", (f"the book's {file}", whole(file)), (str(path(file)), text))
-    if len(definitions(text).get("scale", THREE).args.args) < 3:
+    if "scale" in definitions(text) and not named("rules").stands_in(text):
         module.scale = _with_rules(module.scale, books(file).scale)
     return module
 
@@ -115,12 +112,7 @@ def _with_rules(scale, books_scale):
 
 def whose(step, text: str) -> str:
     """"yours", "the book's", "edited" (by hand since it was judged) or "missing"."""
-    present = definitions(text)
-    if not set(step.functions) <= set(present):
+    if not step.stands_in(text):
         return "missing"
-    if step.name == "rules" and len(present["scale"].args.args) < 3:
-        return "missing"
-    parts = mark(text, step)
-    if not parts or parts[2] != digest(text, step):
-        return "edited"
-    return parts[1]
+    line = mark(text, step)
+    return line[1] if line and line[2] == digest(text, step) else "edited"

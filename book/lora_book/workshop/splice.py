@@ -2,10 +2,12 @@
 
 import ast
 import hashlib
+import re
 
-from .steps import MARK, STEPS, Step, definitions, first_line, source, whole
+from .steps import STEPS, Step, definitions, whole
 
 ORDER = list(dict.fromkeys(name for step in STEPS for name in step.functions))
+MARK = re.compile(r"# \d [^·]*(?: · (.*) · (\w{6}))?\n")  # the line above a step
 
 
 def spliced(text: str, step: Step, parts: dict[str, str], whose: str) -> str:
@@ -18,60 +20,46 @@ def spliced(text: str, step: Step, parts: dict[str, str], whose: str) -> str:
     """
     for name in step.functions:
         text = _placed(text, name, parts[name])
-    return _marked(text, step, f"# {step.number} {step.title} · {whose} · {digest(text, step)}\n")
+    rows = text.splitlines(keepends=True)
+    end = definitions(text)[step.functions[0]].first
+    begin = end - 1 if mark(text, step) else end
+    rows[begin:end] = [f"# {step.number} {step.title} · {whose} · {digest(text, step)}\n"]
+    return "".join(rows)
 
 
 def with_program(text: str, file: str) -> str:
     """The text with the book's last lines, which train on a small task, once it can train."""
-    program = "if __name__ =="
-    _, sign, last = whole(file).partition(f"\n\n{program}")
-    needed = {name for step in STEPS[:5] for name in step.functions}
-    if not sign or program in text or not needed <= set(definitions(text)):
+    _, sign, last = whole(file).partition("if __name__ ==")
+    can_train = all(step.stands_in(text) for step in STEPS[:5])
+    if not sign or sign in text or not can_train:
         return text
-    return text + "\n" + sign + last
+    return f"{text}\n\n{sign}{last}"
 
 
 def digest(text: str, step: Step) -> str:
     """Six letters that change with a step's definitions."""
-    words = "\n".join(source(text, name) for name in step.functions)
+    present = definitions(text)
+    words = "\n".join(present[name].text for name in step.functions)
     return hashlib.sha256(words.encode()).hexdigest()[:6]
 
 
-def mark(text: str, step: Step) -> list[str] | None:
-    """[number and title, whose, digest] of the line above a step, or None where there is none."""
-    name = step.functions[0]
-    if name not in definitions(text):
-        return None
-    above = text.splitlines()[first_line(definitions(text)[name]) - 1]
-    parts = above.split(" · ")
-    return parts if MARK.match(above) and len(parts) == 3 else None
+def mark(text: str, step: Step) -> re.Match | None:
+    """The line above a step, with whose it is and the digest where it says so."""
+    first = definitions(text)[step.functions[0]].first
+    return MARK.fullmatch(text.splitlines(keepends=True)[first - 1])
 
 
 def _placed(text: str, name: str, part: str) -> str:
-    lines = text.splitlines(keepends=True)
+    """The text with this definition: in place of an old one, else after those that come before it
+    in the book's order, else after the imports."""
+    rows = text.splitlines(keepends=True)
     present = definitions(text)
     if name in present:
-        node = present[name]
-        lines[first_line(node):node.end_lineno] = part.splitlines(keepends=True)
-        return "".join(lines)
-    at = _end_of_last_before(text, name)
-    return "".join([*lines[:at], "\n\n", part, *lines[at:]])
-
-
-def _end_of_last_before(text: str, name: str) -> int:
-    """The number of lines up to where a new definition goes: after those that come before it in
-    the book's order, else after the imports."""
+        rows[present[name].first:present[name].end] = [part]
+        return "".join(rows)
     before = ORDER[:ORDER.index(name)]
-    body = ast.parse(text).body
-    ends = [node.end_lineno for node in body if getattr(node, "name", None) in before]
-    opening = [node.end_lineno for node in body[:1] if isinstance(node, ast.Expr)]
-    imports = [node.end_lineno for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    return max(ends or opening + imports, default=0)
-
-
-def _marked(text: str, step: Step, line: str) -> str:
-    lines = text.splitlines(keepends=True)
-    at = first_line(definitions(text)[step.functions[0]])
-    old = at - (at > 0 and MARK.match(lines[at - 1]) is not None)
-    lines[old:at] = [line]
-    return "".join(lines)
+    ends = [each.end for other, each in present.items() if other in before]
+    imports = [node.end_lineno for node in ast.parse(text).body
+               if isinstance(node, (ast.Import, ast.ImportFrom))]
+    rows.insert(max(ends or imports, default=0), f"\n\n{part}")
+    return "".join(rows)

@@ -11,19 +11,26 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MARK = re.compile(r"# (\d) (.*)")  # the line above a step's first definition
 FIRST_SCALE = "def scale(alpha, r):\n    return alpha / r\n"  # until "rules" adds a rule
 
 
 @dataclass(frozen=True)
 class Step:
-    """name: as ``take`` knows it. functions: the names that it defines. file: in which."""
+    """name: as ``take`` knows it. functions: the names that it defines. file: in which. arguments:
+    how many these have at least, where an earlier step has the same names with fewer."""
 
     number: int
     name: str
     title: str
     functions: tuple[str, ...]
     file: str = "lora.py"
+    arguments: int = 0
+
+    def stands_in(self, text: str) -> bool:
+        """Whether a text defines all that the step asks for."""
+        present = definitions(text)
+        return all(name in present and present[name].arguments >= self.arguments
+                   for name in self.functions)
 
 
 STEPS = (
@@ -33,20 +40,9 @@ STEPS = (
     Step(4, "optimisers", "The first hundred steps: two optimisers", ("sgd", "adam")),
     Step(5, "training", "The first hundred steps: training", ("train",)),
     Step(6, "scale", "α is a step size", ("scale",)),
-    Step(7, "rules", "Why divide by r", ("scale",)),
+    Step(7, "rules", "Why divide by r", ("scale",), arguments=3),
     Step(8, "load", "The layer: what PEFT has saved", ("load",)),
     Step(9, "layer", "The layer in PyTorch", ("LoRALinear",), "lora_torch.py"))
-
-
-def step_of(functions: set[str], parameters: int = 0) -> Step:
-    """The step that defines these functions. parameters: how many the first has, which tells the
-    two versions of ``scale`` apart."""
-    steps = [step for step in STEPS if functions and functions <= set(step.functions)]
-    if not steps:
-        names = ", ".join(dict.fromkeys(name for step in STEPS for name in step.functions))
-        raise ValueError(f"check takes the functions of one step, of {names}; got "
-                         f"{', '.join(sorted(functions)) or 'none'}")
-    return steps[-1] if parameters > 2 else steps[0]
 
 
 def named(name: str) -> Step:
@@ -63,28 +59,37 @@ def whole(file: str = "lora.py") -> str:
     return (HERE / file).read_text(encoding="utf-8")
 
 
-def definitions(text: str) -> dict[str, ast.stmt]:
-    """Name → the top-level definition of a text, the last of several."""
-    return {node.name: node for node in ast.parse(text).body
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+@dataclass(frozen=True)
+class Definition:
+    """A top-level definition of a text: its lines, and how many arguments it has.
+
+    first, end: the numbers of its first line, decorators with it, and of the one after its last.
+    """
+
+    text: str
+    first: int
+    end: int
+    arguments: int
 
 
-def first_line(node: ast.stmt) -> int:
-    """The line in which a definition begins, its decorators with it, counted from 0."""
-    return min([node.lineno, *(line.lineno for line in node.decorator_list)]) - 1
-
-
-def source(text: str, name: str) -> str:
-    """The lines of a definition."""
-    node = definitions(text)[name]
-    return "".join(text.splitlines(keepends=True)[first_line(node):node.end_lineno]).rstrip() + "\n"
+def definitions(text: str) -> dict[str, Definition]:
+    """Name → the definition, the last of several."""
+    rows = text.splitlines(keepends=True)
+    by_name = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            first = min(part.lineno for part in (node, *node.decorator_list)) - 1
+            arguments = len(getattr(node, "args", ast.arguments(args=[])).args)
+            part = "".join(rows[first:node.end_lineno]).rstrip() + "\n"
+            by_name[node.name] = Definition(part, first, node.end_lineno, arguments)
+    return by_name
 
 
 def lines(step: Step) -> dict[str, str]:
     """The book's definitions of a step: name → text."""
     if step.name == "scale":
         return {"scale": FIRST_SCALE}
-    return {name: source(whole(step.file), name) for name in step.functions}
+    return {name: definitions(whole(step.file))[name].text for name in step.functions}
 
 
 def stub(step: Step) -> str:
@@ -94,11 +99,7 @@ def stub(step: Step) -> str:
 
 
 def emptied(text: str) -> str:
-    """A definition with nothing in its functions."""
-    rows = text.splitlines()
-    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
-    for function in sorted(functions, key=lambda node: -node.lineno):
-        body = function.body[function.name == "__init__"]  # after super().__init__()
-        rows[body.lineno - 1:function.end_lineno] = [
-            " " * body.col_offset + "return None  # your lines in its place"]
-    return "\n".join(rows) + "\n"
+    """A text with nothing in its functions but what they call of super()."""
+    function = r"^( *)(def .*\n(?: *super.*\n)?)(?:\n*\1    .*\n)+"
+    empty = r"\1\2\1    return None  # your lines in its place\n"
+    return re.sub(function, empty, text, flags=re.MULTILINE)

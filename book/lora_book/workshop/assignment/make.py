@@ -1,14 +1,12 @@
 """The assignment in a box: a notebook, stubs and tests, made from the steps of lora.py."""
 
-import re
 import zipfile
 from pathlib import Path
 
 import nbformat
 
 from ..file import HEADS
-from ..splice import spliced, with_program
-from ..steps import STEPS, Step, emptied, lines
+from ..steps import STEPS, emptied, whole
 
 HERE = Path(__file__).parent
 GRADE = """import subprocess
@@ -20,13 +18,9 @@ def grade(step):
 
 
 def stubs(file: str) -> str:
-    """A file with the signatures of its steps, and nothing in them."""
-    text = HEADS[file]
-    for step in STEPS:
-        if step.file == file and step.name != "rules":  # which changes what is there
-            empty = {name: emptied(part) for name, part in lines(step).items()}
-            text = spliced(text, step, empty, "to do")
-    return with_program(re.sub(r" · to do · \w+", "", text), file)
+    """A file with the signatures of its steps, and nothing in them; scale as it is at first."""
+    text = whole(file).replace('r, rule="lora"):', "r):")
+    return emptied(text).replace("# 7 Why divide by r", "# 6, 7 The scale")
 
 
 def notebook() -> nbformat.NotebookNode:
@@ -35,19 +29,15 @@ def notebook() -> nbformat.NotebookNode:
     cells = [nbformat.v4.new_markdown_cell(opening.strip(), id="opening"),
              nbformat.v4.new_code_cell(GRADE, id="grade")]
     for step, section in zip(STEPS, sections, strict=True):
-        name, _, words = section.partition("\n")
-        if name != step.name:
-            raise ValueError(f"assignment.md must have the section {step.name!r}, got {name!r}")
-        heading = f"## {step.number} {step.title}\n\n{words.strip()}\n\n*In {step.file}:* "
-        grade = f'grade("{name.replace("-", "_")}")'
-        cells += [nbformat.v4.new_markdown_cell(heading + named_functions(step), id=name),
-                  nbformat.v4.new_code_cell(grade, id=f"{name}-test")]
+        words = section.removeprefix(step.name).strip()
+        functions = ", ".join(f"`{name}`" for name in step.functions)
+        cells += [
+            nbformat.v4.new_markdown_cell(f"## {step.number} {step.title}\n\n{words}\n\n"
+                                          f"*In {step.file}:* {functions}", id=step.name),
+            nbformat.v4.new_code_cell(f'grade("{step.name.replace("-", "_")}")',
+                                      id=f"{step.name}-test")]
     return nbformat.v4.new_notebook(cells=cells, metadata={
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
-
-
-def named_functions(step: Step) -> str:
-    return ", ".join(f"`{name}`" for name in step.functions)
 
 
 def write_box(target: Path) -> None:

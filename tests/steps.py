@@ -1,0 +1,19 @@
+"""The cells of the steps of lora.py, solved, and with a slip."""
+
+from lora_book.workshop.slips import SLIPS
+from lora_book.workshop.steps import FIRST_SCALE, Step, definitions, lines, whole
+
+
+def cell_of(step: Step, parts: dict[str, str] | None = None, options: str = "") -> str:
+    """A step's cell with definitions, the book's where none are given."""
+    text = "\n\n".join((parts or lines(step)).values())
+    return f"{text}\ncheck({', '.join(step.functions)}{options});"
+
+
+def with_slip(step: Step) -> dict[str, str]:
+    """The step's definitions with its first slip, by name."""
+    slip = SLIPS[step.name][0]
+    if step.name == "scale":
+        return {"scale": FIRST_SCALE.replace("return alpha / r", slip.wrong)}
+    present = definitions(slip.made_in(whole(step.file)))
+    return {name: present[name].text for name in step.functions}
