@@ -118,8 +118,8 @@ def in_browsers(module: str) -> bool:
 
 
 def add_button(app, pagename, templatename, context, doctree) -> None:
-    """Give a page the button, and its script, if at least half of its cells run in a browser; else
-    tell its reader why not. A page that leaves a cell out has neither."""
+    """Give a page the button, and its script, if half of its cells run in a browser, or a step of
+    lora.py does; else tell its reader why not. A page that leaves a cell out has neither."""
     if not app.run_page or not context.get("ipynb_source"):
         return
     notebook = nbformat.read(executed(app, pagename), as_version=4)
@@ -127,7 +127,8 @@ def add_button(app, pagename, templatename, context, doctree) -> None:
     if any("remove-input" in cell.metadata.get("tags", []) for cell in cells):
         return
     left_out = cells_without_browser(cells)
-    if 2 * len(left_out) > len(cells):
+    steps = [number for number, cell in enumerate(cells) if "workshop import check" in cell.source]
+    if 2 * len(left_out) > len(cells) and set(steps) <= set(left_out):
         download_button(context)["tooltip"] += WHY_NOT
     else:
         line = LINE.format(root="../" * pagename.count("/") or "./",
