@@ -93,6 +93,24 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
             end_labels(ranks[-1], {FORMULAS[rule]: (means[-1], look.colour)})]
 
 
+def searched(ranks: tuple[int, ...], best: dict[str, list[float]]) -> dict:
+    """The best learning rates that a search has found.
+
+    Args:
+        best: rule, of ``SCALE_RULES`` → one for each rank.
+    """
+    traces = []
+    ratios = []
+    for rule, rates in best.items():
+        look = SCALE_LOOKS[rule]
+        traces += [look.curve(ranks, rates, rule, size=10),
+                   end_labels(ranks[-1], {FORMULAS[rule]: (rates[-1], look.colour)})]
+        ratios.append(f"{rates[0] / rates[-1]:.3g} with {FORMULAS[rule]}")
+    headline = f"best η at r = {ranks[0]} over best η at r = {ranks[-1]}: {', '.join(ratios)}"
+    return figure(traces, headline, [roomy(named_ticks(ranks, "rank r"), 0.25)],
+                  [labelled("best learning rate η", -2.2, 2.2, **power_ticks(-2, 2))], headline)
+
+
 def second_moves() -> dict:
     """How far A moves in the second step of Adam against r, the first being equally useful."""
     ranks = tuple(4**i for i in range(6))
