@@ -1,7 +1,7 @@
 """The cells of the steps of lora.py, solved, and with a slip."""
 
 from lora_book.workshop.slips import SLIPS
-from lora_book.workshop.steps import FIRST_SCALE, Step, definitions, lines, whole
+from lora_book.workshop.steps import FIRST_SCALE, Step, lines, whole
 
 
 def cell_of(step: Step, parts: dict[str, str] | None = None, options: str = "") -> str:
@@ -15,5 +15,4 @@ def with_slip(step: Step) -> dict[str, str]:
     slip = SLIPS[step.name][0]
     if step.name == "scale":
         return {"scale": FIRST_SCALE.replace("return alpha / r", slip.wrong)}
-    present = definitions(slip.made_in(whole(step.file)))
-    return {name: present[name].text for name in step.functions}
+    return step.lines_in(slip.made_in(whole(step.file)))

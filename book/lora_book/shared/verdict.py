@@ -89,17 +89,27 @@ def ask(function, *inputs):
     except NotYet:
         raise
     except Exception as error:
-        problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         frames = traceback.extract_tb(error.__traceback__)[1:]
         if not frames:
             raise NotYet("What you gave cannot be called as the exercise says. "
-                         f"{problem}") from None
-        theirs = [frame for frame in frames if frame.filename == frames[0].filename][-1]
-        raise NotYet(f"Your function stopped in line {theirs.lineno}, `{theirs.line}`. "
-                     f"{problem}") from None
+                         f"{in_a_line(error)}") from None
+        place = line_in(error, {frames[0].filename})
+        raise NotYet(f"Your function stopped{place} {in_a_line(error)}") from None
     if unanswered(answer):
         raise NotAnswered
     return answer
+
+
+def in_a_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
+def line_in(error: Exception, files: set[str]) -> str:
+    """The last line of these files in which an error was raised, for a sentence."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in files:
+            return f" in line {frame.lineno}, `{frame.line}`."
+    return " when it was called."
 
 
 def unanswered(value) -> bool:

@@ -14,7 +14,7 @@ from lora_book.shared.verdict import NotAnswered, NotYet
 
 from .file import completed, keep_copy, read, restore, whose, write
 from .judging import judge
-from .splice import ORDER, spliced, with_program
+from .splice import ORDER, spliced
 from .steps import STEPS, Step, definitions, lines, named
 
 __all__ = ["answer", "check", "restore", "status", "take", "yours"]
@@ -42,7 +42,7 @@ def take(*names: str) -> None:
     for name in names:
         step = named(name)
         text = spliced(_readable(step.file), step, lines(step), "the book's")
-        write(with_program(text, step.file), step.file)
+        write(text, step.file)
     print(_line())
 
 
@@ -86,7 +86,7 @@ def _taken_in(functions: tuple, replace: bool) -> str:
     rules = named("rules")
     if step.name == "scale" and rules.stands_in(text):
         return "your file has the later version, with rules, and keeps it."
-    place = write(with_program(candidate, step.file), step.file)
+    place = write(candidate, step.file)
     later = f"Step 7, {rules.title}, is open: there scale has a third argument, rule."
     return f"it is in {place}. {later if step.name == 'scale' else ''}".strip()
 
@@ -152,11 +152,8 @@ def _look_for_edits(step: Step, text: str, parts: dict[str, str]) -> None:
     """Where the step's lines in the file are the reader's own by hand, show the difference."""
     if whose(step, text) != "edited":
         return
-    present = definitions(text)
-    old = "".join(present[name].text for name in step.functions)
-    new = "".join(parts[name] for name in step.functions)
-    difference = "\n".join(difflib.unified_diff(
-        old.splitlines(), new.splitlines(), step.file, "the cell", lineterm=""))
+    old, new = ("".join(lines.values()).splitlines() for lines in (step.lines_in(text), parts))
+    difference = "\n".join(difflib.unified_diff(old, new, step.file, "the cell", lineterm=""))
     if difference:
         raise NotYet(f"You have changed these lines in {step.file} by hand. Call check(…, "
                      f"replace=True), and the cell's take their place; a copy is kept.\n"

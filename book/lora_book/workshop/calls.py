@@ -6,11 +6,10 @@ import io
 import reprlib
 import sys
 import time
-import traceback
 
 import numpy as np
 
-from lora_book.shared.verdict import NotAnswered, NotYet, unanswered
+from lora_book.shared.verdict import NotAnswered, NotYet, in_a_line, line_in, unanswered
 
 from .file import HEADS, path
 
@@ -32,10 +31,10 @@ def call(function, *inputs):
     except TimeoutError as error:
         raise NotYet(str(error)) from None
     except Exception as error:
-        message = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}."
+        sentences = [f"{name} stopped{line_in(error, readers_files())} {in_a_line(error)}."]
         if isinstance(error, NameError):
-            message += " A function may use what the file has, and what stands inside itself."
-        raise NotYet(f"{name} stopped{where(error)} {message}") from error
+            sentences.append("A function may use what the file has, and what stands inside itself.")
+        raise NotYet(*sentences) from error
     if unanswered(result):
         raise NotAnswered
     for number, (old, new) in enumerate(zip(inputs, copies, strict=True), 1):
@@ -44,15 +43,6 @@ def call(function, *inputs):
                          "needs that: make a new array.")
     history.append((name, inputs, result))
     return result
-
-
-def where(error: Exception) -> str:
-    """The line of the reader's text in which an error was raised, for a sentence."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
-              if frame.filename in readers_files()]
-    if not frames:
-        return " when it was called."
-    return f" in line {frames[-1].lineno}, `{frames[-1].line}`."
 
 
 def readers_files() -> set[str]:

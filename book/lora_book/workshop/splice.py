@@ -11,7 +11,8 @@ MARK = re.compile(r"# \d [^·]*(?: · (.*) · (\w{6}))?\n")  # the line above a 
 
 
 def spliced(text: str, step: Step, parts: dict[str, str], whose: str) -> str:
-    """The text with a step's definitions in it, under a line that says whose they are.
+    """The text with a step's definitions in it, under a line that says whose they are, and with
+    the book's last lines, which train on a small task, once it can train.
 
     Args:
         text: of the file.
@@ -24,22 +25,15 @@ def spliced(text: str, step: Step, parts: dict[str, str], whose: str) -> str:
     end = definitions(text)[step.functions[0]].first
     begin = end - 1 if mark(text, step) else end
     rows[begin:end] = [f"# {step.number} {step.title} · {whose} · {digest(text, step)}\n"]
-    return "".join(rows)
-
-
-def with_program(text: str, file: str) -> str:
-    """The text with the book's last lines, which train on a small task, once it can train."""
-    _, sign, last = whole(file).partition("if __name__ ==")
-    can_train = all(step.stands_in(text) for step in STEPS[:5])
-    if not sign or sign in text or not can_train:
-        return text
-    return f"{text}\n\n{sign}{last}"
+    text = "".join(rows)
+    _, sign, last = whole(step.file).partition("if __name__ ==")
+    can_train = all(each.stands_in(text) for each in STEPS[:5])
+    return f"{text}\n\n{sign}{last}" if can_train and sign not in text else text
 
 
 def digest(text: str, step: Step) -> str:
     """Six letters that change with a step's definitions."""
-    present = definitions(text)
-    words = "\n".join(present[name].text for name in step.functions)
+    words = "\n".join(step.lines_in(text).values())
     return hashlib.sha256(words.encode()).hexdigest()[:6]
 
 

@@ -32,6 +32,11 @@ class Step:
         return all(name in present and present[name].arguments >= self.arguments
                    for name in self.functions)
 
+    def lines_in(self, text: str) -> dict[str, str]:
+        """Name → the lines of its definition, in a text that has all."""
+        present = definitions(text)
+        return {name: present[name].text for name in self.functions}
+
 
 STEPS = (
     Step(1, "low-rank", "A low-rank update", ("delta", "merge")),
@@ -89,7 +94,7 @@ def lines(step: Step) -> dict[str, str]:
     """The book's definitions of a step: name → text."""
     if step.name == "scale":
         return {"scale": FIRST_SCALE}
-    return {name: definitions(whole(step.file))[name].text for name in step.functions}
+    return step.lines_in(whole(step.file))
 
 
 def stub(step: Step) -> str:
