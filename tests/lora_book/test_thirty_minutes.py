@@ -170,7 +170,7 @@ def test_what_reaches_a_matrix_passes_a_valve_that_the_other_holds(start, verdic
             ("B", B.any(axis=0), (B.T @ error).any(axis=1), 6.3, 6.15),
             ("A", A.any(axis=1), (error @ A.T).any(axis=0), 0.9, 0.75)):
         water = [box["y1"] - box["y0"] for box in boxes if (box["x0"], box["y0"]) == (5.2, low)
-                 and box["fillcolor"] == COLOURS["loss"]]
+                 and box["fillcolor"] == COLOURS["gradient"]]
         assert sum(water) == pytest.approx(0.8 * gradient.mean())
         [gate] = (box for box in boxes
                   if box["x0"] == 5 and box["fillcolor"] == COLOURS[holder])

@@ -4,5 +4,5 @@ from lora_book.shared.looks import Look
 
 SCALE_RULES = {"unscaled": "none", "rsLoRA": "rslora", "LoRA": "lora"}  # as ``scaling`` has it
 FORMULAS = {"unscaled": "α", "rsLoRA": "α/√r", "LoRA": "α/r"}
-SCALE_LOOKS = {"unscaled": Look("B", "square"), "rsLoRA": Look("A", "circle"),
-               "LoRA": Look("delta", "diamond")}
+SCALE_LOOKS = {"unscaled": Look("rose", "square"), "rsLoRA": Look("brown", "circle"),
+               "LoRA": Look("teal", "diamond")}

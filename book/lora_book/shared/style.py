@@ -1,5 +1,7 @@
 """One look for all figures: a colour and a mark per quantity, panels, an axis with a place for 0.
 
+The colours of A, B and ΔW, of gradients and of the scale s mean nothing else in any figure.
+
 Figures are dicts in plotly.js's own form, many times faster to make than plotly's objects;
 ``explore`` holds one of each explorer against plotly. Colours are chosen to stand 3:1 against white
 and against the dark theme, and to be told apart with the common colour-vision deficiencies.
@@ -12,8 +14,10 @@ import numpy as np
 from lora_edu.explore.words import power
 
 PALE = "rgba(128,128,128,0.08)"  # of a heat map, where there is nothing
-COLOURS = {"A": "#3b82c4", "B": "#d55e00", "delta": "#009e73", "loss": "#aa6bc0",
-           "frozen": "#808080"}
+COLOURS = {"A": "#3b82c4", "B": "#d55e00", "delta": "#009e73", "gradient": "#aa6bc0",
+           "s": "#a88300", "loss": "#6b7d95", "frozen": "#808080",
+           # Of what is compared: rules, optimisers, methods, precisions, ranks.
+           "rose": "#cc4778", "teal": "#1a93a0", "brown": "#97694f", "ink": "#7a7a8c"}
 SYMBOLS = {"A": "circle", "B": "square", "delta": "diamond", "loss": "circle"}
 MARKS = {"A": "●", "B": "■", "delta": "◆", "loss": "●"}
 MATRIX_COLOURS = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}

@@ -40,7 +40,7 @@ DIVIDED = {"by 1": 0, "by √r": 0.5, "by r": 1}  # the power of r that each is
 def valves(start: str = STARTS[0]) -> dict:
     """What G sends to A passes a valve that B holds, and conversely; ΔW = s·BA between the two."""
     share = runs.filled(start)
-    water = COLOURS["loss"]
+    water = COLOURS["gradient"]
     parts = [box(1.2, 0.9, PIPE, 6.2, water), box(0.7, 3.2, 1.8, 1.6, water)]
     texts = {(1.6, 4): "G"}
     # Each path ends in a matrix. Its valve opens towards the middle, from where it is pulled.
