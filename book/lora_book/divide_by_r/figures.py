@@ -5,8 +5,10 @@ from functools import cache
 import numpy as np
 
 from lora_book.divide_by_r import runs_growth, runs_rate
+from lora_book.divide_by_r.runs_growth import POWERS, agreed, first_step, grain_of_one
 from lora_book.shared import digits_map
 from lora_book.shared.axes import labelled, log_labelled
+from lora_book.shared.drawing import map_drawing, say
 from lora_book.shared.fits import exponent, geometric_mean
 from lora_book.shared.looks import (
     apart,
@@ -18,10 +20,16 @@ from lora_book.shared.looks import (
     steps_done,
 )
 from lora_book.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
-from lora_book.shared.style import figure, marks, power_ticks
+from lora_book.shared.style import figure, heat, marks, power_ticks
 from lora_edu.explore.words import signed
 
 QUANTITIES = {"useful": "useful part", "delta_norm": "length"}  # of ΔW, as records have them
+DIVISORS = {"as it is": 0, "÷ √r": 0.5, "÷ r": 1}  # the power of r in 1/s
+PAPER = ("#070b12", "#fff6d8")  # before and after the light
+TONES = 24  # between the two
+EXPOSURE = 0.9  # an entry that is burnt to 1 − 1/e, in the largest of what one term adds
+STANDS_OUT = {0.5: "nothing but grain", 1.5: "the letters begin to beat the grain",
+              3: "the letters beat the grain", np.inf: "the letters stand clear of the grain"}
 KEPT = 0.15  # powers of r below this count as none
 
 
@@ -56,6 +64,42 @@ def _range(quantity: str, optimiser_name: str) -> list[float]:
     values = np.array([getattr(runs_growth.grown(rule, optimiser_name), quantity)[
         ..., runs_growth.STEPS] for rule in SCALE_RULES])
     return [float(np.log10(values.min()) - 0.2), float(np.log10(values.max()) + 0.3)]
+
+
+def darkrooms(r: int = 64, optimiser: str = "Adam") -> dict:
+    """Prints of the first ΔW towards the word under three scales, with one exposure.
+
+    Below each, how many times as bright the letters and the grain are as in one average term.
+    """
+    delta, letters, rest = first_step(r, optimiser)
+    grain = rest / grain_of_one(optimiser)
+    d, k = delta.shape
+    light = delta.clip(min=0) / (EXPOSURE * agreed(optimiser).max())
+    parts = []
+    names = {}
+    captions = {}
+    factors = {}
+    for row, (name, power) in enumerate(DIVISORS.items()):
+        s = r ** -(power * POWERS[optimiser])
+        top = row * (d + 4.5)
+        tones = TONES * (1 - np.exp(-s * light))
+        parts.append(heat(tones, 0, TONES, PAPER, name=name, y0=top))
+        names[-1.5, top + d / 2 - 0.5] = name
+        factors[name] = f"letters {_times(s * letters)}, grain {_times(s * grain)}"
+        captions[-0.5, top + d + 1] = factors[name]
+
+    outcome = next(words for most, words in STANDS_OUT.items() if letters / rest < most)
+    headline = f"{r:,} terms: {outcome}" if r > 1 else "1 term: nothing but stripes"
+    parts += [say(names, "middle left", 15), say(captions, "middle right", 13)]
+    return map_drawing(parts, headline, (-10, k), (-1, top + d + 2.5),
+                       f"{headline}; " + "; ".join(map(": ".join, factors.items())))
+
+
+def _times(factor: float) -> str:
+    """4258 → "× 4,300", 0.118 → "÷ 8.5"."""
+    if factor < 0.95:
+        return _times(1 / factor).replace("×", "÷")
+    return f"× {float(f'{factor:.2g}'):,g}"
 
 
 def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int = 1) -> dict:
