@@ -2,18 +2,20 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
 
 from lora_book.divide_by_r import runs_growth, runs_rate
-from lora_book.divide_by_r.figures import best_rate, one_rate
-from lora_book.divide_by_r.figures import growth as growth_figure
-from lora_book.shared.fits import exponent
+from lora_book.divide_by_r.figures import best_rate, darkrooms
+from lora_book.shared import digits_map
+from lora_book.shared.fits import exponent, geometric_mean
 from lora_book.shared.scale_rules import SCALE_RULES
-from lora_edu import SGD, Adam, Adapter, Regression, initial, scaling, train
+from lora_book.shared.word import word
+from lora_edu import SGD, Adam, Adapter, Regression, initial, train
 from lora_edu.explore.words import signed
-from tests.lora_book.figure_words import reading
+from tests.lora_book.figure_words import headline, reading
 
 K = 24
 SIGMA = 0.1
@@ -165,36 +167,37 @@ def test_only_one_over_r_keeps_the_second_move_of_a(name, power):
     assert growth_of_move == pytest.approx({"SGD": -2, "Adam": -1}[name] * (1 + power), abs=0.06)
 
 
-@pytest.mark.parametrize(("rule", "power"), [("LoRA", 0), ("rsLoRA", -0.5), ("unscaled", -1)])
-def test_the_second_moves_are_the_theorem_s(rule, power):
-    entry = math.sqrt(1.999) / 1.9 * 0.1 * 1024.0**power
-    expected = pytest.approx(entry * math.sqrt(3 * 32), rel=5e-3)
-    assert runs_rate.second_move(rule, 1024) == expected
-
-
 @pytest.mark.claim("obs-one-rate")
 @pytest.mark.parametrize(("angle", "shared", "kept", "root"), [
     ("45°", 0.387, (0.368, 0.099), (0.158, 0.081)), ("90°", 0.504, (0.413, 0.132), (0.185, 0.130))])
 def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
-    small, tuned = ({trace.get("name"): trace["y"] for trace in one_rate(angle, is_tuned)["data"]}
-                    for is_tuned in (False, True))
-    assert small["LoRA"][0] == pytest.approx(shared, abs=5e-4)
-    for rule, ends in (("LoRA", kept), ("rsLoRA", root)):
-        assert (small[rule][-1], tuned[rule][-1]) == pytest.approx(ends, abs=5e-4)
+    task = f"{angle}, Adam"
+    small = digits_map.tuned(task, 8, 1.0) - 4  # half octaves: a quarter of the tuned rate
+    assert geometric_mean(digits_map.losses(task, 8, 1.0))[small] == pytest.approx(shared, abs=5e-4)
+    for rule, at_64 in (("α kept", kept), ("rsLoRA", root)):
+        s = digits_map.ALPHA_RULES[rule](64, 8)
+        losses = geometric_mean(digits_map.losses(task, 64, s))
+        assert (losses[small], losses.min()) == pytest.approx(at_64, abs=5e-4)
 
 
 @BOTH
-def test_the_explorers_draw_and_say_what_they_find(name):
-    """The medians of the first step are near the theorem's means, for uniform draws of A."""
-    task = runs_growth.full_rank_task()
-    ranks = np.array(runs_growth.RANKS)
-    figure = growth_figure(name)
-    keeps = {"SGD": "α/√r", "Adam": "α/r"}[name]
-    assert f"useful part: {keeps} keeps it" in reading(figure)
-    for rule, (power, error) in powers(name, "one direction", 1).items():
-        s = np.array([scaling(r, 1.0, SCALE_RULES[rule]) for r in ranks])
-        useful, square = growth(name, task.gradient(task.W0), ranks, 192**-0.5, s,
-                                runs_growth.LRS[name])
-        drawn = [trace["y"][4:] for trace in figure["data"] if trace.get("name") == rule]
-        np.testing.assert_allclose(drawn, [useful[4:], np.sqrt(square)[4:]], rtol=0.2)
-        assert f"{signed(power)} (± {error:.2f})" in reading(best_rate(name))
+@pytest.mark.parametrize("r", runs_growth.TERMS)
+def test_letters_grow_with_the_terms_and_grain_with_their_root(name, r):
+    """In a draw, near what the theorem of growth has on average; and as the prints say."""
+    _, letters, rest = runs_growth.first_step(r, name)
+    useful, square = growth(name, -word(), r, word().shape[1]**-0.5)
+    one = growth(name, -word(), 1, word().shape[1]**-0.5)[0]
+    assert letters == pytest.approx(useful / one, rel=0.33 if r < 16 else 0.13)
+    agreed = np.linalg.norm(runs_growth.agreed(name))
+    assert rest == pytest.approx(math.sqrt(square / agreed**2 - r * r), rel=0.25)
+    kept = {"SGD": "÷ √r", "Adam": "÷ r"}[name]
+    if r >= 256:
+        assert re.search(rf"{kept}: letters × (0\.9\d|1), grain ÷", reading(darkrooms(r, name)))
+    stands_clear = "clear" in headline(darkrooms(r, name))
+    assert stands_clear == (letters > 3 * rest)
+
+
+@BOTH
+def test_the_best_rates_are_said_with_their_powers(name):
+    for mean, error in powers(name, "one direction", 1).values():
+        assert f"{signed(mean)} (± {error:.2f})" in reading(best_rate(name))

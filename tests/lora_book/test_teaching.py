@@ -2,15 +2,16 @@
 
 import pytest
 
+from lora_book.divide_by_r.figures import darkrooms
 from lora_book.first_r.figures import carried
 from lora_book.language_models.figures import costs, valleys
-from lora_book.thirty_minutes.ideas import rising
 from tests.lora_book.figure_words import reading
 
 
 @pytest.mark.parametrize(("figure", "words"), [
-    (rising(1), "0.97 agreed, 8 the rest"),
-    (rising(64), "63 agreed, 74 the rest"),
+    (darkrooms(64), "as it is: letters × 63, grain × 8.6"),
+    (darkrooms(256), "÷ r: letters × 1,"),
+    (darkrooms(256, "SGD"), "÷ √r: letters × 0.97,"),
     (carried("kept", 64), "costs nothing"),
     (carried("= r", 64), "leaves 30 × the least loss"),
     (valleys("Qwen3-30B-A3B", "the smallest rank"), "r = 1 costs 0.0041 nats at r = 64"),

@@ -1,13 +1,11 @@
 """Section 4.1 in thirty minutes: each plot shows what a computation of its own finds."""
 
 import itertools
-import math
 import re
 
 import numpy as np
 import pytest
 
-from lora_book.divide_by_r.runs_growth import TERMS
 from lora_book.first_r.figures import carried
 from lora_book.shared import digits_map, word_run
 from lora_book.shared.fits import geometric_mean
@@ -226,22 +224,6 @@ def test_with_all_four_ticks_and_no_fewer_the_difference_is_blank(ticked):
         assert numbers(figure) == pytest.approx([100 * largest], abs=0.6)
     else:
         assert largest < 1e-3 and all(ticked[:3])
-
-
-@pytest.mark.parametrize("r", TERMS)
-def test_the_word_rises_out_of_a_sum_of_terms(r):
-    figure = ideas.rising(r)
-    k = the_word().shape[1]
-    drawn = np.reshape([t["x"][0] for t in figure["data"] if t.get("name") in ("delta", "B")],
-                       (3, 2))  # (divisors, parts)
-    sizes = 10 ** ((drawn / k - 0.36) / 0.155)
-    expected = np.array([r, math.sqrt(r * (k * math.pi / 2 - 1))])
-    for size, power in zip(sizes, (0, 0.5, 1), strict=True):
-        assert size * r**power == pytest.approx(expected, rel=0.13)
-    assert numbers(figure)[1:] == pytest.approx(sizes[0], rel=0.05)
-    letters, ground = (cells(figure, "ΔW")[the_word() == ink] for ink in (1, 0))
-    assert abs(ground.mean()) < 0.2 * letters.mean() or r < 16
-    assert (letters.mean() - ground.mean() > 2 * ground.std()) == (r >= 256)
 
 
 def test_the_folded_halves_are_one_run_and_its_mirror_image():

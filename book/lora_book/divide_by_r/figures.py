@@ -1,69 +1,23 @@
-"""The figures of the chapter Why divide by r: how an update grows with r, and the best rate."""
-
-from functools import cache
+"""The figures of the chapter Why divide by r: three darkrooms, and the best rate."""
 
 import numpy as np
 
-from lora_book.divide_by_r import runs_growth, runs_rate
+from lora_book.divide_by_r import runs_rate
 from lora_book.divide_by_r.runs_growth import POWERS, agreed, first_step, grain_of_one
-from lora_book.shared import digits_map
-from lora_book.shared.axes import labelled, log_labelled
+from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import map_drawing, say
 from lora_book.shared.fits import exponent, geometric_mean
-from lora_book.shared.looks import (
-    apart,
-    end_labels,
-    named,
-    named_ticks,
-    roomy,
-    seeds,
-    steps_done,
-)
+from lora_book.shared.looks import end_labels, named, named_ticks, roomy, seeds, steps_done
 from lora_book.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_book.shared.style import figure, heat, marks, power_ticks
 from lora_edu.explore.words import signed
 
-QUANTITIES = {"useful": "useful part", "delta_norm": "length"}  # of ΔW, as records have them
 DIVISORS = {"as it is": 0, "÷ √r": 0.5, "÷ r": 1}  # the power of r in 1/s
 PAPER = ("#070b12", "#fff6d8")  # before and after the light
 TONES = 24  # between the two
 EXPOSURE = 0.9  # an entry that is burnt to 1 − 1/e, in the largest of what one term adds
 STANDS_OUT = {0.5: "nothing but grain", 1.5: "the letters begin to beat the grain",
               3: "the letters beat the grain", np.inf: "the letters stand clear of the grain"}
-KEPT = 0.15  # powers of r below this count as none
-
-
-def growth(optimiser: str = "Adam", step: int = 1) -> dict:
-    """The useful part of ΔW and its length after some steps against r, under each rule."""
-    traces = []
-    headings = []
-    ranks = runs_growth.RANKS
-    for panel, (quantity, name) in enumerate(QUANTITIES.items(), start=1):
-        slopes = {}
-        for rule, look in SCALE_LOOKS.items():
-            values = getattr(runs_growth.grown(rule, optimiser), quantity)[..., step]
-            middle = np.median(values, axis=1)
-            traces += [look.curve(ranks, middle, rule, panel=panel),
-                       end_labels(ranks[-1], {FORMULAS[rule]: (middle[-1], look.colour)},
-                                  panel=panel)]
-            slopes[rule] = abs(exponent(ranks[:6], values[:6])[0])
-        least = min(slopes, key=slopes.get)
-        verdict = f"{FORMULAS[least]} keeps it" if slopes[least] < KEPT else "no rule keeps it"
-        headings.append(f"{name}: {verdict}")
-    axis = roomy(named_ticks(ranks, "rank r", ticks=ranks[::2], margin=0.12), 0.6)
-    powers = power_ticks(-8, 2, every=2)
-    return figure(
-        traces, "", [axis, axis],
-        [{**powers, "range": _range(quantity, optimiser)} for quantity in QUANTITIES],
-        f"{optimiser}, {steps_done(step)}: {'; '.join(headings)}", headings=headings)
-
-
-@cache
-def _range(quantity: str, optimiser_name: str) -> list[float]:
-    """Of the axis (log 10): it holds every rule and every step."""
-    values = np.array([getattr(runs_growth.grown(rule, optimiser_name), quantity)[
-        ..., runs_growth.STEPS] for rule in SCALE_RULES])
-    return [float(np.log10(values.min()) - 0.2), float(np.log10(values.max()) + 0.3)]
 
 
 def darkrooms(r: int = 64, optimiser: str = "Adam") -> dict:
@@ -121,10 +75,11 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
                        for rule, (mean, error) in slopes.items())
     return figure(
-        traces, f"crossover rank {r_c:.1f}: {FORMULAS[flattest]} is the flattest",
+        traces, f"Inputs vary in {inputs}: {FORMULAS[flattest]} keeps the best η best",
         [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
         [labelled("best learning rate η", *runs_rate.SPAN[optimiser], **power_ticks(-3, 3))],
-        f"{optimiser}, {steps_done(steps)}: the best η goes with these powers of r: {powers}")
+        f"{optimiser}, {steps_done(steps)}, crossover rank {r_c:.1f}: the best η goes with these "
+        f"powers of r: {powers}")
 
 
 def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
@@ -153,49 +108,3 @@ def searched(ranks: tuple[int, ...], best: dict[str, list[float]]) -> dict:
     headline = f"best η at r = {ranks[0]} over best η at r = {ranks[-1]}: {', '.join(ratios)}"
     return figure(traces, headline, [roomy(named_ticks(ranks, "rank r"), 0.25)],
                   [labelled("best learning rate η", -2.2, 2.2, **power_ticks(-2, 2))], headline)
-
-
-def second_moves() -> dict:
-    """How far A moves in the second step of Adam against r, the first being equally useful."""
-    ranks = tuple(4**i for i in range(6))
-    traces = []
-    ends = {}
-    for rule, look in SCALE_LOOKS.items():
-        moves = [runs_rate.second_move(rule, r) for r in ranks]
-        ends[FORMULAS[rule]] = moves[-1] / moves[0]
-        traces += [look.curve(ranks, moves, rule),
-                   end_labels(ranks[-1], {FORMULAS[rule]: (moves[-1], look.colour)})]
-    factors = ", ".join(f"{ratio:.3g} under {rule}" for rule, ratio in ends.items())
-    return figure(
-        traces, "only under α/r does A move equally far at every rank",
-        [roomy(named_ticks(ranks, "rank r"), 0.8)],
-        [labelled("move of an entry of A, in σ", -3.4, 0.2, **power_ticks(-3, 0))],
-        f"From r = 1 to {ranks[-1]:,} the second step’s move of A is multiplied by {factors}")
-
-
-def one_rate(angle: str = "45°", tuned: bool = False) -> dict:
-    """Loss on rotated digits against r under two rules.
-
-    tuned: whether η is the best at each rank, or one small η for all.
-    """
-    task = f"{angle}, Adam"
-    ranks = digits_map.RANKS[3:]
-    traces = []
-    ends = {}
-    small = digits_map.tuned(task, ranks[0], 1.0) - 4  # half octaves: a quarter of the tuned η
-    for rule, name in (("LoRA", "α kept"), ("rsLoRA", "rsLoRA")):
-        scale = digits_map.ALPHA_RULES[name]
-        curves = [geometric_mean(digits_map.losses(task, r, scale(r, ranks[0]))) for r in ranks]
-        losses = [each.min() if tuned else each[small] for each in curves]
-        ends[rule] = losses[-1]
-        traces.append(SCALE_LOOKS[rule].curve(ranks, losses, rule))
-    heights = 10.0 ** apart(np.log10(list(ends.values())), 0.07)
-    traces += [end_labels(ranks[-1], {FORMULAS[rule]: (height, SCALE_LOOKS[rule].colour)})
-               for rule, height in zip(ends, heights, strict=True)]
-    ratio = ends["rsLoRA"] / ends["LoRA"]
-    title = (f"{'η tuned at each r' if tuned else 'one small η'}: "
-             f"at r = 64 α/√r leaves {ratio:.2f} of the loss of α/r")
-    return figure(
-        traces, title, [roomy(named_ticks(ranks, "rank r"), 0.15)],
-        [log_labelled("training loss", -1.2, -0.25, [0.1, 0.2, 0.4])],
-        f"Digits rotated by {angle}, {title}")

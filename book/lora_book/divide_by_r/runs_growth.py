@@ -4,19 +4,10 @@ from functools import cache
 
 import numpy as np
 
-from lora_book.shared.scale_rules import SCALE_RULES
 from lora_book.shared.word import word
-from lora_edu import STARTS, sweep, teacher_student
 
 TERMS = (1, 4, 16, 64, 256, 1024, 4096)
 POWERS = {"Adam": 1, "SGD": 2}  # of s in the first step
-
-
-SIDE = 64
-RANKS = tuple(2**i for i in range(9))
-SEEDS = tuple(range(8))
-STEPS = (1, 3, 10, 30, 100)
-LRS = {"SGD": 0.003, "Adam": 1e-4}
 
 
 @cache
@@ -26,7 +17,7 @@ def agreed(optimiser_name: str = "Adam") -> np.ndarray:
     Of Adam that is √(2/π)σ times the word with all its rows at length one, but for the blank ones.
     Of SGD it is σ² times the word.
     """
-    _d, k = word().shape
+    k = word().shape[1]
     if optimiser_name == "SGD":
         return word() / k
     lengths = np.linalg.norm(word(), axis=1, keepdims=True)
@@ -57,17 +48,3 @@ def first_step(r: int, optimiser_name: str = "Adam", seed: int = 165
     one = np.linalg.norm(agreed(optimiser_name))
     along = np.vdot(delta, agreed(optimiser_name)) / one
     return delta, along / one, np.sqrt(np.vdot(delta, delta) - along**2) / one
-
-
-@cache
-def full_rank_task():
-    """A 64 × 64 regression of full target rank, its inputs' variances falling like 1/i."""
-    return teacher_student(SIDE, SIDE, n=512, spectrum=1.0, rng=np.random.default_rng(0))
-
-
-@cache
-def grown(rule: str, optimiser_name: str):
-    """The Sweep over RANKS and SEEDS with s = 1 at r = 1: axes (r, seed)."""
-    return sweep(full_rank_task(), r=RANKS, alpha=1.0, lr=LRS[optimiser_name], seed=SEEDS,
-                 steps=max(STEPS), optimiser=optimiser_name, rule=SCALE_RULES[rule]
-                 ).select(alpha=1.0, lr=LRS[optimiser_name], start=STARTS[0])

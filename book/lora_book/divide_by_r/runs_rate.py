@@ -8,14 +8,10 @@ from lora_book.shared.fits import best_rate
 from lora_book.shared.scale_rules import SCALE_RULES
 from lora_edu import (
     STARTS,
-    Adam,
-    Adapter,
     Regression,
-    initial,
     scaling,
     sweep,
     teacher_student,
-    train,
 )
 
 SIDE = 32
@@ -66,17 +62,6 @@ def best_first_rate(task: Regression, optimiser_name: str, r, s, sigma: float):
     lengths = np.linalg.norm(G, axis=1)
     numerator = np.sqrt(2 / np.pi) * lengths.sum() / sigma
     return numerator / (s * np.count_nonzero(lengths) * np.trace(C) * (1 + (r - 1) / r_c))
-
-
-def second_move(rule: str, r: int, useful: float = 0.1) -> float:
-    """How far an entry of A moves in two steps of Adam, in σ of its start. The first moves only B.
-
-    useful: r·s·η, with which the first step is equally useful, in expectation, at every rank.
-    """
-    s = scaling(r, 1.0, SCALE_RULES[rule])
-    start = Adapter(*initial(SIDE, SIDE, r, rng=np.random.default_rng(0)), s)
-    end = train(task_with_inputs("about ten"), start, Adam(useful / (s * r)), 2).adapter
-    return float(np.abs(end.A - start.A).mean() * np.sqrt(3 * SIDE))  # σ = 1/√(3·SIDE)
 
 
 def predicted(rule: str, optimiser_name: str, inputs: str) -> np.ndarray:

@@ -1,10 +1,9 @@
-"""Four drawings of the road: two valves, two words and what they differ by, a sum, a fold."""
+"""Three drawings of the road: two valves, two words and what they differ by, a fold."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from lora_book.divide_by_r.runs_growth import agreed, first_step
 from lora_book.shared.drawing import (
     box,
     cell_map,
@@ -19,9 +18,7 @@ from lora_book.shared.style import (
     COLOURS,
     MATRIX_COLOURS,
     PALE,
-    SYMBOLS,
     coloured,
-    heat,
     line,
     marks,
 )
@@ -34,7 +31,6 @@ from lora_edu.explore.words import number
 PIPE = 0.8  # how wide it is
 ANGLES = tuple(range(0, 181, 30))  # of the fold, in degrees
 FAINT = 0.3  # of the largest entry: smaller ones are not drawn while a matrix is folded
-DIVIDED = {"by 1": 0, "by √r": 0.5, "by r": 1}  # the power of r that each is
 
 
 def valves(start: str = STARTS[0]) -> dict:
@@ -119,39 +115,6 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
     parts += [say({(k / 2, low): note}, size=14), *sign_key(-8.5, low - 0.3, "delta", "loss")]
     return map_drawing(parts, headline, (-12, k), (-1, low + 1.5),
                        f"{headline}; the largest difference is {number(largest)}")
-
-
-def rising(r: int = 64) -> dict:
-    """The mean of r terms of Adam's first step towards the word. Below, on a log axis, how far
-    their sum goes along what they agree on and across it, from where one term does."""
-    delta, *sizes = first_step(r)
-    d, k = delta.shape
-    unit = 0.155 * k  # a power of ten
-    one = 0.36 * k  # where 1 stands
-    cells = np.clip(delta / r / (1.2 * agreed().max()), -1, 1)
-    colours = [COLOURS["frozen"], "rgba(128,128,128,0)", COLOURS["delta"]]
-    parts = [heat(100 * cells, -100, 100, colours, name="ΔW"),
-             box(-0.5, -0.5, k, d, "rgba(0,0,0,0)")]
-    names = {(-0.5, d + 1.5): coloured("◆ agreed", "delta") + "   " + coloured("■ the rest", "B")}
-    decades = {(one + unit * power, d + 17): f"{10.0**power:g}" for power in range(-1, 4)}
-    parts += [*sign_key(k - 12, d + 1.2, "delta"),
-              *(line([x, x], [d + 3, d + 15.5], "frozen", width=0.5) for x, _ in decades)]
-    for row, (name, power) in enumerate(DIVIDED.items()):
-        y = d + 4.5 + 4.5 * row
-        names[-0.5, y] = name
-        for quantity, aside, first, size in zip(("delta", "B"), (-0.8, 0.8), first_step(1)[1:],
-                                                sizes, strict=True):
-            x = one + unit * np.log10([first, size / r**power])
-            parts += [line(x, [y + aside] * 2, quantity, width=4),
-                      marks(x[1:], [y + aside], quantity, SYMBOLS[quantity], 11, name=quantity)]
-    along, across = map(_two_digits, sizes)
-    headline = f"sum of {r}: {along} agreed, {across} the rest"
-    return map_drawing([*parts, say(names, "middle right"), say(decades, size=11)], headline,
-                       (-1, k), (-1, d + 18), headline)
-
-
-def _two_digits(size: float) -> str:
-    return f"{size:.2g}" if size < 10 else f"{size:.0f}"  # .2g would write 150 as 1.5e+02
 
 
 class _Block(NamedTuple):
