@@ -12,11 +12,14 @@ from lora_book.shared.fits import geometric_mean
 from lora_book.shared.looks import Look, end_labels, legend, named, named_ticks, roomy
 from lora_book.shared.scale_rules import FORMULAS, SCALE_LOOKS
 from lora_book.shared.style import coloured, figure, heat, line, marks, power_ticks
+from lora_book.shared.valleys import Valley, valley_rows
 from lora_edu.explore.words import signed
 
 RULE_LOOKS = {"α kept": Look("delta", "diamond"), "rsLoRA": Look("A", "circle"),
               "α = r": Look("B", "square"), "α = 2r": Look("loss", "triangle-up")}
 CHOICES = dict(zip(("kept", "rsLoRA", "= r", "= 2r"), RULE_LOOKS, strict=True))  # for α
+UPWARDS = (8, 16, 32, 64)  # the ranks of the first figure
+HIGHEST = 10.0  # where a wall is cut, in least losses
 LOW = 0.03  # of the losses shown
 HIGH = 20.0
 MOST_REGRET = 60.0  # that is shown
@@ -59,7 +62,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
     if some_lost:
         traces.append(say(some_lost, "top center", 12))
 
-    costs = ", ".join(_cost(rule, task, r1) for rule in ("α kept", "α = r"))
+    costs = ", ".join(_cost_of(rule, task, r1) for rule in ("α kept", "α = r"))
     return figure(
         traces, f"worst: {costs}", [roomy(named_ticks(ranks, "rank r"), 0.75)],
         [log_labelled("regret", -0.34, np.log10(MOST_REGRET) + 0.2,
@@ -67,7 +70,7 @@ def regrets(task: str = "45°, Adam", r1: int = 8) -> dict:
         f"{task}, η tuned at r = {r1} and carried; at its worst rank {costs}")
 
 
-def _cost(rule: str, task: str, r1: int) -> str:
+def _cost_of(rule: str, task: str, r1: int) -> str:
     ratios = digits_map.regrets(task, digits_map.ALPHA_RULES[rule], r1)
     lost = np.isinf(ratios).sum(axis=1).max()
     if lost:
@@ -221,3 +224,47 @@ def five_models() -> dict:
                       texts=["¼", "½", "1", "2"])],
         "Five tasks: the best η goes with these powers of r: " + "; ".join(
             f"{span} under {formula}" for formula, span in spans.items()))
+
+
+def dropped(alpha: str = "kept", task: str = "45°, Adam", r1: int = 8,
+            ranks: tuple[int, ...] = digits_map.RANKS) -> dict:
+    """Valleys of the loss on rotated digits, one a rank, and what an η costs there that was tuned
+    at r1.
+
+    alpha: one of CHOICES. task: one of ``digits_map.TASKS``.
+    """
+    rule = CHOICES[alpha]
+    scale = digits_map.ALPHA_RULES[rule]
+    rates = np.array(digits_map.TASKS[task].rates)
+    at = digits_map.tuned(task, r1, scale(r1, r1))
+    seeds_costs = digits_map.regrets(task, scale, r1, ranks)
+    costs = geometric_mean(seeds_costs)
+    rows = {}
+    for r, cost, of_seeds in zip(ranks, costs, seeds_costs, strict=True):
+        losses = geometric_mean(digits_map.losses(task, r, scale(r, r1)))
+        heights = np.log(losses / losses.min()) / np.log(HIGHEST)
+        bound = "≥ " if digits_map.at_an_end(task, r, scale(r, r1)) else ""
+        words = bound + _cost(cost, np.isinf(of_seeds).sum())
+        rows[f"r = {r}"] = Valley(rates, losses, heights, heights[at], words)
+
+    name = rule if rule == "rsLoRA" else f"α {alpha}"
+    headline = f"{name}, tuned at r = {r1}: {_worst(rows)}"
+    return valley_rows(rows, rates[at], headline, power_ticks(-3, 1))
+
+
+def _cost(factor: float, lost: int) -> str:
+    """What a carried rate leaves, in least losses. lost: of the seeds, how many diverged."""
+    if lost:
+        return f"{lost}/{len(digits_map.SEEDS)} lost"
+    return f"× {factor:.3g}"
+
+
+def _worst(rows: dict[str, Valley]) -> str:
+    """Where the carried rate lies highest, in words."""
+    name = max(rows, key=lambda row: rows[row].carried)
+    cost = rows[name].cost
+    if "lost" in cost:
+        return f"at {name} {cost.replace('/', ' of ').replace('lost', 'runs diverge')}"
+    if cost == "× 1":
+        return "the rate costs nothing"
+    return f"at {name} the rate leaves {cost.replace('× ', '')} times the least loss"

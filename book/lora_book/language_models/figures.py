@@ -1,5 +1,7 @@
 """The figures of the chapter On language models: the valleys of 35 models, what a carried learning
-rate costs, whether the scale was α/r, what a rank buys, and two rules."""
+rate costs, whether the scale was α/r, and what a rank buys."""
+
+from functools import cache
 
 import numpy as np
 
@@ -7,26 +9,26 @@ from lora_book.first_r import runs_models
 from lora_book.language_models import runs, runs_two_rules
 from lora_book.language_models.runs_two_rules import GROWS, KEPT
 from lora_book.shared.axes import labelled, log_labelled
-from lora_book.shared.drawing import say
+from lora_book.shared.drawing import fill, say
 from lora_book.shared.fits import geometric_mean
 from lora_book.shared.looks import end_labels, named, named_ticks, roomy
 from lora_book.shared.scale_rules import FORMULAS
-from lora_book.shared.style import coloured, figure, level, line, marks
+from lora_book.shared.style import coloured, figure, line, marks
+from lora_book.shared.valleys import BALL, Valley, valley_rows
 
 RANKS = (1, 2, 4, 16, 64, 128)
-# From the smallest rank to the largest.
-RANK_COLOURS = dict(zip(RANKS, ("#c98bb0", "#aa6bc0", "#3b82c4", "#009e73", "#c07f00", "#d55e00"),
-                        strict=True))
 TUNED_AT = ("the smallest rank", "the largest rank")
-HIGHEST = 0.045  # loss above the least of a model that is shown, in nats
-EDGE = 0.044  # where what lies above is drawn
+HIGHEST = 0.03  # loss above a valley's least, in nats, where a wall is cut
+RATE_TICKS = {"tickvals": [3e-5, 1e-4, 3e-4, 1e-3, 3e-3],
+              "ticktext": ["0.00003", "0.0001", "0.0003", "0.001", "0.003"]}
 
 PAIRS = {"1 → 4": (1, 4), "1 → 16": (1, 16), "1 → 64": (1, 64), "4 → 16": (4, 16),
          "4 → 64": (4, 64), "4 → 128": (4, 128), "16 → 64": (16, 64), "64 → 4": (64, 4),
          "64 → 1": (64, 1)}
 POWERS = (-0.5, -0.25, 0.0, 0.15, 0.25, 0.5)
-LEAST_SHOWN = 1e-5  # nats; a smaller regret is drawn here
-TOP_SHOWN = 0.05  # where the triangles are drawn
+ENDS = (1 / 12, 6)  # of the axis, in best η
+TOP = 0.0125  # nats; what lies above is drawn here
+BELOW = -0.001  # nats; where the ground ends
 
 STRIDE_POWERS = {"LoRA": 0.0, "rsLoRA": 0.5, "unscaled": 1.0}  # how a stride grows with r
 
@@ -40,56 +42,27 @@ MODELS = {model.short_name: model for model in runs.models()}
 
 
 def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
-    """Loss against η, a curve a rank; rings at the best rates, crosses at one that is carried.
+    """Valleys of a model's test loss, one a rank, and what a rate loses that is carried.
 
     model: by its short name. tuned: at which of its ranks the carried η was found.
     """
     this = MODELS[model]
     ranks = this.ranks_with_curves
-    r1 = ranks[0]
-    other = ranks[-1]
-    if tuned == TUNED_AT[1]:
-        r1, other = other, r1
+    r1, other = (ranks[0], ranks[-1]) if tuned == TUNED_AT[0] else (ranks[-1], ranks[0])
     carried = this.best(r1)
-    floor = min(this.least(r) for r in ranks)
-
-    traces = [line([carried, carried], [0, HIGHEST], "frozen", width=1.5, dash="dash",
-                   name="the η that is carried")]
-    names = []
-    crosses = []  # drawn last, above the curves
+    rows = {}
     for r in ranks:
-        colour = RANK_COLOURS[r]
         rates, losses = this.at(r)
-        above = losses - floor
-        traces.append(marks(rates, _below_edge(above), colour, "circle", 6, mode="lines+markers",
-                            line={"color": colour, "width": 2.5},
-                            **named(f"r = {r}: nats above the least", above)))
-        traces.append(marks([this.best(r)], [this.least(r) - floor], colour, "circle-open", 16,
-                            stroke=2.5, name="best at this rank"))
-        if r != r1 and np.isfinite(this.loss(r, carried)):
-            loss = this.loss(r, carried) - floor
-            crosses.append(marks([carried], [_below_edge(loss)], colour, "x", 14,
-                                 **named("carried", [loss])))
-        names.append(coloured(f"● r = {r}", colour))
+        lost = this.loss(r, carried) - this.least(r)  # nan where it was not run
+        height = lost / HIGHEST if np.isfinite(lost) else None
+        cost = f"+{lost:.4f}".replace("+0.0000", "0") if np.isfinite(lost) else "not run"
+        rows[f"r = {r}"] = Valley(rates, losses, (losses - this.least(r)) / HIGHEST, height, cost)
 
-    traces += crosses
-    cost = this.loss(other, carried) - this.least(other)  # nan where it was not run
+    cost = this.loss(other, carried) - this.least(other)
     outcome = f"was not run at {other}"
     if np.isfinite(cost):
         outcome = f"costs {_nats(cost)} at r = {other}"
-    headline = f"{model}: η tuned at r = {r1} {outcome}"
-    return figure(
-        traces, headline,
-        [log_labelled("learning rate η", np.log10(1.8e-5), np.log10(3.4e-3),
-                      [3e-5, 1e-4, 3e-4, 1e-3, 3e-3],
-                      texts=["0.00003", "0.0001", "0.0003", "0.001", "0.003"])],
-        [labelled("test loss above the least (nats)", -0.0015, HIGHEST,
-                  tickvals=[0, 0.01, 0.02, 0.03, 0.04])],
-        headline, headings=["   ".join(names)])
-
-
-def _below_edge(values):
-    return np.minimum(values, EDGE)
+    return valley_rows(rows, carried, f"{model}: η tuned at r = {r1} {outcome}", RATE_TICKS)
 
 
 def _nats(value: float) -> str:
@@ -97,47 +70,68 @@ def _nats(value: float) -> str:
 
 
 def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
-    """What a carried η loses, a dot a model by its size; η is multiplied by (r/r₁)^power.
+    """Where a carried η lies in the valley of the new rank, a ball a model; η is multiplied by
+    (r/r₁)^power.
 
-    A triangle at the top: the η lies outside the rates that trained at r.
+    The valley is the median of all models and ranks. A triangle: η lies outside the rates that
+    trained.
     """
     r1, r = PAIRS[pair]
     # Without those whose best rate at r1 may lie beyond the rates tried.
     tuned = [model for model in runs.having(r1, r) if np.isfinite(runs.bottom(model, r1)[0])]
+    carried = np.array([runs.bottom(model, r1)[0] for model in tuned]) * (r / r1)**power
+    best = np.array([_best(model, r) for model in tuned])
+    ratios = carried / best
     losses = np.array([runs.regret(model, r1, r, power) for model in tuned])
     outside = np.isnan(losses)
-    billions = np.array([model.billions for model in tuned])
     names = np.array([model.short_name for model in tuned])
-    third_costs = float(np.median(runs.wrong_rate_costs()))
-    ends = [0.7, 10_000]  # beyond the largest model there is room for two names
 
-    shown = np.maximum(losses[~outside], LEAST_SHOWN)
+    at, wall = _wall()
     hover = [f"{name}: {loss:.4f} nats" for name, loss in zip(names, losses, strict=True)]
-    traces = [level(third_costs, ends, name="a third of the best η"),
-              level(runs.noise(), ends, name="standard deviation of a run"),
-              marks(billions[~outside], shown, "delta", "diamond", 10,
-                    text=list(np.array(hover)[~outside]),
-                    hovertemplate="%{text}<extra></extra>", name="a model"),
-              marks(billions[outside], np.full(outside.sum(), TOP_SHOWN), "B", "triangle-up", 10,
-                    text=list(names[outside]), name="outside the rates",
-                    hovertemplate="%{text}: outside the rates<extra></extra>"),
-              say({(ends[1], third_costs): f"η ÷ 3<br>{third_costs:.4f}",
-                   (ends[1], runs.noise()): f"repeats<br>{runs.noise():.5f}"}, "top left", 12)]
+    traces = [
+        line([*at, at[-1], at[0]], [*wall.clip(max=TOP), BELOW, BELOW], "frozen", width=0,
+             fill="toself", fillcolor=fill("frozen", 0.3)),
+        line(at, wall.clip(max=TOP), "ink", **named("the median", wall)),
+        marks(ratios[~outside], losses[~outside].clip(max=TOP), BALL, "circle", 11, name="a model",
+              text=list(np.array(hover)[~outside]), hovertemplate="%{text}<extra></extra>"),
+        marks(ratios[outside].clip(*ENDS), np.full(outside.sum(), TOP), "rose",
+              "triangle-up", 10, text=list(names[outside]), name="outside the rates",
+              hovertemplate="%{text}: outside the rates<extra></extra>")]
 
     moved = "η kept" if power == 0 else f"η × {(r / r1)**power:.2g}"
     if outside.mean() > 0.5:
         outcome = f"{outside.sum()} of {len(tuned)} models leave the rates that trained"
     else:
-        outcome = f"{np.median(losses[~outside]):.4f} nats in the median"
+        outcome = f"half of the models lose {np.median(losses[~outside]):.4f} nats or less"
         if outside.any():
-            outcome += f", {outside.sum()} outside"
+            outcome += f", {outside.sum()} are outside"
     headline = f"r = {pair}, {moved}: {outcome}"
     return figure(
         traces, headline,
-        [log_labelled("billions of parameters", *np.log10(ends), [1, 3, 10, 30, 100, 300, 1000])],
-        [log_labelled("nats lost", -5.2, -1.2, [1e-5, 1e-4, 1e-3, 1e-2],
-                      texts=["≤ 10⁻⁵", "0.0001", "0.001", "0.01"])],
-        headline)
+        [log_labelled("carried η over the best", *np.log10(ENDS), [0.1, 1 / 3, 1, 3],
+                      texts=["÷ 10", "÷ 3", "best", "× 3"])],
+        [labelled("nats lost", BELOW, 1.06 * TOP, tickvals=[0, 0.005, 0.01])], headline)
+
+
+@cache
+def _wall() -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the best η, and what they lose: the median of all models and ranks, where more than
+    half of them trained."""
+    shares = np.geomspace(*ENDS, 41)
+    walls = []
+    for model in runs.models():
+        for r in model.ranks_with_curves:
+            rate, least = runs.bottom(model, r)
+            if np.isfinite(rate):
+                walls.append(runs.valley(model, r)(np.log(rate * shares)) - least)
+    known = np.isfinite(walls).mean(axis=0) > 0.5
+    return shares[known], np.nanmedian(np.array(walls)[:, known], axis=0)
+
+
+def _best(model: runs.Model, r: int) -> float:
+    """The rate at the bottom of the valley, or the end of the rates that is lowest."""
+    rate = runs.bottom(model, r)[0]
+    return rate if np.isfinite(rate) else model.best(r)
 
 
 def one_stride(rule: str = "LoRA") -> dict:
@@ -148,13 +142,13 @@ def one_stride(rule: str = "LoRA") -> dict:
     promised = 64 ** STRIDE_POWERS[rule]
 
     ranks = np.array(RANKS)
-    traces = [line(list(strides), list(strides.values()), "delta", width=1.5, opacity=0.45,
+    traces = [line(list(strides), list(strides.values()), "ink", width=1.5, opacity=0.45,
                    **named(name, list(strides.values())))
               for name, strides in factors.items() if strides]
     ends = {}
     for name, power in STRIDE_POWERS.items():
         chosen = name == rule
-        colour = "A" if chosen else "frozen"
+        colour = "rose" if chosen else "frozen"
         predicted = ranks.astype(float) ** power
         traces.append(line(ranks, predicted, colour, width=4 if chosen else 1.5,
                            dash="solid" if chosen else "dash",
@@ -181,7 +175,7 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
         gains = np.array([model.least(low) - model.least(high) for model in models])
         places = column + rng.uniform(-0.25, 0.25, len(models))
         chosen = np.array([low_size <= model.billions < high_size for model in models])
-        for group, colour, size_of_mark in ((~chosen, "frozen", 7), (chosen, "delta", 10)):
+        for group, colour, size_of_mark in ((~chosen, "frozen", 7), (chosen, "teal", 10)):
             traces.append(marks(places[group], gains[group], colour, "circle", size_of_mark,
                                 **named("nats", gains[group])))
         pair = f"{low} to {high}"
@@ -189,9 +183,9 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
         if chosen.any():
             class_medians[pair] = float(np.median(gains[chosen]))
         bar = [medians[pair]] * 2
-        traces.append(line([column - 0.35, column + 0.35], bar, "A", width=4,
+        traces.append(line([column - 0.35, column + 0.35], bar, "rose", width=4,
                            **named("median of all", bar)))
-    traces.append(say({(column, MEDIANS_AT): coloured(f"{value:.4f}", "A")
+    traces.append(say({(column, MEDIANS_AT): coloured(f"{value:.4f}", "rose")
                        for column, value in enumerate(medians.values())}, "middle center", 13))
     names = [f"{low} → {high}" for low, high in steps]
     first = next(iter(class_medians))  # the smallest ranks that the class has
