@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lora_book.in_practice.memory import LLAMAS
-from lora_book.language_models import figures, make_data, runs, runs_drift, runs_two_rules
+from lora_book.language_models import figures, make_data, runs, runs_drift
 from tests.lora_book.figure_words import headline
 
 STORED = json.loads((runs.FOLDER / "sweep.json").read_text("utf-8"))
@@ -253,17 +253,9 @@ def test_the_error_of_an_accuracy_on_a_thousand_problems():
         assert math.sqrt(share * (1 - share) / 1000) == pytest.approx(0.01, abs=1e-3)
 
 
-@pytest.mark.claim("cit-alpha-r-drift")
-def test_with_alpha_equal_r_the_best_rate_does_not_rise():
-    steps = [later / first for first, later in runs_two_rules.ALPHA_IS_R.values()]
-    assert sorted(round(step, 2) for step in steps) == [0.3, 0.33, 0.33, 1, 1]
-    assert headline(figures.two_rules(figures.GROWS)).endswith("rises in 0, falls in 3")
-
-
 def test_the_figures_say_what_the_rows_say():
     assert headline(figures.valleys()).endswith("costs 0.0041 nats at r = 64")
     assert "half of the models lose 0.0031 nats" in headline(figures.costs("1 → 64"))
     assert "× 1.09 measured" in headline(figures.one_stride("rsLoRA"))
-    assert headline(figures.two_rules(figures.KEPT)).endswith("rises on 28, falls on 0")
     middle = "20 to 35 billion"
     assert headline(figures.rank_buys(middle)).startswith(f"{middle}: from r = 1 to 4")

@@ -3,7 +3,7 @@
 import pytest
 
 from lora_book.divide_by_r.figures import darkrooms
-from lora_book.first_r.figures import carried
+from lora_book.first_r.figures import UPWARDS, dropped
 from lora_book.language_models.figures import costs, valleys
 from tests.lora_book.figure_words import reading
 
@@ -12,8 +12,8 @@ from tests.lora_book.figure_words import reading
     (darkrooms(64), "as it is: letters × 63, grain × 8.6"),
     (darkrooms(256), "÷ r: letters × 1,"),
     (darkrooms(256, "SGD"), "÷ √r: letters × 0.97,"),
-    (carried("kept", 64), "costs nothing"),
-    (carried("= r", 64), "leaves 30 × the least loss"),
+    (dropped("kept", ranks=UPWARDS), "costs nothing"),
+    (dropped("= r", ranks=UPWARDS), "at r = 64 the rate leaves 30 times the least loss"),
     (valleys("Qwen3-30B-A3B", "the smallest rank"), "r = 1 costs 0.0041 nats at r = 64"),
     (costs("16 → 64", 0), "half of the models lose 0.0002 nats")])
 def test_a_class_sees_what_its_teacher_is_told(figure, words):

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from lora_book.first_r.figures import carried
+from lora_book.first_r.figures import dropped
 from lora_book.shared import digits_map, word_run
 from lora_book.shared.fits import geometric_mean
 from lora_book.shared.style import COLOURS
@@ -147,8 +147,8 @@ def test_a_carried_rate_costs_nothing_with_alpha_kept_and_much_with_alpha_r():
     first, *later = (geometric_mean(digits_map.losses("45°, Adam", r, s))
                      for r, s in ((8, 1.0), (64, 1 / 8), (64, 1.0)))
     kept, grown = (loss[first.argmin()] / loss.min() for loss in later)
-    assert kept < 1.005 and "costs nothing" in headline(carried("kept", 64))
-    assert numbers(carried("= r", 64))[-1] == pytest.approx(grown, rel=0.01)
+    assert kept < 1.005 and "costs nothing" in headline(dropped("kept", ranks=(8, 64)))
+    assert numbers(dropped("= r"))[-1] == pytest.approx(grown, rel=0.01)
 
 
 @pytest.mark.parametrize(("start", "verdict"), [

@@ -5,12 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from lora_book.first_r import runs_models
-from lora_book.language_models import runs, runs_two_rules
-from lora_book.language_models.runs_two_rules import GROWS, KEPT
+from lora_book.language_models import runs
 from lora_book.shared.axes import labelled, log_labelled
 from lora_book.shared.drawing import fill, say
-from lora_book.shared.fits import geometric_mean
 from lora_book.shared.looks import end_labels, named, named_ticks, roomy
 from lora_book.shared.scale_rules import FORMULAS
 from lora_book.shared.style import coloured, figure, line, marks
@@ -35,8 +32,6 @@ STRIDE_POWERS = {"LoRA": 0.0, "rsLoRA": 0.5, "unscaled": 1.0}  # how a stride gr
 MEDIANS_AT = -0.0022  # where the medians are written, in nats
 # From, and below, in billions of parameters.
 SIZES = {"1 to 9 billion": (0, 10), "20 to 35 billion": (20, 40), "70 billion and more": (70, 2000)}
-
-BOOKS_RULE = {KEPT: "LoRA", GROWS: "unscaled"}  # what the book's own tasks call these
 
 MODELS = {model.short_name: model for model in runs.models()}
 
@@ -196,35 +191,3 @@ def rank_buys(size: str = "1 to 9 billion") -> dict:
         f"{size}; medians of all models, from rank to rank: "
         + ", ".join(f"{pair} {value:.4f}" for pair, value in medians.items()))
 
-
-def two_rules(rule: str = GROWS) -> dict:
-    """The best η against the rank, both as multiples of those where a line begins.
-
-    Language models in colour, the book's own five tasks in grey.
-    """
-    traces = []
-    for model_name in runs_models.MODELS:
-        ranks = np.array(runs_models.ranks(model_name))
-        best = geometric_mean(runs_models.best(model_name, BOOKS_RULE[rule]))
-        traces.append(line(ranks / ranks[0], best / best[0], "frozen", width=2, opacity=0.7,
-                           **named(model_name, best / best[0])))
-    published_colour = "delta" if rule == KEPT else "B"
-    changes = []
-    for name, best in runs_two_rules.published(rule).items():
-        ranks = np.array(list(best))
-        rates = np.array(list(best.values()))
-        changes.append(rates[-1] - rates[0])
-        traces.append(line(ranks / ranks[0], rates / rates[0], published_colour, width=2,
-                           mode="lines+markers", opacity=0.6, **named(name, rates / rates[0])))
-    rises = sum(change > 0 for change in changes)
-    falls = sum(change < 0 for change in changes)
-    headline = (f"{rule}, on {len(changes)} language models: the best η rises on {rises}, "
-                f"falls on {falls}")
-    if rule == GROWS:
-        headline = (f"{rule}, in {len(changes)} searches: the best η rises in {rises}, "
-                    f"falls in {falls}")
-    return figure(
-        traces, headline, [named_ticks((1, 4, 16, 64), "times the smallest rank")],
-        [log_labelled("times its best η", -1.1, 0.75, [0.1, 0.3, 1, 3])],
-        headline, headings=[coloured("● language models", published_colour) + "   "
-                            + coloured("● this book's tasks", "frozen")])
