@@ -196,5 +196,43 @@ def strength(adapter: Examination, strength: float = 1.0) -> dict:
                  f"{title}. The green words are what each tool is told")
 
 
+def how_far(adapter: Examination) -> str:
+    """How wide A is beside each start, and how far it went if it began so, as HTML."""
+    known = replace(adapter, rows=tuple(with_numbers(adapter)))
+    if not any(row.starts for row in known.rows):
+        return "<p>No module has an A that is drawn.</p>"
+    rows = [(drawn_by, beside_start(known, start)) for drawn_by, start in STARTS.items()]
+    unknown = [row.layer for row in adapter.rows if not row.is_known]
+    note = ""
+    if unknown:
+        named = ", ".join(unknown[:NAMED])
+        more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+        note = f"<p>Left out, without numbers: {escape(named)}{more}.</p>"
+    return _table("A starts as in", "A is", rows) + note
+
+
+def strengths(adapter: Examination) -> str:
+    """What acts, and what each tool has to be told for it, as HTML."""
+    yours = adapter.commonest()
+    scales = adapter.scales()
+    if yours is None:
+        return ("<p>No s is above 0: see what is found above.</p>" if scales else
+                "<p>The file does not say s: see what is found above.</p>")
+    norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
+    text = f"r = {yours.r}, s = {number(yours.scale)}: ‖ΔW‖ of all modules is {number(norm)}."
+    if len(scales) > 1:
+        text += f" Other modules have other r or s, {len(scales)} pairs in all."
+    rows = [(name, written(yours, name)) for name in ROWS]
+    return f"<p>{text}</p>" + _table("tool", "is told", rows)
+
+
+def _table(first: str, second: str, rows: list[tuple[str, str]]) -> str:
+    """Two columns, as HTML."""
+    cells = "".join(f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>"
+                    for name, text in rows)
+    return (f"<table><thead><tr><th>{first}</th><th>{second}</th></tr></thead>"
+            f"<tbody>{cells}</tbody></table>")
+
+
 def _empty(title: str) -> dict:
     return figure([], title, [{"range": [0, 1]}], [{"range": [0, 1]}], title)
