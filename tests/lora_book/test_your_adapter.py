@@ -59,26 +59,21 @@ def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
     assert in_words in headline(shown)
 
 
-@pytest.mark.parametrize("start", figures.STARTS.values())
-def test_the_spread_of_A_is_that_of_its_entries(sample, start):
+@pytest.mark.parametrize(("drawn_by", "start"), figures.STARTS.items())
+def test_the_spread_of_A_is_that_of_its_entries(sample, drawn_by, start):
     A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
-    ratios = {name: np.sqrt(np.mean(a**2)) / A_STARTS[start](R, a.shape[1])
-              for name, a in zip(NAMES, A, strict=True)}
-    shown = figures.spread(sample, start)["data"][1]
-    want = [ratios[f"base_model.model.{layer}"] for layer in shown["text"]]
-    np.testing.assert_allclose(shown["y"], want, rtol=1e-6)
-    assert f"{np.median(want):.3g} times" in headline(figures.spread(sample, start))
+    ratios = [np.sqrt(np.mean(a**2)) / A_STARTS[start](R, a.shape[1]) for a in A]
+    row = f"<td>{drawn_by}</td><td>{np.median(ratios):.3g} times as wide as this start"
+    assert row in figures.how_far(sample)
 
 
-def test_a_strength_multiplies_the_scale(sample):
+def test_the_scale_is_told_to_each_tool(sample):
     norm = np.sqrt(sum(value**2 for value in NORMS.values()))
-    for strength in figures.STRENGTHS:
-        shown = figures.strength(sample, strength)
-        s = strength * SETTINGS["lora_alpha"] / R
-        assert shown["data"][0]["x"] == [s, s]
-        assert headline(shown).endswith(
-            f"acts as {s:.3g}, and ‖ΔW‖ of all is {strength * norm:.3g}")
-        assert f"α {s * R:.3g}" in shown["data"][1]["text"]
+    s = SETTINGS["lora_alpha"] / R
+    text = figures.strengths(sample)
+    assert f"r = {R}, s = {s:g}: ‖ΔW‖ of all modules is {norm:.3g}." in text
+    assert f"<td>PEFT</td><td>α {s * R:.3g}</td>" in text
+    assert f"<td>MLX</td><td>scale {s:g}</td>" in text
 
 
 def zero_B(key, values):
@@ -99,12 +94,12 @@ def unchanged(key, values):
 
 
 @pytest.mark.parametrize(("change", "settings", "words"), [
-    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "times", "is 0 exactly"]),
+    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "times", "modules is 0 exactly"]),
     (broken_A, SETTINGS, ["has no numbers", "No module has numbers", "No module has an A",
-                          "is 0 exactly"]),
+                          "modules is 0 exactly"]),
     (broken_B, SETTINGS, ["‖ΔW‖ =", "kept",
                           f"Left out, without numbers: {list(NORMS)[1]}",
-                          "of all is"]),
+                          "‖ΔW‖ of all modules"]),
     (unchanged, {}, ["‖ΔW‖", "kept", "times", "does not say s"])])
 def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
     save_file({key: change(key, values) for key, values in TENSORS.items()},
@@ -112,10 +107,11 @@ def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change
     if settings:
         (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
     adapter = figures.adapter(tmp_path)
-    for draw, text in zip((figures.where, figures.components, figures.spread, figures.strength),
-                          words, strict=True):
+    for draw, text in zip((figures.where, figures.components), words[:2], strict=True):
         validate(draw(adapter))
         assert text in headline(draw(adapter))
+    for tell, text in zip((figures.how_far, figures.strengths), words[2:], strict=True):
+        assert text in tell(adapter)
     assert "<li><p><b>" in figures.findings(adapter)
 
 
@@ -139,7 +135,7 @@ def test_a_scale_of_zero_is_not_called_unknown():
     adapter = figures.adapter(save({"lora_unet_q.lora_down.weight": np.ones((1, 2)),
                                     "lora_unet_q.lora_up.weight": np.ones((2, 1)),
                                     "lora_unet_q.alpha": np.zeros(())}))
-    assert headline(figures.strength(adapter)).startswith("No s is above 0")
+    assert "No s is above 0" in figures.strengths(adapter)
     assert "r = 1, α = 0, s = 0 by α/r: 1 module\n" in adapter.report()
     assert "nothing is added" in figures.findings(adapter)
 

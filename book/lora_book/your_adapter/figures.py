@@ -1,4 +1,4 @@
-"""A LoRA file in words and in four figures, for the sample and for a reader's own file."""
+"""A LoRA file in two figures and two tables, for the sample and for a reader's own file."""
 
 import os
 import re
@@ -10,8 +10,8 @@ from urllib.parse import quote
 import numpy as np
 
 from lora_book.shared.axes import labelled
-from lora_book.shared.style import PALE, figure, heat, level, marks, words
-from lora_book.shared.tool_rows import ROWS, tools, written
+from lora_book.shared.style import PALE, figure, heat, marks, words
+from lora_book.shared.tool_rows import ROWS, written
 from lora_book.your_adapter import SAMPLE
 from lora_edu.examine import Examination, Row, examine
 from lora_edu.examine.report import beside_start, head
@@ -20,7 +20,6 @@ from lora_edu.explore.words import number
 
 STARTS = {"kohya, PEFT, MLX": "kaiming_uniform", "diffusers": "peft_gaussian",
           "Keras": "he_uniform"}
-STRENGTHS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
 LONGEST = 18  # letters of a name beside the map
 ROW = 24  # px of the map
 NAMED = 3  # modules without numbers, in a headline
@@ -110,7 +109,7 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
         heat(shades, -100, 100, ["rgba(0,0,0,0)", PALE, "delta"], name="‖ΔW‖",
              customdata=values, text=cell_names),
         words(*np.argwhere(norms == 0).T, "0"),
-        marks([block], [part], "B", "square-open", 16, stroke=3, name="chosen")]
+        marks([block], [part], "rose", "square-open", 16, stroke=3, name="chosen")]
     return figure(
         traces, title,
         [{"range": [-0.5, len(blocks) - 0.5], "showgrid": False, "ticks": "", "tickangle": 0,
@@ -154,46 +153,6 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
-
-
-def spread(adapter: Examination, start: str = "kaiming_uniform") -> dict:
-    """The spread of A of each module in that of a start; those without numbers are named."""
-    known = with_numbers(adapter)
-    rows = [row for row in known if row.starts]
-    if not rows:
-        return _empty("No module has an A that is drawn")
-    ratios = np.array([row.sigma / row.starts[start] for row in rows])
-    title = f"A is {beside_start(replace(adapter, rows=tuple(known)), start)}"
-    unknown = [row.layer for row in adapter.rows if not row.is_known]
-    if unknown:
-        title += f". Left out, without numbers: {', '.join(unknown[:NAMED])}"
-    if len(unknown) > NAMED:
-        title += f" and {len(unknown) - NAMED} more"
-    ends = [-0.5, len(known) - 0.5]
-    trace = marks([known.index(row) for row in rows], ratios, "A", "circle", 9, name="A",
-                  text=[row.layer for row in rows],
-                  hovertemplate="%{text}: %{y:.3g} times the start<extra></extra>")
-    return figure(
-        [level(1, ends), trace], title,
-        [labelled("module", *ends, dtick=len(known) // 10 + 1)],
-        [labelled("spread ÷ start’s", 0, 1.1 * max(1.0, ratios.max()))],
-        title)
-
-
-def strength(adapter: Examination, strength: float = 1.0) -> dict:
-    """The scale at a strength, and how each tool is told to have it."""
-    yours = adapter.commonest(strength)
-    scales = adapter.scales()
-    if yours is None:
-        return _empty("No s is above 0: see what is found above" if scales else
-                      "The file does not say s: see what is found above")
-    norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
-    title = (f"r = {yours.r}, s = {number(yours.scale / strength)}: at strength {strength:g} it "
-             f"acts as {number(yours.scale)}, and ‖ΔW‖ of all is {number(strength * norm)}")
-    if len(scales) > 1:
-        title += f". Other modules have other r or s, {len(scales)} pairs in all"
-    return tools(yours.scale, [written(yours, name) for name in ROWS], title,
-                 f"{title}. The green words are what each tool is told")
 
 
 def how_far(adapter: Examination) -> str:
