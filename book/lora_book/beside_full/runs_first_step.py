@@ -27,17 +27,6 @@ def lora_step(r: int) -> np.ndarray:
     return ALPHA / r * np.sign(S @ A.T) @ A
 
 
-@cache
-def rate_for_same_use(k: int, alpha: float) -> float:
-    """LoRA's η over full fine-tuning's at which their first steps of Adam are equally useful.
-
-    In expectation, with PEFT's σ, for a gradient of 64 rows and k columns with normal entries.
-    """
-    G = np.random.default_rng(0).normal(size=(64, k))
-    lengths = np.linalg.norm(G, axis=1).sum()
-    return float(np.abs(G).sum() / (alpha * (3 * k)**-0.5 * np.sqrt(2 / np.pi) * lengths))
-
-
 def compared(step: np.ndarray) -> tuple[float, float]:
     """The use and the harm of a step, (d, k), over those of full fine-tuning's at η = 1.
 
