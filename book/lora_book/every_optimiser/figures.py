@@ -1,18 +1,12 @@
-"""The chooser of optimisers, and their table."""
+"""The table of optimisers."""
 
 import json
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from lora_book.shared.axes import labelled
-from lora_book.shared.style import coloured, figure, line, marks
-from lora_book.shared.two_runs import STEPS
 from lora_edu.explore.words import number
 
 DATA = Path(__file__).with_name("data") / "rules.json"
-FOLLOWS = "nothing", "η and A’s start", "everything"
 UNITS = {2: "× c²", 1: "× c", 0: "stays", -1: "÷ c", -2: "÷ c²"}
 
 
@@ -22,26 +16,6 @@ def results() -> dict[str, dict]:
     stored = json.loads(DATA.read_text(encoding="utf-8"))
     order = 1, 2, 0, None
     return dict(sorted(stored.items(), key=lambda item: order.index(item[1]["power"])))
-
-
-def chooser(optimiser: str = "Lion", follows: str = "everything") -> dict:
-    """The losses of a run with α × 16 and of a partner with α, to which some settings follow."""
-    result = results()[optimiser]
-    which = FOLLOWS.index(follows)
-    gap = result["gaps"][which]
-    large = result["losses"][0]
-    partner = result["losses"][1 + which]
-    steps = np.arange(0, STEPS + 1, 2)
-    top = 0.66
-    gap_text = gap_in_words(gap)
-    rule = rule_in_words(result)
-    traces = [line(steps, np.minimum(large, top), "loss", width=9, opacity=0.45, name="α × 16"),
-              marks(steps, np.minimum(partner, top), "delta", "diamond", 7)]
-    return figure(traces, f"{rule}; with {follows} the gap is {gap_text}",
-                  [labelled("step", -2, STEPS + 1)],
-                  [labelled("loss", -0.04, 0.7, tickvals=[0, 0.2, 0.4, 0.6])],
-                  f"{optimiser} ({result['by']}): {rule}. With {follows} the gap is {gap_text}",
-                  headings=[f"{coloured('▬ α × 16', 'loss')}   {coloured('◆ plain α', 'delta')}"])
 
 
 def rule_in_words(result: dict) -> str:

@@ -6,7 +6,6 @@ Those of libraries that nothing else needs: pip install -c constraints.txt -e ".
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pkgutil import resolve_name
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -97,8 +96,8 @@ RULES = {
 
 
 def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float = 1.0
-         ) -> tuple[np.ndarray, np.ndarray]:
-    """(losses (STEPS + 1,), ΔW (STEPS + 1, d, k)).
+         ) -> np.ndarray:
+    """ΔW at every step, (STEPS + 1, d, k).
 
     scale: s. start, lr: factors of A's start and of η. c: what the rule's constants follow by.
     """
@@ -109,50 +108,39 @@ def path(rule: Rule, scale: float, start: float = 1.0, lr: float = 1.0, c: float
     optimiser = rule.make([A, B], lr * rule.lr, c)
     if hasattr(optimiser, "train"):  # schedule-free rules have two points
         optimiser.train()
-    losses = []
     deltas = []
     for _ in range(STEPS + 1):
         a = A.detach().double().numpy()
         b = B.detach().double().numpy()
         deltas.append(scale * (b @ a))
-        loss, G = regression.loss_and_gradient(regression.W0 + deltas[-1])
-        losses.append(loss)
+        G = regression.gradient(regression.W0 + deltas[-1])
         A.grad = torch.tensor(scale * (b.T @ G), dtype=rule.dtype)
         B.grad = torch.tensor(scale * (G @ a.T), dtype=rule.dtype)
         optimiser.step()
-    return np.array(losses), np.array(deltas)
-
-
-class Runs(NamedTuple):
-    """gaps: of the three partners. losses: of all four runs."""
-
-    gaps: list[float]
-    losses: list[np.ndarray]
+    return np.array(deltas)
 
 
 def compare(rule: Rule) -> dict:
     """A run with α × 16 beside three partners with α: nothing follows, η and A's start do, all do.
 
     Returns:
-        ``by``, the library; the rule's ``power``; ``follows``, symbol → power; for each partner the
-        largest relative gap between the updates (``gaps``); and every second of the ``losses`` of
-        the four runs. Where no power is right, η follows by the best of 0, 1 and 2.
+        ``by``, the library; the rule's ``power``; ``follows``, symbol → power; and for each partner
+        the largest relative gap between the updates (``gaps``). Where no power is right, η follows
+        by the best of 0, 1 and 2.
     """
-    losses_large, deltas_large = path(rule, C**2 * SCALING)
+    large = path(rule, C**2 * SCALING)
     alone = path(rule, SCALING)
 
-    def beside(power: int) -> Runs:
+    def gaps(power: int) -> list[float]:
         """Where η follows by that power."""
         partners = [alone,
                     path(rule, SCALING, start=C, lr=C**power),
                     path(rule, SCALING, start=C, lr=C**power, c=C)]
-        gaps = [float(relative_gap(deltas_large, deltas).max()) for _, deltas in partners]
-        return Runs(gaps, [losses_large, *(losses for losses, _ in partners)])
+        return [float(relative_gap(large, partner).max()) for partner in partners]
 
     powers = (0, 1, 2) if rule.power is None else (rule.power,)
-    candidates = [beside(power) for power in powers]
-    gaps, losses = min(candidates, key=lambda runs: runs.gaps[-1])  # least gap where all follow
+    best = min(map(gaps, powers), key=lambda of_power: of_power[-1])  # least where all follow
     release, _, _ = version(rule.library).partition("+")  # of torch 2.13.0+cpu: 2.13.0
     return {"by": f"{rule.library} {release}", "power": rule.power,
             "follows": {symbol: power for symbol, (*_, power) in rule.constants.items()},
-            "gaps": gaps, "losses": [run[::2].round(4).tolist() for run in losses]}
+            "gaps": best}
