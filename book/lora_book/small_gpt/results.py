@@ -4,8 +4,13 @@ import json
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 FILE = Path(__file__).parent / "data" / "results.json"
 RANKS = (1, 4, 8, 16)
+BUDGET = {"k, r = 16": "k alone", "q, r = 16": "q alone", "v, r = 16": "v alone",
+          "q, v, r = 8": "q and v", "q, k, v, out, r = 4": "all of attention",
+          "all, r = 2": "everywhere", "up, down, r = 3": "perceptron"}  # about 12,288 numbers each
 
 
 @cache
@@ -32,3 +37,14 @@ def sample(style: str, r: int, prompt: str) -> dict:
     """The sample of an adapter ("shakespeare", r = 0: of the base) after a prompt."""
     return next(s for s in read()["samples"]
                 if (s["style"], s["r"], s["prompt"].strip()) == (style, r, prompt))
+
+
+def budget() -> str:
+    """What about 12,288 numbers get of the full gain on the Bible, as a table in Markdown."""
+    before = read()["base"]["bible"]["test"]
+    full = before - np.mean(row("bible", "full")["test"])
+    lines = ["| where | rank | of the full gain |", "|---|---|---|"]
+    for method, name in BUDGET.items():
+        share = (before - np.mean(row("bible", method)["test"])) / full
+        lines.append(f"| {name} | {method.rpartition(' ')[2]} | {share:.0%} |")
+    return "\n".join(lines)
