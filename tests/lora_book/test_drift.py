@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from lora_book.first_r import make_data, runs_models
-from lora_book.language_models import figures_drift, runs, runs_crossover, runs_drift
+from lora_book.language_models import runs, runs_crossover, runs_drift
 from lora_book.shared import digits
 from lora_book.shared.fits import geometric_mean
 from lora_book.shared.mlp import MLP
-from tests.lora_book.figure_words import headline
 from tests.lora_book.oracles import adam_step, span
 
 
@@ -163,8 +162,3 @@ def test_what_is_left_of_the_rise_comes_early():
 def test_the_small_gpt_drifts_as_one_step_would_where_a_is_frozen(log, rise):
     assert runs_drift.rise_of_gpt(log) == pytest.approx(rise, abs=0.05)
 
-
-@pytest.mark.claim("obs-drift")
-def test_the_figure_says_the_powers():
-    assert headline(figures_drift.drift("all directions", "trained", 2)) == (
-        "A trained, 2 steps: r^0.23 beside r^0.19 of language models")

@@ -4,7 +4,6 @@ import numpy as np
 
 from lora_book.rotated_digits import runs
 from lora_book.shared import digits
-from lora_book.shared.axes import labelled
 from lora_book.shared.looks import apart, named, named_ticks, ring, seeds
 from lora_book.shared.style import (
     BLANK_AXIS,
@@ -105,28 +104,3 @@ def _curve(quantity: str, name: str, x, values: np.ndarray, chosen: int, panel: 
         traces.append(ring(x[chosen], middle[chosen], panel=panel))
     return traces
 
-
-def moving_zero(share: float = 0.0, trained: str = "r = 16") -> dict:
-    """Inverted digits over the steps: test accuracy (left), and what the first layer passes on.
-
-    share: of the mean picture that is taken off. trained: one of runs.TRAINED.
-    """
-    at = runs.SHARES.index(share), list(runs.TRAINED).index(trained)
-    values = runs.shipped()["paths"][at][..., [0, 2]]  # (seeds, n, 2): right, pairs that pass
-    middle = np.median(values, axis=0)  # (n, 2)
-    traces = []
-    for i, (quantity, name) in enumerate((("delta", "test accuracy"), ("A", "pairs that pass"))):
-        traces += [line(runs.SHOWN, seed, quantity, panel=i + 1, width=1.5, opacity=0.4,
-                        name="each seed") for seed in values[..., i]]
-        traces.append(line(runs.SHOWN, middle[:, i], quantity, panel=i + 1, width=3.5,
-                           **named(name)))
-    steps = labelled("step", -4, 204)
-    accuracy, passing = middle[-1]
-    method = f"LoRA, {trained}" if runs.TRAINED[trained] else "all of the first W trained"
-    return figure(
-        traces, f"{accuracy:.0%} read rightly, {passing:.0%} still passed on", [steps, steps],
-        [SHARE, SHARE],
-        f"{method}, {share:.0%} of the mean picture taken off: after {runs.SHOWN[-1]} steps "
-        f"{accuracy:.0%} of the test pictures right, {passing:.0%} of the pairs of unit and "
-        "picture pass (medians of five seeds)",
-        headings=[coloured("read rightly", "delta"), coloured("still passed on", "A")])

@@ -5,12 +5,10 @@ import re
 import numpy as np
 
 from lora_book.shared.axes import labelled
-from lora_book.shared.drawing import box
 from lora_book.shared.looks import named, ring
 from lora_book.shared.style import (
     BLANK_AXIS,
     COLOURS,
-    MARGIN,
     coloured,
     figure,
     heat,
@@ -29,9 +27,6 @@ ROWS = 12
 SPAN = (800, 650_000)  # of numbers trained
 # Of the panel with the loss on the new text, in nats.
 HEIGHTS = {"bible": [1.25, 1.8], "devil": [1.62, 2.28]}
-LABELS = {"k, r = 16": "k alone", "q, r = 16": "q alone", "v, r = 16": "v alone",
-          "q, v, r = 8": "q and v", "q, k, v, out, r = 4": "all of attention",
-          "all, r = 2": "everywhere", "up, down, r = 3": "perceptron"}
 CLEAR = "rgba(128,128,128,0)"
 GAIN_COLOURS = ("rgba(213,94,0,0.75)", CLEAR, "rgba(0,158,115,0.75)")
 LARGEST = 3  # nats that have the full colour
@@ -149,23 +144,3 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
         headings=[coloured("loss on the new text", "loss"),
                   coloured("loss on Shakespeare", "A")])
 
-
-def budget() -> dict:
-    """What about 12,288 numbers gain on the Bible, spent on one set of matrices or another."""
-    base = results.read()["base"]["bible"]["test"]
-    full = base - np.mean(results.row("bible", "full")["test"])
-    gains = {name: (base - np.mean(results.row("bible", method)["test"])) / full
-             for method, name in LABELS.items()}
-    shapes = [box(0, at - 0.32, gain, 0.64, "A" if name == "q and v" else "loss")
-              for at, (name, gain) in enumerate(gains.items())]
-    traces = [words([*gains.values()], list(range(len(gains))),
-                    [f" {gain:.0%}" for gain in gains.values()], textposition="middle right")]
-    return figure(
-        traces, f"q and v get {gains['q and v']:.0%} of the gain, the perceptron alone "
-        f"{gains['perceptron']:.0%}",
-        [labelled("of the gain of training everything", 0, 1.08, tickformat=".0%", showgrid=False)],
-        [{"range": [-0.6, len(gains) - 0.4], "tickvals": list(range(len(gains))),
-          "ticktext": list(gains), "showgrid": False}],
-        "Of the full gain one budget gets: "
-        + ", ".join(f"{name} {gain:.0%}" for name, gain in gains.items()),
-        shapes=shapes, margin={**MARGIN, "l": 120})

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from lora_book.shared.axes import labelled, log_labelled
+from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import say
 from lora_book.shared.fits import geometric_mean
 from lora_book.shared.looks import Look, steps_done
 from lora_book.shared.style import coloured, figure, line
-from lora_book.which_zero import runs_swap as swap
 from lora_book.which_zero import runs_wide_layer as wide
 from lora_edu.explore.words import power, short
 
@@ -61,24 +60,6 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
                   tickvals=np.log10(SHARES).round(4).tolist())],
         f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside B random with the "
         f"narrow ones: {costs}")
-
-
-def preference(steps: int = 10) -> dict:
-    """The loss left by A random and by B random, each at its own best rate, against the directions
-    that the inputs fill."""
-    left = geometric_mean(swap.losses_left(steps), axis=1)  # (directions, starts)
-    ratio = left[0, 1] / left[0, 0]
-    traces = []
-    for path, (name, look), side in zip(left.T, LOOKS.items(), ("bottom", "top"), strict=True):
-        traces += [look.curve(swap.DIRECTIONS, path, name),
-                   say({(swap.DIRECTIONS[1], path[1]): coloured(f" <br>{name}<br> ", look.colour)},
-                       f"{side} center", 14)]
-    return figure(
-        traces, f"4 directions: B random leaves {ratio:.2g} × the loss",
-        [log_labelled("directions that the inputs fill, of 64", 0.5, 1.9, list(swap.DIRECTIONS))],
-        [log_labelled("share of the loss left", -1.8, 0.6, [0.03, 0.1, 0.3, 1])],
-        f"{steps_done(steps)}: where inputs fill 4 directions B random leaves {ratio:.2g} times "
-        f"the loss of A random, where they fill all {left[-1, 1] / left[-1, 0]:.2g} times")
 
 
 def place(shares) -> np.ndarray:
