@@ -1,85 +1,60 @@
-"""Where the memory of training goes."""
-
-
-import numpy as np
+"""Where the memory of training goes: the cells of a card."""
 
 from lora_book.in_practice.memory import LLAMAS, PRECISIONS, account, file
-from lora_book.shared.axes import BYTES
-from lora_book.shared.drawing import say
-from lora_book.shared.looks import Look, apart, named_ticks, ring
+from lora_book.shared.drawing import box, dotted, drawing, say
 from lora_book.shared.models import size_text
-from lora_book.shared.style import MARGIN, coloured, figure, level, line, marks
+from lora_book.shared.style import coloured
 
-TERMS = ("base", "A and B", "gradients", "moments", "activations", "logits")  # from the top
-OWN = TERMS[1:4]  # the adapter's
 TOKENS = (512, 2048, 8192, 32_768)
-CARDS = (24e9, 80e9)  # bytes
-LOOKS = {"16 bits": Look("B", "square"), "mixed": Look("A", "circle"),
-         "8-bit base": Look("loss", "triangle-up"),
-         "4-bit base": Look("delta", "diamond")}
-
+CARDS = {24e9: "24 GB", 80e9: "80 GB"}
+GB_A_ROW = 8
+ROWS = 10  # of the larger card
+# What the drawing tells apart, with its colour.
+PARTS = {"base": "ink", "adapter’s own": "rose", "activations": "brown", "logits": "teal"}
+OWN = ("A and B", "gradients", "moments")  # the adapter's
 
 
 def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
            precision: str = "mixed", tokens: int = 2048, checkpointing: bool = True) -> dict:
-    """Left: bytes of each term. Right: their sum against the tokens of a step.
-
-    The colour of the precision has the adapter's own terms too.
-    """
+    """What a step holds, filled into the cells of a card: a gigabyte each, row by row."""
     llama = LLAMAS[model]
     terms = account(llama, modules, r, PRECISIONS[precision], tokens, checkpointing)
     total = sum(terms.values())
-    adapters = sum(terms[name] for name in OWN)
-    sums = {name: [sum(account(llama, modules, r, PRECISIONS[name], count, checkpointing).values())
-                   for count in TOKENS] for name in LOOKS}
-    least = account(llama, "q, v", 4, PRECISIONS["4-bit base"], TOKENS[0], True)
-    largest = account(llama, "all seven", 256, PRECISIONS["mixed"], TOKENS[-1], False)
-    low = np.log10(sum(least.values()))
-    high = np.log10(sum(largest.values()))
+    sizes = {name: terms.get(name, 0) for name in PARTS}
+    sizes["adapter’s own"] = sum(terms[name] for name in OWN)
 
-    chosen = LOOKS[precision].colour
-    traces = _term_lines(terms, chosen)
-    for name, look in LOOKS.items():
-        is_chosen = name == precision
-        traces.append(look.curve(TOKENS, sums[name], name, width=3.5 if is_chosen else 1.5,
-                                 size=8 if is_chosen else 5, panel=2,
-                                 hovertemplate=f"{name}: %{{y:.3s}}B<extra></extra>"))
-    places = apart([np.log10(values[0]) for values in sums.values()], 0.13 * (high - low))
-    labels = {}
-    for name, place in zip(sums, places, strict=True):
-        short_name = name.removesuffix(" base")
-        labels[TOKENS[0], 10**place] = coloured(f"{short_name}  ", LOOKS[name].colour)
-    traces.append(say(labels, "middle left", panel=2))
-    traces += [level(card, [TOKENS[0], 2 * TOKENS[-1]], panel=2, name="card",
-                     hovertemplate=f"a card of {card / 1e9:.0f} GB<extra></extra>")
-               for card in CARDS]
-    traces.append(ring(tokens, total, chosen, panel=2, text="%{y:.3s}B"))
+    cells = [box(column, -row - 1, 1, 1, "rgba(0,0,0,0)")
+             for row in range(ROWS) for column in range(GB_A_ROW)]
+    names = {}
+    shapes = []
+    filled = 0.0  # gigabytes
+    for row, (name, size) in enumerate(sizes.items()):
+        shapes += _fill(filled, filled + size / 1e9, PARTS[name])
+        filled += size / 1e9
+        names[GB_A_ROW + 0.5, -4 - 1.45 * row] = coloured(f"■ {name}", PARTS[name])
+        names[GB_A_ROW + 1, -4.6 - 1.45 * row] = size_text(size)
+    for card, name in CARDS.items():
+        rows = card / 1e9 / GB_A_ROW
+        cells.append(dotted(0, -rows, GB_A_ROW, rows, thick=3))
+        names[GB_A_ROW + 0.2, -rows] = f"◂ {name}"
 
-    tokens_axis = named_ticks(TOKENS, title="tokens in a step", margin=0.15)
-    tokens_axis["range"][0] -= 0.8  # room for the names
-    said_terms = ", ".join(f"{name} {size_text(size)}" for name, size in terms.items())
-    return figure(
-        traces, f"{size_text(total)} in all, {size_text(adapters)} of them the adapter’s own",
-        [{**BYTES, "range": [6, high]}, tokens_axis],
-        [{"range": [-0.6, 5.6], "tickvals": list(range(6)), "ticktext": TERMS[::-1],
-          "showgrid": False},
-         {"type": "log", "tickvals": [1e9, 1e10, 24e9, 80e9, 1e12],
-          "ticktext": ["1 GB", "10 GB", "24 GB", "80 GB", "1 TB"],
-          "range": [low - 0.15, high + 0.1]}],
+    fitting = [name for card, name in CARDS.items() if total <= card]
+    outcome = f"fits on a card of {fitting[0]}" if fitting else "fits on neither card"
+    told = ", ".join(f"{name} {size_text(size)}" for name, size in terms.items())
+    return drawing(
+        [*shapes, *cells, say(names, "middle right", 14)], f"{size_text(total)}: it {outcome}",
+        (-0.3, 14), (-ROWS - 0.6, 0.3),
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
-        f"{'on' if checkpointing else 'off'}: counted {size_text(total)}, {said_terms}"
-        f" · file {size_text(file(llama, modules, r, PRECISIONS[precision]))}",
-        headings=["bytes of each term, " + coloured("adapter’s own", chosen), "their sum"],
-        margin={**MARGIN, "l": 92})  # room for the terms' names
+        f"{'on' if checkpointing else 'off'}: counted {size_text(total)}, {told}"
+        f" · file {size_text(file(llama, modules, r, PRECISIONS[precision]))}")
 
 
-def _term_lines(terms: dict[str, float], chosen: str) -> list[dict]:
-    """A line from 1 MB to the bytes of each term; the adapter's own in the chosen colour."""
-    traces = []
-    for at, name in enumerate(TERMS[::-1]):
-        colour = chosen if name in OWN else "frozen"
-        traces += [line([1e6, max(terms[name], 1e6)], [at, at], colour, width=6),
-                   marks([terms[name]], [at], colour, "circle", 13, name=name,
-                         hovertemplate=f"{name}: %{{x:.3s}}B<extra></extra>")]
-    return traces
-
+def _fill(start: float, end: float, colour: str) -> list[dict]:
+    """Boxes from one gigabyte to another, as far as the rows go; one a row."""
+    boxes = []
+    for row in range(ROWS):
+        left = max(start - row * GB_A_ROW, 0)
+        right = min(end - row * GB_A_ROW, GB_A_ROW)
+        if left < right:
+            boxes.append(box(left, -row - 1, right - left, 1, colour))
+    return boxes
