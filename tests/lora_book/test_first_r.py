@@ -11,11 +11,10 @@ import torch
 from lora_book.divide_by_r.runs_rate import crossover
 from lora_book.first_r import make_data, runs_models
 from lora_book.first_r.figures import dropped
-from lora_book.language_models.runs_crossover import digits_network
 from lora_book.minilm import make_data as minilm
 from lora_book.minilm.passages import WORKS
+from lora_book.shared import digits, rate_maps
 from lora_book.shared import digits_map as first_r
-from lora_book.shared import rate_maps
 from lora_book.shared.fits import exponent, geometric_mean, vertex
 from lora_edu import effective_rank, sweep, teacher_student
 from tests.lora_book.figure_words import reading
@@ -36,14 +35,21 @@ def regret(task, rule, r):
 
 @pytest.mark.claim("obs-few-directions")
 def test_the_crossover_rank_of_every_layer_is_below_three():
-    network, layers, X, y = digits_network(45)
-    received = make_data.model().features(X.numpy())[:3]
+    model = make_data.model()
+    data = digits.load(45)
+    X = torch.tensor(data.X_train)
+    y = torch.tensor(data.y_train)
+    received = model.features(data.X_train)[:3]
     assert max(map(effective_rank, received)) < 2
 
     def crossovers(part):
         """r_c of each layer, with G from autograd on some pictures, for what it receives of all."""
-        loss = torch.nn.functional.cross_entropy(network(X[part]), y[part])
-        gradients = torch.autograd.grad(loss, [layer.weight for layer in layers])
+        weights = [torch.tensor(W, requires_grad=True) for W in model.weights]
+        outputs = X[part]
+        for W, b in zip(weights, model.biases, strict=True):
+            outputs = torch.relu(outputs) @ W.T + torch.tensor(b)
+        loss = torch.nn.functional.cross_entropy(outputs, y[part])
+        gradients = torch.autograd.grad(loss, weights)
         return [crossover(G.numpy(), h.T @ h / len(h), "Adam")
                 for G, h in zip(gradients, received, strict=True)]
 

@@ -1,10 +1,8 @@
 """Makes the logs of the small GPT's learning rates in ``shared/maps`` anew: which is best at which
-rank under three rules for the scale s, which with A frozen, and which beside whole matrices.
+rank under three rules for the scale s, and which beside whole matrices.
 
-Of the first two only what is missing is trained.
+Of the first only what is missing is trained.
 """
-
-from functools import partial
 
 import torch
 
@@ -12,7 +10,6 @@ from lora_book.shared import rate_maps
 from lora_book.small_gpt.adapting import BATCH, STEPS, adapted
 from lora_book.small_gpt.text import part
 from lora_book.small_gpt.training import loss_on
-from lora_edu.nn import lora_layers
 
 NAME = "small_gpt"
 RANKS = (1, 4, 8, 16, 64)
@@ -25,12 +22,6 @@ def validation_loss(style: str, rule: str, r: int, lr: float, seed: int, **more)
     """Adapt the base to a text with q and v, and measure. more: of :func:`adapted`."""
     model = adapted(style, ("q", "v"), r, rate_maps.ALPHAS[rule], lr, seed, rule=rule, **more)
     return loss_on(model, part(style, "validation"))
-
-
-def freeze_A(model: torch.nn.Module) -> None:
-    """Let B alone train."""
-    for layer in lora_layers(model).values():
-        layer.adapters["default"].lora_A.requires_grad_(False)
 
 
 BESIDE = ("head", "characters")  # the modules that train in full beside the adapter
@@ -71,7 +62,4 @@ def main() -> None:
     # begin: an octave of ``rate_maps.rate``
     rate_maps.search(f"{NAME}.log", validation_loss, tasks=["bible"], ranks=RANKS, seeds=SEEDS,
                      begin=3, head=f"# {SET_UP}\n{COLUMNS}\n")
-    rate_maps.search(f"{NAME}_frozen.log", partial(validation_loss, prepare=freeze_A),
-                     tasks=["bible"], rules=["lora"], ranks=(1, 64), seeds=SEEDS, begin=4,
-                     head=f"# A frozen; {SET_UP}\n{COLUMNS}\n")
     map_beside()
