@@ -39,7 +39,7 @@ def two_paths(line: int = 0) -> dict:
         lit = name in reads or name == makes
         block = box(left, centre - height / 2, width, height, fill(quantity, 0.7 if lit else 0))
         if name == makes:
-            block["line"] = {"color": COLOURS["delta"], "width": 4}
+            block["line"] = {"color": COLOURS["gradient"], "width": 4}
         parts.append(block)
         above = 0 if min(width, height) > 1 else height / 2 + 0.9  # what is thin has no room
         labels[left + width / 2, centre + above] = names[name]

@@ -6,12 +6,13 @@ import numpy as np
 
 from lora_book.in_peft.runs import KINDS, arrives, combined, pair
 from lora_book.shared.axes import labelled
-from lora_book.shared.style import COLOURS, coloured, curve, figure, level, marks
+from lora_book.shared.looks import Look
+from lora_book.shared.style import COLOURS, coloured, figure, level, marks
 from lora_edu.explore.words import number
 
 DRAWS = ("two draws", "one draw")
 WEIGHTS = (-1.0, -0.5, 0.0, 0.5, 1.0, 2.0)  # of the second adapter
-LOOKS = {"linear": ("B", "square"), "svd": ("A", "circle"), "cat": ("delta", "diamond")}
+LOOKS = {"linear": ("rose", "square"), "svd": ("brown", "circle"), "cat": ("teal", "diamond")}
 
 
 @cache
@@ -47,7 +48,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
                                 hovertemplate=f"{which}: %{{y:.3g}}<extra></extra>"))
     for kind, (colour, symbol) in LOOKS.items():
         gaps = [_combination(draws, r, each, kind)[1] for each in WEIGHTS]
-        traces.append(curve(colour, WEIGHTS, gaps, panel=2, name=kind, symbols=symbol, sizes=9))
+        traces.append(Look(colour, symbol).curve(WEIGHTS, gaps, kind, panel=2))
     traces.append(marks([weight] * 3, [gap for _, gap in combinations.values()],
                         [COLOURS[LOOKS[kind][0]] for kind in KINDS],
                         [LOOKS[kind][1] for kind in KINDS], 15, panel=2))

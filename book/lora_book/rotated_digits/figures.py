@@ -4,13 +4,12 @@ import numpy as np
 
 from lora_book.rotated_digits import runs
 from lora_book.shared import digits
-from lora_book.shared.looks import apart, named, named_ticks, ring, seeds
+from lora_book.shared.looks import Look, apart, named, named_ticks, ring, seeds
 from lora_book.shared.style import (
     BLANK_AXIS,
     COLOURS,
     PALE,
     coloured,
-    curve,
     figure,
     heat,
     line,
@@ -30,7 +29,7 @@ HIGH = digits.SIDE + 6
 def names(task: str = "rotated", r: int = 0) -> dict:
     """Test pictures, and under each what LoRA of rank r in the first layer calls it.
 
-    Green names are right, orange ones wrong. r: 0 is the base without an adapter.
+    Names that are right and wrong have colours of their own. r: 0 is the base without an adapter.
     """
     shown = digits.load()
     side = digits.SIDE
@@ -42,11 +41,11 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     places = [(WIDE * (i % ACROSS), HIGH * (i // ACROSS)) for i in range(runs.PICTURES)]
     for (x, y), picture in zip(places, pictures, strict=True):
         sheet[y:y + side, x:x + side] = picture.reshape(side, side)
-    traces = [heat(100 * sheet, 0, 100, [PALE, "A"], name="ink")]
-    for quantity, which in (("delta", called == truth), ("B", called != truth)):
+    traces = [heat(100 * sheet, 0, 100, [PALE, "ink"], name="ink")]
+    for colour, which in (("teal", called == truth), ("rose", called != truth)):
         at = np.array(places)[which] + (3.5, side + 1.8)
         traces.append(words(*at.T.tolist(), [str(digit) for digit in called[which]],
-                            textfont={"size": 17, "color": COLOURS[quantity]}))
+                            textfont={"size": 17, "color": COLOURS[colour]}))
     share = (np.median(runs.tried(task, runs.PLACES[0], r)[runs.RATES.index(runs.SHOWN_RATE), :, 1])
              if r else runs.shipped()["frozen"][runs.TASKS.index(task), 1])
     who = f"rank {r}" if r else "no adapter"
@@ -78,9 +77,9 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     heights = apart(np.add([*levels.values()], [-0.08, -0.08, 0.08]), 0.16)
     traces.append(words([0.85 * runs.RANKS[0]] * 3, heights, list(levels), name="names",
                         textposition="middle right"))
-    traces += _curve("delta", "new task", runs.RANKS, values[:, at_rate, :, 1], at_rank, 1)
-    traces += _curve("loss", "old task", runs.RATES, values[at_rank, :, :, 2], at_rate, 2)
-    traces += _curve("delta", "new task", runs.RATES, values[at_rank, :, :, 1], at_rate, 2)
+    traces += _curve("teal", "new task", runs.RANKS, values[:, at_rate, :, 1], at_rank, 1)
+    traces += _curve("rose", "old task", runs.RATES, values[at_rank, :, :, 2], at_rate, 2)
+    traces += _curve("teal", "new task", runs.RATES, values[at_rank, :, :, 1], at_rate, 2)
     _, new, old = np.median(values[at_rank, at_rate], axis=0)
     where = "the first layer" if place == runs.PLACES[0] else place
     return figure(
@@ -91,15 +90,15 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
         f"{task}, LoRA on {where}, r = {r}, η = {short(lr)}: {new:.0%} of the test pictures right; "
         f"of {OLD.get(task, 'upright digits')} {old:.0%} with the adapter, "
         f"{runs.shipped()['frozen'][t, 2]:.0%} without (medians of five seeds)",
-        headings=[coloured("new task", "delta"),
-                  f"{coloured('new task', 'delta')}   {coloured('old task', 'loss')}"])
+        headings=[coloured("new task", "teal"),
+                  f"{coloured('new task', 'teal')}   {coloured('old task', 'rose')}"])
 
 
-def _curve(quantity: str, name: str, x, values: np.ndarray, chosen: int, panel: int) -> list[dict]:
+def _curve(colour: str, name: str, x, values: np.ndarray, chosen: int, panel: int) -> list[dict]:
     """All seeds as dots, their median as a line, and a ring around the chosen place."""
     middle = np.median(values, axis=1)
-    traces = [seeds(x, values, quantity, panel=panel),
-              curve(quantity, x, middle, panel=panel, name=name)]
+    traces = [seeds(x, values, colour, panel=panel),
+              Look(colour, "circle").curve(x, middle, name, panel=panel)]
     if name == "new task":
         traces.append(ring(x[chosen], middle[chosen], panel=panel))
     return traces

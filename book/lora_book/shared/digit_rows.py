@@ -22,7 +22,7 @@ def digit_rows(rows: dict[str, np.ndarray], reading: str) -> dict:
             sheet[step * i:step * i + side, step * j:step * j + side] = picture.reshape(side, side)
     still = {"ticks": "", "showgrid": False, "constrain": "domain"}
     return figure(
-        [heat(100 * sheet, 0, 100, [PALE, "A"], name="ink")],
+        [heat(100 * sheet, 0, 100, [PALE, "ink"], name="ink")],
         "", [{**still, "range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False}],
         [{**still, "range": [sheet.shape[0] - 0.5, -0.5], "scaleanchor": "x",
           "scaleratio": 1, "ticktext": list(rows),

@@ -15,10 +15,10 @@ HEIGHTS = {row: len(ROWS) - 1 - i for i, row in enumerate(ROWS)}
 def tools(scale: float, texts: list[str], title: str, reading: str, more: Sequence = ()) -> dict:
     """A row a tool with its text, and a scale as a line through them all."""
     traces = [
-        line([scale] * 2, [-0.5, len(ROWS) - 0.5], "delta", name="your scale"),
+        line([scale] * 2, [-0.5, len(ROWS) - 0.5], "s", name="your scale"),
         *more,
         words([TEXTS_AT] * len(ROWS), list(HEIGHTS.values()), texts, textposition="middle right",
-              textfont={"color": COLOURS["delta"], "size": 11})]
+              textfont={"color": COLOURS["s"], "size": 11})]
     return figure(
         traces, title,
         [log_labelled("scale s", -2.4, 6.9, [0.01, 0.1, 1, 10])],

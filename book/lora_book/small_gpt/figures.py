@@ -28,7 +28,7 @@ SPAN = (800, 650_000)  # of numbers trained
 # Of the panel with the loss on the new text, in nats.
 HEIGHTS = {"bible": [1.25, 1.8], "devil": [1.62, 2.28]}
 CLEAR = "rgba(128,128,128,0)"
-GAIN_COLOURS = ("rgba(213,94,0,0.75)", CLEAR, "rgba(0,158,115,0.75)")
+GAIN_COLOURS = ("rgba(204,71,120,0.75)", CLEAR, "rgba(26,147,160,0.75)")
 LARGEST = 3  # nats that have the full colour
 
 
@@ -96,7 +96,7 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
                    "a character likelier with the adapter than without")
         headline = f"With the adapter a character is {gain.mean():.2f} nats likelier"
         headings = [
-            f"likelier {coloured('with', 'delta')} / {coloured('without', 'B')} the adapter"]
+            f"likelier {coloured('with', 'teal')} / {coloured('without', 'rose')} the adapter"]
     return figure(page(sample["prompt"], text, gain), headline,
                   [{**BLANK_AXIS, "range": [-0.9, COLUMNS - 0.1]}],
                   [{**BLANK_AXIS, "range": [ROWS - 0.3, -0.7]}], reading,
@@ -120,8 +120,8 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
     old = f"{base['shakespeare']['test']:.2f} → {np.mean(chosen['shakespeare']):.2f}"
 
     traces = []
-    for panel, colour, key, corpus in ((1, "loss", "test", style),
-                                       (2, "A", "shakespeare", "shakespeare")):
+    for panel, colour, key, corpus in ((1, "teal", "test", style),
+                                       (2, "brown", "shakespeare", "shakespeare")):
         untrained = base[corpus]["test"]
         in_full = float(np.mean(full[key]))
         traces += [
@@ -141,6 +141,6 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
         f"{text}, q and v at r = {r}, {chosen['trained']:,} numbers: loss {before:.2f} → "
         f"{after:.2f}, {share:.0%} of what training all {full['trained']:,} gains; Shakespeare "
         f"{old} with the adapter on",
-        headings=[coloured("loss on the new text", "loss"),
-                  coloured("loss on Shakespeare", "A")])
+        headings=[coloured("loss on the new text", "teal"),
+                  coloured("loss on Shakespeare", "brown")])
 

@@ -118,7 +118,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         f"{task}, {optimiser}: {start} has λ = {number(curvature[chosen])} and its best η = "
         f"{number(best[chosen])}, {times} times the default's "
         f"· first seed: {'; '.join(dict.fromkeys(endings))}",
-        headings=[coloured("● default", "A") + "   " + coloured(f"■ {start}", "B"),
+        headings=[coloured("● default", "teal") + "   " + coloured(f"■ {start}", "rose"),
                   "loss; dotted: the default’s η"])
 
 
@@ -131,8 +131,8 @@ def _rate_of_each(task: str, optimiser: str, chosen: int, default: int) -> list[
         ends = np.array([3.0, 1e5])
         traces.append(line(ends, 2 / ends, "frozen", width=1.5, dash="dash", name="2/λ",
                            hovertemplate="2/λ<extra></extra>"))
-    traces.append(marks(curvature[chosen], best[chosen], "B", "circle", 4, name="seeds"))
-    looks = {default: ("A", "circle", 13), chosen: ("B", "square", 13)}
+    traces.append(marks(curvature[chosen], best[chosen], "rose", "circle", 4, name="seeds"))
+    looks = {default: ("teal", "circle", 13), chosen: ("rose", "square", 13)}
     for i, name in enumerate(COMPARED_STARTS):
         traces.append(marks([geometric_mean(curvature[i])], [geometric_mean(best[i])],
                             *looks.get(i, ("frozen", "circle-open", 8)), name=name,
@@ -150,9 +150,9 @@ def _at_two_rates(task: str, optimiser: str, chosen: int, default: int
     steps = np.arange(0, rates.STEPS + 1, rates.EVERY)
     traces = []
     endings = []
-    for i, rate, colour, dash in ((default, best[default], "A", "solid"),
-                                  (chosen, best[default], "B", "dot"),
-                                  (chosen, best[chosen], "B", "solid")):
+    for i, rate, colour, dash in ((default, best[default], "teal", "solid"),
+                                  (chosen, best[default], "rose", "dot"),
+                                  (chosen, best[chosen], "rose", "solid")):
         losses = curves[i, rate]
         name = f"{COMPARED_STARTS[i]}, η = {short(rates.RATES[optimiser][rate])}"
         traces.append(line(steps, np.clip(losses, 10.0**low, 10.0**high), colour, panel=2,

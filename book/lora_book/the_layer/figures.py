@@ -42,13 +42,13 @@ def rulers(size: float = 0.005) -> dict:
     return figure(
         [line(x, y, "frozen", width=1.5, **named("bfloat16")),
          line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **named("w + Δw")),
-         marks(stored, list(rows), "B", "circle", 12, **named("stored"))], "",
+         marks(stored, list(rows), "rose", "circle", 12, **named("stored"))], "",
         [labelled("change, in % of a typical entry", -0.35, 2.35, tickvals=[0, 0.5, 1, 1.5, 2])],
         [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
           "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
         f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
         f"{np.count_nonzero(stored)} of {len(ENTRIES)} entries move",
-        headings=[f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'B')}"])
+        headings=[f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'rose')}"])
 
 
 def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
@@ -66,9 +66,9 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
                 **named(name)))
         traces.append(ring(size, getattr(arrivals(dtype), field)[at], size=13, panel=panel))
     for y, (name, ends) in zip((0.2, 0.06), TRAINED.items(), strict=True):
-        traces += [line(ends, [y, y], "A", width=8, **named(name)),
+        traces += [line(ends, [y, y], "brown", width=8, **named(name)),
                    words([ends[0] / 1.3], [y], [name], textposition="middle left",
-                         textfont={"color": COLOURS["A"]})]
+                         textfont={"color": COLOURS["brown"]})]
     traces += [words([2.4e-5, 5e-3], [0.5, 0.5], ["fp16", "bf16"]),
                words([0.1] * 3, [5e-3, 6e-5, 1e-7], ["bf16", "fp16", "fp32"], panel=2)]
     kept, error, moved = (values[at] for values in arrivals(dtype))

@@ -15,7 +15,7 @@ WIDTH = 1024  # of the layer's input, for A's start
 
 
 def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str = "AdamW") -> dict:
-    """A row a tool: your scale (green), the tool's own (open), and how yours is written there.
+    """A row a tool: your scale, the tool's own (open), and how yours is written there.
 
     alpha: or the scale, where the tool asks for that.
     """
@@ -28,7 +28,7 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
         marks(list(unsaid.values()), [HEIGHTS[row] for row in unsaid], "frozen", "circle-open",
               11, stroke=2.5, name="nothing said", text=list(unsaid),
               hovertemplate="%{text} with nothing said: s = %{x:.3g}<extra></extra>"),
-        marks([yours.scale], [HEIGHTS[name]], "delta", "diamond", 15, name="your settings",
+        marks([yours.scale], [HEIGHTS[name]], "s", "diamond", 15, name="your settings",
               hovertemplate="your s = %{x:.3g}<extra></extra>")]
     return tools(
         yours.scale, [_short(yours, row, tool == RSLORA) for row in ROWS],
@@ -36,7 +36,7 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
         f"{tool}, r = {r}, {'α' if asked == 'alpha' else 'scale'} = {alpha}: "
         f"s = {number(yours.scale)}; A starts at a standard deviation of {number(yours.sigma)} "
         f"for inputs of width {WIDTH:,}, and B at zero; for another r {yours.when_r_changes}; the "
-        "green words are the same scale there", more)
+        "words in colour are the same scale there", more)
 
 
 def _headline(yours: Convention, optimiser: str) -> str:
