@@ -1,5 +1,14 @@
 """What a figure says of itself: above the plot, and to those who do not see it."""
 
+import itertools
+import re
+
+import numpy as np
+
+from lora_edu.explore.plain_figure import plain_figure, validate
+
+NUMBER = re.compile(r"\d[\d,]*\.?\d*")
+
 
 def headline(figure):
     return figure["layout"]["title"]["text"]
@@ -7,3 +16,48 @@ def headline(figure):
 
 def reading(figure):
     return figure["layout"]["meta"]["reading"]
+
+
+def figure_holds(function, oracle, **grid):
+    """Hold a figure at each state: plotly takes it, and no number of its headline is made up.
+
+    Each number stands in the state or in what is drawn, as a share or in per cent, or it is one of
+    those that an oracle has found by itself.
+
+    Args:
+        function: of the state, the figure.
+        oracle: of the state, the numbers that the headline works out.
+        grid: name → the values of a control.
+    """
+    for values in itertools.product(*grid.values()):
+        state = dict(zip(grid, values, strict=True))
+        figure = function(**state)
+        validate(figure)
+        known = [float(number) for value in values for number in NUMBER.findall(str(value))]
+        known += [*drawn(figure), *np.ravel(oracle(**state))]
+        known = np.abs([*known, *(100 * number for number in known)])
+        for text in NUMBER.findall(headline(figure)):
+            number = float(text.rstrip(".").replace(",", ""))
+            _, _, digits = text.rstrip(".").partition(".")
+            half = 0.51 * 10.0**-len(digits)  # of the last digit
+            if not digits and number >= 100:
+                half = 0.06 * number  # two digits, and zeros
+            assert (np.abs(known - number) <= half).any(), (headline(figure), text)
+
+
+def nothing(**state):
+    """The oracle of a headline that works out no number."""
+    return []
+
+
+def drawn(figure):
+    """All numbers of a figure's traces, those in its texts too."""
+    numbers = []
+    for trace in plain_figure(figure)["data"]:
+        for key in ("x", "y", "z", "customdata"):
+            for value in np.ravel(trace.get(key, [])):
+                if isinstance(value, (int, float, np.number)) and np.isfinite(value):
+                    numbers.append(float(value))
+        texts = " ".join(map(str, np.ravel(trace.get("text", []))))
+        numbers += [float(text.rstrip(".").replace(",", "")) for text in NUMBER.findall(texts)]
+    return numbers

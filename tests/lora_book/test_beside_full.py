@@ -7,7 +7,7 @@ from lora_book.beside_full import runs_first_step as first
 from lora_book.beside_full import runs_many_ranks as many
 from lora_book.beside_full import runs_ratio as rates
 from lora_book.beside_full import runs_turning as turn
-from lora_book.beside_full.figures import first_steps, many_ranks, row_step
+from lora_book.beside_full.figures import first_steps, row_step
 from lora_book.shared.fits import exponent, geometric_mean
 from lora_book.shared.frozen import LOST
 from lora_book.shared.tasks import task_32
@@ -324,12 +324,6 @@ def test_the_first_steps_are_those_of_train(r):
     np.testing.assert_allclose(first.lora_step(r), step, atol=1e-9)
     use, harm = use_and_harm(task, 8 * step) / use_and_harm(task, np.sign(S))
     assert f"{use:.2g} × full’s use, {harm:.2g} × its harm" in headline(first_steps(r, 8))
-
-
-def test_the_explorer_says_what_was_measured():
-    sgd = geometric_mean(many.sgd_gaps()[-1, :, -1])
-    adam = geometric_mean(many.adam_gaps(0.002)[-1, :, -1])
-    assert f"SGD {sgd:.2g}, Adam {adam:.2g}" in headline(many_ranks())
 
 
 def test_full_goes_to_a_corner_and_lora_stays_on_a_circle():

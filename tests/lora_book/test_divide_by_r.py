@@ -184,17 +184,17 @@ def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
 @pytest.mark.parametrize("r", runs_growth.TERMS)
 def test_letters_grow_with_the_terms_and_grain_with_their_root(name, r):
     """In a draw, near what the theorem of growth has on average; and as the prints say."""
-    _, letters, rest = runs_growth.first_step(r, name)
+    _, letters, grain = runs_growth.first_step(r, name)
     useful, square = growth(name, -word(), r, word().shape[1]**-0.5)
     one = growth(name, -word(), 1, word().shape[1]**-0.5)[0]
     assert letters == pytest.approx(useful / one, rel=0.33 if r < 16 else 0.13)
     agreed = np.linalg.norm(runs_growth.agreed(name))
-    assert rest == pytest.approx(math.sqrt(square / agreed**2 - r * r), rel=0.25)
+    assert grain == pytest.approx(math.sqrt(square / agreed**2 - r * r), rel=0.25)
     kept = {"SGD": "÷ √r", "Adam": "÷ r"}[name]
     if r >= 256:
         assert re.search(rf"{kept}: letters × (0\.9\d|1), grain ÷", reading(darkrooms(r, name)))
     stands_clear = "clear" in headline(darkrooms(r, name))
-    assert stands_clear == (letters > 3 * rest)
+    assert stands_clear == (letters > 3 * grain)
 
 
 @BOTH

@@ -10,10 +10,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from torch import nn
 
-from lora_book.in_peft import figures, runs
+from lora_book.in_peft import runs
 from lora_book.starts.runs_saved_files import original
 from lora_edu.nn import inject, lora_layers, loraplus_groups, merge, save_adapter
-from tests.lora_book.figure_words import reading
 from tests.lora_book.peft_layer import X, adapted, train, trained
 from tests.nn import models
 
@@ -152,13 +151,6 @@ def test_what_linear_gives_by_peft(one_draw):
         for weight in (-0.5, 0.0, 2.0):
             np.testing.assert_allclose(runs.combined(kind, pair, [1.0, weight]),
                                        combined_by_peft(kind, pair, [1.0, weight]), atol=1e-5)
-
-
-def test_the_explorer_says_how_much_arrives():
-    pair = runs.pair(16, True, np.random.default_rng(0))
-    shares = runs.arrives(runs.combined("linear", pair, [1.0, 2.0]), pair)
-    words = reading(figures.combine("one draw", 16, 2.0))
-    assert f"“linear” {shares[0]:.3g} and {shares[1]:.3g}" in words
 
 
 @pytest.mark.claim("obs-rslora-file")

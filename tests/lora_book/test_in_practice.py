@@ -12,24 +12,17 @@ from peft.helpers import rescale_adapter_scale
 from safetensors.torch import load_file
 from torch import nn
 
-from lora_book.in_practice import figures, memory, nf4, runs_memory
+from lora_book.in_practice import memory, nf4, runs_memory
 from lora_book.in_practice.memory import LLAMAS, MODULES, PRECISIONS, account, kept, llama
 from lora_book.small_gpt import DATA, fit, load_base, loss_on, part, results
 from lora_edu import Adam, Adapter, train
 from lora_edu.nn import inject, load_adapter, lora_layers, merge_and_unload
 from tests.book import notebook
-from tests.lora_book.figure_words import reading
 from tests.lora_book.oracles import apart, of_rank, span
 
 PAGE = "book/notes/files-and-faults"
 pytestmark = pytest.mark.filterwarnings(  # transformers calls an old name of its own
     "ignore:`is_gradient_checkpointing` is deprecated")
-
-
-def test_the_explorer_says_the_account():
-    words = reading(figures.memory())
-    assert "counted 15.9 GB" in words and "base 13.5 GB" in words
-    assert "file 160 MB" in words and "file 33.6 MB" in reading(figures.memory(modules="q, v"))
 
 
 # --- memory

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from lora_book.in_practice.memory import LLAMAS
-from lora_book.language_models import figures, make_data, runs
-from tests.lora_book.figure_words import headline
+from lora_book.language_models import make_data, runs
 
 STORED = json.loads((runs.FOLDER / "sweep.json").read_text("utf-8"))
 SMALL = 4e-5
@@ -264,10 +263,3 @@ def test_the_error_of_an_accuracy_on_a_thousand_problems():
     for share in (0.869, 0.890):
         assert math.sqrt(share * (1 - share) / 1000) == pytest.approx(0.01, abs=1e-3)
 
-
-def test_the_figures_say_what_the_rows_say():
-    assert headline(figures.valleys()).endswith("costs 0.0041 nats at r = 64")
-    assert "half of the models lose 0.0031 nats" in headline(figures.costs("1 → 64"))
-    assert "× 1.09 measured" in headline(figures.one_stride("rsLoRA"))
-    middle = "20 to 35 billion"
-    assert headline(figures.rank_buys(middle)).startswith(f"{middle}: from r = 1 to 4")

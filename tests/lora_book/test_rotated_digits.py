@@ -10,7 +10,6 @@ import torch
 from lora_book.rotated_digits import figures, make_data, runs, training
 from lora_book.shared.digits import load
 from tests.book import printed_solution
-from tests.lora_book.figure_words import reading
 from tests.lora_book.oracles import of_rank
 
 FIRST, ALL = runs.PLACES
@@ -184,12 +183,6 @@ def test_units_that_cannot_fall_silent_do_better():
         training.train(model, parts["train"], 0.2, seed=seed)
         counts.append(training.right(model, parts["test"]))
     assert np.median(counts) > 0.7 * 300
-
-
-def test_the_explorer_says_what_the_runs_read():
-    right = np.median(runs.tried("rotated", FIRST, 4)[runs.RATES.index(0.03), :, TEST])
-    words = reading(figures.rotated_digits("rotated", FIRST, 4, 0.03))
-    assert f"{right:.0%} of the test pictures" in words
 
 
 @pytest.mark.parametrize(("task", "change"), [

@@ -23,7 +23,6 @@ from lora_book.small_gpt import (
 )
 from lora_book.small_gpt.text import DATA, STYLES, decode, encode, part, read
 from lora_edu.nn import load_adapter, set_adapter
-from tests.lora_book.figure_words import reading
 
 RANKS = results.RANKS
 
@@ -224,9 +223,7 @@ def test_the_page_shows_the_sample_s_own_characters(adapter, style, r):
     assert np.asarray(cells["z"]).any() == (adapter != "none")
 
 
-def test_the_plot_and_the_table_show_what_was_measured():
-    assert "24,576 numbers" in reading(figures.ways("Bible", 16))
-    assert "70% of what" in reading(figures.ways("Bible", 16))
+def test_the_table_shows_what_was_measured():
     shares = [float(share) for share in re.findall(r"(\d+)%", results.budget())]
     assert shares == sorted(shares) and shares[3] == 64  # q and v
 

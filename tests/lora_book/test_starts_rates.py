@@ -83,15 +83,15 @@ def test_the_form_and_its_bounds(kind, seed, lengths):
     h = np.linalg.norm(H, 2)
     least, *_, largest = np.linalg.eigvalsh(dense)
     a, b, g = (np.linalg.norm(part, 2) for part in (A, B, G))
-    own = [np.linalg.eigvalsh(dense[part, part])[-1]
+    of_each = [np.linalg.eigvalsh(dense[part, part])[-1]
            for part in (slice(A.size), slice(A.size, None))]
     rounding = 1e-9 * max(1, largest)
-    assert max(S * g, *own) - rounding < largest < S**2 * h * (a**2 + b**2) + S * g + rounding
+    assert max(S * g, *of_each) - rounding < largest < S**2 * h * (a**2 + b**2) + S * g + rounding
     assert least > -S * g - rounding
     if kind == "regression":
         C = H[:K, :K]
         known = S**2 * b**2 * np.linalg.norm(C, 2), S**2 * np.linalg.norm(A @ C @ A.T, 2)
-        np.testing.assert_allclose(own, known, atol=1e-9)
+        np.testing.assert_allclose(of_each, known, atol=1e-9)
 
 
 @pytest.mark.claim("cor-moved-reach")

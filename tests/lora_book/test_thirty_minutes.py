@@ -79,17 +79,6 @@ def test_the_word_is_written_as_a_loop_of_its_own_writes_it(start):
             assert t < 30 or left < 2.5
 
 
-def test_the_key_of_the_colours_runs_from_the_deepest_grey_over_nothing_to_the_deepest_colour():
-    key = trace(figures.word(), "key")
-    colours = [colour for _, colour in key["colorscale"]]
-    assert len(colours) == 1 + key["zmax"] - key["zmin"]
-    for levels, name in zip(key["z"][:2], "AB", strict=True):
-        own = [colour for _, colour in trace(figures.word(), name)["colorscale"]]
-        shown = [own.index(colours[level - key["zmin"]]) for level in levels]
-        assert shown == sorted(shown)
-        assert (shown[0], shown[4], shown[-1]) == (0, len(own) // 2, len(own) - 1)
-
-
 def test_neither_start_writes_the_word_better():
     loss, wrong = np.empty((2, 2, 16))
     for i, seed in np.ndindex(loss.shape):

@@ -25,8 +25,8 @@ def darkrooms(r: int = 64, optimiser: str = "Adam") -> dict:
 
     Below each, how many times as bright the letters and the grain are as in one average term.
     """
-    delta, letters, rest = first_step(r, optimiser)
-    grain = rest / grain_of_one(optimiser)
+    delta, letters, across = first_step(r, optimiser)
+    grain = across / grain_of_one(optimiser)
     d, k = delta.shape
     light = delta.clip(min=0) / (EXPOSURE * agreed(optimiser).max())
     parts = []
@@ -42,7 +42,7 @@ def darkrooms(r: int = 64, optimiser: str = "Adam") -> dict:
         factors[name] = f"letters {_times(s * letters)}, grain {_times(s * grain)}"
         captions[-0.5, top + d + 1] = factors[name]
 
-    outcome = next(words for most, words in STANDS_OUT.items() if letters / rest < most)
+    outcome = next(words for most, words in STANDS_OUT.items() if letters / across < most)
     headline = f"{r:,} terms: {outcome}" if r > 1 else "1 term: nothing but stripes"
     parts += [say(names, "middle left", 15), say(captions, "middle right", 13)]
     return map_drawing(parts, headline, (-10, k), (-1, top + d + 2.5),
