@@ -66,4 +66,4 @@ def test_what_is_shown_is_made_of_what_is_stored(r):
 def test_the_bars_are_the_singular_values():
     tops = [bar["y1"] for bar in singular_values()["layout"]["shapes"]]
     np.testing.assert_allclose(tops, np.sqrt(SQUARES), rtol=0.01)
-    assert headline(singular_values()) == "7 stand above the noise"
+    assert headline(singular_values()) == "7 pairs stand above the noise"

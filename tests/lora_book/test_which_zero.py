@@ -232,5 +232,5 @@ def test_the_figures_say_what_the_study_found():
     loss = wide.left(32)[-1, 1]  # n = 2048, B random: (spreads, seeds, rates)
     narrow, broad = geometric_mean(wide.best_rates(loss))
     least = geometric_mean(loss.min(axis=-1))
-    costs = f"best η ÷ {narrow / broad:.2g}, loss × {least[1] / least[0]:.2g}"
+    costs = f"want η ÷ {narrow / broad:.2g} and leave {least[1] / least[0]:.2g} × the loss"
     assert costs in headline(figures.which_zero(2048, 32))

@@ -40,8 +40,8 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
         top = row * (d + 4)
         parts += [*framed(values, 0, top, "delta", name),
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
-    comparison = f"{use:.2g} × full’s use, {harm:.2g} × its harm"
-    return map_drawing(parts, f"LoRA’s step: {comparison}", (-1, k), (-3.5, 3 * d + 8.5),
+    comparison = f"{use:.2g} × full’s use and {harm:.2g} × its harm"
+    return map_drawing(parts, f"LoRA’s step has {comparison}", (-1, k), (-3.5, 3 * d + 8.5),
                        f"r = {r:,}, {rate}, α = 8: {comparison}. Its best η is "
                        f"{number(use / harm * times)} × full’s")
 

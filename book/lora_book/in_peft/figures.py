@@ -59,7 +59,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     first, second = map(_two_digits, shares)
     return figure(
         traces,
-        f"With “linear” {first} and {second} of the two arrive, off by {gap:.2g} of the sum",
+        f"“Linear” lets {first} and {second} of the two arrive, off by {gap:.2g} of the sum",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
          labelled("second weight", -1.2, 2.2, tickvals=list(WEIGHTS))],

@@ -150,7 +150,8 @@ def one_stride(rule: str = "LoRA") -> dict:
                            **named(FORMULAS[name], predicted)))
         ends[FORMULAS[name]] = float(predicted[-1]), colour
     traces.append(end_labels(RANKS[-1], ends, pad=2))
-    headline = f"from r = 1 to 64: × {promised:g} under {FORMULAS[rule]}, × {measured:.2f} measured"
+    headline = (f"From r = 1 to 64 the step grows × {measured:.2f}; "
+                f"{FORMULAS[rule]} would make it × {promised:g}")
     return figure(
         traces, headline, [roomy(named_ticks(RANKS, "rank r"), 0.45)],
         [log_labelled("length of the step", -0.35, 2.2, [1, 3, 10, 30, 100])], headline)

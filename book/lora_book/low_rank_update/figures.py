@@ -92,7 +92,7 @@ def singular_values() -> dict:
     shapes = [box(i - 0.38, 0, 0.76, value, "delta" if i <= above else "loss")
               for i, value in enumerate(values, start=1)]
     return figure([level(noise[0], [0.3, len(values) + 0.7], width=2, name="noise")],
-                  f"{above} stand above the noise",
+                  f"{above} pairs stand above the noise",
                   [labelled("number of the pair", 0.3, len(values) + 0.7,
                             tickvals=[1, 4, 7, 10, 13, 16], showgrid=False)],
                   [labelled("singular value", 0, 1.08 * values[0], showgrid=False)],

@@ -52,7 +52,7 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     count = np.sum(called == truth)
     still = {**BLANK_AXIS, "constrain": "domain"}
     return figure(
-        traces, f"{who.capitalize()}: {count} of {runs.PICTURES} are read rightly",
+        traces, f"{who.capitalize()}: {count} of {runs.PICTURES} are read right",
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
         [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
         f"{task}, {who}: {count} of these {runs.PICTURES} test pictures are "
@@ -83,7 +83,7 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     _, new, old = np.median(values[at_rank, at_rate], axis=0)
     where = "the first layer" if place == runs.PLACES[0] else place
     return figure(
-        traces, f"{new:.0%} of the new task right, {old:.0%} of the old",
+        traces, f"The network reads {new:.0%} of the new task and {old:.0%} of the old",
         [named_ticks(runs.RANKS, f"rank, at η = {short(lr)}"),
          named_ticks(runs.RATES, f"η, at r = {r}", ticks=runs.RATES[::2], names=short)],
         [SHARE, SHARE],

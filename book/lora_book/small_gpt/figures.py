@@ -136,7 +136,7 @@ def ways(text: str = "Bible", r: int = 8) -> dict:
 
     xaxis = labelled("numbers trained", *np.log10(SPAN).tolist(), **power_ticks(3, 5))
     return figure(
-        traces, f"{share:.0%} of the full gain; loss on Shakespeare {old}",
+        traces, f"LoRA gets {share:.0%} of the full gain; the loss on Shakespeare goes {old}",
         [xaxis, xaxis], [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
         f"{text}, q and v at r = {r}, {chosen['trained']:,} numbers: loss {before:.2f} → "
         f"{after:.2f}, {share:.0%} of what training all {full['trained']:,} gains; Shakespeare "

@@ -34,8 +34,8 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
     after = {name: values[row] for name, values in wide.after(steps).items()}
     best = geometric_mean(after["best"])
     least = geometric_mean(after["least"])
-    costs = (f"best η ÷ {best[B_NARROW] / best[B_BROAD]:.2g}, "
-             f"loss × {least[B_BROAD] / least[B_NARROW]:.2g}")
+    costs = (f"want η ÷ {best[B_NARROW] / best[B_BROAD]:.2g} "
+             f"and leave {least[B_BROAD] / least[B_NARROW]:.2g} × the loss")
 
     traces = []
     for start, width in ((A_NARROW, 6), (B_NARROW, 2.5), (B_BROAD, 3)):
@@ -53,13 +53,13 @@ def which_zero(n: int = 1024, steps: int = 1) -> dict:
 
     decades = range(-4, 0)
     return figure(
-        traces, f"B with the larger numbers: {costs}",
+        traces, f"Larger numbers {costs}",
         [labelled("learning rate η", -4.1, -0.4, tickvals=list(decades),
                   ticktext=[power(decade) for decade in decades])],
         [labelled("loss, at the start it is 1", -1.1, 1.05, ticktext=list(map(short, SHARES)),
                   tickvals=np.log10(SHARES).round(4).tolist())],
         f"n = {n}, {steps_done(steps)}: B random with the wide numbers, beside B random with the "
-        f"narrow ones: {costs}")
+        f"narrow ones: larger numbers {costs}")
 
 
 def place(shares) -> np.ndarray:
