@@ -39,12 +39,30 @@ def sample(style: str, r: int, prompt: str) -> dict:
                 if (s["style"], s["r"], s["prompt"].strip()) == (style, r, prompt))
 
 
+def share(style: str, method: str) -> float:
+    """The gain on a style's test part, over that of training everything."""
+    before = read()["base"][style]["test"]
+    adapted, full = (before - np.mean(row(style, name)["test"]) for name in (method, "full"))
+    return adapted / full
+
+
+def by_rank() -> str:
+    """What each rank on q and v gains, and costs on Shakespeare, as a table in Markdown."""
+    before = read()["base"]["shakespeare"]["test"]
+    lines = ["| | numbers trained | of the gain, Bible | dictionary | Shakespeare’s loss, Bible "
+             "| dictionary |", "|---" * 6 + "|"]
+    for name in (*(f"q, v, r = {r}" for r in RANKS), "full"):
+        gains = [f"{share(style, name):.0%}" for style in ("bible", "devil")]
+        costs = [f"+{np.mean(row(style, name)['shakespeare']) - before:.2f}"
+                 for style in ("bible", "devil")]
+        trained = f"{row('bible', name)['trained']:,}"
+        lines.append("| " + " | ".join([name, trained, *gains, *costs]) + " |")
+    return "\n".join(lines)
+
+
 def budget() -> str:
     """What about 12,288 numbers get of the full gain on the Bible, as a table in Markdown."""
-    before = read()["base"]["bible"]["test"]
-    full = before - np.mean(row("bible", "full")["test"])
     lines = ["| where | rank | of the full gain |", "|---|---|---|"]
     for method, name in BUDGET.items():
-        share = (before - np.mean(row("bible", method)["test"])) / full
-        lines.append(f"| {name} | {method.rpartition(' ')[2]} | {share:.0%} |")
+        lines.append(f"| {name} | {method.rpartition(' ')[2]} | {share('bible', method):.0%} |")
     return "\n".join(lines)
