@@ -61,14 +61,6 @@ def of_24(task, r):
     return np.sum(shown == truth), 24
 
 
-def share_of_the_gain(text, r):
-    style = small_gpt.ADAPTERS[text]
-    before = results.read()["base"][style]["test"]
-    adapted, full = (before - np.mean(results.row(style, name)["test"])
-                     for name in (f"q, v, r = {r}", "full"))
-    return adapted / full
-
-
 def mean_gain(prompt, adapter, r):
     if adapter == "none":
         return []
@@ -104,8 +96,6 @@ def full_goes(angle):
                                               "r": digits_runs.RANKS}),
     (small_gpt.small_gpt, mean_gain, {"prompt": results.prompts()[:2],
                                       "adapter": small_gpt.ADAPTERS, "r": results.RANKS}),
-    (small_gpt.ways, share_of_the_gain, {"text": ["Bible", "Devil's Dictionary"],
-                                         "r": results.RANKS}),
     (in_practice.memory, bytes_in_all, {"precision": PRECISIONS, "r": [4, 16, 64, 256]}),
     (in_peft.combine, nothing, {"draws": in_peft.DRAWS, "r": [4], "weight": in_peft.WEIGHTS}),
     (the_layer.merging, outputs_off_by, {"dtype": layer_runs.FORMATS, "size": layer_runs.SIZES}),

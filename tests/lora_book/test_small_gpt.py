@@ -108,6 +108,7 @@ def test_the_loss_falls_with_the_rank_ever_more_slowly(style, shares):
     assert all(apart(larger, smaller) for smaller, larger in itertools.pairwise(by_rank))
     assert (np.diff([0, *gains], 2) < 0).all()
     assert [round(100 * gain / full) for gain in gains] == shares
+    assert all(f" {share}% " in results.by_rank() for share in shares)
     assert by_rank[0]["trained"] == 1536
 
 

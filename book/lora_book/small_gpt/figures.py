@@ -1,32 +1,22 @@
-"""What the small GPT writes with and without its adapters, and what they gain and cost."""
+"""What the small GPT writes with and without its adapters."""
 
 import re
 
 import numpy as np
 
-from lora_book.shared.axes import labelled
-from lora_book.shared.looks import named, ring
 from lora_book.shared.style import (
     BLANK_AXIS,
     COLOURS,
     coloured,
     figure,
     heat,
-    level,
-    line,
-    marks,
-    power_ticks,
     words,
 )
 from lora_book.small_gpt import results
-from lora_book.small_gpt.results import RANKS
 
 ADAPTERS = {"none": "shakespeare", "Bible": "bible", "Devil's Dictionary": "devil"}
 COLUMNS = 28  # of characters
 ROWS = 12
-SPAN = (800, 650_000)  # of numbers trained
-# Of the panel with the loss on the new text, in nats.
-HEIGHTS = {"bible": [1.25, 1.8], "devil": [1.62, 2.28]}
 CLEAR = "rgba(128,128,128,0)"
 GAIN_COLOURS = ("rgba(204,71,120,0.75)", CLEAR, "rgba(26,147,160,0.75)")
 LARGEST = 3  # nats that have the full colour
@@ -101,46 +91,4 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
                   [{**BLANK_AXIS, "range": [-0.9, COLUMNS - 0.1]}],
                   [{**BLANK_AXIS, "range": [ROWS - 0.3, -0.7]}], reading,
                   headings=headings, margin={"l": 6, "r": 6, "t": 34, "b": 6})
-
-
-def ways(text: str = "Bible", r: int = 8) -> dict:
-    """Losses against how many numbers were trained: on the new text, and on Shakespeare.
-
-    Dashed: no adapter. The diamond: everything trained. r: the rank on q and v that is ringed.
-    """
-    style = ADAPTERS[text]
-    base = results.read()["base"]
-    rows = [results.row(style, f"q, v, r = {rank}") for rank in RANKS]
-    full = results.row(style, "full")
-    chosen = rows[RANKS.index(r)]
-    before = base[style]["test"]
-    after = float(np.mean(chosen["test"]))
-    after_full = float(np.mean(full["test"]))
-    share = (before - after) / (before - after_full)
-    old = f"{base['shakespeare']['test']:.2f} → {np.mean(chosen['shakespeare']):.2f}"
-
-    traces = []
-    for panel, colour, key, corpus in ((1, "teal", "test", style),
-                                       (2, "brown", "shakespeare", "shakespeare")):
-        untrained = base[corpus]["test"]
-        in_full = float(np.mean(full[key]))
-        traces += [
-            level(untrained, SPAN, panel=panel),
-            line([row["trained"] for row in rows], [float(np.mean(row[key])) for row in rows],
-                 colour, panel=panel, mode="lines+markers", **named("q and v")),
-            marks([full["trained"]], [in_full], colour, "diamond", 12, panel=panel, **named("all")),
-            ring(chosen["trained"], float(np.mean(chosen[key])), panel=panel),
-            words([SPAN[0] * 1.3, SPAN[1] / 1.2], [untrained + 0.04, in_full + 0.08],
-                  ["no adapter", "all trained"], panel=panel,
-                  textposition=["middle right", "middle left"])]
-
-    xaxis = labelled("numbers trained", *np.log10(SPAN).tolist(), **power_ticks(3, 5))
-    return figure(
-        traces, f"LoRA gets {share:.0%} of the full gain; the loss on Shakespeare goes {old}",
-        [xaxis, xaxis], [{"range": HEIGHTS[style]}, {"range": [1.42, 2.2]}],
-        f"{text}, q and v at r = {r}, {chosen['trained']:,} numbers: loss {before:.2f} → "
-        f"{after:.2f}, {share:.0%} of what training all {full['trained']:,} gains; Shakespeare "
-        f"{old} with the adapter on",
-        headings=[coloured("loss on the new text", "teal"),
-                  coloured("loss on Shakespeare", "brown")])
 
