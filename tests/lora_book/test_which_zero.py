@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, sem
 
-from lora_book.shared.fits import exponent, geometric_mean
-from lora_book.which_zero import figures
+from lora_book.shared.fits import exponent
 from lora_book.which_zero import runs_swap as swap
 from lora_book.which_zero import runs_wide_layer as wide
 from lora_book.which_zero.make_data import trained
 from lora_edu import SGD, STARTS, Adam, AdamW, Adapter, Momentum, Regression, initial, train
-from tests.lora_book.figure_words import headline
 
 A_RANDOM, B_RANDOM = wide.MATRICES
 NARROW, BROAD = wide.SPREADS
@@ -227,10 +225,3 @@ def test_the_broad_draw_leaves_twice_the_loss_at_either_rate():
         borrowed = np.median(np.take_along_axis(broad, tuned, axis=1))
         assert 1.7 < np.median(broad.min(axis=-1)) / narrow <= borrowed / narrow < 2.7
 
-
-def test_the_figures_say_what_the_study_found():
-    loss = wide.left(32)[-1, 1]  # n = 2048, B random: (spreads, seeds, rates)
-    narrow, broad = geometric_mean(wide.best_rates(loss))
-    least = geometric_mean(loss.min(axis=-1))
-    costs = f"want η ÷ {narrow / broad:.2g} and leave {least[1] / least[0]:.2g} × the loss"
-    assert costs in headline(figures.which_zero(2048, 32))

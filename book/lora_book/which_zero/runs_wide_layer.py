@@ -144,10 +144,8 @@ def best_rates(loss: np.ndarray) -> np.ndarray:
 def after(steps: int) -> dict[str, np.ndarray]:
     """What the study says after so many steps, one of KEPT.
 
-    ``curve``: the median loss as a share of its start, (widths, matrices, spreads, rates).
     ``best``: the best rate of each task. ``least``: the loss at the best rate of the grid.
     (widths, matrices, spreads, seeds) each.
     """
     loss = left(steps)
-    return {"curve": np.median(loss, axis=3), "best": best_rates(loss),
-            "least": loss.min(axis=-1)}
+    return {"best": best_rates(loss), "least": loss.min(axis=-1)}
