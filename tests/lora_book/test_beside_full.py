@@ -7,7 +7,7 @@ from lora_book.beside_full import runs_first_step as first
 from lora_book.beside_full import runs_many_ranks as many
 from lora_book.beside_full import runs_ratio as rates
 from lora_book.beside_full import runs_turning as turn
-from lora_book.beside_full.figures import first_steps, row_step
+from lora_book.beside_full.figures import first_steps
 from lora_book.shared.fits import exponent, geometric_mean
 from lora_book.shared.frozen import LOST
 from lora_book.shared.tasks import task_32
@@ -325,10 +325,3 @@ def test_the_first_steps_are_those_of_train(r):
     use, harm = use_and_harm(task, 8 * step) / use_and_harm(task, np.sign(S))
     assert f"{use:.2g} × full’s use and {harm:.2g} × its harm" in headline(first_steps(r, 8))
 
-
-def test_full_goes_to_a_corner_and_lora_stays_on_a_circle():
-    for angle in (20, 70):
-        full, low = (trace["x"] + trace["y"] for trace in row_step(angle)["data"]
-                     if trace["mode"] == "markers")
-        assert full == [1, 1]
-        assert np.linalg.norm(low) == pytest.approx(2 * 6**-0.5 * (2 / np.pi)**0.5)

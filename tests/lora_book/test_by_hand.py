@@ -6,7 +6,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lora_book.by_hand import runs
-from lora_book.by_hand.figures import two_paths
 from lora_book.workshop.file import books
 
 LORA = books("lora.py")
@@ -57,14 +56,6 @@ def test_the_multiplications_of_a_step(d, r, n):
     lowest = forward + count(lambda: (X.T @ U, (X @ B).T @ X))  # no gradient of the input
     assert (forward + backward) / (3 * product) == pytest.approx(2 / 3 + 2 * r / d, rel=1e-12)
     assert lowest / (2 * product) == pytest.approx(1 / 2 + 5 * r / (2 * d), rel=1e-12)
-
-
-def test_each_line_frames_what_it_makes():
-    for line, framed in enumerate(([], ["∇B"], ["∇U"], ["∇A"], ["∇X"])):
-        figure = two_paths(line)
-        boxes = [part for part in figure["layout"]["shapes"] if part["type"] == "rect"]
-        assert [name for name, box in zip(figure["data"][0]["text"], boxes, strict=True)
-                if box["line"]["width"] == 4] == framed
 
 
 def test_both_gradients_are_mixtures_of_the_big_one():

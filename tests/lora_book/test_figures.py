@@ -40,15 +40,6 @@ def median_stride(rule):
     return np.median([each[64] for each in strides if {1, 64} <= set(each)]), 64**power
 
 
-def median_gain(size):
-    low, high = language_models.SIZES[size]
-    gains = [[model.least(1) - model.least(4) for model in runs.having(1, 4)
-              if low <= model.billions < high],
-             [model.least(4) - model.least(16) for model in runs.having(4, 16)
-              if low <= model.billions < high]]
-    return [1, 4, 16, *(np.median(each) for each in gains if each)]
-
-
 def bytes_in_all(precision, r):
     terms = account(LLAMAS["7B"], "all seven", r, PRECISIONS[precision], 2048, True)
     return sum(terms.values()) / 1e9, 24, 80
@@ -90,7 +81,6 @@ def full_goes(angle):
     (language_models.costs, half_of_the_models, {"pair": language_models.PAIRS,
                                                  "power": language_models.POWERS}),
     (language_models.one_stride, median_stride, {"rule": language_models.STRIDE_POWERS}),
-    (language_models.rank_buys, median_gain, {"size": language_models.SIZES}),
     (rotated_digits.names, of_24, {"task": digits_runs.NAMED, "r": digits_runs.NAMED_RANKS}),
     (rotated_digits.rotated_digits, nothing, {"task": digits_runs.TASKS[:3],
                                               "r": digits_runs.RANKS}),

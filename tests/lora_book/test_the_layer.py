@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from lora_book.small_gpt import DATA, load_base
-from lora_book.the_layer import figures, runs
+from lora_book.the_layer import runs
 from lora_book.workshop.file import books
 from lora_edu.nn import load_adapter, lora_layers, merge
 from tests.book import notebook
@@ -159,17 +159,6 @@ def test_subtracting_gives_back_a_part_of_the_entries(size, low, high):
         W0 = torch.randn(256, 256, generator=rng).bfloat16()
         delta = (size * torch.randn(256, 256, generator=rng)).bfloat16()
         assert low - 0.002 < ((W0 + delta) - delta == W0).float().mean() < high + 0.002
-
-
-@pytest.mark.parametrize("size", figures.ON_RULERS)
-def test_an_entry_becomes_the_nearest_number_of_bfloat16(size):
-    ticks, _, stored = figures.rulers(size)["data"]
-    for row, x in zip(stored["y"], stored["x"], strict=True):
-        on_row = np.array(ticks["x"], float)[np.array(ticks["y"], float) == row - 0.3]  # lower ends
-        assert x == pytest.approx(on_row[np.abs(on_row - 100 * size).argmin()])
-    w = torch.tensor(0.1 / 128**0.5, dtype=torch.bfloat16)  # the entry of the last row
-    step = torch.nextafter(w, torch.tensor(1.0, dtype=torch.bfloat16)) - w
-    np.testing.assert_allclose(np.diff(on_row)[:9], 100 * step.item() * 128**0.5, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", runs.FORMATS)

@@ -1,5 +1,5 @@
 """The figures of the chapter On language models: the valleys of 35 models, what a carried learning
-rate costs, whether the scale was α/r, and what a rank buys."""
+rate costs, and whether the scale was α/r."""
 
 from functools import cache
 
@@ -7,10 +7,10 @@ import numpy as np
 
 from lora_book.language_models import runs
 from lora_book.shared.axes import labelled, log_labelled
-from lora_book.shared.drawing import fill, say
+from lora_book.shared.drawing import fill
 from lora_book.shared.looks import end_labels, named, named_ticks, roomy
 from lora_book.shared.scale_rules import FORMULAS
-from lora_book.shared.style import coloured, figure, line, marks
+from lora_book.shared.style import figure, line, marks
 from lora_book.shared.valleys import BALL, Valley, valley_rows
 
 RANKS = (1, 2, 4, 16, 64, 128)
@@ -28,10 +28,6 @@ TOP = 0.0125  # nats; what lies above is drawn here
 BELOW = -0.001  # nats; where the ground ends
 
 STRIDE_POWERS = {"LoRA": 0.0, "rsLoRA": 0.5, "unscaled": 1.0}  # how a stride grows with r
-
-MEDIANS_AT = -0.0022  # where the medians are written, in nats
-# From, and below, in billions of parameters.
-SIZES = {"1 to 9 billion": (0, 10), "20 to 35 billion": (20, 40), "70 billion and more": (70, 2000)}
 
 MODELS = {model.short_name: model for model in runs.models()}
 
@@ -155,40 +151,4 @@ def one_stride(rule: str = "LoRA") -> dict:
     return figure(
         traces, headline, [roomy(named_ticks(RANKS, "rank r"), 0.45)],
         [log_labelled("length of the step", -0.35, 2.2, [1, 3, 10, 30, 100])], headline)
-
-
-def rank_buys(size: str = "1 to 9 billion") -> dict:
-    """By how much the least loss falls from rank to rank, a dot a model; one size class stands
-    out, and a bar is the median of all models."""
-    low_size, high_size = SIZES[size]
-    steps = ((1, 4), (4, 16), (16, 64), (64, 128))
-    traces = []
-    medians = {}
-    class_medians = {}
-    rng = np.random.default_rng(0)  # the dots of a column stand beside each other
-    for column, (low, high) in enumerate(steps):
-        models = runs.having(low, high)
-        gains = np.array([model.least(low) - model.least(high) for model in models])
-        places = column + rng.uniform(-0.25, 0.25, len(models))
-        chosen = np.array([low_size <= model.billions < high_size for model in models])
-        for group, colour, size_of_mark in ((~chosen, "frozen", 7), (chosen, "teal", 10)):
-            traces.append(marks(places[group], gains[group], colour, "circle", size_of_mark,
-                                **named("nats", gains[group])))
-        pair = f"{low} to {high}"
-        medians[pair] = float(np.median(gains))
-        if chosen.any():
-            class_medians[pair] = float(np.median(gains[chosen]))
-        bar = [medians[pair]] * 2
-        traces.append(line([column - 0.35, column + 0.35], bar, "rose", width=4,
-                           **named("median of all", bar)))
-    traces.append(say({(column, MEDIANS_AT): coloured(f"{value:.4f}", "rose")
-                       for column, value in enumerate(medians.values())}, "middle center", 13))
-    names = [f"{low} → {high}" for low, high in steps]
-    first = next(iter(class_medians))  # the smallest ranks that the class has
-    return figure(
-        traces, f"{size}: from r = {first} the loss falls by {class_medians[first]:.4f} nats",
-        [{"range": [-0.5, 3.5], "tickvals": [0, 1, 2, 3], "ticks": "", "ticktext": names}],
-        [labelled("nats gained", -0.0032, 0.0235, tickvals=[0, 0.005, 0.01, 0.015, 0.02])],
-        f"{size}; medians of all models, from rank to rank: "
-        + ", ".join(f"{pair} {value:.4f}" for pair, value in medians.items()))
 
