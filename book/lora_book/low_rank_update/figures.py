@@ -3,12 +3,12 @@
 import numpy as np
 
 from lora_book.low_rank_update.runs import terms
-from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import box, cells, dotted, drawing, map_drawing, say
-from lora_book.shared.style import figure, level
+from lora_book.shared.style import PALE, heat
 from lora_book.shared.word import picture, word
 from lora_book.shared.word_pictures import beside
 
+COLUMNS = 4  # of terms
 VIEWS = ("sum of r terms", "term number r", "what is missing")
 TWO_TERMS = ([[1, 0], [2, 1], [0, 3]], [[1, 1, 0, 2], [0, 1, 1, 0]])  # B and A
 
@@ -85,16 +85,26 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
 
 
 def singular_values() -> dict:
-    """A bar for each singular value of the picture; dashed, the largest of its noise alone."""
-    values = np.linalg.svd(picture(), compute_uv=False)
-    noise = np.linalg.svd(picture() - word(), compute_uv=False)
-    above = int((values > noise[0]).sum())
-    shapes = [box(i - 0.38, 0, 0.76, value, "delta" if i <= above else "loss")
-              for i, value in enumerate(values, start=1)]
-    return figure([level(noise[0], [0.3, len(values) + 0.7], width=2, name="noise")],
-                  f"{above} pairs stand above the noise",
-                  [labelled("number of the pair", 0.3, len(values) + 0.7,
-                            tickvals=[1, 4, 7, 10, 13, 16], showgrid=False)],
-                  [labelled("singular value", 0, 1.08 * values[0], showgrid=False)],
-                  f"The singular values of the picture: {', '.join(f'{v:.2g}' for v in values)}. "
-                  f"The largest of its noise alone is {noise[0]:.2g}", shapes=shapes)
+    """All terms of the picture, each as dark as it is, with its singular value below.
+
+    Those that are larger than the largest of the noise alone have it in ΔW's colour.
+    """
+    M = picture()
+    d, k = M.shape
+    B, A = terms(M)
+    values = np.linalg.svd(M, compute_uv=False)
+    noise = np.linalg.svd(M - word(), compute_uv=False)[0]
+    above = int((values > noise).sum())
+    parts = []
+    for i, value in enumerate(values):
+        left = (i % COLUMNS) * (k + 3)
+        top = (i // COLUMNS) * (d + 7)
+        term = np.outer(B[:, i], A[i])
+        colour = "delta" if i < above else "loss"
+        parts += [heat(100 * term, -100, 100, ["frozen", PALE, "delta"], name=f"term {i + 1}",
+                       x0=left, y0=top),
+                  say({(left, top + d + 2): f"{i + 1}: {value:.2g}"}, "middle right", 12,
+                      colour=colour)]
+    headline = f"{above} pairs stand above the noise"
+    return map_drawing(parts, headline, (-1, COLUMNS * (k + 3) - 3),
+                       (-1, (d + 7) * len(values) / COLUMNS), headline)
