@@ -9,6 +9,7 @@ from lora_book.shared.word import picture, word
 from lora_book.shared.word_pictures import beside
 
 COLUMNS = 4  # of terms
+LEVELS = 20  # of their colours
 VIEWS = ("sum of r terms", "term number r", "what is missing")
 TWO_TERMS = ([[1, 0], [2, 1], [0, 3]], [[1, 1, 0, 2], [0, 1, 1, 0]])  # B and A
 
@@ -101,8 +102,8 @@ def singular_values() -> dict:
         top = (i // COLUMNS) * (d + 7)
         term = np.outer(B[:, i], A[i])
         colour = "delta" if i < above else "loss"
-        parts += [heat(100 * term, -100, 100, ["frozen", PALE, "delta"], name=f"term {i + 1}",
-                       x0=left, y0=top),
+        parts += [heat(LEVELS * term, -LEVELS, LEVELS, ["frozen", PALE, "delta"],
+                       name=f"term {i + 1}", x0=left, y0=top),
                   say({(left, top + d + 2): f"{i + 1}: {value:.2g}"}, "middle right", 12,
                       colour=colour)]
     headline = f"{above} pairs stand above the noise"
