@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from lora_edu.explore.plain_figure import plain_figure, validate
+from lora_edu.explore.plain_figure import validate
 
 NUMBER = re.compile(r"\d[\d,]*\.?\d*")
 
@@ -21,8 +21,8 @@ def reading(figure):
 def figure_holds(function, oracle, **grid):
     """Hold a figure at each state: plotly takes it, and no number of its headline is made up.
 
-    Each number stands in the state or in what is drawn, as a share or in per cent, or it is one of
-    those that an oracle has found by itself.
+    Each number stands in the state or in a text that is drawn, or it is one of those that an oracle
+    has found by itself, as a share or in per cent.
 
     Args:
         function: of the state, the figure.
@@ -34,7 +34,7 @@ def figure_holds(function, oracle, **grid):
         figure = function(**state)
         validate(figure)
         known = [float(number) for value in values for number in NUMBER.findall(str(value))]
-        known += [*drawn(figure), *np.ravel(oracle(**state))]
+        known += [*written(figure), *np.ravel(oracle(**state))]
         known = np.abs([*known, *(100 * number for number in known)])
         for text in NUMBER.findall(headline(figure)):
             number = float(text.rstrip(".").replace(",", ""))
@@ -50,14 +50,8 @@ def nothing(**state):
     return []
 
 
-def drawn(figure):
-    """All numbers of a figure's traces, those in its texts too."""
-    numbers = []
-    for trace in plain_figure(figure)["data"]:
-        for key in ("x", "y", "z", "customdata"):
-            for value in np.ravel(trace.get(key, [])):
-                if isinstance(value, (int, float, np.number)) and np.isfinite(value):
-                    numbers.append(float(value))
-        texts = " ".join(map(str, np.ravel(trace.get("text", []))))
-        numbers += [float(text.rstrip(".").replace(",", "")) for text in NUMBER.findall(texts)]
-    return numbers
+def written(figure):
+    """All numbers in the texts that a figure draws."""
+    texts = " ".join(str(text) for trace in figure["data"]
+                     for text in np.ravel(trace.get("text", [])))
+    return [float(text.rstrip(".").replace(",", "")) for text in NUMBER.findall(texts)]

@@ -9,6 +9,7 @@ from lora_book.divide_by_r import figures as divide_by_r
 from lora_book.divide_by_r import runs_growth, runs_rate
 from lora_book.first_r import figures as first_r
 from lora_book.in_peft import figures as in_peft
+from lora_book.in_peft import runs as peft_runs
 from lora_book.in_practice import figures as in_practice
 from lora_book.in_practice.memory import LLAMAS, PRECISIONS, account
 from lora_book.language_models import figures as language_models
@@ -37,12 +38,32 @@ def half_of_the_models(pair, power):
 def median_stride(rule):
     strides = [runs.strides(model) for model in runs.models()]
     power = language_models.STRIDE_POWERS[rule]
-    return np.median([each[64] for each in strides if {1, 64} <= set(each)]), 64**power
+    return np.median([each[64] for each in strides if {1, 64} <= set(each)]), 64**power, 1, 64
 
 
 def bytes_in_all(precision, r):
     terms = account(LLAMAS["7B"], "all seven", r, PRECISIONS[precision], 2048, True)
     return sum(terms.values()) / 1e9, 24, 80
+
+
+def distances(steps):
+    """Of SGD and of Adam, at the largest rank."""
+    at = runs_many_ranks.STEPS.index(steps)
+    gaps = runs_many_ranks.sgd_gaps(), runs_many_ranks.adam_gaps(beside_full.ADAM_RATE)
+    return runs_many_ranks.RANKS[-1], *(np.exp(np.log(gap[-1, :, at]).mean()) for gap in gaps)
+
+
+def right_of_both_tasks(task, r):
+    """At the η that the figure opens with."""
+    runs_at = digits_runs.tried(task, digits_runs.PLACES[0], r)[digits_runs.RATES.index(0.03)]
+    return np.median(runs_at, axis=0)
+
+
+def arriving_of_linear(draws, r, weight):
+    pair = peft_runs.pair(r, draws == "one draw", np.random.default_rng(0))
+    change, total = (peft_runs.combined(kind, pair, [1.0, weight]) for kind in ("linear", "cat"))
+    gap = np.linalg.norm(change - total) / np.linalg.norm(total)
+    return *peft_runs.arrives(change, pair), gap
 
 
 def of_24(task, r):
@@ -59,9 +80,9 @@ def mean_gain(prompt, adapter, r):
 
 
 def outputs_off_by(dtype, size):
-    """Without its power of ten."""
-    gap = layer_runs.arrivals(dtype).moved[layer_runs.SIZES.index(size)]
-    return [gap / 10.0**np.floor(np.log10(gap)), 10]
+    """Without its power of ten, and what arrives."""
+    kept, _, gap = (values[layer_runs.SIZES.index(size)] for values in layer_runs.arrivals(dtype))
+    return [kept, gap, gap / 10.0**np.floor(np.log10(gap)), 10]
 
 
 def full_goes(angle):
@@ -74,7 +95,7 @@ def full_goes(angle):
     (divide_by_r.best_rate, nothing, {"inputs": runs_rate.INPUTS, "steps": runs_rate.STEPS}),
     (first_r.dropped, nothing, {"alpha": first_r.CHOICES, "task": digits_map.TASKS,
                                 "r1": digits_map.FIRST_RANKS}),
-    (beside_full.many_ranks, nothing, {"steps": runs_many_ranks.STEPS}),
+    (beside_full.many_ranks, distances, {"steps": runs_many_ranks.STEPS}),
     (beside_full.row_step, full_goes, {"angle": [0, 20, 70, 90]}),
     (language_models.valleys, nothing, {"model": language_models.MODELS,
                                         "tuned": language_models.TUNED_AT}),
@@ -82,12 +103,13 @@ def full_goes(angle):
                                                  "power": language_models.POWERS}),
     (language_models.one_stride, median_stride, {"rule": language_models.STRIDE_POWERS}),
     (rotated_digits.names, of_24, {"task": digits_runs.NAMED, "r": digits_runs.NAMED_RANKS}),
-    (rotated_digits.rotated_digits, nothing, {"task": digits_runs.TASKS[:3],
+    (rotated_digits.rotated_digits, right_of_both_tasks, {"task": digits_runs.TASKS[:3],
                                               "r": digits_runs.RANKS}),
     (small_gpt.small_gpt, mean_gain, {"prompt": results.prompts()[:2],
                                       "adapter": small_gpt.ADAPTERS, "r": results.RANKS}),
     (in_practice.memory, bytes_in_all, {"precision": PRECISIONS, "r": [4, 16, 64, 256]}),
-    (in_peft.combine, nothing, {"draws": in_peft.DRAWS, "r": [4], "weight": in_peft.WEIGHTS}),
+    (in_peft.combine, arriving_of_linear, {"draws": in_peft.DRAWS, "r": [4],
+                                           "weight": in_peft.WEIGHTS}),
     (the_layer.merging, outputs_off_by, {"dtype": layer_runs.FORMATS, "size": layer_runs.SIZES}),
 ], ids=lambda value: getattr(value, "__name__", None))
 def test_a_headline_says_what_is_drawn(function, oracle, grid):
