@@ -3,7 +3,7 @@
 from lora_book.in_practice.memory import LLAMAS, PRECISIONS, account, file
 from lora_book.shared.drawing import box, dotted, drawing, say
 from lora_book.shared.models import size_text
-from lora_book.shared.style import coloured
+from lora_book.shared.style import coloured, line
 
 TOKENS = (512, 2048, 8192, 32_768)
 CARDS = {24e9: "24 GB", 80e9: "80 GB"}
@@ -23,8 +23,6 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
     sizes = {name: terms.get(name, 0) for name in PARTS}
     sizes["adapter’s own"] = sum(terms[name] for name in OWN)
 
-    cells = [box(column, -row - 1, 1, 1, "rgba(0,0,0,0)")
-             for row in range(ROWS) for column in range(GB_A_ROW)]
     names = {}
     shapes = []
     filled = 0.0  # gigabytes
@@ -35,14 +33,14 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
         names[GB_A_ROW + 1, -4.6 - 1.45 * row] = size_text(size)
     for card, name in CARDS.items():
         rows = card / 1e9 / GB_A_ROW
-        cells.append(dotted(0, -rows, GB_A_ROW, rows, thick=3))
+        shapes.append(dotted(0, -rows, GB_A_ROW, rows, thick=3))
         names[GB_A_ROW + 0.2, -rows] = f"◂ {name}"
 
     fitting = [name for card, name in CARDS.items() if total <= card]
     outcome = f"fits on a card of {fitting[0]}" if fitting else "fits on neither card"
     told = ", ".join(f"{name} {size_text(size)}" for name, size in terms.items())
     return drawing(
-        [*shapes, *cells, say(names, "middle right", 14)], f"{size_text(total)}: it {outcome}",
+        [*shapes, _grid(), say(names, "middle right", 14)], f"{size_text(total)}: it {outcome}",
         (-0.3, 14), (-ROWS - 0.6, 0.3),
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
         f"{'on' if checkpointing else 'off'}: counted {size_text(total)}, {told}"
@@ -58,3 +56,16 @@ def _fill(start: float, end: float, colour: str) -> list[dict]:
         if left < right:
             boxes.append(box(left, -row - 1, right - left, 1, colour))
     return boxes
+
+
+def _grid() -> dict:
+    """The edges of the cells, as one trace, which a page stores once."""
+    x = []
+    y = []
+    for row in range(ROWS + 1):
+        x += [0, GB_A_ROW, None]
+        y += [-row, -row, None]
+    for column in range(GB_A_ROW + 1):
+        x += [column, column, None]
+        y += [0, -ROWS, None]
+    return line(x, y, "frozen", width=1)
