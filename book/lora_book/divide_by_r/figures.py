@@ -45,7 +45,7 @@ def darkrooms(r: int = 64, optimiser: str = "Adam") -> dict:
     outcome = next(words for most, words in STANDS_OUT.items() if letters / across < most)
     headline = f"{r:,} terms: {outcome}" if r > 1 else "1 term: nothing but stripes"
     parts += [say(names, "middle left", 15), say(captions, "middle right", 13)]
-    return map_drawing(parts, headline, (-10, k), (-1, top + d + 2.5),
+    return map_drawing(parts, headline, (-13, k), (-1, top + d + 2.5),
                        f"{headline}; " + "; ".join(map(": ".join, factors.items())))
 
 
