@@ -74,6 +74,15 @@ def test_the_box_is_graded_at_the_command_line(tmp_path):
     assert re.search(r"load +3 of 3", printed) and re.search(r"all +20 of 22", printed)
 
 
+def test_every_step_is_asked_for_and_graded():
+    cells = [cell.source for cell in make.notebook().cells]
+    for step, words, grade in zip(STEPS, cells[2::2], cells[3::2], strict=True):
+        assert words.startswith(f"## {step.number} {step.title}\n")
+        functions = ", ".join(f"`{name}`" for name in step.functions)
+        assert words.endswith(f"*In {step.file}:* {functions}")
+        assert grade == f'grade("{step.name.replace("-", "_")}")'
+
+
 def test_no_solution_stands_in_it():
     handed_out = nbformat.writes(make.notebook()) + "".join(map(make.stubs, make.HEADS))
     for step in STEPS:
