@@ -136,8 +136,7 @@ SLIPS = {
         Slip('rule="lora"', 'rule="rslora"',
              "Where no rule is named, it is LoRA's: rule=\"lora\".")],
     "load": [
-        Slip('(Path(folder) / "adapter_config.json").read_text()',
-             'open(folder + "/adapter_config.json").read()',
+        Slip('Path(folder) / "adapter_config.json"', 'Path(folder + "/adapter_config.json")',
              "folder may be a str or a Path: Path(folder) / name takes either."),
         Slip("content[end + first:end + last]", "content[8 + first:8 + last]",
              "The numbers are read from inside the header: offsets count from its end."),
