@@ -186,7 +186,7 @@ def test_a_cell_runs_in_the_page(engine, site):
     engine.until("return !!document.querySelector('.py-page')")
     engine.run("document.querySelector('.py-run').click()")
     engine.until("""return document.querySelector(".py-run").closest("div.cell")
-        .dataset.python === "same" """)
+        .dataset.python === "ran" """)
 
 
 def test_a_reader_s_own_files_are_drawn(engine, site, tmp_path):

@@ -1,10 +1,10 @@
-// A cell of the page: its editor, its buttons, what it shows, and whether that is what the build
-// had. The build's own output stays where it is as long as the cell gives the same.
+// A cell of the page: its editor, its buttons, and what it shows. The build's plots stay as long as
+// nothing has changed of what they are made from.
 
 import { button, element } from "./dom.js";
 import { createEditor } from "./editor.js";
 import { LiveFigure } from "./live_figures.js";
-import { print, rendered, sameFigure, sameWords, wordsOf } from "./outputs.js";
+import { print, rendered } from "./outputs.js";
 
 const NOT_IN_BROWSER = "This cell needs what no browser has: it keeps the output of the book.";
 
@@ -179,22 +179,20 @@ export class Cell {
     this.setBusy(false);
     if (this.bookLines && this.verdicts.at(-1)?.is_right) this.bookLines.open = true;
     if (error) print(this.shown, "error", error);
-    const same = !error && (await this.same());
     const took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
     this.handles = Object.fromEntries(
       this.figures.map(({ root, handle }) => [root.dataset.name, handle]),
     );
-    if (!this.edited && same) {
+    if (!error && this.figures.length && this.page.isAsBuilt(this)) {
       this.showBuilt();
-      this.say("same", `Run${took}: the same as in the book.`);
     } else {
       this.showOwn();
       for (const figure of this.figures) figure.start();
-      if (error) this.say("error", "Stopped by an error.");
-      else if (!this.edited) this.say("differs", `Run${took}: not to the digit what the book has.`);
-      else this.say("own", `${this.verdict()}Run${took}, as you have changed it.`);
     }
-    if (this.page.own && !error) this.say("own", `Run${took}, with your file.`);
+    if (error) this.say("error", "Stopped by an error.");
+    else if (this.page.own) this.say("own", `Run${took}, with your file.`);
+    else if (this.edited) this.say("own", `${this.verdict()}Run${took}, as you have changed it.`);
+    else this.say("ran", `${this.verdict()}Run${took}.`);
   }
 
   // The verdict in short: of several the last, unless one before is worse.
@@ -206,17 +204,5 @@ export class Cell {
   fail(text) {
     this.setBusy(false);
     this.say("failed", text);
-  }
-
-  // Whether what it shows is what the build had.
-  async same() {
-    const [here, there] = [this.shown, this.built].map(wordsOf);
-    const stored = [...this.built.querySelectorAll(".explorer")].map(({ explorer }) => explorer);
-    if (!sameWords(here, there) || stored.length !== this.figures.length) return false;
-    await Promise.all(stored.map((explorer) => explorer.ready)).catch(() => {}); // the page says so
-    return this.figures.every(
-      ({ figure }, i) =>
-        stored[i].states && sameFigure(stored[i].figureAt(stored[i].startState), figure),
-    );
   }
 }

@@ -10,6 +10,7 @@ import { Python, Stopped } from "./python.js";
 
 const KEY = `page-python ${location.pathname}`;
 const SETTINGS = "adapter_config.json";
+const READERS_FILE = "lora_book.workshop"; // which reads and writes it
 const KEYS = [
   "Shift-Enter runs a cell, and what stands above it and has not run.",
   "Escape, then Tab leaves the editor.",
@@ -179,6 +180,13 @@ class Page {
     return cell.handles?.[explorer.name];
   }
 
+  // Whether a cell is made from what the build had: no text is changed, and no file is the reader's.
+  isAsBuilt(cell) {
+    const above = this.cells.filter((each) => each.runs && each.number <= cell.number);
+    const isOriginal = ({ edited, original }) => !edited && !original.includes(READERS_FILE);
+    return !this.own && above.every(isOriginal);
+  }
+
   heard({ text, shown }) {
     if (text) this.running?.printed(text);
     if (shown) this.running?.show(shown);
@@ -252,11 +260,9 @@ class Page {
   }
 
   async runAll() {
-    const own = this.cells.filter((cell) => cell.runs);
-    const went = await this.run(own.at(-1), true);
-    const same = own.filter((cell) => cell.root.dataset.python === "same").length;
-    if (went)
-      this.said.textContent = `${same} of ${own.length} cells give the same as in the book.`;
+    const cells = this.cells.filter((cell) => cell.runs);
+    if (await this.run(cells.at(-1), true))
+      this.said.textContent = `All ${cells.length} cells have run.`;
   }
 
   resetAll() {
