@@ -69,8 +69,8 @@ class LiveExplorer(anywidget.AnyWidget):
             values = self.values()
             self.figure = evaluate_one(self.explorer.function, controls, values, self._validated)
         except KeyboardInterrupt:
-            error = (f"state ({describe(controls, values)}): interrupted, and the plot is not this "
-                     "position's; the next move computes again")
+            error = (f"state ({describe(controls, values)}): interrupted; the next move "
+                     "computes again")
         except Exception as bad:  # said in the view: a widget callback has nowhere to raise to
             error = str(bad)
         self.answer = self._answer(self.position, error)

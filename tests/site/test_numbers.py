@@ -15,10 +15,10 @@ def test_every_state_is_the_functions_figure(reader, built):
     here = reader(built.page)
     root = here.page.locator(f"#explorer-{built.name}")
     text = root.evaluate("""async (root) => {
-      await root.explorer.ready;
-      const { controls } = root.explorer;
+      const { controls, stored } = root.explorer;
       const length = controls.reduce((count, control) => count * control.count, 1);
-      return JSON.stringify(Array.from({ length }, (_, i) => root.explorer.figureAt(i)));
+      const figures = Array.from({ length }, (_, i) => stored.figure(i));
+      return JSON.stringify(await Promise.all(figures));
     }""")
     check_figure(json.loads(text, parse_int=float), computed(built))
 

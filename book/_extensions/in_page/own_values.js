@@ -3,11 +3,25 @@
 // cannot take does not stay: box, sentence, plot and link are always of one position.
 
 import { button, element } from "./dom.js";
-import { Asker, positionsOf } from "./live_figures.js";
 
-export class OwnValues {
-  constructor(explorer, page) {
-    Object.assign(this, { explorer, page, asker: new Asker(page, explorer) });
+export function positionsOf(explorer) {
+  return Object.fromEntries(explorer.controls.map(({ name, get }) => [name, get()]));
+}
+
+// Offer them at an explorer that has own=True, and begin with them where a link asked for such
+// numbers. handle: Python's name for it, if a cell has shown it.
+export function offerOwnValues(explorer, page, handle = null) {
+  if (!Object.keys(explorer.data.own).length) return;
+  const own = new OwnValues(explorer, page, handle);
+  const { wanted } = explorer;
+  if (!wanted) return;
+  own.open();
+  explorer.follow(wanted);
+}
+
+class OwnValues {
+  constructor(explorer, page, handle) {
+    Object.assign(this, { explorer, page, handle, stored: explorer.source });
     this.button = button("own values", () => (explorer.own ? this.close() : this.open()));
     this.button.title = "type any number";
     this.button.ariaPressed = "false";
@@ -17,30 +31,30 @@ export class OwnValues {
 
   open() {
     const { explorer } = this;
-    explorer.own = this;
+    explorer.own = true;
+    explorer.source = this;
     this.button.ariaPressed = "true";
-    this.stored = explorer.controls;
-    explorer.controls = this.stored.map((control, i) =>
+    this.controls = explorer.controls;
+    explorer.controls = this.controls.map((control, i) =>
       control.name in explorer.data.own ? this.field(control, explorer.data.controls[i]) : control,
     );
     this.fields = explorer.controls.filter(({ box }) => box);
-    this.asker.shown();
     this.fields[0].box.scrollIntoView({ block: "nearest" });
     explorer.load();
-    this.ask();
+    explorer.ask();
   }
 
   close() {
     const { explorer } = this;
-    explorer.own = null;
+    explorer.own = false;
+    explorer.source = this.stored;
     this.button.ariaPressed = "false";
     for (const { box, output } of this.fields) {
       box.remove();
       output.hidden = false;
       output.textContent = ""; // for the slider to say where it stands
     }
-    explorer.controls = this.stored;
-    explorer.fail("python", "");
+    explorer.controls = this.controls;
     explorer.moved();
   }
 
@@ -73,7 +87,7 @@ export class OwnValues {
     box.addEventListener("input", (event) => event.stopPropagation()); // until the number is whole
     box.addEventListener("change", () => {
       if (put(box.value)) explorer.moved();
-      else explorer.fail("python", `Here is ${label} = ${said()} again: it must be ${allowed}.`);
+      else explorer.fail("figure", `Here is ${label} = ${said()} again: it must be ${allowed}.`);
     });
     const follow = () => put(values[control.get()]);
     range.oninput = follow;
@@ -95,22 +109,16 @@ export class OwnValues {
     };
   }
 
-  ask() {
-    const { explorer } = this;
+  async at(explorer) {
     const { controls, source } = explorer.data;
-    explorer.box.classList.add("explorer-picture-old");
-    this.asker.ask(
-      async () => {
-        const positions = positionsOf(explorer);
-        const values = Object.fromEntries(
-          controls.map(({ name, values: all }) => [name, all[positions[name]]]),
-        );
-        const own = Object.fromEntries(this.fields.map(({ name, value }) => [name, value()]));
-        const handle = source.startsWith("__main__:") ? await this.page.handleOf(explorer) : null;
-        if (handle === undefined) throw new Error("Its cell, or one above, stops with an error.");
-        return { handle, positions, source, values, own };
-      },
-      () => explorer.own === this,
+    const positions = positionsOf(explorer);
+    const values = Object.fromEntries(
+      controls.map(({ name, values: all }) => [name, all[positions[name]]]),
     );
+    const own = Object.fromEntries(this.fields.map(({ name, value }) => [name, value()]));
+    const isOfCell = this.handle === null && source.startsWith("__main__:");
+    const handle = isOfCell ? await this.page.handleOf(explorer) : this.handle;
+    if (handle === undefined) throw new Error("Its cell, or one above, stops with an error.");
+    return this.page.figure({ handle, positions, source, values, own });
   }
 }

@@ -5,7 +5,7 @@ import { Cell } from "./cell.js";
 import { button, element, keep } from "./dom.js";
 import { notebookOf } from "./notebook.js";
 import { OwnFiles } from "./own_files.js";
-import { OwnValues } from "./own_values.js";
+import { offerOwnValues } from "./own_values.js";
 import { Python, Stopped } from "./python.js";
 
 const KEY = `page-python ${location.pathname}`;
@@ -157,20 +157,8 @@ class Page {
     const saved = savedTexts();
     for (const cell of this.cells) cell.open(saved[cell.key]);
     this.opened = true;
-    this.offerOwnValues();
-  }
-
-  // Offer a box for any number at each explorer that has
-  // own=True, and open it where a link asked for such numbers.
-  offerOwnValues() {
-    for (const explorer of globalThis.loraExplore.explorers.values()) {
-      if (!Object.keys(explorer.data.own).length) continue;
-      const own = new OwnValues(explorer, this);
-      const { wanted } = explorer;
-      if (!wanted) continue;
-      own.open();
-      explorer.follow(wanted);
-    }
+    for (const explorer of globalThis.loraExplore.explorers.values())
+      offerOwnValues(explorer, this);
   }
 
   // Python's name for an explorer; its cell is run first if need be. undefined if that fails.
@@ -272,7 +260,10 @@ class Page {
 
   async figure(request) {
     await this.awake();
-    return this.python.ask("figure", { ...request, files: this.ownFiles.texts });
+    const files = this.ownFiles.texts;
+    const { figure, error } = await this.python.ask("figure", { ...request, files });
+    if (error) throw new Error(error);
+    return figure;
   }
 
   async download() {

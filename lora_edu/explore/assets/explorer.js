@@ -1,38 +1,39 @@
 // An explorer: controls, plot, sentence, pin, reset, links and faults around the HTML that page.py
-// writes. One class for the static page and for a notebook; what differs is in page.js and live.js.
+// writes. One class for all; where its figures come from differs, and is its source's:
+// source.at(explorer) promises the figure of the position, and fails with a sentence.
 // Joined with its neighbours into one script (see bundle.py).
 
 const QUIET = 400; // ms after the last move: the controls have come to rest
 const IN_SIGHT = 0.97; // of a plot: where less of it can be seen, a link scrolls there
 const ABOVE = 56; // px: the page's bar
+const PATIENCE = 300; // ms after which an explorer says that its figure is being computed
 
 // A move, from the widest step to the narrowest:
 // follow() [a link's; scrolls] → go() [to named positions] → moved() [by the reader; stops the
 // player] → changed() [also by the player; fetches plotly with load()] → update() [labels] →
-// ask() [a subclass finds the figure] → show() [draws it].
+// ask() [the source] → show() [draws the figure], or goBack() [to the one that is shown].
 class Explorer {
-  // Subclasses implement loadPlotly(), returning a promise of plotly, and ask(), which calls show()
-  // with the figure of the controls' position, now or later.
+  own = false; // whether its source takes numbers of the reader's own (in_page/own_values.js)
   notCopied = "not copied"; // said by the button "link" where the clipboard is closed to it
   faults = {};
   pinned = null; // what the pinned copy says
 
-  constructor(root) {
-    this.root = root;
+  // loadPlotly(): a promise of plotly.
+  constructor(root, source, loadPlotly) {
+    Object.assign(this, { root, source });
     this.data = JSON.parse(root.querySelector(".explorer-data").textContent);
     this.name = this.data.name;
     this.box = root.querySelector(".explorer-plot");
     this.headline = root.querySelector(".explorer-headline");
+    this.firstHeadline = this.headline?.textContent;
     this.start = this.data.controls.map((control) => control.start);
-    this.plot = createPlot(
-      this.box,
-      () => this.loadPlotly(),
-      (types, ghosts) => {
-        const undrawn = `plotly.js, as it is loaded here, cannot draw ${types.join(", ")}.`;
-        this.fail("traces", types.length && undrawn);
-        this.tellPinned(ghosts);
-      },
-    );
+    this.shown = this.data.controls.map(({ keys, start }) => keys[start]);
+    this.firstKeys = String(this.shown);
+    this.plot = createPlot(this.box, loadPlotly, (types, ghosts) => {
+      const undrawn = `plotly.js, as it is loaded here, cannot draw ${types.join(", ")}.`;
+      this.fail("traces", types.length && undrawn);
+      this.tellPinned(ghosts);
+    });
     this.roll = new Roll(this.plot);
     this.controls = this.data.controls.map((control) => {
       const element = root.querySelector(`[data-control="${control.name}"]`);
@@ -50,9 +51,10 @@ class Explorer {
     for (const type of ["pointerdown", "focusin"]) root.addEventListener(type, () => this.meet());
   }
 
-  // Resolves once a figure is available.
-  get ready() {
-    return Promise.resolve();
+  // Resolves once there is a figure.
+  async ready() {
+    if (!this.figure) await this.ask();
+    if (!this.figure) throw new Error("there is no figure"); // goBack() has said why
   }
 
   // Say above the plot what went wrong, one sentence for each kind of fault; "" takes it back.
@@ -75,7 +77,7 @@ class Explorer {
       this.drawing = null;
       if (this.figure) this.fail("plotly", `The plot is not drawn: ${error.message}.${this.hope}`);
     };
-    this.drawing = this.ready
+    this.drawing = this.ready()
       .then(() => this.plot.load())
       .then(() => this.fail("plotly", ""), onError)
       .finally(() => {
@@ -102,11 +104,15 @@ class Explorer {
 
   // Whether the position of the controls is not drawn yet.
   get busy() {
-    return !this.plot.current;
+    return Boolean(this.asking) || !this.plot.current;
   }
 
   position() {
     return this.controls.map((control) => control.get());
+  }
+
+  keys() {
+    return this.controls.map((control) => control.key());
   }
 
   put(position) {
@@ -138,6 +144,69 @@ class Explorer {
     this.ask();
   }
 
+  // Show the figure of the position. One is asked for at a time; of the positions that wait, the
+  // newest alone. Resolves when none waits any more.
+  ask() {
+    this.markPicture();
+    this.isNewer = true;
+    this.asking ||= this.answer();
+    return this.asking;
+  }
+
+  async answer() {
+    try {
+      while (this.isNewer) await this.answerOne();
+    } finally {
+      this.asking = null;
+    }
+  }
+
+  async answerOne() {
+    this.isNewer = false;
+    const { source } = this;
+    const keys = this.keys();
+    const slow = setTimeout(() => {
+      this.root.ariaBusy = "true";
+    }, PATIENCE);
+    const { figure, error } = await source.at(this).then(
+      (result) => ({ figure: result }),
+      ({ message }) => ({ error: message }),
+    );
+    clearTimeout(slow);
+    this.root.ariaBusy = null;
+    if (source !== this.source) return; // who has changed it has asked again
+    if (figure) {
+      this.shown = keys;
+      this.fail("figure", "");
+      this.show(figure);
+    } else if (!this.isNewer) {
+      this.goBack(keys, error);
+    }
+  }
+
+  // keys: of the position that fails.
+  goBack(keys, error) {
+    const moved = this.controls.filter((_, i) => keys[i] !== this.shown[i]);
+    const inWords = () => moved.map(({ text, said }) => `${text} = ${said()}`).join(", ");
+    const failing = inWords();
+    this.controls.forEach((control, i) => {
+      control.take(this.shown[i]);
+    });
+    this.label();
+    this.markPicture();
+    if (moved.length) this.share();
+    const again = moved.length ? `Here is ${inWords()} again. With ${failing}: ` : "";
+    this.fail("figure", again + error);
+  }
+
+  // The still picture is of the first position; so is the sentence until there is a figure.
+  markPicture() {
+    const moved = String(this.keys()) !== this.firstKeys;
+    this.box.classList.toggle("explorer-picture-old", moved);
+    if (!this.headline || this.figure) return;
+    this.headline.firstElementChild.textContent = moved ? "" : this.firstHeadline;
+  }
+
   // The controls have changed, by the player, the reader or a link.
   changed() {
     this.root.dispatchEvent(new Event("change"));
@@ -160,7 +229,9 @@ class Explorer {
   }
 
   // positions: {control name: key}. Returns those that do not exist, which are ignored.
-  go(positions) {
+  // own: they are numbers that only Python computes.
+  go({ own, ...positions }) {
+    this.wanted = own && !this.own ? positions : null;
     const named = (name) => this.controls.find((control) => control.name === name);
     const strange = Object.entries(positions).filter(([name, key]) => !named(name)?.take(key));
     this.moved();
@@ -206,7 +277,7 @@ class Explorer {
 
   link() {
     const query = this.controls.map((control) => `${control.name}=${control.key()}`);
-    return `#${this.name}?${query.join("&")}`;
+    return `#${this.name}?${query.join("&")}${this.own ? "&own=1" : ""}`;
   }
 
   wireButtons() {
@@ -226,7 +297,7 @@ class Explorer {
     if (play) this.player = new Player(this, play);
     if (this.data.drag.length) new Drag(this, this.data.drag);
     pin.addEventListener("click", async () => {
-      await this.ready.catch(() => {}); // load() reports the error
+      await this.ready().catch(() => {}); // load() reports the error
       if (!this.figure) return;
       this.pinned = reading(this.figure);
       this.plot.pin();
@@ -256,6 +327,11 @@ class Explorer {
         link.textContent = "link";
       }, 1500);
     });
+  }
+
+  destroy() {
+    this.player?.destroy();
+    this.plot.destroy();
   }
 
   // The line that says what is pinned, and, where curves of it are drawn, how they look.

@@ -1,7 +1,6 @@
 // The notebook view: an explorer whose figures come from the kernel, through anywidget's model.
 // Other scripts are put in front of this file to make one module (see bundle.py).
 
-const PATIENCE = 300; // ms after which a view says that the kernel is computing
 let views = 0;
 
 // plotly arrives once a kernel, gzipped, in a model of its own; it becomes a script once a page.
@@ -25,27 +24,10 @@ async function loadFrom(model) {
   return loadScript(url, () => globalThis.Plotly);
 }
 
-// The model holds the position asked for and the last answer. While the kernel is busy its manager
-// holds the position back and then sends the newest only, so a held arrow key never queues.
-class LiveExplorer extends Explorer {
-  waiting = null; // a timer, while the kernel computes
-
-  constructor(root, model) {
-    super(root);
+// The model holds the position asked for and the last answer.
+class Kernel {
+  constructor(model) {
     this.model = model;
-    this.connected = () => root.classList.toggle("explorer-lost", this.lost);
-    holderOf(model).then((holder) => {
-      this.holder = holder;
-      holder.on("comm_live_update", this.connected);
-      this.connected();
-    });
-    this.followed();
-    this.answered();
-    this.load();
-  }
-
-  loadPlotly() {
-    return plotlyFrom(this.model);
   }
 
   // Whether the kernel is gone.
@@ -53,40 +35,30 @@ class LiveExplorer extends Explorer {
     return this.holder?.comm_live === false;
   }
 
-  destroy() {
-    this.holder?.off("comm_live_update", this.connected);
-    this.player?.destroy();
-    this.plot.destroy();
+  get answer() {
+    return JSON.parse(this.model.get("answer"));
   }
 
-  ask() {
-    if (this.lost) return this.answered();
-    this.model.set("position", this.position());
-    this.model.save_changes();
+  // Another view, or Python, may have asked for another position meanwhile.
+  get isBehind() {
+    return String(this.answer.position) !== String(this.model.get("position"));
   }
 
-  get busy() {
-    return super.busy || this.waiting !== null;
+  async at(explorer) {
+    if (!this.lost) {
+      this.model.set("position", explorer.position());
+      this.model.save_changes();
+    }
+    while (!this.lost && this.isBehind) {
+      await new Promise((resolve) => {
+        this.hear = resolve;
+      });
+    }
+    if (this.lost) throw new Error("the kernel is gone.");
+    const { figure, error } = this.answer;
+    if (error) throw new Error(error);
+    return figure;
   }
-
-  // The position has changed, here or in Python or in another view.
-  followed = () => {
-    this.put(this.model.get("position"));
-    this.waiting ||= setTimeout(() => {
-      this.root.ariaBusy = "true";
-    }, PATIENCE);
-  };
-
-  answered = () => {
-    const { position, figure, error } = JSON.parse(this.model.get("answer"));
-    if (this.lost) this.put(position);
-    this.show(figure);
-    this.fail("kernel", error);
-    if (!this.lost && String(position) !== String(this.model.get("position"))) return;
-    clearTimeout(this.waiting);
-    this.waiting = null;
-    this.root.ariaBusy = null;
-  };
 }
 
 function render({ model, el }) {
@@ -99,13 +71,37 @@ function render({ model, el }) {
   for (const input of root.querySelectorAll("input, select, .explorer-play")) {
     input.dataset.lmSuppressShortcuts = ""; // arrow keys are ours, not JupyterLab's
   }
-  const explorer = new LiveExplorer(root, model);
+  const kernel = new Kernel(model);
+  const explorer = new Explorer(root, kernel, () => plotlyFrom(model));
   root.explorer = explorer;
+  explorer.put(model.get("position"));
+  explorer.shown = explorer.keys();
+  explorer.show(kernel.answer.figure);
+  explorer.fail("figure", kernel.answer.error);
+  if (kernel.isBehind) explorer.ask();
+  explorer.load();
+  // The position has changed in Python or in another view.
+  const onPosition = () => {
+    const position = model.get("position");
+    if (String(position) === String(explorer.position())) return;
+    explorer.put(position);
+    explorer.ask();
+  };
+  const onAnswer = () => kernel.hear?.();
+  const onConnection = () => {
+    root.classList.toggle("explorer-lost", kernel.lost);
+    onAnswer();
+  };
+  holderOf(model).then((holder) => {
+    kernel.holder = holder;
+    holder.on("comm_live_update", onConnection);
+    onConnection();
+  });
   // A link in the text, such as #step-zero?r=8, moves the explorer of that name in its notebook.
   const onLink = (event) => {
     const anchor = event.target.closest?.('a[href*="#"]');
     const link = parseLink(anchor?.getAttribute("href"));
-    if (link?.name !== explorer.name || explorer.lost || !isPlain(event)) return;
+    if (link?.name !== explorer.name || kernel.lost || !isPlain(event)) return;
     const notebook = el.closest(".jp-NotebookPanel");
     if (notebook && !notebook.contains(event.target)) return;
     event.preventDefault();
@@ -113,12 +109,13 @@ function render({ model, el }) {
     explorer.follow(link.positions, anchor);
   };
   document.addEventListener("click", onLink, true);
-  model.on("change:position", explorer.followed);
-  model.on("change:answer", explorer.answered);
+  model.on("change:position", onPosition);
+  model.on("change:answer", onAnswer);
   return () => {
     document.removeEventListener("click", onLink, true);
-    model.off("change:position", explorer.followed);
-    model.off("change:answer", explorer.answered);
+    model.off("change:position", onPosition);
+    model.off("change:answer", onAnswer);
+    kernel.holder?.off("comm_live_update", onConnection);
     explorer.destroy();
   };
 }

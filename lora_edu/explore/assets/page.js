@@ -38,72 +38,39 @@ globalThis.exploreStates = (name, states) => {
   files.set(name, states);
 };
 
-class StoredExplorer extends Explorer {
+// The states stand in the page, or in a file, which is fetched once a reader is near.
+class Stored {
+  constructor(element) {
+    this.element = element;
+  }
+
+  fetch = once(async () => {
+    const { src } = this.element.dataset;
+    return src
+      ? loadScript(BASE + src, () => files.get(src))
+      : JSON.parse(this.element.textContent);
+  });
+
+  async at({ controls, hope }) {
+    const number = controls.reduce((state, control) => state * control.count + control.get(), 0);
+    try {
+      return await this.figure(number);
+    } catch ({ message }) {
+      throw new Error(`The positions of this plot are not here: ${message}.${hope}`);
+    }
+  }
+
+  async figure(number) {
+    return figureOf(await this.fetch(), number);
+  }
+}
+
+class PageExplorer extends Explorer {
   notCopied = "in address bar";
-  own = null; // values of the reader's own: what computes them has ask() (in_page/own_values.js)
 
   constructor(root) {
-    super(root);
-    this.startState = this.state();
-    this.firstHeadline = this.headline?.textContent;
-    this.stored = root.querySelector(".explorer-states");
-  }
-
-  // The states stand in the page, or in a file, which is fetched once a reader is near.
-  fetch = once(async () => {
-    const { src } = this.stored.dataset;
-    return src ? loadScript(BASE + src, () => files.get(src)) : JSON.parse(this.stored.textContent);
-  });
-
-  loadStates = once(async () => {
-    try {
-      this.states = await this.fetch();
-    } catch (error) {
-      this.put(this.start);
-      this.ask();
-      this.fail("states", `The positions of this plot are not here: ${error.message}.${this.hope}`);
-      throw error;
-    }
-    this.fail("states", "");
-    this.update();
-  });
-
-  get ready() {
-    return this.loadStates();
-  }
-
-  loadPlotly() {
-    return fetchPlotly();
-  }
-
-  // The number of the position among the states.
-  state() {
-    return this.controls.reduce((state, control) => state * control.count + control.get(), 0);
-  }
-
-  figureAt(state) {
-    return figureOf(this.states, state);
-  }
-
-  ask() {
-    if (this.own) return this.own.ask();
-    // The still picture shows the first position only.
-    const moved = this.state() !== this.startState;
-    this.box.classList.toggle("explorer-picture-old", moved);
-    if (this.states) this.show(this.figureAt(this.state()));
-    else if (this.headline) {
-      this.headline.firstElementChild.textContent = moved ? "" : this.firstHeadline;
-    }
-  }
-
-  // own: the link has numbers that only Python computes.
-  go({ own, ...positions }) {
-    this.wanted = own && !this.own ? positions : null;
-    return super.go(positions);
-  }
-
-  link() {
-    return super.link() + (this.own ? "&own=1" : "");
+    super(root, new Stored(root.querySelector(".explorer-states")), fetchPlotly);
+    this.stored = this.source;
   }
 
   changed() {
@@ -154,7 +121,7 @@ function startPage() {
         if (!isIntersecting) continue;
         near.unobserve(target);
         const { explorer } = target;
-        explorer.fetch().catch(() => {}); // said when the reader asks for them
+        explorer.stored.fetch().catch(() => {}); // said when the reader asks for them
         const asked = explorer.box.querySelector(".explorer-frame") ? firstInput : null;
         Promise.resolve(asked).then(() => explorer.load());
       }
@@ -162,7 +129,7 @@ function startPage() {
     { rootMargin: "300px 0px" },
   );
   for (const root of document.querySelectorAll(".explorer")) {
-    root.explorer = new StoredExplorer(root);
+    root.explorer = new PageExplorer(root);
     explorers.set(root.explorer.name, root.explorer);
     near.observe(root);
   }
