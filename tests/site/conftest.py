@@ -166,5 +166,5 @@ def reader(browser, site):
         return LEFT_OPEN[page, device]
 
     yield again
-    for here in LEFT_OPEN.values():
-        here.no_problems()
+    for tab in LEFT_OPEN.values():
+        tab.no_problems()

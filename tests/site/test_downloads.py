@@ -27,17 +27,17 @@ def offered(page):
 
 @pytest.mark.parametrize("page", NOTEBOOKS)
 def test_a_chapter_offers_its_notebook(page):
-    made = offered(page)
-    nbformat.validate(made)
-    first, *cells = [cell for cell in made.cells if cell.cell_type == "code"]
-    assert made.cells[0] is first and "%pip install" in first.source
+    downloaded = offered(page)
+    nbformat.validate(downloaded)
+    first, *cells = [cell for cell in downloaded.cells if cell.cell_type == "code"]
+    assert downloaded.cells[0] is first and "%pip install" in first.source
     outputs = [output for cell in cells for output in cell.outputs]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     streams = [(cell.execution_count, output.name) for cell in cells for output in cell.outputs
                if output.output_type == "stream"]
     assert len(set(streams)) == len(streams)  # what was printed in pieces stands there once
     assert outputs and not [o for o in outputs if WIDGET in o.get("data", {})]
-    assert "widgets" not in made.metadata
+    assert "widgets" not in downloaded.metadata
     html = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
     assert "<svg" not in html and "explorer-" not in html
     explorers = sum(built.page == f"{page}.html" for built in EXPLORERS)
@@ -61,9 +61,9 @@ def test_every_download_runs_in_a_bare_environment(extra, tmp_path, monkeypatch)
         with ZipFile(zipped) as files:
             files.extractall(tmp_path)
         folder = tmp_path / zipped.stem
-        made = nbformat.read(folder / f"{zipped.stem}.ipynb", as_version=4)
+        downloaded = nbformat.read(folder / f"{zipped.stem}.ipynb", as_version=4)
         where = {"metadata": {"path": folder}}
-        NotebookClient(made, timeout=1200, kernel_name="bare", resources=where).execute()
+        NotebookClient(downloaded, timeout=1200, kernel_name="bare", resources=where).execute()
 
 
 def test_zip_files_hold_the_wheels():
@@ -83,6 +83,6 @@ def test_the_assignment_for_a_class_has_its_four_files():
 @pytest.mark.parametrize("page", all_pages())
 def test_every_link_finds_its_file(page):
     text = (HTML / page).read_text(encoding="utf-8")
-    own = re.findall(r'<a\b[^>]*href="((?!\w+:|#|/)[^"]+)"', text)
-    files = {(HTML / page).parent / re.split("[?#]", link)[0] for link in own}
+    links = re.findall(r'<a\b[^>]*href="((?!\w+:|#|/)[^"]+)"', text)
+    files = {(HTML / page).parent / re.split("[?#]", link)[0] for link in links}
     assert [file for file in files if not file.is_file()] == []

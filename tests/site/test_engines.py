@@ -49,18 +49,18 @@ class Engine:
     def until(self, script: str):
         """The value of ``script`` as soon as it is true."""
         def ask():
-            found = self.run(script)
-            assert found, script
-            return found
+            value = self.run(script)
+            assert value, script
+            return value
 
         return patiently(ask)
 
     def choose(self, files: list) -> None:
         """Put files into the page's input."""
-        given = [[file.name, [*file.read_bytes()]] for file in files]
+        contents = [[file.name, [*file.read_bytes()]] for file in files]
         self.run(f"""
             const chosen = new DataTransfer(), input = document.querySelector("input[type=file]");
-            for (const [name, bytes] of {given})
+            for (const [name, bytes] of {contents})
                 chosen.items.add(new File([new Uint8Array(bytes)], name));
             input.files = chosen.files;
             input.dispatchEvent(new Event("change", {{ bubbles: true }}));""")
@@ -142,7 +142,7 @@ def stands(engine: Engine, built, asked: dict) -> None:
     """The inputs come to stand as asked, {control: index}; and sentence and plot are what Python
     computes there."""
     def agree():
-        at, said, data = engine.run(f"""
+        at, sentence, data = engine.run(f"""
             const root = document.getElementById("explorer-{built.name}");
             return [root.explorer.controls.map((control) => control.get()),
                     root.querySelector(".explorer-headline > span").textContent,
@@ -150,7 +150,7 @@ def stands(engine: Engine, built, asked: dict) -> None:
         assert at == list(asked.values())
         values = {c.name: c.values[asked[c.name]] for c in built.controls}
         want = plain_figure(built.function(**values))
-        assert said == headline(want)
+        assert sentence == headline(want)
         check_figure(json.loads(data, parse_int=float), want["data"])
 
     patiently(agree)

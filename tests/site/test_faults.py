@@ -18,8 +18,8 @@ UNHANDLED = """addEventListener("unhandledrejection",
 def troubled(opened):
     """``troubled(damage, …)`` → (Visit, root) of a page with one explorer, its HTML damaged."""
     def start(damage=str, script=UNHANDLED, **options):
-        here = opened(damage(explore(line, r=[1, 2, 3]).html()), script=script, **options)
-        return here, here.page.locator("#explorer-line")
+        tab = opened(damage(explore(line, r=[1, 2, 3]).html()), script=script, **options)
+        return tab, tab.page.locator("#explorer-line")
 
     return start
 
@@ -39,7 +39,7 @@ WAITING, QUIET = ["true", '"loading the plot …"'], [None, "none"]
 
 def test_without_plotly_nothing_false_is_shown(troubled):
     """The picture stands only beside its own sentence; the next move tries again."""
-    here, root = troubled(answer={"**/plotly*": lambda route: route.abort()})
+    tab, root = troubled(answer={"**/plotly*": lambda route: route.abort()})
     frame = root.locator(".explorer-frame")
     assert frame.is_visible()
     reads(root, "r = 1")
@@ -54,8 +54,8 @@ def test_without_plotly_nothing_false_is_shown(troubled):
     expect(failure(root)).to_contain_text("not drawn")
     reads(root, "r = 1")
     expect(root.locator("[aria-busy]")).to_have_count(0)
-    here.page.unroute("**/plotly*")
-    here.expect("console: Failed to load resource")
+    tab.page.unroute("**/plotly*")
+    tab.expect("console: Failed to load resource")
     root.locator("input").press("End")
     is_drawn(root)
     expect(failure(root)).to_have_count(0)
@@ -65,8 +65,8 @@ def test_without_plotly_nothing_false_is_shown(troubled):
 def test_until_plotly_comes_the_plot_is_loading(troubled):
     """And what the reader has done meanwhile is kept."""
     held = []
-    here, root = troubled(answer={"**/plotly*": lambda route: held.append(route)})
-    here.page.mouse.move(2, 2)
+    tab, root = troubled(answer={"**/plotly*": lambda route: held.append(route)})
+    tab.page.mouse.move(2, 2)
     root.locator(".explorer-plot[aria-busy]").wait_for()
     assert loading(root) == ["true", "none"]
     root.dispatch_event("pointerdown")
@@ -77,7 +77,7 @@ def test_until_plotly_comes_the_plot_is_loading(troubled):
     reads(root, "r = 2")
     held[0].continue_()
     is_drawn(root)
-    here.page.evaluate(TWO_FRAMES)
+    tab.page.evaluate(TWO_FRAMES)
     assert loading(root) == QUIET
     assert [trace["y"][0] for trace in drawn(root)[0]] == [2, 1]
 
@@ -96,8 +96,8 @@ def test_unreadable_positions_leave_the_first(troubled):
     ({"script": "delete globalThis.IntersectionObserver;"}, "error: IntersectionObserver is not")])
 def test_controls_that_do_not_come_are_missed_in_words(troubled, trouble, problem):
     """After a while, in their place."""
-    here, root = troubled(device="phone", **trouble)
-    here.expect(problem)
+    tab, root = troubled(device="phone", **trouble)
+    tab.expect(problem)
     before, after, room = root.locator(".explorer-controls").evaluate("""(controls) => {
       const words = getComputedStyle(controls, "::after");
       const seen = [words.visibility];
@@ -117,14 +117,14 @@ def test_without_its_file_a_plot_stays(troubled, folder, tmp_path):
         page_data.publish_states(names, tmp_path, folder[0] / page_data.FOLDER)
         return page
 
-    here, root = troubled(moved, answer={f"**/{page_data.FOLDER}/*": lambda route: route.abort()})
+    tab, root = troubled(moved, answer={f"**/{page_data.FOLDER}/*": lambda route: route.abort()})
     root.locator("input").press("ArrowRight")
     expect(failure(root)).to_contain_text(
         re.compile("not here: could not load .*The next move tries again"))
     expect(root.locator("input")).to_have_value("0")  # the key and its move may each have tried
     reads(root, "r = 1")
-    here.page.unroute(f"**/{page_data.FOLDER}/*")
-    here.expect("console: Failed to load resource")
+    tab.page.unroute(f"**/{page_data.FOLDER}/*")
+    tab.expect("console: Failed to load resource")
     root.locator("input").press("ArrowRight")
     is_drawn(root)
     reads(root, "r = 2")

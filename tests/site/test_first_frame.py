@@ -41,17 +41,17 @@ def unlike(one, other):
 @pytest.mark.parametrize("page", sampled([page for page in PAGES if STILL_EXPLORERS[page]]))
 def test_the_first_frame_looks_like_plotlys_drawing(visit, page, device):
     held = []
-    here = visit(page, device, answer={"**/plotly*": lambda route: held.append(route)},
+    tab = visit(page, device, answer={"**/plotly*": lambda route: held.append(route)},
                  until="domcontentloaded",  # the page is not loaded before plotly is
                  reduced_motion="reduce")  # none plays by itself
-    here.page.mouse.move(2, 2)
-    roots = {name: here.page.locator(f"#explorer-{name}") for name in STILL_EXPLORERS[page]}
+    tab.page.mouse.move(2, 2)
+    roots = {name: tab.page.locator(f"#explorer-{name}") for name in STILL_EXPLORERS[page]}
     frames = {name: picture(root) for name, root in roots.items()}
     while not held:
-        here.page.wait_for_timeout(50)
+        tab.page.wait_for_timeout(50)
     held[0].continue_()
     for name, root in roots.items():
-        here.show(name)
-        here.page.evaluate(TWO_FRAMES)
+        tab.show(name)
+        tab.page.evaluate(TWO_FRAMES)
         drawn = picture(root)
         assert max(unlike(frames[name], drawn), unlike(drawn, frames[name])) <= MOST, name

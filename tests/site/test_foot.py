@@ -114,8 +114,8 @@ def test_a_figure_without_controls_has_its_numbers(opened):
 
 def test_the_code_is_folded_at_the_foot(visit):
     page = "book/part1/step-zero.html"
-    here = visit(page)
-    fold = here.page.locator(".cell > .explorer-code").first
+    tab = visit(page)
+    fold = tab.page.locator(".cell > .explorer-code").first
     root = fold.locator("xpath=..").locator(".explorer").last
     assert fold.evaluate("(fold) => !fold.nextElementSibling")  # below the figure
     assert not fold.locator("summary").is_visible() and not fold.locator("pre").is_visible()

@@ -32,8 +32,8 @@ def link_to(name, position):
 
 @pytest.mark.parametrize("page", sampled(PAGES))
 def test_a_link_moves_the_explorer_in_place(reader, page):
-    here = reader(page)
-    for link in here.page.locator('a.explorer-link[href^="#"]').all():
+    tab = reader(page)
+    for link in tab.page.locator('a.explorer-link[href^="#"]').all():
         went = link.evaluate(FOLLOW)
         asked = dict(pair.split("=") for pair in went["query"].split("&"))
         assert asked.items() <= went["at"].items()
@@ -54,8 +54,8 @@ LINKS = """() => {
                                   "notes/files-and-faults"])
 def test_links_have_one_colour_and_a_mark_that_says_where_they_lead(visit, page):
     """In text, tables and lists: ▸ moves a plot of the page, → opens one of another."""
-    here = visit(f"book/{page}.html")
-    links = here.page.evaluate(LINKS)
+    tab = visit(f"book/{page}.html")
+    links = tab.page.evaluate(LINKS)
     assert len({link["colour"] for link in links}) == 1
     assert [link["mark"] for link in links] == [
         "▸" if link["moves"] else "→" if link["opens"] else "" for link in links]
@@ -65,94 +65,94 @@ def test_links_have_one_colour_and_a_mark_that_says_where_they_lead(visit, page)
 def apart(opened):
     """(Visit, link, root, the way back): far below a plot, a link has moved it."""
     far = "<div style='height: 3000px'></div>"
-    here = opened(explore(line, r=[1, 2, 3]).html()
+    tab = opened(explore(line, r=[1, 2, 3]).html()
                   + f"{far}<p>See <a href='#line?r=3.0'>three</a></p>{far}")
-    here.page.evaluate("() => history.replaceState(null, '', '#line?r=1')")
-    link = here.page.get_by_role("link", name="three")
+    tab.page.evaluate("() => history.replaceState(null, '', '#line?r=1')")
+    link = tab.page.get_by_role("link", name="three")
     link.click()
-    root = here.page.locator("#explorer-line")
+    root = tab.page.locator("#explorer-line")
     expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
-    button = here.page.get_by_role("button", name="back to the text")
+    button = tab.page.get_by_role("button", name="back to the text")
     button.wait_for()
-    return here, link, root, button
+    return tab, link, root, button
 
 
 @pytest.mark.parametrize("way", ["button", "Escape", "Back"])
 def test_there_is_a_way_back_to_the_link(apart, way):
-    here, link, root, button = apart
+    tab, link, root, button = apart
     assert root.locator("input").input_value() == "2"
     root.locator("input").press("ArrowLeft")
-    here.page.wait_for_timeout(600)  # the address is written again
-    here.page.evaluate("() => document.activeElement.blur()")
-    {"button": button.click, "Back": here.page.go_back,
-     "Escape": lambda: here.page.keyboard.press("Escape")}[way]()
+    tab.page.wait_for_timeout(600)  # the address is written again
+    tab.page.evaluate("() => document.activeElement.blur()")
+    {"button": button.click, "Back": tab.page.go_back,
+     "Escape": lambda: tab.page.keyboard.press("Escape")}[way]()
     expect(link).to_be_in_viewport(ratio=1)
     expect(link).to_be_focused()
     assert button.count() == 0
     assert root.locator("input").input_value() == "1"  # the plot stays as the reader left it
-    here.page.go_forward()  # to the plot, as the address has it
+    tab.page.go_forward()  # to the plot, as the address has it
     expect(root.locator(".explorer-plot")).to_be_in_viewport(ratio=1)
 
 
 def test_the_way_back_is_offered_until_the_reader_reads_on(apart):
-    here, _, _, button = apart
-    here.page.wait_for_timeout(600)  # until it stands
-    here.page.mouse.wheel(0, 1500)
+    tab, _, _, button = apart
+    tab.page.wait_for_timeout(600)  # until it stands
+    tab.page.mouse.wheel(0, 1500)
     expect(button).to_have_count(0)
 
 
 def test_a_link_leaves_its_sentence_in_sight_where_both_have_room(opened):
     far = "<div style='height: 2000px'></div>"
-    here = opened(f"{far}{explore(line, r=[1, 2, 3]).html()}<div style='height: 250px'></div>"
+    tab = opened(f"{far}{explore(line, r=[1, 2, 3]).html()}<div style='height: 250px'></div>"
                   f"<p>See <a href='#line?r=3'>three</a></p>{far}", reduced_motion="reduce")
-    link = here.page.get_by_role("link", name="three")
+    link = tab.page.get_by_role("link", name="three")
     link.evaluate("(link) => link.scrollIntoView({ block: 'center' })")
     link.click()
-    expect(here.page.locator("#explorer-line .explorer-plot")).to_be_in_viewport(ratio=1)
+    expect(tab.page.locator("#explorer-line .explorer-plot")).to_be_in_viewport(ratio=1)
     expect(link).to_be_in_viewport(ratio=1)
 
 
 def test_escape_closes_a_dialog_and_leads_nowhere(apart):
-    here, _, _, button = apart
-    here.page.evaluate("""() => {
+    tab, _, _, button = apart
+    tab.page.evaluate("""() => {
       document.body.insertAdjacentHTML("beforeend", "<dialog><input></dialog>");
       document.querySelector("dialog").showModal();
     }""")
-    here.page.keyboard.press("Escape")
-    expect(here.page.locator("dialog")).to_be_hidden()
-    assert button.count() == 1 and here.page.url.endswith("#line?r=3")
+    tab.page.keyboard.press("Escape")
+    expect(tab.page.locator("dialog")).to_be_hidden()
+    assert button.count() == 1 and tab.page.url.endswith("#line?r=3")
 
 
 def test_an_address_holds_a_position(reader):
     """And reset goes back to the start."""
     built = next(each for each in MOVABLE if each.name == "step-zero")
-    here = reader(built.page)
-    root = here.start(built.name)
+    tab = reader(built.page)
+    root = tab.start(built.name)
     start = {control.name: control.keys[control.start] for control in built.controls}
     wanted = {control.name: control.keys[-1] for control in built.controls}
     assert root.evaluate(POSITION) == start
     root.evaluate("(root, wanted) => root.explorer.go(wanted)", wanted)
     root.locator('[data-do="link"]').dispatch_event("click")  # which Home does not show
-    assert unquote(here.page.evaluate("location.hash")) == link_to(built.name, wanted)
-    here.open(built.page + link_to(built.name, wanted))
+    assert unquote(tab.page.evaluate("location.hash")) == link_to(built.name, wanted)
+    tab.open(built.page + link_to(built.name, wanted))
     is_drawn(root)
     assert root.evaluate(POSITION) == wanted
     check_figure(drawn(root)[0], computed(built)[-1]["data"])
     expect(root.locator(".explorer-headline")).to_be_in_viewport()
-    here.page.keyboard.press("Tab")  # from the plot on, not from the top of the page
+    tab.page.keyboard.press("Tab")  # from the plot on, not from the top of the page
     assert root.evaluate("(root) => root.contains(document.activeElement)")
     root.locator('[data-do="reset"]').dispatch_event("click")
     assert root.evaluate(POSITION) == start
 
 
 def test_a_strange_address_does_no_harm(opened):
-    here = opened(explore(line, r=[1, 2, 3], far=bool).html() + "<a href='#line?r=3&q=1'>three</a>")
-    root = here.show("line")
+    tab = opened(explore(line, r=[1, 2, 3], far=bool).html() + "<a href='#line?r=3&q=1'>three</a>")
+    root = tab.show("line")
     for hash in ("#line?r=2.0", "#line?r=999&nope=1", "#line?", "#nope?r=1", "#%E0%A4%A?x=1", "#?",
                  "#line?&&==&", "#line?__proto__=1&constructor=2", "#'\"<b>?x=[]"):
-        here.page.evaluate("(hash) => { location.hash = hash; }", hash)
-        here.page.evaluate(TWO_FRAMES)
+        tab.page.evaluate("(hash) => { location.hash = hash; }", hash)
+        tab.page.evaluate(TWO_FRAMES)
         assert root.evaluate(POSITION) == {"r": "2", "far": "off"}, hash
-    here.page.get_by_role("link", name="three").click()
+    tab.page.get_by_role("link", name="three").click()
     assert root.locator(".explorer-failed").inner_text() == (
         "The link asks for q = 1: this plot has no such position.")

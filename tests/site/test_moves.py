@@ -39,13 +39,13 @@ def test_moves_look_as_drawn_anew(opened, name):
       const { react } = Plotly;
       Plotly.react = (...given) => { whole += 1; return react(...given); };
     }""")
-    seen = [looks(root)]
+    pictures = [looks(root)]
     for key in ("End", "Home", "ArrowRight"):
         root.get_by_role("slider").press(key)
-        seen.append(looks(root))
+        pictures.append(looks(root))
     assert root.page.evaluate("whole") == (0 if name == "numbers" else 3)
-    assert seen[0] == seen[2] != seen[1] != seen[3] != seen[0]
-    assert looks(root, anew=True) == seen[3]
+    assert pictures[0] == pictures[2] != pictures[1] != pictures[3] != pictures[0]
+    assert looks(root, anew=True) == pictures[3]
 
 
 def test_a_plot_taken_away_for_less_than_a_frame_is_drawn_again(opened):

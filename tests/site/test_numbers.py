@@ -12,8 +12,8 @@ from tests.site.pages import EXPLORERS, check_figure, computed
 
 @pytest.mark.parametrize("built", sampled(EXPLORERS))
 def test_every_state_is_the_functions_figure(reader, built):
-    here = reader(built.page)
-    root = here.page.locator(f"#explorer-{built.name}")
+    tab = reader(built.page)
+    root = tab.page.locator(f"#explorer-{built.name}")
     text = root.evaluate("""async (root) => {
       const { controls, stored } = root.explorer;
       const length = controls.reduce((count, control) => count * control.count, 1);
@@ -26,11 +26,11 @@ def test_every_state_is_the_functions_figure(reader, built):
 def check_drawn(root, built, values):
     """The plot, its axes and its headline are those of the state at ``values``."""
     want = computed(built)[built.number(values)]
-    data, ranges, said = drawn(root)
+    data, ranges, sentence = drawn(root)
     check_figure(data, want["data"])
     check_figure(ranges, {axis: want["layout"][axis]["range"] for axis in ranges
                           if "range" in want["layout"].get(axis, {})})
-    assert said == headline(want)
+    assert sentence == headline(want)
 
 
 def move(part, control, at):

@@ -67,8 +67,8 @@ def open_files(page, files, tells: str):
 
 def headlines(page) -> list[str]:
     """What the two figures say that can be seen."""
-    said = page.locator(".explorer-headline > span")
-    return [each.inner_text() for each in said.all() if each.is_visible()]
+    sentences = page.locator(".explorer-headline > span")
+    return [each.inner_text() for each in sentences.all() if each.is_visible()]
 
 
 def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
@@ -79,8 +79,8 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
                         ("folder", "layers.0.k")):
         adapter = next(file for file in files[name] if file.suffix == ".safetensors")
         open_files(page, files[name], f"now of {adapter.name}.")
-        said = headlines(page)
-        assert len(said) == 2 and f"Module 0, {layer}: " in said[0]
+        sentences = headlines(page)
+        assert len(sentences) == 2 and f"Module 0, {layer}: " in sentences[0]
         assert page.get_by_text("r = 4, s = 0.5: ‖ΔW‖ of all modules is").last.is_visible()
     expect(page.locator(".py-files [role=status]")).to_contain_text(
         "Ignored: README.md, tokenizer_config.json.")
@@ -94,8 +94,8 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
 
 
 def test_a_tap_on_the_map_chooses_a_module(visit):
-    here = visit(PAGE, "phone")
-    root = here.show("learned")
+    tab = visit(PAGE, "phone")
+    root = tab.show("learned")
     plot = is_drawn(root)
     place = plot.evaluate("""({ _fullLayout: { xaxis, yaxis } }) => (
         { x: xaxis._offset + xaxis.d2p(3), y: yaxis._offset + yaxis.d2p(2) })""")
@@ -118,7 +118,7 @@ def test_reading_shows_how_far_it_is_and_can_be_stopped(visit, files):
 
 @pytest.mark.thorough
 def test_axe_finds_nothing_with_a_file_open(visit, files):
-    here = visit(PAGE, "phone", color_scheme="dark")
-    open_files(here.page, files["peft"], "now of")
-    assert here.axe() == []
-    assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab = visit(PAGE, "phone", color_scheme="dark")
+    open_files(tab.page, files["peft"], "now of")
+    assert tab.axe() == []
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

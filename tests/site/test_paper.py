@@ -26,12 +26,12 @@ SHEET = 676  # px: A4 without its margins, as Chromium lays it out
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
 def test_explorers_are_printed_whole_and_where_they_stand(visit, width, scheme):
     built = next(each for each in MOVABLE if each.page == PRINTED[0])
-    here = visit(built.page, script=WATCH_PAPER, viewport={"width": width, "height": 800},
+    tab = visit(built.page, script=WATCH_PAPER, viewport={"width": width, "height": 800},
                  color_scheme=scheme)
-    here.start(built.name).evaluate("(root, keys) => root.explorer.go(keys)",
+    tab.start(built.name).evaluate("(root, keys) => root.explorer.go(keys)",
                                     {control.name: control.keys[-1] for control in built.controls})
-    here.page.pdf(format="A4")
-    printed = here.page.evaluate("printed")
+    tab.page.pdf(format="A4")
+    printed = tab.page.evaluate("printed")
     assert printed["theme"] == "light"
     for explorer in printed["explorers"]:
         assert max(explorer["widths"]) <= SHEET
@@ -40,16 +40,16 @@ def test_explorers_are_printed_whole_and_where_they_stand(visit, width, scheme):
     assert len(set(moved["widths"])) == 1  # plotly has drawn it for the sheet
     assert moved["position"] == ", ".join(
         f"{control.label} = {control.texts[-1]}" for control in built.controls)
-    assert here.page.evaluate("document.documentElement.dataset.theme") == scheme
+    assert tab.page.evaluate("document.documentElement.dataset.theme") == scheme
 
 
 def test_what_is_folded_is_printed_but_for_the_answers_to_questions(visit):
-    here = visit("book/part1/step-zero.html")
-    here.page.emulate_media(media="print")
-    seen = here.page.evaluate("""() => [...document.querySelectorAll(".sd-dropdown")].map(
+    tab = visit("book/part1/step-zero.html")
+    tab.page.emulate_media(media="print")
+    folds = tab.page.evaluate("""() => [...document.querySelectorAll(".sd-dropdown")].map(
       (fold) => [fold.querySelector(".sd-card-body").checkVisibility(),
                  fold.closest(".self-check") === null])""")
-    assert len(seen) > 3 and all(printed == proves for printed, proves in seen)
+    assert len(folds) > 3 and all(printed == proves for printed, proves in folds)
 
 
 CUT = """(width) => [...document.querySelectorAll("article *")].filter((e) => {
@@ -65,8 +65,8 @@ CUT = """(width) => [...document.querySelectorAll("article *")].filter((e) => {
     pytest.param(page, marks=() if page in PRINTED else pytest.mark.thorough)
     for page in all_pages()])
 def test_nothing_is_cut_at_the_edge_of_a_sheet(visit, page):
-    here = visit(page)
-    here.resize(SHEET, 1000)
-    here.page.emulate_media(media="print")
-    here.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert here.page.evaluate(CUT, SHEET) == []
+    tab = visit(page)
+    tab.resize(SHEET, 1000)
+    tab.page.emulate_media(media="print")
+    tab.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert tab.page.evaluate(CUT, SHEET) == []

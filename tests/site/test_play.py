@@ -76,11 +76,11 @@ def test_the_picture_stays_until_there_is_a_plot(opened):
     """And then shows the first step, before it goes on."""
     held = []
     html = explore(line, r=range(1, 7), play="r").html()
-    here = opened(html, answer={"**/plotly*": lambda route: held.append(route)})
-    root = here.page.locator("#explorer-line")
+    tab = opened(html, answer={"**/plotly*": lambda route: held.append(route)})
+    root = tab.page.locator("#explorer-line")
     button(root).click()
     root.locator(".explorer-plot[aria-busy]").wait_for()
-    here.page.wait_for_timeout(800)
+    tab.page.wait_for_timeout(800)
     assert root.locator(".explorer-frame").is_visible() and at(root) == 0
     held[0].continue_()
     reads(root, "r = 2")

@@ -51,11 +51,11 @@ def begin(page):
 
 @pytest.fixture(scope="module")
 def left_running(browser, site):
-    here = Visit(browser, site, "desk")
-    here.open(FIRST)
-    begin(here.page)
-    yield here
-    here.context.close()
+    tab = Visit(browser, site, "desk")
+    tab.open(FIRST)
+    begin(tab.page)
+    yield tab
+    tab.context.close()
 
 
 @pytest.fixture
@@ -107,8 +107,8 @@ def numbers(text):
 @pytest.mark.thorough
 @pytest.mark.parametrize("page", PAGES)
 def test_every_cell_gives_the_builds_output(visit, page):
-    here = begin(visit(page).page)
-    for root in here.locator("div.cell:has(.py-run)").all():
+    tab = begin(visit(page).page)
+    for root in tab.locator("div.cell:has(.py-run)").all():
         root.locator(".py-run").evaluate("(button) => button.click()")  # it may be folded away
         expect(root).to_have_attribute("data-python", "ran")
         built, printed = (box.evaluate(WORDS) for box in root.locator(
@@ -338,13 +338,13 @@ def test_a_browser_that_cannot_says_so(visit):
 
 @pytest.mark.thorough
 def test_axe_finds_nothing_in_open_cells(visit):
-    here = visit(FIRST, "phone", color_scheme="dark")
-    page = begin(here.page)
+    tab = visit(FIRST, "phone", color_scheme="dark")
+    page = begin(tab.page)
     task = cell(page, TASK)
     write(task, "1 / 0")
     run(task, "error")
     write(cell(page, TASK + 1),
           "import warnings; print('long ' * 60); warnings.warn('two'); 3")
     page.locator(f"#explorer-{NAME}").get_by_role("button", name="own values").click()
-    assert here.axe() == []
-    assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert tab.axe() == []
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

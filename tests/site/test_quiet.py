@@ -27,8 +27,8 @@ def about_plotly(requests):
 
 @pytest.mark.parametrize("page", sampled(all_pages()))
 def test_a_page_asks_nobody_else(reader, page):
-    here = reader(page)  # which fails the test for a request elsewhere and for a console error
-    assert here.base + page in here.requests
+    tab = reader(page)  # which fails the test for a request elsewhere and for a console error
+    assert tab.base + page in tab.requests
     text = (HTML / page).read_text(encoding="utf-8")
     for unwanted in ("application/vnd.jupyter.widget", "cdn.", "unpkg.com", "thebe-core"):
         assert unwanted not in text
@@ -37,11 +37,11 @@ def test_a_page_asks_nobody_else(reader, page):
 @pytest.mark.parametrize("page", sampled(all_pages()))
 def test_a_page_weighs_little(reader, page):
     """And fetches plotly once, not before the reader does something."""
-    here = reader(page)
-    early = about_plotly(here.requests_at_rest)
+    tab = reader(page)
+    early = about_plotly(tab.requests_at_rest)
     assert early == [] or page not in STILL_PAGES
-    assert len(about_plotly(here.requests_when_read)) == (page in PAGES)
-    fetched = weights(set(here.requests_at_rest) - set(early), here.base)
+    assert len(about_plotly(tab.requests_when_read)) == (page in PAGES)
+    fetched = weights(set(tab.requests_at_rest) - set(early), tab.base)
     assert sum(fetched.values()) <= HEAVIEST, fetched
     words = [size for file, size in fetched.items() if not file.endswith(".png")]
     assert "answers" not in page or sum(words) <= HEAVIEST_ANSWERS, fetched
@@ -49,12 +49,12 @@ def test_a_page_weighs_little(reader, page):
 
 @pytest.mark.parametrize("page", sampled(all_pages()))
 def test_nothing_sticks_out_of_a_phone(reader, page):
-    here = reader(page)
-    here.resize(360, 740)
+    tab = reader(page)
+    tab.resize(360, 740)
     try:
-        assert here.page.evaluate("document.scrollingElement.scrollWidth") <= 360
+        assert tab.page.evaluate("document.scrollingElement.scrollWidth") <= 360
     finally:
-        here.resize(1280, 900)
+        tab.resize(1280, 900)
 
 
 @pytest.mark.parametrize(("width", "least"), [(1280, 880), (1440, 760)])
@@ -75,8 +75,8 @@ def test_the_doors_stand_on_the_first_screen(visit, width, height):
 
 @pytest.mark.parametrize("page", ["notes/files-and-faults", "answers/your-settings"])
 def test_a_long_column_has_the_width_of_a_phone(visit, page):
-    here = visit(f"book/{page}.html", "phone")
-    shares = here.page.evaluate("""() => [...document.querySelectorAll(
+    tab = visit(f"book/{page}.html", "phone")
+    shares = tab.page.evaluate("""() => [...document.querySelectorAll(
       "#planted-faults table, #your-settings #the-table table")].flatMap((table) =>
       [...table.querySelectorAll("td:nth-child(2)")].map(
         (cell) => cell.scrollWidth / table.parentElement.clientWidth))""")
@@ -84,9 +84,9 @@ def test_a_long_column_has_the_width_of_a_phone(visit, page):
 
 
 def test_the_site_works_from_files(visit):
-    here = visit(FIRST, base=HTML.as_uri() + "/")
-    here.read_through(FIRST)
-    assert here.page.locator(".explorer-plot .main-svg").count() > 0
+    tab = visit(FIRST, base=HTML.as_uri() + "/")
+    tab.read_through(FIRST)
+    assert tab.page.locator(".explorer-plot .main-svg").count() > 0
 
 
 def still(shown=True):
@@ -98,30 +98,30 @@ def still(shown=True):
 
 
 def test_plotly_comes_when_a_reader_who_does_something_is_near(opened):
-    here = opened("<p style='height: 3000px'></p>" + explore(still, shown=bool).html())
-    here.page.keyboard.press("Shift")
-    here.page.wait_for_timeout(300)
-    assert about_plotly(here.requests) == []
-    with here.page.expect_request("**/plotly*"):
-        here.page.evaluate("() => scrollTo({ top: 2900, behavior: 'instant' })")
+    tab = opened("<p style='height: 3000px'></p>" + explore(still, shown=bool).html())
+    tab.page.keyboard.press("Shift")
+    tab.page.wait_for_timeout(300)
+    assert about_plotly(tab.requests) == []
+    with tab.page.expect_request("**/plotly*"):
+        tab.page.evaluate("() => scrollTo({ top: 2900, behavior: 'instant' })")
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("page", sampled(PAGES))
 def test_nothing_jumps_while_plots_appear(reader, visit, page, device):
-    here = reader(page, device)
-    if total(here.shifts) >= 0.01:  # once more: a busy machine may bring a font late
-        here = visit(page, device)
-        here.read_through(page)
-    assert total(here.shifts) < 0.01, here.shifts
+    tab = reader(page, device)
+    if total(tab.shifts) >= 0.01:  # once more: a busy machine may bring a font late
+        tab = visit(page, device)
+        tab.read_through(page)
+    assert total(tab.shifts) < 0.01, tab.shifts
 
 
 @pytest.mark.parametrize("device", ["phone"])
 @pytest.mark.parametrize("built", sampled(MOVABLE))
 def test_nothing_jumps_while_controls_move(reader, built, device):
     """Every position's sentence has room, also on a phone."""
-    here = reader(built.page, device)
-    moved = here.start(built.name).evaluate("""async (root) => {
+    tab = reader(built.page, device)
+    moved = tab.start(built.name).evaluate("""async (root) => {
       const before = shifts.length, heights = new Set();
       for (const control of root.explorer.controls) {
         for (let at = 0; at < control.count; at++) {
@@ -196,10 +196,10 @@ WINDOWS = {"desk": [(1280, 900)], "phone": [(360, 740), (390, 844)]}  # px
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("page", sampled(PAGES))
 def test_every_word_can_be_read(reader, page, device):
-    here = reader(page, device)
+    tab = reader(page, device)
     for window in WINDOWS[device]:
-        here.resize(*window)
-        for root in here.page.locator(".explorer").all():
+        tab.resize(*window)
+        for root in tab.page.locator(".explorer").all():
             assert root.evaluate(FAULTS) == {}, window
 
 

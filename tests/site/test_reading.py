@@ -24,33 +24,33 @@ COLOURS = """(root) => {
 
 def test_plots_follow_the_theme(visit):
     """Without a reload, whether the reader or the system changes it."""
-    here = visit(STEP_ZERO, color_scheme="light")
-    here.read_through(STEP_ZERO)
-    here.page.evaluate("() => { globalThis.same = true; }")
-    button = here.page.locator(".theme-switch-button:visible").first
+    tab = visit(STEP_ZERO, color_scheme="light")
+    tab.read_through(STEP_ZERO)
+    tab.page.evaluate("() => { globalThis.same = true; }")
+    button = tab.page.locator(".theme-switch-button:visible").first
     for change, theme in (
             (button.click, "dark"), (button.click, "light"),
             (button.click, "light"),  # as the system has it
-            (lambda: here.page.emulate_media(color_scheme="dark"), "dark")):
+            (lambda: tab.page.emulate_media(color_scheme="dark"), "dark")):
         change()
-        here.page.wait_for_function(
+        tab.page.wait_for_function(
             "(name) => document.documentElement.dataset.theme === name", arg=theme)
-        here.page.evaluate(TWO_FRAMES)
-        for root in here.page.locator(".explorer").all():
+        tab.page.evaluate(TWO_FRAMES)
+        for root in tab.page.locator(".explorer").all():
             plot, text, ground = map(sum, root.evaluate(COLOURS))
             assert plot == text and abs(text - ground) > 3 * 100
             assert (text > ground) == (theme == "dark")
-    assert here.page.evaluate("() => globalThis.same")
+    assert tab.page.evaluate("() => globalThis.same")
 
 
 @pytest.mark.parametrize("page", sampled(PAGES))
 def test_without_scripts_plots_have_words(visit, page):
     """A picture where there is one, the caption, the sentence, the table, and why nothing moves."""
-    here = visit(page, "phone", java_script_enabled=False)
+    tab = visit(page, "phone", java_script_enabled=False)
     for built in EXPLORERS:
         if built.page != page:
             continue
-        root = here.page.locator(f"#explorer-{built.name}")
+        root = tab.page.locator(f"#explorer-{built.name}")
         assert root.locator("figcaption").is_visible()
         assert root.locator("figcaption").text_content().strip()
         if "<table>" in built.html:
@@ -62,7 +62,7 @@ def test_without_scripts_plots_have_words(visit, page):
         if built.controls:
             assert "controls need JavaScript" in root.locator("noscript p").text_content()
         assert not any(box.bounding_box() for box in root.locator(".explorer-controls").all())
-    for fold in here.page.locator(".explorer-code").all():
+    for fold in tab.page.locator(".explorer-code").all():
         triangles = fold.locator("summary, p:visible").evaluate_all(
             "(all) => all.filter((each) => getComputedStyle(each).display === 'list-item')")
         assert len(triangles) == 1
@@ -88,14 +88,14 @@ def line(r=1, up=True):
 
 def test_the_headline_follows_and_what_is_done_is_announced_once(opened):
     """Of many moves, the position at which they come to rest."""
-    here = opened(explore(line, name="one-line", r=range(1, 20), up=bool, play="r").html(),
+    tab = opened(explore(line, name="one-line", r=range(1, 20), up=bool, play="r").html(),
                   script=SPOKEN, permissions=["clipboard-write", "clipboard-read"])
-    root = here.show("one-line")
+    root = tab.show("one-line")
     slider = root.locator("input").first
 
     def heard(wait=900):
-        here.page.wait_for_timeout(wait)  # longer than until an announcement is made
-        return here.page.evaluate("() => spoken.splice(0)")
+        tab.page.wait_for_timeout(wait)  # longer than until an announcement is made
+        return tab.page.evaluate("() => spoken.splice(0)")
 
     assert heard() == []
     for _ in range(13):
@@ -127,17 +127,17 @@ def test_next_and_previous_are_the_neighbours_in_the_contents():
 
 def test_a_reader_finds_the_way(visit):
     """By the sidebar and by searching."""
-    here = visit(PAGES[0], "phone")
-    here.page.locator("button.primary-toggle:visible").first.click()
-    links = here.page.locator("dialog[open] nav.bd-links a.reference.internal")
+    tab = visit(PAGES[0], "phone")
+    tab.page.locator("button.primary-toggle:visible").first.click()
+    links = tab.page.locator("dialog[open] nav.bd-links a.reference.internal")
     hrefs = links.evaluate_all("(links) => links.map((link) => link.href.split('#')[0])")
-    mark = here.page.locator("dialog[open] a.navbar-brand").evaluate("(link) => link.href")
-    assert {here.base + page for page in PAGES} <= {*hrefs, mark, here.page.url}
-    wanted = links.nth(hrefs.index(here.base + PAGES[-1]))  # of another part than this page's
+    mark = tab.page.locator("dialog[open] a.navbar-brand").evaluate("(link) => link.href")
+    assert {tab.base + page for page in PAGES} <= {*hrefs, mark, tab.page.url}
+    wanted = links.nth(hrefs.index(tab.base + PAGES[-1]))  # of another part than this page's
     wanted.locator("xpath=ancestor::details[1]/summary").click()
     wanted.click()
-    here.page.wait_for_url(here.base + PAGES[-1])
-    here.page.locator(".search-button-field:visible, .search-button:visible").first.click()
-    here.page.locator('input[name="q"]:visible').first.fill("gradient")
-    here.page.keyboard.press("Enter")
-    here.page.wait_for_url("**/search.html?q=gradient**")
+    tab.page.wait_for_url(tab.base + PAGES[-1])
+    tab.page.locator(".search-button-field:visible, .search-button:visible").first.click()
+    tab.page.locator('input[name="q"]:visible').first.fill("gradient")
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_url("**/search.html?q=gradient**")

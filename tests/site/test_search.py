@@ -44,8 +44,8 @@ def names(place):
 
 @pytest.mark.parametrize("query", WANTED)
 def test_a_query_finds_its_place(hits, query):
-    found = [names(place) for place in hits[query]]
-    assert any(wanted in place for place in found for wanted in WANTED[query]), found
+    places = [names(place) for place in hits[query]]
+    assert any(wanted in place for place in places for wanted in WANTED[query]), places
 
 
 @pytest.mark.parametrize("query", ELSEWHERE)
@@ -69,21 +69,21 @@ def test_every_place_is_there_and_says_something():
 
 
 def answers_field(visit, device):
-    here = visit(ANSWERS, device)
-    here.page.wait_for_load_state("networkidle")
-    assert not [url for url in here.requests if "search" in url]  # all places: when they are needed
-    return here, here.page.get_by_label("Your question")
+    tab = visit(ANSWERS, device)
+    tab.page.wait_for_load_state("networkidle")
+    assert not [url for url in tab.requests if "search" in url]  # all places: when they are needed
+    return tab, tab.page.get_by_label("Your question")
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_questions_appear_with_their_verdicts_while_one_types(visit, device):
-    here, field = answers_field(visit, device)
+    tab, field = answers_field(visit, device)
     field.press_sequentially("learning rate", delay=20)
-    options = here.page.get_by_role("option")
+    options = tab.page.get_by_role("option")
     options.first.wait_for()
-    assert here.page.locator("[role=option] strong").count() > 4
-    here.page.wait_for_timeout(600)
-    assert here.page.evaluate("shifts") == []
+    assert tab.page.locator("[role=option] strong").count() > 4
+    tab.page.wait_for_timeout(600)
+    assert tab.page.evaluate("shifts") == []
     last = options.count() - 1
     for key, chosen in (("ArrowDown", 0), ("ArrowDown", 1), ("ArrowUp", 0), ("ArrowUp", last)):
         field.press(key)
@@ -92,24 +92,24 @@ def test_questions_appear_with_their_verdicts_while_one_types(visit, device):
         expect(field).to_have_attribute("aria-activedescendant", id_)
     title, page = options.first.locator(".hit-title, small").all()
     assert title.bounding_box()["y"] < page.bounding_box()["y"]
-    assert here.axe() == []
+    assert tab.axe() == []
     field.fill("xyzzyx")
-    expect(here.page.get_by_role("status")).to_have_text(
+    expect(tab.page.get_by_role("status")).to_have_text(
         "Nothing fits. Try other words, or see all questions.")
     field.fill("")
     expect(options).to_have_count(0)
 
 
 def test_enter_and_a_tap_open_an_answer_and_back_leads_to_the_hits(visit):
-    here, field = answers_field(visit, "phone")
+    tab, field = answers_field(visit, "phone")
     field.press_sequentially("alpha = 2r")
-    answer = here.page.get_by_role("option").first
+    answer = tab.page.get_by_role("option").first
     answer.wait_for()
     field.press("Enter")
-    here.page.wait_for_url("**/book/answers/scale.html#answer-two-r")
-    here.page.go_back()
+    tab.page.wait_for_url("**/book/answers/scale.html#answer-two-r")
+    tab.page.go_back()
     answer.tap()
-    here.page.wait_for_url("**/book/answers/scale.html#answer-two-r")
+    tab.page.wait_for_url("**/book/answers/scale.html#answer-two-r")
 
 
 def test_without_scripts_all_questions_stand_there_with_their_verdicts(visit):

@@ -35,29 +35,29 @@ def test_neither_its_place_nor_its_length_tells_the_right_choice():
 
 @pytest.mark.parametrize("page", sampled(ASKING))
 def test_each_choice_is_answered_with_its_reason(visit, page):
-    here = visit(page)
-    here.page.locator("details").evaluate_all(UNFOLD)
-    for box in here.page.locator(".self-check").all():
-        right, said = int(box.get_attribute("data-right")), box.get_by_role("status")
+    tab = visit(page)
+    tab.page.locator("details").evaluate_all(UNFOLD)
+    for box in tab.page.locator(".self-check").all():
+        right, verdict = int(box.get_attribute("data-right")), box.get_by_role("status")
         reasons = box.locator(".self-check-reasons > li").all_text_contents()
         _, arrow, where = reasons[right].strip().partition(" →")
         for number, reason in enumerate(map(str.strip, reasons)):
             choose(box, number)
             wrong = f"Not this. {reason}{arrow}{where}"
-            expect(said).to_have_text(reason if number == right else wrong, use_inner_text=False)
+            expect(verdict).to_have_text(reason if number == right else wrong, use_inner_text=False)
 
 
 def test_answers_are_kept(visit):
-    here = visit(ASKING_MANY)
-    here.page.locator("details").evaluate_all(UNFOLD)
-    boxes = here.page.locator(".self-check")
+    tab = visit(ASKING_MANY)
+    tab.page.locator("details").evaluate_all(UNFOLD)
+    boxes = tab.page.locator(".self-check")
     first, second = boxes.nth(0), boxes.nth(1)
     first.get_by_role("button", name="Check").click()
     expect(first.get_by_role("status")).to_have_text("Choose one first.")
     right = int(second.get_attribute("data-right"))
     choose(second, right)
-    here.page.reload()
-    here.page.locator("details").evaluate_all(UNFOLD)
+    tab.page.reload()
+    tab.page.locator("details").evaluate_all(UNFOLD)
     expect(second.get_by_role("status")).to_contain_text("Right.")
     second.locator("input:not(:checked)").first.check()  # what was said is not of it
     expect(second.get_by_role("status")).to_have_text("")
@@ -65,13 +65,13 @@ def test_answers_are_kept(visit):
 
 def test_a_plot_waits_for_the_answers(visit):
     """Or for the reader who has no patience."""
-    here = visit(COVERED)
-    root = here.page.locator(COVER)
-    for box in here.page.locator(".admonition[class*=covers-] .self-check").all():
+    tab = visit(COVERED)
+    root = tab.page.locator(COVER)
+    for box in tab.page.locator(".admonition[class*=covers-] .self-check").all():
         assert root.evaluate(SHUT)
         choose(box, 0)
     assert not root.evaluate(SHUT)
-    here.page.reload()
+    tab.page.reload()
     assert not root.evaluate(SHUT)
     root = visit(COVERED).page.locator(COVER)
     assert root.evaluate(SHUT)
