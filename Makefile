@@ -2,6 +2,7 @@
 # packages, and the front-end files in node_modules.
 #
 #   make book    build the website          make lab      open the chapters as notebooks
+#   make page PAGE=book/part2/step-size   one page alone, beside Home, in _build/page
 #   make serve   serve it on this machine   make test     run the tests that need no browser
 #   make test-browser  the others: drive the built site and a real JupyterLab in Chromium
 #   make thorough  the tests that take longest, which make check leaves out
@@ -45,12 +46,20 @@ export HOME := $(CURDIR)/$(VENV)/home
 endif
 
 .PHONY: book serve lab test test-browser test-site test-lab thorough check lint wheel audit \
-	advisories constraints versions tools data clean
+	advisories constraints versions tools data clean page
 .DELETE_ON_ERROR:
 
 book: $(VENV)/.ready node_modules/.ready
 	$(BIN)/jupyter-book build . $(SPHINXOPTS)
 	@echo "The book is at $(CURDIR)/$(HTML)/index.html"
+
+# What leads to pages that are left out is a warning.
+ALONE := _build/page
+page: $(VENV)/.ready node_modules/.ready
+	mkdir -p $(ALONE)
+	printf 'format: jb-book\nroot: book/index\nchapters:\n- file: %s\n' $(PAGE) > $(ALONE)/_toc.yml
+	$(BIN)/jupyter-book build . --toc $(ALONE)/_toc.yml --path-output $(ALONE)
+	@echo "The page is at $(CURDIR)/$(ALONE)/_build/html/$(PAGE).html"
 
 serve: book
 	@echo "Serving the book at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
