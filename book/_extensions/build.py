@@ -24,7 +24,7 @@ from .in_page import run_page
 from .node import missing
 from .notebooks import download, execute
 from .search import index
-from .site import addresses, finish, for_programs, sharing, slim, theme, third_parties
+from .site import addresses, finish, fonts, for_programs, sharing, slim, theme, third_parties
 
 HERE = Path(__file__).parent
 OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
@@ -61,6 +61,8 @@ def setup(app):
         app.add_css_file(sheet, priority=LATE)
     if app.npm:
         app.add_css_file(slim.PAGES)
+    if fonts.has_face(app):
+        app.add_css_file(fonts.SHEET, priority=LATE)
 
     in_turn(app, "config-inited", LATE, theme.set_options, addresses.set_options,
             sharing.add_404_page, formulas.use_katex)
@@ -76,8 +78,8 @@ def setup(app):
             run_page.add_button, theme.add_icon, theme.add_script, theme.drop_scripts,
             slim.link_one_sheet)
     in_turn(app, "build-finished", LATE, download.write_wheels, download.write_box,
-            run_page.write_runtime, formulas.copy_katex, slim.write_one_sheet,
-            finish.finish_pages, formulas.cut_fonts, index.write_search, for_programs.write,
+            run_page.write_runtime, fonts.copy_fonts, slim.write_one_sheet,
+            finish.finish_pages, fonts.cut_fonts, index.write_search, for_programs.write,
             third_parties.write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 

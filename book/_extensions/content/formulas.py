@@ -1,16 +1,9 @@
 """Formulas rendered while building, with KaTeX, where Node and its files are there."""
 
 import re
-import shutil
 from html.entities import html5
-from pathlib import Path
 
 from ..node import node_binary
-from ..site.slim import cut_font, fonts_folder
-
-
-def katex_folder(app) -> Path:
-    return Path(app.confdir) / "node_modules" / "katex" / "dist"
 
 
 def setup(app) -> None:
@@ -40,26 +33,6 @@ def use_katex(app, config) -> None:
         config.html_math_renderer = "katex"
         config.katex_prerender = True
         config.katex_css_path = "katex/katex.min.css"
-
-
-def copy_katex(app) -> None:
-    """The stylesheet and its woff2 fonts, which every browser that runs the page reads."""
-    if not app.npm:
-        return
-    target = Path(app.outdir) / "_static" / "katex"
-    (target / "fonts").mkdir(parents=True, exist_ok=True)
-    style = (katex_folder(app) / "katex.min.css").read_text(encoding="utf-8")
-    style = re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[a-z]+"\)', "", style)
-    for font in (katex_folder(app) / "fonts").glob("*.woff2"):
-        shutil.copyfile(font, target / "fonts" / font.name)
-    (target / "katex.min.css").write_text(style, encoding="utf-8")
-
-
-def cut_fonts(app) -> None:
-    """Leave in KaTeX's fonts the characters of the site's pages. book.js fetches the two of nearly
-    every formula early."""
-    for font in Path(app.outdir).glob("_static/katex/fonts/*.woff2"):
-        cut_font(font, app.characters, fonts_folder(app))
 
 
 SIGNS = {"sqrt": "√", "cdot": "·", "to": "→", "infty": "∞", "ldots": "…", "dots": "…", "neq": "≠",

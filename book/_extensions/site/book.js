@@ -27,13 +27,15 @@ const mode = localStorage.getItem("mode") || "auto";
 page.dataset.mode = mode;
 page.dataset.theme =
   mode !== "auto" ? mode : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-// A font that comes late moves what stands beside it: that of the icons, and the two of nearly
-// every formula, are fetched early. A page opened as a file may not do so.
+// A font that comes late moves what stands beside it: that of the icons, those of the text, and the
+// two of nearly every formula, are fetched early. A page opened as a file may not do so.
 const early = document.currentScript;
 if (location.protocol !== "file:") {
   const formulas = "formulas" in early.dataset ? ["Main-Regular", "Math-Italic"] : [];
+  const faces = "face" in early.dataset ? ["400-normal", "400-italic", "600-normal"] : [];
   for (const font of [
     "vendor/fontawesome/webfonts/fa-solid-900",
+    ...faces.map((name) => `serif/source-serif-4-latin-${name}`),
     ...formulas.map((name) => `katex/fonts/KaTeX_${name}`),
   ]) {
     const href = new URL(`${font}.woff2`, early.src).href;

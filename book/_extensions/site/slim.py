@@ -6,28 +6,19 @@ the site stays as it is.
 """
 
 import hashlib
-import logging
 import re
-import shutil
 from pathlib import Path
 
 from bs4 import BeautifulSoup
-from fontTools import subset
 
 from ..node import run_node
-
-logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table it leaves out
+from .fonts import cut_font
 
 PAGES = "pages.css"  # the one style sheet
 FIRST = ("styles/theme.css", "styles/pydata-sphinx-theme.css")  # those of the theme's templates
 LEFT_OUT = (PAGES, "sphinx-thebe.css")
 FONTS = "vendor/fontawesome/webfonts/*.woff2"
 ICON = re.compile(r'(?:content|--[\w-]+):"(?:\\([ef][0-9a-f]{3})|([\ue000-\uf8ff]))')
-
-
-def fonts_folder(app) -> Path:
-    """Where cut fonts are kept."""
-    return Path(app.doctreedir) / "fonts"
 
 
 def link_one_sheet(app, pagename, templatename, context, doctree) -> None:
@@ -53,7 +44,7 @@ def write_one_sheet(app) -> None:
     sheet = (site / "_static" / PAGES).read_text(encoding="utf-8")
     icons = {int(code, 16) if code else ord(icon) for code, icon in ICON.findall(sheet)}
     for font in (site / "_static").glob(FONTS):
-        cut_font(font, icons, fonts_folder(app))
+        cut_font(app, font, icons)
     app.sheet_version = hashlib.sha256(sheet.encode()).hexdigest()[:8]
 
 
@@ -61,25 +52,3 @@ def name_version(page: BeautifulSoup, version: str) -> None:
     """Put the sheet's version into a page's link to it, so that no browser shows an old one."""
     for link in page("link", href=re.compile(f"/{PAGES}")):
         link["href"] = link["href"].partition("?")[0] + f"?v={version}"
-
-
-def cut_font(font: Path, characters: set[int], kept: Path) -> None:
-    """Keep the characters of those code points in a woff2 font; it may lack some of them.
-
-    kept: A folder where cut fonts lie from build to build, by what they were made from.
-    """
-    made_from = font.read_bytes() + repr(sorted(characters)).encode()
-    cut = kept / hashlib.sha256(made_from).hexdigest()
-    if not cut.is_file():
-        kept.mkdir(parents=True, exist_ok=True)
-        write_cut_font(font, characters, cut)
-    shutil.copyfile(cut, font)
-
-
-def write_cut_font(font: Path, characters: set[int], target: Path) -> None:
-    options = subset.Options(flavor="woff2", layout_features=[], desubroutinize=True)
-    cutter = subset.Subsetter(options)
-    cutter.populate(unicodes=characters)
-    with subset.load_font(str(font), options, lazy=False) as loaded:
-        cutter.subset(loaded)
-        subset.save_font(loaded, str(target), options)

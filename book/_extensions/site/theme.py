@@ -10,6 +10,8 @@ import yaml
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from .fonts import has_face
+
 COLUMNS = re.compile(r"^.*\S {2,}\S", re.MULTILINE)  # a line with a gap in it
 MARKS = re.compile(r"[.,;:)?!’”]+")
 SIGN = re.compile(r"(?<=\S) ([×÷=]) (?=\S)")
@@ -43,12 +45,14 @@ def edition() -> dict:
 
 def add_script(app, pagename, templatename, context, doctree) -> None:
     """book.js, the first script of every page; it is told whether fonts of formulas are wanted at
-    once, and whether the search is our own."""
+    once, and whether the search and the face of the text are our own."""
     told = {"data-early": ""}
     if 'class="katex"' in FOLD.sub("", context.get("body", "")):
         told["data-formulas"] = ""
     if app.npm:
         told["data-search"] = ""
+    if has_face(app):
+        told["data-face"] = ""
     app.add_js_file("book.js", priority=1, **told)
 
 

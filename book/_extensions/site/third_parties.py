@@ -16,9 +16,9 @@ from fontTools.ttLib import TTFont
 
 from lora_edu.explore import bundle
 
-from ..content.formulas import katex_folder
 from ..in_page.pyodide_wheel import PACKAGE as PYODIDE
 from ..node import package_of
+from .fonts import FACE, KATEX, has_face, npm_folder
 
 FILE = "third-parties.txt"
 HEAD = """\
@@ -41,7 +41,7 @@ def write(app) -> None:
     parts = [HEAD, *_data(Path(app.confdir)), *map(_of_python, _distributions(app))]
     parts += [_of_npm(Path(app.confdir, "node_modules", name)) for name in sorted(_npm(app))]
     if app.npm:
-        font = TTFont(katex_folder(app) / "fonts/KaTeX_Main-Regular.woff2")
+        font = TTFont(npm_folder(app, KATEX) / "dist/fonts/KaTeX_Main-Regular.woff2")
         parts.append(_section("The fonts of KaTeX, cut", [font["name"].getDebugName(OFL)]))
     if app.run_page:
         parts += [_section("Pyodide and Python", [PYTHON]), _of_wheel(app.run_page.wheel)]
@@ -54,7 +54,8 @@ def _npm(app) -> set[str]:
         return set()
     plotly = map(package_of, bundle.NPM_FILES.values())
     page_python = [package_of(f"{PYODIDE}/")] if app.run_page else []
-    return {"esbuild", "katex", *filter(None, plotly), *page_python, *app.bundled}
+    face = [FACE] if has_face(app) else []
+    return {"esbuild", KATEX, *face, *filter(None, plotly), *page_python, *app.bundled}
 
 
 def _distributions(app) -> list[Distribution]:
