@@ -5,7 +5,7 @@ import pytest
 from docutils import nodes
 from docutils.utils import new_document
 
-from book._extensions.site.theme import KeepTogether
+from book._extensions.site.theme import KeepTogether, OnScreen
 from tests.book import REPOSITORY
 
 
@@ -27,3 +27,15 @@ def test_each_formula_keeps_the_mark_behind_it():
     assert paragraph.astext() == "moments. W and X. So"
     [unbroken] = paragraph.findall(nodes.inline)
     assert unbroken.astext() == "X."
+
+
+def test_paper_is_not_told_what_to_press():
+    words = [nodes.Text("We walk. Press "), nodes.strong("", "play"), nodes.Text(" and see. Then")]
+    paragraph = nodes.paragraph("", "", *words)
+    document = new_document("page")
+    document += paragraph
+    OnScreen(document).run()
+    assert paragraph.astext() == "We walk. Press play and see. Then"
+    [sentence] = paragraph.findall(nodes.inline)
+    assert sentence.astext() == "Press play and see."
+    assert sentence["classes"] == ["d-print-none"]
