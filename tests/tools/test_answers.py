@@ -9,8 +9,7 @@ ENTRY = "(answer-one)=\n### Why α?\n% asked: dim, lr\n\n**Because of\nr.** A re
 
 def test_an_entry_is_its_label_its_question_and_its_verdict():
     text = f"# Answers\n\n{ENTRY}\n(other)=\n## Others\n\n{ENTRY.replace('one', 'two')}"
-    paragraph = "**Because of\nr.** A reason."
-    assert list(entries(text)) == [(label, "Why α?", paragraph, "**Because of r.**", None)
+    assert list(entries(text)) == [(label, "Why α?", "**Because of r.**")
                                    for label in ("answer-one", "answer-two")]
 
 

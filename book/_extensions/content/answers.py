@@ -9,20 +9,20 @@ from sphinx.util.docutils import SphinxDirective
 FOLDER = "book/answers"
 PAGES = [f"{FOLDER}/{name}" for name in ("scale", "rate", "start", "files", "models")]
 LABEL = re.compile(r"^\((answer-[\w-]+)\)=\n(?=### )", re.MULTILINE)
-# the question, comments, a paragraph that begins with the verdict, and perhaps advice
-ANSWER = re.compile(r"### (.*)\n(?:%.*\n)*\n((?s:(\*\*.+?\*\*)).*)(?:\n\n(\*So\*.+))?")
+# the question, comments, and the verdict, with which the answer begins
+ANSWER = re.compile(r"### (.*)\n(?:%.*\n)*\n(?s:(\*\*.+?\*\*))")
 
 
 def entries(text: str):
-    """(Label, question, paragraph, its verdict with asterisks, advice or None) of each answer in a
-    page's Markdown. Raises ValueError where a label's question has no verdict."""
+    """(Label, question, verdict with asterisks) of each answer in a page's Markdown. Raises
+    ValueError where a label's question has no verdict."""
     _, *parts = LABEL.split(text)
     for label, body in zip(parts[::2], parts[1::2], strict=True):
         answer = ANSWER.match(body)
         if answer is None:
             raise ValueError(f"{label} has no verdict: a paragraph that begins in bold")
-        question, paragraph, verdict, advice = answer.groups()
-        yield label, question, paragraph, " ".join(verdict.split()), advice
+        question, verdict = answer.groups()
+        yield label, question, " ".join(verdict.split())
 
 
 class Answers(SphinxDirective):
@@ -35,7 +35,7 @@ class Answers(SphinxDirective):
         file = Path(self.env.srcdir, page)
         self.env.note_dependency(str(file))
         lines = []
-        for label, question, _, verdict, _ in entries(file.read_text(encoding="utf-8")):
+        for label, question, verdict in entries(file.read_text(encoding="utf-8")):
             lines += [f"- [{question}](#{label})\\", f"  {verdict}"]
         parsed = self.parse_text_to_nodes("\n".join(lines))
         return [nodes.container("", *parsed, classes=["answers"])]

@@ -115,7 +115,7 @@ class Page:
         if name == "answers":
             text = (ROOT / f"{FOLDER}/{title}.md").read_text("utf-8")
             return self.inline("\n".join(f"- [{question}](#{label}) {verdict}"
-                                         for label, question, _, verdict, _ in entries(text)))
+                                         for label, question, verdict in entries(text)))
         body = self.plain(part.body)
         if name == "dropdown":
             return folded(title, body) if body else ""

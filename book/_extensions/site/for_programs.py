@@ -14,22 +14,12 @@ from ..content.answers import entries
 from ..notebooks.download import executed, names_of
 from ..notebooks.myst_to_markdown import Names, Page
 
-# Labels of the answers that llms.txt holds itself.
-VERDICTS = ("answer-why-scale", "answer-first-r", "answer-tuning-alpha", "answer-alpha-16",
-            "answer-which-rank", "answer-other-ranks", "answer-rslora", "answer-served-weak",
-            "answer-halve-alpha", "answer-ten-times", "answer-as-good-as-full",
-            "answer-raised-rank", "answer-weight-decay", "answer-why-zero", "answer-both-zero",
-            "answer-b-stays-zero", "answer-strength", "answer-bfloat16", "answer-no-alpha-keys",
-            "answer-which-modules")
-TO_PLOT = re.compile(r" *\[[^\]]+\]\([^)]+\)$")  # at the end of a piece of advice
 FRONT = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
 HEAD = """# {title}
 
 > {description}
 
 Each page below is plain Markdown; with .html in place of .md it is the page with its plots.
-
-## What is often asked
 """
 
 
@@ -48,27 +38,13 @@ def write(app) -> None:
 
 
 def llms(titles: dict[str, str], sources: dict[str, str], names: Names) -> str:
-    """The text of llms.txt, with those of VERDICTS that the pages have."""
-    links = {page: f"[{title}]({names.site}{page}.md)" for page, title in titles.items()}
-    about = {page: _description(source) for page, source in sources.items()}
-    without_links = replace(names, files={}, site="")
-    answers = {}
-    others = {}  # {page: the questions whose verdicts stand on it alone}
-    for page, source in sources.items():
-        writer = Page(page, [], without_links)
-        for label, *texts, _, advice in entries(source):
-            sentences = [writer.inline(TO_PLOT.sub("", text))
-                         for text in (*texts, advice) if text]
-            answers[label] = f"- {' '.join(sentences)} {links[page]}"
-            if label not in VERDICTS:
-                question = sentences[0]
-                others.setdefault(page, []).append(f"  - {question}")
+    """The text of llms.txt: each page with what it is about, and the questions that it answers."""
     home = next(iter(titles))
-    lines = [HEAD.format(title=titles[home], description=about[home])]
-    lines += [answers[label] for label in VERDICTS if label in answers]
-    lines += ["", "## Pages", ""]
-    for page, link in links.items():
-        lines += [f"- {link}: {about[page]}", *others.get(page, [])]
+    lines = [HEAD.format(title=titles[home], description=_description(sources[home]))]
+    for page, title in titles.items():
+        lines.append(f"- [{title}]({names.site}{page}.md): {_description(sources[page])}")
+        writer = Page(page, [], replace(names, files={}, site=""))
+        lines += [f"  - {writer.inline(question)}" for _, question, _ in entries(sources[page])]
     return "\n".join(lines) + "\n"
 
 
