@@ -42,8 +42,13 @@ const EMPTY = new Set(
   ),
 );
 // A question for the sentence that says what a word is.
-const DEFINES =
-  /^(what('s| is| are| does)|was (ist|sind|heißt|bedeutet)|qué es|que es|qu'est-ce que?|define)\b|\bmean(s|ing)?\b/g;
+const DEFINES = new RegExp(
+  [
+    "^(what('s| is| are| does)|was (ist|sind|heißt|bedeutet)|qu[eé] es|qu'est-ce que?|define)\\b",
+    "\\bmean(s|ing)?\\b",
+  ].join("|"),
+  "g",
+);
 // What Python prints around the words that tell one error from another.
 const ERROR = /\b\w+(error|exception|warning):|\bobject has no attribute\b/g;
 const WORDS = /\d+(?:\.\d+)+|\d+|\p{L}+/gu;
