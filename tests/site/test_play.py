@@ -4,7 +4,7 @@ import pytest
 
 from lora_edu.explore import explore
 from tests.site.devices import TWO_FRAMES
-from tests.site.explorers import line, reads
+from tests.site.explorers import line
 
 
 @pytest.fixture
@@ -70,21 +70,6 @@ def test_it_begins_with_the_first_step(playing):
         assert at(root) == (3 if touch else 2)
         button(root).click()
         assert at(root) == first
-
-
-def test_the_picture_stays_until_there_is_a_plot(opened):
-    """And then shows the first step, before it goes on."""
-    held = []
-    html = explore(line, r=range(1, 7), play="r").html()
-    tab = opened(html, answer={"**/plotly*": lambda route: held.append(route)})
-    root = tab.page.locator("#explorer-line")
-    button(root).click()
-    root.locator(".explorer-plot[aria-busy]").wait_for()
-    tab.page.wait_for_timeout(800)
-    assert root.locator(".explorer-frame").is_visible() and at(root) == 0
-    held[0].continue_()
-    reads(root, "r = 2")
-    assert root.locator(".explorer-frame").count() == 0
 
 
 # What a reader does meanwhile → where the slider then stands, if it is said.

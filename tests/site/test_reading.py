@@ -1,14 +1,11 @@
 """Readers in the dark, with their ears, without scripts, or looking for a page get the book too."""
 
-import posixpath
-import re
-
 import pytest
 
 from lora_edu.explore import explore
-from tests.book import in_toc, sampled
+from tests.book import sampled
 from tests.site.devices import TWO_FRAMES
-from tests.site.pages import EXPLORERS, HTML, PAGES
+from tests.site.pages import EXPLORERS, PAGES
 
 STEP_ZERO = "book/part1/step-zero.html"
 # Of what plotly writes, of the page's words and of its ground: red, green, blue.
@@ -110,19 +107,6 @@ def test_the_headline_follows_and_what_is_done_is_announced_once(opened):
     assert heard(2000) == ["copied"]
     root.locator('[data-do="pin"]').click()
     assert heard() == ["Pinned: r = 14, down"]
-
-
-STEPS = re.compile(r'class="(left-prev|right-next)"\s+href="([^"]*)"')
-
-
-def test_next_and_previous_are_the_neighbours_in_the_contents():
-    pages = in_toc()
-    for page, before, after in zip(pages, ["", *pages], [*pages[1:], ""], strict=False):
-        html = (HTML / f"{page}.html").read_text("utf-8")
-        steps = {kind: posixpath.normpath(posixpath.join(posixpath.dirname(page), href))
-                 for kind, href in STEPS.findall(html)}
-        assert steps.get("left-prev", ".html") == f"{before}.html"
-        assert steps.get("right-next", ".html") == f"{after}.html"
 
 
 def test_a_reader_finds_the_way(visit):
