@@ -128,6 +128,18 @@ def regret(model: Model, r1: int, r: int, power: float = 0.0) -> float:
     return float(valley(model, r)(np.log(rate))) - bottom(model, r)[1]
 
 
+def carried_costs(r1: int) -> np.ndarray:
+    """What the grid's best rate at r1 costs at each larger rank of a model, where it was run."""
+    costs = []
+    for model in models():
+        ranks = [r for r in model.ranks if np.isfinite(tried(model, r)[1]).sum() > 1]
+        if r1 in ranks:
+            carried = model.best(r1)
+            costs += [model.loss(r, carried) - model.least(r) for r in ranks
+                      if r > r1 and not np.isnan(model.loss(r, carried))]
+    return np.array(costs)
+
+
 def wrong_rate_costs(smaller: bool = True) -> np.ndarray:
     """What a step of the grid, a factor of 2.5, 3 or 3.33, away from the best rate costs, one
     number for each model and rank; inf where the larger rate diverges."""
