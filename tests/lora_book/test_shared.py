@@ -39,8 +39,8 @@ def test_every_run_of_a_stack_follows_a_torch_loop(task, r, optimiser, decay, lr
     steps = 25
     scales = (0.25, 1.0, 4.0)
     seeds = (0, 7, 0)
-    runs = mlp.adapt(model, X, 9 - y, r=r, s=scales, lr=lr, seed=seeds, steps=steps, decay=decay,
-                     optimiser=optimiser)
+    runs = mlp.adapt(model, X, 9 - y, r=r, s=scales, lr=lr, seed=seeds, steps=steps,
+                     schedule=mlp.falling if decay else mlp.constant, optimiser=optimiser)
     frozen = tensors(model.weights)
     for run, scale, rate, seed in zip(runs, scales, lr, seeds, strict=True):
         rng = np.random.default_rng(seed)

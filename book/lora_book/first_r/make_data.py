@@ -29,7 +29,8 @@ def train(task: str, r: int, s: float, rates=None, seeds=SEEDS, optimiser=None) 
     data = digits.load(part.angle)
     scale, lr, seed = zip(*((s, lr, seed) for lr in rates for seed in seeds), strict=True)
     ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=scale, lr=lr, seed=seed,
-                     decay=part.decay, optimiser=optimiser or part.optimiser, dtype=np.float32)
+                     schedule=mlp.falling if part.decay else mlp.constant,
+                     optimiser=optimiser or part.optimiser, dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         losses = np.array([end.loss(data.X_train, data.y_train) for end in ends], dtype=float)
     losses = np.where(np.isfinite(losses), np.minimum(losses, LOST), LOST)

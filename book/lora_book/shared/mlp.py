@@ -62,8 +62,18 @@ def pretrain(X: np.ndarray, y: np.ndarray, *, steps: int = 400) -> MLP:
     return MLP(tuple(params[:layers]), tuple(params[layers:]))
 
 
+def falling(step: int, steps: int) -> float:
+    """A schedule: the share of η at a step, which falls linearly from 1 to 0."""
+    return 1 - step / steps
+
+
+def constant(step: int, steps: int) -> float:
+    """The schedule of one η for all steps."""
+    return 1.0
+
+
 def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, steps: int = 100,
-          batch: int = BATCH, decay: bool = True, optimiser="Adam", dtype=np.float64) -> list[MLP]:
+          batch: int = BATCH, schedule=falling, optimiser="Adam", dtype=np.float64) -> list[MLP]:
     """Train adapters of rank r on all layers; one run for each (s, lr, seed).
 
     Args:
@@ -71,7 +81,7 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
         r: The rank; 0 trains all of W, as W + B·A with A the identity, which stays (and s = 1).
         s, lr, seed: Sequences of equal length. A run's seed draws its A (PEFT's start, B = 0) and
             then its batches.
-        decay: Whether η falls linearly to 0, as η·(1 − t/steps).
+        schedule: Function (step, steps) → the share of η at that step.
         optimiser: A name of ``optim.OPTIMISERS``, with its own defaults, or what makes one of lr.
         dtype: Of all numbers.
 
@@ -88,11 +98,11 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
     runs = list(zip(s, lr, seed, strict=True))
     ends = []
     for i in range(0, len(runs), CHUNK):
-        ends += _train(model, X, y, runs[i:i + CHUNK], draws, decay, make, in_full=r == 0)
+        ends += _train(model, X, y, runs[i:i + CHUNK], draws, schedule, make, in_full=r == 0)
     return ends
 
 
-def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make, in_full: bool
+def _train(model: MLP, X, y, runs: list, draws: dict, schedule, make, in_full: bool
            ) -> list[MLP]:
     """One stack of runs (s, lr, seed), trained and merged.
 
@@ -111,8 +121,7 @@ def _train(model: MLP, X, y, runs: list, draws: dict, decay: bool, make, in_full
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps):
             grads = stack.gradients(X[batches[:, t]], y[batches[:, t]])
-            if decay:
-                optimiser = replace(optimiser, lr=rates * X.dtype.type(1 - t / steps))
+            optimiser = replace(optimiser, lr=rates * X.dtype.type(schedule(t, steps)))
             state = optimiser.update(stack.params[trained], grads[trained], state)
         return [MLP(stack.merged(i), model.biases) for i in range(len(runs))]
 

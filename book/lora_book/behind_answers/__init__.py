@@ -1,0 +1,1 @@
+"""Small runs behind the answers."""
