@@ -93,6 +93,10 @@ def test_questions_appear_with_their_verdicts_while_one_types(visit, device):
     title, page = options.first.locator(".hit-title, small").all()
     assert title.bounding_box()["y"] < page.bounding_box()["y"]
     assert tab.axe() == []
+    field.fill("how old is the universe")
+    expect(tab.page.get_by_role("status")).to_have_text(
+        "Nothing fits. These are nearest. Or see all questions.")
+    expect(options).to_have_count(3)
     field.fill("xyzzyx")
     expect(tab.page.get_by_role("status")).to_have_text(
         "Nothing fits. Try other words, or see all questions.")

@@ -60,12 +60,13 @@ function attach(field, number) {
     list.hidden = !hits.length;
     field.ariaExpanded = hits.length > 0;
     activate(-1);
-    status.classList.toggle("spoken", hits.length);
-    status.textContent = hits.length
-      ? `Places: ${hits.length}`
-      : query && "Nothing fits. Try other words, or ";
-    if (query && !hits.length)
-      status.append(element("a", { href: ANSWERS }, "see all questions"), ".");
+    status.classList.toggle("spoken", hits.fit);
+    if (hits.fit || !query) status.textContent = hits.fit ? `Places: ${hits.length}` : "";
+    else {
+      const advice = hits.length ? "These are nearest. Or " : "Try other words, or ";
+      const all = element("a", { href: ANSWERS }, "see all questions");
+      status.replaceChildren(`Nothing fits. ${advice}`, all, ".");
+    }
   }
 
   function steer(event) {

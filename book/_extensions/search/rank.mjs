@@ -13,6 +13,8 @@ const SAME = [
   [/ε|\beps\b/g, " epsilon "],
   [/√|\broot\b/g, " sqrt "],
   [/\bbf16\b/g, "bfloat16"],
+  [/outofmemory(error)?/g, "out of memory"],
+  [/\bllama[- ]factory\b/g, "llamafactory"],
   [/(?<!\p{L})grads?(?!\p{L})/gu, "gradient"],
   [/\bsd ?xl\b|\bstable diffusion\b|\bsd ?\d(\.\d)?\b/g, "sd"],
   [/\bzeros?\b|\bnull\b/g, "0"],
@@ -25,6 +27,13 @@ const SAME = [
 const ALSO = [
   [/\blr\b|\blearning rates?\b/g, "learning rate lr"],
   [/\blernrate\b|\btaux d'apprentissage\b|\btasa de aprendizaje\b/g, "learning rate lr"],
+  [/\bzwei\b|\bdeux\b|\bdos\b/g, "2"],
+  [/\bzéro\b|\bcero\b/g, "0"],
+  [/\bkombinier\p{L}*|\bcombin(er|ar)\b/gu, "combine"],
+  [/\bzusammenführ\p{L}*|\bfusion\p{L}*/gu, "merge"],
+  [/\binitialis(é|iert)\p{L}*|\binicializ\p{L}*/gu, "initialized"],
+  [/\bdiverg(iert|e|ieren)\b/g, "diverges"],
+  [/\bbeste[nrs]?\b|\bmeilleure?\b|\bmejor\b/g, "best"],
   [/\br\b|\bdims?\b|\brangs?\b|\brango\b/g, "$& rank"],
   [/\bspeicher\b|\bmémoire\b|\bmemoria\b/g, "memory"],
   [/\b(v?ram|oom|gpus?|\d+ ?gb)\b/g, "$& memory"],
@@ -132,9 +141,11 @@ const DEFINED = 8; // a term, where the query asks what a word means
 // things stay below 13.1. And it is no more than so many times below the best.
 const FITS = 14;
 const FAR_BELOW = 20;
+const NEAREST = 3; // where none fits
 
-/** A function that gives the best places that fit a query, best first, and null where its words say
- * nothing. It takes a moment, in pieces. */
+/** A function that gives the best places for a query, best first, and null where its words say nothing.
+ * Their property `fit` is false where none fits: then they are the nearest few. It takes a moment, in
+ * pieces. */
 export async function finder(places) {
   const phrases = places.map((place) => [place.title, ...place.asked].map(stems));
   const counts = new Map();
@@ -186,7 +197,9 @@ export async function finder(places) {
       const met = queryTerms.filter(tells).length || 1;
       return (score * met ** 2) / count ** 3 >= FITS && score >= hits[0].score / FAR_BELOW;
     };
-    const best = hits.filter(fits).slice(0, limit);
-    return best.map(({ id }) => places[id]);
+    const fitting = hits.filter(fits).slice(0, limit);
+    const shown = fitting.length ? fitting : hits.slice(0, NEAREST);
+    const best = shown.map(({ id }) => places[id]);
+    return Object.assign(best, { fit: fitting.length > 0 });
   };
 }
