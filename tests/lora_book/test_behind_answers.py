@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from lora_book.behind_answers import runs_schedules
+from lora_book.behind_answers import runs_overfit, runs_schedules
 from lora_book.first_r import make_data
 from lora_book.shared import digits
+from lora_book.small_gpt import load_base, loss_on
+from lora_book.small_gpt.text import part
 from lora_edu import initial
+from lora_edu.nn import inject
 
 RISE = np.arange(1, 11) / 10
 FALLS = {"constant": np.ones(90), "linear": np.linspace(1, 0, 91)[:90],
@@ -67,3 +70,50 @@ def test_schedules_that_fall_end_lower_at_a_larger_rate():
     seeds = np.take_along_axis(losses, best[..., None, None], axis=2)[:, :, 0]
     spreads = seeds.max(axis=-1) / seeds.min(axis=-1)
     assert spreads[1:].max() == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.claim("obs-overfit")
+def test_the_first_epoch_on_few_characters_by_a_plain_loop():
+    rng = np.random.default_rng(1)
+    model = load_base()
+    inject(model, ("q", "k", "v", "out", "up", "down"), r=8, alpha=8, rng=rng)
+    text = part("devil", "train")[:6401]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, betas=(0.9, 0.99), weight_decay=0)
+    for step in range(10):
+        optimiser.param_groups[0]["lr"] = 0.008 * (step + 1) / 10
+        starts = rng.integers(0, 6401 - 64, 10)
+        logits = model(torch.stack([text[i:i + 64] for i in starts]))
+        after = torch.stack([text[i + 1:i + 65] for i in starts])
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), after.flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimiser.step()
+    place = (0, 0, runs_overfit.RATES.index(0.008), 1, 0)
+    assert loss_on(model, part("devil", "validation")) == pytest.approx(
+        runs_overfit.losses()[place], abs=2e-3)
+
+
+@pytest.mark.claim("obs-overfit")
+def test_what_moves_the_turn_of_the_held_out_loss():
+    held_out = runs_overfit.losses()[0]  # (settings, rates, seeds, epochs)
+    means = dict(zip(runs_overfit.SETTINGS, held_out.mean(axis=2), strict=True))
+    least = {name: curves.min(axis=-1) for name, curves in means.items()}
+    turns = {name: [runs_overfit.EPOCHS[curve.argmin()] for curve in curves
+                    if np.isfinite(curve).all()] for name, curves in means.items()}
+    assert turns == {"plain": [6, 5, 3, 1], "r = 1": [6, 6, 10], "r = 64": [4, 3, 1],
+                     "α = 32": [5, 3, 1], "dropout 0.1": [5, 3, 2]}
+    plain = least["plain"]
+    assert plain.round(3).tolist() == pytest.approx([1.905, 1.919, 1.942, 1.985])
+    rise = means["plain"][:, -1] - plain
+    assert rise.min() == pytest.approx(0.05, abs=0.005)
+    assert rise.max() == pytest.approx(0.22, abs=0.005)
+    assert np.abs(least["α = 32"][:3] - plain[1:]).max() == pytest.approx(0.013, abs=6e-4)
+    assert np.abs(least["r = 64"] - plain)[1:].max() == pytest.approx(0.016, abs=6e-4)
+    assert (least["r = 1"] - plain)[1:3] == pytest.approx([0.025, 0.012], abs=6e-4)
+    each = held_out[:, 1:].min(axis=-1)  # of every seed
+    gains = each[0] - each[list(runs_overfit.SETTINGS).index("dropout 0.1")]
+    assert gains.min() > 0
+    lowered = (plain - least["dropout 0.1"])[1:]
+    assert lowered.round(3).tolist() == pytest.approx([0.005, 0.007, 0.007], abs=1e-6)

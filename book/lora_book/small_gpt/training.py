@@ -23,7 +23,7 @@ def load_base() -> GPT:
 
 def fit(model, ids: torch.Tensor, *, steps: int, lr: float, rng: np.random.Generator,
         batch: int = 16, warmup: int = 10, weight_decay: float = 0.0, optimiser=None,
-        after_step=None) -> list[float]:
+        schedule=None, after_step=None) -> list[float]:
     """Train what is not frozen on random windows of ids; returns the batches' losses.
 
     Gradients are clipped to norm 1. Leaves the model in evaluation mode.
@@ -33,17 +33,19 @@ def fit(model, ids: torch.Tensor, *, steps: int, lr: float, rng: np.random.Gener
         rng: Draws the windows.
         optimiser: Makes one of torch's kind from the parameters; default: AdamW. A parameter group
             with a number under "times" has that times the rate.
+        schedule: Another function than :func:`rate`.
         after_step: Called with (step, loss).
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     rule = optimiser(trained) if optimiser else torch.optim.AdamW(
         trained, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)
+    schedule = schedule or rate
     T = model.size.context
     losses = []
     model.train()
     for step in range(steps):
         for group in rule.param_groups:
-            group["lr"] = lr * group.get("times", 1.0) * rate(step, steps, warmup)
+            group["lr"] = lr * group.get("times", 1.0) * schedule(step, steps, warmup)
         starts = rng.integers(0, len(ids) - T, batch)  # (B,)
         windows = torch.stack([ids[i:i + T + 1] for i in starts])  # (B, T + 1)
         loss = F.cross_entropy(model(windows[:, :-1]).flatten(0, 1), windows[:, 1:].flatten())
