@@ -2,43 +2,15 @@
 
 import numpy as np
 import pytest
-import torch
 
 from lora_book.beside_full import runs_batch
-from lora_book.first_r import make_data
-from lora_book.shared import digits
 from lora_book.shared.fits import geometric_mean
-from lora_edu import initial
-from tests.lora_book.oracles import apart, span
+from tests.lora_book.oracles import digits_by_torch, span
 
 
-def by_torch(r, batch, lr, seed, alpha=8):
-    """The test loss of one run by torch's modules and Adam, and how far each A moved in lengths of
-    its start."""
-    model = make_data.model()
-    data = digits.load(45)
-    rng = np.random.default_rng(seed)
-    pairs = [initial(*W.shape, r, rng=rng) if r else (np.eye(1), W) for W in model.weights]
-    A, B = ([torch.tensor(part, requires_grad=True) for part in parts]
-            for parts in zip(*pairs, strict=True))
-
-    def loss_on(X, y):
-        X = torch.tensor(X)
-        for i, (W, b) in enumerate(zip(model.weights, model.biases, strict=True)):
-            weight = torch.tensor(W) + alpha / r * B[i] @ A[i] if r else B[i]
-            X = torch.nn.functional.linear(X if i == 0 else X.relu(), weight, torch.tensor(b))
-        return torch.nn.functional.cross_entropy(X, torch.tensor(y))
-
-    optimiser = torch.optim.Adam([*A, *B] if r else B, lr=lr)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda t: 1 - t / (6400 // batch))
-    for pictures in rng.integers(len(data.X_train), size=(6400 // batch, batch)):
-        optimiser.zero_grad()
-        loss_on(data.X_train[pictures], data.y_train[pictures]).backward()
-        optimiser.step()
-        schedule.step()
-    moves = [apart(end.detach().numpy(), start)
-             for end, (start, _) in zip(A, pairs, strict=True)]
-    return loss_on(data.X_test, data.y_test).item(), moves
+def falling(steps):
+    """The share of η at each step of a linear fall to 0."""
+    return np.linspace(1, 0, steps, endpoint=False)
 
 
 @pytest.mark.claim("obs-batch")
@@ -47,7 +19,8 @@ def by_torch(r, batch, lr, seed, alpha=8):
 def test_a_sample_of_the_stored_losses_by_torch(r, batch, lr):
     place = ([*runs_batch.METHODS.values()].index(r), runs_batch.BATCHES.index(batch),
              list(runs_batch.RATES).index(lr), 2)
-    again, _ = by_torch(r, batch, lr, seed=2)
+    steps = 6400 // batch
+    again, _ = digits_by_torch(r, batch, lr * falling(steps), seed=2)
     assert again == pytest.approx(runs_batch.losses()[place], rel=0.03)
 
 
@@ -68,7 +41,7 @@ def test_how_the_best_rates_move_with_the_batch():
 @pytest.mark.parametrize(("lr", "alpha", "far"), [(1 / 32, 16, True), (1 / 128, 128, False)])
 def test_a_sample_of_the_losses_with_alpha_tuned_by_torch(lr, alpha, far):
     place = ([*runs_batch.ALPHAS].index(lr), 1, 2, list(runs_batch.ALPHAS[lr]).index(alpha), 2)
-    again, moves = by_torch(8, 64, lr, seed=2, alpha=alpha)
+    again, moves = digits_by_torch(8, 64, lr * falling(100), seed=2, alpha=alpha)
     assert again == pytest.approx(runs_batch.losses("alpha")[place], rel=0.03)
     assert all((move > 1) == far for move in moves)
 

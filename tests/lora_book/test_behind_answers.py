@@ -5,43 +5,15 @@ import pytest
 import torch
 
 from lora_book.behind_answers import runs_overfit, runs_schedules
-from lora_book.first_r import make_data
-from lora_book.shared import digits
 from lora_book.small_gpt import load_base, loss_on
 from lora_book.small_gpt.text import part
-from lora_edu import initial
 from lora_edu.nn import inject
+from tests.lora_book.oracles import digits_by_torch
 
 RISE = np.arange(1, 11) / 10
 FALLS = {"constant": np.ones(90), "linear": np.linspace(1, 0, 91)[:90],
          "cosine": np.cos(np.linspace(0, np.pi / 2, 91)[:90])**2,
          "restarts": np.tile(np.cos(np.linspace(0, np.pi / 2, 31)[:30])**2, 3)}
-
-
-def by_torch(rates, seed):
-    """The test loss of a run on the digits by torch's modules and Adam, a rate for each step."""
-    model = make_data.model()
-    data = digits.load(45)
-    rng = np.random.default_rng(seed)
-    pairs = [[torch.tensor(part, requires_grad=True) for part in initial(*W.shape, 8, rng=rng)]
-             for W in model.weights]
-    frozen = [(torch.tensor(W), torch.tensor(b))
-              for W, b in zip(model.weights, model.biases, strict=True)]
-
-    def loss_on(X, y):
-        X = torch.tensor(X)
-        for i, ((W, b), (A, B)) in enumerate(zip(frozen, pairs, strict=True)):
-            X = torch.nn.functional.linear(X if i == 0 else X.relu(), W + B @ A, b)
-        return torch.nn.functional.cross_entropy(X, torch.tensor(y))
-
-    optimiser = torch.optim.Adam([part for pair in pairs for part in pair])
-    batches = rng.integers(len(data.X_train), size=(100, 64))
-    for rate, pictures in zip(rates, batches, strict=True):
-        optimiser.param_groups[0]["lr"] = rate
-        optimiser.zero_grad()
-        loss_on(data.X_train[pictures], data.y_train[pictures]).backward()
-        optimiser.step()
-    return loss_on(data.X_test, data.y_test).item()
 
 
 @pytest.mark.claim("obs-schedules")
@@ -51,7 +23,8 @@ def test_a_sample_of_the_schedules_by_torch(shape):
     stored = runs_schedules.losses()[list(FALLS).index(shape), 1,
                                      list(runs_schedules.RATES).index(lr), 2]
     rates = lr * np.concatenate([RISE, FALLS[shape]])
-    assert by_torch(rates, seed=2) == pytest.approx(stored, rel=0.02)
+    again, _ = digits_by_torch(8, 64, rates, seed=2)
+    assert again == pytest.approx(stored, rel=0.02)
 
 
 @pytest.mark.claim("obs-schedules")
