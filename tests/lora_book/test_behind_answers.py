@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from lora_book.behind_answers import runs_overfit, runs_schedules
+from lora_book.behind_answers import runs_files, runs_overfit, runs_schedules
 from lora_book.small_gpt import load_base, loss_on
 from lora_book.small_gpt.text import part
 from lora_edu.nn import inject
-from tests.lora_book.oracles import digits_by_torch
+from tests.lora_book.oracles import digits_by_torch, span
 
 RISE = np.arange(1, 11) / 10
 FALLS = {"constant": np.ones(90), "linear": np.linspace(1, 0, 91)[:90],
@@ -90,3 +90,49 @@ def test_what_moves_the_turn_of_the_held_out_loss():
     assert gains.min() > 0
     lowered = (plain - least["dropout 0.1"])[1:]
     assert lowered.round(3).tolist() == pytest.approx([0.005, 0.007, 0.007], abs=1e-6)
+
+
+@pytest.mark.claim("obs-file-16-bits", "obs-too-large-weakened")
+def test_sixteen_bits_lose_nothing_and_a_weaker_strength_mends_nothing():
+    measured = runs_files.results()
+    exact = np.array(measured["dtypes"]["float32"])
+    for dtype in ("bfloat16", "float16"):
+        assert np.abs(measured["dtypes"][dtype] - exact).max() < 1.5e-4
+    train, held_out = np.moveaxis([[measured["strengths"][times][f] for f in ("0.25", "0.5", "1")]
+                                   for times in ("1", "4", "8")], -1, 0)  # (times, f, seeds)
+    assert span(train[1:, -1].round(1)) == (2.7, 3.0)
+    assert measured["base"][0] == pytest.approx(1.69, abs=0.005)
+    assert np.abs(held_out[1:, 0] - held_out[1:, -1]).max() < 0.02
+    for strength in ("0.25", "0.5", "0.75"):
+        assert np.all(np.array(measured["strengths"]["1"][strength])[:, 1] > exact)
+
+
+@pytest.mark.claim("obs-extracted", "obs-other-base")
+def test_what_is_left_of_the_gain():
+    measured = runs_files.results()
+    base = measured["base"][1]
+    cut = {r: base - np.mean(losses) for r, losses in measured["cut"].items()}
+    assert cut["all"] == pytest.approx(0.39, abs=0.005)
+    ranks = ("1", "8", "16", "32", "64")
+    kept = [round(100 * np.mean(measured["kept"][r])) for r in ranks]
+    assert kept == [8, 43, 64, 85, 98]
+    assert [round(100 * cut[r] / cut["all"]) for r in ranks] == [40, 73, 88, 97, 100]
+    bases = {name: without - np.array(losses)
+             for name, (_, without, losses) in measured["bases"].items()}
+    at_home = bases.pop("itself")
+    assert at_home.mean() == pytest.approx(0.35, abs=0.005)
+    assert round(100 * at_home.mean() / cut["all"]) == 89
+    assert span(-bases.pop("its units in another order").round(2)) == (0.13, 0.18)
+    gains = np.array(list(bases.values()))
+    assert span(gains.round(2)) == (0.15, 0.23)
+    assert span((100 * gains / at_home).round()) == (43, 65)
+    distances = [round(far, 2) for far, _, _ in measured["bases"].values()]
+    assert distances[2:] == [0.09, 0.14, 0.23]
+
+
+def test_a_base_with_its_units_in_another_order_computes_the_same():
+    ids = part("bible", "validation")[None, :60]
+    with torch.no_grad():
+        logits = load_base()(ids)
+        other = runs_files.reordered(load_base())(ids)
+    torch.testing.assert_close(other, logits, atol=1e-4, rtol=0)

@@ -1,4 +1,4 @@
-"""Makes the data of the small runs behind the answers anew, in a quarter of an hour of one core:
+"""Makes the data of the small runs behind the answers anew, in half an hour of one core:
 
     python -m lora_book.behind_answers.make_data
 """
@@ -6,7 +6,7 @@
 import numpy as np
 import torch
 
-from lora_book.behind_answers import runs_overfit, runs_schedules
+from lora_book.behind_answers import runs_files, runs_overfit, runs_schedules
 from lora_book.shared.all_runs import all_runs
 
 
@@ -16,6 +16,7 @@ def main() -> None:
     losses = all_runs(schedules.train, schedules.SHAPES, schedules.WARMUPS, schedules.RATES)
     np.savez_compressed(schedules.FILE, losses=losses.astype(np.float32))
     np.savez_compressed(runs_overfit.FILE, losses=runs_overfit.all_losses())
+    runs_files.write(runs_files.measured())
 
 
 if __name__ == "__main__":
