@@ -7,6 +7,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
+
+from lora_book.small_gpt.text import part
+from lora_book.small_gpt.training import fit, load_base, loss_on
+from lora_edu.nn import inject
 
 FILE = Path(__file__).with_name("data") / "overfit.npz"
 STYLE = "devil"
@@ -40,12 +45,6 @@ def rates_of(setting: str) -> tuple[float, ...]:
 
 def train(setting: str, lr: float, seed: int) -> np.ndarray:
     """The losses of one run at a constant η, (2, EPOCHS)."""
-    import torch
-
-    from lora_book.small_gpt.text import part
-    from lora_book.small_gpt.training import fit, load_base, loss_on
-    from lora_edu.nn import inject
-
     chosen = PLAIN | SETTINGS[setting]
     rng = np.random.default_rng(seed)
     model = load_base()
@@ -74,11 +73,9 @@ def constant(step: int, steps: int, warmup: int) -> float:
 
 def all_losses() -> np.ndarray:
     """Train everything that :func:`losses` reads."""
-    from tqdm import tqdm
-
     shape = (2, len(SETTINGS), len(RATES), len(SEEDS), len(EPOCHS))
     measured = np.full(shape, np.nan, dtype=np.float32)
-    for i, setting in enumerate(tqdm(SETTINGS)):
+    for i, setting in enumerate(SETTINGS):
         for lr in rates_of(setting):
             for seed in SEEDS:
                 measured[:, i, RATES.index(lr), seed] = train(setting, lr, seed)
