@@ -10,7 +10,7 @@ from torch import nn
 from lora_edu import checks
 from lora_edu.formats.config import AdapterConfig
 from lora_edu.formats.names import Targets, checked
-from lora_edu.nn.layer import LAYERS, SETTINGS, LoRALayer, plain
+from lora_edu.nn.layer import SETTINGS, LoRALayer, lora_layer_for, plain
 from lora_edu.nn.low_rank import Draws, seeded
 from lora_edu.nn.model import replace, set_adapter
 from lora_edu.nn.targets import check_each_matches, select
@@ -110,7 +110,7 @@ def add(model: nn.Module, layers: dict[str, nn.Module], name: str,
         if isinstance(module, LoRALayer):
             module.add_adapter(name, **settings_of(path))
         else:
-            new[module] = LAYERS[type(module)](module, name=name, **settings_of(path))
+            new[module] = lora_layer_for(module)(module, name=name, **settings_of(path))
     replace(model, new)
     model.requires_grad_(False)
     set_adapter(model, name)

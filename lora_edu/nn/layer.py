@@ -64,9 +64,14 @@ class LoRALayer(nn.Module):
         base_layer.requires_grad_(False)
 
     @classmethod
+    def stands_for(cls, module: nn.Module) -> bool:
+        """Whether this is the very type that the layer is for; a subclass may compute otherwise."""
+        return type(module) is cls.base_type
+
+    @classmethod
     def check_base(cls, base_layer: nn.Module) -> None:
         """Raise TypeError or ValueError unless this kind of layer can stand for ``base_layer``."""
-        if type(base_layer) is not cls.base_type:
+        if not cls.stands_for(base_layer):
             raise TypeError(f"base_layer must be a torch.nn.{cls.base_type.__name__} itself, not "
                             f"a subclass, got {type(base_layer).__name__}")
         if "weight" not in base_layer._parameters:
@@ -274,7 +279,39 @@ class LoRAEmbedding(LoRALayer):
                 raise ValueError(f"base_layer must be without {option}, got {base_layer}")
 
 
-LAYERS = {layer.base_type: layer for layer in (LoRALinear, LoRAEmbedding)}
+class LoRAConv1D(LoRALinear):
+    """:class:`LoRALinear` around transformers' ``Conv1D``, as in GPT-2: its weight is (k, d)."""
+
+    bias = of_base("bias")
+    in_features = property(lambda layer: len(layer.base_layer.weight))
+    out_features = of_base("nf")
+    nf = of_base("nf")
+
+    @classmethod
+    def stands_for(cls, module: nn.Module) -> bool:
+        """Whether this is transformers' Conv1D, known by its name: nothing imports transformers."""
+        kind = type(module)
+        return (kind.__module__, kind.__name__) == ("transformers.pytorch_utils", "Conv1D")
+
+    @staticmethod
+    def as_weight(delta: torch.Tensor) -> torch.Tensor:
+        """It keeps its weight as (k, d): ΔW transposed."""
+        return delta.T
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (…, k), in the base's dtype. Returns h: (…, d)."""
+        merged_weight = self.merged_weight
+        if merged_weight is not None:
+            return F.linear(x, merged_weight.T, self.base_layer.bias)
+        return super().forward(x)
+
+
+LAYERS = (LoRALinear, LoRAConv1D, LoRAEmbedding)
+
+
+def lora_layer_for(module: nn.Module) -> type[LoRALayer] | None:
+    """The kind of LoRA layer that can stand for a plain one; None where there is none."""
+    return next((kind for kind in LAYERS if kind.stands_for(module)), None)
 
 
 def plain(module: nn.Module) -> nn.Module:

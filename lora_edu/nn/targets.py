@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from lora_edu.formats.names import Targets, matches
-from lora_edu.nn.layer import LAYERS, LoRALayer, LoRALinear, plain
+from lora_edu.nn.layer import LoRAConv1D, LoRALayer, LoRALinear, lora_layer_for, plain
 
 ALL_LINEAR = "all-linear"  # PEFT's word for all of them but the output head
 
@@ -23,11 +23,12 @@ def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[st
             continue
         chosen.add(module)
         if not isinstance(module, LoRALayer):
-            if type(module) not in LAYERS:
-                raise TypeError("targets must choose torch.nn.Linear and torch.nn.Embedding layers "
-                                f"(no subclasses), {path!r} is a {type(module).__module__}."
-                                f"{type(module).__qualname__}")
-            LAYERS[type(module)].check_base(module)
+            kind = lora_layer_for(module)
+            if kind is None:
+                raise TypeError("targets must choose torch.nn.Linear, torch.nn.Embedding (no "
+                                f"subclasses) and transformers' Conv1D layers, {path!r} is a "
+                                f"{type(module).__module__}.{type(module).__qualname__}")
+            kind.check_base(module)
         layers[path] = module
     return layers
 
@@ -40,7 +41,7 @@ def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
         if any(_chosen(model, target)):
             continue
         pattern = target if isinstance(target, str) else target[0]
-        paths = [path for path, module in walk(model) if type(plain(module)) in LAYERS]
+        paths = [path for path, module in walk(model) if lora_layer_for(plain(module))]
         endings = list(dict.fromkeys(path.rpartition(".")[2] for path in paths))
         raise ValueError(
             f"targets must match layers of the model, nothing matches {pattern!r} (a string is a "
@@ -85,6 +86,6 @@ def _chosen(model: nn.Module, targets: Targets) -> Iterator[tuple[str, nn.Module
     output = getattr(model, "get_output_embeddings", None)
     head = output() if callable(output) else None
     for path, module in walk(model):
-        linear = isinstance(module, (nn.Linear, LoRALinear)) or type(module).__name__ == "Conv1D"
+        linear = isinstance(module, (nn.Linear, LoRALinear)) or LoRAConv1D.stands_for(module)
         if linear and module is not head:
             yield path, module

@@ -5,7 +5,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from lora_edu.nn import LoRAEmbedding, LoRALinear, inject, lora_layers
 from tests.nn.compare import same_bits
@@ -75,6 +75,14 @@ def llama(model_type=LlamaForCausalLM, **settings):
         return model_type(LlamaConfig(**{
             "vocab_size": 16, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
             "num_attention_heads": 2} | settings))
+
+
+def gpt2():
+    """A tiny GPT-2, whose layers keep their weights transposed; the same each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return GPT2LMHeadModel(GPT2Config(
+            vocab_size=16, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)).eval()
 
 
 def tied_in_peft():
