@@ -1,4 +1,4 @@
-"""What a test of an adapter finds, in one form and in the same words for all who look.
+"""What is wrong with an adapter, in one form and in the same words for all who look.
 
 ``lora_edu.nn.doctor`` looks at a model, ``lora_edu.examine`` at a file.
 """
@@ -55,8 +55,8 @@ class Diagnosis(list[Finding]):
     __repr__ = __str__
 
 
-class Test(NamedTuple):
-    """It is made only where there is what it needs, such as ``{"training", "batch"}``.
+class Fault(NamedTuple):
+    """It is looked for only where there is what that needs, such as ``{"training", "batch"}``.
 
     find: the question, a function of the case.
     """
@@ -70,22 +70,22 @@ class Test(NamedTuple):
     needs: Set[str] = frozenset()
 
 
-def diagnose(tests: Iterable[Test], case: Any, available: Set[str]) -> Diagnosis:
-    """Make those tests for which there is what they need."""
-    tests = [test for test in tests if test.needs <= available]
-    return Diagnosis([finding for test in tests for finding in _findings(test, case)],
-                     [test.name for test in tests])
+def diagnose(faults: Iterable[Fault], case: Any, available: Set[str]) -> Diagnosis:
+    """Look for those faults for which there is what that needs."""
+    faults = [fault for fault in faults if fault.needs <= available]
+    return Diagnosis([finding for fault in faults for finding in _findings(fault, case)],
+                     [fault.name for fault in faults])
 
 
-def _findings(test: Test, case: Any) -> Iterator[Finding]:
-    """What a test finds, if anything, in its words."""
-    result = test.find(case)
+def _findings(fault: Fault, case: Any) -> Iterator[Finding]:
+    """Where a fault is, if anywhere, in its words."""
+    result = fault.find(case)
     parts, words = result if isinstance(result, tuple) else (result, {})
     if parts:
-        texts = [words.get(key, getattr(test, key)).format(**words)
+        texts = [words.get(key, getattr(fault, key)).format(**words)
                  for key in ("severity", "symptom", "cause", "remedy")]
         where = dict.fromkeys(getattr(part, "layer", part) for part in parts)
-        yield Finding(test.name, *texts, tuple(where))
+        yield Finding(fault.name, *texts, tuple(where))
 
 
 # Symptom, cause and remedy of what both look for

@@ -1,7 +1,7 @@
 """A LoRA file, examined: what each module learned, what its scale is, and what is wrong.
 
-With NumPy alone, so that it runs in a browser as well: ``reading`` is what a file holds, ``rows``
-the numbers of a module, ``base`` what the base's weights add, ``faults`` what is looked for,
+With NumPy alone, so that it runs in a browser as well: ``rows`` are the numbers
+of a module, ``base`` what the base's weights add, ``faults`` what is looked for,
 ``questions`` how, and ``report`` the text.
 """
 
@@ -17,13 +17,13 @@ import numpy as np
 
 from lora_edu import checks
 from lora_edu.examine.base import read_base
-from lora_edu.examine.faults import TESTS
+from lora_edu.examine.faults import FAULTS
 from lora_edu.examine.questions import Case
-from lora_edu.examine.reading import Source, is_whole, read
 from lora_edu.examine.report import as_text, in_a_line
 from lora_edu.examine.rows import Row, natural, row_of, row_without_numbers
 from lora_edu.findings import Diagnosis, diagnose
 from lora_edu.formats.convention import A_STARTS, Convention, convention
+from lora_edu.formats.lora_file import LoraFile, read
 
 __all__ = ["examine"]
 
@@ -190,17 +190,18 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
     weights = None if base is None else read_base(base)
     rows = tuple(sorted(_rows(held, progress), key=natural))
     available = set() if base is None else {"base"}
-    findings = diagnose(TESTS, Case(held, rows, weights), available)
-    return Examination(held.name, held.layout, rows, findings, held.settings, held.metadata)
+    findings = diagnose(FAULTS, Case(held, rows, weights), available)
+    return Examination(held.name, held.layout.name, rows, findings, dict(held.settings.values),
+                       held.metadata)
 
 
-def _rows(held: Source, progress: Callable[[int, int], Any] | None) -> Iterator[Row]:
+def _rows(held: LoraFile, progress: Callable[[int, int], Any] | None) -> Iterator[Row]:
     """The numbers of each module."""
     for done, (name, module) in enumerate(held.modules.items()):
         if progress is not None and progress(done, len(held.modules)) is False:
             raise Stopped(f"stopped after {done} of {len(held.modules)} modules")
-        if module.method in METHODS_OF_BA and is_whole(module, held.layout):
-            yield row_of(name, module, held.scale_of(module), held.layout == "mlx")
+        if module.method in METHODS_OF_BA and held.is_whole(module):
+            yield row_of(name, module, held.scale_of(module), held.layout.transposed)
         else:
             yield row_without_numbers(name, module)
     if progress is not None:

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from lora_edu import checks
-from lora_edu.examine.reading import Module
 from lora_edu.examine.rows import Row, tall
 from lora_edu.findings import Answer
 from lora_edu.formats import tensors
+from lora_edu.formats.lora_file import Module
 from lora_edu.formats.tensors import Tensor
 
 ROWS = 32  # of W0 that are looked at for a merge, spread over all
@@ -78,7 +78,7 @@ def other_shape(case) -> Answer:
 
 
 def without_adapter(case) -> Answer:
-    some_layers = case.source.settings.get("layers_to_transform")
+    some_layers = case.settings.get("layers_to_transform")
     if case.config is None or some_layers is not None or not case.paired:
         return []
     have = {*case.paired.values()}
@@ -87,8 +87,8 @@ def without_adapter(case) -> Answer:
 
 
 def lost_by_rounding(case) -> Answer:
-    is_mlx = case.source.layout == "mlx"
-    shares = {row: lost_in_merge(row, case.modules[row.layer], case.weight(row), is_mlx)
+    shares = {row: lost_in_merge(row, case.modules[row.layer], case.weight(row),
+                                 case.file.layout.transposed)
               for row in case.known if _can_be_merged(row, case.weight(row))}
     rows = [row for row, share in shares.items() if share > 0.5]
     return rows, {"share": f"{max(shares.values(), default=0):.0%}"}
@@ -112,7 +112,7 @@ def has_shape(row: Row, weight: Tensor) -> bool:
     return row.shape in (shape, shape[::-1])
 
 
-def lost_in_merge(row: Row, module: Module, weight: Tensor, is_mlx: bool) -> float:
+def lost_in_merge(row: Row, module: Module, weight: Tensor, transposed: bool) -> float:
     """The share of ‖ΔW‖² by which a merge into bfloat16 is wrong, from a sample of rows."""
     W0 = weight.raw()
     W0 = W0.reshape(len(W0), -1)
@@ -120,8 +120,8 @@ def lost_in_merge(row: Row, module: Module, weight: Tensor, is_mlx: bool) -> flo
         W0 = W0.T
     rows = _sample(W0.shape[0], ROWS)
     columns = _sample(W0.shape[1], COLUMNS)
-    B = tensors.wide(tall(module.B, columns=is_mlx)[rows], module.B.dtype)
-    A = tensors.wide(tall(module.A, columns=not is_mlx)[columns], module.A.dtype)
+    B = tensors.wide(tall(module.B, columns=transposed)[rows], module.B.dtype)
+    A = tensors.wide(tall(module.A, columns=not transposed)[columns], module.A.dtype)
     delta = row.scale * (B @ A.T)
     before = tensors.to_bfloat16(tensors.wide(W0[np.ix_(rows, columns)], weight.dtype))
     after = tensors.to_bfloat16(before + delta)

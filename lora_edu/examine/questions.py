@@ -1,6 +1,6 @@
 """What is asked of a file: which of its modules, or what else in it, show a fault.
 
-Each question is the ``find`` of a :class:`lora_edu.findings.Test`."""
+Each question is the ``find`` of a :class:`lora_edu.findings.Fault`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from math import isclose
 from statistics import median, mode
 
 from lora_edu.examine.base import pairing
-from lora_edu.examine.reading import OTHER_RANK, UNUSABLE, Source
 from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import Answer, is_unusual
 from lora_edu.formats.config import STARTS_THAT_KEEP_W0, AdapterConfig, beyond_plain
 from lora_edu.formats.convention import TOOLS
-from lora_edu.formats.layouts import UNKNOWN, is_doubtful
+from lora_edu.formats.layouts import LAYOUTS, UNKNOWN
+from lora_edu.formats.lora_file import OTHER_RANK, UNUSABLE, LoraFile
 from lora_edu.formats.names import matches
 from lora_edu.formats.tensors import Tensor
 
@@ -37,13 +37,14 @@ NUMBER = re.compile(r"\d+(\.\d*)?")
 class Case:
     """A file, the numbers of its modules, and the weights of its base, if there are any."""
 
-    def __init__(self, source: Source, rows: tuple[Row, ...], base: dict[str, Tensor] | None):
-        self.source = source
+    def __init__(self, file: LoraFile, rows: tuple[Row, ...], base: dict[str, Tensor] | None):
+        self.file = file
+        self.settings = file.settings.values
         self.rows = rows
         self.base = base
         self.known = [row for row in self.rows if row.is_known]
-        self.modules = source.modules
-        self.config = next(iter(source.configs.values()), None)
+        self.modules = file.modules
+        self.config = next(iter(file.settings.configs.values()), None)
         self.patterns = []  # of the settings
         if self.config is not None:
             self.patterns = [self.config.rank_pattern, self.config.alpha_pattern]
@@ -129,26 +130,26 @@ def idle(case: Case) -> Answer:
 
 
 def bad_settings(case: Case) -> Answer:
-    return ["the settings"] if case.source.fault else [], {"fault": case.source.fault}
+    return ["the settings"] if case.file.fault else [], {"fault": case.file.fault}
 
 
 def without_scale(case: Case) -> Answer:
-    rows = [row for row in case.known if not case.source.fault
+    rows = [row for row in case.known if not case.file.fault
             and row.scale is None and row.rule not in (OTHER_RANK, UNUSABLE)]
-    return rows, {"settings": SETTINGS_OF_MLX if case.source.layout == "mlx" else SETTINGS}
+    return rows, {"settings": SETTINGS_OF_MLX if case.file.layout.transposed else SETTINGS}
 
 
 def without_alpha(case: Case) -> Answer:
     """diffusers' own trainers write none where α is r; kohya's always do."""
-    kohya = case.source.layout == "kohya"
-    return [row for row in case.known if kohya and row.rule == "α = r"]
+    writes_alpha = not case.file.layout.takes_config
+    return [row for row in case.known if writes_alpha and row.rule == "α = r"]
 
 
 def alpha_in_metadata(case: Case) -> Answer:
     """Not of convolutions, which may have an α of their own."""
     trained = _numbers(case, METADATA_ALPHAS)
     ranks = _numbers(case, ["ss_network_dim"])
-    rows = [row for row in case.known if trained and not case.source.configs
+    rows = [row for row in case.known if trained and not case.file.settings.configs
             and row.alpha is not None and (row.r in ranks or not ranks)
             and len(case.modules[row.layer].B.shape) == 2
             # bfloat16 keeps eight bits
@@ -158,14 +159,14 @@ def alpha_in_metadata(case: Case) -> Answer:
 
 def _numbers(case: Case, names: Collection[str]) -> list[float]:
     """Those that the metadata has under such names, or under such after a dot."""
-    values = [value for key, value in case.source.metadata.items()
+    values = [value for key, value in case.file.metadata.items()
               if key.rpartition(".")[2] in names]
     return [float(value) for value in values if NUMBER.fullmatch(value)]
 
 
 def doubtful_alpha(case: Case) -> Answer:
-    return [row for row in case.known if not case.source.configs and row.rule == "α/r"
-            and is_doubtful(case.source.layout, case.modules[row.layer].begin[:-1])]
+    return [row for row in case.known if not case.file.settings.configs and row.rule == "α/r"
+            and case.modules[row.layer].model in case.file.layout.doubtful]
 
 
 def unmatched_names(case: Case) -> Answer:
@@ -192,14 +193,14 @@ def ambiguous_patterns(case: Case) -> Answer:
 
 
 def not_saved(case: Case) -> Answer:
-    listed = case.source.settings.get("modules_to_save")
-    keys = [*case.source.whole, *case.modules]
+    listed = case.settings.get("modules_to_save")
+    keys = [*case.file.whole, *case.modules]
     return [str(name) for name in (listed if isinstance(listed, list) else [])
             if not any(f".{name}." in f".{key}." for key in keys)]
 
 
 def moved_base(case: Case) -> Answer:
-    start = case.source.settings.get("init_lora_weights", True)
+    start = case.settings.get("init_lora_weights", True)
     return ["W0"] if case.config and start not in STARTS_THAT_KEEP_W0 else []
 
 
@@ -211,14 +212,15 @@ def other_method(case: Case) -> Answer:
 def beyond_lora(case: Case) -> Answer:
     """Settings that say more than the file's keys do."""
     seen_otherwise = {"modules_to_save", "bias", "use_dora", "fan_in_fan_out"}
-    settings = beyond_plain(case.source.settings) if case.config else {}
+    settings = beyond_plain(case.settings) if case.config else {}
     return sorted(settings.keys() - seen_otherwise)
 
 
 def other_keys(case: Case) -> Answer:
     """Keys that PEFT would pass over."""
-    modules = case.modules.items() if case.source.layout in ("peft", UNKNOWN) else ()
-    return [*case.source.adapters, *(name for name, module in modules if not module.begin)]
+    is_peft = case.file.layout in (LAYOUTS["peft"], UNKNOWN)
+    modules = case.modules.items() if is_peft else ()
+    return [*case.file.adapters, *(name for name, module in modules if not module.model)]
 
 
 def mixed_precision(case: Case) -> Answer:

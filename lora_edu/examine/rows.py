@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lora_edu import checks
-from lora_edu.examine.reading import Module, Scale
 from lora_edu.findings import on_one_line
 from lora_edu.formats import tensors
 from lora_edu.formats.convention import A_STARTS
+from lora_edu.formats.lora_file import Module, Scale
 from lora_edu.formats.tensors import Tensor
 
 LARGEST = 1e100  # of a core's numbers
@@ -113,10 +113,10 @@ class Row:
         return float(abs(ratio - 1)), float(about)
 
 
-def row_of(name: str, module: Module, scale: Scale, is_mlx: bool) -> Row:
+def row_of(name: str, module: Module, scale: Scale, transposed: bool) -> Row:
     """The numbers of a module whose A and B fit."""
-    A = tall(module.A, columns=not is_mlx)  # (k, r)
-    B = tall(module.B, columns=is_mlx)  # (d, r)
+    A = tall(module.A, columns=not transposed)  # (k, r)
+    B = tall(module.B, columns=transposed)  # (d, r)
     r = A.shape[1]
     R_A = _r_factor(A, module.A.dtype)
     R_B = _r_factor(B, module.B.dtype)

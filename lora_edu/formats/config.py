@@ -20,13 +20,14 @@ from lora_edu.formats.names import Targets, checked, matches
 if TYPE_CHECKING:
     from peft import LoraConfig
 
-CONSTANT = {"peft_type": "LORA", "task_type": None, "base_model_name_or_path": None, "bias": "none",
+CONSTANT = {"peft_type": "LORA", "task_type": None, "base_model_name_or_path": None,
             "fan_in_fan_out": False, "inference_mode": True}
-# PEFT's settings that change nothing in what a saved adapter computes …
+# PEFT's settings that change nothing in what a saved adapter computes (fan_in_fan_out says how
+# the base keeps its weights, and PEFT itself corrects it by the layer) …
 WITHOUT_EFFECT = {"auto_mapping", "base_model_name_or_path", "corda_config", "eva_config",
-                  "inference_mode", "loftq_config", "lora_ga_config", "megatron_config",
-                  "megatron_core", "peft_type", "peft_version", "qalora_group_size", "revision",
-                  "runtime_config", "task_type"}
+                  "fan_in_fan_out", "inference_mode", "loftq_config", "lora_ga_config",
+                  "megatron_config", "megatron_core", "peft_type", "peft_version",
+                  "qalora_group_size", "revision", "runtime_config", "task_type"}
 # … and its starting points that leave W0 as it is. PiSSA, OLoRA and others change it. (MiCA never
 # trains B; here, where A and B of a file both train, it is an adapter like any other.)
 STARTS_THAT_KEEP_W0 = (True, False, "gaussian", "eva", "orthogonal", "mica")
@@ -37,6 +38,9 @@ INIT_LORA_WEIGHTS = {
     True: ({}, {}), False: ({"start": "both random"}, {"start": "both random"}),
     "gaussian": ({"distribution": "peft_gaussian"}, {})}
 HEADS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS")  # tasks for which PEFT trains the head, too
+BIASES = ("none", "all", "lora_only")
+TRAINED_IN_FULL = {"modules_to_save": [], "bias": "none"}  # what such settings are when off
+LFS = "version https://git-lfs"  # how a pointer of Git LFS begins
 
 
 class Patterns(dict[str, Any]):
@@ -77,6 +81,8 @@ class AdapterConfig:
             lora_alpha; the first that matches a layer's name, or its end after a dot, counts.
         init_lora_weights: Where A and B start. True makes one random and the other zero, and False
             both random; ``"gaussian"`` is True with N(0, 1/r²) for the A of a Linear.
+        bias, modules_to_save: What a file holds besides A and B, trained in full:
+            :func:`load_adapter` loads it, :func:`inject` trains no such thing.
 
     Raises:
         TypeError, ValueError: For a value that is not possible.
@@ -97,6 +103,8 @@ class AdapterConfig:
     rank_pattern: dict[str, int] = field(default_factory=dict)
     alpha_pattern: dict[str, float] = field(default_factory=dict)
     init_lora_weights: bool | str = True
+    bias: str = "none"
+    modules_to_save: Targets = ()
 
     def __post_init__(self):
         keep = partial(object.__setattr__, self)  # each value as a plain one, which JSON can hold
@@ -114,6 +122,15 @@ class AdapterConfig:
         keep("alpha_pattern", Patterns((key, _alpha(alpha)) for key, alpha in alphas))
         keep("init_lora_weights", checks.choice("init_lora_weights", self.init_lora_weights,
                                                 INIT_LORA_WEIGHTS))
+        keep("bias", checks.choice("bias", self.bias, BIASES))
+        modules = checked("modules_to_save", self.modules_to_save, may_be_empty=True)
+        keep("modules_to_save", _sorted(modules))
+
+    @property
+    def trained_in_full(self) -> dict[str, Any]:
+        """The settings by which more than A and B is trained."""
+        return {key: getattr(self, key) for key, off in TRAINED_IN_FULL.items()
+                if getattr(self, key) != off}
 
     def for_layer(self, path: str) -> tuple[int, float]:
         """(r, alpha) of the layer with this name."""
@@ -134,12 +151,18 @@ class AdapterConfig:
 
     def to_json(self) -> str:
         """The text of adapter_config.json. Patterns keep their order: the first match counts."""
-        return json.dumps(dict(sorted((CONSTANT | asdict(self)).items())), indent=2) + "\n"
+        return json.dumps(dict(sorted(self.in_peft().items())), indent=2) + "\n"
+
+    def in_peft(self) -> dict[str, Any]:
+        """PEFT's settings by name."""
+        return CONSTANT | asdict(self) | {"modules_to_save": self.modules_to_save or None}
 
     def digest(self) -> str:
         """A fingerprint of what decides what a saved adapter computes, however it is written."""
         decides = dict(sorted(asdict(self).items()))
         del decides["init_lora_weights"]
+        for key in TRAINED_IN_FULL.keys() - self.trained_in_full:  # as in older files
+            del decides[key]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
     @classmethod
@@ -149,49 +172,54 @@ class AdapterConfig:
         Raises ValueError for text that is not JSON or not of LoRA, for a setting that is
         missing, and for one that is on and has no counterpart here.
         """
-        settings = json.loads(text)
-        if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
+        settings = parsed(text)
+        if settings.get("peft_type") != "LORA":
             raise ValueError('this is not a JSON object with "peft_type": "LORA"')
-        start = settings.get("init_lora_weights", True)
-        if start not in STARTS_THAT_KEEP_W0:
-            raise ValueError(f"init_lora_weights must be one of {STARTS_THAT_KEEP_W0}, as the "
-                             f"others change W0, got {start!r}")
-        if start not in INIT_LORA_WEIGHTS:  # A and B are in the file, whatever drew them
-            start = True
-        return cls._from(settings | {"init_lora_weights": start})
+        check_keeps_base(settings)
+        return cls.of_file(settings | {"init_lora_weights": _start(settings)}, is_plain=True)
 
     @classmethod
     def from_peft(cls, config: AdapterConfig | LoraConfig) -> AdapterConfig:
         """PEFT's ``LoraConfig`` for a new adapter; an AdapterConfig as it is.
 
-        Raises ValueError for a setting that has no counterpart here, and for a task in which PEFT
-        would train the model's head as well.
+        Raises ValueError for a setting that has no counterpart here, and where the model's head, or
+        biases, are to be trained as well.
         """
         if isinstance(config, cls):
+            for key, value in config.trained_in_full.items():
+                raise ValueError(f"{key} must be off, it is for loading, got {value!r}; {HOW_TO}")
             return config
         settings = dict(config.to_dict())
         if settings.get("peft_type") != "LORA":
             raise ValueError(f"config must be a LoraConfig, got {config!r}")
         if settings.get("task_type") in HEADS:
             raise ValueError("task_type must not be one for which PEFT trains the model's head too "
-                             f"({', '.join(HEADS)}), got {settings['task_type']!r}; to train it, "
-                             "leave this off and call requires_grad_(True) on the head")
-        return cls._from(settings)
+                             f"({', '.join(HEADS)}), got {settings['task_type']!r}; {HOW_TO}")
+        return cls.from_peft(cls.of_file(settings, is_plain=True))
 
     @classmethod
-    def _from(cls, settings: dict[str, Any]) -> AdapterConfig:
-        """From PEFT's settings by name; ValueError for one that has no counterpart here."""
-        for key, value in beyond_plain(settings).items():
+    def of_file(cls, settings: Mapping[str, Any], is_plain: bool = False) -> AdapterConfig:
+        """From PEFT's settings by name.
+
+        is_plain: whether one without a counterpart here is refused, with ValueError, and not left
+        out, and where A and B start is read.
+        """
+        kind = settings.get("peft_type", "LORA")
+        if kind != "LORA":
+            raise ValueError(f"peft_type must be 'LORA', got {kind!r}")
+        beyond = beyond_plain(settings) if is_plain else {}
+        for key, value in beyond.items():
             raise ValueError(f"{key} must be off, it has no counterpart here, got {value!r}")
-        return cls.plain_part(settings)
-
-    @classmethod
-    def plain_part(cls, settings: dict[str, Any]) -> AdapterConfig:
-        """From those of PEFT's settings by name that have a counterpart here."""
+        needed = {"r", "lora_alpha"}
+        if is_plain:
+            needed |= {"target_modules"}
+        else:
+            targets = settings.get("target_modules") or ".*"
+            settings = {**settings, **TRAINED_IN_FULL, "init_lora_weights": True,
+                        "target_modules": targets}
         on = _switched_on(settings)
-        for key in ("r", "lora_alpha", "target_modules"):
-            if key not in on:
-                raise ValueError(f"{key} must be given, got {settings.get(key)!r}")
+        for key in sorted(needed - on.keys()):
+            raise ValueError(f"{key} must be given, got {settings.get(key)!r}")
         return cls(**{f.name: on[f.name] for f in fields(cls) if f.name in on})
 
     @classmethod
@@ -206,6 +234,37 @@ class AdapterConfig:
         return cls(r=r, lora_alpha=alpha, target_modules="|".join(map(re.escape, sorted(ranks))),
                    rank_pattern=_exceptions(ranks, r), alpha_pattern=_exceptions(alphas, alpha),
                    **settings)
+
+
+HOW_TO = "to train the head, leave this off and call requires_grad_(True) on it"
+
+
+def parsed(text: str | bytes) -> dict[str, Any]:
+    """The object of JSON in a text; ValueError for anything else, which says what it is."""
+    text = text.decode() if isinstance(text, bytes) else text
+    if text.startswith(LFS):
+        raise ValueError("this is a pointer of Git LFS: git lfs pull brings the file itself")
+    try:
+        return checks.instance("the settings", json.loads(text), dict)
+    except RecursionError:
+        raise ValueError("the settings must be JSON that is not nested so deeply") from None
+
+
+def check_keeps_base(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError for a start that changes W0, which the file does not have."""
+    start = settings.get("init_lora_weights", True)
+    if start not in STARTS_THAT_KEEP_W0:
+        raise ValueError(f"init_lora_weights must be one of {STARTS_THAT_KEEP_W0}, as the "
+                         f"others change W0, got {start!r}; PEFT's save_pretrained with "
+                         "path_initial_model_for_weight_conversion writes such an adapter as plain "
+                         "LoRA")
+
+
+def _start(settings: Mapping[str, Any]) -> bool | str:
+    """Where A and B started, as far as AdapterConfig knows: the file has them, whatever drew them.
+    """
+    start = settings.get("init_lora_weights", True)
+    return start if start in INIT_LORA_WEIGHTS else True
 
 
 def whole(alpha: float) -> float:
@@ -233,13 +292,13 @@ def _patterns(argument: str, patterns) -> list[tuple[str, Any]]:
     return list(patterns.items())
 
 
-def beyond_plain(settings: dict[str, Any]) -> dict[str, Any]:
+def beyond_plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     """PEFT's settings that are on and change what is computed, and are no part of plain LoRA."""
     known = {f.name for f in fields(AdapterConfig)} | WITHOUT_EFFECT
     return {key: value for key, value in _switched_on(settings).items() if key not in known}
 
 
-def _switched_on(settings: dict[str, Any]) -> dict[str, Any]:
+def _switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are not off; False is a start, too."""
     return {key: value for key, value in settings.items()
             if (value and value != "none") or key == "init_lora_weights"}

@@ -1,15 +1,18 @@
-"""How each tool lays out a LoRA file: its keys, names and settings, as text. Needs no torch."""
+"""How each tool lays out a LoRA file: its keys, names and settings, as text. Needs no torch.
+
+A layout is a row of ``LAYOUTS``, which answers what the readers and writers ask.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lora_edu import checks
+from lora_edu.formats.config import AdapterConfig, parsed
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -18,97 +21,180 @@ ALPHA = ".alpha"
 DIGEST = "lora_edu_settings"  # in the metadata of weights that lora_edu saved
 METADATA = "lora_adapter_metadata"  # in diffusers' files: PEFT's settings, each after "unet." or so
 OTHER_KINDS = {"hada_": "LoHa", "lokr_": "LoKr", "lora_mid": "a convolution in three factors",
-               "dora_scale": "DoRA", "magnitude": "DoRA", "embedding": "an embedding's adapter",
-               "bias": "a trained bias", ".diff": "a whole difference", "oft_": "OFT"}
+               "dora_scale": "DoRA", "magnitude": "DoRA", "oft_": "OFT"}
 
 KOHYAS = (".lora_down.", ".hada_", ".lokr_", ".oft_")  # in kohya's keys, and in LyCORIS's
-UNKNOWN = "unknown"  # a layout
+OLD_KEYS = (  # as tools wrote them once, and how a key is read
+    # diffusers' UNet by itself, until 2023
+    (r"^(?=(?:down|mid|up)_blocks?\..*\.processor\.to_)", "unet."),
+    (r"(^unet\..*)\.processor\.to_out_lora\.", r"\1.to_out.0.lora."),
+    (r"(^unet\..*)\.processor\.(to_[qkv])_lora\.", r"\1.\2.lora."),
+    (r"(^text_encoder.*)\.to_out_lora\.", r"\1.out_proj.lora."),
+    (r"(^text_encoder.*)\.to_([qkv])_lora\.", r"\1.\2_proj.lora."),
+    # XLabs', for FLUX
+    (r"\.processor\.(qkv|proj)_lora1\.(?=down|up)", r".img_attn.\1.lora."),
+    (r"\.processor\.(qkv|proj)_lora2\.(?=down|up)", r".txt_attn.\1.lora."))
+
+
+class Settings(NamedTuple):
+    """What settings say of s. values: as they stand there. configs: PEFT's, {model: config}.
+    scale, scales: MLX's for all modules, and of a module by itself.
+    """
+
+    values: Mapping[str, Any] = {}
+    configs: Mapping[str, AdapterConfig] = {}
+    scale: float | None = None
+    scales: Mapping[str, float] = {}
 
 
 class Layout(NamedTuple):
     """One tool's layout.
 
-    file: its name in a folder. A, B: what the keys of the matrices end in. separator: what stands
-    between the parts of a module's name. models: what names begin with, for the model that they
-    belong to. has_alpha_keys: whether a module may have a key for its α.
+    name: what it is called here. file: its name in a folder. A, B: what the keys of the matrices
+    end in. separator: what stands between the parts of a module's name. models: what names begin
+    with, for the model that they belong to. settings_of: a function of (settings, metadata).
+    has_config: whether settings lie beside it. takes_config: whether others may be given.
+    alpha_is_r: whether loaders take α = r
+    where none is said. transposed: whether A is (k, r) and B is (r, d). doubtful: of which models
+    diffusers' own loader passes over such a key; ComfyUI reads it.
     """
 
+    name: str
     file: str
     A: str
     B: str
     separator: str
     models: tuple[str, ...]
-    has_alpha_keys: bool = False
+    settings_of: Callable[[Mapping[str, Any], Mapping[str, str]], Settings]
+    has_config: bool = False
+    takes_config: bool = True
+    alpha_is_r: bool = False
+    transposed: bool = False
+    doubtful: tuple[str, ...] = ()
 
     def begin(self, model: str) -> str:
         """What the names of a model's modules begin with."""
         return model + self.separator if model else ""
 
-    def name(self, model: str, module: str) -> str:
+    def named(self, model: str, module: str) -> str:
         """What a module is called, whose name has dots."""
         return self.begin(model) + module.replace(".", self.separator)
 
+    def split(self, name: str, more: tuple[str, ...] = ()) -> tuple[str, str]:
+        """(model, module) of a name in a file; "" for a model that is not known.
 
-LAYOUTS = {
-    "peft": Layout(WEIGHTS, ".lora_A.weight", ".lora_B.weight", ".",
-                   ("base_model.model",)),
-    "kohya": Layout("lora.safetensors", ".lora_down.weight", ".lora_up.weight", "_",
-                    ("lora_unet", "lora_transformer", "lora_te", "lora_te1", "lora_te2",
-                     "lora_te3"), has_alpha_keys=True),
-    "diffusers": Layout("pytorch_lora_weights.safetensors", ".lora_A.weight", ".lora_B.weight", ".",
-                        ("unet", "transformer", "transformer_2", "text_encoder", "text_encoder_2",
-                         "text_encoder_3", "diffusion_model"), has_alpha_keys=True),
-    "mlx": Layout("adapters.safetensors", ".lora_a", ".lora_b", ".", ("",))}
+        more: models besides the layout's own.
+        """
+        for model in (*more, *self.models):
+            begin = self.begin(model)
+            if name.startswith(begin) and name != begin:
+                return model, name.removeprefix(begin)
+        return "", name
 
 
-def located(source: Path) -> tuple[str | None, Path]:
+def _of_peft(values: Mapping[str, Any], _) -> Settings:
+    config = AdapterConfig.of_file(values) if values else None
+    return Settings(values, dict.fromkeys((PREFIX[:-1], ""), config) if config else {})
+
+
+def _of_mlx(values: Mapping[str, Any], _) -> Settings:
+    """MLX's settings: the scale for all modules, Unsloth's {module: scale of its own}."""
+    kind = values.get("fine_tune_type", "lora")
+    if kind != "lora":
+        raise ValueError(f"fine_tune_type must be 'lora', got {kind!r}")
+    parameters, scales = (checks.instance(key, values.get(key) or {}, dict)
+                          for key in ("lora_parameters", "unsloth_mlx_lora_module_scales"))
+    common = parameters.get("scale")
+    for scale in (common, *scales.values()):
+        if scale is not None:
+            checks.number("scale", scale, above=0.0)
+    return Settings(values, {}, common, scales)
+
+
+def _of_diffusers(_, metadata: Mapping[str, str]) -> Settings:
+    """PEFT's settings of each model, in the metadata."""
+    by_model = defaultdict(dict)
+    try:
+        for key, value in parsed(metadata.get(METADATA, "{}")).items():
+            model, _, setting = key.rpartition(".")
+            by_model[model][setting] = value
+        configs = {model: AdapterConfig.of_file(values) for model, values in by_model.items()}
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{METADATA} in its metadata: {error}") from None
+    return Settings(next(iter(by_model.values()), {}), configs)
+
+
+def _of_keys(*_) -> Settings:
+    """None: α stands in keys."""
+    return Settings()
+
+
+LAYOUTS = {row.name: row for row in (
+    Layout("peft", WEIGHTS, ".lora_A.weight", ".lora_B.weight", ".", (PREFIX[:-1],), _of_peft,
+           has_config=True),
+    Layout("kohya", "lora.safetensors", ".lora_down.weight", ".lora_up.weight", "_",
+           ("lora_unet", "lora_transformer", "lora_te", "lora_te1", "lora_te2", "lora_te3"),
+           _of_keys, takes_config=False, alpha_is_r=True),
+    Layout("diffusers", "pytorch_lora_weights.safetensors", ".lora_A.weight", ".lora_B.weight", ".",
+           ("unet", "transformer", "transformer_2", "text_encoder", "text_encoder_2",
+            "text_encoder_3", "diffusion_model"), _of_diffusers,
+           alpha_is_r=True, doubtful=("unet", "transformer", "transformer_2", "text_encoder",
+                                      "text_encoder_2", "text_encoder_3")),
+    Layout("mlx", "adapters.safetensors", ".lora_a", ".lora_b", ".", ("",), _of_mlx,
+           has_config=True, transposed=True))}
+# Another library's keys, such as loralib's, torchtune's, and a state_dict's without PEFT's prefix
+UNKNOWN = Layout("unknown", "", "", "", ".", (), _of_keys)
+
+
+def located(source: Path) -> tuple[Layout | None, Path]:
     """(layout, file) of a source; None for a file whose name does not say its layout."""
     if re.search(r"-\d+-of-\d+$", source.stem):
         raise ValueError(f"source must be a whole file, got {str(source)!r}, one of several")
+    if not source.exists():
+        raise FileNotFoundError(f"source must be there, there is no {str(source)!r}")
     if not source.is_dir():
-        of_name = [name for name in ("peft", "mlx") if LAYOUTS[name].file == source.name]
+        of_name = [row for row in LAYOUTS.values() if row.has_config and row.file == source.name]
         return next(iter(of_name), None), source
-    present = [name for name, row in LAYOUTS.items() if (source / row.file).is_file()]
-    if len(present) != 1:
-        files = [row.file for row in LAYOUTS.values()]
-        below = sorted({str(path.parent) for file in files for path in source.glob(f"*/{file}")})
-        hint = f"; give a folder in it, such as {', '.join(map(repr, below[:3]))}" if below else ""
-        raise ValueError(f"source must be a file, or a folder with one of {files}, "
-                         f"got {str(source)!r} with "
-                         f"{[LAYOUTS[name].file for name in present] or 'none'}{hint}")
-    [layout] = present
-    return layout, source / LAYOUTS[layout].file
+    present = [row for row in LAYOUTS.values() if (source / row.file).is_file()]
+    if len(present) == 1:
+        [row] = present
+        return row, source / row.file
+    files = [row.file for row in LAYOUTS.values()]
+    raise ValueError(f"source must be a file, or a folder with one of {files}, got {str(source)!r} "
+                     f"with {[row.file for row in present] or 'none'}{_hint(source, files)}")
 
 
-def layout_of(keys: Iterable[str], metadata: Mapping[str, str]) -> str:
-    """The layout of a file by its keys and metadata; UNKNOWN where they are no tool's known here.
+def _hint(source: Path, files: list[str]) -> str:
+    """What else in a folder without a LoRA file may have been meant."""
+    pickles = [name for name in ("adapter_model.bin", "pytorch_lora_weights.bin")
+               if (source / name).is_file()]
+    if pickles:
+        return (f"; its {pickles[0]} is a pickle, which could run code, so it is not opened: where "
+                "you trust it, load it with PEFT or diffusers and save it again")
+    below = sorted({str(path.parent) for file in files for path in source.glob(f"*/{file}")})
+    return f"; give a folder in it, such as {', '.join(map(repr, below[:3]))}" if below else ""
 
-    loralib's keys are such, torchtune's, and mostly those of a state_dict without PEFT's prefix.
-    """
+
+def layout_of(keys: Iterable[str], metadata: Mapping[str, str]) -> Layout:
+    """The layout of a file by its keys and metadata; UNKNOWN where they are no known tool's."""
     keys = list(keys)
     if any(key.startswith(PREFIX) for key in keys):
-        return "peft"
+        return LAYOUTS["peft"]
     if METADATA in metadata or any(map(_is_diffusers, keys)):
-        return "diffusers"
+        return LAYOUTS["diffusers"]
     if any(part in key for key in keys for part in KOHYAS):
-        return "kohya"
-    return "mlx" if any(key.endswith(LAYOUTS["mlx"].A) for key in keys) else UNKNOWN
+        return LAYOUTS["kohya"]
+    return LAYOUTS["mlx"] if any(key.endswith(LAYOUTS["mlx"].A) for key in keys) else UNKNOWN
 
 
 def _is_diffusers(key: str) -> bool:
-    """Whether diffusers writes such a key, or has written it once."""
+    """Whether diffusers writes such a key, or reads it; kohya's names have no dots."""
     row = LAYOUTS["diffusers"]
     begins = tuple(row.begin(model) for model in row.models)
     is_of_model = key.startswith(begins) and key.endswith(row.A)
-    return is_of_model or "lora.down" in key or "lora_linear_layer.down" in key
-
-
-def is_doubtful(layout: str, model: str) -> bool:
-    """Whether a key for α is one that diffusers' loader of a UNet would pass over.
-
-    Names that begin with "diffusion_model" are ComfyUI's, which reads such keys.
-    """
-    return layout == "diffusers" and model != "diffusion_model"
+    name, _, end = key.partition(".lora_down.")
+    is_dotted = bool(end) and "." in name
+    return is_of_model or is_dotted or "lora.down" in key or "lora_linear_layer.down" in key
 
 
 def fit(A: tuple[int, ...], B: tuple[int, ...]) -> bool:
@@ -116,36 +202,6 @@ def fit(A: tuple[int, ...], B: tuple[int, ...]) -> bool:
     if len(A) < 2 or len(A) != len(B) or 0 in (*A, *B):
         return False
     return A[0] == B[1] and all(side == 1 for side in B[2:])
-
-
-def split_key(key: str, layout: str, only: str | None = None) -> tuple[str, str, str]:
-    """(model, module's name, what the key ends in) of a key.
-
-    only: a model besides those of the layout, or "" where names begin with none. Raises ValueError
-    for a key that is not plain LoRA's, and for one without its model.
-    """
-    row = LAYOUTS[layout]
-    ends = [row.A, row.B]
-    if row.has_alpha_keys:
-        ends.append(ALPHA)
-    end = next((end for end in ends if key.endswith(end)), None)
-    if end is None:
-        kind = next((kind for part, kind in OTHER_KINDS.items() if part in key), "unknown here")
-        raise ValueError(f"{key!r} is not of plain LoRA in the layout of {layout}: {kind}")
-
-    name = key.removesuffix(end)
-    models = row.models if only is None else (only, *row.models)
-    model = next((model for model in models
-                  if name.startswith(row.begin(model)) and name != row.begin(model)), None)
-    if model is None:
-        raise ValueError(f"{key!r} must begin with the model that it belongs to, in the layout of "
-                         f"{layout} one of {', '.join(row.models)}; say only='' where the keys "
-                         "begin with the names of modules, as those of save_lora_adapter do")
-    module = name.removeprefix(row.begin(model))
-    if "base_layer" in module.split("."):
-        raise ValueError(f"{module!r} is a name in PEFT's wrapper, of a MultiheadAttention for "
-                         "instance, and not one of the model")
-    return model, module, end
 
 
 def with_dots(flat: Iterable[str], known: Iterable[str]) -> dict[str, str]:
@@ -164,27 +220,3 @@ def is_embedding(module: str) -> bool:
     """Whether MLX's models have an embedding of that name; its adapter has other names in PEFT."""
     last = module.rpartition(".")[2]
     return "embed" in last or last in ("wte", "wpe")
-
-
-def mlx_scales(text: str) -> tuple[float | None, dict[str, float]]:
-    """(the scale for all modules, Unsloth's {module: scale of its own}) of MLX's settings."""
-    config = checks.instance("MLX's settings", json.loads(text), dict)
-    kind = config.get("fine_tune_type", "lora")
-    if kind != "lora":
-        raise ValueError(f"fine_tune_type must be 'lora', got {kind!r}")
-    parameters, own = (checks.instance(key, config.get(key) or {}, dict)
-                       for key in ("lora_parameters", "unsloth_mlx_lora_module_scales"))
-    common = parameters.get("scale")
-    for scale in (common, *own.values()):
-        if scale is not None:
-            checks.number("scale", scale, above=0.0)
-    return common, own
-
-
-def diffusers_settings(text: str) -> dict[str, dict]:
-    """{model: PEFT's settings} of diffusers' metadata."""
-    settings = defaultdict(dict)
-    for key, value in checks.instance("the settings", json.loads(text), dict).items():
-        model, _, setting = key.rpartition(".")
-        settings[model][setting] = value
-    return settings

@@ -10,25 +10,25 @@ import torch
 from torch import nn
 
 from lora_edu import checks
-from lora_edu.findings import BOTH_ZERO, IDLE, SCALE, Diagnosis, Test, diagnose
+from lora_edu.findings import BOTH_ZERO, IDLE, SCALE, Diagnosis, Fault, diagnose
 from lora_edu.nn import questions as ask
 
-TESTS = (
-    Test(
+FAULTS = (
+    Fault(
         "no-adapter", "error",
         find=lambda case: [] if case.parts else [type(case.model).__name__],
         symptom="the model has no LoRA layer of PEFT or lora_edu: nothing of LoRA trains",
         cause="the adapter went into another copy of the model, was not kept, or has been unloaded",
         remedy="train the model that get_peft_model returns, or that inject was called on",
         needs={"training"}),
-    Test(
+    Fault(
         "frozen", "error",
         find=lambda case: [] if any(part.trains for part in case.parts) else case.parts,
         symptom="no number of any adapter trains: requires_grad is off in all",
         cause="from_pretrained loads an adapter to be used, or requires_grad_(False) came after it",
         remedy="load with is_trainable=True; or freeze first and put the adapter in then",
         needs={"training"}),
-    Test(
+    Fault(
         "inactive", "error",
         find=ask.inactive,
         symptom="{idle} would train, but what counts in the output is {active}",
@@ -36,14 +36,14 @@ TESTS = (
               "was set by hand",
         remedy="call set_adapter with the name that is to train",
         needs={"training"}),
-    Test(
+    Fault(
         "merged", "error",
         find=lambda case: [p for p in case.parts if p.merged],
         symptom="the adapter is merged into the weight: A and B get no gradient",
         cause="merge_adapter (lora_edu: merge) was called for an evaluation and not undone",
         remedy="call unmerge_adapter (lora_edu: unmerge) before training goes on",
         needs={"training"}),
-    Test(
+    Fault(
         "base-trains", "warning",
         find=lambda case: [part for part in case.parts
                            if getattr(part.weight, "requires_grad", False)],
@@ -51,7 +51,7 @@ TESTS = (
         cause="requires_grad_(True) was called on the model after the adapter was put in",
         remedy="call requires_grad_(False) on the base's layers, or save all weights",
         needs={"training"}),
-    Test(
+    Fault(
         "base-trains", "warning",
         find=lambda case: [name for name, module in case.model.named_modules()
                            if module.training and getattr(module, "track_running_stats", False)],
@@ -59,7 +59,7 @@ TESTS = (
         cause="a BatchNorm in train mode gathers them, frozen too, and no file has them",
         remedy="call eval() on these modules for as long as the adapter trains",
         needs={"training"}),
-    Test(
+    Fault(
         "nested", "error",
         find=ask.nested,
         symptom="a PeftModel was wrapped again: where the new adapter has the same name and "
@@ -67,13 +67,13 @@ TESTS = (
         cause="get_peft_model ran on a model that had an adapter, as when a notebook's cell runs "
               "twice",
         remedy="load the base again (or unload); for a second adapter call add_adapter"),
-    Test(
+    Fault(
         "both-zero", "error",
         find=lambda case: [p for p in case.learning if not p.A.any() and not p.B.any()],
         **BOTH_ZERO,
         needs={"training"}),
-    Test("idle", "error", find=ask.zero_update, **IDLE, needs={"use"}),
-    Test(
+    Fault("idle", "error", find=ask.zero_update, **IDLE, needs={"use"}),
+    Fault(
         "scaling", "warning",
         find=ask.other_scaling,
         symptom="s is {have:g}, by the settings it is {want:g}",
@@ -81,8 +81,8 @@ TESTS = (
               "later",
         remedy="load the adapter with its own adapter_config.json, and serve with the rule that "
                "it was trained with; where a program knows α/r alone, give it α·√r for α/√r"),
-    Test("scale", "note", find=ask.unusual_scale, **SCALE),
-    Test(
+    Fault("scale", "note", find=ask.unusual_scale, **SCALE),
+    Fault(
         "not-in-optimiser", "error",
         find=ask.not_given,
         symptom="{missing} of {all} matrices of the adapter are not in the optimiser",
@@ -90,7 +90,7 @@ TESTS = (
               "model, or the parameters were chosen by name or while another adapter was active",
         remedy="make the optimiser after the adapter, of all parameters with requires_grad",
         needs={"training", "optimiser"}),
-    Test(
+    Fault(
         "full-at-lora-rate", "note",
         find=ask.full_at_lora_rate,
         symptom="whole matrices train at the adapter's rate",
@@ -99,7 +99,7 @@ TESTS = (
         remedy="nothing, if you tuned it so; else give them a group of their own with a smaller "
                "lr, and begin at a quarter",
         needs={"training", "optimiser"}),
-    Test(
+    Fault(
         "stuck", "error",
         find=ask.stuck,
         symptom="after two steps or more a matrix is exactly zero still",
@@ -107,7 +107,7 @@ TESTS = (
               "back",
         remedy="give the doctor a batch; if the optimiser is sharded, gather the weights first",
         needs={"training", "steps"}),
-    Test(
+    Fault(
         "half-precision", "warning",
         find=lambda case: [part for part in case.learning if part.A.dtype in ask.HALF],
         symptom="A and B train in half precision: a step below half their spacing is rounded away",
@@ -116,7 +116,7 @@ TESTS = (
         remedy="keep A and B in float32 (the default of PEFT and lora_edu), or round "
                "stochastically",
         needs={"training"}),
-    Test(
+    Fault(
         "no-gradient", "error",
         find=ask.without_gradient,
         symptom="no gradient comes to the adapter in these layers",
@@ -125,7 +125,7 @@ TESTS = (
         remedy="model.enable_input_require_grads(), or checkpoints with use_reentrant=False; else "
                "look for detach, no_grad, inference_mode, .data and .item() after the layer",
         needs={"training", "batch"}),
-    Test(
+    Fault(
         "reference", "error",
         find=ask.unlike_reference,
         symptom="the outputs are {far:.1%} of the reference's length away from it",
@@ -201,4 +201,4 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
     available = {"training" if training else "use"} | {
         name for name in ("batch", "optimiser", "steps", "reference")
         if getattr(case, name) is not None}
-    return diagnose(TESTS, case, available)
+    return diagnose(FAULTS, case, available)

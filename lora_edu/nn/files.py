@@ -14,21 +14,27 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
 from lora_edu import checks
+from lora_edu.formats import tensors as safetensors
 from lora_edu.formats.config import AdapterConfig, whole
 from lora_edu.formats.layouts import CONFIG, DIGEST, PREFIX, WEIGHTS
 from lora_edu.formats.names import matches
 from lora_edu.nn.injection import add
-from lora_edu.nn.layer import LoRALayer, plain
+from lora_edu.nn.layer import LoRALayer, lora_layer_for, plain
 from lora_edu.nn.low_rank import DTYPES, LowRank
 from lora_edu.nn.model import inner, lora_layers, with_adapter
 from lora_edu.nn.targets import check_places, select, walk
 
+TORCH = {  # torch's dtype for each of the format's
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2, "I64": torch.int64,
+    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U64": torch.uint64,
+    "U32": torch.uint32, "U16": torch.uint16, "U8": torch.uint8, "BOOL": torch.bool}
 ASIDE = ".saving."  # what the names of folders begin with in which files wait to be renamed
 
 
@@ -83,9 +89,11 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     """Add the adapter in ``directory``, ours or PEFT's, to ``model``.
 
     As after :func:`lora_edu.nn.inject`, it is the active adapter and the only thing that trains. A
-    and B have the file's dtype or the base's, the wider one, but no narrower than float32: no bit
-    is lost, and they can train. A name among the file's targets that matches no layer is no error,
-    as in PEFT: the tensors say what has to be there.
+    head or biases that the file holds, trained in full, are written into the model's own and train
+    as well; they stay there when the adapter is deleted, and :func:`save_adapter` does not save
+    them. A and B have the file's dtype or the base's, the wider one, but no narrower than float32:
+    no bit is lost, and they can train. A name among the file's targets that matches no layer is no
+    error, as in PEFT: the tensors say what has to be there.
 
     Args:
         model: The model that the adapter was trained on, with other adapters or without.
@@ -99,8 +107,8 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
         FileNotFoundError: For a missing file, which the message names.
         TypeError: For an argument of another kind.
         ValueError: For a name that is taken and for a file that is damaged, does not fit the model,
-            does not belong to the other file, or asks for more than plain LoRA (DoRA, trained
-            biases, a start that changes W0, …); the message names the file. Then the model is as it
+            does not belong to the other file, or asks for more than plain LoRA (DoRA, a start that
+            changes W0, …); the message names the file. Then the model is as it
             was.
 
     Example:
@@ -124,7 +132,9 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
             raise ValueError("target_modules must match layers of the model, nothing matches "
                              f"{config.target_modules!r}")
     with naming(weights_file):
-        _check_tensors(tensors, layers, config)
+        full = _trained_in_full(model, tensors, layers, config)
+        others = {key: tensor for key, tensor in tensors.items() if key not in full}
+        _check_tensors(others, layers, config)
     check_places(model, layers)
     # On any layer: add() would join the file to an adapter of this name elsewhere in the model.
     for module in model.modules():
@@ -139,7 +149,49 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
                 "dtype": torch.promote_types(wide, plain(layers[path]).weight.dtype)}
 
     add(model, layers, name, settings_of)
+    for key, place in full.items():
+        place.data.copy_(tensors[key])
+        place.requires_grad_(place.is_floating_point() and isinstance(place, nn.Parameter))
     return list(layers)
+
+
+def _trained_in_full(model: nn.Module, tensors: dict, layers: dict[str, nn.Module],
+                     config: AdapterConfig) -> dict[str, torch.Tensor]:
+    """{key: the model's own tensor} for all that the settings say was trained besides A and B.
+
+    Raises ValueError where the file lacks a part, or has it in another shape.
+    """
+    if not config.trained_in_full:
+        return {}
+    own = {name.replace(".base_layer.", "."): tensor
+           for name, tensor in model.state_dict(keep_vars=True).items()}
+    wanted = {f"{PREFIX}{name}": tensor for name, tensor in own.items()
+              if _is_trained(name, layers, config)}
+    places = {}
+    for key, place in wanted.items():
+        of_layer, _, end = key.rpartition(".")
+        written = next((name for name in (key, f"{of_layer}.base_layer.{end}") if name in tensors),
+                       None)
+        if written is None:
+            raise ValueError(f"there must be a tensor {key!r}, which {CONFIG} says was trained, "
+                             "there is none")
+        if tensors[written].shape != place.shape:
+            raise ValueError(f"{written!r} must have shape {tuple(place.shape)} for the model, got "
+                             f"{tuple(tensors[written].shape)}")
+        if sum(tensor is place for tensor in own.values()) > 1:
+            raise ValueError(f"{written!r} must be of a weight of its own, the model's is shared")
+        check_finite(repr(written), tensors[written])
+        places[written] = place
+    return places
+
+
+def _is_trained(name: str, layers: dict[str, nn.Module], config: AdapterConfig) -> bool:
+    """Whether the settings say that this parameter or buffer was trained."""
+    module, _, end = name.rpartition(".")
+    has_bias = config.bias == "all" or (config.bias == "lora_only" and module in layers)
+    if end == "bias" and has_bias:
+        return True
+    return any(f".{part}." in f".{name}" for part in config.modules_to_save)
 
 
 def _config_of(model: nn.Module, adapters: dict[str, LowRank]) -> AdapterConfig:
@@ -181,7 +233,7 @@ def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterC
         r, _ = config.for_layer(path)
         key_A, key_B = _keys(path, module)
         weight = plain(module).weight
-        d, k = weight.T.shape if isinstance(plain(module), nn.Embedding) else weight.shape
+        d, k = lora_layer_for(plain(module)).as_weight(weight).shape
         shapes |= {key_A: (r, k), key_B: (d, r)}
         bases[f"{PREFIX}{path}.base_layer.weight"] = weight  # PEFT may add an embedding's W0
     for key in shapes.keys() - tensors.keys():
@@ -196,9 +248,8 @@ def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterC
         elif tensor.shape != shapes[key] or tensor.dtype not in DTYPES:
             raise ValueError(f"{key!r} must have shape {shapes[key]} for {CONFIG} and the model, "
                              f"and a floating dtype, got {tuple(tensor.shape)} in {tensor.dtype}")
-        elif not tensor.isfinite().all():
-            raise ValueError(f"{key!r} must be finite, got {int((~tensor.isfinite()).sum())} "
-                             f"non-finite entries of {tensor.numel()}")
+        else:
+            check_finite(repr(key), tensor)
 
 
 def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]]:
@@ -213,9 +264,24 @@ def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]
 
 def read_tensors(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The tensors of a safetensors file, and its metadata."""
-    with naming(file), safe_open(file, "pt") as opened:
-        keys = opened.keys()
-        return {key: opened.get_tensor(key) for key in keys}, opened.metadata() or {}
+    with naming(file):
+        held, metadata = safetensors.read(file)
+    return {key: as_torch(tensor) for key, tensor in held.items()}, metadata
+
+
+def as_torch(tensor: safetensors.Tensor) -> torch.Tensor:
+    """A tensor of a file with its bits, in memory of its own."""
+    raw = np.array(tensor.content[tensor.place])
+    if not raw.size:
+        return torch.empty(tensor.shape, dtype=TORCH[tensor.dtype])
+    return torch.from_numpy(raw).view(TORCH[tensor.dtype]).reshape(tensor.shape)
+
+
+def check_finite(place: str, tensor: torch.Tensor) -> None:
+    """Raise ValueError for numbers that are not finite."""
+    if not tensor.isfinite().all():
+        raise ValueError(f"{place} must be finite, got {int((~tensor.isfinite()).sum())} "
+                         f"non-finite entries of {tensor.numel()}")
 
 
 def pefts_files(tensors: dict[str, torch.Tensor], config: AdapterConfig) -> dict[str, bytes]:
@@ -263,5 +329,5 @@ def naming(place: object):
     """Say where, as in which file, it was that something did not fit."""
     try:
         yield
-    except (OverflowError, TypeError, ValueError, SafetensorError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{place}: {error}") from error

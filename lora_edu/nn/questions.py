@@ -1,6 +1,6 @@
 """What the doctor asks of a model: which of its parts, or what else in it, show a fault.
 
-Each question is the ``find`` of a :class:`lora_edu.findings.Test`.
+Each question is the ``find`` of a :class:`lora_edu.findings.Fault`.
 """
 
 import copy

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save, save_file
 
 from lora_edu.examine import examine
-from lora_edu.examine.faults import TESTS
+from lora_edu.examine.faults import FAULTS as KNOWN
 from tests.examine.lora_files import base_file, in_peft, updates, write
 
 KOHYA = {"ss_network_dim": "4", "ss_network_alpha": "1"}
@@ -178,7 +178,7 @@ def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
 
 def test_each_thing_that_is_looked_for_is_planted_here():
     planted = {name for name, *_ in [*FAULTS.values(), *OF_BASE.values()]}
-    assert {test.name for test in TESTS} == planted | {"no-scale"}
+    assert {fault.name for fault in KNOWN} == planted | {"no-scale"}
 
 
 def test_without_settings_the_numbers_are_those_of_s_1(tmp_path):

@@ -62,7 +62,8 @@ def write(folder, layout="kohya", *, alphas=(), begin=None, settings=None, more=
             settings = json.dumps({begin + key: value for key, value in settings.items()})
         metadata = {"lora_adapter_metadata": settings}
     elif settings is not None:
-        (folder / "adapter_config.json").write_text(json.dumps(settings))
+        text = settings if isinstance(settings, str) else json.dumps(settings)
+        (folder / "adapter_config.json").write_text(text)
     source = folder / FILE.get(layout, "in.safetensors")
     save_file(tensors, source, metadata)
     return folder if layout in FILE else source

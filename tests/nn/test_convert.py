@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lora_edu.nn import inject, lora_layers, save_adapter
@@ -76,7 +76,8 @@ RIGHT = {
     "keys for α that agree with settings": case(
         (8 / 4, 8 / 2), DIFFUSERS | {"alphas": (8.0, 8.0), "settings": {}}),
     "settings of another model": case(RANKS, {
-        "layout": "diffusers", "begin": "transformer.", "settings": '{"unet.r": 4}'}, alpha="r"),
+        "layout": "diffusers", "begin": "transformer.",
+        "settings": '{"unet.r": 4, "unet.lora_alpha": 4}'}, alpha="r"),
     "a prefix that is said": case(
         RANKS, {"layout": "diffusers", "begin": "prior."}, only="prior", alpha="r"),
     "MLX's scale, and Unsloth's of a module": case((20, 0.5), {"layout": "mlx", "settings": {
@@ -100,6 +101,46 @@ def test_what_peft_loads_is_the_update_that_was_in_the_file(tmp_path, case):
     for name, update in want.items():
         layer = twin.base_model.model.get_submodule(name)
         assert_rounding_apart(layer.get_delta_weight("default"), update)
+
+
+OF_UNET = "mid_block.attentions.0.transformer_blocks.0"
+OF_TEXT = "text_model.encoder.layers.0.self_attn"
+KEYS = {  # a key of A and B as a tool writes it, and the name of the module
+    f"unet.{OF_UNET}.attn1.to_k.lora.DOWN.weight": f"{OF_UNET}.attn1.to_k",  # diffusers, now
+    f"unet.{OF_UNET}.attn1.processor.to_q_lora.DOWN.weight": f"{OF_UNET}.attn1.to_q",
+    f"{OF_UNET}.attn1.processor.to_out_lora.DOWN.weight": f"{OF_UNET}.attn1.to_out.0",
+    f"text_encoder.{OF_TEXT}.to_q_lora.DOWN.weight": f"{OF_TEXT}.q_proj",
+    f"text_encoder.{OF_TEXT}.out_proj.lora_linear_layer.DOWN.weight": f"{OF_TEXT}.out_proj",
+    "transformer_blocks.0.attn.to_k.lora_DOWN.weight": "transformer_blocks.0.attn.to_k",
+    "double_blocks.0.processor.proj_lora1.DOWN.weight": "double_blocks.0.img_attn.proj",  # XLabs
+    "double_blocks.0.processor.qkv_lora2.DOWN.weight": "double_blocks.0.txt_attn.qkv",
+    "base_model.model.layers.0.q_proj.lora_A.weight": "layers.0.q_proj",  # without settings
+    "layers.0.q_proj.lora_A": "layers.0.q_proj"}  # loralib
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_keys_are_read_as_tools_write_them(tmp_path, key):
+    up = key.replace("DOWN", "up").replace("lora_A", "lora_B")
+    A = torch.randn(2, 6)
+    B = torch.randn(4, 2)
+    save_file({key.replace("DOWN", "down"): A, up: B}, tmp_path / "lora.safetensors")
+    begins = key.startswith(("unet.", "text_encoder.", "base_model.", OF_UNET))
+    convert(tmp_path / "lora.safetensors", "peft", tmp_path / "out", alpha="r",
+            only=None if begins else "")
+    held = load_file(tmp_path / "out" / "adapter_model.safetensors")
+    want = {f"base_model.model.{KEYS[key]}.lora_{side}.weight" for side in "AB"}
+    assert held.keys() == want
+    assert same_bits(held[min(want)], A) and same_bits(held[max(want)], B)
+
+
+def test_what_is_no_lora_is_left_aside_where_that_is_said(tmp_path):
+    twin = get_peft_model(net(), LoraConfig(r=2, target_modules=["q"], modules_to_save=["head"],
+                                            bias="lora_only", init_lora_weights=False))
+    twin.save_pretrained(tmp_path)
+    convert(tmp_path, "peft", tmp_path / "out", lora_only=True, names=net())
+    back = PeftModel.from_pretrained(net(), tmp_path / "out")
+    assert_rounding_apart(back.base_model.model.blocks[0].q.get_delta_weight("default"),
+                          twin.base_model.model.blocks[0].q.get_delta_weight("default"))
 
 
 @pytest.mark.claim("obs-layouts")

@@ -53,15 +53,17 @@ DAMAGE = {  # the file to be named: words of the message, in order, and what hap
         f"{Q0} … 1 non-finite entries of 32": tensors(
             lambda t: t[Q0].view(-1)[:1].fill_(torch.nan)),
         "must have shape (5, … got (4,": config(r=5),
-        "tokens.lora_embedding_ … no place for it": config(target_modules=["q", "v"])},
+        "tokens.lora_embedding_ … no place for it": config(target_modules=["q", "v"]),
+        "base_model.model.head.weight' … says was trained": config(modules_to_save=["head"]),
+        "base_model.model.blocks.0.q.bias' … says was trained": config(bias="lora_only")},
     CONFIG: {
         "line ": cut(CONFIG, -20),
         "peft_type … LORA": config(peft_type="IA3"),
         "r must be given": config(r="gone"),
         "target_modules must match … query": config(target_modules=["query"]),
         **{f"{key} must be off, it has no counterpart … {value!r}": config(**{key: value})
-           for key, value in {"use_dora": True, "bias": "all", "modules_to_save": ["head"],
-                              "layers_to_transform": [0], "a_later_invention": 3}.items()},
+           for key, value in {"use_dora": True, "layers_to_transform": [0],
+                              "a_later_invention": 3}.items()},
         "change W0": config(init_lora_weights="pissa"),
         f"these are not the settings that {WEIGHTS} was": weights_of_another},
 }

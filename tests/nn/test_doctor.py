@@ -23,7 +23,7 @@ from lora_edu.nn import (
     merge,
     set_adapter,
 )
-from lora_edu.nn.checkup import TESTS
+from lora_edu.nn.checkup import FAULTS as KNOWN
 from tests.nn.compare import fingerprint, same_bits
 from tests.nn.models import llama
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is d
                                         "ignore:`gradient_checkpointing_enable` is deprecated",
                                         "ignore:All adapters are already merged",
                                         "ignore:PiSSA changes the base weights")
-LOOKED_FOR = {test.name for test in TESTS}
+LOOKED_FOR = {fault.name for fault in KNOWN}
 PLANTED = [fault for fault in FAULTS if fault.finding in LOOKED_FOR]
 
 

@@ -11,9 +11,17 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from torch import nn
 
-from lora_edu.nn import inject, load_adapter, lora_layers, save_adapter, unload
+from lora_edu.nn import (
+    inject,
+    load_adapter,
+    lora_layers,
+    merge_and_unload,
+    save_adapter,
+    unload,
+)
+from lora_edu.nn.convert import convert
 from tests.nn.compare import assert_rounding_apart, same_bits
-from tests.nn.models import IDS, LAYERS, TARGETS, adapted, assert_pefts, llama, net, rng
+from tests.nn.models import IDS, LAYERS, TARGETS, adapted, assert_pefts, gpt2, llama, net, rng
 from tests.nn.test_config import CONFIGS
 
 CONFIG = "adapter_config.json"
@@ -41,7 +49,8 @@ def test_a_saved_adapter_loads_to_the_same_bits_here_and_in_peft(tmp_path, r, al
 @pytest.mark.claim("obs-same-as-peft", "obs-peft-files")
 @pytest.mark.parametrize("config", [
     *CONFIGS, *({"init_lora_weights": start, "target_modules": ["q"]}
-                for start in ("orthogonal", "mica"))], ids=str)
+                for start in ("orthogonal", "mica")),
+    {"modules_to_save": ["head"]}, {"bias": "all"}, {"bias": "lora_only"}], ids=str)
 def test_we_load_what_peft_saves(tmp_path, config):
     torch.manual_seed(0)
     plain = net()
@@ -55,6 +64,34 @@ def test_we_load_what_peft_saves(tmp_path, config):
     assert_pefts(plain, twin)
     assert_rounding_apart(plain.eval()(IDS), twin.eval()(IDS))
     assert not torch.allclose(plain(IDS), net()(IDS))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PEFT, transformers
+def test_gpt2s_layers_load_and_merge_as_in_peft(tmp_path):
+    """Their weight is (k, d), for which PEFT itself sets fan_in_fan_out."""
+    torch.manual_seed(0)
+    twin = get_peft_model(gpt2(), LoraConfig(
+        r=2, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True, init_lora_weights=False))
+    twin.save_pretrained(tmp_path)
+    model = gpt2()
+    load_adapter(model, tmp_path)
+    assert_pefts(model, twin)
+    want = twin(IDS).logits
+    assert_rounding_apart(model(IDS).logits, want)
+    merge_and_unload(model)
+    assert_rounding_apart(model(IDS).logits, want)
+    convert(tmp_path, "mlx", None, names=gpt2())
+    convert(tmp_path, "mlx", None, names=gpt2().state_dict())
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PEFT, transformers
+def test_a_head_that_two_modules_share_is_not_written_to(tmp_path):
+    tied = llama(tie_word_embeddings=True)
+    twin = get_peft_model(llama(), LoraConfig(target_modules=["q_proj"],
+                                              modules_to_save=["lm_head"]))
+    twin.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"lm_head\.weight' must be of a weight of its own"):
+        load_adapter(tied, tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PEFT, transformers

@@ -14,7 +14,7 @@ from torch import nn
 
 from lora_edu import checks
 from lora_edu.formats.config import whole
-from lora_edu.formats.layouts import LAYOUTS, is_doubtful, with_dots
+from lora_edu.formats.layouts import LAYOUTS, with_dots
 from lora_edu.nn.convert.base import base_of, check_complete, check_fits
 from lora_edu.nn.convert.reading import Adapter, Pair, read
 from lora_edu.nn.convert.writing import contents
@@ -26,7 +26,8 @@ __all__ = ["convert"]
 def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *,
             alpha: float | str | None = None,
             names: nn.Module | Mapping | Iterable[str] | None = None, prefix: str | None = None,
-            only: str | None = None, overwrite: bool = False) -> dict[str, tuple[int, float]]:
+            only: str | None = None, lora_only: bool = False,
+            overwrite: bool = False) -> dict[str, tuple[int, float]]:
     """Write a LoRA file in the layout of another tool.
 
     rsLoRA is folded into α, which then is s·r. In kohya's layout α is a float32. What is float8
@@ -45,6 +46,8 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
             ``"lora_te1"`` or ``"lora_te2"``, for diffusers ``"unet"``, ``"transformer"``, ….
         only: Of a file for several models the one to convert, by its prefix there. For a prefix
             that is unknown here, that prefix; ``""`` where names have none.
+        lora_only: Whether to leave aside what is no LoRA in the file, such as a head that was
+            trained in full; without it such a file is refused.
         overwrite: Whether to replace files that are in ``out`` already.
 
     Returns:
@@ -69,6 +72,7 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
     """
     checks.choice("to", to, LAYOUTS)
     checks.flag("overwrite", overwrite)
+    checks.flag("lora_only", lora_only)
     if only is not None:
         checks.instance("only", only, str)
     if isinstance(alpha, str):
@@ -77,15 +81,15 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
         alpha = whole(checks.number("alpha", alpha, above=0.0))
     if out is not None:
         out = checks.path("out", out, "a path, or None")
-    adapter = read(checks.path("source", source), only)
+    adapter = read(checks.path("source", source), only, lora_only)
     prefix = _prefix(prefix, to, adapter)
-    pairs = _filled(_trusted(adapter, alpha), alpha)
+    pairs = _filled(_trusted(adapter, alpha), alpha, adapter.files)
     pairs = _checked(pairs, adapter, to, names)
-    written = {LAYOUTS[to].name(prefix, name): (len(pair.A), pair.alpha)
+    written = {LAYOUTS[to].named(prefix, name): (len(pair.A), pair.alpha)
                for name, pair in pairs.items()}
     if len(written) < len(pairs):
-        raise ValueError("two modules would have one name in kohya's layout, with dots as "
-                         f"underscores: {sorted(pairs)}")
+        raise ValueError("two modules would have one name, with dots as underscores: "
+                         f"{sorted(pairs)}")
     files = contents(to, pairs, prefix)
     if out is not None:
         _check_out(out, files, adapter, overwrite)
@@ -95,19 +99,20 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
 
 def _prefix(prefix: str | None, to: str, adapter: Adapter) -> str:
     """What names are to begin with."""
-    if to in ("peft", "mlx"):
+    models = LAYOUTS[to].models
+    if len(models) == 1:
         if prefix is not None:
             raise ValueError(f"prefix must be left out for {to}, got {prefix!r}")
         return ""
-    if prefix is None and to == adapter.layout:
+    if prefix is None and to == adapter.layout.name:
         return adapter.model
-    return checks.choice("prefix", prefix, LAYOUTS[to].models)
+    return checks.choice("prefix", prefix, models)
 
 
 def _trusted(adapter: Adapter, alpha: float | str | None) -> dict[str, Pair]:
     """The pairs, without an α that a loader would pass over, unless it is asked for."""
     pairs = adapter.pairs
-    doubtful = (is_doubtful(adapter.layout, adapter.model) and adapter.config is None
+    doubtful = (adapter.model in adapter.layout.doubtful and adapter.config is None
                 and any(pair.alpha is not None for pair in pairs.values()))
     if not doubtful or alpha == "file":
         return pairs
@@ -118,13 +123,16 @@ def _trusted(adapter: Adapter, alpha: float | str | None) -> dict[str, Pair]:
     return {name: pair._replace(alpha=None) for name, pair in pairs.items()}
 
 
-def _filled(pairs: dict[str, Pair], alpha: float | str | None) -> dict[str, Pair]:
+def _filled(pairs: dict[str, Pair], alpha: float | str | None,
+            files: tuple[Path, ...]) -> dict[str, Pair]:
     """The pairs, with ``alpha`` where they have none."""
     without = [name for name, pair in pairs.items() if pair.alpha is None]
     to_fill = alpha not in (None, "file")
+    absent = [file for file in files if not file.exists()]
+    place = f"beside the file there is no {absent[0].name}, it" if absent else "the file"
     if without and not to_fill:
         raise ValueError(
-            f"alpha must be given, the file has none for {len(without)} of {len(pairs)} modules, "
+            f"alpha must be given, {place} has none for {len(without)} of {len(pairs)} modules, "
             f"such as {without[0]!r}: kohya and diffusers would take the rank of each, for which "
             "say alpha='r'; else give the number it was trained with")
     if to_fill and not without:
@@ -137,17 +145,18 @@ def _filled(pairs: dict[str, Pair], alpha: float | str | None) -> dict[str, Pair
 def _checked(pairs: dict[str, Pair], adapter: Adapter, to: str,
              names: nn.Module | Mapping | Iterable[str] | None) -> dict[str, Pair]:
     """The pairs under names with dots, compared with the base model where that is given."""
-    from_kohya = adapter.layout == "kohya"
-    if names is None and from_kohya and to != "kohya":
-        raise ValueError("names must be given, the model or the names of its modules: kohya writes "
-                         f"dots as underscores, as in {next(iter(pairs))!r}")
+    is_flat = adapter.layout.separator == "_"
+    if names is None and is_flat and to != adapter.layout.name:
+        raise ValueError("names must be given, the model or the names of its modules: "
+                         f"{adapter.layout.name} writes dots as underscores, as in "
+                         f"{next(iter(pairs))!r}")
     if names is None:
         return pairs
     base = base_of(names)
-    if from_kohya:
+    if is_flat:
         dotted = with_dots(pairs, base)
         pairs = {dotted[name]: pair for name, pair in pairs.items()}
-    check_fits(pairs, base)
+    check_fits(pairs, base, adapter.fan_in_fan_out)
     if adapter.config is not None:
         check_complete(pairs, adapter.config, base)
     return pairs

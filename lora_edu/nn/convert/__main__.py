@@ -45,6 +45,8 @@ def argument_parser() -> argparse.ArgumentParser:
                 "with the names of its modules, one a line")
     option("--prefix", help="needed to write kohya's or diffusers' layout: what names begin with "
                             "there, such as lora_unet or unet")
+    option("--lora-only", action="store_true",
+           help="leave aside what is no LoRA in the file, such as a head trained in full")
     option("--only", help="of a file for several models this one, by its prefix; '' where names "
                           "have none")
     return parser

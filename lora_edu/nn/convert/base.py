@@ -10,7 +10,7 @@ from torch import nn
 from lora_edu import checks
 from lora_edu.formats.config import AdapterConfig
 from lora_edu.nn.convert.reading import Pair
-from lora_edu.nn.layer import plain
+from lora_edu.nn.layer import LoRAConv1D, plain
 from lora_edu.nn.model import inner
 
 Base = Mapping[str, nn.Module | torch.Tensor | None]
@@ -28,12 +28,15 @@ def base_of(names: nn.Module | Mapping | Iterable[str]) -> Base:
             for name, weight in weights.items()}
 
 
-def check_fits(pairs: dict[str, Pair], base: Base) -> None:
-    """Raise ValueError for a module that the base has not, or has in another shape."""
+def check_fits(pairs: dict[str, Pair], base: Base, fan_in_fan_out: bool) -> None:
+    """Raise ValueError for a module that the base has not, or has in another shape.
+
+    fan_in_fan_out: whether its weights alone are (k, d), as those of GPT-2.
+    """
     for name, (A, B, _) in pairs.items():
         if name not in base:
             raise ValueError(f"names must have {name!r}, for which there is an adapter")
-        shape = _shape(name, base[name])
+        shape = _shape(name, base[name], fan_in_fan_out)
         if shape is None:
             continue
         d, *widths = shape
@@ -53,15 +56,19 @@ def check_complete(pairs: dict[str, Pair], config: AdapterConfig, base: Base) ->
                          f"chooses in names, it has none for {missing}")
 
 
-def _shape(name: str, known: nn.Module | torch.Tensor | None) -> tuple[int, ...] | None:
+def _shape(name: str, known: nn.Module | torch.Tensor | None,
+           fan_in_fan_out: bool) -> tuple[int, ...] | None:
     """The shape of a weight; None where it cannot be known, as of a packed one."""
     if isinstance(known, torch.Tensor):
-        return known.shape if known.is_floating_point() else None
+        shape = known.shape[::-1] if fan_in_fan_out else known.shape
+        return shape if known.is_floating_point() else None
     if known is None:
         return None
     layer = plain(known)
     if hasattr(layer, "in_features"):  # a quantised Linear has it, too
         return layer.out_features, layer.in_features
+    if LoRAConv1D.stands_for(layer):
+        return layer.weight.shape[::-1]
     if isinstance(layer, nn.Conv2d):
         return layer.weight.shape
     raise ValueError(f"names must have a Linear or a Conv2d called {name!r}, it has a "

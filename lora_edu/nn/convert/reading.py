@@ -1,37 +1,22 @@
-"""Read a LoRA file of any layout: which layout it is, and the A, B and α of each module."""
+"""The adapter in a LoRA file as pairs of matrices: what is not plain LoRA, or not said, is refused.
+"""
 
 from __future__ import annotations
 
-import json
 import math
-from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from lora_edu import checks
-from lora_edu.adapter import scaling
-from lora_edu.formats.config import AdapterConfig, whole
-from lora_edu.formats.layouts import (
-    ALPHA,
-    CONFIG,
-    LAYOUTS,
-    METADATA,
-    UNKNOWN,
-    WEIGHTS,
-    diffusers_settings,
-    fit,
-    is_embedding,
-    layout_of,
-    located,
-    mlx_scales,
-    split_key,
-)
-from lora_edu.nn.files import naming, read_folder, read_tensors
-from lora_edu.nn.low_rank import DTYPES
+from lora_edu.formats import lora_file, tensors
+from lora_edu.formats.config import AdapterConfig, beyond_plain, check_keeps_base, whole
+from lora_edu.formats.layouts import DIGEST, LAYOUTS, WEIGHTS, Layout, is_embedding
+from lora_edu.formats.lora_file import OTHER_RANK, UNUSABLE, LoraFile, Module
+from lora_edu.nn.files import as_torch, check_finite, naming
 
-FLOAT8 = (torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
+FLOAT8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 
 
 class Pair(NamedTuple):
@@ -46,127 +31,124 @@ class Adapter(NamedTuple):
     """What a source holds for one model.
 
     model: how the source calls it. pairs: by the modules' names. config: PEFT's settings, where the
-    source has them. files: what was read.
+    source has them. fan_in_fan_out: whether the base keeps its weights transposed. files: what was
+    read.
     """
 
-    layout: str
+    layout: Layout
     model: str
     pairs: dict[str, Pair]
     config: AdapterConfig | None
+    fan_in_fan_out: bool
     files: tuple[Path, ...]
 
 
-def read(source: Path, only: str | None = None) -> Adapter:
-    """The adapter in a file or folder; of one for several models that for ``only``."""
-    layout, file = located(source)
-    config = None
-    metadata = {}
-    if layout == "peft":
-        config, tensors = read_folder(file.parent)
-    else:
-        tensors, metadata = read_tensors(file)
-        layout = layout or _layout_of(tensors, metadata, file)
+def read(source: Path, only: str | None = None, lora_only: bool = False) -> Adapter:
+    """The adapter in a file or folder; of one for several models that for ``only``.
 
-    models = _models(tensors, layout, only)
-    if not models:
-        raise ValueError(f"source must hold the matrices of an adapter, {str(file)!r} has none")
+    lora_only: whether tensors that are no LoRA are left aside.
+    """
+    file = lora_file.read(source, models=() if only is None else (only,))
+    if file.whole and not lora_only:
+        more = f" and {len(file.whole) - 1} more" if len(file.whole) > 1 else ""
+        raise ValueError(f"{file.whole[0]!r}{more} is not of plain LoRA in the layout of "
+                         f"{file.layout.name}: a part that was trained in full, or unknown here; "
+                         "lora_only=True (--lora-only) leaves such tensors aside")
+    model = _model(file, only)
+    with naming(file.files[-1]):
+        config = _config(file, model)
+    modules = [module for module in file.modules.values() if module.model == model]
+    pairs = {module.layer: _pair(file, module) for module in modules}
+    if config is not None:
+        for name in pairs:
+            _check_one_alpha(config, name)
+    fan_in_fan_out = bool(file.settings.values.get("fan_in_fan_out"))
+    return Adapter(file.layout, model, pairs, config, fan_in_fan_out, file.files)
+
+
+def _model(file: LoraFile, only: str | None) -> str:
+    """The one of the models in a file that is to be converted."""
+    row = file.layout
+    models = dict.fromkeys(module.model for module in file.modules.values())
+    if "" in models and "" not in row.models and only != "":
+        name = next(module.layer for module in file.modules.values() if not module.model)
+        known = row.models or LAYOUTS["diffusers"].models
+        raise ValueError(f"{name!r} must begin with the model that it belongs to, one of "
+                         f"{', '.join(known)}; say only='' (--only '') where the keys begin with "
+                         "the names of modules, as those of save_lora_adapter do")
     if only is None and len(models) == 1:
         [model] = models
-    else:
-        model = checks.choice("only", only, models)
-
-    pairs = models[model]
-    files = (file,)
-    if METADATA in metadata:
-        config = _of_metadata(metadata[METADATA], model, file)
-    if layout in ("peft", "mlx"):
-        files = (file, file.parent / CONFIG)
-    if config is not None:
-        pairs = _with_settings(pairs, config)
-    elif layout == "mlx":
-        pairs = _with_scales(pairs, file.parent / CONFIG)
-    return Adapter(layout, model, pairs, config, files)
+        return model
+    return checks.choice("only", only, models)
 
 
-def _layout_of(tensors: dict[str, torch.Tensor], metadata: dict[str, str], file: Path) -> str:
-    """The layout of a file of any name, which is not PEFT's."""
-    layout = layout_of(tensors, metadata)
-    if layout == UNKNOWN and any(key.endswith(LAYOUTS["diffusers"].A) for key in tensors):
-        layout = "diffusers"  # without its prefix, for which split_key asks
-    if layout == UNKNOWN:
-        raise ValueError("source must hold the matrices of an adapter in the layout of "
-                         f"{', '.join(LAYOUTS)}, {str(file)!r} has none, its keys are "
-                         f"{list(tensors)[:3] or 'none'}")
-    if layout == "peft":
-        raise ValueError(f"source must be the folder with PEFT's {WEIGHTS} and {CONFIG}, which "
-                         f"has the α, got {str(file)!r}")
-    return layout
+def _config(file: LoraFile, model: str) -> AdapterConfig | None:
+    """PEFT's settings of a model, of plain LoRA."""
+    if file.fault:
+        raise ValueError(file.fault)
+    config = file.settings.configs.get(model)
+    if config is None:
+        return None
+    check_keeps_base(file.settings.values)
+    for key, value in beyond_plain(file.settings.values).items():
+        raise ValueError(f"{key} must be off, it has no counterpart here, got {value!r}")
+    if file.metadata.get(DIGEST) not in (None, config.digest()):  # PEFT writes no digest
+        raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
+    return config
 
 
-def _models(tensors: dict[str, torch.Tensor], layout: str,
-            only: str | None) -> dict[str, dict[str, Pair]]:
-    """{model: {module: pair}} of a file's tensors."""
-    parts = defaultdict(lambda: defaultdict(dict))
-    for key, tensor in tensors.items():
-        model, module, end = split_key(key, layout, only)
-        if layout == "mlx" and tensor.ndim == 2:
-            tensor = tensor.t()
-        parts[model][module][end] = tensor
-    return {model: {module: _pair(module, parts[model][module], layout)
-                    for module in parts[model]} for model in parts}
+def _pair(file: LoraFile, module: Module) -> Pair:
+    """A module's matrices and α, checked."""
+    name = module.layer
+    row = file.layout
+    if "base_layer" in name.split("."):
+        raise ValueError(f"{name!r} is a name in PEFT's wrapper, of a MultiheadAttention for "
+                         "instance, and not one of the model")
+    kind = "an embedding's adapter" if module.is_embedding else module.method
+    if kind != "LoRA":
+        raise ValueError(f"{name!r} is not of plain LoRA in the layout of {row.name}: {kind}")
+    if row.transposed and is_embedding(name):
+        raise ValueError(f"{name!r} is an embedding, whose adapter has other names in PEFT")
+    matrices = {side: matrix for side, matrix in (("A", module.A), ("B", module.B))
+                if matrix is not None}
+    for side, matrix in matrices.items():
+        if matrix.dtype not in tensors.FLOATS:
+            raise ValueError(f"{side} of {name!r} must have a floating dtype, got {matrix.dtype}")
+    if not file.is_whole(module) or len(module.A.shape) not in (2, 4):
+        raise ValueError(f"{name!r} must have A (r, k) and B (d, r), for a convolution "
+                         "A (r, k, h, w) and B (d, r, 1, 1), got "
+                         f"{[(side, matrix.shape) for side, matrix in matrices.items()]}")
+    A, B = (_numbers(f"{side} of {name!r}", as_torch(matrix), row)
+            for side, matrix in matrices.items())
+    return Pair(A, B, _alpha(file, module, len(A)))
 
 
-def _pair(module: str, parts: dict[str, torch.Tensor], layout: str) -> Pair:
-    """A module's tensors, by what their keys end in, checked."""
-    row = LAYOUTS[layout]
-    A = parts.get(row.A)
-    B = parts.get(row.B)
-    alpha = parts.get(ALPHA)
-    fits = (A is not None and B is not None and A.ndim in (2, 4)
-            and fit(A.shape, B.shape))
-    if not fits or (alpha is not None and alpha.numel() != 1):
-        raise ValueError(f"{module!r} must have A (r, k) and B (d, r), for a convolution "
-                         "A (r, k, h, w) and B (d, r, 1, 1), and one α, if any, got "
-                         f"{[(end, tuple(tensor.shape)) for end, tensor in parts.items()]}")
-    if alpha is not None:
-        alpha = whole(checks.number(f"alpha of {module!r}", alpha.item(), above=0.0))
-    return Pair(_numbers(module + row.A, A), _numbers(module + row.B, B), alpha)
-
-
-def _numbers(key: str, matrix: torch.Tensor) -> torch.Tensor:
-    """The matrix, if it is one that :func:`load_adapter` takes; float8 as float16."""
+def _numbers(place: str, matrix: torch.Tensor, row: Layout) -> torch.Tensor:
+    """A matrix, if it is finite; float8 as float16."""
     if matrix.dtype in FLOAT8:
         matrix = matrix.to(torch.float16)
-    if matrix.dtype not in DTYPES:
-        raise ValueError(f"{key!r} must have a floating dtype, got {matrix.dtype}")
-    if not matrix.isfinite().all():
-        raise ValueError(f"{key!r} must be finite, got {int((~matrix.isfinite()).sum())} "
-                         f"non-finite entries of {matrix.numel()}")
-    return matrix
+    check_finite(place, matrix)
+    return matrix.mT if row.transposed and matrix.ndim == 2 else matrix
 
 
-def _of_metadata(text: str, model: str, file: Path) -> AdapterConfig | None:
-    """The settings of one model in the metadata of diffusers' file, if they are there."""
-    with naming(f"{file}, {METADATA} in its metadata"):
-        settings = diffusers_settings(text)
-        return AdapterConfig.from_json(json.dumps(settings[model])) if model in settings else None
-
-
-def _with_settings(pairs: dict[str, Pair], config: AdapterConfig) -> dict[str, Pair]:
-    """The pairs with α from PEFT's settings, rsLoRA folded in."""
-    configured = {}
-    for name, (A, B, own_alpha) in pairs.items():
-        _check_one_alpha(config, name)
-        r, alpha = config.for_layer(name)
-        if r != len(A):
-            raise ValueError(f"{name!r} must have the rank {r} of its settings, got {len(A)}")
-        if config.use_rslora:
-            alpha = scaling(r, alpha, "rslora") * r
-        if own_alpha is not None and not math.isclose(own_alpha, alpha, rel_tol=1e-3):
-            raise ValueError(f"{name!r} must have one α, got {own_alpha:g} from its key and "
-                             f"{alpha:g} from the settings in the file's metadata")
-        configured[name] = Pair(A, B, whole(alpha))
-    return configured
+def _alpha(file: LoraFile, module: Module, r: int) -> float | None:
+    """α for s = α/r, rsLoRA folded in; None where the file does not say it."""
+    scale = file.scale_of(module)
+    own = module.alpha
+    if own is not None:
+        own = checks.number(f"alpha of {module.layer!r}", own, above=0.0)
+    if scale.rule == OTHER_RANK:
+        [want, _] = file.settings.configs[module.model].for_layer(module.layer)
+        raise ValueError(f"{module.layer!r} must have the rank {want} of its settings, got {r}")
+    if scale.rule == UNUSABLE:
+        raise ValueError(f"{module.layer!r} must have an α that makes s a usable number")
+    if scale.s is None or scale.rule == "α = r":
+        return None
+    alpha = scale.s * r if scale.rule == "α/√r" else scale.alpha
+    if own is not None and not math.isclose(own, alpha, rel_tol=1e-3):
+        raise ValueError(f"{module.layer!r} must have one α, got {own:g} from its key and "
+                         f"{alpha:g} from the settings")
+    return whole(alpha)
 
 
 def _check_one_alpha(config: AdapterConfig, name: str) -> None:
@@ -175,16 +157,3 @@ def _check_one_alpha(config: AdapterConfig, name: str) -> None:
     if len(set(values.values())) > 1:
         raise ValueError(f"alpha_pattern must have one value for {name!r}, got {values}: leave the "
                          "one that was first in training, which PEFT's file does not say")
-
-
-def _with_scales(pairs: dict[str, Pair], config_file: Path) -> dict[str, Pair]:
-    """MLX's pairs with α = scale·r, and None without a scale."""
-    with naming(config_file):
-        common, own = mlx_scales(config_file.read_text(encoding="utf-8"))
-    scaled = {}
-    for name, (A, B, _) in pairs.items():
-        if is_embedding(name):
-            raise ValueError(f"{name!r} is an embedding, whose adapter has other names in PEFT")
-        scale = own.get(name, common)
-        scaled[name] = Pair(A, B, None if scale is None else whole(scale * len(A)))
-    return scaled
