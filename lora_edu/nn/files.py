@@ -157,41 +157,39 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
 
 def _trained_in_full(model: nn.Module, tensors: dict, layers: dict[str, nn.Module],
                      config: AdapterConfig) -> dict[str, torch.Tensor]:
-    """{key: the model's own tensor} for all that the settings say was trained besides A and B.
+    """{key: the model's own tensor} for what the file holds besides A and B.
 
-    Raises ValueError where the file lacks a part, or has it in another shape.
+    Raises ValueError where it lacks what the settings say was trained, or has another shape.
     """
-    if not config.trained_in_full:
-        return {}
     own = {name.replace(".base_layer.", "."): tensor
            for name, tensor in model.state_dict(keep_vars=True).items()}
-    wanted = {f"{PREFIX}{name}": tensor for name, tensor in own.items()
-              if _is_trained(name, layers, config)}
-    places = {}
-    for key, place in wanted.items():
-        of_layer, _, end = key.rpartition(".")
-        written = next((name for name in (key, f"{of_layer}.base_layer.{end}") if name in tensors),
-                       None)
-        if written is None:
-            raise ValueError(f"there must be a tensor {key!r}, which {CONFIG} says was trained, "
-                             "there is none")
-        if tensors[written].shape != place.shape:
-            raise ValueError(f"{written!r} must have shape {tuple(place.shape)} for the model, got "
-                             f"{tuple(tensors[written].shape)}")
+    bases = {f"{path}.weight" for path in layers}  # which PEFT may add, and must be the model's
+    names = {key: key.removeprefix(PREFIX).replace(".base_layer.", ".") for key in tensors}
+    places = {key: own[name] for key, name in names.items() if name in own and name not in bases}
+    for name in own:
+        if name not in names.values() and _is_trained(name, layers, config):
+            raise ValueError(f"there must be a tensor {PREFIX + name!r}, which {CONFIG} says was "
+                             "trained, there is none")
+    for key, place in places.items():
+        if tensors[key].shape != place.shape:
+            raise ValueError(f"{key!r} must have shape {tuple(place.shape)} for the model, got "
+                             f"{tuple(tensors[key].shape)}")
         if sum(tensor is place for tensor in own.values()) > 1:
-            raise ValueError(f"{written!r} must be of a weight of its own, the model's is shared")
-        check_finite(repr(written), tensors[written])
-        places[written] = place
+            raise ValueError(f"{key!r} must be of a weight of its own, the model's is shared")
+        check_finite(repr(key), tensors[key])
     return places
 
 
 def _is_trained(name: str, layers: dict[str, nn.Module], config: AdapterConfig) -> bool:
-    """Whether the settings say that this parameter or buffer was trained."""
+    """Whether the settings say that this parameter or buffer was trained.
+
+    PEFT takes each module whose name ends so, such as pre_classifier for classifier.
+    """
     module, _, end = name.rpartition(".")
     has_bias = config.bias == "all" or (config.bias == "lora_only" and module in layers)
     if end == "bias" and has_bias:
         return True
-    return any(f".{part}." in f".{name}" for part in config.modules_to_save)
+    return any(f"{part}." in f"{module}." for part in config.modules_to_save)
 
 
 def _config_of(model: nn.Module, adapters: dict[str, LowRank]) -> AdapterConfig:

@@ -1,6 +1,7 @@
 """An adapter on disk: there and back without losing a bit, by us and by PEFT."""
 
 import copy
+import json
 import os
 import time
 from pathlib import Path
@@ -82,6 +83,19 @@ def test_gpt2s_layers_load_and_merge_as_in_peft(tmp_path):
     assert_rounding_apart(model(IDS).logits, want)
     convert(tmp_path, "mlx", None, names=gpt2())
     convert(tmp_path, "mlx", None, names=gpt2().state_dict())
+
+
+def test_a_head_that_the_settings_do_not_name_is_loaded_as_peft_loads_it(tmp_path):
+    """Older PEFT saved heads so."""
+    twin = get_peft_model(net(), LoraConfig(r=2, target_modules=["q"], modules_to_save=["head"]))
+    nn.init.ones_(twin.base_model.model.head.modules_to_save["default"].weight)
+    twin.save_pretrained(tmp_path)
+    settings = json.loads((tmp_path / CONFIG).read_text()) | {"modules_to_save": None}
+    (tmp_path / CONFIG).write_text(json.dumps(settings))
+    model = net()
+    load_adapter(model, tmp_path)
+    assert_rounding_apart(model(IDS), PeftModel.from_pretrained(net(), tmp_path)(IDS))
+    assert torch.equal(model.head.weight, torch.ones(5, 8)) and model.head.weight.requires_grad
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PEFT, transformers
