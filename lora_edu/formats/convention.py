@@ -18,6 +18,10 @@ A_STARTS = {  # the standard deviation of A's entries, for rank r and input widt
     "kaiming_uniform": lambda r, k: 1 / math.sqrt(3 * k),  # U(±1/√k)
     "peft_gaussian": lambda r, k: 1 / r,  # N(0, 1/r²)
     "he_uniform": lambda r, k: math.sqrt(2 / k)}  # U(±√(6/k))
+START_WORDS = {
+    "kaiming_uniform": "U(±1/√k), as PEFT, kohya, MLX and most draw it",
+    "peft_gaussian": "N(0, 1/r²), as most scripts of diffusers draw it",
+    "he_uniform": "U(±√(6/k)), as Keras draws it"}
 # Of s in the first step: s can be moved into B, and with B' = sB the rate is η·s^power.
 POWERS = {name: OPTIMISERS[name].powers["lr"]
           for name in ("Adam", "AdamW", "Lion", "SGD", "Momentum")}
@@ -27,8 +31,9 @@ class Tool(NamedTuple):
     """One row. r, alpha: when nothing is said; None where it must be said. For MLX alpha is s.
 
     writes: how the settings are written. unsaid: what happens when α is not. source: where this
-    stands. start: one of A_STARTS. has_rslora: whether it knows α/√r. adam_step: Adam's first step
-    of an entry, in η. optimisers: how it writes each; None where the settings do not choose one.
+    stands. start: one of A_STARTS. rslora: how α/√r is switched on; "" where it is not known.
+    adam_step: Adam's first step of an entry, in η. optimisers: how it writes each; None where the
+    settings do not choose one. writes_peft: whether its adapters are files of PEFT's.
     """
 
     r: int | None
@@ -37,9 +42,15 @@ class Tool(NamedTuple):
     unsaid: str
     source: str
     start: str = "kaiming_uniform"
-    has_rslora: bool = False
+    rslora: str = ""
     adam_step: float = 1.0
     optimisers: dict[str, str] | None = None
+    writes_peft: bool = False
+
+    @property
+    def has_rslora(self) -> bool:
+        """Whether it knows α/√r."""
+        return bool(self.rslora)
 
     @property
     def asks_for(self) -> str | None:
@@ -50,17 +61,20 @@ class Tool(NamedTuple):
 TOOLS = {
     "PEFT": Tool(
         r=8, alpha=8, writes="r={r}, lora_alpha={alpha:g}", unsaid="α is 8 at every rank",
-        source="peft 0.21.2, tuners/lora/config.py:632, 652; layer.py:279, 338", has_rslora=True),
+        source="peft 0.21.2, tuners/lora/config.py:632, 652; layer.py:279, 338",
+        rslora="use_rslora=True", writes_peft=True),
     "kohya": Tool(
         r=4, alpha=1, writes="--network_dim={r} --network_alpha={alpha:g}",
         unsaid="α is 1 in training (0 means r); a file without α keys is loaded with α = r",
         source="sd-scripts 02298e3, networks/lora.py:71–77, 430, 432, 786"),
-    "diffusers": Tool(
+    "diffusers, Flux": Tool(
         r=4, alpha=4, writes="--rank={r} --lora_alpha={alpha:g}",
-        unsaid="α is 4 in the scripts for Flux, Qwen-Image and Sana (CogVideoX's has 128, and "
-               "PEFT's A); a file without α is loaded with α = r, each module",
-        source="examples/dreambooth/train_dreambooth_lora_flux2.py:400, 406, 1266; "
-               "examples/cogvideo/train_cogvideox_lora.py at 79c1107; "
+        unsaid="α is 4 in the scripts for Flux, Qwen-Image, Z-Image and Sana; Krea 2 has 32, and "
+               "with PEFT's A Cosmos 32, LCM 64 and CogVideoX 128; a file without α is loaded with "
+               "α = r, each module",
+        source="examples/dreambooth/train_dreambooth_lora_flux2.py:400, 406, 1266 at 79c1107; "
+               "train_dreambooth_lora_krea2.py:493, examples/cosmos, consistency_distillation and "
+               "cogvideo at 58eb52c; "
                "diffusers 0.42.1, utils/peft_utils.py:158–174",
         start="peft_gaussian"),
     "diffusers, SD": Tool(
@@ -85,12 +99,12 @@ TOOLS = {
         r=8, alpha=16, writes="lora_rank: {r}, lora_alpha: {alpha:g}",
         unsaid="α is 16 at every rank, in the models' builders",
         source="torchtune 0.6.1, models/llama3/_model_builders.py:112, 113; "
-               "modules/peft/lora.py:138, 305"),
+               "modules/peft/lora.py:138, 305", writes_peft=True),
     "LlamaFactory": Tool(
         r=8, alpha="2r", writes="lora_rank: {r}, lora_alpha: {alpha:g}", unsaid="α is 2r",
         source="llamafactory 0.9.5, hparams/finetuning_args.py:78, 568; model/adapter.py:235 "
                "(PEFT)",
-        has_rslora=True),
+        rslora="use_rslora: true", writes_peft=True),
     "Keras": Tool(
         r=None, alpha="r", writes="rank={r}, lora_alpha={alpha:g}", unsaid="α is r",
         source="keras 3.15.1, layers/core/dense.py:238, 295, 213", start="he_uniform"),
@@ -99,18 +113,34 @@ TOOLS = {
         source="loralib 0.1.2, layers.py:97, 112, 123"),
     "Unsloth": Tool(
         r=16, alpha=16, writes="r={r}, lora_alpha={alpha:g}", unsaid="α is 16 at every rank",
-        source="unsloth 2026.10.9, models/llama.py:4571–4584 (PEFT)", has_rslora=True),
+        source="unsloth 2026.10.9, models/llama.py:4571–4584 (PEFT)",
+        rslora="use_rslora=True", writes_peft=True),
     "Tinker": Tool(
         r=32, alpha=32, writes="rank={r}",
         unsaid="α is no setting, and its notes on merging have 32; the service's code is not open, "
                "so A is only taken to start as PEFT's",
-        source="tinker_cookbook/supervised/train.py:125; weights/README.md:57 at 9dfcc3a"),
+        source="tinker_cookbook/supervised/train.py:125; weights/README.md:57 at 9dfcc3a",
+        writes_peft=True),
     "verl": Tool(
         r=None, alpha=16, writes="lora_rank={r} lora_alpha={alpha:g}",
         unsaid="α is 16 at every rank; with Megatron it is 32, and A starts 2.4 times as wide",
         source="verl/trainer/config/model/hf_model.yaml:46; ppo_megatron_trainer.yaml:56; "
                "workers/fsdp_workers.py:466 (PEFT) at b178a3c; Megatron-Bridge 0191fc5, "
-               "peft/lora_layers.py (Xavier)"),
+               "peft/lora_layers.py (Xavier)", writes_peft=True),
+    "axolotl": Tool(
+        r=None, alpha=None, writes="lora_r: {r}, lora_alpha: {alpha:g}",
+        unsaid="α must be given, too",
+        source="src/axolotl/utils/schemas/peft.py:53, 54; loaders/adapter.py:188, 189 (PEFT) at "
+               "067b021",
+        rslora="peft_use_rslora: true", writes_peft=True),
+    "litgpt": Tool(
+        r=8, alpha=16, writes="--lora_r={r} --lora_alpha={alpha:g}",
+        unsaid="α is 16 at every rank",
+        source="litgpt/finetune/lora.py:56, 57; litgpt/lora.py:127, 135 at 2685705"),
+    "ai-toolkit": Tool(
+        r=4, alpha=1, writes="linear: {r}, linear_alpha: {alpha:g}",
+        unsaid="α is 1; most of its examples have α = r",
+        source="toolkit/config_modules.py:182, 184, 185; toolkit/lora_special.py:120 at 27a03a9"),
     "OneTrainer": Tool(
         r=16, alpha=1, writes="lora_rank: {r}, lora_alpha: {alpha:g}", unsaid="α is 1",
         source="modules/util/config/TrainConfig.py:1231, 1232; modules/module/LoRAModule.py:563, "
@@ -259,11 +289,11 @@ def _written(row: Tool, r: int, scale: float, rslora: bool, sigma: float, k: int
     if row.asks_for is None:
         own_scale, _ = _scale("", row, r, None, None, rslora=False)
         if not math.isclose(scale, own_scale):
-            return f"none: its scale is {own_scale:g}"
+            return f"no setting gives it: there s is {own_scale:g}"
     rule = "rslora" if rslora and row.has_rslora else "lora"
     text = row.writes.format(r=r, alpha=scale / scaling(r, 1, rule), scale=scale)
     if rule == "rslora":
-        text += ", use_rslora: true" if ": {r}" in row.writes else ", use_rslora=True"
+        text += f", {row.rslora}"
     if row.optimisers and optimiser in row.optimisers:
         text = f"{row.optimisers[optimiser]}, {text}"
     elif row.optimisers:

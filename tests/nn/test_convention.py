@@ -10,9 +10,10 @@ from torch import nn
 
 from lora_edu.nn import TOOLS, convention, inject
 
-SCALES = {"PEFT": 8 / 16, "kohya": 1 / 16, "diffusers": 4 / 16, "diffusers, SD": 1, "MLX": 20,
+SCALES = {"PEFT": 8 / 16, "kohya": 1 / 16, "diffusers, Flux": 4 / 16, "diffusers, SD": 1, "MLX": 20,
           "torchtune": 1, "LlamaFactory": 2, "Keras": 1, "loralib": 1 / 16,
           "Unsloth": 1, "Tinker": 2, "verl": 1,
+          "litgpt": 1, "ai-toolkit": 1 / 16,
           "OneTrainer": 1 / 16}  # at r = 16, with nothing else said
 
 
@@ -105,13 +106,14 @@ def test_the_same_run_elsewhere():
     assert convention("MLX").stride * 1e-5 == pytest.approx(6.3e-4, rel=0.01)  # at its own rate
     elsewhere = convention("PEFT", 16, 8, rslora=True, k=300).elsewhere
     assert elsewhere["kohya"] == "--network_dim=16 --network_alpha=32"
+    assert elsewhere["axolotl"] == "lora_r: 16, lora_alpha: 8, peft_use_rslora: true"
     assert elsewhere["Unsloth"] == "r=16, lora_alpha=8, use_rslora=True"
     assert elsewhere["LlamaFactory"] == "lora_rank: 16, lora_alpha: 8, use_rslora: true"
     assert elsewhere["Keras"] == "rank=16, lora_alpha=32; A's σ is 2.45 times as large"
-    assert elsewhere["diffusers, SD"] == "none: its scale is 1"
-    assert convention("diffusers", 16, 16).elsewhere["diffusers, SD"] == "--rank=16"
+    assert elsewhere["diffusers, SD"] == "no setting gives it: there s is 1"
+    assert convention("diffusers, Flux", 16, 16).elsewhere["diffusers, SD"] == "--rank=16"
     assert elsewhere["Tinker"] == "rank=16"
-    assert convention("PEFT", 16, 16).elsewhere["Tinker"] == "none: its scale is 2"
+    assert convention("PEFT", 16, 16).elsewhere["Tinker"] == "no setting gives it: there s is 2"
 
 
 @pytest.mark.parametrize("tool, settings, words", [
