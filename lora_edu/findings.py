@@ -48,9 +48,8 @@ class Diagnosis(list[Finding]):
         self.tested = tuple(dict.fromkeys(tested))
 
     def __str__(self) -> str:
-        sum_of_all = (f"{len(self) or 'nothing'} found of {len(self.tested)} looked for: "
-                      f"{', '.join(self.tested)}")
-        return "\n".join([*map(str, self), sum_of_all])
+        count = f"{len(self) or 'nothing'} found of {len(self.tested)} looked for"
+        return "\n".join([count, *map(str, self)])
 
     __repr__ = __str__
 

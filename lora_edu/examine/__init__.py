@@ -23,7 +23,7 @@ from lora_edu.examine.report import as_text, in_a_line
 from lora_edu.examine.rows import Row, natural, row_of, row_without_numbers
 from lora_edu.findings import Diagnosis, diagnose
 from lora_edu.formats.convention import A_STARTS, Convention, convention
-from lora_edu.formats.lora_file import LoraFile, read
+from lora_edu.formats.lora_file import UNUSABLE, LoraFile, read
 
 __all__ = ["examine"]
 
@@ -61,7 +61,8 @@ class Examination:
 
     rows: one a module, by name, 2 before 10. findings: what may be wrong, the worst first. layout:
     ``"peft"``, ``"kohya"``, ``"diffusers"``, ``"mlx"``, or ``"unknown"`` for the keys of another
-    library, which do not say s. settings, metadata: as they stand there.
+    library, which do not say s. settings, metadata: as they stand there. start: how A began, one of
+    the book's, where the file or its tool says so.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Examination:
     findings: Diagnosis
     settings: dict[str, Any]
     metadata: dict[str, str]
+    start: str | None = None
 
     @property
     def is_wrong(self) -> bool:
@@ -82,6 +84,8 @@ class Examination:
         parts = list(dict.fromkeys(row.part for row in self.rows))
         norms = np.full((len(blocks), len(parts)), np.nan)
         for row in self.rows:
+            if row.rule == UNUSABLE:
+                continue
             norms[blocks.index(row.block), parts.index(row.part)] = row.norm
         return blocks, parts, norms
 
@@ -125,21 +129,23 @@ class Examination:
                  "rank_90": row.rank_holding(0.9), "rank_99": row.rank_holding(0.99),
                  "sigma": row.sigma} for row in self.rows]
         return _plain({"name": self.name, "layout": self.layout, "settings": self.settings,
-                       "metadata": self.metadata, "elsewhere": self.elsewhere(), "rows": rows,
+                       "metadata": self.metadata, "start": self.start, "rows": rows,
+                       "elsewhere": self.elsewhere(),
                        "findings": [finding._asdict() for finding in self.findings]})
 
     def __repr__(self) -> str:
         return in_a_line(self)
 
-    def report(self) -> str:
-        """The findings, and the numbers in words and tables."""
-        return as_text(self)
+    def report(self, whole: bool = False) -> str:
+        """What matters, in words; whole: with a table of modules and the scale in other tools."""
+        return as_text(self, checks.flag("whole", whole))
 
-    __str__ = report
+    def __str__(self) -> str:
+        return self.report()
 
 
 def examine(source: str | os.PathLike | bytes, config: Any = None, *,
-            base: str | os.PathLike | None = None,
+            alpha: float | None = None, base: str | os.PathLike | None = None,
             progress: Callable[[int, int], Any] | None = None) -> Examination:
     """Read a LoRA file of PEFT, kohya, diffusers or MLX, and say what is in it and what is wrong.
 
@@ -151,6 +157,7 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
         source: A folder, a ``.safetensors`` file, or its bytes.
         config: The settings, for a file or bytes in PEFT's or MLX's layout: the path of
             adapter_config.json, its bytes, or a dict. None takes what lies beside the file.
+        alpha: α of modules for which neither the file nor settings say it.
         base: The weights of the model that the adapter is for, a ``.safetensors`` or a folder with
             some: for names, shapes, and what a merge into bfloat16 would round away.
         progress: Called with (modules done, of how many). If it returns False,
@@ -164,7 +171,8 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
         ``norm``, ``singular_values``, ``energy`` (the share of ‖ΔW‖² in the first 1, 2, …),
         ``stable_rank``, ``rank_holding(share)``, ``sigma`` (the spread of A), ``starts`` (that of
         each known start) and ``moved(start)``. ``map()``: ‖ΔW‖ by block and part.
-        ``beside_start(start)``: how far A went. ``elsewhere()``: what to write in other tools.
+        ``beside_start(start)``: how far A went. ``start``: how it began, where that is known.
+        ``report(whole=True)``: all as text. ``elsewhere()``: what to write in other tools.
         ``as_dict()``: all for JSON.
 
     Raises:
@@ -186,13 +194,15 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
     """
     if progress is not None and not callable(progress):
         raise TypeError(f"progress must be a function of (done, all), got {progress!r:.100}")
-    held = read(source, config)
+    if alpha is not None:
+        alpha = checks.number("alpha", alpha, above=0.0)
+    held = read(source, config, alpha=alpha)
     weights = None if base is None else read_base(base)
     rows = tuple(sorted(_rows(held, progress), key=natural))
     available = set() if base is None else {"base"}
     findings = diagnose(FAULTS, Case(held, rows, weights), available)
     return Examination(held.name, held.layout.name, rows, findings, dict(held.settings.values),
-                       held.metadata)
+                       held.metadata, held.start)
 
 
 def _rows(held: LoraFile, progress: Callable[[int, int], Any] | None) -> Iterator[Row]:

@@ -17,17 +17,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lora_edu.examine", description=__doc__)
     parser.add_argument("source", help="a folder of PEFT or MLX, or a .safetensors file")
     parser.add_argument("--config", help="adapter_config.json, where it is not beside the file")
+    parser.add_argument("--alpha", type=float, help="α, where neither the file nor settings say it")
+    parser.add_argument("--all", action="store_true",
+                        help="print each module as well, and the same scale in other tools")
     parser.add_argument("--base", help="the base's weights: a .safetensors, or a folder with some")
     parser.add_argument("--json", action="store_true", help="print JSON in place of a report")
     arguments = parser.parse_args()
     try:
-        examination = examine(arguments.source, arguments.config, base=arguments.base)
+        examination = examine(arguments.source, arguments.config, alpha=arguments.alpha,
+                              base=arguments.base)
     except (OSError, TypeError, ValueError) as error:
-        parser.error(str(error))
+        parser.exit(2, f"{parser.prog}: {error}\n")
     if arguments.json:
         show(json.dumps(examination.as_dict(), indent=1))
     else:
-        show(str(examination))
+        show(examination.report(whole=arguments.all))
     sys.exit(1 if examination.is_wrong else 0)
 
 

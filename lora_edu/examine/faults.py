@@ -45,14 +45,14 @@ FAULTS = (
         remedy="look at the rate and at the number of steps in the log"),
     Fault(
         "default-alpha", "note",
-        find=ask.each(ask.has_default_alpha),
-        symptom="s is {s}, with an α of {alpha}, which is a tool's default at every rank",
+        find=ask.default_alpha,
+        symptom="s is {s}, with an α of {alpha}, the default of {tools} at every rank",
         cause="r was chosen and α was not",
         remedy="nothing, if the rate was tuned with it; else search the rate again"),
     Fault(
         "default-alpha", "note",
         find=ask.each(ask.has_default_scale),
-        symptom="s is 20, MLX's default at every rank",
+        symptom="s is {s}, MLX's default at every rank (10 until June 2025, and 20 since)",
         cause="the scale was not chosen",
         remedy="nothing, if the rate was tuned with it; else search the rate again"),
     Fault(
@@ -62,6 +62,12 @@ FAULTS = (
         cause="rsLoRA was switched on, and α is as one sets it for α/r",
         remedy="nothing, if it was tuned so; else divide α by √r, and serve with the rule of "
                "training"),
+    Fault(
+        "passed-over-alpha", "note",
+        find=ask.passed_over_alpha,
+        symptom="an α of {alpha} stands beside the scale: MLX passes over it since June 2024",
+        cause="the recipe is of before; from January to June 2024 MLX took scale·α/r for s",
+        remedy="nothing, if it was trained since; else write scale·α/r as the scale"),
     Fault("scale", "note", find=ask.each(ask.has_unusual_scale), **SCALE),
     Fault(
         "settings", "error",
@@ -74,8 +80,8 @@ FAULTS = (
         find=ask.without_scale,
         symptom="the file does not say s: the numbers here are those of s = 1",
         cause="its settings, adapter_config.json, are not beside it, or name no scale",
-        remedy="give the settings of training: a JSON such as {settings}, as adapter_config.json "
-               "beside the file, --config, or config="),
+        remedy="say α (--alpha 16, or alpha=16), or give the settings of training: a JSON such as "
+               "{settings}, as adapter_config.json beside the file, --config, or config="),
     Fault(
         "no-alpha", "note",
         find=ask.without_alpha,
@@ -165,6 +171,12 @@ FAULTS = (
         cause="the task asks for less than the rank, or the run was short",
         remedy="cut it: r = {r} with α = {alpha} keeps s (by α/r) and loses {lost} of ‖ΔW‖²; or "
                "train with a smaller r and its own rate"),
+    Fault(
+        "far-from-start", "note",
+        find=ask.far_from_start,
+        symptom="A is {times} times as wide as {start}",
+        cause="the rate was large for this scale, or the run very long",
+        remedy="compare the outputs with the base's, and train once with a third of the rate"),
     Fault(
         "outlier", "note",
         find=ask.outliers,

@@ -5,6 +5,7 @@ Each question is the ``find`` of a :class:`lora_edu.findings.Fault`."""
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from math import isclose
@@ -26,8 +27,19 @@ IDLE_IN_PART = {
     "cause": "no gradient reached these: they were frozen, or the loss does not depend on them, as "
              "on the last layers of a text encoder with clip skip",
     "remedy": "nothing, if it was meant, and they can be dropped; else look at what was trained"}
-DEFAULTS = {row.alpha for row in TOOLS.values() if isinstance(row.alpha, int)}
-DEFAULT_SCALE = TOOLS["MLX"].alpha
+DEFAULT_ALPHAS = defaultdict(list)  # {α: the tools that take it at every rank}
+for _name, _row in TOOLS.items():
+    if isinstance(_row.alpha, int):
+        DEFAULT_ALPHAS[_row.alpha].append(_name)
+DEFAULT_SCALES = (TOOLS["MLX"].alpha, 10)  # the second until June 2025
+FAR = 4  # times as wide as its start: of 45 repositories' adapters, three have such an A
+WRECKED = 10
+WRECKED_BY_RATE = {
+    "severity": "warning",
+    "cause": "the rate was far too large: A no longer has anything of its start, and training has "
+             "most likely diverged",
+    "remedy": "compare the outputs with the base's, and train again with a tenth of the rate"}
+HEADS = {"classifier", "score"}  # PEFT lists both for a classifier, and a model has one
 # How settings are written that say s
 SETTINGS = '{"r": 8, "lora_alpha": 16}'
 SETTINGS_OF_MLX = '{"lora_parameters": {"scale": 20}}'
@@ -48,6 +60,12 @@ class Case:
         self.patterns = []  # of the settings
         if self.config is not None:
             self.patterns = [self.config.rank_pattern, self.config.alpha_pattern]
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether A and B began at a start that changes W0."""
+        start = self.settings.get("init_lora_weights", True)
+        return self.config is not None and start not in STARTS_THAT_KEEP_W0
 
     @cached_property
     def paired(self) -> dict[str, str]:
@@ -77,11 +95,11 @@ def has_barely_moved(row: Row) -> bool:
 
 def has_default_alpha(row: Row) -> bool:
     """Whether α is a tool's default, and too small for this rank."""
-    return row.rule == "α/r" and row.alpha in DEFAULTS and 0 < row.scale <= 1 / 8
+    return row.rule == "α/r" and row.alpha in DEFAULT_ALPHAS and 0 < row.scale <= 1 / 8
 
 
 def has_default_scale(row: Row) -> bool:
-    return row.rule == "scale" and row.scale == DEFAULT_SCALE
+    return row.rule == "scale" and row.scale in DEFAULT_SCALES
 
 
 def has_alpha_of_other_rule(row: Row) -> bool:
@@ -127,6 +145,36 @@ def idle(case: Case) -> Answer:
     rows = [row for row in case.known if row.scale != 0
             and row.norm <= 1e-13 * abs(row.scale or 1) * row.norm_A * row.norm_B]
     return rows, {} if len(rows) == len(case.known) else IDLE_IN_PART
+
+
+def default_alpha(case: Case) -> Answer:
+    rows, words = each(has_default_alpha)(case)
+    tools = dict.fromkeys(tool for row in rows for tool in DEFAULT_ALPHAS[row.alpha])
+    words["tools"] = ", ".join(tools)
+    if case.config is not None and not any(TOOLS[tool].writes_peft for tool in tools):
+        words["cause"] = "α was taken from a recipe for another tool: PEFT's own default is 8"
+    return rows, words
+
+
+def passed_over_alpha(case: Case) -> Answer:
+    parameters = case.settings.get("lora_parameters") or {}
+    is_mlx = case.file.layout.transposed and not case.file.fault
+    alpha = parameters.get("alpha") if is_mlx else None
+    return ["the settings"] if alpha is not None else [], {"alpha": alpha}
+
+
+def far_from_start(case: Case) -> Answer:
+    """By the start that is named, or else the widest."""
+    if case.is_moved:
+        return []
+    start = case.file.start
+    times = {row: row.sigma / (row.starts[start] if start else max(row.starts.values()))
+             for row in case.known if row.starts}
+    rows = [row for row in times if times[row] > FAR]
+    words = {"times": _list(times[row] for row in rows),
+             "start": "at its start" if start else "any known start"}
+    is_wrecked = len(rows) > len(times) / 2 and median(times.values()) > WRECKED
+    return rows, words | (WRECKED_BY_RATE if is_wrecked else {})
 
 
 def bad_settings(case: Case) -> Answer:
@@ -195,13 +243,15 @@ def ambiguous_patterns(case: Case) -> Answer:
 def not_saved(case: Case) -> Answer:
     listed = case.settings.get("modules_to_save")
     keys = [*case.file.whole, *case.modules]
-    return [str(name) for name in (listed if isinstance(listed, list) else [])
-            if not any(f".{name}." in f".{key}." for key in keys)]
+    names = listed if isinstance(listed, list) else []
+    missing = [str(name) for name in names if not any(f"{name}." in f"{key}." for key in keys)]
+    if {*map(str, names)} >= HEADS and not {*missing} >= HEADS:
+        missing = [name for name in missing if name not in HEADS]
+    return missing
 
 
 def moved_base(case: Case) -> Answer:
-    start = case.settings.get("init_lora_weights", True)
-    return ["W0"] if case.config and start not in STARTS_THAT_KEEP_W0 else []
+    return ["W0"] if case.is_moved else []
 
 
 def other_method(case: Case) -> Answer:

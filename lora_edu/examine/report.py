@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lora_edu.findings import on_one_line
-from lora_edu.formats.convention import A_STARTS, TOOLS
+from lora_edu.formats.convention import START_WORDS
 
 if TYPE_CHECKING:
     from lora_edu.examine import Examination
@@ -16,14 +17,33 @@ if TYPE_CHECKING:
 OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "steps", "epoch",
                "base_model", "init_lora")  # in names of the metadata that are worth a line
 TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
+LINES = 5  # of a section, in the short report
+TELLING = 2  # the right angle's way over the shortest, where the length still tells the way
 
 
-def as_text(examination: Examination) -> str:
-    """The report."""
-    sections = ["\n".join(lines) for lines in (
-        head(examination), [str(examination.findings)], _where(examination), _spread(examination),
-        _elsewhere(examination), _training(examination), _modules(examination))]
-    return "\n\n".join(section for section in sections if section)
+def as_text(examination: Examination, whole: bool) -> str:
+    """The report: what matters, or all of it."""
+    sections = [
+        [*head(examination)],
+        [f"Does it do anything? {verdict(examination)}",
+         f"Is anything wrong? {examination.findings}"],
+        _shortened([*_where(examination)], whole),
+        [*_spread(examination)],
+        _shortened(_training(examination), whole)]
+    if whole:
+        sections += [[*_elsewhere(examination)], [*_modules(examination)],
+                     [textwrap.fill("Looked for: " + ", ".join(examination.findings.tested), 100)]]
+    else:
+        sections += [["All modules, and the same scale in other tools: --all, or "
+                      "report(whole=True)"]]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def _shortened(lines: list[str], whole: bool) -> list[str]:
+    """The title and the first lines of a section, unless all are asked for."""
+    if whole or len(lines) <= LINES + 1:
+        return lines
+    return [*lines[:LINES], f"  … and {len(lines) - LINES} more"]
 
 
 def in_a_line(examination: Examination) -> str:
@@ -55,8 +75,28 @@ def head(examination: Examination) -> Iterator[str]:
                f"{_modules_in_words(shared.modules)}")
 
 
+def verdict(examination: Examination) -> str:
+    """Whether the adapter does anything, in a sentence."""
+    rows = [row for row in examination.rows if row.is_known]
+    norms = [row.norm for row in rows if row.norm > 0]
+    if not rows:
+        return "That cannot be said: no module has numbers, see what is wrong."
+    if not norms:
+        return "No. BA is exactly zero: each layer computes what it does without the adapter."
+    of_all = len(examination.rows)
+    where = "each module" if len(norms) == of_all else f"{len(norms)} of {of_all} modules"
+    sizes = " to ".join(dict.fromkeys(f"{norm:.3g}" for norm in (min(norms), max(norms))))
+    unknown = " for s = 1, as the file does not say s" if examination.commonest() is None else ""
+    return f"Yes. In {where} it adds something to the weight: ‖ΔW‖ is {sizes}{unknown}."
+
+
 def _modules_in_words(count: int) -> str:
     return "1 module" if count == 1 else f"{count} modules"
+
+
+def percent(share: float) -> str:
+    """A share in percent, or where that has many digits, how many times."""
+    return f"{100 * share:.3g} %" if share < 10 else f"{share:.3g} times"
 
 
 def _where(examination: Examination) -> Iterator[str]:
@@ -74,26 +114,26 @@ def _where(examination: Examination) -> Iterator[str]:
 
 
 def _spread(examination: Examination) -> Iterator[str]:
-    """A beside the starts."""
+    """A compared with its start, or with all starts where the file names none."""
     if not any(row.starts for row in examination.rows):
         return
-    yield "How far A went"
-    for start in A_STARTS:
-        tools = ", ".join(name for name, tool in TOOLS.items() if tool.start == start)
-        yield f"  {start} ({tools}): {beside_start(examination, start)}"
+    starts = START_WORDS if examination.start is None else [examination.start]
+    yield "How far A went" + ("" if examination.start else ", by the start, which is not named")
+    for start in starts:
+        yield textwrap.fill(f"{START_WORDS[start]}: {beside_start(examination, start)}", 100,
+                            initial_indent="  ", subsequent_indent="    ")
 
 
 def beside_start(examination: Examination, start: str) -> str:
-    """How wide A is beside such a start, and how far it went if it began so."""
+    """How wide A is compared with such a start, and how far it went if it began so."""
     beside = examination.beside_start(start)
     text = f"{beside.ratio:.3g} times as wide as this start (median over modules). If it began so, "
     if beside.at_least == 0:
-        text += "its length does not tell how far it went"
-    else:
-        text += f"it went at least {100 * beside.at_least:.3g} % of the start’s length"
-    if np.isfinite(beside.about):
-        text += f", and {100 * beside.about:.3g} % at a right angle"
-    return text
+        return text + "its length does not tell how far it went"
+    text += f"it went at least {percent(beside.at_least)} of the start’s length"
+    if beside.about <= TELLING * beside.at_least:
+        return f"{text}, and {percent(beside.about)} at a right angle"
+    return f"{text}; how much farther, its length does not tell"
 
 
 def _elsewhere(examination: Examination) -> Iterator[str]:
@@ -108,7 +148,7 @@ def _training(examination: Examination) -> list[str]:
     """What the file says about its training."""
     entries = [*examination.metadata.items(), *examination.settings.items()]
     lines = [on_one_line(f"  {key}: {value}") for key, value in entries
-             if len(str(value)) <= 100 and any(word in key for word in OF_TRAINING)]
+             if value and len(str(value)) <= 100 and any(word in key for word in OF_TRAINING)]
     return ["What it says of its training", *lines] if lines else []
 
 

@@ -56,7 +56,8 @@ class Layout(NamedTuple):
     has_config: whether settings lie beside it. takes_config: whether others may be given.
     alpha_is_r: whether loaders take α = r
     where none is said. transposed: whether A is (k, r) and B is (r, d). doubtful: of which models
-    diffusers' own loader passes over such a key; ComfyUI reads it.
+    diffusers' own loader passes over such a key; ComfyUI reads it. start: how its tool draws A,
+    where it has one way.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Layout(NamedTuple):
     alpha_is_r: bool = False
     transposed: bool = False
     doubtful: tuple[str, ...] = ()
+    start: str | None = None
 
     def begin(self, model: str) -> str:
         """What the names of a model's modules begin with."""
@@ -141,7 +143,7 @@ LAYOUTS = {row.name: row for row in (
            alpha_is_r=True, doubtful=("unet", "transformer", "transformer_2", "text_encoder",
                                       "text_encoder_2", "text_encoder_3")),
     Layout("mlx", "adapters.safetensors", ".lora_a", ".lora_b", ".", ("",), _of_mlx,
-           has_config=True, transposed=True))}
+           has_config=True, transposed=True, start="kaiming_uniform"))}
 # Another library's keys, such as loralib's, torchtune's, and a state_dict's without PEFT's prefix
 UNKNOWN = Layout("unknown", "", "", "", ".", (), _of_keys)
 

@@ -97,6 +97,17 @@ class LoraFile:
         """r of a module that is whole."""
         return module.A.shape[1 if self.layout.transposed else 0]
 
+    @property
+    def start(self) -> str | None:
+        """How A began, as settings, metadata or the tool say; None where none does."""
+        if self.metadata.get("ss_network_module") == "networks.lora":
+            return "kaiming_uniform"
+        if not self.settings.configs:
+            return self.layout.start
+        named = str(self.settings.values.get("init_lora_weights", True))
+        return {"True": "kaiming_uniform", "False": "kaiming_uniform",
+                "gaussian": "peft_gaussian"}.get(named)
+
     def is_whole(self, module: Module) -> bool:
         """Whether a module has an A and a B that can be multiplied."""
         if module.A is None or module.B is None:

@@ -30,6 +30,7 @@ NOT_SAFETENSORS = {  # how a file begins, and what it is then
     b"PK": PICKLE,
     b"\x80": PICKLE,
     b"version https://git-lfs": "a pointer of Git LFS: git lfs pull brings the file itself",
+    b"{": "JSON, such as settings: give its folder, or the .safetensors beside it",
     b"GGUF": "a GGUF: examine the file that it was converted from",
     b"<": "a web page: the download went wrong"}
 

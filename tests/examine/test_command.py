@@ -15,7 +15,7 @@ def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsy
     (tmp_path / "of base").mkdir()
     base = base_file(tmp_path / "of base", "BF16")
     folder = write(tmp_path, in_peft())
-    status, text = examine(folder, "--base", base)
+    status, text = examine(folder, "--base", base, "--all")
     assert status == 0 and "nothing found of" in text and "layers.0.q" in text
     status, text = examine(folder, "--json")
     assert status == 0 and len(json.loads(text)["rows"]) == 9

@@ -119,7 +119,7 @@ def test_layer_2_stands_before_layer_10_and_no_name_is_cut():
     examination = examine(save({f"{name}.lora_{side}.weight": torch.ones(2, 2)
                                 for name in names for side in ("down", "up")}))
     assert [row.layer for row in examination.rows] == names
-    assert all(name in str(examination).rpartition("module\n")[2] for name in names)
+    assert all(name in examination.report(whole=True).rpartition("module\n")[2] for name in names)
 
 
 def test_a_name_of_several_lines_is_a_module_on_one():
@@ -128,7 +128,7 @@ def test_a_name_of_several_lines_is_a_module_on_one():
                                 f"{name}.lora_B.weight": torch.ones(2, 1)}))
     [row] = examination.rows
     assert (row.layer, row.block, row.part) == (name, "layers.0", "q\nproj")
-    assert str(examination).endswith(r" layers.0.q\nproj")
+    assert r" layers.0.q\nproj" in examination.report(whole=True)
     assert r"where:  layers.0.q\nproj" in str(examination)
 
 
@@ -168,9 +168,9 @@ def test_what_goes_to_other_tools_is_the_same_scale(tmp_path):
     examination = examine(write(tmp_path, in_peft(r=4, lora_alpha=6, use_rslora=True)))
     assert examination.scales() == [(4, 6, 3.0, "α/√r", 9)]
     assert examination.elsewhere()["kohya"] == "--network_dim=4 --network_alpha=12"
-    text = str(examination)
+    text = examination.report(whole=True)
     assert "r = 4, α = 6, s = 3 by α/√r: 9 modules" in text and "layers.2.up" in text
-    assert "kaiming_uniform (PEFT, kohya" in text and "network_alpha=12" in text
+    assert "U(±1/√k), as PEFT, kohya" in text and "network_alpha=12" in text
     json.dumps(examination.as_dict(), allow_nan=False)
 
 
@@ -236,6 +236,22 @@ def test_an_A_that_was_not_drawn_has_moved_by_no_known_way():
                         "lora_unet_q.lora_up.weight": torch.ones(2, 1)}))
     assert np.isnan(one.rows[0].moved("kaiming_uniform")).all()
     assert np.isnan(one.beside_start("kaiming_uniform")).all()
+
+
+def test_a_folder_with_a_pickle_says_so(tmp_path):
+    (tmp_path / "adapter_model.bin").write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"its adapter_model\.bin is a pickle, .* not opened"):
+        examine(tmp_path)
+
+
+def test_the_first_words_say_whether_it_does_anything(tmp_path):
+    folder = write(tmp_path, in_peft())
+    text = str(examine(folder))
+    assert text.count("\n") < 22 and "Yes. In each module it adds something" in text
+    assert "kaiming_uniform" not in text and "U(±1/√k)" in text and "U(±√(6/k))" not in text
+    write(tmp_path, in_peft(), change=lambda tensors: {
+        key: 0 * value if "lora_B" in key else value for key, value in tensors.items()})
+    assert "No. BA is exactly zero" in str(examine(folder))
 
 
 def test_a_folder_of_checkpoints_is_refused_by_naming_some(tmp_path):
@@ -341,6 +357,9 @@ def test_no_length_of_a_header_is_taken_for_another_kind_of_file(length):
     ({"source": 5}, TypeError, "source must be a path or bytes, got 5"),
     ({"source": {"a": 1}}, TypeError, "source must be a path or bytes, got {'a': 1}"),
     ({"source": np.zeros(1, "M8[s]")}, TypeError, "source must be a path or bytes, got array"),
+    ({"source": "pyproject.toml"}, ValueError, "pyproject.toml: the file is cut off, or no"),
+    ({"source": b'{"r": 8}'}, ValueError, "it is JSON, such as settings: give its folder"),
+    ({"alpha": 0}, ValueError, "alpha must be .* greater than 0, got 0"),
     ({"base": nn.Linear(2, 2)}, TypeError, "base must be the path of a .*, got Linear"),
     ({"base": nn.Linear(2, 2).state_dict()}, TypeError, "base must be the path of .*, got Ordered"),
     ({"config": {"r": 2}}, ValueError, "config must be left out for kohya's layout"),

@@ -58,6 +58,12 @@ def case(finding, setting=None, **written):
 FAULTS = {
     "α of 8 at r = 64": case("default-alpha", {"r": 64, "lora_alpha": 8}),
     "kohya's α of 1 at r = 32": case("default-alpha", {"r": 32, "lora_alpha": 1}, layout="kohya"),
+    "α of 1 in PEFT": case("default-alpha", {"r": 32, "lora_alpha": 1}),
+    "MLX's scale of before": case("default-alpha", {"r": 4, "lora_alpha": 40}, layout="mlx"),
+    "an α beside MLX's scale": case(
+        "passed-over-alpha", layout="mlx",
+        settings={"lora_parameters": {"scale": 2.0, "alpha": 16}}),
+    "A far from its start": case("far-from-start", change=each("lora_A", lambda A: A * 5)),
     "MLX's scale of 20": case("default-alpha", {"r": 4, "lora_alpha": 80}, layout="mlx"),
     "rsLoRA with α = 4r": case("other-rule", {"r": 16, "lora_alpha": 64, "use_rslora": True}),
     "a scale of 64": case("scale", {"r": 4, "lora_alpha": 256}),
@@ -92,6 +98,8 @@ FAULTS = {
     "two patterns": case(
         "two-patterns", settings={"alpha_pattern": {"q": 4, r"layers\.1\.q": 8}}),
     "a head that was not saved": case("not-saved", settings={"modules_to_save": ["head"]}),
+    "none of the heads that PEFT lists": case(
+        "not-saved", settings={"modules_to_save": ["classifier", "score"]}),
     "a head that is a number": case("not-saved", settings={"modules_to_save": [5]}),
     "a pattern of more than Python counts": case(
         "settings", settings={"target_modules": "a{99999999999}"}),
@@ -136,7 +144,7 @@ def test_a_fault_is_found(tmp_path, case):
     examination = examine(write(tmp_path, in_peft(**peft), **written))
     assert name in [finding.name for finding in examination.findings]
     assert len(examination.findings) <= 2
-    assert "nan" not in str(examination)
+    assert "nan" not in examination.report(whole=True)
     json.dumps(examination.as_dict(), allow_nan=False)
 
 
@@ -158,7 +166,7 @@ def test_a_part_that_is_idle_was_not_reached(tmp_path):
 def test_no_rank_holds_an_update_without_numbers(tmp_path, change, ranks):
     """And none is needed for one of zero."""
     examination = examine(write(tmp_path, in_peft(), change=each("1.q.lora_B", change)))
-    [line] = [line for line in str(examination).splitlines()
+    [line] = [line for line in examination.report(whole=True).splitlines()
               if re.search(r"F32 +layers\.1\.q$", line)]
     in_table, in_json = ranks
     assert line.split()[6:8] == [in_table, in_table]
@@ -174,6 +182,36 @@ def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
     [found] = examine(write(tmp_path, model)).findings
     assert f"r = {r} with α = {r / 2:g} keeps s" in found.remedy
     assert f"loses {100 * lost:.2g} %" in found.remedy
+
+
+@pytest.mark.parametrize("times, severity", [(3, None), (5, "note"), (45, "warning")])
+@pytest.mark.parametrize("start", [True, "gaussian"])
+def test_an_A_that_its_rate_has_wrecked_is_told_by_its_start(tmp_path, start, times, severity):
+    source = write(tmp_path, in_peft(init_lora_weights=start),
+                   change=each("lora_A", lambda A: A * times))
+    examination = examine(source)
+    findings = {finding.name: finding.severity for finding in examination.findings}
+    assert findings.get("far-from-start") == severity
+    assert examination.start == ("peft_gaussian" if start == "gaussian" else "kaiming_uniform")
+
+
+def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):
+    """PEFT itself lists classifier and score for SEQ_CLS, and trains what ends so, too."""
+    for head in ("classifier", "score", "pre_classifier"):
+        source = write(
+            tmp_path, in_peft(), settings={"modules_to_save": ["classifier", "score"]},
+            change=lambda tensors, head=head: tensors | {
+                f"base_model.model.{head}.weight": torch.ones(2, 2)})
+        assert [finding.name for finding in examine(source).findings] == ["trained-in-full"]
+
+
+def test_an_alpha_that_is_given_stands_for_settings(tmp_path):
+    model = in_peft(r=4, lora_alpha=8)
+    content = (write(tmp_path, model) / "adapter_model.safetensors").read_bytes()
+    examination = examine(content, alpha=8)
+    assert examination.findings == []
+    for row in examination.rows:
+        assert row.norm == pytest.approx(float((updates(model)[row.layer]**2).sum()**0.5))
 
 
 def test_each_thing_that_is_looked_for_is_planted_here():

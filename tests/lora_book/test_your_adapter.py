@@ -148,4 +148,4 @@ def test_the_findings_show_a_file_s_words_and_run_none(tmp_path):
     adapter = figures.adapter(tmp_path)
     html = figures.findings(adapter)
     assert "<img" not in html and "&lt;img" in html
-    assert figures.quote(adapter.report()) in html
+    assert figures.quote(adapter.report(whole=True)) in html

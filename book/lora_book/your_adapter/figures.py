@@ -48,7 +48,7 @@ def findings(adapter: Examination) -> str:
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
     return (f'<div class="findings"><p>{lines}</p><ul>{items or none}</ul>'
             f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
-            f'{quote(adapter.report())}">Save the whole report as text</a></p></div>')
+            f'{quote(adapter.report(whole=True))}">Save the whole report as text</a></p></div>')
 
 
 def places(names: list) -> list[int]:

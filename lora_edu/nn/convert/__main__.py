@@ -20,7 +20,7 @@ def main() -> None:
     try:
         written = convert(**vars(arguments))
     except (TypeError, ValueError, OSError, SafetensorError) as error:
-        parser.error(str(error))
+        parser.exit(2, f"{parser.prog}: {error}\n")
     modules = defaultdict(list)
     for name, settings in written.items():
         modules[settings].append(name)
