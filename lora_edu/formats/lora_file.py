@@ -170,7 +170,7 @@ def read(source: str | os.PathLike | bytes, config: Any = None, *, alpha: float 
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
-    row = row or layout_of(held, metadata)
+    row = row or layout_of(map(_as_written_now, held), metadata)
     if config is not None and not row.takes_config:
         raise ValueError(f"config must be left out for {row.name}'s layout, which has α in its "
                          f"keys, got {config!r:.100}")

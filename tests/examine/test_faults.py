@@ -282,6 +282,20 @@ def test_what_peft_was_told_to_leave_out_is_not_missed(tmp_path, excluded):
     assert examine(write(tmp_path, model), base=base_file(tmp_path)).findings == []
 
 
+@pytest.mark.parametrize("key", [
+    "double_blocks.0.processor.proj_lora1.{}.weight",  # XLabs'
+    "unet.mid_block.attn1.processor.to_out_lora.{}.weight", "unet.mid_block.to_k.lora.{}.weight",
+    "down_blocks.0.attn1.processor.to_q_lora.{}.weight",
+    "text_encoder.layers.0.self_attn.q_proj.lora_linear_layer.{}.weight"])
+def test_keys_of_tools_that_write_no_alpha_are_of_scale_one(key):
+    A = torch.randn(4, 8)
+    B = torch.randn(8, 4)
+    examination = examine(save({key.format("down"): A, key.format("up"): B}))
+    [row] = examination.rows
+    assert (examination.layout, row.scale, examination.findings) == ("diffusers", 1.0, [])
+    assert row.norm == pytest.approx(float((B @ A).norm()), rel=1e-5)
+
+
 def test_a_base_may_lack_the_name_of_the_whole_model_and_be_transposed(tmp_path):
     """As GPT-2's."""
     source = write(tmp_path, in_peft(), change=renamed("layers", "transformer.layers"),
