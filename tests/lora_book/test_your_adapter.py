@@ -1,6 +1,7 @@
 """The figures of Your adapter, against NumPy's ΔW of the sample; files that lack something."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,7 +65,9 @@ def test_the_spread_of_A_is_that_of_its_entries(sample, drawn_by, start):
     A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
     ratios = [np.sqrt(np.mean(a**2)) / A_STARTS[start](R, a.shape[1]) for a in A]
     row = f"<td>{drawn_by}</td><td>{np.median(ratios):.3g} times as wide as this start"
-    assert row in figures.how_far(sample)
+    for named, rows in ((start, 1), (None, 3)):  # the file's, or each where it names none
+        table = figures.how_far(replace(sample, start=named))
+        assert row in table and table.count("<tr><td>") == rows
 
 
 def test_the_scale_is_told_to_each_tool(sample):

@@ -82,6 +82,8 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
         sentences = headlines(page)
         assert len(sentences) == 2 and f"Module 0, {layer}: " in sentences[0]
         assert page.get_by_text("r = 4, s = 0.5: ‖ΔW‖ of all modules is").last.is_visible()
+        assert page.locator(".py-files input").evaluate("({ files }) => files.length")
+        expect(page.locator(".of-sample")).to_be_hidden()
     expect(page.locator(".py-files [role=status]")).to_contain_text(
         "Ignored: README.md, tokenizer_config.json.")
     components = page.locator("figure[data-name=components]:visible")
@@ -91,6 +93,7 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
     open_files(page, files["configs"], "Choose one of one.json, two.json.")
     open_files(page, files["pickle"], "style.bin: this must be a safetensors file, it is a pickle")
     assert headlines(page) == sample
+    expect(page.locator(".of-sample")).to_be_visible()
 
 
 def test_a_tap_on_the_map_chooses_a_module(visit):

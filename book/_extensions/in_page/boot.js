@@ -29,11 +29,14 @@
     button.disabled = false;
   };
   button.addEventListener("click", begin);
+  input?.addEventListener("click", () => {
+    input.value = ""; // so that the same file can be opened again
+  });
   input?.addEventListener("change", async () => {
     input.disabled = true;
     await begin();
     await page?.read([...input.files]);
     input.disabled = false;
-    input.value = ""; // so that the same file can be opened again
+    if (!page?.own) input.value = ""; // the page shows its sample
   });
 })();

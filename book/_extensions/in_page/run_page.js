@@ -90,6 +90,11 @@ class Page {
     }
   }
 
+  // Whether what the page says of its sample is shown.
+  tellOfSample(isShown) {
+    for (const each of document.querySelectorAll(".of-sample")) each.hidden = !isShown;
+  }
+
   // Run the page on the reader's files in place of its
   // sample. Where that fails, the sample is back.
   async read(files) {
@@ -113,8 +118,10 @@ class Page {
       await this.awake();
       await this.python.ask("open", this.own);
       box = this.waiting("Reading", "Stop");
-      if (await this.run(runs.at(-1), true))
+      if (await this.run(runs.at(-1), true)) {
+        this.tellOfSample(false);
         return tell(`All on this page is now of ${name}. It has not left this machine.${besides}`);
+      }
       why = runs.find(({ error }) => error)?.error.replace(/^(.*\n)*?\w*Error: /, "") || why;
     } catch (error) {
       if (!(error instanceof Stopped)) why = error.message;
@@ -124,6 +131,7 @@ class Page {
     this.own = null;
     if (this.python.worker) await this.python.ask("open", {});
     this.resetAll();
+    this.tellOfSample(true);
     tell(`${why}. The page shows its sample.`);
   }
 

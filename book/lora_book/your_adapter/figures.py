@@ -14,7 +14,7 @@ from lora_book.shared.style import PALE, figure, heat, marks, words
 from lora_book.shared.tool_rows import ROWS, written
 from lora_book.your_adapter import SAMPLE
 from lora_edu.examine import Examination, Row, examine
-from lora_edu.examine.report import beside_start, head
+from lora_edu.examine.report import beside_start, head, percent, verdict
 from lora_edu.examine.rows import lost
 from lora_edu.explore.words import number
 
@@ -46,6 +46,7 @@ def findings(adapter: Examination) -> str:
     none = f"<li>Of {len(adapter.findings.tested)} faults looked for there is none.</li>"
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
+    lines += f"</p><p><b>Does it do anything?</b> {escape(verdict(adapter))}"
     return (f'<div class="findings"><p>{lines}</p><ul>{items or none}</ul>'
             f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
             f'{quote(adapter.report(whole=True))}">Save the whole report as text</a></p></div>')
@@ -96,7 +97,7 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     else:
         share = row.norm**2 / (np.nansum(norms**2) or 1.0)
         title = (f"Module {known.index(row)}, {row.layer}: ‖ΔW‖ = {number(row.norm)}, "
-                 f"{_percent(share)} of the square of all")
+                 f"{percent(share)} of the square of all")
     names = [name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}" for name in parts]
     short = ["<br>".join(TELLING.findall(block)) for block in blocks]
     # below 0 is clear: no module, or none with numbers
@@ -116,7 +117,7 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
           "automargin": True, **_ticks(short, 10)}],
         [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
           **_ticks(names, 25)}],
-        f"{title}. The strongest of {len(known)} modules has ‖ΔW‖ = {number(longest)}")
+        f"{title}. The longest of all is ‖ΔW‖ = {number(longest)}")
 
 
 def _ticks(names: Sequence[str], most: int) -> dict:
@@ -135,8 +136,8 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
     values = row.singular_values
     share = lost([row], keep)
     title = (f"{row.layer}: {min(keep, len(values))} of {len(values)} kept. Lost are "
-             f"{_percent(share)} of ‖ΔW‖², {_percent(np.sqrt(share))} of ‖ΔW‖; over all modules "
-             f"{_percent(lost(rows, keep))} of the square")
+             f"{percent(share)} of ‖ΔW‖², {percent(np.sqrt(share))} of ‖ΔW‖; over all modules "
+             f"{percent(lost(rows, keep))} of the square")
     at = np.arange(1, len(values) + 1)
     most = len(ranks(adapter))
     hover = "σ%{x} = %{y:.3g}<extra></extra>"
@@ -151,16 +152,16 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
         title)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
-
-
 def how_far(adapter: Examination) -> str:
-    """How wide A is beside each start, and how far it went if it began so, as HTML."""
+    """How wide A is beside its start, and how far it went, as HTML.
+
+    Beside each start, where none is named.
+    """
     known = replace(adapter, rows=tuple(with_numbers(adapter)))
     if not any(row.starts for row in known.rows):
         return "<p>No module has an A that is drawn.</p>"
-    rows = [(drawn_by, beside_start(known, start)) for drawn_by, start in STARTS.items()]
+    rows = [(drawn_by, beside_start(known, start)) for drawn_by, start in STARTS.items()
+            if adapter.start in (None, start)]
     unknown = [row.layer for row in adapter.rows if not row.is_known]
     note = ""
     if unknown:
