@@ -18,6 +18,7 @@ OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "ste
                "base_model", "init_lora")  # in names of the metadata that are worth a line
 TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
 LINES = 5  # of a section, in the short report
+MANY = 10  # times are no longer told in percent
 TELLING = 2  # the right angle's way over the shortest, where the length still tells the way
 
 
@@ -96,7 +97,7 @@ def _modules_in_words(count: int) -> str:
 
 def percent(share: float) -> str:
     """A share in percent, or where that has many digits, how many times."""
-    return f"{100 * share:.3g} %" if share < 10 else f"{share:.3g} times"
+    return f"{100 * share:.3g} %" if share < MANY else f"{share:.3g} times"
 
 
 def _where(examination: Examination) -> Iterator[str]:
@@ -118,7 +119,7 @@ def _spread(examination: Examination) -> Iterator[str]:
     if not any(row.starts for row in examination.rows):
         return
     starts = START_WORDS if examination.start is None else [examination.start]
-    yield "How far A went" + ("" if examination.start else ", by the start, which is not named")
+    yield "How far A went" + ("" if examination.start else ", by each start, as the file names none")
     for start in starts:
         yield textwrap.fill(f"{START_WORDS[start]}: {beside_start(examination, start)}", 100,
                             initial_indent="  ", subsequent_indent="    ")
@@ -130,7 +131,8 @@ def beside_start(examination: Examination, start: str) -> str:
     text = f"{beside.ratio:.3g} times as wide as this start (median over modules). If it began so, "
     if beside.at_least == 0:
         return text + "its length does not tell how far it went"
-    text += f"it went at least {percent(beside.at_least)} of the start’s length"
+    of = "" if beside.at_least >= MANY else "of "
+    text += f"it went at least {percent(beside.at_least)} {of}the start’s length"
     if beside.about <= TELLING * beside.at_least:
         return f"{text}, and {percent(beside.about)} at a right angle"
     return f"{text}; how much farther, its length does not tell"

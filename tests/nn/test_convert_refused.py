@@ -54,7 +54,7 @@ REFUSED = {  # the message, and its case
     "alpha of 'a' must be .* got 0.0": case(kohya(a_and_b() | {"lora_unet_a.alpha": 0 * ONE})),
     "'blocks.0.q' must have an α that makes s a usable number": case(
         PEFT | {"settings": {"lora_alpha": 1e-46}}, to="kohya", prefix="lora_unet"),
-    "'lora_unet_a.alpha' is not of plain LoRA": case(
+    "all tensors must be of plain LoRA .* got 'lora_unet_a.alpha' and 0 more": case(
         kohya(a_and_b() | {"lora_unet_a.alpha": torch.ones(2)})),
     "alpha must be given: .* Say 'file'": case(DIFFUSERS | ALPHAS),
     "'blocks.0.q' must have one α, got 2 from its key and 8 from": case(
@@ -106,7 +106,7 @@ REFUSED = {  # the message, and its case
         f"base_model.model.blocks_0.q.lora_{part}.weight": torch.ones(4, 4) for part in "AB"}},
         to="kohya", prefix="lora_unet", names=None),
     "'blocks.0.q' must begin with the model that it belongs to": case({"layout": "loralib"}),
-    r"'base_model.model.head.bias' and 1 more is not .* \(--lora-only\)": case(PEFT | {"more": {
+    r"got 'base_model.model.head.bias' and 1 more that .* \(--lora-only\)": case(PEFT | {"more": {
         f"base_model.model.head.{name}": torch.ones(1) for name in ("weight", "bias")}}),
     r"target_modules chooses in names, it has none for .*'blocks.1.v'": case(
         PEFT | {"more": dict.fromkeys(

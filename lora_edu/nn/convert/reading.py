@@ -50,10 +50,10 @@ def read(source: Path, only: str | None = None, lora_only: bool = False) -> Adap
     """
     file = lora_file.read(source, models=() if only is None else (only,))
     if file.whole and not lora_only:
-        more = f" and {len(file.whole) - 1} more" if len(file.whole) > 1 else ""
-        raise ValueError(f"{file.whole[0]!r}{more} is not of plain LoRA in the layout of "
-                         f"{file.layout.name}: a part that was trained in full, or unknown here; "
-                         "lora_only=True (--lora-only) leaves such tensors aside")
+        raise ValueError(f"all tensors must be of plain LoRA in the layout of "
+                         f"{file.layout.name}, got {file.whole[0]!r} and {len(file.whole) - 1} "
+                         "more that were trained in full, or are unknown here; lora_only=True "
+                         "(--lora-only) leaves them aside")
     model = _model(file, only)
     with naming(file.files[-1]):
         config = _config(file, model)
