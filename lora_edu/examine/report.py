@@ -119,7 +119,7 @@ def _spread(examination: Examination) -> Iterator[str]:
     if not any(row.starts for row in examination.rows):
         return
     starts = START_WORDS if examination.start is None else [examination.start]
-    yield "How far A went" + ("" if examination.start else ", by each start, as the file names none")
+    yield "How far A went" if examination.start else "How far A went, by each start: none is named"
     for start in starts:
         yield textwrap.fill(f"{START_WORDS[start]}: {beside_start(examination, start)}", 100,
                             initial_indent="  ", subsequent_indent="    ")

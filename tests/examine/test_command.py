@@ -6,23 +6,23 @@ import subprocess
 import sys
 from functools import partial
 
-from tests.examine.lora_files import base_file, in_peft, write
 from tests.nn.console import run
+from tests.nn.lora_files import base_file, in_peft, write_peft
 
 
 def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsys):
     examine = partial(run, monkeypatch, "lora_edu.examine")
     (tmp_path / "of base").mkdir()
     base = base_file(tmp_path / "of base", "BF16")
-    folder = write(tmp_path, in_peft())
+    folder = write_peft(tmp_path, in_peft())
     status, text = examine(folder, "--base", base, "--all")
     assert status == 0 and "nothing found of" in text and "layers.0.q" in text
     status, text = examine(folder, "--json")
     assert status == 0 and len(json.loads(text)["rows"]) == 9
-    write(tmp_path, in_peft(r=64, lora_alpha=8))
+    write_peft(tmp_path, in_peft(r=64, lora_alpha=8))
     status, text = examine(folder)
     assert status == 0 and "note: s is 0.125" in text
-    write(tmp_path, in_peft(), settings={"r": 8})
+    write_peft(tmp_path, in_peft(), settings={"r": 8})
     status, text = examine(folder)
     assert status == 1 and "error: the file has another rank" in text
     status, _ = examine(tmp_path / "absent.safetensors")
@@ -31,7 +31,7 @@ def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsy
 
 def test_a_report_that_nobody_reads_to_its_end_is_no_error(tmp_path):
     """As before `| head`."""
-    command = [sys.executable, "-m", "lora_edu.examine", write(tmp_path, in_peft())]
+    command = [sys.executable, "-m", "lora_edu.examine", write_peft(tmp_path, in_peft())]
     read_end, write_end = os.pipe()
     os.close(read_end)
     program = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True)

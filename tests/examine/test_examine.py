@@ -14,8 +14,7 @@ from torch import nn
 
 from lora_edu.examine import Stopped, examine
 from lora_edu.formats import tensors
-from tests.examine.lora_files import DTYPES, in_peft, updates, write
-from tests.nn.lora_files import a_and_b
+from tests.nn.lora_files import DTYPES, a_and_b, in_peft, pefts_updates, write_peft
 
 MIXED = {"r": 4, "lora_alpha": 6, "rank_pattern": {"k": 2, r"layers\.1\.up": 8},
          "alpha_pattern": {r"layers\.1\..*": 3}}
@@ -29,9 +28,10 @@ BEGIN = {"peft": "", "kohya": "lora_unet_", "diffusers": "transformer.", "mlx": 
 def test_the_numbers_are_those_of_pefts_update(tmp_path, layout, rule, dtype):
     settings = {"r": 4, "lora_alpha": 6} if layout == "mlx" else MIXED  # which has one rank
     model = in_peft(dtype, **settings | RULES[rule])
-    examination = examine(write(tmp_path, model, layout, dtype))
+    examination = examine(write_peft(tmp_path, model, layout, dtype))
     assert examination.layout == layout
-    for row, (name, update) in zip(examination.rows, sorted(updates(model).items()), strict=True):
+    by_name = sorted(pefts_updates(model).items())
+    for row, (name, update) in zip(examination.rows, by_name, strict=True):
         name_there = name.replace(".", "_") if layout == "kohya" else name
         assert row.layer == BEGIN[layout] + name_there
         values = np.linalg.svd(update, compute_uv=False)[:row.r]
@@ -70,9 +70,9 @@ def test_a_convolution_and_an_embedding(tmp_path):
 
 def test_dora_and_loha_are_named_and_no_number_is_wrong(tmp_path):
     model = in_peft(use_dora=True)
-    examination = examine(write(tmp_path, model))
+    examination = examine(write_peft(tmp_path, model))
     for row in examination.rows:
-        update = updates(model)[row.layer]
+        update = pefts_updates(model)[row.layer]
         assert row.method == "DoRA"
         assert row.norm == pytest.approx(np.linalg.norm(update), rel=1e-6)
     assert [finding.name for finding in examination.findings] == ["other-method"]
@@ -134,7 +134,7 @@ def test_a_name_of_several_lines_is_a_module_on_one():
 
 def test_in_a_repl_it_is_one_line(tmp_path):
     """Arrays are its attributes, and print shows the report."""
-    examination = examine(write(tmp_path, in_peft(**MIXED)))
+    examination = examine(write_peft(tmp_path, in_peft(**MIXED)))
     assert repr(examination) == ("<Examination of adapter_model.safetensors: peft, 9 modules, "
                                  "r = 2 to 8, nothing found>")
     row = examination.rows[0]
@@ -153,7 +153,7 @@ def test_all_that_settings_hold_goes_into_json():
 
 
 def test_settings_and_bytes_may_be_given(tmp_path):
-    folder = write(tmp_path, in_peft(lora_alpha=8))
+    folder = write_peft(tmp_path, in_peft(lora_alpha=8))
     file = folder / "adapter_model.safetensors"
     settings = folder / "adapter_config.json"
     text = settings.read_bytes()
@@ -165,7 +165,7 @@ def test_settings_and_bytes_may_be_given(tmp_path):
 
 
 def test_what_goes_to_other_tools_is_the_same_scale(tmp_path):
-    examination = examine(write(tmp_path, in_peft(r=4, lora_alpha=6, use_rslora=True)))
+    examination = examine(write_peft(tmp_path, in_peft(r=4, lora_alpha=6, use_rslora=True)))
     assert examination.scales() == [(4, 6, 3.0, "α/√r", 9)]
     assert examination.elsewhere()["kohya"] == "--network_dim=4 --network_alpha=12"
     text = examination.report(whole=True)
@@ -188,7 +188,7 @@ def test_where_it_learned_has_each_number_once(sizes, line):
 
 
 def test_it_tells_how_far_it_is_and_can_be_stopped(tmp_path):
-    folder = write(tmp_path, in_peft())
+    folder = write_peft(tmp_path, in_peft())
     calls = []
     examine(folder, progress=lambda done, of: calls.append((done, of)))
     assert calls == [(done, 9) for done in range(10)]
@@ -245,11 +245,11 @@ def test_a_folder_with_a_pickle_says_so(tmp_path):
 
 
 def test_the_first_words_say_whether_it_does_anything(tmp_path):
-    folder = write(tmp_path, in_peft())
+    folder = write_peft(tmp_path, in_peft())
     text = str(examine(folder))
     assert text.count("\n") < 22 and "Yes. In each module it adds something" in text
     assert "kaiming_uniform" not in text and "U(±1/√k)" in text and "U(±√(6/k))" not in text
-    write(tmp_path, in_peft(), change=lambda tensors: {
+    write_peft(tmp_path, in_peft(), change=lambda tensors: {
         key: 0 * value if "lora_B" in key else value for key, value in tensors.items()})
     assert "No. BA is exactly zero" in str(examine(folder))
 

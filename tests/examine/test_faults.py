@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save, save_file
 
 from lora_edu.examine import examine
 from lora_edu.examine.faults import FAULTS as KNOWN
-from tests.examine.lora_files import base_file, in_peft, updates, write
+from tests.nn.lora_files import base_file, in_peft, pefts_updates, write_peft
 
 KOHYA = {"ss_network_dim": "4", "ss_network_alpha": "1"}
 
@@ -141,7 +141,7 @@ OF_BASE = {
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_fault_is_found(tmp_path, case):
     name, peft, written = FAULTS[case]
-    examination = examine(write(tmp_path, in_peft(**peft), **written))
+    examination = examine(write_peft(tmp_path, in_peft(**peft), **written))
     assert name in [finding.name for finding in examination.findings]
     assert len(examination.findings) <= 2
     assert "nan" not in examination.report(whole=True)
@@ -151,13 +151,13 @@ def test_a_fault_is_found(tmp_path, case):
 @pytest.mark.parametrize("case", OF_BASE)
 def test_a_fault_beside_the_base_is_found(tmp_path, case):
     name, base, written = OF_BASE[case]
-    source = write(tmp_path, in_peft(), **written)
+    source = write_peft(tmp_path, in_peft(), **written)
     found = examine(source, base=base_file(tmp_path, **base)).findings
     assert [finding.name for finding in found] == [name]
 
 
 def test_a_part_that_is_idle_was_not_reached(tmp_path):
-    source = write(tmp_path, in_peft(), change=each("1.q.lora_B", zero))
+    source = write_peft(tmp_path, in_peft(), change=each("1.q.lora_B", zero))
     [found] = examine(source).findings
     assert found.severity == "warning" and "no gradient reached" in found.cause
 
@@ -165,7 +165,7 @@ def test_a_part_that_is_idle_was_not_reached(tmp_path):
 @pytest.mark.parametrize("change, ranks", [(spoiled, ("–", None)), (zero, ("0", 0))])
 def test_no_rank_holds_an_update_without_numbers(tmp_path, change, ranks):
     """And none is needed for one of zero."""
-    examination = examine(write(tmp_path, in_peft(), change=each("1.q.lora_B", change)))
+    examination = examine(write_peft(tmp_path, in_peft(), change=each("1.q.lora_B", change)))
     [line] = [line for line in examination.report(whole=True).splitlines()
               if re.search(r"F32 +layers\.1\.q$", line)]
     in_table, in_json = ranks
@@ -176,10 +176,11 @@ def test_no_rank_holds_an_update_without_numbers(tmp_path, change, ranks):
 
 def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
     model = in_peft(r=16, lora_alpha=8, decay=0.1)
-    squares = [np.linalg.svd(update, compute_uv=False)**2 for update in updates(model).values()]
+    squares = [np.linalg.svd(update, compute_uv=False)**2
+               for update in pefts_updates(model).values()]
     r = 1 + max(np.searchsorted(of_one.cumsum(), 0.99 * of_one.sum()) for of_one in squares)
     lost = sum(of_one[r:].sum() for of_one in squares) / sum(map(sum, squares))
-    [found] = examine(write(tmp_path, model)).findings
+    [found] = examine(write_peft(tmp_path, model)).findings
     assert f"r = {r} with α = {r / 2:g} keeps s" in found.remedy
     assert f"loses {100 * lost:.2g} %" in found.remedy
 
@@ -187,7 +188,7 @@ def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
 @pytest.mark.parametrize("times, severity", [(3, None), (5, "note"), (45, "warning")])
 @pytest.mark.parametrize("start", [True, "gaussian"])
 def test_an_A_that_its_rate_has_wrecked_is_told_by_its_start(tmp_path, start, times, severity):
-    source = write(tmp_path, in_peft(init_lora_weights=start),
+    source = write_peft(tmp_path, in_peft(init_lora_weights=start),
                    change=each("lora_A", lambda A: A * times))
     examination = examine(source)
     findings = {finding.name: finding.severity for finding in examination.findings}
@@ -198,7 +199,7 @@ def test_an_A_that_its_rate_has_wrecked_is_told_by_its_start(tmp_path, start, ti
 def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):
     """PEFT itself lists classifier and score for SEQ_CLS, and trains what ends so, too."""
     for head in ("classifier", "score", "pre_classifier"):
-        source = write(
+        source = write_peft(
             tmp_path, in_peft(), settings={"modules_to_save": ["classifier", "score"]},
             change=lambda tensors, head=head: tensors | {
                 f"base_model.model.{head}.weight": torch.ones(2, 2)})
@@ -207,11 +208,11 @@ def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):
 
 def test_an_alpha_that_is_given_stands_for_settings(tmp_path):
     model = in_peft(r=4, lora_alpha=8)
-    content = (write(tmp_path, model) / "adapter_model.safetensors").read_bytes()
+    content = (write_peft(tmp_path, model) / "adapter_model.safetensors").read_bytes()
     examination = examine(content, alpha=8)
     assert examination.findings == []
     for row in examination.rows:
-        assert row.norm == pytest.approx(float((updates(model)[row.layer]**2).sum()**0.5))
+        assert row.norm == pytest.approx(float((pefts_updates(model)[row.layer]**2).sum()**0.5))
 
 
 def test_each_thing_that_is_looked_for_is_planted_here():
@@ -221,11 +222,11 @@ def test_each_thing_that_is_looked_for_is_planted_here():
 
 def test_without_settings_the_numbers_are_those_of_s_1(tmp_path):
     model = in_peft(lora_alpha=8)
-    content = (write(tmp_path, model) / "adapter_model.safetensors").read_bytes()
+    content = (write_peft(tmp_path, model) / "adapter_model.safetensors").read_bytes()
     examination = examine(content)
     assert [finding.name for finding in examination.findings] == ["no-scale"]
     for row in examination.rows:
-        assert row.norm == pytest.approx(float((updates(model)[row.layer]**2).sum()**0.5) / 2)
+        assert row.norm == pytest.approx(float((pefts_updates(model)[row.layer]**2).sum()**0.5) / 2)
 
 
 @pytest.mark.parametrize("ends", [
@@ -269,7 +270,7 @@ def test_no_false_alarm_in_a_sound_file(tmp_path, layout, r, s, dtype):
     rslora = layout == "peft" and dtype == "F16"
     model = in_peft(dtype, decay=0.7, r=r, use_rslora=rslora,
                     lora_alpha=s * r**0.5 if rslora else s * r)
-    source = write(tmp_path, model, layout, dtype)
+    source = write_peft(tmp_path, model, layout, dtype)
     examination = examine(source, base=base_file(tmp_path, "BF16"))
     assert examination.findings == []
 
@@ -278,8 +279,8 @@ def test_no_false_alarm_in_a_sound_file(tmp_path, layout, r, s, dtype):
     ["up"], ["layers.0.up", "layers.1.up", "layers.2.up"], r".*\.up"])
 def test_what_peft_was_told_to_leave_out_is_not_missed(tmp_path, excluded):
     model = in_peft(exclude_modules=excluded)
-    assert not any("up" in name for name in updates(model))
-    assert examine(write(tmp_path, model), base=base_file(tmp_path)).findings == []
+    assert not any("up" in name for name in pefts_updates(model))
+    assert examine(write_peft(tmp_path, model), base=base_file(tmp_path)).findings == []
 
 
 @pytest.mark.parametrize("key", [
@@ -298,7 +299,7 @@ def test_keys_of_tools_that_write_no_alpha_are_of_scale_one(key):
 
 def test_a_base_may_lack_the_name_of_the_whole_model_and_be_transposed(tmp_path):
     """As GPT-2's."""
-    source = write(tmp_path, in_peft(), change=renamed("layers", "transformer.layers"),
+    source = write_peft(tmp_path, in_peft(), change=renamed("layers", "transformer.layers"),
                    settings={"fan_in_fan_out": True})
     base = base_file(tmp_path)
     save_file({key: weight.T.contiguous() for key, weight in load_file(base).items()}, base)

@@ -20,7 +20,7 @@ from websocket import create_connection
 
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import plain_figure
-from tests.examine.lora_files import in_peft, write
+from tests.nn.lora_files import in_peft, write_peft
 from tests.patience import patiently
 from tests.site.devices import AS_JSON
 from tests.site.pages import MOVABLE, check_figure
@@ -191,7 +191,7 @@ def test_a_cell_runs_in_the_page(engine, site):
 
 def test_a_reader_s_own_files_are_drawn(engine, site, tmp_path):
     engine.open(site + OWN_FILE)
-    folder = write(tmp_path, in_peft(r=4, lora_alpha=2))
+    folder = write_peft(tmp_path, in_peft(r=4, lora_alpha=2))
     engine.choose(sorted(folder.glob("adapter_*")))
     engine.until("""return document.querySelector(".py-files [role=status]").textContent
         .startsWith("All on this page is now of adapter_model.safetensors.")""")

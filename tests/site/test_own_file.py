@@ -8,7 +8,7 @@ import torch
 from playwright.sync_api import expect
 from safetensors.numpy import save_file
 
-from tests.examine.lora_files import in_peft, write
+from tests.nn.lora_files import in_peft, write_peft
 from tests.site.explorers import is_drawn, reads
 from tests.site.pages import HTML
 
@@ -48,10 +48,10 @@ def files(tmp_path_factory):
     """What to open, by name."""
     folder = tmp_path_factory.mktemp("files")
     model = in_peft(r=4, lora_alpha=2)
-    write(folder, model)
+    write_peft(folder, model)
     settings = folder / "adapter_config.json"
     torch.save({"weight": torch.zeros(3)}, folder / "style.bin")
-    return {"kohya": [write(folder, model, "kohya")],
+    return {"kohya": [write_peft(folder, model, "kohya")],
             "peft": [settings, folder / "adapter_model.safetensors"],
             "folder": whole_folder(folder),
             "configs": [folder / "adapter_model.safetensors", *two_configs(folder)],
