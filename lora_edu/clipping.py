@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lora_edu.optim_base import Arrays, Optimiser, check_optimiser, settle_one
+from lora_edu.optim_base import Arrays, Optimiser, check_optimiser, check_setting
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Clipped(Optimiser):
         check_optimiser("optimiser", self.optimiser)
         if isinstance(self.optimiser, Clipped):
             raise TypeError(f"optimiser must not be Clipped itself, got {self.optimiser!r}")
-        settle_one(self, "max_norm", above=0.0)
-        settle_one(self, "eps", minimum=0.0)
+        check_setting(self, "max_norm", above=0.0)
+        check_setting(self, "eps", minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
         return self.optimiser.init(params)

@@ -20,11 +20,12 @@ from lora_edu.optim_base import (
     Arrays,
     Optimiser,
     PerArray,
-    settle,
-    settle_betas,
-    settle_lr,
-    settle_one,
-    spread,
+    check_betas,
+    check_lr,
+    check_per_array,
+    check_setting,
+    per_array,
+    with_decay,
     zeros,
 )
 from lora_edu.optim_matrix import Adafactor, Muon
@@ -45,13 +46,13 @@ class SGD(Optimiser):
     powers: ClassVar = {"lr": 2, "weight_decay": -2}
 
     def __post_init__(self):
-        settle_lr(self)
-        settle(self, "weight_decay", minimum=0.0)
+        check_lr(self)
+        check_per_array(self, "weight_decay", minimum=0.0)
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        rates, decays = spread(params, lr=self.lr, weight_decay=self.weight_decay)
-        for p, g, rate, decay in zip(params, grads, rates, decays, strict=True):
-            p -= rate * (g + decay * p if decay else g)
+        settings = per_array(self, params, "lr", "weight_decay")
+        for p, g, lr, decay in zip(params, grads, *settings, strict=True):
+            p -= lr * with_decay(g, p, decay)
         return state
 
 
@@ -77,21 +78,21 @@ class Momentum(Optimiser):
     powers: ClassVar = {"lr": 2, "weight_decay": -2}
 
     def __post_init__(self):
-        settle_lr(self)
-        settle_one(self, "momentum", minimum=0.0, below=1.0)
-        settle_one(self, "nesterov", checks.flag)
-        settle(self, "weight_decay", minimum=0.0)
+        check_lr(self)
+        check_setting(self, "momentum", minimum=0.0, below=1.0)
+        check_setting(self, "nesterov", checks.flag)
+        check_per_array(self, "weight_decay", minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
         return (zeros(params),)  # the velocities
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        rates, decays = spread(params, lr=self.lr, weight_decay=self.weight_decay)
-        for p, g, v, rate, decay in zip(params, grads, *state, rates, decays, strict=True):
-            g = g + decay * p if decay else g  # the gradient with its decay
+        settings = per_array(self, params, "lr", "weight_decay")
+        for p, g, v, lr, decay in zip(params, grads, *state, *settings, strict=True):
+            g = with_decay(g, p, decay)
             v *= self.momentum
             v += g
-            p -= rate * (g + self.momentum * v if self.nesterov else v)
+            p -= lr * (g + self.momentum * v if self.nesterov else v)
         return state
 
 
@@ -118,59 +119,64 @@ class Adam(Optimiser):
     powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -2}
 
     def __post_init__(self):
-        settle_lr(self)
-        settle_betas(self)
-        settle(self, "eps", minimum=0.0)
-        settle(self, "weight_decay", minimum=0.0)
+        check_lr(self)
+        check_betas(self)
+        check_per_array(self, "eps", minimum=0.0)
+        check_per_array(self, "weight_decay", minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
         return 0, zeros(params), zeros(params)  # steps taken, first and second moments
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        (decays,) = spread(params, weight_decay=self.weight_decay)
-        grads = [g + decay * p if decay else g
-                 for p, g, decay in zip(params, grads, decays, strict=True)]
-        return self._move(params, grads, state)
+        t, *memories = state
+        t += 1
+        settings = per_array(self, params, "lr", "eps", "weight_decay")
+        for p, g, lr, eps, decay, *memory in zip(
+                params, grads, *settings, *memories, strict=True):
+            g = self._decayed(g, p, lr, decay)
+            p -= self._step(t, g, memory, lr, eps)
+        return t, *memories
 
-    def _move(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        """Adam's step without a decay; the state is what ``init`` returns."""
-        rates, eps = spread(params, lr=self.lr, eps=self.eps)
-        t = state[0] + 1
-        for p, g, rate, e, *memories in zip(params, grads, rates, eps, *state[1:], strict=True):
-            p -= self._stride(t, g, memories, rate, e)
-        return t, *state[1:]
-
-    def _second_moment(self, memories: list[np.ndarray]) -> np.ndarray:
-        """What a stride is divided by the root of, once the moments are new.
-
-        memories: one array's own of each list in the state, m and v first. A subclass whose
-        ``init`` has one more list, as AMSGrad's largest v, renews that here, in place.
-        """
-        return memories[1]
-
-    def _stride(self, t: int, g, memories: list[np.ndarray], rate, eps) -> np.ndarray:
-        """What one array moves by; renews its memories in place."""
-        m, v = memories[:2]
+    def _step(self, t: int, g: np.ndarray, memory: list[np.ndarray], lr, eps) -> np.ndarray:
+        """lr·m̂/(√v̂ + eps) of one array, whose m and v are renewed in place."""
+        m, v = memory[:2]
         beta1, beta2 = self.betas
-        # One array holds what is between: allocating more would cost as much as the arithmetic.
+        # One array holds what is in between: new ones would cost as much as the arithmetic.
         work = np.subtract(g, m, out=np.empty_like(m))
         work *= 1 - beta1
-        m += work  # m + (1 − β₁)·(g − m)
+        m += work  # β₁·m + (1 − β₁)·g
         np.multiply(g, 1 - beta2, out=work)
         work *= g
         v *= beta2
         v += work  # β₂·v + (1 − β₂)·g²
-        denominator = np.sqrt(self._second_moment(memories), out=work)
-        denominator /= math.sqrt(1 - beta2**t)
-        denominator += eps
-        if eps < np.finfo(v.dtype).tiny and not denominator.all():
-            raise ValueError(
-                f"eps must be greater than 0 here, got {eps!r}: at step {t} "
-                f"{np.sum(denominator == 0)} entries have had a zero gradient at every step, "
-                "and Adam would move them by 0/0")
-        stride = np.divide(m, denominator, out=work)
-        stride *= rate / (1 - beta1**t)
-        return stride
+        root = np.sqrt(self._second_moment(memory), out=work)
+        root /= math.sqrt(1 - beta2**t)
+        root += eps  # √v̂ + eps, where v̂ = v/(1 − β₂ᵗ)
+        if eps < np.finfo(v.dtype).tiny:
+            _refuse_zeros(root, eps, t)
+        step = np.divide(m, root, out=work)
+        step *= lr / (1 - beta1**t)  # m̂ = m/(1 − β₁ᵗ)
+        return step
+
+    def _decayed(self, g: np.ndarray, p: np.ndarray, lr, decay) -> np.ndarray:
+        """The gradient, once the decay has acted: here it is a part of it."""
+        return with_decay(g, p, decay)
+
+    def _second_moment(self, memory: list[np.ndarray]) -> np.ndarray:
+        """What the step is divided by the root of, once m and v are new.
+
+        memory: one array's own of each list in the state, m and v first. A subclass whose
+        ``init`` has one more list, as AMSGrad's largest v, renews that here, in place.
+        """
+        return memory[1]
+
+
+def _refuse_zeros(root: np.ndarray, eps: float, t: int) -> None:
+    """Raise a ValueError where a step would be 0/0."""
+    if not root.all():
+        raise ValueError(
+            f"eps must be greater than 0 here, got {eps!r}: at step {t} {np.sum(root == 0)} "
+            "entries have had a zero gradient at every step, and Adam would move them by 0/0")
 
 
 @dataclass(frozen=True)
@@ -189,11 +195,10 @@ class AdamW(Adam):
     weight_decay: PerArray = 1e-2
     powers: ClassVar = {"lr": 1, "eps": -1, "weight_decay": -1}
 
-    def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        rates, decays = spread(params, lr=self.lr, weight_decay=self.weight_decay)
-        for p, rate, decay in zip(params, rates, decays, strict=True):
-            p *= 1 - rate * decay
-        return self._move(params, grads, state)
+    def _decayed(self, g: np.ndarray, p: np.ndarray, lr, decay) -> np.ndarray:
+        """The gradient, once the decay has acted: on p itself."""
+        p *= 1 - lr * decay
+        return g
 
 
 @dataclass(frozen=True)
@@ -209,12 +214,12 @@ class SignSGD(Optimiser):
     powers: ClassVar = {"lr": 1}
 
     def __post_init__(self):
-        settle_lr(self)
+        check_lr(self)
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        (rates,) = spread(params, lr=self.lr)
-        for p, g, rate in zip(params, grads, rates, strict=True):
-            p -= rate * np.sign(g)
+        [rates] = per_array(self, params, "lr")
+        for p, g, lr in zip(params, grads, rates, strict=True):
+            p -= lr * np.sign(g)
         return state
 
 
@@ -237,19 +242,19 @@ class Lion(Optimiser):
     powers: ClassVar = {"lr": 1, "weight_decay": -1}
 
     def __post_init__(self):
-        settle_lr(self)
-        settle_betas(self)
-        settle(self, "weight_decay", minimum=0.0)
+        check_lr(self)
+        check_betas(self)
+        check_per_array(self, "weight_decay", minimum=0.0)
 
     def init(self, params: Arrays) -> tuple:
         return (zeros(params),)  # the momenta
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        rates, decays = spread(params, lr=self.lr, weight_decay=self.weight_decay)
         beta1, beta2 = self.betas
-        for p, g, m, rate, decay in zip(params, grads, *state, rates, decays, strict=True):
-            p *= 1 - rate * decay
-            p -= rate * np.sign(beta1 * m + (1 - beta1) * g)
+        settings = per_array(self, params, "lr", "weight_decay")
+        for p, g, m, lr, decay in zip(params, grads, *state, *settings, strict=True):
+            p *= 1 - lr * decay
+            p -= lr * np.sign(beta1 * m + (1 - beta1) * g)
             m *= beta2
             m += (1 - beta2) * g
         return state

@@ -113,34 +113,34 @@ def floating(array: np.ndarray) -> np.dtype:
     return np.result_type(array.dtype, np.float32 if array.dtype.kind == "f" else np.float64)
 
 
-def settle(optimiser, name: str, check=checks.number, **bounds) -> None:
+def check_per_array(optimiser, name: str, check=checks.number, **bounds) -> None:
     """Check a setting, and keep it: one number, or a tuple with one per array."""
     value = getattr(optimiser, name)
     if isinstance(value, (list, tuple)) or np.ndim(value) == 1:
         if len(value) == 0:
             raise ValueError(f"{name} must be one number or one per array, got {value!r}")
-        settled = tuple(check(f"{name}[{i}]", one, **bounds) for i, one in enumerate(value))
+        checked = tuple(check(f"{name}[{i}]", one, **bounds) for i, one in enumerate(value))
     else:
-        settled = check(name, value, **bounds)
-    object.__setattr__(optimiser, name, settled)
+        checked = check(name, value, **bounds)
+    object.__setattr__(optimiser, name, checked)
 
 
-def settle_one(optimiser, name: str, check=checks.number, **allowed) -> None:
+def check_setting(optimiser, name: str, check=checks.number, **allowed) -> None:
     """Check a setting that is the same for all arrays, and keep it as Python's own."""
     value = check(name, getattr(optimiser, name), **allowed)
     object.__setattr__(optimiser, name, value)
 
 
-def settle_lr(optimiser) -> None:
+def check_lr(optimiser) -> None:
     """Check and keep the learning rates; for a stack, an array may hold one for each run."""
-    settle(optimiser, "lr", check=_rates, above=0.0)
+    check_per_array(optimiser, "lr", check=_rates, above=0.0)
 
 
-def settle_betas(optimiser) -> None:
+def check_betas(optimiser) -> None:
     """Check and keep the two shares that Adam's and Lion's memories keep at each step."""
     if np.shape(optimiser.betas) != (2,):
         raise ValueError(f"betas must be two numbers, got {optimiser.betas!r}")
-    settle(optimiser, "betas", minimum=0.0, below=1.0)
+    check_per_array(optimiser, "betas", minimum=0.0, below=1.0)
 
 
 def _rates(name: str, value, **bounds) -> float | np.ndarray:
@@ -155,13 +155,19 @@ def _rates(name: str, value, **bounds) -> float | np.ndarray:
     return checks.read_only(rates)
 
 
-def spread(params: Arrays, **settings: PerArray) -> list[tuple]:
-    """Each setting as a tuple, one value per array."""
-    spread_out = []
-    for name, value in settings.items():
+def per_array(optimiser, params: Arrays, *names: str) -> list[tuple]:
+    """Each of these settings as a tuple, one value per array."""
+    settings = []
+    for name in names:
+        value = getattr(optimiser, name)
         values = value if isinstance(value, tuple) else (value,) * len(params)
         if len(values) != len(params):
             raise ValueError(f"{name} must be one number or one per array ({len(params)}), "
                              f"got {len(values)} numbers")
-        spread_out.append(values)
-    return spread_out
+        settings.append(values)
+    return settings
+
+
+def with_decay(g: np.ndarray, p: np.ndarray, decay: float) -> np.ndarray:
+    """The gradient of the loss with an L2 penalty: g + decay·p."""
+    return g + decay * p if decay else g

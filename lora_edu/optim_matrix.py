@@ -15,10 +15,10 @@ from lora_edu.optim_base import (
     Arrays,
     Optimiser,
     PerArray,
-    settle,
-    settle_lr,
-    settle_one,
-    spread,
+    check_lr,
+    check_per_array,
+    check_setting,
+    per_array,
     zeros,
 )
 
@@ -57,23 +57,23 @@ class Muon(Optimiser):
     powers: ClassVar = {"lr": 1, "weight_decay": -1, "eps": -1}
 
     def __post_init__(self):
-        settle_lr(self)
-        settle(self, "weight_decay", minimum=0.0)
-        settle_one(self, "momentum", minimum=0.0, below=1.0)
-        settle_one(self, "nesterov", checks.flag)
-        settle(self, "eps", above=0.0)
+        check_lr(self)
+        check_per_array(self, "weight_decay", minimum=0.0)
+        check_setting(self, "momentum", minimum=0.0, below=1.0)
+        check_setting(self, "nesterov", checks.flag)
+        check_per_array(self, "eps", above=0.0)
         checks.choice("adjust_lr_fn", self.adjust_lr_fn, SHAPE_RULES)
 
     def init(self, params: Arrays) -> tuple:
         return (zeros(_matrices(params)),)  # the momenta
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        settings = spread(params, lr=self.lr, weight_decay=self.weight_decay, eps=self.eps)
-        for p, g, v, rate, decay, e in zip(params, grads, *state, *settings, strict=True):
+        settings = per_array(self, params, "lr", "weight_decay", "eps")
+        for p, g, v, lr, decay, eps in zip(params, grads, *state, *settings, strict=True):
             v += (1 - self.momentum) * (g - v)
             u = g + self.momentum * (v - g) if self.nesterov else v
-            p *= 1 - rate * decay
-            p -= rate * self._shape_factor(*p.shape[-2:]) * _orthogonal(u, e)
+            p *= 1 - lr * decay
+            p -= lr * self._shape_factor(*p.shape[-2:]) * _orthogonal(u, eps)
         return state
 
     def _shape_factor(self, rows: int, columns: int) -> float:
@@ -119,14 +119,14 @@ class Adafactor(Optimiser):
     scale_parameter: bool = True
 
     def __post_init__(self):
-        settle_lr(self)
-        settle_one(self, "beta2_decay", below=0.0)
+        check_lr(self)
+        check_setting(self, "beta2_decay", below=0.0)
         if self.eps1 is not None:
-            settle_one(self, "eps1", above=0.0)
-        settle(self, "eps2", minimum=0.0)
-        settle_one(self, "d", minimum=1.0)
-        settle(self, "weight_decay", minimum=0.0)
-        settle_one(self, "scale_parameter", checks.flag)
+            check_setting(self, "eps1", above=0.0)
+        check_per_array(self, "eps2", minimum=0.0)
+        check_setting(self, "d", minimum=1.0)
+        check_per_array(self, "weight_decay", minimum=0.0)
+        check_setting(self, "scale_parameter", checks.flag)
 
     @property
     def powers(self) -> dict:
@@ -138,10 +138,11 @@ class Adafactor(Optimiser):
         return 0, rows, columns  # steps taken, the means R (…, m, 1) and C (…, 1, n)
 
     def update(self, params: Arrays, grads: Arrays, state: tuple) -> tuple:
-        t = state[0] + 1
+        t, *means = state
+        t += 1
         weight = t**self.beta2_decay
-        each = spread(params, lr=self.lr, weight_decay=self.weight_decay, eps2=self.eps2)
-        for p, g, R, C, rate, decay, least in zip(params, grads, *state[1:], *each, strict=True):
+        settings = per_array(self, params, "lr", "weight_decay", "eps2")
+        for p, g, R, C, lr, decay, eps2 in zip(params, grads, *means, *settings, strict=True):
             eps1 = self.eps1 or float(np.finfo(p.dtype).eps)
             size = _rms(p)  # before the decay, as in torch
             R += weight * (np.mean(g * g, axis=-1, keepdims=True) - R)
@@ -150,12 +151,12 @@ class Adafactor(Optimiser):
             least_V = max(eps1 * eps1, float(np.finfo(p.dtype).tiny))  # float32 makes 1e-60 a 0
             u = g / np.sqrt(np.maximum(V, least_V))
             u /= np.maximum(1, _rms(u) / self.d)
-            reach = rate
+            reach = lr
             if self.scale_parameter:
-                reach = np.minimum(rate, 1 / math.sqrt(t)).astype(p.dtype) * np.maximum(size, least)
-            p *= 1 - rate * decay
+                reach = np.minimum(lr, 1 / math.sqrt(t)).astype(p.dtype) * np.maximum(size, eps2)
+            p *= 1 - lr * decay
             p -= reach * u
-        return t, *state[1:]
+        return t, *means
 
 
 def _matrices(params: Arrays) -> Arrays:

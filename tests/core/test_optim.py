@@ -33,8 +33,8 @@ class AMSGrad(Adam):
         steps, m, v = super().init(params)
         return steps, m, v, [np.zeros_like(moment) for moment in v]
 
-    def _second_moment(self, memories):
-        _, v, largest = memories
+    def _second_moment(self, memory):
+        _, v, largest = memory
         return np.maximum(largest, v, out=largest)
 
 
