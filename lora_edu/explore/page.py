@@ -24,6 +24,7 @@ LETTER = 7  # px of a letter of a choice on a phone
 AROUND = 16  # px around its text
 STACKED = 1.25, 480  # two panels stacked on a phone: 1.25 × the height, at most 480 px
 GONE = "The kernel behind this view is gone: run this cell again."
+NO_PLOT = "Here stands a plot, which is drawn where the notebook runs."
 NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
 BUTTONS = {
     "pin": "keep a copy of the present curves, thin and dashed",
@@ -205,8 +206,10 @@ def _switch(id_: str, control: Control) -> str:
 
 def words(explorer, figure: dict) -> str:
     """What stands in a notebook's output for viewers that draw no widget."""
-    sentences = dict.fromkeys([headline(figure), reading(figure)])  # once, if they are the same
-    above = "".join(map(_paragraph, sentences))
+    head = headline(figure)
+    sentence = reading(figure)
+    sentences = [sentence] if head in sentence else [head, sentence]
+    above = "".join(map(_paragraph, [*sentences, NO_PLOT]))
     return above + table(figure) + _paragraph(explorer.caption)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from lora_edu.explore import explore, show, states
 from lora_edu.explore.live import shared_bundle
+from lora_edu.explore.page import NO_PLOT
 from lora_edu.explore.page_data import data_of_explorers
 
 
@@ -69,7 +70,7 @@ def test_a_viewer_without_widgets_gets_the_words():
     explorer = show(plain, name="still", caption="Look.")
     bundle, _ = explorer._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert bundle["text/html"].startswith("<p>Up</p><p>1 &lt; 2</p><table>")
+    assert bundle["text/html"].startswith(f"<p>Up</p><p>1 &lt; 2</p><p>{NO_PLOT}</p><table>")
     assert bundle["text/html"].endswith("<p>Look.</p>")
     assert bundle["text/plain"] == repr(explorer)
 

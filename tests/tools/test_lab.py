@@ -140,18 +140,22 @@ def test_a_kill_while_copies_are_written_leaves_whole_notebooks(small, monkeypat
     assert len(lab.update(small)) == 0
 
 
-def test_a_notebook_converted_to_html_shows_the_words_of_its_plots():
-    """Also where the widget's state has been saved, which nbconvert would prefer."""
+def test_a_notebook_converted_to_html_is_words_alone():
+    """A plot's, also where the widget's state has been saved, which nbconvert would prefer; nothing
+    of how to run it, and no link that moves a plot."""
     data, metadata = show({"data": [{"y": [1]}]}, name="a", caption="Look.")._repr_mimebundle_()
     view = "application/vnd.jupyter.widget-view+json"
     output = nbformat.v4.new_output("display_data", data, metadata=metadata)
     state = {"application/vnd.jupyter.widget-state+json": {
         "version_major": 2, "version_minor": 0, "state": {data[view]["model_id"]: {}}}}
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(outputs=[output])], metadata={"widgets": state})
+    new_text = nbformat.v4.new_markdown_cell
+    cells = [new_text(lab.FIRST, id="run-all-cells"), new_text("At [8](#a?r=8&on=x), [a](#b)."),
+             nbformat.v4.new_code_cell(outputs=[output])]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"widgets": state})
     settings = PyFileConfigLoader("jupyter_config.py", path=str(lab.SETTINGS)).load_config()
     html, _ = HTMLExporter(config=settings).from_notebook_node(notebook)
     assert data["text/html"] in html
+    assert "Run All Cells" not in html and '<p>At 8, <a href="#b">a</a>.</p>' in html
 
 
 def test_a_build_does_not_look_at_the_copies():
