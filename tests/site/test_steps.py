@@ -26,8 +26,6 @@ HOME = PLACES.get(FIRST.name)
 pytestmark = pytest.mark.skipif(HOME not in PAGES, reason="no page has a step that runs there")
 FILES = """() => JSON.parse(Object.entries(localStorage)
   .find(([key]) => key.startsWith("lora-files"))?.[1] ?? "{}")"""
-FORGET = """() => { for (const key of Object.keys(localStorage))
-  if (key.startsWith("lora-files")) localStorage.removeItem(key); }"""
 MINE = "    return s * (B @ A)  # mine"
 
 
@@ -78,9 +76,14 @@ def left_running(browser, site):
 @pytest.fixture
 def page(left_running):
     """The page of the first step with Python started and no file; tests share it."""
-    left_running.page.evaluate(FORGET)
-    left_running.page.get_by_role("button", name="Reset all").click()
-    yield left_running.page
+    page = left_running.page
+    start_over = page.get_by_role("button", name="Start over")
+    if start_over.count():  # there is a file
+        page.once("dialog", lambda dialog: dialog.accept())
+        start_over.click()
+        expect(start_over).to_have_count(0)
+    page.get_by_role("button", name="Reset all").click()
+    yield page
     left_running.no_problems()
 
 
