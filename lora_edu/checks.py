@@ -17,12 +17,14 @@ def numbers(name: str, value, what: str = "an array of numbers") -> np.ndarray:
     """Return ``value`` as an array of real numbers, in its own dtype; TypeError otherwise."""
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "iuf":
-            raise TypeError(f"dtype {array.dtype}")
-        if isinstance(value, np.ndarray) and hasattr(value, "mask"):
-            raise TypeError("a masked array, whose mask would be lost")
     except Exception as error:  # NumPy, torch and others have many
-        raise TypeError(f"{name} must be {what}, got {value!r:.100}: {error}") from None
+        raise _no_numbers(name, value, what, f": {error}") from None
+    if isinstance(value, np.ndarray) and hasattr(value, "mask"):
+        raise _no_numbers(name, value, what, ": a masked array, whose mask would be lost")
+    if array.dtype.kind not in "iuf":
+        # who gave "8" or None has no dtype in mind
+        dtype = f", dtype {array.dtype}" if hasattr(value, "dtype") else ""
+        raise _no_numbers(name, value, what, dtype)
     return array
 
 
@@ -144,3 +146,7 @@ def _one(name: str, value, kinds: str, what: str) -> None:
     array = numbers(name, value, what)
     if array.ndim or array.dtype.kind not in kinds:
         raise TypeError(f"{name} must be {what}, got {value!r}")
+
+
+def _no_numbers(name: str, value, what: str, reason: str) -> TypeError:
+    return TypeError(f"{name} must be {what}, got {value!r:.100}{reason}")

@@ -53,7 +53,8 @@ def initial(d: int, k: int, r: int, start: str = "A random, B zero",
 
     Args:
         d, k, r: The sides and the rank, at least 1, and r at least 2 for ``"BA zero"``: at r = 1
-            B·A = 0 forces one of the two vectors to be zero.
+            B·A = 0 forces one of the two vectors to be zero. A rank above min(d, k) is legitimate,
+            as for :func:`scaling`.
         start: One of :data:`STARTS`.
         distribution: One of :data:`DISTRIBUTIONS`, or a number σ > 0 for N(0, σ²).
         rng: A ``numpy.random.Generator``; or the seed of a new one, a whole number; or None, which

@@ -71,23 +71,23 @@ class Regression(checks.ReadOnly):
         return self.loss_and_gradient(W)[1]
 
 
-def teacher_student(d: int, k: int, *, rng: np.random.Generator | int | None = None,
-                    n: int = 256, shift_rank: int | None = None,
+def teacher_student(d: int, k: int, shift_rank: int | None = None, *,
+                    rng: np.random.Generator | int | None = None, n: int = 256,
                     spectrum: float = 0.0) -> Regression:
     """A random :class:`Regression` whose teacher is W0 plus a shift of chosen rank.
 
     Args:
         d, k: The weight is (d, k); W0's entries are N(0, 1/k).
+        shift_rank: Rank of W_star − W0, at most min(d, k), which is the default. Its Frobenius
+            norm is 1.
         rng: A ``numpy.random.Generator``, a seed or None, as for :func:`initial`. With one seed for
             both, W0 and a Gaussian A begin with the same numbers: take two, or one generator.
         n: Number of inputs.
-        shift_rank: Rank of W_star − W0, at most min(d, k), which is the default. Its Frobenius
-            norm is 1.
         spectrum: p ≥ 0. The inputs' population covariance has eigenvalues ∝ i^−p of mean 1
             (0: white inputs).
 
     Example:
-        >>> problem = teacher_student(d=8, k=6, shift_rank=2, rng=0)
+        >>> problem = teacher_student(8, 6, 2, rng=0)
         >>> problem.shape, int(np.linalg.matrix_rank(problem.W_star - problem.W0))
         ((8, 6), 2)
     """

@@ -10,7 +10,8 @@ from lora_edu.optim_base import check_optimiser, checked_state, differ, refuse_s
 from lora_edu.records import RECORDED, History
 
 
-def train(problem, adapter: Adapter, optimiser, steps: int, *, allow_divergence: bool = False,
+def train(problem, adapter: Adapter, optimiser, steps: int = 100, *,
+          allow_divergence: bool = False,
           watch: Callable[[int, Adapter, float], object] | None = None, **settings) -> History:
     """Train A and B with W0 frozen.
 

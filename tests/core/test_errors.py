@@ -1,9 +1,9 @@
 """A bad argument is named, with what it was and what is allowed; numbers of any kind are taken."""
 
 import math
-import re
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,10 +14,12 @@ from lora_edu import (
     OPTIMISERS,
     SGD,
     STARTS,
+    Adafactor,
     Adam,
     Adapter,
     Clipped,
     Momentum,
+    Muon,
     Optimiser,
     Regression,
     checks,
@@ -31,13 +33,13 @@ from lora_edu import (
     teacher_student,
     train,
 )
+from tests.refusals import refuses, refuses_each
 
-RNG = np.random.default_rng(0)
 ONE = np.ones((1, 1))
 ONES = np.ones((2, 3))
-PROBLEM = teacher_student(5, 7, n=12, rng=RNG)
-ADAPTER = Adapter(*initial(5, 7, 3, "both random", rng=RNG), 1.5)
-TWO_BY_THREE = Adapter(np.ones((1, 3)), np.ones((2, 1)), 1.0)
+PROBLEM = teacher_student(5, 7, n=12, rng=0)
+ADAPTER = Adapter(*initial(5, 7, 3, "both random", rng=0), 1.5)
+TWO_BY_THREE = Adapter(ONES[:1], ONES[:, :1], 1.0)
 
 
 class OwnLoss(Regression):
@@ -69,21 +71,11 @@ class CannotStep(Optimiser):
     lr: float
 
 
-def start(**changed):
-    return initial(**{"d": 4, "k": 5, "r": 2, "rng": RNG} | changed)
-
-
-def teacher(**changed):
-    return teacher_student(**{"d": 4, "k": 5, "rng": RNG} | changed)
-
-
-def grid(**changed):
-    return sweep(**{"problem": PROBLEM, "r": 2, "alpha": 4, "lr": 0.01, "steps": 2} | changed)
-
-
-def trained(**changed):
-    return train(**{"problem": PROBLEM, "adapter": ADAPTER, "optimiser": SGD(0.1), "steps": 1}
-                 | changed)
+start = partial(initial, d=4, k=5, r=2, rng=0)
+teacher = partial(teacher_student, d=4, k=5, rng=0)
+grid = partial(sweep, problem=PROBLEM, r=2, alpha=4, lr=0.01, steps=2)
+trained = partial(train, problem=PROBLEM, adapter=ADAPTER, optimiser=SGD(0.1), steps=1)
+follow = partial(equivalent, adapter=ADAPTER, optimiser=Adam(), a=2, b=3)
 
 
 def returning(result):
@@ -92,151 +84,97 @@ def returning(result):
         W0=ONES, loss_and_gradient=lambda W: result))
 
 
-def follow(optimiser=None, adapter=ADAPTER, a=2, b=None):
-    return equivalent(adapter, optimiser or Adam(), a, b)
+VALUES = [  # a call, and values that are refused, argument by argument
+    (partial(scaling, r=8, alpha=16), {
+        "r": [0, 10**400], "alpha": [0, 5e-324, 10**400], "rule": ["rs", torch.ones(2)]}),
+    (partial(Adapter, A=ONE, B=ONE, scaling=1.0), {
+        "A": [ONES[:0]], "B": [ONES], "scaling": [0]}),
+    (TWO_BY_THREE.merge, {"W0": [ONES.T]}),
+    (TWO_BY_THREE.gradients, {"G": [ONE]}),
+    (partial(TWO_BY_THREE.forward, W0=ONES), {"X": [ONES.T]}),
+    (start, {"d": [0], "k": [0], "r": [0], "start": ["zeros"], "distribution": ["xavier"],
+             "rng": [-1]}),
+    (teacher, {"d": [0], "k": [0], "n": [0], "shift_rank": [0, 5], "spectrum": [-1]}),
+    (partial(Regression, W0=ONES, W_star=ONES, X=ONES), {
+        "W_star": [ONES.T, ONES * math.inf], "X": [ONES[:0]]}),
+    (PROBLEM.loss_and_gradient, {"W": [ONE]}),
+    (SGD, {"lr": [(0.1, 0)]}),
+    (partial(Momentum, 0.1), {"momentum": [1]}),
+    (Adam, {"betas": [0.9]}),
+    (Muon, {"eps": [0], "adjust_lr_fn": ["none"]}),
+    (Adafactor, {"d": [0.5], "beta2_decay": [0.8], "eps1": [0]}),
+    (partial(Clipped, SGD(0.1)), {"max_norm": [0]}),
+    (partial(Clipped, SGD(0.1), 1.0), {"eps": [-1]}),
+    (trained, {"steps": [-1], "optimiser": ["Adagrad"]}),
+    (grid, {"steps": [-2], "seed": [(), [0, -1]], "lr": [[0.1, 0.1]], "optimiser": ["adan"]}),
+    (grid().select, {"r": [3]}),
+    (grid().rows, {"step": [3, -4]}),
+    (follow, {"a": [0], "b": [0]}),
+]
+TYPES = [
+    (partial(Adapter, B=ONE, scaling=1.0), {"A": [
+        np.ma.masked_equal(ONE, 1), ONE + 1j, [[True]], [[1.0], [1.0, 2.0]],
+        torch.ones(1, 1, requires_grad=True)]}),
+    (start, {"rng": [True, np.random.RandomState(0)]}),
+    (partial(Momentum, 0.1), {"nesterov": [1]}),
+    (partial(SGD(0.1).step, grads=[ONE], state=()), {"params": [ONE]}),
+    (partial(Clipped, max_norm=1.0), {"optimiser": [SGD, Clipped(SGD(0.1), 1.0)]}),
+    (trained, {"problem": ["x"], "watch": [5], "allow_divergence": ["False"],
+               "optimiser": [SGD, CannotStep(0.1), Rebinds(0.1)]}),
+    (grid, {"r": [2.5], "optimiser": [Clipped, Clipped(Adam(), 1.0)], "progress": [...],
+            "executor": [2, ThreadPoolExecutor]}),
+    (grid().rows, {"step": [slice(1, 2)]}),
+    (follow, {"adapter": [ONES], "optimiser": ["Adam", Rebinds(0.1)]}),
+]
 
 
-VALUES = {  # what a ValueError says, in order, and the call
-    "r must be at least 1, got 0": lambda: scaling(0, 16),
-    "alpha must be finite and greater than 0, got 0": lambda: scaling(8, 0),
-    "rule must be one of 'lora', 'rslora', 'none', got 'rs'": lambda: scaling(8, 16, "rs"),
-    "rule must be one of … tensor": lambda: scaling(8, 16, torch.ones(2)),
-    "alpha must be large enough … r = 8, got 5e-324": lambda: scaling(8, 5e-324),
-    "alpha must be finite and greater than 0, got 1000": lambda: scaling(8, 10**400),
-    "r must be at most 9223372036854775807, got 1000": lambda: scaling(10**400, 8),
-    "A must … (0, 3)": lambda: Adapter(ONES[:0], ONES[:, :0], 1.0),
-    "B must … (any, 2) … (1, 1)": lambda: Adapter(ONES, ONE, 1.0),
-    "scaling must be finite and greater than 0": lambda: Adapter(ONE, ONE, 0),
-    "W0 must … (2, 3) … (3, 2)": lambda: TWO_BY_THREE.merge(ONES.T),
-    "G must … (2, 3) … (1, 1)": lambda: TWO_BY_THREE.gradients(ONE),
-    "X must … (any, 3) … (3, 2)": lambda: TWO_BY_THREE.forward(ONES.T, ONES),
-    "start must be one of … got 'zeros'": lambda: start(start="zeros"),
-    "start 'BA zero' needs r of at least 2": lambda: start(start="BA zero", r=1),
-    "distribution must be one of … got 'xavier'": lambda: start(distribution="xavier"),
-    "rng must be at least 0, got -1": lambda: start(rng=-1),
-    "spectrum must be finite and at least 0, got -1": lambda: teacher(spectrum=-1),
-    "W_star must … (2, 3) … (3, 2)": lambda: Regression(ONES, ONES.T, ONES),
-    "W_star must be finite, got 6": lambda: Regression(ONES, ONES * math.inf, ONES),
-    "X must have at least one row": lambda: Regression(ONES, ONES, ONES[:0]),
-    "W must … (5, 7) … (1, 1)": lambda: PROBLEM.loss_and_gradient(ONE),
-    "X must not be all zero": lambda: effective_rank(0 * ONES),
-    "lr[1] must be finite and greater than 0, got 0": lambda: SGD((0.1, 0)),
-    "momentum must be finite and at least 0 and less than 1, got 1": lambda: Momentum(0.1, 1),
-    "betas[0] must be … got 1.0": lambda: Adam(betas=(1.0, 0.9)),
-    "betas must be two numbers, got 0.9": lambda: Adam(betas=0.9),
-    "eps must be finite and greater than 0": lambda: optimiser("Muon", eps=0),
-    "adjust_lr_fn must be one": lambda: optimiser("Muon", adjust_lr_fn="none"),
-    "d must be finite and at least 1": lambda: optimiser("Adafactor", d=0.5),
-    "beta2_decay must be … 0.8": lambda: optimiser("Adafactor", beta2_decay=0.8),
-    "params[1] must be a matrix": lambda: optimiser("Muon").init([ONES, ONES[0]]),
-    "grads must have the shapes of params [(2, 3)], got [(3, 2)]":
-        lambda: SGD(0.1).step([ONES], [ONES.T], ()),
-    "lr must be one number or one per array (1), got 3 numbers":
-        lambda: SGD((1, 2, 3)).step([ONE], [ONE], ()),
-    "max_norm must be finite and greater than 0": lambda: Clipped(SGD(0.1), 0),
-    "eps must be finite and at least 0": lambda: Clipped(SGD(0.1), 1.0, eps=-1),
-    "G must … (2, 3) … (3, 2)": lambda: returning((1.0, ONES.T)),
-    "adapter must have the shape of W0 (5, 7) … (2, 3)": lambda: trained(adapter=TWO_BY_THREE),
-    "steps must be at least 0, got -1": lambda: trained(steps=-1),
-    "steps must be at least 0, got -2": lambda: grid(steps=-2),
-    "seed must be one value or a sequence of distinct": lambda: grid(seed=()),
-    "lr must be one value or a sequence of distinct": lambda: grid(lr=[0.1, 0.1]),
-    "seed must be at least 0, got -1": lambda: grid(seed=[0, -1]),
-    "optimiser must be one of 'SGD', … 'adan'": lambda: grid(optimiser="adan"),
-    "optimiser must be one of 'SGD', … 'Adagrad'": lambda: trained(optimiser="Adagrad"),
-    "r must be one of 2, got 3": lambda: grid().select(r=3),
-    "setting must be one of 'r', 'alpha'": lambda: grid().select(eta=0.01),
-    "step must be at most 2, got 3": lambda: grid().rows(3),
-    "step must be at least -3, got -4": lambda: grid().rows(-4),
-    "a must be finite and greater than 1e-100 and less than 1e+100": lambda: follow(a=0),
-    "b must be finite and greater than 1e-100 and less than 1e+100": lambda: follow(b=0),
-    "a and b must be equal when gradients are clipped … b = 3":
-        lambda: follow(Clipped(Adam(), 1.0), b=3),
-    "lr must be one number or one each for A and B, got (1": lambda: follow(SGD((1, 2, 3))),
-}
-TYPES = {  # and a TypeError
-    "A must be … mask": lambda: Adapter(np.ma.masked_equal(ONE, 1), ONE, 1),
-    "rng must be a numpy.random.Generator, a seed (a whole number) or None, got True":
-        lambda: start(rng=True),
-    "rng must be a numpy.random.Generator, … got RandomState(":
-        lambda: teacher(rng=np.random.RandomState(0)),
-    "nesterov must be True or False, got 1": lambda: Momentum(0.1, nesterov=1),
-    "params must be a list of arrays": lambda: SGD(0.1).step(ONE, [ONE], ()),
-    "optimiser must be an optimiser such as Adam(": lambda: Clipped(SGD, 1.0),
-    "problem.loss_and_gradient must return the loss and its gradient, got None":
-        lambda: returning(None),
-    "problem.loss_and_gradient must return": lambda: returning((1.0, ONES, 0)),
-    "loss must be a number, got None": lambda: returning((None, ONES)),
-    "problem must have W0 and loss_and_gradient … 'x'": lambda: trained(problem="x"),
-    "optimiser must change the params in place … Rebinds(lr=0.1":
-        lambda: trained(optimiser=Rebinds(0.1)),
-    "optimiser must be … SGD": lambda: trained(optimiser=SGD),
-    "SGD.__init__() missing … 'lr'": lambda: trained(optimiser="sgd"),
-    "lr, eps must be left out where the optimiser is not a name, got SGD(lr=0.1":
-        lambda: trained(optimiser=SGD(0.1), lr=0.2, eps=1),
-    "optimiser must be … the methods init, update, step, got CannotStep(lr=0.1":
-        lambda: trained(optimiser=CannotStep(0.1)),
-    "optimiser must be … the methods init, update, step, got CannotStep":
-        lambda: grid(optimiser=CannotStep),
-    "optimiser must return its state, a tuple, from update, and Forgets.update returned None":
-        lambda: trained(optimiser=Forgets(0.1)),
-    "optimiser must return its state, a tuple, from update, and Forgets":
-        lambda: grid(optimiser=Forgets),
-    "optimiser must return its state, a tuple, from init, and Starts.init":
-        lambda: trained(optimiser=Starts(0.1)),
-    "optimiser must return its state, a tuple, from init": lambda: grid(optimiser=Starts),
-    "problem must be a Regression, got Own": lambda: grid(problem=OwnLoss(ONES, ONES, ONES)),
-    "r must be a whole number, got 2.5": lambda: grid(r=[1, 2.5]),
-    "step must be a whole number, got slice(1": lambda: grid().rows(slice(1, 2)),
-    "optimiser must be an optimiser such as": lambda: grid(optimiser=dict),
-    "optimiser must be a name, or … lambda lr: Clipped(Adam(lr), 1.0)":
-        lambda: grid(optimiser=Clipped),
-    "optimiser must be a name, or": lambda: grid(optimiser=Clipped(Adam(), 1.0)),
-    "optimiser must change the params in place": lambda: grid(optimiser=Rebinds),
-    "executor must be a concurrent.futures.Executor … 2": lambda: grid(executor=2),
-    "executor must be … or a Dask Client, got <class … ThreadPoolExecutor'>":
-        lambda: grid(executor=ThreadPoolExecutor),
-    "optimiser must be a name, or a class or a function at the top level … lambda":
-        lambda: grid(optimiser=lambda lr: SGD(lr), executor=ProcessPoolExecutor(1)),
-    "progress must be True or False, got Ellipsis": lambda: grid(progress=...),
-    "allow_divergence must be True or False, got 'False'":
-        lambda: trained(allow_divergence="False"),
-    "watch must be a function of step, adapter and loss, got 5": lambda: trained(watch=5),
-    "Adam.__init__() got an unexpected keyword … eps_": lambda: grid(eps_=1),
-    "adapter must be an Adapter": lambda: follow(adapter=ONES),
-    "optimiser must be … 'Adam'": lambda: follow("Adam"),
-    "optimiser must have powers … Rebinds(lr=0.1": lambda: follow(Rebinds(0.1)),
-}
+@pytest.mark.parametrize(("error", "call", "bad"), [
+    (error, *row) for error, table in ((ValueError, VALUES), (TypeError, TYPES)) for row in table])
+def test_a_bad_argument_is_named_with_its_value(error, call, bad):
+    refuses_each(error, call, **bad)
+
+
+@pytest.mark.parametrize("kind", OPTIMISERS.values())
+def test_every_optimiser_checks_its_settings(kind):
+    make = partial(kind, lr=0.1)
+    settings = kind.__dataclass_fields__
+    values = {"lr": [ONES * math.nan, np.array([[0, 0.1]]), ONES[:0], ()],
+              "weight_decay": [-1], "eps": [-1]}
+    types = {"lr": [ONES > 0, [[0.1, 0.2]]], "weight_decay": [ONES]}
+    for error, bad in ((ValueError, values), (TypeError, types)):
+        refuses_each(error, make, **{key: bad[key] for key in bad if key in settings})
 
 
 @pytest.mark.parametrize(("words", "error", "call"), [
-    (words, error, call) for error, calls in ((ValueError, VALUES), (TypeError, TYPES))
-    for words, call in calls.items()])
-def test_a_bad_argument_is_named_with_its_value(words, error, call):
-    with pytest.raises(error, match="(?s)^" + re.escape(words).replace("\\ …\\ ", ".*")):
-        call()
-
-
-@pytest.mark.parametrize(("draw", "names"), [
-    (start, ["d", "k", "r"]), (teacher, ["d", "k", "n", "shift_rank"])])
-def test_a_size_is_at_least_one(draw, names):
-    for name in names:
-        with pytest.raises(ValueError, match=f"^{name} must be at least 1, got 0"):
-            draw(**{name: 0})
-
-
-@pytest.mark.parametrize(("setting", "value", "error", "words"), [
-    ("lr", ONES * math.nan, ValueError, "got nan"), ("lr", ONES * 0, ValueError, "got 0.0"),
-    ("lr", ONES > 0, TypeError, "dtype bool"),
-    ("lr", ONES[:0], ValueError, r"\(0, 3\)"), ("lr", (), ValueError, r"got \(\)"),
-    ("lr", [[0.1, 0.2]], TypeError, "must be a number"),
-    ("weight_decay", ONES, TypeError, "must be a number"),
-    ("weight_decay", -1, ValueError, "got -1"), ("eps", -1, ValueError, "got -1")])
-def test_every_optimiser_checks_its_settings(setting, value, error, words):
-    for kind in OPTIMISERS.values():
-        if setting in kind.__dataclass_fields__:
-            with pytest.raises(error, match=f"(?s)^{setting}.*{words}"):
-                kind(**{"lr": 0.1, setting: value})
+    ("X must not be all zero", ValueError, lambda: effective_rank(0 * ONES)),
+    ("'BA zero' … r = 1", ValueError, lambda: start(start="BA zero", r=1)),
+    ("params[1] must be a matrix", ValueError, lambda: Muon().init([ONES, ONES[0]])),
+    ("grads … [(2, 3)], got [(3, 2)]", ValueError, lambda: SGD(0.1).step([ONES], [ONES.T], ())),
+    ("lr … array (1), got 3", ValueError, lambda: SGD((1, 2, 3)).step([ONE], [ONE], ())),
+    ("betas[0] must … got 1.0", ValueError, lambda: Adam(betas=(1.0, 0.9))),
+    ("adapter must … (5, 7) … (2, 3)", ValueError, lambda: trained(adapter=TWO_BY_THREE)),
+    ("problem must … OwnLoss", TypeError, lambda: grid(problem=OwnLoss(ONES, ONES, ONES))),
+    ("G must … (2, 3) … (3, 2)", ValueError, lambda: returning((1.0, ONES.T))),
+    ("setting must be one of 'r'", ValueError, lambda: grid().select(eta=0.01)),
+    ("a and b must be equal … b = 3", ValueError, lambda: follow(optimiser=Clipped(Adam(), 1.0))),
+    ("lr must … got (1", ValueError, lambda: follow(optimiser=SGD((1, 2, 3)))),
+    ("loss_and_gradient must return … got None", TypeError, lambda: returning(None)),
+    ("loss_and_gradient must return", TypeError, lambda: returning((1.0, ONES, 0))),
+    ("loss must … got None", TypeError, lambda: returning((None, ONES))),
+    ("missing … 'lr'", TypeError, lambda: trained(optimiser="sgd")),
+    ("lr, eps must be left out … SGD(lr=0.1", TypeError, lambda: trained(lr=0.2, eps=1)),
+    ("state … update … None", TypeError, lambda: trained(optimiser=Forgets(0.1))),
+    ("state … update", TypeError, lambda: grid(optimiser=Forgets)),
+    ("state … init … Starts.init", TypeError, lambda: trained(optimiser=Starts(0.1))),
+    ("state … init", TypeError, lambda: grid(optimiser=Starts)),
+    ("init, update, step, got CannotStep", TypeError, lambda: grid(optimiser=CannotStep)),
+    ("optimiser must be … got {}", TypeError, lambda: grid(optimiser=lambda lr: {})),
+    ("optimiser must change the params in place", TypeError, lambda: grid(optimiser=Rebinds)),
+    ("optimiser must be … top level … lambda", TypeError,
+     lambda: grid(optimiser=lambda lr: SGD(lr), executor=ProcessPoolExecutor(1))),
+    ("unexpected keyword … eps_", TypeError, lambda: grid(eps_=1))])
+def test_what_does_not_fit_together_is_refused(words, error, call):
+    refuses(words, error, call)
 
 
 @pytest.mark.parametrize("rule", [
@@ -245,8 +183,7 @@ def test_every_optimiser_checks_its_settings(setting, value, error, words):
 def test_a_setting_is_kept_as_pythons_own(rule):
     settings = {name: value for name, value in vars(rule).items()
                 if isinstance(value, (float, bool))}
-    of_numpy = {name: np.array(value)[()] for name, value in settings.items()}
-    kept = vars(replace(rule, **of_numpy))
+    kept = vars(replace(rule, **{name: np.array(value)[()] for name, value in settings.items()}))
     for name, value in settings.items():
         assert type(kept[name]) is type(value), name
         assert kept[name] == value
@@ -261,22 +198,17 @@ def test_the_rates_of_a_stack_are_copied():
 
 def test_a_sweep_checks_all_before_its_first_run(monkeypatch):
     monkeypatch.setattr(stacked_runs, "train_runs", None)
-    with pytest.raises(ValueError, match=r"start 'BA zero' needs r of at least 2"):
-        grid(start=[*STARTS], r=[2, 1])
+    refuses("'BA zero' … r = 1", ValueError, lambda: grid(start=[*STARTS], r=[2, 1]))
 
 
-@pytest.mark.parametrize("value", [True, "8", 1j, np.ones(2)], ids=repr)
+@pytest.mark.parametrize("value", [True, "8", None, 1j, np.ones(2)], ids=repr)
 def test_what_is_no_number(value):
-    for check, kind in ((checks.number, "a number"), (checks.integer, "a whole number")):
-        with pytest.raises(TypeError, match=re.escape(f"size must be {kind}, got {value!r}")):
+    """NumPy's dtype of it is not mentioned."""
+    for check in (checks.number, checks.integer):
+        with pytest.raises(TypeError) as caught:
             check("size", value, minimum=0)
-
-
-@pytest.mark.parametrize("value", [  # what NumPy would turn into float64, or what it cannot turn
-    ONE + 1j, [[True]], [[1.0], [1.0, 2.0]], torch.ones(1, 1, requires_grad=True)], ids=repr)
-def test_what_holds_no_real_numbers(value):
-    with pytest.raises(TypeError, match=r"^A must be a matrix of numbers.*, got "):
-        Adapter(value, ONE, 1.0)
+        message = str(caught.value)
+        assert message.startswith("size must be a ") and message.endswith(f"number, got {value!r}")
 
 
 @pytest.mark.parametrize("value", [np.int8(2), np.array(2), torch.tensor(2)], ids=repr)
