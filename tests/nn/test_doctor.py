@@ -26,6 +26,7 @@ from lora_edu.nn import (
 from lora_edu.nn.checkup import FAULTS as KNOWN
 from tests.nn.compare import fingerprint, same_bits
 from tests.nn.models import llama
+from tests.refusals import refuses
 
 # transformers calls an old name of its own when PEFT asks it about checkpointing
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated",
@@ -327,31 +328,28 @@ def beside_reference(change):
 
 
 VALUES = {  # what a ValueError says, and what is asked
-    "loss_fn must be given for a batch that is no dict": {"batch": torch.ones(2)},
-    r"reference must have the shape of the model's output, \(\d, \d, 16\), got \(\d, 16\)":
-        beside_reference(lambda right: right[0]),
-    r"reference must be finite, got \d+ non": beside_reference(lambda right: right.log()),
-    "reference must not be one number all along": beside_reference(torch.zeros_like),
-    "not be one number all along each": beside_reference(lambda right: right * 0 + right[..., :1]),
-    "model must hold its adapters' numbers": {"model": ours().to("meta")},
-    "batch must be given with loss_fn or reference, got None": {"loss_fn": len},
+    "loss_fn must … batch": {"batch": torch.ones(2)},
+    "reference must … , 16), got (": beside_reference(lambda right: right[0]),
+    "reference must be finite, got": beside_reference(lambda right: right.log()),
+    "reference must not be one number": beside_reference(torch.zeros_like),
+    "reference must not be … each": beside_reference(lambda right: right * 0 + right[..., :1]),
+    "model must … meta": {"model": ours().to("meta")},
+    "batch must … got None": {"loss_fn": len},
 }
 TYPES = {  # and a TypeError
     "model must be a Module, got 3": {"model": 3},
-    "^model must be a Module, got .{100}$": {"model": ours().state_dict()},
-    "optimiser must be one of torch's": {"optimiser": ours().state_dict()},
-    "config must be PEFT's settings, .* got 3": {"config": 3},
-    "training must be True or False, got None": {"training": None},
-    "loss_fn must be a function .*, got 3": {"batch": batch(), "loss_fn": 3},
+    "model must be a Module, got Ord": {"model": ours().state_dict()},
+    "optimiser must": {"optimiser": ours().state_dict()},
+    "config must … got 3": {"config": 3},
+    "training must … got None": {"training": None},
+    "loss_fn must … got 3": {"batch": batch(), "loss_fn": 3},
     "reference must be a Tensor, got array": beside_reference(np.asarray),
-    "the loss must be a tensor of one number, got NoneType":
-        {"batch": {"input_ids": torch.ones(1, 2, dtype=int)}},
+    "loss must … got NoneType": {"batch": {"input_ids": torch.ones(1, 2, dtype=int)}},
 }
 
 
-@pytest.mark.parametrize(("message", "error", "asked"), [
-    (message, error, asked) for error, table in ((ValueError, VALUES), (TypeError, TYPES))
-    for message, asked in table.items()])
-def test_bad_input(message, error, asked):
-    with pytest.raises(error, match=message):
-        doctor(**{"model": ours()} | asked)
+@pytest.mark.parametrize(("words", "error", "asked"), [
+    (words, error, asked) for error, table in ((ValueError, VALUES), (TypeError, TYPES))
+    for words, asked in table.items()])
+def test_bad_input(words, error, asked):
+    refuses(words, error, lambda: doctor(**{"model": ours()} | asked))
