@@ -67,17 +67,19 @@ def test_every_run_of_a_sweep_is_that_run_trained_alone(form, monkeypatch):
     make = partial(optimiser, make) if isinstance(make, str) else make
     assert not grid.diverged.any()
     assert len(grid.rows()) == 2 * 2 * 2 * len(STARTS) * 2
-    for row in grid.rows():
+    for row, early in zip(grid.rows(), grid.rows(step=3), strict=True):
         A, B = initial(12, 9, row["r"], row["start"], "gaussian",
                        rng=np.random.default_rng(row["seed"]))
         alone = train(PROBLEM, Adapter(A, B, scaling(row["r"], row["alpha"], "rslora")),
                       make(lr=row["lr"], **settings), 20)
         run = grid.select(**{axis: row[axis] for axis in grid.axes})
+        assert run.axes == {}
         for quantity in RECORDED:
             want = getattr(alone, quantity)
             np.testing.assert_allclose(getattr(run, quantity), want, rtol=1e-9,
                                        atol=1e-11 * max(1, np.abs(want).max()))
             assert row[quantity] == getattr(run, quantity)[-1]
+            assert early[quantity] == getattr(run, quantity)[3]
         if row["start"] == "both zero":
             assert not run.grad_A_norm.any() and not run.delta_norm.any()  # exactly
 

@@ -111,10 +111,10 @@ def test_show_refuses_at_once_what_is_no_figure(words):
 
 def test_too_many_or_too_large_states_are_refused():
     noise = np.random.default_rng(0)
-    many = explore(lambda r, alpha: 1 / 0, name="a", r=range(64), alpha=range(65))
+    too_many = explore(lambda r, alpha: 1 / 0, name="a", r=range(64), alpha=range(65))
     heavy = explore(lambda r: {"data": [{"y": noise.normal(size=5000)}]}, name="heavy",
                     r=range(40))
-    refuses(f"64 r × 65 alpha = 4160 … {MAX_STATES}", ExploreError, many.states)
+    refuses(f"64 r × 65 alpha = 4160 … {MAX_STATES}", ExploreError, too_many.states)
     refuses(f"heavy: 40 states … {MAX_PAYLOAD:,}", ExploreError, heavy.html)
 
 

@@ -153,5 +153,6 @@ def test_a_bad_call_is_refused_by_name_and_changes_nothing(words, error, call):
 
 def test_what_trains_nothing_has_no_groups():
     model, _ = adapted()
+    assert [group["lr"] for group in loraplus_groups(model, 0.5, 4)] == [0.5, 2.0]
     set_adapter(model, [])
     refuses("model must", ValueError, lambda: loraplus_groups(model, 0.1, 4))
