@@ -94,17 +94,17 @@ def lighthouse(url: str, runs: int) -> dict[str, float]:
 
 def opened(browser, address: str, page: str, device: str, script: str = "") -> Visit:
     """A visit to a page, once it asks for nothing more."""
-    here = Visit(browser, address, device, script)
-    here.open(page)
-    here.page.wait_for_load_state("networkidle")
-    return here
+    visit = Visit(browser, address, device, script)
+    visit.open(page)
+    visit.page.wait_for_load_state("networkidle")
+    return visit
 
 
 def weight(browser, address: str, page: str) -> int:
     """Bytes, gzipped, of what a phone fetches before its reader does anything."""
-    here = opened(browser, address, page, "phone")
-    here.context.close()
-    return sum(weights(here.requests, address).values())
+    visit = opened(browser, address, page, "phone")
+    visit.context.close()
+    return sum(weights(visit.requests, address).values())
 
 
 def measure(browser, address: str, built, slower: int) -> tuple[list[float], float]:
@@ -115,13 +115,13 @@ def measure(browser, address: str, built, slower: int) -> tuple[list[float], flo
     has to do for it is done. The first plot is measured from the explorer coming near to the frame
     that shows it (plotly is fetched in between).
     """
-    here = opened(browser, address, built.page, "desk", FAR + SHOWN)
-    chromium = here.context.new_cdp_session(here.page)
+    visit = opened(browser, address, built.page, "desk", FAR + SHOWN)
+    chromium = visit.context.new_cdp_session(visit.page)
     chromium.send("Emulation.setCPUThrottlingRate", {"rate": slower})
-    root = here.page.locator(f"#explorer-{built.name}")
+    root = visit.page.locator(f"#explorer-{built.name}")
     first = root.evaluate(FIRST)
     moved = root.evaluate(STEPS, MOVES)
-    here.context.close()
+    visit.context.close()
     return moved, first
 
 

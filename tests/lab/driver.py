@@ -34,11 +34,11 @@ def jupyterlab(folder):
     its kernels after."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    own = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA")}
+    settings = {f"JUPYTER_{kind}_DIR": f"{folder}/.{kind}" for kind in ("CONFIG", "DATA")}
     with open(folder / ".log", "wb") as log, TemporaryDirectory(prefix="lab") as runtime:
         server = subprocess.Popen(
             [sys.executable, "-m", "book.lab", *QUIET, f"--port={port}"], cwd=folder,
-            env={**os.environ, **own, "JUPYTER_RUNTIME_DIR": runtime,
+            env={**os.environ, **settings, "JUPYTER_RUNTIME_DIR": runtime,
                  "IPYTHONDIR": f"{folder}/.ipython", "JUPYTER_CONFIG_PATH": f"{folder}/none",
                  "NODE_PATH": str(REPOSITORY / "node_modules")},
             stdout=log, stderr=subprocess.STDOUT)

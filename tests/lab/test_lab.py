@@ -34,8 +34,8 @@ VIEWS = len(EXPLORERS) + 2  # one is shown twice; the slow one
 CELL = {name: number for number, name in enumerate(EXPLORERS, start=1)}
 CELLS = [SETUP, *EXPLORERS.values(), "explore(slow, n=range(13))"]
 CELLS[CELL["twice"]] = f"twice = {EXPLORERS['twice']}\ndisplay(twice, twice)"
-exec(SETUP, here := {})
-MADE = {name: eval(code, here) for name, code in EXPLORERS.items()}  # as the kernel makes them
+exec(SETUP, names := {})
+MADE = {name: eval(code, names) for name, code in EXPLORERS.items()}  # as the kernel makes them
 
 
 @pytest.fixture(scope="module")
@@ -91,15 +91,15 @@ def test_keys_move_a_control_and_not_the_notebook(lab):
 
 def test_a_held_key_computes_the_newest_position_and_says_that_it_does(lab):
     root = lab.explorer("slow")
-    said = root.locator(".explorer-headline")
+    headline = root.locator(".explorer-headline")
     press(lab, "slow", "n", "Home", *["ArrowRight"] * 12)
-    expect(said).to_have_text(re.compile("^12 of"))
-    assert len(said.text_content().split(",")) < 7
+    expect(headline).to_have_text(re.compile("^12 of"))
+    assert len(headline.text_content().split(",")) < 7
     assert lab.ask("pause = 5") == ""
     press(lab, "slow", "n", "Home")
     expect(root).to_have_attribute("aria-busy", "true")
     expect(root).not_to_have_attribute("aria-busy", "true")
-    expect(said).to_have_text(re.compile("^0 of"))
+    expect(headline).to_have_text(re.compile("^0 of"))
 
 
 def test_python_moves_the_views_and_is_told_of_moves(lab):

@@ -66,11 +66,11 @@ def judge_file(page) -> str:
 
 @pytest.fixture(scope="module")
 def left_running(browser, site):
-    here = Visit(browser, site, "desk")
-    here.open(HOME)
-    begin(here.page)
-    yield here
-    here.context.close()
+    opened = Visit(browser, site, "desk")
+    opened.open(HOME)
+    begin(opened.page)
+    yield opened
+    opened.context.close()
 
 
 @pytest.fixture
@@ -91,17 +91,17 @@ def page(left_running):
 @pytest.mark.parametrize(("page", "step"), IN_PAGES, ids=[step.name for _, step in IN_PAGES])
 def test_each_step_is_judged_in_its_page(visit, page, step):
     """An untouched stub never passes, a slip gets its sentence, and the book's lines pass."""
-    here = begin(visit(page).page)
-    own = step_cell(here, step)
-    own.locator(".cm-content").press("Shift+Enter")
-    expect(own).to_have_attribute("data-python", "ran")
-    expect(own.locator(".cell_output").first).to_contain_text("Not answered yet")
-    write(own, cell_text(step, with_slip(step)))
-    assert SLIPS[step.name][0].sentence in " ".join(run(own, "own").split())
-    assert file_of(here) == ""
-    write(own, cell_text(step))
-    assert run(own, "own").strip().startswith("Right:")
-    assert whose(step, file_of(here)) == "yours"
+    opened = begin(visit(page).page)
+    answered = step_cell(opened, step)
+    answered.locator(".cm-content").press("Shift+Enter")
+    expect(answered).to_have_attribute("data-python", "ran")
+    expect(answered.locator(".cell_output").first).to_contain_text("Not answered yet")
+    write(answered, cell_text(step, with_slip(step)))
+    assert SLIPS[step.name][0].sentence in " ".join(run(answered, "own").split())
+    assert file_of(opened) == ""
+    write(answered, cell_text(step))
+    assert run(answered, "own").strip().startswith("Right:")
+    assert whose(step, file_of(opened)) == "yours"
 
 
 def test_run_all_leaves_open_steps_quiet(page):
@@ -273,8 +273,8 @@ def test_a_figure_runs_the_file_as_it_now_is(page):
 @pytest.mark.thorough
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_beside_a_step(visit, scheme):
-    here = visit(HOME, "phone", color_scheme=scheme)
-    page = begin(here.page)
+    reader = visit(HOME, "phone", color_scheme=scheme)
+    page = begin(reader.page)
     answer(page)
-    assert here.axe() == []
+    assert reader.axe() == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

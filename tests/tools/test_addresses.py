@@ -62,8 +62,8 @@ def built(tmp_path_factory):
     for part in ("lora_edu", "pyproject.toml", "README.md", "LICENSE", "book/lora_book",
                  "book/pyproject.toml"):
         (folder / part).symlink_to(REPOSITORY / part)
-    made = build(folder, "-qW", **KNOWN)
-    assert made.returncode == 0, made.stderr
+    run = build(folder, "-qW", **KNOWN)
+    assert run.returncode == 0, run.stderr
     return folder / "_out/html"
 
 
@@ -80,7 +80,7 @@ HOME = '<meta http-equiv="refresh" content="0; url=book/index.html">'
         '"https://mybinder.org/v2/gh/someone/book/main?urlpath=lab/tree/notebooks/01-one.ipynb"',
         f'<meta property="og:url" content="{SITE}/book/one.html"/>',
         '<meta property="og:description" content="What one is."/>',
-        f'"{REPO}/issues/new?title=book/one">Report a mistake',
+        f'"{REPO}/issues/new?title=book/one"',
         f'<link rel="canonical" href="{SITE}/book/one.html"', "summary_large_image"], ["noindex"]),
     ("book/index.html", [], ["mybinder", "download-notebook-button"]),  # it has no cells
     # of the buttons those that the site has: NumPy for browsers is not in this folder
@@ -101,9 +101,9 @@ def test_a_page_has_what_the_addresses_call_for(built, file, holds, lacks):
 def test_what_a_page_names_is_there(built):
     """Its picture, of which other sites are told; and what the 404 page asks for, by its base."""
     picture = re.search(rf'"og:image" content="{SITE}/(.*?)"', text_of(built, "book/one.html"))[1]
-    own = re.findall(r'(?:href|src)="((?!https?:|data:|#|/)[^"]*)"', text_of(built, "404.html"))
-    assert {"book/index.html", "search.html"} <= set(own)
-    assert [file for file in [picture, *own] if not (built / file).is_file()] == []
+    linked = re.findall(r'(?:href|src)="((?!https?:|data:|#|/)[^"]*)"', text_of(built, "404.html"))
+    assert {"book/index.html", "search.html"} <= set(linked)
+    assert [file for file in [picture, *linked] if not (built / file).is_file()] == []
 
 
 @pytest.mark.parametrize(("file", "link", "ending"), [
@@ -115,10 +115,10 @@ def test_every_page_is_listed(built, file, link, ending):
 
 def test_the_download_asks_the_site_for_the_wheels(built):
     """Where the address is unknown, a zip file brings them: tests/site/test_downloads.py."""
-    made = nbformat.read(built / "_sources/book/one.ipynb", as_version=4)
-    assert made.metadata.keys() == {"kernelspec", "language_info"}
-    assert made.cells[-1].outputs[0].text == "one is 1\n"
+    download = nbformat.read(built / "_sources/book/one.ipynb", as_version=4)
+    assert download.metadata.keys() == {"kernelspec", "language_info"}
+    assert download.cells[-1].outputs[0].text == "one is 1\n"
     for wheel in wheel_names(REPOSITORY):
-        assert f"{SITE}/wheels/{wheel}" in made.cells[0].source
+        assert f"{SITE}/wheels/{wheel}" in download.cells[0].source
         assert (built / "wheels" / wheel).is_file()
-    assert f"[of the book]({SITE}/book/index.html)" in made.cells[1].source
+    assert f"[of the book]({SITE}/book/index.html)" in download.cells[1].source

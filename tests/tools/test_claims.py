@@ -26,7 +26,7 @@ def test_the_books_register_lacks_nothing():
 
 
 WRONG = {  # what is changed, and what is said of it
-    "no test": ({"tests/test_a.py": "def test_one(): ..."}, "no test is marked"),
+    "no test": ({"tests/test_a.py": "def test_one(): ..."}, "obs-one"),
     "a test of no claim": (
         {"tests/test_a.py": '@pytest.mark.claim("obs-one", "thm-gone")\ndef test_one(): ...'},
         "tests/test_a.py: test_one names thm-gone, which no block has"),
@@ -43,7 +43,7 @@ WRONG = {  # what is changed, and what is said of it
 }
 
 
-@pytest.mark.parametrize(("changed", "said"), WRONG.values(), ids=WRONG)
-def test_what_is_missing_is_said(tmp_path, changed, said):
-    (found,) = problems(tmp_path, changed)
-    assert said in found
+@pytest.mark.parametrize(("changed", "words"), WRONG.values(), ids=WRONG)
+def test_what_is_missing_is_said(tmp_path, changed, words):
+    [problem] = problems(tmp_path, changed)
+    assert words in problem

@@ -38,13 +38,13 @@ def test_each_wheel_holds_its_package_with_data_and_the_licence(tmp_path):
     ("from lora_book.in_practice.runs_memory import measure", "peft")])  # when called
 def test_a_notebook_installs_the_extra_that_its_code_needs(source, extra):
     library, book = wheel_names(REPOSITORY)
-    there = first_cell(source, [library, book], SITE)
+    online = first_cell(source, [library, book], SITE)
     beside = first_cell(source, [library, book], "")
     brackets = f"[{extra}]" if extra else ""
-    assert f'"lora_edu @ {SITE}wheels/{library}" ' in there
-    assert f'"lora_book{brackets} @ {SITE}wheels/{book}"' in there
+    assert f'"lora_edu @ {SITE}wheels/{library}" ' in online
+    assert f'"lora_book{brackets} @ {SITE}wheels/{book}"' in online
     assert f'"./{library}" "./{book}{brackets}"' in beside
-    assert ("whl/cpu" in there) == bool(extra)
+    assert ("whl/cpu" in online) == bool(extra)
 
 
 def written(page):
@@ -60,8 +60,8 @@ def converted(page, site=SITE):
 
 def formulas(text):
     """All formulas in their order, without spaces and without the numbers of equations."""
-    found = ("".join(filter(None, groups)) for groups in FORMULA.findall(text))
-    return [re.sub(r"\\tag\{\d+\}|\s", "", formula) for formula in found]
+    whole = ("".join(filter(None, groups)) for groups in FORMULA.findall(text))
+    return [re.sub(r"\\tag\{\d+\}|\s", "", formula) for formula in whole]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -48,15 +48,15 @@ def page(name: str, other: str, text: str = "") -> dict[str, str]:
 def built(folder: Path) -> tuple[str, list[str]]:
     """What Sphinx says, and what the two pages say, which ask for the files that lie there."""
     done = build(folder)
-    said = []
+    printed = []
     assert done.returncode == 0, done.stderr
     for name in ("one", "two"):
         html = (folder / f"_out/html/{name}.html").read_text("utf-8")
-        said.append(re.search(r"said: (\w+)", html)[1])
+        printed.append(re.search(r"said: (\w+)", html)[1])
         for file in ("explore.js", "explore.css", "own.css"):
-            there = (folder / "_out/html/_static" / file).read_bytes()
-            assert f"{file}?v={zlib.crc32(there):08x}" in html, (name, file)
-    return done.stdout, said
+            content = (folder / "_out/html/_static" / file).read_bytes()
+            assert f"{file}?v={zlib.crc32(content):08x}" in html, (name, file)
+    return done.stdout, printed
 
 
 @pytest.mark.skipif(usable_cores() < 2, reason="one core runs one page at a time")
@@ -69,8 +69,8 @@ def test_pages_run_side_by_side_and_anew_whenever_they_are_read(tmp_path):
 
     write(book, {"word": "second", "own.css": "b {}",
                  **page("two", "one", text="The same cells.")})
-    told, said = built(book)
-    assert said == ["first", "second"]
+    told, printed = built(book)
+    assert printed == ["first", "second"]
     static = book / "_out/html/_static"
     assert (static / "own.css").read_text() == "b {}"
     assert "second" in (static / "explore.js").read_text()

@@ -37,12 +37,13 @@ def test_no_sentence_is_taken_for_the_type_that_is_returned(module, name):
 def test_the_page_of_the_library_has_every_public_name_once():
     directives = re.findall(r"^\.\. (?:currentmodule:: (\S+)|(?:auto|py:)\w+:: (\S+))$", PAGE,
                             re.MULTILINE)
-    module, found = None, []
+    module = None
+    documented = []
     for new, name in directives:
         module = new or module
         if name:
-            found.append((module, name))
-    assert sorted(found) == sorted(
+            documented.append((module, name))
+    assert sorted(documented) == sorted(
         (module, name) for module in MODULES for name in importlib.import_module(module).__all__)
 
 

@@ -17,8 +17,8 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 def test_an_example_prints_what_its_comments_say(code, capsys):
     names = {}
     exec(code, names)
-    said = re.findall(r"# (\[.*?\])", code)
-    assert capsys.readouterr().out.split("\n")[:-1] == said
+    wanted = re.findall(r"# (\[.*?\])", code)
+    assert capsys.readouterr().out.split("\n")[:-1] == wanted
 
 
 def test_the_table_of_contents_has_every_page_but_notes_in_its_order():

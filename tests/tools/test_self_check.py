@@ -36,5 +36,5 @@ BAD = [  # one page of three questions that cannot be made, and what is said of 
 def test_a_question_that_cannot_be_made_is_said(tmp_path):
     write(tmp_path, {"conf.py": CONF, "index.md": "\n".join(text for text, _ in BAD)})
     run = build(tmp_path, "-q")
-    assert [said for _, said in BAD if said not in run.stderr] == []
+    assert [words for _, words in BAD if words not in run.stderr] == []
     assert run.stderr.count("index.md:") == len(BAD)
