@@ -175,12 +175,12 @@ def test_without_eps_an_entry_that_never_had_a_gradient_cannot_be_moved(kind, st
     state = kind(0.1).init(params)
     for _ in range(steps - 1):
         _, state = kind(0.1).step(params, grads, state)
-    with pytest.raises(ValueError, match=rf"eps .* got {eps}: at step {steps} 2 entries"):
+    with pytest.raises(ValueError, match=rf"eps .* {eps}.* step {steps} 2 "):
         kind(0.1, eps=eps).step(params, grads, state)
 
 
 def test_without_eps_an_entry_that_once_had_a_gradient_can_be_moved():
     ours = Adam(0.1, eps=0.0)
-    params, state = ours.step([np.ones(2)], [np.array([3.0, -3.0])], ours.init([np.ones(2)]))
-    moved, _ = ours.step(params, [np.zeros(2)], state)
-    assert moved[0][0] < params[0][0] < 1 < params[0][1] < moved[0][1]
+    [first], state = ours.step([np.ones(1)], [np.ones(1)], ours.init([np.ones(1)]))
+    [second], _ = ours.step([first], [np.zeros(1)], state)
+    assert second < first < 1

@@ -9,7 +9,6 @@ from hypothesis.extra import numpy as hnp
 
 from lora_edu.explore.codec import pack
 from lora_edu.explore.plain_figure import plain_figure
-from lora_edu.explore.rounding import FINE
 from tests.unpack import unpack
 
 FINITE = st.floats(-1e300, 1e300)
@@ -75,14 +74,14 @@ def test_no_number_stands_farther_off_than_a_2000th_of_its_axis(kind, middle, cl
         axis["range"] = [low, high]
     (back,) = unpack(pack([{"data": [{"y": y}], "layout": {"yaxis": axis}}]), 1)
     off = np.abs(place(back["data"][0]["y"]) - place(y)) / (high - low or 2.0)
-    assert (off <= (1 + 1e-6) / FINE).all()
+    assert (off <= (1 + 1e-6) / 2000).all()
 
 
 def test_a_given_range_of_dates_or_of_one_end_is_heeded():
     for ends in (["2021-06-17", "2021-06-18"], [1e6, None]):
         x = np.array([0, 1e6 + 0.25, 1e6 + 1])
         (back,) = unpack(pack([{"data": [{"x": x}], "layout": {"xaxis": {"range": ends}}}]), 1)
-        assert abs(back["data"][0]["x"][1] - x[1]) <= 1 / FINE
+        assert abs(back["data"][0]["x"][1] - x[1]) <= 1 / 2000
 
 
 THIRDS = np.arange(1.0, 101.0).reshape(10, 10) / 3
