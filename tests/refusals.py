@@ -25,3 +25,9 @@ def refuses_each(error, call, **bad):
             shown = "" if isinstance(value, SEVERAL) else re.escape(repr(value)[:60])
             with pytest.raises(error, match=rf"(?s)^{name}\b.* must .*got .*{shown}"):
                 call(**{name: value})
+
+
+def rows(values, types):
+    """(words, error, case) of a table of ValueErrors, words → case, and of one of TypeErrors."""
+    return [(words, error, case) for error, table in ((ValueError, values), (TypeError, types))
+            for words, case in table.items()]

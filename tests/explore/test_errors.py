@@ -9,7 +9,7 @@ import pytest
 
 from lora_edu.explore import ExploreError, explore, show
 from lora_edu.explore.states import MAX_PAYLOAD, MAX_STATES
-from tests.refusals import refuses
+from tests.refusals import refuses, rows
 
 
 def figure(r=8, alpha=16.0, start="both zero", log=False):
@@ -53,9 +53,7 @@ TYPES = {  # and of a TypeError
 }
 
 
-@pytest.mark.parametrize(("words", "error", "arguments"), [
-    (words, error, arguments) for error, table in ((ValueError, VALUES), (TypeError, TYPES))
-    for words, arguments in table.items()])
+@pytest.mark.parametrize(("words", "error", "arguments"), rows(VALUES, TYPES))
 def test_a_call_that_cannot_be_meant_is_refused(words, error, arguments):
     refuses(words, error, lambda: explore(**{"function": figure} | arguments))
 

@@ -26,7 +26,7 @@ from lora_edu.nn import (
 from lora_edu.nn.checkup import FAULTS as KNOWN
 from tests.nn.compare import fingerprint, same_bits
 from tests.nn.models import llama
-from tests.refusals import refuses
+from tests.refusals import refuses, rows
 
 # transformers calls an old name of its own when PEFT asks it about checkpointing
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated",
@@ -348,8 +348,6 @@ TYPES = {  # and a TypeError
 }
 
 
-@pytest.mark.parametrize(("words", "error", "asked"), [
-    (words, error, asked) for error, table in ((ValueError, VALUES), (TypeError, TYPES))
-    for words, asked in table.items()])
+@pytest.mark.parametrize(("words", "error", "asked"), rows(VALUES, TYPES))
 def test_bad_input(words, error, asked):
     refuses(words, error, lambda: doctor(**{"model": ours()} | asked))

@@ -24,7 +24,7 @@ from lora_edu.nn import (
 )
 from tests.nn.compare import fingerprint
 from tests.nn.models import adapted, make_layer
-from tests.refusals import refuses
+from tests.refusals import refuses, rows
 
 CONFIG = {"r": 4, "lora_alpha": 8, "target_modules": ["q"]}
 
@@ -140,15 +140,14 @@ TYPES = {  # and a TypeError
 }
 
 
-@pytest.mark.parametrize(("words", "error", "call"), [
-    (words, error, call) for error, table in ((ValueError, VALUES), (TypeError, TYPES))
-    for words, calls in table.items() for call in calls])
-def test_a_bad_call_is_refused_by_name_and_changes_nothing(words, error, call):
+@pytest.mark.parametrize(("words", "error", "calls"), rows(VALUES, TYPES))
+def test_a_bad_call_is_refused_by_name_and_changes_nothing(words, error, calls):
     model, plain = adapted(targets=["q", "head"])
     inject(model, ["q"], 2, 6, name="b")
     before = fingerprint(model), fingerprint(plain)
-    refuses(words, error, lambda: call(model, plain))
-    assert (fingerprint(model), fingerprint(plain)) == before
+    for call in calls:
+        refuses(words, error, lambda call=call: call(model, plain))
+        assert (fingerprint(model), fingerprint(plain)) == before
 
 
 def test_what_trains_nothing_has_no_groups():
