@@ -109,7 +109,7 @@ VALUES = [  # a call, and values that are refused, argument by argument
     (grid, {"steps": [-2], "seed": [(), [0, -1]], "lr": [[0.1, 0.1]], "optimiser": ["adan"]}),
     (grid().select, {"r": [3]}),
     (grid().rows, {"step": [3, -4]}),
-    (follow, {"a": [0], "b": [0]}),
+    (follow, {"a": [0, 1e-100], "b": [0, 1e100]}),
 ]
 TYPES = [
     (partial(Adapter, B=ONE, scaling=1.0), {"A": [
