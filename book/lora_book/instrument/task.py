@@ -13,8 +13,8 @@ import numpy as np
 
 from lora_book.instrument.portrait import SIDE, picture, target
 from lora_book.instrument.settings import TABLE, checked
-from lora_book.workshop.switch import chosen
-from lora_edu import SGD, AdamW, Adapter, Momentum, Regression, initial, scaling, train
+from lora_book.workshop.switch import CODES, chosen
+from lora_edu import SGD, AdamW, Adapter, Momentum, Regression, checks, initial, scaling, train
 
 STEPS = TABLE["settings"]["step"]["max"]
 RULES = {"alpha/r": "lora", "alpha/sqrt(r)": "rslora", "alpha": "none"}
@@ -113,13 +113,20 @@ def run(code: str = "the book's", **settings) -> Run:
         ((121, 4, 64), (121, 64, 4), False)
     """
     settings = checked(settings)
-    return _RUNNERS[code](settings, unit(settings))
+    return _trained(code, settings, unit(settings))
 
 
 def twin(code: str = "the book's", **settings) -> Run:
     """The run of the twin that the settings name."""
     settings = checked(settings)
-    return _RUNNERS[code](settings, twin_unit(settings))
+    return _trained(code, settings, twin_unit(settings))
+
+
+def _trained(code: str, settings: dict, unit: Unit) -> Run:
+    checks.choice("code", code, CODES)
+    runner = _by_the_reader if code == "yours" else _by_the_library
+    with np.errstate(over="ignore", invalid="ignore"):
+        return runner(settings, unit)
 
 
 def _by_the_library(settings: dict, unit: Unit) -> Run:
@@ -128,9 +135,8 @@ def _by_the_library(settings: dict, unit: Unit) -> Run:
     def watch(step, adapter, loss):
         states.append((adapter.A, adapter.B))
 
-    with np.errstate(over="ignore", invalid="ignore"):
-        history = train(task(settings), Adapter(unit.A, unit.B, unit.scaling),
-                        optimiser(settings, unit), STEPS, allow_divergence=True, watch=watch)
+    history = train(task(settings), Adapter(unit.A, unit.B, unit.scaling),
+                    optimiser(settings, unit), STEPS, allow_divergence=True, watch=watch)
     A, B = map(np.array, zip(*states, strict=True))
     norms = np.column_stack([history.delta_norm, history.grad_A_norm, history.grad_B_norm,
                              history.loss, history.useful])
@@ -147,25 +153,26 @@ def _by_the_reader(settings: dict, unit: Unit) -> Run:
     rule = getattr(lora, name)
     if name == "adam" and unit.eps != TABLE["settings"]["eps"]["default"]:
         rule = partial(rule, eps=unit.eps)
-    seen = {unit.A.shape: [], unit.B.shape: []}  # shape → (array, its gradient) of each step
+    steps = {unit.A.shape: [], unit.B.shape: []}  # shape → (array, its gradient) of each step
 
     def recording(p, g, state, lr):
-        seen[p.shape].append((np.array(p), np.array(g)))
+        steps.setdefault(np.shape(p), []).append((np.array(p), np.array(g)))
         return rule(p, g, state, lr)
 
     problem = task(settings)
-    with np.errstate(over="ignore", invalid="ignore"):
-        _, _, losses = lora.train(problem.X, problem.X @ problem.W_star.T, problem.W0, unit.A,
-                                  unit.B, unit.scaling, unit.rate, STEPS + 1, recording)
-        A, grad_A = map(np.array, zip(*seen[unit.A.shape], strict=True))
-        B, grad_B = map(np.array, zip(*seen[unit.B.shape], strict=True))
-        delta = unit.scaling * (B @ A)  # (steps + 1, 64, 64)
-        norms = np.column_stack([*(np.linalg.norm(part, axis=(1, 2))
-                                   for part in (delta, grad_A, grad_B)), losses,
-                                 (delta * target(settings)).sum(axis=(1, 2))])
-    finite = np.isfinite(norms).all(axis=1)
-    length = len(norms) if finite.all() else int(finite.argmin())
-    return Run(unit.scaling, A[:length], B[:length], norms[:length])
-
-
-_RUNNERS = {"the book's": _by_the_library, "yours": _by_the_reader}
+    Y = problem.X @ problem.W_star.T  # (64, 64)
+    _, _, losses = lora.train(problem.X, Y, problem.W0, unit.A, unit.B, unit.scaling, unit.rate,
+                              STEPS + 1, recording)
+    counts = [len(losses), *map(len, steps.values())]
+    if counts != [STEPS + 1] * 3:
+        raise ValueError(f"train in your file must return {STEPS + 1} losses and call rule as "
+                         f"often for A and for B, got {', '.join(map(str, counts))}")
+    A, grad_A = map(np.array, zip(*steps[unit.A.shape], strict=True))
+    B, grad_B = map(np.array, zip(*steps[unit.B.shape], strict=True))
+    delta = unit.scaling * (B @ A)  # (steps + 1, 64, 64)
+    lengths = [np.linalg.norm(part, axis=(1, 2)) for part in (delta, grad_A, grad_B)]
+    decreases = (delta * target(settings)).sum(axis=(1, 2))
+    norms = np.column_stack([*lengths, losses, decreases])
+    is_finite = np.isfinite(norms).all(axis=1)
+    end = len(norms) if is_finite.all() else int(is_finite.argmin())
+    return Run(unit.scaling, A[:end], B[:end], norms[:end])
