@@ -1,0 +1,141 @@
+"""The instrument's engine, in Node, against ``train``; its settings and their refusals."""
+
+import numpy as np
+import pytest
+
+from lora_book.instrument import portrait, task
+from lora_book.instrument.settings import TABLE, checked
+from lora_book.workshop import file
+from lora_edu import Adapter, equivalent
+from tests.parity import (
+    ALL_TICKS,
+    OPTIMISERS,
+    STARTS,
+    by_python,
+    check_single_steps,
+    check_whole_runs,
+    in_node,
+)
+
+REFUSED = [
+    ({"rank": 4}, "rank is no setting: there are target, bits, r, alpha, "),
+    ({"r": 17}, "r must be a whole number from 1 to 16, got 17"),
+    ({"r": 2.5}, "r must be a whole number from 1 to 16, got 2.5"),
+    ({"r": "4"}, 'r must be a whole number from 1 to 16, got "4"'),
+    ({"r": True}, "r must be a whole number from 1 to 16, got true"),
+    ({"r": None}, "r must be a whole number from 1 to 16, got null"),
+    ({"alpha": 3}, "alpha must be one of 1, 2, 4, 8, 16, 32, 64, 128, 256, got 3"),
+    ({"alpha": True}, "alpha must be one of 1, 2, "),
+    ({"target": "hat"}, 'target must be one of "top hat", "cone", "word", "drawn", got "hat"'),
+    ({"eps": 0}, "eps must be a number from 1e-12 to 1, got 0"),
+    ({"momentum": 1}, "momentum must be a number from 0 to 0.99, got 1"),
+    ({"step": 121}, "step must be a whole number from 0 to 120, got 121"),
+    ({"bits": "é" * 200}, "bits must be at most 171 letters, digits, - or _, each of them six "
+                          f'cells of the drawing, got "{"é" * 99}'),
+    ({"bits": "A" * 172}, "bits must be at most 171 letters"),
+    ({"twin": {"k": 3}}, 'twin must be null or {"k": one of 2, 4, 8, "ticks": true or false for '
+                         '"alpha", "start", "eps", "rate", "decay"}, got {"k":3}'),
+    ({"twin": {"k": 2, "ticks": {"r": True}}}, "twin must be "),
+    ({"twin": {"k": 2, "ticks": {"eps": 1}}}, "twin must be "),
+    ({"twin": {"k": 2, "ticks": [True]}}, "twin must be "),
+    ({"twin": {"k": 2, "of": 1}}, "twin must be "),
+    ({"twin": [2]}, "twin must be "),
+    ({"start": "BA zero", "r": 1}, 'start must be another at r = 1, got "BA zero": a product '),
+]
+TWINS = [{"optimiser": optimiser, "start": start, "decay": 0.01, "eps": 1e-4,
+          "twin": {"k": (2, 4, 8)[(i + j) % 3], "ticks": ALL_TICKS}}
+         for i, optimiser in enumerate(OPTIMISERS) for j, start in enumerate(STARTS)]
+
+
+def test_each_step_is_that_of_train():
+    python = by_python(300, steps=8)
+    check_single_steps(in_node("singleSteps", python.cases, python.data))
+
+
+def test_whole_runs_are_those_of_train():
+    python = by_python(32, steps=120)
+    check_whole_runs(in_node("wholeRuns", python.cases, python.data), python)
+
+
+@pytest.mark.parametrize("settings", TWINS, ids=str)
+def test_a_twin_in_python_is_the_equivalent_run(settings):
+    settings = checked(settings)
+    first = task.unit(settings)
+    second = task.twin_unit(settings)
+    adapter, optimiser = equivalent(Adapter(first.A, first.B, first.scaling),
+                                    task.optimiser(settings, first), settings["twin"]["k"])
+    assert second.scaling == adapter.scaling
+    assert np.array_equal(second.A, adapter.A) and np.array_equal(second.B, adapter.B)
+    assert task.optimiser(settings, second) == optimiser
+
+
+def test_no_entry_of_a_twin_differs_until_a_tick_is_missing():
+    assert not any(in_node("twinEntries", TWINS))
+    of_adam = TWINS[0]["twin"]
+    missing = [TWINS[0] | {"twin": of_adam | {"ticks": ALL_TICKS | {name: False}}}
+               for name in ALL_TICKS]
+    assert all(in_node("twinEntries", missing))
+
+
+def test_both_sides_refuse_in_the_same_words():
+    said = in_node("refusals", [settings for settings, _ in REFUSED])
+    for (settings, words), sentence in zip(REFUSED, said, strict=True):
+        assert sentence.startswith(words)
+        with pytest.raises(ValueError) as error:
+            task.run(**settings)
+        assert str(error.value) == sentence
+
+
+def test_what_stands_in_the_table_is_allowed():
+    every = [{name: value} for name, rule in TABLE["settings"].items()
+             for value in [rule["default"], *rule.get("allowed", ())]]
+    every += [{name: rule[bound]} for name, rule in TABLE["settings"].items() if "min" in rule
+              for bound in ("min", "max")]
+    assert not any(in_node("refusals", every))
+    for settings in every:
+        assert checked(settings)[next(iter(settings))] == next(iter(settings.values()))
+
+
+def test_targets_are_the_same_pixels():
+    given = [{"target": name} for name in ("top hat", "cone", "word")]
+    given += [{"target": "drawn", "bits": bits} for bits in ("", "f_-A9z", "_" * 171)]
+    for settings, pixels in zip(given, in_node("targets", given), strict=True):
+        assert portrait.target(checked(settings)).ravel().tolist() == pixels
+    assert not np.any(portrait.target(checked(given[3])))
+    assert np.all(portrait.target(checked(given[5])) == 1)
+
+
+@pytest.mark.parametrize("bits", ["", "_" * 171], ids=["empty", "full"])
+def test_an_empty_drawing_and_a_full_one_are_trained(bits):
+    run = task.run(target="drawn", bits=bits)
+    assert len(run.A) == 121 and run.norms[120, 3] <= run.norms[0, 3] == 2048 * bool(bits)
+
+
+def test_a_readers_file_runs_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file.write(file.whole())
+    for settings in ({}, {"optimiser": "SGD", "start": "both random", "r": 2}, {"eps": 1e-3}):
+        own = task.run("yours", **settings)
+        book = task.run(**settings)
+        np.testing.assert_allclose(own.norms, book.norms, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(own.A, book.A, atol=1e-9)
+        np.testing.assert_allclose(own.B, book.B, atol=1e-9)
+    for settings in ({"optimiser": "momentum"}, {"decay": 0.1}):
+        with pytest.raises(ValueError, match="optimiser must be Adam or SGD, and decay 0, with"):
+            task.run("yours", **settings)
+
+
+def test_a_readers_train_without_its_rule_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file.write(file.whole().replace("B, state_B = rule(B, grad_B, state_B, lr)", "B = B - grad_B"))
+    with pytest.raises(ValueError, match="as often for A and for B, got 121, 121, 0"):
+        task.run("yours")
+    with pytest.raises(ValueError, match="code must be one of"):
+        task.run("mine")
+
+
+def test_a_readers_run_that_diverges_ends_where_the_books_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"optimiser": "SGD", "alpha": 256, "rate": 16}
+    file.write(file.whole())
+    assert len(task.run("yours", **settings).A) == len(task.run(**settings).A) == 4

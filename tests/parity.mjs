@@ -1,0 +1,122 @@
+// What the tests ask of the instrument's engine: in Node, and bundled in a browser.
+
+import {
+  checked,
+  entriesThatDiffer,
+  Run,
+  TABLE,
+  targetOf,
+  twinOf,
+} from "../book/lora_book/instrument/engine.js";
+import { OPTIMISERS } from "../book/lora_book/instrument/steps.js";
+
+// The largest difference of two arrays; NaN where an entry is.
+const distance = (x, y) => x.reduce((most, value, i) => Math.max(most, Math.abs(value - y[i])), 0);
+const largest = (x) => x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+const relative = (gap, size) => (gap === 0 ? 0 : gap / size);
+
+// Runs that Python has made, one after the other in a buffer, each as [settings, Run, last step].
+function* stored(cases, bytes) {
+  let start = 0;
+  for (const { settings, length, last } of cases) {
+    yield [settings, new Run(settings, bytes.slice(start, start + length)), last];
+    start += length;
+  }
+}
+
+// For each run of Python's: the worst error of a single step of the engine, from each of Python's
+// states, relative to the largest entry; and whether both draw the same bits.
+export function singleSteps(cases, bytes) {
+  return [...stored(cases, bytes)].map(([settings, python, last]) => {
+    const values = checked(settings);
+    const move = { ...values, rate: values.rate * TABLE.rates[values.optimiser] };
+    const memories = Array.from({ length: 4 }, () => new Float64Array(64 * values.r));
+    Object.assign(move, { left1: 1, left2: 1 });
+    let error = 0;
+    for (let step = 0; step < last; step++) {
+      const gradients = python.gradients(step);
+      move.left1 *= 0.9;
+      move.left2 *= 0.999;
+      for (const [name, i] of [
+        ["A", 0],
+        ["B", 2],
+      ]) {
+        const next = new Float64Array(64 * values.r);
+        const wanted = python[name](step + 1);
+        const mine = memories.slice(i, i + 2);
+        OPTIMISERS[values.optimiser](next, python[name](step), gradients[name], mine, move);
+        error = Math.max(error, relative(distance(next, wanted), largest(wanted)));
+      }
+    }
+    const run = new Run(settings);
+    const sameStart =
+      distance(run.A(0), python.A(0)) === 0 && distance(run.B(0), python.B(0)) === 0;
+    return { error, sameStart };
+  });
+}
+
+// For each run of Python's, the engine's own run: where it ends; for each quantity the largest
+// difference, relative to its largest value in the run; and the places where one alone is zero.
+export function wholeRuns(cases, bytes) {
+  return [...stored(cases, bytes)].map(([settings, python, last]) => {
+    const run = new Run(settings);
+    const gaps = {};
+    const sizes = {};
+    let zeros = 0;
+    const compare = (name, x, y) => {
+      gaps[name] = Math.max(gaps[name] ?? 0, distance(x, y));
+      sizes[name] = Math.max(sizes[name] ?? 0, largest(y));
+    };
+    for (let step = 0; step <= last; step++) {
+      for (const name of ["A", "B"]) {
+        const mine = run[name](step);
+        const wanted = python[name](step);
+        compare(name, mine, wanted);
+        zeros += mine.filter((value, i) => (value === 0) !== (wanted[i] === 0)).length;
+      }
+      const norms = run.norms(step);
+      const wanted = python.norms(step);
+      for (const name in wanted) compare(name, [norms[name]], [wanted[name]]);
+    }
+    const errors = Object.keys(gaps).map((name) => relative(gaps[name], sizes[name]));
+    return { last: run.to(120), error: Math.max(...errors), zeros };
+  });
+}
+
+// The entries of ΔW that differ between each run and its twin, over all steps.
+export function twinEntries(list) {
+  return list.map((settings) => {
+    const run = new Run(settings);
+    const twin = new Run(twinOf(settings));
+    let count = 0;
+    for (let step = 0; step <= 120; step++) count += entriesThatDiffer(run, twin, step).count;
+    return count;
+  });
+}
+
+// What each refusal says, or "".
+export function refusals(list) {
+  return list.map((settings) => {
+    try {
+      checked(settings);
+      return "";
+    } catch (error) {
+      return error.message;
+    }
+  });
+}
+
+export const targets = (list) => list.map((settings) => [...targetOf(checked(settings))]);
+
+// A number that is another if any bit of any run is (FNV-1a).
+export function digest(list) {
+  let hash = 0x811c9dc5;
+  for (const settings of list) {
+    const run = new Run(settings);
+    for (let step = 0; step <= run.to(120); step++)
+      for (const array of [run.A(step), run.B(step), Object.values(run.norms(step))])
+        for (const word of new Uint32Array(Float64Array.from(array).buffer))
+          hash = Math.imul(hash ^ word, 0x01000193);
+  }
+  return hash >>> 0;
+}
