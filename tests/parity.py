@@ -9,9 +9,10 @@ from unittest import mock
 
 import numpy as np
 
-from book._extensions.node import node_binary
+from book._extensions.node import esbuild, node_binary
 from lora_book.instrument import task
 from lora_book.instrument.settings import TABLE
+from tests.book import REPOSITORY
 
 SCRIPT = Path(__file__).with_suffix(".mjs")
 READ = """
@@ -39,6 +40,13 @@ def in_node(name: str, given: list, data: bytes = b""):
                           capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
+
+
+def write_page(folder: Path) -> None:
+    """Write parity.html, in which the functions of parity.mjs are ``parity``'s."""
+    esbuild(REPOSITORY, "--bundle", "--minify", "--format=iife", "--global-name=parity",
+            f"--outfile={folder / 'parity.js'}", str(SCRIPT))
+    (folder / "parity.html").write_text('<!doctype html><script src="parity.js"></script>')
 
 
 def wild(rng: np.random.Generator) -> dict:

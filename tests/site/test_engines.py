@@ -21,6 +21,7 @@ from websocket import create_connection
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import plain_figure
 from tests.nn.lora_files import in_peft, write_peft
+from tests.parity import EVERY_KIND, in_node, write_page
 from tests.patience import patiently
 from tests.site.devices import AS_JSON
 from tests.site.pages import MOVABLE, check_figure
@@ -201,3 +202,11 @@ def test_a_reader_s_own_files_are_drawn(engine, site, tmp_path):
         return [last(".findings"), last(".explorer-headline")]""")
     assert "layout peft, 9 modules" in findings and "there is none" in findings
     assert "1 of 4 kept" in components
+
+
+
+def test_the_instrument_s_runs_have_the_same_bits(engine, folder):
+    write_page(folder[0])
+    engine.open(folder[1] + "parity.html")
+    assert engine.run(f"return parity.digest({json.dumps(EVERY_KIND)})") == in_node(
+        "digest", EVERY_KIND)
