@@ -139,3 +139,40 @@ def test_a_readers_run_that_diverges_ends_where_the_books_does(tmp_path, monkeyp
     settings = {"optimiser": "SGD", "alpha": 256, "rate": 16}
     file.write(file.whole())
     assert len(task.run("yours", **settings).A) == len(task.run(**settings).A) == 4
+
+
+def loss_left(step: int, **settings) -> float:
+    """In % of the loss at step 0."""
+    losses = task.run(**settings).norms[:, 3]
+    return 100 * losses[step] / losses[0]
+
+
+@pytest.mark.parametrize(("settings", "step", "percent"), [
+    ({"rule": "alpha/r", "alpha": 4}, 8, {1: 68, 4: 68, 16: 68}),
+    ({"rule": "alpha/sqrt(r)", "alpha": 2}, 8, {1: 83, 4: 68, 16: 44}),
+    ({"rule": "alpha", "alpha": 1}, 8, {1: 91, 4: 68, 16: 18}),
+    ({}, 30, {4: 2.1}),
+    ({"optimiser": "SGD"}, 30, {4: 3.5}),
+    ({"target": "cone", "alpha": 8}, 30, {4: 19, 8: 13, 16: 12}),
+    ({"target": "cone", "alpha": 8}, 120, {1: 25, 2: 14, 4: 7.7, 8: 3.2, 16: 0.58}),
+], ids=str)
+def test_the_loss_that_is_left(settings, step, percent):
+    for r, wanted in percent.items():
+        assert float(f"{loss_left(step, r=r, **settings):.2g}") == wanted
+
+
+@pytest.mark.parametrize(("optimiser", "growth"), [("Adam", 4), ("SGD", 16), ("momentum", 16)])
+def test_four_times_alpha_in_the_first_step(optimiser, growth):
+    before, after = (task.run(optimiser=optimiser, alpha=alpha).norms[1, 0] for alpha in (4, 16))
+    assert after / before == pytest.approx(growth, rel=1e-6)
+
+
+@pytest.mark.parametrize(("ticks", "apart"), [
+    ({"alpha", "rate"}, 0.028), ({"alpha", "rate", "start"}, 8.8e-7),
+    ({"alpha", "rate", "start", "eps"}, 0)], ids=str)
+def test_how_far_apart_two_units_are(ticks, apart):
+    """At α = 16 and step 30."""
+    settings = {"alpha": 16, "twin": {"k": 4, "ticks": dict.fromkeys(ticks, True)}}
+    delta = task.run(**settings).delta(30)
+    gap = np.linalg.norm(delta - task.twin(**settings).delta(30)) / np.linalg.norm(delta)
+    assert float(f"{gap:.2g}") == apart
