@@ -19,7 +19,7 @@ from pybtex.plugin import register_plugin
 from lora_edu.explore.sphinx_ext import digest, say_fallback, with_another_digest
 
 from . import sources
-from .content import answers, claims, formulas, lines, self_check
+from .content import answers, claims, formulas, instruments, lines, self_check
 from .in_page import run_page
 from .node import missing
 from .notebooks import download, execute
@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 OWN_FILES = [*HERE.glob("site/*.css"), *HERE.glob("site/*.js"), *HERE.glob("content/*.css"),
              *HERE.glob("content/*.js"), HERE / "search/search.css", HERE / "in_page/cells.css",
              HERE / "site/touch-icon.png",
-             HERE.parent / "images" / addresses.PICTURE]
+             instruments.SHEET, HERE.parent / "images" / addresses.PICTURE]
 # before and after the theme's own steps, which have Sphinx's 500
 EARLY = 100
 LATE = 900
@@ -40,6 +40,7 @@ def setup(app):
     addresses.setup(app)
     check_tools(app)
     formulas.setup(app)
+    instruments.setup(app)
     # Asked for at each citation, and otherwise looked for among all packages each time.
     register_plugin("pybtex.backends", "plaintext", Backend, force=True)
     for extension in ("sphinx.ext.autodoc", "sphinx.ext.napoleon"):  # docstrings on "The library"
@@ -57,7 +58,7 @@ def setup(app):
         app.add_post_transform(transform)
     for sheet in ("book.css", "search.css"):
         app.add_css_file(sheet)
-    for sheet in ("explore.css", "self_check.css", "cells.css"):
+    for sheet in ("explore.css", "self_check.css", "cells.css", "instrument.css"):
         app.add_css_file(sheet, priority=LATE)
     if app.npm:
         app.add_css_file(slim.PAGES)

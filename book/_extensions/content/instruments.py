@@ -1,0 +1,109 @@
+"""The instrument (lora_book.instrument) on pages: its script, and links such as ``#hat?r=8``.
+
+Its script is bundled by esbuild; without npm's files a page keeps the instrument's first frame.
+"""
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+from lora_edu.explore.sphinx_ext import digest, with_another_digest
+
+from ..node import esbuild
+
+logger = logging.getLogger(__name__)
+SOURCES = Path(__file__).parents[2] / "lora_book/instrument"
+SHEET = SOURCES / "instrument.css"
+SCRIPT = "instrument.js"
+NAME = re.compile(r'<figure class="instrument" id="([\w-]+)"')
+NOT_SETTINGS = {"show"}  # a phrase, which the script knows
+
+
+def setup(app) -> None:
+    app.connect("builder-inited", bundle_script)
+    app.connect("env-updated", pages_with_old_script)
+    app.connect("env-purge-doc", forget_page)
+    app.connect("doctree-read", collect)
+    app.connect("html-page-context", add_script)
+    app.add_post_transform(InstrumentLinks)
+
+
+def names_by_page(env) -> dict[str, list[str]]:
+    """Page → its instruments, kept with the environment."""
+    return env.__dict__.setdefault("lora_instruments", {})
+
+
+def bundle_script(app) -> None:
+    if app.npm and app.builder.format == "html":
+        esbuild(app.confdir, SOURCES / "page.js", "--bundle", "--minify", "--format=iife",
+                "--target=es2022", f"--outfile={Path(app.outdir) / '_static' / SCRIPT}")
+
+
+def pages_with_old_script(app, env) -> list[str]:
+    now = digest([*SOURCES.glob("*.js"), *SOURCES.glob("*.json")])
+    return with_another_digest(env, "instrument_script", dict.fromkeys(names_by_page(env), now))
+
+
+def forget_page(app, env, docname) -> None:
+    names_by_page(env).pop(docname, None)
+
+
+def collect(app, doctree) -> None:
+    """Note the instruments of a page."""
+    names = [name for node in doctree.findall(nodes.raw) for name in NAME.findall(node.astext())]
+    if names:
+        names_by_page(app.env)[app.env.docname] = names
+
+
+def add_script(app, pagename, templatename, context, doctree) -> None:
+    if app.npm and pagename in names_by_page(app.env):
+        app.add_js_file(SCRIPT, loading_method="defer")
+
+
+class InstrumentLinks(SphinxPostTransform):
+    """Resolve ``[text](#hat?r=8)``, also with another page's path in front; a setting or a value
+    that the instrument does not have is a warning."""
+
+    default_priority = 4  # before those to explorers
+
+    def run(self, **kwargs) -> None:
+        for node in list(self.document.findall(pending_xref)):
+            if node.get("reftype") != "myst":
+                continue
+            is_elsewhere = node.get("refdomain") == "doc"
+            target = node.get("reftargetid") if is_elsewhere else node["reftarget"]
+            page = node["reftarget"] if is_elsewhere else self.env.docname
+            name, _, query = (target or "").partition("?")
+            if name not in names_by_page(self.env).get(page, []):
+                continue
+            if problem := link_problem(query):
+                logger.warning("link to %s: %s", target, problem, location=node)
+            uri = f"#{target}"
+            if page != self.env.docname:
+                uri = self.app.builder.get_relative_uri(self.env.docname, page) + uri
+            node.replace_self(nodes.reference("", "", *node.children, refuri=uri, internal=True,
+                                              classes=["instrument-link"]))
+
+
+def link_problem(query: str) -> str:
+    """What is wrong with a link to a state of the instrument; empty if nothing is."""
+    from lora_book.instrument.settings import TABLE
+
+    rules = TABLE["settings"]
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        rule = rules.get(key.removeprefix("was."))
+        if rule is None and key not in NOT_SETTINGS:
+            return f"no setting {key!r}, only {', '.join(rules)}"
+        if rule and rule["kind"] == "choice" and value not in map(slug, rule["allowed"]):
+            return f"{key} has no value {value!r}, only {', '.join(map(slug, rule['allowed']))}"
+    return ""
+
+
+def slug(value) -> str:
+    """A value as it stands in an address: see address.js."""
+    return re.sub(r"[^\w.]+", "-", str(value).lower()).rstrip("-")

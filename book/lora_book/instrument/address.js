@@ -1,0 +1,56 @@
+// An instrument's state as it stands in the address: hat?r=16&start=both-zero, or hat?show=adam.
+// was.r=4 is the setting that r is to be compared with.
+
+import { TABLE } from "./engine.js";
+import { PHRASES } from "./phrases.js";
+
+const slug = (value) =>
+  String(value)
+    .toLowerCase()
+    .replace(/[^\w.]+/g, "-")
+    .replace(/-$/, "");
+
+const READ = {
+  choice: (text, { allowed }) => allowed.find((value) => slug(value) === text) ?? text,
+  number: (text) => (text === "" ? text : Number(text)),
+  bits: (text) => text,
+  twin: (text) => {
+    const [k, ...ticks] = text.split("-");
+    return { k: Number(k), ticks: Object.fromEntries(ticks.map((tick) => [tick, true])) };
+  },
+};
+READ.whole = READ.number;
+
+const WRITE = {
+  twin: ({ k, ticks }) => [k, ...Object.keys(ticks).filter((tick) => ticks[tick])].join("-"),
+  bits: (bits) => bits,
+};
+
+// { set, was, show } of what stands after the question mark. Throws an Error for a phrase that is
+// not there; the settings' names and values are the engine's to check.
+export function readAddress(query) {
+  const address = { set: {}, was: {}, show: null };
+  for (const [key, text] of new URLSearchParams(query)) {
+    if (key === "show") {
+      const phrase = PHRASES[text];
+      if (!phrase)
+        throw Error(`show must be one of ${Object.keys(PHRASES).join(", ")}, got ${text}`);
+      Object.assign(address, { set: phrase.set, was: phrase.was ?? {}, show: text });
+      continue;
+    }
+    const name = key.replace("was.", "");
+    const rule = TABLE.settings[name];
+    const target = key === name ? address.set : address.was;
+    target[name] = rule ? READ[rule.kind](text, rule) : text;
+  }
+  return address;
+}
+
+// The settings that are not those of `base`.
+export function writeAddress(settings, base) {
+  const isOther = (name) => JSON.stringify(settings[name]) !== JSON.stringify(base[name]);
+  return Object.keys(TABLE.settings)
+    .filter((name) => isOther(name) && settings[name] !== null)
+    .map((name) => `${name}=${(WRITE[TABLE.settings[name].kind] ?? slug)(settings[name])}`)
+    .join("&");
+}

@@ -1,0 +1,253 @@
+"""The instrument as HTML: its first frame, which needs no script, and its controls.
+
+On a page the scripts beside this file move it (book/_extensions/content/instruments.py).
+"""
+
+import base64
+import json
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from lora_edu.explore.first_frame.marks import png
+
+from .portrait import SIDE, picture, target
+from .settings import TABLE, checked
+from .task import STEPS, run
+
+LOOKS = json.loads(Path(__file__).with_name("looks.json").read_text(encoding="utf-8"))
+NORMS = {"delta": "‖ΔW‖", "gradA": "‖∇A‖", "gradB": "‖∇B‖", "loss": "loss",
+         "decrease": "first-order decrease"}
+RATES = {0.0625: "η ÷ 16", 0.125: "η ÷ 8", 0.25: "η ÷ 4", 0.5: "η ÷ 2", 1: "η", 2: "η × 2",
+         4: "η × 4", 8: "η × 8", 16: "η × 16"}
+RULES = {"alpha/r": "α/r", "alpha/sqrt(r)": "α/√r", "alpha": "α"}
+TARGETS = {"top hat": "top hat", "cone": "cone", "word": "the word"}
+FOLDED = {"start": {start: start for start in TABLE["settings"]["start"]["allowed"]},
+          "optimiser": {"Adam": "Adam", "SGD": "SGD", "momentum": "SGD with momentum"},
+          "rate": RATES}
+IN_CHAPTERS = {"rule": RULES, "target": TARGETS, "decay": {0: "0", 0.01: "0.01", 0.1: "0.1"},
+               "eps": {1e-8: "1e-8", 1e-4: "1e-4", 1e-2: "0.01"}}
+NAMES = {"start": "start", "optimiser": "optimiser", "rate": "learning rate", "rule": "s",
+         "target": "draws", "decay": "weight decay", "eps": "ε"}
+TICKS = {"alpha": "α ÷ 16", "rate": "η × 4", "start": "start × 4", "eps": "ε ÷ 4",
+         "decay": "decay ÷ 4"}
+LEARNED = 0.1  # % of the loss, under which the hat is as it should be
+SLIDER_END = 1000  # of the steps' slider, which moves evenly in their root
+CAPTION = ("Grey: the portrait W₀, frozen. Green: ΔW = s·BA, which is added to it. Purple: the "
+           "gradients of A and B, each shaded by its largest entry. Dark is below zero. Shades go "
+           "with |entry| to the power of {tone}, so that steps 1 and 2 can be seen. A starts "
+           "uniform, with seed {seed}. Bars: a field is a factor of two, the mark is where you "
+           "took hold, and a dashed box is exactly zero.")
+LABELS = ('<span class="instrument-names-A"><b class="of-gradient">∇A</b><b class="of-A">A</b>'
+          '</span><span class="instrument-names-B"><b class="of-gradient">∇B</b><b class="of-B">B'
+          '</b></span><span class="instrument-names-W">W₀, frozen, + <b class="of-delta">ΔW = s·BA'
+          "</b></span>")
+PAD = '<canvas class="instrument-pad" width="32" height="32"></canvas>'
+CODE = """import numpy as np
+from lora_book.instrument.task import optimiser, task, unit
+from lora_book.instrument.settings import checked
+from lora_edu import Adapter, train
+
+settings = checked({settings})
+start = unit(settings)  # s, A and B at step 0, and the optimiser's own settings
+adapter = Adapter(start.A, start.B, start.scaling)
+history = train(task(settings), adapter, optimiser(settings, start), settings["step"])
+history.delta_norm[-1], history.grad_A_norm[-1], history.grad_B_norm[-1], history.loss[-1]
+"""
+NO_SCRIPT = "The controls need JavaScript; without it, this is the first picture."
+
+
+class Instrument:
+    """What :func:`instrument` returns; a cell displays it."""
+
+    def __init__(self, name: str, settings: dict, full: bool):
+        self.name = name
+        self.settings = checked(settings)
+        self.full = full
+
+    def html(self) -> str:
+        """A fragment of a page."""
+        return _figure(self)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"text/html": self.html(), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<instrument {self.name}>"
+
+
+def instrument(name: str = "hat", *, full: bool = True, **settings) -> Instrument:
+    """A hat that A and B draw on a frozen portrait, live under every setting.
+
+    Args:
+        name: What links call it, ``#hat?r=8``.
+        full: Whether rule, target, decay and ε have controls, too.
+        settings: Those of the first frame, as in ``settings.json``.
+
+    Raises:
+        ValueError: For a setting or a value that is not in the table.
+    """
+    return Instrument(name, settings, full)
+
+
+def shades(values: np.ndarray, colours: list, full: float, ground) -> np.ndarray:
+    """Entries as pixels, (rows, columns, 4) bytes: see drawing.js."""
+    share = np.minimum(1, np.abs(values) / full)[..., None] ** LOOKS["tone"] if full else 0
+    above, below = map(np.array, colours)
+    ground = np.broadcast_to(ground, (*values.shape, 3))
+    pixels = ground + share * (np.where(values[..., None] < 0, below, above) - ground)
+    opaque = np.full((*values.shape, 1), 255)
+    return np.concatenate([np.round(pixels), opaque], axis=2).astype(np.uint8)
+
+
+def first_frame(settings: dict) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """(matrix → its pixels, name → norm) of a run at its step."""
+    trained = run(**{**settings, "twin": None})
+    step = min(settings["step"], len(trained.A) - 1)
+    A, B, delta = trained.A[step], trained.B[step], trained.delta(step)
+    G = delta - target(settings)
+    paper = np.array(LOOKS["paper"])
+    grey = paper + picture("portrait")[..., None] * (np.array(LOOKS["ink"]) - paper)
+    full = LOOKS["full"]
+    pixels = {"A": shades(A, LOOKS["A"], full["A"], paper),
+              "B": shades(B, LOOKS["B"], full["B"], paper),
+              "delta": shades(settings["on"] * delta, LOOKS["delta"], full["delta"], grey)}
+    gradients = {"gradA": trained.scaling * B.T @ G, "gradB": trained.scaling * G @ A.T}
+    for name, gradient in gradients.items():
+        pixels[name] = shades(gradient, LOOKS["gradient"], np.abs(gradient).max(), paper)
+    return pixels, dict(zip(NORMS, map(float, trained.norms[step]), strict=True))
+
+
+def _canvas(name: str, pixels: np.ndarray | None = None) -> str:
+    """A matrix of the picture; its first frame lies behind what the script paints."""
+    if pixels is None:
+        return f'<canvas data-matrix="{name}"></canvas>'
+    data = base64.b64encode(png(pixels)).decode()
+    return (f'<canvas data-matrix="{name}" width="{pixels.shape[1]}" height="{pixels.shape[0]}" '
+            f'style="background-image:url(data:image/png;base64,{data})"></canvas>')
+
+
+def _run(pixels: dict, role: str) -> str:
+    canvases = "".join(_canvas(name, pixels.get(name))
+                       for name in ("gradA", "A", "gradB", "B", "delta"))
+    return f'<div class="instrument-run" {role}>{canvases}{LABELS}{PAD if pixels else ""}</div>'
+
+
+def short(value: float) -> str:
+    """Three digits, as the script writes them."""
+    return "exactly 0" if value == 0 else f"{float(f'{value:.3g}'):g}"
+
+
+def _norms(norms: dict[str, float]) -> str:
+    rows = "".join(
+        f'<tr data-norm="{name}"><th scope="row">{text}</th>'
+        f'<td class="{"instrument-zero" if norms[name] == 0 else ""}">'
+        f'<i style="--octaves:{5 if norms[name] > 0 else 0}"></i></td>'
+        f"<td>{short(norms[name])}</td><td></td></tr>" for name, text in NORMS.items())
+    return f'<table class="instrument-norms"><tbody>{rows}</tbody></table>'
+
+
+def _slider(name: str, label: str, values: list, value) -> str:
+    return (f'<label class="instrument-slider"><b>{label}</b><input type="range" min="0" '
+            f'max="{len(values) - 1}" value="{values.index(value)}" data-setting="{name}" '
+            f'data-values="{json.dumps(values)}" aria-valuetext="{value}" autocomplete="off">'
+            f'<output aria-hidden="true">{value}</output></label>')
+
+
+def _steps(step: int) -> str:
+    place = round(SLIDER_END * (step / STEPS) ** 0.5)
+    return (f'<label class="instrument-slider instrument-step"><b>step</b><input type="range" '
+            f'min="0" max="{SLIDER_END}" value="{place}" aria-valuetext="step {step}" '
+            f'autocomplete="off"><output aria-hidden="true">{step}</output></label>')
+
+
+def _menu(name: str, texts: dict, value) -> str:
+    if value not in texts:
+        texts = {**texts, value: str(value)}
+    options = "".join(f'<option{" selected" if each == value else ""}>{escape(text)}</option>'
+                      for each, text in texts.items())
+    return (f'<label class="instrument-menu"><b>{NAMES[name]}</b><select data-setting="{name}" '
+            f'data-values="{escape(json.dumps([*texts]))}" autocomplete="off">{options}</select>'
+            "</label>")
+
+
+def _ticks(twin: dict | None) -> str:
+    """Beside what differs: which settings of the second run follow the change of unit."""
+    ticks = (twin or {}).get("ticks", {})
+    boxes = "".join(
+        f'<label class="instrument-tick"><input type="checkbox" data-tick="{name}" '
+        f'autocomplete="off"{" checked" if ticks.get(name) else ""}>{text}</label>'
+        for name, text in TICKS.items())
+    return (f'<div class="instrument-legend"><p>Right: a second run, with</p>{boxes}'
+            "<p>Below: what differs, by powers of ten.</p></div>")
+
+
+def _twin(twin: dict | None) -> str:
+    checked_box = " checked" if twin else ""
+    return (f'<label class="instrument-tick"><input type="checkbox" class="instrument-twin" '
+            f'autocomplete="off"{checked_box}>a second run, in a unit 4 times smaller</label>')
+
+
+def _button(action: str, text: str) -> str:
+    return f'<button type="button" data-do="{action}">{text}</button>'
+
+
+@cache
+def _buttons() -> str:
+    watching = _button("play", "▶ play") + _button("off", "take it off") + _button(
+        "hat", "another hat") + _button("draw", "draw")
+    drawing = _button("undo", "undo") + _button("clear", "clear") + _button("done", "done")
+    return (f'<div class="instrument-buttons"><span class="instrument-watch">{watching}</span>'
+            f'<span class="instrument-draw">{drawing}</span></div>')
+
+
+def _line(settings: dict, norms: dict[str, float]) -> str:
+    """What stands under the first frame."""
+    bare = (target(settings) ** 2).sum() / 2
+    left = float(f"{100 * norms['loss'] / bare:.2g}")
+    numbers = 2 * SIDE * settings["r"]
+    if norms["delta"] == 0 and norms["gradA"] == 0 == norms["gradB"]:
+        return "Both start at zero, and both gradients are exactly 0."
+    if settings["step"] == 0 and norms["delta"] == 0:
+        return "Step 0: ΔW is exactly 0, the portrait is as it was."
+    if left < LEARNED:
+        return (f"Step {settings['step']}: {numbers:,} numbers, A and B, have learned the hat. The "
+                "portrait’s 4,096 are as they were.")
+    return (f"Step {settings['step']}: {left:g}\u00a0% of the loss left. {numbers:,} numbers "
+            "learn, the portrait’s 4,096 stay.")
+
+
+def _figure(shown: Instrument) -> str:
+    settings = shown.settings
+    pixels, norms = first_frame(settings)
+    menus = FOLDED | (IN_CHAPTERS if shown.full else {})
+    folded = "".join(_menu(name, texts, settings[name]) for name, texts in menus.items())
+    line = escape(_line(settings, norms))
+    role = f'role="img" aria-label="A frozen portrait in grey, on it ΔW in green. {line}"'
+    return f"""<figure class="instrument" id="{shown.name}" style="--r:{settings["r"]}" \
+data-settings="{escape(json.dumps(settings))}">
+<div class="instrument-stage">
+<div class="instrument-picture">{_run(pixels, role)}{_run({}, 'aria-hidden="true"')}
+<canvas class="instrument-gap" aria-hidden="true"></canvas>
+{_ticks(settings["twin"])}
+</div>
+<p class="instrument-line" aria-live="polite"><span>{line}</span></p>
+{_buttons()}
+{_steps(settings["step"])}
+</div>
+<div class="instrument-panel">
+{_slider("r", "r", [1, 2, 4, 8, 16], settings["r"])}
+{_slider("alpha", "α", TABLE["settings"]["alpha"]["allowed"], settings["alpha"])}
+{_norms(norms)}
+<details class="instrument-more"{" open" if settings["twin"] else ""}><summary>start, optimiser, \
+learning rate …</summary>{folded}{_twin(settings["twin"])}</details>
+<details class="instrument-numbers"><summary>numbers</summary><textarea readonly rows="8" \
+aria-label="A, B, ΔW and the gradients, as JSON"></textarea></details>
+<details class="instrument-code"><summary>code</summary><pre tabindex="0">{escape(CODE)}</pre>\
+</details>
+<noscript><p>{NO_SCRIPT}</p></noscript>
+</div>
+<figcaption>{CAPTION.format(tone=LOOKS["tone"], seed=settings["seed"])}</figcaption>
+</figure>"""

@@ -1,0 +1,378 @@
+// The instrument's front: controls, play, links. What it shows comes from `compute`, an asynchronous
+// source: compute(settings, step) → { run, twin }, each trained up to that step; twin may be null.
+
+import { readAddress, writeAddress } from "./address.js";
+import { showBars } from "./bars.js";
+import { between, paintGap, paintRun } from "./drawing.js";
+import { checked, TABLE } from "./engine.js";
+import { makePad } from "./pad.js";
+import { PHRASES } from "./phrases.js";
+import { gapInWords, isStill, lineOf, lossLeft, pictureInWords } from "./words.js";
+
+const END = TABLE.settings.step.max;
+const PLAYING = 7000; // ms from step 0 to the last
+const HOLDING = 700; // ms at step 0, before anything moves
+const FADING = 500;
+const TARGETS = ["top hat", "cone", "word"];
+
+const nextFrame = () => new Promise(requestAnimationFrame);
+const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// The slider of steps moves evenly in their root, so that the first ones have room.
+const stepAt = (place, input) => Math.round(END * (place / input.max) ** 2);
+const placeOf = (step, input) => Math.round(input.max * Math.sqrt(step / END));
+
+function frameOf(run, step) {
+  const { A: gradA, B: gradB } = run.gradients(step);
+  return { A: run.A(step), B: run.B(step), gradA, gradB, delta: run.delta(step) };
+}
+
+// What a run shows between two steps.
+function frameBetween(run, time) {
+  const first = Math.floor(time);
+  if (time === first || isCalm()) return frameOf(run, first);
+  return between(frameOf(run, first), frameOf(run, first + 1), time - first);
+}
+
+function canvasesOf(box) {
+  const named = [...box.querySelectorAll("canvas[data-matrix]")];
+  return Object.fromEntries(named.map((canvas) => [canvas.dataset.matrix, canvas]));
+}
+
+// root: the figure that display.py writes. keep(query): called with the state's address.
+export function mount(root, compute, keep = () => {}) {
+  const part = (name) => root.querySelector(`.instrument-${name}`);
+  const button = (name) => root.querySelector(`[data-do="${name}"]`);
+  const controls = [...root.querySelectorAll("[data-setting]")];
+  const stepInput = part("step input");
+  const [mainBox, twinBox] = root.querySelectorAll(".instrument-run");
+  const mainCanvases = canvasesOf(mainBox);
+  const twinCanvases = canvasesOf(twinBox);
+
+  const template = part("code pre").textContent;
+  const base = checked(JSON.parse(root.dataset.settings));
+  let settings = base;
+  let held = null; // norms that the bars compare with
+  let frames = null; // what is on show
+  let playing = null;
+  let wish = null;
+  let busy = false;
+
+  function say(text, isError = false) {
+    const line = part("line");
+    line.firstElementChild.textContent = text;
+    line.classList.toggle("instrument-error", isError);
+  }
+
+  // Paint.
+
+  function paint(next, on) {
+    frames = next;
+    root.style.setProperty("--r", next.run.A.length / 64);
+    paintRun(mainCanvases, next.run, on);
+    root.classList.toggle("instrument-two", Boolean(next.twin));
+    if (!next.twin) return;
+    paintRun(twinCanvases, next.twin, on);
+    paintGap(part("gap"), next.run.delta, next.twin.delta);
+  }
+
+  const framesAt = ({ run, twin }, time) => ({
+    run: frameBetween(run, Math.min(time, run.last ?? END)),
+    twin: twin && frameBetween(twin, Math.min(time, twin.last ?? END)),
+  });
+
+  async function fadeTo(next, on, isWanted) {
+    const from = frames;
+    const began = performance.now();
+    while (from && !from.twin && !next.twin && !isCalm()) {
+      const share = (performance.now() - began) / FADING;
+      if (share >= 1 || !isWanted()) break;
+      paint({ run: between(from.run, next.run, share), twin: null }, on);
+      await nextFrame();
+    }
+    if (isWanted()) paint(next, on);
+  }
+
+  // Follow the newest wish, when what was begun is finished.
+
+  async function follow() {
+    if (busy) return;
+    busy = true;
+    while (wish) {
+      const asked = wish;
+      wish = null;
+      try {
+        await show(asked, () => !wish && !playing);
+      } catch (error) {
+        say(error.message, true);
+      }
+      await nextFrame();
+    }
+    busy = false;
+  }
+
+  async function show({ now, was, isFaded, line }, isWanted) {
+    const runs = await compute(now, now.step);
+    if (was) {
+      const before = await compute(was, was.step);
+      held = before.run.norms(was.step);
+      if (isFaded && !now.twin) paint(framesAt(before, was.step), was.on);
+    }
+    const next = framesAt(runs, now.step);
+    const told = { settings: now, ...runs };
+    showBars(part("norms"), runs.run.norms(now.step), held);
+    say(line ? await line(toolsOf(now, was, runs)) : lineOf(told));
+    mainBox.ariaLabel = pictureInWords(told);
+    await (isFaded ? fadeTo(next, now.on, isWanted) : paint(next, now.on));
+    writeFolds();
+  }
+
+  function toolsOf(now, was, { run, twin }) {
+    const norms = async (of) => (await compute(of, of.step)).run.norms(of.step);
+    const left = async (of) => lossLeft((await compute(of, of.step)).run, of.step);
+    return { now, was, norms, left, gap: () => gapInWords(run, twin, now.step) };
+  }
+
+  // The arrays on show as JSON, and the code of this run, where their folds are open.
+  function writeFolds() {
+    if (part("numbers").open && frames) {
+      const { A, B, gradA, gradB, delta } = frames.run;
+      const named = { A, B, "gradient of A": gradA, "gradient of B": gradB, "delta W": delta };
+      const rows = (name, values) => {
+        const columns = name.endsWith("B") ? settings.r : 64;
+        const starts = Array.from({ length: values.length / columns }, (_, i) => i * columns);
+        return starts.map((start) => [...values.slice(start, start + columns)]);
+      };
+      const arrays = Object.entries(named).map(([name, values]) => [name, rows(name, values)]);
+      part("numbers textarea").value = JSON.stringify({ settings, ...Object.fromEntries(arrays) });
+    }
+    const { twin, on, ...ofRun } = settings;
+    const dict = JSON.stringify(ofRun).replaceAll(",", ", ").replaceAll(":", ": ");
+    part("code pre").textContent = template.replace("{settings}", dict);
+  }
+
+  // Settings.
+
+  function syncControls() {
+    for (const control of controls) {
+      const { setting } = control.dataset;
+      const values = JSON.parse(control.dataset.values);
+      const at = values.indexOf(settings[setting]);
+      if (control.type === "range") control.value = at;
+      else control.selectedIndex = at;
+      control.ariaValueText = settings[setting];
+      const output = control.parentElement.querySelector("output");
+      if (output) output.textContent = settings[setting];
+    }
+    syncStep(settings.step);
+    const { twin } = settings;
+    part("twin").checked = Boolean(twin);
+    for (const tick of root.querySelectorAll("[data-tick]"))
+      tick.checked = Boolean(twin?.ticks?.[tick.dataset.tick]);
+    button("off").textContent = settings.on > 0 ? "take it off" : "put it on";
+  }
+
+  function syncStep(step) {
+    stepInput.value = placeOf(step, stepInput);
+    stepInput.ariaValueText = `step ${step}`;
+    part("step output").textContent = step;
+  }
+
+  function hold() {
+    if (frames && !playing) held = null;
+    compute(settings, settings.step).then(({ run }) => {
+      held = run.norms(settings.step);
+    });
+  }
+
+  let sharing = null;
+  function share(query = writeAddress(settings, base)) {
+    clearTimeout(sharing); // browsers limit how often the address may change
+    sharing = setTimeout(() => keep(query), 250);
+  }
+
+  function wishFor(next, more = {}) {
+    stop();
+    try {
+      settings = checked(next);
+    } catch (error) {
+      say(error.message, true);
+      syncControls();
+      return false;
+    }
+    syncControls();
+    wish = { now: settings, ...more };
+    follow();
+    return true;
+  }
+
+  // A control has been moved: the phrase no longer holds.
+  function change(changes, isFaded = false) {
+    mark(null);
+    if (wishFor({ ...settings, ...changes }, { isFaded })) share();
+  }
+
+  function mark(name) {
+    for (const link of document.querySelectorAll(`a[href^="#${root.id}?"]`))
+      link.toggleAttribute("data-now", Boolean(name) && link.hash === `#${root.id}?${name}`);
+  }
+
+  // A link, or the address: everything that it does not name is as at the beginning.
+  function go(query) {
+    let address;
+    try {
+      address = readAddress(query);
+      const next = checked({ ...base, ...address.set });
+      const was = Object.keys(address.was).length ? checked({ ...next, ...address.was }) : null;
+      if (!was) held = null;
+      mark(query);
+      const { line, playTo } = PHRASES[address.show] ?? {};
+      if (playTo && wishFor({ ...next, step: 0 })) play(playTo, line);
+      else if (!playTo) wishFor(next, { was, isFaded: true, line });
+      share(query);
+    } catch (error) {
+      stop();
+      say(`This address cannot be read: ${error.message}`, true);
+    }
+  }
+
+  // Play.
+
+  function stop() {
+    if (!playing) return;
+    playing = null;
+    button("play").textContent = "▶ play";
+    part("line").ariaLive = "polite";
+  }
+
+  async function play(to = END, line = null) {
+    const turn = {};
+    playing = turn;
+    button("play").textContent = "■ stop";
+    part("line").ariaLive = "off";
+    held = null;
+    settings = { ...settings, step: 0, on: 1 };
+    syncControls();
+    const runs = await compute(settings, to);
+    const isOn = () => playing === turn;
+    const last = Math.min(to, runs.run.last ?? to, runs.twin?.last ?? to);
+    const norms = runs.run.norms(0);
+    if (!isOn()) return;
+    tell(runs, 0, line);
+    await pause(HOLDING);
+    if (isStill(norms)) await count(runs, isOn);
+    const began = performance.now();
+    for (let time = 0; time < last && isOn(); ) {
+      time = Math.min(last, END * ((performance.now() - began) / PLAYING) ** 2);
+      tell(runs, time, line);
+      await nextFrame();
+    }
+    if (!isOn()) return;
+    if (line) wishFor({ ...settings, step: last }, { line });
+    else change({ step: last });
+  }
+
+  function tell(runs, time, line) {
+    const step = Math.floor(time);
+    settings = { ...settings, step };
+    paint(framesAt(runs, time), settings.on);
+    showBars(part("norms"), runs.run.norms(step), held);
+    held ??= null;
+    syncStep(step);
+    if (!line) say(lineOf({ settings, ...runs }));
+  }
+
+  // Where nothing moves, the steps go by, ever faster, until somebody stops them.
+  async function count(runs, isOn) {
+    const began = performance.now();
+    while (isOn()) {
+      const seconds = (performance.now() - began) / 1000;
+      say(lineOf({ settings, ...runs }, Math.floor(20 * seconds + 2 * seconds ** 3)));
+      await nextFrame();
+    }
+  }
+
+  async function takeOff() {
+    const to = settings.on > 0 ? 0 : 1;
+    stop();
+    const turn = {};
+    playing = turn;
+    const { on: from } = settings;
+    const began = performance.now();
+    for (let share = 0; share < 1 && !isCalm() && playing === turn; ) {
+      share = Math.min(1, (performance.now() - began) / 900);
+      if (frames) paint(frames, from + share * (to - from));
+      await nextFrame();
+    }
+    if (playing !== turn) return;
+    playing = null;
+    change({ on: to });
+  }
+
+  // Listen.
+
+  const pad = makePad(part("pad"), (bits) => {
+    mark(null);
+    if (!wishFor({ ...settings, target: "drawn", bits, step: 0, on: 1 })) return;
+    share();
+    if (bits) play();
+  });
+  const setDrawing = (isDrawing) => {
+    root.classList.toggle("instrument-drawing", isDrawing);
+    if (isDrawing) pad.begin(settings.target === "drawn" ? settings.bits : "");
+    else button("draw").focus();
+  };
+  const nextTarget = () => {
+    const at = TARGETS.indexOf(settings.target);
+    return TARGETS[(at + 1) % TARGETS.length];
+  };
+  const actions = {
+    play: () => (playing ? change({}) : play()),
+    off: takeOff,
+    hat: () => change({ target: nextTarget(), on: 1 }, true),
+    draw: () => setDrawing(true),
+    done: () => setDrawing(false),
+    undo: pad.undo,
+    clear: pad.clear,
+  };
+  root.addEventListener("click", ({ target }) => actions[target.dataset.do]?.());
+
+  for (const control of controls) {
+    const values = JSON.parse(control.dataset.values);
+    const isRange = control.type === "range";
+    for (const event of ["pointerdown", "focus"]) control.addEventListener(event, hold);
+    control.addEventListener("input", () =>
+      change(
+        { [control.dataset.setting]: values[isRange ? control.value : control.selectedIndex] },
+        !isRange,
+      ),
+    );
+  }
+  stepInput.addEventListener("input", () => change({ step: stepAt(stepInput.value, stepInput) }));
+  stepInput.addEventListener("keydown", (event) => {
+    const moves = {
+      ArrowRight: 1,
+      ArrowUp: 1,
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      PageUp: 10,
+      PageDown: -10,
+    };
+    const move = moves[event.key];
+    if (!move) return;
+    event.preventDefault();
+    change({ step: Math.max(0, Math.min(END, settings.step + move)) });
+  });
+  const readTwin = () => {
+    const ticks = [...root.querySelectorAll("[data-tick]")];
+    const isTicked = Object.fromEntries(ticks.map((tick) => [tick.dataset.tick, tick.checked]));
+    change({ twin: part("twin").checked ? { k: 4, ticks: isTicked } : null });
+  };
+  for (const box of root.querySelectorAll("[data-tick], .instrument-twin"))
+    box.addEventListener("input", readTwin);
+  part("numbers").addEventListener("toggle", writeFolds);
+  part("code").addEventListener("toggle", writeFolds);
+  root.classList.add("instrument-alive");
+  return { go };
+}

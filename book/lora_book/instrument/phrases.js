@@ -1,0 +1,75 @@
+// The phrases of section 4.1: what each sets, what that is to be compared with (`was`), the step to
+// which it plays, and the line that it puts under the picture. A line is told its settings `now` and
+// those before, norms(settings), left(settings), the loss that is left, and gap(), the twin's.
+
+const RULES = { "alpha/r": 4, "alpha/sqrt(r)": 2, alpha: 1 }; // with an α for which s is 1 at r = 4
+
+const RANKS = [1, 4, 16];
+
+const TWIN = { alpha: 16, step: 30 };
+
+export const PHRASES = {
+  random: {
+    set: { step: 1 },
+    playTo: 1,
+    line: () =>
+      "Only B moves in step 1: the gradient of A is multiplied by B, which is still zero.",
+  },
+  zero: {
+    set: { step: 0 },
+    line: async ({ norms, now }) =>
+      `ΔW and ∇A are exactly 0. ‖∇B‖ is ${(await norms(now)).gradB.toFixed(2)}, so training can begin.`,
+  },
+  scale: {
+    set: { r: 16, step: 8 },
+    was: { r: 4 },
+    line: async ({ left, now, was }) =>
+      `r = 4 → 16: four times as many terms, s a quarter. Loss left: ${await left(was)}, then ${await left(now)}.`,
+  },
+  constant: {
+    set: { r: 16, step: 8 },
+    was: { r: 4 },
+    line: async ({ left, now }) => {
+      const ofRule = async (rule) => {
+        const alpha = RULES[rule];
+        const shares = RANKS.map((r) => left({ ...now, r, rule, alpha }));
+        return (await Promise.all(shares)).join(", ");
+      };
+      const [byR, byRoot, undivided] = await Promise.all(Object.keys(RULES).map(ofRule));
+      return `Loss left at r = 1, 4, 16: ${byR}. With α/√r: ${byRoot}. With α: ${undivided}.`;
+    },
+  },
+  adam: {
+    set: { alpha: 16, step: 1 },
+    was: { alpha: 4 },
+    line: async ({ norms, now, was }) => {
+      const growth = async (optimiser) => {
+        const after = await norms({ ...now, optimiser });
+        const before = await norms({ ...was, optimiser });
+        return Number((after.delta / before.delta).toPrecision(3));
+      };
+      const [adam, sgd] = await Promise.all(["Adam", "SGD"].map(growth));
+      return `α × 4: the first ΔW is ${adam} times as large under Adam, ${sgd} times under SGD.`;
+    },
+  },
+  roughly: {
+    set: { ...TWIN, twin: { k: 4, ticks: { alpha: true, rate: true } } },
+    line: async ({ gap }) => `Once more with α ÷ 16 and η × 4: ${await gap()}`,
+  },
+  start: {
+    set: { ...TWIN, twin: { k: 4, ticks: { alpha: true, rate: true, start: true, eps: true } } },
+    line: async ({ gap }) => `With A’s start × 4 and ε ÷ 4, too: ${await gap()}`,
+  },
+  first: {
+    set: { target: "cone", r: 8, alpha: 8, step: 30 },
+    line: () =>
+      "The first r is 8, so α = 8 and s = 1. Now move r: α stays, and so does the tuned η.",
+  },
+  retune: {
+    set: { target: "cone", r: 16, step: 30 },
+    was: { r: 4 },
+    line: async ({ left, now, was }) =>
+      `The same η. Loss left: ${await left(was)} at r = 4, ${await left(now)} at r = 16.`,
+  },
+  both: { set: { start: "both zero" }, playTo: 120 },
+};

@@ -1,0 +1,74 @@
+// What a picture of the instrument says, in words.
+
+import { entriesThatDiffer, SIDE, targetOf } from "./engine.js";
+
+const NOUNS = { word: "the word", drawn: "the drawing" };
+
+const LEARNED = 0.001; // of the loss, under which the hat is as it should be
+
+export function percent(share) {
+  const digits = Number((100 * share).toPrecision(2));
+  return digits < 0.01 ? "less than 0.01\u00a0%" : `${digits}\u00a0%`;
+}
+
+// The share of the bare portrait's loss that a run has left.
+function shareLeft(run, step) {
+  const bare = targetOf(run.settings).reduce((sum, entry) => sum + entry * entry, 0) / 2;
+  return bare ? run.norms(step).loss / bare : 0;
+}
+
+export const lossLeft = (run, step) => percent(shareLeft(run, step));
+
+export function gapInWords(run, twin, step) {
+  const { count, apart } = entriesThatDiffer(run, twin, step);
+  if (count === 0) return "equal in every bit, 0 of 4,096 entries differ.";
+  return `${count.toLocaleString("en")} of 4,096 entries differ, by ${percent(apart)} of ΔW.`;
+}
+
+export const isStill = ({ delta, gradA, gradB }) => delta === 0 && gradA === 0 && gradB === 0;
+
+const unmoved = (count) =>
+  count === 0
+    ? "Both start at zero, and both gradients are exactly 0."
+    : `${count.toLocaleString("en")} ${count === 1 ? "step" : "steps"}: nothing has moved, and ` +
+      "nothing will. Each matrix waits for the other.";
+
+// The line under the picture. count: of the steps that a run has taken in which nothing moves.
+export function lineOf({ settings, run, twin }, count = settings.step) {
+  const { step, on, r } = settings;
+  const norms = run.norms(step);
+  if (targetOf(settings).every((entry) => entry === 0))
+    return "Nothing to learn: nothing is drawn.";
+  if (isStill(norms)) return unmoved(count);
+  if (run.last !== null && step > run.last)
+    return `Step ${run.last} is the last that is finite: the run diverges.`;
+  if (on === 0)
+    return "s = 0, and the portrait is as it was. A and B still hold what they have learned.";
+  if (twin) return `Step ${step}, two runs: ${gapInWords(run, twin, step)}`;
+  if (step === 0 && norms.delta === 0) return "Step 0: ΔW is exactly 0, the portrait is as it was.";
+  if (step === 0) return "Step 0: the portrait is changed before anything is learned.";
+  const numbers = (2 * SIDE * r).toLocaleString("en");
+  const left = shareLeft(run, step);
+  const noun = NOUNS[settings.target] ?? "the hat";
+  if (left < LEARNED)
+    return `Step ${step}: ${numbers} numbers, A and B, have learned ${noun}. The portrait’s 4,096 are as they were.`;
+  return `Step ${step}: ${percent(left)} of the loss left. ${numbers} numbers learn, the portrait’s 4,096 stay.`;
+}
+
+// For those who do not see the picture.
+export function pictureInWords({ settings, run }) {
+  const { A, B } = { A: run.A(settings.step), B: run.B(settings.step) };
+  const { delta, gradA, gradB } = run.norms(settings.step);
+  const isZero = {
+    A: A.every((entry) => entry === 0),
+    B: B.every((entry) => entry === 0),
+    ΔW: delta === 0,
+    "the gradient of A": gradA === 0,
+    "the gradient of B": gradB === 0,
+  };
+  const zeros = Object.keys(isZero).filter((name) => isZero[name]);
+  return (
+    `A portrait in grey, on it ΔW in green, A above and B at the left. Step ${settings.step}, ` +
+    `${lossLeft(run, settings.step)} of the loss left. Exactly zero: ${zeros.join(", ") || "nothing"}.`
+  );
+}
