@@ -67,12 +67,6 @@ def test_a_plot_is_wide_and_the_sections_are_a_click_away(visit, width, least):
     expect(page.locator(".bd-toc .nav-link").first).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844), (360, 740)])
-def test_the_doors_stand_on_the_first_screen(visit, width, height):
-    page = visit("book/index.html", viewport={"width": width, "height": height}).page
-    expect(page.locator(".cell + ul li").last).to_be_in_viewport(ratio=1)
-
-
 @pytest.mark.parametrize("page", ["notes/files-and-faults", "answers/your-settings"])
 def test_a_long_column_has_the_width_of_a_phone(visit, page):
     tab = visit(f"book/{page}.html", "phone")

@@ -1,0 +1,180 @@
+"""The instrument on Home: what moves it, what it says, and what it does with a bad address."""
+
+import pytest
+from playwright.sync_api import expect
+
+from lora_book.instrument.task import run
+
+HOME = "book/index.html"
+PIXELS = "(canvas) => canvas.toDataURL()"
+
+
+def instrument(here):
+    return here.page.locator(".instrument")
+
+
+def line(here):
+    return here.page.locator(".instrument-line")
+
+
+def matrix(here, name):
+    return here.page.locator(f'.instrument-run:first-child [data-matrix="{name}"]')
+
+
+def pixels(here, name="delta"):
+    return matrix(here, name).evaluate(PIXELS)
+
+
+def press(here, action):
+    here.page.locator(f'[data-do="{action}"]').click()
+
+
+def phrase(here, name):
+    here.page.locator(f'a[href="#hat?show={name}"]').click()
+
+
+def norm(here, name):
+    return here.page.locator(f'[data-norm="{name}"] td:nth-child(3)').inner_text()
+
+
+def test_play_shows_step_0_first_and_then_a_hat(visit):
+    here = visit(HOME)
+    press(here, "play")
+    expect(line(here)).to_contain_text("Step 0")
+    bare = pixels(here)
+    expect(line(here)).to_contain_text("have learned the hat", timeout=20_000)
+    assert pixels(here) != bare
+
+
+def test_a_phrase_stops_a_play_and_stays(visit):
+    here = visit(HOME)
+    press(here, "play")
+    expect(line(here)).to_contain_text("Step 0")
+    phrase(here, "zero")
+    expect(line(here)).to_contain_text("exactly 0")
+    before = pixels(here)
+    here.page.wait_for_timeout(1500)
+    assert pixels(here) == before
+    assert [norm(here, name) for name in ("delta", "gradA")] == ["exactly 0", "exactly 0"]
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("scale", "s a quarter"), ("constant", "r = 1, 4, 16"), ("adam", "16 times under SGD"),
+    ("roughly", "of 4,096 entries differ"), ("start", "equal in every bit, 0 of 4,096"),
+    ("first", "α = 8 and s = 1"), ("retune", "at r = 16"), ("random", "Only B moves in step 1")])
+def test_a_phrase_says_its_line(visit, name, words):
+    here = visit(HOME)
+    phrase(here, name)
+    expect(line(here)).to_contain_text(words)
+    assert here.page.url.endswith(f"#hat?show={name}") or name == "random"
+
+
+def test_the_norms_are_those_of_train(visit):
+    here = visit(f"{HOME}#hat?step=8&r=2&optimiser=sgd&start=both-random")
+    expect(line(here)).to_contain_text("Step 8")
+    trained = run(step=8, r=2, optimiser="SGD", start="both random")
+    shown = [float(norm(here, name)) for name in ("delta", "gradA", "gradB", "loss")]
+    assert shown == pytest.approx(trained.norms[8][:4], rel=0.006)  # three digits
+
+
+def test_both_zero_stays_for_ever(visit):
+    here = visit(HOME)
+    phrase(here, "both")
+    expect(line(here)).to_contain_text("nothing has moved, and nothing will")
+    before = pixels(here)
+    here.page.wait_for_timeout(700)
+    assert pixels(here) == before
+    press(here, "play")
+    expect(here.page.locator('[data-do="play"]')).to_have_text("▶ play")
+
+
+def test_taking_it_off_leaves_the_portrait_and_keeps_a_and_b(visit):
+    here = visit(f"{HOME}#hat?step=0")
+    expect(line(here)).to_contain_text("Step 0")
+    bare = pixels(here)
+    here.open(f"{HOME}#hat?step=30")
+    expect(line(here)).to_contain_text("Step 30")
+    learned = pixels(here, "B")
+    press(here, "off")
+    expect(line(here)).to_contain_text("s = 0")
+    assert pixels(here) == bare
+    assert pixels(here, "B") == learned
+
+
+def test_a_drawing_goes_into_the_address_and_back(visit):
+    here = visit(HOME)
+    press(here, "draw")
+    box = here.page.locator(".instrument-pad").bounding_box()
+    here.page.mouse.move(box["x"] + 40, box["y"] + 40)
+    here.page.mouse.down()
+    here.page.mouse.move(box["x"] + 160, box["y"] + 60, steps=4)
+    here.page.mouse.up()
+    here.page.wait_for_url("**bits=*")
+    address = here.page.url
+    press(here, "undo")
+    expect(line(here)).to_contain_text("nothing is drawn")
+    here.open(HOME + "#" + address.partition("#")[2] + "&step=120")
+    expect(line(here)).to_contain_text("have learned the drawing")
+    assert "bits=" in here.page.url
+
+
+@pytest.mark.parametrize(("query", "words"), [
+    ("r=17", "r must be a whole number from 1 to 16, got 17"),
+    ("rnk=8", "rnk is no setting"), ("alpha=3", "alpha must be one of 1, 2, 4"),
+    ("show=hat", "show must be one of random"), ("target=drawn&bits=*", "bits must be"),
+    ("alpha=256&rate=16&optimiser=sgd&step=30", "is the last that is finite")])
+def test_what_cannot_be_shown_is_said(visit, query, words):
+    here = visit(f"{HOME}#hat?{query}")
+    expect(line(here)).to_contain_text(words)
+
+
+def test_a_key_moves_one_step_and_what_is_read_aloud_follows(visit):
+    here = visit(f"{HOME}#hat?step=30")
+    expect(line(here)).to_contain_text("Step 30")
+    slider = here.page.locator(".instrument-step input")
+    slider.focus()
+    here.page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "step 31")
+    here.page.keyboard.press("ArrowLeft")
+    here.page.keyboard.press("ArrowLeft")
+    expect(slider).to_have_attribute("aria-valuetext", "step 29")
+    expect(line(here)).to_contain_text("Step 29")
+    assert line(here).get_attribute("aria-live") == "polite"
+
+
+def test_the_script_paints_the_first_frame_that_stands_in_the_page(visit):
+    """Without a script there are the picture and its numbers; with it nothing changes."""
+    shot = {}
+    for is_on in (False, True):
+        here = visit(HOME, java_script_enabled=is_on)
+        stage = here.page.locator(".instrument-run").first
+        shot[is_on] = stage.screenshot()
+        assert float(norm(here, "loss")) > 0
+    assert shot[False] == shot[True]
+
+
+def test_home_asks_for_no_plotly(visit):
+    here = visit(HOME)
+    phrase(here, "adam")
+    expect(line(here)).to_contain_text("under Adam")
+    assert not [url for url in here.requests if "plotly" in url]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_with_two_runs(visit, theme):
+    here = visit(HOME, color_scheme=theme)
+    phrase(here, "start")
+    expect(line(here)).to_contain_text("equal in every bit")
+    assert here.axe() == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 800), (390, 844), (360, 740)])
+def test_the_picture_and_play_stand_on_the_first_screen(visit, width, height):
+    here = visit(HOME, viewport={"width": width, "height": height})
+    for part in (".instrument-run", ".instrument-line", '[data-do="play"]'):
+        expect(here.page.locator(part).first).to_be_in_viewport(ratio=1)
+    if width > 900:
+        expect(here.page.locator("blockquote")).to_be_in_viewport(ratio=1)
+    phrase(here, "zero")
+    expect(line(here)).to_contain_text("exactly 0")
+    assert here.page.evaluate("shifts") == []
