@@ -66,7 +66,7 @@ def test_a_phrase_says_its_line(visit, name, words):
     here = visit(HOME)
     phrase(here, name)
     expect(line(here)).to_contain_text(words)
-    assert here.page.url.endswith(f"#hat?show={name}") or name == "random"
+    here.page.wait_for_url(f"**#hat?show={name}")
 
 
 def test_the_norms_are_those_of_train(visit):
@@ -177,4 +177,4 @@ def test_the_picture_and_play_stand_on_the_first_screen(visit, width, height):
         expect(here.page.locator("blockquote")).to_be_in_viewport(ratio=1)
     phrase(here, "zero")
     expect(line(here)).to_contain_text("exactly 0")
-    assert here.page.evaluate("shifts") == []
+    assert sum(shift["value"] for shift in here.page.evaluate("shifts")) < 0.001

@@ -83,7 +83,7 @@ def instrument(name: str = "hat", *, full: bool = True, **settings) -> Instrumen
 
     Args:
         name: What links call it, ``#hat?r=8``.
-        full: Whether rule, target, decay and ε have controls, too.
+        full: Whether rule, target, decay and ε have controls, too, and none is folded.
         settings: Those of the first frame, as in ``settings.json``.
 
     Raises:
@@ -241,7 +241,7 @@ data-settings="{escape(json.dumps(settings))}">
 {_slider("r", "r", [1, 2, 4, 8, 16], settings["r"])}
 {_slider("alpha", "α", TABLE["settings"]["alpha"]["allowed"], settings["alpha"])}
 {_norms(norms)}
-<details class="instrument-more"{" open" if settings["twin"] else ""}><summary>start, optimiser, \
+<details class="instrument-more"{" open" if shown.full else ""}><summary>start, optimiser, \
 learning rate …</summary>{folded}{_twin(settings["twin"])}</details>
 <details class="instrument-numbers"><summary>numbers</summary><textarea readonly rows="8" \
 aria-label="A, B, ΔW and the gradients, as JSON"></textarea></details>

@@ -202,6 +202,7 @@ export function mount(root, compute, keep = () => {}) {
       return false;
     }
     syncControls();
+    root.dispatchEvent(new Event("change")); // what covers the picture listens
     wish = { now: settings, ...more };
     follow();
     return true;
@@ -249,6 +250,7 @@ export function mount(root, compute, keep = () => {}) {
   async function play(to = END, line = null) {
     const turn = {};
     playing = turn;
+    root.dispatchEvent(new Event("change"));
     button("play").textContent = "■ stop";
     part("line").ariaLive = "off";
     held = null;
