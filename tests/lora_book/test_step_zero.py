@@ -9,9 +9,7 @@ from scipy.stats import sem
 
 from lora_book.shared.style import ZeroLogAxis
 from lora_book.shared.tasks import task_16, task_64
-from lora_book.shared.word import word
-from lora_book.shared.word_run import written
-from lora_book.step_zero.figures import step_zero, two_gradients
+from lora_book.step_zero.figures import step_zero
 from lora_book.step_zero.runs import escape_step, from_noise
 from lora_edu import (
     SGD,
@@ -26,7 +24,6 @@ from lora_edu import (
     teacher_student,
     train,
 )
-from tests.lora_book.figure_words import headline
 from tests.lora_book.oracles import minibatches, span
 
 D, K, R = 5, 7, 4
@@ -155,24 +152,6 @@ def test_noise_leaves_at_the_rate_of_the_first_singular_value():
 
 
 # --- the figures
-
-@pytest.mark.claim("thm-step-zero")
-@pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("t", range(4))
-def test_each_gradient_is_the_others_product_with_the_picture(start, t):
-    figure = two_gradients(start, t)
-    now = written(start)[t]
-    G = now.B @ now.A - word()
-    cells = {trace["name"]: trace["z"] for trace in figure["data"] if "z" in trace}
-    grad_A = now.B.T @ G
-    grad_B = G @ now.A.T
-    for name, matrix in {"A": now.A, "B": now.B, "∇A": grad_A, "∇B": grad_B, "−G": -G}.items():
-        np.testing.assert_array_equal(np.sign(cells[name]), np.sign(matrix.round(12)))
-    words = headline(figure)
-    assert ("A gets no gradient" in words) == (grad_B.any() > grad_A.any())
-    assert ("B gets no gradient" in words) == (grad_A.any() > grad_B.any())
-    assert ("nothing moves, ever" in words) == (start == "both zero")
-
 
 @pytest.mark.parametrize("optimiser", ["SGD", "Adam"])
 @pytest.mark.parametrize("start", STARTS)

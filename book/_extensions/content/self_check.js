@@ -2,6 +2,7 @@
 // this browser: of each question, by its key, what was chosen last; null where it was looked up.
 (() => {
   const KEY = "self-check";
+  const TELLING = ".explorer-plot, .explorer-headline, .instrument-picture, .instrument-line";
   const CHOOSE = "Choose one first.";
   const make = (tag, more) => Object.assign(document.createElement(tag), more);
   const boxes = [...document.querySelectorAll(".self-check")];
@@ -60,14 +61,14 @@
   for (const asking of document.querySelectorAll('.admonition[class*="covers-"]')) {
     const [, name] = asking.className.match(/covers-([\w-]+)/);
     const own = [...asking.querySelectorAll(".self-check")];
-    const figure = document.getElementById(`explorer-${name}`);
-    const plot = figure?.querySelector(".explorer-plot");
+    const figure = document.getElementById(`explorer-${name}`) ?? document.getElementById(name);
+    const plot = figure?.querySelector(".explorer-plot, .instrument-picture");
     if (!plot || location.hash.includes("?") || own.every(isKept)) continue;
     const cover = make("div", { className: "self-check-cover d-print-none" });
     const button = make("button", { type: "button", textContent: "Show me" });
     const put = (covered) => {
       figure.classList.toggle("self-check-covered", covered);
-      figure.querySelectorAll(".explorer-plot, .explorer-headline").forEach((part) => {
+      figure.querySelectorAll(TELLING).forEach((part) => {
         part.inert = covered;
       });
     };

@@ -14,9 +14,9 @@ of choices, and a folded answer with a reason or a mistake for each choice, by t
     :::
 
 On the page the choices become radio buttons; without scripts the answer unfolds, as an answer
-without reasons does always. An admonition of the class ``covers-NAME`` covers the explorer NAME
-until the questions in it are answered, or the reader asks to see it. Links after a → in the right
-answer's reason follow each wrong one's.
+without reasons does always. An admonition of the class ``covers-NAME`` covers the explorer or
+instrument NAME until the questions in it are answered, or the reader asks to see it. Links after a
+→ in the right answer's reason follow each wrong one's.
 """
 
 import hashlib
@@ -26,6 +26,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
 from lora_edu.explore.sphinx_ext import explorers_by_page
+
+from . import instruments
 
 RIGHT = "Right."
 logger = logging.getLogger(__name__)
@@ -61,12 +63,14 @@ class SelfChecks(SphinxPostTransform):
                    and node[0].astext() == "Answer"]
         for answer in answers:
             make_question(answer)
-        explorers = explorers_by_page(self.env).get(self.env.docname, {})
+        page = self.env.docname
+        coverable = [*explorers_by_page(self.env).get(page, {}),
+                     *instruments.names_by_page(self.env).get(page, [])]
         for box in self.document.findall(nodes.Admonition):
             for name in box["classes"]:
-                if name.startswith("covers-") and name.removeprefix("covers-") not in explorers:
+                if name.startswith("covers-") and name.removeprefix("covers-") not in coverable:
                     logger.warning("%s: no explorer of that name here, only %s", name,
-                                   ", ".join(explorers) or "none", location=box)
+                                   ", ".join(coverable) or "none", location=box)
 
 
 def make_question(answer: nodes.container) -> None:

@@ -1,15 +1,11 @@
-"""The board of step zero, and two gradients at each start."""
+"""The board of step zero."""
 
 import numpy as np
 
-from lora_book.shared import word_run
-from lora_book.shared.drawing import framed, map_drawing, say, sign_key, zero_signs
 from lora_book.shared.norm_board import STEPS, norm_curves
 from lora_book.shared.style import (
-    MATRIX_COLOURS,
     NAMES,
     ZeroLogAxis,
-    coloured,
     curve,
     figure,
     heading,
@@ -78,53 +74,3 @@ def _one_step(norms: dict[str, np.ndarray], loss: np.ndarray, whose: str = "") -
     after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
     return _board(traces, [headline, f"loss {number(loss[0])} → {number(loss[1])}"],
                   f"{whose}after one step {after}", loss.max())
-
-
-def two_gradients(start: str = STARTS[0], t: int = 0) -> dict:
-    """A and B with their gradients around −G at step t of a run of Adam that writes the word LoRA.
-
-    The four stand as in a product of matrices: each row of ∇A is in line with one of A, each
-    column of ∇B with one of B. Gradients are coloured as shares of their largest entry.
-    """
-    now = word_run.written(start)[t]
-    G = word_run.task().gradient(now.delta())
-    grad_A, grad_B = now.gradients(G)
-    near = now.r + 1  # of A and B
-    far = 2 * near  # of the picture
-    placed = {"∇A": (_share(grad_A), far, 0), "A": (now.A, far, near),
-              "∇B": (_share(grad_B), 0, far), "B": (now.B, near, far), "−G": (-G, far, far)}
-    parts = []
-    for name, (values, x, y) in placed.items():
-        parts += framed(values, x, y, MATRIX_COLOURS.get(name, "delta"), name,
-                        lit=name[0] == "∇" and values.any())
-        parts += zero_signs([(values, x, y)])
-    d, k = G.shape
-    for x, y, side, text, colour in (
-            (far - 1, 3.5, "middle left", "∇A = Bᵀ·G", "A"),
-            (far - 1, near + 3.5, "middle left", "A", "A"),
-            (far / 2 - 0.5, far + d + 1, "bottom center", "∇B = G·Aᵀ", "B"),
-            (near + 3.5, far - 1, "top center", "B", "B"),
-            (far + k / 2, far + d + 1, "bottom center", "−G: what is missing", "delta")):
-        parts.append(say({(x, y): coloured(text, colour)}, side, 14))
-    parts += sign_key(2.5, near + 1, "A", "B", "delta")
-    headline = f"step {t}: {_what_moves(start, t, grad_A, grad_B)}"
-    return map_drawing(parts, headline, (-1, far + k), (-1, far + d + 3.5), f"{start}, {headline}")
-
-
-def _share(matrix: np.ndarray) -> np.ndarray:
-    return matrix / (np.abs(matrix).max() or 1)
-
-
-def _what_moves(start: str, t: int, grad_A: np.ndarray, grad_B: np.ndarray) -> str:
-    zero = [name for name in "AB" if not getattr(word_run.written(start)[0], name).any()]
-    if not (grad_A.any() or grad_B.any()):
-        return "both are 0, so nothing moves, ever"
-    if not zero:
-        both_move = "neither is 0, so both move"
-        if t:
-            return both_move
-        changed = word_run.written(start)[0].delta().any()
-        return f"{both_move}, and ΔW is not 0" if changed else f"{both_move}, but ΔW is 0"
-    other = "B" if zero == ["A"] else "A"
-    return (f"{zero[0]} is no longer 0, so {other} moves too" if t else
-            f"{zero[0]} is 0, so {other} gets no gradient")
