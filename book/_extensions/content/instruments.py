@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 SOURCES = Path(__file__).parents[2] / "lora_book/instrument"
 SHEET = SOURCES / "instrument.css"
 SCRIPT = "instrument.js"
-NAME = re.compile(r'<figure class="instrument" id="([\w-]+)"')
+NAME = re.compile(r'<figure class="instrument[\w -]*" id="([\w-]+)"')
 NOT_SETTINGS = {"show"}  # a phrase, which the script knows
 
 

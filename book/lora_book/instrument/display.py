@@ -15,7 +15,7 @@ from lora_edu.explore.first_frame.marks import png
 
 from .portrait import SIDE, picture, target
 from .settings import TABLE, checked
-from .task import STEPS, run
+from .task import STEPS, Run, run, twin
 
 LOOKS = json.loads(Path(__file__).with_name("looks.json").read_text(encoding="utf-8"))
 NORMS = {"delta": "‖ΔW‖", "gradA": "‖∇A‖", "gradB": "‖∇B‖", "loss": "loss",
@@ -102,11 +102,12 @@ def shades(values: np.ndarray, colours: list, full: float, ground) -> np.ndarray
     return np.concatenate([np.round(pixels), opaque], axis=2).astype(np.uint8)
 
 
-def first_frame(settings: dict) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """(matrix → its pixels, name → norm) of a run at its step."""
-    trained = run(**{**settings, "twin": None})
+def pictures_of(trained: Run, settings: dict) -> dict[str, np.ndarray]:
+    """Matrix → its pixels, of a run at the settings' step or its last."""
     step = min(settings["step"], len(trained.A) - 1)
-    A, B, delta = trained.A[step], trained.B[step], trained.delta(step)
+    A = trained.A[step]
+    B = trained.B[step]
+    delta = trained.delta(step)
     G = delta - target(settings)
     paper = np.array(LOOKS["paper"])
     grey = paper + picture("portrait")[..., None] * (np.array(LOOKS["ink"]) - paper)
@@ -117,7 +118,7 @@ def first_frame(settings: dict) -> tuple[dict[str, np.ndarray], dict[str, float]
     gradients = {"gradA": trained.scaling * B.T @ G, "gradB": trained.scaling * G @ A.T}
     for name, gradient in gradients.items():
         pixels[name] = shades(gradient, LOOKS["gradient"], np.abs(gradient).max(), paper)
-    return pixels, dict(zip(NORMS, map(float, trained.norms[step]), strict=True))
+    return pixels
 
 
 def _canvas(name: str, pixels: np.ndarray | None = None) -> str:
@@ -132,7 +133,7 @@ def _canvas(name: str, pixels: np.ndarray | None = None) -> str:
 def _run(pixels: dict, role: str) -> str:
     canvases = "".join(_canvas(name, pixels.get(name))
                        for name in ("gradA", "A", "gradB", "B", "delta"))
-    return f'<div class="instrument-run" {role}>{canvases}{LABELS}{PAD if pixels else ""}</div>'
+    return f'<div class="instrument-run" {role}>{canvases}{LABELS}{PAD}</div>'
 
 
 def short(value: float) -> str:
@@ -173,9 +174,9 @@ def _menu(name: str, texts: dict, value) -> str:
             "</label>")
 
 
-def _ticks(twin: dict | None) -> str:
+def _ticks(second: dict | None) -> str:
     """Beside what differs: which settings of the second run follow the change of unit."""
-    ticks = (twin or {}).get("ticks", {})
+    ticks = (second or {}).get("ticks", {})
     boxes = "".join(
         f'<label class="instrument-tick"><input type="checkbox" data-tick="{name}" '
         f'autocomplete="off"{" checked" if ticks.get(name) else ""}>{text}</label>'
@@ -184,8 +185,8 @@ def _ticks(twin: dict | None) -> str:
             "<p>Below: what differs, by powers of ten.</p></div>")
 
 
-def _twin(twin: dict | None) -> str:
-    checked_box = " checked" if twin else ""
+def _twin(second: dict | None) -> str:
+    checked_box = " checked" if second else ""
     return (f'<label class="instrument-tick"><input type="checkbox" class="instrument-twin" '
             f'autocomplete="off"{checked_box}>a second run, in a unit 4 times smaller</label>')
 
@@ -204,32 +205,37 @@ def _buttons() -> str:
 
 
 def _line(settings: dict, norms: dict[str, float]) -> str:
-    """What stands under the first frame."""
-    bare = (target(settings) ** 2).sum() / 2
-    left = float(f"{100 * norms['loss'] / bare:.2g}")
+    """What stands under the first frame of a run."""
+    step = settings["step"]
+    left = float(f"{100 * norms['loss'] / ((target(settings) ** 2).sum() / 2):.2g}")
     numbers = 2 * SIDE * settings["r"]
-    if norms["delta"] == 0 and norms["gradA"] == 0 == norms["gradB"]:
-        return "Both start at zero, and both gradients are exactly 0."
-    if settings["step"] == 0 and norms["delta"] == 0:
+    if settings["twin"]:
+        return f"Step {step}, two runs."
+    if step == 0 and norms["delta"] == 0:
         return "Step 0: ΔW is exactly 0, the portrait is as it was."
     if left < LEARNED:
-        return (f"Step {settings['step']}: {numbers:,} numbers, A and B, have learned the hat. The "
-                "portrait’s 4,096 are as they were.")
-    return (f"Step {settings['step']}: {left:g}\u00a0% of the loss left. {numbers:,} numbers "
-            "learn, the portrait’s 4,096 stay.")
+        return (f"Step {step}: {numbers:,} numbers, A and B, have learned the hat. The portrait’s "
+                "4,096 are as they were.")
+    return (f"Step {step}: {left:g}\u00a0% of the loss left. {numbers:,} numbers learn, the "
+            "portrait’s 4,096 stay.")
 
 
 def _figure(shown: Instrument) -> str:
     settings = shown.settings
-    pixels, norms = first_frame(settings)
+    trained = run(**{**settings, "twin": None})
+    step = min(settings["step"], len(trained.A) - 1)
+    norms = dict(zip(NORMS, map(float, trained.norms[step]), strict=True))
+    second = pictures_of(twin(**settings), settings) if settings["twin"] else {}
     menus = FOLDED | (IN_CHAPTERS if shown.full else {})
     folded = "".join(_menu(name, texts, settings[name]) for name, texts in menus.items())
     line = escape(_line(settings, norms))
     role = f'role="img" aria-label="A frozen portrait in grey, on it ΔW in green. {line}"'
-    return f"""<figure class="instrument" id="{shown.name}" style="--r:{settings["r"]}" \
+    two = " instrument-two" if second else ""
+    return f"""<figure class="instrument{two}" id="{shown.name}" style="--r:{settings["r"]}" \
 data-settings="{escape(json.dumps(settings))}">
 <div class="instrument-stage">
-<div class="instrument-picture">{_run(pixels, role)}{_run({}, 'aria-hidden="true"')}
+<div class="instrument-picture">{_run(pictures_of(trained, settings), role)}\
+{_run(second, 'aria-hidden="true"')}
 <canvas class="instrument-gap" aria-hidden="true"></canvas>
 {_ticks(settings["twin"])}
 </div>

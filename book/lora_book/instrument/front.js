@@ -40,6 +40,16 @@ function canvasesOf(box) {
   return Object.fromEntries(named.map((canvas) => [canvas.dataset.matrix, canvas]));
 }
 
+// A first frame of two runs lacks what differs: it is drawn when it comes near.
+function whenSeen(root, draw) {
+  const near = new IntersectionObserver(([{ isIntersecting }]) => {
+    if (!isIntersecting) return;
+    near.disconnect();
+    draw();
+  });
+  near.observe(root);
+}
+
 // root: the figure that display.py writes. keep(query): called with the state's address.
 export function mount(root, compute, keep = () => {}) {
   const part = (name) => root.querySelector(`.instrument-${name}`);
@@ -376,5 +386,6 @@ export function mount(root, compute, keep = () => {}) {
   part("numbers").addEventListener("toggle", writeFolds);
   part("code").addEventListener("toggle", writeFolds);
   root.classList.add("instrument-alive");
+  if (base.twin) whenSeen(root, () => wish ?? frames ?? wishFor(base));
   return { go };
 }
