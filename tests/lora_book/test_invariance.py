@@ -12,7 +12,6 @@ from peft import LoraConfig
 
 from book._extensions.content.claims import HOME
 from lora_book.invariance import figures, runs, runs_slide
-from lora_book.shared import word_run as word
 from lora_book.shared.tasks import task_16
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, initial
 from lora_edu.explore.plain_figure import plain_figure
@@ -208,16 +207,6 @@ def test_the_gap_is_exactly_zero_where_all_that_is_needed_is_ticked(optimiser, n
         same = all(ticked[name] for name in needed.split())
         assert plain_figure(figure)["data"][0]["customdata"].any() != same
         assert reading(figure).endswith("exactly 0: the same bits") == same
-
-
-def test_one_run_is_written_twice_and_alpha_times_16_is_another():
-    usual = word.written()[0]
-    large = weights(word.task(), Adapter(usual.A, usual.B, 16.0), Adam(word.LR), 8)[-1]
-    one, other, fitted = (trace["z"] for trace in figures.three_runs(8)["data"][:9:3])
-    assert np.array_equal(one, fitted)
-    assert not np.array_equal(one, other)
-    assert [run[0].scaling for run in runs.three_words().values()] == [1, 16, 16]
-    np.testing.assert_array_equal(np.sign(other), np.sign(large))
 
 
 @pytest.mark.parametrize(("change", "stride", "turning"), [

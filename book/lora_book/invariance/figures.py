@@ -1,4 +1,4 @@
-"""A run in three settings, what tells settings apart, and what is left behind by "roughly"."""
+"""What tells settings apart, and what is left behind by "roughly"."""
 
 import numpy as np
 
@@ -18,22 +18,10 @@ from lora_book.shared.style import (
     words,
 )
 from lora_book.shared.two_runs import STEPS, relative_gap
-from lora_book.shared.word_pictures import progress
-from lora_book.shared.word_run import loss_left
 from lora_edu import OPTIMISERS
 from lora_edu.explore.words import number
 
 UNIT = 4.0  # α × 16 is a change of units of A and B by √16
-
-
-def three_runs(t: int = 5) -> dict:
-    """ΔW at step t: of a run of Adam, of α × 16 alone, and of α × 16 with what makes up for it."""
-    adapters = {name: run[t] for name, run in runs.three_words().items()}
-    usual, large, fitted = (f"{100 * loss_left(adapter):.3g} %" for adapter in adapters.values())
-    outcome = "the first and the last are one picture" if t else "nothing is written yet"
-    return progress(adapters, f"step {t}: {outcome}",
-                    f"Adam, step {t}: {usual} of the loss is left with α, {large} with α × 16, "
-                    f"{fitted} with α × 16 and the other settings changed", beside=19)
 
 
 def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool = False,

@@ -71,16 +71,6 @@ def left_behind() -> dict[str, list[float]]:
     return results
 
 
-@cache
-def three_words() -> dict[str, list[Adapter]]:
-    """Adam learns the word with some α, with α × 16, and with α × 16 and the rest made to fit."""
-    usual = word_run.written()
-    fitted = adapters_of(word_run.task(), *equivalent(usual[0], Adam(word_run.LR), 1 / 4),
-                         word_run.STEPS[-1])
-    return {"α": usual, "α × 16": word_run.written(alpha=16 * word_run.R),
-            "α × 16,\nothers too": fitted}
-
-
 def two_sizes(change: str) -> tuple[float, float]:
     """What one of CHANGES multiplies: the first step of W; how far A's first move turns A.
 

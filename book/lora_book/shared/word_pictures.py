@@ -5,7 +5,6 @@ import numpy as np
 from lora_book.shared import word_run
 from lora_book.shared.drawing import box, framed, map_drawing, say, sign_key
 from lora_book.shared.style import PALE, coloured, heat, words
-from lora_edu import Adapter
 
 
 def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
@@ -31,18 +30,6 @@ def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float 
     end = len(rows) * (d + 6) - 2.5
     parts += sign_key(k - 11, end + 1.2, "delta")
     return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, end + 2.6), reading)
-
-
-def progress(adapters: dict[str, Adapter], headline: str, reading: str, beside: float) -> dict:
-    """The pictures of several runs, each above what is left of its loss; the rest as pictures."""
-    longest = 1.35  # bar that is drawn, as a share of the loss
-    rows = {}
-    for name, adapter in adapters.items():
-        left = word_run.loss_left(adapter)
-        caption = (f"{100 * left:.0f} % of the loss left" if left < longest else
-                   f"→ {left:.1f} times the loss")
-        rows[name] = adapter.delta(), 14 * min(left, longest), "loss", caption
-    return pictures(rows, headline, reading, beside)
 
 
 def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:

@@ -5,11 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from lora_book.shared import word_run
 from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import say
 from lora_book.shared.style import COLOURS, coloured, curve, figure, heat, line, marks
-from lora_book.shared.word_pictures import progress
 from lora_book.step_size.runs import ALPHAS, LRS, STEPS, losses
 from lora_edu import OPTIMISERS
 from lora_edu.explore.words import number, short
@@ -20,16 +18,6 @@ BEST = 1e-3
 TOP = 1.2  # of the right panel: what is above it is drawn at it
 OFF = 1e6  # a run whose loss is this many times its start is drawn no further
 RAMP = ("#f3e3a8", "#c98bb0", "#6151c4")  # from worst to best
-
-
-def three_alphas(t: int = 5) -> dict:
-    """ΔW at step t of Adam for three α: one start, one η. The wanted ΔW is the word LoRA."""
-    adapters = {f"α = {alpha}": word_run.written(alpha=alpha)[t] for alpha in (1, 8, 64)}
-    small, middle, large = (100 * word_run.loss_left(adapter) for adapter in adapters.values())
-    return progress(
-        adapters, f"step {t}: {small:.0f}, {middle:.0f} and {large:.0f} % of the loss left",
-        f"Adam, η = {short(word_run.LR)}, one start. Step {t}: of the loss α = 1 has {small:.3g} % "
-        f"left, α = 8 {middle:.3g} %, α = 64 {large:.3g} %", beside=13)
 
 
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:
