@@ -30,8 +30,8 @@ PICTURES = {"why-scale": ROAD + "strides?alpha=32",
             "tuning-alpha": ROAD + "ticks?eta=on",
             "why-zero": ROAD + "fold?t=8&angle=0",
             "both-zero": ROAD + "saddle-point?a=0&b=0"}
-CARD = (".bd-header-article, .explorer-controls, figcaption { display: none !important }"
-        ".cell + ul { visibility: hidden }")
+CARD = (".bd-header-article, .instrument-buttons, .instrument-step, .instrument-panel, figcaption"
+        " { display: none !important } .cell + ul, section > section { visibility: hidden }")
 
 
 def main() -> None:

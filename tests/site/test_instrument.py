@@ -1,5 +1,8 @@
 """The instrument on Home: what moves it, what it says, and what it does with a bad address."""
 
+import json
+
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -75,6 +78,22 @@ def test_the_norms_are_those_of_train(visit):
     trained = run(step=8, r=2, optimiser="SGD", start="both random")
     shown = [float(norm(here, name)) for name in ("delta", "gradA", "gradB", "loss")]
     assert shown == pytest.approx(trained.norms[8][:4], rel=0.006)  # three digits
+
+
+def test_the_code_makes_what_is_shown(visit):
+    here = visit(f"{HOME}#hat?step=8&r=2&start=both-random&optimiser=sgd")
+    expect(line(here)).to_contain_text("Step 8")
+    here.page.locator("summary", has_text="code").click()
+    expect(here.page.locator(".instrument-code pre")).to_contain_text("step=8")
+    namespace = {}
+    exec(here.page.locator(".instrument-code pre").inner_text(), namespace)
+    here.page.locator("summary", has_text="numbers").click()
+    numbers = here.page.locator(".instrument-numbers textarea")
+    expect(numbers).not_to_have_value("")
+    adapter = namespace["history"].adapter
+    for name in ("A", "B"):
+        np.testing.assert_allclose(json.loads(numbers.input_value())[name],
+                                   getattr(adapter, name), atol=1e-12)
 
 
 def test_both_zero_stays_for_ever(visit):

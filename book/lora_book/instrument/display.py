@@ -45,12 +45,11 @@ LABELS = ('<span class="instrument-names-A"><b class="of-gradient">∇A</b><b cl
           '</b></span><span class="instrument-names-W">W₀, frozen, + <b class="of-delta">ΔW = s·BA'
           "</b></span>")
 PAD = '<canvas class="instrument-pad" width="32" height="32"></canvas>'
-CODE = """import numpy as np
+CODE = """from lora_book.instrument.settings import checked
 from lora_book.instrument.task import optimiser, task, unit
-from lora_book.instrument.settings import checked
 from lora_edu import Adapter, train
 
-settings = checked({settings})
+settings = checked(dict({settings}))
 start = unit(settings)  # s, A and B at step 0, and the optimiser's own settings
 adapter = Adapter(start.A, start.B, start.scaling)
 history = train(task(settings), adapter, optimiser(settings, start), settings["step"])
@@ -130,10 +129,10 @@ def _canvas(name: str, pixels: np.ndarray | None = None) -> str:
             f'style="background-image:url(data:image/png;base64,{data})"></canvas>')
 
 
-def _run(pixels: dict, role: str) -> str:
+def _run(pixels: dict, role: str, pad: str = "") -> str:
     canvases = "".join(_canvas(name, pixels.get(name))
                        for name in ("gradA", "A", "gradB", "B", "delta"))
-    return f'<div class="instrument-run" {role}>{canvases}{LABELS}{PAD}</div>'
+    return f'<div class="instrument-run" {role}>{canvases}{LABELS}{pad}</div>'
 
 
 def short(value: float) -> str:
@@ -234,7 +233,7 @@ def _figure(shown: Instrument) -> str:
     return f"""<figure class="instrument{two}" id="{shown.name}" style="--r:{settings["r"]}" \
 data-settings="{escape(json.dumps(settings))}">
 <div class="instrument-stage">
-<div class="instrument-picture">{_run(pictures_of(trained, settings), role)}\
+<div class="instrument-picture">{_run(pictures_of(trained, settings), role, PAD)}\
 {_run(second, 'aria-hidden="true"')}
 <canvas class="instrument-gap" aria-hidden="true"></canvas>
 {_ticks(settings["twin"])}

@@ -40,7 +40,6 @@ function canvasesOf(box) {
   return Object.fromEntries(named.map((canvas) => [canvas.dataset.matrix, canvas]));
 }
 
-// A first frame of two runs lacks what differs: it is drawn when it comes near.
 function whenSeen(root, draw) {
   const near = new IntersectionObserver(([{ isIntersecting }]) => {
     if (!isIntersecting) return;
@@ -157,9 +156,11 @@ export function mount(root, compute, keep = () => {}) {
       const arrays = Object.entries(named).map(([name, values]) => [name, rows(name, values)]);
       part("numbers textarea").value = JSON.stringify({ settings, ...Object.fromEntries(arrays) });
     }
-    const { twin, on, ...ofRun } = settings;
-    const dict = JSON.stringify(ofRun).replaceAll(",", ", ").replaceAll(":", ": ");
-    part("code pre").textContent = template.replace("{settings}", dict);
+    const rules = TABLE.settings;
+    const ofRun = Object.keys(rules).filter((name) => !["on", "twin"].includes(name));
+    const others = ofRun.filter((name) => settings[name] !== rules[name].default);
+    const written = others.map((name) => `${name}=${JSON.stringify(settings[name])}`).join(", ");
+    part("code pre").textContent = template.replace("{settings}", written);
   }
 
   // Settings.
@@ -189,11 +190,11 @@ export function mount(root, compute, keep = () => {}) {
     part("step output").textContent = step;
   }
 
-  function hold() {
-    if (frames && !playing) held = null;
-    compute(settings, settings.step).then(({ run }) => {
-      held = run.norms(settings.step);
-    });
+  // What the bars compare with from now on: the norms as they are.
+  async function hold() {
+    const { step } = settings;
+    const { run } = await compute(settings, step);
+    held = run.norms(step);
   }
 
   let sharing = null;
@@ -290,7 +291,6 @@ export function mount(root, compute, keep = () => {}) {
     settings = { ...settings, step };
     paint(framesAt(runs, time), settings.on);
     showBars(part("norms"), runs.run.norms(step), held);
-    held ??= null;
     syncStep(step);
     if (!line) say(lineOf({ settings, ...runs }));
   }
@@ -386,6 +386,14 @@ export function mount(root, compute, keep = () => {}) {
   part("numbers").addEventListener("toggle", writeFolds);
   part("code").addEventListener("toggle", writeFolds);
   root.classList.add("instrument-alive");
-  if (base.twin) whenSeen(root, () => wish ?? frames ?? wishFor(base));
+  // Nothing is computed before a reader comes, but for what a first frame of two runs lacks.
+  const begin = () => {
+    if (frames || busy) return;
+    wish = { now: settings };
+    follow();
+  };
+  for (const event of ["pointerover", "focusin"])
+    root.addEventListener(event, begin, { once: true });
+  if (base.twin) whenSeen(root, begin);
   return { go };
 }
