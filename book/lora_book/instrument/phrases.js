@@ -33,7 +33,7 @@ export const PHRASES = {
       const ofRule = async (rule) => {
         const alpha = RULES[rule];
         const shares = RANKS.map((r) => left({ ...now, r, rule, alpha }));
-        return (await Promise.all(shares)).join(", ");
+        return (await Promise.all(shares)).join(", ").replace(/\s%,/g, ",");
       };
       const [byR, byRoot, undivided] = await Promise.all(Object.keys(RULES).map(ofRule));
       return `Loss left at r = 1, 4, 16: ${byR}. With α/√r: ${byRoot}. With α: ${undivided}.`;
