@@ -119,8 +119,10 @@ class Page:
         body = self.plain(part.body)
         if name == "dropdown":
             return folded(title, body) if body else ""
-        if name in ("grid", "grid-item-card"):
-            return f"**{title}**\n\n{body}" if name != "grid" else body
+        if name in ("grid", "container"):
+            return body
+        if name == "grid-item-card":
+            return f"**{title}**\n\n{body}"
         if name == "admonition":
             return quoted(f"**{title}**\n\n{body}")
         if name == "prf:proof":
