@@ -168,8 +168,8 @@ def test_four_times_alpha_in_the_first_step(optimiser, growth):
 
 
 @pytest.mark.parametrize(("ticks", "apart"), [
-    ({"alpha", "rate"}, 0.028), ({"alpha", "rate", "start"}, 8.8e-7),
-    ({"alpha", "rate", "start", "eps"}, 0)], ids=str)
+    (["alpha", "rate"], 0.028), (["alpha", "rate", "start"], 8.8e-7),
+    (["alpha", "rate", "start", "eps"], 0)], ids=str)
 def test_how_far_apart_two_units_are(ticks, apart):
     """At α = 16 and step 30."""
     settings = {"alpha": 16, "twin": {"k": 4, "ticks": dict.fromkeys(ticks, True)}}
