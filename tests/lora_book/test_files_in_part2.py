@@ -11,6 +11,8 @@ from lora_book.divide_by_r.figures import searched
 from lora_edu.explore.explorer import STATIC
 from tests.book import notebook
 
+DRAWS = re.compile(r"\b(explore|show|instrument)\(")
+
 
 @pytest.fixture
 def printed(monkeypatch):
@@ -21,7 +23,7 @@ def printed(monkeypatch):
         space = {}
         with contextlib.redirect_stdout(io.StringIO()) as text:
             for cell in notebook(f"book/part2/{page}").cells:
-                if cell.cell_type == "code" and not re.search(r"\b(explore|show|instrument)\(", cell.source):
+                if cell.cell_type == "code" and not DRAWS.search(cell.source):
                     exec(cell.source, space)
         return text.getvalue()
     return of
