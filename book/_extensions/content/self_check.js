@@ -2,7 +2,8 @@
 // this browser: of each question, by its key, what was chosen last; null where it was looked up.
 (() => {
   const KEY = "self-check";
-  const TELLING = ".explorer-plot, .explorer-headline, .instrument-picture, .instrument-line";
+  const TELLING = `.explorer-plot, .explorer-headline,
+    .instrument-picture, .instrument-line, .instrument-norms`;
   const CHOOSE = "Choose one first.";
   const make = (tag, more) => Object.assign(document.createElement(tag), more);
   const boxes = [...document.querySelectorAll(".self-check")];
@@ -78,7 +79,12 @@
     };
     cover.append("This plot holds the answer. Predict first, or ", button);
     const lay = () =>
-      Object.assign(cover.style, { top: `${plot.offsetTop}px`, height: `${plot.offsetHeight}px` });
+      Object.assign(cover.style, {
+        left: `${plot.offsetLeft}px`,
+        top: `${plot.offsetTop}px`,
+        width: `${plot.offsetWidth}px`,
+        height: `${plot.offsetHeight}px`,
+      });
     put(true);
     plot.before(cover);
     lay();
