@@ -90,7 +90,7 @@ def test_no_answer_has_one_wording(check):
             continue
         assert verdict(check, nothing) == (False, UNANSWERED)
         assert verdict(check, lambda *inputs, value=nothing: value) == (False, UNANSWERED)
-        several = re.search(r"must return \d things, (.*?),", verdict(check, lambda *a: ())[1])
+        several = re.search(r"must return \d values \((.*?),", verdict(check, lambda *a: ())[1])
         if several:
             assert verdict(check, replaced(check, nothing)) == (
                 False, f"{UNANSWERED} Missing: {several[1]}.")
@@ -133,10 +133,10 @@ def test_a_function_that_fails_or_cannot_be_called_is_told_so(check):
             (stops, f"Your function stopped in line {line}, `return np.linalg.inv"),
             (stops, "LinAlgError: Singular matrix"), (stopping_generator, "generator"),
             (lambda: 0, "cannot be called as the exercise says"),
-            (3.0, "What you gave cannot be called")):
+            (3.0, "Your answer cannot be called")):
         right, text = verdict(check, answer)
         assert not right and text.startswith("Not yet. ") and words in text
-    assert "The check does not take what it was given" in verdict(check, {"r_4": 1})[1]
+    assert "The check cannot take these arguments" in verdict(check, {"r_4": 1})[1]
 
 
 def test_a_notebook_shows_the_text_of_a_verdict_and_a_page_knows_its_parts(monkeypatch):

@@ -194,16 +194,16 @@ MERGE = "def merge(W0, A, B, s):\n    return W0 + delta(A, B, s)\n"
 
 
 @pytest.mark.parametrize("delta, words", [
-    ("def delta(A, B, s):\n    while True: pass", "had not come back"),
+    ("def delta(A, B, s):\n    while True: pass", "3 seconds"),
     ("def delta(A, B, s):\n    while True:\n        try:\n            A = A\n        except "
-     "Exception:\n            pass", "had not come back"),
+     "Exception:\n            pass", "3 seconds"),
     ("def delta(A, B):\n    return B @ A", "takes 2 positional arguments but 3 were given"),
-    ("def delta(A, B, s):\n    A *= s\n    return B @ A", "changes its argument number 1"),
+    ("def delta(A, B, s):\n    A *= s\n    return B @ A", "changes its argument 1"),
     ("def delta(A, B, s):\n    return helper(A, B)\ndef helper(A, B): return 1",
-     "may use what the file has"),
+     "can use only what the file"),
     ("def delta(A, B, s=helper):\n    return 1", "does not run with these lines"),
     ("def delta(A, B, s):\n    return 'ΔW'", "UFuncTypeError"),
-    ("def delta(A, B, s):\n    return 3 * B @ A * s", "gave [[")])
+    ("def delta(A, B, s):\n    return 3 * B @ A * s", "returned [[")])
 def test_what_is_wrong_is_said(delta, words, capsys):
     text = f"helper = None\n{delta}\n{MERGE}check(delta, merge)"
     run_cell(text)
@@ -222,8 +222,8 @@ def test_other_ways_are_right(delta, capsys):
 
 
 @pytest.mark.parametrize("call, words", [
-    ("check(len)", "functions that a cell defines"), ("check(3)", "functions that a cell defines"),
-    ("check(delta)", "give check delta, merge"),
+    ("check(len)", "that are defined in a cell"), ("check(3)", "that are defined in a cell"),
+    ("check(delta)", "check: delta, merge"),
     ("check(delta, start)", "No step defines delta with start. The names are delta, merge"),
     ("check(strat)", "No step defines strat. The names are")])
 def test_what_is_no_step_is_said(call, words, capsys):
@@ -279,7 +279,7 @@ def test_a_file_that_does_not_parse_is_said_and_comes_back(folder, capsys):
 def test_a_folder_that_takes_nothing_is_said(monkeypatch, capsys):
     monkeypatch.chdir("/proc")
     run_cell(cell_of(FIRST))
-    assert "memory alone" in capsys.readouterr().out
+    assert "memory only" in capsys.readouterr().out
     assert yours().delta(np.ones((1, 2)), np.ones((2, 1)), 3).shape == (2, 2)
     file.unwritten.clear()
 

@@ -1,7 +1,7 @@
 """The checks of the page Audit the paper.
 
-Each takes numbers and computes the right ones itself. It knows common slips: an answer that equals
-a slip is told which one. Figures called "printed" are those of Hu et al. 2021, version 2.
+Each takes numbers and computes the right ones itself. It knows common slips, and names the one that
+an answer equals. Figures called "printed" are those of Hu et al. 2021, version 2.
 """
 
 import functools
@@ -10,8 +10,8 @@ import inspect
 from lora_book.shared.verdict import NotYet, check, close, number, parts
 
 GPT3 = 175_255_800_000  # parameters, Table 4
-HALF = "half of it: A and B both train, and every adapted matrix has its own pair"
-TWICE = "twice as much: two matrices a layer are adapted, each with one A and one B"
+HALF = "half the right count: A and B both train, and every adapted matrix has its own pair"
+TWICE = "twice the right count: two matrices per layer are adapted, each with one A and one B"
 
 
 def _audit(praise: str, rtol: float | dict[str, float] = 1e-9):
@@ -42,10 +42,10 @@ def _problem(name: str, value: float, right: float, slips: list, tolerance: floa
     """What is wrong with a number, if anything: what it is nearest to."""
     if close(value, right, tolerance):
         return []
-    known = [(right, "close to it: more digits, please"), *slips]
+    known = [(right, "close: give more digits"), *slips]
     nearest, why = min(known, key=lambda slip: abs(slip[0] - value))
     if not close(value, nearest, 0.03 if nearest == right else 0.01):
-        why = f"{value / right:.2g} times what it must be" if right else "not right"
+        why = f"{value / right:.2g} times the right value" if right else "not right"
     return [f"{name}: {value:,.12g} is {why}."]
 
 
@@ -57,7 +57,8 @@ def _count(layers: int, matrices: int, d: int, r: int) -> int:
 def _counting(count: int, layers: int, matrices: int) -> list[tuple[float, str]]:
     """Slips in a count over all layers."""
     return [(count / 2, HALF), (2 * count, TWICE), (count / layers, "one layer"),
-            (count / layers / matrices, "one matrix"), (count / 1e6, "in millions: one by one")]
+            (count / layers / matrices, "one matrix"),
+            (count / 1e6, "in millions: give the full count")]
 
 
 @_audit("4.7 and 37.7 million are the rows r = 1 and r = 8; r = 4 lies between.")
@@ -69,14 +70,14 @@ def gpt3_rows():
         count = want[name] = _count(96, 2, 12_288, r)
         slips[name] = [
             *_counting(count, 96, 2), (192 * 12_288**2, "the frozen matrices, not their adapters"),
-            (printed, "the figure as the paper prints it: count to the last parameter"),
+            (printed, "the paper's rounded figure: count to the last parameter"),
             *((count // r * other, f"the count at r = {other}") for other in {1, 4, 8} - {r})]
     return want, slips
 
 
 @_audit("near the paper's 35 MB, and 35 in neither unit.", rtol=2e-3)
 def checkpoint():
-    """The size of GPT-3's adapters, q and v, r = 4, 16 bits each: in 10⁶ and in 2²⁰ bytes."""
+    """The size of GPT-3's adapters, q and v, r = 4, 16 bits each, in 10⁶ and in 2²⁰ bytes."""
     numbers = _count(96, 2, 12_288, 4)
     want = {"mb": 2 * numbers / 10**6, "mib": 2 * numbers / 2**20}
     slips = {}
@@ -86,8 +87,8 @@ def checkpoint():
             (2 * numbers / 1_024_000, "a mixture of 1000 and 1024"),
             (35, "the paper's figure, not the size"),
             *((factor * want[name], why) for factor, why in (
-                (2, "four bytes a number: 16 bits are two bytes"),
-                (0.5, "one byte a number: 16 bits are two bytes"),
+                (2, "four bytes per number: 16 bits are two bytes"),
+                (0.5, "one byte per number: 16 bits are two bytes"),
                 (8, "bits, not bytes"), (unit, "a number of bytes: divide by the unit")))]
     return want, slips
 
@@ -101,12 +102,12 @@ def reductions():
         count = _count(96, 2, 12_288, r)
         ratio = want[name] = GPT3 / count
         slips[name] = [
-            (10_000, "the paper's round figure: divide"), (1 / ratio, "upside down"),
-            (100 / ratio, "a percentage: how many times fewer?"),
-            (192 * 12_288**2 / count, "against the adapted matrices: full fine-tuning trains all "
+            (10_000, "the paper's rounded figure: divide"), (1 / ratio, "the inverse"),
+            (100 / ratio, "a percentage: give the factor"),
+            (192 * 12_288**2 / count, "of the adapted matrices: full fine-tuning trains all "
              "175,255.8 million parameters"),
-            (2 * ratio, "twice as much: was half of the adapters forgotten?"),
-            (ratio / 2, "half of it: two matrices a layer are adapted, not four")]
+            (2 * ratio, "twice the right value: half of the adapters forgotten?"),
+            (ratio / 2, "half the right value: two matrices per layer are adapted, not four")]
     return want, slips
 
 
@@ -115,11 +116,11 @@ def appendix_d4():
     """GPT-3 with q, k, v and o: the count at r = 2, and the rank that gives 37.7 million."""
     want = {"count": _count(96, 4, 12_288, 2), "r": 4}
     slips = {"count": [
-        (2 * want["count"], "what D.4 prints, and the count of another rank"),
-        (37.7e6, "what D.4 prints: count"), (18.8e6, "what Table 15 prints: count"),
-        (want["count"] / 2, "the count of two matrices a layer, or of A alone"),
+        (2 * want["count"], "D.4's printed figure, which belongs to a different rank"),
+        (37.7e6, "D.4's printed figure: count"), (18.8e6, "Table 15's printed figure: count"),
+        (want["count"] / 2, "the count of two matrices per layer, or of A alone"),
         *_counting(want["count"], 96, 4)],
-        "r": [(2, "the rank that D.4 prints: what did you count for it?"),
+        "r": [(2, "D.4's printed rank: which count did you get for it?"),
               (8, "the rank for q and v: here twice as many matrices are adapted")]}
     return want, slips
 
@@ -129,9 +130,9 @@ def gpt2_rows():
     """GPT-2 medium's and large's trainable parameters with q and v adapted, at r = 4."""
     want = {"medium": _count(24, 2, 1024, 4), "large": _count(36, 2, 1280, 4)}
     slips = {
-        "medium": [(0.35e6, "what Table 3 prints: count"), *_counting(want["medium"], 24, 2),
+        "medium": [(0.35e6, "Table 3's printed figure: count"), *_counting(want["medium"], 24, 2),
                    (_count(12, 2, 768, 4), "GPT-2 small")],
-        "large": [(0.77e6, "what Table 3 prints: count"), *_counting(want["large"], 36, 2),
+        "large": [(0.77e6, "Table 3's printed figure: count"), *_counting(want["large"], 36, 2),
                   (_count(36, 2, 1024, 4), "large has d = 1280"),
                   (_count(24, 2, 1280, 4), "large has 36 layers")]}
     return want, slips
@@ -141,18 +142,18 @@ def gpt2_rows():
 def deberta():
     """DeBERTa XXL with q and v: the count at r = 8, and the rank that gives 4.7 million."""
     want = {"count": _count(48, 2, 1536, 8), "r": 16}
-    slips = {"count": [(2 * want["count"], "the count of another rank than Table 10's"),
-                       (4.7e6, "what Table 2 prints: count"),
-                       (_count(24, 2, 1536, 8), "half of it: XXL has 48 layers, and A and B both "
-                        "train"), *_counting(want["count"], 48, 2)],
-             "r": [(8, "the rank that Table 10 prints: what did you count for it?"),
+    slips = {"count": [(2 * want["count"], "the count of a different rank from Table 10's"),
+                       (4.7e6, "Table 2's printed figure: count"),
+                       (_count(24, 2, 1536, 8), "half the right count: XXL has 48 layers, and A "
+                        "and B both train"), *_counting(want["count"], 48, 2)],
+             "r": [(8, "Table 10's printed rank: which count did you get for it?"),
                    (32, "the scripts' α, not their r")]}
     return want, slips
 
 
-@_audit("a quarter less time a token is a third more tokens a second.", rtol=4e-3)
+@_audit("a quarter less time per token is a third more tokens per second.", rtol=4e-3)
 def speed():
-    """From 32.5 to 43.1 tokens a second: more tokens a second, less time a token, in per cent."""
+    """From 32.5 to 43.1 tokens per second: more tokens, and less time per token, in per cent."""
     before = 32.5
     after = 43.1
     want = {"more_tokens": 100 * (after / before - 1), "less_time": 100 * (1 - before / after)}
@@ -162,15 +163,15 @@ def speed():
                         (25, "the paper's figure, not the tokens")],
         "less_time": [(want["more_tokens"], "the tokens gained: divide by the speed after"),
                       (100 * before / after, "the time that is left"),
-                      (25, "the paper's round figure: one digit more, please")]}
+                      (25, "the paper's rounded figure: give one more digit")]}
     for name, known_slips in slips.items():
-        known_slips += [(want[name] / 100, "a fraction: in per cent, please"),
-                        (1 + want[name] / 100, "a ratio: what is gained, in per cent?"),
-                        (after - before, "a difference in tokens a second")]
+        known_slips += [(want[name] / 100, "a fraction: give per cent"),
+                        (1 + want[name] / 100, "a ratio: give the gain in per cent"),
+                        (after - before, "a difference in tokens per second")]
     return want, slips
 
 
-@_audit("four copies of the model against one and a little.",
+@_audit("four copies of the model, against one and a little more.",
         rtol={"full_tb": 5e-3, "lora_gb": 3e-4})
 def training_memory():
     """GPT-3 in training, 16 bits a number: weights, gradients and two moments, in full and LoRA."""
@@ -179,7 +180,7 @@ def training_memory():
     slips = {
         "full_tb": [(6 * GPT3 / 1e12, "three copies: weights, gradient and two moments are four"),
                     (2 * GPT3 / 1e12, "the weights alone"), (1.2, "the paper's figure: count"),
-                    (16 * GPT3 / 1e12, "four bytes a number: 16 bits are two bytes"),
+                    (16 * GPT3 / 1e12, "four bytes per number: 16 bits are two bytes"),
                     (8 * GPT3 / 2**40, "in units of 2⁴⁰ bytes"),
                     (8 * GPT3 / 1e9, "in GB: a TB has a thousand")],
         "lora_gb": [(2 * GPT3 / 1e9, "the frozen weights alone: the adapters train"),
@@ -190,7 +191,7 @@ def training_memory():
     return want, slips
 
 
-@_audit("few multiplications can still cost much time; a merged layer has none to add.", rtol=6e-3)
+@_audit("few multiplications can still take much time; a merged layer adds none.", rtol=6e-3)
 def latency():
     """What adapter layers add to 19.8 ms, what merged LoRA adds, and LoRA's products kept apart."""
     plain = 19.8
@@ -201,14 +202,14 @@ def latency():
     want = {"adapter_l": 100 * (low / plain - 1), "adapter_h": 100 * (high / plain - 1),
             "merged": 0.0, "apart": 100 * r * (d + d) / (d * d)}
     slips = {name: [(100 * (1 - plain / time), "the share of the slower time: divide by 19.8 ms"),
-                    (time - plain, "milliseconds: in per cent, please"),
+                    (time - plain, "milliseconds: give per cent"),
                     (100 * time / plain, "the new time in per cent of the old"),
-                    (time / plain - 1, "a fraction: in per cent, please")]
+                    (time / plain - 1, "a fraction: give per cent")]
              for name, time in (("adapter_l", low), ("adapter_h", high))}
     slips["merged"] = [(want["apart"], "what an unmerged adapter adds"),
                        (want["adapter_l"], "what adapter layers add")]
     slips["apart"] = [(want["apart"] / 2, "one of the two products: x goes through A and then B"),
-                      (want["apart"] / 100, "a fraction: in per cent, please"),
+                      (want["apart"] / 100, "a fraction: give per cent"),
                       (0, "the merged layer: A and B are applied apart here"),
-                      (2 * want["apart"], "r = 8, or q and v against one matrix")]
+                      (2 * want["apart"], "the value for r = 8, or for q and v against one matrix")]
     return want, slips

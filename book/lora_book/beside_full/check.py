@@ -7,7 +7,8 @@ from lora_book.shared.verdict import NotYet, ask, check, close, positive
 
 @check
 def matching_rate(rate) -> str:
-    """Check the rate of full fine-tuning whose first Adam step is as useful as LoRA's on average.
+    """Check the rate of full fine-tuning whose first Adam step has LoRA's mean first-order
+    decrease.
 
     rate: function (G, lr, alpha, sigma) → the learning rate. The mean over A is taken by
     quadrature, component by component: it knows nothing of the closed form.
@@ -19,9 +20,9 @@ def matching_rate(rate) -> str:
         answer = positive("The learning rate", ask(rate, G, lr, alpha, sigma))
         ratio = answer * np.sum(np.sign(G) * G) / (lr * alpha * _useful(G, sigma))
         if not close(ratio, 1.0):
-            raise NotYet(f"α = {alpha:g}, σ = {sigma:g}: the step of full fine-tuning is "
-                         f"{ratio:.6g} times as useful as LoRA's.")
-    return "both first steps promise the same drop in loss."
+            raise NotYet(f"α = {alpha:g}, σ = {sigma:g}: on average, the first-order decrease of "
+                         f"full fine-tuning is {ratio:.6g} times LoRA's.")
+    return "on average, both first steps have the same first-order decrease."
 
 
 def _useful(G: np.ndarray, sigma: float) -> float:

@@ -24,4 +24,4 @@ def scale_in_file(scale) -> str:
         config = PLAIN | settings
         answer = ask(scale, config, layer)
         agree({f"the scale of '{layer}' in {settings or 'a plain file'}": want}, [answer])
-    return "for plain files, rsLoRA, and layers with an r or an α of their own."
+    return "for plain files, rsLoRA, and layers with their own r or α."

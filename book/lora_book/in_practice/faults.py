@@ -32,14 +32,14 @@ def loaded_to_be_used(mended=False):
         return {"model": PeftModel.from_pretrained(TinyChat(), folder, is_trainable=mended)}
 
 
-@fault(STANDS_STILL, "no-adapter", "the model that is looked at never changes")
+@fault(STANDS_STILL, "no-adapter", "the model you inspect never changes")
 def another_copy(mended=False):
     model = TinyChat()
     adapted = ours(model=model if mended else copy.deepcopy(model))
     return {"model": model, "optimiser": adam(trained(adapted))}
 
 
-@fault(STANDS_STILL, "inactive", "the saved adapter is as it was at the start")
+@fault(STANDS_STILL, "inactive", "the saved adapter is unchanged since the start")
 def another_is_active(mended=False):
     model = pefts()
     model.add_adapter("second", LoraConfig(r=4, target_modules=TARGETS))
@@ -66,7 +66,7 @@ def zeroed(mended=False):
     return {"model": ours(start), "batch": batch()}
 
 
-@fault(STANDS_STILL, "not-in-optimiser", "the gradients are there, and nothing moves",
+@fault(STANDS_STILL, "not-in-optimiser", "the gradients are nonzero, but nothing moves",
        "adapter-hub/adapters/issues/260")
 def optimiser_too_early(mended=False):
     model = TinyChat()
@@ -88,7 +88,7 @@ def checkpointed(mended=False):
     return {"model": model, "batch": batch()}
 
 
-@fault(LEARNS_LESS, "nested", "what was learned is gone after a cell ran twice",
+@fault(LEARNS_LESS, "nested", "after running a cell twice, what was learned is gone",
        "huggingface/peft/pull/2306")
 def wrapped_twice(mended=False):
     model = pefts()
@@ -101,7 +101,7 @@ def wrapped_twice(mended=False):
         return {"model": get_peft_model(model, config)}
 
 
-@fault(LEARNS_LESS, "stuck", "lora_B is 0 in the saved file, the optimiser has it",
+@fault(LEARNS_LESS, "stuck", "lora_B is 0 in the saved file, although the optimiser has it",
        "huggingface/peft/issues/1402")
 def nothing_ever_moved(mended=False):
     model = ours("A random, B zero")
@@ -115,7 +115,7 @@ def nothing_ever_moved(mended=False):
     return {"model": model, "optimiser": optimiser}
 
 
-@fault(LEARNS_LESS, "half-precision", "A is as it was drawn after thousands of steps",
+@fault(LEARNS_LESS, "half-precision", "A is unchanged after thousands of steps",
        "Lorenzo-Mazza/VersatIL/pull/5")
 def all_in_bfloat16(mended=False):
     model = ours(model=TinyChat().bfloat16())
@@ -124,13 +124,13 @@ def all_in_bfloat16(mended=False):
     return {"model": model, "optimiser": adam(trained(model), lr=1e-5)}
 
 
-@fault(LEARNS_LESS, "scale", "barely a difference at the usual learning rate",
+@fault(LEARNS_LESS, "scale", "almost no effect at the usual learning rate",
        "kohya-ss/sd-scripts/issues/98")
 def alpha_of_one(mended=False):
     return {"model": ours("A random, B zero", r=64, alpha=64 if mended else 1)}
 
 
-@fault(LEARNS_LESS, "full-at-lora-rate", "the loss jumps once a head or embeddings train too",
+@fault(LEARNS_LESS, "full-at-lora-rate", "the loss jumps when a head or embeddings are trained too",
        "axolotl-ai-cloud/axolotl/pull/1910")
 def head_in_the_adapters_group(mended=False):
     model = pefts(modules_to_save=["head"])
@@ -141,7 +141,7 @@ def head_in_the_adapters_group(mended=False):
 
 
 @fault(LEARNS_LESS, "base-trains",
-       "memory as for full fine-tuning; the saved adapter alone is not the model")
+       "memory as in full fine-tuning; the saved adapter alone is not the model")
 def thawed(mended=False):
     model = ours()
     if not mended:
@@ -170,7 +170,7 @@ def settings_say_rslora(mended=False):
             "training": False}
 
 
-@fault(OTHER_IN_USE, "reference", "much weaker where it is served",
+@fault(OTHER_IN_USE, "reference", "much weaker when served",
        "sgl-project/sglang/issues/40835")
 def served_with_alpha_over_r(mended=False):
     want = answer(ours(rule="rslora"))
@@ -178,7 +178,7 @@ def served_with_alpha_over_r(mended=False):
             "reference": want, "training": False}
 
 
-@fault(OTHER_IN_USE, "reference", "overdone after merging and loading again")
+@fault(OTHER_IN_USE, "reference", "too strong after merging and loading again")
 def merged_and_loaded_again(mended=False):
     base = TinyChat()
     model = ours()
@@ -192,7 +192,7 @@ def merged_and_loaded_again(mended=False):
     return {"model": model, "batch": batch(), "reference": want, "training": False}
 
 
-@fault(OTHER_IN_USE, "reference", "it loads without complaint and answers nonsense")
+@fault(OTHER_IN_USE, "reference", "it loads without an error, and answers nonsense")
 def another_base(mended=False):
     model = ours()
     other = ours(model=TinyChat(seed=0 if mended else 7))
@@ -200,8 +200,8 @@ def another_base(mended=False):
 
 
 GROUPS = {
-    "The loss stands still": STANDS_STILL,
+    "The loss does not fall": STANDS_STILL,
     "It learns, but less than it should": LEARNS_LESS,
-    "In use it is another model": OTHER_IN_USE,
+    "In use, the model behaves differently": OTHER_IN_USE,
 }
 FAULTS = [each for group in GROUPS.values() for each in group]

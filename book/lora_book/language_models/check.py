@@ -19,6 +19,6 @@ def carried_regret(regret) -> str:
         want = losses[r][carried] - sorted(losses[r].values())[0]
         answer = number("The regret", ask(regret, losses, r1, r))
         if not close(answer, want):
-            raise NotYet(f"From r = {r1} to {r} the rate {carried:g} is carried and loses "
+            raise NotYet(f"From r = {r1} to {r} the carried rate is {carried:g}, and it costs "
                          f"{want:.6g}, not {answer:.6g}.")
-    return "the carried rate is compared with the best one at the new rank."
+    return "you compare the carried rate with the best rate at the new rank."

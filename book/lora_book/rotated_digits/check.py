@@ -26,6 +26,6 @@ def undo_change(undo) -> str:
         want = np.array([W0 @ x + b0 for x in X])
         outputs = np.array([(W0 + dW) @ (M @ x + t) + b0 + db for x in X])
         if not close(outputs, want):
-            raise NotYet(f"{name}: the outputs differ from the old ones by up to "
+            raise NotYet(f"{name}: the outputs differ from the old outputs by up to "
                          f"{np.abs(outputs - want).max():.2g}.")
-    return "the layer computes from the changed inputs what it computed before."
+    return "from the changed inputs, the layer computes what it computed before."

@@ -77,7 +77,7 @@ def _bind(judge, answers: tuple, named: dict) -> None:
     try:
         inspect.signature(judge).bind(*answers, **named)
     except TypeError as error:
-        raise NotYet(f"The check does not take what it was given: {error}.") from None
+        raise NotYet(f"The check cannot take these arguments: {error}.") from None
 
 
 def ask(function, *inputs):
@@ -91,7 +91,7 @@ def ask(function, *inputs):
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)[1:]
         if not frames:
-            raise NotYet("What you gave cannot be called as the exercise says. "
+            raise NotYet("Your answer cannot be called as the exercise says. "
                          f"{in_a_line(error)}") from None
         place = line_in(error, {frames[0].filename})
         raise NotYet(f"Your function stopped{place} {in_a_line(error)}") from None
@@ -123,7 +123,7 @@ def parts(answer, *names: str, of: str = "It") -> list:
     except Exception:  # one number, a tensor of one, a generator that stops
         values = []
     if len(values) != len(names):
-        raise NotYet(f"{of} must return {len(names)} things, {', '.join(names)}; it returned "
+        raise NotYet(f"{of} must return {len(names)} values ({', '.join(names)}); it returned "
                      f"{len(values) or 'one'}, of type {type(answer).__name__}.")
     missing = [name for name, value in zip(names, values, strict=True) if unanswered(value)]
     if missing:
@@ -151,7 +151,7 @@ def number(name: str, value) -> float:
     """One number."""
     numbers = array(name, value)
     if numbers.shape:
-        raise NotYet(f"{name} must be one number, it has shape {numbers.shape}.")
+        raise NotYet(f"{name} must be a single number; it has shape {numbers.shape}.")
     return float(numbers)
 
 
@@ -159,7 +159,7 @@ def positive(name: str, value) -> float:
     """One number above zero, of a size that can be computed with."""
     result = number(name, value)
     if not 0 < result < 1e100:
-        raise NotYet(f"{name} must be more than zero, and less than 1e100; it is {result:g}.")
+        raise NotYet(f"{name} must be above zero and below 1e100; it is {result:g}.")
     return result
 
 
@@ -179,13 +179,13 @@ def agree(want: dict, answers, hint: str = "") -> None:
         right = np.asarray(right, dtype=float)
         value = array(name, value if right.ndim else number(name, value))
         if value.shape != right.shape:
-            problems.append(f"{name} has shape {value.shape}, it must have {right.shape}.")
+            problems.append(f"{name} has shape {value.shape}, but should have {right.shape}.")
         elif not close(value, right):
             factor = np.vdot(value, right) / np.vdot(right, right)
             if right.ndim and close(value, right, 1e-3):
-                finding = "right to a few digits only: is a small term missing?"
+                finding = "right to a few digits only. Is a small term missing?"
             elif close(value, factor * right):
-                finding = f"off by one factor, {factor:.6g}{': ' + hint if hint else '.'}"
+                finding = f"off by a constant factor, {factor:.6g}{': ' + hint if hint else '.'}"
             else:
                 finding = f"wrong in {wrong(value, right, TOL).sum()} of {right.size} entries."
             problems.append(f"{name} is {finding}")

@@ -24,12 +24,12 @@ def converted_adapter(convert) -> str:
         alpha1 = positive("alpha1", alpha1)
         r1 = len(A1) if A1.ndim == 2 else 0
         if r1 == 0 or A1.shape != (r1, k) or B1.shape != (d, r1):
-            raise NotYet(f"A1 and B1 must be (r1, {k}) and ({d}, r1), with one rank r1; they are "
+            raise NotYet(f"A1 must be (r1, {k}) and B1 ({d}, r1), with the same r1; they are "
                          f"{A1.shape} and {B1.shape}.")
         if r1 > 2 * r:
-            raise NotYet(f"The rank is {r1}; {2 * r} is enough.")
+            raise NotYet(f"The rank is {r1}, but {2 * r} is enough.")
         want = np.array([[alpha / r * (B[i] @ A[:, j] - B0[i] @ A0[:, j]) for j in range(k)]
                          for i in range(d)])
         agree({"ΔW on the original weight": want}, [alpha1 / r1 * (B1 @ A1)],
-              "what is alpha1 divided by?")
-    return "on the original weight it is the trained model, for two shapes."
+              "which number is alpha1 divided by?")
+    return "on the original weight, it gives the trained model. Tested for two shapes."

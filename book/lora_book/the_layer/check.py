@@ -25,11 +25,11 @@ def embedding_forward(embed) -> str:
     B = rng.normal(size=(d, r))
     ids = np.array([3, 0, 3, 8])
     want = [W0[:, i] + s * sum(B[:, j] * A[j, i] for j in range(r)) for i in ids]
-    agree({"The output": want}, [ask(embed, ids, W0, A, B, s)], "is s there, once?")
+    agree({"The output": want}, [ask(embed, ids, W0, A, B, s)], "does s appear exactly once?")
     if _products(embed, ids[:1], W0, A, B, s) >= d * r * k:
-        raise NotYet("The values are right, but BA is formed, which the exercise forbids: B meets "
-                     "columns of A that no index asks for.")
-    return "each row is the embedding of its index, and no product BA was seen."
+        raise NotYet("The values are right, but the exercise forbids forming BA: B is multiplied "
+                     "by columns of A that no index needs.")
+    return "each row is the embedding of its index, and BA was never formed."
 
 
 def _products(embed, ids, W0, A, B, s) -> int:

@@ -85,9 +85,9 @@ def _taken_in(functions: tuple, replace: bool) -> str:
             _judged(each, candidate)
     rules = named("rules")
     if step.name == "scale" and rules.stands_in(text):
-        return "your file has the later version, with rules, and keeps it."
+        return "your file already has the later version, with rules, and keeps it."
     place = write(candidate, step.file)
-    later = f"Step 7, {rules.title}, is open: there scale has a third argument, rule."
+    later = f"Step 7, {rules.title}, is open: scale gets a third argument there, rule."
     return f"it is in {place}. {later if step.name == 'scale' else ''}".strip()
 
 
@@ -99,8 +99,8 @@ def _step_of(parts: dict[str, str]) -> Step:
     text = "\n".join(parts.values())
     whole_steps = [step for step in steps if step.stands_in(text)]
     if not whole_steps:
-        raise NotYet(f"This step has {len(steps[0].functions)} functions: give check "
-                     f"{', '.join(steps[0].functions)}.")
+        raise NotYet(f"This step has {len(steps[0].functions)} functions; pass all of them to "
+                     f"check: {', '.join(steps[0].functions)}.")
     return whole_steps[-1]
 
 
@@ -121,7 +121,7 @@ def _judged(step: Step, text: str) -> None:
         raise
     except Exception as error:
         raise NotYet(f"{step.file} does not run with these lines. {type(error).__name__}: {error}. "
-                     "A definition may use what the file has, and what stands inside it.") from None
+                     "A definition can use only what the file or it itself contains.") from None
 
 
 def _lines_of(function) -> tuple[str, str]:
@@ -132,8 +132,8 @@ def _lines_of(function) -> tuple[str, str]:
     text = "".join(linecache.getlines(codes[0].co_filename)) if codes else ""
     present = definitions(text)
     if name not in present:
-        raise NotYet(f"check takes functions that a cell defines, and {name} is none. If it stands "
-                     "in the file, check() judges it there.")
+        raise NotYet(f"check takes functions that are defined in a cell, and {name} is not. If "
+                     "it is in the file, check() without arguments judges it there.")
     return name, present[name].text
 
 
@@ -143,8 +143,8 @@ def _readable(file: str) -> str:
     try:
         ast.parse(text)
     except SyntaxError as error:
-        raise NotYet(f"Line {error.lineno} of {file} does not parse: {error.msg}. Mend it, or "
-                     "restore() brings back the text as the last check left it.") from None
+        raise NotYet(f"Line {error.lineno} of {file} does not parse: {error.msg}. Fix it, or "
+                     "call restore() to get back the text as the last check left it.") from None
     return text if text.endswith("\n") else text + "\n"
 
 
@@ -155,8 +155,8 @@ def _look_for_edits(step: Step, text: str, parts: dict[str, str]) -> None:
     old, new = ("".join(lines.values()).splitlines() for lines in (step.lines_in(text), parts))
     difference = "\n".join(difflib.unified_diff(old, new, step.file, "the cell", lineterm=""))
     if difference:
-        raise NotYet(f"You have changed these lines in {step.file} by hand. Call check(…, "
-                     f"replace=True), and the cell's take their place; a copy is kept.\n"
+        raise NotYet(f"You have changed these lines in {step.file} by hand. To replace "
+                     f"them with the cell's, call check(…, replace=True); a copy is kept.\n"
                      f"{difference}\n")
 
 

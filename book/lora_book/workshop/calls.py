@@ -33,14 +33,14 @@ def call(function, *inputs):
     except Exception as error:
         sentences = [f"{name} stopped{line_in(error, readers_files())} {in_a_line(error)}."]
         if isinstance(error, NameError):
-            sentences.append("A function may use what the file has, and what stands inside itself.")
+            sentences.append("A function can use only what the file or it itself contains.")
         raise NotYet(*sentences) from error
     if unanswered(result):
         raise NotAnswered
     for number, (old, new) in enumerate(zip(inputs, copies, strict=True), 1):
         if isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
-            raise NotYet(f"{name} changes its argument number {number}. Whoever calls it still "
-                         "needs that: make a new array.")
+            raise NotYet(f"{name} changes its argument {number}. The caller still needs "
+                         "it: return a new array instead.")
     history.append((name, inputs, result))
     return result
 
@@ -78,7 +78,7 @@ def limited(name: str):
     try:
         yield
     except TooLong:
-        raise TimeoutError(f"{name} had not come back after {SECONDS:.0f} seconds: does its loop "
+        raise TimeoutError(f"{name} had not returned after {SECONDS:.0f} seconds. Does its loop "
                            "end?") from None
     finally:
         sys.settrace(before)
@@ -89,7 +89,7 @@ def in_words(value, wanted) -> str:
     for name, inputs, result in history:
         results = result if isinstance(result, (tuple, list)) else [result]
         if any(part is value for part in results):
-            return (f"{name}({', '.join(map(_short, inputs))}) gave {_short(value)}; wanted "
+            return (f"{name}({', '.join(map(_short, inputs))}) returned {_short(value)}; expected "
                     f"{_short(wanted)}.")
     return ""
 

@@ -41,7 +41,7 @@ def write(text: str, file: str = "lora.py") -> str:
         Where it is, for a sentence; or why it is in memory alone.
     """
     if os.environ.get(STATIC):
-        return "nowhere, for the book is being built"
+        return "nowhere, because the book is being built"
     place = path(file)
     try:
         for target in (_good(place), place):
@@ -52,7 +52,7 @@ def write(text: str, file: str = "lora.py") -> str:
         return str(place) if sys.platform != "emscripten" else f"{file}, which your browser keeps"
     except OSError as error:
         unwritten[place] = text
-        return f"memory alone, because {place} cannot be written ({error.strerror})"
+        return f"memory only, because {place} cannot be written ({error.strerror})"
 
 
 def keep_copy(file: str = "lora.py") -> None:
@@ -69,7 +69,7 @@ def restore(file: str = "lora.py") -> None:
         raise FileNotFoundError(f"no check has written {path(file)}: there is nothing to restore")
     keep_copy(file)
     place = write(good.read_text(encoding="utf-8"), file)
-    print(f"As the last check left it, it is in {place}. What it was lies beside it, in "
+    print(f"The text of the last check is back, in {place}. The text that you had is in "
           f"{path(file).stem}.before.py.")
 
 

@@ -24,6 +24,6 @@ def chosen(code: str, *names: str) -> tuple[types.ModuleType, str]:
     lora = completed(text, "lora.py")
     missing = [name for name in names if name not in definitions(text)]
     if len(missing) == len(names):
-        return lora, "the book’s lines until you write yours"
+        return lora, "the book’s lines, until you write yours"
     others = f", and the book’s {', '.join(missing)}" if missing else ""
     return lora, f"your file’s lines{others}"

@@ -47,9 +47,9 @@ def step_zero(lora, rng, shape):
     again = [call(lora.start, 20, 300, 40, np.random.default_rng(seed))[0] for seed in (1, 1, 2)]
     wide = array("A", again[0]) * np.sqrt(300)
     return {"B": B, "the shape of A": np.shape(A), "entries of A beyond ±1/√k": float(outside),
-            "the least and largest of A, and their standard deviation, times √k":
+            "the smallest and largest entry of A and their standard deviation, all times √k":
                 np.round([wide.min(), wide.max(), wide.std()], 1),
-            "whether one seed gives one A, and another seed another":
+            "whether equal seeds give equal A, and different seeds different A":
                 [float(np.array_equal(again[0], A)) for A in again[1:]]}
 
 

@@ -20,8 +20,8 @@ SIZES = [(1, 1, 1, 1), (2, 3, 4, 1), (5, 4, 3, 2)]  # n, d, k, r
 
 
 def function(name, file="lora.py", **instead):
-    """A function of yours. What it calls of other steps is replaced by ours, so that a mistake
-    there costs nothing here; where it is missing, only its own step fails."""
+    """A function of yours. Functions of other steps that it calls are replaced by ours, so that
+    a mistake there costs nothing here. A missing function fails only its own step."""
     spec = importlib.util.spec_from_file_location(Path(file).stem, Path(__file__).with_name(file))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -125,8 +125,8 @@ def test_step_zero():
     assert np.shape(A) == (40, 300) and np.shape(B) == (20, 40), "A is (r, k) and B is (d, r)"
     assert not np.any(B), "B is zero at the start"
     bound = 1 / math.sqrt(300)
-    assert np.abs(A).max() <= bound * (1 + 1e-9), "an entry of A lies beyond 1/√k"
-    assert np.min(A) < -0.99 * bound and np.max(A) > 0.99 * bound, "A does not fill ±1/√k"
+    assert np.abs(A).max() <= bound * (1 + 1e-9), "an entry of A lies outside ±1/√k"
+    assert np.min(A) < -0.99 * bound and np.max(A) > 0.99 * bound, "A does not reach ±1/√k"
     assert np.std(A) == pytest.approx(bound / math.sqrt(3), rel=0.03), "A is not uniform"
     again, other = (start(20, 300, 40, np.random.default_rng(seed))[0] for seed in (1, 2))
     assert np.array_equal(A, again), "the same seed must give the same A: draw from rng alone"
@@ -156,7 +156,7 @@ def test_optimisers(settings):
 
 
 def half_after_the_first(p, g, state, lr):
-    """An optimiser that needs its state: all steps but the first are half as long."""
+    """An optimiser that needs its state: every step after the first is halved."""
     return p - lr * g / (state or 1), 2
 
 
@@ -188,7 +188,7 @@ def test_rules():
     scale = function("scale")
     for rule, wanted in [("lora", 16 / 9), ("rslora", 16 / 3), ("none", 16)]:
         same(called(scale, 16, 9, rule), wanted, f"scale(16, 9, {rule!r})")
-    same(called(scale, 16, 9), 16 / 9, "scale(16, 9), where no rule is named")
+    same(called(scale, 16, 9), 16 / 9, "scale(16, 9), with no rule given")
 
 
 def saved(folder, use_rslora):
@@ -246,10 +246,10 @@ def test_layer():
     second = np.array(product(product(X, transposed(A)), transposed(B))) * 0.7
     wanted = np.array(product(X, transposed(W0))) + 0.5 + second
     same(H.detach(), wanted, "the output")
-    assert np.array_equal(H.detach(), wanted), "other last bits than PEFT's: multiply by s last"
+    assert np.array_equal(H.detach(), wanted), "the last bits are not PEFT's: multiply by s last"
     H.backward(torch.tensor(D))
     trained = {name: value for name, value in layer.named_parameters() if value.requires_grad}
-    assert set(trained) == {"A", "B"}, "A and B train, and nothing else"
+    assert set(trained) == {"A", "B"}, "only A and B are trained"
     grad_A, grad_B, _ = our_backward(D, X, X @ A.T, W0, A, B, 0.7)
     for name, wanted in {"A": grad_A, "B": grad_B}.items():
         assert trained[name].grad is not None, f"{name} gets no gradient"
@@ -257,7 +257,7 @@ def test_layer():
 
 
 class Score:
-    """The points: a step has them where all its tests passed."""
+    """The points: a step earns them if all its tests pass."""
 
     def __init__(self):
         self.outcomes = {}
