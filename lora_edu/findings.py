@@ -95,16 +95,16 @@ BOTH_ZERO = {
              "adapter",
     "remedy": "draw A again: reset_lora_parameters in PEFT, inject again here"}
 IDLE = {
-    "symptom": "BA is exactly zero: with the adapter the layer computes what it does without",
-    "cause": "it was never trained, or its file's names did not fit the model's and were passed "
-             "over",
+    "symptom": "BA is exactly zero: the layer computes the same as without the adapter",
+    "cause": "it was never trained, or the names in its file did not match the model's and were "
+             "ignored",
     "remedy": "compare the file's keys with the model's; look for “missing keys” in the log"}
 SCALE = {
-    "symptom": "s is {s}: it multiplies all that BA adds, and so Adam's first step",
-    "cause": "α was left at a default, or r was changed and α kept, or α/√r came with the α of "
-             "α/r",
-    "remedy": "nothing, if the rate was tuned with it; else set α so that s is near 1, or search "
-              "again"}
+    "symptom": "s is {s}: it multiplies everything that BA adds, so also Adam's first step",
+    "cause": "α was left at a default, or r was changed but not α, or α/√r was used with an α "
+             "meant for α/r",
+    "remedy": "nothing, if the learning rate was tuned with it; otherwise set α so that s is near "
+              "1, or tune the rate again"}
 
 
 def is_unusual(scale: float) -> bool:

@@ -16,12 +16,13 @@ def main() -> None:
     """Examine, print, and leave with the status."""
     parser = argparse.ArgumentParser(prog="python -m lora_edu.examine", description=__doc__)
     parser.add_argument("source", help="a folder of PEFT or MLX, or a .safetensors file")
-    parser.add_argument("--config", help="adapter_config.json, where it is not beside the file")
-    parser.add_argument("--alpha", type=float, help="α, where neither the file nor settings say it")
+    parser.add_argument("--config", help="adapter_config.json, if it is not in the file's folder")
+    parser.add_argument("--alpha", type=float, help="α, if neither the file nor its settings give "
+                                                    "it")
     parser.add_argument("--all", action="store_true",
-                        help="print each module as well, and the same scale in other tools")
+                        help="also print each module, and the same scale in other tools")
     parser.add_argument("--base", help="the base's weights: a .safetensors, or a folder with some")
-    parser.add_argument("--json", action="store_true", help="print JSON in place of a report")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a report")
     arguments = parser.parse_args()
     try:
         examination = examine(arguments.source, arguments.config, alpha=arguments.alpha,

@@ -24,9 +24,11 @@ from lora_edu.formats.tensors import Tensor
 METADATA_ALPHAS = ("lora_alpha", "network_alpha", "ss_network_alpha", "alpha")
 IDLE_IN_PART = {
     "severity": "warning",
-    "cause": "no gradient reached these: they were frozen, or the loss does not depend on them, as "
+    "cause": "these received no gradient: they were frozen, or the loss does not depend on them, "
+             "as "
              "on the last layers of a text encoder with clip skip",
-    "remedy": "nothing, if it was meant, and they can be dropped; else look at what was trained"}
+    "remedy": "nothing, if it was intended, and they can be dropped; otherwise check what was "
+              "trained"}
 DEFAULT_ALPHAS = defaultdict(list)  # {α: the tools that take it at every rank}
 for _name, _row in TOOLS.items():
     if isinstance(_row.alpha, int):
@@ -36,9 +38,10 @@ FAR = 4  # times as wide as its start: of 45 repositories' adapters, three have 
 WRECKED = 10
 WRECKED_BY_RATE = {
     "severity": "warning",
-    "cause": "the rate was far too large: A no longer has anything of its start, and training has "
+    "cause": "the learning rate was far too large: nothing of A's start remains, and training has "
              "most likely diverged",
-    "remedy": "compare the outputs with the base's, and train again with a tenth of the rate"}
+    "remedy": "compare the outputs with the base's, and train again with a tenth of the learning "
+              "rate"}
 HEADS = {"classifier", "score"}  # PEFT lists both for a classifier, and a model has one
 # How settings are written that say s
 SETTINGS = '{"r": 8, "lora_alpha": 16}'
@@ -172,7 +175,7 @@ def far_from_start(case: Case) -> Answer:
              for row in case.known if row.starts}
     rows = [row for row in times if times[row] > FAR]
     words = {"times": _list(times[row] for row in rows),
-             "start": "at its start" if start else "any known start"}
+             "start": "its start" if start else "any known start"}
     is_wrecked = len(rows) > len(times) / 2 and median(times.values()) > WRECKED
     return rows, words | (WRECKED_BY_RATE if is_wrecked else {})
 

@@ -81,14 +81,14 @@ def verdict(examination: Examination) -> str:
     rows = [row for row in examination.rows if row.is_known]
     norms = [row.norm for row in rows if row.norm > 0]
     if not rows:
-        return "That cannot be said: no module has numbers, see what is wrong."
+        return "Unknown: no module has usable numbers. See the findings."
     if not norms:
-        return "No. BA is exactly zero: each layer computes what it does without the adapter."
+        return "No. BA is exactly zero, so each layer computes the same as without the adapter."
     of_all = len(examination.rows)
     where = "each module" if len(norms) == of_all else f"{len(norms)} of {of_all} modules"
     sizes = " to ".join(dict.fromkeys(f"{norm:.3g}" for norm in (min(norms), max(norms))))
-    unknown = " for s = 1, as the file does not say s" if examination.commonest() is None else ""
-    return f"Yes. In {where} it adds something to the weight: ‖ΔW‖ is {sizes}{unknown}."
+    unknown = " for s = 1, because the file gives no s" if examination.commonest() is None else ""
+    return f"Yes. It changes the weight of {where}: ‖ΔW‖ is {sizes}{unknown}."
 
 
 def _modules_in_words(count: int) -> str:
@@ -103,7 +103,7 @@ def percent(share: float) -> str:
 def _where(examination: Examination) -> Iterator[str]:
     """‖ΔW‖ by part, in the same order as the map."""
     blocks, parts, norms = examination.map()
-    yield "Where it learned: ‖ΔW‖, and over several blocks its smallest, median, largest"
+    yield "Where it learned: ‖ΔW‖ (over several blocks: smallest, median, largest)"
     for part, column in zip(parts, norms.T, strict=True):
         known = column[np.isfinite(column)]
         if known.size:
@@ -119,23 +119,23 @@ def _spread(examination: Examination) -> Iterator[str]:
     if not any(row.starts for row in examination.rows):
         return
     starts = START_WORDS if examination.start is None else [examination.start]
-    yield "How far A went" if examination.start else "How far A went, by each start: none is named"
+    yield "How far A moved" if examination.start else "How far A moved, for each possible start"
     for start in starts:
         yield textwrap.fill(f"{START_WORDS[start]}: {beside_start(examination, start)}", 100,
                             initial_indent="  ", subsequent_indent="    ")
 
 
 def beside_start(examination: Examination, start: str) -> str:
-    """How wide A is compared with such a start, and how far it went if it began so."""
+    """A's spread relative to such a start, and how far A moved if it began there."""
     beside = examination.beside_start(start)
-    text = f"{beside.ratio:.3g} times as wide as this start (median over modules). If it began so, "
+    text = f"A’s spread is {beside.ratio:.3g} times this start’s (median of modules). From there, "
     if beside.at_least == 0:
-        return text + "its length does not tell how far it went"
+        return text + "A's norm does not tell how far it moved"
     of = "" if beside.at_least >= MANY else "of "
-    text += f"it went at least {percent(beside.at_least)} {of}the start’s length"
+    text += f"it moved at least {percent(beside.at_least)} {of}its initial norm"
     if beside.about <= TELLING * beside.at_least:
-        return f"{text}, and {percent(beside.about)} at a right angle"
-    return f"{text}; how much farther, its length does not tell"
+        return f"{text}; {percent(beside.about)} if at a right angle"
+    return f"{text}; its norm does not tell how much farther"
 
 
 def _elsewhere(examination: Examination) -> Iterator[str]:
@@ -151,7 +151,7 @@ def _training(examination: Examination) -> list[str]:
     entries = [*examination.metadata.items(), *examination.settings.items()]
     lines = [on_one_line(f"  {key}: {value}") for key, value in entries
              if value and len(str(value)) <= 100 and any(word in key for word in OF_TRAINING)]
-    return ["What it says of its training", *lines] if lines else []
+    return ["What the file says about its training", *lines] if lines else []
 
 
 def _modules(examination: Examination) -> Iterator[str]:

@@ -187,7 +187,8 @@ class AdapterConfig:
         """
         if isinstance(config, cls):
             for key, value in config.trained_in_full.items():
-                raise ValueError(f"{key} must be off, it is for loading, got {value!r}; {HOW_TO}")
+                raise ValueError(f"{key} must be off, because it is for loading, got {value!r}; "
+                                 f"{HOW_TO}")
             return config
         settings = dict(config.to_dict())
         if settings.get("peft_type") != "LORA":
@@ -247,14 +248,14 @@ def parsed(text: str | bytes) -> dict[str, Any]:
     try:
         return checks.instance("the settings", json.loads(text), dict)
     except RecursionError:
-        raise ValueError("the settings must be JSON that is not nested so deeply") from None
+        raise ValueError("the settings must be JSON with less nesting") from None
 
 
 def check_keeps_base(settings: Mapping[str, Any]) -> None:
     """Raise ValueError for a start that changes W0, which the file does not have."""
     start = settings.get("init_lora_weights", True)
     if start not in STARTS_THAT_KEEP_W0:
-        raise ValueError(f"init_lora_weights must be one of {STARTS_THAT_KEEP_W0}, as the "
+        raise ValueError(f"init_lora_weights must be one of {STARTS_THAT_KEEP_W0}, because the "
                          f"others change W0, got {start!r}; PEFT's save_pretrained with "
                          "path_initial_model_for_weight_conversion writes such an adapter as plain "
                          "LoRA")

@@ -19,9 +19,9 @@ A_STARTS = {  # the standard deviation of A's entries, for rank r and input widt
     "peft_gaussian": lambda r, k: 1 / r,  # N(0, 1/r²)
     "he_uniform": lambda r, k: math.sqrt(2 / k)}  # U(±√(6/k))
 START_WORDS = {
-    "kaiming_uniform": "U(±1/√k), as PEFT, kohya, MLX and most draw it",
-    "peft_gaussian": "N(0, 1/r²), as most scripts of diffusers draw it",
-    "he_uniform": "U(±√(6/k)), as Keras draws it"}
+    "kaiming_uniform": "U(±1/√k), as in PEFT, kohya, MLX and most tools",
+    "peft_gaussian": "N(0, 1/r²), as in most diffusers scripts",
+    "he_uniform": "U(±√(6/k)), as in Keras"}
 # Of s in the first step: s can be moved into B, and with B' = sB the rate is η·s^power.
 POWERS = {name: OPTIMISERS[name].powers["lr"]
           for name in ("Adam", "AdamW", "Lion", "SGD", "Momentum")}
@@ -123,13 +123,14 @@ TOOLS = {
         writes_peft=True),
     "verl": Tool(
         r=None, alpha=16, writes="lora_rank={r} lora_alpha={alpha:g}",
-        unsaid="α is 16 at every rank; with Megatron it is 32, and A starts 2.4 times as wide",
+        unsaid="α is 16 at every rank; with Megatron it is 32, and A starts with 2.4 times the "
+               "spread",
         source="verl/trainer/config/model/hf_model.yaml:46; ppo_megatron_trainer.yaml:56; "
                "workers/fsdp_workers.py:466 (PEFT) at b178a3c; Megatron-Bridge 0191fc5, "
                "peft/lora_layers.py (Xavier)", writes_peft=True),
     "axolotl": Tool(
         r=None, alpha=None, writes="lora_r: {r}, lora_alpha: {alpha:g}",
-        unsaid="α must be given, too",
+        unsaid="α must be given too",
         source="src/axolotl/utils/schemas/peft.py:53, 54; loaders/adapter.py:188, 189 (PEFT) at "
                "067b021",
         rslora="peft_use_rslora: true", writes_peft=True),
@@ -170,7 +171,7 @@ class Convention:
         return "\n".join([
             f"{self.tool}, r = {self.r}: s = {self.scale:.4g}, A starts at σ = {self.sigma:.3g}",
             f"{self.optimiser}'s first step in W is {self.stride:.4g}·η",
-            f"for another r: {self.when_r_changes}",
+            f"for a different r: {self.when_r_changes}",
             *(f"warning: {text}" for text in self.warnings)])
 
 
@@ -214,11 +215,11 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
     """
     row = TOOLS[checks.choice("tool", tool, TOOLS)]
     if r is None and row.r is None:
-        raise ValueError(f"r must be given, {tool} has no default rank")
+        raise ValueError(f"r must be given; {tool} has no default rank")
     r = checks.integer("r", row.r if r is None else r, minimum=1)
     if checks.flag("rslora", rslora) and not row.has_rslora:
-        raise ValueError(f"rslora must be False for {tool}, which knows no α/√r, got True; "
-                         "give it α·√r for α")
+        raise ValueError(f"rslora must be False for {tool}, which has no α/√r, got True; use α·√r "
+                         f"as its α")
     optimiser = {name.lower(): name for name in POWERS}.get(str(optimiser).lower(), optimiser)
     power = POWERS[checks.choice("optimiser", optimiser, POWERS)]
     start = checks.choice("start", start or row.start, A_STARTS)
@@ -229,7 +230,8 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
     adam_step = row.adam_step if optimiser in ("Adam", "AdamW") else 1.0
     if adam_step != 1:
         stride *= adam_step
-        warnings += (f"{tool}'s {optimiser} corrects no bias, so its first step is {adam_step:.3g} "
+        warnings += (f"{tool}'s {optimiser} has no bias correction, so its first step is "
+                     f"{adam_step:.3g} "
                      "times as long as elsewhere, and its tenth 6.53 times; with "
                      f"{row.optimisers[optimiser]} they are equal",)
 
@@ -247,7 +249,7 @@ def _scale(tool: str, row: Tool, r: int, alpha: float | None, scale: float | Non
         raise ValueError(f"alpha and scale must be left out for {tool}, which has no setting for "
                          f"them, got alpha={alpha!r}, scale={scale!r}")
     if alpha is not None and (row.asks_for == "scale" or scale is not None):
-        raise ValueError("alpha must be left out where there is a scale, got "
+        raise ValueError("alpha must be left out if there is a scale, got "
                          f"alpha={alpha!r} for {tool} with scale={scale!r}")
     if scale is not None:
         return checks.number("scale", scale, above=0.0), ()
@@ -255,7 +257,7 @@ def _scale(tool: str, row: Tool, r: int, alpha: float | None, scale: float | Non
     if alpha is not None:
         return scaling(r, alpha, rule), ()
     if row.alpha is None:
-        raise ValueError(f"alpha or scale must be given, {tool} has no default")
+        raise ValueError(f"alpha or scale must be given; {tool} has no default")
     if row.asks_for == "scale":
         return row.alpha, (row.unsaid,)
     alpha = {"r": r, "2r": 2 * r}.get(row.alpha, row.alpha)

@@ -151,9 +151,10 @@ UNKNOWN = Layout("unknown", "", "", "", ".", (), _of_keys)
 def located(source: Path) -> tuple[Layout | None, Path]:
     """(layout, file) of a source; None for a file whose name does not say its layout."""
     if re.search(r"-\d+-of-\d+$", source.stem):
-        raise ValueError(f"source must be a whole file, got {str(source)!r}, one of several")
+        raise ValueError(f"source must be a whole file, got {str(source)!r}, which is one of "
+                         f"several")
     if not source.exists():
-        raise FileNotFoundError(f"source must be there, there is no {str(source)!r}")
+        raise FileNotFoundError(f"source must exist, but there is no {str(source)!r}")
     if not source.is_dir():
         of_name = [row for row in LAYOUTS.values() if row.has_config and row.file == source.name]
         return next(iter(of_name), None), source
@@ -171,8 +172,8 @@ def _hint(source: Path, files: list[str]) -> str:
     pickles = [name for name in ("adapter_model.bin", "pytorch_lora_weights.bin")
                if (source / name).is_file()]
     if pickles:
-        return (f"; its {pickles[0]} is a pickle, which could run code, so it is not opened: where "
-                "you trust it, load it with PEFT or diffusers and save it again")
+        return (f"; its {pickles[0]} is a pickle, which could run code, so it is not opened. If "
+                f"you trust it, load it with PEFT or diffusers and save it again")
     below = sorted({str(path.parent) for file in files for path in source.glob(f"*/{file}")})
     return f"; give a folder in it, such as {', '.join(map(repr, below[:3]))}" if below else ""
 

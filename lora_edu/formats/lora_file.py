@@ -182,7 +182,7 @@ def read(source: str | os.PathLike | bytes, config: Any = None, *, alpha: float 
         settings = beside.read_bytes() if beside.is_file() else None
     modules, whole, adapters = _modules(held, row, models)
     if not modules or len(adapters) > 1:
-        raise ValueError(f"{name}: there must be the matrices of one adapter, such as "
+        raise ValueError(f"{name}: there must be the matrices of exactly one adapter, such as "
                          f"'….lora_A.weight', got those of {len(adapters)} and {len(whole)} other "
                          f"keys: {[*adapters, *whole][:3]}")
     understood, fault = _understood(settings, row, metadata)

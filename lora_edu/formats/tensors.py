@@ -24,15 +24,15 @@ RAW = {  # NumPy's type for the bytes of each of the format's
     "U8": "u1", "BOOL": "?"}
 FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 PICKLE = ("a pickle or an archive with some (.bin, .pt, .ckpt, .npz), which could run code, so it "
-          "is not opened: where you trust it, write torch.load(file, weights_only=True) as a "
+          "is not opened. If you trust it, write torch.load(file, weights_only=True) as a "
           ".safetensors with safetensors.torch.save_file")
 NOT_SAFETENSORS = {  # how a file begins, and what it is then
     b"PK": PICKLE,
     b"\x80": PICKLE,
     b"version https://git-lfs": "a pointer of Git LFS: git lfs pull brings the file itself",
-    b"{": "JSON, such as settings: give its folder, or the .safetensors beside it",
+    b"{": "JSON, such as settings: give its folder, or the .safetensors next to it",
     b"GGUF": "a GGUF: examine the file that it was converted from",
-    b"<": "a web page: the download went wrong"}
+    b"<": "a web page: the download failed"}
 
 
 class File:
@@ -110,18 +110,18 @@ def read(source: str | os.PathLike | bytes) -> tuple[dict[str, Tensor], dict[str
     start = content[:64].tobytes()
     kind = next((kind for begin, kind in NOT_SAFETENSORS.items() if start.startswith(begin)), None)
     if kind is not None and not _may_be_header(start):
-        raise ValueError(f"this must be a safetensors file, it is {kind}")
+        raise ValueError(f"this must be a safetensors file, but it is {kind}")
 
     length = int.from_bytes(start[:8], "little")
     if len(start) < 8 or 8 + length > len(content):
-        raise ValueError("the file is cut off, or no safetensors file: its header would end at "
-                         f"byte {8 + length}, it has {len(content)}")
+        raise ValueError("the file is incomplete or not a safetensors file: its header would end "
+                         "at byte {8 + length}, but it has {len(content)}")
     if length > LONGEST_HEADER:
         raise ValueError(f"the header must have at most {LONGEST_HEADER} bytes, got {length}")
     header = _parsed(content[8:8 + length].tobytes())
     metadata = header.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(x, str) for x in metadata.values()):
-        raise ValueError("the header's metadata must be text by name, it is not")
+        raise ValueError("the header's metadata must map names to text")
     return dict(_tensors(header, content, 8 + length)), metadata
 
 
@@ -177,10 +177,10 @@ def _tensors(header: dict, content: np.ndarray | File, first: int) -> Iterator[t
         if begin != reached or end > size:
             raise ValueError(f"{name!r} must begin where the tensor before it ends, at {reached}, "
                              f"and end by {size}, where the file does, got {begin} to "
-                             f"{end}: the file is cut off, or its header wrong")
+                             f"{end}: the file is incomplete, or its header is wrong")
         reached = end
         entry = header[name]
         yield name, Tensor(entry["dtype"], tuple(entry["shape"]), content,
                            slice(first + begin, first + end))
     if reached != size:
-        raise ValueError(f"the tensors must fill the file, {size - reached} bytes are left")
+        raise ValueError(f"the tensors must fill the file, but {size - reached} bytes are left")

@@ -24,7 +24,7 @@ def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsy
     assert status == 0 and "note: s is 0.125" in text
     write_peft(tmp_path, in_peft(), settings={"r": 8})
     status, text = examine(folder)
-    assert status == 1 and "error: the file has another rank" in text
+    assert status == 1 and "error: the file's rank differs" in text
     status, _ = examine(tmp_path / "absent.safetensors")
     assert status == 2 and "absent.safetensors" in capsys.readouterr().err
 

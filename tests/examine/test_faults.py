@@ -159,7 +159,7 @@ def test_a_fault_beside_the_base_is_found(tmp_path, case):
 def test_a_part_that_is_idle_was_not_reached(tmp_path):
     source = write_peft(tmp_path, in_peft(), change=each("1.q.lora_B", zero))
     [found] = examine(source).findings
-    assert found.severity == "warning" and "no gradient reached" in found.cause
+    assert found.severity == "warning" and "received no gradient" in found.cause
 
 
 @pytest.mark.parametrize("change, ranks", [(spoiled, ("–", None)), (zero, ("0", 0))])

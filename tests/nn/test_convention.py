@@ -36,7 +36,7 @@ def step(tool, optimiser, params):
 @pytest.mark.parametrize("tool", TOOLS)
 def test_the_scale_when_nothing_is_said(tool):
     if tool not in SCALES:
-        with pytest.raises(ValueError, match=f"alpha or scale must be given, {tool} has no"):
+        with pytest.raises(ValueError, match=f"alpha or scale must be given; {tool} has no"):
             convention(tool, r=16)
         return
     reading = convention(tool, r=16, optimiser="Lion")
@@ -118,9 +118,9 @@ def test_the_same_run_elsewhere():
 
 @pytest.mark.parametrize("tool, settings, words", [
     ("JAX", {}, "tool must be one of 'PEFT'"),
-    ("Keras", {}, "r must be given, Keras has no default rank"),
+    ("Keras", {}, "r must be given; Keras has no default rank"),
     ("kohya", {"rslora": True}, "rslora must be False for kohya"),
-    ("MLX", {"alpha": 8}, "alpha must be left out where there is a"),
+    ("MLX", {"alpha": 8}, "alpha must be left out if there is a"),
     ("diffusers, SD", {"alpha": 8}, "alpha and scale must be left out"),
     ("PEFT", {"optimiser": "Muon"}, "optimiser must be one of 'Adam', .*'Muon'"),
     ("PEFT", {"optimiser": None}, "optimiser must be one of 'Adam', .*None")])

@@ -164,8 +164,8 @@ def test_no_file_is_lost(tmp_path):
 def test_a_file_without_an_adapter(tmp_path):
     save_file({}, tmp_path / "empty.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"no header")
-    for name, message in (("empty", "must be the matrices of one adapter"),
-                          ("broken", "broken.*cut off, or no safetensors"),
+    for name, message in (("empty", "matrices of exactly one adapter"),
+                          ("broken", "broken.*incomplete or not a safetensors"),
                           ("absent", "there is no .*absent"),
                           ("lora-00001-of-00002", "must be a whole file, got .*00001")):
         with pytest.raises((OSError, ValueError), match=message):

@@ -168,7 +168,7 @@ def how_far(adapter: Examination) -> str:
         named = ", ".join(unknown[:NAMED])
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
         note = f"<p>Left out, because they have no usable numbers: {escape(named)}{more}.</p>"
-    return _table("if A started as in", "then A’s spread is", rows) + note
+    return _table("if A started as in", "then", rows) + note
 
 
 def strengths(adapter: Examination) -> str:
