@@ -91,9 +91,9 @@ def _findings(fault: Fault, case: Any) -> Iterator[Finding]:
 
 BOTH_ZERO = {
     "symptom": "A and B are both zero: both gradients are zero, at every step",
-    "cause": "an initialisation of all parameters (init.zeros_, empty weights) ran over the "
+    "cause": "an initialisation of all parameters (init.zeros_, empty weights) also overwrote the "
              "adapter",
-    "remedy": "draw A again: reset_lora_parameters in PEFT, inject again here"}
+    "remedy": "initialise A again: reset_lora_parameters in PEFT, inject again here"}
 IDLE = {
     "symptom": "BA is exactly zero: the layer computes the same as without the adapter",
     "cause": "it was never trained, or the names in its file did not match the model's and were "

@@ -93,7 +93,7 @@ def refuse_standstill(optimiser, gradient_norms: np.ndarray) -> None:
     """Raise a TypeError if runs in which nothing ever moved had gradients."""
     if gradient_norms.any():
         raise TypeError(f"optimiser must change the params in place (p -= …, not p = p - …), got "
-                        f"{optimiser!r:.100}: nothing has moved, although there were gradients")
+                        f"{optimiser!r:.100}: nothing has changed, although there were gradients")
 
 
 def _checked_arrays(name: str, arrays) -> Arrays:

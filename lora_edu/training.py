@@ -46,8 +46,8 @@ def train(problem, adapter: Adapter, optimiser, steps: int = 100, *,
     if isinstance(optimiser, str):
         optimiser = optim.optimiser(optimiser, **settings)
     elif settings:
-        raise TypeError(f"{', '.join(settings)} must be left out where the optimiser is not a "
-                        f"name, got {optimiser!r:.100}")
+        raise TypeError(f"{', '.join(settings)} must be left out if the optimiser is not a name, "
+                        f"got {optimiser!r:.100}")
     check_optimiser("optimiser", optimiser)
     steps = checks.integer("steps", steps, minimum=0)
     allow_divergence = checks.flag("allow_divergence", allow_divergence)
@@ -79,7 +79,7 @@ def train(problem, adapter: Adapter, optimiser, steps: int = 100, *,
         if not np.isfinite(row).all():
             if not allow_divergence or not rows:
                 remedy = f"lower lr (the optimiser is {optimiser!r})" if t else (
-                    "lr has not acted yet: look at the problem and at the adapter's start")
+                    "lr has had no effect yet: check the problem and the adapter's start")
                 raise FloatingPointError(f"the run diverged: at step {t} loss = {loss:g}; {remedy}")
             diverged = True
             break

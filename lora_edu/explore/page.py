@@ -24,13 +24,13 @@ LETTER = 7  # px of a letter of a choice on a phone
 AROUND = 16  # px around its text
 STACKED = 1.25, 480  # two panels stacked on a phone: 1.25 × the height, at most 480 px
 GONE = "The kernel behind this view is gone: run this cell again."
-NO_PLOT = "Here stands a plot, which is drawn where the notebook runs."
+NO_PLOT = "A plot belongs here; it is drawn when the notebook runs."
 NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
 BUTTONS = {
-    "pin": "keep a copy of the present curves, thin and dashed",
+    "pin": "keep a copy of the current curves, thin and dashed",
     "reset": "back to the first position",
     "link": "copy a link to this position",
-    "numbers": "what is drawn, as a table to copy or download",
+    "numbers": "the data as a table, to copy or download",
     "code": "the code of this figure",
 }
 WITHOUT_CONTROLS = ("numbers", "code")  # the buttons of a figure that has none

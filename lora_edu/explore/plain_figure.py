@@ -42,8 +42,8 @@ def plain_figure(figure, where: str = "the figure") -> dict:
     """
     require_figure(figure, where)
     if figure.get("frames") if isinstance(figure, dict) else getattr(figure, "frames", ()):
-        raise ExploreError(f"{where}: the figure has frames, plotly's animation, which no page "
-                           "shows; let what they vary be a control (play= plays it)")
+        raise ExploreError(f"{where}: the figure has frames, plotly's animation, which pages do "
+                           f"not show; use a control instead (play= plays it)")
     if isinstance(figure, dict):
         data = figure.get("data", [])
         layout = figure.get("layout", {})

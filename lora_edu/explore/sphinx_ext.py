@@ -72,8 +72,8 @@ def say_fallback(line: str) -> None:
 def tell_unexecuted(app) -> None:
     """Warn where no cell is run: what a notebook has stored is a widget, which needs a kernel."""
     if getattr(app.config, "nb_execution_mode", "") == "off":
-        logger.warning("explorers: nb_execution_mode is off, and so there are no sliders: "
-                       "they are made when the build runs the cells")
+        logger.warning("explorers: nb_execution_mode is off, so there are no sliders: they are "
+                       "created when the build runs the cells")
 
 
 def write_scripts(app) -> None:
@@ -89,7 +89,7 @@ def write_scripts(app) -> None:
         wanted = " ".join(f"{file.split('/')[0]}@{get_plotlyjs_version()}"
                           for file in bundle.NPM_FILES.values())
         say_fallback(f"explorers: npm files are missing (npm install {wanted} brings them): pages "
-                     "fall back on plotly.py's full plotly.js, which is some four times larger")
+                     f"fall back on plotly.py's full plotly.js, which is about four times larger")
 
 
 def pages_with_old_code(app, env, added, changed, removed):
@@ -134,7 +134,7 @@ def collect_explorers(app, doctree) -> None:
         for data in page_data.data_of_explorers(html):
             name = data["name"]
             if name in page:
-                logger.warning("two explorers are named %r on this page: give one another name",
+                logger.warning("two explorers are named %r on this page: rename one",
                                name, location=app.env.docname)
             page[name] = {control["name"]: control["keys"] for control in data["controls"]}
     if page:

@@ -38,7 +38,7 @@ def evaluate_one(function, controls: tuple[Control, ...], values: dict,
     except ExploreError:
         raise
     except Exception as error:
-        raise ExploreError(f"{where}: making its figure raised "
+        raise ExploreError(f"{where}: computing its figure raised "
                            f"{type(error).__name__}: {error}") from error
     if not (places := paths(plain)) <= validated:
         validate(figure, where)

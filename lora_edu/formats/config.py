@@ -210,7 +210,8 @@ class AdapterConfig:
             raise ValueError(f"peft_type must be 'LORA', got {kind!r}")
         beyond = beyond_plain(settings) if is_plain else {}
         for key, value in beyond.items():
-            raise ValueError(f"{key} must be off, it has no counterpart here, got {value!r}")
+            raise ValueError(f"{key} must be off, because it has no counterpart here, got "
+                             f"{value!r}")
         needed = {"r", "lora_alpha"}
         if is_plain:
             needed |= {"target_modules"}

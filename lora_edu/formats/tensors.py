@@ -115,7 +115,7 @@ def read(source: str | os.PathLike | bytes) -> tuple[dict[str, Tensor], dict[str
     length = int.from_bytes(start[:8], "little")
     if len(start) < 8 or 8 + length > len(content):
         raise ValueError("the file is incomplete or not a safetensors file: its header would end "
-                         "at byte {8 + length}, but it has {len(content)}")
+                         f"at byte {8 + length}, but it has {len(content)}")
     if length > LONGEST_HEADER:
         raise ValueError(f"the header must have at most {LONGEST_HEADER} bytes, got {length}")
     header = _parsed(content[8:8 + length].tobytes())

@@ -17,56 +17,58 @@ FAULTS = (
     Fault(
         "no-adapter", "error",
         find=lambda case: [] if case.parts else [type(case.model).__name__],
-        symptom="the model has no LoRA layer of PEFT or lora_edu: nothing of LoRA trains",
-        cause="the adapter went into another copy of the model, was not kept, or has been unloaded",
+        symptom="the model has no LoRA layer of PEFT or lora_edu, so no adapter is trained",
+        cause="the adapter was put into a different copy of the model, was discarded, or was "
+              "unloaded",
         remedy="train the model that get_peft_model returns, or that inject was called on",
         needs={"training"}),
     Fault(
         "frozen", "error",
         find=lambda case: [] if any(part.trains for part in case.parts) else case.parts,
-        symptom="no number of any adapter trains: requires_grad is off in all",
-        cause="from_pretrained loads an adapter to be used, or requires_grad_(False) came after it",
-        remedy="load with is_trainable=True; or freeze first and put the adapter in then",
+        symptom="no parameter of any adapter is trained: requires_grad is off everywhere",
+        cause="from_pretrained loads an adapter for inference, or requires_grad_(False) was "
+              "called after it",
+        remedy="load with is_trainable=True; or freeze first, then add the adapter",
         needs={"training"}),
     Fault(
         "inactive", "error",
         find=ask.inactive,
-        symptom="{idle} would train, but what counts in the output is {active}",
-        cause="another adapter was set or loaded, the adapters were disabled, or requires_grad "
+        symptom="{idle} is set to train, but the output uses {active}",
+        cause="a different adapter was set or loaded, the adapters were disabled, or requires_grad "
               "was set by hand",
-        remedy="call set_adapter with the name that is to train",
+        remedy="call set_adapter with the name of the adapter to train",
         needs={"training"}),
     Fault(
         "merged", "error",
         find=lambda case: [p for p in case.parts if p.merged],
         symptom="the adapter is merged into the weight: A and B get no gradient",
         cause="merge_adapter (lora_edu: merge) was called for an evaluation and not undone",
-        remedy="call unmerge_adapter (lora_edu: unmerge) before training goes on",
+        remedy="call unmerge_adapter (lora_edu: unmerge) before training continues",
         needs={"training"}),
     Fault(
         "base-trains", "warning",
         find=lambda case: [part for part in case.parts
                            if getattr(part.weight, "requires_grad", False)],
-        symptom="W0 trains as well: the saved adapter alone will not be the trained model",
-        cause="requires_grad_(True) was called on the model after the adapter was put in",
+        symptom="W0 is trained too: the saved adapter alone will not be the trained model",
+        cause="requires_grad_(True) was called on the model after the adapter was added",
         remedy="call requires_grad_(False) on the base's layers, or save all weights",
         needs={"training"}),
     Fault(
         "base-trains", "warning",
         find=lambda case: [name for name, module in case.model.named_modules()
                            if module.training and getattr(module, "track_running_stats", False)],
-        symptom="running statistics move: the adapter alone will not be the trained model",
-        cause="a BatchNorm in train mode gathers them, frozen too, and no file has them",
-        remedy="call eval() on these modules for as long as the adapter trains",
+        symptom="running statistics change: the adapter alone will not be the trained model",
+        cause="a BatchNorm in train mode updates them, even when frozen, and no file stores them",
+        remedy="call eval() on these modules while the adapter is trained",
         needs={"training"}),
     Fault(
         "nested", "error",
         find=ask.nested,
-        symptom="a PeftModel was wrapped again: where the new adapter has the same name and "
-                "layer, what was learned is gone",
-        cause="get_peft_model ran on a model that had an adapter, as when a notebook's cell runs "
-              "twice",
-        remedy="load the base again (or unload); for a second adapter call add_adapter"),
+        symptom="a PeftModel was wrapped again: where name and layer are the same, the new "
+                "adapter has replaced the trained one",
+        cause="get_peft_model ran on a model that already had an adapter, for example in a cell "
+              "run twice",
+        remedy="load the base again (or unload); for a second adapter, call add_adapter"),
     Fault(
         "both-zero", "error",
         find=lambda case: [p for p in case.learning if not p.A.any() and not p.B.any()],
@@ -76,42 +78,44 @@ FAULTS = (
     Fault(
         "scaling", "warning",
         find=ask.other_scaling,
-        symptom="s is {have:g}, by the settings it is {want:g}",
-        cause="the settings are of another adapter, the rule is another, or the scaling was set "
-              "later",
-        remedy="load the adapter with its own adapter_config.json, and serve with the rule that "
-               "it was trained with; where a program knows α/r alone, give it α·√r for α/√r"),
+        symptom="s is {have:g}, but the settings give {want:g}",
+        cause="the settings belong to a different adapter, the rule differs, or the scaling was "
+              "changed later",
+        remedy="load the adapter with its own adapter_config.json, and serve with the rule used "
+               "in training; if a program has only α/r, give it α·√r instead of α"),
     Fault("scale", "note", find=ask.unusual_scale, **SCALE),
     Fault(
         "not-in-optimiser", "error",
         find=ask.not_given,
         symptom="{missing} of {all} matrices of the adapter are not in the optimiser",
-        cause="the optimiser was made before the adapter was put in, or for another copy of the "
-              "model, or the parameters were chosen by name or while another adapter was active",
-        remedy="make the optimiser after the adapter, of all parameters with requires_grad",
+        cause="the optimiser was created before the adapter was added, or for a different copy of "
+              "the model, or the parameters were chosen by name or while a different adapter was "
+              "active",
+        remedy="create the optimiser after the adapter, from all parameters with requires_grad",
         needs={"training", "optimiser"}),
     Fault(
         "full-at-lora-rate", "note",
         find=ask.full_at_lora_rate,
-        symptom="whole matrices train at the adapter's rate",
-        cause="all that trains was given to the optimiser in one group, and a matrix that trains "
-              "in full mostly wants a rate two to ten times smaller",
-        remedy="nothing, if you tuned it so; else give them a group of their own with a smaller "
-               "lr, and begin at a quarter",
+        symptom="whole matrices are trained at the adapter's learning rate",
+        cause="all trained parameters are in one group of the optimiser, but the best rate of a "
+              "matrix trained in full is usually two to ten times smaller",
+        remedy="nothing, if you tuned it that way; otherwise put them into a separate group with "
+               "a smaller lr; try a quarter first",
         needs={"training", "optimiser"}),
     Fault(
         "stuck", "error",
         find=ask.stuck,
-        symptom="after two steps or more a matrix is exactly zero still",
-        cause="its gradient or its rate was 0 in each step, or a copy trains that is not written "
-              "back",
-        remedy="give the doctor a batch; if the optimiser is sharded, gather the weights first",
+        symptom="after at least two steps, a matrix is still exactly zero",
+        cause="its gradient or its learning rate was 0 at every step, or a copy is trained and "
+              "not written back",
+        remedy="pass a batch to the doctor; if the optimiser is sharded, gather the weights first",
         needs={"training", "steps"}),
     Fault(
         "half-precision", "warning",
         find=lambda case: [part for part in case.learning if part.A.dtype in ask.HALF],
-        symptom="A and B train in half precision: a step below half their spacing is rounded away",
-        cause="the whole model was cast after the adapter was put in, or autocast_adapter_dtype "
+        symptom="A and B are trained in half precision: steps below half the spacing of numbers "
+                "are lost to rounding",
+        cause="the whole model was cast after the adapter was added, or autocast_adapter_dtype "
               "is off",
         remedy="keep A and B in float32 (the default of PEFT and lora_edu), or round "
                "stochastically",
@@ -119,19 +123,20 @@ FAULTS = (
     Fault(
         "no-gradient", "error",
         find=ask.without_gradient,
-        symptom="no gradient comes to the adapter in these layers",
-        cause="gradient checkpointing of the reentrant kind, and an input that needs no gradient "
+        symptom="no gradient reaches the adapter in these layers",
+        cause="reentrant gradient checkpointing with an input that needs no gradient "
               "(the embedding is frozen); or the layer is not used, or its output is detached",
-        remedy="model.enable_input_require_grads(), or checkpoints with use_reentrant=False; else "
-               "look for detach, no_grad, inference_mode, .data and .item() after the layer",
+        remedy="model.enable_input_require_grads(), or checkpointing with use_reentrant=False; "
+               "otherwise look for detach, no_grad, inference_mode, .data and .item() after the "
+               "layer",
         needs={"training", "batch"}),
     Fault(
         "reference", "error",
         find=ask.unlike_reference,
-        symptom="the outputs are {far:.1%} of the reference's length away from it",
-        cause="a base with other weights of equal shapes, another adapter, or another input: the "
-              "doctor has tried s = 0, s·√r and s/√r",
-        remedy="compare the outputs of the base alone (adapters disabled) first, then W0, A and B",
+        symptom="the outputs differ from the reference by {far:.1%} of its norm",
+        cause="different base weights of the same shapes, a different adapter, or a different "
+              "input; the doctor has ruled out s = 0, s·√r and s/√r",
+        remedy="first compare the outputs of the base alone (adapters disabled), then W0, A and B",
         needs={"reference"}),
 )
 
@@ -183,11 +188,11 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
     if batch is None and (loss_fn is not None or reference is not None):
         raise ValueError("batch must be given with loss_fn or reference, got None")
     if optimiser is not None and not hasattr(optimiser, "param_groups"):
-        raise TypeError(f"optimiser must be one of torch's, got {type(optimiser).__name__}")
+        raise TypeError(f"optimiser must be a torch optimiser, got {type(optimiser).__name__}")
     if loss_fn is not None and not callable(loss_fn):
         raise TypeError(f"loss_fn must be a function of (model, batch), got {loss_fn!r:.100}")
     if training and batch is not None and loss_fn is None and not isinstance(batch, Mapping):
-        raise ValueError("loss_fn must be given for a batch that is no dict, got a "
+        raise ValueError("loss_fn must be given for a batch that is not a dict, got a "
                          f"{type(batch).__name__}")
     if config is not None and not ask.as_dict(config).keys() & {"peft_type", "lora_alpha"}:
         raise TypeError("config must be PEFT's settings, an AdapterConfig or a dict, with "
@@ -197,7 +202,7 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
 
     case = ask.Case(model, batch, optimiser, loss_fn, reference, config)
     if any(p.is_meta for part in case.parts for p in part.parameters):
-        raise ValueError("model must hold its adapters' numbers, they are on the device meta")
+        raise ValueError("model must hold its adapters' numbers, but they are on the device meta")
     available = {"training" if training else "use"} | {
         name for name in ("batch", "optimiser", "steps", "reference")
         if getattr(case, name) is not None}

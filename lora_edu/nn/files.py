@@ -129,7 +129,7 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     with naming(config_file):
         layers = select(model, config.target_modules, config.exclude_modules)
         if not layers:
-            raise ValueError("target_modules must match layers of the model, nothing matches "
+            raise ValueError("target_modules must match layers of the model, but nothing matches "
                              f"{config.target_modules!r}")
     with naming(weights_file):
         full = _trained_in_full(model, tensors, layers, config)
@@ -169,7 +169,7 @@ def _trained_in_full(model: nn.Module, tensors: dict, layers: dict[str, nn.Modul
     for name in own:
         if name not in names.values() and _is_trained(name, layers, config):
             raise ValueError(f"there must be a tensor {PREFIX + name!r}, which {CONFIG} says was "
-                             "trained, there is none")
+                             f"trained, but there is none")
     for key, place in places.items():
         if tensors[key].shape != place.shape:
             raise ValueError(f"{key!r} must have shape {tuple(place.shape)} for the model, got "
@@ -235,7 +235,8 @@ def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterC
         shapes |= {key_A: (r, k), key_B: (d, r)}
         bases[f"{PREFIX}{path}.base_layer.weight"] = weight  # PEFT may add an embedding's W0
     for key in shapes.keys() - tensors.keys():
-        raise ValueError(f"there must be a tensor {key!r} of shape {shapes[key]}, there is none")
+        raise ValueError(f"there must be a tensor {key!r} of shape {shapes[key]}, but there is "
+                         f"none")
     for key, tensor in tensors.items():
         if key in bases and tensor.shape == bases[key].shape:
             if not torch.equal(tensor.to(bases[key]), bases[key]):

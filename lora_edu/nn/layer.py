@@ -76,10 +76,10 @@ class LoRALayer(nn.Module):
                             f"a subclass, got {type(base_layer).__name__}")
         if "weight" not in base_layer._parameters:
             raise ValueError("base_layer must hold its weight as a parameter; here a hook computes "
-                             "it (pruning, weight_norm, spectral_norm): make that permanent first")
+                             "it (pruning, weight_norm, spectral_norm): make it permanent first")
         if base_layer.weight.is_meta:
-            raise ValueError("base_layer must hold its numbers, its weight is on the device meta, "
-                             "which has none: load the model's weights first")
+            raise ValueError("base_layer must hold its numbers, but its weight is on the device "
+                             "meta, which holds none: load the model's weights first")
 
     def add_adapter(self, name: str, r: int, alpha: float, **settings) -> None:
         """Add an adapter and make it the only active one.
@@ -176,8 +176,8 @@ class LoRALayer(nn.Module):
         """Raise ValueError unless the layer can be merged."""
         self.check_base(self.base_layer)
         if self.base_layer._forward_hooks or self.base_layer._forward_pre_hooks:
-            raise ValueError("base_layer must have no forward hooks when it is merged: they act on "
-                             "W0 alone, the merged weight is one; remove them first")
+            raise ValueError("base_layer must have no forward hooks when it is merged: they act "
+                             "on W0 alone, but the merged weight is one matrix; remove them first")
 
     def unmerge(self) -> None:
         """Use W0 and the adapters again, every bit as before; nothing to do when not merged."""

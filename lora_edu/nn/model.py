@@ -27,8 +27,8 @@ def lora_layers(model: nn.Module, adapter: str | None = None) -> dict[str, LoRAL
     layers = {name: module for name, module in model.named_modules()
               if isinstance(module, LoRALayer)}
     if not layers:
-        raise ValueError("model must have LoRA layers (inject puts them in), "
-                         f"got a {type(model).__name__} without")
+        raise ValueError("model must have LoRA layers (inject adds them), got a "
+                         f"{type(model).__name__} without any")
     return layers if adapter is None else with_adapter(layers, "adapter", adapter)
 
 

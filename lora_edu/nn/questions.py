@@ -196,13 +196,15 @@ def unlike_reference(case: Case) -> Answer:
 
 
 NOT_FINITE = {
-    "symptom": "the model's {numbers} is not finite: NaN or infinity comes out",
-    "cause": "the weights or the batch have such numbers already, or half precision overflows",
+    "symptom": "the model's {numbers} contains NaN or infinity",
+    "cause": "the weights or the batch already contain such numbers, or half precision overflows",
     "remedy": "look for isfinite in the batch, in W0, A and B; run once in float32 or bfloat16"}
-TWICE = {"cause": "a merged model was loaded as the base: the update counts twice",
-         "remedy": "load the original base, or leave the adapter off"}
-OTHER_RULE = {"cause": "of training and serving one divides α by √r (use_rslora), the other by r",
-              "remedy": "serve as it was trained; if a program knows α/r alone, give it α·√r for α"}
+TWICE = {"cause": "a merged model was loaded as the base, so the update counts twice",
+         "remedy": "load the original base, or do not load the adapter"}
+OTHER_RULE = {"cause": "training and serving use different rules: one divides α by √r "
+                       "(use_rslora), the other by r",
+              "remedy": "serve with the rule used in training; if a program has only α/r, give it "
+                        "α·√r as α"}
 CAUSES_OF_SCALE = (  # what s is multiplied by, and what it means if that brings the outputs back
     (lambda r: 0.0, TWICE), (lambda r: r**0.5, OTHER_RULE), (lambda r: r**-0.5, OTHER_RULE))
 
@@ -233,8 +235,8 @@ def _checked_reference(reference: torch.Tensor, logits: torch.Tensor, near: floa
         raise ValueError(f"reference must be finite, got {int((~reference.isfinite()).sum())} "
                          f"non-finite entries of {reference.numel()}")
     if _less_mean(reference).norm() <= near / 5 * reference.norm():
-        raise ValueError("reference must not be one number all along each row: less the mean of "
-                         "the row nothing is left to compare with")
+        raise ValueError("reference must not be constant along each row: without the row's mean, "
+                         "nothing is left to compare with")
     return reference
 
 

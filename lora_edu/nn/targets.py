@@ -44,7 +44,8 @@ def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
         paths = [path for path, module in walk(model) if lora_layer_for(plain(module))]
         endings = list(dict.fromkeys(path.rpartition(".")[2] for path in paths))
         raise ValueError(
-            f"targets must match layers of the model, nothing matches {pattern!r} (a string is a "
+            f"targets must match layers of the model, but nothing matches {pattern!r} (a string "
+            f"is a "
             "regular expression for the whole name; a list is for its end); its Linear and "
             f"Embedding layers are called {endings}, for instance {paths[:3]}")
     if not layers:

@@ -104,7 +104,7 @@ def said(tmp_path_factory):
     ("bad links", "index.md", "start has no position '', only a-random, both-zero"),
     ("bad links", "about.md", "frequency has no position '9', only 1, 2, 3, 4"),
     ("bad links", "about.md", "wave?frequency=1: no explorer named 'wave' there, only none"),
-    ("bad links", "index.md", "two explorers are named 'still' on this page: give one another"),
+    ("bad links", "index.md", "two explorers are named 'still' on this page"),
     ("bad links", "", "WARNING: explorers: npm files are missing"),
     ("not run", "", "WARNING: explorers: nb_execution_mode is off"),
 ])

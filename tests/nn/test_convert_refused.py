@@ -108,7 +108,7 @@ REFUSED = {  # the message, and its case
     "'blocks.0.q' must begin with the model that it belongs to": case({"layout": "loralib"}),
     r"got 'base_model.model.head.bias' and 1 more that .* \(--lora-only\)": case(PEFT | {"more": {
         f"base_model.model.head.{name}": torch.ones(1) for name in ("weight", "bias")}}),
-    r"target_modules chooses in names, it has none for .*'blocks.1.v'": case(
+    r"target_modules chooses in names, but it has none for .*'blocks.1.v'": case(
         PEFT | {"more": dict.fromkeys(
             f"base_model.model.blocks.1.v.lora_{part}.weight" for part in "AB")}),
 }

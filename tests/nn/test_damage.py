@@ -61,7 +61,7 @@ DAMAGE = {  # the file to be named: words of the message, in order, and what hap
         "peft_type … LORA": config(peft_type="IA3"),
         "r must be given": config(r="gone"),
         "target_modules must match … query": config(target_modules=["query"]),
-        **{f"{key} must be off, it has no counterpart … {value!r}": config(**{key: value})
+        **{f"{key} must be off, because it has no counterpart … {value!r}": config(**{key: value})
            for key, value in {"use_dora": True, "layers_to_transform": [0],
                               "a_later_invention": 3}.items()},
         "change W0": config(init_lora_weights="pissa"),

@@ -136,7 +136,7 @@ def _filled(pairs: dict[str, Pair], alpha: float | str | None,
             f"such as {without[0]!r}: kohya and diffusers would take the rank of each, for which "
             "say alpha='r'; else give the number it was trained with")
     if to_fill and not without:
-        raise ValueError(f"alpha must be left out, every module has its own, got {alpha!r}")
+        raise ValueError(f"alpha must be left out, because every module has its own, got {alpha!r}")
     filled = {name: pairs[name]._replace(alpha=len(pairs[name].A) if alpha == "r" else alpha)
               for name in without}
     return pairs | filled
@@ -147,7 +147,7 @@ def _checked(pairs: dict[str, Pair], adapter: Adapter, to: str,
     """The pairs under names with dots, compared with the base model where that is given."""
     is_flat = adapter.layout.separator == "_"
     if names is None and is_flat and to != adapter.layout.name:
-        raise ValueError("names must be given, the model or the names of its modules: "
+        raise ValueError("names must be given (the model or the names of its modules): "
                          f"{adapter.layout.name} writes dots as underscores, as in "
                          f"{next(iter(pairs))!r}")
     if names is None:

@@ -35,20 +35,21 @@ def argument_parser() -> argparse.ArgumentParser:
     option = parser.add_argument
     option("source", help="a folder of PEFT, MLX, diffusers, or a .safetensors file")
     option("--to", required=True, choices=LAYOUTS)
-    option("--out", help="the folder to write; without it, only say what would be written")
-    option("--overwrite", action="store_true", help="replace files that are in the folder already")
+    option("--out", help="the folder to write; without it, only print what would be written")
+    option("--overwrite", action="store_true", help="replace files that already exist in the "
+                                                    "folder")
     option("--alpha", type=alpha_in,
            help="for modules without one: a number, or r for the rank of each; file for the keys "
                 "in a file of diffusers")
     option("--names", type=names_in, metavar="FILE",
            help="needed to leave kohya's layout: the base model's .safetensors, or a text file "
                 "with the names of its modules, one a line")
-    option("--prefix", help="needed to write kohya's or diffusers' layout: what names begin with "
+    option("--prefix", help="needed to write kohya's or diffusers' layout: the prefix of names "
                             "there, such as lora_unet or unet")
     option("--lora-only", action="store_true",
-           help="leave aside what is no LoRA in the file, such as a head trained in full")
-    option("--only", help="of a file for several models this one, by its prefix; '' where names "
-                          "have none")
+           help="skip what is not LoRA in the file, such as a head trained in full")
+    option("--only", help="for a file with several models: the prefix of the one to convert; '' "
+                          "if names have none")
     return parser
 
 

@@ -53,7 +53,7 @@ def check_complete(pairs: dict[str, Pair], config: AdapterConfig, base: Base) ->
     missing = [name for name in base if name not in pairs and config.chooses(name)]
     if missing:
         raise ValueError(f"source must have an adapter for each module that target_modules "
-                         f"chooses in names, it has none for {missing}")
+                         f"chooses in names, but it has none for {missing}")
 
 
 def _shape(name: str, known: nn.Module | torch.Tensor | None,

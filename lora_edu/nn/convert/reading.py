@@ -53,7 +53,7 @@ def read(source: Path, only: str | None = None, lora_only: bool = False) -> Adap
         raise ValueError(f"all tensors must be of plain LoRA in the layout of "
                          f"{file.layout.name}, got {file.whole[0]!r} and {len(file.whole) - 1} "
                          "more that were trained in full, or are unknown here; lora_only=True "
-                         "(--lora-only) leaves them aside")
+                         "(--lora-only) skips them")
     model = _model(file, only)
     with naming(file.files[-1]):
         config = _config(file, model)
@@ -91,7 +91,7 @@ def _config(file: LoraFile, model: str) -> AdapterConfig | None:
         return None
     check_keeps_base(file.settings.values)
     for key, value in beyond_plain(file.settings.values).items():
-        raise ValueError(f"{key} must be off, it has no counterpart here, got {value!r}")
+        raise ValueError(f"{key} must be off, because it has no counterpart here, got {value!r}")
     if file.metadata.get(DIGEST) not in (None, config.digest()):  # PEFT writes no digest
         raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
     return config
