@@ -96,7 +96,7 @@ class Adafactor(Optimiser):
             begins with steps of lr·eps2.
         eps1: What V's parts are at least, the dtype's machine epsilon if None. torch holds it
             against a mean square in one place and against its root in another, so it has no power.
-        eps2: The least size that a parameter is taken to have.
+        eps2: The minimum size assumed for a parameter.
         d: The largest rms of u, at least 1.
         scale_parameter: False makes ρ = lr, as transformers' Adafactor with
             ``scale_parameter=False, relative_step=False``. torch has no such switch.

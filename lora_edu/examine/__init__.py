@@ -147,40 +147,40 @@ class Examination:
 def examine(source: str | os.PathLike | bytes, config: Any = None, *,
             alpha: float | None = None, base: str | os.PathLike | None = None,
             progress: Callable[[int, int], Any] | None = None) -> Examination:
-    """Read a LoRA file of PEFT, kohya, diffusers or MLX, and say what is in it and what is wrong.
+    """Read a LoRA file of PEFT, kohya, diffusers or MLX, and report its contents and its faults.
 
     ΔW is never formed. A file is mapped into memory and read one module at a time. Patterns in its
-    settings are matched as PEFT does, so a stranger's can take for ever: run it where you can stop
-    it.
+    settings are matched as in PEFT, so patterns in an untrusted file can take forever: run it where
+    you can stop it.
 
     Args:
         source: A folder, a ``.safetensors`` file, or its bytes.
         config: The settings, for a file or bytes in PEFT's or MLX's layout: the path of
-            adapter_config.json, its bytes, or a dict. None takes what lies beside the file.
-        alpha: α of modules for which neither the file nor settings say it.
+            adapter_config.json, its bytes, or a dict. None uses the settings in the file's folder.
+        alpha: α of modules for which neither the file nor the settings give it.
         base: The weights of the model that the adapter is for, a ``.safetensors`` or a folder with
-            some: for names, shapes, and what a merge into bfloat16 would round away.
+            some. They are used to check names, shapes, and the rounding of a merge into bfloat16.
         progress: Called with (modules done, of how many). If it returns False,
             ``lora_edu.examine.Stopped`` is raised.
 
     Returns:
-        An examination, which prints as a report. Its ``findings`` are what may be wrong, the worst
-        first, in the doctor's form; ``is_wrong``: whether more than notes. ``rows``: one a module,
-        with ``layer``, ``r``, ``alpha``, ``scale`` (None where the file does not say, and then the
-        numbers are those of s = 1), ``rule``, ``shape``, ``dtypes``, ``norm_A``, ``norm_B``,
+        An examination, which prints as a report. Its ``findings`` are possible faults, the worst
+        first, as in the doctor; ``is_wrong``: whether there are more than notes. ``rows``: one per
+        module, with ``layer``, ``r``, ``alpha``, ``scale`` (None if the file does not give it; the
+        numbers are then for s = 1), ``rule``, ``shape``, ``dtypes``, ``norm_A``, ``norm_B``,
         ``norm``, ``singular_values``, ``energy`` (the share of ‖ΔW‖² in the first 1, 2, …),
         ``stable_rank``, ``rank_holding(share)``, ``sigma`` (the spread of A), ``starts`` (that of
         each known start) and ``moved(start)``. ``map()``: ‖ΔW‖ by block and part.
-        ``beside_start(start)``: how far A went. ``start``: how it began, where that is known.
-        ``report(whole=True)``: all as text. ``elsewhere()``: what to write in other tools.
-        ``as_dict()``: all for JSON.
+        ``beside_start(start)``: how far A moved. ``start``: its initialisation, if known.
+        ``report(whole=True)``: everything as text. ``elsewhere()``: the settings in other tools.
+        ``as_dict()``: everything for JSON.
 
     Raises:
-        OSError: For a file that is not there or cannot be read.
-        TypeError: For an argument of another kind.
-        ValueError: For what is no safetensors file (a pickle, a page, a pointer of Git LFS), is cut
-            off, has a header that does not fit, or no matrices of an adapter. The message says
-            which.
+        OSError: For a file that is missing or cannot be read.
+        TypeError: For an argument of the wrong type.
+        ValueError: For a file that is not a safetensors file (a pickle, a page, a pointer of Git
+            LFS), is incomplete, has a wrong header, or holds no matrices of an adapter. The message
+            says which.
 
     Example:
         >>> from safetensors.numpy import save

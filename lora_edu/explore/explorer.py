@@ -101,20 +101,20 @@ def explore(function, *, name: str | None = None, caption: str = "",
 
     Args:
         function: a pure function, values → plotly Figure, or a dict of its data and layout.
-            The words of ``layout.title`` stand above the plot; ``layout.meta["reading"]`` is the
-            sentence for those who do not see it, and stands there where no title is.
+            ``layout.title`` is shown above the plot. ``layout.meta["reading"]`` is a sentence for
+            readers who do not see the plot; it replaces a missing title.
             ``layout.meta["roll"]`` may name a path and the ball at its end, which then rolls there.
             ``customdata`` may hold the true values where y is only a coordinate. Two panels (axes
             x, y and x2, y2) are stacked on a phone.
-        name: what links call it, ``#name?r=8`` (default: the function's name).
+        name: its name in links, ``#name?r=8`` (default: the function's name).
         caption: what to look for.
-        labels: control → what the reader sees (``alpha`` is α already).
+        labels: control → its label (``alpha`` is already shown as α).
         height: of the plot, in px.
-        play: the slider that counts steps: a button beside it plays them.
-        own: the sliders for which the function takes any number, or True for all: where Python
-            runs in the page, a reader may type one.
-        drag: the slider of x and that of y, which a click on the plot sets to the values nearest
-            to it; None in the place of one that it does not set.
+        play: the slider that counts steps; a button next to it plays them.
+        own: the sliders for which the function takes any number, or True for all. If Python
+            runs in the page, a reader can type a number.
+        drag: the slider of x and that of y, which a click on the plot sets to the nearest
+            values; None for a slider that it does not set.
         controls: as ``ipywidgets.interact``: ``r=[1, 2, 4]`` and ``r=(1, 8, 1)``, which is (min,
             max, step), make a slider, strings and ``{"text": value}`` buttons, ``bool`` or True a
             switch. The first position is the function's own default, else the first value.
@@ -124,7 +124,7 @@ def explore(function, *, name: str | None = None, caption: str = "",
 
     Raises:
         TypeError, ValueError: for controls that do not match the function, for an argument of it
-            that has the name of one of these options, and for an option that cannot be meant.
+            with the name of one of these options, and for an invalid option.
 
     Example:
         >>> def line(slope=1, steep=False):

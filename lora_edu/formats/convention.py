@@ -183,28 +183,28 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
     Args:
         tool: One of :data:`TOOLS`.
         r: The rank; None is the tool's default.
-        alpha: What the tool calls α; None is its default. MLX and a plain scale have none, nor have
-            diffusers' scripts for SD and Tinker.
-        scale: s itself, in place of alpha.
+        alpha: The tool's α; None is its default. MLX, a plain scale, diffusers' scripts for SD, and
+            Tinker have none.
+        scale: s itself, instead of alpha.
         rslora: Whether s = α/√r.
         optimiser: ``"Adam"``, ``"AdamW"``, ``"Lion"``, ``"SGD"`` or ``"Momentum"``, in capitals or
             not.
         start: How A is drawn, one of ``"kaiming_uniform"``, ``"peft_gaussian"``, ``"he_uniform"``;
-            None is the tool's way.
+            None is the tool's default.
         k: The width of the layer's input, for sigma.
 
     Returns:
         A frozen dataclass, which prints as a few lines. Its ``scale`` is s in ΔW = s·B·A.
         ``sigma``: the standard deviation of A's entries at the start, where B is zero. ``stride``:
-        the first step in W is η·stride times what s does not enter; it is s under Adam (ε → 0) and
-        Lion, s² under SGD, and 3.16·s under MLX's Adam, which corrects no bias. ``when_r_changes``:
-        what keeps the expected useful part of that step at another rank. ``elsewhere``: {tool: the
-        settings that give this scale there}, with a note where A starts wider. ``warnings``: what
-        was not said, and what follows.
+        the first step in W is η·stride times a factor without s; it is s under Adam (ε → 0) and
+        Lion, s² under SGD, and 3.16·s under MLX's Adam, which has no bias correction.
+        ``when_r_changes``: the setting that keeps the expected first-order decrease of that step at
+        a different rank. ``elsewhere``: {tool: the settings that give this scale there}, with a
+        note if A's spread is larger there. ``warnings``: missing settings, and their consequences.
 
     Raises:
-        TypeError, ValueError: For a value that is not possible, for a tool that has no such
-            setting, and for one that must be given.
+        TypeError, ValueError: For an impossible value, for a setting that the tool does not have,
+            and for a missing one.
 
     Example:
         >>> kohya = convention("kohya", r=16)

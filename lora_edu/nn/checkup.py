@@ -144,24 +144,24 @@ FAULTS = (
 def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer | None = None, *,
            loss_fn: Callable[[nn.Module, Any], torch.Tensor] | None = None, training: bool = True,
            config: Any = None, reference: torch.Tensor | None = None) -> Diagnosis:
-    """Test a model with LoRA adapters, of PEFT or of :func:`inject`, and say what is wrong.
+    """Test a model with LoRA adapters, of PEFT or of :func:`inject`, and report faults.
 
-    Nothing is changed: parameters, gradients, buffers, modes and torch's random numbers are as they
-    were, to the bit. With a batch a copy of the model, which shares what is frozen, runs forwards
-    and backwards once; with a reference, forwards up to four times.
+    Nothing is changed: parameters, gradients, buffers, modes and torch's random numbers keep every
+    bit. With a batch, a copy of the model, which shares the frozen weights, runs forwards and
+    backwards once; with a reference, it runs forwards up to four times.
 
-    It does not look for what goes wrong in any fine-tuning (data, labels, rates), nor at layers of
-    PEFT other than LoRA's. No findings prove nothing more than what was tested.
+    It does not look for faults of any fine-tuning (data, labels, rates), nor at PEFT layers other
+    than LoRA's. An empty list proves no more than was tested.
 
     Args:
-        model: As it stands before a step of training, or before it is used.
-        batch: What a step takes. A dict is given as ``model(**batch)``, whose ``loss`` counts; for
-            anything else give loss_fn. Without a batch the model is not run.
+        model: The model before a step of training, or before it is used.
+        batch: The input of a step. A dict is passed as ``model(**batch)``, whose ``loss`` is used;
+            for anything else give loss_fn. Without a batch, the model is not run.
         optimiser: The one that will make the step.
         loss_fn: A function of (model, batch) that returns the loss, a tensor of one number.
         training: Whether the model is to be trained (True) or used (False).
         config: The settings that the adapter was trained with: PEFT's, an :class:`AdapterConfig`,
-            or a dict. Otherwise what the model holds.
+            or a dict. Default: the settings in the model.
         reference: The logits that the trained model gave for this batch, in eval mode. They are
             compared less the mean of each row, so that an offset hides no difference.
 
@@ -170,9 +170,9 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
         ("error", "warning" or "note"), symptom, cause, remedy, and where, the modules' names.
 
     Raises:
-        TypeError: For an argument of another kind, and a loss that is not a tensor of one number.
+        TypeError: For an argument of the wrong type, and a loss that is not a tensor of one number.
         ValueError: For a batch or a loss_fn that is missing, for adapters on the device meta, and
-            for a reference of another shape, with NaN or infinity, or that is one number in each
+            for a reference of the wrong shape, with NaN or infinity, or constant along each
             row.
 
     Example:

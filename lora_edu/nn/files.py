@@ -41,22 +41,23 @@ ASIDE = ".saving."  # what the names of folders begin with in which files wait t
 def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "default") -> None:
     """Write one adapter of ``model`` into ``directory``, for us and for PEFT; replaces its files.
 
-    Both files are written aside and then renamed, one after the other; a load that comes in between
-    is refused. What a killed save leaves, a folder ``.saving.…``, goes with a save an hour later.
+    Both files are written to a temporary folder and then renamed, one after the other; a load in
+    between is refused. A killed save leaves a folder ``.saving.…``, which a save an hour later
+    deletes.
     PEFT has no rule "none": s = α is written as α'/r with α' = α·r.
 
     Args:
         model: The model with the adapter.
-        directory: The folder, which is made if it is not there.
+        directory: The folder, which is created if it does not exist.
         name: The adapter.
 
     Raises:
         TypeError: For an argument of another kind.
         ValueError: For an unknown name, for layers that disagree about rsLoRA or dropout (the file
             has one value for all), for a model that is itself a LoRA layer, for a layer under two
-            names (PEFT adapts the first alone), and for an adapter that :func:`load_adapter` would
-            refuse (not finite, of another shape or dtype). Then the files are as they were.
-        OSError: Where the folder cannot be written. Then the files are as they were.
+            names (PEFT adapts only the first), and for an adapter that :func:`load_adapter` would
+            refuse (not finite, of a wrong shape or dtype). Then the files are unchanged.
+        OSError: If the folder cannot be written. Then the files are unchanged.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -88,12 +89,12 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
                  name: str = "default") -> list[str]:
     """Add the adapter in ``directory``, ours or PEFT's, to ``model``.
 
-    As after :func:`lora_edu.nn.inject`, it is the active adapter and the only thing that trains. A
-    head or biases that the file holds, trained in full, are written into the model's own and train
-    as well; they stay there when the adapter is deleted, and :func:`save_adapter` does not save
-    them. A and B have the file's dtype or the base's, the wider one, but no narrower than float32:
-    no bit is lost, and they can train. A name among the file's targets that matches no layer is no
-    error, as in PEFT: the tensors say what has to be there.
+    As after :func:`lora_edu.nn.inject`, it is the active adapter, and nothing else is trained. A
+    head or biases that the file holds, trained in full, replace the model's and are trained
+    too; they stay there when the adapter is deleted, and :func:`save_adapter` does not save
+    them. A and B have the wider of the file's and the base's dtype, and at least float32:
+    no bit is lost, and they can be trained. As in PEFT, a target name that matches no layer is not
+    an error: the tensors determine which layers must exist.
 
     Args:
         model: The model that the adapter was trained on, with other adapters or without.
@@ -107,9 +108,8 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
         FileNotFoundError: For a missing file, which the message names.
         TypeError: For an argument of another kind.
         ValueError: For a name that is taken and for a file that is damaged, does not fit the model,
-            does not belong to the other file, or asks for more than plain LoRA (DoRA, a start that
-            changes W0, …); the message names the file. Then the model is as it
-            was.
+            does not belong to the other file, or needs more than plain LoRA (DoRA, a start that
+            changes W0, …); the message names the file. Then the model is unchanged.
 
     Example:
         >>> from tempfile import TemporaryDirectory

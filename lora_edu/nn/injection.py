@@ -24,27 +24,26 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
            name: str = "default", exclude: Targets = (), **settings) -> list[str]:
     """Add an adapter called ``name`` to layers of ``model``, in place.
 
-    Afterwards it is the only active adapter, and the only thing that trains: every other parameter
-    is frozen. To train a head as well, call ``model.head.requires_grad_(True)`` then. Statistics
-    that a BatchNorm gathers in train mode still move, and are in no adapter's file, PEFT's neither:
-    keep such modules in eval mode. A layer under two names has one adapter at both; in PEFT the
-    first name has it alone. A layer that has other adapters keeps them, inactive. The same name on
-    different layers, added in several calls, is one adapter: so its rank can differ from layer to
-    layer.
+    Afterwards it is the only active adapter, and every other parameter is frozen. To train a head
+    as well, call ``model.head.requires_grad_(True)`` then. The statistics of a BatchNorm in train
+    mode still change, and no adapter file stores them, in PEFT neither: keep such modules in eval
+    mode. A layer under two names has one adapter at both; in PEFT only the first name has it. A
+    layer that has other adapters keeps them, inactive. The same name on different layers, added in
+    several calls, is one adapter: so its rank can differ from layer to layer.
 
     Args:
         model: Any model; its Linear and Embedding layers can have adapters.
-        targets: A list of names, or one regular expression. A name in a list stands for every layer
-            that is called so, or so after a dot: ``["q", "v"]`` finds ``blocks.0.q``. A string is a
+        targets: A list of names, or one regular expression. A name in a list matches every layer
+            with this name, alone or after a dot: ``["q", "v"]`` finds ``blocks.0.q``. A string is a
             regular expression for a layer's whole name, such as ``r"blocks\\.[01]\\.[qv]"``, or
-            ``"all-linear"``: all Linear layers but the output head of a transformers model. All are
-            PEFT's. In place of targets, r, alpha, exclude, rule and dropout there may be one
+            ``"all-linear"``: all Linear layers except the output head of a transformers model. This
+            is as in PEFT. Instead of targets, r, alpha, exclude, rule and dropout you can pass one
             :class:`AdapterConfig`, which has PEFT's names for them, or PEFT's own ``LoraConfig``.
         r, alpha: The rank and α, see :func:`lora_edu.scaling`.
         rng: See :class:`LowRank`; the layers draw from it in the order of the names returned.
-        name: What the adapter is called.
-        exclude: Layers to leave out, a list or a regular expression. It may leave nothing of one
-            name in targets, as in PEFT, but not of all.
+        name: The adapter's name.
+        exclude: Layers to leave out, a list or a regular expression. As in PEFT, it may exclude all
+            layers of one name in targets, but not all layers.
         settings: rule, start, distribution, dropout, dtype; see :class:`LowRank`.
 
     Returns:
@@ -52,8 +51,8 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
 
     Raises:
         TypeError, ValueError: As ``LowRank`` does; when nothing matches targets, or one of its
-            names, or exclude leaves nothing; for a match that is no Linear and no Embedding (or a
-            subclass), and a ``LoraConfig`` that asks for more than plain LoRA.
+            names, or exclude leaves nothing; for a match that is neither a Linear nor an
+            Embedding (or is a subclass), and a ``LoraConfig`` that needs more than plain LoRA.
 
     Example:
         >>> from torch import nn

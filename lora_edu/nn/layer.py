@@ -85,11 +85,11 @@ class LoRALayer(nn.Module):
         """Add an adapter and make it the only active one.
 
         Args:
-            name: What it is called.
+            name: Its name.
             r, alpha: See :class:`LowRank`.
             settings: rng, rule, start, distribution, dropout, dtype; see :class:`LowRank`. start
                 and distribution are PEFT's for this kind of layer unless given. dtype is the
-                base's, but no narrower than float32, unless given: beside a base in bfloat16 or
+                base's, but no narrower than float32, unless given: with a base in bfloat16 or
                 float16 it is float32, as in PEFT.
 
         Raises ValueError for a name that is taken or cannot name a module, and as LowRank does.

@@ -30,24 +30,24 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
             overwrite: bool = False) -> dict[str, tuple[int, float]]:
     """Write a LoRA file in the layout of another tool.
 
-    rsLoRA is folded into α, which then is s·r. In kohya's layout α is a float32. What is float8
-    becomes float16, which has all its numbers. Dropout is not carried over.
+    rsLoRA is folded into α, which becomes s·r. In kohya's layout, α is a float32. float8 becomes
+    float16, which can represent all its numbers. Dropout is not carried over.
 
     Args:
         source: A folder of PEFT, MLX or diffusers, or a ``.safetensors`` of kohya or diffusers.
         to: ``"peft"``, ``"kohya"``, ``"diffusers"`` or ``"mlx"``.
-        out: The folder to write; None writes nothing, and says what would be written.
+        out: The folder to write; None writes nothing, and only returns what would be written.
         alpha: For modules without an α: a number, or ``"r"`` for the rank of each. Where a file of
             diffusers has keys for α, which not every loader reads: ``"file"`` for these keys.
-        names: The base model, its ``state_dict``, or the names of its modules or weights. From
-            kohya's layout, which has underscores for the dots of a name, it must be given.
-            Elsewhere it may be: names are compared with it, and shapes where it has them.
+        names: The base model, its ``state_dict``, or the names of its modules or weights. Required
+            for kohya's layout, which writes the dots of a name as underscores. Optional otherwise:
+            names, and shapes if given, are compared with it.
         prefix: What names begin with in ``out``: for kohya ``"lora_unet"``, ``"lora_te"``,
             ``"lora_te1"`` or ``"lora_te2"``, for diffusers ``"unet"``, ``"transformer"``, ….
-        only: Of a file for several models the one to convert, by its prefix there. For a prefix
-            that is unknown here, that prefix; ``""`` where names have none.
-        lora_only: Whether to leave aside what is no LoRA in the file, such as a head that was
-            trained in full; without it such a file is refused.
+        only: For a file with several models: the prefix of the one to convert; ``""`` if names have
+            no prefix. Unknown prefixes must be given here, too.
+        lora_only: Whether to skip what is not LoRA in the file, such as a head that was
+            trained in full; without it, such a file is refused.
         overwrite: Whether to replace files that are in ``out`` already.
 
     Returns:
@@ -55,10 +55,10 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
 
     Raises:
         OSError: For a file that is not there, which the message names, or cannot be written.
-        TypeError, ValueError: For what is not plain LoRA, for what is not said, for a module that
-            the base has not, or has in another shape, for a name that could be two, for one file of
-            several, and for MLX, where ranks or scales differ. Then nothing is written. A file that
-            lacks modules is refused where it has PEFT's settings and ``names`` is given.
+        TypeError, ValueError: For anything beyond plain LoRA, for missing information, for a module
+            that the base lacks or has in a different shape, for an ambiguous name, for one file of
+            several, and for MLX if ranks or scales differ. Then nothing is written. A file that
+            lacks modules is refused if it has PEFT's settings and ``names`` is given.
 
     Example:
         >>> from tempfile import TemporaryDirectory
