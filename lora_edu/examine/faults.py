@@ -123,7 +123,7 @@ FAULTS = (
         symptom="two patterns with different values match one module, and the file has lost their "
                 "order",
         cause="PEFT takes the first, and sorts them when it saves",
-        remedy="keep only the one that was first in training"),
+        remedy="keep only the pattern that came first in training"),
     Fault(
         "not-saved", "warning",
         find=ask.not_saved,
