@@ -205,7 +205,7 @@ def test_a_ball_lies_as_high_as_the_carried_rate_costs(task, r1):
     lost = np.isinf(regrets).sum(axis=1).max()
     # Tuned at 1 and carried to 64, SGD's best rate is the last of those tried.
     bound = "≥ " if (task, r1) == (SGD, 1) else ""
-    outcome = f"leaves {bound}{max(costs):.3g} times the least loss"
+    outcome = f"the loss is {bound}{max(costs):.3g} times the lowest"
     if lost:
         outcome = f"{lost} of 5 runs diverge"
     elif max(costs) == 1:

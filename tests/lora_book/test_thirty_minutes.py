@@ -119,9 +119,10 @@ def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to
         x, y, steps = x + 0.1 * (1 - x * y) * y, y + 0.1 * (1 - x * y) * x, steps + 1
     assert (steps < 100) == (a != -b) == (steps <= 36)
     assert headline(figure) == (
-        "the loss is 0 already, and it stays" if not steps else
-        f"it rolls to loss 0 in {steps} steps" if a != -b else
-        "it rolls onto the cross, and stays there" if a else "on the cross: it never rolls")
+        "the loss is already 0, so the ball stays" if not steps else
+        f"the ball rolls to loss 0 in {steps} steps" if a != -b else
+        "the ball rolls onto the cross and stays there" if a else
+        "on the cross the ball never moves")
     path = trace(figure, "path")
     assert (path["x"][-1], path["y"][-1]) == pytest.approx((x, y), abs=6e-4)
     assert any((path["x"] != a) | (path["y"] != b)) == (steps > 0 and (a, b) != (0, 0))
@@ -143,7 +144,7 @@ def test_a_carried_rate_costs_nothing_with_alpha_kept_and_much_with_alpha_r():
 @pytest.mark.parametrize(("start", "verdict"), [
     ("A random, B zero", "only B moves, and ΔW is 0"),
     ("A zero, B random", "only A moves, and ΔW is 0"),
-    ("both zero", "both valves are closed: nothing moves, ever"),
+    ("both zero", "both valves are closed: nothing ever moves"),
     ("both random", "both move, but the model is changed"),
     ("BA zero", "both move, and ΔW is 0")])
 def test_what_reaches_a_matrix_passes_a_valve_that_the_other_holds(start, verdict):
@@ -175,7 +176,7 @@ def test_the_first_stride_passes_two_amplifiers_and_adam_replaces_the_first(alph
     assert [wire["line"]["width"] for wire in wires] == pytest.approx(widths)
     assert {bar["x0"] for bar in bars} == {wire["x"][1] for wire in wires[2::3]}
     if alpha == 32:
-        assert headline(figure) == "α × 4: SGD’s stride × 16, Adam’s × 4"
+        assert headline(figure) == "α × 4: the first step is × 16 under SGD, × 4 under Adam"
 
 
 @pytest.mark.parametrize("c", range(2, 7))
@@ -229,6 +230,6 @@ def test_the_folded_halves_are_one_run_and_its_mirror_image():
         assert upper["z"] == on_it["z"]
         corner = upper["x0"], upper["y0"]
         assert corner == (lower["y0"], lower["x0"]) == (on_it["x0"], on_it["y0"])
-    assert "the same to the bit" in headline(folded)
+    assert "equal in every bit" in headline(folded)
     half_way = trace(ideas.fold(30, 90), "A′")
     np.testing.assert_allclose(half_way["x"], half_way["y"], atol=0.02)  # on the diagonal
