@@ -40,7 +40,8 @@ REFUSED = [
     ({"twin": {"k": 2, "ticks": [True]}}, "twin must be "),
     ({"twin": {"k": 2, "of": 1}}, "twin must be "),
     ({"twin": [2]}, "twin must be "),
-    ({"start": "BA zero", "r": 1}, 'start must be a different one at r = 1, got "BA zero": a product '),
+    ({"start": "BA zero", "r": 1},
+     'start must be a different one at r = 1, got "BA zero": a product '),
 ]
 TWINS = [{"optimiser": optimiser, "start": start, "decay": 0.01, "eps": 1e-4,
           "twin": {"k": (2, 4, 8)[(i + j) % 3], "ticks": ALL_TICKS}}
