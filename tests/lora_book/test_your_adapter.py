@@ -55,8 +55,8 @@ def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
     of_kept, of_lost = shown["data"]
     np.testing.assert_allclose(of_kept["y"], values[:keep], rtol=1e-6)
     np.testing.assert_allclose(of_lost["y"], values[keep:R], rtol=1e-6)
-    in_words = (f"{100 * lost**2:.3g} % of ‖ΔW‖², {100 * lost:.3g} % of" if keep < R else
-                "Lost are 0 % of ‖ΔW‖², 0 % of ‖ΔW‖")
+    in_words = (f"{100 * lost**2:.3g} % of ‖ΔW‖² ({100 * lost:.3g} % of" if keep < R else
+                "0 % of ‖ΔW‖² (0 % of ‖ΔW‖)")
     assert in_words in headline(shown)
 
 
@@ -98,12 +98,12 @@ def unchanged(key, values):
 
 @pytest.mark.parametrize(("change", "settings", "words"), [
     (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "times", "modules is 0 exactly"]),
-    (broken_A, SETTINGS, ["has no numbers", "No module has numbers", "No module has an A",
+    (broken_A, SETTINGS, ["has no usable numbers", "No module has", "No module has an A",
                           "modules is 0 exactly"]),
     (broken_B, SETTINGS, ["‖ΔW‖ =", "kept",
-                          f"Left out, without numbers: {list(NORMS)[1]}",
+                          f"usable numbers: {list(NORMS)[1]}",
                           "‖ΔW‖ of all modules"]),
-    (unchanged, {}, ["‖ΔW‖", "kept", "times", "does not say s"])])
+    (unchanged, {}, ["‖ΔW‖", "kept", "times", "does not give the scale s"])])
 def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
     save_file({key: change(key, values) for key, values in TENSORS.items()},
               tmp_path / "adapter_model.safetensors")
@@ -138,7 +138,7 @@ def test_a_scale_of_zero_is_not_called_unknown():
     adapter = figures.adapter(save({"lora_unet_q.lora_down.weight": np.ones((1, 2)),
                                     "lora_unet_q.lora_up.weight": np.ones((2, 1)),
                                     "lora_unet_q.alpha": np.zeros(())}))
-    assert "No s is above 0" in figures.strengths(adapter)
+    assert "No scale s is above 0" in figures.strengths(adapter)
     assert "r = 1, α = 0, s = 0 by α/r: 1 module\n" in adapter.report()
     assert "nothing is added" in figures.findings(adapter)
 

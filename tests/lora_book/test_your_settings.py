@@ -33,9 +33,10 @@ def test_whose_circle_stays_when_the_rank_changes():
 
 @pytest.mark.parametrize(("position", "sentence"), [
     (("PEFT", 16, 32, "SGD"), "is 4 times that of scale 1, the scale squared"),
-    (("MLX", 16, 2, "AdamW"), "6.32 times that of scale 1 elsewhere, as MLX’s corrects no bias"),
+    (("MLX", 16, 2, "AdamW"), "6.32 times that of scale 1 elsewhere, because MLX’s AdamW "
+                                "has no bias correction"),
     (("MLX", 16, 2, "Lion"), "is 2 times that of scale 1"),
-    (("Keras", 16, 16, "Lion"), "with an A 2.4 times as wide as PEFT’s")])
-def test_the_headline_says_why_a_stride_is_not_the_scale(position, sentence):
-    """And whether A starts wider."""
+    (("Keras", 16, 16, "Lion"), "A’s spread is 2.4 times PEFT’s")])
+def test_the_headline_says_why_a_first_step_is_not_the_scale(position, sentence):
+    """And whether A starts with a larger spread."""
     assert headline(settings(*position)).endswith(sentence)

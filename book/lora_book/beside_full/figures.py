@@ -1,4 +1,4 @@
-"""LoRA beside full fine-tuning: its first step, and its distance at many ranks."""
+"""LoRA compared with full fine-tuning: its first step, and its distance at large ranks."""
 
 import numpy as np
 
@@ -25,31 +25,32 @@ ADAM_RATE = 0.002  # of the runs at many ranks
 
 
 def first_steps(r: int = 16, times: int = 1) -> dict:
-    """A noisy picture that is wanted, and the first step of Adam towards it on W and under LoRA.
+    """A noisy target picture, and Adam's first step towards it on W and under LoRA.
 
-    times: LoRA's learning rate, over that of full fine-tuning.
+    times: LoRA's learning rate over that of full fine-tuning.
     """
     step = times * first.lora_step(r)
     d, k = step.shape
     parts = []
     use, harm = first.compared(step)
     rate = "the same η" if times == 1 else f"η × {times}"
-    for row, (name, values) in enumerate((("wanted", picture()),
+    for row, (name, values) in enumerate((("target", picture()),
                                           ("full fine-tuning", first.full_step()),
                                           (f"LoRA, r = {r:,}, {rate}", step))):
         top = row * (d + 4)
         parts += [*framed(values, 0, top, "delta", name),
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
-    comparison = f"{use:.2g} × full’s use and {harm:.2g} × its harm"
-    return map_drawing(parts, f"LoRA’s step has {comparison}", (-1, k), (-3.5, 3 * d + 8.5),
+    comparison = (f"{use:.2g} × the first-order decrease of full fine-tuning, "
+                  f"{harm:.2g} × its second-order cost")
+    return map_drawing(parts, f"LoRA’s step: {comparison}", (-1, k), (-3.5, 3 * d + 8.5),
                        f"r = {r:,}, {rate}, α = 8: {comparison}. Its best η is "
-                       f"{number(use / harm * times)} × full’s")
+                       f"{number(use / harm * times)} times that of full fine-tuning")
 
 
 def row_step(angle: int = 20) -> dict:
-    """The first step of a row of two entries: on W a corner, under LoRA a place on a circle.
+    """The first step of a row of two entries: on W a corner, under LoRA a point on a circle.
 
-    α = 2 and PEFT's σ, with many ranks. angle: of the direction that is downhill, in degrees.
+    α = 2, PEFT's σ, and a very large rank. angle: of the downhill direction, in degrees.
     """
     turn = np.deg2rad(angle)
     downhill = np.array([np.cos(turn), np.sin(turn)]).round(12)
@@ -68,17 +69,17 @@ def row_step(angle: int = 20) -> dict:
     ways = [int(np.rad2deg(np.arctan2(y, x)).round()) for x, y in (full, lora)]
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(
-        traces, f"downhill is {angle}°: full goes {ways[0]}°, LoRA {ways[1]}°",
-        [labelled("move of one entry", -0.1, 2.1, **axis)],
-        [labelled("of the other", -0.25, 1.4, **axis, scaleanchor="x")],
+        traces, f"Downhill: {angle}°. Full fine-tuning steps at {ways[0]}°, LoRA at {ways[1]}°",
+        [labelled("change of one entry", -0.1, 2.1, **axis)],
+        [labelled("of the other entry", -0.25, 1.4, **axis, scaleanchor="x")],
         f"Downhill is at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
-        f"far at {ways[0]}°, LoRA {radius:.2f} η far at {ways[1]}°")
+        f"at {ways[0]}°, LoRA {radius:.2f} η at {ways[1]}°")
 
 
 def many_ranks(steps: int = 30) -> dict:
-    """How far runs of LoRA are from full fine-tuning, against the rank.
+    """Distance of LoRA's update from full fine-tuning's, against the rank.
 
-    SGD with α/√r from SGD on W, and Adam with α/r from the nearest run of Adam on W.
+    SGD with α/√r from SGD on W, and Adam with α/r from the closest run of Adam on W.
 
     steps: the length of the runs.
     """
@@ -97,8 +98,8 @@ def many_ranks(steps: int = 30) -> dict:
         distances.append(f"{name} {path[-1]:.2g}")
     most = many.RANKS[-1]
     return figure(
-        traces, f"At r = {most:,} LoRA is off from full by {', '.join(distances)} of an update",
+        traces, f"r = {most:,}, relative distance from full fine-tuning: {', '.join(distances)}",
         [log_labelled("rank r", 0.45, 4.8, [4, 32, 256, 4096])],
-        [labelled("distance, in updates", -2.1, 1.05, **power_ticks(-2, 0))],
-        f"{steps_done(steps)}, η = {ADAM_RATE:g} under Adam, r = {most:,}: the distance "
-        f"from full fine-tuning, in parts of its update · {' · '.join(distances)}")
+        [labelled("relative distance", -2.1, 1.05, **power_ticks(-2, 0))],
+        f"{steps_done(steps)}, η = {ADAM_RATE:g} under Adam, r = {most:,}: distance "
+        f"from full fine-tuning, relative to its update: {' · '.join(distances)}")

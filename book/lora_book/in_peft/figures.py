@@ -1,4 +1,4 @@
-"""Two adapters combined into one: how much of each arrives."""
+"""Two adapters combined into one: how much of each the result contains."""
 
 from functools import cache
 
@@ -21,7 +21,7 @@ def _two_digits(share: float) -> str:
 
 
 def _combination(draws: str, r: int, weight: float, kind: str) -> tuple[np.ndarray, float]:
-    """(How much of each arrives, the distance from the weighted sum, in parts of it.)"""
+    """(The share kept of each, the distance from the weighted sum relative to it.)"""
     adapters = pair(r, draws == "one draw", np.random.default_rng(0))
     change = combined(kind, adapters, [1.0, weight])
     total = combined("cat", adapters, [1.0, weight])
@@ -29,13 +29,13 @@ def _combination(draws: str, r: int, weight: float, kind: str) -> tuple[np.ndarr
 
 
 def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
-    """Left: how much of each adapter arrives, by kind. Right: the distance from the sum."""
+    """Left: the share kept of each adapter, by kind. Right: the distance from the sum."""
     combinations = {kind: _combination(draws, r, weight, kind) for kind in KINDS}
     sentences = []
     for kind, (shares, gap) in combinations.items():
         first, second = map(_two_digits, shares)
         gap_text = number(gap) if gap > 1e-9 else "0"
-        sentences.append(f"“{kind}” {first} and {second}, off by {gap_text}")
+        sentences.append(f"“{kind}” {first} and {second}, error {gap_text}")
 
     traces = [level(1.0, [-0.5, 2.5]), level(weight, [-0.5, 2.5])]
     for x, (kind, (shares, _)) in enumerate(combinations.items()):
@@ -59,11 +59,11 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     first, second = map(_two_digits, shares)
     return figure(
         traces,
-        f"“Linear” lets {first} and {second} of the two arrive, off by {gap:.2g} of the sum",
+        f"“linear” keeps {first} and {second} of the two; relative error of the sum {gap:.2g}",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
          labelled("second weight", -1.2, 2.2, tickvals=list(WEIGHTS))],
-        [labelled("of it arrives", -1.4, 3.7), labelled("off by", -0.1, 2.2)],
-        f"{draws} of A, r = {r}, weights 1 and {weight:g}: of the two arrives "
-        f"{' · '.join(sentences)} of the sum",
+        [labelled("share kept", -1.4, 3.7), labelled("relative error", -0.1, 2.2)],
+        f"{draws} of A, r = {r}, weights 1 and {weight:g}. Share kept of each, and relative "
+        f"error of the sum: {' · '.join(sentences)}",
         headings=["filled: the first, open: the second", legend])

@@ -15,7 +15,7 @@ from lora_book.shared.valleys import BALL, Valley, valley_rows
 
 RANKS = (1, 2, 4, 16, 64, 128)
 TUNED_AT = ("the smallest rank", "the largest rank")
-HIGHEST = 0.03  # loss above a valley's least, in nats, where a wall is cut
+HIGHEST = 0.03  # loss above a valley's lowest, in nats, where a wall is cut
 RATE_TICKS = {"tickvals": [3e-5, 1e-4, 3e-4, 1e-3, 3e-3],
               "ticktext": ["0.00003", "0.0001", "0.0003", "0.001", "0.003"]}
 
@@ -33,7 +33,7 @@ MODELS = {model.short_name: model for model in runs.models()}
 
 
 def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
-    """Valleys of a model's test loss, one a rank, and what a rate loses that is carried.
+    """Valleys of a model's test loss, one per rank, and what a carried rate costs there.
 
     model: by its short name. tuned: at which of its ranks the carried η was found.
     """
@@ -61,10 +61,9 @@ def _nats(value: float) -> str:
 
 
 def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
-    """Where a carried η lies in the valley of the new rank, a ball a model; η is multiplied by
-    (r/r₁)^power.
+    """Where a carried η, times (r/r₁)^power, lies in the valley of the new rank: a ball per model.
 
-    The valley is the median of all models and ranks. A triangle: η lies outside the rates that
+    The valley is the median of all models and ranks. Triangle: η lies outside the rates that
     trained.
     """
     r1, r = PAIRS[pair]
@@ -89,24 +88,24 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
               "triangle-up", 10, text=list(names[outside]), name="outside the rates",
               hovertemplate="%{text}: outside the rates<extra></extra>")]
 
-    moved = "η kept" if power == 0 else f"η × {(r / r1)**power:.2g}"
+    moved = "η fixed" if power == 0 else f"η × {(r / r1)**power:.2g}"
     if outside.mean() > 0.5:
-        outcome = f"{outside.sum()} of {len(tuned)} models leave the rates that trained"
+        outcome = f"{outside.sum()} of {len(tuned)} models fall outside the rates that trained"
     else:
         outcome = f"half of the models lose {np.median(losses[~outside]):.4f} nats or less"
         if outside.any():
-            outcome += f", {outside.sum()} are outside"
+            outcome += f", and {outside.sum()} fall outside the rates that trained"
     headline = f"r = {pair}, {moved}: {outcome}"
     return figure(
         traces, headline,
-        [log_labelled("carried η over the best", *np.log10(ENDS), [0.1, 1 / 3, 1, 3],
+        [log_labelled("carried η / best η", *np.log10(ENDS), [0.1, 1 / 3, 1, 3],
                       texts=["÷ 10", "÷ 3", "best", "× 3"])],
-        [labelled("nats lost", BELOW, 1.06 * TOP, tickvals=[0, 0.005, 0.01])], headline)
+        [labelled("cost in nats", BELOW, 1.06 * TOP, tickvals=[0, 0.005, 0.01])], headline)
 
 
 @cache
 def _wall() -> tuple[np.ndarray, np.ndarray]:
-    """Shares of the best η, and what they lose: the median of all models and ranks, where more than
+    """Multiples of the best η and their cost: the median of all models and ranks, where more than
     half of them trained."""
     shares = np.geomspace(*ENDS, 41)
     walls = []

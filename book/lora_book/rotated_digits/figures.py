@@ -27,7 +27,7 @@ HIGH = digits.SIDE + 6
 
 
 def names(task: str = "rotated", r: int = 0) -> dict:
-    """Test pictures, and under each what LoRA of rank r in the first layer calls it.
+    """Test pictures, and under each the class that LoRA of rank r in the first layer gives it.
 
     Names that are right and wrong have colours of their own. r: 0 is the base without an adapter.
     """
@@ -52,11 +52,11 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     count = np.sum(called == truth)
     still = {**BLANK_AXIS, "constrain": "domain"}
     return figure(
-        traces, f"{who.capitalize()}: {count} of {runs.PICTURES} are read right",
+        traces, f"{who.capitalize()}: {count} of {runs.PICTURES} correct",
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
         [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
         f"{task}, {who}: {count} of these {runs.PICTURES} test pictures are "
-        f"named rightly, and {share:.0%} of all 300 (with an adapter the median of five seeds)",
+        f"classified correctly, and {share:.0%} of all 300 (with an adapter: median of five seeds)",
         margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
 
@@ -83,13 +83,13 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     _, new, old = np.median(values[at_rank, at_rate], axis=0)
     where = "the first layer" if place == runs.PLACES[0] else place
     return figure(
-        traces, f"The network reads {new:.0%} of the new task and {old:.0%} of the old",
+        traces, f"Correct on the new task: {new:.0%}. On the old task: {old:.0%}",
         [named_ticks(runs.RANKS, f"rank, at η = {short(lr)}"),
          named_ticks(runs.RATES, f"η, at r = {r}", ticks=runs.RATES[::2], names=short)],
         [SHARE, SHARE],
-        f"{task}, LoRA on {where}, r = {r}, η = {short(lr)}: {new:.0%} of the test pictures right; "
-        f"of {OLD.get(task, 'upright digits')} {old:.0%} with the adapter, "
-        f"{runs.shipped()['frozen'][t, 2]:.0%} without (medians of five seeds)",
+        f"{task}, LoRA on {where}, r = {r}, η = {short(lr)}: {new:.0%} of the test pictures "
+        f"correct; on {OLD.get(task, 'upright digits')}, {old:.0%} with the adapter and "
+        f"{runs.shipped()['frozen'][t, 2]:.0%} without it (medians of five seeds)",
         headings=[coloured("new task", "teal"),
                   f"{coloured('new task', 'teal')}   {coloured('old task', 'rose')}"])
 

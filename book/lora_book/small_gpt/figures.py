@@ -82,11 +82,11 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
         headline = "no adapter: Shakespeare"
         headings = ()
     else:
-        reading = (f"{adapter}, r = {r}, after “{prompt}”: what it wrote is {gain.mean():.2f} nats "
-                   "a character likelier with the adapter than without")
-        headline = f"With the adapter a character is {gain.mean():.2f} nats likelier"
+        reading = (f"{adapter}, r = {r}, after “{prompt}”: the text is {gain.mean():.2f} nats "
+                   "per character more likely with the adapter than without it")
+        headline = f"With the adapter, a character is {gain.mean():.2f} nats more likely on average"
         headings = [
-            f"likelier {coloured('with', 'teal')} / {coloured('without', 'rose')} the adapter"]
+            f"more likely {coloured('with', 'teal')} / {coloured('without', 'rose')} the adapter"]
     return figure(page(sample["prompt"], text, gain), headline,
                   [{**BLANK_AXIS, "range": [-0.9, COLUMNS - 0.1]}],
                   [{**BLANK_AXIS, "range": [ROWS - 0.3, -0.7]}], reading,

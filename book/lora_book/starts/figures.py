@@ -1,4 +1,4 @@
-"""PEFT's starting points on the board of Step zero, and the learning rate of each start."""
+"""PEFT's initialisations on the board of Step zero, and the learning rate of each."""
 
 import numpy as np
 
@@ -58,8 +58,8 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
         return two_panels(
             [words([0.5], [0.5], "needs an even r"),
              words([1.5], [0.5], "needs an even r", panel=2)],
-            "There is no such start at an odd r",
-            "not possible. Half of the components hold A, the other half B.")
+            "The orthogonal start needs an even r",
+            "not possible: half of the components hold A, the other half B.")
     norms = board(start, r, alpha)
     traces = norm_curves(norms.grad_A, norms.grad_B, norms.model, scale, least=ROUNDING,
                          says=lambda quantity, values: _says(NAMES[quantity], values))
@@ -67,12 +67,12 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
         values = getattr(norms, field)[:1]
         traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond-open"),
                             13, panel=2, name=name, **_says(name, values)))
-    return two_panels(traces, f"At step zero the base {_verb(norms.base[0])}, "
+    return two_panels(traces, f"At step zero, the base {_verb(norms.base[0])}, "
                               f"the model {_verb(norms.model[0])}", _reading(norms))
 
 
 def _verb(moved: float) -> str:
-    return "stays" if moved < ROUNDING else f"has moved by {number(moved)}"
+    return "is unchanged" if moved < ROUNDING else f"has moved by {number(moved)}"
 
 
 def _reading(norms: Board) -> str:
@@ -110,7 +110,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
     title = f"The best rate of {start} is {times} times the default’s"
     return figure(
         [*_rate_of_each(task, optimiser, chosen, default), *losses],
-        title if start != "default" else "The default at its best rate",
+        title if start != "default" else "The default start, at its best rate",
         [labelled("λ at the start", 0.4, 5.2, **power_ticks(0, 4)),
          labelled("step", 0, rates.STEPS, dtick=20)],
         [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),
@@ -119,7 +119,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regressi
         f"{number(best[chosen])}, {times} times the default's "
         f"· first seed: {'; '.join(dict.fromkeys(endings))}",
         headings=[coloured("● default", "teal") + "   " + coloured(f"■ {start}", "rose"),
-                  "loss; dotted: the default’s η"])
+                  "loss; dotted: at the default’s best η"])
 
 
 def _rate_of_each(task: str, optimiser: str, chosen: int, default: int) -> list[dict]:

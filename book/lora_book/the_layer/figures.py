@@ -1,4 +1,4 @@
-"""What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move."""
+"""Rounding of a merged weight: how much of ΔW survives, and how far the outputs move."""
 
 import numpy as np
 
@@ -48,11 +48,11 @@ def rulers(size: float = 0.005) -> dict:
           "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
         f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
         f"{np.count_nonzero(stored)} of {len(ENTRIES)} entries move",
-        headings=[f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'rose')}"])
+        headings=[f"{coloured('│ w + Δw', 'delta')}   {coloured('● stored', 'rose')}"])
 
 
 def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
-    """Left: the part of ΔW that arrives in its own direction. Right: the error of the outputs.
+    """Left: the share of ΔW that survives, along ΔW. Right: the relative error of the outputs.
 
     dtype: one of FORMATS. size: ‖ΔW‖ / ‖W0‖.
     """
@@ -74,11 +74,12 @@ def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
     kept, error, moved = (values[at] for values in arrivals(dtype))
     xaxis = labelled("‖ΔW‖ / ‖W₀‖", -5.2, 0.4, **power_ticks(-4, 0, every=2))
     return figure(
-        traces, f"{100 * kept:.0f} % of ΔW arrives, and outputs are off by {number(moved)}",
+        traces, f"{100 * kept:.0f} % of ΔW survives the merge; outputs are off by {number(moved)}",
         [xaxis, xaxis],
         [{"range": [-0.03, 1.15], "tickformat": ".0%"},
          {**power_ticks(-8, -2, every=2), "range": [-8.5, -1.5]}],
-        f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
-        f"weight, with an error of {number(100 * error)} % of its size; the outputs are off by "
-        f"{number(moved)} of their size",
-        headings=[coloured("what arrives", "delta"), coloured("outputs off by (share)", "loss")])
+        f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW survives in the merged "
+        f"weight, with an error of {number(100 * error)} % of ‖ΔW‖; the relative error of the "
+        f"outputs is {number(moved)}",
+        headings=[coloured("share of ΔW that survives", "delta"),
+                  coloured("relative error of outputs", "loss")])

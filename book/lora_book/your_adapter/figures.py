@@ -43,7 +43,7 @@ def findings(adapter: Examination) -> str:
         f"<li><p><b>{escape(finding.severity)}: {escape(finding.symptom)}.</b> "
         f"Likely cause: {escape(finding.cause)}. <em>So</em> {escape(finding.remedy)}.</p>"
         f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
-    none = f"<li>Of {len(adapter.findings.tested)} faults looked for there is none.</li>"
+    none = f"<li>None of the {len(adapter.findings.tested)} faults that we look for is there.</li>"
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
     lines += f"</p><p><b>Does it do anything?</b> {escape(verdict(adapter))}"
@@ -93,11 +93,11 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     if row is None:
         title = f"{blocks[block]} has no adapter on {parts[part]}"
     elif not row.is_known:
-        title = f"{row.layer} has no numbers: see what is found above"
+        title = f"{row.layer} has no usable numbers: see the findings above"
     else:
         share = row.norm**2 / (np.nansum(norms**2) or 1.0)
         title = (f"Module {known.index(row)}, {row.layer}: ‖ΔW‖ = {number(row.norm)}, "
-                 f"{percent(share)} of the square of all")
+                 f"{percent(share)} of the total of ‖ΔW‖²")
     names = [name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}" for name in parts]
     short = ["<br>".join(TELLING.findall(block)) for block in blocks]
     # below 0 is clear: no module, or none with numbers
@@ -117,7 +117,7 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
           "automargin": True, **_ticks(short, 10)}],
         [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
           **_ticks(names, 25)}],
-        f"{title}. The longest of all is ‖ΔW‖ = {number(longest)}")
+        f"{title}. Largest of all: ‖ΔW‖ = {number(longest)}")
 
 
 def _ticks(names: Sequence[str], most: int) -> dict:
@@ -130,14 +130,14 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
     """The singular values of a module's ΔW, and what is lost where only some are kept."""
     rows = with_numbers(adapter)
     if not rows or rows[module].norm == 0:
-        return _empty("ΔW is zero here: there is nothing to keep" if rows else
-                      "No module has numbers")
+        return _empty("ΔW is zero here, so there is nothing to keep" if rows else
+                      "No module has usable numbers")
     row = rows[module]
     values = row.singular_values
     share = lost([row], keep)
-    title = (f"{row.layer}: {min(keep, len(values))} of {len(values)} kept. Lost are "
-             f"{percent(share)} of ‖ΔW‖², {percent(np.sqrt(share))} of ‖ΔW‖; over all modules "
-             f"{percent(lost(rows, keep))} of the square")
+    title = (f"{row.layer}: {min(keep, len(values))} of {len(values)} components kept. "
+             f"The rest holds {percent(share)} of ‖ΔW‖² ({percent(np.sqrt(share))} of ‖ΔW‖); "
+             f"over all modules, {percent(lost(rows, keep))} of ‖ΔW‖²")
     at = np.arange(1, len(values) + 1)
     most = len(ranks(adapter))
     hover = "σ%{x} = %{y:.3g}<extra></extra>"
@@ -153,13 +153,13 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
 
 
 def how_far(adapter: Examination) -> str:
-    """How wide A is beside its start, and how far it went, as HTML.
+    """A's spread relative to its start, and how far A moved, as HTML.
 
-    Beside each start, where none is named.
+    Where the file names no start, relative to each.
     """
     known = replace(adapter, rows=tuple(with_numbers(adapter)))
     if not any(row.starts for row in known.rows):
-        return "<p>No module has an A that is drawn.</p>"
+        return "<p>No module has an A that starts from random numbers.</p>"
     rows = [(drawn_by, beside_start(known, start)) for drawn_by, start in STARTS.items()
             if adapter.start in (None, start)]
     unknown = [row.layer for row in adapter.rows if not row.is_known]
@@ -167,23 +167,23 @@ def how_far(adapter: Examination) -> str:
     if unknown:
         named = ", ".join(unknown[:NAMED])
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
-        note = f"<p>Left out, without numbers: {escape(named)}{more}.</p>"
-    return _table("A starts as in", "A is", rows) + note
+        note = f"<p>Left out, because they have no usable numbers: {escape(named)}{more}.</p>"
+    return _table("if A started as in", "then A’s spread is", rows) + note
 
 
 def strengths(adapter: Examination) -> str:
-    """What acts, and what each tool has to be told for it, as HTML."""
+    """The effective scale, and how to enter it in each tool, as HTML."""
     yours = adapter.commonest()
     scales = adapter.scales()
     if yours is None:
-        return ("<p>No s is above 0: see what is found above.</p>" if scales else
-                "<p>The file does not say s: see what is found above.</p>")
+        return ("<p>No scale s is above 0: see the findings above.</p>" if scales else
+                "<p>The file does not give the scale s: see the findings above.</p>")
     norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
     text = f"r = {yours.r}, s = {number(yours.scale)}: ‖ΔW‖ of all modules is {number(norm)}."
     if len(scales) > 1:
-        text += f" Other modules have other r or s, {len(scales)} pairs in all."
+        text += f" Other modules differ in r or s: there are {len(scales)} pairs in all."
     rows = [(name, written(yours, name)) for name in ROWS]
-    return f"<p>{text}</p>" + _table("tool", "is told", rows)
+    return f"<p>{text}</p>" + _table("tool", "setting", rows)
 
 
 def _table(first: str, second: str, rows: list[tuple[str, str]]) -> str:

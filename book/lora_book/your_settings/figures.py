@@ -1,4 +1,4 @@
-"""The scale of some settings beside what each tool takes when nothing is said."""
+"The scale of your settings, compared with each tool’s default."
 
 import math
 
@@ -27,16 +27,16 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
     more = [
         marks(list(unsaid.values()), [HEIGHTS[row] for row in unsaid], "frozen", "circle-open",
               11, stroke=2.5, name="nothing said", text=list(unsaid),
-              hovertemplate="%{text} with nothing said: s = %{x:.3g}<extra></extra>"),
+              hovertemplate="%{text}’s default: s = %{x:.3g}<extra></extra>"),
         marks([yours.scale], [HEIGHTS[name]], "s", "diamond", 15, name="your settings",
               hovertemplate="your s = %{x:.3g}<extra></extra>")]
     return tools(
         yours.scale, [_short(yours, row, tool == RSLORA) for row in ROWS],
         _headline(yours, optimiser),
         f"{tool}, r = {r}, {'α' if asked == 'alpha' else 'scale'} = {alpha}: "
-        f"s = {number(yours.scale)}; A starts at a standard deviation of {number(yours.sigma)} "
-        f"for inputs of width {WIDTH:,}, and B at zero; for another r {yours.when_r_changes}; the "
-        "words in colour are the same scale there", more)
+        f"s = {number(yours.scale)}; A starts with standard deviation {number(yours.sigma)} "
+        f"for inputs of width {WIDTH:,}, and B at zero; for a different r, {yours.when_r_changes}; "
+        "words in colour: the same scale in that tool", more)
 
 
 def _headline(yours: Convention, optimiser: str) -> str:
@@ -46,15 +46,15 @@ def _headline(yours: Convention, optimiser: str) -> str:
     if optimiser == "SGD":
         text += ", the scale squared"
     elif yours.stride != yours.scale:  # Adam under MLX
-        text += f" elsewhere, as {yours.tool}’s corrects no bias"
+        text += f" elsewhere, because {yours.tool}’s {optimiser} has no bias correction"
     beside_peft = yours.sigma / A_STARTS["kaiming_uniform"](yours.r, WIDTH)
     if not math.isclose(beside_peft, 1):
-        text += f", with an A {beside_peft:.2g} times as wide as PEFT’s"
+        text += f". A’s spread is {beside_peft:.2g} times PEFT’s"
     return text
 
 
 def _short(yours: Convention, name: str, rslora: bool) -> str:
-    """How your scale is written in a tool, and how much wider A starts there."""
+    """How to enter your scale in a tool, and how many times larger A's spread is there."""
     row = TOOLS[name]
     text = written(yours, name, rslora)
     wider = A_STARTS[row.start](yours.r, WIDTH) / yours.sigma
