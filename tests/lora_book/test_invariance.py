@@ -171,7 +171,8 @@ def test_half_way_eta_times_eight_is_worth_alpha_times_sixteen():
     tenth, whole = np.transpose(worths)
     assert min(tenth) > 7.95 and max(tenth) < 8.15
     assert min(whole) > 4.55 and max(whole) < 4.75
-    [shown] = re.findall(r"moved by 0.1 of its initial norm: η × ([\d.]+)", reading(figures.slide(16)))
+    words = reading(figures.slide(16))
+    [shown] = re.findall(r"moved by 0.1 of its initial norm: η × ([\d.]+)", words)
     assert float(shown) == pytest.approx(tenth[0], rel=0.01)
 
 

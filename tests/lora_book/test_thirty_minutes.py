@@ -157,7 +157,8 @@ def test_the_first_stride_passes_two_amplifiers_and_adam_replaces_the_first(alph
     [unit, _] = figures.strides(8)["layout"]["shapes"]
     assert np.array([sgd, adam]) / (unit["x1"] - unit["x0"]) == pytest.approx([s * s, s])
     if alpha == 32:
-        assert headline(figures.strides(alpha)) == "α × 4: the first step is × 16 under SGD, × 4 under Adam"
+        words = "α × 4: the first step is × 16 under SGD, × 4 under Adam"
+        assert headline(figures.strides(alpha)) == words
 
 
 @pytest.mark.parametrize("c", range(2, 7))
