@@ -18,7 +18,7 @@ from tests.parity import (
 )
 
 REFUSED = [
-    ({"rank": 4}, "rank is no setting: there are target, bits, r, alpha, "),
+    ({"rank": 4}, "rank is not a setting; the settings are target, bits, r, alpha, "),
     ({"r": 17}, "r must be a whole number from 1 to 16, got 17"),
     ({"r": 2.5}, "r must be a whole number from 1 to 16, got 2.5"),
     ({"r": "4"}, 'r must be a whole number from 1 to 16, got "4"'),
@@ -30,8 +30,8 @@ REFUSED = [
     ({"eps": 0}, "eps must be a number from 1e-12 to 1, got 0"),
     ({"momentum": 1}, "momentum must be a number from 0 to 0.99, got 1"),
     ({"step": 121}, "step must be a whole number from 0 to 120, got 121"),
-    ({"bits": "é" * 200}, "bits must be at most 171 letters, digits, - or _, each of them six "
-                          f'cells of the drawing, got "{"é" * 99}'),
+    ({"bits": "é" * 200}, "bits must be at most 171 letters, digits, - or _, each of which "
+                          f'stands for six cells of the drawing, got "{"é" * 99}'),
     ({"bits": "A" * 172}, "bits must be at most 171 letters"),
     ({"twin": {"k": 3}}, 'twin must be null or {"k": one of 2, 4, 8, "ticks": true or false for '
                          '"alpha", "start", "eps", "rate", "decay"}, got {"k":3}'),
@@ -40,7 +40,8 @@ REFUSED = [
     ({"twin": {"k": 2, "ticks": [True]}}, "twin must be "),
     ({"twin": {"k": 2, "of": 1}}, "twin must be "),
     ({"twin": [2]}, "twin must be "),
-    ({"start": "BA zero", "r": 1}, 'start must be another at r = 1, got "BA zero": a product '),
+    ({"start": "BA zero", "r": 1},
+     'start must be a different one at r = 1, got "BA zero": a product '),
 ]
 TWINS = [{"optimiser": optimiser, "start": start, "decay": 0.01, "eps": 1e-4,
           "twin": {"k": (2, 4, 8)[(i + j) % 3], "ticks": ALL_TICKS}}

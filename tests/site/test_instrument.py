@@ -140,7 +140,7 @@ def test_a_drawing_goes_into_the_address_and_back(visit):
 
 @pytest.mark.parametrize(("query", "words"), [
     ("r=17", "r must be a whole number from 1 to 16, got 17"),
-    ("rnk=8", "rnk is no setting"), ("alpha=3", "alpha must be one of 1, 2, 4"),
+    ("rnk=8", "rnk is not a setting"), ("alpha=3", "alpha must be one of 1, 2, 4"),
     ("show=hat", "show must be one of random"), ("target=drawn&bits=*", "bits must be"),
     ("alpha=256&rate=16&optimiser=sgd&step=30", "is the last that is finite")])
 def test_what_cannot_be_shown_is_said(visit, query, words):

@@ -10,7 +10,7 @@ from lora_book.shared.valleys import Valley, valley_rows
 
 CHOICES = dict(zip(("kept", "rsLoRA", "= r", "= 2r"), digits_map.ALPHA_RULES, strict=True))  # for α
 UPWARDS = (8, 16, 32, 64)  # the ranks of the first figure
-HIGHEST = 10.0  # where a wall is cut, in least losses
+HIGHEST = 10.0  # where a wall is cut, as a multiple of the lowest loss
 
 
 def pictures(angles=(0, 45, 90)) -> dict:
@@ -48,7 +48,7 @@ def dropped(alpha: str = "kept", task: str = "45°, Adam", r1: int = 8,
 
 
 def _cost(factor: float, lost: int) -> str:
-    """What a carried rate leaves, in least losses. lost: of the seeds, how many diverged."""
+    """The loss at a carried rate over the lowest. lost: of the seeds, how many diverged."""
     if lost:
         return f"{lost}/{len(digits_map.SEEDS)} lost"
     return f"× {factor:.3g}"
@@ -61,5 +61,5 @@ def _worst(rows: dict[str, Valley]) -> str:
     if "lost" in cost:
         return f"at {name} {cost.replace('/', ' of ').replace('lost', 'runs diverge')}"
     if cost == "× 1":
-        return "the rate costs nothing"
-    return f"at {name} the rate leaves {cost.replace('× ', '')} times the least loss"
+        return "the carried rate costs nothing"
+    return f"at {name} the loss is {cost.replace('× ', '')} times the lowest"

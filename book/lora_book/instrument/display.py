@@ -30,16 +30,16 @@ FOLDED = {"start": {start: start for start in TABLE["settings"]["start"]["allowe
 IN_CHAPTERS = {"rule": RULES, "target": TARGETS, "decay": {0: "0", 0.01: "0.01", 0.1: "0.1"},
                "eps": {1e-8: "1e-8", 1e-4: "1e-4", 1e-2: "0.01"}}
 NAMES = {"start": "start", "optimiser": "optimiser", "rate": "learning rate", "rule": "s",
-         "target": "draws", "decay": "weight decay", "eps": "ε"}
+         "target": "picture to learn", "decay": "weight decay", "eps": "ε"}
 TICKS = {"alpha": "α ÷ 16", "rate": "η × 4", "start": "start × 4", "eps": "ε ÷ 4",
          "decay": "decay ÷ 4"}
 LEARNED = 0.1  # % of the loss, under which the hat is as it should be
 SLIDER_END = 1000  # of the steps' slider, which moves evenly in their root
-CAPTION = ("Grey: the portrait W₀, frozen. Green: ΔW = s·BA, which is added to it. Purple: the "
-           "gradients of A and B, each shaded by its largest entry. Dark is below zero. Shades go "
-           "with |entry| to the power of {tone}, so that steps 1 and 2 can be seen. A starts "
-           "uniform, with seed {seed}. Bars: a field is a factor of two, the mark is where you "
-           "took hold, and a dashed box is exactly zero.")
+CAPTION = ("Grey: the frozen portrait W₀. Green: ΔW = s·BA, which is added to it. Purple: the "
+           "gradients of A and B, each relative to its largest entry. Dark: below zero. The shade "
+           "is |entry| to the power of {tone}, so that steps 1 and 2 are visible. A is drawn "
+           "uniformly, with seed {seed}. Bars: each field is a factor of two, the mark is the "
+           "value before your change, and a dashed box is exactly zero.")
 LABELS = ('<span class="instrument-names-A"><b class="of-gradient">∇A</b><b class="of-A">A</b>'
           '</span><span class="instrument-names-B"><b class="of-gradient">∇B</b><b class="of-B">B'
           '</b></span><span class="instrument-names-W">W₀, frozen, + <b class="of-delta">ΔW = s·BA'
@@ -174,14 +174,14 @@ def _menu(name: str, texts: dict, value) -> str:
 
 
 def _ticks(second: dict | None) -> str:
-    """Beside what differs: which settings of the second run follow the change of unit."""
+    """Next to the difference: which settings of the second run follow the change of unit."""
     ticks = (second or {}).get("ticks", {})
     boxes = "".join(
         f'<label class="instrument-tick"><input type="checkbox" data-tick="{name}" '
         f'autocomplete="off"{" checked" if ticks.get(name) else ""}>{text}</label>'
         for name, text in TICKS.items())
     return (f'<div class="instrument-legend"><p>Right: a second run, with</p>{boxes}'
-            "<p>Below: what differs, by powers of ten.</p></div>")
+            "<p>Below: the difference, by powers of ten.</p></div>")
 
 
 def _twin(second: dict | None) -> str:
@@ -211,12 +211,12 @@ def _line(settings: dict, norms: dict[str, float]) -> str:
     if settings["twin"]:
         return f"Step {step}, two runs."
     if step == 0 and norms["delta"] == 0:
-        return "Step 0: ΔW is exactly 0, the portrait is as it was."
+        return "Step 0: ΔW is exactly 0, so the portrait is unchanged."
     if left < LEARNED:
-        return (f"Step {step}: {numbers:,} numbers, A and B, have learned the hat. The portrait’s "
-                "4,096 are as they were.")
-    return (f"Step {step}: {left:g}\u00a0% of the loss left. {numbers:,} numbers learn, the "
-            "portrait’s 4,096 stay.")
+        return (f"Step {step}: the {numbers:,} numbers of A and B have learned the hat. The "
+                "portrait’s 4,096 are unchanged.")
+    return (f"Step {step}: {left:g}\u00a0% of the loss is left. {numbers:,} numbers are trained, "
+            "the portrait’s 4,096 are frozen.")
 
 
 def _figure(shown: Instrument) -> str:
@@ -228,7 +228,7 @@ def _figure(shown: Instrument) -> str:
     menus = FOLDED | (IN_CHAPTERS if shown.full else {})
     folded = "".join(_menu(name, texts, settings[name]) for name, texts in menus.items())
     line = escape(_line(settings, norms))
-    role = f'role="img" aria-label="A frozen portrait in grey, on it ΔW in green. {line}"'
+    role = f'role="img" aria-label="A grey, frozen portrait with ΔW on it in green. {line}"'
     two = " instrument-two" if second else ""
     return f"""<figure class="instrument{two}" id="{shown.name}" style="--r:{settings["r"]}" \
 data-settings="{escape(json.dumps(settings))}">

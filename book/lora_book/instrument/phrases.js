@@ -13,7 +13,7 @@ export const PHRASES = {
     set: { step: 1 },
     playTo: 1,
     line: () =>
-      "Only B moves in step 1: the gradient of A is multiplied by B, which is still zero.",
+      "Only B moves in step 1, because A’s gradient is multiplied by B, which is still zero.",
   },
   zero: {
     set: { step: 0 },
@@ -24,7 +24,7 @@ export const PHRASES = {
     set: { r: 16, step: 8 },
     was: { r: 4 },
     line: async ({ left, now, was }) =>
-      `r = 4 → 16: four times as many terms, s a quarter. Loss left: ${await left(was)}, then ${await left(now)}.`,
+      `From r = 4 to 16: four times as many terms, a quarter of s. Loss left: ${await left(was)}, then ${await left(now)}.`,
   },
   constant: {
     set: { r: 16, step: 8 },
@@ -36,7 +36,7 @@ export const PHRASES = {
         return (await Promise.all(shares)).join(", ").replace(/\s%,/g, ",");
       };
       const [byR, byRoot, undivided] = await Promise.all(Object.keys(RULES).map(ofRule));
-      return `Loss left at r = 1, 4, 16: ${byR}. With α/√r: ${byRoot}. With α: ${undivided}.`;
+      return `Loss left at r = 1, 4, 16, with α/r: ${byR}. With α/√r: ${byRoot}. With α: ${undivided}.`;
     },
   },
   adam: {
@@ -54,22 +54,21 @@ export const PHRASES = {
   },
   roughly: {
     set: { ...TWIN, twin: { k: 4, ticks: { alpha: true, rate: true } } },
-    line: async ({ gap }) => `Once more with α ÷ 16 and η × 4: ${await gap()}`,
+    line: async ({ gap }) => `Second run with α ÷ 16 and η × 4: ${await gap()}`,
   },
   start: {
     set: { ...TWIN, twin: { k: 4, ticks: { alpha: true, rate: true, start: true, eps: true } } },
-    line: async ({ gap }) => `With A’s start × 4 and ε ÷ 4, too: ${await gap()}`,
+    line: async ({ gap }) => `With A’s start × 4 and ε ÷ 4 as well: ${await gap()}`,
   },
   first: {
     set: { target: "cone", r: 8, alpha: 8, step: 30 },
-    line: () =>
-      "The first r is 8, so α = 8 and s = 1. Now move r: α stays, and so does the tuned η.",
+    line: () => "The first r is 8, so α = 8 and s = 1. Now change r: α and the tuned η stay fixed.",
   },
   retune: {
     set: { target: "cone", r: 16, step: 30 },
     was: { r: 4 },
     line: async ({ left, now, was }) =>
-      `The same η. Loss left: ${await left(was)} at r = 4, ${await left(now)} at r = 16.`,
+      `With the same η, the loss left is ${await left(was)} at r = 4 and ${await left(now)} at r = 16.`,
   },
   both: { set: { start: "both zero" }, playTo: 120 },
 };

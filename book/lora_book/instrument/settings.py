@@ -1,4 +1,4 @@
-"""The settings of the instrument, checked by the table that settings.js reads, too."""
+"""The settings of the instrument, checked by the table that settings.js also reads."""
 
 import json
 import re

@@ -22,7 +22,7 @@ export const lossLeft = (run, step) => percent(shareLeft(run, step));
 export function gapInWords(run, twin, step) {
   const { count, apart } = entriesThatDiffer(run, twin, step);
   if (count === 0) return "equal in every bit, 0 of 4,096 entries differ.";
-  return `${count.toLocaleString("en")} of 4,096 entries differ, by ${percent(apart)} of ΔW.`;
+  return `${count.toLocaleString("en")} of 4,096 entries differ, and the gap is ${percent(apart)} of ‖ΔW‖.`;
 }
 
 export const isStill = ({ delta, gradA, gradB }) => delta === 0 && gradA === 0 && gradB === 0;
@@ -38,21 +38,21 @@ export function lineOf({ settings, run, twin }, count = settings.step) {
   const { step, on, r } = settings;
   const norms = run.norms(step);
   if (targetOf(settings).every((entry) => entry === 0))
-    return "Nothing to learn: nothing is drawn.";
+    return "Nothing is drawn, so there is nothing to learn.";
   if (isStill(norms)) return unmoved(count);
   if (run.last !== null && step > run.last)
-    return `Step ${run.last} is the last that is finite: the run diverges.`;
-  if (on === 0)
-    return "s = 0, and the portrait is as it was. A and B still hold what they have learned.";
+    return `The run diverges: step ${run.last} is the last that is finite.`;
+  if (on === 0) return "s = 0, so the portrait is unchanged. A and B still hold what they learned.";
   if (twin) return `Step ${step}, two runs: ${gapInWords(run, twin, step)}`;
-  if (step === 0 && norms.delta === 0) return "Step 0: ΔW is exactly 0, the portrait is as it was.";
+  if (step === 0 && norms.delta === 0)
+    return "Step 0: ΔW is exactly 0, so the portrait is unchanged.";
   if (step === 0) return "Step 0: the portrait is changed before anything is learned.";
   const numbers = (2 * SIDE * r).toLocaleString("en");
   const left = shareLeft(run, step);
   const noun = NOUNS[settings.target] ?? "the hat";
   if (left < LEARNED)
-    return `Step ${step}: ${numbers} numbers, A and B, have learned ${noun}. The portrait’s 4,096 are as they were.`;
-  return `Step ${step}: ${percent(left)} of the loss left. ${numbers} numbers learn, the portrait’s 4,096 stay.`;
+    return `Step ${step}: the ${numbers} numbers of A and B have learned ${noun}. The portrait’s 4,096 are unchanged.`;
+  return `Step ${step}: ${percent(left)} of the loss is left. ${numbers} numbers are trained, the portrait’s 4,096 are frozen.`;
 }
 
 // For those who do not see the picture.
@@ -68,7 +68,7 @@ export function pictureInWords({ settings, run }) {
   };
   const zeros = Object.keys(isZero).filter((name) => isZero[name]);
   return (
-    `A portrait in grey, on it ΔW in green, A above and B at the left. Step ${settings.step}, ` +
-    `${lossLeft(run, settings.step)} of the loss left. Exactly zero: ${zeros.join(", ") || "nothing"}.`
+    `A grey portrait with ΔW on it in green, A above it and B to its left. Step ${settings.step}: ` +
+    `${lossLeft(run, settings.step)} of the loss is left. Exactly zero: ${zeros.join(", ") || "nothing"}.`
   );
 }

@@ -40,29 +40,29 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     elif gap.max() > 0.005:  # below it, whole per cents would say 0
         gap_text = f"they differ by up to {100 * gap.max():.0f} % of the update"
     else:
-        gap_text = f"gap up to {number(gap.max())} × the update"
+        gap_text = f"they differ by up to {number(gap.max())} × the update"
     gap = gap[1:]  # at step 0 there is none
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap), values=gap,
                   name="gap", sizes=6)
     return figure([shown], gap_text, [labelled("step", -1.5, STEPS + 1)],
                   [scale.axis("gap between the updates")],
-                  f"{optimiser} with α × 16, beside α with {', '.join(follows) or 'nothing else'}: "
+                  f"{optimiser} with α × 16, and α with {', '.join(follows) or 'nothing else'}: "
                   f"{gap_text}", margin={**MARGIN, "l": 76, "t": 12})
 
 
 def two_numbers(change: str = "α × 16") -> dict:
-    """What a change does to the first stride of W, and to how far A's first step turns A."""
-    stride, turning = runs.two_sizes(change)
+    """What a change does to the first step of W, and to A's first step relative to A."""
+    step, relative = runs.two_sizes(change)
     return factor_bars(
-        {"turning": turning, "stride": stride},
-        f"stride s·σ·η: {times(stride)}, turning η/σ: {times(turning)}",
-        "beside the run without the change", "dotted: as it was",
-        f"{change}: the first step of W is {times(stride)}, the part of its length by "
-        f"which A's first move turns A is {times(turning)}")
+        {"relative step of A": relative, "first step of W": step},
+        f"first step s·σ·η: {times(step)}, relative step η/σ: {times(relative)}",
+        "relative to the run without the change", "dotted: unchanged",
+        f"{change}: the first step of W is {times(step)}, A’s first step relative to the norm "
+        f"of A is {times(relative)}")
 
 
 def roughly() -> dict:
-    """How far two runs part that should be one, where one setting does not follow (log scale)."""
+    """The gap between two runs that should be one, if one setting does not follow (log scale)."""
     sizes = runs.left_behind()
     rows = np.arange(len(sizes))[::-1]
     middles = [np.median(gaps) for gaps in sizes.values()]
@@ -71,12 +71,12 @@ def roughly() -> dict:
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, [f"   {text}" for text in percent],
                     textposition="middle right", textfont={"size": 14})]
-    return figure(traces, "one setting stays behind, and the runs part",
-                  [log_labelled("gap, as a share of the update", -6.5, 4.8, [1e-6, 1e-3, 1],
+    return figure(traces, "if one setting does not follow, the runs diverge",
+                  [log_labelled("gap, relative to the update", -6.5, 4.8, [1e-6, 1e-3, 1],
                                 texts=["0.0001 %", "0.1 %", "100 %"])],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
                     "showgrid": False}],
-                  "The runs part by " + ", ".join(
+                  "The runs differ by " + ", ".join(
                       f"{text} ({name})" for name, text in zip(sizes, percent, strict=True)),
                   margin={**MARGIN, "l": 118, "t": 12})
 
@@ -87,7 +87,7 @@ def slide(factor: int = 16) -> dict:
     root = factor**0.5
     ends = {f"η × {factor}": np.log2(factor), f"η × {root:g}": np.log2(root)}
     traces = [line(moved, np.log2(worths), "A", width=4, name="worth", customdata=worths,
-                   hovertemplate="A moved by %{x:.2g} of its start: η × %{customdata:.3g}"
+                   hovertemplate="A moved by %{x:.2g} of its initial norm: η × %{customdata:.3g}"
                                  "<extra></extra>"),
               *(level(end, [1e-4, 1e3]) for end in ends.values()),
               words([10**2.1] * 2,  # near the right edge
@@ -96,9 +96,9 @@ def slide(factor: int = 16) -> dict:
     worth_at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
                 for where in (0.01, 0.1, 1, 10)}
     return figure(
-        traces, f"α × {factor} is worth η × {factor} at first, η × {root:g} at last",
-        [labelled("A has moved, in lengths of its start", -3.2, 2.2, **power_ticks(-3, 2))],
+        traces, f"α × {factor} is worth η × {factor} at first, η × {root:g} in the end",
+        [labelled("distance A has moved / its initial norm", -3.2, 2.2, **power_ticks(-3, 2))],
         [labelled("worth in η", -0.3, 6.6, tickvals=list(range(7)),
                   ticktext=[f"× {2**e}" for e in range(7)])],
-        f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its start: η × {value:.3g}"
+        f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its initial norm: η × {value:.3g}"
                                        for where, value in worth_at.items()))

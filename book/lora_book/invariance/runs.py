@@ -15,7 +15,7 @@ SETTINGS = {"Momentum": {"lr": 0.02, "weight_decay": 0.01},
             "AdamW": {"lr": 0.01, "weight_decay": 0.5}}
 CHANGES = {"α × 16": (16, 1, 1), "η × 4, start × 4": (1, 4, 4), "η × 16": (1, 16, 1),
            "start × 16": (1, 1, 16)}  # factors of the scale, of η and of A's start
-LEFT = {"the exponent of η": (Adam(0.01), {"lr": 0.16}),  # what stays behind, in which run
+LEFT = {"the exponent of η": (Adam(0.01), {"lr": 0.16}),  # what does not follow, in which run
         "A’s start": (Adam(0.01), {}),
         "a decay of 0.5": (AdamW(0.01, weight_decay=0.5), {"weight_decay": 0.5}),
         "a clipping limit": (Clipped(Adam(0.01), max_norm=0.05), {"max_norm": 0.05}),
@@ -72,9 +72,9 @@ def left_behind() -> dict[str, list[float]]:
 
 
 def two_sizes(change: str) -> tuple[float, float]:
-    """What one of CHANGES multiplies: the first step of W; how far A's first move turns A.
+    """What one of CHANGES multiplies: the first step of W; A's first step relative to A.
 
-    These are ‖ΔW₁‖ and ‖A₂ − A₀‖/‖A₀‖ (A's first move is made in step two).
+    These are ‖ΔW₁‖ and ‖A₂ − A₀‖/‖A₀‖ (A takes its first step in step two).
     """
     def sizes(scale, eta, start):
         first = word_run.written()[0]
@@ -84,5 +84,5 @@ def two_sizes(change: str) -> tuple[float, float]:
         return np.array([np.linalg.norm(at_1.delta()),
                          np.linalg.norm(at_2.A - at_0.A) / np.linalg.norm(at_0.A)])
 
-    stride, turning = sizes(*CHANGES[change]) / sizes(1, 1, 1)
-    return float(stride), float(turning)
+    step, relative = sizes(*CHANGES[change]) / sizes(1, 1, 1)
+    return float(step), float(relative)

@@ -1,4 +1,4 @@
-"""α beside η: the loss over the (α, η) plane, and the runs on a line of equal first steps."""
+"""α and η: the loss over the (α, η) plane, and the runs on a line of equal first steps."""
 
 import math
 from functools import cache
@@ -16,7 +16,7 @@ from lora_edu.explore.words import number, short
 WORST = 1.0
 BEST = 1e-3
 TOP = 1.2  # of the right panel: what is above it is drawn at it
-OFF = 1e6  # a run whose loss is this many times its start is drawn no further
+OFF = 1e6  # a run whose loss exceeds its start by this factor is drawn no further
 RAMP = ("#f3e3a8", "#c98bb0", "#6151c4")  # from worst to best
 
 
@@ -58,7 +58,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
 
 
 def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> list[dict]:
-    """The losses of the runs whose first step is as long as the chosen one's, which comes last."""
+    """The losses of the runs whose first step is as large as the chosen one's, which comes last."""
     i, j = chosen
     line_of_runs = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
     runs = [(a, b) for a, b in line_of_runs if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
@@ -107,7 +107,7 @@ def _plane(optimiser_name: str) -> list[dict]:
 
 def _outcome(values: np.ndarray) -> str:
     if values[-1] > OFF:
-        return "the loss runs off"
+        return "the loss diverges"
     times = "times" if values[-1] > 1 else "of"
     end = f"ends at {number(values[-1])} {times} its start"
     if values.max() > 2:

@@ -66,8 +66,8 @@ def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
 def _outcome(t: int, has_moved: dict[str, bool], now: Adapter) -> str:
     if t == 0:
         if now.delta().any():
-            return "ΔW is not 0: the model is changed"
-        return "ΔW is exactly 0: nothing is written yet"
+            return "ΔW is not 0, so the model is changed"
+        return "ΔW is exactly 0, nothing is written yet"
     if not any(has_moved.values()):
         return "nothing has moved, and nothing will"
     for one, other in ("AB", "BA"):
@@ -79,7 +79,7 @@ def _outcome(t: int, has_moved: dict[str, bool], now: Adapter) -> str:
 
 
 def strides(alpha: float = 16) -> dict:
-    """From G to the first step of W, through two amplifiers: each number beside that at α = 8.
+    """From G to the first step of W, through two amplifiers: each number relative to α = 8.
 
     A bar is as long as the number is large, and a wire as thick, but never too thin to be seen.
     Adam's first is no amplifier.
@@ -110,9 +110,10 @@ def strides(alpha: float = 16) -> dict:
                   (13.7, y + 0.66): _short(at_B), (13.7, y - 0.66): coloured("B", "B"),
                   (16.8, y): factor}
 
-    headline = f"α {factor}: SGD’s stride {lengths['SGD']}, Adam’s {lengths['Adam']}"
+    headline = (f"α {factor}: the first step is {lengths['SGD']} under SGD, "
+                f"{lengths['Adam']} under Adam")
     return figure([*traces, say(texts, size=12)],
-                  headline if alpha != R else "α = 8: the stride to compare with",
+                  headline if alpha != R else "α = 8: the first step to compare with",
                   [{**BLANK_AXIS, "range": [0, 31.6]}], [{**BLANK_AXIS, "range": [-4.1, 1.3]}],
                   headline, shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
@@ -145,11 +146,11 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     elif np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()):
         outcome = "the same picture"
     elif with_eta > 1.05 * with_alpha:
-        outcome = f"below, A has moved {with_eta / with_alpha:.2g} times as far"
+        outcome = f"A has moved {with_eta / with_alpha:.2g} times as far with η × 4"
     else:
         outcome = "the pictures differ"
     distances = "A has not moved in either run" if t <= 1 else (
-        f"A has moved by {100 * with_alpha:.0f} % of its start with α × 4, "
+        f"A has moved by {100 * with_alpha:.0f} % of its initial norm with α × 4, "
         f"by {100 * with_eta:.0f} % with η × 4")
 
     rows = {}
@@ -171,7 +172,7 @@ def units(c: float = 4) -> dict:
     shapes = []
     numbers = {}
     facts = {}
-    for side, name, factor in ((1, "old unit", 1), (-1, f"unit ÷ {c:g}", c)):
+    for side, name, factor in ((1, "old unit", 1), (-1, "smaller unit", c)):
         value, slope, step = runs.measured(float(factor))
         tip = value / factor / rate
         edge = side * half
@@ -187,12 +188,12 @@ def units(c: float = 4) -> dict:
     shapes += [box(0, -half, tip, 2 * half, fill("A", 1)),
                dotted(tip, -half, 1, half, colour="delta")]
     facts |= {(0.1, 0): "entry of A",
-              (tip + 1.05, 0.5 * half): coloured("Adam’s step: one tick", "delta"),
+              (tip + 1.05, 0.5 * half): coloured("Adam’s step: η", "delta"),
               (tip + 1.05, -0.5 * half): coloured(f"needed: η × {c:g}", "delta")}
-    headline = f"unit ÷ {c:g}: Adam’s step is {c:g} times too short"
+    headline = f"In a unit {c:g} times smaller, Adam’s step is {c:g} times too short"
     return figure([say(numbers, size=11), say(facts, "middle right")], headline,
                   [{**BLANK_AXIS, "range": [-0.1, 8.7]}], [{**BLANK_AXIS, "range": [-1.5, 1.5]}],
-                  f"{headline}. Beside the old ruler the new one reads {c:g} times as much",
+                  f"{headline}. The new ruler reads {c:g} times as much as the old one",
                   shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
 
@@ -213,13 +214,13 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
                marks([a], [b], "delta", "circle-open", 18, stroke=2, name="dropped"),
                marks(way[-1:, 0], way[-1:, 1], "delta", "circle", 18, name="ball")]
     if steps:
-        outcome = f"it rolls to loss 0 in {steps} steps"
+        outcome = f"the ball rolls to loss 0 in {steps} steps"
     elif steps == 0:
-        outcome = "the loss is 0 already, and it stays"
+        outcome = "the loss is already 0, so the ball stays"
     elif a == b == 0:
-        outcome = "on the cross: it never rolls"
+        outcome = "on the cross the ball never moves"
     else:
-        outcome = "it rolls onto the cross, and stays there"
+        outcome = "the ball rolls onto the cross and stays there"
     key = "   ".join(coloured(text, colour) for text, colour in (
         ("✖ both zero", "B"), ("━ loss 0", "loss"), ("┅ b = −a", "frozen")))
     square = {"dtick": 1, "constrain": "domain"}

@@ -62,7 +62,7 @@ def _first_moves(share: dict[str, float]) -> str:
     """Which matrices the gradients move at first, and whether ΔW is 0, from what is not zero."""
     moving = [name for name in "AB" if share[f"∇{name}"]]
     if not moving:
-        return "both valves are closed: nothing moves, ever"
+        return "both valves are closed: nothing ever moves"
     if len(moving) == 1:
         return f"only {moving[0]} moves, and ΔW is 0"
     if share["ΔW"]:
@@ -95,7 +95,7 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
     gap = first - second
     largest = np.abs(gap).max()
     d, k = gap.shape
-    rows = {"α × 16": (first, "delta"), "α, ticks": (second, "delta"),
+    rows = {"α × 16": (first, "delta"), "α + ticks": (second, "delta"),
             "gap": (gap / (largest or 1), "loss")}
     parts = []
     for row, (name, (values, colour)) in enumerate(rows.items()):
@@ -104,13 +104,13 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
                   say({(-1, top + d / 2): name}, "middle left", 14)]
     if largest > 0.01:
         note = ""
-        headline = f"the words differ by up to {100 * largest:.0f} % of a letter"
+        headline = f"the words differ by up to {100 * largest:.0f} % of a letter’s value"
     elif largest:
-        note = f"enlarged {float(f'{1 / largest:.1g}'):,.0f} times"
-        headline = "nearly: what is left is far too small to see"
+        note = f"magnified {float(f'{1 / largest:.1g}'):,.0f} times"
+        headline = "almost equal: the gap is far too small to see"
     else:
         note = "0 everywhere"
-        headline = "exactly 0: the same run, to the last bit"
+        headline = "the gap is exactly 0: the runs agree in every bit"
     low = 3 * (d + 2)
     parts += [say({(k / 2, low): note}, size=14), *sign_key(-8.5, low - 0.3, "delta", "loss")]
     return map_drawing(parts, headline, (-12, k), (-1, low + 1.5),
@@ -118,7 +118,7 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
 
 
 class _Block(NamedTuple):
-    """A matrix of the run, its first cell at (x, y), and its twin in the run on the turned word."""
+    """A matrix of the run, its first cell at (x, y), and its twin in the transposed run."""
 
     name: str
     values: np.ndarray
@@ -129,7 +129,7 @@ class _Block(NamedTuple):
 
 
 def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
-    """A run above the diagonal of a square, and below it the run on the word turned on its side.
+    """A run above the diagonal of a square, and below it the run on the transposed word.
 
     angle: one of ANGLES, by which the lower half is folded along the diagonal. At 180 it lies on
     the upper half.
@@ -159,7 +159,7 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
         parts.append(frame(delta_turned, R + 1, left))
         middle = left + (k - 1) / 2
         texts |= {(R + d / 2 + 0.5, middle): f"{gap:g}", (R + d + 14, middle): "difference"}
-        outcome = f"apart by {gap:.0e}" if gap else "the same to the bit"
+        outcome = f"{gap:.0e} apart" if gap else "equal in every bit"
         headline = f"step {t}, folded: {outcome}"
     return map_drawing([*parts, say(texts, size=15)], headline, (-1, side), (-1, side), headline,
                        square=True)
