@@ -175,7 +175,7 @@ def _trained_in_full(model: nn.Module, tensors: dict, layers: dict[str, nn.Modul
             raise ValueError(f"{key!r} must have shape {tuple(place.shape)} for the model, got "
                              f"{tuple(tensors[key].shape)}")
         if sum(tensor is place for tensor in own.values()) > 1:
-            raise ValueError(f"{key!r} must be of a weight of its own, the model's is shared")
+            raise ValueError(f"{key!r} must belong to a separate weight, but the model's is shared")
         check_finite(repr(key), tensors[key])
     return places
 
@@ -240,7 +240,7 @@ def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterC
     for key, tensor in tensors.items():
         if key in bases and tensor.shape == bases[key].shape:
             if not torch.equal(tensor.to(bases[key]), bases[key]):
-                raise ValueError(f"{key!r} must be the model's own weight, it differs")
+                raise ValueError(f"{key!r} must be the model's own weight, but it differs")
         elif key not in shapes:
             raise ValueError(f"there must be no tensor {key!r} (of shape {tuple(tensor.shape)}): "
                              f"{CONFIG} and the model have no place for it")

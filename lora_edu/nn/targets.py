@@ -26,7 +26,7 @@ def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[st
             kind = lora_layer_for(module)
             if kind is None:
                 raise TypeError("targets must choose torch.nn.Linear, torch.nn.Embedding (no "
-                                f"subclasses) and transformers' Conv1D layers, {path!r} is a "
+                                f"subclasses) or transformers' Conv1D layers, but {path!r} is a "
                                 f"{type(module).__module__}.{type(module).__qualname__}")
             kind.check_base(module)
         layers[path] = module
@@ -45,12 +45,11 @@ def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
         endings = list(dict.fromkeys(path.rpartition(".")[2] for path in paths))
         raise ValueError(
             f"targets must match layers of the model, but nothing matches {pattern!r} (a string "
-            f"is a "
-            "regular expression for the whole name; a list is for its end); its Linear and "
+            "is a regular expression for the whole name; a list is for its end); its Linear and "
             f"Embedding layers are called {endings}, for instance {paths[:3]}")
     if not layers:
         raise ValueError(f"exclude must leave a layer that {targets!r} chooses, "
-                         f"{exclude!r} leaves none")
+                         f"but {exclude!r} leaves none")
 
 
 def check_places(model: nn.Module, layers: dict[str, nn.Module]) -> None:
@@ -58,8 +57,8 @@ def check_places(model: nn.Module, layers: dict[str, nn.Module]) -> None:
     places = Counter(child for module in model.modules() for child in module._modules.values())
     for path, module in layers.items():
         if places[module] > 1:
-            raise ValueError("model must have each layer under one name, for PEFT adapts only the "
-                             f"first, {path!r} is in {places[module]} places")
+            raise ValueError("model must have each layer under one name, because PEFT adapts only "
+                             f"the first, but {path!r} is in {places[module]} places")
 
 
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

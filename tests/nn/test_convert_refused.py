@@ -96,9 +96,9 @@ REFUSED = {  # the message, and its case
     "B of 'blocks_0_q' must be finite, got 36 non-finite entries of 36": case(
         kohya({UP: torch.full((9, 4), torch.nan)})),
     "must have a floating dtype, got I8": case(ALPHAS | {"dtypes": [torch.int8] * 2}),
-    "a Linear or a Conv2d called 'tokens', it has a Emb": case(
+    "a Linear or a Conv2d called 'tokens', but it has a Emb": case(
         kohya(a_and_b("lora_unet_tokens")), alpha="r"),
-    "a Linear or a Conv2d called 'blocks', it has a Mod": case(
+    "a Linear or a Conv2d called 'blocks', but it has a Mod": case(
         kohya(a_and_b("lora_unet_blocks")), alpha="r"),
     "'a.base_layer.out_proj' is a name in PEFT's wrapper": case(  # of MultiheadAttention
         PEFT | {"more": {"base_model.model.a.base_layer.out_proj.lora_A.weight": ONE}}),

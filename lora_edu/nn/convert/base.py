@@ -71,5 +71,5 @@ def _shape(name: str, known: nn.Module | torch.Tensor | None,
         return layer.weight.shape[::-1]
     if isinstance(layer, nn.Conv2d):
         return layer.weight.shape
-    raise ValueError(f"names must have a Linear or a Conv2d called {name!r}, it has a "
+    raise ValueError(f"names must have a Linear or a Conv2d called {name!r}, but it has a "
                      f"{type(layer).__name__}")
