@@ -12,7 +12,7 @@ from lora_book.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_book.shared.style import figure, heat, marks, power_ticks
 from lora_edu.explore.words import signed
 
-DIVISORS = {"as it is": 0, "÷ √r": 0.5, "÷ r": 1}  # the power of r in 1/s
+DIVISORS = {"undivided": 0, "÷ √r": 0.5, "÷ r": 1}  # the power of r in 1/s
 PAPER = ("#070b12", "#fff6d8")  # before and after the light
 TONES = 24  # between the two
 EXPOSURE = 0.9  # an entry that is burnt to 1 − 1/e, in the largest of what one term adds
@@ -57,7 +57,7 @@ def _times(factor: float) -> str:
 
 
 def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int = 1) -> dict:
-    """The best learning rate after some steps against r; crosses, the theorem's for one step.
+    """The best learning rate after so many steps against r; crosses: the theorem, for one step.
 
     inputs: how they vary, one of ``runs_rate.INPUTS``.
     """
@@ -75,10 +75,10 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
                        for rule, (mean, error) in slopes.items())
     return figure(
-        traces, f"Inputs vary in {inputs}: {FORMULAS[flattest]} keeps the best η best",
+        traces, f"Inputs vary in {inputs}: the best η is flattest under {FORMULAS[flattest]}",
         [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
         [labelled("best learning rate η", *runs_rate.SPAN[optimiser], **power_ticks(-3, 3))],
-        f"{optimiser}, {steps_done(steps)}, crossover rank {r_c:.1f}: the best η goes with these "
+        f"{optimiser}, {steps_done(steps)}, crossover rank {r_c:.1f}: the best η grows with these "
         f"powers of r: {powers}")
 
 
@@ -105,6 +105,6 @@ def searched(ranks: tuple[int, ...], best: dict[str, list[float]]) -> dict:
         traces += [look.curve(ranks, rates, rule, size=10),
                    end_labels(ranks[-1], {FORMULAS[rule]: (rates[-1], look.colour)})]
         ratios.append(f"{rates[0] / rates[-1]:.3g} with {FORMULAS[rule]}")
-    headline = f"best η at r = {ranks[0]} over best η at r = {ranks[-1]}: {', '.join(ratios)}"
+    headline = f"best η at r = {ranks[0]} / best η at r = {ranks[-1]}: {', '.join(ratios)}"
     return figure(traces, headline, [roomy(named_ticks(ranks, "rank r"), 0.25)],
                   [labelled("best learning rate η", -2.2, 2.2, **power_ticks(-2, 2))], headline)
