@@ -66,6 +66,6 @@ def two_gradients(r: int = 4) -> dict:
     drawn.append(say({(k / 2, d + 1.1): coloured("−G, which no line forms", "delta")},
                      size=14))
     return map_drawing(
-        drawn, f"{r * (d + k)} numbers of gradient. G would have {d * k}", (-2 - d, k + 0.5),
+        drawn, f"∇A and ∇B have {r * (d + k)} numbers, G would have {d * k}", (-2 - d, k + 0.5),
         (-4 - d, d + 2.5),
         f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")

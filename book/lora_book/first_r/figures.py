@@ -42,8 +42,8 @@ def dropped(alpha: str = "kept", task: str = "45°, Adam", r1: int = 8,
         words = bound + _cost(cost, np.isinf(of_seeds).sum())
         rows[f"r = {r}"] = Valley(rates, losses, heights, heights[at], words)
 
-    name = rule if rule == "rsLoRA" else f"α {alpha}"
-    headline = f"{name}, tuned at r = {r1}: {_worst(rows)}"
+    name = rule if rule == "rsLoRA" else f"α {alpha}".replace("kept", "fixed")
+    headline = f"{name}, η tuned at r = {r1}: {_worst(rows)}"
     return valley_rows(rows, rates[at], headline, power_ticks(-3, 1))
 
 
