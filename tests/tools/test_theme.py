@@ -3,7 +3,7 @@
 from docutils import nodes
 from docutils.utils import new_document
 
-from book._extensions.site.theme import KeepTogether, OnScreen
+from book._extensions.site.theme import KeepTogether
 
 
 def test_each_formula_keeps_the_mark_behind_it():
@@ -17,15 +17,3 @@ def test_each_formula_keeps_the_mark_behind_it():
     assert paragraph.astext() == "moments. W and X. So"
     [unbroken] = paragraph.findall(nodes.inline)
     assert unbroken.astext() == "X."
-
-
-def test_paper_is_not_told_what_to_press():
-    words = [nodes.Text("We walk. Press "), nodes.strong("", "play"), nodes.Text(" and see. Then")]
-    paragraph = nodes.paragraph("", "", *words)
-    document = new_document("page")
-    document += paragraph
-    OnScreen(document).run()
-    assert paragraph.astext() == "We walk. Press play and see. Then"
-    [sentence] = paragraph.findall(nodes.inline)
-    assert sentence.astext() == "Press play and see."
-    assert sentence["classes"] == ["d-print-none"]

@@ -14,8 +14,6 @@ from .fonts import has_face
 
 COLUMNS = re.compile(r"^.*\S {2,}\S", re.MULTILINE)  # a line with a gap in it
 MARKS = re.compile(r"[.,;:)?!’”]+")
-PRESS = "Press "
-SENTENCE_END = re.compile(r"[.?!](?=\s|$)")
 SIGN = re.compile(r"(?<=\S) ([×÷=]) (?=\S)")
 ICON = "data:image/svg+xml," + quote(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
@@ -99,33 +97,6 @@ class KeepTogether(SphinxPostTransform):
                 formula.parent[place] = nodes.Text(after[mark.end():])
                 formula.replace_self(unbroken)
                 unbroken += [formula, nodes.Text(mark[0])]
-
-
-class OnScreen(SphinxPostTransform):
-    """A sentence that begins "Press **…**" stays on the screen: paper has no buttons."""
-
-    default_priority = 900
-
-    def run(self, **kwargs) -> None:
-        for button in list(self.document.findall(nodes.strong)):
-            paragraph = button.parent
-            place = paragraph.index(button)
-            before = paragraph[place - 1] if place else None
-            if not isinstance(before, nodes.Text) or not before.endswith(PRESS):
-                continue
-            sentence = nodes.inline("", PRESS, classes=["d-print-none"])
-            after = []
-            for node in paragraph.children[place:]:
-                end = isinstance(node, nodes.Text) and not after and SENTENCE_END.search(node)
-                if end:
-                    sentence += nodes.Text(node[:end.end()])
-                    after = [nodes.Text(node[end.end():])]
-                elif after:
-                    after.append(node)
-                else:
-                    sentence += node
-            start = nodes.Text(before.removesuffix(PRESS))
-            paragraph[place - 1:] = [start, sentence, *after]
 
 
 class SizePictures(SphinxPostTransform):
