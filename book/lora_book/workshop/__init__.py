@@ -83,12 +83,9 @@ def _taken_in(functions: tuple, replace: bool) -> str:
     for each in [step, *STEPS[:STEPS.index(step)]]:
         if each.file == step.file and each.stands_in(candidate):
             _judged(each, candidate)
-    rules = named("rules")
-    if step.name == "scale" and rules.stands_in(text):
+    if step.name == "scale" and named("rules").stands_in(text):
         return "your file has the later version, with rules, and keeps it."
-    place = write(candidate, step.file)
-    later = f"Step 7, {rules.title}, is open: there scale has a third argument, rule."
-    return f"it is in {place}. {later if step.name == 'scale' else ''}".strip()
+    return f"it is in {write(candidate, step.file)}."
 
 
 def _step_of(parts: dict[str, str]) -> Step:

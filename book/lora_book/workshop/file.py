@@ -17,7 +17,6 @@ from .splice import digest, mark
 from .steps import definitions, named, whole
 
 HEADS = {file: whole(file).partition("\n\n\n#")[0] + "\n" for file in ("lora.py", "lora_torch.py")}
-unwritten = {}  # path → text, where the folder takes no file
 
 
 def path(file: str = "lora.py") -> Path:
@@ -29,8 +28,6 @@ def read(file: str = "lora.py") -> str:
     if os.environ.get(STATIC):
         return HEADS[file]
     place = path(file)
-    if place in unwritten:
-        return unwritten[place]
     return place.read_text(encoding="utf-8") if place.is_file() else HEADS[file]
 
 
@@ -38,21 +35,19 @@ def write(text: str, file: str = "lora.py") -> str:
     """Write a text beside its place and move it there, with a copy that ``restore`` takes back.
 
     Returns:
-        Where it is, for a sentence; or why it is in memory alone.
+        Where it is, for a sentence.
+
+    Raises:
+        OSError: the folder takes no file.
     """
     if os.environ.get(STATIC):
         return "nowhere, for the book is being built"
     place = path(file)
-    try:
-        for target in (_good(place), place):
-            beside = target.with_suffix(f".{os.getpid()}.new")
-            beside.write_text(text, encoding="utf-8")
-            os.replace(beside, target)
-        unwritten.pop(place, None)
-        return str(place) if sys.platform != "emscripten" else f"{file}, which your browser keeps"
-    except OSError as error:
-        unwritten[place] = text
-        return f"memory alone, because {place} cannot be written ({error.strerror})"
+    for target in (_good(place), place):
+        beside = target.with_suffix(f".{os.getpid()}.new")
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, target)
+    return str(place) if sys.platform != "emscripten" else f"{file}, which your browser keeps"
 
 
 def keep_copy(file: str = "lora.py") -> None:
