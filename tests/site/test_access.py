@@ -88,4 +88,4 @@ def test_a_screen_reader_meets_every_formula(visit):
     tree = tab.context.new_cdp_session(tab.page).send("Accessibility.getFullAXTree")["nodes"]
     read = Counter(node["role"]["value"] for node in tree if not node["ignored"])
     assert drawn == {name: read[f"MathML{role}"] for name, role in MATHML.items()}
-    assert min(drawn.values()) > 0 and drawn["math"] > 100
+    assert min(drawn.values()) > 0
