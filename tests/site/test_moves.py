@@ -1,6 +1,5 @@
 """A move draws what it changes and no more, and never less."""
 
-import pytest
 from playwright.sync_api import expect
 
 from lora_edu.explore import explore
@@ -26,26 +25,33 @@ CASES = {
 FIXED = {"xaxis": {"range": [0, 5]}, "yaxis": {"range": [0, 9]}, "showlegend": False}
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_moves_look_as_drawn_anew(opened, name):
+def explorer(name):
+    """The explorer of a case."""
     def figure(r=1):
         traces, layout = CASES[name](r)
         return {"data": traces, "layout": FIXED | layout}
 
-    html = explore(figure, r=[1, 2, 3], name="moved").html()
-    root = opened(html, color_scheme="light").show("moved")
-    root.page.evaluate("""() => {
+    return explore(figure, r=[1, 2, 3], name=name)
+
+
+def test_moves_look_as_drawn_anew(opened):
+    tab = opened("".join(explorer(name).html() for name in CASES), color_scheme="light")
+    tab.show("numbers")
+    tab.page.evaluate("""() => {
       globalThis.whole = 0;
       const { react } = Plotly;
       Plotly.react = (...given) => { whole += 1; return react(...given); };
     }""")
-    pictures = [looks(root)]
-    for key in ("End", "Home", "ArrowRight"):
-        root.get_by_role("slider").press(key)
-        pictures.append(looks(root))
-    assert root.page.evaluate("whole") == (0 if name == "numbers" else 3)
-    assert pictures[0] == pictures[2] != pictures[1] != pictures[3] != pictures[0]
-    assert looks(root, anew=True) == pictures[3]
+    for name in CASES:
+        root = tab.show(name)
+        pictures = [looks(root)]
+        tab.page.evaluate("() => { whole = 0; }")
+        for key in ("End", "Home", "ArrowRight"):
+            root.get_by_role("slider").press(key)
+            pictures.append(looks(root))
+        assert tab.page.evaluate("whole") == (0 if name == "numbers" else 3), name
+        assert pictures[0] == pictures[2] != pictures[1] != pictures[3] != pictures[0]
+        assert looks(root, anew=True) == pictures[3]
 
 
 def test_a_plot_taken_away_for_less_than_a_frame_is_drawn_again(opened):

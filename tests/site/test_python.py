@@ -305,6 +305,7 @@ def other(a=1): return {"data": [], "layout": {"meta": {"reading": "another"}}}
 display(shown, explore(other, a=[1]))"""
 
 
+@pytest.mark.thorough
 def test_own_values_of_a_cell_s_own_function(visit):
     """Though the cell shows another explorer too."""
     place = "book/own-experiments.html"

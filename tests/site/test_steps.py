@@ -214,6 +214,7 @@ def test_a_browser_that_keeps_nothing_says_so(visit, script):
     assert MINE in Path(download.value.path()).read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_what_a_cell_does_to_the_file_s_module_reaches_no_cell_above(visit):
     """Nor a traceback that leaves out the reader's own lines."""
     page = begin(visit(HOME).page)
