@@ -5,7 +5,7 @@ from html import escape
 
 from lora_edu.explore.codec import pack
 from lora_edu.explore.controls import Control, describe
-from lora_edu.explore.first_frame import WIDTHS, first_frame
+from lora_edu.explore.first_frame import first_frame
 from lora_edu.explore.page_data import data_script, headline, reading
 from lora_edu.explore.plain_figure import ExploreError
 from lora_edu.explore.states import MAX_PAYLOAD
@@ -19,7 +19,7 @@ PLAY = '<button type="button" class="explorer-play" data-do="play" aria-keyshort
 PINNED = ('<p class="explorer-pinned" hidden><span></span> <button type="button" data-do="unpin" '
           'aria-label="remove the pinned copy" title="remove the pinned copy">×</button></p>')
 MOST_BUTTONS = 6  # choices that stand side by side; more are a menu
-PHONE = WIDTHS["narrow"]
+PHONE = 324  # px of a plot there
 LETTER = 7  # px of a letter of a choice on a phone
 AROUND = 16  # px around its text
 STACKED = 1.25, 480  # two panels stacked on a phone: 1.25 × the height, at most 480 px
@@ -39,10 +39,9 @@ WITHOUT_CONTROLS = ("numbers", "code")  # the buttons of a figure that has none
 def narrow_height(height: int, figure: dict) -> int:
     """The height on a phone, in px, where two panels stand one above the other.
 
-    The style sheet may lower these, to keep controls and plot on one screen. The ticks of the
-    first frame stay right, because plotly chooses the same ones for any height up to 480 px.
-    A panel whose scales are tied is as high as its width allows, if both ranges are known: those
-    of dates, and the ones that plotly widens because their ends are equal, are plotly's to measure.
+    The style sheet may lower these, to keep controls and plot on one screen. A panel whose scales
+    are tied is as high as its width allows, if both ranges are known: those of dates, and the ones
+    that plotly widens because their ends are equal, are plotly's to measure.
     """
     times, most = STACKED
     if len({trace.get("yaxis", "y") for trace in figure["data"]}) > 1:
@@ -78,7 +77,7 @@ def fragment(explorer, states: list[dict]) -> str:
     longest = max((headline(state) for state in states), key=len)
     traces = sorted({trace.get("type", "scatter") for state in states for trace in state["data"]})
     position = describe(explorer.controls, {c.name: c.values[c.start] for c in explorer.controls})
-    frame, lack = first_frame(start, explorer.height, narrow_height(explorer.height, start))
+    frame, lack = first_frame(start)
     return _figure(
         explorer, start, f'class="explorer" id="explorer-{explorer.name}"', plot=frame,
         top=f'<p class="explorer-position">{escape(position)}</p>\n' if position else "",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lora_edu.explore.first_frame.marks import png
+from lora_edu.explore.first_frame import png
 
 from .portrait import SIDE, picture, target
 from .settings import TABLE, checked
