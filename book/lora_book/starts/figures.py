@@ -94,38 +94,38 @@ def _word(value: float) -> str:
     return "rounding" if 0 < value < ROUNDING else number(value)
 
 
-SPANS = {"regression": (-6, 1), "digits": (-5, 3)}  # of the losses, powers of ten
+LOSSES = -6, 1  # powers of ten
 
 
-def own_rate(start: str = "PiSSA", optimiser: str = "SGD", task: str = "regression") -> dict:
+def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
     """Left: each start's best rate against its curvature. Right: losses at two rates."""
     chosen = COMPARED_STARTS.index(start)
     default = COMPARED_STARTS.index("default")
-    curvature = geometric_mean(rates.stored()[f"{task} curvature"])
-    best = geometric_mean(rates.best(task, optimiser))
+    curvature = geometric_mean(rates.stored()["curvature"])
+    best = geometric_mean(rates.best(optimiser))
     times = number(best[chosen] / best[default])
-    losses, endings = _at_two_rates(task, optimiser, chosen, default)
+    losses, endings = _at_two_rates(optimiser, chosen, default)
 
-    low, high = SPANS[task]
+    low, high = LOSSES
     title = f"The best rate of {start} is {times} times the default’s"
     return figure(
-        [*_rate_of_each(task, optimiser, chosen, default), *losses],
+        [*_rate_of_each(optimiser, chosen, default), *losses],
         title if start != "default" else "The default at its best rate",
         [labelled("λ at the start", 0.4, 5.2, **power_ticks(0, 4)),
          labelled("step", 0, rates.STEPS, dtick=20)],
         [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),
          {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
-        f"{task}, {optimiser}: {start} has λ = {number(curvature[chosen])} and its best η = "
+        f"{optimiser}: {start} has λ = {number(curvature[chosen])} and its best η = "
         f"{number(best[chosen])}, {times} times the default's "
         f"· first seed: {'; '.join(dict.fromkeys(endings))}",
         headings=[coloured("● default", "teal") + "   " + coloured(f"■ {start}", "rose"),
                   "loss; dotted: the default’s η"])
 
 
-def _rate_of_each(task: str, optimiser: str, chosen: int, default: int) -> list[dict]:
+def _rate_of_each(optimiser: str, chosen: int, default: int) -> list[dict]:
     """The best rate of every start against its curvature, with the chosen one's seeds."""
-    curvature = rates.stored()[f"{task} curvature"]
-    best = rates.best(task, optimiser)
+    curvature = rates.stored()["curvature"]
+    best = rates.best(optimiser)
     traces = []
     if optimiser == "SGD":
         ends = np.array([3.0, 1e5])
@@ -140,13 +140,12 @@ def _rate_of_each(task: str, optimiser: str, chosen: int, default: int) -> list[
     return traces
 
 
-def _at_two_rates(task: str, optimiser: str, chosen: int, default: int
-                  ) -> tuple[list[dict], list[str]]:
+def _at_two_rates(optimiser: str, chosen: int, default: int) -> tuple[list[dict], list[str]]:
     """The first seed's losses at the default's best rate, and the chosen start's also at its own;
     and how each run ends."""
-    curves = rates.stored()[f"{task} {optimiser} curves"]
+    curves = rates.stored()[f"{optimiser} curves"]
     best = curves[:, :, -1].argmin(axis=1)  # the place of each start's best rate
-    low, high = SPANS[task]
+    low, high = LOSSES
     steps = np.arange(0, rates.STEPS + 1, rates.EVERY)
     traces = []
     endings = []

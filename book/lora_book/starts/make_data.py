@@ -1,4 +1,4 @@
-"""Makes ``data/rates.npz`` anew, in about six minutes of one core:
+"""Makes ``data/rates.npz`` anew, in a few minutes of one core:
 
     python -m lora_book.starts.make_data
 """
@@ -12,17 +12,17 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from lora_book.shared.all_runs import all_runs
 from lora_book.starts import COMPARED_STARTS
-from lora_book.starts.rates import EVERY, FILE, LOST, RATES, STEPS, TASKS
+from lora_book.starts.rates import EVERY, FILE, LOST, RATES, SEEDS, STEPS
 from lora_book.starts.tasks import draw_start, draw_task, loss_with
 from lora_edu.optim import OPTIMISERS
 
 
-def losses(task: str, optimiser: str, start: str, seed: int, rates=None) -> np.ndarray:
+def losses(optimiser: str, start: str, seed: int, rates=None) -> np.ndarray:
     """Losses at every EVERYth step, (rates, points), of one run for each of ``rates``."""
-    drawn = draw_task(task, seed)
-    first = draw_start(start, task, seed)
+    drawn = draw_task(seed)
+    first = draw_start(start, seed)
     rates = RATES[optimiser] if rates is None else np.asarray(rates)
-    params = [part.repeat(len(rates), 1, 1).requires_grad_() for part in (*first.A, *first.B)]
+    params = [part.repeat(len(rates), 1, 1).requires_grad_() for part in (first.A, first.B)]
     arrays = [part.detach().numpy() for part in params]  # the same numbers
     stepper = OPTIMISERS[optimiser](lr=rates[:, None, None].astype(arrays[0].dtype))
     state = stepper.init(arrays)
@@ -38,11 +38,11 @@ def losses(task: str, optimiser: str, start: str, seed: int, rates=None) -> np.n
     return np.where(np.isfinite(kept), np.minimum(kept, LOST), LOST)
 
 
-def curvature(task: str, start: str, seed: int) -> float:
-    """The largest eigenvalue of the Hessian with respect to all A and B, at the start."""
-    drawn = draw_task(task, seed)
-    first = draw_start(start, task, seed)
-    return top_curvature(partial(loss_with, drawn, first), [*first.A, *first.B])
+def curvature(start: str, seed: int) -> float:
+    """The largest eigenvalue of the Hessian with respect to A and B, at the start."""
+    drawn = draw_task(seed)
+    first = draw_start(start, seed)
+    return top_curvature(partial(loss_with, drawn, first), [first.A, first.B])
 
 
 def top_curvature(loss: Callable, at: list[torch.Tensor]) -> float:
@@ -73,15 +73,13 @@ def top_curvature(loss: Callable, at: list[torch.Tensor]) -> float:
 def main() -> None:
     """Train everything and store it."""
     torch.set_num_threads(1)
-    stored = {}
-    for task, seeds in TASKS.items():
-        curvatures = all_runs(curvature, [task], COMPARED_STARTS, range(seeds), name=task)
-        stored[f"{task} curvature"] = curvatures[0].astype(np.float32)
-        for optimiser in RATES:
-            [runs] = all_runs(losses, [task], [optimiser], COMPARED_STARTS, range(seeds),
-                              name=f"{task}, {optimiser}")[0]  # (starts, seeds, rates, points)
-            stored[f"{task} {optimiser} ends"] = runs[..., -1].astype(np.float32)
-            stored[f"{task} {optimiser} curves"] = np.log10(runs[:, 0]).astype(np.float16)
+    curvatures = all_runs(curvature, COMPARED_STARTS, range(SEEDS), name="curvature")
+    stored = {"curvature": curvatures.astype(np.float32)}
+    for optimiser in RATES:
+        [runs] = all_runs(losses, [optimiser], COMPARED_STARTS, range(SEEDS),
+                          name=optimiser)  # (starts, seeds, rates, points)
+        stored[f"{optimiser} ends"] = runs[..., -1].astype(np.float32)
+        stored[f"{optimiser} curves"] = np.log10(runs[:, 0]).astype(np.float16)
     np.savez_compressed(FILE, **stored)
 
 

@@ -1,87 +1,56 @@
-"""Two tasks on which every start is trained, and what each start makes of their layers."""
+"""The task on which every start is trained, and what each start makes of its layer."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import torch
-from torch import nn
 
-from lora_book.rotated_digits.training import base_for
 from lora_book.shared.tasks import task_64
 from lora_book.starts.runs import adapt, as_model, one_thread, quiet_peft
 
 R = 8
 ALPHA = 16
 S = ALPHA / R
-PICTURES = 200  # of the rotated ones, all in each step
 
 
 @dataclass(frozen=True)
 class DrawnTask:
-    """Layers to adapt, and the loss as a function of their weights.
+    """A layer to adapt, and the loss as a function of its weight.
 
-    weights: list of (d, k). loss: list of (…, d, k) → (…). model: the same in torch, for PEFT, with
-    ``names`` the layers' names. X: inputs. torch_loss: of a model, from it.
+    W0: (d, k). loss: (…, d, k) → (…). model: the same in torch, for PEFT. X: inputs. torch_loss: of
+    a model, from it.
     """
 
-    weights: list[torch.Tensor]
+    W0: torch.Tensor
     loss: Callable
     model: Callable
-    names: tuple[str, ...]
     X: torch.Tensor
     torch_loss: Callable
 
 
 @dataclass(frozen=True)
 class Start:
-    """For each layer A (r, k), B (d, r) and the frozen weight (d, k)."""
+    """A (r, k), B (d, r) and the frozen weight (d, k)."""
 
-    A: list[torch.Tensor]
-    B: list[torch.Tensor]
-    base: list[torch.Tensor]
+    A: torch.Tensor
+    B: torch.Tensor
+    base: torch.Tensor
 
 
 @cache
-def draw_task(task: str, seed: int) -> DrawnTask:
-    """"regression": that of Step zero, drawn with ``seed``. "digits": rotated by 90°, adapted in
-    the two hidden layers; the seed draws the pretrained base."""
-    return _regression(seed) if task == "regression" else _digits(seed)
-
-
-def _regression(seed: int) -> DrawnTask:
+def draw_task(seed: int) -> DrawnTask:
+    """The regression of Step zero, drawn with ``seed``."""
     regression = task_64(seed)
     W0 = torch.tensor(regression.W0)
     W_star = torch.tensor(regression.W_star)
     C = torch.tensor(regression.covariance)
     _, torch_loss, X = as_model(regression, torch.float32)
 
-    def loss(weights):
-        [W] = weights
+    def loss(W):
         return 0.5 * ((W - W_star) @ C * (W - W_star)).sum(dim=(-2, -1))
 
-    return DrawnTask([W0], loss, lambda: as_model(regression, torch.float32)[0], ("0",), X,
-                     torch_loss)
-
-
-def _digits(seed: int) -> DrawnTask:
-    base, parts = base_for("rotated", seed)
-    X, y = (part[:PICTURES] for part in parts["train"])
-    b0 = base[0].bias.detach()
-    b1 = base[2].bias.detach()
-    head = base[4].weight.detach()
-    b2 = base[4].bias.detach()
-
-    def loss(weights):
-        W0, W1 = weights
-        H = torch.relu(X @ W0.mT + b0)
-        H = torch.relu(H @ W1.mT + b1)
-        Z = H @ head.T + b2
-        return (Z.logsumexp(dim=-1) - Z[..., torch.arange(len(y)), y]).mean(dim=-1)
-
-    return DrawnTask([base[i].weight.detach() for i in (0, 2)], loss, lambda: copy.deepcopy(base),
-                     ("0", "2"), X, lambda model: nn.functional.cross_entropy(model(X), y))
+    return DrawnTask(W0, loss, lambda: as_model(regression, torch.float32)[0], X, torch_loss)
 
 
 PEFT_NAMES = {"default": "True", "gaussian": "gaussian", "EVA": "eva", "orthogonal": "orthogonal",
@@ -90,33 +59,28 @@ PEFT_NAMES = {"default": "True", "gaussian": "gaussian", "EVA": "eva", "orthogon
 
 
 @cache
-def draw_start(name: str, task: str, seed: int) -> Start:
-    """One of COMPARED_STARTS on a task, r = 8 and s = 2, both drawn with ``seed``."""
-    drawn = draw_task(task, seed)
-    rng = torch.Generator().manual_seed(seed)
+def draw_start(name: str, seed: int) -> Start:
+    """One of COMPARED_STARTS, r = 8 and s = 2, on the task of that seed."""
+    drawn = draw_task(seed)
     kind = name.removesuffix(", subtracted")
-    subtracted = name.endswith(", subtracted")
     if kind in PEFT_NAMES:
         start = _from_peft(drawn, PEFT_NAMES[kind], seed)
     else:
-        pairs = [_by_hand(kind, W, rng) for W in drawn.weights]
-        start = Start([A for A, _ in pairs], [B for _, B in pairs], drawn.weights)
-    if subtracted or kind == "MiLoRA":
-        base = [W - S * b @ a for W, a, b in zip(drawn.weights, start.A, start.B, strict=True)]
-        start = Start(start.A, start.B, base)
+        A, B = _by_hand(kind, drawn.W0, torch.Generator().manual_seed(seed))
+        start = Start(A, B, drawn.W0)
+    if name.endswith(", subtracted") or kind == "MiLoRA":
+        start = Start(start.A, start.B, drawn.W0 - S * start.B @ start.A)
     return start
 
 
 def loss_with(drawn: DrawnTask, start: Start, matrices: list[torch.Tensor]) -> torch.Tensor:
-    """The loss with every layer's A, (…, r, k), then every layer's B, (…, d, r), in matrices."""
-    n = len(start.A)
-    A = matrices[:n]
-    B = matrices[n:]
-    return drawn.loss([W + S * b @ a for W, a, b in zip(start.base, A, B, strict=True)])
+    """The loss with A, (…, r, k), and B, (…, d, r)."""
+    A, B = matrices
+    return drawn.loss(start.base + S * B @ A)
 
 
 def _by_hand(kind: str, W: torch.Tensor, rng: torch.Generator):
-    """(A, B) of one layer, in W's dtype."""
+    """(A, B), in W's dtype."""
     d, k = W.shape
 
     def draw(*shape: int) -> torch.Tensor:
@@ -138,12 +102,11 @@ def _by_hand(kind: str, W: torch.Tensor, rng: torch.Generator):
 def _from_peft(drawn: DrawnTask, init: str, seed: int) -> Start:
     with torch.random.fork_rng(), one_thread(), quiet_peft():
         torch.manual_seed(seed)
-        model = adapt(drawn.model(), init, R, ALPHA, drawn.X, drawn.torch_loss, drawn.names)
-        layers = [model.base_model.model.get_submodule(name) for name in drawn.names]
+        model = adapt(drawn.model(), init, R, ALPHA, drawn.X, drawn.torch_loss)
+        layer = model.base_model.model[0]
 
     def copy_of(weight: torch.Tensor) -> torch.Tensor:
-        return weight.detach().to(drawn.weights[0].dtype).clone()
+        return weight.detach().to(drawn.W0.dtype).clone()
 
-    return Start([copy_of(layer.lora_A["default"].weight) for layer in layers],
-                 [copy_of(layer.lora_B["default"].weight) for layer in layers],
-                 [copy_of(layer.base_layer.weight) for layer in layers])
+    return Start(copy_of(layer.lora_A["default"].weight), copy_of(layer.lora_B["default"].weight),
+                 copy_of(layer.base_layer.weight))
