@@ -19,8 +19,6 @@ from lora_book.rotated_digits import runs as digits_runs
 from lora_book.shared import digits_map
 from lora_book.small_gpt import figures as small_gpt
 from lora_book.small_gpt import results
-from lora_book.the_layer import figures as the_layer
-from lora_book.the_layer import runs as layer_runs
 from tests.lora_book.figure_words import figure_holds, nothing
 
 
@@ -33,12 +31,6 @@ def half_of_the_models(pair, power):
     if np.isnan(losses).all():
         return counts
     return [np.nanmedian(losses), *counts]
-
-
-def median_stride(rule):
-    strides = [runs.strides(model) for model in runs.models()]
-    power = language_models.STRIDE_POWERS[rule]
-    return np.median([each[64] for each in strides if {1, 64} <= set(each)]), 64**power, 1, 64
 
 
 def bytes_in_all(precision, r):
@@ -79,12 +71,6 @@ def mean_gain(prompt, adapter, r):
     return np.mean(results.sample(small_gpt.ADAPTERS[adapter], r, prompt)["gain"])
 
 
-def outputs_off_by(dtype, size):
-    """Without its power of ten, and what arrives."""
-    kept, _, gap = (values[layer_runs.SIZES.index(size)] for values in layer_runs.arrivals(dtype))
-    return [kept, gap, gap / 10.0**np.floor(np.log10(gap)), 10]
-
-
 def full_goes(angle):
     return np.rad2deg(np.arctan2(*np.sign([np.sin(np.radians(angle)),
                                            np.cos(np.radians(angle)).round(9)])))
@@ -101,7 +87,6 @@ def full_goes(angle):
                                         "tuned": language_models.TUNED_AT}),
     (language_models.costs, half_of_the_models, {"pair": language_models.PAIRS,
                                                  "power": language_models.POWERS}),
-    (language_models.one_stride, median_stride, {"rule": language_models.STRIDE_POWERS}),
     (rotated_digits.names, of_24, {"task": digits_runs.NAMED, "r": digits_runs.NAMED_RANKS}),
     (rotated_digits.rotated_digits, right_of_both_tasks, {"task": digits_runs.TASKS[:3],
                                               "r": digits_runs.RANKS}),
@@ -110,7 +95,6 @@ def full_goes(angle):
     (in_practice.memory, bytes_in_all, {"precision": PRECISIONS, "r": [4, 16, 64, 256]}),
     (in_peft.combine, arriving_of_linear, {"draws": in_peft.DRAWS, "r": [4],
                                            "weight": in_peft.WEIGHTS}),
-    (the_layer.merging, outputs_off_by, {"dtype": layer_runs.FORMATS, "size": layer_runs.SIZES}),
 ], ids=lambda value: getattr(value, "__name__", None))
 def test_a_headline_says_what_is_drawn(function, oracle, grid):
     figure_holds(function, oracle, **grid)

@@ -162,15 +162,13 @@ def test_subtracting_gives_back_a_part_of_the_entries(size, low, high):
 
 
 @pytest.mark.parametrize("name", runs.FORMATS)
-def test_the_figure_rounds_as_torch_does_and_shows_what_arrives(name):
+def test_the_table_rounds_as_torch_does_and_shows_what_arrives(name):
     values = np.random.default_rng(0).normal(size=4000) * np.geomspace(1e-9, 1e3, 4000)
     values[:8] = 1 + (np.arange(8) + 0.5) * torch.finfo(FORMATS[name]).eps  # ties
     values = np.float32(values).astype(float)
     np.testing.assert_array_equal(runs.rounded(values, name),
                                   torch.tensor(values).to(FORMATS[name]).double().numpy())
-    W0, delta, X = (torch.tensor(m) for m in runs.matrices(name))
-    for size, *shares, moved in zip(runs.SIZES, *runs.arrivals(name), strict=True):
-        error = X @ ((W0 + size * delta).to(FORMATS[name]).double() - W0 - size * delta).T
+    W0, delta = (torch.tensor(m) for m in runs.matrices(name))
+    for size, *shares in zip(runs.SIZES, *runs.arrivals(name), strict=True):
         # torch rounds by way of float32: one entry in many thousands differs
         assert shares == pytest.approx(arriving(W0, size * delta, FORMATS[name]), rel=1e-3)
-        assert moved == pytest.approx(norm(error) / norm(X @ (W0 + size * delta).T), rel=1e-3)

@@ -1,5 +1,5 @@
-"""The figures of the chapter On language models: the valleys of 35 models, what a carried learning
-rate costs, and whether the scale was α/r."""
+"""The figures of the chapter On language models: the valleys of 35 models, and what a carried
+learning rate costs."""
 
 from functools import cache
 
@@ -8,12 +8,10 @@ import numpy as np
 from lora_book.language_models import runs
 from lora_book.shared.axes import labelled, log_labelled
 from lora_book.shared.drawing import fill
-from lora_book.shared.looks import end_labels, named, named_ticks, roomy
-from lora_book.shared.scale_rules import FORMULAS
+from lora_book.shared.looks import named
 from lora_book.shared.style import figure, line, marks
 from lora_book.shared.valleys import BALL, Valley, valley_rows
 
-RANKS = (1, 2, 4, 16, 64, 128)
 TUNED_AT = ("the smallest rank", "the largest rank")
 HIGHEST = 0.03  # loss above a valley's least, in nats, where a wall is cut
 RATE_TICKS = {"tickvals": [3e-5, 1e-4, 3e-4, 1e-3, 3e-3],
@@ -26,8 +24,6 @@ POWERS = (-0.5, -0.25, 0.0, 0.15, 0.25, 0.5)
 ENDS = (1 / 12, 6)  # of the axis, in best η
 TOP = 0.0125  # nats; what lies above is drawn here
 BELOW = -0.001  # nats; where the ground ends
-
-STRIDE_POWERS = {"LoRA": 0.0, "rsLoRA": 0.5, "unscaled": 1.0}  # how a stride grows with r
 
 MODELS = {model.short_name: model for model in runs.models()}
 
@@ -123,32 +119,3 @@ def _best(model: runs.Model, r: int) -> float:
     """The rate at the bottom of the valley, or the end of the rates that is lowest."""
     rate = runs.bottom(model, r)[0]
     return rate if np.isfinite(rate) else model.best(r)
-
-
-def one_stride(rule: str = "LoRA") -> dict:
-    """The stride against the rank, read from the losses at the smallest rate: a line a model."""
-    factors = {name: runs.strides(model) for name, model in MODELS.items()}
-    from_one = [strides[64] for strides in factors.values() if {1, 64} <= set(strides)]
-    measured = float(np.median(from_one))
-    promised = 64 ** STRIDE_POWERS[rule]
-
-    ranks = np.array(RANKS)
-    traces = [line(list(strides), list(strides.values()), "ink", width=1.5, opacity=0.45,
-                   **named(name, list(strides.values())))
-              for name, strides in factors.items() if strides]
-    ends = {}
-    for name, power in STRIDE_POWERS.items():
-        chosen = name == rule
-        colour = "rose" if chosen else "frozen"
-        predicted = ranks.astype(float) ** power
-        traces.append(line(ranks, predicted, colour, width=4 if chosen else 1.5,
-                           dash="solid" if chosen else "dash",
-                           **named(FORMULAS[name], predicted)))
-        ends[FORMULAS[name]] = float(predicted[-1]), colour
-    traces.append(end_labels(RANKS[-1], ends, pad=2))
-    headline = (f"From r = 1 to 64 the step grows × {measured:.2f}; "
-                f"{FORMULAS[rule]} would make it × {promised:g}")
-    return figure(
-        traces, headline, [roomy(named_ticks(RANKS, "rank r"), 0.45)],
-        [log_labelled("length of the step", -0.35, 2.2, [1, 3, 10, 30, 100])], headline)
-

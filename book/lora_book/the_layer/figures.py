@@ -1,25 +1,14 @@
-"""What rounding does to a merged weight: how much of ΔW arrives, and how far outputs move."""
+"""What rounding does to the entries of a merged weight."""
 
 import numpy as np
 
 from lora_book.shared.axes import labelled
-from lora_book.shared.looks import named, ring
-from lora_book.shared.style import (
-    COLOURS,
-    coloured,
-    figure,
-    line,
-    marks,
-    power_ticks,
-    words,
-)
-from lora_book.the_layer.runs import FORMATS, SIZES, K, arrivals, rounded
-from lora_edu.explore.words import number, short
+from lora_book.shared.looks import named
+from lora_book.shared.style import coloured, figure, line, marks
+from lora_book.the_layer.runs import K, rounded
 
-DASHES = {"float32": "dot", "float16": "dash", "bfloat16": "solid"}
 ENTRIES = (3, 1.5, 0.8, 0.4, 0.2, 0.1)  # of W0, in standard deviations of its entries
 ON_RULERS = (0.001, 0.002, 0.005, 0.01, 0.02)  # Δw, in the same unit
-TRAINED = {"GPT-3": (0.06, 0.11), "our GPT": (0.3, 2)}  # ‖ΔW‖ / ‖W0‖ after training
 
 
 def rulers(size: float = 0.005) -> dict:
@@ -49,36 +38,3 @@ def rulers(size: float = 0.005) -> dict:
         f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
         f"{np.count_nonzero(stored)} of {len(ENTRIES)} entries move",
         headings=[f"{coloured('│ w + Δw', 'delta')}   {coloured('● what is stored', 'rose')}"])
-
-
-def merging(dtype: str = "bfloat16", size: float = 1e-3) -> dict:
-    """Left: the part of ΔW that arrives in its own direction. Right: the error of the outputs.
-
-    dtype: one of FORMATS. size: ‖ΔW‖ / ‖W0‖.
-    """
-    at = SIZES.index(size)
-    traces = []
-    for panel, field, quantity in ((1, "kept", "delta"), (2, "moved", "loss")):
-        for name in [other for other in FORMATS if other != dtype] + [dtype]:
-            traces.append(line(
-                SIZES, getattr(arrivals(name), field), quantity, panel=panel, dash=DASHES[name],
-                width=3.5 if name == dtype else 2, opacity=1.0 if name == dtype else 0.55,
-                **named(name)))
-        traces.append(ring(size, getattr(arrivals(dtype), field)[at], size=13, panel=panel))
-    for y, (name, ends) in zip((0.2, 0.06), TRAINED.items(), strict=True):
-        traces += [line(ends, [y, y], "brown", width=8, **named(name)),
-                   words([ends[0] / 1.3], [y], [name], textposition="middle left",
-                         textfont={"color": COLOURS["brown"]})]
-    traces += [words([2.4e-5, 5e-3], [0.5, 0.5], ["fp16", "bf16"]),
-               words([0.1] * 3, [5e-3, 6e-5, 1e-7], ["bf16", "fp16", "fp32"], panel=2)]
-    kept, error, moved = (values[at] for values in arrivals(dtype))
-    xaxis = labelled("‖ΔW‖ / ‖W₀‖", -5.2, 0.4, **power_ticks(-4, 0, every=2))
-    return figure(
-        traces, f"{100 * kept:.0f} % of ΔW arrives, and outputs are off by {number(moved)}",
-        [xaxis, xaxis],
-        [{"range": [-0.03, 1.15], "tickformat": ".0%"},
-         {**power_ticks(-8, -2, every=2), "range": [-8.5, -1.5]}],
-        f"{dtype}, ‖ΔW‖ = {short(size)}·‖W₀‖: {number(100 * kept)} % of ΔW arrives in the merged "
-        f"weight, with an error of {number(100 * error)} % of its size; the outputs are off by "
-        f"{number(moved)} of their size",
-        headings=[coloured("what arrives", "delta"), coloured("outputs off by (share)", "loss")])

@@ -28,35 +28,33 @@ def rounded(values: np.ndarray, format_name: str) -> np.ndarray:
 
 
 @cache
-def matrices(format_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(W0, ΔW of W0's norm and rank 8, 64 inputs X): W0 representable in the format."""
+def matrices(format_name: str) -> tuple[np.ndarray, np.ndarray]:
+    """(W0, ΔW of W0's norm and rank 8): W0 representable in the format."""
     rng = np.random.default_rng(0)
     W0 = rounded(rng.normal(0, 1 / np.sqrt(K), (D, K)), format_name)
     delta = rng.normal(size=(D, 8)) @ rng.normal(size=(8, K))
-    return W0, delta * np.linalg.norm(W0) / np.linalg.norm(delta), rng.normal(size=(64, K))
+    return W0, delta * np.linalg.norm(W0) / np.linalg.norm(delta)
 
 
 class Arrivals(NamedTuple):
     """What arrives of ΔW in a merged weight, for all SIZES. With E = merged − (W0 + ΔW):
 
-    kept = ⟨ΔW + E, ΔW⟩ / ‖ΔW‖², error = ‖E‖ / ‖ΔW‖, moved = ‖X·Eᵀ‖ / ‖X·(W0 + ΔW)ᵀ‖.
+    kept = ⟨ΔW + E, ΔW⟩ / ‖ΔW‖², error = ‖E‖ / ‖ΔW‖.
     """
 
     kept: np.ndarray
     error: np.ndarray
-    moved: np.ndarray
 
 
 @cache
 def arrivals(format_name: str) -> Arrivals:
     """The Arrivals where only the merged weight is rounded, and sums are exact."""
-    W0, delta, X = matrices(format_name)
+    W0, delta = matrices(format_name)
     rows = []
     for size in SIZES:
         update = size * delta
         E = rounded(W0 + update, format_name) - (W0 + update)
         square = np.vdot(update, update)
         rows.append((1 + np.vdot(E, update) / square,
-                     np.sqrt(np.vdot(E, E) / square),
-                     np.linalg.norm(X @ E.T) / np.linalg.norm(X @ (W0 + update).T)))
+                     np.sqrt(np.vdot(E, E) / square)))
     return Arrivals(*np.array(rows).T)
