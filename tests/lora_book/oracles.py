@@ -3,11 +3,8 @@
 from types import SimpleNamespace
 
 import numpy as np
-import torch
 
-from lora_book.first_r import make_data
-from lora_book.shared import digits
-from lora_edu import Regression, initial
+from lora_edu import Regression
 
 
 def span(values) -> tuple[float, float]:
@@ -47,32 +44,3 @@ def minibatches(task, size):
         return Regression(task.W0, task.W_star, X).loss_and_gradient(W)
 
     return SimpleNamespace(W0=task.W0, loss_and_gradient=loss_and_gradient)
-
-
-def digits_by_torch(r, batch, rates, seed, alpha=8):
-    """The test loss of one run of the digits at 45° by torch's modules and Adam, a rate for each
-    step, and how far each A moved in lengths of its start. r: 0 for full fine-tuning."""
-    model = make_data.model()
-    data = digits.load(45)
-    rng = np.random.default_rng(seed)
-    pairs = [initial(*W.shape, r, rng=rng) if r else (np.eye(1), W) for W in model.weights]
-    A, B = ([torch.tensor(part, requires_grad=True) for part in parts]
-            for parts in zip(*pairs, strict=True))
-
-    def loss_on(X, y):
-        X = torch.tensor(X)
-        for i, (W, b) in enumerate(zip(model.weights, model.biases, strict=True)):
-            weight = torch.tensor(W) + alpha / r * B[i] @ A[i] if r else B[i]
-            X = torch.nn.functional.linear(X if i == 0 else X.relu(), weight, torch.tensor(b))
-        return torch.nn.functional.cross_entropy(X, torch.tensor(y))
-
-    optimiser = torch.optim.Adam([*A, *B] if r else B)
-    batches = rng.integers(len(data.X_train), size=(len(rates), batch))
-    for rate, pictures in zip(rates, batches, strict=True):
-        optimiser.param_groups[0]["lr"] = rate
-        optimiser.zero_grad()
-        loss_on(data.X_train[pictures], data.y_train[pictures]).backward()
-        optimiser.step()
-    moves = [apart(end.detach().numpy(), start)
-             for end, (start, _) in zip(A, pairs, strict=True)]
-    return loss_on(data.X_test, data.y_test).item(), moves

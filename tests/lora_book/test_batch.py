@@ -4,23 +4,18 @@ import numpy as np
 import pytest
 
 from lora_book.beside_full import runs_batch
+from lora_book.shared import mlp
 from lora_book.shared.fits import geometric_mean
-from tests.lora_book.oracles import digits_by_torch, span
-
-
-def falling(steps):
-    """The share of η at each step of a linear fall to 0."""
-    return np.linspace(1, 0, steps, endpoint=False)
+from tests.lora_book.oracles import apart, span
 
 
 @pytest.mark.claim("obs-batch")
 @pytest.mark.parametrize(("r", "batch", "lr"), [(0, 64, 1 / 128), (8, 64, 1 / 64),
                                                 (1, 256, 1 / 128)])
-def test_a_sample_of_the_stored_losses_by_torch(r, batch, lr):
+def test_a_sample_of_the_stored_losses_trained_anew(r, batch, lr):
     place = ([*runs_batch.METHODS.values()].index(r), runs_batch.BATCHES.index(batch),
-             list(runs_batch.RATES).index(lr), 2)
-    steps = 6400 // batch
-    again, _ = digits_by_torch(r, batch, lr * falling(steps), seed=2)
+             list(runs_batch.RATES).index(lr))
+    again = runs_batch.train(r, batch, lr)
     assert again == pytest.approx(runs_batch.losses()[place], rel=0.03)
 
 
@@ -38,12 +33,22 @@ def test_how_the_best_rates_move_with_the_batch():
 
 
 @pytest.mark.claim("obs-batch-alpha")
-@pytest.mark.parametrize(("lr", "alpha", "far"), [(1 / 32, 16, True), (1 / 128, 128, False)])
-def test_a_sample_of_the_losses_with_alpha_tuned_by_torch(lr, alpha, far):
-    place = ([*runs_batch.ALPHAS].index(lr), 1, 2, list(runs_batch.ALPHAS[lr]).index(alpha), 2)
-    again, moves = digits_by_torch(8, 64, lr * falling(100), seed=2, alpha=alpha)
+@pytest.mark.parametrize(("lr", "alpha", "far"), [(1 / 32, 8, True), (1 / 128, 128, False)])
+def test_a_sample_of_the_losses_with_alpha_tuned_trained_anew(monkeypatch, lr, alpha, far):
+    """And whether each A moved by more than its own length."""
+    class Watched(mlp.MLPRuns):
+        def __init__(self, weights, biases, starts, s):
+            super().__init__(weights, biases, starts, s)
+            stacks.append((self, [A.copy() for A in self.A]))
+
+    stacks = []
+    monkeypatch.setattr(mlp, "MLPRuns", Watched)
+    again = runs_batch.train(8, 64, lr, alpha)
+    place = [*runs_batch.ALPHAS].index(lr), 1, 2, list(runs_batch.ALPHAS[lr]).index(alpha)
     assert again == pytest.approx(runs_batch.losses("alpha")[place], rel=0.03)
-    assert all((move > 1) == far for move in moves)
+    moves = [apart(end, start) for run, starts in stacks
+             for end, start in zip(run.A, starts, strict=True)]
+    assert len(moves) == 3 and all((move > 1) == far for move in moves)
 
 
 @pytest.mark.claim("obs-batch-alpha")

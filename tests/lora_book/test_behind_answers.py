@@ -5,26 +5,30 @@ import pytest
 import torch
 
 from lora_book.behind_answers import runs_files, runs_overfit, runs_schedules
-from lora_book.small_gpt import load_base, loss_on
+from lora_book.small_gpt import load_base
 from lora_book.small_gpt.text import part
-from lora_edu.nn import inject
-from tests.lora_book.oracles import digits_by_torch, span
+from tests.lora_book.oracles import span
 
-RISE = np.arange(1, 11) / 10
-FALLS = {"constant": np.ones(90), "linear": np.linspace(1, 0, 91)[:90],
-         "cosine": np.cos(np.linspace(0, np.pi / 2, 91)[:90])**2,
-         "restarts": np.tile(np.cos(np.linspace(0, np.pi / 2, 31)[:30])**2, 3)}
+SCHEDULES = list(runs_schedules.SHAPES)
 
 
 @pytest.mark.claim("obs-schedules")
-@pytest.mark.parametrize("shape", FALLS)
-def test_a_sample_of_the_schedules_by_torch(shape):
-    lr = 1 / 64
-    stored = runs_schedules.losses()[list(FALLS).index(shape), 1,
-                                     list(runs_schedules.RATES).index(lr), 2]
-    rates = lr * np.concatenate([RISE, FALLS[shape]])
-    again, _ = digits_by_torch(8, 64, rates, seed=2)
-    assert again == pytest.approx(stored, rel=0.02)
+@pytest.mark.parametrize("shape", SCHEDULES)
+def test_a_sample_of_the_schedules_trained_anew(shape):
+    stored = runs_schedules.losses()[SCHEDULES.index(shape), 1, 3]
+    lr = runs_schedules.RATES[3]
+    assert runs_schedules.train(shape, 10, lr) == pytest.approx(stored, rel=0.02)
+
+
+@pytest.mark.claim("obs-schedules")
+def test_schedules_rise_and_fall_as_they_are_called():
+    rates = {name: [runs_schedules.after(10, shape)(step, 100) for step in range(100)]
+             for name, shape in runs_schedules.SHAPES.items()}
+    part = np.arange(90) / 90
+    falls = {"constant": 1 + 0 * part, "linear": 1 - part, "cosine": np.cos(np.pi / 2 * part)**2,
+             "restarts": np.cos(np.pi / 2 * (3 * part % 1))**2}
+    for name, fall in falls.items():
+        np.testing.assert_allclose(rates[name], [*np.arange(1, 11) / 10, *fall], atol=1e-12)
 
 
 @pytest.mark.claim("obs-schedules")
@@ -46,26 +50,11 @@ def test_schedules_that_fall_end_lower_at_a_larger_rate():
 
 
 @pytest.mark.claim("obs-overfit")
-def test_the_first_epoch_on_few_characters_by_a_plain_loop():
-    rng = np.random.default_rng(1)
-    model = load_base()
-    inject(model, ("q", "k", "v", "out", "up", "down"), r=8, alpha=8, rng=rng)
-    text = part("devil", "train")[:6401]
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, betas=(0.9, 0.99), weight_decay=0)
-    for step in range(10):
-        optimiser.param_groups[0]["lr"] = 0.008 * (step + 1) / 10
-        starts = rng.integers(0, 6401 - 64, 10)
-        logits = model(torch.stack([text[i:i + 64] for i in starts]))
-        after = torch.stack([text[i + 1:i + 65] for i in starts])
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), after.flatten())
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
-    place = (0, 0, runs_overfit.RATES.index(0.008), 1, 0)
-    assert loss_on(model, part("devil", "validation")) == pytest.approx(
-        runs_overfit.losses()[place], abs=2e-3)
+def test_the_first_epochs_on_few_characters_trained_anew(monkeypatch):
+    monkeypatch.setattr(runs_overfit, "EPOCHS", (1, 2))
+    [again, _] = runs_overfit.train("plain", 0.008, seed=1)
+    stored = runs_overfit.losses()[0, 0, runs_overfit.RATES.index(0.008), 1]
+    assert again == pytest.approx(stored[:2], abs=2e-3)
 
 
 @pytest.mark.claim("obs-overfit")

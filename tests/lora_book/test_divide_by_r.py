@@ -100,12 +100,6 @@ def test_uniform_draws_do_nearly_the_same(name, r):
     assert square == pytest.approx(want, abs=off) and (square < 1 or name == "Adam")
 
 
-@pytest.mark.claim("obs-uniform-draws")
-def test_a_row_with_one_entry_gains_more_from_uniform_draws():
-    alone = np.abs(np.random.default_rng(0).uniform(-1, 1, 640_000)).mean()
-    assert alone / math.sqrt(2 / (3 * math.pi)) == pytest.approx(1.085, abs=0.002)
-
-
 @pytest.mark.claim("thm-best-rate")
 @pytest.mark.parametrize(("r", "s"), [(2, 1.0), (8, 0.25), (32, 1.0)])
 @BOTH

@@ -12,7 +12,6 @@ from lora_book.divide_by_r.runs_rate import crossover
 from lora_book.first_r import make_data, runs_models
 from lora_book.first_r.figures import dropped
 from lora_book.minilm import make_data as minilm
-from lora_book.minilm.passages import WORKS
 from lora_book.shared import digits, rate_maps
 from lora_book.shared import digits_map as first_r
 from lora_book.shared.fits import exponent, geometric_mean, vertex
@@ -194,14 +193,9 @@ def test_a_sample_of_the_map_trained_anew(task, r, s, at):
 
 @pytest.mark.parametrize("r1", first_r.FIRST_RANKS)
 @pytest.mark.parametrize("task", first_r.TASKS)
-def test_a_ball_lies_as_high_as_the_carried_rate_costs(task, r1):
-    figure = dropped("kept", task, r1)
+def test_what_the_carried_rate_costs_is_said(task, r1):
     regrets = first_r.regrets(task, RULES[KEPT], r1)
     costs = geometric_mean(regrets)
-    heights = np.minimum(np.log10(costs), 1)
-    [balls] = (trace for trace in figure["data"] if trace.get("name") == "balls")
-    above = np.array(balls["y"]) + range(7)
-    np.testing.assert_allclose(above - above[costs == 1].mean(), 0.86 * heights, atol=1e-9)
     lost = np.isinf(regrets).sum(axis=1).max()
     # Tuned at 1 and carried to 64, SGD's best rate is the last of those tried.
     bound = "≥ " if (task, r1) == (SGD, 1) else ""
@@ -210,7 +204,7 @@ def test_a_ball_lies_as_high_as_the_carried_rate_costs(task, r1):
         outcome = f"{lost} of 5 runs diverge"
     elif max(costs) == 1:
         outcome = "costs nothing"
-    assert outcome in reading(figure)
+    assert outcome in reading(dropped("kept", task, r1))
 
 
 # --- five tasks
@@ -268,22 +262,3 @@ def test_what_a_rate_of_another_rank_costs(first, other, factor):
     pair = (runs_models.curve("MiniLM", "LoRA", r) for r in (first, other))
     logs = ((rates, np.log(losses)) for rates, losses in pair)
     assert np.exp(price(*logs)) == pytest.approx(factor, abs=5e-3)
-
-
-@pytest.mark.claim("obs-five-models")
-@pytest.mark.parametrize(("model", "seeds", "ranks", "ends", "step"), [
-    ("regression", 5, 7, (0.001, 2), 2**0.5), ("digits, 45°", 5, 7, (0.0014, 0.25), 2**0.5),
-    ("digits, 90°", 5, 7, (0.0014, 0.25), 2**0.5), ("small GPT", 3, 5, (0.004, 0.512), 2),
-    ("MiniLM", 2, 3, (0.002, 0.128), 2)])
-def test_the_set_up_is_the_one_told(model, seeds, ranks, ends, step):
-    curves = [runs_models.curve(model, rule, r) for rule in runs_models.TO_ALPHA_RULE
-              for r in runs_models.ranks(model)]
-    assert (len(curves), len(curves[0][1])) == (3 * ranks, seeds)
-    rates = np.unique(np.concatenate([rates for rates, _ in curves]))
-    assert span(rates) == pytest.approx(ends, rel=0.03)
-    np.testing.assert_allclose(rates[1:] / rates[:-1], step)
-
-
-def test_the_steps_and_passages_are_those_told():
-    assert (runs_models.STEPS, minilm.STEPS, minilm.BATCH, minilm.TRAINED) == (30, 24, 8, 64)
-    assert minilm.EACH * len(WORKS) - minilm.TRAINED == 636

@@ -214,11 +214,3 @@ def test_the_gap_is_exactly_zero_where_all_that_is_needed_is_ticked(optimiser, n
 def test_stride_and_turning_tell_settings_apart(change, stride, turning):
     lower, upper, *_ = (bar["x1"] for bar in figures.two_numbers(change)["layout"]["shapes"])
     assert (upper, lower) == pytest.approx((stride, turning), rel=1e-3)
-
-
-def test_each_setting_that_stays_behind_has_its_place():
-    medians = [np.median(gaps) for gaps in runs.left_behind().values()]
-    places, texts = plain_figure(figures.roughly())["data"]
-    assert list(places["x"]) == medians
-    percent = [float(text.strip(" %")) for text in texts["text"]]
-    assert percent == pytest.approx(100 * np.array(medians), rel=0.05)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lora_book.low_rank_update.figures import low_rank, singular_values
+from lora_book.low_rank_update.figures import low_rank
 from lora_book.low_rank_update.runs import terms
 from lora_book.shared.word import picture
-from tests.lora_book.figure_words import headline, reading
+from tests.lora_book.figure_words import reading
 
 SQUARES = np.linalg.eigvalsh(picture() @ picture().T)[::-1].clip(0)  # of the singular values
 
@@ -61,11 +61,3 @@ def test_what_is_shown_is_made_of_what_is_stored(r):
     np.testing.assert_allclose(product, shown, atol=4)  # of 100: B and A are rounded
     left = np.sqrt(SQUARES[r:].sum() / SQUARES.sum())
     assert f"the error is {100 * left:.2f} %" in reading(low_rank(r))
-
-
-def test_each_plaid_is_as_strong_as_its_singular_value():
-    plaids = [np.array(part["z"]) for part in singular_values()["data"] if "z" in part]
-    lengths = [np.linalg.norm(plaid) / 20 for plaid in plaids[:7]]  # the rest is rounded
-    assert len(plaids) == 16
-    np.testing.assert_allclose(lengths, np.sqrt(SQUARES[:7]), rtol=0.08)
-    assert headline(singular_values()) == "7 pairs stand above the noise"

@@ -12,7 +12,6 @@ import torch
 from lora_book.beside_full.runs_whole import beside
 from lora_book.shared import rate_maps
 from lora_book.small_gpt import (
-    figures,
     fit,
     load_base,
     loss_on,
@@ -211,22 +210,6 @@ def test_one_run_of_the_first_r_comes_out_again():
     rates, losses = curve("none", 16)
     again = make_maps.validation_loss("bible", "none", 16, 0.016, 0)
     assert again == pytest.approx(losses[0][rates == 0.016].item(), abs=0.01)
-
-
-@pytest.mark.parametrize(("adapter", "style", "r"), [
-    ("none", "shakespeare", 0), ("Bible", "bible", 4), ("Devil's Dictionary", "devil", 4)])
-def test_the_page_shows_the_sample_s_own_characters(adapter, style, r):
-    cells, *texts = figures.small_gpt("LOVE, n.", adapter, 4)["data"]
-    sample = results.sample(style, r, "LOVE, n.")
-    shown = "".join("".join(trace["text"]) for trace in texts)
-    assert len(shown) > 100
-    assert re.sub(r"\s", "", sample["prompt"] + sample["text"]).startswith(shown)
-    assert np.asarray(cells["z"]).any() == (adapter != "none")
-
-
-def test_the_table_shows_what_was_measured():
-    shares = [float(share) for share in re.findall(r"(\d+)%", results.budget())]
-    assert shares == sorted(shares) and shares[3] == 64  # q and v
 
 
 @pytest.mark.claim("obs-full-beside")
