@@ -57,13 +57,6 @@ def test_a_slip_loses_its_own_step(name, slip, tmp_path):
     assert own in steps and steps <= (one_function if own in one_function else {own})
 
 
-@pytest.mark.parametrize("function", ["delta", "backward", "scale", "load"])
-def test_a_missing_name_fails_its_step_alone(function, tmp_path):
-    text = whole("lora.py").replace(f"def {function}(", f"def not_{function}(")
-    own = {step.name.replace("-", "_") for step in STEPS if function in step.functions}
-    assert lost(tmp_path, {"lora.py": text}) == own
-
-
 def test_the_box_is_graded_at_the_command_line(tmp_path):
     make.write_box(tmp_path / "box.zip")
     zipfile.ZipFile(tmp_path / "box.zip").extractall(tmp_path)
