@@ -66,9 +66,3 @@ def test_a_seed_stands_for_its_generator_and_nothing_for_a_new_one(drawn):
     for seed in (7, np.int64(7), 2**80):
         np.testing.assert_array_equal(drawn(seed), drawn(np.random.default_rng(seed)))
     assert (drawn(None) != drawn(None)).all()
-
-
-def test_with_one_seed_a_gaussian_A_is_the_first_rows_of_W0():
-    """A is drawn before B."""
-    A, _ = initial(4, 5, 2, distribution="gaussian", rng=0)
-    np.testing.assert_array_equal(A, teacher_student(4, 5, rng=0).W0[:2])

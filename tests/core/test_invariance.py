@@ -47,8 +47,8 @@ def start(seed=0, r=4, name="A random, B zero"):
     return problem, Adapter(A, B, 2.0)
 
 
-def weights(problem, adapter, optimiser, steps=60, states=None):
-    """ΔW at every step, (steps + 1, d, k), by the plainest loop there is; its states in a list."""
+def weights(problem, adapter, optimiser, steps=60):
+    """ΔW at every step, (steps + 1, d, k), by the plainest loop there is."""
     A = adapter.A
     B = adapter.B
     s = adapter.scaling
@@ -58,8 +58,6 @@ def weights(problem, adapter, optimiser, steps=60, states=None):
         path.append(s * (B @ A))
         G = problem.gradient(problem.W0 + path[-1])
         (A, B), state = optimiser.step([A, B], [s * (B.T @ G), s * (G @ A.T)], state)
-        if states is not None:
-            states.append(state)
     return np.array(path)
 
 
@@ -87,24 +85,6 @@ def test_other_numbers_agree_to_rounding(name, a, b, seed):
     # Muon and Adafactor amplify rounding where they step to and fro about a minimum.
     rounding = 1e-8 if name.startswith(("Muon", "Adafactor")) else 1e-12
     assert np.abs(ours - theirs).max() <= rounding * max(1, np.abs(ours).max())
-
-
-@pytest.mark.parametrize("scale_parameter", [True, False])
-def test_adafactors_floor_does_not_follow_and_acts_where_the_docstring_says(scale_parameter):
-    optimiser = Adafactor(0.03, eps2=0.2, scale_parameter=scale_parameter)
-    problem, adapter = start(name="both random")
-    states = []
-    ours = weights(problem, adapter, optimiser, states=states)
-
-    def gap(a, optimiser):
-        theirs = weights(problem, *equivalent(adapter, optimiser, a))
-        return np.abs(theirs - ours).max()
-
-    least_mean = min(R.mean() for _, rows, _ in states for R in rows)
-    a = 2.0 ** np.floor(np.log2(np.sqrt(least_mean / np.finfo(float).eps)))
-    assert gap(a, optimiser) == 0  # R is a² times as small, and its mean still at least eps1
-    assert gap(16 * a, optimiser) > 0.01
-    assert gap(16 * a, replace(optimiser, eps1=1e-100)) == 0
 
 
 @pytest.mark.claim("thm-invariance", "thm-degree")

@@ -63,13 +63,11 @@ def test_history_is_a_torch_loops(start, ours, theirs):
     np.testing.assert_array_equal(at_rest.adapter.A, adapter.A)
 
 
-@pytest.mark.parametrize(("name", "settings", "rule"), [
-    ("adam", {}, Adam(0.001)), ("Adam", {"lr": 0.1, "eps": 1e-4}, Adam(0.1, eps=1e-4)),
-    ("sgd", {"lr": 0.2}, SGD(0.2))])
-def test_an_optimiser_may_be_named(name, settings, rule):
-    named = train(PROBLEM, adapter_at("both random"), name, 5, **settings)
+def test_an_optimiser_may_be_named():
+    start = adapter_at("both random")
+    named = train(PROBLEM, start, "adam", 5, lr=0.1, eps=1e-4)
     np.testing.assert_array_equal(
-        named.loss, train(PROBLEM, adapter_at("both random"), rule, 5).loss)
+        named.loss, train(PROBLEM, start, Adam(0.1, eps=1e-4), 5).loss)
 
 
 def test_a_diverging_run_can_be_kept_up_to_its_last_finite_step():

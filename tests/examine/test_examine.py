@@ -9,7 +9,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors import safe_open
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import save, save_file
 from torch import nn
 
 from lora_edu.examine import Stopped, examine
@@ -122,28 +122,6 @@ def test_layer_2_stands_before_layer_10_and_no_name_is_cut():
     assert all(name in examination.report(whole=True).rpartition("module\n")[2] for name in names)
 
 
-def test_a_name_of_several_lines_is_a_module_on_one():
-    name = "layers.0.q\nproj"
-    examination = examine(save({f"{name}.lora_A.weight": torch.ones(1, 2),
-                                f"{name}.lora_B.weight": torch.ones(2, 1)}))
-    [row] = examination.rows
-    assert (row.layer, row.block, row.part) == (name, "layers.0", "q\nproj")
-    assert r" layers.0.q\nproj" in examination.report(whole=True)
-    assert r"where:  layers.0.q\nproj" in str(examination)
-
-
-def test_in_a_repl_it_is_one_line(tmp_path):
-    """Arrays are its attributes, and print shows the report."""
-    examination = examine(write_peft(tmp_path, in_peft(**MIXED)))
-    assert repr(examination) == ("<Examination of adapter_model.safetensors: peft, 9 modules, "
-                                 "r = 2 to 8, nothing found>")
-    row = examination.rows[0]
-    assert repr(row) == (f"<Row layers.0.k: LoRA, shape = (12, 24), r = 2, s = 3, "
-                         f"norm = {row.norm:.3g}>")
-    assert repr(examine(save({"lora_unet_q.hada_w1_a": torch.ones(2, 2)}))) == (
-        "<Examination of the file: kohya, 1 module, 1 found, such as note other-method>")
-
-
 def test_all_that_settings_hold_goes_into_json():
     """What PEFT's own have as Python's objects, such as a set."""
     settings = LoraConfig(r=1, lora_alpha=1, target_modules=["q"]).to_dict()
@@ -156,35 +134,10 @@ def test_settings_and_bytes_may_be_given(tmp_path):
     folder = write_peft(tmp_path, in_peft(lora_alpha=8))
     file = folder / "adapter_model.safetensors"
     settings = folder / "adapter_config.json"
-    text = settings.read_bytes()
-    bare = {key.removeprefix("base_model.model."): value for key, value in load_file(file).items()}
-    for source in (file, file.read_bytes(), bytearray(file.read_bytes()), save(bare)):
-        for config in (settings, text, json.loads(text)):
+    for source in (file, file.read_bytes(), bytearray(file.read_bytes())):
+        for config in (settings, settings.read_bytes(), json.loads(settings.read_bytes())):
             assert {row.scale for row in examine(source, config).rows} == {2.0}
     assert {row.scale for row in examine(file).rows} == {2.0}
-
-
-def test_what_goes_to_other_tools_is_the_same_scale(tmp_path):
-    examination = examine(write_peft(tmp_path, in_peft(r=4, lora_alpha=6, use_rslora=True)))
-    assert examination.scales() == [(4, 6, 3.0, "α/√r", 9)]
-    assert examination.elsewhere()["kohya"] == "--network_dim=4 --network_alpha=12"
-    text = examination.report(whole=True)
-    assert "r = 4, α = 6, s = 3 by α/√r: 9 modules" in text and "layers.2.up" in text
-    assert "U(±1/√k), as PEFT, kohya" in text and "network_alpha=12" in text
-    json.dumps(examination.as_dict(), allow_nan=False)
-
-
-@pytest.mark.parametrize("sizes, line", [
-    ({"q": 3}, "q 3"),  # in no block
-    ({"layers.0.q": 3}, "q 3 (layers.0)"),
-    ({"layers.0.q": 3, "layers.1.q": 4, "layers.2.q": 8}, "q 3, 4, 8 (layers.2)")])
-def test_where_it_learned_has_each_number_once(sizes, line):
-    tensors_by_key = {}
-    for name, size in sizes.items():
-        tensors_by_key[f"{name}.lora_A.weight"] = torch.ones(1, 1)
-        tensors_by_key[f"{name}.lora_B.weight"] = torch.full((1, 1), float(size))
-    _, _, section = str(examine(save(tensors_by_key))).partition("Where it learned")
-    assert section.splitlines()[1].split() == line.split()
 
 
 def test_it_tells_how_far_it_is_and_can_be_stopped(tmp_path):
@@ -207,15 +160,6 @@ def test_memory_is_less_than_three_files(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2 * file.stat().st_size  # beside the mapped file
-
-
-def test_all_components_hold_all_of_the_update():
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        [row] = examine(save({"lora_unet_q.lora_down.weight": torch.tensor(rng.normal(size=(4, 9))),
-                              "lora_unet_q.lora_up.weight": torch.tensor(rng.normal(size=(7, 4)))})
-                        ).rows
-        assert row.rank_holding(1.0) == 4
 
 
 @pytest.mark.parametrize("call, error, message", [
@@ -307,26 +251,21 @@ def entry(begin=0, end=4, dtype="F32", shape=(1,)):
 
 DAMAGED = {  # the bytes, and words of the error
     "nothing": (b"", "cut off"),
-    "half a header": (save(GOOD)[:60], "cut off"),
     "half the numbers": (save(GOOD)[:-8], "must begin where .* cut off"),
     "100 MB of JSON": (file_of(b" " * 100_000_000), "at most 25000000 bytes, got 100000000"),
     "JSON of 100,000 brackets": (file_of(b'{"a":' + b"[" * 100_000), "header must be JSON"),
     "no JSON": (file_of(b"{oops"), "header must be JSON"),
-    "a list": (file_of([1]), "must be an object"),
     "a name twice": (file_of(b'{"a": 1, "a": 2}'), "a name occurs twice"),
     "tensors that overlap": (file_of({"a": entry(), "b": entry(2, 6)}, b"123456"),
                              "'b' must begin where the tensor before it ends, at 4"),
     "too much": (file_of({"a": entry()}, b"12345"), "1 bytes are left"),
     "a shape that does not fit": (file_of({"a": entry(shape=(3, 1))}, b"1234"), "as many bytes"),
-    "a side below zero": (file_of({"a": entry(shape=(-1, -1))}, b"1234"), "as many bytes"),
     "an unknown type": (file_of({"a": entry(dtype="F4")}, b"1234"), "must have a dtype of F64"),
-    "an entry of another kind": (file_of({"a": 1}), "must have a dtype"),
     "metadata of another kind": (file_of({"__metadata__": {"a": 1}}), "metadata must be text"),
     "an archive of torch": (b"PK\x03\x04" + b"0" * 99, r"a pickle .*\.pt.*not opened.*weights_on"),
     "a pickle": (b"\x80\x02}q\x00." + b"0" * 99, "a pickle .*not opened"),
     "a pointer of LFS": (b"version https://git-lfs.github.com/spec/v1\noid ", "git lfs pull"),
     "a GGUF": (b"GGUF\x03" + b"\0" * 99, "a GGUF"),
-    "a page": (b"<!DOCTYPE html><html></html>", "a web page"),
     "no adapter": (save({"weight": torch.ones(2, 2)}), r"matrices of one adapter.*\['weight'\]"),
     "two adapters": (save({f"q.lora_A.{name}.weight": torch.ones(2, 2) for name in ("a", "b")}),
                      r"one adapter, .* got those of 2 .*\['a', 'b'\]"),
@@ -344,24 +283,12 @@ def test_a_damaged_file_is_refused_by_what_is_wrong(tmp_path, case):
         examine(content)
 
 
-@pytest.mark.parametrize("length", [256 + 60, 256 + 128, 75 * 256 + 80])
-def test_no_length_of_a_header_is_taken_for_another_kind_of_file(length):
-    """Its first bytes are "<", how a pickle begins, and "PK"."""
-    content = save(GOOD)
-    begin = int.from_bytes(content[:8], "little")
-    header = content[8:8 + begin].ljust(length)
-    assert len(examine(struct.pack("<Q", length) + header + content[8 + begin:]).rows) == 1
-
-
 @pytest.mark.parametrize("asked, error, message", [
     ({"source": 5}, TypeError, "source must be a path or bytes, got 5"),
-    ({"source": {"a": 1}}, TypeError, "source must be a path or bytes, got {'a': 1}"),
-    ({"source": np.zeros(1, "M8[s]")}, TypeError, "source must be a path or bytes, got array"),
     ({"source": "pyproject.toml"}, ValueError, "pyproject.toml: the file is cut off, or no"),
     ({"source": b'{"r": 8}'}, ValueError, "it is JSON, such as settings: give its folder"),
     ({"alpha": 0}, ValueError, "alpha must be .* greater than 0, got 0"),
     ({"base": nn.Linear(2, 2)}, TypeError, "base must be the path of a .*, got Linear"),
-    ({"base": nn.Linear(2, 2).state_dict()}, TypeError, "base must be the path of .*, got Ordered"),
     ({"config": {"r": 2}}, ValueError, "config must be left out for kohya's layout"),
     ({"config": 5}, TypeError, "config, unless it is a dict, must be a path or bytes, got 5"),
     ({"progress": 5}, TypeError, "progress must be a function"),
