@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lora_edu.explore.controls import describe, make_controls, value_key, value_text
+from lora_edu.explore.controls import make_controls, value_key, value_text
 
 
 def figure(r=8, alpha=16.0, start="both zero", log=False):
@@ -34,12 +34,6 @@ def test_values_may_come_as_interact_takes_them(given, values, texts):
     assert control.values[control.start] == 8
 
 
-@pytest.mark.parametrize("given, start", [(True, 1), (False, 0), (np.True_, 1)])
-def test_a_truth_value_is_a_switch(given, start):
-    [control] = make_controls(figure, {"log": given}, {})
-    assert (control.kind, control.values, control.start) == ("switch", (False, True), start)
-
-
 def test_a_float_default_is_found_on_a_grid_that_rounds():
     [control] = make_controls(lambda q=0.3: None, {"q": np.linspace(0, 1, 11)}, {})
     assert control.start == 3 and control.values[3] != 0.3
@@ -58,9 +52,3 @@ def test_a_greek_letters_name_is_the_letter_unless_a_label_is_given():
 ])
 def test_a_value_has_a_text_for_readers_and_a_key_for_links(value, text, key):
     assert (value_text(value), value_key(value)) == (text, key)
-
-
-def test_behind_words_may_be_anything_even_arrays():
-    low, high = np.eye(2)
-    controls = make_controls(lambda mask=high: None, {"mask": {"low": low, "high": high}}, {})
-    assert controls[0].start == 1 and describe(controls, {"mask": high}) == "mask = high"

@@ -1,14 +1,11 @@
 """The widget of a notebook: a position asks, the kernel answers."""
 
-import gzip
 import json
 
 import pytest
 
 from lora_edu.explore import explore, show, states
-from lora_edu.explore.live import shared_bundle
 from lora_edu.explore.page import NO_PLOT
-from lora_edu.explore.page_data import data_of_explorers
 
 
 @pytest.fixture
@@ -57,13 +54,6 @@ def test_an_error_is_said_with_the_last_good_figure_and_goes(live, position, wor
     assert answer(live) == ([2, 0, 0], "3 one False", "")
 
 
-def test_the_widgets_html_is_the_pages_without_states_and_first_frame(live):
-    (data,) = data_of_explorers(live.html)
-    assert data["name"] == "figure" and "states" not in data
-    assert 'id="' not in live.html and "explorer-frame" not in live.html
-    assert "<figcaption>look</figcaption>" in live.html and "height:300px" in live.html
-
-
 def test_a_viewer_without_widgets_gets_the_words():
     plain = {"data": [{"y": [1, 2], "name": "line"}],
              "layout": {"title": {"text": "<b>Up</b>"}, "meta": {"reading": "1 < 2"}}}
@@ -73,11 +63,3 @@ def test_a_viewer_without_widgets_gets_the_words():
     assert bundle["text/html"].startswith(f"<p>Up</p><p>1 &lt; 2</p><p>{NO_PLOT}</p><table>")
     assert bundle["text/html"].endswith("<p>Look.</p>")
     assert bundle["text/plain"] == repr(explorer)
-
-
-def test_a_kernel_has_one_plotly_and_a_new_one_when_that_is_closed():
-    first = shared_bundle()
-    assert shared_bundle() is first and show({"data": []}, name="a").live().bundle is first
-    assert gzip.decompress(first.gzipped).startswith(b"/**")
-    first.close()
-    assert shared_bundle() is not first and shared_bundle().comm is not None

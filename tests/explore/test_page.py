@@ -83,9 +83,7 @@ TIED = {"margin": MARGIN, "xaxis": {"range": [0, 5]},
 @pytest.mark.parametrize("height, axes, layout, narrow", [
     (360, "y", {}, 360), (360, "yz", {}, 450), (400, "yz", {}, 480),  # two panels: a quarter more
     (400, "y", TIED, 6 * 50 + 30 + 40), (200, "y", TIED, 200),
-    (400, "y", TIED | {"xaxis": {"range": ["2024-01-01", "2024-02-01"]}}, 400),
     (400, "y", TIED | {"xaxis": {"range": [3, 3]}}, 400),
-    (400, "y", TIED | {"xaxis": {"range": [0, None]}}, 400),
     (400, "y", TIED | {"margin": {"l": 60, "r": 14, "t": 30, "pad": 4}}, 400)])
 def test_on_a_phone_a_plot_is_as_high_as_it_needs(height, axes, layout, narrow):
     figure = {"data": [{"y": [1], "yaxis": name} for name in axes], "layout": layout}

@@ -42,14 +42,6 @@ def test_a_figure_may_be_a_dict_and_its_template_is_left_to_the_page():
         assert plain_figure(figure) == {"data": [trace], "layout": layout}
 
 
-def test_lists_that_are_filled_at_some_positions_may_be_empty():
-    line = {"type": "line", "x0": 0, "x1": 1, "y0": 0, "y1": 1}
-    empty = {"shapes": [], "annotations": [], "images": []}
-    figures = explore(lambda r: {"data": [], "layout": {**empty, "shapes": [line] * r}}, name="a",
-                      r=[0, 1]).states()
-    assert [figure["layout"] for figure in figures] == [empty, {**empty, "shapes": [line]}]
-
-
 def test_plotly_sees_each_form_of_a_functions_figures_and_not_all(monkeypatch):
     validated = []
     monkeypatch.setattr(states, "validate", lambda figure, where: validated.append(where))
