@@ -42,9 +42,8 @@ MADE = {name: eval(code, names) for name, code in EXPLORERS.items()}  # as the k
 def lab(context, server):
     """The tab in which all cells have been run once."""
     new = nbformat.v4
-    link = new.new_markdown_cell("See [64 and both zero](#step-zero?r=64&start=both-zero).")
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    nbformat.write(new.new_notebook(cells=[*map(new.new_code_cell, CELLS), link], metadata=kernel),
+    nbformat.write(new.new_notebook(cells=[*map(new.new_code_cell, CELLS)], metadata=kernel),
                    server.folder / "explorers.ipynb")
     lab = Lab(context, server.port, "explorers.ipynb")
     lab.command("notebook:run-all-cells")
@@ -109,15 +108,6 @@ def test_python_moves_the_views_and_is_told_of_moves(lab):
     press(lab, "twice", "alpha", "Home", view=1)
     check(lab, "twice", 0, alpha=4)
     assert lab.ask("print(twice.live().values()['alpha'])") == "4\n"
-
-
-def test_a_link_moves_the_explorer_in_place(lab):
-    address = lab.page.url
-    lab.page.get_by_role("link", name="64 and both zero").click()
-    check(lab, "step-zero", r=64, start="both zero")
-    expect(lab.explorer("step-zero").locator("output")).to_have_text(["64", "16"])
-    expect(lab.explorer("step-zero").locator(".explorer-plot")).to_be_in_viewport()
-    assert lab.page.url == address
 
 
 def test_after_a_restart_a_view_says_what_to_do(lab):

@@ -28,7 +28,6 @@ from tests.steps import cell_of, with_slip
 
 NUMBERS = itertools.count()
 BOOK = file.books("lora.py")
-TORCH = file.books("lora_torch.py")
 STEP = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 
 

@@ -1,14 +1,10 @@
 """Buttons and addresses stand in the pages when they are known and work, and else not at all."""
 
 import re
-from types import SimpleNamespace
 
-import nbformat
 import pytest
 
 from book._extensions.myst import parts
-from book._extensions.notebooks.wheel import wheel_names
-from book._extensions.site import addresses
 from tests.book import REPOSITORY, source
 from tests.small_book import NOTEBOOK, build, cell, write
 
@@ -43,15 +39,6 @@ display(Markdown("| a |"), HTML("<p>2</p>"))"""),
 }
 REPO, SITE = "https://github.com/someone/book", "https://someone.example.org/book"
 KNOWN = {"LORA_EDU_REPOSITORY": REPO, "LORA_EDU_BRANCH": "main", "LORA_EDU_SITE": SITE}
-
-
-def test_without_an_address_nothing_is_set_that_needs_one(monkeypatch):
-    for name in KNOWN:
-        monkeypatch.delenv(name, raising=False)
-    app, config = SimpleNamespace(), SimpleNamespace()
-    addresses.setup(app)
-    addresses.set_options(app, config)
-    assert not app.lora_repository and not app.lora_site and vars(config) == {}
 
 
 @pytest.fixture(scope="module")
@@ -111,14 +98,3 @@ def test_what_a_page_names_is_there(built):
 def test_every_page_is_listed(built, file, link, ending):
     assert re.findall(link, text_of(built, file), re.MULTILINE) == [
         f"{SITE}/book/{page}{ending}" for page in ("index", "one", "questions", "reading")]
-
-
-def test_the_download_asks_the_site_for_the_wheels(built):
-    """Where the address is unknown, a zip file brings them: tests/site/test_downloads.py."""
-    download = nbformat.read(built / "_sources/book/one.ipynb", as_version=4)
-    assert download.metadata.keys() == {"kernelspec", "language_info"}
-    assert download.cells[-1].outputs[0].text == "one is 1\n"
-    for wheel in wheel_names(REPOSITORY):
-        assert f"{SITE}/wheels/{wheel}" in download.cells[0].source
-        assert (built / "wheels" / wheel).is_file()
-    assert f"[of the book]({SITE}/book/index.html)" in download.cells[1].source

@@ -1,19 +1,9 @@
 """What is changed in a page before it becomes HTML, and what the theme adds to it."""
 
-import jinja2
-import pytest
 from docutils import nodes
 from docutils.utils import new_document
 
 from book._extensions.site.theme import KeepTogether, OnScreen
-from tests.book import REPOSITORY
-
-
-@pytest.mark.parametrize("page", ["", "../glossary.html"])
-def test_how_to_cite_leads_to_its_heading(page):
-    """Also on the page that has the heading, to which Sphinx leads by a bare #."""
-    footer = jinja2.Template((REPOSITORY / "book/_templates/cite.html").read_text("utf-8"))
-    assert f'href="{page}#how-to-cite"' in footer.render(pathto=lambda name: page or "#")
 
 
 def test_each_formula_keeps_the_mark_behind_it():
