@@ -99,15 +99,6 @@ def test_the_totals_for_llama_7b(name, r, adapters, total):
     assert sum(terms.values()) == pytest.approx(total, rel=0.008 if r == 16 else 0.07)
 
 
-@pytest.mark.parametrize("r", [16, 64])
-def test_which_precisions_of_13b_fit_into_24_gb(r):
-    """With 2,048 tokens and a tenth of the card free."""
-    for checkpointing, fitting in ((True, ["8-bit base", "4-bit base"]), (False, [])):
-        terms = {name: account(LLAMAS["13B"], "all seven", r, precision, 2048, checkpointing)
-                 for name, precision in PRECISIONS.items()}
-        assert [name for name in terms if sum(terms[name].values()) < 0.9 * 24e9] == fitting
-
-
 # --- four bits
 
 TABLE = np.array((  # bitsandbytes' levels

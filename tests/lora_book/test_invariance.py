@@ -208,10 +208,3 @@ def test_the_gap_is_exactly_zero_where_all_that_is_needed_is_ticked(optimiser, n
         same = all(ticked[name] for name in needed.split())
         assert plain_figure(figure)["data"][0]["customdata"].any() != same
         assert reading(figure).endswith("exactly 0: the same bits") == same
-
-
-@pytest.mark.parametrize(("change", "step", "relative"), [
-    ("α × 16", 16, 1), ("η × 4, start × 4", 16, 1), ("η × 16", 16, 16), ("start × 16", 16, 1 / 16)])
-def test_two_numbers_tell_settings_apart(change, step, relative):
-    lower, upper, *_ = (bar["x1"] for bar in figures.two_numbers(change)["layout"]["shapes"])
-    assert (upper, lower) == pytest.approx((step, relative), rel=1e-3)

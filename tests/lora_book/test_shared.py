@@ -8,7 +8,6 @@ from torch.nn.functional import cross_entropy
 
 from lora_book.shared import digits, mlp
 from lora_book.shared.fits import exponent, vertex
-from lora_book.shared.style import COLOURS, ZeroLogAxis
 from lora_edu import initial
 
 
@@ -90,21 +89,3 @@ def test_the_exponent_of_powers_and_its_standard_error():
     x = np.array([2.0, 4, 16])
     power = exponent(x, np.stack([5 * x**0.5, x**0.7], axis=1))
     assert power == pytest.approx((0.6, 0.1))  # half the distance of two
-
-
-def test_a_positive_value_is_never_drawn_as_zero():
-    axis = ZeroLogAxis(-5, 3)
-    assert axis.place([0.0])[0] == axis.zero < axis.low <= axis.place([1e-5])[0]
-    assert axis.symbols("A", [1e9]) == ["triangle-up"]
-    np.testing.assert_array_equal(axis.place([1e9, 1e-7]), [axis.high, axis.low])
-
-
-@pytest.mark.parametrize("colour", COLOURS.values())
-def test_colours_stand_three_to_one_against_white_and_dark(colour):
-    def luminance(hex_colour):
-        channels = [int(hex_colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return np.dot(linear, [0.2126, 0.7152, 0.0722])
-
-    for light, dark in (("#ffffff", colour), (colour, "#121212")):
-        assert (luminance(light) + 0.05) / (luminance(dark) + 0.05) >= 3

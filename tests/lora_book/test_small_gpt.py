@@ -86,16 +86,6 @@ def test_every_learning_rate_is_the_best_on_validation_and_inside_its_range():
         assert len(row["test"]) == len(row["shakespeare"]) == 3
 
 
-def test_one_sample_comes_out_again():
-    stored = results.sample("devil", 4, "LOVE, n.")
-    model = adapted("devil", 4)
-    prompt = stored["prompt"]
-    whole = prompt + stored["text"]
-    assert make_data.sample(model, prompt)[:100] == stored["text"][:100]
-    gain = (surprise(load_base(), whole) - surprise(model, whole))[len(prompt) - 1:]
-    np.testing.assert_allclose(gain, stored["gain"], atol=0.02)
-
-
 @pytest.mark.claim("obs-gpt-ranks")
 @pytest.mark.parametrize(("style", "shares"), [
     ("bible", [41, 58, 64, 70]), ("devil", [64, 73, 77, 79])])

@@ -16,7 +16,6 @@ from lora_book.starts.runs_saved_files import off, original, train_and_save
 from lora_edu.nn import inject, load_adapter
 from tests.lora_book.figure_words import reading
 from tests.lora_book.peft_layer import TASK, W0, adapted, train, trained
-from tests.nn import models
 
 G0 = TASK.gradient(TASK.W0)
 
@@ -151,17 +150,6 @@ def test_an_embedding_starts_at_zero_and_learns_by_columns(by):
     assert not A.any() and kstest(B.detach().ravel(), "norm").pvalue > 0.01
     model(torch.tensor([3, 14, 15, 3])).square().sum().backward()
     assert A.grad.any(dim=0).nonzero().ravel().tolist() == [3, 14, 15]
-
-
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
-def test_where_the_head_shares_an_embeddings_adapter_every_token_gets_a_gradient():
-    model = models.tied_in_peft()
-    ids = torch.tensor([[3, 1, 4, 1]])
-    model(input_ids=ids, labels=ids).loss.backward()
-    matrices = dict(model.named_parameters())
-    A = matrices["base_model.model.model.embed_tokens.lora_embedding_A.default"]
-    of_the_head = matrices["base_model.model.lm_head.lora_B.default.weight"]
-    assert A.data_ptr() == of_the_head.data_ptr() and of_the_head.grad.any(dim=1).all()
 
 
 # A base that has moved

@@ -130,20 +130,6 @@ def test_the_starts_are_what_they_are_called(name):
         assert not start.A.any() and start.B.std().item() == pytest.approx(width, rel=0.1)
 
 
-def test_ten_steps_are_those_of_the_two_gradients():
-    """One run of a stack of two."""
-    eta = 0.1
-    drawn = tasks.draw_task(0)
-    start = tasks.draw_start("default", 0)
-    losses = make_data.losses("SGD", "default", 0, rates=[eta, 1e-9])
-    A, B = start.A, start.B
-    for _ in range(10):
-        G = torch.func.grad(drawn.loss)(start.base + 2 * B @ A)
-        A, B = A - eta * 2 * B.T @ G, B - eta * 2 * G @ A.T
-    assert losses[0, 1] == pytest.approx(drawn.loss(start.base + 2 * B @ A).item())
-    assert losses[1, -1] == pytest.approx(losses[1, 0], rel=1e-5)
-
-
 # --- the stored results
 
 @pytest.mark.claim("obs-own-rate")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from lora_book.instrument.task import run
 from lora_book.shared.tasks import task_32
 from lora_book.step_size import runs
 from lora_book.step_size.figures import step_size
@@ -85,18 +84,3 @@ def test_adams_corner_flies_far_out_and_comes_back():
     (("SGD", 64, 0.512), "the loss diverges"), (("Adam", 8, 0.004), "the loss ends at ")])
 def test_the_reading_says_how_far_a_run_flew(position, sentence):
     assert sentence in reading(step_size(*position))
-
-
-def test_two_alphas_draw_one_hat_at_their_pace():
-    """As the chapter says of α = 1 and 64."""
-    losses = np.array([run(alpha=alpha).norms[:, 3] for alpha in (1, 64)])
-    left = losses / losses[:, :1]
-    assert left[0, 8] > 0.9 and left[1, 8] < 0.2
-    assert left[:, 120].max() < 1e-4
-
-
-@pytest.mark.parametrize("name", ["SGD", "Adam"])
-def test_the_plane_is_darker_where_less_loss_is_left(name):
-    depth = step_size(name)["data"][0]["z"]
-    ends = runs.losses(name)[..., -1].T
-    np.testing.assert_allclose(1e-3 ** (depth / 100), ends.clip(1e-3, 1), rtol=0.04)

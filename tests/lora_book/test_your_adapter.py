@@ -118,22 +118,6 @@ def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change
     assert "<li><p><b>" in figures.findings(adapter)
 
 
-def test_blocks_are_named_and_no_adapter_is_not_an_adapter_of_zero():
-    blocks = {"lora_te_text_model_encoder_layers_2_q": 0.0,
-              "lora_te_text_model_encoder_layers_10_q": 1.0,
-              "lora_unet_up_blocks_1_attentions_0_v": 2.0}
-    adapter = figures.adapter(save(
-        {f"{name}.lora_down.weight": np.ones((1, 2)) for name in blocks}
-        | {f"{name}.lora_up.weight": np.full((2, 1), size) for name, size in blocks.items()}))
-    shown = figures.where(adapter)
-    validate(shown)
-    shades, zeros, _ = shown["data"]
-    assert shades["z"].tolist() == [[0, 50, -100], [-100, -100, 100]]
-    assert (zeros["x"], zeros["y"]) == ([0], [0])
-    assert shown["layout"]["xaxis"]["ticktext"] == ["te<br>2", "te<br>10", "up<br>1<br>0"]
-    assert figures.strongest(adapter) == 2
-
-
 def test_a_scale_of_zero_is_not_called_unknown():
     adapter = figures.adapter(save({"lora_unet_q.lora_down.weight": np.ones((1, 2)),
                                     "lora_unet_q.lora_up.weight": np.ones((2, 1)),

@@ -24,13 +24,6 @@ def test_the_words_of_each_tool_give_the_scale_of_the_line(tool, r, alpha):
     assert {*unsaid["text"]} == {*ROWS} - {"axolotl"}  # which has no default
 
 
-def test_whose_circle_stays_when_the_rank_changes():
-    circles = [dict(zip(unsaid["text"], unsaid["x"], strict=True))
-               for unsaid in (settings("kohya", r)["data"][1] for r in (16, 64))]
-    assert dict(circles[0].items() & circles[1].items()) == {
-        "MLX": 20, "LlamaFactory": 2, "Keras": 1, "diffusers, SD": 1}
-
-
 @pytest.mark.parametrize(("position", "sentence"), [
     (("PEFT", 16, 32, "SGD"), "is 4 times that of scale 1, the scale squared"),
     (("MLX", 16, 2, "AdamW"), "6.32 times that of scale 1 elsewhere, because MLX’s AdamW "

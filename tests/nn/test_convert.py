@@ -67,19 +67,15 @@ RIGHT = {
     "the rank of each": case(RANKS, {}, alpha="r", names=net().state_dict()),
     "float8": case(OWN, ALPHAS | FLOAT8),
     "one of two models": case(OWN, ALPHAS | {"more": a_and_b("lora_te_a")}, only="lora_unet"),
-    "OneTrainer": case(OWN, ALPHAS | {"begin": "lora_transformer_"}),
     "diffusers' settings": case((8 / 4**0.5, 3 / 2**0.5), {
         "layout": "diffusers", "settings": {"use_rslora": True, "alpha_pattern": {"v": 3}}}),
     "keys for α, as ComfyUI reads them": case(OWN, DIFFUSERS, alpha="file"),
     "keys for α, as diffusers' UNet reads them": case(RANKS, DIFFUSERS, alpha="r"),
-    "keys for α, of ComfyUI": case(OWN, DIFFUSERS | {"begin": "diffusion_model."}),
     "keys for α that agree with settings": case(
         (8 / 4, 8 / 2), DIFFUSERS | {"alphas": (8.0, 8.0), "settings": {}}),
     "settings of another model": case(RANKS, {
         "layout": "diffusers", "begin": "transformer.",
         "settings": '{"unet.r": 4, "unet.lora_alpha": 4}'}, alpha="r"),
-    "a prefix that is said": case(
-        RANKS, {"layout": "diffusers", "begin": "prior."}, only="prior", alpha="r"),
     "MLX's scale, and Unsloth's of a module": case((20, 0.5), {"layout": "mlx", "settings": {
         "lora_parameters": {"scale": 20.0},
         "unsloth_mlx_lora_module_scales": {"blocks.1.v": 0.5}}}),

@@ -7,7 +7,7 @@ import pytest
 from safetensors.torch import save_file
 
 from tests.nn.console import run
-from tests.nn.lora_files import a_and_b, write
+from tests.nn.lora_files import write
 from tests.nn.models import net
 
 CONVERT = "lora_edu.nn.convert"
@@ -43,12 +43,3 @@ def test_an_error_names_the_option_and_the_file(tmp_path, monkeypatch, capsys, o
     (tmp_path / "broken.safetensors").write_bytes(b"no header")
     assert run(monkeypatch, CONVERT, write(tmp_path), "--to", "peft", option, value) == (2, "")
     assert re.search(message, capsys.readouterr().err)
-
-
-def test_names_of_any_letters_are_written_on_any_console(tmp_path, monkeypatch):
-    save_file(a_and_b("lora_unet_größe"), tmp_path / "in.safetensors")
-    (tmp_path / "names.txt").write_text("größe", encoding="utf-8")
-    status, text = run(
-        monkeypatch, CONVERT, tmp_path / "in.safetensors", "--to", "peft", "--alpha", "r",
-        "--names", tmp_path / "names.txt", "--out", tmp_path / "out")
-    assert status == 0 and r"(gr\xf6\xdfe, ...)" in text

@@ -294,16 +294,11 @@ def test_an_offset_hides_no_lost_update():
     assert (answer(model) - asked["reference"]).norm() < 0.02 * asked["reference"].norm()
 
 
-def test_what_is_printed():
+def test_the_worst_stands_first_and_the_report_says_where():
     model = ours("both zero", alpha=1, r=64)
     findings = doctor(model, optimiser=adam(TinyChat().parameters()))
-    assert names(findings) == ["both-zero", "not-in-optimiser", "scale"]  # the worst first
-    text = str(findings).splitlines()
-    assert text[4] == "  where:  blocks.0.q, blocks.0.v, blocks.1.q and 1 more"
-    assert text[0].startswith(f"3 found of {len(findings.tested)} looked for")
-    assert repr(doctor(ours())).startswith("nothing found of ")
-    assert {"idle", "no-gradient"}.isdisjoint(doctor(ours()).tested)
-    assert "idle" in doctor(ours(), training=False).tested
+    assert names(findings) == ["both-zero", "not-in-optimiser", "scale"]
+    assert "  where:  blocks.0.q, blocks.0.v, blocks.1.q and 1 more" in str(findings)
 
 
 @pytest.mark.parametrize("optimiser, steps, looked_for, findings", [

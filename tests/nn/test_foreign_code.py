@@ -15,14 +15,6 @@ from tests.nn.compare import assert_rounding_apart
 IDS = torch.arange(2, 12)[None]
 
 
-def t5():
-    from transformers import T5Config, T5ForConditionalGeneration
-
-    model = T5ForConditionalGeneration(T5Config(
-        vocab_size=32, d_model=16, d_kv=4, d_ff=24, num_layers=1, num_heads=2, dropout_rate=0.0))
-    return model, lambda model: model(input_ids=IDS, decoder_input_ids=IDS).logits
-
-
 class TiedByHand(nn.Module):
     """A head written out, as many small models have it."""
 
@@ -55,7 +47,6 @@ def encoder():
 
 
 MODELS = {
-    "T5": (t5, "all-linear"), "T5's embeddings": (t5, ["embed_tokens"]),
     "tied by hand": (lambda: (TiedByHand(), lambda model: model(IDS)), ["tokens"]),
     **{f"tied, {targets}": (lambda: (Tied(), lambda model: model(IDS)), targets)
        for targets in (["tokens"], ["out"], ["tokens", "out"])},
@@ -63,7 +54,6 @@ MODELS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # transformers
 @pytest.mark.parametrize("name", MODELS)
 def test_models_that_read_a_layers_weight(name):
     torch.manual_seed(0)

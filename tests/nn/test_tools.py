@@ -207,11 +207,6 @@ def test_mlx_has_the_optimiser_that_is_printed(monkeypatch, tmp_path, optimiser)
     assert first_step(chosen) == pytest.approx(1, rel=1e-3)
 
 
-def test_mlx_corrects_no_bias_unless_it_is_asked(monkeypatch, tmp_path):
-    _, chosen = mlx_run(monkeypatch, tmp_path, {})
-    assert first_step(chosen) == pytest.approx(TOOLS["MLX"].adam_step, rel=1e-3)
-
-
 def first_step(optimiser):
     """Of an entry whose gradient is one, in η."""
     import mlx.core as mx
@@ -232,11 +227,6 @@ def test_a_file_without_alpha_in_diffusers():
     for module, r in (("a", 4), ("b", 8)):
         assert settings["rank_pattern"].get(module, settings["r"]) == r
         assert settings["alpha_pattern"].get(module, settings["lora_alpha"]) == r
-
-
-def test_verl_with_megatron():
-    lora = yaml.safe_load(installed("verl", "trainer/config/model/hf_model.yaml"))["lora"]
-    assert (lora["alpha"], lora["lora_A_init_method"]) == (32, "xavier")
 
 
 def test_tinkers_rank():
