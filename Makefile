@@ -18,7 +18,7 @@
 #   make tools   the rows of Your settings, read by the newest releases of these tools
 #   make data    make the chapters' stored runs anew: five minutes for the digits' map, two for that
 #                of the best rates.
-#                What others published is read from clones: see language_models/make_data.py
+#                What others published is read from clones: see make_data.py in language_models and in_the_wild
 #   make clean   remove what was built
 #
 # TORCH_INDEX: an index of packages from which PyTorch, and nothing else, is installed first. On
@@ -81,7 +81,7 @@ test-site: book $(VENV)/.ready-dev
 test-lab: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/pytest -n 2 -m "not thorough" tests/lab
 
-DATA := $(filter-out %/language_models/make_data.py, \
+DATA := $(filter-out %/language_models/make_data.py %/in_the_wild/make_data.py, \
 	$(wildcard book/lora_book/*/make_data.py))
 data: $(VENV)/.ready
 	for file in $(DATA:book/%.py=%); do $(BIN)/python -m $$(echo $$file | tr / .) || exit 1; done

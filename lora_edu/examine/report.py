@@ -10,6 +10,7 @@ import numpy as np
 
 from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import START_WORDS
+from lora_edu.formats.layouts import LAYOUTS
 
 if TYPE_CHECKING:
     from lora_edu.examine import Examination
@@ -26,7 +27,8 @@ def as_text(examination: Examination, whole: bool) -> str:
     """The report: what matters, or all of it."""
     sections = [
         [*head(examination)],
-        [f"Does it do anything? {verdict(examination)}",
+        [*_loading(examination),
+         f"Does it do anything? {verdict(examination)}",
          f"Is anything wrong? {examination.findings}"],
         _shortened([*_where(examination)], whole),
         [*_spread(examination)],
@@ -60,6 +62,12 @@ def in_a_line(examination: Examination) -> str:
     else:
         parts.append("nothing found")
     return f"<Examination of {on_one_line(examination.name)}: {', '.join(parts)}>"
+
+
+def _loading(examination: Examination) -> Iterator[str]:
+    layout = LAYOUTS.get(examination.layout)
+    if layout:
+        yield f"How do I load it? {layout.loaded_by}"
 
 
 def head(examination: Examination) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Layout(NamedTuple):
     alpha_is_r: whether loaders take α = r
     where none is said. transposed: whether A is (k, r) and B is (r, d). doubtful: of which models
     diffusers' own loader passes over such a key; ComfyUI reads it. start: how its tool draws A,
-    where it has one way.
+    where it has one way. loaded_by: the call that loads it.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Layout(NamedTuple):
     transposed: bool = False
     doubtful: tuple[str, ...] = ()
     start: str | None = None
+    loaded_by: str = ""
 
     def begin(self, model: str) -> str:
         """What the names of a model's modules begin with."""
@@ -133,17 +134,19 @@ def _of_keys(*_) -> Settings:
 
 LAYOUTS = {row.name: row for row in (
     Layout("peft", WEIGHTS, ".lora_A.weight", ".lora_B.weight", ".", (PREFIX[:-1],), _of_peft,
-           has_config=True),
+           has_config=True, loaded_by="peft.PeftModel.from_pretrained(base_model, folder)"),
     Layout("kohya", "lora.safetensors", ".lora_down.weight", ".lora_up.weight", "_",
            ("lora_unet", "lora_transformer", "lora_te", "lora_te1", "lora_te2", "lora_te3"),
-           _of_keys, takes_config=False, alpha_is_r=True),
+           _of_keys, takes_config=False, alpha_is_r=True,
+           loaded_by="diffusers’ pipeline.load_lora_weights(file)"),
     Layout("diffusers", "pytorch_lora_weights.safetensors", ".lora_A.weight", ".lora_B.weight", ".",
            ("unet", "transformer", "transformer_2", "text_encoder", "text_encoder_2",
             "text_encoder_3", "diffusion_model"), _of_diffusers,
            alpha_is_r=True, doubtful=("unet", "transformer", "transformer_2", "text_encoder",
                                       "text_encoder_2", "text_encoder_3")),
     Layout("mlx", "adapters.safetensors", ".lora_a", ".lora_b", ".", ("",), _of_mlx,
-           has_config=True, transposed=True, start="kaiming_uniform"))}
+           has_config=True, transposed=True, start="kaiming_uniform",
+           loaded_by="mlx_lm.load(base_model, adapter_path=folder)"))}
 # Another library's keys, such as loralib's, torchtune's, and a state_dict's without PEFT's prefix
 UNKNOWN = Layout("unknown", "", "", "", ".", (), _of_keys)
 

@@ -151,6 +151,7 @@ def _without_repetition(pairs: list[tuple]) -> dict:
     names = dict(pairs)
     if len(names) < len(pairs):
         raise ValueError("a name occurs twice")
+    "".join(names).encode()  # half a pair of surrogates is no text, and no file could hold it
     return names
 
 

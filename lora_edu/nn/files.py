@@ -168,8 +168,10 @@ def _trained_in_full(model: nn.Module, tensors: dict, layers: dict[str, nn.Modul
     places = {key: own[name] for key, name in names.items() if name in own and name not in bases}
     for name in own:
         if name not in names.values() and _is_trained(name, layers, config):
+            # older PEFT lost biases when it saved
+            way_on = "bias 'none'" if name.endswith(".bias") else "modules_to_save null"
             raise ValueError(f"there must be a tensor {PREFIX + name!r}, which {CONFIG} says was "
-                             f"trained, but there is none")
+                             f"trained, but there is none; with {way_on} the rest can be loaded")
     for key, place in places.items():
         if tensors[key].shape != place.shape:
             raise ValueError(f"{key!r} must have shape {tuple(place.shape)} for the model, got "

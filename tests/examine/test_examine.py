@@ -255,6 +255,7 @@ DAMAGED = {  # the bytes, and words of the error
     "100 MB of JSON": (file_of(b" " * 100_000_000), "at most 25000000 bytes, got 100000000"),
     "JSON of 100,000 brackets": (file_of(b'{"a":' + b"[" * 100_000), "header must be JSON"),
     "no JSON": (file_of(b"{oops"), "header must be JSON"),
+    "a name that is no text": (file_of(b'{"\\ud800": 1}'), "header must be JSON.*surrogates"),
     "a name twice": (file_of(b'{"a": 1, "a": 2}'), "a name occurs twice"),
     "tensors that overlap": (file_of({"a": entry(), "b": entry(2, 6)}, b"123456"),
                              "'b' must begin where the tensor before it ends, at 4"),

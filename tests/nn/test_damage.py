@@ -54,8 +54,10 @@ DAMAGE = {  # the file to be named: words of the message, in order, and what hap
             lambda t: t[Q0].view(-1)[:1].fill_(torch.nan)),
         "must have shape (5, … got (4,": config(r=5),
         "tokens.lora_embedding_ … no place for it": config(target_modules=["q", "v"]),
-        "base_model.model.head.weight' … says was trained": config(modules_to_save=["head"]),
-        "base_model.model.blocks.0.q.bias' … says was trained": config(bias="lora_only")},
+        "base_model.model.head.weight' … says was trained … modules_to_save null": config(
+            modules_to_save=["head"]),
+        "base_model.model.blocks.0.q.bias' … says was trained … bias 'none'": config(
+            bias="lora_only")},
     CONFIG: {
         "line ": cut(CONFIG, -20),
         "peft_type … LORA": config(peft_type="IA3"),

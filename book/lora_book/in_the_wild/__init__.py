@@ -1,0 +1,1 @@
+"""In the wild: what LoRA files and settings in public repositories hold."""
