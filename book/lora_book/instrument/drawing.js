@@ -1,8 +1,8 @@
 // A frame of the instrument as pixels: what is zero has the colour of paper, what is above zero the
 // matrix's own, what is below a darker one, the more of it the larger the entry.
 
-import { picture, SIDE } from "./engine.js";
 import LOOKS from "./looks.json" with { type: "json" };
+import { picture, SIDE } from "./portrait.js";
 
 const tone = (value, full) => Math.min(1, Math.abs(value) / full) ** LOOKS.tone;
 
@@ -37,15 +37,15 @@ const byLargest = (values) => {
   return (value) => (largest ? tone(value, largest) : 0);
 };
 
-// canvases: those of a run, by name; on: the strength of ΔW.
-export function paintRun(canvases, { A, B, gradA, gradB, delta }, on) {
+// canvases: those of a run, by name.
+export function paintRun(canvases, { A, B, gradA, gradB, delta }) {
   const r = A.length / SIDE;
   const { full, gradient } = LOOKS;
   paint(canvases.A, A, SIDE, byFull(full.A), LOOKS.A);
   paint(canvases.B, B, r, byFull(full.B), LOOKS.B);
   paint(canvases.gradA, gradA, SIDE, byLargest(gradA), gradient);
   paint(canvases.gradB, gradB, r, byLargest(gradB), gradient);
-  paint(canvases.delta, delta, SIDE, (value) => tone(on * value, full.delta), LOOKS.delta, grey);
+  paint(canvases.delta, delta, SIDE, byFull(full.delta), LOOKS.delta, grey);
 }
 
 // What two runs have not in common, by powers of ten: from 1e-16, pale, to 1.

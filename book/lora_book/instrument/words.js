@@ -1,6 +1,7 @@
 // What a picture of the instrument says, in words.
 
-import { entriesThatDiffer, SIDE, targetOf } from "./engine.js";
+import { entriesThatDiffer } from "./engine.js";
+import { SIDE, targetOf } from "./portrait.js";
 
 const NOUNS = { word: "the word", drawn: "the drawing" };
 
@@ -50,25 +51,22 @@ export function lineOf({ settings, run, twin }, count = settings.step) {
   const numbers = (2 * SIDE * r).toLocaleString("en");
   const left = shareLeft(run, step);
   const noun = NOUNS[settings.target] ?? "the hat";
-  if (left < LEARNED)
-    return `Step ${step}: ${numbers} numbers, A and B, have learned ${noun}. The portrait’s 4,096 are as they were.`;
-  return `Step ${step}: ${percent(left)} of the loss left. ${numbers} numbers learn, the portrait’s 4,096 stay.`;
+  if (left < LEARNED) {
+    const outcome = `Step ${step}: ${numbers} numbers, A and B, have learned ${noun}.`;
+    return `${outcome} The portrait’s 4,096 are as they were.`;
+  }
+  const outcome = `Step ${step}: ${percent(left)} of the loss left.`;
+  return `${outcome} ${numbers} numbers learn, the portrait’s 4,096 stay.`;
 }
 
 // For those who do not see the picture.
 export function pictureInWords({ settings, run }) {
-  const { A, B } = { A: run.A(settings.step), B: run.B(settings.step) };
-  const { delta, gradA, gradB } = run.norms(settings.step);
-  const isZero = {
-    A: A.every((entry) => entry === 0),
-    B: B.every((entry) => entry === 0),
-    ΔW: delta === 0,
-    "the gradient of A": gradA === 0,
-    "the gradient of B": gradB === 0,
-  };
-  const zeros = Object.keys(isZero).filter((name) => isZero[name]);
+  const { A, B, delta, gradA, gradB } = run.frame(settings.step);
+  const matrices = { A, B, ΔW: delta, "the gradient of A": gradA, "the gradient of B": gradB };
+  const isZero = (name) => matrices[name].every((entry) => entry === 0);
+  const zeros = Object.keys(matrices).filter(isZero).join(", ") || "nothing";
   return (
     `A portrait in grey, on it ΔW in green, A above and B at the left. Step ${settings.step}, ` +
-    `${lossLeft(run, settings.step)} of the loss left. Exactly zero: ${zeros.join(", ") || "nothing"}.`
+    `${lossLeft(run, settings.step)} of the loss left. Exactly zero: ${zeros}.`
   );
 }
