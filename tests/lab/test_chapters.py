@@ -40,7 +40,7 @@ def test_a_chapter_runs_and_its_explorers_follow(context, server, page):
     for step in ("", MOVE):
         assert tab.ask(step) == ""
         figures = json.loads(tab.ask(FIGURES))
-        for cell in tab.cells_with_widgets():
+        for cell in tab.cells_with_explorers():
             root = tab.show_output(cell).locator(".explorer")
             expect(root.locator(".explorer-plot[data-drawn]")).to_have_count(1)
             agree(root, figures[root.get_attribute("data-name")])
@@ -65,7 +65,7 @@ def test_a_readers_copy_is_kept(context, server):
     tab.page.evaluate("""() => { jupyterapp.shell.currentWidget.content.widgets.find(
         cell => cell.model.type === "code").model.sharedModel.source += "\\n# what I think"; }""")
     tab.command("notebook:run-all-cells")
-    last = tab.cells_with_widgets()[-1]
+    last = tab.cells_with_explorers()[-1]
     expect(tab.show_output(last).locator(".explorer-plot[data-drawn]")).to_have_count(1)
     tab.command("docmanager:save")  # saved are the widgets that have come by then
     tab.command("application:close")

@@ -5,17 +5,19 @@ On a page the scripts beside this file move it (book/_extensions/content/instrum
 
 import base64
 import json
+import os
 from functools import cache
 from html import escape
 from pathlib import Path
 
 import numpy as np
 
+from lora_edu.explore.explorer import STATIC
 from lora_edu.explore.first_frame.marks import png
 
 from .portrait import SIDE, picture, target
 from .settings import TABLE, checked, twin_of
-from .task import STEPS, Run, trained
+from .task import CODES, STEPS, Run, trained
 
 LOOKS = json.loads(Path(__file__).with_name("looks.json").read_text(encoding="utf-8"))
 NORMS = {"delta": "‖ΔW‖", "gradA": "‖∇A‖", "gradB": "‖∇B‖", "loss": "loss",
@@ -59,34 +61,44 @@ NO_SCRIPT = "The controls need JavaScript; without it, this is the first picture
 class Instrument:
     """What :func:`instrument` returns; a cell displays it."""
 
-    def __init__(self, name: str, settings: dict, full: bool):
+    def __init__(self, name: str, settings: dict, full: bool, code: str):
         self.name = name
         self.settings = checked(settings)
         self.full = full
+        self.code = code
 
     def html(self) -> str:
         """A fragment of a page."""
         return _figure(self)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"text/html": self.html(), "text/plain": repr(self)}
+        plain = {"text/html": self.html(), "text/plain": repr(self)}
+        if os.environ.get(STATIC):
+            return plain
+        from .live import LiveInstrument
+
+        data, metadata = LiveInstrument(self)._repr_mimebundle_()
+        return {**data, **plain}, metadata
 
     def __repr__(self) -> str:
         return f"<instrument {self.name}>"
 
 
-def instrument(name: str = "hat", *, full: bool = True, **settings) -> Instrument:
+def instrument(name: str = "hat", *, full: bool = True, code: str = CODES[0], **settings
+               ) -> Instrument:
     """A hat that A and B draw on a frozen portrait, live under every setting.
 
     Args:
         name: What links call it, ``#hat?r=8``.
         full: Whether rule, target, decay and ε have controls, too, and none is folded.
+        code: Who trains in a notebook: "the book's" package, or "yours", the reader's lora.py. A
+            page's runs are always the engine's.
         settings: Those of the first frame, as in ``settings.json``.
 
     Raises:
         ValueError: For a setting or a value that is not in the table.
     """
-    return Instrument(name, settings, full)
+    return Instrument(name, settings, full, code)
 
 
 def shades(values: np.ndarray, colours: list, full: float, ground) -> np.ndarray:
