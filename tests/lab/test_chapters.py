@@ -60,7 +60,7 @@ def test_a_chapter_that_was_only_read_does_not_ask_to_be_saved(context, server):
 def test_a_readers_copy_is_kept(context, server):
     """Its kernel ends with its tab; the book's pages stay as they are."""
     book = {file: file.read_bytes() for file in (server.folder / "book").rglob("*.md")}
-    copy = copy_of("book/part1/hundred-steps")
+    copy = copy_of("book/part1/step-zero")
     tab = Lab(context, server.port, copy)
     tab.page.evaluate("""() => { jupyterapp.shell.currentWidget.content.widgets.find(
         cell => cell.model.type === "code").model.sharedModel.source += "\\n# what I think"; }""")
