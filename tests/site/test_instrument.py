@@ -118,6 +118,7 @@ def test_taking_it_off_leaves_the_portrait_and_keeps_a_and_b(visit):
     learned = pixels(here, "B")
     press(here, "off")
     expect(line(here)).to_contain_text("s = 0")
+    here.page.wait_for_timeout(900)  # it fades
     assert pixels(here) == bare
     assert pixels(here, "B") == learned
 
