@@ -49,15 +49,6 @@ function canvasesOf(box) {
   return Object.fromEntries(named.map((canvas) => [canvas.dataset.matrix, canvas]));
 }
 
-function whenSeen(root, draw) {
-  const near = new IntersectionObserver(([{ isIntersecting }]) => {
-    if (!isIntersecting) return;
-    near.disconnect();
-    draw();
-  });
-  near.observe(root);
-}
-
 // root: the figure that display.py writes. keep(query): called with the state's address. Returns
 // go(query), and destroy().
 export function mount(root, compute, keep = () => {}) {
@@ -369,7 +360,7 @@ export function mount(root, compute, keep = () => {}) {
   };
   for (const event of ["pointerover", "focusin"])
     root.addEventListener(event, begin, { once: true });
-  if (base.twin) whenSeen(root, begin);
+  if (base.twin) begin();
   const followLink = (event) => {
     const link = event.target.closest?.(`a[href^="#${root.id}?"]`);
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
