@@ -11,7 +11,8 @@ import numpy as np
 
 from book._extensions.node import esbuild, node_binary
 from lora_book.instrument import task
-from lora_book.instrument.settings import TABLE
+from lora_book.instrument.settings import TABLE, checked
+from lora_edu import train
 from tests.book import REPOSITORY
 
 SCRIPT = Path(__file__).with_suffix(".mjs")
@@ -26,7 +27,7 @@ console.log(JSON.stringify(asked[{name}](JSON.parse(input.toString("utf8", 0, en
 """
 STARTS = TABLE["settings"]["start"]["allowed"]
 OPTIMISERS = TABLE["settings"]["optimiser"]["allowed"]
-ALL_TICKS = dict.fromkeys(TABLE["settings"]["twin"]["ticks"], True)
+FOLLOWS = ["alpha", "rate", "start", "eps", "decay"]  # of a twin
 EVERY_KIND = [{"optimiser": optimiser, "start": start, "rule": rule, "r": r}
               for optimiser in OPTIMISERS
               for start, rule, r in ((STARTS[0], "alpha/sqrt(r)", 8), (STARTS[3], "alpha/r", 3))]
@@ -70,6 +71,15 @@ class Python:
     runs: list[task.Run]
 
 
+def recorded(settings: dict, steps: int) -> list:
+    """The norms that train records at each step, in the engine's order."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        history = train(task.task(settings), task.start(settings), task.optimiser(settings), steps,
+                        allow_divergence=True)
+    return np.column_stack([history.delta_norm, history.grad_A_norm, history.grad_B_norm,
+                            history.loss, history.useful]).tolist()
+
+
 @cache
 def by_python(count: int, steps: int) -> Python:
     """Runs in wild settings, of so many steps."""
@@ -77,9 +87,10 @@ def by_python(count: int, steps: int) -> Python:
     settings = [wild(rng) for _ in range(count)]
     with mock.patch.object(task, "STEPS", steps):
         runs = [task.run(**each) for each in settings]
+        norms = [recorded(checked(each), steps) for each in settings]
     buffers = [run.buffer() for run in runs]
-    cases = [{"settings": each, "length": len(buffer), "last": len(run.A) - 1}
-             for each, buffer, run in zip(settings, buffers, runs, strict=True)]
+    cases = [{"settings": each, "length": len(buffer), "last": len(run.A) - 1, "norms": rows}
+             for each, buffer, run, rows in zip(settings, buffers, runs, norms, strict=True)]
     return Python(cases, b"".join(buffers), runs)
 
 

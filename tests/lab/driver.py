@@ -100,10 +100,11 @@ class Lab:
             ...c.outputs.toJSON().filter(o => o.output_type === 'error').map(o => o.evalue),
             ...(c.executionCount || !c.sharedModel.source.trim() ? [] : ['did not run'])])""")
 
-    def cells_with_widgets(self) -> list[int]:
-        """The numbers of the cells that show a widget."""
+    def cells_with_explorers(self) -> list[int]:
+        """The numbers of the cells that show an explorer."""
         return self.page.evaluate(f"""{CELLS}.flatMap((c, i) => c.type === 'code'
-            && c.outputs.toJSON().some(o => o.data?.['{WIDGET}']) ? [i] : [])""")
+            && c.outputs.toJSON().some(o => o.data?.['{WIDGET}']
+                && o.data['text/plain'].includes('<explorer')) ? [i] : [])""")
 
     def show_output(self, cell: int):
         """Scroll to a cell; its place in the page, as a locator."""

@@ -40,7 +40,7 @@ def test_a_chapter_runs_and_its_explorers_follow(context, server, page):
     for step in ("", MOVE):
         assert tab.ask(step) == ""
         figures = json.loads(tab.ask(FIGURES))
-        for cell in tab.cells_with_widgets():
+        for cell in tab.cells_with_explorers():
             root = tab.show_output(cell).locator(".explorer")
             expect(root.locator(".explorer-plot[data-drawn]")).to_have_count(1)
             agree(root, figures[root.get_attribute("data-name")])
@@ -60,12 +60,12 @@ def test_a_chapter_that_was_only_read_does_not_ask_to_be_saved(context, server):
 def test_a_readers_copy_is_kept(context, server):
     """Its kernel ends with its tab; the book's pages stay as they are."""
     book = {file: file.read_bytes() for file in (server.folder / "book").rglob("*.md")}
-    copy = copy_of("book/part1/hundred-steps")
+    copy = copy_of("book/part1/step-zero")
     tab = Lab(context, server.port, copy)
     tab.page.evaluate("""() => { jupyterapp.shell.currentWidget.content.widgets.find(
         cell => cell.model.type === "code").model.sharedModel.source += "\\n# what I think"; }""")
     tab.command("notebook:run-all-cells")
-    last = tab.cells_with_widgets()[-1]
+    last = tab.cells_with_explorers()[-1]
     expect(tab.show_output(last).locator(".explorer-plot[data-drawn]")).to_have_count(1)
     tab.command("docmanager:save")  # saved are the widgets that have come by then
     tab.command("application:close")

@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lora_book.hundred_steps.figures import drawn, spectrum
-from lora_book.hundred_steps.runs import WORD_RATES
-from lora_book.shared.style import COLOURS
 from lora_book.shared.tasks import task_32
-from lora_book.shared.word import word
-from lora_book.shared.word_run import STEPS as WORD_STEPS
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, initial, train
-from tests.lora_book.figure_words import headline, reading
 from tests.lora_book.oracles import apart, minibatches
-from tests.lora_book.test_thirty_minutes import by_hand, started
 
 TASK = task_32()
 SHIFT = TASK.W_star - TASK.W0  # of rank 4
@@ -79,25 +72,3 @@ def test_from_B_zero_the_columns_stay_in_the_column_space_of_the_shift(task, opt
 def test_under_adam_all_directions_grow_first_and_those_too_many_die_out(seed, r):
     early, late = (singular_values(start(seed, r), Adam(0.01), steps) for steps in (5, 200))
     assert early[r - 1] > 0.005 and early[4] > early[3] / 4 and late[4] < late[3] / 100
-
-
-# --- the figures
-
-@pytest.mark.parametrize("t", WORD_STEPS)
-def test_the_bars_are_the_singular_values_of_a_run_by_hand(t):
-    figure = drawn(t)
-    bars = [bar["x1"] - bar["x0"] for bar in figure["layout"]["shapes"]
-            if bar.get("fillcolor") == COLOURS["delta"]]
-    maps = {trace["name"]: trace["z"] for trace in figure["data"] if "name" in trace}
-    for name, values in (("SGD", bars[:7]), ("Adam", bars[7:])):
-        delta = by_hand(*started(), 1.0, WORD_RATES[name], name == "Adam")[t][2]
-        np.testing.assert_allclose(
-            values, np.linalg.svd(delta, compute_uv=False)[:7], rtol=1e-5, atol=1e-5)
-        assert (maps[name] > 0).sum() == (delta > 0).sum()
-        left = 100 * np.sum((delta - word())**2) / np.sum(word()**2)
-        assert f"{name} {left:.0f} %" in reading(figure)
-
-
-@pytest.mark.parametrize(("name", "grown"), [("SGD", 4), ("Momentum", 4), ("Adam", 8)])
-def test_the_spectrum_counts_what_grows(name, grown):
-    assert f"{grown} grow" in headline(spectrum(8, name))

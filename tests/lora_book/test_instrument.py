@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 from lora_book.instrument import portrait, task
-from lora_book.instrument.settings import TABLE, checked
+from lora_book.instrument.settings import TABLE, checked, twin_of
 from lora_book.workshop import file
-from lora_edu import Adapter, equivalent
+from lora_edu import equivalent
 from tests.parity import (
-    ALL_TICKS,
+    FOLLOWS,
     OPTIMISERS,
     STARTS,
     by_python,
     check_single_steps,
     check_whole_runs,
     in_node,
+    recorded,
 )
 
 REFUSED = [
@@ -33,18 +34,17 @@ REFUSED = [
     ({"bits": "é" * 200}, "bits must be at most 171 letters, digits, - or _, each of which "
                           f'stands for six cells of the drawing, got "{"é" * 99}'),
     ({"bits": "A" * 172}, "bits must be at most 171 letters"),
-    ({"twin": {"k": 3}}, 'twin must be null or {"k": one of 2, 4, 8, "ticks": true or false for '
-                         '"alpha", "start", "eps", "rate", "decay"}, got {"k":3}'),
-    ({"twin": {"k": 2, "ticks": {"r": True}}}, "twin must be "),
-    ({"twin": {"k": 2, "ticks": {"eps": 1}}}, "twin must be "),
-    ({"twin": {"k": 2, "ticks": [True]}}, "twin must be "),
-    ({"twin": {"k": 2, "of": 1}}, "twin must be "),
-    ({"twin": [2]}, "twin must be "),
+    ({"bits": "A\n"}, "bits must be at most 171 letters"),
+    ({"twin": "3"}, 'twin must be empty, or 2, 4 or 8 and what follows, as in '
+                    '"4-alpha-rate-start-eps-decay", got "3"'),
+    ({"twin": "2-r"}, "twin must be "),
+    ({"twin": None}, "twin must be "),
+    ({"twin": ["2"]}, "twin must be "),
     ({"start": "BA zero", "r": 1},
      'start must be a different one at r = 1, got "BA zero": a product '),
 ]
 TWINS = [{"optimiser": optimiser, "start": start, "decay": 0.01, "eps": 1e-4,
-          "twin": {"k": (2, 4, 8)[(i + j) % 3], "ticks": ALL_TICKS}}
+          "twin": "-".join([str((2, 4, 8)[(i + j) % 3]), *FOLLOWS])}
          for i, optimiser in enumerate(OPTIMISERS) for j, start in enumerate(STARTS)]
 
 
@@ -61,20 +61,18 @@ def test_whole_runs_are_those_of_train():
 @pytest.mark.parametrize("settings", TWINS, ids=str)
 def test_a_twin_in_python_is_the_equivalent_run(settings):
     settings = checked(settings)
-    first = task.unit(settings)
-    second = task.twin_unit(settings)
-    adapter, optimiser = equivalent(Adapter(first.A, first.B, first.scaling),
-                                    task.optimiser(settings, first), settings["twin"]["k"])
+    twin = twin_of(settings)
+    adapter, optimiser = equivalent(task.start(settings), task.optimiser(settings),
+                                    int(settings["twin"][0]))
+    second = task.start(twin)
     assert second.scaling == adapter.scaling
     assert np.array_equal(second.A, adapter.A) and np.array_equal(second.B, adapter.B)
-    assert task.optimiser(settings, second) == optimiser
+    assert task.optimiser(twin) == optimiser
 
 
-def test_no_entry_of_a_twin_differs_until_a_tick_is_missing():
+def test_no_entry_of_a_twin_differs_until_one_setting_does_not_follow():
     assert not any(in_node("twinEntries", TWINS))
-    of_adam = TWINS[0]["twin"]
-    missing = [TWINS[0] | {"twin": of_adam | {"ticks": ALL_TICKS | {name: False}}}
-               for name in ALL_TICKS]
+    missing = [TWINS[0] | {"twin": TWINS[0]["twin"].replace(f"-{name}", "")} for name in FOLLOWS]
     assert all(in_node("twinEntries", missing))
 
 
@@ -109,7 +107,7 @@ def test_targets_are_the_same_pixels():
 @pytest.mark.parametrize("bits", ["", "_" * 171], ids=["empty", "full"])
 def test_an_empty_drawing_and_a_full_one_are_trained(bits):
     run = task.run(target="drawn", bits=bits)
-    assert len(run.A) == 121 and run.norms[120, 3] <= run.norms[0, 3] == 2048 * bool(bits)
+    assert len(run.A) == 121 and run.norms(120)["loss"] <= run.norms(0)["loss"] == 2048 * bool(bits)
 
 
 def test_a_readers_file_runs_the_same(tmp_path, monkeypatch):
@@ -118,7 +116,6 @@ def test_a_readers_file_runs_the_same(tmp_path, monkeypatch):
     for settings in ({}, {"optimiser": "SGD", "start": "both random", "r": 2}, {"eps": 1e-3}):
         own = task.run("yours", **settings)
         book = task.run(**settings)
-        np.testing.assert_allclose(own.norms, book.norms, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(own.A, book.A, atol=1e-9)
         np.testing.assert_allclose(own.B, book.B, atol=1e-9)
     for settings in ({"optimiser": "momentum"}, {"decay": 0.1}):
@@ -142,10 +139,17 @@ def test_a_readers_run_that_diverges_ends_where_the_books_does(tmp_path, monkeyp
     assert len(task.run("yours", **settings).A) == len(task.run(**settings).A) == 4
 
 
+def test_python_s_norms_are_those_that_train_records():
+    settings = checked({"optimiser": "SGD", "start": "both random"})
+    run = task.trained(settings)
+    for step, wanted in enumerate(recorded(settings, 120)):
+        np.testing.assert_allclose([*run.norms(step).values()], wanted, rtol=1e-9)
+
+
 def loss_left(step: int, **settings) -> float:
     """In % of the loss at step 0."""
-    losses = task.run(**settings).norms[:, 3]
-    return 100 * losses[step] / losses[0]
+    run = task.run(**settings)
+    return 100 * run.norms(step)["loss"] / run.norms(0)["loss"]
 
 
 @pytest.mark.parametrize(("settings", "step", "percent"), [
@@ -164,16 +168,17 @@ def test_the_loss_that_is_left(settings, step, percent):
 
 @pytest.mark.parametrize(("optimiser", "growth"), [("Adam", 4), ("SGD", 16), ("momentum", 16)])
 def test_four_times_alpha_in_the_first_step(optimiser, growth):
-    before, after = (task.run(optimiser=optimiser, alpha=alpha).norms[1, 0] for alpha in (4, 16))
+    before, after = (task.run(optimiser=optimiser, alpha=alpha).norms(1)["delta"]
+                     for alpha in (4, 16))
     assert after / before == pytest.approx(growth, rel=1e-6)
 
 
-@pytest.mark.parametrize(("ticks", "apart"), [
-    (["alpha", "rate"], 0.028), (["alpha", "rate", "start"], 8.8e-7),
-    (["alpha", "rate", "start", "eps"], 0)], ids=str)
-def test_how_far_apart_two_units_are(ticks, apart):
+@pytest.mark.parametrize(("twin", "apart"), [
+    ("4-alpha-rate", 0.028), ("4-alpha-rate-start", 8.8e-7), ("4-alpha-rate-start-eps", 0)])
+def test_how_far_apart_two_units_are(twin, apart):
     """At α = 16 and step 30."""
-    settings = {"alpha": 16, "twin": {"k": 4, "ticks": dict.fromkeys(ticks, True)}}
-    delta = task.run(**settings).delta(30)
-    gap = np.linalg.norm(delta - task.twin(**settings).delta(30)) / np.linalg.norm(delta)
+    settings = checked({"alpha": 16, "twin": twin})
+    first, second = (task.trained(each).frame(30)["delta"]
+                     for each in (settings, twin_of(settings)))
+    gap = np.linalg.norm(first - second) / np.linalg.norm(first)
     assert float(f"{gap:.2g}") == apart

@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from lora_book.hundred_steps import figures as hundred_steps
-from lora_book.hundred_steps import runs as word_runs
-from lora_book.shared import word_run
-from lora_book.step_zero import figures
+from lora_book.instrument.task import run
+from lora_book.step_zero import figures, runs
 from lora_book.workshop import file, take
 from lora_book.workshop.switch import chosen
-from lora_edu import STARTS
+from lora_edu import STARTS, initial
 
 
 @pytest.fixture(autouse=True)
@@ -18,12 +16,16 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("t", [0, 1, 12, 30])
-def test_the_word_by_the_file_is_the_librarys(t):
-    for name, lr in word_runs.WORD_RATES.items():
-        adapter = word_runs.word_by(file.books("lora.py"), name, t)
-        wanted = word_run.written(STARTS[0], name, lr)[t]
-        np.testing.assert_allclose(adapter.delta(), wanted.delta(), rtol=1e-6, atol=1e-9)
+@pytest.mark.parametrize("optimiser", ["SGD", "Adam"])
+def test_a_step_by_the_file_is_the_librarys(optimiser):
+    """From one start."""
+    lora = file.books("lora.py")
+    lora.start = lambda d, k, r, rng: initial(d, k, r, STARTS[0], runs.SIGMA, rng=rng)
+    norms = runs.one_step_of(lora, 8, 16, optimiser)
+    history = runs.one_step(8, 16, STARTS[0], optimiser)
+    for name, wanted in {"loss": history.loss, "A": history.grad_A_norm, "B": history.grad_B_norm,
+                         "delta": history.delta_norm}.items():
+        np.testing.assert_allclose(norms[name], wanted, rtol=1e-9, atol=1e-15, err_msg=name)
 
 
 def test_whose_lines_they_are_is_said(folder):
@@ -50,9 +52,9 @@ def test_an_edit_by_hand_counts_at_the_next_call(folder):
     place.write_text(place.read_text().replace("return p - lr * g", "return p + np.nan * g"))
     with pytest.raises(ValueError, match="not a number"):
         figures.step_zero_of("yours")
-    with pytest.raises(ValueError):
-        hundred_steps.drawn_by("yours", 3)
     place.write_text(place.read_text().replace("return p + np.nan * g", "while True: p = p"))
-    for draw in (figures.step_zero_of, hundred_steps.drawn_by):
-        with pytest.raises(TimeoutError, match=r"lora\.py .* after 3 seconds"):
-            draw("yours", 3)
+    late = r"lora\.py .* after 3 seconds"
+    with pytest.raises(TimeoutError, match=late):
+        figures.step_zero_of("yours")
+    with pytest.raises(TimeoutError, match=late):
+        run("yours", optimiser="SGD")

@@ -87,7 +87,8 @@ def test_the_norms_are_those_of_train(visit):
     expect(line(here)).to_contain_text("Step 8")
     trained = run(step=8, r=2, optimiser="SGD", start="both random")
     shown = [float(norm(here, name)) for name in ("delta", "gradA", "gradB", "loss")]
-    assert shown == pytest.approx(trained.norms[8][:4], rel=0.006)  # three digits
+    wanted = [*trained.norms(8).values()][:4]
+    assert shown == pytest.approx(wanted, rel=0.006)  # three digits
 
 
 def test_the_code_makes_what_is_shown(visit):
@@ -126,6 +127,7 @@ def test_taking_it_off_leaves_the_portrait_and_keeps_a_and_b(visit):
     learned = pixels(here, "B")
     press(here, "off")
     expect(line(here)).to_contain_text("s = 0")
+    here.page.wait_for_timeout(900)  # it fades
     assert pixels(here) == bare
     assert pixels(here, "B") == learned
 

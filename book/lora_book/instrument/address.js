@@ -1,8 +1,8 @@
 // An instrument's state as it stands in the address: hat?r=16&start=both-zero, or hat?show=adam.
 // was.r=4 is the setting that r is to be compared with.
 
-import { TABLE } from "./engine.js";
 import { PHRASES } from "./phrases.js";
+import { TABLE } from "./settings.js";
 
 const slug = (value) =>
   String(value)
@@ -10,20 +10,13 @@ const slug = (value) =>
     .replace(/[^\w.]+/g, "-")
     .replace(/-$/, "");
 
+const number = (text) => (text === "" ? text : Number(text));
+
 const READ = {
   choice: (text, { allowed }) => allowed.find((value) => slug(value) === text) ?? text,
-  number: (text) => (text === "" ? text : Number(text)),
-  bits: (text) => text,
-  twin: (text) => {
-    const [k, ...ticks] = text.split("-");
-    return { k: Number(k), ticks: Object.fromEntries(ticks.map((tick) => [tick, true])) };
-  },
-};
-READ.whole = READ.number;
-
-const WRITE = {
-  twin: ({ k, ticks }) => [k, ...Object.keys(ticks).filter((tick) => ticks[tick])].join("-"),
-  bits: (bits) => bits,
+  number,
+  whole: number,
+  text: (text) => text,
 };
 
 // { set, was, show } of what stands after the question mark. Throws an Error for a phrase that is
@@ -48,9 +41,12 @@ export function readAddress(query) {
 
 // The settings that are not those of `base`.
 export function writeAddress(settings, base) {
-  const isOther = (name) => JSON.stringify(settings[name]) !== JSON.stringify(base[name]);
+  const written = (name) => {
+    const isText = TABLE.settings[name].kind === "text";
+    return isText ? settings[name] : slug(settings[name]);
+  };
   return Object.keys(TABLE.settings)
-    .filter((name) => isOther(name) && settings[name] !== null)
-    .map((name) => `${name}=${(WRITE[TABLE.settings[name].kind] ?? slug)(settings[name])}`)
+    .filter((name) => settings[name] !== base[name])
+    .map((name) => `${name}=${written(name)}`)
     .join("&");
 }

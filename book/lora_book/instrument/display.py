@@ -5,17 +5,19 @@ On a page the scripts beside this file move it (book/_extensions/content/instrum
 
 import base64
 import json
+import os
 from functools import cache
 from html import escape
 from pathlib import Path
 
 import numpy as np
 
+from lora_edu.explore.explorer import STATIC
 from lora_edu.explore.first_frame import png
 
 from .portrait import SIDE, picture, target
-from .settings import TABLE, checked
-from .task import STEPS, Run, run, twin
+from .settings import TABLE, checked, twin_of
+from .task import CODES, STEPS, Run, trained
 
 LOOKS = json.loads(Path(__file__).with_name("looks.json").read_text(encoding="utf-8"))
 NORMS = {"delta": "‖ΔW‖", "gradA": "‖∇A‖", "gradB": "‖∇B‖", "loss": "loss",
@@ -46,13 +48,11 @@ LABELS = ('<span class="instrument-names-A"><b class="of-gradient">∇A</b><b cl
           "</b></span>")
 PAD = '<canvas class="instrument-pad" width="32" height="32"></canvas>'
 CODE = """from lora_book.instrument.settings import checked
-from lora_book.instrument.task import optimiser, task, unit
-from lora_edu import Adapter, train
+from lora_book.instrument.task import optimiser, start, task
+from lora_edu import train
 
 settings = checked(dict({settings}))
-start = unit(settings)  # s, A and B at step 0, and the optimiser's own settings
-adapter = Adapter(start.A, start.B, start.scaling)
-history = train(task(settings), adapter, optimiser(settings, start), settings["step"])
+history = train(task(settings), start(settings), optimiser(settings), settings["step"])
 history.delta_norm[-1], history.grad_A_norm[-1], history.grad_B_norm[-1], history.loss[-1]
 """
 NO_SCRIPT = "The controls need JavaScript; without it, this is the first picture."
@@ -61,34 +61,44 @@ NO_SCRIPT = "The controls need JavaScript; without it, this is the first picture
 class Instrument:
     """What :func:`instrument` returns; a cell displays it."""
 
-    def __init__(self, name: str, settings: dict, full: bool):
+    def __init__(self, name: str, settings: dict, full: bool, code: str):
         self.name = name
         self.settings = checked(settings)
         self.full = full
+        self.code = code
 
     def html(self) -> str:
         """A fragment of a page."""
         return _figure(self)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"text/html": self.html(), "text/plain": repr(self)}
+        plain = {"text/html": self.html(), "text/plain": repr(self)}
+        if os.environ.get(STATIC):
+            return plain
+        from .live import LiveInstrument
+
+        data, metadata = LiveInstrument(self)._repr_mimebundle_()
+        return {**data, **plain}, metadata
 
     def __repr__(self) -> str:
         return f"<instrument {self.name}>"
 
 
-def instrument(name: str = "hat", *, full: bool = True, **settings) -> Instrument:
+def instrument(name: str = "hat", *, full: bool = True, code: str = CODES[0], **settings
+               ) -> Instrument:
     """A hat that A and B draw on a frozen portrait, live under every setting.
 
     Args:
         name: What links call it, ``#hat?r=8``.
         full: Whether rule, target, decay and ε have controls, too, and none is folded.
+        code: Who trains in a notebook: "the book's" package, or "yours", the reader's lora.py. A
+            page's runs are always the engine's.
         settings: Those of the first frame, as in ``settings.json``.
 
     Raises:
         ValueError: For a setting or a value that is not in the table.
     """
-    return Instrument(name, settings, full)
+    return Instrument(name, settings, full, code)
 
 
 def shades(values: np.ndarray, colours: list, full: float, ground) -> np.ndarray:
@@ -101,22 +111,19 @@ def shades(values: np.ndarray, colours: list, full: float, ground) -> np.ndarray
     return np.concatenate([np.round(pixels), opaque], axis=2).astype(np.uint8)
 
 
-def pictures_of(trained: Run, settings: dict) -> dict[str, np.ndarray]:
+def pictures_of(run: Run, settings: dict) -> dict[str, np.ndarray]:
     """Matrix → its pixels, of a run at the settings' step or its last."""
-    step = min(settings["step"], len(trained.A) - 1)
-    A = trained.A[step]
-    B = trained.B[step]
-    delta = trained.delta(step)
-    G = delta - target(settings)
+    frame = run.frame(min(settings["step"], len(run.A) - 1))
     paper = np.array(LOOKS["paper"])
     grey = paper + picture("portrait")[..., None] * (np.array(LOOKS["ink"]) - paper)
     full = LOOKS["full"]
-    pixels = {"A": shades(A, LOOKS["A"], full["A"], paper),
-              "B": shades(B, LOOKS["B"], full["B"], paper),
-              "delta": shades(settings["on"] * delta, LOOKS["delta"], full["delta"], grey)}
-    gradients = {"gradA": trained.scaling * B.T @ G, "gradB": trained.scaling * G @ A.T}
-    for name, gradient in gradients.items():
-        pixels[name] = shades(gradient, LOOKS["gradient"], np.abs(gradient).max(), paper)
+    pixels = {"A": shades(frame["A"], LOOKS["A"], full["A"], paper),
+              "B": shades(frame["B"], LOOKS["B"], full["B"], paper),
+              "delta": shades(settings["on"] * frame["delta"], LOOKS["delta"], full["delta"],
+                              grey)}
+    for name in ("gradA", "gradB"):
+        largest = np.abs(frame[name]).max()
+        pixels[name] = shades(frame[name], LOOKS["gradient"], largest, paper)
     return pixels
 
 
@@ -129,10 +136,12 @@ def _canvas(name: str, pixels: np.ndarray | None = None) -> str:
             f'style="background-image:url(data:image/png;base64,{data})"></canvas>')
 
 
-def _run(pixels: dict, role: str, pad: str = "") -> str:
+def _run(pixels: dict, role: str, which: str, more: str = "") -> str:
+    """A run's five matrices. which: its name where there are two."""
     canvases = "".join(_canvas(name, pixels.get(name))
                        for name in ("gradA", "A", "gradB", "B", "delta"))
-    return f'<div class="instrument-run" {role}>{canvases}{LABELS}{pad}</div>'
+    return (f'<div class="instrument-run" {role}>{canvases}{LABELS}'
+            f'<span class="instrument-which">{which}</span>{more}</div>')
 
 
 def short(value: float) -> str:
@@ -173,18 +182,17 @@ def _menu(name: str, texts: dict, value) -> str:
             "</label>")
 
 
-def _ticks(second: dict | None) -> str:
-    """Next to the difference: which settings of the second run follow the change of unit."""
-    ticks = (second or {}).get("ticks", {})
+def _ticks(follows: str) -> str:
+    """Which settings of the second run follow the change of unit."""
     boxes = "".join(
         f'<label class="instrument-tick"><input type="checkbox" data-tick="{name}" '
-        f'autocomplete="off"{" checked" if ticks.get(name) else ""}>{text}</label>'
+        f'autocomplete="off"{" checked" if name in follows.split("-") else ""}>{text}</label>'
         for name, text in TICKS.items())
-    return (f'<div class="instrument-legend"><p>Right: a second run, with</p>{boxes}'
-            "<p>Below: the difference, by powers of ten.</p></div>")
+    return ('<div class="instrument-legend"><p>At the right: the difference, by powers of ten '
+            f"from 1e-16 to 1. The second run has</p>{boxes}</div>")
 
 
-def _twin(second: dict | None) -> str:
+def _twin(second: str) -> str:
     checked_box = " checked" if second else ""
     return (f'<label class="instrument-tick"><input type="checkbox" class="instrument-twin" '
             f'autocomplete="off"{checked_box}>a second run, in a unit 4 times smaller</label>')
@@ -221,10 +229,11 @@ def _line(settings: dict, norms: dict[str, float]) -> str:
 
 def _figure(shown: Instrument) -> str:
     settings = shown.settings
-    trained = run(**{**settings, "twin": None})
-    step = min(settings["step"], len(trained.A) - 1)
-    norms = dict(zip(NORMS, map(float, trained.norms[step]), strict=True))
-    second = pictures_of(twin(**settings), settings) if settings["twin"] else {}
+    run = trained(settings)
+    norms = run.norms(min(settings["step"], len(run.A) - 1))
+    second = {}
+    if settings["twin"]:
+        second = pictures_of(trained(twin_of(settings)), settings)
     menus = FOLDED | (IN_CHAPTERS if shown.full else {})
     folded = "".join(_menu(name, texts, settings[name]) for name, texts in menus.items())
     line = escape(_line(settings, norms))
@@ -233,9 +242,10 @@ def _figure(shown: Instrument) -> str:
     return f"""<figure class="instrument{two}" id="{shown.name}" style="--r:{settings["r"]}" \
 data-settings="{escape(json.dumps(settings))}">
 <div class="instrument-stage">
-<div class="instrument-picture">{_run(pictures_of(trained, settings), role, PAD)}\
-{_run(second, 'aria-hidden="true"')}
-<canvas class="instrument-gap" aria-hidden="true"></canvas>
+<div class="instrument-picture">{_run(pictures_of(run, settings), role, "first run", PAD)}\
+{_run(second, 'aria-hidden="true"', "second run")}
+<div class="instrument-run instrument-gap" aria-hidden="true"><canvas></canvas>\
+<span class="instrument-which">what differs</span></div>
 {_ticks(settings["twin"])}
 </div>
 <p class="instrument-line" aria-live="polite"><span>{line}</span></p>

@@ -1,18 +1,19 @@
 // A frame of the instrument as pixels: what is zero has the colour of paper, what is above zero the
 // matrix's own, what is below a darker one, the more of it the larger the entry.
 
-import { picture, SIDE } from "./engine.js";
 import LOOKS from "./looks.json" with { type: "json" };
+import { picture, SIDE } from "./portrait.js";
 
 const tone = (value, full) => Math.min(1, Math.abs(value) / full) ** LOOKS.tone;
 
-const mixed = (from, to, share) => from.map((channel, i) => channel + share * (to[i] - channel));
+let greys = null;
 
-let W0 = null;
-
+// The portrait at an entry, as a colour.
 function grey(i) {
-  W0 ??= picture("portrait");
-  return mixed(LOOKS.paper, LOOKS.ink, W0[i]);
+  const { paper, ink } = LOOKS;
+  const colour = (share) => paper.map((channel, c) => channel + share * (ink[c] - channel));
+  greys ??= Array.from(picture("portrait"), colour);
+  return greys[i];
 }
 
 // Paint each entry as a pixel. ground: of an entry that is zero; colours: above zero and below.
@@ -22,9 +23,12 @@ function paint(canvas, values, columns, share, [above, below], ground = () => LO
   if (canvas.height !== rows) canvas.height = rows;
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
+  image.data.fill(255);
   for (let i = 0; i < values.length; i++) {
-    const colour = mixed(ground(i), values[i] < 0 ? below : above, share(values[i]));
-    image.data.set([...colour, 255], 4 * i);
+    const from = ground(i);
+    const to = values[i] < 0 ? below : above;
+    const strength = share(values[i]);
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = from[c] + strength * (to[c] - from[c]);
   }
   context.putImageData(image, 0, 0);
 }
@@ -37,15 +41,15 @@ const byLargest = (values) => {
   return (value) => (largest ? tone(value, largest) : 0);
 };
 
-// canvases: those of a run, by name; on: the strength of ΔW.
-export function paintRun(canvases, { A, B, gradA, gradB, delta }, on) {
+// canvases: those of a run, by name.
+export function paintRun(canvases, { A, B, gradA, gradB, delta }) {
   const r = A.length / SIDE;
   const { full, gradient } = LOOKS;
   paint(canvases.A, A, SIDE, byFull(full.A), LOOKS.A);
   paint(canvases.B, B, r, byFull(full.B), LOOKS.B);
   paint(canvases.gradA, gradA, SIDE, byLargest(gradA), gradient);
   paint(canvases.gradB, gradB, r, byLargest(gradB), gradient);
-  paint(canvases.delta, delta, SIDE, (value) => tone(on * value, full.delta), LOOKS.delta, grey);
+  paint(canvases.delta, delta, SIDE, byFull(full.delta), LOOKS.delta, grey);
 }
 
 // What two runs have not in common, by powers of ten: from 1e-16, pale, to 1.

@@ -43,21 +43,22 @@ function draws(seed, count) {
   return drawn.numbers;
 }
 
-// A (r x 64) and B (64 x r, transposed) at step 0, both filled up with zeros.
-export function starts({ r, start, seed, grow = 1 }, size) {
-  const A = new Float64Array(size);
-  const B = new Float64Array(size);
-  const half = start === "BA zero" ? r >> 1 : r;
+// A (r x 64) and B (64 x r) at step 0, row by row.
+export function starts({ r, start, seed, grow = 1 }) {
   const numbers = draws(seed, 2 * r * SIDE);
-  const boundA = 1 / Math.sqrt(SIDE);
-  const boundB = 1 / Math.sqrt(r);
-  for (let k = 0; k < r; k++)
-    for (let i = 0; i < SIDE; i++) {
-      const number = numbers[r * SIDE + i * r + k];
-      if (k < half) A[k * SIDE + i] = grow * (-boundA + 2 * boundA * numbers[k * SIDE + i]);
-      if (k >= half || half === r) B[k * SIDE + i] = grow * (-boundB + 2 * boundB * number);
-    }
+  const uniform = (from, bound) =>
+    Float64Array.from(
+      { length: r * SIDE },
+      (_, i) => grow * (-bound + 2 * bound * numbers[from + i]),
+    );
+  const A = uniform(0, 1 / Math.sqrt(SIDE));
+  const B = uniform(r * SIDE, 1 / Math.sqrt(r));
   if (start === "A zero, B random" || start === "both zero") A.fill(0);
   if (start === "A random, B zero" || start === "both zero") B.fill(0);
+  if (start === "BA zero") {
+    const half = r >> 1;
+    A.fill(0, half * SIDE);
+    for (let i = 0; i < B.length; i++) if (i % r < half) B[i] = 0;
+  }
   return { A, B };
 }

@@ -3,14 +3,10 @@
 
 import { starts } from "./draws.js";
 import { SIDE, SIZE, targetOf } from "./portrait.js";
-import { checked, TABLE } from "./settings.js";
-import { delta, gradA, gradB, look, OPTIMISERS } from "./steps.js";
-
-export { bitsOf, cellsOf, picture, SIDE, targetOf } from "./portrait.js";
-export { checked, TABLE, twinOf } from "./settings.js";
+import { TABLE } from "./settings.js";
+import { look, OPTIMISERS } from "./steps.js";
 
 const LAST = TABLE.settings.step.max;
-const RECORDED = ["delta", "gradA", "gradB", "loss", "decrease"];
 
 const SCALES = {
   "alpha/r": ({ alpha, r }) => alpha / r,
@@ -18,66 +14,42 @@ const SCALES = {
   alpha: ({ alpha }) => alpha,
 };
 
-let inHand = null; // the state whose ΔW and gradients the arrays above hold
+// Python's steps (task.py): A (r x 64) and B (64 x r) of each, row by row.
+function statesIn(buffer, size) {
+  const states = [];
+  for (let at = 0; at < buffer.byteLength; at += 16 * size)
+    states.push({
+      A: new Float64Array(buffer, at, size),
+      B: new Float64Array(buffer, at + 8 * size, size),
+    });
+  return states;
+}
 
 export class Run {
   #target;
-  #isBlank;
-  #states = [];
-  #records = [];
+  #states;
+  #norms = [];
+  #newest; // what the last state looks like
   #memories;
   #move;
 
-  // buffer: of a run that Python has made (task.py says how it is laid out)
+  // settings: through checked() or twinOf(). buffer: of a run that Python has made.
   constructor(settings, buffer) {
-    this.settings = checked(settings);
-    const { r, rule, optimiser, rate } = this.settings;
-    const size = 4 * Math.ceil(r / 4) * SIDE;
-    this.scale = SCALES[rule](this.settings);
-    this.last = null;
-    this.#target = targetOf(this.settings);
-    this.#isBlank = Array.from({ length: SIDE }, (_, i) =>
-      this.#target.subarray(i * SIDE, (i + 1) * SIDE).every((value) => value === 0),
-    );
-    if (buffer) {
-      this.#read(buffer, size);
-      return;
-    }
-    this.#states = [starts(this.settings, size)];
+    const { r, rule, optimiser, rate } = settings;
+    const size = r * SIDE;
+    this.settings = settings;
+    this.scale = SCALES[rule](settings);
+    this.#target = targetOf(settings);
+    this.#states = buffer ? statesIn(buffer, size) : [starts(settings)];
+    // the last step that is finite; null as long as none is known
+    this.last = buffer && this.#states.length <= LAST ? this.#states.length - 1 : null;
+    this.#newest = this.#look(this.#states.at(-1));
     this.#memories = Array.from({ length: 4 }, () => new Float64Array(size));
-    this.#move = { ...this.settings, rate: rate * TABLE.rates[optimiser], left1: 1, left2: 1 };
-    this.#records = [this.#look(0)];
+    this.#move = { ...settings, rate: rate * TABLE.rates[optimiser], left1: 1, left2: 1 };
   }
 
-  #read(buffer, size) {
-    const count = this.settings.r * SIDE;
-    const rows = new Float64Array(buffer);
-    const width = 2 * count + RECORDED.length;
-    for (let row = 0; row < rows.length; row += width) {
-      const A = new Float64Array(size);
-      A.set(rows.subarray(row, row + count));
-      const B = new Float64Array(size);
-      for (let i = 0; i < count; i++) B[this.#transposed(i)] = rows[row + count + i];
-      const record = RECORDED.map((name, i) => [name, rows[row + 2 * count + i]]);
-      this.#states.push({ A, B });
-      this.#records.push(Object.fromEntries(record));
-    }
-    if (this.#states.length <= LAST) this.last = this.#states.length - 1;
-  }
-
-  // Where the entry i of B, row by row, lies in what is kept.
-  #transposed(i) {
-    const { r } = this.settings;
-    return (i % r) * SIDE + Math.floor(i / r);
-  }
-
-  #look(step) {
-    inHand = this.#states[step];
-    return look(inHand, this.scale, this.#target, this.#isBlank);
-  }
-
-  #state(step) {
-    return this.#states[this.to(step)];
+  #look(state) {
+    return look(state, this.scale, this.#target);
   }
 
   // Train up to a step: the step, or the last at which all was finite.
@@ -87,77 +59,45 @@ export class Run {
   }
 
   #advance() {
-    const now = this.#states.length - 1;
-    const { A, B } = this.#states[now];
-    if (inHand !== this.#states[now]) this.#look(now);
-    const next = { A: new Float64Array(A.length), B: new Float64Array(B.length) };
+    const { A, B } = this.#states.at(-1);
+    const { gradA, gradB } = this.#newest;
     const move = OPTIMISERS[this.settings.optimiser];
     this.#move.left1 *= 0.9;
     this.#move.left2 *= 0.999;
-    move(next.A, A, gradA, this.#memories.slice(0, 2), this.#move);
-    move(next.B, B, gradB, this.#memories.slice(2), this.#move);
-    this.#states.push(next);
-    const record = this.#look(now + 1);
-    if (Object.values(record).every(Number.isFinite)) {
-      this.#records.push(record);
-      return;
-    }
-    this.#states.pop();
-    this.last = now;
+    const next = {
+      A: move(A, gradA, this.#memories.slice(0, 2), this.#move),
+      B: move(B, gradB, this.#memories.slice(2), this.#move),
+    };
+    this.#newest = this.#look(next);
+    if (Object.values(this.#newest.norms).every(Number.isFinite)) this.#states.push(next);
+    else this.last = this.#states.length - 1;
   }
 
-  #rows(array) {
-    return array.slice(0, this.settings.r * SIDE);
-  }
-
-  #columns(transposed) {
-    return new Float64Array(this.settings.r * SIDE).map((_, i) => transposed[this.#transposed(i)]);
-  }
-
-  // (r x 64), row by row
-  A(step) {
-    return this.#rows(this.#state(step).A);
-  }
-
-  // (64 x r), row by row
-  B(step) {
-    return this.#columns(this.#state(step).B);
-  }
-
-  #hold(step) {
-    const state = this.#state(step);
-    if (inHand !== state) this.#look(this.#states.indexOf(state));
-  }
-
-  gradients(step) {
-    this.#hold(step);
-    return { A: this.#rows(gradA), B: this.#columns(gradB) };
-  }
-
-  // ΔW = s·BA (64 x 64)
-  delta(step) {
-    this.#hold(step);
-    return delta.slice();
+  // A (r x 64), B (64 x r), gradA, gradB and delta, ΔW = s·BA (64 x 64), all row by row
+  frame(step) {
+    const state = this.#states[this.to(step)];
+    const { gradA, gradB, delta } = this.#look(state);
+    return { ...state, gradA, gradB, delta };
   }
 
   // ‖ΔW‖, ‖∇A‖, ‖∇B‖, the loss and the first-order decrease ⟨ΔW, T⟩
   norms(step) {
-    return this.#records[this.to(step)];
+    const at = this.to(step);
+    this.#norms[at] ??= this.#look(this.#states[at]).norms;
+    return this.#norms[at];
   }
 }
 
-// How many of the 4,096 entries of ΔW differ, the largest gap, and ‖difference‖ / ‖ΔW‖.
+// How many of the 4,096 entries of ΔW differ, and ‖difference‖ / ‖ΔW‖.
 export function entriesThatDiffer(run, twin, step) {
-  const first = run.delta(step);
-  const second = twin.delta(step);
+  const first = run.frame(step).delta;
+  const second = twin.frame(step).delta;
   let count = 0;
-  let gap = 0;
   let square = 0;
   for (let i = 0; i < SIZE; i++) {
-    const difference = Math.abs(first[i] - second[i]);
-    if (difference > 0) count += 1;
-    gap = Math.max(gap, difference);
+    const difference = first[i] - second[i];
+    if (difference !== 0) count += 1;
     square += difference * difference;
   }
-  return { count, gap, apart: Math.sqrt(square) / run.norms(step).delta };
+  return { count, apart: Math.sqrt(square) / run.norms(step).delta };
 }

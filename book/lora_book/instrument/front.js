@@ -1,12 +1,12 @@
 // The instrument's front: controls, play, links. What it shows comes from `compute`, an asynchronous
-// source: compute(settings, step) → { run, twin }, each trained up to that step; twin may be null.
+// source (runs.js), and it does not know whether JavaScript or Python has trained.
 
 import { readAddress, writeAddress } from "./address.js";
 import { showBars } from "./bars.js";
 import { between, paintGap, paintRun } from "./drawing.js";
-import { checked, TABLE } from "./engine.js";
 import { makePad } from "./pad.js";
 import { PHRASES } from "./phrases.js";
+import { checked, TABLE } from "./settings.js";
 import { gapInWords, isStill, lineOf, lossLeft, pictureInWords } from "./words.js";
 
 const END = TABLE.settings.step.max;
@@ -14,6 +14,8 @@ const PLAYING = 7000; // ms from step 0 to the last
 const HOLDING = 700; // ms at step 0, before anything moves
 const FADING = 500;
 const TARGETS = ["top hat", "cone", "word"];
+const UNIT = 4; // so many times smaller is the second run's
+const KEYS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
 
 const nextFrame = () => new Promise(requestAnimationFrame);
 const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
@@ -23,37 +25,37 @@ const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const stepAt = (place, input) => Math.round(END * (place / input.max) ** 2);
 const placeOf = (step, input) => Math.round(input.max * Math.sqrt(step / END));
 
-function frameOf(run, step) {
-  const { A: gradA, B: gradB } = run.gradients(step);
-  return { A: run.A(step), B: run.B(step), gradA, gradB, delta: run.delta(step) };
+// What a run shows between two steps, with a strength of ΔW.
+function frameAt(run, time, on) {
+  const end = Math.min(time, run.last ?? END);
+  const first = Math.floor(end);
+  let frame = run.frame(first);
+  if (end > first && !isCalm()) frame = between(frame, run.frame(first + 1), end - first);
+  return { ...frame, delta: frame.delta.map((entry) => on * entry) };
 }
 
-// What a run shows between two steps.
-function frameBetween(run, time) {
-  const first = Math.floor(time);
-  if (time === first || isCalm()) return frameOf(run, first);
-  return between(frameOf(run, first), frameOf(run, first + 1), time - first);
-}
+const framesAt = ({ run, twin }, time, on) => ({
+  run: frameAt(run, time, on),
+  twin: twin && frameAt(twin, time, on),
+});
+
+const rowsOf = (values, count) => {
+  const width = values.length / count;
+  return Array.from({ length: count }, (_, i) => [...values.slice(i * width, (i + 1) * width)]);
+};
 
 function canvasesOf(box) {
   const named = [...box.querySelectorAll("canvas[data-matrix]")];
   return Object.fromEntries(named.map((canvas) => [canvas.dataset.matrix, canvas]));
 }
 
-function whenSeen(root, draw) {
-  const near = new IntersectionObserver(([{ isIntersecting }]) => {
-    if (!isIntersecting) return;
-    near.disconnect();
-    draw();
-  });
-  near.observe(root);
-}
-
-// root: the figure that display.py writes. keep(query): called with the state's address.
+// root: the figure that display.py writes. keep(query): called with the state's address. Returns
+// go(query), and destroy().
 export function mount(root, compute, keep = () => {}) {
   const part = (name) => root.querySelector(`.instrument-${name}`);
   const button = (name) => root.querySelector(`[data-do="${name}"]`);
   const controls = [...root.querySelectorAll("[data-setting]")];
+  const ticks = [...root.querySelectorAll("[data-tick]")];
   const stepInput = part("step input");
   const [mainBox, twinBox] = root.querySelectorAll(".instrument-run");
   const mainCanvases = canvasesOf(mainBox);
@@ -76,31 +78,26 @@ export function mount(root, compute, keep = () => {}) {
 
   // Paint.
 
-  function paint(next, on) {
+  function paint(next) {
     frames = next;
     root.style.setProperty("--r", next.run.A.length / 64);
-    paintRun(mainCanvases, next.run, on);
+    paintRun(mainCanvases, next.run);
     root.classList.toggle("instrument-two", Boolean(next.twin));
     if (!next.twin) return;
-    paintRun(twinCanvases, next.twin, on);
-    paintGap(part("gap"), next.run.delta, next.twin.delta);
+    paintRun(twinCanvases, next.twin);
+    paintGap(part("gap canvas"), next.run.delta, next.twin.delta);
   }
 
-  const framesAt = ({ run, twin }, time) => ({
-    run: frameBetween(run, Math.min(time, run.last ?? END)),
-    twin: twin && frameBetween(twin, Math.min(time, twin.last ?? END)),
-  });
-
-  async function fadeTo(next, on, isWanted) {
+  async function fadeTo(next, isWanted) {
     const from = frames;
     const began = performance.now();
     while (from && !from.twin && !next.twin && !isCalm()) {
       const share = (performance.now() - began) / FADING;
       if (share >= 1 || !isWanted()) break;
-      paint({ run: between(from.run, next.run, share), twin: null }, on);
+      paint({ run: between(from.run, next.run, share), twin: null });
       await nextFrame();
     }
-    if (isWanted()) paint(next, on);
+    if (isWanted()) paint(next);
   }
 
   // Follow the newest wish, when what was begun is finished.
@@ -126,14 +123,14 @@ export function mount(root, compute, keep = () => {}) {
     if (was) {
       const before = await compute(was, was.step);
       held = before.run.norms(was.step);
-      if (isFaded && !now.twin) paint(framesAt(before, was.step), was.on);
+      if (isFaded && !now.twin) paint(framesAt(before, was.step, was.on));
     }
-    const next = framesAt(runs, now.step);
+    const next = framesAt(runs, now.step, now.on);
     const told = { settings: now, ...runs };
     showBars(part("norms"), runs.run.norms(now.step), held);
     say(line ? await line(toolsOf(now, was, runs)) : lineOf(told));
     mainBox.ariaLabel = pictureInWords(told);
-    await (isFaded ? fadeTo(next, now.on, isWanted) : paint(next, now.on));
+    await (isFaded ? fadeTo(next, isWanted) : paint(next));
     writeFolds();
   }
 
@@ -146,14 +143,11 @@ export function mount(root, compute, keep = () => {}) {
   // The arrays on show as JSON, and the code of this run, where their folds are open.
   function writeFolds() {
     if (part("numbers").open && frames) {
-      const { A, B, gradA, gradB, delta } = frames.run;
-      const named = { A, B, "gradient of A": gradA, "gradient of B": gradB, "delta W": delta };
-      const rows = (name, values) => {
-        const columns = name.endsWith("B") ? settings.r : 64;
-        const starts = Array.from({ length: values.length / columns }, (_, i) => i * columns);
-        return starts.map((start) => [...values.slice(start, start + columns)]);
-      };
-      const arrays = Object.entries(named).map(([name, values]) => [name, rows(name, values)]);
+      const rowCounts = { A: settings.r, B: 64, gradA: settings.r, gradB: 64, delta: 64 };
+      const arrays = Object.entries(rowCounts).map(([name, count]) => [
+        name,
+        rowsOf(frames.run[name], count),
+      ]);
       part("numbers textarea").value = JSON.stringify({ settings, ...Object.fromEntries(arrays) });
     }
     const rules = TABLE.settings;
@@ -177,10 +171,9 @@ export function mount(root, compute, keep = () => {}) {
       if (output) output.textContent = settings[setting];
     }
     syncStep(settings.step);
-    const { twin } = settings;
-    part("twin").checked = Boolean(twin);
-    for (const tick of root.querySelectorAll("[data-tick]"))
-      tick.checked = Boolean(twin?.ticks?.[tick.dataset.tick]);
+    const [k, ...follows] = settings.twin.split("-");
+    part("twin").checked = Boolean(k);
+    for (const tick of ticks) tick.checked = follows.includes(tick.dataset.tick);
     button("off").textContent = settings.on > 0 ? "take it off" : "put it on";
   }
 
@@ -289,7 +282,7 @@ export function mount(root, compute, keep = () => {}) {
   function tell(runs, time, line) {
     const step = Math.floor(time);
     settings = { ...settings, step };
-    paint(framesAt(runs, time), settings.on);
+    paint(framesAt(runs, time, settings.on));
     showBars(part("norms"), runs.run.norms(step), held);
     syncStep(step);
     if (!line) say(lineOf({ settings, ...runs }));
@@ -303,23 +296,6 @@ export function mount(root, compute, keep = () => {}) {
       say(lineOf({ settings, ...runs }, Math.floor(20 * seconds + 2 * seconds ** 3)));
       await nextFrame();
     }
-  }
-
-  async function takeOff() {
-    const to = settings.on > 0 ? 0 : 1;
-    stop();
-    const turn = {};
-    playing = turn;
-    const { on: from } = settings;
-    const began = performance.now();
-    for (let share = 0; share < 1 && !isCalm() && playing === turn; ) {
-      share = Math.min(1, (performance.now() - began) / 900);
-      if (frames) paint(frames, from + share * (to - from));
-      await nextFrame();
-    }
-    if (playing !== turn) return;
-    playing = null;
-    change({ on: to });
   }
 
   // Listen.
@@ -341,7 +317,7 @@ export function mount(root, compute, keep = () => {}) {
   };
   const actions = {
     play: () => (playing ? change({}) : play()),
-    off: takeOff,
+    off: () => change({ on: settings.on > 0 ? 0 : 1 }, true),
     hat: () => change({ target: nextTarget(), on: 1 }, true),
     draw: () => setDrawing(true),
     done: () => setDrawing(false),
@@ -363,26 +339,16 @@ export function mount(root, compute, keep = () => {}) {
   }
   stepInput.addEventListener("input", () => change({ step: stepAt(stepInput.value, stepInput) }));
   stepInput.addEventListener("keydown", (event) => {
-    const moves = {
-      ArrowRight: 1,
-      ArrowUp: 1,
-      ArrowLeft: -1,
-      ArrowDown: -1,
-      PageUp: 10,
-      PageDown: -10,
-    };
-    const move = moves[event.key];
+    const move = KEYS[event.key];
     if (!move) return;
     event.preventDefault();
     change({ step: Math.max(0, Math.min(END, settings.step + move)) });
   });
   const readTwin = () => {
-    const ticks = [...root.querySelectorAll("[data-tick]")];
-    const isTicked = Object.fromEntries(ticks.map((tick) => [tick.dataset.tick, tick.checked]));
-    change({ twin: part("twin").checked ? { k: 4, ticks: isTicked } : null });
+    const follows = ticks.filter((tick) => tick.checked).map((tick) => tick.dataset.tick);
+    change({ twin: part("twin").checked ? [UNIT, ...follows].join("-") : "" });
   };
-  for (const box of root.querySelectorAll("[data-tick], .instrument-twin"))
-    box.addEventListener("input", readTwin);
+  for (const box of [...ticks, part("twin")]) box.addEventListener("input", readTwin);
   part("numbers").addEventListener("toggle", writeFolds);
   part("code").addEventListener("toggle", writeFolds);
   root.classList.add("instrument-alive");
@@ -394,6 +360,15 @@ export function mount(root, compute, keep = () => {}) {
   };
   for (const event of ["pointerover", "focusin"])
     root.addEventListener(event, begin, { once: true });
-  if (base.twin) whenSeen(root, begin);
-  return { go };
+  if (base.twin) begin();
+  const followLink = (event) => {
+    const link = event.target.closest?.(`a[href^="#${root.id}?"]`);
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    go(link.hash.split("?")[1]);
+    part("picture").scrollIntoView({ block: "nearest" });
+  };
+  document.addEventListener("click", followLink, true);
+  return { go, destroy: () => document.removeEventListener("click", followLink, true) };
 }

@@ -1,6 +1,6 @@
 // One's own drawing: 32 x 32 cells over the portrait, filled with a finger or the mouse.
 
-import { bitsOf, cellsOf } from "./engine.js";
+import { bitsOf, cellsOf } from "./portrait.js";
 
 const COLUMNS = 32;
 

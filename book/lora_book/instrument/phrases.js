@@ -17,14 +17,18 @@ export const PHRASES = {
   },
   zero: {
     set: { step: 0 },
-    line: async ({ norms, now }) =>
-      `ΔW and ∇A are exactly 0. ‖∇B‖ is ${(await norms(now)).gradB.toFixed(2)}, so training can begin.`,
+    line: async ({ norms, now }) => {
+      const { gradB } = await norms(now);
+      return `ΔW and ∇A are exactly 0. ‖∇B‖ is ${gradB.toFixed(2)}, so training can begin.`;
+    },
   },
   scale: {
     set: { r: 16, step: 8 },
     was: { r: 4 },
-    line: async ({ left, now, was }) =>
-      `From r = 4 to 16: four times as many terms, a quarter of s. Loss left: ${await left(was)}, then ${await left(now)}.`,
+    line: async ({ left, now, was }) => {
+      const shares = `${await left(was)}, then ${await left(now)}`;
+      return `From r = 4 to 16: four times as many terms, a quarter of s. Loss left: ${shares}.`;
+    },
   },
   constant: {
     set: { r: 16, step: 8 },
@@ -53,11 +57,11 @@ export const PHRASES = {
     },
   },
   roughly: {
-    set: { ...TWIN, twin: { k: 4, ticks: { alpha: true, rate: true } } },
+    set: { ...TWIN, twin: "4-alpha-rate" },
     line: async ({ gap }) => `Second run with α ÷ 16 and η × 4: ${await gap()}`,
   },
   start: {
-    set: { ...TWIN, twin: { k: 4, ticks: { alpha: true, rate: true, start: true, eps: true } } },
+    set: { ...TWIN, twin: "4-alpha-rate-start-eps" },
     line: async ({ gap }) => `With A’s start × 4 and ε ÷ 4 as well: ${await gap()}`,
   },
   first: {

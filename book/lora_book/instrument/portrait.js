@@ -6,8 +6,15 @@ export const SIDE = 64;
 export const SIZE = SIDE * SIDE;
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+const pictures = {};
+
 // A stored picture as 64 x 64 numbers: "portrait", where 1 is black, or one of the targets.
 export function picture(name) {
+  pictures[name] ??= unpacked(name);
+  return pictures[name];
+}
+
+function unpacked(name) {
   const { top, left, cell, rows } = PICTURES[name];
   const values = new Float64Array(SIZE);
   for (let i = 0; i < rows.length * cell; i++) {

@@ -19,22 +19,11 @@ def _choice(value, rule: dict) -> bool:
     return type(value) in (str, int, float) and value in rule["allowed"]
 
 
-def _bits(value, rule: dict) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{0,171}", value) is not None
+def _text(value, rule: dict) -> bool:
+    return isinstance(value, str) and re.fullmatch(rule["pattern"], value) is not None
 
 
-def _twin(value, rule: dict) -> bool:
-    if value is None:
-        return True
-    if not isinstance(value, dict) or not value.keys() <= {"k", "ticks"}:
-        return False
-    ticks = value.get("ticks", {})
-    return (type(value.get("k")) in (int, float) and value["k"] in rule["k"]
-            and isinstance(ticks, dict) and ticks.keys() <= set(rule["ticks"])
-            and all(isinstance(tick, bool) for tick in ticks.values()))
-
-
-CHECKS = {"number": _number, "whole": _whole, "choice": _choice, "bits": _bits, "twin": _twin}
+CHECKS = {"number": _number, "whole": _whole, "choice": _choice, "text": _text}
 
 
 def _spelled(value) -> str:
@@ -43,10 +32,6 @@ def _spelled(value) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))[:100]
     except TypeError:
         return repr(value)[:100]
-
-
-def _listed(value) -> str:
-    return ", ".join(map(_spelled, value)) if isinstance(value, list) else _spelled(value)
 
 
 def checked(settings: dict) -> dict:
@@ -63,9 +48,20 @@ def checked(settings: dict) -> dict:
     values = {name: settings.get(name, rule["default"]) for name, rule in rules.items()}
     for name, rule in rules.items():
         if not CHECKS[rule["kind"]](values[name], rule):
-            allowed = re.sub(r"{(\w+)}", lambda word, rule=rule: _listed(rule[word[1]]),
-                             TABLE["words"][rule["kind"]])
+            listed = ", ".join(map(_spelled, rule.get("allowed", [])))
+            allowed = TABLE["words"][rule["kind"]].format_map({**rule, "allowed": listed})
             raise ValueError(f"{name} must be {allowed}, got {_spelled(values[name])}")
     if values["r"] == 1 and values["start"] == "BA zero":
         raise ValueError(TABLE["BA zero"])
     return values
+
+
+def twin_of(settings: dict) -> dict:
+    """The settings of the same run in a unit k times smaller, as far as they follow: twinOf in
+    settings.js. "grow" multiplies A and B at the start."""
+    k, *follows = settings["twin"].split("-")
+    unit = int(k)
+    rate = unit if settings["optimiser"] == "Adam" else unit**2
+    factors = {"alpha": 1 / unit**2, "eps": 1 / unit, "rate": rate, "decay": 1 / rate}
+    twin = {name: settings[name] * factors[name] for name in factors if name in follows}
+    return {**settings, **twin, "twin": "", "grow": unit if "start" in follows else 1}

@@ -13,6 +13,7 @@ import numpy as np
 
 from lora_book.instrument.portrait import SIDE, picture, target
 from lora_book.instrument.settings import TABLE, checked
+from lora_book.workshop.calls import limited
 from lora_book.workshop.switch import CODES, chosen
 from lora_edu import SGD, AdamW, Adapter, Momentum, Regression, checks, initial, scaling, train
 
@@ -26,47 +27,23 @@ def task(settings: dict) -> Regression:
     return Regression(W0, W0 + target(settings), 8 * np.eye(SIDE))
 
 
-@dataclass(frozen=True, eq=False)
-class Unit:
-    """What a run starts from: s, A (r, 64), B (64, r) and the optimiser's settings."""
-
-    scaling: float
-    A: np.ndarray
-    B: np.ndarray
-    rate: float
-    decay: float
-    eps: float
-
-
-def unit(settings: dict) -> Unit:
-    """The unit in which a run's settings are given."""
-    s = scaling(settings["r"], settings["alpha"], RULES[settings["rule"]])
+def start(settings: dict) -> Adapter:
+    """A and B at step 0."""
     A, B = initial(SIDE, SIDE, settings["r"], settings["start"], rng=settings["seed"])
-    rate = settings["rate"] * TABLE["rates"][settings["optimiser"]]
-    return Unit(s, A, B, rate, settings["decay"], settings["eps"])
+    grow = settings.get("grow", 1)
+    s = scaling(settings["r"], settings["alpha"], RULES[settings["rule"]])
+    return Adapter(grow * A, grow * B, s)
 
 
-def twin_unit(settings: dict) -> Unit:
-    """The unit of the twin: k times smaller, as far as its settings are ticked."""
-    first = unit(settings)
-    k = settings["twin"]["k"]
-    ticks = settings["twin"].get("ticks", {})
-    factor = k if settings["optimiser"] == "Adam" else k * k
-    return Unit(first.scaling / (k * k if ticks.get("alpha") else 1),
-                first.A * (k if ticks.get("start") else 1),
-                first.B * (k if ticks.get("start") else 1),
-                first.rate * (factor if ticks.get("rate") else 1),
-                first.decay / (factor if ticks.get("decay") else 1),
-                first.eps / (k if ticks.get("eps") else 1))
-
-
-def optimiser(settings: dict, unit: Unit):
+def optimiser(settings: dict):
     """One of the library's; Adam with its decay apart from the gradient."""
+    rate = settings["rate"] * TABLE["rates"][settings["optimiser"]]
+    decay = settings["decay"]
     if settings["optimiser"] == "SGD":
-        return SGD(unit.rate, weight_decay=unit.decay)
+        return SGD(rate, weight_decay=decay)
     if settings["optimiser"] == "momentum":
-        return Momentum(unit.rate, settings["momentum"], weight_decay=unit.decay)
-    return AdamW(unit.rate, eps=unit.eps, weight_decay=unit.decay)
+        return Momentum(rate, settings["momentum"], weight_decay=decay)
+    return AdamW(rate, eps=settings["eps"], weight_decay=decay)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,28 +51,40 @@ class Run:
     """A run of T ≤ 120 steps; fewer if the next one was not finite.
 
     Args:
+        target: What ΔW is trained towards, (64, 64).
         scaling: s.
         A: (T + 1, r, 64).
         B: (T + 1, 64, r).
-        norms: (T + 1, 5): ‖ΔW‖, ‖∇A‖, ‖∇B‖, the loss and the first-order decrease ⟨ΔW, T⟩.
     """
 
+    target: np.ndarray
     scaling: float
     A: np.ndarray
     B: np.ndarray
-    norms: np.ndarray
 
-    def delta(self, step: int) -> np.ndarray:
-        """ΔW = s·BA, (64, 64)."""
-        return self.scaling * (self.B[step] @ self.A[step])
+    def frame(self, step: int) -> dict[str, np.ndarray]:
+        """"A", "B", "gradA", "gradB" and "delta", ΔW = s·BA, (64, 64)."""
+        A = self.A[step]
+        B = self.B[step]
+        delta = self.scaling * (B @ A)
+        G = delta - self.target
+        return {"A": A, "B": B, "gradA": self.scaling * B.T @ G, "gradB": self.scaling * G @ A.T,
+                "delta": delta}
+
+    def norms(self, step: int) -> dict[str, float]:
+        """‖ΔW‖, ‖∇A‖, ‖∇B‖, the loss and the first-order decrease ⟨ΔW, T⟩."""
+        frame = self.frame(step)
+        norms = {name: float(np.linalg.norm(frame[name])) for name in ("delta", "gradA", "gradB")}
+        loss = float(((frame["delta"] - self.target) ** 2).sum() / 2)
+        return {**norms, "loss": loss, "decrease": float((frame["delta"] * self.target).sum())}
 
     def buffer(self) -> bytes:
-        """For the engine: of each step A, B and the norms, row by row, as float64."""
-        parts = [part.reshape(len(self.A), -1) for part in (self.A, self.B, self.norms)]
+        """For the engine: A and B of each step, row by row, as float64."""
+        parts = [part.reshape(len(self.A), -1) for part in (self.A, self.B)]
         return np.hstack(parts).astype("<f8").tobytes()
 
 
-def run(code: str = "the book's", **settings) -> Run:
+def run(code: str = CODES[0], **settings) -> Run:
     """The run of these settings.
 
     Args:
@@ -109,41 +98,32 @@ def run(code: str = "the book's", **settings) -> Run:
 
     Example:
         >>> hat = run(r=4, alpha=4)
-        >>> hat.A.shape, hat.B.shape, bool(hat.delta(0).any())
+        >>> hat.A.shape, hat.B.shape, bool(hat.frame(0)["delta"].any())
         ((121, 4, 64), (121, 64, 4), False)
     """
-    settings = checked(settings)
-    return _trained(code, settings, unit(settings))
+    return trained(checked(settings), code)
 
 
-def twin(code: str = "the book's", **settings) -> Run:
-    """The run of the twin that the settings name."""
-    settings = checked(settings)
-    return _trained(code, settings, twin_unit(settings))
-
-
-def _trained(code: str, settings: dict, unit: Unit) -> Run:
+def trained(settings: dict, code: str = CODES[0]) -> Run:
+    """The run of checked settings, or of a twin's."""
     checks.choice("code", code, CODES)
     runner = _by_the_reader if code == "yours" else _by_the_library
     with np.errstate(over="ignore", invalid="ignore"):
-        return runner(settings, unit)
+        return runner(settings, start(settings))
 
 
-def _by_the_library(settings: dict, unit: Unit) -> Run:
+def _by_the_library(settings: dict, adapter: Adapter) -> Run:
     states = []
 
     def watch(step, adapter, loss):
         states.append((adapter.A, adapter.B))
 
-    history = train(task(settings), Adapter(unit.A, unit.B, unit.scaling),
-                    optimiser(settings, unit), STEPS, allow_divergence=True, watch=watch)
+    train(task(settings), adapter, optimiser(settings), STEPS, allow_divergence=True, watch=watch)
     A, B = map(np.array, zip(*states, strict=True))
-    norms = np.column_stack([history.delta_norm, history.grad_A_norm, history.grad_B_norm,
-                             history.loss, history.useful])
-    return Run(unit.scaling, A, B, norms)
+    return Run(target(settings), adapter.scaling, A, B)
 
 
-def _by_the_reader(settings: dict, unit: Unit) -> Run:
+def _by_the_reader(settings: dict, adapter: Adapter) -> Run:
     """The reader's train returns no more than its end: a rule of ours writes down each step."""
     if settings["optimiser"] == "momentum" or settings["decay"]:
         raise ValueError("optimiser must be Adam or SGD, and decay 0, with your file, which has "
@@ -151,28 +131,26 @@ def _by_the_reader(settings: dict, unit: Unit) -> Run:
     name = settings["optimiser"].lower()
     lora, _ = chosen("yours", "train", name)
     rule = getattr(lora, name)
-    if name == "adam" and unit.eps != TABLE["settings"]["eps"]["default"]:
-        rule = partial(rule, eps=unit.eps)
-    steps = {unit.A.shape: [], unit.B.shape: []}  # shape → (array, its gradient) of each step
+    if name == "adam" and settings["eps"] != TABLE["settings"]["eps"]["default"]:
+        rule = partial(rule, eps=settings["eps"])
+    states = {adapter.A.shape: [], adapter.B.shape: []}
 
     def recording(p, g, state, lr):
-        steps.setdefault(np.shape(p), []).append((np.array(p), np.array(g)))
+        states.setdefault(np.shape(p), []).append(np.array(p))
         return rule(p, g, state, lr)
 
     problem = task(settings)
     Y = problem.X @ problem.W_star.T  # (64, 64)
-    _, _, losses = lora.train(problem.X, Y, problem.W0, unit.A, unit.B, unit.scaling, unit.rate,
-                              STEPS + 1, recording)
-    counts = [len(losses), *map(len, steps.values())]
+    rate = optimiser(settings).lr
+    with limited("lora.py"):
+        _, _, losses = lora.train(problem.X, Y, problem.W0, adapter.A, adapter.B, adapter.scaling,
+                                  rate, STEPS + 1, recording)
+    counts = [len(losses), *map(len, states.values())]
     if counts != [STEPS + 1] * 3:
         raise ValueError(f"train in your file must return {STEPS + 1} losses and call rule as "
                          f"often for A and for B, got {', '.join(map(str, counts))}")
-    A, grad_A = map(np.array, zip(*steps[unit.A.shape], strict=True))
-    B, grad_B = map(np.array, zip(*steps[unit.B.shape], strict=True))
-    delta = unit.scaling * (B @ A)  # (steps + 1, 64, 64)
-    lengths = [np.linalg.norm(part, axis=(1, 2)) for part in (delta, grad_A, grad_B)]
-    decreases = (delta * target(settings)).sum(axis=(1, 2))
-    norms = np.column_stack([*lengths, losses, decreases])
-    is_finite = np.isfinite(norms).all(axis=1)
-    end = len(norms) if is_finite.all() else int(is_finite.argmin())
-    return Run(unit.scaling, A[:end], B[:end], norms[:end])
+    A, B = map(np.array, states.values())
+    reader = Run(target(settings), adapter.scaling, A, B)
+    end = next((step for step in range(STEPS + 1)
+                if not np.isfinite([*reader.norms(step).values()]).all()), STEPS + 1)
+    return Run(reader.target, reader.scaling, A[:end], B[:end])

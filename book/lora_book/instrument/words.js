@@ -1,6 +1,7 @@
 // What a picture of the instrument says, in words.
 
-import { entriesThatDiffer, SIDE, targetOf } from "./engine.js";
+import { entriesThatDiffer } from "./engine.js";
+import { SIDE, targetOf } from "./portrait.js";
 
 const NOUNS = { word: "the word", drawn: "the drawing" };
 
@@ -50,25 +51,22 @@ export function lineOf({ settings, run, twin }, count = settings.step) {
   const numbers = (2 * SIDE * r).toLocaleString("en");
   const left = shareLeft(run, step);
   const noun = NOUNS[settings.target] ?? "the hat";
-  if (left < LEARNED)
-    return `Step ${step}: the ${numbers} numbers of A and B have learned ${noun}. The portrait’s 4,096 are unchanged.`;
-  return `Step ${step}: ${percent(left)} of the loss is left. ${numbers} numbers are trained, the portrait’s 4,096 are frozen.`;
+  if (left < LEARNED) {
+    const outcome = `Step ${step}: the ${numbers} numbers of A and B have learned ${noun}.`;
+    return `${outcome} The portrait’s 4,096 are unchanged.`;
+  }
+  const outcome = `Step ${step}: ${percent(left)} of the loss is left.`;
+  return `${outcome} ${numbers} numbers are trained, the portrait’s 4,096 are frozen.`;
 }
 
 // For those who do not see the picture.
 export function pictureInWords({ settings, run }) {
-  const { A, B } = { A: run.A(settings.step), B: run.B(settings.step) };
-  const { delta, gradA, gradB } = run.norms(settings.step);
-  const isZero = {
-    A: A.every((entry) => entry === 0),
-    B: B.every((entry) => entry === 0),
-    ΔW: delta === 0,
-    "the gradient of A": gradA === 0,
-    "the gradient of B": gradB === 0,
-  };
-  const zeros = Object.keys(isZero).filter((name) => isZero[name]);
+  const { A, B, delta, gradA, gradB } = run.frame(settings.step);
+  const matrices = { A, B, ΔW: delta, "the gradient of A": gradA, "the gradient of B": gradB };
+  const isZero = (name) => matrices[name].every((entry) => entry === 0);
+  const zeros = Object.keys(matrices).filter(isZero).join(", ") || "nothing";
   return (
     `A grey portrait with ΔW on it in green, A above it and B to its left. Step ${settings.step}: ` +
-    `${lossLeft(run, settings.step)} of the loss is left. Exactly zero: ${zeros.join(", ") || "nothing"}.`
+    `${lossLeft(run, settings.step)} of the loss is left. Exactly zero: ${zeros}.`
   );
 }
