@@ -23,7 +23,7 @@ class ExploreError(ValueError):
     ...     explore(lambda r: {"data": [{"y": [1 / r]}]}, name="one over r", r=[0, 1]).html()
     ... except ExploreError as error:
     ...     print(error)
-    state (r = 0): making its figure raised ZeroDivisionError: division by zero
+    state (r = 0): computing its figure raised ZeroDivisionError: division by zero
     """
 
 

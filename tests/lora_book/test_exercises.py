@@ -121,7 +121,7 @@ def test_what_is_no_number_has_a_sentence_of_its_own(value, words):
 def test_a_setting_that_no_run_could_have_is_said():
     settings = 1e200, 0.02, 0.01, 0.4
     right, text = verdict(checks.equivalent_adamw, lambda *inputs: settings)
-    assert not right and "sigma must be more than zero, and less than 1e100" in text
+    assert not right and "sigma must be above zero and below 1e100" in text
 
 
 def stops(*inputs):

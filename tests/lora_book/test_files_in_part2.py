@@ -35,7 +35,7 @@ def numbers(text: str, line: str) -> list[tuple[float, ...]]:
 
 
 def test_the_first_step_sees_the_scale_twice_under_sgd_and_once_under_adam(printed):
-    steps = numbers(printed("step-size"), r"step (\S+) times as long, from 16 to 32 (\S+) times")
+    steps = numbers(printed("step-size"), r"step (\S+) times as large, from 16 to 32 (\S+) times")
     assert steps == [(4, 4), (2, 2)]
 
 
