@@ -131,7 +131,7 @@ def test_all_cells_run(page):
 
 @pytest.mark.parametrize(("answer", "short", "begins"), [
     ("s * M.T @ B.T @ G, s * B.T @ G @ A.T, s * G @ A.T @ M.T", "✓ Right", "Right: all three"),
-    ("'no'", "✗ Not yet", "Not yet. It must return 3 things"),
+    ("'no'", "✗ Not yet", "Not yet. It must return 3 values"),
     ("None  # yet", "○ Not answered yet", "Not answered yet: put")])
 def test_a_typed_answer_is_judged(page, answer, short, begins):
     """Whatever else the cell prints."""
