@@ -95,7 +95,7 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
     gap = first - second
     largest = np.abs(gap).max()
     d, k = gap.shape
-    rows = {"α × 16": (first, "delta"), "α + ticks": (second, "delta"),
+    rows = {"α × 16": (first, "delta"), "+ ticks": (second, "delta"),
             "gap": (gap / (largest or 1), "loss")}
     parts = []
     for row, (name, (values, colour)) in enumerate(rows.items()):
