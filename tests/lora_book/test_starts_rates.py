@@ -208,6 +208,14 @@ def test_where_adam_wants_more_than_the_default():
     assert best["both random"] / best["default"] == pytest.approx(2.4, abs=0.05)
 
 
+@pytest.mark.claim("obs-own-rate")
+@pytest.mark.parametrize("optimiser", rates.RATES)
+def test_a_start_that_moves_the_base_wants_less(optimiser):
+    best = by_start(geometric_mean(rates.best(optimiser)))
+    moves_the_base = ("PiSSA", "OLoRA", "CorDA", "LoRA-GA", "MiLoRA")
+    assert max(best[start] for start in moves_the_base) < best["default"]
+
+
 @pytest.mark.claim("obs-small-start")
 def test_a_small_start():
     least = by_start(under_adam().min(axis=1))
