@@ -26,7 +26,7 @@ FILM = [*((f"{ROAD}word?start=b&t={t}", 1500 if t in (1, 30) else 450) for t in 
         (ROAD + "strides?alpha=32", 2000)]
 # The pictures: the question's label, and the position that its answer opens.
 PICTURES = {"why-scale": ROAD + "strides?alpha=32",
-            "first-r": ROAD + "carried?alpha=kept",
+            "first-r": ROAD + "carried?alpha=fixed",
             "tuning-alpha": ROAD + "ticks?eta=on",
             "why-zero": ROAD + "fold?t=8&angle=0",
             "both-zero": ROAD + "saddle-point?a=0&b=0"}

@@ -168,7 +168,7 @@ def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
     task = f"{angle}, Adam"
     small = digits_map.tuned(task, 8, 1.0) - 4  # half octaves: a quarter of the tuned rate
     assert geometric_mean(digits_map.losses(task, 8, 1.0))[small] == pytest.approx(shared, abs=5e-4)
-    for rule, at_64 in (("α kept", kept), ("rsLoRA", root)):
+    for rule, at_64 in (("α fixed", kept), ("rsLoRA", root)):
         s = digits_map.ALPHA_RULES[rule](64, 8)
         losses = geometric_mean(digits_map.losses(task, 64, s))
         assert (losses[small], losses.min()) == pytest.approx(at_64, abs=5e-4)

@@ -59,7 +59,7 @@ def test_another_unit_has_the_same_bits(printed):
 def test_a_rate_is_carried_with_alpha_kept(printed):
     rows = re.findall(r"r = +(\d+), (α.*?) *: regret +(\S+),", printed("first-r"))
     regret = {(int(r), name): float(value) for r, name, value in rows}
-    assert max(regret[1, "α kept"], regret[64, "α kept"]) < 1.1
+    assert max(regret[1, "α fixed"], regret[64, "α fixed"]) < 1.1
     assert regret[64, "α = r"] > 2
 
 

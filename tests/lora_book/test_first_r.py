@@ -196,7 +196,7 @@ def test_what_the_carried_rate_costs_is_said(task, r1):
         outcome = f"{lost} of 5 runs diverge"
     elif max(costs) == 1:
         outcome = "costs nothing"
-    assert outcome in reading(dropped("kept", task, r1))
+    assert outcome in reading(dropped("fixed", task, r1))
 
 
 # --- four tasks

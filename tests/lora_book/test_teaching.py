@@ -12,7 +12,7 @@ from tests.lora_book.figure_words import reading
     (darkrooms(64), "undivided: letters × 63, grain × 8.6"),
     (darkrooms(256), "÷ r: letters × 1,"),
     (darkrooms(256, "SGD"), "÷ √r: letters × 0.97,"),
-    (dropped("kept", ranks=UPWARDS), "costs nothing"),
+    (dropped("fixed", ranks=UPWARDS), "costs nothing"),
     (dropped("= r", ranks=UPWARDS), "at r = 64 the loss is 30 times the lowest"),
     (valleys("Qwen3-30B-A3B", "the smallest rank"), "r = 1 costs 0.0041 nats at r = 64"),
     (costs("16 → 64", 0), "half of the models lose 0.0002 nats")])

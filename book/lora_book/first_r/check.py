@@ -3,7 +3,7 @@
 from lora_book.shared.verdict import NotYet, ask, check, close, number, parts
 
 LR_FIRST = 0.02
-GROWTH = {"α kept": 0.0, "rsLoRA": 0.5, "α = r": 1.0}  # the power of r in Adam's first useful part
+GROWTH = {"α fixed": 0.0, "rsLoRA": 0.5, "α = r": 1.0}  # the power of r in Adam's first useful part
 
 
 @check

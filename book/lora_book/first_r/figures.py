@@ -8,7 +8,7 @@ from lora_book.shared.fits import geometric_mean
 from lora_book.shared.style import power_ticks
 from lora_book.shared.valleys import Valley, valley_rows
 
-CHOICES = dict(zip(("kept", "rsLoRA", "= r", "= 2r"), digits_map.ALPHA_RULES, strict=True))  # for α
+CHOICES = dict(zip(("fixed", "rsLoRA", "= r", "= 2r"), digits_map.ALPHA_RULES, strict=True))  # for α
 UPWARDS = (8, 16, 32, 64)  # the ranks of the first figure
 HIGHEST = 10.0  # where a wall is cut, as a multiple of the lowest loss
 
@@ -21,7 +21,7 @@ def pictures(angles=(0, 45, 90)) -> dict:
     return digit_rows(rows, f"The digits 0 to 9, a row an angle: {', '.join(rows)}")
 
 
-def dropped(alpha: str = "kept", task: str = "45°, Adam", r1: int = 8,
+def dropped(alpha: str = "fixed", task: str = "45°, Adam", r1: int = 8,
             ranks: tuple[int, ...] = digits_map.RANKS) -> dict:
     """Valleys of the loss on rotated digits, one a rank, and what an η costs there that was tuned
     at r1.
@@ -42,7 +42,7 @@ def dropped(alpha: str = "kept", task: str = "45°, Adam", r1: int = 8,
         words = bound + _cost(cost, np.isinf(of_seeds).sum())
         rows[f"r = {r}"] = Valley(rates, losses, heights, heights[at], words)
 
-    name = rule if rule == "rsLoRA" else f"α {alpha}".replace("kept", "fixed")
+    name = rule if rule == "rsLoRA" else f"α {alpha}"
     headline = f"{name}, η tuned at r = {r1}: {_worst(rows)}"
     return valley_rows(rows, rates[at], headline, power_ticks(-3, 1))
 

@@ -10,7 +10,7 @@ from lora_book.shared.scale_rules import SCALE_RULES
 from lora_edu import sweep, teacher_student
 
 REFERENCE_RANK = rate_maps.FIRST  # at which all rules have s = 1
-TO_ALPHA_RULE = {"LoRA": "α kept", "rsLoRA": "rsLoRA", "unscaled": "α = r"}  # of the digits' map
+TO_ALPHA_RULE = {"LoRA": "α fixed", "rsLoRA": "rsLoRA", "unscaled": "α = r"}  # of the digits' map
 DIGITS = {"digits, 45°": "45°, Adam", "digits, 90°": "90°, Adam"}
 LOGS = {"small GPT": ("small_gpt", "bible")}
 MODELS = ("regression", *DIGITS, *LOGS)

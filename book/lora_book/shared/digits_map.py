@@ -42,7 +42,7 @@ TASKS = {"45°, Adam": MapPart(45, "Adam", True, (-9.5, -2, 0.5)),
          "90°, Adam": MapPart(90, "Adam", False, (-9.5, -2, 0.5)),
          "45°, SGD": MapPart(45, "SGD", True, (-11, 4, 1))}
 ALPHA_RULES = {  # what becomes of α: s at rank r when r1 is the first rank tried
-    "α kept": lambda r, r1: r1 / r,
+    "α fixed": lambda r, r1: r1 / r,
     "rsLoRA": lambda r, r1: math.sqrt(r1 / r),
     "α = r": lambda r, r1: 1.0,
     "α = 2r": lambda r, r1: 2.0,
