@@ -19,20 +19,25 @@ export function computing(runFor) {
     return run;
   }
 
+  let listenedAt; // when the page was last free to listen
+
+  async function listen() {
+    await new Promise((resolve) => setTimeout(resolve));
+    listenedAt = performance.now();
+  }
+
   async function trained(settings, step) {
     const run = await runOf(settings);
-    let began = performance.now();
     for (let now = 0; now < step; ) {
       now = Math.min(step, now + 2);
       run.to(now);
-      if (performance.now() - began < SLICE) continue;
-      await new Promise((resolve) => setTimeout(resolve));
-      began = performance.now();
+      if (performance.now() - listenedAt > SLICE) await listen();
     }
     return run;
   }
 
   return async (settings, step) => {
+    await listen(); // the input that asks is a task of its own
     const second = twinOf(settings);
     const run = await trained(settings, step);
     return { run, twin: second && (await trained(second, step)) };

@@ -7,43 +7,67 @@ function isZero(array, start, end) {
   return true;
 }
 
+// A with a row of zeros below it where r is odd, so that its rows go in pairs.
+function inPairs(A) {
+  const padded = new Float64Array(2 * SIDE * Math.ceil(A.length / (2 * SIDE)));
+  padded.set(A);
+  return padded;
+}
+
 // ΔW = s·BA and both gradients of ‖ΔW − T‖² / 2, row by row, and what a run records of a step.
+// Two components at a time: loads and stores take most of the time.
 export function look({ A, B }, s, T) {
   const r = A.length / SIDE;
+  const rows = inPairs(A);
   const delta = new Float64Array(SIZE);
-  const gradA = new Float64Array(A.length);
+  const gradRows = new Float64Array(rows.length);
   const gradB = new Float64Array(B.length);
-  const residual = new Float64Array(SIDE); // a row of G = ΔW − T
+  const residual = new Float64Array(SIDE); // a row of BA, then of G = ΔW − T
   let deltaSquare = 0;
   let decrease = 0;
   let loss = 0;
   for (let i = 0; i < SIDE; i++) {
     const row = i * SIDE;
+    const ofB = i * r;
     // ΔW and G are zero in this row
-    if (isZero(B, i * r, (i + 1) * r) && isZero(T, row, row + SIDE)) continue;
-    for (let m = 0; m < r; m++) {
-      const b = B[i * r + m];
-      for (let j = 0; j < SIDE; j++) delta[row + j] += b * A[m * SIDE + j];
+    if (isZero(B, ofB, ofB + r) && isZero(T, row, row + SIDE)) continue;
+    residual.fill(0);
+    for (let m = 0; m < r; m += 2) {
+      const first = m * SIDE;
+      const second = first + SIDE;
+      const b1 = B[ofB + m];
+      const b2 = m + 1 < r ? B[ofB + m + 1] : 0;
+      for (let j = 0; j < SIDE; j++) residual[j] += b1 * rows[first + j] + b2 * rows[second + j];
     }
     for (let j = 0; j < SIDE; j++) {
-      const entry = s * delta[row + j];
+      const entry = s * residual[j];
       const wanted = T[row + j];
+      const difference = entry - wanted;
       delta[row + j] = entry;
-      residual[j] = entry - wanted;
+      residual[j] = difference;
       deltaSquare += entry * entry;
       decrease += entry * wanted;
-      loss += residual[j] * residual[j];
+      loss += difference * difference;
     }
-    for (let m = 0; m < r; m++) {
-      const b = B[i * r + m];
-      let sum = 0;
+    for (let m = 0; m < r; m += 2) {
+      const first = m * SIDE;
+      const second = first + SIDE;
+      const b1 = B[ofB + m];
+      const b2 = m + 1 < r ? B[ofB + m + 1] : 0;
+      let sum1 = 0;
+      let sum2 = 0;
       for (let j = 0; j < SIDE; j++) {
-        sum += residual[j] * A[m * SIDE + j];
-        gradA[m * SIDE + j] += b * residual[j];
+        const g = residual[j];
+        sum1 += g * rows[first + j];
+        sum2 += g * rows[second + j];
+        gradRows[first + j] += b1 * g;
+        gradRows[second + j] += b2 * g;
       }
-      gradB[i * r + m] = s * sum;
+      gradB[ofB + m] = s * sum1;
+      if (m + 1 < r) gradB[ofB + m + 1] = s * sum2;
     }
   }
+  const gradA = gradRows.subarray(0, A.length);
   let squareA = 0;
   let squareB = 0;
   for (let i = 0; i < gradA.length; i++) {
@@ -69,17 +93,25 @@ export const OPTIMISERS = {
     const stride = rate / (1 - left1);
     const root = Math.sqrt(1 - left2);
     const kept = 1 - rate * decay;
-    return p.map((value, i) => {
+    const next = new Float64Array(p.length);
+    for (let i = 0; i < p.length; i++) {
       m[i] += (1 - 0.9) * (g[i] - m[i]);
       v[i] = v[i] * 0.999 + g[i] * (1 - 0.999) * g[i];
-      return value * kept - (m[i] / (Math.sqrt(v[i]) / root + eps)) * stride;
-    });
+      next[i] = p[i] * kept - (m[i] / (Math.sqrt(v[i]) / root + eps)) * stride;
+    }
+    return next;
   },
-  SGD: (p, g, _, { rate, decay }) => p.map((value, i) => value - rate * (g[i] + decay * value)),
+  SGD(p, g, _, { rate, decay }) {
+    const next = new Float64Array(p.length);
+    for (let i = 0; i < p.length; i++) next[i] = p[i] - rate * (g[i] + decay * p[i]);
+    return next;
+  },
   momentum(p, g, [v], { rate, decay, momentum }) {
-    return p.map((value, i) => {
-      v[i] = v[i] * momentum + (g[i] + decay * value);
-      return value - rate * v[i];
-    });
+    const next = new Float64Array(p.length);
+    for (let i = 0; i < p.length; i++) {
+      v[i] = v[i] * momentum + (g[i] + decay * p[i]);
+      next[i] = p[i] - rate * v[i];
+    }
+    return next;
   },
 };
