@@ -71,7 +71,7 @@ def roughly() -> dict:
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, [f"   {text}" for text in percent],
                     textposition="middle right", textfont={"size": 14})]
-    return figure(traces, "if one setting does not follow, the runs diverge",
+    return figure(traces, "if one setting does not follow, the runs differ",
                   [log_labelled("gap, relative to the update", -6.5, 4.8, [1e-6, 1e-3, 1],
                                 texts=["0.0001 %", "0.1 %", "100 %"])],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
