@@ -1,4 +1,4 @@
-"""The chapter Beside full fine-tuning."""
+"""The chapter Compared with full fine-tuning."""
 
 import re
 

@@ -25,10 +25,10 @@ def test_the_words_of_each_tool_give_the_scale_of_the_line(tool, r, alpha):
 
 
 @pytest.mark.parametrize(("position", "sentence"), [
-    (("PEFT", 16, 32, "SGD"), "is 4 times that of scale 1, the scale squared"),
-    (("MLX", 16, 2, "AdamW"), "6.32 times that of scale 1 elsewhere, because MLX’s AdamW "
+    (("PEFT", 16, 32, "SGD"), "is 4 times as large as at scale 1, the scale squared"),
+    (("MLX", 16, 2, "AdamW"), "6.32 times as large as at scale 1 elsewhere, because MLX’s AdamW "
                                 "has no bias correction"),
-    (("MLX", 16, 2, "Lion"), "is 2 times that of scale 1"),
+    (("MLX", 16, 2, "Lion"), "is 2 times as large as at scale 1"),
     (("Keras", 16, 16, "Lion"), "A’s spread is 2.4 times PEFT’s")])
 def test_the_headline_says_why_a_first_step_is_not_the_scale(position, sentence):
     """And whether A starts with a larger spread."""

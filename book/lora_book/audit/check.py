@@ -159,7 +159,7 @@ def speed():
     want = {"more_tokens": 100 * (after / before - 1), "less_time": 100 * (1 - before / after)}
     slips = {
         "more_tokens": [(want["less_time"], "the time saved: divide by the speed before"),
-                        (100 * after / before, "the new speed in per cent of the old"),
+                        (100 * after / before, "the new speed as a percentage of the old"),
                         (25, "the paper's figure, not the tokens")],
         "less_time": [(want["more_tokens"], "the tokens gained: divide by the speed after"),
                       (100 * before / after, "the time that is left"),
@@ -203,7 +203,7 @@ def latency():
             "merged": 0.0, "apart": 100 * r * (d + d) / (d * d)}
     slips = {name: [(100 * (1 - plain / time), "the share of the slower time: divide by 19.8 ms"),
                     (time - plain, "milliseconds: give per cent"),
-                    (100 * time / plain, "the new time in per cent of the old"),
+                    (100 * time / plain, "the new time as a percentage of the old"),
                     (time / plain - 1, "a fraction: give per cent")]
              for name, time in (("adapter_l", low), ("adapter_h", high))}
     slips["merged"] = [(want["apart"], "what an unmerged adapter adds"),

@@ -1,4 +1,4 @@
-"""The check of the chapter Beside full fine-tuning."""
+"""The check of the chapter Compared with full fine-tuning."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
-"""Searches the map of best rates of the chapter Beside full fine-tuning anew, and trains the digits
-with four batches, in seven minutes:
+"""Searches the map of best rates of the chapter Compared with full fine-tuning, and trains the
+digits with four batches, in seven minutes:
 
     python -m lora_book.beside_full.make_data
 """

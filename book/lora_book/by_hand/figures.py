@@ -15,12 +15,12 @@ LAYER = {  # left, centre, width and height to scale for n = 3, d = 4, k = 5, r 
 }
 LINES = [  # the headline, what the line reads, what it makes, and what the drawing shows
     ("forward: U = X·Aᵀ,  H = X·W₀ᵀ + s·U·Bᵀ", tuple(LAYER), "",
-     "Forward, X goes through the frozen W₀ and, beside it, through A and B."),
+     "Forward, X goes through the frozen W₀ and, in parallel, through A and B."),
     ("line 1: ∇B = s·Dᵀ·U", ("H", "U"), "B", "The gradient of B needs D and U."),
     ("line 2: ∇U = s·D·B", ("H", "B"), "U", "The gradient of U needs D and B."),
-    ("line 3: ∇A = (∇U)ᵀ·X", ("U", "X"), "A", "The gradient of A needs that of U, and X."),
+    ("line 3: ∇A = (∇U)ᵀ·X", ("U", "X"), "A", "The gradient of A needs ∇U and X."),
     ("line 4: ∇X = D·W₀ + ∇U·A", ("H", "W₀", "U", "A"), "X",
-     "The gradient of X comes back on both paths. W₀ is read, and has no gradient."),
+     "The gradient of X comes back on both paths. W₀ is used, but gets no gradient."),
 ]
 
 
@@ -63,7 +63,7 @@ def two_gradients(r: int = 4) -> dict:
     G, grad_B, grad_A = runs.word_gradients(r)
     d, k = G.shape
     drawn = beside(-grad_B / abs(grad_B).max(), -grad_A / abs(grad_A).max(), -G, ("−∇B", "−∇A"))
-    drawn.append(say({(k / 2, d + 1.1): coloured("−G, which no line forms", "delta")},
+    drawn.append(say({(k / 2, d + 1.1): coloured("−G, which is never computed", "delta")},
                      size=14))
     return map_drawing(
         drawn, f"∇A and ∇B have {r * (d + k)} numbers, G would have {d * k}", (-2 - d, k + 0.5),

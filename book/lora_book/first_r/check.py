@@ -37,6 +37,6 @@ def _problem(rule: str, power: float, r: int, r_first: int, alpha: float, lr: fl
     grown = (s * r) / r_first  # at the first rank s is 1
     want = (r / r_first) ** power
     if not close(grown, want):
-        return (f"the useful part of Adam's first step, ∝ η·s·r, is {grown:.3g} times that of the "
-                f"first rank; this rule makes it {want:.3g} times.")
+        return (f"the useful part of Adam's first step, ∝ η·s·r, is {grown:.3g} times as large as "
+                f"at the first rank; this rule makes it {want:.3g} times.")
     return ""

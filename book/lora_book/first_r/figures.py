@@ -8,7 +8,8 @@ from lora_book.shared.fits import geometric_mean
 from lora_book.shared.style import power_ticks
 from lora_book.shared.valleys import Valley, valley_rows
 
-CHOICES = dict(zip(("fixed", "rsLoRA", "= r", "= 2r"), digits_map.ALPHA_RULES, strict=True))  # for α
+# for α
+CHOICES = dict(zip(("fixed", "rsLoRA", "= r", "= 2r"), digits_map.ALPHA_RULES, strict=True))
 UPWARDS = (8, 16, 32, 64)  # the ranks of the first figure
 HIGHEST = 10.0  # where a wall is cut, as a multiple of the lowest loss
 
@@ -18,7 +19,7 @@ def pictures(angles=(0, 45, 90)) -> dict:
     labels = digits.load().y_train
     first = [int(np.flatnonzero(labels == digit)[0]) for digit in range(digits.CLASSES)]
     rows = {f"{angle}°": digits.load(angle).X_train[first] for angle in angles}
-    return digit_rows(rows, f"The digits 0 to 9, a row an angle: {', '.join(rows)}")
+    return digit_rows(rows, f"The digits 0 to 9, one row for each angle: {', '.join(rows)}")
 
 
 def dropped(alpha: str = "fixed", task: str = "45°, Adam", r1: int = 8,

@@ -70,7 +70,7 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     stored_bar = d + 3
     missing_bar = d + 8.5
     so_far = " so far" if view == VIEWS[1] and r > 1 else ""
-    left_out = f"{100 * missing:.0f} % of the picture’s length"
+    left_out = f"{100 * missing:.0f} % of the picture’s norm"
     parts.append(say({
         (left, stored_bar - 1.3): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
         (left, missing_bar - 1.3): f"left out{so_far}: {left_out}"}, "middle right"))
@@ -86,7 +86,7 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
 
 
 def singular_values() -> dict:
-    """All terms of the picture, each as dark as it is, with its singular value below.
+    """All terms of the picture, each drawn with its strength, above its singular value.
 
     Those that are larger than the largest of the noise alone have it in ΔW's colour.
     """

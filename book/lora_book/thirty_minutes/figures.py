@@ -113,7 +113,7 @@ def strides(alpha: float = 16) -> dict:
     headline = (f"α {factor}: the first step is {lengths['SGD']} under SGD, "
                 f"{lengths['Adam']} under Adam")
     return figure([*traces, say(texts, size=12)],
-                  headline if alpha != R else "α = 8: the first step to compare with",
+                  headline if alpha != R else "α = 8: the first step for comparison",
                   [{**BLANK_AXIS, "range": [0, 31.6]}], [{**BLANK_AXIS, "range": [-4.1, 1.3]}],
                   headline, shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 

@@ -43,7 +43,7 @@ def findings(adapter: Examination) -> str:
         f"<li><p><b>{escape(finding.severity)}: {escape(finding.symptom)}.</b> "
         f"Likely cause: {escape(finding.cause)}. <em>So</em> {escape(finding.remedy)}.</p>"
         f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
-    none = f"<li>None of the {len(adapter.findings.tested)} faults that we look for is there.</li>"
+    none = f"<li>None of the {len(adapter.findings.tested)} faults we look for was found.</li>"
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
     lines += f"</p><p><b>Does it do anything?</b> {escape(verdict(adapter))}"

@@ -42,7 +42,7 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
 def _headline(yours: Convention, optimiser: str) -> str:
     """What the scale does to the first step, and why it is not simply the scale."""
     text = (f"The scale is {number(yours.scale)}, so {optimiser}’s first step is "
-            f"{number(yours.stride)} times that of scale 1")
+            f"{number(yours.stride)} times as large as at scale 1")
     if optimiser == "SGD":
         text += ", the scale squared"
     elif yours.stride != yours.scale:  # Adam under MLX
