@@ -132,6 +132,18 @@ def test_a_readers_train_without_its_rule_is_refused(tmp_path, monkeypatch):
         task.run("mine")
 
 
+def test_a_readers_start_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random = "A = rng.uniform(-1, 1, (r, k)) / np.sqrt(k)"
+    ones = file.whole().replace(random, "A = np.ones((r, k))")
+    file.write(ones)
+    assert (task.run("yours", r=2).A[0] == 1).all()
+    assert (task.run("yours", r=2, start="both zero").A[0] == 0).all()
+    file.write(ones.replace("np.ones((r, k))", "np.ones((k, r))"))
+    with pytest.raises(ValueError, match=r"of shape \(2, 64\) and .*, got \(64, 2\), \(64, 2\)"):
+        task.run("yours", r=2)
+
+
 def test_a_readers_run_that_diverges_ends_where_the_books_does(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = {"optimiser": "SGD", "alpha": 256, "rate": 16}

@@ -15,7 +15,18 @@ from lora_book.instrument.portrait import SIDE, picture, target
 from lora_book.instrument.settings import TABLE, checked
 from lora_book.workshop.calls import limited
 from lora_book.workshop.switch import CODES, chosen
-from lora_edu import SGD, AdamW, Adapter, Momentum, Regression, checks, initial, scaling, train
+from lora_edu import (
+    SGD,
+    STARTS,
+    AdamW,
+    Adapter,
+    Momentum,
+    Regression,
+    checks,
+    initial,
+    scaling,
+    train,
+)
 
 STEPS = TABLE["settings"]["step"]["max"]
 RULES = {"alpha/r": "lora", "alpha/sqrt(r)": "rslora", "alpha": "none"}
@@ -88,12 +99,13 @@ def run(code: str = CODES[0], **settings) -> Run:
     """The run of these settings.
 
     Args:
-        code: "the book's" for ``lora_edu.train``, "yours" for ``train`` in the reader's file.
+        code: "the book's" for ``lora_edu.train``, "yours" for ``train`` in the reader's file, and
+            for its ``start`` where A is random and B zero.
         settings: As in ``settings.json``.
 
     Raises:
         ValueError: For a setting or a value that is not in the table, and with "yours" for an
-            optimiser or a decay that the file does not have.
+            optimiser or a decay that the file does not have, and for a start of other shapes.
         SyntaxError: If the reader's file does not parse.
 
     Example:
@@ -129,11 +141,12 @@ def _by_the_reader(settings: dict, adapter: Adapter) -> Run:
         raise ValueError("optimiser must be Adam or SGD, and decay 0, with your file, which has "
                          "no other")
     name = settings["optimiser"].lower()
-    lora, _ = chosen("yours", "train", name)
+    lora, _ = chosen("yours", "start", "train", name)
     rule = getattr(lora, name)
     if name == "adam" and settings["eps"] != TABLE["settings"]["eps"]["default"]:
         rule = partial(rule, eps=settings["eps"])
-    states = {adapter.A.shape: [], adapter.B.shape: []}
+    A, B = _start_with_the_reader(lora, settings, adapter)
+    states = {A.shape: [], B.shape: []}
 
     def recording(p, g, state, lr):
         states.setdefault(np.shape(p), []).append(np.array(p))
@@ -143,8 +156,8 @@ def _by_the_reader(settings: dict, adapter: Adapter) -> Run:
     Y = problem.X @ problem.W_star.T  # (64, 64)
     rate = optimiser(settings).lr
     with limited("lora.py"):
-        _, _, losses = lora.train(problem.X, Y, problem.W0, adapter.A, adapter.B, adapter.scaling,
-                                  rate, STEPS + 1, recording)
+        _, _, losses = lora.train(problem.X, Y, problem.W0, A, B, adapter.scaling, rate,
+                                  STEPS + 1, recording)
     counts = [len(losses), *map(len, states.values())]
     if counts != [STEPS + 1] * 3:
         raise ValueError(f"train in your file must return {STEPS + 1} losses and call rule as "
@@ -154,3 +167,19 @@ def _by_the_reader(settings: dict, adapter: Adapter) -> Run:
     end = next((step for step in range(STEPS + 1)
                 if not np.isfinite([*reader.norms(step).values()]).all()), STEPS + 1)
     return Run(reader.target, reader.scaling, A[:end], B[:end])
+
+
+def _start_with_the_reader(lora, settings: dict, adapter: Adapter) -> list[np.ndarray]:
+    """A and B at step 0, by the file where A is random and B zero."""
+    if settings["start"] != STARTS[0]:
+        return [adapter.A, adapter.B]
+    r = settings["r"]
+    with limited("lora.py"):
+        pair = lora.start(SIDE, SIDE, r, np.random.default_rng(settings["seed"]))
+    parts = pair if isinstance(pair, (tuple, list)) else [pair]
+    shapes = [np.shape(part) for part in parts]
+    if shapes != [(r, SIDE), (SIDE, r)]:
+        raise ValueError(f"start in your file must return A of shape {(r, SIDE)} and B of shape "
+                         f"{(SIDE, r)}, got {', '.join(map(str, shapes))}")
+    grow = settings.get("grow", 1)
+    return [grow * np.asarray(part, float) for part in parts]

@@ -14,8 +14,6 @@ from lora_book.shared.style import (
 )
 from lora_book.shared.tasks import task_64
 from lora_book.step_zero import runs
-from lora_book.workshop.calls import limited
-from lora_book.workshop.switch import CODES, chosen
 from lora_edu import STARTS
 from lora_edu.explore.words import number
 
@@ -34,19 +32,6 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     return _one_step(norms, history.loss)
 
 
-def step_zero_of(code: str = CODES[0], r: int = 8, alpha: float = 16, optimiser: str = "SGD"
-                 ) -> dict:
-    """The same board from the start that lora.py draws, the book's or the reader's.
-
-    optimiser: "SGD" or "Adam".
-    """
-    with limited("lora.py"):
-        lora, whose = chosen(code, "delta", "forward", "backward", "start",
-                             {"SGD": "sgd", "Adam": "adam"}[optimiser])
-        norms = runs.one_step_of(lora, r, alpha, optimiser)
-    return _one_step(norms, norms.pop("loss"), f"{whose}: ")
-
-
 SCALE = ZeroLogAxis(-5, 3, every=2)  # of the norms
 
 
@@ -59,8 +44,8 @@ def _board(traces: list[dict], headings: list[str], reading: str, highest: float
                   headings=headings)
 
 
-def _one_step(norms: dict[str, np.ndarray], loss: np.ndarray, whose: str = "") -> dict:
-    """The board of a step. norms: "A", "B" and "delta" → (2,). whose: begins its words."""
+def _one_step(norms: dict[str, np.ndarray], loss: np.ndarray) -> dict:
+    """The board of a step. norms: "A", "B" and "delta" → (2,)."""
     frozen = task_64().loss(task_64().W0) * (1 - 1e-9)  # less than rounding makes of it
     traces = norm_curves(*norms.values(), SCALE)
     traces.append(curve(
@@ -73,4 +58,4 @@ def _one_step(norms: dict[str, np.ndarray], loss: np.ndarray, whose: str = "") -
                           (("exactly 0", zero), ("not 0", other)) if which)
     after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
     return _board(traces, [headline, f"loss {number(loss[0])} → {number(loss[1])}"],
-                  f"{whose}after one step {after}", loss.max())
+                  f"after one step {after}", loss.max())

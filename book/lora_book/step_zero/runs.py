@@ -21,35 +21,6 @@ def one_step(r: int, alpha: float, start: str, optimiser_name: str) -> History:
                  optimiser(optimiser_name, lr=LEARNING_RATE[optimiser_name]), 1)
 
 
-def one_step_of(lora, r: int, alpha: float, optimiser_name: str) -> dict[str, np.ndarray]:
-    """The same from the start that a text of lora.py draws, by its gradients and its rule.
-
-    Returns:
-        At both steps, (2,) each: the "loss", and the norms of ∇A, ∇B and ΔW, as "A", "B", "delta".
-
-    Raises:
-        ValueError: where they are not numbers.
-    """
-    task = task_64()
-    Y = task.X @ task.W_star.T
-    s = scaling(r, alpha)
-    rule = {"SGD": lora.sgd, "Adam": lora.adam}[optimiser_name]
-    lr = LEARNING_RATE[optimiser_name]
-    A, B = lora.start(SIDE, SIDE, r, np.random.default_rng(1))
-    rows = []
-    for _ in range(2):
-        H, U = lora.forward(task.X, task.W0, A, B, s)
-        D = (H - Y) / len(Y)  # (n, d)
-        grad_A, grad_B, _ = lora.backward(D, task.X, U, task.W0, A, B, s)
-        norms = map(np.linalg.norm, (grad_A, grad_B, lora.delta(A, B, s)))
-        rows.append([((H - Y)**2).sum() / (2 * len(Y)), *norms])
-        A, _ = rule(A, grad_A, None, lr)
-        B, _ = rule(B, grad_B, None, lr)
-    if not np.isfinite(rows).all():
-        raise ValueError("a loss or a norm is infinite or not a number")
-    return dict(zip(("loss", "A", "B", "delta"), np.array(rows).T, strict=True))
-
-
 def from_noise(tau: float, optimiser_name: str, seed: int = 1) -> History:
     """The History of a run with r = 8 and α = 16 whose A and B start as N(0, τ²) noise."""
     rng = np.random.default_rng(seed)
