@@ -143,7 +143,9 @@ LAYOUTS = {row.name: row for row in (
            ("unet", "transformer", "transformer_2", "text_encoder", "text_encoder_2",
             "text_encoder_3", "diffusion_model"), _of_diffusers,
            alpha_is_r=True, doubtful=("unet", "transformer", "transformer_2", "text_encoder",
-                                      "text_encoder_2", "text_encoder_3")),
+                                      "text_encoder_2", "text_encoder_3"),
+           loaded_by="diffusers’ pipeline.load_lora_weights(file), or its "
+                     "unet.load_lora_adapter(file, prefix=None) if no name begins with unet"),
     Layout("mlx", "adapters.safetensors", ".lora_a", ".lora_b", ".", ("",), _of_mlx,
            has_config=True, transposed=True, start="kaiming_uniform",
            loaded_by="mlx_lm.load(base_model, adapter_path=folder)"))}

@@ -25,7 +25,8 @@ RAW = {  # NumPy's type for the bytes of each of the format's
 FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 PICKLE = ("a pickle or an archive with some (.bin, .pt, .ckpt, .npz), which could run code, so it "
           "is not opened. If you trust it, write torch.load(file, weights_only=True) as a "
-          ".safetensors with safetensors.torch.save_file")
+          ".safetensors with safetensors.torch.save_file, or, of a .npz, dict(numpy.load(file)) "
+          "with safetensors.numpy.save_file")
 NOT_SAFETENSORS = {  # how a file begins, and what it is then
     b"PK": PICKLE,
     b"\x80": PICKLE,

@@ -1,13 +1,17 @@
 """The examination at the command line: what is printed, and the exit status."""
 
+import copy
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import partial
 
 import numpy as np
 import peft
+import pytest
+import torch
 
 from tests.nn.console import run
 from tests.nn.lora_files import Tiny, base_file, in_peft, pefts_updates, write_peft
@@ -43,6 +47,39 @@ def test_the_call_that_it_names_loads_a_folder_of_pefts(tmp_path, monkeypatch):
         layer = loaded.base_model.model.get_submodule(name)
         np.testing.assert_allclose(layer.get_delta_weight("default").numpy(force=True), update,
                                    rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize(("whole", "place"), [(False, 0), (True, 1)])
+def test_the_calls_that_it_names_load_a_file_of_diffusers(tmp_path, monkeypatch, whole, place):
+    """place: of the call in its line. whole: whether the UNet saved it, without a pipeline."""
+    import diffusers
+    from diffusers.loaders import StableDiffusionLoraLoaderMixin
+
+    class Pipeline(StableDiffusionLoraLoaderMixin):
+        hf_device_map = None
+        text_encoder = None
+
+        def __init__(self, unet):
+            self.unet = unet
+            self.components = {"unet": unet}
+
+    unet = diffusers.UNet2DConditionModel(
+        8, block_out_channels=(32,), layers_per_block=1, down_block_types=["CrossAttnDownBlock2D"],
+        up_block_types=["CrossAttnUpBlock2D"], cross_attention_dim=16, attention_head_dim=4)
+    trained = copy.deepcopy(unet)
+    trained.add_adapter(peft.LoraConfig(r=4, lora_alpha=4, target_modules=["to_q"],
+                                        init_lora_weights=False))
+    file = tmp_path / "pytorch_lora_weights.safetensors"
+    if whole:
+        trained.save_lora_adapter(tmp_path)
+    else:
+        Pipeline.save_lora_weights(tmp_path, peft.get_peft_model_state_dict(trained))
+    _, text = run(monkeypatch, "lora_edu.examine", file)
+    [line] = [line for line in text.splitlines() if line.startswith("How do I load it?")]
+    call = re.findall(r"(?:pipeline|unet)\.\w+\([^)]*\)", line)[place]
+    eval(call, {"pipeline": Pipeline(unet), "unet": unet, "file": file})
+    x = torch.randn(1, 4, 8, 8), 1, torch.randn(1, 5, 16)
+    assert torch.equal(unet(*x).sample, trained(*x).sample)
 
 
 def test_a_report_that_nobody_reads_to_its_end_is_no_error(tmp_path):

@@ -1,11 +1,13 @@
 """The numbers of a file beside PEFT's own ΔW, and what is refused."""
 
 import json
+import re
 import struct
 import tracemalloc
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors import safe_open
@@ -282,6 +284,19 @@ def test_a_damaged_file_is_refused_by_what_is_wrong(tmp_path, case):
         examine(file)
     with pytest.raises(ValueError, match=message):
         examine(content)
+
+
+def test_the_remedy_for_an_npz_of_mlx_makes_a_file_that_is_read(tmp_path):
+    arrays = {"layers.0.q.lora_a": np.ones((4, 2), "f"), "layers.0.q.lora_b": np.ones((2, 3), "f")}
+    file = tmp_path / "adapters.npz"
+    np.savez(file, **arrays)
+    with pytest.raises(ValueError, match=r"of a \.npz") as refusal:
+        examine(file)
+    read, write = re.search(r"of a \.npz, (\S+) with (\S+)", str(refusal.value)).groups()
+    known = {"numpy": np, "safetensors": safetensors, "file": file}
+    eval(write, known)(eval(read, known), tmp_path / "adapters.safetensors")
+    [row] = examine(tmp_path / "adapters.safetensors").rows
+    assert (row.r, row.shape) == (2, (3, 4))
 
 
 @pytest.mark.parametrize("asked, error, message", [
