@@ -63,7 +63,7 @@ def test_a_phrase_stops_a_play_and_stays(visit):
 
 
 PHRASES = {
-    "scale": "s a quarter",
+    "scale": "a quarter of s",
     "constant": "r = 1, 4, 16",
     "adam": "16 times under SGD",
     "roughly": "of 4,096 entries differ",
