@@ -149,6 +149,11 @@ def test_a_drawing_goes_into_the_address_and_back(visit):
     assert "bits=" in here.page.url
 
 
+def test_the_buttons_of_a_chapter_stand_in_one_row_on_a_phone(visit):
+    here = visit("book/part1/step-zero.html", "phone")
+    assert here.page.locator(".instrument-watch").first.bounding_box()["height"] < 40
+
+
 @pytest.mark.parametrize(("query", "words"), [
     ("r=17", "r must be a whole number from 1 to 16, got 17"),
     ("rnk=8", "rnk is not a setting"), ("alpha=3", "alpha must be one of 1, 2, 4"),

@@ -113,7 +113,7 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
         headline = "the gap is exactly 0: the runs agree in every bit"
     low = 3 * (d + 2)
     parts += [say({(k / 2, low): note}, size=14), *sign_key(-8.5, low - 0.3, "delta", "loss")]
-    return map_drawing(parts, headline, (-12, k), (-1, low + 1.5),
+    return map_drawing(parts, headline, (-15, k), (-1, low + 1.5),
                        f"{headline}; the largest difference is {number(largest)}")
 
 
