@@ -286,6 +286,13 @@ def test_a_damaged_file_is_refused_by_what_is_wrong(tmp_path, case):
         examine(content)
 
 
+@pytest.mark.parametrize("bias", ["lora_only", "all"])
+def test_biases_that_peft_saves_are_not_missed(tmp_path, bias):
+    config = LoraConfig(r=2, target_modules=["0"], bias=bias)
+    get_peft_model(nn.Sequential(nn.Linear(4, 3)), config).save_pretrained(tmp_path)
+    assert "biases-not-saved" not in [finding.name for finding in examine(tmp_path).findings]
+
+
 def test_the_remedy_for_an_npz_of_mlx_makes_a_file_that_is_read(tmp_path):
     arrays = {"layers.0.q.lora_a": np.ones((4, 2), "f"), "layers.0.q.lora_b": np.ones((2, 3), "f")}
     file = tmp_path / "adapters.npz"
