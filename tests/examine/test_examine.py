@@ -265,7 +265,7 @@ DAMAGED = {  # the bytes, and words of the error
     "a shape that does not fit": (file_of({"a": entry(shape=(3, 1))}, b"1234"), "as many bytes"),
     "an unknown type": (file_of({"a": entry(dtype="F4")}, b"1234"), "must have a dtype of F64"),
     "metadata of another kind": (file_of({"__metadata__": {"a": 1}}), "metadata must map"),
-    "an archive of torch": (b"PK\x03\x04" + b"0" * 99, r"a pickle .*\.pt.*not opened.*weights_on"),
+    "an archive of torch": (b"PK\x03\x04" + b"0" * 99, r"a pickle .*\.pt.*not opened.*'cpu', w"),
     "a pickle": (b"\x80\x02}q\x00." + b"0" * 99, "a pickle .*not opened"),
     "a pointer of LFS": (b"version https://git-lfs.github.com/spec/v1\noid ", "git lfs pull"),
     "a GGUF": (b"GGUF\x03" + b"\0" * 99, "a GGUF"),
