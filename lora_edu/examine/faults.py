@@ -131,6 +131,14 @@ FAULTS = (
         cause="no module of the model has that name, or it was not saved",
         remedy="compare the name with the model's; save again from the program that trained it"),
     Fault(
+        "biases-not-saved", "note",
+        find=ask.biases_not_saved,
+        symptom="the settings say that biases were trained, but no adapted module has one in the "
+                "file",
+        cause="the base's modules have none, or an older PEFT did not save them",
+        remedy="if they have some, save again from the program that trained it with a newer PEFT; "
+               "what was trained into them is not in the file"),
+    Fault(
         "moved-base", "warning",
         find=ask.moved_base,
         symptom="A and B were initialised in a way that changes W0: the adapter belongs to a "

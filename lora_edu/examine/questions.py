@@ -16,7 +16,7 @@ from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import Answer, is_unusual
 from lora_edu.formats.config import STARTS_THAT_KEEP_W0, AdapterConfig, beyond_plain
 from lora_edu.formats.convention import TOOLS
-from lora_edu.formats.layouts import LAYOUTS, UNKNOWN
+from lora_edu.formats.layouts import LAYOUTS, PREFIX, UNKNOWN
 from lora_edu.formats.lora_file import OTHER_RANK, UNUSABLE, LoraFile
 from lora_edu.formats.names import matches
 from lora_edu.formats.tensors import Tensor
@@ -251,6 +251,17 @@ def not_saved(case: Case) -> Answer:
     if {*map(str, names)} >= HEADS and not {*missing} >= HEADS:
         missing = [name for name in missing if name not in HEADS]
     return missing
+
+
+def biases_not_saved(case: Case) -> Answer:
+    """The settings' word for the biases that were trained, where no adapted module has its own."""
+    trained = case.settings.get("bias")
+    if trained not in ("all", "lora_only"):
+        return []
+    ends = (".bias", ".base_layer.bias")  # as PEFT wrote it once, and as it does
+    keys = {key.removeprefix(PREFIX) for key in case.file.whole}
+    is_saved = any(name + end in keys for name in case.modules for end in ends)
+    return [] if is_saved else [trained]
 
 
 def moved_base(case: Case) -> Answer:

@@ -24,7 +24,7 @@ RAW = {  # NumPy's type for the bytes of each of the format's
     "U8": "u1", "BOOL": "?"}
 FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 PICKLE = ("a pickle or an archive with some (.bin, .pt, .ckpt, .npz), which could run code, so it "
-          "is not opened. If you trust it, write torch.load(file, weights_only=True) as a "
+          "is not opened. If you trust it, write torch.load(file, 'cpu', weights_only=True) as a "
           ".safetensors with safetensors.torch.save_file, or, of a .npz, dict(numpy.load(file)) "
           "with safetensors.numpy.save_file")
 NOT_SAFETENSORS = {  # how a file begins, and what it is then

@@ -265,7 +265,7 @@ DAMAGED = {  # the bytes, and words of the error
     "a shape that does not fit": (file_of({"a": entry(shape=(3, 1))}, b"1234"), "as many bytes"),
     "an unknown type": (file_of({"a": entry(dtype="F4")}, b"1234"), "must have a dtype of F64"),
     "metadata of another kind": (file_of({"__metadata__": {"a": 1}}), "metadata must map"),
-    "an archive of torch": (b"PK\x03\x04" + b"0" * 99, r"a pickle .*\.pt.*not opened.*weights_on"),
+    "an archive of torch": (b"PK\x03\x04" + b"0" * 99, r"a pickle .*\.pt.*not opened.*'cpu', w"),
     "a pickle": (b"\x80\x02}q\x00." + b"0" * 99, "a pickle .*not opened"),
     "a pointer of LFS": (b"version https://git-lfs.github.com/spec/v1\noid ", "git lfs pull"),
     "a GGUF": (b"GGUF\x03" + b"\0" * 99, "a GGUF"),
@@ -284,6 +284,13 @@ def test_a_damaged_file_is_refused_by_what_is_wrong(tmp_path, case):
         examine(file)
     with pytest.raises(ValueError, match=message):
         examine(content)
+
+
+@pytest.mark.parametrize("bias", ["lora_only", "all"])
+def test_biases_that_peft_saves_are_not_missed(tmp_path, bias):
+    config = LoraConfig(r=2, target_modules=["0"], bias=bias)
+    get_peft_model(nn.Sequential(nn.Linear(4, 3)), config).save_pretrained(tmp_path)
+    assert "biases-not-saved" not in [finding.name for finding in examine(tmp_path).findings]
 
 
 def test_the_remedy_for_an_npz_of_mlx_makes_a_file_that_is_read(tmp_path):

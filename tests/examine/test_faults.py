@@ -99,6 +99,8 @@ FAULTS = {
     "a head that was not saved": case("not-saved", settings={"modules_to_save": ["head"]}),
     "none of the heads that PEFT lists": case(
         "not-saved", settings={"modules_to_save": ["classifier", "score"]}),
+    "biases that PEFT did not save": case(
+        "biases-not-saved", settings={"bias": "lora_only"}),
     "a head that is a number": case("not-saved", settings={"modules_to_save": [5]}),
     "a pattern of more than Python counts": case(
         "settings", settings={"target_modules": "a{99999999999}"}),
