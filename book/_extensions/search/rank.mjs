@@ -113,8 +113,8 @@ function speller(counts) {
   };
 }
 
-/** Whether a last word may be the beginning of another. 0 is no beginning of 0.0002. */
-const mayGrow = (term) => !/^\d/.test(term);
+/** Whether a last word may be the beginning of another. 0 is no beginning of 0.0002, nor r of rlhf. */
+const mayGrow = (term) => !/^(\d|.$)/u.test(term);
 
 /** A function that gives how much of a phrase and of what is asked is the same, from 0 to 1. The rarer
  * a word is the more it counts. The last word may have begun only. */
