@@ -33,7 +33,8 @@ def hits():
 
 # What the book says nothing of, though some of its words stand there.
 ELSEWHERE = ["banana", "best pizza near me", "buy shoes online", "chocolate cake recipe",
-             "how old is the universe", "install python on windows", "javascript async await"]
+             "how old is the universe", "install python on windows", "javascript async await",
+             "lora teapot", "lora чайник"]
 
 
 def names(place):

@@ -6,7 +6,7 @@ import MiniSearch from "minisearch";
 const SAME = [
   [/['’][st]\b/g, ""],
   [/lora(\+| ?plus)/g, " loraplus "],
-  [/α/g, " alpha "],
+  [/α|(?<!\p{L})(alfa|альфа)(?!\p{L})/gu, " alpha "],
   [/η|\beta\b/g, " lr "],
   [/(δ|\bdelta) ?w\b/g, " deltaw "],
   [/σ/g, " sigma "],
@@ -27,6 +27,10 @@ const SAME = [
 const ALSO = [
   [/\blr\b|\blearning rates?\b/g, "learning rate lr"],
   [/\blernrate\b|\btaux d'apprentissage\b|\btasa de aprendizaje\b/g, "learning rate lr"],
+  [/学习率|скорост\p{L}* обучения/gu, " learning rate lr "],
+  [/秩|(?<!\p{L})ранг\p{L}*/gu, " rank "],
+  [/怎么|如何|设置|什么|多少|的|是/g, " "], // in Chinese no space parts words
+  [/\p{Script=Han}+/gu, " $& "],
   [/\bzwei\b|\bdeux\b|\bdos\b/g, "2"],
   [/\bzéro\b|\bcero\b/g, "0"],
   [/\bkombinier\p{L}*|\bcombin(er|ar)\b/gu, "combine"],
@@ -38,7 +42,7 @@ const ALSO = [
   [/\bspeicher\b|\bmémoire\b|\bmemoria\b/g, "memory"],
   [/\b(v?ram|oom|gpus?|\d+ ?gb)\b/g, "$& memory"],
 ];
-// In English, and in German, French and Spanish, as far as they are no English words.
+// In English, and in German, French, Spanish and Russian, as far as they are no English words.
 const EMPTY = new Set(
   `a am an and are as at be between by can difference do does for from good has have how i if in is it
   me my not of on or should than that the there this to use vs was what when which will with
@@ -46,9 +50,8 @@ const EMPTY = new Set(
   von warum was welche welcher welches wenn wie wieso wieviel viel zu zum zwischen
   au avec ce comment dans de des du elle est et la le les mon ou par pas pour pourquoi quel quelle
   qu que un une
-  como con cual cuál cuándo el en es hay las lo los mi para pero por porque qué se sin su una y`.split(
-    /\s+/,
-  ),
+  como con cual cuál cuándo el en es hay las lo los mi para pero por porque qué se sin su una y
+  в для и или как какая какое какой на почему что`.split(/\s+/),
 );
 // A question for the sentence that says what a word is.
 const DEFINES = new RegExp(
@@ -110,8 +113,8 @@ function speller(counts) {
   };
 }
 
-/** Whether a last word may be the beginning of another. 0 is no beginning of 0.0002. */
-const mayGrow = (term) => !/^\d/.test(term);
+/** Whether a last word may be the beginning of another. 0 is no beginning of 0.0002, nor r of rlhf. */
+const mayGrow = (term) => !/^(\d|.$)/u.test(term);
 
 /** A function that gives how much of a phrase and of what is asked is the same, from 0 to 1. The rarer
  * a word is the more it counts. The last word may have begun only. */
@@ -194,7 +197,7 @@ export async function finder(places) {
     const hits = index.search(terms.join(" "), { boostDocument });
     const count = telling.length || 1;
     const fits = ({ score, queryTerms }) => {
-      const met = queryTerms.filter(tells).length || 1;
+      const met = queryTerms.filter(tells).length || !telling.length; // "lora" alone tells
       return (score * met ** 2) / count ** 3 >= FITS && score >= hits[0].score / FAR_BELOW;
     };
     const fitting = hits.filter(fits).slice(0, limit);
