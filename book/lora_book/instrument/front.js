@@ -127,7 +127,7 @@ export function mount(root, compute, keep = () => {}) {
     }
     const next = framesAt(runs, now.step, now.on);
     const told = { settings: now, ...runs };
-    showBars(part("norms"), runs.run.norms(now.step), held);
+    showBars(part("norms"), runs.run, now.step, held);
     say(line ? await line(toolsOf(now, was, runs)) : lineOf(told));
     mainBox.ariaLabel = pictureInWords(told);
     await (isFaded ? fadeTo(next, isWanted) : paint(next));
@@ -218,6 +218,12 @@ export function mount(root, compute, keep = () => {}) {
     if (wishFor({ ...settings, ...changes }, { isFaded })) share();
   }
 
+  // The bars compare with the run's beginning again.
+  function moveTo(step) {
+    held = null;
+    change({ step });
+  }
+
   function mark(name) {
     for (const link of document.querySelectorAll(`a[href^="#${root.id}?"]`))
       link.toggleAttribute("data-now", Boolean(name) && link.hash === `#${root.id}?${name}`);
@@ -276,14 +282,14 @@ export function mount(root, compute, keep = () => {}) {
     }
     if (!isOn()) return;
     if (line) wishFor({ ...settings, step: last }, { line });
-    else change({ step: last });
+    else moveTo(last);
   }
 
   function tell(runs, time, line) {
     const step = Math.floor(time);
     settings = { ...settings, step };
     paint(framesAt(runs, time, settings.on));
-    showBars(part("norms"), runs.run.norms(step), held);
+    showBars(part("norms"), runs.run, step, held);
     syncStep(step);
     if (!line) say(lineOf({ settings, ...runs }));
   }
@@ -337,12 +343,12 @@ export function mount(root, compute, keep = () => {}) {
       ),
     );
   }
-  stepInput.addEventListener("input", () => change({ step: stepAt(stepInput.value, stepInput) }));
+  stepInput.addEventListener("input", () => moveTo(stepAt(stepInput.value, stepInput)));
   stepInput.addEventListener("keydown", (event) => {
     const move = KEYS[event.key];
     if (!move) return;
     event.preventDefault();
-    change({ step: Math.max(0, Math.min(END, settings.step + move)) });
+    moveTo(Math.max(0, Math.min(END, settings.step + move)));
   });
   const readTwin = () => {
     const follows = ticks.filter((tick) => tick.checked).map((tick) => tick.dataset.tick);
