@@ -155,6 +155,8 @@ def test_taking_it_off_leaves_the_portrait_and_keeps_a_and_b(visit):
     here.page.wait_for_timeout(900)  # it fades
     assert pixels(here) == bare
     assert pixels(here, "B") == learned
+    assert [norm(here, name) for name in ("delta", "gradA", "loss")] == [
+        "exactly 0", "exactly 0", "204"]
 
 
 def test_a_drawing_goes_into_the_address_and_back(visit):

@@ -10,8 +10,8 @@ function octaves(value, from) {
 }
 
 // held: the norms to compare with; null for those at step 0, at step 1 where they are zero.
-export function showBars(table, run, step, held) {
-  const norms = run.norms(step);
+export function showBars(table, run, { step, on }, held) {
+  const norms = run.norms(step, on);
   for (const row of table.rows) {
     const name = row.dataset.norm;
     const value = norms[name];
