@@ -1,6 +1,7 @@
 """The instrument on Home: what moves it, what it says, and what it does with a bad address."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -38,6 +39,15 @@ def phrase(here, name):
 
 def norm(here, name):
     return here.page.locator(f'[data-norm="{name}"] td:nth-child(3)').inner_text()
+
+
+def bars(here):
+    """In octaves, of which the mark is at the fifth."""
+    fields = here.page.locator(".instrument-norms i")
+    lengths = fields.evaluate_all(
+        "(all) => all.map((bar) => bar.style.getPropertyValue('--octaves'))")
+    return dict(zip(("delta", "gradA", "gradB", "loss", "decrease"), map(float, lengths),
+                    strict=True))
 
 
 def test_play_shows_step_0_first_and_then_a_hat(visit):
@@ -91,6 +101,21 @@ def test_the_norms_are_those_of_train(visit):
     assert shown == pytest.approx(wanted, rel=0.006)  # three digits
 
 
+def test_the_bars_compare_with_the_first_step(visit):
+    here = visit(HOME)
+    first_frame = bars(here)
+    instrument(here).hover()  # from here on the script writes them
+    expect(here.page.locator(".instrument-norms i").first).not_to_have_attribute(
+        "style", re.compile(r"^--octaves:\d"))
+    assert bars(here) == pytest.approx(first_frame, rel=0.006)
+    here.open(f"{HOME}#hat?step=5")
+    expect(line(here)).to_contain_text("Step 5")
+    steps = [run().norms(step) for step in (0, 1, 5)]
+    for name, octaves in bars(here).items():
+        mark = steps[0][name] or steps[1][name]
+        assert octaves == pytest.approx(min(10, 5 + np.log2(steps[2][name] / mark)))
+
+
 def test_the_code_makes_what_is_shown(visit):
     here = visit(f"{HOME}#hat?step=8&r=2&start=both-random&optimiser=sgd")
     expect(line(here)).to_contain_text("Step 8")
@@ -130,6 +155,8 @@ def test_taking_it_off_leaves_the_portrait_and_keeps_a_and_b(visit):
     here.page.wait_for_timeout(900)  # it fades
     assert pixels(here) == bare
     assert pixels(here, "B") == learned
+    assert [norm(here, name) for name in ("delta", "gradA", "loss")] == [
+        "exactly 0", "exactly 0", "204"]
 
 
 def test_a_drawing_goes_into_the_address_and_back(visit):

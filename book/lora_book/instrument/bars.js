@@ -1,4 +1,4 @@
-// Norms as bars in octaves: the middle is the value when one took hold of a control.
+// Norms as bars in octaves: the middle is the value when one took hold of a control, or at step 0.
 
 const MIDDLE = 5;
 
@@ -9,13 +9,16 @@ function octaves(value, from) {
   return Math.max(0.1, Math.min(2 * MIDDLE, MIDDLE + Math.log2(value / from)));
 }
 
-// held: the norms to compare with, or null.
-export function showBars(table, norms, held) {
+// held: the norms to compare with; null for those at step 0, at step 1 where they are zero.
+export function showBars(table, run, { step, on }, held) {
+  const norms = run.norms(step, on);
   for (const row of table.rows) {
-    const value = norms[row.dataset.norm];
-    const before = held?.[row.dataset.norm];
+    const name = row.dataset.norm;
+    const value = norms[name];
+    const before = held?.[name];
+    const mark = held ? before || value : run.norms(0)[name] || run.norms(1)[name];
     const [, bar, number, factor] = row.cells;
-    bar.firstElementChild.style.setProperty("--octaves", octaves(value, before || value));
+    bar.firstElementChild.style.setProperty("--octaves", octaves(value, mark));
     bar.classList.toggle("instrument-zero", value === 0);
     number.textContent = value === 0 ? "exactly 0" : short(value);
     const isOther = before && value && before !== value;

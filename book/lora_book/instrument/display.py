@@ -41,7 +41,8 @@ CAPTION = ("Grey: the frozen portrait W₀. Green: ΔW = s·BA, which is added t
            "gradients of A and B, each relative to its largest entry. Dark: below zero. The shade "
            "is |entry| to the power of {tone}, so that steps 1 and 2 are visible. A is drawn "
            "uniformly, with seed {seed}. Bars: each field is a factor of two, the mark is the "
-           "value before your change, and a dashed box is exactly zero.")
+           "value at step 0 (step 1 if that is zero) or before your change, and a dashed box is "
+           "exactly zero.")
 LABELS = ('<span class="instrument-names-A"><b class="of-gradient">∇A</b><b class="of-A">A</b>'
           '</span><span class="instrument-names-B"><b class="of-gradient">∇B</b><b class="of-B">B'
           '</b></span><span class="instrument-names-W">W₀, frozen, + <b class="of-delta">ΔW = s·BA'
@@ -149,11 +150,18 @@ def short(value: float) -> str:
     return "exactly 0" if value == 0 else f"{float(f'{value:.3g}'):g}"
 
 
-def _norms(norms: dict[str, float]) -> str:
+def _octaves(value: float, mark: float) -> float:
+    """The length of a bar: see bars.js."""
+    return min(10, max(0.1, 5 + np.log2(value / mark))) if value > 0 and mark > 0 else 0
+
+
+def _norms(run: Run, norms: dict[str, float]) -> str:
+    early = [run.norms(step) for step in range(min(2, len(run.A)))]
+    marks = {name: early[0][name] or early[-1][name] for name in NORMS}
     rows = "".join(
         f'<tr data-norm="{name}"><th scope="row">{text}</th>'
         f'<td class="{"instrument-zero" if norms[name] == 0 else ""}">'
-        f'<i style="--octaves:{5 if norms[name] > 0 else 0}"></i></td>'
+        f'<i style="--octaves:{_octaves(norms[name], marks[name]):.3g}"></i></td>'
         f"<td>{short(norms[name])}</td><td></td></tr>" for name, text in NORMS.items())
     return f'<table class="instrument-norms"><tbody>{rows}</tbody></table>'
 
@@ -255,7 +263,7 @@ data-settings="{escape(json.dumps(settings))}">
 <div class="instrument-panel">
 {_slider("r", "r", [1, 2, 4, 8, 16], settings["r"])}
 {_slider("alpha", "α", TABLE["settings"]["alpha"]["allowed"], settings["alpha"])}
-{_norms(norms)}
+{_norms(run, norms)}
 <details class="instrument-more"{" open" if shown.full else ""}><summary>start, optimiser, \
 learning rate …</summary>{folded}{_twin(settings["twin"])}</details>
 <details class="instrument-numbers"><summary>numbers</summary><textarea readonly rows="8" \

@@ -48,8 +48,8 @@ export class Run {
     this.#move = { ...settings, rate: rate * TABLE.rates[optimiser], left1: 1, left2: 1 };
   }
 
-  #look(state) {
-    return look(state, this.scale, this.#target);
+  #look(state, on = 1) {
+    return look(state, on * this.scale, this.#target);
   }
 
   // Train up to a step: the step, or the last at which all was finite.
@@ -73,16 +73,18 @@ export class Run {
     else this.last = this.#states.length - 1;
   }
 
-  // A (r x 64), B (64 x r), gradA, gradB and delta, ΔW = s·BA (64 x 64), all row by row
-  frame(step) {
+  // A (r x 64), B (64 x r), gradA, gradB and delta, ΔW = s·BA (64 x 64), all row by row. on:
+  // a factor of s, after the training.
+  frame(step, on = 1) {
     const state = this.#states[this.to(step)];
-    const { gradA, gradB, delta } = this.#look(state);
+    const { gradA, gradB, delta } = this.#look(state, on);
     return { ...state, gradA, gradB, delta };
   }
 
   // ‖ΔW‖, ‖∇A‖, ‖∇B‖, the loss and the first-order decrease ⟨ΔW, T⟩
-  norms(step) {
+  norms(step, on = 1) {
     const at = this.to(step);
+    if (on !== 1) return this.#look(this.#states[at], on).norms;
     this.#norms[at] ??= this.#look(this.#states[at]).norms;
     return this.#norms[at];
   }

@@ -25,13 +25,13 @@ const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const stepAt = (place, input) => Math.round(END * (place / input.max) ** 2);
 const placeOf = (step, input) => Math.round(input.max * Math.sqrt(step / END));
 
-// What a run shows between two steps, with a strength of ΔW.
+// What a run shows between two steps, with s times `on`.
 function frameAt(run, time, on) {
   const end = Math.min(time, run.last ?? END);
   const first = Math.floor(end);
-  let frame = run.frame(first);
-  if (end > first && !isCalm()) frame = between(frame, run.frame(first + 1), end - first);
-  return { ...frame, delta: frame.delta.map((entry) => on * entry) };
+  const frame = run.frame(first, on);
+  if (end === first || isCalm()) return frame;
+  return between(frame, run.frame(first + 1, on), end - first);
 }
 
 const framesAt = ({ run, twin }, time, on) => ({
@@ -122,12 +122,12 @@ export function mount(root, compute, keep = () => {}) {
     const runs = await compute(now, now.step);
     if (was) {
       const before = await compute(was, was.step);
-      held = before.run.norms(was.step);
+      held = before.run.norms(was.step, was.on);
       if (isFaded && !now.twin) paint(framesAt(before, was.step, was.on));
     }
     const next = framesAt(runs, now.step, now.on);
     const told = { settings: now, ...runs };
-    showBars(part("norms"), runs.run.norms(now.step), held);
+    showBars(part("norms"), runs.run, now, held);
     say(line ? await line(toolsOf(now, was, runs)) : lineOf(told));
     mainBox.ariaLabel = pictureInWords(told);
     await (isFaded ? fadeTo(next, isWanted) : paint(next));
@@ -185,9 +185,9 @@ export function mount(root, compute, keep = () => {}) {
 
   // What the bars compare with from now on: the norms as they are.
   async function hold() {
-    const { step } = settings;
+    const { step, on } = settings;
     const { run } = await compute(settings, step);
-    held = run.norms(step);
+    held = run.norms(step, on);
   }
 
   let sharing = null;
@@ -216,6 +216,12 @@ export function mount(root, compute, keep = () => {}) {
   function change(changes, isFaded = false) {
     mark(null);
     if (wishFor({ ...settings, ...changes }, { isFaded })) share();
+  }
+
+  // The same, and the bars compare with the run's beginning again.
+  function move(changes, isFaded) {
+    held = null;
+    change(changes, isFaded);
   }
 
   function mark(name) {
@@ -276,14 +282,14 @@ export function mount(root, compute, keep = () => {}) {
     }
     if (!isOn()) return;
     if (line) wishFor({ ...settings, step: last }, { line });
-    else change({ step: last });
+    else move({ step: last });
   }
 
   function tell(runs, time, line) {
     const step = Math.floor(time);
     settings = { ...settings, step };
     paint(framesAt(runs, time, settings.on));
-    showBars(part("norms"), runs.run.norms(step), held);
+    showBars(part("norms"), runs.run, settings, held);
     syncStep(step);
     if (!line) say(lineOf({ settings, ...runs }));
   }
@@ -317,8 +323,8 @@ export function mount(root, compute, keep = () => {}) {
   };
   const actions = {
     play: () => (playing ? change({}) : play()),
-    off: () => change({ on: settings.on > 0 ? 0 : 1 }, true),
-    hat: () => change({ target: nextTarget(), on: 1 }, true),
+    off: () => move({ on: settings.on > 0 ? 0 : 1 }, true),
+    hat: () => move({ target: nextTarget(), on: 1 }, true),
     draw: () => setDrawing(true),
     done: () => setDrawing(false),
     undo: pad.undo,
@@ -337,12 +343,12 @@ export function mount(root, compute, keep = () => {}) {
       ),
     );
   }
-  stepInput.addEventListener("input", () => change({ step: stepAt(stepInput.value, stepInput) }));
+  stepInput.addEventListener("input", () => move({ step: stepAt(stepInput.value, stepInput) }));
   stepInput.addEventListener("keydown", (event) => {
-    const move = KEYS[event.key];
-    if (!move) return;
+    const direction = KEYS[event.key];
+    if (!direction) return;
     event.preventDefault();
-    change({ step: Math.max(0, Math.min(END, settings.step + move)) });
+    move({ step: Math.max(0, Math.min(END, settings.step + direction)) });
   });
   const readTwin = () => {
     const follows = ticks.filter((tick) => tick.checked).map((tick) => tick.dataset.tick);

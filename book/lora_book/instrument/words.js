@@ -13,12 +13,12 @@ export function percent(share) {
 }
 
 // The share of the bare portrait's loss that a run has left.
-function shareLeft(run, step) {
+function shareLeft(run, step, on) {
   const bare = targetOf(run.settings).reduce((sum, entry) => sum + entry * entry, 0) / 2;
-  return bare ? run.norms(step).loss / bare : 0;
+  return bare ? run.norms(step, on).loss / bare : 0;
 }
 
-export const lossLeft = (run, step) => percent(shareLeft(run, step));
+export const lossLeft = (run, step, on) => percent(shareLeft(run, step, on));
 
 export function gapInWords(run, twin, step) {
   const { count, apart } = entriesThatDiffer(run, twin, step);
@@ -61,12 +61,13 @@ export function lineOf({ settings, run, twin }, count = settings.step) {
 
 // For those who do not see the picture.
 export function pictureInWords({ settings, run }) {
-  const { A, B, delta, gradA, gradB } = run.frame(settings.step);
+  const { step, on } = settings;
+  const { A, B, delta, gradA, gradB } = run.frame(step, on);
   const matrices = { A, B, ΔW: delta, "the gradient of A": gradA, "the gradient of B": gradB };
   const isZero = (name) => matrices[name].every((entry) => entry === 0);
   const zeros = Object.keys(matrices).filter(isZero).join(", ") || "nothing";
   return (
-    `A grey portrait with ΔW on it in green, A above it and B to its left. Step ${settings.step}: ` +
-    `${lossLeft(run, settings.step)} of the loss is left. Exactly zero: ${zeros}.`
+    `A grey portrait with ΔW on it in green, A above it and B to its left. Step ${step}: ` +
+    `${lossLeft(run, step, on)} of the loss is left. Exactly zero: ${zeros}.`
   );
 }
