@@ -1,6 +1,6 @@
 """The book's own lines of a step of the reader's file: ```{lines} by-hand```.
 
-They stand open on a page. Python in the page closes them until the reader's are right.
+They are folded on a page that can run Python, until the reader's are right; else they stand open.
 """
 
 import difflib
@@ -25,7 +25,8 @@ class Lines(SphinxDirective):
         text, language = listing(step)
         block = nodes.literal_block(text, text, language=language)
         summary = tag("summary", nodes.Text("The book's lines"))
-        return [tag("details", summary, block, class_="book-lines", open="open")]
+        is_open = {} if self.env.app.tags.has("run_page") else {"open": "open"}
+        return [tag("details", summary, block, class_="book-lines", **is_open)]
 
 
 def listing(step: steps.Step) -> tuple[str, str]:

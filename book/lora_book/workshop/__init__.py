@@ -158,8 +158,12 @@ def _look_for_edits(step: Step, text: str, parts: dict[str, str]) -> None:
 
 
 def _line() -> str:
-    """Whose each step is, in one line."""
+    """Whose each step is, and which is open first."""
     owners = [whose(step, _readable(step.file)) for step in STEPS]
     taken = owners.count("the book's")
     own = len(STEPS) - taken - owners.count("missing")
-    return f"{own} of {len(STEPS)} steps are yours" + (f", {taken} the book's." if taken else ".")
+    line = f"{own} of {len(STEPS)} steps are yours" + (f", {taken} the book's." if taken else ".")
+    if "missing" in owners:
+        step = STEPS[owners.index("missing")]
+        line += f" The first one missing is step {step.number}, {step.title}."
+    return line
