@@ -143,7 +143,7 @@ def test_a_drawing_goes_into_the_address_and_back(visit):
     here.page.wait_for_url("**bits=*")
     address = here.page.url
     press(here, "undo")
-    expect(line(here)).to_contain_text("nothing is drawn")
+    expect(line(here)).to_contain_text("Nothing is drawn")
     here.open(HOME + "#" + address.partition("#")[2] + "&step=120")
     expect(line(here)).to_contain_text("have learned the drawing")
     assert "bits=" in here.page.url
