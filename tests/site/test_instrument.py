@@ -116,6 +116,13 @@ def test_the_bars_compare_with_the_first_step(visit):
         assert octaves == pytest.approx(min(10, 5 + np.log2(steps[2][name] / mark)))
 
 
+@pytest.mark.parametrize("width", [1280, 768, 360])
+def test_a_bar_has_room(visit, width):
+    here = visit(HOME, viewport={"width": width, "height": 800})
+    cell = here.page.locator('[data-norm="loss"] td').first
+    assert cell.bounding_box()["width"] >= 90
+
+
 def test_the_code_makes_what_is_shown(visit):
     here = visit(f"{HOME}#hat?step=8&r=2&start=both-random&optimiser=sgd")
     expect(line(here)).to_contain_text("Step 8")
