@@ -116,6 +116,23 @@ def test_the_bars_compare_with_the_first_step(visit):
         assert octaves == pytest.approx(min(10, 5 + np.log2(steps[2][name] / mark)))
 
 
+@pytest.mark.parametrize("width", [1280, 768, 360])
+def test_a_bar_has_room(visit, width):
+    here = visit(HOME, viewport={"width": width, "height": 800})
+    cell = here.page.locator('[data-norm="loss"] td').first
+    assert cell.bounding_box()["width"] >= 90
+
+
+def test_the_portrait_stays_where_it_is_when_r_grows(visit):
+    here = visit(HOME)
+    boxes = []
+    for r in (1, 16):
+        here.open(f"{HOME}#hat?step=30&r={r}")
+        expect(line(here)).to_contain_text(f"{128 * r:,} numbers")
+        boxes.append([*matrix(here, "delta").bounding_box().values()])
+    assert boxes[1] == pytest.approx(boxes[0], abs=1)
+
+
 def test_the_code_makes_what_is_shown(visit):
     here = visit(f"{HOME}#hat?step=8&r=2&start=both-random&optimiser=sgd")
     expect(line(here)).to_contain_text("Step 8")

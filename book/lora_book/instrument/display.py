@@ -20,8 +20,9 @@ from .settings import TABLE, checked, twin_of
 from .task import CODES, STEPS, Run, trained
 
 LOOKS = json.loads(Path(__file__).with_name("looks.json").read_text(encoding="utf-8"))
-NORMS = {"delta": "‖ΔW‖", "gradA": "‖∇A‖", "gradB": "‖∇B‖", "loss": "loss",
-         "decrease": "first-order decrease"}
+GRADIENT = '<span class="of-gradient">∇<span class="of-{0}">{0}</span></span>'
+NORMS = {"delta": "‖ΔW‖", "gradA": f"‖{GRADIENT.format('A')}‖",
+         "gradB": f"‖{GRADIENT.format('B')}‖", "loss": "loss", "decrease": "first-order decrease"}
 RATES = {0.0625: "η ÷ 16", 0.125: "η ÷ 8", 0.25: "η ÷ 4", 0.5: "η ÷ 2", 1: "η", 2: "η × 2",
          4: "η × 4", 8: "η × 8", 16: "η × 16"}
 RULES = {"alpha/r": "α/r", "alpha/sqrt(r)": "α/√r", "alpha": "α"}
@@ -43,10 +44,10 @@ CAPTION = ("Grey: the frozen portrait W₀. Green: ΔW = s·BA, which is added t
            "uniformly, with seed {seed}. Bars: each field is a factor of two, the mark is the "
            "value at step 0 (step 1 if that is zero) or before your change, and a dashed box is "
            "exactly zero.")
-LABELS = ('<span class="instrument-names-A"><b class="of-gradient">∇A</b><b class="of-A">A</b>'
-          '</span><span class="instrument-names-B"><b class="of-gradient">∇B</b><b class="of-B">B'
-          '</b></span><span class="instrument-names-W">W₀, frozen, + <b class="of-delta">ΔW = s·BA'
-          "</b></span>")
+LABELS = (f'<span class="instrument-names-A"><b>{GRADIENT.format("A")}</b><b class="of-A">A</b>'
+          f'</span><span class="instrument-names-B"><b>{GRADIENT.format("B")}</b>'
+          '<b class="of-B">B</b></span><span class="instrument-names-W">W₀, frozen, + '
+          '<b class="of-delta">ΔW = s·BA</b></span>')
 PAD = '<canvas class="instrument-pad" width="32" height="32"></canvas>'
 CODE = """from lora_book.instrument.settings import checked
 from lora_book.instrument.task import optimiser, start, task
