@@ -186,6 +186,10 @@ def test_a_drawing_goes_into_the_address_and_back(visit):
     here.page.mouse.up()
     here.page.wait_for_url("**bits=*")
     address = here.page.url
+    expect(line(here)).to_contain_text("Step 0")
+    press(here, "done")
+    expect(here.page.locator('[data-do="play"]')).to_have_text("■ stop")
+    press(here, "draw")
     press(here, "undo")
     expect(line(here)).to_contain_text("Nothing is drawn")
     here.open(HOME + "#" + address.partition("#")[2] + "&step=120")
