@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from lora_book.instrument.portrait import picture
 from lora_book.instrument.task import run
 
 HOME = "book/index.html"
@@ -114,6 +115,16 @@ def test_the_bars_compare_with_the_first_step(visit):
     for name, octaves in bars(here).items():
         mark = steps[0][name] or steps[1][name]
         assert octaves == pytest.approx(min(10, 5 + np.log2(steps[2][name] / mark)))
+
+
+@pytest.mark.parametrize("name", ["top hat", "cone", "word"])
+def test_the_line_says_that_r_is_below_the_rank_of_the_target(visit, name):
+    rank = np.linalg.matrix_rank(picture(name))
+    here = visit(HOME)
+    for r in (1, 2, 4, 6, 7, 16):
+        here.open(f"{HOME}#hat?target={name.replace(' ', '-')}&step=120&rate=0.25&r={r}")
+        expect(line(here)).to_contain_text(
+            "A larger r can draw more" if r < rank else f"{128 * r:,} numbers")
 
 
 @pytest.mark.parametrize("width", [1280, 768, 360])
