@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from lora_book.instrument.portrait import picture
 from lora_book.instrument.task import run
 
 HOME = "book/index.html"
@@ -116,6 +117,16 @@ def test_the_bars_compare_with_the_first_step(visit):
         assert octaves == pytest.approx(min(10, 5 + np.log2(steps[2][name] / mark)))
 
 
+@pytest.mark.parametrize("name", ["top hat", "cone", "word"])
+def test_the_line_says_that_r_is_below_the_rank_of_the_target(visit, name):
+    rank = np.linalg.matrix_rank(picture(name))
+    here = visit(HOME)
+    for r in (1, 2, 4, 6, 7, 16):
+        here.open(f"{HOME}#hat?target={name.replace(' ', '-')}&step=120&rate=0.25&r={r}")
+        expect(line(here)).to_contain_text(
+            "A larger r can draw more" if r < rank else f"{128 * r:,} numbers")
+
+
 @pytest.mark.parametrize("width", [1280, 768, 360])
 def test_a_bar_has_room(visit, width):
     here = visit(HOME, viewport={"width": width, "height": 800})
@@ -186,6 +197,10 @@ def test_a_drawing_goes_into_the_address_and_back(visit):
     here.page.mouse.up()
     here.page.wait_for_url("**bits=*")
     address = here.page.url
+    expect(line(here)).to_contain_text("Step 0")
+    press(here, "done")
+    expect(here.page.locator('[data-do="play"]')).to_have_text("■ stop")
+    press(here, "draw")
     press(here, "undo")
     expect(line(here)).to_contain_text("Nothing is drawn")
     here.open(HOME + "#" + address.partition("#")[2] + "&step=120")

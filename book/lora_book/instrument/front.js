@@ -308,9 +308,7 @@ export function mount(root, compute, keep = () => {}) {
 
   const pad = makePad(part("pad"), (bits) => {
     mark(null);
-    if (!wishFor({ ...settings, target: "drawn", bits, step: 0, on: 1 })) return;
-    share();
-    if (bits) play();
+    if (wishFor({ ...settings, target: "drawn", bits, step: 0, on: 1 })) share();
   });
   const setDrawing = (isDrawing) => {
     root.classList.toggle("instrument-drawing", isDrawing);
@@ -326,7 +324,10 @@ export function mount(root, compute, keep = () => {}) {
     off: () => move({ on: settings.on > 0 ? 0 : 1 }, true),
     hat: () => move({ target: nextTarget(), on: 1 }, true),
     draw: () => setDrawing(true),
-    done: () => setDrawing(false),
+    done: () => {
+      setDrawing(false);
+      if (settings.bits) play();
+    },
     undo: pad.undo,
     clear: pad.clear,
   };

@@ -13,9 +13,11 @@ export function makePad(canvas, tell) {
 
   function paint() {
     context.clearRect(0, 0, COLUMNS, COLUMNS);
-    context.fillStyle = "#009e73";
     cells.forEach((cell, i) => {
-      if (cell) context.fillRect(i % COLUMNS, Math.floor(i / COLUMNS), 1, 1);
+      const column = i % COLUMNS;
+      const row = Math.floor(i / COLUMNS);
+      context.fillStyle = (column + row) % 2 ? "#f5f5f3" : "#1a1c1e"; // a draft, seen on any grey
+      if (cell) context.fillRect(column, row, 1, 1);
     });
   }
 
