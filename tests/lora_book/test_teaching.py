@@ -9,7 +9,7 @@ from tests.lora_book.figure_words import reading
 
 
 @pytest.mark.parametrize(("figure", "words"), [
-    (darkrooms(64), "undivided: letters × 63, grain × 8.6"),
+    (darkrooms(64), "÷ 1: letters × 63, grain × 8.6"),
     (darkrooms(256), "÷ r: letters × 1,"),
     (darkrooms(256, "SGD"), "÷ √r: letters × 0.97,"),
     (dropped("fixed", ranks=UPWARDS), "costs nothing"),

@@ -105,9 +105,8 @@ def test_the_norms_are_those_of_train(visit):
 def test_the_bars_compare_with_the_first_step(visit):
     here = visit(HOME)
     first_frame = bars(here)
-    instrument(here).hover()  # from here on the script writes them
-    expect(here.page.locator(".instrument-norms i").first).not_to_have_attribute(
-        "style", re.compile(r"^--octaves:\d"))
+    here.open(f"{HOME}#hat?step=120")
+    expect(line(here)).to_contain_text("have learned")
     assert bars(here) == pytest.approx(first_frame, rel=0.006)
     here.open(f"{HOME}#hat?step=5")
     expect(line(here)).to_contain_text("Step 5")
@@ -131,7 +130,7 @@ def test_the_line_says_that_r_is_below_the_rank_of_the_target(visit, name):
 def test_a_bar_has_room(visit, width):
     here = visit(HOME, viewport={"width": width, "height": 800})
     cell = here.page.locator('[data-norm="loss"] td').first
-    assert cell.bounding_box()["width"] >= 90
+    assert cell.bounding_box()["width"] >= 80
 
 
 def test_the_portrait_stays_where_it_is_when_r_grows(visit):
@@ -204,7 +203,7 @@ def test_a_drawing_goes_into_the_address_and_back(visit):
     press(here, "undo")
     expect(line(here)).to_contain_text("Nothing is drawn")
     here.open(HOME + "#" + address.partition("#")[2] + "&step=120")
-    expect(line(here)).to_contain_text("have learned the drawing")
+    expect(line(here)).to_contain_text("Step 120")
     assert "bits=" in here.page.url
 
 

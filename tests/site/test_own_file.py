@@ -88,7 +88,7 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
         "Ignored: README.md, tokenizer_config.json.")
     components = page.locator("figure[data-name=components]:visible")
     components.locator("input[type=range]").last.press("End")
-    reads(components, re.compile("4 of 4 kept"))
+    reads(components, re.compile("4 of 4 components kept"))
     open_files(page, files["settings"], "Choose one adapter, and its adapter_config.json")
     open_files(page, files["configs"], "Choose one of one.json, two.json.")
     open_files(page, files["pickle"], "style.bin: must be a safetensors file, but it is a pickle")

@@ -12,7 +12,7 @@ from lora_book.shared.scale_rules import FORMULAS, SCALE_LOOKS, SCALE_RULES
 from lora_book.shared.style import figure, heat, marks, power_ticks
 from lora_edu.explore.words import signed
 
-DIVISORS = {"undivided": 0, "÷ √r": 0.5, "÷ r": 1}  # the power of r in 1/s
+DIVISORS = {"÷ 1": 0, "÷ √r": 0.5, "÷ r": 1}  # the power of r in 1/s
 PAPER = ("#070b12", "#fff6d8")  # before and after the light
 TONES = 24  # between the two
 EXPOSURE = 0.9  # an entry that is burnt to 1 − 1/e, in the largest of what one term adds
