@@ -1,7 +1,6 @@
 """The instrument on Home: what moves it, what it says, and what it does with a bad address."""
 
 import json
-import re
 
 import numpy as np
 import pytest
