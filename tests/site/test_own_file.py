@@ -91,7 +91,7 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
     reads(components, re.compile("4 of 4 components kept"))
     open_files(page, files["settings"], "Choose one adapter, and its adapter_config.json")
     open_files(page, files["configs"], "Choose one of one.json, two.json.")
-    open_files(page, files["pickle"], "style.bin: this must be a safetensors file, but it is a pickle")
+    open_files(page, files["pickle"], "this must be a safetensors file, but it is a pickle")
     assert headlines(page) == sample
     expect(page.locator(".of-sample")).to_be_visible()
 
