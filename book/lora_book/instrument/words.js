@@ -4,10 +4,10 @@ import { entriesThatDiffer } from "./engine.js";
 import { SIDE, targetOf } from "./portrait.js";
 import { TABLE } from "./settings.js";
 
-const END = TABLE.settings.step.max;
+const LAST_STEP = TABLE.settings.step.max;
 const NOUNS = { word: "the word", drawn: "the drawing" };
 
-const RANKS = { "top hat": 2, cone: 21, word: 7 }; // with fewer components some loss stays
+const TARGET_RANKS = { "top hat": 2, cone: 21, word: 7 }; // with fewer components some loss stays
 
 const LEARNED = 0.001; // of the loss, under which the hat is as it should be
 
@@ -60,7 +60,7 @@ export function lineOf({ settings, run, twin }, count = settings.step) {
     return `${outcome} The portrait’s 4,096 are unchanged.`;
   }
   const outcome = `Step ${step}: ${percent(left)} of the loss is left.`;
-  if (step === END && r < RANKS[settings.target])
+  if (step === LAST_STEP && r < TARGET_RANKS[settings.target])
     return `${outcome} A larger r can draw more of ${noun}.`;
   return `${outcome} ${numbers} numbers are trained, the portrait’s 4,096 are frozen.`;
 }
