@@ -38,9 +38,9 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     if not gap.any():
         gap_text = "exactly 0: the same bits"
     elif gap.max() > 0.005:  # below it, whole per cents would say 0
-        gap_text = f"they differ by up to {100 * gap.max():.0f} % of the update"
+        gap_text = f"the two runs differ by up to {100 * gap.max():.0f} % of the update"
     else:
-        gap_text = f"they differ by up to {number(gap.max())} × the update"
+        gap_text = f"the two runs differ by up to {number(gap.max())} × the update"
     gap = gap[1:]  # at step 0 there is none
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap), values=gap,
                   name="gap", sizes=6)
@@ -55,7 +55,7 @@ def two_numbers(change: str = "α × 16") -> dict:
     step, relative = runs.two_sizes(change)
     return factor_bars(
         {"relative step of A": relative, "first step of W": step},
-        f"first step s·σ·η: {times(step)}, relative step η/σ: {times(relative)}",
+        f"{change}: the first step of W {times(step)}, A’s relative step {times(relative)}",
         "relative to the run without the change", "dotted: unchanged",
         f"{change}: the first step of W is {times(step)}, A’s first step relative to the norm "
         f"of A is {times(relative)}")

@@ -2,7 +2,7 @@
 
 from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import box, dotted, say
-from lora_book.shared.style import figure
+from lora_book.shared.style import MARGIN, figure
 
 
 def factor_bars(factors: dict[str, float], headline: str, axis: str, note: str, reading: str
@@ -23,7 +23,8 @@ def factor_bars(factors: dict[str, float], headline: str, axis: str, note: str, 
     return figure(traces, headline,
                   [labelled(axis, 0, 21, tickvals=[0, 1, 4, 8, 12, 16])],
                   [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
-                    "ticktext": [f"{name} " for name in factors]}], reading, shapes=shapes)
+                    "ticktext": [f"{name} " for name in factors]}], reading, shapes=shapes,
+                  margin={**MARGIN, "l": 130, "t": 12})
 
 
 def times(factor: float) -> str:

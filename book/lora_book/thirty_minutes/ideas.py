@@ -153,7 +153,7 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
         parts += _both_halves(block, angle)
 
     texts = _fold_names(blocks, angle)
-    headline = f"step {t}: fold the square"
+    headline = f"step {t}: fold the square to compare the two runs"
     if angle == 180:
         # Where the lower half lay is its difference from the upper one.
         parts.append(frame(delta_turned, R + 1, left))
