@@ -41,7 +41,7 @@ def shown(lab, name):
 def test_a_slider_and_a_link_move_what_python_has_trained(lab):
     root = shown(lab, "hat")
     line = root.locator(".instrument-line")
-    expect(line).to_contain_text("Step 30: 2.1\u00a0% of the loss left. 512 numbers")
+    expect(line).to_contain_text("Step 30: 2.1\u00a0% of the loss is left. 512 numbers")
     before = root.evaluate(PIXELS)
     root.locator('[data-setting="r"]').press("ArrowRight")
     expect(line).to_contain_text("1,024 numbers")
