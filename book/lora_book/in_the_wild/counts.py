@@ -1,9 +1,8 @@
 """The survey of public repositories, counted: a repository counts once for each of its values."""
 
 import csv
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
-from statistics import median
 
 DATA = Path(__file__).parent / "data"
 
@@ -14,7 +13,6 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 SETTINGS = _rows("settings.csv")
-WEIGHTS = _rows("weights.csv")
 
 
 def scale(row: dict[str, str]) -> float:
@@ -28,20 +26,6 @@ def tally(value, tool: str, rows: list[dict[str, str]] = SETTINGS) -> Counter:
     """How many repositories have each value of ``value(row)`` among a tool's rows."""
     pairs = {(value(row), row["repository"]) for row in rows if row["tool"] == tool}
     return Counter(value for value, _ in pairs)
-
-
-def directions(r: int, share: int = 90) -> list[float]:
-    """Each repository's median number of directions that hold a share (90 or 99 %) of ‖ΔW‖²."""
-    counts = defaultdict(list)
-    for row in WEIGHTS:
-        if float(row["r"]) == r and row["for_90"]:
-            counts[row["repository"]].append(float(row[f"for_{share}"]))
-    return [median(each) for each in counts.values()]
-
-
-def doing_nothing() -> set[str]:
-    """The repositories with a file in which B is zero in every module."""
-    return {row["repository"] for row in WEIGHTS if row["zero"] == row["modules"]}
 
 
 def table() -> str:
