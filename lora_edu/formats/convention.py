@@ -230,9 +230,9 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
     adam_step = row.adam_step if optimiser in ("Adam", "AdamW") else 1.0
     if adam_step != 1:
         stride *= adam_step
-        warnings += (f"{tool}'s {optimiser} has no bias correction, so its first step is "
-                     f"{adam_step:.3g} "
-                     "times as long as elsewhere, and its tenth 6.53 times; with "
+        warnings += (f"{tool}'s {optimiser} has no bias correction, so its first step "
+                     f"is {adam_step:.3g} times as large as elsewhere, and its tenth 6.53 times; "
+                     "with "
                      f"{row.optimisers[optimiser]} they are equal",)
 
     return Convention(

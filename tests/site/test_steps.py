@@ -103,7 +103,6 @@ def test_each_step_is_judged_in_its_page(visit, page, step):
     assert whose(step, file_of(opened)) == "yours"
 
 
-
 def test_a_right_answer_opens_the_lines_and_is_there_on_other_pages(page, left_running):
     details = page.locator("div.cell:has(.py-bar) + .book-lines").first
     expect(details).to_have_js_property("open", False)
@@ -176,7 +175,6 @@ def test_a_file_is_opened_judged_and_downloaded(page):
         page.get_by_role("button", name="Download lora.py").click()
     assert download.value.suggested_filename == "lora.py"
     assert Path(download.value.path()).read_text("utf-8") == broken
-
 
 
 def test_start_over_asks_and_deletes(page):

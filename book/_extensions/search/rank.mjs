@@ -197,7 +197,7 @@ export async function finder(places) {
     const hits = index.search(terms.join(" "), { boostDocument });
     const count = telling.length || 1;
     const fits = ({ score, queryTerms }) => {
-      const met = queryTerms.filter(tells).length || !telling.length; // "lora" alone tells
+      const met = telling.length ? queryTerms.filter(tells).length : 1; // "lora" alone tells
       return (score * met ** 2) / count ** 3 >= FITS && score >= hits[0].score / FAR_BELOW;
     };
     const fitting = hits.filter(fits).slice(0, limit);
