@@ -2,6 +2,7 @@
 
 import { entriesThatDiffer, Run } from "../book/lora_book/instrument/engine.js";
 import { targetOf } from "../book/lora_book/instrument/portrait.js";
+import { computing } from "../book/lora_book/instrument/runs.js";
 import { checked, TABLE, twinOf } from "../book/lora_book/instrument/settings.js";
 import { OPTIMISERS } from "../book/lora_book/instrument/steps.js";
 
@@ -121,4 +122,18 @@ export function digest(list) {
     }
   }
   return hash >>> 0;
+}
+
+// How often a run is asked for, of which the first try fails.
+export async function asksAgain() {
+  let count = 0;
+  const compute = computing(async (settings) => {
+    count += 1;
+    if (count === 1) throw Error("the kernel does not answer");
+    return new Run(settings);
+  });
+  const settings = checked({});
+  await compute(settings, 0).catch(() => {});
+  await compute(settings, 0);
+  return count;
 }

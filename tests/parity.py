@@ -23,7 +23,8 @@ const input = readFileSync(0);
 const end = input.indexOf("\\n");
 const start = input.byteOffset + end + 1;
 const bytes = input.buffer.slice(start, input.byteOffset + input.length);
-console.log(JSON.stringify(asked[{name}](JSON.parse(input.toString("utf8", 0, end)), bytes)));
+const answer = asked[{name}](JSON.parse(input.toString("utf8", 0, end)), bytes);
+console.log(JSON.stringify(await answer));
 """
 STARTS = TABLE["settings"]["start"]["allowed"]
 OPTIMISERS = TABLE["settings"]["optimiser"]["allowed"]

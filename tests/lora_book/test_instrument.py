@@ -1,9 +1,12 @@
 """The instrument's engine, in Node, against ``train``; its settings and their refusals."""
 
+import subprocess
+
 import numpy as np
 import pytest
 
-from lora_book.instrument import portrait, task
+from book._extensions.node import node_binary
+from lora_book.instrument import live, portrait, task
 from lora_book.instrument.settings import TABLE, checked, twin_of
 from lora_book.workshop import file
 from lora_edu import equivalent
@@ -194,3 +197,14 @@ def test_how_far_apart_two_units_are(twin, apart):
                      for each in (settings, twin_of(settings)))
     gap = np.linalg.norm(first - second) / np.linalg.norm(first)
     assert float(f"{gap:.2g}") == apart
+
+
+def test_the_module_of_a_notebook_is_one_that_javascript_takes(tmp_path):
+    """Its scripts are joined, so no two may have a name in common."""
+    joined = tmp_path / "notebook.mjs"
+    joined.write_text(live.module(), encoding="utf-8")
+    subprocess.run([node_binary(), "--check", joined], check=True)
+
+
+def test_a_run_that_failed_is_asked_for_again():
+    assert in_node("asksAgain", []) == 2

@@ -16,6 +16,7 @@ export function computing(runFor) {
     kept.delete(key);
     kept.set(key, run);
     if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+    run.catch?.(() => kept.delete(key)); // a kernel may answer the next time
     return run;
   }
 
