@@ -49,7 +49,7 @@ function canvasesOf(box) {
   return Object.fromEntries(named.map((canvas) => [canvas.dataset.matrix, canvas]));
 }
 
-// root: the figure that display.py writes. keep(query): called with the state's address. Returns
+// root: the figure that markup.py writes. keep(query): called with the state's address. Returns
 // go(query), and destroy().
 export function mount(root, compute, keep = () => {}) {
   const part = (name) => root.querySelector(`.instrument-${name}`);
@@ -231,9 +231,9 @@ export function mount(root, compute, keep = () => {}) {
 
   // A link, or the address: everything that it does not name is as at the beginning.
   function go(query) {
-    let address;
+    root.classList.remove("instrument-drawing");
     try {
-      address = readAddress(query);
+      const address = readAddress(query);
       const next = checked({ ...base, ...address.set });
       const was = Object.keys(address.was).length ? checked({ ...next, ...address.was }) : null;
       if (!was) held = null;
