@@ -122,8 +122,8 @@ def _ticks(follows: str) -> str:
         f'<label class="instrument-tick"><input type="checkbox" data-tick="{name}" '
         f'autocomplete="off"{" checked" if name in follows.split("-") else ""}>{text}</label>'
         for name, text in TICKS.items())
-    return ('<div class="instrument-legend"><p>At the right: the difference, by powers of ten '
-            f"from 1e-16 to 1. The second run has</p>{boxes}</div>")
+    return ('<div class="instrument-legend"><p>Left: the difference, by powers of ten, 1e-16 to 1. '
+            f"The second run has</p>{boxes}</div>")
 
 
 def _twin(second: str) -> str:
