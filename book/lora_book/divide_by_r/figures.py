@@ -107,12 +107,18 @@ def searched(ranks: tuple[int, ...], best: dict[str, list[float]]) -> dict:
         best: rule, of ``SCALE_RULES`` → one for each rank.
     """
     traces = []
-    ratios = []
+    outcomes = []
     for rule, rates in best.items():
         look = SCALE_LOOKS[rule]
         traces += [look.curve(ranks, rates, rule, size=10),
                    end_labels(ranks[-1], {FORMULAS[rule]: (rates[-1], look.colour)})]
-        ratios.append(f"{rates[0] / rates[-1]:.3g} with {FORMULAS[rule]}")
-    headline = f"best η at r = {ranks[0]} / best η at r = {ranks[-1]}: {', '.join(ratios)}"
+        outcomes.append(f"{_move(rates[-1] / rates[0])} with {FORMULAS[rule]}")
+    headline = f"From r = {ranks[0]} to {ranks[-1]}, the best η {' and '.join(outcomes)}"
     return figure(traces, headline, [roomy(named_ticks(ranks, "rank r"), 0.25)],
                   [labelled("best learning rate η", -2.2, 2.2, **power_ticks(-2, 2))], headline)
+
+
+def _move(factor: float) -> str:
+    if factor == 1:
+        return "stays"
+    return f"rises {factor:.3g}-fold" if factor > 1 else f"falls {1 / factor:.3g}-fold"
