@@ -16,7 +16,7 @@ from lora_book.shared.drawing import (
     sign_key,
     zero_signs,
 )
-from lora_book.shared.factor_bars import times
+from lora_book.shared.factors import times
 from lora_book.shared.style import (
     BLANK_AXIS,
     COLOURS,
