@@ -187,8 +187,22 @@ def test_letters_grow_with_the_terms_and_grain_with_their_root(name, r):
     kept = {"SGD": "÷ √r", "Adam": "÷ r"}[name]
     if r >= 256:
         assert re.search(rf"{kept}: letters × (0\.9\d|1), grain ÷", reading(darkrooms(r, name)))
+        assert exposures(darkrooms(r, name))[kept] == "well exposed"
     stands_clear = "clear" in headline(darkrooms(r, name))
     assert stands_clear == (letters > 3 * grain)
+
+
+def exposures(figure):
+    """Divisor → what stands under its print."""
+    names, captions = (trace["text"] for trace in figure["data"] if trace.get("mode") == "text")
+    return dict(zip(names, captions, strict=True))
+
+
+def test_a_scale_that_forgets_the_terms_spoils_the_exposure():
+    assert exposures(darkrooms(4096)) == {
+        "÷ 1": "overexposed", "÷ √r": "overexposed", "÷ r": "well exposed"}
+    assert exposures(darkrooms(4096, "SGD")) == {
+        "÷ 1": "overexposed", "÷ √r": "well exposed", "÷ r": "too dark"}
 
 
 @BOTH

@@ -94,10 +94,10 @@ def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to
         x, y, steps = x + 0.1 * (1 - x * y) * y, y + 0.1 * (1 - x * y) * x, steps + 1
     assert (steps < 100) == (a != -b) == (steps <= 36)
     assert headline(figures.saddle_point(a, b)) == (
-        "the loss is already 0, so the ball stays" if not steps else
-        f"the ball rolls to loss 0 in {steps} steps" if a != -b else
-        "the ball rolls onto the cross and stays there" if a else
-        "on the cross the ball never moves")
+        "The loss is already 0, so the ball stays" if not steps else
+        f"The ball rolls to loss 0 in {steps} steps" if a != -b else
+        "The ball rolls onto the cross and stays there" if a else
+        "On the cross the ball never moves")
 
 
 @pytest.mark.parametrize(("start", "verdict"), [

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save, save_file
 from lora_book.your_adapter import SAMPLE, figures
 from lora_edu.explore.plain_figure import validate
 from lora_edu.formats.convention import A_STARTS
-from tests.lora_book.figure_words import headline
+from tests.lora_book.figure_words import headline, reading
 from tests.lora_book.oracles import apart, of_rank
 
 SETTINGS = json.loads((SAMPLE / "adapter_config.json").read_text())
@@ -57,7 +57,8 @@ def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
     np.testing.assert_allclose(of_lost["y"], values[keep:R], rtol=1e-6)
     in_words = (f"{100 * lost**2:.3g} % of ‖ΔW‖² ({100 * lost:.3g} % of" if keep < R else
                 "0 % of ‖ΔW‖² (0 % of ‖ΔW‖)")
-    assert in_words in headline(shown)
+    assert in_words in reading(shown)
+    assert f": {100 * (1 - lost**2):.3g} % of this module" in headline(shown)
 
 
 @pytest.mark.parametrize(("drawn_by", "start"), figures.STARTS.items())

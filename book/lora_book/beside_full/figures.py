@@ -40,10 +40,13 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
         top = row * (d + 4)
         parts += [*framed(values, 0, top, "delta", name),
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
-    comparison = (f"{use:.2g} × the first-order decrease of full fine-tuning, "
-                  f"{harm:.2g} × its second-order cost")
-    return map_drawing(parts, f"LoRA’s step: {comparison}", (-1, k), (-3.5, 3 * d + 8.5),
-                       f"r = {r:,}, {rate}, α = 8: {comparison}. Its best η is "
+    comparison = {(-0.5, top + d + 1): f"use × {use:.2g}, harm × {harm:.2g} (full: 1)"}
+    parts.append(say(comparison, "middle right", 14))
+    headline = (f"Full fine-tuning moves every entry by η, LoRA the median one by "
+                f"{np.median(np.abs(step)):.2g} η")
+    return map_drawing(parts, headline, (-1, k), (-3.5, 3 * d + 10.5),
+                       f"r = {r:,}, {rate}, α = 8: {use:.2g} × the first-order decrease of full "
+                       f"fine-tuning, {harm:.2g} × its second-order cost. Its best η is "
                        f"{number(use / harm * times)} times that of full fine-tuning")
 
 
@@ -86,7 +89,7 @@ def many_ranks(steps: int = 30) -> dict:
     at = many.STEPS.index(steps)
     lines = {"SGD": ("rose", many.sgd_gaps()), "Adam": ("teal", many.adam_gaps(ADAM_RATE))}
     traces = [line([SIDE, SIDE], [10**-2.1, 10**0.75], "frozen", width=1, dash="dash"),
-              words([3.2], [10**0.87], ["dashed: r reaches every update"],
+              words([1.15 * SIDE], [10**0.6], [f"r = {SIDE}, full rank"],
                     textposition="middle right",
                     textfont={"color": COLOURS["frozen"]})]
     distances = []
@@ -96,10 +99,11 @@ def many_ranks(steps: int = 30) -> dict:
                    Look(colour, "circle").curve(many.RANKS, path, name),
                    end_labels(1.3 * many.RANKS[-1], {name: (path[-1], colour)}, pad=0, size=15)]
         distances.append(f"{name} {path[-1]:.2g}")
-    most = many.RANKS[-1]
+    adam = 100 * geometric_mean(lines["Adam"][1][-1, :, at])
     return figure(
-        traces, f"r = {most:,}, relative distance from full fine-tuning: {', '.join(distances)}",
+        traces,
+        f"As r grows, SGD nears full fine-tuning, but Adam stays {adam:.0f} % of an update away",
         [log_labelled("rank r", 0.45, 4.8, [4, 32, 256, 4096])],
         [labelled("relative distance", -2.1, 1.05, **power_ticks(-2, 0))],
-        f"{steps_done(steps)}, η = {ADAM_RATE:g} under Adam, r = {most:,}: distance "
+        f"{steps_done(steps)}, η = {ADAM_RATE:g} under Adam, r = {many.RANKS[-1]:,}: distance "
         f"from full fine-tuning, relative to its update: {' · '.join(distances)}")

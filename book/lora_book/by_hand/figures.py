@@ -14,12 +14,12 @@ LAYER = {  # left, centre, width and height to scale for n = 3, d = 4, k = 5, r 
     "H": (25, 0, 4, 3, "n × d", "loss"),
 }
 LINES = [  # the headline, what the line reads, what it makes, and what the drawing shows
-    ("forward: U = X·Aᵀ,  H = X·W₀ᵀ + s·U·Bᵀ", tuple(LAYER), "",
+    ("Forward: U = X·Aᵀ,  H = X·W₀ᵀ + s·U·Bᵀ", tuple(LAYER), "",
      "Forward, X goes through the frozen W₀ and, in parallel, through A and B."),
-    ("line 1: ∇B = s·Dᵀ·U", ("H", "U"), "B", "The gradient of B needs D and U."),
-    ("line 2: ∇U = s·D·B", ("H", "B"), "U", "The gradient of U needs D and B."),
-    ("line 3: ∇A = (∇U)ᵀ·X", ("U", "X"), "A", "The gradient of A needs ∇U and X."),
-    ("line 4: ∇X = D·W₀ + ∇U·A", ("H", "W₀", "U", "A"), "X",
+    ("Line 1: ∇B = s·Dᵀ·U", ("H", "U"), "B", "The gradient of B needs D and U."),
+    ("Line 2: ∇U = s·D·B", ("H", "B"), "U", "The gradient of U needs D and B."),
+    ("Line 3: ∇A = (∇U)ᵀ·X", ("U", "X"), "A", "The gradient of A needs ∇U and X."),
+    ("Line 4: ∇X = D·W₀ + ∇U·A", ("H", "W₀", "U", "A"), "X",
      "The gradient of X comes back on both paths. W₀ is used, but gets no gradient."),
 ]
 

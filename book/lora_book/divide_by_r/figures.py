@@ -3,7 +3,7 @@
 import numpy as np
 
 from lora_book.divide_by_r import runs_rate
-from lora_book.divide_by_r.runs_growth import POWERS, agreed, first_step, grain_of_one
+from lora_book.divide_by_r.runs_growth import POWERS, TERMS, agreed, first_step, grain_of_one
 from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import map_drawing, say
 from lora_book.shared.fits import exponent, geometric_mean
@@ -16,14 +16,16 @@ DIVISORS = {"÷ 1": 0, "÷ √r": 0.5, "÷ r": 1}  # the power of r in 1/s
 PAPER = ("#070b12", "#fff6d8")  # before and after the light
 TONES = 24  # between the two
 EXPOSURE = 0.9  # an entry that is burnt to 1 − 1/e, in the largest of what one term adds
-STANDS_OUT = {0.5: "nothing but grain", 1.5: "the letters begin to beat the grain",
-              3: "the letters beat the grain", np.inf: "the letters stand clear of the grain"}
+WELL = 2  # within this factor of one term, letters are well exposed
+STANDS_OUT = {1.5: "the grain hides the letters", 3: "the letters beat the grain",
+              np.inf: "the letters stand clear of the grain"}
 
 
-def darkrooms(r: int = 64, optimiser: str = "Adam") -> dict:
+def darkrooms(r: int = TERMS[-1], optimiser: str = "Adam") -> dict:
     """Prints of the first ΔW towards the word under three scales, with one exposure.
 
-    Below each, how many times as bright the letters and the grain are as in one average term.
+    Below each, how its letters are exposed. The reading says how many times as bright they and the
+    grain are as in one average term.
     """
     delta, letters, across = first_step(r, optimiser)
     grain = across / grain_of_one(optimiser)
@@ -40,13 +42,19 @@ def darkrooms(r: int = 64, optimiser: str = "Adam") -> dict:
         parts.append(heat(tones, 0, TONES, PAPER, name=name, y0=top))
         names[-1.5, top + d / 2 - 0.5] = name
         factors[name] = f"letters {_times(s * letters)}, grain {_times(s * grain)}"
-        captions[-0.5, top + d + 1] = factors[name]
+        captions[-0.5, top + d + 1] = _exposure(s * letters)
 
     outcome = next(words for most, words in STANDS_OUT.items() if letters / across < most)
     headline = f"{r:,} terms: {outcome}" if r > 1 else "1 term: nothing but stripes"
     parts += [say(names, "middle left", 15), say(captions, "middle right", 13)]
     return map_drawing(parts, headline, (-13, k), (-1, top + d + 2.5),
                        f"{headline}; " + "; ".join(map(": ".join, factors.items())))
+
+
+def _exposure(brightness: float) -> str:
+    if brightness > WELL:
+        return "overexposed"
+    return "too dark" if brightness < 1 / WELL else "well exposed"
 
 
 def _times(factor: float) -> str:
@@ -99,12 +107,18 @@ def searched(ranks: tuple[int, ...], best: dict[str, list[float]]) -> dict:
         best: rule, of ``SCALE_RULES`` → one for each rank.
     """
     traces = []
-    ratios = []
+    outcomes = []
     for rule, rates in best.items():
         look = SCALE_LOOKS[rule]
         traces += [look.curve(ranks, rates, rule, size=10),
                    end_labels(ranks[-1], {FORMULAS[rule]: (rates[-1], look.colour)})]
-        ratios.append(f"{rates[0] / rates[-1]:.3g} with {FORMULAS[rule]}")
-    headline = f"best η at r = {ranks[0]} / best η at r = {ranks[-1]}: {', '.join(ratios)}"
+        outcomes.append(f"{_move(rates[-1] / rates[0])} with {FORMULAS[rule]}")
+    headline = f"From r = {ranks[0]} to {ranks[-1]}, the best η {' and '.join(outcomes)}"
     return figure(traces, headline, [roomy(named_ticks(ranks, "rank r"), 0.25)],
                   [labelled("best learning rate η", -2.2, 2.2, **power_ticks(-2, 2))], headline)
+
+
+def _move(factor: float) -> str:
+    if factor == 1:
+        return "stays"
+    return f"rises {factor:.3g}-fold" if factor > 1 else f"falls {1 / factor:.3g}-fold"

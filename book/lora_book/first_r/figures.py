@@ -1,5 +1,7 @@
 """The figures of the chapter The first r you try: rotated digits, and what a carried η costs."""
 
+import math
+
 import numpy as np
 
 from lora_book.shared import digits, digits_map
@@ -45,7 +47,9 @@ def dropped(alpha: str = "fixed", task: str = "45°, Adam", r1: int = 8,
 
     name = rule if rule == "rsLoRA" else f"α {alpha}"
     headline = f"{name}, η tuned at r = {r1}: {_worst(rows)}"
-    return valley_rows(rows, rates[at], headline, power_ticks(-3, 1))
+    first, last = np.log10(rates[[0, -1]])
+    ticks = power_ticks(math.ceil(first), math.floor(last))
+    return valley_rows(rows, rates[at], f"r = {r1}", headline, ticks)
 
 
 def _cost(factor: float, lost: int) -> str:
@@ -60,7 +64,7 @@ def _worst(rows: dict[str, Valley]) -> str:
     name = max(rows, key=lambda row: rows[row].carried)
     cost = rows[name].cost
     if "lost" in cost:
-        return f"at {name} {cost.replace('/', ' of ').replace('lost', 'runs diverge')}"
+        return f"at {name}, {cost.replace('/', ' of ').replace('lost', 'runs diverge')}"
     if cost == "× 1":
         return "the carried rate costs nothing"
     return f"at {name} the loss is {cost.replace('× ', '')} times the lowest"

@@ -7,7 +7,7 @@ import numpy as np
 from lora_book.in_peft.runs import KINDS, arrives, combined, pair
 from lora_book.shared.axes import labelled
 from lora_book.shared.looks import Look
-from lora_book.shared.style import COLOURS, coloured, figure, level, marks
+from lora_book.shared.style import COLOURS, figure, level, marks
 from lora_edu.explore.words import number
 
 DRAWS = ("two draws", "one draw")
@@ -53,17 +53,16 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
                         [COLOURS[LOOKS[kind][0]] for kind in KINDS],
                         [LOOKS[kind][1] for kind in KINDS], 15, panel=2))
 
-    legend = "   ".join(coloured(f"{sign} {kind}", LOOKS[kind][0]) for kind, sign in
-                        zip(KINDS, "■●◆", strict=True))
     shares, gap = combinations["linear"]
     first, second = map(_two_digits, shares)
     return figure(
         traces,
-        f"“linear” keeps {first} and {second} of the two; relative error of the sum {gap:.2g}",
+        f"“linear” keeps {first} and {second} of the two, and misses their sum by "
+        f"{100 * gap:.0f} %",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
          labelled("second weight", -1.2, 2.2, tickvals=list(WEIGHTS))],
-        [labelled("share kept", -1.4, 3.7), labelled("relative error", -0.1, 2.2)],
+        [{"range": [-1.4, 3.7]}, {"range": [-0.1, 2.2]}],
         f"{draws} of A, r = {r}, weights 1 and {weight:g}. Share kept of each, and relative "
         f"error of the sum: {' · '.join(sentences)}",
-        headings=["filled: the first, open: the second", legend])
+        headings=["share kept", "relative error"])

@@ -5,7 +5,8 @@ import numpy as np
 from lora_book.invariance import runs
 from lora_book.invariance.runs_slide import worth
 from lora_book.shared.axes import labelled, log_labelled
-from lora_book.shared.factor_bars import factor_bars, times
+from lora_book.shared.drawing import box, dotted, say
+from lora_book.shared.factors import times
 from lora_book.shared.style import (
     MARGIN,
     ZeroLogAxis,
@@ -44,7 +45,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     gap = gap[1:]  # at step 0 there is none
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap), values=gap,
                   name="gap", sizes=6)
-    return figure([shown], gap_text, [labelled("step", -1.5, STEPS + 1)],
+    return figure([shown], gap_text.capitalize(), [labelled("step", -1.5, STEPS + 1)],
                   [scale.axis("gap between the updates")],
                   f"{optimiser} with α × 16, and α with {', '.join(follows) or 'nothing else'}: "
                   f"{gap_text}", margin={**MARGIN, "l": 76, "t": 12})
@@ -53,12 +54,20 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
 def two_numbers(change: str = "α × 16") -> dict:
     """What a change does to the first step of W, and to A's first step relative to A."""
     step, relative = runs.two_sizes(change)
-    return factor_bars(
-        {"relative step of A": relative, "first step of W": step},
-        f"{change}: the first step of W {times(step)}, A’s relative step {times(relative)}",
-        "relative to the run without the change", "dotted: unchanged",
-        f"{change}: the first step of W is {times(step)}, A’s first step relative to the norm "
-        f"of A is {times(relative)}")
+    sizes = (relative, step)  # from below
+    shapes = [box(0, at - 0.28, size, 0.56, colour)
+              for at, (size, colour) in enumerate(zip(sizes, ("A", "delta"), strict=True))]
+    shapes += [dotted(0, at - 0.36, 1, 0.72) for at in (0, 1)]
+    traces = [say({(max(size, 1), at): f" {times(size)}" for at, size in enumerate(sizes)},
+                  "middle right", 16),
+              say({(0, -0.56): "dotted: unchanged"}, "middle right", 12)]
+    headline = (f"{change}: the first step of W is {times(step)}, "
+                f"A’s relative step {times(relative)}")
+    return figure(traces, headline,
+                  [labelled("times as large", 0, 21, tickvals=[1, 4, 8, 16])],
+                  [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
+                    "ticktext": ["relative step of A ", "first step of W "]}], headline,
+                  shapes=shapes, margin={**MARGIN, "l": 130, "t": 12})
 
 
 def roughly() -> dict:
@@ -71,7 +80,8 @@ def roughly() -> dict:
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, [f"   {text}" for text in percent],
                     textposition="middle right", textfont={"size": 14})]
-    return figure(traces, "if one setting does not follow, the runs differ",
+    return figure(traces, f"If one setting does not follow, the runs part by {percent[-1]} "
+                  f"to {percent[0]} of the update",
                   [log_labelled("gap, relative to the update", -6.5, 4.8, [1e-6, 1e-3, 1],
                                 texts=["0.0001 %", "0.1 %", "100 %"])],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
@@ -86,7 +96,7 @@ def slide(factor: int = 16) -> dict:
     moved, worths = worth(factor)
     root = factor**0.5
     ends = {f"η × {factor}": np.log2(factor), f"η × {root:g}": np.log2(root)}
-    traces = [line(moved, np.log2(worths), "A", width=4, name="worth", customdata=worths,
+    traces = [line(moved, np.log2(worths), "ink", width=4, name="worth", customdata=worths,
                    hovertemplate="A moved by %{x:.2g} of its initial norm: η × %{customdata:.3g}"
                                  "<extra></extra>"),
               *(level(end, [1e-4, 1e3]) for end in ends.values()),
@@ -97,7 +107,7 @@ def slide(factor: int = 16) -> dict:
                 for where in (0.01, 0.1, 1, 10)}
     return figure(
         traces, f"α × {factor} is worth η × {factor} at first, η × {root:g} in the end",
-        [labelled("distance A has moved / its initial norm", -3.2, 2.2, **power_ticks(-3, 2))],
+        [labelled("A’s distance / its initial norm", -3.2, 2.2, **power_ticks(-3, 2))],
         [labelled("worth in η", -0.3, 6.6, tickvals=list(range(7)),
                   ticktext=[f"× {2**e}" for e in range(7)])],
         f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its initial norm: η × {value:.3g}"

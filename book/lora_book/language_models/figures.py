@@ -8,19 +8,21 @@ import numpy as np
 from lora_book.language_models import runs
 from lora_book.shared.axes import labelled, log_labelled
 from lora_book.shared.drawing import fill
+from lora_book.shared.factors import times
 from lora_book.shared.looks import named
 from lora_book.shared.style import figure, line, marks
 from lora_book.shared.valleys import BALL, Valley, valley_rows
 
 TUNED_AT = ("the smallest rank", "the largest rank")
 HIGHEST = 0.03  # loss above a valley's lowest, in nats, where a wall is cut
-RATE_TICKS = {"tickvals": [3e-5, 1e-4, 3e-4, 1e-3, 3e-3],
-              "ticktext": ["0.00003", "0.0001", "0.0003", "0.001", "0.003"]}
+RATE_TICKS = {"tickvals": [1e-4, 3e-4, 1e-3, 3e-3],
+              "ticktext": ["0.0001", "0.0003", "0.001", "0.003"]}
 
 PAIRS = {"1 → 4": (1, 4), "1 → 16": (1, 16), "1 → 64": (1, 64), "4 → 16": (4, 16),
          "4 → 64": (4, 64), "4 → 128": (4, 128), "16 → 64": (16, 64), "64 → 4": (64, 4),
          "64 → 1": (64, 1)}
-POWERS = (-0.5, -0.25, 0.0, 0.15, 0.25, 0.5)
+# what η is multiplied by when r is multiplied by 4: the power of r
+POWERS = {"÷ 2": -0.5, "÷ 1.41": -0.25, "fixed": 0.0, "× 1.23": 0.15}
 ENDS = (1 / 12, 6)  # of the axis, in best η
 TOP = 0.0125  # nats; what lies above is drawn here
 BELOW = -0.001  # nats; where the ground ends
@@ -49,7 +51,8 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
     outcome = f"was not run at {other}"
     if np.isfinite(cost):
         outcome = f"costs {_nats(cost)} at r = {other}"
-    return valley_rows(rows, carried, f"{model}: η tuned at r = {r1} {outcome}", RATE_TICKS)
+    headline = f"{model}: η tuned at r = {r1} {outcome}"
+    return valley_rows(rows, carried, f"r = {r1}", headline, RATE_TICKS)
 
 
 def _nats(value: float) -> str:
@@ -84,17 +87,17 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
               "triangle-up", 10, text=list(names[outside]), name="outside the rates",
               hovertemplate="%{text}: outside the rates<extra></extra>")]
 
-    moved = "η fixed" if power == 0 else f"η × {(r / r1)**power:.2g}"
+    moved = "η fixed" if power == 0 else f"η {times((r / r1)**power)}"
     if outside.mean() > 0.5:
         outcome = f"{outside.sum()} of {len(tuned)} models fall outside the rates that trained"
     else:
         outcome = f"half of the models lose {np.median(losses[~outside]):.4f} nats or less"
         if outside.any():
-            outcome += f", and {outside.sum()} fall outside the rates that trained"
+            outcome += f"; outside the rates that trained: {outside.sum()}"
     headline = f"r = {pair}, {moved}: {outcome}"
     return figure(
         traces, headline,
-        [log_labelled("carried η / best η", *np.log10(ENDS), [0.1, 1 / 3, 1, 3],
+        [log_labelled("too small ← carried η → too large", *np.log10(ENDS), [0.1, 1 / 3, 1, 3],
                       texts=["÷ 10", "÷ 3", "best", "× 3"])],
         [labelled("cost in nats", BELOW, 1.06 * TOP, tickvals=[0, 0.005, 0.01])], headline)
 

@@ -36,10 +36,9 @@ def outer_products() -> dict:
         if name != "BA":
             numbers[corner + k + 0.75, -d / 2] = "=" if name == f"term {r}" else "+"
         left = corner + k + 1.5
-    ranks = [str(np.linalg.matrix_rank(column @ row)) for column, row, _ in groups]
     return drawing([*parts, say(numbers, size=11)], "", (-0.3, left - 1.2), (-d - 1.4, r + 0.7),
-                   f"{r} terms, each a column of B times a row of A, of rank "
-                   f"{' and '.join(ranks[:-1])}; their sum, BA, has rank {ranks[-1]}")
+                   f"{r} terms of rank 1, each a column of B times a row of A; their sum, BA, "
+                   f"has rank {np.linalg.matrix_rank(B @ A)}")
 
 
 def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
@@ -53,11 +52,12 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     best = B[:, :r] @ A[:r]
     missing = np.linalg.norm(M - best) / np.linalg.norm(M)
     stored = r * (d + k)
+    left_out = f"{100 * missing:.0f} % of the picture’s norm"
     leave = "1 term leaves" if r == 1 else f"{r} terms leave"
     shown, headline = {
         VIEWS[0]: (best, f"{r} × ({d} + {k}) = {stored} numbers make this"),
-        VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"term {r} alone: one column times one row"),
-        VIEWS[2]: (M - best, f"what {leave} out")}[view]
+        VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"Term {r} alone: one column times one row"),
+        VIEWS[2]: (M - best, f"{leave} {left_out} out")}[view]
 
     is_last = np.arange(r) == r - 1
     lit = is_last if view == VIEWS[1] else np.full(r, True)
@@ -70,7 +70,6 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     stored_bar = d + 3
     missing_bar = d + 8.5
     so_far = " so far" if view == VIEWS[1] and r > 1 else ""
-    left_out = f"{100 * missing:.0f} % of the picture’s norm"
     parts.append(say({
         (left, stored_bar - 1.3): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
         (left, missing_bar - 1.3): f"left out{so_far}: {left_out}"}, "middle right"))

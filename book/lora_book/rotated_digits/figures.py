@@ -29,7 +29,8 @@ HIGH = digits.SIDE + 6
 def names(task: str = "rotated", r: int = 0) -> dict:
     """Test pictures, and under each the class that LoRA of rank r in the first layer gives it.
 
-    Names that are right and wrong have colours of their own. r: 0 is the base without an adapter.
+    Names that are right and wrong have colours of their own; beside a wrong one is the right one,
+    small. r: 0 is the base without an adapter.
     """
     shown = digits.load()
     side = digits.SIDE
@@ -46,6 +47,9 @@ def names(task: str = "rotated", r: int = 0) -> dict:
         at = np.array(places)[which] + (3.5, side + 1.8)
         traces.append(words(*at.T.tolist(), [str(digit) for digit in called[which]],
                             textfont={"size": 17, "color": COLOURS[colour]}))
+    wrong = np.array(places)[called != truth] + (5.8, side + 2.2)
+    right = [str(digit) for digit in truth[called != truth]]
+    traces.append(words(*wrong.T.tolist(), right, textfont={"size": 11}))
     share = (np.median(runs.tried(task, runs.PLACES[0], r)[runs.RATES.index(runs.SHOWN_RATE), :, 1])
              if r else runs.shipped()["frozen"][runs.TASKS.index(task), 1])
     who = f"rank {r}" if r else "no adapter"
@@ -81,15 +85,18 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     traces += _curve("rose", "old task", runs.RATES, values[at_rank, :, :, 2], at_rate, 2)
     traces += _curve("teal", "new task", runs.RATES, values[at_rank, :, :, 1], at_rate, 2)
     _, new, old = np.median(values[at_rank, at_rate], axis=0)
+    before = runs.shipped()["frozen"][t, 2]
     where = "the first layer" if place == runs.PLACES[0] else place
     return figure(
-        traces, f"Correct on the new task: {new:.0%}. On the old task: {old:.0%}",
+        traces,
+        f"Rank {r} learns the new task to {new:.0%}, "
+        f"and goes from {before:.0%} to {old:.0%} on the old",
         [named_ticks(runs.RANKS, f"rank, at η = {short(lr)}"),
          named_ticks(runs.RATES, f"η, at r = {r}", ticks=runs.RATES[::2], names=short)],
         [SHARE, SHARE],
         f"{task}, LoRA on {where}, r = {r}, η = {short(lr)}: {new:.0%} of the test pictures "
         f"correct; on {OLD.get(task, 'upright digits')}, {old:.0%} with the adapter and "
-        f"{runs.shipped()['frozen'][t, 2]:.0%} without it (medians of five seeds)",
+        f"{before:.0%} without it (medians of five seeds)",
         headings=[coloured("new task", "teal"),
                   f"{coloured('new task', 'teal')}   {coloured('old task', 'rose')}"])
 

@@ -56,7 +56,8 @@ def figure(traces: list[dict], title: str, xaxes: list[dict], yaxes: list[dict],
         if text:
             layout.setdefault("annotations", []).append({
                 "text": text, "x": 0, "y": 1, "xref": f"x{n} domain", "yref": f"y{n} domain",
-                "xanchor": "left", "yanchor": "bottom", "yshift": 6, "showarrow": False})
+                "xanchor": "left", "yanchor": "bottom", "yshift": 6, "align": "left",
+                "showarrow": False})
     return {"data": traces, "layout": layout | more}
 
 

@@ -24,7 +24,7 @@ def tools(scale: float, texts: list[str], title: str, reading: str, more: Sequen
         [log_labelled("scale s", -2.4, 6.9, [0.01, 0.1, 1, 10])],
         [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(HEIGHTS.values()),
           "ticktext": ROWS, "showgrid": False}],
-        reading, margin={**MARGIN, "t": 12, "l": 82, "r": 4})
+        reading, margin={**MARGIN, "t": 12, "l": 96, "r": 4})
 
 
 def written(yours: Convention, name: str, rslora: bool = False) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from lora_book.shared.drawing import fill, say
 from lora_book.shared.looks import named
-from lora_book.shared.style import BLANK_AXIS, figure, line, marks
+from lora_book.shared.style import BLANK_AXIS, coloured, figure, line, marks
 
 BALL = "teal"
 HIGH = 0.86  # of a row, where a wall is cut
@@ -27,10 +27,12 @@ class Valley(NamedTuple):
     cost: str
 
 
-def valley_rows(rows: dict[str, Valley], rate: float, headline: str, ticks: dict) -> dict:
+def valley_rows(rows: dict[str, Valley], rate: float, tuned_at: str, headline: str,
+                ticks: dict) -> dict:
     """The valleys, by name from above, and the carried rate as a line that is dropped on them.
 
-    A ball lies where it hits a wall, and a tick marks each bottom. ticks: of the axis of η.
+    A ball lies where it hits a wall, and a tick marks each bottom. tuned_at: where the rate is
+    from. ticks: of the axis of η.
     """
     low = 0.5 - len(rows)
     traces = [line([rate, rate], [1, low], "frozen", width=1.5, dash="dot", name="the carried η")]
@@ -56,5 +58,7 @@ def valley_rows(rows: dict[str, Valley], rate: float, headline: str, ticks: dict
     span = last - first
     ends = [first - 0.22 * span, last + 0.3 * span]  # with room for names and costs
     xaxis = {"type": "log", **ticks, "range": ends, "title": {"text": "learning rate η"}}
-    return figure(traces, headline, [xaxis], [{**BLANK_AXIS, "range": [low, 1.05]}], headline,
-                  margin={"l": 6, "r": 6, "t": 6, "b": 46})
+    yaxis = {**BLANK_AXIS, "range": [low, 1.05], "title": {"text": "higher = more loss"}}
+    key = f"{coloured(f'● η tuned at {tuned_at}', BALL)}   │ this rank’s own best η"
+    return figure(traces, headline, [xaxis], [yaxis], headline, headings=[key],
+                  margin={"l": 28, "r": 6, "t": 34, "b": 46})

@@ -79,7 +79,7 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
     gain = np.array(sample.get("gain", [0.0] * len(text)))
     if style == "shakespeare":
         reading = f"no adapter, after “{prompt}”"
-        headline = "no adapter: Shakespeare"
+        headline = "Without an adapter, the model writes Shakespeare"
         headings = ()
     else:
         reading = (f"{adapter}, r = {r}, after “{prompt}”: the text is {gain.mean():.2f} nats "

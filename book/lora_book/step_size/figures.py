@@ -17,7 +17,7 @@ WORST = 1.0
 BEST = 1e-3
 TOP = 1.2  # of the right panel: what is above it is drawn at it
 OFF = 1e6  # a run whose loss exceeds its start by this factor is drawn no further
-RAMP = ("#f3e3a8", "#c98bb0", "#6151c4")  # from worst to best
+RAMP = ("#dfe4ea", "#8e9db2", "#2f3d52")  # of the loss, from worst to best
 
 
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:
@@ -30,20 +30,20 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
 
     x = np.array([-0.6, 6.6])
     traces = [*_plane(optimiser),
-              line(x, math.log2(lr) - power * (x - math.log2(alpha)), "B", width=2, dash="dot",
+              line(x, math.log2(lr) - power * (x - math.log2(alpha)), "rose", width=2, dash="dot",
                    name="equal first step")]
     traces += [marks([math.log2(alpha)], [math.log2(lr)], colour, "square-open", 15,
                      stroke=stroke, name="this run")
-               for colour, stroke in (("#ffffff", 6), ("B", 3))]
+               for colour, stroke in (("#ffffff", 6), ("rose", 3))]
     traces += _runs_on_the_line(grid, chosen, power)
     if grid[chosen].max() > TOP:
-        traces.append(say({(STEPS / 2, TOP): coloured("▲ off the scale", "B")}, "bottom center",
+        traces.append(say({(STEPS / 2, TOP): coloured("▲ off the scale", "rose")}, "bottom center",
                           12, panel=2))
 
     key = " ".join(f"{coloured('■', colour)} {text}"
                    for colour, text in zip(RAMP, ("start", "3 %", "0.1 %"), strict=True))
     return figure(
-        traces, outcome,
+        traces, outcome.capitalize(),
         [labelled("α (r = 8)", -0.5, 6.5, tickvals=list(range(7)),
                   ticktext=[str(a) for a in ALPHAS], ticks=""),
          labelled("step", -1, 1.17 * STEPS)],
@@ -54,7 +54,8 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
         f"{optimiser}: η·α{square} is {number(lr * alpha**power)} on the line, and {outcome}",
         headings=[
             f"loss  {key}",
-            f"loss / start   {coloured('━ this run', 'B')}   {coloured('━ same line', 'frozen')}"])
+            f"loss / start   {coloured('━ this run', 'rose')}   "
+            f"{coloured('━ same line', 'frozen')}"])
 
 
 def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> list[dict]:
@@ -70,7 +71,7 @@ def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> 
         values = grid[run]
         shown = values[values <= OFF]
         place = places.get(run)
-        colour = COLOURS["B" if run == chosen else "frozen"]
+        colour = COLOURS["rose" if run == chosen else "frozen"]
         a, b = run
         texts = [""] * STEPS + [f"α {ALPHAS[a]}"]  # at the last step
         traces.append(curve(

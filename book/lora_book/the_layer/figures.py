@@ -4,7 +4,7 @@ import numpy as np
 
 from lora_book.shared.axes import labelled
 from lora_book.shared.looks import named
-from lora_book.shared.style import coloured, figure, line, marks
+from lora_book.shared.style import MARGIN, coloured, figure, line, marks
 from lora_book.the_layer.runs import K, rounded
 
 ENTRIES = (3, 1.5, 0.8, 0.4, 0.2, 0.1)  # of W0, in standard deviations of its entries
@@ -28,13 +28,19 @@ def rulers(size: float = 0.005) -> dict:
             x += [tick, tick, None]
             y += [row - 0.3, row + 0.3, None]
         stored.append(100 * (rounded(np.array([w + size * unit]), "bfloat16")[0] - w) / unit)
+    moved = np.count_nonzero(stored)
+    names = [f"w = {entry:g}" if value else f"w = {entry:g} stays"
+             for entry, value in zip(ENTRIES, stored, strict=True)]
     return figure(
         [line(x, y, "frozen", width=1.5, **named("bfloat16")),
          line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **named("w + Δw")),
-         marks(stored, list(rows), "rose", "circle", 12, **named("stored"))], "",
+         marks(stored, list(rows), "rose", "circle", 12, **named("stored"))],
+        f"{moved} of {len(ENTRIES)} entries move",
         [labelled("change, in % of a typical entry", -0.35, 2.35, tickvals=[0, 0.5, 1, 1.5, 2])],
         [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
-          "ticktext": [f"w = {entry:g}" for entry in ENTRIES]}],
+          "ticktext": names}],
         f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
-        f"{np.count_nonzero(stored)} of {len(ENTRIES)} entries move",
-        headings=[f"{coloured('│ w + Δw', 'delta')}   {coloured('● stored', 'rose')}"])
+        f"{moved} of {len(ENTRIES)} entries move",
+        headings=[f"{coloured('│ values that bfloat16 can store', 'frozen')}<br>"
+                  f"{coloured('│ w + Δw', 'delta')}   {coloured('● stored', 'rose')}"],
+        margin={**MARGIN, "l": 92, "t": 52})

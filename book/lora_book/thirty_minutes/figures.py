@@ -16,7 +16,7 @@ from lora_book.shared.drawing import (
     sign_key,
     zero_signs,
 )
-from lora_book.shared.factor_bars import times
+from lora_book.shared.factors import times
 from lora_book.shared.style import (
     BLANK_AXIS,
     COLOURS,
@@ -27,6 +27,7 @@ from lora_book.shared.style import (
     line,
     marks,
 )
+from lora_book.shared.valleys import BALL
 from lora_book.shared.word_pictures import pictures
 from lora_book.shared.word_run import R
 from lora_book.thirty_minutes import runs
@@ -58,9 +59,9 @@ def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
               say({(R / 2 - 0.5, R): coloured("B", "B")}, "top center", 16),
               say({(R + k / 2, R + d + 1): coloured("ΔW = B·A", "delta")}, "bottom center", 14)]
     parts += sign_key(2, R + d + 1.8, "A", "B", "delta")
-    headline = f"step {t}: {_outcome(t, has_moved, now)}"
+    headline = f"Step {t}: {_outcome(t, has_moved, now)}"
     return map_drawing(parts, headline, (-1, R + k + 1), (-1, R + d + 4.4),
-                       f"{start}, {headline}", square=True)
+                       f"{start}. {headline}", square=True)
 
 
 def _outcome(t: int, has_moved: dict[str, bool], now: Adapter) -> str:
@@ -207,12 +208,12 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
               for product in (-2, -1.5, -1, -0.5, 0.5, 1.5, 2)]
     traces += [_same_loss(1, "loss", width=4, name="loss 0"),
                line([-EDGE, EDGE], [EDGE, -EDGE], "frozen", width=1.5, dash="dash", name="b = −a"),
-               marks([0], [0], "B", "x", 14, name="both zero"),
-               line(way[:, 0].round(3), way[:, 1].round(3), "delta", width=3, name="path",
+               marks([0], [0], "rose", "x", 14, name="both zero"),
+               line(way[:, 0].round(3), way[:, 1].round(3), BALL, width=3, name="path",
                     mode="lines+markers",
-                    marker={"size": 5, "color": COLOURS["delta"], "symbol": "circle"}),
-               marks([a], [b], "delta", "circle-open", 18, stroke=2, name="dropped"),
-               marks(way[-1:, 0], way[-1:, 1], "delta", "circle", 18, name="ball")]
+                    marker={"size": 5, "color": COLOURS[BALL], "symbol": "circle"}),
+               marks([a], [b], BALL, "circle-open", 18, stroke=2, name="dropped"),
+               marks(way[-1:, 0], way[-1:, 1], BALL, "circle", 18, name="ball")]
     if steps:
         outcome = f"the ball rolls to loss 0 in {steps} steps"
     elif steps == 0:
@@ -222,9 +223,9 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     else:
         outcome = "the ball rolls onto the cross and stays there"
     key = "   ".join(coloured(text, colour) for text, colour in (
-        ("✖ both zero", "B"), ("━ loss 0", "loss"), ("┅ b = −a", "frozen")))
+        ("✖ both zero", "rose"), ("━ loss 0", "loss"), ("┅ b = −a", "frozen")))
     square = {"dtick": 1, "constrain": "domain"}
-    shown = figure(traces, outcome, [labelled("a (for A)", -EDGE, EDGE, **square)],
+    shown = figure(traces, outcome.capitalize(), [labelled("a (for A)", -EDGE, EDGE, **square)],
                    [labelled("b (for B)", -EDGE, EDGE, **square, scaleanchor="x")],
                    f"From a = {_short(a)}, b = {_short(b)}: {outcome}", headings=[key])
     shown["layout"]["meta"]["roll"] = ["path", "ball"]

@@ -135,9 +135,8 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
     row = rows[module]
     values = row.singular_values
     share = lost([row], keep)
-    title = (f"{row.layer}: {min(keep, len(values))} of {len(values)} components kept. "
-             f"The rest holds {percent(share)} of ‖ΔW‖² ({percent(np.sqrt(share))} of ‖ΔW‖); "
-             f"over all modules, {percent(lost(rows, keep))} of ‖ΔW‖²")
+    title = (f"{min(keep, len(values))} of {len(values)} components kept: "
+             f"{percent(1 - share)} of this module’s ‖ΔW‖²")
     at = np.arange(1, len(values) + 1)
     most = len(ranks(adapter))
     hover = "σ%{x} = %{y:.3g}<extra></extra>"
@@ -149,7 +148,10 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
         traces, title,
         [labelled("component", 0.5, most + 0.5, dtick=most // 10 + 1)],
         [labelled("singular value of ΔW", 0, 1.08 * float(values[0]))],
-        title)
+        f"{row.layer}: {title}. The rest holds {percent(share)} of ‖ΔW‖² "
+        f"({percent(np.sqrt(share))} of ‖ΔW‖); over all modules, "
+        f"{percent(lost(rows, keep))} of ‖ΔW‖²",
+        headings=[row.layer])
 
 
 def how_far(adapter: Examination) -> str:
