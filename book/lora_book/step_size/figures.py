@@ -54,8 +54,8 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
         f"{optimiser}: η·α{square} is {number(lr * alpha**power)} on the line, and {outcome}",
         headings=[
             f"loss  {key}",
-            f"loss / initial loss   {coloured('━ this run', 'rose')}   "
-            f"{coloured('━ on the line', 'frozen')}"])
+            f"relative loss   {coloured('━ this run', 'rose')}   "
+            f"{coloured('━ same line', 'frozen')}"])
 
 
 def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> list[dict]:
