@@ -325,6 +325,6 @@ def test_the_first_steps_are_those_of_train(r):
     [step] = lora(A, 8 / r, Adam(1, eps=1e-30), 1, task)
     np.testing.assert_allclose(first.lora_step(r), step, atol=1e-9)
     use, harm = use_and_harm(task, 8 * step) / use_and_harm(task, np.sign(S))
-    shown = re.findall(r"([\d.]+) ×", reading(first_steps(r, 8)))
+    shown = re.findall(r"([\d.]+) times (?:the|its)", reading(first_steps(r, 8)))
     assert shown == [f"{use:.2g}", f"{harm:.2g}"]
 

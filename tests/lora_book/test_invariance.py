@@ -207,4 +207,4 @@ def test_the_gap_is_exactly_zero_where_all_that_is_needed_is_ticked(optimiser, n
         figure = figures.ticks(**ticked, optimiser=optimiser)
         same = all(ticked[name] for name in needed.split())
         assert plain_figure(figure)["data"][0]["customdata"].any() != same
-        assert reading(figure).endswith("exactly 0: the same bits") == same
+        assert reading(figure).endswith("agree in every bit") == same

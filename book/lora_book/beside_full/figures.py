@@ -42,12 +42,13 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
     comparison = {(-0.5, top + d + 1): f"use × {use:.2g}, harm × {harm:.2g} (full: 1)"}
     parts.append(say(comparison, "middle right", 14))
-    headline = (f"Full fine-tuning moves every entry by η, LoRA the median one by "
+    headline = (f"Full fine-tuning moves every entry by η, LoRA the median entry by "
                 f"{np.median(np.abs(step)):.2g} η")
     return map_drawing(parts, headline, (-1, k), (-3.5, 3 * d + 10.5),
-                       f"r = {r:,}, {rate}, α = 8: {use:.2g} × the first-order decrease of full "
-                       f"fine-tuning, {harm:.2g} × its second-order cost. Its best η is "
-                       f"{number(use / harm * times)} times that of full fine-tuning")
+                       f"With r = {r:,}, {rate} and α = 8, LoRA’s step has {use:.2g} times the "
+                       f"first-order decrease of full fine-tuning’s and {harm:.2g} times its "
+                       f"second-order cost. LoRA’s best η is {number(use / harm * times)} times "
+                       "that of full fine-tuning")
 
 
 def row_step(angle: int = 20) -> dict:
@@ -74,7 +75,7 @@ def row_step(angle: int = 20) -> dict:
     return figure(
         traces, f"Downhill: {angle}°. Full fine-tuning steps at {ways[0]}°, LoRA at {ways[1]}°",
         [labelled("change of one entry", -0.1, 2.1, **axis)],
-        [labelled("of the other entry", -0.25, 1.4, **axis, scaleanchor="x")],
+        [labelled("change of the other entry", -0.25, 1.4, **axis, scaleanchor="x")],
         f"Downhill is at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
         f"at {ways[0]}°, LoRA {radius:.2f} η at {ways[1]}°")
 
@@ -99,10 +100,9 @@ def many_ranks(steps: int = 30) -> dict:
                    Look(colour, "circle").curve(many.RANKS, path, name),
                    end_labels(1.3 * many.RANKS[-1], {name: (path[-1], colour)}, pad=0, size=15)]
         distances.append(f"{name} {path[-1]:.2g}")
-    adam = 100 * geometric_mean(lines["Adam"][1][-1, :, at])
     return figure(
         traces,
-        f"As r grows, SGD nears full fine-tuning, but Adam stays {adam:.0f} % of an update away",
+        "As r grows, LoRA nears full fine-tuning under SGD, but not under Adam",
         [log_labelled("rank r", 0.45, 4.8, [4, 32, 256, 4096])],
         [labelled("relative distance", -2.1, 1.05, **power_ticks(-2, 0))],
         f"{steps_done(steps)}, η = {ADAM_RATE:g} under Adam, r = {many.RANKS[-1]:,}: distance "

@@ -17,8 +17,8 @@ def flat_scale(scale) -> str:
             s = positive("The scale", ask(scale, optimiser, r, r_first, s_first))
             ratio = _useful(optimiser, r, s) / _useful(optimiser, r_first, s_first)
             if not close(ratio, 1.0):
-                raise NotYet(f"{optimiser}, from r = {r_first} to {r}: the useful part of the "
-                             f"first step is {ratio:.6g} times what it was.")
+                raise NotYet(f"{optimiser}, from r = {r_first} to {r}: your scale multiplies "
+                             f"the useful part of the first step by {ratio:.6g}.")
     return "the useful part of the first step is the same at both ranks."
 
 

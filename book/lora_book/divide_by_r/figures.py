@@ -77,13 +77,14 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
         traces += _rate_lines(rule, values, theory)
         slopes[rule] = exponent(runs_rate.RANKS, values)
     flattest = min(slopes, key=lambda rule: abs(slopes[rule][0]))
+    directions = inputs if "direction" in inputs else f"{inputs} directions"
     regression = runs_rate.task_with_inputs(inputs)
     G = regression.gradient(regression.W0)
     r_c = runs_rate.crossover(G, regression.covariance, optimiser)
     powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
                        for rule, (mean, error) in slopes.items())
     return figure(
-        traces, f"Inputs vary in {inputs}: the best η is flattest under {FORMULAS[flattest]}",
+        traces, f"Inputs in {directions}: the best η varies least under {FORMULAS[flattest]}",
         [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
         [labelled("best learning rate η", *runs_rate.SPAN[optimiser], **power_ticks(-3, 3))],
         f"{optimiser}, {steps_done(steps)}, crossover rank {r_c:.1f}: the best η grows with these "
@@ -112,7 +113,7 @@ def searched(ranks: tuple[int, ...], best: dict[str, list[float]]) -> dict:
         look = SCALE_LOOKS[rule]
         traces += [look.curve(ranks, rates, rule, size=10),
                    end_labels(ranks[-1], {FORMULAS[rule]: (rates[-1], look.colour)})]
-        outcomes.append(f"{_move(rates[-1] / rates[0])} with {FORMULAS[rule]}")
+        outcomes.append(f"{_move(rates[-1] / rates[0])} under {FORMULAS[rule]}")
     headline = f"From r = {ranks[0]} to {ranks[-1]}, the best η {' and '.join(outcomes)}"
     return figure(traces, headline, [roomy(named_ticks(ranks, "rank r"), 0.25)],
                   [labelled("best learning rate η", -2.2, 2.2, **power_ticks(-2, 2))], headline)
@@ -120,5 +121,5 @@ def searched(ranks: tuple[int, ...], best: dict[str, list[float]]) -> dict:
 
 def _move(factor: float) -> str:
     if factor == 1:
-        return "stays"
+        return "stays the same"
     return f"rises {factor:.3g}-fold" if factor > 1 else f"falls {1 / factor:.3g}-fold"

@@ -19,15 +19,15 @@ def first_r_settings(settings) -> str:
             alpha, lr, s = map(number, names, answer)
             problem = _problem(rule, power, r, r_first, alpha, lr, s)
             if problem:
-                raise NotYet(f"{rule}, first r = {r_first}, now r = {r}: {problem}")
-    return "η is carried, α is what the rule says, and s follows from it."
+                raise NotYet(f"{rule}, from r = {r_first} to {r}: {problem}")
+    return "η stays as it was tuned, and α and s follow the rule."
 
 
 def _problem(rule: str, power: float, r: int, r_first: int, alpha: float, lr: float,
              s: float) -> str:
     """What is wrong at one rank, in words; empty if nothing is."""
     if not close(lr, LR_FIRST):
-        return f"η is {lr:g}, and it was to be carried: {LR_FIRST:g}."
+        return f"η is {lr:g}, but it must stay as it was tuned, {LR_FIRST:g}."
     divisor = r**0.5 if rule == "rsLoRA" else r
     if not close(s * divisor, alpha):
         return (f"s is {s:g}, but a library that is given α = {alpha:g} would use "
@@ -38,5 +38,5 @@ def _problem(rule: str, power: float, r: int, r_first: int, alpha: float, lr: fl
     want = (r / r_first) ** power
     if not close(grown, want):
         return (f"the useful part of Adam's first step, ∝ η·s·r, is {grown:.3g} times as large as "
-                f"at the first rank; this rule makes it {want:.3g} times.")
+                f"at the first rank, but under this rule it is {want:.3g} times as large.")
     return ""

@@ -60,11 +60,11 @@ def _cost(factor: float, lost: int) -> str:
 
 
 def _worst(rows: dict[str, Valley]) -> str:
-    """Where the carried rate lies highest, in words."""
+    """Where the η of the first rank costs most, in words."""
     name = max(rows, key=lambda row: rows[row].carried)
     cost = rows[name].cost
     if "lost" in cost:
         return f"at {name}, {cost.replace('/', ' of ').replace('lost', 'runs diverge')}"
     if cost == "× 1":
-        return "the carried rate costs nothing"
+        return "this η costs nothing at any rank"
     return f"at {name} the loss is {cost.replace('× ', '')} times the lowest"

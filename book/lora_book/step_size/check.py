@@ -22,8 +22,8 @@ def same_first_step(rate) -> str:
             new_step = _step(optimiser, A, G, new_alpha / r, answer)
             if not close(new_step, want):
                 ratio = np.linalg.norm(new_step) / np.linalg.norm(want)
-                raise NotYet(f"{optimiser}: when α goes from {alpha:g} to {new_alpha:g}, the "
-                             f"first step in W is {ratio:.6g} times what it was.")
+                raise NotYet(f"{optimiser}: when α goes from {alpha:g} to {new_alpha:g}, your "
+                             f"rate multiplies the first step in W by {ratio:.6g}.")
     return "the first step in W stays the same, under SGD and under Adam."
 
 

@@ -41,7 +41,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
                           12, panel=2))
 
     key = " ".join(f"{coloured('■', colour)} {text}"
-                   for colour, text in zip(RAMP, ("start", "3 %", "0.1 %"), strict=True))
+                   for colour, text in zip(RAMP, ("initial", "3 %", "0.1 %"), strict=True))
     return figure(
         traces, outcome.capitalize(),
         [labelled("α (r = 8)", -0.5, 6.5, tickvals=list(range(7)),
@@ -54,7 +54,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
         f"{optimiser}: η·α{square} is {number(lr * alpha**power)} on the line, and {outcome}",
         headings=[
             f"loss  {key}",
-            f"loss / start   {coloured('━ this run', 'rose')}   "
+            f"relative loss   {coloured('━ this run', 'rose')}   "
             f"{coloured('━ same line', 'frozen')}"])
 
 
@@ -99,18 +99,18 @@ def _plane(optimiser_name: str) -> list[dict]:
     lost = np.argwhere(values > WORST)
     places = [[f"α = {alpha:g}, η = {lr:.3g}" for alpha in ALPHAS] for lr in LRS]
     return [heat(100 * np.log10(values.clip(BEST, WORST)).T / math.log10(BEST), 0, 100, RAMP,
-                 name="loss over start", y0=math.log2(LRS[0]),
+                 name="loss / initial loss", y0=math.log2(LRS[0]),
                  customdata=np.minimum(values, OFF).T, text=places,
-                 hovertemplate="%{text}: loss / start = %{customdata:.3g}<extra></extra>"),
+                 hovertemplate="%{text}: loss / initial loss = %{customdata:.3g}<extra></extra>"),
             marks(np.log2(ALPHAS)[lost[:, 0]], np.log2(LRS)[lost[:, 1]], "frozen", "x-thin-open",
-                  8, name="above its start")]
+                  8, name="above the initial loss")]
 
 
 def _outcome(values: np.ndarray) -> str:
     if values[-1] > OFF:
         return "the loss diverges"
     times = "times" if values[-1] > 1 else "of"
-    end = f"ends at {number(values[-1])} {times} its start"
+    end = f"ends at {number(values[-1])} {times}"
     if values.max() > 2:
-        return f"the loss rises to {number(values.max())} times its start and {end}"
-    return f"the loss {end}"
+        return f"the loss rises to {number(values.max())} times its initial value and {end} that"
+    return f"the loss {end} its initial value"
