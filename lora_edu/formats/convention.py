@@ -213,7 +213,8 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
         >>> convention("PEFT", r=16, alpha=32, optimiser="SGD").elsewhere["MLX"]
         'optimizer: sgd, lora_parameters: {rank: 16, scale: 2, dropout: 0.0}'
     """
-    row = TOOLS[checks.choice("tool", tool, TOOLS)]
+    tool = checks.choice("tool", tool, TOOLS, any_case=True)
+    row = TOOLS[tool]
     if r is None and row.r is None:
         raise ValueError(f"r must be given; {tool} has no default rank")
     r = checks.integer("r", row.r if r is None else r, minimum=1)
@@ -248,9 +249,12 @@ def _scale(tool: str, row: Tool, r: int, alpha: float | None, scale: float | Non
     if row.asks_for is None and (alpha, scale) != (None, None):
         raise ValueError(f"alpha and scale must be left out for {tool}, which has no setting for "
                          f"them, got alpha={alpha!r}, scale={scale!r}")
-    if alpha is not None and (row.asks_for == "scale" or scale is not None):
+    if alpha is not None and row.asks_for == "scale":
+        raise ValueError(f"alpha must be left out for {tool}, whose setting is scale (α/r "
+                         f"elsewhere), got alpha={alpha!r}")
+    if alpha is not None and scale is not None:
         raise ValueError("alpha must be left out if there is a scale, got "
-                         f"alpha={alpha!r} for {tool} with scale={scale!r}")
+                         f"alpha={alpha!r} with scale={scale!r}")
     if scale is not None:
         return checks.number("scale", scale, above=0.0), ()
     rule = "rslora" if rslora else "lora"

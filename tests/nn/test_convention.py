@@ -70,7 +70,7 @@ def test_what_to_do_when_r_changes(tool, settings, words):
 
 
 def test_the_same_run_elsewhere():
-    assert convention("MLX").stride * 1e-5 == pytest.approx(6.3e-4, rel=0.01)  # at its own rate
+    assert convention("mlx").stride * 1e-5 == pytest.approx(6.3e-4, rel=0.01)  # at its own rate
     elsewhere = convention("PEFT", 16, 8, rslora=True, k=300).elsewhere
     assert elsewhere["kohya"] == "--network_dim=16 --network_alpha=32"
     assert elsewhere["axolotl"] == "lora_r: 16, lora_alpha: 8, peft_use_rslora: true"
@@ -87,7 +87,7 @@ def test_the_same_run_elsewhere():
     ("JAX", {}, "tool must be one of 'PEFT'"),
     ("Keras", {}, "r must be given; Keras has no default rank"),
     ("kohya", {"rslora": True}, "rslora must be False for kohya"),
-    ("MLX", {"alpha": 8}, "alpha must be left out if there is a"),
+    ("MLX", {"alpha": 8}, "alpha must be left out for MLX, whose setting is scale"),
     ("diffusers, SD", {"alpha": 8}, "alpha and scale must be left out"),
     ("PEFT", {"optimiser": "Muon"}, "optimiser must be one of 'Adam', .*'Muon'"),
     ("PEFT", {"optimiser": None}, "optimiser must be one of 'Adam', .*None")])
