@@ -11,7 +11,7 @@ FAULTS = (
         find=ask.not_finite,
         symptom="A or B has numbers that are not finite, or that overflow in BA: the result is "
                 "NaN or infinity",
-        cause="training diverged, or numbers above 65,504 were saved as float16",
+        cause="training diverged, or numbers above 65,504 were once in float16",
         remedy="use an earlier checkpoint; train with a smaller learning rate, and save in "
                "bfloat16 or float32"),
     Fault(

@@ -316,4 +316,4 @@ def outliers(case: Case) -> Answer:
 def _list(numbers: Iterable[float]) -> str:
     """Different numbers, in few letters."""
     texts = [f"{number:.3g}" for number in sorted({*numbers} - {None})]
-    return ", ".join(texts if len(texts) <= 2 else [f"{texts[0]} to {texts[-1]}"])
+    return " and ".join(texts) if len(texts) <= 2 else f"{texts[0]} to {texts[-1]}"

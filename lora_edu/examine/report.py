@@ -20,6 +20,7 @@ OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "ste
 TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
 LINES = 5  # of a section, in the short report
 MANY = 10  # times are no longer told in percent
+NOT_LOADABLE = {"settings", "rank", "incomplete", "unknown-name", "other-shape"}  # findings
 TELLING = 2  # the right angle's way over the shortest, where the length still tells the way
 
 
@@ -67,7 +68,9 @@ def in_a_line(examination: Examination) -> str:
 def _loading(examination: Examination) -> Iterator[str]:
     layout = LAYOUTS.get(examination.layout)
     if layout:
-        yield f"How do I load it? {layout.loaded_by}"
+        found = {finding.name for finding in examination.findings}
+        first = "Mend the errors below first. Then: " if found & NOT_LOADABLE else ""
+        yield f"How do I load it? {first}{layout.loaded_by}"
 
 
 def head(examination: Examination) -> Iterator[str]:
@@ -95,7 +98,7 @@ def verdict(examination: Examination) -> str:
     of_all = len(examination.rows)
     where = "each module" if len(norms) == of_all else f"{len(norms)} of {of_all} modules"
     sizes = " to ".join(dict.fromkeys(f"{norm:.3g}" for norm in (min(norms), max(norms))))
-    unknown = " for s = 1, because the file gives no s" if examination.commonest() is None else ""
+    unknown = " for s = 1, because s is not known" if examination.commonest() is None else ""
     return f"Yes. It changes the weight of {where}: ‖ΔW‖ is {sizes}{unknown}."
 
 
