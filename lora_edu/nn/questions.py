@@ -164,7 +164,9 @@ def without_gradient(case: Case) -> Answer:
         warnings.filterwarnings("ignore", "None of the inputs have requires_grad")  # found below
         loss = case.loss_fn(model, case.batch) if case.loss_fn else model(**case.batch).loss
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-            raise TypeError(f"the loss must be a tensor of one number, got {type(loss).__name__}")
+            shape = f" of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else ""
+            raise TypeError("the loss must be a tensor of one number, got a "
+                            f"{type(loss).__name__}{shape}")
         if not loss.isfinite():
             return [type(model).__name__], NOT_FINITE | {"numbers": "loss"}
         learning = [part for part in parts_of(model) if part.learns]

@@ -42,6 +42,10 @@ def check_each_matches(model: nn.Module, targets: Targets, exclude: Targets,
             continue
         pattern = target if isinstance(target, str) else target[0]
         paths = [path for path, module in walk(model) if lora_layer_for(plain(module))]
+        if not paths:
+            raise ValueError(f"model must have Linear or Embedding layers inside it, but this "
+                             f"{type(model).__name__} has none (one layer alone: "
+                             "torch.nn.Sequential(layer))")
         endings = list(dict.fromkeys(path.rpartition(".")[2] for path in paths))
         raise ValueError(
             f"targets must match layers of the model, but nothing matches {pattern!r} (a string "

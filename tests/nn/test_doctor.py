@@ -339,7 +339,9 @@ TYPES = {  # and a TypeError
     "training must … got None": {"training": None},
     "loss_fn must … got 3": {"batch": batch(), "loss_fn": 3},
     "reference must be a Tensor, got array": beside_reference(np.asarray),
-    "loss must … got NoneType": {"batch": {"input_ids": torch.ones(1, 2, dtype=int)}},
+    "loss must … got a Tensor of shape (2,)": {"batch": batch(),
+                                              "loss_fn": lambda model, batch: torch.ones(2)},
+    "loss must … got a NoneType": {"batch": {"input_ids": torch.ones(1, 2, dtype=int)}},
 }
 
 

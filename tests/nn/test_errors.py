@@ -94,6 +94,7 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
         lambda m, p: LoRAEmbedding(nn.Embedding(7, 5, sparse=True), 2, 4)],
     "targets must … 'kens' … ['tokens', 'q', 'v', 'head']": [targets(["q", "kens"])],
     "targets must … 'blocks('": [targets("blocks(")],
+    "model must … this Linear has none": [lambda m, p: inject(p.head, "all-linear", 2, 4)],
     "init_lora_weights must … True, False": [config(init_lora_weights="pissa"),
                                              field(init_lora_weights="pissa")],
     "task_type must": [config(task_type="SEQ_CLS")],
