@@ -24,7 +24,7 @@ LETTER = 7  # px of a letter of a choice on a phone
 AROUND = 16  # px around its text
 STACKED = 1.25, 480  # two panels stacked on a phone: 1.25 × the height, at most 480 px
 GONE = "The kernel behind this view is gone: run this cell again."
-NO_PLOT = "A plot belongs here; it is drawn when the notebook runs."
+NO_PLOT = "Jupyter and the website draw a plot here that can be moved."
 NO_SCRIPT = "<p>The controls need JavaScript; without it, this is the first position.</p>"
 BUTTONS = {
     "pin": "keep a copy of the current curves, thin and dashed",

@@ -7,9 +7,11 @@ import pytest
 
 from book._extensions.node import node_binary
 from lora_book.instrument import live, portrait, task
+from lora_book.instrument.display import instrument
 from lora_book.instrument.settings import TABLE, checked, twin_of
 from lora_book.workshop import file
 from lora_edu import equivalent
+from lora_edu.explore.page import NO_PLOT
 from tests.parity import (
     FOLLOWS,
     OPTIMISERS,
@@ -197,6 +199,13 @@ def test_how_far_apart_two_units_are(twin, apart):
                      for each in (settings, twin_of(settings)))
     gap = np.linalg.norm(first - second) / np.linalg.norm(first)
     assert float(f"{gap:.2g}") == apart
+
+
+def test_a_viewer_without_widgets_gets_the_sentence_and_the_numbers():
+    bundle, _ = instrument("hat", step=8)._repr_mimebundle_()
+    html = bundle["text/html"]
+    assert "Step 8: " in html and "loss = " in html and NO_PLOT in html
+    assert "<canvas" not in html and "<button" not in html
 
 
 def test_the_module_of_a_notebook_is_one_that_javascript_takes(tmp_path):

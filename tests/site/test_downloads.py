@@ -39,9 +39,10 @@ def test_a_chapter_offers_its_notebook(page):
     assert outputs and not [o for o in outputs if WIDGET in o.get("data", {})]
     assert "widgets" not in downloaded.metadata
     html = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
-    assert "<svg" not in html and "explorer-" not in html
+    assert not any(part in html for part in ("<svg", "<canvas", "explorer-", "instrument-"))
     explorers = sum(built.page == f"{page}.html" for built in EXPLORERS)
-    assert html.count(INVITE) == explorers
+    instruments = (HTML / f"{page}.html").read_text("utf-8").count('<figure class="instrument')
+    assert html.count(INVITE) == explorers + instruments
 
 
 @pytest.mark.thorough

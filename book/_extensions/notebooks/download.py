@@ -27,7 +27,8 @@ from .myst_to_markdown import Names, collect_names, rewrite
 from .wheel import FOLDER, build_wheels, wheel_names
 
 KEPT = ("kernelspec", "language_info")
-EXPLORER = re.compile(r'<figure class="explorer".*?</figure>', re.DOTALL)
+FIGURE = re.compile(r'<figure class="(?:explorer|instrument).*?</figure>', re.DOTALL)
+LINE = re.compile(r'<p class="instrument-line"[^>]*><span>(.*?)</span>')
 BOX = "lora-from-scratch.zip"  # which For teachers links
 INVITE = "Run the cells down to this one, and the plot stands here."
 
@@ -137,7 +138,7 @@ def make_alone(notebook, root: Path, page: str, names: Names) -> None:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if html := output.get("data", {}).get("text/html"):
-                output.data["text/html"] = EXPLORER.sub(lambda found: in_words(found[0]), html)
+                output.data["text/html"] = FIGURE.sub(lambda found: in_words(found[0]), html)
     cell = nbformat.v4.new_code_cell(first_cell(source, wheel_names(root), names.site),
                                      metadata={"jupyter": {"source_hidden": True}})
     cell.id = "install-what-is-missing"
@@ -146,8 +147,10 @@ def make_alone(notebook, root: Path, page: str, names: Names) -> None:
 
 
 def in_words(figure: str) -> str:
-    """An explorer as an invitation to run its cell, its sentence and its caption: a viewer takes
+    """A figure as an invitation to run its cell, its sentence and its caption: a viewer takes
     its styles away, and would leave labels of axes and controls that do nothing."""
+    if line := LINE.search(figure):
+        return f"<p><b>{INVITE}</b> {line[1]}</p>"
     (data,) = data_of_explorers(figure)
     first = f"<b>{INVITE}</b> {escape(data['reading'])}".rstrip()
     return "".join(f"<p>{text}</p>" for text in (first, escape(data["caption"])) if text)

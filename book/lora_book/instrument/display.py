@@ -7,7 +7,7 @@ import os
 
 from lora_edu.explore.explorer import STATIC
 
-from .markup import figure_html
+from .markup import figure_html, words
 from .settings import checked
 from .task import CODES
 
@@ -26,12 +26,12 @@ class Instrument:
         return figure_html(self.name, self.settings, self.full)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        plain = {"text/html": self.html(), "text/plain": repr(self)}
         if os.environ.get(STATIC):
-            return plain
+            return {"text/html": self.html(), "text/plain": repr(self)}
         from .live import LiveInstrument
 
         data, metadata = LiveInstrument(self)._repr_mimebundle_()
+        plain = {"text/html": words(self.settings), "text/plain": repr(self)}
         return {**data, **plain}, metadata
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 
 from lora_edu.explore.first_frame.marks import png
+from lora_edu.explore.page import NO_PLOT
 
 from .pictures import LOOKS, pictures_of
 from .portrait import SIDE, target
@@ -159,6 +160,13 @@ def _line(settings: dict, norms: dict[str, float]) -> str:
                 "portrait’s 4,096 are unchanged.")
     return (f"Step {step}: {left:g}\u00a0% of the loss is left. {numbers:,} numbers are trained, "
             "the portrait’s 4,096 are frozen.")
+
+
+def words(settings: dict) -> str:
+    """The first frame's sentence and numbers, for a viewer that has neither styles nor scripts."""
+    norms = trained(settings).norms(settings["step"])
+    numbers = ", ".join(f"{text} = {short(norms[name])}" for name, text in NORMS.items())
+    return f"<p>{escape(_line(settings, norms))} {numbers}.</p><p>{NO_PLOT}</p>"
 
 
 def figure_html(name: str, settings: dict, full: bool) -> str:
