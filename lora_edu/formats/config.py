@@ -249,6 +249,8 @@ def parsed(text: str | bytes) -> dict[str, Any]:
         raise ValueError("this is a pointer of Git LFS: git lfs pull brings the file itself")
     try:
         return checks.instance("the settings", json.loads(text), dict)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"the settings are not JSON: {error}") from None
     except RecursionError:
         raise ValueError("the settings must be JSON with less nesting") from None
 

@@ -46,7 +46,7 @@ REFUSED = {  # the message, and its case
     r"got \['blocks.0.q', 'blocks_0.q'\]": case(
         ALPHAS, names=["blocks.0.q", "blocks_0.q", "blocks.1.v"]),
     "names must have 'blocks.0.q', for which": case(mlx(), names=nn.Linear(2, 2)),
-    "alpha must be given, the file has none for 2 of 2": case({}),
+    "alpha must be given: the file has none for 2 of 2": case({}),
     "alpha must be left out, .* its own, got 'r'": case(ALPHAS, alpha="r"),
     "alpha, unless it is a number, must be .* got '16'": case(ALPHAS, alpha="16"),
     "alpha of 'a' must be .* got 0.0": case(kohya(a_and_b() | {"lora_unet_a.alpha": 0 * ONE})),
@@ -59,9 +59,9 @@ REFUSED = {  # the message, and its case
         PEFT | {"settings": {"alpha_pattern": {"v": 4, "blocks.1.v": 9}}}),
     "'blocks.1.v' must have the rank 4 of its settings, got 2": case(
         DIFFUSERS | {"settings": {"rank_pattern": {}}}),
-    "in.safetensors: lora_adapter_metadata in its metadata: Expect": case(
+    "in.safetensors: lora_adapter_metadata in its metadata: .* not JSON: Expect": case(
         DIFFUSERS | {"settings": "{"}),
-    r"alpha must be given, beside the file there is no adapter_config\.json": case(
+    r"alpha must be given: .* there is no adapter_config\.json beside it": case(
         {"layout": "mlx"}),
     r"adapter_config\.json: this is a pointer of Git LFS: git lfs pull": case(
         {"layout": "mlx", "settings": "version https://git-lfs.github.com/spec/v1\noid sha256:0"}),
@@ -136,6 +136,8 @@ def test_no_file_is_lost(tmp_path):
     source = tmp_path / "adapter_model.safetensors"
     with pytest.raises(ValueError, match=r"overwrite must be True to replace .*pytorch_lora_wei"):
         convert(source, "diffusers", tmp_path, prefix="unet")
+    with pytest.raises(ValueError, match="out must be a folder, got the file"):
+        convert(source, "peft", source)
     with pytest.raises(ValueError, match="out must not be the source's folder"):
         convert(source, "peft", tmp_path, overwrite=True)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -129,12 +129,12 @@ def _filled(pairs: dict[str, Pair], alpha: float | str | None,
     without = [name for name, pair in pairs.items() if pair.alpha is None]
     to_fill = alpha not in (None, "file")
     absent = [file for file in files if not file.exists()]
-    place = f"beside the file there is no {absent[0].name}, it" if absent else "the file"
+    beside = f", and there is no {absent[0].name} beside it" if absent else ""
     if without and not to_fill:
         raise ValueError(
-            f"alpha must be given, {place} has none for {len(without)} of {len(pairs)} modules, "
-            f"such as {without[0]!r}: kohya and diffusers would take the rank of each, for which "
-            "say alpha='r'; else give the number it was trained with")
+            f"alpha must be given: the file has none for {len(without)} of {len(pairs)} modules, "
+            f"such as {without[0]!r}{beside}. Give the number it was trained with, or 'r' for the "
+            "rank of each, which kohya and diffusers would take")
     if to_fill and not without:
         raise ValueError(f"alpha must be left out, because every module has its own, got {alpha!r}")
     filled = {name: pairs[name]._replace(alpha=len(pairs[name].A) if alpha == "r" else alpha)
@@ -164,6 +164,8 @@ def _checked(pairs: dict[str, Pair], adapter: Adapter, to: str,
 
 def _check_out(out: Path, files: Iterable[str], adapter: Adapter, overwrite: bool) -> None:
     """Raise ValueError where a file of ``out`` would be lost."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"out must be a folder, got the file {str(out)!r}")
     present = [out / file for file in files if (out / file).exists()]
     if any(file.samefile(read_one) for file in present for read_one in adapter.files):
         raise ValueError("out must not be the source's folder, whose files would be lost, got "

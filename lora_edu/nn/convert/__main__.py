@@ -20,13 +20,19 @@ def main() -> None:
     try:
         written = convert(**vars(arguments))
     except (TypeError, ValueError, OSError, SafetensorError) as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
+        parser.exit(2, f"{parser.prog}: {error}{option_of(error, arguments)}\n")
     modules = defaultdict(list)
     for name, settings in written.items():
         modules[settings].append(name)
     for (r, alpha), names in modules.items():
         show(f"r = {r}, alpha = {alpha:g}, s = {alpha / r:g}: {len(names)} ({names[0]}, ...)")
     show(f"written to {arguments.out}" if arguments.out else "nothing is written without --out")
+
+
+def option_of(error: Exception, arguments: argparse.Namespace) -> str:
+    """The option for the argument of convert that a message begins with."""
+    name = str(error).partition(" ")[0]
+    return f" (the option is --{name})" if name in vars(arguments) else ""
 
 
 def argument_parser() -> argparse.ArgumentParser:
