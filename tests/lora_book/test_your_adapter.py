@@ -58,7 +58,7 @@ def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
     in_words = (f"{100 * lost**2:.3g} % of ‖ΔW‖² ({100 * lost:.3g} % of" if keep < R else
                 "0 % of ‖ΔW‖² (0 % of ‖ΔW‖)")
     assert in_words in reading(shown)
-    assert f": {100 * (1 - lost**2):.3g} % of this module" in headline(shown)
+    assert f" retains {100 * (1 - lost**2):.3g} % of ‖ΔW‖²" in headline(shown)
 
 
 @pytest.mark.parametrize(("drawn_by", "start"), figures.STARTS.items())
@@ -75,7 +75,7 @@ def test_the_scale_is_told_to_each_tool(sample):
     norm = np.sqrt(sum(value**2 for value in NORMS.values()))
     s = SETTINGS["lora_alpha"] / R
     text = figures.strengths(sample)
-    assert f"r = {R}, s = {s:g}: ‖ΔW‖ of all modules is {norm:.3g}." in text
+    assert f"r = {R}, s = {s:g}. ‖ΔW‖ over all modules is {norm:.3g}." in text
     assert f"<td>PEFT</td><td>α {s * R:.3g}</td>" in text
     assert f"<td>MLX</td><td>scale {s:g}</td>" in text
 
@@ -101,10 +101,10 @@ def unchanged(key, values):
     (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "times", "modules is 0 exactly"]),
     (broken_A, SETTINGS, ["has no usable numbers", "No module has", "No module has an A",
                           "modules is 0 exactly"]),
-    (broken_B, SETTINGS, ["‖ΔW‖ =", "kept",
+    (broken_B, SETTINGS, ["‖ΔW‖ =", "retains",
                           f"usable numbers: {list(NORMS)[1]}",
-                          "‖ΔW‖ of all modules"]),
-    (unchanged, {}, ["‖ΔW‖", "kept", "times", "does not give the scale s"])])
+                          "‖ΔW‖ over all modules"]),
+    (unchanged, {}, ["‖ΔW‖", "retains", "times", "does not give the scale s"])])
 def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
     save_file({key: change(key, values) for key, values in TENSORS.items()},
               tmp_path / "adapter_model.safetensors")

@@ -81,14 +81,14 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
         open_files(page, files[name], f"now of {adapter.name}.")
         sentences = headlines(page)
         assert len(sentences) == 2 and f"Module 0, {layer}: " in sentences[0]
-        assert page.get_by_text("r = 4, s = 0.5: ‖ΔW‖ of all modules is").last.is_visible()
+        assert page.get_by_text("r = 4, s = 0.5. ‖ΔW‖ over all modules is").last.is_visible()
         assert page.locator(".py-files input").evaluate("({ files }) => files.length")
         expect(page.locator(".of-sample")).to_be_hidden()
     expect(page.locator(".py-files [role=status]")).to_contain_text(
         "Ignored: README.md, tokenizer_config.json.")
     components = page.locator("figure[data-name=components]:visible")
     components.locator("input[type=range]").last.press("End")
-    reads(components, re.compile("4 of 4 components kept"))
+    reads(components, re.compile("Keeping 4 of 4 components"))
     open_files(page, files["settings"], "Choose one adapter, and its adapter_config.json")
     open_files(page, files["configs"], "Choose one of one.json, two.json.")
     open_files(page, files["pickle"], "this must be a safetensors file, but it is a pickle")

@@ -1,4 +1,4 @@
-"""Makes the data of the small runs behind the answers anew, in half an hour of one core:
+"""Makes the data of the small runs behind the answers again, in half an hour on one core:
 
     python -m lora_book.behind_answers.make_data
 """

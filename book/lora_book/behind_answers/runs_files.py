@@ -1,5 +1,5 @@
-"""What may be done to a trained adapter of the small GPT: rates far too large with other strengths,
-16 bits, a difference of full models cut to a rank, another base of the same shape.
+"""Changes to a trained adapter of the small GPT: strengths other than 1 after learning rates that
+are far too high, 16 bits, a full fine-tuning cut to a rank, another base of the same shape.
 
 The losses are stored in ``data/files.json``, which ``make_data.py`` makes.
 """
@@ -91,7 +91,7 @@ def at_strength(model, strength: float):
 
 
 def rounded(model, dtype: str):
-    """With A and B rounded to a type of torch's."""
+    """A copy of a model with A and B rounded to one of torch's types."""
     other = deepcopy(model)
     for adapter in adapters(other):
         for parameter in adapter.parameters():
@@ -150,7 +150,7 @@ def distance(base) -> float:
 
 
 def on_base(model, base):
-    """Another base with a model's adapters."""
+    """A different base with a model's adapters."""
     moved = deepcopy(model)
     weights = {name.replace(".weight", ".base_layer.weight") if is_adapted(name) else name: value
                for name, value in base.state_dict().items()}

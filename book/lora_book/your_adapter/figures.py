@@ -63,7 +63,7 @@ def with_numbers(adapter: Examination) -> list[Row]:
 
 
 def strongest(adapter: Examination) -> int:
-    """Where among them the longest ΔW is; 0 where there are none."""
+    """The index of the module with the largest ΔW among them, or 0 if there are none."""
     return int(np.argmax([row.norm for row in with_numbers(adapter)] or [0]))
 
 
@@ -74,17 +74,17 @@ def ranks(adapter: Examination) -> list[int]:
 
 
 def height(adapter: Examination) -> int:
-    """Of the map, in px."""
+    """The height of the map, in px."""
     return min(max(280, ROW * len(adapter.map()[1]) + 140), 640)
 
 
 def taps(adapter: Examination) -> tuple[str, str] | None:
-    """The sliders that a tap on the map sets, where both have a choice."""
+    """The sliders that a tap on the map sets, if both have more than one position."""
     return ("block", "part") if min(adapter.map()[2].shape) > 1 else None
 
 
 def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
-    """‖ΔW‖ by block and part of a block, and one of the modules in words."""
+    """‖ΔW‖ by block and part of a block, with a headline about one of the modules."""
     blocks, parts, norms = adapter.map()
     longest = np.nanmax(norms, initial=0.0) or 1.0
     known = with_numbers(adapter)
@@ -97,7 +97,7 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     else:
         share = row.norm**2 / (np.nansum(norms**2) or 1.0)
         title = (f"Module {known.index(row)}, {row.layer}: ‖ΔW‖ = {number(row.norm)}, "
-                 f"{percent(share)} of the total of ‖ΔW‖²")
+                 f"{percent(share)} of the total ‖ΔW‖²")
     names = [name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}" for name in parts]
     short = ["<br>".join(TELLING.findall(block)) for block in blocks]
     # below 0 is clear: no module, or none with numbers
@@ -117,17 +117,17 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
           "automargin": True, **_ticks(short, 10)}],
         [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
           **_ticks(names, 25)}],
-        f"{title}. Largest of all: ‖ΔW‖ = {number(longest)}")
+        f"{title}. The largest ‖ΔW‖ of a module is {number(longest)}")
 
 
 def _ticks(names: Sequence[str], most: int) -> dict:
-    """The part of an axis that names whole numbers, so many at most."""
+    """The settings of an axis that labels integers, at most ``most`` of them."""
     every = -(-len(names) // most)
     return {"tickvals": list(range(0, len(names), every)), "ticktext": names[::every]}
 
 
 def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
-    """The singular values of a module's ΔW, and what is lost where only some are kept."""
+    """The singular values of a module's ΔW, and the loss if only the first ``keep`` are kept."""
     rows = with_numbers(adapter)
     if not rows or rows[module].norm == 0:
         return _empty("ΔW is zero here, so there is nothing to keep" if rows else
@@ -135,8 +135,8 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
     row = rows[module]
     values = row.singular_values
     share = lost([row], keep)
-    title = (f"{min(keep, len(values))} of {len(values)} components kept: "
-             f"{percent(1 - share)} of this module’s ‖ΔW‖²")
+    title = (f"Keeping {min(keep, len(values))} of {len(values)} components retains "
+             f"{percent(1 - share)} of ‖ΔW‖²")
     at = np.arange(1, len(values) + 1)
     most = len(ranks(adapter))
     hover = "σ%{x} = %{y:.3g}<extra></extra>"
@@ -148,20 +148,20 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
         traces, title,
         [labelled("component", 0.5, most + 0.5, dtick=most // 10 + 1)],
         [labelled("singular value of ΔW", 0, 1.08 * float(values[0]))],
-        f"{row.layer}: {title}. The rest holds {percent(share)} of ‖ΔW‖² "
-        f"({percent(np.sqrt(share))} of ‖ΔW‖); over all modules, "
+        f"{row.layer}: {title}. The omitted components contain {percent(share)} of ‖ΔW‖² "
+        f"({percent(np.sqrt(share))} of ‖ΔW‖). The same cut in every module loses "
         f"{percent(lost(rows, keep))} of ‖ΔW‖²",
         headings=[row.layer])
 
 
 def how_far(adapter: Examination) -> str:
-    """A's spread relative to its start, and how far A moved, as HTML.
+    """A's spread relative to its initial spread, and how far A moved, as HTML.
 
-    Where the file names no start, relative to each.
+    If the file names no initialisation, the table has a row for each.
     """
     known = replace(adapter, rows=tuple(with_numbers(adapter)))
     if not any(row.starts for row in known.rows):
-        return "<p>No module has an A that starts from random numbers.</p>"
+        return "<p>No module has an A that is initialised at random.</p>"
     rows = [(drawn_by, beside_start(known, start)) for drawn_by, start in STARTS.items()
             if adapter.start in (None, start)]
     unknown = [row.layer for row in adapter.rows if not row.is_known]
@@ -170,20 +170,21 @@ def how_far(adapter: Examination) -> str:
         named = ", ".join(unknown[:NAMED])
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
         note = f"<p>Left out, because they have no usable numbers: {escape(named)}{more}.</p>"
-    return _table("if A started as in", "then", rows) + note
+    return _table("if A was initialised as in", "then", rows) + note
 
 
 def strengths(adapter: Examination) -> str:
-    """The effective scale, and how to enter it in each tool, as HTML."""
+    """The most common rank and scale, and how to enter them in each tool, as HTML."""
     yours = adapter.commonest()
     scales = adapter.scales()
     if yours is None:
         return ("<p>No scale s is above 0: see the findings above.</p>" if scales else
                 "<p>The file does not give the scale s: see the findings above.</p>")
     norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
-    text = f"r = {yours.r}, s = {number(yours.scale)}: ‖ΔW‖ of all modules is {number(norm)}."
+    text = (f"The most common setting is r = {yours.r}, s = {number(yours.scale)}. "
+            f"‖ΔW‖ over all modules is {number(norm)}.")
     if len(scales) > 1:
-        text += f" Other modules differ in r or s: there are {len(scales)} pairs in all."
+        text += f" Other modules differ in r or s. There are {len(scales)} pairs of r and s in all."
     rows = [(name, written(yours, name)) for name in ROWS]
     return f"<p>{text}</p>" + _table("tool", "setting", rows)
 
