@@ -30,7 +30,7 @@ BUTTONS = {
     "pin": "keep a copy of the current curves, thin and dashed",
     "reset": "back to the first position",
     "link": "copy a link to this position",
-    "numbers": "the data as a table, to copy or download",
+    "numbers": "the drawing's coordinates and values as a table, to copy or download",
     "code": "the code of this figure",
 }
 WITHOUT_CONTROLS = ("numbers", "code")  # the buttons of a figure that has none

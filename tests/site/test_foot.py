@@ -17,7 +17,9 @@ def board(r=1):
     """A curve whose names and true values are troublesome, and a map."""
     return {"data": [
         {"x": [1, 2], "y": [0.1 * r, 1 / 3], "name": "a, <b>b</b>", "customdata": [r, 1e-7]},
-        {"type": "heatmap", "z": [[r, 2], [3, 4]], "y0": 5, "name": "map", "showscale": False}]}
+        {"type": "heatmap", "z": [[r, 2], [3, 4]], "y0": 5, "name": "map", "showscale": False}],
+        "layout": {"xaxis": {"title": {"text": "rank, <i>r</i>"}},
+                   "yaxis": {"title": {"text": "η"}, "tickvals": [1], "ticktext": ["1/2"]}}}
 
 
 def table(root):
@@ -31,7 +33,7 @@ def test_the_numbers_are_those_that_are_shown(opened):
     press(root, "numbers")
     root.locator("input").press("ArrowRight")
     head, *rows = table(root)
-    assert head == ["curve", "x", "y", "value"]
+    assert head == ["curve", "x: rank, r", "y", "value"]
     assert [row[0] for row in rows] == ["a, b"] * 2 + ["map"] * 4
     np.testing.assert_allclose(
         [list(map(float, row[1:])) for row in rows],

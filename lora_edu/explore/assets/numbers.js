@@ -35,7 +35,7 @@ const COLUMNS = ["curve", "x", "y", "value", "colour", "text"];
 const ALWAYS = COLUMNS.slice(0, 3);
 
 // A row a point, or a cell of a map.
-function csvOf({ data }) {
+function csvOf({ data, layout }) {
   const rows = data.flatMap((trace, i) => {
     const curve = trace.name || `curve ${i + 1}`;
     const places = Array.isArray(trace.z?.[0]) ? cellsOf(trace) : pointsOf(trace);
@@ -44,7 +44,15 @@ function csvOf({ data }) {
   const isUsed = (name) => ALWAYS.includes(name) || rows.some((row) => textOf(row[name]));
   const used = COLUMNS.filter(isUsed);
   const lines = rows.map((row) => used.map((name) => cellOf(row[name])));
-  return [used, ...lines].join("\n");
+  const head = used.map((name) => cellOf(headOf(name, data, layout)));
+  return [head, ...lines].join("\n");
+}
+
+// A column, with the title of its axis where all curves have that axis and its ticks are numbers.
+function headOf(name, data, layout = {}) {
+  const { title, ticktext } = layout[`${name}axis`] ?? {};
+  const isShared = data.every((trace) => (trace[`${name}axis`] ?? name) === name);
+  return title?.text && isShared && !ticktext ? `${name}: ${bare(title.text)}` : name;
 }
 
 // The value is customdata where y is only a coordinate.
