@@ -130,7 +130,7 @@ def _spread(examination: Examination) -> Iterator[str]:
     if not any(row.starts for row in examination.rows):
         return
     starts = START_WORDS if examination.start is None else [examination.start]
-    yield "How far A moved" if examination.start else "How far A moved, for each possible start"
+    yield "How far A moved" if examination.start else "How far A moved, for each known initialisation"
     for start in starts:
         yield textwrap.fill(f"{START_WORDS[start]}: {beside_start(examination, start)}", 100,
                             initial_indent="  ", subsequent_indent="    ")
@@ -139,11 +139,11 @@ def _spread(examination: Examination) -> Iterator[str]:
 def beside_start(examination: Examination, start: str) -> str:
     """A's spread relative to such a start, and how far A moved if it began there."""
     beside = examination.beside_start(start)
-    text = f"A’s spread is {beside.ratio:.3g} times this start’s (median of modules). From there, "
+    text = f"A’s spread is {beside.ratio:.3g} times this initialisation’s (median of modules). "
     if beside.at_least == 0:
-        return text + "A's norm does not tell how far it moved"
+        return text + "A's norm does not tell how far A moved from it"
     of = "" if beside.at_least >= MANY else "of "
-    text += f"it moved at least {percent(beside.at_least)} {of}its initial norm"
+    text += f"From it, A moved at least {percent(beside.at_least)} {of}its initial norm"
     if beside.about <= TELLING * beside.at_least:
         return f"{text}; {percent(beside.about)} if at a right angle"
     return f"{text}; its norm does not tell how much farther"
