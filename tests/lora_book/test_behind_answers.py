@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from peft import PeftModel
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from lora_book.behind_answers import runs_files, runs_overfit, runs_schedules
+from lora_book.rotated_digits import training
+from lora_book.shared.digits import load
 from lora_book.small_gpt import load_base
 from lora_book.small_gpt.text import part
+from lora_book.starts.runs_saved_files import original
 from tests.lora_book.oracles import span
+from tests.lora_book.peft_layer import X, adapted
 
 SCHEDULES = list(runs_schedules.SHAPES)
 
@@ -125,3 +132,161 @@ def test_a_base_with_its_units_in_another_order_computes_the_same():
         logits = load_base()(ids)
         other = runs_files.reordered(load_base())(ids)
     torch.testing.assert_close(other, logits, atol=1e-4, rtol=0)
+
+
+# What the answers say beside the claims
+
+
+def test_the_file_of_a_second_adapter_lacks_the_first(tmp_path):
+    first, _ = adapted(seed=0, r=4, init_lora_weights=False)
+    first.save_pretrained(tmp_path / "first")
+    of_first = (first(X) - original()(X)).detach()
+    merged = first.merge_and_unload()
+    second, _ = adapted(seed=1, model=merged, r=8, lora_alpha=2, init_lora_weights=False)
+    second.save_pretrained(tmp_path / "second")
+    of_both = second(X)
+
+    alone = PeftModel.from_pretrained(original(), tmp_path / "second")
+    torch.testing.assert_close(alone(X) + of_first, of_both)
+    assert of_first.norm() > 0.1 * of_both.norm()
+
+    together = PeftModel.from_pretrained(original(), tmp_path / "first")
+    together.load_adapter(tmp_path / "second", "second")
+    assert together.active_adapters == ["default"]
+    together.base_model.set_adapter(["default", "second"])
+    torch.testing.assert_close(together(X), of_both)
+
+
+def merged_by_kohya(files, ratios, concat=False):
+    """ΔW of the merged file. Each of ``files`` is (B, A, α); the first one's α stays."""
+    first_alpha = files[0][2]
+    factors = [ratio * (alpha / first_alpha)**0.5
+               for ratio, (_, _, alpha) in zip(ratios, files, strict=True)]
+    Bs = [abs(c) * B for c, (B, _, _) in zip(factors, files, strict=True)]
+    As = [c * A for c, (_, A, _) in zip(factors, files, strict=True)]
+    B = np.hstack(Bs) if concat else sum(Bs)
+    A = np.vstack(As) if concat else sum(As)
+    return first_alpha / len(A) * B @ A
+
+
+def test_ratios_of_kohyas_script_are_squared():
+    rng = np.random.default_rng(0)
+    (B1, A1, _), (B2, A2, _) = files = [
+        (rng.normal(size=(7, 4)), rng.normal(size=(4, 9)), 2) for _ in range(2)]
+    one = B1 @ A1 / 2
+    other = B2 @ A2 / 2
+    cross = (B1 @ A2 + B2 @ A1) / 2
+    np.testing.assert_allclose(merged_by_kohya(files, (0.7, 0.4)),
+                               0.49 * one + 0.16 * other + 0.28 * cross)
+    np.testing.assert_allclose(merged_by_kohya(files, (0.7, -0.4), concat=True),
+                               (0.49 * one - 0.16 * other) / 2)
+    np.testing.assert_allclose(merged_by_kohya(files, np.sqrt([2 * 0.7, 2 * 0.4]), concat=True),
+                               0.7 * one + 0.4 * other)
+    assert np.sqrt([2 * 0.7, 2 * 0.4]).round(2).tolist() == [1.18, 0.89]
+
+
+def test_ratios_for_kohyas_script_at_different_ranks():
+    rng = np.random.default_rng(0)
+    files = [(rng.normal(size=(7, r)), rng.normal(size=(r, 9)), alpha)
+             for r, alpha in ((4, 2), (12, 6))]
+    strengths = (0.7, 0.4)
+    ratios = [(f * 16 / r)**0.5 for f, r in zip(strengths, (4, 12), strict=True)]
+    wanted = sum(f * alpha / len(A) * B @ A
+                 for f, (B, A, alpha) in zip(strengths, files, strict=True))
+    np.testing.assert_allclose(merged_by_kohya(files, ratios, concat=True), wanted)
+
+
+@pytest.mark.parametrize("n", [2, 5])
+def test_averages_of_a_and_b_are_no_average_of_the_updates(n):
+    """Each client has its own inputs and outputs, so that every product has its own block."""
+    rng = np.random.default_rng(0)
+    A = np.zeros((n, 2, n, 3))  # client, component, the client whose input it is, input
+    B = np.zeros((n, n, 3, 2))  # client, the client whose output it is, output, component
+    for client in range(n):
+        A[client, :, client] = rng.normal(size=(2, 3))
+        B[client, client] = rng.normal(size=(3, 2))
+    product = np.einsum("aoc,cbi->abio", B.mean(axis=0), A.mean(axis=0))
+    for client in range(n):
+        update = B[client, client] @ A[client, :, client]
+        np.testing.assert_allclose(product[client, client].T, update / n**2)
+    assert np.abs(product[0, 1]).max() > 0  # a cross term
+
+    shared = rng.normal(size=(2, 4))
+    Bs = rng.normal(size=(n, 6, 2))
+    np.testing.assert_allclose(Bs.mean(axis=0) @ shared, (Bs @ shared).mean(axis=0))
+
+
+@pytest.mark.parametrize("beta", [0.01, 0.5])
+def test_the_dpo_loss_begins_at_ln_2(beta):
+    model, layer = adapted()
+
+    def margin():
+        logs = torch.log_softmax(model(X), dim=1)
+        return logs[:, 0] - logs[:, 1]  # the preferred one and the other
+
+    def loss():
+        with model.disable_adapter(), torch.no_grad():
+            of_reference = margin()
+        return -nn.functional.logsigmoid(beta * (margin() - of_reference)).mean().item()
+
+    assert loss() == pytest.approx(np.log(2))
+    nn.init.normal_(layer.lora_B["default"].weight)
+    assert loss() != pytest.approx(np.log(2), rel=1e-3)
+
+
+def test_a_base_that_is_not_frozen_adds_up_its_gradients():
+    torch.manual_seed(0)
+    W, A = torch.randn(5, 6, requires_grad=True), torch.randn(2, 6, requires_grad=True)
+    B = torch.zeros(5, 2, requires_grad=True)
+    optimiser = torch.optim.SGD([A, B], lr=0.01)
+    total = torch.zeros(5, 6)
+    for x in torch.randn(3, 7, 6):
+        optimiser.zero_grad()
+        y = x @ W.T + x @ A.T @ B.T
+        y.square().sum().backward()
+        total += 2 * y.detach().T @ x
+        optimiser.step()
+    torch.testing.assert_close(W.grad, total)
+
+
+def step(is_merged, r, d, n):
+    """(multiplications of a step, the gradients of A and B) in a square layer."""
+    torch.manual_seed(0)
+    A, B, x = (torch.randn(size, dtype=torch.float64, requires_grad=True)
+               for size in ((r, d), (d, r), (n, d)))
+    W = torch.randn(d, d, dtype=torch.float64)
+    with FlopCounterMode(display=False) as counter:
+        y = x @ (W + B @ A).T if is_merged else x @ W.T + x @ A.T @ B.T
+        y.backward(torch.ones_like(y))
+    return counter.get_total_flops() // 2, A.grad, B.grad
+
+
+@pytest.mark.parametrize(("r", "d", "n"), [(8, 96, 64), (16, 96, 10_000), (4, 64, 8)])
+def test_merging_in_every_step_costs_more_than_the_bypass(r, d, n):
+    bypass, *gradients = step(False, r, d, n)
+    merged, *others = step(True, r, d, n)
+    torch.testing.assert_close(gradients, others)
+    assert bypass == 2 * n * d**2 + 6 * n * r * d
+    assert merged == 3 * n * d**2 + 3 * r * d**2
+    assert bypass < merged
+
+
+def test_an_untrained_base_holds_lora_back():
+    """Digits, from scratch: the share of right test pictures, at the best of four rates."""
+    digits = load()
+    data = {which: training.part(digits, which) for which in ("train", "val", "test")}
+
+    def shares(method, r, lr, seed):
+        model = training.prepare(training.make_model(seed), method, r, seed)
+        training.train(model, data["train"], lr, seed=seed)
+        return [training.right(model, data[which]) / len(data[which][1])
+                for which in ("val", "test")]
+
+    def best(method, r=None):
+        means = np.mean([[shares(method, r, lr, seed) for lr in (0.003, 0.01, 0.03, 0.1)]
+                         for seed in range(3)], axis=0)  # (rates, parts)
+        return means[means[:, 0].argmax(), 1]
+
+    assert best("full") == pytest.approx(0.97, abs=0.01)
+    assert best("all layers", 8) == pytest.approx(0.95, abs=0.015)
+    assert best("all layers", 1) == pytest.approx(0.5, abs=0.05)

@@ -21,6 +21,9 @@ const SAME = [
   [/\btwo\b/g, "2"],
   [/\bfour\b/g, "4"],
   [/\b(fine|warm)[ -](?=tun|up)/g, "$1"],
+  [/\bval\b|\beval(uation)?\b|\bheld[- ]out\b/g, "validation"],
+  [/\bfinished\b/g, "trained"],
+  [/(?<![\d.])(\d+)\.0+(?![\d.])/g, "$1"],
   [/\b\d+e-\d+\b/g, (number) => String(Number(number))],
 ];
 // A query finds these, too.
@@ -29,7 +32,7 @@ const ALSO = [
   [/\blernrate\b|\btaux d'apprentissage\b|\btasa de aprendizaje\b/g, "learning rate lr"],
   [/学习率|скорост\p{L}* обучения/gu, " learning rate lr "],
   [/秩|(?<!\p{L})ранг\p{L}*/gu, " rank "],
-  [/怎么|如何|设置|什么|多少|的|是/g, " "], // in Chinese no space parts words
+  [/怎么|如何|设置|选择|什么|多少|的|是/g, " "], // in Chinese no space parts words
   [/\p{Script=Han}+/gu, " $& "],
   [/\bzwei\b|\bdeux\b|\bdos\b/g, "2"],
   [/\bzéro\b|\bcero\b/g, "0"],
@@ -46,6 +49,7 @@ const ALSO = [
 const EMPTY = new Set(
   `a am an and are as at be between by can difference do does for from good has have how i if in is it
   me my not of on or should than that the there this to use vs was what when which will with
+  choose choosing chose chosen pick picking select selecting wähle wählen choisir elegir выбрать
   auf bei das dem den der die ein eine für ich ist kann macht man mein mit nicht oder sich und
   von warum was welche welcher welches wenn wie wieso wieviel viel zu zum zwischen
   au avec ce comment dans de des du elle est et la le les mon ou par pas pour pourquoi quel quelle
@@ -140,7 +144,7 @@ const RARE = 4000;
 const NEARLY = 0.9; // with another number
 const DEFINED = 8; // a term, where the query asks what a word means
 // A hit fits if its score for each word that is asked, times the square of the share of these that it
-// has, is as high. Of all that tests/site/queries.yml wants the lowest is 15.8; words about other
+// has, is as high. Of all that tests/site/queries.yml wants the lowest is 15.3; words about other
 // things stay below 13.1. And it is no more than so many times below the best.
 const FITS = 14;
 const FAR_BELOW = 20;
