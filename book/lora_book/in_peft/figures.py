@@ -57,12 +57,12 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     first, second = map(_two_digits, shares)
     return figure(
         traces,
-        f"“linear” keeps {first} and {second} of the two, and misses their sum by "
+        f"“linear” has {first} and {second} of the updates, and an error of "
         f"{100 * gap:.0f} %",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
          labelled("second weight", -1.2, 2.2, tickvals=list(WEIGHTS))],
         [{"range": [-1.4, 3.7]}, {"range": [-0.1, 2.2]}],
-        f"{draws} of A, r = {r}, weights 1 and {weight:g}. Share kept of each, and relative "
+        f"{draws} of A, r = {r}, weights 1 and {weight:g}. Share of each update, and relative "
         f"error of the sum: {' · '.join(sentences)}",
         headings=["share kept", "relative error"])

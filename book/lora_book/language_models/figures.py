@@ -48,15 +48,15 @@ def valleys(model: str = "Qwen3-30B-A3B", tuned: str = TUNED_AT[0]) -> dict:
         rows[f"r = {r}"] = Valley(rates, losses, (losses - this.least(r)) / HIGHEST, height, cost)
 
     cost = this.loss(other, carried) - this.least(other)
-    outcome = f"was not run at {other}"
+    outcome = f"was not run at r = {other}"
     if np.isfinite(cost):
-        outcome = f"costs {_nats(cost)} at r = {other}"
+        outcome = f"raises the loss by {_nats(cost)} at r = {other}"
     headline = f"{model}: η tuned at r = {r1} {outcome}"
     return valley_rows(rows, carried, f"r = {r1}", headline, RATE_TICKS)
 
 
 def _nats(value: float) -> str:
-    return "nothing" if abs(value) < 5e-5 else f"{value:.4f} nats"
+    return "0 nats" if abs(value) < 5e-5 else f"{value:.4f} nats"
 
 
 def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:

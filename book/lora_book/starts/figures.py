@@ -110,8 +110,8 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
     title = f"The best rate of {start} is {times} times the default’s"
     return figure(
         [*_rate_of_each(optimiser, chosen, default), *losses],
-        title if start != "default" else "The default start, at its best rate",
-        [labelled("λ at the start", 0.4, 5.2, **power_ticks(0, 4)),
+        title if start != "default" else "The default initialisation, at its best rate",
+        [labelled("λ at step zero", 0.4, 5.2, **power_ticks(0, 4)),
          labelled("step", 0, rates.STEPS, dtick=20)],
         [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),
          {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
