@@ -102,7 +102,7 @@ def many_ranks(steps: int = 30) -> dict:
         distances.append(f"{name} {path[-1]:.2g}")
     return figure(
         traces,
-        "As r grows, LoRA nears full fine-tuning under SGD, but not under Adam",
+        "As r grows, LoRA tends to full fine-tuning under SGD, not under Adam",
         [log_labelled("rank r", 0.45, 4.8, [4, 32, 256, 4096])],
         [labelled("relative distance", -2.1, 1.05, **power_ticks(-2, 0))],
         f"{steps_done(steps)}, η = {ADAM_RATE:g} under Adam, r = {many.RANKS[-1]:,}: distance "

@@ -112,5 +112,5 @@ def _outcome(values: np.ndarray) -> str:
     times = "times" if values[-1] > 1 else "of"
     end = f"ends at {number(values[-1])} {times}"
     if values.max() > 2:
-        return f"the loss rises to {number(values.max())} times its initial value and {end} that"
+        return f"the loss rises to {number(values.max())} times and {end} its initial value"
     return f"the loss {end} its initial value"
