@@ -130,7 +130,8 @@ def _spread(examination: Examination) -> Iterator[str]:
     if not any(row.starts for row in examination.rows):
         return
     starts = START_WORDS if examination.start is None else [examination.start]
-    yield "How far A moved" if examination.start else "How far A moved, for each known initialisation"
+    of_each = "" if examination.start else ", for each known initialisation"
+    yield f"How far A moved{of_each}"
     for start in starts:
         yield textwrap.fill(f"{START_WORDS[start]}: {beside_start(examination, start)}", 100,
                             initial_indent="  ", subsequent_indent="    ")

@@ -65,7 +65,8 @@ def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
 def test_the_spread_of_A_is_that_of_its_entries(sample, drawn_by, start):
     A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
     ratios = [np.sqrt(np.mean(a**2)) / A_STARTS[start](R, a.shape[1]) for a in A]
-    row = f"<td>{drawn_by}</td><td>A’s spread is {np.median(ratios):.3g} times this initialisation’s"
+    spread = f"A’s spread is {np.median(ratios):.3g} times this initialisation’s"
+    row = f"<td>{drawn_by}</td><td>{spread}"
     for named, rows in ((start, 1), (None, 3)):  # the file's, or each where it names none
         table = figures.how_far(replace(sample, start=named))
         assert row in table and table.count("<tr><td>") == rows
