@@ -206,6 +206,8 @@ def test_a_viewer_without_widgets_gets_the_sentence_and_the_numbers():
     html = bundle["text/html"]
     assert "Step 8: " in html and "loss = " in html and NO_PLOT in html
     assert "<canvas" not in html and "<button" not in html
+    diverged = instrument("hat", optimiser="SGD", rate=16, alpha=64, r=16, step=120)
+    assert "loss = " in diverged._repr_mimebundle_()[0]["text/html"]
 
 
 def test_the_module_of_a_notebook_is_one_that_javascript_takes(tmp_path):

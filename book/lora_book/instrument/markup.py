@@ -162,9 +162,14 @@ def _line(settings: dict, norms: dict[str, float]) -> str:
             "the portrait’s 4,096 are frozen.")
 
 
+def _shown_norms(run: Run, settings: dict) -> dict[str, float]:
+    """Those of the step that is asked for, or of the last where the run diverged before it."""
+    return run.norms(min(settings["step"], len(run.A) - 1))
+
+
 def words(settings: dict) -> str:
     """The first frame's sentence and numbers, for a viewer that has neither styles nor scripts."""
-    norms = trained(settings).norms(settings["step"])
+    norms = _shown_norms(trained(settings), settings)
     numbers = ", ".join(f"{text} = {short(norms[name])}" for name, text in NORMS.items())
     return f"<p>{escape(_line(settings, norms))} {numbers}.</p><p>{NO_PLOT}</p>"
 
@@ -172,7 +177,7 @@ def words(settings: dict) -> str:
 def figure_html(name: str, settings: dict, full: bool) -> str:
     """The instrument's figure, as a fragment of a page. full: with the controls of chapters."""
     run = trained(settings)
-    norms = run.norms(min(settings["step"], len(run.A) - 1))
+    norms = _shown_norms(run, settings)
     second = {}
     if settings["twin"]:
         second = pictures_of(trained(twin_of(settings)), settings)
