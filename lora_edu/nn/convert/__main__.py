@@ -31,8 +31,10 @@ def main() -> None:
 
 def option_of(error: Exception, arguments: argparse.Namespace) -> str:
     """The option for the argument of convert that a message begins with."""
-    name = str(error).partition(" ")[0]
-    return f" (the option is --{name})" if name in vars(arguments) else ""
+    name = str(error).partition(" must ")[0]
+    if name == "source" or name not in vars(arguments):
+        return ""
+    return f" (the option is --{name.replace('_', '-')})"
 
 
 def argument_parser() -> argparse.ArgumentParser:
