@@ -1,10 +1,12 @@
-"""``{answers}``: the questions of a page of answers as a list, each with its verdict."""
+"""``{answers}``: the questions of a page of answers as a list; each opens to its verdict."""
 
 import re
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
+
+from .self_check import tag
 
 FOLDER = "book/answers"
 PAGES = [f"{FOLDER}/{name}" for name in ("scale", "rate", "start", "files", "models")]
@@ -34,8 +36,9 @@ class Answers(SphinxDirective):
         page = f"{FOLDER}/{self.arguments[0]}.md"
         file = Path(self.env.srcdir, page)
         self.env.note_dependency(str(file))
-        lines = []
+        answers = []
         for label, question, verdict in entries(file.read_text(encoding="utf-8")):
-            lines += [f"- [{question}](#{label})\\", f"  {verdict}"]
-        parsed = self.parse_text_to_nodes("\n".join(lines))
-        return [nodes.container("", *parsed, classes=["answers"])]
+            opening = f"{question}\n\n{verdict} [The whole answer](#{label})."
+            asked, answered = self.parse_text_to_nodes(opening)
+            answers.append(tag("details", tag("summary", *asked.children), answered))
+        return [nodes.container("", *answers, classes=["answers"])]
