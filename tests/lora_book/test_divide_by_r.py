@@ -188,8 +188,8 @@ def test_letters_grow_with_the_terms_and_grain_with_their_root(name, r):
     if r >= 256:
         assert re.search(rf"{kept}: letters × (0\.9\d|1), grain ÷", reading(darkrooms(r, name)))
         assert exposures(darkrooms(r, name))[kept] == "well exposed"
-    stands_clear = "clear" in headline(darkrooms(r, name))
-    assert stands_clear == (letters > 3 * grain)
+    stands_out = "stand out clearly" in headline(darkrooms(r, name))
+    assert stands_out == (letters > 3 * grain)
 
 
 def exposures(figure):

@@ -42,7 +42,7 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
     comparison = {(-0.5, top + d + 1): f"use × {use:.2g}, harm × {harm:.2g} (full: 1)"}
     parts.append(say(comparison, "middle right", 14))
-    headline = (f"Full fine-tuning moves every entry by η, LoRA the median entry by "
+    headline = ("Full fine-tuning moves every entry by η, whereas LoRA moves the median entry by "
                 f"{np.median(np.abs(step)):.2g} η")
     return map_drawing(parts, headline, (-1, k), (-3.5, 3 * d + 10.5),
                        f"With r = {r:,}, {rate} and α = 8, LoRA’s step has {use:.2g} times the "
@@ -73,11 +73,12 @@ def row_step(angle: int = 20) -> dict:
     ways = [int(np.rad2deg(np.arctan2(y, x)).round()) for x, y in (full, lora)]
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(
-        traces, f"Downhill: {angle}°. Full fine-tuning steps at {ways[0]}°, LoRA at {ways[1]}°",
+        traces,
+        f"With downhill at {angle}°, full fine-tuning steps at {ways[0]}° and LoRA at {ways[1]}°",
         [labelled("change of one entry", -0.1, 2.1, **axis)],
         [labelled("change of the other entry", -0.25, 1.4, **axis, scaleanchor="x")],
-        f"Downhill is at {angle}°: full fine-tuning steps {np.linalg.norm(full):.2f} η "
-        f"at {ways[0]}°, LoRA {radius:.2f} η at {ways[1]}°")
+        f"With downhill at {angle}°, full fine-tuning steps {np.linalg.norm(full):.2f} η "
+        f"at {ways[0]}° and LoRA {radius:.2f} η at {ways[1]}°")
 
 
 def many_ranks(steps: int = 30) -> dict:
@@ -99,11 +100,11 @@ def many_ranks(steps: int = 30) -> dict:
         traces += [seeds(many.RANKS, gaps[..., at], colour),
                    Look(colour, "circle").curve(many.RANKS, path, name),
                    end_labels(1.3 * many.RANKS[-1], {name: (path[-1], colour)}, pad=0, size=15)]
-        distances.append(f"{name} {path[-1]:.2g}")
+        distances.append(f"{path[-1]:.2g} under {name}")
     return figure(
         traces,
-        "As r grows, LoRA tends to full fine-tuning under SGD, not under Adam",
+        "As r grows, LoRA’s update approaches full fine-tuning’s under SGD but not under Adam",
         [log_labelled("rank r", 0.45, 4.8, [4, 32, 256, 4096])],
         [labelled("relative distance", -2.1, 1.05, **power_ticks(-2, 0))],
-        f"{steps_done(steps)}, η = {ADAM_RATE:g} under Adam, r = {many.RANKS[-1]:,}: distance "
-        f"from full fine-tuning, relative to its update: {' · '.join(distances)}")
+        f"After {steps_done(steps)} at r = {many.RANKS[-1]:,}, LoRA’s update differs from full "
+        f"fine-tuning’s by {' and by '.join(distances)} (η = {ADAM_RATE:g}), relative to the latter")

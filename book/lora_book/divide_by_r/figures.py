@@ -17,8 +17,8 @@ PAPER = ("#070b12", "#fff6d8")  # before and after the light
 TONES = 24  # between the two
 EXPOSURE = 0.9  # an entry that is burnt to 1 − 1/e, in the largest of what one term adds
 WELL = 2  # within this factor of one term, letters are well exposed
-STANDS_OUT = {1.5: "the grain hides the letters", 3: "the letters beat the grain",
-              np.inf: "the letters stand clear of the grain"}
+STANDS_OUT = {1.5: "the grain hides the letters", 3: "the letters show through the grain",
+              np.inf: "the letters stand out clearly from the grain"}
 
 
 def darkrooms(r: int = TERMS[-1], optimiser: str = "Adam") -> dict:
@@ -45,10 +45,11 @@ def darkrooms(r: int = TERMS[-1], optimiser: str = "Adam") -> dict:
         captions[-0.5, top + d + 1] = _exposure(s * letters)
 
     outcome = next(words for most, words in STANDS_OUT.items() if letters / across < most)
-    headline = f"{r:,} terms: {outcome}" if r > 1 else "1 term: nothing but stripes"
+    headline = f"With {r:,} terms, {outcome}" if r > 1 else "With 1 term, ΔW is only stripes"
     parts += [say(names, "middle left", 15), say(captions, "middle right", 13)]
     return map_drawing(parts, headline, (-13, k), (-1, top + d + 2.5),
-                       f"{headline}; " + "; ".join(map(": ".join, factors.items())))
+                       f"{headline}. Compared with one average term, "
+                       + "; ".join(map(": ".join, factors.items())))
 
 
 def _exposure(brightness: float) -> str:
@@ -84,11 +85,12 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
     powers = ", ".join(f"{signed(mean)} (± {error:.2f}) under {FORMULAS[rule]}"
                        for rule, (mean, error) in slopes.items())
     return figure(
-        traces, f"Inputs in {directions}: the best η varies least under {FORMULAS[flattest]}",
+        traces,
+        f"With inputs in {directions}, the best η depends least on r under {FORMULAS[flattest]}",
         [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
         [labelled("best learning rate η", *runs_rate.SPAN[optimiser], **power_ticks(-3, 3))],
-        f"{optimiser}, {steps_done(steps)}, crossover rank {r_c:.1f}: the best η grows with these "
-        f"powers of r: {powers}")
+        f"{optimiser}, {steps_done(steps)}, crossover rank {r_c:.1f}: the best η is proportional "
+        f"to r to the power {powers}")
 
 
 def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:

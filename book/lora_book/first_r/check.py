@@ -3,7 +3,7 @@
 from lora_book.shared.verdict import NotYet, ask, check, close, number, parts
 
 LR_FIRST = 0.02
-GROWTH = {"α fixed": 0.0, "rsLoRA": 0.5, "α = r": 1.0}  # the power of r in Adam's first useful part
+GROWTH = {"α fixed": 0.0, "rsLoRA": 0.5, "α = r": 1.0}  # the power of r in Adam's first decrease
 
 
 @check
@@ -37,6 +37,6 @@ def _problem(rule: str, power: float, r: int, r_first: int, alpha: float, lr: fl
     grown = (s * r) / r_first  # at the first rank s is 1
     want = (r / r_first) ** power
     if not close(grown, want):
-        return (f"the useful part of Adam's first step, ∝ η·s·r, is {grown:.3g} times as large as "
-                f"at the first rank, but under this rule it is {want:.3g} times as large.")
+        return (f"the first-order decrease of Adam's first step, ∝ η·s·r, is {grown:.3g} times as "
+                f"large as at the first rank; under this rule it must be {want:.3g} times as large.")
     return ""

@@ -46,7 +46,7 @@ def dropped(alpha: str = "fixed", task: str = "45°, Adam", r1: int = 8,
         rows[f"r = {r}"] = Valley(rates, losses, heights, heights[at], words)
 
     name = rule if rule == "rsLoRA" else f"α {alpha}"
-    headline = f"{name}, η tuned at r = {r1}: {_worst(rows)}"
+    headline = f"With {name} and η tuned at r = {r1}, {_worst(rows)}"
     first, last = np.log10(rates[[0, -1]])
     ticks = power_ticks(math.ceil(first), math.floor(last))
     return valley_rows(rows, rates[at], f"r = {r1}", headline, ticks)
@@ -64,7 +64,7 @@ def _worst(rows: dict[str, Valley]) -> str:
     name = max(rows, key=lambda row: rows[row].carried)
     cost = rows[name].cost
     if "lost" in cost:
-        return f"at {name}, {cost.replace('/', ' of ').replace('lost', 'runs diverge')}"
+        return f"{cost.replace('/', ' of ').replace('lost', 'runs diverge')} at {name}"
     if cost == "× 1":
-        return "this η costs nothing at any rank"
-    return f"at {name} the loss is {cost.replace('× ', '')} times the lowest"
+        return "tuning again gains nothing at any rank"
+    return f"the loss rises to {cost.replace('× ', '')} times the lowest at {name}"

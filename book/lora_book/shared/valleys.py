@@ -58,7 +58,7 @@ def valley_rows(rows: dict[str, Valley], rate: float, tuned_at: str, headline: s
     span = last - first
     ends = [first - 0.22 * span, last + 0.3 * span]  # with room for names and costs
     xaxis = {"type": "log", **ticks, "range": ends, "title": {"text": "learning rate η"}}
-    yaxis = {**BLANK_AXIS, "range": [low, 1.05], "title": {"text": "higher: more loss"}}
+    yaxis = {**BLANK_AXIS, "range": [low, 1.05], "title": {"text": "loss (higher is worse)"}}
     key = f"{coloured(f'● η tuned at {tuned_at}', BALL)}   │ this rank’s best η"
     return figure(traces, headline, [xaxis], [yaxis], headline, headings=[key],
                   margin={"l": 28, "r": 6, "t": 34, "b": 46})

@@ -67,16 +67,16 @@ def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
 def _outcome(t: int, has_moved: dict[str, bool], now: Adapter) -> str:
     if t == 0:
         if now.delta().any():
-            return "ΔW is not 0, so the model is changed"
-        return "ΔW is exactly 0, nothing is written yet"
+            return "ΔW is not 0, so the model is already changed"
+        return "ΔW is exactly 0, so nothing is written yet"
     if not any(has_moved.values()):
-        return "nothing has moved, and nothing will"
+        return "neither A nor B has moved, and neither ever will"
     for one, other in ("AB", "BA"):
         if not has_moved[one]:
-            return f"{other} has moved, {one} has not"
+            return f"{other} has moved, but {one} has not"
     left = 100 * word_run.loss_left(now)
     digits = 1 if left < 10 else 0
-    return f"both move, {left:.{digits}f} % of the loss left"
+    return f"A and B both move, and {left:.{digits}f} % of the loss is left"
 
 
 def strides(alpha: float = 16) -> dict:
@@ -111,10 +111,12 @@ def strides(alpha: float = 16) -> dict:
                   (13.7, y + 0.66): _short(at_B), (13.7, y - 0.66): coloured("B", "B"),
                   (16.8, y): factor}
 
-    headline = (f"α {factor}: the first step is {lengths['SGD']} under SGD, "
-                f"{lengths['Adam']} under Adam")
-    return figure([*traces, say(texts, size=12)],
-                  headline if alpha != R else "α = 8: the first step for comparison",
+    folds = [f"{max(at_W, 1 / at_W):.3g}-fold under {name}" for name, (_, at_W) in sizes.items()]
+    change = "grows" if alpha > R else "shrinks"
+    headline = f"With α {factor}, the first step {change} {' and '.join(folds)}"
+    if alpha == R:
+        headline = "The first step at α = 8 is the reference"
+    return figure([*traces, say(texts, size=12)], headline,
                   [{**BLANK_AXIS, "range": [0, 31.6]}], [{**BLANK_AXIS, "range": [-4.1, 1.3]}],
                   headline, shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
@@ -145,14 +147,15 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
     if t == 0:
         outcome = "nothing is written yet"
     elif np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()):
-        outcome = "the same picture"
+        outcome = "the two pictures are the same"
     elif with_eta > 1.05 * with_alpha:
-        outcome = f"A has moved {with_eta / with_alpha:.2g} times as far with η × 4"
+        outcome = (f"A has moved {with_eta / with_alpha:.2g} times as far with η × 4 as with "
+                   "α × 4")
     else:
-        outcome = "the pictures differ"
+        outcome = "the two pictures differ"
     distances = "A has not moved in either run" if t <= 1 else (
         f"A has moved by {100 * with_alpha:.0f} % of its initial norm with α × 4, "
-        f"by {100 * with_eta:.0f} % with η × 4")
+        f"and by {100 * with_eta:.0f} % with η × 4")
 
     rows = {}
     for name, delta, moved in (("α × 4", upper, with_alpha), ("η × 4", lower, with_eta)):
@@ -219,7 +222,7 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
     elif steps == 0:
         outcome = "the loss is already 0, so the ball stays"
     elif a == b == 0:
-        outcome = "on the cross the ball never moves"
+        outcome = "on the cross, the ball never moves"
     else:
         outcome = "the ball rolls onto the cross and stays there"
     key = "   ".join(coloured(text, colour) for text, colour in (

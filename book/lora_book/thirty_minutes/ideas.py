@@ -55,19 +55,19 @@ def valves(start: str = STARTS[0]) -> dict:
         texts[10.5, low + 0.4 - 1.4 * pull] = f"{name} {'moves' if passes else 'stays'}"
     headline = _first_moves(share)
     return drawing([*parts, *_matrix("ΔW", 3.1, share["ΔW"]), say(texts, size=14)], headline,
-                   (0.3, 12.2), (-0.6, 8.6), f"{start}: {headline}")
+                   (0.3, 12.2), (-0.6, 8.6), f"{start}. {headline}")
 
 
 def _first_moves(share: dict[str, float]) -> str:
     """Which matrices the gradients move at first, and whether ΔW is 0, from what is not zero."""
     moving = [name for name in "AB" if share[f"∇{name}"]]
     if not moving:
-        return "both valves are closed: nothing ever moves"
+        return "Both valves are closed, so nothing ever moves"
     if len(moving) == 1:
-        return f"only {moving[0]} moves, and ΔW is 0"
+        return f"Only {moving[0]} moves in step 1, and ΔW starts at 0"
     if share["ΔW"]:
-        return "both move, but the model is changed"
-    return "both move, and ΔW is 0"
+        return "A and B both move in step 1, but the model is already changed"
+    return "A and B both move in step 1, and ΔW starts at 0"
 
 
 def _matrix(name: str, low: float, share: float) -> list[dict]:
@@ -95,7 +95,7 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
     gap = first - second
     largest = np.abs(gap).max()
     d, k = gap.shape
-    rows = {"α × 16": (first, "delta"), "+ ticks": (second, "delta"),
+    rows = {"α × 16": (first, "delta"), "α + ticks": (second, "delta"),
             "gap": (gap / (largest or 1), "loss")}
     parts = []
     for row, (name, (values, colour)) in enumerate(rows.items()):
@@ -104,17 +104,17 @@ def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool
                   say({(-1, top + d / 2): name}, "middle left", 14)]
     if largest > 0.01:
         note = ""
-        headline = f"the words differ by up to {100 * largest:.0f} % of a letter’s value"
+        headline = f"The two words differ by up to {100 * largest:.0f} % of a letter’s value"
     elif largest:
         note = f"magnified {float(f'{1 / largest:.1g}'):,.0f} times"
-        headline = "almost equal: the gap is far too small to see"
+        headline = "The two words differ by too little to see"
     else:
         note = "0 everywhere"
-        headline = "the gap is exactly 0: the runs agree in every bit"
+        headline = "The gap is exactly 0: the two words agree in every bit"
     low = 3 * (d + 2)
     parts += [say({(k / 2, low): note}, size=14), *sign_key(-8.5, low - 0.3, "delta", "loss")]
     return map_drawing(parts, headline, (-15, k), (-1, low + 1.5),
-                       f"{headline}; the largest difference is {number(largest)}")
+                       f"{headline}. The largest difference is {number(largest)}")
 
 
 class _Block(NamedTuple):
@@ -153,14 +153,14 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
         parts += _both_halves(block, angle)
 
     texts = _fold_names(blocks, angle)
-    headline = f"step {t}: fold the square to compare the two runs"
+    headline = f"Step {t}: fold the square to compare the two runs"
     if angle == 180:
         # Where the lower half lay is its difference from the upper one.
         parts.append(frame(delta_turned, R + 1, left))
         middle = left + (k - 1) / 2
         texts |= {(R + d / 2 + 0.5, middle): f"{gap:g}", (R + d + 14, middle): "difference"}
-        outcome = f"{gap:.0e} apart" if gap else "equal in every bit"
-        headline = f"step {t}, folded: {outcome}"
+        outcome = f"differ by up to {gap:.0e}" if gap else "are equal in every bit"
+        headline = f"Step {t}: the folded runs {outcome}"
     return map_drawing([*parts, say(texts, size=15)], headline, (-1, side), (-1, side), headline,
                        square=True)
 
