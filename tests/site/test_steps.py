@@ -8,12 +8,12 @@ from playwright.sync_api import expect
 
 from lora_book.workshop.file import whose
 from lora_book.workshop.slips import SLIPS
-from lora_book.workshop.steps import STEPS, lines, stub
+from lora_book.workshop.steps import STEPS, lines
 from tests.site.conftest import Visit
 from tests.site.explorers import reads
 from tests.site.test_python import FIRST as OTHER
 from tests.site.test_python import PAGES, TASK, begin, cell, run, said, sources, write
-from tests.steps import cell_of, with_slip
+from tests.steps import cell_of, stub, with_slip
 
 IMPORT = "from lora_book.workshop import check, restore, status, take, yours\n\n"
 PLACES = {name: file.with_suffix(".html").as_posix() for file in Path("book").rglob("*.md")
