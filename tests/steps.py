@@ -1,5 +1,6 @@
-"""The cells of the steps of lora.py, solved, and with a slip."""
+"""The cells of the steps of lora.py: as they stand, solved, and with a slip."""
 
+from lora_book.workshop.assignment.make import emptied
 from lora_book.workshop.slips import SLIPS
 from lora_book.workshop.steps import FIRST_SCALE, Step, lines, whole
 
@@ -8,6 +9,11 @@ def cell_of(step: Step, parts: dict[str, str] | None = None, options: str = "") 
     """A step's cell with definitions, the book's where none are given."""
     text = "\n\n".join((parts or lines(step)).values())
     return f"{text}\ncheck({', '.join(step.functions)}{options});"
+
+
+def stub(step: Step) -> str:
+    """A step's cell, to be filled in: its signatures, and the call that judges it."""
+    return cell_of(step, {name: emptied(text) for name, text in lines(step).items()})
 
 
 def with_slip(step: Step) -> dict[str, str]:

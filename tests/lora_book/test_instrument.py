@@ -149,6 +149,13 @@ def test_a_readers_start_is_drawn(tmp_path, monkeypatch):
         task.run("yours", r=2)
 
 
+def test_a_readers_loop_without_an_end_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file.write(file.whole().replace("return p - lr * g, state", "while True: p = p"))
+    with pytest.raises(TimeoutError, match=r"lora\.py .* after 3 seconds"):
+        task.run("yours", optimiser="SGD")
+
+
 def test_a_readers_run_that_diverges_ends_where_the_books_does(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = {"optimiser": "SGD", "alpha": 256, "rate": 16}

@@ -5,8 +5,9 @@ import ast
 import pytest
 
 from book._extensions import myst
-from lora_book.workshop.steps import STEPS, stub
+from lora_book.workshop.steps import STEPS
 from tests.book import NOTEBOOKS, notebook, source
+from tests.steps import stub
 
 NAMES = {name for step in STEPS for name in step.functions}
 IMPORT = "from lora_book.workshop import check, yours\n\n"

@@ -16,15 +16,8 @@ from lora_book.workshop import answer, check, file, restore, status, take, yours
 from lora_book.workshop.judging import judge
 from lora_book.workshop.slips import SLIPS
 from lora_book.workshop.splice import spliced
-from lora_book.workshop.steps import (
-    STEPS,
-    emptied,
-    lines,
-    named,
-    stub,
-    whole,
-)
-from tests.steps import cell_of, with_slip
+from lora_book.workshop.steps import STEPS, lines, named, whole
+from tests.steps import cell_of, emptied, stub, with_slip
 
 NUMBERS = itertools.count()
 BOOK = file.books("lora.py")

@@ -8,12 +8,12 @@ from playwright.sync_api import expect
 
 from lora_book.workshop.file import whose
 from lora_book.workshop.slips import SLIPS
-from lora_book.workshop.steps import STEPS, lines, stub
+from lora_book.workshop.steps import STEPS, lines
 from tests.site.conftest import Visit
 from tests.site.explorers import reads
 from tests.site.test_python import FIRST as OTHER
 from tests.site.test_python import PAGES, TASK, begin, cell, run, said, sources, write
-from tests.steps import cell_of, with_slip
+from tests.steps import cell_of, stub, with_slip
 
 IMPORT = "from lora_book.workshop import check, restore, status, take, yours\n\n"
 PLACES = {name: file.with_suffix(".html").as_posix() for file in Path("book").rglob("*.md")
@@ -228,29 +228,28 @@ def test_what_a_cell_does_to_the_file_s_module_reaches_no_cell_above(visit):
     assert run(second, "own").strip() == "False"
 
 
-SWITCH = """
+FIGURE = """
 import numpy as np
 from lora_edu.explore import explore
-from lora_book.workshop.switch import CODES, chosen
+from lora_book.workshop import yours
 
-def by_file(code):
-    lora, whose = chosen(code, "start", "sgd")
-    A, _ = lora.start(2, 2, 1, np.random.default_rng(0))
-    return {"layout": {"meta": {"reading": f"{whose}: {A.sum():.2f}"}}}
+def by_file(drawn):
+    A, _ = yours().start(2, 2, 1, np.random.default_rng(0))
+    return {"layout": {"meta": {"reading": f"the sum of A: {A.sum():.2f}"}}}
 
-explore(by_file, code=list(CODES))"""
+explore(by_file, drawn=["once", "again"])"""
 
 
 def test_a_figure_runs_the_file_as_it_now_is(page):
     first = cell(page, 0)
-    write(first, SWITCH)
+    write(first, FIGURE)
     run(first, "own")
     explorer = first.locator(".py-output .explorer")
-    reads(explorer, re.compile("^the book’s lines: -0.13"))
+    reads(explorer, re.compile("^the sum of A: -0.13"))
     open_file(page, "def start(d, k, r, rng):\n    return np.ones((r, k)), np.zeros((d, r))\n"
                     "import numpy as np\n")
-    explorer.get_by_label("yours", exact=True).check(force=True)
-    reads(explorer, re.compile("^your file’s lines, and the book’s sgd: 2.00"))
+    explorer.get_by_label("again", exact=True).check(force=True)
+    reads(explorer, re.compile("^the sum of A: 2.00"))
 
 
 @pytest.mark.thorough

@@ -13,8 +13,8 @@ import numpy as np
 
 from lora_book.instrument.portrait import SIDE, picture, target
 from lora_book.instrument.settings import TABLE, checked
+from lora_book.workshop import yours
 from lora_book.workshop.calls import limited
-from lora_book.workshop.switch import CODES, chosen
 from lora_edu import (
     SGD,
     STARTS,
@@ -29,6 +29,7 @@ from lora_edu import (
 )
 
 STEPS = TABLE["settings"]["step"]["max"]
+CODES = ("the book's", "yours")
 RULES = {"alpha/r": "lora", "alpha/sqrt(r)": "rslora", "alpha": "none"}
 
 
@@ -141,7 +142,7 @@ def _by_the_reader(settings: dict, adapter: Adapter) -> Run:
         raise ValueError("optimiser must be Adam or SGD, and decay 0, with your file, which has "
                          "no other")
     name = settings["optimiser"].lower()
-    lora, _ = chosen("yours", "start", "train", name)
+    lora = yours()
     rule = getattr(lora, name)
     if name == "adam" and settings["eps"] != TABLE["settings"]["eps"]["default"]:
         rule = partial(rule, eps=settings["eps"])

@@ -5,7 +5,6 @@ step's cell asks for and what an answer is judged by are all taken from there.
 """
 
 import ast
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -95,16 +94,3 @@ def lines(step: Step) -> dict[str, str]:
     if step.name == "scale":
         return {"scale": FIRST_SCALE}
     return step.lines_in(whole(step.file))
-
-
-def stub(step: Step) -> str:
-    """A step's cell, to be filled in: its signatures, and the call that judges it."""
-    parts = "\n\n".join(map(emptied, lines(step).values()))
-    return f"{parts}\ncheck({', '.join(step.functions)});"
-
-
-def emptied(text: str) -> str:
-    """A text with nothing in its functions but what they call of super()."""
-    function = r"^( *)(def .*\n(?: *super.*\n)?)(?:\n*\1    .*\n)+"
-    empty = r"\1\2\1    return None  # your lines in its place\n"
-    return re.sub(function, empty, text, flags=re.MULTILINE)

@@ -1,5 +1,6 @@
 """The assignment in a box: a notebook, stubs and tests, made from the steps of lora.py."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import nbformat
 from myst_nb.core.read import read_myst_markdown_notebook
 
 from ..file import HEADS
-from ..steps import emptied, whole
+from ..steps import whole
 
 HERE = Path(__file__).parent
 
@@ -16,6 +17,13 @@ def stubs(file: str) -> str:
     """A file with the signatures of its steps, and nothing in them; scale as it is at first."""
     text = whole(file).replace('r, rule="lora"):', "r):")
     return emptied(text).replace("# 7 Why divide by r", "# 6, 7 The scale")
+
+
+def emptied(text: str) -> str:
+    """A text with nothing in its functions but what they call of super()."""
+    function = r"^( *)(def .*\n(?: *super.*\n)?)(?:\n*\1    .*\n)+"
+    empty = r"\1\2\1    return None  # your lines in its place\n"
+    return re.sub(function, empty, text, flags=re.MULTILINE)
 
 
 def notebook() -> nbformat.NotebookNode:
