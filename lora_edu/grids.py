@@ -98,8 +98,8 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
 def _maker(optimiser) -> Callable:
     """What makes an optimiser of its lr and its other settings."""
     if isinstance(optimiser, Optimiser) or optimiser is Clipped:
-        raise TypeError("optimiser must be a name, or what makes an optimiser of lr, such as "
-                        f"Adam or lambda lr: Clipped(Adam(lr), 1.0), got {optimiser!r}")
+        raise TypeError("optimiser must be a name or a function of lr that returns an optimiser, "
+                        f"such as Adam or lambda lr: Clipped(Adam(lr), 1.0), got {optimiser!r}")
     if callable(optimiser):
         return optimiser
     return partial(optim.optimiser, optimiser)

@@ -109,8 +109,9 @@ def _control(name: str, given, default, label: str) -> Control:
         raise TypeError(f"{name} must be all numbers, all strings or True/False, got {values!r}")
     keys = tuple(slug(text) for text in texts) or tuple(map(value_key, values))
     if len(set(keys) - {""}) < len(values):
-        raise ValueError(f"{name} must have values that differ in letters or in six digits, for "
-                         f"links to name them (a dict gives them names), got {values!r}")
+        raise ValueError(f"{name} must have values that differ in their letters or first six "
+                         f"digits, so that links can name them, got {values!r}; a dict can give "
+                         "them names")
     default = given if isinstance(given, (bool, np.bool_)) else default
     return Control(name, label, kinds.pop(), values, texts or tuple(map(value_text, values)), keys,
                    _start(name, values, default))

@@ -138,8 +138,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
     options = inspect.signature(explore).parameters.keys() - {"controls"}
     taken = sorted(options & inspect.signature(function).parameters.keys())
     if taken:
-        raise TypeError(f"{taken[0]} is an option of explore, and cannot also be an argument of "
-                        f"the function: rename it there")
+        raise TypeError("function must have no argument with the name of an option of explore, "
+                        f"got {taken[0]}: rename it in the function")
     control_parts = make_controls(function, controls, labels or {})
     sliders = [control.name for control in control_parts
                if control.kind == "slider" and len(control.values) > 1]
@@ -150,8 +150,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
             raise ValueError(f"{option} must name sliders with two positions or more "
                              f"({', '.join(sliders) or 'there is none'}), got {names!r}")
     if drag and (len(drag) != 2 or drag[0] == drag[1]):
-        raise ValueError("drag must be two: the slider of x and that of y, or None instead of one "
-                         f"of them, got {drag!r}")
+        raise ValueError("drag must be a pair of sliders, for x and for y (None for an axis that "
+                         f"no slider moves), got {drag!r}")
     if name is None:
         name = getattr(function, "__name__", type(function).__name__)
     return Explorer(function, control_parts, name=name, caption=caption, height=height, play=play,

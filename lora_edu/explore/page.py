@@ -70,8 +70,8 @@ def fragment(explorer, states: list[dict]) -> str:
     """
     packed = pack(states)
     if len(packed) > MAX_PAYLOAD:
-        raise ExploreError(f"{explorer.name}: {len(states)} states take {len(packed):,} letters of "
-                           f"the page, at most {MAX_PAYLOAD:,} are allowed; give the controls "
+        raise ExploreError(f"{explorer.name} must add at most {MAX_PAYLOAD:,} characters to the "
+                           f"page, got {len(packed):,} for {len(states)} states; give the controls "
                            "fewer values or the traces fewer points")
     start = states[start_index(explorer.controls)]
     longest = max((headline(state) for state in states), key=len)

@@ -42,8 +42,8 @@ def plain_figure(figure, where: str = "the figure") -> dict:
     """
     require_figure(figure, where)
     if figure.get("frames") if isinstance(figure, dict) else getattr(figure, "frames", ()):
-        raise ExploreError(f"{where}: the figure has frames, plotly's animation, which pages do "
-                           f"not show; use a control instead (play= plays it)")
+        raise ExploreError(f"{where}: the figure must have no frames, because pages do not show "
+                           "plotly's animations; use a control instead (play= plays it)")
     if isinstance(figure, dict):
         data = figure.get("data", [])
         layout = figure.get("layout", {})
@@ -121,7 +121,8 @@ def validate(figure, where: str = "the figure") -> None:
     missing = paths(plain_figure(figure, where)) - paths(full)
     short = sorted(place for place in missing if not place.endswith("[]"))
     if short:
-        raise ExploreError(f"{where}: write {short[0]} in full, as plotly.js has it")
+        raise ExploreError(f"{where}: {short[0]} must be in plotly.js's full form, not in a short "
+                           "form of plotly.py")
 
 
 def paths(value, path: str = "") -> set[str]:
@@ -166,8 +167,8 @@ def _plain(value, where: str, path: str):
         return float(value)
     if isinstance(value, (datetime.date, datetime.time, np.datetime64)):
         return str(value)
-    raise ExploreError(f"{where}: {path} is {value!r} of type {type(value).__name__}; a figure "
-                       "holds real numbers, texts, dates, truth values and None")
+    raise ExploreError(f"{where}: {path} must be a real number, text, date, truth value or None, "
+                       f"got {value!r} of type {type(value).__name__}")
 
 
 def _decode(spec: dict) -> np.ndarray:

@@ -18,8 +18,8 @@ def evaluate(function, controls: tuple[Control, ...]) -> list[dict]:
     count = math.prod(len(control.values) for control in controls)
     if count > MAX_STATES:
         sizes = " × ".join(f"{len(control.values)} {control.name}" for control in controls)
-        raise ExploreError(f"too many states: {sizes} = {count}, at most {MAX_STATES} are allowed; "
-                           "give a control fewer values")
+        raise ExploreError(f"controls must have at most {MAX_STATES} states together, got {sizes} "
+                           f"= {count}; give a control fewer values")
     validated: set[str] = set()
     return [evaluate_one(function, controls, values, validated) for values in grid(controls)]
 

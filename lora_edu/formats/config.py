@@ -221,7 +221,7 @@ class AdapterConfig:
                         "target_modules": targets}
         on = _switched_on(settings)
         for key in sorted(needed - on.keys()):
-            raise ValueError(f"{key} must be given, and not be 0 or empty, got "
+            raise ValueError(f"{key} must be given and must not be 0 or empty, got "
                              f"{settings.get(key)!r}")
         return cls(**{f.name: on[f.name] for f in fields(cls) if f.name in on})
 

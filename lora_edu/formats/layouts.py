@@ -156,8 +156,8 @@ UNKNOWN = Layout("unknown", "", "", "", ".", (), _of_keys)
 def located(source: Path) -> tuple[Layout | None, Path]:
     """(layout, file) of a source; None for a file whose name does not say its layout."""
     if re.search(r"-\d+-of-\d+$", source.stem):
-        raise ValueError(f"source must be a whole file, got {str(source)!r}, which is one of "
-                         f"several")
+        raise ValueError("source must be a complete file, got one of several parts, "
+                         f"{str(source)!r}")
     if not source.exists():
         raise FileNotFoundError(f"source must exist, but there is no {str(source)!r}")
     if not source.is_dir():
@@ -219,7 +219,8 @@ def with_dots(flat: Iterable[str], known: Iterable[str]) -> dict[str, str]:
         dotted[name.replace(".", "_")].add(name)
     for name in flat:
         if len(dotted[name]) != 1:
-            raise ValueError(f"names must have one that is {name!r} with underscores for dots, got "
+            raise ValueError("names must contain exactly one name that becomes "
+                             f"{name!r} with dots as underscores, got "
                              f"{sorted(dotted[name]) or 'none'}")
     return {name: next(iter(dotted[name])) for name in flat}
 

@@ -182,9 +182,9 @@ def read(source: str | os.PathLike | bytes, config: Any = None, *, alpha: float 
         settings = beside.read_bytes() if beside.is_file() else None
     modules, whole, adapters = _modules(held, row, models)
     if not modules or len(adapters) > 1:
-        raise ValueError(f"{name}: there must be the matrices of exactly one adapter, such as "
-                         f"'….lora_A.weight', got those of {len(adapters)} and {len(whole)} other "
-                         f"keys: {[*adapters, *whole][:3]}")
+        raise ValueError(f"{name}: the file must contain the matrices of exactly one adapter, such "
+                         f"as '….lora_A.weight', got {len(adapters)} adapters and {len(whole)} "
+                         f"other keys: {[*adapters, *whole][:3]}")
     understood, fault = _understood(settings, row, metadata)
     if understood.values.get("target_parameters"):
         modules = {key: _of_experts(module, understood.configs)

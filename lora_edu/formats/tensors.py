@@ -185,4 +185,5 @@ def _tensors(header: dict, content: np.ndarray | File, first: int) -> Iterator[t
         yield name, Tensor(entry["dtype"], tuple(entry["shape"]), content,
                            slice(first + begin, first + end))
     if reached != size:
-        raise ValueError(f"the tensors must fill the file, but {size - reached} bytes are left")
+        raise ValueError("the file must end where its last tensor ends, but it has "
+                         f"{size - reached} more bytes")

@@ -186,7 +186,7 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
     checks.instance("model", model, nn.Module)
     checks.flag("training", training)
     if batch is None and (loss_fn is not None or reference is not None):
-        raise ValueError("batch must be given with loss_fn or reference, got None")
+        raise ValueError("batch must be given if loss_fn or reference is, got None")
     if optimiser is not None and not hasattr(optimiser, "param_groups"):
         raise TypeError(f"optimiser must be a torch optimiser, got {type(optimiser).__name__}")
     if loss_fn is not None and not callable(loss_fn):
@@ -202,7 +202,8 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
 
     case = ask.Case(model, batch, optimiser, loss_fn, reference, config)
     if any(p.is_meta for part in case.parts for p in part.parameters):
-        raise ValueError("model must hold its adapters' numbers, but they are on the device meta")
+        raise ValueError("model must have adapters with values, but they are on the meta device, "
+                         "which stores no values")
     available = {"training" if training else "use"} | {
         name for name in ("batch", "optimiser", "steps", "reference")
         if getattr(case, name) is not None}

@@ -73,7 +73,8 @@ def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "de
     directory = checks.path("directory", directory)
     layers = with_adapter(lora_layers(model), "name", checks.instance("name", name, str))
     if "" in layers:
-        raise ValueError("model must contain the LoRA layer, not be it: the file needs its name")
+        raise ValueError("model must contain the LoRA layer, but it is the LoRA layer, which has "
+                         "no name for the file")
     adapters = {path: layer.adapters[name] for path, layer in layers.items()}
     config = _config_of(model, adapters)
     tensors = {key: matrix.detach().clone(memory_format=torch.contiguous_format)
@@ -170,8 +171,8 @@ def _trained_in_full(model: nn.Module, tensors: dict, layers: dict[str, nn.Modul
         if name not in names.values() and _is_trained(name, layers, config):
             # older PEFT lost biases when it saved
             way_on = "bias 'none'" if name.endswith(".bias") else "modules_to_save null"
-            raise ValueError(f"there must be a tensor {PREFIX + name!r}, which {CONFIG} says was "
-                             f"trained, but there is none; with {way_on} the rest can be loaded")
+            raise ValueError(f"the file must contain a tensor {PREFIX + name!r}, which {CONFIG} "
+                             f"says was trained; with {way_on}, the other tensors can be loaded")
     for key, place in places.items():
         if tensors[key].shape != place.shape:
             raise ValueError(f"{key!r} must have shape {tuple(place.shape)} for the model, got "
@@ -201,7 +202,7 @@ def _config_of(model: nn.Module, adapters: dict[str, LowRank]) -> AdapterConfig:
     """
     shared = {(adapter.rule == "rslora", adapter.dropout) for adapter in adapters.values()}
     if len(shared) > 1:
-        raise ValueError("the layers must agree about rsLoRA and dropout to go into one file, "
+        raise ValueError("all layers saved in one file must have the same rsLoRA and dropout, "
                          f"got (rsLoRA, dropout) = {sorted(shared)}")
     [(use_rslora, dropout)] = shared
     ranks = {path: adapter.r for path, adapter in adapters.items()}
@@ -259,7 +260,8 @@ def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]
     with naming(directory / CONFIG):
         config = AdapterConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
         if metadata.get(DIGEST) not in (None, config.digest()):  # PEFT writes no digest
-            raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
+            raise ValueError(f"this must contain the settings that {WEIGHTS} was saved with, "
+                             "but it contains different ones")
     return config, tensors
 
 

@@ -65,12 +65,14 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
     checks.instance("model", model, nn.Module)
     rng = seeded(rng)  # once, so that the layers do not all draw the same numbers
     if unknown := [key for key in settings if key not in SETTINGS]:
-        raise TypeError(f"{', '.join(unknown)}: unknown, the settings are {', '.join(SETTINGS)}; "
-                        "PEFT's names: inject(model, AdapterConfig(r=…, lora_alpha=…, …))")
+        raise TypeError(f"inject has no setting {', '.join(unknown)}; its settings are "
+                        f"{', '.join(SETTINGS)}. PEFT's names belong in a config: "
+                        "inject(model, AdapterConfig(r=…, lora_alpha=…, …))")
     exclude = checked("exclude", exclude, may_be_empty=True)
     if isinstance(targets, AdapterConfig) or hasattr(targets, "peft_type"):
         if (r, alpha) != (None, None) or exclude or {"rule", "dropout"} & settings.keys():
-            raise TypeError("r, alpha, exclude, rule and dropout must be in the config, if any")
+            raise TypeError("r, alpha, exclude, rule and dropout must be left out if targets is a "
+                            f"config, which has settings of its own, got {targets!r:.100}")
         config = AdapterConfig.from_peft(targets)
         targets = config.target_modules
         exclude = config.exclude_modules

@@ -75,11 +75,11 @@ class LoRALayer(nn.Module):
             raise TypeError(f"base_layer must be a torch.nn.{cls.base_type.__name__} itself, not "
                             f"a subclass, got {type(base_layer).__name__}")
         if "weight" not in base_layer._parameters:
-            raise ValueError("base_layer must hold its weight as a parameter; here a hook computes "
-                             "it (pruning, weight_norm, spectral_norm): make it permanent first")
+            raise ValueError("base_layer must have its weight as a parameter, but a hook computes "
+                             "it (pruning, weight_norm, spectral_norm); make it permanent first")
         if base_layer.weight.is_meta:
-            raise ValueError("base_layer must hold its numbers, but its weight is on the device "
-                             "meta, which holds none: load the model's weights first")
+            raise ValueError("base_layer must have a weight with values, but it is on the meta "
+                             "device, which stores no values; load the model's weights first")
 
     def add_adapter(self, name: str, r: int, alpha: float, **settings) -> None:
         """Add an adapter and make it the only active one.

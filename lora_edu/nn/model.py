@@ -182,7 +182,8 @@ def loraplus_groups(model: nn.Module, lr: float, ratio: float) -> list[dict]:
     B = [adapter.lora_B for layer in lora_layers(model).values()
          for adapter in layer.adapters.values() if adapter.lora_B.requires_grad]
     if not B:
-        raise ValueError("model must have an adapter that trains (see set_adapter)")
+        raise ValueError("model must have an adapter whose B requires a gradient, got none "
+                         "(set_adapter turns an adapter on)")
     known = {id(p) for p in B}
     others = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
     return [{"params": others, "lr": lr}, {"params": B, "lr": lr * ratio}]
@@ -208,5 +209,5 @@ def inner(model: nn.Module) -> nn.Module:
 def _check_contains(model: nn.Module, layers: Iterable[nn.Module]) -> None:
     """Raise ValueError when one of the layers is the model itself."""
     if model in layers:
-        raise ValueError("model must contain the LoRA layer, not be it; its plain layer is "
-                         "model.base_layer")
+        raise ValueError("model must contain the LoRA layer, but it is the LoRA layer; its plain "
+                         "layer is model.base_layer")

@@ -261,7 +261,7 @@ DAMAGED = {  # the bytes, and words of the error
     "a name twice": (file_of(b'{"a": 1, "a": 2}'), "a name occurs twice"),
     "tensors that overlap": (file_of({"a": entry(), "b": entry(2, 6)}, b"123456"),
                              "'b' must begin where the tensor before it ends, at 4"),
-    "too much": (file_of({"a": entry()}, b"12345"), "1 bytes are left"),
+    "too much": (file_of({"a": entry()}, b"12345"), "has 1 more bytes"),
     "a shape that does not fit": (file_of({"a": entry(shape=(3, 1))}, b"1234"), "as many bytes"),
     "an unknown type": (file_of({"a": entry(dtype="F4")}, b"1234"), "must have a dtype of F64"),
     "metadata of another kind": (file_of({"__metadata__": {"a": 1}}), "metadata must map"),
@@ -271,7 +271,7 @@ DAMAGED = {  # the bytes, and words of the error
     "a GGUF": (b"GGUF\x03" + b"\0" * 99, "a GGUF"),
     "no adapter": (save({"weight": torch.ones(2, 2)}), r"one adapter.*\['weight'\]"),
     "two adapters": (save({f"q.lora_A.{name}.weight": torch.ones(2, 2) for name in ("a", "b")}),
-                     r"one adapter, .* got those of 2 .*\['a', 'b'\]"),
+                     r"one adapter, .* got 2 adapters .*\['a', 'b'\]"),
 }
 
 

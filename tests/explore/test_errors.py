@@ -58,7 +58,7 @@ def test_an_argument_with_the_name_of_an_option_is_refused(option):
 
     anything.__signature__ = inspect.Signature(
         [inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY)])
-    refuses(f"{option} is an option", TypeError, lambda: explore(anything))
+    refuses(f"an option of explore, got {option}:", TypeError, lambda: explore(anything))
 
 
 def scatter(layout=None, **trace):
@@ -72,9 +72,9 @@ STATES = {  # words of the message, and what the function returns
     "data must … {'y': [1]}": lambda: {"data": {"y": [1]}},
     "layout must … None": lambda: {"data": [], "layout": None},
     "layout.meta must … 1}": lambda: scatter({"meta": {"reading": 1}}),
-    "data[0].z[1][1] is nan":
+    "data[0].z[1][1] must … got nan":
         lambda: {"data": [{"type": "heatmap", "z": np.array([[1, 2], [3, np.nan]])}]},
-    "layout.xaxis.range[1] is": lambda: scatter({"xaxis": {"range": [0, np.inf]}}),
+    "layout.xaxis.range[1] must": lambda: scatter({"xaxis": {"range": [0, np.inf]}}),
     "frames": lambda: {"data": [], "frames": [{}]},
     "colour": lambda: {"data": [{"y": [1], "colour": "red"}]},
 }
@@ -94,8 +94,8 @@ def test_too_many_or_too_large_states_are_refused():
     too_many = explore(lambda r, alpha: 1 / 0, name="a", r=range(64), alpha=range(65))
     heavy = explore(lambda r: {"data": [{"y": noise.normal(size=5000)}]}, name="heavy",
                     r=range(40))
-    refuses(f"64 r × 65 alpha = 4160 … {MAX_STATES}", ExploreError, too_many.states)
-    refuses(f"heavy: 40 states … {MAX_PAYLOAD:,}", ExploreError, heavy.html)
+    refuses(f"{MAX_STATES} … got 64 r × 65 alpha = 4160", ExploreError, too_many.states)
+    refuses(f"heavy must … {MAX_PAYLOAD:,} … 40 states", ExploreError, heavy.html)
 
 
 def test_a_default_that_is_not_among_the_values_is_said_at_the_call():

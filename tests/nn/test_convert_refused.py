@@ -35,26 +35,27 @@ def case(written, **options):
 
 
 REFUSED = {  # the message, and its case
-    "'a' is not of plain .*: LoHa": case(kohya({"lora_unet_a.hada_w1_a": ONE})),
-    "'blocks_0_q' is .*: DoRA": case(kohya({"lora_unet_blocks_0_q.dora_scale": ONE})),
-    "'a' is .*convolution in three": case(kohya({"lora_unet_a.lora_mid.weight": ONE})),
+    "'a' must be plain LoRA .* got LoHa": case(kohya({"lora_unet_a.hada_w1_a": ONE})),
+    "'blocks_0_q' must be plain LoRA .* got DoRA": case(
+        kohya({"lora_unet_blocks_0_q.dora_scale": ONE})),
+    "'a' must be .*convolution in three": case(kohya({"lora_unet_a.lora_mid.weight": ONE})),
     "'blocks.0.q' must have one α, got 1 from its key and 8 from": case(
         PEFT | {"more": {"base_model.model.blocks.0.q.alpha": ONE}}),
     "names must be given.*'blocks_0_q'": case(ALPHAS, names=None),
     "names must be the model, .* got 5": case(ALPHAS, names=5),
-    "'blocks_1_v' with under.*, got none": case(ALPHAS, names=["blocks.0.q"]),
+    "'blocks_1_v' with dots.*, got none": case(ALPHAS, names=["blocks.0.q"]),
     r"got \['blocks.0.q', 'blocks_0.q'\]": case(
         ALPHAS, names=["blocks.0.q", "blocks_0.q", "blocks.1.v"]),
-    "names must have 'blocks.0.q', for which": case(mlx(), names=nn.Linear(2, 2)),
+    "names must contain 'blocks.0.q', because": case(mlx(), names=nn.Linear(2, 2)),
     "alpha must be given: the file has none for 2 of 2": case({}),
     "alpha must be left out, .* its own, got 'r'": case(ALPHAS, alpha="r"),
     "alpha, unless it is a number, must be .* got '16'": case(ALPHAS, alpha="16"),
     "alpha of 'a' must be .* got 0.0": case(kohya(a_and_b() | {"lora_unet_a.alpha": 0 * ONE})),
     "'blocks.0.q' must have an α that makes s a usable number": case(
         PEFT | {"settings": {"lora_alpha": 1e-46}}, to="kohya", prefix="lora_unet"),
-    "all tensors must be of plain LoRA .* got 'lora_unet_a.alpha' and 0 more": case(
+    "all tensors must belong to plain LoRA .* got 'lora_unet_a.alpha' and 0 more": case(
         kohya(a_and_b() | {"lora_unet_a.alpha": torch.ones(2)})),
-    "alpha must be given: .* Say 'file'": case(DIFFUSERS | ALPHAS),
+    "alpha must be given, .* Pass 'file'": case(DIFFUSERS | ALPHAS),
     "alpha_pattern must have one value for 'blocks.1.v', got .*4.*9": case(
         PEFT | {"settings": {"alpha_pattern": {"v": 4, "blocks.1.v": 9}}}),
     "'blocks.1.v' must have the rank 4 of its settings, got 2": case(
@@ -68,14 +69,14 @@ REFUSED = {  # the message, and its case
     r"adapter_config\.json: scale must be a number, got '20'": case(
         mlx(lora_parameters={"scale": "20"})),
     "fine_tune_type must be 'lora', got 'dora'": case(mlx(fine_tune_type="dora")),
-    "'embed_tokens' is an embedding": case(mlx_embedding("embed_tokens")),
-    r"MLX has one .*\[\(2, 1.5\), \(4, 0.5\)\]": case(ALPHAS, to="mlx"),
+    "'embed_tokens' must not be an embedding": case(mlx_embedding("embed_tokens")),
+    r"source must have one rank, .*\[\(2, 1.5\), \(4, 0.5\)\]": case(ALPHAS, to="mlx"),
     "prefix must be one of 'unet', .* got None": case(ALPHAS, to="diffusers"),
     "prefix must be left out for peft": case(ALPHAS, prefix="lora_te"),
     "out must be a path, or None, got 5": case(ALPHAS, out=5),
     "only must be one of 'lora_te', 'lora_unet', got None": case(
         kohya(a_and_b("lora_te_a"))),
-    "'blocks.0.q' must begin with the model .* say only=''": case(
+    "'blocks.0.q' must begin with the model .* pass only=''": case(
         DIFFUSERS | {"begin": ""}, alpha="r"),
     "'a' must have A .* for a convolution": case(kohya(a_and_b(B=(2, 1, 1, 1)))),
     "'a' must have A": case(kohya(a_and_b(A=(0, 2), B=(2, 0)))),
@@ -85,9 +86,9 @@ REFUSED = {  # the message, and its case
     "must have a floating dtype, got I8": case(ALPHAS | {"dtypes": [torch.int8] * 2}),
     "a Linear or a Conv2d called 'tokens', but it has a Emb": case(
         kohya(a_and_b("lora_unet_tokens")), alpha="r"),
-    "'a.base_layer.out_proj' is a name in PEFT's wrapper": case(  # of MultiheadAttention
+    "'a.base_layer.out_proj' must be a name in the model": case(  # of MultiheadAttention
         PEFT | {"more": {"base_model.model.a.base_layer.out_proj.lora_A.weight": ONE}}),
-    "two modules would have one name": case(PEFT | {"more": {
+    "names must remain different .* got": case(PEFT | {"more": {
         f"base_model.model.blocks_0.q.lora_{part}.weight": torch.ones(4, 4) for part in "AB"}},
         to="kohya", prefix="lora_unet", names=None),
     "'blocks.0.q' must begin with the model that it belongs to": case({"layout": "loralib"}),
@@ -152,6 +153,6 @@ def test_a_file_without_an_adapter(tmp_path):
     for name, message in (("empty", "matrices of exactly one adapter"),
                           ("broken", "broken.*incomplete or not a safetensors"),
                           ("absent", "there is no .*absent"),
-                          ("lora-00001-of-00002", "must be a whole file, got .*00001")):
+                          ("lora-00001-of-00002", "must be a complete file, got .*00001")):
         with pytest.raises((OSError, ValueError), match=message):
             convert(tmp_path / f"{name}.safetensors", "peft", tmp_path / "out", names=["a"])

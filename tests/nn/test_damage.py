@@ -67,7 +67,7 @@ DAMAGE = {  # the file to be named: words of the message, in order, and what hap
            for key, value in {"use_dora": True, "layers_to_transform": [0],
                               "a_later_invention": 3}.items()},
         "change W0": config(init_lora_weights="pissa"),
-        f"these are not the settings that {WEIGHTS} was": weights_of_another},
+        f"must contain the settings that {WEIGHTS} was": weights_of_another},
 }
 
 

@@ -89,7 +89,7 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
         lambda m, p: LoRALinear(p.head, 2, 4, matrices=(torch.ones(3, 8), torch.ones(5, 3)))],
     "name must … ['default', 'b'] … got 'b'": [
         lambda m, p: m.blocks[0].q.add_adapter("b", 2, 4)],
-    "base_layer must hold its numbers": [base(nn.Linear(7, 5, device="meta"))],
+    "base_layer must have a weight with values": [base(nn.Linear(7, 5, device="meta"))],
     "base_layer must be without sparse": [
         lambda m, p: LoRAEmbedding(nn.Embedding(7, 5, sparse=True), 2, 4)],
     "targets must … 'kens' … ['tokens', 'q', 'v', 'head']": [targets(["q", "kens"])],
@@ -115,7 +115,7 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
     "lr must … got 0": [lambda m, p: loraplus_groups(m, 0, 4)],
     "32 non-finite": [saved(set_A(torch.full((4, 8), torch.nan)))],
     "(4, 8)": [saved(set_A(torch.ones(4, 9)))],
-    "must agree … rsLoRA": [saved(lambda m: inject(m, ["head"], 4, 8, rule="rslora"))],
+    "must have the same rsLoRA": [saved(lambda m: inject(m, ["head"], 4, 8, rule="rslora"))],
 }
 TYPES = {  # and a TypeError
     "dtype must … int64": layer(dtype=torch.int64),
@@ -123,11 +123,12 @@ TYPES = {  # and a TypeError
     "matrices must": [
         lambda m, p, pair=pair: LoRALinear(p.head, 2, 4, matrices=pair)
         for pair in (5, [torch.ones(2, 8)], np.ones((2, 2, 8)), (np.ones((2, 8)), None))],
-    "lora_alpha: unknown … AdapterConfig": [targets(["q"], alpha=None, lora_alpha=4)],
+    "no setting lora_alpha; … AdapterConfig": [targets(["q"], alpha=None, lora_alpha=4)],
     "base_layer must … Embedding": [base(nn.Embedding(7, 5))],
     "base_layer must … Shouting": [base(Shouting(7, 5))],
     "'blocks.0.act' … Tanh": [targets(["q", "act"])],
-    "r, alpha, exclude, rule and dropout must": [targets(OURS, 0), targets(OURS, None, 0)],
+    "r, alpha, exclude, rule and dropout must … got AdapterConfig": [
+        targets(OURS, 0), targets(OURS, None, 0)],
     "use_rslora": [field(use_rslora="no")], "rank_pattern": [field(rank_pattern=[2])],
     "directory must … got 5": [
         lambda m, p: save_adapter(m, 5), lambda m, p: load_adapter(m, 5)],

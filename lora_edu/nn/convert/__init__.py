@@ -88,7 +88,7 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
     written = {LAYOUTS[to].named(prefix, name): (len(pair.A), pair.alpha)
                for name, pair in pairs.items()}
     if len(written) < len(pairs):
-        raise ValueError("two modules would have one name, with dots as underscores: "
+        raise ValueError("the modules' names must remain different with dots as underscores, got "
                          f"{sorted(pairs)}")
     files = contents(to, pairs, prefix)
     if out is not None:
@@ -117,9 +117,9 @@ def _trusted(adapter: Adapter, alpha: float | str | None) -> dict[str, Pair]:
     if not doubtful or alpha == "file":
         return pairs
     if alpha is None:
-        raise ValueError("alpha must be given: the file's keys for α are read by some loaders, and "
-                         "passed over by diffusers' own of a UNet. Say 'file' for these keys, 'r' "
-                         "for the rank of each, as that loader has it, or a number")
+        raise ValueError("alpha must be given, because some loaders read the file's α, whereas "
+                         "diffusers' own loader of a UNet takes the rank instead. Pass 'file' for "
+                         "the file's α, 'r' for each module's rank, or a number")
     return {name: pair._replace(alpha=None) for name, pair in pairs.items()}
 
 
@@ -133,8 +133,8 @@ def _filled(pairs: dict[str, Pair], alpha: float | str | None,
     if without and not to_fill:
         raise ValueError(
             f"alpha must be given: the file has none for {len(without)} of {len(pairs)} modules, "
-            f"such as {without[0]!r}{beside}. Give the number it was trained with, or 'r' for the "
-            "rank of each, which kohya and diffusers would take")
+            f"such as {without[0]!r}{beside}. Pass the number it was trained with, or 'r' for each "
+            "module's rank, as kohya and diffusers assume")
     if to_fill and not without:
         raise ValueError(f"alpha must be left out, because every module has its own, got {alpha!r}")
     filled = {name: pairs[name]._replace(alpha=len(pairs[name].A) if alpha == "r" else alpha)

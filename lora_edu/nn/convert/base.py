@@ -35,7 +35,7 @@ def check_fits(pairs: dict[str, Pair], base: Base, fan_in_fan_out: bool) -> None
     """
     for name, (A, B, _) in pairs.items():
         if name not in base:
-            raise ValueError(f"names must have {name!r}, for which there is an adapter")
+            raise ValueError(f"names must contain {name!r}, because source has an adapter for it")
         shape = _shape(name, base[name], fan_in_fan_out)
         if shape is None:
             continue

@@ -50,10 +50,9 @@ def read(source: Path, only: str | None = None, lora_only: bool = False) -> Adap
     """
     file = lora_file.read(source, models=() if only is None else (only,))
     if file.whole and not lora_only:
-        raise ValueError(f"all tensors must be of plain LoRA in the layout of "
-                         f"{file.layout.name}, got {file.whole[0]!r} and {len(file.whole) - 1} "
-                         "more that were trained in full, or are unknown here; lora_only=True "
-                         "(--lora-only) skips them")
+        raise ValueError(f"all tensors must belong to plain LoRA in {file.layout.name}'s layout, "
+                         f"got {file.whole[0]!r} and {len(file.whole) - 1} more that were trained "
+                         "in full or have unknown names; lora_only=True (--lora-only) skips them")
     model = _model(file, only)
     with naming(file.files[-1]):
         config = _config(file, model)
@@ -74,8 +73,8 @@ def _model(file: LoraFile, only: str | None) -> str:
         name = next(module.layer for module in file.modules.values() if not module.model)
         known = row.models or LAYOUTS["diffusers"].models
         raise ValueError(f"{name!r} must begin with the model that it belongs to, one of "
-                         f"{', '.join(known)}; say only='' (--only '') where the keys begin with "
-                         "the names of modules, as those of save_lora_adapter do")
+                         f"{', '.join(known)}; pass only='' (--only '') if the keys begin with the "
+                         "names of modules, as save_lora_adapter writes them")
     if only is None and len(models) == 1:
         [model] = models
         return model
@@ -93,7 +92,8 @@ def _config(file: LoraFile, model: str) -> AdapterConfig | None:
     for key, value in beyond_plain(file.settings.values).items():
         raise ValueError(f"{key} must be off, because it has no counterpart here, got {value!r}")
     if file.metadata.get(DIGEST) not in (None, config.digest()):  # PEFT writes no digest
-        raise ValueError(f"these are not the settings that {WEIGHTS} was saved with")
+        raise ValueError(f"this must contain the settings that {WEIGHTS} was saved with, but it "
+                         "contains different ones")
     return config
 
 
@@ -102,13 +102,14 @@ def _pair(file: LoraFile, module: Module) -> Pair:
     name = module.layer
     row = file.layout
     if "base_layer" in name.split("."):
-        raise ValueError(f"{name!r} is a name in PEFT's wrapper, of a MultiheadAttention for "
-                         "instance, and not one of the model")
+        raise ValueError(f"{name!r} must be a name in the model, but it is one inside PEFT's "
+                         "wrapper, for example of a MultiheadAttention")
     kind = "an embedding's adapter" if module.is_embedding else module.method
     if kind != "LoRA":
-        raise ValueError(f"{name!r} is not of plain LoRA in the layout of {row.name}: {kind}")
+        raise ValueError(f"{name!r} must be plain LoRA in {row.name}'s layout, got {kind}")
     if row.transposed and is_embedding(name):
-        raise ValueError(f"{name!r} is an embedding, whose adapter has other names in PEFT")
+        raise ValueError(f"{name!r} must not be an embedding, because an embedding's adapter has "
+                         "different names in PEFT")
     matrices = {side: matrix for side, matrix in (("A", module.A), ("B", module.B))
                 if matrix is not None}
     for side, matrix in matrices.items():
@@ -155,5 +156,5 @@ def _check_one_alpha(config: AdapterConfig, name: str) -> None:
     """Raise ValueError where patterns with two values match: PEFT's files have lost their order."""
     values = config.alpha_pattern.matching(name)
     if len(set(values.values())) > 1:
-        raise ValueError(f"alpha_pattern must have one value for {name!r}, got {values}: leave the "
-                         "one that was first in training, which PEFT's file does not say")
+        raise ValueError(f"alpha_pattern must have one value for {name!r}, got {values}; keep the "
+                         "one that came first in training (PEFT's file does not record which)")

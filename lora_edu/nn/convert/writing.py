@@ -56,7 +56,7 @@ def _mlx(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict) -> dict
     settings = {(len(pair.A), pair.alpha / len(pair.A)) for pair in pairs.values()}
     sides = {pair.A.ndim for pair in pairs.values()}
     if len(settings) > 1 or sides != {2}:
-        raise ValueError("MLX has one rank and one scale for all modules, and no convolutions, got "
+        raise ValueError("source must have one rank, one scale and no convolutions for MLX, got "
                          f"(r, s) = {sorted(settings)} and matrices with {sorted(sides)} sides")
     [(r, scale)] = settings
     # whole names as keys: the loader finds them wherever they are, and num_layers is unused
