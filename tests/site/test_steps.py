@@ -132,7 +132,7 @@ def test_a_function_that_does_not_end_leaves_the_file_as_it_was(page):
     write(step_cell(page), cell_text(FIRST, endless))
     assert "after 3 seconds" in " ".join(run(step_cell(page), "own").split())
     assert file_of(page) == kept
-    assert "Right: every step in the file." in judge_file(page)
+    assert "Right: every step in the file passes." in judge_file(page)
 
 
 def test_an_answer_survives_a_reload_and_new_words_in_its_stub(visit):
@@ -206,7 +206,7 @@ def test_a_browser_that_keeps_nothing_says_so(visit, script):
     answer(page)
     expect(page.locator(".py-readers-file .py-said")).to_have_text(
         "This browser keeps nothing: download lora.py before you leave.")
-    assert "Right: every step in the file." in judge_file(page)
+    assert "Right: every step in the file passes." in judge_file(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download lora.py").click()
     assert MINE in Path(download.value.path()).read_text("utf-8")
