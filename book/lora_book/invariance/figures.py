@@ -48,7 +48,8 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     return figure([shown], gap_text.capitalize(), [labelled("step", -1.5, STEPS + 1)],
                   [scale.axis("gap between the updates")],
                   f"{optimiser} with α × 16, compared with α and "
-                  f"{', '.join(follows) or 'nothing else'}: {gap_text}", margin={**MARGIN, "l": 76, "t": 12})
+                  f"{', '.join(follows) or 'nothing else'}: {gap_text}",
+                  margin={**MARGIN, "l": 76, "t": 12})
 
 
 def two_numbers(change: str = "α × 16") -> dict:

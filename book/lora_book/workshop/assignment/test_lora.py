@@ -223,7 +223,7 @@ def test_load(tmp_path, use_rslora):
     folder = tmp_path if use_rslora else str(tmp_path)
     layers = called(function("load", scale=our_scale), folder)
     alphas = {"0": 8, "block.1.q": 6 if use_rslora else 8, "block.10.xq": 8}
-    assert set(layers) == set(alphas), "the keys must be the layers' names, without base_model.model."
+    assert set(layers) == set(alphas), "the keys must be layers' names, without base_model.model."
     for name, (A, B, s) in layers.items():
         assert np.array_equal(A, matrices[name, "A"]), f"A of {name}"
         assert np.array_equal(B, matrices[name, "B"]), f"B of {name}"
