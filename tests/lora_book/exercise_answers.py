@@ -50,7 +50,7 @@ WRONG = {
     checks.flat_scale: (
         lambda o, r, q, s: scale(o, r, q, s) if r > q else s, "SGD, from r = 8 to 2"),
     checks.matching_rate: (
-        lambda G, lr, alpha, sigma: matching(G, lr, 1, sigma), "α = 8, σ = 0.2"),
+        lambda G, lr, alpha, sigma: matching(G, lr, 1, sigma), "α = 8 and σ = 0.2"),
     checks.first_r_settings: (
         lambda r, r1, lr, rule: (r1, lr, r1 / r), "would use 2.82843"),
     checks.equivalent_adamw: (

@@ -125,7 +125,7 @@ MERGE = "def merge(W0, A, B, s):\n    return W0 + delta(A, B, s)\n"
     ("def delta(A, B):\n    return B @ A", "takes 2 positional arguments but 3 were given"),
     ("def delta(A, B, s):\n    A *= s\n    return B @ A", "changes its argument 1"),
     ("def delta(A, B, s):\n    return helper(A, B)\ndef helper(A, B): return 1",
-     "can use only what the file"),
+     "can use only what it or the file"),
     ("def delta(A, B, s=helper):\n    return 1", "does not run with these lines"),
     ("def delta(A, B, s):\n    return 'ΔW'", "UFuncTypeError"),
     ("def delta(A, B, s):\n    return 3 * B @ A * s", "returned [[")])

@@ -195,7 +195,7 @@ def test_a_reader_s_own_files_are_drawn(engine, site, tmp_path):
     folder = write_peft(tmp_path, in_peft(r=4, lora_alpha=2))
     engine.choose(sorted(folder.glob("adapter_*")))
     engine.until("""return document.querySelector(".py-files [role=status]").textContent
-        .startsWith("All on this page is now of adapter_model.safetensors.")""")
+        .startsWith("This page now describes adapter_model.safetensors,")""")
     findings, components = engine.run("""
         const last = (css) => [...document.querySelectorAll(css)].filter(
             (each) => each.checkVisibility()).at(-1).textContent;

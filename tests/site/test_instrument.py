@@ -76,8 +76,8 @@ PHRASES = {
     "scale": "a quarter of s",
     "constant": "r = 1, 4, 16",
     "adam": "16 times under SGD",
-    "roughly": "of 4,096 entries differ",
-    "start": "equal in every bit, 0 of 4,096",
+    "roughly": "of 4,096 entries.",
+    "start": "all 4,096 entries of ΔW are equal in every bit",
     "first": "α = 8 and s = 1",
     "retune": "at r = 16",
     "random": "Only B moves in step 1",
@@ -161,7 +161,7 @@ def test_the_code_makes_what_is_shown(visit):
 def test_both_zero_stays_for_ever(visit):
     here = visit(HOME)
     phrase(here, "both")
-    expect(line(here)).to_contain_text("nothing has moved, and nothing will")
+    expect(line(here)).to_contain_text("nothing has moved, and nothing ever will")
     before = pixels(here)
     here.page.wait_for_timeout(700)
     assert pixels(here) == before

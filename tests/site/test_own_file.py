@@ -78,7 +78,7 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
     for name, layer in (("kohya", "lora_unet_layers_0_k"), ("peft", "layers.0.k"),
                         ("folder", "layers.0.k")):
         adapter = next(file for file in files[name] if file.suffix == ".safetensors")
-        open_files(page, files[name], f"now of {adapter.name}.")
+        open_files(page, files[name], f"now describes {adapter.name},")
         sentences = headlines(page)
         assert len(sentences) == 2 and f"Module 0, {layer}: " in sentences[0]
         assert page.get_by_text("r = 4, s = 0.5. ‖ΔW‖ over all modules is").last.is_visible()
@@ -114,14 +114,14 @@ def test_reading_shows_how_far_it_is_and_can_be_stopped(visit, files):
     assert page.locator(".py-loading progress").evaluate("({ max }) => max") == 224
     page.get_by_role("button", name="Stop", exact=True).first.click()
     expect(page.locator(".py-files [role=status]")).to_have_text(
-        "Stopped. The page shows its sample.")
+        "Stopped. The page shows its sample again.")
     assert headlines(page) == sample
-    open_files(page, files["peft"], "now of adapter_model.safetensors")
+    open_files(page, files["peft"], "now describes adapter_model.safetensors")
 
 
 @pytest.mark.thorough
 def test_axe_finds_nothing_with_a_file_open(visit, files):
     tab = visit(PAGE, "phone", color_scheme="dark")
-    open_files(tab.page, files["peft"], "now of")
+    open_files(tab.page, files["peft"], "now describes")
     assert tab.axe() == []
     assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

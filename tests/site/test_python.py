@@ -150,7 +150,7 @@ def test_a_change_runs_and_goes_back(page, task, below):
     assert first.startswith("4096 ") and run(below, "own") == first
     write(task, "import numpy as np\nrng = np.random.default_rng(0)\nd = k = 3")
     run(task, "own")
-    expect(said(below)).to_contain_text("What stands above has changed")
+    expect(said(below)).to_contain_text("A cell above has changed")
     assert run(below, "own").startswith("9 ")
     below.locator(".py-reset").click()
     expect(below.locator(".cell_output").first).to_contain_text("by the formula")
@@ -216,7 +216,7 @@ def test_python_that_a_cell_has_ended_says_so_and_starts_anew(below):
     write(below, "import os\nos._exit(0)")
     below.locator(".py-run").click()
     expect(said(below)).to_have_text(
-        "Python broke off: it has ended. The next run starts it anew.")
+        "Python stopped: it has ended. The next run restarts it.")
     write(below, "print('on', d)")
     assert run(below, "own").strip() == "on 64"
 
@@ -228,7 +228,7 @@ def test_changes_survive_a_reload(visit):
                   "JSON.stringify({ 'x = 1': 'x = 2' }))")  # as another tab does
     write(cell(page, TASK + 1), "mine = 1")
     page.reload()
-    expect(page.locator(".page-python")).to_contain_text("Your changes of 2 cells")
+    expect(page.locator(".page-python")).to_contain_text("Your changes to 2 cells")
     begin(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download notebook").click()

@@ -96,13 +96,13 @@ def test_questions_appear_with_their_verdicts_while_one_types(visit, device):
     assert tab.axe() == []
     field.fill("how old is the universe")
     expect(tab.page.get_by_role("status")).to_have_text(
-        "Nothing fits. These are nearest. Or see all questions.")
+        "Nothing matches. These come closest. Or see all questions.")
     expect(options).to_have_count(3)
     status = tab.page.get_by_role("status").bounding_box()
     assert status["y"] + status["height"] <= options.first.bounding_box()["y"] + 1
     field.fill("xyzzyx")
     expect(tab.page.get_by_role("status")).to_have_text(
-        "Nothing fits. Try other words, or see all questions.")
+        "Nothing matches. Try other words, or see all questions.")
     field.fill("")
     expect(options).to_have_count(0)
 

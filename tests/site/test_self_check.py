@@ -53,7 +53,7 @@ def test_answers_are_kept(visit):
     boxes = tab.page.locator(".self-check")
     first, second = boxes.nth(0), boxes.nth(1)
     first.get_by_role("button", name="Check").click()
-    expect(first.get_by_role("status")).to_have_text("Choose one first.")
+    expect(first.get_by_role("status")).to_have_text("Choose an answer first.")
     right = int(second.get_attribute("data-right"))
     choose(second, right)
     tab.page.reload()

@@ -132,7 +132,7 @@ def test_a_function_that_does_not_end_leaves_the_file_as_it_was(page):
     write(step_cell(page), cell_text(FIRST, endless))
     assert "after 3 seconds" in " ".join(run(step_cell(page), "own").split())
     assert file_of(page) == kept
-    assert "Right: every step in the file." in judge_file(page)
+    assert "Right: every step in the file passes." in judge_file(page)
 
 
 def test_an_answer_survives_a_reload_and_new_words_in_its_stub(visit):
@@ -152,13 +152,13 @@ def test_an_answer_survives_a_reload_and_new_words_in_its_stub(visit):
 
 def test_a_file_is_opened_judged_and_downloaded(page):
     heard = open_file(page, "All my notes.\n", "notes.py")
-    expect(heard).to_have_text("notes.py holds no function: nothing has changed.")
+    expect(heard).to_have_text("notes.py defines no function, so nothing has changed.")
     assert file_of(page) == ""
     answer(page)
     before = file_of(page)
     broken = before + "def broken(:\n"
     expect(open_file(page, broken)).to_have_text(
-        "lora.py is your lora.py now. check() in a cell judges it.")
+        "lora.py is now your lora.py. check() in a cell judges it.")
     expect(said(step_cell(page))).to_contain_text("Your lora.py has changed: run again.")
     line = before.count("\n") + 1
     assert f"Line {line} of lora.py does not parse" in judge_file(page)
@@ -169,7 +169,7 @@ def test_a_file_is_opened_judged_and_downloaded(page):
     run(step_cell(page), "own")
     assert file_of(page) == before and page.evaluate(FILES)["lora.before.py"] == broken
     open_file(page, broken)  # the same file again
-    expect(heard).to_contain_text("lora.py is your lora.py now")
+    expect(heard).to_contain_text("lora.py is now your lora.py")
     assert file_of(page) == broken
     with page.expect_download() as download:
         page.get_by_role("button", name="Download lora.py").click()
@@ -206,7 +206,7 @@ def test_a_browser_that_keeps_nothing_says_so(visit, script):
     answer(page)
     expect(page.locator(".py-readers-file .py-said")).to_have_text(
         "This browser keeps nothing: download lora.py before you leave.")
-    assert "Right: every step in the file." in judge_file(page)
+    assert "Right: every step in the file passes." in judge_file(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download lora.py").click()
     assert MINE in Path(download.value.path()).read_text("utf-8")

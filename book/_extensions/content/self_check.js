@@ -4,7 +4,7 @@
   const KEY = "self-check";
   const TELLING = `.explorer-plot, .explorer-headline,
     .instrument-picture, .instrument-line, .instrument-norms`;
-  const CHOOSE = "Choose one first.";
+  const CHOOSE = "Choose an answer first.";
   const make = (tag, more) => Object.assign(document.createElement(tag), more);
   const boxes = [...document.querySelectorAll(".self-check")];
   const kept = JSON.parse(localStorage.getItem(KEY)) || {};
@@ -77,7 +77,7 @@
       put(false);
       cover.remove();
     };
-    cover.append("This plot holds the answer. Predict first, or ", button);
+    cover.append("This plot shows the answer. Predict first, or ", button);
     const lay = () =>
       Object.assign(cover.style, {
         left: `${plot.offsetLeft}px`,

@@ -8,7 +8,7 @@
     JSON.parse(localStorage.getItem(`page-python ${location.pathname}`)) || {},
   ).length;
   const cells = saved === 1 ? "1 cell" : `${saved} cells`;
-  if (saved) say(`Your changes of ${cells} are kept in this browser: “Run this page” opens them.`);
+  if (saved) say(`Your changes to ${cells} are kept in this browser. “Run this page” opens them.`);
   const input = document.querySelector(".py-files input"); // on the page that reads a file
   let page = null;
   const begin = async () => {
@@ -16,7 +16,7 @@
     button.disabled = true;
     try {
       if (location.protocol === "file:")
-        throw new Error("a page opened as a file cannot; it needs a server, such as `make serve`");
+        throw new Error("a page opened as a file needs a server, such as `make serve`");
       if (!globalThis.WebAssembly) throw new Error("this browser has no WebAssembly");
       const { start } = await import(
         `${base}_static/page-python/run_page.js?v=${line.dataset.version}`
@@ -24,7 +24,7 @@
       page = await start(line, base);
       if (page) button.remove();
     } catch (error) {
-      say(`Python does not run here: ${error.message}. The page is as it was.`);
+      say(`Python does not run here: ${error.message}. The page is unchanged.`);
     }
     button.disabled = false;
   };

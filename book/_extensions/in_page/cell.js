@@ -6,7 +6,7 @@ import { createEditor } from "./editor.js";
 import { LiveFigure } from "./live_figures.js";
 import { print, rendered } from "./outputs.js";
 
-const NOT_IN_BROWSER = "This cell needs what no browser has: it keeps the output of the book.";
+const NOT_IN_BROWSER = "This cell cannot run in a browser. It shows the book’s output.";
 
 export class Cell {
   ranText = null; // the text that it was last run with, while what stands above has not changed
@@ -97,7 +97,7 @@ export class Cell {
   changed() {
     this.reset.hidden = !this.edited;
     if (this.ranText !== this.text)
-      this.say(this.edited ? "edited" : "", this.edited ? "Changed, not run yet." : "");
+      this.say(this.edited ? "edited" : "", this.edited ? "Changed, but not run yet." : "");
     this.page.changed(this);
   }
 
@@ -137,7 +137,7 @@ export class Cell {
   // It will be run, after others.
   wait() {
     this.setBusy(true);
-    this.say("waiting", "Running what stands above …");
+    this.say("waiting", "Running the cells above …");
   }
 
   begin() {
@@ -190,8 +190,8 @@ export class Cell {
       for (const figure of this.figures) figure.start();
     }
     if (error) this.say("error", "Stopped by an error.");
-    else if (this.page.own) this.say("own", `Run${took}, with your file.`);
-    else if (this.edited) this.say("own", `${this.verdict()}Run${took}, as you have changed it.`);
+    else if (this.page.own) this.say("own", `Run${took} with your file.`);
+    else if (this.edited) this.say("own", `${this.verdict()}Run${took} with your changes.`);
     else this.say("ran", `${this.verdict()}Run${took}.`);
   }
 

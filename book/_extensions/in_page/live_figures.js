@@ -15,7 +15,7 @@ export class LiveFigure {
   }
 
   async at(explorer) {
-    if (!this.python.worker) throw new Error("Python was started anew: run this cell again.");
+    if (!this.python.worker) throw new Error("Python was restarted: run this cell again.");
     return this.page.figure({ handle: this.handle, positions: positionsOf(explorer) });
   }
 

@@ -53,7 +53,7 @@ export class OwnFiles {
     this.restart.hidden = !begun;
     const place = this.memory
       ? "This browser keeps nothing: download lora.py before you leave."
-      : "This browser keeps your lora.py. Download it to have it elsewhere.";
+      : "This browser keeps your lora.py. Download it to use it elsewhere.";
     this.said.textContent = words || (begun ? place : "");
   }
 
@@ -64,11 +64,12 @@ export class OwnFiles {
 
   async open(file) {
     const text = await file.text();
-    if (!HEAD.test(text)) return this.show(`${file.name} holds no function: nothing has changed.`);
+    if (!HEAD.test(text))
+      return this.show(`${file.name} defines no function, so nothing has changed.`);
     const { [NAME]: before } = this.texts;
     const copy = before === undefined ? {} : { "lora.before.py": before };
     this.keep({ ...this.texts, ...copy, [NAME]: text });
-    this.show(`${file.name} is your lora.py now. check() in a cell judges it.`);
+    this.show(`${file.name} is now your lora.py. check() in a cell judges it.`);
     this.hearChange();
   }
 

@@ -12,12 +12,12 @@ export class Python {
     this.worker = new Worker(worker, { type: "module" });
     this.worker.onmessage = ({ data }) => this.heard(data);
     this.worker.onerror = () =>
-      this.end(new Error("the browser refuses its worker, or the worker broke off"));
+      this.end(new Error("the browser refused its worker, or the worker crashed"));
   }
 
   heard({ id, result, error, ended, ...said }) {
     if (id === undefined) return this.tell(said);
-    if (ended) return this.end(new Error("it has ended. The next run starts it anew."));
+    if (ended) return this.end(new Error("it has ended. The next run restarts it."));
     const { resolve, reject } = this.pending.get(id);
     this.pending.delete(id);
     if (error === undefined) resolve(result);

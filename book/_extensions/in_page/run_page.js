@@ -12,9 +12,9 @@ const KEY = `page-python ${location.pathname}`;
 const SETTINGS = "adapter_config.json";
 const READERS_FILE = "lora_book.workshop"; // which reads and writes it
 const KEYS = [
-  "Shift-Enter runs a cell, and what stands above it and has not run.",
-  "Escape, then Tab leaves the editor.",
-  "Large matrix products take much longer here than on your machine: Stop ends them.",
+  "Shift-Enter runs a cell and any cells above it that have not run.",
+  "Escape, then Tab, leaves the editor.",
+  "Large matrix products take much longer in a browser than elsewhere. Stop ends them.",
 ].join(" ");
 
 // The cells that the reader has changed, as this browser
@@ -120,7 +120,7 @@ class Page {
       box = this.waiting("Reading", "Stop");
       if (await this.run(runs.at(-1), true)) {
         this.tellOfSample(false);
-        return tell(`All on this page is now of ${name}. It has not left this machine.${besides}`);
+        return tell(`This page now describes ${name}, which has not left this machine.${besides}`);
       }
       why = runs.find(({ error }) => error)?.error.replace(/^(.*\n)*?\w*Error: /, "") || why;
     } catch (error) {
@@ -132,13 +132,13 @@ class Page {
     if (this.python.worker) await this.python.ask("open", {});
     this.resetAll();
     this.tellOfSample(true);
-    tell(`${why}. The page shows its sample.`);
+    tell(`${why}. The page shows its sample again.`);
   }
 
   // Resolves once Python runs; after a Stop it is started again.
   awake() {
     if (!this.python.worker) {
-      this.outdate("Python was started anew: run again.");
+      this.outdate("Python was restarted: run again.");
       this.waking = this.load();
     }
     return this.waking;
@@ -219,7 +219,7 @@ class Page {
         }
         return true;
       } catch (error) {
-        const why = error instanceof Stopped ? "Stopped." : `Python broke off: ${error.message}`;
+        const why = error instanceof Stopped ? "Stopped." : `Python stopped: ${error.message}`;
         for (const each of new Set([this.running, cell])) each.fail(why);
         return false;
       } finally {
@@ -242,7 +242,7 @@ class Page {
     if (JSON.stringify(now) !== JSON.stringify(files)) this.ownFiles.keep(now);
     if (cell.ranText !== source) {
       for (const each of this.cells)
-        if (each.number > cell.number) each.outdate("What stands above has changed: run again.");
+        if (each.number > cell.number) each.outdate("A cell above has changed: run again.");
     }
     cell.ranText = error ? null : source;
     await cell.end({ error, seconds: (performance.now() - from) / 1000 });

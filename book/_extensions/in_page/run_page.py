@@ -37,7 +37,7 @@ LINE = ('<p class="page-python d-print-none" hidden data-root="{root}" data-vers
         'data-elsewhere="{left_out}" data-notebook="{notebook}"></p>')
 BUTTON = {"type": "javascript", "javascript": "", "text": "Run this page", "label": "run-page",
           "classes": "pst-js-only"}
-WHAT = "Change the cells and run them, here in your browser: {mega:.0f} MB, once"
+WHAT = "Change the cells and run them in your browser ({mega:.0f} MB, loaded once)"
 WHY_NOT = "; its cells need PyTorch, which no browser runs"
 LACK = """
 This site lacks Python in its pages: no button “Run this page”, and on “Your adapter” no file can be

@@ -30,7 +30,7 @@ KEPT = ("kernelspec", "language_info")
 FIGURE = re.compile(r'<figure class="(?:explorer|instrument).*?</figure>', re.DOTALL)
 LINE = re.compile(r'<p class="instrument-line"[^>]*><span>(.*?)</span>')
 BOX = "lora-from-scratch.zip"  # which For teachers links
-INVITE = "Run the cells down to this one, and the plot stands here."
+INVITE = "Run the cells down to this one to see the plot here."
 
 
 def executed(app, pagename) -> Path:

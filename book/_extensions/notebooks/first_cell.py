@@ -9,12 +9,12 @@ from ..imports import imported
 # The extras of lora_book with the packages that ask for them. Whoever has peft has torch as well.
 EXTRAS = {"peft": {"peft", "transformers"}, "torch": {"torch", "safetensors"}}
 CELL = '''\
-# Run this cell first: it installs what this notebook needs, where Python does not have it yet.
+# Run this cell first: it installs the packages that this notebook needs and Python lacks.
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed, this is {{sys.version}}"
+assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed, but this is {{sys.version}}"
 if not all(map(find_spec, {names})):
 {install}'''
 TORCH = "    %pip install --quiet torch --index-url https://download.pytorch.org/whl/cpu\n"

@@ -61,11 +61,11 @@ function attach(field, number) {
     field.ariaExpanded = hits.length > 0;
     activate(-1);
     status.classList.toggle("spoken", hits.fit);
-    if (hits.fit || !query) status.textContent = hits.fit ? `Places: ${hits.length}` : "";
+    if (hits.fit || !query) status.textContent = hits.fit ? `Results: ${hits.length}` : "";
     else {
-      const advice = hits.length ? "These are nearest. Or " : "Try other words, or ";
+      const advice = hits.length ? "These come closest. Or " : "Try other words, or ";
       const all = element("a", { href: ANSWERS }, "see all questions");
-      status.replaceChildren(`Nothing fits. ${advice}`, all, ".");
+      status.replaceChildren(`Nothing matches. ${advice}`, all, ".");
     }
   }
 

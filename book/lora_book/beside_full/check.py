@@ -20,9 +20,9 @@ def matching_rate(rate) -> str:
         answer = positive("The learning rate", ask(rate, G, lr, alpha, sigma))
         ratio = answer * np.sum(np.sign(G) * G) / (lr * alpha * _useful(G, sigma))
         if not close(ratio, 1.0):
-            raise NotYet(f"α = {alpha:g}, σ = {sigma:g}: on average, the first-order decrease of "
-                         f"full fine-tuning is {ratio:.6g} times LoRA's.")
-    return "on average, both first steps have the same first-order decrease."
+            raise NotYet(f"With α = {alpha:g} and σ = {sigma:g}, the average first-order "
+                         f"decrease of full fine-tuning is {ratio:.6g} times LoRA's.")
+    return "on average, the two first steps have the same first-order decrease."
 
 
 def _useful(G: np.ndarray, sigma: float) -> float:

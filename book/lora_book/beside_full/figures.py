@@ -107,4 +107,5 @@ def many_ranks(steps: int = 30) -> dict:
         [log_labelled("rank r", 0.45, 4.8, [4, 32, 256, 4096])],
         [labelled("relative distance", -2.1, 1.05, **power_ticks(-2, 0))],
         f"After {steps_done(steps)} at r = {many.RANKS[-1]:,}, LoRA’s update differs from full "
-        f"fine-tuning’s by {' and by '.join(distances)} (η = {ADAM_RATE:g}), relative to the latter")
+        f"fine-tuning’s by {' and by '.join(distances)} (η = {ADAM_RATE:g}), "
+        "relative to the latter")

@@ -32,5 +32,5 @@ def dropout_backward(backward) -> str:
         return (D * (X @ W0.T + s * (mask * X) @ A.T @ B.T)).sum()
 
     want = gradients(loss, {"A": A, "B": B, "X": X})
-    agree(want, answer, "has s its place?")
-    return "all three gradients agree with the complex step."
+    agree(want, answer, "is s in the right place?")
+    return "all three gradients agree with numerical derivatives of the loss."

@@ -15,12 +15,12 @@ LAYER = {  # left, centre, width and height to scale for n = 3, d = 4, k = 5, r 
 }
 LINES = [  # the headline, what the line reads, what it makes, and what the drawing shows
     ("Forward: U = X·Aᵀ,  H = X·W₀ᵀ + s·U·Bᵀ", tuple(LAYER), "",
-     "Forward, X goes through the frozen W₀ and, in parallel, through A and B."),
+     "In the forward pass, X goes through the frozen W₀ and, in parallel, through A and B."),
     ("Line 1: ∇B = s·Dᵀ·U", ("H", "U"), "B", "The gradient of B needs D and U."),
     ("Line 2: ∇U = s·D·B", ("H", "B"), "U", "The gradient of U needs D and B."),
     ("Line 3: ∇A = (∇U)ᵀ·X", ("U", "X"), "A", "The gradient of A needs ∇U and X."),
     ("Line 4: ∇X = D·W₀ + ∇U·A", ("H", "W₀", "U", "A"), "X",
-     "The gradient of X comes back on both paths. W₀ is used, but gets no gradient."),
+     "The gradient of X is the sum over both paths. W₀ is needed, but gets no gradient."),
 ]
 
 
@@ -66,6 +66,6 @@ def two_gradients(r: int = 4) -> dict:
     drawn.append(say({(k / 2, d + 1.1): coloured("−G, which is never computed", "delta")},
                      size=14))
     return map_drawing(
-        drawn, f"∇A and ∇B have {r * (d + k)} numbers, G would have {d * k}", (-2 - d, k + 0.5),
-        (-4 - d, d + 2.5),
-        f"r = {r}: ∇B has {d * r} numbers, ∇A has {r * k}, and G would have {d * k}")
+        drawn, f"∇A and ∇B together hold {r * (d + k)} numbers, whereas G would hold {d * k}",
+        (-2 - d, k + 0.5), (-4 - d, d + 2.5),
+        f"With r = {r}, ∇B holds {d * r} numbers and ∇A {r * k}, whereas G would hold {d * k}")

@@ -37,6 +37,7 @@ def _problem(rule: str, power: float, r: int, r_first: int, alpha: float, lr: fl
     grown = (s * r) / r_first  # at the first rank s is 1
     want = (r / r_first) ** power
     if not close(grown, want):
-        return (f"the first-order decrease of Adam's first step, ∝ η·s·r, is {grown:.3g} times as "
-                f"large as at the first rank; under this rule it must be {want:.3g} times as large.")
+        return (f"the first-order decrease of Adam's first step, ∝ η·s·r, is {grown:.3g} times "
+                "as large as at the first rank; under this rule it must be "
+                f"{want:.3g} times as large.")
     return ""

@@ -27,18 +27,18 @@ FOLDED = {"start": {start: start for start in TABLE["settings"]["start"]["allowe
           "rate": RATES}
 IN_CHAPTERS = {"rule": RULES, "target": TARGETS, "decay": {0: "0", 0.01: "0.01", 0.1: "0.1"},
                "eps": {1e-8: "1e-8", 1e-4: "1e-4", 1e-2: "0.01"}}
-NAMES = {"start": "start", "optimiser": "optimiser", "rate": "learning rate", "rule": "s",
+NAMES = {"start": "initialisation", "optimiser": "optimiser", "rate": "learning rate", "rule": "s",
          "target": "picture to learn", "decay": "weight decay", "eps": "ε"}
-TICKS = {"alpha": "α ÷ 16", "rate": "η × 4", "start": "start × 4", "eps": "ε ÷ 4",
+TICKS = {"alpha": "α ÷ 16", "rate": "η × 4", "start": "initial A × 4", "eps": "ε ÷ 4",
          "decay": "decay ÷ 4"}
 LEARNED = 0.1  # % of the loss, under which the hat is as it should be
 SLIDER_END = 1000  # of the steps' slider, which moves evenly in their root
 CAPTION = ("Grey: the frozen portrait W₀. Green: ΔW = s·BA, which is added to it. Purple: the "
-           "gradients of A and B, each relative to its largest entry. Dark: below zero. The shade "
-           "is |entry| to the power of {tone}, so that steps 1 and 2 are visible. A is drawn "
-           "uniformly, with seed {seed}. Bars: each field is a factor of two, the mark is the "
-           "value at step 0 (step 1 if that is zero) or before your change, and a dashed box is "
-           "exactly zero.")
+           "gradients of A and B, each relative to its largest entry. Dark: entries below zero. "
+           "The shade is |entry| to the power of {tone}, so that steps 1 and 2 are visible. The "
+           "initial A is uniform, with seed {seed}. Bars: each field is a factor of two. The mark "
+           "is the value at step 0 (step 1 if that is zero) or before your change. A dashed box "
+           "is exactly zero.")
 LABELS = (f'<span class="instrument-names-A"><b>{GRADIENT.format("A")}</b><b class="of-A">A</b>'
           f'</span><span class="instrument-names-B"><b>{GRADIENT.format("B")}</b>'
           '<b class="of-B">B</b></span><span class="instrument-names-W">W₀, frozen, + '
@@ -123,8 +123,8 @@ def _ticks(follows: str) -> str:
         f'<label class="instrument-tick"><input type="checkbox" data-tick="{name}" '
         f'autocomplete="off"{" checked" if name in follows.split("-") else ""}>{text}</label>'
         for name, text in TICKS.items())
-    return ('<div class="instrument-legend"><p>Left: the difference, by powers of ten, 1e-16 to 1. '
-            f"The second run has</p>{boxes}</div>")
+    return ('<div class="instrument-legend"><p>Left: the difference, on a log scale from 1e-16 '
+            f"to 1. The second run has</p>{boxes}</div>")
 
 
 def _twin(second: str) -> str:
@@ -152,14 +152,14 @@ def _line(settings: dict, norms: dict[str, float]) -> str:
     left = float(f"{100 * norms['loss'] / ((target(settings) ** 2).sum() / 2):.2g}")
     numbers = 2 * SIDE * settings["r"]
     if settings["twin"]:
-        return f"Step {step}, two runs."
+        return f"Step {step} of the two runs."
     if step == 0 and norms["delta"] == 0:
         return "Step 0: ΔW is exactly 0, so the portrait is unchanged."
     if left < LEARNED:
-        return (f"Step {step}: the {numbers:,} numbers of A and B have learned the hat. The "
+        return (f"Step {step}: A and B have learned the hat with {numbers:,} numbers. The "
                 "portrait’s 4,096 are unchanged.")
     return (f"Step {step}: {left:g}\u00a0% of the loss is left. {numbers:,} numbers are trained, "
-            "the portrait’s 4,096 are frozen.")
+            "and the portrait’s 4,096 are frozen.")
 
 
 def _shown_norms(run: Run, settings: dict) -> dict[str, float]:
@@ -192,7 +192,7 @@ data-settings="{escape(json.dumps(settings))}">
 <div class="instrument-picture">{_run(pictures_of(run, settings), role, "first run", PAD)}\
 {_run(second, 'aria-hidden="true"', "second run")}
 <div class="instrument-run instrument-gap" aria-hidden="true"><canvas></canvas>\
-<span class="instrument-which">what differs</span></div>
+<span class="instrument-which">difference</span></div>
 {_ticks(settings["twin"])}
 </div>
 <p class="instrument-line" aria-live="polite"><span>{line}</span></p>
@@ -203,8 +203,8 @@ data-settings="{escape(json.dumps(settings))}">
 {_slider("r", "r", [1, 2, 4, 8, 16], settings["r"])}
 {_slider("alpha", "α", TABLE["settings"]["alpha"]["allowed"], settings["alpha"])}
 {_norms(run, norms)}
-<details class="instrument-more"{" open" if full else ""}><summary>start, optimiser, \
-learning rate …</summary>{folded}{_twin(settings["twin"])}</details>
+<details class="instrument-more"{" open" if full else ""}><summary>initialisation, \
+optimiser, learning rate …</summary>{folded}{_twin(settings["twin"])}</details>
 <details class="instrument-numbers"><summary>numbers</summary><textarea readonly rows="8" \
 aria-label="A, B, ΔW and the gradients, as JSON"></textarea></details>
 <details class="instrument-code"><summary>code</summary><pre tabindex="0">{escape(CODE)}</pre>\

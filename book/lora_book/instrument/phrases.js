@@ -19,7 +19,7 @@ export const PHRASES = {
     set: { step: 0 },
     line: async ({ norms, now }) => {
       const { gradB } = await norms(now);
-      return `ΔW and ∇A are exactly 0. ‖∇B‖ is ${gradB.toFixed(2)}, so training can begin.`;
+      return `ΔW is exactly 0, but ‖∇B‖ is ${gradB.toFixed(2)}, so training can begin.`;
     },
   },
   scale: {
@@ -27,7 +27,7 @@ export const PHRASES = {
     was: { r: 4 },
     line: async ({ left, now, was }) => {
       const shares = `${await left(was)}, then ${await left(now)}`;
-      return `From r = 4 to 16: four times as many terms, a quarter of s. Loss left: ${shares}.`;
+      return `From r = 4 to 16, ΔW has four times as many terms and a quarter of s. Loss left: ${shares}.`;
     },
   },
   constant: {
@@ -40,7 +40,7 @@ export const PHRASES = {
         return (await Promise.all(shares)).join(", ").replace(/\s%,/g, ",");
       };
       const [byR, byRoot, undivided] = await Promise.all(Object.keys(RULES).map(ofRule));
-      return `Loss left at r = 1, 4, 16, with α/r: ${byR}. With α/√r: ${byRoot}. With α: ${undivided}.`;
+      return `The loss left at r = 1, 4, 16 is ${byR} with α/r, ${byRoot} with α/√r and ${undivided} with α.`;
     },
   },
   adam: {
@@ -53,16 +53,16 @@ export const PHRASES = {
         return Number((after.delta / before.delta).toPrecision(3));
       };
       const [adam, sgd] = await Promise.all(["Adam", "SGD"].map(growth));
-      return `α × 4: the first ΔW is ${adam} times as large under Adam, ${sgd} times under SGD.`;
+      return `With α × 4, the first ΔW is ${adam} times as large under Adam but ${sgd} times under SGD.`;
     },
   },
   roughly: {
     set: { ...TWIN, twin: "4-alpha-rate" },
-    line: async ({ gap }) => `Second run with α ÷ 16 and η × 4: ${await gap()}`,
+    line: async ({ gap }) => `In a second run with α ÷ 16 and η × 4, ${await gap()}`,
   },
   start: {
     set: { ...TWIN, twin: "4-alpha-rate-start-eps" },
-    line: async ({ gap }) => `With A’s start × 4 and ε ÷ 4 as well: ${await gap()}`,
+    line: async ({ gap }) => `With initial A × 4 and ε ÷ 4 as well, ${await gap()}`,
   },
   first: {
     set: { target: "cone", r: 8, alpha: 8, step: 30 },
@@ -72,7 +72,7 @@ export const PHRASES = {
     set: { target: "cone", r: 16, step: 30 },
     was: { r: 4 },
     line: async ({ left, now, was }) =>
-      `With the same η, the loss left is ${await left(was)} at r = 4 and ${await left(now)} at r = 16.`,
+      `With α and η unchanged, ${await left(was)} of the loss is left at r = 4, ${await left(now)} at r = 16.`,
   },
   both: { set: { start: "both zero" }, playTo: 120 },
 };

@@ -24,7 +24,8 @@ def equivalent_adamw(partner) -> str:
             factors = np.array(answer) / settings / (c, c, 1 / c, 1 / c)
             wrong = "; ".join(f"{name} is {factor:.6g} times what it must be" for name, factor in
                               zip(NAMES, factors, strict=True) if not close(factor, 1, 1e-7))
-            raise NotYet(f"α from {alpha:g} to {new_alpha:g}: the runs differ, because {wrong}.")
+            raise NotYet(f"When α goes from {alpha:g} to {new_alpha:g}, the runs differ, "
+                         f"because {wrong}.")
     return "both runs have the same W after twenty steps of AdamW."
 
 

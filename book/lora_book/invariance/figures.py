@@ -47,8 +47,9 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
                   name="gap", sizes=6)
     return figure([shown], gap_text.capitalize(), [labelled("step", -1.5, STEPS + 1)],
                   [scale.axis("gap between the updates")],
-                  f"{optimiser} with α × 16, or with α and {', '.join(follows) or 'nothing else'}: "
-                  f"{gap_text}", margin={**MARGIN, "l": 76, "t": 12})
+                  f"{optimiser} with α × 16, compared with α and "
+                  f"{', '.join(follows) or 'nothing else'}: {gap_text}",
+                  margin={**MARGIN, "l": 76, "t": 12})
 
 
 def two_numbers(change: str = "α × 16") -> dict:
@@ -61,8 +62,8 @@ def two_numbers(change: str = "α × 16") -> dict:
     traces = [say({(max(size, 1), at): f" {times(size)}" for at, size in enumerate(sizes)},
                   "middle right", 16),
               say({(0, -0.56): "dotted: unchanged"}, "middle right", 12)]
-    headline = (f"{change}: this multiplies the first step of W by {step:.3g} "
-                f"and A’s relative step by {relative:.3g}")
+    headline = (f"With {change}, the first step of W is multiplied by {step:.3g} "
+                f"and the relative step of A by {relative:.3g}")
     return figure(traces, headline,
                   [labelled("times as large", 0, 21, tickvals=[1, 4, 8, 16])],
                   [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
@@ -80,7 +81,7 @@ def roughly() -> dict:
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, [f"   {text}" for text in percent],
                     textposition="middle right", textfont={"size": 14})]
-    return figure(traces, f"With one setting not converted, the runs differ by {percent[-1]} "
+    return figure(traces, f"If one setting is not converted, the runs differ by {percent[-1]} "
                   f"to {percent[0]} of the update",
                   [log_labelled("gap, relative to the update", -6.5, 4.8, [1e-6, 1e-3, 1],
                                 texts=["0.0001 %", "0.1 %", "100 %"])],
@@ -106,7 +107,7 @@ def slide(factor: int = 16) -> dict:
     worth_at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
                 for where in (0.01, 0.1, 1, 10)}
     return figure(
-        traces, f"α × {factor} is worth η × {factor} at first, η × {root:g} in the end",
+        traces, f"α × {factor} is worth η × {factor} at first and η × {root:g} in the end",
         [labelled("distance that A has moved / its initial norm", -3.2, 2.2, **power_ticks(-3, 2))],
         [labelled("equivalent factor on η", -0.3, 6.6, tickvals=list(range(7)),
                   ticktext=[f"× {2**e}" for e in range(7)])],

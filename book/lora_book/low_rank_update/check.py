@@ -16,20 +16,20 @@ def best_approximation(approximate) -> str:
     from the eigenvalues of MMᵀ.
     """
     rng = np.random.default_rng(0)
-    forbidden = NotYet("The exercise asks for it without np.linalg.svd.")
+    forbidden = NotYet("Solve the exercise without np.linalg.svd.")
     for (d, k), r in (((6, 9), 2), ((8, 5), 3), ((6, 9), 1)):
         M = (3.0 ** -np.arange(d))[:, None] * rng.normal(size=(d, k))
         with mock.patch.object(np.linalg, "svd", side_effect=forbidden):
             answer = array("The result", ask(approximate, M, r))
         if answer.shape != M.shape:
-            raise NotYet(f"The result has shape {answer.shape}, it must have {M.shape}.")
+            raise NotYet(f"The result has shape {answer.shape}, but should have {M.shape}.")
         slack = TOL * np.linalg.norm(M)
         rank = np.linalg.matrix_rank(answer, tol=slack)
         if rank > r:
-            raise NotYet(f"For r = {r} the result has rank {rank}, at most {r} is allowed.")
+            raise NotYet(f"With r = {r}, the result has rank {rank}, but at most {r} is allowed.")
         least = np.sqrt(np.sort(np.linalg.eigvalsh(M @ M.T))[:-r].clip(0).sum())
         error = np.linalg.norm(M - answer)
         if error > least + slack:
-            raise NotYet(f"For r = {r} its error is {error:.3g}, the least possible is "
-                         f"{least:.3g}.")
-    return "of the rank that is allowed, and no matrix of that rank has a smaller error."
+            raise NotYet(f"With r = {r}, the error is {error:.3g}, "
+                         f"but {least:.3g} is possible.")
+    return "the rank is at most r, and no matrix of such a rank has a smaller error."

@@ -37,7 +37,7 @@ def outer_products() -> dict:
             numbers[corner + k + 0.75, -d / 2] = "=" if name == f"term {r}" else "+"
         left = corner + k + 1.5
     return drawing([*parts, say(numbers, size=11)], "", (-0.3, left - 1.2), (-d - 1.4, r + 0.7),
-                   f"{r} terms of rank 1, each a column of B times a row of A; their sum, BA, "
+                   f"{r} terms of rank 1, each a column of B times a row of A, add up to BA, which "
                    f"has rank {np.linalg.matrix_rank(B @ A)}")
 
 
@@ -55,9 +55,9 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     left_out = f"{100 * missing:.0f} % of the picture’s norm"
     leave = "1 term leaves" if r == 1 else f"{r} terms leave"
     shown, headline = {
-        VIEWS[0]: (best, f"{r} × ({d} + {k}) = {stored} numbers make this"),
-        VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"Term {r} alone: one column times one row"),
-        VIEWS[2]: (M - best, f"{leave} {left_out} out")}[view]
+        VIEWS[0]: (best, f"Rank {r} stores {r} × ({d} + {k}) = {stored} numbers"),
+        VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"Term {r} is one column of B times one row of A"),
+        VIEWS[2]: (M - best, f"{leave} out {left_out}")}[view]
 
     is_last = np.arange(r) == r - 1
     lit = is_last if view == VIEWS[1] else np.full(r, True)
@@ -80,8 +80,8 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
               dotted(-0.5, -1.5 - d, k, d, thick=1), dotted(left, -0.5, d, d, thick=1)]
 
     return map_drawing(parts, headline, (left - 0.5, k + 0.5), (-4 - d, d + 11),
-                       f"r = {r}: {stored} numbers instead of {M.size}, and the error is "
-                       f"{100 * missing:.2f} % of the picture")
+                       f"Rank {r} stores {stored} numbers instead of {M.size}, and the error is "
+                       f"{100 * missing:.2f} % of the picture’s norm")
 
 
 def singular_values() -> dict:
@@ -105,6 +105,6 @@ def singular_values() -> dict:
                        name=f"term {i + 1}", x0=left, y0=top),
                   say({(left, top + d + 2): f"{i + 1}: {value:.2g}"}, "middle right", 12,
                       colour=colour)]
-    headline = f"{above} pairs stand above the noise"
+    headline = f"{above} of {len(values)} singular values exceed the largest one of the noise"
     return map_drawing(parts, headline, (-1, COLUMNS * (k + 3) - 3),
                        (-1, (d + 7) * len(values) / COLUMNS), headline)

@@ -51,7 +51,8 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
-        f"{optimiser}: η·α{square} is {number(lr * alpha**power)} on the line, and {outcome}",
+        f"{optimiser}: on the line, η·α{square} is {number(lr * alpha**power)}. "
+        f"In this run, {outcome}",
         headings=[
             f"loss  {key}",
             f"relative loss   {coloured('━ this run', 'rose')}   "
@@ -112,5 +113,6 @@ def _outcome(values: np.ndarray) -> str:
     times = "times" if values[-1] > 1 else "of"
     end = f"ends at {number(values[-1])} {times}"
     if values.max() > 2:
-        return f"the loss rises to {number(values.max())} times and {end} its initial value"
+        highest = number(values.max())
+        return f"the loss rises to {highest} times its initial value and {end} that value"
     return f"the loss {end} its initial value"

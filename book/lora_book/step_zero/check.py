@@ -29,5 +29,5 @@ def three_factor_gradients(gradients) -> str:
         return np.vdot(G, s * B @ M @ A)
 
     want = complex_step.gradients(promised, factors)
-    agree(want, answers, "has s its place?")
-    return "all three gradients agree with the differences of the loss."
+    agree(want, answers, "is s in the right place?")
+    return "all three gradients agree with numerical derivatives of the loss."

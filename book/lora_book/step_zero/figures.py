@@ -26,7 +26,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
     """
     if start == "BA zero" and r == 1:
         return _board([words([0.5], [-1], "needs r ≥ 2")], ["not possible with r = 1", ""],
-                      "the product of two vectors is zero only if one of them is zero")
+                      "The product of two vectors is zero only if one of them is zero")
     history = runs.one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
     return _one_step(norms, history.loss)
@@ -58,4 +58,4 @@ def _one_step(norms: dict[str, np.ndarray], loss: np.ndarray) -> dict:
                           (("exactly 0", zero), ("not 0", other)) if which)
     after = ", ".join(f"{NAMES[q]} = {number(norm[1])}" for q, norm in norms.items())
     return _board(traces, [headline, f"loss {number(loss[0])} → {number(loss[1])}"],
-                  f"after one step {after}", loss.max())
+                  f"After one step, {after}", loss.max())

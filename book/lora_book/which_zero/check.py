@@ -30,7 +30,7 @@ def undo_wide_draw(settings) -> str:
         deltas = _path(task, c * B, answer[:2], answer[2:])
         for step, (W, right) in enumerate(zip(deltas, want, strict=True), start=1):
             agree({f"with c = {c:g}, ΔW after step {step}": right}, [W])
-    return "ΔW is that of the right draw in every step, for two values of c."
+    return "for two values of c, every ΔW is the one that the right B gives."
 
 
 def _path(task, B: np.ndarray, lr, eps) -> list[np.ndarray]:

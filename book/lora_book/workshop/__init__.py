@@ -66,7 +66,8 @@ def answer(name: str) -> None:
     """Print the book's lines of a step that you have solved or taken."""
     step = named(name)
     if whose(step, _readable(step.file)) == "missing":
-        print(f"The book's lines of {name!r} open once the check says ✓; take({name!r}) skips it.")
+        print(f"The book's lines of {name!r} open once the check says ✓. take({name!r}) skips the "
+              "step.")
     else:
         print("\n\n".join(lines(step).values()), end="")
 
@@ -105,7 +106,7 @@ def _file_judged() -> str:
     steps = [step for step in STEPS if step.stands_in(_readable(step.file))]
     for step in steps:
         _judged(step, _readable(step.file))
-    return "every step in the file." if steps else "the file has no step yet."
+    return "every step in the file passes." if steps else "the file has no step yet."
 
 
 def _judged(step: Step, text: str) -> None:
@@ -118,7 +119,7 @@ def _judged(step: Step, text: str) -> None:
         raise
     except Exception as error:
         raise NotYet(f"{step.file} does not run with these lines. {type(error).__name__}: {error}. "
-                     "A definition can use only what the file or it itself contains.") from None
+                     "A definition can use only what it or the file contains.") from None
 
 
 def _lines_of(function) -> tuple[str, str]:
@@ -129,7 +130,7 @@ def _lines_of(function) -> tuple[str, str]:
     text = "".join(linecache.getlines(codes[0].co_filename)) if codes else ""
     present = definitions(text)
     if name not in present:
-        raise NotYet(f"check takes functions that are defined in a cell, and {name} is not. If "
+        raise NotYet(f"check takes functions that are defined in a cell, but {name} is not. If "
                      "it is in the file, check() without arguments judges it there.")
     return name, present[name].text
 

@@ -33,7 +33,7 @@ def call(function, *inputs):
     except Exception as error:
         sentences = [f"{name} stopped{line_in(error, readers_files())} {in_a_line(error)}."]
         if isinstance(error, NameError):
-            sentences.append("A function can use only what the file or it itself contains.")
+            sentences.append("A function can use only what it or the file contains.")
         raise NotYet(*sentences) from error
     if unanswered(result):
         raise NotAnswered

@@ -64,7 +64,7 @@ def restore(file: str = "lora.py") -> None:
         raise FileNotFoundError(f"no check has written {path(file)}: there is nothing to restore")
     keep_copy(file)
     place = write(good.read_text(encoding="utf-8"), file)
-    print(f"The text of the last check is restored, in {place}. Your text is kept in "
+    print(f"The text of the last check is restored in {place}. Your text is kept in "
           f"{path(file).stem}.before.py.")
 
 

@@ -63,7 +63,7 @@ def optimisers(lora, rng, shape):
         for t, g in enumerate(gradients, 1):
             answer = call(rule, p, g, state, 0.05, *settings)
             if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-                raise NotYet(f"{name} must return two things, the parameter and the state.")
+                raise NotYet(f"{name} must return two values, the parameter and the state.")
             p, state = answer
             results[f"{name}{settings or ''}, the parameter after step {t}"] = p
     return results

@@ -112,7 +112,7 @@ def test_by_hand(size):
     same(U, wanted_U, "U is X Aᵀ")
     same(H, wanted_H, "H is X W0ᵀ + s U Bᵀ")
     grads = called(function("backward"), D, X, wanted_U, W0, A, B, 0.7)
-    assert len(grads) == 3, "backward returns the gradients of A, B and X, in this order"
+    assert len(grads) == 3, "backward must return the gradients of A, B and X, in this order"
     wanted = our_backward(D, X, wanted_U, W0, A, B, 0.7)
     same(grads[0], wanted[0], "the gradient of A")
     same(grads[1], wanted[1], "the gradient of B")
@@ -122,12 +122,12 @@ def test_by_hand(size):
 def test_step_zero():
     start = function("start")
     A, B = called(start, 20, 300, 40, np.random.default_rng(1))
-    assert np.shape(A) == (40, 300) and np.shape(B) == (20, 40), "A is (r, k) and B is (d, r)"
-    assert not np.any(B), "B is zero at the start"
+    assert np.shape(A) == (40, 300) and np.shape(B) == (20, 40), "A must be (r, k) and B (d, r)"
+    assert not np.any(B), "B must be zero at the start"
     bound = 1 / math.sqrt(300)
     assert np.abs(A).max() <= bound * (1 + 1e-9), "an entry of A lies outside ±1/√k"
     assert np.min(A) < -0.99 * bound and np.max(A) > 0.99 * bound, "A does not reach ±1/√k"
-    assert np.std(A) == pytest.approx(bound / math.sqrt(3), rel=0.03), "A is not uniform"
+    assert np.std(A) == pytest.approx(bound / math.sqrt(3), rel=0.03), "A must be uniform"
     again, other = (start(20, 300, 40, np.random.default_rng(seed))[0] for seed in (1, 2))
     assert np.array_equal(A, again), "the same seed must give the same A: draw from rng alone"
     assert not np.array_equal(A, other), "another seed must give another A"
@@ -165,7 +165,7 @@ def test_training(size):
     X, Y, _, W0, A, B = numbers(size)
     train = function("train", forward=our_forward, backward=our_backward)
     got = called(train, X, Y, W0, A, B, 0.7, 0.1, 3, half_after_the_first)
-    assert len(got) == 3, "train returns A, B and the list of the losses"
+    assert len(got) == 3, "train must return A, B and the list of losses"
     losses = []
     for lr in (0.1, 0.05, 0.05):
         H, U = our_forward(X, W0, A, B, 0.7)
@@ -223,7 +223,7 @@ def test_load(tmp_path, use_rslora):
     folder = tmp_path if use_rslora else str(tmp_path)
     layers = called(function("load", scale=our_scale), folder)
     alphas = {"0": 8, "block.1.q": 6 if use_rslora else 8, "block.10.xq": 8}
-    assert set(layers) == set(alphas), "the names of the layers, without base_model.model."
+    assert set(layers) == set(alphas), "the keys must be layers' names, without base_model.model."
     for name, (A, B, s) in layers.items():
         assert np.array_equal(A, matrices[name, "A"]), f"A of {name}"
         assert np.array_equal(B, matrices[name, "B"]), f"B of {name}"
@@ -249,7 +249,7 @@ def test_layer():
     assert np.array_equal(H.detach(), wanted), "the last bits are not PEFT's: multiply by s last"
     H.backward(torch.tensor(D))
     trained = {name: value for name, value in layer.named_parameters() if value.requires_grad}
-    assert set(trained) == {"A", "B"}, "only A and B are trained"
+    assert set(trained) == {"A", "B"}, "A and B must be trained, and nothing else"
     grad_A, grad_B, _ = our_backward(D, X, X @ A.T, W0, A, B, 0.7)
     for name, wanted in {"A": grad_A, "B": grad_B}.items():
         assert trained[name].grad is not None, f"{name} gets no gradient"
