@@ -136,6 +136,13 @@ def test_what_is_wrong_is_said(delta, words, capsys):
     assert "delta" not in file.read()
 
 
+def test_what_is_wrong_in_the_layer_is_said(capsys):
+    layer = named("layer")
+    text = lines(layer)["LoRALinear"].replace("* self.s", "* self.s * 3")
+    run_cell(cell_of(layer, {"LoRALinear": text}))
+    assert re.search(r"LoRALinear\(\[\[.*\) returned \[\[", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("delta", [
     "def delta(A, B, s):\n    print('here')\n    return (B @ A * s).tolist()",
     "def delta(A, B, s):\n    return np.float32(s) * np.float32(B) @ np.float32(A)",

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import math
 import reprlib
 import sys
 import time
@@ -95,8 +96,9 @@ def in_words(value, wanted) -> str:
 
 
 def _short(value) -> str:
-    if getattr(value, "size", 1) > 12:
-        return f"<{' × '.join(map(str, np.shape(value)))}>"
-    if hasattr(value, "shape"):
-        return np.array2string(np.asarray(value), precision=3, separator=", ").replace("\n", "")
-    return getattr(value, "__name__", None) or reprlib.repr(value)
+    if not hasattr(value, "shape"):
+        return getattr(value, "__name__", None) or reprlib.repr(value)
+    if math.prod(value.shape) > 12:
+        return f"<{' × '.join(map(str, value.shape))}>"
+    numbers = np.array(value.tolist())
+    return np.array2string(numbers, precision=3, separator=", ").replace("\n", "")
