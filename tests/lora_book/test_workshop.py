@@ -126,7 +126,8 @@ MERGE = "def merge(W0, A, B, s):\n    return W0 + delta(A, B, s)\n"
     ("def delta(A, B, s):\n    A *= s\n    return B @ A", "changes its argument 1"),
     ("def delta(A, B, s):\n    return helper(A, B)\ndef helper(A, B): return 1",
      "can use only what the file"),
-    ("def delta(A, B, s=helper):\n    return 1", "does not run with these lines"),
+    ("def delta(A, B, s=helper):\n    return 1",
+     "lora.py stopped in line 11, `def delta(A, B, s=helper):`. NameError"),
     ("def delta(A, B, s):\n    return 'ΔW'", "UFuncTypeError"),
     ("def delta(A, B, s):\n    return 3 * B @ A * s", "returned [[")])
 def test_what_is_wrong_is_said(delta, words, capsys):

@@ -26,16 +26,8 @@ def call(function, *inputs):
     """
     name = getattr(function, "__name__", type(function).__name__)
     copies = copy.deepcopy(inputs)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), limited(name):
-            result = function(*copies)
-    except TimeoutError as error:
-        raise NotYet(str(error)) from None
-    except Exception as error:
-        sentences = [f"{name} stopped{line_in(error, readers_files())} {in_a_line(error)}."]
-        if isinstance(error, NameError):
-            sentences.append("A function can use only what the file or it itself contains.")
-        raise NotYet(*sentences) from error
+    with contextlib.redirect_stdout(io.StringIO()), in_sentences(name), limited(name):
+        result = function(*copies)
     if unanswered(result):
         raise NotAnswered
     for number, (old, new) in enumerate(zip(inputs, copies, strict=True), 1):
@@ -44,6 +36,26 @@ def call(function, *inputs):
                          "it: return a new array instead.")
     history.append((name, inputs, result))
     return result
+
+
+@contextlib.contextmanager
+def in_sentences(name: str):
+    """Raise NotYet where what is run fails or takes too long.
+
+    Args:
+        name: what is run, for the sentence.
+    """
+    try:
+        yield
+    except NotYet:
+        raise
+    except TimeoutError as error:
+        raise NotYet(str(error)) from None
+    except Exception as error:
+        sentences = [f"{name} stopped{line_in(error, readers_files())} {in_a_line(error)}."]
+        if isinstance(error, NameError):
+            sentences.append("A function can use only what the file or it itself contains.")
+        raise NotYet(*sentences) from error
 
 
 def readers_files() -> set[str]:

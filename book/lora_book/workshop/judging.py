@@ -3,7 +3,7 @@ a cell has defined."""
 
 import numpy as np
 
-from lora_book.shared.verdict import NotAnswered, NotYet, agree, array, close
+from lora_book.shared.verdict import NotYet, agree, array, close
 
 from . import calls
 from .file import books, completed, module_of
@@ -14,23 +14,22 @@ from .trials import SHAPES, TRIALS
 TOLD_APART = (1, 2, 3, 4)  # the draws by which slips are told apart
 
 
-@np.errstate(all="ignore")  # what is not a number is said in words
 def judge(step: Step, text: str) -> None:
     """Run a step's trial on a text, from the smallest shape on.
 
     Raises:
         NotYet: says what is wrong; NotAnswered where nothing stands there yet.
     """
-    module = completed(text, step.file)
     right = books(step.file)
-    for number in range(len(SHAPES)):
-        wanted = outcome(step, right, number)
-        calls.history.clear()
-        result = outcome(step, module, number)
-        if isinstance(result, NotAnswered):
-            raise result
-        if not alike(result, wanted):
-            explain(step, module, result, wanted)
+    # what is not a number is said in words
+    with np.errstate(all="ignore"), calls.in_sentences(step.file):
+        module = completed(text, step.file)
+        for number in range(len(SHAPES)):
+            wanted = outcome(step, right, number)
+            calls.history.clear()
+            result = outcome(step, module, number)
+            if not alike(result, wanted):
+                explain(step, module, result, wanted)
 
 
 def outcome(step: Step, module, number: int) -> dict | NotYet:
