@@ -72,27 +72,26 @@ def _good(place: Path) -> Path:
     return place.with_name(f".{place.name}")
 
 
-def module_of(name: str, *texts: tuple[str, str]) -> types.ModuleType:
-    """Run texts, each after the one before, as one module.
+def executed(text: str, place: str, module: types.ModuleType | None = None) -> types.ModuleType:
+    """Run a text as a module, or in one that another text has made.
 
     Args:
-        texts: (file, text), the file for the lines of tracebacks.
+        place: the file for the lines of tracebacks.
     """
-    module = types.ModuleType(name)
-    for place, text in texts:
-        linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
-        exec(compile(text, place, "exec", dont_inherit=True), module.__dict__)
+    module = module or types.ModuleType("lora")
+    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
+    exec(compile(text, place, "exec"), vars(module))
     return module
 
 
 def books(file: str) -> types.ModuleType:
     """The book's text, run anew."""
-    return module_of("book", (f"the book's {file}", whole(file)))
+    return executed(whole(file), f"the book's {file}")
 
 
 def completed(text: str, file: str) -> types.ModuleType:
     """A reader's text, run over the book's, so that the book's lines stand in where it has none."""
-    module = module_of("lora", (f"the book's {file}", whole(file)), (str(path(file)), text))
+    module = executed(text, str(path(file)), books(file))
     if "scale" in definitions(text) and not named("rules").stands_in(text):
         module.scale = _with_rules(module.scale, books(file).scale)
     return module
