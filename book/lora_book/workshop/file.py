@@ -1,10 +1,9 @@
 """The reader's file on disk: read as it is, written beside and renamed, never imported.
 
 It lies in the folder in which Python runs, which all notebooks share. While the book is built there
-is no reader: nothing is read, and nothing written.
+is no reader, and nothing is read.
 """
 
-import contextlib
 import linecache
 import os
 import sys
@@ -19,16 +18,16 @@ from .steps import definitions, named, whole
 HEADS = {file: whole(file).partition("\n\n\n#")[0] + "\n" for file in ("lora.py", "lora_torch.py")}
 
 
-def path(file: str = "lora.py") -> Path:
+def path(file: str) -> Path:
     return Path(file).resolve()
 
 
 def read(file: str = "lora.py") -> str:
     """The reader's text, or the head of one that is not begun."""
-    if os.environ.get(STATIC):
-        return HEADS[file]
     place = path(file)
-    return place.read_text(encoding="utf-8") if place.is_file() else HEADS[file]
+    if os.environ.get(STATIC) or not place.is_file():
+        return HEADS[file]
+    return place.read_text(encoding="utf-8")
 
 
 def write(text: str, file: str = "lora.py") -> str:
@@ -40,21 +39,17 @@ def write(text: str, file: str = "lora.py") -> str:
     Raises:
         OSError: the folder takes no file.
     """
-    if os.environ.get(STATIC):
-        return "nowhere, because the book is being built"
     place = path(file)
     for target in (_good(place), place):
         beside = target.with_suffix(f".{os.getpid()}.new")
         beside.write_text(text, encoding="utf-8")
-        os.replace(beside, target)
+        beside.replace(target)
     return str(place) if sys.platform != "emscripten" else f"{file}, which your browser keeps"
 
 
-def keep_copy(file: str = "lora.py") -> None:
+def keep_copy(file: str) -> None:
     """Keep the present text beside the file, as lora.before.py."""
-    copy = path(file).with_suffix(".before.py")
-    with contextlib.suppress(OSError):
-        copy.write_text(read(file), encoding="utf-8")
+    path(file).with_suffix(".before.py").write_text(read(file), encoding="utf-8")
 
 
 def restore(file: str = "lora.py") -> None:
