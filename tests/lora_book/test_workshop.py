@@ -126,7 +126,8 @@ MERGE = "def merge(W0, A, B, s):\n    return W0 + delta(A, B, s)\n"
     ("def delta(A, B, s):\n    A *= s\n    return B @ A", "changes its argument 1"),
     ("def delta(A, B, s):\n    return helper(A, B)\ndef helper(A, B): return 1",
      "can use only what it or the file"),
-    ("def delta(A, B, s=helper):\n    return 1", "does not run with these lines"),
+    ("def delta(A, B, s=helper):\n    return 1",
+     "lora.py stopped in line 11, `def delta(A, B, s=helper):`. NameError"),
     ("def delta(A, B, s):\n    return 'ΔW'", "UFuncTypeError"),
     ("def delta(A, B, s):\n    return 3 * B @ A * s", "returned [[")])
 def test_what_is_wrong_is_said(delta, words, capsys):
@@ -134,6 +135,13 @@ def test_what_is_wrong_is_said(delta, words, capsys):
     run_cell(text)
     assert words in capsys.readouterr().out
     assert "delta" not in file.read()
+
+
+def test_what_is_wrong_in_the_layer_is_said(capsys):
+    layer = named("layer")
+    text = lines(layer)["LoRALinear"].replace("* self.s", "* self.s * 3")
+    run_cell(cell_of(layer, {"LoRALinear": text}))
+    assert re.search(r"LoRALinear\(\[\[.*\) returned \[\[", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("delta", [
@@ -244,8 +252,8 @@ def test_the_whole_runs_as_a_program(folder):
     assert titles == ["1", "2", "3", "4", "5", "7", "8"]
 
 
-def test_no_reader_no_file(folder, monkeypatch, capsys):
+def test_no_reader_s_file_is_in_the_book(monkeypatch):
+    file.write(file.read() + MERGE)
+    assert yours().merge.__code__ != BOOK.merge.__code__
     monkeypatch.setenv(file.STATIC, "1")
-    run_cell(cell_of(FIRST))
-    take("by-hand")
-    assert not list(folder.iterdir()) and yours().delta.__code__ == BOOK.delta.__code__
+    assert yours().merge.__code__ == BOOK.merge.__code__

@@ -117,9 +117,6 @@ def _judged(step: Step, text: str) -> None:
     except NotYet as problem:
         problem.args = (f"Step {step.number}, {step.title}.", *problem.args)
         raise
-    except Exception as error:
-        raise NotYet(f"{step.file} does not run with these lines. {type(error).__name__}: {error}. "
-                     "A definition can use only what it or the file contains.") from None
 
 
 def _lines_of(function) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import math
 import reprlib
 import sys
 import time
@@ -25,16 +26,8 @@ def call(function, *inputs):
     """
     name = getattr(function, "__name__", type(function).__name__)
     copies = copy.deepcopy(inputs)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), limited(name):
-            result = function(*copies)
-    except TimeoutError as error:
-        raise NotYet(str(error)) from None
-    except Exception as error:
-        sentences = [f"{name} stopped{line_in(error, readers_files())} {in_a_line(error)}."]
-        if isinstance(error, NameError):
-            sentences.append("A function can use only what it or the file contains.")
-        raise NotYet(*sentences) from error
+    with contextlib.redirect_stdout(io.StringIO()), in_sentences(name), limited(name):
+        result = function(*copies)
     if unanswered(result):
         raise NotAnswered
     for number, (old, new) in enumerate(zip(inputs, copies, strict=True), 1):
@@ -43,6 +36,26 @@ def call(function, *inputs):
                          "it: return a new array instead.")
     history.append((name, inputs, result))
     return result
+
+
+@contextlib.contextmanager
+def in_sentences(name: str):
+    """Raise NotYet where what is run fails or takes too long.
+
+    Args:
+        name: what is run, for the sentence.
+    """
+    try:
+        yield
+    except NotYet:
+        raise
+    except TimeoutError as error:
+        raise NotYet(str(error)) from None
+    except Exception as error:
+        sentences = [f"{name} stopped{line_in(error, readers_files())} {in_a_line(error)}."]
+        if isinstance(error, NameError):
+            sentences.append("A function can use only what it or the file contains.")
+        raise NotYet(*sentences) from error
 
 
 def readers_files() -> set[str]:
@@ -95,8 +108,9 @@ def in_words(value, wanted) -> str:
 
 
 def _short(value) -> str:
-    if getattr(value, "size", 1) > 12:
-        return f"<{' × '.join(map(str, np.shape(value)))}>"
-    if hasattr(value, "shape"):
-        return np.array2string(np.asarray(value), precision=3, separator=", ").replace("\n", "")
-    return getattr(value, "__name__", None) or reprlib.repr(value)
+    if not hasattr(value, "shape"):
+        return getattr(value, "__name__", None) or reprlib.repr(value)
+    if math.prod(value.shape) > 12:
+        return f"<{' × '.join(map(str, value.shape))}>"
+    numbers = np.array(value.tolist())
+    return np.array2string(numbers, precision=3, separator=", ").replace("\n", "")

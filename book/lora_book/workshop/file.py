@@ -1,10 +1,9 @@
 """The reader's file on disk: read as it is, written beside and renamed, never imported.
 
 It lies in the folder in which Python runs, which all notebooks share. While the book is built there
-is no reader: nothing is read, and nothing written.
+is no reader, and nothing is read.
 """
 
-import contextlib
 import linecache
 import os
 import sys
@@ -19,16 +18,16 @@ from .steps import definitions, named, whole
 HEADS = {file: whole(file).partition("\n\n\n#")[0] + "\n" for file in ("lora.py", "lora_torch.py")}
 
 
-def path(file: str = "lora.py") -> Path:
+def path(file: str) -> Path:
     return Path(file).resolve()
 
 
 def read(file: str = "lora.py") -> str:
     """The reader's text, or the head of one that is not begun."""
-    if os.environ.get(STATIC):
-        return HEADS[file]
     place = path(file)
-    return place.read_text(encoding="utf-8") if place.is_file() else HEADS[file]
+    if os.environ.get(STATIC) or not place.is_file():
+        return HEADS[file]
+    return place.read_text(encoding="utf-8")
 
 
 def write(text: str, file: str = "lora.py") -> str:
@@ -40,21 +39,17 @@ def write(text: str, file: str = "lora.py") -> str:
     Raises:
         OSError: the folder takes no file.
     """
-    if os.environ.get(STATIC):
-        return "nowhere, because the book is being built"
     place = path(file)
     for target in (_good(place), place):
         beside = target.with_suffix(f".{os.getpid()}.new")
         beside.write_text(text, encoding="utf-8")
-        os.replace(beside, target)
+        beside.replace(target)
     return str(place) if sys.platform != "emscripten" else f"{file}, which your browser keeps"
 
 
-def keep_copy(file: str = "lora.py") -> None:
+def keep_copy(file: str) -> None:
     """Keep the present text beside the file, as lora.before.py."""
-    copy = path(file).with_suffix(".before.py")
-    with contextlib.suppress(OSError):
-        copy.write_text(read(file), encoding="utf-8")
+    path(file).with_suffix(".before.py").write_text(read(file), encoding="utf-8")
 
 
 def restore(file: str = "lora.py") -> None:
@@ -72,27 +67,26 @@ def _good(place: Path) -> Path:
     return place.with_name(f".{place.name}")
 
 
-def module_of(name: str, *texts: tuple[str, str]) -> types.ModuleType:
-    """Run texts, each after the one before, as one module.
+def executed(text: str, place: str, module: types.ModuleType | None = None) -> types.ModuleType:
+    """Run a text as a module, or in one that another text has made.
 
     Args:
-        texts: (file, text), the file for the lines of tracebacks.
+        place: the file for the lines of tracebacks.
     """
-    module = types.ModuleType(name)
-    for place, text in texts:
-        linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
-        exec(compile(text, place, "exec", dont_inherit=True), module.__dict__)
+    module = module or types.ModuleType("lora")
+    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
+    exec(compile(text, place, "exec"), vars(module))
     return module
 
 
 def books(file: str) -> types.ModuleType:
     """The book's text, run anew."""
-    return module_of("book", (f"the book's {file}", whole(file)))
+    return executed(whole(file), f"the book's {file}")
 
 
 def completed(text: str, file: str) -> types.ModuleType:
     """A reader's text, run over the book's, so that the book's lines stand in where it has none."""
-    module = module_of("lora", (f"the book's {file}", whole(file)), (str(path(file)), text))
+    module = executed(text, str(path(file)), books(file))
     if "scale" in definitions(text) and not named("rules").stands_in(text):
         module.scale = _with_rules(module.scale, books(file).scale)
     return module

@@ -3,10 +3,10 @@ a cell has defined."""
 
 import numpy as np
 
-from lora_book.shared.verdict import NotAnswered, NotYet, agree, array, close
+from lora_book.shared.verdict import NotYet, agree, array
 
 from . import calls
-from .file import books, completed, module_of
+from .file import books, completed, executed
 from .slips import SLIPS
 from .steps import Step, whole
 from .trials import SHAPES, TRIALS
@@ -14,23 +14,22 @@ from .trials import SHAPES, TRIALS
 TOLD_APART = (1, 2, 3, 4)  # the draws by which slips are told apart
 
 
-@np.errstate(all="ignore")  # what is not a number is said in words
 def judge(step: Step, text: str) -> None:
     """Run a step's trial on a text, from the smallest shape on.
 
     Raises:
         NotYet: says what is wrong; NotAnswered where nothing stands there yet.
     """
-    module = completed(text, step.file)
     right = books(step.file)
-    for number in range(len(SHAPES)):
-        wanted = outcome(step, right, number)
-        calls.history.clear()
-        result = outcome(step, module, number)
-        if isinstance(result, NotAnswered):
-            raise result
-        if not alike(result, wanted):
-            explain(step, module, result, wanted)
+    # what is not a number is said in words
+    with np.errstate(all="ignore"), calls.in_sentences(step.file):
+        module = completed(text, step.file)
+        for number in range(len(SHAPES)):
+            wanted = outcome(step, right, number)
+            calls.history.clear()
+            result = outcome(step, module, number)
+            if not alike(result, wanted):
+                explain(step, module, result, wanted)
 
 
 def outcome(step: Step, module, number: int) -> dict | NotYet:
@@ -47,26 +46,31 @@ def alike(one: dict | NotYet, other: dict | NotYet) -> bool:
         error = getattr(one, "__cause__", None)
         return error is not None and repr(error) == repr(getattr(other, "__cause__", None))
     try:
-        return all(close(array(name, one[name]), array(name, value))
-                   for name, value in other.items())
+        compare(one, other)
     except NotYet:
         return False
+    return True
+
+
+def compare(result: dict, wanted: dict) -> None:
+    """Raise NotYet with the first thing that is not as wanted, and the call that gave it."""
+    for name, value in wanted.items():
+        try:
+            agree({name: array(name, value)}, [result[name]])
+        except NotYet as problem:
+            raise NotYet(*problem.args, calls.in_words(result[name], value)) from None
 
 
 def explain(step: Step, module, result: dict | NotYet, wanted: dict) -> None:
     """Raise NotYet with the sentence of the slip that gives the same, else with what differs."""
     if isinstance(result, NotYet) and result.__cause__ is None:
         raise result
-    results = [outcome(step, module, number) for number in TOLD_APART]
+    outcomes = {number: outcome(step, module, number) for number in TOLD_APART}
     for slip in SLIPS[step.name]:
-        wrong = module_of("slip", (f"a slip in {step.file}", slip.made_in(whole(step.file))))
-        if all(alike(own, outcome(step, wrong, number))
-               for number, own in zip(TOLD_APART, results, strict=True)):
+        wrong = executed(slip.made_in(whole(step.file)), "a slip")
+        if all(alike(readers, outcome(step, wrong, number))
+               for number, readers in outcomes.items()):
             raise NotYet(slip.sentence)
     if isinstance(result, NotYet):
         raise result
-    for name, value in wanted.items():
-        try:
-            agree({name: array(name, value)}, [result[name]])
-        except NotYet as problem:
-            raise NotYet(*problem.args, calls.in_words(result[name], value)) from None
+    compare(result, wanted)
