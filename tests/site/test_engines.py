@@ -200,7 +200,7 @@ def test_a_reader_s_own_files_are_drawn(engine, site, tmp_path):
         const last = (css) => [...document.querySelectorAll(css)].filter(
             (each) => each.checkVisibility()).at(-1).textContent;
         return [last(".findings"), last(".explorer-headline")]""")
-    assert "layout peft, 9 modules" in findings and "there is none" in findings
+    assert "layout peft, 9 modules" in findings and "faults we look for was found" in findings
     assert "1 of 4 kept" in components
 
 
