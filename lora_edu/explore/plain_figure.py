@@ -192,5 +192,4 @@ def _array(array: np.ndarray, where: str, path: str) -> np.ndarray | list:
 
 
 def _not_finite(where: str, path: str, value) -> ExploreError:
-    return ExploreError(f"{where}: {path} is {value}; figures must be finite "
-                        "(None makes a gap)")
+    return ExploreError(f"{where}: {path} must be finite, or None for a gap, got {value}")
