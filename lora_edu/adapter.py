@@ -22,7 +22,7 @@ def scaling(r: int, alpha: float, rule: str = "lora") -> float:
     """The factor ``s`` in front of B·A.
 
     Args:
-        r: The rank, at least 1. One above min(d, k) is legitimate: it only stops being low.
+        r: The rank, at least 1. It may exceed min(d, k), but is then no longer low.
         alpha: A number above 0.
         rule: ``"lora"`` (α/r), ``"rslora"`` (α/√r) or ``"none"`` (α).
 
@@ -44,7 +44,7 @@ def scaling(r: int, alpha: float, rule: str = "lora") -> float:
 class Adapter(checks.ReadOnly):
     """A low-rank update ΔW = scaling · B · A of a frozen matrix.
 
-    A and B are copied and cannot be written to: what was checked stays as it was.
+    A and B are read-only copies, so the values that were checked cannot change later.
 
     Args:
         A: (r, k).
@@ -106,8 +106,8 @@ class Adapter(checks.ReadOnly):
     def gradients(self, G) -> tuple[np.ndarray, np.ndarray]:
         """(∇A, ∇B) = (s·Bᵀ·G, s·G·Aᵀ) from G = ∂L/∂W (d, k), shapes (r, k) and (d, r).
 
-        Each gradient carries the *other* matrix as a factor, which is why a zero matrix silences
-        its partner and not itself.
+        Each gradient is multiplied by the *other* matrix, so a zero matrix makes the gradient of
+        the other one zero, not its own.
         """
         G = checks.matrix("G", G, self.shape)
         return self.scaling * (self.B.T @ G), self.scaling * (G @ self.A.T)

@@ -9,11 +9,11 @@ from lora_edu.optim_base import Arrays, Optimiser, check_optimiser, check_settin
 
 @dataclass(frozen=True)
 class Clipped(Optimiser):
-    """An optimiser whose gradients are clipped first, by the norm of all of them together.
+    """An optimiser that first clips its gradients by their common norm.
 
     g ← g · min(1, max_norm / (N + eps)) with N² = Σ‖g‖² over all arrays, as
-    ``torch.nn.utils.clip_grad_norm_`` (whose eps is fixed at 1e-6). One NaN makes all of them NaN.
-    Of a stack of runs each has a norm of its own; :func:`sweep` takes
+    ``torch.nn.utils.clip_grad_norm_`` (whose eps is fixed at 1e-6). One NaN makes all gradients
+    NaN. In a stack of runs, each run has its own norm; :func:`sweep` takes
     ``optimiser=lambda lr: Clipped(Adam(lr), 1.0)``.
 
     Example:

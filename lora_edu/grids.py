@@ -32,21 +32,22 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
           optimiser: str | Callable = "Adam", rule: str = "lora",
           distribution: str | float = "kaiming_uniform", executor: Executor | None = None,
           progress: bool = False, **settings) -> Sweep:
-    """Train every combination of r, alpha, lr, start and seed at once; a whole grid in one call.
+    """Train every combination of r, alpha, lr, start and seed in one call.
 
     The same call gives the same bits on the same machine, whatever the executor and the number of
-    its workers and of BLAS's threads. Runs of one rank are stepped together, in pieces of some
-    2 MB that the grid alone decides, and a run's last bits depend on its neighbours there. So
-    another grid may change a result by some 4e-14 of its size, and where Muon or Adafactor step to
-    and fro about a minimum by 1e-6; another processor, BLAS or NumPy rounds otherwise too. Memory
-    holds the result and one piece a worker. A run that diverges raises nothing: see :class:`Sweep`.
+    its workers and of BLAS's threads. Runs of the same rank are stepped together, in pieces of
+    about 2 MB that depend only on the grid, and a run's last bits depend on the other runs in its
+    piece. A different grid may therefore change a result by about 4e-14 of its size, or by 1e-6
+    where Muon or Adafactor oscillate about a minimum. A different processor, BLAS or NumPy also
+    rounds differently. Memory holds the result and one piece per worker. A run that diverges raises
+    no error, see :class:`Sweep`.
 
     Args:
-        problem: A Regression, not a subclass, which would bring a loss of its own.
+        problem: A Regression, not a subclass, which could have a different loss.
         r, alpha, lr, start, seed: One value or a sequence each. A run draws its start as
             ``initial(d, k, r, start, distribution, rng=seed)`` and follows the same path as
             ``train`` does, to rounding.
-        steps: Their number, 0 or more.
+        steps: The number of steps, 0 or more.
         optimiser: A name of ``OPTIMISERS``, in capitals or small letters; an optimiser class, which
             may be your own, see :class:`Optimiser`; or a function of lr that returns one, such as
             ``lambda lr: Clipped(Adam(lr), max_norm=1.0)``, or for LoRA+
@@ -56,7 +57,7 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
         executor: Any ``concurrent.futures.Executor``, such as a process pool, which cannot be sent
             a lambda as the optimiser; or a Dask ``Client``. Default: a thread for each core that
             the process may use, or none where threads are unavailable. An error in a worker names
-            the runs that it had.
+            the runs that the worker had.
         progress: Whether a bar counts the runs (tqdm).
         **settings: Other arguments (``betas=…``) of the optimiser or of that function.
 

@@ -20,13 +20,13 @@ FACTORS = {"above": 1e-100, "below": 1e100}  # their squares neither overflow no
 
 
 def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) -> tuple:
-    """(adapter, optimiser) of the run that has a·A and b·B and, at every step, the same W.
+    """(adapter, optimiser) of a run with a·A and b·B that has the same W at every step.
 
     For powers of two the two runs agree bit for bit (as long as both add in the same order and
     nothing over- or underflows), for other numbers to rounding. A multiplicative schedule of the
     learning rate changes nothing. AdamW's decay is torch's, lr·weight_decay: a decay that is not
     multiplied by lr must not change. If Clipped compares the norm over several adapters, all of
-    them must have the same a, and nothing else may be under that norm. Adafactor's floor ``eps1``
+    them must have the same a, and that norm may include nothing else. Adafactor's floor ``eps1``
     does not follow, so its runs agree only as long as it acts in neither of them: while the mean
     of R is at least eps1, and V at least eps1² wherever a gradient is not 0. By default that ends
     where gradients come down to 1.5e-8, and ``eps1=1e-100`` puts it out of reach.
@@ -42,8 +42,8 @@ def equivalent(adapter: Adapter, optimiser, a: float, b: float | None = None) ->
     Raises:
         TypeError: For an optimiser without ``powers``.
         ValueError: Unless a and b are in that range, and for Clipped with a ≠ b: clipping compares
-            the norm of both gradients together with one number, and that norm does not change by
-            one factor.
+            the common norm of both gradients with one number, and this norm does not change by a
+            single factor.
 
     Example:
         >>> from lora_edu.optim import Adam

@@ -11,21 +11,21 @@ PerArray = float | Sequence[float] | np.ndarray
 
 
 class Optimiser:
-    """What the optimisers share: ``step``, made from a class's own ``init`` and ``update``.
+    """The base class of all optimisers: ``step`` from a class's ``init`` and ``update``.
 
-    A class of your own is a frozen dataclass with ``lr`` and two methods, and ``train`` and
-    ``sweep`` take it.
+    Your own class is a frozen dataclass with ``lr`` and two methods, which ``train`` and ``sweep``
+    accept.
 
-    - ``init(params)`` returns the state, a tuple. What it remembers of each array is a list in it.
-      Without one the state is ``()``.
-    - ``update(params, grads, state)`` changes the params in place (``p -= …``, not
-      ``p = p - …``) and returns the state. ``train`` and ``sweep`` raise a TypeError when no state
-      is returned, and when nothing has moved in a whole run, although there were gradients. In
-      ``train`` the params are A (r, k) and B (d, r). In ``sweep`` they are stacks of runs,
-      (R, r, k) and (R, d, r), ``lr`` may be (R, 1, 1), and a norm or a mean has to be taken of each
-      run on its own, over the last two axes.
-    - ``powers`` is how the settings follow when an array is multiplied by c, such as {"lr": 1}:
-      each is multiplied by c to this power. Only :func:`equivalent` needs it.
+    - ``init(params)`` returns the state, a tuple. Each quantity that it remembers is a list of
+      arrays in this tuple. If it remembers nothing, the state is ``()``.
+    - ``update(params, grads, state)`` changes the params in place (``p -= …``, not ``p = p - …``)
+      and returns the state. ``train`` and ``sweep`` raise a TypeError if no state is returned, and
+      if nothing has moved in a whole run although there were gradients. In ``train`` the params are
+      A (r, k) and B (d, r). In ``sweep`` they are stacks of runs, (R, r, k) and (R, d, r), ``lr``
+      may be (R, 1, 1), and a norm or a mean must be computed for each run separately, over the last
+      two axes.
+    - ``powers`` says how the settings must change when an array is multiplied by c, such as
+      {"lr": 1}: each is multiplied by c to this power. Only :func:`equivalent` needs it.
 
     Example:
         >>> from dataclasses import dataclass
@@ -49,7 +49,8 @@ class Optimiser:
         The new params have the dtype of the old, but float16 becomes float32 and whole numbers
         float64; gradients are taken in the dtype of the params.
 
-        What ``update`` raises, as for a state of other params, says in a note what it was given.
+        If ``update`` raises an error, for example for the state of other params, a note says what
+        it received.
         """
         params = [np.array(p, dtype=floating(p)) for p in _checked_arrays("params", params)]
         grads = _checked_arrays("grads", grads)

@@ -28,16 +28,16 @@ NEWTON_SCHULZ = 3.4445, -4.7750, 2.0315  # of the quintic that pulls singular va
 
 @dataclass(frozen=True)
 class Muon(Optimiser):
-    """Momentum whose singular values are all made about 1, as ``torch.optim.Muon``.
+    """Momentum whose singular values are all set to about 1, as in ``torch.optim.Muon``.
 
     v ← momentum·v + (1 − momentum)·g, and u is v, or with ``nesterov`` momentum·v +
     (1 − momentum)·g. Five Newton–Schulz steps turn u/‖u‖ = USVᵀ into about UVᵀ (Jordan et al.
     2024), and p ← (1 − lr·weight_decay)·p − lr·f·UVᵀ. For a matrix of m rows and n columns f is
-    √max(1, m/n) ("original") or 0.2·√max(m, n) ("match_rms_adamw", Liu et al. 2025), so that A
-    and B get different lengths. torch rounds the five steps to bfloat16, this does not.
+    √max(1, m/n) ("original") or 0.2·√max(m, n) ("match_rms_adamw", Liu et al. 2025), so the steps
+    of A and B have different norms. torch rounds the five steps to bfloat16; this class does not.
 
     Args:
-        eps: What ‖u‖ is divided by at least.
+        eps: The smallest number by which u is divided.
         adjust_lr_fn: One of the two names of f.
 
     Example:

@@ -15,7 +15,7 @@ class Regression(checks.ReadOnly):
     """Linear regression on a teacher: L(W) = ‖(W − W_star)·Xᵀ‖²_F / (2n).
 
     The targets are X·W_starᵀ, so the smallest loss is zero. The arrays, and ``covariance`` = XᵀX/n
-    (k, k), are copies and cannot be written to, so that they keep belonging together.
+    (k, k), are read-only copies, so they stay consistent.
 
     Args:
         W0: (d, k), the frozen weight a student starts from.
@@ -55,8 +55,8 @@ class Regression(checks.ReadOnly):
     def loss_and_gradient(self, W) -> tuple[float, np.ndarray]:
         """(L, G) at ``W`` (d, k), with G = ∂L/∂W = (W − W_star)·XᵀX/n, shape (d, k).
 
-        Both come from the input covariance, so the cost does not depend on n. A W that is not
-        finite, as a run that diverges has it, has a loss that is not finite either.
+        Both come from the input covariance, so the cost does not depend on n. If W is not finite,
+        as in a run that diverges, the loss is not finite either.
         """
         error = checks.matrix("W", W, self.shape, finite=False) - self.W_star  # (d, k)
         G = error @ self.covariance  # (d, k)

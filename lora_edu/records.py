@@ -22,7 +22,7 @@ class History:
         loss: L(W0 + ΔW).
         delta_norm: ‖ΔW‖_F.
         grad_A_norm, grad_B_norm: ‖∇A‖_F, ‖∇B‖_F.
-        useful: −⟨ΔW, G⟩ with G = ∂L/∂W at W0, the drop in loss that ΔW promises to first order.
+        useful: −⟨ΔW, G⟩ with G = ∂L/∂W at W0, the first-order decrease of the loss through ΔW.
         adapter: The adapter after the last recorded step.
         diverged: True when the run stopped early because a value was no longer finite; then the
             arrays end at the last finite step.
@@ -56,7 +56,7 @@ class History:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
-    """What :func:`sweep` recorded: one array a quantity, one axis a setting, steps last.
+    """What :func:`sweep` recorded: one array per quantity, with one axis per setting, steps last.
 
     Args:
         axes: {"r": (…), "alpha": (…), "lr": (…), "start": (…), "seed": (…)}, the values on each.
@@ -110,10 +110,10 @@ class Sweep:
         return Sweep({n: v for n, v in self.axes.items() if n not in fixed}, **arrays)
 
     def rows(self, step: int = -1) -> list[dict]:
-        """A tidy table: one dict a run, its settings and its five quantities at ``step``.
+        """A table with one dict per run: its settings and its five quantities at ``step``.
 
-        ``step`` counts from 0, or from the end, -1 being the last; ValueError for one that was not
-        recorded.
+        ``step`` counts from 0, or from the end if it is negative. Raises ValueError for a step that
+        was not recorded.
         """
         recorded_steps = self.loss.shape[-1]
         step = checks.integer("step", step, minimum=-recorded_steps, maximum=recorded_steps - 1)

@@ -17,21 +17,21 @@ def train(problem, adapter: Adapter, optimiser, steps: int = 100, *,
 
     Args:
         problem: Has ``W0`` (d, k) and ``loss_and_gradient(W) → (L, G)``, as a :class:`Regression`
-            has; any object with these two will do.
-        adapter: Of the same (d, k); it is not modified.
+            has; any object with these two works.
+        adapter: The initial adapter, of the same shape (d, k); it is not modified.
         optimiser: Adam(lr=…) or another, or one of your own class, see :class:`Optimiser`; or a
             name of ``OPTIMISERS``, in capitals or small letters.
-        steps: Their number, 0 or more.
+        steps: The number of steps, 0 or more.
         allow_divergence: Whether a run that stops being finite is kept up to its last finite step.
-        watch: Called at each recorded step as ``watch(step, adapter, loss)``, to write down more
-            than the History does; the run ends at the step at which it returns True.
-        **settings: Those of an optimiser that is named, ``lr=…`` among them. Without lr it has its
-            class's default, such as Adam's 0.001; SGD, Momentum and SignSGD have none.
+        watch: Called at each recorded step as ``watch(step, adapter, loss)``, to record more than
+            the History does; the run ends at the step at which it returns True.
+        **settings: The settings of an optimiser given by its name, including ``lr=…``. Without lr,
+            the class's default applies, such as Adam's 0.001; SGD, Momentum and SignSGD have none.
 
     Raises:
         FloatingPointError: When the loss or a gradient stops being finite, unless
             ``allow_divergence`` is set.
-        TypeError: For a problem without the two, and for an optimiser that returns no state, or
+        TypeError: For a problem without these two, and for an optimiser that returns no state, or
             moves nothing in the whole run although there are gradients.
 
     Example:
