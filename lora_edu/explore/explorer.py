@@ -20,7 +20,7 @@ STATIC = "LORA_EDU_STATIC"  # set by sphinx_ext before the kernels start: no wid
 
 @dataclass(eq=False, repr=False)
 class Explorer:
-    """What :func:`explore` and :func:`show` return; displaying it is all there is to do.
+    """The result of :func:`explore` or :func:`show`, which a cell displays.
 
     In a kernel it displays as a widget whose figures the kernel computes; in a book build, as HTML
     that holds every state.
@@ -97,7 +97,7 @@ def explore(function, *, name: str | None = None, caption: str = "",
             labels: dict[str, str] | None = None, height: int = 380, play: str | None = None,
             own: bool | list[str] = False,
             drag: tuple[str | None, str | None] | None = None, **controls) -> Explorer:
-    """Let a reader move the arguments of a figure function.
+    """Add sliders and buttons for the arguments of a function that returns a figure.
 
     Args:
         function: a pure function, values → plotly Figure, or a dict of its data and layout.
@@ -161,16 +161,16 @@ def explore(function, *, name: str | None = None, caption: str = "",
 
 
 def show(figure, *, name: str, caption: str = "", height: int = 380) -> Explorer:
-    """Put a plain plotly figure on the page, and in a notebook, in the book's dress.
+    """Show a plotly figure without controls, in the book's style, on a page or in a notebook.
 
     Args:
         figure: a plotly Figure, or a dict of its data and layout.
-        name: what links call it.
-        caption: what to see.
+        name: its name in links.
+        caption: what to look for.
         height: of the plot, in px.
 
     Raises:
-        ExploreError: for anything that is no such figure.
+        ExploreError: for anything that is not such a figure.
 
     Example:
         >>> show({"data": [{"y": [1, 2]}]}, name="two points")

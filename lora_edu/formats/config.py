@@ -81,11 +81,11 @@ class AdapterConfig:
             lora_alpha; the first that matches a layer's name, or its end after a dot, counts.
         init_lora_weights: Where A and B start. True makes one random and the other zero, and False
             both random; ``"gaussian"`` is True with N(0, 1/r²) for the A of a Linear.
-        bias, modules_to_save: What a file holds besides A and B, trained in full:
-            :func:`load_adapter` loads it, :func:`inject` trains no such thing.
+        bias, modules_to_save: The parameters besides A and B that are trained in full and stored in
+            the file: :func:`load_adapter` loads them, but :func:`inject` trains none.
 
     Raises:
-        TypeError, ValueError: For a value that is not possible.
+        TypeError, ValueError: For an impossible value.
 
     Example:
         >>> config = AdapterConfig(r=8, lora_alpha=16, target_modules=["q", "v"],

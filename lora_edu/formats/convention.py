@@ -178,7 +178,7 @@ class Convention:
 def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
                scale: float | None = None, rslora: bool = False, optimiser: str = "AdamW",
                start: str | None = None, k: int = 1024) -> Convention:
-    """Read settings as a tool reads them.
+    """Interpret settings as a given tool does.
 
     Args:
         tool: One of :data:`TOOLS`.

@@ -150,20 +150,20 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
     bit. With a batch, a copy of the model, which shares the frozen weights, runs forwards and
     backwards once; with a reference, it runs forwards up to four times.
 
-    It does not look for faults of any fine-tuning (data, labels, rates), nor at PEFT layers other
-    than LoRA's. An empty list proves no more than was tested.
+    It does not look for faults that any fine-tuning can have (data, labels, learning rates), or at
+    PEFT's layers other than LoRA. An empty list shows only that these tests found nothing.
 
     Args:
         model: The model before a step of training, or before it is used.
         batch: The input of a step. A dict is passed as ``model(**batch)``, whose ``loss`` is used;
             for anything else give loss_fn. Without a batch, the model is not run.
-        optimiser: The one that will make the step.
+        optimiser: The optimiser that will take the step.
         loss_fn: A function of (model, batch) that returns the loss, a tensor of one number.
         training: Whether the model is to be trained (True) or used (False).
         config: The settings that the adapter was trained with: PEFT's, an :class:`AdapterConfig`,
             or a dict. Default: the settings in the model.
-        reference: The logits that the trained model gave for this batch, in eval mode. They are
-            compared less the mean of each row, so that an offset hides no difference.
+        reference: The logits that the trained model gave for this batch, in eval mode. The mean of
+            each row is subtracted before the comparison, so that an offset hides no difference.
 
     Returns:
         The list of findings, the worst first, which ``print`` shows. Each has a name, a severity
@@ -171,9 +171,8 @@ def doctor(model: nn.Module, batch: Any = None, optimiser: torch.optim.Optimizer
 
     Raises:
         TypeError: For an argument of the wrong type, and a loss that is not a tensor of one number.
-        ValueError: For a batch or a loss_fn that is missing, for adapters on the device meta, and
-            for a reference of the wrong shape, with NaN or infinity, or constant along each
-            row.
+        ValueError: For a batch or a loss_fn that is missing, for adapters on the meta device, and
+            for a reference of the wrong shape, with NaN or infinity, or constant along each row.
 
     Example:
         >>> from lora_edu.nn import inject

@@ -39,7 +39,7 @@ ASIDE = ".saving."  # what the names of folders begin with in which files wait t
 
 
 def save_adapter(model: nn.Module, directory: str | os.PathLike, name: str = "default") -> None:
-    """Write one adapter of ``model`` into ``directory``, for us and for PEFT; replaces its files.
+    """Write one adapter of ``model`` into ``directory``, in PEFT's format; replaces its files.
 
     Both files are written to a temporary folder and then renamed, one after the other; a load in
     between is refused. A killed save leaves a folder ``.saving.…``, which a save an hour later
@@ -100,7 +100,7 @@ def load_adapter(model: nn.Module, directory: str | os.PathLike,
     Args:
         model: The model that the adapter was trained on, with other adapters or without.
         directory: The folder with the two files.
-        name: What to call the adapter here.
+        name: The adapter's name in this model.
 
     Returns:
         The names of its layers.

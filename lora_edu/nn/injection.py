@@ -26,10 +26,10 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
 
     Afterwards it is the only active adapter, and every other parameter is frozen. To train a head
     as well, call ``model.head.requires_grad_(True)`` then. The statistics of a BatchNorm in train
-    mode still change, and no adapter file stores them, in PEFT neither: keep such modules in eval
-    mode. A layer under two names has one adapter at both; in PEFT only the first name has it. A
-    layer that has other adapters keeps them, inactive. The same name on different layers, added in
-    several calls, is one adapter: so its rank can differ from layer to layer.
+    mode still change, and no adapter file stores them, not even PEFT's, so keep such modules in
+    eval mode. A layer with two names has one adapter under both names; in PEFT, only under the
+    first. A layer that has other adapters keeps them, inactive. Several calls can add one adapter,
+    under one name, to different layers, so its rank can differ from layer to layer.
 
     Args:
         model: Any model; its Linear and Embedding layers can have adapters.

@@ -23,20 +23,20 @@ def of_base(name: str) -> property:
 
 
 class LoRALayer(nn.Module):
-    """A frozen layer with named adapters; :class:`LoRALinear` and :class:`LoRAEmbedding` are such.
+    """A frozen layer with named adapters, such as :class:`LoRALinear` or :class:`LoRAEmbedding`.
 
-    ``adapters`` is {name: :class:`LowRank`}. ``active_adapters`` are the names of those that count
-    in the output and train. ``merged_weight`` is None, or the weight that stands in for W0 and
-    them. Forward hooks of the base layer see it alone, W0 without the adapters.
+    ``adapters`` is {name: :class:`LowRank`}. ``active_adapters`` are the names of the adapters that
+    contribute to the output and are trained. ``merged_weight`` is None, or the weight that replaces
+    W0 and the active adapters. Forward hooks of the base layer see only W0, without the adapters.
 
     Args:
         base_layer: The layer itself; its parameters are frozen.
         r, alpha, name, settings: The first adapter, see :meth:`add_adapter`.
 
     Raises:
-        TypeError, ValueError: As :meth:`add_adapter` does; for a base_layer that is not of the very
-            type the layer is for (a subclass may compute something else), or whose weight is on the
-            device meta or computed by a hook. Then base_layer is as it was.
+        TypeError, ValueError: As :meth:`add_adapter` does; for a base_layer that does not have
+            exactly the type the layer is for (a subclass may compute something else), or whose
+            weight is on the meta device or computed by a hook. Then base_layer is unchanged.
 
     Example:
         >>> from lora_edu.nn import LoRALinear
@@ -114,9 +114,9 @@ class LoRALayer(nn.Module):
                              f"attribute of torch.nn.ModuleDict, got {name!r}")
 
     def set_adapter(self, names: str | Iterable[str]) -> None:
-        """Let these adapters, and no others, count in the output and train; ``[]``: none.
+        """Make these adapters, and no others, active and trainable; ``[]``: none.
 
-        Unmerges. Raises ValueError for a name that this layer has no adapter of.
+        Unmerges. Raises ValueError if this layer has no adapter of that name.
         """
         names = names_of(names)
         for name in names:
@@ -127,22 +127,22 @@ class LoRALayer(nn.Module):
             adapter.requires_grad_(name in names)
 
     def delete_adapter(self, name: str) -> None:
-        """Forget an adapter. Unmerges. Raises ValueError for an unknown name."""
+        """Delete an adapter, and unmerge. Raises ValueError for an unknown name."""
         checks.choice("name", name, self.adapters)
         self.set_adapter([active for active in self.active_adapters if active != name])
         del self.adapters[name]
 
     @property
     def active(self) -> list[LowRank]:
-        """The adapters that count in the output."""
+        """The adapters that contribute to the output."""
         return [self.adapters[name] for name in self.active_adapters]
 
     @property
     def weight(self) -> torch.Tensor:
         """The weight that the layer computes with, W0 + ΔW, rounded as :meth:`merge` rounds it.
 
-        For code that reads a layer's weight and does not call it, as T5 and the fast path of
-        ``nn.TransformerEncoderLayer`` do. It is added up at each reading, with gradients.
+        For code that reads a layer's weight instead of calling the layer, as T5 and the fast path
+        of ``nn.TransformerEncoderLayer`` do. It is computed at each access, with gradients.
         """
         if self.merged:
             return self.merged_weight
@@ -159,11 +159,11 @@ class LoRALayer(nn.Module):
 
     @torch.no_grad()
     def merge(self) -> None:
-        """From now on use one matrix, W0 + Σ s·B·A over the active adapters.
+        """Replace W0 and the active adapters by one matrix, W0 + Σ s·B·A.
 
-        It is added up in float32 or wider and rounded once, to the base's dtype: a small ΔW can
-        vanish in a bfloat16 weight, which keeps 8 bits. W0 stays as it is, so a merged layer holds
-        two such matrices, and merging again starts from W0 again.
+        It is computed in float32 or wider and rounded once, to the base's dtype: a small ΔW can
+        vanish in a bfloat16 weight, which keeps 8 bits. W0 is kept, so a merged layer holds two
+        such matrices, and each merge starts from W0.
 
         Raises ValueError for a base whose forward hooks would be passed over, or whose weight a
         hook computes by now.

@@ -40,10 +40,11 @@ def with_adapter(layers: dict[str, LoRALayer], argument: str, adapter: str) -> d
 
 
 def set_adapter(model: nn.Module, names: str | Iterable[str]) -> None:
-    """Let these adapters, and no others, count in the output and train; ``[]``: the base alone.
+    """Make these adapters, and no others, active and trainable; ``[]``: only the base.
 
-    Several add up. A layer without one of them goes without. Parameters that belong to no adapter
-    stay as they are, frozen or not. Unmerges. Raises ValueError for a name that no layer has.
+    The updates of several adapters are added. Each layer uses only the adapters that it has.
+    Parameters that belong to no adapter stay frozen or trainable as before. Unmerges. Raises
+    ValueError for a name that no layer has.
 
     Example:
         >>> from lora_edu.nn import LoRALinear
@@ -62,9 +63,9 @@ def set_adapter(model: nn.Module, names: str | Iterable[str]) -> None:
 
 
 def delete_adapter(model: nn.Module, name: str) -> None:
-    """Forget an adapter. Unmerges. Raises ValueError for a name that no layer has.
+    """Delete an adapter, and unmerge. Raises ValueError for a name that no layer has.
 
-    A layer that had no other becomes, as in :func:`unload`, the plain layer again.
+    A layer without a further adapter becomes the plain layer again, as in :func:`unload`.
 
     Example:
         >>> from lora_edu.nn import inject
@@ -84,9 +85,9 @@ def delete_adapter(model: nn.Module, name: str) -> None:
 
 
 def unload(model: nn.Module) -> None:
-    """Forget all adapters: the plain layers of before are back, the same modules, every bit.
+    """Delete all adapters, and restore the original layers: the same modules, bit for bit.
 
-    They stay frozen; ``model.requires_grad_(True)`` thaws them.
+    The layers stay frozen; ``model.requires_grad_(True)`` unfreezes them.
 
     Example:
         >>> from lora_edu.nn import inject
@@ -100,7 +101,7 @@ def unload(model: nn.Module) -> None:
 
 
 def merge(model: nn.Module) -> None:
-    """Merge the active adapters into one matrix a layer (see :meth:`LoRALayer.merge`).
+    """Merge the active adapters into one matrix per layer (see :meth:`LoRALayer.merge`).
 
     Example:
         >>> from lora_edu.nn import LoRALinear
@@ -117,7 +118,7 @@ def merge(model: nn.Module) -> None:
 
 
 def unmerge(model: nn.Module) -> None:
-    """Undo :func:`merge`, to the last bit; nothing to do when not merged.
+    """Undo :func:`merge`, bit for bit; without a merge, nothing changes.
 
     Example:
         >>> from lora_edu.nn import LoRALinear
@@ -132,10 +133,10 @@ def unmerge(model: nn.Module) -> None:
 
 
 def merge_and_unload(model: nn.Module) -> None:
-    """Make a plain model whose weights contain the active adapters, and forget all adapters.
+    """Make a plain model whose weights contain the active adapters, and delete all adapters.
 
     Each layer's weight becomes a new parameter, so that a weight shared with a layer that has no
-    adapter (a tied output head) stays as it was there. There is no way back to W0.
+    adapter (a tied output head) stays unchanged there. W0 cannot be restored.
 
     Example:
         >>> import torch
@@ -156,17 +157,17 @@ def merge_and_unload(model: nn.Module) -> None:
 
 
 def loraplus_groups(model: nn.Module, lr: float, ratio: float) -> list[dict]:
-    """Parameter groups for a torch optimiser, as LoRA+ has them (Hayou et al. 2024).
+    """Parameter groups of LoRA+ (Hayou et al. 2024) for a torch optimiser.
 
-    Here every ``lora_B`` counts, those of embeddings too.
+    Embeddings are included, so every ``lora_B`` has the higher rate.
 
     Args:
-        model: The model with an adapter that trains.
-        lr: The rate of all that trains but ``lora_B``.
-        ratio: ``lora_B`` has the rate lr·ratio. LoRA+ takes a ratio above 1, around 16.
+        model: A model with a trainable adapter.
+        lr: The learning rate of every trained parameter other than ``lora_B``.
+        ratio: ``lora_B`` has the learning rate lr·ratio. LoRA+ uses a ratio above 1, about 16.
 
     Raises:
-        ValueError: Unless lr > 0, ratio > 0, and some adapter trains.
+        ValueError: Unless lr > 0, ratio > 0, and an adapter is trainable.
 
     Example:
         >>> import torch
