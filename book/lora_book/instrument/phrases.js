@@ -26,8 +26,8 @@ export const PHRASES = {
     set: { r: 16, step: 8 },
     was: { r: 4 },
     line: async ({ left, now, was }) => {
-      const shares = `${await left(was)}, then ${await left(now)}`;
-      return `From r = 4 to 16, ΔW has four times as many terms and a quarter of s. Loss left: ${shares}.`;
+      const shares = `The loss left goes from ${await left(was)} to ${await left(now)}.`;
+      return `From r = 4 to 16, ΔW has four times as many terms but a quarter of s. ${shares}`;
     },
   },
   constant: {
@@ -40,20 +40,22 @@ export const PHRASES = {
         return (await Promise.all(shares)).join(", ").replace(/\s%,/g, ",");
       };
       const [byR, byRoot, undivided] = await Promise.all(Object.keys(RULES).map(ofRule));
-      return `The loss left at r = 1, 4, 16 is ${byR} with α/r, ${byRoot} with α/√r and ${undivided} with α.`;
+      const divided = `${byR} with α/r; ${byRoot} with α/√r`;
+      return `The loss left at r = 1, 4, 16 is ${divided}; ${undivided} with α.`;
     },
   },
   adam: {
     set: { alpha: 16, step: 1 },
     was: { alpha: 4 },
     line: async ({ norms, now, was }) => {
-      const growth = async (optimiser) => {
+      const growthUnder = async (optimiser) => {
         const after = await norms({ ...now, optimiser });
         const before = await norms({ ...was, optimiser });
         return Number((after.delta / before.delta).toPrecision(3));
       };
-      const [adam, sgd] = await Promise.all(["Adam", "SGD"].map(growth));
-      return `With α × 4, the first ΔW is ${adam} times as large under Adam but ${sgd} times under SGD.`;
+      const [adam, sgd] = await Promise.all(["Adam", "SGD"].map(growthUnder));
+      const growth = `${adam} times as large under Adam but ${sgd} times under SGD`;
+      return `With α × 4, the first ΔW is ${growth}.`;
     },
   },
   roughly: {
@@ -71,8 +73,10 @@ export const PHRASES = {
   retune: {
     set: { target: "cone", r: 16, step: 30 },
     was: { r: 4 },
-    line: async ({ left, now, was }) =>
-      `With α and η unchanged, ${await left(was)} of the loss is left at r = 4, ${await left(now)} at r = 16.`,
+    line: async ({ left, now, was }) => {
+      const shares = `${await left(was)} at r = 4 and ${await left(now)} at r = 16`;
+      return `With α and η unchanged, the loss left is ${shares}.`;
+    },
   },
   both: { set: { start: "both zero" }, playTo: 120 },
 };
