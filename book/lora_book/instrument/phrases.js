@@ -8,6 +8,9 @@ const RANKS = [1, 4, 16];
 
 const TWIN = { alpha: 16, step: 30 };
 
+const leftAt4And16 = async ({ left, now, was }) =>
+  `The loss left is ${await left(was)} at r = 4 and ${await left(now)} at r = 16`;
+
 export const PHRASES = {
   random: {
     set: { step: 1 },
@@ -25,10 +28,8 @@ export const PHRASES = {
   scale: {
     set: { r: 16, step: 8 },
     was: { r: 4 },
-    line: async ({ left, now, was }) => {
-      const shares = `The loss left goes from ${await left(was)} to ${await left(now)}.`;
-      return `From r = 4 to 16, ΔW has four times as many terms but a quarter of s. ${shares}`;
-    },
+    line: async (tools) =>
+      `${await leftAt4And16(tools)}, with four times the terms but a quarter of s.`,
   },
   constant: {
     set: { r: 16, step: 8 },
@@ -73,10 +74,7 @@ export const PHRASES = {
   retune: {
     set: { target: "cone", r: 16, step: 30 },
     was: { r: 4 },
-    line: async ({ left, now, was }) => {
-      const shares = `${await left(was)} at r = 4 and ${await left(now)} at r = 16`;
-      return `With α and η unchanged, the loss left is ${shares}.`;
-    },
+    line: async (tools) => `${await leftAt4And16(tools)}, with the same α and η.`,
   },
   both: { set: { start: "both zero" }, playTo: 120 },
 };
