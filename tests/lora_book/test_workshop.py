@@ -156,9 +156,9 @@ def test_other_ways_are_right(delta, capsys):
 
 @pytest.mark.parametrize("call, words", [
     ("check(len)", "that are defined in a cell"), ("check(3)", "that are defined in a cell"),
-    ("check(delta)", "check: delta, merge"),
-    ("check(delta, start)", "No step defines delta with start. The names are delta, merge"),
-    ("check(strat)", "No step defines strat. The names are")])
+    ("check(delta)", "No step defines exactly delta. The steps are checked by check(delta, merge)"),
+    ("check(delta, start)", "No step defines exactly delta, start. "),
+    ("check(strat)", "No step defines exactly strat. ")])
 def test_what_is_no_step_is_said(call, words, capsys):
     run_cell("def delta(A, B, s):\n    return 1\n\n\ndef start(): pass\ndef strat(): pass\n" + call)
     assert words in capsys.readouterr().out
