@@ -15,7 +15,7 @@ from lora_book.shared.verdict import NotYet
 from lora_book.workshop import answer, check, file, restore, status, take, yours
 from lora_book.workshop.judging import judge
 from lora_book.workshop.slips import SLIPS
-from lora_book.workshop.splice import spliced
+from lora_book.workshop.splice import spliced, whose
 from lora_book.workshop.steps import STEPS, lines, named, whole
 from tests.steps import cell_of, emptied, stub, with_slip
 
@@ -82,7 +82,7 @@ def test_a_step_is_judged_in_the_file(step, folder, capsys):
     assert SLIPS[step.name][0].sentence in capsys.readouterr().out and not list(folder.iterdir())
     run_cell(cell_of(step))
     assert "Right" in capsys.readouterr().out
-    assert file.whose(step, file.read(step.file)) == "yours"
+    assert whose(step, file.read(step.file)) == "yours"
 
 
 @STEP

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from lora_book.workshop.file import whose
 from lora_book.workshop.slips import SLIPS
+from lora_book.workshop.splice import whose
 from lora_book.workshop.steps import STEPS, lines
 from tests.site.conftest import Visit
 from tests.site.explorers import reads

@@ -13,9 +13,9 @@ import linecache
 from lora_book.shared import verdict
 from lora_book.shared.verdict import NotAnswered, NotYet
 
-from .file import completed, keep_copy, read, restore, whose, write
+from .file import completed, keep_copy, read, restore, write
 from .judging import judge
-from .splice import spliced
+from .splice import spliced, whose
 from .steps import STEPS, Step, definitions, lines, named
 
 __all__ = ["answer", "check", "restore", "status", "take", "yours"]
