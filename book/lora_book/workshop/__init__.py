@@ -18,7 +18,7 @@ from .judging import judge
 from .splice import spliced, whose
 from .steps import STEPS, Step, definitions, lines, named
 
-__all__ = ["answer", "check", "restore", "status", "take", "yours"]
+__all__ = ["answer", "check", "restore", "take", "yours"]
 
 
 @verdict.check
@@ -54,13 +54,6 @@ def yours(file: str = "lora.py"):
         SyntaxError: if the file does not parse; ``restore()`` brings back its last good text.
     """
     return completed(read(file), file)
-
-
-def status() -> None:
-    """Say of each step whose lines are in the file."""
-    for step in STEPS:
-        print(f"{step.number} {step.name:11} {whose(step, _readable(step.file)):10} {step.title}")
-    print(_line())
 
 
 def answer(name: str) -> None:
