@@ -94,10 +94,13 @@ def _step_of(parts: dict[str, str]) -> Step:
 
 
 def _file_judged() -> str:
-    steps = [step for step in STEPS if step.stands_in(_readable(step.file))]
-    for step in steps:
-        _judged(step, _readable(step.file))
-    return "every step in the file." if steps else "the file has no step yet."
+    praise = "the file has no step yet."
+    for step in STEPS:
+        text = _readable(step.file)
+        if step.stands_in(text):
+            _judged(step, text)
+            praise = "every step in the file."
+    return praise
 
 
 def _judged(step: Step, text: str) -> None:
