@@ -20,17 +20,18 @@ class Lines(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        text, language = listing(self.arguments[0])
-        block = nodes.literal_block(text, text, language=language)
         summary = tag("summary", nodes.Text("The book's lines"))
+        block = listing(self.arguments[0])
         is_open = {} if self.env.app.tags.has("run_page") else {"open": "open"}
         return [tag("details", summary, block, class_="book-lines", **is_open)]
 
 
-def listing(name: str) -> tuple[str, str]:
-    """The lines of a step and their language."""
+def listing(name: str) -> nodes.literal_block:
+    """The lines of a step."""
     text = "\n\n".join(steps.lines(steps.named(name)).values())
-    if name != "rules":
-        return text, "python"
-    difference = difflib.ndiff(steps.FIRST_SCALE.splitlines(), text.splitlines())
-    return "\n".join(line for line in difference if not line.startswith("?")), "diff"
+    language = "python"
+    if name == "rules":
+        difference = difflib.ndiff(steps.FIRST_SCALE.splitlines(), text.splitlines())
+        text = "\n".join(line for line in difference if not line.startswith("?"))
+        language = "diff"
+    return nodes.literal_block(text, text, language=language)

@@ -4,7 +4,6 @@
 import { button, download, element, keep } from "./dom.js";
 
 const NAME = "lora.py";
-const HEAD = /^def \w+\(/m; // what a file of functions has
 
 export class OwnFiles {
   memory = null; // the texts where the browser keeps none
@@ -58,7 +57,8 @@ export class OwnFiles {
 
   async open(file) {
     const text = await file.text();
-    if (!HEAD.test(text)) return this.show(`${file.name} holds no function: nothing has changed.`);
+    if (!/^def \w+\(/m.test(text))
+      return this.show(`${file.name} holds no function: nothing has changed.`);
     const before = this.texts;
     this.keep(
       { ...before, "lora.before.py": before[NAME], [NAME]: text }, // undefined is not kept
