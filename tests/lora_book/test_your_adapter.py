@@ -42,7 +42,8 @@ def test_the_map_has_each_norm_in_its_cell(sample):
             shown = figures.where(sample, i, j)
             assert shown["data"][0]["z"][j, i] == round(100 * norm / max(NORMS.values()))
             share = 100 * norm**2 / sum(value**2 for value in NORMS.values())
-            assert f"{block}.{part}: ‖ΔW‖ = {norm:.3g}, {share:.3g} % " in headline(shown)
+            says = f"{block}.{part}, has ‖ΔW‖ = {norm:.3g} and {share:.3g} % "
+            assert says in headline(shown)
 
 
 @pytest.mark.parametrize("keep", range(1, R + 1))

@@ -25,7 +25,7 @@ def test_the_words_of_each_tool_give_the_scale_of_the_line(tool, r, alpha):
 
 
 @pytest.mark.parametrize(("position", "sentence"), [
-    (("PEFT", 16, 32, "SGD"), "is 4 times as large as at scale 1, the scale squared"),
+    (("PEFT", 16, 32, "SGD"), "is 4 times as large as at scale 1 (the scale squared)"),
     (("MLX", 16, 2, "AdamW"), "6.32 times as large as at scale 1 elsewhere, because MLX’s AdamW "
                                 "has no bias correction"),
     (("MLX", 16, 2, "Lion"), "is 2 times as large as at scale 1"),

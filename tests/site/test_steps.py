@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from lora_book.workshop.file import whose
 from lora_book.workshop.slips import SLIPS
+from lora_book.workshop.splice import whose
 from lora_book.workshop.steps import STEPS, lines
 from tests.site.conftest import Visit
 from tests.site.explorers import reads
@@ -15,7 +15,7 @@ from tests.site.test_python import FIRST as OTHER
 from tests.site.test_python import PAGES, TASK, begin, cell, run, said, sources, write
 from tests.steps import cell_of, stub, with_slip
 
-IMPORT = "from lora_book.workshop import check, restore, status, take, yours\n\n"
+IMPORT = "from lora_book.workshop import check, restore, take, yours\n\n"
 PLACES = {name: file.with_suffix(".html").as_posix() for file in Path("book").rglob("*.md")
           for name in re.findall(r"^```\{lines\} (\S+)$", file.read_text("utf-8"), re.M)}
 IN_PAGES = [(PLACES[step.name], step) for step in STEPS
@@ -114,9 +114,9 @@ def test_a_right_answer_opens_the_lines_and_is_there_on_other_pages(page, left_r
     other.set_default_timeout(60_000)
     other.goto(left_running.base + OTHER)
     begin(other)
-    write(cell(other, TASK), f"{IMPORT}print(yours().delta.__code__.co_filename)\nstatus()")
+    write(cell(other, TASK), f"{IMPORT}print(yours().delta.__code__.co_filename)\ncheck();")
     printed = run(cell(other, TASK), "own")
-    assert "/lora.py" in printed and re.search(r"1 low-rank +yours", printed)
+    assert "/lora.py" in printed and "1 of 9 steps are yours" in printed
     write(cell(other, TASK), f"{IMPORT}take('by-hand')")
     run(cell(other, TASK), "own")
     other.close()

@@ -14,26 +14,24 @@ from .self_check import tag
 
 
 class Lines(SphinxDirective):
-    """A step's lines; of the step that changes a definition, the difference."""
+    """A step's lines; of the step that changes a definition, the difference. The page is built anew
+    when they change, because the cell above imports the workshop (``sources.py``)."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        step = steps.named(self.arguments[0])
-        for name in (step.file, "steps.py"):
-            self.env.note_dependency(str(steps.HERE / name))
-        text, language = listing(step)
-        block = nodes.literal_block(text, text, language=language)
         summary = tag("summary", nodes.Text("The book's lines"))
+        block = listing(self.arguments[0])
         is_open = {} if self.env.app.tags.has("run_page") else {"open": "open"}
         return [tag("details", summary, block, class_="book-lines", **is_open)]
 
 
-def listing(step: steps.Step) -> tuple[str, str]:
-    """The lines and their language."""
-    lines = steps.lines(step)
-    if step.name != "rules":
-        return "\n\n".join(lines.values()), "python"
-    before = steps.lines(steps.named("scale"))["scale"]
-    difference = difflib.ndiff(before.splitlines(), lines["scale"].splitlines())
-    return "\n".join(line for line in difference if not line.startswith("?")), "diff"
+def listing(name: str) -> nodes.literal_block:
+    """The lines of a step."""
+    text = "\n\n".join(steps.lines(steps.named(name)).values())
+    language = "python"
+    if name == "rules":
+        difference = difflib.ndiff(steps.FIRST_SCALE.splitlines(), text.splitlines())
+        text = "\n".join(line for line in difference if not line.startswith("?"))
+        language = "diff"
+    return nodes.literal_block(text, text, language=language)

@@ -16,6 +16,10 @@ export function keep(key, text) {
   }
 }
 
+export function download(name, blob) {
+  element("a", { href: URL.createObjectURL(blob), download: name }).click();
+}
+
 export function button(textContent, onclick, className = "") {
   return element("button", { type: "button", textContent, onclick, className });
 }

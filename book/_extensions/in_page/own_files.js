@@ -1,13 +1,16 @@
 // The reader's lora.py: this browser keeps it for all pages of the site, and Python gets it for
 // every run.
 
-import { button, element, keep } from "./dom.js";
+import { button, download, element, keep } from "./dom.js";
 
 const NAME = "lora.py";
-const HEAD = /^def \w+\(/m; // what a file of functions has
 
 export class OwnFiles {
   memory = null; // the texts where the browser keeps none
+  said = element("span", { className: "py-said", role: "status" });
+  choice = element("input", { type: "file", accept: ".py", hidden: true });
+  save = button("Download lora.py", () => download(NAME, new Blob([this.texts[NAME]])));
+  restart = button("Start over", () => this.startOver());
 
   // hearChange: called where anything but a cell has changed them.
   constructor(base, hearChange) {
@@ -18,6 +21,11 @@ export class OwnFiles {
       this.show();
       this.hearChange();
     });
+    this.choice.onchange = async () => {
+      await this.open(this.choice.files[0]);
+      this.choice.value = ""; // so that the same file can be opened again
+    };
+    this.show();
   }
 
   // {"lora.py": its text, …}
@@ -25,51 +33,37 @@ export class OwnFiles {
     return this.memory ?? JSON.parse(localStorage.getItem(this.key) ?? "{}");
   }
 
-  keep(texts) {
+  keep(texts, words) {
     this.memory = keep(this.key, JSON.stringify(texts)) ? null : texts;
-    this.show();
+    this.show(words);
   }
 
   // A line with the buttons, for pages with a step.
   bar() {
-    this.said = element("span", { className: "py-said", role: "status" });
-    const choice = element("input", { type: "file", accept: ".py", hidden: true });
-    choice.onchange = async () => {
-      await this.open(choice.files[0]);
-      choice.value = ""; // so that the same file can be opened again
-    };
-    this.save = button("Download lora.py", () => this.download());
-    this.restart = button("Start over", () => this.startOver());
-    const open = button("Open lora.py", () => choice.click());
-    this.show();
+    const open = button("Open lora.py", () => this.choice.click());
     const className = "py-readers-file d-print-none";
-    return element("div", { className }, this.save, open, this.restart, choice, this.said);
+    return element("div", { className }, this.save, open, this.restart, this.choice, this.said);
   }
 
-  show(words = "") {
-    if (!this.said) return;
+  show(words) {
     const begun = NAME in this.texts;
     this.save.hidden = !begun;
     this.restart.hidden = !begun;
     const place = this.memory
       ? "This browser keeps nothing: download lora.py before you leave."
       : "This browser keeps your lora.py. Download it to use it elsewhere.";
-    this.said.textContent = words || (begun ? place : "");
-  }
-
-  download() {
-    const href = URL.createObjectURL(new Blob([this.texts[NAME]], { type: "text/x-python" }));
-    element("a", { href, download: NAME }).click();
+    this.said.textContent = words ?? (begun ? place : "");
   }
 
   async open(file) {
     const text = await file.text();
-    if (!HEAD.test(text))
+    if (!/^def \w+\(/m.test(text))
       return this.show(`${file.name} defines no function, so nothing has changed.`);
-    const { [NAME]: before } = this.texts;
-    const copy = before === undefined ? {} : { "lora.before.py": before };
-    this.keep({ ...this.texts, ...copy, [NAME]: text });
-    this.show(`${file.name} is now your lora.py. check() in a cell judges it.`);
+    const before = this.texts;
+    this.keep(
+      { ...before, "lora.before.py": before[NAME], [NAME]: text }, // undefined is not kept
+      `${file.name} is now your lora.py. check() in a cell judges it.`,
+    );
     this.hearChange();
   }
 

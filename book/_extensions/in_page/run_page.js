@@ -2,7 +2,7 @@
 // run_page.py puts the button and what it tells this script into the page.
 
 import { Cell } from "./cell.js";
-import { button, element, keep } from "./dom.js";
+import { button, download, element, keep } from "./dom.js";
 import { notebookOf } from "./notebook.js";
 import { OwnFiles } from "./own_files.js";
 import { offerOwnValues } from "./own_values.js";
@@ -276,8 +276,7 @@ class Page {
 
   async download() {
     const { notebook } = this.line.dataset;
-    const href = URL.createObjectURL(await notebookOf(this.cells, this.base + notebook));
-    element("a", { href, download: notebook.split("/").at(-1) }).click();
+    download(notebook.split("/").at(-1), await notebookOf(this.cells, this.base + notebook));
   }
 }
 

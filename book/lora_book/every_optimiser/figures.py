@@ -38,5 +38,6 @@ def table() -> str:
         follows = rule_in_words(result).translate(unbroken).replace(",\N{NO-BREAK SPACE}", ", ")
         gaps = map(gap_in_words, result["gaps"][:0:-1])
         rows.append((name, follows, *gaps, result["by"]))
-    head = "optimiser", "what follows", "gap, all follows", "gap, constants stay", "as in"
+    head = ("optimiser", "what follows", "gap if everything follows", "gap if constants stay",
+            "as in")
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))

@@ -8,6 +8,9 @@ const RANKS = [1, 4, 16];
 
 const TWIN = { alpha: 16, step: 30 };
 
+const leftAt4And16 = async ({ left, now, was }) =>
+  `The loss left is ${await left(was)} at r = 4 and ${await left(now)} at r = 16`;
+
 export const PHRASES = {
   random: {
     set: { step: 1 },
@@ -25,10 +28,8 @@ export const PHRASES = {
   scale: {
     set: { r: 16, step: 8 },
     was: { r: 4 },
-    line: async ({ left, now, was }) => {
-      const shares = `${await left(was)}, then ${await left(now)}`;
-      return `From r = 4 to 16, ΔW has four times as many terms and a quarter of s. Loss left: ${shares}.`;
-    },
+    line: async (tools) =>
+      `${await leftAt4And16(tools)}, with four times the terms but a quarter of s.`,
   },
   constant: {
     set: { r: 16, step: 8 },
@@ -40,20 +41,22 @@ export const PHRASES = {
         return (await Promise.all(shares)).join(", ").replace(/\s%,/g, ",");
       };
       const [byR, byRoot, undivided] = await Promise.all(Object.keys(RULES).map(ofRule));
-      return `The loss left at r = 1, 4, 16 is ${byR} with α/r, ${byRoot} with α/√r and ${undivided} with α.`;
+      const divided = `${byR} with α/r; ${byRoot} with α/√r`;
+      return `The loss left at r = 1, 4, 16 is ${divided}; ${undivided} with α.`;
     },
   },
   adam: {
     set: { alpha: 16, step: 1 },
     was: { alpha: 4 },
     line: async ({ norms, now, was }) => {
-      const growth = async (optimiser) => {
+      const growthUnder = async (optimiser) => {
         const after = await norms({ ...now, optimiser });
         const before = await norms({ ...was, optimiser });
         return Number((after.delta / before.delta).toPrecision(3));
       };
-      const [adam, sgd] = await Promise.all(["Adam", "SGD"].map(growth));
-      return `With α × 4, the first ΔW is ${adam} times as large under Adam but ${sgd} times under SGD.`;
+      const [adam, sgd] = await Promise.all(["Adam", "SGD"].map(growthUnder));
+      const growth = `${adam} times as large under Adam but ${sgd} times under SGD`;
+      return `With α × 4, the first ΔW is ${growth}.`;
     },
   },
   roughly: {
@@ -71,8 +74,7 @@ export const PHRASES = {
   retune: {
     set: { target: "cone", r: 16, step: 30 },
     was: { r: 4 },
-    line: async ({ left, now, was }) =>
-      `With α and η unchanged, ${await left(was)} of the loss is left at r = 4, ${await left(now)} at r = 16.`,
+    line: async (tools) => `${await leftAt4And16(tools)}, with the same α and η.`,
   },
   both: { set: { start: "both zero" }, playTo: 120 },
 };

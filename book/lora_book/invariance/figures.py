@@ -108,7 +108,7 @@ def slide(factor: int = 16) -> dict:
                 for where in (0.01, 0.1, 1, 10)}
     return figure(
         traces, f"α × {factor} is worth η × {factor} at first and η × {root:g} in the end",
-        [labelled("distance that A has moved / its initial norm", -3.2, 2.2, **power_ticks(-3, 2))],
+        [labelled("distance moved by A / its initial norm", -3.2, 2.2, **power_ticks(-3, 2))],
         [labelled("equivalent factor on η", -0.3, 6.6, tickvals=list(range(7)),
                   ticktext=[f"× {2**e}" for e in range(7)])],
         f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its initial norm: η × {value:.3g}"

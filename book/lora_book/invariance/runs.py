@@ -13,8 +13,8 @@ from lora_edu import OPTIMISERS, Adam, AdamW, Adapter, Clipped, equivalent, init
 
 SETTINGS = {"Momentum": {"lr": 0.02, "weight_decay": 0.01},
             "AdamW": {"lr": 0.01, "weight_decay": 0.5}}
-CHANGES = {"α × 16": (16, 1, 1), "η × 4, start × 4": (1, 4, 4), "η × 16": (1, 16, 1),
-           "start × 16": (1, 1, 16)}  # factors of the scale, of η and of A's start
+CHANGES = {"α × 16": (16, 1, 1), "η × 4, initial A × 4": (1, 4, 4), "η × 16": (1, 16, 1),
+           "initial A × 16": (1, 1, 16)}  # factors of the scale, of η and of the initial A
 LEFT = {"the exponent of η": (Adam(0.01), {"lr": 0.16}),  # what does not follow, in which run
         "initial A": (Adam(0.01), {}),
         "a decay of 0.5": (AdamW(0.01, weight_decay=0.5), {"weight_decay": 0.5}),

@@ -7,17 +7,18 @@ the file, with the book's lines for what is missing.
 
 import ast
 import difflib
+import inspect
 import linecache
 
 from lora_book.shared import verdict
 from lora_book.shared.verdict import NotAnswered, NotYet
 
-from .file import completed, keep_copy, read, restore, whose, write
+from .file import completed, keep_copy, read, restore, write
 from .judging import judge
-from .splice import ORDER, spliced
+from .splice import spliced, whose
 from .steps import STEPS, Step, definitions, lines, named
 
-__all__ = ["answer", "check", "restore", "status", "take", "yours"]
+__all__ = ["answer", "check", "restore", "take", "yours"]
 
 
 @verdict.check
@@ -55,13 +56,6 @@ def yours(file: str = "lora.py"):
     return completed(read(file), file)
 
 
-def status() -> None:
-    """Say of each step whose lines are in the file."""
-    for step in STEPS:
-        print(f"{step.number} {step.name:11} {whose(step, _readable(step.file)):10} {step.title}")
-    print(_line())
-
-
 def answer(name: str) -> None:
     """Print the book's lines of a step that you have solved or taken."""
     step = named(name)
@@ -81,7 +75,7 @@ def _taken_in(functions: tuple, replace: bool) -> str:
     else:
         _look_for_edits(step, text, parts)
     candidate = spliced(text, step, parts, "yours")
-    for each in [step, *STEPS[:STEPS.index(step)]]:
+    for each in [step, *STEPS[:step.number - 1]]:
         if each.file == step.file and each.stands_in(candidate):
             _judged(each, candidate)
     if step.name == "scale" and named("rules").stands_in(text):
@@ -91,22 +85,23 @@ def _taken_in(functions: tuple, replace: bool) -> str:
 
 def _step_of(parts: dict[str, str]) -> Step:
     """The step that asks for these definitions, of several the last."""
-    steps = [step for step in STEPS if set(parts) <= set(step.functions)]
-    if not steps:
-        raise NotYet(f"No step defines {' with '.join(parts)}. The names are {', '.join(ORDER)}.")
     text = "\n".join(parts.values())
-    whole_steps = [step for step in steps if step.stands_in(text)]
-    if not whole_steps:
-        raise NotYet(f"This step has {len(steps[0].functions)} functions; pass all of them to "
-                     f"check: {', '.join(steps[0].functions)}.")
-    return whole_steps[-1]
+    for step in reversed(STEPS):
+        if set(step.functions) == set(parts) and step.stands_in(text):
+            return step
+    calls = dict.fromkeys(f"check({', '.join(step.functions)})" for step in STEPS)
+    raise NotYet(f"No step defines exactly {', '.join(parts)}. The steps are checked by "
+                 f"{', '.join(calls)}.")
 
 
 def _file_judged() -> str:
-    steps = [step for step in STEPS if step.stands_in(_readable(step.file))]
-    for step in steps:
-        _judged(step, _readable(step.file))
-    return "every step in the file passes." if steps else "the file has no step yet."
+    praise = "the file has no step yet."
+    for step in STEPS:
+        text = _readable(step.file)
+        if step.stands_in(text):
+            _judged(step, text)
+            praise = "every step in the file passes."
+    return praise
 
 
 def _judged(step: Step, text: str) -> None:
@@ -122,10 +117,9 @@ def _judged(step: Step, text: str) -> None:
 def _lines_of(function) -> tuple[str, str]:
     """Name and lines of a definition, from the cell in which it stands."""
     name = getattr(function, "__name__", repr(function))
-    methods = getattr(function, "__dict__", {}).values()  # if it is a class
-    codes = [part.__code__ for part in (function, *methods) if hasattr(part, "__code__")]
-    text = "".join(linecache.getlines(codes[0].co_filename)) if codes else ""
-    present = definitions(text)
+    functions = filter(inspect.isfunction, [function, *getattr(function, "__dict__", {}).values()])
+    place = next((part.__code__.co_filename for part in functions), "")
+    present = definitions("".join(linecache.getlines(place)))
     if name not in present:
         raise NotYet(f"check takes functions that are defined in a cell, but {name} is not. If "
                      "it is in the file, check() without arguments judges it there.")

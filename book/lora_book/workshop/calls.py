@@ -22,11 +22,11 @@ def call(function, *inputs):
     """What a function returns for copies of the inputs.
 
     Raises:
-        NotYet: where it fails, changes an input, or takes too long.
+        NotYet: where it fails or changes an input; TimeoutError where it takes too long.
     """
     name = getattr(function, "__name__", type(function).__name__)
     copies = copy.deepcopy(inputs)
-    with contextlib.redirect_stdout(io.StringIO()), in_sentences(name), limited(name):
+    with contextlib.redirect_stdout(io.StringIO()), limited(name), in_sentences(name):
         result = function(*copies)
     if unanswered(result):
         raise NotAnswered

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from lora_edu.explore.explorer import STATIC
 
-from .splice import digest, mark
 from .steps import definitions, named, whole
 
 HEADS = {file: whole(file).partition("\n\n\n#")[0] + "\n" for file in ("lora.py", "lora_torch.py")}
@@ -97,11 +96,3 @@ def _with_rules(scale, books_scale):
     def either(alpha, r, rule="lora"):
         return scale(alpha, r) if rule == "lora" else books_scale(alpha, r, rule)
     return either
-
-
-def whose(step, text: str) -> str:
-    """"yours", "the book's", "edited" (by hand since it was judged) or "missing"."""
-    if not step.stands_in(text):
-        return "missing"
-    line = mark(text, step)
-    return line[1] if line and line[2] == digest(text, step) else "edited"

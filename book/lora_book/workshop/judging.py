@@ -27,9 +27,10 @@ def judge(step: Step, text: str) -> None:
         for number in range(len(SHAPES)):
             wanted = outcome(step, right, number)
             calls.history.clear()
-            result = outcome(step, module, number)
-            if not alike(result, wanted):
-                explain(step, module, result, wanted)
+            try:
+                compare(outcome(step, module, number), wanted)
+            except NotYet as problem:
+                raise known_slip(step, module) or problem from None
 
 
 def outcome(step: Step, module, number: int) -> dict | NotYet:
@@ -52,8 +53,10 @@ def alike(one: dict | NotYet, other: dict | NotYet) -> bool:
     return True
 
 
-def compare(result: dict, wanted: dict) -> None:
+def compare(result: dict | NotYet, wanted: dict) -> None:
     """Raise NotYet with the first thing that is not as wanted, and the call that gave it."""
+    if isinstance(result, NotYet):
+        raise result
     for name, value in wanted.items():
         try:
             agree({name: array(name, value)}, [result[name]])
@@ -61,16 +64,12 @@ def compare(result: dict, wanted: dict) -> None:
             raise NotYet(*problem.args, calls.in_words(result[name], value)) from None
 
 
-def explain(step: Step, module, result: dict | NotYet, wanted: dict) -> None:
-    """Raise NotYet with the sentence of the slip that gives the same, else with what differs."""
-    if isinstance(result, NotYet) and result.__cause__ is None:
-        raise result
+def known_slip(step: Step, module) -> NotYet | None:
+    """The sentence of the slip that gives the same."""
     outcomes = {number: outcome(step, module, number) for number in TOLD_APART}
     for slip in SLIPS[step.name]:
         wrong = executed(slip.made_in(whole(step.file)), "a slip")
         if all(alike(readers, outcome(step, wrong, number))
                for number, readers in outcomes.items()):
-            raise NotYet(slip.sentence)
-    if isinstance(result, NotYet):
-        raise result
-    compare(result, wanted)
+            return NotYet(slip.sentence)
+    return None

@@ -6,25 +6,24 @@ import re
 
 from .steps import STEPS, Step, definitions, whole
 
-ORDER = list(dict.fromkeys(name for step in STEPS for name in step.functions))
 MARK = re.compile(r"# \d [^·]*(?: · (.*) · (\w{6}))?\n")  # the line above a step
 
 
-def spliced(text: str, step: Step, parts: dict[str, str], whose: str) -> str:
+def spliced(text: str, step: Step, parts: dict[str, str], owner: str) -> str:
     """The text with a step's definitions in it, under a line that says whose they are, and with
     the book's last lines, which train on a small task, once it can train.
 
     Args:
         text: of the file.
         parts: name → the lines of its definition.
-        whose: "yours" or "the book's".
+        owner: "yours" or "the book's".
     """
     for name in step.functions:
-        text = _placed(text, name, parts[name])
+        text = _placed(text, step, name, parts[name])
     rows = text.splitlines(keepends=True)
     end = definitions(text)[step.functions[0]].first
     begin = end - 1 if mark(text, step) else end
-    rows[begin:end] = [f"# {step.number} {step.title} · {whose} · {digest(text, step)}\n"]
+    rows[begin:end] = [f"# {step.number} {step.title} · {owner} · {digest(text, step)}\n"]
     text = "".join(rows)
     _, sign, last = whole(step.file).partition("if __name__ ==")
     can_train = all(each.stands_in(text) for each in STEPS[:5])
@@ -43,17 +42,26 @@ def mark(text: str, step: Step) -> re.Match | None:
     return MARK.fullmatch(text.splitlines(keepends=True)[first - 1])
 
 
-def _placed(text: str, name: str, part: str) -> str:
-    """The text with this definition: in place of an old one, else after those that come before it
-    in the book's order, else after the imports."""
+def whose(step: Step, text: str) -> str:
+    """"yours", "the book's", "edited" (by hand since it was judged) or "missing"."""
+    if not step.stands_in(text):
+        return "missing"
+    line = mark(text, step)
+    return line[1] if line and line[2] == digest(text, step) else "edited"
+
+
+def _placed(text: str, step: Step, name: str, part: str) -> str:
+    """The text with this definition: in place of an old one, else after the imports and what comes
+    before it in the book's text."""
     rows = text.splitlines(keepends=True)
     present = definitions(text)
     if name in present:
         rows[present[name].first:present[name].end] = [part]
         return "".join(rows)
-    before = ORDER[:ORDER.index(name)]
-    ends = [each.end for other, each in present.items() if other in before]
-    imports = [node.end_lineno for node in ast.parse(text).body
-               if isinstance(node, (ast.Import, ast.ImportFrom))]
-    rows.insert(max(ends or imports, default=0), f"\n\n{part}")
+    order = [*definitions(whole(step.file))]
+    before = order[:order.index(name)]
+    ends = [node.end_lineno for node in ast.parse(text).body
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            or getattr(node, "name", None) in before]
+    rows.insert(max(ends, default=0), f"\n\n{part}")
     return "".join(rows)

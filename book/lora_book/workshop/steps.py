@@ -6,10 +6,8 @@ step's cell asks for and what an answer is judged by are all taken from there.
 
 import ast
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-HERE = Path(__file__).parent
 FIRST_SCALE = "def scale(alpha, r):\n    return alpha / r\n"  # until "rules" adds a rule
 
 
@@ -57,10 +55,9 @@ def named(name: str) -> Step:
     raise ValueError(f"step must be one of {', '.join(step.name for step in STEPS)}, got {name!r}")
 
 
-@cache
 def whole(file: str = "lora.py") -> str:
     """The book's text of a file."""
-    return (HERE / file).read_text(encoding="utf-8")
+    return Path(__file__).with_name(file).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

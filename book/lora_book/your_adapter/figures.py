@@ -96,7 +96,7 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
         title = f"{row.layer} has no usable numbers: see the findings above"
     else:
         share = row.norm**2 / (np.nansum(norms**2) or 1.0)
-        title = (f"Module {known.index(row)}, {row.layer}: ‖ΔW‖ = {number(row.norm)}, "
+        title = (f"Module {known.index(row)}, {row.layer}, has ‖ΔW‖ = {number(row.norm)} and "
                  f"{percent(share)} of the total ‖ΔW‖²")
     names = [name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}" for name in parts]
     short = ["<br>".join(TELLING.findall(block)) for block in blocks]

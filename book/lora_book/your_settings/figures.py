@@ -26,7 +26,7 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
     unsaid = {row: convention(row, r).scale for row in ROWS if TOOLS[row].alpha is not None}
     more = [
         marks(list(unsaid.values()), [HEIGHTS[row] for row in unsaid], "frozen", "circle-open",
-              11, stroke=2.5, name="nothing said", text=list(unsaid),
+              11, stroke=2.5, name="the tool’s default", text=list(unsaid),
               hovertemplate="%{text}’s default: s = %{x:.3g}<extra></extra>"),
         marks([yours.scale], [HEIGHTS[name]], "s", "diamond", 15, name="your settings",
               hovertemplate="your s = %{x:.3g}<extra></extra>")]
@@ -34,9 +34,9 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
         yours.scale, [_short(yours, row, tool == RSLORA) for row in ROWS],
         _headline(yours, optimiser),
         f"{tool}, r = {r}, {'α' if asked == 'alpha' else 'scale'} = {alpha}: "
-        f"s = {number(yours.scale)}; A starts with standard deviation {number(yours.sigma)} "
-        f"for inputs of width {WIDTH:,}, and B at zero; for a different r, {yours.when_r_changes}; "
-        "words in colour: the same scale in that tool", more)
+        f"s = {number(yours.scale)}. The initial A has standard deviation {number(yours.sigma)} "
+        f"for {WIDTH:,} inputs, and the initial B is zero. For a different r, "
+        f"{yours.when_r_changes}. Words in colour: the same scale in that tool", more)
 
 
 def _headline(yours: Convention, optimiser: str) -> str:
@@ -44,7 +44,7 @@ def _headline(yours: Convention, optimiser: str) -> str:
     text = (f"The scale is {number(yours.scale)}, so {optimiser}’s first step is "
             f"{number(yours.stride)} times as large as at scale 1")
     if optimiser == "SGD":
-        text += ", the scale squared"
+        text += " (the scale squared)"
     elif yours.stride != yours.scale:  # Adam under MLX
         text += f" elsewhere, because {yours.tool}’s {optimiser} has no bias correction"
     beside_peft = yours.sigma / A_STARTS["kaiming_uniform"](yours.r, WIDTH)
